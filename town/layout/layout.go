@@ -1,0 +1,82 @@
+// Package layout knows every path in a Town. Nothing else in the project joins
+// a path below the Town's root by hand, so this file is the map:
+//
+//	<town>/
+//	  config/town.yaml       identity and settings (0600)
+//	  config/access.yaml     users, roles, permissions
+//	  federation/            files people edit: roles/ formulas/ templates/
+//	  .gt/                   kept by gt; never edited, never tracked
+//	    data/<plane>/        one Dolt data directory per plane
+//	    remotes/<name>/      one federation remote: mirror/ objects.git/ state.json
+//	    index                what the files in federation/ were when last written
+//	    locks/               one lock file per thing that may have one owner
+//	    retired/             databases replaced by a join, kept
+package layout
+
+import (
+	"os"
+	"path/filepath"
+
+	"gastown/town"
+)
+
+// Town is the layout of the Town whose root directory is Root (absolute).
+type Town struct{ Root string }
+
+// Names of the data planes, which are also the names of their databases.
+const (
+	Operational = "operational"
+	Ledger      = "ledger"
+	Federation  = "federation"
+)
+
+func (t Town) join(elem ...string) string {
+	return filepath.Join(append([]string{t.Root}, elem...)...)
+}
+
+// Config is the Town's own configuration; its presence marks a directory as a Town.
+func (t Town) Config() string { return t.join("config", "town.yaml") }
+
+// Access is the access control file.
+func (t Town) Access() string { return t.join("config", "access.yaml") }
+
+// Files is the directory of the files people edit.
+func (t Town) Files() string { return t.join("federation") }
+
+// Private is the directory gt keeps for itself.
+func (t Town) Private() string { return t.join(".gt") }
+
+// Data is the Dolt data directory of one plane. The database inside it, a
+// directory of the plane's name, is opened by planes/doltdb alone.
+func (t Town) Data(plane string) string { return t.join(".gt", "data", plane) }
+
+// Index records the state of the files in Files when gt last wrote or read them.
+func (t Town) Index() string { return t.join(".gt", "index") }
+
+// Lock is the lock file of the named resource.
+func (t Town) Lock(name string) string { return t.join(".gt", "locks", name+".lock") }
+
+// Remote is everything this machine keeps about one federation remote.
+func (t Town) Remote(name string) string { return t.join(".gt", "remotes", name) }
+
+// Retired is where a database goes that a join replaced.
+func (t Town) Retired() string { return t.join(".gt", "retired") }
+
+// Find returns the Town at or above dir. It reports town.ErrUsage when there is none.
+func Find(dir string) (Town, error) {
+	abs, err := filepath.Abs(dir)
+	if err != nil {
+		return Town{}, err
+	}
+	for d := abs; ; d = filepath.Dir(d) {
+		t := Town{Root: d}
+		if _, err := os.Stat(t.Config()); err == nil {
+			return t, nil
+		}
+		if d == filepath.Dir(d) {
+			return Town{}, town.Fail("find a Town at or above "+abs,
+				"name it with --town DIR or GT_ROOT, or make one: gt install DIR",
+				"%w: no config/town.yaml here or in any parent directory", town.ErrUsage)
+		}
+	}
+}
