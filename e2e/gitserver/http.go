@@ -1,0 +1,208 @@
+package gitserver
+
+import (
+	"crypto/subtle"
+	"crypto/tls"
+	"io"
+	"net"
+	"net/http"
+	"net/http/cgi"
+	"path"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// HTTPOptions say who is let in; the zero value lets everybody in.
+type HTTPOptions struct {
+	// User and Password are basic authentication.
+	User, Password string
+	// Token is a bearer token. As on most hosts it also serves as the password
+	// of any user.
+	Token string
+	// TLS serves https with a certificate that only Env's CA vouches for.
+	TLS bool
+}
+
+// probeLength is the size of the empty request with which git tries out
+// authentication before a large push; it is not a push.
+const probeLength = 4
+
+// HTTP serves the bare repository at repo through git http-backend. The caller
+// closes the server.
+func HTTP(repo string, o HTTPOptions) (*Server, error) {
+	s, err := newServer(repo)
+	if err != nil {
+		return nil, err
+	}
+	var listener net.Listener = s.line
+	s.url = "http://" + s.line.Addr().String() + "/" + s.name()
+	if o.TLS {
+		config, err := s.selfSigned()
+		if err != nil {
+			s.transport = func() {}
+			_ = s.Close() // err says more
+			return nil, err
+		}
+		listener = tls.NewListener(s.line, config)
+		s.url = "https" + strings.TrimPrefix(s.url, "http")
+	}
+	var serving sync.WaitGroup
+	server := &http.Server{Handler: &backend{s: s, o: o}, ErrorLog: quiet()}
+	server.ConnState = func(_ net.Conn, state http.ConnState) {
+		switch state {
+		case http.StateNew: // its goroutine is about to start
+			serving.Add(1)
+		case http.StateClosed, http.StateHijacked: // ends; the handler is counted by begin
+			serving.Done()
+		}
+	}
+	serving.Go(func() { _ = server.Serve(listener) }) // always ends with an error
+	s.transport = func() {
+		_ = server.Close()
+		serving.Wait()
+	}
+	return s, nil
+}
+
+// backend answers HTTP requests for one repository.
+type backend struct {
+	s *Server
+	o HTTPOptions
+}
+
+func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s := b.s
+	if !s.begin() {
+		return
+	}
+	defer s.work.Done()
+	s.requests.Add(1)
+
+	name, service, ok := b.locate(r)
+	switch {
+	case !b.allowed(r) || s.take(RefuseAuth):
+		s.refused.Add(1)
+		w.Header().Set("WWW-Authenticate", `Basic realm="git"`)
+		http.Error(w, "authentication required", http.StatusUnauthorized)
+		return
+	case !ok:
+		http.NotFound(w, r)
+		return
+	case service == "git-receive-pack" && s.take(ReadOnly):
+		s.refused.Add(1)
+		http.Error(w, "you may read this repository, not write it", http.StatusForbidden)
+		return
+	}
+	if name == "info/refs" {
+		s.exchanges.Add(1)
+	}
+	if name != "git-receive-pack" || r.ContentLength == probeLength {
+		b.git(w, r)
+		return
+	}
+
+	if s.take(DropBefore) {
+		_, _ = io.Copy(io.Discard, r.Body) // a client that leaves first is cut as well
+		hangUp(w)
+		return
+	}
+	s.pushBegins()
+	if s.take(DropAnswer) {
+		b.git(&unheard{header: http.Header{}}, r)
+		hangUp(w)
+		return
+	}
+	b.git(w, r)
+}
+
+// locate splits a request into the file below the repository and the git
+// service it is part of; ok is false outside the repository.
+func (b *backend) locate(r *http.Request) (name, service string, ok bool) {
+	name, ok = strings.CutPrefix(r.URL.Path, "/"+filepath.Base(b.s.repo)+"/")
+	if path.Clean(r.URL.Path) != r.URL.Path {
+		return "", "", false
+	}
+	switch name {
+	case "info/refs":
+		return name, r.URL.Query().Get("service"), ok
+	case "git-receive-pack", "git-upload-pack":
+		return name, name, ok
+	}
+	return name, "", ok
+}
+
+func (b *backend) allowed(r *http.Request) bool {
+	same := func(a, b string) bool { return subtle.ConstantTimeCompare([]byte(a), []byte(b)) == 1 }
+	if b.o.User == "" && b.o.Token == "" {
+		return true
+	}
+	if token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer "); ok {
+		return b.o.Token != "" && same(token, b.o.Token)
+	}
+	user, password, ok := r.BasicAuth()
+	if !ok {
+		return false
+	}
+	return b.o.User != "" && same(user, b.o.User) && same(password, b.o.Password) ||
+		b.o.Token != "" && same(password, b.o.Token)
+}
+
+// git runs http-backend for one request and returns when it and the processes
+// it started have ended.
+func (b *backend) git(w http.ResponseWriter, r *http.Request) {
+	s := b.s
+	// git may report progress before it has read the whole push.
+	_ = http.NewResponseController(w).EnableFullDuplex() // not offered by unheard, which needs none
+	// The CGI host refuses chunked bodies for want of a length, but
+	// http-backend reads to the end of its input when it is given none.
+	r.TransferEncoding = nil
+	extra := []string{"GIT_PROJECT_ROOT=" + filepath.Dir(s.repo), "GIT_HTTP_EXPORT_ALL=1"}
+	if protocol := gitProtocol(r.Header.Get("Git-Protocol")); protocol != "" {
+		extra = append(extra, protocol)
+	}
+	handler := &cgi.Handler{
+		Path:   s.git,
+		Args:   []string{"http-backend"},
+		Dir:    s.scratch,
+		Env:    s.gitEnv(extra...),
+		Logger: quiet(),
+		// Not a file: the process is waited for until its children, which
+		// inherit this, have ended too.
+		Stderr: struct{ io.Writer }{io.Discard},
+	}
+	handler.ServeHTTP(w, r)
+}
+
+// gitProtocol passes on a protocol version a client asks for, and nothing else.
+func gitProtocol(value string) string {
+	switch value {
+	case "version=0", "version=1", "version=2":
+		return "GIT_PROTOCOL=" + value
+	}
+	return ""
+}
+
+// hangUp cuts the connection when an answer has begun and says nothing yet. A
+// connection that ends without a byte would make curl, and so git, silently
+// send the request again.
+func hangUp(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/x-git-receive-pack-result")
+	w.WriteHeader(http.StatusOK)
+	control := http.NewResponseController(w)
+	if control.Flush() != nil { // the connection has gone already
+		return
+	}
+	connection, _, err := control.Hijack()
+	if err != nil { // likewise
+		return
+	}
+	_ = connection.Close()
+}
+
+// unheard is an answer nobody gets.
+type unheard struct{ header http.Header }
+
+func (u *unheard) Header() http.Header         { return u.header }
+func (u *unheard) Write(p []byte) (int, error) { return len(p), nil }
+func (u *unheard) WriteHeader(int)             {}
