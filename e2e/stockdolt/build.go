@@ -1,0 +1,110 @@
+// Package stockdolt provides the unmodified dolt command, of the very version
+// this module pins, for tests of interoperability and for benchmarks to
+// compare with. It is built from the module cache once and kept; runs of it are
+// isolated from the user's settings and send no metrics.
+package stockdolt
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/gofrs/flock"
+)
+
+const (
+	module  = "github.com/dolthub/dolt/go"
+	command = "github.com/dolthub/dolt/go/cmd/dolt"
+	tags    = "gms_pure_go"
+
+	// defaultPoll is how often a process waiting for another's build looks.
+	defaultPoll = 200 * time.Millisecond
+)
+
+// Build returns the path of the stock dolt command in the directory cache,
+// building it when it is not there yet: seconds when Dolt's packages are in
+// Go's build cache, minutes when not. An empty cache means a directory of ours
+// in os.UserCacheDir. Processes that ask at the same time wait for one build.
+//
+// It must be called below this module's directory, where go finds the pinned
+// version. A change of that version, or of Go, builds anew under another name.
+func Build(ctx context.Context, cache string) (string, error) {
+	if cache == "" {
+		user, err := os.UserCacheDir()
+		if err != nil {
+			return "", fmt.Errorf("build stock dolt: %w: set XDG_CACHE_HOME", err)
+		}
+		cache = filepath.Join(user, "gastown", "stockdolt")
+	}
+	name, err := binaryName(ctx)
+	if err != nil {
+		return "", err
+	}
+	if cache, err = filepath.Abs(cache); err != nil {
+		return "", fmt.Errorf("build stock dolt: %w", err)
+	}
+	if err := os.MkdirAll(cache, 0o700); err != nil {
+		return "", fmt.Errorf("build stock dolt: %w", err)
+	}
+	binary := filepath.Join(cache, name)
+
+	lock := flock.New(binary + ".lock")
+	if _, err := lock.TryLockContext(ctx, defaultPoll); err != nil {
+		return "", fmt.Errorf("build stock dolt: wait for another build: %w", err)
+	}
+	defer lock.Close() // unlocks; nothing was written through it
+	if info, err := os.Stat(binary); err == nil && info.Mode().IsRegular() {
+		return binary, nil
+	}
+	// One fixed name, which the lock makes ours. Go does not overwrite what an
+	// interrupted build left unless it looks like a program.
+	unfinished := binary + ".unfinished"
+	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("build stock dolt: %w", err)
+	}
+	if _, err := goCommand(ctx, "build", "-tags", tags, "-o", unfinished, command); err != nil {
+		return "", err
+	}
+	if err := os.Rename(unfinished, binary); err != nil {
+		return "", fmt.Errorf("build stock dolt: %w", err)
+	}
+	return binary, nil
+}
+
+// binaryName distinguishes everything the binary depends on.
+func binaryName(ctx context.Context) (string, error) {
+	version, err := goCommand(ctx, "list", "-m", "-f", "{{.Version}}{{with .Replace}}{{.Path}}{{.Version}}{{end}}", module)
+	if err != nil {
+		return "", err
+	}
+	toolchain, err := goCommand(ctx, "env", "GOVERSION", "CGO_ENABLED")
+	if err != nil {
+		return "", err
+	}
+	return nameOf(version, toolchain), nil
+}
+
+func nameOf(version, toolchain string) string {
+	key := strings.Join([]string{version, toolchain, tags, runtime.GOOS, runtime.GOARCH}, "\n")
+	return fmt.Sprintf("dolt-%x", sha256.Sum256([]byte(key)))[:len("dolt-")+16]
+}
+
+// goCommand runs go in the current directory.
+func goCommand(ctx context.Context, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "go", args...)
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return "", fmt.Errorf("build stock dolt: go %s: %w: %s", args[0], err, strings.TrimSpace(stderr.String()))
+	}
+	return strings.TrimSpace(string(out)), nil
+}
