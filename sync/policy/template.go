@@ -1,0 +1,146 @@
+package policy
+
+import (
+	"fmt"
+	"maps"
+	"strconv"
+
+	"gastown/town"
+)
+
+// Templates merges the issues of one template. Issue n is an edit whose Version
+// is "n"; the one with the highest number is the file people see, and one
+// marked Deleted removes it. The lists may come in any order.
+//
+// Issues are only ever appended: theirs keep their numbers, and ours that are
+// not among them yet are issued again after them, in our order, with the next
+// numbers and every other field unchanged. No number that another Town may have
+// seen changes its meaning, not even when a hostile list leaves an issue of the
+// base out or rewrites it: the base's is kept, the rewritten one comes after.
+// Numbers that are no numbers, or that two issues share, are replaced too.
+//
+// An edit survives a removal made on the other side: our removal is dropped;
+// theirs keeps its number, and our edit follows it.
+//
+// The result is ordered by number, and merging it with itself over the same
+// base gives it again. The notes say, one line each and for people, what was
+// issued again or dropped.
+func Templates(base, ours, theirs []town.Edit) (merged []town.Edit, notes []string) {
+	base, ours, theirs = sorted(base), sorted(ours), sorted(theirs)
+
+	m := &merge{at: byNumber{}}
+	strayBase := m.place(base)
+	agreed := maps.Clone(m.at)
+	strayTheirs := m.place(theirs)
+
+	m.tellKept(agreed, theirs)
+	elsewhere := contents(m.at.list(), theirs, ours)
+	for _, e := range strayBase {
+		if !e.Deleted && !elsewhere[contentOf(e)] {
+			m.append(e, "%s: issue %s of the base is kept as issue %d")
+		}
+	}
+	for _, e := range strayTheirs {
+		m.append(e, "%s: their issue %s is now issue %d")
+	}
+	m.reissue(agreed.since(ours), agreed.since(theirs))
+	return m.at.list(), m.notes
+}
+
+// merge is the list under construction.
+type merge struct {
+	at    byNumber
+	last  uint64
+	notes []string
+}
+
+// place puts each issue at its own number and returns those that found none:
+// the number is unusable, or taken by an issue that says something else. Of two
+// issues that say the same the later placed one stands, as theirs must.
+func (m *merge) place(list []town.Edit) (stray []town.Edit) {
+	for _, e := range list {
+		n, ok := number(e)
+		held, taken := m.at[n]
+		if !ok || taken && !alike(held, e) {
+			stray = append(stray, e)
+			continue
+		}
+		m.at[n] = e
+		m.last = max(m.last, n)
+	}
+	return stray
+}
+
+// append gives e the next number, unless the newest issue says the same. The
+// format takes the document, the old number and the new one.
+func (m *merge) append(e town.Edit, format string) {
+	if newest, ok := m.at[m.last]; ok && alike(newest, e) {
+		return
+	}
+	m.last++
+	old := e.Version
+	e.Version = strconv.FormatUint(m.last, 10)
+	m.at[m.last] = e
+	if old == e.Version {
+		return
+	}
+	if _, err := strconv.ParseUint(old, 10, 64); err != nil {
+		old = strconv.Quote(town.Clip(old, 20))
+	}
+	m.note(format, label(e.Key), old, m.last)
+}
+
+// reissue appends what only we have. Our leading issues that theirs hold too,
+// in the same order, are the same work done twice or a push whose answer was
+// lost; from the first one they lack, all of ours follow, so that what we wrote
+// last stays newer than what we wrote before it.
+func (m *merge) reissue(ours, theirs []town.Edit) {
+	if len(ours) == 0 {
+		return
+	}
+	ourLast := ours[len(ours)-1]
+	theirEdit := len(theirs) > 0 && !theirs[len(theirs)-1].Deleted
+	theirRemoval := len(theirs) > 0 && !theirEdit
+
+	for _, e := range ours[shared(ours, theirs):] {
+		if e.Deleted && theirEdit {
+			m.note("%s: our removal gives way to their edit", label(e.Key))
+			continue
+		}
+		m.append(e, "%s: our issue %s is now issue %d")
+	}
+	switch {
+	case ourLast.Deleted && theirEdit:
+		m.append(theirs[len(theirs)-1], "%s: their issue %s survives our removal as issue %d")
+	case !ourLast.Deleted && theirRemoval && m.at[m.last].Deleted:
+		m.append(ourLast, "%s: our issue %s survives their removal as issue %d")
+	}
+}
+
+// shared counts the leading issues of ours that occur in theirs in that order.
+func shared(ours, theirs []town.Edit) int {
+	n := 0
+	for _, e := range theirs {
+		if n < len(ours) && alike(ours[n], e) {
+			n++
+		}
+	}
+	return n
+}
+
+// tellKept notes the agreed issues that theirs left out.
+func (m *merge) tellKept(agreed byNumber, theirs []town.Edit) {
+	held := map[uint64]bool{}
+	for _, e := range theirs {
+		held[numberOr(e)] = true
+	}
+	for _, e := range agreed.list() {
+		if !held[numberOr(e)] {
+			m.note("%s: issue %s is missing from theirs and was kept", label(e.Key), e.Version)
+		}
+	}
+}
+
+func (m *merge) note(format string, args ...any) {
+	m.notes = append(m.notes, fmt.Sprintf(format, args...))
+}
