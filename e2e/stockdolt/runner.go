@@ -79,7 +79,6 @@ func (r *Runner) Env() []string {
 		"LC_ALL=C",
 		"HOME=" + r.Home,
 		"DOLT_ROOT_PATH=" + r.Home,
-		"DOLT_METRICS_DISABLED=true",
 		"DOLT_DISABLE_EVENT_FLUSH=true",
 		"GIT_CONFIG_NOSYSTEM=1",
 		"GIT_CONFIG_GLOBAL=" + filepath.Join(r.Home, ".gitconfig"),

@@ -1,0 +1,148 @@
+package e2e
+
+import (
+	"bytes"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// topLevel is all that may stand at the root; .gitignore adds what is built.
+var topLevel = []string{
+	"town", "planes", "sync", "deacon", "tmux", "cache", "cmd", "e2e", "docs", ".ci",
+	"go.mod", "go.sum", "Makefile", "README.md", "LICENSE",
+	".git", ".gitignore", ".gitattributes", ".editorconfig", "bin", "dist",
+}
+
+// maxSourceLines is where a source file no longer holds one idea.
+const maxSourceLines = 400
+
+// machinePath finds absolute paths of somebody's machine. It is put together
+// here so that this file does not mention one.
+var machinePath = regexp.MustCompile(`(^|[^\w./~$}-])/(` + strings.Join([]string{"root", "home", "work", "Users"}, "|") + `)(/[\w.-]|\b)`)
+
+// runners may execute a program; e2e may execute all of them.
+var runners = map[string]string{"git": "sync/gitcmd", "tmux": "tmux"}
+
+// checkFile returns every breach of the rules about one file, named by its
+// path below the root, with slashes.
+func checkFile(name string, content []byte) []string {
+	var bad []string
+	if bytes.IndexByte(content, 0) >= 0 { // not text
+		return nil
+	}
+	for i, line := range bytes.Split(content, []byte("\n")) {
+		if found := machinePath.Find(line); found != nil && name != "go.sum" {
+			bad = append(bad, fmt.Sprintf("%s:%d: mentions a path of one machine: %s", name, i+1, bytes.TrimSpace(found)))
+		}
+	}
+	if !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+		return bad
+	}
+	if lines := bytes.Count(content, []byte("\n")); lines > maxSourceLines {
+		bad = append(bad, fmt.Sprintf("%s: %d lines, more than %d: split it by ideas", name, lines, maxSourceLines))
+	}
+	return append(bad, checkCalls(name, content)...)
+}
+
+// checkCalls finds programs started where they may not be.
+func checkCalls(name string, content []byte) []string {
+	set := token.NewFileSet()
+	file, err := parser.ParseFile(set, name, content, parser.SkipObjectResolution)
+	if err != nil {
+		return []string{err.Error()}
+	}
+	dir := filepath.ToSlash(filepath.Dir(name))
+	if matches(dir, "e2e/...") {
+		return nil
+	}
+	var bad []string
+	say := func(at token.Pos, format string, args ...any) {
+		bad = append(bad, fmt.Sprintf("%s:%d: ", name, set.Position(at).Line)+fmt.Sprintf(format, args...))
+	}
+	ast.Inspect(file, func(n ast.Node) bool {
+		call, ok := n.(*ast.CallExpr)
+		if !ok {
+			return true
+		}
+		function, ok := call.Fun.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		from, ok := function.X.(*ast.Ident)
+		if !ok {
+			return true
+		}
+		switch from.Name + "." + function.Sel.Name {
+		case "exec.Command", "exec.CommandContext", "exec.LookPath":
+			for _, argument := range call.Args[:min(2, len(call.Args))] {
+				word, ok := argument.(*ast.BasicLit)
+				if !ok || word.Kind != token.STRING {
+					continue
+				}
+				if text, err := strconv.Unquote(word.Value); err == nil {
+					program := filepath.Base(text)
+					if owner := runners[program]; owner != "" && owner != dir {
+						say(call.Pos(), "executes %s, which only %s does", program, owner)
+					}
+					break // the program; what follows are its arguments
+				}
+			}
+		case "os.StartProcess", "syscall.ForkExec", "syscall.StartProcess", "unix.Exec":
+			say(call.Pos(), "starts a process by %s.%s: use os/exec", from.Name, function.Sel.Name)
+		}
+		return true
+	})
+	return bad
+}
+
+func TestTree(t *testing.T) {
+	const root = ".."
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, entry := range entries {
+		if !slices.Contains(topLevel, entry.Name()) {
+			t.Errorf("%s does not belong at the top level", entry.Name())
+		}
+	}
+	files := 0
+	err = filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		name, err := filepath.Rel(root, path)
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && slices.Contains([]string{".git", "bin", "dist"}, name) {
+			return filepath.SkipDir
+		}
+		if !entry.Type().IsRegular() {
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		files++
+		report(t, checkFile(filepath.ToSlash(name), content))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if files < 10 {
+		t.Errorf("only %d files were looked at", files)
+	}
+}
