@@ -1,0 +1,423 @@
+package doltdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gastown/town"
+)
+
+var notes = []Migration{{
+	Name:       "notes",
+	Statements: []string{"CREATE TABLE notes (id VARCHAR(64) PRIMARY KEY, body LONGTEXT NOT NULL)"},
+}}
+
+func options(dir string) Options {
+	return Options{Dir: dir, Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 20 * time.Second, Command: "test"}
+}
+
+func create(t *testing.T, dir string) *Shared {
+	t.Helper()
+	db, err := Create(t.Context(), options(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	if err := db.Migrate(t.Context(), notes); err != nil {
+		t.Fatal(err)
+	}
+	return Share(db)
+}
+
+func put(t *testing.T, db *Shared, id, body string) string {
+	t.Helper()
+	commit, err := db.Update(t.Context(), "put "+id, func(tx *Tx) error {
+		_, err := tx.Exec(t.Context(), "REPLACE INTO notes VALUES (?, ?)", id, body)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return commit
+}
+
+func get(t *testing.T, db *Shared, id string) (body string) {
+	t.Helper()
+	err := db.View(t.Context(), func(tx *Tx) error {
+		return tx.QueryRow(t.Context(), "SELECT body FROM notes WHERE id = ?", id).Scan(&body)
+	})
+	if err != nil && !errors.Is(err, ErrNoRows) {
+		t.Fatal(err)
+	}
+	return body
+}
+
+func TestUpdateIsOneCommitOrNothing(t *testing.T) {
+	db := create(t, filepath.Join(t.TempDir(), "federation"))
+	before, err := db.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	failure := errors.New("changed my mind")
+	_, err = db.Update(t.Context(), "half", func(tx *Tx) error {
+		if _, err := tx.Exec(t.Context(), "INSERT INTO notes VALUES ('a', 'x')"); err != nil {
+			return err
+		}
+		return failure
+	})
+	if !errors.Is(err, failure) {
+		t.Fatalf("got %v, want the function's own error", err)
+	}
+	if got := get(t, db, "a"); got != "" {
+		t.Errorf("a failed change left %q", got)
+	}
+	commit := put(t, db, "a", "y")
+	if commit == "" || commit == before {
+		t.Errorf("commit %q after %q", commit, before)
+	}
+	same, err := db.Update(t.Context(), "nothing", func(*Tx) error { return nil })
+	if err != nil || same != "" {
+		t.Errorf("a change of nothing gave commit %q, %v", same, err)
+	}
+	var author string
+	err = db.View(t.Context(), func(tx *Tx) error {
+		return tx.QueryRow(t.Context(), "SELECT CONCAT(committer, ' ', email) FROM dolt_log LIMIT 1").Scan(&author)
+	})
+	if err != nil || author != "Ada ada@example.com" {
+		t.Errorf("committer %q, %v", author, err)
+	}
+}
+
+func TestOneOwner(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "federation")
+	create(t, dir)
+	opts := options(dir)
+	opts.Wait = 50 * time.Millisecond
+	_, err := OpenShared(t.Context(), opts)
+	if !errors.Is(err, town.ErrBusy) {
+		t.Fatalf("got %v, want ErrBusy", err)
+	}
+	if want := fmt.Sprintf("held by pid %d, test", os.Getpid()); !strings.Contains(err.Error(), want) {
+		t.Errorf("%q does not name the holder: want %q", err, want)
+	}
+}
+
+func TestOpenNeverCreatesAndCreateNeverOverwrites(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "federation")
+	if _, err := OpenShared(t.Context(), options(dir)); !errors.Is(err, ErrMissing) {
+		t.Errorf("open of nothing: %v", err)
+	}
+	if _, err := os.Stat(dir); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("open left something: %v", err)
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Create(t.Context(), options(dir)); !errors.Is(err, os.ErrExist) {
+		t.Errorf("create over something: %v", err)
+	}
+}
+
+func TestNoUsageReporting(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "federation")
+	db := create(t, dir)
+	put(t, db, "a", "x")
+	err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && strings.Contains(d.Name(), "metrics") {
+			t.Errorf("the engine prepared to report usage: %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLocalDatabaseCannotBeGivenARemote(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "operational")
+	db, err := Create(t.Context(), options(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, q := range []string{
+		"CALL DOLT_REMOTE('add', 'x', 'file:///tmp/x')",
+		"  call dolt_remote('add', 'x', 'file:///tmp/x')",
+		"/* */ CALL dolt_push('x', 'main')",
+		"SELECT 1; CALL DOLT_REMOTE('add', 'x', 'file:///tmp/x')",
+		"CALL\tdolt_backup('sync-url', 'file:///tmp/x')",
+	} {
+		_, err := db.Update(t.Context(), "try", func(tx *Tx) error {
+			_, err := tx.Exec(t.Context(), q)
+			return err
+		})
+		if err == nil {
+			t.Errorf("%q was carried out", q)
+		}
+		err = db.View(t.Context(), func(tx *Tx) error {
+			return tx.Each(t.Context(), func(*Rows) error { return nil }, q)
+		})
+		if err == nil {
+			t.Errorf("%q was carried out as a query", q)
+		}
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// Given one by other means, it is not opened.
+	shared, err := OpenShared(t.Context(), options(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = shared.View(t.Context(), func(tx *Tx) error { return tx.pointRemote(t.Context(), "x", t.TempDir()) })
+	if err := errors.Join(err, shared.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := OpenLocal(t.Context(), options(dir)); !errors.Is(err, town.ErrRefused) {
+		t.Errorf("a local plane with a remote opened: %v", err)
+	}
+}
+
+func TestMigrations(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "federation")
+	db := create(t, dir)
+	two := append(notes[:1:1], Migration{Name: "more", Statements: []string{"ALTER TABLE notes ADD COLUMN extra INT"}})
+	if err := db.Migrate(t.Context(), two); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Migrate(t.Context(), two); err != nil {
+		t.Errorf("a second time: %v", err)
+	}
+	if err := db.Migrate(t.Context(), notes); !errors.Is(err, ErrNewerSchema) {
+		t.Errorf("an older program: %v", err)
+	}
+	altered := []Migration{{Name: "notes", Statements: []string{"CREATE TABLE other (id INT PRIMARY KEY)"}}, two[1]}
+	if err := db.Migrate(t.Context(), altered); !errors.Is(err, town.ErrRefused) {
+		t.Errorf("an altered step: %v", err)
+	}
+	broken := append(two[:2:2], Migration{Name: "broken", Statements: []string{"CREATE TABLE half (id INT PRIMARY KEY)", "NONSENSE"}})
+	if err := db.Migrate(t.Context(), broken); err == nil {
+		t.Error("a broken step succeeded")
+	}
+	if err := db.Migrate(t.Context(), append(two[:2:2], Migration{Name: "mended", Statements: []string{"CREATE TABLE whole (id INT PRIMARY KEY)"}})); err != nil {
+		t.Errorf("a step after one that broke: %v", err)
+	}
+	err := db.View(t.Context(), func(tx *Tx) error {
+		var n int
+		if err := tx.QueryRow(t.Context(), "SELECT COUNT(*) FROM schema_migrations").Scan(&n); err != nil || n != 3 {
+			return fmt.Errorf("%d steps recorded, %v", n, err)
+		}
+		if err := tx.QueryRow(t.Context(), "SELECT COUNT(*) FROM half").Scan(&n); err == nil {
+			return errors.New("half a step is visible")
+		}
+		return nil
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// twoTowns gives two databases that both followed one mirror.
+func twoTowns(t *testing.T) (a, b *Shared, mirror string) {
+	t.Helper()
+	root := t.TempDir()
+	mirror = filepath.Join(root, "a mirror é") // a name that must be escaped in a URL
+	if err := os.Mkdir(mirror, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	a = create(t, filepath.Join(root, "a", "federation"))
+	put(t, a, "shared", "base")
+	if err := a.Push(t.Context(), "origin", mirror); err != nil {
+		t.Fatal(err)
+	}
+	b, err := Clone(t.Context(), options(filepath.Join(root, "b", "federation")), "origin", mirror)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	return a, b, mirror
+}
+
+func TestMergeAsksForEveryConflict(t *testing.T) {
+	a, b, mirror := twoTowns(t)
+	put(t, a, "shared", "ours of a")
+	put(t, a, "only-a", "x")
+	if err := a.Push(t.Context(), "origin", mirror); err != nil {
+		t.Fatal(err)
+	}
+	put(t, b, "shared", "ours of b")
+	put(t, b, "only-b", "y")
+	if err := b.Push(t.Context(), "origin", mirror); !errors.Is(err, ErrBehind) {
+		t.Fatalf("a push that would lose commits: %v", err)
+	}
+	if _, err := b.Fetch(t.Context(), "origin", mirror); err != nil {
+		t.Fatal(err)
+	}
+	before, err := b.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = b.Merge(t.Context(), Merge{Theirs: Tracking("origin"), Message: "merge",
+		Resolve: func(context.Context, *Tx, []string) error { return nil }})
+	if !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "notes") {
+		t.Fatalf("a conflict nobody resolved: %v", err)
+	}
+	if after, err := b.Head(t.Context()); err != nil || after != before || get(t, b, "shared") != "ours of b" || get(t, b, "only-a") != "" {
+		t.Fatalf("a stopped merge changed something: %s -> %s, %v", before, after, err)
+	}
+	resolve := func(ctx context.Context, tx *Tx, tables []string) error {
+		if len(tables) != 1 || tables[0] != "notes" {
+			return fmt.Errorf("conflicts in %v", tables)
+		}
+		var base, ours, theirs string
+		row := tx.QueryRow(ctx, "SELECT base_body, our_body, their_body FROM dolt_conflicts_notes")
+		if err := row.Scan(&base, &ours, &theirs); err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "UPDATE notes SET body = ? WHERE id = 'shared'", base+"|"+ours+"|"+theirs); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, "DELETE FROM dolt_conflicts_notes")
+		return err
+	}
+	if _, err := b.Merge(t.Context(), Merge{Theirs: Tracking("origin"), Message: "merge", Resolve: resolve}); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]string{"shared": "base|ours of b|ours of a", "only-a": "x", "only-b": "y"} {
+		if got := get(t, b, id); got != want {
+			t.Errorf("%s is %q, want %q", id, got, want)
+		}
+	}
+	if err := b.Push(t.Context(), "origin", mirror); err != nil {
+		t.Errorf("push after merge: %v", err)
+	}
+	if _, err := a.Fetch(t.Context(), "origin", mirror); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.FastForward(t.Context(), Tracking("origin")); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(t, a, "only-b"); got != "y" {
+		t.Errorf("after fast-forward: %q", got)
+	}
+}
+
+func TestUnrelatedHistoriesHaveNoBase(t *testing.T) {
+	a, _, mirror := twoTowns(t)
+	other := create(t, filepath.Join(t.TempDir(), "federation"))
+	if _, err := other.Fetch(t.Context(), "origin", mirror); err != nil {
+		t.Fatal(err)
+	}
+	err := other.View(t.Context(), func(tx *Tx) error {
+		base, err := tx.MergeBase(t.Context(), "HEAD", Tracking("origin"))
+		if base != "" {
+			t.Errorf("unrelated histories have base %s", base)
+		}
+		if head, err := tx.Revision(t.Context(), "nowhere/main"); head != "" || err != nil {
+			t.Errorf("a revision that is not there: %q %v", head, err)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	_ = a
+}
+
+func TestVerifyTablesFindsEveryAlteredByte(t *testing.T) {
+	a, _, mirror := twoTowns(t)
+	for n := range 20 {
+		put(t, a, fmt.Sprint("n", n), strings.Repeat(fmt.Sprint(n, " some text "), 50))
+	}
+	if err := a.Push(t.Context(), "origin", mirror); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(mirror)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tables []string
+	for _, e := range entries {
+		if name := e.Name(); len(strings.TrimSuffix(name, archiveSuffix)) == 32 {
+			tables = append(tables, name)
+		}
+	}
+	if len(tables) < 4 {
+		t.Fatalf("the mirror holds only %v", tables)
+	}
+	scratch := func() string {
+		dir := t.TempDir()
+		for _, name := range tables {
+			data, err := os.ReadFile(filepath.Join(mirror, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	dir := scratch()
+	if err := VerifyTables(t.Context(), dir, tables); err != nil {
+		t.Fatalf("sound tables: %v", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != len(tables) {
+		t.Errorf("verification left something behind: %v", left)
+	}
+	undetected := 0
+	for _, name := range tables {
+		path := filepath.Join(dir, name)
+		sound, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []int{0, len(sound) / 4, len(sound) / 2} {
+			bad := append([]byte(nil), sound...)
+			bad[at] ^= 0x40
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := VerifyTables(t.Context(), dir, []string{name}); err == nil {
+				undetected++
+				t.Logf("%s byte %d of %d altered: not noticed", name, at, len(sound))
+			} else if !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s: %v is not ErrCorrupt", name, err)
+			}
+		}
+		if err := os.WriteFile(path, sound[:len(sound)/2], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := VerifyTables(t.Context(), dir, []string{name}); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s cut in half: %v", name, err)
+		}
+		if err := os.WriteFile(path, sound, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if undetected > 0 {
+		t.Errorf("%d altered bytes were not noticed", undetected)
+	}
+}
+
+func TestGCKeepsEverything(t *testing.T) {
+	db := create(t, filepath.Join(t.TempDir(), "federation"))
+	for n := range 30 {
+		put(t, db, "a", fmt.Sprint(n))
+	}
+	if err := db.GC(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := get(t, db, "a"); got != "29" {
+		t.Errorf("after gc: %q", got)
+	}
+	put(t, db, "a", "30")
+	if done, err := db.MaybeGC(t.Context()); done || err != nil {
+		t.Errorf("a small journal was collected: %v %v", done, err)
+	}
+}

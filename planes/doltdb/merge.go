@@ -1,0 +1,110 @@
+package doltdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+
+	"gastown/town"
+)
+
+// Merge says what Shared.Merge is to do.
+type Merge struct {
+	// Theirs is the revision to merge into the database's branch.
+	Theirs string
+	// Message is the merge commit's.
+	Message string
+	// Resolve is called within the transaction, after the engine has merged
+	// what it could. It reads dolt_conflicts_<table> and answers every row of
+	// it: writes what is to stand and deletes the conflict row. It may change
+	// other rows too. A conflict it leaves stops the merge.
+	Resolve func(ctx context.Context, tx *Tx, tables []string) error
+}
+
+// ErrConflict reports a merge that stopped, and changed nothing, because rows
+// or schemas conflict and no rule decides.
+var ErrConflict = errors.New("changed on both sides, and no rule decides")
+
+// FastForward moves the database's branch to a revision that contains it.
+func (db *Shared) FastForward(ctx context.Context, to string) (err error) {
+	defer recovered("advance the "+db.opts.name()+" database", &err)
+	return db.View(ctx, func(tx *Tx) error {
+		return tx.call(ctx, "CALL DOLT_MERGE('--ff-only', ?)", to)
+	})
+}
+
+// Merge merges a revision in one transaction and returns the merge commit.
+func (db *Shared) Merge(ctx context.Context, m Merge) (commit string, err error) {
+	op := "merge into the " + db.opts.name() + " database"
+	defer recovered(op, &err)
+	err = db.transact(ctx, func(tx *Tx) error {
+		for _, q := range []string{"SET @@dolt_allow_commit_conflicts = 1", "SET @@dolt_force_transaction_commit = 0"} {
+			if _, err := tx.conn.ExecContext(ctx, q); err != nil {
+				return err
+			}
+		}
+		if err := tx.call(ctx, "CALL DOLT_MERGE('--no-ff', '--no-commit', ?)", m.Theirs); err != nil {
+			return town.Fail(op, "ask who changed the schema; nothing was changed here", "%w: %w", ErrConflict, err)
+		}
+		tables, err := tx.conflicted(ctx)
+		if err != nil {
+			return err
+		}
+		if err := m.Resolve(ctx, tx, tables); err != nil {
+			return err
+		}
+		if err := tx.unresolved(ctx, op); err != nil {
+			return err
+		}
+		commit, err = db.commitMerge(ctx, tx, m.Message)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return commit, nil
+}
+
+// commitMerge commits although the merge may have changed no row: the commit
+// then only records that both histories are contained.
+func (db *Local) commitMerge(ctx context.Context, tx *Tx, message string) (commit string, err error) {
+	err = tx.conn.QueryRowContext(ctx, "CALL DOLT_COMMIT('-A', '--allow-empty', '-m', ?, '--author', ?)",
+		message, db.opts.Actor.String()).Scan(&commit)
+	if err != nil {
+		return "", fmt.Errorf("commit the merge to the %s database: %w", db.opts.name(), err)
+	}
+	return commit, nil
+}
+
+func (tx *Tx) conflicted(ctx context.Context) (tables []string, err error) {
+	err = tx.Each(ctx, func(r *sql.Rows) error {
+		var name string
+		tables = append(tables, "")
+		err := r.Scan(&name)
+		tables[len(tables)-1] = name
+		return err
+	}, "SELECT `table` FROM dolt_conflicts WHERE num_conflicts > 0")
+	slices.Sort(tables)
+	return tables, err
+}
+
+func (tx *Tx) unresolved(ctx context.Context, op string) error {
+	for _, q := range []string{
+		"SELECT `table` FROM dolt_conflicts WHERE num_conflicts > 0",
+		"SELECT table_name FROM dolt_schema_conflicts",
+		"SELECT `table` FROM dolt_constraint_violations",
+	} {
+		var table string
+		switch err := tx.QueryRow(ctx, q).Scan(&table); {
+		case errors.Is(err, sql.ErrNoRows):
+		case err != nil:
+			return err
+		default:
+			return town.Fail(op, "nothing was changed; upgrade gt, or settle it with whoever wrote it",
+				"%w: table %s", ErrConflict, table)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,153 @@
+package doltdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"gastown/town"
+)
+
+// ErrNewerSchema reports a store written by a later version of gt.
+var ErrNewerSchema = errors.New("the store has a newer schema than this gt knows")
+
+// Migration is one step of a plane's schema. Its statements never change once
+// released; a checksum in the database proves it.
+type Migration struct {
+	Name       string
+	Statements []string
+}
+
+func (m Migration) checksum() string {
+	return string(town.DigestOf(append([]string{m.Name}, m.Statements...)...))
+}
+
+// migrationBranch is where a step is taken before it becomes visible.
+const migrationBranch = "gt-migration"
+
+const createMigrations = `CREATE TABLE IF NOT EXISTS schema_migrations (
+	version INT PRIMARY KEY, name VARCHAR(128) NOT NULL, checksum CHAR(64) NOT NULL)`
+
+// Migrate brings the database to the newest schema: step n of the list is
+// version n+1, each step one commit. A store ahead of the list is refused with
+// ErrNewerSchema, one whose recorded steps differ with town.ErrRefused; both are
+// left untouched. The rows hold no time or place, so Towns that migrate apart
+// still agree.
+func (db *Local) Migrate(ctx context.Context, steps []Migration) error {
+	done, err := db.migrations(ctx)
+	if err != nil {
+		return err
+	}
+	if err := checkMigrations(db.opts.name(), done, steps); err != nil {
+		return err
+	}
+	for n := len(done); n < len(steps); n++ {
+		if err := db.migrate(ctx, n+1, steps[n]); err != nil {
+			return fmt.Errorf("migrate the %s database to version %d (%s): %w", db.opts.name(), n+1, steps[n].Name, err)
+		}
+	}
+	return nil
+}
+
+// migrate takes one step. Statements that change tables end a transaction in
+// SQL, so the step is taken on a branch of its own, which becomes visible when
+// it is complete; what a killed process left of one is dropped first.
+func (db *Local) migrate(ctx context.Context, version int, step Migration) (err error) {
+	defer recovered("migrate the "+db.opts.name()+" database", &err)
+	return db.View(ctx, func(tx *Tx) (err error) {
+		dropBranch := func() error { return tx.call(ctx, "CALL DOLT_BRANCH('-D', '-f', ?)", migrationBranch) }
+		if head, err := tx.Revision(ctx, migrationBranch); err != nil {
+			return err
+		} else if head != "" {
+			if err := dropBranch(); err != nil {
+				return err
+			}
+		}
+		if err := tx.call(ctx, "CALL DOLT_CHECKOUT('-b', ?)", migrationBranch); err != nil {
+			return err
+		}
+		for _, q := range append([]string{createMigrations}, step.Statements...) {
+			if _, err := tx.Exec(ctx, q); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.Exec(ctx, "INSERT INTO schema_migrations VALUES (?, ?, ?)", version, step.Name, step.checksum()); err != nil {
+			return err
+		}
+		message := fmt.Sprintf("migrate: %d %s", version, step.Name)
+		if _, err := db.commit(ctx, tx, message); err != nil {
+			return err
+		}
+		if err := tx.call(ctx, "CALL DOLT_CHECKOUT(?)", Branch); err != nil {
+			return err
+		}
+		if err := tx.call(ctx, "CALL DOLT_MERGE('--ff-only', ?)", migrationBranch); err != nil {
+			return err
+		}
+		return dropBranch()
+	})
+}
+
+// migrations reads the checksums of the steps already taken.
+func (db *Local) migrations(ctx context.Context) (done []string, err error) {
+	err = db.View(ctx, func(tx *Tx) error {
+		done, err = tx.Migrations(ctx, "HEAD")
+		return err
+	})
+	return done, err
+}
+
+// Migrations returns the checksums of the steps a revision of the database has
+// taken, in order.
+func (tx *Tx) Migrations(ctx context.Context, revision string) (done []string, err error) {
+	asOf, err := AsOf(revision)
+	if err != nil {
+		return nil, err
+	}
+	err = tx.Each(ctx, func(r *Rows) error {
+		var version int
+		var sum string
+		if err := r.Scan(&version, &sum); err != nil {
+			return err
+		}
+		if version != len(done)+1 {
+			return fmt.Errorf("schema_migrations has version %d where %d is due", version, len(done)+1)
+		}
+		done = append(done, sum)
+		return nil
+	}, "SELECT version, checksum FROM schema_migrations"+asOf+" ORDER BY version")
+	if err != nil && strings.Contains(err.Error(), "table not found") {
+		return nil, nil
+	}
+	return done, err
+}
+
+func checkMigrations(name string, done []string, steps []Migration) error {
+	op := "check the schema of the " + name + " database"
+	if len(done) > len(steps) {
+		return town.Fail(op, "upgrade gt on this machine", "%w: version %d, this gt knows %d",
+			ErrNewerSchema, len(done), len(steps))
+	}
+	for n, sum := range done {
+		if sum != steps[n].checksum() {
+			return town.Fail(op, "use the gt that made it, or restore a backup",
+				"%w: migration %s was made by a different program", town.ErrRefused, strconv.Itoa(n+1))
+		}
+	}
+	return nil
+}
+
+// CheckMigrations reports whether a revision with these checksums may be merged
+// with a database of exactly these steps: it must have taken the same ones.
+func CheckMigrations(name string, done []string, steps []Migration) error {
+	if err := checkMigrations(name, done, steps); err != nil {
+		return err
+	}
+	if len(done) < len(steps) {
+		return town.Fail("check the schema of the "+name+" database", "upgrade gt where it was written, and push from there",
+			"%w: its schema is version %d, ours is %d", town.ErrRefused, len(done), len(steps))
+	}
+	return nil
+}

@@ -1,0 +1,220 @@
+package doltdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"gastown/town"
+)
+
+// Branch is the one branch Towns exchange.
+const Branch = "main"
+
+// ErrBehind reports a push to a mirror that has commits this database lacks.
+var ErrBehind = errors.New("the mirror has commits this database lacks")
+
+// ErrNoBranch reports a remote that has no branch main.
+var ErrNoBranch = errors.New("the remote database has no branch " + Branch)
+
+// mirrorURL names a directory. The engine unescapes URLs a different number of
+// times on different paths, so a name it would change is refused instead.
+func mirrorURL(dir string) (string, error) {
+	if strings.ContainsAny(dir, "%?#") {
+		return "", town.Fail("use "+dir+" as a mirror", "move the Town to a path without % ? #",
+			"%w: the database engine cannot address such a path", town.ErrRefused)
+	}
+	return (&url.URL{Scheme: "file", Path: dir}).String(), nil
+}
+
+// Tracking is the revision name under which the last Fetch from a remote stands.
+func Tracking(remote string) string { return remote + "/" + Branch }
+
+// Fetch copies what the mirror directory has and this database lacks, and
+// returns the commit at its tip. The database's own branch does not move.
+func (db *Shared) Fetch(ctx context.Context, remote, mirror string) (head string, err error) {
+	defer recovered("read the mirror of "+remote, &err)
+	err = db.View(ctx, func(tx *Tx) error {
+		if err := tx.pointRemote(ctx, remote, mirror); err != nil {
+			return err
+		}
+		if err := tx.call(ctx, "CALL DOLT_FETCH(?, ?)", remote, Branch); err != nil {
+			if strings.Contains(err.Error(), "invalid ref spec") || strings.Contains(err.Error(), "no branches") {
+				return fmt.Errorf("%w", ErrNoBranch)
+			}
+			return err
+		}
+		return tx.QueryRow(ctx, "SELECT HASHOF(?)", Tracking(remote)).Scan(&head)
+	})
+	if err != nil {
+		return "", fmt.Errorf("fetch from the mirror of %s: %w", remote, err)
+	}
+	return head, nil
+}
+
+// Push copies what this database has and the mirror directory lacks, and moves
+// the mirror's branch to this database's. ErrBehind when that would lose
+// commits of the mirror.
+func (db *Shared) Push(ctx context.Context, remote, mirror string) (err error) {
+	defer recovered("write the mirror of "+remote, &err)
+	err = db.View(ctx, func(tx *Tx) error {
+		if err := tx.pointRemote(ctx, remote, mirror); err != nil {
+			return err
+		}
+		err := tx.call(ctx, "CALL DOLT_PUSH(?, ?)", remote, Branch)
+		if err != nil && strings.Contains(err.Error(), "non-fast-forward") {
+			return ErrBehind
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("push to the mirror of %s: %w", remote, err)
+	}
+	return nil
+}
+
+// Forget drops what is known of a remote, for instance because what it sent was
+// refused. The data fetched from it becomes garbage.
+func (db *Shared) Forget(ctx context.Context, remote string) (err error) {
+	defer recovered("forget "+remote, &err)
+	return db.View(ctx, func(tx *Tx) error {
+		known, err := tx.remoteURL(ctx, remote)
+		if err != nil || known == "" {
+			return err
+		}
+		return tx.call(ctx, "CALL DOLT_REMOTE('remove', ?)", remote)
+	})
+}
+
+// Revision resolves a revision name, for instance Tracking(remote), to a
+// commit; "" when there is none of that name.
+func (tx *Tx) Revision(ctx context.Context, name string) (string, error) {
+	var head string
+	err := tx.QueryRow(ctx, "SELECT HASHOF(?)", name).Scan(&head)
+	if err != nil && (strings.Contains(err.Error(), "invalid ref spec") || strings.Contains(err.Error(), "not found")) {
+		return "", nil
+	}
+	return head, err
+}
+
+// MergeBase is the newest commit that both revisions contain; "" when their
+// histories are unrelated.
+func (tx *Tx) MergeBase(ctx context.Context, a, b string) (string, error) {
+	var base sql.NullString
+	err := tx.QueryRow(ctx, "SELECT DOLT_MERGE_BASE(?, ?)", a, b).Scan(&base)
+	if err != nil && strings.Contains(err.Error(), "no common ancestor") {
+		return "", nil
+	}
+	return base.String, err
+}
+
+// Count returns how many commits `to` contains that `from` lacks. An empty from
+// counts all.
+func (tx *Tx) Count(ctx context.Context, from, to string) (n int, err error) {
+	if from == "" {
+		err = tx.QueryRow(ctx, "SELECT COUNT(*) FROM dolt_log(?)", to).Scan(&n)
+		return n, err
+	}
+	err = tx.QueryRow(ctx, "SELECT COUNT(*) FROM dolt_log(?, '--not', ?)", to, from).Scan(&n)
+	return n, err
+}
+
+// Clone makes a new database at opts.Dir from a mirror directory and opens it.
+// It fails if anything is there already, and leaves nothing when it fails.
+func Clone(ctx context.Context, opts Options, remote, mirror string) (_ *Shared, err error) {
+	defer recovered("copy the mirror of "+remote, &err)
+	opts = opts.withDefaults()
+	if _, err := os.Lstat(opts.Dir); err == nil {
+		return nil, fmt.Errorf("clone into %s: %w", opts.Dir, os.ErrExist)
+	}
+	from, err := mirrorURL(mirror)
+	if err != nil {
+		return nil, err
+	}
+	parent := filepath.Dir(opts.Dir)
+	if err := os.MkdirAll(parent, 0o700); err != nil {
+		return nil, err
+	}
+	staging, err := os.MkdirTemp(parent, ".clone-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(staging)
+	err = silently(func() error {
+		return inDirectory(ctx, staging, opts, "CALL DOLT_CLONE('--remote', ?, ?, ?)", remote, from, opts.name())
+	})
+	if err != nil {
+		return nil, fmt.Errorf("copy the mirror of %s: %w", remote, err)
+	}
+	if err := install(filepath.Join(staging, opts.name()), opts.Dir); err != nil {
+		return nil, err
+	}
+	return OpenShared(ctx, opts)
+}
+
+var stdoutMu sync.Mutex
+
+// silently runs fn while os.Stdout is the null device: the engine's clone
+// draws its progress there, into what may be a program's input.
+func silently(fn func() error) error {
+	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer null.Close()
+	stdoutMu.Lock()
+	defer stdoutMu.Unlock()
+	saved := os.Stdout
+	os.Stdout = null
+	defer func() { os.Stdout = saved }()
+	return fn()
+}
+
+// pointRemote makes the named remote stand for the mirror directory, which may
+// have moved together with the Town.
+func (tx *Tx) pointRemote(ctx context.Context, remote, mirror string) error {
+	want, err := mirrorURL(mirror)
+	if err != nil {
+		return err
+	}
+	known, err := tx.remoteURL(ctx, remote)
+	if err != nil || known == want {
+		return err
+	}
+	if known != "" {
+		if err := tx.call(ctx, "CALL DOLT_REMOTE('remove', ?)", remote); err != nil {
+			return err
+		}
+	}
+	return tx.call(ctx, "CALL DOLT_REMOTE('add', ?, ?)", remote, want)
+}
+
+func (tx *Tx) remoteURL(ctx context.Context, remote string) (string, error) {
+	var known string
+	err := tx.QueryRow(ctx, "SELECT url FROM dolt_remotes WHERE name = ?", remote).Scan(&known)
+	if errors.Is(err, sql.ErrNoRows) {
+		return "", nil
+	}
+	return known, err
+}
+
+// call runs a procedure and reads its result to the end.
+func (tx *Tx) call(ctx context.Context, query string, args ...any) error {
+	rows, err := tx.conn.QueryContext(ctx, query, args...)
+	if err != nil {
+		return fmt.Errorf("%w in %q", err, town.Clip(query, 80))
+	}
+	defer rows.Close()
+	for rows.Next() {
+	}
+	return rows.Err()
+}
+
+var _ io.Closer = (*Shared)(nil)

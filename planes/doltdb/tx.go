@@ -1,0 +1,185 @@
+package doltdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"gastown/town"
+)
+
+// Tx is one pinned session: a consistent view for View, a transaction for
+// Update. It is not safe for concurrent use and not valid after its function
+// returned.
+type Tx struct{ conn *sql.Conn }
+
+// Rows is database/sql's.
+type Rows = sql.Rows
+
+// ErrNoRows is database/sql's.
+var ErrNoRows = sql.ErrNoRows
+
+// errCall refuses procedures in caller's SQL: remotes, branches and commits are
+// this package's business, so no statement written above it can reach them.
+var errCall = errors.New("statements outside doltdb may not call procedures")
+
+var callPattern = regexp.MustCompile(`(?i)\bcall\b`)
+
+func guard(query string) error {
+	if callPattern.MatchString(query) {
+		return errCall
+	}
+	return nil
+}
+
+// Exec runs a statement that returns no rows and reports how many it changed.
+func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if err := guard(query); err != nil {
+		return 0, err
+	}
+	res, err := tx.conn.ExecContext(ctx, query, args...)
+	if err != nil {
+		return 0, fmt.Errorf("%w in %q", err, town.Clip(query, 120))
+	}
+	return res.RowsAffected()
+}
+
+// Query runs a statement that returns rows; close them before the next call.
+func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*Rows, error) {
+	if err := guard(query); err != nil {
+		return nil, err
+	}
+	rows, err := tx.conn.QueryContext(ctx, query, args...)
+	if err != nil {
+		return nil, fmt.Errorf("%w in %q", err, town.Clip(query, 120))
+	}
+	return rows, nil
+}
+
+// Row is the outcome of QueryRow.
+type Row struct {
+	row *sql.Row
+	err error
+}
+
+// Scan copies the row's columns; ErrNoRows when there was none.
+func (r Row) Scan(dest ...any) error {
+	if r.err != nil {
+		return r.err
+	}
+	return r.row.Scan(dest...)
+}
+
+// QueryRow runs a statement that returns at most one row.
+func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) Row {
+	if err := guard(query); err != nil {
+		return Row{err: err}
+	}
+	return Row{row: tx.conn.QueryRowContext(ctx, query, args...)}
+}
+
+// Each runs a query and calls scan for every row.
+func (tx *Tx) Each(ctx context.Context, scan func(*Rows) error, query string, args ...any) error {
+	rows, err := tx.Query(ctx, query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// View runs fn in one session. It changes nothing.
+func (db *Local) View(ctx context.Context, fn func(*Tx) error) (err error) {
+	defer recovered("read the "+db.opts.name()+" database", &err)
+	conn, err := db.sql.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return fn(&Tx{conn: conn})
+}
+
+// Update runs fn in one transaction and commits it as one Dolt commit under
+// message. When fn fails nothing is changed. It returns the new commit, or ""
+// when fn changed nothing.
+func (db *Local) Update(ctx context.Context, message string, fn func(*Tx) error) (commit string, err error) {
+	defer recovered("write the "+db.opts.name()+" database", &err)
+	err = db.transact(ctx, func(tx *Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		commit, err = db.commit(ctx, tx, message)
+		return err
+	})
+	if err != nil {
+		return "", err
+	}
+	return commit, nil
+}
+
+// transact runs fn between START TRANSACTION and either fn's own commit or a
+// rollback.
+func (db *Local) transact(ctx context.Context, fn func(*Tx) error) error {
+	conn, err := db.sql.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	for _, q := range []string{"SET autocommit = 0", "START TRANSACTION"} {
+		if _, err := conn.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	if err := fn(&Tx{conn: conn}); err != nil {
+		// The rollback must happen although ctx may be what ended fn.
+		if _, rerr := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); rerr != nil {
+			err = errors.Join(err, rerr)
+		}
+		return err
+	}
+	return nil
+}
+
+// commit ends the transaction with a Dolt commit; "" when there was nothing to commit.
+func (db *Local) commit(ctx context.Context, tx *Tx, message string) (string, error) {
+	var commit sql.NullString
+	err := tx.conn.QueryRowContext(ctx, "CALL DOLT_COMMIT('-A', '--skip-empty', '-m', ?, '--author', ?)",
+		message, db.opts.Actor.String()).Scan(&commit)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
+		return "", fmt.Errorf("commit to the %s database: %w", db.opts.name(), err)
+	}
+	return commit.String, nil
+}
+
+// Head is the commit at the tip of the database's one branch.
+func (db *Local) Head(ctx context.Context) (head string, err error) {
+	err = db.View(ctx, func(tx *Tx) error {
+		head, err = tx.Head(ctx)
+		return err
+	})
+	return head, err
+}
+
+// Head is the commit the session reads.
+func (tx *Tx) Head(ctx context.Context) (head string, err error) {
+	err = tx.QueryRow(ctx, "SELECT HASHOF('HEAD')").Scan(&head)
+	return head, err
+}
+
+var revisionPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}$`)
+
+// AsOf is the clause that makes a table reference read a revision. The engine
+// takes no placeholder there, so the name is checked instead.
+func AsOf(revision string) (string, error) {
+	if !revisionPattern.MatchString(revision) {
+		return "", fmt.Errorf("%q is not the name of a revision", town.Clip(revision, 80))
+	}
+	return " AS OF '" + revision + "'", nil
+}
