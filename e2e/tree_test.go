@@ -28,7 +28,8 @@ const maxSourceLines = 400
 
 // machinePath finds absolute paths of somebody's machine. It is put together
 // here so that this file does not mention one.
-var machinePath = regexp.MustCompile(`(^|[^\w./~$}-])/(` + strings.Join([]string{"root", "home", "work", "Users"}, "|") + `)(/[\w.-]|\b)`)
+var machinePath = regexp.MustCompile(`(^|[^\w./~$}-])/(` +
+	strings.Join([]string{"root", "home", "work", "Users"}, "|") + `)(/[\w.-]|\b)`)
 
 // runners may execute a program; e2e may execute all of them.
 var runners = map[string]string{"git": "sync/gitcmd", "tmux": "tmux"}

@@ -1,0 +1,56 @@
+# Every target works in a fresh clone with Go, a C compiler and git. "make" lists them.
+
+# One set of flags for building, vetting and testing, whatever the user's own
+# are: with any difference Go would compile Dolt, minutes of work, once more.
+export GOFLAGS := -tags=gms_pure_go -trimpath -buildvcs=false
+export CGO_ENABLED := 1
+unexport GT_ROOT
+
+GO     ?= go
+JOBS   ?= 2
+PARTS  := $(wildcard cmd/gt cmd/bd)
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help deps build check fmt vet lint test race demo bench clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+deps: ## check what is needed; install it on Debian as root, else say what to install
+	@.ci/deps test
+
+build: ## build bin/gt (about four minutes the first time, then seconds)
+	@.ci/deps build
+	@for part in $(PARTS); do \
+	  echo "go build -o bin/$${part#cmd/} ./$$part"; \
+	  $(GO) build -p $(JOBS) -ldflags "-s -w" -o "bin/$${part#cmd/}" "./$$part" || exit 1; \
+	done
+
+check: fmt vet lint ## format, vet, staticcheck and unit tests
+	@JOBS=$(JOBS) .ci/gotest unit
+
+fmt:
+	@files=$$(gofmt -l .) && if [ -n "$$files" ]; then \
+	  echo "not formatted, run gofmt -w on:" >&2; echo "$$files" >&2; exit 1; fi
+
+vet:
+	$(GO) vet -p $(JOBS) ./...
+
+lint:
+	$(GO) tool staticcheck ./...
+
+test: deps build fmt vet lint ## everything that proves the product, ending in one line
+	@JOBS=$(JOBS) .ci/gotest unit e2e
+
+race: ## unit tests under the race detector (compiles everything anew)
+	@JOBS=$(JOBS) .ci/gotest race
+
+demo: build ## two Towns and a Git repository meet, disagree and agree again
+	@./e2e/demo.sh
+
+bench: build ## measure beside the stock dolt of the same version
+	$(GO) run ./e2e/bench
+
+clean: ## remove what was built here; Go's own caches stay
+	rm -rf bin dist
