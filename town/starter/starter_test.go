@@ -1,0 +1,252 @@
+package starter
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/Masterminds/semver/v3"
+	"github.com/google/go-cmp/cmp"
+	"github.com/pelletier/go-toml/v2"
+	"go.yaml.in/yaml/v3"
+
+	"gastown/town"
+)
+
+func TestDocumentsAreTheFilesOnDisk(t *testing.T) {
+	onDisk := map[town.Key]string{}
+	for _, k := range town.Kinds {
+		entries, err := os.ReadDir(filepath.Join("content", k.Dir()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			key, err := town.ParsePath(k.Dir() + "/" + e.Name())
+			if err != nil {
+				t.Errorf("%s: %v", e.Name(), err)
+				continue
+			}
+			text, err := os.ReadFile(filepath.Join("content", k.Dir(), e.Name()))
+			if err != nil {
+				t.Fatal(err)
+			}
+			onDisk[key] = string(text)
+		}
+	}
+	got := map[town.Key]string{}
+	for _, d := range Documents() {
+		got[d.Key] = d.Text
+	}
+	if diff := cmp.Diff(onDisk, got); diff != "" {
+		t.Errorf("(-disk +embedded):\n%s", diff)
+	}
+}
+
+func TestDocumentsWhatThereIs(t *testing.T) {
+	names := map[town.Kind][]string{}
+	var kinds []town.Kind
+	for _, d := range Documents() {
+		if !slices.Contains(kinds, d.Key.Kind) {
+			kinds = append(kinds, d.Key.Kind)
+		}
+		names[d.Key.Kind] = append(names[d.Key.Kind], d.Key.Name)
+	}
+	if diff := cmp.Diff(town.Kinds, kinds); diff != "" {
+		t.Errorf("order of kinds (-want +got):\n%s", diff)
+	}
+	want := map[town.Kind][]string{
+		town.KindRole:     {"boot", "crew", "deacon", "dog", "mayor", "polecat", "refinery", "witness"},
+		town.KindFormula:  {"bugfix", "code-review", "dependency-update", "feature", "incident", "release", "security-audit"},
+		town.KindTemplate: {"bug-report.md", "handoff.md", "pull-request.md"},
+	}
+	if diff := cmp.Diff(want, names); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestTextsAreClean(t *testing.T) {
+	for _, d := range Documents() {
+		switch {
+		case !utf8.ValidString(d.Text) || strings.ContainsAny(d.Text, "\r\x00\t\ufeff"):
+			t.Errorf("%s: not plain UTF-8 with LF and spaces", d.Key)
+		case !strings.HasSuffix(d.Text, "\n") || strings.HasSuffix(d.Text, "\n\n"):
+			t.Errorf("%s: does not end with exactly one line end", d.Key)
+		case len(d.Text) > town.MaxDocumentBytes:
+			t.Errorf("%s: %d bytes", d.Key, len(d.Text))
+		}
+		for i, line := range strings.Split(d.Text, "\n") {
+			if strings.TrimRight(line, " ") != line {
+				t.Errorf("%s:%d: blanks at the end", d.Key, i+1)
+			}
+		}
+	}
+}
+
+func TestRoles(t *testing.T) {
+	for _, d := range ofKind(town.KindRole) {
+		rest, ok := strings.CutPrefix(d.Text, "---\n")
+		front, body, closed := strings.Cut(rest, "\n---\n")
+		if !ok || !closed {
+			t.Errorf("%s: no front matter", d.Key)
+			continue
+		}
+		var meta struct {
+			Name        string   `yaml:"name"`
+			Description string   `yaml:"description"`
+			Tags        []string `yaml:"tags"`
+		}
+		dec := yaml.NewDecoder(strings.NewReader(front))
+		dec.KnownFields(true)
+		if err := dec.Decode(&meta); err != nil {
+			t.Errorf("%s: %v", d.Key, err)
+		}
+		if meta.Name != d.Key.Name || meta.Description == "" {
+			t.Errorf("%s: name %q, description %q", d.Key, meta.Name, meta.Description)
+		}
+		for _, section := range []string{"\n# ", "\n## Never\n", "`gt "} {
+			if !strings.Contains("\n"+body, section) {
+				t.Errorf("%s: no %q", d.Key, section)
+			}
+		}
+	}
+}
+
+type formulaFile struct {
+	Formula     string `toml:"formula"`
+	Version     string `toml:"version"`
+	Description string `toml:"description"`
+	Vars        map[string]struct {
+		Description string `toml:"description"`
+		Required    bool   `toml:"required"`
+		Default     string `toml:"default"`
+	} `toml:"vars"`
+	Steps []struct {
+		ID          string   `toml:"id"`
+		Title       string   `toml:"title"`
+		Description string   `toml:"description"`
+		Needs       []string `toml:"needs"`
+	} `toml:"steps"`
+}
+
+var variable = regexp.MustCompile(`\{\{([^}]*)\}\}`)
+
+func TestFormulas(t *testing.T) {
+	for _, d := range ofKind(town.KindFormula) {
+		t.Run(d.Key.Name, func(t *testing.T) {
+			var f formulaFile
+			dec := toml.NewDecoder(strings.NewReader(d.Text)).DisallowUnknownFields()
+			if err := dec.Decode(&f); err != nil {
+				t.Fatal(err)
+			}
+			if f.Formula != d.Key.Name || f.Description == "" || len(f.Steps) < 3 {
+				t.Errorf("formula %q, description %q, %d steps", f.Formula, f.Description, len(f.Steps))
+			}
+			if _, err := semver.StrictNewVersion(f.Version); err != nil {
+				t.Errorf("version %q: %v", f.Version, err)
+			}
+			// A step needs only earlier ones, so there is no cycle and the
+			// file reads in an order that can be worked in.
+			earlier := map[string]bool{}
+			used := map[string]bool{}
+			for _, s := range f.Steps {
+				if s.ID == "" || s.Title == "" || s.Description == "" || earlier[s.ID] {
+					t.Errorf("step %q: incomplete or twice", s.ID)
+				}
+				for _, n := range s.Needs {
+					if !earlier[n] {
+						t.Errorf("step %q needs %q, which is no earlier step", s.ID, n)
+					}
+				}
+				earlier[s.ID] = true
+				for _, m := range variable.FindAllStringSubmatch(s.Description, -1) {
+					used[m[1]] = true
+				}
+			}
+			for name, v := range f.Vars {
+				if v.Description == "" || v.Required == (v.Default != "") || !used[name] {
+					t.Errorf("variable %q: no description, both required and defaulted, neither, or unused", name)
+				}
+			}
+			for name := range used {
+				if _, ok := f.Vars[name]; !ok {
+					t.Errorf("{{%s}} is not declared", name)
+				}
+			}
+		})
+	}
+}
+
+var (
+	command  = regexp.MustCompile("`((?:gt|bd) [^`]*)`")
+	mention  = regexp.MustCompile("the `([a-z-]+)` formula")
+	template = regexp.MustCompile("template `([a-z.-]+)`")
+)
+
+// Agents type what these texts say, so every command must be one there is.
+func TestTextsNameOnlyWhatExists(t *testing.T) {
+	words := strings.Fields("create show list update close reopen ready dep label comment search")
+	known := map[string]bool{}
+	for _, w := range words {
+		known["bd "+w] = true
+	}
+	for group, subs := range map[string]string{
+		"federation": "status pull push sync conflicts log show diff towns",
+		"rig":        "add list remove status rebalance",
+		"polecat":    "list show nuke cleanup",
+		"worktree":   "pool",
+		"convoy":     "create list status add close",
+		"mail":       "send inbox read reply archive",
+		"queue":      "list",
+		"refinery":   "merge verify test status",
+		"witness":    "status patrol",
+		"tmux":       "list cleanup",
+		"deacon":     "start restart status logs run",
+		"plugin":     "list",
+		"metrics":    "show",
+		"analyze":    "--type=dolt",
+		"backup":     "list verify",
+	} {
+		for _, s := range strings.Fields(subs) {
+			known["gt "+group+" "+s] = true
+		}
+	}
+	for _, alone := range []string{"prime", "hook", "done", "handoff", "status", "agents", "doctor", "sling", "nudge", "config"} {
+		known["gt "+alone] = true
+	}
+	keys := map[town.Key]bool{}
+	for _, d := range Documents() {
+		keys[d.Key] = true
+	}
+	for _, d := range Documents() {
+		for _, m := range command.FindAllStringSubmatch(d.Text, -1) {
+			w := strings.Fields(m[1])
+			if !known[strings.Join(w[:2], " ")] && !(len(w) > 2 && known[strings.Join(w[:3], " ")]) {
+				t.Errorf("%s: %q is no command", d.Key, m[1])
+			}
+		}
+		for _, m := range mention.FindAllStringSubmatch(d.Text, -1) {
+			if !keys[town.Key{Kind: town.KindFormula, Name: m[1]}] {
+				t.Errorf("%s: no formula %q", d.Key, m[1])
+			}
+		}
+		for _, m := range template.FindAllStringSubmatch(d.Text, -1) {
+			if !keys[town.Key{Kind: town.KindTemplate, Name: m[1]}] {
+				t.Errorf("%s: no template %q", d.Key, m[1])
+			}
+		}
+	}
+}
+
+func ofKind(k town.Kind) []Document {
+	var docs []Document
+	for _, d := range Documents() {
+		if d.Key.Kind == k {
+			docs = append(docs, d)
+		}
+	}
+	return docs
+}
