@@ -68,7 +68,7 @@ func (db *Local) migrate(ctx context.Context, version int, step Migration) (err 
 		if err := tx.call(ctx, "CALL DOLT_CHECKOUT('-b', ?)", migrationBranch); err != nil {
 			return err
 		}
-		for _, q := range append([]string{createMigrations}, step.Statements...) {
+		for _, q := range append([]string{createMigrations, createMeta}, step.Statements...) {
 			if _, err := tx.Exec(ctx, q); err != nil {
 				return err
 			}

@@ -1,0 +1,58 @@
+package doltdb
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"gastown/town"
+)
+
+// createMeta is part of every plane's schema: what kind of store this is and
+// which one. Its rows are written once.
+const createMeta = "CREATE TABLE IF NOT EXISTS meta (k VARCHAR(64) PRIMARY KEY, v VARCHAR(255) NOT NULL)"
+
+const storeUUIDKey = "store_uuid"
+
+// ErrOtherStore reports a store that is not the one it should be.
+var ErrOtherStore = fmt.Errorf("another store: %w", town.ErrRefused)
+
+// Identify gives a new store its UUID for good. It fails if it has one already.
+func (db *Local) Identify(ctx context.Context, uuid string) error {
+	_, err := db.Update(ctx, "identify the store", func(tx *Tx) error {
+		_, err := tx.Exec(ctx, "INSERT INTO meta VALUES (?, ?)", storeUUIDKey, uuid)
+		return err
+	})
+	return err
+}
+
+// StoreUUID is the identity of the store at a revision; "" if it has none.
+func (tx *Tx) StoreUUID(ctx context.Context, revision string) (uuid string, err error) {
+	asOf, err := AsOf(revision)
+	if err != nil {
+		return "", err
+	}
+	err = tx.QueryRow(ctx, "SELECT v FROM meta"+asOf+" WHERE k = '"+storeUUIDKey+"'").Scan(&uuid)
+	if errors.Is(err, ErrNoRows) || (err != nil && strings.Contains(err.Error(), "table not found")) {
+		return "", nil
+	}
+	return uuid, err
+}
+
+// CheckStore fails with ErrOtherStore when the store at a revision is not the
+// one whose UUID the Town's configuration names.
+func (tx *Tx) CheckStore(ctx context.Context, revision, want string) error {
+	got, err := tx.StoreUUID(ctx, revision)
+	if err != nil {
+		return err
+	}
+	if got == "" {
+		got = "without identity"
+	}
+	if got != want {
+		return town.Fail("check which store this is", "compare config/town.yaml with the store, or restore a backup",
+			"%w: it is %s, this Town's is %s", ErrOtherStore, town.Clip(got, 64), want)
+	}
+	return nil
+}

@@ -1,0 +1,151 @@
+package federation
+
+import (
+	"context"
+	"fmt"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// State is what a document's file should be.
+type State struct {
+	town.Key
+	// Absent: there is no such document.
+	Absent bool
+	Text   string
+	// Digest is that of the row in force.
+	Digest town.Digest
+}
+
+// Changed calls yield for every document whose row in force differs between
+// two commits. An empty from means all documents. It stops at yield's error.
+func (s *Store) Changed(ctx context.Context, from, to string, yield func(State) error) error {
+	return s.View(ctx, func(tx *doltdb.Tx) error {
+		if from == "" {
+			return all(ctx, tx, to, yield)
+		}
+		for _, k := range town.Kinds {
+			names, err := changedNames(ctx, tx, k, from, to)
+			if err != nil {
+				return err
+			}
+			rows, err := editsByName(ctx, tx, k, to, names)
+			if err != nil {
+				return err
+			}
+			for _, name := range names {
+				if err := yield(state(town.Key{Kind: k, Name: name}, rows[name])); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+}
+
+// Current gives the states of some documents.
+func (s *Store) Current(ctx context.Context, keys []town.Key) (map[town.Key]State, error) {
+	names := map[town.Kind][]string{}
+	for _, key := range keys {
+		names[key.Kind] = append(names[key.Kind], key.Name)
+	}
+	states := make(map[town.Key]State, len(keys))
+	err := s.View(ctx, func(tx *doltdb.Tx) error {
+		for k, list := range names {
+			rows, err := editsByName(ctx, tx, k, "", list)
+			if err != nil {
+				return err
+			}
+			for _, name := range list {
+				key := town.Key{Kind: k, Name: name}
+				states[key] = state(key, rows[name])
+			}
+		}
+		return nil
+	})
+	return states, err
+}
+
+func state(key town.Key, rows []row) State {
+	if len(rows) == 0 || rows[len(rows)-1].Deleted {
+		return State{Key: key, Absent: true}
+	}
+	e := rows[len(rows)-1].Edit
+	return State{Key: key, Text: e.Text, Digest: e.Digest()}
+}
+
+// all streams every document in force at a revision.
+func all(ctx context.Context, tx *doltdb.Tx, revision string, yield func(State) error) error {
+	asOf, err := doltdb.AsOf(revision)
+	if err != nil {
+		return err
+	}
+	for _, k := range town.Kinds {
+		var pending *row // a template's newest issue so far
+		flush := func() error {
+			if pending == nil {
+				return nil
+			}
+			r := *pending
+			pending = nil
+			return yield(state(r.Key, []row{r}))
+		}
+		order := " ORDER BY name"
+		if k == town.KindTemplate {
+			order += ", version"
+		}
+		err := tx.Each(ctx, func(rows *doltdb.Rows) error {
+			r, err := scanEdit(rows, k)
+			if err != nil {
+				return err
+			}
+			if pending != nil && pending.Name != r.Name {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+			pending = &r
+			return nil
+		}, "SELECT "+columns(k)+" FROM "+rowTable(k)+asOf+order)
+		if err == nil {
+			err = flush()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// changedNames lists the documents of a kind with a row that differs between
+// two commits, once each.
+func changedNames(ctx context.Context, tx *doltdb.Tx, k town.Kind, from, to string) (names []string, err error) {
+	seen := map[string]bool{}
+	err = diffEach(ctx, tx, rowTable(k), from, to, "COALESCE(to_name, from_name)", "", func(r *doltdb.Rows) error {
+		var name string
+		if err := r.Scan(&name); err != nil {
+			return err
+		}
+		if !seen[name] {
+			seen[name] = true
+			names = append(names, name)
+		}
+		return nil
+	})
+	return names, err
+}
+
+// diffEach reads the rows of a table that differ between two commits.
+func diffEach(ctx context.Context, tx *doltdb.Tx, table, from, to, columns, where string, scan func(*doltdb.Rows) error) error {
+	// Checked because the engine takes no placeholder for the table's name, and
+	// with literals it can plan the scan.
+	if _, err := doltdb.AsOf(from); err != nil {
+		return err
+	}
+	if _, err := doltdb.AsOf(to); err != nil {
+		return err
+	}
+	query := fmt.Sprintf("SELECT %s FROM dolt_diff('%s', '%s', '%s') %s", columns, from, to, table, where)
+	return tx.Each(ctx, scan, query)
+}

@@ -1,0 +1,233 @@
+package federation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// Limits of what a row that arrives may hold, in bytes.
+const (
+	maxAuthor  = 255
+	maxVersion = 128
+)
+
+// CheckIncoming decides whether a revision that arrived from a remote may be
+// merged: it must be this store, have this schema and no other table, and every
+// row it changed since base must be one a Town could have written. It changes
+// nothing. An error is town.ErrRefused or doltdb.ErrNewerSchema.
+func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs string) error {
+	return s.View(ctx, func(tx *doltdb.Tx) error {
+		if err := tx.CheckStore(ctx, theirs, uuid); err != nil {
+			return err
+		}
+		return checkIncoming(ctx, tx, remote, base, theirs)
+	})
+}
+
+func checkIncoming(ctx context.Context, tx *doltdb.Tx, remote, base, theirs string) error {
+	done, err := tx.Migrations(ctx, theirs)
+	if err != nil {
+		return refuse(remote, "its schema cannot be read: %w", err)
+	}
+	if err := doltdb.CheckMigrations("federation", done, migrations); err != nil {
+		return err
+	}
+	if base == "" {
+		if base, err = first(ctx, tx, theirs); err != nil {
+			return err
+		}
+	}
+	changed, err := checkTables(ctx, tx, remote, base, theirs)
+	if err != nil {
+		return err
+	}
+	for _, table := range changed {
+		if err := checkRows(ctx, tx, remote, table, base, theirs); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func refuse(remote, format string, args ...any) error {
+	return town.Fail("take what "+remote+" holds",
+		"nothing was changed here; tell whoever wrote it, or restore the remote from a Town that has it right",
+		"%w: "+format, append([]any{town.ErrRefused}, args...)...)
+}
+
+// first is the commit a history begins with.
+func first(ctx context.Context, tx *doltdb.Tx, revision string) (hash string, err error) {
+	err = tx.QueryRow(ctx, "SELECT commit_hash FROM dolt_log(?) ORDER BY commit_order, commit_hash LIMIT 1", revision).Scan(&hash)
+	return hash, err
+}
+
+// checkTables refuses tables, views, procedures and triggers that the plane
+// does not have, and changed definitions of those it has. It returns the tables
+// whose rows changed.
+func checkTables(ctx context.Context, tx *doltdb.Tx, remote, base, theirs string) (changed []string, err error) {
+	err = tx.Each(ctx, func(r *doltdb.Rows) error {
+		var from, to *string
+		var kind string
+		var data, schema bool
+		if err := r.Scan(&from, &to, &kind, &data, &schema); err != nil {
+			return err
+		}
+		if to == nil || *to == "" {
+			return refuse(remote, "table %s was removed", clip(from))
+		}
+		if !slices.Contains(tables, *to) {
+			return refuse(remote, "it has a table %s, which the federation plane does not have", clip(to))
+		}
+		if schema && kind != "added" {
+			return refuse(remote, "the definition of table %s was changed", clip(to))
+		}
+		if data {
+			changed = append(changed, *to)
+		}
+		return nil
+	}, "SELECT from_table_name, to_table_name, diff_type, data_change, schema_change FROM dolt_diff_summary(?, ?)", base, theirs)
+	return changed, err
+}
+
+func clip(s *string) string {
+	if s == nil {
+		return "?"
+	}
+	return fmt.Sprintf("%q", town.Clip(*s, 64))
+}
+
+// textColumns are the columns whose size is checked before they are read.
+var textColumns = map[string][]string{
+	"roles": {"text"}, "formulas": {"text"}, "templates": {"text"}, "archive": {"text"}, "proposals": {"text", "base"},
+}
+
+func checkRows(ctx context.Context, tx *doltdb.Tx, remote, table, base, theirs string) error {
+	for _, column := range textColumns[table] {
+		where := fmt.Sprintf("WHERE diff_type <> 'removed' AND OCTET_LENGTH(to_%s) > %d LIMIT 1", column, town.MaxDocumentBytes)
+		err := diffEach(ctx, tx, table, base, theirs, "to_name, OCTET_LENGTH(to_"+column+")", where, func(r *doltdb.Rows) error {
+			var name string
+			var size int64
+			if err := r.Scan(&name, &size); err != nil {
+				return err
+			}
+			return refuse(remote, "table %s: the text of %q has %d bytes; the limit is %d", table, town.Clip(name, 64), size, town.MaxDocumentBytes)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	columns, check := rowCheck(table)
+	if check == nil {
+		return nil
+	}
+	return diffEach(ctx, tx, table, base, theirs, columns, "WHERE diff_type <> 'removed'", func(r *doltdb.Rows) error {
+		if err := check(r); err != nil {
+			return refuse(remote, "table %s: %w", table, err)
+		}
+		return nil
+	})
+}
+
+// rowCheck gives the columns to read of a table's changed rows and what must
+// hold for them. meta and schema_migrations were compared as a whole before.
+func rowCheck(table string) (columns string, check func(*doltdb.Rows) error) {
+	switch table {
+	case "roles", "formulas", "templates":
+		k, _ := town.ParseKind(table)
+		return prefixed(columnsOf(k)), func(r *doltdb.Rows) error {
+			e, err := scanEdit(r, k)
+			if err != nil {
+				return err
+			}
+			return checkEdit(e.Edit)
+		}
+	case "archive":
+		return "to_kind, to_name, to_digest, to_version, to_text", checkArchived
+	case "proposals":
+		return prefixed(proposalColumns), func(r *doltdb.Rows) error {
+			p, id, err := scanProposal(r)
+			if err != nil {
+				return err
+			}
+			if p.ID() != id {
+				return fmt.Errorf("proposal %s does not hash to its id", town.Clip(string(id), 64))
+			}
+			if p.Kind != town.KindRole {
+				return fmt.Errorf("proposal %s is for a %q", id.Short(), town.Clip(string(p.Kind), 16))
+			}
+			return checkEdit(town.Edit{Key: p.Key, Text: p.Text, Town: p.Town, Author: p.Author})
+		}
+	case "resolutions":
+		return "to_id, to_proposal, to_outcome, to_result, to_town, to_author", checkResolution
+	case "towns":
+		return "to_name", func(r *doltdb.Rows) error {
+			var name string
+			if err := r.Scan(&name); err != nil {
+				return err
+			}
+			return town.CheckName(name)
+		}
+	}
+	return "", nil
+}
+
+func prefixed(columns string) string { return "to_" + strings.ReplaceAll(columns, ", ", ", to_") }
+
+func columnsOf(k town.Kind) string { return columns(k) }
+
+func checkEdit(e town.Edit) error {
+	if err := town.CheckName(e.Name); err != nil {
+		return err
+	}
+	if !utf8.ValidString(e.Text) || strings.ContainsRune(e.Text, 0) {
+		return fmt.Errorf("the text of %s is not UTF-8 text", e.Name)
+	}
+	if len(e.Author) > maxAuthor || len(e.Town) > 64 || len(e.Version) > maxVersion {
+		return fmt.Errorf("author, town or version of %s is too long", e.Name)
+	}
+	for _, s := range []string{e.Author, string(e.Town), e.Version} {
+		if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }) {
+			return fmt.Errorf("author, town or version of %s has control characters", e.Name)
+		}
+	}
+	if e.Kind == town.KindTemplate && number(e) == 0 {
+		return fmt.Errorf("template %s has an issue numbered %q", e.Name, town.Clip(e.Version, 20))
+	}
+	return nil
+}
+
+func checkArchived(r *doltdb.Rows) error {
+	var e town.Edit
+	var content town.Digest
+	if err := r.Scan(&e.Kind, &e.Name, &content, &e.Version, &e.Text); err != nil {
+		return err
+	}
+	if _, err := town.ParseKind(string(e.Kind)); err != nil {
+		return err
+	}
+	if e.Content() != content {
+		return fmt.Errorf("an archived text of %q does not hash to its digest", town.Clip(e.Name, 64))
+	}
+	if e.Kind == town.KindTemplate {
+		e.Version = "1"
+	}
+	return checkEdit(e)
+}
+
+func checkResolution(r *doltdb.Rows) error {
+	var id town.Digest
+	var v Resolution
+	if err := r.Scan(&id, &v.Proposal, &v.Outcome, &v.Result, &v.Town, &v.Author); err != nil {
+		return err
+	}
+	if v.ID() != id {
+		return fmt.Errorf("resolution %s does not hash to its id", town.Clip(string(id), 64))
+	}
+	return nil
+}

@@ -1,0 +1,206 @@
+package federation
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"strings"
+
+	"gastown/planes/doltdb"
+	"gastown/sync/policy"
+	"gastown/town"
+)
+
+// Merged says what a merge did.
+type Merged struct {
+	// Commit is now the branch's tip.
+	Commit string
+	// FastForward: there was nothing of ours to keep apart.
+	FastForward bool
+	// Notes are for people, one line for each conflict.
+	Notes []string
+}
+
+// Merge brings the revision theirs, which CheckIncoming has passed, into the
+// branch. Conflicts of documents are decided by sync/policy; any other conflict
+// stops the merge with doltdb.ErrConflict and nothing changes.
+func (s *Store) Merge(ctx context.Context, base, ours, theirs, message string) (Merged, error) {
+	if base == ours {
+		if err := s.FastForward(ctx, theirs); err != nil {
+			return Merged{}, err
+		}
+		return Merged{Commit: theirs, FastForward: true}, nil
+	}
+	m := merger{store: s, base: base, ours: ours, theirs: theirs, changes: newChangeset()}
+	commit, err := s.Shared.Merge(ctx, doltdb.Merge{Theirs: theirs, Message: message, Resolve: m.resolve})
+	if err != nil {
+		return Merged{}, err
+	}
+	return Merged{Commit: commit, Notes: m.notes}, nil
+}
+
+type merger struct {
+	store              *Store
+	base, ours, theirs string
+	changes            *changeset
+	notes              []string
+}
+
+func (m *merger) resolve(ctx context.Context, tx *doltdb.Tx, tables []string) error {
+	for _, table := range tables {
+		var err error
+		switch table {
+		case "roles":
+			err = m.rows(ctx, tx, town.KindRole)
+		case "formulas":
+			err = m.rows(ctx, tx, town.KindFormula)
+		case "templates":
+			err = m.templates(ctx, tx)
+		case "towns":
+			err = m.towns(ctx, tx)
+		default:
+			err = m.noPolicy(ctx, tx, table)
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := tx.Exec(ctx, "DELETE FROM dolt_conflicts_"+table); err != nil {
+			return err
+		}
+	}
+	return m.changes.write(ctx, tx)
+}
+
+// side is one third of a conflict row: an absent side has a NULL key.
+func side(name sql.NullString, cells []sql.NullString, k town.Kind) (*town.Edit, error) {
+	if !name.Valid {
+		return nil, nil
+	}
+	r, err := scanEdit(cellScanner(append([]sql.NullString{name}, cells...)), k)
+	return &r.Edit, err
+}
+
+// cellScanner lets scanEdit read cells that were scanned as text.
+type cellScanner []sql.NullString
+
+func (c cellScanner) Scan(dest ...any) error {
+	for i, d := range dest {
+		switch d := d.(type) {
+		case *string:
+			*d = c[i].String
+		case *town.ID:
+			*d = town.ID(c[i].String)
+		case *town.Digest:
+			*d = town.Digest(c[i].String)
+		case *bool:
+			*d = c[i].String == "1"
+		case *uint64:
+			if _, err := fmt.Sscan(c[i].String, d); err != nil {
+				return err
+			}
+		default:
+			return fmt.Errorf("no conversion to %T", d)
+		}
+	}
+	return nil
+}
+
+// rows decides the conflicts of roles or formulas.
+func (m *merger) rows(ctx context.Context, tx *doltdb.Tx, k town.Kind) error {
+	names := strings.Split(columns(k), ", ")
+	var list []string
+	for _, prefix := range []string{"base_", "our_", "their_"} {
+		for _, n := range names {
+			list = append(list, prefix+n)
+		}
+	}
+	return tx.Each(ctx, func(r *doltdb.Rows) error {
+		cells := make([]sql.NullString, len(list))
+		dest := make([]any, len(list))
+		for i := range cells {
+			dest[i] = &cells[i]
+		}
+		if err := r.Scan(dest...); err != nil {
+			return err
+		}
+		var sides [3]*town.Edit
+		var key town.Key
+		for i := range sides {
+			part := cells[i*len(names) : (i+1)*len(names)]
+			e, err := side(part[0], part[1:], k)
+			if err != nil {
+				return err
+			}
+			if sides[i] = e; e != nil {
+				key = e.Key
+			}
+		}
+		res, err := policy.Resolve(policy.Conflict{Key: key, Base: sides[0], Ours: sides[1], Theirs: sides[2]})
+		if err != nil {
+			return err
+		}
+		m.store.apply(m.changes, key, nil, res)
+		// The engine left our row in place, so the outcome is always written.
+		m.changes.force(key, res.InForce)
+		if res.Note != "" {
+			m.notes = append(m.notes, res.Note)
+		}
+		return nil
+	}, "SELECT "+strings.Join(list, ", ")+" FROM dolt_conflicts_"+rowTable(k))
+}
+
+// templates decides the conflicts of templates: for each name with one, the
+// whole list of issues is merged again from its three versions.
+func (m *merger) templates(ctx context.Context, tx *doltdb.Tx) error {
+	var names []string
+	err := tx.Each(ctx, func(r *doltdb.Rows) error {
+		var name string
+		err := r.Scan(&name)
+		names = append(names, name)
+		return err
+	}, "SELECT DISTINCT COALESCE(our_name, their_name, base_name) FROM dolt_conflicts_templates")
+	if err != nil {
+		return err
+	}
+	var sides [3]map[string][]row
+	for i, revision := range []string{m.base, m.ours, m.theirs} {
+		if sides[i], err = editsByName(ctx, tx, town.KindTemplate, revision, names); err != nil {
+			return err
+		}
+	}
+	for _, name := range names {
+		merged, notes := policy.Templates(plain(sides[0][name]), plain(sides[1][name]), plain(sides[2][name]))
+		m.changes.issues[name] = merged
+		m.notes = append(m.notes, notes...)
+	}
+	return nil
+}
+
+// towns decides the registry: each Town writes only its own row, so a conflict
+// means that one identity wrote from two places. The later revision stands.
+func (m *merger) towns(ctx context.Context, tx *doltdb.Tx) error {
+	_, err := tx.Exec(ctx, `REPLACE INTO towns (id, name, revision)
+		SELECT COALESCE(their_id, our_id),
+			IF(our_id IS NULL OR their_revision > our_revision OR (their_revision = our_revision AND their_name > our_name), their_name, our_name),
+			GREATEST(COALESCE(our_revision, 0), COALESCE(their_revision, 0))
+		FROM dolt_conflicts_towns`)
+	return err
+}
+
+// noPolicy names the first conflict of a table that no rule covers.
+func (m *merger) noPolicy(ctx context.Context, tx *doltdb.Tx, table string) error {
+	key := map[string]string{"meta": "k", "schema_migrations": "version"}[table]
+	if key == "" {
+		key = "id"
+	}
+	if table == "archive" {
+		key = "name"
+	}
+	var name string
+	query := fmt.Sprintf("SELECT COALESCE(our_%[1]s, their_%[1]s, base_%[1]s) FROM dolt_conflicts_%[2]s LIMIT 1", key, table)
+	if err := tx.QueryRow(ctx, query).Scan(&name); err != nil {
+		return err
+	}
+	return town.Fail("merge the federation", "nothing was changed; settle it with the Town that wrote the other side",
+		"%w: table %s, row %q", doltdb.ErrConflict, table, town.Clip(name, 80))
+}

@@ -1,0 +1,263 @@
+package federation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"gastown/planes/doltdb"
+	"gastown/sync/policy"
+	"gastown/town"
+)
+
+// FileEdit is what a person did to one file.
+type FileEdit struct {
+	town.Key
+	// Removed says that the file is gone; Text is then empty.
+	Removed bool
+	Text    string
+	// Version is the semantic version a formula declares.
+	Version string
+	// Base is the digest of the row the file showed when it was edited, and
+	// BaseContent that row's text digest; both empty for a new file.
+	Base, BaseContent town.Digest
+}
+
+// Recorded says what became of edits.
+type Recorded struct {
+	// Commit is empty when the edits changed no row.
+	Commit string
+	// Rows gives the digest of the row now in force for each edit whose text is
+	// in force; an absent document has "".
+	Rows map[town.Key]town.Digest
+	// Lost are documents whose file shows a text that is not in force: the row
+	// must be written over it. The text itself is archived or proposed.
+	Lost []town.Key
+	// Notes are for people, one line for each conflict.
+	Notes []string
+	// Edits counts rows that changed.
+	Edits int
+}
+
+// Record makes edits of files rows, in one commit. An edit that was made
+// against an older row than the one now in force is a conflict, decided like
+// one between Towns: the row is "theirs", the file "ours".
+func (s *Store) Record(ctx context.Context, message string, edits []FileEdit) (Recorded, error) {
+	out := Recorded{Rows: make(map[town.Key]town.Digest, len(edits))}
+	byKind := map[town.Kind][]FileEdit{}
+	for _, e := range edits {
+		byKind[e.Kind] = append(byKind[e.Kind], e)
+	}
+	var err error
+	out.Commit, err = s.Update(ctx, message, func(tx *doltdb.Tx) error {
+		for _, k := range town.Kinds {
+			for batch := range slices.Chunk(byKind[k], batchSize) {
+				if err := s.recordBatch(ctx, tx, k, batch, &out); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return Recorded{}, fmt.Errorf("record edits: %w", err)
+	}
+	return out, nil
+}
+
+func (s *Store) recordBatch(ctx context.Context, tx *doltdb.Tx, k town.Kind, edits []FileEdit, out *Recorded) error {
+	names := make([]string, len(edits))
+	for i, e := range edits {
+		names[i] = e.Name
+	}
+	current, err := editsByName(ctx, tx, k, "", names)
+	if err != nil {
+		return err
+	}
+	changes := newChangeset()
+	for _, e := range edits {
+		if k == town.KindTemplate {
+			s.recordIssue(changes, e, plain(current[e.Name]), out)
+			continue
+		}
+		var cur *town.Edit
+		if rows := current[e.Name]; len(rows) > 0 {
+			cur = &rows[0].Edit
+		}
+		if err := s.recordRow(ctx, tx, changes, e, cur, out); err != nil {
+			return err
+		}
+	}
+	return changes.write(ctx, tx)
+}
+
+// recordRow records an edit of a role or formula.
+func (s *Store) recordRow(ctx context.Context, tx *doltdb.Tx, c *changeset, e FileEdit, cur *town.Edit, out *Recorded) error {
+	if same(e, cur) {
+		out.Rows[e.Key] = digest(cur)
+		return nil
+	}
+	ours := s.edit(e, cur)
+	if digest(cur) == e.Base {
+		if cur != nil {
+			c.keep(*cur)
+		}
+		c.force(e.Key, ours)
+		out.Rows[e.Key] = digest(ours)
+		out.Edits++
+		return nil
+	}
+	base, err := archivedEdit(ctx, tx, e.Key, e.BaseContent)
+	if err != nil {
+		return err
+	}
+	res, err := policy.Resolve(policy.Conflict{Key: e.Key, Base: base, Ours: ours, Theirs: cur})
+	if err != nil {
+		return err
+	}
+	s.apply(c, e.Key, cur, res)
+	out.Edits++
+	if res.Note != "" {
+		out.Notes = append(out.Notes, res.Note)
+	}
+	if digest(res.InForce) == digest(ours) {
+		out.Rows[e.Key] = digest(ours)
+	} else {
+		out.Lost = append(out.Lost, e.Key)
+	}
+	return nil
+}
+
+// recordIssue records an edit of a template: a new issue.
+func (s *Store) recordIssue(c *changeset, e FileEdit, issues []town.Edit, out *Recorded) {
+	cur := shown(issues)
+	if same(e, cur) {
+		out.Rows[e.Key] = digest(cur)
+		return
+	}
+	next := s.edit(e, last(issues))
+	next = issue(e, next, len(issues)+1)
+	out.Edits++
+	if digest(cur) == e.Base {
+		c.append = append(c.append, *next)
+		out.Rows[e.Key] = shownDigest(*next)
+		return
+	}
+	base := issues[:0:0]
+	for i := range issues {
+		if issues[i].Digest() == e.Base {
+			base = issues[:i+1]
+		}
+	}
+	ours := append(slices.Clone(base), *issue(e, next, len(base)+1))
+	merged, notes := policy.Templates(base, ours, issues)
+	c.issues[e.Name] = merged
+	out.Notes = append(out.Notes, notes...)
+	if now := shown(merged); same(e, now) {
+		out.Rows[e.Key] = digest(now)
+	} else {
+		out.Lost = append(out.Lost, e.Key)
+	}
+}
+
+// edit is the row a file's edit becomes when it follows cur; nil for a removal.
+func (s *Store) edit(e FileEdit, cur *town.Edit) *town.Edit {
+	next := &town.Edit{Key: e.Key, Text: e.Text, Version: e.Version, Revision: 1, Town: s.Town, Author: s.Author}
+	if cur != nil {
+		next.Revision = cur.Revision + 1
+	}
+	if e.Removed && e.Kind != town.KindTemplate {
+		return nil
+	}
+	return next
+}
+
+func issue(e FileEdit, next *town.Edit, n int) *town.Edit {
+	i := *next
+	i.Version, i.Deleted = strconv.Itoa(n), e.Removed
+	return &i
+}
+
+// apply turns a resolution into changes. cur is the row now in force.
+func (s *Store) apply(c *changeset, key town.Key, cur *town.Edit, res policy.Resolution) {
+	c.keep(res.Archive...)
+	for _, p := range res.Propose {
+		if p.Town == "" {
+			// A removal: the absent row does not say who removed it; we did.
+			p.Town, p.Author = s.Town, s.Author
+		}
+		c.offer(p)
+	}
+	if digest(res.InForce) != digest(cur) {
+		c.force(key, res.InForce)
+	}
+}
+
+// same reports that a file shows what is in force already.
+func same(e FileEdit, cur *town.Edit) bool {
+	if cur == nil || e.Removed {
+		return cur == nil && e.Removed
+	}
+	return cur.Text == e.Text
+}
+
+// digest identifies a row; "" for an absent one.
+func digest(e *town.Edit) town.Digest {
+	if e == nil {
+		return ""
+	}
+	return e.Digest()
+}
+
+// plain strips what the database said beside the edits.
+func plain(rows []row) []town.Edit {
+	edits := make([]town.Edit, len(rows))
+	for i, r := range rows {
+		edits[i] = r.Edit
+	}
+	return edits
+}
+
+// number is an issue's number; 0 when it has none.
+func number(e town.Edit) int {
+	n, err := strconv.Atoi(e.Version)
+	if err != nil || n < 0 {
+		return 0
+	}
+	return n
+}
+
+func last(issues []town.Edit) *town.Edit {
+	if len(issues) == 0 {
+		return nil
+	}
+	return &issues[len(issues)-1]
+}
+
+// shown is the issue a template's file shows; nil when there is no file.
+func shown(issues []town.Edit) *town.Edit {
+	if e := last(issues); e != nil && !e.Deleted {
+		return e
+	}
+	return nil
+}
+
+func shownDigest(e town.Edit) town.Digest { return digest(shown([]town.Edit{e})) }
+
+// archivedEdit finds a text that was in force once, nil when it is not known.
+func archivedEdit(ctx context.Context, tx *doltdb.Tx, key town.Key, content town.Digest) (*town.Edit, error) {
+	if content == "" {
+		return nil, nil
+	}
+	e := town.Edit{Key: key}
+	err := tx.QueryRow(ctx, "SELECT version, text FROM archive WHERE kind = ? AND name = ? AND digest = ?",
+		string(key.Kind), key.Name, string(content)).Scan(&e.Version, &e.Text)
+	if err == doltdb.ErrNoRows {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &e, nil
+}

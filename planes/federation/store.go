@@ -1,0 +1,137 @@
+package federation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// Store is an open federation plane.
+type Store struct {
+	*doltdb.Shared
+	// Town and Author are recorded with every edit made through this Store.
+	Town   town.ID
+	Author string
+}
+
+// Create makes a new, empty plane with its own identity.
+func Create(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (*Store, error) {
+	db, err := doltdb.Create(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	s := wrap(doltdb.Share(db), opts, id)
+	if err := s.Migrate(ctx, migrations); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := db.Identify(ctx, uuid); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// Open opens the plane, checks that it is the store of that UUID, and brings
+// its schema up to date.
+func Open(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (*Store, error) {
+	db, err := doltdb.OpenShared(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	s := wrap(db, opts, id)
+	err = s.View(ctx, func(tx *doltdb.Tx) error { return tx.CheckStore(ctx, "HEAD", uuid) })
+	if err == nil {
+		err = s.Migrate(ctx, migrations)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return s, nil
+}
+
+// Clone makes the plane at opts.Dir a copy of a mirror, after the same checks
+// a merge makes, and returns it with the UUID it has. When a check fails the
+// copy is closed and the error says why; the caller owns the directory.
+func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id town.ID) (_ *Store, uuid string, err error) {
+	db, err := doltdb.Clone(ctx, opts, remote, mirror)
+	if err != nil {
+		return nil, "", err
+	}
+	s := wrap(db, opts, id)
+	err = s.View(ctx, func(tx *doltdb.Tx) error {
+		if uuid, err = tx.StoreUUID(ctx, "HEAD"); err != nil {
+			return err
+		}
+		if uuid == "" {
+			return town.Fail("adopt "+remote, "check the URL", "%w: it is no federation store", doltdb.ErrOtherStore)
+		}
+		return checkIncoming(ctx, tx, remote, "", "HEAD")
+	})
+	if err != nil {
+		return nil, "", errors.Join(err, db.Close())
+	}
+	return s, uuid, nil
+}
+
+func wrap(db *doltdb.Shared, opts doltdb.Options, id town.ID) *Store {
+	return &Store{Shared: db, Town: id, Author: opts.Actor.String()}
+}
+
+// rowTable is where the edits in force of a kind are.
+func rowTable(k town.Kind) string { return k.Dir() }
+
+// columns are the columns of an edit in its kind's table, in the order editScan
+// and editValues use.
+func columns(k town.Kind) string {
+	switch k {
+	case town.KindRole:
+		return "name, text, digest, revision, town, author"
+	case town.KindFormula:
+		return "name, version, text, digest, revision, town, author"
+	default:
+		return "name, version, text, deleted, digest, revision, town, author"
+	}
+}
+
+// values are an edit's columns as arguments.
+func values(e town.Edit) []any {
+	digest := string(e.Digest())
+	switch e.Kind {
+	case town.KindRole:
+		return []any{e.Name, e.Text, digest, e.Revision, string(e.Town), e.Author}
+	case town.KindFormula:
+		return []any{e.Name, e.Version, e.Text, digest, e.Revision, string(e.Town), e.Author}
+	default:
+		return []any{e.Name, e.Version, e.Text, e.Deleted, digest, e.Revision, string(e.Town), e.Author}
+	}
+}
+
+// row is an edit as stored: its digest column may be wrong when another
+// program wrote the row.
+type row struct {
+	town.Edit
+	stored town.Digest
+}
+
+func (r row) intact() bool { return r.stored == r.Digest() }
+
+// scanner is what database/sql's Rows and doltdb's Row have in common.
+type scanner interface{ Scan(...any) error }
+
+func scanEdit(s scanner, k town.Kind) (r row, err error) {
+	r.Kind = k
+	switch k {
+	case town.KindRole:
+		err = s.Scan(&r.Name, &r.Text, &r.stored, &r.Revision, &r.Town, &r.Author)
+	case town.KindFormula:
+		err = s.Scan(&r.Name, &r.Version, &r.Text, &r.stored, &r.Revision, &r.Town, &r.Author)
+	default:
+		err = s.Scan(&r.Name, &r.Version, &r.Text, &r.Deleted, &r.stored, &r.Revision, &r.Town, &r.Author)
+	}
+	if err != nil {
+		return row{}, fmt.Errorf("read a row of %s: %w", rowTable(k), err)
+	}
+	return r, nil
+}
