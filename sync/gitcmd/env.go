@@ -1,0 +1,66 @@
+package gitcmd
+
+import (
+	"strconv"
+	"strings"
+)
+
+// leaking are variables that bind git to a repository, a hook's quarantine or
+// a caller's one-time configuration. The first group is what
+// `git rev-parse --local-env-vars` lists.
+var leaking = map[string]bool{
+	"GIT_ALTERNATE_OBJECT_DIRECTORIES": true, "GIT_CONFIG": true, "GIT_CONFIG_PARAMETERS": true,
+	"GIT_CONFIG_COUNT": true, "GIT_OBJECT_DIRECTORY": true, "GIT_DIR": true, "GIT_WORK_TREE": true,
+	"GIT_IMPLICIT_WORK_TREE": true, "GIT_GRAFT_FILE": true, "GIT_INDEX_FILE": true,
+	"GIT_NO_REPLACE_OBJECTS": true, "GIT_REPLACE_REF_BASE": true, "GIT_PREFIX": true,
+	"GIT_INTERNAL_SUPER_PREFIX": true, "GIT_SHALLOW_FILE": true, "GIT_COMMON_DIR": true,
+
+	"GIT_QUARANTINE_PATH": true, "GIT_NAMESPACE": true, "GIT_DEFAULT_HASH": true, "GIT_DEFAULT_REF_FORMAT": true,
+	"GIT_REFLOG_ACTION": true, "GIT_PUSH_OPTION_COUNT": true, "GIT_ALLOW_PROTOCOL": true, "GIT_PROTOCOL": true,
+	"GIT_PROTOCOL_FROM_USER": true, "GIT_LITERAL_PATHSPECS": true, "GIT_FLUSH": true, "GIT_ALLOC_LIMIT": true,
+	"GIT_TERMINAL_PROMPT": true, "GIT_ASKPASS": true, "SSH_ASKPASS": true, "SSH_ASKPASS_REQUIRE": true,
+	"LC_ALL": true, "LANGUAGE": true, "GIT_CURL_VERBOSE": true,
+}
+
+// allocLimit bounds, in bytes, a single allocation of git, so that a tree or
+// commit object of absurd size fails instead of filling memory. Blobs stream.
+// It is set where git reads what a remote sent.
+const allocLimit = 512 << 20
+
+// environ is the environment of every git process: what the person has, less
+// what leaks, plus what keeps git silent, and configuration that need not be
+// seen in the argument vector.
+func environ(base, extra []string, config [][2]string) []string {
+	env := make([]string, 0, len(base)+len(extra)+2*len(config)+12)
+	keep := func(kv string) {
+		name, _, _ := strings.Cut(kv, "=")
+		switch {
+		case leaking[name], strings.HasPrefix(name, "GIT_CONFIG_KEY_"), strings.HasPrefix(name, "GIT_CONFIG_VALUE_"),
+			strings.HasPrefix(name, "GIT_PUSH_OPTION_"), strings.HasPrefix(name, "GIT_TRACE"):
+			return
+		}
+		env = append(env, kv)
+	}
+	for _, kv := range base {
+		keep(kv)
+	}
+	for _, kv := range extra {
+		keep(kv)
+	}
+	env = append(env,
+		"LC_ALL=C",
+		"GIT_TERMINAL_PROMPT=0",
+		"GIT_ASKPASS=",
+		"SSH_ASKPASS=",
+		"SSH_ASKPASS_REQUIRE=never",
+		"GCM_INTERACTIVE=never",
+		"GIT_ALLOW_PROTOCOL="+allowed,
+		"GIT_NO_REPLACE_OBJECTS=1",
+		"GIT_CONFIG_COUNT="+strconv.Itoa(len(config)),
+	)
+	for i, kv := range config {
+		n := strconv.Itoa(i)
+		env = append(env, "GIT_CONFIG_KEY_"+n+"="+kv[0], "GIT_CONFIG_VALUE_"+n+"="+kv[1])
+	}
+	return env
+}

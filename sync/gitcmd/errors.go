@@ -1,0 +1,175 @@
+package gitcmd
+
+import (
+	"context"
+	"errors"
+	"regexp"
+	"strings"
+
+	"gastown/town"
+)
+
+// The kinds of failure. Every error of this package that has a known cause
+// wraps exactly one of the first group; ErrOutcomeUnknown may come in addition.
+var (
+	// ErrURL: the URL or ref name is not one we would hand to git.
+	ErrURL = errors.New("the address is not acceptable")
+	// ErrAuth: the remote does not accept our login, or wants a prompt.
+	ErrAuth = errors.New("login refused")
+	// ErrUnreachable: no connection, or it broke.
+	ErrUnreachable = errors.New("remote unreachable")
+	// ErrNotFound: there is no repository at the URL.
+	ErrNotFound = errors.New("no repository there")
+	// ErrReadOnly: the remote can be read but refuses this write.
+	ErrReadOnly = errors.New("remote refuses the write")
+	// ErrRejected: the ref is not where we expected it; fetch and try again.
+	ErrRejected = errors.New("the remote has moved on")
+	// ErrNonFastForward: the remote's own configuration forbids rewinding.
+	ErrNonFastForward = errors.New("the remote forbids rewriting a ref")
+	// ErrNoSpace: a disk is full, here or at the remote.
+	ErrNoSpace = errors.New("no space left")
+	// ErrDeadline: the deadline or the idle limit ended the operation.
+	ErrDeadline = errors.New("took too long")
+	// ErrTooLarge: the remote sent more than the configured maximum.
+	ErrTooLarge = errors.New("more data than allowed")
+	// ErrCorrupt: git found the data damaged.
+	ErrCorrupt = errors.New("damaged git data")
+	// ErrTooOld: the installed git lacks something we need.
+	ErrTooOld = errors.New("git is too old: " + MinVersion + " or newer is needed")
+	// ErrNoGit: there is no git on this machine.
+	ErrNoGit = errors.New("git is not installed")
+
+	// ErrOutcomeUnknown: a push was under way when the connection, the
+	// deadline or the caller ended it, so the remote may or may not have it.
+	// Only another look at the ref can tell.
+	ErrOutcomeUnknown = errors.New("the remote's answer was lost")
+)
+
+// MinVersion is the oldest git this package is written for.
+const MinVersion = "2.34"
+
+// phrase maps words of git, ssh or a server, in lower case, to a kind.
+type phrase struct {
+	kind  error
+	words []string
+}
+
+// phrases are tried in order, so that "no space left" wins over the broken
+// connection it also causes.
+var phrases = []phrase{
+	{ErrNoSpace, []string{"no space left on device", "disk quota exceeded"}},
+	{ErrTooLarge, []string{"file too large", "file size limit exceeded", "attempting to allocate", "pack exceeds maximum"}},
+	{ErrReadOnly, []string{"marked as read only", "service not enabled", "not allowed to push", "does not have write access",
+		"insufficient permission for adding an object", "unable to create temporary object directory", "read-only file system",
+		"write access to repository not granted", "error: 405"}},
+	{ErrAuth, []string{"authentication failed", "could not read username", "could not read password", "terminal prompts disabled",
+		"permission denied (", "host key verification failed", "access denied", "error: 401", "error: 403", "dubious ownership",
+		"too many authentication failures", "invalid credentials", "permission to", "remote host identification has changed"}},
+	{ErrNotFound, []string{"does not appear to be a git repository", "repository not found", "error: 404", "did you run git update-server-info",
+		"not found", "does not exist", "no such project", "could not be found"}},
+	{ErrUnreachable, []string{"could not resolve", "connection refused", "timed out", "network is unreachable", "no route to host",
+		"failed to connect", "couldn't connect", "could not connect", "unable to connect", "connection reset", "connection closed", "broken pipe",
+		"ssl", "certificate", "kex_exchange", "error: 5", "error: 429", "early eof", "unexpected disconnect", "hung up", "rpc failed", "empty reply",
+		"transfer closed", "operation too slow", "bytes/sec transferred"}},
+	{ErrCorrupt, []string{"fsck error", "index-pack", "unresolved deltas", "did not send all necessary objects", "bad object", "corrupt",
+		"bad tree", "missing blob", "missing tree", "unpack-objects", "invalid object", "bad pack", "not a valid object", "is empty", "unable to read"}},
+	{ErrUnreachable, []string{"could not read from remote repository", "unable to access", "protocol error"}},
+}
+
+// classify finds the kind of a failed git process, or nil when its words are
+// none we know. push tells whether the operation was a write.
+func classify(exit int, text string, push bool) error {
+	t := strings.ToLower(text)
+	if exit == 129 && strings.Contains(t, "usage:") {
+		return ErrTooOld
+	}
+	for _, p := range phrases {
+		for _, w := range p.words {
+			if !strings.Contains(t, w) {
+				continue
+			}
+			if push && p.kind == ErrAuth && (strings.Contains(t, "error: 403") || strings.Contains(t, "permission to")) {
+				return ErrReadOnly
+			}
+			return p.kind
+		}
+	}
+	return nil
+}
+
+var advice = map[error]string{
+	ErrAuth:        "check that `git ls-remote URL` works without asking for anything",
+	ErrUnreachable: "check the network and the address, then try again",
+	ErrNotFound:    "check the address; create the repository on the host first",
+	ErrReadOnly:    "ask the owner of the repository for write access",
+	ErrRejected:    "pull, then push again",
+	ErrNoSpace:     "free some space, then try again",
+	ErrDeadline:    "try again, or raise the deadline of this remote",
+	ErrTooLarge:    "check with its owner what is in the repository",
+	ErrCorrupt:     "run `git fsck` in the remote repository",
+	ErrTooOld:      "install git " + MinVersion + " or newer",
+	ErrNoGit:       "install git " + MinVersion + " or newer",
+	ErrURL:         "use https://, ssh://, user@host:path or an absolute path",
+}
+
+// fail builds the error people see. detail is hostile text.
+func fail(op string, kind error, detail string, also error) error {
+	next := advice[kind]
+	detail = clean(detail)
+	switch {
+	case kind == nil && also == nil:
+		return town.Fail(op, next, "git failed: %s", detail)
+	case kind == nil:
+		return town.Fail(op, next, "%w%s", also, suffix(detail))
+	case also == nil:
+		return town.Fail(op, next, "%w%s", kind, suffix(detail))
+	}
+	return town.Fail(op, next, "%w (%w)%s", kind, also, suffix(detail))
+}
+
+func suffix(detail string) string {
+	if detail == "" {
+		return ""
+	}
+	return ": " + detail
+}
+
+// ended explains why a process was stopped, or returns nil if it was not.
+func ended(ctx context.Context) (kind, also error) {
+	switch cause := context.Cause(ctx); {
+	case cause == nil:
+		return nil, nil
+	case errors.Is(cause, ErrDeadline):
+		return ErrDeadline, nil
+	case errors.Is(cause, context.DeadlineExceeded):
+		return ErrDeadline, cause
+	default:
+		return nil, cause
+	}
+}
+
+// maxDetail bounds, in bytes, how much of git's words an error carries.
+const maxDetail = 1000
+
+var userinfo = regexp.MustCompile(`([a-zA-Z][a-zA-Z0-9+.-]*://)[^/@\s'"]*@`)
+var query = regexp.MustCompile(`(https?://[^\s'"?]*)\?[^\s'"]*`)
+
+// Redact removes credentials from every URL in text.
+func Redact(text string) string {
+	return query.ReplaceAllString(userinfo.ReplaceAllString(text, "$1"), "$1")
+}
+
+// clean makes hostile text fit for a message: one line, printable, bounded,
+// without credentials.
+func clean(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\t':
+			return ' '
+		case r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0xfffd || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069):
+			return -1
+		}
+		return r
+	}, Redact(text))
+	return town.Clip(strings.Join(strings.Fields(text), " "), maxDetail)
+}

@@ -1,0 +1,213 @@
+package gitcmd
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"runtime"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"gastown/town"
+)
+
+const (
+	// grace is how long a stopped git has to remove its temporary files
+	// before the whole group is killed.
+	grace = 500 * time.Millisecond
+	// maxOutput bounds, in bytes, what is kept of a process's answer.
+	maxOutput = 4 << 20
+)
+
+// command describes one git process.
+type command struct {
+	op     string // what people are told it was for
+	args   []string
+	config [][2]string
+	push   bool // a write: see classify
+	remote bool // its data comes from a remote: bound memory and files
+	net    bool // bound the time without progress
+	bare   bool // run outside any repository
+}
+
+// process is a git process under way. One goroutine starts it, stays on its
+// thread (the kernel ties Pdeathsig to the thread that forks) and waits for
+// it; done is closed when it has ended.
+type process struct {
+	cmd    command
+	ctx    context.Context
+	cancel context.CancelCauseFunc
+	exec   *exec.Cmd
+	stderr *messages
+	done   chan struct{}
+	err    error // of Wait, once done is closed
+	result func() error
+}
+
+// start runs git with the given standard streams. stdin and stdout may be nil.
+// The caller must call wait.
+func (r *Repo) start(parent context.Context, c command, stdin, stdout *os.File) (*process, error) {
+	if err := context.Cause(parent); err != nil {
+		kind, also := ended(parent)
+		return nil, fail(c.op, kind, "", also)
+	}
+	ctx, cancel := context.WithCancelCause(parent)
+	deadline := r.opts.Deadline
+	if deadline <= 0 {
+		deadline = defaultDeadline
+	}
+	timer := time.AfterFunc(deadline, func() { cancel(fmt.Errorf("%w: not done within %s", ErrDeadline, deadline)) })
+	p := &process{cmd: c, ctx: ctx, cancel: cancel, done: make(chan struct{})}
+	p.result = sync.OnceValue(p.outcome)
+
+	args := c.args
+	if !c.bare {
+		args = append([]string{"--git-dir=" + r.Dir}, c.args...)
+	}
+	x := exec.CommandContext(ctx, r.opts.Git, args...)
+	x.Dir = r.Dir
+	x.Env = environ(os.Environ(), r.opts.Env, c.config)
+	if c.remote {
+		x.Env = append(x.Env, "GIT_ALLOC_LIMIT="+strconv.Itoa(allocLimit))
+	}
+	if stdin != nil {
+		x.Stdin = stdin
+	}
+	if stdout != nil {
+		x.Stdout = stdout
+	}
+	if r.opts.Inherit != nil {
+		x.ExtraFiles = []*os.File{r.opts.Inherit}
+	}
+	x.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
+	x.Cancel = func() error { return signalGroup(x.Process.Pid, syscall.SIGTERM) }
+	x.WaitDelay = grace
+	idle := func() {}
+	if c.net {
+		t := time.AfterFunc(r.opts.Idle, func() { cancel(fmt.Errorf("%w: no progress for %s", ErrDeadline, r.opts.Idle)) })
+		idle = func() { t.Reset(r.opts.Idle) }
+		context.AfterFunc(ctx, func() { t.Stop() })
+	}
+	p.stderr = &messages{progress: r.opts.Progress, active: idle}
+	x.Stderr = p.stderr
+	p.exec = x
+
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := x.Start()
+		if err == nil {
+			processes.Add(1)
+			if c.remote && r.opts.MaxBytes > 0 {
+				limitFiles(x.Process.Pid, r.opts.MaxBytes)
+			}
+		}
+		started <- err
+		if err != nil {
+			return
+		}
+		p.err = x.Wait()
+		timer.Stop()
+		if ctx.Err() != nil {
+			// What outlived the polite request goes now; that the group is
+			// already gone is the usual case and no error.
+			_ = signalGroup(x.Process.Pid, syscall.SIGKILL)
+		}
+		close(p.done)
+	}()
+	if err := <-started; err != nil {
+		timer.Stop()
+		cancel(err)
+		if errors.Is(err, exec.ErrNotFound) {
+			return nil, fail(c.op, ErrNoGit, "", nil)
+		}
+		if kind, also := ended(parent); kind != nil || also != nil {
+			return nil, fail(c.op, kind, "", also)
+		}
+		return nil, town.Fail(c.op, "", "start git: %w", err)
+	}
+	return p, nil
+}
+
+// wait returns nil after success, else an error with a kind. It may be called
+// more than once.
+func (p *process) wait() error { return p.result() }
+
+func (p *process) outcome() error {
+	<-p.done
+	kind, also := ended(p.ctx)
+	p.cancel(nil)
+	if p.err == nil || errors.Is(p.err, exec.ErrWaitDelay) && p.exec.ProcessState.Success() {
+		return nil
+	}
+	detail := p.stderr.text()
+	if kind == nil && also == nil {
+		var exit *exec.ExitError
+		switch {
+		case !errors.As(p.err, &exit):
+			also = p.err
+		case signalled(exit) == syscall.SIGXFSZ:
+			kind = ErrTooLarge
+		default:
+			kind = classify(exit.ExitCode(), detail, p.cmd.push)
+			if detail == "" {
+				detail = exit.String()
+			}
+		}
+	}
+	return fail(p.cmd.op, kind, detail, also)
+}
+
+// stop ends a process whose answer is no longer wanted.
+func (p *process) stop() {
+	p.cancel(context.Canceled)
+	<-p.done
+}
+
+func signalled(e *exec.ExitError) syscall.Signal {
+	if ws, ok := e.Sys().(syscall.WaitStatus); ok && ws.Signaled() {
+		return ws.Signal()
+	}
+	return 0
+}
+
+func signalGroup(pid int, sig syscall.Signal) error { return syscall.Kill(-pid, sig) }
+
+// output is what a finished process left behind.
+type output struct {
+	stdout string
+	stderr *messages
+}
+
+// run executes one process to its end and keeps its answer. The output is
+// valid beside an error too.
+func (r *Repo) run(ctx context.Context, c command) (output, error) {
+	pr, pw, err := os.Pipe()
+	if err != nil {
+		return output{stderr: &messages{}}, town.Fail(c.op, "", "%w", err)
+	}
+	defer pr.Close()
+	p, err := r.start(ctx, c, nil, pw)
+	pw.Close()
+	if err != nil {
+		return output{stderr: &messages{}}, err
+	}
+	var buf bytes.Buffer
+	_, rerr := io.Copy(&buf, io.LimitReader(pr, maxOutput+1))
+	if buf.Len() > maxOutput {
+		p.stop()
+		return output{stderr: p.stderr}, fail(c.op, ErrTooLarge, fmt.Sprintf("git's answer is longer than %d bytes", maxOutput), nil)
+	}
+	err = p.wait()
+	if err == nil && rerr != nil {
+		err = town.Fail(c.op, "", "read git's answer: %w", rerr)
+	}
+	return output{stdout: buf.String(), stderr: p.stderr}, err
+}

@@ -1,0 +1,124 @@
+package gitcmd
+
+import (
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// Progress is one report of a fetch or push under way.
+type Progress struct {
+	// Phase is git's name for what it does, such as "Receiving objects".
+	Phase string
+	// Done and Total count objects; Total is 0 while unknown.
+	Done, Total int64
+	// Bytes transferred so far, as far as git tells; 0 otherwise.
+	Bytes int64
+}
+
+var (
+	counting = regexp.MustCompile(`^(?:remote: )?([A-Z][A-Za-z ]{2,40}): +(?:\d{1,3}% \((\d{1,18})/(\d{1,18})\)|(\d{1,18}))(?:, ([0-9.]{1,16}) (bytes|KiB|MiB|GiB))?`)
+	units    = map[string]float64{"bytes": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+)
+
+func parseProgress(line string) (Progress, bool) {
+	m := counting.FindStringSubmatch(line)
+	if m == nil {
+		return Progress{}, false
+	}
+	p := Progress{Phase: m[1], Done: number(m[2] + m[4]), Total: number(m[3])}
+	if f, err := strconv.ParseFloat(m[5], 64); err == nil {
+		p.Bytes = int64(f * units[m[6]])
+	}
+	return p, true
+}
+
+// number reads decimal digits the pattern has bounded; "" is 0.
+func number(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+const (
+	maxLine = 2 << 10 // bytes kept of one line of standard error
+	maxText = 8 << 10 // bytes kept of all lines; the last ones win
+)
+
+// messages is a process's standard error: progress is taken out and reported,
+// the rest is kept, bounded, for the error message.
+type messages struct {
+	progress func(Progress)
+	active   func()
+
+	mu    sync.Mutex
+	line  []byte
+	kept  []string
+	size  int
+	sent  bool  // a push had begun to talk to the remote about objects
+	bytes int64 // highest figure of "Writing objects" or "Receiving objects"
+}
+
+func (m *messages) Write(b []byte) (int, error) {
+	if m.active != nil {
+		m.active()
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range b {
+		if c == '\n' || c == '\r' {
+			m.flush()
+		} else if len(m.line) < maxLine {
+			m.line = append(m.line, c)
+		}
+	}
+	return len(b), nil
+}
+
+func (m *messages) flush() {
+	line := strings.TrimRight(string(m.line), " ")
+	m.line = m.line[:0]
+	if line == "" {
+		return
+	}
+	if p, ok := parseProgress(line); ok {
+		if p.Phase == "Writing objects" || p.Phase == "Receiving objects" {
+			m.bytes = max(m.bytes, p.Bytes)
+		}
+		switch p.Phase {
+		case "Enumerating objects", "Counting objects", "Writing objects":
+			m.sent = m.sent || !strings.HasPrefix(line, "remote: ")
+		}
+		if m.progress != nil {
+			m.progress(p)
+		}
+		return
+	}
+	m.sent = m.sent || strings.HasPrefix(line, "Total ")
+	m.kept = append(m.kept, line)
+	m.size += len(line)
+	for m.size > maxText && len(m.kept) > 1 {
+		m.size -= len(m.kept[0])
+		m.kept = m.kept[1:]
+	}
+}
+
+// text returns what was kept.
+func (m *messages) text() string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.line) > 0 {
+		m.flush()
+	}
+	return strings.Join(m.kept, "\n")
+}
+
+// transferred returns the bytes git reported and whether a push had begun.
+func (m *messages) transferred() (int64, bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.bytes, m.sent
+}

@@ -1,0 +1,139 @@
+package gitcmd
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// FetchSpec names what to fetch and where to put it.
+type FetchSpec struct {
+	URL string
+	// Ref is the ref at the remote; Into the ref of the private repository
+	// that takes its value, whatever it was before.
+	Ref, Into string
+}
+
+// FetchResult is the outcome of a fetch that reached the remote.
+type FetchResult struct {
+	// ID is what Ref names at the remote; "" if Missing.
+	ID string
+	// Missing: the repository is there, the ref is not. Into is unchanged.
+	Missing bool
+	// Bytes received, as far as git tells.
+	Bytes int64
+}
+
+// Fetch brings one ref and its objects from the remote, over one connection
+// and with one process. Objects are checked by git as they arrive.
+func (r *Repo) Fetch(ctx context.Context, s FetchSpec) (FetchResult, error) {
+	op := "fetch from " + clean(s.URL)
+	c, err := r.network(op, s.URL, s.Ref, s.Into)
+	if err != nil {
+		return FetchResult{}, err
+	}
+	c.remote = true
+	c.args = []string{"fetch", "--progress", "--force", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
+		"--no-recurse-submodules", "--end-of-options", s.URL, "+" + s.Ref + ":" + s.Into}
+	out, err := r.run(ctx, c)
+	if err != nil {
+		for line := range strings.Lines(out.stderr.text()) {
+			if strings.HasPrefix(strings.ToLower(line), "fatal: couldn't find remote ref") {
+				return FetchResult{Missing: true}, nil
+			}
+		}
+		// A refused pack stays behind under a temporary name.
+		if r.cutShort() {
+			err = fail(op, ErrTooLarge, fmt.Sprintf("the remote sends more than %d bytes", r.opts.MaxBytes), nil)
+		}
+		if serr := r.sweep(); serr != nil {
+			err = fmt.Errorf("%w (and %w)", err, serr)
+		}
+		return FetchResult{}, err
+	}
+	id, err := r.Ref(s.Into)
+	if err != nil {
+		return FetchResult{}, err
+	}
+	n, _ := out.stderr.transferred()
+	return FetchResult{ID: id, Bytes: n}, nil
+}
+
+// cutShort reports whether a pack was ended by the limit on files. git itself
+// only notices that its child is gone.
+func (r *Repo) cutShort() bool {
+	packs, err := filepath.Glob(filepath.Join(r.Dir, "objects", "pack", "tmp_pack_*"))
+	if err != nil || r.opts.MaxBytes <= 0 {
+		return false
+	}
+	for _, p := range packs {
+		if info, err := os.Stat(p); err == nil && info.Size() >= r.opts.MaxBytes {
+			return true
+		}
+	}
+	return false
+}
+
+// Listing is what a remote says it has.
+type Listing struct {
+	// Heads are the branches, sorted, as full ref names. Empty means that the
+	// stock dolt command would call the repository empty.
+	Heads []string
+	// ID is the value of the ref asked for; "" if it does not exist.
+	ID string
+}
+
+// LsRemote asks a remote for its branches and one ref. It costs a connection,
+// so it is for first contact only.
+func (r *Repo) LsRemote(ctx context.Context, rawURL, ref string) (Listing, error) {
+	c, err := r.network("ask "+clean(rawURL)+" for its refs", rawURL, ref)
+	if err != nil {
+		return Listing{}, err
+	}
+	c.remote = true
+	c.args = []string{"ls-remote", "--quiet", "--end-of-options", rawURL, "refs/heads/*", ref}
+	out, err := r.run(ctx, c)
+	if err != nil {
+		return Listing{}, err
+	}
+	var l Listing
+	for line := range strings.Lines(out.stdout) {
+		id, name, ok := strings.Cut(strings.TrimSpace(line), "\t")
+		switch {
+		case !ok || !IsID(id):
+		case name == ref:
+			l.ID = id
+		case strings.HasPrefix(name, "refs/heads/"):
+			l.Heads = append(l.Heads, clean(name))
+		}
+	}
+	sort.Strings(l.Heads)
+	return l, nil
+}
+
+// network prepares a command that talks to a remote.
+func (r *Repo) network(op, rawURL string, refs ...string) (command, error) {
+	if err := CheckURL(rawURL); err != nil {
+		return command{}, err
+	}
+	for _, ref := range refs {
+		if err := CheckRef(ref); err != nil {
+			return command{}, err
+		}
+	}
+	idle := strconv.Itoa(max(1, int(r.opts.Idle/time.Second)))
+	c := command{op: op, net: true, config: [][2]string{{"http.lowSpeedLimit", "1"}, {"http.lowSpeedTime", idle}}}
+	if r.opts.TokenEnv != "" {
+		t, err := tokenConfig(rawURL, r.opts.TokenEnv, r.opts.TokenUser)
+		if err != nil {
+			return command{}, err
+		}
+		c.config = append(c.config, t...)
+	}
+	return c, nil
+}

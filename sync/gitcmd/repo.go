@@ -1,0 +1,207 @@
+package gitcmd
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"gastown/town"
+)
+
+// Limits used where Options leaves a field zero.
+const (
+	// defaultDeadline ends one git process, whatever it does.
+	defaultDeadline = 30 * time.Minute
+	// defaultIdle ends a network process that reports no progress.
+	defaultIdle = 60 * time.Second
+	// defaultTokenUser is the user name sent beside a token; hosts ignore it
+	// or want exactly this one.
+	defaultTokenUser = "x-access-token"
+)
+
+// Options apply to every process of a Repo. The zero value is usable.
+type Options struct {
+	// Git is the binary; "git" from PATH when empty.
+	Git string
+	// Deadline bounds each process (default 30 minutes). Exceeding it is
+	// ErrDeadline.
+	Deadline time.Duration
+	// Idle bounds the time a fetch, push or listing may go without any
+	// progress (default 60 s). Exceeding it is ErrDeadline.
+	Idle time.Duration
+	// MaxBytes bounds any file a fetch may write, so about the size of what a
+	// remote may send. Zero is no bound. Exceeding it is ErrTooLarge.
+	MaxBytes int64
+	// TokenEnv names an environment variable (of ours, or in Env) that holds
+	// an access token for an http(s) remote. Empty leaves authentication to
+	// the user's credential helpers.
+	TokenEnv string
+	// TokenUser is the user name sent with the token.
+	TokenUser string
+	// Env is added to the environment, as "NAME=value".
+	Env []string
+	// Progress receives the progress of network operations, on a goroutine
+	// that has ended when the operation returns. It must not block.
+	Progress func(Progress)
+	// Inherit, if set, is passed to every process and through it to its
+	// children, so that a flock(2) held on it outlives us until the last of
+	// them has ended. Release it with LOCK_UN, not by closing alone: a
+	// credential daemon that git started may keep its copy open.
+	Inherit *os.File
+}
+
+// Repo is a bare repository private to us, used as an object cache. Its
+// methods may be called concurrently only where they touch different refs;
+// keeping other processes out is the caller's task.
+type Repo struct {
+	// Dir is the absolute path of the repository.
+	Dir  string
+	opts Options
+}
+
+var processes atomic.Int64
+
+// Processes counts the git processes this program has started. Children that
+// git starts itself are not counted.
+func Processes() int64 { return processes.Load() }
+
+// config is the whole configuration of a private repository. Table files are
+// compressed and content-named already, so deltas and compression would cost
+// time and gain nothing; what a user configures for working repositories
+// (hooks, signing, tags) must not apply here.
+const config = `[core]
+	repositoryformatversion = 0
+	bare = true
+	compression = 0
+	bigFileThreshold = 1m
+	logAllRefUpdates = false
+	hooksPath = /dev/null
+	fsmonitor = false
+	commitGraph = false
+	multiPackIndex = false
+[pack]
+	window = 0
+	depth = 0
+	compression = 0
+	writeReverseIndex = false
+	useBitmaps = false
+	allowPackReuse = false
+[repack]
+	writeBitmaps = false
+[gc]
+	auto = 0
+	autoDetach = false
+[maintenance]
+	auto = false
+[fetch]
+	unpackLimit = 1
+	prune = false
+	pruneTags = false
+	recurseSubmodules = false
+	writeCommitGraph = false
+	showForcedUpdates = false
+[fastimport]
+	unpackLimit = 1
+[transfer]
+	fsckObjects = true
+	unpackLimit = 1
+	bundleURI = false
+[push]
+	gpgSign = false
+	followTags = false
+	recurseSubmodules = no
+	useForceIfIncludes = false
+[credential]
+	interactive = false
+[advice]
+	detachedHead = false
+`
+
+// Init opens the private repository in dir, creating it (mode 0700) or its
+// missing parts. It starts no process. Locks and temporary packs left by a
+// killed process are removed: the caller must hold whatever keeps others out.
+func Init(dir string, opts Options) (*Repo, error) {
+	if opts.Git == "" {
+		opts.Git = "git"
+	}
+	if opts.Deadline <= 0 {
+		opts.Deadline = defaultDeadline
+	}
+	if opts.Idle <= 0 {
+		opts.Idle = defaultIdle
+	}
+	dir, err := filepath.Abs(dir)
+	if err != nil {
+		return nil, err
+	}
+	r := &Repo{Dir: dir, opts: opts}
+	if err := r.create(); err != nil {
+		return nil, town.Fail("prepare the object cache "+dir, "check the permissions of that directory", "%w", noSpace(err))
+	}
+	return r, nil
+}
+
+func (r *Repo) create() error {
+	for _, d := range []string{"objects/info", "objects/pack", "refs/gt"} {
+		if err := os.MkdirAll(filepath.Join(r.Dir, d), 0o700); err != nil {
+			return err
+		}
+	}
+	for name, want := range map[string]string{"config": config, "HEAD": "ref: refs/heads/none\n"} {
+		p := filepath.Join(r.Dir, name)
+		if have, err := os.ReadFile(p); err == nil && string(have) == want {
+			continue
+		}
+		if err := writeFile(p, want); err != nil {
+			return err
+		}
+	}
+	return r.sweep()
+}
+
+// sweep removes what killed git processes leave behind.
+func (r *Repo) sweep() error {
+	var errs []error
+	for _, pattern := range []string{
+		"*.lock", "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/pack/*.lock", "objects/pack/*.keep", "objects/tmp_*", "objects/??/tmp_obj_*",
+		"objects/tmp_objdir-*", "objects/*.lock", "objects/info/*.lock", "fast_import_crash_*",
+	} {
+		found, err := filepath.Glob(filepath.Join(r.Dir, pattern))
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			errs = append(errs, os.RemoveAll(f))
+		}
+	}
+	errs = append(errs, filepath.WalkDir(filepath.Join(r.Dir, "refs"), func(p string, d os.DirEntry, err error) error {
+		if err == nil && !d.IsDir() && strings.HasSuffix(p, ".lock") {
+			err = os.Remove(p)
+		}
+		return err
+	}))
+	return errors.Join(errs...)
+}
+
+// Version asks the installed git for its version, such as "2.39.5". It reports
+// ErrNoGit without one and ErrTooOld below MinVersion.
+func Version(ctx context.Context, opts Options) (string, error) {
+	r := &Repo{Dir: os.TempDir(), opts: opts}
+	if r.opts.Git == "" {
+		r.opts.Git = "git"
+	}
+	out, err := r.run(ctx, command{op: "ask git for its version", args: []string{"version"}, bare: true})
+	if err != nil {
+		return "", err
+	}
+	v, _ := strings.CutPrefix(strings.TrimSpace(out.stdout), "git version ")
+	v, _, _ = strings.Cut(v, " ")
+	if older(v, MinVersion) {
+		return v, fail("use git "+clean(v), ErrTooOld, "", nil)
+	}
+	return v, nil
+}

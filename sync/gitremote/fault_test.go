@@ -1,0 +1,207 @@
+package gitremote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gastown/sync/gitcmd"
+)
+
+// fakeSSH returns an environment in which ssh runs the remote's command here,
+// by way of a script whose body sees it as "$cmd". The remote is reached as
+// ssh://host/path.
+func fakeSSH(t testing.TB, body string) []string {
+	t.Helper()
+	script := filepath.Join(t.TempDir(), "ssh")
+	text := "#!/bin/sh\nfor cmd; do :; done\n" + body + "\n"
+	if err := os.WriteFile(script, []byte(text), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"GIT_SSH_COMMAND=" + script, "GIT_SSH_VARIANT=simple"}
+}
+
+// The server applies the push and the connection dies before it says so.
+func TestLostAnswer(t *testing.T) {
+	url := bareRepo(t)
+	flag := filepath.Join(t.TempDir(), "lossy")
+	env := fakeSSH(t, `if test -e `+flag+` && case "$cmd" in git-receive-pack*) true;; *) false;; esac; then
+	# Pass on the first answer, the list of refs, then drop everything.
+	sh -c "$cmd" | head -c 60 >/dev/null & pid=$!
+	exec 3<&0
+	mkfifo `+flag+`.in; sh -c "$cmd" <&3 | { dd bs=1 count=$(cat `+flag+`) 2>/dev/null; cat >/dev/null; }
+	exit 1
+fi
+exec sh -c "$cmd"`)
+	remote := "ssh://host" + url
+	a := openMirror(t, t.TempDir(), remote, func(o *Options) { o.Env = env })
+	write(t, a, "one")
+	publish(t, a)
+
+	// How long the list of refs is decides how much may pass.
+	adv, err := exec.Command("sh", "-c", "printf 0000 | git-receive-pack "+url+" | wc -c").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(flag, adv, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	write(t, a, "one", "two")
+	_, err = a.Publish(t.Context(), PublishOptions{Message: "lost"})
+	if !errors.Is(err, ErrUnknownOutcome) {
+		t.Fatalf("want ErrUnknownOutcome, got %v", err)
+	}
+	if err := os.Remove(flag); err != nil {
+		t.Fatal(err)
+	}
+	applied := git(t, url, "rev-parse", testRef)
+	if applied == a.Head() {
+		t.Fatal("the push was not applied: the test proves nothing")
+	}
+	leftovers(t, a)
+	// The next process finds out by looking.
+	a = openMirror(t, a.opts.Dir, remote, func(o *Options) { o.Env = env })
+	if f := fetch(t, a); !f.PublishedEarlier || f.Head != applied {
+		t.Fatalf("fetch: %+v", f)
+	}
+	equal(t, read(t, a), "one", "two")
+	if !publish(t, a).Unchanged {
+		t.Fatal("published once more what had arrived")
+	}
+	write(t, a, "one", "two", "three")
+	publish(t, a)
+	if f := fetch(t, a); f.PublishedEarlier || f.Changed {
+		t.Fatalf("fetch: %+v", f)
+	}
+}
+
+// The connection dies before the server has everything: nothing is applied.
+func TestConnectionDiesWhileSending(t *testing.T) {
+	url := bareRepo(t)
+	flag := filepath.Join(t.TempDir(), "cut")
+	env := fakeSSH(t, `if test -e `+flag+` && case "$cmd" in git-receive-pack*) true;; *) false;; esac; then
+	head -c 5000 | sh -c "$cmd"
+	exit 1
+fi
+exec sh -c "$cmd"`)
+	a := openMirror(t, t.TempDir(), "ssh://host"+url, func(o *Options) { o.Env = env })
+	write(t, a, "one")
+	head := publish(t, a).Head
+	if err := os.WriteFile(flag, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	write(t, a, "one", strings.Repeat("long ", 100000))
+	if _, err := a.Publish(t.Context(), PublishOptions{}); !errors.Is(err, gitcmd.ErrUnreachable) {
+		t.Fatalf("want ErrUnreachable, got %v", err)
+	}
+	if now := git(t, url, "rev-parse", testRef); now != head {
+		t.Fatal("half a push was applied")
+	}
+	if err := os.Remove(flag); err != nil {
+		t.Fatal(err)
+	}
+	if f := fetch(t, a); f.PublishedEarlier || f.Head != head {
+		t.Fatalf("fetch: %+v", f)
+	}
+	publish(t, a)
+}
+
+func TestRefusedByHook(t *testing.T) {
+	url := bareRepo(t)
+	a := openMirror(t, t.TempDir(), url)
+	write(t, a, "one")
+	hook := filepath.Join(url, "hooks", "pre-receive")
+	if err := os.WriteFile(hook, []byte("#!/bin/sh\necho 'this repository is frozen' >&2\nexit 1\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	_, err := a.Publish(t.Context(), PublishOptions{})
+	if !errors.Is(err, gitcmd.ErrReadOnly) || !strings.Contains(err.Error(), "this repository is frozen") {
+		t.Fatalf("want ErrReadOnly with the hook's words, got %v", err)
+	}
+	leftovers(t, a)
+	if err := os.Remove(hook); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, a)
+}
+
+// A remote that says nothing is given up after the idle limit; one that says
+// nothing while the caller gives up, at once. Nothing keeps running.
+func TestSilentRemote(t *testing.T) {
+	t.Parallel()
+	pids := filepath.Join(t.TempDir(), "pids")
+	env := fakeSSH(t, `echo $$ >>`+pids+`
+exec sleep 600`)
+	check := func(a *Mirror, ctx context.Context, want error) {
+		t.Helper()
+		start := time.Now()
+		_, err := a.Fetch(ctx)
+		if !errors.Is(err, want) {
+			t.Errorf("want %v, got %v", want, err)
+		}
+		if d := time.Since(start); d > 20*time.Second {
+			t.Errorf("took %s", d)
+		}
+		leftovers(t, a)
+	}
+	a := openMirror(t, t.TempDir(), "ssh://host/x", func(o *Options) { o.Env = env; o.Idle = time.Second })
+	check(a, t.Context(), gitcmd.ErrDeadline)
+	a = openMirror(t, t.TempDir(), "ssh://host/x", func(o *Options) { o.Env = env; o.Deadline = time.Second })
+	check(a, t.Context(), gitcmd.ErrDeadline)
+	a = openMirror(t, t.TempDir(), "ssh://host/x", func(o *Options) { o.Env = env })
+	ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
+	defer cancel()
+	check(a, ctx, context.DeadlineExceeded)
+	ctx, cancel = context.WithCancel(t.Context())
+	time.AfterFunc(500*time.Millisecond, cancel)
+	check(a, ctx, context.Canceled)
+	out, err := os.ReadFile(pids)
+	if err != nil || len(strings.Fields(string(out))) != 4 {
+		t.Fatalf("%q %v", out, err)
+	}
+	for _, pid := range strings.Fields(string(out)) {
+		var n int
+		if _, err := fmt.Sscan(pid, &n); err != nil {
+			t.Fatal(err)
+		}
+		// An orphan may stay as a zombie until init takes notice of it.
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n))
+		if err == nil && !strings.Contains(string(stat), ") Z ") {
+			t.Errorf("process %s of the remote side is still there: %s", pid, stat)
+		}
+	}
+}
+
+// A refused verification is the remote's fault and changes nothing; a
+// cancelled one is not.
+func TestVerifyDecides(t *testing.T) {
+	url := bareRepo(t)
+	a := openMirror(t, t.TempDir(), url)
+	write(t, a, "one")
+	publish(t, a)
+	bad := errors.New("chunk 7 does not hash to its address")
+	var asked []string
+	b := openMirror(t, t.TempDir(), url, func(o *Options) {
+		o.Verify = func(_ context.Context, dir string, files []string) error { asked = files; return bad }
+	})
+	if _, err := b.Fetch(t.Context()); !errors.Is(err, ErrCorrupt) || !errors.Is(err, bad) {
+		t.Fatalf("want ErrCorrupt and the reason, got %v", err)
+	}
+	if len(asked) != 1 || asked[0] != nameOf([]byte("one")) || b.Head() != "" {
+		t.Fatalf("asked for %v, head %q", asked, b.Head())
+	}
+	leftovers(t, b)
+	ctx, cancel := context.WithCancel(t.Context())
+	b = openMirror(t, b.opts.Dir, url, func(o *Options) {
+		o.Verify = func(ctx context.Context, _ string, _ []string) error { cancel(); return ctx.Err() }
+	})
+	if _, err := b.Fetch(ctx); !errors.Is(err, context.Canceled) || errors.Is(err, ErrCorrupt) {
+		t.Fatalf("want a plain cancellation, got %v", err)
+	}
+}

@@ -1,0 +1,122 @@
+package gitremote
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"gastown/sync/gitcmd"
+	"gastown/town"
+)
+
+// FetchResult says what a Fetch found.
+type FetchResult struct {
+	// Head is the remote's commit; "" if Empty.
+	Head string
+	// Changed: the mirror was brought to Head. If false, it was there already;
+	// whether the database has merged it is for the caller to know.
+	Changed bool
+	// NewTables and NewBytes are the table files that arrived.
+	NewTables int
+	NewBytes  int64
+	// Empty: the repository is there, the ref is not, and we never knew it.
+	Empty bool
+	// NoBranches, beside Empty: the repository has no branch at all, so the
+	// first Publish should create one (PublishOptions.CreateInfoBranch).
+	NoBranches bool
+	// PublishedEarlier: Head is the commit of an earlier Publish whose answer
+	// was lost; it had arrived.
+	PublishedEarlier bool
+}
+
+// Fetch brings the mirror to what the remote's ref says: one connection, and
+// one git process if there is nothing new. After any error mirror, Head and
+// state are as they were, so a later Fetch of a sound remote succeeds.
+//
+// A manifest that is ahead of the remote is overwritten if the remote has
+// changed, and left alone otherwise. If the remote has lost a ref we knew, the
+// error is ErrGone; PublishOptions.Recreate is the way back.
+func (m *Mirror) Fetch(ctx context.Context) (FetchResult, error) {
+	m.gone = false
+	got, err := m.repo.Fetch(ctx, gitcmd.FetchSpec{URL: m.opts.URL, Ref: m.opts.Ref, Into: incomingRef})
+	if err != nil {
+		return FetchResult{}, m.undoFetch(m.refuse(kinds(err, ErrCorrupt)))
+	}
+	m.opts.reached("fetched")
+	if got.Missing {
+		return m.fetchMissing(ctx)
+	}
+	res, err := m.takeOver(ctx, got.ID)
+	if err != nil {
+		return FetchResult{}, m.undoFetch(m.refuse(err))
+	}
+	return res, m.repo.DeleteRef(incomingRef)
+}
+
+func (m *Mirror) takeOver(ctx context.Context, id string) (FetchResult, error) {
+	res := FetchResult{Head: id, PublishedEarlier: id == m.state.Attempt}
+	if id == m.head && m.fresh() && m.hasManifest() {
+		return res, m.settle()
+	}
+	before := m.state
+	got, err := m.materialise(ctx, id)
+	if err == nil {
+		err = m.repo.SetRef(trackingRef, id)
+	}
+	if err != nil {
+		m.state = before
+		return res, err
+	}
+	m.opts.reached("ref")
+	m.head = id
+	m.state.Attempt = ""
+	if err := m.saveState(); err != nil {
+		return res, err
+	}
+	m.tidy(ctx)
+	res.Changed, res.NewTables, res.NewBytes = true, got.tables, got.bytes
+	return res, nil
+}
+
+// settle forgets an attempt whose fate is now known.
+func (m *Mirror) settle() error {
+	if m.state.Attempt == "" {
+		return nil
+	}
+	m.state.Attempt = ""
+	return m.saveState()
+}
+
+func (m *Mirror) hasManifest() bool {
+	_, err := os.Stat(filepath.Join(m.Dir(), manifestName))
+	return err == nil
+}
+
+// fetchMissing explains a ref that is not at the remote. Only then is a second
+// connection made.
+func (m *Mirror) fetchMissing(ctx context.Context) (FetchResult, error) {
+	if m.head != "" {
+		m.gone = true
+		return FetchResult{}, town.Fail("fetch "+m.opts.Ref+" from "+gitcmd.Redact(m.opts.URL),
+			"check that the repository is still the same one", "%w; the last known commit is %s", ErrGone, m.head)
+	}
+	l, err := m.repo.LsRemote(ctx, m.opts.URL, m.opts.Ref)
+	if err != nil {
+		return FetchResult{}, err
+	}
+	if l.ID != "" {
+		return FetchResult{}, town.Fail("fetch from "+gitcmd.Redact(m.opts.URL), "sync again",
+			"%w: %s appeared this moment", ErrRejected, m.opts.Ref)
+	}
+	return FetchResult{Empty: true, NoBranches: len(l.Heads) == 0}, m.settle()
+}
+
+// undoFetch forgets what a failed fetch has brought. Its objects stay in the
+// cache until the next Prune, where they save a second transfer at best.
+func (m *Mirror) undoFetch(err error) error {
+	if derr := m.repo.DeleteRef(incomingRef); derr != nil {
+		return fmt.Errorf("%w (and %w)", err, derr)
+	}
+	return err
+}

@@ -1,0 +1,211 @@
+package gitremote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A test re-runs this binary as a child that does one thing and kills itself,
+// as kill -9 would, when an operation reaches a point.
+const (
+	childVerb  = "GT_TEST_CHILD"
+	childPoint = "GT_TEST_POINT"
+	childDir   = "GT_TEST_DIR"
+	childURL   = "GT_TEST_URL"
+)
+
+func TestMain(m *testing.M) {
+	if verb := os.Getenv(childVerb); verb != "" {
+		if err := child(verb); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func child(verb string) error {
+	ctx := context.Background()
+	m, err := Open(ctx, Options{Dir: os.Getenv(childDir), URL: os.Getenv(childURL), Ref: testRef, Verify: checkNames,
+		reached: func(p string) {
+			if p == os.Getenv(childPoint) {
+				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
+				select {}
+			}
+		}})
+	if err != nil {
+		return err
+	}
+	if verb == "fetch" {
+		_, err = m.Fetch(ctx)
+	} else {
+		_, err = m.Publish(ctx, PublishOptions{Message: "child"})
+	}
+	return err
+}
+
+// killedAt runs the child and reports whether it died at the point.
+func killedAt(t *testing.T, verb, point, dir, url string) bool {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childVerb+"="+verb, childPoint+"="+point, childDir+"="+dir, childURL+"="+url)
+	out, err := cmd.CombinedOutput()
+	if err == nil {
+		return false
+	}
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		if ws, ok := exit.Sys().(syscall.WaitStatus); ok && ws.Signal() == syscall.SIGKILL {
+			return true
+		}
+	}
+	t.Fatalf("child: %v\n%s", err, out)
+	return false
+}
+
+func TestKilledWhileFetching(t *testing.T) {
+	t.Parallel()
+	for _, point := range []string{"fetched", "staged", "verified", "tables", "manifest", "ref"} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			url := bareRepo(t)
+			a, dir := openMirror(t, t.TempDir(), url), t.TempDir()
+			write(t, a, "one")
+			publish(t, a)
+			b := openMirror(t, dir, url)
+			fetch(t, b)
+			write(t, a, "one", "two", "three")
+			publish(t, a)
+			if !killedAt(t, "fetch", point, dir, url) {
+				t.Fatal("the child lived on")
+			}
+			debris(t, dir)
+			b = openMirror(t, dir, url)
+			leftovers(t, b)
+			if got := read(t, b); len(got) != 1 && len(got) != 3 {
+				t.Fatalf("half a state is visible: %q", got)
+			}
+			fetch(t, b)
+			equal(t, read(t, b), "one", "three", "two")
+			write(t, b, "one", "four")
+			publish(t, b)
+			fetch(t, a)
+			equal(t, read(t, a), "four", "one")
+			leftovers(t, b)
+		})
+	}
+}
+
+func TestKilledWhilePublishing(t *testing.T) {
+	t.Parallel()
+	for _, point := range []string{"committed", "pushed", "ref"} {
+		t.Run(point, func(t *testing.T) {
+			t.Parallel()
+			url := bareRepo(t)
+			dir := t.TempDir()
+			a, b := openMirror(t, dir, url), openMirror(t, t.TempDir(), url)
+			write(t, a, "one")
+			publish(t, a)
+			write(t, a, "one", "two")
+			if !killedAt(t, "publish", point, dir, url) {
+				t.Fatal("the child lived on")
+			}
+			fetch(t, b)
+			if got := read(t, b); (point == "committed") != (len(got) == 1) {
+				t.Fatalf("the other side sees %q", got)
+			}
+			debris(t, dir)
+			a = openMirror(t, dir, url)
+			leftovers(t, a)
+			equal(t, read(t, a), "one", "two") // ahead, and not discarded
+			f := fetch(t, a)
+			if f.PublishedEarlier != (point != "committed") {
+				t.Fatalf("fetch: %+v", f)
+			}
+			r := publish(t, a)
+			if r.Unchanged != (point != "committed") {
+				t.Fatalf("publish: %+v", r)
+			}
+			fetch(t, b)
+			equal(t, read(t, b), "one", "two")
+			if n := git(t, url, "rev-list", "--count", testRef); n != "2" {
+				t.Fatalf("%s commits, want 2", n)
+			}
+		})
+	}
+}
+
+// debris adds what a git process killed at a worse moment leaves.
+func debris(t *testing.T, dir string) {
+	t.Helper()
+	for _, f := range []string{
+		"objects.git/config.lock", "objects.git/refs/gt/remote/data.lock", "objects.git/refs/gt/incoming/data.lock", "objects.git/packed-refs.lock",
+		"objects.git/objects/pack/tmp_pack_x", "objects.git/objects/pack/tmp_idx_x", "objects.git/fast_import_crash_1",
+		"staging/" + strings.Repeat("0", 32), "mirror/" + manifestTemp, "state.json"+stateTemp,
+	} {
+		p := filepath.Join(dir, f)
+		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(p, []byte("x"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A SIGKILL at any moment, not only at the named points.
+func TestKilledAtRandom(t *testing.T) {
+	t.Parallel()
+	url := bareRepo(t)
+	a, dir := openMirror(t, t.TempDir(), url), t.TempDir()
+	write(t, a, "0")
+	publish(t, a)
+	for i := range 24 {
+		verb := []string{"fetch", "publish"}[i%2]
+		if verb == "fetch" {
+			fetch(t, a)
+			write(t, a, "0", fmt.Sprint("a", i), strings.Repeat(fmt.Sprint(i), 1<<18))
+			publish(t, a)
+		} else {
+			b := openMirror(t, dir, url)
+			fetch(t, b)
+			write(t, b, "0", fmt.Sprint("b", i), strings.Repeat(fmt.Sprint(i), 1<<18))
+		}
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), childVerb+"="+verb, childDir+"="+dir, childURL+"="+url)
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := exec.Command("sleep", fmt.Sprintf("%.3f", 0.004*float64(i+1)))
+		if err := timer.Run(); err != nil {
+			t.Fatal(err)
+		}
+		killed := cmd.Process.Kill()
+		if err := cmd.Wait(); err == nil && killed == nil {
+			t.Log("round", i, "was done before it could be killed")
+		}
+		b := openMirror(t, dir, url)
+		read(t, b)
+		fetch(t, b)
+		git(t, url, "fsck", "--connectivity-only")
+		c := openMirror(t, t.TempDir(), url)
+		fetch(t, c)
+		if b.Head() != c.Head() {
+			// The server went on without the killed process and was done only
+			// after the first look.
+			fetch(t, b)
+		}
+		if err := b.Reset(t.Context()); err != nil { // it may be ahead
+			t.Fatal(err)
+		}
+		equal(t, read(t, b), read(t, c)...)
+	}
+}

@@ -1,0 +1,193 @@
+package gitremote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/sync/gitcmd"
+	"gastown/town"
+)
+
+// Refs of the private repository.
+const (
+	trackingRef = "refs/gt/remote/data"   // the last verified state of the remote
+	incomingRef = "refs/gt/incoming/data" // what a fetch has just brought
+	outgoingRef = "refs/gt/outgoing/data" // what a publish is about to send
+	infoRef     = "refs/gt/outgoing/info" // the explanatory branch, likewise
+)
+
+// Mirror is one remote and its local copy. It is for one goroutine of one
+// process at a time; the caller holds a lock for as long as it has one open.
+type Mirror struct {
+	opts  Options
+	log   logrus.FieldLogger
+	repo  *gitcmd.Repo
+	head  string // value of trackingRef
+	state state
+	gone  bool // the last Fetch found that the remote has lost the ref
+}
+
+// Open opens the remote's directory, creating what is missing (mode 0700), and
+// removes what a killed process left half-done. It starts no process and makes
+// no connection. A manifest that is ahead of the remote, because Dolt has
+// pushed into the mirror and Publish has not happened yet, stays: publish it,
+// or discard it with Reset.
+func Open(ctx context.Context, opts Options) (*Mirror, error) {
+	m := &Mirror{opts: opts.withDefaults()}
+	m.log = m.opts.Log
+	if m.opts.Verify == nil {
+		return nil, errors.New("gitremote: Options.Verify is required")
+	}
+	if err := gitcmd.CheckURL(m.opts.URL); err != nil {
+		return nil, err
+	}
+	if err := gitcmd.CheckRef(m.opts.Ref); err != nil {
+		return nil, err
+	}
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	dir, err := filepath.Abs(m.opts.Dir)
+	if err != nil {
+		return nil, err
+	}
+	m.opts.Dir = dir
+	if err := m.open(); err != nil {
+		return nil, town.Fail("open the remote's directory "+dir, "check its permissions and the free space", "%w", diskErr(err))
+	}
+	return m, nil
+}
+
+func (m *Mirror) open() error {
+	for _, d := range []string{m.opts.Dir, m.Dir()} {
+		if err := os.MkdirAll(d, 0o700); err != nil {
+			return err
+		}
+	}
+	if err := m.clearStaging(); err != nil {
+		return err
+	}
+	if err := removeAll(m.statePath()+stateTemp, filepath.Join(m.Dir(), manifestTemp)); err != nil {
+		return err
+	}
+	var err error
+	if m.repo, err = gitcmd.Init(filepath.Join(m.opts.Dir, "objects.git"), m.opts.git()); err != nil {
+		return err
+	}
+	for _, ref := range []string{incomingRef, outgoingRef, infoRef} {
+		if err := m.repo.DeleteRef(ref); err != nil {
+			return err
+		}
+	}
+	if m.head, err = m.repo.Ref(trackingRef); err != nil {
+		return err
+	}
+	return m.loadState()
+}
+
+// Dir is the directory Dolt uses as its file remote.
+func (m *Mirror) Dir() string { return filepath.Join(m.opts.Dir, "mirror") }
+
+// Head is the commit of the remote's ref as last fetched or published; "" if
+// it never had one.
+func (m *Mirror) Head() string { return m.head }
+
+// Reset makes the mirror say what the last fetched or published commit says,
+// which discards what Dolt pushed into it and Publish did not send. Missing
+// table files are restored; without any commit the manifest is removed.
+func (m *Mirror) Reset(ctx context.Context) error {
+	if m.head == "" {
+		if err := os.Remove(filepath.Join(m.Dir(), manifestName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return err
+		}
+		return syncDir(m.Dir())
+	}
+	_, err := m.materialise(ctx, m.head)
+	if err != nil {
+		return m.refuse(err)
+	}
+	return m.saveState()
+}
+
+// Prune removes table files that neither the mirror's manifest nor the remote
+// names, and drops from the object cache what the last state does not reach.
+// No Dolt handle on Dir may be open. The cost is that of copying the cache.
+func (m *Mirror) Prune(ctx context.Context) error {
+	keep := map[string]bool{}
+	manifest, err := m.localManifest()
+	if err != nil {
+		return err
+	}
+	names, err := parseManifest(manifest)
+	if len(manifest) > 0 && err != nil {
+		return fmt.Errorf("prune %s: %w", m.Dir(), err)
+	}
+	if m.head != "" && !m.fresh() {
+		if _, err := m.describe(ctx, m.head); err != nil {
+			return m.refuse(err)
+		}
+	}
+	for _, name := range names {
+		keep[name], keep[name+archiveSuffix] = true, true
+	}
+	for _, t := range m.state.Tables {
+		keep[t.File] = true
+	}
+	entries, err := os.ReadDir(m.Dir())
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if tableFile(e.Name()) && !keep[e.Name()] {
+			if err := os.Remove(filepath.Join(m.Dir(), e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	if m.head == "" {
+		return nil
+	}
+	return m.repo.Prune(ctx)
+}
+
+const (
+	// maxPacks is how many packs the object cache may have before small ones
+	// are merged; slackFactor how many times what the remote holds it may take before
+	// it is rewritten.
+	maxPacks    = 50
+	slackFactor = 4
+)
+
+// tidy keeps the object cache small and quick. It does nothing most times, and
+// its failure harms nothing.
+func (m *Mirror) tidy(ctx context.Context) {
+	u, err := m.repo.Usage()
+	if err == nil && m.head != "" {
+		switch {
+		case u.Bytes > slackFactor*max(m.state.live()+m.state.History.Dead, m.opts.SquashBytes):
+			err = m.repo.Prune(ctx)
+		case u.Packs > maxPacks:
+			err = m.repo.Consolidate(ctx)
+		}
+	}
+	if err != nil {
+		m.log.WithError(err).Warn("the object cache could not be tidied")
+	}
+}
+
+func removeAll(patterns ...string) error {
+	var errs []error
+	for _, p := range patterns {
+		found, err := filepath.Glob(p)
+		errs = append(errs, err)
+		for _, f := range found {
+			errs = append(errs, os.Remove(f))
+		}
+	}
+	return errors.Join(errs...)
+}

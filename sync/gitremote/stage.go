@@ -1,0 +1,179 @@
+package gitremote
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"gastown/sync/gitcmd"
+)
+
+// manifestTemp is what the next manifest is called until it is renamed. The
+// mirror and staging are on one file system, but a file in the directory
+// itself needs no second directory to be synced.
+const manifestTemp = "gt_manifest_next"
+
+func (m *Mirror) staging() string { return filepath.Join(m.opts.Dir, "staging") }
+
+// clearStaging empties the staging directory.
+func (m *Mirror) clearStaging() error {
+	return errors.Join(os.RemoveAll(m.staging()), os.Mkdir(m.staging(), 0o700))
+}
+
+// brought is what a materialise added to the mirror.
+type brought struct {
+	tables int
+	bytes  int64
+}
+
+// describe brings the table files of a commit into the mirror, verified, and
+// the state in memory to that commit. The mirror's manifest stays as it is:
+// table files no manifest names do no harm.
+func (m *Mirror) describe(ctx context.Context, commit string) (t *remoteTree, err error) {
+	t, _, err = m.takeTables(ctx, commit)
+	return t, err
+}
+
+// materialise makes the mirror say what a commit says. After an error the
+// mirror's manifest and the state are what they were.
+func (m *Mirror) materialise(ctx context.Context, commit string) (brought, error) {
+	t, got, err := m.takeTables(ctx, commit)
+	if err != nil {
+		return brought{}, err
+	}
+	m.opts.reached("tables")
+	if err := m.writeManifest(t.manifest); err != nil {
+		return brought{}, diskErr(err)
+	}
+	m.opts.reached("manifest")
+	return got, nil
+}
+
+func (m *Mirror) takeTables(ctx context.Context, commit string) (t *remoteTree, got brought, err error) {
+	objects := m.repo.Objects(ctx)
+	defer func() { err = errors.Join(err, ignoreAfter(err, objects.Close())) }()
+	if t, err = readTree(objects, commit); err != nil {
+		return nil, got, err
+	}
+	defer func() { err = errors.Join(err, m.clearStagingIfUsed(got)) }()
+	var names []string
+	total := int64(0)
+	for i := range t.tables {
+		tab := &t.tables[i]
+		if info, serr := os.Stat(filepath.Join(m.Dir(), tab.File)); serr == nil && info.Mode().IsRegular() && info.Size() > 0 {
+			// Table files are immutable and came in by a rename.
+			tab.Size = info.Size()
+		} else {
+			got.tables++
+			if tab.Size, err = m.stage(objects, *tab, m.opts.MaxBytes-total); err != nil {
+				return nil, got, err
+			}
+			got.bytes += tab.Size
+			names = append(names, tab.File)
+		}
+		if total += tab.Size; total > m.opts.MaxBytes {
+			return nil, got, fmt.Errorf("%w: its table files take more than %d bytes together", ErrTooLarge, m.opts.MaxBytes)
+		}
+	}
+	m.opts.reached("staged")
+	if err := m.install(ctx, names); err != nil {
+		return nil, got, err
+	}
+	s := state{Version: stateVersion, Head: commit, Manifest: t.blob, Tables: t.tables,
+		Attempt: m.state.Attempt, KeepHistory: m.state.KeepHistory}
+	if s.History, err = m.historyOf(ctx, t, s.live()); err != nil {
+		return nil, got, err
+	}
+	m.state = s
+	return t, got, nil
+}
+
+// ignoreAfter keeps a later error out of the way of the first.
+func ignoreAfter(first, later error) error {
+	if first != nil {
+		return nil
+	}
+	return later
+}
+
+func (m *Mirror) clearStagingIfUsed(got brought) error {
+	if got.tables == 0 {
+		return nil
+	}
+	return m.clearStaging()
+}
+
+// stage writes one table file, of at most limit bytes, into staging.
+func (m *Mirror) stage(o *gitcmd.Objects, t table, limit int64) (size int64, err error) {
+	ids := []string{t.ID}
+	if t.Parts {
+		if ids, err = readParts(o, t); err != nil {
+			return 0, err
+		}
+	}
+	f, err := os.OpenFile(filepath.Join(m.staging(), t.File), os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return 0, diskErr(err)
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	w := bufio.NewWriterSize(f, 128<<10)
+	for _, id := range ids {
+		n, err := o.Copy(w, id, limit-size)
+		if err != nil {
+			return 0, kinds(diskErr(err), ErrCorrupt)
+		}
+		size += n
+	}
+	if size == 0 {
+		return 0, fmt.Errorf("%w: table file %s is empty", ErrCorrupt, t.File)
+	}
+	return size, diskErr(errors.Join(w.Flush(), f.Sync()))
+}
+
+// install verifies staged table files and moves them into the mirror.
+func (m *Mirror) install(ctx context.Context, files []string) error {
+	if len(files) == 0 {
+		return nil
+	}
+	if err := m.opts.Verify(ctx, m.staging(), files); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	m.opts.reached("verified")
+	for _, f := range files {
+		if err := os.Rename(filepath.Join(m.staging(), f), filepath.Join(m.Dir(), f)); err != nil {
+			return err
+		}
+	}
+	return syncDir(m.Dir())
+}
+
+// writeManifest replaces the mirror's manifest durably.
+func (m *Mirror) writeManifest(text []byte) error {
+	tmp := filepath.Join(m.Dir(), manifestTemp)
+	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(text)
+	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return errors.Join(err, os.Remove(tmp))
+	}
+	if err := os.Rename(tmp, filepath.Join(m.Dir(), manifestName)); err != nil {
+		return err
+	}
+	return syncDir(m.Dir())
+}
+
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,95 @@
+package gitremote
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+
+	"gastown/sync/gitcmd"
+	"gastown/town"
+)
+
+const stateVersion = 1
+
+// stateTemp is added to the name of a state file not yet complete.
+const stateTemp = ".next"
+
+// state is what we know of the commit the tracking ref names, so that a
+// publish need not read it again, and of a publish whose answer is missing.
+// It is a cache: if it does not fit the ref it is rebuilt from the ref.
+type state struct {
+	Version  int     `json:"version"`
+	Head     string  `json:"head"`
+	Manifest string  `json:"manifest"` // blob id
+	Tables   []table `json:"tables"`
+	History  history `json:"history"`
+	// Attempt is the commit last handed to git push; "" once its fate is known.
+	Attempt string `json:"attempt,omitempty"`
+	// KeepHistory: the remote forbids rewinding, so the history is not cut.
+	KeepHistory bool `json:"keep_history,omitempty"`
+}
+
+func (m *Mirror) statePath() string { return filepath.Join(m.opts.Dir, "state.json") }
+
+// loadState reads the state file. One that is missing, damaged or of another
+// version counts as empty: everything in it can be found out again.
+func (m *Mirror) loadState() error {
+	m.state = state{Version: stateVersion}
+	f, err := os.Open(m.statePath())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	var s state
+	if err := json.NewDecoder(io.LimitReader(f, 4*maxRootTree)).Decode(&s); err != nil || s.Version != stateVersion || !s.plausible() {
+		m.log.WithField("file", m.statePath()).Info("state file is not usable, reading the object cache instead")
+		return nil
+	}
+	m.state = s
+	return nil
+}
+
+// plausible checks what would otherwise go unchecked into git's input.
+func (s state) plausible() bool {
+	for _, t := range s.Tables {
+		if !gitcmd.IsID(t.ID) || !tableFile(t.File) || t.Size < 0 {
+			return false
+		}
+	}
+	return (s.Attempt == "" || gitcmd.IsID(s.Attempt)) && (s.Head == "" || gitcmd.IsID(s.Head) && gitcmd.IsID(s.Manifest))
+}
+
+// saveState replaces the state file atomically. It is not forced to disk: what
+// a power failure takes from it is found out again from the ref.
+func (m *Mirror) saveState() error {
+	b, err := json.Marshal(m.state)
+	if err != nil {
+		return err
+	}
+	tmp := m.statePath() + stateTemp
+	err = os.WriteFile(tmp, append(b, '\n'), 0o600)
+	if err == nil {
+		err = os.Rename(tmp, m.statePath())
+	}
+	if err != nil {
+		return town.Fail("write "+m.statePath(), "check its permissions and the free space", "%w", diskErr(err))
+	}
+	return nil
+}
+
+// fresh reports whether the state describes the tracking ref.
+func (m *Mirror) fresh() bool { return m.state.Head == m.head }
+
+// tableFile reports whether a file name in the mirror is that of a table file.
+func tableFile(name string) bool {
+	n := len(name) - len(archiveSuffix)
+	if n > 0 && name[n:] == archiveSuffix {
+		name = name[:n]
+	}
+	return hashPattern.MatchString(name)
+}
