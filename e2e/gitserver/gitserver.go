@@ -60,8 +60,8 @@ type Counts struct {
 	// Connections is the number of TCP connections accepted.
 	Connections int64
 	// Exchanges is the number of conversations with Git: answered info/refs
-	// requests over HTTP, sessions that ran a git command over SSH. It is what
-	// DESIGN calls a connection.
+	// requests over HTTP, sessions that ran a git command over SSH. It is the
+	// number that limits on connections per sync speak of.
 	Exchanges int64
 	// Requests is every HTTP request or SSH session request, refused or not.
 	Requests int64
