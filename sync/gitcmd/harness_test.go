@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"go.uber.org/goleak"
 )
 
 const testRef = "refs/dolt/data"
@@ -88,3 +90,5 @@ func serve(t testing.TB, repo, password string) (url string, exchanges *atomic.I
 	t.Cleanup(s.Close)
 	return s.URL + "/" + filepath.Base(repo), exchanges
 }
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }

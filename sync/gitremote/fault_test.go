@@ -170,11 +170,7 @@ exec sleep 600`)
 		if _, err := fmt.Sscan(pid, &n); err != nil {
 			t.Fatal(err)
 		}
-		// An orphan may stay as a zombie until init takes notice of it.
-		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", n))
-		if err == nil && !strings.Contains(string(stat), ") Z ") {
-			t.Errorf("process %s of the remote side is still there: %s", pid, stat)
-		}
+		gone(t, n)
 	}
 }
 
@@ -203,5 +199,21 @@ func TestVerifyDecides(t *testing.T) {
 	})
 	if _, err := b.Fetch(ctx); !errors.Is(err, context.Canceled) || errors.Is(err, ErrCorrupt) {
 		t.Fatalf("want a plain cancellation, got %v", err)
+	}
+}
+
+// gone waits for a killed process to end. An orphan may stay as a zombie until
+// init takes notice of it.
+func gone(t *testing.T, pid int) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+		if err != nil || strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		if time.Now().After(end) {
+			t.Errorf("process %d of the remote side is still there: %s", pid, stat)
+			return
+		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // A test re-runs this binary as a child that does one thing and kills itself,
@@ -149,7 +150,7 @@ func debris(t *testing.T, dir string) {
 	for _, f := range []string{
 		"objects.git/config.lock", "objects.git/refs/gt/remote/data.lock", "objects.git/refs/gt/incoming/data.lock", "objects.git/packed-refs.lock",
 		"objects.git/objects/pack/tmp_pack_x", "objects.git/objects/pack/tmp_idx_x", "objects.git/fast_import_crash_1",
-		"staging/" + strings.Repeat("0", 32), "mirror/" + manifestTemp, "state.json"+stateTemp,
+		"staging/" + strings.Repeat("0", 32), "mirror/" + manifestTemp, "state.json" + stateTemp,
 	} {
 		p := filepath.Join(dir, f)
 		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {
@@ -159,6 +160,39 @@ func debris(t *testing.T, dir string) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// git does not outlive us, nor does what it runs.
+func TestKilledWithoutLeavingProcesses(t *testing.T) {
+	t.Parallel()
+	pids := filepath.Join(t.TempDir(), "pids")
+	env := fakeSSH(t, "echo $$ $PPID >"+pids+".next; mv "+pids+".next "+pids+"; cat >/dev/null")
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(append(os.Environ(), env...), childVerb+"=fetch", childDir+"="+t.TempDir(), childURL+"=ssh://host/x")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var ssh, parent int
+	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		b, err := os.ReadFile(pids)
+		if err == nil {
+			if _, err := fmt.Sscan(string(b), &ssh, &parent); err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("ssh was not started")
+		}
+	}
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); err == nil {
+		t.Fatal("the child was done before it was killed")
+	}
+	gone(t, ssh)
+	gone(t, parent)
 }
 
 // A SIGKILL at any moment, not only at the named points.
@@ -184,10 +218,7 @@ func TestKilledAtRandom(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		timer := exec.Command("sleep", fmt.Sprintf("%.3f", 0.004*float64(i+1)))
-		if err := timer.Run(); err != nil {
-			t.Fatal(err)
-		}
+		time.Sleep(time.Duration(4*(i+1)) * time.Millisecond) // the moment is the point
 		killed := cmd.Process.Kill()
 		if err := cmd.Wait(); err == nil && killed == nil {
 			t.Log("round", i, "was done before it could be killed")

@@ -122,11 +122,12 @@ func readParts(o *gitcmd.Objects, t table) ([]string, error) {
 // partName is the name of the part with the given index from 0.
 func partName(i int) string { return fmt.Sprintf("%04d", i+1) }
 
-// treeBytes estimates what the root tree and its commit take in history.
+// treeBytes estimates what a commit, its root tree and its manifest take in
+// history: a line of each per table.
 func treeBytes(tables []table) int64 {
-	n := int64(400)
+	n := int64(600)
 	for _, t := range tables {
-		n += int64(len(t.File)) + 28
+		n += int64(len(t.File)) + 28 + 40
 	}
 	return n
 }

@@ -1,0 +1,129 @@
+package gitcmd
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gastown/town"
+)
+
+// An environment as a hook leaves it.
+func TestDeafToSurroundingRepository(t *testing.T) {
+	remote, dir := bareRepo(t), filepath.Join(t.TempDir(), "c.git")
+	a := open(t, Options{})
+	c := commitOf(t, a, "", "one")
+	if _, err := a.Push(t.Context(), remote, Update{testRef, "", c}); err != nil {
+		t.Fatal(err)
+	}
+	for k, v := range map[string]string{"GIT_DIR": "/nowhere", "GIT_INDEX_FILE": "/nowhere/i", "GIT_WORK_TREE": "/nowhere",
+		"GIT_OBJECT_DIRECTORY": "/nowhere/o", "GIT_QUARANTINE_PATH": "/nowhere/q", "GIT_NAMESPACE": "ns", "GIT_COMMON_DIR": "/nowhere",
+		"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": "transfer.hideRefs", "GIT_CONFIG_VALUE_0": "refs/dolt",
+		"GIT_CONFIG_PARAMETERS": "'core.bare'='false'", "GIT_TRACE": "1", "GIT_ALLOW_PROTOCOL": "none", "GIT_SHALLOW_FILE": "/nowhere/s"} {
+		t.Setenv(k, v)
+	}
+	// What git itself calls local must be among what we remove.
+	names, err := exec.Command("git", "rev-parse", "--local-env-vars").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range strings.Fields(string(names)) {
+		if !leaking[n] {
+			t.Errorf("%s is not removed", n)
+		}
+	}
+	r, err := Init(dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f, err := r.Fetch(t.Context(), FetchSpec{remote, testRef, "refs/gt/in"}); err != nil || f.ID != c {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	if _, err := r.Push(t.Context(), remote, Update{"refs/dolt/more", "", commitOf(t, r, c, "two")}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A user's hooks, signing and tags are for working repositories.
+func TestUserConfigurationThatMustNotApply(t *testing.T) {
+	home := t.TempDir()
+	ran := filepath.Join(home, "ran")
+	for _, h := range []string{"pre-push", "reference-transaction"} {
+		if err := os.WriteFile(filepath.Join(home, h), []byte("#!/bin/sh\necho $0 >>"+ran+"\nexit 1\n"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := filepath.Join(home, "config")
+	text := "[core]\n\thooksPath = " + home + "\n[push]\n\tgpgSign = true\n\tfollowTags = true\n[fetch]\n\tprune = true\n[safe]\n\tbareRepository = explicit\n" +
+		"[protocol \"ext\"]\n\tallow = always\n[commit]\n\tgpgSign = true\n[url \"ext::sh -c touch% " + ran + "\"]\n\tinsteadOf = https://rewritten\n"
+	if err := os.WriteFile(cfg, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	remote := bareRepo(t) // its own receive-pack sees the same file: keep hooks out of it
+	git(t, remote, "config", "core.hooksPath", "/dev/null")
+	t.Setenv("GIT_CONFIG_GLOBAL", cfg)
+	a := open(t, Options{})
+	if _, err := a.Push(t.Context(), remote, Update{testRef, "", commitOf(t, a, "", "x")}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Fetch(t.Context(), FetchSpec{remote, testRef, "refs/gt/in"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Fetch(t.Context(), FetchSpec{"https://rewritten/x", testRef, "refs/gt/in"}); err == nil {
+		t.Fatal("a rewritten URL reached a remote helper")
+	}
+	if b, err := os.ReadFile(ran); err == nil {
+		t.Fatalf("ran %s", b)
+	}
+}
+
+func TestLoginOverHTTP(t *testing.T) {
+	remote := bareRepo(t)
+	url, exchanges := serve(t, remote, "s3cret-token")
+	t.Setenv("DISPLAY", ":0")
+	ask := filepath.Join(t.TempDir(), "ask")
+	if err := os.WriteFile(ask, []byte("#!/bin/sh\ntouch "+ask+".asked\necho x\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GIT_ASKPASS", ask)
+	t.Setenv("SSH_ASKPASS", ask)
+	t.Setenv("SSH_ASKPASS_REQUIRE", "force")
+	none := open(t, Options{})
+	_, err := none.Fetch(t.Context(), FetchSpec{url, testRef, "refs/gt/in"})
+	if !errors.Is(err, ErrAuth) || town.Next(err) == "" {
+		t.Fatalf("want ErrAuth with advice, got %v", err)
+	}
+	if _, err := os.Stat(ask + ".asked"); err == nil {
+		t.Fatal("somebody was asked for a password")
+	}
+	t.Setenv("MY_TOKEN", "s3cret-token")
+	good := open(t, Options{TokenEnv: "MY_TOKEN"})
+	c := commitOf(t, good, "", "one")
+	if _, err := good.Push(t.Context(), url, Update{testRef, "", c}); err != nil {
+		t.Fatal(err)
+	}
+	if n := exchanges.Swap(0); n != 1 {
+		t.Errorf("a push made %d connections", n)
+	}
+	if f, err := good.Fetch(t.Context(), FetchSpec{url, testRef, "refs/gt/in"}); err != nil || f.ID != c {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	if n := exchanges.Load(); n != 1 {
+		t.Errorf("a fetch made %d connections", n)
+	}
+	bad := open(t, Options{TokenEnv: "BAD", Env: []string{"BAD=wrong-token"}})
+	if _, err := bad.Fetch(t.Context(), FetchSpec{url, testRef, "refs/gt/in"}); !errors.Is(err, ErrAuth) || strings.Contains(err.Error(), "wrong-token") {
+		t.Fatalf("want ErrAuth without the token, got %v", err)
+	}
+	// Another host gets nothing, and plain http to one is refused.
+	other, err := tokenConfig("https://example.org:8443/x", "T", "")
+	if err != nil || other[1][0] != "credential.https://example.org:8443.helper" {
+		t.Fatalf("%v %v", other, err)
+	}
+	if _, err := tokenConfig("http://example.org/x", "T", ""); !errors.Is(err, ErrURL) {
+		t.Fatalf("want ErrURL, got %v", err)
+	}
+}
