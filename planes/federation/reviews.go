@@ -77,16 +77,12 @@ func openReviews(ctx context.Context, tx *doltdb.Tx) (reviews []Review, err erro
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(reviews, func(r Review) bool { return settled(r.Proposal, rows[r.Name]) }), attach(reviews, rows)
-}
-
-func attach(reviews []Review, rows map[string][]row) error {
 	for i := range reviews {
 		if found := rows[reviews[i].Name]; len(found) > 0 {
 			reviews[i].Current = &found[0].Edit
 		}
 	}
-	return nil
+	return slices.DeleteFunc(reviews, func(r Review) bool { return settled(r.Proposal, rows[r.Name]) }), nil
 }
 
 // settled reports that what is proposed is already so.

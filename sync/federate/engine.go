@@ -1,0 +1,160 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"io"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/planes/doltdb"
+	"gastown/planes/federation"
+	"gastown/sync/gitremote"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// Ref is where the federation plane lies in a Git repository.
+const Ref = "refs/dolt/data"
+
+// defaultWait bounds the wait for a lock another process holds.
+const defaultWait = 60 * time.Second
+
+// Remote is a Git repository the Town exchanges with.
+type Remote struct {
+	Name string
+	URL  string
+}
+
+// Stores remembers which store is the Town's federation plane. previous is not
+// empty only while a join is under way (see Engine.Join).
+type Stores interface {
+	Federation() (uuid, previous string)
+	SetFederation(uuid, previous string) error
+}
+
+// Options describe a Town to the engine.
+type Options struct {
+	Layout layout.Town
+	ID     town.ID
+	Name   string
+	Actor  town.Actor
+	Stores Stores
+	// Starter is what a new Town begins with; a document that still has that
+	// text is nobody's edit.
+	Starter map[town.Key]string
+	// Reviews is told the open reviews after a call may have changed them. May
+	// be nil.
+	Reviews func(context.Context, []federation.Review) error
+	// Progress must not block. May be nil.
+	Progress func(Event)
+	// Wait bounds the wait for a lock; 0 means 60 s. Deadline and Idle bound
+	// network steps; 0 means gitremote's defaults.
+	Wait, Deadline, Idle time.Duration
+	// Command is what others are told when they wait for this one.
+	Command string
+	// TokenEnv names the environment variable with a token for HTTPS remotes.
+	TokenEnv string
+	Log      logrus.FieldLogger
+	// Now is the clock for display; nil means time.Now.
+	Now func() time.Time
+}
+
+// Event is a step of long work.
+type Event struct {
+	// Phase is what is being done: "fetch", "verify", "write files".
+	Phase string
+	// Done and Total count Unit; Total 0 means unknown.
+	Done, Total int64
+	Unit        string
+}
+
+// Engine is safe for use by one goroutine at a time; any number of processes
+// may run one for the same Town.
+type Engine struct{ opts Options }
+
+// New returns an engine. It opens nothing yet.
+func New(opts Options) *Engine {
+	if opts.Wait == 0 {
+		opts.Wait = defaultWait
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Log == nil {
+		log := logrus.New()
+		log.SetOutput(io.Discard)
+		opts.Log = log
+	}
+	return &Engine{opts: opts}
+}
+
+func (e *Engine) progress(phase string, done, total int64, unit string) {
+	if e.opts.Progress != nil {
+		e.opts.Progress(Event{Phase: phase, Done: done, Total: total, Unit: unit})
+	}
+}
+
+func (e *Engine) database() doltdb.Options {
+	return doltdb.Options{
+		Dir: e.opts.Layout.Data(layout.Federation), Actor: e.opts.Actor, Wait: e.opts.Wait, Command: e.opts.Command,
+	}
+}
+
+// open opens the federation plane. A join that was interrupted is noticed
+// here: the store is then either still the old one or already the new one.
+func (e *Engine) open(ctx context.Context) (*federation.Store, error) {
+	uuid, previous := e.opts.Stores.Federation()
+	s, err := federation.Open(ctx, e.database(), uuid, e.opts.ID)
+	if previous == "" {
+		return s, err
+	}
+	if err == nil {
+		return s, e.opts.Stores.SetFederation(uuid, "")
+	}
+	if !errors.Is(err, doltdb.ErrOtherStore) {
+		return nil, err
+	}
+	if s, err = federation.Open(ctx, e.database(), previous, e.opts.ID); err != nil {
+		return nil, err
+	}
+	return s, e.opts.Stores.SetFederation(previous, "")
+}
+
+// with runs fn with the plane and the files open.
+func (e *Engine) with(ctx context.Context, fn func(*workspace) error) (err error) {
+	s, err := e.open(ctx)
+	if err != nil {
+		return err
+	}
+	w, err := e.workspace(s)
+	if err != nil {
+		return errors.Join(err, s.Close())
+	}
+	defer func() { err = errors.Join(err, w.close(), s.Close()) }()
+	return fn(w)
+}
+
+// tellReviews passes the open reviews on.
+func (e *Engine) tellReviews(ctx context.Context, s *federation.Store) ([]federation.Review, error) {
+	reviews, err := s.Reviews(ctx)
+	if err != nil || e.opts.Reviews == nil {
+		return reviews, err
+	}
+	return reviews, e.opts.Reviews(ctx, reviews)
+}
+
+// mirror opens a remote's mirror; the caller holds the remote's lock.
+func (e *Engine) mirror(ctx context.Context, l *remoteLock) (*gitremote.Mirror, error) {
+	return gitremote.Open(ctx, gitremote.Options{
+		Dir: e.opts.Layout.Remote(l.remote.Name), URL: l.remote.URL, Ref: Ref,
+		Verify: func(ctx context.Context, dir string, tables []string) error {
+			e.progress("verify", 0, int64(len(tables)), "files")
+			return doltdb.VerifyTables(ctx, dir, tables)
+		},
+		Progress: func(p gitremote.Event) { e.progress(p.Phase, p.Done, p.Total, "objects") },
+		Log:      e.opts.Log, Deadline: e.opts.Deadline, Idle: e.opts.Idle,
+		TokenEnv: e.opts.TokenEnv, Inherit: l.file,
+	})
+}

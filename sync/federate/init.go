@@ -1,0 +1,133 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"gastown/planes/doltdb"
+	"gastown/planes/federation"
+	"gastown/sync/gitremote"
+	"gastown/town"
+)
+
+// Preview is what is about to leave the Town, shown before anything does.
+type Preview struct {
+	Remote Remote
+	// Documents will be readable by everyone who can read the repository; in a
+	// join these are the ones of ours that the federation does not have as they
+	// are.
+	Documents []town.Key
+	// Member is the Town's entry in the registry.
+	Member federation.Member
+	// Commits is how many commits leave, and Authors the names and addresses
+	// recorded in them.
+	Commits int
+	Authors []string
+	// Notes say what would become of documents that both sides have.
+	Notes []string
+	// Store is the federation's identity; Arrives counts the documents that a
+	// join brings.
+	Store   string
+	Arrives int
+}
+
+// Confirm is asked once, before anything leaves. An error from it ends the call
+// with nothing sent and nothing changed.
+type Confirm func(Preview) error
+
+// Init publishes the Town's federation in a repository that holds none yet, and
+// makes that repository a remote of the Town.
+func (e *Engine) Init(ctx context.Context, remote Remote, confirm Confirm) (out Pushed, err error) {
+	l, err := e.lockRemote(ctx, remote)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, l.release()) }()
+	out.Remote = remote.Name
+	op := "publish the federation at " + remote.Name
+	m, err := e.mirror(ctx, l)
+	if err != nil {
+		return out, e.advise(op, err)
+	}
+	fetched, err := m.Fetch(ctx)
+	opts := gitremote.PublishOptions{CreateInfoBranch: fetched.NoBranches}
+	if errors.Is(err, gitremote.ErrGone) {
+		// The repository was made anew; publish there what the Town has.
+		opts.Recreate, err = true, nil
+	}
+	if err != nil {
+		return out, e.advise(op, err)
+	}
+	if !fetched.Empty && !opts.Recreate {
+		return out, town.Fail(op, "gt federation join "+remote.URL, "%w: the repository holds a federation already", town.ErrRefused)
+	}
+	preview, err := e.previewInit(ctx, remote)
+	if err != nil {
+		return out, err
+	}
+	if err := confirm(preview); err != nil {
+		return out, err
+	}
+	err = e.Read(ctx, func(s *federation.Store) error {
+		_, err := s.Register(ctx, e.opts.Name)
+		return err
+	})
+	if err != nil {
+		return out, err
+	}
+	if err := e.push(ctx, l, m, opts, &out); err != nil {
+		return out, e.advise(op, err)
+	}
+	return out, e.confirm(remote)
+}
+
+func (e *Engine) confirm(remote Remote) error {
+	st, err := e.loadState(remote.Name)
+	if err != nil {
+		return err
+	}
+	st.Confirmed = remote.URL
+	return e.saveState(remote.Name, st)
+}
+
+// previewInit records edits, so that it shows exactly what would leave.
+func (e *Engine) previewInit(ctx context.Context, remote Remote) (p Preview, err error) {
+	if _, err := e.Commit(ctx, ""); err != nil {
+		return p, err
+	}
+	p.Remote = remote
+	p.Member = federation.Member{ID: e.opts.ID, Name: e.opts.Name, Revision: 1}
+	p.Store, _ = e.opts.Stores.Federation()
+	err = e.Read(ctx, func(s *federation.Store) error {
+		err := s.Changed(ctx, "", "HEAD", func(st federation.State) error {
+			if !st.Absent {
+				p.Documents = append(p.Documents, st.Key)
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+		p.Commits, p.Authors, err = authors(ctx, s, "")
+		return err
+	})
+	return p, err
+}
+
+// authors counts the commits after from and names who is recorded in them.
+func authors(ctx context.Context, s *federation.Store, from string) (commits int, names []string, err error) {
+	err = s.View(ctx, func(tx *doltdb.Tx) error {
+		if commits, err = tx.Count(ctx, from, "HEAD"); err != nil {
+			return err
+		}
+		return tx.Each(ctx, func(r *doltdb.Rows) error {
+			var name, email string
+			err := r.Scan(&name, &email)
+			names = append(names, town.Actor{Name: name, Email: email}.String())
+			return err
+		}, "SELECT DISTINCT committer, email FROM dolt_log")
+	})
+	slices.Sort(names)
+	return commits, names, err
+}

@@ -1,0 +1,189 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/sys/unix"
+
+	"gastown/planes/federation"
+	"gastown/sync/gitremote"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// Joined is the outcome of Join.
+type Joined struct {
+	Store string
+	// Offered are documents of ours that now stand or are proposed for all.
+	Offered []town.Key
+	Notes   []string
+	// Retired is where the Town's former federation plane is kept; empty when
+	// the remote was of the same federation.
+	Retired string
+	// Documents counts files written.
+	Documents int
+	Pushed    Pushed
+	FileReport
+}
+
+// Join makes the Town part of the federation a repository holds. The remote's
+// store replaces the Town's own, which is kept; what people wrote in the Town
+// is merged into it by the rules of conflicts. confirm sees first what of that
+// would leave.
+func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out Joined, err error) {
+	l, err := e.lockRemote(ctx, remote)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, l.release()) }()
+	op := "join the federation at " + remote.Name
+	m, err := e.mirror(ctx, l)
+	if err != nil {
+		return out, e.advise(op, err)
+	}
+	fetched, err := m.Fetch(ctx)
+	if err != nil {
+		return out, e.advise(op, err)
+	}
+	if fetched.Empty {
+		return out, town.Fail(op, "gt federation init "+remote.URL, "%w: the repository holds no federation yet", town.ErrRefused)
+	}
+	if err := e.adopt(ctx, l, m, confirm, &out); err != nil {
+		return out, e.advise(op, err)
+	}
+	if err := e.confirm(remote); err != nil {
+		return out, err
+	}
+	if err := e.push(ctx, l, m, gitremote.PublishOptions{}, &out.Pushed); err != nil {
+		e.noteFailure(remote.Name, err)
+		return out, e.advise("publish the Town's entry at "+remote.Name, err)
+	}
+	return out, nil
+}
+
+// adopt replaces the Town's store by the mirror's, if it is another one.
+func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, confirm Confirm, out *Joined) error {
+	opts := e.database()
+	opts.Dir = filepath.Join(e.opts.Layout.Remote(l.remote.Name), "adopt", layout.Federation)
+	// A join that was killed after the exchange left the Town's former store
+	// here: it is kept like any other that was replaced.
+	if _, err := e.retire(opts.Dir); err != nil {
+		return err
+	}
+	e.progress("copy", 0, 0, "")
+	theirs, uuid, err := federation.Clone(ctx, opts, l.remote.Name, m.Dir(), e.opts.ID)
+	if err != nil {
+		return err
+	}
+	out.Store = uuid
+	known, _ := e.opts.Stores.Federation()
+	if uuid == known {
+		return errors.Join(theirs.Close(), os.RemoveAll(opts.Dir), e.rejoin(ctx, l, m, confirm, out))
+	}
+	preview, holdings, err := e.previewJoin(ctx, l.remote, theirs, uuid)
+	if err == nil {
+		err = confirm(preview)
+	}
+	if err != nil {
+		return errors.Join(err, theirs.Close(), os.RemoveAll(opts.Dir))
+	}
+	adoption, err := theirs.Adopt(ctx, holdings, e.opts.Starter, e.opts.Name, false)
+	if err := errors.Join(err, theirs.Close()); err != nil {
+		return errors.Join(err, os.RemoveAll(opts.Dir))
+	}
+	out.Offered, out.Notes = adoption.Offered, adoption.Notes
+	if out.Retired, err = e.replace(ctx, opts.Dir, uuid, known); err != nil {
+		return err
+	}
+	return e.with(ctx, func(w *workspace) error {
+		if err := w.show(ctx); err != nil {
+			return err
+		}
+		out.Documents, out.Kept, out.Rescued = w.written, w.skipped, w.rescued
+		_, err := e.tellReviews(ctx, w.store)
+		return err
+	})
+}
+
+// rejoin connects a Town with a remote of the federation it is in already.
+func (e *Engine) rejoin(ctx context.Context, l *remoteLock, m *gitremote.Mirror, confirm Confirm, out *Joined) error {
+	preview, err := e.previewInit(ctx, l.remote)
+	if err != nil {
+		return err
+	}
+	if err := confirm(preview); err != nil {
+		return err
+	}
+	pulled, err := e.pull(ctx, l, m, false)
+	out.Notes, out.Documents, out.FileReport = pulled.Notes, pulled.Documents, pulled.FileReport
+	if err != nil {
+		return err
+	}
+	return e.Read(ctx, func(s *federation.Store) error {
+		_, err := s.Register(ctx, e.opts.Name)
+		return err
+	})
+}
+
+// previewJoin reads what the Town holds and tries its adoption.
+func (e *Engine) previewJoin(ctx context.Context, remote Remote, theirs *federation.Store, uuid string) (p Preview, h federation.Holdings, err error) {
+	if _, err := e.Commit(ctx, ""); err != nil {
+		return p, h, err
+	}
+	if err := e.Read(ctx, func(s *federation.Store) error { h, err = s.Holdings(ctx); return err }); err != nil {
+		return p, h, err
+	}
+	adoption, err := theirs.Adopt(ctx, h, e.opts.Starter, e.opts.Name, true)
+	if err != nil {
+		return p, h, err
+	}
+	p = Preview{
+		Remote: remote, Store: uuid, Documents: adoption.Offered, Notes: adoption.Notes, Commits: 1,
+		Member:  federation.Member{ID: e.opts.ID, Name: e.opts.Name, Revision: 1},
+		Authors: []string{e.opts.Actor.String()},
+	}
+	err = theirs.Changed(ctx, "", "HEAD", func(s federation.State) error {
+		if !s.Absent {
+			p.Arrives++
+		}
+		return nil
+	})
+	return p, h, err
+}
+
+// replace exchanges the plane's directory with a new one in one step. The
+// configuration names both stores meanwhile, so an interruption at any point
+// leaves either the old or the new one in use (see Engine.open). The old one
+// is kept.
+func (e *Engine) replace(ctx context.Context, dir, uuid, previous string) (retired string, err error) {
+	if err := ctx.Err(); err != nil {
+		return "", err
+	}
+	current := e.opts.Layout.Data(layout.Federation)
+	if err := e.opts.Stores.SetFederation(uuid, previous); err != nil {
+		return "", err
+	}
+	if err := unix.Renameat2(unix.AT_FDCWD, dir, unix.AT_FDCWD, current, unix.RENAME_EXCHANGE); err != nil {
+		return "", errors.Join(fmt.Errorf("replace %s: %w", current, err), e.opts.Stores.SetFederation(previous, ""))
+	}
+	if err := e.opts.Stores.SetFederation(uuid, ""); err != nil {
+		return "", err
+	}
+	return e.retire(dir)
+}
+
+// retire keeps a database directory under a name of its own; "" if there is none.
+func (e *Engine) retire(dir string) (kept string, err error) {
+	if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
+		return "", nil
+	}
+	if err := os.MkdirAll(e.opts.Layout.Retired(), 0o700); err != nil {
+		return "", err
+	}
+	kept = filepath.Join(e.opts.Layout.Retired(), layout.Federation+"-"+e.opts.Now().UTC().Format("20060102T150405.000000000"))
+	return kept, os.Rename(dir, kept)
+}

@@ -1,0 +1,193 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"gastown/planes/doltdb"
+	"gastown/sync/gitremote"
+	"gastown/town"
+)
+
+// ErrUnrelated reports a remote whose history is not this Town's.
+var ErrUnrelated = errors.New("the remote's history is not this Town's")
+
+// Pulled is the outcome of Pull.
+type Pulled struct {
+	Remote string
+	// UpToDate: the remote had nothing new.
+	UpToDate bool
+	// Commits is how many commits arrived.
+	Commits int
+	// Documents is how many files were written or removed.
+	Documents int
+	// Notes tell what became of conflicts; Reviews counts open proposals.
+	Notes   []string
+	Reviews int
+	// DryRun: nothing was merged.
+	DryRun bool
+	FileReport
+}
+
+// Pull brings in what the remote has, decides conflicts by sync/policy, and
+// writes the files that changed. Edits that were not recorded stay in their
+// files. With dry set it only says what there is.
+func (e *Engine) Pull(ctx context.Context, remote Remote, dry bool) (out Pulled, err error) {
+	l, err := e.lockRemote(ctx, remote)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, l.release()) }()
+	if err := e.confirmed(remote); err != nil {
+		return out, err
+	}
+	m, err := e.mirror(ctx, l)
+	if err == nil {
+		out, err = e.pull(ctx, l, m, dry)
+	}
+	if err != nil {
+		e.noteFailure(remote.Name, err)
+		return out, e.advise("pull from "+remote.Name, err)
+	}
+	return out, nil
+}
+
+// pull is Pull with the remote locked and its mirror open.
+func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, dry bool) (out Pulled, err error) {
+	out.Remote, out.DryRun = l.remote.Name, dry
+	fetched, err := m.Fetch(ctx)
+	if err != nil {
+		return out, err
+	}
+	if fetched.Empty {
+		return out, town.Fail("pull from "+l.remote.Name, "gt federation push publishes this Town's federation there",
+			"%w: the repository holds no federation yet", town.ErrRefused)
+	}
+	st, err := e.loadState(l.remote.Name)
+	if err != nil {
+		return out, err
+	}
+	if st.Head == fetched.Head {
+		out.UpToDate = true
+		return out, e.verified(l.remote.Name, st)
+	}
+	err = e.with(ctx, func(w *workspace) error { return e.merge(ctx, w, l, m, dry, &st, &out) })
+	if err != nil || dry {
+		return out, err
+	}
+	st.Head = fetched.Head
+	return out, e.verified(l.remote.Name, st)
+}
+
+// verified notes that the remote itself just confirmed what st says.
+func (e *Engine) verified(remote string, st state) error {
+	st.Verified = e.opts.Now().UTC()
+	st.Error, st.Failed = "", time.Time{}
+	return e.saveState(remote, st)
+}
+
+// merge brings the mirror's tip into the plane and the files.
+func (e *Engine) merge(ctx context.Context, w *workspace, l *remoteLock, m *gitremote.Mirror, dry bool, st *state, out *Pulled) error {
+	name := l.remote.Name
+	theirs, err := w.store.Fetch(ctx, name, m.Dir())
+	if err != nil {
+		return err
+	}
+	var base, ours string
+	err = w.store.View(ctx, func(tx *doltdb.Tx) error {
+		if ours, err = tx.Head(ctx); err != nil {
+			return err
+		}
+		if base, err = tx.MergeBase(ctx, ours, theirs); err != nil {
+			return err
+		}
+		if base != "" && base != theirs {
+			out.Commits, err = tx.Count(ctx, ours, theirs)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	uuid, _ := e.opts.Stores.Federation()
+	switch {
+	case base == theirs:
+		// Everything there is ours already.
+	case base == "":
+		if err := w.store.CheckIncoming(ctx, name, uuid, theirs, theirs); err != nil {
+			return errors.Join(err, w.store.Forget(ctx, name))
+		}
+		return fmt.Errorf("%w", ErrUnrelated)
+	default:
+		if err := w.store.CheckIncoming(ctx, name, uuid, base, theirs); err != nil {
+			return errors.Join(err, w.store.Forget(ctx, name))
+		}
+		if dry {
+			return nil
+		}
+		e.progress("merge", 0, int64(out.Commits), "commits")
+		merged, err := w.store.Merge(ctx, base, ours, theirs, "merge "+name)
+		if err != nil {
+			return err
+		}
+		out.Notes = merged.Notes
+		if _, err := w.store.Mend(ctx, base, theirs); err != nil {
+			return err
+		}
+	}
+	st.Commit = theirs
+	if dry {
+		return nil
+	}
+	return e.finish(ctx, w, out)
+}
+
+// finish shows the merged rows as files and counts what awaits a person.
+func (e *Engine) finish(ctx context.Context, w *workspace, out *Pulled) error {
+	if err := w.show(ctx); err != nil {
+		return err
+	}
+	out.Documents += w.written
+	out.Kept, out.Rescued = w.skipped, w.rescued
+	reviews, err := e.tellReviews(ctx, w.store)
+	out.Reviews = len(reviews)
+	return err
+}
+
+// confirmed refuses a remote nobody agreed to exchange with.
+func (e *Engine) confirmed(r Remote) error {
+	st, err := e.loadState(r.Name)
+	if err != nil {
+		return err
+	}
+	if st.Confirmed != r.URL {
+		return town.Fail("sync with "+r.Name,
+			"preview and confirm it with: gt federation init URL (first Town) or gt federation join URL",
+			"%w: nobody has confirmed that this Town's federation may be exchanged with %s", town.ErrRefused, r.URL)
+	}
+	return nil
+}
+
+// advise adds the next step to failures that arose below, where the command is
+// not known.
+func (e *Engine) advise(op string, err error) error {
+	if town.Next(err) != "" {
+		return err
+	}
+	next := ""
+	switch {
+	case errors.Is(err, ErrUnrelated):
+		next = "gt federation join adopts it and keeps what is yours"
+	case errors.Is(err, gitremote.ErrNotDolt), errors.Is(err, gitremote.ErrCorrupt), errors.Is(err, gitremote.ErrTooLarge):
+		next = "nothing was changed here; check the URL, or publish again from a Town that has it right"
+	case errors.Is(err, gitremote.ErrGone):
+		next = "check the URL; if the repository was made anew, gt federation init publishes there again"
+	case errors.Is(err, gitremote.ErrUnknownOutcome):
+		next = "run it again: the next contact finds out"
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		next = "run it again: it goes on where it stopped"
+	}
+	return &town.Error{Op: op, Err: err, Next: next}
+}

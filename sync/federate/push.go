@@ -1,0 +1,239 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/cenkalti/backoff/v5"
+
+	"gastown/planes/doltdb"
+	"gastown/sync/gitremote"
+	"gastown/town"
+)
+
+const (
+	// maxPushes bounds how often a push that another Town beat is made again,
+	// and pushPause the mean pause before that.
+	maxPushes = 20
+	pushPause = 50 * time.Millisecond
+)
+
+// Pushed is the outcome of Push.
+type Pushed struct {
+	Remote string
+	// UpToDate: the remote confirmed that it has everything.
+	UpToDate bool
+	// Commits is how many commits the remote did not have.
+	Commits int
+	// Attempts is 1 unless other Towns published meanwhile.
+	Attempts int
+	// Sent is the number of bytes sent, as far as git tells.
+	Sent int64
+	// Recorded is what was recorded first; Pulled what had to be merged first.
+	Recorded Recorded
+	Pulled   *Pulled
+	Reviews  int
+	DryRun   bool
+}
+
+// Push records edited files, publishes what the remote lacks, and returns only
+// when the remote has confirmed that it holds this Town's tip. Whatever other
+// Towns published meanwhile is merged first. With dry set nothing is recorded
+// or sent.
+func (e *Engine) Push(ctx context.Context, remote Remote, dry bool) (out Pushed, err error) {
+	l, err := e.lockRemote(ctx, remote)
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, l.release()) }()
+	if err := e.confirmed(remote); err != nil {
+		return out, err
+	}
+	out.Remote, out.DryRun = remote.Name, dry
+	if dry {
+		return out, e.pushDry(ctx, remote, &out)
+	}
+	m, err := e.mirror(ctx, l)
+	if err == nil {
+		err = e.push(ctx, l, m, gitremote.PublishOptions{}, &out)
+	}
+	if err != nil {
+		e.noteFailure(remote.Name, err)
+		return out, e.advise("push to "+remote.Name, err)
+	}
+	return out, nil
+}
+
+// push is Push with the remote locked and its mirror open.
+func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, opts gitremote.PublishOptions, out *Pushed) error {
+	opts.AuthorName, opts.AuthorEmail = e.opts.Actor.Name, e.opts.Actor.Email
+	opts.Message = "federation of Town " + e.opts.Name
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = pushPause, 20*pushPause
+	for {
+		out.Attempts++
+		head, err := e.stage(ctx, l, m, out)
+		if err != nil && !errors.Is(err, doltdb.ErrBehind) {
+			return err
+		}
+		if err == nil {
+			done, err := e.publish(ctx, l, m, opts, head, out)
+			if done || err != nil {
+				return err
+			}
+		}
+		if out.Attempts == maxPushes {
+			return town.Fail("push to "+l.remote.Name, "run it again in a while",
+				"%w: other Towns published first %d times", town.ErrBusy, maxPushes)
+		}
+		// Somebody was first. Take what they published, then try again.
+		if err := m.Reset(ctx); err != nil {
+			return err
+		}
+		pulled, err := e.pull(ctx, l, m, false)
+		if err != nil {
+			return err
+		}
+		out.Pulled = pulled.after(out.Pulled)
+		out.Reviews = pulled.Reviews
+		if out.Attempts > 1 {
+			select {
+			case <-time.After(pause.NextBackOff()):
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
+}
+
+// after adds up what several pulls of one push brought.
+func (p Pulled) after(earlier *Pulled) *Pulled {
+	if earlier != nil {
+		p.Commits += earlier.Commits
+		p.Documents += earlier.Documents
+		p.Notes = append(earlier.Notes, p.Notes...)
+	}
+	return &p
+}
+
+// stage records edits and puts the plane's tip into the mirror.
+func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, out *Pushed) (head string, err error) {
+	err = e.with(ctx, func(w *workspace) error {
+		rec, err := w.record(ctx, "")
+		if err != nil {
+			return err
+		}
+		if rec.Commit != "" || out.Attempts == 1 {
+			out.Recorded = rec
+		}
+		if len(rec.Notes) > 0 || out.Attempts == 1 {
+			reviews, err := e.tellReviews(ctx, w.store)
+			if err != nil {
+				return err
+			}
+			out.Reviews = len(reviews)
+		}
+		if head, err = w.store.Head(ctx); err != nil {
+			return err
+		}
+		st, err := e.loadState(l.remote.Name)
+		if err != nil {
+			return err
+		}
+		err = w.store.View(ctx, func(tx *doltdb.Tx) error {
+			if st.Commit == head {
+				out.Commits = 0
+				return nil
+			}
+			from, err := w.known(ctx, st.Commit)
+			if err != nil {
+				return err
+			}
+			out.Commits, err = tx.Count(ctx, from, head)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		return w.store.Push(ctx, l.remote.Name, m.Dir())
+	})
+	return head, err
+}
+
+// publish sends the mirror to the remote. done is false when another Town was
+// first and the caller should merge and try again.
+func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror, opts gitremote.PublishOptions, head string, out *Pushed) (done bool, err error) {
+	name := l.remote.Name
+	res, err := m.Publish(ctx, opts)
+	switch {
+	case errors.Is(err, gitremote.ErrRejected):
+		return false, nil
+	case errors.Is(err, gitremote.ErrUnknownOutcome):
+		// The answer was lost. Look at the ref before saying anything.
+		fetched, ferr := m.Fetch(ctx)
+		if ferr != nil {
+			return false, errors.Join(err, ferr)
+		}
+		if !fetched.PublishedEarlier {
+			return false, nil
+		}
+		res.Head = fetched.Head
+	case err != nil:
+		return false, err
+	}
+	st, err := e.loadState(name)
+	if err != nil {
+		return false, err
+	}
+	if res.Unchanged {
+		// Nothing was sent, so nobody has confirmed anything yet: ask.
+		before := m.Head()
+		fetched, err := m.Fetch(ctx)
+		if err != nil {
+			return false, err
+		}
+		if fetched.Head != before {
+			return false, nil
+		}
+		res.Head, out.UpToDate = before, true
+	}
+	out.Sent += res.Sent
+	st.Head, st.Commit = res.Head, head
+	return true, e.verified(name, st)
+}
+
+// pushDry counts what a push would record and send.
+func (e *Engine) pushDry(ctx context.Context, remote Remote, out *Pushed) error {
+	status, err := e.Status(ctx, []Remote{remote})
+	if err != nil {
+		return err
+	}
+	out.Recorded.Edits = len(status.Edited)
+	out.Recorded.Invalid = status.Invalid
+	out.Commits = status.Remotes[0].Ahead
+	out.Reviews = len(status.Reviews)
+	out.UpToDate = out.Recorded.Edits == 0 && out.Commits == 0
+	return nil
+}
+
+// Synced is the outcome of Sync.
+type Synced struct {
+	Pulled Pulled
+	Pushed Pushed
+}
+
+// Sync records edits, pulls, and pushes.
+func (e *Engine) Sync(ctx context.Context, remote Remote, dry bool) (out Synced, err error) {
+	if !dry {
+		// First, so that an edit and what arrives meet in a merge, by policy.
+		if _, err := e.Commit(ctx, ""); err != nil {
+			return out, err
+		}
+	}
+	if out.Pulled, err = e.Pull(ctx, remote, dry); err != nil {
+		return out, err
+	}
+	out.Pushed, err = e.Push(ctx, remote, dry)
+	return out, err
+}

@@ -1,0 +1,159 @@
+package federate
+
+import (
+	"context"
+	"fmt"
+
+	"gastown/planes/federation"
+	"gastown/sync/files"
+	"gastown/town"
+)
+
+// FileReport is what the files say, for people.
+type FileReport struct {
+	// Invalid files are reported and left alone; everything else goes on.
+	Invalid []files.Invalid
+	// Kept files have an edit that could not be reconciled yet; a row that
+	// changed meanwhile was not written over it.
+	Kept []files.Skipped
+	// Rescued texts were found beside the file they belong to.
+	Rescued []files.Rescue
+}
+
+// Recorded is the outcome of Commit.
+type Recorded struct {
+	// Commit is empty when there was nothing to record.
+	Commit string
+	// Edits counts documents recorded.
+	Edits int
+	// Notes tell what became of edits made against an older row.
+	Notes []string
+	// Reviews counts the proposals that await a person.
+	Reviews int
+	FileReport
+}
+
+// Commit records edited files in the plane. It needs no network.
+func (e *Engine) Commit(ctx context.Context, message string) (out Recorded, err error) {
+	err = e.with(ctx, func(w *workspace) error {
+		if out, err = w.record(ctx, message); err != nil {
+			return err
+		}
+		reviews, err := e.tellReviews(ctx, w.store)
+		out.Reviews = len(reviews)
+		return err
+	})
+	return out, err
+}
+
+// record takes edited files over as rows, and shows rows that differ from what
+// the files were.
+func (w *workspace) record(ctx context.Context, message string) (out Recorded, err error) {
+	if err := w.show(ctx); err != nil {
+		return out, err
+	}
+	// What show could not write has an edit: it is dealt with now.
+	w.skipped = nil
+	changes, err := w.tree.Scan(ctx, w.index)
+	if err != nil {
+		return out, err
+	}
+	out.Invalid = changes.Invalid
+	w.rescued = append(w.rescued, changes.Rescued...)
+	edits, byKey := w.edits(changes)
+	if len(edits) == 0 {
+		out.Rescued = w.rescued
+		if changes.Refreshed > 0 {
+			err = w.saveIndex()
+		}
+		return out, err
+	}
+	if message == "" {
+		message = describe(edits)
+	}
+	w.engine.progress("record", 0, int64(len(edits)), "files")
+	rec, err := w.store.Record(ctx, message, edits)
+	if err != nil {
+		return out, err
+	}
+	if err := w.settle(ctx, rec, byKey); err != nil {
+		return out, err
+	}
+	if _, err := w.store.MaybeGC(ctx); err != nil {
+		return out, err
+	}
+	out.Commit, out.Edits, out.Notes = rec.Commit, rec.Edits, rec.Notes
+	out.Kept, out.Rescued = w.skipped, w.rescued
+	return out, nil
+}
+
+// edits turns what Scan found into what Record takes.
+func (w *workspace) edits(changes files.Changes) ([]federation.FileEdit, map[town.Key]files.Change) {
+	n := len(changes.Added) + len(changes.Modified) + len(changes.Deleted)
+	edits := make([]federation.FileEdit, 0, n)
+	byKey := make(map[town.Key]files.Change, n)
+	for _, list := range [][]files.Change{changes.Added, changes.Modified, changes.Deleted} {
+		for _, c := range list {
+			entry, _ := w.index.Get(c.Key)
+			edits = append(edits, federation.FileEdit{
+				Key: c.Key, Removed: c.Deleted, Text: c.Text, Version: c.Meta.Version,
+				Base: c.Base, BaseContent: entry.Content,
+			})
+			byKey[c.Key] = c
+		}
+	}
+	return edits, byKey
+}
+
+// settle notes in the index which row each file now shows, and writes the row
+// over files whose text is not in force; the text itself is archived or
+// proposed by then.
+func (w *workspace) settle(ctx context.Context, rec federation.Recorded, byKey map[town.Key]files.Change) error {
+	for key, digest := range rec.Rows {
+		if err := w.index.Record(byKey[key], digest); err != nil {
+			return err
+		}
+	}
+	if len(rec.Lost) > 0 {
+		current, err := w.store.Current(ctx, rec.Lost)
+		if err != nil {
+			return err
+		}
+		out, err := w.tree.Apply(ctx, w.index, func(yield func(files.Write) bool) {
+			for _, key := range rec.Lost {
+				s := current[key]
+				if !yield(files.Write{Key: key, Text: s.Text, Remove: s.Absent, Base: s.Digest, Expect: byKey[key].Content}) {
+					return
+				}
+			}
+		}, files.ApplyOptions{})
+		w.note(out)
+		if err != nil {
+			return err
+		}
+	}
+	head, err := w.store.Head(ctx)
+	if err != nil {
+		return err
+	}
+	w.index.Head = head
+	return w.saveIndex()
+}
+
+// describe is the commit message when nobody gave one.
+func describe(edits []federation.FileEdit) string {
+	verb := func(e federation.FileEdit) string {
+		switch {
+		case e.Removed:
+			return "remove "
+		case e.Base == "":
+			return "add "
+		default:
+			return "edit "
+		}
+	}
+	if len(edits) == 1 {
+		return verb(edits[0]) + edits[0].Key.String()
+	}
+	return fmt.Sprintf("%s%s and %d more", verb(edits[0]), edits[0].Key, len(edits)-1)
+}

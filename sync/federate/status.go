@@ -1,0 +1,175 @@
+package federate
+
+import (
+	"context"
+	"time"
+
+	"gastown/planes/doltdb"
+	"gastown/planes/federation"
+	"gastown/sync/files"
+	"gastown/town"
+)
+
+// FileState is an edited file that is not recorded.
+type FileState struct {
+	town.Key
+	// State is "added", "modified" or "deleted".
+	State string
+	// Text is the file's; Base the text of the row in force. Only Diff fills them.
+	Text, Base string
+}
+
+// RemoteStatus compares the plane with one remote, as of the last contact.
+type RemoteStatus struct {
+	Remote
+	// Confirmed: this remote was agreed to in init or join.
+	Confirmed bool
+	// Ahead counts commits the remote is not known to hold, Behind commits that
+	// were fetched and not merged.
+	Ahead, Behind int
+	// Verified is when the remote last confirmed an exchange; zero for never.
+	Verified time.Time
+	// Failed and Error are of the last attempt, if it failed.
+	Failed time.Time
+	Error  string
+}
+
+// Status is files, plane and remotes compared. It contacts nobody.
+type Status struct {
+	Head    string
+	Edited  []FileState
+	Invalid []files.Invalid
+	Rescued []files.Rescue
+	// Files counts documents in files.
+	Files int
+	// Pending: the plane has rows the files do not show yet; the next commit,
+	// pull or push shows them.
+	Pending bool
+	Remotes []RemoteStatus
+	Reviews []federation.Review
+}
+
+// Clean reports that there is nothing to record, to fix or to review.
+func (s Status) Clean() bool {
+	return len(s.Edited) == 0 && len(s.Invalid) == 0 && len(s.Reviews) == 0 && len(s.Rescued) == 0
+}
+
+// Status compares the files with the plane, and the plane with each remote.
+func (e *Engine) Status(ctx context.Context, remotes []Remote) (out Status, err error) {
+	err = e.with(ctx, func(w *workspace) error {
+		if out, err = w.status(ctx); err != nil {
+			return err
+		}
+		for _, r := range remotes {
+			rs, err := e.remoteStatus(ctx, w, r)
+			if err != nil {
+				return err
+			}
+			out.Remotes = append(out.Remotes, rs)
+		}
+		out.Reviews, err = w.store.Reviews(ctx)
+		return err
+	})
+	return out, err
+}
+
+func (w *workspace) status(ctx context.Context) (out Status, err error) {
+	changes, err := w.tree.Scan(ctx, w.index)
+	if err != nil {
+		return out, err
+	}
+	if out.Head, err = w.store.Head(ctx); err != nil {
+		return out, err
+	}
+	out.Pending = out.Head != w.index.Head
+	if changes.Refreshed > 0 && !out.Pending {
+		if err := w.saveIndex(); err != nil {
+			return out, err
+		}
+	}
+	out.Invalid, out.Rescued, out.Files = changes.Invalid, changes.Rescued, changes.Files
+	for _, group := range []struct {
+		name string
+		list []files.Change
+	}{{"added", changes.Added}, {"modified", changes.Modified}, {"deleted", changes.Deleted}} {
+		for _, c := range group.list {
+			out.Edited = append(out.Edited, FileState{Key: c.Key, State: group.name, Text: c.Text})
+		}
+	}
+	if out.Pending {
+		err = w.dropShown(ctx, &out)
+	}
+	return out, err
+}
+
+// dropShown removes from the edits what equals its row: after an interruption
+// the index may be older than both.
+func (w *workspace) dropShown(ctx context.Context, out *Status) error {
+	keys := make([]town.Key, len(out.Edited))
+	for i, f := range out.Edited {
+		keys[i] = f.Key
+	}
+	current, err := w.store.Current(ctx, keys)
+	if err != nil {
+		return err
+	}
+	kept := out.Edited[:0]
+	for _, f := range out.Edited {
+		s := current[f.Key]
+		if (f.State == "deleted") != s.Absent || (!s.Absent && f.Text != s.Text) {
+			kept = append(kept, f)
+		}
+	}
+	out.Edited = kept
+	return nil
+}
+
+func (e *Engine) remoteStatus(ctx context.Context, w *workspace, r Remote) (RemoteStatus, error) {
+	st, err := e.loadState(r.Name)
+	if err != nil {
+		return RemoteStatus{}, err
+	}
+	out := RemoteStatus{
+		Remote: r, Confirmed: st.Confirmed == r.URL, Verified: st.Verified, Failed: st.Failed, Error: st.Error,
+	}
+	from, err := w.known(ctx, st.Commit)
+	if err != nil {
+		return out, err
+	}
+	err = w.store.View(ctx, func(tx *doltdb.Tx) error {
+		if out.Ahead, err = tx.Count(ctx, from, "HEAD"); err != nil {
+			return err
+		}
+		tip, err := tx.Revision(ctx, doltdb.Tracking(r.Name))
+		if err != nil || tip == "" {
+			return err
+		}
+		out.Behind, err = tx.Count(ctx, "HEAD", tip)
+		return err
+	})
+	return out, err
+}
+
+// Diff gives the unrecorded edits with the text of the row each would replace.
+func (e *Engine) Diff(ctx context.Context) (edited []FileState, err error) {
+	err = e.with(ctx, func(w *workspace) error {
+		st, err := w.status(ctx)
+		if err != nil {
+			return err
+		}
+		keys := make([]town.Key, len(st.Edited))
+		for i, f := range st.Edited {
+			keys[i] = f.Key
+		}
+		current, err := w.store.Current(ctx, keys)
+		if err != nil {
+			return err
+		}
+		for _, f := range st.Edited {
+			f.Base = current[f.Key].Text
+			edited = append(edited, f)
+		}
+		return nil
+	})
+	return edited, err
+}

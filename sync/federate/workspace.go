@@ -1,0 +1,161 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"os"
+
+	"gastown/planes/doltdb"
+	"gastown/planes/federation"
+	"gastown/sync/files"
+	"gastown/town"
+)
+
+// workspace is the plane and the files, open together. Holding the plane means
+// holding its lock, so nobody else changes either through gt.
+type workspace struct {
+	engine *Engine
+	store  *federation.Store
+	tree   *files.Tree
+	index  *files.Index
+	// skipped and rescued are what writing files had to leave alone.
+	skipped []files.Skipped
+	rescued []files.Rescue
+	written int
+}
+
+func (e *Engine) workspace(s *federation.Store) (*workspace, error) {
+	dir := e.opts.Layout.Files()
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	tree, err := files.Open(dir)
+	if err != nil {
+		return nil, err
+	}
+	index, err := files.LoadIndex(e.opts.Layout.Index())
+	switch {
+	case errors.Is(err, os.ErrNotExist), errors.Is(err, files.ErrBadIndex):
+		// A cache: without it every file is compared by content.
+		index = files.NewIndex()
+	case err != nil:
+		return nil, errors.Join(err, tree.Close())
+	}
+	return &workspace{engine: e, store: s, tree: tree, index: index}, nil
+}
+
+func (w *workspace) close() error { return w.tree.Close() }
+
+func (w *workspace) saveIndex() error { return w.index.Save(w.engine.opts.Layout.Index()) }
+
+// show makes the files what the plane's tip says, wherever that differs from
+// what they were last made. A file with an unrecorded edit is left alone.
+func (w *workspace) show(ctx context.Context) error {
+	head, err := w.store.Head(ctx)
+	if err != nil || head == w.index.Head {
+		return err
+	}
+	from, err := w.known(ctx, w.index.Head)
+	if err != nil {
+		return err
+	}
+	if err := w.apply(ctx, w.states(ctx, from, head)); err != nil {
+		return err
+	}
+	w.index.Head = head
+	return w.saveIndex()
+}
+
+// known returns commit if the plane's history has it, else "": the index may
+// be of a store that a join or a restore replaced.
+func (w *workspace) known(ctx context.Context, commit string) (string, error) {
+	if commit == "" {
+		return "", nil
+	}
+	var base string
+	err := w.store.View(ctx, func(tx *doltdb.Tx) error {
+		hash, err := tx.Revision(ctx, commit)
+		if err != nil || hash == "" {
+			return nil //nolint:nilerr // an unknown commit is the answer, not a failure
+		}
+		base, err = tx.MergeBase(ctx, commit, "HEAD")
+		return err
+	})
+	if base != commit {
+		return "", err
+	}
+	return commit, err
+}
+
+// states yields what changed between two commits; with no from, everything,
+// and the removal of whatever the index knows and the plane does not.
+func (w *workspace) states(ctx context.Context, from, to string) func(func(federation.State) error) error {
+	return func(yield func(federation.State) error) error {
+		seen := map[town.Key]bool{}
+		err := w.store.Changed(ctx, from, to, func(s federation.State) error {
+			if from == "" {
+				seen[s.Key] = true
+			}
+			return yield(s)
+		})
+		if err != nil || from != "" {
+			return err
+		}
+		for key := range maps(w.index) {
+			if !seen[key] {
+				if err := yield(federation.State{Key: key, Absent: true}); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	}
+}
+
+// maps lists the index's keys first, because applying changes it.
+func maps(ix *files.Index) map[town.Key]bool {
+	keys := make(map[town.Key]bool, ix.Len())
+	for key := range ix.All() {
+		keys[key] = true
+	}
+	return keys
+}
+
+var errStop = errors.New("stop")
+
+// apply writes states into files, streaming.
+func (w *workspace) apply(ctx context.Context, states func(func(federation.State) error) error) error {
+	var failed error
+	var done int64
+	var writes iter.Seq[files.Write] = func(yield func(files.Write) bool) {
+		failed = states(func(s federation.State) error {
+			entry, _ := w.index.Get(s.Key)
+			done++
+			if done%1000 == 0 {
+				w.engine.progress("write files", done, 0, "files")
+			}
+			if !yield(files.Write{Key: s.Key, Text: s.Text, Remove: s.Absent, Base: s.Digest, Expect: entry.Content}) {
+				return errStop
+			}
+			return nil
+		})
+	}
+	out, err := w.tree.Apply(ctx, w.index, writes, files.ApplyOptions{})
+	w.note(out)
+	if err == nil && failed != nil && !errors.Is(failed, errStop) {
+		err = failed
+	}
+	if err != nil {
+		// What was written is in the index; the next call goes on from there.
+		return errors.Join(fmt.Errorf("write files: %w", err), w.saveIndex())
+	}
+	return nil
+}
+
+func (w *workspace) note(out files.Applied) {
+	w.skipped = append(w.skipped, out.Skipped...)
+	w.rescued = append(w.rescued, out.Rescued...)
+	w.written += out.Written + out.Removed
+}
