@@ -1,0 +1,138 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"gastown/town"
+)
+
+// Type says what values a setting takes.
+type Type string
+
+// The types of settings, by what people may write.
+const (
+	TypeInt      Type = "int"      // a whole number
+	TypeDuration Type = "duration" // 90s, 5m, 1h30m
+	TypeBytes    Type = "bytes"    // 512KB, 256MB, 4GB; 1 KB is 1024 bytes
+	TypeBool     Type = "bool"     // true or false, yes or no, on or off
+	TypeList     Type = "list"     // comma-separated words of Key.Words
+	TypeString   Type = "string"   // one line of text
+)
+
+// unitSeconds marks a duration that is written as a bare number of seconds.
+const unitSeconds = "seconds"
+
+// Key describes one setting.
+type Key struct {
+	Name    string
+	Type    Type
+	Default string // in normal form; empty means not set
+	Min     int64  // smallest value: of an int itself, else in nanoseconds or bytes
+	Max     int64  // largest value, likewise; of a string its length in bytes
+	Unit    string // what a bare number counts; empty when it counts nothing
+	Words   []string
+	Env     string // environment variable that overrides the file
+	Help    string // one line, without a full stop
+}
+
+const (
+	second = int64(time.Second)
+	minute = int64(time.Minute)
+	hour   = int64(time.Hour)
+	mega   = int64(1) << 20
+	tera   = int64(1) << 40
+	many   = 100_000
+)
+
+// keys is every setting there is, in the order people are shown them.
+var keys = []Key{
+	{Name: "dolt.max_open_conns", Type: TypeInt, Default: "25", Min: 1, Max: many, Unit: "connections",
+		Help: "Connections to the database open at once"},
+	{Name: "dolt.max_idle_conns", Type: TypeInt, Default: "5", Min: 0, Max: many, Unit: "connections",
+		Help: "Connections to the database kept open while idle"},
+	{Name: "dolt.conn_max_lifetime", Type: TypeDuration, Default: "1h", Min: 0, Max: 720 * hour,
+		Help: "Age at which a connection is replaced; 0s means never"},
+	{Name: "dolt.conn_max_idle_time", Type: TypeDuration, Default: "10m", Min: 0, Max: 720 * hour,
+		Help: "Idle time after which a connection is closed; 0s means never"},
+	{Name: "polecat.max_concurrent", Type: TypeInt, Default: "10", Min: 1, Max: many, Unit: "workers",
+		Help: "Polecats at work in the Town at once"},
+	{Name: "polecat.max_per_rig", Type: TypeInt, Default: "20", Min: 1, Max: many, Unit: "workers",
+		Help: "Polecats of one rig"},
+	{Name: "polecat.max_memory", Type: TypeBytes, Default: "4GB", Min: 16 * mega, Max: 64 * tera,
+		Help: "Memory one polecat may use"},
+	{Name: "polecat.max_cpu", Type: TypeInt, Default: "2", Min: 1, Max: many, Unit: "cores",
+		Help: "Processor cores one polecat may use"},
+	{Name: "bd.max_concurrent", Type: TypeInt, Default: "10", Min: 1, Max: many, Unit: "processes", Env: "GT_MAX_CONCURRENT_BD",
+		Help: "bd processes run at once; GT_MAX_CONCURRENT_BD overrides it"},
+	{Name: "sling.max_concurrent", Type: TypeInt, Default: "5", Min: 1, Max: many, Unit: "slings",
+		Help: "Assignments in progress at once"},
+	{Name: "sling.parallelism", Type: TypeInt, Default: "3", Min: 1, Max: many, Unit: "slings",
+		Help: "Assignments one parallel sling starts together"},
+	{Name: "sling.queue_size", Type: TypeInt, Default: "100", Min: 1, Max: 100 * many, Unit: "slings",
+		Help: "Assignments that may wait"},
+	{Name: "rate.requests_per_second", Type: TypeInt, Default: "100", Min: 1, Max: 10 * many, Unit: "requests per second",
+		Help: "Requests to the database admitted per second"},
+	{Name: "rate.burst_size", Type: TypeInt, Default: "50", Min: 1, Max: 10 * many, Unit: "requests",
+		Help: "Requests admitted at once above that rate"},
+	{Name: "cache.enabled", Type: TypeBool, Default: "true",
+		Help: "Whether reads may be answered from memory"},
+	{Name: "cache.memory_size", Type: TypeBytes, Default: "256MB", Min: mega, Max: tera,
+		Help: "Memory all caches may use together"},
+	{Name: "cache.ttl", Type: TypeDuration, Default: "300", Min: second, Max: 720 * hour, Unit: unitSeconds,
+		Help: "Time an answer stays in the cache"},
+	{Name: "tmux.max_sessions", Type: TypeInt, Default: "50", Min: 1, Max: many, Unit: "sessions",
+		Help: "tmux sessions of the Town"},
+	{Name: "rig.memory", Type: TypeBytes, Default: "16GB", Min: 16 * mega, Max: 64 * tera,
+		Help: "Memory all polecats of a rig may use together"},
+	{Name: "rig.cpu", Type: TypeInt, Default: "8", Min: 1, Max: many, Unit: "cores",
+		Help: "Processor cores all polecats of a rig may use together"},
+	{Name: "autotune.interval", Type: TypeDuration, Default: "1h", Min: minute, Max: 720 * hour,
+		Help: "Time between two adjustments"},
+	{Name: "autotune.scope", Type: TypeList, Default: "dolt,cache,concurrency", Words: []string{"dolt", "cache", "concurrency"},
+		Help: "What may be adjusted"},
+	{Name: "federation.interval", Type: TypeDuration, Default: "5m", Min: 10 * second, Max: 720 * hour,
+		Help: "Time between two syncs in the background"},
+	{Name: "agent.command", Type: TypeString, Default: "", Max: 4096,
+		Help: "Command that starts an agent in its session; empty when none is chosen"},
+}
+
+// Keys returns every setting in the order people are shown them.
+func Keys() []Key {
+	all := make([]Key, len(keys))
+	for i, k := range keys {
+		k.Words = append([]string(nil), k.Words...)
+		all[i] = k
+	}
+	return all
+}
+
+// Lookup describes one setting. An unknown name is town.ErrUsage, with the
+// names nearest to it.
+func Lookup(name string) (Key, error) {
+	k, err := find(name)
+	if err != nil {
+		return Key{}, town.Fail("look up a setting", "gt config list shows every setting", "%w: %w", town.ErrUsage, err)
+	}
+	k.Words = append([]string(nil), k.Words...)
+	return k, nil
+}
+
+func find(name string) (Key, error) {
+	for _, k := range keys {
+		if k.Name == name {
+			return k, nil
+		}
+	}
+	why := fmt.Errorf("there is no setting %q", town.Clip(name, 64))
+	if near := nearest(name); len(near) > 0 {
+		return Key{}, fmt.Errorf("%w: did you mean %s?", why, strings.Join(near, " or "))
+	}
+	return Key{}, why
+}
+
+// limits words the range of a key for a message.
+func (k Key) limits() string {
+	return "from " + k.format(k.Min) + " to " + k.format(k.Max)
+}

@@ -1,0 +1,130 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"github.com/google/renameio/v2"
+	"go.yaml.in/yaml/v3"
+
+	"gastown/town"
+)
+
+// filePerm and dirPerm keep the configuration to its owner.
+const (
+	filePerm = 0o600
+	dirPerm  = 0o700
+)
+
+// Save checks the configuration and writes it at path, readable by its owner
+// alone: whole or not at all, also when the machine stops. Comments and the
+// order of the file stay; a comment on an entry that was removed goes with it.
+// A file that is not what this Config was loaded from, or that exists although
+// this Config is new, is left alone and reported with town.ErrBusy; load again
+// and repeat the change.
+func (c *Config) Save(path string) error {
+	op := "write " + path
+	if err := c.check(); err != nil {
+		return town.Fail(op, "", "%w", err)
+	}
+	data, err := c.render()
+	if err != nil {
+		return town.Fail(op, "", "%w", err)
+	}
+	if path, err = target(path); err != nil {
+		return town.Fail(op, "", "%w", err)
+	}
+	switch now, err := readFile(path); {
+	case errors.Is(err, os.ErrNotExist):
+	case err != nil:
+		return town.Fail(op, "", "%w", err)
+	case c.raw == nil:
+		return town.Fail(op, "use the Town that is there, or another directory", "%w: %w", town.ErrBusy, os.ErrExist)
+	case !bytes.Equal(now, c.raw):
+		return town.Fail(op, "run the command again", "%w: it was changed meanwhile", town.ErrBusy)
+	}
+	if err := replace(path, data); err != nil {
+		return town.Fail(op, "", "%w", err)
+	}
+	c.raw = data
+	return nil
+}
+
+// target is the file itself where path is a symbolic link to it.
+func target(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return path, nil
+	}
+	return real, err
+}
+
+// replace puts a complete, synced file in the place of path. The temporary
+// file is beside it, so the rename stays in one file system.
+func replace(path string, data []byte) (err error) {
+	dir := filepath.Dir(path)
+	if err := os.MkdirAll(dir, dirPerm); err != nil {
+		return err
+	}
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithStaticPermissions(filePerm))
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Cleanup()) }()
+	if _, err := f.Write(data); err != nil {
+		return err
+	}
+	if err := f.CloseAtomicallyReplace(); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
+}
+
+// render is the text of the file with the values of c: the text it came from,
+// byte for byte, where nothing was changed.
+func (c *Config) render() ([]byte, error) {
+	raw := c.raw
+	if raw == nil {
+		raw = []byte(blank)
+	}
+	doc, err := parseTree(raw)
+	if err != nil {
+		return nil, err
+	}
+	if !c.apply(doc.Content[0]) && c.raw != nil {
+		return c.raw, nil
+	}
+	var out bytes.Buffer
+	enc := yaml.NewEncoder(&out)
+	enc.SetIndent(2)
+	if err := errors.Join(enc.Encode(doc), enc.Close()); err != nil {
+		return nil, err
+	}
+	// What cannot be read back must never replace what could.
+	again, err := parse(out.Bytes())
+	if err != nil {
+		return nil, fmt.Errorf("the new text would not be readable: %w", err)
+	}
+	if !again.equal(c) {
+		return nil, errors.New("the new text would not hold the same values")
+	}
+	if out.Len() > maxFile {
+		return nil, fmt.Errorf("it would be larger than %d bytes", maxFile)
+	}
+	return out.Bytes(), nil
+}
+
+func (c *Config) equal(o *Config) bool {
+	return c.Town == o.Town && c.Actor == o.Actor && maps.Equal(c.Stores, o.Stores) &&
+		slices.Equal(c.Remotes, o.Remotes) && maps.Equal(c.Settings, o.Settings)
+}
