@@ -55,7 +55,7 @@ var reserved = []struct {
 	{"github.com/alecthomas/kingpin/", []string{"cmd/..."}, true, "kingpin belongs to the command line, in cmd/"},
 	{"os/exec", []string{"sync/gitcmd", "tmux", "sync/hooks", "deacon/...", "cmd/...", "e2e/..."}, false,
 		"git is executed in sync/gitcmd and tmux in tmux; other packages execute nothing"},
-	{module + "/town/layout", []string{"cmd/...", "e2e/..."}, false,
+	{module + "/town/layout", []string{"cmd/...", "e2e/...", "sync/federate", "deacon/..."}, false,
 		"paths are handed down from cmd; a package does not know the whole Town"},
 }
 

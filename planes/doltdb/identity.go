@@ -51,7 +51,7 @@ func (tx *Tx) CheckStore(ctx context.Context, revision, want string) error {
 		got = "without identity"
 	}
 	if got != want {
-		return town.Fail("check which store this is", "compare config/town.yaml with the store, or restore a backup",
+		return town.Fail("check which store this is", "compare stores in config/town.yaml with what is in .gt/data",
 			"%w: it is %s, this Town's is %s", ErrOtherStore, town.Clip(got, 64), want)
 	}
 	return nil

@@ -132,7 +132,7 @@ func checkMigrations(name string, done []string, steps []Migration) error {
 	}
 	for n, sum := range done {
 		if sum != steps[n].checksum() {
-			return town.Fail(op, "use the gt that made it, or restore a backup",
+			return town.Fail(op, "use the gt that made it",
 				"%w: migration %s was made by a different program", town.ErrRefused, strconv.Itoa(n+1))
 		}
 	}

@@ -182,7 +182,7 @@ func openExisting(ctx context.Context, opts Options) (_ *Local, err error) {
 			return nil, fmt.Errorf("open the %s database: %w", opts.name(), err)
 		}
 		return nil, town.Fail("open the "+opts.name()+" database",
-			"run gt install on this Town to repair it, or restore a backup", "%w: %s", ErrMissing, opts.Dir)
+			"run gt install on this Town: it makes what is missing and overwrites nothing", "%w: %s", ErrMissing, opts.Dir)
 	}
 	lock, err := own(ctx, opts)
 	if err != nil {
@@ -215,7 +215,7 @@ func (db *Local) explain(err error) error {
 		return town.Fail(op, "end the program that has it open (a dolt command or server), then run this again",
 			"%w: %s is in use by a program other than gt", town.ErrBusy, db.opts.Dir)
 	}
-	return town.Fail(op, "gt doctor says more; a backup restores it", "%w", err)
+	return town.Fail(op, "check that the disk is sound and that "+db.opts.Dir+" may be read and written", "%w", err)
 }
 
 // Close releases the database and its lock. It is safe to call once.

@@ -80,7 +80,7 @@ func contain(err *error) {
 // recovered does the same for engine code that is called directly.
 func recovered(op string, err *error) {
 	if p := recover(); p != nil {
-		*err = town.Fail(op, "gt doctor says more; nothing was changed",
+		*err = town.Fail(op, "nothing was changed; report it together with the command",
 			"the database engine stopped unexpectedly: %s", town.Clip(fmt.Sprint(p), 300))
 	}
 }
