@@ -135,7 +135,7 @@ func parseTree(data []byte) (*yaml.Node, error) {
 		return nil, errors.New("it holds more than one YAML document")
 	}
 	if len(doc.Content) != 1 || doc.Content[0].Kind != yaml.MappingNode {
-		return nil, errors.New("line 1: it is not a list of fields such as town: and settings:")
+		return nil, errors.New("line 1: it does not begin with a field such as town: or settings: at the margin")
 	}
 	return &doc, checkTree(&doc)
 }

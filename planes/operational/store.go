@@ -1,0 +1,55 @@
+package operational
+
+import (
+	"context"
+	"errors"
+
+	"gastown/planes/doltdb"
+)
+
+// migrations is the schema of the plane, oldest first. A released step never
+// changes.
+var migrations = []doltdb.Migration{{
+	Name: "pending reviews",
+	Statements: []string{
+		`CREATE TABLE pending_reviews (
+			proposal CHAR(64) PRIMARY KEY, name VARCHAR(64) NOT NULL, first_seen DATETIME(6) NOT NULL)`,
+	},
+}}
+
+// Store is an open operational plane. The caller closes it.
+type Store struct{ *doltdb.Local }
+
+// Create makes a new, empty plane with its own identity. It fails, wrapping
+// fs.ErrExist, if anything is at opts.Dir already.
+func Create(ctx context.Context, opts doltdb.Options, uuid string) (*Store, error) {
+	db, err := doltdb.Create(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err := db.Migrate(ctx, migrations); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	if err := db.Identify(ctx, uuid); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &Store{Local: db}, nil
+}
+
+// Open opens the plane, checks that it is the store of that UUID, and brings
+// its schema up to date. Another store is refused with doltdb.ErrOtherStore,
+// one that has a remote with town.ErrRefused; both are left untouched.
+func Open(ctx context.Context, opts doltdb.Options, uuid string) (*Store, error) {
+	db, err := doltdb.OpenLocal(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	err = db.View(ctx, func(tx *doltdb.Tx) error { return tx.CheckStore(ctx, "HEAD", uuid) })
+	if err == nil {
+		err = db.Migrate(ctx, migrations)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &Store{Local: db}, nil
+}
