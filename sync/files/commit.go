@@ -1,0 +1,156 @@
+package files
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"gastown/town"
+)
+
+// each runs f over the jobs, several at a time, until one fails or ctx ends.
+func (a *apply) each(ctx context.Context, f func(*job) error) error {
+	g, ctx := errgroup.WithContext(ctx)
+	var next atomic.Int64
+	for range a.opts.Workers {
+		g.Go(func() error {
+			for {
+				i := int(next.Add(1)) - 1
+				if i >= len(a.jobs) {
+					return nil
+				}
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				if err := f(a.jobs[i]); err != nil {
+					return fmt.Errorf("%s: %w", a.jobs[i].path(a.jobs[i].file(a.jobs[i].name)), err)
+				}
+			}
+		})
+	}
+	return g.Wait()
+}
+
+// commit gives every text its name, then makes the names durable.
+func (a *apply) commit(ctx context.Context) error {
+	err := a.each(ctx, func(j *job) error {
+		if j.same || j.skipped != nil {
+			return nil
+		}
+		if err := a.commitOne(ctx, j); err != nil {
+			a.unclean.Store(true)
+			return err
+		}
+		j.temp = ""
+		return nil
+	})
+	a.between("committed")
+	for _, d := range a.dirs {
+		if d != nil {
+			err = errors.Join(err, unix.Fsync(d.fd))
+		}
+	}
+	if a.made {
+		err = errors.Join(err, unix.Fsync(int(a.root.Fd())))
+	}
+	return err
+}
+
+func (a *apply) commitOne(ctx context.Context, j *job) (err error) {
+	file := j.file(j.name)
+	switch {
+	case j.remove:
+		j.outcome, err = j.dir.remove(file, j.expect)
+	case j.exists:
+		j.outcome, err = j.replace(j.temp, file, j.wanted, j.expect)
+	default:
+		if j.outcome, err = j.create(j.temp, file); err == nil && j.skipped != nil {
+			j.skipped = nil // it may hold the wanted text already
+			err = a.inspect(ctx, j, file)
+		}
+	}
+	return err
+}
+
+// settle removes the hidden files of writes that were not made, and records
+// those that were. It runs to its end also when ctx has ended.
+func (a *apply) settle(ctx context.Context, out *Applied) error {
+	a.between("settle")
+	limit := int64(0) // times from here on are racy; asked before the files are looked at
+	for _, d := range a.dirs {
+		if d == nil {
+			continue
+		}
+		if now, ok := fsNow(d.fd); ok {
+			limit = grainBefore(now)
+		}
+		break
+	}
+	err := a.each(context.WithoutCancel(ctx), func(j *job) error {
+		if j.temp != "" {
+			if err := unix.Unlinkat(j.fd, j.temp, 0); err != nil && !gone(err) {
+				a.unclean.Store(true)
+			}
+		}
+		if j.done && !j.remove {
+			return j.confirm()
+		}
+		return nil
+	})
+	for _, j := range a.jobs {
+		a.record(j, limit, out)
+	}
+	return err
+}
+
+// confirm looks at a file after it was written: if it is not the file that was
+// placed, someone has edited it since, having seen the old text. The Index then
+// keeps the old row, so that the next Scan reports the edit as one of that.
+func (j *job) confirm() error {
+	st, err := lstat(j.fd, j.file(j.name))
+	if err != nil && !gone(err) {
+		return err
+	}
+	now, was := stampOf(&st), j.written
+	if err != nil || now.ino != was.ino || now.size != was.size || now.mtime != was.mtime {
+		j.done, j.skipped = false, ErrEdited
+		return nil
+	}
+	j.written = now
+	return nil
+}
+
+func (a *apply) record(j *job, limit int64, out *Applied) {
+	key := town.Key{Kind: kinds[j.kind], Name: j.name}
+	if j.rescued != nil {
+		out.Rescued = append(out.Rescued, *j.rescued)
+	}
+	switch {
+	case j.skipped != nil:
+		out.Skipped = append(out.Skipped, Skipped{Key: key, Reason: j.skipped})
+		return
+	case j.same:
+		out.Same++
+	case j.done && j.remove:
+		out.Removed++
+	case j.done:
+		out.Written++
+	default:
+		return // an error or the end of ctx came first
+	}
+	if j.remove {
+		a.ix.Delete(key)
+		return
+	}
+	s := j.written
+	a.ix.put(record{
+		name: j.name, kind: j.kind, stamp: s, content: j.wanted, base: j.base, based: j.based,
+		// Racy is also what got its name so soon after it was written that an
+		// edit right after could bear the time of the writing.
+		racy: max(s.mtime, s.ctime) >= limit || j.done && s.mtime >= grainBefore(s.ctime),
+	})
+}

@@ -1,0 +1,225 @@
+package files
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"iter"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
+
+	"gastown/town"
+)
+
+// fileMode is the mode of new files, before the umask.
+const fileMode = 0o644
+
+// job is one write on its way through prepare, commit and settle.
+type job struct {
+	*dir
+	name, text     string
+	remove         bool
+	wanted, expect [32]byte
+	base           [32]byte
+	based, exists  bool // exists: the file must, and be expect
+
+	temp    string // hidden file that waits, until it has been dealt with
+	written stamp  // of that file
+	same    bool
+	outcome
+}
+
+func sum256(text []byte) [32]byte { return sha256.Sum256(text) }
+
+// newJob checks a write, which may stem from another Town.
+func (a *apply) newJob(w Write) (*job, error) {
+	kind, err := kindNumber(w.Key)
+	if err != nil {
+		return nil, err
+	}
+	if len(w.Text) > town.MaxDocumentBytes {
+		return nil, &SyntaxError{Path: w.Path(), Reason: tooLarge(int64(len(w.Text)))}
+	}
+	j := &job{name: w.Name, text: w.Text, remove: w.Remove, wanted: sha256.Sum256([]byte(w.Text))}
+	if j.exists = w.Expect != ""; j.exists {
+		if j.expect, err = rawDigest(w.Expect); err != nil {
+			return nil, fmt.Errorf("expected content of %s: %w", w.Key, err)
+		}
+	}
+	if j.based = w.Base != ""; j.based {
+		if j.base, err = rawDigest(w.Base); err != nil {
+			return nil, fmt.Errorf("base of %s: %w", w.Key, err)
+		}
+	}
+	if a.dirs[kind] == nil {
+		a.dirs[kind], err = a.open(kind, false)
+		if gone(err) {
+			a.made = true
+			a.dirs[kind], err = a.open(kind, true)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	j.dir = a.dirs[kind]
+	return j, nil
+}
+
+// prepare writes every text to a hidden file.
+func (a *apply) prepare(ctx context.Context, writes iter.Seq[Write]) error {
+	g, ctx := errgroup.WithContext(ctx)
+	todo := make(chan *job, a.opts.BulkAfter)
+	for range a.opts.Workers {
+		g.Go(func() error {
+			for j := range todo {
+				if ctx.Err() != nil {
+					return context.Cause(ctx)
+				}
+				if err := a.stage(ctx, j); err != nil {
+					return fmt.Errorf("%s: %w", j.path(j.file(j.name)), err)
+				}
+				j.text = ""
+			}
+			return nil
+		})
+	}
+	fed := a.feed(ctx, writes, todo)
+	close(todo)
+	if err := g.Wait(); err != nil {
+		return err
+	}
+	return fed
+}
+
+// feed turns writes into jobs. Whether there are many is known before the
+// first is handed out.
+func (a *apply) feed(ctx context.Context, writes iter.Seq[Write], todo chan<- *job) error {
+	known := map[town.Key]struct{}{}
+	sent := 0
+	send := func() error {
+		for ; sent < len(a.jobs); sent++ {
+			select {
+			case todo <- a.jobs[sent]:
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			}
+		}
+		return nil
+	}
+	for w := range writes {
+		if _, ok := known[w.Key]; ok {
+			return fmt.Errorf("%s stands twice among the writes", w.Key)
+		}
+		known[w.Key] = struct{}{}
+		j, err := a.newJob(w)
+		if err != nil {
+			return err
+		}
+		a.jobs = append(a.jobs, j)
+		if !a.bulk && len(a.jobs) > a.opts.BulkAfter {
+			a.bulk = true
+		}
+		if a.bulk {
+			if err := send(); err != nil {
+				return err
+			}
+		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+	}
+	return send()
+}
+
+// stage decides whether a job has anything to do and writes its text.
+func (a *apply) stage(ctx context.Context, j *job) error {
+	file := j.file(j.name)
+	if _, known := a.ix.at[j.kind][j.name]; j.exists || known || j.remove {
+		if err := a.inspect(ctx, j, file); err != nil || j.same || j.skipped != nil {
+			return err
+		}
+	}
+	if j.remove {
+		return nil
+	}
+	var mode uint32
+	if j.exists {
+		if st, err := lstat(j.fd, file); err == nil {
+			mode = st.Mode & 0o777
+		}
+	}
+	return a.writeTemp(j, mode)
+}
+
+// inspect compares the file with what the job expects of it. It is no more
+// than a first look that saves work: commit decides.
+func (a *apply) inspect(ctx context.Context, j *job, file string) error {
+	st, err := lstat(j.fd, file)
+	if gone(err) {
+		j.same = j.remove
+		if j.exists && !j.remove {
+			j.skipped = ErrEdited
+		}
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	var content [32]byte
+	if i, known := a.ix.at[j.kind][j.name]; known && !a.ix.records[i].racy && a.ix.records[i].stamp == stampOf(&st) {
+		content = a.ix.records[i].content
+		j.written = stampOf(&st)
+	} else {
+		text, seen, err := j.read(ctx, file)
+		if gone(err) || kept(err) {
+			j.skipped = reason(err)
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		content, j.written = sum256(text), seen
+	}
+	switch {
+	case content == j.wanted && !j.remove:
+		j.same = true
+	case !j.exists || content != j.expect:
+		j.skipped = ErrEdited
+	}
+	return nil
+}
+
+// writeTemp writes the text to a hidden file with the mode of the file it will
+// replace, or the usual one.
+func (a *apply) writeTemp(j *job, mode uint32) (err error) {
+	temp := tempName()
+	fd, err := openat(j.fd, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, fileMode)
+	if err != nil {
+		return err
+	}
+	j.temp = temp
+	defer func() { err = errors.Join(err, unix.Close(fd)) }()
+	for b := []byte(j.text); len(b) > 0; {
+		n := 0
+		if err := retryInterrupted(func() (err error) { n, err = unix.Write(fd, b); return err }); err != nil {
+			return err
+		}
+		b = b[n:]
+	}
+	var st unix.Stat_t
+	if err := unix.Fstat(fd, &st); err != nil {
+		return err
+	}
+	j.written = stampOf(&st)
+	if mode != 0 && mode != st.Mode&0o777 {
+		if err := unix.Fchmod(fd, mode); err != nil {
+			return err
+		}
+	}
+	if !a.bulk {
+		return unix.Fsync(fd)
+	}
+	return nil
+}

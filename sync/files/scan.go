@@ -1,0 +1,234 @@
+package files
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"golang.org/x/sync/errgroup"
+
+	"gastown/town"
+)
+
+// Scan compares the files with the Index. Files whose inode is as recorded are
+// not opened. Entries whose inode changed but whose text did not are refreshed
+// in ix; nothing else in ix changes: the caller records what it took over.
+//
+// Scan also resolves what a killed Apply left behind, unless another process is
+// at work. It fails only when a directory cannot be read or ctx ends; the
+// faults of single files are in Changes.Invalid.
+func (t *Tree) Scan(ctx context.Context, ix *Index) (Changes, error) {
+	var out Changes
+	for kind := range uint8(len(kinds)) {
+		if err := t.scanKind(ctx, ix, kind, &out); err != nil {
+			return Changes{}, town.Fail("read the files in "+t.path+"/"+kinds[kind].Dir(),
+				"give this user the right to read them, then try again", "%w", err)
+		}
+	}
+	out.sort()
+	return out, nil
+}
+
+func (t *Tree) scanKind(ctx context.Context, ix *Index, kind uint8, out *Changes) error {
+	d, err := t.open(kind, false)
+	switch {
+	case errors.Is(err, errNoDirectory):
+		name := kinds[kind].Dir()
+		out.Invalid = append(out.Invalid, Invalid{Path: name, Err: err})
+		return nil
+	case gone(err):
+		for _, i := range ix.at[kind] {
+			out.Deleted = append(out.Deleted, deletion(&ix.records[i]))
+		}
+		return nil
+	case err != nil:
+		return err
+	}
+	defer d.close()
+	s := newScan(ctx, d, ix)
+	if err := s.run(); err != nil {
+		return err
+	}
+	if len(s.leftovers) > 0 {
+		rescued, done, err := d.recoverIfIdle(ctx, s.leftovers)
+		out.Rescued = append(out.Rescued, rescued...)
+		if err != nil {
+			return err
+		}
+		if done {
+			if s = newScan(ctx, d, ix); s.run() != nil {
+				return s.err
+			}
+		}
+	}
+	s.merge(out)
+	return nil
+}
+
+// scan is one pass over one directory.
+type scan struct {
+	*dir
+	ctx  context.Context
+	ix   *Index
+	seen []atomic.Bool // by record
+
+	clock     sync.Once
+	limit     int64 // times from here on are racy
+	mu        sync.Mutex
+	found     Changes
+	refresh   []refresh
+	leftovers []leftover
+	err       error
+}
+
+type refresh struct {
+	record int32
+	stamp
+	racy bool
+}
+
+func newScan(ctx context.Context, d *dir, ix *Index) *scan {
+	return &scan{dir: d, ctx: ctx, ix: ix, seen: make([]atomic.Bool, len(ix.records))}
+}
+
+// run lists the directory in one goroutine and looks at the names in as many
+// as there are processors, then at the recorded names that were not listed.
+func (s *scan) run() error {
+	g, ctx := errgroup.WithContext(s.ctx)
+	batches := make(chan nameBatch, 4)
+	g.Go(func() error {
+		defer close(batches)
+		return s.list(ctx, batches)
+	})
+	for range runtime.GOMAXPROCS(0) {
+		g.Go(func() error {
+			var w worker
+			for b := range batches {
+				for name := range b.names {
+					s.look(&w, name)
+				}
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			w.into(s)
+			return nil
+		})
+	}
+	if s.err = g.Wait(); s.err != nil {
+		return s.err
+	}
+	// A name may be missing from a listing while it is being replaced, so each
+	// absence is confirmed by name.
+	var w worker
+	for name, i := range s.ix.at[s.kind] {
+		if s.seen[i].Load() {
+			continue
+		}
+		if _, err := lstat(s.fd, s.file(name)); gone(err) {
+			w.deleted = append(w.deleted, deletion(&s.ix.records[i]))
+		} else {
+			s.look(&w, s.file(name))
+		}
+		if s.err = s.ctx.Err(); s.err != nil {
+			return s.err
+		}
+	}
+	w.into(s)
+	return nil
+}
+
+func deletion(r *record) Change { return Change{Key: r.key(), Deleted: true, Base: r.baseDigest()} }
+
+// merge adds a finished pass to out and refreshes the Index.
+func (s *scan) merge(out *Changes) {
+	out.Added = append(out.Added, s.found.Added...)
+	out.Modified = append(out.Modified, s.found.Modified...)
+	out.Deleted = append(out.Deleted, s.found.Deleted...)
+	out.Invalid = append(out.Invalid, s.found.Invalid...)
+	out.Files += s.found.Files
+	out.Refreshed += len(s.refresh)
+	for _, f := range s.refresh {
+		r := &s.ix.records[f.record]
+		r.stamp, r.racy = f.stamp, f.racy
+	}
+}
+
+// look decides about one name of the listing.
+func (s *scan) look(w *worker, file string) {
+	if ignored(file) {
+		if l, ok := parseHidden(file); ok {
+			w.leftovers = append(w.leftovers, l)
+		}
+		return
+	}
+	name, ok := strings.CutSuffix(file, kinds[s.kind].Suffix())
+	i, known := s.ix.at[s.kind][name]
+	known = known && ok
+	if !known && (!ok || !plainName(name)) {
+		_, err := town.ParsePath(s.path(file))
+		w.invalid = append(w.invalid, s.invalid(file, err))
+		return
+	}
+	st, err := lstat(s.fd, file)
+	if gone(err) {
+		return // since it was listed; absence of a known file is confirmed later
+	}
+	if known {
+		s.seen[i].Store(true)
+	}
+	w.files++
+	switch {
+	case err != nil:
+		w.invalid = append(w.invalid, s.invalid(file, err))
+	case !regular(&st):
+		w.invalid = append(w.invalid, s.invalid(file, wrongType(st.Mode)))
+	case known && !s.ix.records[i].racy && s.ix.records[i].stamp == stampOf(&st):
+	default:
+		s.readChanged(w, file, name, i, known)
+	}
+}
+
+// readChanged reads a file the Index cannot vouch for.
+func (s *scan) readChanged(w *worker, file, name string, i int32, known bool) {
+	s.clock.Do(func() {
+		if now, ok := fsNow(s.fd); ok {
+			s.limit = grainBefore(now)
+		}
+	})
+	text, seen, err := s.read(s.ctx, file)
+	if err != nil {
+		if !gone(err) {
+			w.invalid = append(w.invalid, s.invalid(file, err))
+		} else if known {
+			w.deleted = append(w.deleted, deletion(&s.ix.records[i]))
+		}
+		return
+	}
+	racy := max(seen.mtime, seen.ctime) >= s.limit
+	sum := sha256.Sum256(text)
+	c := Change{Key: town.Key{Kind: kinds[s.kind], Name: strings.Clone(name)}, Content: hexDigest(sum), seen: seen, racy: racy}
+	if known {
+		r := &s.ix.records[i]
+		if r.content == sum {
+			if r.stamp != seen || r.racy != racy {
+				w.refresh = append(w.refresh, refresh{record: i, stamp: seen, racy: racy})
+			}
+			return
+		}
+		c.Base = r.baseDigest()
+	}
+	c.Text = string(text)
+	if c.Meta, err = Check(c.Key, c.Text); err != nil {
+		w.invalid = append(w.invalid, s.invalid(file, err))
+		return
+	}
+	if known {
+		w.modified = append(w.modified, c)
+	} else {
+		w.added = append(w.added, c)
+	}
+}

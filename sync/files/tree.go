@@ -1,0 +1,82 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"golang.org/x/sys/unix"
+
+	"gastown/town"
+)
+
+// dirMode is the mode of directories made here, before the umask.
+const dirMode = 0o755
+
+// Tree is a Town's federation/ directory, held open: whatever happens to paths
+// above it, everything is read and written in that same directory. Close it.
+type Tree struct {
+	path string
+	root *os.File
+
+	// renameat2 and between are replaced by tests: the first to be a file
+	// system without it, the second to act at the named moment of an Apply.
+	renameat2 func(oldDir int, oldName string, newDir int, newName string, flags uint) error
+	between   func(moment string)
+}
+
+// Open opens the directory, which must exist and be no link itself. The three
+// directories in it are opened as needed, and made by Apply when missing.
+func Open(path string) (*Tree, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
+	switch {
+	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR):
+		return nil, town.Fail("open the Town's files", "put a directory in its place", "%s is a link or no directory", path)
+	case errors.Is(err, os.ErrNotExist):
+		return nil, town.Fail("open the Town's files", "repair the Town with gt install", "%w", err)
+	case err != nil:
+		return nil, town.Fail("open the Town's files", "give this user the right to read it", "%w", err)
+	}
+	return &Tree{path: path, root: f, renameat2: unix.Renameat2, between: func(string) {}}, nil
+}
+
+// Close releases the directory. What it holds is not affected.
+func (t *Tree) Close() error { return t.root.Close() }
+
+var errNoDirectory = errors.New("is a link or no directory, so nothing in it was read or written")
+
+// dir is one of the three directories, open.
+type dir struct {
+	*Tree
+	fd   int
+	kind uint8
+}
+
+// open opens the directory of a kind. It reports os.ErrNotExist when there is
+// none (with make, it is made first) and errNoDirectory when something else is
+// in its place.
+func (t *Tree) open(kind uint8, make bool) (*dir, error) {
+	name := kinds[kind].Dir()
+	fd, err := openat(int(t.root.Fd()), name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	if make && errors.Is(err, unix.ENOENT) {
+		if err := unix.Mkdirat(int(t.root.Fd()), name, dirMode); err != nil && !errors.Is(err, unix.EEXIST) {
+			return nil, fmt.Errorf("make %s/%s: %w", t.path, name, err)
+		}
+		fd, err = openat(int(t.root.Fd()), name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	}
+	switch {
+	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR):
+		return nil, fmt.Errorf("%s/%s %w", t.path, name, errNoDirectory)
+	case err != nil:
+		return nil, fmt.Errorf("open %s/%s: %w", t.path, name, err)
+	}
+	return &dir{Tree: t, fd: fd, kind: kind}, nil
+}
+
+func (d *dir) close() { unix.Close(d.fd) }
+
+// path is a file of this directory as people are told it.
+func (d *dir) path(file string) string { return kinds[d.kind].Dir() + "/" + file }
+
+// file is the name of the file of a document.
+func (d *dir) file(name string) string { return name + kinds[d.kind].Suffix() }
