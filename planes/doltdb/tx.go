@@ -25,7 +25,7 @@ var ErrNoRows = sql.ErrNoRows
 // this package's business, so no statement written above it can reach them.
 var errCall = errors.New("statements outside doltdb may not call procedures")
 
-var callPattern = regexp.MustCompile(`(?i)\bcall\b`)
+var callPattern = regexp.MustCompile(`(?i)\b(call|prepare|execute)\b`)
 
 func guard(query string) error {
 	if callPattern.MatchString(query) {

@@ -224,6 +224,19 @@ func TestCannotBeGivenARemoteBySQL(t *testing.T) {
 			}
 		}
 	}
+	// A statement put together where no reader of its text can see it.
+	hidden := "CONCAT('CA', 'LL DOLT_REMOTE(''add'', ''x'', ''" + target + "'')')"
+	_, err := s.Update(t.Context(), "try", func(tx *doltdb.Tx) error {
+		var errs []error
+		for _, q := range []string{"SET @q = " + hidden, "PREPARE p FROM @q", "EXECUTE p"} {
+			_, err := tx.Exec(t.Context(), q)
+			errs = append(errs, err)
+		}
+		return errs[len(errs)-1]
+	})
+	if err == nil {
+		t.Error("a hidden statement was carried out")
+	}
 	if n := remotes(t, s); n != 0 {
 		t.Errorf("%d remotes", n)
 	}
