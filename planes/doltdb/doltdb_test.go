@@ -94,6 +94,18 @@ func TestUpdateIsOneCommitOrNothing(t *testing.T) {
 	}
 }
 
+// A text of any size comes back as it was written, wherever the engine stored it.
+func TestLongTextsAreRead(t *testing.T) {
+	db := create(t, filepath.Join(t.TempDir(), "federation"))
+	for size := 1; size <= town.MaxDocumentBytes; size *= 8 {
+		body := strings.Repeat("0123456789abcdef", size/16+1)[:size]
+		put(t, db, "long", body)
+		if got := get(t, db, "long"); got != body {
+			t.Errorf("a text of %d bytes came back with %d", size, len(got))
+		}
+	}
+}
+
 func TestOneOwner(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "federation")
 	create(t, dir)

@@ -50,7 +50,7 @@ func (g guardedConn) QueryContext(ctx context.Context, query string, args []driv
 	if err != nil {
 		return nil, err
 	}
-	return guardedRows{rows}, nil
+	return guardedRows{Rows: rows, ctx: ctx}, nil
 }
 
 func (g guardedConn) Ping(ctx context.Context) (err error) {
@@ -61,11 +61,30 @@ func (g guardedConn) Ping(ctx context.Context) (err error) {
 // ResetSession keeps sessions from being reused: each carries its own state.
 func (g guardedConn) ResetSession(context.Context) error { return driver.ErrBadConn }
 
-type guardedRows struct{ driver.Rows }
+type guardedRows struct {
+	driver.Rows
+	ctx context.Context // of the query, which its rows may need to read more
+}
+
+// wrapped is a long value, which the engine stores apart from its row and the
+// driver hands out unread.
+type wrapped interface {
+	UnwrapAny(context.Context) (any, error)
+}
 
 func (g guardedRows) Next(dest []driver.Value) (err error) {
 	defer contain(&err)
-	return g.Rows.Next(dest)
+	if err := g.Rows.Next(dest); err != nil {
+		return err
+	}
+	for i, v := range dest {
+		if w, ok := v.(wrapped); ok {
+			if dest[i], err = w.UnwrapAny(g.ctx); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func contain(err *error) {
