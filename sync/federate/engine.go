@@ -49,6 +49,10 @@ type Options struct {
 	Reviews func(context.Context, []federation.Review) error
 	// Progress must not block. May be nil.
 	Progress func(Event)
+	// Trace is told how long a step of a call took, when it ends; "sync" is a
+	// push from the recorded commit to the verified remote. Steps may contain
+	// others. May be nil.
+	Trace func(step string, took time.Duration)
 	// Wait bounds the wait for a lock; 0 means 60 s. Deadline and Idle bound
 	// network steps; 0 means gitremote's defaults.
 	Wait, Deadline, Idle time.Duration
@@ -105,6 +109,7 @@ func (e *Engine) database() doltdb.Options {
 // open opens the federation plane. A join that was interrupted is noticed
 // here: the store is then either still the old one or already the new one.
 func (e *Engine) open(ctx context.Context) (*federation.Store, error) {
+	defer e.step("open")()
 	uuid, previous := e.opts.Stores.Federation()
 	s, err := federation.Open(ctx, e.database(), uuid, e.opts.ID)
 	if previous == "" {
@@ -132,12 +137,16 @@ func (e *Engine) with(ctx context.Context, fn func(*workspace) error) (err error
 	if err != nil {
 		return errors.Join(err, s.Close())
 	}
-	defer func() { err = errors.Join(err, w.close(), s.Close()) }()
+	defer func() {
+		defer e.step("close")()
+		err = errors.Join(err, w.close(), s.Close())
+	}()
 	return fn(w)
 }
 
 // tellReviews passes the open reviews on.
 func (e *Engine) tellReviews(ctx context.Context, s *federation.Store) ([]federation.Review, error) {
+	defer e.step("reviews")()
 	reviews, err := s.Reviews(ctx)
 	if err != nil || e.opts.Reviews == nil {
 		return reviews, err
@@ -150,6 +159,7 @@ func (e *Engine) mirror(ctx context.Context, l *remoteLock) (*gitremote.Mirror, 
 	return gitremote.Open(ctx, gitremote.Options{
 		Dir: e.opts.Layout.Remote(l.remote.Name), URL: l.remote.URL, Ref: Ref,
 		Verify: func(ctx context.Context, dir string, tables []string) error {
+			defer e.step("verify")()
 			e.progress("verify", 0, int64(len(tables)), "files")
 			return doltdb.VerifyTables(ctx, dir, tables)
 		},

@@ -45,7 +45,9 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 	if err != nil {
 		return out, e.advise(op, err)
 	}
+	arrived := e.step("fetch")
 	fetched, err := m.Fetch(ctx)
+	arrived()
 	if err != nil {
 		return out, e.advise(op, err)
 	}
@@ -75,7 +77,9 @@ func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 		return err
 	}
 	e.progress("copy", 0, 0, "")
+	copied := e.step("copy")
 	theirs, uuid, err := federation.Clone(ctx, opts, l.remote.Name, m.Dir(), e.opts.ID)
+	copied()
 	if err != nil {
 		return err
 	}
@@ -84,14 +88,18 @@ func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 	if uuid == known {
 		return errors.Join(theirs.Close(), os.RemoveAll(opts.Dir), e.rejoin(ctx, l, m, confirm, out))
 	}
+	previewed := e.step("preview")
 	preview, holdings, err := e.previewJoin(ctx, l.remote, theirs, uuid)
+	previewed()
 	if err == nil {
 		err = confirm(preview)
 	}
 	if err != nil {
 		return errors.Join(err, theirs.Close(), os.RemoveAll(opts.Dir))
 	}
+	adopted := e.step("adopt")
 	adoption, err := theirs.Adopt(ctx, holdings, e.opts.Starter, e.opts.Name, false)
+	adopted()
 	if err := errors.Join(err, theirs.Close()); err != nil {
 		return errors.Join(err, os.RemoveAll(opts.Dir))
 	}

@@ -57,7 +57,9 @@ func (e *Engine) Pull(ctx context.Context, remote Remote, dry bool) (out Pulled,
 // pull is Pull with the remote locked and its mirror open.
 func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, dry bool) (out Pulled, err error) {
 	out.Remote, out.DryRun = l.remote.Name, dry
+	arrived := e.step("fetch")
 	fetched, err := m.Fetch(ctx)
+	arrived()
 	if err != nil {
 		return out, err
 	}
@@ -91,7 +93,9 @@ func (e *Engine) verified(remote string, st state) error {
 // merge brings the mirror's tip into the plane and the files.
 func (e *Engine) merge(ctx context.Context, w *workspace, l *remoteLock, m *gitremote.Mirror, dry bool, st *state, out *Pulled) error {
 	name := l.remote.Name
+	taken := e.step("take")
 	theirs, err := w.store.Fetch(ctx, name, m.Dir())
+	taken()
 	if err != nil {
 		return err
 	}
@@ -121,13 +125,16 @@ func (e *Engine) merge(ctx context.Context, w *workspace, l *remoteLock, m *gitr
 		}
 		return fmt.Errorf("%w", ErrUnrelated)
 	default:
+		checked := e.step("check")
 		if err := w.store.CheckIncoming(ctx, name, uuid, base, theirs); err != nil {
 			return errors.Join(err, w.store.Forget(ctx, name))
 		}
+		checked()
 		if dry {
 			return nil
 		}
 		e.progress("merge", 0, int64(out.Commits), "commits")
+		defer e.step("merge and show")()
 		merged, err := w.store.Merge(ctx, base, ours, theirs, "merge "+name)
 		if err != nil {
 			return err

@@ -35,6 +35,9 @@ type Pushed struct {
 	Pulled   *Pulled
 	Reviews  int
 	DryRun   bool
+
+	// recorded is when the edits were.
+	recorded time.Time
 }
 
 // Push records edited files, publishes what the remote lacks, and returns only
@@ -124,6 +127,9 @@ func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 		if err != nil {
 			return err
 		}
+		if out.recorded.IsZero() {
+			out.recorded = time.Now()
+		}
 		if rec.Commit != "" || out.Attempts == 1 {
 			out.Recorded = rec
 		}
@@ -141,6 +147,7 @@ func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 		if err != nil {
 			return err
 		}
+		counted := e.step("count")
 		err = w.store.View(ctx, func(tx *doltdb.Tx) error {
 			if st.Commit == head {
 				out.Commits = 0
@@ -153,9 +160,11 @@ func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 			out.Commits, err = tx.Count(ctx, from, head)
 			return err
 		})
+		counted()
 		if err != nil {
 			return err
 		}
+		defer e.step("stage")()
 		return w.store.Push(ctx, l.remote.Name, m.Dir())
 	})
 	return head, err
@@ -165,7 +174,9 @@ func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 // first and the caller should merge and try again.
 func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror, opts gitremote.PublishOptions, head string, out *Pushed) (done bool, err error) {
 	name := l.remote.Name
+	published := e.step("publish")
 	res, err := m.Publish(ctx, opts)
+	published()
 	switch {
 	case errors.Is(err, gitremote.ErrRejected):
 		return false, nil
@@ -200,7 +211,11 @@ func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 	}
 	out.Sent += res.Sent
 	st.Head, st.Commit = res.Head, head
-	return true, e.verified(name, st)
+	if err := e.verified(name, st); err != nil {
+		return false, err
+	}
+	e.took("sync", out.recorded)
+	return true, nil
 }
 
 // pushDry counts what a push would record and send.

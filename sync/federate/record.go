@@ -54,7 +54,9 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 	}
 	// What show could not write has an edit: it is dealt with now.
 	w.skipped = nil
+	scanned := w.engine.step("scan")
 	changes, err := w.tree.Scan(ctx, w.index)
+	scanned()
 	if err != nil {
 		return out, err
 	}
@@ -72,7 +74,9 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 		message = describe(edits)
 	}
 	w.engine.progress("record", 0, int64(len(edits)), "files")
+	recorded := w.engine.step("record")
 	rec, err := w.store.Record(ctx, message, edits)
+	recorded()
 	if err != nil {
 		return out, err
 	}

@@ -35,7 +35,9 @@ func (e *Engine) workspace(s *federation.Store) (*workspace, error) {
 	if err != nil {
 		return nil, err
 	}
+	loaded := e.step("load index")
 	index, err := files.LoadIndex(e.opts.Layout.Index())
+	loaded()
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, files.ErrBadIndex):
 		// A cache: without it every file is compared by content.
@@ -48,7 +50,10 @@ func (e *Engine) workspace(s *federation.Store) (*workspace, error) {
 
 func (w *workspace) close() error { return w.tree.Close() }
 
-func (w *workspace) saveIndex() error { return w.index.Save(w.engine.opts.Layout.Index()) }
+func (w *workspace) saveIndex() error {
+	defer w.engine.step("save index")()
+	return w.index.Save(w.engine.opts.Layout.Index())
+}
 
 // show makes the files what the plane's tip says, wherever that differs from
 // what they were last made. A file with an unrecorded edit is left alone.
@@ -61,6 +66,7 @@ func (w *workspace) show(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	defer w.engine.step("show")()
 	if err := w.apply(ctx, w.states(ctx, from, head)); err != nil {
 		return err
 	}
