@@ -17,6 +17,10 @@ const (
 	maxVersion = 128
 )
 
+// maxIssue is the highest number of a template's issue that is accepted; the
+// rest of the range leaves room for the issues that follow.
+const maxIssue = 1 << 31
+
 // CheckIncoming decides whether a revision that arrived from a remote may be
 // merged: it must be this store, have this schema and no other table, and every
 // row it changed since base must be one a Town could have written. It changes
@@ -42,6 +46,9 @@ func checkIncoming(ctx context.Context, tx *doltdb.Tx, remote, base, theirs stri
 		if base, err = first(ctx, tx, theirs); err != nil {
 			return err
 		}
+		if err := checkFirst(ctx, tx, remote, base); err != nil {
+			return err
+		}
 	}
 	changed, err := checkTables(ctx, tx, remote, base, theirs)
 	if err != nil {
@@ -65,6 +72,22 @@ func refuse(remote, format string, args ...any) error {
 func first(ctx context.Context, tx *doltdb.Tx, revision string) (hash string, err error) {
 	err = tx.QueryRow(ctx, "SELECT commit_hash FROM dolt_log(?) ORDER BY commit_order, commit_hash LIMIT 1", revision).Scan(&hash)
 	return hash, err
+}
+
+// checkFirst refuses a history that begins with rows: they are in no difference
+// between two commits, so nothing would look at them.
+func checkFirst(ctx context.Context, tx *doltdb.Tx, remote, hash string) error {
+	asOf, err := doltdb.AsOf(hash)
+	if err != nil {
+		return err
+	}
+	return tx.Each(ctx, func(r *doltdb.Rows) error {
+		var table string
+		if err := r.Scan(&table); err != nil {
+			return err
+		}
+		return refuse(remote, "its history begins with a table %s instead of with nothing", clip(&table))
+	}, "SHOW TABLES"+asOf)
 }
 
 // checkTables refuses tables, views, procedures and triggers that the plane
@@ -117,6 +140,18 @@ func checkRows(ctx context.Context, tx *doltdb.Tx, remote, table, base, theirs s
 				return err
 			}
 			return refuse(remote, "table %s: the text of %q has %d bytes; the limit is %d", table, town.Clip(name, 64), size, town.MaxDocumentBytes)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	if slices.Contains(kept, table) {
+		err := diffEach(ctx, tx, table, base, theirs, "COUNT(*)", "WHERE diff_type = 'removed'", func(r *doltdb.Rows) error {
+			var n int
+			if err := r.Scan(&n); err != nil || n == 0 {
+				return err
+			}
+			return refuse(remote, "table %s: %d row(s) were removed, but its rows are only ever added", table, n)
 		})
 		if err != nil {
 			return err
@@ -196,7 +231,7 @@ func checkEdit(e town.Edit) error {
 			return fmt.Errorf("author, town or version of %s has control characters", e.Name)
 		}
 	}
-	if e.Kind == town.KindTemplate && number(e) == 0 {
+	if n := number(e); e.Kind == town.KindTemplate && (n == 0 || n > maxIssue) {
 		return fmt.Errorf("template %s has an issue numbered %q", e.Name, town.Clip(e.Version, 20))
 	}
 	return nil

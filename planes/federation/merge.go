@@ -58,6 +58,8 @@ func (m *merger) resolve(ctx context.Context, tx *doltdb.Tx, tables []string) er
 			err = m.templates(ctx, tx)
 		case "towns":
 			err = m.towns(ctx, tx)
+		case "archive":
+			err = m.archive(ctx, tx)
 		default:
 			err = m.noPolicy(ctx, tx, table)
 		}
@@ -187,14 +189,21 @@ func (m *merger) towns(ctx context.Context, tx *doltdb.Tx) error {
 	return err
 }
 
+// archive decides between two records of one text that give it different
+// versions: its key is the text's digest, so the text is the same on both sides.
+func (m *merger) archive(ctx context.Context, tx *doltdb.Tx) error {
+	_, err := tx.Exec(ctx, `REPLACE INTO archive (kind, name, digest, version, text)
+		SELECT COALESCE(our_kind, their_kind), COALESCE(our_name, their_name), COALESCE(our_digest, their_digest),
+			GREATEST(COALESCE(our_version, ''), COALESCE(their_version, '')), COALESCE(our_text, their_text)
+		FROM dolt_conflicts_archive`)
+	return err
+}
+
 // noPolicy names the first conflict of a table that no rule covers.
 func (m *merger) noPolicy(ctx context.Context, tx *doltdb.Tx, table string) error {
 	key := map[string]string{"meta": "k", "schema_migrations": "version"}[table]
 	if key == "" {
 		key = "id"
-	}
-	if table == "archive" {
-		key = "name"
 	}
 	var name string
 	query := fmt.Sprintf("SELECT COALESCE(our_%[1]s, their_%[1]s, base_%[1]s) FROM dolt_conflicts_%[2]s LIMIT 1", key, table)

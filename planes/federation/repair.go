@@ -2,6 +2,8 @@ package federation
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -29,8 +31,12 @@ func (s *Store) Mend(ctx context.Context, base, theirs string) (string, error) {
 	})
 }
 
+// mendKind mends the rows of one kind that changed between two commits. A text
+// that such a change took away is archived: Towns do so themselves, so for rows
+// of theirs this adds nothing.
 func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs string, c *changeset) error {
 	var names []string
+	touched := map[string][]town.Edit{} // name -> former rows that were removed or rewritten
 	err := diffEach(ctx, tx, rowTable(k), base, theirs, prefixed(columns(k)), "WHERE diff_type <> 'removed'", func(r *doltdb.Rows) error {
 		e, err := scanEdit(r, k)
 		if err == nil && !e.intact() {
@@ -38,9 +44,26 @@ func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs stri
 		}
 		return err
 	})
-	if err != nil || len(names) == 0 {
+	if err != nil {
 		return err
 	}
+	where := "WHERE diff_type = 'removed'"
+	if k == town.KindTemplate {
+		where = "WHERE diff_type <> 'added'" // an issue's text is for good
+	}
+	err = diffEach(ctx, tx, rowTable(k), base, theirs, from(columns(k)), where, func(r *doltdb.Rows) error {
+		e, err := scanEdit(r, k)
+		touched[e.Name] = append(touched[e.Name], e.Edit)
+		return err
+	})
+	if err != nil || len(names)+len(touched) == 0 {
+		return err
+	}
+	for name := range touched {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
 	now, err := editsByName(ctx, tx, k, "", names)
 	if err != nil {
 		return err
@@ -49,12 +72,10 @@ func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs stri
 	if err != nil {
 		return err
 	}
-	for name, rows := range now {
-		mended := false
-		for _, r := range rows {
-			mended = mended || !r.intact()
-		}
-		if !mended {
+	for _, name := range names {
+		rows := now[name]
+		keepGone(c, touched[name], rows)
+		if !slices.ContainsFunc(rows, func(r row) bool { return !r.intact() }) {
 			continue
 		}
 		if k == town.KindTemplate {
@@ -66,3 +87,18 @@ func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs stri
 	}
 	return nil
 }
+
+// keepGone archives the texts of former rows that no present row holds.
+func keepGone(c *changeset, former []town.Edit, rows []row) {
+	for _, e := range former {
+		if e.Deleted || slices.ContainsFunc(rows, func(r row) bool { return r.Text == e.Text }) {
+			continue
+		}
+		if e.Kind == town.KindTemplate {
+			e.Version = "" // the number of an issue is no version of its text
+		}
+		c.keep(e)
+	}
+}
+
+func from(columns string) string { return "from_" + strings.ReplaceAll(columns, ", ", ", from_") }

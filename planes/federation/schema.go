@@ -42,3 +42,6 @@ var migrations = []doltdb.Migration{{
 var tables = []string{
 	"archive", "formulas", "meta", "proposals", "resolutions", "roles", "schema_migrations", "templates", "towns",
 }
+
+// kept is the tables whose rows are added and never removed.
+var kept = []string{"archive", "proposals", "resolutions"}

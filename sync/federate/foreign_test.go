@@ -1,0 +1,124 @@
+package federate
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"gastown/planes/doltdb"
+	"gastown/planes/federation"
+	"gastown/town"
+)
+
+// sql writes rows as a program would that knows the tables and not their rules.
+func (tt *testTown) sql(statements ...string) {
+	tt.t.Helper()
+	err := tt.Read(tt.t.Context(), func(s *federation.Store) error {
+		_, err := s.Update(tt.t.Context(), "by hand", func(tx *doltdb.Tx) error {
+			for _, q := range statements {
+				if _, err := tx.Exec(tt.t.Context(), q); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		tt.t.Fatalf("%s: %v", tt.opts.Name, err)
+	}
+}
+
+// Rows written by SQL arrive like others, get their digests, and what they
+// replaced or removed stays to be had.
+func TestRowsOfAnotherProgramAreMended(t *testing.T) {
+	a, b, url := pair(t)
+	a.write("templates/bug.md", "second\n")
+	a.write("roles/extra.md", role("extra", "to be removed"))
+	a.push(url)
+	b.pull(url)
+	b.sql(
+		`UPDATE roles SET text = '---\ndescription: x\n---\nby sql\n' WHERE name = 'mayor'`,
+		`DELETE FROM roles WHERE name = 'extra'`,
+		`UPDATE templates SET text = 'rewritten\n' WHERE name = 'bug.md' AND version = 1`,
+		`INSERT INTO templates VALUES ('note.txt', 1, 'hello\n', 0, '', 1, 'me', 'Ada <ada@example.com>')`,
+	)
+	b.push(url)
+	a.pull(url)
+	a.want("roles/mayor.md", "---\ndescription: x\n---\nby sql\n")
+	a.want("roles/extra.md", "")
+	a.want("templates/bug.md", "second\n")
+	a.want("templates/note.txt", "hello\n")
+	settle(t, url, a, b)
+	rows := a.rows()
+	for what, text := range map[string]string{
+		"the role that was replaced": "role|mayor|" + string(town.ContentDigest(role("mayor", "starter"))),
+		"the role that was removed":  "role|extra|" + string(town.ContentDigest(role("extra", "to be removed"))),
+		"the issue that was changed": "template|bug.md|" + string(town.ContentDigest("starter\n")),
+	} {
+		if !contains(rows["archive"], text) {
+			t.Errorf("%s is not archived: %v", what, rows["archive"])
+		}
+	}
+	err := a.Read(t.Context(), func(s *federation.Store) error {
+		// Nothing is left to mend: every digest is that of its row.
+		commit, err := s.Mend(t.Context(), "", "HEAD")
+		if commit != "" {
+			t.Errorf("mended once more in %s", commit)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// What was kept for people cannot be taken away by whoever can push.
+func TestRemovalOfKeptRowsIsRefused(t *testing.T) {
+	a, b, url := pair(t)
+	a.write("roles/mayor.md", role("mayor", "alpha"))
+	a.push(url)
+	b.write("roles/mayor.md", role("mayor", "beta"))
+	b.push(url)
+	a.pull(url)
+	if _, err := a.Resolve(t.Context(), "mayor", federation.OutcomeTheirs, ""); err != nil {
+		t.Fatal(err)
+	}
+	a.push(url)
+	before, files := a.rows(), a.files()
+	for _, table := range []string{"archive", "proposals", "resolutions"} {
+		url := bare(t)
+		c := newTown(t, t.TempDir(), "gamma")
+		if _, err := a.Init(t.Context(), Remote{table, url}, yes); err != nil {
+			t.Fatal(err)
+		}
+		c.join(url)
+		c.sql("DELETE FROM " + table)
+		c.push(url)
+		_, err := a.Pull(t.Context(), Remote{table, url}, false)
+		if !errors.Is(err, town.ErrRefused) || !strings.Contains(err.Error(), table) {
+			t.Errorf("pull of a %s without its rows: %v", table, err)
+		}
+		if rows := a.rows(); len(rows[table]) != len(before[table]) {
+			t.Errorf("%s lost rows: %v", table, rows[table])
+		}
+	}
+	if got := a.files(); len(got) != len(files) {
+		t.Errorf("files changed: %v", got)
+	}
+}
+
+// Two records of one archived text that differ in the version they give it do
+// not stop a merge.
+func TestArchivedVersionsThatDiffer(t *testing.T) {
+	a, b, url := pair(t)
+	row := func(version string) string {
+		return `INSERT INTO archive VALUES ('formula', 'build', '` + string(town.ContentDigest("old\n")) + `', '` + version + `', 'old\n')`
+	}
+	a.sql(row(""))
+	b.sql(row("1.0.0"))
+	settle(t, url, a, b)
+	if !contains(a.rows()["archive"], "1.0.0|old\n") {
+		t.Errorf("archive: %v", a.rows()["archive"])
+	}
+}
