@@ -202,9 +202,12 @@ func open(ctx context.Context, opts Options, lock *flock.Flock) (*Local, error) 
 	}
 	db := &Local{opts: opts, lock: lock, connector: connector, sql: sql.OpenDB(guardedConnector{connector})}
 	// The engine opens on first use; doing it here makes failure an open error.
-	if err := db.sql.PingContext(ctx); err != nil {
-		err = errors.Join(db.explain(err), db.Close())
-		return nil, err
+	err = db.sql.PingContext(ctx)
+	if err == nil {
+		err = db.catchUp(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(db.explain(err), db.Close())
 	}
 	return db, nil
 }
