@@ -234,15 +234,17 @@ func (e *Engine) pushDry(ctx context.Context, remote Remote, out *Pushed) error 
 
 // Synced is the outcome of Sync.
 type Synced struct {
-	Pulled Pulled
-	Pushed Pushed
+	// Recorded is what was recorded first.
+	Recorded Recorded
+	Pulled   Pulled
+	Pushed   Pushed
 }
 
 // Sync records edits, pulls, and pushes.
 func (e *Engine) Sync(ctx context.Context, remote Remote, dry bool) (out Synced, err error) {
 	if !dry {
 		// First, so that an edit and what arrives meet in a merge, by policy.
-		if _, err := e.Commit(ctx, ""); err != nil {
+		if out.Recorded, err = e.Commit(ctx, ""); err != nil {
 			return out, err
 		}
 	}

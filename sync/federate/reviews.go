@@ -75,7 +75,11 @@ func (e *Engine) Restore(ctx context.Context, key town.Key, version string) (pas
 			}
 			return err
 		}
-		return w.show(ctx)
+		if err := w.show(ctx); err != nil {
+			return err
+		}
+		_, err := e.tellReviews(ctx, w.store)
+		return err
 	})
 	return past, err
 }

@@ -11,6 +11,8 @@
 //	    index                what the files in federation/ were when last written
 //	    locks/               one lock file per thing that may have one owner
 //	    retired/             databases replaced by a join, kept
+//	    joining              while a join replaces a store: the store it replaces
+//	    reviews              the open reviews the operational plane was last told
 package layout
 
 import (
@@ -61,6 +63,12 @@ func (t Town) Remote(name string) string { return t.join(".gt", "remotes", name)
 
 // Retired is where a database goes that a join replaced.
 func (t Town) Retired() string { return t.join(".gt", "retired") }
+
+// Joining names, while a join is under way, the store it replaces.
+func (t Town) Joining() string { return t.join(".gt", "joining") }
+
+// Reviews lists the open reviews the operational plane was last told.
+func (t Town) Reviews() string { return t.join(".gt", "reviews") }
 
 // Find returns the Town at or above dir. It reports town.ErrUsage when there is none.
 func Find(dir string) (Town, error) {
