@@ -1,0 +1,160 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"text/tabwriter"
+)
+
+// figure is one measured quantity of both sides. Ours and Stock are in Unit;
+// Stock is 0 where there is nothing to compare with.
+type figure struct {
+	Rows   int     `json:"rows"`
+	Remote string  `json:"remote"`
+	Name   string  `json:"name"`
+	Unit   string  `json:"unit"`
+	Ours   float64 `json:"ours"`
+	Stock  float64 `json:"stock,omitempty"`
+	// Limit is the most that is allowed; 0 for no limit. It is of Ours/Stock,
+	// or of Ours itself where Absolute says so.
+	Limit    float64 `json:"limit,omitempty"`
+	Absolute bool    `json:"absolute,omitempty"`
+	Over     bool    `json:"over"`
+}
+
+func (f figure) ratio() float64 {
+	if f.Stock == 0 {
+		return 0
+	}
+	return f.Ours / f.Stock
+}
+
+// Names of the steps; see the package comment.
+const (
+	stepStart   = "start-up"
+	stepFirst   = "first push"
+	stepJoin    = "join"
+	stepBefore  = "join before files"
+	stepPush    = "one-row push"
+	stepFind    = "finding the edit"
+	stepSync    = "the sync itself"
+	stepNone    = "no-op pull"
+	stepPull    = "one-row pull"
+	stepGrowth  = "growth of the sync itself"
+	stepMemory  = "peak memory"
+	stepVerify  = "verify arrivals"
+	stepConnect = "connections of a "
+	stepGit     = "git processes of a "
+	stepSent    = "bytes sent by a "
+)
+
+// limit is one line of what federation may cost.
+type limit struct {
+	remote   string // "" for any
+	rows     int    // 0 for any
+	name     string
+	most     float64
+	absolute bool
+}
+
+const small, medium, large = 1000, 10_000, 100_000
+
+// limits are what is promised. The first that matches a figure counts.
+var limits = []limit{
+	{remote: "local", rows: large, name: stepPush, most: 0.60},
+	{remote: "local", rows: large, name: stepSync, most: 0.15},
+	{remote: "local", rows: large, name: stepNone, most: 0.50},
+	{remote: "local", rows: large, name: stepPull, most: 0.60},
+	{remote: "local", rows: large, name: stepFirst, most: 1.0},
+	{remote: "local", rows: large, name: stepBefore, most: 1.0},
+	{remote: "local", rows: large, name: stepJoin, most: 2.0},
+	{remote: "local", rows: medium, name: stepPush, most: 0.60},
+	{remote: "local", rows: medium, name: stepNone, most: 0.80},
+	{remote: "local", rows: small, name: stepPush, most: 1.0},
+	{remote: "local", rows: small, name: stepNone, most: 1.0},
+	{remote: "local", rows: small, name: stepPull, most: 1.0},
+	{remote: "local", rows: small, name: stepFirst, most: 1.0},
+	{remote: "local", rows: small, name: stepJoin, most: 1.0},
+	{remote: "ssh", name: stepPush, most: 0.25},
+	{remote: "ssh", name: stepNone, most: 0.50},
+	{name: stepConnect + stepPush, most: 1, absolute: true},
+	{name: stepConnect + stepNone, most: 1, absolute: true},
+	{name: stepConnect + stepPull, most: 1, absolute: true},
+	{name: stepGrowth, most: 1.5, absolute: true},
+	{rows: large, name: stepMemory, most: 300, absolute: true},
+}
+
+// judge adds the limit of a figure, if it has one.
+func judge(f figure) figure {
+	i := slices.IndexFunc(limits, func(l limit) bool {
+		return l.name == f.Name && (l.remote == "" || l.remote == f.Remote) && (l.rows == 0 || l.rows == f.Rows)
+	})
+	if i < 0 {
+		return f
+	}
+	f.Limit, f.Absolute = limits[i].most, limits[i].absolute
+	if f.Absolute {
+		f.Over = f.Ours > f.Limit
+	} else {
+		f.Over = f.ratio() > f.Limit
+	}
+	return f
+}
+
+// report prints figures as a table, or as JSON.
+func report(w io.Writer, figures []figure, asJSON bool) error {
+	if asJSON {
+		e := json.NewEncoder(w)
+		e.SetIndent("", "  ")
+		return e.Encode(figures)
+	}
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "rows\tremote\tstep\tgt\tstock dolt\tunit\tratio\tlimit\t\t")
+	over, judged := 0, 0
+	for _, f := range figures {
+		stock, ratio, most, verdict := "-", "-", "", ""
+		if f.Stock != 0 {
+			stock, ratio = number(f.Stock), fmt.Sprintf("%.2f", f.ratio())
+		}
+		if f.Limit != 0 {
+			judged++
+			most, verdict = "<= "+number(f.Limit), "ok"
+			if f.Absolute {
+				most += " " + f.Unit
+			}
+			if f.Over {
+				over++
+				verdict = "OVER"
+			}
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n",
+			f.Rows, f.Remote, f.Name, number(f.Ours), stock, f.Unit, ratio, most, verdict)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%d of %d limits kept\n", judged-over, judged)
+	return err
+}
+
+// number prints about three significant digits.
+func number(v float64) string {
+	switch {
+	case v == float64(int64(v)):
+		return fmt.Sprintf("%d", int64(v))
+	case v >= 100:
+		return fmt.Sprintf("%.0f", v)
+	case v >= 10:
+		return fmt.Sprintf("%.1f", v)
+	default:
+		return fmt.Sprintf("%.2f", v)
+	}
+}
+
+// median of at least one value.
+func median(values []float64) float64 {
+	sorted := slices.Sorted(slices.Values(values))
+	return sorted[len(sorted)/2]
+}

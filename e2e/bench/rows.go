@@ -1,0 +1,82 @@
+package main
+
+import (
+	"encoding/csv"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	// maxRows is what six digits name.
+	maxRows = 1_000_000
+	// words of eight bytes make the text of a row; with its name, digest,
+	// Town and author it has about 400 bytes.
+	words, vocabulary = 20, 4000
+)
+
+// document is row i: a role, and the same text on both sides. Its text depends
+// on i and edit alone.
+func document(i, edit int) (name, text string) {
+	random := rand.New(rand.NewPCG(uint64(i), uint64(edit)))
+	name = fmt.Sprintf("role-%06d", i)
+	var b strings.Builder
+	fmt.Fprintf(&b, "---\nname: %s\ndescription: a role to measure with\n---\n\n", name)
+	for range words {
+		fmt.Fprintf(&b, "%07x ", uint32(random.IntN(vocabulary))*2654435761&0xfffffff)
+	}
+	b.WriteByte('\n')
+	return name, b.String()
+}
+
+// writeFile makes row i a file of a Town.
+func writeFile(town string, i, edit int) error {
+	name, text := document(i, edit)
+	return os.WriteFile(filepath.Join(town, "federation", "roles", name+".md"), []byte(text), 0o600)
+}
+
+// createRoles is the table of the federation plane that holds roles.
+const createRoles = `CREATE TABLE roles (
+	name VARCHAR(64) PRIMARY KEY, text LONGTEXT NOT NULL, digest CHAR(64) NOT NULL,
+	revision BIGINT UNSIGNED NOT NULL, town VARCHAR(64) NOT NULL, author VARCHAR(255) NOT NULL)`
+
+// digest stands for one: as long and as little compressible.
+func digest(i, edit int) string {
+	random := rand.New(rand.NewPCG(uint64(edit), uint64(i)))
+	return fmt.Sprintf("%016x%016x%016x%016x", random.Uint64(), random.Uint64(), random.Uint64(), random.Uint64())
+}
+
+const (
+	townColumn   = "6b6f1ba0-5d3c-4c9e-9e4e-4a2f6b1f0c11"
+	authorColumn = "Stock <stock@localhost>"
+)
+
+// writeCSV writes rows for the stock command to import.
+func writeCSV(path string, rows int) error {
+	f, err := os.Create(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	w := csv.NewWriter(f)
+	if err := w.Write([]string{"name", "text", "digest", "revision", "town", "author"}); err != nil {
+		return err
+	}
+	for i := range rows {
+		name, text := document(i, 0)
+		if err := w.Write([]string{name, text, digest(i, 0), "1", townColumn, authorColumn}); err != nil {
+			return err
+		}
+	}
+	w.Flush()
+	return w.Error()
+}
+
+// updateSQL changes row i as an edit of its file does.
+func updateSQL(i, edit int) string {
+	name, text := document(i, edit)
+	return fmt.Sprintf("UPDATE roles SET text = '%s', digest = '%s', revision = revision + 1 WHERE name = '%s'",
+		text, digest(i, edit), name)
+}
