@@ -79,7 +79,9 @@ func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, d
 	if err != nil || dry {
 		return out, err
 	}
-	st.Head = fetched.Head
+	if len(out.Kept) == 0 {
+		st.Head = fetched.Head
+	}
 	return out, e.verified(l.remote.Name, st)
 }
 
@@ -133,6 +135,12 @@ func (e *Engine) merge(ctx context.Context, w *workspace, l *remoteLock, m *gitr
 		if dry {
 			return nil
 		}
+		// Files and index first agree on our own tip, so that what the merge
+		// changes is not taken for edits when the index was lost.
+		if err := w.show(ctx); err != nil {
+			return err
+		}
+		w.skipped = nil
 		e.progress("merge", 0, int64(out.Commits), "commits")
 		defer e.step("merge and show")()
 		merged, err := w.store.Merge(ctx, base, ours, theirs, "merge "+name)

@@ -76,12 +76,12 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 	pause.InitialInterval, pause.MaxInterval = pushPause, 20*pushPause
 	for {
 		out.Attempts++
-		head, err := e.stage(ctx, l, m, out)
+		staged, err := e.stage(ctx, l, m, out)
 		if err != nil && !errors.Is(err, doltdb.ErrBehind) {
 			return err
 		}
 		if err == nil {
-			done, err := e.publish(ctx, l, m, opts, head, out)
+			done, err := e.publish(ctx, l, m, opts, staged, out)
 			if done || err != nil {
 				return err
 			}
@@ -120,8 +120,15 @@ func (p Pulled) after(earlier *Pulled) *Pulled {
 	return &p
 }
 
+// staged is what a push is about to publish.
+type staged struct {
+	// head is the plane's tip; shown says that the files show it.
+	head  string
+	shown bool
+}
+
 // stage records edits and puts the plane's tip into the mirror.
-func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, out *Pushed) (head string, err error) {
+func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, out *Pushed) (s staged, err error) {
 	err = e.with(ctx, func(w *workspace) error {
 		rec, err := w.record(ctx, "")
 		if err != nil {
@@ -140,16 +147,17 @@ func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 			}
 			out.Reviews = len(reviews)
 		}
-		if head, err = w.store.Head(ctx); err != nil {
+		if s.head, err = w.store.Head(ctx); err != nil {
 			return err
 		}
+		s.shown = len(w.behind) == 0
 		st, err := e.loadState(l.remote.Name)
 		if err != nil {
 			return err
 		}
 		counted := e.step("count")
 		err = w.store.View(ctx, func(tx *doltdb.Tx) error {
-			if st.Commit == head {
+			if st.Commit == s.head {
 				out.Commits = 0
 				return nil
 			}
@@ -157,7 +165,7 @@ func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 			if err != nil {
 				return err
 			}
-			out.Commits, err = tx.Count(ctx, from, head)
+			out.Commits, err = tx.Count(ctx, from, s.head)
 			return err
 		})
 		counted()
@@ -167,12 +175,12 @@ func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 		defer e.step("stage")()
 		return w.store.Push(ctx, l.remote.Name, m.Dir())
 	})
-	return head, err
+	return s, err
 }
 
 // publish sends the mirror to the remote. done is false when another Town was
 // first and the caller should merge and try again.
-func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror, opts gitremote.PublishOptions, head string, out *Pushed) (done bool, err error) {
+func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror, opts gitremote.PublishOptions, s staged, out *Pushed) (done bool, err error) {
 	name := l.remote.Name
 	published := e.step("publish")
 	res, err := m.Publish(ctx, opts)
@@ -210,7 +218,10 @@ func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 		res.Head, out.UpToDate = before, true
 	}
 	out.Sent += res.Sent
-	st.Head, st.Commit = res.Head, head
+	st.Commit = s.head
+	if s.shown {
+		st.Head = res.Head
+	}
 	if err := e.verified(name, st); err != nil {
 		return false, err
 	}

@@ -136,12 +136,17 @@ func (w *workspace) settle(ctx context.Context, rec federation.Recorded, byKey m
 			return err
 		}
 	}
+	for key := range byKey {
+		delete(w.behind, key)
+	}
+	for _, skip := range w.skipped {
+		w.behind[skip.Key] = true // edited once more since it was read
+	}
 	head, err := w.store.Head(ctx)
 	if err != nil {
 		return err
 	}
-	w.index.Head = head
-	return w.saveIndex()
+	return w.saveShown(head)
 }
 
 // describe is the commit message when nobody gave one.

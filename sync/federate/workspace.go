@@ -20,6 +20,10 @@ type workspace struct {
 	store  *federation.Store
 	tree   *files.Tree
 	index  *files.Index
+	// behind are the documents whose file holds an edit of an older row than the
+	// one in force. While there are any, the index keeps its old Head, so that
+	// the row is shown should the edit go away without being recorded.
+	behind map[town.Key]bool
 	// skipped and rescued are what writing files had to leave alone.
 	skipped []files.Skipped
 	rescued []files.Rescue
@@ -45,7 +49,7 @@ func (e *Engine) workspace(s *federation.Store) (*workspace, error) {
 	case err != nil:
 		return nil, errors.Join(err, tree.Close())
 	}
-	return &workspace{engine: e, store: s, tree: tree, index: index}, nil
+	return &workspace{engine: e, store: s, tree: tree, index: index, behind: map[town.Key]bool{}}, nil
 }
 
 func (w *workspace) close() error { return w.tree.Close() }
@@ -70,7 +74,14 @@ func (w *workspace) show(ctx context.Context) error {
 	if err := w.apply(ctx, w.states(ctx, from, head)); err != nil {
 		return err
 	}
-	w.index.Head = head
+	return w.saveShown(head)
+}
+
+// saveShown saves the index, as one of head if no file is behind it.
+func (w *workspace) saveShown(head string) error {
+	if len(w.behind) == 0 {
+		w.index.Head = head
+	}
 	return w.saveIndex()
 }
 
@@ -109,7 +120,7 @@ func (w *workspace) states(ctx context.Context, from, to string) func(func(feder
 		if err != nil || from != "" {
 			return err
 		}
-		for key := range maps(w.index) {
+		for key := range indexed(w.index) {
 			if !seen[key] {
 				if err := yield(federation.State{Key: key, Absent: true}); err != nil {
 					return err
@@ -120,8 +131,8 @@ func (w *workspace) states(ctx context.Context, from, to string) func(func(feder
 	}
 }
 
-// maps lists the index's keys first, because applying changes it.
-func maps(ix *files.Index) map[town.Key]bool {
+// indexed lists the index's keys first, because applying changes it.
+func indexed(ix *files.Index) map[town.Key]bool {
 	keys := make(map[town.Key]bool, ix.Len())
 	for key := range ix.All() {
 		keys[key] = true
@@ -135,9 +146,13 @@ var errStop = errors.New("stop")
 func (w *workspace) apply(ctx context.Context, states func(func(federation.State) error) error) error {
 	var failed error
 	var done int64
+	older := map[town.Key]bool{}
 	var writes iter.Seq[files.Write] = func(yield func(files.Write) bool) {
 		failed = states(func(s federation.State) error {
 			entry, _ := w.index.Get(s.Key)
+			if entry.Base != s.Digest {
+				older[s.Key] = true
+			}
 			done++
 			if done%1000 == 0 {
 				w.engine.progress("write files", done, 0, "files")
@@ -150,6 +165,11 @@ func (w *workspace) apply(ctx context.Context, states func(func(federation.State
 	}
 	out, err := w.tree.Apply(ctx, w.index, writes, files.ApplyOptions{})
 	w.note(out)
+	for _, skip := range out.Skipped {
+		if older[skip.Key] {
+			w.behind[skip.Key] = true
+		}
+	}
 	if err == nil && failed != nil && !errors.Is(failed, errStop) {
 		err = failed
 	}
