@@ -47,12 +47,13 @@ func (tx *Tx) CheckStore(ctx context.Context, revision, want string) error {
 	if err != nil {
 		return err
 	}
-	if got == "" {
-		got = "without identity"
-	}
 	if got != want {
+		found := "a store without identity"
+		if got != "" {
+			found = fmt.Sprintf("%q", town.Clip(got, 64))
+		}
 		return town.Fail("check which store this is", "compare stores in config/town.yaml with what is in .gt/data",
-			"%w: it is %s, this Town's is %s", ErrOtherStore, town.Clip(got, 64), want)
+			"%w: it is %s, this Town's is %q", ErrOtherStore, found, want)
 	}
 	return nil
 }

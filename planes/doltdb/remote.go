@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 
@@ -46,10 +47,7 @@ func (db *Shared) Fetch(ctx context.Context, remote, mirror string) (head string
 			return err
 		}
 		if err := tx.call(ctx, "CALL DOLT_FETCH(?, ?)", remote, Branch); err != nil {
-			if strings.Contains(err.Error(), "invalid ref spec") || strings.Contains(err.Error(), "no branches") {
-				return fmt.Errorf("%w", ErrNoBranch)
-			}
-			return err
+			return unreadable(err)
 		}
 		return tx.QueryRow(ctx, "SELECT HASHOF(?)", Tracking(remote)).Scan(&head)
 	})
@@ -57,6 +55,22 @@ func (db *Shared) Fetch(ctx context.Context, remote, mirror string) (head string
 		return "", fmt.Errorf("fetch from the mirror of %s: %w", remote, err)
 	}
 	return head, nil
+}
+
+// unreadable adds the kind to what the engine says of a mirror in which
+// something is missing.
+func unreadable(err error) error {
+	text := err.Error()
+	says := func(words ...string) bool {
+		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
+	}
+	switch {
+	case says("invalid ref spec", "no branches", "no Dolt data"):
+		return ErrNoBranch
+	case says("root hash doesn't exist", "empty chunk", "chunk not found", "missing chunk", "dangling", "stopped unexpectedly"):
+		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	return err
 }
 
 // Push copies what this database has and the mirror directory lacks, and moves
@@ -151,7 +165,7 @@ func Clone(ctx context.Context, opts Options, remote, mirror string) (_ *Shared,
 		return inDirectory(ctx, staging, opts, "CALL DOLT_CLONE('--remote', ?, ?, ?)", remote, from, opts.name())
 	})
 	if err != nil {
-		return nil, fmt.Errorf("copy the mirror of %s: %w", remote, err)
+		return nil, fmt.Errorf("copy the mirror of %s: %w", remote, unreadable(err))
 	}
 	if err := install(filepath.Join(staging, opts.name()), opts.Dir); err != nil {
 		return nil, err

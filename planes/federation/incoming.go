@@ -30,36 +30,45 @@ func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs st
 		if err := tx.CheckStore(ctx, theirs, uuid); err != nil {
 			return err
 		}
-		return checkIncoming(ctx, tx, remote, base, theirs)
+		_, err := checkIncoming(ctx, tx, remote, base, theirs)
+		return err
 	})
 }
 
-func checkIncoming(ctx context.Context, tx *doltdb.Tx, remote, base, theirs string) error {
+// checkIncoming also says whether another program than gt wrote some of the
+// rows, so that they are to be mended.
+func checkIncoming(ctx context.Context, tx *doltdb.Tx, remote, base, theirs string) (foreign bool, err error) {
 	done, err := tx.Migrations(ctx, theirs)
 	if err != nil {
-		return refuse(remote, "its schema cannot be read: %w", err)
+		return false, refuse(remote, "its schema cannot be read: %w", err)
 	}
 	if err := doltdb.CheckMigrations("federation", done, migrations); err != nil {
-		return err
+		return false, err
 	}
 	if base == "" {
 		if base, err = first(ctx, tx, theirs); err != nil {
-			return err
+			return false, err
 		}
 		if err := checkFirst(ctx, tx, remote, base); err != nil {
-			return err
+			return false, err
 		}
 	}
 	changed, err := checkTables(ctx, tx, remote, base, theirs)
 	if err != nil {
-		return err
+		return false, err
+	}
+	if err := checkDefinitions(ctx, tx, remote, theirs); err != nil {
+		return false, err
+	}
+	if err := checkIdentity(ctx, tx, remote, theirs); err != nil {
+		return false, err
 	}
 	for _, table := range changed {
-		if err := checkRows(ctx, tx, remote, table, base, theirs); err != nil {
-			return err
+		if err := checkRows(ctx, tx, remote, table, base, theirs, &foreign); err != nil {
+			return false, err
 		}
 	}
-	return nil
+	return foreign, nil
 }
 
 func refuse(remote, format string, args ...any) error {
@@ -130,7 +139,7 @@ var textColumns = map[string][]string{
 	"roles": {"text"}, "formulas": {"text"}, "templates": {"text"}, "archive": {"text"}, "proposals": {"text", "base"},
 }
 
-func checkRows(ctx context.Context, tx *doltdb.Tx, remote, table, base, theirs string) error {
+func checkRows(ctx context.Context, tx *doltdb.Tx, remote, table, base, theirs string, foreign *bool) error {
 	for _, column := range textColumns[table] {
 		where := fmt.Sprintf("WHERE diff_type <> 'removed' AND OCTET_LENGTH(to_%s) > %d LIMIT 1", column, town.MaxDocumentBytes)
 		err := diffEach(ctx, tx, table, base, theirs, "to_name, OCTET_LENGTH(to_"+column+")", where, func(r *doltdb.Rows) error {
@@ -157,7 +166,7 @@ func checkRows(ctx context.Context, tx *doltdb.Tx, remote, table, base, theirs s
 			return err
 		}
 	}
-	columns, check := rowCheck(table)
+	columns, check := rowCheck(table, foreign)
 	if check == nil {
 		return nil
 	}
@@ -170,8 +179,9 @@ func checkRows(ctx context.Context, tx *doltdb.Tx, remote, table, base, theirs s
 }
 
 // rowCheck gives the columns to read of a table's changed rows and what must
-// hold for them. meta and schema_migrations were compared as a whole before.
-func rowCheck(table string) (columns string, check func(*doltdb.Rows) error) {
+// hold for them. meta and schema_migrations are checkIdentity's.
+// The check notes rows without the digest their content calls for.
+func rowCheck(table string, foreign *bool) (columns string, check func(*doltdb.Rows) error) {
 	switch table {
 	case "roles", "formulas", "templates":
 		k, _ := town.ParseKind(table)
@@ -180,6 +190,7 @@ func rowCheck(table string) (columns string, check func(*doltdb.Rows) error) {
 			if err != nil {
 				return err
 			}
+			*foreign = *foreign || !e.intact()
 			return checkEdit(e.Edit)
 		}
 	case "archive":
@@ -191,22 +202,25 @@ func rowCheck(table string) (columns string, check func(*doltdb.Rows) error) {
 				return err
 			}
 			if p.ID() != id {
-				return fmt.Errorf("proposal %s does not hash to its id", town.Clip(string(id), 64))
+				return fmt.Errorf("proposal %q does not hash to its id", town.Clip(string(id), 64))
 			}
 			if p.Kind != town.KindRole {
 				return fmt.Errorf("proposal %s is for a %q", id.Short(), town.Clip(string(p.Kind), 16))
 			}
-			return checkEdit(town.Edit{Key: p.Key, Text: p.Text, Town: p.Town, Author: p.Author})
+			return checkEdit(town.Edit{Key: p.Key, Text: p.Text, Revision: p.Revision, Town: p.Town, Author: p.Author})
 		}
 	case "resolutions":
 		return "to_id, to_proposal, to_outcome, to_result, to_town, to_author", checkResolution
 	case "towns":
-		return "to_name", func(r *doltdb.Rows) error {
-			var name string
-			if err := r.Scan(&name); err != nil {
+		return "to_id, to_name, to_revision", func(r *doltdb.Rows) error {
+			var m Member
+			if err := r.Scan(&m.ID, &m.Name, &m.Revision); err != nil {
 				return err
 			}
-			return town.CheckName(name)
+			if err := checkWriter(m.ID, "", m.Revision); err != nil {
+				return err
+			}
+			return town.CheckName(m.Name)
 		}
 	}
 	return "", nil
@@ -223,13 +237,11 @@ func checkEdit(e town.Edit) error {
 	if !utf8.ValidString(e.Text) || strings.ContainsRune(e.Text, 0) {
 		return fmt.Errorf("the text of %s is not UTF-8 text", e.Name)
 	}
-	if len(e.Author) > maxAuthor || len(e.Town) > 64 || len(e.Version) > maxVersion {
-		return fmt.Errorf("author, town or version of %s is too long", e.Name)
+	if err := checkWriter(e.Town, e.Author, e.Revision); err != nil {
+		return fmt.Errorf("%s: %w", e.Name, err)
 	}
-	for _, s := range []string{e.Author, string(e.Town), e.Version} {
-		if strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == utf8.RuneError }) {
-			return fmt.Errorf("author, town or version of %s has control characters", e.Name)
-		}
+	if len(e.Version) > maxVersion || !printable(e.Version) {
+		return fmt.Errorf("the version of %s is too long or has control characters", e.Name)
 	}
 	if n := number(e); e.Kind == town.KindTemplate && (n == 0 || n > maxIssue) {
 		return fmt.Errorf("template %s has an issue numbered %q", e.Name, town.Clip(e.Version, 20))
@@ -243,8 +255,8 @@ func checkArchived(r *doltdb.Rows) error {
 	if err := r.Scan(&e.Kind, &e.Name, &content, &e.Version, &e.Text); err != nil {
 		return err
 	}
-	if _, err := town.ParseKind(string(e.Kind)); err != nil {
-		return err
+	if !slices.Contains(town.Kinds, e.Kind) {
+		return fmt.Errorf("an archived text of %q is of unknown kind %q", town.Clip(e.Name, 64), town.Clip(string(e.Kind), 16))
 	}
 	if e.Content() != content {
 		return fmt.Errorf("an archived text of %q does not hash to its digest", town.Clip(e.Name, 64))
@@ -262,7 +274,17 @@ func checkResolution(r *doltdb.Rows) error {
 		return err
 	}
 	if v.ID() != id {
-		return fmt.Errorf("resolution %s does not hash to its id", town.Clip(string(id), 64))
+		return fmt.Errorf("resolution %q does not hash to its id", town.Clip(string(id), 64))
 	}
-	return nil
+	if !printable(string(v.Proposal) + string(v.Outcome) + string(v.Result)) {
+		return fmt.Errorf("resolution %s has control characters", id.Short())
+	}
+	return checkWriter(v.Town, v.Author, 0)
+}
+
+// printable reports whether text may be shown on a terminal as it is.
+func printable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' || (r >= 0x7f && r < 0xa0) || r == utf8.RuneError || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069)
+	})
 }

@@ -52,7 +52,8 @@ func Open(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (*S
 }
 
 // Clone makes the plane at opts.Dir a copy of a mirror, after the same checks
-// a merge makes, and returns it with the UUID it has. When a check fails the
+// a merge makes, mends rows another program wrote, and returns it with the UUID
+// it has. When a check fails the
 // copy is closed and the error says why; the caller owns the directory.
 func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id town.ID) (_ *Store, uuid string, err error) {
 	db, err := doltdb.Clone(ctx, opts, remote, mirror)
@@ -60,6 +61,7 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 		return nil, "", err
 	}
 	s := wrap(db, opts, id)
+	foreign := false
 	err = s.View(ctx, func(tx *doltdb.Tx) error {
 		if uuid, err = tx.StoreUUID(ctx, "HEAD"); err != nil {
 			return err
@@ -67,8 +69,12 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 		if uuid == "" {
 			return town.Fail("adopt "+remote, "check the URL", "%w: it is no federation store", doltdb.ErrOtherStore)
 		}
-		return checkIncoming(ctx, tx, remote, "", "HEAD")
+		foreign, err = checkIncoming(ctx, tx, remote, "", "HEAD")
+		return err
 	})
+	if err == nil && foreign {
+		_, err = s.Mend(ctx, "", "HEAD")
+	}
 	if err != nil {
 		return nil, "", errors.Join(err, db.Close())
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/sync/gitremote"
 	"gastown/town"
@@ -81,12 +82,24 @@ func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 	theirs, uuid, err := federation.Clone(ctx, opts, l.remote.Name, m.Dir(), e.opts.ID)
 	copied()
 	if err != nil {
-		return err
+		// What a remote sent and was refused is nobody's former store.
+		return errors.Join(err, os.RemoveAll(opts.Dir))
 	}
 	out.Store = uuid
 	known, _ := e.opts.Stores.Federation()
 	if uuid == known {
-		return errors.Join(theirs.Close(), os.RemoveAll(opts.Dir), e.rejoin(ctx, l, m, confirm, out))
+		related, err := e.related(ctx, l, m)
+		if err != nil || related {
+			err = errors.Join(err, theirs.Close(), os.RemoveAll(opts.Dir))
+		}
+		if err != nil {
+			return err
+		}
+		if related {
+			return e.rejoin(ctx, l, m, confirm, out)
+		}
+		// A store of that name with a history of its own, made from a dump for
+		// instance, is adopted like any other.
 	}
 	previewed := e.step("preview")
 	preview, holdings, err := e.previewJoin(ctx, l.remote, theirs, uuid)
@@ -115,6 +128,23 @@ func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 		_, err := e.tellReviews(ctx, w.store)
 		return err
 	})
+}
+
+// related reports whether the mirror's history and the plane's have a commit in
+// common.
+func (e *Engine) related(ctx context.Context, l *remoteLock, m *gitremote.Mirror) (related bool, err error) {
+	err = e.Read(ctx, func(s *federation.Store) error {
+		theirs, err := s.Fetch(ctx, l.remote.Name, m.Dir())
+		if err != nil {
+			return err
+		}
+		return s.View(ctx, func(tx *doltdb.Tx) error {
+			base, err := tx.MergeBase(ctx, "HEAD", theirs)
+			related = base != ""
+			return err
+		})
+	})
+	return related, err
 }
 
 // rejoin connects a Town with a remote of the federation it is in already.

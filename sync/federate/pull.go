@@ -120,7 +120,18 @@ func (e *Engine) merge(ctx context.Context, w *workspace, l *remoteLock, m *gitr
 	uuid, _ := e.opts.Stores.Federation()
 	switch {
 	case base == theirs:
-		// Everything there is ours already.
+		// Everything there is ours already, but a call may have ended between
+		// the merge and what follows it.
+		if st.Commit == theirs || dry {
+			break
+		}
+		from, err := w.known(ctx, st.Commit)
+		if err != nil {
+			return err
+		}
+		if _, err := w.store.Mend(ctx, from, theirs); err != nil {
+			return err
+		}
 	case base == "":
 		if err := w.store.CheckIncoming(ctx, name, uuid, theirs, theirs); err != nil {
 			return errors.Join(err, w.store.Forget(ctx, name))
@@ -195,7 +206,8 @@ func (e *Engine) advise(op string, err error) error {
 	switch {
 	case errors.Is(err, ErrUnrelated):
 		next = "gt federation join adopts it and keeps what is yours"
-	case errors.Is(err, gitremote.ErrNotDolt), errors.Is(err, gitremote.ErrCorrupt), errors.Is(err, gitremote.ErrTooLarge):
+	case errors.Is(err, gitremote.ErrNotDolt), errors.Is(err, gitremote.ErrCorrupt), errors.Is(err, gitremote.ErrTooLarge),
+		errors.Is(err, doltdb.ErrNoBranch), errors.Is(err, doltdb.ErrCorrupt):
 		next = "nothing was changed here; check the URL, or publish again from a Town that has it right"
 	case errors.Is(err, gitremote.ErrGone):
 		next = "check the URL; if the repository was made anew, gt federation init publishes there again"
