@@ -37,14 +37,17 @@ func TestRowsOfAnotherProgramAreMended(t *testing.T) {
 	a.write("roles/extra.md", role("extra", "to be removed"))
 	a.push(url)
 	b.pull(url)
-	b.sql(
+	for _, statement := range []string{
 		`UPDATE roles SET text = '---\ndescription: x\n---\nby sql\n' WHERE name = 'mayor'`,
 		`DELETE FROM roles WHERE name = 'extra'`,
 		`UPDATE templates SET text = 'rewritten\n' WHERE name = 'bug.md' AND version = 1`,
 		`INSERT INTO templates VALUES ('note.txt', 1, 'hello\n', 0, '', 1, 'me', 'Ada <ada@example.com>')`,
-	)
-	b.push(url)
-	a.pull(url)
+	} {
+		// One at a time: each alone must be noticed.
+		b.sql(statement)
+		b.push(url)
+		a.pull(url)
+	}
 	a.want("roles/mayor.md", "---\ndescription: x\n---\nby sql\n")
 	a.want("roles/extra.md", "")
 	a.want("templates/bug.md", "second\n")
