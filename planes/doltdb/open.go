@@ -81,7 +81,7 @@ func Create(ctx context.Context, opts Options) (_ *Local, err error) {
 	}
 	parent := filepath.Dir(opts.Dir)
 	// Built aside and renamed, so that a killed process leaves no half database.
-	staging, err := os.MkdirTemp(parent, ".new-")
+	staging, err := stagingDir(parent, ".new-"+opts.name()+"-")
 	if err != nil {
 		_ = lock.Unlock()
 		return nil, err
@@ -203,6 +203,9 @@ func open(ctx context.Context, opts Options, lock *flock.Flock) (*Local, error) 
 	db := &Local{opts: opts, lock: lock, connector: connector, sql: sql.OpenDB(guardedConnector{connector})}
 	// The engine opens on first use; doing it here makes failure an open error.
 	err = db.sql.PingContext(ctx)
+	if err == nil {
+		err = db.sweep()
+	}
 	if err == nil {
 		err = db.catchUp(ctx)
 	}

@@ -141,7 +141,8 @@ func (tx *Tx) Count(ctx context.Context, from, to string) (n int, err error) {
 }
 
 // Clone makes a new database at opts.Dir from a mirror directory and opens it.
-// It fails if anything is there already, and leaves nothing when it fails.
+// It fails if anything is there already, and leaves nothing when it fails. The
+// caller sees to it that no other process clones into opts.Dir meanwhile.
 func Clone(ctx context.Context, opts Options, remote, mirror string) (_ *Shared, err error) {
 	defer recovered("copy the mirror of "+remote, &err)
 	opts = opts.withDefaults()
@@ -156,7 +157,7 @@ func Clone(ctx context.Context, opts Options, remote, mirror string) (_ *Shared,
 	if err := os.MkdirAll(parent, 0o700); err != nil {
 		return nil, err
 	}
-	staging, err := os.MkdirTemp(parent, ".clone-")
+	staging, err := stagingDir(parent, ".clone-"+opts.name()+"-")
 	if err != nil {
 		return nil, err
 	}
