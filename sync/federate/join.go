@@ -41,6 +41,7 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 		return out, err
 	}
 	defer func() { err = errors.Join(err, l.release()) }()
+	out.Pushed.Remote = remote.Name
 	op := "join the federation at " + remote.Name
 	m, err := e.mirror(ctx, l)
 	if err != nil {
@@ -110,6 +111,10 @@ func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 	if err != nil {
 		return errors.Join(err, theirs.Close(), os.RemoveAll(opts.Dir))
 	}
+	tip, err := theirs.Head(ctx)
+	if err != nil {
+		return errors.Join(err, theirs.Close(), os.RemoveAll(opts.Dir))
+	}
 	adopted := e.step("adopt")
 	adoption, err := theirs.Adopt(ctx, holdings, e.opts.Starter, e.opts.Name, false)
 	adopted()
@@ -120,6 +125,9 @@ func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 	if out.Retired, err = e.replace(ctx, opts.Dir, uuid, known); err != nil {
 		return err
 	}
+	if err := e.noteHeld(l.remote.Name, tip); err != nil {
+		return err
+	}
 	return e.with(ctx, func(w *workspace) error {
 		if err := w.show(ctx); err != nil {
 			return err
@@ -128,6 +136,16 @@ func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 		_, err := e.tellReviews(ctx, w.store)
 		return err
 	})
+}
+
+// noteHeld notes a commit the remote is known to hold.
+func (e *Engine) noteHeld(remote, commit string) error {
+	st, err := e.loadState(remote)
+	if err != nil {
+		return err
+	}
+	st.Commit = commit
+	return e.saveState(remote, st)
 }
 
 // related reports whether the mirror's history and the plane's have a commit in

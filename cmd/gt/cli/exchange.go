@@ -1,0 +1,229 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/sync/federate"
+	"gastown/town"
+)
+
+// The planes --plane may name.
+const (
+	planeFederation = "federation"
+	planeLedger     = "ledger"
+	planeAll        = "all"
+)
+
+// exchangeOptions are those of pull, push and sync.
+type exchangeOptions struct {
+	app    *App
+	remote string
+	plane  string
+	dry    bool
+}
+
+// pulled and pushed are the engine's outcomes for printing.
+type pulled struct {
+	Remote    string   `json:"remote"`
+	UpToDate  bool     `json:"up_to_date"`
+	DryRun    bool     `json:"dry_run,omitempty"`
+	Commits   int      `json:"commits"`
+	Documents int      `json:"documents"`
+	Notes     []string `json:"notes"`
+	fileReport
+}
+
+type pushed struct {
+	Remote   string    `json:"remote"`
+	UpToDate bool      `json:"up_to_date"`
+	DryRun   bool      `json:"dry_run,omitempty"`
+	Commits  int       `json:"commits"`
+	Sent     int64     `json:"sent_bytes"`
+	Recorded *recorded `json:"recorded,omitempty"`
+	Merged   *pulled   `json:"merged,omitempty"`
+}
+
+// exchanged is what a call did with one remote.
+type exchanged struct {
+	Recorded *recorded `json:"recorded,omitempty"`
+	Pulled   *pulled   `json:"pulled,omitempty"`
+	Pushed   *pushed   `json:"pushed,omitempty"`
+}
+
+func (a *App) configureExchange(fed *kingpin.CmdClause) {
+	for _, e := range []struct {
+		name, help, examples string
+		run                  func(*exchangeOptions, context.Context) error
+	}{
+		{"pull", "Take what other Towns published, decide conflicts and write the files that changed.",
+			examples("gt federation pull", "gt federation pull --remote backup --dry-run"), (*exchangeOptions).pull},
+		{"push", "Record edited files and publish them.",
+			examples("gt federation push", "gt federation push --dry-run     # what would leave"), (*exchangeOptions).push},
+		{"sync", "Record, pull and push; with every remote, unless one is named.",
+			examples("gt federation sync", "gt federation sync --json"), (*exchangeOptions).sync},
+	} {
+		o := &exchangeOptions{app: a}
+		c := a.add(fed, e.name, e.help, e.examples, func(ctx context.Context) error { return e.run(o, ctx) })
+		c.Flag("remote", "The remote (default: the only one, or origin).").PlaceHolder("NAME").HintAction(a.hintRemotes).StringVar(&o.remote)
+		c.Flag("plane", "What to exchange: federation, ledger or all.").Default(planeFederation).
+			EnumVar(&o.plane, planeFederation, planeLedger, planeAll)
+		c.Flag("dry-run", "Only say what there is to do.").Short('n').BoolVar(&o.dry)
+	}
+}
+
+// open opens the Town once the options are known to be sound.
+func (o *exchangeOptions) open() (*host, error) {
+	if o.plane == planeLedger {
+		return nil, town.Fail("exchange the ledger", "leave --plane away to exchange the federation",
+			"%w: no rule shares ledger records; this version has none to give", town.ErrRefused)
+	}
+	return o.app.open()
+}
+
+func (o *exchangeOptions) pull(ctx context.Context) error {
+	return o.one(func(h *host, r federate.Remote) (exchanged, error) {
+		out, err := h.engine.Pull(ctx, r, o.dry)
+		p := newPulled(out)
+		return exchanged{Pulled: &p}, err
+	})
+}
+
+func (o *exchangeOptions) push(ctx context.Context) error {
+	return o.one(func(h *host, r federate.Remote) (exchanged, error) {
+		out, err := h.engine.Push(ctx, r, o.dry)
+		p := newPushed(out)
+		return exchanged{Pushed: &p}, err
+	})
+}
+
+// one runs a call with the remote that was named.
+func (o *exchangeOptions) one(call func(*host, federate.Remote) (exchanged, error)) error {
+	h, err := o.open()
+	if err != nil {
+		return err
+	}
+	remote, err := h.remote(o.remote)
+	if err != nil {
+		return err
+	}
+	out, err := call(h, remote)
+	h.progress.clear()
+	if err != nil {
+		return err
+	}
+	if err := o.app.summary(out, out.say); err != nil {
+		return err
+	}
+	return h.reviews.left()
+}
+
+// sync goes on with the next remote when one fails: a dead one costs only itself.
+func (o *exchangeOptions) sync(ctx context.Context) error {
+	h, err := o.open()
+	if err != nil {
+		return err
+	}
+	remotes := h.remotes()
+	if o.remote != "" || len(remotes) == 0 {
+		r, err := h.remote(o.remote)
+		if err != nil {
+			return err
+		}
+		remotes = []federate.Remote{r}
+	}
+	done := []exchanged{}
+	var failed []error
+	for _, r := range remotes {
+		out, err := h.engine.Sync(ctx, r, o.dry)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		rec, pull, push := newRecorded(out.Recorded), newPulled(out.Pulled), newPushed(out.Pushed)
+		e := exchanged{Pulled: &pull, Pushed: &push}
+		if rec.Edits > 0 {
+			e.Recorded = &rec
+		}
+		done = append(done, e)
+	}
+	h.progress.clear()
+	value := struct {
+		Remotes []exchanged `json:"remotes"`
+	}{done}
+	err = o.app.summary(value, func(p *printer) {
+		for _, e := range done {
+			e.say(p)
+		}
+	})
+	if err := errors.Join(append(failed, err)...); err != nil {
+		return err
+	}
+	return h.reviews.left()
+}
+
+func newPulled(out federate.Pulled) pulled {
+	return pulled{
+		Remote: out.Remote, UpToDate: out.UpToDate, DryRun: out.DryRun, Commits: out.Commits,
+		Documents: out.Documents, Notes: list(out.Notes), fileReport: reportFiles(out.FileReport),
+	}
+}
+
+func newPushed(out federate.Pushed) pushed {
+	p := pushed{Remote: out.Remote, UpToDate: out.UpToDate, DryRun: out.DryRun, Commits: out.Commits, Sent: out.Sent}
+	if rec := newRecorded(out.Recorded); rec.worthTelling() {
+		p.Recorded = &rec
+	}
+	if out.Pulled != nil {
+		merged := newPulled(*out.Pulled)
+		p.Merged = &merged
+	}
+	return p
+}
+
+func (e exchanged) say(p *printer) {
+	if e.Recorded != nil {
+		e.Recorded.say(p)
+	}
+	if e.Pulled != nil {
+		e.Pulled.say(p)
+	}
+	if e.Pushed != nil {
+		e.Pushed.say(p)
+	}
+}
+
+func (out pulled) say(p *printer) {
+	switch {
+	case out.UpToDate || out.Commits == 0 && out.Documents == 0:
+		p.line("%s: nothing new", out.Remote)
+	case out.DryRun:
+		p.line("%s: %s to merge", out.Remote, plural(out.Commits, "commit", "commits"))
+	default:
+		p.styled(styleGood, "%s: %s merged, %s written", out.Remote,
+			plural(out.Commits, "commit", "commits"), plural(out.Documents, "file", "files"))
+	}
+	sayNotes(p, out.Notes)
+	out.fileReport.say(p)
+}
+
+func (out pushed) say(p *printer) {
+	if out.Recorded != nil {
+		out.Recorded.sayFor(p, out.DryRun)
+	}
+	if out.Merged != nil {
+		out.Merged.say(p)
+	}
+	switch {
+	case out.UpToDate:
+		p.line("%s: has everything", out.Remote)
+	case out.DryRun:
+		p.line("%s: %s to publish", out.Remote, plural(out.Commits, "commit", "commits"))
+	case out.Sent > 0:
+		p.styled(styleGood, "%s: %s published, %s", out.Remote, plural(out.Commits, "commit", "commits"), size(out.Sent))
+	default:
+		p.styled(styleGood, "%s: %s published", out.Remote, plural(out.Commits, "commit", "commits"))
+	}
+}

@@ -1,0 +1,232 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/sync/federate"
+	"gastown/town"
+	"gastown/town/config"
+)
+
+// defaultRemote is what a remote is called when nobody says otherwise.
+const defaultRemote = "origin"
+
+// foundOptions are those of init and join.
+type foundOptions struct {
+	app  *App
+	url  string
+	name string
+	yes  bool
+}
+
+// founded is what init and join did; without a confirmation only the preview.
+type founded struct {
+	Preview *preview `json:"preview,omitempty"`
+	Pushed  *pushed  `json:"pushed,omitempty"`
+	Joined  *joined  `json:"joined,omitempty"`
+}
+
+// joined is the engine's outcome for printing.
+type joined struct {
+	Store     string   `json:"store"`
+	Offered   []string `json:"offered"`
+	Notes     []string `json:"notes"`
+	Documents int      `json:"documents"`
+	Retired   string   `json:"retired,omitempty"`
+	fileReport
+}
+
+func (a *App) configureFound(fed *kingpin.CmdClause) {
+	for _, e := range []struct {
+		name, help, examples string
+		run                  func(*foundOptions, context.Context) error
+	}{
+		{"init", "Publish this Town's federation in a Git repository that holds none yet.",
+			examples("gt federation init git@example.com:town.git", "gt federation init /srv/town.git --yes"), (*foundOptions).init},
+		{"join", "Join the federation a Git repository holds, keeping what is yours.",
+			examples("gt federation join https://example.com/town.git", "gt federation join /srv/town.git --yes"), (*foundOptions).join},
+	} {
+		o := &foundOptions{app: a}
+		c := a.add(fed, e.name, e.help, e.examples, func(ctx context.Context) error { return e.run(o, ctx) })
+		c.Arg("url", "A path, an https or ssh URL, or USER@HOST:PATH.").Required().PlaceHolder("URL").StringVar(&o.url)
+		c.Flag("name", "What to call the remote.").Default(defaultRemote).PlaceHolder("REMOTE").StringVar(&o.name)
+		c.Flag("yes", "Do not ask; what would leave is not shown.").Short('y').BoolVar(&o.yes)
+	}
+}
+
+func (o *foundOptions) init(ctx context.Context) error {
+	return o.found(ctx, func(h *host, r federate.Remote, confirm federate.Confirm, out *founded) error {
+		done, err := h.engine.Init(ctx, r, confirm)
+		p := newPushed(done)
+		out.Pushed = &p
+		return err
+	})
+}
+
+func (o *foundOptions) join(ctx context.Context) error {
+	return o.found(ctx, func(h *host, r federate.Remote, confirm federate.Confirm, out *founded) error {
+		done, err := h.engine.Join(ctx, r, confirm)
+		p := newPushed(done.Pushed)
+		out.Pushed = &p
+		out.Joined = &joined{
+			Store: done.Store, Offered: names(done.Offered), Notes: list(done.Notes),
+			Documents: done.Documents, Retired: done.Retired, fileReport: reportFiles(done.FileReport),
+		}
+		return err
+	})
+}
+
+// found runs init or join. The remote enters the configuration when a person
+// has agreed and before anything leaves, so whatever interrupts it, the Town
+// knows the remote it may have published at; one that nothing was agreed with
+// is taken out again.
+func (o *foundOptions) found(ctx context.Context, call func(*host, federate.Remote, federate.Confirm, *founded) error) error {
+	h, err := o.app.open()
+	if err != nil {
+		return err
+	}
+	remote, err := o.remote(h)
+	if err != nil {
+		return err
+	}
+	var out founded
+	added := false
+	confirm := func(p federate.Preview) error {
+		h.progress.clear()
+		out.Preview = newPreview(p)
+		if err := o.confirm(ctx, out.Preview); err != nil {
+			return err
+		}
+		return h.change(ctx, func(c *config.Config) error {
+			if _, ok := c.Remote(remote.Name); !ok {
+				c.Remotes = append(c.Remotes, config.Remote(remote))
+				added = true
+			}
+			return nil
+		})
+	}
+	err = call(h, remote, confirm, &out)
+	h.progress.clear()
+	if err != nil {
+		if added {
+			err = errors.Join(err, h.withdraw(remote))
+		}
+		return err
+	}
+	if err := o.app.summary(out, out.say); err != nil {
+		return err
+	}
+	return h.reviews.left()
+}
+
+// remote checks the name and the URL, and that they do not contradict the
+// configuration. A Git origin of the Town's directory is never looked at.
+func (o *foundOptions) remote(h *host) (federate.Remote, error) {
+	return newRemote(h, o.name, o.url, true)
+}
+
+func newRemote(h *host, name, url string, sameIsFine bool) (federate.Remote, error) {
+	op := "add the remote " + town.Clip(name, 64)
+	if err := config.CheckRemoteName(name); err != nil {
+		return federate.Remote{}, town.Fail(op, "choose another name", "%w", err)
+	}
+	if err := config.CheckRemoteURL(url); err != nil {
+		return federate.Remote{}, town.Fail(op, "", "%w", err)
+	}
+	r := federate.Remote{Name: name, URL: config.AbsRemoteURL(url, h.app.Dir)}
+	known, ok := h.config.Remote(name)
+	if ok && (!sameIsFine || known.URL != r.URL) {
+		return r, town.Fail(op, "choose another name for the new one; gt federation remote list shows all",
+			"%w: there is one, with the URL %s", town.ErrRefused, known.URL)
+	}
+	return r, nil
+}
+
+// withdraw takes a remote out of the configuration, unless it was agreed with.
+// It is done also when the command was interrupted.
+func (h *host) withdraw(r federate.Remote) error {
+	ctx := context.Background()
+	status, err := h.engine.Status(ctx, []federate.Remote{r})
+	if err != nil || status.Remotes[0].Confirmed {
+		return err
+	}
+	return h.change(ctx, func(c *config.Config) error {
+		c.Remotes = slices.DeleteFunc(c.Remotes, func(known config.Remote) bool { return known == config.Remote(r) })
+		return nil
+	})
+}
+
+// confirm shows what would leave and asks.
+func (o *foundOptions) confirm(ctx context.Context, p *preview) error {
+	if o.yes {
+		return nil
+	}
+	a := o.app
+	refused := town.Fail("share with "+p.Remote, "look at it, then run the command again with --yes",
+		"%w: nobody has confirmed it, and nothing has left", town.ErrRefused)
+	if a.json {
+		return errors.Join(a.show(founded{Preview: p}, nil), refused)
+	}
+	out := a.printer(a.Stderr)
+	p.say(out)
+	if err := out.flush(); err != nil {
+		return err
+	}
+	if !isTerminal(a.Stdin) || !isTerminal(a.Stderr) {
+		return refused
+	}
+	fmt.Fprint(a.Stderr, "Continue? [y/N] ")
+	answer, err := a.readLine(ctx)
+	if err != nil {
+		return err
+	}
+	switch strings.ToLower(strings.TrimSpace(answer)) {
+	case "y", "yes":
+		return nil
+	}
+	return refused
+}
+
+// readLine reads an answer. The reader of an abandoned question ends with the
+// process: a read of a terminal cannot be interrupted otherwise.
+func (a *App) readLine(ctx context.Context) (string, error) {
+	type answer struct {
+		text string
+		err  error
+	}
+	got := make(chan answer, 1)
+	go func() {
+		text, err := bufio.NewReader(a.Stdin).ReadString('\n')
+		got <- answer{text, err}
+	}()
+	select {
+	case r := <-got:
+		if r.text != "" {
+			return r.text, nil
+		}
+		return "", r.err
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+}
+
+func (out founded) say(p *printer) {
+	if j := out.Joined; j != nil {
+		p.styled(styleGood, "joined the federation %s, %s written", short(j.Store), plural(j.Documents, "file", "files"))
+		sayNotes(p, j.Notes)
+		if j.Retired != "" {
+			p.line("  the Town's former plane is kept in %s", j.Retired)
+		}
+		j.fileReport.say(p)
+	}
+	if out.Pushed != nil {
+		out.Pushed.say(p)
+	}
+}

@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"os"
+	"os/user"
+	"path/filepath"
+
+	"gastown/sync/federate"
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/layout"
+	"gastown/town/starter"
+)
+
+// tokenEnv is the variable that may hold an access token for HTTPS remotes.
+const tokenEnv = "GT_GIT_TOKEN"
+
+// host is the Town a command works on, put together. Nothing of it is open:
+// the engine opens the plane when it must.
+type host struct {
+	app      *App
+	layout   layout.Town
+	config   *config.Config
+	engine   *federate.Engine
+	reviews  *reviews
+	progress *progress
+}
+
+// open finds the Town and reads its configuration.
+func (a *App) open() (*host, error) {
+	t, err := a.find()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(t.Config())
+	if err != nil {
+		return nil, err
+	}
+	return a.host(t, cfg), nil
+}
+
+func (a *App) host(t layout.Town, cfg *config.Config) *host {
+	h := &host{app: a, layout: t, config: cfg, progress: a.newProgress()}
+	h.reviews = &reviews{host: h}
+	texts := map[town.Key]string{}
+	for _, d := range starter.Documents() {
+		texts[d.Key] = d.Text
+	}
+	opts := federate.Options{
+		Layout: t, ID: cfg.Town.ID, Name: cfg.Town.Name, Actor: a.actor(cfg.Actor),
+		Stores: &stores{host: h, last: cfg.Stores[layout.Federation]}, Starter: texts,
+		Reviews: h.reviews.tell, Progress: h.progress.event,
+		Wait: a.wait, Command: a.running, Now: a.Now,
+	}
+	if a.Getenv(tokenEnv) != "" {
+		opts.TokenEnv = tokenEnv
+	}
+	h.engine = federate.New(opts)
+	return h
+}
+
+// find is the Town of --town or GT_ROOT, else the nearest one.
+func (a *App) find() (layout.Town, error) {
+	if a.town == "" {
+		return layout.Find(a.Dir)
+	}
+	t := layout.Town{Root: a.abs(a.town)}
+	if _, err := os.Stat(t.Config()); err != nil {
+		if !errors.Is(err, os.ErrNotExist) && !isNotDir(err) {
+			return t, err
+		}
+		return t, town.Fail("use the Town "+t.Root, "name another with --town DIR or GT_ROOT, or make it: gt install "+t.Root,
+			"%w: there is no config/town.yaml in it", town.ErrUsage)
+	}
+	return t, nil
+}
+
+// abs resolves a path against the App's working directory.
+func (a *App) abs(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(a.Dir, path)
+}
+
+// actor is who changes are recorded under: as git has it, the environment,
+// then the configuration, then the login name.
+func (a *App) actor(configured town.Actor) town.Actor {
+	name, login := "gt", "gt"
+	if u, err := user.Current(); err == nil {
+		login = u.Username
+		name = cmp.Or(u.Name, u.Username)
+	}
+	machine, err := os.Hostname()
+	if err != nil {
+		machine = "localhost"
+	}
+	return town.Actor{
+		Name:  authorText(cmp.Or(a.Getenv("GIT_AUTHOR_NAME"), configured.Name, name)),
+		Email: authorText(cmp.Or(a.Getenv("GIT_AUTHOR_EMAIL"), configured.Email, login+"@"+machine)),
+	}
+}
+
+// change runs fn with the configuration locked and read anew, and saves
+// what fn changed.
+func (h *host) change(ctx context.Context, fn func(*config.Config) error) (err error) {
+	unlock, err := h.app.lock(ctx, h.layout, "config")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	cfg, err := config.Load(h.layout.Config())
+	if err != nil {
+		return err
+	}
+	if err := fn(cfg); err != nil {
+		return err
+	}
+	if err := cfg.Save(h.layout.Config()); err != nil {
+		return err
+	}
+	h.config = cfg
+	return nil
+}
+
+// remote finds a remote by name; without one, the only one or origin.
+func (h *host) remote(name string) (federate.Remote, error) {
+	op := "choose a remote"
+	switch known := h.config.Remotes; {
+	case len(known) == 0:
+		return federate.Remote{}, town.Fail(op, "gt federation init URL (first Town) or gt federation join URL",
+			"%w: this Town has no federation remote", town.ErrUsage)
+	case name == "" && len(known) == 1:
+		return federate.Remote(known[0]), nil
+	case name == "":
+		if r, ok := h.config.Remote(defaultRemote); ok {
+			return federate.Remote(r), nil
+		}
+		return federate.Remote{}, town.Fail(op, "name one with --remote NAME; gt federation remote list shows them",
+			"%w: there are %d and none is called %s", town.ErrUsage, len(known), defaultRemote)
+	}
+	if r, ok := h.config.Remote(name); ok {
+		return federate.Remote(r), nil
+	}
+	return federate.Remote{}, town.Fail(op, "gt federation remote list shows them", "%w: there is no remote %q", town.ErrUsage, town.Clip(name, 64))
+}
+
+// remotes is every remote.
+func (h *host) remotes() []federate.Remote {
+	all := make([]federate.Remote, len(h.config.Remotes))
+	for i, r := range h.config.Remotes {
+		all[i] = federate.Remote(r)
+	}
+	return all
+}

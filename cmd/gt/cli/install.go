@@ -1,0 +1,266 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// ignored is what a Town's own Git repository must not track.
+const ignored = "/.gt/"
+
+// installOptions are those of gt install.
+type installOptions struct {
+	app  *App
+	path string
+	name string
+	git  bool
+	yes  bool
+}
+
+// installed is what gt install did.
+type installed struct {
+	Town    string `json:"town"`
+	ID      string `json:"id"`
+	Path    string `json:"path"`
+	Created bool   `json:"created"`
+	// Made lists what was missing, for people.
+	Made []string `json:"made"`
+	// Documents counts roles, formulas and templates in files.
+	Documents int `json:"documents"`
+	// Federated: the Town has a remote.
+	Federated bool `json:"federated"`
+}
+
+func (a *App) configureInstall(p *kingpin.Application) {
+	o := &installOptions{app: a}
+	c := a.add(p, "install", "Make a Town in a directory, or repair the one there. Nothing that is there is overwritten.",
+		examples("gt install ~/gt", "gt install ~/gt --name harbour --git", "gt install ~/gt     # again: makes what is missing"), o.run)
+	c.Arg("path", "The Town's directory; made when missing.").Required().PlaceHolder("PATH").StringVar(&o.path)
+	c.Flag("name", "What people call the Town (default: made from the directory's name).").PlaceHolder("NAME").StringVar(&o.name)
+	c.Flag("git", "Write a .gitignore, for a Town whose directory is tracked in a Git repository of its own.").BoolVar(&o.git)
+	c.Flag("yes", "Accepted for scripts; install asks nothing.").Hidden().BoolVar(&o.yes)
+}
+
+func (o *installOptions) run(ctx context.Context) (err error) {
+	a := o.app
+	t := layout.Town{Root: a.abs(o.path)}
+	if err := o.check(t); err != nil {
+		return err
+	}
+	unlock, err := a.lock(ctx, t, "install")
+	if err != nil {
+		return town.Fail("install a Town in "+t.Root, "", "%w", err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+
+	out := installed{Path: t.Root}
+	cfg, err := o.configure(t, &out)
+	if err != nil {
+		return err
+	}
+	h := a.host(t, cfg)
+	if err := h.complete(ctx, &out); err != nil {
+		return fmt.Errorf("install a Town in %s: %w", t.Root, err)
+	}
+	if o.git {
+		if err := ignorePrivate(t, &out); err != nil {
+			return err
+		}
+	}
+	status, err := h.engine.Status(ctx, nil)
+	if err != nil {
+		return err
+	}
+	out.Town, out.ID, out.Documents, out.Federated = cfg.Town.Name, string(cfg.Town.ID), status.Files, len(cfg.Remotes) > 0
+	return a.summary(out, out.say)
+}
+
+// check refuses places where a Town would do harm or come to harm.
+func (o *installOptions) check(t layout.Town) error {
+	op := "install a Town in " + t.Root
+	if strings.ContainsAny(t.Root, "%?#") || clean(t.Root) != t.Root {
+		return town.Fail(op, "choose another directory", "%w: the path of a Town has no %%, ?, # or control character", town.ErrRefused)
+	}
+	if o.name != "" {
+		if err := config.CheckTownName(o.name); err != nil {
+			return town.Fail(op, "choose another --name", "%w", err)
+		}
+	}
+	if _, err := os.Stat(t.Config()); err == nil {
+		return nil
+	}
+	if outer, err := layout.Find(filepath.Dir(t.Root)); err == nil {
+		return town.Fail(op, "choose a directory outside of it", "%w: it lies inside the Town %s", town.ErrRefused, outer.Root)
+	}
+	entries, err := os.ReadDir(t.Root)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return town.Fail(op, "choose a directory", "%w: %w", town.ErrRefused, err)
+	}
+	if _, err := os.Lstat(t.Lock("install")); err == nil {
+		return nil // an installation that was interrupted
+	}
+	if i := slices.IndexFunc(entries, func(e os.DirEntry) bool { return !strings.HasPrefix(e.Name(), ".") }); i >= 0 {
+		return town.Fail(op, "choose an empty directory, or one that does not exist yet",
+			"%w: the directory is not empty (%s) and holds no Town", town.ErrRefused, town.Clip(entries[i].Name(), 64))
+	}
+	return nil
+}
+
+// configure makes the configuration, first of all: everything that follows is
+// made by what it says, so an interrupted installation is completed by the next.
+func (o *installOptions) configure(t layout.Town, out *installed) (*config.Config, error) {
+	cfg, err := config.Load(t.Config())
+	if err == nil {
+		if o.name != "" && o.name != cfg.Town.Name {
+			return nil, town.Fail("install a Town in "+t.Root, "run it without --name",
+				"%w: it is called %s already", town.ErrRefused, cfg.Town.Name)
+		}
+		return cfg, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	name := o.name
+	if name == "" {
+		name = nameFrom(filepath.Base(t.Root))
+	}
+	cfg = config.New(name)
+	if err := cfg.Save(t.Config()); err != nil {
+		return nil, err
+	}
+	out.Created = true
+	out.Made = append(out.Made, "config/town.yaml")
+	return cfg, nil
+}
+
+// complete makes whatever else is missing.
+func (h *host) complete(ctx context.Context, out *installed) error {
+	if _, err := os.Lstat(h.layout.Access()); errors.Is(err, os.ErrNotExist) {
+		if err := writeDurably(h.layout.Access(), accessText(h.app.actor(h.config.Actor))); err != nil {
+			return err
+		}
+		out.Made = append(out.Made, "config/access.yaml")
+	} else if err != nil {
+		return err
+	}
+	made, err := h.makePlanes(ctx)
+	if err != nil {
+		return err
+	}
+	for _, plane := range made {
+		out.Made = append(out.Made, "the "+plane+" plane")
+	}
+	_, err = os.Lstat(h.layout.Index())
+	if slices.Contains(made, layout.Federation) || errors.Is(err, os.ErrNotExist) {
+		// Shows the rows as files, and takes over files that were there.
+		recorded, err := h.engine.Commit(ctx, "")
+		if err != nil {
+			return err
+		}
+		for _, k := range recorded.Kept {
+			out.Made = append(out.Made, k.Path()+" was left as it is")
+		}
+		return nil
+	}
+	return err
+}
+
+// ignorePrivate makes sure that Git does not track what gt keeps for itself.
+func ignorePrivate(t layout.Town, out *installed) error {
+	path := filepath.Join(t.Root, ".gitignore")
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	text := string(data)
+	for line := range strings.Lines(text) {
+		if strings.Trim(strings.TrimSpace(line), "/") == strings.Trim(ignored, "/") {
+			return nil
+		}
+	}
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	if err := writeDurably(path, text+"# Kept by gt for itself.\n"+ignored+"\n"); err != nil {
+		return err
+	}
+	out.Made = append(out.Made, ".gitignore (make the repository with: git init)")
+	return nil
+}
+
+// nameFrom makes a Town's name from a directory's.
+func nameFrom(dir string) string {
+	name := strings.Map(func(r rune) rune {
+		switch {
+		case r >= 'a' && r <= 'z', r >= '0' && r <= '9', r == '.', r == '_', r == '-':
+			return r
+		case r >= 'A' && r <= 'Z':
+			return r - 'A' + 'a'
+		default:
+			return '-'
+		}
+	}, dir)
+	name = strings.TrimLeft(name, "-._")
+	name = strings.TrimRight(name[:min(len(name), 64)], "-._")
+	if town.CheckName(name) != nil {
+		return "town"
+	}
+	return name
+}
+
+func (out installed) say(p *printer) {
+	switch {
+	case out.Created:
+		p.styled(styleGood, "Town %s is ready in %s", out.Town, out.Path)
+		p.line("  %s in federation/, for you to edit", plural(out.Documents, "document", "documents"))
+	case len(out.Made) == 0:
+		p.line("Town %s in %s: nothing is missing", out.Town, out.Path)
+	default:
+		p.line("Town %s in %s: repaired", out.Town, out.Path)
+	}
+	if !out.Created {
+		for _, m := range out.Made {
+			p.line("  made: %s", m)
+		}
+	}
+	if !out.Federated {
+		p.line("To share them: gt federation init URL (first Town), or gt federation join URL")
+	}
+}
+
+// accessText is the access control a new Town begins with.
+func accessText(admin town.Actor) string {
+	return fmt.Sprintf(`# Who may do what in this Town.
+#
+# A permission is AREA:ACTION, and * stands for any. A restriction, no:PATTERN,
+# beats every permission. For example:
+#
+#   - email: "contractor@example.com"
+#     role: "developer"
+#     permissions:
+#       - "rig:read"
+#       - "crew:*"
+#     restrictions:
+#       - "no:*polecat*"
+
+users:
+  - email: %q
+    role: "admin"
+    permissions:
+      - "*"
+`, admin.Email)
+}

@@ -1,0 +1,158 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"github.com/google/uuid"
+
+	"gastown/planes/doltdb"
+	"gastown/planes/federation"
+	"gastown/planes/ledger"
+	"gastown/planes/operational"
+	"gastown/sync/files"
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/layout"
+	"gastown/town/starter"
+)
+
+// staging is where planes are made before they are moved into place whole.
+const staging = ".install"
+
+// closer is an open plane.
+type closer interface{ Close() error }
+
+// makePlanes makes the planes that are missing and opens those that are there,
+// to see that they can be. The caller holds the install lock.
+func (h *host) makePlanes(ctx context.Context) (made []string, err error) {
+	aside := h.layout.Data(staging)
+	// Only what an interrupted installation left: no plane is used from here.
+	if err := os.RemoveAll(aside); err != nil {
+		return nil, err
+	}
+	for _, plane := range []string{layout.Operational, layout.Ledger, layout.Federation} {
+		if _, err := os.Lstat(h.layout.Data(plane)); err == nil {
+			if err := h.checkPlane(ctx, plane); err != nil {
+				return made, err
+			}
+			continue
+		} else if !errors.Is(err, os.ErrNotExist) {
+			return made, err
+		}
+		opts := h.database(plane)
+		opts.Dir = filepath.Join(aside, plane)
+		store, err := h.createPlane(ctx, plane, opts)
+		if err != nil {
+			return made, err
+		}
+		if err := store.Close(); err != nil {
+			return made, err
+		}
+		if err := moveDurably(opts.Dir, h.layout.Data(plane)); err != nil {
+			return made, err
+		}
+		made = append(made, plane)
+	}
+	return made, os.RemoveAll(aside)
+}
+
+func (h *host) checkPlane(ctx context.Context, plane string) error {
+	var store closer
+	var err error
+	switch plane {
+	case layout.Operational:
+		store, err = operational.Open(ctx, h.database(plane), h.config.Stores[plane])
+	case layout.Ledger:
+		store, err = ledger.Open(ctx, h.database(plane), h.config.Stores[plane])
+	default:
+		return h.engine.Read(ctx, func(*federation.Store) error { return nil })
+	}
+	if err != nil {
+		return err
+	}
+	return store.Close()
+}
+
+func (h *host) createPlane(ctx context.Context, plane string, opts doltdb.Options) (closer, error) {
+	switch plane {
+	case layout.Operational:
+		// What it was told before is not in it any more.
+		if err := os.Remove(h.layout.Reviews()); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return nil, err
+		}
+		return operational.Create(ctx, opts, h.config.Stores[plane])
+	case layout.Ledger:
+		return ledger.Create(ctx, opts, h.config.Stores[plane])
+	default:
+		return h.createFederation(ctx, opts)
+	}
+}
+
+// createFederation makes the plane with what a new Town begins with, already
+// recorded: the files are then shown from its rows, by this call or a later
+// one. A Town that has files keeps to them. The store gets an identity of its
+// own, because one that was lost may live on in the Town's remotes.
+func (h *host) createFederation(ctx context.Context, opts doltdb.Options) (_ closer, err error) {
+	id := uuid.NewString()
+	if err := h.change(ctx, func(c *config.Config) error { c.Stores[layout.Federation] = id; return nil }); err != nil {
+		return nil, err
+	}
+	s, err := federation.Create(ctx, opts, id, h.config.Town.ID)
+	if err != nil {
+		return nil, err
+	}
+	has, err := hasFiles(h.layout)
+	if err == nil && !has {
+		var edits []federation.FileEdit
+		if edits, err = starterEdits(); err == nil {
+			_, err = s.Record(ctx, "starter content", edits)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+func starterEdits() ([]federation.FileEdit, error) {
+	var edits []federation.FileEdit
+	for _, d := range starter.Documents() {
+		meta, err := files.Check(d.Key, d.Text)
+		if err != nil {
+			return nil, err
+		}
+		edits = append(edits, federation.FileEdit{Key: d.Key, Text: d.Text, Version: meta.Version})
+	}
+	return edits, nil
+}
+
+// hasFiles reports whether people have documents in the Town already.
+func hasFiles(t layout.Town) (bool, error) {
+	for _, k := range town.Kinds {
+		entries, err := os.ReadDir(filepath.Join(t.Files(), k.Dir()))
+		if err != nil && !errors.Is(err, os.ErrNotExist) {
+			return false, err
+		}
+		for _, e := range entries {
+			if _, err := town.ParsePath(k.Dir() + "/" + e.Name()); err == nil {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// moveDurably renames a directory within the Town.
+func moveDurably(from, to string) error {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	d, err := os.Open(filepath.Dir(to))
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
+}

@@ -1,0 +1,91 @@
+package cli
+
+import (
+	"errors"
+
+	"gastown/sync/federate"
+	"gastown/sync/files"
+)
+
+// fileReport is federate.FileReport for printing.
+type fileReport struct {
+	Invalid []invalidFile `json:"invalid,omitempty"`
+	Kept    []keptFile    `json:"kept,omitempty"`
+	Rescued []rescuedFile `json:"rescued,omitempty"`
+}
+
+type invalidFile struct {
+	Path   string `json:"path"`
+	Line   int    `json:"line,omitempty"`
+	Reason string `json:"reason"`
+	text   string
+}
+
+type keptFile struct {
+	Document string `json:"document"`
+	Path     string `json:"path"`
+	Reason   string `json:"reason"`
+}
+
+type rescuedFile struct {
+	Document string `json:"document"`
+	Path     string `json:"path"`
+}
+
+func reportFiles(r federate.FileReport) (out fileReport) {
+	for _, f := range r.Invalid {
+		out.Invalid = append(out.Invalid, invalid(f))
+	}
+	for _, f := range r.Kept {
+		out.Kept = append(out.Kept, keptFile{f.Key.String(), f.Path(), f.Reason.Error()})
+	}
+	for _, f := range r.Rescued {
+		out.Rescued = append(out.Rescued, rescuedFile{f.Key.String(), f.Path})
+	}
+	return out
+}
+
+func invalid(f files.Invalid) invalidFile {
+	out := invalidFile{Path: f.Path, Reason: f.Err.Error(), text: f.Err.Error()}
+	var at *files.SyntaxError
+	if errors.As(f.Err, &at) {
+		out.Line, out.Reason = at.Line, at.Reason
+	}
+	return out
+}
+
+// say lists what people must look at themselves.
+func (r fileReport) say(p *printer) {
+	if len(r.Invalid) > 0 {
+		p.line("Left alone until corrected:")
+		for _, f := range r.Invalid {
+			p.styled(styleBad, "  %s", f.text)
+		}
+	}
+	if len(r.Kept) > 0 {
+		p.line("Not written over, because they have an edit of yours (gt federation commit records it):")
+		for _, f := range r.Kept {
+			p.line("  %s: %s", f.Path, f.Reason)
+		}
+	}
+	if len(r.Rescued) > 0 {
+		p.line("Texts that lost their place were kept; compare them with the files beside them:")
+		for _, f := range r.Rescued {
+			p.line("  %s (of %s)", f.Path, f.Document)
+		}
+	}
+}
+
+func sayNotes(p *printer, notes []string) {
+	for _, n := range notes {
+		p.line("  %s", n)
+	}
+}
+
+// list makes an absent list an empty one, which is easier on readers of JSON.
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}

@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+
+	"gastown/planes/doltdb"
+	"gastown/planes/federation"
+	"gastown/planes/operational"
+	"gastown/town/layout"
+)
+
+// reviews keeps the operational plane's list of open reviews. A small file says
+// which set that plane was last told, so that it is opened only when the set
+// has changed: most calls change none.
+type reviews struct {
+	host *host
+}
+
+// tell is federate.Options.Reviews.
+func (r *reviews) tell(ctx context.Context, open []federation.Review) (err error) {
+	ids := make([]string, len(open))
+	for i, v := range open {
+		ids[i] = string(v.ID)
+	}
+	slices.Sort(ids)
+	known, err := r.known()
+	if err != nil || slices.Equal(known, ids) {
+		return err
+	}
+	h := r.host
+	store, err := operational.Open(ctx, h.database(layout.Operational), h.config.Stores[layout.Operational])
+	if err != nil {
+		return err
+	}
+	list := make([]operational.Review, len(open))
+	for i, v := range open {
+		list[i] = operational.Review{Proposal: v.ID, Name: v.Name}
+	}
+	_, err = store.Reviews(ctx, list, h.app.Now())
+	if err := errors.Join(err, store.Close()); err != nil {
+		return err
+	}
+	return writeDurably(h.layout.Reviews(), strings.Join(ids, "\n"))
+}
+
+// known is the set last told, sorted.
+func (r *reviews) known() ([]string, error) {
+	data, err := os.ReadFile(r.host.layout.Reviews())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return strings.Fields(string(data)), err
+}
+
+// left ends a command: with reviewsOpen when a person must decide something.
+func (r *reviews) left() error {
+	known, err := r.known()
+	if err != nil || len(known) == 0 {
+		return err
+	}
+	return reviewsOpen{len(known)}
+}
+
+// database says how to open one of the Town's planes.
+func (h *host) database(plane string) doltdb.Options {
+	return doltdb.Options{
+		Dir: h.layout.Data(plane), Actor: h.app.actor(h.config.Actor), Wait: h.app.wait, Command: h.app.running,
+	}
+}
