@@ -5,53 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
 )
-
-// LogEntry is one commit of the plane.
-type LogEntry struct {
-	Commit  string    `json:"commit"`
-	Author  string    `json:"author"`
-	Email   string    `json:"email"`
-	Date    time.Time `json:"date"`
-	Message string    `json:"message"`
-}
-
-// Log lists the newest commits, newest first, at most limit.
-func (s *Store) Log(ctx context.Context, limit int) (entries []LogEntry, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
-		return tx.Each(ctx, func(r *doltdb.Rows) error {
-			var e LogEntry
-			err := r.Scan(&e.Commit, &e.Author, &e.Email, &e.Date, &e.Message)
-			entries = append(entries, e)
-			return err
-		}, "SELECT commit_hash, committer, email, date, message FROM dolt_log LIMIT "+strconv.Itoa(max(limit, 0)))
-	})
-	return entries, err
-}
-
-// LogOf is Log for the commits that changed one document; a zero key means all.
-func (s *Store) LogOf(ctx context.Context, key town.Key, limit int) (entries []LogEntry, err error) {
-	if key == (town.Key{}) {
-		return s.Log(ctx, limit)
-	}
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
-		return tx.Each(ctx, func(r *doltdb.Rows) error {
-			var e LogEntry
-			err := r.Scan(&e.Commit, &e.Author, &e.Email, &e.Date, &e.Message)
-			entries = append(entries, e)
-			return err
-		}, "SELECT commit_hash, committer, email, date, message FROM dolt_log WHERE commit_hash IN "+
-			"(SELECT to_commit FROM dolt_diff_"+rowTable(key.Kind)+" WHERE to_name = ? OR from_name = ?) LIMIT "+
-			strconv.Itoa(max(limit, 0)), key.Name, key.Name)
-	})
-	return entries, err
-}
 
 // Past is one text a document has or had.
 type Past struct {

@@ -67,11 +67,13 @@ func Main() int {
 func (a *App) Run(ctx context.Context, args []string) int {
 	parser, ended := a.parser()
 	name, err := parser.Parse(rewrite(args))
-	if *ended >= 0 {
-		return *ended
-	}
-	if err != nil {
-		return a.report(usageError{err, args})
+	switch {
+	case *ended == 0:
+		return exitOK
+	case *ended > 0:
+		return exitUsage
+	case err != nil:
+		return a.report(usageError{err, meant(parser, args)})
 	}
 	for _, c := range a.commands {
 		if c.clause.FullCommand() == name {
@@ -106,9 +108,12 @@ func (a *App) parser() (_ *kingpin.Application, ended *int) {
 	p.Flag("no-color", "Never use colours (so does NO_COLOR).").BoolVar(&a.noColor)
 	p.Flag("wait", "How long to wait while another process has the Town.").
 		Default(defaultWait.String()).PlaceHolder("DURATION").DurationVar(&a.wait)
+	p.UsageFuncs(usageFuncs(p))
 
 	a.configureInstall(p)
-	fed := p.Command("federation", "Share roles, formulas and templates with other Towns.").Alias("fed")
+	fed := p.Command("federation", "Share roles, formulas and templates with other Towns.").Alias("fed").HelpLong(examples(
+		"gt federation init git@example.com:town.git    # the first Town", "gt federation join git@example.com:town.git    # every other Town",
+		"gt federation status                           # what is edited, what is new", "gt federation sync                             # exchange"))
 	a.configureStatus(fed)
 	a.configureExchange(fed)
 	a.configureFound(fed)

@@ -27,10 +27,11 @@ type setting struct {
 }
 
 func (a *App) configureConfig(p *kingpin.Application) {
-	g := p.Command("config", "The Town's settings.")
+	g := p.Command("config", "The Town's settings: gt config KEY prints one, gt config KEY VALUE gives it a value.").
+		HelpLong(examples("gt config list", "gt config cache.ttl", "gt config cache.ttl 300", "gt config unset cache.ttl"))
 	d := &configOptions{app: a}
 	c := a.add(g, "key", "Print a setting, or give it a value: gt config KEY [VALUE].",
-		examples("gt config cache.ttl", "gt config cache.ttl 300", "gt config.cache.ttl 300"), d.either).Default()
+		examples("gt config cache.ttl", "gt config cache.ttl 300", "gt config.cache.ttl 300"), d.either).Default().Hidden()
 	c.Arg("key", "The setting; gt config list shows all.").Required().PlaceHolder("KEY").HintAction(hintKeys).StringVar(&d.key)
 	c.Arg("value", "Its new value.").PlaceHolder("VALUE").StringVar(&d.value)
 
@@ -121,11 +122,7 @@ func (o *configOptions) list(context.Context) error {
 	return o.app.show(out, func(p *printer) {
 		var rows [][]string
 		for _, s := range out {
-			help := s.Help
-			if s.Unit != "" {
-				help += " (" + s.Unit + ")"
-			}
-			rows = append(rows, []string{s.Key, s.Value, s.Source, help})
+			rows = append(rows, []string{s.Key, s.Value, s.Source, s.Help})
 		}
 		p.table([]string{"KEY", "VALUE", "SOURCE", ""}, rows)
 	})

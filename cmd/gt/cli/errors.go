@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/alecthomas/kingpin/v2"
+
 	"gastown/town"
 )
 
@@ -33,23 +35,27 @@ var kinds = []struct {
 
 // usageError is what the parser said of the arguments.
 type usageError struct {
-	err  error
-	args []string
+	err error
+	// command is the one that was meant, as far as it can be told.
+	command string
 }
 
 func (e usageError) Error() string   { return e.err.Error() }
 func (e usageError) Unwrap() []error { return []error{e.err, town.ErrUsage} }
 
-// next names the help of the command that was meant, as far as it can be told.
-func (e usageError) next() string {
-	words := []string{"gt"}
-	for _, arg := range e.args {
-		if strings.HasPrefix(arg, "-") || len(words) > 2 || town.CheckName(arg) != nil {
+// meant is the longest command the arguments begin with.
+func meant(p *kingpin.Application, args []string) string {
+	command := "gt"
+	find := p.GetCommand
+	for _, arg := range args {
+		c := find(arg)
+		if c == nil {
 			break
 		}
-		words = append(words, arg)
+		command += " " + arg
+		find = c.GetCommand
 	}
-	return "see: " + strings.Join(append(words, "--help"), " ")
+	return command
 }
 
 // reviewsOpen is the end of a command that did its work and left reviews.
@@ -80,7 +86,7 @@ func advice(err error) string {
 	var reviews reviewsOpen
 	switch {
 	case errors.As(err, &usage):
-		return usage.next()
+		return usage.command + " --help"
 	case town.Next(err) != "":
 		return town.Next(err)
 	case errors.As(err, &reviews):

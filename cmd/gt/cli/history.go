@@ -72,7 +72,11 @@ func (o *historyOptions) log(ctx context.Context) error {
 	}
 	out := []federation.LogEntry{}
 	err = h.engine.Read(ctx, func(s *federation.Store) error {
-		entries, err := s.LogOf(ctx, key, o.number)
+		read := s.Log
+		if o.what != "" {
+			read = func(ctx context.Context, n int) ([]federation.LogEntry, error) { return s.LogOf(ctx, key, n) }
+		}
+		entries, err := read(ctx, o.number)
 		out = append(out, entries...)
 		return err
 	})

@@ -1,0 +1,100 @@
+package federation
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// LogEntry is one commit of the plane.
+type LogEntry struct {
+	Commit  string    `json:"commit"`
+	Author  string    `json:"author"`
+	Email   string    `json:"email"`
+	Date    time.Time `json:"date"`
+	Message string    `json:"message"`
+}
+
+// Log lists the newest commits, newest first, at most limit.
+func (s *Store) Log(ctx context.Context, limit int) (entries []LogEntry, err error) {
+	err = s.View(ctx, func(tx *doltdb.Tx) error {
+		return tx.Each(ctx, func(r *doltdb.Rows) error {
+			var e LogEntry
+			err := r.Scan(&e.Commit, &e.Author, &e.Email, &e.Date, &e.Message)
+			entries = append(entries, e)
+			return err
+		}, "SELECT commit_hash, committer, email, date, message FROM dolt_log LIMIT "+strconv.Itoa(max(limit, 0)))
+	})
+	return entries, err
+}
+
+// errEnough ends a reading that found what it was to find.
+var errEnough = errors.New("enough")
+
+// LogOf is Log for the commits that changed one document. As git has it, a
+// merge is among them only where it made the document what none of the merged
+// sides had. It reads the whole history of the plane.
+func (s *Store) LogOf(ctx context.Context, key town.Key, limit int) (entries []LogEntry, err error) {
+	err = s.View(ctx, func(tx *doltdb.Tx) error {
+		changed, err := changers(ctx, tx, key)
+		if err != nil {
+			return err
+		}
+		err = tx.Each(ctx, func(r *doltdb.Rows) error {
+			if len(entries) >= limit {
+				return errEnough
+			}
+			var e LogEntry
+			err := r.Scan(&e.Commit, &e.Author, &e.Email, &e.Date, &e.Message)
+			if changed[e.Commit] {
+				entries = append(entries, e)
+			}
+			return err
+		}, "SELECT commit_hash, committer, email, date, message FROM dolt_log")
+		if errors.Is(err, errEnough) {
+			return nil
+		}
+		return err
+	})
+	return entries, err
+}
+
+// changers finds the commits at which a document differs from every parent's.
+func changers(ctx context.Context, tx *doltdb.Tx, key town.Key) (map[string]bool, error) {
+	at := map[string]string{} // what the document was; a template is all its issues
+	err := tx.Each(ctx, func(r *doltdb.Rows) error {
+		var commit, digest string
+		err := r.Scan(&commit, &digest)
+		at[commit] += digest
+		return err
+	}, "SELECT commit_hash, digest FROM dolt_history_"+rowTable(key.Kind)+" WHERE name = ? ORDER BY commit_hash, digest", key.Name)
+	if err != nil {
+		return nil, err
+	}
+	changed, kept := map[string]bool{}, map[string]bool{}
+	err = tx.Each(ctx, func(r *doltdb.Rows) error {
+		var commit string
+		var parent *string
+		if err := r.Scan(&commit, &parent); err != nil {
+			return err
+		}
+		before := ""
+		if parent != nil {
+			before = at[*parent]
+		}
+		if at[commit] == before {
+			kept[commit] = true
+		} else {
+			changed[commit] = true
+		}
+		return nil
+	}, "SELECT commit_hash, parent_hash FROM dolt_commit_ancestors")
+	for commit := range kept {
+		delete(changed, commit)
+	}
+	return changed, err
+}
