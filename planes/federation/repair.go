@@ -15,7 +15,8 @@ import (
 // when there was nothing to mend.
 func (s *Store) Mend(ctx context.Context, base, theirs string) (string, error) {
 	return s.Update(ctx, "mend rows another program wrote", func(tx *doltdb.Tx) error {
-		if base == "" {
+		whole := base == ""
+		if whole {
 			var err error
 			if base, err = first(ctx, tx, theirs); err != nil {
 				return err
@@ -23,7 +24,7 @@ func (s *Store) Mend(ctx context.Context, base, theirs string) (string, error) {
 		}
 		c := newChangeset()
 		for _, k := range town.Kinds {
-			if err := mendKind(ctx, tx, k, base, theirs, c); err != nil {
+			if err := mendKind(ctx, tx, k, base, theirs, whole, c); err != nil {
 				return err
 			}
 		}
@@ -33,8 +34,8 @@ func (s *Store) Mend(ctx context.Context, base, theirs string) (string, error) {
 
 // mendKind mends the rows of one kind that changed between two commits. A text
 // that such a change took away is archived: Towns do so themselves, so for rows
-// of theirs this adds nothing.
-func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs string, c *changeset) error {
+// of theirs this adds nothing. With whole, base is a commit without tables.
+func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs string, whole bool, c *changeset) error {
 	var names []string
 	touched := map[string][]town.Edit{} // name -> former rows that were removed or rewritten
 	err := diffEach(ctx, tx, rowTable(k), base, theirs, prefixed(columns(k)), "WHERE diff_type <> 'removed'", func(r *doltdb.Rows) error {
@@ -68,9 +69,11 @@ func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs stri
 	if err != nil {
 		return err
 	}
-	before, err := editsByName(ctx, tx, k, base, names)
-	if err != nil {
-		return err
+	var before map[string][]row
+	if !whole {
+		if before, err = editsByName(ctx, tx, k, base, names); err != nil {
+			return err
+		}
 	}
 	for _, name := range names {
 		rows := now[name]
