@@ -105,6 +105,20 @@ func TestJoinKeepsWhatPeopleWrote(t *testing.T) {
 	settle(t, url, a, b)
 }
 
+func TestPreviewCountsEveryCommitThatLeaves(t *testing.T) {
+	url := bare(t)
+	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+	a.write("roles/new.md", role("new", "not recorded yet"))
+	var seen Preview
+	out, err := a.Init(t.Context(), Remote{"origin", url}, func(p Preview) error { seen = p; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if seen.Commits != out.Commits || len(seen.Documents) != 4 || len(seen.Authors) != 1 {
+		t.Errorf("the preview said %+v; %d commits left", seen, out.Commits)
+	}
+}
+
 func TestJoinThatIsNotConfirmedChangesNothing(t *testing.T) {
 	root := t.TempDir()
 	url := bare(t)

@@ -109,7 +109,13 @@ func (e *Engine) previewInit(ctx context.Context, remote Remote) (p Preview, err
 		if err != nil {
 			return err
 		}
-		p.Commits, p.Authors, err = authors(ctx, s, "")
+		if p.Commits, p.Authors, err = authors(ctx, s, ""); err != nil {
+			return err
+		}
+		members, err := s.Towns(ctx)
+		if !slices.ContainsFunc(members, func(m federation.Member) bool { return m.ID == e.opts.ID && m.Name == e.opts.Name }) {
+			p.Commits++ // the one that enters the Town in the registry
+		}
 		return err
 	})
 	return p, err
