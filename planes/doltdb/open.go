@@ -226,8 +226,14 @@ func (db *Local) explain(err error) error {
 
 // Close releases the database and its lock. It is safe to call once.
 func (db *Local) Close() error {
-	err := errors.Join(db.sql.Close(), db.connector.Close())
-	return errors.Join(err, db.lock.Unlock())
+	release, err := db.Detach()
+	return errors.Join(err, release())
+}
+
+// Detach is Close but for the lock, which stays until release is called: the
+// directory may be replaced meanwhile. It takes the place of Close.
+func (db *Local) Detach() (release func() error, err error) {
+	return db.lock.Unlock, errors.Join(db.sql.Close(), db.connector.Close())
 }
 
 // Dir is the database's directory.

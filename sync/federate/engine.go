@@ -107,24 +107,40 @@ func (e *Engine) database() doltdb.Options {
 }
 
 // open opens the federation plane. A join that was interrupted is noticed
-// here: the store is then either still the old one or already the new one.
+// here: the store is then either still the old one or already the new one. So
+// is a join that another process ended while this one waited for the plane.
 func (e *Engine) open(ctx context.Context) (*federation.Store, error) {
 	defer e.step("open")()
-	uuid, previous := e.opts.Stores.Federation()
+	for {
+		uuid, previous := e.opts.Stores.Federation()
+		s, err := e.openAs(ctx, uuid, previous)
+		if !errors.Is(err, doltdb.ErrOtherStore) {
+			return s, err
+		}
+		if now, former := e.opts.Stores.Federation(); now == uuid && former == previous {
+			return s, err
+		}
+	}
+}
+
+// openAs opens the store called uuid or, if a join was interrupted, previous.
+// One that is under way holds the plane's lock until it has decided.
+func (e *Engine) openAs(ctx context.Context, uuid, previous string) (*federation.Store, error) {
 	s, err := federation.Open(ctx, e.database(), uuid, e.opts.ID)
 	if previous == "" {
 		return s, err
 	}
-	if err == nil {
-		return s, e.opts.Stores.SetFederation(uuid, "")
+	if errors.Is(err, doltdb.ErrOtherStore) {
+		uuid = previous
+		s, err = federation.Open(ctx, e.database(), uuid, e.opts.ID)
 	}
-	if !errors.Is(err, doltdb.ErrOtherStore) {
+	if err != nil {
 		return nil, err
 	}
-	if s, err = federation.Open(ctx, e.database(), previous, e.opts.ID); err != nil {
-		return nil, err
+	if err := e.opts.Stores.SetFederation(uuid, ""); err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
-	return s, e.opts.Stores.SetFederation(previous, "")
+	return s, nil
 }
 
 // with runs fn with the plane and the files open.

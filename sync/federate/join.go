@@ -3,11 +3,8 @@ package federate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
-
-	"golang.org/x/sys/unix"
 
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
@@ -73,6 +70,11 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, confirm Confirm, out *Joined) error {
 	opts := e.database()
 	opts.Dir = filepath.Join(e.opts.Layout.Remote(l.remote.Name), "adopt", layout.Federation)
+	defer func() {
+		// What is left is the lock of the copy, and the directory if it is empty.
+		_ = os.Remove(opts.Dir + ".lock")
+		_ = os.Remove(filepath.Dir(opts.Dir))
+	}()
 	// A join that was killed after the exchange left the Town's former store
 	// here: it is kept like any other that was replaced.
 	if _, err := e.retire(opts.Dir); err != nil {
@@ -102,30 +104,7 @@ func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 		// A store of that name with a history of its own, made from a dump for
 		// instance, is adopted like any other.
 	}
-	previewed := e.step("preview")
-	preview, holdings, err := e.previewJoin(ctx, l.remote, theirs, uuid)
-	previewed()
-	if err == nil {
-		err = confirm(preview)
-	}
-	if err != nil {
-		return errors.Join(err, theirs.Close(), os.RemoveAll(opts.Dir))
-	}
-	tip, err := theirs.Head(ctx)
-	if err != nil {
-		return errors.Join(err, theirs.Close(), os.RemoveAll(opts.Dir))
-	}
-	adopted := e.step("adopt")
-	adoption, err := theirs.Adopt(ctx, holdings, e.opts.Starter, e.opts.Name, false)
-	adopted()
-	if err := errors.Join(err, theirs.Close()); err != nil {
-		return errors.Join(err, os.RemoveAll(opts.Dir))
-	}
-	out.Offered, out.Notes = adoption.Offered, adoption.Notes
-	if out.Retired, err = e.replace(ctx, opts.Dir, uuid, known); err != nil {
-		return err
-	}
-	if err := e.noteHeld(l.remote.Name, tip); err != nil {
+	if out.Retired, err = e.takeOver(ctx, l, theirs, opts.Dir, confirm, out); err != nil {
 		return err
 	}
 	return e.with(ctx, func(w *workspace) error {
@@ -183,53 +162,6 @@ func (e *Engine) rejoin(ctx context.Context, l *remoteLock, m *gitremote.Mirror,
 		_, err := s.Register(ctx, e.opts.Name)
 		return err
 	})
-}
-
-// previewJoin reads what the Town holds and tries its adoption.
-func (e *Engine) previewJoin(ctx context.Context, remote Remote, theirs *federation.Store, uuid string) (p Preview, h federation.Holdings, err error) {
-	if _, err := e.Commit(ctx, ""); err != nil {
-		return p, h, err
-	}
-	if err := e.Read(ctx, func(s *federation.Store) error { h, err = s.Holdings(ctx); return err }); err != nil {
-		return p, h, err
-	}
-	adoption, err := theirs.Adopt(ctx, h, e.opts.Starter, e.opts.Name, true)
-	if err != nil {
-		return p, h, err
-	}
-	p = Preview{
-		Remote: remote, Store: uuid, Documents: adoption.Offered, Notes: adoption.Notes, Commits: 1,
-		Member:  federation.Member{ID: e.opts.ID, Name: e.opts.Name, Revision: 1},
-		Authors: []string{e.opts.Actor.String()},
-	}
-	err = theirs.Changed(ctx, "", "HEAD", func(s federation.State) error {
-		if !s.Absent {
-			p.Arrives++
-		}
-		return nil
-	})
-	return p, h, err
-}
-
-// replace exchanges the plane's directory with a new one in one step. The
-// configuration names both stores meanwhile, so an interruption at any point
-// leaves either the old or the new one in use (see Engine.open). The old one
-// is kept.
-func (e *Engine) replace(ctx context.Context, dir, uuid, previous string) (retired string, err error) {
-	if err := ctx.Err(); err != nil {
-		return "", err
-	}
-	current := e.opts.Layout.Data(layout.Federation)
-	if err := e.opts.Stores.SetFederation(uuid, previous); err != nil {
-		return "", err
-	}
-	if err := unix.Renameat2(unix.AT_FDCWD, dir, unix.AT_FDCWD, current, unix.RENAME_EXCHANGE); err != nil {
-		return "", errors.Join(fmt.Errorf("replace %s: %w", current, err), e.opts.Stores.SetFederation(previous, ""))
-	}
-	if err := e.opts.Stores.SetFederation(uuid, ""); err != nil {
-		return "", err
-	}
-	return e.retire(dir)
 }
 
 // retire keeps a database directory under a name of its own; "" if there is none.

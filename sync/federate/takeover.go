@@ -1,0 +1,160 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+
+	"gastown/planes/federation"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// maxPreviews bounds how often a join is previewed because the Town's own
+// documents were edited while a person looked at the preview.
+const maxPreviews = 5
+
+// takeOver merges what the Town holds into the store theirs, which lies in dir,
+// and puts it in the place of the Town's own. It closes theirs.
+func (e *Engine) takeOver(ctx context.Context, l *remoteLock, theirs *federation.Store, dir string, confirm Confirm, out *Joined) (retired string, err error) {
+	t := takeover{Engine: e, dir: dir, theirs: theirs, close: sync.OnceValue(theirs.Close), out: out}
+	for n := 0; err == nil && !t.exchanged; n++ {
+		if n == maxPreviews {
+			err = town.Fail("join the federation at "+l.remote.Name, "run it again when nobody edits the Town's documents",
+				"%w: they were edited %d times while the join was being confirmed", town.ErrBusy, n)
+			break
+		}
+		var p Preview
+		previewed := e.step("preview")
+		p, err = t.preview(ctx, l.remote)
+		previewed()
+		if err == nil {
+			err = confirm(p)
+		}
+		if err == nil {
+			err = t.attempt(ctx)
+		}
+	}
+	err = errors.Join(err, t.close())
+	if !t.exchanged {
+		return "", errors.Join(err, os.RemoveAll(dir))
+	}
+	if err != nil {
+		return "", err
+	}
+	if retired, err = e.retire(dir); err != nil {
+		return "", err
+	}
+	return retired, e.noteHeld(l.remote.Name, t.tip)
+}
+
+// takeover is one join on its way from the preview to the exchange.
+type takeover struct {
+	*Engine
+	dir    string
+	theirs *federation.Store
+	close  func() error
+	out    *Joined
+
+	head      string // the Town's own plane as previewed
+	holdings  federation.Holdings
+	tip       string // the remote's, before anything of ours
+	exchanged bool
+}
+
+// attempt does what was previewed, unless the Town's own plane or files have
+// changed since: then it does nothing. The plane stays locked until it has been
+// replaced, so that nothing is recorded in it too late.
+func (t *takeover) attempt(ctx context.Context) error {
+	ours, err := t.open(ctx)
+	if err != nil {
+		return err
+	}
+	ready, err := t.adoptPreviewed(ctx, ours)
+	unlock, cerr := ours.Detach()
+	if err = errors.Join(err, cerr); err == nil && ready {
+		err = t.exchange(ctx)
+	}
+	return errors.Join(err, unlock())
+}
+
+// adoptPreviewed merges the holdings into theirs if they are still those that
+// were previewed.
+func (t *takeover) adoptPreviewed(ctx context.Context, ours *federation.Store) (ready bool, err error) {
+	w, err := t.workspace(ours)
+	if err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, w.close()) }()
+	if _, err := w.record(ctx, ""); err != nil {
+		return false, err
+	}
+	head, err := ours.Head(ctx)
+	if err != nil || head != t.head {
+		return false, err
+	}
+	if t.tip, err = t.theirs.Head(ctx); err != nil {
+		return false, err
+	}
+	adopted := t.step("adopt")
+	adoption, err := t.theirs.Adopt(ctx, t.holdings, t.opts.Starter, t.opts.Name, false)
+	adopted()
+	t.out.Offered, t.out.Notes = adoption.Offered, adoption.Notes
+	return err == nil, errors.Join(err, t.close())
+}
+
+// preview reads what the Town holds and tries its adoption.
+func (t *takeover) preview(ctx context.Context, remote Remote) (p Preview, err error) {
+	if _, err := t.Commit(ctx, ""); err != nil {
+		return p, err
+	}
+	err = t.Read(ctx, func(s *federation.Store) error {
+		if t.head, err = s.Head(ctx); err != nil {
+			return err
+		}
+		t.holdings, err = s.Holdings(ctx)
+		return err
+	})
+	if err != nil {
+		return p, err
+	}
+	adoption, err := t.theirs.Adopt(ctx, t.holdings, t.opts.Starter, t.opts.Name, true)
+	if err != nil {
+		return p, err
+	}
+	p = Preview{
+		Remote: remote, Store: t.out.Store, Documents: adoption.Offered, Notes: adoption.Notes, Commits: 1,
+		Member:  federation.Member{ID: t.opts.ID, Name: t.opts.Name, Revision: 1},
+		Authors: []string{t.opts.Actor.String()},
+	}
+	err = t.theirs.Changed(ctx, "", "HEAD", func(s federation.State) error {
+		if !s.Absent {
+			p.Arrives++
+		}
+		return nil
+	})
+	return p, err
+}
+
+// exchange puts the new directory in the place of the plane's in one step. The
+// configuration names both stores meanwhile, so an interruption at any point
+// leaves either the old or the new one in use (see Engine.open).
+func (t *takeover) exchange(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	stores, current := t.opts.Stores, t.opts.Layout.Data(layout.Federation)
+	previous, _ := stores.Federation()
+	if err := stores.SetFederation(t.out.Store, previous); err != nil {
+		return err
+	}
+	if err := unix.Renameat2(unix.AT_FDCWD, t.dir, unix.AT_FDCWD, current, unix.RENAME_EXCHANGE); err != nil {
+		return errors.Join(fmt.Errorf("replace %s: %w", current, err), stores.SetFederation(previous, ""))
+	}
+	t.exchanged = true
+	return stores.SetFederation(t.out.Store, "")
+}
