@@ -82,6 +82,7 @@ func (o *installOptions) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	out.Made = list(out.Made)
 	out.Town, out.ID, out.Documents, out.Federated = cfg.Town.Name, string(cfg.Town.ID), status.Files, len(cfg.Remotes) > 0
 	return a.summary(out, out.say)
 }

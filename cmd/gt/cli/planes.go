@@ -96,6 +96,11 @@ func (h *host) createPlane(ctx context.Context, plane string, opts doltdb.Option
 // one. A Town that has files keeps to them. The store gets an identity of its
 // own, because one that was lost may live on in the Town's remotes.
 func (h *host) createFederation(ctx context.Context, opts doltdb.Options) (_ closer, err error) {
+	// The index says which rows of the former store the files show. Without it
+	// no file counts as shown from a row, so none is taken away with its row.
+	if err := os.Remove(h.layout.Index()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
 	id := uuid.NewString()
 	if err := h.change(ctx, func(c *config.Config) error { c.Stores[layout.Federation] = id; return nil }); err != nil {
 		return nil, err

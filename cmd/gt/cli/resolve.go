@@ -48,7 +48,7 @@ func (a *App) configureResolve(g *kingpin.CmdClause) {
 	c.Arg("review", "The role's name, role/NAME, or the start of the review's id.").Required().PlaceHolder("X").HintAction(a.hintReviews).StringVar(&o.what)
 	c.Flag("ours", "Put the proposal's text in force.").BoolVar(&o.ours)
 	c.Flag("theirs", "Keep the text in force.").BoolVar(&o.theirs)
-	c.Flag("merged", "Put a file's text in force; - is standard input.").PlaceHolder("FILE").StringVar(&o.merged)
+	c.Flag("merged", "Put a file's text in force; --merged=- reads standard input.").PlaceHolder("FILE").StringVar(&o.merged)
 	c.Flag("edit", "Finish the merged text in $VISUAL or $EDITOR.").BoolVar(&o.edit)
 }
 
