@@ -4,23 +4,40 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 )
 
-// tempDir is where the engine keeps files it has not finished, below a
-// database's directory.
-const tempDir = ".dolt/temptf"
+const (
+	// tempDir and storeDir are where the engine writes, below a database's
+	// directory; all of the first and what begins with unfinished in the second
+	// is on its way to another name.
+	tempDir  = ".dolt/temptf"
+	storeDir = ".dolt/noms"
+)
+
+var unfinished = []string{"nbs_table_", "nbs_manifest_"}
 
 // sweep removes unfinished files of a process that was killed. The engine would
 // keep them for ever. They are nobody's now: this process owns the database and
 // has not begun anything.
 func (db *Local) sweep() error {
-	dir := filepath.Join(db.opts.Dir, tempDir)
+	return errors.Join(
+		removePrefixed(filepath.Join(db.opts.Dir, tempDir), ""),
+		removePrefixed(filepath.Join(db.opts.Dir, storeDir), unfinished...))
+}
+
+// removePrefixed removes what is in dir, which may be missing, under a name that
+// begins with one of the prefixes.
+func removePrefixed(dir string, prefixes ...string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	for _, e := range entries {
-		err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		if slices.ContainsFunc(prefixes, func(p string) bool { return strings.HasPrefix(e.Name(), p) }) {
+			err = errors.Join(err, os.RemoveAll(filepath.Join(dir, e.Name())))
+		}
 	}
 	return err
 }
@@ -29,16 +46,8 @@ func (db *Local) sweep() error {
 // those that killed processes left. The caller holds whatever keeps others from
 // using the same prefix.
 func stagingDir(parent, prefix string) (string, error) {
-	entries, err := os.ReadDir(parent)
-	if err != nil {
+	if err := removePrefixed(parent, prefix); err != nil {
 		return "", err
-	}
-	for _, e := range entries {
-		if len(e.Name()) > len(prefix) && e.Name()[:len(prefix)] == prefix {
-			if err := os.RemoveAll(filepath.Join(parent, e.Name())); err != nil {
-				return "", err
-			}
-		}
 	}
 	return os.MkdirTemp(parent, prefix+"*")
 }

@@ -22,18 +22,21 @@ func TestOpenSweepsWhatWasLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	half := filepath.Join(dir, tempDir, "buffered_file_byte_sink_1")
-	if err := os.MkdirAll(filepath.Dir(half), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(half, []byte("half"), 0o600); err != nil {
-		t.Fatal(err)
+	manifest := filepath.Join(dir, storeDir, "nbs_manifest_1")
+	for _, f := range []string{half, manifest} {
+		if err := os.MkdirAll(filepath.Dir(f), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(f, []byte("half"), 0o600); err != nil {
+			t.Fatal(err)
+		}
 	}
 	db, err := OpenShared(t.Context(), options(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	for _, gone := range []string{half, mine} {
+	for _, gone := range []string{half, manifest, mine} {
 		if _, err := os.Lstat(gone); !errors.Is(err, os.ErrNotExist) {
 			t.Errorf("%s is left: %v", gone, err)
 		}

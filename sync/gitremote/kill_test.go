@@ -150,7 +150,7 @@ func debris(t *testing.T, dir string) {
 	for _, f := range []string{
 		"objects.git/config.lock", "objects.git/refs/gt/remote/data.lock", "objects.git/refs/gt/incoming/data.lock", "objects.git/packed-refs.lock",
 		"objects.git/objects/pack/tmp_pack_x", "objects.git/objects/pack/tmp_idx_x", "objects.git/fast_import_crash_1",
-		"staging/" + strings.Repeat("0", 32), "mirror/" + manifestTemp, "mirror/" + tableTemp + "1", "state.json" + stateTemp,
+		"staging/" + strings.Repeat("0", 32), "mirror/" + manifestTemp, "mirror/" + doltTemp + "1", "state.json" + stateTemp,
 	} {
 		p := filepath.Join(dir, f)
 		if err := os.MkdirAll(filepath.Dir(p), 0o700); err != nil {

@@ -72,7 +72,7 @@ func (m *Mirror) open() error {
 	if err := m.clearStaging(); err != nil {
 		return err
 	}
-	if err := removeAll(m.statePath()+stateTemp, filepath.Join(m.Dir(), manifestTemp), filepath.Join(m.Dir(), tableTemp+"*")); err != nil {
+	if err := removeAll(m.statePath()+stateTemp, filepath.Join(m.Dir(), manifestTemp), filepath.Join(m.Dir(), doltTemp+"*")); err != nil {
 		return err
 	}
 	var err error

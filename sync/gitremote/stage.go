@@ -16,9 +16,9 @@ import (
 // itself needs no second directory to be synced.
 const manifestTemp = "gt_manifest_next"
 
-// tableTemp begins the name of a table file that Dolt, pushing into the mirror,
-// has not finished.
-const tableTemp = "nbs_table_"
+// doltTemp begins the name of a file that Dolt, pushing into the mirror, has not
+// finished.
+const doltTemp = "nbs_"
 
 func (m *Mirror) staging() string { return filepath.Join(m.opts.Dir, "staging") }
 
