@@ -116,11 +116,13 @@ func install(from, to string) error {
 
 // inDirectory runs one statement with no database selected.
 func inDirectory(ctx context.Context, dir string, opts Options, query string, args ...any) (err error) {
+	tame()
+	defer forget(dir)
 	connector, err := embedded.NewConnector(config(dir, "", opts))
 	if err != nil {
 		return err
 	}
-	db := sql.OpenDB(guardedConnector{connector})
+	db := sql.OpenDB(guardedConnector{connector, dir})
 	defer func() { err = errors.Join(err, db.Close(), connector.Close()) }()
 	_, err = db.ExecContext(ctx, query, args...)
 	return err
@@ -196,11 +198,12 @@ func open(ctx context.Context, opts Options, lock *flock.Flock) (*Local, error) 
 	// The engine logs through the process-wide logger; people are told what
 	// matters by the errors it returns.
 	logrus.SetOutput(io.Discard)
+	tame()
 	connector, err := embedded.NewConnector(config(opts.Dir, opts.name(), opts))
 	if err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
-	db := &Local{opts: opts, lock: lock, connector: connector, sql: sql.OpenDB(guardedConnector{connector})}
+	db := &Local{opts: opts, lock: lock, connector: connector, sql: sql.OpenDB(guardedConnector{connector, opts.Dir})}
 	// The engine opens on first use; doing it here makes failure an open error.
 	err = db.sql.PingContext(ctx)
 	if err == nil {

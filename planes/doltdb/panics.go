@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"io"
 	"runtime/debug"
 
 	"github.com/sirupsen/logrus"
@@ -15,7 +16,10 @@ import (
 // driver, so a panic that passes through it would hang the deferred Close. The
 // wrappers below turn it into an error on the driver's side of that lock.
 
-type guardedConnector struct{ driver.Connector }
+type guardedConnector struct {
+	driver.Connector
+	dir string // what the connector opens lies below it
+}
 
 func (g guardedConnector) Connect(ctx context.Context) (_ driver.Conn, err error) {
 	defer contain(&err)
@@ -23,6 +27,7 @@ func (g guardedConnector) Connect(ctx context.Context) (_ driver.Conn, err error
 	if err != nil {
 		return nil, err
 	}
+	failSoftly(g.dir)
 	return guardedConn{Conn: conn, dolt: conn.(doltConn)}, nil
 }
 
@@ -87,9 +92,13 @@ func (g guardedRows) Next(dest []driver.Value) (err error) {
 	return nil
 }
 
+// contain turns a panic into an error, and gives any error of the engine its kind.
 func contain(err *error) {
 	p := recover()
 	if p == nil {
+		if *err != nil && *err != io.EOF {
+			*err = kindly(*err)
+		}
 		return
 	}
 	logrus.StandardLogger().WithField("stack", string(debug.Stack())).Debug("the database engine panicked")

@@ -145,6 +145,7 @@ func (e *Engine) openAs(ctx context.Context, uuid, previous string) (*federation
 
 // with runs fn with the plane and the files open.
 func (e *Engine) with(ctx context.Context, fn func(*workspace) error) (err error) {
+	defer func() { err = e.disk(err) }()
 	s, err := e.open(ctx)
 	if err != nil {
 		return err

@@ -25,7 +25,8 @@ type remoteLock struct {
 	file   *os.File
 }
 
-func (e *Engine) lockRemote(ctx context.Context, r Remote) (*remoteLock, error) {
+func (e *Engine) lockRemote(ctx context.Context, r Remote) (_ *remoteLock, err error) {
+	defer func() { err = e.disk(err) }()
 	path := e.opts.Layout.Lock("remote-" + r.Name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err

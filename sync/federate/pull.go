@@ -195,26 +195,3 @@ func (e *Engine) confirmed(r Remote) error {
 	}
 	return nil
 }
-
-// advise adds the next step to failures that arose below, where the command is
-// not known.
-func (e *Engine) advise(op string, err error) error {
-	if town.Next(err) != "" {
-		return err
-	}
-	next := ""
-	switch {
-	case errors.Is(err, ErrUnrelated):
-		next = "gt federation join adopts it and keeps what is yours"
-	case errors.Is(err, gitremote.ErrNotDolt), errors.Is(err, gitremote.ErrCorrupt), errors.Is(err, gitremote.ErrTooLarge),
-		errors.Is(err, doltdb.ErrNoBranch), errors.Is(err, doltdb.ErrCorrupt):
-		next = "nothing was changed here; check the URL, or publish again from a Town that has it right"
-	case errors.Is(err, gitremote.ErrGone):
-		next = "check the URL; if the repository was made anew, gt federation init publishes there again"
-	case errors.Is(err, gitremote.ErrUnknownOutcome):
-		next = "run it again: the next contact finds out"
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		next = "run it again: it goes on where it stopped"
-	}
-	return &town.Error{Op: op, Err: err, Next: next}
-}

@@ -86,6 +86,7 @@ func (e *Engine) Restore(ctx context.Context, key town.Key, version string) (pas
 
 // Read opens the plane for fn to read.
 func (e *Engine) Read(ctx context.Context, fn func(*federation.Store) error) (err error) {
+	defer func() { err = e.disk(err) }()
 	s, err := e.open(ctx)
 	if err != nil {
 		return err

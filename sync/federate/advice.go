@@ -1,0 +1,53 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"syscall"
+
+	"gastown/planes/doltdb"
+	"gastown/sync/gitremote"
+	"gastown/town"
+)
+
+// advise adds the next step to failures that arose below, where the command is
+// not known.
+func (e *Engine) advise(op string, err error) error {
+	if err == nil || town.Next(err) != "" {
+		return err
+	}
+	next := diskAdvice(err)
+	switch {
+	case next != "":
+	case errors.Is(err, ErrUnrelated):
+		next = "gt federation join adopts it and keeps what is yours"
+	case errors.Is(err, gitremote.ErrNotDolt), errors.Is(err, gitremote.ErrCorrupt), errors.Is(err, gitremote.ErrTooLarge),
+		errors.Is(err, doltdb.ErrNoBranch), errors.Is(err, doltdb.ErrCorrupt):
+		next = "nothing was changed here; check the URL, or publish again from a Town that has it right"
+	case errors.Is(err, gitremote.ErrGone):
+		next = "check the URL; if the repository was made anew, gt federation init publishes there again"
+	case errors.Is(err, gitremote.ErrUnknownOutcome):
+		next = "run it again: the next contact finds out"
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		next = "run it again: it goes on where it stopped"
+	}
+	return &town.Error{Op: op, Err: err, Next: next}
+}
+
+// disk adds the next step to failures of the Town's own disk.
+func (e *Engine) disk(err error) error {
+	if err == nil || town.Next(err) != "" || diskAdvice(err) == "" {
+		return err
+	}
+	return e.advise("use the Town at "+e.opts.Layout.Root, err)
+}
+
+func diskAdvice(err error) string {
+	switch {
+	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
+		return "free some space, then run it again: nothing was lost"
+	case errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
+		return "make the Town's directory writable for you, then run it again"
+	}
+	return ""
+}
