@@ -118,6 +118,44 @@ func all(ctx context.Context, tx *doltdb.Tx, revision string, yield func(State) 
 	return nil
 }
 
+// Documents lists every document in force, in the order of kinds and names,
+// without reading its text.
+func (s *Store) Documents(ctx context.Context) (keys []town.Key, err error) {
+	err = s.View(ctx, func(tx *doltdb.Tx) error {
+		for _, k := range town.Kinds {
+			query := "SELECT name, FALSE FROM " + rowTable(k) + " ORDER BY name"
+			if k == town.KindTemplate {
+				query = "SELECT name, deleted FROM templates ORDER BY name, version"
+			}
+			var name string
+			deleted := true // nothing so far
+			flush := func() {
+				if !deleted {
+					keys = append(keys, town.Key{Kind: k, Name: name})
+				}
+			}
+			err := tx.Each(ctx, func(r *doltdb.Rows) error {
+				var next string
+				var gone bool
+				if err := r.Scan(&next, &gone); err != nil {
+					return err
+				}
+				if next != name {
+					flush()
+				}
+				name, deleted = next, gone
+				return nil
+			}, query)
+			if err != nil {
+				return err
+			}
+			flush()
+		}
+		return nil
+	})
+	return keys, err
+}
+
 // changedNames lists the documents of a kind with a row that differs between
 // two commits, once each.
 func changedNames(ctx context.Context, tx *doltdb.Tx, k town.Kind, from, to string) (names []string, err error) {

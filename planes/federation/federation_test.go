@@ -285,6 +285,13 @@ func TestChangedTellsWhatFilesShouldBe(t *testing.T) {
 	if len(got) != 3 || got[build] != "one" || got[bug] != "one" {
 		t.Errorf("all: %v", got)
 	}
+	if keys, err := s.Documents(t.Context()); err != nil || len(keys) != 1 || keys[0] != mayor {
+		t.Errorf("documents: %v, %v", keys, err)
+	}
+	s.must(t, s.editOf(t, bug, "three", ""))
+	if keys, err := s.Documents(t.Context()); err != nil || len(keys) != 2 || keys[1] != bug {
+		t.Errorf("documents after an edit brought one back: %v, %v", keys, err)
+	}
 }
 
 func TestRegistryIsWrittenOnce(t *testing.T) {

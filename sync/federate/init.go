@@ -100,13 +100,8 @@ func (e *Engine) previewInit(ctx context.Context, remote Remote) (p Preview, err
 	p.Member = federation.Member{ID: e.opts.ID, Name: e.opts.Name, Revision: 1}
 	p.Store, _ = e.opts.Stores.Federation()
 	err = e.Read(ctx, func(s *federation.Store) error {
-		err := s.Changed(ctx, "", "HEAD", func(st federation.State) error {
-			if !st.Absent {
-				p.Documents = append(p.Documents, st.Key)
-			}
-			return nil
-		})
-		if err != nil {
+		var err error
+		if p.Documents, err = s.Documents(ctx); err != nil {
 			return err
 		}
 		if p.Commits, p.Authors, err = authors(ctx, s, ""); err != nil {

@@ -131,12 +131,8 @@ func (t *takeover) preview(ctx context.Context, remote Remote) (p Preview, err e
 		Member:  federation.Member{ID: t.opts.ID, Name: t.opts.Name, Revision: 1},
 		Authors: []string{t.opts.Actor.String()},
 	}
-	err = t.theirs.Changed(ctx, "", "HEAD", func(s federation.State) error {
-		if !s.Absent {
-			p.Arrives++
-		}
-		return nil
-	})
+	arriving, err := t.theirs.Documents(ctx)
+	p.Arrives = len(arriving)
 	return p, err
 }
 

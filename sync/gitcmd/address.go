@@ -86,6 +86,14 @@ func checkScheme(raw, scheme string) error {
 	return nil
 }
 
+// local reports whether an acceptable URL names a directory of this machine.
+// The far end of a conversation is then ours to start, and told not to compress
+// what is compressed already.
+func local(raw string) bool {
+	m := scheme.FindStringSubmatch(raw)
+	return filepath.IsAbs(raw) || m != nil && strings.EqualFold(m[1], "file")
+}
+
 // CheckRef reports, wrapping ErrURL, why a ref name is not acceptable. The
 // alphabet is narrower than git's: refs/ and path elements of letters, digits,
 // '_', '-' and inner dots.

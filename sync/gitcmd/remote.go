@@ -39,7 +39,11 @@ func (r *Repo) Fetch(ctx context.Context, s FetchSpec) (FetchResult, error) {
 	}
 	c.remote = true
 	c.args = []string{"fetch", "--progress", "--force", "--no-tags", "--no-write-fetch-head", "--no-auto-maintenance",
-		"--no-recurse-submodules", "--end-of-options", s.URL, "+" + s.Ref + ":" + s.Into}
+		"--no-recurse-submodules"}
+	if local(s.URL) {
+		c.args = append(c.args, "--upload-pack=git -c pack.compression=0 upload-pack")
+	}
+	c.args = append(c.args, "--end-of-options", s.URL, "+"+s.Ref+":"+s.Into)
 	out, err := r.run(ctx, c)
 	if err != nil {
 		for line := range strings.Lines(out.stderr.text()) {
