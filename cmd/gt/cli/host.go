@@ -4,9 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/user"
 	"path/filepath"
+	"time"
 
 	"gastown/sync/federate"
 	"gastown/town"
@@ -17,6 +19,10 @@ import (
 
 // tokenEnv is the variable that may hold an access token for HTTPS remotes.
 const tokenEnv = "GT_GIT_TOKEN"
+
+// traceEnv asks for the duration of each step of a sync on standard error, in
+// microseconds: for those who measure.
+const traceEnv = "GT_TRACE"
 
 // host is the Town a command works on, put together. Nothing of it is open:
 // the engine opens the plane when it must.
@@ -54,6 +60,11 @@ func (a *App) host(t layout.Town, cfg *config.Config) *host {
 		Stores: &stores{host: h, last: cfg.Stores[layout.Federation]}, Starter: texts,
 		Reviews: h.reviews.tell, Progress: h.progress.event,
 		Wait: a.wait, Command: a.running, Now: a.Now,
+	}
+	if a.Getenv(traceEnv) != "" {
+		opts.Trace = func(step string, took time.Duration) {
+			fmt.Fprintf(a.Stderr, "trace %s %d\n", step, took.Microseconds())
+		}
 	}
 	if a.Getenv(tokenEnv) != "" {
 		opts.TokenEnv = tokenEnv
