@@ -91,7 +91,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	case service == "git-receive-pack" && s.take(ReadOnly):
 		s.refused.Add(1)
-		http.Error(w, "you may read this repository, not write it", http.StatusForbidden)
+		http.Error(w, "you are not allowed to push to this repository", http.StatusForbidden)
 		return
 	}
 	if name == "info/refs" {

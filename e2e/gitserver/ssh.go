@@ -71,7 +71,7 @@ func (s *Server) session(sess ssh.Session) {
 	}
 	if service == "receive-pack" && s.take(ReadOnly) {
 		s.refused.Add(1)
-		s.leave(sess, "you may read this repository, not write it")
+		s.leave(sess, "you are not allowed to push to this repository")
 		return
 	}
 	s.exchanges.Add(1)

@@ -75,7 +75,9 @@ func TestClassify(t *testing.T) {
 		"fatal: write error: No space left on device\nfatal: index-pack failed":                                            ErrNoSpace,
 		"error: object 12: badTree: cannot be parsed\nfatal: fsck error in packed object":                                  ErrCorrupt,
 		"ERROR: The key you are authenticating with has been marked as read only.\nCould not read from remote repository.": ErrReadOnly,
-		"fatal: something never heard of": nil,
+		"fatal: something never heard of":         nil,
+		"fatal: expected flush after ref listing": ErrUnreachable,
+		"ERROR: you are not allowed to push to this repository\nfatal: Could not read from remote repository.": ErrReadOnly,
 	} {
 		if got := classify(128, text, false); got != want {
 			t.Errorf("%q: %v, want %v", text, got, want)
