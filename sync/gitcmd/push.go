@@ -51,9 +51,6 @@ func (r *Repo) Push(ctx context.Context, rawURL string, updates ...Update) (Push
 		// One ref is atomic by itself; not every server offers the rest.
 		c.args = append(c.args, "--atomic")
 	}
-	if local(rawURL) {
-		c.args = append(c.args, "--receive-pack=git -c core.looseCompression=0 receive-pack")
-	}
 	for _, u := range updates {
 		c.args = append(c.args, "--force-with-lease="+u.Ref+":"+u.Old)
 	}

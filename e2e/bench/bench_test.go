@@ -1,0 +1,111 @@
+package main
+
+import (
+	"bytes"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// counted are the figures that no machine changes, at any number of rows.
+var counted = map[string]float64{
+	stepConnect + stepNone: 1, stepConnect + stepPush: 1, stepConnect + stepPull: 1,
+	stepGit + stepNone: 1, stepGit + stepPush: 2, stepGit + stepPull: 2,
+}
+
+// A quick run over every kind of remote measures everything there is to
+// measure. Times are not looked at; counts are.
+func TestQuick(t *testing.T) {
+	gt := filepath.Join(t.TempDir(), "gt")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", gt, "../../cmd/gt").CombinedOutput(); err != nil {
+		t.Fatalf("build gt: %v: %s", err, out)
+	}
+	o, err := parse([]string{"-quick", "-gt", gt, "-dir", t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var progress bytes.Buffer
+	figures, err := measure(t.Context(), o, &progress)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, progress.String())
+	}
+	seen := map[string]int{}
+	for _, f := range figures {
+		seen[f.Name]++
+		want, ok := counted[f.Name]
+		if ok && f.Ours != want {
+			t.Errorf("%s, %s: %v, want %v", f.Remote, f.Name, f.Ours, want)
+		}
+		if ok && f.Stock <= f.Ours {
+			t.Errorf("%s, %s: the stock command is counted with %v: what is counted?", f.Remote, f.Name, f.Stock)
+		}
+		if f.Ours <= 0 {
+			t.Errorf("%s, %s: measured %v", f.Remote, f.Name, f.Ours)
+		}
+	}
+	for _, name := range []string{stepStart, stepFirst, stepJoin, stepBefore, stepVerify, stepPush, stepFind, stepSync, stepNone,
+		stepPull, stepMemory, stepGit + stepPush} {
+		if seen[name] != 3 {
+			t.Errorf("%s was measured %d times, want once for each remote", name, seen[name])
+		}
+	}
+	if seen[stepConnect+stepPush] != 2 || seen["repository after 10 pushes"] != 1 {
+		t.Errorf("measured: %v", seen)
+	}
+}
+
+func TestLimits(t *testing.T) {
+	for _, test := range []struct {
+		f       figure
+		limited bool
+		over    bool
+	}{
+		{figure{Rows: large, Remote: "local", Name: stepPush, Ours: 59, Stock: 100}, true, false},
+		{figure{Rows: large, Remote: "local", Name: stepPush, Ours: 61, Stock: 100}, true, true},
+		{figure{Rows: 5000, Remote: "ssh", Name: stepNone, Ours: 51, Stock: 100}, true, true},
+		{figure{Rows: small, Remote: "http", Name: stepPush, Ours: 500, Stock: 100}, false, false},
+		{figure{Rows: small, Remote: "http", Name: stepConnect + stepPush, Ours: 2, Stock: 8}, true, true},
+		{figure{Rows: large, Remote: "ssh", Name: stepMemory, Ours: 299, Stock: 100}, true, false},
+		{figure{Rows: small, Remote: "ssh", Name: stepMemory, Ours: 400, Stock: 100}, false, false},
+	} {
+		if got := judge(test.f); (got.Limit != 0) != test.limited || got.Over != test.over {
+			t.Errorf("%+v: limit %v, over %v", test.f, got.Limit, got.Over)
+		}
+	}
+}
+
+func TestReport(t *testing.T) {
+	var out strings.Builder
+	err := report(&out, []figure{
+		judge(figure{Rows: small, Remote: "ssh", Name: stepPush, Unit: "ms", Ours: 20, Stock: 100}),
+		judge(figure{Rows: small, Remote: "ssh", Name: stepNone, Unit: "ms", Ours: 80, Stock: 100}),
+	}, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"0.20  <= 0.25    ok", "0.80  <= 0.50  OVER", "1 of 2 limits kept"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("the report lacks %q:\n%s", want, out.String())
+		}
+	}
+}
+
+func TestTraceLines(t *testing.T) {
+	if name, took, ok := traced("trace load index 1500\n"); !ok || name != "load index" || took.Microseconds() != 1500 {
+		t.Errorf("read %q %v %v", name, took, ok)
+	}
+	for _, line := range []string{"", "trace", "trace x", "other 12", "trace open soon"} {
+		if _, _, ok := traced(line); ok {
+			t.Errorf("%q was taken for a measurement", line)
+		}
+	}
+}
+
+func TestOptions(t *testing.T) {
+	for _, bad := range []string{"-rows=0", "-rows=x", "-remotes=ftp", "-n=0", "-pushes=-1"} {
+		if _, err := parse([]string{bad}); err == nil {
+			t.Errorf("%s was accepted", bad)
+		}
+	}
+}
