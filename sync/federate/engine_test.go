@@ -2,6 +2,7 @@ package federate
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -207,4 +208,34 @@ func TestUnrecordedEditIsNeverOverwritten(t *testing.T) {
 	b.want("roles/mayor.md", role("mayor", "alpha"))
 	b.want("templates/bug.md", "alpha\n") // an edit survives a removal
 	settle(t, url, a, b)
+}
+
+func TestPlaneFromAnotherDayTakesNoTextAway(t *testing.T) {
+	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+	dir := a.database().Dir
+	saved := filepath.Join(t.TempDir(), "federation")
+	if err := os.CopyFS(saved, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	a.write("roles/scout.md", role("scout", "new since then"))
+	a.write("roles/mayor.md", role("mayor", "edited since then"))
+	a.write("formulas/build.formula.toml", formula("build", "2.0.0", "edited since then"))
+	a.remove("templates/bug.md")
+	a.commit()
+	if err := os.Rename(dir, dir+"-newer"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(dir, os.DirFS(saved)); err != nil {
+		t.Fatal(err)
+	}
+	a.commit()
+	a.want("roles/scout.md", role("scout", "new since then"))
+	a.want("formulas/build.formula.toml", formula("build", "2.0.0", "edited since then"))
+	status, err := a.Status(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(status.Reviews) != 1 || status.Reviews[0].Text != role("mayor", "edited since then") {
+		t.Errorf("the role edited since then: %+v", status.Reviews)
+	}
 }

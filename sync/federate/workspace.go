@@ -71,10 +71,34 @@ func (w *workspace) show(ctx context.Context) error {
 		return err
 	}
 	defer w.engine.step("show")()
+	if from == "" && w.index.Len() > 0 {
+		if err := w.distrust(ctx); err != nil {
+			return err
+		}
+	}
 	if err := w.apply(ctx, w.states(ctx, from, head)); err != nil {
 		return err
 	}
 	return w.saveShown(head)
+}
+
+// distrust forgets what the index says of files whose text this plane does not
+// hold: the plane was replaced, by a join or by a copy from another day, and
+// such a text may exist nowhere but in its file. The file then counts as an
+// edit and is recorded, instead of being written over.
+func (w *workspace) distrust(ctx context.Context) error {
+	held, err := w.store.Texts(ctx)
+	if err != nil {
+		return err
+	}
+	for key := range indexed(w.index) {
+		entry, _ := w.index.Get(key)
+		starter, ok := w.engine.opts.Starter[key]
+		if !held[federation.Text{Key: key, Content: entry.Content}] && !(ok && town.ContentDigest(starter) == entry.Content) {
+			w.index.Delete(key)
+		}
+	}
+	return nil
 }
 
 // saveShown saves the index, as one of head if no file is behind it.
