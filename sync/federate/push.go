@@ -16,6 +16,8 @@ const (
 	// maxPushes bounds how often a push that another Town beat is made again,
 	// and pushPause the mean pause before that.
 	maxPushes = 20
+	// maxLost bounds how often a push that did not arrive is made again.
+	maxLost   = 3
 	pushPause = 50 * time.Millisecond
 )
 
@@ -38,6 +40,8 @@ type Pushed struct {
 
 	// recorded is when the edits were.
 	recorded time.Time
+	// lost counts pushes that did not arrive.
+	lost int
 }
 
 // Push records edited files, publishes what the remote lacks, and returns only
@@ -195,6 +199,9 @@ func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 			return false, errors.Join(err, ferr)
 		}
 		if !fetched.PublishedEarlier {
+			if out.lost++; out.lost == maxLost {
+				return false, err
+			}
 			return false, nil
 		}
 		res.Head = fetched.Head
