@@ -1,0 +1,178 @@
+package crash
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// The test runs its own binary as the process to be killed, so that a kill
+// takes the whole of it.
+const (
+	childVerb = "GT_CRASH_VERB"
+	childTown = "GT_CRASH_TOWN"
+	childName = "GT_CRASH_NAME"
+	childURL  = "GT_CRASH_URL"
+	childTask = "GT_CRASH_TASK"
+)
+
+func TestMain(m *testing.M) {
+	if verb := os.Getenv(childVerb); verb != "" {
+		if err := child(verb); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func child(verb string) error {
+	ctx := context.Background()
+	m := at(os.Getenv(childTown), os.Getenv(childName))
+	fmt.Println("ready")
+	if verb == "crowd" {
+		return m.crowd(ctx, os.Getenv(childTask), os.Getenv(childURL))
+	}
+	return m.do(ctx, verb, os.Getenv(childURL))
+}
+
+// process is a child that has begun its call.
+type process struct {
+	cmd    *exec.Cmd
+	stderr bytes.Buffer
+}
+
+// begin starts a call in a process of its own and returns when it is about to begin.
+func (m *machine) begin(t testing.TB, verb, url, task string) *process {
+	t.Helper()
+	p := &process{cmd: exec.Command(os.Args[0])}
+	p.cmd.Env = append(os.Environ(), childVerb+"="+verb, childTown+"="+m.dir, childName+"="+m.name, childURL+"="+url, childTask+"="+task)
+	p.cmd.Stderr = &p.stderr
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
+		_ = p.cmd.Wait()
+		t.Fatalf("the process did not begin: %v: %s", err, p.stderr.String())
+	}
+	return p
+}
+
+// wait is nil when the call succeeded.
+func (p *process) wait() error {
+	if err := p.cmd.Wait(); err != nil {
+		return fmt.Errorf("%w: %s", err, strings.TrimSpace(p.stderr.String()))
+	}
+	return nil
+}
+
+// killAfter kills the process after a while and reports whether it was still at it.
+func (p *process) killAfter(t testing.TB, d time.Duration) bool {
+	t.Helper()
+	time.Sleep(d) // the moment is the point
+	killed := p.cmd.Process.Kill()
+	err := p.wait()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return false
+	case killed == nil && errors.As(err, &exit) && exit.Sys().(syscall.WaitStatus).Signal() == syscall.SIGKILL:
+		return true
+	}
+	t.Fatal(err)
+	return false
+}
+
+// took measures a call from its beginning to the process's end.
+func (m *machine) took(t testing.TB, verb, url string) time.Duration {
+	t.Helper()
+	p := m.begin(t, verb, url, "")
+	start := time.Now()
+	if err := p.wait(); err != nil {
+		t.Fatal(err)
+	}
+	return time.Since(start)
+}
+
+// defaultGrace is how long a process whose parent was killed may take to end.
+const defaultGrace = 10 * time.Second
+
+// alone waits until no process works in dir any more, but this one.
+func alone(t testing.TB, dir string) {
+	t.Helper()
+	var left []string
+	for end := time.Now().Add(defaultGrace); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		if left = processesIn(dir); len(left) == 0 {
+			return
+		}
+	}
+	t.Errorf("processes are left: %q", left)
+}
+
+func processesIn(dir string) (found []string) {
+	all, _ := filepath.Glob("/proc/[0-9]*")
+	for _, p := range all {
+		if filepath.Base(p) == strconv.Itoa(os.Getpid()) {
+			continue
+		}
+		line, _ := os.ReadFile(p + "/cmdline")
+		where, _ := os.Readlink(p + "/cwd")
+		env, _ := os.ReadFile(p + "/environ")
+		if bytes.Contains(line, []byte(dir)) || strings.HasPrefix(where, dir) || bytes.Contains(env, []byte(childTown+"="+dir)) {
+			found = append(found, strings.ReplaceAll(string(line), "\x00", " "))
+		}
+	}
+	return found
+}
+
+// expected are the files gt keeps for itself when it is at rest.
+var expected = regexp.MustCompile(`^(` + strings.Join([]string{
+	`index`, `locks/[a-z-]+\.lock`, `data/federation\.lock`, `retired/.*`,
+	`data/federation/\.dolt/.*`, `data/federation/\.doltcfg/.*`,
+	`remotes/origin/(state|sync)\.json`, `remotes/origin/mirror/(manifest|LOCK|[0-9a-v]{32}(\.darc)?)`,
+	`remotes/origin/objects\.git/.*`,
+}, "|") + `)$`)
+
+// debris are files that only a process at work may have.
+var debris = regexp.MustCompile(`(\.lock|/tmp_[^/]*|/fast_import_crash[^/]*|/nbs_table_[^/]*|\.next|/buffered[^/]*)$`)
+
+// tidy checks that nothing temporary is left in a Town.
+func (m *machine) tidy(t testing.TB) {
+	t.Helper()
+	for name := range m.files(t) {
+		if base := filepath.Base(name); strings.HasPrefix(base, ".") || strings.HasSuffix(base, "~") {
+			t.Errorf("%s: federation/%s is left", m.name, name)
+		}
+	}
+	root := m.layout.Private()
+	err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		name := strings.TrimPrefix(path, root+"/")
+		held := name == "data/federation.lock" || strings.HasPrefix(name, "locks/")
+		if !expected.MatchString(name) || debris.MatchString("/"+name) && !held {
+			t.Errorf("%s: .gt/%s is left", m.name, name)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

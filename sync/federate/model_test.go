@@ -1,0 +1,410 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"gastown/planes/federation"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// defaultHistories is how many histories are tried unless -rapid.checks asks
+// for another number: each takes seconds, for everything in it is real.
+const defaultHistories = 8
+
+// historyChecks lowers rapid's own default for the time of a test.
+func historyChecks(t *testing.T) {
+	t.Helper()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
+	if asked {
+		return
+	}
+	before := flag.Lookup("rapid.checks").Value.String()
+	if err := flag.Set("rapid.checks", fmt.Sprint(defaultHistories)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = flag.Set("rapid.checks", before) })
+}
+
+// documents are what the people of a history write about. Few, so that they meet.
+var documents = []string{
+	"roles/mayor.md", "roles/new.md", "formulas/build.formula.toml", "formulas/new.formula.toml", "templates/bug.md", "templates/new.md",
+}
+
+// wrote is a text somebody wrote and gt took over.
+type wrote struct{ path, text string }
+
+// model is what people did, and what gt must therefore still have.
+type model struct {
+	t     testing.TB
+	url   string
+	towns []*modelTown
+	// kept is every text that was recorded; starter texts count.
+	kept map[wrote]bool
+	n    int // texts made so far
+}
+
+// modelTown is a Town and its person's memory.
+type modelTown struct {
+	*testTown
+	// shown is each file as gt last left it, or as it was when it was recorded.
+	shown map[string]string
+	// pending is what the person wrote since; "" removed the file.
+	pending map[string]string
+	// racing is written while a call of the engine runs, nil for nothing.
+	racing *race
+}
+
+// race is an edit made at a moment of a call.
+type race struct {
+	path, text string
+	// phase is the step of the call to write at; "" writes after delay.
+	phase string
+	delay time.Duration
+	once  sync.Once
+}
+
+// template is three Towns that have met, made once and copied for each history.
+type template struct{ dir string }
+
+var modelTowns = []string{"alpha", "beta", "gamma"}
+
+func makeTemplate(t *testing.T) template {
+	t.Helper()
+	tpl := template{dir: t.TempDir()}
+	url := filepath.Join(tpl.dir, "federation.git")
+	if out, err := exec.Command("git", "init", "-q", "--bare", url).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	var towns []*testTown
+	for i, name := range modelTowns {
+		towns = append(towns, newTown(t, filepath.Join(tpl.dir, name), name))
+		if i == 0 {
+			towns[0].init(url)
+		} else {
+			towns[i].join(url)
+		}
+	}
+	settle(t, url, towns...)
+	return tpl
+}
+
+// start copies the Towns into dir, where they meet at a copy of the repository.
+func (tpl template) start(t testing.TB, dir string) *model {
+	t.Helper()
+	if out, err := exec.Command("cp", "-a", tpl.dir+"/.", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	m := &model{t: t, url: filepath.Join(dir, "federation.git"), kept: map[wrote]bool{}}
+	for _, name := range modelTowns {
+		mt := &modelTown{pending: map[string]string{}}
+		mt.testTown = &testTown{t: t, dir: filepath.Join(dir, name), stores: &memoryStores{uuid: "uuid-of-" + modelTowns[0]}}
+		mt.Engine = New(Options{
+			Layout: layout.Town{Root: mt.dir}, ID: town.ID("id-" + name), Name: name,
+			Actor:  town.Actor{Name: name, Email: name + "@example.com"},
+			Stores: mt.stores, Command: "test", Progress: mt.progress,
+		})
+		// The address differs from the one that was agreed to.
+		if err := mt.confirm(Remote{"origin", m.url}); err != nil {
+			t.Fatal(err)
+		}
+		mt.shown = mt.documents()
+		for path, text := range mt.shown {
+			m.kept[wrote{path, text}] = true
+		}
+		m.towns = append(m.towns, mt)
+	}
+	return m
+}
+
+func (mt *modelTown) String() string { return mt.opts.Name }
+
+func (mt *modelTown) progress(e Event) {
+	if r := mt.racing; r != nil && r.phase != "" && r.phase == e.Phase {
+		r.once.Do(func() { mt.write(r.path, r.text) })
+	}
+}
+
+// documents is the content of federation/ without what was rescued.
+func (mt *modelTown) documents() map[string]string {
+	all := mt.files()
+	maps.DeleteFunc(all, func(path, _ string) bool { return strings.HasSuffix(path, "~") })
+	return all
+}
+
+// text makes a text no other edit has.
+func (m *model) text(path, version string) string {
+	m.n++
+	return document(path, version, fmt.Sprintf("text %d", m.n))
+}
+
+// document is a valid text for a path.
+func document(path, version, body string) string {
+	k := key(path)
+	switch k.Kind {
+	case town.KindRole:
+		return role(k.Name, body)
+	case town.KindFormula:
+		return formula(k.Name, version, body)
+	default:
+		return body + "\n"
+	}
+}
+
+// edit is the person's: "" removes the file.
+func (mt *modelTown) edit(path, text string) {
+	mt.t.Helper()
+	switch {
+	case text != "":
+		mt.write(path, text)
+	case mt.read(path) != "":
+		mt.remove(path)
+	}
+	if text == mt.shown[path] {
+		delete(mt.pending, path)
+	} else {
+		mt.pending[path] = text
+	}
+}
+
+// valid reports whether gt can take a text over.
+func valid(path, text string) bool { return !strings.Contains(text, "not valid") }
+
+const invalidFormula = "not valid"
+
+// call runs a call of the engine, records says that it records edits, and
+// checks the files against the person's memory.
+func (m *model) call(mt *modelTown, name string, records bool, call func(context.Context) error) {
+	m.t.Helper()
+	before := maps.Clone(mt.pending)
+	var writer sync.WaitGroup
+	r := mt.racing
+	if r != nil && r.phase == "" {
+		writer.Go(func() {
+			time.Sleep(r.delay) // the moment is the point
+			mt.write(r.path, r.text)
+		})
+	}
+	err := call(m.t.Context())
+	writer.Wait()
+	mt.racing = nil
+	if err != nil && !errors.Is(err, town.ErrUsage) {
+		m.t.Fatalf("%s: %s: %v", mt.opts.Name, name, err)
+	}
+	if r != nil {
+		if r.phase != "" {
+			called := true
+			r.once.Do(func() { called = false })
+			if !called {
+				r = nil
+			}
+		}
+	}
+	if r != nil {
+		delete(before, r.path)
+		delete(mt.pending, r.path)
+	}
+	for path, text := range before {
+		if records && valid(path, text) {
+			if text != "" {
+				m.kept[wrote{path, text}] = true
+			}
+			delete(mt.pending, path)
+		} else if got := mt.read(path); got != text {
+			m.t.Fatalf("%s: %s: the unrecorded text of %s is gone:\n%q, want\n%q", mt.opts.Name, name, path, got, text)
+		}
+	}
+	now := mt.documents()
+	for _, path := range documents {
+		if _, ok := mt.pending[path]; !ok {
+			mt.shown[path] = now[path]
+		}
+	}
+	if r != nil {
+		m.afterRace(mt, name, r)
+	}
+}
+
+// afterRace finds out what became of an edit made during a call: it is in its
+// file, or beside it, or recorded.
+func (m *model) afterRace(mt *modelTown, name string, r *race) {
+	m.t.Helper()
+	edited := false
+	status, err := mt.Diff(m.t.Context())
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, f := range status {
+		edited = edited || f.Path() == r.path
+	}
+	if mt.read(r.path) == r.text && edited {
+		mt.pending[r.path] = r.text
+		// What gt would show instead is not known here; nothing undoes to it.
+		mt.shown[r.path] = "unknown"
+		return
+	}
+	if rescued(mt.files(), r.path, r.text) {
+		return
+	}
+	if !mt.keeps()[wrote{r.path, r.text}] {
+		m.t.Fatalf("%s: what was written to %s during %s is gone:\n%q", mt.opts.Name, r.path, name, r.text)
+	}
+	m.kept[wrote{r.path, r.text}] = true
+}
+
+func rescued(files map[string]string, path, text string) bool {
+	for name, got := range files {
+		if strings.HasPrefix(name, path) && strings.HasSuffix(name, "~") && got == text {
+			return true
+		}
+	}
+	return false
+}
+
+// keeps is every text of the plane that a person can have back.
+func (mt *modelTown) keeps() map[wrote]bool {
+	mt.t.Helper()
+	kept := map[wrote]bool{}
+	err := mt.Read(mt.t.Context(), func(s *federation.Store) error {
+		for _, path := range documents {
+			past, err := s.History(mt.t.Context(), key(path))
+			if err != nil {
+				return err
+			}
+			for _, p := range past {
+				kept[wrote{path, p.Text}] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		mt.t.Fatal(err)
+	}
+	return kept
+}
+
+// end mends what is not valid, syncs until nothing moves, and checks the promise.
+func (m *model) end() {
+	m.t.Helper()
+	for _, mt := range m.towns {
+		for path, text := range mt.pending {
+			if !valid(path, text) {
+				if mt.shown[path] == "unknown" {
+					mt.shown[path] = m.text(path, "1.0.0")
+				}
+				mt.edit(path, mt.shown[path])
+			}
+		}
+	}
+	for range 2 {
+		for _, mt := range m.towns {
+			m.call(mt, "sync", true, func(ctx context.Context) error {
+				_, err := mt.Sync(ctx, Remote{"origin", m.url}, false)
+				return err
+			})
+		}
+	}
+	first := m.towns[0]
+	for _, mt := range m.towns {
+		if diff := cmp.Diff(first.documents(), mt.documents()); diff != "" {
+			m.t.Errorf("files of %s and %s differ:\n%s", first.opts.Name, mt.opts.Name, diff)
+		}
+		if diff := cmp.Diff(first.rows(), mt.rows()); diff != "" {
+			m.t.Errorf("rows of %s and %s differ:\n%s", first.opts.Name, mt.opts.Name, diff)
+		}
+		status, err := mt.Status(m.t.Context(), nil)
+		if err != nil {
+			m.t.Fatal(err)
+		}
+		if len(status.Edited) > 0 || len(status.Invalid) > 0 || status.Pending {
+			m.t.Errorf("%s is not at rest: %+v", mt.opts.Name, status)
+		}
+		m.inForce(mt)
+	}
+	kept := first.keeps()
+	for _, w := range slices.SortedFunc(maps.Keys(m.kept), func(a, b wrote) int { return strings.Compare(a.path+a.text, b.path+b.text) }) {
+		if !kept[w] {
+			m.t.Errorf("a text of %s is lost:\n%q", w.path, w.text)
+		}
+	}
+}
+
+// inForce checks that the files are the rows.
+func (m *model) inForce(mt *modelTown) {
+	m.t.Helper()
+	rows := map[string]string{}
+	err := mt.Read(m.t.Context(), func(s *federation.Store) error {
+		return s.Changed(m.t.Context(), "", "HEAD", func(st federation.State) error {
+			if !st.Absent {
+				rows[st.Path()] = st.Text
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	if diff := cmp.Diff(rows, mt.documents()); diff != "" {
+		m.t.Errorf("%s: rows and files differ:\n%s", mt.opts.Name, diff)
+	}
+}
+
+// history is a test's testing.TB whose failures are one history's, so that
+// rapid finds a shorter one that fails as well.
+type history struct {
+	testing.TB
+	*rapid.T
+}
+
+func (h history) Context() context.Context          { return h.TB.Context() }
+func (h history) Error(args ...any)                 { h.T.Error(args...) }
+func (h history) Errorf(format string, args ...any) { h.T.Errorf(format, args...) }
+func (h history) Fail()                             { h.T.Fail() }
+func (h history) FailNow()                          { h.T.FailNow() }
+func (h history) Failed() bool                      { return h.T.Failed() }
+func (h history) Fatal(args ...any)                 { h.T.Fatal(args...) }
+func (h history) Fatalf(format string, args ...any) { h.T.Fatalf(format, args...) }
+func (h history) Helper()                           { h.T.Helper() }
+func (h history) Log(args ...any)                   { h.T.Log(args...) }
+func (h history) Logf(format string, args ...any)   { h.T.Logf(format, args...) }
+func (h history) Name() string                      { return h.T.Name() }
+func (h history) Skip(args ...any)                  { h.T.Skip(args...) }
+func (h history) SkipNow()                          { h.T.SkipNow() }
+func (h history) Skipf(format string, args ...any)  { h.T.Skipf(format, args...) }
+func (h history) Cleanup(f func())                  { h.TB.Cleanup(f) }
+func (h history) Output() io.Writer                 { return h.TB.Output() }
+
+// TestHistories lets three Towns edit and sync at random.
+func TestHistories(t *testing.T) {
+	historyChecks(t)
+	tpl := makeTemplate(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		dir, err := os.MkdirTemp("", "history")
+		if err != nil {
+			rt.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		m := tpl.start(history{TB: t, T: rt}, dir)
+		for range rapid.IntRange(8, 25).Draw(rt, "steps") {
+			m.step(rt)
+		}
+		m.end()
+	})
+}
