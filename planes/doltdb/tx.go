@@ -21,11 +21,13 @@ type Rows = sql.Rows
 // ErrNoRows is database/sql's.
 var ErrNoRows = sql.ErrNoRows
 
-// errCall refuses procedures in caller's SQL: remotes, branches and commits are
-// this package's business, so no statement written above it can reach them.
-var errCall = errors.New("statements outside doltdb may not call procedures")
+// errCall refuses procedures and system variables in caller's SQL: remotes,
+// branches and commits are this package's business, so no statement written
+// above it can reach them. A variable can make every commit of the process
+// replicate to a remote.
+var errCall = errors.New("statements outside doltdb may not call procedures or set system variables")
 
-var callPattern = regexp.MustCompile(`(?i)\b(call|prepare|execute)\b`)
+var callPattern = regexp.MustCompile(`(?i)@@|\b(call|prepare|execute|global|persist|persist_only)\b`)
 
 func guard(query string) error {
 	if callPattern.MatchString(query) {
