@@ -85,7 +85,7 @@ func (db *Shared) Push(ctx context.Context, remote, mirror string) (err error) {
 			return err
 		}
 		err := tx.call(ctx, "CALL DOLT_PUSH(?, ?)", remote, Branch)
-		if err != nil && strings.Contains(err.Error(), "non-fast-forward") {
+		if err != nil && (strings.Contains(err.Error(), "non-fast-forward") || strings.Contains(err.Error(), "no common ancestor")) {
 			return ErrBehind
 		}
 		return err
