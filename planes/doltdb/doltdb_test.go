@@ -2,8 +2,10 @@ package doltdb
 
 import (
 	"context"
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -431,5 +433,20 @@ func TestGCKeepsEverything(t *testing.T) {
 	put(t, db, "a", "30")
 	if done, err := db.MaybeGC(t.Context()); done || err != nil {
 		t.Errorf("a small journal was collected: %v %v", done, err)
+	}
+	random := rand.NewChaCha8([32]byte{})
+	body := make([]byte, town.MaxDocumentBytes/2)
+	for n := range 2*gcThreshold/town.MaxDocumentBytes + 1 {
+		_, _ = random.Read(body) // never fails
+		put(t, db, fmt.Sprint("large", n), hex.EncodeToString(body))
+	}
+	if done, err := db.MaybeGC(t.Context()); !done || err != nil {
+		t.Errorf("a large journal was not collected: %v %v", done, err)
+	}
+	if done, err := db.MaybeGC(t.Context()); done || err != nil {
+		t.Errorf("collected twice: %v %v", done, err)
+	}
+	if get(t, db, "a") != "30" || len(get(t, db, "large0")) != town.MaxDocumentBytes {
+		t.Error("a collection lost something")
 	}
 }

@@ -83,7 +83,10 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 	if err := w.settle(ctx, rec, byKey); err != nil {
 		return out, err
 	}
-	if _, err := w.store.MaybeGC(ctx); err != nil {
+	collected := w.engine.step("collect")
+	_, err = w.store.MaybeGC(ctx)
+	collected()
+	if err != nil {
 		return out, err
 	}
 	out.Commit, out.Edits, out.Notes = rec.Commit, rec.Edits, rec.Notes
