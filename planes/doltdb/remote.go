@@ -9,7 +9,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"sync"
 
@@ -48,6 +47,9 @@ func (db *Shared) Fetch(ctx context.Context, remote, mirror string) (head string
 			return err
 		}
 		if err := tx.call(ctx, "CALL DOLT_FETCH(?, ?)", remote, Branch); err != nil {
+			if ctx.Err() != nil {
+				return err
+			}
 			return unreadable(err)
 		}
 		return tx.QueryRow(ctx, "SELECT HASHOF(?)", Tracking(remote)).Scan(&head)
@@ -58,20 +60,22 @@ func (db *Shared) Fetch(ctx context.Context, remote, mirror string) (head string
 	return head, nil
 }
 
-// unreadable adds the kind to what the engine says of a mirror in which
-// something is missing.
+// unreadable adds the kind to what the engine says of a mirror it cannot read:
+// every chunk in it was verified, so what is wrong is what is not in it.
 func unreadable(err error) error {
 	text := err.Error()
-	says := func(words ...string) bool {
-		return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
-	}
 	switch {
-	case says("invalid ref spec", "no branches", "no Dolt data"):
+	case strings.Contains(text, "invalid ref spec"), strings.Contains(text, "no branches"), strings.Contains(text, "no Dolt data"):
 		return ErrNoBranch
-	case says("root hash doesn't exist", "empty chunk", "chunk not found", "missing chunk", "dangling", "stopped unexpectedly"):
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errCall):
+		return err
 	}
-	return err
+	for _, kind := range diskErrors {
+		if errors.Is(err, kind) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: %w", ErrCorrupt, err)
 }
 
 // Push copies what this database has and the mirror directory lacks, and moves
@@ -168,8 +172,11 @@ func Clone(ctx context.Context, opts Options, remote, mirror string) (_ *Shared,
 	err = silently(func() error {
 		return inDirectory(ctx, staging, opts, "CALL DOLT_CLONE('--remote', ?, ?, ?)", remote, from, opts.name())
 	})
+	if err != nil && ctx.Err() == nil {
+		err = unreadable(err)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("copy the mirror of %s: %w", remote, unreadable(err))
+		return nil, fmt.Errorf("copy the mirror of %s: %w", remote, err)
 	}
 	if err := install(filepath.Join(staging, opts.name()), opts.Dir); err != nil {
 		return nil, err

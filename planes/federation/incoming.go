@@ -38,6 +38,15 @@ func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs st
 // checkIncoming also says whether another program than gt wrote some of the
 // rows, so that they are to be mended.
 func checkIncoming(ctx context.Context, tx *doltdb.Tx, remote, base, theirs string) (foreign bool, err error) {
+	foreign, err = checkAll(ctx, tx, remote, base, theirs)
+	if err != nil && ctx.Err() == nil && town.Next(err) == "" {
+		// Part of it is missing, for instance.
+		err = refuse(remote, "it cannot be read: %w", err)
+	}
+	return foreign, err
+}
+
+func checkAll(ctx context.Context, tx *doltdb.Tx, remote, base, theirs string) (foreign bool, err error) {
 	done, err := tx.Migrations(ctx, theirs)
 	if err != nil {
 		return false, refuse(remote, "its schema cannot be read: %w", err)
