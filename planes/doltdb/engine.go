@@ -90,6 +90,14 @@ func forget(dir string) {
 	}
 }
 
+// release closes what the engine keeps open of a mirror for the life of the
+// process. Kept, it would hold files that were replaced since, and take a
+// manifest for the one it knows whenever a remote repeats that one's lock.
+func release(mirror string, err *error) {
+	forget(mirror)
+	*err = errors.Join(*err, dbfactory.DeleteFromSingletonCache(mirror, true))
+}
+
 func below(path, dir string) bool { return path == dir || strings.HasPrefix(path, dir+"/") }
 
 // diskErrors are the failures of a disk that callers can tell apart; the engine

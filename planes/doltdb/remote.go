@@ -41,7 +41,7 @@ func Tracking(remote string) string { return remote + "/" + Branch }
 // returns the commit at its tip. The database's own branch does not move.
 func (db *Shared) Fetch(ctx context.Context, remote, mirror string) (head string, err error) {
 	defer recovered("read the mirror of "+remote, &err)
-	defer forget(mirror)
+	defer release(mirror, &err)
 	err = db.View(ctx, func(tx *Tx) error {
 		if err := tx.pointRemote(ctx, remote, mirror); err != nil {
 			return err
@@ -83,7 +83,7 @@ func unreadable(err error) error {
 // commits of the mirror.
 func (db *Shared) Push(ctx context.Context, remote, mirror string) (err error) {
 	defer recovered("write the mirror of "+remote, &err)
-	defer forget(mirror)
+	defer release(mirror, &err)
 	err = db.View(ctx, func(tx *Tx) error {
 		if err := tx.pointRemote(ctx, remote, mirror); err != nil {
 			return err
@@ -151,7 +151,7 @@ func (tx *Tx) Count(ctx context.Context, from, to string) (n int, err error) {
 // caller sees to it that no other process clones into opts.Dir meanwhile.
 func Clone(ctx context.Context, opts Options, remote, mirror string) (_ *Shared, err error) {
 	defer recovered("copy the mirror of "+remote, &err)
-	defer forget(mirror)
+	defer release(mirror, &err)
 	opts = opts.withDefaults()
 	if _, err := os.Lstat(opts.Dir); err == nil {
 		return nil, fmt.Errorf("clone into %s: %w", opts.Dir, os.ErrExist)

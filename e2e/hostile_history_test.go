@@ -1,0 +1,211 @@
+package e2e
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gastown/e2e/internal/depot"
+	"gastown/planes/doltdb"
+	"gastown/planes/federation"
+	"gastown/sync/federate"
+	"gastown/sync/gitremote"
+	"gastown/town"
+)
+
+// historyPair is two Towns of one federation and what the remote holds.
+func historyPair(t *testing.T) (a, b *depot.Town, repo, tip string) {
+	t.Helper()
+	repo = depot.Bare(t)
+	root := t.TempDir()
+	a = depot.New(t, filepath.Join(root, "a"), "alpha", repo)
+	a.MustInit()
+	b = depot.New(t, filepath.Join(root, "b"), "beta", repo)
+	b.MustJoin()
+	a.MustPull()
+	return a, b, repo, depot.Tip(t, repo, depot.Ref)
+}
+
+// A remote put back to an older state of itself loses nothing: whoever has the
+// rest publishes it again.
+func TestHostileRemoteGoesBack(t *testing.T) {
+	a, b, repo, old := historyPair(t)
+	a.Write("roles/later.md", depot.Role("later", "published, then taken back"))
+	a.MustPush()
+	b.MustPull()
+	b.Write("roles/own.md", depot.Role("own", "not published yet"))
+	depot.Git(t, repo, "", "update-ref", depot.Ref, old)
+	if out := b.MustPull(); out.Documents != 0 || out.Commits != 0 {
+		t.Errorf("pull of the past: %+v", out)
+	}
+	if out := b.MustPush(); out.UpToDate || out.Commits < 2 {
+		t.Errorf("push over the past: %+v", out)
+	}
+	faultRecovered(t, a, b, map[string]string{
+		"roles/later.md": depot.Role("later", "published, then taken back"), "roles/own.md": depot.Role("own", "not published yet"),
+	})
+}
+
+// A remote put back and continued by somebody else is merged like any other
+// history that went two ways.
+func TestHostileRemoteTakesAnotherWay(t *testing.T) {
+	a, b, repo, old := historyPair(t)
+	a.Write("roles/mayor.md", depot.Role("mayor", "alpha's"))
+	a.MustPush()
+	depot.Git(t, repo, "", "update-ref", depot.Ref, old)
+	b.Write("roles/mayor.md", depot.Role("mayor", "beta's"))
+	b.MustPush()
+	out := a.MustPull()
+	if out.Reviews != 1 {
+		t.Errorf("pull of the other way: %+v", out)
+	}
+	faultRecovered(t, a, b, map[string]string{"roles/mayor.md": depot.Role("mayor", "beta's")})
+	if rows := b.Rows(); len(rows["proposals"]) != 1 || !strings.Contains(rows["proposals"][0], "alpha's") {
+		t.Errorf("proposals: %v", rows["proposals"])
+	}
+}
+
+// A remote replaced by an unrelated store that claims our identity changes
+// nothing here; joining it is a person's decision and keeps what is ours.
+func TestHostileRemoteIsAnotherHistory(t *testing.T) {
+	a, b, repo, _ := historyPair(t)
+	b.Write("roles/own.md", depot.Role("own", "beta's own"))
+	b.MustPush()
+	tip := depot.Tip(t, repo, depot.Ref)
+	root := t.TempDir()
+	shop := depot.NewWorkshop(t, "git+file://"+repo)
+	shop.Dolt("dump", "--result-format", "sql", "--file-name", filepath.Join(root, "dump.sql"), "--no-create-db")
+	other := depot.NewWorkshop(t, "")
+	other.Dolt("sql", "--file", filepath.Join(root, "dump.sql"))
+	dir := other.NewDir("other")
+	other.SQL("DELETE FROM roles WHERE name = 'own'; CALL DOLT_COMMIT('-A', '-m', 'another history');\n" + other.Send("main", dir))
+	depot.Git(t, repo, "", "update-ref", depot.Ref, depot.CommitDir(t, repo, dir))
+
+	rows, files := b.Rows(), b.Files()
+	for what, err := range transportAll(t, b) {
+		if what != "push --dry-run" {
+			hostileRefusal(t, what, federate.ErrUnrelated, err)
+		}
+	}
+	hostileEqual(t, "files", files, b.Files())
+	hostileEqual(t, "rows", rows, b.Rows())
+
+	depot.Git(t, repo, "", "update-ref", depot.Ref, tip)
+	faultRecovered(t, a, b, map[string]string{"roles/own.md": depot.Role("own", "beta's own")})
+
+	// What the message says to do works.
+	depot.Git(t, repo, "", "update-ref", depot.Ref, depot.CommitDir(t, repo, dir))
+	if out := b.MustJoin(); out.Retired == "" {
+		t.Errorf("join: %+v", out)
+	}
+	if b.Read("roles/own.md") != depot.Role("own", "beta's own") {
+		t.Error("the Town's own role is gone")
+	}
+	a.MustJoin()
+	faultRecovered(t, a, b, map[string]string{"roles/own.md": depot.Role("own", "beta's own")})
+}
+
+// A ref that vanished is an error, not an empty federation to fill; only init
+// publishes there again.
+func TestHostileRefVanished(t *testing.T) {
+	a, b, repo, _ := historyPair(t)
+	depot.Git(t, repo, "", "update-ref", "-d", depot.Ref)
+	b.Write("roles/own.md", depot.Role("own", "beta's own"))
+	rows := b.Rows()
+	_, err := b.Pull(t.Context(), b.Remote, false)
+	hostileRefusal(t, "pull", gitremote.ErrGone, err)
+	hostileEqual(t, "rows", rows, b.Rows())
+	_, err = b.Push(t.Context(), b.Remote, false)
+	hostileRefusal(t, "push", nil, err)
+	if depot.Tip(t, repo, depot.Ref) != "" {
+		t.Error("a push filled a repository whose ref had vanished")
+	}
+	b.MustInit()
+	faultRecovered(t, a, b, map[string]string{"roles/own.md": depot.Role("own", "beta's own")})
+}
+
+// A conflict that no rule decides stops the pull, names table and row, and
+// changes nothing.
+func TestHostileConflictWithoutARule(t *testing.T) {
+	a, b, repo, tip := historyPair(t)
+	id := strings.Repeat("ab", 32)
+	change := func(text string) string {
+		return "INSERT INTO resolutions VALUES ('" + id + "', '', '', '', '', '" + text + "')"
+	}
+	// Ours, written past gt, as a person with the stock command could.
+	err := b.Engine.Read(t.Context(), func(s *federation.Store) error {
+		_, err := s.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error {
+			_, err := tx.Exec(t.Context(), "INSERT INTO meta VALUES ('note', 'ours')")
+			return err
+		})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	shop := depot.NewWorkshop(t, "git+file://"+repo)
+	for name, sql := range map[string]string{
+		"meta": "INSERT INTO meta VALUES ('note', 'theirs')", "resolutions": change("x"),
+	} {
+		dir := shop.NewDir(name)
+		shop.SQL(depot.Branch(name, "main", sql) + shop.Send(name, dir))
+		depot.Git(t, repo, "", "update-ref", depot.Ref, depot.CommitDir(t, repo, dir))
+		rows, files := b.Rows(), b.Files()
+		_, err := b.Pull(t.Context(), b.Remote, false)
+		hostileRefusal(t, name, nil, err)
+		if !errors.Is(err, town.ErrRefused) && !errors.Is(err, doltdb.ErrConflict) || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: %v", name, err)
+		}
+		hostileEqual(t, "rows", rows, b.Rows())
+		hostileEqual(t, "files", files, b.Files())
+	}
+	depot.Git(t, repo, "", "update-ref", depot.Ref, tip)
+	a.Write("roles/next.md", depot.Role("next", "good again"))
+	a.MustPush()
+	b.MustPull()
+	if b.Read("roles/next.md") == "" {
+		t.Error("the next good sync brought nothing")
+	}
+}
+
+// A store that lacks what its root refers to cannot be joined.
+func TestHostileStoreWithMissingChunks(t *testing.T) {
+	a, b, repo, tip := historyPair(t)
+	shop := depot.NewWorkshop(t, "git+file://"+repo)
+	dir := shop.NewDir("two")
+	e := hostileSound(1)
+	shop.SQL(shop.Send("main", dir) + depot.Branch("more", "main", depot.Insert(e)) + shop.Send("more", dir))
+	whole, err := os.ReadFile(filepath.Join(dir, "manifest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	fields := strings.Split(string(whole), ":")
+	if len(fields) < 9 {
+		t.Fatalf("a manifest of several table files was expected: %s", whole)
+	}
+	c := depot.New(t, filepath.Join(t.TempDir(), "c"), "gamma", repo)
+	refused := 0
+	no := errors.New("not confirmed")
+	for i := 5; i < len(fields); i += 2 {
+		lacking := strings.Join(append(fields[:i:i], fields[i+2:]...), ":")
+		hostileEdit(t, filepath.Join(dir, "manifest"), func([]byte) []byte { return []byte(lacking) })
+		depot.Git(t, repo, "", "update-ref", depot.Ref, depot.CommitDir(t, repo, dir))
+		// One of the table files may hold nothing but what was superseded.
+		if _, err := c.Join(t.Context(), c.Remote, func(federate.Preview) error { return no }); !errors.Is(err, no) {
+			refused++
+			hostileRefusal(t, "join", nil, err)
+		}
+		// One that has the rest may take it or not, but is never the worse for it.
+		if _, err := b.Pull(t.Context(), b.Remote, false); err != nil {
+			hostileRefusal(t, "pull", nil, err)
+		}
+	}
+	if refused < (len(fields)-5)/2-1 {
+		t.Errorf("%d of %d stores without a table file were refused", refused, (len(fields)-5)/2)
+	}
+	depot.Git(t, repo, "", "update-ref", depot.Ref, tip)
+	faultRecovered(t, a, b, nil)
+	c.MustJoin()
+}
