@@ -18,7 +18,9 @@ type peer interface {
 	// first publishes all rows in an empty repository and makes it the one that
 	// push and pull use.
 	first(ctx context.Context, r *remote) (sample, error)
-	// join makes the reader a copy of what the repository holds.
+	// join makes a new reader a copy of what the repository holds. Older readers
+	// stay: some file systems are slow to give out the inodes of files that were
+	// removed a moment ago.
 	join(ctx context.Context) (sample, error)
 	// edit changes one row of the writer, ready to be pushed.
 	edit(ctx context.Context) error
@@ -109,9 +111,6 @@ func (g *gt) first(ctx context.Context, r *remote) (sample, error) {
 }
 
 func (g *gt) join(ctx context.Context) (sample, error) {
-	if err := os.RemoveAll(g.reader); g.reader != "" && err != nil {
-		return sample{}, err
-	}
 	g.readers++
 	g.reader = filepath.Join(g.dir, "reader"+strconv.Itoa(g.readers))
 	if err := g.install(ctx, g.reader, filepath.Base(g.reader)); err != nil {
@@ -198,9 +197,6 @@ func (s *stock) first(ctx context.Context, r *remote) (sample, error) {
 }
 
 func (s *stock) join(ctx context.Context) (sample, error) {
-	if err := os.RemoveAll(s.reader); s.reader != "" && err != nil {
-		return sample{}, err
-	}
 	s.readers++
 	s.reader = filepath.Join(s.dir, "reader"+strconv.Itoa(s.readers))
 	return s.dolt(ctx, s.dir, "clone", s.to.stockURL(), s.reader)
