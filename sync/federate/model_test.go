@@ -20,6 +20,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gastown/planes/federation"
+	"gastown/sync/files"
 	"gastown/town"
 	"gastown/town/layout"
 )
@@ -177,11 +178,26 @@ func (mt *modelTown) edit(path, text string) {
 	case mt.read(path) != "":
 		mt.remove(path)
 	}
-	if text == mt.shown[path] {
+	if text == mt.shown[path] || text == "" && !mt.indexed(path) {
 		delete(mt.pending, path)
 	} else {
 		mt.pending[path] = text
 	}
+}
+
+// indexed reports whether gt knows that there was a file: without its index it
+// cannot tell one that was removed from one that was never there.
+func (mt *modelTown) indexed(path string) bool {
+	mt.t.Helper()
+	ix, err := files.LoadIndex(mt.opts.Layout.Index())
+	if errors.Is(err, os.ErrNotExist) {
+		return false
+	}
+	if err != nil {
+		mt.t.Fatal(err)
+	}
+	_, known := ix.Get(key(path))
+	return known
 }
 
 // valid reports whether gt can take a text over.
