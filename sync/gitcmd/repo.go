@@ -3,6 +3,7 @@ package gitcmd
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -151,6 +152,10 @@ func (r *Repo) create() error {
 			return err
 		}
 	}
+	// Before anything is written: a killed process may have left the very lock.
+	if err := r.sweep(); err != nil {
+		return err
+	}
 	for name, want := range map[string]string{"config": config, "HEAD": "ref: refs/heads/none\n"} {
 		p := filepath.Join(r.Dir, name)
 		if have, err := os.ReadFile(p); err == nil && string(have) == want {
@@ -160,7 +165,7 @@ func (r *Repo) create() error {
 			return err
 		}
 	}
-	return r.sweep()
+	return nil
 }
 
 // sweep removes what killed git processes leave behind.
@@ -170,12 +175,13 @@ func (r *Repo) sweep() error {
 		"*.lock", "objects/pack/tmp_*", "objects/pack/.tmp-*", "objects/pack/*.lock", "objects/pack/*.keep", "objects/tmp_*", "objects/??/tmp_obj_*",
 		"objects/tmp_objdir-*", "objects/*.lock", "objects/info/*.lock", "fast_import_crash_*",
 	} {
-		found, err := filepath.Glob(filepath.Join(r.Dir, pattern))
+		// Within the directory, whose own name may have the characters of a pattern.
+		found, err := fs.Glob(os.DirFS(r.Dir), pattern)
 		if err != nil {
 			return err
 		}
 		for _, f := range found {
-			errs = append(errs, os.RemoveAll(f))
+			errs = append(errs, os.RemoveAll(filepath.Join(r.Dir, f)))
 		}
 	}
 	errs = append(errs, filepath.WalkDir(filepath.Join(r.Dir, "refs"), func(p string, d os.DirEntry, err error) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -72,7 +73,7 @@ func (m *Mirror) open() error {
 	if err := m.clearStaging(); err != nil {
 		return err
 	}
-	if err := removeAll(m.statePath()+stateTemp, filepath.Join(m.Dir(), manifestTemp), filepath.Join(m.Dir(), doltTemp+"*")); err != nil {
+	if err := removeAll(m.opts.Dir, filepath.Base(m.statePath())+stateTemp, "mirror/"+manifestTemp, "mirror/"+doltTemp+"*"); err != nil {
 		return err
 	}
 	var err error
@@ -180,13 +181,14 @@ func (m *Mirror) tidy(ctx context.Context) {
 	}
 }
 
-func removeAll(patterns ...string) error {
+// removeAll removes what matches patterns below dir.
+func removeAll(dir string, patterns ...string) error {
 	var errs []error
 	for _, p := range patterns {
-		found, err := filepath.Glob(p)
+		found, err := fs.Glob(os.DirFS(dir), p)
 		errs = append(errs, err)
 		for _, f := range found {
-			errs = append(errs, os.Remove(f))
+			errs = append(errs, os.Remove(filepath.Join(dir, f)))
 		}
 	}
 	return errors.Join(errs...)
