@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -148,21 +149,9 @@ var textColumns = map[string][]string{
 	"roles": {"text"}, "formulas": {"text"}, "templates": {"text"}, "archive": {"text"}, "proposals": {"text", "base"},
 }
 
+// checkRows reads the changed rows of a table once. A text that is too long is
+// not read: its NULL fails the check, and then the sizes are looked at.
 func checkRows(ctx context.Context, tx *doltdb.Tx, remote, table, base, theirs string, foreign *bool) error {
-	for _, column := range textColumns[table] {
-		where := fmt.Sprintf("WHERE diff_type <> 'removed' AND OCTET_LENGTH(to_%s) > %d LIMIT 1", column, town.MaxDocumentBytes)
-		err := diffEach(ctx, tx, table, base, theirs, "to_name, OCTET_LENGTH(to_"+column+")", where, func(r *doltdb.Rows) error {
-			var name string
-			var size int64
-			if err := r.Scan(&name, &size); err != nil {
-				return err
-			}
-			return refuse(remote, "table %s: the text of %q has %d bytes; the limit is %d", table, town.Clip(name, 64), size, town.MaxDocumentBytes)
-		})
-		if err != nil {
-			return err
-		}
-	}
 	if slices.Contains(kept, table) {
 		err := diffEach(ctx, tx, table, base, theirs, "COUNT(*)", "WHERE diff_type = 'removed'", func(r *doltdb.Rows) error {
 			var n int
@@ -179,12 +168,39 @@ func checkRows(ctx context.Context, tx *doltdb.Tx, remote, table, base, theirs s
 	if check == nil {
 		return nil
 	}
-	return diffEach(ctx, tx, table, base, theirs, columns, "WHERE diff_type <> 'removed'", func(r *doltdb.Rows) error {
+	for _, column := range textColumns[table] {
+		columns = strings.Replace(columns, "to_"+column,
+			fmt.Sprintf("IF(OCTET_LENGTH(to_%[1]s) > %[2]d, NULL, to_%[1]s)", column, town.MaxDocumentBytes), 1)
+	}
+	err := diffEach(ctx, tx, table, base, theirs, columns, "WHERE diff_type <> 'removed'", func(r *doltdb.Rows) error {
 		if err := check(r); err != nil {
 			return refuse(remote, "table %s: %w", table, err)
 		}
 		return nil
 	})
+	if err != nil {
+		return cmp.Or(checkSizes(ctx, tx, remote, table, base, theirs), err)
+	}
+	return nil
+}
+
+// checkSizes refuses the first text that is too long.
+func checkSizes(ctx context.Context, tx *doltdb.Tx, remote, table, base, theirs string) error {
+	for _, column := range textColumns[table] {
+		where := fmt.Sprintf("WHERE diff_type <> 'removed' AND OCTET_LENGTH(to_%s) > %d LIMIT 1", column, town.MaxDocumentBytes)
+		err := diffEach(ctx, tx, table, base, theirs, "to_name, OCTET_LENGTH(to_"+column+")", where, func(r *doltdb.Rows) error {
+			var name string
+			var size int64
+			if err := r.Scan(&name, &size); err != nil {
+				return err
+			}
+			return refuse(remote, "table %s: the text of %q has %d bytes; the limit is %d", table, town.Clip(name, 64), size, town.MaxDocumentBytes)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // rowCheck gives the columns to read of a table's changed rows and what must
