@@ -75,6 +75,7 @@ func faultText(n, seed int) string {
 // A disk that is full, at whatever point it fills up, stops a call with a clear
 // error and loses nothing; with room again the call succeeds.
 func TestFaultFullDisk(t *testing.T) {
+	t.Parallel()
 	disk := faultDisk(t, 64<<20)
 	repo := depot.Bare(t)
 	a := depot.New(t, filepath.Join(disk, "a"), "alpha", repo)
@@ -130,6 +131,7 @@ func faultAny(err error, kinds ...error) error {
 // In a directory nobody may write, every call that would write says so, and
 // nothing is lost.
 func TestFaultReadOnlyDisk(t *testing.T) {
+	t.Parallel()
 	disk := faultDisk(t, 64<<20)
 	repo := depot.Bare(t)
 	a := depot.New(t, filepath.Join(disk, "a"), "alpha", repo)
@@ -165,6 +167,7 @@ func TestFaultReadOnlyDisk(t *testing.T) {
 // Only the directory of the files people edit may not be written: what arrives
 // stays in the database until it can be shown.
 func TestFaultReadOnlyFiles(t *testing.T) {
+	t.Parallel()
 	repo := depot.Bare(t)
 	root := t.TempDir()
 	a := depot.New(t, filepath.Join(root, "a"), "alpha", repo)
@@ -203,6 +206,7 @@ func TestFaultReadOnlyFiles(t *testing.T) {
 // Files that do not parse are named with line and reason and left alone; the
 // others go their way, also past what arrives from elsewhere.
 func TestFaultMalformedFiles(t *testing.T) {
+	t.Parallel()
 	repo := depot.Bare(t)
 	root := t.TempDir()
 	a := depot.New(t, filepath.Join(root, "a"), "alpha", repo)

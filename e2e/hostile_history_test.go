@@ -31,6 +31,7 @@ func historyPair(t *testing.T) (a, b *depot.Town, repo, tip string) {
 // A remote put back to an older state of itself loses nothing: whoever has the
 // rest publishes it again.
 func TestHostileRemoteGoesBack(t *testing.T) {
+	t.Parallel()
 	a, b, repo, old := historyPair(t)
 	a.Write("roles/later.md", depot.Role("later", "published, then taken back"))
 	a.MustPush()
@@ -51,6 +52,7 @@ func TestHostileRemoteGoesBack(t *testing.T) {
 // A remote put back and continued by somebody else is merged like any other
 // history that went two ways.
 func TestHostileRemoteTakesAnotherWay(t *testing.T) {
+	t.Parallel()
 	a, b, repo, old := historyPair(t)
 	a.Write("roles/mayor.md", depot.Role("mayor", "alpha's"))
 	a.MustPush()
@@ -70,6 +72,7 @@ func TestHostileRemoteTakesAnotherWay(t *testing.T) {
 // A remote replaced by an unrelated store that claims our identity changes
 // nothing here; joining it is a person's decision and keeps what is ours.
 func TestHostileRemoteIsAnotherHistory(t *testing.T) {
+	t.Parallel()
 	a, b, repo, _ := historyPair(t)
 	b.Write("roles/own.md", depot.Role("own", "beta's own"))
 	b.MustPush()
@@ -110,6 +113,7 @@ func TestHostileRemoteIsAnotherHistory(t *testing.T) {
 // A ref that vanished is an error, not an empty federation to fill; only init
 // publishes there again.
 func TestHostileRefVanished(t *testing.T) {
+	t.Parallel()
 	a, b, repo, _ := historyPair(t)
 	depot.Git(t, repo, "", "update-ref", "-d", depot.Ref)
 	b.Write("roles/own.md", depot.Role("own", "beta's own"))
@@ -129,6 +133,7 @@ func TestHostileRefVanished(t *testing.T) {
 // A conflict that no rule decides stops the pull, names table and row, and
 // changes nothing.
 func TestHostileConflictWithoutARule(t *testing.T) {
+	t.Parallel()
 	a, b, repo, tip := historyPair(t)
 	id := strings.Repeat("ab", 32)
 	change := func(text string) string {
@@ -172,6 +177,7 @@ func TestHostileConflictWithoutARule(t *testing.T) {
 
 // A store that lacks what its root refers to cannot be joined.
 func TestHostileStoreWithMissingChunks(t *testing.T) {
+	t.Parallel()
 	a, b, repo, tip := historyPair(t)
 	shop := depot.NewWorkshop(t, "git+file://"+repo)
 	dir := shop.NewDir("two")

@@ -90,6 +90,7 @@ func TestHostileOperationalHasNoMethodForARemote(t *testing.T) {
 // No statement a holder of the store may run gives it a remote, and one that
 // was given a remote behind gt's back is not opened.
 func TestHostileOperationalGetsNoRemote(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	outside := filepath.Join(root, "outside")
 	opts := doltdb.Options{Dir: filepath.Join(root, "data", "operational"), Actor: town.Actor{Name: "a", Email: "a@example.com"}, Command: "test"}

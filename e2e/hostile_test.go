@@ -244,6 +244,7 @@ func hostileSound(n int) town.Edit {
 // Whatever a remote holds, a pull and a join refuse it with one clear error,
 // change no row and no file, and take the next sound state.
 func TestHostileRemotes(t *testing.T) {
+	t.Parallel()
 	repo := depot.Bare(t)
 	root := t.TempDir()
 	a := depot.New(t, filepath.Join(root, "a"), "alpha", repo)

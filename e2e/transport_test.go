@@ -203,6 +203,7 @@ func transportAll(t *testing.T, a *depot.Town) map[string]error {
 // Until init or join showed what would leave and was confirmed, the repository
 // is not written, byte by byte, and a Town that was not confirmed is as it was.
 func TestTransportNothingLeavesUnconfirmed(t *testing.T) {
+	t.Parallel()
 	repo := depot.Bare(t)
 	root := t.TempDir()
 	a := depot.New(t, filepath.Join(root, "a"), "alpha", repo)
