@@ -47,25 +47,26 @@ func sizes(ctx context.Context, o options, dir string) (figures []figure, err er
 	few := (o.pushes + stockShare - 1) / stockShare
 	var loose, packed [2]int64
 	for side, p := range peers {
-		if loose[side], packed[side], err = grow(ctx, p, at[side], few, side == theirs); err != nil {
+		if loose[side], packed[side], err = grow(ctx, p, at[side], few); err != nil {
 			return figures, err
 		}
 	}
 	add(fmt.Sprintf("repository after %d pushes", few), loose)
-	loose[ours], packed[ours], err = grow(ctx, peers[ours], at[ours], o.pushes-few, true)
+	add(fmt.Sprintf("the same after git gc, %d pushes", few), packed)
+	l, k, err := grow(ctx, peers[ours], at[ours], o.pushes-few)
 	if err != nil {
 		return figures, err
 	}
-	add(fmt.Sprintf("repository after git gc, %d pushes (stock: %d)", o.pushes, few), packed)
-	add(fmt.Sprintf("repository after %d pushes", o.pushes), [2]int64{ours: loose[ours]})
+	add(fmt.Sprintf("repository after %d pushes", o.pushes), [2]int64{ours: l})
+	add(fmt.Sprintf("the same after git gc, %d pushes", o.pushes), [2]int64{ours: k})
 	local, err := size(filepath.Join(peers[ours].(*gt).writer, ".gt"))
 	add(fmt.Sprintf("what the Town keeps after %d pushes", o.pushes), [2]int64{ours: local})
 	return figures, err
 }
 
-// grow makes pushes and returns the size of the repository, also after a
-// collection if there is to be one.
-func grow(ctx context.Context, p peer, r *remote, pushes int, collect bool) (loose, packed int64, err error) {
+// grow makes pushes and returns the size of the repository, and of a copy of it
+// after a collection.
+func grow(ctx context.Context, p peer, r *remote, pushes int) (loose, packed int64, err error) {
 	for range pushes {
 		if err := p.edit(ctx); err != nil {
 			return 0, 0, err
@@ -74,15 +75,20 @@ func grow(ctx context.Context, p peer, r *remote, pushes int, collect bool) (loo
 			return 0, 0, err
 		}
 	}
-	if loose, err = size(r.dir); err != nil || !collect {
+	if loose, err = size(r.dir); err != nil {
+		return 0, 0, err
+	}
+	collected := r.dir + ".collected"
+	defer func() { err = errors.Join(err, os.RemoveAll(collected)) }()
+	if err := os.CopyFS(collected, os.DirFS(r.dir)); err != nil {
 		return loose, 0, err
 	}
 	cmd := exec.CommandContext(ctx, "git", "gc", "--quiet", "--prune=now")
-	cmd.Dir = r.dir
+	cmd.Dir = collected
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return loose, 0, fmt.Errorf("git gc: %w: %s", err, out)
 	}
-	packed, err = size(r.dir)
+	packed, err = size(collected)
 	return loose, packed, err
 }
 
