@@ -2,6 +2,7 @@ package federation
 
 import (
 	"context"
+	"slices"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -13,34 +14,57 @@ type Text struct {
 	Content town.Digest
 }
 
-// Texts is every text the plane holds at its tip: in force, as an issue,
-// archived or proposed. It reads everything, so it is for the rare case that a
-// file's past cannot be told from commits.
-func (s *Store) Texts(ctx context.Context) (map[Text]bool, error) {
+// Held tells which of some texts the plane holds at its tip: in force, as an
+// issue, archived or proposed.
+func (s *Store) Held(ctx context.Context, texts []Text) (map[Text]bool, error) {
+	names := map[town.Kind][]string{}
+	for _, t := range texts {
+		names[t.Kind] = append(names[t.Kind], t.Name)
+	}
 	held := map[Text]bool{}
 	err := s.View(ctx, func(tx *doltdb.Tx) error {
-		for _, q := range []string{
-			"SELECT 'role', name, text FROM roles", "SELECT 'formula', name, text FROM formulas",
-			"SELECT 'template', name, text FROM templates WHERE NOT deleted", "SELECT kind, name, text FROM proposals WHERE NOT removal",
-		} {
-			err := tx.Each(ctx, func(r *doltdb.Rows) error {
-				var t Text
-				var text string
-				err := r.Scan(&t.Kind, &t.Name, &text)
-				t.Content = town.ContentDigest(text)
-				held[t] = true
-				return err
-			}, q)
-			if err != nil {
-				return err
+		for k, list := range names {
+			for batch := range slices.Chunk(list, batchSize) {
+				if err := heldOf(ctx, tx, k, batch, held); err != nil {
+					return err
+				}
 			}
 		}
-		return tx.Each(ctx, func(r *doltdb.Rows) error {
-			var t Text
-			err := r.Scan(&t.Kind, &t.Name, &t.Content)
-			held[t] = true
-			return err
-		}, "SELECT kind, name, digest FROM archive")
+		return nil
 	})
 	return held, err
+}
+
+func heldOf(ctx context.Context, tx *doltdb.Tx, k town.Kind, names []string, held map[Text]bool) error {
+	rows, err := editsByName(ctx, tx, k, "", names)
+	if err != nil {
+		return err
+	}
+	for _, edits := range rows {
+		for _, e := range edits {
+			held[Text{e.Key, e.Content()}] = true
+		}
+	}
+	args := []any{string(k)}
+	for _, n := range names {
+		args = append(args, n)
+	}
+	where := " WHERE kind = ? AND name IN " + placeholders(len(names))
+	err = tx.Each(ctx, func(r *doltdb.Rows) error {
+		t := Text{Key: town.Key{Kind: k}}
+		err := r.Scan(&t.Name, &t.Content)
+		held[t] = true
+		return err
+	}, "SELECT name, digest FROM archive"+where, args...)
+	if err != nil {
+		return err
+	}
+	return tx.Each(ctx, func(r *doltdb.Rows) error {
+		t := Text{Key: town.Key{Kind: k}}
+		var text string
+		err := r.Scan(&t.Name, &text)
+		t.Content = town.ContentDigest(text)
+		held[t] = true
+		return err
+	}, "SELECT name, text FROM proposals"+where, args...)
 }

@@ -82,7 +82,16 @@ func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, d
 	if len(out.Kept) == 0 {
 		st.Head = fetched.Head
 	}
+	e.tidy(m)
 	return out, e.verified(l.remote.Name, st)
+}
+
+// tidy drops what piled up in the mirror. It is housekeeping: the exchange it
+// follows has succeeded, whatever becomes of it.
+func (e *Engine) tidy(m *gitremote.Mirror) {
+	if err := m.Tidy(); err != nil {
+		e.opts.Log.WithError(err).Warn("tidy the mirror")
+	}
 }
 
 // verified notes that the remote itself just confirmed what st says.

@@ -229,6 +229,7 @@ func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 	if s.shown {
 		st.Head = res.Head
 	}
+	e.tidy(m)
 	if err := e.verified(name, st); err != nil {
 		return false, err
 	}

@@ -55,7 +55,9 @@ func (e *Engine) saveState(remote string, s state) error {
 	if err := os.MkdirAll(e.opts.Layout.Remote(remote), 0o700); err != nil {
 		return err
 	}
-	return renameio.WriteFile(e.statePath(remote), append(data, '\n'), 0o600)
+	// The temporary file goes beside it, not where a killed process would leave
+	// it to everybody.
+	return renameio.WriteFile(e.statePath(remote), append(data, '\n'), 0o600, renameio.WithTempDir(e.opts.Layout.Remote(remote)))
 }
 
 // noteFailure records why the last attempt failed, for status. The attempt's

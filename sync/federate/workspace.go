@@ -87,15 +87,18 @@ func (w *workspace) show(ctx context.Context) error {
 // such a text may exist nowhere but in its file. The file then counts as an
 // edit and is recorded, instead of being written over.
 func (w *workspace) distrust(ctx context.Context) error {
-	held, err := w.store.Texts(ctx)
+	texts := make([]federation.Text, 0, w.index.Len())
+	for key, entry := range w.index.All() {
+		texts = append(texts, federation.Text{Key: key, Content: entry.Content})
+	}
+	held, err := w.store.Held(ctx, texts)
 	if err != nil {
 		return err
 	}
-	for key := range indexed(w.index) {
-		entry, _ := w.index.Get(key)
-		starter, ok := w.engine.opts.Starter[key]
-		if !held[federation.Text{Key: key, Content: entry.Content}] && !(ok && town.ContentDigest(starter) == entry.Content) {
-			w.index.Delete(key)
+	for _, t := range texts {
+		starter, ok := w.engine.opts.Starter[t.Key]
+		if !held[t] && !(ok && town.ContentDigest(starter) == t.Content) {
+			w.index.Delete(t.Key)
 		}
 	}
 	return nil

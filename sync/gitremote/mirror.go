@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"github.com/sirupsen/logrus"
 
@@ -119,7 +120,30 @@ func (m *Mirror) Reset(ctx context.Context) error {
 // names, and drops from the object cache what the last state does not reach.
 // No Dolt handle on Dir may be open. The cost is that of copying the cache.
 func (m *Mirror) Prune(ctx context.Context) error {
-	keep := map[string]bool{}
+	if m.head != "" && !m.fresh() {
+		if _, err := m.describe(ctx, m.head); err != nil {
+			return m.refuse(err)
+		}
+	}
+	if err := m.pruneTables(0); err != nil || m.head == "" {
+		return err
+	}
+	return m.repo.Prune(ctx)
+}
+
+// Tidy removes table files that nothing names, once there are enough of them to
+// matter: Dolt writes small ones with every push and now and then joins them
+// into one. It starts no process. No Dolt handle on Dir may be open.
+func (m *Mirror) Tidy() error {
+	if m.head == "" || !m.fresh() {
+		return nil
+	}
+	return m.pruneTables(tidyTables)
+}
+
+// pruneTables removes the table files that neither the manifest nor the last
+// state names, if there are more than some.
+func (m *Mirror) pruneTables(some int) error {
 	manifest, err := m.localManifest()
 	if err != nil {
 		return err
@@ -128,11 +152,7 @@ func (m *Mirror) Prune(ctx context.Context) error {
 	if len(manifest) > 0 && err != nil {
 		return fmt.Errorf("prune %s: %w", m.Dir(), err)
 	}
-	if m.head != "" && !m.fresh() {
-		if _, err := m.describe(ctx, m.head); err != nil {
-			return m.refuse(err)
-		}
-	}
+	keep := map[string]bool{}
 	for _, name := range names {
 		keep[name], keep[name+archiveSuffix] = true, true
 	}
@@ -143,18 +163,20 @@ func (m *Mirror) Prune(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range entries {
-		if tableFile(e.Name()) && !keep[e.Name()] {
-			if err := os.Remove(filepath.Join(m.Dir(), e.Name())); err != nil {
-				return err
-			}
-		}
-	}
-	if m.head == "" {
+	entries = slices.DeleteFunc(entries, func(e os.DirEntry) bool { return !tableFile(e.Name()) || keep[e.Name()] })
+	if len(entries) <= some {
 		return nil
 	}
-	return m.repo.Prune(ctx)
+	for _, e := range entries {
+		if err := os.Remove(filepath.Join(m.Dir(), e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
 }
+
+// tidyTables is how many table files that nothing names Tidy lets be.
+const tidyTables = 64
 
 const (
 	// maxPacks is how many packs the object cache may have before small ones

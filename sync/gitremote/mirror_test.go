@@ -194,6 +194,38 @@ func TestPruneKeepsWhatIsNamed(t *testing.T) {
 	publish(t, a)
 }
 
+func TestTidyWaitsUntilItMatters(t *testing.T) {
+	url := bareRepo(t)
+	a := openMirror(t, t.TempDir(), url)
+	write(t, a, "stays")
+	publish(t, a)
+	count := func() int {
+		entries, err := os.ReadDir(a.Dir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(entries)
+	}
+	litter := func(n int) {
+		for i := range n {
+			name := fmt.Sprintf("%032d", i)
+			if err := os.WriteFile(filepath.Join(a.Dir(), name), []byte("unnamed"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	sound := count()
+	litter(tidyTables)
+	if err := a.Tidy(); err != nil || count() != sound+tidyTables {
+		t.Errorf("a few were removed: %d entries, %v", count(), err)
+	}
+	litter(tidyTables + 1)
+	if err := a.Tidy(); err != nil || count() != sound {
+		t.Errorf("many stay: %d entries, %v", count(), err)
+	}
+	equal(t, read(t, a), "stays")
+}
+
 func TestGoneAndRecreated(t *testing.T) {
 	url := bareRepo(t)
 	a := openMirror(t, t.TempDir(), url)
