@@ -307,3 +307,24 @@ func TestRegistryIsWrittenOnce(t *testing.T) {
 		t.Errorf("%+v, %v", members, err)
 	}
 }
+
+func TestIssuesGoOnAfterAGap(t *testing.T) {
+	s := newStore(t)
+	for _, text := range []string{"one", "two", "three"} {
+		s.must(t, s.editOf(t, bug, text, ""))
+	}
+	_, err := s.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error {
+		if _, err := tx.Exec(t.Context(), "DELETE FROM templates WHERE version = 1"); err != nil {
+			return err
+		}
+		_, err := tx.Exec(t.Context(), "UPDATE templates SET version = 7 WHERE version = 3")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.must(t, s.editOf(t, bug, "after the gap", ""))
+	if p, err := s.Find(t.Context(), bug, "8"); err != nil || !p.InForce || p.Text != "after the gap" {
+		t.Errorf("%+v, %v", p, err)
+	}
+}

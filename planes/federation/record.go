@@ -116,6 +116,12 @@ func (s *Store) recordRow(ctx context.Context, tx *doltdb.Tx, c *changeset, e Fi
 	if err != nil {
 		return err
 	}
+	for i := range res.Propose {
+		if res.Propose[i].Town == "" {
+			// A removal: the absent file does not say who removed it; we did.
+			res.Propose[i].Town, res.Propose[i].Author = s.Town, s.Author
+		}
+	}
 	s.apply(c, e.Key, cur, res)
 	out.Edits++
 	if res.Note != "" {
@@ -137,7 +143,7 @@ func (s *Store) recordIssue(c *changeset, e FileEdit, issues []town.Edit, out *R
 		return
 	}
 	next := s.edit(e, last(issues))
-	next = issue(e, next, len(issues)+1)
+	next = issue(e, next, issues)
 	out.Edits++
 	if digest(cur) == e.Base {
 		c.append = append(c.append, *next)
@@ -150,7 +156,7 @@ func (s *Store) recordIssue(c *changeset, e FileEdit, issues []town.Edit, out *R
 			base = issues[:i+1]
 		}
 	}
-	ours := append(slices.Clone(base), *issue(e, next, len(base)+1))
+	ours := append(slices.Clone(base), *issue(e, next, base))
 	merged, notes := policy.Templates(base, ours, issues)
 	c.issues[e.Name] = merged
 	out.Notes = append(out.Notes, notes...)
@@ -173,7 +179,13 @@ func (s *Store) edit(e FileEdit, cur *town.Edit) *town.Edit {
 	return next
 }
 
-func issue(e FileEdit, next *town.Edit, n int) *town.Edit {
+// issue is next as the issue that follows others, which may have gaps where
+// another program took some away.
+func issue(e FileEdit, next *town.Edit, others []town.Edit) *town.Edit {
+	n := 1
+	if before := last(others); before != nil {
+		n = number(*before) + 1
+	}
 	i := *next
 	i.Version, i.Deleted = strconv.Itoa(n), e.Removed
 	return &i
@@ -182,13 +194,9 @@ func issue(e FileEdit, next *town.Edit, n int) *town.Edit {
 // apply turns a resolution into changes. cur is the row now in force.
 func (s *Store) apply(c *changeset, key town.Key, cur *town.Edit, res policy.Resolution) {
 	c.keep(res.Archive...)
-	for _, p := range res.Propose {
-		if p.Town == "" {
-			// A removal: the absent row does not say who removed it; we did.
-			p.Town, p.Author = s.Town, s.Author
-		}
-		c.offer(p)
-	}
+	// A removal that came by a merge has no writer: the absent row does not say
+	// who removed it, and Towns that merge it apart must come to one proposal.
+	c.offer(res.Propose...)
 	if digest(res.InForce) != digest(cur) {
 		c.force(key, res.InForce)
 	}

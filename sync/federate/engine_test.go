@@ -239,3 +239,32 @@ func TestPlaneFromAnotherDayTakesNoTextAway(t *testing.T) {
 		t.Errorf("the role edited since then: %+v", status.Reviews)
 	}
 }
+
+func TestMissingDirectoryIsNotARemovalOfEverything(t *testing.T) {
+	a, b, url := pair(t)
+	for _, gone := range []string{"", "roles"} {
+		aside := filepath.Join(t.TempDir(), "aside")
+		if err := os.Rename(a.path(gone), aside); err != nil {
+			t.Fatal(err)
+		}
+		for name, call := range map[string]func() error{
+			"commit": func() error { _, err := a.Commit(t.Context(), ""); return err },
+			"pull":   func() error { _, err := a.Pull(t.Context(), Remote{"origin", url}, false); return err },
+			"push":   func() error { _, err := a.Push(t.Context(), Remote{"origin", url}, false); return err },
+		} {
+			b.write("templates/bug.md", "news so that a pull has something to do: "+gone+name+"\n")
+			b.push(url)
+			if err := call(); !errors.Is(err, town.ErrRefused) || town.Next(err) == "" {
+				t.Errorf("%s without %q: %v", name, gone, err)
+			}
+		}
+		if err := os.Rename(aside, a.path(gone)); err != nil {
+			t.Fatal(err)
+		}
+		settle(t, url, a, b)
+	}
+	a.remove("roles/mayor.md") // an empty directory is a wish
+	if rec := a.commit(); rec.Edits != 1 {
+		t.Errorf("removing the last role: %+v", rec)
+	}
+}

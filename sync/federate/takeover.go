@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -152,5 +153,19 @@ func (t *takeover) exchange(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("replace %s: %w", current, err), stores.SetFederation(previous, ""))
 	}
 	t.exchanged = true
+	// The configuration may name the new store alone only once the exchange is
+	// sure to survive a loss of power.
+	if err := errors.Join(syncDir(filepath.Dir(t.dir)), syncDir(filepath.Dir(current))); err != nil {
+		return err
+	}
 	return stores.SetFederation(t.out.Store, "")
+}
+
+// syncDir makes the names in a directory durable.
+func syncDir(path string) error {
+	d, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(d.Sync(), d.Close())
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"path/filepath"
 
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
@@ -31,14 +32,6 @@ type workspace struct {
 }
 
 func (e *Engine) workspace(s *federation.Store) (*workspace, error) {
-	dir := e.opts.Layout.Files()
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return nil, err
-	}
-	tree, err := files.Open(dir)
-	if err != nil {
-		return nil, err
-	}
 	loaded := e.step("load index")
 	index, err := files.LoadIndex(e.opts.Layout.Index())
 	loaded()
@@ -47,9 +40,43 @@ func (e *Engine) workspace(s *federation.Store) (*workspace, error) {
 		// A cache: without it every file is compared by content.
 		index = files.NewIndex()
 	case err != nil:
-		return nil, errors.Join(err, tree.Close())
+		return nil, err
+	}
+	dir := e.opts.Layout.Files()
+	if err := present(dir, index); err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, err
+	}
+	tree, err := files.Open(dir)
+	if err != nil {
+		return nil, err
 	}
 	return &workspace{engine: e, store: s, tree: tree, index: index, behind: map[town.Key]bool{}}, nil
+}
+
+// present refuses to go on when a whole directory of documents is gone. That is
+// a disk that is not mounted, a checkout or a half copy far more often than it
+// is the wish to remove every document for everybody.
+func present(dir string, index *files.Index) error {
+	for _, k := range town.Kinds {
+		path := filepath.Join(dir, k.Dir())
+		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		known := 0
+		for key := range index.All() {
+			if key.Kind == k {
+				known++
+			}
+		}
+		if known > 0 {
+			return town.Fail("compare the files", "put it back; to remove what was in it for everybody, make it an empty directory",
+				"%w: %s is gone, with %d document(s) in it", town.ErrRefused, path, known)
+		}
+	}
+	return nil
 }
 
 func (w *workspace) close() error { return w.tree.Close() }
@@ -122,7 +149,7 @@ func (w *workspace) known(ctx context.Context, commit string) (string, error) {
 	err := w.store.View(ctx, func(tx *doltdb.Tx) error {
 		hash, err := tx.Revision(ctx, commit)
 		if err != nil || hash == "" {
-			return nil //nolint:nilerr // an unknown commit is the answer, not a failure
+			return err
 		}
 		base, err = tx.MergeBase(ctx, commit, "HEAD")
 		return err
