@@ -22,8 +22,8 @@ type FetchResult struct {
 	NewBytes  int64
 	// Empty: the repository is there, the ref is not, and we never knew it.
 	Empty bool
-	// NoBranches, beside Empty: the repository has no branch at all, so the
-	// first Publish should create one (PublishOptions.CreateInfoBranch).
+	// NoBranches, beside Empty or ErrGone: the repository has no branch at all,
+	// so the first Publish should create one (PublishOptions.CreateInfoBranch).
 	NoBranches bool
 	// PublishedEarlier: Head is the commit of an earlier Publish whose answer
 	// was lost; it had arrived.
@@ -96,11 +96,6 @@ func (m *Mirror) hasManifest() bool {
 // fetchMissing explains a ref that is not at the remote. Only then is a second
 // connection made.
 func (m *Mirror) fetchMissing(ctx context.Context) (FetchResult, error) {
-	if m.head != "" {
-		m.gone = true
-		return FetchResult{}, town.Fail("fetch "+m.opts.Ref+" from "+gitcmd.Redact(m.opts.URL),
-			"check that the repository is still the same one", "%w; the last known commit is %s", ErrGone, m.head)
-	}
 	l, err := m.repo.LsRemote(ctx, m.opts.URL, m.opts.Ref)
 	if err != nil {
 		return FetchResult{}, err
@@ -108,6 +103,11 @@ func (m *Mirror) fetchMissing(ctx context.Context) (FetchResult, error) {
 	if l.ID != "" {
 		return FetchResult{}, town.Fail("fetch from "+gitcmd.Redact(m.opts.URL), "sync again",
 			"%w: %s appeared this moment", ErrRejected, m.opts.Ref)
+	}
+	if m.head != "" {
+		m.gone = true
+		return FetchResult{NoBranches: len(l.Heads) == 0}, town.Fail("fetch "+m.opts.Ref+" from "+gitcmd.Redact(m.opts.URL),
+			"check that the repository is still the same one", "%w; the last known commit is %s", ErrGone, m.head)
 	}
 	return FetchResult{Empty: true, NoBranches: len(l.Heads) == 0}, m.settle()
 }

@@ -232,8 +232,8 @@ func TestGoneAndRecreated(t *testing.T) {
 	write(t, a, "precious")
 	publish(t, a)
 	git(t, url, "update-ref", "-d", testRef)
-	if _, err := a.Fetch(t.Context()); !errors.Is(err, ErrGone) {
-		t.Fatalf("want ErrGone, got %v", err)
+	if got, err := a.Fetch(t.Context()); !errors.Is(err, ErrGone) || !got.NoBranches {
+		t.Fatalf("want ErrGone and no branches, got %v and %+v", err, got)
 	}
 	equal(t, read(t, a), "precious")
 	if _, err := a.Publish(t.Context(), PublishOptions{Recreate: true}); err != nil {
