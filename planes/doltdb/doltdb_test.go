@@ -153,6 +153,17 @@ func TestNoUsageReporting(t *testing.T) {
 	}
 }
 
+func TestNothingIsNeededOfAHomeDirectory(t *testing.T) {
+	home := filepath.Join(t.TempDir(), "nobody")
+	t.Setenv("HOME", home)
+	t.Setenv("DOLT_ROOT_PATH", "")
+	db := create(t, filepath.Join(t.TempDir(), "data", "federation"))
+	put(t, db, "a", "x")
+	if _, err := os.Lstat(home); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("something was made in the home directory: %v", err)
+	}
+}
+
 func TestLocalDatabaseCannotBeGivenARemote(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "operational")
 	db, err := Create(t.Context(), options(dir))

@@ -35,6 +35,10 @@ type Options struct {
 	Wait time.Duration
 	// Command is what others are told when they wait for this process.
 	Command string
+	// Home is a directory, made if need be, where the engine keeps settings of
+	// its own; by default .home beside the database. Nothing of a person's home
+	// directory is read or written.
+	Home string
 }
 
 func (o Options) name() string { return filepath.Base(o.Dir) }
@@ -45,6 +49,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Command == "" {
 		o.Command = filepath.Base(os.Args[0])
+	}
+	if o.Home == "" {
+		o.Home = filepath.Join(filepath.Dir(o.Dir), ".home")
 	}
 	if o.Actor.Name == "" {
 		o.Actor.Name = "gt"
@@ -114,9 +121,21 @@ func install(from, to string) error {
 	return d.Sync()
 }
 
+// settle gives the engine a home of its own. The engine finds it by this
+// variable only.
+func settle(home string) error {
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return err
+	}
+	return os.Setenv("DOLT_ROOT_PATH", home)
+}
+
 // inDirectory runs one statement with no database selected.
 func inDirectory(ctx context.Context, dir string, opts Options, query string, args ...any) (err error) {
 	tame()
+	if err := settle(opts.Home); err != nil {
+		return err
+	}
 	defer forget(dir)
 	connector, err := embedded.NewConnector(config(dir, "", opts))
 	if err != nil {
@@ -198,6 +217,9 @@ func open(ctx context.Context, opts Options, lock *flock.Flock) (*Local, error) 
 	// The engine logs through the process-wide logger; people are told what
 	// matters by the errors it returns.
 	logrus.SetOutput(io.Discard)
+	if err := settle(opts.Home); err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
 	tame()
 	connector, err := embedded.NewConnector(config(opts.Dir, opts.name(), opts))
 	if err != nil {

@@ -70,6 +70,28 @@ func (h *Holdings) readKept(ctx context.Context, tx *doltdb.Tx) error {
 	}, "SELECT proposal, outcome, result, town, author FROM resolutions")
 }
 
+// Former counts, by document, the texts among the holdings that are not in
+// force: a join brings them along.
+func (h Holdings) Former() map[town.Key]int {
+	former := map[town.Key]int{}
+	for _, e := range h.Archive {
+		former[e.Key]++
+	}
+	for _, p := range h.Proposals {
+		if !p.Delete {
+			former[p.Key]++
+		}
+	}
+	for key, rows := range h.Rows {
+		for _, e := range rows[:len(rows)-1] {
+			if !e.Deleted {
+				former[key]++
+			}
+		}
+	}
+	return former
+}
+
 // Adoption is what joining would do with, or did with, a Town's own holdings.
 type Adoption struct {
 	// Offered are documents of ours that will be in force or proposed for all.

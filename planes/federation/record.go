@@ -116,12 +116,6 @@ func (s *Store) recordRow(ctx context.Context, tx *doltdb.Tx, c *changeset, e Fi
 	if err != nil {
 		return err
 	}
-	for i := range res.Propose {
-		if res.Propose[i].Town == "" {
-			// A removal: the absent file does not say who removed it; we did.
-			res.Propose[i].Town, res.Propose[i].Author = s.Town, s.Author
-		}
-	}
 	s.apply(c, e.Key, cur, res)
 	out.Edits++
 	if res.Note != "" {
@@ -194,8 +188,8 @@ func issue(e FileEdit, next *town.Edit, others []town.Edit) *town.Edit {
 // apply turns a resolution into changes. cur is the row now in force.
 func (s *Store) apply(c *changeset, key town.Key, cur *town.Edit, res policy.Resolution) {
 	c.keep(res.Archive...)
-	// A removal that came by a merge has no writer: the absent row does not say
-	// who removed it, and Towns that merge it apart must come to one proposal.
+	// A proposed removal has no writer: the absent row does not say who removed
+	// it, and Towns that merge it apart must come to one proposal.
 	c.offer(res.Propose...)
 	if digest(res.InForce) != digest(cur) {
 		c.force(key, res.InForce)

@@ -68,3 +68,31 @@ func heldOf(ctx context.Context, tx *doltdb.Tx, k town.Kind, names []string, hel
 		return err
 	}, "SELECT name, text FROM proposals"+where, args...)
 }
+
+// Former counts, for each document, the texts the plane holds that are not in
+// force: archived, proposed, and issues that another one followed. They are
+// published with the plane, so a preview names them.
+func (s *Store) Former(ctx context.Context) (map[town.Key]int, error) {
+	former := map[town.Key]int{}
+	err := s.View(ctx, func(tx *doltdb.Tx) error {
+		for _, q := range []string{
+			"SELECT kind, name, COUNT(*) FROM archive GROUP BY kind, name",
+			"SELECT kind, name, COUNT(*) FROM proposals WHERE NOT removal GROUP BY kind, name",
+			`SELECT 'template', t.name, COUNT(*) FROM templates t WHERE NOT t.deleted AND EXISTS
+				(SELECT 1 FROM templates l WHERE l.name = t.name AND l.version > t.version) GROUP BY t.name`,
+		} {
+			err := tx.Each(ctx, func(r *doltdb.Rows) error {
+				var key town.Key
+				var n int
+				err := r.Scan(&key.Kind, &key.Name, &n)
+				former[key] += n
+				return err
+			}, q)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return former, err
+}

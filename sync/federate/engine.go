@@ -103,6 +103,7 @@ func (e *Engine) progress(phase string, done, total int64, unit string) {
 func (e *Engine) database() doltdb.Options {
 	return doltdb.Options{
 		Dir: e.opts.Layout.Data(layout.Federation), Actor: e.opts.Actor, Wait: e.opts.Wait, Command: e.opts.Command,
+		Home: e.opts.Layout.Engine(),
 	}
 }
 

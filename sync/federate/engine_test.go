@@ -268,3 +268,30 @@ func TestMissingDirectoryIsNotARemovalOfEverything(t *testing.T) {
 		t.Errorf("removing the last role: %+v", rec)
 	}
 }
+
+func TestPreviewNamesFormerTexts(t *testing.T) {
+	root, url := t.TempDir(), bare(t)
+	secret := func(tt *testTown, name string) {
+		tt.write("roles/"+name+".md", role(name, "PASSWORD hunter2"))
+		tt.commit()
+		tt.remove("roles/" + name + ".md")
+		tt.write("templates/bug.md", "second\n")
+		tt.commit()
+	}
+	want := func(p Preview, name string) {
+		t.Helper()
+		if p.Former[key("roles/"+name+".md")] != 1 || p.Former[key("templates/bug.md")] != 1 {
+			t.Errorf("the preview names as former texts only %v", p.Former)
+		}
+	}
+	a := newTown(t, filepath.Join(root, "a"), "alpha")
+	secret(a, "removed")
+	if _, err := a.Init(t.Context(), Remote{"origin", url}, func(p Preview) error { want(p, "removed"); return nil }); err != nil {
+		t.Fatal(err)
+	}
+	b := newTown(t, filepath.Join(root, "b"), "beta")
+	secret(b, "also-removed")
+	if _, err := b.Join(t.Context(), Remote{"origin", url}, func(p Preview) error { want(p, "also-removed"); return nil }); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -18,6 +18,10 @@ type Preview struct {
 	// join these are the ones of ours that the federation does not have as they
 	// are.
 	Documents []town.Key
+	// Former counts texts that are not in force and leave all the same, by
+	// document: superseded, removed or proposed ones. Everyone who can read the
+	// repository can show and restore them.
+	Former map[town.Key]int
 	// Member is the Town's entry in the registry.
 	Member federation.Member
 	// Commits is how many commits leave, and Authors the names and addresses
@@ -59,29 +63,45 @@ func (e *Engine) Init(ctx context.Context, remote Remote, confirm Confirm) (out 
 	if err != nil {
 		return out, e.advise(op, err)
 	}
-	if !fetched.Empty && !opts.Recreate {
+	if !fetched.Empty && !opts.Recreate && !fetched.PublishedEarlier {
 		return out, town.Fail(op, "gt federation join "+remote.URL, "%w: the repository holds a federation already", town.ErrRefused)
 	}
-	preview, err := e.previewInit(ctx, remote)
-	if err != nil {
-		return out, err
-	}
-	if err := confirm(preview); err != nil {
-		return out, err
-	}
-	err = e.Read(ctx, func(s *federation.Store) error {
-		_, err := s.Register(ctx, e.opts.Name)
-		return err
+	err = e.agree(ctx, remote, confirm, &out, func() error {
+		if out.Pulled != nil {
+			opts = gitremote.PublishOptions{} // another Town has published there by now
+		}
+		return e.push(ctx, l, m, opts, &out)
 	})
-	if err != nil {
-		return out, err
-	}
-	if err := e.push(ctx, l, m, opts, &out); err != nil {
-		return out, e.advise(op, err)
-	}
-	return out, e.confirm(remote)
+	return out, e.advise(op, err)
 }
 
+// agree shows a person what would leave and has it sent. What is recorded
+// between the two is not sent unseen: then it is shown again.
+func (e *Engine) agree(ctx context.Context, remote Remote, confirm Confirm, out *Pushed, send func() error) error {
+	defer func() { out.agreed = "" }()
+	for range maxPreviews {
+		preview, head, err := e.previewInit(ctx, remote)
+		if err != nil {
+			return err
+		}
+		if err := confirm(preview); err != nil {
+			return err
+		}
+		out.agreed = head
+		if err = send(); err == nil {
+			return nil
+		}
+		if !errors.Is(err, errUnseen) {
+			e.noteFailure(remote.Name, err)
+			return err
+		}
+		out.Attempts = 0
+	}
+	return town.Fail("publish at "+remote.Name, "run it again when nobody edits the Town's documents",
+		"%w: they were edited %d times while it was being confirmed", town.ErrBusy, maxPreviews)
+}
+
+// confirm notes that a person agreed to exchange with this remote.
 func (e *Engine) confirm(remote Remote) error {
 	st, err := e.loadState(remote.Name)
 	if err != nil {
@@ -91,17 +111,24 @@ func (e *Engine) confirm(remote Remote) error {
 	return e.saveState(remote.Name, st)
 }
 
-// previewInit records edits, so that it shows exactly what would leave.
-func (e *Engine) previewInit(ctx context.Context, remote Remote) (p Preview, err error) {
+// previewInit records edits, so that it shows exactly what would leave: the
+// plane's commit head and the Town's entry in the registry.
+func (e *Engine) previewInit(ctx context.Context, remote Remote) (p Preview, head string, err error) {
 	if _, err := e.Commit(ctx, ""); err != nil {
-		return p, err
+		return p, "", err
 	}
 	p.Remote = remote
 	p.Member = federation.Member{ID: e.opts.ID, Name: e.opts.Name, Revision: 1}
 	p.Store, _ = e.opts.Stores.Federation()
 	err = e.Read(ctx, func(s *federation.Store) error {
 		var err error
+		if head, err = s.Head(ctx); err != nil {
+			return err
+		}
 		if p.Documents, err = s.Documents(ctx); err != nil {
+			return err
+		}
+		if p.Former, err = s.Former(ctx); err != nil {
 			return err
 		}
 		if p.Commits, p.Authors, err = authors(ctx, s, ""); err != nil {
@@ -113,7 +140,7 @@ func (e *Engine) previewInit(ctx context.Context, remote Remote) (p Preview, err
 		}
 		return err
 	})
-	return p, err
+	return p, head, err
 }
 
 // authors counts the commits after from and names who is recorded in them.

@@ -130,7 +130,7 @@ func (t *takeover) preview(ctx context.Context, remote Remote) (p Preview, err e
 	p = Preview{
 		Remote: remote, Store: t.out.Store, Documents: adoption.Offered, Notes: adoption.Notes, Commits: 1,
 		Member:  federation.Member{ID: t.opts.ID, Name: t.opts.Name, Revision: 1},
-		Authors: []string{t.opts.Actor.String()},
+		Authors: []string{t.opts.Actor.String()}, Former: t.holdings.Former(),
 	}
 	arriving, err := t.theirs.Documents(ctx)
 	p.Arrives = len(arriving)

@@ -8,6 +8,7 @@
 //	  .gt/                   kept by gt; never edited, never tracked
 //	    data/<plane>/        one Dolt data directory per plane
 //	    remotes/<name>/      one federation remote: mirror/ objects.git/ state.json
+//	    engine/              the database engine's own settings
 //	    index                what the files in federation/ were when last written
 //	    locks/               one lock file per thing that may have one owner
 //	    retired/             databases replaced by a join, kept
@@ -51,6 +52,9 @@ func (t Town) Private() string { return t.join(".gt") }
 // Data is the Dolt data directory of one plane. The database inside it, a
 // directory of the plane's name, is opened by planes/doltdb alone.
 func (t Town) Data(plane string) string { return t.join(".gt", "data", plane) }
+
+// Engine is where the database engine keeps settings of its own.
+func (t Town) Engine() string { return t.join(".gt", "engine") }
 
 // Index records the state of the files in Files when gt last wrote or read them.
 func (t Town) Index() string { return t.join(".gt", "index") }

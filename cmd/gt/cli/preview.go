@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -17,11 +19,13 @@ type preview struct {
 	URL       string              `json:"url"`
 	Store     string              `json:"store"`
 	Documents map[string][]string `json:"documents"`
-	Town      string              `json:"town"`
-	TownID    string              `json:"town_id"`
-	Commits   int                 `json:"commits"`
-	Authors   []string            `json:"authors"`
-	Notes     []string            `json:"notes"`
+	// Former counts texts that are not in force and leave too, by document.
+	Former  map[string]int `json:"former"`
+	Town    string         `json:"town"`
+	TownID  string         `json:"town_id"`
+	Commits int            `json:"commits"`
+	Authors []string       `json:"authors"`
+	Notes   []string       `json:"notes"`
 	// Arrives counts the documents a join brings.
 	Arrives int `json:"arrives"`
 }
@@ -34,6 +38,10 @@ func newPreview(p federate.Preview) *preview {
 	}
 	for _, k := range town.Kinds {
 		out.Documents[k.Dir()] = []string{}
+	}
+	out.Former = make(map[string]int, len(p.Former))
+	for key, n := range p.Former {
+		out.Former[key.String()] = n
 	}
 	for _, key := range p.Documents {
 		out.Documents[key.Kind.Dir()] = append(out.Documents[key.Kind.Dir()], key.Name)
@@ -48,11 +56,15 @@ func (out *preview) say(p *printer) {
 		if len(names) == 0 {
 			continue
 		}
-		shown, more := names, ""
-		if len(names) > maxListed {
-			shown, more = names[:maxListed], ", and "+strconv.Itoa(len(names)-maxListed)+" more"
+		p.line("  %-20s %s", plural(len(names), string(k), k.Dir()), clipped(names))
+	}
+	if len(out.Former) > 0 {
+		texts, of := 0, make([]string, 0, len(out.Former))
+		for _, name := range slices.Sorted(maps.Keys(out.Former)) {
+			texts += out.Former[name]
+			of = append(of, name+" ("+strconv.Itoa(out.Former[name])+")")
 		}
-		p.line("  %-20s %s%s", plural(len(names), string(k), k.Dir()), strings.Join(shown, ", "), more)
+		p.line("  %-20s %s", plural(texts, "former text", "former texts"), "superseded, removed or proposed: "+clipped(of))
 	}
 	p.line("  %-20s %s (%s)", "registry entry", out.Town, out.TownID)
 	p.line("  %-20s %s", plural(out.Commits, "commit", "commits"), "recorded under "+strings.Join(out.Authors, ", "))
@@ -64,6 +76,14 @@ func (out *preview) say(p *printer) {
 		p.line("Where both sides have a document:")
 		sayNotes(p, out.Notes)
 	}
+}
+
+// clipped joins names, the first few of many.
+func clipped(names []string) string {
+	if len(names) <= maxListed {
+		return strings.Join(names, ", ")
+	}
+	return strings.Join(names[:maxListed], ", ") + ", and " + strconv.Itoa(len(names)-maxListed) + " more"
 }
 
 // names words keys.

@@ -69,5 +69,6 @@ func (r *reviews) left() error {
 func (h *host) database(plane string) doltdb.Options {
 	return doltdb.Options{
 		Dir: h.layout.Data(plane), Actor: h.app.actor(h.config.Actor), Wait: h.app.wait, Command: h.app.running,
+		Home: h.layout.Engine(),
 	}
 }
