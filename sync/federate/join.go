@@ -53,7 +53,11 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 	if fetched.Empty {
 		return out, town.Fail(op, "gt federation init "+remote.URL, "%w: the repository holds no federation yet", town.ErrRefused)
 	}
-	if err := e.adopt(ctx, l, m, confirm, &out); err != nil {
+	related, err := e.adopt(ctx, l, m, confirm, &out)
+	if related {
+		err = e.rejoin(ctx, l, m, confirm, &out)
+	}
+	if err != nil || related {
 		return out, e.advise(op, err)
 	}
 	if err := e.confirm(remote); err != nil {
@@ -66,8 +70,9 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 	return out, nil
 }
 
-// adopt replaces the Town's store by the mirror's, if it is another one.
-func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, confirm Confirm, out *Joined) error {
+// adopt replaces the Town's store by the mirror's, unless that is related: of
+// the federation the Town is in already.
+func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, confirm Confirm, out *Joined) (related bool, err error) {
 	opts := e.database()
 	opts.Dir = filepath.Join(e.opts.Layout.Remote(l.remote.Name), "adopt", layout.Federation)
 	defer func() {
@@ -78,7 +83,7 @@ func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 	// A join that was killed after the exchange left the Town's former store
 	// here: it is kept like any other that was replaced.
 	if _, err := e.retire(opts.Dir); err != nil {
-		return err
+		return false, err
 	}
 	e.progress("copy", 0, 0, "")
 	copied := e.step("copy")
@@ -86,28 +91,22 @@ func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 	copied()
 	if err != nil {
 		// What a remote sent and was refused is nobody's former store.
-		return errors.Join(err, os.RemoveAll(opts.Dir))
+		return false, errors.Join(err, os.RemoveAll(opts.Dir))
 	}
 	out.Store = uuid
 	known, _ := e.opts.Stores.Federation()
 	if uuid == known {
-		related, err := e.related(ctx, l, m)
+		related, err = e.related(ctx, l, m)
 		if err != nil || related {
-			err = errors.Join(err, theirs.Close(), os.RemoveAll(opts.Dir))
-		}
-		if err != nil {
-			return err
-		}
-		if related {
-			return e.rejoin(ctx, l, m, confirm, out)
+			return related, errors.Join(err, theirs.Close(), os.RemoveAll(opts.Dir))
 		}
 		// A store of that name with a history of its own, made from a dump for
 		// instance, is adopted like any other.
 	}
 	if out.Retired, err = e.takeOver(ctx, l, theirs, opts.Dir, confirm, out); err != nil {
-		return err
+		return false, err
 	}
-	return e.with(ctx, func(w *workspace) error {
+	return false, e.with(ctx, func(w *workspace) error {
 		if err := w.show(ctx); err != nil {
 			return err
 		}
@@ -146,21 +145,17 @@ func (e *Engine) related(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 
 // rejoin connects a Town with a remote of the federation it is in already.
 func (e *Engine) rejoin(ctx context.Context, l *remoteLock, m *gitremote.Mirror, confirm Confirm, out *Joined) error {
-	preview, err := e.previewInit(ctx, l.remote)
-	if err != nil {
-		return err
-	}
-	if err := confirm(preview); err != nil {
-		return err
-	}
-	pulled, err := e.pull(ctx, l, m, false)
-	out.Notes, out.Documents, out.FileReport = pulled.Notes, pulled.Documents, pulled.FileReport
-	if err != nil {
-		return err
-	}
-	return e.Read(ctx, func(s *federation.Store) error {
-		_, err := s.Register(ctx, e.opts.Name)
-		return err
+	return e.agree(ctx, l.remote, confirm, &out.Pushed, func() error {
+		pulled, err := e.pull(ctx, l, m, false)
+		out.Notes, out.FileReport = append(out.Notes, pulled.Notes...), pulled.FileReport
+		out.Documents += pulled.Documents
+		if err != nil {
+			return err
+		}
+		if err := out.Pushed.agreeTo(pulled); err != nil {
+			return err
+		}
+		return e.push(ctx, l, m, gitremote.PublishOptions{}, &out.Pushed)
 	})
 }
 

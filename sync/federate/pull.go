@@ -29,6 +29,10 @@ type Pulled struct {
 	// DryRun: nothing was merged.
 	DryRun bool
 	FileReport
+
+	// ours and merged are the plane's tip before and after; empty when nothing
+	// was looked at.
+	ours, merged string
 }
 
 // Pull brings in what the remote has, decides conflicts by sync/policy, and
@@ -175,6 +179,10 @@ func (e *Engine) merge(ctx context.Context, w *workspace, l *remoteLock, m *gitr
 	st.Commit = theirs
 	if dry {
 		return nil
+	}
+	out.ours = ours
+	if out.merged, err = w.store.Head(ctx); err != nil {
+		return err
 	}
 	return e.finish(ctx, w, out)
 }

@@ -42,7 +42,14 @@ type Pushed struct {
 	recorded time.Time
 	// lost counts pushes that did not arrive.
 	lost int
+	// agreed is the plane's commit that a person agreed to publish, in init and
+	// in a join of the Town's own federation; empty where no question was asked.
+	agreed string
 }
+
+// errUnseen: the plane has more than what a person agreed to publish. Nothing
+// was sent.
+var errUnseen = errors.New("documents were recorded since the preview")
 
 // Push records edited files, publishes what the remote lacks, and returns only
 // when the remote has confirmed that it holds this Town's tip. Whatever other
@@ -90,6 +97,8 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 				return err
 			}
 		}
+		// What the first attempt was to make exists by now, or is another's.
+		opts.CreateInfoBranch, opts.Recreate = false, false
 		if out.Attempts == maxPushes {
 			return town.Fail("push to "+l.remote.Name, "run it again in a while",
 				"%w: other Towns published first %d times", town.ErrBusy, maxPushes)
@@ -102,6 +111,9 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 		if err != nil {
 			return err
 		}
+		if err := out.agreeTo(pulled); err != nil {
+			return err
+		}
 		out.Pulled = pulled.after(out.Pulled)
 		out.Reviews = pulled.Reviews
 		if out.Attempts > 1 {
@@ -112,6 +124,18 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 			}
 		}
 	}
+}
+
+// agreeTo lets what was agreed include what a pull brought from the remote.
+func (out *Pushed) agreeTo(p Pulled) error {
+	if out.agreed == "" || p.merged == "" {
+		return nil
+	}
+	if p.ours != out.agreed {
+		return errUnseen
+	}
+	out.agreed = p.merged
+	return nil
 }
 
 // after adds up what several pulls of one push brought.
@@ -151,7 +175,7 @@ func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 			}
 			out.Reviews = len(reviews)
 		}
-		if s.head, err = w.store.Head(ctx); err != nil {
+		if s.head, err = e.onlyAgreed(ctx, w, l.remote, out); err != nil {
 			return err
 		}
 		s.shown = len(w.behind) == 0
@@ -182,6 +206,26 @@ func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 	return s, err
 }
 
+// onlyAgreed returns the plane's tip, which is about to be published. Where a
+// person was asked it must be what that person saw; then the agreement is noted
+// and the Town enters the registry.
+func (e *Engine) onlyAgreed(ctx context.Context, w *workspace, remote Remote, out *Pushed) (head string, err error) {
+	head, err = w.store.Head(ctx)
+	if err != nil || out.agreed == "" {
+		return head, err
+	}
+	if head != out.agreed {
+		return "", errUnseen
+	}
+	if _, err := w.store.Register(ctx, e.opts.Name); err != nil {
+		return "", err
+	}
+	if out.agreed, err = w.store.Head(ctx); err != nil {
+		return "", err
+	}
+	return out.agreed, e.confirm(remote)
+}
+
 // publish sends the mirror to the remote. done is false when another Town was
 // first and the caller should merge and try again.
 func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror, opts gitremote.PublishOptions, s staged, out *Pushed) (done bool, err error) {
@@ -195,6 +239,10 @@ func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 	case errors.Is(err, gitremote.ErrUnknownOutcome):
 		// The answer was lost. Look at the ref before saying anything.
 		fetched, ferr := m.Fetch(ctx)
+		if fetched.Empty || opts.Recreate && errors.Is(ferr, gitremote.ErrGone) {
+			// It was the first push, and there is nothing to merge before another.
+			return false, town.Fail("publish the federation at "+name, "run it again", "%w, and nothing has arrived", err)
+		}
 		if ferr != nil {
 			return false, errors.Join(err, ferr)
 		}
