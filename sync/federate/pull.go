@@ -205,6 +205,10 @@ func (e *Engine) confirmed(r Remote) error {
 	if err != nil {
 		return err
 	}
+	if st.damaged {
+		return town.Fail("sync with "+r.Name, "gt federation join "+r.URL+" --name "+r.Name+" confirms it again",
+			"%w: %s is damaged, and with it the note that exchanging with %s was confirmed", town.ErrRefused, e.statePath(r.Name), r.URL)
+	}
 	if st.Confirmed != r.URL {
 		return town.Fail("sync with "+r.Name,
 			"preview and confirm it with: gt federation init URL (first Town) or gt federation join URL",

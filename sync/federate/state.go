@@ -1,9 +1,9 @@
 package federate
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"time"
@@ -27,12 +27,17 @@ type state struct {
 	// Failed and Error describe the last attempt, if it failed.
 	Failed time.Time `json:"failed,omitzero"`
 	Error  string    `json:"error,omitempty"`
+
+	// damaged: the file did not make sense, so nothing is known.
+	damaged bool
 }
 
 func (e *Engine) statePath(remote string) string {
 	return filepath.Join(e.opts.Layout.Remote(remote), "sync.json")
 }
 
+// loadState reads what is known. A file that makes no sense is as good as lost,
+// and the confirmation with it: a person then gives it again.
 func (e *Engine) loadState(remote string) (s state, err error) {
 	data, err := os.ReadFile(e.statePath(remote))
 	if errors.Is(err, os.ErrNotExist) {
@@ -42,9 +47,27 @@ func (e *Engine) loadState(remote string) (s state, err error) {
 		return state{}, err
 	}
 	if err := json.Unmarshal(data, &s); err != nil {
-		return state{}, fmt.Errorf("read %s: %w", e.statePath(remote), err)
+		e.opts.Log.WithError(err).WithField("file", e.statePath(remote)).Warn("what is known of the remote is damaged")
+		return state{damaged: true}, nil
 	}
 	return s, nil
+}
+
+// Forget withdraws the agreement to exchange with a remote, for one that is
+// taken out of the configuration: should it come back, a person is asked again.
+// What else is known of it stays, and so does its mirror.
+func (e *Engine) Forget(ctx context.Context, remote Remote) (err error) {
+	l, err := e.lockRemote(ctx, remote)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.release()) }()
+	st, err := e.loadState(remote.Name)
+	if err != nil || st.Confirmed == "" {
+		return err
+	}
+	st.Confirmed = ""
+	return e.saveState(remote.Name, st)
 }
 
 func (e *Engine) saveState(remote string, s state) error {

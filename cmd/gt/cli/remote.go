@@ -6,6 +6,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/sync/federate"
 	"gastown/town"
 	"gastown/town/config"
 )
@@ -85,6 +86,13 @@ func (o *remoteOptions) remove(ctx context.Context) error {
 	h, err := o.app.open()
 	if err != nil {
 		return err
+	}
+	// First, so that an interruption leaves a remote that asks, not one that
+	// comes back agreed to.
+	if r, ok := h.config.Remote(o.name); ok {
+		if err := h.engine.Forget(ctx, federate.Remote(r)); err != nil {
+			return err
+		}
 	}
 	var gone remoteEntry
 	err = h.change(ctx, func(c *config.Config) error {

@@ -1,0 +1,66 @@
+package federate
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gastown/town"
+)
+
+// A damaged note about a remote costs a confirmation, and says how to give it.
+func TestDamagedState(t *testing.T) {
+	url := bare(t)
+	remote := Remote{"origin", url}
+	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+	a.init(url)
+	for _, damage := range []string{"", "{\"head\": ", "[]", `{"verified": 7, "confirmed_url": "` + url + `"}`} {
+		if err := os.WriteFile(a.statePath("origin"), []byte(damage), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		status, err := a.Status(t.Context(), []Remote{remote})
+		if err != nil || status.Remotes[0].Confirmed {
+			t.Errorf("%q: status: %v, %+v", damage, err, status.Remotes)
+		}
+		for range 2 {
+			_, err = a.Sync(t.Context(), remote, false)
+			if !errors.Is(err, town.ErrRefused) || !strings.HasPrefix(town.Next(err), "gt federation join "+url+" --name origin") {
+				t.Errorf("%q: sync: %v, next %q", damage, err, town.Next(err))
+			}
+		}
+		a.write("roles/new.md", role("new", "beside "+damage))
+		a.join(url)
+		if out := a.sync(url); !out.Pulled.UpToDate || !out.Pushed.UpToDate {
+			t.Errorf("%q: after the join: %+v", damage, out)
+		}
+	}
+}
+
+// A remote that was removed and comes back is confirmed again.
+func TestForget(t *testing.T) {
+	url := bare(t)
+	remote := Remote{"origin", url}
+	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+	if err := a.Forget(t.Context(), remote); err != nil {
+		t.Errorf("a remote nobody has met: %v", err)
+	}
+	a.init(url)
+	before, err := a.loadState("origin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Forget(t.Context(), remote); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.Push(t.Context(), remote, false); !errors.Is(err, town.ErrRefused) {
+		t.Errorf("pushed to a forgotten remote: %v", err)
+	}
+	after, err := a.loadState("origin")
+	if before.Confirmed = ""; err != nil || after != before {
+		t.Errorf("now known: %+v, want %+v (%v)", after, before, err)
+	}
+	a.join(url)
+	a.push(url)
+}
