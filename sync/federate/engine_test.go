@@ -295,3 +295,19 @@ func TestPreviewNamesFormerTexts(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+func TestSecondFederationIsRefused(t *testing.T) {
+	a, _, url := pair(t)
+	other := bare(t)
+	c := newTown(t, filepath.Join(t.TempDir(), "c"), "gamma")
+	c.init(other)
+	before := a.rows()
+	_, err := a.Join(t.Context(), Remote{"second", other}, func(Preview) error { t.Error("asked to confirm"); return nil })
+	if !errors.Is(err, town.ErrRefused) || town.Next(err) == "" {
+		t.Errorf("joining another federation: %v", err)
+	}
+	if diff := cmp.Diff(before, a.rows()); diff != "" {
+		t.Error(diff)
+	}
+	a.sync(url)
+}

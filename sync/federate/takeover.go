@@ -110,6 +110,9 @@ func (t *takeover) adoptPreviewed(ctx context.Context, ours *federation.Store) (
 
 // preview reads what the Town holds and tries its adoption.
 func (t *takeover) preview(ctx context.Context, remote Remote) (p Preview, err error) {
+	if err := t.alone(remote); err != nil {
+		return p, err
+	}
 	if _, err := t.Commit(ctx, ""); err != nil {
 		return p, err
 	}
@@ -168,4 +171,26 @@ func syncDir(path string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
+}
+
+// alone refuses to take over another federation's store while the Town exchanges
+// with a remote of its present one: that remote would be of no use any more, and
+// what other Towns shared there would go on to the new one.
+func (t *takeover) alone(remote Remote) error {
+	entries, err := os.ReadDir(t.opts.Layout.Remote(""))
+	if err != nil {
+		return err
+	}
+	for _, entry := range entries {
+		name := entry.Name()
+		if name == remote.Name || !entry.IsDir() {
+			continue
+		}
+		if st, err := t.loadState(name); err == nil && st.Confirmed != "" {
+			return town.Fail("join the federation at "+remote.Name,
+				"make another Town for it, or leave the present one first: gt federation remote remove "+name,
+				"%w: this Town is in another federation, which it shares with remote %s", town.ErrRefused, name)
+		}
+	}
+	return nil
 }

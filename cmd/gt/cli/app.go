@@ -78,7 +78,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	for _, c := range a.commands {
 		if c.clause.FullCommand() == name {
 			a.running = "gt " + name
-			return a.report(c.run(ctx))
+			return a.report(interrupted(ctx, c.run(ctx)))
 		}
 	}
 	return exitOK

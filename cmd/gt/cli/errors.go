@@ -97,6 +97,17 @@ func advice(err error) string {
 	return ""
 }
 
+// interrupted says of a command that a person ended just that: what was under
+// way when it happened, in whose words, helps nobody.
+func interrupted(ctx context.Context, err error) error {
+	if err == nil || ctx.Err() == nil || errors.Is(err, town.ErrReview) || errors.Is(err, town.ErrRefused) {
+		return err
+	}
+	return &town.Error{Op: "interrupted", Err: errStopped, Next: "run it again: it goes on where it stopped"}
+}
+
+var errStopped = errors.New("what was done is kept whole, and nothing is half done")
+
 // report tells people how the command ended and returns its exit code.
 func (a *App) report(err error) int {
 	code := exitCode(err)
