@@ -62,28 +62,43 @@ func (m *Mirror) takeTables(ctx context.Context, commit string) (t *remoteTree, 
 	if t, err = readTree(objects, commit); err != nil {
 		return nil, got, err
 	}
-	defer func() { err = errors.Join(err, m.clearStagingIfUsed(got)) }()
-	var names []string
+	used := false
+	defer func() {
+		if used {
+			err = errors.Join(err, m.clearStaging())
+		}
+	}()
+	taken := map[string]string{}
+	for _, known := range m.state.Tables {
+		taken[known.File] = known.ID
+	}
+	var staged, fresh []string
 	total := int64(0)
 	for i := range t.tables {
 		tab := &t.tables[i]
-		if info, serr := os.Stat(filepath.Join(m.Dir(), tab.File)); serr == nil && info.Mode().IsRegular() && info.Size() > 0 {
+		info, serr := os.Stat(filepath.Join(m.Dir(), tab.File))
+		here := serr == nil && info.Mode().IsRegular() && info.Size() > 0
+		if here && taken[tab.File] == tab.ID {
 			// Table files are immutable and came in by a rename.
 			tab.Size = info.Size()
 		} else {
-			got.tables++
+			used = true
 			if tab.Size, err = m.stage(objects, *tab, m.opts.MaxBytes-total); err != nil {
 				return nil, got, err
 			}
-			got.bytes += tab.Size
-			names = append(names, tab.File)
+			staged = append(staged, tab.File)
+			if !here {
+				fresh = append(fresh, tab.File)
+				got.tables++
+				got.bytes += tab.Size
+			}
 		}
 		if total += tab.Size; total > m.opts.MaxBytes {
 			return nil, got, fmt.Errorf("%w: its table files take more than %d bytes together", ErrTooLarge, m.opts.MaxBytes)
 		}
 	}
 	m.opts.reached("staged")
-	if err := m.install(ctx, names); err != nil {
+	if err := m.install(ctx, staged, fresh); err != nil {
 		return nil, got, err
 	}
 	s := state{Version: stateVersion, Head: commit, Manifest: t.blob, Tables: t.tables,
@@ -101,13 +116,6 @@ func ignoreAfter(first, later error) error {
 		return nil
 	}
 	return later
-}
-
-func (m *Mirror) clearStagingIfUsed(got brought) error {
-	if got.tables == 0 {
-		return nil
-	}
-	return m.clearStaging()
 }
 
 // stage writes one table file, of at most limit bytes, into staging.
@@ -137,19 +145,22 @@ func (m *Mirror) stage(o *gitcmd.Objects, t table, limit int64) (size int64, err
 	return size, diskErr(errors.Join(w.Flush(), f.Sync()))
 }
 
-// install verifies staged table files and moves them into the mirror.
-func (m *Mirror) install(ctx context.Context, files []string) error {
-	if len(files) == 0 {
+// install verifies staged table files and moves the fresh ones into the mirror.
+// The others the mirror has: the same chunks, but not the bytes last taken from
+// the remote under that name. They are verified so that a remote that is damaged
+// there is noticed; the file in the mirror, which its manifest may name, stays.
+func (m *Mirror) install(ctx context.Context, staged, fresh []string) error {
+	if len(staged) == 0 {
 		return nil
 	}
-	if err := m.opts.Verify(ctx, m.staging(), files); err != nil {
+	if err := m.opts.Verify(ctx, m.staging(), staged); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	m.opts.reached("verified")
-	for _, f := range files {
+	for _, f := range fresh {
 		if err := os.Rename(filepath.Join(m.staging(), f), filepath.Join(m.Dir(), f)); err != nil {
 			return err
 		}
