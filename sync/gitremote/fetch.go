@@ -41,7 +41,7 @@ func (m *Mirror) Fetch(ctx context.Context) (FetchResult, error) {
 	m.gone = false
 	got, err := m.repo.Fetch(ctx, gitcmd.FetchSpec{URL: m.opts.URL, Ref: m.opts.Ref, Into: incomingRef})
 	if err != nil {
-		return FetchResult{}, m.undoFetch(m.refuse(kinds(err, ErrCorrupt)))
+		return FetchResult{}, m.undoFetch(ctx, m.refuse(kinds(err, ErrCorrupt)))
 	}
 	m.opts.reached("fetched")
 	if got.Missing {
@@ -49,7 +49,7 @@ func (m *Mirror) Fetch(ctx context.Context) (FetchResult, error) {
 	}
 	res, err := m.takeOver(ctx, got.ID)
 	if err != nil {
-		return FetchResult{}, m.undoFetch(m.refuse(err))
+		return FetchResult{}, m.undoFetch(ctx, m.refuse(err))
 	}
 	return res, m.repo.DeleteRef(incomingRef)
 }
@@ -113,10 +113,14 @@ func (m *Mirror) fetchMissing(ctx context.Context) (FetchResult, error) {
 }
 
 // undoFetch forgets what a failed fetch has brought. Its objects stay in the
-// cache until the next Prune, where they save a second transfer at best.
-func (m *Mirror) undoFetch(err error) error {
+// cache, where they save a second transfer at best, until it has outgrown what
+// tidy allows it: a remote that is refused again and again must not fill the disk.
+func (m *Mirror) undoFetch(ctx context.Context, err error) error {
 	if derr := m.repo.DeleteRef(incomingRef); derr != nil {
 		return fmt.Errorf("%w (and %w)", err, derr)
+	}
+	if ctx.Err() == nil {
+		m.tidy(ctx)
 	}
 	return err
 }

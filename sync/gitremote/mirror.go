@@ -190,7 +190,7 @@ const (
 // its failure harms nothing.
 func (m *Mirror) tidy(ctx context.Context) {
 	u, err := m.repo.Usage()
-	if err == nil && m.head != "" {
+	if err == nil {
 		switch {
 		case u.Bytes > slackFactor*max(m.state.live()+m.state.History.Dead, m.opts.SquashBytes):
 			err = m.repo.Prune(ctx)
