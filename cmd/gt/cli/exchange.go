@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -30,6 +31,7 @@ type pulled struct {
 	Remote    string   `json:"remote"`
 	UpToDate  bool     `json:"up_to_date"`
 	DryRun    bool     `json:"dry_run,omitempty"`
+	Failed    bool     `json:"failed,omitempty"`
 	Commits   int      `json:"commits"`
 	Documents int      `json:"documents"`
 	Notes     []string `json:"notes"`
@@ -40,13 +42,15 @@ type pushed struct {
 	Remote   string    `json:"remote"`
 	UpToDate bool      `json:"up_to_date"`
 	DryRun   bool      `json:"dry_run,omitempty"`
+	Failed   bool      `json:"failed,omitempty"`
 	Commits  int       `json:"commits"`
 	Sent     int64     `json:"sent_bytes"`
 	Recorded *recorded `json:"recorded,omitempty"`
 	Merged   *pulled   `json:"merged,omitempty"`
 }
 
-// exchanged is what a call did with one remote.
+// exchanged is what a call did with one remote. A step that Failed tells what
+// became of documents before it did, for that has happened.
 type exchanged struct {
 	Recorded *recorded `json:"recorded,omitempty"`
 	Pulled   *pulled   `json:"pulled,omitempty"`
@@ -86,16 +90,14 @@ func (o *exchangeOptions) open() (*host, error) {
 func (o *exchangeOptions) pull(ctx context.Context) error {
 	return o.one(func(h *host, r federate.Remote) (exchanged, error) {
 		out, err := h.engine.Pull(ctx, r, o.dry)
-		p := newPulled(out)
-		return exchanged{Pulled: &p}, err
+		return exchanged{Pulled: newPulled(out).until(err)}, err
 	})
 }
 
 func (o *exchangeOptions) push(ctx context.Context) error {
 	return o.one(func(h *host, r federate.Remote) (exchanged, error) {
 		out, err := h.engine.Push(ctx, r, o.dry)
-		p := newPushed(out)
-		return exchanged{Pushed: &p}, err
+		return exchanged{Pushed: newPushed(out).until(err)}, err
 	})
 }
 
@@ -111,13 +113,21 @@ func (o *exchangeOptions) one(call func(*host, federate.Remote) (exchanged, erro
 	}
 	out, err := call(h, remote)
 	h.progress.clear()
-	if err != nil {
+	if err != nil && out == (exchanged{}) {
 		return err
 	}
-	if err := o.app.summary(out, out.say); err != nil {
-		return err
+	return o.end(h, out, out.say, err)
+}
+
+// end prints what was done and ends the command. After a failure the reviews
+// that are open are told too, but the failure alone decides the exit code.
+func (o *exchangeOptions) end(h *host, value any, say func(*printer), failed error) error {
+	err := errors.Join(failed, o.app.summary(value, say))
+	left := h.reviews.left()
+	if err == nil || left == nil {
+		return errors.Join(err, left)
 	}
-	return h.reviews.left()
+	return fmt.Errorf("%w\n%v", err, left)
 }
 
 // sync goes on with the next remote when one fails: a dead one costs only itself.
@@ -140,28 +150,52 @@ func (o *exchangeOptions) sync(ctx context.Context) error {
 		out, err := h.engine.Sync(ctx, r, o.dry)
 		if err != nil {
 			failed = append(failed, err)
-			continue
 		}
-		rec, pull, push := newRecorded(out.Recorded), newPulled(out.Pulled), newPushed(out.Pushed)
-		e := exchanged{Pulled: &pull, Pushed: &push}
-		if rec.Edits > 0 {
-			e.Recorded = &rec
+		if e := newExchanged(out, err); e != (exchanged{}) {
+			done = append(done, e)
 		}
-		done = append(done, e)
 	}
 	h.progress.clear()
 	value := struct {
 		Remotes []exchanged `json:"remotes"`
 	}{done}
-	err = o.app.summary(value, func(p *printer) {
+	say := func(p *printer) {
 		for _, e := range done {
 			e.say(p)
 		}
-	})
-	if err := errors.Join(append(failed, err)...); err != nil {
-		return err
 	}
-	return h.reviews.left()
+	return o.end(h, value, say, errors.Join(failed...))
+}
+
+// newExchanged is what a sync did, err being how it ended.
+func newExchanged(out federate.Synced, err error) (e exchanged) {
+	if rec := newRecorded(out.Recorded); rec.worthTelling() && (err != nil || rec.Edits > 0) {
+		e.Recorded = &rec
+	}
+	if out.Pushed.Remote == "" { // it ended before the push
+		e.Pulled = newPulled(out.Pulled).until(err)
+		return e
+	}
+	e.Pulled, e.Pushed = newPulled(out.Pulled).until(nil), newPushed(out.Pushed).until(err)
+	return e
+}
+
+// until is what there is to tell of a step that ended with err; nil for nothing.
+func (out pulled) until(err error) *pulled {
+	out.Failed = err != nil
+	if out.Failed && len(out.Notes)+len(out.Invalid)+len(out.Kept)+len(out.Rescued) == 0 {
+		return nil
+	}
+	return &out
+}
+
+// until is the same for a push.
+func (out pushed) until(err error) *pushed {
+	out.Failed = err != nil
+	if out.Failed && out.Recorded == nil && out.Merged == nil {
+		return nil
+	}
+	return &out
 }
 
 func newPulled(out federate.Pulled) pulled {
@@ -197,6 +231,7 @@ func (e exchanged) say(p *printer) {
 
 func (out pulled) say(p *printer) {
 	switch {
+	case out.Failed: // the error says it
 	case out.UpToDate || out.Commits == 0 && out.Documents == 0:
 		p.line("%s: nothing new", out.Remote)
 	case out.DryRun:
@@ -217,6 +252,7 @@ func (out pushed) say(p *printer) {
 		out.Merged.say(p)
 	}
 	switch {
+	case out.Failed: // the error says it
 	case out.UpToDate:
 		p.line("%s: has everything", out.Remote)
 	case out.DryRun:
