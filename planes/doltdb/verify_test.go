@@ -1,0 +1,186 @@
+package doltdb
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dolthub/dolt/go/store/chunks"
+	"github.com/dolthub/dolt/go/store/constants"
+	"github.com/dolthub/dolt/go/store/hash"
+	"github.com/dolthub/dolt/go/store/nbs"
+	"github.com/golang/snappy"
+)
+
+// contents reads every chunk of a mirror, and its root.
+func contents(t *testing.T, mirror string) (map[hash.Hash][]byte, hash.Hash) {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join(mirror, "manifest"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := nbs.NewLocalStore(t.Context(), constants.FormatDoltString, mirror, verifyMemory, nbs.NewUnlimitedMemQuotaProvider(), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[hash.Hash][]byte{}
+	err = store.IterateAllChunks(t.Context(), func(c chunks.Chunk) { all[c.Hash()] = bytes.Clone(c.Data()) })
+	if err := errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return all, hash.Parse(strings.Split(string(text), ":")[3])
+}
+
+func sorted(m map[hash.Hash][]byte) []hash.Hash {
+	var list []hash.Hash
+	for h := range m {
+		list = append(list, h)
+	}
+	slices.SortFunc(list, func(a, b hash.Hash) int { return bytes.Compare(a[:], b[:]) })
+	return list
+}
+
+// replaced puts other content in a chunk's place and gives it, and all that
+// refer to it, the address it then has.
+func replaced(all map[hash.Hash][]byte, root, target hash.Hash, content []byte) (map[hash.Hash][]byte, hash.Hash) {
+	now, out := map[hash.Hash]hash.Hash{}, map[hash.Hash][]byte{}
+	var renew func(h hash.Hash) hash.Hash
+	renew = func(h hash.Hash) hash.Hash {
+		if n, ok := now[h]; ok {
+			return n
+		}
+		d := all[h]
+		if h == target {
+			d = content
+		} else {
+			for c := range all {
+				if c != h && bytes.Contains(d, c[:]) {
+					n := renew(c)
+					d = bytes.ReplaceAll(d, c[:], n[:])
+				}
+			}
+		}
+		n := hash.Of(d)
+		now[h], out[n] = n, d
+		return n
+	}
+	for h := range all {
+		renew(h)
+	}
+	return out, now[root]
+}
+
+// tableOf writes a table file of the chunks as the engine would.
+func tableOf(t *testing.T, dir string, m map[hash.Hash][]byte) string {
+	t.Helper()
+	var f, prefixes, lengths, suffixes []byte
+	total := uint64(0)
+	for i, h := range sorted(m) {
+		c := snappy.Encode(nil, m[h])
+		f = binary.BigEndian.AppendUint32(append(f, c...), crc32.Checksum(c, crc32.MakeTable(crc32.Castagnoli)))
+		prefixes = binary.BigEndian.AppendUint32(append(prefixes, h[:8]...), uint32(i))
+		lengths = binary.BigEndian.AppendUint32(lengths, uint32(len(c)+chunkSum))
+		suffixes = append(suffixes, h[8:]...)
+		total += uint64(len(m[h]))
+	}
+	f = slices.Concat(f, prefixes, lengths, suffixes)
+	f = binary.BigEndian.AppendUint32(f, uint32(len(m)))
+	f = binary.BigEndian.AppendUint64(f, total)
+	f = append(f, 0xff, 0xb5, 0xd8, 0xc2, 0x24, 0x63, 0xee, 0x50)
+	name := hash.Of(suffixes).String()
+	save(t, filepath.Join(dir, name), f)
+	return name
+}
+
+func save(t *testing.T, path string, data []byte) {
+	t.Helper()
+	if err := os.WriteFile(path, data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Whatever is done to a chunk, a mirror that passes verification does not end
+// the process that fetches from it.
+func TestMalformedChunksAreRefusedBeforeTheEngineReadsThem(t *testing.T) {
+	a, b, mirror := twoTowns(t)
+	for n := range 8 {
+		put(t, a, fmt.Sprint("n", n), strings.Repeat("x", 3000*(n%3+1)))
+	}
+	if err := a.Push(t.Context(), "origin", mirror); err != nil {
+		t.Fatal(err)
+	}
+	all, root := contents(t, mirror)
+	list := sorted(all)
+	random := rand.New(rand.NewPCG(1, 2))
+	refused, taken := 0, 0
+	for n := range 250 {
+		target := list[random.IntN(len(list))]
+		d := bytes.Clone(all[target])
+		switch at := random.IntN(len(d)); random.IntN(4) {
+		case 0:
+			d[at] ^= byte(1 + random.IntN(255))
+		case 1:
+			for range 8 {
+				d[random.IntN(len(d))] = byte(random.IntN(256))
+			}
+		case 2:
+			d = d[:at]
+		default:
+			copy(d[at:], "\xff\xff\xff\xff")
+		}
+		dir := t.TempDir()
+		mutant, top := replaced(all, root, target, d)
+		name := tableOf(t, dir, mutant)
+		switch err := VerifyTables(t.Context(), dir, []string{name}); {
+		case errors.Is(err, ErrCorrupt):
+			refused++
+			continue
+		case err != nil:
+			t.Fatalf("%v is not ErrCorrupt", err)
+		}
+		taken++
+		save(t, filepath.Join(dir, "manifest"), fmt.Appendf(nil, "5:__DOLT__:%s:%s:%s:%s:%d",
+			hash.Of(fmt.Append(nil, n)), top, hash.Hash{}, name, len(mutant)))
+		if _, err := b.Fetch(t.Context(), "origin", dir); err != nil && taken < 4 {
+			t.Log(err) // an error is as good as none
+		}
+	}
+	if t.Logf("%d refused, %d taken", refused, taken); refused == 0 || taken == 0 {
+		t.Error("the mutants do not tell sound from malformed")
+	}
+	if get(t, b, "shared") != "base" {
+		t.Error("the database changed")
+	}
+}
+
+// Two index entries with one ordinal would have one chunk verified in the place
+// of another.
+func TestTableIndexNamesEveryChunkOnce(t *testing.T) {
+	dir := t.TempDir()
+	name := tableOf(t, dir, map[hash.Hash][]byte{hash.Of([]byte("aaaa")): []byte("aaaa"), hash.Of([]byte("bbbb")): []byte("bbbb")})
+	f, err := os.ReadFile(filepath.Join(dir, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	index := len(f) - tableFooter - 2*(tablePrefix+tableLength+tableSuffix)
+	f[index+2*tablePrefix-1] = 0
+	save(t, filepath.Join(dir, name), f)
+	if err := VerifyTables(t.Context(), dir, []string{name}); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "once") {
+		t.Errorf("got %v", err)
+	}
+	long := binary.AppendUvarint(nil, 1<<32-1)
+	f = append(long, f[len(long):]...)
+	f[index+2*tablePrefix-1] = 1
+	save(t, filepath.Join(dir, name), f)
+	if err := VerifyTables(t.Context(), dir, []string{name}); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "more than") {
+		t.Errorf("a chunk that claims 4 GiB: %v", err)
+	}
+}
