@@ -135,6 +135,14 @@ func (o *installOptions) configure(t layout.Town, out *installed) (*config.Confi
 	if !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
+	for _, plane := range []string{layout.Federation, layout.Ledger, layout.Operational} {
+		// The configuration is made first: planes without it have lost theirs,
+		// and a new one would name other stores.
+		if _, err := os.Lstat(t.Data(plane)); err == nil {
+			return nil, town.Fail("install a Town in "+t.Root, "put config/town.yaml back, from the Town's Git repository or a copy",
+				"%w: the Town's planes are there, and %s, which says which Town this is, is gone", town.ErrRefused, t.Config())
+		}
+	}
 	name := o.name
 	if name == "" {
 		name = nameFrom(filepath.Base(t.Root))
