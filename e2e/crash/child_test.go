@@ -143,7 +143,7 @@ func processesIn(dir string) (found []string) {
 
 // expected are the files gt keeps for itself when it is at rest.
 var expected = regexp.MustCompile(`^(` + strings.Join([]string{
-	`index`, `locks/[a-z-]+\.lock`, `data/federation\.lock`, `retired/.*`,
+	`index`, `(engine|data/\.home)/\.dolt/config_global\.json`, `locks/[a-z-]+\.lock`, `data/federation\.lock`, `retired/.*`,
 	`data/federation/\.dolt/.*`, `data/federation/\.doltcfg/.*`,
 	`remotes/origin/(state|sync)\.json`, `remotes/origin/mirror/(manifest|LOCK|[0-9a-v]{32}(\.darc)?)`,
 	`remotes/origin/objects\.git/.*`,

@@ -177,6 +177,9 @@ func syncDir(path string) error {
 // with a remote of its present one: that remote would be of no use any more, and
 // what other Towns shared there would go on to the new one.
 func (t *takeover) alone(remote Remote) error {
+	if known, _ := t.opts.Stores.Federation(); known == t.out.Store {
+		return nil // the same federation, with a history made anew
+	}
 	entries, err := os.ReadDir(t.opts.Layout.Remote(""))
 	if err != nil {
 		return err
