@@ -57,3 +57,33 @@ func (tx *Tx) CheckStore(ctx context.Context, revision, want string) error {
 	}
 	return nil
 }
+
+// CreateStore makes a new database with its schema and its identity. It fails,
+// wrapping fs.ErrExist, if anything is at opts.Dir already.
+func CreateStore(ctx context.Context, opts Options, uuid string, steps []Migration) (*Local, error) {
+	db, err := Create(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	if err = db.Migrate(ctx, steps); err == nil {
+		err = db.Identify(ctx, uuid)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// Accept checks that an open database is the store of that UUID and brings its
+// schema up to date. When it fails the database is closed, and another store is
+// left untouched.
+func (db *Local) Accept(ctx context.Context, uuid string, steps []Migration) error {
+	err := db.View(ctx, func(tx *Tx) error { return tx.CheckStore(ctx, "HEAD", uuid) })
+	if err == nil {
+		err = db.Migrate(ctx, steps)
+	}
+	if err != nil {
+		return errors.Join(err, db.Close())
+	}
+	return nil
+}

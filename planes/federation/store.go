@@ -19,36 +19,24 @@ type Store struct {
 
 // Create makes a new, empty plane with its own identity.
 func Create(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (*Store, error) {
-	db, err := doltdb.Create(ctx, opts)
+	db, err := doltdb.CreateStore(ctx, opts, uuid, migrations)
 	if err != nil {
 		return nil, err
 	}
-	s := wrap(doltdb.Share(db), opts, id)
-	if err := s.Migrate(ctx, migrations); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if err := db.Identify(ctx, uuid); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return s, nil
+	return wrap(doltdb.Share(db), opts, id), nil
 }
 
 // Open opens the plane, checks that it is the store of that UUID, and brings
 // its schema up to date.
 func Open(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (*Store, error) {
 	db, err := doltdb.OpenShared(ctx, opts)
+	if err == nil {
+		err = db.Accept(ctx, uuid, migrations)
+	}
 	if err != nil {
 		return nil, err
 	}
-	s := wrap(db, opts, id)
-	err = s.View(ctx, func(tx *doltdb.Tx) error { return tx.CheckStore(ctx, "HEAD", uuid) })
-	if err == nil {
-		err = s.Migrate(ctx, migrations)
-	}
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	return s, nil
+	return wrap(db, opts, id), nil
 }
 
 // Clone makes the plane at opts.Dir a copy of a mirror, after the same checks

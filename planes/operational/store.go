@@ -2,7 +2,6 @@ package operational
 
 import (
 	"context"
-	"errors"
 
 	"gastown/planes/doltdb"
 )
@@ -23,15 +22,9 @@ type Store struct{ *doltdb.Local }
 // Create makes a new, empty plane with its own identity. It fails, wrapping
 // fs.ErrExist, if anything is at opts.Dir already.
 func Create(ctx context.Context, opts doltdb.Options, uuid string) (*Store, error) {
-	db, err := doltdb.Create(ctx, opts)
+	db, err := doltdb.CreateStore(ctx, opts, uuid, migrations)
 	if err != nil {
 		return nil, err
-	}
-	if err := db.Migrate(ctx, migrations); err != nil {
-		return nil, errors.Join(err, db.Close())
-	}
-	if err := db.Identify(ctx, uuid); err != nil {
-		return nil, errors.Join(err, db.Close())
 	}
 	return &Store{Local: db}, nil
 }
@@ -41,15 +34,11 @@ func Create(ctx context.Context, opts doltdb.Options, uuid string) (*Store, erro
 // one that has a remote with town.ErrRefused; both are left untouched.
 func Open(ctx context.Context, opts doltdb.Options, uuid string) (*Store, error) {
 	db, err := doltdb.OpenLocal(ctx, opts)
+	if err == nil {
+		err = db.Accept(ctx, uuid, migrations)
+	}
 	if err != nil {
 		return nil, err
-	}
-	err = db.View(ctx, func(tx *doltdb.Tx) error { return tx.CheckStore(ctx, "HEAD", uuid) })
-	if err == nil {
-		err = db.Migrate(ctx, migrations)
-	}
-	if err != nil {
-		return nil, errors.Join(err, db.Close())
 	}
 	return &Store{Local: db}, nil
 }
