@@ -44,11 +44,13 @@ type store interface {
 }
 
 // opened holds stores by their path from their opening until a connection to
-// them is made, when the engine has said for the last time how they should fail.
+// them is made, when the engine has said for the last time how they should
+// fail, and the mirrors in use, whose content came from elsewhere.
 var opened = struct {
 	sync.Mutex
-	stores map[string]store
-}{stores: map[string]store{}}
+	stores  map[string]store
+	mirrors map[string]bool
+}{stores: map[string]store{}, mirrors: map[string]bool{}}
 
 type noting struct{ dbfactory.DBFactory }
 
@@ -58,12 +60,25 @@ func (n noting) CreateDB(ctx context.Context, format *types.NomsBinFormat, u *ur
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	opened.Lock()
 	if s, ok := datas.ChunkStoreFromDatabase(db).(store); ok {
-		opened.Lock()
 		opened.stores[u.Path] = s
-		opened.Unlock()
+	}
+	foreign := opened.mirrors[u.Path]
+	opened.Unlock()
+	if foreign {
+		if err := checkHeads(ctx, db, vrw, ns); err != nil {
+			return nil, nil, nil, err
+		}
 	}
 	return db, vrw, ns, nil
+}
+
+// foreign has the engine check a mirror whenever it opens it, until release.
+func foreign(mirror string) {
+	opened.Lock()
+	defer opened.Unlock()
+	opened.mirrors[mirror] = true
 }
 
 // failSoftly makes the stores opened below dir return an error where a write
@@ -95,6 +110,9 @@ func forget(dir string) {
 // manifest for the one it knows whenever a remote repeats that one's lock.
 func release(mirror string, err *error) {
 	forget(mirror)
+	opened.Lock()
+	delete(opened.mirrors, mirror)
+	opened.Unlock()
 	*err = errors.Join(*err, dbfactory.DeleteFromSingletonCache(mirror, true))
 }
 

@@ -41,6 +41,7 @@ func Tracking(remote string) string { return remote + "/" + Branch }
 // returns the commit at its tip. The database's own branch does not move.
 func (db *Shared) Fetch(ctx context.Context, remote, mirror string) (head string, err error) {
 	defer recovered("read the mirror of "+remote, &err)
+	foreign(mirror)
 	defer release(mirror, &err)
 	err = db.View(ctx, func(tx *Tx) error {
 		if err := tx.pointRemote(ctx, remote, mirror); err != nil {
@@ -151,6 +152,7 @@ func (tx *Tx) Count(ctx context.Context, from, to string) (n int, err error) {
 // caller sees to it that no other process clones into opts.Dir meanwhile.
 func Clone(ctx context.Context, opts Options, remote, mirror string) (_ *Shared, err error) {
 	defer recovered("copy the mirror of "+remote, &err)
+	foreign(mirror)
 	defer release(mirror, &err)
 	opts = opts.withDefaults()
 	if _, err := os.Lstat(opts.Dir); err == nil {

@@ -32,6 +32,9 @@ func checkChunk(c chunks.Chunk) (err error) {
 			err = fmt.Errorf("%w: chunk %s is malformed: %w", ErrCorrupt, c.Hash(), err)
 		}
 	}()
+	if c.Size() == 0 || c.Data()[0] != byte(serial.MessageTypesKind) {
+		return errors.New("it is of no kind a database has")
+	}
 	if err := walkReferences(c, func(hash.Hash, bool) error { return nil }); err != nil {
 		return err
 	}

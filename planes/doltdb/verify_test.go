@@ -121,10 +121,11 @@ func TestMalformedChunksAreRefusedBeforeTheEngineReadsThem(t *testing.T) {
 	list := sorted(all)
 	random := rand.New(rand.NewPCG(1, 2))
 	refused, taken := 0, 0
-	for n := range 250 {
-		target := list[random.IntN(len(list))]
+	for n := range 300 {
+		target := list[n%len(list)]
 		d := bytes.Clone(all[target])
-		switch at := random.IntN(len(d)); random.IntN(4) {
+		entry := root
+		switch at := random.IntN(len(d)); random.IntN(6) {
 		case 0:
 			d[at] ^= byte(1 + random.IntN(255))
 		case 1:
@@ -133,11 +134,21 @@ func TestMalformedChunksAreRefusedBeforeTheEngineReadsThem(t *testing.T) {
 			}
 		case 2:
 			d = d[:at]
-		default:
+		case 3:
 			copy(d[at:], "\xff\xff\xff\xff")
+		case 4: // sound chunks, one in the place of another
+			entry = target
+		default:
+			for _, h := range list {
+				other := list[random.IntN(len(list))]
+				d = bytes.ReplaceAll(d, h[:], other[:])
+			}
+			if bytes.Equal(d, all[target]) {
+				continue
+			}
 		}
 		dir := t.TempDir()
-		mutant, top := replaced(all, root, target, d)
+		mutant, top := replaced(all, entry, target, d)
 		name := tableOf(t, dir, mutant)
 		switch err := VerifyTables(t.Context(), dir, []string{name}); {
 		case errors.Is(err, ErrCorrupt):
