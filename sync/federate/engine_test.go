@@ -175,7 +175,7 @@ func TestConflictOfEachKind(t *testing.T) {
 		}
 	}
 	// The other Town's reviewer decides, and the decision travels back.
-	res, err := a.Resolve(t.Context(), "mayor", federation.OutcomeMerged, role("mayor", "alpha and beta"))
+	res, err := a.Resolve(t.Context(), Decision{Review: "mayor", Outcome: federation.OutcomeMerged, Merged: role("mayor", "alpha and beta")})
 	if err != nil || res.Open != 0 {
 		t.Fatalf("resolve: %+v %v", res, err)
 	}

@@ -84,7 +84,7 @@ func TestRemovalOfKeptRowsIsRefused(t *testing.T) {
 	b.write("roles/mayor.md", role("mayor", "beta"))
 	b.push(url)
 	a.pull(url)
-	if _, err := a.Resolve(t.Context(), "mayor", federation.OutcomeTheirs, ""); err != nil {
+	if _, err := a.Resolve(t.Context(), Decision{Review: "mayor", Outcome: federation.OutcomeTheirs}); err != nil {
 		t.Fatal(err)
 	}
 	a.push(url)

@@ -117,7 +117,7 @@ func (m *model) resolve(t *rapid.T, mt *modelTown) {
 	}
 	done := false
 	m.call(mt, "resolve", true, func(ctx context.Context) error {
-		_, err := mt.Resolve(ctx, string(r.ID), outcome, merged)
+		_, err := mt.Resolve(ctx, Decision{Review: string(r.ID), Outcome: outcome, Merged: merged})
 		done = err == nil
 		return err
 	})

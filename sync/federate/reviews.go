@@ -3,6 +3,7 @@ package federate
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"gastown/planes/federation"
 	"gastown/sync/files"
@@ -18,10 +19,40 @@ type Resolved struct {
 	FileReport
 }
 
-// Resolve decides one review, named by its role or its id, and shows the
-// outcome in the role's file. Edited files are recorded first. Other Towns
-// learn of it with the next push.
-func (e *Engine) Resolve(ctx context.Context, what string, outcome federation.Outcome, merged string) (out Resolved, err error) {
+// ErrChanged reports a decision about a text that is not in force any more. It
+// comes with town.ErrBusy: nothing was changed, and who looks again can decide.
+var ErrChanged = errors.New("the text in force is another one now")
+
+// Decision is what a person decided about a review.
+type Decision struct {
+	// Review is a role's name, role/NAME, or the start of a review's id.
+	Review  string
+	Outcome federation.Outcome
+	// Merged is the text for OutcomeMerged.
+	Merged string
+	// Over is the start (at least four characters) of the content digest of the
+	// text the person saw in force, NoText where the role was not there; the
+	// decision counts only while that is so. Empty: whatever is in force.
+	Over string
+}
+
+// NoText is Decision.Over for a role that is not there.
+const NoText = "none"
+
+// over reports whether the text in force is the one decided over.
+func (d Decision) over(current *town.Edit) bool {
+	switch {
+	case d.Over == "":
+		return true
+	case current == nil:
+		return d.Over == NoText
+	}
+	return len(d.Over) >= 4 && strings.HasPrefix(string(current.Content()), d.Over)
+}
+
+// Resolve decides one review and shows the outcome in the role's file. Edited
+// files are recorded first. Other Towns learn of it with the next push.
+func (e *Engine) Resolve(ctx context.Context, d Decision) (out Resolved, err error) {
 	err = e.with(ctx, func(w *workspace) error {
 		if _, err := w.record(ctx, ""); err != nil {
 			return err
@@ -30,24 +61,28 @@ func (e *Engine) Resolve(ctx context.Context, what string, outcome federation.Ou
 		if err != nil {
 			return err
 		}
-		r, err := federation.Pick(reviews, what)
+		r, err := federation.Pick(reviews, d.Review)
 		if err != nil {
 			return err
 		}
-		if outcome == federation.OutcomeMerged {
-			if _, err := files.Check(r.Key, merged); err != nil {
+		if !d.over(r.Current) {
+			return town.Fail("resolve "+r.Key.String(), "gt federation conflicts show "+r.ID.Short()+" shows it as it is now; decide again",
+				"%w: %w", town.ErrBusy, ErrChanged)
+		}
+		if d.Outcome == federation.OutcomeMerged {
+			if _, err := files.Check(r.Key, d.Merged); err != nil {
 				return town.Fail("resolve "+r.Key.String(), "mend the merged text and run it again", "%w: %w", town.ErrUsage, err)
 			}
 		}
-		message := "resolve " + r.Key.String() + ": " + string(outcome)
-		if _, err := w.store.Resolve(ctx, r, outcome, merged, message); err != nil {
+		message := "resolve " + r.Key.String() + ": " + string(d.Outcome)
+		if _, err := w.store.Resolve(ctx, r, d.Outcome, d.Merged, message); err != nil {
 			return err
 		}
 		if err := w.show(ctx); err != nil {
 			return err
 		}
 		left, err := e.tellReviews(ctx, w.store)
-		out = Resolved{Review: r, Outcome: outcome, Open: len(left), FileReport: FileReport{Kept: w.skipped, Rescued: w.rescued}}
+		out = Resolved{Review: r, Outcome: d.Outcome, Open: len(left), FileReport: FileReport{Kept: w.skipped, Rescued: w.rescued}}
 		return err
 	})
 	return out, err

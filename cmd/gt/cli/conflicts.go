@@ -7,6 +7,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"gastown/planes/federation"
+	"gastown/sync/federate"
 	"gastown/sync/policy"
 	"gastown/town"
 )
@@ -36,6 +37,8 @@ type reviewTexts struct {
 	Theirs *string `json:"theirs"`
 	// TheirsBy wrote the text in force.
 	TheirsBy string `json:"theirs_by,omitempty"`
+	// TheirsDigest names it for resolve --over.
+	TheirsDigest string `json:"theirs_digest"`
 	Merged   string `json:"merged"`
 	// Open: the merged text has conflicts for a person to settle.
 	Open bool `json:"merged_has_conflicts"`
@@ -134,9 +137,10 @@ func (h *host) pick(ctx context.Context, what string) (r federation.Review, town
 func newReviewTexts(r federation.Review) reviewTexts {
 	out := reviewTexts{review: newReview(r), Base: r.Base, Ours: r.Text}
 	theirs := ""
+	out.TheirsDigest = federate.NoText
 	if r.Current != nil {
 		theirs = r.Current.Text
-		out.Theirs, out.TheirsBy = &theirs, r.Current.Author
+		out.Theirs, out.TheirsBy, out.TheirsDigest = &theirs, r.Current.Author, string(r.Current.Content())
 	}
 	out.Merged, out.Open = policy.ThreeWay(r.Base, r.Text, theirs)
 	return out
@@ -148,8 +152,8 @@ func (out reviewTexts) say(p *printer, r federation.Review, towns map[town.ID]st
 	if r.Current == nil {
 		p.line("  theirs: the role is not there any more")
 	} else {
-		p.line("  theirs: in force, by %s in %s (revision %s)", out.TheirsBy, townName(towns, r.Current.Town),
-			strconv.FormatUint(r.Current.Revision, 10))
+		p.line("  theirs: in force, by %s in %s (revision %s, digest %s)", out.TheirsBy, townName(towns, r.Current.Town),
+			strconv.FormatUint(r.Current.Revision, 10), r.Current.Content().Short())
 	}
 	section := func(title, text, absent string) {
 		p.line("")

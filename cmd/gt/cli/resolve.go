@@ -12,6 +12,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"gastown/planes/federation"
+	"gastown/sync/federate"
 	"gastown/sync/policy"
 	"gastown/town"
 )
@@ -29,6 +30,7 @@ type resolveOptions struct {
 	ours, theirs bool
 	edit         bool
 	merged       string
+	over         string
 }
 
 // resolved is the engine's outcome for printing.
@@ -44,12 +46,14 @@ func (a *App) configureResolve(g *kingpin.CmdClause) {
 	o := &resolveOptions{app: a}
 	c := a.add(g, "resolve", "Decide one. The decision travels to all Towns with the next push.",
 		examples("gt federation conflicts resolve mayor --ours       # the proposal", "gt federation conflicts resolve mayor --theirs     # what is in force",
-			"gt federation conflicts resolve mayor --edit       # the merged text, in an editor", "gt federation conflicts resolve mayor --merged mayor.md"), o.run)
+			"gt federation conflicts resolve mayor --edit       # the merged text, in an editor", "gt federation conflicts resolve mayor --merged mayor.md",
+			"gt federation conflicts resolve mayor --merged mayor.md --over 3f9a12c0"), o.run)
 	c.Arg("review", "The role's name, role/NAME, or the start of the review's id.").Required().PlaceHolder("X").HintAction(a.hintReviews).StringVar(&o.what)
 	c.Flag("ours", "Put the proposal's text in force.").BoolVar(&o.ours)
 	c.Flag("theirs", "Keep the text in force.").BoolVar(&o.theirs)
 	c.Flag("merged", "Put a file's text in force; --merged=- reads standard input.").PlaceHolder("FILE").StringVar(&o.merged)
 	c.Flag("edit", "Finish the merged text in $VISUAL or $EDITOR.").BoolVar(&o.edit)
+	c.Flag("over", "Only while the text in force is the one with this digest, as conflicts show gives it.").PlaceHolder("DIGEST").StringVar(&o.over)
 }
 
 func (o *resolveOptions) run(ctx context.Context) error {
@@ -61,23 +65,20 @@ func (o *resolveOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	what, text, kept := o.what, "", ""
+	d, kept := federate.Decision{Review: o.what, Outcome: outcome, Over: o.over}, ""
 	switch {
 	case o.merged != "":
-		text, err = o.read(o.merged)
+		d.Merged, err = o.read(o.merged)
 	case o.edit:
-		what, text, kept, err = o.editText(ctx, h)
+		d, kept, err = o.editText(ctx, h)
 	}
 	if err != nil {
 		return err
 	}
-	done, err := h.engine.Resolve(ctx, what, outcome, text)
+	done, err := h.engine.Resolve(ctx, d)
 	h.progress.clear()
 	if err != nil {
-		if kept != "" {
-			return town.Fail("use the edited text", fmt.Sprintf("it is kept: mend %s, then resolve with --merged %s", kept, kept), "%w", err)
-		}
-		return err
+		return o.keep(d, kept, err)
 	}
 	if kept != "" {
 		// The text is in force now; the file was only there to be edited.
@@ -92,6 +93,36 @@ func (o *resolveOptions) run(ctx context.Context) error {
 	return h.reviews.left()
 }
 
+// keep says where the person's text is after it could not be put in force. What
+// was typed or piped in may be nowhere else, so it goes into a file.
+func (o *resolveOptions) keep(d federate.Decision, kept string, failed error) error {
+	if kept == "" && o.merged == "-" {
+		var err error
+		if kept, err = keepText("merged", d.Merged); err != nil {
+			return errors.Join(failed, err)
+		}
+	}
+	if kept == "" {
+		return failed
+	}
+	next := fmt.Sprintf("it is kept: mend %s, then resolve with --merged %s", kept, kept)
+	if errors.Is(failed, federate.ErrChanged) {
+		next = fmt.Sprintf("it is kept in %s: take in what gt federation conflicts show %s has now, then resolve with --merged %s",
+			kept, town.Clip(o.what, 80), kept)
+	}
+	return town.Fail("use the merged text", next, "%w", failed)
+}
+
+// keepText puts a text in a new private file.
+func keepText(name, text string) (path string, err error) {
+	f, err := os.CreateTemp("", "gt-"+name+"-*.md")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.WriteString(text)
+	return f.Name(), errors.Join(err, f.Close())
+}
+
 // outcome checks that exactly one was chosen.
 func (o *resolveOptions) outcome() (out federation.Outcome, err error) {
 	chosen := 0
@@ -103,6 +134,10 @@ func (o *resolveOptions) outcome() (out federation.Outcome, err error) {
 			chosen++
 			out = c.out
 		}
+	}
+	if o.over != "" && (o.edit || o.over != federate.NoText && len(o.over) < 4) {
+		return "", town.Fail("resolve "+town.Clip(o.what, 80), "",
+			"%w: --over is at least four characters of a digest, and not for --edit, which sees to it itself", town.ErrUsage)
 	}
 	if chosen != 1 {
 		return "", town.Fail("resolve "+town.Clip(o.what, 80), "gt federation conflicts show "+town.Clip(o.what, 80)+" helps to choose",
@@ -150,36 +185,35 @@ func unsettled(text string) error {
 }
 
 // editText lets a person finish the merged text. What was written is kept in
-// a file until it is in force. It returns the review's id, so that the review
-// decided is the one that was edited.
-func (o *resolveOptions) editText(ctx context.Context, h *host) (id, text, path string, err error) {
+// the file path until it is in force. The decision names the review by its id
+// and the text in force that was merged, so that it is about just these.
+func (o *resolveOptions) editText(ctx context.Context, h *host) (d federate.Decision, path string, err error) {
+	// First, because an edited file may be what is in force once it is recorded.
+	if _, err := h.engine.Commit(ctx, ""); err != nil {
+		return d, "", err
+	}
+	h.progress.clear()
 	r, _, err := h.pick(ctx, o.what)
 	if err != nil {
-		return "", "", "", err
+		return d, "", err
 	}
+	d = federate.Decision{Review: string(r.ID), Outcome: federation.OutcomeMerged, Over: federate.NoText}
 	theirs := ""
 	if r.Current != nil {
-		theirs = r.Current.Text
+		theirs, d.Over = r.Current.Text, string(r.Current.Content())
 	}
 	draft, _ := policy.ThreeWay(r.Base, r.Text, theirs)
-	f, err := os.CreateTemp("", "gt-"+r.Name+"-*.md")
-	if err != nil {
-		return "", "", "", err
-	}
-	path = f.Name()
-	_, err = f.WriteString(draft)
-	if err := errors.Join(err, f.Close()); err != nil {
-		return "", "", path, err
+	if path, err = keepText(r.Name, draft); err != nil {
+		return d, path, err
 	}
 	op := "edit the review of " + r.Key.String()
 	if err := o.editor(ctx, path); err != nil {
-		return "", "", path, town.Fail(op, "set EDITOR, or finish "+path+" and resolve with --merged "+path, "%w", err)
+		return d, path, town.Fail(op, "set EDITOR, or finish "+path+" and resolve with --merged "+path, "%w", err)
 	}
-	text, err = o.read(path)
-	if err != nil {
-		return "", "", path, town.Fail(op, "finish "+path+", then resolve with --merged "+path, "%w", err)
+	if d.Merged, err = o.read(path); err != nil {
+		return d, path, town.Fail(op, "finish "+path+", then resolve with --merged "+path, "%w", err)
 	}
-	return string(r.ID), text, path, nil
+	return d, path, nil
 }
 
 // editor runs the person's editor on a file, as a shell command, which is what
