@@ -5,6 +5,7 @@
 //	  config/town.yaml       identity and settings (0600)
 //	  config/access.yaml     users, roles, permissions
 //	  federation/            files people edit: roles/ formulas/ templates/
+//	  deacon/schedule.yaml   when the Deacon's jobs run, where that differs from the default
 //	  .gt/                   kept by gt; never edited, never tracked
 //	    data/<plane>/        one Dolt data directory per plane
 //	    remotes/<name>/      one federation remote: mirror/ objects.git/ state.json
@@ -14,6 +15,7 @@
 //	    retired/             databases replaced by a join, kept
 //	    joining              while a join replaces a store: the store it replaces
 //	    reviews              the open reviews the operational plane was last told
+//	    deacon/              of the Town's daemon: deacon.lock deacon.log sql.sock control.sock
 package layout
 
 import (
@@ -73,6 +75,25 @@ func (t Town) Joining() string { return t.join(".gt", "joining") }
 
 // Reviews lists the open reviews the operational plane was last told.
 func (t Town) Reviews() string { return t.join(".gt", "reviews") }
+
+// Schedule is the file in which people change when the Deacon's jobs run.
+func (t Town) Schedule() string { return t.join("deacon", "schedule.yaml") }
+
+// Deacon is the directory of the Town's daemon. The sockets in it are open to
+// nobody but the Town's owner.
+func (t Town) Deacon() string { return t.join(".gt", "deacon") }
+
+// DeaconLock is held by the daemon for as long as it lives.
+func (t Town) DeaconLock() string { return t.join(".gt", "deacon", "deacon.lock") }
+
+// DeaconLog is the daemon's log; rotated ones stand beside it.
+func (t Town) DeaconLog() string { return t.join(".gt", "deacon", "deacon.log") }
+
+// SQLSocket is where the daemon serves the planes to gt's commands.
+func (t Town) SQLSocket() string { return t.join(".gt", "deacon", "sql.sock") }
+
+// ControlSocket is where the daemon takes requests of gt's commands.
+func (t Town) ControlSocket() string { return t.join(".gt", "deacon", "control.sock") }
 
 // Find returns the Town at or above dir. It reports town.ErrUsage when there is none.
 func Find(dir string) (Town, error) {
