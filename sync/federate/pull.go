@@ -14,6 +14,9 @@ import (
 // ErrUnrelated reports a remote whose history is not this Town's.
 var ErrUnrelated = errors.New("the remote's history is not this Town's")
 
+// errNone: the repository is there and has no federation on the ref.
+var errNone = errors.New("the repository holds no federation yet")
+
 // Pulled is the outcome of Pull.
 type Pulled struct {
 	Remote string
@@ -69,7 +72,7 @@ func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, d
 	}
 	if fetched.Empty {
 		return out, town.Fail("pull from "+l.remote.Name, "gt federation push publishes this Town's federation there",
-			"%w: the repository holds no federation yet", town.ErrRefused)
+			"%w: %w", town.ErrRefused, errNone)
 	}
 	st, err := e.loadState(l.remote.Name)
 	if err != nil {

@@ -19,6 +19,11 @@ const (
 	// maxLost bounds how often a push that did not arrive is made again.
 	maxLost   = 3
 	pushPause = 50 * time.Millisecond
+	// maxRefused bounds how often in a row a push is made again that the server
+	// refused although nobody had moved the ref, and refusedPause the first pause
+	// before that; a server that was just busy needs no more.
+	maxRefused   = 2
+	refusedPause = 250 * time.Millisecond
 )
 
 // Pushed is the outcome of Push.
@@ -40,8 +45,9 @@ type Pushed struct {
 
 	// recorded is when the edits were.
 	recorded time.Time
-	// lost counts pushes that did not arrive.
-	lost int
+	// lost counts pushes that did not arrive, refused those in a row that the
+	// server rejected while the ref stayed where it was.
+	lost, refused int
 	// agreed is the plane's commit that a person agreed to publish, in init and
 	// in a join of the Town's own federation; empty where no question was asked.
 	agreed string
@@ -91,14 +97,15 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 		if err != nil && !errors.Is(err, doltdb.ErrBehind) {
 			return err
 		}
+		var rejected error
+		head := m.Head()
 		if err == nil {
 			done, err := e.publish(ctx, l, m, opts, staged, out)
-			if done || err != nil {
+			if done || err != nil && !errors.Is(err, gitremote.ErrRejected) {
 				return err
 			}
+			rejected = err
 		}
-		// What the first attempt was to make exists by now, or is another's.
-		opts.CreateInfoBranch, opts.Recreate = false, false
 		if out.Attempts == maxPushes {
 			return town.Fail("push to "+l.remote.Name, "run it again in a while",
 				"%w: other Towns published first %d times", town.ErrBusy, maxPushes)
@@ -108,21 +115,51 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 			return err
 		}
 		pulled, err := e.pull(ctx, l, m, false)
+		if rejected != nil && m.Head() == head && (err == nil || errors.Is(err, errNone) || opts.Recreate && errors.Is(err, gitremote.ErrGone)) {
+			// Nobody was: the server has another reason.
+			if err := out.waitRefused(ctx, l.remote, rejected); err != nil {
+				return err
+			}
+			continue
+		}
+		out.refused = 0
+		if err == nil || pulled.tells() {
+			out.Pulled = pulled.after(out.Pulled)
+		}
 		if err != nil {
 			return err
 		}
+		// What the first attempt was to make exists by now, or is another's.
+		opts.CreateInfoBranch, opts.Recreate = false, false
 		if err := out.agreeTo(pulled); err != nil {
 			return err
 		}
-		out.Pulled = pulled.after(out.Pulled)
 		out.Reviews = pulled.Reviews
 		if out.Attempts > 1 {
-			select {
-			case <-time.After(pause.NextBackOff()):
-			case <-ctx.Done():
-				return ctx.Err()
+			if err := wait(ctx, pause.NextBackOff()); err != nil {
+				return err
 			}
 		}
+	}
+}
+
+// waitRefused waits before a push that the server refused is made once more,
+// or ends it with the server's reason.
+func (out *Pushed) waitRefused(ctx context.Context, remote Remote, reason error) error {
+	if out.refused++; out.refused > maxRefused {
+		return town.Fail("push to "+remote.Name,
+			"ask whoever runs the repository: a lock that was left behind there or a rule of the server may be the reason",
+			"the server refuses it, and no other Town published meanwhile: %w", reason)
+	}
+	return wait(ctx, time.Duration(out.refused*out.refused)*refusedPause)
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-time.After(d):
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
 	}
 }
 
@@ -136,6 +173,12 @@ func (out *Pushed) agreeTo(p Pulled) error {
 	}
 	out.agreed = p.merged
 	return nil
+}
+
+// tells reports that there is something a person must hear of a pull, however
+// it ended.
+func (p Pulled) tells() bool {
+	return len(p.Notes)+len(p.Invalid)+len(p.Kept)+len(p.Rescued) > 0
 }
 
 // after adds up what several pulls of one push brought.
@@ -226,16 +269,15 @@ func (e *Engine) onlyAgreed(ctx context.Context, w *workspace, remote Remote, ou
 	return out.agreed, e.confirm(remote)
 }
 
-// publish sends the mirror to the remote. done is false when another Town was
-// first and the caller should merge and try again.
+// publish sends the mirror to the remote. done is false when the caller should
+// merge and try again: after gitremote.ErrRejected, and without an error where
+// what was sent did not arrive or the remote has changed.
 func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror, opts gitremote.PublishOptions, s staged, out *Pushed) (done bool, err error) {
 	name := l.remote.Name
 	published := e.step("publish")
 	res, err := m.Publish(ctx, opts)
 	published()
 	switch {
-	case errors.Is(err, gitremote.ErrRejected):
-		return false, nil
 	case errors.Is(err, gitremote.ErrUnknownOutcome):
 		// The answer was lost. Look at the ref before saying anything.
 		fetched, ferr := m.Fetch(ctx)

@@ -39,7 +39,7 @@ type reviewTexts struct {
 	TheirsBy string `json:"theirs_by,omitempty"`
 	// TheirsDigest names it for resolve --over.
 	TheirsDigest string `json:"theirs_digest"`
-	Merged   string `json:"merged"`
+	Merged       string `json:"merged"`
 	// Open: the merged text has conflicts for a person to settle.
 	Open bool `json:"merged_has_conflicts"`
 }

@@ -1,0 +1,47 @@
+package federate
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// A server that refuses a push although nobody was first is asked again a few
+// times, and then its own reason is told. It is so for the first push and for
+// every other one, and nothing is lost by it.
+func TestServerRefusesForAReasonOfItsOwn(t *testing.T) {
+	url := bare(t)
+	lock := filepath.Join(url, "refs", "dolt", "data.lock")
+	if err := os.MkdirAll(filepath.Dir(lock), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+	remote := Remote{"origin", url}
+	refused := func(what string, call func() (Pushed, error)) {
+		t.Helper()
+		if err := os.WriteFile(lock, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		out, err := call()
+		if err == nil || !strings.Contains(err.Error(), "lock") || !strings.Contains(err.Error(), "no other Town published") || out.Attempts != 1+maxRefused {
+			t.Errorf("%s: %d attempts, %v", what, out.Attempts, err)
+		}
+		if err := os.Remove(lock); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused("init", func() (Pushed, error) { return a.Init(t.Context(), remote, yes) })
+	a.init(url)
+	if branches, err := exec.Command("git", "-C", url, "branch", "--list").Output(); err != nil || len(branches) == 0 {
+		t.Errorf("the explanatory branch is missing: %q, %v", branches, err)
+	}
+	a.write("roles/mayor.md", role("mayor", "alpha"))
+	refused("push", func() (Pushed, error) { return a.Push(t.Context(), remote, false) })
+	a.push(url)
+	b := newTown(t, filepath.Join(t.TempDir(), "b"), "beta")
+	b.join(url)
+	b.want("roles/mayor.md", role("mayor", "alpha"))
+	settle(t, url, a, b)
+}
