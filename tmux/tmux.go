@@ -1,0 +1,240 @@
+// Package tmux is the only place in the project that executes tmux.
+//
+// A Town has a tmux server of its own, known by the path of its socket, so
+// nothing here ever sees or touches a person's other sessions. Looking never
+// starts a server: where none answers on the socket there are no sessions, and
+// no process is started to find that out.
+//
+// Every process has a deadline. Nothing is retried here.
+package tmux
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+var (
+	// ErrMissing: there is no tmux on this machine.
+	ErrMissing = errors.New("tmux is not installed: install tmux " + MinVersion + " or newer")
+	// ErrTooOld: the installed tmux lacks something we need.
+	ErrTooOld = errors.New("tmux is too old: install tmux " + MinVersion + " or newer")
+	// ErrDeadline: tmux did not answer in time.
+	ErrDeadline = errors.New("tmux does not answer: look with ps whether its server hangs")
+)
+
+// MinVersion is the oldest tmux this package is written for.
+const MinVersion = "3.0"
+
+const (
+	// defaultDeadline bounds one tmux process.
+	defaultDeadline = 5 * time.Second
+	// grace is how long a stopped tmux has before its pipes are closed.
+	grace = 500 * time.Millisecond
+	// maxOutput and maxWords bound, in bytes, an answer and a complaint.
+	maxOutput = 1 << 20
+	maxWords  = 500
+)
+
+// Server is one tmux server. The zero value of every field but Socket is right.
+type Server struct {
+	// Socket is the absolute path of the server's socket.
+	Socket string
+	// Binary is the program; "tmux" from PATH when empty.
+	Binary string
+	// Deadline bounds each process (default 5 s).
+	Deadline time.Duration
+}
+
+// Session is one session of a server.
+type Session struct {
+	// ID is tmux's own, such as "$3". Name may hold any printable text.
+	ID, Name string
+	// Created and Active are when it was made and last used, to the second.
+	Created, Active time.Time
+	// Windows counts its windows, Clients the terminals that show it.
+	Windows, Clients int
+}
+
+// Version asks the installed tmux for its version, such as "3.3a". It reports
+// ErrMissing without one and ErrTooOld below MinVersion.
+func Version(ctx context.Context) (string, error) {
+	out, _, err := Server{}.run(ctx, "-V")
+	if err != nil {
+		return "", fmt.Errorf("ask tmux for its version: %w", err)
+	}
+	version := strings.TrimPrefix(strings.TrimSpace(out), "tmux ")
+	if tooOld(version) {
+		return version, fmt.Errorf("use tmux %s: %w", clip(version), ErrTooOld)
+	}
+	return version, nil
+}
+
+// format is a line of Sessions: the name comes last, for it may hold spaces.
+const format = "#{session_id} #{session_created} #{session_activity} #{session_windows} #{session_attached} #{session_name}"
+
+// Sessions lists the sessions in tmux's order; none when no server runs.
+func (s Server) Sessions(ctx context.Context) ([]Session, error) {
+	op := "list the tmux sessions on " + s.Socket
+	if alive, err := s.alive(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	} else if !alive {
+		return nil, nil
+	}
+	out, words, err := s.run(ctx, "-u", "-S", s.Socket, "list-sessions", "-F", format)
+	if err != nil {
+		if noServer(words) { // it ended meanwhile
+			return nil, nil
+		}
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	var all []Session
+	for line := range strings.Lines(out) {
+		session, err := parse(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			return all, fmt.Errorf("%s: %w", op, err)
+		}
+		all = append(all, session)
+	}
+	return all, nil
+}
+
+// alive says whether a server listens on the socket.
+func (s Server) alive(ctx context.Context) (bool, error) {
+	if _, err := os.Stat(s.Socket); errors.Is(err, os.ErrNotExist) {
+		return false, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.deadline())
+	defer cancel()
+	c, err := new(net.Dialer).DialContext(ctx, "unix", s.Socket)
+	switch {
+	case err == nil:
+		return true, c.Close()
+	case errors.Is(err, syscall.ECONNREFUSED), errors.Is(err, syscall.ENOENT):
+		return false, nil
+	}
+	return false, err
+}
+
+func (s Server) deadline() time.Duration {
+	if s.Deadline > 0 {
+		return s.Deadline
+	}
+	return defaultDeadline
+}
+
+// run executes tmux once and returns what it printed and complained.
+func (s Server) run(parent context.Context, args ...string) (out, words string, err error) {
+	ctx, cancel := context.WithTimeout(parent, s.deadline())
+	defer cancel()
+	binary := s.Binary
+	if binary == "" {
+		binary = "tmux"
+	}
+	x := exec.CommandContext(ctx, binary, args...)
+	x.Env = environ(os.Environ())
+	x.WaitDelay = grace
+	stdout, stderr := &bounded{max: maxOutput}, &bounded{max: maxWords}
+	x.Stdout, x.Stderr = stdout, stderr
+	err = x.Run()
+	words = clip(stderr.String())
+	switch {
+	case err == nil && stdout.over:
+		return "", words, fmt.Errorf("its answer is longer than %d bytes", maxOutput)
+	case err == nil:
+		return stdout.String(), words, nil
+	case errors.Is(err, exec.ErrNotFound), errors.Is(err, os.ErrNotExist):
+		return "", "", ErrMissing
+	case parent.Err() != nil:
+		return "", words, context.Cause(parent)
+	case ctx.Err() != nil:
+		return "", words, fmt.Errorf("%w (waited %s)", ErrDeadline, s.deadline())
+	case words != "":
+		return "", words, errors.New(words)
+	}
+	return "", words, err
+}
+
+// environ leaves out what ties a tmux to the session it was started in.
+func environ(all []string) []string {
+	kept := make([]string, 0, len(all)+1)
+	for _, kv := range all {
+		switch name, _, _ := strings.Cut(kv, "="); name {
+		case "TMUX", "TMUX_PANE", "LC_ALL":
+		default:
+			kept = append(kept, kv)
+		}
+	}
+	return append(kept, "LC_ALL=C.UTF-8")
+}
+
+func noServer(words string) bool {
+	return strings.Contains(words, "no server running") || strings.Contains(words, "error connecting to") ||
+		strings.Contains(words, "server exited")
+}
+
+func parse(line string) (Session, error) {
+	f := strings.SplitN(line, " ", 6)
+	bad := fmt.Errorf("its answer is not understood: %q", clip(line))
+	if len(f) != 6 || !strings.HasPrefix(f[0], "$") {
+		return Session{}, bad
+	}
+	var n [4]int64
+	for i := range n {
+		var err error
+		if n[i], err = strconv.ParseInt(f[i+1], 10, 64); err != nil {
+			return Session{}, bad
+		}
+	}
+	return Session{ID: f[0], Name: f[5], Created: time.Unix(n[0], 0), Active: time.Unix(n[1], 0),
+		Windows: int(n[2]), Clients: int(n[3])}, nil
+}
+
+// tooOld compares the first number of versions; what is not one, such as
+// "master", counts as new.
+func tooOld(version string) bool {
+	major, _, _ := strings.Cut(version, ".")
+	least, _, _ := strings.Cut(MinVersion, ".")
+	have, err := strconv.Atoi(major)
+	want, _ := strconv.Atoi(least)
+	return err == nil && have < want
+}
+
+// clip makes what tmux printed fit for a message: one bounded, printable line.
+func clip(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0xfffd {
+			return ' '
+		}
+		return r
+	}, text)
+	text = strings.Join(strings.Fields(text), " ")
+	if len(text) > maxWords {
+		text = strings.ToValidUTF8(text[:maxWords], "") + "..."
+	}
+	return text
+}
+
+// bounded keeps the first max bytes written to it and lets the rest go by.
+type bounded struct {
+	strings.Builder
+	max  int
+	over bool
+}
+
+func (b *bounded) Write(p []byte) (int, error) {
+	room := b.max - b.Len()
+	if len(p) > room {
+		b.over = true
+		_, _ = b.Builder.Write(p[:room]) // a Builder takes everything
+		return len(p), nil
+	}
+	return b.Builder.Write(p)
+}
