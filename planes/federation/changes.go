@@ -123,37 +123,66 @@ func all(ctx context.Context, tx *doltdb.Tx, revision string, yield func(State) 
 func (s *Store) Documents(ctx context.Context) (keys []town.Key, err error) {
 	err = s.View(ctx, func(tx *doltdb.Tx) error {
 		for _, k := range town.Kinds {
-			query := "SELECT name, FALSE FROM " + rowTable(k) + " ORDER BY name"
-			if k == town.KindTemplate {
-				query = "SELECT name, deleted FROM templates ORDER BY name, version"
-			}
-			var name string
-			deleted := true // nothing so far
-			flush := func() {
-				if !deleted {
-					keys = append(keys, town.Key{Kind: k, Name: name})
-				}
-			}
-			err := tx.Each(ctx, func(r *doltdb.Rows) error {
-				var next string
-				var gone bool
-				if err := r.Scan(&next, &gone); err != nil {
-					return err
-				}
-				if next != name {
-					flush()
-				}
-				name, deleted = next, gone
-				return nil
-			}, query)
-			if err != nil {
+			if err := eachName(ctx, tx, k, func(name string) { keys = append(keys, town.Key{Kind: k, Name: name}) }); err != nil {
 				return err
 			}
-			flush()
 		}
 		return nil
 	})
 	return keys, err
+}
+
+// Count is the number of documents in force.
+func (s *Store) Count(ctx context.Context) (n int, err error) {
+	err = s.View(ctx, func(tx *doltdb.Tx) error {
+		for _, k := range town.Kinds {
+			if k == town.KindTemplate {
+				if err := eachName(ctx, tx, k, func(string) { n++ }); err != nil {
+					return err
+				}
+				continue
+			}
+			var rows int
+			if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM "+rowTable(k)).Scan(&rows); err != nil {
+				return err
+			}
+			n += rows
+		}
+		return nil
+	})
+	return n, err
+}
+
+// eachName calls back for every document in force of a kind, by name.
+func eachName(ctx context.Context, tx *doltdb.Tx, k town.Kind, call func(name string)) error {
+	query := "SELECT name, FALSE FROM " + rowTable(k) + " ORDER BY name"
+	if k == town.KindTemplate {
+		query = "SELECT name, deleted FROM templates ORDER BY name, version"
+	}
+	var name string
+	deleted := true // nothing so far
+	flush := func() {
+		if !deleted {
+			call(name)
+		}
+	}
+	err := tx.Each(ctx, func(r *doltdb.Rows) error {
+		var next string
+		var gone bool
+		if err := r.Scan(&next, &gone); err != nil {
+			return err
+		}
+		if next != name {
+			flush()
+		}
+		name, deleted = next, gone
+		return nil
+	}, query)
+	if err != nil {
+		return err
+	}
+	flush()
+	return nil
 }
 
 // changedNames lists the documents of a kind with a row that differs between
@@ -172,6 +201,15 @@ func changedNames(ctx context.Context, tx *doltdb.Tx, k town.Kind, from, to stri
 		return nil
 	})
 	return names, err
+}
+
+// readEach reads the rows of a table at a revision.
+func readEach(ctx context.Context, tx *doltdb.Tx, table, revision, columns string, scan func(*doltdb.Rows) error) error {
+	asOf, err := doltdb.AsOf(revision)
+	if err != nil {
+		return err
+	}
+	return tx.Each(ctx, scan, "SELECT "+columns+" FROM "+table+asOf)
 }
 
 // diffEach reads the rows of a table that differ between two commits.

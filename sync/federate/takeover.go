@@ -135,8 +135,7 @@ func (t *takeover) preview(ctx context.Context, remote Remote) (p Preview, err e
 		Member:  federation.Member{ID: t.opts.ID, Name: t.opts.Name, Revision: 1},
 		Authors: []string{t.opts.Actor.String()}, Former: t.holdings.Former(),
 	}
-	arriving, err := t.theirs.Documents(ctx)
-	p.Arrives = len(arriving)
+	p.Arrives, err = t.theirs.Count(ctx)
 	return p, err
 }
 
