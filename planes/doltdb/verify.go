@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"github.com/dolthub/dolt/go/store/chunks"
 	"github.com/dolthub/dolt/go/store/constants"
 	"github.com/dolthub/dolt/go/store/hash"
 	"github.com/dolthub/dolt/go/store/nbs"
+	"golang.org/x/sync/errgroup"
 )
 
 // ErrCorrupt reports table files whose content is not what their index says.
@@ -22,6 +24,9 @@ const (
 	// verifyMemory is the in-memory write buffer of the scratch store. Nothing
 	// is written to it.
 	verifyMemory = 1 << 20
+	// verifyAhead is how many chunks are read ahead of the checks; the engine's
+	// are about 4 KiB each, and no larger than maxChunk.
+	verifyAhead = 16
 )
 
 // VerifyTables checks that every chunk of the named table files in dir hashes
@@ -63,18 +68,35 @@ func verifyStore(ctx context.Context, dir string) error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
-	var bad error
-	err = store.IterateAllChunks(ctx, func(c chunks.Chunk) {
-		switch {
-		case bad != nil:
-		case hash.Of(c.Data()) != c.Hash():
-			bad = fmt.Errorf("%w: a chunk does not hash to its address %s", ErrCorrupt, c.Hash())
-		default:
-			bad = checkChunk(c)
+	// One goroutine reads and unpacks, the others hash and check.
+	group, checking := errgroup.WithContext(ctx)
+	arriving := make(chan chunks.Chunk, verifyAhead)
+	for range max(1, runtime.GOMAXPROCS(0)-1) {
+		group.Go(func() error {
+			for c := range arriving {
+				if hash.Of(c.Data()) != c.Hash() {
+					return fmt.Errorf("%w: a chunk does not hash to its address %s", ErrCorrupt, c.Hash())
+				}
+				if err := checkChunk(c); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	err = store.IterateAllChunks(checking, func(c chunks.Chunk) {
+		select {
+		case arriving <- c:
+		case <-checking.Done():
 		}
 	})
-	if err != nil && ctx.Err() == nil {
+	close(arriving)
+	bad := group.Wait()
+	if err != nil && bad == nil && ctx.Err() == nil {
 		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+	}
+	if bad != nil {
+		err = nil // it is only how reading was ended
 	}
 	return errors.Join(bad, err, store.Close())
 }
