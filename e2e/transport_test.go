@@ -117,9 +117,9 @@ func TestTransports(t *testing.T) {
 				}
 				t.Logf("%s: %d exchanges, %d git processes, %d bytes sent, %d received", what, spent.Exchanges, processes, spent.In, spent.Out)
 			}
-			// First contact asks what branches there are, too.
-			cost("init", 3, 4, a.MustInit)
-			cost("join", 2, 4, func() { b.MustJoin() })
+			// First contact asks what branches there are, and git where it is, too.
+			cost("init", 3, 5, a.MustInit)
+			cost("join", 2, 5, func() { b.MustJoin() })
 			cost("pull of a Town's entry", 1, 2, func() { a.MustPull() })
 			a.Write("roles/mayor.md", depot.Role("mayor", "edited over "+tr.name))
 			cost("push", 1, 2, func() { a.MustPush() })

@@ -1,6 +1,7 @@
 package federate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -175,7 +176,7 @@ func (e *Engine) tellReviews(ctx context.Context, s *federation.Store) ([]federa
 // mirror opens a remote's mirror; the caller holds the remote's lock.
 func (e *Engine) mirror(ctx context.Context, l *remoteLock) (*gitremote.Mirror, error) {
 	return gitremote.Open(ctx, gitremote.Options{
-		Dir: e.opts.Layout.Remote(l.remote.Name), URL: l.remote.URL, Ref: Ref,
+		Dir: e.opts.Layout.Remote(l.remote.Name), URL: cmp.Or(l.address, l.remote.URL), Ref: Ref,
 		Verify: func(ctx context.Context, dir string, tables []string) error {
 			defer e.step("verify")()
 			e.progress("verify", 0, int64(len(tables)), "files")

@@ -14,6 +14,9 @@ import (
 // Preview is what is about to leave the Town, shown before anything does.
 type Preview struct {
 	Remote Remote
+	// Address is where that is: git's configuration may put another address in
+	// the place of the URL.
+	Address string
 	// Documents will be readable by everyone who can read the repository; in a
 	// join these are the ones of ours that the federation does not have as they
 	// are.
@@ -50,7 +53,7 @@ func (e *Engine) Init(ctx context.Context, remote Remote, confirm Confirm) (out 
 	defer func() { err = errors.Join(err, l.release()) }()
 	out.Remote = remote.Name
 	op := "publish the federation at " + remote.Name
-	m, err := e.mirror(ctx, l)
+	m, err := e.firstContact(ctx, l)
 	if err != nil {
 		return out, e.advise(op, err)
 	}
@@ -66,7 +69,7 @@ func (e *Engine) Init(ctx context.Context, remote Remote, confirm Confirm) (out 
 	if !fetched.Empty && !opts.Recreate && !fetched.PublishedEarlier {
 		return out, town.Fail(op, "gt federation join "+remote.URL, "%w: the repository holds a federation already", town.ErrRefused)
 	}
-	err = e.agree(ctx, remote, confirm, &out, func() error {
+	err = e.agree(ctx, l, confirm, &out, func() error {
 		if out.Pulled != nil {
 			opts = gitremote.PublishOptions{} // another Town has published there by now
 		}
@@ -77,10 +80,10 @@ func (e *Engine) Init(ctx context.Context, remote Remote, confirm Confirm) (out 
 
 // agree shows a person what would leave and has it sent. What is recorded
 // between the two is not sent unseen: then it is shown again.
-func (e *Engine) agree(ctx context.Context, remote Remote, confirm Confirm, out *Pushed, send func() error) error {
+func (e *Engine) agree(ctx context.Context, l *remoteLock, confirm Confirm, out *Pushed, send func() error) error {
 	defer func() { out.agreed = "" }()
 	for range maxPreviews {
-		preview, head, err := e.previewInit(ctx, remote)
+		preview, head, err := e.previewInit(ctx, l)
 		if err != nil {
 			return err
 		}
@@ -92,32 +95,44 @@ func (e *Engine) agree(ctx context.Context, remote Remote, confirm Confirm, out 
 			return nil
 		}
 		if !errors.Is(err, errUnseen) {
-			e.noteFailure(remote.Name, err)
+			e.noteFailure(l.remote.Name, err)
 			return err
 		}
 		out.Attempts = 0
 	}
-	return town.Fail("publish at "+remote.Name, "run it again when nobody edits the Town's documents",
+	return town.Fail("publish at "+l.remote.Name, "run it again when nobody edits the Town's documents",
 		"%w: they were edited %d times while it was being confirmed", town.ErrBusy, maxPreviews)
 }
 
 // confirm notes that a person agreed to exchange with this remote.
-func (e *Engine) confirm(remote Remote) error {
-	st, err := e.loadState(remote.Name)
+func (e *Engine) confirm(l *remoteLock) error {
+	st, err := e.loadState(l.remote.Name)
 	if err != nil {
 		return err
 	}
-	st.Confirmed = remote.URL
-	return e.saveState(remote.Name, st)
+	st.Confirmed, st.Address = l.remote.URL, ""
+	if l.address != l.remote.URL {
+		st.Address = l.address
+	}
+	return e.saveState(l.remote.Name, st)
+}
+
+// firstContact opens the mirror of a remote that a person is about to agree to,
+// at the address that will be shown.
+func (e *Engine) firstContact(ctx context.Context, l *remoteLock) (m *gitremote.Mirror, err error) {
+	if m, err = e.mirror(ctx, l); err == nil {
+		l.address, err = m.Locate(ctx)
+	}
+	return m, err
 }
 
 // previewInit records edits, so that it shows exactly what would leave: the
 // plane's commit head and the Town's entry in the registry.
-func (e *Engine) previewInit(ctx context.Context, remote Remote) (p Preview, head string, err error) {
+func (e *Engine) previewInit(ctx context.Context, l *remoteLock) (p Preview, head string, err error) {
 	if _, err := e.Commit(ctx, ""); err != nil {
 		return p, "", err
 	}
-	p.Remote = remote
+	p.Remote, p.Address = l.remote, l.address
 	p.Member = federation.Member{ID: e.opts.ID, Name: e.opts.Name, Revision: 1}
 	p.Store, _ = e.opts.Stores.Federation()
 	err = e.Read(ctx, func(s *federation.Store) error {

@@ -39,7 +39,7 @@ func TestEditsWhileInitIsConfirmed(t *testing.T) {
 			return nil
 		})
 		if !agreed {
-			if !errors.Is(err, no) || asked != 2 || refs(t, url) != "" || a.confirmed(remote) == nil {
+			if !errors.Is(err, no) || asked != 2 || refs(t, url) != "" || a.confirmed(&remoteLock{remote: remote}) == nil {
 				t.Errorf("asked %d times, %v; the repository has %q", asked, err, refs(t, url))
 			}
 			continue
@@ -164,7 +164,7 @@ func TestInitOfUnknownOutcome(t *testing.T) {
 		if !errors.Is(err, gitremote.ErrUnknownOutcome) || town.Next(err) != "run it again" {
 			t.Errorf("got %v, next %q", err, town.Next(err))
 		}
-		if err := a.confirmed(remote); err != nil {
+		if err := a.confirmed(&remoteLock{remote: remote}); err != nil {
 			t.Error(err)
 		}
 		if _, err := a.Init(t.Context(), remote, yes); err != nil {

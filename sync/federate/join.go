@@ -40,7 +40,7 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 	defer func() { err = errors.Join(err, l.release()) }()
 	out.Pushed.Remote = remote.Name
 	op := "join the federation at " + remote.Name
-	m, err := e.mirror(ctx, l)
+	m, err := e.firstContact(ctx, l)
 	if err != nil {
 		return out, e.advise(op, err)
 	}
@@ -60,7 +60,7 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 	if err != nil || related {
 		return out, e.advise(op, err)
 	}
-	if err := e.confirm(remote); err != nil {
+	if err := e.confirm(l); err != nil {
 		return out, err
 	}
 	if err := e.push(ctx, l, m, gitremote.PublishOptions{}, &out.Pushed); err != nil {
@@ -145,7 +145,7 @@ func (e *Engine) related(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 
 // rejoin connects a Town with a remote of the federation it is in already.
 func (e *Engine) rejoin(ctx context.Context, l *remoteLock, m *gitremote.Mirror, confirm Confirm, out *Joined) error {
-	return e.agree(ctx, l.remote, confirm, &out.Pushed, func() error {
+	return e.agree(ctx, l, confirm, &out.Pushed, func() error {
 		pulled, err := e.pull(ctx, l, m, false)
 		out.Notes, out.FileReport = append(out.Notes, pulled.Notes...), pulled.FileReport
 		out.Documents += pulled.Documents

@@ -22,7 +22,9 @@ const lockPoll = 10 * time.Millisecond
 // killed gt until they are gone too.
 type remoteLock struct {
 	remote Remote
-	file   *os.File
+	// address is where the remote is, once that is known to differ from its URL.
+	address string
+	file    *os.File
 }
 
 func (e *Engine) lockRemote(ctx context.Context, r Remote) (_ *remoteLock, err error) {

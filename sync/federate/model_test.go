@@ -123,7 +123,7 @@ func (tpl template) start(t testing.TB, dir string) *model {
 			Stores: mt.stores, Command: "test", Progress: mt.progress,
 		})
 		// The address differs from the one that was agreed to.
-		if err := mt.confirm(Remote{"origin", m.url}); err != nil {
+		if err := mt.confirm(&remoteLock{remote: Remote{"origin", m.url}, address: m.url}); err != nil {
 			t.Fatal(err)
 		}
 		mt.shown = mt.documents()

@@ -47,7 +47,7 @@ func (e *Engine) Pull(ctx context.Context, remote Remote, dry bool) (out Pulled,
 		return out, err
 	}
 	defer func() { err = errors.Join(err, l.release()) }()
-	if err := e.confirmed(remote); err != nil {
+	if err := e.confirmed(l); err != nil {
 		return out, err
 	}
 	m, err := e.mirror(ctx, l)
@@ -202,8 +202,10 @@ func (e *Engine) finish(ctx context.Context, w *workspace, out *Pulled) error {
 	return err
 }
 
-// confirmed refuses a remote nobody agreed to exchange with.
-func (e *Engine) confirmed(r Remote) error {
+// confirmed refuses a remote nobody agreed to exchange with, and notes where the
+// other one is.
+func (e *Engine) confirmed(l *remoteLock) error {
+	r := l.remote
 	st, err := e.loadState(r.Name)
 	if err != nil {
 		return err
@@ -217,5 +219,6 @@ func (e *Engine) confirmed(r Remote) error {
 			"preview and confirm it with: gt federation init URL (first Town) or gt federation join URL",
 			"%w: nobody has confirmed that this Town's federation may be exchanged with %s", town.ErrRefused, r.URL)
 	}
+	l.address = st.Address
 	return nil
 }

@@ -67,7 +67,7 @@ func (e *Engine) Push(ctx context.Context, remote Remote, dry bool) (out Pushed,
 		return out, err
 	}
 	defer func() { err = errors.Join(err, l.release()) }()
-	if err := e.confirmed(remote); err != nil {
+	if err := e.confirmed(l); err != nil {
 		return out, err
 	}
 	out.Remote, out.DryRun = remote.Name, dry
@@ -218,7 +218,7 @@ func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 			}
 			out.Reviews = len(reviews)
 		}
-		if s.head, err = e.onlyAgreed(ctx, w, l.remote, out); err != nil {
+		if s.head, err = e.onlyAgreed(ctx, w, l, out); err != nil {
 			return err
 		}
 		s.shown = len(w.behind) == 0
@@ -252,7 +252,7 @@ func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 // onlyAgreed returns the plane's tip, which is about to be published. Where a
 // person was asked it must be what that person saw; then the agreement is noted
 // and the Town enters the registry.
-func (e *Engine) onlyAgreed(ctx context.Context, w *workspace, remote Remote, out *Pushed) (head string, err error) {
+func (e *Engine) onlyAgreed(ctx context.Context, w *workspace, l *remoteLock, out *Pushed) (head string, err error) {
 	head, err = w.store.Head(ctx)
 	if err != nil || out.agreed == "" {
 		return head, err
@@ -266,7 +266,7 @@ func (e *Engine) onlyAgreed(ctx context.Context, w *workspace, remote Remote, ou
 	if out.agreed, err = w.store.Head(ctx); err != nil {
 		return "", err
 	}
-	return out.agreed, e.confirm(remote)
+	return out.agreed, e.confirm(l)
 }
 
 // publish sends the mirror to the remote. done is false when the caller should

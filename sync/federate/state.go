@@ -17,6 +17,9 @@ import (
 type state struct {
 	// Confirmed: a person agreed, in init or join, to exchange with this URL.
 	Confirmed string `json:"confirmed_url,omitempty"`
+	// Address is where git's configuration put that URL when it was agreed to,
+	// if elsewhere; what the configuration says later does not count.
+	Address string `json:"confirmed_address,omitempty"`
 	// Head is the Git commit whose content is merged into the plane and shown
 	// in the files.
 	Head string `json:"head,omitempty"`
@@ -66,7 +69,7 @@ func (e *Engine) Forget(ctx context.Context, remote Remote) (err error) {
 	if err != nil || st.Confirmed == "" {
 		return err
 	}
-	st.Confirmed = ""
+	st.Confirmed, st.Address = "", ""
 	return e.saveState(remote.Name, st)
 }
 

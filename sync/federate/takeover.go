@@ -31,7 +31,7 @@ func (e *Engine) takeOver(ctx context.Context, l *remoteLock, theirs *federation
 		}
 		var p Preview
 		previewed := e.step("preview")
-		p, err = t.preview(ctx, l.remote)
+		p, err = t.preview(ctx, l)
 		previewed()
 		if err == nil {
 			err = confirm(p)
@@ -109,8 +109,8 @@ func (t *takeover) adoptPreviewed(ctx context.Context, ours *federation.Store) (
 }
 
 // preview reads what the Town holds and tries its adoption.
-func (t *takeover) preview(ctx context.Context, remote Remote) (p Preview, err error) {
-	if err := t.alone(remote); err != nil {
+func (t *takeover) preview(ctx context.Context, l *remoteLock) (p Preview, err error) {
+	if err := t.alone(l.remote); err != nil {
 		return p, err
 	}
 	if _, err := t.Commit(ctx, ""); err != nil {
@@ -131,7 +131,7 @@ func (t *takeover) preview(ctx context.Context, remote Remote) (p Preview, err e
 		return p, err
 	}
 	p = Preview{
-		Remote: remote, Store: t.out.Store, Documents: adoption.Offered, Notes: adoption.Notes, Commits: 1,
+		Remote: l.remote, Address: l.address, Store: t.out.Store, Documents: adoption.Offered, Notes: adoption.Notes, Commits: 1,
 		Member:  federation.Member{ID: t.opts.ID, Name: t.opts.Name, Revision: 1},
 		Authors: []string{t.opts.Actor.String()}, Former: t.holdings.Former(),
 	}

@@ -20,6 +20,8 @@ var (
 	ErrUnreachable = errors.New("remote unreachable")
 	// ErrNotFound: there is no repository at the URL.
 	ErrNotFound = errors.New("no repository there")
+	// ErrMoved: the server names another address, and that one nobody agreed to.
+	ErrMoved = errors.New("the repository is at another address")
 	// ErrReadOnly: the remote can be read but refuses this write.
 	ErrReadOnly = errors.New("remote refuses the write")
 	// ErrRejected: the ref is not where we expected it; fetch and try again.
@@ -59,6 +61,7 @@ type phrase struct {
 var phrases = []phrase{
 	{ErrNoSpace, []string{"no space left on device", "disk quota exceeded"}},
 	{ErrTooLarge, []string{"file too large", "file size limit exceeded", "attempting to allocate", "pack exceeds maximum"}},
+	{ErrMoved, []string{"error: 301", "error: 302", "error: 303", "error: 307", "error: 308"}},
 	{ErrReadOnly, []string{"marked as read only", "service not enabled", "not allowed to push", "does not have write access",
 		"insufficient permission for adding an object", "unable to create temporary object directory", "read-only file system",
 		"write access to repository not granted", "not authorized to write", "error: 405"}},
@@ -101,6 +104,7 @@ var advice = map[error]string{
 	ErrAuth:        "check that `git ls-remote URL` works without asking for anything",
 	ErrUnreachable: "check the network and the address, then try again",
 	ErrNotFound:    "check the address; create the repository on the host first",
+	ErrMoved:       "`git ls-remote URL` says where it redirects; use that address",
 	ErrReadOnly:    "ask the owner of the repository for write access",
 	ErrRejected:    "pull, then push again",
 	ErrNoSpace:     "free some space, then try again",

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"gastown/town"
 )
 
 // FetchSpec names what to fetch and where to put it.
@@ -120,6 +122,38 @@ func (r *Repo) LsRemote(ctx context.Context, rawURL, ref string) (Listing, error
 	return l, nil
 }
 
+// Address is where git would take a URL: a person's configuration may put
+// another in its place (url.BASE.insteadOf). It makes no connection. Fetch, Push
+// and LsRemote go to just the URL they are given, so whoever shows an address
+// before it is used resolves it here, once, and uses the result.
+func (r *Repo) Address(ctx context.Context, rawURL string) (string, error) {
+	if err := CheckURL(rawURL); err != nil {
+		return "", err
+	}
+	op := "ask git where " + clean(rawURL) + " is"
+	out, err := r.run(ctx, command{op: op, args: []string{"ls-remote", "--get-url", "--end-of-options", rawURL}})
+	if err != nil {
+		return "", err
+	}
+	address := strings.TrimRight(out.stdout, "\n")
+	if err := CheckURL(address); err != nil {
+		return "", town.Fail(op, "mend url.*.insteadOf in git's configuration, or name the repository by another URL", "it is at %s: %w",
+			clean(address), err)
+	}
+	return address, nil
+}
+
+// pinned makes an address stand for itself. git takes the longest prefix that
+// a rule of url.BASE.insteadOf or pushInsteadOf names, and none is longer than
+// the whole: only a rule for just this address goes before. Nor does it go where
+// a server points it, for what a push sends is for the address that was shown.
+func pinned(address string) [][2]string {
+	return [][2]string{
+		{"url." + address + ".insteadOf", address}, {"url." + address + ".pushInsteadOf", address},
+		{"http.followRedirects", "false"},
+	}
+}
+
 // network prepares a command that talks to a remote.
 func (r *Repo) network(op, rawURL string, refs ...string) (command, error) {
 	if err := CheckURL(rawURL); err != nil {
@@ -132,6 +166,7 @@ func (r *Repo) network(op, rawURL string, refs ...string) (command, error) {
 	}
 	idle := strconv.Itoa(max(1, int(r.opts.Idle/time.Second)))
 	c := command{op: op, net: true, config: [][2]string{{"http.lowSpeedLimit", "1"}, {"http.lowSpeedTime", idle}}}
+	c.config = append(c.config, pinned(rawURL)...)
 	if r.opts.TokenEnv != "" {
 		t, err := tokenConfig(rawURL, r.opts.TokenEnv, r.opts.TokenUser)
 		if err != nil {

@@ -95,6 +95,15 @@ func (m *Mirror) open() error {
 // Dir is the directory Dolt uses as its file remote.
 func (m *Mirror) Dir() string { return filepath.Join(m.opts.Dir, "mirror") }
 
+// Locate asks git which address a person's configuration puts in the place of
+// the URL, and goes there from now on. It makes no connection.
+func (m *Mirror) Locate(ctx context.Context) (address string, err error) {
+	if address, err = m.repo.Address(ctx, m.opts.URL); err == nil {
+		m.opts.URL = address
+	}
+	return address, err
+}
+
 // Head is the commit of the remote's ref as last fetched or published; "" if
 // it never had one.
 func (m *Mirror) Head() string { return m.head }

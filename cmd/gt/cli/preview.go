@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ const maxListed = 12
 type preview struct {
 	Remote    string              `json:"remote"`
 	URL       string              `json:"url"`
+	Address   string              `json:"address"`
 	Store     string              `json:"store"`
 	Documents map[string][]string `json:"documents"`
 	// Former counts texts that are not in force and leave too, by document.
@@ -32,7 +34,7 @@ type preview struct {
 
 func newPreview(p federate.Preview) *preview {
 	out := &preview{
-		Remote: p.Remote.Name, URL: p.Remote.URL, Store: p.Store, Documents: map[string][]string{},
+		Remote: p.Remote.Name, URL: p.Remote.URL, Address: p.Address, Store: p.Store, Documents: map[string][]string{},
 		Town: p.Member.Name, TownID: string(p.Member.ID), Commits: p.Commits, Authors: list(p.Authors),
 		Notes: list(p.Notes), Arrives: p.Arrives,
 	}
@@ -50,7 +52,10 @@ func newPreview(p federate.Preview) *preview {
 }
 
 func (out *preview) say(p *printer) {
-	p.styled(styleHead, "This would leave the Town, for everyone who can read %s:", out.URL)
+	p.styled(styleHead, "This would leave the Town, for everyone who can read %s:", cmp.Or(out.Address, out.URL))
+	if out.Address != "" && out.Address != out.URL {
+		p.line("  %-20s git's own configuration puts it in the place of %s", "address", out.URL)
+	}
 	for _, k := range town.Kinds {
 		names := out.Documents[k.Dir()]
 		if len(names) == 0 {

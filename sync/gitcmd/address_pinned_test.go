@@ -1,0 +1,68 @@
+package gitcmd
+
+import (
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// What git's configuration puts in the place of a URL is told by Address, and
+// by nothing else: data goes to the URL that was given.
+func TestAddressIsWhereDataGoes(t *testing.T) {
+	shown, elsewhere := bareRepo(t), bareRepo(t)
+	cfg := filepath.Join(t.TempDir(), "config")
+	text := "[url \"" + elsewhere + "\"]\n\tpushInsteadOf = " + shown[:len(shown)-4] + "\n\tinsteadOf = " + shown[:len(shown)-3] + "\n" +
+		"[url \"" + shown + "\"]\n\tinsteadOf = https://alias.invalid/town.git\n" +
+		"[url \"ext::sh -c true\"]\n\tinsteadOf = https://helper.invalid/\n[url \"https://ada:secret@host.invalid/\"]\n\tinsteadOf = https://login.invalid/\n"
+	if err := os.WriteFile(cfg, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GIT_CONFIG_GLOBAL", cfg)
+	a := open(t, Options{})
+	address, err := a.Address(t.Context(), "https://alias.invalid/town.git")
+	if err != nil || address != shown {
+		t.Fatalf("%q, %v", address, err)
+	}
+	for _, url := range []string{"https://helper.invalid/x", "https://login.invalid/x"} {
+		if got, err := a.Address(t.Context(), url); !errors.Is(err, ErrURL) {
+			t.Errorf("%s is at %q, %v", url, got, err)
+		}
+	}
+	c := commitOf(t, a, "", "one")
+	if _, err := a.Push(t.Context(), address, Update{testRef, "", c}); err != nil {
+		t.Fatal(err)
+	}
+	if got := git(t, elsewhere, "for-each-ref"); got != "" {
+		t.Errorf("the push went elsewhere: %s", got)
+	}
+	if f, err := a.Fetch(t.Context(), FetchSpec{address, testRef, "refs/gt/in"}); err != nil || f.ID != c {
+		t.Errorf("%+v, %v", f, err)
+	}
+	if l, err := a.LsRemote(t.Context(), address, testRef); err != nil || l.ID != c {
+		t.Errorf("%+v, %v", l, err)
+	}
+}
+
+// A server does not send what is for it to another one.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	remote := bareRepo(t)
+	url, exchanges := serve(t, remote, "")
+	from := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, url+r.URL.Path[len("/town.git"):]+"?"+r.URL.RawQuery, http.StatusMovedPermanently)
+	}))
+	t.Cleanup(from.Close)
+	a := open(t, Options{})
+	c := commitOf(t, a, "", "one")
+	if _, err := a.Push(t.Context(), from.URL+"/town.git", Update{testRef, "", c}); !errors.Is(err, ErrMoved) || errors.Is(err, ErrOutcomeUnknown) {
+		t.Errorf("want ErrMoved, got %v", err)
+	}
+	if _, err := a.Fetch(t.Context(), FetchSpec{from.URL + "/town.git", testRef, "refs/gt/in"}); !errors.Is(err, ErrMoved) {
+		t.Errorf("want ErrMoved, got %v", err)
+	}
+	if n := exchanges.Load(); n != 0 {
+		t.Errorf("the other server was asked %d times", n)
+	}
+}
