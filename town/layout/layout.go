@@ -15,6 +15,8 @@
 //	    retired/             databases replaced by a join, kept
 //	    joining              while a join replaces a store: the store it replaces
 //	    reviews              the open reviews the operational plane was last told
+//	    hooks.log            what Git hooks led to; hooks.log.1 is the one before
+//	    notify.secret        what a request to pull must be signed with (0600)
 //	    deacon/              of the Town's daemon: deacon.lock deacon.log sql.sock control.sock
 package layout
 
@@ -75,6 +77,12 @@ func (t Town) Joining() string { return t.join(".gt", "joining") }
 
 // Reviews lists the open reviews the operational plane was last told.
 func (t Town) Reviews() string { return t.join(".gt", "reviews") }
+
+// HooksLog is what the Git hooks of the Town's repository led to.
+func (t Town) HooksLog() string { return t.join(".gt", "hooks.log") }
+
+// NotifySecret is what whoever asks this Town to pull must know.
+func (t Town) NotifySecret() string { return t.join(".gt", "notify.secret") }
 
 // Schedule is the file in which people change when the Deacon's jobs run.
 func (t Town) Schedule() string { return t.join("deacon", "schedule.yaml") }
