@@ -113,14 +113,14 @@ func (t *takeover) preview(ctx context.Context, l *remoteLock) (p Preview, err e
 	if err := t.alone(l.remote); err != nil {
 		return p, err
 	}
-	if _, err := t.Commit(ctx, ""); err != nil {
-		return p, err
-	}
-	err = t.Read(ctx, func(s *federation.Store) error {
-		if t.head, err = s.Head(ctx); err != nil {
+	err = t.with(ctx, func(w *workspace) error {
+		if _, err := w.record(ctx, ""); err != nil {
 			return err
 		}
-		t.holdings, err = s.Holdings(ctx)
+		if t.head, err = w.store.Head(ctx); err != nil {
+			return err
+		}
+		t.holdings, err = w.store.Holdings(ctx)
 		return err
 	})
 	if err != nil {
