@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"strings"
+
+	"gastown/town"
 )
 
 // maxNearest is how many names an error suggests; maxCompared the longest word,
@@ -25,7 +27,7 @@ func nearest(name string) []string {
 	}
 	var found []candidate
 	for _, k := range keys {
-		d := distance(name, k.Name)
+		d := town.Distance(name, k.Name)
 		switch _, last, _ := strings.Cut(k.Name, "."); {
 		case d <= 2+len(name)/6:
 		case last == name: // the section was left out
@@ -42,25 +44,4 @@ func nearest(name string) []string {
 		names = append(names, f.name)
 	}
 	return names
-}
-
-// distance is Levenshtein's: the fewest bytes to insert, remove or replace.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			replace := diagonal
-			if a[i] != b[j] {
-				replace++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(replace, row[j]+1, row[j+1]+1)
-		}
-	}
-	return row[len(b)]
 }

@@ -170,12 +170,12 @@ func TestDistance(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		word := rapid.StringMatching(`[a-c]{0,6}`)
 		a, b, c := word.Draw(t, "a"), word.Draw(t, "b"), word.Draw(t, "c")
-		ab := distance(a, b)
-		if (ab == 0) != (a == b) || ab != distance(b, a) || ab > distance(a, c)+distance(c, b) || ab < max(len(a)-len(b), len(b)-len(a)) {
+		ab := town.Distance(a, b)
+		if (ab == 0) != (a == b) || ab != town.Distance(b, a) || ab > town.Distance(a, c)+town.Distance(c, b) || ab < max(len(a)-len(b), len(b)-len(a)) {
 			t.Fatalf("%q and %q are %d apart", a, b, ab)
 		}
 	})
-	if d := distance("kitten", "sitting"); d != 3 {
+	if d := town.Distance("kitten", "sitting"); d != 3 {
 		t.Errorf("kitten to sitting: %d", d)
 	}
 }
