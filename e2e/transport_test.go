@@ -69,7 +69,9 @@ func transports() []transport {
 			s := transportServed(t, func() (*gitserver.Server, error) {
 				return gitserver.HTTP(repo, gitserver.HTTPOptions{Token: transportSecret, TLS: true})
 			})
-			return s, s.URL(), []func(*federate.Options){func(o *federate.Options) { o.TokenEnv = transportToken }}
+			return s, s.URL(), []func(*federate.Options){func(o *federate.Options) {
+				o.TokenEnv, o.TokenHost = transportToken, func(r federate.Remote) string { return strings.Split(r.URL, "/")[2] }
+			}}
 		}},
 		{"HTTP with a credential helper", func(t *testing.T, repo string) (*gitserver.Server, string, []func(*federate.Options)) {
 			transportGitConfig(t, "[credential]\n\thelper = \"!f() { test \\\"$1\\\" = get && printf 'username=ada\\\\npassword="+transportSecret+"\\\\n'; }; f\"\n")

@@ -61,7 +61,10 @@ type Options struct {
 	Command string
 	// TokenEnv names the environment variable with a token for HTTPS remotes.
 	TokenEnv string
-	Log      logrus.FieldLogger
+	// TokenHost says for a remote which host (HOST or HOST:PORT) that token is
+	// for; it goes to no other. nil or "" means to none.
+	TokenHost func(Remote) string
+	Log       logrus.FieldLogger
 	// Now is the clock for display; nil means time.Now.
 	Now func() time.Time
 }
@@ -175,6 +178,10 @@ func (e *Engine) tellReviews(ctx context.Context, s *federation.Store) ([]federa
 
 // mirror opens a remote's mirror; the caller holds the remote's lock.
 func (e *Engine) mirror(ctx context.Context, l *remoteLock) (*gitremote.Mirror, error) {
+	tokenHost := ""
+	if e.opts.TokenHost != nil {
+		tokenHost = e.opts.TokenHost(l.remote)
+	}
 	return gitremote.Open(ctx, gitremote.Options{
 		Dir: e.opts.Layout.Remote(l.remote.Name), URL: cmp.Or(l.address, l.remote.URL), Ref: Ref,
 		Verify: func(ctx context.Context, dir string, tables []string) error {
@@ -184,6 +191,6 @@ func (e *Engine) mirror(ctx context.Context, l *remoteLock) (*gitremote.Mirror, 
 		},
 		Progress: func(p gitremote.Event) { e.progress(p.Phase, p.Done, p.Total, "objects") },
 		Log:      e.opts.Log, Deadline: e.opts.Deadline, Idle: e.opts.Idle,
-		TokenEnv: e.opts.TokenEnv, Inherit: l.file,
+		TokenEnv: e.opts.TokenEnv, TokenHost: tokenHost, Inherit: l.file,
 	})
 }

@@ -110,17 +110,21 @@ func IsID(s string) bool { return objectID.MatchString(s) }
 
 // tokenConfig gives git a credential helper that answers, for the URL's own
 // host alone, with the content of an environment variable. The token is in no
-// argument vector and goes to no host a redirect might name.
-func tokenConfig(raw, name, user string) ([][2]string, error) {
+// argument vector and goes to no other host than the one it is for. withheld
+// says that this one might want it and does not get it.
+func tokenConfig(raw, name, host, user string) (config [][2]string, withheld bool, err error) {
 	u, err := url.Parse(raw)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") {
-		return nil, nil
+		return nil, false, nil
 	}
 	if !variable.MatchString(name) {
-		return nil, badURL(raw, "the token's environment variable has no usable name")
+		return nil, false, badURL(raw, "the token's environment variable has no usable name")
+	}
+	if !isHost(u, host) {
+		return nil, true, nil
 	}
 	if u.Scheme == "http" && !loopback(u.Hostname()) {
-		return nil, badURL(raw, "a token is not sent over plain http")
+		return nil, false, badURL(raw, "a token is not sent over plain http")
 	}
 	if user == "" {
 		user = defaultTokenUser
@@ -129,11 +133,17 @@ func tokenConfig(raw, name, user string) ([][2]string, error) {
 		user = u.User.Username()
 	}
 	if !pathChars.MatchString(user) {
-		return nil, badURL(raw, "the user name of the token has unusual characters")
+		return nil, false, badURL(raw, "the user name of the token has unusual characters")
 	}
 	key := "credential." + u.Scheme + "://" + u.Host + ".helper"
 	script := `!f() { test "$1" = get && printf 'username=` + user + `\npassword=%s\n' "$` + name + `"; }; f`
-	return [][2]string{{key, ""}, {key, script}}, nil
+	return [][2]string{{key, ""}, {key, script}}, false, nil
+}
+
+// isHost reports whether a URL is at a host given as HOST, whatever its port,
+// or as HOST:PORT.
+func isHost(u *url.URL, host string) bool {
+	return host != "" && (strings.EqualFold(u.Hostname(), host) || strings.EqualFold(u.Host, host))
 }
 
 func loopback(host string) bool {

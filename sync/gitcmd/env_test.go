@@ -100,7 +100,8 @@ func TestLoginOverHTTP(t *testing.T) {
 		t.Fatal("somebody was asked for a password")
 	}
 	t.Setenv("MY_TOKEN", "s3cret-token")
-	good := open(t, Options{TokenEnv: "MY_TOKEN"})
+	host := strings.Split(url, "/")[2]
+	good := open(t, Options{TokenEnv: "MY_TOKEN", TokenHost: host})
 	c := commitOf(t, good, "", "one")
 	if _, err := good.Push(t.Context(), url, Update{testRef, "", c}); err != nil {
 		t.Fatal(err)
@@ -114,16 +115,27 @@ func TestLoginOverHTTP(t *testing.T) {
 	if n := exchanges.Load(); n != 1 {
 		t.Errorf("a fetch made %d connections", n)
 	}
-	bad := open(t, Options{TokenEnv: "BAD", Env: []string{"BAD=wrong-token"}})
+	bad := open(t, Options{TokenEnv: "BAD", TokenHost: host, Env: []string{"BAD=wrong-token"}})
 	if _, err := bad.Fetch(t.Context(), FetchSpec{url, testRef, "refs/gt/in"}); !errors.Is(err, ErrAuth) || strings.Contains(err.Error(), "wrong-token") {
 		t.Fatalf("want ErrAuth without the token, got %v", err)
 	}
+	// A token whose host is another one, or is not known, is not offered.
+	for _, elsewhere := range []string{"", "example.org", "127.0.0.1:1"} {
+		r := open(t, Options{TokenEnv: "MY_TOKEN", TokenHost: elsewhere})
+		_, err := r.Fetch(t.Context(), FetchSpec{url, testRef, "refs/gt/in"})
+		if !errors.Is(err, ErrAuth) || !strings.Contains(town.Next(err), "MY_TOKEN_HOST") {
+			t.Errorf("token for %q: %v (%s)", elsewhere, err, town.Next(err))
+		}
+	}
 	// Another host gets nothing, and plain http to one is refused.
-	other, err := tokenConfig("https://example.org:8443/x", "T", "")
+	other, _, err := tokenConfig("https://example.org:8443/x", "T", "Example.org", "")
 	if err != nil || other[1][0] != "credential.https://example.org:8443.helper" {
 		t.Fatalf("%v %v", other, err)
 	}
-	if _, err := tokenConfig("http://example.org/x", "T", ""); !errors.Is(err, ErrURL) {
+	if got, withheld, err := tokenConfig("https://example.org:8443/x", "T", "example.org:443", ""); got != nil || !withheld || err != nil {
+		t.Errorf("%v %v %v", got, withheld, err)
+	}
+	if _, _, err := tokenConfig("http://example.org/x", "T", "example.org", ""); !errors.Is(err, ErrURL) {
 		t.Fatalf("want ErrURL, got %v", err)
 	}
 }

@@ -34,6 +34,8 @@ type command struct {
 	remote bool // its data comes from a remote: bound memory and files
 	net    bool // bound the time without progress
 	bare   bool // run outside any repository
+	// withheld names a token that was not offered, because it is for another host.
+	withheld string
 }
 
 // process is a git process under way. One goroutine starts it, stays on its
@@ -162,7 +164,12 @@ func (p *process) outcome() error {
 			}
 		}
 	}
-	return fail(p.cmd.op, kind, detail, also)
+	err := fail(p.cmd.op, kind, detail, also)
+	if kind == ErrAuth && p.cmd.withheld != "" {
+		return town.Fail(p.cmd.op, advice[ErrAuth]+"; if the token in "+p.cmd.withheld+" is for this host, name it in "+p.cmd.withheld+"_HOST",
+			"%w", errors.Unwrap(err))
+	}
+	return err
 }
 
 // stop ends a process whose answer is no longer wanted.

@@ -168,11 +168,14 @@ func (r *Repo) network(op, rawURL string, refs ...string) (command, error) {
 	c := command{op: op, net: true, config: [][2]string{{"http.lowSpeedLimit", "1"}, {"http.lowSpeedTime", idle}}}
 	c.config = append(c.config, pinned(rawURL)...)
 	if r.opts.TokenEnv != "" {
-		t, err := tokenConfig(rawURL, r.opts.TokenEnv, r.opts.TokenUser)
+		t, withheld, err := tokenConfig(rawURL, r.opts.TokenEnv, r.opts.TokenHost, r.opts.TokenUser)
 		if err != nil {
 			return command{}, err
 		}
 		c.config = append(c.config, t...)
+		if withheld {
+			c.withheld = r.opts.TokenEnv
+		}
 	}
 	return c, nil
 }

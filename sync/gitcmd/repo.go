@@ -41,6 +41,9 @@ type Options struct {
 	// an access token for an http(s) remote. Empty leaves authentication to
 	// the user's credential helpers.
 	TokenEnv string
+	// TokenHost is the one host, as HOST or HOST:PORT, the token is for; no
+	// other gets it. Empty: none does. Over http it goes to this machine only.
+	TokenHost string
 	// TokenUser is the user name sent with the token.
 	TokenUser string
 	// Env is added to the environment, as "NAME=value".

@@ -63,10 +63,11 @@ type Options struct {
 	SquashBytes   int64
 	SquashCommits int
 
-	// Git, TokenEnv, TokenUser, Env and Inherit are passed on; see
+	// Git, TokenEnv, TokenHost, TokenUser, Env and Inherit are passed on; see
 	// gitcmd.Options.
 	Git                 string
-	TokenEnv, TokenUser string
+	TokenEnv, TokenHost string
+	TokenUser           string
 	Env                 []string
 	Inherit             *os.File
 
@@ -119,6 +120,6 @@ func (o Options) withDefaults() Options {
 func (o Options) git() gitcmd.Options {
 	return gitcmd.Options{
 		Git: o.Git, Deadline: o.Deadline, Idle: o.Idle, MaxBytes: 4*o.MaxBytes + 64<<20,
-		TokenEnv: o.TokenEnv, TokenUser: o.TokenUser, Env: o.Env, Progress: o.Progress, Inherit: o.Inherit,
+		TokenEnv: o.TokenEnv, TokenHost: o.TokenHost, TokenUser: o.TokenUser, Env: o.Env, Progress: o.Progress, Inherit: o.Inherit,
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"gastown/e2e/gitserver"
+	"gastown/sync/federate"
+	"gastown/town/config"
 )
 
 // A remote the Town may have published at stays in the configuration, and the
@@ -33,4 +35,36 @@ func TestInitOfUnknownOutcomeKeepsTheRemote(t *testing.T) {
 	}
 	w.must("--town", "alpha", "federation", "init", server.URL(), "--yes")
 	w.must("--town", "alpha", "federation", "sync")
+}
+
+// A token goes to the host that was named, or to the one there can be no doubt
+// about.
+func TestTokenIsForOneHost(t *testing.T) {
+	named := ""
+	at := func(urls ...string) *host {
+		c := &config.Config{}
+		for _, u := range urls {
+			c.Remotes = append(c.Remotes, config.Remote{Name: "r", URL: u})
+		}
+		return &host{app: &App{Getenv: func(string) string { return named }}, config: c}
+	}
+	one, other := "https://git.example.com/a", "https://evil.example.net/a"
+	for _, test := range []struct {
+		known  []string
+		remote string
+		named  string
+		want   string
+	}{
+		{nil, one, "", "git.example.com"},
+		{[]string{one, "ssh://git@evil.example.net/a", "/srv/town.git"}, one, "", "git.example.com"},
+		{[]string{one, "https://Git.Example.com/b"}, one, "", "git.example.com"},
+		{[]string{one}, other, "", ""}, {[]string{one, other}, one, "", ""},
+		{[]string{one}, other, "git.example.com", "git.example.com"},
+		{nil, "http://127.0.0.1:8080/a", "", ""}, {nil, "http://127.0.0.1:8080/a", "127.0.0.1", "127.0.0.1"},
+	} {
+		named = test.named
+		if got := at(test.known...).tokenHost(federate.Remote{URL: test.remote}); got != test.want {
+			t.Errorf("%v, then %s, named %q: the token is for %q, want %q", test.known, test.remote, test.named, got, test.want)
+		}
+	}
 }

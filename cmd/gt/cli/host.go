@@ -5,9 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"os/user"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"gastown/sync/federate"
@@ -19,6 +21,9 @@ import (
 
 // tokenEnv is the variable that may hold an access token for HTTPS remotes.
 const tokenEnv = "GT_GIT_TOKEN"
+
+// tokenHostEnv names the host that token is for.
+const tokenHostEnv = "GT_GIT_TOKEN_HOST"
 
 // traceEnv asks for the duration of each step of a sync on standard error, in
 // microseconds: for those who measure.
@@ -67,10 +72,31 @@ func (a *App) host(t layout.Town, cfg *config.Config) *host {
 		}
 	}
 	if a.Getenv(tokenEnv) != "" {
-		opts.TokenEnv = tokenEnv
+		opts.TokenEnv, opts.TokenHost = tokenEnv, h.tokenHost
 	}
 	h.engine = federate.New(opts)
 	return h
+}
+
+// tokenHost is the host the token is for: the one that was named, else that of
+// the Town's https remotes if they are all at one. Where there are several
+// nobody can tell whose it is, so none gets it.
+func (h *host) tokenHost(r federate.Remote) string {
+	if named := h.app.Getenv(tokenHostEnv); named != "" {
+		return named
+	}
+	only := ""
+	for _, remote := range append(h.remotes(), r) {
+		u, err := url.Parse(remote.URL)
+		if err != nil || u.Scheme != "https" {
+			continue
+		}
+		if only != "" && !strings.EqualFold(only, u.Host) {
+			return ""
+		}
+		only = u.Host
+	}
+	return only
 }
 
 // find is the Town of --town or GT_ROOT, else the nearest one.
