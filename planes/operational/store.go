@@ -14,7 +14,7 @@ var migrations = []doltdb.Migration{{
 		`CREATE TABLE pending_reviews (
 			proposal CHAR(64) PRIMARY KEY, name VARCHAR(64) NOT NULL, first_seen DATETIME(6) NOT NULL)`,
 	},
-}}
+}, watch}
 
 // Store is an open operational plane. The caller closes it.
 type Store struct{ *doltdb.Local }

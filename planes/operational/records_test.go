@@ -1,0 +1,178 @@
+package operational
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gastown/planes/doltdb"
+)
+
+var noon = time.Date(2031, 3, 10, 12, 0, 0, 123456000, time.UTC)
+
+func TestRecordsReplaceEachOther(t *testing.T) {
+	s, dir := create(t)
+	before := head(t, s)
+	beat := func(agent, state string, at time.Time) Heartbeat {
+		return Heartbeat{Agent: agent, State: state, At: at}
+	}
+	first := Batch{
+		Heartbeats: []Heartbeat{beat("rig/a", "idle", noon), beat("rig/b", "idle", noon), beat("rig/a", "working", noon.Add(time.Second))},
+		Checks:     []CheckState{{Name: "disk", State: "healthy", Figure: "10 %", Since: noon}},
+		Jobs:       []JobRun{{Job: "gc", Began: noon, Took: 1500 * time.Microsecond, Outcome: "ok", Note: "nothing"}},
+		Events:     []Event{{At: noon, Kind: "check", Subject: "disk", Detail: "healthy"}},
+	}
+	if err := errors.Join(s.Record(t.Context(), first), s.Record(t.Context(), Batch{})); err != nil {
+		t.Fatal(err)
+	}
+	err := s.Record(t.Context(), Batch{
+		Heartbeats: []Heartbeat{beat("rig/b", "stuck", noon.Add(time.Minute))},
+		Checks:     []CheckState{{Name: "disk", State: "critical", Figure: "99 %", Since: noon.Add(time.Minute)}},
+		Events:     []Event{{At: noon.Add(time.Minute), Kind: "check", Subject: "disk", Detail: "critical"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if head(t, s) != before {
+		t.Error("signs of life made a commit")
+	}
+	s = reopen(t, s, dir)
+	beats, err := s.Heartbeats(t.Context(), noon.Add(-time.Hour))
+	want := []Heartbeat{beat("rig/a", "working", noon.Add(time.Second)), beat("rig/b", "stuck", noon.Add(time.Minute))}
+	if diff := cmp.Diff(want, beats); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	if late, err := s.Heartbeats(t.Context(), noon.Add(30*time.Second)); err != nil || len(late) != 1 {
+		t.Errorf("%v, %v", late, err)
+	}
+	checks, err := s.CheckStates(t.Context())
+	if err != nil || len(checks) != 1 || checks[0].State != "critical" || !checks[0].Since.Equal(noon.Add(time.Minute)) {
+		t.Errorf("%v, %v", checks, err)
+	}
+	jobs, err := s.JobRuns(t.Context())
+	if diff := cmp.Diff(first.Jobs, jobs); err != nil || diff != "" {
+		t.Errorf("%v %s", err, diff)
+	}
+	events, err := s.Events(t.Context(), noon)
+	if err != nil || len(events) != 2 || events[0].Detail != "healthy" || events[1].Detail != "critical" {
+		t.Errorf("%v, %v", events, err)
+	}
+	removed, err := s.Prune(t.Context(), noon.Add(30*time.Second))
+	if err != nil || removed != 3 {
+		t.Errorf("%d removed, %v", removed, err)
+	}
+	if checks, err := s.CheckStates(t.Context()); err != nil || len(checks) != 1 {
+		t.Errorf("the state of a check was forgotten: %v, %v", checks, err)
+	}
+	if took, err := s.Latency(t.Context()); err != nil || took <= 0 {
+		t.Errorf("%v, %v", took, err)
+	}
+}
+
+func TestWhatIsTooLongIsCut(t *testing.T) {
+	s, _ := create(t)
+	long := strings.Repeat("ä", 1000)
+	err := s.Record(t.Context(), Batch{
+		Heartbeats: []Heartbeat{{Agent: long, State: long, Note: long, At: noon}},
+		Checks:     []CheckState{{Name: long, State: long, Figure: long, Since: noon}},
+		Jobs:       []JobRun{{Job: long, Outcome: long, Note: long, Error: long, Began: noon}},
+		Events:     []Event{{Kind: long, Subject: long, Detail: long, At: noon}},
+	})
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// Rows that no commit has yet are no obstacle to another version of gt, and a
+// commit that something else makes takes them along.
+func TestUncommittedRecordsAreKept(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data", "operational")
+	db, err := doltdb.CreateStore(t.Context(), options(dir), uuid, migrations[:1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := &Store{Local: db}
+	err = old.Write(t.Context(), func(tx *doltdb.Tx) error {
+		return replace(t.Context(), tx, nil, []Review{review("mayor")})
+	})
+	if err := errors.Join(err, old.Close()); err != nil {
+		t.Fatal(err)
+	}
+	s, err := Open(t.Context(), options(dir), uuid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if all, err := s.OpenReviews(t.Context()); err != nil || len(all) != 1 {
+		t.Fatalf("%v, %v", all, err)
+	}
+	if err := s.Record(t.Context(), Batch{Checks: []CheckState{{Name: "disk", State: "healthy", Since: noon}}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Reviews(t.Context(), []Review{review("dog")}, noon); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := s.CheckStates(t.Context()); err != nil || len(all) != 1 {
+		t.Errorf("%v, %v", all, err)
+	}
+}
+
+// A hundred agents for a day, a sign of life of each in every batch, one batch
+// each ten seconds, collected by size every ten minutes: what forty simulated
+// minutes leave says that a day stays far below 200 MB.
+func TestHeartbeatsStaySmall(t *testing.T) {
+	s, dir := create(t)
+	const agents, batches, every = 100, 240, 60
+	var largest int64
+	for n := range batches {
+		at := noon.Add(time.Duration(n) * 10 * time.Second)
+		var b Batch
+		for a := range agents {
+			b.Heartbeats = append(b.Heartbeats, Heartbeat{
+				Agent: fmt.Sprintf("rig%d/polecat-%d", a%7, a), State: "working", Note: fmt.Sprintf("step %d of %s", n, "gt-abc"), At: at,
+			})
+		}
+		if err := s.Record(t.Context(), b); err != nil {
+			t.Fatal(err)
+		}
+		if n%every == every-1 {
+			largest = max(largest, size(t, dir))
+			if _, err := s.MaybeGC(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	t.Logf("largest %.1f MB, in the end %.1f MB", float64(largest)/1e6, float64(size(t, dir))/1e6)
+	if largest > 5e6 {
+		t.Errorf("the plane grew to %d bytes", largest)
+	}
+	if err := s.GC(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := size(t, dir); n > 2e6 {
+		t.Errorf("%d bytes after a collection", n)
+	}
+	if beats, err := s.Heartbeats(t.Context(), noon); err != nil || len(beats) != agents {
+		t.Errorf("%d agents, %v", len(beats), err)
+	}
+}
+
+func size(t *testing.T, dir string) (total int64) {
+	t.Helper()
+	err := filepath.Walk(dir, func(_ string, info os.FileInfo, err error) error {
+		if err == nil && info.Mode().IsRegular() {
+			total += info.Size()
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return total
+}
