@@ -8,10 +8,11 @@
 //
 // What every process has in common:
 //
-//   - It never asks. There is no controlling terminal, no askpass program and
-//     no terminal prompt, so a login that needs a person fails with ErrAuth.
-//     The user's ssh configuration, agent, GIT_SSH_COMMAND, credential helpers
-//     and ~/.gitconfig stay in force.
+//   - It never asks. There is no controlling terminal and no terminal prompt,
+//     so a login that needs a person fails with ErrAuth. The user's ssh
+//     configuration, agent, GIT_SSH_COMMAND, credential helpers, ~/.gitconfig
+//     and what answers for a person in scripts (GIT_ASKPASS, logins given with
+//     GIT_CONFIG_COUNT) stay in force.
 //   - It is deaf to a surrounding repository: variables such as GIT_DIR that a
 //     hook leaves in the environment are removed.
 //   - It ends. The context, Options.Deadline and Options.Idle each end the

@@ -1,6 +1,7 @@
 package gitcmd
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -18,7 +19,7 @@ var leaking = map[string]bool{
 	"GIT_QUARANTINE_PATH": true, "GIT_NAMESPACE": true, "GIT_DEFAULT_HASH": true, "GIT_DEFAULT_REF_FORMAT": true,
 	"GIT_REFLOG_ACTION": true, "GIT_PUSH_OPTION_COUNT": true, "GIT_ALLOW_PROTOCOL": true, "GIT_PROTOCOL": true,
 	"GIT_PROTOCOL_FROM_USER": true, "GIT_LITERAL_PATHSPECS": true, "GIT_FLUSH": true, "GIT_ALLOC_LIMIT": true,
-	"GIT_TERMINAL_PROMPT": true, "GIT_ASKPASS": true, "SSH_ASKPASS": true, "SSH_ASKPASS_REQUIRE": true,
+	"GIT_TERMINAL_PROMPT": true, "SSH_ASKPASS": true, "SSH_ASKPASS_REQUIRE": true,
 	"LC_ALL": true, "LANGUAGE": true, "GIT_CURL_VERBOSE": true,
 }
 
@@ -27,32 +28,43 @@ var leaking = map[string]bool{
 // It is set where git reads what a remote sent.
 const allocLimit = 512 << 20
 
+// loginKeys begin the configuration that is taken over from GIT_CONFIG_COUNT,
+// which scripts use to say how to log in and which way to go. Whatever else it
+// has is for the repository around us.
+var loginKeys = []string{"credential.", "http.", "url.", "ssh.", "core.sshcommand", "core.askpass", "core.gitproxy"}
+
 // environ is the environment of every git process: what the person has, less
 // what leaks, plus what keeps git silent, and configuration that need not be
-// seen in the argument vector.
+// seen in the argument vector. A program that answers for the person
+// (GIT_ASKPASS, or SSH_ASKPASS where it is to be used in any case) stays.
 func environ(base, extra []string, config [][2]string) []string {
 	env := make([]string, 0, len(base)+len(extra)+2*len(config)+12)
-	keep := func(kv string) {
-		name, _, _ := strings.Cut(kv, "=")
+	had := map[string]string{}
+	for _, kv := range append(slices.Clip(base), extra...) {
+		name, value, _ := strings.Cut(kv, "=")
+		had[name] = value
 		switch {
 		case leaking[name], strings.HasPrefix(name, "GIT_CONFIG_KEY_"), strings.HasPrefix(name, "GIT_CONFIG_VALUE_"),
 			strings.HasPrefix(name, "GIT_PUSH_OPTION_"), strings.HasPrefix(name, "GIT_TRACE"):
-			return
+			continue
 		}
 		env = append(env, kv)
 	}
-	for _, kv := range base {
-		keep(kv)
+	config = append(logins(had), config...)
+	if had["GIT_ASKPASS"] == "" {
+		env = append(env, "GIT_ASKPASS=")
+	} else {
+		// Newer versions of git count it as a prompt.
+		config = append(config, [2]string{"credential.interactive", "true"})
 	}
-	for _, kv := range extra {
-		keep(kv)
+	if had["SSH_ASKPASS_REQUIRE"] == "force" && had["SSH_ASKPASS"] != "" {
+		env = append(env, "SSH_ASKPASS="+had["SSH_ASKPASS"], "SSH_ASKPASS_REQUIRE=force")
+	} else {
+		env = append(env, "SSH_ASKPASS=", "SSH_ASKPASS_REQUIRE=never")
 	}
 	env = append(env,
 		"LC_ALL=C",
 		"GIT_TERMINAL_PROMPT=0",
-		"GIT_ASKPASS=",
-		"SSH_ASKPASS=",
-		"SSH_ASKPASS_REQUIRE=never",
 		"GCM_INTERACTIVE=never",
 		"GIT_ALLOW_PROTOCOL="+allowed,
 		"GIT_NO_REPLACE_OBJECTS=1",
@@ -63,4 +75,22 @@ func environ(base, extra []string, config [][2]string) []string {
 		env = append(env, "GIT_CONFIG_KEY_"+n+"="+kv[0], "GIT_CONFIG_VALUE_"+n+"="+kv[1])
 	}
 	return env
+}
+
+// maxConfig bounds how many entries of GIT_CONFIG_COUNT are looked at.
+const maxConfig = 1000
+
+// logins is the configuration in an environment that says how to log in.
+func logins(had map[string]string) (config [][2]string) {
+	n, err := strconv.Atoi(had["GIT_CONFIG_COUNT"])
+	if err != nil {
+		return nil
+	}
+	for i := range min(max(n, 0), maxConfig) {
+		key, value := had["GIT_CONFIG_KEY_"+strconv.Itoa(i)], had["GIT_CONFIG_VALUE_"+strconv.Itoa(i)]
+		if slices.ContainsFunc(loginKeys, func(k string) bool { return strings.HasPrefix(strings.ToLower(key), k) }) {
+			config = append(config, [2]string{key, value})
+		}
+	}
+	return config
 }

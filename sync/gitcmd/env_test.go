@@ -2,6 +2,8 @@ package gitcmd
 
 import (
 	"errors"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -88,9 +90,8 @@ func TestLoginOverHTTP(t *testing.T) {
 	if err := os.WriteFile(ask, []byte("#!/bin/sh\ntouch "+ask+".asked\necho x\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("GIT_ASKPASS", ask)
 	t.Setenv("SSH_ASKPASS", ask)
-	t.Setenv("SSH_ASKPASS_REQUIRE", "force")
+	t.Setenv("SSH_ASKPASS_REQUIRE", "prefer")
 	none := open(t, Options{})
 	_, err := none.Fetch(t.Context(), FetchSpec{url, testRef, "refs/gt/in"})
 	if !errors.Is(err, ErrAuth) || town.Next(err) == "" {
@@ -137,5 +138,70 @@ func TestLoginOverHTTP(t *testing.T) {
 	}
 	if _, _, err := tokenConfig("http://example.org/x", "T", "example.org", ""); !errors.Is(err, ErrURL) {
 		t.Fatalf("want ErrURL, got %v", err)
+	}
+}
+
+// What answers for a person in scripts is used: a program that is named for it,
+// and configuration that is in the environment, as far as it is about logins.
+func TestLoginFromTheEnvironment(t *testing.T) {
+	remote := bareRepo(t)
+	url, _ := serve(t, remote, "s3cret-token")
+	a := open(t, Options{})
+	c := commitOf(t, a, "", "one")
+	ask := filepath.Join(t.TempDir(), "ask")
+	if err := os.WriteFile(ask, []byte("#!/bin/sh\necho s3cret-token\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	fetch := func() error {
+		_, err := a.Fetch(t.Context(), FetchSpec{url, testRef, "refs/gt/in"})
+		return err
+	}
+	if err := fetch(); !errors.Is(err, ErrAuth) {
+		t.Fatalf("want ErrAuth, got %v", err)
+	}
+	t.Setenv("GIT_ASKPASS", ask)
+	if _, err := a.Push(t.Context(), url, Update{testRef, "", c}); err != nil {
+		t.Error(err)
+	}
+	if err := fetch(); err != nil {
+		t.Error(err)
+	}
+	t.Setenv("GIT_ASKPASS", "")
+	for k, v := range map[string]string{"GIT_CONFIG_COUNT": "2", "GIT_CONFIG_KEY_0": "transfer.hideRefs", "GIT_CONFIG_VALUE_0": "refs/gt",
+		"GIT_CONFIG_KEY_1": "Credential." + url + ".helper", "GIT_CONFIG_VALUE_1": "!printf 'username=ada\\npassword=s3cret-token\\n'; true"} {
+		t.Setenv(k, v)
+	}
+	if err := fetch(); err != nil {
+		t.Error(err)
+	}
+	// None of it turns what comes after into a prompt, or a push elsewhere.
+	t.Setenv("GIT_CONFIG_VALUE_0", "true")
+	from := httptest.NewServer(http.RedirectHandler(url+"/info/refs?service=git-upload-pack", http.StatusFound))
+	t.Cleanup(from.Close)
+	t.Setenv("GIT_CONFIG_KEY_0", "http."+from.URL+"/x.followRedirects")
+	if _, err := a.Fetch(t.Context(), FetchSpec{from.URL + "/x", testRef, "refs/gt/in"}); !errors.Is(err, ErrMoved) {
+		t.Errorf("want ErrMoved, got %v", err)
+	}
+}
+
+// SSH_ASKPASS stays only where a person has said that it is to be used always.
+func TestAskpassForSSH(t *testing.T) {
+	for _, test := range []struct {
+		base []string
+		want string
+	}{
+		{[]string{"SSH_ASKPASS=/bin/ask", "SSH_ASKPASS_REQUIRE=force"}, "SSH_ASKPASS=/bin/ask,SSH_ASKPASS_REQUIRE=force"},
+		{[]string{"SSH_ASKPASS=/bin/ask", "DISPLAY=:0"}, "SSH_ASKPASS=,SSH_ASKPASS_REQUIRE=never"},
+		{[]string{"SSH_ASKPASS_REQUIRE=force"}, "SSH_ASKPASS=,SSH_ASKPASS_REQUIRE=never"},
+	} {
+		var got []string
+		for _, kv := range environ(test.base, nil, nil) {
+			if strings.HasPrefix(kv, "SSH_ASKPASS") {
+				got = append(got, kv)
+			}
+		}
+		if strings.Join(got, ",") != test.want {
+			t.Errorf("%v leaves %v", test.base, got)
+		}
 	}
 }

@@ -148,10 +148,13 @@ func (r *Repo) Address(ctx context.Context, rawURL string) (string, error) {
 // the whole: only a rule for just this address goes before. Nor does it go where
 // a server points it, for what a push sends is for the address that was shown.
 func pinned(address string) [][2]string {
-	return [][2]string{
-		{"url." + address + ".insteadOf", address}, {"url." + address + ".pushInsteadOf", address},
-		{"http.followRedirects", "false"},
+	stay := [][2]string{{"url." + address + ".insteadOf", address}, {"url." + address + ".pushInsteadOf", address},
+		{"http.followRedirects", "false"}}
+	if m := scheme.FindStringSubmatch(address); m != nil && strings.HasPrefix(strings.ToLower(m[1]), "http") {
+		// A setting for a part of the address would go before the general one.
+		stay = append(stay, [2]string{"http." + address + ".followRedirects", "false"})
 	}
+	return stay
 }
 
 // network prepares a command that talks to a remote.
