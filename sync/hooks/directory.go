@@ -1,0 +1,192 @@
+package hooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gastown/sync/gitcmd"
+	"gastown/town"
+)
+
+const (
+	// defaultWait bounds the wait for another gt that changes the same hooks.
+	defaultWait = 10 * time.Second
+	// lockPoll is how often a waiting process looks.
+	lockPoll = 10 * time.Millisecond
+	// maxHook is the largest file, in bytes, that is looked into.
+	maxHook = 1 << 20
+)
+
+// Directory is where git looks for the hooks of one repository.
+type Directory struct {
+	// Path is the directory with its links resolved; it may be missing.
+	Path string
+	// Configured is the value of core.hooksPath; "" when it is not set.
+	Configured string
+	// InTree: it lies in the working tree, where its files may be tracked.
+	InTree bool
+	// Bare: the repository has no working tree.
+	Bare bool
+	// mode is what the group and others may do with the repository.
+	mode os.FileMode
+}
+
+// Find tells where the hooks of a repository are. A directory outside of it,
+// as a core.hooksPath for all of a person's repositories has it, is refused
+// with town.ErrRefused: what is put there would run everywhere.
+func Find(p gitcmd.Place) (Directory, error) {
+	d := Directory{Configured: p.HooksPath, Bare: p.Top == ""}
+	info, err := os.Stat(p.CommonDir)
+	if err != nil {
+		return d, err
+	}
+	d.mode = info.Mode().Perm() & 0o055
+	if d.Path, err = resolve(p.Hooks); err != nil {
+		return d, err
+	}
+	common, err := filepath.EvalSymlinks(p.CommonDir)
+	if err != nil {
+		return d, err
+	}
+	if Within(common, d.Path) {
+		return d, nil
+	}
+	if p.Top != "" {
+		top, err := filepath.EvalSymlinks(p.Top)
+		if err != nil {
+			return d, err
+		}
+		if d.InTree = Within(top, d.Path); d.InTree {
+			return d, nil
+		}
+	}
+	return d, town.Fail("find the hooks of "+p.CommonDir,
+		"let this repository have hooks of its own: git config --local core.hooksPath .git/hooks",
+		"%w: git takes them from %s, which lies outside the repository and may serve others too", town.ErrRefused, d.Path)
+}
+
+// resolve follows links as far as the path exists.
+func resolve(path string) (string, error) {
+	real, err := filepath.EvalSymlinks(path)
+	if !errors.Is(err, os.ErrNotExist) {
+		return real, err
+	}
+	if _, err := os.Lstat(path); err == nil {
+		return "", fmt.Errorf("%s is a link to what does not exist", path)
+	}
+	parent, err := resolve(filepath.Dir(path))
+	return filepath.Join(parent, filepath.Base(path)), err
+}
+
+// Within reports whether a path is a directory or lies in it; both are clean.
+func Within(dir, path string) bool {
+	rel, err := filepath.Rel(dir, path)
+	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
+}
+
+// State is what stands under a hook's name.
+type State string
+
+// The states of a hook.
+const (
+	Absent    State = "absent"
+	Installed State = "installed"
+	// Edited: ours, with changes of a person's.
+	Edited State = "edited"
+	// Foreign: somebody else's, or no file at all.
+	Foreign State = "foreign"
+)
+
+// Hook is what is found under one name.
+type Hook struct {
+	Name  string
+	Path  string
+	State State
+	// Chained: a hook that was there before is kept beside it.
+	Chained bool
+	// Program is the gt that an installed hook starts; Missing says that it
+	// cannot be executed.
+	Program string
+	Missing bool
+	// text is the file's, of Installed and Edited.
+	text string
+}
+
+// List looks at each of All, in that order.
+func (d Directory) List() ([]Hook, error) {
+	all := make([]Hook, 0, len(All))
+	for _, name := range All {
+		h, err := d.look(name)
+		if err != nil {
+			return all, err
+		}
+		all = append(all, h)
+	}
+	return all, nil
+}
+
+func (d Directory) look(name string) (Hook, error) {
+	h := Hook{Name: name, Path: filepath.Join(d.Path, name), State: Absent}
+	if _, err := os.Lstat(h.Path + chainedSuffix); err == nil {
+		h.Chained = true
+	}
+	info, err := os.Lstat(h.Path)
+	if errors.Is(err, os.ErrNotExist) {
+		return h, nil
+	}
+	if err != nil {
+		return h, err
+	}
+	h.State = Foreign
+	if !info.Mode().IsRegular() || info.Size() > maxHook {
+		return h, nil
+	}
+	text, err := os.ReadFile(h.Path)
+	if err != nil {
+		return h, err
+	}
+	marked, intact := ours(string(text))
+	if !marked {
+		return h, nil
+	}
+	h.text, h.Program = string(text), program(string(text))
+	h.Missing = h.Program == "" || unix.Access(h.Program, unix.X_OK) != nil
+	if h.State = Edited; intact {
+		h.State = Installed
+	}
+	return h, nil
+}
+
+// lock keeps other processes of gt from changing the same hooks.
+func (d Directory) lock(ctx context.Context) (unlock func() error, err error) {
+	f, err := os.Open(d.Path)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, defaultWait, town.ErrBusy)
+	defer cancel()
+	tick := time.NewTicker(lockPoll)
+	defer tick.Stop()
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err == nil {
+			return f.Close, nil
+		}
+		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
+			return nil, errors.Join(fmt.Errorf("lock %s: %w", d.Path, err), f.Close())
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, errors.Join(town.Fail("change the hooks in "+d.Path, "run the command again",
+				"%w: another process changes them", context.Cause(ctx)), f.Close())
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package hooks
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	mathrand "math/rand/v2"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"gastown/town"
+)
+
+const (
+	// defaultAttempt bounds one request, defaultAttempts how many are made to
+	// one Town, defaultPause the first pause between two; later ones double,
+	// and each is stretched by up to half at random.
+	defaultAttempt  = 5 * time.Second
+	defaultAttempts = 3
+	defaultPause    = 500 * time.Millisecond
+	// parallel is how many Towns are told at the same time.
+	parallel = 8
+	// maxNoted is how many refs a notification names; the Town pulls all anyway.
+	maxNoted = 16
+	// DefaultPath is where a Town's Deacon listens for notifications.
+	DefaultPath = "/notify"
+)
+
+// Note is the body of a notification.
+type Note struct {
+	// Refs moved; they begin with RefPrefix.
+	Refs []string `json:"refs"`
+}
+
+// Target is a Town to be told, and the secret it knows.
+type Target struct {
+	URL    string
+	Secret Secret
+}
+
+// CheckURL brings the address of a Town's Deacon into its normal form: http or
+// https, a host, and a path, which is DefaultPath where none is given.
+func CheckURL(raw string) (string, error) {
+	op := "notify " + town.Clip(raw, 120)
+	next := "use http://HOST:PORT, the address of the Town's Deacon"
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil:
+		return "", town.Fail("notify a Town", next, "%w: that is no URL", town.ErrUsage)
+	case u.User != nil:
+		return "", town.Fail("notify "+u.Host, next, "%w: the URL of a notification holds no login", town.ErrUsage)
+	case u.Scheme != "http" && u.Scheme != "https":
+		return "", town.Fail(op, next, "%w: it does not begin with http:// or https://", town.ErrUsage)
+	case u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" || u.Opaque != "":
+		return "", town.Fail(op, next, "%w: it is not of the form http://HOST:PORT/PATH", town.ErrUsage)
+	}
+	if u.Path == "" || u.Path == "/" {
+		u.Path = DefaultPath
+	}
+	return u.String(), nil
+}
+
+// Notifier tells Towns to pull. The zero value is usable.
+type Notifier struct {
+	// Client makes the requests; it must not follow redirects. Nil means one
+	// of our own.
+	Client *http.Client
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+	// Attempts are made to reach a Town (default 3), Pause lies between the
+	// first two (default 0.5 s), and each takes at most Attempt (default 5 s).
+	Attempts       int
+	Pause, Attempt time.Duration
+}
+
+// Result is how telling one Town ended.
+type Result struct {
+	URL string
+	Err error
+}
+
+// SendAll tells every Town, several at a time, and returns when all are done.
+func (n *Notifier) SendAll(ctx context.Context, targets []Target, note Note) []Result {
+	results := make([]Result, len(targets))
+	room := make(chan struct{}, parallel)
+	var all sync.WaitGroup
+	for i, t := range targets {
+		all.Go(func() {
+			room <- struct{}{}
+			defer func() { <-room }()
+			results[i] = Result{t.URL, n.Send(ctx, t, note)}
+		})
+	}
+	all.Wait()
+	return results
+}
+
+// Send tells one Town, again a few times when it cannot be reached. Each
+// attempt is signed anew. The error holds neither secret nor answer.
+func (n *Notifier) Send(ctx context.Context, t Target, note Note) error {
+	body, err := json.Marshal(note)
+	if err != nil {
+		return err
+	}
+	if len(body) > MaxBody {
+		return ErrTooLarge
+	}
+	attempts, pause := n.Attempts, n.Pause
+	if attempts <= 0 {
+		attempts = defaultAttempts
+	}
+	if pause <= 0 {
+		pause = defaultPause
+	}
+	for i := 1; ; i++ {
+		again, err := n.attempt(ctx, t, body)
+		if err == nil {
+			return nil
+		}
+		if !again || i == attempts {
+			return town.Fail("notify "+t.URL, "look whether the Town's Deacon runs and has this secret: gt deacon status", "%w", err)
+		}
+		select {
+		case <-time.After(pause + mathrand.N(pause/2+1)):
+			pause *= 2
+		case <-ctx.Done():
+			return town.Fail("notify "+t.URL, "", "%w: %w", ctx.Err(), err)
+		}
+	}
+}
+
+// attempt makes one request and says whether another might succeed.
+func (n *Notifier) attempt(ctx context.Context, t Target, body []byte) (again bool, err error) {
+	limit := n.Attempt
+	if limit <= 0 {
+		limit = defaultAttempt
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, t.URL, bytes.NewReader(body))
+	if err != nil {
+		return false, err
+	}
+	now := time.Now
+	if n.Now != nil {
+		now = n.Now
+	}
+	nonce := make([]byte, nonceBytes)
+	rand.Read(nonce) // never fails
+	r.Header.Set("Content-Type", "application/json")
+	claim{method: r.Method, path: r.URL.EscapedPath(), at: now(), nonce: hex.EncodeToString(nonce), body: body}.sign(r, t.Secret)
+	client := n.Client
+	if client == nil {
+		client = ownClient
+	}
+	answer, err := client.Do(r)
+	if err != nil {
+		var asked *url.Error
+		if errors.As(err, &asked) {
+			err = asked.Err
+		}
+		return true, err
+	}
+	defer answer.Body.Close()
+	_, _ = io.CopyN(io.Discard, answer.Body, MaxBody) // so that the connection can be closed in order
+	switch code := answer.StatusCode; {
+	case code/100 == 2:
+		return false, nil
+	case code == http.StatusTooManyRequests, code/100 == 5:
+		return true, fmt.Errorf("it answers %d", code)
+	case code == http.StatusForbidden:
+		return false, errors.New("it refuses the notification (403): another secret, or its clock differs")
+	default:
+		return false, fmt.Errorf("it answers %d", code)
+	}
+}
+
+// ownClient goes where it is told and nowhere else.
+var ownClient = &http.Client{
+	Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10},
+	CheckRedirect: func(*http.Request, []*http.Request) error {
+		return http.ErrUseLastResponse
+	},
+}
