@@ -13,7 +13,7 @@ import (
 // It is known by a working set that is exactly an earlier commit of the branch.
 // Any other working set is another program's, and stays.
 func (db *Local) catchUp(ctx context.Context) error {
-	return db.View(ctx, func(tx *Tx) error {
+	return db.administer(ctx, func(tx *Tx) error {
 		var head, working, staged string
 		err := tx.QueryRow(ctx, "SELECT dolt_hashof_db('HEAD'), dolt_hashof_db('WORKING'), dolt_hashof_db('STAGED')").
 			Scan(&head, &working, &staged)

@@ -34,7 +34,7 @@ func moveBranch(t *testing.T, dir, to string) {
 
 func call(t *testing.T, db *Shared, query string, args ...any) {
 	t.Helper()
-	if err := db.View(t.Context(), func(tx *Tx) error { return tx.call(t.Context(), query, args...) }); err != nil {
+	if err := db.administer(t.Context(), func(tx *Tx) error { return tx.call(t.Context(), query, args...) }); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -61,51 +61,55 @@ func get(t *testing.T, db *Shared, id string) (body string) {
 }
 
 func TestUpdateIsOneCommitOrNothing(t *testing.T) {
-	db := create(t, filepath.Join(t.TempDir(), "federation"))
-	before, err := db.Head(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	failure := errors.New("changed my mind")
-	_, err = db.Update(t.Context(), "half", func(tx *Tx) error {
-		if _, err := tx.Exec(t.Context(), "INSERT INTO notes VALUES ('a', 'x')"); err != nil {
-			return err
+	everywhere(t, func(t *testing.T, p place) {
+		db := p.create(t, filepath.Join(t.TempDir(), "federation"))
+		before, err := db.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
 		}
-		return failure
+		failure := errors.New("changed my mind")
+		_, err = db.Update(t.Context(), "half", func(tx *Tx) error {
+			if _, err := tx.Exec(t.Context(), "INSERT INTO notes VALUES ('a', 'x')"); err != nil {
+				return err
+			}
+			return failure
+		})
+		if !errors.Is(err, failure) {
+			t.Fatalf("got %v, want the function's own error", err)
+		}
+		if got := get(t, db, "a"); got != "" {
+			t.Errorf("a failed change left %q", got)
+		}
+		commit := put(t, db, "a", "y")
+		if commit == "" || commit == before {
+			t.Errorf("commit %q after %q", commit, before)
+		}
+		same, err := db.Update(t.Context(), "nothing", func(*Tx) error { return nil })
+		if err != nil || same != "" {
+			t.Errorf("a change of nothing gave commit %q, %v", same, err)
+		}
+		var author string
+		err = db.View(t.Context(), func(tx *Tx) error {
+			return tx.QueryRow(t.Context(), "SELECT CONCAT(committer, ' ', email) FROM dolt_log LIMIT 1").Scan(&author)
+		})
+		if err != nil || author != "Ada ada@example.com" {
+			t.Errorf("committer %q, %v", author, err)
+		}
 	})
-	if !errors.Is(err, failure) {
-		t.Fatalf("got %v, want the function's own error", err)
-	}
-	if got := get(t, db, "a"); got != "" {
-		t.Errorf("a failed change left %q", got)
-	}
-	commit := put(t, db, "a", "y")
-	if commit == "" || commit == before {
-		t.Errorf("commit %q after %q", commit, before)
-	}
-	same, err := db.Update(t.Context(), "nothing", func(*Tx) error { return nil })
-	if err != nil || same != "" {
-		t.Errorf("a change of nothing gave commit %q, %v", same, err)
-	}
-	var author string
-	err = db.View(t.Context(), func(tx *Tx) error {
-		return tx.QueryRow(t.Context(), "SELECT CONCAT(committer, ' ', email) FROM dolt_log LIMIT 1").Scan(&author)
-	})
-	if err != nil || author != "Ada ada@example.com" {
-		t.Errorf("committer %q, %v", author, err)
-	}
 }
 
 // A text of any size comes back as it was written, wherever the engine stored it.
 func TestLongTextsAreRead(t *testing.T) {
-	db := create(t, filepath.Join(t.TempDir(), "federation"))
-	for size := 1; size <= town.MaxDocumentBytes; size *= 8 {
-		body := strings.Repeat("0123456789abcdef", size/16+1)[:size]
-		put(t, db, "long", body)
-		if got := get(t, db, "long"); got != body {
-			t.Errorf("a text of %d bytes came back with %d", size, len(got))
+	everywhere(t, func(t *testing.T, p place) {
+		db := p.create(t, filepath.Join(t.TempDir(), "federation"))
+		for size := 1; size <= town.MaxDocumentBytes; size *= 8 {
+			body := strings.Repeat("0123456789abcdef", size/16+1)[:size]
+			put(t, db, "long", body)
+			if got := get(t, db, "long"); got != body {
+				t.Errorf("a text of %d bytes came back with %d", size, len(got))
+			}
 		}
-	}
+	})
 }
 
 func TestOneOwner(t *testing.T) {
@@ -199,7 +203,7 @@ func TestLocalDatabaseCannotBeGivenARemote(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = shared.View(t.Context(), func(tx *Tx) error { return tx.pointRemote(t.Context(), "x", t.TempDir()) })
+	err = shared.administer(t.Context(), func(tx *Tx) error { return tx.pointRemote(t.Context(), "x", t.TempDir()) })
 	if err := errors.Join(err, shared.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -209,53 +213,55 @@ func TestLocalDatabaseCannotBeGivenARemote(t *testing.T) {
 }
 
 func TestMigrations(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "federation")
-	db := create(t, dir)
-	two := append(notes[:1:1], Migration{Name: "more", Statements: []string{"ALTER TABLE notes ADD COLUMN extra INT"}})
-	if err := db.Migrate(t.Context(), two); err != nil {
-		t.Fatal(err)
-	}
-	if err := db.Migrate(t.Context(), two); err != nil {
-		t.Errorf("a second time: %v", err)
-	}
-	if err := db.Migrate(t.Context(), notes); !errors.Is(err, ErrNewerSchema) {
-		t.Errorf("an older program: %v", err)
-	}
-	altered := []Migration{{Name: "notes", Statements: []string{"CREATE TABLE other (id INT PRIMARY KEY)"}}, two[1]}
-	if err := db.Migrate(t.Context(), altered); !errors.Is(err, town.ErrRefused) {
-		t.Errorf("an altered step: %v", err)
-	}
-	broken := append(two[:2:2], Migration{Name: "broken", Statements: []string{"CREATE TABLE half (id INT PRIMARY KEY)", "NONSENSE"}})
-	if err := db.Migrate(t.Context(), broken); err == nil {
-		t.Error("a broken step succeeded")
-	}
-	if err := db.Migrate(t.Context(), append(two[:2:2], Migration{Name: "mended", Statements: []string{"CREATE TABLE whole (id INT PRIMARY KEY)"}})); err != nil {
-		t.Errorf("a step after one that broke: %v", err)
-	}
-	err := db.View(t.Context(), func(tx *Tx) error {
-		var n int
-		if err := tx.QueryRow(t.Context(), "SELECT COUNT(*) FROM schema_migrations").Scan(&n); err != nil || n != 3 {
-			return fmt.Errorf("%d steps recorded, %v", n, err)
+	everywhere(t, func(t *testing.T, p place) {
+		dir := filepath.Join(t.TempDir(), "federation")
+		db := p.create(t, dir)
+		two := append(notes[:1:1], Migration{Name: "more", Statements: []string{"ALTER TABLE notes ADD COLUMN extra INT"}})
+		if err := db.Migrate(t.Context(), two); err != nil {
+			t.Fatal(err)
 		}
-		if err := tx.QueryRow(t.Context(), "SELECT COUNT(*) FROM half").Scan(&n); err == nil {
-			return errors.New("half a step is visible")
+		if err := db.Migrate(t.Context(), two); err != nil {
+			t.Errorf("a second time: %v", err)
 		}
-		return nil
+		if err := db.Migrate(t.Context(), notes); !errors.Is(err, ErrNewerSchema) {
+			t.Errorf("an older program: %v", err)
+		}
+		altered := []Migration{{Name: "notes", Statements: []string{"CREATE TABLE other (id INT PRIMARY KEY)"}}, two[1]}
+		if err := db.Migrate(t.Context(), altered); !errors.Is(err, town.ErrRefused) {
+			t.Errorf("an altered step: %v", err)
+		}
+		broken := append(two[:2:2], Migration{Name: "broken", Statements: []string{"CREATE TABLE half (id INT PRIMARY KEY)", "NONSENSE"}})
+		if err := db.Migrate(t.Context(), broken); err == nil {
+			t.Error("a broken step succeeded")
+		}
+		if err := db.Migrate(t.Context(), append(two[:2:2], Migration{Name: "mended", Statements: []string{"CREATE TABLE whole (id INT PRIMARY KEY)"}})); err != nil {
+			t.Errorf("a step after one that broke: %v", err)
+		}
+		err := db.View(t.Context(), func(tx *Tx) error {
+			var n int
+			if err := tx.QueryRow(t.Context(), "SELECT COUNT(*) FROM schema_migrations").Scan(&n); err != nil || n != 3 {
+				return fmt.Errorf("%d steps recorded, %v", n, err)
+			}
+			if err := tx.QueryRow(t.Context(), "SELECT COUNT(*) FROM half").Scan(&n); err == nil {
+				return errors.New("half a step is visible")
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
 	})
-	if err != nil {
-		t.Error(err)
-	}
 }
 
 // twoTowns gives two databases that both followed one mirror.
-func twoTowns(t *testing.T) (a, b *Shared, mirror string) {
+func twoTowns(t *testing.T, p place) (a, b *Shared, mirror string) {
 	t.Helper()
 	root := t.TempDir()
 	mirror = filepath.Join(root, "a mirror é") // a name that must be escaped in a URL
 	if err := os.Mkdir(mirror, 0o700); err != nil {
 		t.Fatal(err)
 	}
-	a = create(t, filepath.Join(root, "a", "federation"))
+	a = p.create(t, filepath.Join(root, "a", "federation"))
 	put(t, a, "shared", "base")
 	if err := a.Push(t.Context(), "origin", mirror); err != nil {
 		t.Fatal(err)
@@ -264,98 +270,104 @@ func twoTowns(t *testing.T) (a, b *Shared, mirror string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = b.Close() })
-	return a, b, mirror
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return a, p.open(t, b.Dir()), mirror
 }
 
 func TestMergeAsksForEveryConflict(t *testing.T) {
-	a, b, mirror := twoTowns(t)
-	put(t, a, "shared", "ours of a")
-	put(t, a, "only-a", "x")
-	if err := a.Push(t.Context(), "origin", mirror); err != nil {
-		t.Fatal(err)
-	}
-	put(t, b, "shared", "ours of b")
-	put(t, b, "only-b", "y")
-	if err := b.Push(t.Context(), "origin", mirror); !errors.Is(err, ErrBehind) {
-		t.Fatalf("a push that would lose commits: %v", err)
-	}
-	if _, err := b.Fetch(t.Context(), "origin", mirror); err != nil {
-		t.Fatal(err)
-	}
-	before, err := b.Head(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = b.Merge(t.Context(), Merge{Theirs: Tracking("origin"), Message: "merge",
-		Resolve: func(context.Context, *Tx, []string) error { return nil }})
-	if !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "notes") {
-		t.Fatalf("a conflict nobody resolved: %v", err)
-	}
-	if after, err := b.Head(t.Context()); err != nil || after != before || get(t, b, "shared") != "ours of b" || get(t, b, "only-a") != "" {
-		t.Fatalf("a stopped merge changed something: %s -> %s, %v", before, after, err)
-	}
-	resolve := func(ctx context.Context, tx *Tx, tables []string) error {
-		if len(tables) != 1 || tables[0] != "notes" {
-			return fmt.Errorf("conflicts in %v", tables)
+	everywhere(t, func(t *testing.T, p place) {
+		a, b, mirror := twoTowns(t, p)
+		put(t, a, "shared", "ours of a")
+		put(t, a, "only-a", "x")
+		if err := a.Push(t.Context(), "origin", mirror); err != nil {
+			t.Fatal(err)
 		}
-		var base, ours, theirs string
-		row := tx.QueryRow(ctx, "SELECT base_body, our_body, their_body FROM dolt_conflicts_notes")
-		if err := row.Scan(&base, &ours, &theirs); err != nil {
+		put(t, b, "shared", "ours of b")
+		put(t, b, "only-b", "y")
+		if err := b.Push(t.Context(), "origin", mirror); !errors.Is(err, ErrBehind) {
+			t.Fatalf("a push that would lose commits: %v", err)
+		}
+		if _, err := b.Fetch(t.Context(), "origin", mirror); err != nil {
+			t.Fatal(err)
+		}
+		before, err := b.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = b.Merge(t.Context(), Merge{Theirs: Tracking("origin"), Message: "merge",
+			Resolve: func(context.Context, *Tx, []string) error { return nil }})
+		if !errors.Is(err, ErrConflict) || !strings.Contains(err.Error(), "notes") {
+			t.Fatalf("a conflict nobody resolved: %v", err)
+		}
+		if after, err := b.Head(t.Context()); err != nil || after != before || get(t, b, "shared") != "ours of b" || get(t, b, "only-a") != "" {
+			t.Fatalf("a stopped merge changed something: %s -> %s, %v", before, after, err)
+		}
+		resolve := func(ctx context.Context, tx *Tx, tables []string) error {
+			if len(tables) != 1 || tables[0] != "notes" {
+				return fmt.Errorf("conflicts in %v", tables)
+			}
+			var base, ours, theirs string
+			row := tx.QueryRow(ctx, "SELECT base_body, our_body, their_body FROM dolt_conflicts_notes")
+			if err := row.Scan(&base, &ours, &theirs); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, "UPDATE notes SET body = ? WHERE id = 'shared'", base+"|"+ours+"|"+theirs); err != nil {
+				return err
+			}
+			_, err := tx.Exec(ctx, "DELETE FROM dolt_conflicts_notes")
 			return err
 		}
-		if _, err := tx.Exec(ctx, "UPDATE notes SET body = ? WHERE id = 'shared'", base+"|"+ours+"|"+theirs); err != nil {
-			return err
+		if _, err := b.Merge(t.Context(), Merge{Theirs: Tracking("origin"), Message: "merge", Resolve: resolve}); err != nil {
+			t.Fatal(err)
 		}
-		_, err := tx.Exec(ctx, "DELETE FROM dolt_conflicts_notes")
-		return err
-	}
-	if _, err := b.Merge(t.Context(), Merge{Theirs: Tracking("origin"), Message: "merge", Resolve: resolve}); err != nil {
-		t.Fatal(err)
-	}
-	for id, want := range map[string]string{"shared": "base|ours of b|ours of a", "only-a": "x", "only-b": "y"} {
-		if got := get(t, b, id); got != want {
-			t.Errorf("%s is %q, want %q", id, got, want)
+		for id, want := range map[string]string{"shared": "base|ours of b|ours of a", "only-a": "x", "only-b": "y"} {
+			if got := get(t, b, id); got != want {
+				t.Errorf("%s is %q, want %q", id, got, want)
+			}
 		}
-	}
-	if err := b.Push(t.Context(), "origin", mirror); err != nil {
-		t.Errorf("push after merge: %v", err)
-	}
-	if _, err := a.Fetch(t.Context(), "origin", mirror); err != nil {
-		t.Fatal(err)
-	}
-	if err := a.FastForward(t.Context(), Tracking("origin")); err != nil {
-		t.Fatal(err)
-	}
-	if got := get(t, a, "only-b"); got != "y" {
-		t.Errorf("after fast-forward: %q", got)
-	}
+		if err := b.Push(t.Context(), "origin", mirror); err != nil {
+			t.Errorf("push after merge: %v", err)
+		}
+		if _, err := a.Fetch(t.Context(), "origin", mirror); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.FastForward(t.Context(), Tracking("origin")); err != nil {
+			t.Fatal(err)
+		}
+		if got := get(t, a, "only-b"); got != "y" {
+			t.Errorf("after fast-forward: %q", got)
+		}
+	})
 }
 
 func TestUnrelatedHistoriesHaveNoBase(t *testing.T) {
-	a, _, mirror := twoTowns(t)
-	other := create(t, filepath.Join(t.TempDir(), "federation"))
-	if _, err := other.Fetch(t.Context(), "origin", mirror); err != nil {
-		t.Fatal(err)
-	}
-	err := other.View(t.Context(), func(tx *Tx) error {
-		base, err := tx.MergeBase(t.Context(), "HEAD", Tracking("origin"))
-		if base != "" {
-			t.Errorf("unrelated histories have base %s", base)
+	everywhere(t, func(t *testing.T, p place) {
+		a, _, mirror := twoTowns(t, p)
+		other := p.create(t, filepath.Join(t.TempDir(), "federation"))
+		if _, err := other.Fetch(t.Context(), "origin", mirror); err != nil {
+			t.Fatal(err)
 		}
-		if head, err := tx.Revision(t.Context(), "nowhere/main"); head != "" || err != nil {
-			t.Errorf("a revision that is not there: %q %v", head, err)
+		err := other.View(t.Context(), func(tx *Tx) error {
+			base, err := tx.MergeBase(t.Context(), "HEAD", Tracking("origin"))
+			if base != "" {
+				t.Errorf("unrelated histories have base %s", base)
+			}
+			if head, err := tx.Revision(t.Context(), "nowhere/main"); head != "" || err != nil {
+				t.Errorf("a revision that is not there: %q %v", head, err)
+			}
+			return err
+		})
+		if err != nil {
+			t.Error(err)
 		}
-		return err
+		_ = a
 	})
-	if err != nil {
-		t.Error(err)
-	}
-	_ = a
 }
 
 func TestVerifyTablesFindsEveryAlteredByte(t *testing.T) {
-	a, _, mirror := twoTowns(t)
+	a, _, mirror := twoTowns(t, here)
 	for n := range 20 {
 		put(t, a, fmt.Sprint("n", n), strings.Repeat(fmt.Sprint(n, " some text "), 50))
 	}
@@ -431,33 +443,35 @@ func TestVerifyTablesFindsEveryAlteredByte(t *testing.T) {
 }
 
 func TestGCKeepsEverything(t *testing.T) {
-	db := create(t, filepath.Join(t.TempDir(), "federation"))
-	for n := range 30 {
-		put(t, db, "a", fmt.Sprint(n))
-	}
-	if err := db.GC(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := get(t, db, "a"); got != "29" {
-		t.Errorf("after gc: %q", got)
-	}
-	put(t, db, "a", "30")
-	if done, err := db.MaybeGC(t.Context()); done || err != nil {
-		t.Errorf("a small journal was collected: %v %v", done, err)
-	}
-	random := rand.NewChaCha8([32]byte{})
-	body := make([]byte, town.MaxDocumentBytes/2)
-	for n := range 2*gcThreshold/town.MaxDocumentBytes + 1 {
-		_, _ = random.Read(body) // never fails
-		put(t, db, fmt.Sprint("large", n), hex.EncodeToString(body))
-	}
-	if done, err := db.MaybeGC(t.Context()); !done || err != nil {
-		t.Errorf("a large journal was not collected: %v %v", done, err)
-	}
-	if done, err := db.MaybeGC(t.Context()); done || err != nil {
-		t.Errorf("collected twice: %v %v", done, err)
-	}
-	if get(t, db, "a") != "30" || len(get(t, db, "large0")) != town.MaxDocumentBytes {
-		t.Error("a collection lost something")
-	}
+	everywhere(t, func(t *testing.T, p place) {
+		db := p.create(t, filepath.Join(t.TempDir(), "federation"))
+		for n := range 30 {
+			put(t, db, "a", fmt.Sprint(n))
+		}
+		if err := db.GC(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := get(t, db, "a"); got != "29" {
+			t.Errorf("after gc: %q", got)
+		}
+		put(t, db, "a", "30")
+		if done, err := db.MaybeGC(t.Context()); done || err != nil {
+			t.Errorf("a small journal was collected: %v %v", done, err)
+		}
+		random := rand.NewChaCha8([32]byte{})
+		body := make([]byte, town.MaxDocumentBytes/2)
+		for n := range 2*gcThreshold/town.MaxDocumentBytes + 1 {
+			_, _ = random.Read(body) // never fails
+			put(t, db, fmt.Sprint("large", n), hex.EncodeToString(body))
+		}
+		if done, err := db.MaybeGC(t.Context()); !done || err != nil {
+			t.Errorf("a large journal was not collected: %v %v", done, err)
+		}
+		if done, err := db.MaybeGC(t.Context()); done || err != nil {
+			t.Errorf("collected twice: %v %v", done, err)
+		}
+		if get(t, db, "a") != "30" || len(get(t, db, "large0")) != town.MaxDocumentBytes {
+			t.Error("a collection lost something")
+		}
+	})
 }

@@ -60,6 +60,12 @@ func (n noting) CreateDB(ctx context.Context, format *types.NomsBinFormat, u *ur
 	if err != nil {
 		return nil, nil, nil, err
 	}
+	if serverMirror(ctx, u.Path) {
+		if err := checkMirror(ctx, db, vrw, ns); err != nil {
+			return nil, nil, nil, err
+		}
+		return db, vrw, ns, nil
+	}
 	opened.Lock()
 	if s, ok := datas.ChunkStoreFromDatabase(db).(store); ok {
 		opened.stores[u.Path] = s

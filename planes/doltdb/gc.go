@@ -15,18 +15,22 @@ const gcThreshold = 16 << 20
 // journalName is the engine's file of writes not yet collected.
 const journalName = "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv"
 
-// GC rewrites the database without what no commit needs. It waits for nobody:
-// the caller owns the database.
+// GC rewrites the database without what no commit needs. Others who use it
+// through the same server go on meanwhile.
 func (db *Local) GC(ctx context.Context) (err error) {
 	defer recovered("collect garbage of the "+db.opts.name()+" database", &err)
-	return db.View(ctx, func(tx *Tx) error {
+	return db.administer(ctx, func(tx *Tx) error {
 		return tx.call(ctx, "CALL DOLT_GC()")
 	})
 }
 
 // MaybeGC collects when the journal has outgrown the threshold, and says
-// whether it did. Row-by-row writes leave most of what they store unused.
+// whether it did. Row-by-row writes leave most of what they store unused. It
+// leaves the database of an external server to that server.
 func (db *Local) MaybeGC(ctx context.Context) (bool, error) {
+	if db.opts.External != nil {
+		return false, nil
+	}
 	info, err := os.Stat(filepath.Join(db.opts.Dir, ".dolt", "noms", journalName))
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil

@@ -30,8 +30,10 @@ var ErrConflict = errors.New("changed on both sides, and no rule decides")
 // FastForward moves the database's branch to a revision that contains it.
 func (db *Shared) FastForward(ctx context.Context, to string) (err error) {
 	defer recovered("advance the "+db.opts.name()+" database", &err)
-	return db.View(ctx, func(tx *Tx) error {
-		return tx.call(ctx, "CALL DOLT_MERGE('--ff-only', ?)", to)
+	return db.alone(ctx, func() error {
+		return db.administer(ctx, func(tx *Tx) error {
+			return tx.call(ctx, "CALL DOLT_MERGE('--ff-only', ?)", to)
+		})
 	})
 }
 
@@ -40,6 +42,7 @@ func (db *Shared) Merge(ctx context.Context, m Merge) (commit string, err error)
 	op := "merge into the " + db.opts.name() + " database"
 	defer recovered(op, &err)
 	err = db.transact(ctx, func(tx *Tx) error {
+		tx.used = true // by the variables
 		for _, q := range []string{"SET @@dolt_allow_commit_conflicts = 1", "SET @@dolt_force_transaction_commit = 0"} {
 			if _, err := tx.conn.ExecContext(ctx, q); err != nil {
 				return err

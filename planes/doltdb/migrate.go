@@ -40,6 +40,18 @@ func (db *Local) Migrate(ctx context.Context, steps []Migration) error {
 	if err != nil {
 		return err
 	}
+	if err := checkMigrations(db.opts.name(), done, steps); err != nil || len(done) == len(steps) {
+		return err
+	}
+	return db.alone(ctx, func() error { return db.takeSteps(ctx, steps) })
+}
+
+func (db *Local) takeSteps(ctx context.Context, steps []Migration) error {
+	// Another process may have taken them since.
+	done, err := db.migrations(ctx)
+	if err != nil {
+		return err
+	}
 	if err := checkMigrations(db.opts.name(), done, steps); err != nil {
 		return err
 	}
@@ -56,7 +68,7 @@ func (db *Local) Migrate(ctx context.Context, steps []Migration) error {
 // it is complete; what a killed process left of one is dropped first.
 func (db *Local) migrate(ctx context.Context, version int, step Migration) (err error) {
 	defer recovered("migrate the "+db.opts.name()+" database", &err)
-	return db.View(ctx, func(tx *Tx) (err error) {
+	return db.administer(ctx, func(tx *Tx) (err error) {
 		dropBranch := func() error { return tx.call(ctx, "CALL DOLT_BRANCH('-D', '-f', ?)", migrationBranch) }
 		if head, err := tx.Revision(ctx, migrationBranch); err != nil {
 			return err

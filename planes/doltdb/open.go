@@ -25,51 +25,22 @@ const defaultWait = 30 * time.Second
 // ErrMissing reports that there is no database where one was expected.
 var ErrMissing = errors.New("no database here")
 
-// Options say which database to open and under whose name to write.
-type Options struct {
-	// Dir is the database's directory; its base name is the database's name.
-	Dir string
-	// Actor is recorded as author and committer.
-	Actor town.Actor
-	// Wait bounds the wait for another process; 0 means 30 s.
-	Wait time.Duration
-	// Command is what others are told when they wait for this process.
-	Command string
-	// Home is a directory, made if need be, where the engine keeps settings of
-	// its own; by default .home beside the database. Nothing of a person's home
-	// directory is read or written.
-	Home string
-}
-
-func (o Options) name() string { return filepath.Base(o.Dir) }
-
-func (o Options) withDefaults() Options {
-	if o.Wait == 0 {
-		o.Wait = defaultWait
-	}
-	if o.Command == "" {
-		o.Command = filepath.Base(os.Args[0])
-	}
-	if o.Home == "" {
-		o.Home = filepath.Join(filepath.Dir(o.Dir), ".home")
-	}
-	if o.Actor.Name == "" {
-		o.Actor.Name = "gt"
-	}
-	if o.Actor.Email == "" {
-		o.Actor.Email = "gt@localhost"
-	}
-	return o
-}
-
 // Local is an open database that never leaves the Town: it has no method that
 // names a remote.
 type Local struct {
-	opts      Options
-	lock      *flock.Flock
-	connector *embedded.Connector
+	opts Options
+	// locks are released last to first when the database is closed.
+	locks     []*flock.Flock
+	connector *embedded.Connector // nil when a server has the database open
 	sql       *sql.DB
+	// turn is held by the one transaction of this process that may write.
+	turn chan struct{}
+	// hold keeps other clients of a server out; nil when nothing is held.
+	hold *hold
 }
+
+// served reports whether a server has the database open, not this process.
+func (db *Local) served() bool { return db.connector == nil }
 
 // Shared is an open database that can exchange commits with a file remote.
 type Shared struct{ Local }
@@ -79,6 +50,9 @@ type Shared struct{ Local }
 func Create(ctx context.Context, opts Options) (_ *Local, err error) {
 	defer recovered("create the "+opts.name()+" database", &err)
 	opts = opts.withDefaults()
+	if opts.External != nil {
+		return createExternal(ctx, opts)
+	}
 	if _, err := os.Lstat(opts.Dir); err == nil {
 		return nil, fmt.Errorf("create the %s database: %s: %w", opts.name(), opts.Dir, os.ErrExist)
 	}
@@ -102,7 +76,7 @@ func Create(ctx context.Context, opts Options) (_ *Local, err error) {
 		_ = lock.Unlock()
 		return nil, err
 	}
-	return open(ctx, opts, lock)
+	return openOwned(ctx, opts, lock)
 }
 
 // install moves a finished database directory into place and makes the move durable.
@@ -165,7 +139,7 @@ func config(dir, database string, opts Options) embedded.Config {
 // OpenLocal opens an existing database that has no remote. One that was given a
 // remote by other means is refused with town.ErrRefused.
 func OpenLocal(ctx context.Context, opts Options) (*Local, error) {
-	db, err := openExisting(ctx, opts)
+	db, err := openExisting(ctx, opts, false)
 	if err != nil {
 		return nil, err
 	}
@@ -183,9 +157,11 @@ func OpenLocal(ctx context.Context, opts Options) (*Local, error) {
 	return db, nil
 }
 
-// OpenShared opens an existing database whose commits may be exchanged.
+// OpenShared opens an existing database whose commits may be exchanged. One
+// caller at a time has it open, also where a server has the database: what is
+// done between opening and closing is not interleaved with another's.
 func OpenShared(ctx context.Context, opts Options) (*Shared, error) {
-	db, err := openExisting(ctx, opts)
+	db, err := openExisting(ctx, opts, true)
 	if err != nil {
 		return nil, err
 	}
@@ -195,37 +171,92 @@ func OpenShared(ctx context.Context, opts Options) (*Shared, error) {
 // Share turns a newly created database into one that may be exchanged.
 func Share(db *Local) *Shared { return &Shared{Local: *db} }
 
-func openExisting(ctx context.Context, opts Options) (_ *Local, err error) {
+// openExisting opens a database wherever it is served, or here.
+func openExisting(ctx context.Context, opts Options, alone bool) (_ *Local, err error) {
 	defer recovered("open the "+opts.name()+" database", &err)
 	opts = opts.withDefaults()
-	if _, err := os.Stat(filepath.Join(opts.Dir, ".dolt")); err != nil {
-		if !errors.Is(err, os.ErrNotExist) {
-			return nil, fmt.Errorf("open the %s database: %w", opts.name(), err)
-		}
-		return nil, town.Fail("open the "+opts.name()+" database",
-			"run gt install on this Town: it makes what is missing and overwrites nothing", "%w: %s", ErrMissing, opts.Dir)
+	if opts.External != nil {
+		return openExternal(ctx, opts, alone)
 	}
-	lock, err := own(ctx, opts)
+	if err := opts.present(); err != nil {
+		return nil, err
+	}
+	if !alone {
+		return openHere(ctx, opts)
+	}
+	// Before the plane's lock, in every process, so that it excludes a client of
+	// the server from one that came when the server had ended.
+	lock, err := lockFile(ctx, opts, opts.Dir+clientLockSuffix, nil)
 	if err != nil {
 		return nil, err
 	}
-	return open(ctx, opts, lock)
-}
-
-// open takes over the lock, also when it fails.
-func open(ctx context.Context, opts Options, lock *flock.Flock) (*Local, error) {
-	// The engine logs through the process-wide logger; people are told what
-	// matters by the errors it returns.
-	logrus.SetOutput(io.Discard)
-	if err := settle(opts.Home); err != nil {
-		return nil, errors.Join(err, lock.Unlock())
+	db, err := openHere(ctx, opts)
+	if err == nil && db.served() {
+		// The server did so when it began; since then a client may have ended
+		// half-way. Nobody else has this plane open.
+		if err = db.catchUp(ctx); err != nil {
+			err = errors.Join(err, db.Close())
+		}
 	}
-	tame()
-	connector, err := embedded.NewConnector(config(opts.Dir, opts.name(), opts))
 	if err != nil {
 		return nil, errors.Join(err, lock.Unlock())
 	}
-	db := &Local{opts: opts, lock: lock, connector: connector, sql: sql.OpenDB(guardedConnector{connector, opts.Dir})}
+	db.locks = append([]*flock.Flock{lock}, db.locks...)
+	return db, nil
+}
+
+// present fails when there is no database at opts.Dir.
+func (o Options) present() error {
+	if _, err := os.Stat(filepath.Join(o.Dir, ".dolt")); err != nil {
+		if !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("open the %s database: %w", o.name(), err)
+		}
+		return o.missing(o.Dir)
+	}
+	return nil
+}
+
+func (o Options) missing(where string) error {
+	return town.Fail("open the "+o.name()+" database",
+		"run gt install on this Town: it makes what is missing and overwrites nothing", "%w: %s", ErrMissing, where)
+}
+
+// openHere asks the Deacon's server or, when none answers, opens the database
+// in this process. It waits while neither is possible.
+func openHere(ctx context.Context, opts Options) (*Local, error) {
+	var db *Local
+	lock, err := lockFile(ctx, opts, opts.Dir+lockSuffix, func() (done bool, err error) {
+		db, err = dialSocket(ctx, opts)
+		return db != nil, err
+	})
+	if err != nil || db != nil {
+		return db, err
+	}
+	return openOwned(ctx, opts, lock)
+}
+
+// openOwned takes over the lock, also when it fails.
+func openOwned(ctx context.Context, opts Options, lock *flock.Flock) (*Local, error) {
+	db, err := openEmbedded(ctx, opts)
+	if err != nil {
+		return nil, errors.Join(err, lock.Unlock())
+	}
+	db.locks = []*flock.Flock{lock}
+	return db, nil
+}
+
+// openEmbedded opens a database whose lock the caller holds.
+func openEmbedded(ctx context.Context, opts Options) (*Local, error) {
+	if err := prepare(opts.Home); err != nil {
+		return nil, err
+	}
+	connector, err := embedded.NewConnector(config(opts.Dir, opts.name(), opts))
+	if err != nil {
+		return nil, err
+	}
+	db := &Local{opts: opts, connector: connector, turn: make(chan struct{}, 1),
+		sql: sql.OpenDB(guardedConnector{connector, opts.Dir})}
+	opts.pool(db.sql)
 	// The engine opens on first use; doing it here makes failure an open error.
 	err = db.sql.PingContext(ctx)
 	if err == nil {
@@ -235,30 +266,59 @@ func open(ctx context.Context, opts Options, lock *flock.Flock) (*Local, error) 
 		err = db.catchUp(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(db.explain(err), db.Close())
+		return nil, errors.Join(opts.explain(err), db.Close())
 	}
 	return db, nil
 }
 
-func (db *Local) explain(err error) error {
-	op := "open the " + db.opts.name() + " database"
+// prepare readies the process for the engine.
+func prepare(home string) error {
+	// The engine logs through the process-wide logger; people are told what
+	// matters by the errors it returns.
+	logrus.SetOutput(io.Discard)
+	tame()
+	return settle(home)
+}
+
+func (o Options) explain(err error) error {
+	op := "open the " + o.name() + " database"
 	if errors.Is(err, nbs.ErrDatabaseLocked) {
 		return town.Fail(op, "end the program that has it open (a dolt command or server), then run this again",
-			"%w: %s is in use by a program other than gt", town.ErrBusy, db.opts.Dir)
+			"%w: %s is in use by a program other than gt", town.ErrBusy, o.Dir)
 	}
-	return town.Fail(op, "check that the disk is sound and that "+db.opts.Dir+" may be read and written", "%w", err)
+	return town.Fail(op, "check that the disk is sound and that "+o.Dir+" may be read and written", "%w", err)
 }
 
-// Close releases the database and its lock. It is safe to call once.
+// Close releases the database and its locks. It is safe to call once.
 func (db *Local) Close() error {
-	release, err := db.Detach()
-	return errors.Join(err, release())
+	err := db.end()
+	return errors.Join(err, db.unlock())
 }
 
-// Detach is Close but for the lock, which stays until release is called: the
-// directory may be replaced meanwhile. It takes the place of Close.
+// Detach is Close but for the locks, which stay until release is called: the
+// directory may be replaced meanwhile. It takes the place of Close. It fails
+// with ErrServed when a server has the directory: then nothing may be replaced.
 func (db *Local) Detach() (release func() error, err error) {
-	return db.lock.Unlock, errors.Join(db.sql.Close(), db.connector.Close())
+	err = db.end()
+	if db.served() {
+		err = errors.Join(err, servedError("replace the "+db.opts.name()+" database"))
+	}
+	return db.unlock, err
+}
+
+func (db *Local) end() error {
+	err := errors.Join(db.hold.end(), db.sql.Close())
+	if db.connector != nil {
+		err = errors.Join(err, db.connector.Close())
+	}
+	return err
+}
+
+func (db *Local) unlock() (err error) {
+	for i := len(db.locks) - 1; i >= 0; i-- {
+		err = errors.Join(err, db.locks[i].Unlock())
+	}
+	return err
 }
 
 // Dir is the database's directory.

@@ -3,7 +3,6 @@ package doltdb
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,38 +16,82 @@ import (
 // lockPoll is how often a waiting process looks whether the lock is free.
 const lockPoll = 5 * time.Millisecond
 
+const (
+	// lockSuffix names the lock of whoever has a database directory open.
+	lockSuffix = ".lock"
+	// clientLockSuffix names the lock of whoever uses a shared database, be it
+	// in this process or through a server.
+	clientLockSuffix = ".client.lock"
+)
+
+// state says what the holder of a lock is about, where that explains a wait.
+type state string
+
+const (
+	starting state = "starting"
+	serving  state = "serving"
+	stopping state = "stopping"
+)
+
 // holder is what the process that has a database open says of itself in the
 // lock file, for the error message of whoever waits in vain.
 type holder struct {
 	PID     int    `json:"pid"`
 	Command string `json:"command"`
+	State   state  `json:"state,omitempty"`
 }
 
-// own takes the lock beside the database directory. The lock is the operating
-// system's: it vanishes with the process that holds it, however that ends.
+// own takes the lock beside the database directory. Where a server has it, that
+// is ErrServed: waiting would be in vain.
 func own(ctx context.Context, opts Options) (*flock.Flock, error) {
-	path := opts.Dir + ".lock"
+	return lockFile(ctx, opts, opts.Dir+lockSuffix, func() (bool, error) {
+		if opts.answers() {
+			return true, servedError("use the directory of the " + opts.name() + " database")
+		}
+		return false, nil
+	})
+}
+
+// lockFile takes a lock, waiting opts.Wait for it. The lock is the operating
+// system's: it vanishes with the process that holds it, however that ends.
+// instead, if any, is asked before each attempt whether there is no need.
+func lockFile(ctx context.Context, opts Options, path string, instead func() (done bool, err error)) (*flock.Flock, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
 	lock := flock.New(path, flock.SetPermissions(0o600))
-	wait, cancel := context.WithTimeout(ctx, opts.Wait)
-	defer cancel()
-	ok, err := lock.TryLockContext(wait, lockPoll)
-	if ctx.Err() != nil {
-		return nil, ctx.Err()
+	tick := time.NewTicker(lockPoll)
+	defer tick.Stop()
+	deadline := time.After(opts.Wait)
+	for {
+		if instead != nil {
+			if done, err := instead(); done || err != nil {
+				return nil, err
+			}
+		}
+		switch ok, err := lock.TryLock(); {
+		case err != nil:
+			return nil, fmt.Errorf("lock %s: %w", path, err)
+		case ok:
+			opts.note(path, "")
+			return lock, nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-deadline:
+			return nil, busy(opts, path)
+		}
 	}
-	if errors.Is(err, context.DeadlineExceeded) || (err == nil && !ok) {
-		return nil, busy(opts, path)
-	}
-	if err != nil {
-		return nil, fmt.Errorf("lock %s: %w", path, err)
-	}
+}
+
+// note says in the lock file who holds it.
+func (o Options) note(path string, s state) {
 	// Informational: a failure to write it must not fail the command.
-	if line, err := json.Marshal(holder{PID: os.Getpid(), Command: opts.Command}); err == nil {
+	if line, err := json.Marshal(holder{PID: os.Getpid(), Command: o.Command, State: s}); err == nil {
 		_ = os.WriteFile(path, line, 0o600)
 	}
-	return lock, nil
 }
 
 func busy(opts Options, path string) error {
@@ -56,6 +99,12 @@ func busy(opts Options, path string) error {
 	var h holder
 	if data, err := os.ReadFile(path); err == nil && json.Unmarshal(data, &h) == nil && h.PID > 0 {
 		who = fmt.Sprintf("pid %d, %s", h.PID, town.Clip(h.Command, 120))
+		switch h.State {
+		case starting, stopping:
+			who += ", which is " + string(h.State)
+		case serving:
+			who += ", which serves it but does not answer"
+		}
 	}
 	return town.Fail("open the "+opts.name()+" database",
 		"wait for it to finish, then run the command again",

@@ -43,7 +43,7 @@ func (db *Shared) Fetch(ctx context.Context, remote, mirror string) (head string
 	defer recovered("read the mirror of "+remote, &err)
 	foreign(mirror)
 	defer release(mirror, &err)
-	err = db.View(ctx, func(tx *Tx) error {
+	err = db.administer(ctx, func(tx *Tx) error {
 		if err := tx.pointRemote(ctx, remote, mirror); err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func unreadable(err error) error {
 func (db *Shared) Push(ctx context.Context, remote, mirror string) (err error) {
 	defer recovered("write the mirror of "+remote, &err)
 	defer release(mirror, &err)
-	err = db.View(ctx, func(tx *Tx) error {
+	err = db.administer(ctx, func(tx *Tx) error {
 		if err := tx.pointRemote(ctx, remote, mirror); err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (db *Shared) Push(ctx context.Context, remote, mirror string) (err error) {
 // refused. The data fetched from it becomes garbage.
 func (db *Shared) Forget(ctx context.Context, remote string) (err error) {
 	defer recovered("forget "+remote, &err)
-	return db.View(ctx, func(tx *Tx) error {
+	return db.administer(ctx, func(tx *Tx) error {
 		known, err := tx.remoteURL(ctx, remote)
 		if err != nil || known == "" {
 			return err
@@ -155,6 +155,8 @@ func Clone(ctx context.Context, opts Options, remote, mirror string) (_ *Shared,
 	foreign(mirror)
 	defer release(mirror, &err)
 	opts = opts.withDefaults()
+	// The copy is this process's, whoever serves the Town's databases.
+	opts.Socket, opts.External = "", nil
 	if _, err := os.Lstat(opts.Dir); err == nil {
 		return nil, fmt.Errorf("clone into %s: %w", opts.Dir, os.ErrExist)
 	}
@@ -183,7 +185,15 @@ func Clone(ctx context.Context, opts Options, remote, mirror string) (_ *Shared,
 	if err := install(filepath.Join(staging, opts.name()), opts.Dir); err != nil {
 		return nil, err
 	}
-	return OpenShared(ctx, opts)
+	lock, err := own(ctx, opts)
+	if err != nil {
+		return nil, err
+	}
+	db, err := openOwned(ctx, opts, lock)
+	if err != nil {
+		return nil, err
+	}
+	return Share(db), nil
 }
 
 var stdoutMu sync.Mutex

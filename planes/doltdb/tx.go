@@ -13,7 +13,21 @@ import (
 // Tx is one pinned session: a consistent view for View, a transaction for
 // Update. It is not safe for concurrent use and not valid after its function
 // returned.
-type Tx struct{ conn *sql.Conn }
+type Tx struct {
+	conn *sql.Conn
+	// pooled sessions are used again by others, unless used says that something
+	// was left in them that the end of the transaction does not undo.
+	pooled, used bool
+	// locked are the server's locks the session holds.
+	locked []string
+}
+
+// mark notes what a statement may leave in the session.
+func (tx *Tx) mark(query string) {
+	if tx.pooled && !tx.used && !harmlessPattern.MatchString(query) {
+		tx.used = true
+	}
+}
 
 // Rows is database/sql's.
 type Rows = sql.Rows
@@ -41,6 +55,7 @@ func (tx *Tx) Exec(ctx context.Context, query string, args ...any) (int64, error
 	if err := guard(query); err != nil {
 		return 0, err
 	}
+	tx.mark(query)
 	res, err := tx.conn.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, fmt.Errorf("%w in %q", err, town.Clip(query, 120))
@@ -53,6 +68,7 @@ func (tx *Tx) Query(ctx context.Context, query string, args ...any) (*Rows, erro
 	if err := guard(query); err != nil {
 		return nil, err
 	}
+	tx.mark(query)
 	rows, err := tx.conn.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, fmt.Errorf("%w in %q", err, town.Clip(query, 120))
@@ -79,6 +95,7 @@ func (tx *Tx) QueryRow(ctx context.Context, query string, args ...any) Row {
 	if err := guard(query); err != nil {
 		return Row{err: err}
 	}
+	tx.mark(query)
 	return Row{row: tx.conn.QueryRowContext(ctx, query, args...)}
 }
 
@@ -97,9 +114,13 @@ func (tx *Tx) Each(ctx context.Context, scan func(*Rows) error, query string, ar
 	return rows.Err()
 }
 
-// View runs fn in one session. It changes nothing.
+// View runs fn in one session. It changes nothing; through a server, what fn
+// reads is one snapshot whatever others write meanwhile.
 func (db *Local) View(ctx context.Context, fn func(*Tx) error) (err error) {
 	defer recovered("read the "+db.opts.name()+" database", &err)
+	if db.served() {
+		return db.read(ctx, fn)
+	}
 	conn, err := db.sql.Conn(ctx)
 	if err != nil {
 		return err
@@ -110,7 +131,13 @@ func (db *Local) View(ctx context.Context, fn func(*Tx) error) (err error) {
 
 // Update runs fn in one transaction and commits it as one Dolt commit under
 // message. When fn fails nothing is changed. It returns the new commit, or ""
-// when fn changed nothing.
+// when fn changed nothing. Updates of one database follow each other, whichever
+// process they come from; do not begin one within another.
+//
+// Through a server fn may be run again, on a later state, when a program other
+// than gt changed the same rows: it must have no effect but through its Tx, or
+// begin each time anew. When the server goes away meanwhile the error is
+// town.ErrBusy, and whether the change was made is for the caller to look up.
 func (db *Local) Update(ctx context.Context, message string, fn func(*Tx) error) (commit string, err error) {
 	defer recovered("write the "+db.opts.name()+" database", &err)
 	err = db.transact(ctx, func(tx *Tx) error {
@@ -129,6 +156,13 @@ func (db *Local) Update(ctx context.Context, message string, fn func(*Tx) error)
 // transact runs fn between START TRANSACTION and either fn's own commit or a
 // rollback.
 func (db *Local) transact(ctx context.Context, fn func(*Tx) error) error {
+	if db.served() {
+		return db.retry(ctx, fn)
+	}
+	return db.inTurn(ctx, func() error { return db.transactHere(ctx, fn) })
+}
+
+func (db *Local) transactHere(ctx context.Context, fn func(*Tx) error) error {
 	conn, err := db.sql.Conn(ctx)
 	if err != nil {
 		return err

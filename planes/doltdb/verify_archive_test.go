@@ -15,7 +15,7 @@ import (
 )
 
 func TestSoundArchivesAreTaken(t *testing.T) {
-	a, _, mirror := twoTowns(t)
+	a, _, mirror := twoTowns(t, here)
 	for n := range 150 {
 		put(t, a, fmt.Sprint("n", n), fmt.Sprint("text ", n))
 	}

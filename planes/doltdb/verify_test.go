@@ -110,7 +110,7 @@ func save(t *testing.T, path string, data []byte) {
 // Whatever is done to a chunk, a mirror that passes verification does not end
 // the process that fetches from it.
 func TestMalformedChunksAreRefusedBeforeTheEngineReadsThem(t *testing.T) {
-	a, b, mirror := twoTowns(t)
+	a, b, mirror := twoTowns(t, here)
 	for n := range 8 {
 		put(t, a, fmt.Sprint("n", n), strings.Repeat("x", 3000*(n%3+1)))
 	}

@@ -1,0 +1,195 @@
+package doltdb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"gastown/town"
+)
+
+const (
+	// socketUser is what clients of a Server's socket call themselves. Who may
+	// open the socket may do everything, so the name decides nothing.
+	socketUser = "gt"
+	// maxPacket bounds one statement in bytes, arguments included.
+	maxPacket = 1 << 30
+	// dialTimeout bounds the wait for a server to take a connection.
+	dialTimeout = 5 * time.Second
+)
+
+// ErrServed reports an operation on a database directory that a server has
+// open. The caller may ask the server to lend it (Server.Lend) and try again.
+var ErrServed = fmt.Errorf("a server has the data directory: %w", town.ErrBusy)
+
+func servedError(op string) error {
+	return town.Fail(op, "stop the Deacon for it: gt deacon stop", "%w", ErrServed)
+}
+
+// Serving fails with ErrServed when the database is used through a server, so
+// that an operation that replaces its directory need not begin.
+func Serving(opts Options) error {
+	if opts.External != nil || opts.answers() {
+		return servedError("use the directory of the " + opts.name() + " database")
+	}
+	return nil
+}
+
+// answers reports whether somebody takes connections on the socket.
+func (o Options) answers() bool {
+	if o.Socket == "" {
+		return false
+	}
+	conn, err := net.DialTimeout("unix", o.Socket, dialTimeout)
+	if err != nil {
+		return false
+	}
+	_ = conn.Close()
+	return true
+}
+
+// dialSocket connects to the server of opts.Socket. It returns nil without an
+// error when there is none.
+func dialSocket(ctx context.Context, opts Options) (*Local, error) {
+	if opts.Socket == "" {
+		return nil, nil
+	}
+	// Most of the time there is no server, which this finds out at once.
+	if _, err := os.Lstat(opts.Socket); errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	cfg := clientConfig(opts.name(), opts)
+	cfg.Net, cfg.Addr, cfg.User = "unix", opts.Socket, socketUser
+	db, err := dial(ctx, opts, cfg)
+	switch {
+	case err == nil:
+		return db, nil
+	case ctx.Err() != nil:
+		return nil, ctx.Err()
+	case absent(err):
+		return nil, nil
+	case isMySQL(err, errUnknownDatabase):
+		return nil, town.Fail("open the "+opts.name()+" database", "restart the Deacon: gt deacon restart",
+			"%w: it does not serve this database", ErrServed)
+	default:
+		return nil, town.Fail("open the "+opts.name()+" database",
+			"check who may use "+opts.Socket+", and what gt deacon status says", "%w", err)
+	}
+}
+
+// openExternal connects to the server of opts.External and to no other.
+func openExternal(ctx context.Context, opts Options, alone bool) (*Local, error) {
+	op := "open the " + opts.name() + " database at " + opts.External.Address
+	db, err := dialExternal(ctx, opts, opts.name())
+	if isMySQL(err, errUnknownDatabase) {
+		return nil, opts.missing(opts.External.Address)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, town.Fail(op, "check dolt.host, dolt.port, dolt.user and dolt.password_env, and that the server runs", "%w", err)
+	}
+	if !alone {
+		return db, nil
+	}
+	if err = db.holdShared(ctx); err == nil {
+		err = db.catchUp(ctx)
+	}
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return db, nil
+}
+
+// createExternal makes a database on the server of opts.External.
+func createExternal(ctx context.Context, opts Options) (*Local, error) {
+	op := "create the " + opts.name() + " database"
+	server, err := dialExternal(ctx, opts, "")
+	if err != nil {
+		return nil, town.Fail(op, "check dolt.host, dolt.port, dolt.user and dolt.password_env, and that the server runs", "%w", err)
+	}
+	_, err = server.sql.ExecContext(ctx, "CREATE DATABASE `"+strings.ReplaceAll(opts.name(), "`", "``")+"`")
+	if err := errors.Join(err, server.Close()); err != nil {
+		if isMySQL(err, errDatabaseExists) {
+			return nil, fmt.Errorf("%s: at %s: %w", op, opts.External.Address, os.ErrExist)
+		}
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	return openExternal(ctx, opts, false)
+}
+
+func dialExternal(ctx context.Context, opts Options, database string) (*Local, error) {
+	cfg := clientConfig(database, opts)
+	cfg.Net, cfg.Addr = "tcp", opts.External.Address
+	if filepath.IsAbs(cfg.Addr) {
+		cfg.Net = "unix"
+	}
+	cfg.User, cfg.Passwd = opts.External.User, opts.External.Password
+	return dial(ctx, opts, cfg)
+}
+
+func clientConfig(database string, opts Options) *mysql.Config {
+	cfg := mysql.NewConfig()
+	cfg.DBName = database
+	cfg.InterpolateParams, cfg.ParseTime = true, true
+	cfg.MaxAllowedPacket = maxPacket
+	cfg.Timeout = dialTimeout
+	cfg.Logger = &mysql.NopLogger{}
+	// Every session is between transactions when it is idle and begins one with
+	// its next statement, so there is nothing to set and nothing to undo.
+	cfg.Params = map[string]string{"autocommit": "0"}
+	return cfg
+}
+
+func dial(ctx context.Context, opts Options, cfg *mysql.Config) (*Local, error) {
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, err
+	}
+	db := &Local{opts: opts, sql: sql.OpenDB(connector), turn: make(chan struct{}, 1)}
+	opts.pool(db.sql)
+	ctx, cancel := context.WithTimeout(ctx, opts.Wait)
+	defer cancel()
+	if err := db.sql.PingContext(ctx); err != nil {
+		return nil, errors.Join(err, db.sql.Close())
+	}
+	return db, nil
+}
+
+// Numbers of errors of the MySQL protocol.
+const (
+	errDatabaseExists  = 1007
+	errUnknownDatabase = 1049
+	errServerShutdown  = 1053
+	errLockDeadlock    = 1213
+)
+
+func isMySQL(err error, number uint16) bool {
+	var e *mysql.MySQLError
+	return errors.As(err, &e) && e.Number == number
+}
+
+// absent reports an error that says that there is no server, or not any more.
+func absent(err error) bool {
+	for _, gone := range []error{
+		fs.ErrNotExist, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE,
+		io.EOF, io.ErrUnexpectedEOF, mysql.ErrInvalidConn, errBadConn,
+	} {
+		if errors.Is(err, gone) {
+			return true
+		}
+	}
+	return isMySQL(err, errServerShutdown)
+}

@@ -1,0 +1,235 @@
+package doltdb
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"regexp"
+	"time"
+
+	"gastown/town"
+)
+
+const (
+	// maxAttempts bounds how often a transaction is run that met another's. The
+	// write lock lets gt's own wait for each other; what is left are programs
+	// that do not know of it.
+	maxAttempts = 10
+	// minPause and maxPause bound the pause before another attempt, or another
+	// look at the write lock.
+	minPause, maxPause = time.Millisecond, 8 * time.Millisecond
+	// tidyTimeout bounds what is done for a session whose context has ended.
+	tidyTimeout = 5 * time.Second
+)
+
+var errBadConn = driver.ErrBadConn
+
+// harmlessPattern matches statements that leave nothing in their session but their transaction. A
+// session that ran any other is not used again.
+var harmlessPattern = regexp.MustCompile(`(?i)^[\s(]*(select|insert|update|delete|replace|show|with|explain|describe)\b[^@]*$`)
+
+// gone gives an error its kind where the server went away. What was not
+// committed has not happened; whether a commit has happened is unknown.
+func gone(err error) error {
+	if err == nil || !absent(err) || errors.Is(err, town.ErrBusy) {
+		return err
+	}
+	return town.Fail("use the database", "run the command again",
+		"%w: the server that has it stopped or was restarted: %w", town.ErrBusy, err)
+}
+
+// read is View for a database that a server has: what fn reads is one snapshot.
+func (db *Local) read(ctx context.Context, fn func(*Tx) error) error {
+	conn, err := db.sql.Conn(ctx)
+	if err != nil {
+		return gone(err)
+	}
+	tx := &Tx{conn: conn, pooled: true}
+	defer tx.giveBack(ctx)
+	return gone(kindly(fn(tx)))
+}
+
+// administer runs fn in a session of its own in which every statement commits,
+// as procedures expect that move branches or copy commits.
+func (db *Local) administer(ctx context.Context, fn func(*Tx) error) error {
+	conn, err := db.sql.Conn(ctx)
+	if err != nil {
+		return gone(err)
+	}
+	tx := &Tx{conn: conn}
+	if !db.served() {
+		defer conn.Close()
+		return fn(tx)
+	}
+	defer tx.discard()
+	if _, err := conn.ExecContext(ctx, "SET autocommit = 1"); err != nil {
+		return gone(err)
+	}
+	return gone(kindly(fn(tx)))
+}
+
+// retry runs a transaction on the server, and again as long as it meets another.
+func (db *Local) retry(ctx context.Context, fn func(*Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := db.attempt(ctx, fn)
+		if !isMySQL(err, errLockDeadlock) {
+			return gone(kindly(err))
+		}
+		if attempt == maxAttempts {
+			return town.Fail("write the "+db.opts.name()+" database", "run the command again",
+				"%w: another program changes the same rows all the time: %w", town.ErrBusy, err)
+		}
+		if err := pause(ctx, attempt); err != nil {
+			return err
+		}
+	}
+}
+
+func (db *Local) attempt(ctx context.Context, fn func(*Tx) error) error {
+	conn, err := db.sql.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	tx := &Tx{conn: conn, pooled: true}
+	defer tx.giveBack(ctx)
+	if err := tx.lock(ctx, db.opts, db.writeLock()); err != nil {
+		return err
+	}
+	// What waiting for the lock has seen is over.
+	if _, err := conn.ExecContext(ctx, "START TRANSACTION"); err != nil {
+		return err
+	}
+	return fn(tx)
+}
+
+// writeLock names the lock of the server that one writer at a time holds.
+// Without it two that add to one number could both read it first: the engine
+// merges changes that are equal without a word.
+func (db *Local) writeLock() string { return "gt-write-" + db.opts.name() }
+
+// lock takes a named lock of the server for the session. Each look is a
+// statement of its own, so that none runs while others collect garbage.
+func (tx *Tx) lock(ctx context.Context, opts Options, name string) error {
+	deadline := time.Now().Add(opts.Wait)
+	for n := 1; ; n++ {
+		var got sql.NullInt64
+		if err := tx.conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 0)", name).Scan(&got); err != nil {
+			return err
+		}
+		if got.Int64 == 1 {
+			tx.locked = append(tx.locked, name)
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return town.Fail("write the "+opts.name()+" database", "wait for it to finish, then run the command again",
+				"%w: another client of the server holds it (waited %s)", town.ErrBusy, opts.Wait)
+		}
+		if err := pause(ctx, n); err != nil {
+			return err
+		}
+	}
+}
+
+// giveBack ends what the session began and returns it to the pool, or closes it
+// when it may differ from a new one.
+func (tx *Tx) giveBack(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
+	defer cancel()
+	for _, name := range tx.locked {
+		if _, err := tx.conn.ExecContext(ctx, "SELECT RELEASE_LOCK(?)", name); err != nil {
+			tx.used = true
+		}
+	}
+	if !tx.used {
+		if _, err := tx.conn.ExecContext(ctx, "ROLLBACK"); err == nil {
+			_ = tx.conn.Close() // returns it; there is nothing to fail
+			return
+		}
+	}
+	tx.discard()
+}
+
+// discard closes the session's connection for good: its locks and its
+// transaction end with it.
+func (tx *Tx) discard() {
+	_ = tx.conn.Raw(func(any) error { return driver.ErrBadConn })
+	_ = tx.conn.Close()
+}
+
+// pause waits a little longer each time, and not equally long twice.
+func pause(ctx context.Context, attempt int) error {
+	limit := min(minPause<<min(attempt, 10), maxPause)
+	timer := time.NewTimer(minPause/2 + rand.N(limit))
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// hold is a session whose lock keeps other users of a shared database out.
+type hold struct{ tx *Tx }
+
+// holdShared waits until no other client of the server, on whatever machine,
+// has the database open as a shared one.
+func (db *Local) holdShared(ctx context.Context) error {
+	conn, err := db.sql.Conn(ctx)
+	if err != nil {
+		return gone(err)
+	}
+	tx := &Tx{conn: conn}
+	if err := tx.lock(ctx, db.opts, "gt-shared-"+db.opts.name()); err != nil {
+		tx.discard()
+		return gone(fmt.Errorf("open the %s database: %w", db.opts.name(), err))
+	}
+	// The lock stays, the transaction need not.
+	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+		tx.discard()
+		return gone(err)
+	}
+	db.hold = &hold{tx: tx}
+	return nil
+}
+
+func (h *hold) end() error {
+	if h != nil {
+		h.tx.discard()
+	}
+	return nil
+}
+
+// alone runs fn while no other gt writes this database.
+func (db *Local) alone(ctx context.Context, fn func() error) error {
+	if !db.served() {
+		return db.inTurn(ctx, fn)
+	}
+	conn, err := db.sql.Conn(ctx)
+	if err != nil {
+		return gone(err)
+	}
+	tx := &Tx{conn: conn, pooled: true}
+	defer tx.giveBack(ctx)
+	if err := tx.lock(ctx, db.opts, db.writeLock()); err != nil {
+		return gone(err)
+	}
+	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
+		return gone(err)
+	}
+	return fn()
+}
+
+// inTurn runs fn while no other goroutine of this process writes.
+func (db *Local) inTurn(ctx context.Context, fn func() error) error {
+	select {
+	case db.turn <- struct{}{}:
+		defer func() { <-db.turn }()
+		return fn()
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,87 @@
+package doltdb
+
+import (
+	"database/sql"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gastown/town"
+)
+
+// Options say which database to open and under whose name to write.
+type Options struct {
+	// Dir is the database's directory; its base name is the database's name.
+	Dir string
+	// Actor is recorded as author and committer.
+	Actor town.Actor
+	// Wait bounds the wait for another process; 0 means 30 s.
+	Wait time.Duration
+	// Command is what others are told when they wait for this process.
+	Command string
+	// Home is a directory, made if need be, where the engine keeps settings of
+	// its own; by default .home beside the database. Nothing of a person's home
+	// directory is read or written.
+	Home string
+
+	// Socket is where a Server of this process or another may serve the
+	// databases beside Dir; "" means that none does. When it answers the
+	// database is used through it, and otherwise opened in this process.
+	Socket string
+	// External names an existing Dolt SQL server that has the database. With it
+	// nothing else is ever tried, and Dir only names the database and the place
+	// of its client lock.
+	External *External
+	// Pool bounds the connections, to a server or to the engine in this process.
+	Pool Pool
+}
+
+// External is a Dolt SQL server that somebody else runs.
+type External struct {
+	// Address is host:port, or the absolute path of a unix socket.
+	Address        string
+	User, Password string
+}
+
+// Pool says how many connections there may be and for how long; zero values
+// are the defaults of database/sql, except that two are always allowed: one to
+// hold a lock, one to work.
+type Pool struct {
+	MaxOpen, MaxIdle         int
+	MaxLifetime, MaxIdleTime time.Duration
+}
+
+// minConns is how many connections one operation may need at once.
+const minConns = 2
+
+func (o Options) pool(db *sql.DB) {
+	if o.Pool.MaxOpen > 0 {
+		db.SetMaxOpenConns(max(o.Pool.MaxOpen, minConns))
+	}
+	if o.Pool.MaxIdle > 0 {
+		db.SetMaxIdleConns(o.Pool.MaxIdle)
+	}
+	db.SetConnMaxLifetime(o.Pool.MaxLifetime)
+	db.SetConnMaxIdleTime(o.Pool.MaxIdleTime)
+}
+
+func (o Options) name() string { return filepath.Base(o.Dir) }
+
+func (o Options) withDefaults() Options {
+	if o.Wait == 0 {
+		o.Wait = defaultWait
+	}
+	if o.Command == "" {
+		o.Command = filepath.Base(os.Args[0])
+	}
+	if o.Home == "" {
+		o.Home = filepath.Join(filepath.Dir(o.Dir), ".home")
+	}
+	if o.Actor.Name == "" {
+		o.Actor.Name = "gt"
+	}
+	if o.Actor.Email == "" {
+		o.Actor.Email = "gt@localhost"
+	}
+	return o
+}

@@ -1,0 +1,98 @@
+package doltdb
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+)
+
+// place is where the tests below have their databases open.
+type place struct {
+	name string
+	// open opens the database that was made at a directory.
+	open func(t *testing.T, dir string) *Shared
+}
+
+// here is this process.
+var here = place{"embedded", func(t *testing.T, dir string) *Shared { return open(t, options(dir)) }}
+
+// everywhere runs a test for each way a database may be used: what is true of
+// one is true of all.
+func everywhere(t *testing.T, test func(t *testing.T, p place)) {
+	places := []place{
+		here,
+		{"socket", func(t *testing.T, dir string) *Shared { return open(t, serve(t, dir)) }},
+	}
+	for _, p := range places {
+		t.Run(p.name, func(t *testing.T) { test(t, p) })
+	}
+}
+
+// create makes a database with a table of notes and opens it at the place.
+func (p place) create(t *testing.T, dir string) *Shared {
+	t.Helper()
+	made(t, dir)
+	return p.open(t, dir)
+}
+
+func made(t *testing.T, dir string) {
+	t.Helper()
+	db, err := Create(t.Context(), options(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Migrate(t.Context(), notes); err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func open(t *testing.T, opts Options) *Shared {
+	t.Helper()
+	db, err := OpenShared(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = db.Close() })
+	return db
+}
+
+// serve serves one database until the test ends and says how to reach it.
+func serve(t *testing.T, dir string) Options {
+	t.Helper()
+	opts := serveOptions(t, dir)
+	s, err := Serve(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	client := options(dir)
+	client.Socket = opts.Socket
+	return client
+}
+
+func serveOptions(t *testing.T, dir string) ServeOptions {
+	t.Helper()
+	return ServeOptions{
+		Dir: filepath.Dir(dir), Planes: []string{filepath.Base(dir)}, Command: "test server",
+		Socket: filepath.Join(shortDir(t), "sql.sock"), Wait: options(dir).Wait,
+	}
+}
+
+// shortDir is a directory whose path leaves room for a socket's name.
+func shortDir(t *testing.T) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "gt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}

@@ -1,0 +1,164 @@
+package doltdb
+
+import (
+	"context"
+	"sync"
+
+	gms "github.com/dolthub/go-mysql-server/server"
+	"github.com/dolthub/vitess/go/mysql"
+	"github.com/dolthub/vitess/go/sqltypes"
+	"github.com/dolthub/vitess/go/vt/sqlparser"
+)
+
+// gate stands between the clients' connections and the engine. It knows which
+// clients are in the midst of something, so that a server that stops can let
+// them end it, and tells the engine whose statements it runs.
+type gate struct {
+	*gms.Handler
+	dir string // what is below it is the server's own
+
+	mu       sync.Mutex
+	clients  map[uint32]*client
+	draining bool
+	// changed is closed and replaced when a client may have become idle.
+	changed chan struct{}
+}
+
+// client is what the gate knows of one connection.
+type client struct {
+	conn *mysql.Conn
+	busy int  // statements that run
+	open bool // whether a transaction is
+}
+
+func newGate(dir string) *gate {
+	return &gate{dir: dir, clients: map[uint32]*client{}, changed: make(chan struct{})}
+}
+
+// wrap puts the gate in front of the engine's handler.
+func (g *gate) wrap(h mysql.Handler) (mysql.Handler, error) {
+	g.Handler = h.(*gms.Handler)
+	return g, nil
+}
+
+// NewConnection is called first of all.
+func (g *gate) NewConnection(c *mysql.Conn) {
+	g.mu.Lock()
+	g.clients[c.ConnectionID] = &client{conn: c}
+	g.mu.Unlock()
+	g.Handler.NewConnection(c)
+}
+
+// ConnectionClosed is called last.
+func (g *gate) ConnectionClosed(c *mysql.Conn) {
+	g.Handler.ConnectionClosed(c)
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	delete(g.clients, c.ConnectionID)
+	g.tell()
+}
+
+// ComQuery runs a statement.
+func (g *gate) ComQuery(ctx context.Context, c *mysql.Conn, query string, callback mysql.ResultSpoolFn) error {
+	return g.through(ctx, c, func(ctx context.Context) error { return g.Handler.ComQuery(ctx, c, query, callback) })
+}
+
+// ComMultiQuery runs the first of several statements.
+func (g *gate) ComMultiQuery(ctx context.Context, c *mysql.Conn, query string, callback mysql.ResultSpoolFn) (rest string, err error) {
+	err = g.through(ctx, c, func(ctx context.Context) error {
+		rest, err = g.Handler.ComMultiQuery(ctx, c, query, callback)
+		return err
+	})
+	return rest, err
+}
+
+// ComParsedQuery runs a statement that was parsed.
+func (g *gate) ComParsedQuery(ctx context.Context, c *mysql.Conn, query string, parsed sqlparser.Statement, callback mysql.ResultSpoolFn) error {
+	return g.through(ctx, c, func(ctx context.Context) error { return g.Handler.ComParsedQuery(ctx, c, query, parsed, callback) })
+}
+
+// ComStmtExecute runs a prepared statement.
+func (g *gate) ComStmtExecute(ctx context.Context, c *mysql.Conn, prepare *mysql.PrepareData, callback func(*sqltypes.Result) error) error {
+	return g.through(ctx, c, func(ctx context.Context) error { return g.Handler.ComStmtExecute(ctx, c, prepare, callback) })
+}
+
+// ComExecuteBound runs a prepared statement that has its arguments.
+func (g *gate) ComExecuteBound(ctx context.Context, c *mysql.Conn, query string, bound mysql.BoundQuery, callback mysql.ResultSpoolFn) error {
+	return g.through(ctx, c, func(ctx context.Context) error { return g.Handler.ComExecuteBound(ctx, c, query, bound, callback) })
+}
+
+// through runs a statement, unless the server stops and it begins something.
+// A panic of the engine ends the statement, not the connection.
+func (g *gate) through(ctx context.Context, c *mysql.Conn, run func(context.Context) error) (err error) {
+	defer contain(&err)
+	g.mu.Lock()
+	known := g.clients[c.ConnectionID]
+	if known == nil || g.draining && !known.open {
+		g.mu.Unlock()
+		return mysql.NewSQLError(errServerShutdown, "08S01", "the server stops")
+	}
+	known.busy++
+	g.mu.Unlock()
+	defer func() {
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		known.busy--
+		known.open = c.StatusFlags&uint16(mysql.ServerInTransaction) != 0
+		g.tell()
+	}()
+	return run(withOwnDir(ctx, g.dir))
+}
+
+// tell wakes up drain. The caller holds mu.
+func (g *gate) tell() {
+	if g.draining {
+		close(g.changed)
+		g.changed = make(chan struct{})
+	}
+}
+
+// drain lets no new transaction begin and returns when none runs, or ctx ends.
+func (g *gate) drain(ctx context.Context) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.draining = true
+	for g.engaged() {
+		changed := g.changed
+		g.mu.Unlock()
+		select {
+		case <-changed:
+			g.mu.Lock()
+		case <-ctx.Done():
+			g.mu.Lock()
+			return
+		}
+	}
+}
+
+func (g *gate) engaged() bool {
+	for _, c := range g.clients {
+		if c.busy > 0 || c.open {
+			return true
+		}
+	}
+	return false
+}
+
+// each calls fn for every connection there is.
+func (g *gate) each(fn func(id uint32)) {
+	g.mu.Lock()
+	ids := make([]uint32, 0, len(g.clients))
+	for id := range g.clients {
+		ids = append(ids, id)
+	}
+	g.mu.Unlock()
+	for _, id := range ids {
+		fn(id)
+	}
+}
+
+var _ interface {
+	mysql.Handler
+	mysql.ExtendedHandler
+	mysql.BinlogReplicaHandler
+} = (*gate)(nil)
