@@ -80,7 +80,11 @@ type Event struct {
 
 // Engine is safe for use by one goroutine at a time; any number of processes
 // may run one for the same Town.
-type Engine struct{ opts Options }
+type Engine struct {
+	opts Options
+	// exchange is the system's; tests have others.
+	exchange func(a, b string) error
+}
 
 // New returns an engine. It opens nothing yet.
 func New(opts Options) *Engine {
@@ -95,7 +99,7 @@ func New(opts Options) *Engine {
 		log.SetOutput(io.Discard)
 		opts.Log = log
 	}
-	return &Engine{opts: opts}
+	return &Engine{opts: opts, exchange: exchangeDirs}
 }
 
 func (e *Engine) progress(phase string, done, total int64, unit string) {
@@ -135,6 +139,9 @@ func (e *Engine) openAs(ctx context.Context, uuid, previous string) (*federation
 	if previous == "" {
 		return s, err
 	}
+	if errors.Is(err, doltdb.ErrMissing) && e.putBack() {
+		s, err = federation.Open(ctx, e.database(), uuid, e.opts.ID)
+	}
 	if errors.Is(err, doltdb.ErrOtherStore) {
 		uuid = previous
 		s, err = federation.Open(ctx, e.database(), uuid, e.opts.ID)
@@ -142,7 +149,11 @@ func (e *Engine) openAs(ctx context.Context, uuid, previous string) (*federation
 	if err != nil {
 		return nil, err
 	}
-	if err := e.opts.Stores.SetFederation(uuid, ""); err != nil {
+	_, err = e.retire(e.aside())
+	if err == nil {
+		err = e.opts.Stores.SetFederation(uuid, "")
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil

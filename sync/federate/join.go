@@ -76,13 +76,15 @@ func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 	opts := e.database()
 	opts.Dir = filepath.Join(e.opts.Layout.Remote(l.remote.Name), "adopt", layout.Federation)
 	defer func() {
-		// What is left is the lock of the copy, and the directory if it is empty.
+		// What is left is the locks of the copy, and the directory if it is empty.
+		_ = e.endCopy(l.remote.Name)
 		_ = os.Remove(opts.Dir + ".lock")
+		_ = os.Remove(opts.Dir + ".client.lock")
 		_ = os.Remove(filepath.Dir(opts.Dir))
 	}()
 	// A join that was killed after the exchange left the Town's former store
 	// here: it is kept like any other that was replaced.
-	if _, err := e.retire(opts.Dir); err != nil {
+	if err := e.beginCopy(l.remote.Name, opts.Dir); err != nil {
 		return false, err
 	}
 	e.progress("copy", 0, 0, "")
@@ -168,5 +170,8 @@ func (e *Engine) retire(dir string) (kept string, err error) {
 		return "", err
 	}
 	kept = filepath.Join(e.opts.Layout.Retired(), layout.Federation+"-"+e.opts.Now().UTC().Format("20060102T150405.000000000"))
-	return kept, os.Rename(dir, kept)
+	if err := os.Rename(dir, kept); err != nil {
+		return "", err
+	}
+	return kept, errors.Join(syncDir(filepath.Dir(kept)), syncDir(filepath.Dir(dir)))
 }

@@ -1,8 +1,14 @@
 package federate
 
 import (
+	"errors"
+	"os"
+	"os/exec"
 	"path/filepath"
+	"syscall"
 	"testing"
+
+	"gastown/town/layout"
 )
 
 // What people write while a join waits to be confirmed is previewed again, and
@@ -70,4 +76,108 @@ func (s *staleStores) Federation() (string, string) {
 		return "uuid-of-beta", ""
 	}
 	return s.memoryStores.Federation()
+}
+
+// retired lists the stores that were kept.
+func (tt *testTown) retired() []string {
+	tt.t.Helper()
+	kept, err := filepath.Glob(filepath.Join(tt.opts.Layout.Retired(), "*"))
+	if err != nil {
+		tt.t.Fatal(err)
+	}
+	return kept
+}
+
+// A join that was killed before its exchange leaves a copy of the remote's own
+// store, which nobody needs to keep; one that was killed after it, the Town's.
+func TestCopyOfAKilledJoinIsNotKept(t *testing.T) {
+	root := t.TempDir()
+	url := bare(t)
+	a := newTown(t, filepath.Join(root, "a"), "alpha")
+	a.init(url)
+	b := newTown(t, filepath.Join(root, "b"), "beta")
+	b.write("roles/own.md", role("own", "beta's own"))
+	adopt, killed := filepath.Join(b.opts.Layout.Remote("origin"), "adopt"), filepath.Join(root, "killed")
+	no := errors.New("no")
+	if _, err := b.Join(t.Context(), Remote{"origin", url}, func(Preview) error {
+		if out, err := exec.Command("cp", "-a", adopt, killed).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return no
+	}); !errors.Is(err, no) {
+		t.Fatal(err)
+	}
+	if err := os.Rename(killed, adopt); err != nil {
+		t.Fatal(err)
+	}
+	out := b.join(url)
+	if kept := b.retired(); len(kept) != 1 || kept[0] != out.Retired {
+		t.Errorf("kept %v, the Town's own is %s", kept, out.Retired)
+	}
+	// As one that was killed after the exchange leaves things.
+	c := newTown(t, filepath.Join(root, "c"), "gamma")
+	out = c.join(url)
+	if err := os.MkdirAll(filepath.Join(c.opts.Layout.Remote("again"), "adopt"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(out.Retired, filepath.Join(c.opts.Layout.Remote("again"), "adopt", layout.Federation)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Join(t.Context(), Remote{"again", url}, yes); err != nil {
+		t.Fatal(err)
+	}
+	if kept := c.retired(); len(kept) != 1 {
+		t.Errorf("kept %v", kept)
+	}
+}
+
+// Where directories cannot be exchanged, a join takes more steps, and is
+// recognised after any of them.
+func TestJoinWithoutAnExchange(t *testing.T) {
+	root := t.TempDir()
+	url := bare(t)
+	a := newTown(t, filepath.Join(root, "a"), "alpha")
+	a.init(url)
+	for _, errno := range []syscall.Errno{syscall.EINVAL, syscall.ENOSYS, syscall.EOPNOTSUPP} {
+		b := newTown(t, filepath.Join(root, errno.Error()), "beta")
+		b.write("roles/own.md", role("own", "beta's own"))
+		b.exchange = func(_, _ string) error { return errno }
+		out := b.join(url)
+		if kept := b.retired(); len(kept) != 1 || kept[0] != out.Retired || b.stores.uuid != "uuid-of-alpha" || b.stores.previous != "" {
+			t.Errorf("kept %v, the store is %s", kept, b.stores.uuid)
+		}
+		b.want("roles/own.md", role("own", "beta's own"))
+		a.pull(url)
+		a.want("roles/own.md", role("own", "beta's own"))
+	}
+
+	c := newTown(t, filepath.Join(root, "c"), "gamma")
+	current := c.opts.Layout.Data(layout.Federation)
+	// Killed after the first step: the former store is in use again.
+	if err := c.stores.SetFederation("uuid-of-alpha", "uuid-of-gamma"); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(current, c.aside()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Status(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if uuid, previous := c.stores.Federation(); uuid != "uuid-of-gamma" || previous != "" {
+		t.Errorf("the store is %s, replacing %s", uuid, previous)
+	}
+	// Killed after the second: the new one is, and the former one is kept.
+	out := c.join(url)
+	if err := os.Rename(out.Retired, c.aside()); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.stores.SetFederation("uuid-of-alpha", "uuid-of-gamma"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.Status(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	if uuid, previous := c.stores.Federation(); uuid != "uuid-of-alpha" || previous != "" || len(c.retired()) != 1 {
+		t.Errorf("the store is %s, replacing %s; kept %v", uuid, previous, c.retired())
+	}
 }

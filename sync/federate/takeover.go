@@ -8,8 +8,6 @@ import (
 	"path/filepath"
 	"sync"
 
-	"golang.org/x/sys/unix"
-
 	"gastown/planes/federation"
 	"gastown/town"
 	"gastown/town/layout"
@@ -22,7 +20,7 @@ const maxPreviews = 5
 // takeOver merges what the Town holds into the store theirs, which lies in dir,
 // and puts it in the place of the Town's own. It closes theirs.
 func (e *Engine) takeOver(ctx context.Context, l *remoteLock, theirs *federation.Store, dir string, confirm Confirm, out *Joined) (retired string, err error) {
-	t := takeover{Engine: e, dir: dir, theirs: theirs, close: sync.OnceValue(theirs.Close), out: out}
+	t := takeover{Engine: e, remote: l.remote.Name, dir: dir, theirs: theirs, close: sync.OnceValue(theirs.Close), out: out}
 	for n := 0; err == nil && !t.exchanged; n++ {
 		if n == maxPreviews {
 			err = town.Fail("join the federation at "+l.remote.Name, "run it again when nobody edits the Town's documents",
@@ -56,6 +54,7 @@ func (e *Engine) takeOver(ctx context.Context, l *remoteLock, theirs *federation
 // takeover is one join on its way from the preview to the exchange.
 type takeover struct {
 	*Engine
+	remote string
 	dir    string
 	theirs *federation.Store
 	close  func() error
@@ -151,7 +150,11 @@ func (t *takeover) exchange(ctx context.Context) error {
 	if err := stores.SetFederation(t.out.Store, previous); err != nil {
 		return err
 	}
-	if err := unix.Renameat2(unix.AT_FDCWD, t.dir, unix.AT_FDCWD, current, unix.RENAME_EXCHANGE); err != nil {
+	// From here on what lies in the directory may be the Town's former store.
+	if err := errors.Join(t.endCopy(t.remote), syncDir(filepath.Dir(t.dir))); err != nil {
+		return errors.Join(err, stores.SetFederation(previous, ""))
+	}
+	if err := t.swap(t.dir, current); err != nil {
 		return errors.Join(fmt.Errorf("replace %s: %w", current, err), stores.SetFederation(previous, ""))
 	}
 	t.exchanged = true
