@@ -181,22 +181,54 @@ func (c changedTable) checkRows(ctx context.Context, tx *doltdb.Tx, remote, base
 		columns = strings.Replace(columns, "to_"+column,
 			fmt.Sprintf("IF(OCTET_LENGTH(to_%[1]s) > %[2]d, NULL, to_%[1]s)", column, town.MaxDocumentBytes), 1)
 	}
-	refused := func(r *doltdb.Rows) error {
-		if err := check(r); err != nil {
-			return refuse(remote, "table %s: %w", table, err)
+	refused := func(err error) error { return refuse(remote, "table %s: %w", table, err) }
+	err := apart(func(judge func(verdict)) error {
+		take := func(r *doltdb.Rows) error {
+			v, err := check(r)
+			if err != nil {
+				return refused(err)
+			}
+			judge(func() error {
+				if err := v(); err != nil {
+					return refused(err)
+				}
+				return nil
+			})
+			return nil
 		}
-		return nil
-	}
-	var err error
-	if c.whole {
-		err = readEach(ctx, tx, table, theirs, strings.ReplaceAll(columns, "to_", ""), refused)
-	} else {
-		err = diffEach(ctx, tx, table, base, theirs, columns, "WHERE diff_type <> 'removed'", refused)
-	}
+		if c.whole {
+			return readEach(ctx, tx, table, theirs, strings.ReplaceAll(columns, "to_", ""), take)
+		}
+		return diffEach(ctx, tx, table, base, theirs, columns, "WHERE diff_type <> 'removed'", take)
+	})
 	if err != nil {
 		return cmp.Or(checkSizes(ctx, tx, remote, table, base, theirs), err)
 	}
 	return nil
+}
+
+// verdict says what is wrong with a row that was read.
+type verdict func() error
+
+// judgeAhead is how many rows are read ahead of what is judged.
+const judgeAhead = 32
+
+// apart runs read and, beside it, the verdicts it hands on, in order. It returns
+// the first error of a verdict, or read's.
+func apart(read func(judge func(verdict)) error) error {
+	verdicts, done := make(chan verdict, judgeAhead), make(chan error, 1)
+	go func() {
+		var bad error
+		for v := range verdicts {
+			if bad == nil {
+				bad = v()
+			}
+		}
+		done <- bad
+	}()
+	err := read(func(v verdict) { verdicts <- v })
+	close(verdicts)
+	return cmp.Or(<-done, err)
 }
 
 // checkSizes refuses the first text that is too long.
@@ -221,54 +253,50 @@ func checkSizes(ctx context.Context, tx *doltdb.Tx, remote, table, base, theirs 
 // rowCheck gives the columns to read of a table's changed rows and what must
 // hold for them. meta and schema_migrations are checkIdentity's.
 // The check notes rows without the digest their content calls for.
-func rowCheck(table string, foreign *bool) (columns string, check func(*doltdb.Rows) error) {
+func rowCheck(table string, foreign *bool) (list string, check func(*doltdb.Rows) (verdict, error)) {
 	switch table {
 	case "roles", "formulas", "templates":
 		k, _ := town.ParseKind(table)
-		return prefixed(columnsOf(k)), func(r *doltdb.Rows) error {
+		return prefixed(columns(k)), func(r *doltdb.Rows) (verdict, error) {
 			e, err := scanEdit(r, k)
-			if err != nil {
-				return err
-			}
-			*foreign = *foreign || !e.intact()
-			return checkEdit(e.Edit)
+			return func() error {
+				*foreign = *foreign || !e.intact()
+				return checkEdit(e.Edit)
+			}, err
 		}
 	case "archive":
 		return "to_kind, to_name, to_digest, to_version, to_text", checkArchived
 	case "proposals":
-		return prefixed(proposalColumns), func(r *doltdb.Rows) error {
+		return prefixed(proposalColumns), func(r *doltdb.Rows) (verdict, error) {
 			p, id, err := scanProposal(r)
-			if err != nil {
-				return err
-			}
-			if p.ID() != id {
-				return fmt.Errorf("proposal %q does not hash to its id", town.Clip(string(id), 64))
-			}
-			if p.Kind != town.KindRole {
-				return fmt.Errorf("proposal %s is for a %q", id.Short(), town.Clip(string(p.Kind), 16))
-			}
-			return checkEdit(town.Edit{Key: p.Key, Text: p.Text, Revision: p.Revision, Town: p.Town, Author: p.Author})
+			return func() error {
+				if p.ID() != id {
+					return fmt.Errorf("proposal %q does not hash to its id", town.Clip(string(id), 64))
+				}
+				if p.Kind != town.KindRole {
+					return fmt.Errorf("proposal %s is for a %q", id.Short(), town.Clip(string(p.Kind), 16))
+				}
+				return checkEdit(town.Edit{Key: p.Key, Text: p.Text, Revision: p.Revision, Town: p.Town, Author: p.Author})
+			}, err
 		}
 	case "resolutions":
 		return "to_id, to_proposal, to_outcome, to_result, to_town, to_author", checkResolution
 	case "towns":
-		return "to_id, to_name, to_revision", func(r *doltdb.Rows) error {
+		return "to_id, to_name, to_revision", func(r *doltdb.Rows) (verdict, error) {
 			var m Member
-			if err := r.Scan(&m.ID, &m.Name, &m.Revision); err != nil {
-				return err
-			}
-			if err := checkWriter(m.ID, "", m.Revision); err != nil {
-				return err
-			}
-			return town.CheckName(m.Name)
+			err := r.Scan(&m.ID, &m.Name, &m.Revision)
+			return func() error {
+				if err := checkWriter(m.ID, "", m.Revision); err != nil {
+					return err
+				}
+				return town.CheckName(m.Name)
+			}, err
 		}
 	}
 	return "", nil
 }
 
 func prefixed(columns string) string { return "to_" + strings.ReplaceAll(columns, ", ", ", to_") }
-
-func columnsOf(k town.Kind) string { return columns(k) }
 
 func checkEdit(e town.Edit) error {
 	if err := town.CheckName(e.Name); err != nil {
@@ -289,37 +317,37 @@ func checkEdit(e town.Edit) error {
 	return nil
 }
 
-func checkArchived(r *doltdb.Rows) error {
+func checkArchived(r *doltdb.Rows) (verdict, error) {
 	var e town.Edit
 	var content town.Digest
-	if err := r.Scan(&e.Kind, &e.Name, &content, &e.Version, &e.Text); err != nil {
-		return err
-	}
-	if !slices.Contains(town.Kinds, e.Kind) {
-		return fmt.Errorf("an archived text of %q is of unknown kind %q", town.Clip(e.Name, 64), town.Clip(string(e.Kind), 16))
-	}
-	if e.Content() != content {
-		return fmt.Errorf("an archived text of %q does not hash to its digest", town.Clip(e.Name, 64))
-	}
-	if e.Kind == town.KindTemplate {
-		e.Version = "1"
-	}
-	return checkEdit(e)
+	err := r.Scan(&e.Kind, &e.Name, &content, &e.Version, &e.Text)
+	return func() error {
+		if !slices.Contains(town.Kinds, e.Kind) {
+			return fmt.Errorf("an archived text of %q is of unknown kind %q", town.Clip(e.Name, 64), town.Clip(string(e.Kind), 16))
+		}
+		if e.Content() != content {
+			return fmt.Errorf("an archived text of %q does not hash to its digest", town.Clip(e.Name, 64))
+		}
+		if e.Kind == town.KindTemplate {
+			e.Version = "1"
+		}
+		return checkEdit(e)
+	}, err
 }
 
-func checkResolution(r *doltdb.Rows) error {
+func checkResolution(r *doltdb.Rows) (verdict, error) {
 	var id town.Digest
 	var v Resolution
-	if err := r.Scan(&id, &v.Proposal, &v.Outcome, &v.Result, &v.Town, &v.Author); err != nil {
-		return err
-	}
-	if v.ID() != id {
-		return fmt.Errorf("resolution %q does not hash to its id", town.Clip(string(id), 64))
-	}
-	if !printable(string(v.Proposal) + string(v.Outcome) + string(v.Result)) {
-		return fmt.Errorf("resolution %s has control characters", id.Short())
-	}
-	return checkWriter(v.Town, v.Author, 0)
+	err := r.Scan(&id, &v.Proposal, &v.Outcome, &v.Result, &v.Town, &v.Author)
+	return func() error {
+		if v.ID() != id {
+			return fmt.Errorf("resolution %q does not hash to its id", town.Clip(string(id), 64))
+		}
+		if !printable(string(v.Proposal) + string(v.Outcome) + string(v.Result)) {
+			return fmt.Errorf("resolution %s has control characters", id.Short())
+		}
+		return checkWriter(v.Town, v.Author, 0)
+	}, err
 }
 
 // printable reports whether text may be shown on a terminal as it is.
