@@ -45,6 +45,9 @@ type Options struct {
 	// Starter is what a new Town begins with; a document that still has that
 	// text is nobody's edit.
 	Starter map[town.Key]string
+	// Plane says how the federation plane is reached: its Socket, External and
+	// Pool. The rest of it the engine knows.
+	Plane doltdb.Options
 	// Reviews is told the open reviews after a call may have changed them. May
 	// be nil.
 	Reviews func(context.Context, []federation.Review) error
@@ -109,10 +112,10 @@ func (e *Engine) progress(phase string, done, total int64, unit string) {
 }
 
 func (e *Engine) database() doltdb.Options {
-	return doltdb.Options{
-		Dir: e.opts.Layout.Data(layout.Federation), Actor: e.opts.Actor, Wait: e.opts.Wait, Command: e.opts.Command,
-		Home: e.opts.Layout.Engine(),
-	}
+	opts := e.opts.Plane
+	opts.Dir, opts.Home = e.opts.Layout.Data(layout.Federation), e.opts.Layout.Engine()
+	opts.Actor, opts.Wait, opts.Command = e.opts.Actor, e.opts.Wait, e.opts.Command
+	return opts
 }
 
 // open opens the federation plane. A join that was interrupted is noticed
@@ -193,7 +196,7 @@ func (e *Engine) mirror(ctx context.Context, l *remoteLock) (*gitremote.Mirror, 
 	if e.opts.TokenHost != nil {
 		tokenHost = e.opts.TokenHost(l.remote)
 	}
-	return gitremote.Open(ctx, gitremote.Options{
+	m, err := gitremote.Open(ctx, gitremote.Options{
 		Dir: e.opts.Layout.Remote(l.remote.Name), URL: cmp.Or(l.address, l.remote.URL), Ref: Ref,
 		Verify: func(ctx context.Context, dir string, tables []string) error {
 			defer e.step("verify")()
@@ -204,4 +207,8 @@ func (e *Engine) mirror(ctx context.Context, l *remoteLock) (*gitremote.Mirror, 
 		Log:      e.opts.Log, Deadline: e.opts.Deadline, Idle: e.opts.Idle,
 		TokenEnv: e.opts.TokenEnv, TokenHost: tokenHost, Inherit: l.file,
 	})
+	if err == nil && m.Mended() {
+		l.notes = append(l.notes, "the local copy of remote "+l.remote.Name+" was damaged and was made anew; nothing of the Town was in it alone")
+	}
+	return m, err
 }

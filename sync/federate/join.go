@@ -44,6 +44,8 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 	if err != nil {
 		return out, e.advise(op, err)
 	}
+	told := l.told()
+	defer func() { out.Notes = append(told, out.Notes...) }()
 	arrived := e.step("fetch")
 	fetched, err := m.Fetch(ctx)
 	arrived()

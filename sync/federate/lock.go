@@ -25,6 +25,15 @@ type remoteLock struct {
 	// address is where the remote is, once that is known to differ from its URL.
 	address string
 	file    *os.File
+	// notes are for people, to be told with the outcome.
+	notes []string
+}
+
+// told takes the notes, for the outcome they are told with.
+func (l *remoteLock) told() []string {
+	notes := l.notes
+	l.notes = nil
+	return notes
 }
 
 func (e *Engine) lockRemote(ctx context.Context, r Remote) (_ *remoteLock, err error) {

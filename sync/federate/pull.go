@@ -63,7 +63,7 @@ func (e *Engine) Pull(ctx context.Context, remote Remote, dry bool) (out Pulled,
 
 // pull is Pull with the remote locked and its mirror open.
 func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, dry bool) (out Pulled, err error) {
-	out.Remote, out.DryRun = l.remote.Name, dry
+	out.Remote, out.DryRun, out.Notes = l.remote.Name, dry, l.told()
 	arrived := e.step("fetch")
 	fetched, err := m.Fetch(ctx)
 	arrived()
@@ -174,7 +174,7 @@ func (e *Engine) merge(ctx context.Context, w *workspace, l *remoteLock, m *gitr
 		if err != nil {
 			return err
 		}
-		out.Notes = merged.Notes
+		out.Notes = append(out.Notes, merged.Notes...)
 		if _, err := w.store.Mend(ctx, base, theirs); err != nil {
 			return err
 		}

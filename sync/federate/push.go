@@ -210,6 +210,7 @@ func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 		}
 		if rec.Commit != "" || out.Attempts == 1 {
 			out.Recorded = rec
+			out.Recorded.Notes = append(l.told(), rec.Notes...)
 		}
 		if len(rec.Notes) > 0 || out.Attempts == 1 {
 			reviews, err := e.tellReviews(ctx, w.store)

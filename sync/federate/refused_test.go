@@ -45,3 +45,30 @@ func TestServerRefusesForAReasonOfItsOwn(t *testing.T) {
 	b.want("roles/mayor.md", role("mayor", "alpha"))
 	settle(t, url, a, b)
 }
+
+// A damaged mirror is made anew, which is told and changes nothing else.
+func TestDamagedMirrorIsNoted(t *testing.T) {
+	a, b, url := pair(t)
+	damage := func(tt *testTown) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(tt.opts.Layout.Remote("origin"), "mirror", "manifest"), []byte("5:__DOLT__:"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.write("roles/mayor.md", role("mayor", "alpha"))
+	damage(a)
+	if out := a.push(url); !contains(out.Recorded.Notes, "made anew") {
+		t.Errorf("push told %v", out.Recorded.Notes)
+	}
+	damage(b)
+	if out := b.pull(url); !contains(out.Notes, "made anew") {
+		t.Errorf("pull told %v", out.Notes)
+	}
+	b.want("roles/mayor.md", role("mayor", "alpha"))
+	damage(b)
+	out, err := b.Join(t.Context(), Remote{"origin", url}, yes)
+	if err != nil || !contains(out.Notes, "made anew") {
+		t.Errorf("join told %v, %v", out.Notes, err)
+	}
+	settle(t, url, a, b)
+}

@@ -40,17 +40,9 @@ func (m *Mirror) draft(base state) (draft, error) {
 	}
 	d := draft{manifest: text}
 	for _, name := range names {
-		t := table{File: name}
-		info, err := os.Stat(filepath.Join(m.Dir(), t.File))
-		if errors.Is(err, os.ErrNotExist) {
-			t.File = name + archiveSuffix
-			info, err = os.Stat(filepath.Join(m.Dir(), t.File))
-		}
-		if err != nil {
-			return draft{}, fmt.Errorf("table file %s of the mirror: %w", name, err)
-		}
-		if t.Size = info.Size(); !info.Mode().IsRegular() || t.Size == 0 {
-			return draft{}, fmt.Errorf("%w: %s of the mirror is not a table file", ErrCorrupt, t.File)
+		t := table{}
+		if t.File, t.Size, err = m.findTable(name); err != nil {
+			return draft{}, err
 		}
 		if k, ok := known[t.File]; ok {
 			t = k
@@ -58,6 +50,23 @@ func (m *Mirror) draft(base state) (draft, error) {
 		d.tables = append(d.tables, t)
 	}
 	return d, nil
+}
+
+// findTable finds the file of a table that the mirror's manifest names.
+func (m *Mirror) findTable(name string) (file string, size int64, err error) {
+	file = name
+	info, err := os.Stat(filepath.Join(m.Dir(), file))
+	if errors.Is(err, os.ErrNotExist) {
+		file = name + archiveSuffix
+		info, err = os.Stat(filepath.Join(m.Dir(), file))
+	}
+	if err != nil {
+		return "", 0, fmt.Errorf("table file %s of the mirror: %w", name, err)
+	}
+	if size = info.Size(); !info.Mode().IsRegular() || size == 0 {
+		return "", 0, fmt.Errorf("%w: %s of the mirror is not a table file", ErrCorrupt, file)
+	}
+	return file, size, nil
 }
 
 // same reports whether the state's commit has the draft's content already.

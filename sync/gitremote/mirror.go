@@ -32,11 +32,13 @@ type Mirror struct {
 	head  string // value of trackingRef
 	state state
 	gone  bool // the last Fetch found that the remote has lost the ref
+	mend  bool // Open found the mirror damaged and made it anew
 }
 
 // Open opens the remote's directory, creating what is missing (mode 0700), and
-// removes what a killed process left half-done. It starts no process and makes
-// no connection. A manifest that is ahead of the remote, because Dolt has
+// removes what a killed process left half-done. It makes no connection, and
+// starts no process unless the mirror is damaged: then it is made anew from the
+// last verified state (see Mended). A manifest that is ahead of the remote, because Dolt has
 // pushed into the mirror and Publish has not happened yet, stays: publish it,
 // or discard it with Reset.
 func Open(ctx context.Context, opts Options) (*Mirror, error) {
@@ -62,7 +64,37 @@ func Open(ctx context.Context, opts Options) (*Mirror, error) {
 	if err := m.open(); err != nil {
 		return nil, town.Fail("open the remote's directory "+dir, "check its permissions and the free space", "%w", diskErr(err))
 	}
+	if cause := m.damaged(); cause != nil {
+		m.log.WithError(cause).Warn("the mirror is damaged, making it anew")
+		if err := m.Reset(ctx); err != nil {
+			return nil, errors.Join(cause, err)
+		}
+		m.mend = true
+	}
 	return m, nil
+}
+
+// Mended reports that Open found the mirror damaged and made it anew. What Dolt
+// had pushed into it and was not published is to be pushed into it again.
+func (m *Mirror) Mended() bool { return m.mend }
+
+// damaged says why the mirror cannot be used: its manifest makes no sense, or a
+// table file it names is not there. A mirror without a manifest is empty.
+func (m *Mirror) damaged() error {
+	text, err := m.localManifest()
+	if err != nil || text == nil {
+		return err
+	}
+	names, err := parseManifest(text)
+	if err != nil {
+		return fmt.Errorf("the mirror: %w", err)
+	}
+	for _, name := range names {
+		if _, _, err := m.findTable(name); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (m *Mirror) open() error {
