@@ -1,25 +1,22 @@
-// Package ledger is the plane of the Town's work: beads, their dependencies,
-// labels, comments and events, mail and convoys. It has an identity and nothing
-// else yet; the tables and the vocabulary come with bd, as further steps of the
-// schema.
-//
-// The plane is a doltdb.Local: it has no remote of its own. Rows leave it only
-// by a share rule, through another database. Nothing here retries.
 package ledger
 
 import (
 	"context"
+	"sync/atomic"
+	"time"
 
 	"gastown/planes/doltdb"
+	"gastown/town"
 )
 
-// migrations is the schema of the plane, oldest first. A released step never
-// changes. The first has no statements of its own: every step brings the tables
-// that say which store this is.
-var migrations = []doltdb.Migration{{Name: "identity"}}
-
-// Store is an open ledger. The caller closes it.
-type Store struct{ *doltdb.Local }
+// Store is an open ledger. The caller closes it. Its methods may be called from
+// many goroutines.
+type Store struct {
+	*doltdb.Local
+	actor   town.Actor
+	queries atomic.Int64
+	now     func() time.Time
+}
 
 // Create makes a new, empty ledger with its own identity. It fails, wrapping
 // fs.ErrExist, if anything is at opts.Dir already.
@@ -28,7 +25,7 @@ func Create(ctx context.Context, opts doltdb.Options, uuid string) (*Store, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Store{Local: db}, nil
+	return newStore(db, opts), nil
 }
 
 // Open opens the ledger, checks that it is the store of that UUID, and brings
@@ -42,5 +39,46 @@ func Open(ctx context.Context, opts doltdb.Options, uuid string) (*Store, error)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{Local: db}, nil
+	return newStore(db, opts), nil
+}
+
+func newStore(db *doltdb.Local, opts doltdb.Options) *Store {
+	return &Store{Local: db, actor: opts.Actor, now: time.Now}
+}
+
+// Queries is how many SQL statements this Store has sent so far. Transaction
+// control and the commit itself are not counted.
+func (s *Store) Queries() int64 { return s.queries.Load() }
+
+// Actor is who this Store writes as.
+func (s *Store) Actor() town.Actor { return s.actor }
+
+// moment is now as the database keeps it.
+func (s *Store) moment() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
+
+// session is one transaction or consistent view, with every statement counted.
+type session struct {
+	tx *doltdb.Tx
+	n  *atomic.Int64
+}
+
+func (q session) each(ctx context.Context, scan func(*doltdb.Rows) error, query string, args ...any) error {
+	q.n.Add(1)
+	return q.tx.Each(ctx, scan, query, args...)
+}
+
+func (q session) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	q.n.Add(1)
+	return q.tx.Exec(ctx, query, args...)
+}
+
+func (s *Store) read(ctx context.Context, fn func(session) error) error {
+	return s.View(ctx, func(tx *doltdb.Tx) error { return fn(session{tx, &s.queries}) })
+}
+
+// write runs fn as one commit. fn may be run again when another writer came
+// first, so it starts from scratch each time.
+func (s *Store) write(ctx context.Context, message string, fn func(session) error) error {
+	_, err := s.Local.Update(ctx, message, func(tx *doltdb.Tx) error { return fn(session{tx, &s.queries}) })
+	return err
 }

@@ -1,0 +1,271 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// defaultPriority is that of a bead nobody gave one.
+const defaultPriority = 2
+
+// defaultPrefix begins ids where neither the caller nor the rig has a prefix.
+const defaultPrefix = "bd"
+
+// NewBead is a bead to make.
+type NewBead struct {
+	// Bead holds its fields. Empty ones get what is usual: an id, open, task,
+	// now, the Store's actor. Of Labels, Dependencies (with or without Bead) and
+	// Comments all are made with it.
+	town.Bead
+	// NoPriority means that nobody gave one: 2.
+	NoPriority bool
+	// Prefix begins the id; by default bd. With Parent the id is the parent's
+	// with a dot and the next number, and a parent-child link is made.
+	Prefix string
+	Parent string
+	// Line is where it was read, for errors; 0 means nowhere.
+	Line int
+}
+
+// attempts is how often a new id is drawn before the ledger gives up.
+const attempts = 8
+
+// Create makes beads, all or none, in one commit, and returns them in order.
+// Errors are a BatchError: invalid values, ErrExists for a taken id, an
+// UnknownError for a parent or target that is not there, ErrCycle.
+func (s *Store) Create(ctx context.Context, list []NewBead) ([]town.Bead, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	var made []town.Bead
+	message := fmt.Sprintf("create %d beads", len(list))
+	if len(list) == 1 {
+		message = "create: " + town.Clip(list[0].Title, 72)
+	}
+	var err error
+	for range attempts {
+		// An id that was drawn and is taken is known by its row being refused.
+		if err = s.write(ctx, message, func(q session) (err error) {
+			made, err = s.create(ctx, q, list)
+			return err
+		}); err == nil || !duplicate(err) {
+			break
+		}
+	}
+	if err != nil {
+		return nil, s.withNearest(ctx, err)
+	}
+	return made, nil
+}
+
+// create makes the beads in a transaction.
+func (s *Store) create(ctx context.Context, q session, list []NewBead) ([]town.Bead, error) {
+	r := s.change()
+	made, err := s.prepare(ctx, q, list, r)
+	if err != nil {
+		return nil, err
+	}
+	for i := range made {
+		r.add(&made[i])
+		r.event(made[i].ID, "created", "", "", made[i].Title)
+	}
+	if err := q.link(ctx, r.links, nil); err != nil {
+		return nil, err
+	}
+	return made, r.store(ctx, q)
+}
+
+// duplicate reports whether a row was refused because its key is taken.
+func duplicate(err error) bool { return strings.Contains(strings.ToLower(err.Error()), "duplicate") }
+
+// prepare gives every new bead its id and its usual values, and checks them.
+func (s *Store) prepare(ctx context.Context, q session, list []NewBead, r *rows) ([]town.Bead, error) {
+	var bad batch
+	known, err := q.facts(ctx, list)
+	if err != nil {
+		return nil, err
+	}
+	made := make([]town.Bead, len(list))
+	for i, n := range list {
+		b := n.Clone()
+		if err := known.name(&b, n); err != nil {
+			bad.add(i, n.Line, n.ID, err)
+			continue
+		}
+		r.complete(&b, n)
+		bad.add(i, n.Line, n.ID, b.Validate())
+		made[i] = b
+	}
+	for i := range made {
+		for _, d := range made[i].Dependencies {
+			if !known.has(d.Target) {
+				bad.add(i, list[i].Line, list[i].ID, &UnknownError{ID: d.Target})
+			}
+		}
+	}
+	return made, bad.err()
+}
+
+// complete fills in what the caller left out.
+func (r *rows) complete(b *town.Bead, n NewBead) {
+	b.CreatedAt, b.UpdatedAt = orTime(b.CreatedAt, r.at), orTime(b.UpdatedAt, r.at)
+	b.CreatedBy = or(b.CreatedBy, r.actor)
+	b.Status = or(b.Status, town.StatusOpen)
+	b.Type = or(b.Type, town.TypeTask)
+	if n.NoPriority {
+		b.Priority = defaultPriority
+	}
+	if b.Status == town.StatusClosed && b.ClosedAt == nil {
+		b.ClosedAt = &r.at
+	}
+	if n.Parent != "" {
+		b.Dependencies = append(b.Dependencies, town.Dependency{Target: n.Parent, Type: town.DepParent})
+	}
+	for i := range b.Dependencies {
+		d := &b.Dependencies[i]
+		d.Bead, d.Type = b.ID, or(d.Type, town.DepBlocks)
+		d.CreatedAt, d.CreatedBy = orTime(d.CreatedAt, r.at), or(d.CreatedBy, r.actor)
+	}
+	for i := range b.Comments {
+		r.completeComment(&b.Comments[i], b.ID)
+	}
+	slices.Sort(b.Labels)
+	b.Labels = slices.Compact(b.Labels)
+	truncate(b)
+}
+
+func (r *rows) completeComment(c *town.Comment, bead string) {
+	c.Bead = bead
+	c.Author, c.CreatedAt = or(c.Author, r.actor), orTime(c.CreatedAt, r.at)
+	if c.ID == "" {
+		// Content addresses it: who repeats an import adds nothing.
+		c.ID = string(town.DigestOf(bead, c.Author, stamp(c.CreatedAt), c.Text))[:24]
+	}
+}
+
+// truncate brings times to what the database keeps.
+func truncate(b *town.Bead) {
+	for _, t := range []*time.Time{&b.CreatedAt, &b.UpdatedAt, b.ClosedAt, b.DueAt, b.DeferUntil} {
+		if t != nil {
+			*t = t.UTC().Truncate(time.Microsecond)
+		}
+	}
+	for i := range b.Dependencies {
+		b.Dependencies[i].CreatedAt = b.Dependencies[i].CreatedAt.UTC().Truncate(time.Microsecond)
+	}
+	for i := range b.Comments {
+		b.Comments[i].CreatedAt = b.Comments[i].CreatedAt.UTC().Truncate(time.Microsecond)
+	}
+}
+
+func or[T ~string](v, usual T) T {
+	if v == "" {
+		return usual
+	}
+	return v
+}
+
+func orTime(v, usual time.Time) time.Time {
+	if v.IsZero() {
+		return usual
+	}
+	return v
+}
+
+// known is what of the ledger matters to new beads.
+type known struct {
+	count  int
+	live   map[string]bool
+	gone   map[string]bool
+	child  map[string]int // the highest number of a parent's children
+	length int
+}
+
+func (k *known) has(id string) bool { return k.live[id] || strings.HasPrefix(id, "external:") }
+
+// facts reads, in one query, how many beads there are, which of the ids that
+// new beads name exist or were deleted, and the children of their parents.
+func (q session) facts(ctx context.Context, list []NewBead) (*known, error) {
+	var ids, parents []string
+	for _, n := range list {
+		if n.ID != "" {
+			ids = append(ids, n.ID)
+		}
+		for _, d := range n.Dependencies {
+			ids = append(ids, d.Target)
+		}
+		if n.Parent != "" {
+			ids, parents = append(ids, n.Parent), append(parents, n.Parent)
+		}
+	}
+	slices.Sort(parents)
+	parents = slices.Compact(parents)
+	k := &known{live: map[string]bool{}, gone: map[string]bool{}, child: map[string]int{}}
+	arms := []string{"SELECT 'n' AS k, '' AS id, COUNT(*) AS n FROM issues"}
+	var args []any
+	if len(ids) > 0 {
+		arms = append(arms, "SELECT 'live' AS k, id, 0 AS n FROM issues WHERE id IN ("+marks(len(ids))+")",
+			"SELECT 'gone' AS k, id, 0 AS n FROM tombstones WHERE id IN ("+marks(len(ids))+")")
+		args = append(append(args, anys(ids)...), anys(ids)...)
+	}
+	for _, table := range []string{"issues", "tombstones"} {
+		for _, p := range parents {
+			arms = append(arms, "SELECT 'child' AS k, id, 0 AS n FROM "+table+" WHERE id LIKE ?")
+			args = append(args, like(p)+".%")
+		}
+	}
+	err := q.each(ctx, func(rows *doltdb.Rows) error {
+		var what, id string
+		var n int
+		if err := rows.Scan(&what, &id, intTo{&n}); err != nil {
+			return err
+		}
+		switch what {
+		case "n":
+			k.count = n
+		case "live":
+			k.live[id] = true
+		case "gone":
+			k.gone[id] = true
+		case "child":
+			if parent, n, ok := town.ParentID(id); ok {
+				k.child[parent] = max(k.child[parent], n)
+			}
+		}
+		return nil
+	}, strings.Join(arms, " UNION ALL "), args...)
+	k.length = town.BeadSuffixLength(k.count + len(list))
+	return k, err
+}
+
+// name gives a bead its id, and takes note of it.
+func (k *known) name(b *town.Bead, n NewBead) error {
+	switch {
+	case n.Parent != "" && !k.live[n.Parent]:
+		return &UnknownError{ID: n.Parent, Deleted: k.gone[n.Parent]}
+	case n.ID != "":
+		if k.live[n.ID] || k.gone[n.ID] {
+			return ErrExists
+		}
+	case n.Parent != "":
+		k.child[n.Parent]++
+		b.ID = town.ChildID(n.Parent, k.child[n.Parent])
+	default:
+		prefix := or(n.Prefix, defaultPrefix)
+		if err := town.CheckPrefix(prefix); err != nil {
+			return err
+		}
+		b.ID = town.NewBeadID(prefix, k.length)
+		for k.live[b.ID] {
+			b.ID = town.NewBeadID(prefix, k.length)
+		}
+	}
+	k.live[b.ID] = true
+	return nil
+}

@@ -1,0 +1,21 @@
+// Package ledger is the plane of the Town's work: beads, their dependencies,
+// labels and comments, an audit trail of events, and what was deleted.
+//
+// The plane is a doltdb.Local: it has no remote of its own. Rows leave it only
+// by a share rule, through another database.
+//
+// Guarantees:
+//
+//   - Every change is one transaction and one Dolt commit with an author, also
+//     after kill -9: all of it or nothing. A batch with one bad entry changes
+//     nothing, and its error lists every bad entry.
+//   - Reads take one query however many beads they return; Queries counts them.
+//     Export takes four for any number of beads, a short id costs one more.
+//   - What a read returned from a cache is what the database would have said.
+//   - Nothing is lost: deleted beads stay in tombstones and can be restored,
+//     fields of an import that this program does not know are kept.
+//
+// No table counts anything up: ids are random or made of content, so rows made
+// apart never claim the same key. Nothing here retries, except that the
+// database may run a change again when another writer came first.
+package ledger

@@ -1,0 +1,106 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"gastown/town"
+)
+
+var (
+	// ErrUnknown reports an id no bead has.
+	ErrUnknown = errors.New("no such bead")
+	// ErrAmbiguous reports a short id that several beads begin with.
+	ErrAmbiguous = errors.New("several beads match")
+	// ErrExists reports an id that is taken, by a bead or by a deleted one.
+	ErrExists = errors.New("the id is taken")
+	// ErrCycle reports a link that would make beads wait for each other.
+	ErrCycle = errors.New("dependency cycle")
+	// ErrTaken reports a claim of a bead that somebody else has.
+	ErrTaken = errors.New("already claimed")
+	// ErrField reports a name that is no field of a bead.
+	ErrField = errors.New("no such field")
+)
+
+// Entry is what is wrong with one entry of a batch.
+type Entry struct {
+	// Index counts from 0; Line from 1, and is 0 when there are no lines.
+	Index, Line int
+	// ID is the entry's bead, as far as known.
+	ID  string
+	Err error
+}
+
+// BatchError lists every bad entry of a batch, none of which was applied.
+type BatchError struct{ Entries []Entry }
+
+func (e *BatchError) Error() string {
+	lines := make([]string, len(e.Entries))
+	for i, n := range e.Entries {
+		lines[i] = n.String()
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Unwrap gives errors.Is every entry's cause.
+func (e *BatchError) Unwrap() []error {
+	errs := make([]error, len(e.Entries))
+	for i, n := range e.Entries {
+		errs[i] = n.Err
+	}
+	return errs
+}
+
+func (n Entry) String() string {
+	where := ""
+	switch {
+	case n.Line > 0:
+		where = fmt.Sprintf("line %d: ", n.Line)
+	case n.ID == "":
+		where = fmt.Sprintf("entry %d: ", n.Index+1)
+	}
+	if n.ID != "" {
+		where += town.Clip(n.ID, 80) + ": "
+	}
+	return where + n.Err.Error()
+}
+
+// batch collects the errors of a batch.
+type batch struct{ entries []Entry }
+
+func (b *batch) add(index, line int, id string, err error) {
+	if err != nil {
+		b.entries = append(b.entries, Entry{Index: index, Line: line, ID: id, Err: err})
+	}
+}
+
+// err is nil when nothing was added.
+func (b *batch) err() error {
+	if len(b.entries) == 0 {
+		return nil
+	}
+	return &BatchError{Entries: b.entries}
+}
+
+// UnknownError reports an id no bead has. It wraps ErrUnknown.
+type UnknownError struct {
+	ID string
+	// Nearest are ids it may have meant, best first.
+	Nearest []string
+	// Deleted says that a bead of this id was deleted and can be restored.
+	Deleted bool
+}
+
+func (e *UnknownError) Error() string {
+	s := fmt.Sprintf("%v: %q", ErrUnknown, town.Clip(e.ID, 80))
+	switch {
+	case e.Deleted:
+		s += "; it was deleted and can be restored"
+	case len(e.Nearest) > 0:
+		s += "; nearest: " + strings.Join(e.Nearest, ", ")
+	}
+	return s
+}
+
+func (e *UnknownError) Unwrap() error { return ErrUnknown }

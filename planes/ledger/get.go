@@ -1,0 +1,238 @@
+package ledger
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// Detail is a bead with everything that belongs to it.
+type Detail struct {
+	Item
+	// Parent is the bead it is a child of.
+	Parent string `json:"parent,omitempty"`
+	// Dependencies are the beads it depends on, Dependents those that depend on
+	// it; sorted by id and type. Of one that is not in this ledger only the id
+	// is known.
+	Dependencies []Linked `json:"dependencies,omitempty"`
+	Dependents   []Linked `json:"dependents,omitempty"`
+}
+
+// Linked is a bead at the other end of a link.
+type Linked struct {
+	town.Bead
+	Type town.DepType `json:"dependency_type"`
+	// LinkedAt and LinkedBy say when and by whom the link was made.
+	LinkedAt time.Time `json:"-"`
+	LinkedBy string    `json:"-"`
+}
+
+func (d Detail) clone() Detail {
+	d.Item = d.Item.clone()
+	d.Dependencies = slices.Clone(d.Dependencies)
+	d.Dependents = slices.Clone(d.Dependents)
+	for i := range d.Dependencies {
+		d.Dependencies[i].Bead = d.Dependencies[i].Bead.Clone()
+	}
+	for i := range d.Dependents {
+		d.Dependents[i].Bead = d.Dependents[i].Bead.Clone()
+	}
+	return d
+}
+
+// Get returns the beads in the order asked for, in one query. fields restricts
+// what is read; nil means everything. An id may be shortened as Resolve says,
+// which costs one more query. Unknown ids are listed in a BatchError of
+// UnknownErrors; then nothing is returned.
+func (s *Store) Get(ctx context.Context, ids []string, fields Fields) ([]Detail, error) {
+	found, err := s.get(ctx, ids, fields)
+	if err != nil {
+		return nil, err
+	}
+	var short []string
+	for _, id := range ids {
+		if found[id] == nil {
+			short = append(short, id)
+		}
+	}
+	full := map[string]string{}
+	if len(short) > 0 {
+		if full, err = s.resolve(ctx, ids, short); err != nil {
+			return nil, err
+		}
+		more, err := s.get(ctx, slices.Collect(mapValues(full)), fields)
+		if err != nil {
+			return nil, err
+		}
+		for id, d := range more {
+			found[id] = d
+		}
+	}
+	details := make([]Detail, 0, len(ids))
+	for i, id := range ids {
+		if found[id] == nil {
+			id = full[id]
+		}
+		if found[id] == nil { // deleted since it was resolved
+			return nil, &BatchError{[]Entry{{Index: i, ID: id, Err: &UnknownError{ID: id}}}}
+		}
+		details = append(details, *found[id])
+	}
+	return details, nil
+}
+
+// batchRows is how many rows or ids one statement carries.
+const batchRows = 1000
+
+// get reads the beads of these exact ids; those it does not find are missing.
+func (s *Store) get(ctx context.Context, ids []string, fields Fields) (map[string]*Detail, error) {
+	found := make(map[string]*Detail, len(ids))
+	err := s.read(ctx, func(q session) error {
+		for part := range slices.Chunk(ids, batchRows) {
+			if err := q.details(ctx, part, fields, found); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	for _, d := range found {
+		d.settle(fields)
+	}
+	return found, err
+}
+
+// A united query returns rows of several kinds; the first column says which.
+const (
+	rowBead      = "b"
+	rowLabel     = "l"
+	rowNeeds     = "d"
+	rowNeeded    = "r"
+	rowCommented = "c"
+)
+
+// details reads beads with their labels, links and comments in one query.
+func (q session) details(ctx context.Context, ids []string, fields Fields, found map[string]*Detail) error {
+	cols := fields.columns()
+	in := " IN (" + marks(len(ids)) + ")"
+	blank := strings.TrimSuffix(strings.Repeat("NULL, ", len(cols)), ", ")
+	// The engine confuses columns of a union that have one name, so each has its own.
+	arms := []string{
+		"SELECT '" + rowBead + "' AS k, i.id AS o, '' AS w, '' AS t, NULL AS a, '' AS b, " + names("i.", cols) +
+			" FROM issues i WHERE i.id" + in,
+	}
+	if fields.has("labels") {
+		arms = append(arms, "SELECT '"+rowLabel+"' AS k, l.issue_id AS o, l.label AS w, '' AS t, NULL AS a, '' AS b, "+blank+
+			" FROM labels l WHERE l.issue_id"+in)
+	}
+	if fields.hasAny("dependencies", "dependency_count", "parent") {
+		other, join := blank, ""
+		if fields.has("dependencies") {
+			other, join = names("i.", cols), " LEFT JOIN issues i ON i.id = d.depends_on_id"
+		}
+		arms = append(arms, "SELECT '"+rowNeeds+"' AS k, d.issue_id AS o, d.type AS w, d.depends_on_id AS t, d.created_at AS a, d.created_by AS b, "+
+			other+" FROM dependencies d"+join+" WHERE d.issue_id"+in)
+	}
+	if fields.hasAny("dependents", "dependent_count") {
+		other, join := blank, ""
+		if fields.has("dependents") {
+			other, join = names("i.", cols), " LEFT JOIN issues i ON i.id = d.issue_id"
+		}
+		arms = append(arms, "SELECT '"+rowNeeded+"' AS k, d.depends_on_id AS o, d.type AS w, d.issue_id AS t, d.created_at AS a, d.created_by AS b, "+
+			other+" FROM dependencies d"+join+" WHERE d.depends_on_id"+in)
+	}
+	if fields.hasAny("comments", "comment_count") {
+		arms = append(arms, "SELECT '"+rowCommented+"' AS k, c.issue_id AS o, c.id AS w, c.text AS t, c.created_at AS a, c.author AS b, "+blank+
+			" FROM comments c WHERE c.issue_id"+in)
+	}
+	var args []any
+	for range arms {
+		for _, id := range ids {
+			args = append(args, id)
+		}
+	}
+	var parts []part
+	err := q.each(ctx, func(rows *doltdb.Rows) error {
+		var p part
+		dest := []any{&p.kind, &p.of, textTo{&p.word}, textTo{&p.text}, timeTo{&p.at}, textTo{&p.by}}
+		for _, c := range cols {
+			dest = append(dest, c.into(&p.bead))
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		if p.kind == rowBead {
+			found[p.of] = &Detail{Item: Item{Bead: p.bead}}
+		} else {
+			parts = append(parts, p)
+		}
+		return nil
+	}, strings.Join(arms, " UNION ALL "), args...)
+	for _, p := range parts {
+		if d := found[p.of]; d != nil {
+			d.take(p)
+		}
+	}
+	return err
+}
+
+// part is one row of a united query.
+type part struct {
+	kind, of, word, text string
+	at                   time.Time
+	by                   string
+	bead                 town.Bead
+}
+
+func (d *Detail) take(p part) {
+	linked := Linked{Bead: p.bead, Type: town.DepType(p.word), LinkedAt: p.at, LinkedBy: p.by}
+	linked.ID = p.text
+	switch p.kind {
+	case rowLabel:
+		d.Labels = append(d.Labels, p.word)
+	case rowNeeds:
+		d.Dependencies = append(d.Dependencies, linked)
+	case rowNeeded:
+		d.Dependents = append(d.Dependents, linked)
+	case rowCommented:
+		d.Comments = append(d.Comments, town.Comment{ID: p.word, Bead: p.of, Text: p.text, CreatedAt: p.at, Author: p.by})
+	}
+}
+
+// settle sorts what came in no order, counts it, and leaves out what was only
+// read to be counted.
+func (d *Detail) settle(fields Fields) {
+	d.DependencyCount, d.DependentCount, d.CommentCount = len(d.Dependencies), len(d.Dependents), len(d.Comments)
+	slices.Sort(d.Labels)
+	slices.SortFunc(d.Comments, func(a, b town.Comment) int {
+		if c := a.CreatedAt.Compare(b.CreatedAt); c != 0 {
+			return c
+		}
+		return strings.Compare(a.ID, b.ID)
+	})
+	for _, list := range [][]Linked{d.Dependencies, d.Dependents} {
+		slices.SortFunc(list, func(a, b Linked) int {
+			if c := strings.Compare(a.ID, b.ID); c != 0 {
+				return c
+			}
+			return strings.Compare(string(a.Type), string(b.Type))
+		})
+	}
+	for _, l := range d.Dependencies {
+		if l.Type == town.DepParent && fields.has("parent") {
+			d.Parent = l.ID
+		}
+	}
+	if !fields.has("dependencies") {
+		d.Dependencies = nil
+	}
+	if !fields.has("dependents") {
+		d.Dependents = nil
+	}
+	if !fields.has("comments") {
+		d.Comments = nil
+	}
+}

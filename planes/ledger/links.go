@@ -1,0 +1,221 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// holding are the links that make one bead wait for another, and so may form no
+// cycle, each kind for itself and both together.
+var holding = []town.DepType{town.DepBlocks, town.DepParent}
+
+// maxCyclePath is how many ids of a cycle an error names.
+const maxCyclePath = 12
+
+// DepAdd makes links, all or none, in one commit. One that is there already is
+// left as it is; the number of new ones is returned. Errors are a BatchError:
+// UnknownError for either end, ErrCycle.
+func (s *Store) DepAdd(ctx context.Context, list []town.Dependency) (added int, err error) {
+	if len(list) == 0 {
+		return 0, nil
+	}
+	message := fmt.Sprintf("link %s to %s", list[0].Bead, list[0].Target)
+	if len(list) > 1 {
+		message = fmt.Sprintf("link %d pairs of beads", len(list))
+	}
+	err = s.write(ctx, message, func(q session) error {
+		added = 0
+		r := s.change()
+		fresh, err := s.newLinks(ctx, q, list, r)
+		if err != nil {
+			return err
+		}
+		for _, d := range fresh {
+			added++
+			r.links = append(r.links, d)
+			r.event(d.Bead, "linked", string(d.Type), "", d.Target)
+		}
+		if err := q.link(ctx, r.links, nil); err != nil {
+			return err
+		}
+		return r.store(ctx, q)
+	})
+	return added, s.withNearest(ctx, err)
+}
+
+// newLinks completes and checks links, and leaves out those that are there.
+func (s *Store) newLinks(ctx context.Context, q session, list []town.Dependency, r *rows) ([]town.Dependency, error) {
+	var ids []string
+	for _, d := range list {
+		ids = append(ids, d.Bead, d.Target)
+	}
+	live, there, err := q.ends(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	var bad batch
+	var fresh []town.Dependency
+	for i, d := range list {
+		d.Type, d.CreatedBy = or(d.Type, town.DepBlocks), or(d.CreatedBy, r.actor)
+		d.CreatedAt = orTime(d.CreatedAt, r.at)
+		if err := d.Validate(); err != nil {
+			bad.add(i, 0, d.Bead, err)
+			continue
+		}
+		for _, id := range []string{d.Bead, d.Target} {
+			if !live[id] && !strings.HasPrefix(id, "external:") {
+				bad.add(i, 0, d.Bead, &UnknownError{ID: id})
+			}
+		}
+		if k := linkKey(d); !there[k] {
+			there[k] = true
+			fresh = append(fresh, d)
+		}
+	}
+	return fresh, bad.err()
+}
+
+func linkKey(d town.Dependency) string { return d.Bead + " " + d.Target + " " + string(d.Type) }
+
+// ends reads which beads exist, and the links that go out from them.
+func (q session) ends(ctx context.Context, ids []string) (live, links map[string]bool, err error) {
+	live, links = map[string]bool{}, map[string]bool{}
+	slices.Sort(ids)
+	for part := range slices.Chunk(slices.Compact(ids), batchRows) {
+		in := " IN (" + marks(len(part)) + ")"
+		err := q.each(ctx, func(rows *doltdb.Rows) error {
+			var d town.Dependency
+			if err := rows.Scan(&d.Bead, &d.Target, &d.Type); err != nil {
+				return err
+			}
+			if d.Target == "" {
+				live[d.Bead] = true
+			} else {
+				links[linkKey(d)] = true
+			}
+			return nil
+		}, "SELECT id AS o, '' AS t, '' AS w FROM issues WHERE id"+in+" UNION ALL SELECT issue_id AS o, depends_on_id AS t, type AS w FROM dependencies WHERE issue_id"+in,
+			append(anys(part), anys(part)...)...)
+		if err != nil {
+			return nil, nil, err
+		}
+	}
+	return live, links, nil
+}
+
+// DepRemove removes the links from a bead to a target, of one type or, when
+// kind is empty, of any, and says how many there were.
+func (s *Store) DepRemove(ctx context.Context, bead, target string, kind town.DepType) (removed int, err error) {
+	err = s.write(ctx, fmt.Sprintf("unlink %s from %s", bead, target), func(q session) error {
+		removed = 0
+		_, links, err := q.ends(ctx, []string{bead})
+		if err != nil {
+			return err
+		}
+		r := s.change()
+		for key := range links {
+			part := strings.Split(key, " ")
+			if part[1] != target || kind != "" && part[2] != string(kind) {
+				continue
+			}
+			removed++
+			r.event(bead, "unlinked", part[2], target, "")
+			if err := q.unlink(ctx, town.Dependency{Bead: bead, Target: target, Type: town.DepType(part[2])}); err != nil {
+				return err
+			}
+		}
+		return r.store(ctx, q)
+	})
+	return removed, err
+}
+
+func (q session) unlink(ctx context.Context, d town.Dependency) error {
+	_, err := q.exec(ctx, "DELETE FROM dependencies WHERE issue_id = ? AND depends_on_id = ? AND type = ?", d.Bead, d.Target, string(d.Type))
+	return err
+}
+
+// link refuses new links that would close a cycle, ignoring old ones that are
+// about to be removed. It also marks the transaction, so that of two writers
+// who each add half of a cycle at the same time one has to begin again.
+func (q session) link(ctx context.Context, fresh []town.Dependency, gone map[string]bool) error {
+	graph := map[string][]string{}
+	var from []string
+	for _, d := range fresh {
+		if slices.Contains(holding, d.Type) {
+			graph[d.Bead] = append(graph[d.Bead], d.Target)
+			from = append(from, d.Target)
+		}
+	}
+	if len(from) == 0 {
+		return nil
+	}
+	if _, err := q.exec(ctx, "REPLACE INTO guards (name, value) VALUES ('links', ?)", town.NewBeadID("g", 20)); err != nil {
+		return err
+	}
+	if err := q.reach(ctx, from, gone, graph); err != nil {
+		return err
+	}
+	if cycle := findCycle(graph); cycle != nil {
+		return cycleError(cycle)
+	}
+	return nil
+}
+
+func cycleError(cycle []string) error {
+	path := strings.Join(cycle[:min(len(cycle), maxCyclePath)], " -> ")
+	if len(cycle) > maxCyclePath {
+		path += fmt.Sprintf(" (and %d more)", len(cycle)-maxCyclePath)
+	} else {
+		path += " -> " + cycle[0]
+	}
+	return fmt.Errorf("%w: %s", ErrCycle, path)
+}
+
+// reach adds to graph every holding link that can be reached from some beads:
+// one query for each thousand of them.
+func (q session) reach(ctx context.Context, from []string, gone map[string]bool, graph map[string][]string) error {
+	slices.Sort(from)
+	seen := map[string]bool{}
+	for part := range slices.Chunk(slices.Compact(from), batchRows) {
+		kinds := "(" + marks(len(holding)) + ")"
+		query := "WITH RECURSIVE r (id) AS (SELECT issue_id FROM dependencies WHERE issue_id IN (" + marks(len(part)) + ") AND type IN " + kinds +
+			" UNION SELECT d.depends_on_id FROM r JOIN dependencies d ON d.issue_id = r.id WHERE d.type IN " + kinds + ")" +
+			" SELECT d.issue_id, d.depends_on_id, d.type FROM r JOIN dependencies d ON d.issue_id = r.id WHERE d.type IN " + kinds
+		args := slices.Concat(anys(part), anys(words(holding)), anys(words(holding)), anys(words(holding)))
+		err := q.each(ctx, func(rows *doltdb.Rows) error {
+			var d town.Dependency
+			if err := rows.Scan(&d.Bead, &d.Target, &d.Type); err != nil {
+				return err
+			}
+			if k := linkKey(d); !seen[k] && !gone[k] {
+				seen[k] = true
+				graph[d.Bead] = append(graph[d.Bead], d.Target)
+			}
+			return nil
+		}, query, args...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DepCycles finds the cycles among the links that make beads wait, which only
+// an import or another program can have made. Each begins with its least id.
+func (s *Store) DepCycles(ctx context.Context) (cycles [][]string, err error) {
+	graph := map[string][]string{}
+	err = s.read(ctx, func(q session) error {
+		return q.each(ctx, func(rows *doltdb.Rows) error {
+			var from, to string
+			err := rows.Scan(&from, &to)
+			graph[from] = append(graph[from], to)
+			return err
+		}, "SELECT issue_id, depends_on_id FROM dependencies WHERE type IN ("+marks(len(holding))+")", anys(words(holding))...)
+	})
+	return allCycles(graph), err
+}

@@ -1,0 +1,136 @@
+package ledger
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"gastown/town"
+)
+
+// Patch is a change of one bead; what is nil stays. The JSON keys are those of
+// the bead itself, so a batch file holds an array of such objects.
+type Patch struct {
+	ID                 string         `json:"id"`
+	Title              *string        `json:"title"`
+	Description        *string        `json:"description"`
+	Design             *string        `json:"design"`
+	AcceptanceCriteria *string        `json:"acceptance_criteria"`
+	Notes              *string        `json:"notes"`
+	AppendNotes        *string        `json:"append_notes"` // on a line of its own
+	Status             *town.Status   `json:"status"`
+	Priority           *int           `json:"priority"`
+	Type               *town.BeadType `json:"issue_type"`
+	Assignee           *string        `json:"assignee"`
+	Owner              *string        `json:"owner"`
+	EstimatedMinutes   *int           `json:"estimated_minutes"` // negative: none
+	CloseReason        *string        `json:"close_reason"`
+	DueAt              *time.Time     `json:"due_at"`      // the zero time: none
+	DeferUntil         *time.Time     `json:"defer_until"` // the zero time: none
+	ExternalRef        *string        `json:"external_ref"`
+	// Labels replaces all labels; the other two change some.
+	Labels       *[]string `json:"labels"`
+	AddLabels    []string  `json:"add_labels"`
+	RemoveLabels []string  `json:"remove_labels"`
+	// Parent moves the bead below another; "" makes it a child of none.
+	Parent *string `json:"parent"`
+	// Claim gives the bead to the Store's actor and starts it; ErrTaken when
+	// somebody else has it.
+	Claim bool `json:"claim"`
+
+	// Line is where it was read, for errors; 0 means nowhere.
+	Line int `json:"-"`
+
+	// ifClosed leaves beads alone that are not closed.
+	ifClosed bool
+}
+
+// apply changes a bead and returns the links to remove and to add.
+func (p Patch) apply(b *town.Bead, parent string, r *rows) (drop, add *town.Dependency, err error) {
+	set(&b.Title, p.Title)
+	set(&b.Description, p.Description)
+	set(&b.Design, p.Design)
+	set(&b.AcceptanceCriteria, p.AcceptanceCriteria)
+	set(&b.Notes, p.Notes)
+	if p.AppendNotes != nil {
+		b.Notes = strings.TrimPrefix(strings.TrimSuffix(b.Notes, "\n")+"\n"+*p.AppendNotes, "\n")
+	}
+	set(&b.Priority, p.Priority)
+	set(&b.Type, p.Type)
+	set(&b.Assignee, p.Assignee)
+	set(&b.Owner, p.Owner)
+	set(&b.ExternalRef, p.ExternalRef)
+	if p.EstimatedMinutes != nil {
+		if b.EstimatedMinutes = p.EstimatedMinutes; *p.EstimatedMinutes < 0 {
+			b.EstimatedMinutes = nil
+		}
+	}
+	setTime(&b.DueAt, p.DueAt)
+	setTime(&b.DeferUntil, p.DeferUntil)
+	if p.Claim {
+		if b.Assignee != "" && b.Assignee != r.actor {
+			return nil, nil, fmt.Errorf("%w by %s", ErrTaken, b.Assignee)
+		}
+		if b.Status == town.StatusClosed {
+			return nil, nil, fmt.Errorf("%w: it is closed", ErrTaken)
+		}
+		b.Assignee, b.Status = r.actor, town.StatusInProgress
+	}
+	p.move(b, r)
+	p.label(b)
+	if p.Parent != nil && *p.Parent != parent {
+		if parent != "" {
+			drop = &town.Dependency{Bead: b.ID, Target: parent, Type: town.DepParent}
+		}
+		if *p.Parent != "" {
+			add = &town.Dependency{Bead: b.ID, Target: *p.Parent, Type: town.DepParent, CreatedAt: r.at, CreatedBy: r.actor}
+		}
+	}
+	return drop, add, nil
+}
+
+// move keeps closed_at and close_reason with the status.
+func (p Patch) move(b *town.Bead, r *rows) {
+	if p.ifClosed && b.Status != town.StatusClosed {
+		return
+	}
+	set(&b.Status, p.Status)
+	switch {
+	case b.Status != town.StatusClosed:
+		b.ClosedAt, b.CloseReason = nil, ""
+	case b.ClosedAt == nil:
+		b.ClosedAt = &r.at
+	}
+	if b.Status == town.StatusClosed {
+		set(&b.CloseReason, p.CloseReason)
+	}
+}
+
+func (p Patch) label(b *town.Bead) {
+	labels := slices.Clone(b.Labels)
+	if p.Labels != nil {
+		labels = slices.Clone(*p.Labels)
+	}
+	labels = append(labels, p.AddLabels...)
+	labels = slices.DeleteFunc(labels, func(l string) bool { return slices.Contains(p.RemoveLabels, l) })
+	slices.Sort(labels)
+	b.Labels = slices.Compact(labels)
+}
+
+func set[T any](to *T, from *T) {
+	if from != nil {
+		*to = *from
+	}
+}
+
+func setTime(to **time.Time, from *time.Time) {
+	switch {
+	case from == nil:
+	case from.IsZero():
+		*to = nil
+	default:
+		t := *from
+		*to = &t
+	}
+}

@@ -1,0 +1,136 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"maps"
+	"slices"
+	"strings"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// maxMatches is how many candidates an ambiguous id names.
+const maxMatches = 5
+
+func mapValues(m map[string]string) iter.Seq[string] { return maps.Values(m) }
+
+// Resolve turns ids as people write them into full ones, in order. As with
+// commits of git a unique beginning is enough, with the rig's prefix or without
+// it: gt-a3 or a3 for gt-a3f8x. Children are found by the beginning of their
+// parent only with a dot: a3.1. Unknown and ambiguous ids are listed in a
+// BatchError.
+func (s *Store) Resolve(ctx context.Context, refs []string) ([]string, error) {
+	full, err := s.resolve(ctx, refs, refs)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]string, len(refs))
+	for i, ref := range refs {
+		ids[i] = full[ref]
+	}
+	return ids, nil
+}
+
+// resolve finds the full ids of some of refs, with one query over all ids.
+func (s *Store) resolve(ctx context.Context, refs, some []string) (full map[string]string, err error) {
+	var all []string
+	err = s.read(ctx, func(q session) error {
+		all, err = q.ids(ctx, some)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	full = map[string]string{}
+	var bad batch
+	var unknown []int
+	for i, ref := range refs {
+		if !slices.Contains(some, ref) {
+			continue
+		}
+		switch found := matches(ref, all); {
+		case len(found) == 1:
+			full[ref] = found[0]
+		case len(found) > 1:
+			bad.add(i, 0, ref, fmt.Errorf("%w: %s", ErrAmbiguous, strings.Join(found[:min(len(found), maxMatches)], ", ")))
+		default:
+			unknown = append(unknown, i)
+			bad.add(i, 0, ref, &UnknownError{ID: ref})
+		}
+	}
+	if len(unknown) > 0 {
+		if err := s.suggest(ctx, bad.entries); err != nil {
+			return nil, err
+		}
+	}
+	return full, bad.err()
+}
+
+// ids reads the ids that may be meant.
+func (q session) ids(ctx context.Context, refs []string) (ids []string, err error) {
+	w := &where{}
+	for _, ref := range refs {
+		w.conds = append(w.conds, "id LIKE ? OR id LIKE ?")
+		w.args = append(w.args, like(ref)+"%", "%-"+like(ref)+"%")
+	}
+	err = q.each(ctx, func(rows *doltdb.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		ids = append(ids, id)
+		return err
+	}, "SELECT id FROM issues WHERE "+strings.Join(w.conds, " OR ")+" ORDER BY id", w.args...)
+	return ids, err
+}
+
+// matches are the ids a reference may mean; an exact one alone if there is one.
+func matches(ref string, ids []string) []string {
+	if ref == "" {
+		return nil
+	}
+	var found []string
+	for _, id := range ids {
+		tail := strings.TrimPrefix(id, town.PrefixOf(id)+"-")
+		switch {
+		case id == ref:
+			return []string{id}
+		case strings.Count(id, ".") == strings.Count(ref, ".") && (strings.HasPrefix(id, ref) || strings.HasPrefix(tail, ref)):
+			found = append(found, id)
+		}
+	}
+	exact := slices.DeleteFunc(slices.Clone(found), func(id string) bool { return !strings.HasSuffix(id, "-"+ref) })
+	if len(exact) == 1 {
+		return exact
+	}
+	return found
+}
+
+// suggest completes UnknownErrors with the nearest ids, and with whether the
+// bead was deleted.
+func (s *Store) suggest(ctx context.Context, entries []Entry) error {
+	var ids []string
+	deleted := map[string]bool{}
+	err := s.read(ctx, func(q session) error {
+		return q.each(ctx, func(rows *doltdb.Rows) error {
+			var id string
+			var gone int
+			if err := rows.Scan(&id, intTo{&gone}); err != nil {
+				return err
+			}
+			if gone == 0 {
+				ids = append(ids, id)
+			} else {
+				deleted[id] = true
+			}
+			return nil
+		}, "SELECT id, 0 FROM issues UNION ALL SELECT id, 1 FROM tombstones")
+	})
+	for _, e := range entries {
+		if u, ok := e.Err.(*UnknownError); ok {
+			u.Nearest, u.Deleted = town.Nearest(u.ID, ids, 3), deleted[u.ID]
+		}
+	}
+	return err
+}

@@ -1,0 +1,78 @@
+package ledger
+
+import "gastown/planes/doltdb"
+
+// migrations is the schema of the plane, oldest first. A released step never
+// changes. The first has no statements of its own: every step brings the tables
+// that say which store this is.
+//
+// idx_status and idx_created_by are two of the four indexes the performance
+// document prints, on the table it names; the others belong to the operational
+// plane. Short texts stand in the row itself, longer ones beside it.
+//
+// Times are UTC. There are no foreign keys: links may point at what is elsewhere.
+var migrations = []doltdb.Migration{
+	{Name: "identity"},
+	{Name: "beads", Statements: []string{
+		`CREATE TABLE issues (
+	id VARCHAR(128) PRIMARY KEY,
+	title VARCHAR(500) NOT NULL,
+	description TEXT(1048576) NOT NULL,
+	design TEXT(1048576) NOT NULL,
+	acceptance_criteria TEXT(1048576) NOT NULL,
+	notes TEXT(1048576) NOT NULL,
+	status VARCHAR(32) NOT NULL,
+	priority INT NOT NULL,
+	issue_type VARCHAR(64) NOT NULL,
+	assignee VARCHAR(255) NOT NULL,
+	owner VARCHAR(255) NOT NULL,
+	estimated_minutes INT,
+	created_at DATETIME(6) NOT NULL,
+	created_by VARCHAR(255) NOT NULL,
+	updated_at DATETIME(6) NOT NULL,
+	closed_at DATETIME(6),
+	close_reason TEXT(1048576) NOT NULL,
+	due_at DATETIME(6),
+	defer_until DATETIME(6),
+	external_ref VARCHAR(255) NOT NULL,
+	extra TEXT(1048576) NOT NULL)`,
+		"CREATE INDEX idx_status ON issues(status)",
+		"CREATE INDEX idx_created_by ON issues(created_by)",
+		"CREATE INDEX idx_assignee ON issues(assignee)",
+		`CREATE TABLE labels (issue_id VARCHAR(128) NOT NULL, label VARCHAR(100) NOT NULL, PRIMARY KEY (issue_id, label))`,
+		"CREATE INDEX idx_label ON labels(label)",
+		`CREATE TABLE dependencies (
+	issue_id VARCHAR(128) NOT NULL,
+	depends_on_id VARCHAR(255) NOT NULL,
+	type VARCHAR(64) NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	created_by VARCHAR(255) NOT NULL,
+	PRIMARY KEY (issue_id, depends_on_id, type))`,
+		"CREATE INDEX idx_depends_on ON dependencies(depends_on_id)",
+		`CREATE TABLE comments (
+	issue_id VARCHAR(128) NOT NULL,
+	id VARCHAR(128) NOT NULL,
+	author VARCHAR(255) NOT NULL,
+	text TEXT(1048576) NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	PRIMARY KEY (issue_id, id))`,
+		`CREATE TABLE events (
+	issue_id VARCHAR(128) NOT NULL,
+	id VARCHAR(64) NOT NULL,
+	actor VARCHAR(255) NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	event_type VARCHAR(32) NOT NULL,
+	field VARCHAR(64) NOT NULL,
+	old_value TEXT(4096) NOT NULL,
+	new_value TEXT(4096) NOT NULL,
+	PRIMARY KEY (issue_id, id))`,
+		`CREATE TABLE tombstones (
+	id VARCHAR(128) PRIMARY KEY,
+	deleted_at DATETIME(6) NOT NULL,
+	deleted_by VARCHAR(255) NOT NULL,
+	reason TEXT(1048576) NOT NULL,
+	bead LONGTEXT NOT NULL)`,
+		"CREATE TABLE prefixes (rig VARCHAR(64) PRIMARY KEY, prefix VARCHAR(32) NOT NULL UNIQUE)",
+		"CREATE TABLE guards (name VARCHAR(32) PRIMARY KEY, value VARCHAR(32) NOT NULL)",
+	}},
+}

@@ -1,0 +1,252 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gastown/town"
+)
+
+// Update changes beads, all or none, in one commit, and returns them as they
+// now are, in the order of the patches. A bead that is named twice is changed
+// twice. Ids are full ones: see Resolve. Errors are a BatchError with every bad
+// patch by its index and line. What changes nothing commits nothing.
+func (s *Store) Update(ctx context.Context, patches []Patch) ([]town.Bead, error) {
+	if len(patches) == 0 {
+		return nil, nil
+	}
+	message := fmt.Sprintf("update %d beads", len(patches))
+	if len(patches) == 1 {
+		message = "update " + patches[0].ID
+	}
+	return s.update(ctx, message, patches)
+}
+
+// CloseBeads closes beads for a reason. One that is closed keeps its date.
+func (s *Store) CloseBeads(ctx context.Context, ids []string, reason string) ([]town.Bead, error) {
+	closed := town.StatusClosed
+	return s.moveAll(ctx, "close", ids, Patch{Status: &closed, CloseReason: &reason})
+}
+
+// Reopen opens closed beads again. Others are left as they are.
+func (s *Store) Reopen(ctx context.Context, ids []string) ([]town.Bead, error) {
+	open := town.StatusOpen
+	return s.moveAll(ctx, "reopen", ids, Patch{Status: &open, ifClosed: true})
+}
+
+func (s *Store) moveAll(ctx context.Context, verb string, ids []string, p Patch) ([]town.Bead, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	patches := make([]Patch, len(ids))
+	for i, id := range ids {
+		patches[i] = p
+		patches[i].ID = id
+	}
+	message := fmt.Sprintf("%s %d beads", verb, len(ids))
+	if len(ids) == 1 {
+		message = verb + " " + ids[0]
+	}
+	return s.update(ctx, message, patches)
+}
+
+// touched are what a change of a bead has to know.
+var touched = append(slices.Clone(fieldNames()[:len(columns)-1]), "labels", "parent", "extra")
+
+func (s *Store) update(ctx context.Context, message string, patches []Patch) (changed []town.Bead, err error) {
+	err = s.write(ctx, message, func(q session) error {
+		changed = changed[:0]
+		r := s.change()
+		e := &editing{rows: r, found: map[string]*Detail{}, was: map[string]Detail{}}
+		if err := e.load(ctx, q, patches); err != nil {
+			return err
+		}
+		var bad batch
+		for i, p := range patches {
+			bad.add(i, p.Line, p.ID, e.apply(p))
+		}
+		if err := bad.err(); err != nil {
+			return err
+		}
+		for _, p := range patches {
+			changed = append(changed, e.found[p.ID].Bead)
+		}
+		return e.store(ctx, q)
+	})
+	if err != nil {
+		return nil, s.withNearest(ctx, err)
+	}
+	return changed, nil
+}
+
+// withNearest completes the UnknownErrors among the entries of a BatchError.
+func (s *Store) withNearest(ctx context.Context, err error) error {
+	var b *BatchError
+	if errors.As(err, &b) && errors.Is(err, ErrUnknown) {
+		if serr := s.suggest(ctx, b.Entries); serr != nil {
+			return errors.Join(err, serr)
+		}
+		return b
+	}
+	return err
+}
+
+// editing is a change of existing beads in the making.
+type editing struct {
+	*rows
+	found map[string]*Detail
+	was   map[string]Detail // as they were before the first patch
+}
+
+// load reads every bead that is changed, or becomes a parent, in one query.
+func (e *editing) load(ctx context.Context, q session, patches []Patch) error {
+	var ids []string
+	for _, p := range patches {
+		ids = append(ids, p.ID)
+		if p.Parent != nil && *p.Parent != "" {
+			ids = append(ids, *p.Parent)
+		}
+	}
+	slices.Sort(ids)
+	for part := range slices.Chunk(slices.Compact(ids), batchRows) {
+		if err := q.details(ctx, part, touched, e.found); err != nil {
+			return err
+		}
+	}
+	for id, d := range e.found {
+		d.settle(touched)
+		e.was[id] = d.clone()
+	}
+	return nil
+}
+
+func (e *editing) apply(p Patch) error {
+	d := e.found[p.ID]
+	if d == nil {
+		return &UnknownError{ID: p.ID}
+	}
+	if p.Parent != nil && *p.Parent != "" && e.found[*p.Parent] == nil {
+		return &UnknownError{ID: *p.Parent}
+	}
+	before := d.Bead
+	after := before.Clone()
+	drop, add, err := p.apply(&after, d.Parent, e.rows)
+	if err != nil {
+		return err
+	}
+	truncate(&after)
+	if err := errors.Join(after.Validate(), linkError(add)); err != nil {
+		return err
+	}
+	if drop != nil {
+		e.event(p.ID, "unlinked", string(drop.Type), drop.Target, "")
+		d.Parent = ""
+	}
+	if add != nil {
+		e.event(p.ID, "linked", string(add.Type), "", add.Target)
+		d.Parent = add.Target
+	}
+	if e.diff(&before, &after) || drop != nil || add != nil {
+		after.UpdatedAt = e.at
+		d.Bead = after
+		if !slices.Contains(e.beads, &d.Bead) {
+			e.beads = append(e.beads, &d.Bead)
+		}
+	}
+	return nil
+}
+
+func linkError(d *town.Dependency) error {
+	if d == nil {
+		return nil
+	}
+	return d.Validate()
+}
+
+// diff records an event for every field and label that differs.
+func (e *editing) diff(before, after *town.Bead) bool {
+	n := len(e.events)
+	for _, c := range columns {
+		old, now := c.get(before), c.get(after)
+		if old == now {
+			continue
+		}
+		kind := "updated"
+		if c.name == "status" {
+			switch {
+			case after.Status == town.StatusClosed:
+				kind = "closed"
+			case before.Status == town.StatusClosed:
+				kind = "reopened"
+			}
+		}
+		e.event(after.ID, kind, c.name, valueText(old), valueText(now))
+	}
+	for _, l := range before.Labels {
+		if !slices.Contains(after.Labels, l) {
+			e.event(after.ID, "unlabeled", "labels", l, "")
+		}
+	}
+	for _, l := range after.Labels {
+		if !slices.Contains(before.Labels, l) {
+			e.event(after.ID, "labeled", "labels", "", l)
+		}
+	}
+	return len(e.events) > n
+}
+
+func valueText(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+// store writes what became of the beads: labels and links are compared with
+// what there was at first, however often a bead was changed in between.
+func (e *editing) store(ctx context.Context, q session) error {
+	gone := map[string]bool{}
+	var drop []town.Dependency
+	var unset [][]any
+	for _, b := range e.beads {
+		was, is := e.was[b.ID], e.found[b.ID]
+		for _, l := range was.Labels {
+			if !slices.Contains(b.Labels, l) {
+				unset = append(unset, []any{b.ID, l})
+			}
+		}
+		for _, l := range b.Labels {
+			if !slices.Contains(was.Labels, l) {
+				e.labels = append(e.labels, []any{b.ID, l})
+			}
+		}
+		if was.Parent == is.Parent {
+			continue
+		}
+		if was.Parent != "" {
+			d := town.Dependency{Bead: b.ID, Target: was.Parent, Type: town.DepParent}
+			drop, gone[linkKey(d)] = append(drop, d), true
+		}
+		if is.Parent != "" {
+			e.links = append(e.links, town.Dependency{Bead: b.ID, Target: is.Parent, Type: town.DepParent, CreatedAt: e.at, CreatedBy: e.actor})
+		}
+	}
+	if err := q.link(ctx, e.links, gone); err != nil {
+		return err
+	}
+	for _, d := range drop {
+		if err := q.unlink(ctx, d); err != nil {
+			return err
+		}
+	}
+	for part := range slices.Chunk(unset, batchRows) {
+		pairs := strings.TrimSuffix(strings.Repeat("(?,?),", len(part)), ",")
+		if _, err := q.exec(ctx, "DELETE FROM labels WHERE (issue_id, label) IN ("+pairs+")", slices.Concat(part...)...); err != nil {
+			return err
+		}
+	}
+	return e.rows.store(ctx, q)
+}
