@@ -37,6 +37,7 @@ const (
 	stepFirst   = "first push"
 	stepJoin    = "join"
 	stepBefore  = "join before files"
+	stepEntry   = "join, to clone and push"
 	stepPush    = "one-row push"
 	stepFind    = "finding the edit"
 	stepSync    = "the sync itself"
@@ -77,6 +78,7 @@ var limits = []limit{
 	{remote: "local", rows: small, name: stepPull, most: 1.0},
 	{remote: "local", rows: small, name: stepFirst, most: 1.0},
 	{remote: "local", rows: small, name: stepJoin, most: 1.0},
+	{remote: "local", rows: small, name: stepEntry, most: 1.0},
 	{remote: "ssh", name: stepPush, most: 0.25},
 	{remote: "ssh", name: stepNone, most: 0.50},
 	{name: stepConnect + stepPush, most: 1, absolute: true},

@@ -111,6 +111,10 @@ func (s *scenario) exchange(ctx context.Context) error {
 			s.add(stepSent+step, "bytes", float64(used[i][ours].In), float64(used[i][theirs].In))
 		}
 	}
+	// A join ends in a push of the Town's entry, which a clone does not.
+	joined := s.samples[stepJoin]
+	s.add(stepEntry, "ms", milliseconds(joined[ours], whole),
+		milliseconds(joined[theirs], whole)+milliseconds(s.samples[stepPush][theirs], whole))
 	return nil
 }
 
