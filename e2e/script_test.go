@@ -31,6 +31,7 @@ func TestMain(m *testing.M) {
 //	append FILE LINE         the line comes last in the file
 //	same DIR DIR             both trees hold the same files, byte for byte
 //	mode PERMISSIONS FILE    the file has just these
+//	await FILE PATTERN       some time soon the file has a line like that
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                filepath.Join("testdata", "script"),
@@ -44,7 +45,7 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(home, 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "replace": replace, "append": appendLine, "same": same, "mode": mode,
+			"exits": exits, "replace": replace, "append": appendLine, "same": same, "mode": mode, "await": await,
 		},
 	})
 }

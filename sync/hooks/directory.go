@@ -164,6 +164,14 @@ func (d Directory) look(name string) (Hook, error) {
 	return h, nil
 }
 
+// Args are the words that an installed hook gives to gt.
+func (h Hook) Args() []string {
+	if h.State != Installed {
+		return nil
+	}
+	return arguments(h.text)
+}
+
 // lock keeps other processes of gt from changing the same hooks.
 func (d Directory) lock(ctx context.Context) (unlock func() error, err error) {
 	f, err := os.Open(d.Path)

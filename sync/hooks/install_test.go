@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"gastown/town"
 )
 
@@ -247,5 +249,19 @@ func TestQuote(t *testing.T) {
 	}
 	if _, ok := unquote("'"); ok {
 		t.Error("half a word was taken for one")
+	}
+}
+
+// What a hook gives to gt can be read back from it.
+func TestArguments(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		words := rapid.SliceOf(rapid.StringMatching(`[ -~]*`)).Draw(t, "words")
+		h := Hook{State: Installed, text: Script{Name: PrePush, Program: "/gt", Args: words}.Text()}
+		if got := h.Args(); !slices.Equal(got, words) {
+			t.Errorf("%q became %q", words, got)
+		}
+	})
+	if got := (Hook{State: Installed, text: `exec nohup "$gt" 'half`}).Args(); len(got) != 0 {
+		t.Errorf("got %q", got)
 	}
 }

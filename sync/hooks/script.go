@@ -160,6 +160,28 @@ func ours(text string) (marked, intact bool) {
 	return true, sum == digest(body)
 }
 
+// arguments are the words between gt and "--" in a hook as we wrote it.
+func arguments(text string) (words []string) {
+	_, rest, _ := strings.Cut(text, `exec nohup "$gt" `)
+	line, _, _ := strings.Cut(rest, "\n")
+	for line != "" && line[0] == '\'' {
+		end := 1
+		for end < len(line) && (line[end] != '\'' || strings.HasPrefix(line[end:], `'\''`)) {
+			if line[end] == '\'' {
+				end += 3
+			}
+			end++
+		}
+		if end >= len(line) {
+			return words
+		}
+		word, _ := unquote(line[:end+1])
+		words = append(words, word)
+		line = strings.TrimPrefix(line[end+1:], " ")
+	}
+	return words
+}
+
 // program is the gt a hook of ours starts; "" if it cannot be told.
 func program(text string) string {
 	for line := range strings.Lines(text) {

@@ -10,6 +10,8 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 	"golang.org/x/sys/unix"
+
+	"gastown/town/layout"
 )
 
 // defaultWait is how long a command waits for a lock another process holds.
@@ -26,6 +28,8 @@ type App struct {
 	Dir    string
 	Getenv func(string) string
 	Now    func() time.Time
+	// Self is the path of gt, for hooks to start it; empty to find it out.
+	Self string
 
 	// What the global flags say.
 	town    string
@@ -37,6 +41,9 @@ type App struct {
 	// running is the command, as others are told who wait for it.
 	running  string
 	commands []command
+
+	// tellDeacon has the Deacon of a Town sync; told is false when none runs.
+	tellDeacon func(context.Context, layout.Town) (told bool, err error)
 }
 
 // command is a parsed command and what it does.
@@ -123,6 +130,7 @@ func (a *App) parser() (_ *kingpin.Application, ended *int) {
 	a.configureHistory(fed)
 	a.configureTowns(fed)
 	a.configureRemote(fed)
+	a.configureHooks(p)
 	a.configureConfig(p)
 	a.configureCompletion(p)
 	a.configureVersion(p)
