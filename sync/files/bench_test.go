@@ -68,7 +68,7 @@ func BenchmarkScan100k(b *testing.B) {
 
 func BenchmarkIndexLoad100k(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "index")
-	if err := bigIndex(b).Save(path); err != nil {
+	if err := bigIndex(b, benchFiles).Save(path); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
@@ -81,10 +81,50 @@ func BenchmarkIndexLoad100k(b *testing.B) {
 
 func BenchmarkIndexSave100k(b *testing.B) {
 	path := filepath.Join(b.TempDir(), "index")
-	ix := bigIndex(b)
+	ix := bigIndex(b, benchFiles)
 	for b.Loop() {
+		ix.file.end = 0 // or nothing would be written
 		if err := ix.Save(path); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// What one push does: load, look up every name, change one entry, save.
+func BenchmarkIndexChangeOne100k(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "index")
+	if err := bigIndex(b, benchFiles).Save(path); err != nil {
+		b.Fatal(err)
+	}
+	key := templateKey("doc-050000.md")
+	for i := 0; b.Loop(); i++ {
+		ix, err := LoadIndex(path)
+		if err != nil {
+			b.Fatal(err)
+		}
+		if err := ix.Set(key, Entry{Size: int64(i), Content: town.ContentDigest("x")}); err != nil {
+			b.Fatal(err)
+		}
+		if err := ix.Save(path); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkIndexFind100k(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "index")
+	if err := bigIndex(b, benchFiles).Save(path); err != nil {
+		b.Fatal(err)
+	}
+	ix, err := LoadIndex(path)
+	if err != nil {
+		b.Fatal(err)
+	}
+	for b.Loop() {
+		for w := range rows(benchFiles) {
+			if ix.lookup(2, w.Name) == none {
+				b.Fatal(w.Name)
+			}
 		}
 	}
 }
@@ -104,9 +144,9 @@ func BenchmarkApplyOneOf100k(b *testing.B) {
 	}
 }
 
-func bigIndex(t fataler) *Index {
+func bigIndex(t fataler, n int) *Index {
 	ix := NewIndex()
-	for w := range rows(benchFiles) {
+	for w := range rows(n) {
 		e := Entry{Size: int64(len(w.Text)), ModTime: 1, ChangeTime: 2, Inode: 3, Content: town.ContentDigest(w.Text), Base: w.Base}
 		if err := ix.Set(w.Key, e); err != nil {
 			t.Fatal(err)

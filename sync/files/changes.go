@@ -114,7 +114,7 @@ func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 type worker struct {
 	added, modified, deleted []Change
 	invalid                  []Invalid
-	refresh                  []refresh
+	refresh                  []record
 	leftovers                []leftover
 	files                    int
 }

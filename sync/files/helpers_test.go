@@ -147,9 +147,14 @@ func noHidden(t fataler, tree *Tree) {
 
 // age lets a file be as old as if it had been written a minute ago, so that it
 // is not racy: the test's index says so, since times of change cannot be set.
-func age(ix *Index) {
-	for i := range ix.records {
-		ix.records[i].racy = false
+func age(ix *Index) { alter(ix, func(r *record) { r.racy = false }) }
+
+// alter changes every record of an index.
+func alter(ix *Index, change func(*record)) {
+	for _, ref := range slices.Collect(ix.refs()) {
+		r := ix.record(ref)
+		change(&r)
+		ix.put(r)
 	}
 }
 

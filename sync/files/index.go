@@ -16,16 +16,27 @@ import (
 // An Index is a cache of the tree plus one fact that is nowhere else, the row
 // each file is based on. Losing it is safe: a Scan with an empty Index reports
 // every file as added, and the caller matches the texts with rows by content.
+// So is having an older one: it is as if the command that saved the newer one
+// had ended before.
 type Index struct {
 	// Head is the commit of the federation database whose rows the files show;
 	// empty when none was recorded. At most 255 bytes.
 	Head string
 
-	at      [len(kinds)]map[string]int32 // by kind and name, into records
-	records []record
+	// base is what was read, where entries are looked up in place. Whatever was
+	// set or deleted since stands in fresh, and hides that slot of base.
+	base   table
+	hidden []bool
+	fresh  []record
+	// at finds records in fresh by kind and name.
+	at [len(kinds)]map[string]int32
+	// count is the number of entries; dirty are the fresh ones not yet saved.
+	count int
+	dirty []int32
+	file  savedFile
 }
 
-// kinds fixes the numbers of kinds in the index file. Append only.
+// kinds fixes the numbers of kinds in the index file. Append only, at most 4.
 var kinds = [...]town.Kind{town.KindRole, town.KindFormula, town.KindTemplate}
 
 // Entry is what the Index says of one file.
@@ -53,6 +64,10 @@ type record struct {
 	content, base [32]byte
 	kind          uint8
 	racy, based   bool
+
+	// Of records in fresh: deleted stands for the absence of an entry, dirty
+	// for a change that is not saved.
+	deleted, dirty bool
 }
 
 // NewIndex returns an empty Index.
@@ -65,15 +80,19 @@ func NewIndex() *Index {
 }
 
 // Len is the number of files the Index knows.
-func (ix *Index) Len() int { return len(ix.records) }
+func (ix *Index) Len() int { return ix.count }
 
 // Get returns the entry of key.
 func (ix *Index) Get(key town.Key) (Entry, bool) {
-	i, ok := ix.find(key)
-	if !ok {
-		return Entry{}, false
+	for k, kind := range kinds {
+		if kind == key.Kind {
+			if ref := ix.lookup(uint8(k), key.Name); ref != none {
+				r := ix.record(ref)
+				return r.entry(), true
+			}
+		}
 	}
-	return ix.records[i].entry(), true
+	return Entry{}, false
 }
 
 // Set adds or replaces an entry. It refuses a key that names no document and a
@@ -113,53 +132,24 @@ func (ix *Index) Record(c Change, base town.Digest) error {
 
 // Delete forgets key, if it is known.
 func (ix *Index) Delete(key town.Key) {
-	i, ok := ix.find(key)
-	if !ok {
-		return
+	for k, kind := range kinds {
+		if kind == key.Kind && ix.lookup(uint8(k), key.Name) != none {
+			ix.put(record{name: key.Name, kind: uint8(k), deleted: true})
+		}
 	}
-	last := len(ix.records) - 1
-	delete(ix.at[ix.records[i].kind], key.Name)
-	if int(i) != last {
-		moved := ix.records[last]
-		ix.records[i] = moved
-		ix.at[moved.kind][moved.name] = i
-	}
-	ix.records[last] = record{}
-	ix.records = ix.records[:last]
 }
 
 // All yields every entry in no particular order. The Index must not be changed
 // meanwhile.
 func (ix *Index) All() iter.Seq2[town.Key, Entry] {
 	return func(yield func(town.Key, Entry) bool) {
-		for i := range ix.records {
-			if !yield(ix.records[i].key(), ix.records[i].entry()) {
+		for ref := range ix.refs() {
+			r := ix.record(ref)
+			if !yield(r.key(), r.entry()) {
 				return
 			}
 		}
 	}
-}
-
-func (ix *Index) find(key town.Key) (int32, bool) {
-	for k, kind := range kinds {
-		if kind == key.Kind {
-			i, ok := ix.at[k][key.Name]
-			return i, ok
-		}
-	}
-	return 0, false
-}
-
-// put adds or replaces a record that has been checked.
-func (ix *Index) put(r record) {
-	m := ix.at[r.kind]
-	if i, ok := m[r.name]; ok {
-		ix.records[i] = r
-		return
-	}
-	r.name = strings.Clone(r.name)
-	m[r.name] = int32(len(ix.records))
-	ix.records = append(ix.records, r)
 }
 
 func (r *record) key() town.Key { return town.Key{Kind: kinds[r.kind], Name: r.name} }

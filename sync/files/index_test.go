@@ -1,10 +1,13 @@
 package files
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,95 +24,229 @@ func drawKey(t *rapid.T) town.Key {
 }
 
 // An index is a map: whatever is set and deleted, it answers as one, and does
-// so again after it was saved and loaded.
+// so again however often it was saved and loaded in between.
 func TestIndexAgainstMap(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
 		ix, model := NewIndex(), map[town.Key]Entry{}
-		ix.Head = rapid.StringN(0, 40, 255).Draw(t, "head")
+		path := filepath.Join(dir, "index")
 		for range rapid.IntRange(0, 60).Draw(t, "steps") {
 			key := drawKey(t)
-			if rapid.IntRange(0, 2).Draw(t, "op") == 0 {
+			switch rapid.IntRange(0, 5).Draw(t, "op") {
+			case 0, 1:
 				ix.Delete(key)
 				delete(model, key)
-				continue
-			}
-			e := Entry{
-				Size: rapid.Int64Range(0, 9).Draw(t, "size"), ModTime: rapid.Int64Max(1e18).Draw(t, "mtime"),
-				ChangeTime: rapid.Int64Max(1e18).Draw(t, "ctime"), Inode: rapid.Uint64().Draw(t, "inode"),
-				Content: town.DigestOf(rapid.String().Draw(t, "content")), Racy: rapid.Bool().Draw(t, "racy"),
-			}
-			if rapid.Bool().Draw(t, "based") {
-				e.Base = town.DigestOf(rapid.String().Draw(t, "base"))
-			}
-			if err := ix.Set(key, e); err != nil {
-				t.Fatal(err)
-			}
-			model[key] = e
-		}
-		path := filepath.Join(dir, "index")
-		if err := ix.Save(path); err != nil {
-			t.Fatal(err)
-		}
-		loaded, err := LoadIndex(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, got := range []*Index{ix, loaded} {
-			if !maps.Equal(maps.Collect(got.All()), model) || got.Len() != len(model) || got.Head != ix.Head {
-				t.Fatalf("index differs from model: %v, want %v", maps.Collect(got.All()), model)
-			}
-			for key, want := range model {
-				if e, ok := got.Get(key); !ok || e != want {
-					t.Fatalf("%s: %v, want %v", key, e, want)
+			case 2:
+				ix.Head = rapid.StringN(0, 40, 255).Draw(t, "head")
+				saveIndex(t, ix, path)
+			case 3:
+				saveIndex(t, ix, path)
+				ix = loadIndex(t, path)
+			default:
+				model[key] = drawEntry(t)
+				if err := ix.Set(key, model[key]); err != nil {
+					t.Fatal(err)
 				}
 			}
+			sameIndex(t, ix, ix.Head, model)
 		}
+		saveIndex(t, ix, path)
+		sameIndex(t, loadIndex(t, path), ix.Head, model)
 	})
 }
 
-// Whatever happens to the bytes, loading never succeeds with something else.
-func TestIndexDamage(t *testing.T) {
-	ix := NewIndex()
-	ix.Head = "abc"
-	for _, name := range []string{"a", "b", "c"} {
-		if err := ix.Set(roleKey(name), Entry{Size: 1, Content: town.ContentDigest(name)}); err != nil {
-			t.Fatal(err)
-		}
+func drawEntry(t *rapid.T) Entry {
+	e := Entry{
+		Size: rapid.Int64Range(0, 9).Draw(t, "size"), ModTime: rapid.Int64Max(1e18).Draw(t, "mtime"),
+		ChangeTime: rapid.Int64Max(1e18).Draw(t, "ctime"), Inode: rapid.Uint64().Draw(t, "inode"),
+		Content: town.DigestOf(rapid.String().Draw(t, "content")), Racy: rapid.Bool().Draw(t, "racy"),
 	}
-	good, err := ix.encode()
+	if rapid.Bool().Draw(t, "based") {
+		e.Base = town.DigestOf(rapid.String().Draw(t, "base"))
+	}
+	return e
+}
+
+func saveIndex(t fataler, ix *Index, path string) {
+	t.Helper()
+	if err := ix.Save(path); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func loadIndex(t fataler, path string) *Index {
+	t.Helper()
+	ix, err := LoadIndex(path)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return ix
+}
+
+func sameIndex(t fataler, ix *Index, head string, model map[town.Key]Entry) {
+	t.Helper()
+	if all := maps.Collect(ix.All()); !maps.Equal(all, model) || ix.Len() != len(model) || ix.Head != head {
+		t.Fatalf("%d entries of %q: %v, want %q: %v", ix.Len(), ix.Head, all, head, model)
+	}
+	for key, want := range model {
+		if e, ok := ix.Get(key); !ok || e != want {
+			t.Fatalf("%s: %v, want %v", key, e, want)
+		}
+	}
+}
+
+// A history of saves: one whole, then two that were added. states[i] is what
+// the index was when the file had ends[i] bytes.
+func savedTwice(t fataler, path string) (states []map[town.Key]Entry, ends []int) {
+	t.Helper()
+	ix := NewIndex()
+	model := map[town.Key]Entry{}
+	for step, names := range [][]string{{"a", "b", "c"}, {"a", "d"}, {"b"}} {
+		ix.Head = strings.Repeat("x", step)
+		for _, name := range names {
+			e := Entry{Size: int64(step), Content: town.ContentDigest(name)}
+			if err := ix.Set(roleKey(name), e); err != nil {
+				t.Fatal(err)
+			}
+			model[roleKey(name)] = e
+		}
+		if step == 2 {
+			ix.Delete(roleKey("c"))
+			delete(model, roleKey("c"))
+		}
+		saveIndex(t, ix, path)
+		st, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		states, ends = append(states, maps.Clone(model)), append(ends, int(st.Size()))
+	}
+	return states, ends
+}
+
+// Whatever happens to the bytes, loading gives the index of the last save that
+// is whole, or none: never anything else.
+func TestIndexDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "index")
-	load := func(b []byte) error {
+	states, ends := savedTwice(t, path)
+	good, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.IsSorted(ends) || ends[2] != len(good) || ends[0] == ends[1] {
+		t.Fatalf("nothing was added: %v", ends)
+	}
+	check := func(what string, b []byte, sound int) {
+		t.Helper()
 		if err := os.WriteFile(path, b, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		_, err := LoadIndex(path)
-		return err
+		ix, err := LoadIndex(path)
+		last := -1
+		for i, end := range ends {
+			if end <= sound {
+				last = i
+			}
+		}
+		if last < 0 {
+			if !errors.Is(err, ErrBadIndex) {
+				t.Fatalf("%s: %v", what, err)
+			}
+			return
+		}
+		if err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+		sameIndex(t, ix, strings.Repeat("x", last), states[last])
+		// It is an index to go on with: the next save leaves a whole file.
+		ix.Head = "next"
+		saveIndex(t, ix, path)
+		sameIndex(t, loadIndex(t, path), "next", states[last])
 	}
-	if err := load(good); err != nil {
-		t.Fatal(err)
-	}
+	check("untouched", good, len(good))
 	for n := range good {
-		if err := load(good[:n]); !errors.Is(err, ErrBadIndex) {
-			t.Fatalf("cut to %d bytes: %v", n, err)
-		}
-		flipped := append([]byte(nil), good...)
+		check(fmt.Sprint("cut to ", n), good[:n], n)
+		flipped := slices.Clone(good)
 		flipped[n] ^= 0x20
-		if err := load(flipped); !errors.Is(err, ErrBadIndex) {
-			t.Fatalf("byte %d altered: %v", n, err)
+		check(fmt.Sprint("altered at ", n), flipped, n)
+		zero := slices.Clone(good)
+		clear(zero[n:])
+		if zero[n] = 0; !slices.Equal(zero, good) {
+			check(fmt.Sprint("zeros from ", n), zero, n+len(good[n:])-len(bytes.TrimLeft(good[n:], "\x00")))
 		}
 	}
-	if err := load(append(good, 0)); !errors.Is(err, ErrBadIndex) {
-		t.Fatalf("one byte more: %v", err)
-	}
+	check("more bytes", append(slices.Clone(good), 1, 0, 0), len(good))
+	// A change that is sound, but was made to another file.
+	check("a change of another index", append(slices.Clone(good[:ends[1]]), changesOfAnother(t)...), ends[1])
 	if _, err := LoadIndex(path + "-none"); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("no file: %v", err)
 	}
 	if _, err := LoadIndex(filepath.Dir(path)); !errors.Is(err, ErrBadIndex) {
 		t.Fatalf("a directory: %v", err)
+	}
+}
+
+func changesOfAnother(t fataler) []byte {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "index")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	_, ends := savedTwice(t, filepath.Join(dir, "index"))
+	b, err := os.ReadFile(filepath.Join(dir, "index"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b[ends[1]:]
+}
+
+// What another process saved meanwhile is not added to: the last save counts,
+// as a whole. And a file that grew is written anew.
+func TestIndexAdds(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "index")
+	size := func() int64 {
+		st, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return st.Size()
+	}
+	set := func(ix *Index, name string) {
+		if err := ix.Set(roleKey(name), Entry{Content: town.ContentDigest(name)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ix := bigIndex(t, 1000)
+	saveIndex(t, ix, path)
+	whole := size()
+	mine, other := loadIndex(t, path), loadIndex(t, path)
+	for _, c := range []struct {
+		ix   *Index
+		name string
+	}{{mine, "a"}, {other, "b"}, {mine, "c"}} {
+		set(c.ix, c.name)
+		saveIndex(t, c.ix, path)
+		if got := loadIndex(t, path); got.Len() != c.ix.Len() {
+			t.Fatalf("%d entries after %s, want %d", got.Len(), c.name, c.ix.Len())
+		}
+	}
+	// Nothing changed: nothing is written.
+	before := inode(t, &Tree{path: filepath.Dir(path)}, "index")
+	saveIndex(t, mine, path)
+	if after := inode(t, &Tree{path: filepath.Dir(path)}, "index"); after != before {
+		t.Fatal("an unchanged index was written")
+	}
+	grown := int64(0)
+	for i := 0; size() >= grown; i++ {
+		grown = size()
+		if set(mine, "c"); grown > whole+2*defaultLogBytes || i > 10_000 {
+			t.Fatalf("%d bytes after %d saves", grown, i)
+		}
+		saveIndex(t, mine, path)
+	}
+	if got := loadIndex(t, path); got.Len() != mine.Len() {
+		t.Fatalf("%d entries, want %d", got.Len(), mine.Len())
 	}
 }
 

@@ -1,10 +1,14 @@
 package files
 
 import (
-	"encoding/binary"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
+	"runtime"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // ErrBadIndex reports an index file that is torn, altered, of another format or
@@ -12,124 +16,148 @@ import (
 // NewIndex, scans, and records the texts that equal a row under that row.
 var ErrBadIndex = errors.New("the index of files is unusable")
 
-// The index file, all numbers little-endian:
+// The index file, all numbers little-endian. What follows the body are changes,
+// each as long as a save (see indexlog.go).
 //
-//	magic "gtfiles\n" | format u32 | CRC-32C of all that follows u32 |
-//	length of all that follows u64 | entries u32 | head length u8 | head |
-//	entries: kind u8, flags u8, name length u8, name,
-//	         size u64, mtime u64, ctime u64, inode u64, content [32], base [32]
+//	prefix: magic "gtfiles\n" | format u32 | CRC-32C of the rest of the prefix
+//	        and of the sums u32 | length of the body u64 | slots u32 |
+//	        entries u32 | seed u64
+//	sums:   CRC-32C of each block of the body
+//	body:   head length u8 | head | slots and entries (see table.go)
 const (
 	indexMagic  = "gtfiles\n"
-	indexFormat = 1
-	indexPrefix = len(indexMagic) + 4 + 4 + 8
-	fixedEntry  = 3 + 4*8 + 2*32
-
-	flagRacy  = 1 << 0
-	flagBased = 1 << 1
+	indexFormat = 2
+	indexPrefix = len(indexMagic) + 4 + 4 + 8 + 4 + 4 + 8
+	prefixSum   = len(indexMagic) + 4
+	maxHead     = 255
 	// maxIndexBytes bounds what is read: about ten million files.
 	maxIndexBytes = 2 << 30
+	// blockBytes is how much of the body one sum covers, a piece that a
+	// processor checks while it has it at hand.
+	blockBytes = 256 << 10
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-func (ix *Index) encode() ([]byte, error) {
-	if len(ix.Head) > 255 {
-		return nil, fmt.Errorf("head %.40q... is longer than 255 bytes", ix.Head)
+func blocks(body int) int { return (body + blockBytes - 1) / blockBytes }
+
+// encode spells the whole index. Entries that are no older than limit are racy.
+func (ix *Index) encode(limit int64) ([]byte, error) {
+	if len(ix.Head) > maxHead {
+		return nil, fmt.Errorf("head %.40q... is longer than %d bytes", ix.Head, maxHead)
 	}
-	le := binary.LittleEndian
-	b := make([]byte, indexPrefix, indexPrefix+5+len(ix.Head)+len(ix.records)*(fixedEntry+32))
-	b = le.AppendUint32(b, uint32(len(ix.records)))
+	t := table{slots: make([]byte, slotsFor(ix.count)*slotBytes), count: ix.count}
+	var seed [8]byte
+	rand.Read(seed[:])
+	t.seed = le.Uint64(seed[:])
+	t.entries = make([]byte, 0, ix.count*(fixedEntry+24))
+	for ref := range ix.refs() {
+		r := ix.record(ref)
+		r.racy = r.racy || r.after(limit)
+		t.insert(r.kind, r.name, len(t.entries))
+		t.entries = appendEntry(t.entries, &r)
+	}
+	body := 1 + len(ix.Head) + len(t.slots) + len(t.entries)
+	sums := indexPrefix + 4*blocks(body)
+	b := make([]byte, sums, sums+body)
 	b = append(b, byte(len(ix.Head)))
 	b = append(b, ix.Head...)
-	for i := range ix.records {
-		r := &ix.records[i]
-		var flags byte
-		if r.racy {
-			flags |= flagRacy
-		}
-		if r.based {
-			flags |= flagBased
-		}
-		b = append(b, r.kind, flags, byte(len(r.name)))
-		b = append(b, r.name...)
-		b = le.AppendUint64(b, uint64(r.size))
-		b = le.AppendUint64(b, uint64(r.mtime))
-		b = le.AppendUint64(b, uint64(r.ctime))
-		b = le.AppendUint64(b, r.ino)
-		b = append(b, r.content[:]...)
-		b = append(b, r.base[:]...)
-	}
+	b = append(append(b, t.slots...), t.entries...)
+
 	copy(b, indexMagic)
-	le.PutUint32(b[8:], indexFormat)
-	le.PutUint32(b[12:], crc32.Checksum(b[indexPrefix:], castagnoli))
-	le.PutUint64(b[16:], uint64(len(b)-indexPrefix))
+	le.PutUint32(b[len(indexMagic):], indexFormat)
+	f := b[prefixSum+4:]
+	le.PutUint64(f, uint64(body))
+	le.PutUint32(f[8:], uint32(t.size()))
+	le.PutUint32(f[12:], uint32(t.count))
+	le.PutUint64(f[16:], t.seed)
+	for i := range blocks(body) {
+		block := b[sums+i*blockBytes : min(sums+(i+1)*blockBytes, len(b))]
+		le.PutUint32(b[indexPrefix+4*i:], crc32.Checksum(block, castagnoli))
+	}
+	le.PutUint32(b[prefixSum:], crc32.Checksum(b[prefixSum+4:sums], castagnoli))
 	return b, nil
 }
 
-// decode reads what encode wrote. Every fault is ErrBadIndex.
-func decode(b []byte) (*Index, error) {
-	bad := func(format string, args ...any) (*Index, error) {
-		return nil, fmt.Errorf("%w: %s", ErrBadIndex, fmt.Sprintf(format, args...))
+// after reports that an edit made right after limit could bear the same times.
+func (s stamp) after(limit int64) bool { return max(s.mtime, s.ctime) >= limit }
+
+func bad(format string, args ...any) error {
+	return fmt.Errorf("%w: %s", ErrBadIndex, fmt.Sprintf(format, args...))
+}
+
+// decode reads what encode wrote from a file of that size, and returns where it
+// ends there and its prefix, which no other index has. A fault of the file is
+// ErrBadIndex.
+func decode(f io.ReaderAt, size int64) (ix *Index, end int64, prefix [indexPrefix]byte, err error) {
+	if err := readAt(f, prefix[:], 0); err != nil {
+		return nil, 0, prefix, err
 	}
-	le := binary.LittleEndian
-	if len(b) < indexPrefix+5 || string(b[:8]) != indexMagic {
-		return bad("it does not begin as one")
+	if string(prefix[:len(indexMagic)]) != indexMagic {
+		return nil, 0, prefix, bad("it does not begin as one")
 	}
-	if v := le.Uint32(b[8:]); v != indexFormat {
-		return bad("format %d, this program reads %d", v, indexFormat)
+	if v := le.Uint32(prefix[len(indexMagic):]); v != indexFormat {
+		return nil, 0, prefix, bad("format %d, this program reads %d", v, indexFormat)
 	}
-	sum, length := le.Uint32(b[12:]), le.Uint64(b[16:])
-	if b = b[indexPrefix:]; uint64(len(b)) != length {
-		return bad("%d bytes where %d were written", len(b), length)
+	fields := prefix[prefixSum+4:]
+	length, slots, count := le.Uint64(fields), int(le.Uint32(fields[8:])), int(le.Uint32(fields[12:]))
+	if length > uint64(size) || int64(length)+int64(indexPrefix+4*blocks(int(length))) > size {
+		return nil, 0, prefix, bad("%d bytes are too few for a body of %d", size, length)
 	}
-	if crc32.Checksum(b, castagnoli) != sum {
-		return bad("its checksum does not match")
+	sums := make([]byte, 4*blocks(int(length)))
+	if err := readAt(f, sums, int64(indexPrefix)); err != nil {
+		return nil, 0, prefix, err
 	}
-	count, head := int(le.Uint32(b)), int(b[4])
-	if b = b[5:]; head > len(b) || count > (len(b)-head)/fixedEntry {
-		return bad("%d entries do not fit", count)
+	sum := crc32.Update(crc32.Checksum(fields, castagnoli), castagnoli, sums)
+	if sum != le.Uint32(prefix[prefixSum:]) {
+		return nil, 0, prefix, bad("its checksum does not match")
 	}
-	ix := &Index{Head: string(b[:head]), records: make([]record, count)}
-	b = b[head:]
-	var perKind [len(kinds)]int
-	nameLen := make([]uint8, count)
-	names := make([]byte, 0, 16*count) // of all entries, to become one string
-	for i := range ix.records {
-		if len(b) < fixedEntry || len(b) < fixedEntry+int(b[2]) {
-			return bad("entry %d is cut short", i)
-		}
-		n := int(b[2])
-		r := &ix.records[i]
-		names = append(names, b[3:3+n]...)
-		r.kind = b[0]
-		r.racy, r.based = b[1]&flagRacy != 0, b[1]&flagBased != 0
-		if int(r.kind) >= len(kinds) || b[1] > flagRacy|flagBased || !plainName(b[3:3+n]) {
-			return bad("entry %d is none", i)
-		}
-		f := b[3+n:]
-		r.size, r.mtime = int64(le.Uint64(f)), int64(le.Uint64(f[8:]))
-		r.ctime, r.ino = int64(le.Uint64(f[16:])), le.Uint64(f[24:])
-		copy(r.content[:], f[32:])
-		copy(r.base[:], f[64:])
-		nameLen[i] = uint8(n)
-		b = f[96:]
-		perKind[r.kind]++
+	start := int64(indexPrefix + len(sums))
+	body := make([]byte, length)
+	if err := readBlocks(f, body, sums, start); err != nil {
+		return nil, 0, prefix, err
 	}
-	if len(b) != 0 {
-		return bad("%d bytes too many", len(b))
+	head := 1 + int(body[0]) // a body has at least that byte, or it has no sum
+	if slots&(slots-1) != 0 || head > len(body) || slots > (len(body)-head)/slotBytes || count > slots {
+		return nil, 0, prefix, bad("%d slots for %d entries do not fit", slots, count)
 	}
-	for k := range ix.at {
-		ix.at[k] = make(map[string]int32, perKind[k])
+	ix = NewIndex()
+	ix.Head, ix.count = string(body[1:head]), count
+	body = body[head:]
+	ix.base = table{slots: body[:slots*slotBytes], entries: body[slots*slotBytes:], seed: le.Uint64(fields[16:]), count: count}
+	return ix, start + int64(length), prefix, nil
+}
+
+// readBlocks reads the body and checks it, several blocks at a time.
+func readBlocks(f io.ReaderAt, body, sums []byte, start int64) error {
+	if len(body) == 0 {
+		return bad("it has no body")
 	}
-	rest := string(names)
-	for i, n := range nameLen {
-		ix.records[i].name, rest = rest[:n], rest[n:]
-		ix.at[ix.records[i].kind][ix.records[i].name] = int32(i)
+	var g errgroup.Group
+	g.SetLimit(runtime.GOMAXPROCS(0))
+	for i := range blocks(len(body)) {
+		g.Go(func() error {
+			from := i * blockBytes
+			block := body[from:min(from+blockBytes, len(body))]
+			if err := readAt(f, block, start+int64(from)); err != nil {
+				return err
+			}
+			if crc32.Checksum(block, castagnoli) != le.Uint32(sums[4*i:]) {
+				return bad("the checksum of its block %d does not match", i)
+			}
+			return nil
+		})
 	}
-	if known := len(ix.at[0]) + len(ix.at[1]) + len(ix.at[2]); known != count {
-		return bad("%d of its names stand twice", count-known)
+	return g.Wait()
+}
+
+func readAt(f io.ReaderAt, b []byte, at int64) error {
+	if _, err := f.ReadAt(b, at); errors.Is(err, io.EOF) {
+		return bad("it ends too early")
+	} else if err != nil {
+		return err
 	}
-	return ix, nil
+	return nil
 }
 
 // plainName is town.CheckName for places that check a hundred thousand names.

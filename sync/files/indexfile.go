@@ -3,7 +3,6 @@ package files
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 
@@ -17,52 +16,56 @@ const indexTemp = ".new"
 
 // LoadIndex reads the index at path. A missing file is [os.ErrNotExist], an
 // unusable one [ErrBadIndex]; in both cases the caller begins with [NewIndex].
+// What a killed Save left at the end of the file is ignored.
 func LoadIndex(path string) (*Index, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
 		return nil, fmt.Errorf("open the index of files: %w", err)
 	}
 	defer f.Close()
-	var st unix.Stat_t
-	if err := unix.Fstat(int(f.Fd()), &st); err != nil {
-		return nil, fmt.Errorf("stat %s: %w", path, err)
+	st, err := f.Stat()
+	if err != nil {
+		return nil, err
 	}
-	if st.Mode&unix.S_IFMT != unix.S_IFREG || st.Size > maxIndexBytes {
+	if !st.Mode().IsRegular() || st.Size() > maxIndexBytes {
 		return nil, fmt.Errorf("%s: %w: not a regular file of at most %d bytes", path, ErrBadIndex, maxIndexBytes)
 	}
-	b := make([]byte, st.Size)
-	if _, err := io.ReadFull(f, b); errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return nil, fmt.Errorf("%s: %w: it shrank while it was read", path, ErrBadIndex)
-	} else if err != nil {
+	ix, start, prefix, err := decode(f, st.Size())
+	if err != nil {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	ix, err := decode(b)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", path, err)
+	log := make([]byte, st.Size()-start)
+	if err := readAt(f, log, start); err != nil {
+		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
-	// Entries are marked racy when they are made. This second net, by the time
-	// the index itself was written, holds also when a clock was set back.
-	limit := grainBefore(st.Mtim.Nano())
-	for i := range ix.records {
-		if r := &ix.records[i]; max(r.mtime, r.ctime) >= limit {
-			r.racy = true
-		}
+	ix.file = savedFile{path: path, prefix: prefix, start: start}
+	if ix.replay(prefix[:], log) == len(log) {
+		ix.file.end = st.Size()
 	}
+	ix.file.head = ix.Head
 	return ix, nil
 }
 
-// Save writes the index to path (mode 0600): a temporary file beside it,
-// flushed, then renamed. On error the old file is as it was. Concurrent Saves
-// exclude each other; which index is current is the caller's lock to decide.
+// Save writes the index to path (mode 0600). Where the file there is the one
+// that was loaded or last saved, and little has changed since, the changes are
+// added to its end and flushed; else a temporary file beside it is written,
+// flushed and renamed. On error, and after a crash, the index there is the
+// former one or this one, whole. Concurrent Saves exclude each other; which
+// index is current is the caller's lock to decide.
 func (ix *Index) Save(path string) (err error) {
+	if path == ix.file.path && ix.file.end > 0 && len(ix.dirty) == 0 && ix.Head == ix.file.head {
+		if _, err := os.Lstat(path); err == nil {
+			return nil
+		}
+	}
 	defer func() {
 		if err != nil {
+			ix.file.end = 0
 			err = town.Fail("save the index of files to "+path, nextAfterWrite(err), "%w", err)
 		}
 	}()
-	b, err := ix.encode()
-	if err != nil {
-		return err
+	if len(ix.Head) > maxHead {
+		return fmt.Errorf("head %.40q... is longer than %d bytes", ix.Head, maxHead)
 	}
 	dir, err := os.Open(filepath.Dir(path))
 	if err != nil {
@@ -72,6 +75,60 @@ func (ix *Index) Save(path string) (err error) {
 	// Held for milliseconds, and released with the descriptor. A file system
 	// without such locks saves without one: a torn file is found by checksum.
 	if err := retryInterrupted(func() error { return unix.Flock(int(dir.Fd()), unix.LOCK_EX) }); err != nil && !unsupported(err) {
+		return err
+	}
+	// Entries are marked racy when they are made. This second net, by the time
+	// the index itself is written, holds also when a clock was set back.
+	limit := int64(0)
+	if now, ok := fsNow(int(dir.Fd())); ok {
+		limit = grainBefore(now)
+	}
+	added, err := ix.add(path, limit)
+	if err == nil && !added {
+		err = ix.write(path, dir, limit)
+	}
+	if err != nil {
+		return err
+	}
+	for _, i := range ix.dirty {
+		ix.fresh[i].dirty = false
+	}
+	ix.dirty = nil
+	ix.file.path, ix.file.head = path, ix.Head
+	return nil
+}
+
+// add saves by adding to the file. It reports false when it must be written anew.
+func (ix *Index) add(path string, limit int64) (bool, error) {
+	if path != ix.file.path || ix.file.end == 0 {
+		return false, nil
+	}
+	room := ix.file.start + defaultLogBytes - ix.file.end
+	if int64(len(ix.dirty)*fixedEntry) > room {
+		return false, nil
+	}
+	b := ix.encodeChanges(ix.file.prefix[:], limit)
+	if int64(len(b)) > room {
+		return false, nil
+	}
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return false, nil // a file can still be put in its place
+	}
+	defer f.Close()
+	added, err := ix.file.add(f, b)
+	if added && err == nil {
+		if err = retryInterrupted(func() error { return unix.Fdatasync(int(f.Fd())) }); err == nil {
+			ix.file.end += int64(len(b))
+		}
+	}
+	return added, err
+}
+
+// write saves by writing a whole file.
+func (ix *Index) write(path string, dir *os.File, limit int64) error {
+	b, err := ix.encode(limit)
+	if err != nil {
 		return err
 	}
 	temp := path + indexTemp
@@ -89,5 +146,6 @@ func (ix *Index) Save(path string) (err error) {
 	if err != nil {
 		return errors.Join(err, os.Remove(temp))
 	}
+	ix.file.prefix, ix.file.start, ix.file.end = [indexPrefix]byte(b), int64(len(b)), int64(len(b))
 	return dir.Sync()
 }

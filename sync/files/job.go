@@ -136,7 +136,7 @@ func (a *apply) feed(ctx context.Context, writes iter.Seq[Write], todo chan<- *j
 // stage decides whether a job has anything to do and writes its text.
 func (a *apply) stage(ctx context.Context, j *job) error {
 	file := j.file(j.name)
-	if _, known := a.ix.at[j.kind][j.name]; j.exists || known || j.remove {
+	if j.exists || j.remove || a.ix.lookup(j.kind, j.name) != none {
 		if err := a.inspect(ctx, j, file); err != nil || j.same || j.skipped != nil {
 			return err
 		}
@@ -168,9 +168,8 @@ func (a *apply) inspect(ctx context.Context, j *job, file string) error {
 		return err
 	}
 	var content [32]byte
-	if i, known := a.ix.at[j.kind][j.name]; known && !a.ix.records[i].racy && a.ix.records[i].stamp == stampOf(&st) {
-		content = a.ix.records[i].content
-		j.written = stampOf(&st)
+	if known, same := a.unchanged(j, stampOf(&st)); same {
+		content, j.written = known, stampOf(&st)
 	} else {
 		text, seen, err := j.read(ctx, file)
 		if gone(err) || kept(err) {
@@ -189,6 +188,18 @@ func (a *apply) inspect(ctx context.Context, j *job, file string) error {
 		j.skipped = ErrEdited
 	}
 	return nil
+}
+
+// unchanged returns the content of a file that is as the Index knows it.
+func (a *apply) unchanged(j *job, now stamp) (content [32]byte, same bool) {
+	ref := a.ix.lookup(j.kind, j.name)
+	if ref == none {
+		return content, false
+	}
+	if was, racy := a.ix.stampOf(ref); racy || was != now {
+		return content, false
+	}
+	return a.ix.record(ref).content, true
 }
 
 // writeTemp writes the text to a hidden file with the mode of the file it will

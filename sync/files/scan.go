@@ -41,8 +41,8 @@ func (t *Tree) scanKind(ctx context.Context, ix *Index, kind uint8, out *Changes
 		out.Invalid = append(out.Invalid, Invalid{Path: name, Err: err})
 		return nil
 	case gone(err):
-		for _, i := range ix.at[kind] {
-			out.Deleted = append(out.Deleted, deletion(&ix.records[i]))
+		for ref := range ix.refsOf(int(kind), func(ref) bool { return true }) {
+			out.Deleted = append(out.Deleted, deletion(ix.record(ref)))
 		}
 		return nil
 	case err != nil:
@@ -74,25 +74,19 @@ type scan struct {
 	*dir
 	ctx  context.Context
 	ix   *Index
-	seen []atomic.Bool // by record
+	seen []atomic.Bool // by ref
 
 	clock     sync.Once
 	limit     int64 // times from here on are racy
 	mu        sync.Mutex
 	found     Changes
-	refresh   []refresh
+	refresh   []record
 	leftovers []leftover
 	err       error
 }
 
-type refresh struct {
-	record int32
-	stamp
-	racy bool
-}
-
 func newScan(ctx context.Context, d *dir, ix *Index) *scan {
-	return &scan{dir: d, ctx: ctx, ix: ix, seen: make([]atomic.Bool, len(ix.records))}
+	return &scan{dir: d, ctx: ctx, ix: ix, seen: make([]atomic.Bool, ix.bound())}
 }
 
 // run lists the directory in one goroutine and looks at the names in as many
@@ -124,14 +118,12 @@ func (s *scan) run() error {
 	// A name may be missing from a listing while it is being replaced, so each
 	// absence is confirmed by name.
 	var w worker
-	for name, i := range s.ix.at[s.kind] {
-		if s.seen[i].Load() {
-			continue
-		}
-		if _, err := lstat(s.fd, s.file(name)); gone(err) {
-			w.deleted = append(w.deleted, deletion(&s.ix.records[i]))
+	for ref := range s.ix.refsOf(int(s.kind), func(r ref) bool { return !s.seen[r].Load() }) {
+		r := s.ix.record(ref)
+		if _, err := lstat(s.fd, s.file(r.name)); gone(err) {
+			w.deleted = append(w.deleted, deletion(r))
 		} else {
-			s.look(&w, s.file(name))
+			s.look(&w, s.file(r.name))
 		}
 		if s.err = s.ctx.Err(); s.err != nil {
 			return s.err
@@ -141,7 +133,7 @@ func (s *scan) run() error {
 	return nil
 }
 
-func deletion(r *record) Change { return Change{Key: r.key(), Deleted: true, Base: r.baseDigest()} }
+func deletion(r record) Change { return Change{Key: r.key(), Deleted: true, Base: r.baseDigest()} }
 
 // merge adds a finished pass to out and refreshes the Index.
 func (s *scan) merge(out *Changes) {
@@ -151,9 +143,8 @@ func (s *scan) merge(out *Changes) {
 	out.Invalid = append(out.Invalid, s.found.Invalid...)
 	out.Files += s.found.Files
 	out.Refreshed += len(s.refresh)
-	for _, f := range s.refresh {
-		r := &s.ix.records[f.record]
-		r.stamp, r.racy = f.stamp, f.racy
+	for _, r := range s.refresh {
+		s.ix.put(r)
 	}
 }
 
@@ -166,19 +157,18 @@ func (s *scan) look(w *worker, file string) {
 		return
 	}
 	name, ok := strings.CutSuffix(file, kinds[s.kind].Suffix())
-	i, known := s.ix.at[s.kind][name]
-	known = known && ok
-	if !known && (!ok || !plainName(name)) {
+	if !ok || !plainName(name) {
 		_, err := town.ParsePath(s.path(file))
 		w.invalid = append(w.invalid, s.invalid(file, err))
 		return
 	}
+	known := s.ix.lookup(s.kind, name)
 	st, err := lstat(s.fd, file)
 	if gone(err) {
 		return // since it was listed; absence of a known file is confirmed later
 	}
-	if known {
-		s.seen[i].Store(true)
+	if known != none {
+		s.seen[known].Store(true)
 	}
 	w.files++
 	switch {
@@ -186,14 +176,18 @@ func (s *scan) look(w *worker, file string) {
 		w.invalid = append(w.invalid, s.invalid(file, err))
 	case !regular(&st):
 		w.invalid = append(w.invalid, s.invalid(file, wrongType(st.Mode)))
-	case known && !s.ix.records[i].racy && s.ix.records[i].stamp == stampOf(&st):
-	default:
-		s.readChanged(w, file, name, i, known)
+	case known == none || !s.unchanged(known, stampOf(&st)):
+		s.readChanged(w, file, name, known)
 	}
 }
 
+func (s *scan) unchanged(known ref, now stamp) bool {
+	was, racy := s.ix.stampOf(known)
+	return !racy && was == now
+}
+
 // readChanged reads a file the Index cannot vouch for.
-func (s *scan) readChanged(w *worker, file, name string, i int32, known bool) {
+func (s *scan) readChanged(w *worker, file, name string, known ref) {
 	s.clock.Do(func() {
 		if now, ok := fsNow(s.fd); ok {
 			s.limit = grainBefore(now)
@@ -203,19 +197,20 @@ func (s *scan) readChanged(w *worker, file, name string, i int32, known bool) {
 	if err != nil {
 		if !gone(err) {
 			w.invalid = append(w.invalid, s.invalid(file, err))
-		} else if known {
-			w.deleted = append(w.deleted, deletion(&s.ix.records[i]))
+		} else if known != none {
+			w.deleted = append(w.deleted, deletion(s.ix.record(known)))
 		}
 		return
 	}
 	racy := max(seen.mtime, seen.ctime) >= s.limit
 	sum := sha256.Sum256(text)
 	c := Change{Key: town.Key{Kind: kinds[s.kind], Name: strings.Clone(name)}, Content: hexDigest(sum), seen: seen, racy: racy}
-	if known {
-		r := &s.ix.records[i]
+	if known != none {
+		r := s.ix.record(known)
 		if r.content == sum {
 			if r.stamp != seen || r.racy != racy {
-				w.refresh = append(w.refresh, refresh{record: i, stamp: seen, racy: racy})
+				r.stamp, r.racy = seen, racy
+				w.refresh = append(w.refresh, r)
 			}
 			return
 		}
@@ -226,7 +221,7 @@ func (s *scan) readChanged(w *worker, file, name string, i int32, known bool) {
 		w.invalid = append(w.invalid, s.invalid(file, err))
 		return
 	}
-	if known {
+	if known != none {
 		w.modified = append(w.modified, c)
 	} else {
 		w.added = append(w.added, c)

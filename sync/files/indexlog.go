@@ -1,0 +1,120 @@
+package files
+
+import (
+	"hash/crc32"
+	"os"
+)
+
+// A save that changed little is added to the end of the index file:
+//
+//	length of all that follows the sum u32 | CRC-32C u32 of the prefix of this
+//	very file, the length and what follows | head length u8 | head |
+//	changes: an entry as table.go spells them, with flagDeleted one without digests
+//
+// What does not end in a whole change was being written when the process was
+// killed. It is no part of the index, which is then that of the save before.
+const (
+	changeHead  = 4 + 4
+	flagDeleted = 1 << 2
+	// defaultLogBytes is how much may stand behind the body before the next
+	// save writes the file anew.
+	defaultLogBytes = 256 << 10
+)
+
+// encodeChanges spells what is not saved yet, as encode does.
+func (ix *Index) encodeChanges(prefix []byte, limit int64) []byte {
+	b := make([]byte, changeHead, changeHead+1+len(ix.Head)+len(ix.dirty)*(fixedEntry+24))
+	b = append(b, byte(len(ix.Head)))
+	b = append(b, ix.Head...)
+	for _, i := range ix.dirty {
+		r := ix.fresh[i]
+		r.racy = r.racy || r.after(limit)
+		start := len(b)
+		if b = appendEntry(b, &r); r.deleted {
+			b[start+1] |= flagDeleted
+		}
+	}
+	le.PutUint32(b, uint32(len(b)-changeHead))
+	le.PutUint32(b[4:], changeSum(prefix, b))
+	return b
+}
+
+func changeSum(prefix, b []byte) uint32 {
+	sum := crc32.Update(crc32.Checksum(prefix, castagnoli), castagnoli, b[:4])
+	return crc32.Update(sum, castagnoli, b[changeHead:])
+}
+
+// replay takes over the saves that stand in log and returns how many bytes of
+// it they are.
+func (ix *Index) replay(prefix, log []byte) (used int) {
+	for {
+		b := log[used:]
+		if len(b) < changeHead+1 {
+			break
+		}
+		length := int64(le.Uint32(b))
+		if length < 1 || length > int64(len(b)-changeHead) {
+			break
+		}
+		b = b[:changeHead+length]
+		if changeSum(prefix, b) != le.Uint32(b[4:]) || !ix.replayOne(b[changeHead:]) {
+			break
+		}
+		used += len(b)
+	}
+	for _, i := range ix.dirty {
+		ix.fresh[i].dirty = false
+	}
+	ix.dirty = nil
+	return used
+}
+
+// replayOne takes over one save, or nothing if it is none.
+func (ix *Index) replayOne(b []byte) bool {
+	head := 1 + int(b[0])
+	if head > len(b) {
+		return false
+	}
+	var records []record
+	for rest := b[head:]; len(rest) > 0; {
+		var e tableEntry
+		if e, rest = cutEntry(rest); e == nil || !plainName(e.name()) {
+			return false
+		}
+		r := e.record()
+		r.deleted = e[1]&flagDeleted != 0
+		records = append(records, r)
+	}
+	for _, r := range records {
+		ix.put(r)
+	}
+	ix.Head = string(b[1:head])
+	return true
+}
+
+// savedFile is the file the index was last read from or saved to.
+type savedFile struct {
+	path string
+	// prefix and end are known of it; with end 0 it has to be written anew.
+	prefix     [indexPrefix]byte
+	end, start int64 // start is where the changes begin
+	head       string
+}
+
+// add writes changes to the end of the file, if it is still the one that was
+// left. It reports false when the index has to be written whole.
+func (s *savedFile) add(f *os.File, b []byte) (bool, error) {
+	var prefix [indexPrefix]byte
+	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() || st.Size() != s.end {
+		return false, err
+	}
+	if err := readAt(f, prefix[:], 0); err != nil || prefix != s.prefix {
+		return false, nil // another process wrote one: ours is what the caller wants
+	}
+	if _, err := f.WriteAt(b, s.end); err != nil {
+		// A piece of it does no harm, but takes room.
+		_ = f.Truncate(s.end)
+		return false, err
+	}
+	return true, nil
+}

@@ -1,0 +1,102 @@
+package files
+
+import (
+	"iter"
+	"strings"
+)
+
+// ref points to one entry of an Index until the next put: below the number of
+// slots of its table to one in there, from that number on to a fresh one.
+type ref = int32
+
+const none ref = -1
+
+// bound is above every ref there is.
+func (ix *Index) bound() int { return ix.base.size() + len(ix.fresh) }
+
+// lookup returns none for an entry that is not there. It may be called by
+// several goroutines while nobody puts.
+func (ix *Index) lookup(kind uint8, name string) ref {
+	if len(ix.at[kind]) > 0 {
+		if i, ok := ix.at[kind][name]; ok {
+			if ix.fresh[i].deleted {
+				return none
+			}
+			return ref(ix.base.size()) + i
+		}
+	}
+	return ix.base.find(kind, name)
+}
+
+// stampOf returns what a file was, and whether it has to be read again anyway.
+func (ix *Index) stampOf(r ref) (s stamp, racy bool) {
+	if i := int(r) - ix.base.size(); i >= 0 {
+		return ix.fresh[i].stamp, ix.fresh[i].racy
+	}
+	e := ix.base.entry(r)
+	return e.stamp(), e.racy()
+}
+
+func (ix *Index) record(r ref) record {
+	if i := int(r) - ix.base.size(); i >= 0 {
+		return ix.fresh[i]
+	}
+	return ix.base.entry(r).record()
+}
+
+// refsOf yields the entries of a kind for which want holds; kind -1 is all.
+func (ix *Index) refsOf(kind int, want func(ref) bool) iter.Seq[ref] {
+	return func(yield func(ref) bool) {
+		slots := ref(ix.base.size())
+		for r := range slots {
+			k, ok := ix.base.slotKind(r)
+			if !ok || kind >= 0 && int(k) != kind || ix.hidden != nil && ix.hidden[r] || !want(r) {
+				continue
+			}
+			if ix.base.entry(r) != nil && !yield(r) {
+				return
+			}
+		}
+		for i := range ix.fresh {
+			f := &ix.fresh[i]
+			if r := slots + ref(i); !f.deleted && (kind < 0 || int(f.kind) == kind) && want(r) && !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+func (ix *Index) refs() iter.Seq[ref] { return ix.refsOf(-1, func(ref) bool { return true }) }
+
+// put adds, replaces or, by one marked deleted, removes a record that has been
+// checked.
+func (ix *Index) put(r record) {
+	before := ix.lookup(r.kind, r.name) != none
+	i, ok := ix.at[r.kind][r.name]
+	if !ok {
+		r.name = strings.Clone(r.name)
+		i = int32(len(ix.fresh))
+		ix.fresh = append(ix.fresh, record{})
+		if slot := ix.base.find(r.kind, r.name); slot != none {
+			if ix.hidden == nil {
+				ix.hidden = make([]bool, ix.base.size())
+			}
+			ix.hidden[slot] = true
+		}
+		ix.at[r.kind][r.name] = i
+	} else {
+		r.name = ix.fresh[i].name
+		r.dirty = ix.fresh[i].dirty
+	}
+	if !r.dirty {
+		r.dirty = true
+		ix.dirty = append(ix.dirty, i)
+	}
+	ix.fresh[i] = r
+	switch {
+	case before && r.deleted:
+		ix.count--
+	case !before && !r.deleted:
+		ix.count++
+	}
+}
