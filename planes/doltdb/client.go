@@ -33,7 +33,11 @@ const (
 // open. The caller may ask the server to lend it (Server.Lend) and try again.
 var ErrServed = fmt.Errorf("a server has the data directory: %w", town.ErrBusy)
 
-func servedError(op string) error {
+func (o Options) served(op string) error {
+	if o.External != nil {
+		return town.Fail(op, "do it on a machine that has the data directory itself, with dolt.host unset",
+			"%w: %s has it, and replaces no directory", ErrServed, o.External.Address)
+	}
 	return town.Fail(op, "stop the Deacon for it: gt deacon stop", "%w", ErrServed)
 }
 
@@ -41,7 +45,7 @@ func servedError(op string) error {
 // that an operation that replaces its directory need not begin.
 func Serving(opts Options) error {
 	if opts.External != nil || opts.answers() {
-		return servedError("use the directory of the " + opts.name() + " database")
+		return opts.served("use the directory of the " + opts.name() + " database")
 	}
 	return nil
 }
@@ -136,7 +140,11 @@ func dialExternal(ctx context.Context, opts Options, database string) (*Local, e
 	if filepath.IsAbs(cfg.Addr) {
 		cfg.Net = "unix"
 	}
-	cfg.User, cfg.Passwd = opts.External.User, opts.External.Password
+	cfg.User = opts.External.User
+	var err error
+	if cfg.Passwd, err = password(opts.External.PasswordEnv); err != nil {
+		return nil, err
+	}
 	return dial(ctx, opts, cfg)
 }
 

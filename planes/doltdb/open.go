@@ -301,7 +301,7 @@ func (db *Local) Close() error {
 func (db *Local) Detach() (release func() error, err error) {
 	err = db.end()
 	if db.served() {
-		err = errors.Join(err, servedError("replace the "+db.opts.name()+" database"))
+		err = errors.Join(err, db.opts.served("replace the "+db.opts.name()+" database"))
 	}
 	return db.unlock, err
 }

@@ -39,14 +39,31 @@ type Options struct {
 // External is a Dolt SQL server that somebody else runs.
 type External struct {
 	// Address is host:port, or the absolute path of a unix socket.
-	Address        string
-	User, Password string
+	Address string
+	User    string
+	// PasswordEnv names the environment variable that holds the password; ""
+	// means that there is none.
+	PasswordEnv string
+}
+
+// password reads a secret from the environment, where it appears in no file
+// and in no list of processes.
+func password(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	if secret := os.Getenv(name); secret != "" {
+		return secret, nil
+	}
+	return "", town.Fail("find the password of the database", "set the variable, or choose another with: gt config dolt.password_env NAME",
+		"%w: the environment variable %s is not set", town.ErrUsage, town.Clip(name, 64))
 }
 
 // Pool says how many connections there may be and for how long; zero values
-// are the defaults of database/sql, except that two are always allowed: one to
-// hold a lock, one to work.
+// are the defaults of database/sql.
 type Pool struct {
+	// MaxOpen is at least two: one to hold a lock, one to work. A negative
+	// MaxIdle keeps none.
 	MaxOpen, MaxIdle         int
 	MaxLifetime, MaxIdleTime time.Duration
 }
@@ -58,7 +75,7 @@ func (o Options) pool(db *sql.DB) {
 	if o.Pool.MaxOpen > 0 {
 		db.SetMaxOpenConns(max(o.Pool.MaxOpen, minConns))
 	}
-	if o.Pool.MaxIdle > 0 {
+	if o.Pool.MaxIdle != 0 {
 		db.SetMaxIdleConns(o.Pool.MaxIdle)
 	}
 	db.SetConnMaxLifetime(o.Pool.MaxLifetime)

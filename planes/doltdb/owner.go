@@ -46,7 +46,7 @@ type holder struct {
 func own(ctx context.Context, opts Options) (*flock.Flock, error) {
 	return lockFile(ctx, opts, opts.Dir+lockSuffix, func() (bool, error) {
 		if opts.answers() {
-			return true, servedError("use the directory of the " + opts.name() + " database")
+			return true, opts.served("use the directory of the " + opts.name() + " database")
 		}
 		return false, nil
 	})

@@ -39,10 +39,12 @@ type ServeOptions struct {
 	// if need be, and must be closed to other users.
 	Socket string
 	// Listen is host:port of this machine to serve on too, "" for none. It
-	// takes connections of User with Password only; without a password, or on
-	// an address other machines can reach, it is refused, as nothing encrypts.
-	Listen         string
-	User, Password string
+	// takes connections of User only, with the password in the environment
+	// variable PasswordEnv; without one, or on an address other machines can
+	// reach, it is refused, as nothing encrypts.
+	Listen      string
+	User        string
+	PasswordEnv string
 	// Home, Wait and Command are as in Options.
 	Home    string
 	Wait    time.Duration
@@ -264,7 +266,11 @@ func (o ServeOptions) checkListen(op string) error {
 		return town.Fail(op, "listen on 127.0.0.1, or run a Dolt SQL server of your own and set dolt.host",
 			"%w: other machines could reach %s, and nothing encrypts what is said there", town.ErrRefused, o.Listen)
 	}
-	if o.Password == "" || o.User == "" {
+	secret, err := password(o.PasswordEnv)
+	if err != nil {
+		return err
+	}
+	if secret == "" || o.User == "" {
 		return town.Fail(op, "set dolt.user, and dolt.password_env to the name of a variable that holds a password",
 			"%w: %s would be open to every user of this machine", town.ErrRefused, o.Listen)
 	}

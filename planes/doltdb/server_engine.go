@@ -119,10 +119,16 @@ func (o ServeOptions) openEngine(ctx context.Context) (*engine.SqlEngine, error)
 // serve starts to accept. Its goroutine ends with stop.
 func (r *running) serve(o ServeOptions, l *listeners) (err error) {
 	r.gate = newGate(o.Dir)
+	var secret string
+	if o.Listen != "" {
+		if secret, err = password(o.PasswordEnv); err != nil {
+			return err
+		}
+	}
 	cfg := gms.Config{
 		Listener: l, Address: o.Socket, Version: serverVersion, MaxConnections: uint64(o.MaxConnections),
 		ProtocolListenerFactory: func(cfg gms.Config, lc mysql.ListenerConfig, events gms.ServerEventListener) (gms.ProtocolListener, error) {
-			lc.AuthServer = newDoor(o.User, o.Password)
+			lc.AuthServer = newDoor(o.User, secret)
 			return gms.MySQLProtocolListenerFactory(cfg, lc, events)
 		},
 	}

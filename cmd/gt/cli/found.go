@@ -10,9 +10,11 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/planes/doltdb"
 	"gastown/sync/federate"
 	"gastown/town"
 	"gastown/town/config"
+	"gastown/town/layout"
 )
 
 // defaultRemote is what a remote is called when nobody says otherwise.
@@ -72,6 +74,10 @@ func (o *foundOptions) init(ctx context.Context) error {
 
 func (o *foundOptions) join(ctx context.Context) error {
 	return o.found(ctx, func(h *host, r federate.Remote, confirm federate.Confirm, out *founded) error {
+		// The store is replaced as a directory, which nobody may have open.
+		if err := doltdb.Serving(h.database(layout.Federation)); err != nil {
+			return err
+		}
 		done, err := h.engine.Join(ctx, r, confirm)
 		p := newPushed(done.Pushed)
 		out.Pushed = &p

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"gastown/cmd/internal/data"
 	"gastown/sync/federate"
 	"gastown/town"
 	"gastown/town/config"
@@ -63,6 +64,7 @@ func (a *App) host(t layout.Town, cfg *config.Config) *host {
 	opts := federate.Options{
 		Layout: t, ID: cfg.Town.ID, Name: cfg.Town.Name, Actor: a.actor(cfg.Actor),
 		Stores: &stores{host: h, last: cfg.Stores[layout.Federation]}, Starter: texts,
+		Plane:   data.Options(t, cfg, layout.Federation),
 		Reviews: h.reviews.tell, Progress: h.progress.event,
 		Wait: a.wait, Command: a.running, Now: a.Now,
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"gastown/cmd/internal/data"
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/planes/ledger"
@@ -33,7 +34,15 @@ func (h *host) makePlanes(ctx context.Context) (made []string, err error) {
 	if err := os.RemoveAll(aside); err != nil {
 		return nil, err
 	}
-	for _, plane := range []string{layout.Operational, layout.Ledger, layout.Federation} {
+	for _, plane := range data.Planes {
+		if h.database(plane).External != nil {
+			more, err := h.makeExternal(ctx, plane)
+			if err != nil {
+				return made, err
+			}
+			made = append(made, more...)
+			continue
+		}
 		if _, err := os.Lstat(h.layout.Data(plane)); err == nil {
 			if err := h.checkPlane(ctx, plane); err != nil {
 				return made, err
@@ -43,7 +52,7 @@ func (h *host) makePlanes(ctx context.Context) (made []string, err error) {
 			return made, err
 		}
 		opts := h.database(plane)
-		opts.Dir = filepath.Join(aside, plane)
+		opts.Dir, opts.Socket = filepath.Join(aside, plane), "" // which nobody serves
 		store, err := h.createPlane(ctx, plane, opts)
 		if err != nil {
 			return made, err
@@ -57,6 +66,19 @@ func (h *host) makePlanes(ctx context.Context) (made []string, err error) {
 		made = append(made, plane)
 	}
 	return made, os.RemoveAll(aside)
+}
+
+// makeExternal makes a plane on an existing Dolt SQL server if it is missing
+// there; what is there is opened and left as it is.
+func (h *host) makeExternal(ctx context.Context, plane string) (made []string, err error) {
+	if err := h.checkPlane(ctx, plane); !errors.Is(err, doltdb.ErrMissing) {
+		return nil, err
+	}
+	store, err := h.createPlane(ctx, plane, h.database(plane))
+	if err != nil {
+		return nil, err
+	}
+	return []string{plane}, store.Close()
 }
 
 func (h *host) checkPlane(ctx context.Context, plane string) error {

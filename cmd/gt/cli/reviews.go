@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"gastown/cmd/internal/data"
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/planes/operational"
@@ -67,8 +68,7 @@ func (r *reviews) left() error {
 
 // database says how to open one of the Town's planes.
 func (h *host) database(plane string) doltdb.Options {
-	return doltdb.Options{
-		Dir: h.layout.Data(plane), Actor: h.app.actor(h.config.Actor), Wait: h.app.wait, Command: h.app.running,
-		Home: h.layout.Engine(),
-	}
+	opts := data.Options(h.layout, h.config, plane)
+	opts.Actor, opts.Wait, opts.Command = h.app.actor(h.config.Actor), h.app.wait, h.app.running
+	return opts
 }

@@ -1,0 +1,73 @@
+// Package data says how a Town's configuration wants its planes reached: through
+// the Deacon's socket when it answers, in this process when not, or on an
+// existing Dolt SQL server and nowhere else. It opens nothing. The commands of
+// gt and bd share it, so that none of them sees another store than the others.
+package data
+
+import (
+	"net"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"gastown/planes/doltdb"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// Planes are the names of a Town's planes.
+var Planes = []string{layout.Operational, layout.Ledger, layout.Federation}
+
+// Options say where a plane is. The caller adds who it is: Actor, Wait, Command.
+func Options(t layout.Town, cfg *config.Config, plane string) doltdb.Options {
+	opts := doltdb.Options{
+		Dir: t.Data(plane), Home: t.Engine(), Socket: t.SQLSocket(), External: external(cfg),
+		Pool: doltdb.Pool{
+			MaxOpen: number(cfg, "dolt.max_open_conns"), MaxIdle: number(cfg, "dolt.max_idle_conns"),
+			MaxLifetime: duration(cfg, "dolt.conn_max_lifetime"), MaxIdleTime: duration(cfg, "dolt.conn_max_idle_time"),
+		},
+	}
+	if opts.Pool.MaxIdle == 0 {
+		opts.Pool.MaxIdle = -1 // none, rather than the library's default
+	}
+	return opts
+}
+
+// Serve says what the Deacon serves, and where. ok is false when the planes are
+// on a server of somebody else, and there is nothing to serve.
+func Serve(t layout.Town, cfg *config.Config) (opts doltdb.ServeOptions, ok bool) {
+	return doltdb.ServeOptions{
+		Dir: filepath.Dir(t.Data(layout.Federation)), Planes: Planes, Socket: t.SQLSocket(), Home: t.Engine(),
+		Listen: text(cfg, "dolt.listen"), User: text(cfg, "dolt.user"), PasswordEnv: text(cfg, "dolt.password_env"),
+	}, external(cfg) == nil
+}
+
+func external(cfg *config.Config) *doltdb.External {
+	host := text(cfg, "dolt.host")
+	if host == "" {
+		return nil
+	}
+	address := host
+	if !filepath.IsAbs(host) { // not the path of a socket
+		address = net.JoinHostPort(host, strconv.Itoa(number(cfg, "dolt.port")))
+	}
+	return &doltdb.External{Address: address, User: text(cfg, "dolt.user"), PasswordEnv: text(cfg, "dolt.password_env")}
+}
+
+// The settings below exist, and their values were checked when the
+// configuration was read: there is no error to pass on.
+
+func number(cfg *config.Config, key string) int {
+	n, _ := cfg.Int(key)
+	return n
+}
+
+func duration(cfg *config.Config, key string) time.Duration {
+	d, _ := cfg.Duration(key)
+	return d
+}
+
+func text(cfg *config.Config, key string) string {
+	value, _, _ := cfg.Get(key)
+	return value
+}
