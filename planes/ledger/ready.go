@@ -1,0 +1,81 @@
+package ledger
+
+import (
+	"context"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// internalTypes are beads that programs use among themselves; nobody takes one
+// up as work unless it is asked for by its type.
+var internalTypes = []town.BeadType{"message", "merge-request", "molecule", "gate", "agent", "role", "convoy", "event"}
+
+// heldUp is a common table of the beads that wait: those with an open blocker,
+// and the children of one that waits. A blocker that is not in this ledger
+// holds nothing up.
+const heldUp = "WITH RECURSIVE held (id) AS (" +
+	"SELECT d.issue_id FROM dependencies d JOIN issues b ON b.id = d.depends_on_id WHERE d.type = 'blocks' AND b.status <> 'closed'" +
+	" UNION SELECT d.issue_id FROM held JOIN dependencies d ON d.depends_on_id = held.id WHERE d.type = 'parent-child') "
+
+// Ready calls yield for beads that can be taken up, most urgent first: open, not
+// deferred to later, and neither they nor a parent wait for an open blocker. A
+// Filter narrows that; its Statuses and Types replace "open" and "every type
+// people use". One query.
+func (s *Store) Ready(ctx context.Context, f Filter, yield func(Item) error) error {
+	if len(f.Statuses) == 0 {
+		f.Statuses = []town.Status{town.StatusOpen}
+	}
+	if len(f.Types) == 0 {
+		f.NotTypes = append(f.NotTypes, internalTypes...)
+	}
+	order, err := f.order(Order{Field: "priority"}, Order{Field: "created_at"})
+	if err != nil {
+		return err
+	}
+	now := s.moment()
+	w := f.conditions(now)
+	w.add("held.id IS NULL")
+	w.add("(i.defer_until IS NULL OR i.defer_until <= ?)", stamp(now.Truncate(deferGrain)))
+	return s.items(ctx, f.Fields, heldUp, " LEFT JOIN held ON held.id = i.id", w, order, yield)
+}
+
+// Waiting is a bead that is held up.
+type Waiting struct {
+	Item
+	// BlockedBy are its own open blockers; none when only its parent waits.
+	BlockedBy []string `json:"blocked_by"`
+	// BlockedByCount is their number.
+	BlockedByCount int `json:"blocked_by_count"`
+}
+
+// Blocked returns the open beads that wait, most urgent first, with what they
+// wait for, in two queries.
+func (s *Store) Blocked(ctx context.Context, f Filter) ([]Waiting, error) {
+	f.Not = append(f.Not, town.StatusClosed)
+	order, err := f.order(byUrgency...)
+	if err != nil {
+		return nil, err
+	}
+	var items []Item
+	err = s.items(ctx, f.Fields, heldUp, " JOIN held ON held.id = i.id", f.conditions(s.moment()), order, Collect(&items))
+	if err != nil {
+		return nil, err
+	}
+	blockers := map[string][]string{}
+	err = s.read(ctx, func(q session) error {
+		return q.each(ctx, func(rows *doltdb.Rows) error {
+			var bead, by string
+			err := rows.Scan(&bead, &by)
+			blockers[bead] = append(blockers[bead], by)
+			return err
+		}, "SELECT d.issue_id, d.depends_on_id FROM dependencies d JOIN issues b ON b.id = d.depends_on_id"+
+			" WHERE d.type = 'blocks' AND b.status <> 'closed' ORDER BY d.issue_id, d.depends_on_id")
+	})
+	waiting := make([]Waiting, len(items))
+	for i, item := range items {
+		by := blockers[item.ID]
+		waiting[i] = Waiting{Item: item, BlockedBy: by, BlockedByCount: len(by)}
+	}
+	return waiting, err
+}

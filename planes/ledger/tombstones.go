@@ -1,0 +1,202 @@
+package ledger
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// Tombstone is what is left of a deleted bead: everything.
+type Tombstone struct {
+	Bead      town.Bead `json:"bead"`
+	DeletedAt time.Time `json:"deleted_at"`
+	DeletedBy string    `json:"deleted_by"`
+	Reason    string    `json:"delete_reason,omitempty"`
+}
+
+// buried is a bead as a tombstone keeps it: with the links that led to it.
+type buried struct {
+	town.Bead
+	Extra      map[string]json.RawMessage `json:"extra,omitempty"`
+	Dependents []town.Dependency          `json:"dependents,omitempty"`
+}
+
+// Delete takes beads out of the ledger, all or none, in one commit. They stay in
+// tombstones with their labels, comments and links, until Restore; their ids
+// are not given again. What depended on them no longer waits for them.
+func (s *Store) Delete(ctx context.Context, ids []string, reason string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	if err := town.CheckText("reason", reason, town.MaxTextBytes); err != nil {
+		return err
+	}
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	message := fmt.Sprintf("delete %d beads", len(ids))
+	if len(ids) == 1 {
+		message = "delete " + ids[0]
+	}
+	err := s.write(ctx, message, func(q session) error {
+		r := s.change()
+		found := map[string]*Detail{}
+		for part := range slices.Chunk(ids, batchRows) {
+			if err := q.details(ctx, part, nil, found); err != nil {
+				return err
+			}
+		}
+		var bad batch
+		var graves [][]any
+		for i, id := range ids {
+			d := found[id]
+			if d == nil {
+				bad.add(i, 0, id, &UnknownError{ID: id})
+				continue
+			}
+			d.settle(nil)
+			text, err := json.Marshal(bury(d))
+			if err != nil {
+				return fmt.Errorf("delete %s: %w", id, err)
+			}
+			graves = append(graves, []any{id, stamp(r.at), r.actor, reason, string(text)})
+			r.event(id, "deleted", "", d.Title, reason)
+		}
+		if err := bad.err(); err != nil {
+			return err
+		}
+		err := multi(ctx, q, "INSERT INTO tombstones (id, deleted_at, deleted_by, reason, bead)", graves, func(v []any) []any { return v })
+		for _, place := range [][2]string{
+			{"labels", "issue_id"}, {"dependencies", "issue_id"}, {"dependencies", "depends_on_id"}, {"comments", "issue_id"}, {"issues", "id"},
+		} {
+			if err == nil {
+				err = remove(ctx, q, place[0], place[1], ids)
+			}
+		}
+		if err != nil {
+			return err
+		}
+		return r.store(ctx, q)
+	})
+	return s.withNearest(ctx, err)
+}
+
+func bury(d *Detail) buried {
+	b := buried{Bead: d.Bead, Extra: d.Extra}
+	b.Bead.Dependencies = links(d.ID, d.Dependencies, false)
+	b.Dependents = links(d.ID, d.Dependents, true)
+	return b
+}
+
+// links are those of a detail as the database keeps them.
+func links(id string, list []Linked, up bool) []town.Dependency {
+	var all []town.Dependency
+	for _, l := range list {
+		d := town.Dependency{Bead: id, Target: l.ID, Type: l.Type, CreatedAt: l.LinkedAt, CreatedBy: l.LinkedBy}
+		if up {
+			d.Bead, d.Target = l.ID, id
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// Restore brings deleted beads back, with their links to beads that exist.
+func (s *Store) Restore(ctx context.Context, ids []string) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+	err := s.write(ctx, fmt.Sprintf("restore %d beads", len(ids)), func(q session) error {
+		r := s.change()
+		graves, err := q.tombstones(ctx, ids)
+		if err != nil {
+			return err
+		}
+		var bad batch
+		ends := slices.Clone(ids)
+		for i, id := range ids {
+			b, ok := graves[id]
+			if !ok {
+				bad.add(i, 0, id, &UnknownError{ID: id})
+				continue
+			}
+			for _, d := range slices.Concat(b.Dependencies, b.Dependents) {
+				ends = append(ends, d.Bead, d.Target)
+			}
+		}
+		if err := bad.err(); err != nil {
+			return err
+		}
+		live, _, err := q.ends(ctx, ends)
+		if err != nil {
+			return err
+		}
+		for _, id := range ids {
+			live[id] = true
+		}
+		for _, id := range ids {
+			b := graves[id]
+			b.Bead.Extra = b.Extra
+			all := slices.Concat(b.Dependencies, b.Dependents)
+			b.Bead.Dependencies = slices.DeleteFunc(all, func(d town.Dependency) bool {
+				return !live[d.Bead] || !live[d.Target] && b.Bead.ID != d.Bead
+			})
+			r.add(&b.Bead)
+			r.event(id, "restored", "", "", b.Title)
+		}
+		if err := remove(ctx, q, "tombstones", "id", ids); err != nil {
+			return err
+		}
+		if err := q.link(ctx, r.links, nil); err != nil {
+			return err
+		}
+		return r.store(ctx, q)
+	})
+	return s.withNearest(ctx, err)
+}
+
+func (q session) tombstones(ctx context.Context, ids []string) (map[string]*buried, error) {
+	graves := map[string]*buried{}
+	for part := range slices.Chunk(ids, batchRows) {
+		err := q.each(ctx, func(rows *doltdb.Rows) error {
+			var id, text string
+			if err := rows.Scan(&id, &text); err != nil {
+				return err
+			}
+			graves[id] = &buried{}
+			return json.Unmarshal([]byte(text), graves[id])
+		}, "SELECT id, bead FROM tombstones WHERE id IN ("+marks(len(part))+")", anys(part)...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return graves, nil
+}
+
+// Tombstones returns what was deleted, newest first; limit 0 means all.
+func (s *Store) Tombstones(ctx context.Context, limit int) (all []Tombstone, err error) {
+	query := "SELECT bead, deleted_at, deleted_by, reason FROM tombstones ORDER BY deleted_at DESC, id"
+	if limit > 0 {
+		query += fmt.Sprintf(" LIMIT %d", limit)
+	}
+	err = s.read(ctx, func(q session) error {
+		return q.each(ctx, func(rows *doltdb.Rows) error {
+			var t Tombstone
+			var text string
+			if err := rows.Scan(&text, timeTo{&t.DeletedAt}, &t.DeletedBy, &t.Reason); err != nil {
+				return err
+			}
+			var b buried
+			err := json.Unmarshal([]byte(text), &b)
+			t.Bead = b.Bead
+			t.Bead.Extra = b.Extra
+			all = append(all, t)
+			return err
+		}, query)
+	})
+	return all, err
+}
