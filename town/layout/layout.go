@@ -103,6 +103,9 @@ func (t Town) SQLSocket() string { return t.join(".gt", "deacon", "sql.sock") }
 // ControlSocket is where the daemon takes requests of gt's commands.
 func (t Town) ControlSocket() string { return t.join(".gt", "deacon", "control.sock") }
 
+// Tmux is the socket of the Town's own tmux server.
+func (t Town) Tmux() string { return t.join(".gt", "tmux.sock") }
+
 // Find returns the Town at or above dir. It reports town.ErrUsage when there is none.
 func Find(dir string) (Town, error) {
 	abs, err := filepath.Abs(dir)

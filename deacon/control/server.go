@@ -1,0 +1,110 @@
+package control
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"gastown/deacon/guard"
+	"gastown/town"
+)
+
+// Deacon is what the server needs of the daemon. Each function may be called
+// from several goroutines; its context ends with the request.
+type Deacon struct {
+	Status func() Status
+	// Stop begins the end and returns at once.
+	Stop      func()
+	Reload    func(context.Context) error
+	Run       func(ctx context.Context, name string) (Ran, error)
+	Sync      func(ctx context.Context, remote string, wait bool) ([]Run, error)
+	Heartbeat func(Heartbeat) error
+	// Lend gives up the planes until release is called.
+	Lend func(context.Context) (release func(context.Context) error, err error)
+}
+
+// Handler answers for a Deacon; serve it behind package guard.
+func Handler(d Deacon) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.Status()) })
+	mux.HandleFunc("POST /v1/stop", func(w http.ResponseWriter, _ *http.Request) {
+		answer(w, struct{}{})
+		_ = http.NewResponseController(w).Flush()
+		d.Stop()
+	})
+	mux.HandleFunc("POST /v1/reload", func(w http.ResponseWriter, r *http.Request) {
+		conclude(w, struct{}{}, d.Reload(r.Context()))
+	})
+	mux.HandleFunc("POST /v1/run", func(w http.ResponseWriter, r *http.Request) {
+		var in runRequest
+		if guard.ReadJSON(w, r, &in) {
+			out, err := d.Run(r.Context(), in.Name)
+			conclude(w, out, err)
+		}
+	})
+	mux.HandleFunc("POST /v1/federation", func(w http.ResponseWriter, r *http.Request) {
+		var in syncRequest
+		if guard.ReadJSON(w, r, &in) {
+			runs, err := d.Sync(r.Context(), in.Remote, in.Wait)
+			conclude(w, Ran{Runs: runs}, err)
+		}
+	})
+	mux.HandleFunc("POST /v1/heartbeat", func(w http.ResponseWriter, r *http.Request) {
+		var in Heartbeat
+		if !guard.ReadJSON(w, r, &in) {
+			return
+		}
+		if err := in.Validate(); err != nil {
+			guard.Refuse(w, r, guard.Malformed, http.StatusBadRequest)
+			return
+		}
+		conclude(w, struct{}{}, d.Heartbeat(in))
+	})
+	mux.HandleFunc("POST /v1/lend", d.lend)
+	return mux
+}
+
+// lend answers as soon as the planes are free, and ends the lease when the
+// borrower hangs up.
+func (d Deacon) lend(w http.ResponseWriter, r *http.Request) {
+	release, err := d.Lend(r.Context())
+	if err != nil {
+		conclude(w, nil, err)
+		return
+	}
+	answer(w, struct{}{})
+	if err := http.NewResponseController(w).Flush(); err == nil {
+		<-r.Context().Done()
+	}
+	// The request's context is over; the planes must be served again all the same.
+	if err := release(context.WithoutCancel(r.Context())); err != nil {
+		panic(http.ErrAbortHandler) // the Deacon knows: it was its own function
+	}
+}
+
+func answer(w http.ResponseWriter, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(value) // a peer that is gone
+}
+
+// wordFor says the kinds of failure that a client tells apart.
+var wordFor = map[string]error{
+	"usage": town.ErrUsage, "busy": town.ErrBusy, "refused": town.ErrRefused, "review": town.ErrReview,
+}
+
+func conclude(w http.ResponseWriter, value any, err error) {
+	if err == nil {
+		answer(w, value)
+		return
+	}
+	f := failure{Error: err.Error(), Next: town.Next(err)}
+	for word, kind := range wordFor {
+		if errors.Is(err, kind) {
+			f.Kind = word
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(http.StatusUnprocessableEntity)
+	_ = json.NewEncoder(w).Encode(f)
+}

@@ -1,0 +1,129 @@
+package control
+
+import (
+	"fmt"
+	"regexp"
+	"time"
+	"unicode"
+
+	"gastown/town"
+)
+
+// Status is what a Deacon says of itself.
+type Status struct {
+	Version string `json:"version"`
+	Town    string `json:"town"`
+	Root    string `json:"root"`
+	PID     int    `json:"pid"`
+	User    string `json:"user"`
+	// State is "running", "lending" or "stopping".
+	State   string    `json:"state"`
+	Started time.Time `json:"started"`
+	Uptime  float64   `json:"uptime_seconds"`
+	// HTTP is the address it answers on; empty for none.
+	HTTP string `json:"http,omitempty"`
+	// SQL is the socket it serves the planes on; empty for none.
+	SQL string `json:"sql,omitempty"`
+	// Agents counts those whose heartbeat was seen lately.
+	Agents int     `json:"agents"`
+	Health string  `json:"health"`
+	Jobs   []Job   `json:"jobs"`
+	Checks []Check `json:"checks"`
+	// Problem is why the last reload was refused; empty when it was not.
+	Problem string `json:"problem,omitempty"`
+}
+
+// Job is where one job stands.
+type Job struct {
+	Name     string     `json:"name"`
+	Schedule string     `json:"schedule"`
+	Running  bool       `json:"running"`
+	Stuck    bool       `json:"stuck,omitempty"`
+	Next     *time.Time `json:"next,omitempty"`
+	Last     *Run       `json:"last,omitempty"`
+	Failures int        `json:"failures"`
+	Skipped  int        `json:"skipped,omitempty"`
+}
+
+// Run is the outcome of one run of a job.
+type Run struct {
+	Job     string    `json:"job"`
+	Began   time.Time `json:"began"`
+	Took    float64   `json:"took_seconds"`
+	Outcome string    `json:"outcome"`
+	Note    string    `json:"note,omitempty"`
+	Error   string    `json:"error,omitempty"`
+	Next    string    `json:"next,omitempty"`
+}
+
+// Check is what one check found.
+type Check struct {
+	Name      string    `json:"name"`
+	State     string    `json:"state"`
+	Figure    string    `json:"figure"`
+	Threshold string    `json:"threshold,omitempty"`
+	Next      string    `json:"next,omitempty"`
+	Details   []string  `json:"details,omitempty"`
+	At        time.Time `json:"at"`
+	// Since is when the state last changed.
+	Since time.Time `json:"since,omitzero"`
+}
+
+// Ran is the answer to Client.Run: of a check or of a job.
+type Ran struct {
+	Checks []Check `json:"checks,omitempty"`
+	Runs   []Run   `json:"runs,omitempty"`
+}
+
+// Heartbeat says that an agent is alive.
+type Heartbeat struct {
+	// Agent is its name, such as rig/polecat.
+	Agent string `json:"agent"`
+	// State is a word: working, idle, stuck...
+	State string `json:"state"`
+	// Note is a line about what it does; may be empty.
+	Note string `json:"note,omitempty"`
+}
+
+const (
+	maxAgent = 128
+	maxState = 32
+	maxNote  = 256
+)
+
+var agentPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/@-]*$`)
+var statePattern = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
+
+// Validate reports, wrapping town.ErrUsage, why a heartbeat cannot be one.
+func (h Heartbeat) Validate() error {
+	switch {
+	case len(h.Agent) > maxAgent || !agentPattern.MatchString(h.Agent):
+		return fmt.Errorf("%w: %q is not the name of an agent", town.ErrUsage, town.Clip(h.Agent, 40))
+	case len(h.State) > maxState || !statePattern.MatchString(h.State):
+		return fmt.Errorf("%w: %q is not a state of an agent", town.ErrUsage, town.Clip(h.State, 40))
+	case len(h.Note) > maxNote:
+		return fmt.Errorf("%w: a note of %d bytes, the limit is %d", town.ErrUsage, len(h.Note), maxNote)
+	}
+	for _, r := range h.Note {
+		if unicode.IsControl(r) || r == unicode.ReplacementChar {
+			return fmt.Errorf("%w: a note is one line of text", town.ErrUsage)
+		}
+	}
+	return nil
+}
+
+// runRequest, syncRequest and failure are bodies.
+type runRequest struct {
+	Name string `json:"name"`
+}
+
+type syncRequest struct {
+	Remote string `json:"remote,omitempty"`
+	Wait   bool   `json:"wait,omitempty"`
+}
+
+type failure struct {
+	Error string `json:"error"`
+	Next  string `json:"next,omitempty"`
+	Kind  string `json:"kind,omitempty"`
+}

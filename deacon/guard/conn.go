@@ -1,0 +1,122 @@
+package guard
+
+import (
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+type connKey struct{}
+
+// listener lets in no more connections than there may be, and only those of
+// the right user.
+type listener struct {
+	net.Listener
+	server *Server
+	free   chan struct{}
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		if l.server.opts.Owner && !sameUser(c) {
+			l.server.refuse(Peer)
+			_ = c.Close()
+			continue
+		}
+		select {
+		case l.free <- struct{}{}:
+			return &conn{Conn: c, server: l.server, release: sync.OnceFunc(func() { <-l.free })}, nil
+		default:
+			l.server.refuse(Crowded)
+			_ = c.Close()
+		}
+	}
+}
+
+// sameUser asks the kernel who connected.
+func sameUser(c net.Conn) bool {
+	u, ok := c.(*net.UnixConn)
+	if !ok {
+		return false
+	}
+	raw, err := u.SyscallConn()
+	if err != nil {
+		return false
+	}
+	var peer *unix.Ucred
+	var failed error
+	err = raw.Control(func(fd uintptr) { peer, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
+	if err != nil || failed != nil {
+		return false
+	}
+	return allowed(int(peer.Uid), os.Getuid())
+}
+
+// allowed: root may do anything anyway.
+func allowed(peer, own int) bool { return peer == own || peer == 0 }
+
+// conn notes how its peer behaves: the server itself tells nobody of requests
+// that never arrive whole.
+type conn struct {
+	net.Conn
+	server  *Server
+	release func()
+	got     atomic.Bool // bytes of a request arrived
+	handled atomic.Bool // and its handler was called
+	slow    atomic.Bool // or the peer was too slow
+	idle    atomic.Bool // between two requests
+	aborted atomic.Bool // the server itself interrupts its read
+}
+
+func (c *conn) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if n > 0 {
+		c.got.Store(true)
+	}
+	if errors.Is(err, os.ErrDeadlineExceeded) && !c.aborted.Load() && !c.idle.Load() && !c.slow.Swap(true) {
+		c.server.refuse(Slow)
+	}
+	return n, err
+}
+
+// SetReadDeadline knows the server's way to interrupt its own reads: a time
+// long past.
+func (c *conn) SetReadDeadline(t time.Time) error {
+	c.aborted.Store(!t.IsZero() && t.Year() < 2000)
+	return c.Conn.SetReadDeadline(t)
+}
+
+func (c *conn) Close() error {
+	c.release()
+	return c.Conn.Close()
+}
+
+// state is told what becomes of each connection.
+func state(n net.Conn, s http.ConnState) {
+	c, ok := n.(*conn)
+	if !ok {
+		return
+	}
+	switch s {
+	case http.StateIdle:
+		c.got.Store(false)
+		c.handled.Store(false)
+		c.idle.Store(true)
+	case http.StateActive:
+		c.idle.Store(false)
+	case http.StateClosed:
+		if c.got.Load() && !c.handled.Load() && !c.slow.Load() {
+			c.server.refuse(Malformed)
+		}
+	}
+}

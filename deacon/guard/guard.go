@@ -1,0 +1,145 @@
+// Package guard is what stands between a listener and its handler: everything
+// that arrives is hostile until checked.
+//
+// It bounds connections, header and body sizes and the time a peer may take,
+// lets only the Town's owner use a unix socket, contains a handler that panics,
+// and counts what it refuses by a reason from a fixed list. It logs the reason,
+// seldom, and never what the peer sent.
+package guard
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/time/rate"
+)
+
+// Limits where Options leave them out.
+const (
+	defaultConns  = 256
+	defaultBody   = 64 << 10
+	defaultHeader = 8 << 10
+	// defaultRead is how long a peer may take to send a request, defaultIdle how
+	// long it may then stay without another.
+	defaultRead = 5 * time.Second
+	defaultIdle = 60 * time.Second
+	// logEvery is how often one reason of refusal is logged.
+	logEvery = 10 * time.Second
+)
+
+// The reasons of refusal; there are no others.
+const (
+	Peer      = "peer"      // another user's process
+	Crowded   = "crowded"   // too many connections
+	Slow      = "slow"      // took too long to send a request
+	Malformed = "malformed" // no request, or no JSON, or values that cannot be
+	Oversized = "oversized" // a body above the limit
+	Unknown   = "unknown"   // no such path or method
+	Unsigned  = "unsigned"  // a notice without a valid signature
+)
+
+// Reasons lists them all.
+func Reasons() []string {
+	return []string{Peer, Crowded, Slow, Malformed, Oversized, Unknown, Unsigned}
+}
+
+// Options say how to guard.
+type Options struct {
+	// Log is told of refusals.
+	Log logrus.FieldLogger
+	// Refused counts one; it must not block.
+	Refused func(reason string)
+	// Owner lets only processes of this user, and root's, in. The listener must
+	// be of a unix socket.
+	Owner bool
+	// Conns, Body and Read replace the defaults above.
+	Conns int
+	Body  int64
+	Read  time.Duration
+}
+
+// Server serves a handler behind a guard.
+type Server struct {
+	opts   Options
+	http   *http.Server
+	cancel context.CancelFunc
+	served sync.WaitGroup
+	failed chan error
+
+	mu   sync.Mutex
+	told map[string]*rate.Sometimes
+}
+
+// Serve serves h on l, which it closes in the end.
+func Serve(l net.Listener, h http.Handler, o Options) *Server {
+	if o.Conns == 0 {
+		o.Conns = defaultConns
+	}
+	if o.Body == 0 {
+		o.Body = defaultBody
+	}
+	if o.Read == 0 {
+		o.Read = defaultRead
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &Server{opts: o, cancel: cancel, failed: make(chan error, 1), told: map[string]*rate.Sometimes{}}
+	s.http = &http.Server{
+		Handler: s.handler(h), MaxHeaderBytes: defaultHeader,
+		ReadTimeout: o.Read, ReadHeaderTimeout: o.Read, IdleTimeout: defaultIdle,
+		BaseContext: func(net.Listener) context.Context { return ctx },
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
+		ConnState: state,
+		// What it would log may quote the peer.
+		ErrorLog: log.New(io.Discard, "", 0),
+	}
+	s.served.Go(func() {
+		err := s.http.Serve(&listener{Listener: l, server: s, free: make(chan struct{}, o.Conns)})
+		if !errors.Is(err, http.ErrServerClosed) {
+			s.failed <- err
+		}
+	})
+	return s
+}
+
+// Failed tells when the listener fails for good.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// Close cancels the requests under way, waits for their answers until ctx ends
+// and then cuts what is left.
+func (s *Server) Close(ctx context.Context) error {
+	s.cancel()
+	err := s.http.Shutdown(ctx)
+	if err != nil {
+		err = errors.Join(err, s.http.Close())
+	}
+	s.served.Wait()
+	return err
+}
+
+// Refuse counts a request that is refused and logs that, but not each time.
+func (s *Server) refuse(reason string) {
+	if s.opts.Refused != nil {
+		s.opts.Refused(reason)
+	}
+	s.mu.Lock()
+	some := s.told[reason]
+	if some == nil {
+		some = &rate.Sometimes{First: 3, Interval: logEvery}
+		s.told[reason] = some
+	}
+	s.mu.Unlock()
+	some.Do(func() {
+		if s.opts.Log != nil {
+			s.opts.Log.WithField("reason", reason).Warn("a request was refused")
+		}
+	})
+}

@@ -1,0 +1,108 @@
+package guard
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"runtime/debug"
+	"time"
+)
+
+type serverKey struct{}
+
+// handler bounds the body, contains panics and counts what the handler below
+// refuses.
+func (s *Server) handler(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if c, ok := r.Context().Value(connKey{}).(*conn); ok {
+			c.handled.Store(true)
+		}
+		defer func() {
+			if p := recover(); p != nil && p != http.ErrAbortHandler {
+				if s.opts.Log != nil {
+					s.opts.Log.WithField("stack", string(debug.Stack())).Error("a request's handler panicked")
+				}
+				http.Error(w, "internal error", http.StatusInternalServerError)
+			}
+		}()
+		r = r.WithContext(context.WithValue(r.Context(), serverKey{}, s))
+		body, ok := s.body(w, r)
+		if !ok {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		answer := &answer{ResponseWriter: w}
+		h.ServeHTTP(answer, r)
+		if answer.code == http.StatusNotFound || answer.code == http.StatusMethodNotAllowed {
+			s.refuse(Unknown)
+		}
+	})
+}
+
+// body reads the request's body while the peer has time for it. Its deadline
+// ends here: it would cut the connection under a handler that takes long.
+func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.opts.Body))
+	var large *http.MaxBytesError
+	switch {
+	case err == nil:
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+		return data, true
+	case errors.As(err, &large):
+		Refuse(w, r, Oversized, http.StatusRequestEntityTooLarge)
+	case errors.Is(err, os.ErrDeadlineExceeded): // counted where it happened
+		http.Error(w, Slow, http.StatusRequestTimeout)
+	default:
+		Refuse(w, r, Malformed, http.StatusBadRequest)
+	}
+	return nil, false
+}
+
+// answer remembers the status.
+type answer struct {
+	http.ResponseWriter
+	code int
+}
+
+func (a *answer) WriteHeader(code int) {
+	if a.code == 0 {
+		a.code = code
+	}
+	a.ResponseWriter.WriteHeader(code)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
+
+// Refuse counts and answers a request for a reason of the list; a handler
+// behind Serve calls it.
+func Refuse(w http.ResponseWriter, r *http.Request, reason string, code int) {
+	if s, ok := r.Context().Value(serverKey{}).(*Server); ok {
+		s.refuse(reason)
+	}
+	http.Error(w, reason, code)
+}
+
+// ReadJSON reads the request's body, exactly one JSON value with no field that
+// value lacks. When it returns false the request was refused and answered. An
+// empty body leaves value as it is.
+func ReadJSON(w http.ResponseWriter, r *http.Request, value any) bool {
+	decoder := json.NewDecoder(r.Body)
+	decoder.DisallowUnknownFields()
+	err := decoder.Decode(value)
+	if err == nil {
+		if err = decoder.Decode(new(json.RawMessage)); err == nil {
+			err = fmt.Errorf("more than one value")
+		}
+	}
+	if errors.Is(err, io.EOF) {
+		return true
+	}
+	Refuse(w, r, Malformed, http.StatusBadRequest)
+	return false
+}

@@ -1,0 +1,95 @@
+package deacon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"gastown/planes/doltdb"
+	"gastown/planes/operational"
+	"gastown/town/layout"
+)
+
+// operational opens the operational plane for fn, as any command would: through
+// the socket when the planes are served, else from the disk.
+func (d *Deacon) operational(ctx context.Context, fn func(*operational.Store) error) (err error) {
+	cfg := d.settings().config
+	s, err := operational.Open(ctx, d.opts.Database(cfg, layout.Operational), cfg.Stores[layout.Operational])
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return fn(s)
+}
+
+// collect is a job: it collects the garbage of each plane, or only of those
+// whose journal has outgrown its limit.
+func (d *Deacon) collect(all bool) func(context.Context) (string, error) {
+	return func(ctx context.Context) (string, error) {
+		var packed []string
+		var failed []error
+		for _, plane := range []string{layout.Operational, layout.Ledger, layout.Federation} {
+			did, err := d.collectPlane(ctx, plane, all)
+			if err != nil {
+				failed = append(failed, fmt.Errorf("collect the garbage of the %s plane: %w", plane, err))
+			}
+			if did {
+				packed = append(packed, plane)
+			}
+		}
+		if len(packed) == 0 {
+			return "", errors.Join(failed...)
+		}
+		return "packed: " + strings.Join(packed, ", "), errors.Join(failed...)
+	}
+}
+
+func (d *Deacon) collectPlane(ctx context.Context, plane string, all bool) (did bool, err error) {
+	opts := d.opts.Database(d.settings().config, plane)
+	var db *doltdb.Local
+	if plane == layout.Federation {
+		shared, err := doltdb.OpenShared(ctx, opts)
+		if err != nil {
+			return false, err
+		}
+		db = &shared.Local
+	} else if db, err = doltdb.OpenLocal(ctx, opts); err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if all {
+		return true, db.GC(ctx)
+	}
+	return db.MaybeGC(ctx)
+}
+
+// lend gives up the planes until release is called. There is one lease at a
+// time; the next waits for it.
+func (d *Deacon) lend(ctx context.Context) (release func(context.Context) error, err error) {
+	select {
+	case d.lending <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	if d.server == nil { // nothing is held
+		return func(context.Context) error { <-d.lending; return nil }, nil
+	}
+	back, err := d.server.Lend(ctx)
+	if err != nil {
+		<-d.lending
+		return nil, err
+	}
+	d.metrics.Lent()
+	d.log.Info("the planes are lent to a command")
+	return func(ctx context.Context) error {
+		defer func() { <-d.lending }()
+		if err := back(ctx); err != nil {
+			// Without its planes a Deacon is of no use; the next one may have luck.
+			d.fail(fmt.Errorf("serve the planes again after a lease: %w", err))
+			return err
+		}
+		d.log.Info("the planes are served again")
+		return nil
+	}, nil
+}

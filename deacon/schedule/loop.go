@@ -1,0 +1,198 @@
+package schedule
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gastown/town"
+)
+
+var (
+	errUnknown = errors.New("there is no such job")
+	errNoMore  = errors.New("the job does not run any more")
+)
+
+// Run keeps time until ctx ends, then cancels the runs under way and waits for
+// them, but no longer than Options.Grace for those that do not end. It returns
+// whether all ended. A scheduler runs once.
+func (s *Scheduler) Run(ctx context.Context) bool {
+	// The runs end with a cause of their own, so that it is told apart from
+	// what went wrong in them.
+	runs, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(errStopping)
+	s.mu.Lock()
+	s.ctx = runs
+	s.mu.Unlock()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for ctx.Err() == nil {
+		timer.Reset(s.startDue())
+		select {
+		case <-ctx.Done():
+		case <-s.wake:
+		case <-timer.C:
+		}
+	}
+	s.mu.Lock()
+	s.stopped = true
+	s.mu.Unlock()
+	cancel(errStopping)
+	s.runs.Wait() // each ends within Grace of the cancellation
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.entries {
+		if e.stuck {
+			return false
+		}
+	}
+	return true
+}
+
+// startDue starts what is due and returns how long to wait for the next.
+func (s *Scheduler) startDue() time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now, wait := s.now(), defaultLook
+	for _, name := range s.order {
+		e := s.entries[name]
+		if e.job.Disabled {
+			continue
+		}
+		// A clock that was put back must not leave a job waiting for the day it
+		// once was.
+		if latest := e.schedule.Next(now).Add(e.job.Jitter + e.job.MaxPause); e.next.After(latest) {
+			e.next = s.after(e, now)
+		}
+		if !e.next.After(now) {
+			s.start(e)
+			e.next = s.after(e, now)
+		}
+		wait = min(wait, e.next.Sub(now))
+	}
+	return max(wait, time.Millisecond)
+}
+
+// start runs a job, or applies its overlap rule. The caller holds mu.
+func (s *Scheduler) start(e *entry) {
+	switch {
+	case s.stopped || s.ctx == nil:
+		return
+	case e.stuck:
+		e.skipped++
+		return
+	case e.running && e.job.Overlap == Follow:
+		e.again = true
+		return
+	case e.running:
+		e.skipped++
+		return
+	}
+	e.running, e.began = true, s.now()
+	waiters := e.waiters
+	e.waiters = nil
+	s.runs.Go(func() { s.carryOut(e, waiters) })
+}
+
+// carryOut performs a run and draws the conclusions from it.
+func (s *Scheduler) carryOut(e *entry, waiters []chan Run) {
+	s.mu.Lock()
+	job, ctx := e.job, s.ctx
+	s.mu.Unlock()
+	run, ended := s.perform(ctx, job)
+	s.mu.Lock()
+	e.running, e.stuck, e.last = false, run.Outcome == Stuck, &run
+	switch run.Outcome {
+	case OK:
+		if e.failures > 0 {
+			e.failures = 0
+			e.next = s.after(e, s.now())
+		}
+	case Stopped:
+	default:
+		e.failures++
+		if e.job.MaxPause > 0 {
+			e.next = s.after(e, s.now())
+		}
+	}
+	if !e.gone && !e.stuck && (e.again || len(e.waiters) > 0) {
+		e.again = false
+		s.start(e)
+	}
+	if !e.running {
+		for _, w := range e.waiters {
+			w <- Run{Job: job.Name, Began: s.now(), Outcome: Stopped, Err: errNoMore}
+		}
+		e.waiters = nil
+	}
+	if e.stuck {
+		go s.rest(e, ended)
+	}
+	s.mu.Unlock()
+	s.opts.Done(run)
+	for _, w := range waiters {
+		w <- run
+	}
+	s.poke()
+}
+
+// rest waits until a run that was cancelled has really ended: its job may then
+// run again. Nobody waits for it, for it cannot be ended from outside.
+func (s *Scheduler) rest(e *entry, ended <-chan struct{}) {
+	<-ended
+	s.mu.Lock()
+	e.stuck = false
+	s.mu.Unlock()
+	s.poke()
+}
+
+// find is the job of that name. The caller holds mu.
+func (s *Scheduler) find(name string) (*entry, error) {
+	if e, ok := s.entries[name]; ok {
+		return e, nil
+	}
+	return nil, town.Fail("run "+town.Clip(name, 64), "gt deacon status lists the jobs", "%w: %w", town.ErrUsage, errUnknown)
+}
+
+// Start has a job run now, whatever its schedule and pause say, and does not
+// wait for it.
+func (s *Scheduler) Start(name string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	e, err := s.find(name)
+	if err != nil {
+		return err
+	}
+	s.start(e)
+	return nil
+}
+
+// Do has a job run now and waits for that run; while another run goes on it
+// waits for one that begins later.
+func (s *Scheduler) Do(ctx context.Context, name string) (Run, error) {
+	wait := make(chan Run, 1)
+	s.mu.Lock()
+	e, err := s.find(name)
+	switch {
+	case err != nil:
+	case s.stopped || s.ctx == nil:
+		err = town.Fail("run "+name, "gt deacon start", "%w: the Deacon is stopping", town.ErrBusy)
+	case e.stuck:
+		err = town.Fail("run "+name, "gt deacon restart", "%w: its last run has not ended since it was cancelled", town.ErrBusy)
+	default:
+		e.waiters = append(e.waiters, wait)
+		if !e.running {
+			s.start(e)
+		}
+	}
+	s.mu.Unlock()
+	if err != nil {
+		return Run{}, err
+	}
+	select {
+	case r := <-wait:
+		return r, nil
+	case <-ctx.Done():
+		return Run{}, ctx.Err()
+	}
+}

@@ -1,0 +1,182 @@
+package schedule
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"github.com/robfig/cron/v3"
+	"github.com/sirupsen/logrus"
+
+	"gastown/town"
+)
+
+const (
+	// defaultGrace is how long a run may take to end once it is cancelled.
+	defaultGrace = 3 * time.Second
+	// defaultLook is the longest time between two looks at the clock: timers
+	// stand still while the machine sleeps, the clock does not.
+	defaultLook = 30 * time.Second
+)
+
+// Options are a Scheduler's; all may be left out.
+type Options struct {
+	Log logrus.FieldLogger
+	// Now is the clock on the wall.
+	Now func() time.Time
+	// Random is a number from 0 up to but not including 1, for jitter.
+	Random func() float64
+	// Grace is how long a cancelled run may take to end.
+	Grace time.Duration
+	// Done is told of every run that ended. It must not block.
+	Done func(Run)
+	// Last says when a job ran last, in an earlier life of the program; the
+	// zero time for never.
+	Last func(job string) time.Time
+}
+
+// Scheduler runs jobs. It is safe for concurrent use.
+type Scheduler struct {
+	opts Options
+	wake chan struct{}
+	runs sync.WaitGroup
+
+	mu      sync.Mutex
+	entries map[string]*entry
+	order   []string
+	stopped bool
+	ctx     context.Context // of the runs; set by Run
+}
+
+// entry is a job and where it stands.
+type entry struct {
+	job      Job
+	schedule cron.Schedule
+	next     time.Time
+	running  bool
+	began    time.Time
+	stuck    bool
+	again    bool
+	failures int
+	skipped  int
+	last     *Run
+	waiters  []chan Run
+	// gone: taken from the table while it ran.
+	gone bool
+}
+
+// New returns a scheduler without jobs.
+func New(opts Options) *Scheduler {
+	if opts.Log == nil {
+		log := logrus.New()
+		log.SetOutput(io.Discard)
+		opts.Log = log
+	}
+	if opts.Now == nil {
+		opts.Now = time.Now
+	}
+	if opts.Random == nil {
+		opts.Random = rand.Float64
+	}
+	if opts.Grace == 0 {
+		opts.Grace = defaultGrace
+	}
+	if opts.Done == nil {
+		opts.Done = func(Run) {}
+	}
+	if opts.Last == nil {
+		opts.Last = func(string) time.Time { return time.Time{} }
+	}
+	return &Scheduler{opts: opts, wake: make(chan struct{}, 1), entries: map[string]*entry{}}
+}
+
+// now has no monotonic part, which would stand still while the machine sleeps.
+func (s *Scheduler) now() time.Time { return s.opts.Now().Round(0) }
+
+// Set replaces the table. Jobs that are in both keep their history and, with an
+// unchanged schedule, their due time; a run under way goes on. When one job is
+// malformed the old table stays.
+func (s *Scheduler) Set(jobs []Job) error {
+	now := s.now()
+	fresh, order := map[string]*entry{}, []string{}
+	for _, j := range jobs {
+		if j.Run == nil || j.Name == "" || fresh[j.Name] != nil {
+			return fmt.Errorf("job %q stands twice, or has no name or nothing to run", town.Clip(j.Name, 64))
+		}
+		if j.Deadline == 0 {
+			j.Deadline = defaultDeadline
+		}
+		when, err := Parse(j.Schedule)
+		if err != nil {
+			return fmt.Errorf("job %s: %w", j.Name, err)
+		}
+		fresh[j.Name] = &entry{job: j, schedule: when}
+		order = append(order, j.Name)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, e := range fresh {
+		old := s.entries[name]
+		switch {
+		case old == nil:
+			e.next = s.due(e, s.opts.Last(name), now)
+		default:
+			same := old.job.Schedule == e.job.Schedule
+			old.job, old.schedule = e.job, e.schedule
+			if !same {
+				old.next = s.after(old, now)
+			}
+			fresh[name] = old
+		}
+	}
+	for name, old := range s.entries {
+		old.gone = fresh[name] == nil
+	}
+	s.entries, s.order = fresh, order
+	s.poke()
+	return nil
+}
+
+// due is the first due time of a job that ran last at that time: at once, but
+// for the jitter, when a run was missed since.
+func (s *Scheduler) due(e *entry, last, now time.Time) time.Time {
+	if last.IsZero() || last.After(now) {
+		return s.after(e, now)
+	}
+	if missed := e.schedule.Next(last); missed.After(now) {
+		return missed.Add(s.jitter(e))
+	}
+	return now.Add(s.jitter(e))
+}
+
+func (s *Scheduler) jitter(e *entry) time.Duration {
+	return time.Duration(s.opts.Random() * float64(e.job.Jitter))
+}
+
+// after is the due time that follows t, later when the job keeps failing.
+func (s *Scheduler) after(e *entry, t time.Time) time.Time {
+	next := e.schedule.Next(t).Round(0)
+	if e.failures > 1 && e.job.MaxPause > 0 {
+		pause := next.Sub(t)
+		for range min(e.failures-1, 30) {
+			if pause *= 2; pause >= e.job.MaxPause {
+				pause = max(e.job.MaxPause, next.Sub(t))
+				break
+			}
+		}
+		// Up to a quarter less, so that Towns that failed together part.
+		next = t.Add(pause - time.Duration(s.opts.Random()*float64(pause)/4))
+	}
+	return next.Add(s.jitter(e))
+}
+
+// poke makes the loop look again.
+func (s *Scheduler) poke() {
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}

@@ -1,0 +1,182 @@
+package deacon
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"gastown/deacon/schedule"
+	"gastown/town/config"
+)
+
+// settings are what the Deacon reads of the configuration and the schedule.
+// They are replaced as a whole.
+type settings struct {
+	config *config.Config
+	file   schedule.File
+
+	http                            string
+	interval                        time.Duration
+	diskWarning, diskCritical       int
+	latencyWarning, latencyCritical time.Duration
+	dataWarning                     int64
+	syncWarning, syncCritical       time.Duration
+	logAge                          time.Duration
+	maxSessions                     int
+
+	// stamp says which files these are.
+	stamp [2]fileStamp
+}
+
+// fileStamp tells two states of a file apart.
+type fileStamp struct {
+	modified time.Time
+	size     int64
+}
+
+func stampOf(path string) (fileStamp, error) {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return fileStamp{}, nil
+	}
+	if err != nil {
+		return fileStamp{}, err
+	}
+	return fileStamp{info.ModTime(), info.Size()}, nil
+}
+
+// stamps are those of the two files now.
+func (d *Deacon) stamps() (out [2]fileStamp, err error) {
+	for i, path := range []string{d.opts.Layout.Config(), d.opts.Layout.Schedule()} {
+		if out[i], err = stampOf(path); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
+
+// read reads both files. Nothing is changed by it.
+func (d *Deacon) read() (*settings, error) {
+	// Before the files, so that a change meanwhile is noticed later.
+	stamp, err := d.stamps()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(d.opts.Layout.Config())
+	if err != nil {
+		return nil, err
+	}
+	file, err := schedule.Load(d.opts.Layout.Schedule())
+	if err != nil {
+		return nil, err
+	}
+	s := &settings{config: cfg, file: file, stamp: stamp}
+	if err := s.values(); err != nil {
+		return nil, err
+	}
+	_, err = d.jobs(s)
+	return s, err
+}
+
+// values reads each setting.
+func (s *settings) values() error {
+	get := func(err *error) func(name string) string {
+		return func(name string) string {
+			v, _, e := s.config.Get(name)
+			*err = errors.Join(*err, e)
+			return v
+		}
+	}
+	var failed error
+	s.http = get(&failed)("deacon.http_address")
+	number := func(name string) int {
+		n, err := s.config.Int(name)
+		failed = errors.Join(failed, err)
+		return n
+	}
+	duration := func(name string) time.Duration {
+		n, err := s.config.Duration(name)
+		failed = errors.Join(failed, err)
+		return n
+	}
+	s.interval = duration("federation.interval")
+	s.diskWarning, s.diskCritical = number("deacon.disk_warning"), number("deacon.disk_critical")
+	s.latencyWarning = time.Duration(number("deacon.latency_warning")) * time.Millisecond
+	s.latencyCritical = time.Duration(number("deacon.latency_critical")) * time.Millisecond
+	s.syncWarning, s.syncCritical = duration("deacon.sync_warning"), duration("deacon.sync_critical")
+	s.logAge = duration("deacon.log_age")
+	s.maxSessions = number("tmux.max_sessions")
+	size, err := s.config.Bytes("deacon.data_warning")
+	s.dataWarning = size
+	if failed = errors.Join(failed, err); failed != nil {
+		return fmt.Errorf("read the settings of the Deacon: %w", failed)
+	}
+	return nil
+}
+
+// settings in force.
+func (d *Deacon) settings() *settings {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.now
+}
+
+// reload reads both files and puts them in force, or leaves the former in
+// force and says why.
+func (d *Deacon) reload() (err error) {
+	d.reloading.Lock()
+	defer d.reloading.Unlock()
+	defer func() {
+		d.metrics.Reloaded(err)
+		d.mu.Lock()
+		d.problem = ""
+		if err != nil {
+			d.problem = err.Error()
+		}
+		d.mu.Unlock()
+		if err != nil {
+			d.log.WithError(err).Error("the configuration was not reloaded; the former stays in force")
+		}
+	}()
+	s, err := d.read()
+	if err != nil {
+		return err
+	}
+	jobs, err := d.jobs(s)
+	if err != nil {
+		return err
+	}
+	before := d.settings()
+	if err := d.scheduler.Set(jobs); err != nil {
+		return err
+	}
+	d.mu.Lock()
+	d.now = s
+	d.mu.Unlock()
+	d.retire(before, s)
+	if before.http != s.http {
+		d.log.WithField("address", s.http).Warn("another deacon.http_address takes effect with: gt deacon restart")
+	}
+	d.log.Info("the configuration was reloaded")
+	return nil
+}
+
+// notice reloads when one of the files has changed since it was last looked
+// at: gt's own commands change the configuration, too. A file that makes no
+// sense is told once.
+func (d *Deacon) notice() error {
+	stamp, err := d.stamps()
+	if err != nil {
+		return err
+	}
+	d.mu.Lock()
+	same := stamp == d.noticed
+	d.noticed = stamp
+	d.mu.Unlock()
+	if same || stamp == d.settings().stamp {
+		return nil
+	}
+	return d.reload()
+}

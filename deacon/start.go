@@ -1,0 +1,208 @@
+package deacon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"syscall"
+	"time"
+
+	"gastown/deacon/control"
+	"gastown/deacon/guard"
+	"gastown/deacon/schedule"
+	"gastown/deacon/web"
+	"gastown/planes/operational"
+	"gastown/town"
+)
+
+// steps are those of a start, in order.
+func (d *Deacon) steps() []step {
+	return []step{
+		{"lock", d.takeLock, func(context.Context) error { return d.lock.Unlock() }},
+		{"settings", d.firstSettings, nil},
+		{"planes", d.takePlanes, d.givePlanes},
+		{"memory", d.recall, d.lastFlush},
+		{"control", d.listenControl, func(ctx context.Context) error { return shut(ctx, d.control, d.opts.Layout.ControlSocket()) }},
+		{"http", d.listenHTTP, func(ctx context.Context) error { return shut(ctx, d.http, "") }},
+		d.scheduling(),
+	}
+}
+
+func (d *Deacon) takeLock(ctx context.Context) (err error) {
+	for _, path := range []string{d.opts.Layout.ControlSocket(), d.opts.Layout.SQLSocket()} {
+		if err := checkSocket(path); err != nil {
+			return err
+		}
+	}
+	d.lock, err = claim(ctx, d.opts.Layout, d.opts.Command)
+	return err
+}
+
+func (d *Deacon) firstSettings(context.Context) error {
+	s, err := d.read()
+	if err != nil {
+		return err
+	}
+	d.now, d.noticed = s, s.stamp
+	return nil
+}
+
+func (d *Deacon) takePlanes(ctx context.Context) (err error) {
+	if d.opts.Serve != nil {
+		d.server, err = d.opts.Serve(ctx, d.now.config)
+	}
+	return err
+}
+
+func (d *Deacon) givePlanes(ctx context.Context) error {
+	if d.server == nil {
+		return nil
+	}
+	return d.server.Close(ctx)
+}
+
+// recall reads what an earlier Deacon noted, so that a run that was missed is
+// known and a state keeps its age.
+func (d *Deacon) recall(ctx context.Context) error {
+	last := map[string]time.Time{}
+	err := d.operational(ctx, func(s *operational.Store) error {
+		states, err := s.CheckStates(ctx)
+		if err != nil {
+			return err
+		}
+		d.board.recall(states)
+		runs, err := s.JobRuns(ctx)
+		for _, r := range runs {
+			last[r.Job] = r.Began
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	d.scheduler = schedule.New(schedule.Options{
+		Log: d.log, Now: d.opts.Now, Grace: jobGrace, Done: d.ran,
+		Last: func(job string) time.Time { return last[job] },
+	})
+	jobs, err := d.jobs(d.now)
+	if err != nil {
+		return err
+	}
+	if err := d.scheduler.Set(jobs); err != nil {
+		return err
+	}
+	// So that the first answer to anybody is not a guess.
+	_, err = d.look(ctx, func(name string) bool { return name != slow })
+	return err
+}
+
+func (d *Deacon) lastFlush(ctx context.Context) error {
+	_, err := d.flush(ctx, true)
+	return err
+}
+
+func (d *Deacon) listenControl(context.Context) error {
+	l, err := listen(d.opts.Layout.ControlSocket())
+	if err != nil {
+		return err
+	}
+	handler := control.Handler(control.Deacon{
+		Status: d.Status, Stop: d.stop, Run: d.run, Sync: d.sync, Lend: d.lend,
+		Reload: func(context.Context) error { return d.reload() },
+		Heartbeat: func(h control.Heartbeat) error {
+			err := d.records.beat(h)
+			if err == nil {
+				d.metrics.Heartbeat()
+			}
+			return err
+		},
+	})
+	d.control = guard.Serve(l, handler, guard.Options{
+		Log: d.log.WithField("listener", web.ListenerControl), Owner: true,
+		Refused: func(reason string) { d.metrics.Refused(web.ListenerControl, reason) },
+	})
+	return nil
+}
+
+func (d *Deacon) listenHTTP(ctx context.Context) error {
+	if d.now.http == "" {
+		return nil
+	}
+	l, err := tcp(ctx, d.now.http)
+	if err != nil {
+		next := "gt config deacon.http_address HOST:PORT chooses another, for instance localhost:0"
+		if errors.Is(err, syscall.EADDRINUSE) {
+			err = fmt.Errorf("another program listens there: %w", err)
+		}
+		return town.Fail("answer on "+d.now.http, next, "%w", err)
+	}
+	d.address = l.Addr().String()
+	o := web.Options{Health: d.health, Metrics: d.metrics.Handler(), Notify: http.HandlerFunc(d.notified)}
+	d.http = guard.Serve(l, web.Handler(o), guard.Options{
+		Log:     d.log.WithField("listener", web.ListenerHTTP),
+		Refused: func(reason string) { d.metrics.Refused(web.ListenerHTTP, reason) },
+	})
+	return nil
+}
+
+// notified syncs when a Git host says that something arrived, and can prove it
+// is the host it should be.
+func (d *Deacon) notified(w http.ResponseWriter, r *http.Request) {
+	if d.opts.Verify == nil || d.opts.Verify(r) != nil {
+		guard.Refuse(w, r, guard.Unsigned, http.StatusUnauthorized)
+		return
+	}
+	if _, err := d.sync(r.Context(), "", false); err != nil {
+		d.log.WithError(err).Error("a notification could not be followed")
+		http.Error(w, "busy", http.StatusServiceUnavailable)
+		return
+	}
+	w.WriteHeader(http.StatusAccepted)
+}
+
+// shut closes a listener, and what it leaves on the disk.
+func shut(ctx context.Context, s *guard.Server, path string) error {
+	if s == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	err := s.Close(ctx)
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = nil // the requests were cut
+	}
+	if path != "" {
+		if gone := os.Remove(path); gone != nil && !os.IsNotExist(gone) {
+			err = errors.Join(err, gone)
+		}
+	}
+	return err
+}
+
+// scheduling runs the jobs, in a goroutine that ends with the step.
+func (d *Deacon) scheduling() step {
+	var cancel context.CancelFunc
+	ended := make(chan bool, 1)
+	return step{
+		"jobs",
+		func(ctx context.Context) error {
+			ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
+			go func() { ended <- d.scheduler.Run(ctx) }()
+			return nil
+		},
+		func(ctx context.Context) error {
+			cancel()
+			select {
+			case all := <-ended:
+				if !all {
+					return errors.New("a job did not end")
+				}
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		},
+	}
+}
