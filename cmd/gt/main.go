@@ -5,7 +5,7 @@ import (
 	"os"
 
 	"gastown/cmd/gt/cli"
-	_ "gastown/cmd/gt/internal/memory" // when to collect garbage
+	_ "gastown/cmd/internal/memory" // when to collect garbage
 )
 
 func main() { os.Exit(cli.Main()) }

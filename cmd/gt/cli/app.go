@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 	"golang.org/x/sys/unix"
 
+	"gastown/cmd/internal/shell"
 	"gastown/town/layout"
 )
 
@@ -80,12 +81,12 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	case *ended > 0:
 		return exitUsage
 	case err != nil:
-		return a.report(usageError{err, meant(parser, args)})
+		return a.report(shell.UsageError{Err: err, Command: shell.Meant(parser, args)})
 	}
 	for _, c := range a.commands {
 		if c.clause.FullCommand() == name {
 			a.running = "gt " + name
-			return a.report(interrupted(ctx, c.run(ctx)))
+			return a.report(shell.Interrupted(ctx, c.run(ctx)))
 		}
 	}
 	return exitOK
@@ -105,7 +106,7 @@ func (a *App) parser() (_ *kingpin.Application, ended *int) {
 	})
 	p.UsageWriter(a.Stdout)
 	p.ErrorWriter(a.Stderr)
-	p.UsageTemplate(usageTemplate)
+	p.UsageTemplate(shell.UsageTemplate)
 	p.Version("gt " + version)
 	p.HelpFlag.Short('h')
 	p.Flag("town", "The Town's directory (default: the nearest Town at or above the working directory).").
@@ -115,7 +116,7 @@ func (a *App) parser() (_ *kingpin.Application, ended *int) {
 	p.Flag("no-color", "Never use colours (so does NO_COLOR).").BoolVar(&a.noColor)
 	p.Flag("wait", "How long to wait while another process has the Town.").
 		Default(defaultWait.String()).PlaceHolder("DURATION").DurationVar(&a.wait)
-	p.UsageFuncs(usageFuncs(p))
+	p.UsageFuncs(shell.UsageFuncs(p))
 
 	a.configureInstall(p)
 	fed := p.Command("federation", "Share roles, formulas and templates with other Towns.").Alias("fed").HelpLong(examples(

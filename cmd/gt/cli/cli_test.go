@@ -113,31 +113,6 @@ func TestExitCodes(t *testing.T) {
 	}
 }
 
-// What a remote or a file contains never steers a terminal.
-func TestClean(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain ünïcode 表\tx": "plain ünïcode 表\tx", "\x1b[31mred": `\x1b[31mred`, "a\r\nb": `a\x0d\x0ab`,
-		"\u202eevil": `\u{202e}evil`, "\x9b": `\x9b`, "\u009b": `\u{9b}`, "bad\xffbyte": `bad\xffbyte`, "real \ufffd": "real \ufffd", "": "",
-	} {
-		if got := clean(in); got != want {
-			t.Errorf("clean(%q) = %q, want %q", in, got, want)
-		}
-	}
-}
-
-func TestTableFitsTheTerminal(t *testing.T) {
-	var out bytes.Buffer
-	p := &printer{w: &out, width: 24}
-	p.table([]string{"NAME", "TEXT"}, [][]string{{"a", "one two three four five"}, {"表表", "x\x1b"}})
-	if err := p.flush(); err != nil {
-		t.Fatal(err)
-	}
-	want := "NAME  TEXT\na     one two three fou…\n表表  x\\x1b\n"
-	if out.String() != want {
-		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
-	}
-}
-
 func TestRewrite(t *testing.T) {
 	for in, want := range map[string]string{
 		"config.cache.ttl 300": "config cache.ttl 300", "--town x config.cache.ttl": "--town x config cache.ttl",

@@ -1,82 +1,13 @@
 package cli
 
 import (
-	"slices"
 	"strings"
-	"text/template"
 
-	"github.com/alecthomas/kingpin/v2"
+	"gastown/cmd/internal/shell"
 )
 
-// usageTemplate is the text of --help. Examples stand in HelpLong.
-const usageTemplate = `{{define "arguments"}}{{if .FlagSummary}} {{.FlagSummary}}{{end}}` +
-	`{{range .Args}}{{if not .Hidden}} {{if not .Required}}[{{end}}{{if .PlaceHolder}}{{.PlaceHolder}}{{else}}{{.Name}}{{end}}` +
-	`{{if .Value|IsCumulative}}...{{end}}{{if not .Required}}]{{end}}{{end}}{{end}}{{end -}}
-
-{{define "commands"}}{{range .FlattenedCommands}}{{if not .Hidden}}  {{.FullCommand}}{{template "arguments" .}}
-{{.Help|Wrap 6}}{{end}}{{end}}{{end -}}
-
-{{define "body"}}{{template "arguments" .}}{{if .Commands}} COMMAND ...{{end}}
-
-{{.Help|Wrap 0}}{{end -}}
-
-{{if .Context.SelectedCommand}}Usage: {{.App.Name}} {{.Context.SelectedCommand}}{{template "body" .Context.SelectedCommand}}
-{{- if .Context.SelectedCommand.HelpLong}}
-Examples:
-{{.Context.SelectedCommand.HelpLong}}
-{{end}}{{else}}Usage: {{.App.Name}}{{template "body" .App}}{{end}}
-{{if .Context.Args}}Arguments:
-{{.Context.Args|ArgsToTwoColumns|FormatTwoColumns}}
-{{end -}}
-{{if .Context.Flags|Own}}Flags:
-{{.Context.Flags|Own|FlagRows|FormatTwoColumns}}
-{{end -}}
-Everywhere:
-{{.Context.Flags|Global|FlagRows|FormatTwoColumns}}
-{{if .Context.SelectedCommand}}{{if .Context.SelectedCommand.Commands}}Commands:
-{{template "commands" .Context.SelectedCommand}}{{end -}}
-{{else if .App.Commands}}Commands:
-{{template "commands" .App}}{{end -}}
-`
-
-// usageFuncs tell the flags every command has from its own. They must be asked
-// after the application's own flags are described, and before any other.
-func usageFuncs(p *kingpin.Application) template.FuncMap {
-	var global []string
-	for _, f := range p.Model().Flags {
-		global = append(global, f.Name)
-	}
-	pick := func(wanted bool) func([]*kingpin.FlagModel) []*kingpin.FlagModel {
-		return func(all []*kingpin.FlagModel) []*kingpin.FlagModel {
-			return slices.DeleteFunc(slices.Clone(all), func(f *kingpin.FlagModel) bool {
-				return f.Hidden || slices.Contains(global, f.Name) != wanted
-			})
-		}
-	}
-	return template.FuncMap{"Global": pick(true), "Own": pick(false), "FlagRows": flagRows}
-}
-
-func flagRows(flags []*kingpin.FlagModel) [][2]string {
-	var rows [][2]string
-	for _, f := range flags {
-		name := "    --" + f.Name
-		if f.Short != 0 {
-			name = "-" + string(f.Short) + ", --" + f.Name
-		}
-		if !f.IsBoolFlag() {
-			name += " " + f.FormatPlaceHolder()
-		}
-		help := f.HelpWithEnvar()
-		if f.Name == "help" {
-			help = "Show help for a command."
-		}
-		rows = append(rows, [2]string{name, help})
-	}
-	return rows
-}
-
 // examples words lines for the usage template.
-func examples(lines ...string) string { return "  " + strings.Join(lines, "\n  ") }
+func examples(lines ...string) string { return shell.Examples(lines...) }
 
 // rewrite takes gt config.KEY VALUE, which people know from a document, for
 // gt config KEY VALUE.

@@ -1,4 +1,4 @@
-package cli
+package term
 
 import (
 	"strings"
@@ -12,15 +12,15 @@ const columnGap = 2
 // minLastColumn is the least the last column is cut to.
 const minLastColumn = 10
 
-// table adds rows in aligned columns below a header. On a terminal the last
+// Table adds rows in aligned columns below a header. On a terminal the last
 // column is cut where the line would not fit.
-func (p *printer) table(header []string, rows [][]string) {
+func (p *Printer) Table(header []string, rows [][]string) {
 	widths := make([]int, len(header))
 	all := append([][]string{header}, rows...)
 	for i, row := range all {
 		cells := make([]string, len(row))
 		for c, cell := range row {
-			cells[c] = clean(strings.ReplaceAll(cell, "\t", " "))
+			cells[c] = Clean(strings.ReplaceAll(cell, "\t", " "))
 			widths[c] = max(widths[c], ansi.StringWidth(cells[c]))
 		}
 		all[i] = cells
@@ -34,16 +34,29 @@ func (p *printer) table(header []string, rows [][]string) {
 		for c, cell := range row {
 			if c < len(row)-1 {
 				cell += strings.Repeat(" ", widths[c]-ansi.StringWidth(cell)+columnGap)
-			} else if p.width > 0 {
-				cell = ansi.Truncate(cell, max(minLastColumn, p.width-before), "…")
+			} else {
+				cell = p.fit(cell, p.width-before)
 			}
 			line.WriteString(cell)
 		}
 		text := strings.TrimRight(line.String(), " ")
 		if i == 0 {
-			p.styled(styleDim, "%s", text)
+			p.Styled(Dim, "%s", text)
 			continue
 		}
-		p.line("%s", text)
+		p.Line("%s", text)
 	}
+}
+
+// fit cuts text where a terminal's line ends.
+func (p *Printer) fit(text string, columns int) string {
+	if p.width == 0 {
+		return text
+	}
+	return ansi.Truncate(text, max(minLastColumn, columns), "…")
+}
+
+// Fit is a line as it is shown: cleaned, and on a terminal cut where it ends.
+func (p *Printer) Fit(text string) string {
+	return p.fit(Clean(strings.ReplaceAll(text, "\t", " ")), p.width)
 }

@@ -1,0 +1,48 @@
+package term
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"testing"
+)
+
+// What a remote or a file contains never steers a terminal.
+func TestClean(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain ünïcode 表\tx": "plain ünïcode 表\tx", "\x1b[31mred": `\x1b[31mred`, "a\r\nb": `a\x0d\x0ab`,
+		"\u202eevil": `\u{202e}evil`, "\x9b": `\x9b`, "\u009b": `\u{9b}`, "bad\xffbyte": `bad\xffbyte`, "real \ufffd": "real \ufffd", "": "",
+	} {
+		if got := Clean(in); got != want {
+			t.Errorf("Clean(%q) = %q, want %q", in, got, want)
+		}
+	}
+}
+
+func TestTableFitsTheTerminal(t *testing.T) {
+	var out bytes.Buffer
+	p := &Printer{w: &out, width: 24}
+	p.Table([]string{"NAME", "TEXT"}, [][]string{{"a", "one two three four five"}, {"表表", "x\x1b"}})
+	if err := p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	want := "NAME  TEXT\na     one two three fou…\n表表  x\\x1b\n"
+	if out.String() != want {
+		t.Errorf("got\n%s\nwant\n%s", out.String(), want)
+	}
+	if got := p.Fit("one\ttwo\x07 three four five six"); got != "one two\\x07 three four …" {
+		t.Errorf("%q", got)
+	}
+}
+
+// Nobody waits for an answer longer than the work it is for.
+func TestReadLineEnds(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	from, to := io.Pipe()
+	defer to.Close()
+	if _, err := ReadLine(ctx, from); !errors.Is(err, context.Canceled) {
+		t.Errorf("%v", err)
+	}
+}

@@ -1,0 +1,74 @@
+package term
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Clean makes control characters, and those that reorder text, visible.
+func Clean(s string) string {
+	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
+		return s
+	}
+	var out strings.Builder
+	for i, r := range s {
+		switch {
+		case r == utf8.RuneError && !strings.HasPrefix(s[i:], string(utf8.RuneError)):
+			fmt.Fprintf(&out, `\x%02x`, s[i])
+		case !hidden(r):
+			out.WriteRune(r)
+		case r < 0x80:
+			fmt.Fprintf(&out, `\x%02x`, r)
+		default:
+			fmt.Fprintf(&out, `\u{%x}`, r)
+		}
+	}
+	return out.String()
+}
+
+func hidden(r rune) bool {
+	return r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != '\u200d' || r == '\u2028' || r == '\u2029')
+}
+
+// Plural words a count: Plural(2, "edit", "edits") is "2 edits".
+func Plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
+}
+
+// Ago words a time for people, with the time itself.
+func Ago(now, t time.Time) string {
+	since := now.Sub(t)
+	var text string
+	switch {
+	case since < 0:
+		text = "in the future"
+	case since < time.Minute:
+		text = Plural(int(since/time.Second), "second", "seconds") + " ago"
+	case since < time.Hour:
+		text = Plural(int(since/time.Minute), "minute", "minutes") + " ago"
+	case since < 48*time.Hour:
+		text = Plural(int(since/time.Hour), "hour", "hours") + " ago"
+	default:
+		text = Plural(int(since/(24*time.Hour)), "day", "days") + " ago"
+	}
+	return text + " (" + t.UTC().Format("2006-01-02 15:04:05 UTC") + ")"
+}
+
+// Size words a number of bytes.
+func Size(n int64) string {
+	switch {
+	case n < 1<<10:
+		return Plural(int(n), "byte", "bytes")
+	case n < 1<<20:
+		return fmt.Sprintf("%.1f KB", float64(n)/(1<<10))
+	default:
+		return fmt.Sprintf("%.1f MB", float64(n)/(1<<20))
+	}
+}
