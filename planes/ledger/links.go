@@ -140,30 +140,45 @@ func (q session) unlink(ctx context.Context, d town.Dependency) error {
 }
 
 // link refuses new links that would close a cycle, ignoring old ones that are
-// about to be removed. It also marks the transaction, so that of two writers
-// who each add half of a cycle at the same time one has to begin again.
+// about to be removed.
 func (q session) link(ctx context.Context, fresh []town.Dependency, gone map[string]bool) error {
+	if err := q.markLinks(ctx, fresh); err != nil {
+		return err
+	}
+	cycle, err := q.cycle(ctx, fresh, gone, holding...)
+	if err == nil && cycle != nil {
+		err = cycleError(cycle)
+	}
+	return err
+}
+
+// markLinks marks a transaction that adds links, so that of two writers who
+// each add half of a cycle at the same time one has to begin again.
+func (q session) markLinks(ctx context.Context, fresh []town.Dependency) error {
+	if !slices.ContainsFunc(fresh, func(d town.Dependency) bool { return slices.Contains(holding, d.Type) }) {
+		return nil
+	}
+	_, err := q.exec(ctx, "REPLACE INTO guards (name, value) VALUES ('links', ?)", town.NewBeadID("g", 20))
+	return err
+}
+
+// cycle returns a cycle that new links of some kinds would close, or nil.
+func (q session) cycle(ctx context.Context, fresh []town.Dependency, gone map[string]bool, kinds ...town.DepType) ([]string, error) {
 	graph := map[string][]string{}
 	var from []string
 	for _, d := range fresh {
-		if slices.Contains(holding, d.Type) {
+		if slices.Contains(kinds, d.Type) {
 			graph[d.Bead] = append(graph[d.Bead], d.Target)
 			from = append(from, d.Target)
 		}
 	}
 	if len(from) == 0 {
-		return nil
+		return nil, nil
 	}
-	if _, err := q.exec(ctx, "REPLACE INTO guards (name, value) VALUES ('links', ?)", town.NewBeadID("g", 20)); err != nil {
-		return err
+	if err := q.reach(ctx, from, gone, kinds, graph); err != nil {
+		return nil, err
 	}
-	if err := q.reach(ctx, from, gone, graph); err != nil {
-		return err
-	}
-	if cycle := findCycle(graph); cycle != nil {
-		return cycleError(cycle)
-	}
-	return nil
+	return findCycle(graph), nil
 }
 
 func cycleError(cycle []string) error {
@@ -176,17 +191,17 @@ func cycleError(cycle []string) error {
 	return fmt.Errorf("%w: %s", ErrCycle, path)
 }
 
-// reach adds to graph every holding link that can be reached from some beads:
+// reach adds to graph every link of some kinds that can be reached from some beads:
 // one query for each thousand of them.
-func (q session) reach(ctx context.Context, from []string, gone map[string]bool, graph map[string][]string) error {
+func (q session) reach(ctx context.Context, from []string, gone map[string]bool, of []town.DepType, graph map[string][]string) error {
 	slices.Sort(from)
 	seen := map[string]bool{}
 	for part := range slices.Chunk(slices.Compact(from), batchRows) {
-		kinds := "(" + marks(len(holding)) + ")"
+		kinds := "(" + marks(len(of)) + ")"
 		query := "WITH RECURSIVE r (id) AS (SELECT issue_id FROM dependencies WHERE issue_id IN (" + marks(len(part)) + ") AND type IN " + kinds +
 			" UNION SELECT d.depends_on_id FROM r JOIN dependencies d ON d.issue_id = r.id WHERE d.type IN " + kinds + ")" +
 			" SELECT d.issue_id, d.depends_on_id, d.type FROM r JOIN dependencies d ON d.issue_id = r.id WHERE d.type IN " + kinds
-		args := slices.Concat(anys(part), anys(words(holding)), anys(words(holding)), anys(words(holding)))
+		args := slices.Concat(anys(part), anys(words(of)), anys(words(of)), anys(words(of)))
 		err := q.each(ctx, func(rows *doltdb.Rows) error {
 			var d town.Dependency
 			if err := rows.Scan(&d.Bead, &d.Target, &d.Type); err != nil {

@@ -1,0 +1,162 @@
+package ledger
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"gastown/town"
+)
+
+// maxLine is how long one line of an import may be, in bytes.
+const maxLine = 16 << 20
+
+// ImportOptions say what an import does with what is there already.
+type ImportOptions struct {
+	// Force lets a line replace a bead that was changed here later.
+	Force bool
+	// KeepUnknown keeps fields this program does not know, instead of refusing
+	// their lines.
+	KeepUnknown bool
+	// Revive brings back beads that were deleted here; they are left alone
+	// otherwise.
+	Revive bool
+	// DryRun checks and counts, and changes nothing.
+	DryRun bool
+}
+
+// ImportResult counts what became of the lines.
+type ImportResult struct {
+	Created   int `json:"created"`
+	Updated   int `json:"updated"`
+	Unchanged int `json:"unchanged"`
+	// Older were changed here after the export was made; Deleted were deleted
+	// here, or are the mark of a deletion there; Other are no beads.
+	Older   int `json:"older"`
+	Deleted int `json:"deleted"`
+	Other   int `json:"other"`
+	// Warnings tell of links to beads that are nowhere, and the like.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+// errDryRun ends a transaction that was only tried.
+var errDryRun = errors.New("dry run")
+
+// Import reads an export, one JSON object a line, and makes or updates its
+// beads: all or none, in one commit. Every bad line is in the BatchError it
+// returns: malformed JSON, an unknown field, a value no bead may have, an id
+// that came before, a cycle.
+//
+// A bead that is here already is replaced when the line is newer; its comments
+// are added to. What is equal is not written. Fields other programs use are
+// kept and exported again.
+func (s *Store) Import(ctx context.Context, r io.Reader, opts ImportOptions) (ImportResult, error) {
+	var result ImportResult
+	beads, lines, err := readLines(r, opts.KeepUnknown, &result)
+	if err != nil {
+		return ImportResult{}, err
+	}
+	read := result
+	err = s.write(ctx, fmt.Sprintf("import %d beads", len(beads)), func(q session) error {
+		result = read
+		in := &importing{rows: s.change(), opts: opts, result: &result, lines: lines}
+		if err := in.run(ctx, q, beads); err != nil {
+			return err
+		}
+		if opts.DryRun {
+			return errDryRun
+		}
+		return in.store(ctx, q)
+	})
+	if err != nil && !errors.Is(err, errDryRun) {
+		return ImportResult{}, err
+	}
+	if !opts.DryRun {
+		if _, err := s.MaybeGC(ctx); err != nil {
+			result.Warnings = append(result.Warnings, fmt.Sprintf("imported, but the database was not compacted: %v", err))
+		}
+	}
+	return result, nil
+}
+
+// readLines parses and checks every line, and gives each bead its line number.
+func readLines(r io.Reader, keep bool, result *ImportResult) ([]town.Bead, map[string]int, error) {
+	var beads []town.Bead
+	lines := map[string]int{}
+	var bad batch
+	scanner := bufio.NewScanner(r)
+	scanner.Buffer(make([]byte, 0, 1<<16), maxLine)
+	n := 0
+	for scanner.Scan() {
+		n++
+		line := bytes.TrimSpace(scanner.Bytes())
+		if n == 1 {
+			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+		}
+		if len(line) == 0 {
+			continue
+		}
+		b, err := parseLine(line, keep)
+		switch {
+		case errors.Is(err, errOtherLine):
+			result.Other++
+		case err != nil:
+			bad.add(n-1, n, b.ID, err)
+		case b.Status == "tombstone":
+			result.Deleted++
+		case lines[b.ID] > 0:
+			bad.add(n-1, n, b.ID, fmt.Errorf("%w: line %d has it too", ErrExists, lines[b.ID]))
+		default:
+			tidy(&b)
+			bad.add(n-1, n, b.ID, b.Validate())
+			lines[b.ID] = n
+			beads = append(beads, b)
+		}
+	}
+	if err := scanner.Err(); errors.Is(err, bufio.ErrTooLong) {
+		bad.add(n, n+1, "", fmt.Errorf("%w: the line is longer than %d bytes", town.ErrBadBead, maxLine))
+	} else if err != nil {
+		return nil, nil, fmt.Errorf("read the import after line %d: %w", n, err)
+	}
+	return beads, lines, bad.err()
+}
+
+// tidy completes what an export leaves out, and brings it into the order kept.
+func tidy(b *town.Bead) {
+	b.Status, b.Type = or(b.Status, town.StatusOpen), or(b.Type, town.TypeTask)
+	b.UpdatedAt = orTime(b.UpdatedAt, b.CreatedAt)
+	b.CreatedAt = orTime(b.CreatedAt, b.UpdatedAt)
+	if b.Status == town.StatusClosed && b.ClosedAt == nil {
+		at := b.UpdatedAt
+		b.ClosedAt = &at
+	}
+	if b.Status != town.StatusClosed && b.ClosedAt != nil {
+		b.Extra = put(b.Extra, "previously_closed_at", []byte(`"`+b.ClosedAt.UTC().Format("2006-01-02T15:04:05.999999Z07:00")+`"`))
+		b.ClosedAt = nil
+	}
+	for i := range b.Dependencies {
+		d := &b.Dependencies[i]
+		d.Bead, d.Type, d.CreatedAt = b.ID, or(d.Type, town.DepBlocks), orTime(d.CreatedAt, b.CreatedAt)
+	}
+	at := &rows{at: b.UpdatedAt, actor: or(b.CreatedBy, "unknown")}
+	for i := range b.Comments {
+		at.completeComment(&b.Comments[i], b.ID)
+	}
+	truncate(b)
+	arrange(b)
+}
+
+// arrange brings the lists of a bead into the order they are kept in.
+func arrange(b *town.Bead) {
+	slices.Sort(b.Labels)
+	b.Labels = slices.Compact(b.Labels)
+	slices.SortFunc(b.Dependencies, func(a, b town.Dependency) int { return strings.Compare(linkKey(a), linkKey(b)) })
+	b.Dependencies = slices.CompactFunc(b.Dependencies, func(a, b town.Dependency) bool { return linkKey(a) == linkKey(b) })
+	slices.SortFunc(b.Comments, func(a, b town.Comment) int { return strings.Compare(a.ID, b.ID) })
+	b.Comments = slices.CompactFunc(b.Comments, func(a, b town.Comment) bool { return a.ID == b.ID })
+}

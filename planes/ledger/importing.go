@@ -1,0 +1,186 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"gastown/town"
+)
+
+// maxWarnings is how many warnings an import lists; it counts the others.
+const maxWarnings = 20
+
+// importing is an import in its transaction.
+type importing struct {
+	*rows
+	opts    ImportOptions
+	result  *ImportResult
+	lines   map[string]int
+	drop    []town.Dependency
+	renewed []string // beads whose labels are written anew
+	revived []string
+}
+
+// run compares the lines with what is there, and checks the links.
+func (in *importing) run(ctx context.Context, q session, beads []town.Bead) error {
+	ids := make([]string, len(beads))
+	for i := range beads {
+		ids[i] = beads[i].ID
+	}
+	slices.Sort(ids)
+	here, gone, err := in.load(ctx, q, ids)
+	if err != nil {
+		return err
+	}
+	for i := range beads {
+		b := &beads[i]
+		switch old := here[b.ID]; {
+		case gone[b.ID] != nil && !in.opts.Revive:
+			in.result.Deleted++
+		case old == nil:
+			if gone[b.ID] != nil {
+				in.revived = append(in.revived, b.ID)
+			}
+			in.result.Created++
+			in.add(b)
+			in.event(b.ID, "imported", "", "", "")
+		default:
+			in.replace(old, b)
+		}
+	}
+	return in.check(ctx, q, here)
+}
+
+// load reads the beads that are here already, and those that were deleted.
+func (in *importing) load(ctx context.Context, q session, ids []string) (map[string]*Detail, map[string]*buried, error) {
+	here := map[string]*Detail{}
+	facts, err := q.facts(ctx, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	if facts.count > 0 {
+		fields := append(slices.Clone(touched), "comments")
+		for part := range slices.Chunk(ids, batchRows) {
+			if err := q.details(ctx, part, fields, here); err != nil {
+				return nil, nil, err
+			}
+		}
+	}
+	gone, err := q.tombstones(ctx, ids)
+	return here, gone, err
+}
+
+// replace takes a line for a bead that is here already.
+func (in *importing) replace(old *Detail, b *town.Bead) {
+	was := old.Bead
+	was.Dependencies = links(was.ID, old.Dependencies, false)
+	// Comments are added to: nothing anybody said is taken back by an import.
+	merged := *b
+	merged.Comments = slices.Concat(b.Comments, was.Comments)
+	arrange(&was)
+	arrange(&merged)
+	if sameBead(was, merged) {
+		in.result.Unchanged++
+		return
+	}
+	if was.UpdatedAt.After(merged.UpdatedAt) && !in.opts.Force {
+		in.result.Older++
+		return
+	}
+	in.result.Updated++
+	for _, d := range was.Dependencies {
+		if !slices.ContainsFunc(merged.Dependencies, func(n town.Dependency) bool { return linkKey(n) == linkKey(d) }) {
+			in.drop = append(in.drop, d)
+		}
+	}
+	e := &editing{rows: in.rows}
+	e.diff(&was, &merged)
+	in.event(b.ID, "imported", "", "", "")
+	*b = merged
+	in.beads = append(in.beads, b)
+	in.renewed = append(in.renewed, b.ID)
+	in.belongings(b)
+}
+
+// sameBead compares two beads as they are kept; an empty list is none.
+func sameBead(a, b town.Bead) bool {
+	for _, c := range columns {
+		if c.get(&a) != c.get(&b) {
+			return false
+		}
+	}
+	return slices.Equal(a.Labels, b.Labels) && slices.Equal(a.Dependencies, b.Dependencies) &&
+		(len(a.Comments) == 0 && len(b.Comments) == 0 || reflect.DeepEqual(a.Comments, b.Comments))
+}
+
+// check refuses cycles of one kind of link, and warns of what is only odd.
+func (in *importing) check(ctx context.Context, q session, here map[string]*Detail) error {
+	var outside []string
+	for _, d := range in.links {
+		if in.lines[d.Target] == 0 && here[d.Target] == nil && !strings.HasPrefix(d.Target, "external:") {
+			outside = append(outside, d.Target)
+		}
+	}
+	live, _, err := q.ends(ctx, outside)
+	if err != nil {
+		return err
+	}
+	for _, d := range in.links {
+		if slices.Contains(outside, d.Target) && !live[d.Target] {
+			in.warn("line %d: %s %s %s, which is nowhere", in.lines[d.Bead], d.Bead, d.Type, d.Target)
+		}
+	}
+	if err := q.markLinks(ctx, in.links); err != nil {
+		return err
+	}
+	gone := map[string]bool{}
+	for _, d := range in.drop {
+		gone[linkKey(d)] = true
+	}
+	var bad batch
+	for _, kind := range holding {
+		cycle, err := q.cycle(ctx, in.links, gone, kind)
+		if err != nil {
+			return err
+		}
+		if cycle != nil {
+			line := in.lines[cycle[0]]
+			bad.add(line-1, line, cycle[0], cycleError(cycle))
+		}
+	}
+	if err := bad.err(); err != nil {
+		return err
+	}
+	both, err := q.cycle(ctx, in.links, gone, holding...)
+	if err == nil && both != nil {
+		in.warn("line %d: a bead waits for one below it, so neither is ever ready: %s", in.lines[both[0]], strings.Join(both[:min(len(both), maxCyclePath)], ", "))
+	}
+	return err
+}
+
+func (in *importing) warn(format string, args ...any) {
+	switch n := len(in.result.Warnings); {
+	case n < maxWarnings:
+		in.result.Warnings = append(in.result.Warnings, fmt.Sprintf(format, args...))
+	case n == maxWarnings:
+		in.result.Warnings = append(in.result.Warnings, "and more")
+	}
+}
+
+func (in *importing) store(ctx context.Context, q session) error {
+	for _, d := range in.drop {
+		if err := q.unlink(ctx, d); err != nil {
+			return err
+		}
+	}
+	if err := remove(ctx, q, "labels", "issue_id", in.renewed); err != nil {
+		return err
+	}
+	if err := remove(ctx, q, "tombstones", "id", in.revived); err != nil {
+		return err
+	}
+	return in.rows.store(ctx, q)
+}

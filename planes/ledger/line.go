@@ -1,0 +1,143 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"gastown/town"
+)
+
+// lineType is what an exported line says it is.
+const lineType = "issue"
+
+// errOtherLine reports a line that is about something else than a bead.
+var errOtherLine = errors.New("not about a bead")
+
+// foreign are fields of other programs' exports that are kept as they are and
+// written back. counted ones follow from the rest of an export.
+var (
+	foreign = []string{
+		"spec_id", "started_at", "closed_by_session", "lease_expires_at", "heartbeat_at", "source_system", "metadata",
+		"compaction_level", "compacted_at", "compacted_at_commit", "original_size", "sender", "ephemeral", "no_history",
+		"wisp_type", "pinned", "is_template", "bonded_from", "creator", "validations", "quality_score", "crystallizes",
+		"await_type", "await_id", "timeout", "waiters", "holder", "source_formula", "source_location", "hook_bead",
+		"role_bead", "agent_state", "last_activity", "role_type", "rig", "mol_type", "work_type", "event_kind", "actor",
+		"target", "payload", "source_repo", "original_type", "deleted_at", "deleted_by", "delete_reason",
+	}
+	counted = []string{"_type", "dependency_count", "dependent_count", "comment_count", "parent", "dependents", "content_hash"}
+)
+
+// wireBead is a bead as a line of an export holds it.
+type wireBead struct {
+	town.Bead
+	Comments []wireComment `json:"comments,omitempty"`
+}
+
+// wireComment is a comment whose id may be a number.
+type wireComment struct {
+	town.Comment
+	ID json.RawMessage `json:"id"`
+}
+
+// parseLine reads one line of an export. Unknown fields are refused, or kept
+// when keep is set. errOtherLine reports a line that is no bead's.
+func parseLine(line []byte, keep bool) (town.Bead, error) {
+	var fields map[string]json.RawMessage
+	if err := decode(line, &fields); err != nil {
+		return town.Bead{}, err
+	}
+	if kind, ok := fields["_type"]; ok && string(kind) != `"`+lineType+`"` {
+		return town.Bead{}, fmt.Errorf("%w: _type %s", errOtherLine, town.Clip(string(kind), 40))
+	}
+	var w wireBead
+	if err := decode(line, &w); err != nil {
+		return town.Bead{}, err
+	}
+	b := w.Bead
+	for _, c := range w.Comments {
+		c.Comment.ID = strings.Trim(string(c.ID), `"`)
+		if c.Comment.ID == "null" {
+			c.Comment.ID = ""
+		}
+		b.Comments = append(b.Comments, c.Comment)
+	}
+	if _, ok := fields["priority"]; !ok {
+		b.Priority = defaultPriority
+	}
+	known := fieldNames()
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		switch {
+		case slices.Contains(known, name) || slices.Contains(counted, name):
+		case slices.Contains(foreign, name) || keep:
+			if string(fields[name]) != "null" {
+				b.Extra = put(b.Extra, name, fields[name])
+			}
+		default:
+			return town.Bead{}, unknownField(name, slices.Concat(known, foreign))
+		}
+	}
+	return b, nil
+}
+
+func put(m map[string]json.RawMessage, name string, raw json.RawMessage) map[string]json.RawMessage {
+	if m == nil {
+		m = map[string]json.RawMessage{}
+	}
+	var flat bytes.Buffer
+	if json.Compact(&flat, raw) == nil {
+		raw = flat.Bytes()
+	}
+	m[name] = raw
+	return m
+}
+
+// decode is json.Unmarshal with errors for people.
+func decode(line []byte, to any) error {
+	err := json.Unmarshal(line, to)
+	var syntax *json.SyntaxError
+	var kind *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("malformed JSON at byte %d: %w", syntax.Offset, err)
+	case errors.As(err, &kind) && kind.Field != "":
+		return fmt.Errorf("%w: %s is a %s", town.ErrBadBead, kind.Field, kind.Value)
+	case errors.As(err, &kind):
+		return fmt.Errorf("%w: a %s where an object is due", town.ErrBadBead, kind.Value)
+	case err != nil:
+		return fmt.Errorf("%w: %w", town.ErrBadBead, err)
+	}
+	return nil
+}
+
+// WriteLine writes a bead as one line of an export: JSON with a newline. Fields
+// kept from an import come last.
+func WriteLine(w io.Writer, b town.Bead) error {
+	var buf bytes.Buffer
+	enc := json.NewEncoder(&buf)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(struct {
+		Type string `json:"_type"`
+		town.Bead
+	}{lineType, b}); err != nil {
+		return fmt.Errorf("export %s: %w", b.ID, err)
+	}
+	if len(b.Extra) > 0 {
+		buf.Truncate(buf.Len() - len("}\n"))
+		for _, name := range slices.Sorted(maps.Keys(b.Extra)) {
+			key, err := json.Marshal(name)
+			if err != nil {
+				return fmt.Errorf("export %s: %w", b.ID, err)
+			}
+			fmt.Fprintf(&buf, ",%s:%s", key, b.Extra[name])
+		}
+		buf.WriteString("}\n")
+	}
+	_, err := w.Write(buf.Bytes())
+	return err
+}
