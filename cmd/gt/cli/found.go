@@ -1,15 +1,14 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/term"
 	"gastown/planes/doltdb"
 	"gastown/sync/federate"
 	"gastown/town"
@@ -189,38 +188,14 @@ func (o *foundOptions) confirm(ctx context.Context, p *preview) error {
 		return refused
 	}
 	fmt.Fprint(a.Stderr, "Continue? [y/N] ")
-	answer, err := a.readLine(ctx)
+	answer, err := term.ReadLine(ctx, a.Stdin)
 	if err != nil {
 		return err
 	}
-	switch strings.ToLower(strings.TrimSpace(answer)) {
-	case "y", "yes":
+	if term.Yes(answer) {
 		return nil
 	}
 	return refused
-}
-
-// readLine reads an answer. The reader of an abandoned question ends with the
-// process: a read of a terminal cannot be interrupted otherwise.
-func (a *App) readLine(ctx context.Context) (string, error) {
-	type answer struct {
-		text string
-		err  error
-	}
-	got := make(chan answer, 1)
-	go func() {
-		text, err := bufio.NewReader(a.Stdin).ReadString('\n')
-		got <- answer{text, err}
-	}()
-	select {
-	case r := <-got:
-		if r.text != "" {
-			return r.text, nil
-		}
-		return "", r.err
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
 }
 
 func (out founded) say(p *printer) {

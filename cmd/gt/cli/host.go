@@ -1,18 +1,15 @@
 package cli
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net/url"
-	"os"
-	"os/user"
-	"path/filepath"
 	"strings"
 	"time"
 
 	"gastown/cmd/internal/data"
+	"gastown/cmd/internal/shell"
 	"gastown/sync/federate"
 	"gastown/town"
 	"gastown/town/config"
@@ -102,46 +99,13 @@ func (h *host) tokenHost(r federate.Remote) string {
 }
 
 // find is the Town of --town or GT_ROOT, else the nearest one.
-func (a *App) find() (layout.Town, error) {
-	if a.town == "" {
-		return layout.Find(a.Dir)
-	}
-	t := layout.Town{Root: a.abs(a.town)}
-	if _, err := os.Stat(t.Config()); err != nil {
-		if !errors.Is(err, os.ErrNotExist) && !isNotDir(err) {
-			return t, err
-		}
-		return t, town.Fail("use the Town "+t.Root, "name another with --town DIR or GT_ROOT, or make it: gt install "+t.Root,
-			"%w: there is no config/town.yaml in it", town.ErrUsage)
-	}
-	return t, nil
-}
+func (a *App) find() (layout.Town, error) { return shell.FindTown(a.Dir, a.town) }
 
 // abs resolves a path against the App's working directory.
-func (a *App) abs(path string) string {
-	if filepath.IsAbs(path) {
-		return filepath.Clean(path)
-	}
-	return filepath.Join(a.Dir, path)
-}
+func (a *App) abs(path string) string { return shell.Abs(a.Dir, path) }
 
-// actor is who changes are recorded under: as git has it, the environment,
-// then the configuration, then the login name.
-func (a *App) actor(configured town.Actor) town.Actor {
-	name, login := "gt", "gt"
-	if u, err := user.Current(); err == nil {
-		login = u.Username
-		name = cmp.Or(u.Name, u.Username)
-	}
-	machine, err := os.Hostname()
-	if err != nil {
-		machine = "localhost"
-	}
-	return town.Actor{
-		Name:  authorText(cmp.Or(a.Getenv("GIT_AUTHOR_NAME"), configured.Name, name)),
-		Email: authorText(cmp.Or(a.Getenv("GIT_AUTHOR_EMAIL"), configured.Email, login+"@"+machine)),
-	}
-}
+// actor is who changes are recorded under.
+func (a *App) actor(configured town.Actor) town.Actor { return shell.Actor(a.Getenv, configured) }
 
 // change runs fn with the configuration locked and read anew, and saves
 // what fn changed.

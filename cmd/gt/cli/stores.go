@@ -6,19 +6,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
-	"time"
 
-	"github.com/gofrs/flock"
 	"github.com/google/renameio/v2"
 
-	"gastown/town"
+	"gastown/cmd/internal/shell"
 	"gastown/town/config"
 	"gastown/town/layout"
 )
-
-// lockPoll is how often a waiting command looks whether a lock is free.
-const lockPoll = 10 * time.Millisecond
 
 // stores remembers the federation plane's store in the configuration, and the
 // store a join replaces in a file of its own that is there only meanwhile. The
@@ -63,24 +57,7 @@ func (s *stores) SetFederation(uuid, previous string) error {
 
 // lock takes one of the Town's locks. The operating system drops it with us.
 func (a *App) lock(ctx context.Context, t layout.Town, name string) (unlock func() error, err error) {
-	path := t.Lock(name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	l := flock.New(path, flock.SetPermissions(0o600))
-	wait, cancel := context.WithTimeout(ctx, a.wait)
-	defer cancel()
-	switch _, err := l.TryLockContext(wait, lockPoll); {
-	case err == nil:
-		return l.Unlock, nil
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case errors.Is(err, context.DeadlineExceeded):
-		return nil, town.Fail("use the Town "+t.Root, "wait for it to finish, then run the command again",
-			"%w: another gt changes its %s (waited %s)", town.ErrBusy, name, a.wait)
-	default:
-		return nil, err
-	}
+	return shell.Lock(ctx, t, name, a.wait)
 }
 
 // writeDurably puts a small private file in place, whole or not at all.
@@ -96,18 +73,4 @@ func writeDurably(path, text string) error {
 		return err
 	}
 	return errors.Join(d.Sync(), d.Close())
-}
-
-// isNotDir reports a path that goes through something that is no directory.
-func isNotDir(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
-
-// authorText drops what an author in a commit cannot have.
-func authorText(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == '<' || r == '>' {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, ""))
-	return strings.TrimSpace(town.Clip(s, 120))
 }

@@ -1,0 +1,38 @@
+package shell
+
+import "strings"
+
+// Shells are those that CompletionScript knows.
+var Shells = []string{"bash", "zsh", "fish"}
+
+// scripts complete words by asking the program itself, NAME.
+var scripts = map[string]string{
+	"bash": `# For bash: source <(NAME completion bash)
+_NAME() {
+  local IFS=$'\n'
+  COMPREPLY=($(compgen -W "$(NAME --completion-bash "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)" -- "${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o default -F _NAME NAME
+`,
+	"zsh": `#compdef NAME
+# For zsh: source <(NAME completion zsh)
+_NAME() {
+  local -a found
+  found=(${(f)"$(NAME --completion-bash "${(@)words[2,$CURRENT]}" 2>/dev/null)"})
+  compadd -- $found || _files
+}
+compdef _NAME NAME
+`,
+	"fish": `# For fish: NAME completion fish | source
+function __NAME_complete
+  set -l words (commandline -opc) (commandline -ct)
+  NAME --completion-bash $words[2..-1] 2>/dev/null
+end
+complete -c NAME -a '(__NAME_complete)'
+`,
+}
+
+// CompletionScript is what a shell reads to complete a program's commands.
+func CompletionScript(program, shell string) string {
+	return strings.ReplaceAll(scripts[shell], "NAME", program)
+}
