@@ -1,0 +1,262 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"gastown/cmd/internal/data"
+	"gastown/cmd/internal/shell"
+	"gastown/deacon"
+	"gastown/deacon/logs"
+	"gastown/planes/doltdb"
+	"gastown/sync/federate"
+	"gastown/sync/hooks"
+	"gastown/tmux"
+	"gastown/town"
+	"gastown/town/config"
+)
+
+// readyEnv names the descriptor on which a detached Deacon says that it runs.
+const readyEnv = "GT_DEACON_READY_FD"
+
+// maxComplaint is how much of what a Deacon that failed wrote is read, in bytes.
+const maxComplaint = 16 << 10
+
+// started is what a Deacon says when it is ready.
+type started struct {
+	PID  int    `json:"pid"`
+	HTTP string `json:"http,omitempty"`
+	Log  string `json:"log"`
+}
+
+func (o *deaconOptions) start(ctx context.Context) error {
+	if o.foreground {
+		return o.serve(ctx)
+	}
+	out, err := o.detach(ctx)
+	if err != nil {
+		return err
+	}
+	return o.app.summary(out, func(p *printer) {
+		p.styled(styleGood, "the Deacon runs (pid %d)", out.PID)
+		if out.HTTP != "" {
+			p.line("  http://%s/health", out.HTTP)
+		}
+		p.line("  log: %s", out.Log)
+	})
+}
+
+func (o *deaconOptions) restart(ctx context.Context) error {
+	if _, err := o.end(ctx); err != nil {
+		return err
+	}
+	return o.start(ctx)
+}
+
+// serve is the Deacon itself.
+func (o *deaconOptions) serve(ctx context.Context) (err error) {
+	a := o.app
+	h, err := a.open()
+	if err != nil {
+		return err
+	}
+	ready, err := readiness(a.Getenv(readyEnv))
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(h.layout.Deacon(), 0o700); err != nil {
+		return err
+	}
+	opts := logs.Options{Path: h.layout.DeaconLog()}
+	if opts.Size, err = h.config.Bytes("deacon.log_size"); err != nil {
+		return err
+	}
+	if opts.Files, err = h.config.Int("deacon.log_files"); err != nil {
+		return err
+	}
+	if opts.Age, err = h.config.Duration("deacon.log_age"); err != nil {
+		return err
+	}
+	if ready == nil {
+		opts.Also = a.Stderr
+	}
+	log, closer, err := logs.Open(opts)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closer.Close()) }()
+	reload := make(chan struct{}, 1)
+	hup := make(chan os.Signal, 1)
+	signal.Notify(hup, syscall.SIGHUP)
+	defer signal.Stop(hup)
+	ended := make(chan struct{})
+	defer close(ended)
+	go func() {
+		for {
+			select {
+			case <-hup:
+				select {
+				case reload <- struct{}{}:
+				default: // one is due already
+				}
+			case <-ended:
+				return
+			}
+		}
+	}()
+	verifier := hooks.NewVerifier(hooks.VerifierOptions{
+		Secret: func() (hooks.Secret, error) { return hooks.ReadSecret(h.layout.NotifySecret()) }, Now: a.Now,
+	})
+	var d *deacon.Deacon
+	d, err = deacon.New(deacon.Options{
+		Layout: h.layout, Version: version, Command: "gt deacon", Log: log,
+		Engine: func(cfg *config.Config) *federate.Engine { return a.host(h.layout, cfg).engine },
+		Database: func(cfg *config.Config, plane string) doltdb.Options {
+			return a.host(h.layout, cfg).database(plane)
+		},
+		Serve: o.planes(h),
+		Sessions: func(ctx context.Context) ([]tmux.Session, error) {
+			return tmux.Server{Socket: h.layout.Tmux()}.Sessions(ctx)
+		},
+		Verify: func(r *http.Request) error { return verifier.Verify(r) },
+		Reload: reload,
+		Ready: func() {
+			if ready != nil {
+				_ = json.NewEncoder(ready).Encode(started{os.Getpid(), d.Address(), h.layout.DeaconLog()})
+				_ = ready.Close() // whoever started it may be gone
+			}
+		},
+		Now: a.Now,
+	})
+	if err != nil {
+		return err
+	}
+	return d.Run(ctx)
+}
+
+// planes takes the Town's planes into this process, unless a server of
+// somebody else has them.
+func (o *deaconOptions) planes(h *host) func(context.Context, *config.Config) (deacon.Server, error) {
+	if _, ok := data.Serve(h.layout, h.config); !ok {
+		return nil
+	}
+	return func(ctx context.Context, cfg *config.Config) (deacon.Server, error) {
+		opts, _ := data.Serve(h.layout, cfg)
+		opts.Command, opts.Wait = "gt deacon", o.app.wait
+		s, err := doltdb.Serve(ctx, opts)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+}
+
+// readiness is the descriptor to say it on; nil when nobody waits for it. No
+// child inherits it.
+func readiness(fd string) (*os.File, error) {
+	if fd == "" {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(fd)
+	if err != nil || n < 3 {
+		return nil, town.Fail("start the Deacon", "unset "+readyEnv, "%w: %s is set to %q", town.ErrUsage, readyEnv, town.Clip(fd, 20))
+	}
+	unix.CloseOnExec(n)
+	return os.NewFile(uintptr(n), "ready"), os.Unsetenv(readyEnv)
+}
+
+// detach starts the Deacon as a process of its own and waits until it runs.
+func (o *deaconOptions) detach(ctx context.Context) (out started, err error) {
+	a := o.app
+	h, err := a.open()
+	if err != nil {
+		return out, err
+	}
+	self, err := a.executable()
+	if err != nil {
+		return out, err
+	}
+	if err := os.MkdirAll(h.layout.Deacon(), 0o700); err != nil {
+		return out, err
+	}
+	// A file of its own for each start: a Deacon that panics leaves its last
+	// words there, and one that was refused must not write over them.
+	complaint, err := os.CreateTemp(h.layout.Deacon(), ".start-*")
+	if err != nil {
+		return out, err
+	}
+	defer complaint.Close()
+	defer os.Remove(complaint.Name())
+	ours, theirs, err := os.Pipe()
+	if err != nil {
+		return out, err
+	}
+	defer ours.Close()
+	cmd := exec.Command(self, "--town", h.layout.Root, "--json", "--wait", a.wait.String(), "deacon", "start", "--foreground")
+	cmd.Dir = h.layout.Root
+	cmd.Stderr = complaint
+	cmd.ExtraFiles = []*os.File{theirs}
+	cmd.Env = append(os.Environ(), readyEnv+"=3")
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
+	err = cmd.Start()
+	_ = theirs.Close()
+	if err != nil {
+		return out, err
+	}
+	said := make(chan error, 1)
+	go func() { said <- json.NewDecoder(io.LimitReader(ours, maxComplaint)).Decode(&out) }()
+	select {
+	case err = <-said:
+	case <-ctx.Done():
+		_ = cmd.Process.Signal(syscall.SIGTERM)
+		_ = cmd.Wait()
+		<-said
+		return out, ctx.Err()
+	}
+	if err == nil {
+		// From here on its last words go to a file that stays.
+		return out, errors.Join(os.Rename(complaint.Name(), filepath.Join(h.layout.Deacon(), "stderr")), cmd.Process.Release())
+	}
+	_ = cmd.Wait() // it ended without a word on the pipe
+	return out, refusedStart(complaint, cmd.ProcessState)
+}
+
+// refusedStart is why a Deacon did not start: its own error, with its kind.
+func refusedStart(complaint *os.File, end *os.ProcessState) error {
+	text, err := io.ReadAll(io.NewSectionReader(complaint, 0, maxComplaint))
+	var why shell.Failure
+	if err != nil || json.Unmarshal(text, &why) != nil || why.Error == "" {
+		return town.Fail("start the Deacon", "gt deacon start --foreground shows what it does", "it ended (%s): %s", end, town.Clip(string(text), 2000))
+	}
+	return startError{why.Error, why.Next, shell.Kind(end.ExitCode())}
+}
+
+// startError is an error of another process, with what it says itself.
+type startError struct {
+	text, next string
+	kind       error
+}
+
+func (e startError) Error() string { return e.text }
+
+func (e startError) Unwrap() error {
+	return &town.Error{Op: "start the Deacon", Err: e.cause(), Next: e.next}
+}
+
+func (e startError) cause() error {
+	if e.kind == nil {
+		return errors.New(e.text)
+	}
+	return e.kind
+}

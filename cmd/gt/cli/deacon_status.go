@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gastown/deacon"
+	"gastown/deacon/control"
+	"gastown/town"
+)
+
+// deaconStatus is control.Status for printing; only running when there is none.
+type deaconStatus struct {
+	Running bool `json:"running"`
+	*control.Status
+}
+
+func (o *deaconOptions) status(ctx context.Context) error {
+	t, client, err := o.app.deacon()
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, o.app.wait)
+	defer cancel()
+	s, err := client.Status(ctx)
+	if errors.Is(err, control.ErrNoDeacon) {
+		who, held, lockErr := deacon.Holder(t)
+		if held {
+			return town.Fail("ask the Deacon for status", "try again in a moment", "%w: %s starts or stops", town.ErrBusy, who)
+		}
+		none := o.app.show(deaconStatus{}, func(p *printer) { p.line("no Deacon runs in this Town") })
+		return errors.Join(err, lockErr, none)
+	}
+	if err != nil {
+		return err
+	}
+	return o.app.show(deaconStatus{true, &s}, func(p *printer) { o.app.sayDeacon(p, s) })
+}
+
+func (a *App) sayDeacon(p *printer, s control.Status) {
+	up := time.Duration(s.Uptime * float64(time.Second)).Round(time.Second)
+	p.line("Deacon of Town %s, %s for %s", s.Town, s.State, up)
+	p.line("  gt %s, pid %d, user %s, %s", s.Version, s.PID, s.User, s.Root)
+	if s.HTTP != "" {
+		p.line("  http://%s/health", s.HTTP)
+	}
+	if s.SQL != "" {
+		p.line("  serves the planes on %s", s.SQL)
+	}
+	p.line("  %s alive", plural(s.Agents, "agent", "agents"))
+	if s.Problem != "" {
+		p.styled(styleBad, "  a change of the configuration is not in force: %s", s.Problem)
+	}
+	p.line("")
+	var rows [][]string
+	for _, j := range s.Jobs {
+		rows = append(rows, a.jobRow(j))
+	}
+	p.table([]string{"JOB", "SCHEDULE", "LAST", "TOOK", "NEXT", "RESULT"}, rows)
+	p.line("")
+	for _, c := range s.Checks {
+		a.sayCheck(p, c)
+	}
+}
+
+func (a *App) jobRow(j control.Job) []string {
+	last, took, next, result := "never", "", "when asked", ""
+	if j.Last != nil {
+		last, took, result = a.shortAgo(j.Last.Began), seconds(j.Last.Took), j.Last.Outcome
+		if j.Last.Note != "" {
+			result += ", " + j.Last.Note
+		}
+		if j.Failures > 0 {
+			result += ", " + plural(j.Failures, "failure", "failures") + " in a row: " + j.Last.Error
+		}
+	}
+	if j.Next != nil {
+		next = "in " + max(0, j.Next.Sub(a.Now())).Round(time.Second).String()
+	}
+	switch {
+	case j.Stuck:
+		result = "stuck: it does not end although it was cancelled"
+	case j.Running:
+		next = "now"
+	}
+	return []string{j.Name, j.Schedule, last, took, next, result}
+}
+
+// shortAgo words a time for a table.
+func (a *App) shortAgo(t time.Time) string {
+	return max(0, a.Now().Sub(t)).Round(time.Second).String() + " ago"
+}
+
+// sayCheck tells what a check found.
+func (a *App) sayCheck(p *printer, c control.Check) {
+	style := styleGood
+	if c.State != "healthy" {
+		style = styleBad
+	}
+	p.styled(style, "%-10s %-8s %s", c.Name, c.State, c.Figure)
+	if c.State == "healthy" {
+		return
+	}
+	if c.Threshold != "" {
+		p.line("  threshold: %s", c.Threshold)
+	}
+	for _, d := range c.Details {
+		p.line("  %s", d)
+	}
+	if c.Next != "" {
+		p.line("  next: %s", c.Next)
+	}
+}

@@ -1,0 +1,123 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"os/user"
+	"path/filepath"
+	"strings"
+	"text/template"
+
+	"gastown/town/config"
+)
+
+// unitText is a service that can write only the Town, and the repositories on
+// this machine that the Town exchanges with.
+var unitText = template.Must(template.New("unit").Parse(`# The Deacon of the Town {{.Name}}.
+[Unit]
+Description=Gas Town Deacon of {{.Name}}
+Documentation=man:gt(1)
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={{.Self}} --town {{.Root}} deacon start --foreground
+ExecReload=/bin/kill -HUP $MAINPID
+{{- if .User}}
+User={{.User}}
+{{- end}}
+WorkingDirectory={{.Dir}}
+Restart=on-failure
+RestartSec=5
+# Nothing a restart would change: usage, another Deacon, refused by a rule.
+RestartPreventExitStatus=2 4 5
+TimeoutStartSec=120
+TimeoutStopSec=10
+KillMode=mixed
+UMask=0077
+NoNewPrivileges=yes
+ProtectSystem=strict
+{{- range .Writable}}
+ReadWritePaths={{.}}
+{{- end}}
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+LockPersonality=yes
+SystemCallArchitectures=native
+CapabilityBoundingSet=
+
+[Install]
+WantedBy={{if .User}}multi-user.target{{else}}default.target{{end}}
+`))
+
+func (o *deaconOptions) unit(context.Context) error {
+	h, err := o.app.open()
+	if err != nil {
+		return err
+	}
+	self, err := o.app.executable()
+	if err != nil {
+		return err
+	}
+	values := struct {
+		Name, Self, Root, Dir, User string
+		Writable                    []string
+	}{
+		Name: h.config.Town.Name, Self: unitQuote(self), Root: unitQuote(h.layout.Root), Dir: unitPath(h.layout.Root),
+		Writable: []string{unitQuote(h.layout.Root)},
+	}
+	for _, r := range h.config.Remotes {
+		if dir, ok := localRemote(r); ok {
+			values.Writable = append(values.Writable, "-"+unitQuote(dir))
+		}
+	}
+	if o.system {
+		u, err := user.Current()
+		if err != nil {
+			return err
+		}
+		values.User = u.Username
+	}
+	var text strings.Builder
+	if err := unitText.Execute(&text, values); err != nil {
+		return err
+	}
+	if o.app.json {
+		return o.app.show(struct {
+			Unit string `json:"unit"`
+		}{text.String()}, nil)
+	}
+	_, err = io.WriteString(o.app.Stdout, text.String())
+	return err
+}
+
+// localRemote is the directory of a remote on this machine.
+func localRemote(r config.Remote) (string, bool) {
+	dir := strings.TrimPrefix(r.URL, "file://")
+	return dir, filepath.IsAbs(dir)
+}
+
+// unitPath writes a path where systemd takes the rest of the line as it is,
+// but for its specifiers.
+func unitPath(s string) string { return strings.ReplaceAll(s, "%", "%%") }
+
+// unitQuote writes a word as systemd reads it.
+func unitQuote(s string) string {
+	s = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%", "$", "$$").Replace(s)
+	if strings.ContainsAny(s, " \t'\"\\;") {
+		return `"` + s + `"`
+	}
+	return s
+}
