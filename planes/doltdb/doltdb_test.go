@@ -464,7 +464,7 @@ func TestGCKeepsEverything(t *testing.T) {
 			_, _ = random.Read(body) // never fails
 			put(t, db, fmt.Sprint("large", n), hex.EncodeToString(body))
 		}
-		if done, err := db.MaybeGC(t.Context()); !done || err != nil {
+		if done, err := db.MaybeGC(t.Context()); done == (p.name == "external") || err != nil {
 			t.Errorf("a large journal was not collected: %v %v", done, err)
 		}
 		if done, err := db.MaybeGC(t.Context()); done || err != nil {

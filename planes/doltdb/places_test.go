@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"gastown/e2e/stockdolt"
 )
 
 // place is where the tests below have their databases open.
@@ -23,6 +25,7 @@ func everywhere(t *testing.T, test func(t *testing.T, p place)) {
 	places := []place{
 		here,
 		{"socket", func(t *testing.T, dir string) *Shared { return open(t, serve(t, dir)) }},
+		{"external", func(t *testing.T, dir string) *Shared { return open(t, stock(t, dir)) }},
 	}
 	for _, p := range places {
 		t.Run(p.name, func(t *testing.T) { test(t, p) })
@@ -75,6 +78,27 @@ func serve(t *testing.T, dir string) Options {
 	})
 	client := options(dir)
 	client.Socket = opts.Socket
+	return client
+}
+
+// stock has the unmodified dolt serve one database until the test ends.
+func stock(t *testing.T, dir string) Options {
+	t.Helper()
+	runner, err := stockdolt.New(t.Context(), filepath.Join(shortDir(t), "home"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	address, stop, err := runner.Serve(t.Context(), filepath.Dir(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := stop(); err != nil {
+			t.Error(err)
+		}
+	})
+	client := options(dir)
+	client.External = &External{Address: address, User: "root"}
 	return client
 }
 

@@ -1,0 +1,76 @@
+package stockdolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// defaultStart bounds how long a server may take until it answers.
+	defaultStart = 30 * time.Second
+	// servePoll is how often it is asked meanwhile.
+	servePoll = 10 * time.Millisecond
+)
+
+// Serve runs dolt sql-server on the databases below dir and returns its
+// address, host:port, when it answers. Its user root has no password. stop ends
+// it and waits; the caller calls it, once or more.
+func (r *Runner) Serve(ctx context.Context, dir string) (address string, stop func() error, err error) {
+	// Bound and released, the port is free for the moment it takes to start.
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", nil, fmt.Errorf("serve with stock dolt: %w", err)
+	}
+	address = l.Addr().String()
+	_, port, _ := net.SplitHostPort(address) // it is one of the system's own
+	if err := l.Close(); err != nil {
+		return "", nil, fmt.Errorf("serve with stock dolt: %w", err)
+	}
+	cmd := r.Command(context.WithoutCancel(ctx), dir, "sql-server", "--data-dir", dir, "--host", "127.0.0.1", "--port", port, "--loglevel", "error")
+	var said strings.Builder
+	cmd.Stdout, cmd.Stderr = &said, &said
+	if err := cmd.Start(); err != nil {
+		return "", nil, fmt.Errorf("serve with stock dolt: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	stop = sync.OnceValue(func() error {
+		if err := cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			return err
+		}
+		<-ended
+		return nil
+	})
+	for deadline := time.After(defaultStart); ; {
+		if answers(address) {
+			return address, stop, nil
+		}
+		select {
+		case err := <-ended:
+			return "", nil, fmt.Errorf("serve with stock dolt: %w: %s", err, strings.TrimSpace(said.String()))
+		case <-ctx.Done():
+			return "", nil, errors.Join(ctx.Err(), stop())
+		case <-deadline:
+			return "", nil, errors.Join(errors.New("serve with stock dolt: it does not answer"), stop())
+		case <-time.After(servePoll):
+		}
+	}
+}
+
+// answers reports whether a server greets who connects.
+func answers(address string) bool {
+	conn, err := net.DialTimeout("tcp", address, time.Second)
+	if err != nil {
+		return false
+	}
+	defer conn.Close()
+	_ = conn.SetReadDeadline(time.Now().Add(time.Second))
+	n, err := conn.Read(make([]byte, 1))
+	return n == 1 && err == nil
+}

@@ -1,0 +1,64 @@
+package doltdb
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// tablePattern is what a table file is called; a name of v alone is a journal,
+// which the engine checks itself when it opens it.
+var tablePattern = regexp.MustCompile(`^[0-9a-v]{32}(\` + archiveSuffix + `)?$`)
+
+// VerifyFiles checks every chunk of the table files of a database, or of a
+// mirror, without touching it: they get second names in scratch, a directory of
+// the same file system that is made for it and removed again. Damage is
+// ErrCorrupt. Files the engine removes meanwhile are passed over, so it may be
+// in use.
+func VerifyFiles(ctx context.Context, dir, scratch string) (err error) {
+	if err := os.RemoveAll(scratch); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
+	for _, below := range []string{".", storeDir, filepath.Join(storeDir, "oldgen")} {
+		from, to := filepath.Join(dir, below), filepath.Join(scratch, strings.ReplaceAll(below, "/", "-"))
+		tables, err := linkTables(from, to)
+		if err != nil {
+			return err
+		}
+		if err := VerifyTables(ctx, to, tables); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// linkTables gives the table files of a directory, which may be missing, a
+// second name in another.
+func linkTables(from, to string) (tables []string, err error) {
+	entries, err := os.ReadDir(from)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err := os.MkdirAll(to, 0o700); err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		name := e.Name()
+		if !e.Type().IsRegular() || !tablePattern.MatchString(name) || strings.Trim(name, "v") == "" {
+			continue
+		}
+		switch err := os.Link(filepath.Join(from, name), filepath.Join(to, name)); {
+		case errors.Is(err, fs.ErrNotExist): // collected meanwhile
+		case err != nil:
+			return nil, err
+		default:
+			tables = append(tables, name)
+		}
+	}
+	return tables, nil
+}
