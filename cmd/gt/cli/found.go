@@ -9,11 +9,9 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"gastown/cmd/internal/term"
-	"gastown/planes/doltdb"
 	"gastown/sync/federate"
 	"gastown/town"
 	"gastown/town/config"
-	"gastown/town/layout"
 )
 
 // defaultRemote is what a remote is called when nobody says otherwise.
@@ -72,11 +70,13 @@ func (o *foundOptions) init(ctx context.Context) error {
 }
 
 func (o *foundOptions) join(ctx context.Context) error {
-	return o.found(ctx, func(h *host, r federate.Remote, confirm federate.Confirm, out *founded) error {
+	return o.found(ctx, func(h *host, r federate.Remote, confirm federate.Confirm, out *founded) (err error) {
 		// The store is replaced as a directory, which nobody may have open.
-		if err := doltdb.Serving(h.database(layout.Federation)); err != nil {
+		release, err := h.borrow(ctx)
+		if err != nil {
 			return err
 		}
+		defer func() { err = errors.Join(err, release()) }()
 		done, err := h.engine.Join(ctx, r, confirm)
 		p := newPushed(done.Pushed)
 		out.Pushed = &p
