@@ -55,6 +55,9 @@ func (db *Shared) Fetch(ctx context.Context, remote, mirror string) (head string
 		}
 		return tx.QueryRow(ctx, "SELECT HASHOF(?)", Tracking(remote)).Scan(&head)
 	})
+	if err == nil || errors.Is(err, ErrNoBranch) {
+		err = errors.Join(db.sameMirror(ctx, mirror, head), err)
+	}
 	if err != nil {
 		return "", fmt.Errorf("fetch from the mirror of %s: %w", remote, err)
 	}
@@ -95,6 +98,12 @@ func (db *Shared) Push(ctx context.Context, remote, mirror string) (err error) {
 		}
 		return err
 	})
+	if err == nil && db.opts.External != nil {
+		var head string
+		if head, err = db.Head(ctx); err == nil {
+			err = db.sameMirror(ctx, mirror, head)
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("push to the mirror of %s: %w", remote, err)
 	}
