@@ -46,6 +46,10 @@ type ApplyOptions struct {
 	// BulkAfter is how many writes make it worth flushing the whole file system
 	// once instead of each file; 0 means 64.
 	BulkAfter int
+	// RenewAfter is how many new files in one directory make it worth putting a
+	// new directory in its place; 0 means 1000. It happens only if the new files
+	// are more than what is there.
+	RenewAfter int
 }
 
 // Applied says what became of the writes. Their sum is Written + Removed + Same
@@ -82,6 +86,9 @@ func (t *Tree) Apply(ctx context.Context, ix *Index, writes iter.Seq[Write], opt
 	if opts.BulkAfter <= 0 {
 		opts.BulkAfter = defaultBulkAfter
 	}
+	if opts.RenewAfter <= 0 {
+		opts.RenewAfter = defaultRenewAfter
+	}
 	a := &apply{Tree: t, ix: ix, opts: opts}
 	defer func() {
 		if err != nil {
@@ -114,6 +121,9 @@ type apply struct {
 	opts ApplyOptions
 	dirs [len(kinds)]*dir
 	jobs []*job
+	// plans are by kind; ready are the jobs that may start.
+	plans [len(kinds)]plan
+	ready []*job
 	// bulk: one flush for all. made: one of the directories is new.
 	bulk, made bool
 	// unclean says that a hidden file may be left: the marker then stays too.
@@ -127,6 +137,11 @@ func (a *apply) begin(ctx context.Context, out *Applied) error {
 		return unix.Close(fd)
 	}
 	if !errors.Is(err, unix.EEXIST) {
+		return err
+	}
+	rescued, err := a.recoverRenewals(ctx)
+	out.Rescued = append(out.Rescued, rescued...)
+	if err != nil {
 		return err
 	}
 	for kind := range uint8(len(kinds)) {
@@ -170,6 +185,9 @@ func (a *apply) flush() error {
 }
 
 func (a *apply) closeDirs() {
+	for s := range a.stagings {
+		unix.Close(s.other)
+	}
 	for _, d := range a.dirs {
 		if d != nil {
 			d.close()

@@ -38,7 +38,7 @@ func (a *apply) each(ctx context.Context, f func(*job) error) error {
 // commit gives every text its name, then makes the names durable.
 func (a *apply) commit(ctx context.Context) error {
 	err := a.each(ctx, func(j *job) error {
-		if j.same || j.skipped != nil {
+		if j.same || j.skipped != nil || j.staging != nil {
 			return nil
 		}
 		if err := a.commitOne(ctx, j); err != nil {
@@ -49,6 +49,11 @@ func (a *apply) commit(ctx context.Context) error {
 		return nil
 	})
 	a.between("committed")
+	for s := range a.stagings {
+		if err == nil {
+			err = a.renew(ctx, s)
+		}
+	}
 	for _, d := range a.dirs {
 		if d != nil {
 			err = errors.Join(err, unix.Fsync(d.fd))
@@ -58,6 +63,25 @@ func (a *apply) commit(ctx context.Context) error {
 		err = errors.Join(err, unix.Fsync(int(a.root.Fd())))
 	}
 	return err
+}
+
+// renew puts a new directory in place.
+func (a *apply) renew(ctx context.Context, s *staging) error {
+	if err := s.put(ctx); err != nil {
+		if s.swapped {
+			a.unclean.Store(true) // the former directory stays for the next run
+		}
+		return err
+	}
+	for _, j := range s.jobs {
+		if j.overtaken { // by a file that may hold the wanted text already
+			j.skipped = nil
+			if err := a.inspect(ctx, j, j.file(j.name)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (a *apply) commitOne(ctx context.Context, j *job) (err error) {
@@ -96,11 +120,21 @@ func (a *apply) settle(ctx context.Context, out *Applied) error {
 				a.unclean.Store(true)
 			}
 		}
-		if j.done && !j.remove {
+		if j.done && !j.remove && j.staging == nil {
 			return j.confirm()
 		}
 		return nil
 	})
+	for s := range a.stagings {
+		out.Rescued = append(out.Rescued, s.rescued...)
+		if s.swapped {
+			continue
+		}
+		if gone := s.abandon(context.WithoutCancel(ctx)); gone != nil {
+			a.unclean.Store(true)
+			err = errors.Join(err, gone)
+		}
+	}
 	for _, j := range a.jobs {
 		a.record(j, limit, out)
 	}
@@ -149,8 +183,18 @@ func (a *apply) record(j *job, limit int64, out *Applied) {
 	s := j.written
 	a.ix.put(record{
 		name: j.name, kind: j.kind, stamp: s, content: j.wanted, base: j.base, based: j.based,
-		// Racy is also what got its name so soon after it was written that an
-		// edit right after could bear the time of the writing.
-		racy: max(s.mtime, s.ctime) >= limit || j.done && s.mtime >= grainBefore(s.ctime),
+		racy: s.after(limit) || j.done && j.hasty(),
 	})
+}
+
+// hasty reports a file that got its name so soon after it was written that an
+// edit right after could bear the time of the writing.
+func (j *job) hasty() bool {
+	switch {
+	case j.staging != nil:
+		return j.written.mtime >= grainBefore(j.staging.placed)
+	case j.renewed:
+		return true // being linked to has hidden when it was renamed
+	}
+	return j.written.mtime >= grainBefore(j.written.ctime)
 }

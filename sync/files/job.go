@@ -25,8 +25,9 @@ type job struct {
 	base           [32]byte
 	based, exists  bool // exists: the file must, and be expect
 
-	temp    string // hidden file that waits, until it has been dealt with
-	written stamp  // of that file
+	temp    string   // hidden file that waits, until it has been dealt with
+	staging *staging // in which the file waits instead
+	written stamp    // of that file
 	same    bool
 	outcome
 }
@@ -99,9 +100,9 @@ func (a *apply) feed(ctx context.Context, writes iter.Seq[Write], todo chan<- *j
 	known := map[town.Key]struct{}{}
 	sent := 0
 	send := func() error {
-		for ; sent < len(a.jobs); sent++ {
+		for ; sent < len(a.ready); sent++ {
 			select {
-			case todo <- a.jobs[sent]:
+			case todo <- a.ready[sent]:
 			case <-ctx.Done():
 				return context.Cause(ctx)
 			}
@@ -118,6 +119,9 @@ func (a *apply) feed(ctx context.Context, writes iter.Seq[Write], todo chan<- *j
 			return err
 		}
 		a.jobs = append(a.jobs, j)
+		if err := a.route(ctx, j); err != nil {
+			return err
+		}
 		if !a.bulk && len(a.jobs) > a.opts.BulkAfter {
 			a.bulk = true
 		}
@@ -130,11 +134,15 @@ func (a *apply) feed(ctx context.Context, writes iter.Seq[Write], todo chan<- *j
 			return context.Cause(ctx)
 		}
 	}
+	a.decideRest()
 	return send()
 }
 
 // stage decides whether a job has anything to do and writes its text.
 func (a *apply) stage(ctx context.Context, j *job) error {
+	if j.staging != nil {
+		return j.staging.write(j)
+	}
 	file := j.file(j.name)
 	if j.exists || j.remove || a.ix.lookup(j.kind, j.name) != none {
 		if err := a.inspect(ctx, j, file); err != nil || j.same || j.skipped != nil {
@@ -212,19 +220,10 @@ func (a *apply) writeTemp(j *job, mode uint32) (err error) {
 	}
 	j.temp = temp
 	defer func() { err = errors.Join(err, unix.Close(fd)) }()
-	for b := []byte(j.text); len(b) > 0; {
-		n := 0
-		if err := retryInterrupted(func() (err error) { n, err = unix.Write(fd, b); return err }); err != nil {
-			return err
-		}
-		b = b[n:]
-	}
-	var st unix.Stat_t
-	if err := unix.Fstat(fd, &st); err != nil {
+	if j.written, err = fill(fd, j.text); err != nil {
 		return err
 	}
-	j.written = stampOf(&st)
-	if mode != 0 && mode != st.Mode&0o777 {
+	if mode != 0 {
 		if err := unix.Fchmod(fd, mode); err != nil {
 			return err
 		}
@@ -233,4 +232,18 @@ func (a *apply) writeTemp(j *job, mode uint32) (err error) {
 		return unix.Fsync(fd)
 	}
 	return nil
+}
+
+// fill writes a text to a new file and returns what the file then is.
+func fill(fd int, text string) (stamp, error) {
+	for b := []byte(text); len(b) > 0; {
+		n := 0
+		if err := retryInterrupted(func() (err error) { n, err = unix.Write(fd, b); return err }); err != nil {
+			return stamp{}, err
+		}
+		b = b[n:]
+	}
+	var st unix.Stat_t
+	err := unix.Fstat(fd, &st)
+	return stampOf(&st), err
 }

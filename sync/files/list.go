@@ -15,10 +15,10 @@ const defaultListBytes = 64 << 10
 // architecture: inode u64, offset u64, length u16, type u8, name ended by NUL.
 type nameBatch string
 
-// list sends the directory's raw listing in pieces.
-func (d *dir) list(ctx context.Context, to chan<- nameBatch) error {
+// list hands out the raw listing of a directory in pieces.
+func list(ctx context.Context, dir int, to func(nameBatch) error) error {
 	// A descriptor of its own begins at the beginning.
-	fd, err := openat(d.fd, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
+	fd, err := openat(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return err
 	}
@@ -32,12 +32,38 @@ func (d *dir) list(ctx context.Context, to chan<- nameBatch) error {
 		if n == 0 {
 			return nil
 		}
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err := to(nameBatch(buf[:n])); err != nil {
+			return err
+		}
+	}
+}
+
+// list sends the directory's raw listing.
+func (d *dir) list(ctx context.Context, to chan<- nameBatch) error {
+	return list(ctx, d.fd, func(b nameBatch) error {
 		select {
-		case to <- nameBatch(buf[:n]):
+		case to <- b:
+			return nil
 		case <-ctx.Done():
 			return context.Cause(ctx)
 		}
-	}
+	})
+}
+
+// eachName calls f with every name in a directory, until it fails. f may remove
+// the name.
+func eachName(ctx context.Context, dir int, f func(string) error) error {
+	return list(ctx, dir, func(b nameBatch) error {
+		for name := range b.names {
+			if err := f(name); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
 }
 
 // names yields the names of a batch but "." and "..".

@@ -9,16 +9,19 @@ import (
 )
 
 // place gives a file a name nobody has; it reports EEXIST when somebody does.
-func (d *dir) place(from, to string) error {
-	err := d.renameat2(d.fd, from, d.fd, to, unix.RENAME_NOREPLACE)
+func (d *dir) place(from, to string) error { return d.placeFrom(d.fd, from, to) }
+
+// placeFrom is place for a file of another directory.
+func (d *dir) placeFrom(dir int, from, to string) error {
+	err := d.renameat2(dir, from, d.fd, to, unix.RENAME_NOREPLACE)
 	if !unsupported(err) {
 		return err
 	}
 	// Network file systems: a hard link does not replace either.
-	err = unix.Linkat(d.fd, from, d.fd, to, 0)
+	err = unix.Linkat(dir, from, d.fd, to, 0)
 	switch {
 	case err == nil:
-		return unix.Unlinkat(d.fd, from, 0)
+		return unix.Unlinkat(dir, from, 0)
 	case !unsupported(err) && !errors.Is(err, unix.EPERM):
 		return err
 	}
@@ -27,7 +30,7 @@ func (d *dir) place(from, to string) error {
 	if _, err := lstat(d.fd, to); err == nil {
 		return unix.EEXIST
 	}
-	return unix.Renameat(d.fd, from, d.fd, to)
+	return unix.Renameat(dir, from, d.fd, to)
 }
 
 // exchange lets swap, a name made by swapName, and file change places.

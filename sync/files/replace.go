@@ -13,6 +13,8 @@ type outcome struct {
 	done    bool
 	skipped error   // why the file was left alone
 	rescued *Rescue // a text that lost its name on the way
+	// overtaken: somebody made the file while it was being made here.
+	overtaken bool
 }
 
 // defaultPutBacks bounds how often a name that others create and remove

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"runtime"
 	"strings"
 	"sync"
@@ -23,6 +24,10 @@ import (
 // faults of single files are in Changes.Invalid.
 func (t *Tree) Scan(ctx context.Context, ix *Index) (Changes, error) {
 	var out Changes
+	var err error
+	if out.Rescued, err = t.recoverRenewalsIfIdle(ctx); err != nil {
+		return Changes{}, town.Fail("put the files in "+t.path+" back in place", nextAfterWrite(err), "%w", err)
+	}
 	for kind := range uint8(len(kinds)) {
 		if err := t.scanKind(ctx, ix, kind, &out); err != nil {
 			return Changes{}, town.Fail("read the files in "+t.path+"/"+kinds[kind].Dir(),
@@ -33,40 +38,58 @@ func (t *Tree) Scan(ctx context.Context, ix *Index) (Changes, error) {
 	return out, nil
 }
 
+// defaultScans is how often a directory is looked at that is replaced meanwhile.
+const defaultScans = 3
+
 func (t *Tree) scanKind(ctx context.Context, ix *Index, kind uint8, out *Changes) error {
+	for range defaultScans {
+		current, err := t.scanOnce(ctx, ix, kind, out)
+		if current || err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("%w: it is being replaced by another directory", town.ErrBusy)
+}
+
+// scanOnce reports false, and adds nothing to out, if what it looked at is not
+// the directory any more.
+func (t *Tree) scanOnce(ctx context.Context, ix *Index, kind uint8, out *Changes) (bool, error) {
 	d, err := t.open(kind, false)
 	switch {
 	case errors.Is(err, errNoDirectory):
 		name := kinds[kind].Dir()
 		out.Invalid = append(out.Invalid, Invalid{Path: name, Err: err})
-		return nil
+		return true, nil
 	case gone(err):
 		for ref := range ix.refsOf(int(kind), func(ref) bool { return true }) {
 			out.Deleted = append(out.Deleted, deletion(ix.record(ref)))
 		}
-		return nil
+		return true, nil
 	case err != nil:
-		return err
+		return false, err
 	}
 	defer d.close()
 	s := newScan(ctx, d, ix)
 	if err := s.run(); err != nil {
-		return err
+		return false, err
 	}
 	if len(s.leftovers) > 0 {
 		rescued, done, err := d.recoverIfIdle(ctx, s.leftovers)
 		out.Rescued = append(out.Rescued, rescued...)
 		if err != nil {
-			return err
+			return false, err
 		}
 		if done {
 			if s = newScan(ctx, d, ix); s.run() != nil {
-				return s.err
+				return false, s.err
 			}
 		}
 	}
+	if !d.current() {
+		return false, nil
+	}
 	s.merge(out)
-	return nil
+	return true, nil
 }
 
 // scan is one pass over one directory.

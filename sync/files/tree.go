@@ -50,6 +50,8 @@ type dir struct {
 	*Tree
 	fd   int
 	kind uint8
+	// renewed: another directory has taken the place of the one first opened.
+	renewed bool
 }
 
 // open opens the directory of a kind. It reports os.ErrNotExist when there is
@@ -74,6 +76,13 @@ func (t *Tree) open(kind uint8, make bool) (*dir, error) {
 }
 
 func (d *dir) close() { unix.Close(d.fd) }
+
+// current reports that the directory still has its name.
+func (d *dir) current() bool {
+	var open unix.Stat_t
+	named, err := lstat(int(d.root.Fd()), kinds[d.kind].Dir())
+	return err == nil && unix.Fstat(d.fd, &open) == nil && open.Dev == named.Dev && open.Ino == named.Ino
+}
 
 // path is a file of this directory as people are told it.
 func (d *dir) path(file string) string { return kinds[d.kind].Dir() + "/" + file }
