@@ -85,9 +85,10 @@ func BenchmarkLedger(b *testing.B) {
 func benchmarkAt(b *testing.B, n int) {
 	s := newLedger(b)
 	beads := sample(n)
+	text := lines(b, beads)
 	ctx := b.Context()
 	began := time.Now()
-	if _, err := s.Import(ctx, bytes.NewReader(lines(b, beads)), ImportOptions{}); err != nil {
+	if _, err := s.Import(ctx, bytes.NewReader(text), ImportOptions{}); err != nil {
 		b.Fatal(err)
 	}
 	b.Logf("import of %d: %v, %d queries, %d bytes on disk", n, time.Since(began), s.Queries(), size(b, s.Dir()))

@@ -5,54 +5,52 @@ import (
 	"slices"
 )
 
-// findCycle returns the beads of a cycle in order, or nil.
-func findCycle(graph map[string][]string) []string {
-	if all := allCycles(graph); len(all) > 0 {
-		return all[0]
-	}
-	return nil
-}
-
 // allCycles returns one cycle of every group of beads that wait for each other,
-// each beginning with its least id, in order. A group is a strongly connected
-// component; the stack is explicit, because a chain may be long.
+// each beginning with its least id, in order.
 func allCycles(graph map[string][]string) [][]string {
 	var cycles [][]string
 	for _, group := range components(graph) {
-		inside := map[string]bool{}
-		for _, id := range group {
-			inside[id] = true
+		start := slices.Min(group)
+		if len(group) == 1 && !slices.Contains(graph[start], start) {
+			continue
 		}
-		if len(group) > 1 || slices.Contains(graph[group[0]], group[0]) {
-			cycles = append(cycles, shortest(graph, slices.Min(group), inside))
+		for _, next := range graph[start] {
+			if cycle := shortest(graph, start, next); cycle != nil {
+				cycles = append(cycles, cycle)
+				break
+			}
 		}
 	}
 	slices.SortFunc(cycles, func(a, b []string) int { return cmp.Compare(a[0], b[0]) })
 	return cycles
 }
 
-// shortest is a shortest way from a bead back to itself within a group.
-func shortest(graph map[string][]string, start string, inside map[string]bool) []string {
-	before := map[string]string{}
-	for queue := []string{start}; len(queue) > 0; queue = queue[1:] {
-		for _, next := range graph[queue[0]] {
-			if next == start {
-				path := []string{queue[0]}
-				for path[0] != start {
-					path = slices.Insert(path, 0, before[path[0]])
-				}
-				return path
+// shortest is a shortest cycle that begins with a link from start to next; nil
+// when next does not lead back.
+func shortest(graph map[string][]string, start, next string) []string {
+	before := map[string]string{next: start}
+	for queue := []string{next}; len(queue) > 0; queue = queue[1:] {
+		if queue[0] == start {
+			var path []string
+			for at := before[start]; at != start; at = before[at] {
+				path = append(path, at)
 			}
-			if _, seen := before[next]; !seen && inside[next] {
-				before[next] = queue[0]
-				queue = append(queue, next)
+			path = append(path, start)
+			slices.Reverse(path)
+			return path
+		}
+		for _, to := range graph[queue[0]] {
+			if _, seen := before[to]; !seen {
+				before[to] = queue[0]
+				queue = append(queue, to)
 			}
 		}
 	}
-	return []string{start}
+	return nil
 }
 
-// components are the strongly connected components (Tarjan's).
+// components are the strongly connected components (Tarjan's). The stack is
+// explicit, because a chain may be long.
 func components(graph map[string][]string) [][]string {
 	type frame struct {
 		id   string

@@ -133,7 +133,20 @@ func (in *importing) check(ctx context.Context, q session, here map[string]*Deta
 			in.warn("line %d: %s %s %s, which is nowhere", in.lines[d.Bead], d.Bead, d.Type, d.Target)
 		}
 	}
-	if err := q.markLinks(ctx, in.links); err != nil {
+	return in.checkCycles(ctx, q)
+}
+
+// checkCycles refuses cycles of one kind of link. Of one that takes both kinds
+// it only warns: other programs let a bead wait for its own child.
+func (in *importing) checkCycles(ctx context.Context, q session) error {
+	if !holds(in.links) {
+		return nil
+	}
+	if err := q.markLinks(ctx); err != nil {
+		return err
+	}
+	old, err := q.reach(ctx, in.links)
+	if err != nil {
 		return err
 	}
 	gone := map[string]bool{}
@@ -142,23 +155,16 @@ func (in *importing) check(ctx context.Context, q session, here map[string]*Deta
 	}
 	var bad batch
 	for _, kind := range holding {
-		cycle, err := q.cycle(ctx, in.links, gone, kind)
-		if err != nil {
-			return err
-		}
-		if cycle != nil {
+		if cycle := closed(in.links, old, gone, kind); cycle != nil {
 			line := in.lines[cycle[0]]
 			bad.add(line-1, line, cycle[0], cycleError(cycle))
 		}
 	}
-	if err := bad.err(); err != nil {
-		return err
+	if both := closed(in.links, old, gone, holding...); both != nil {
+		in.warn("line %d: a bead waits for one below it, so neither is ever ready: %s", in.lines[both[0]],
+			strings.Join(both[:min(len(both), maxCyclePath)], ", "))
 	}
-	both, err := q.cycle(ctx, in.links, gone, holding...)
-	if err == nil && both != nil {
-		in.warn("line %d: a bead waits for one below it, so neither is ever ready: %s", in.lines[both[0]], strings.Join(both[:min(len(both), maxCyclePath)], ", "))
-	}
-	return err
+	return bad.err()
 }
 
 func (in *importing) warn(format string, args ...any) {

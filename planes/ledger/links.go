@@ -142,43 +142,55 @@ func (q session) unlink(ctx context.Context, d town.Dependency) error {
 // link refuses new links that would close a cycle, ignoring old ones that are
 // about to be removed.
 func (q session) link(ctx context.Context, fresh []town.Dependency, gone map[string]bool) error {
-	if err := q.markLinks(ctx, fresh); err != nil {
+	if !holds(fresh) {
+		return nil
+	}
+	if err := q.markLinks(ctx); err != nil {
 		return err
 	}
-	cycle, err := q.cycle(ctx, fresh, gone, holding...)
-	if err == nil && cycle != nil {
-		err = cycleError(cycle)
+	old, err := q.reach(ctx, fresh)
+	if err != nil {
+		return err
 	}
-	return err
+	if cycle := closed(fresh, old, gone, holding...); cycle != nil {
+		return cycleError(cycle)
+	}
+	return nil
+}
+
+// holds reports whether any of the links makes a bead wait.
+func holds(list []town.Dependency) bool {
+	return slices.ContainsFunc(list, func(d town.Dependency) bool { return slices.Contains(holding, d.Type) })
 }
 
 // markLinks marks a transaction that adds links, so that of two writers who
 // each add half of a cycle at the same time one has to begin again.
-func (q session) markLinks(ctx context.Context, fresh []town.Dependency) error {
-	if !slices.ContainsFunc(fresh, func(d town.Dependency) bool { return slices.Contains(holding, d.Type) }) {
-		return nil
-	}
+func (q session) markLinks(ctx context.Context) error {
 	_, err := q.exec(ctx, "REPLACE INTO guards (name, value) VALUES ('links', ?)", town.NewBeadID("g", 20))
 	return err
 }
 
-// cycle returns a cycle that new links of some kinds would close, or nil.
-func (q session) cycle(ctx context.Context, fresh []town.Dependency, gone map[string]bool, kinds ...town.DepType) ([]string, error) {
+// closed is a cycle that one of the new links of some kinds closes, together
+// with the others and the old ones that are not about to be removed; or nil.
+func closed(fresh, old []town.Dependency, gone map[string]bool, kinds ...town.DepType) []string {
 	graph := map[string][]string{}
-	var from []string
-	for _, d := range fresh {
-		if slices.Contains(kinds, d.Type) {
+	for i, d := range slices.Concat(fresh, old) {
+		if slices.Contains(kinds, d.Type) && (i < len(fresh) || !gone[linkKey(d)]) {
 			graph[d.Bead] = append(graph[d.Bead], d.Target)
-			from = append(from, d.Target)
 		}
 	}
-	if len(from) == 0 {
-		return nil, nil
+	group := map[string]int{}
+	for n, ids := range components(graph) {
+		for _, id := range ids {
+			group[id] = n
+		}
 	}
-	if err := q.reach(ctx, from, gone, kinds, graph); err != nil {
-		return nil, err
+	for _, d := range fresh {
+		if slices.Contains(kinds, d.Type) && group[d.Bead] == group[d.Target] {
+			return shortest(graph, d.Bead, d.Target)
+		}
 	}
-	return findCycle(graph), nil
+	return nil
 }
 
 func cycleError(cycle []string) error {
@@ -191,33 +203,34 @@ func cycleError(cycle []string) error {
 	return fmt.Errorf("%w: %s", ErrCycle, path)
 }
 
-// reach adds to graph every link of some kinds that can be reached from some beads:
-// one query for each thousand of them.
-func (q session) reach(ctx context.Context, from []string, gone map[string]bool, of []town.DepType, graph map[string][]string) error {
-	slices.Sort(from)
-	seen := map[string]bool{}
-	for part := range slices.Chunk(slices.Compact(from), batchRows) {
-		kinds := "(" + marks(len(of)) + ")"
-		query := "WITH RECURSIVE r (id) AS (SELECT issue_id FROM dependencies WHERE issue_id IN (" + marks(len(part)) + ") AND type IN " + kinds +
-			" UNION SELECT d.depends_on_id FROM r JOIN dependencies d ON d.issue_id = r.id WHERE d.type IN " + kinds + ")" +
-			" SELECT d.issue_id, d.depends_on_id, d.type FROM r JOIN dependencies d ON d.issue_id = r.id WHERE d.type IN " + kinds
-		args := slices.Concat(anys(part), anys(words(of)), anys(words(of)), anys(words(of)))
-		err := q.each(ctx, func(rows *doltdb.Rows) error {
-			var d town.Dependency
-			if err := rows.Scan(&d.Bead, &d.Target, &d.Type); err != nil {
-				return err
-			}
-			if k := linkKey(d); !seen[k] && !gone[k] {
-				seen[k] = true
-				graph[d.Bead] = append(graph[d.Bead], d.Target)
-			}
-			return nil
-		}, query, args...)
-		if err != nil {
-			return err
+// maxSeeds is from how many new links on all links are read, and not only
+// those that the new ones lead to.
+const maxSeeds = 20
+
+// reach returns the holding links that new ones lead to, in one query.
+func (q session) reach(ctx context.Context, fresh []town.Dependency) (old []town.Dependency, err error) {
+	var from []string
+	for _, d := range fresh {
+		if slices.Contains(holding, d.Type) {
+			from = append(from, d.Target)
 		}
 	}
-	return nil
+	kinds := "(" + marks(len(holding)) + ")"
+	query := "SELECT issue_id, depends_on_id, type FROM dependencies WHERE type IN " + kinds
+	args := anys(words(holding))
+	if len(from) <= maxSeeds {
+		query = "WITH RECURSIVE r (id) AS (SELECT issue_id FROM dependencies WHERE issue_id IN (" + marks(len(from)) + ") AND type IN " + kinds +
+			" UNION SELECT d.depends_on_id FROM r JOIN dependencies d ON d.issue_id = r.id WHERE d.type IN " + kinds + ")" +
+			" SELECT d.issue_id, d.depends_on_id, d.type FROM r JOIN dependencies d ON d.issue_id = r.id WHERE d.type IN " + kinds
+		args = slices.Concat(anys(from), args, args, args)
+	}
+	err = q.each(ctx, func(rows *doltdb.Rows) error {
+		var d town.Dependency
+		err := rows.Scan(&d.Bead, &d.Target, &d.Type)
+		old = append(old, d)
+		return err
+	}, query, args...)
+	return old, err
 }
 
 // DepCycles finds the cycles among the links that make beads wait, which only

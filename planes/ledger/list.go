@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"fmt"
+	"slices"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -33,37 +35,45 @@ func (s *Store) List(ctx context.Context, f Filter, yield func(Item) error) erro
 	if err != nil {
 		return err
 	}
-	return s.items(ctx, f.Fields, "", "", f.conditions(s.moment()), order, yield)
+	return s.items(ctx, f, "", "", f.conditions(s.moment()), order, yield)
 }
 
-// aggregates are the derived columns of an Item, by the field that wants them.
+// manyItems is from how many beads on it is cheaper to aggregate all labels and
+// counts once than for each bead.
+const manyItems = 500
+
+// aggregates are the derived columns of an Item, by the field that wants them:
+// what to aggregate, over which rows.
 var aggregates = []struct {
-	field, sql string
-	into       func(*Item) sql.Scanner
+	field, value, table, key string
+	into                     func(*Item) sql.Scanner
 }{
-	{"labels", "(SELECT JSON_ARRAYAGG(l.label) FROM labels l WHERE l.issue_id = i.id)",
-		func(i *Item) sql.Scanner { return labelsTo{&i.Labels} }},
-	{"dependency_count", "(SELECT COUNT(*) FROM dependencies d WHERE d.issue_id = i.id)",
-		func(i *Item) sql.Scanner { return intTo{&i.DependencyCount} }},
-	{"dependent_count", "(SELECT COUNT(*) FROM dependencies d WHERE d.depends_on_id = i.id)",
-		func(i *Item) sql.Scanner { return intTo{&i.DependentCount} }},
-	{"comment_count", "(SELECT COUNT(*) FROM comments c WHERE c.issue_id = i.id)",
-		func(i *Item) sql.Scanner { return intTo{&i.CommentCount} }},
+	{"labels", "JSON_ARRAYAGG(label)", "labels", "issue_id", func(i *Item) sql.Scanner { return labelsTo{&i.Labels} }},
+	{"dependency_count", "COUNT(*)", "dependencies", "issue_id", func(i *Item) sql.Scanner { return intTo{&i.DependencyCount} }},
+	{"dependent_count", "COUNT(*)", "dependencies", "depends_on_id", func(i *Item) sql.Scanner { return intTo{&i.DependentCount} }},
+	{"comment_count", "COUNT(*)", "comments", "issue_id", func(i *Item) sql.Scanner { return intTo{&i.CommentCount} }},
 }
 
 // items runs the one query of a list. with goes before it, join after the table.
-func (s *Store) items(ctx context.Context, f Fields, with, join string, w *where, order string, yield func(Item) error) error {
-	cols := f.columns()
+func (s *Store) items(ctx context.Context, f Filter, with, join string, w *where, order string, yield func(Item) error) error {
+	cols := f.Fields.columns()
 	query := with + "SELECT " + names("i.", cols)
 	targets := make([]func(*Item) sql.Scanner, 0, len(cols)+len(aggregates))
 	for _, c := range cols {
 		targets = append(targets, func(i *Item) sql.Scanner { return c.into(&i.Bead) })
 	}
-	for _, a := range aggregates {
-		if f.has(a.field) {
-			query += ", " + a.sql
-			targets = append(targets, a.into)
+	for n, a := range aggregates {
+		if !f.Fields.has(a.field) {
+			continue
 		}
+		targets = append(targets, a.into)
+		if f.Limit > 0 && f.Limit <= manyItems {
+			query += fmt.Sprintf(", (SELECT %s FROM %s t WHERE t.%s = i.id)", a.value, a.table, a.key)
+			continue
+		}
+		query += fmt.Sprintf(", a%d.v", n)
+		join += fmt.Sprintf(" LEFT JOIN (SELECT %[2]s AS k, %[3]s AS v FROM %[4]s GROUP BY %[2]s) a%[1]d ON a%[1]d.k = i.id",
+			n, a.key, a.value, a.table)
 	}
 	query += " FROM issues i" + join + w.String() + order
 	return s.read(ctx, func(q session) error {
@@ -76,6 +86,7 @@ func (s *Store) items(ctx context.Context, f Fields, with, join string, w *where
 			if err := rows.Scan(dest...); err != nil {
 				return err
 			}
+			slices.Sort(item.Labels)
 			return yield(item)
 		}, query, w.args...)
 	})

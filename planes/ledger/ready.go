@@ -37,7 +37,7 @@ func (s *Store) Ready(ctx context.Context, f Filter, yield func(Item) error) err
 	w := f.conditions(now)
 	w.add("held.id IS NULL")
 	w.add("(i.defer_until IS NULL OR i.defer_until <= ?)", stamp(now.Truncate(deferGrain)))
-	return s.items(ctx, f.Fields, heldUp, " LEFT JOIN held ON held.id = i.id", w, order, yield)
+	return s.items(ctx, f, heldUp, " LEFT JOIN held ON held.id = i.id", w, order, yield)
 }
 
 // Waiting is a bead that is held up.
@@ -58,7 +58,7 @@ func (s *Store) Blocked(ctx context.Context, f Filter) ([]Waiting, error) {
 		return nil, err
 	}
 	var items []Item
-	err = s.items(ctx, f.Fields, heldUp, " JOIN held ON held.id = i.id", f.conditions(s.moment()), order, Collect(&items))
+	err = s.items(ctx, f, heldUp, " JOIN held ON held.id = i.id", f.conditions(s.moment()), order, Collect(&items))
 	if err != nil {
 		return nil, err
 	}

@@ -73,15 +73,20 @@ func (r *rows) store(ctx context.Context, q session) error {
 		err = multi(ctx, q, "REPLACE INTO issues ("+names("", columns)+")", byID(r.beads), beadValues)
 	}
 	if err == nil {
+		slices.SortFunc(r.labels, func(a, b []any) int {
+			return strings.Compare(a[0].(string)+" "+a[1].(string), b[0].(string)+" "+b[1].(string))
+		})
 		err = multi(ctx, q, "REPLACE INTO labels (issue_id, label)", r.labels, func(l []any) []any { return l })
 	}
 	if err == nil {
+		slices.SortFunc(r.links, func(a, b town.Dependency) int { return strings.Compare(linkKey(a), linkKey(b)) })
 		err = multi(ctx, q, "REPLACE INTO dependencies (issue_id, depends_on_id, type, created_at, created_by)", r.links,
 			func(d town.Dependency) []any {
 				return []any{d.Bead, d.Target, string(d.Type), stamp(d.CreatedAt), d.CreatedBy}
 			})
 	}
 	if err == nil {
+		slices.SortFunc(r.notes, func(a, b town.Comment) int { return strings.Compare(a.Bead+" "+a.ID, b.Bead+" "+b.ID) })
 		err = multi(ctx, q, "REPLACE INTO comments (issue_id, id, author, text, created_at)", r.notes,
 			func(c town.Comment) []any { return []any{c.Bead, c.ID, c.Author, c.Text, stamp(c.CreatedAt)} })
 	}
