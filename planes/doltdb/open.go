@@ -226,7 +226,9 @@ func (o Options) missing(where string) error {
 func openHere(ctx context.Context, opts Options) (*Local, error) {
 	var db *Local
 	lock, err := lockFile(ctx, opts, opts.Dir+lockSuffix, func() (done bool, err error) {
-		db, err = dialSocket(ctx, opts)
+		if db, err = dialSocket(ctx, opts); db == nil && err == nil && opts.Socket != "" {
+			opts.letServerGo(ctx)
+		}
 		return db != nil, err
 	})
 	if err != nil || db != nil {

@@ -201,7 +201,8 @@ func (s *Server) release() (err error) {
 // takeAll takes the locks of all databases or of none: a command that has one
 // and waits for another must not wait for a server that does the same.
 func (o ServeOptions) takeAll(ctx context.Context) ([]*flock.Flock, error) {
-	tick := time.NewTicker(lockPoll)
+	defer o.queue()()
+	tick := time.NewTicker(serverPoll)
 	defer tick.Stop()
 	deadline := time.After(o.Wait)
 	for {
