@@ -1,0 +1,178 @@
+package share
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"gastown/town"
+)
+
+// Record is what leaves of one bead: its id and, by name, the fields that have
+// a value. A field that is not shared and one that is empty look alike.
+type Record struct {
+	ID     string
+	Values map[string]string
+}
+
+// Digest addresses the record as one Town's.
+func (r Record) Digest(owner town.ID) town.Digest {
+	parts := []string{"bead", string(owner), r.ID}
+	for _, f := range Fields {
+		if v := r.Values[f.Name]; v != "" {
+			parts = append(parts, f.Name, v)
+		}
+	}
+	return town.DigestOf(parts...)
+}
+
+// Check reports whether the record may be stored and shown, whoever wrote it.
+// An error wraps ErrValue or town.ErrBadBead and holds no value but the id.
+func (r Record) Check() error {
+	if err := town.CheckBeadID(r.ID); err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Values)) {
+		f, ok := field(name)
+		if !ok {
+			return fmt.Errorf("%w: there is no field %q", ErrValue, town.Clip(name, 40))
+		}
+		if err := f.Check(r.Values[name]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Bead is the record as a bead, for printing. Shared names the fields that have
+// a value; the others say nothing.
+func (r Record) Bead() (b town.Bead, shared []string) {
+	b.ID, shared = r.ID, []string{FieldID}
+	for _, f := range Fields {
+		// A record that passed Check has only values that fit.
+		if v := r.Values[f.Name]; v != "" && f.put(&b, v) == nil {
+			shared = append(shared, f.Name)
+		}
+	}
+	return b, shared
+}
+
+// Selection is what rules make of one bead.
+type Selection struct {
+	Record Record
+	// Rules that share it, by name.
+	Rules []string
+	// Redacted fields had something cut out.
+	Redacted []string
+}
+
+// Rules is a Town's rules in the order of their file.
+type Rules []Rule
+
+// Select applies the rules to a bead; ok is false when none shares it. Nothing
+// was searched for secrets yet.
+func (rules Rules) Select(b town.Bead, rig func(prefix string) string) (s Selection, ok bool) {
+	var matching []Rule
+	for _, r := range rules {
+		if r.Matches(b, rig) {
+			matching = append(matching, r)
+			s.Rules = append(s.Rules, r.Name)
+		}
+	}
+	if len(matching) == 0 {
+		return Selection{}, false
+	}
+	s.Record = Record{ID: b.ID, Values: map[string]string{}}
+	for _, f := range Fields {
+		if !slices.ContainsFunc(matching, func(r Rule) bool { return slices.Contains(r.Fields, f.Name) }) {
+			continue
+		}
+		value, cut := f.redact(b, matching)
+		if cut {
+			s.Redacted = append(s.Redacted, f.Name)
+		}
+		if value != "" {
+			s.Record.Values[f.Name] = value
+		}
+	}
+	return s, true
+}
+
+// redact is the field's value without what the rules cut out of it.
+func (f Field) redact(b town.Bead, rules []Rule) (value string, cut bool) {
+	apply := func(s string) string {
+		for _, r := range rules {
+			for _, red := range r.Redact {
+				if red.Field == f.Name {
+					s = red.compiled.ReplaceAllLiteralString(s, Redacted)
+				}
+			}
+		}
+		return s
+	}
+	before := f.get(b)
+	if f.Name == "labels" {
+		labels := slices.Clone(b.Labels)
+		for i, l := range labels {
+			labels[i] = apply(l)
+		}
+		value = labelsText(labels)
+	} else {
+		value = apply(before)
+	}
+	return value, value != before
+}
+
+// Names lists the fields that the rules need of a bead, for whoever reads them.
+func (rules Rules) Names() []string {
+	need := map[string]bool{FieldID: true}
+	for _, r := range rules {
+		for _, f := range r.Fields {
+			need[f] = true
+		}
+		need["issue_type"] = need["issue_type"] || len(r.Types) > 0
+		need["status"] = need["status"] || len(r.Statuses) > 0
+		need["labels"] = need["labels"] || len(r.Labels) > 0
+	}
+	maps.DeleteFunc(need, func(_ string, v bool) bool { return !v })
+	return slices.Sorted(maps.Keys(need))
+}
+
+// Unconfirmed are the rules a person has not agreed to yet. agreed maps the
+// digest of a rule to whether it redacts. A rule that was taken away needs no
+// agreement, unless it redacted: what it cut out may leave by other rules now,
+// so then every rule is to be looked at anew.
+func (rules Rules) Unconfirmed(agreed map[town.Digest]bool) Rules {
+	left := maps.Clone(agreed)
+	var fresh Rules
+	for _, r := range rules {
+		if _, ok := agreed[r.Digest()]; !ok {
+			fresh = append(fresh, r)
+		}
+		delete(left, r.Digest())
+	}
+	for _, redacted := range left {
+		if redacted {
+			return rules
+		}
+	}
+	return fresh
+}
+
+// Agreed is what Unconfirmed wants to know of rules a person agreed to.
+func (rules Rules) Agreed() map[town.Digest]bool {
+	agreed := make(map[town.Digest]bool, len(rules))
+	for _, r := range rules {
+		agreed[r.Digest()] = len(r.Redact) > 0
+	}
+	return agreed
+}
+
+// Digest addresses the rules as a whole.
+func (rules Rules) Digest() town.Digest {
+	parts := make([]string, len(rules))
+	for i, r := range rules {
+		parts[i] = string(r.Digest())
+	}
+	return town.DigestOf(parts...)
+}

@@ -1,0 +1,90 @@
+package share
+
+import (
+	"cmp"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/rs/zerolog"
+	"github.com/spf13/viper"
+	"github.com/zricethezav/gitleaks/v8/config"
+	"github.com/zricethezav/gitleaks/v8/detect"
+	"github.com/zricethezav/gitleaks/v8/logging"
+)
+
+// decodeDepth is how often what looks encoded is decoded and searched again.
+const decodeDepth = 2
+
+// ownRules find what the library's rules leave out.
+var ownRules = []struct {
+	name    string
+	pattern *regexp.Regexp
+}{
+	{"private-key-block", regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----`)},
+	{"url-with-password", regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://[^\s:/?#@]*:[^\s/?#@]+@[^\s/]`)},
+	{"dsn-with-password", regexp.MustCompile(`(?i)\b[\w.-]+:[^\s@]+@(tcp|unix|udp)\d?\(`)},
+	{"quoted-password", regexp.MustCompile(
+		`(?i)(pass(word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?)["']?\s*(:=|=>|=|:)\s*("[^"\n]{4,}"|'[^'\n]{4,}'|` + "`[^`\n]{4,}`)")},
+	{"password-setting", regexp.MustCompile(`(?im)(^|[\s;&?,])(password|passwd|pwd)=[^\s;&"']{4,}`)},
+}
+
+// Scanner searches records for secrets. It may be used by one goroutine at a time.
+type Scanner struct{ detector *detect.Detector }
+
+// NewScanner prepares the rules; that takes some ten milliseconds.
+func NewScanner() (*Scanner, error) {
+	// The library writes what it thinks to standard error otherwise.
+	logging.Logger = zerolog.New(io.Discard).Level(zerolog.Disabled)
+	v := viper.New()
+	v.SetConfigType("toml")
+	if err := v.ReadConfig(strings.NewReader(config.DefaultConfig)); err != nil {
+		return nil, err
+	}
+	var raw config.ViperConfig
+	if err := v.Unmarshal(&raw); err != nil {
+		return nil, err
+	}
+	cfg, err := raw.Translate()
+	if err != nil {
+		return nil, err
+	}
+	d := detect.NewDetector(cfg)
+	d.MaxDecodeDepth = decodeDepth
+	// A word in the text must not switch the search off.
+	d.IgnoreGitleaksAllow = true
+	return &Scanner{d}, nil
+}
+
+// Finding says where a secret is, and never what it is.
+type Finding struct {
+	Field string `json:"field"`
+	// Rule is the name of the rule that found it, not of one for sharing.
+	Rule string `json:"rule"`
+}
+
+// Scan searches everything people wrote in the record.
+func (s *Scanner) Scan(r Record) []Finding {
+	var found []Finding
+	scan := func(name, value string) {
+		for _, own := range ownRules {
+			if own.pattern.MatchString(value) {
+				found = append(found, Finding{name, own.name})
+			}
+		}
+		for _, f := range s.detector.DetectString(value) {
+			found = append(found, Finding{name, f.RuleID})
+		}
+	}
+	scan(FieldID, r.ID)
+	for _, f := range Fields {
+		if v := r.Values[f.Name]; f.free && v != "" {
+			scan(f.Name, v)
+		}
+	}
+	slices.SortFunc(found, func(a, b Finding) int {
+		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Rule, b.Rule))
+	})
+	return slices.Compact(found)
+}
