@@ -1,0 +1,258 @@
+package guard
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// counts are refusals by reason.
+type counts struct {
+	mu sync.Mutex
+	n  map[string]int
+}
+
+func (c *counts) refused(reason string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n == nil {
+		c.n = map[string]int{}
+	}
+	c.n[reason]++
+}
+
+func (c *counts) of(reason string) int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.n[reason]
+}
+
+// await waits until a reason was counted so often.
+func (c *counts) await(t *testing.T, reason string, want int) {
+	t.Helper()
+	deadline := time.Now().Add(10 * time.Second)
+	for c.of(reason) < want {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d refused as %s, want %d", c.of(reason), reason, want)
+		}
+		time.Sleep(2 * time.Millisecond)
+	}
+}
+
+// serve guards a handler on a socket until the test ends.
+func serve(t *testing.T, h http.Handler, o Options) (path string, log *bytes.Buffer, c *counts) {
+	t.Helper()
+	path = filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	log, c = new(bytes.Buffer), new(counts)
+	logger := logrus.New()
+	logger.SetOutput(log)
+	o.Log, o.Refused, o.Owner = logger, c.refused, true
+	s := Serve(l, h, o)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = s.Close(ctx)
+	})
+	return path, log, c
+}
+
+func dial(t *testing.T, path string) net.Conn {
+	t.Helper()
+	c, err := net.Dial("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	_ = c.SetDeadline(time.Now().Add(20 * time.Second))
+	return c
+}
+
+// ask sends raw bytes and reads what comes back until the end.
+func ask(t *testing.T, path, raw string) string {
+	t.Helper()
+	c := dial(t, path)
+	_, _ = io.WriteString(c, raw) // it may be cut before it is all written
+	answer, _ := io.ReadAll(c)
+	return string(answer)
+}
+
+func post(path, body string) string {
+	return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)
+}
+
+var echo = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path != "/echo" {
+		http.NotFound(w, r)
+		return
+	}
+	var in struct {
+		Say string `json:"say"`
+	}
+	if ReadJSON(w, r, &in) {
+		fmt.Fprintf(w, "said %q", in.Say)
+	}
+})
+
+func TestWhatIsRefused(t *testing.T) {
+	path, log, c := serve(t, echo, Options{Body: 100, Read: 300 * time.Millisecond})
+	if got := ask(t, path, post("/echo", `{"say":"hello"}`)); !strings.Contains(got, `said "hello"`) {
+		t.Fatalf("a sound request: %s", got)
+	}
+	const secret = "hunter2"
+	for _, v := range []struct{ name, raw, reason, status string }{
+		{"oversized", post("/echo", `{"say":"`+strings.Repeat(secret, 50)+`"}`), Oversized, "413"},
+		{"oversized without a length", "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n" +
+			"fff\r\n" + strings.Repeat(secret[:1], 0xfff) + "\r\n0\r\n\r\n", Oversized, "413"},
+		{"no JSON", post("/echo", secret), Malformed, "400"},
+		{"half a value", post("/echo", `{"say":"`+secret), Malformed, "400"},
+		{"two values", post("/echo", `{} {}`), Malformed, "400"},
+		{"an unknown field", post("/echo", `{"`+secret+`":1}`), Malformed, "400"},
+		{"another type", post("/echo", `{"say":7}`), Malformed, "400"},
+		{"no HTTP", secret + "\r\n\r\n", Malformed, "400"},
+		{"a TLS hello", "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + secret + "\r\n\r\n", Malformed, "400"},
+		{"headers without end", "GET /echo HTTP/1.1\r\nHost: x\r\n" + strings.Repeat("X-A: "+strings.Repeat("b", 1000)+"\r\n", 30), Malformed, "431"},
+		{"an unknown path", post("/"+secret, "{}"), Unknown, "404"},
+		{"silence in the headers", "GET /echo HTTP/1.1\r\nHo", Slow, ""},
+		{"silence in the body", "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{", Slow, "408"},
+		{"silence", "", Slow, ""},
+	} {
+		t.Run(v.name, func(t *testing.T) {
+			before := c.of(v.reason)
+			answer := ask(t, path, v.raw)
+			c.await(t, v.reason, before+1)
+			if !strings.Contains(strings.SplitN(answer, "\r\n", 2)[0], v.status) {
+				t.Errorf("answer %q, want %s", answer, v.status)
+			}
+			if n := c.of(v.reason) - before; n != 1 {
+				t.Errorf("counted %d times", n)
+			}
+		})
+	}
+	if got := ask(t, path, post("/echo", `{"say":"still here"}`)); !strings.Contains(got, "still here") {
+		t.Errorf("after all that: %s", got)
+	}
+	if text := log.String(); strings.Contains(text, secret) || !strings.Contains(text, Oversized) {
+		t.Errorf("the log: %s", text)
+	}
+	// Few lines, however many requests.
+	if n := strings.Count(log.String(), "reason="+Malformed); n > 3 {
+		t.Errorf("%d lines for one reason", n)
+	}
+}
+
+func TestAPeerThatLeavesEarlyIsNoHarm(t *testing.T) {
+	path, _, c := serve(t, echo, Options{})
+	conn := dial(t, path)
+	_, _ = io.WriteString(conn, "POST /echo HTTP/1.1\r\nHo")
+	_ = conn.Close()
+	c.await(t, Malformed, 1)
+	_ = dial(t, path).Close() // only looked whether somebody listens
+	if got := ask(t, path, post("/echo", `{"say":"x"}`)); !strings.Contains(got, "said") {
+		t.Error(got)
+	}
+}
+
+func TestCrowd(t *testing.T) {
+	path, _, c := serve(t, echo, Options{Conns: 2, Read: 20 * time.Second})
+	first, second := dial(t, path), dial(t, path)
+	for _, conn := range []net.Conn{first, second} {
+		// An answer on each proves that it was let in.
+		fmt.Fprintf(conn, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
+		if n, err := conn.Read(make([]byte, 1000)); err != nil || n == 0 {
+			t.Fatal(n, err)
+		}
+	}
+	if got := ask(t, path, post("/echo", "{}")); got != "" {
+		t.Errorf("a third was answered: %s", got)
+	}
+	c.await(t, Crowded, 1)
+	_ = first.Close()
+	deadline := time.Now().Add(10 * time.Second)
+	for !strings.Contains(ask(t, path, post("/echo", "{}")), "said") {
+		if time.Now().After(deadline) {
+			t.Fatal("the place of one that left stays taken")
+		}
+	}
+}
+
+func TestPanicsAndSlowHandlers(t *testing.T) {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/panic", func(http.ResponseWriter, *http.Request) { panic("no") })
+	mux.HandleFunc("/slow", func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-r.Context().Done():
+			t.Error("a handler was cut by the time the peer had for its request")
+		case <-time.After(400 * time.Millisecond):
+			fmt.Fprint(w, "done")
+		}
+	})
+	path, log, c := serve(t, mux, Options{Read: 100 * time.Millisecond})
+	if got := ask(t, path, post("/panic", "{}")); !strings.Contains(got, "500") {
+		t.Error(got)
+	}
+	if !strings.Contains(log.String(), "panicked") {
+		t.Error("the panic is not in the log")
+	}
+	if got := ask(t, path, post("/slow", "{}")); !strings.Contains(got, "done") {
+		t.Error(got)
+	}
+	if n := c.of(Slow); n != 0 {
+		t.Errorf("%d peers were called slow", n)
+	}
+}
+
+func TestCloseCancelsWhatWaits(t *testing.T) {
+	entered := make(chan struct{})
+	wait := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { close(entered); <-r.Context().Done() })
+	path := filepath.Join(t.TempDir(), "s")
+	l, err := net.Listen("unix", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := Serve(l, wait, Options{})
+	conn := dial(t, path)
+	fmt.Fprint(conn, post("/", "{}"))
+	<-entered
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(path); !os.IsNotExist(err) {
+		t.Errorf("the socket: %v", err)
+	}
+}
+
+func TestOnlyTheOwner(t *testing.T) {
+	for _, v := range []struct {
+		peer, own int
+		want      bool
+	}{{1000, 1000, true}, {0, 1000, true}, {1001, 1000, false}, {1000, 0, false}} {
+		if got := allowed(v.peer, v.own); got != v.want {
+			t.Errorf("uid %d at the socket of %d: %v", v.peer, v.own, got)
+		}
+	}
+	// A connection that no unix socket made has no user.
+	a, b := net.Pipe()
+	defer a.Close()
+	defer b.Close()
+	if sameUser(a) {
+		t.Error("a pipe has no user")
+	}
+}

@@ -1,0 +1,411 @@
+package schedule
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gastown/town"
+)
+
+// start runs a scheduler in a bubble until the test ends.
+func start(t *testing.T, opts Options, jobs ...Job) (*Scheduler, func() bool) {
+	t.Helper()
+	if opts.Random == nil {
+		opts.Random = func() float64 { return 0 }
+	}
+	s := New(opts)
+	if err := s.Set(jobs); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan bool, 1)
+	go func() { ended <- s.Run(ctx) }()
+	synctest.Wait()
+	return s, func() bool { cancel(); return <-ended }
+}
+
+// counter is a job that counts its runs.
+func counter(name, spec string, n *atomic.Int32) Job {
+	return Job{Name: name, Schedule: spec, Run: func(context.Context) (string, error) { n.Add(1); return "", nil }}
+}
+
+func TestRunsWhenDue(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var often, hourly atomic.Int32
+		s, stop := start(t, Options{}, counter("often", "@every 1m", &often), counter("hourly", "0 * * * *", &hourly))
+		time.Sleep(3*time.Hour + 30*time.Second)
+		synctest.Wait()
+		if often.Load() != 180 || hourly.Load() != 3 {
+			t.Errorf("%d and %d runs", often.Load(), hourly.Load())
+		}
+		if jobs := s.Jobs(); jobs[0].Name != "often" || jobs[0].Last == nil || !jobs[0].Next.After(time.Now()) {
+			t.Errorf("%+v", jobs[0])
+		}
+		if !stop() {
+			t.Error("not all runs ended")
+		}
+	})
+}
+
+func TestNeverOverlapsItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now, most, skip, follow atomic.Int32
+		slow := func(n *atomic.Int32) func(context.Context) (string, error) {
+			return func(ctx context.Context) (string, error) {
+				if in := now.Add(1); in > most.Load() {
+					most.Store(in)
+				}
+				defer now.Add(-1)
+				n.Add(1)
+				time.Sleep(150 * time.Second)
+				return "", nil
+			}
+		}
+		s, stop := start(t, Options{},
+			Job{Name: "skip", Schedule: "@every 1m", Deadline: time.Hour, Run: slow(&skip)})
+		time.Sleep(10*time.Minute + time.Second)
+		if most.Load() != 1 || skip.Load() != 4 || s.Jobs()[0].Skipped != 6 {
+			t.Errorf("%d at once, %d runs, %d skipped", most.Load(), skip.Load(), s.Jobs()[0].Skipped)
+		}
+		stop()
+		time.Sleep(time.Hour) // the last run is deaf
+		most.Store(0)
+
+		s, stop = start(t, Options{}, Job{Name: "follow", Schedule: "@yearly", Deadline: time.Hour, Overlap: Follow, Run: slow(&follow)})
+		for range 5 { // asked for while it runs: once more, not five times
+			if err := s.Start("follow"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		time.Sleep(time.Hour)
+		if follow.Load() != 2 || most.Load() != 1 {
+			t.Errorf("%d runs, %d at once", follow.Load(), most.Load())
+		}
+		stop()
+	})
+}
+
+func TestPanicDeadlineAndFailureEndTheRunOnly(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		broken := errors.New("broken")
+		var fine atomic.Int32
+		release := make(chan struct{})
+		got := map[string]Run{}
+		done := make(chan Run, 100)
+		s, stop := start(t, Options{Grace: 2 * time.Second, Done: func(r Run) { done <- r }},
+			Job{Name: "panics", Schedule: "@yearly", Run: func(context.Context) (string, error) { panic("no") }},
+			Job{Name: "fails", Schedule: "@yearly", Run: func(context.Context) (string, error) { return "", broken }},
+			Job{Name: "slow", Schedule: "@yearly", Deadline: time.Second, Run: func(ctx context.Context) (string, error) {
+				<-ctx.Done()
+				return "", ctx.Err()
+			}},
+			Job{Name: "stuck", Schedule: "@yearly", Deadline: time.Second, Run: func(context.Context) (string, error) {
+				<-release
+				return "", nil
+			}},
+			counter("fine", "@every 1m", &fine))
+		for _, name := range []string{"panics", "fails", "slow", "stuck"} {
+			r, err := s.Do(t.Context(), name)
+			if err != nil || r.Job != name {
+				t.Fatalf("%s: %v", name, err)
+			}
+			got[name] = r
+		}
+		for name, want := range map[string]Outcome{"panics": Panicked, "fails": Failed, "slow": Deadline, "stuck": Stuck} {
+			if got[name].Outcome != want || got[name].Err == nil {
+				t.Errorf("%s: %+v", name, got[name])
+			}
+		}
+		if !errors.Is(got["fails"].Err, broken) || got["stuck"].Took != 3*time.Second {
+			t.Errorf("%+v", got)
+		}
+		// A job whose run does not end rests, and says so.
+		if _, err := s.Do(t.Context(), "stuck"); !errors.Is(err, town.ErrBusy) {
+			t.Errorf("a stuck job was run again: %v", err)
+		}
+		close(release)
+		synctest.Wait()
+		if r, err := s.Do(t.Context(), "stuck"); err != nil || r.Outcome != OK {
+			t.Errorf("it never ran again: %+v, %v", r, err)
+		}
+		time.Sleep(5 * time.Minute)
+		if fine.Load() < 5 {
+			t.Error("the other job suffered")
+		}
+		stop()
+	})
+}
+
+func TestStopCancelsAndWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs := make(chan Run, 10)
+		release := make(chan struct{})
+		s, stop := start(t, Options{Grace: 2 * time.Second, Done: func(r Run) { runs <- r }},
+			Job{Name: "obeys", Schedule: "@yearly", Deadline: time.Hour, Run: func(ctx context.Context) (string, error) {
+				<-ctx.Done()
+				return "", ctx.Err()
+			}},
+			Job{Name: "deaf", Schedule: "@yearly", Deadline: time.Hour, Run: func(context.Context) (string, error) {
+				<-release
+				return "", nil
+			}})
+		if err := errors.Join(s.Start("obeys"), s.Start("deaf")); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		began := time.Now()
+		if stop() {
+			t.Error("a deaf job counts as ended")
+		}
+		if took := time.Since(began); took != 2*time.Second {
+			t.Errorf("the stop took %s", took)
+		}
+		for range 2 {
+			if r := <-runs; (r.Job == "obeys") != (r.Outcome == Stopped) {
+				t.Errorf("%+v", r)
+			}
+		}
+		if _, err := s.Do(t.Context(), "obeys"); !errors.Is(err, town.ErrBusy) {
+			t.Errorf("run after the stop: %v", err)
+		}
+		close(release)
+	})
+}
+
+func TestFailingPausesGrow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var began []time.Time
+		fail := true
+		job := Job{Name: "dead", Schedule: "@every 5m", MaxPause: time.Hour, Run: func(context.Context) (string, error) {
+			began = append(began, time.Now())
+			if fail {
+				return "", errors.New("no answer")
+			}
+			return "", nil
+		}}
+		s, stop := start(t, Options{}, job)
+		time.Sleep(6 * time.Hour)
+		var gaps []time.Duration
+		for i := 1; i < len(began); i++ {
+			gaps = append(gaps, began[i].Sub(began[i-1]))
+		}
+		want := []time.Duration{5 * time.Minute, 10 * time.Minute, 20 * time.Minute, 40 * time.Minute, time.Hour, time.Hour}
+		for i, w := range want {
+			if i >= len(gaps) || gaps[i] != w {
+				t.Fatalf("pauses %v, want %v", gaps, want)
+			}
+		}
+		// Whoever asks does not wait for the pause, and a success ends it.
+		fail = false
+		if r, err := s.Do(t.Context(), "dead"); err != nil || !r.OK() {
+			t.Fatal(r, err)
+		}
+		if st := s.Jobs()[0]; st.Failures != 0 || st.Next.Sub(time.Now()) > 5*time.Minute {
+			t.Errorf("%+v", st)
+		}
+		stop()
+	})
+}
+
+func TestPausesHaveJitter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		random := 0.0
+		e := &entry{job: Job{MaxPause: time.Hour}, failures: 4}
+		e.schedule, _ = Parse("@every 5m")
+		s := New(Options{Random: func() float64 { random += .1; return random - .1 }})
+		now := time.Now()
+		seen := map[time.Duration]bool{}
+		for range 5 { // two numbers each
+			gap := s.after(e, now).Sub(now)
+			if gap > 40*time.Minute || gap < 30*time.Minute {
+				t.Errorf("a pause of %s", gap)
+			}
+			seen[gap] = true
+		}
+		if len(seen) < 4 {
+			t.Errorf("pauses %v", seen)
+		}
+	})
+}
+
+// The clock on the wall goes on while the machine sleeps; timers do not.
+func TestMissedRunsRunOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var slept time.Duration
+		var hourly atomic.Int32
+		_, stop := start(t, Options{Now: func() time.Time { return time.Now().Add(slept) }}, counter("hourly", "0 * * * *", &hourly))
+		time.Sleep(time.Minute)
+		slept = 5 * time.Hour
+		time.Sleep(defaultLook + time.Second)
+		synctest.Wait()
+		if hourly.Load() != 1 {
+			t.Errorf("%d runs after five were missed", hourly.Load())
+		}
+		// And back: nothing waits for the day that once was.
+		slept = 0
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if hourly.Load() != 2 {
+			t.Errorf("%d runs after the clock was put back", hourly.Load())
+		}
+		stop()
+
+		// A program that did not run at all.
+		for last, want := range map[time.Duration]int32{25 * time.Hour: 1, time.Minute: 0} {
+			var daily atomic.Int32
+			at := time.Now().Add(-last)
+			_, stop := start(t, Options{Last: func(string) time.Time { return at }}, counter("daily", "@every 24h", &daily))
+			time.Sleep(time.Minute)
+			if daily.Load() != want {
+				t.Errorf("last run %s ago: %d runs", last, daily.Load())
+			}
+			stop()
+		}
+	})
+}
+
+func TestReplacingTheTable(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var a, b atomic.Int32
+		s, stop := start(t, Options{}, counter("a", "@every 1m", &a))
+		time.Sleep(90 * time.Second)
+		bad := Job{Name: "b", Schedule: "TZ=0", Run: func(context.Context) (string, error) { return "", nil }}
+		if err := s.Set([]Job{bad}); !errors.Is(err, town.ErrUsage) {
+			t.Fatalf("a malformed job was taken: %v", err)
+		}
+		if err := s.Set([]Job{counter("a", "@every 1m", &a), counter("b", "@every 10s", &b)}); err != nil {
+			t.Fatal(err)
+		}
+		if jobs := s.Jobs(); jobs[0].Last == nil || len(jobs) != 2 {
+			t.Errorf("history is gone: %+v", jobs)
+		}
+		time.Sleep(35 * time.Second)
+		synctest.Wait()
+		if a.Load() != 2 || b.Load() != 3 {
+			t.Errorf("%d and %d runs", a.Load(), b.Load())
+		}
+		off := counter("a", "@every 1m", &a)
+		off.Disabled = true
+		if err := s.Set([]Job{off}); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(10 * time.Minute)
+		if a.Load() != 2 || b.Load() != 3 {
+			t.Errorf("what is off or gone ran: %d, %d", a.Load(), b.Load())
+		}
+		if _, err := s.Do(t.Context(), "b"); !errors.Is(err, town.ErrUsage) || town.Next(err) == "" {
+			t.Errorf("unknown job: %v", err)
+		}
+		if r, err := s.Do(t.Context(), "a"); err != nil || !r.OK() {
+			t.Errorf("a job that is off does not run when asked: %v %v", r, err)
+		}
+		stop()
+	})
+}
+
+func TestSchedules(t *testing.T) {
+	for _, good := range []string{"@every 5m", "@daily", "30 3 * * *", "*/10 8-18 * * 1-5", "CRON_TZ=UTC 0 4 * * *"} {
+		if _, err := Parse(good); err != nil {
+			t.Errorf("%q: %v", good, err)
+		}
+	}
+	for _, bad := range []string{"", "TZ=0", "TZ=", "CRON_TZ=x", "@every", "@every x", "* * * *", "61 * * * *", "0 0 31 2 *",
+		"@reboot", strings.Repeat("1,", 500) + "1 * * * *"} {
+		if _, err := Parse(bad); !errors.Is(err, town.ErrUsage) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{"@every 5m", "TZ=0", "30 3 * * *", "TZ=UTC", "*/0 * * * *"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, spec string) {
+		if s, err := Parse(spec); err == nil && s.Next(time.Now()).IsZero() {
+			t.Error("never due")
+		}
+	})
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "schedule.yaml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func TestFile(t *testing.T) {
+	table := []Job{{Name: "gc", Schedule: "@daily", Deadline: time.Minute}, {Name: "checks", Schedule: "@every 1m", Jitter: time.Second}}
+	path := write(t, `# when jobs run
+jobs:
+  gc: {schedule: "30 4 * * *", jitter: 5m, deadline: 1h}
+  checks:
+    enabled: false
+`)
+	f, err := Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := f.Apply(table)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if g := got[0]; g.Schedule != "30 4 * * *" || g.Jitter != 5*time.Minute || g.Deadline != time.Hour || g.Disabled {
+		t.Errorf("%+v", g)
+	}
+	if c := got[1]; !c.Disabled || c.Schedule != "@every 1m" || c.Jitter != time.Second {
+		t.Errorf("%+v", c)
+	}
+	if table[1].Disabled {
+		t.Error("the table itself was changed")
+	}
+	for _, same := range []string{"", "# nothing\n", "jobs:\n"} {
+		if f, err := Load(write(t, same)); err != nil {
+			t.Errorf("%q: %v", same, err)
+		} else if _, err := f.Apply(table); err != nil {
+			t.Errorf("%q: %v", same, err)
+		}
+	}
+	if f, err := Load(filepath.Join(t.TempDir(), "none.yaml")); err != nil {
+		t.Errorf("no file: %v %v", f, err)
+	}
+}
+
+func TestBadFiles(t *testing.T) {
+	table := []Job{{Name: "gc", Schedule: "@daily"}}
+	for text, want := range map[string]string{
+		"jobs:\n  gcc: {enabled: true}\n":                  "line 2: there is no job \"gcc\"; there are gc",
+		"jobs:\n  gc: {shedule: \"@daily\"}\n":             "line 2: job gc has no setting \"shedule\"",
+		"jobs:\n  gc:\n    schedule: \"TZ=0\"\n":           "line 3: job gc: schedule \"TZ=0\"",
+		"jobs:\n  gc: {schedule: \"* * *\"}\n":             "schedule \"* * *\"",
+		"jobs:\n  gc: {deadline: 5}\n":                     "deadline \"5\"",
+		"jobs:\n  gc: {deadline: 100h}\n":                  "deadline \"100h\"",
+		"jobs:\n  gc: {jitter: -1s}\n":                     "jitter \"-1s\"",
+		"jobs:\n  gc: {enabled: perhaps}\n":                "line 2",
+		"jobs:\n  gc: daily\n":                             "line 2: job gc",
+		"job:\n  gc: {enabled: true}\n":                    "line 1",
+		"jobs: [1]\n":                                      "line 1",
+		"jobs:\n\tgc: {}\n":                                "line 2",
+		"jobs: {}\n---\njobs: {}\n":                        "more than one document",
+		"jobs:\n  gc: {}\n" + strings.Repeat("#", maxFile): "larger than",
+	} {
+		path := write(t, text)
+		f, err := Load(path)
+		if err == nil {
+			_, err = f.Apply(table)
+		}
+		if !errors.Is(err, town.ErrUsage) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) || town.Next(err) == "" {
+			t.Errorf("%.60q: %v, want %q", text, err, want)
+		}
+	}
+}
