@@ -2,6 +2,7 @@ package federation
 
 import (
 	"context"
+	"iter"
 	"slices"
 	"strings"
 
@@ -9,17 +10,98 @@ import (
 	"gastown/town"
 )
 
-// batchSize is how many rows one statement reads or writes.
-const batchSize = 500
+const (
+	// batchSize is how many rows one statement reads or writes at most, and
+	// maxBatchBytes how many bytes of text they may have together; a larger text
+	// is a batch of its own.
+	batchSize     = 500
+	maxBatchBytes = 4 << 20
+)
+
+// batches cuts a list into parts of at most batchSize elements and
+// maxBatchBytes bytes, so that memory does not grow with what is to be done.
+func batches[T any](list []T, size func(T) int) iter.Seq[[]T] {
+	return func(yield func([]T) bool) {
+		from, total := 0, 0
+		for i, e := range list {
+			n := size(e)
+			if i > from && (i-from == batchSize || total+n > maxBatchBytes) {
+				if !yield(list[from:i]) {
+					return
+				}
+				from, total = i, 0
+			}
+			total += n
+		}
+		if from < len(list) {
+			yield(list[from:])
+		}
+	}
+}
+
+// width is the size of a row's texts in bytes.
+func width(row []any) (n int) {
+	for _, v := range row {
+		if s, ok := v.(string); ok {
+			n += len(s)
+		}
+	}
+	return n
+}
+
+// few is how many documents are read at once without asking for their sizes.
+const few = maxBatchBytes / town.MaxDocumentBytes
+
+// byName cuts names into batches by the size of their rows at a revision ("" for
+// the session's own state).
+func byName(ctx context.Context, tx *doltdb.Tx, k town.Kind, revision string, names []string) (iter.Seq[[]string], error) {
+	sizes := make(map[string]int, len(names))
+	if len(names) > few {
+		from, err := tableAt(k, revision)
+		if err != nil {
+			return nil, err
+		}
+		for batch := range slices.Chunk(names, batchSize) {
+			err := tx.Each(ctx, func(rows *doltdb.Rows) error {
+				var name string
+				var n int
+				err := rows.Scan(&name, &n)
+				sizes[name] += n
+				return err
+			}, "SELECT name, OCTET_LENGTH(text) FROM "+from+" WHERE name IN "+placeholders(len(batch)), anys(batch)...)
+			if err != nil {
+				return nil, err
+			}
+		}
+	}
+	return batches(names, func(name string) int { return sizes[name] }), nil
+}
+
+// tableAt is a kind's table at a revision.
+func tableAt(k town.Kind, revision string) (string, error) {
+	if revision == "" {
+		return rowTable(k), nil
+	}
+	asOf, err := doltdb.AsOf(revision)
+	return rowTable(k) + asOf, err
+}
+
+func anys(names []string) []any {
+	args := make([]any, len(names))
+	for i, n := range names {
+		args[i] = n
+	}
+	return args
+}
 
 func placeholders(n int) string {
 	return "(" + strings.TrimSuffix(strings.Repeat("?, ", n), ", ") + ")"
 }
 
-// insert writes rows of one table with as few statements as batchSize allows.
+// insert writes rows of one table in batches.
 // verb is "INSERT", "INSERT IGNORE" or "REPLACE".
 func insert(ctx context.Context, tx *doltdb.Tx, verb, table, columns string, rows [][]any) error {
-	for batch := range slices.Chunk(rows, batchSize) {
+	for batch := range batches(rows, width) {
 		tuple := placeholders(len(batch[0]))
 		args := make([]any, 0, len(batch)*len(batch[0]))
 		for _, r := range batch {
@@ -37,27 +119,19 @@ func insert(ctx context.Context, tx *doltdb.Tx, verb, table, columns string, row
 // editsByName reads the rows of one kind for some names; a template has a row
 // for each issue. Revision "" reads the session's own state.
 func editsByName(ctx context.Context, tx *doltdb.Tx, k town.Kind, revision string, names []string) (map[string][]row, error) {
-	from := rowTable(k)
-	if revision != "" {
-		asOf, err := doltdb.AsOf(revision)
-		if err != nil {
-			return nil, err
-		}
-		from += asOf
+	from, err := tableAt(k, revision)
+	if err != nil {
+		return nil, err
 	}
 	found := make(map[string][]row, len(names))
 	for batch := range slices.Chunk(names, batchSize) {
-		args := make([]any, len(batch))
-		for i, n := range batch {
-			args[i] = n
-		}
 		err := tx.Each(ctx, func(rows *doltdb.Rows) error {
 			r, err := scanEdit(rows, k)
 			if err == nil {
 				found[r.Name] = append(found[r.Name], r)
 			}
 			return err
-		}, "SELECT "+columns(k)+" FROM "+from+" WHERE name IN "+placeholders(len(batch)), args...)
+		}, "SELECT "+columns(k)+" FROM "+from+" WHERE name IN "+placeholders(len(batch)), anys(batch)...)
 		if err != nil {
 			return nil, err
 		}

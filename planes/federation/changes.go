@@ -30,13 +30,19 @@ func (s *Store) Changed(ctx context.Context, from, to string, yield func(State) 
 			if err != nil {
 				return err
 			}
-			rows, err := editsByName(ctx, tx, k, to, names)
+			parts, err := byName(ctx, tx, k, to, names)
 			if err != nil {
 				return err
 			}
-			for _, name := range names {
-				if err := yield(state(town.Key{Kind: k, Name: name}, rows[name])); err != nil {
+			for part := range parts {
+				rows, err := editsByName(ctx, tx, k, to, part)
+				if err != nil {
 					return err
+				}
+				for _, name := range part {
+					if err := yield(state(town.Key{Kind: k, Name: name}, rows[name])); err != nil {
+						return err
+					}
 				}
 			}
 		}

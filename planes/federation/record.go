@@ -52,7 +52,7 @@ func (s *Store) Record(ctx context.Context, message string, edits []FileEdit) (R
 	var err error
 	out.Commit, err = s.Update(ctx, message, func(tx *doltdb.Tx) error {
 		for _, k := range town.Kinds {
-			for batch := range slices.Chunk(byKind[k], batchSize) {
+			for batch := range batches(byKind[k], func(e FileEdit) int { return len(e.Text) }) {
 				if err := s.recordBatch(ctx, tx, k, batch, &out); err != nil {
 					return err
 				}

@@ -2,7 +2,6 @@ package federation
 
 import (
 	"context"
-	"slices"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -24,7 +23,11 @@ func (s *Store) Held(ctx context.Context, texts []Text) (map[Text]bool, error) {
 	held := map[Text]bool{}
 	err := s.View(ctx, func(tx *doltdb.Tx) error {
 		for k, list := range names {
-			for batch := range slices.Chunk(list, batchSize) {
+			parts, err := byName(ctx, tx, k, "", list)
+			if err != nil {
+				return err
+			}
+			for batch := range parts {
 				if err := heldOf(ctx, tx, k, batch, held); err != nil {
 					return err
 				}
