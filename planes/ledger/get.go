@@ -90,6 +90,13 @@ const batchRows = 1000
 
 // get reads the beads of these exact ids; those it does not find are missing.
 func (s *Store) get(ctx context.Context, ids []string, fields Fields) (map[string]*Detail, error) {
+	if s.caches != nil {
+		return s.cachedGet(ctx, ids, fields)
+	}
+	return s.getRows(ctx, ids, fields)
+}
+
+func (s *Store) getRows(ctx context.Context, ids []string, fields Fields) (map[string]*Detail, error) {
 	found := make(map[string]*Detail, len(ids))
 	err := s.read(ctx, func(q session) error {
 		for part := range slices.Chunk(ids, batchRows) {
@@ -202,8 +209,7 @@ func (d *Detail) take(p part) {
 	}
 }
 
-// settle sorts what came in no order, counts it, and leaves out what was only
-// read to be counted.
+// settle sorts what came in no order, and counts it.
 func (d *Detail) settle(fields Fields) {
 	d.DependencyCount, d.DependentCount, d.CommentCount = len(d.Dependencies), len(d.Dependents), len(d.Comments)
 	slices.Sort(d.Labels)
@@ -226,6 +232,11 @@ func (d *Detail) settle(fields Fields) {
 			d.Parent = l.ID
 		}
 	}
+	d.drop(fields)
+}
+
+// drop leaves out the lists that were only read to be counted.
+func (d *Detail) drop(fields Fields) {
 	if !fields.has("dependencies") {
 		d.Dependencies = nil
 	}

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
@@ -16,6 +17,8 @@ type Store struct {
 	actor   town.Actor
 	queries atomic.Int64
 	now     func() time.Time
+	witness *witness
+	caches  *Caches
 }
 
 // Create makes a new, empty ledger with its own identity. It fails, wrapping
@@ -25,7 +28,7 @@ func Create(ctx context.Context, opts doltdb.Options, uuid string) (*Store, erro
 	if err != nil {
 		return nil, err
 	}
-	return newStore(db, opts), nil
+	return newStore(db, opts)
 }
 
 // Open opens the ledger, checks that it is the store of that UUID, and brings
@@ -39,12 +42,19 @@ func Open(ctx context.Context, opts doltdb.Options, uuid string) (*Store, error)
 	if err != nil {
 		return nil, err
 	}
-	return newStore(db, opts), nil
+	return newStore(db, opts)
 }
 
-func newStore(db *doltdb.Local, opts doltdb.Options) *Store {
-	return &Store{Local: db, actor: opts.Actor, now: time.Now}
+func newStore(db *doltdb.Local, opts doltdb.Options) (*Store, error) {
+	w, err := openWitness(opts)
+	if err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	return &Store{Local: db, actor: opts.Actor, now: time.Now, witness: w}, nil
 }
+
+// Close releases the ledger. It is safe to call once.
+func (s *Store) Close() error { return errors.Join(s.Local.Close(), s.witness.close()) }
 
 // Queries is how many SQL statements this Store has sent so far. Transaction
 // control and the commit itself are not counted.
@@ -80,5 +90,6 @@ func (s *Store) read(ctx context.Context, fn func(session) error) error {
 // first, so it starts from scratch each time.
 func (s *Store) write(ctx context.Context, message string, fn func(session) error) error {
 	_, err := s.Local.Update(ctx, message, func(tx *doltdb.Tx) error { return fn(session{tx, &s.queries}) })
-	return err
+	// Also after an error: a commit whose answer was lost may stand.
+	return errors.Join(err, s.witness.bump())
 }

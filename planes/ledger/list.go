@@ -29,7 +29,8 @@ func (i Item) clone() Item {
 var byUrgency = []Order{{Field: "priority"}, {Field: "created_at", Desc: true}}
 
 // List calls yield for every bead the filter selects, in its order, while the
-// one query runs: yield must not use the Store. An error of yield ends it.
+// one query runs: yield must not use the Store. An error of yield ends it. With
+// caches, answers of a Limit up to 500 are kept.
 func (s *Store) List(ctx context.Context, f Filter, yield func(Item) error) error {
 	order, err := f.order(byUrgency...)
 	if err != nil {
@@ -76,6 +77,23 @@ func (s *Store) items(ctx context.Context, f Filter, with, join string, w *where
 			n, a.key, a.value, a.table)
 	}
 	query += " FROM issues i" + join + w.String() + order
+	if s.caches == nil || f.Limit <= 0 || f.Limit > manyItems {
+		return s.rows(ctx, query, w.args, targets, yield)
+	}
+	items, err := cached(ctx, s, query, w.args, copyItems, func(ctx context.Context) (items []Item, err error) {
+		err = s.rows(ctx, query, w.args, targets, Collect(&items))
+		return items, err
+	})
+	for _, item := range items {
+		if err := yield(item); err != nil {
+			return err
+		}
+	}
+	return err
+}
+
+// rows runs a query whose columns are the targets.
+func (s *Store) rows(ctx context.Context, query string, args []any, targets []func(*Item) sql.Scanner, yield func(Item) error) error {
 	return s.read(ctx, func(q session) error {
 		dest := make([]any, len(targets))
 		return q.each(ctx, func(rows *doltdb.Rows) error {
@@ -88,7 +106,7 @@ func (s *Store) items(ctx context.Context, f Filter, with, join string, w *where
 			}
 			slices.Sort(item.Labels)
 			return yield(item)
-		}, query, w.args...)
+		}, query, args...)
 	})
 }
 

@@ -2,6 +2,8 @@ package ledger
 
 import (
 	"context"
+	"fmt"
+	"slices"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -57,8 +59,25 @@ func (s *Store) Blocked(ctx context.Context, f Filter) ([]Waiting, error) {
 	if err != nil {
 		return nil, err
 	}
+	if s.caches == nil || f.Limit <= 0 || f.Limit > manyItems {
+		return s.blocked(ctx, f, order)
+	}
+	w := f.conditions(s.moment())
+	return cached(ctx, s, fmt.Sprintf("blocked %t %q", f.Fields == nil, f.Fields)+w.String()+order, w.args, copyWaiting,
+		func(ctx context.Context) ([]Waiting, error) { return s.blocked(ctx, f, order) })
+}
+
+func copyWaiting(list []Waiting) []Waiting {
+	all := slices.Clone(list)
+	for i := range all {
+		all[i].Item, all[i].BlockedBy = all[i].clone(), slices.Clone(all[i].BlockedBy)
+	}
+	return all
+}
+
+func (s *Store) blocked(ctx context.Context, f Filter, order string) ([]Waiting, error) {
 	var items []Item
-	err = s.items(ctx, f, heldUp, " JOIN held ON held.id = i.id", f.conditions(s.moment()), order, Collect(&items))
+	err := s.items(ctx, f, heldUp, " JOIN held ON held.id = i.id", f.conditions(s.moment()), order, Collect(&items))
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,70 @@
+package cache
+
+import "sync"
+
+// Budget bounds the bytes of several caches together. A nil Budget bounds
+// nothing.
+type Budget struct {
+	limit  int64
+	mu     sync.Mutex
+	caches []member
+}
+
+// member is a cache as its budget sees it.
+type member interface {
+	held() int64
+	evict()
+}
+
+// NewBudget makes a budget of so many bytes; 0 or less keeps nothing at all.
+func NewBudget(bytes int64) *Budget { return &Budget{limit: max(bytes, 0)} }
+
+// Limit is the number of bytes; Used how many of them are taken.
+func (b *Budget) Limit() int64 { return b.limit }
+
+// Used is how many bytes the entries of all caches take.
+func (b *Budget) Used() int64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	used, _ := b.used()
+	return used
+}
+
+func (b *Budget) used() (used int64, largest member) {
+	most := int64(-1)
+	for _, c := range b.caches {
+		held := c.held()
+		used += held
+		if held > most {
+			most, largest = held, c
+		}
+	}
+	return used, largest
+}
+
+func (b *Budget) join(c member) {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.caches = append(b.caches, c)
+}
+
+func (b *Budget) fits(bytes int64) bool { return b == nil || bytes <= b.limit }
+
+// trim makes room: the cache that holds most gives first.
+func (b *Budget) trim() {
+	if b == nil {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for {
+		used, largest := b.used()
+		if used <= b.limit || largest == nil {
+			return
+		}
+		largest.evict()
+	}
+}

@@ -1,0 +1,231 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"gastown/cache"
+	"gastown/town"
+)
+
+// What the caches hold unless told otherwise: the numbers of the performance
+// document.
+const (
+	defaultBeads      = 1000
+	defaultBeadTTL    = 5 * time.Minute
+	defaultResults    = 10_000
+	resultTTLs        = 3 // how many times longer results live than beads: 15 minutes
+	defaultCacheBytes = 256 << 20
+)
+
+// Caches keep beads (the first level) and results of queries (the second) of
+// one ledger. The third level is the database's own. They may be shared by the
+// Stores of one process that have the same ledger open.
+type Caches struct {
+	budget  *cache.Budget
+	beads   *cache.Cache[Detail]
+	results *cache.Cache[any]
+}
+
+// NewCaches makes empty caches that hold at most so many bytes together (0: 256
+// MB). ttl is how long a bead stays (0: five minutes); a result stays three
+// times as long.
+func NewCaches(bytes int64, ttl time.Duration) *Caches {
+	if bytes <= 0 {
+		bytes = defaultCacheBytes
+	}
+	if ttl <= 0 {
+		ttl = defaultBeadTTL
+	}
+	budget := cache.NewBudget(bytes)
+	return &Caches{
+		budget:  budget,
+		beads:   cache.New(cache.Options[Detail]{Name: "bead", Entries: defaultBeads, TTL: ttl, Budget: budget, Size: detailSize}),
+		results: cache.New(cache.Options[any]{Name: "query", Entries: defaultResults, TTL: resultTTLs * ttl, Budget: budget, Size: resultSize}),
+	}
+}
+
+// Stats are those of both levels, beads first.
+func (c *Caches) Stats() []cache.Stats { return []cache.Stats{c.beads.Stats(), c.results.Stats()} }
+
+// Clear forgets beads, results, or both, and says how many there were.
+func (c *Caches) Clear(beads, results bool) (n int) {
+	if beads {
+		n += c.beads.Clear()
+	}
+	if results {
+		n += c.results.Clear()
+	}
+	return n
+}
+
+// Cached makes the Store answer from caches where they are right. It is called
+// before the Store is used. Without it every read asks the database.
+func (s *Store) Cached(c *Caches) { s.caches = c }
+
+// Warm reads the beads a filter selects into the caches, so that Get finds
+// them, and says how many. At most as many as the cache holds are read.
+func (s *Store) Warm(ctx context.Context, f Filter) (int, error) {
+	if s.caches == nil {
+		return 0, nil
+	}
+	f.Fields = Fields{"id"}
+	if f.Limit <= 0 || f.Limit > defaultBeads {
+		f.Limit = defaultBeads
+	}
+	var items []Item
+	if err := s.List(ctx, f, Collect(&items)); err != nil {
+		return 0, err
+	}
+	ids := make([]string, len(items))
+	for i := range items {
+		ids[i] = items[i].ID
+	}
+	found, err := s.get(ctx, ids, nil)
+	return len(found), err
+}
+
+// cachedGet answers exact ids from the first level, and reads what is missing
+// there, whole, in one query.
+func (s *Store) cachedGet(ctx context.Context, ids []string, fields Fields) (map[string]*Detail, error) {
+	sign, err := s.sign(ctx)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[string]*Detail, len(ids))
+	var missing []string
+	for _, id := range ids {
+		if _, done := found[id]; done || slices.Contains(missing, id) {
+			continue
+		}
+		if d, ok := s.caches.beads.Get(sign, id); ok {
+			copied := d.clone()
+			found[id] = &copied
+		} else {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) > 0 {
+		fresh, err := s.getRows(ctx, missing, nil)
+		if err != nil {
+			return nil, err
+		}
+		for id, d := range fresh {
+			s.caches.beads.Put(sign, id, d.clone())
+			found[id] = d
+		}
+	}
+	for _, d := range found {
+		d.only(fields)
+	}
+	return found, nil
+}
+
+// only empties what a caller did not ask for.
+func (d *Detail) only(fields Fields) {
+	if fields == nil {
+		return
+	}
+	for _, b := range append(linkedBeads(d), &d.Bead) {
+		whole := *b
+		*b = town.Bead{ID: whole.ID}
+		for _, c := range fields.columns() {
+			// A column scans what it stores, but for the database's form of it.
+			_ = c.into(b).Scan(c.get(&whole))
+		}
+		if b == &d.Bead {
+			b.Comments, b.Labels = whole.Comments, whole.Labels
+		}
+	}
+	if !fields.has("labels") {
+		d.Labels = nil
+	}
+	counts := []*int{&d.DependencyCount, &d.DependentCount, &d.CommentCount}
+	for i, names := range [][]string{
+		{"dependency_count", "dependencies", "parent"}, {"dependent_count", "dependents"}, {"comment_count", "comments"},
+	} {
+		if !fields.hasAny(names...) {
+			*counts[i] = 0
+		}
+	}
+	if !fields.has("parent") {
+		d.Parent = ""
+	}
+	d.drop(fields)
+}
+
+func linkedBeads(d *Detail) (all []*town.Bead) {
+	for _, list := range [][]Linked{d.Dependencies, d.Dependents} {
+		for i := range list {
+			all = append(all, &list[i].Bead)
+		}
+	}
+	return all
+}
+
+// cached answers a query from the second level. The key is the query itself
+// with its arguments.
+func cached[T any](ctx context.Context, s *Store, query string, args []any, copied func(T) T, read func(context.Context) (T, error)) (T, error) {
+	var none T
+	sign, err := s.sign(ctx)
+	if err != nil {
+		return none, err
+	}
+	key := fmt.Sprintf("%s %q", query, args)
+	v, err := s.caches.results.Load(ctx, sign, key, func(ctx context.Context) (any, error) { return read(ctx) })
+	if err != nil {
+		return none, err
+	}
+	return copied(v.(T)), nil
+}
+
+func copyItems(items []Item) []Item {
+	all := make([]Item, len(items))
+	for i, item := range items {
+		all[i] = item.clone()
+	}
+	return all
+}
+
+// pointerBytes is about what a field of a bead takes besides its text.
+const pointerBytes = 400
+
+func beadSize(b *town.Bead) int64 {
+	n := pointerBytes
+	for _, c := range columns {
+		if text, ok := c.get(b).(string); ok {
+			n += len(text)
+		}
+	}
+	for _, l := range b.Labels {
+		n += len(l)
+	}
+	for _, c := range b.Comments {
+		n += len(c.Text) + pointerBytes
+	}
+	return int64(n)
+}
+
+func detailSize(d Detail) int64 {
+	n := beadSize(&d.Bead)
+	for _, b := range linkedBeads(&d) {
+		n += beadSize(b)
+	}
+	return n
+}
+
+func resultSize(v any) (n int64) {
+	switch v := v.(type) {
+	case []Item:
+		for i := range v {
+			n += beadSize(&v[i].Bead)
+		}
+	case []Waiting:
+		for i := range v {
+			n += beadSize(&v[i].Bead)
+		}
+	}
+	return n
+}
