@@ -1,0 +1,194 @@
+package doltdb
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+
+	"gastown/town"
+)
+
+// Shape is what a store that arrives from a remote must look like.
+type Shape struct {
+	// Plane is the store's name for people, Steps its schema.
+	Plane string
+	Steps []Migration
+	// Tables holds every table and the digest of its definition once all steps
+	// are taken (Tx.Definition).
+	Tables map[string]town.Digest
+}
+
+// ChangedTable is a table with rows that differ between two revisions.
+type ChangedTable struct {
+	Name string
+	// Whole: the table is not in the older one, so all of its rows are new.
+	Whole bool
+}
+
+// uuidPattern is what a store may be called.
+var uuidPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+// CheckShape refuses a revision that arrived from a remote unless it is the
+// store of that UUID, took exactly the steps of the shape, and has its tables
+// and nothing else. What changed is counted from base; without one from the
+// first commit of its history, which then must be empty. from is the one used.
+// Rows are for the caller to check. The error wraps town.ErrRefused,
+// ErrNewerSchema or ErrOtherStore.
+func (tx *Tx) CheckShape(ctx context.Context, remote, uuid, base, theirs string, s Shape) (from string, changed []ChangedTable, err error) {
+	c := incoming{tx: tx, remote: remote, theirs: theirs, shape: s}
+	if err := tx.CheckStore(ctx, theirs, uuid); err != nil {
+		return "", nil, err
+	}
+	done, err := tx.Migrations(ctx, theirs)
+	if err != nil {
+		return "", nil, c.refuse("its schema cannot be read: %w", err)
+	}
+	if err := CheckMigrations(s.Plane, done, s.Steps); err != nil {
+		return "", nil, err
+	}
+	if base == "" {
+		if base, err = c.first(ctx); err != nil {
+			return "", nil, err
+		}
+	}
+	if changed, err = c.tables(ctx, base); err == nil {
+		err = c.definitions(ctx)
+	}
+	if err == nil {
+		err = c.identity(ctx)
+	}
+	return base, changed, err
+}
+
+// Refuse is the error for a revision of a remote that is not taken over.
+func Refuse(remote, format string, args ...any) error {
+	return town.Fail("take what "+remote+" holds",
+		"nothing was changed here; tell whoever wrote it, or restore the remote from a Town that has it right",
+		"%w: "+format, append([]any{town.ErrRefused}, args...)...)
+}
+
+// Definition addresses what the engine says of a table at a revision.
+func (tx *Tx) Definition(ctx context.Context, table, revision string) (town.Digest, error) {
+	asOf, err := AsOf(revision)
+	if err != nil {
+		return "", err
+	}
+	var name, text string
+	if err := tx.QueryRow(ctx, "SHOW CREATE TABLE "+table+asOf).Scan(&name, &text); err != nil {
+		return "", err
+	}
+	return town.ContentDigest(text), nil
+}
+
+type incoming struct {
+	tx             *Tx
+	remote, theirs string
+	shape          Shape
+}
+
+func (c incoming) refuse(format string, args ...any) error { return Refuse(c.remote, format, args...) }
+
+// first finds the commit the history begins with, and refuses one with tables:
+// their rows are in no difference between two commits.
+func (c incoming) first(ctx context.Context) (hash string, err error) {
+	err = c.tx.QueryRow(ctx, "SELECT commit_hash FROM dolt_log(?) ORDER BY commit_order, commit_hash LIMIT 1", c.theirs).Scan(&hash)
+	if err != nil {
+		return "", err
+	}
+	asOf, err := AsOf(hash)
+	if err != nil {
+		return "", err
+	}
+	return hash, c.tx.Each(ctx, func(r *Rows) error {
+		var table string
+		if err := r.Scan(&table); err != nil {
+			return err
+		}
+		return c.refuse("its history begins with a table %q instead of with nothing", town.Clip(table, 64))
+	}, "SHOW TABLES"+asOf)
+}
+
+// tables refuses tables, views, procedures and triggers that the shape does not
+// have, and changed definitions of those it has.
+func (c incoming) tables(ctx context.Context, base string) (changed []ChangedTable, err error) {
+	err = c.tx.Each(ctx, func(r *Rows) error {
+		var from, to *string
+		var kind string
+		var data, schema bool
+		if err := r.Scan(&from, &to, &kind, &data, &schema); err != nil {
+			return err
+		}
+		if to == nil || *to == "" {
+			return c.refuse("table %s was removed", clipped(from))
+		}
+		if _, ok := c.shape.Tables[*to]; !ok {
+			return c.refuse("it has a table %s, which the %s plane does not have", clipped(to), c.shape.Plane)
+		}
+		if schema && kind != "added" {
+			return c.refuse("the definition of table %s was changed", clipped(to))
+		}
+		if data {
+			changed = append(changed, ChangedTable{Name: *to, Whole: kind == "added"})
+		}
+		return nil
+	}, "SELECT from_table_name, to_table_name, diff_type, data_change, schema_change FROM dolt_diff_summary(?, ?)", base, c.theirs)
+	return changed, err
+}
+
+func clipped(s *string) string {
+	if s == nil {
+		return "?"
+	}
+	return fmt.Sprintf("%q", town.Clip(*s, 64))
+}
+
+// definitions refuses tables that are missing or are not what they should be.
+func (c incoming) definitions(ctx context.Context) error {
+	for table, want := range c.shape.Tables {
+		got, err := c.tx.Definition(ctx, table, c.theirs)
+		if err != nil && ctx.Err() != nil {
+			return err
+		}
+		if err != nil {
+			return c.refuse("table %q cannot be read: %w", table, err)
+		}
+		if got != want {
+			return c.refuse("the definition of table %q was changed", table)
+		}
+	}
+	return nil
+}
+
+// identity refuses rows of meta other than the store's UUID, and names of steps
+// that are not theirs: no rule could decide a conflict over such a row later.
+func (c incoming) identity(ctx context.Context) error {
+	asOf, err := AsOf(c.theirs)
+	if err != nil {
+		return err
+	}
+	uuid, err := c.tx.StoreUUID(ctx, c.theirs)
+	if err != nil {
+		return err
+	}
+	if !uuidPattern.MatchString(uuid) {
+		return c.refuse("its identity is %q, which is no identity of a store", town.Clip(uuid, 64))
+	}
+	var rows int
+	if err := c.tx.QueryRow(ctx, "SELECT COUNT(*) FROM meta"+asOf).Scan(&rows); err != nil {
+		return err
+	}
+	if rows != 1 {
+		return c.refuse("table \"meta\" has %d rows instead of the one with the store's identity", rows)
+	}
+	step := 0
+	return c.tx.Each(ctx, func(r *Rows) error {
+		var name string
+		if err := r.Scan(&name); err != nil {
+			return err
+		}
+		if step++; step > len(c.shape.Steps) || c.shape.Steps[step-1].Name != name {
+			return c.refuse("it calls step %d of its schema %q", step, town.Clip(name, 64))
+		}
+		return nil
+	}, "SELECT name FROM schema_migrations"+asOf+" ORDER BY version")
+}

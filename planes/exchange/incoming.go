@@ -1,0 +1,185 @@
+package exchange
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"gastown/planes/doltdb"
+	"gastown/sync/share"
+	"gastown/town"
+)
+
+// maxRows is how many records of all Towns together are accepted.
+const maxRows = 1 << 20
+
+// ownerPattern is what a Town may be called in a key.
+var ownerPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+// Arrival says what a revision that passed the checks brings.
+type Arrival struct {
+	// Records of other Towns that it adds, changes or removes.
+	Records int
+	// Ours are ids of this Town's records that somebody else changed or removed,
+	// in order and no more than some; OursTotal counts them all.
+	Ours      []string
+	OursTotal int
+}
+
+// maxNamed is how many records of ours an Arrival names.
+const maxNamed = 20
+
+// CheckIncoming decides whether a revision that arrived from a remote may be
+// merged: it must be this store, have this schema and no other table, and every
+// row it changed since base must be one its Town could have written. It changes
+// nothing. An error is town.ErrRefused or doltdb.ErrNewerSchema.
+func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs string) (a Arrival, err error) {
+	err = s.View(ctx, func(tx *doltdb.Tx) error {
+		a = Arrival{}
+		err := s.checkAll(ctx, tx, remote, uuid, base, theirs, &a)
+		if err != nil && ctx.Err() == nil && town.Next(err) == "" {
+			return doltdb.Refuse(remote, "it cannot be read: %w", err)
+		}
+		return err
+	})
+	return a, err
+}
+
+func (s *Store) checkAll(ctx context.Context, tx *doltdb.Tx, remote, uuid, base, theirs string, a *Arrival) error {
+	fresh := base == ""
+	base, changed, err := tx.CheckShape(ctx, remote, uuid, base, theirs, shape)
+	if err != nil {
+		return err
+	}
+	asOf, err := doltdb.AsOf(theirs)
+	if err != nil {
+		return err
+	}
+	var rows int
+	if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM beads"+asOf).Scan(&rows); err != nil {
+		return err
+	}
+	if rows > maxRows {
+		return doltdb.Refuse(remote, "it holds %d records; the limit is %d", rows, maxRows)
+	}
+	for _, c := range changed {
+		d := difference{tx: tx, remote: remote, from: base, to: theirs}
+		switch c.Name {
+		case "beads":
+			err = s.checkBeads(ctx, d, fresh, a)
+		case "towns":
+			err = d.checkTowns(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// difference is what lies between two revisions.
+type difference struct {
+	tx       *doltdb.Tx
+	remote   string
+	from, to string
+}
+
+// each reads rows that differ. The engine takes no placeholder for revisions
+// here, so their names are checked instead.
+func (d difference) each(ctx context.Context, table, list, where string, scan func(*doltdb.Rows) error) error {
+	for _, revision := range []string{d.from, d.to} {
+		if _, err := doltdb.AsOf(revision); err != nil {
+			return err
+		}
+	}
+	return d.tx.Each(ctx, scan, fmt.Sprintf("SELECT %s FROM dolt_diff('%s', '%s', '%s') %s", list, d.from, d.to, table, where))
+}
+
+// tooLong selects rows with a value beyond its limit.
+var tooLong = func() string {
+	var list []string
+	for _, f := range share.Fields {
+		list = append(list, fmt.Sprintf("OCTET_LENGTH(to_%s) > %d", f.Name, f.Max))
+	}
+	return "WHERE diff_type <> 'removed' AND (" + strings.Join(list, " OR ") + ") LIMIT 1"
+}()
+
+func (s *Store) checkBeads(ctx context.Context, d difference, fresh bool, a *Arrival) error {
+	// Sizes before contents.
+	err := d.each(ctx, "beads", "to_town, to_id", tooLong, func(r *doltdb.Rows) error {
+		var owner, id string
+		if err := r.Scan(&owner, &id); err != nil {
+			return err
+		}
+		return doltdb.Refuse(d.remote, "record %q of Town %q has a value that is too long", town.Clip(id, 64), town.Clip(owner, 64))
+	})
+	if err != nil {
+		return err
+	}
+	err = d.each(ctx, "beads", columns("to_"), "WHERE diff_type <> 'removed'", func(rows *doltdb.Rows) error {
+		r, err := scanRow(rows)
+		if err != nil {
+			return err
+		}
+		if err := r.check(); err != nil {
+			return doltdb.Refuse(d.remote, "record %q of Town %q: %w", town.Clip(r.ID, 64), town.Clip(string(r.town), 64), err)
+		}
+		s.count(r.town, r.ID, fresh, a)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return d.each(ctx, "beads", "from_town, from_id", "WHERE diff_type = 'removed'", func(rows *doltdb.Rows) error {
+		var owner town.ID
+		var id string
+		if err := rows.Scan((*string)(&owner), &id); err != nil {
+			return err
+		}
+		s.count(owner, id, fresh, a)
+		return nil
+	})
+}
+
+// count notes a row that arrives; in a store that is new here, rows of ours are
+// those this Town once published.
+func (s *Store) count(owner town.ID, id string, fresh bool, a *Arrival) {
+	switch {
+	case owner != s.Town:
+		a.Records++
+	case !fresh:
+		if a.OursTotal++; len(a.Ours) < maxNamed {
+			a.Ours = append(a.Ours, id)
+		}
+	}
+}
+
+func (r row) check() error {
+	if !ownerPattern.MatchString(string(r.town)) {
+		return fmt.Errorf("its owner is no Town")
+	}
+	if err := r.Record.Check(); err != nil {
+		return err
+	}
+	if r.stored != r.Digest(r.town) {
+		return fmt.Errorf("it does not hash to its digest")
+	}
+	return nil
+}
+
+func (d difference) checkTowns(ctx context.Context) error {
+	return d.each(ctx, "towns", "to_id, to_name", "WHERE diff_type <> 'removed'", func(r *doltdb.Rows) error {
+		var id, name string
+		if err := r.Scan(&id, &name); err != nil {
+			return err
+		}
+		if !ownerPattern.MatchString(id) {
+			return doltdb.Refuse(d.remote, "table towns: %q is no Town", town.Clip(id, 64))
+		}
+		if err := town.CheckName(name); err != nil {
+			return doltdb.Refuse(d.remote, "table towns: %w", err)
+		}
+		return nil
+	})
+}

@@ -1,0 +1,113 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"gastown/planes/doltdb"
+	"gastown/sync/share"
+	"gastown/town"
+)
+
+// One statement writes at most batchRows rows of about batchBytes bytes.
+const (
+	batchRows  = 500
+	batchBytes = 4 << 20
+)
+
+// Own is what this Town has in the exchange: the digest of each record's
+// content, by id. Records that are not what their digest says have "".
+func (s *Store) Own(ctx context.Context) (map[string]town.Digest, error) {
+	digests := map[string]town.Digest{}
+	err := s.View(ctx, func(tx *doltdb.Tx) error {
+		clear(digests)
+		rows, err := own(ctx, tx, "", s.Town)
+		for id, r := range rows {
+			digests[id] = ""
+			if r.stored == r.Digest(s.Town) {
+				digests[id] = r.stored
+			}
+		}
+		return err
+	})
+	return digests, err
+}
+
+// Publish writes records of this Town and removes others, in one commit. name
+// is the Town's; it is known to others for as long as the Town shares anything.
+// Every record must pass its Check. It returns "" when nothing was to be done.
+func (s *Store) Publish(ctx context.Context, name string, put []share.Record, remove []string) (commit string, err error) {
+	for _, r := range put {
+		if err := r.Check(); err != nil {
+			return "", err
+		}
+	}
+	return s.Update(ctx, "records of Town "+name, func(tx *doltdb.Tx) error {
+		for ids := range slices.Chunk(remove, batchRows) {
+			args := []any{string(s.Town)}
+			for _, id := range ids {
+				args = append(args, id)
+			}
+			if _, err := tx.Exec(ctx, "DELETE FROM beads WHERE town = ? AND id IN ("+marks(len(ids))+")", args...); err != nil {
+				return err
+			}
+		}
+		rows := make([]row, len(put))
+		for i, r := range put {
+			rows[i] = row{town: s.Town, Record: r}
+		}
+		if err := write(ctx, tx, rows); err != nil {
+			return err
+		}
+		return s.register(ctx, tx, name)
+	})
+}
+
+// register enters the Town beside its records, and takes it out with the last.
+func (s *Store) register(ctx context.Context, tx *doltdb.Tx, name string) error {
+	var n int
+	if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM beads WHERE town = ?", string(s.Town)).Scan(&n); err != nil {
+		return err
+	}
+	if n == 0 {
+		_, err := tx.Exec(ctx, "DELETE FROM towns WHERE id = ?", string(s.Town))
+		return err
+	}
+	var known string
+	err := tx.QueryRow(ctx, "SELECT name FROM towns WHERE id = ?", string(s.Town)).Scan(&known)
+	if err != nil && !errors.Is(err, doltdb.ErrNoRows) || err == nil && known == name {
+		return err
+	}
+	_, err = tx.Exec(ctx, "REPLACE INTO towns (id, name) VALUES (?, ?)", string(s.Town), name)
+	return err
+}
+
+func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
+
+// write puts rows in their order by key, which changes the fewest pages.
+func write(ctx context.Context, tx *doltdb.Tx, rows []row) error {
+	rows = slices.Clone(rows)
+	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.ID, b.ID) })
+	for len(rows) > 0 {
+		n, size := 0, 0
+		for n < len(rows) && n < batchRows && (n == 0 || size < batchBytes) {
+			for _, v := range rows[n].Values {
+				size += len(v)
+			}
+			n++
+		}
+		var args []any
+		for _, r := range rows[:n] {
+			args = append(args, r.values()...)
+		}
+		one := "(" + marks(len(rowColumns)) + ")"
+		query := "REPLACE INTO beads (" + columns("") + ") VALUES " + strings.TrimSuffix(strings.Repeat(one+", ", n), ", ")
+		if _, err := tx.Exec(ctx, query, args...); err != nil {
+			return err
+		}
+		rows = rows[n:]
+	}
+	return nil
+}

@@ -1,0 +1,144 @@
+package exchange
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"gastown/planes/doltdb"
+	"gastown/sync/share"
+	"gastown/town"
+)
+
+// Store is an open exchange plane.
+type Store struct {
+	*doltdb.Shared
+	// Town owns the rows that this Store writes.
+	Town town.ID
+}
+
+// UUID is the identity of the exchange that belongs to a federation. All its
+// Towns compute the same, so two that begin at once make the same store twice
+// and not two stores.
+func UUID(federation string) string {
+	return string(town.DigestOf("exchange", federation)[:32])
+}
+
+// Create makes a new, empty plane. It fails, wrapping fs.ErrExist, if anything
+// is at opts.Dir already.
+func Create(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (*Store, error) {
+	db, err := doltdb.CreateStore(ctx, opts, uuid, migrations)
+	if err != nil {
+		return nil, err
+	}
+	return &Store{Shared: doltdb.Share(db), Town: id}, nil
+}
+
+// Open opens the plane, checks that it is the store of that UUID, and brings
+// its schema up to date.
+func Open(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (*Store, error) {
+	db, err := doltdb.OpenShared(ctx, opts)
+	if err == nil {
+		err = db.Accept(ctx, uuid, migrations)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &Store{Shared: db, Town: id}, nil
+}
+
+// Clone makes the plane at opts.Dir a copy of a mirror, after the same checks a
+// merge makes. When a check fails the copy is closed and the error says why;
+// the caller owns the directory.
+func Clone(ctx context.Context, opts doltdb.Options, remote, mirror, uuid string, id town.ID) (*Store, error) {
+	db, err := doltdb.Clone(ctx, opts, remote, mirror)
+	if err != nil {
+		return nil, err
+	}
+	s := &Store{Shared: db, Town: id}
+	if _, err := s.CheckIncoming(ctx, remote, uuid, "", "HEAD"); err != nil {
+		return nil, errors.Join(err, s.Close())
+	}
+	return s, nil
+}
+
+// rowColumns are the columns of a row: its key, its digest, its values.
+var rowColumns = func() []string {
+	list := []string{"town", "id", "digest"}
+	for _, f := range share.Fields {
+		list = append(list, f.Name)
+	}
+	return list
+}()
+
+// columns are a row's columns, each behind a prefix.
+func columns(prefix string) string {
+	return prefix + strings.Join(rowColumns, ", "+prefix)
+}
+
+// row is a record as stored: its digest may be wrong when another program wrote
+// the row.
+type row struct {
+	town   town.ID
+	stored town.Digest
+	share.Record
+}
+
+func (r row) values() []any {
+	list := []any{string(r.town), r.ID, string(r.Digest(r.town))}
+	for _, f := range share.Fields {
+		if v := r.Values[f.Name]; v != "" {
+			list = append(list, v)
+		} else {
+			list = append(list, nil)
+		}
+	}
+	return list
+}
+
+func scanRow(rows *doltdb.Rows) (r row, err error) {
+	cells := make([]*string, len(rowColumns))
+	dest := make([]any, len(cells))
+	for i := range cells {
+		dest[i] = &cells[i]
+	}
+	if err := rows.Scan(dest...); err != nil {
+		return row{}, fmt.Errorf("read a row of beads: %w", err)
+	}
+	for i, into := range []*string{(*string)(&r.town), &r.ID, (*string)(&r.stored)} {
+		if cells[i] != nil {
+			*into = *cells[i]
+		}
+	}
+	r.Values = map[string]string{}
+	for i, f := range share.Fields {
+		if v := cells[i+3]; v != nil && *v != "" {
+			r.Values[f.Name] = *v
+		}
+	}
+	return r, nil
+}
+
+// own reads one Town's rows at a revision, by id; revision "" is the session's
+// own state.
+func own(ctx context.Context, tx *doltdb.Tx, revision string, id town.ID) (map[string]row, error) {
+	asOf := ""
+	if revision != "" {
+		var err error
+		if asOf, err = doltdb.AsOf(revision); err != nil {
+			return nil, err
+		}
+	}
+	all := map[string]row{}
+	err := tx.Each(ctx, func(rows *doltdb.Rows) error {
+		r, err := scanRow(rows)
+		all[r.ID] = r
+		return err
+	}, "SELECT "+columns("")+" FROM beads"+asOf+" WHERE town = ?", string(id))
+	return all, err
+}
+
+func (r row) equal(o row) bool {
+	return r.stored == o.stored && r.Digest(r.town) == o.Digest(o.town)
+}
