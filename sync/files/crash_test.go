@@ -19,7 +19,7 @@ import (
 const crashEnv = "GT_FILES_TEST_CRASH"
 
 // TestMain lets the test binary be the process that is killed: DIR NTH EDIT
-// RENAME in the environment.
+// RENAME WAY in the environment.
 func TestMain(m *testing.M) {
 	if spec := os.Getenv(crashEnv); spec != "" {
 		if err := crash(strings.Fields(spec)); err != nil {
@@ -33,8 +33,12 @@ func TestMain(m *testing.M) {
 
 const crashFiles = 12
 
-// crashWrites replaces, removes and makes files, a third each.
-func crashWrites() (writes []Write) {
+// crashWrites replaces, removes and makes files, a third each. To renew the
+// directory it makes more.
+func crashWrites(way string) (writes []Write) {
+	if way == "renewed" {
+		writes = renewWrites()
+	}
 	for i := range crashFiles {
 		name := fmt.Sprint("f", i)
 		switch i % 3 {
@@ -80,13 +84,29 @@ func crash(spec []string) error {
 				}
 			}
 		}
+		if spec[2] == "edit" && moment == "swap" {
+			for _, name := range []string{"kept", "mine"} {
+				if err := os.WriteFile(filepath.Join(spec[0], "templates", name), []byte("edit"), 0o644); err != nil {
+					fmt.Fprintln(os.Stderr, err)
+					os.Exit(1)
+				}
+			}
+		}
 		if moments.Add(1) == nth {
 			syscall.Kill(os.Getpid(), syscall.SIGKILL)
 			select {}
 		}
 	}
-	_, err = tree.Apply(context.Background(), ix, slices.Values(crashWrites()), ApplyOptions{Workers: 1})
+	_, err = tree.Apply(context.Background(), ix, slices.Values(crashWrites(spec[4])), crashOptions(spec[4]))
 	return err
+}
+
+func crashOptions(way string) ApplyOptions {
+	opts := ApplyOptions{Workers: 1}
+	if way == "renewed" {
+		opts.RenewAfter = renewing.RenewAfter
+	}
+	return opts
 }
 
 // Killed at any moment, an Apply leaves whole files and no edit lost; the next
@@ -94,32 +114,35 @@ func crash(spec []string) error {
 func TestCrash(t *testing.T) {
 	for _, edit := range []string{"quiet", "edit"} {
 		for _, rename := range []string{"renameat2", "without"} {
-			t.Run(edit+"/"+rename, func(t *testing.T) {
-				for nth := 1; ; nth++ {
-					if !crashOnce(t, nth, edit, rename) {
-						if nth < 12 {
-							t.Fatalf("only %d moments", nth)
+			for _, way := range []string{"ordinary", "renewed"} {
+				t.Run(edit+"/"+rename+"/"+way, func(t *testing.T) {
+					for nth := 1; ; nth++ {
+						if !crashOnce(t, nth, edit, rename, way) {
+							if nth < 12 {
+								t.Fatalf("only %d moments", nth)
+							}
+							return
 						}
-						return
 					}
-				}
-			})
+				})
+			}
 		}
 	}
 }
 
-func crashOnce(t *testing.T, nth int, edit, rename string) (killed bool) {
+func crashOnce(t *testing.T, nth int, edit, rename, way string) (killed bool) {
 	tree, ix := newTree(t), NewIndex()
 	for i := range crashFiles {
 		if i%3 != 2 {
 			applyTree(t, tree, ix, write(fmt.Sprint("f", i), fmt.Sprint("old f", i), ""))
 		}
 	}
+	applyTree(t, tree, ix, write("kept", "old kept", ""))
 	if err := ix.Save(tree.path + ".index"); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %s %s", crashEnv, tree.path, nth, edit, rename))
+	cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %d %s %s %s", crashEnv, tree.path, nth, edit, rename, way))
 	out, err := cmd.CombinedOutput()
 	if status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && status.Signaled() {
 		killed = true
@@ -152,8 +175,23 @@ func crashOnce(t *testing.T, nth int, edit, rename string) (killed bool) {
 	if len(c.Invalid)+len(c.Rescued) != 0 {
 		t.Fatalf("moment %d: %s", nth, show(c))
 	}
-	out2 := applyTree(t, tree, ix, crashWrites()...)
-	noHidden(t, tree)
+	all := content(t, tree)
+	if _, ok := all["templates/mine"]; (ok || way == "renewed" && edit == "edit" && !killed) && all["templates/kept"]+all["templates/mine"] != "editedit" {
+		t.Fatalf("moment %d: an edit before the swap is lost: %v", nth, all)
+	}
+	if len(c.Deleted) > crashFiles/3 {
+		t.Fatalf("moment %d: %s", nth, show(c))
+	}
+	out2, err := tree.Apply(context.Background(), ix, slices.Values(crashWrites(way)), crashOptions(way))
+	if err != nil {
+		t.Fatal(err)
+	}
+	noHiddenNames(t, tree)
+	for i := range renewMade {
+		if name := fmt.Sprint("templates/made", i); way == "renewed" && get(t, tree, name) != fmt.Sprint("text ", i) {
+			t.Fatalf("moment %d: %s: %v", nth, name, content(t, tree))
+		}
+	}
 	if want := map[bool]int{true: crashFiles / 3}[edit == "edit" && nth >= 2]; len(out2.Skipped) != want {
 		t.Fatalf("moment %d: %+v, want %d skipped; %v", nth, out2, want, content(t, tree))
 	}
