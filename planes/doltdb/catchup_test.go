@@ -2,6 +2,7 @@ package doltdb
 
 import (
 	"path/filepath"
+	"strconv"
 	"testing"
 
 	"github.com/dolthub/dolt/go/libraries/doltcore/doltdb"
@@ -66,6 +67,30 @@ func TestKilledWithinAFastForward(t *testing.T) {
 	put(t, db, "next", "1")
 	if a, b := get(t, db, "arrived"), get(t, db, "ours"); a != "1" || b != "2" {
 		t.Errorf("what arrived was undone: %q, %q", a, b)
+	}
+}
+
+// So it is when it was to advance by more commits than are looked at one by one.
+func TestKilledWithinALongFastForward(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "federation")
+	db := create(t, dir)
+	early := put(t, db, "ours", "1")
+	late := early
+	for i := range maxPassed + 2 {
+		late = put(t, db, "ours", strconv.Itoa(i+2))
+	}
+	call(t, db, "CALL DOLT_RESET('--hard', ?)", early)
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	moveBranch(t, dir, late)
+	db, err := OpenShared(t.Context(), options(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if got, want := get(t, db, "ours"), strconv.Itoa(maxPassed+3); got != want {
+		t.Errorf("what arrived was undone: %q, want %q", got, want)
 	}
 }
 
