@@ -3,12 +3,14 @@ package federation
 import (
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"gastown/planes/doltdb"
+	"gastown/planes/doltdb/doltdbtest"
 	"gastown/town"
 )
 
@@ -18,6 +20,8 @@ var (
 	bug   = town.Key{Kind: town.KindTemplate, Name: "bug.md"}
 )
 
+func TestMain(m *testing.M) { os.Exit(doltdbtest.Main(m)) }
+
 func newStore(t *testing.T) *Store {
 	t.Helper()
 	opts := doltdb.Options{
@@ -25,6 +29,9 @@ func newStore(t *testing.T) *Store {
 		Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 10 * time.Second,
 	}
 	s, err := Create(t.Context(), opts, "store-1", "town-1")
+	if err == nil && doltdbtest.Serve(t, opts.Dir, s.Close) {
+		s, err = Open(t.Context(), doltdbtest.Reach(opts), "store-1", "town-1")
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -238,7 +245,7 @@ func TestRowsOfAnotherProgramAreMended(t *testing.T) {
 func TestOnlyTheConfiguredStoreOpens(t *testing.T) {
 	s := newStore(t)
 	dir := s.Dir()
-	opts := doltdb.Options{Dir: dir, Wait: 10 * time.Second}
+	opts := doltdbtest.Reach(doltdb.Options{Dir: dir, Wait: 10 * time.Second})
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gastown/planes/doltdb"
+	"gastown/planes/doltdb/doltdbtest"
 	"gastown/town"
 )
 
@@ -24,14 +25,21 @@ const (
 )
 
 func options(dir string) doltdb.Options {
-	return doltdb.Options{Dir: dir, Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 20 * time.Second, Command: "test"}
+	return doltdbtest.Reach(doltdb.Options{
+		Dir: dir, Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 20 * time.Second, Command: "test",
+	})
 }
+
+func TestMain(m *testing.M) { os.Exit(doltdbtest.Main(m)) }
 
 // create makes a plane and returns it with its directory. It is closed with the test.
 func create(t *testing.T) (*Store, string) {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data", "operational")
 	s, err := Create(t.Context(), options(dir), uuid)
+	if err == nil && doltdbtest.Serve(t, dir, s.Close) {
+		s, err = Open(t.Context(), options(dir), uuid)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
