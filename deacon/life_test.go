@@ -1,0 +1,439 @@
+package deacon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gastown/deacon/check"
+	"gastown/deacon/control"
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// childEnv makes the test binary a Deacon of the Town it names.
+const childEnv = "GT_TEST_DEACON"
+
+func TestMain(m *testing.M) {
+	if root := os.Getenv(childEnv); root != "" {
+		child(root)
+	}
+	os.Exit(m.Run())
+}
+
+// child is a Deacon that says when it is ready and ends only when killed.
+func child(root string) {
+	p := &place{layout: layout.Town{Root: root}, idle: time.Second, sessions: noSessions}
+	d, err := p.make(new(logged), func() { fmt.Println("ready") })
+	if err == nil {
+		err = d.Run(context.Background())
+	}
+	fmt.Println(err)
+	os.Exit(1)
+}
+
+func body(t *testing.T, url string) (int, string) {
+	t.Helper()
+	res, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	data, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res.StatusCode, string(data)
+}
+
+func TestLife(t *testing.T) {
+	p := found(t)
+	r := p.mustStart()
+	for _, path := range []string{p.layout.ControlSocket(), p.layout.SQLSocket()} {
+		if info, err := os.Stat(path); err != nil || info.Mode() != os.ModeSocket|0o600 {
+			t.Errorf("%s: %v, %v", path, info, err)
+		}
+	}
+	if info, err := os.Stat(p.layout.Deacon()); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", info, err)
+	}
+	s, err := r.client.Status(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.PID != os.Getpid() || s.Town != "harbour" || s.State != "running" || s.Health != "healthy" || s.User == "" || s.HTTP != r.Address() {
+		t.Errorf("%+v", s)
+	}
+	if len(s.Jobs) != 6 || len(s.Checks) != 4 {
+		t.Errorf("%d jobs, %d checks", len(s.Jobs), len(s.Checks))
+	}
+	code, text := body(t, "http://"+r.Address()+"/health")
+	if want := `{"status":"healthy","components":{"dolt":"ok","tmux":"ok","plugins":"ok"}}`; code != 200 || text != want {
+		t.Errorf("%d %s", code, text)
+	}
+	if _, text := body(t, "http://"+r.Address()+"/metrics"); !strings.Contains(text, "gt_dolt_latency_seconds") {
+		t.Error(text)
+	}
+	for n := range 3 {
+		if err := r.client.Heartbeat(t.Context(), control.Heartbeat{Agent: fmt.Sprintf("rig/a%d", n), State: "working"}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if who, held, err := Holder(p.layout); err != nil || !held || !strings.Contains(who, fmt.Sprint(os.Getpid())) {
+		t.Errorf("%q, %v, %v", who, held, err)
+	}
+	// What gt deacon stop does. The heartbeats are not lost by it.
+	if err := r.client.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-r.ended; err != nil {
+		t.Fatal(err)
+	}
+	if _, held, err := Holder(p.layout); err != nil || held {
+		t.Errorf("held %v, %v", held, err)
+	}
+	left, err := filepath.Glob(filepath.Join(p.layout.Deacon(), "*.sock"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	cfg, err := config.Load(p.layout.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := operational.Open(t.Context(), p.database(cfg, layout.Operational), cfg.Stores[layout.Operational])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if beats, err := store.Heartbeats(t.Context(), time.Time{}); err != nil || len(beats) != 3 {
+		t.Errorf("%v, %v", beats, err)
+	}
+	if checks, err := store.CheckStates(t.Context()); err != nil || len(checks) != 4 {
+		t.Errorf("%v, %v", checks, err)
+	}
+}
+
+func TestOneForEachTown(t *testing.T) {
+	p := found(t)
+	outcomes := make(chan error, 2)
+	deacons := make(chan *active, 2)
+	for range 2 { // two starts at once
+		go func() {
+			r, err := p.start()
+			if r != nil {
+				deacons <- r
+			}
+			outcomes <- err
+		}()
+	}
+	one, other := <-outcomes, <-outcomes
+	if (one == nil) == (other == nil) {
+		t.Fatalf("%v and %v", one, other)
+	}
+	if err := errors.Join(one, other); !errors.Is(err, town.ErrBusy) || !strings.Contains(err.Error(), "runs in this Town already") || town.Next(err) == "" {
+		t.Error(err)
+	}
+	r := <-deacons
+	if _, err := r.client.Status(t.Context()); err != nil {
+		t.Errorf("the winner was harmed: %v", err)
+	}
+	r.end()
+	p.mustStart().end()
+}
+
+func TestStartsAtOnceAfterAKill(t *testing.T) {
+	p := found(t)
+	for range 2 {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), childEnv+"="+p.layout.Root)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		word := make([]byte, 5)
+		if _, err := io.ReadFull(out, word); err != nil || string(word) != "ready" {
+			rest, _ := io.ReadAll(out)
+			t.Fatalf("%s%s %v", word, rest, err)
+		}
+		if err := cmd.Process.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		_ = cmd.Wait()
+		if _, err := os.Lstat(p.layout.ControlSocket()); err != nil {
+			t.Errorf("the socket of a killed Deacon: %v", err)
+		}
+		r := p.mustStart()
+		if s, err := r.client.Status(t.Context()); err != nil || s.PID != os.Getpid() || s.Health != "healthy" {
+			t.Errorf("%+v, %v", s, err)
+		}
+		r.end()
+	}
+}
+
+func TestStartsThatCannotBe(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	for name, v := range map[string]struct {
+		spoil func(*place)
+		want  string
+		kind  error
+	}{
+		"bad schedule": {func(p *place) { p.schedule("jobs:\n  gc: {schedule: \"TZ=0\"}\n") }, "line 2: job gc: schedule", town.ErrUsage},
+		"unknown job":  {func(p *place) { p.schedule("jobs:\n  nonsense: {enabled: true}\n") }, `there is no job "nonsense"`, town.ErrUsage},
+		"port taken": {func(p *place) {
+			p.configure(func(c *config.Config) { p.set(c, "deacon.http_address", taken.Addr().String()) })
+		}, "another program listens there", nil},
+		"no address":      {func(p *place) { p.configure(func(c *config.Config) { p.set(c, "deacon.http_address", "nonsense") }) }, "answer on nonsense", nil},
+		"path too long":   {func(p *place) { p.layout.Root = filepath.Join(p.layout.Root, strings.Repeat("long/", 20)) }, "at most 107 bytes", town.ErrRefused},
+		"no data":         {func(p *place) { _ = os.RemoveAll(p.layout.Data(layout.Ledger)) }, "ledger", nil},
+		"a file in place": {func(p *place) { _ = os.MkdirAll(p.layout.ControlSocket(), 0o700) }, "is no socket", town.ErrRefused},
+		"another Town's": {func(p *place) {
+			p.configure(func(c *config.Config) { c.Stores[layout.Operational] = "7b6c2c5e-0000-4000-8000-000000000000" })
+		}, "another store", town.ErrRefused},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := found(t)
+			whole := p.layout
+			v.spoil(p)
+			_, err := p.start()
+			if err == nil || !strings.Contains(err.Error(), v.want) || town.Next(err) == "" && v.kind != nil {
+				t.Fatalf("%v, next %q", err, town.Next(err))
+			}
+			if v.kind != nil && !errors.Is(err, v.kind) {
+				t.Errorf("kind of %v", err)
+			}
+			// It is undone: nothing is held.
+			if _, held, err := Holder(whole); held || err != nil {
+				t.Errorf("the lock is held: %v", err)
+			}
+			if _, err := os.Lstat(whole.SQLSocket()); !os.IsNotExist(err) {
+				t.Errorf("the SQL socket: %v", err)
+			}
+		})
+	}
+}
+
+func TestReload(t *testing.T) {
+	p := found(t)
+	r := p.mustStart()
+	defer r.end()
+	spec := func(job string) string {
+		s, err := r.client.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, j := range s.Jobs {
+			if j.Name == job {
+				return j.Schedule
+			}
+		}
+		return ""
+	}
+	p.schedule("jobs:\n  checks: {schedule: \"@every 7m\"}\n")
+	if err := r.client.Reload(t.Context()); err != nil || spec("checks") != "@every 7m" {
+		t.Errorf("%s, %v", spec("checks"), err)
+	}
+	// A bad one leaves the former in force, and says so.
+	p.schedule("jobs:\n  checks: {schedule: nonsense}\n")
+	if err := r.client.Reload(t.Context()); !errors.Is(err, town.ErrUsage) || !strings.Contains(err.Error(), "line 2") || town.Next(err) == "" {
+		t.Error(err)
+	}
+	if s, err := r.client.Status(t.Context()); err != nil || spec("checks") != "@every 7m" || !strings.Contains(s.Problem, "line 2") {
+		t.Errorf("%+v, %v", s.Problem, err)
+	}
+	if !strings.Contains(r.log.String(), "was not reloaded") {
+		t.Error("nothing in the log")
+	}
+	// SIGHUP is the other way in.
+	p.schedule("jobs:\n  checks: {schedule: \"@every 9m\"}\n")
+	p.reload <- struct{}{}
+	until(t, "the schedule is read", func() bool { return spec("checks") == "@every 9m" })
+	// And a change that only was made is noticed with the next checks.
+	p.configure(func(c *config.Config) { c.Remotes = []config.Remote{{Name: "origin", URL: "/nowhere"}} })
+	if _, err := r.client.Run(t.Context(), "checks"); err != nil {
+		t.Fatal(err)
+	}
+	if spec("federation-sync:origin") != "@every 5m0s" {
+		t.Error("the new remote has no job")
+	}
+	// A remote nobody agreed to is left alone, and that is no failure.
+	if runs, err := r.client.Sync(t.Context(), "origin", true); err != nil || len(runs) != 1 || runs[0].Outcome != "ok" {
+		t.Errorf("%+v, %v", runs, err)
+	}
+}
+
+func TestChecksAndTheirChanges(t *testing.T) {
+	p := found(t)
+	state := check.Healthy
+	p.checks = []check.Check{{Name: "custom", Run: func(context.Context) (check.Result, error) {
+		return check.Result{State: state, Figure: "7 of 9", Threshold: "8", Next: "add one"}, nil
+	}}}
+	r := p.mustStart()
+	out, err := r.client.Run(t.Context(), "custom")
+	if err != nil || len(out.Checks) != 1 || out.Checks[0].State != "healthy" {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	since := out.Checks[0].Since
+	state = check.Critical
+	if out, err = r.client.Run(t.Context(), "custom"); err != nil || out.Checks[0].State != "critical" || !out.Checks[0].Since.After(since) {
+		t.Fatalf("%+v, %v", out, err)
+	}
+	if code, text := body(t, "http://"+r.Address()+"/health"); code != 503 ||
+		text != `{"status":"critical","components":{"dolt":"ok","tmux":"ok","plugins":"ok","custom":"critical"}}` {
+		t.Errorf("%d %s", code, text)
+	}
+	if _, err := r.client.Run(t.Context(), "nonsense"); !errors.Is(err, town.ErrUsage) || !strings.Contains(town.Next(err), "custom") {
+		t.Errorf("%v, next %s", err, town.Next(err))
+	}
+	for _, name := range []string{"git", "gc", "prune", "check-git", "gc-by-size", "heartbeat-flush", "federation-sync"} {
+		if out, err := r.client.Run(t.Context(), name); err != nil || len(out.Runs) == 1 && out.Runs[0].Outcome != "ok" {
+			t.Errorf("%s: %+v, %v", name, out, err)
+		}
+	}
+	r.end()
+	// The next Deacon remembers, and one event was made for each change.
+	r = p.mustStart()
+	defer r.end()
+	var events []operational.Event
+	if err := r.operational(t.Context(), func(s *operational.Store) error {
+		events, err = s.Events(t.Context(), time.Time{})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	var seen []string
+	for _, e := range events {
+		if e.Subject == "custom" {
+			seen = append(seen, e.Detail)
+		}
+	}
+	if len(seen) != 2 || seen[1] != "healthy -> critical: 7 of 9" {
+		t.Errorf("events %q", seen)
+	}
+}
+
+func TestALeaseFreesThePlanes(t *testing.T) {
+	p := found(t)
+	r := p.mustStart()
+	defer r.end()
+	release, err := r.client.Lend(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err := r.client.Status(t.Context()); err != nil || s.State != "lending" {
+		t.Errorf("%s, %v", s.State, err)
+	}
+	cfg := r.settings().config
+	alone := p.database(cfg, layout.Operational)
+	alone.Socket, alone.Wait = "", time.Second
+	if store, err := operational.Open(t.Context(), alone, cfg.Stores[layout.Operational]); err != nil {
+		t.Errorf("a lent plane cannot be opened: %v", err)
+	} else if err := store.Close(); err != nil {
+		t.Error(err)
+	}
+	_ = release()
+	until(t, "the planes are served again", func() bool {
+		s, err := r.client.Status(t.Context())
+		return err == nil && s.State == "running"
+	})
+	if _, err := r.client.Run(t.Context(), "dolt"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestNotifications(t *testing.T) {
+	p := found(t)
+	valid := false
+	p.verify = func(*http.Request) error {
+		if valid {
+			return nil
+		}
+		return errors.New("hunter2 is not the secret")
+	}
+	_, server := hub(t)
+	p.agree("origin", server.URL())
+	r := p.mustStart()
+	defer r.end()
+	post := func() int {
+		res, err := http.Post("http://"+r.Address()+"/notify", "application/json", strings.NewReader("hunter2"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer res.Body.Close()
+		if data, err := io.ReadAll(res.Body); err != nil || strings.Contains(string(data), "hunter2") {
+			t.Errorf("%s %v", data, err)
+		}
+		return res.StatusCode
+	}
+	before := server.Counts().Exchanges
+	if code := post(); code != http.StatusUnauthorized {
+		t.Errorf("unsigned: %d", code)
+	}
+	valid = true
+	if code := post(); code != http.StatusAccepted {
+		t.Errorf("signed: %d", code)
+	}
+	until(t, "the Town has asked its remote", func() bool { return server.Counts().Exchanges > before })
+	if strings.Contains(r.log.String(), "hunter2") {
+		t.Error("the log quotes a notification")
+	}
+	if _, text := body(t, "http://"+r.Address()+"/metrics"); !strings.Contains(text, `gt_deacon_refused_requests_total{listener="http",reason="unsigned"} 1`) {
+		t.Error("the refusal was not counted")
+	}
+}
+
+// The control socket and the HTTP address survive what anybody may send.
+func TestHostileRequests(t *testing.T) {
+	p := found(t)
+	r := p.mustStart()
+	defer r.end()
+	const secret = "hunter2"
+	for network, address := range map[string]string{"unix": p.layout.ControlSocket(), "tcp": r.Address()} {
+		for _, raw := range []string{
+			secret + "\r\n\r\n",
+			"POST /v1/heartbeat HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 10000000\r\n\r\n" + strings.Repeat(secret, 20000),
+			"POST /v1/heartbeat HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 9\r\n\r\n{\"a\":\"" + secret,
+			"GET /" + secret + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+			"POST /v1/run HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 16\r\n\r\n{\"name\":\"../../\"}",
+		} {
+			c, err := net.Dial(network, address)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_ = c.SetDeadline(time.Now().Add(patience))
+			_, _ = io.WriteString(c, raw)
+			answer, _ := io.ReadAll(c)
+			if text := string(answer); strings.Contains(text, "200 OK") {
+				t.Errorf("%s: %.40q was answered %.40q", network, raw, text)
+			}
+			_ = c.Close()
+		}
+	}
+	if _, err := r.client.Status(t.Context()); err != nil {
+		t.Error(err)
+	}
+	until(t, "all is counted", func() bool {
+		_, text := body(t, "http://"+r.Address()+"/metrics")
+		return strings.Contains(text, `{listener="control",reason="oversized"} 1`) && strings.Contains(text, `{listener="http",reason="malformed"} 1`)
+	})
+	if strings.Contains(r.log.String(), secret) {
+		t.Error("the log quotes what was refused")
+	}
+}

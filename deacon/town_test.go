@@ -1,0 +1,289 @@
+package deacon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/deacon/check"
+	"gastown/deacon/control"
+	"gastown/e2e/gitserver"
+	"gastown/planes/doltdb"
+	"gastown/planes/federation"
+	"gastown/planes/ledger"
+	"gastown/planes/operational"
+	"gastown/sync/federate"
+	"gastown/tmux"
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// patience is how long a test waits for what must happen.
+const patience = 30 * time.Second
+
+var ada = town.Actor{Name: "Ada", Email: "ada@example.com"}
+
+// place is a Town on disk, and how a Deacon of it is made.
+type place struct {
+	t      testing.TB
+	layout layout.Town
+	// sessions and verify are what the Deacon is told of tmux and signatures.
+	sessions func(context.Context) ([]tmux.Session, error)
+	verify   func(*http.Request) error
+	checks   []check.Check
+	reload   chan struct{}
+	idle     time.Duration
+}
+
+// fixed is a Town's store that nobody replaces.
+type fixed string
+
+func (f fixed) Federation() (string, string)       { return string(f), "" }
+func (f fixed) SetFederation(string, string) error { return errors.New("not in these tests") }
+
+func noSessions(context.Context) ([]tmux.Session, error) { return nil, nil }
+
+// found makes a Town with three empty planes.
+func found(t testing.TB) *place {
+	t.Helper()
+	// A short path, as sockets want it.
+	root, err := os.MkdirTemp("", "gtd")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(root) })
+	p := &place{t: t, layout: layout.Town{Root: root}, reload: make(chan struct{}, 1), idle: 2 * time.Second}
+	p.sessions = noSessions
+	cfg := config.New("harbour")
+	p.set(cfg, "deacon.http_address", "127.0.0.1:0")
+	if err := cfg.Save(p.layout.Config()); err != nil {
+		t.Fatal(err)
+	}
+	ctx := context.Background()
+	op, err := operational.Create(ctx, p.database(cfg, layout.Operational), cfg.Stores[layout.Operational])
+	if err != nil {
+		t.Fatal(err)
+	}
+	le, err := ledger.Create(ctx, p.database(cfg, layout.Ledger), cfg.Stores[layout.Ledger])
+	if err != nil {
+		t.Fatal(err)
+	}
+	fe, err := federation.Create(ctx, p.database(cfg, layout.Federation), cfg.Stores[layout.Federation], cfg.Town.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(op.Close(), le.Close(), fe.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+func (p *place) set(cfg *config.Config, key, value string) {
+	p.t.Helper()
+	if _, err := cfg.Set(key, value); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// configure changes the Town's configuration.
+func (p *place) configure(fn func(*config.Config)) {
+	p.t.Helper()
+	cfg, err := config.Load(p.layout.Config())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	fn(cfg)
+	if err := cfg.Save(p.layout.Config()); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+func (p *place) database(_ *config.Config, plane string) doltdb.Options {
+	return doltdb.Options{
+		Dir: p.layout.Data(plane), Home: p.layout.Engine(), Socket: p.layout.SQLSocket(), Actor: ada, Wait: patience, Command: "test",
+	}
+}
+
+func (p *place) engine(cfg *config.Config) *federate.Engine {
+	return federate.New(federate.Options{
+		Layout: p.layout, ID: cfg.Town.ID, Name: cfg.Town.Name, Actor: ada, Stores: fixed(cfg.Stores[layout.Federation]),
+		Plane: p.database(cfg, layout.Federation), Wait: patience, Command: "test", Idle: p.idle, Deadline: 4 * p.idle,
+	})
+}
+
+func (p *place) serve(ctx context.Context, _ *config.Config) (Server, error) {
+	s, err := doltdb.Serve(ctx, doltdb.ServeOptions{
+		Dir: filepath.Dir(p.layout.Data(layout.Federation)), Planes: []string{layout.Operational, layout.Ledger, layout.Federation},
+		Socket: p.layout.SQLSocket(), Home: p.layout.Engine(), Wait: patience, Command: "gt deacon",
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// schedule writes deacon/schedule.yaml.
+func (p *place) schedule(text string) {
+	p.t.Helper()
+	if err := os.MkdirAll(filepath.Dir(p.layout.Schedule()), 0o700); err != nil {
+		p.t.Fatal(err)
+	}
+	if err := os.WriteFile(p.layout.Schedule(), []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// logged is a log that several goroutines write and a test reads.
+type logged struct {
+	mu   sync.Mutex
+	text []byte
+}
+
+func (l *logged) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text = append(l.text, p...)
+	return len(p), nil
+}
+
+func (l *logged) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return string(l.text)
+}
+
+// active is a Deacon at work.
+type active struct {
+	*Deacon
+	t      testing.TB
+	client *control.Client
+	log    *logged
+	stop   context.CancelFunc
+	ended  chan error
+}
+
+func (p *place) make(log *logged, ready func()) (*Deacon, error) {
+	logger := logrus.New()
+	logger.SetOutput(log)
+	logger.SetLevel(logrus.DebugLevel)
+	return New(Options{
+		Layout: p.layout, Version: "test", Command: "gt deacon", Log: logger, Engine: p.engine, Database: p.database,
+		Serve: p.serve, Sessions: p.sessions, Verify: p.verify, Checks: p.checks, Reload: p.reload, Ready: ready,
+	})
+}
+
+// start runs a Deacon and waits until it is ready, or returns why it is not.
+func (p *place) start() (*active, error) {
+	p.t.Helper()
+	r := &active{t: p.t, log: new(logged), ended: make(chan error, 1), client: control.NewClient(p.layout.ControlSocket())}
+	ready := make(chan struct{})
+	d, err := p.make(r.log, func() { close(ready) })
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	r.Deacon = d
+	ctx, cancel := context.WithCancel(context.Background())
+	r.stop = cancel
+	go func() { r.ended <- d.Run(ctx) }()
+	select {
+	case <-ready:
+	case err := <-r.ended:
+		cancel()
+		if err == nil {
+			p.t.Fatal("the Deacon ended before it was ready, and without an error")
+		}
+		return nil, err
+	case <-time.After(patience):
+		p.t.Fatalf("the Deacon is not ready: %s", r.log)
+	}
+	p.t.Cleanup(func() { cancel(); r.client.Close() })
+	return r, nil
+}
+
+func (p *place) mustStart() *active {
+	p.t.Helper()
+	r, err := p.start()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return r
+}
+
+// end stops the Deacon and checks that it took no longer than it may.
+func (r *active) end() {
+	r.t.Helper()
+	began := time.Now()
+	r.stop()
+	select {
+	case err := <-r.ended:
+		if err != nil {
+			r.t.Errorf("the stop: %v", err)
+		}
+	case <-time.After(patience):
+		r.t.Fatalf("it does not stop: %s", r.log)
+	}
+	if took := time.Since(began); took > stopBudget+2*time.Second {
+		r.t.Errorf("the stop took %s", took)
+	}
+}
+
+// until waits for something to be so.
+func until(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !so(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+// hub makes a bare repository and a server of it.
+func hub(t testing.TB) (dir string, server *gitserver.Server) {
+	t.Helper()
+	dir = filepath.Join(t.TempDir(), "hub.git")
+	if err := gitserver.Bare(t.Context(), dir, gitserver.BareOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	server, err := gitserver.HTTP(dir, gitserver.HTTPOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	return dir, server
+}
+
+// agree makes a repository a remote of the Town.
+func (p *place) agree(name, url string) {
+	p.t.Helper()
+	p.configure(func(c *config.Config) { c.Remotes = append(c.Remotes, config.Remote{Name: name, URL: url}) })
+	cfg, err := config.Load(p.layout.Config())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	_, err = p.engine(cfg).Init(context.Background(), federate.Remote{Name: name, URL: url}, func(federate.Preview) error { return nil })
+	if err != nil {
+		p.t.Fatal(err)
+	}
+}
+
+// edit writes a role.
+func (p *place) edit(name, text string) {
+	p.t.Helper()
+	path := filepath.Join(p.layout.Files(), "roles", name+".md")
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		p.t.Fatal(err)
+	}
+	body := fmt.Sprintf("---\nname: %s\ndescription: for tests\n---\n\n%s\n", name, text)
+	if err := os.WriteFile(path, []byte(body), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+}
