@@ -187,3 +187,20 @@ func (p Place) feed(ctx context.Context, c command, input io.Reader) (string, er
 	}
 	return answer.String(), err
 }
+
+// Tracked reports whether a commit of everything would hold a path, which lies
+// in the working tree: whether git does not ignore it.
+func (p Place) Tracked(ctx context.Context, path string) (bool, error) {
+	r := &Repo{Dir: p.Top, opts: p.opts}
+	out, err := r.run(ctx, command{op: "ask git whether it ignores " + path, bare: true,
+		args: []string{"--no-optional-locks", "status", "--porcelain", "--ignored=matching", "--untracked-files=normal", "-z", "--", path}})
+	if err != nil {
+		return false, err
+	}
+	// "!!" is ignored; nothing at all is tracked and unchanged, or not there.
+	if out.stdout == "" {
+		known, err := r.run(ctx, command{op: "ask git whether it tracks " + path, bare: true, args: []string{"ls-files", "-z", "--", path}})
+		return known.stdout != "", err
+	}
+	return !strings.HasPrefix(out.stdout, "!!"), nil
+}

@@ -112,3 +112,24 @@ func TestPlaceLooksIntoCommits(t *testing.T) {
 		t.Error("no repository, and no error")
 	}
 }
+
+func TestTracked(t *testing.T) {
+	dir, _, _ := work(t)
+	for name, text := range map[string]string{"a/f": "x", ".gitignore": "/b/\n", "b/f": "x"} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	p, err := Locate(t.Context(), dir, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{"a": true, "b": false, "sub": true, "none": false} {
+		if got, err := p.Tracked(t.Context(), filepath.Join(dir, name)); err != nil || got != want {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+}

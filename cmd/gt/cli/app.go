@@ -12,7 +12,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gastown/cmd/internal/shell"
-	"gastown/town/layout"
 )
 
 // defaultWait is how long a command waits for a lock another process holds.
@@ -42,9 +41,6 @@ type App struct {
 	// running is the command, as others are told who wait for it.
 	running  string
 	commands []command
-
-	// tellDeacon has the Deacon of a Town sync; told is false when none runs.
-	tellDeacon func(context.Context, layout.Town) (told bool, err error)
 }
 
 // command is a parsed command and what it does.
@@ -132,6 +128,8 @@ func (a *App) parser() (_ *kingpin.Application, ended *int) {
 	a.configureTowns(fed)
 	a.configureRemote(fed)
 	a.configureHooks(p)
+	a.configureDoctor(p)
+	a.configureDeacon(p)
 	a.configureConfig(p)
 	a.configureCompletion(p)
 	a.configureVersion(p)

@@ -24,28 +24,6 @@ type hooksOptions struct {
 	secrets []string
 }
 
-// hookReport is the hooks of a repository for printing.
-type hookReport struct {
-	Directory string `json:"directory"`
-	// HooksPath is core.hooksPath, which gt obeys and never sets.
-	HooksPath string      `json:"core_hooks_path,omitempty"`
-	InTree    bool        `json:"in_working_tree,omitempty"`
-	Hooks     []hookEntry `json:"hooks"`
-	// Notify are the Towns told of a push.
-	Notify []string `json:"notify,omitempty"`
-}
-
-type hookEntry struct {
-	Name    string      `json:"name"`
-	Path    string      `json:"path"`
-	State   hooks.State `json:"state,omitempty"`
-	Did     hooks.Did   `json:"did,omitempty"`
-	Chained bool        `json:"chained,omitempty"`
-	Program string      `json:"program,omitempty"`
-	Missing bool        `json:"program_missing,omitempty"`
-	Reason  string      `json:"reason,omitempty"`
-}
-
 func (a *App) configureHooks(p *kingpin.Application) {
 	g := p.Command("hooks", "Git hooks that sync when federation/ files change, and tell other Towns of a push.").HelpLong(examples(
 		"gt hooks install                               # in the Town's own repository",
@@ -214,15 +192,6 @@ func (o *hooksOptions) list(ctx context.Context) error {
 	return o.app.show(out, out.say)
 }
 
-func (o *hooksOptions) report(p gitcmd.Place, d hooks.Directory) (hookReport, error) {
-	out := hookReport{Directory: d.Path, HooksPath: d.Configured, InTree: d.InTree, Hooks: []hookEntry{}}
-	targets, err := hooks.LoadTargets(filepath.Join(p.CommonDir, hooks.TargetsFile))
-	for _, t := range targets {
-		out.Notify = append(out.Notify, t.URL)
-	}
-	return out, err
-}
-
 func (o *hooksOptions) remove(ctx context.Context) error {
 	p, d, err := o.place(ctx)
 	if err != nil {
@@ -259,52 +228,4 @@ func (o *hooksOptions) changed(p gitcmd.Place, d hooks.Directory, changes []hook
 		}
 	}
 	return errors.Join(failed, o.app.summary(out, out.sayChanged))
-}
-
-func (out hookReport) head(p *printer) {
-	p.line("Hooks in %s", out.Directory)
-	if out.HooksPath != "" {
-		p.line("  where core.hooksPath of the repository leads; it was not changed")
-	}
-	if out.InTree {
-		p.line("  this is in the working tree: the hooks name paths of this machine, so do not commit them")
-	}
-}
-
-func (out hookReport) sayChanged(p *printer) {
-	out.head(p)
-	if len(out.Hooks) == 0 {
-		p.line("  nothing was to be done")
-	}
-	for _, h := range out.Hooks {
-		style := styleGood
-		if h.Did == hooks.DidKeep {
-			style = styleBad
-		}
-		p.styled(style, "  %s: %s", h.Name, h.Did)
-	}
-	out.sayNotify(p)
-}
-
-func (out hookReport) say(p *printer) {
-	out.head(p)
-	var rows [][]string
-	for _, h := range out.Hooks {
-		former, program := "", h.Program
-		if h.Chained {
-			former = "yes"
-		}
-		if h.Missing {
-			program += " (missing)"
-		}
-		rows = append(rows, []string{h.Name, string(h.State), former, program})
-	}
-	p.table([]string{"HOOK", "STATE", "FORMER", "GT"}, rows)
-	out.sayNotify(p)
-}
-
-func (out hookReport) sayNotify(p *printer) {
-	for _, url := range out.Notify {
-		p.line("  a push is told to %s", url)
-	}
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"gastown/deacon/control"
 	"gastown/sync/gitcmd"
 	"gastown/sync/hooks"
 	"gastown/town"
@@ -77,11 +78,9 @@ func (o *hookRunOptions) answer(ctx context.Context, h *host, log hookLog) error
 		log.note("%s; nothing was synced", reason)
 		return nil
 	}
-	if told, err := o.tellDeacon(ctx, h); told || err != nil {
-		if err == nil {
-			log.note("%s; the Deacon was told", reason)
-		}
-		return err
+	if o.tellDeacon(ctx, h, log) {
+		log.note("%s; the Deacon was told", reason)
+		return nil
 	}
 	return o.sync(ctx, h, log, reason)
 }
@@ -95,14 +94,18 @@ func (o *hookRunOptions) place(ctx context.Context) (gitcmd.Place, error) {
 	return gitcmd.Locate(ctx, o.app.Dir, o.app.git())
 }
 
-// tellDeacon has the Town's Deacon sync; told is false when there is none.
-func (o *hookRunOptions) tellDeacon(ctx context.Context, h *host) (told bool, err error) {
-	if o.app.tellDeacon == nil {
-		return false, nil
-	}
+// tellDeacon has the Town's Deacon sync; false when there is none, or none
+// that answers: then this process does it, as it would without one.
+func (o *hookRunOptions) tellDeacon(ctx context.Context, h *host, log hookLog) bool {
 	ctx, cancel := context.WithTimeout(ctx, deaconDeadline)
 	defer cancel()
-	return o.app.tellDeacon(ctx, h.layout)
+	deacon := control.NewClient(h.layout.ControlSocket())
+	defer deacon.Close()
+	_, err := deacon.Sync(ctx, "", false)
+	if err != nil && !errors.Is(err, control.ErrNoDeacon) {
+		log.note("%v", err)
+	}
+	return err == nil
 }
 
 // sync syncs with every remote. However many hooks run, one of them is at work

@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gastown/cmd/internal/data"
+	"gastown/planes/doltdb"
+	"gastown/planes/federation"
+	"gastown/planes/ledger"
+	"gastown/planes/operational"
+	"gastown/sync/federate"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+const (
+	// remoteDeadline bounds the contact with one remote.
+	remoteDeadline = 20 * time.Second
+	// skewAllowed is how far ahead of the clock a time may lie that was noted.
+	skewAllowed = 5 * time.Minute
+)
+
+// databases opens each plane, which checks whose store it is, reads every row
+// of it and checks every chunk of its files.
+func (d *doctor) databases(ctx context.Context) (found []finding, err error) {
+	for _, plane := range data.Planes {
+		opts := d.host.database(plane)
+		if opts.External == nil && !exists(opts.Dir) {
+			continue // examined under layout
+		}
+		err := d.read(ctx, plane)
+		if err == nil && opts.External == nil {
+			err = doltdb.VerifyFiles(ctx, opts.Dir, filepath.Join(filepath.Dir(opts.Dir), ".verify-"+plane))
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, town.ErrBusy):
+			found = append(found, finding{Severity: note, What: "the " + plane + " plane was not examined: " + message(err), Why: "somebody works with it"})
+		case errors.Is(err, doltdb.ErrCorrupt):
+			found = append(found, finding{Severity: problem, What: fmt.Sprintf("the %s plane is damaged: %s", plane, message(err)),
+				Why:  "what is damaged cannot be read, now or when it is needed",
+				Next: "copy " + opts.Dir + " elsewhere, then put a backup of it in its place; a federation can be joined again"})
+		default:
+			found = append(found, finding{Severity: problem, What: fmt.Sprintf("the %s plane cannot be read: %s", plane, message(err)),
+				Why: "commands that need it fail", Next: advice(err)})
+		}
+	}
+	return found, nil
+}
+
+// read opens a plane and reads all of it.
+func (d *doctor) read(ctx context.Context, plane string) (err error) {
+	h := d.host
+	if plane == layout.Federation {
+		return h.engine.Read(ctx, func(s *federation.Store) error { return readAll(ctx, s.View) })
+	}
+	var db interface {
+		closer
+		View(context.Context, func(*doltdb.Tx) error) error
+	}
+	switch plane {
+	case layout.Operational:
+		db, err = operational.Open(ctx, h.database(plane), h.config.Stores[plane])
+	default:
+		db, err = ledger.Open(ctx, h.database(plane), h.config.Stores[plane])
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(readAll(ctx, db.View), db.Close())
+}
+
+// readAll reads every row of every table.
+func readAll(ctx context.Context, view func(context.Context, func(*doltdb.Tx) error) error) error {
+	return view(ctx, func(tx *doltdb.Tx) error {
+		var tables []string
+		err := tx.Each(ctx, func(rows *doltdb.Rows) error {
+			var name string
+			err := rows.Scan(&name)
+			tables = append(tables, name)
+			return err
+		}, "SHOW TABLES")
+		for _, name := range tables {
+			if err == nil {
+				err = tx.Each(ctx, func(*doltdb.Rows) error { return nil }, "SELECT * FROM `"+strings.ReplaceAll(name, "`", "``")+"`")
+			}
+		}
+		return err
+	})
+}
+
+// remotes compares each remote's mirror with what it should hold, and with the
+// remote itself.
+func (d *doctor) remotes(ctx context.Context, offline bool) (found []finding, err error) {
+	all := d.host.remotes()
+	known, err := d.host.engine.Contacts(all)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range all {
+		c := known[i]
+		if !c.Confirmed {
+			found = append(found, finding{Severity: warning, What: fmt.Sprintf("nobody has confirmed the remote %s (%s)", r.Name, r.URL),
+				Why: "nothing is exchanged with it", Next: "gt federation join " + r.URL + " --name " + r.Name})
+			continue
+		}
+		if c.Verified.After(d.app.Now().Add(skewAllowed)) {
+			found = append(found, finding{Severity: warning, What: fmt.Sprintf("%s was last in step in the future (%s)", r.Name, c.Verified.Format(time.RFC3339)),
+				Why: "the clock was set back, so ages that are shown are wrong", Next: "correct the clock"})
+		}
+		found = append(found, d.mirror(ctx, r)...)
+		if offline {
+			found = append(found, d.remembered(c)...)
+			continue
+		}
+		found = append(found, d.contact(ctx, r)...)
+	}
+	return found, nil
+}
+
+// mirror examines the content of a mirror.
+func (d *doctor) mirror(ctx context.Context, r federate.Remote) []finding {
+	err := d.host.engine.VerifyMirror(ctx, r)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, town.ErrBusy):
+		return []finding{{Severity: note, What: "the mirror of " + r.Name + " was not examined: " + message(err)}}
+	case !errors.Is(err, doltdb.ErrCorrupt):
+		return []finding{{Severity: problem, What: "the mirror of " + r.Name + " cannot be read: " + message(err), Next: advice(err),
+			Why: "nothing can be exchanged with the remote"}}
+	}
+	return []finding{{Severity: problem, What: "the mirror of " + r.Name + " is damaged: " + message(err),
+		Why: "a pull from it fails, or a push would send what is damaged",
+		Fix: "makes it anew from the last verified state, and keeps the damaged one beside it",
+		repair: func(ctx context.Context) error {
+			_, err := d.host.engine.RemakeMirror(ctx, r)
+			return err
+		}}}
+}
+
+// contact asks a remote what it has.
+func (d *doctor) contact(ctx context.Context, r federate.Remote) []finding {
+	ctx, cancel := context.WithTimeout(ctx, remoteDeadline)
+	defer cancel()
+	out, err := d.host.engine.Pull(ctx, r, true)
+	switch {
+	case errors.Is(err, town.ErrBusy):
+		return []finding{{Severity: note, What: r.Name + " was not asked: " + message(err)}}
+	case err != nil:
+		return []finding{{Severity: warning, What: r.Name + ": " + message(err), Next: advice(err),
+			Why: "what this Town and others write does not meet until it works again; nothing is lost meanwhile"}}
+	case out.Commits > 0:
+		return []finding{{Severity: note, What: fmt.Sprintf("%s has %s for this Town", r.Name, plural(out.Commits, "commit", "commits")), Next: "gt federation pull"}}
+	}
+	return nil
+}
+
+// remembered is what is known of a remote without asking it.
+func (d *doctor) remembered(c federate.Contact) []finding {
+	why := "what this Town and others write does not meet until it works again; nothing is lost meanwhile"
+	switch {
+	case c.Error != "":
+		return []finding{{Severity: warning, What: fmt.Sprintf("the last exchange with %s failed %s: %s", c.Name, d.app.ago(c.Failed), town.Clip(c.Error, 500)),
+			Why: why, Next: "gt federation sync --remote " + c.Name}}
+	case c.Verified.IsZero():
+		return []finding{{Severity: warning, What: c.Name + " was never in step with this Town", Why: why, Next: "gt federation sync --remote " + c.Name}}
+	}
+	return nil
+}

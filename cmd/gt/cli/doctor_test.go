@@ -1,0 +1,112 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// doctored examines a Town at a time and returns what was found.
+func (w towns) doctored(now time.Time, args ...string) (out examined) {
+	w.t.Helper()
+	var stdout, stderr bytes.Buffer
+	a := &App{Stdin: strings.NewReader(""), Stdout: &stdout, Stderr: &stderr, Dir: w.dir, Self: "/bin/true",
+		Getenv: func(string) string { return "" }, Now: func() time.Time { return now }}
+	code := a.Run(w.t.Context(), append([]string{"--json", "--wait", "50ms", "--town", "alpha", "doctor"}, args...))
+	if err := json.Unmarshal(stdout.Bytes(), &out); err != nil {
+		w.t.Fatalf("exit %d: %v: %s", code, err, stderr.String())
+	}
+	if (code == exitOK) != (out.Problems == 0) {
+		w.t.Errorf("exit %d with %d problems", code, out.Problems)
+	}
+	return out
+}
+
+func (out examined) has(s severity, area, text string) bool {
+	for _, f := range out.Findings {
+		if f.Severity == s && f.Area == area && strings.Contains(f.What, text) {
+			return true
+		}
+	}
+	return false
+}
+
+// Who holds a lock is told, and nobody is waited for; the doctor of a Town at
+// work finds nothing wrong with that.
+func TestDoctorTellsWhoHoldsLocks(t *testing.T) {
+	w := towns{t, t.TempDir()}
+	w.must("install", "alpha")
+	path := filepath.Join(w.dir, "alpha/.gt/data/ledger.lock")
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Truncate(0); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteAt([]byte(`{"pid":1,"command":"gt something\u001b"}`), 0); err != nil {
+		t.Fatal(err)
+	}
+	out := w.doctored(time.Now())
+	if !out.has(note, "locks", "held by pid 1, gt something") || !out.has(note, "database", "the ledger plane was not examined") || out.Problems > 0 {
+		t.Errorf("%+v", out.Findings)
+	}
+}
+
+func TestDoctorKnowsTheClock(t *testing.T) {
+	w := towns{t, t.TempDir()}
+	w.must("install", "alpha")
+	if out := w.doctored(time.Date(1970, 1, 2, 0, 0, 0, 0, time.UTC)); !out.has(problem, "clock", "1970-01-02") {
+		t.Errorf("%+v", out.Findings)
+	}
+	if out := w.doctored(time.Now()); out.has(problem, "clock", "") || out.has(warning, "clock", "") {
+		t.Errorf("%+v", out.Findings)
+	}
+}
+
+// A repair that fails is told with its finding, and the others are made.
+func TestDoctorGoesOnAfterAFailedRepair(t *testing.T) {
+	w := towns{t, t.TempDir()}
+	w.must("install", "alpha")
+	root := filepath.Join(w.dir, "alpha")
+	if err := os.Chmod(filepath.Join(root, ".gt"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	// What is missing is not made beside a plane that cannot be opened.
+	if err := os.Rename(filepath.Join(root, ".gt/data/ledger/.dolt"), filepath.Join(root, ".gt/kept")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(root, "config/access.yaml")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(root, ".gt/index")); err != nil {
+		t.Fatal(err)
+	}
+	w.write("alpha/federation/roles/mayor.md", "no front matter")
+	out := w.doctored(time.Now(), "--fix")
+	failed := ""
+	for _, f := range out.Findings {
+		if strings.Contains(f.What, "index is missing") {
+			failed = f.Failed
+		}
+	}
+	if failed == "" || !out.has(problem, "database", "ledger") || !out.has(warning, "files", "mayor.md") || len(out.Fixed) == 0 {
+		t.Errorf("fixed %+v, left %+v", out.Fixed, out.Findings)
+	}
+	if info, err := os.Stat(filepath.Join(root, ".gt")); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("%v, %v", info.Mode(), err)
+	}
+	if text, err := os.ReadFile(filepath.Join(root, "federation/roles/mayor.md")); err != nil || string(text) != "no front matter" {
+		t.Errorf("%q, %v", text, err)
+	}
+}

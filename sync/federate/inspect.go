@@ -1,0 +1,50 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gastown/planes/doltdb"
+)
+
+// VerifyMirror checks the content of a remote's mirror, chunk by chunk. Damage
+// is doltdb.ErrCorrupt. It contacts nobody, and holds the remote's lock.
+func (e *Engine) VerifyMirror(ctx context.Context, r Remote) (err error) {
+	l, err := e.lockRemote(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.release()) }()
+	dir := e.opts.Layout.Remote(r.Name)
+	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return doltdb.VerifyFiles(ctx, filepath.Join(dir, mirrorDir), filepath.Join(dir, "verify"))
+}
+
+// mirrorDir is where a remote's mirror is, below the remote's directory.
+const mirrorDir = "mirror"
+
+// RemakeMirror makes a remote's mirror anew from its last verified state. What
+// was there is kept beside it, under a name with the time. What this Town had
+// not published yet is in its plane; the next push sends it.
+func (e *Engine) RemakeMirror(ctx context.Context, r Remote) (kept string, err error) {
+	l, err := e.lockRemote(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, l.release()) }()
+	dir := e.opts.Layout.Remote(r.Name)
+	kept = filepath.Join(dir, mirrorDir+"-damaged-"+e.opts.Now().UTC().Format(time.RFC3339Nano))
+	if err := os.Rename(filepath.Join(dir, mirrorDir), kept); err != nil {
+		return "", err
+	}
+	m, err := e.mirror(ctx, l)
+	if err != nil {
+		return kept, err
+	}
+	return kept, m.Reset(ctx)
+}
