@@ -76,6 +76,8 @@ var keys = []Key{
 		Help: "Processor cores one polecat may use"},
 	{Name: "bd.max_concurrent", Type: TypeInt, Default: "10", Min: 1, Max: many, Unit: "processes", Env: "GT_MAX_CONCURRENT_BD",
 		Help: "bd processes run at once; GT_MAX_CONCURRENT_BD overrides it"},
+	{Name: "bd.prefix", Type: TypeString, Default: "bd", Max: 32,
+		Help: "What the ids of new beads begin with, where their rig has no prefix"},
 	{Name: "sling.max_concurrent", Type: TypeInt, Default: "5", Min: 1, Max: many, Unit: "slings",
 		Help: "Assignments in progress at once"},
 	{Name: "sling.parallelism", Type: TypeInt, Default: "3", Min: 1, Max: many, Unit: "slings",

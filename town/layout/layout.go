@@ -66,6 +66,10 @@ func (t Town) Index() string { return t.join(".gt", "index") }
 // Lock is the lock file of the named resource.
 func (t Town) Lock(name string) string { return t.join(".gt", "locks", name+".lock") }
 
+// Slots is the directory of the locks that let only so many processes do the
+// named thing at once.
+func (t Town) Slots(name string) string { return t.join(".gt", "locks", name) }
+
 // Remote is everything this machine keeps about one federation remote.
 func (t Town) Remote(name string) string { return t.join(".gt", "remotes", name) }
 

@@ -2,13 +2,13 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
 
 	"gastown/cmd/internal/data"
+	"gastown/cmd/internal/settings"
 	"gastown/cmd/internal/shell"
 	"gastown/sync/federate"
 	"gastown/town"
@@ -109,24 +109,12 @@ func (a *App) actor(configured town.Actor) town.Actor { return shell.Actor(a.Get
 
 // change runs fn with the configuration locked and read anew, and saves
 // what fn changed.
-func (h *host) change(ctx context.Context, fn func(*config.Config) error) (err error) {
-	unlock, err := h.app.lock(ctx, h.layout, "config")
-	if err != nil {
-		return err
+func (h *host) change(ctx context.Context, fn func(*config.Config) error) error {
+	cfg, err := settings.Change(ctx, h.layout, h.app.wait, fn)
+	if cfg != nil {
+		h.config = cfg
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
-	cfg, err := config.Load(h.layout.Config())
-	if err != nil {
-		return err
-	}
-	if err := fn(cfg); err != nil {
-		return err
-	}
-	if err := cfg.Save(h.layout.Config()); err != nil {
-		return err
-	}
-	h.config = cfg
-	return nil
+	return err
 }
 
 // remote finds a remote by name; without one, the only one or origin.

@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"golang.org/x/sys/unix"
+
+	"gastown/cmd/internal/shell"
+)
+
+// privateUmask keeps what bd creates to its owner.
+const privateUmask = 0o077
+
+// version is what this bd is; a release sets it at build time with
+// -ldflags "-X gastown/cmd/bd/cli.version=...".
+var version = "0.1.0-dev"
+
+// App is one run of bd.
+type App struct {
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// Dir is the working directory, absolute.
+	Dir    string
+	Getenv func(string) string
+	Now    func() time.Time
+
+	shell.Globals
+	// actor is who changes are recorded under; empty for the usual.
+	actor string
+
+	// running is the command, as others are told who wait for it.
+	running  string
+	commands []command
+}
+
+// command is a parsed command and what it does.
+type command struct {
+	clause *kingpin.CmdClause
+	run    func(context.Context) error
+}
+
+// Main runs bd with the process's own arguments and streams and returns its
+// exit code. The first SIGINT or SIGTERM ends the work in order, the next one
+// at once.
+func Main() int {
+	unix.Umask(privateUmask)
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
+	defer stop()
+	defer context.AfterFunc(ctx, stop)()
+	a := &App{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now}
+	dir, err := os.Getwd()
+	if err != nil {
+		return a.report(err)
+	}
+	a.Dir = dir
+	return a.Run(ctx, os.Args[1:])
+}
+
+// Run parses the arguments, runs the command they name and returns its exit
+// code. An App runs once.
+func (a *App) Run(ctx context.Context, args []string) int {
+	parser, ended := a.parser()
+	name, err := parser.Parse(shell.ReadDash(args))
+	switch {
+	case *ended == 0:
+		return shell.ExitOK
+	case *ended > 0:
+		return shell.ExitUsage
+	case err != nil:
+		a.JSON = a.JSON || wantsJSON(args)
+		return a.report(shell.UsageError{Err: err, Command: shell.Meant(parser, args)})
+	}
+	for _, c := range a.commands {
+		if c.clause.FullCommand() == name {
+			a.running = "bd " + name
+			return a.report(shell.Interrupted(ctx, c.run(ctx)))
+		}
+	}
+	return shell.ExitOK
+}
+
+// wantsJSON looks at arguments that could not be parsed.
+func wantsJSON(args []string) bool {
+	for _, arg := range args {
+		if arg == "--" {
+			return false
+		}
+		if arg == "--json" {
+			return true
+		}
+	}
+	return false
+}
+
+// parser describes every command.
+func (a *App) parser() (_ *kingpin.Application, ended *int) {
+	p, ended := shell.NewParser("bd", "The ledger of a Town's work: make, find, change and link beads.",
+		version, a.Stdout, a.Stderr, &a.Globals)
+	p.Flag("actor", "Who does this (default: git's author, the Town's configuration, the login).").
+		PlaceHolder("NAME").Envar("BD_ACTOR").StringVar(&a.actor)
+	p.UsageFuncs(shell.UsageFuncs(p))
+
+	a.configureCreate(p)
+	a.configureShow(p)
+	a.configureList(p)
+	a.configureUpdate(p)
+	a.configureClose(p)
+	a.configureReady(p)
+	a.configureDep(p)
+	a.configureLabel(p)
+	a.configureComment(p)
+	a.configureSearch(p)
+	a.configureDelete(p)
+	a.configureImport(p)
+	a.configureExport(p)
+	a.configureHistory(p)
+	a.configureStats(p)
+	a.configureDoctor(p)
+	a.configureConfig(p)
+	a.configureCompletion(p)
+	a.configureVersion(p)
+	return p, ended
+}
+
+// group is what commands are added to: the application or another command.
+type group interface {
+	Command(name, help string) *kingpin.CmdClause
+}
+
+// add describes a command; examples are shown below its help, one a line.
+func (a *App) add(g group, name, help, examples string, run func(context.Context) error) *kingpin.CmdClause {
+	c := g.Command(name, help).HelpLong(examples)
+	a.commands = append(a.commands, command{c, run})
+	return c
+}
+
+// split takes several values of one flag apart: each may hold some, separated
+// by commas.
+func split(values []string) []string {
+	var all []string
+	for _, v := range values {
+		for word := range strings.SplitSeq(v, ",") {
+			if word = strings.TrimSpace(word); word != "" {
+				all = append(all, word)
+			}
+		}
+	}
+	return all
+}

@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+	"gastown/town"
+)
+
+// depOptions are those of bd dep.
+type depOptions struct {
+	app          *App
+	bead, target string
+	kind         string
+	depth        int
+	up           bool
+	direction    string
+}
+
+// linkDone is what bd dep add and remove print.
+type linkDone struct {
+	Status string       `json:"status"`
+	Bead   string       `json:"issue_id"`
+	Target string       `json:"depends_on_id"`
+	Type   town.DepType `json:"type,omitempty"`
+}
+
+func (a *App) configureDep(p *kingpin.Application) {
+	g := p.Command("dep", "What waits for what.").HelpLong(examples(
+		"bd dep add gt-a3f8x gt-b7151       # a3f8x waits for b7151", "bd dep tree gt-a3f8x", "bd dep cycles"))
+
+	add := &depOptions{app: a}
+	c := a.add(g, "add", "Let a bead depend on another. A cycle is refused.", examples(
+		"bd dep add gt-a3f8x gt-b7151", "bd dep add gt-a3f8x gt-b7151 -t discovered-from"), add.add)
+	add.ends(c)
+	c.Flag("type", "blocks, parent-child, related, discovered-from or another type.").Short('t').
+		Default(string(town.DepBlocks)).PlaceHolder("TYPE").StringVar(&add.kind)
+
+	remove := &depOptions{app: a}
+	c = a.add(g, "remove", "Let a bead no longer depend on another.", examples(
+		"bd dep remove gt-a3f8x gt-b7151", "bd dep remove gt-a3f8x gt-b7151 -t related"), remove.remove)
+	c.Alias("rm")
+	remove.ends(c)
+	c.Flag("type", "Links of this type only.").Short('t').PlaceHolder("TYPE").StringVar(&remove.kind)
+
+	tree := &depOptions{app: a}
+	c = a.add(g, "tree", "What a bead depends on, and that in turn.", examples(
+		"bd dep tree gt-a3f8x", "bd dep tree gt-a3f8x --reverse", "bd dep tree gt-a3f8x --max-depth 2 --json"), tree.tree)
+	c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&tree.bead)
+	c.Flag("reverse", "What depends on it instead.").BoolVar(&tree.up)
+	c.Flag("direction", "down (as usual) or up, which is --reverse.").PlaceHolder("WAY").EnumVar(&tree.direction, "down", "up")
+	c.Flag("max-depth", "How many levels at most; 0 for all.").Short('d').PlaceHolder("N").IntVar(&tree.depth)
+
+	cycles := &depOptions{app: a}
+	a.add(g, "cycles", "Beads that wait for each other, which only an import can have made. Exit 1 when there are any.", examples(
+		"bd dep cycles", "bd dep cycles --json"), cycles.cycles)
+}
+
+func (o *depOptions) ends(c *kingpin.CmdClause) {
+	c.Arg("id", "The bead that waits.").Required().PlaceHolder("ID").StringVar(&o.bead)
+	c.Arg("on", "The bead it waits for.").Required().PlaceHolder("ID").StringVar(&o.target)
+}
+
+func (o *depOptions) link(ctx context.Context, op string, fn func(*desk, []string) error) error {
+	op = fmt.Sprintf("%s %s and %s", op, town.Clip(o.bead, 80), town.Clip(o.target, 80))
+	if o.kind != "" {
+		kind, err := town.ParseDepType(o.kind)
+		if err != nil {
+			return failed(op, err)
+		}
+		o.kind = string(kind)
+	}
+	return failed(op, o.app.with(ctx, func(d *desk) error {
+		refs := []string{o.bead, o.target}
+		if strings.HasPrefix(o.target, "external:") {
+			refs = refs[:1]
+		}
+		return d.full(ctx, refs, func(ids []string) error {
+			return fn(d, append(ids, o.target)[:2])
+		})
+	}))
+}
+
+func (o *depOptions) add(ctx context.Context) error {
+	var done linkDone
+	err := o.link(ctx, "link", func(d *desk, ids []string) error {
+		link := town.Dependency{Bead: ids[0], Target: ids[1], Type: town.DepType(o.kind)}
+		n, err := d.DepAdd(ctx, []town.Dependency{link})
+		done = linkDone{"added", link.Bead, link.Target, link.Type}
+		if n == 0 {
+			done.Status = "unchanged"
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return o.app.summary(done, o.app.said("%s: %s depends on %s (%s)", done.Status, done.Bead, done.Target, done.Type))
+}
+
+func (o *depOptions) remove(ctx context.Context) error {
+	var done linkDone
+	err := o.link(ctx, "unlink", func(d *desk, ids []string) error {
+		done = linkDone{"removed", ids[0], ids[1], town.DepType(o.kind)}
+		n, err := d.DepRemove(ctx, ids[0], ids[1], done.Type)
+		if err == nil && n == 0 {
+			// A short id finds nothing either; full looks it up for this error.
+			if _, err := d.Get(ctx, ids, ledger.Fields{"id"}); err != nil {
+				return err
+			}
+			return town.Fail("unlink "+ids[0]+" and "+ids[1], "bd show "+ids[0]+" lists its links", "there is no such link")
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return o.app.summary(done, o.app.said("removed: %s no longer depends on %s", done.Bead, done.Target))
+}
+
+func (o *depOptions) tree(ctx context.Context) error {
+	var nodes []ledger.Node
+	err := o.app.with(ctx, func(d *desk) error {
+		return d.full(ctx, []string{o.bead}, func(ids []string) (err error) {
+			nodes, err = d.DepTree(ctx, ids[0], o.up || o.direction == "up", o.depth)
+			return err
+		})
+	})
+	if err != nil {
+		return failed("show what "+town.Clip(o.bead, 80)+" depends on", err)
+	}
+	return o.app.show(nodes, func(p *term.Printer) {
+		for _, n := range nodes {
+			more := ""
+			if n.Depth > 0 {
+				more = " (" + string(n.Type) + ")"
+			}
+			if n.Seen {
+				more += " …"
+			}
+			if n.Title == "" {
+				p.Line("%s? %s, not in this ledger%s", strings.Repeat("  ", n.Depth), n.ID, more)
+				continue
+			}
+			sayBead(p, strings.Repeat("  ", n.Depth), n.Bead, more)
+		}
+	})
+}
+
+func (o *depOptions) cycles(ctx context.Context) error {
+	const op = "look for cycles"
+	list := [][]town.Bead{}
+	err := o.app.with(ctx, func(d *desk) error {
+		cycles, err := d.DepCycles(ctx)
+		if err != nil {
+			return err
+		}
+		for _, ids := range cycles {
+			details, err := d.Get(ctx, ids, shownFields)
+			if err != nil {
+				return err
+			}
+			var cycle []town.Bead
+			for _, b := range details {
+				cycle = append(cycle, b.Bead)
+			}
+			list = append(list, cycle)
+		}
+		return nil
+	})
+	if err != nil {
+		return failed(op, err)
+	}
+	err = o.app.show(list, func(p *term.Printer) {
+		for i, cycle := range list {
+			p.Line("Cycle %d:", i+1)
+			for _, b := range cycle {
+				sayBead(p, "  ", b, "")
+			}
+		}
+		if len(list) == 0 {
+			p.Line("No bead waits for itself.")
+		}
+	})
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	if o.app.JSON {
+		return errSilent
+	}
+	return town.Fail(op, "bd dep remove ID ID takes one link of it away", "%s", term.Plural(len(list), "cycle", "cycles"))
+}

@@ -1,0 +1,10 @@
+// Package cli is the command line of bd, the front of a Town's ledger. It opens
+// that one plane and no other.
+//
+// Each command is a small struct of options, a function that describes it to
+// the parser, and one method that does the work. Scripts written for the public
+// bd find the JSON keys they know: lists are bare arrays, create prints one
+// object, update and close print arrays, and a failure prints an object with
+// error on standard output. Hints, questions and what a command waits for go to
+// standard error. Exit codes are those of gt.
+package cli

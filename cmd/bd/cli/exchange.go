@@ -1,0 +1,157 @@
+package cli
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/alecthomas/kingpin/v2"
+	"github.com/google/renameio/v2"
+
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+	"gastown/town"
+)
+
+// importOptions are those of bd import.
+type importOptions struct {
+	app     *App
+	file    string
+	flag    string
+	options ledger.ImportOptions
+}
+
+// exportOptions are those of bd export.
+type exportOptions struct {
+	app     *App
+	file    string
+	filters filters
+}
+
+func (a *App) configureImport(p *kingpin.Application) {
+	o := &importOptions{app: a}
+	c := a.add(p, "import", "Take in an export, one JSON object a line, all or none. Newer lines replace beads; nothing said is taken back.", examples(
+		"bd import issues.jsonl", "bd import --dry-run issues.jsonl", "ssh host bd export | bd import -"), o.run)
+	c.Arg("file", "The export, - for standard input.").PlaceHolder("FILE").StringVar(&o.file)
+	c.Flag("input", "The same as FILE.").Short('i').Hidden().PlaceHolder("FILE").StringVar(&o.flag)
+	c.Flag("dry-run", "Check and count, and change nothing.").BoolVar(&o.options.DryRun)
+	c.Flag("force", "Replace also beads that were changed here later.").BoolVar(&o.options.Force)
+	c.Flag("revive", "Bring back beads that were deleted here.").BoolVar(&o.options.Revive)
+	c.Flag("keep-unknown", "Keep fields nobody knows, instead of refusing their lines.").BoolVar(&o.options.KeepUnknown)
+}
+
+func (a *App) configureExport(p *kingpin.Application) {
+	o := &exportOptions{app: a}
+	c := a.add(p, "export", "Write beads with everything that belongs to them, one JSON object a line, in the order of their ids.", examples(
+		"bd export -o issues.jsonl", "bd export -s open | gzip > open.jsonl.gz", "bd export -l public"), o.run)
+	c.Flag("output", "Write this file, whole or not at all, instead of standard output.").Short('o').PlaceHolder("FILE").StringVar(&o.file)
+	o.filters.flags(c)
+	o.filters.all = true
+	// An export of the first fifty would be no export.
+	c.GetFlag("limit").Default("0").Hidden()
+	c.GetFlag("sort").Hidden()
+	c.GetFlag("reverse").Hidden()
+	c.GetFlag("offset").Hidden()
+}
+
+func (o *importOptions) run(ctx context.Context) error {
+	name := o.file + o.flag
+	op := "import " + town.Clip(name, 200)
+	if o.file != "" && o.flag != "" {
+		return failed("import", fmt.Errorf("%w: name one file", town.ErrUsage))
+	}
+	if name == "" {
+		op = "import standard input"
+		if term.IsTerminal(o.app.Stdin) {
+			return failed("import", fmt.Errorf("%w: name a file: bd import FILE", town.ErrUsage))
+		}
+	}
+	f, err := o.app.open(name)
+	if err != nil {
+		return failed(op, err)
+	}
+	defer f.Close()
+	var result ledger.ImportResult
+	err = o.app.with(ctx, func(d *desk) error {
+		result, err = d.Import(ctx, f, o.options)
+		return err
+	})
+	if err != nil {
+		return failed(op, o.advise(err))
+	}
+	for _, w := range result.Warnings {
+		o.app.hint("warning: %s", w)
+	}
+	return o.app.summary(result, func(p *term.Printer) {
+		verb := "imported"
+		if o.options.DryRun {
+			verb = "would import"
+		}
+		p.Styled(term.Good, "%s: %d new, %d changed, %d as they were", verb, result.Created, result.Updated, result.Unchanged)
+		if result.Older > 0 {
+			p.Line("  %s changed here later and left alone (--force takes the import's)", term.Plural(result.Older, "bead was", "beads were"))
+		}
+		if result.Deleted > 0 {
+			p.Line("  %s deleted, here or there, and left alone", term.Plural(result.Deleted, "bead was", "beads were"))
+		}
+		if result.Other > 0 {
+			p.Line("  %s about no bead", term.Plural(result.Other, "line was", "lines were"))
+		}
+	})
+}
+
+// advise names the option that takes what was refused.
+func (o *importOptions) advise(err error) error {
+	if errors.Is(err, ledger.ErrField) {
+		return town.Fail("read the lines", "bd import --keep-unknown keeps such fields and writes them back", "%w", err)
+	}
+	return err
+}
+
+func (o *exportOptions) run(ctx context.Context) error {
+	f, err := o.filters.build(o.app.Now(), false)
+	if err != nil {
+		return failed("export", err)
+	}
+	n := 0
+	err = o.app.with(ctx, func(d *desk) error {
+		write := func(w io.Writer) error {
+			out := bufio.NewWriterSize(w, 1<<18)
+			err := d.Export(ctx, f, func(b town.Bead) error {
+				n++
+				return ledger.WriteLine(out, b)
+			})
+			if err != nil {
+				return err
+			}
+			return out.Flush()
+		}
+		if o.file == "" || o.file == shell.StandardInput {
+			return write(o.app.Stdout)
+		}
+		return writeFile(shell.Abs(o.app.Dir, o.file), write)
+	})
+	if err != nil {
+		return failed("export", err)
+	}
+	if o.file != "" && o.file != shell.StandardInput {
+		o.app.hint("exported %s to %s", term.Plural(n, "bead", "beads"), o.file)
+	}
+	return nil
+}
+
+// writeFile puts a private file in place, whole or not at all.
+func writeFile(path string, write func(io.Writer) error) (err error) {
+	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o600), renameio.WithExistingPermissions())
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Cleanup()) }()
+	if err := write(f); err != nil {
+		return err
+	}
+	return f.CloseAtomicallyReplace()
+}

@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+	"gastown/town"
+)
+
+// historyOptions are those of bd history.
+type historyOptions struct {
+	app      *App
+	id       string
+	limit    int
+	versions bool
+}
+
+func (a *App) configureHistory(p *kingpin.Application) {
+	o := &historyOptions{app: a}
+	c := a.add(p, "history", "What happened to a bead, oldest first; also after it was deleted.", examples(
+		"bd history gt-a3f8x", "bd history gt-a3f8x --versions -n 5", "bd history gt-a3f8x --json"), o.run)
+	c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&o.id)
+	c.Flag("versions", "The whole bead as each commit of the ledger had it, newest first.").BoolVar(&o.versions)
+	c.Flag("limit", "How many of the last at most; 0 for all.").Short('n').PlaceHolder("N").IntVar(&o.limit)
+}
+
+func (o *historyOptions) run(ctx context.Context) error {
+	op := "show the history of " + town.Clip(o.id, 80)
+	if o.limit < 0 {
+		return failed(op, fmt.Errorf("%w: --limit is not negative", town.ErrUsage))
+	}
+	events, versions := []town.Event{}, []ledger.Version{}
+	err := o.app.with(ctx, func(d *desk) error {
+		return o.read(ctx, d, &events, &versions)
+	})
+	if err != nil {
+		return failed(op, err)
+	}
+	if o.versions {
+		return o.app.show(versions, func(p *term.Printer) {
+			for _, v := range versions {
+				p.Line("%.10s  %s%s", v.Commit, stamp(v.At), by(v.Committer))
+				sayBead(p, "  ", v.Bead, "")
+			}
+		})
+	}
+	if o.limit > 0 {
+		events = events[max(0, len(events)-o.limit):]
+	}
+	return o.app.show(events, func(p *term.Printer) {
+		var rows [][]string
+		for _, e := range events {
+			rows = append(rows, []string{stamp(e.At), e.Actor, e.Kind, changeText(e)})
+		}
+		p.Table([]string{"WHEN", "WHO", "WHAT", ""}, rows)
+	})
+}
+
+// read looks under the id as it was written first: a deleted bead has no short one.
+func (o *historyOptions) read(ctx context.Context, d *desk, events *[]town.Event, versions *[]ledger.Version) error {
+	find := func(id string) (n int, err error) {
+		if o.versions {
+			list, err := d.Versions(ctx, id, o.limit)
+			*versions = append(*versions, list...)
+			return len(list), err
+		}
+		list, err := d.History(ctx, id)
+		*events = append(*events, list...)
+		return len(list), err
+	}
+	if n, err := find(o.id); err != nil || n > 0 {
+		return err
+	}
+	ids, err := d.Resolve(ctx, []string{o.id})
+	if err != nil || ids[0] == o.id {
+		return err
+	}
+	_, err = find(ids[0])
+	return err
+}
+
+// changeText words what an event changed.
+func changeText(e town.Event) string {
+	switch {
+	case e.Field == "":
+		return e.New
+	case e.Old == "":
+		return e.Field + ": " + e.New
+	case e.New == "":
+		return e.Field + ": no longer " + e.Old
+	}
+	return e.Field + ": " + e.Old + " -> " + e.New
+}

@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+	"gastown/town"
+)
+
+// listOptions are those of bd list and bd search.
+type listOptions struct {
+	app     *App
+	filters filters
+	fields  string
+	tree    bool
+	batch   bool
+	deleted bool
+	// ready asks for what can be taken up.
+	ready bool
+}
+
+func (a *App) configureList(p *kingpin.Application) {
+	o := &listOptions{app: a}
+	c := a.add(p, "list", "List beads in one query, most urgent first; closed ones only when asked for.", examples(
+		"bd list", "bd list -s open,in_progress -t bug -p 0,1", "bd list -a none -l backend -n 20", "bd list --created-after -2w --sort -updated_at",
+		"bd list --batch --status=open --json", "bd list --tree"), o.run)
+	c.Alias("ls")
+	o.filters.flags(c)
+	c.Flag("all", "Closed ones too.").BoolVar(&o.filters.all)
+	c.Flag("title-contains", "Text in the title, the description or the id, in any case.").PlaceHolder("TEXT").StringVar(&o.filters.text)
+	c.Flag("fields", "Read and print these fields only.").PlaceHolder("NAME,...").StringVar(&o.fields)
+	c.Flag("tree", "Children below their parents.").BoolVar(&o.tree)
+	c.Flag("batch", "One query, streamed: what bd list always does.").BoolVar(&o.batch)
+	c.Flag("deleted", "What was deleted, newest first.").BoolVar(&o.deleted)
+}
+
+func (a *App) configureSearch(p *kingpin.Application) {
+	o := &listOptions{app: a}
+	c := a.add(p, "search", "Find beads by words of the title, the description or the id, closed ones too.", examples(
+		"bd search password", `bd search "empty password" -s open`, "bd search gt-a3 --json"), o.run)
+	c.Arg("text", "What to look for.").Required().PlaceHolder("TEXT").StringVar(&o.filters.text)
+	o.filters.flags(c)
+	o.filters.all = true
+	c.Flag("fields", "Read and print these fields only.").PlaceHolder("NAME,...").StringVar(&o.fields)
+}
+
+func (o *listOptions) run(ctx context.Context) error {
+	f, err := o.filters.build(o.app.Now(), !o.ready)
+	if err == nil && o.fields != "" {
+		if f.Fields, err = ledger.ParseFields(o.fields); err != nil {
+			err = fmt.Errorf("--fields: %w: %w", town.ErrUsage, err)
+		}
+	}
+	if err != nil {
+		return failed("list beads", err)
+	}
+	if o.ready && len(f.Statuses) == 0 && o.filters.all {
+		f.Statuses = town.Statuses
+	}
+	err = o.app.with(ctx, func(d *desk) error {
+		if f.Parent != "" {
+			ids, err := d.Resolve(ctx, []string{f.Parent})
+			if err != nil {
+				return err
+			}
+			f.Parent = ids[0]
+		}
+		switch {
+		case o.deleted:
+			return o.listDeleted(ctx, d)
+		case o.tree:
+			return o.listTree(ctx, d, f)
+		}
+		return o.stream(ctx, d, f)
+	})
+	return failed("list beads", err)
+}
+
+// errEnough ends a list that has one bead more than was asked for.
+var errEnough = errors.New("enough")
+
+// query reads one bead more than the limit, to tell that there are more.
+func (o *listOptions) query(ctx context.Context, d *desk, f ledger.Filter, yield func(ledger.Item) error) error {
+	limit := f.Limit
+	if limit > 0 {
+		f.Limit++
+	}
+	n := 0
+	count := func(i ledger.Item) error {
+		if n++; limit > 0 && n > limit {
+			return errEnough
+		}
+		return yield(i)
+	}
+	read := d.List
+	if o.ready {
+		read = d.Ready
+	}
+	err := read(ctx, f, count)
+	if errors.Is(err, errEnough) {
+		o.app.hint("The first %d are shown; there are more: --limit N, or 0 for all.", limit)
+		return nil
+	}
+	return err
+}
+
+// stream prints beads while they are read.
+func (o *listOptions) stream(ctx context.Context, d *desk, f ledger.Filter) error {
+	if o.app.JSON {
+		out := o.app.array()
+		if err := o.query(ctx, d, f, func(i ledger.Item) error { return out.add(pick(i, f.Fields)) }); err != nil {
+			return err
+		}
+		return out.end()
+	}
+	p := o.app.printer(o.app.Stdout)
+	count := tally{}
+	if f.Fields != nil {
+		var values []any
+		err := o.query(ctx, d, f, func(i ledger.Item) error {
+			values = append(values, i)
+			return nil
+		})
+		if err == nil {
+			err = sayPicked(p, f.Fields, values)
+		}
+		return errors.Join(err, p.Flush())
+	}
+	f.Fields = shownFields
+	err := o.query(ctx, d, f, func(i ledger.Item) error {
+		count[i.Status]++
+		sayBead(p, "", i.Bead, "")
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	o.total(p, count)
+	return p.Flush()
+}
+
+func (o *listOptions) total(p *term.Printer, count tally) {
+	if o.app.Quiet {
+		return
+	}
+	if len(count) > 0 {
+		p.Line("")
+	}
+	p.Styled(term.Dim, "%s", count)
+}
+
+// listDeleted prints what was deleted.
+func (o *listOptions) listDeleted(ctx context.Context, d *desk) error {
+	all, err := d.Tombstones(ctx, o.filters.limit)
+	if err != nil {
+		return err
+	}
+	if all == nil {
+		all = []ledger.Tombstone{}
+	}
+	return o.app.show(all, func(p *term.Printer) {
+		for _, t := range all {
+			p.Line("%s", p.Fit(fmt.Sprintf("%s  deleted %s%s %s", beadLine(t.Bead), stamp(t.DeletedAt), by(t.DeletedBy), t.Reason)))
+		}
+		p.Styled(term.Dim, "%s", term.Plural(len(all), "deleted bead; bd restore ID brings it back", "deleted beads; bd restore ID brings one back"))
+	})
+}

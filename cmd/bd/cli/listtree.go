@@ -1,0 +1,104 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+)
+
+// leaf is a bead of a list with the bead it stands below.
+type leaf struct {
+	ledger.Item
+	Parent string `json:"parent,omitempty"`
+}
+
+// listTree prints the beads a filter selects, children below their parents. A
+// child whose parent was not selected stands at the top. Two queries.
+func (o *listOptions) listTree(ctx context.Context, d *desk, f ledger.Filter) error {
+	if o.fields != "" {
+		return errors.New("--tree prints lines, --fields a table: use one of them")
+	}
+	var leaves []leaf
+	var ids []string
+	err := o.query(ctx, d, f, func(i ledger.Item) error {
+		leaves = append(leaves, leaf{Item: i})
+		ids = append(ids, i.ID)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if len(ids) > 0 {
+		parents, err := d.Get(ctx, ids, ledger.Fields{"parent"})
+		if err != nil {
+			return err
+		}
+		for i := range leaves {
+			leaves[i].Parent = parents[i].Parent
+		}
+	}
+	if o.app.JSON {
+		if leaves == nil {
+			leaves = []leaf{}
+		}
+		return o.app.show(leaves, nil)
+	}
+	p := o.app.printer(o.app.Stdout)
+	count := tally{}
+	for _, branch := range grow(leaves) {
+		count[branch.Status]++
+		sayBead(p, strings.Repeat("  ", branch.depth), branch.Bead, "")
+	}
+	o.total(p, count)
+	return p.Flush()
+}
+
+// branch is a line of a tree.
+type branch struct {
+	leaf
+	depth int
+}
+
+// grow orders leaves below their parents. Beads that stand below each other in a
+// circle, which only another program can have made, come last and flat.
+func grow(leaves []leaf) []branch {
+	below := map[string][]leaf{}
+	known := map[string]bool{}
+	for _, l := range leaves {
+		known[l.ID] = true
+	}
+	for _, l := range leaves {
+		if !known[l.Parent] {
+			l.Parent = ""
+		}
+		below[l.Parent] = append(below[l.Parent], l)
+	}
+	var tree []branch
+	seen := map[string]bool{}
+	var walk func(parent string, depth int)
+	walk = func(parent string, depth int) {
+		for _, l := range below[parent] {
+			if seen[l.ID] {
+				continue
+			}
+			seen[l.ID] = true
+			tree = append(tree, branch{l, depth})
+			walk(l.ID, depth+1)
+		}
+	}
+	walk("", 0)
+	for _, l := range leaves {
+		if !seen[l.ID] {
+			tree = append(tree, branch{l, 0})
+		}
+	}
+	return tree
+}
+
+// said is a printer for one line, for commands that print only that.
+func (a *App) said(format string, args ...any) func(*term.Printer) {
+	return func(p *term.Printer) { p.Styled(term.Good, format, args...) }
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gastown/cmd/internal/data"
+	"gastown/cmd/internal/shell"
+	"gastown/planes/ledger"
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// traceEnv asks for the duration of each step and the number of SQL queries on
+// standard error: for those who measure.
+const traceEnv = "GT_TRACE"
+
+// desk is the Town's ledger, open, for one command.
+type desk struct {
+	*ledger.Store
+	layout layout.Town
+	config *config.Config
+	actor  town.Actor
+}
+
+// with opens the ledger of the Town for work, and closes it after. Of the
+// errors of both it tells both.
+func (a *App) with(ctx context.Context, work func(*desk) error) (err error) {
+	began := time.Now()
+	t, err := shell.FindTown(a.Dir, a.Town)
+	if err != nil {
+		return err
+	}
+	cfg, err := config.Load(t.Config())
+	if err != nil {
+		return err
+	}
+	leave, err := a.enter(ctx, t, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, leave()) }()
+	d := &desk{layout: t, config: cfg, actor: a.who(cfg)}
+	opts := data.Options(t, cfg, layout.Ledger)
+	opts.Actor, opts.Wait, opts.Command = d.actor, a.Wait, a.running
+	if d.Store, err = ledger.Open(ctx, opts, cfg.Stores[layout.Ledger]); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.Close()) }()
+	opened := time.Now()
+	err = work(d)
+	if a.Getenv(traceEnv) != "" {
+		fmt.Fprintf(a.Stderr, "trace open %d\ntrace work %d\ntrace queries %d\n",
+			opened.Sub(began).Microseconds(), time.Since(opened).Microseconds(), d.Queries())
+	}
+	return err
+}
+
+// who is the author of changes: --actor or BD_ACTOR goes before everything.
+func (a *App) who(cfg *config.Config) town.Actor {
+	who := shell.Actor(a.Getenv, cfg.Actor)
+	if named := shell.AuthorText(a.actor); named != "" {
+		who.Name = named
+	}
+	return who
+}
+
+// rig is the project the working directory lies in, if its name can be one.
+func (a *App) rig(t layout.Town) string {
+	rel, err := filepath.Rel(t.Root, a.Dir)
+	if err != nil || rel == "." || strings.HasPrefix(rel, "..") {
+		return ""
+	}
+	first, _, _ := strings.Cut(rel, string(filepath.Separator))
+	return first
+}
+
+// full calls fn with ids as they were written and, when that finds no such
+// bead, once more with what they are short for. So full ids cost no query.
+func (d *desk) full(ctx context.Context, refs []string, fn func(ids []string) error) error {
+	err := fn(refs)
+	if !errors.Is(err, ledger.ErrUnknown) {
+		return err
+	}
+	ids, rerr := d.Resolve(ctx, refs)
+	switch {
+	case errors.Is(rerr, ledger.ErrAmbiguous):
+		return rerr
+	case rerr != nil:
+		return err
+	}
+	return fn(ids)
+}
+
+// failed says what failed, on what, and the next step for what can be helped.
+func failed(op string, err error) error {
+	var known *town.Error
+	if err == nil || errors.As(err, &known) {
+		return err
+	}
+	next := ""
+	switch {
+	case errors.Is(err, ledger.ErrUnknown):
+		next = "bd list --all --limit 0 shows every bead, bd search TEXT finds some"
+	case errors.Is(err, ledger.ErrAmbiguous):
+		next = "give more of the id"
+	case errors.Is(err, ledger.ErrCycle):
+		next = "bd dep tree ID shows what a bead waits for"
+	case errors.Is(err, ledger.ErrTaken):
+		next = "bd ready shows what is free"
+	case errors.Is(err, ledger.ErrField):
+		next = "use one of: " + strings.Join(ledger.FieldNames(), ", ")
+	}
+	return town.Fail(op, next, "%w", err)
+}
+
+// some words ids for a message.
+func some(ids []string) string {
+	const most = 3
+	if len(ids) > most {
+		return fmt.Sprintf("%d beads", len(ids))
+	}
+	return town.Clip(strings.Join(ids, ", "), 200)
+}

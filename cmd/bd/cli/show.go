@@ -1,0 +1,160 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+	"gastown/town"
+)
+
+// showOptions are those of bd show.
+type showOptions struct {
+	app    *App
+	ids    []string
+	fields string
+	short  bool
+}
+
+func (a *App) configureShow(p *kingpin.Application) {
+	o := &showOptions{app: a}
+	c := a.add(p, "show", "Show beads with everything that belongs to them, in one query.", examples(
+		"bd show gt-a3f8x", "bd show a3f gt-b71 c2", "bd show gt-a3f8x gt-b7151 --fields=id,title,status", "bd show gt-a3f8x --json"), o.run)
+	c.Alias("view")
+	c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
+	c.Flag("fields", "Read and print these fields only: id,title,status.").PlaceHolder("NAME,...").StringVar(&o.fields)
+	c.Flag("short", "One line for each bead.").BoolVar(&o.short)
+}
+
+// shownFields are what a line of a list needs.
+var shownFields = ledger.Fields{"id", "title", "status", "priority", "issue_type", "assignee"}
+
+func (o *showOptions) run(ctx context.Context) error {
+	var fields ledger.Fields
+	var err error
+	switch {
+	case o.fields != "":
+		if fields, err = ledger.ParseFields(o.fields); err != nil {
+			return failed("show "+some(o.ids), fmt.Errorf("%w: %w", town.ErrUsage, err))
+		}
+	case o.short && !o.app.JSON:
+		fields = shownFields
+	}
+	var list []ledger.Detail
+	err = o.app.with(ctx, func(d *desk) error {
+		list, err = d.Get(ctx, o.ids, fields)
+		return err
+	})
+	if err != nil {
+		return failed("show "+some(o.ids), err)
+	}
+	values := make([]any, len(list))
+	for i := range list {
+		values[i] = pick(list[i], fields)
+	}
+	if o.app.JSON {
+		return o.app.show(values, nil)
+	}
+	p := o.app.printer(o.app.Stdout)
+	switch {
+	case o.fields != "":
+		if err := sayPicked(p, fields, values); err != nil {
+			return err
+		}
+	case o.short:
+		for _, d := range list {
+			sayBead(p, "", d.Bead, "")
+		}
+	default:
+		for i, d := range list {
+			if i > 0 {
+				p.Line("")
+			}
+			sayDetail(p, d)
+		}
+	}
+	return p.Flush()
+}
+
+func sayDetail(p *term.Printer, d ledger.Detail) {
+	p.Styled(term.Head, "%s %s: %s", glyph(d.Status), d.ID, d.Title)
+	p.Line("  %s  P%d  %s", strings.ReplaceAll(string(d.Status), "_", " "), d.Priority, d.Type)
+	row := func(name, value string) {
+		if value != "" {
+			p.Line("  %-12s %s", name, value)
+		}
+	}
+	row("assignee", d.Assignee)
+	row("owner", d.Owner)
+	row("labels", strings.Join(d.Labels, ", "))
+	row("parent", d.Parent)
+	row("created", stamp(d.CreatedAt)+by(d.CreatedBy))
+	row("updated", stamp(d.UpdatedAt))
+	rowTime := func(name string, t *time.Time) {
+		if t != nil {
+			row(name, stamp(*t))
+		}
+	}
+	rowTime("due", d.DueAt)
+	rowTime("deferred to", d.DeferUntil)
+	if d.EstimatedMinutes != nil {
+		row("estimate", term.Plural(*d.EstimatedMinutes, "minute", "minutes"))
+	}
+	row("reference", d.ExternalRef)
+	if d.ClosedAt != nil {
+		row("closed", strings.TrimSuffix(stamp(*d.ClosedAt)+": "+d.CloseReason, ": "))
+	}
+	section(p, "Description", d.Description)
+	section(p, "Design", d.Design)
+	section(p, "Acceptance criteria", d.AcceptanceCriteria)
+	section(p, "Notes", d.Notes)
+	sayLinked(p, "Depends on", d.Dependencies)
+	sayLinked(p, "Needed by", d.Dependents)
+	if len(d.Comments) > 0 {
+		p.Line("")
+		p.Styled(term.Head, "Comments")
+		for _, c := range d.Comments {
+			sayComment(p, c)
+		}
+	}
+}
+
+func by(name string) string {
+	if name == "" {
+		return ""
+	}
+	return " by " + name
+}
+
+func section(p *term.Printer, name, text string) {
+	if text != "" {
+		p.Line("")
+		p.Styled(term.Head, "%s", name)
+		p.Body("  ", text)
+	}
+}
+
+func sayLinked(p *term.Printer, name string, list []ledger.Linked) {
+	if len(list) == 0 {
+		return
+	}
+	p.Line("")
+	p.Styled(term.Head, "%s", name)
+	for _, l := range list {
+		if l.Title == "" {
+			p.Line("  %s (%s, not in this ledger)", l.ID, l.Type)
+			continue
+		}
+		sayBead(p, "  ", l.Bead, fmt.Sprintf(" (%s)", l.Type))
+	}
+}
+
+func sayComment(p *term.Printer, c town.Comment) {
+	p.Line("  %s%s", stamp(c.CreatedAt), by(c.Author))
+	p.Body("    ", c.Text)
+}

@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+	"gastown/town"
+)
+
+// summaryOf is the ledger's numbers under the keys scripts know.
+type summaryOf struct {
+	Total      int `json:"total_issues"`
+	Open       int `json:"open_issues"`
+	InProgress int `json:"in_progress_issues"`
+	Hooked     int `json:"hooked_issues"`
+	Deferred   int `json:"deferred_issues"`
+	Pinned     int `json:"pinned_issues"`
+	Closed     int `json:"closed_issues"`
+	Blocked    int `json:"blocked_issues"`
+	Ready      int `json:"ready_issues"`
+	Deleted    int `json:"tombstone_issues"`
+}
+
+// stats are what bd stats prints.
+type stats struct {
+	Summary    summaryOf      `json:"summary"`
+	ByStatus   map[string]int `json:"by_status"`
+	ByType     map[string]int `json:"by_type"`
+	ByPriority map[string]int `json:"by_priority"`
+	ByAssignee map[string]int `json:"by_assignee"`
+}
+
+// statsOptions are those of bd stats.
+type statsOptions struct{ app *App }
+
+func (a *App) configureStats(p *kingpin.Application) {
+	o := &statsOptions{app: a}
+	a.add(p, "stats", "The ledger in numbers.", examples("bd stats", "bd stats --json"), o.run).Alias("status")
+}
+
+func (o *statsOptions) run(ctx context.Context) error {
+	var got ledger.Stats
+	err := o.app.with(ctx, func(d *desk) (err error) {
+		got, err = d.Stats(ctx)
+		return err
+	})
+	if err != nil {
+		return failed("count beads", err)
+	}
+	is := func(s town.Status) int { return got.ByStatus[string(s)] }
+	out := stats{
+		Summary: summaryOf{
+			Total: got.Total, Open: is(town.StatusOpen), InProgress: is(town.StatusInProgress), Hooked: is(town.StatusHooked),
+			Deferred: is(town.StatusDeferred), Pinned: is(town.StatusPinned), Closed: is(town.StatusClosed),
+			Blocked: got.Blocked, Ready: got.Ready, Deleted: got.Deleted,
+		},
+		ByStatus: got.ByStatus, ByType: got.ByType, ByPriority: got.ByPriority, ByAssignee: got.ByAssignee,
+	}
+	return o.app.show(out, func(p *term.Printer) {
+		p.Styled(term.Head, "%s, %d ready, %d waiting, %d deleted", term.Plural(got.Total, "bead", "beads"), got.Ready, got.Blocked, got.Deleted)
+		counts(p, "BY STATUS", got.ByStatus)
+		counts(p, "BY TYPE", got.ByType)
+		counts(p, "BY PRIORITY", got.ByPriority)
+		counts(p, "NOT CLOSED, BY ASSIGNEE", got.ByAssignee)
+	})
+}
+
+// counts prints numbers by name, the largest first.
+func counts(p *term.Printer, name string, of map[string]int) {
+	var keys []string
+	for k := range of {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b string) int {
+		if d := of[b] - of[a]; d != 0 {
+			return d
+		}
+		if a < b {
+			return -1
+		}
+		return 1
+	})
+	if len(keys) == 0 {
+		return
+	}
+	p.Line("")
+	p.Styled(term.Dim, "%s", name)
+	for _, k := range keys {
+		label := k
+		if label == "" {
+			label = "nobody"
+		}
+		p.Line("%s", p.Fit(fmt.Sprintf("%6d  %s", of[k], label)))
+	}
+}

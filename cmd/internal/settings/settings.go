@@ -1,0 +1,100 @@
+// Package settings shows and changes a Town's settings, for gt config and
+// bd config alike.
+package settings
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// Setting is one setting for printing.
+type Setting struct {
+	Key     string `json:"key"`
+	Value   string `json:"value"`
+	Source  string `json:"source"`
+	Default string `json:"default"`
+	Type    string `json:"type"`
+	Unit    string `json:"unit,omitempty"`
+	Env     string `json:"env,omitempty"`
+	Help    string `json:"help"`
+}
+
+// Get is a setting in force.
+func Get(c *config.Config, name string) (Setting, error) {
+	key, err := config.Lookup(name)
+	if err != nil {
+		return Setting{}, err
+	}
+	value, source, err := c.Get(name)
+	return Setting{
+		Key: key.Name, Value: value, Source: string(source), Default: key.Default, Type: string(key.Type),
+		Unit: key.Unit, Env: key.Env, Help: key.Help,
+	}, err
+}
+
+// List is every setting in force.
+func List(c *config.Config) ([]Setting, error) {
+	all := []Setting{}
+	for _, k := range config.Keys() {
+		s, err := Get(c, k.Name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// Change runs fn with the Town's configuration locked and read anew, saves what
+// fn changed and returns it.
+func Change(ctx context.Context, t layout.Town, wait time.Duration, fn func(*config.Config) error) (_ *config.Config, err error) {
+	unlock, err := shell.Lock(ctx, t, "config", wait)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	cfg, err := config.Load(t.Config())
+	if err != nil {
+		return nil, err
+	}
+	if err := fn(cfg); err != nil {
+		return nil, err
+	}
+	return cfg, cfg.Save(t.Config())
+}
+
+// Say tells what a change came to.
+func (s Setting) Say(p *term.Printer) {
+	switch config.Source(s.Source) {
+	case config.SourceEnv:
+		p.Line("%s is stored; now %s in the environment says %s", s.Key, s.Env, s.Value)
+	case config.SourceDefault:
+		p.Line("%s is %s, the default", s.Key, s.Value)
+	default:
+		p.Line("%s is %s", s.Key, s.Value)
+	}
+}
+
+// SayAll prints settings as a table.
+func SayAll(p *term.Printer, all []Setting) {
+	var rows [][]string
+	for _, s := range all {
+		rows = append(rows, []string{s.Key, s.Value, s.Source, s.Help})
+	}
+	p.Table([]string{"KEY", "VALUE", "SOURCE", ""}, rows)
+}
+
+// Names are those of all settings, for completion.
+func Names() []string {
+	var all []string
+	for _, k := range config.Keys() {
+		all = append(all, k.Name)
+	}
+	return all
+}
