@@ -17,6 +17,7 @@ import (
 	"gastown/deacon/check"
 	"gastown/deacon/control"
 	"gastown/planes/operational"
+	"gastown/sync/hooks"
 	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/layout"
@@ -365,7 +366,7 @@ func TestNotifications(t *testing.T) {
 		if valid {
 			return nil
 		}
-		return errors.New("hunter2 is not the secret")
+		return fmt.Errorf("%w: hunter2 is not the secret", hooks.ErrSignature)
 	}
 	_, server := hub(t)
 	p.agree("origin", server.URL())
@@ -383,11 +384,11 @@ func TestNotifications(t *testing.T) {
 		return res.StatusCode
 	}
 	before := server.Counts().Exchanges
-	if code := post(); code != http.StatusUnauthorized {
+	if code := post(); code != http.StatusForbidden {
 		t.Errorf("unsigned: %d", code)
 	}
 	valid = true
-	if code := post(); code != http.StatusAccepted {
+	if code := post(); code != http.StatusNoContent {
 		t.Errorf("signed: %d", code)
 	}
 	until(t, "the Town has asked its remote", func() bool { return server.Counts().Exchanges > before })

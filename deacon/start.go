@@ -14,6 +14,7 @@ import (
 	"gastown/deacon/schedule"
 	"gastown/deacon/web"
 	"gastown/planes/operational"
+	"gastown/sync/hooks"
 	"gastown/town"
 )
 
@@ -148,10 +149,21 @@ func (d *Deacon) listenHTTP(ctx context.Context) error {
 }
 
 // notified syncs when a Git host says that something arrived, and can prove it
-// is the host it should be.
+// is the host it should be. A sender that cannot learns nothing more.
 func (d *Deacon) notified(w http.ResponseWriter, r *http.Request) {
-	if d.opts.Verify == nil || d.opts.Verify(r) != nil {
-		guard.Refuse(w, r, guard.Unsigned, http.StatusUnauthorized)
+	err := hooks.ErrNoSecret
+	if d.opts.Verify != nil {
+		err = d.opts.Verify(r)
+	}
+	if err != nil {
+		reason := guard.Unsigned
+		switch {
+		case errors.Is(err, hooks.ErrFlood):
+			reason = guard.Crowded
+		case errors.Is(err, hooks.ErrTooLarge):
+			reason = guard.Oversized
+		}
+		guard.Refuse(w, r, reason, hooks.Status(err))
 		return
 	}
 	if _, err := d.sync(r.Context(), "", false); err != nil {
@@ -159,7 +171,7 @@ func (d *Deacon) notified(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "busy", http.StatusServiceUnavailable)
 		return
 	}
-	w.WriteHeader(http.StatusAccepted)
+	w.WriteHeader(hooks.Status(nil))
 }
 
 // shut closes a listener, and what it leaves on the disk.

@@ -1,0 +1,107 @@
+package deacon
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gastown/e2e/gitserver"
+	"gastown/town/config"
+)
+
+// A remote that does not answer delays no other, is named, and is asked less
+// and less often.
+func TestADeadRemoteDelaysNothing(t *testing.T) {
+	for name, v := range map[string]struct {
+		kill func(*gitserver.Server)
+		slow bool
+	}{
+		"black hole": {func(s *gitserver.Server) { s.Set(gitserver.BlackHole) }, true},
+		"refused":    {func(s *gitserver.Server) { _ = s.Close() }, false},
+		"10 B/s":     {func(s *gitserver.Server) { s.Throttle(10) }, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := found(t)
+			p.idle = 3 * time.Second
+			p.edit("mayor", "first")
+			_, good := hub(t)
+			_, dead := hub(t)
+			p.agree("dead", dead.URL())
+			p.agree("good", good.URL())
+			p.configure(func(c *config.Config) { p.set(c, "federation.interval", "10s") })
+			r := p.mustStart()
+			v.kill(dead)
+			ended := make(chan bool, 1)
+			go func() {
+				runs, err := r.client.Sync(t.Context(), "dead", true)
+				if err != nil || len(runs) != 1 || runs[0].Outcome == "ok" || runs[0].Error == "" {
+					t.Errorf("%+v, %v", runs, err)
+				}
+				ended <- true
+			}()
+			if v.slow {
+				until(t, "the dead one is at work", func() bool {
+					for _, j := range r.Status().Jobs {
+						if j.Name == "federation-sync:dead" {
+							return j.Running
+						}
+					}
+					return false
+				})
+			}
+			p.edit("mayor", "second")
+			runs, err := r.client.Sync(t.Context(), "good", true)
+			if err != nil || len(runs) != 1 || runs[0].Outcome != "ok" || !strings.Contains(runs[0].Note, "published") {
+				t.Errorf("%+v, %v", runs, err)
+			}
+			if v.slow {
+				select {
+				case <-ended:
+					t.Error("the dead remote was done first: nothing is shown by this")
+					ended <- true
+				default:
+				}
+			}
+			<-ended
+			if _, err := r.client.Sync(t.Context(), "dead", true); err != nil { // a second failure: now the pause grows
+				t.Fatal(err)
+			}
+			for _, j := range r.Status().Jobs {
+				if j.Name != "federation-sync:dead" {
+					continue
+				}
+				pause := j.Next.Sub(time.Now())
+				if j.Failures < 2 || pause < 11*time.Second || j.Last.Error == "" {
+					t.Errorf("%d failures, next in %s: %s", j.Failures, pause, j.Last.Error)
+				}
+			}
+			out, err := r.client.Run(t.Context(), "federation")
+			if err != nil || out.Checks[0].State != "warning" || out.Checks[0].Next != "gt federation sync --remote dead" {
+				t.Errorf("%+v, %v", out, err)
+			}
+			r.end()
+		})
+	}
+}
+
+// The stop does not wait for a remote.
+func TestStopsWhileARemoteIsSilent(t *testing.T) {
+	p := found(t)
+	p.idle = time.Minute
+	_, hole := hub(t)
+	p.agree("hole", hole.URL())
+	r := p.mustStart()
+	hole.Set(gitserver.BlackHole)
+	if _, err := r.client.Sync(t.Context(), "hole", false); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it waits for the remote", func() bool {
+		for _, j := range r.Status().Jobs {
+			if j.Name == "federation-sync:hole" {
+				return j.Running
+			}
+		}
+		return false
+	})
+	r.end()
+}
