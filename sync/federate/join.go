@@ -25,6 +25,8 @@ type Joined struct {
 	// Documents counts files written.
 	Documents int
 	Pushed    Pushed
+	// Done: the Town is in the federation, whatever became of publishing there.
+	Done bool
 	FileReport
 }
 
@@ -56,20 +58,19 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 		return out, town.Fail(op, "gt federation init "+remote.URL, "%w: the repository holds no federation yet", town.ErrRefused)
 	}
 	related, err := e.adopt(ctx, l, m, confirm, &out)
-	if related {
+	if err == nil && !related {
+		op = "publish the Town's entry at " + remote.Name
+		err = e.push(ctx, l, m, gitremote.PublishOptions{}, &out.Pushed)
+		if err != nil && !errors.Is(err, errUnseen) {
+			e.noteFailure(remote.Name, err)
+		}
+	}
+	if err == nil && related || errors.Is(err, errUnseen) {
+		out.Pushed.Attempts = 0
 		err = e.rejoin(ctx, l, m, confirm, &out)
 	}
-	if err != nil || related {
-		return out, e.advise(op, err)
-	}
-	if err := e.confirm(l); err != nil {
-		return out, err
-	}
-	if err := e.push(ctx, l, m, gitremote.PublishOptions{}, &out.Pushed); err != nil {
-		e.noteFailure(remote.Name, err)
-		return out, e.advise("publish the Town's entry at "+remote.Name, err)
-	}
-	return out, nil
+	out.Pushed.agreed = ""
+	return out, e.advise(op, err)
 }
 
 // adopt replaces the Town's store by the mirror's, unless that is related: of
@@ -110,6 +111,7 @@ func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 	if out.Retired, err = e.takeOver(ctx, l, theirs, opts.Dir, confirm, out); err != nil {
 		return false, err
 	}
+	out.Done = true
 	return false, e.with(ctx, func(w *workspace) error {
 		if err := w.show(ctx); err != nil {
 			return err
@@ -156,6 +158,7 @@ func (e *Engine) rejoin(ctx context.Context, l *remoteLock, m *gitremote.Mirror,
 		if err != nil {
 			return err
 		}
+		out.Done = true
 		if err := out.Pushed.agreeTo(pulled); err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 
@@ -179,5 +180,57 @@ func TestJoinWithoutAnExchange(t *testing.T) {
 	}
 	if uuid, previous := c.stores.Federation(); uuid != "uuid-of-alpha" || previous != "" || len(c.retired()) != 1 {
 		t.Errorf("the store is %s, replacing %s; kept %v", uuid, previous, c.retired())
+	}
+}
+
+// hookedStores calls a function once, when a join has exchanged the stores.
+type hookedStores struct {
+	*memoryStores
+	then func()
+}
+
+func (s *hookedStores) SetFederation(uuid, previous string) error {
+	if then := s.then; previous == "" && then != nil {
+		s.then = nil
+		then()
+	}
+	return s.memoryStores.SetFederation(uuid, previous)
+}
+
+// What is written between a join's exchange and its publication is shown before
+// it leaves, and if that is refused it stays.
+func TestEditsAfterTheExchangeAreShown(t *testing.T) {
+	for _, agreed := range []bool{true, false} {
+		root := t.TempDir()
+		url := bare(t)
+		a := newTown(t, filepath.Join(root, "a"), "alpha")
+		a.init(url)
+		b := newTown(t, filepath.Join(root, "b"), "beta")
+		b.write("roles/own.md", role("own", "beta's own"))
+		b.opts.Stores = &hookedStores{b.stores, func() { b.write("roles/late.md", role("late", "after the exchange")) }}
+		b.Engine = New(b.opts)
+		asked, no := 0, errors.New("no")
+		remote := Remote{"origin", url}
+		out, err := b.Join(t.Context(), remote, func(p Preview) error {
+			if asked++; asked == 2 {
+				if !slices.Contains(p.Documents, key("roles/late.md")) {
+					t.Errorf("the second preview is of %v", p.Documents)
+				}
+				if !agreed {
+					return no
+				}
+			}
+			return nil
+		})
+		if asked != 2 || agreed != (err == nil) || !out.Done || out.Retired == "" {
+			t.Errorf("asked %d times, %v, %+v", asked, err, out)
+		}
+		a.pull(url)
+		if got := a.read("roles/late.md") != ""; got != agreed {
+			t.Errorf("agreed %v, and it left: %v", agreed, got)
+		}
+		if confirmed := b.confirmed(&remoteLock{remote: remote}) == nil; confirmed != agreed {
+			t.Errorf("agreed %v, and the remote is confirmed: %v", agreed, confirmed)
+		}
 	}
 }

@@ -104,6 +104,10 @@ func (t *takeover) adoptPreviewed(ctx context.Context, ours *federation.Store) (
 	adoption, err := t.theirs.Adopt(ctx, t.holdings, t.opts.Starter, t.opts.Name, false)
 	adopted()
 	t.out.Offered, t.out.Notes = adoption.Offered, adoption.Notes
+	if err == nil {
+		// What is recorded from here on was not in the preview.
+		t.out.Pushed.agreed, err = t.theirs.Head(ctx)
+	}
 	return err == nil, errors.Join(err, t.close())
 }
 

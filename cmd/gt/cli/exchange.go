@@ -116,13 +116,13 @@ func (o *exchangeOptions) one(call func(*host, federate.Remote) (exchanged, erro
 	if err != nil && out == (exchanged{}) {
 		return err
 	}
-	return o.end(h, out, out.say, err)
+	return h.end(out, out.say, err)
 }
 
 // end prints what was done and ends the command. After a failure the reviews
 // that are open are told too, but the failure alone decides the exit code.
-func (o *exchangeOptions) end(h *host, value any, say func(*printer), failed error) error {
-	err := errors.Join(failed, o.app.summary(value, say))
+func (h *host) end(value any, say func(*printer), failed error) error {
+	err := errors.Join(failed, h.app.summary(value, say))
 	left := h.reviews.left()
 	if err == nil || left == nil {
 		return errors.Join(err, left)
@@ -164,7 +164,7 @@ func (o *exchangeOptions) sync(ctx context.Context) error {
 			e.say(p)
 		}
 	}
-	return o.end(h, value, say, errors.Join(failed...))
+	return h.end(value, say, errors.Join(failed...))
 }
 
 // newExchanged is what a sync did, err being how it ended.

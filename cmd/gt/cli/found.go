@@ -63,8 +63,7 @@ func (a *App) configureFound(fed *kingpin.CmdClause) {
 func (o *foundOptions) init(ctx context.Context) error {
 	return o.found(ctx, func(h *host, r federate.Remote, confirm federate.Confirm, out *founded) error {
 		done, err := h.engine.Init(ctx, r, confirm)
-		p := newPushed(done)
-		out.Pushed = &p
+		out.Pushed = newPushed(done).until(err)
 		return err
 	})
 }
@@ -78,11 +77,12 @@ func (o *foundOptions) join(ctx context.Context) error {
 		}
 		defer func() { err = errors.Join(err, release()) }()
 		done, err := h.engine.Join(ctx, r, confirm)
-		p := newPushed(done.Pushed)
-		out.Pushed = &p
-		out.Joined = &joined{
-			Store: done.Store, Offered: names(done.Offered), Notes: list(done.Notes),
-			Documents: done.Documents, Retired: done.Retired, fileReport: reportFiles(done.FileReport),
+		out.Pushed = newPushed(done.Pushed).until(err)
+		if err == nil || done.Done {
+			out.Joined = &joined{
+				Store: done.Store, Offered: names(done.Offered), Notes: list(done.Notes),
+				Documents: done.Documents, Retired: done.Retired, fileReport: reportFiles(done.FileReport),
+			}
 		}
 		return err
 	})
@@ -123,12 +123,11 @@ func (o *foundOptions) found(ctx context.Context, call func(*host, federate.Remo
 		if added {
 			err = errors.Join(err, h.withdraw(remote))
 		}
-		return err
+		if out.Joined == nil && out.Pushed == nil {
+			return err
+		}
 	}
-	if err := o.app.summary(out, out.say); err != nil {
-		return err
-	}
-	return h.reviews.left()
+	return h.end(out, out.say, err)
 }
 
 // remote checks the name and the URL, and that they do not contradict the

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -66,5 +67,35 @@ func TestTokenIsForOneHost(t *testing.T) {
 		if got := at(test.known...).tokenHost(federate.Remote{URL: test.remote}); got != test.want {
 			t.Errorf("%v, then %s, named %q: the token is for %q, want %q", test.known, test.remote, test.named, got, test.want)
 		}
+	}
+}
+
+// A join that cannot publish tells what has become of the Town all the same, and
+// the next sync goes on.
+func TestJoinThatCannotPublishTellsWhatItDid(t *testing.T) {
+	w := towns{t, t.TempDir()}
+	repo := filepath.Join(w.dir, "town.git")
+	if out, err := exec.Command("git", "init", "-q", "--bare", repo).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	w.must("install", "alpha")
+	w.must("--town", "alpha", "federation", "init", repo, "--yes")
+	w.must("install", "beta")
+	w.write("beta/federation/roles/crier.md", "---\nname: crier\ndescription: d\n---\n\nOf beta.\n")
+	hook := filepath.Join(repo, "hooks", "pre-receive")
+	if err := os.WriteFile(hook, []byte("#!/bin/sh\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	code, out, said := w.run("--town", "beta", "federation", "join", repo, "--yes")
+	if code != exitFailed || !strings.Contains(out, "joined the federation") || !strings.Contains(out, "is kept in ") || strings.Contains(out, "published") {
+		t.Errorf("exit %d: %s\n%s", code, out, said)
+	}
+	if err := os.Remove(hook); err != nil {
+		t.Fatal(err)
+	}
+	w.must("--town", "beta", "federation", "sync")
+	w.must("--town", "alpha", "federation", "pull")
+	if _, err := os.Stat(filepath.Join(w.dir, "alpha/federation/roles/crier.md")); err != nil {
+		t.Error(err)
 	}
 }
