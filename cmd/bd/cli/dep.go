@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -21,6 +22,9 @@ type depOptions struct {
 	up           bool
 	direction    string
 }
+
+// nodeFields are what a node of a tree holds.
+var nodeFields = append(slices.Clone(shownFields), "depth", "parent_id", "dependency_type", "truncated")
 
 // linkDone is what bd dep add and remove print.
 type linkDone struct {
@@ -134,7 +138,11 @@ func (o *depOptions) tree(ctx context.Context) error {
 	if err != nil {
 		return failed("show what "+town.Clip(o.bead, 80)+" depends on", err)
 	}
-	return o.app.show(nodes, func(p *term.Printer) {
+	values := []any{}
+	for _, n := range nodes {
+		values = append(values, pick(n, nodeFields))
+	}
+	return o.app.show(values, func(p *term.Printer) {
 		for _, n := range nodes {
 			more := ""
 			if n.Depth > 0 {
@@ -154,7 +162,7 @@ func (o *depOptions) tree(ctx context.Context) error {
 
 func (o *depOptions) cycles(ctx context.Context) error {
 	const op = "look for cycles"
-	list := [][]town.Bead{}
+	list, values := [][]town.Bead{}, [][]any{}
 	err := o.app.with(ctx, func(d *desk) error {
 		cycles, err := d.DepCycles(ctx)
 		if err != nil {
@@ -166,17 +174,19 @@ func (o *depOptions) cycles(ctx context.Context) error {
 				return err
 			}
 			var cycle []town.Bead
+			var shown []any
 			for _, b := range details {
 				cycle = append(cycle, b.Bead)
+				shown = append(shown, pick(b.Bead, shownFields))
 			}
-			list = append(list, cycle)
+			list, values = append(list, cycle), append(values, shown)
 		}
 		return nil
 	})
 	if err != nil {
 		return failed(op, err)
 	}
-	err = o.app.show(list, func(p *term.Printer) {
+	err = o.app.show(values, func(p *term.Printer) {
 		for i, cycle := range list {
 			p.Line("Cycle %d:", i+1)
 			for _, b := range cycle {

@@ -104,7 +104,10 @@ func failed(op string, err error) error {
 		return err
 	}
 	next := ""
+	var unknown *ledger.UnknownError
 	switch {
+	case errors.As(err, &unknown) && unknown.Deleted:
+		next = "bd restore " + unknown.ID + " brings it back"
 	case errors.Is(err, ledger.ErrUnknown):
 		next = "bd list --all --limit 0 shows every bead, bd search TEXT finds some"
 	case errors.Is(err, ledger.ErrAmbiguous):
@@ -115,6 +118,11 @@ func failed(op string, err error) error {
 		next = "bd ready shows what is free"
 	case errors.Is(err, ledger.ErrField):
 		next = "use one of: " + strings.Join(ledger.FieldNames(), ", ")
+	}
+	// Of a batch of one the operation names the bead already.
+	var b *ledger.BatchError
+	if errors.As(err, &b) && len(b.Entries) == 1 && b.Entries[0].Line == 0 {
+		err = b.Entries[0].Err
 	}
 	return town.Fail(op, next, "%w", err)
 }

@@ -89,8 +89,9 @@ func Advice(err error) string {
 
 // Message is the error's text without the kind that only the exit code needs.
 func Message(err error) string {
-	text := strings.ReplaceAll(err.Error(), ": "+town.ErrUsage.Error()+": ", ": ")
-	return strings.TrimPrefix(text, town.ErrUsage.Error()+": ")
+	usage := town.ErrUsage.Error() + ": "
+	text := strings.NewReplacer(": "+usage, ": ", "\n"+usage, "\n").Replace(err.Error())
+	return strings.TrimPrefix(text, usage)
 }
 
 // Interrupted says of a command that a person ended just that: what was under
