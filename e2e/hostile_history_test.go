@@ -215,3 +215,29 @@ func TestHostileStoreWithMissingChunks(t *testing.T) {
 	faultRecovered(t, a, b, nil)
 	c.MustJoin()
 }
+
+// A history whose first commit has all the rows already, as the stock command
+// makes it of a whole one, is not joined: nothing would have looked at them.
+func TestHostileHistoryBeginsWithRows(t *testing.T) {
+	t.Parallel()
+	_, _, repo, _ := historyPair(t)
+	shop := depot.NewWorkshop(t, "git+file://"+repo)
+	out := shop.SQL("SELECT commit_hash FROM dolt_log ORDER BY commit_order LIMIT 1")
+	lines := strings.Fields(out)
+	dir := shop.NewDir("squashed")
+	shop.SQL("CALL DOLT_RESET('--soft', '" + lines[len(lines)-1] + "'); CALL DOLT_COMMIT('--amend', '-A', '-m', 'root');\n" + shop.Send("main", dir))
+	if n := strings.Fields(shop.SQL("SELECT COUNT(*) FROM dolt_log")); n[len(n)-1] != "1" {
+		t.Fatalf("the history has %v commits: the test proves nothing", n)
+	}
+	other := depot.Bare(t)
+	depot.Git(t, repo, "", "push", "-q", other, "refs/dolt/data")
+	depot.Git(t, other, "", "update-ref", depot.Ref, depot.CommitDir(t, other, dir))
+	c := depot.New(t, filepath.Join(t.TempDir(), "c"), "gamma", other)
+	rows, files := c.Rows(), c.Files()
+	_, err := c.Join(t.Context(), c.Remote, depot.Yes)
+	if !errors.Is(err, town.ErrRefused) || !strings.Contains(err.Error(), "its history begins with a table") {
+		t.Errorf("join: %v", err)
+	}
+	hostileEqual(t, "rows", rows, c.Rows())
+	hostileEqual(t, "files", files, c.Files())
+}
