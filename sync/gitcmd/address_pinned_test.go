@@ -38,7 +38,7 @@ func TestAddressIsWhereDataGoes(t *testing.T) {
 	if got := git(t, elsewhere, "for-each-ref"); got != "" {
 		t.Errorf("the push went elsewhere: %s", got)
 	}
-	if f, err := a.Fetch(t.Context(), FetchSpec{address, testRef, "refs/gt/in"}); err != nil || f.ID != c {
+	if f, err := a.Fetch(t.Context(), FetchSpec{URL: address, Ref: testRef, Into: "refs/gt/in"}); err != nil || f.ID != c {
 		t.Errorf("%+v, %v", f, err)
 	}
 	if l, err := a.LsRemote(t.Context(), address, testRef); err != nil || l.ID != c {
@@ -59,7 +59,7 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	if _, err := a.Push(t.Context(), from.URL+"/town.git", Update{testRef, "", c}); !errors.Is(err, ErrMoved) || errors.Is(err, ErrOutcomeUnknown) {
 		t.Errorf("want ErrMoved, got %v", err)
 	}
-	if _, err := a.Fetch(t.Context(), FetchSpec{from.URL + "/town.git", testRef, "refs/gt/in"}); !errors.Is(err, ErrMoved) {
+	if _, err := a.Fetch(t.Context(), FetchSpec{URL: from.URL + "/town.git", Ref: testRef, Into: "refs/gt/in"}); !errors.Is(err, ErrMoved) {
 		t.Errorf("want ErrMoved, got %v", err)
 	}
 	if n := exchanges.Load(); n != 0 {

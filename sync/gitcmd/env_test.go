@@ -41,7 +41,7 @@ func TestDeafToSurroundingRepository(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if f, err := r.Fetch(t.Context(), FetchSpec{remote, testRef, "refs/gt/in"}); err != nil || f.ID != c {
+	if f, err := r.Fetch(t.Context(), FetchSpec{URL: remote, Ref: testRef, Into: "refs/gt/in"}); err != nil || f.ID != c {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	if _, err := r.Push(t.Context(), remote, Update{"refs/dolt/more", "", commitOf(t, r, c, "two")}); err != nil {
@@ -71,10 +71,10 @@ func TestUserConfigurationThatMustNotApply(t *testing.T) {
 	if _, err := a.Push(t.Context(), remote, Update{testRef, "", commitOf(t, a, "", "x")}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Fetch(t.Context(), FetchSpec{remote, testRef, "refs/gt/in"}); err != nil {
+	if _, err := a.Fetch(t.Context(), FetchSpec{URL: remote, Ref: testRef, Into: "refs/gt/in"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.Fetch(t.Context(), FetchSpec{"https://rewritten/x", testRef, "refs/gt/in"}); err == nil {
+	if _, err := a.Fetch(t.Context(), FetchSpec{URL: "https://rewritten/x", Ref: testRef, Into: "refs/gt/in"}); err == nil {
 		t.Fatal("a rewritten URL reached a remote helper")
 	}
 	if b, err := os.ReadFile(ran); err == nil {
@@ -93,7 +93,7 @@ func TestLoginOverHTTP(t *testing.T) {
 	t.Setenv("SSH_ASKPASS", ask)
 	t.Setenv("SSH_ASKPASS_REQUIRE", "prefer")
 	none := open(t, Options{})
-	_, err := none.Fetch(t.Context(), FetchSpec{url, testRef, "refs/gt/in"})
+	_, err := none.Fetch(t.Context(), FetchSpec{URL: url, Ref: testRef, Into: "refs/gt/in"})
 	if !errors.Is(err, ErrAuth) || town.Next(err) == "" {
 		t.Fatalf("want ErrAuth with advice, got %v", err)
 	}
@@ -110,20 +110,20 @@ func TestLoginOverHTTP(t *testing.T) {
 	if n := exchanges.Swap(0); n != 1 {
 		t.Errorf("a push made %d connections", n)
 	}
-	if f, err := good.Fetch(t.Context(), FetchSpec{url, testRef, "refs/gt/in"}); err != nil || f.ID != c {
+	if f, err := good.Fetch(t.Context(), FetchSpec{URL: url, Ref: testRef, Into: "refs/gt/in"}); err != nil || f.ID != c {
 		t.Fatalf("%+v, %v", f, err)
 	}
 	if n := exchanges.Load(); n != 1 {
 		t.Errorf("a fetch made %d connections", n)
 	}
 	bad := open(t, Options{TokenEnv: "BAD", TokenHost: host, Env: []string{"BAD=wrong-token"}})
-	if _, err := bad.Fetch(t.Context(), FetchSpec{url, testRef, "refs/gt/in"}); !errors.Is(err, ErrAuth) || strings.Contains(err.Error(), "wrong-token") {
+	if _, err := bad.Fetch(t.Context(), FetchSpec{URL: url, Ref: testRef, Into: "refs/gt/in"}); !errors.Is(err, ErrAuth) || strings.Contains(err.Error(), "wrong-token") {
 		t.Fatalf("want ErrAuth without the token, got %v", err)
 	}
 	// A token whose host is another one, or is not known, is not offered.
 	for _, elsewhere := range []string{"", "example.org", "127.0.0.1:1"} {
 		r := open(t, Options{TokenEnv: "MY_TOKEN", TokenHost: elsewhere})
-		_, err := r.Fetch(t.Context(), FetchSpec{url, testRef, "refs/gt/in"})
+		_, err := r.Fetch(t.Context(), FetchSpec{URL: url, Ref: testRef, Into: "refs/gt/in"})
 		if !errors.Is(err, ErrAuth) || !strings.Contains(town.Next(err), "MY_TOKEN_HOST") {
 			t.Errorf("token for %q: %v (%s)", elsewhere, err, town.Next(err))
 		}
@@ -153,7 +153,7 @@ func TestLoginFromTheEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	fetch := func() error {
-		_, err := a.Fetch(t.Context(), FetchSpec{url, testRef, "refs/gt/in"})
+		_, err := a.Fetch(t.Context(), FetchSpec{URL: url, Ref: testRef, Into: "refs/gt/in"})
 		return err
 	}
 	if err := fetch(); !errors.Is(err, ErrAuth) {
@@ -179,7 +179,7 @@ func TestLoginFromTheEnvironment(t *testing.T) {
 	from := httptest.NewServer(http.RedirectHandler(url+"/info/refs?service=git-upload-pack", http.StatusFound))
 	t.Cleanup(from.Close)
 	t.Setenv("GIT_CONFIG_KEY_0", "http."+from.URL+"/x.followRedirects")
-	if _, err := a.Fetch(t.Context(), FetchSpec{from.URL + "/x", testRef, "refs/gt/in"}); !errors.Is(err, ErrMoved) {
+	if _, err := a.Fetch(t.Context(), FetchSpec{URL: from.URL + "/x", Ref: testRef, Into: "refs/gt/in"}); !errors.Is(err, ErrMoved) {
 		t.Errorf("want ErrMoved, got %v", err)
 	}
 }

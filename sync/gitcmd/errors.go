@@ -28,6 +28,8 @@ var (
 	ErrRejected = errors.New("the remote has moved on")
 	// ErrNonFastForward: the remote's own configuration forbids rewinding.
 	ErrNonFastForward = errors.New("the remote forbids rewriting a ref")
+	// ErrNotAtomic: the server moves one ref at a time only.
+	ErrNotAtomic = errors.New("the remote cannot move several refs at once")
 	// ErrNoSpace: a disk is full, here or at the remote.
 	ErrNoSpace = errors.New("no space left")
 	// ErrDeadline: the deadline or the idle limit ended the operation.

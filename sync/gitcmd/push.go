@@ -29,7 +29,8 @@ type PushResult struct {
 // Push moves refs at the remote, all or none, over one connection and with one
 // process. Success means that the server confirmed every ref.
 //
-// ErrRejected and ErrNonFastForward mean that nothing was changed. An error
+// ErrRejected and ErrNonFastForward mean that nothing was changed, and so does
+// ErrNotAtomic: the server cannot move several refs at once. An error
 // that wraps ErrOutcomeUnknown means that it may have been; any other error
 // means that it was not.
 func (r *Repo) Push(ctx context.Context, rawURL string, updates ...Update) (PushResult, error) {
@@ -75,6 +76,8 @@ func (r *Repo) Push(ctx context.Context, rawURL string, updates ...Update) (Push
 	case !missing:
 		// The server has confirmed; how git ended afterwards changes nothing.
 		return res, nil
+	case len(updates) > 1 && strings.Contains(strings.ToLower(out.stderr.text()), "does not support --atomic"):
+		return res, fail(op, ErrNotAtomic, "", nil)
 	case err == nil:
 		return res, fail(op, ErrOutcomeUnknown, "the server reported nothing for the ref", nil)
 	case !begun || errors.Is(err, ErrReadOnly) || errors.Is(err, ErrAuth) || errors.Is(err, ErrNotFound):

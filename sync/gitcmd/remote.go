@@ -19,14 +19,20 @@ type FetchSpec struct {
 	// Ref is the ref at the remote; Into the ref of the private repository
 	// that takes its value, whatever it was before.
 	Ref, Into string
+	// Also and AlsoInto name a second ref that comes along over the same
+	// connection if the remote has it; "" for none.
+	Also, AlsoInto string
 }
 
 // FetchResult is the outcome of a fetch that reached the remote.
 type FetchResult struct {
 	// ID is what Ref names at the remote; "" if Missing.
 	ID string
-	// Missing: the repository is there, the ref is not. Into is unchanged.
+	// Missing: the repository is there, the ref is not. Into is unchanged, and
+	// the second ref was not asked for.
 	Missing bool
+	// AlsoID is what Also names at the remote; "" if it is not there.
+	AlsoID string
 	// Bytes received, as far as git tells.
 	Bytes int64
 }
@@ -46,6 +52,13 @@ func (r *Repo) Fetch(ctx context.Context, s FetchSpec) (FetchResult, error) {
 		c.args = append(c.args, "--upload-pack=git -c pack.compression=0 upload-pack")
 	}
 	c.args = append(c.args, "--end-of-options", s.URL, "+"+s.Ref+":"+s.Into)
+	if s.Also != "" {
+		also, err := r.prepareAlso(s)
+		if err != nil {
+			return FetchResult{}, err
+		}
+		c.args = append(c.args, also)
+	}
 	out, err := r.run(ctx, c)
 	if err != nil {
 		for line := range strings.Lines(out.stderr.text()) {
@@ -67,7 +80,11 @@ func (r *Repo) Fetch(ctx context.Context, s FetchSpec) (FetchResult, error) {
 		return FetchResult{}, err
 	}
 	n, _ := out.stderr.transferred()
-	return FetchResult{ID: id, Bytes: n}, nil
+	res := FetchResult{ID: id, Bytes: n}
+	if s.Also != "" {
+		res.AlsoID, err = r.takeAlso(s)
+	}
+	return res, err
 }
 
 // cutShort reports whether a pack was ended by the limit on files. git itself

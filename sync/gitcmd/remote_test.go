@@ -13,7 +13,7 @@ import (
 func TestFetchPushAndList(t *testing.T) {
 	remote := bareRepo(t)
 	a, b := open(t, Options{}), open(t, Options{})
-	f, err := b.Fetch(t.Context(), FetchSpec{remote, testRef, "refs/gt/in"})
+	f, err := b.Fetch(t.Context(), FetchSpec{URL: remote, Ref: testRef, Into: "refs/gt/in"})
 	if err != nil || !f.Missing {
 		t.Fatalf("empty repository: %+v, %v", f, err)
 	}
@@ -27,10 +27,10 @@ func TestFetchPushAndList(t *testing.T) {
 	if l, err := b.LsRemote(t.Context(), remote, testRef); err != nil || len(l.Heads) != 1 || l.ID != c1 {
 		t.Fatalf("%+v, %v", l, err)
 	}
-	if f, err = b.Fetch(t.Context(), FetchSpec{remote, testRef, "refs/gt/in"}); err != nil || f.ID != c1 {
+	if f, err = b.Fetch(t.Context(), FetchSpec{URL: remote, Ref: testRef, Into: "refs/gt/in"}); err != nil || f.ID != c1 {
 		t.Fatalf("%+v, %v", f, err)
 	}
-	if f, err := b.Fetch(t.Context(), FetchSpec{remote, "refs/dolt/other", "refs/gt/in"}); err != nil || !f.Missing {
+	if f, err := b.Fetch(t.Context(), FetchSpec{URL: remote, Ref: "refs/dolt/other", Into: "refs/gt/in"}); err != nil || !f.Missing {
 		t.Fatalf("missing ref: %+v, %v", f, err)
 	}
 	c2, c3 := commitOf(t, a, c1, "two"), commitOf(t, b, c1, "three")
@@ -73,7 +73,7 @@ func TestReadOnlyOverHTTP(t *testing.T) {
 	if !errors.Is(err, ErrReadOnly) || errors.Is(err, ErrOutcomeUnknown) {
 		t.Fatalf("want ErrReadOnly, got %v", err)
 	}
-	if _, err := a.Fetch(t.Context(), FetchSpec{url + "x", testRef, "refs/gt/in"}); !errors.Is(err, ErrNotFound) {
+	if _, err := a.Fetch(t.Context(), FetchSpec{URL: url + "x", Ref: testRef, Into: "refs/gt/in"}); !errors.Is(err, ErrNotFound) {
 		t.Fatalf("want ErrNotFound, got %v", err)
 	}
 }
@@ -85,7 +85,7 @@ func TestMoreThanAllowed(t *testing.T) {
 		t.Fatal(err)
 	}
 	git(t, remote, "config", "core.compression", "0")
-	if _, err := b.Fetch(t.Context(), FetchSpec{remote, testRef, "refs/gt/in"}); !errors.Is(err, ErrTooLarge) {
+	if _, err := b.Fetch(t.Context(), FetchSpec{URL: remote, Ref: testRef, Into: "refs/gt/in"}); !errors.Is(err, ErrTooLarge) {
 		t.Fatalf("want ErrTooLarge, got %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(b.Dir, "objects/pack/*")); len(left) != 0 {
@@ -95,7 +95,7 @@ func TestMoreThanAllowed(t *testing.T) {
 
 func TestNoGit(t *testing.T) {
 	r := open(t, Options{Git: "no-such-git"})
-	if _, err := r.Fetch(t.Context(), FetchSpec{"/x", testRef, "refs/gt/in"}); !errors.Is(err, ErrNoGit) {
+	if _, err := r.Fetch(t.Context(), FetchSpec{URL: "/x", Ref: testRef, Into: "refs/gt/in"}); !errors.Is(err, ErrNoGit) {
 		t.Fatalf("want ErrNoGit, got %v", err)
 	}
 	old := filepath.Join(t.TempDir(), "git")
@@ -126,7 +126,7 @@ func TestInheritedLockOutlivesUs(t *testing.T) {
 	r := open(t, Options{Inherit: lock, Env: []string{"GIT_SSH_COMMAND=" + ssh}})
 	done := make(chan error)
 	go func() {
-		_, err := r.Fetch(t.Context(), FetchSpec{"ssh://host/x", testRef, "refs/gt/in"})
+		_, err := r.Fetch(t.Context(), FetchSpec{URL: "ssh://host/x", Ref: testRef, Into: "refs/gt/in"})
 		done <- err
 	}()
 	if err := os.WriteFile(filepath.Join(dir, "stop"), nil, 0o600); err != nil {
@@ -189,7 +189,7 @@ func TestLocalFetchesDoNotCompress(t *testing.T) {
 	if _, err := a.Push(t.Context(), "file://"+remote, Update{testRef, "", c}); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := b.Fetch(t.Context(), FetchSpec{remote, testRef, "refs/gt/in"}); err != nil || got.Bytes < size {
+	if got, err := b.Fetch(t.Context(), FetchSpec{URL: remote, Ref: testRef, Into: "refs/gt/in"}); err != nil || got.Bytes < size {
 		t.Errorf("received %d bytes of %d (%v)", got.Bytes, size, err)
 	}
 }

@@ -108,7 +108,7 @@ func (m *Mirror) commit(ctx context.Context, base state, d draft, o PublishOptio
 	imp := m.repo.Import(ctx)
 	defer imp.Discard()
 	next = state{Version: stateVersion}
-	spec := gitcmd.CommitSpec{Ref: outgoingRef, AuthorName: o.AuthorName, AuthorEmail: o.AuthorEmail, When: o.When}
+	spec := gitcmd.CommitSpec{Ref: m.refs.outgoing, AuthorName: o.AuthorName, AuthorEmail: o.AuthorEmail, When: o.When}
 	var parted []int
 	for i, t := range d.tables {
 		switch {

@@ -39,11 +39,19 @@ type FetchResult struct {
 // error is ErrGone; PublishOptions.Recreate is the way back.
 func (m *Mirror) Fetch(ctx context.Context) (FetchResult, error) {
 	m.gone = false
-	got, err := m.repo.Fetch(ctx, gitcmd.FetchSpec{URL: m.opts.URL, Ref: m.opts.Ref, Into: incomingRef})
+	spec := gitcmd.FetchSpec{URL: m.opts.URL, Ref: m.opts.Ref, Into: m.refs.incoming}
+	if b := m.beside; b != nil {
+		spec.Also, spec.AlsoInto = b.opts.Ref, b.refs.incoming
+		b.arrived, b.failed = FetchResult{}, nil
+	}
+	got, err := m.repo.Fetch(ctx, spec)
 	if err != nil {
 		return FetchResult{}, m.undoFetch(ctx, m.refuse(kinds(err, ErrCorrupt)))
 	}
 	m.opts.reached("fetched")
+	if m.beside != nil && !got.Missing {
+		m.beside.arrived, m.beside.failed = m.beside.take(ctx, got.AlsoID)
+	}
 	if got.Missing {
 		return m.fetchMissing(ctx)
 	}
@@ -51,7 +59,7 @@ func (m *Mirror) Fetch(ctx context.Context) (FetchResult, error) {
 	if err != nil {
 		return FetchResult{}, m.undoFetch(ctx, m.refuse(err))
 	}
-	return res, m.repo.DeleteRef(incomingRef)
+	return res, m.repo.DeleteRef(m.refs.incoming)
 }
 
 func (m *Mirror) takeOver(ctx context.Context, id string) (FetchResult, error) {
@@ -62,7 +70,7 @@ func (m *Mirror) takeOver(ctx context.Context, id string) (FetchResult, error) {
 	before := m.state
 	got, err := m.materialise(ctx, id)
 	if err == nil {
-		err = m.repo.SetRef(trackingRef, id)
+		err = m.repo.SetRef(m.refs.tracking, id)
 	}
 	if err != nil {
 		m.state = before
@@ -116,7 +124,7 @@ func (m *Mirror) fetchMissing(ctx context.Context) (FetchResult, error) {
 // cache, where they save a second transfer at best, until it has outgrown what
 // tidy allows it: a remote that is refused again and again must not fill the disk.
 func (m *Mirror) undoFetch(ctx context.Context, err error) error {
-	if derr := m.repo.DeleteRef(incomingRef); derr != nil {
+	if derr := m.repo.DeleteRef(m.refs.incoming); derr != nil {
 		return fmt.Errorf("%w (and %w)", err, derr)
 	}
 	if ctx.Err() == nil {

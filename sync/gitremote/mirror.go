@@ -15,13 +15,22 @@ import (
 	"gastown/town"
 )
 
-// Refs of the private repository.
-const (
-	trackingRef = "refs/gt/remote/data"   // the last verified state of the remote
-	incomingRef = "refs/gt/incoming/data" // what a fetch has just brought
-	outgoingRef = "refs/gt/outgoing/data" // what a publish is about to send
-	infoRef     = "refs/gt/outgoing/info" // the explanatory branch, likewise
-)
+// infoRef is the explanatory branch on its way out, in the private repository.
+const infoRef = "refs/gt/outgoing/info"
+
+// refs are a mirror's refs in the private repository.
+type refs struct {
+	tracking string // the last verified state of the remote
+	incoming string // what a fetch has just brought
+	outgoing string // what a publish is about to send
+}
+
+func refsOf(name string) refs {
+	return refs{"refs/gt/remote/" + name, "refs/gt/incoming/" + name, "refs/gt/outgoing/" + name}
+}
+
+// mainName is what the refs of a remote's first mirror are called.
+const mainName = "data"
 
 // Mirror is one remote and its local copy. It is for one goroutine of one
 // process at a time; the caller holds a lock for as long as it has one open.
@@ -29,10 +38,17 @@ type Mirror struct {
 	opts  Options
 	log   logrus.FieldLogger
 	repo  *gitcmd.Repo
-	head  string // value of trackingRef
+	refs  refs
+	head  string // value of refs.tracking
 	state state
 	gone  bool // the last Fetch found that the remote has lost the ref
 	mend  bool // Open found the mirror damaged and made it anew
+
+	// beside is exchanged in the same connections; lead is its inverse. arrived
+	// and failed are what the last Fetch of the lead brought for it.
+	beside, lead *Mirror
+	arrived      FetchResult
+	failed       error
 }
 
 // Open opens the remote's directory, creating what is missing (mode 0700), and
@@ -42,7 +58,7 @@ type Mirror struct {
 // pushed into the mirror and Publish has not happened yet, stays: publish it,
 // or discard it with Reset.
 func Open(ctx context.Context, opts Options) (*Mirror, error) {
-	m := &Mirror{opts: opts.withDefaults()}
+	m := &Mirror{opts: opts.withDefaults(), refs: refsOf(mainName)}
 	m.log = m.opts.Log
 	if m.opts.Verify == nil {
 		return nil, errors.New("gitremote: Options.Verify is required")
@@ -61,17 +77,25 @@ func Open(ctx context.Context, opts Options) (*Mirror, error) {
 		return nil, err
 	}
 	m.opts.Dir = dir
+	if err := m.begin(ctx); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// begin makes the directory usable.
+func (m *Mirror) begin(ctx context.Context) error {
 	if err := m.open(); err != nil {
-		return nil, town.Fail("open the remote's directory "+dir, "check its permissions and the free space", "%w", diskErr(err))
+		return town.Fail("open the remote's directory "+m.opts.Dir, "check its permissions and the free space", "%w", diskErr(err))
 	}
 	if cause := m.damaged(); cause != nil {
 		m.log.WithError(cause).Warn("the mirror is damaged, making it anew")
 		if err := m.Reset(ctx); err != nil {
-			return nil, errors.Join(cause, err)
+			return errors.Join(cause, err)
 		}
 		m.mend = true
 	}
-	return m, nil
+	return nil
 }
 
 // Mended reports that Open found the mirror damaged and made it anew. What Dolt
@@ -110,15 +134,17 @@ func (m *Mirror) open() error {
 		return err
 	}
 	var err error
-	if m.repo, err = gitcmd.Init(filepath.Join(m.opts.Dir, "objects.git"), m.opts.git()); err != nil {
+	if m.lead != nil {
+		m.repo = m.lead.repo
+	} else if m.repo, err = gitcmd.Init(filepath.Join(m.opts.Dir, "objects.git"), m.opts.git()); err != nil {
 		return err
 	}
-	for _, ref := range []string{incomingRef, outgoingRef, infoRef} {
+	for _, ref := range []string{m.refs.incoming, m.refs.outgoing, infoRef} {
 		if err := m.repo.DeleteRef(ref); err != nil {
 			return err
 		}
 	}
-	if m.head, err = m.repo.Ref(trackingRef); err != nil {
+	if m.head, err = m.repo.Ref(m.refs.tracking); err != nil {
 		return err
 	}
 	return m.loadState()
@@ -132,6 +158,9 @@ func (m *Mirror) Dir() string { return filepath.Join(m.opts.Dir, "mirror") }
 func (m *Mirror) Locate(ctx context.Context) (address string, err error) {
 	if address, err = m.repo.Address(ctx, m.opts.URL); err == nil {
 		m.opts.URL = address
+		if m.beside != nil {
+			m.beside.opts.URL = address
+		}
 	}
 	return address, err
 }
@@ -157,7 +186,7 @@ func (m *Mirror) Reset(ctx context.Context) error {
 	return m.saveState()
 }
 
-// Prune removes table files that neither the mirror's manifest nor the remote
+// Prune, of a remote's first mirror, removes table files that neither the mirror's manifest nor the remote
 // names, and drops from the object cache what the last state does not reach.
 // No Dolt handle on Dir may be open. The cost is that of copying the cache.
 func (m *Mirror) Prune(ctx context.Context) error {
@@ -166,7 +195,7 @@ func (m *Mirror) Prune(ctx context.Context) error {
 			return m.refuse(err)
 		}
 	}
-	if err := m.pruneTables(0); err != nil || m.head == "" {
+	if err := m.pruneTables(0); err != nil || m.head == "" || m.lead != nil {
 		return err
 	}
 	return m.repo.Prune(ctx)
@@ -230,10 +259,17 @@ const (
 // tidy keeps the object cache small and quick. It does nothing most times, and
 // its failure harms nothing.
 func (m *Mirror) tidy(ctx context.Context) {
+	if m.lead != nil {
+		return // its lead sees to the cache
+	}
+	held := m.state.live() + m.state.History.Dead
+	if b := m.beside; b != nil {
+		held += b.state.live() + b.state.History.Dead
+	}
 	u, err := m.repo.Usage()
 	if err == nil {
 		switch {
-		case u.Bytes > slackFactor*max(m.state.live()+m.state.History.Dead, m.opts.SquashBytes):
+		case u.Bytes > slackFactor*max(held, m.opts.SquashBytes):
 			err = m.repo.Prune(ctx)
 		case u.Packs > maxPacks:
 			err = m.repo.Consolidate(ctx)

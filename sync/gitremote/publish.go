@@ -24,6 +24,15 @@ type PublishOptions struct {
 	// Recreate publishes everything anew where the last Fetch reported
 	// ErrGone.
 	Recreate bool
+	// Beside also publishes the mirror that was opened beside this one, in the
+	// same push: both refs move or none.
+	Beside bool
+}
+
+// forBeside is what of the options concerns the other mirror.
+func (o PublishOptions) forBeside() PublishOptions {
+	o.CreateInfoBranch, o.Recreate, o.Beside = false, false, false
+	return o
 }
 
 // PublishResult says what a Publish did.
@@ -39,85 +48,187 @@ type PublishResult struct {
 }
 
 // Publish brings the remote's ref to what the mirror says, if the ref is still
-// at Head: one connection, and two git processes. Success means that the
-// server confirmed it.
+// at Head: one connection, and two git processes, or three with the mirror
+// beside it. Success means that the server confirmed it.
 //
 // ErrRejected means that another Town was first and nothing was changed: Reset,
 // Fetch, merge, push into the mirror, and Publish again. ErrUnknownOutcome
 // means that the answer was lost: Fetch, and go on from what it finds. After
 // any other error the remote is as it was.
 func (m *Mirror) Publish(ctx context.Context, o PublishOptions) (PublishResult, error) {
+	var parts []*outgoing
+	lead, err := m.prepare(ctx, o)
+	if err != nil {
+		return PublishResult{}, err
+	}
+	if b := m.beside; b != nil && o.Beside {
+		other, err := b.prepare(ctx, o.forBeside())
+		if err != nil {
+			return PublishResult{}, err
+		}
+		if !other.same {
+			parts = append(parts, other)
+		}
+	}
+	if lead.same && len(parts) == 0 {
+		return PublishResult{Head: m.head, Unchanged: true}, nil
+	}
+	// An unchanged ref goes along as it is: so the server confirms it too.
+	parts = append([]*outgoing{lead}, parts...)
+	res, err := m.send(ctx, parts, o)
+	if !res.Squashed || !errors.Is(err, gitcmd.ErrNonFastForward) && !errors.Is(err, gitcmd.ErrReadOnly) {
+		return res, err
+	}
+	// Many servers forbid rewinding a ref, by a hook or a setting, and
+	// not all of them say that this is the reason.
+	m.log.WithError(err).Info("the remote refuses to cut its history, keeping it")
+	for _, p := range parts {
+		if p.squashed {
+			p.base.KeepHistory, p.m.state.KeepHistory = true, true
+		}
+	}
+	return m.send(ctx, parts, o)
+}
+
+// outgoing is one ref of a publish.
+type outgoing struct {
+	m    *Mirror
+	base state
+	d    draft
+	same bool // the remote has it as it is
+
+	next     state
+	squashed bool
+}
+
+// prepare reads what the mirror is about to say.
+func (m *Mirror) prepare(ctx context.Context, o PublishOptions) (*outgoing, error) {
 	op := "publish to " + m.opts.Ref + " of " + gitcmd.Redact(m.opts.URL)
 	if o.Recreate && !m.gone {
-		return PublishResult{}, town.Fail(op, "pull first", "%w: the remote was not seen without its ref", ErrRejected)
+		return nil, town.Fail(op, "pull first", "%w: the remote was not seen without its ref", ErrRejected)
 	}
 	if m.head != "" && !m.fresh() {
 		if _, err := m.describe(ctx, m.head); err != nil {
-			return PublishResult{}, m.refuse(err)
+			return nil, m.refuse(err)
 		}
 	}
-	base := m.state
+	p := &outgoing{m: m, base: m.state}
 	if o.Recreate {
-		base = state{Version: stateVersion}
+		p.base = state{Version: stateVersion}
 	}
-	d, err := m.draft(base)
-	if err != nil {
-		return PublishResult{}, town.Fail(op, "pull, then push again", "%w", diskErr(err))
+	var err error
+	if p.d, err = m.draft(p.base); err != nil {
+		return nil, town.Fail(op, "pull, then push again", "%w", diskErr(err))
 	}
-	if d.same(base) {
-		return PublishResult{Head: m.head, Unchanged: true}, nil
-	}
-	res, err := m.send(ctx, base, d, o)
-	if res.Squashed && (errors.Is(err, gitcmd.ErrNonFastForward) || errors.Is(err, gitcmd.ErrReadOnly)) {
-		// Many servers forbid rewinding a ref, by a hook or a setting, and
-		// not all of them say that this is the reason.
-		m.log.WithError(err).Info("the remote refuses to cut its history, keeping it")
-		base.KeepHistory = true
-		m.state.KeepHistory = true
-		res, err = m.send(ctx, base, d, o)
-	}
-	return res, err
+	p.same = p.d.same(p.base)
+	return p, nil
 }
 
-// send commits a draft on top of base and pushes it.
-func (m *Mirror) send(ctx context.Context, base state, d draft, o PublishOptions) (PublishResult, error) {
-	next, info, squashed, err := m.commit(ctx, base, d, o)
-	if err != nil {
-		return PublishResult{}, m.dropOutgoing(err)
+// send commits drafts on top of what was there and pushes them, all or none.
+func (m *Mirror) send(ctx context.Context, parts []*outgoing, o PublishOptions) (res PublishResult, err error) {
+	var updates []gitcmd.Update
+	info := ""
+	for _, p := range parts {
+		own := o
+		if p.m != m {
+			own = o.forBeside()
+		}
+		if p.next, p.squashed = p.base, false; !p.same {
+			var extra string
+			if p.next, extra, p.squashed, err = p.m.commit(ctx, p.base, p.d, own); err != nil {
+				return res, dropOutgoing(parts, err)
+			}
+			info += extra // only the first has one
+		}
+		res.Squashed = res.Squashed || p.squashed
+		updates = append(updates, gitcmd.Update{Ref: p.m.opts.Ref, Old: p.base.Head, New: p.next.Head})
 	}
 	m.opts.reached("committed")
-	m.state.Attempt = next.Head
-	if err := m.saveState(); err != nil {
-		return PublishResult{}, m.dropOutgoing(err)
+	for _, p := range parts {
+		if err := p.attempt(p.next.Head); err != nil {
+			return res, dropOutgoing(parts, err)
+		}
 	}
-	updates := []gitcmd.Update{{Ref: m.opts.Ref, Old: base.Head, New: next.Head}}
 	if info != "" {
 		updates = append(updates, gitcmd.Update{Ref: infoBranch, New: info})
 	}
-	res, err := m.repo.Push(ctx, m.opts.URL, updates...)
+	pushed, err := m.repo.Push(ctx, m.opts.URL, updates...)
 	m.opts.reached("pushed")
+	if errors.Is(err, gitcmd.ErrNotAtomic) && len(parts) > 1 {
+		return m.sendApart(ctx, parts, o)
+	}
 	if err != nil {
 		if !errors.Is(err, ErrUnknownOutcome) {
-			m.state.Attempt = ""
-			err = errors.Join(err, m.saveState())
+			for _, p := range parts {
+				err = errors.Join(err, p.attempt(""))
+			}
 		}
-		return PublishResult{Squashed: squashed}, m.dropOutgoing(err)
+		return res, dropOutgoing(parts, err)
 	}
-	if err := m.repo.SetRef(trackingRef, next.Head); err != nil {
-		return PublishResult{}, err
+	for _, p := range parts {
+		if err := p.settle(); err != nil {
+			return res, err
+		}
 	}
-	m.opts.reached("ref")
-	m.head, m.state, m.gone = next.Head, next, false
-	if err := m.saveState(); err != nil {
-		return PublishResult{}, err
-	}
-	if err := m.dropOutgoing(nil); err != nil {
-		return PublishResult{}, err
+	m.opts.reached("saved")
+	if err := dropOutgoing(parts, nil); err != nil {
+		return res, err
 	}
 	m.tidy(ctx)
-	return PublishResult{Head: next.Head, Sent: res.Bytes, Squashed: squashed}, nil
+	res.Head, res.Sent = m.head, pushed.Bytes
+	return res, nil
 }
 
-func (m *Mirror) dropOutgoing(err error) error {
-	return errors.Join(err, m.repo.DeleteRef(outgoingRef), m.repo.DeleteRef(infoRef))
+// sendApart sends one ref after the other to a server that cannot move both at
+// once: two connections. What was sent when the second fails stays sent.
+func (m *Mirror) sendApart(ctx context.Context, parts []*outgoing, o PublishOptions) (res PublishResult, err error) {
+	m.log.Info("the remote cannot move two refs at once, sending one after the other")
+	for _, p := range parts {
+		if err := p.attempt(""); err != nil {
+			return res, dropOutgoing(parts, err)
+		}
+	}
+	for _, p := range parts {
+		own := o
+		if p.m != m {
+			own = o.forBeside()
+		}
+		one, err := p.m.send(ctx, []*outgoing{p}, own)
+		res.Sent += one.Sent
+		res.Squashed = res.Squashed || one.Squashed
+		if err != nil {
+			return res, err
+		}
+	}
+	res.Head = m.head
+	return res, nil
+}
+
+// attempt notes the commit that is handed to git push; "" that none is.
+func (p *outgoing) attempt(commit string) error {
+	if p.same {
+		return nil
+	}
+	p.m.state.Attempt = commit
+	return p.m.saveState()
+}
+
+// settle notes that the server confirmed what was sent.
+func (p *outgoing) settle() error {
+	if p.same {
+		return nil
+	}
+	if err := p.m.repo.SetRef(p.m.refs.tracking, p.next.Head); err != nil {
+		return err
+	}
+	p.m.opts.reached("ref")
+	p.m.head, p.m.state, p.m.gone = p.next.Head, p.next, false
+	return p.m.saveState()
+}
+
+func dropOutgoing(parts []*outgoing, err error) error {
+	for _, p := range parts {
+		err = errors.Join(err, p.m.repo.DeleteRef(p.m.refs.outgoing), p.m.repo.DeleteRef(infoRef))
+	}
+	return err
 }

@@ -1,0 +1,68 @@
+package gitremote
+
+import (
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+
+	"gastown/sync/gitcmd"
+	"gastown/town"
+)
+
+// Beside opens a second mirror, of another ref of the same repository, in the
+// directory NAME below the first one's. The two share the object cache and their
+// connections: Fetch of the first brings both refs (see Arrived), and Publish
+// with PublishOptions.Beside sends both. The ref may be missing at the remote.
+//
+// What is wrong with the second ref harms the first in nothing.
+func (m *Mirror) Beside(ctx context.Context, name, ref string) (*Mirror, error) {
+	if err := gitcmd.CheckRef(ref); err != nil {
+		return nil, err
+	}
+	b := &Mirror{opts: m.opts, log: m.log, refs: refsOf(name), lead: m}
+	b.opts.Dir, b.opts.Ref = filepath.Join(m.opts.Dir, name), ref
+	if err := b.begin(ctx); err != nil {
+		return nil, err
+	}
+	m.beside = b
+	return b, nil
+}
+
+// Arrived is what the last Fetch of the first mirror brought for this one. An
+// error of it is about this ref alone; mirror, Head and state are then as they
+// were. ErrGone: the remote has lost the ref, see Forget. Seen is false when no
+// Fetch has looked.
+func (m *Mirror) Arrived() (res FetchResult, seen bool, err error) {
+	return m.arrived, m.failed != nil || m.arrived.Empty || m.arrived.Head != "", m.failed
+}
+
+// Forget drops what is known of a ref that is gone, so that the next Publish
+// makes it anew. What the mirror holds is dropped too.
+func (m *Mirror) Forget() error {
+	if err := os.Remove(filepath.Join(m.Dir(), manifestName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	if err := errors.Join(syncDir(m.Dir()), m.repo.DeleteRef(m.refs.tracking)); err != nil {
+		return err
+	}
+	m.head, m.state, m.arrived, m.failed = "", state{Version: stateVersion}, FetchResult{}, nil
+	return m.saveState()
+}
+
+// take brings the mirror to the commit that a fetch brought; "" if the remote
+// has no such ref.
+func (m *Mirror) take(ctx context.Context, id string) (FetchResult, error) {
+	if id == "" {
+		if m.head != "" {
+			return FetchResult{}, town.Fail("fetch "+m.opts.Ref+" from "+gitcmd.Redact(m.opts.URL),
+				"check that the repository is still the same one", "%w; the last known commit is %s", ErrGone, m.head)
+		}
+		return FetchResult{Empty: true}, m.settle()
+	}
+	res, err := m.takeOver(ctx, id)
+	if err != nil {
+		return FetchResult{}, m.undoFetch(ctx, m.refuse(err))
+	}
+	return res, m.repo.DeleteRef(m.refs.incoming)
+}
