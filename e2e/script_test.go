@@ -37,6 +37,7 @@ func TestScripts(t *testing.T) {
 		Dir:                filepath.Join("testdata", "script"),
 		RequireUniqueNames: true,
 		Setup: func(env *testscript.Env) error {
+			env.Defer(func() { stopDeacons(env.WorkDir) })
 			home := filepath.Join(env.WorkDir, ".home")
 			env.Vars = append(env.Vars,
 				"HOME="+home, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",

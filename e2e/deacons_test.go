@@ -1,0 +1,41 @@
+package e2e
+
+import (
+	"context"
+	"io/fs"
+	"path/filepath"
+	"time"
+
+	"gastown/deacon"
+	"gastown/deacon/control"
+	"gastown/town/layout"
+)
+
+// stopDeacons ends what a script that failed left running below its directory.
+func stopDeacons(work string) {
+	_ = filepath.WalkDir(work, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Name() == "control.sock" {
+			stopDeacon(filepath.Dir(filepath.Dir(filepath.Dir(path))))
+		}
+		return nil
+	})
+}
+
+func stopDeacon(root string) {
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	t := layout.Town{Root: root}
+	client := control.NewClient(t.ControlSocket())
+	defer client.Close()
+	if client.Stop(ctx) != nil {
+		return // none is left
+	}
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		if _, held, err := deacon.Holder(t); err != nil || !held {
+			return
+		}
+		<-tick.C
+	}
+}
