@@ -4,6 +4,7 @@
 //	<town>/
 //	  config/town.yaml       identity and settings (0600)
 //	  config/access.yaml     users, roles, permissions
+//	  config/sharing.yaml    which records of the ledger leave (0600)
 //	  federation/            files people edit: roles/ formulas/ templates/
 //	  deacon/schedule.yaml   when the Deacon's jobs run, where that differs from the default
 //	  .gt/                   kept by gt; never edited, never tracked
@@ -35,6 +36,9 @@ const (
 	Operational = "operational"
 	Ledger      = "ledger"
 	Federation  = "federation"
+	// Exchange carries what rules share of the ledger. It is no plane of the
+	// Town's own: what is in it can be derived again.
+	Exchange = "exchange"
 )
 
 func (t Town) join(elem ...string) string {
@@ -46,6 +50,9 @@ func (t Town) Config() string { return t.join("config", "town.yaml") }
 
 // Access is the access control file.
 func (t Town) Access() string { return t.join("config", "access.yaml") }
+
+// Sharing holds the rules by which records of the ledger leave the Town.
+func (t Town) Sharing() string { return t.join("config", "sharing.yaml") }
 
 // Files is the directory of the files people edit.
 func (t Town) Files() string { return t.join("federation") }
