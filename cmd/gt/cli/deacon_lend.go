@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"time"
 
 	"gastown/deacon/control"
 	"gastown/planes/doltdb"
@@ -31,4 +32,19 @@ func (h *host) borrow(ctx context.Context) (release func() error, err error) {
 		return nil, lent
 	}
 	return func() error { defer client.Close(); return back() }, nil
+}
+
+// tellTime bounds how long a command waits for the Deacon to read what it has
+// changed.
+const tellTime = 2 * time.Second
+
+// tellChange has the Town's Deacon, if one runs, read the configuration anew.
+// One that cannot says so in its status, and one that is not told notices
+// within a minute, so this is no part of whether the command succeeds.
+func (h *host) tellChange(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, tellTime)
+	defer cancel()
+	client := control.NewClient(h.layout.ControlSocket())
+	defer client.Close()
+	_ = client.Reload(ctx)
 }

@@ -113,6 +113,7 @@ func (h *host) change(ctx context.Context, fn func(*config.Config) error) error 
 	cfg, err := settings.Change(ctx, h.layout, h.app.wait, fn)
 	if cfg != nil {
 		h.config = cfg
+		h.tellChange(ctx)
 	}
 	return err
 }
