@@ -128,6 +128,8 @@ type apply struct {
 	bulk, made bool
 	// unclean says that a hidden file may be left: the marker then stays too.
 	unclean atomic.Bool
+	// staged counts texts that were written.
+	staged atomic.Int64
 }
 
 // begin sets the marker and, if it is there already, cleans up first.

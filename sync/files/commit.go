@@ -135,6 +135,13 @@ func (a *apply) settle(ctx context.Context, out *Applied) error {
 			err = errors.Join(err, gone)
 		}
 	}
+	var perKind [len(kinds)]int
+	for _, j := range a.jobs {
+		perKind[j.kind]++
+	}
+	for kind, n := range perKind {
+		a.ix.grow(uint8(kind), n)
+	}
 	for _, j := range a.jobs {
 		a.record(j, limit, out)
 	}

@@ -2,6 +2,8 @@ package files
 
 import (
 	"iter"
+	"maps"
+	"slices"
 	"strings"
 )
 
@@ -67,6 +69,17 @@ func (ix *Index) refsOf(kind int, want func(ref) bool) iter.Seq[ref] {
 }
 
 func (ix *Index) refs() iter.Seq[ref] { return ix.refsOf(-1, func(ref) bool { return true }) }
+
+// grow makes room for n more records of a kind.
+func (ix *Index) grow(kind uint8, n int) {
+	ix.fresh = slices.Grow(ix.fresh, n)
+	ix.dirty = slices.Grow(ix.dirty, n)
+	if n > len(ix.at[kind]) {
+		larger := make(map[string]int32, len(ix.at[kind])+n)
+		maps.Copy(larger, ix.at[kind])
+		ix.at[kind] = larger
+	}
+}
 
 // put adds, replaces or, by one marked deleted, removes a record that has been
 // checked.

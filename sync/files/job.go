@@ -16,6 +16,9 @@ import (
 // fileMode is the mode of new files, before the umask.
 const fileMode = 0o644
 
+// defaultFlushEvery is after how many texts the disk is asked to begin.
+const defaultFlushEvery = 20_000
+
 // job is one write on its way through prepare, commit and settle.
 type job struct {
 	*dir
@@ -82,6 +85,9 @@ func (a *apply) prepare(ctx context.Context, writes iter.Seq[Write]) error {
 					return fmt.Errorf("%s: %w", j.path(j.file(j.name)), err)
 				}
 				j.text = ""
+				if a.staged.Add(1)%defaultFlushEvery == 0 {
+					g.Go(a.flushSome)
+				}
 			}
 			return nil
 		})
@@ -92,6 +98,13 @@ func (a *apply) prepare(ctx context.Context, writes iter.Seq[Write]) error {
 		return err
 	}
 	return fed
+}
+
+// flushSome lets the disk begin while more is being written. Whether all got
+// there is for flush to find out.
+func (a *apply) flushSome() error {
+	_ = unix.Syncfs(int(a.root.Fd()))
+	return nil
 }
 
 // feed turns writes into jobs. Whether there are many is known before the
