@@ -14,19 +14,20 @@ import (
 // It is known by a working set that is exactly an earlier commit of the branch.
 // Any other working set is another program's, and stays.
 func (db *Local) catchUp(ctx context.Context) error {
-	return db.administer(ctx, func(tx *Tx) error {
+	var passed bool
+	err := db.View(ctx, func(tx *Tx) error {
 		var head, working, staged string
 		err := tx.QueryRow(ctx, "SELECT dolt_hashof_db('HEAD'), dolt_hashof_db('WORKING'), dolt_hashof_db('STAGED')").
 			Scan(&head, &working, &staged)
-		if err != nil || working == head || staged != working {
-			return err
+		if err == nil && working != head && staged == working {
+			passed, err = tx.passed(ctx)
 		}
-		passed, err := tx.passed(ctx)
-		if err != nil || !passed {
-			return err
-		}
-		return tx.call(ctx, "CALL DOLT_RESET('--hard')")
+		return err
 	})
+	if err != nil || !passed {
+		return err
+	}
+	return db.administer(ctx, func(tx *Tx) error { return tx.call(ctx, "CALL DOLT_RESET('--hard')") })
 }
 
 // maxPassed is how many commits of each kind a working set is compared with. One

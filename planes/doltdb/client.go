@@ -3,6 +3,7 @@ package doltdb
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
 	"io"
@@ -193,7 +194,7 @@ func isMySQL(err error, number uint16) bool {
 func absent(err error) bool {
 	for _, gone := range []error{
 		fs.ErrNotExist, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE,
-		io.EOF, io.ErrUnexpectedEOF, mysql.ErrInvalidConn, errBadConn,
+		io.EOF, io.ErrUnexpectedEOF, mysql.ErrInvalidConn, driver.ErrBadConn,
 	} {
 		if errors.Is(err, gone) {
 			return true

@@ -7,8 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"regexp"
 	"time"
+
+	"github.com/go-sql-driver/mysql"
 
 	"gastown/town"
 )
@@ -25,8 +28,6 @@ const (
 	tidyTimeout = 5 * time.Second
 )
 
-var errBadConn = driver.ErrBadConn
-
 // harmlessPattern matches statements that leave nothing in their session but their transaction. A
 // session that ran any other is not used again.
 var harmlessPattern = regexp.MustCompile(`(?i)^[\s(]*(select|insert|update|delete|replace|show|with|explain|describe)\b[^@]*$`)
@@ -34,11 +35,18 @@ var harmlessPattern = regexp.MustCompile(`(?i)^[\s(]*(select|insert|update|delet
 // gone gives an error its kind where the server went away. What was not
 // committed has not happened; whether a commit has happened is unknown.
 func gone(err error) error {
-	if err == nil || !absent(err) || errors.Is(err, town.ErrBusy) {
+	if err == nil || !lost(err) || errors.Is(err, town.ErrBusy) {
 		return err
 	}
 	return town.Fail("use the database", "run the command again",
 		"%w: the server that has it stopped or was restarted: %w", town.ErrBusy, err)
+}
+
+// lost reports an error of the connection, rather than of what was asked.
+func lost(err error) bool {
+	var dialed *net.OpError
+	return errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, driver.ErrBadConn) ||
+		isMySQL(err, errServerShutdown) || errors.As(err, &dialed)
 }
 
 // read is View for a database that a server has: what fn reads is one snapshot.

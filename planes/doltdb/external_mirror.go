@@ -42,6 +42,7 @@ func (db *Shared) sameMirror(ctx context.Context, mirror, commit string) error {
 func mirrorHead(ctx context.Context, mirror string) (_ string, err error) {
 	defer recovered("read the mirror "+mirror, &err)
 	tame()
+	defer forget(mirror)
 	url, err := mirrorURL(mirror)
 	if err != nil {
 		return "", err

@@ -180,6 +180,9 @@ func (s *Server) stop(ctx context.Context) (err error) {
 	s.note(stopping)
 	err = s.run.stop(ctx, s.opts.Grace)
 	s.run = nil
+	if errors.Is(err, errStuck) {
+		return town.Fail("stop serving the databases", "end this process", "%w", err)
+	}
 	return errors.Join(err, s.release())
 }
 

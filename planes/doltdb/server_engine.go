@@ -21,6 +21,13 @@ import (
 	"gastown/town"
 )
 
+// killGrace bounds how long a statement may go on that was ended.
+const killGrace = 10 * time.Second
+
+// errStuck reports a statement that does not end. The databases are still open
+// then, so their locks stay until the process ends.
+var errStuck = errors.New("a statement does not end although it was told to")
+
 // serverVersion is what clients are told of the server they speak to.
 const serverVersion = "8.0.33-gastown"
 
@@ -51,7 +58,8 @@ func (o ServeOptions) run(ctx context.Context) (_ *running, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if r.engine, err = o.openEngine(ctx); err != nil {
+	// What the engine starts lives longer than the call.
+	if r.engine, err = o.openEngine(context.WithoutCancel(ctx)); err != nil {
 		return nil, errors.Join(err, listeners.Close())
 	}
 	if err := r.serve(o, listeners); err != nil {
@@ -183,6 +191,15 @@ func (r *running) stop(ctx context.Context, grace time.Duration) error {
 		processes.Kill(id)
 		err = errors.Join(err, sessions.KillConnection(id))
 	})
-	sessions.WaitForClosedConnections()
-	return errors.Join(err, r.engine.Close())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		sessions.WaitForClosedConnections()
+	}()
+	select {
+	case <-ended:
+		return errors.Join(err, r.engine.Close())
+	case <-time.After(killGrace):
+		return errors.Join(err, errStuck)
+	}
 }

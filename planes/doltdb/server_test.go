@@ -31,7 +31,9 @@ func twoPlanes(t *testing.T) ServeOptions {
 
 func started(t *testing.T, opts ServeOptions) *Server {
 	t.Helper()
-	s, err := Serve(t.Context(), opts)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel() // it bounds the start only
+	s, err := Serve(ctx, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
