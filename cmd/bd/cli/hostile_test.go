@@ -1,0 +1,215 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+	"pgregory.net/rapid"
+
+	"gastown/cmd/internal/shell"
+	"gastown/planes/ledger"
+	"gastown/town"
+)
+
+// nasty are values that have ended statements, patterns, lists or terminals.
+var nasty = []string{
+	`'`, `"`, "`", `\`, `\'`, `'; DROP TABLE issues; -- `, `" OR 1=1 -- `, `') OR ('1'='1`, `' UNION SELECT value FROM meta -- `,
+	`/* */ # `, `%`, `_`, `\%`, `?`, `??`, "a\x00b", "\x1b[2J", "\xff\xfe", "\u202e", `{}`, `[]`, `null`, "a,b", ",", "-", "--", "-x",
+	"../../etc/passwd", "@file", "$(id)", "1e400", "-1", "99999999999999999999", "\n", " ", "表", strings.Repeat("x", 300),
+	"CALL DOLT_RESET('--hard')", "'; CALL DOLT_REMOTE('add','x','file:///tmp/x'); -- ",
+}
+
+// hostileText draws one of them, or text of its own with some in it.
+func hostileText() *rapid.Generator[string] {
+	return rapid.OneOf(rapid.SampledFrom(nasty), rapid.String(), rapid.Custom(func(t *rapid.T) string {
+		return rapid.String().Draw(t, "before") + rapid.SampledFrom(nasty).Draw(t, "middle") + rapid.String().Draw(t, "after")
+	}))
+}
+
+// fileFlags name files; they are no part of a statement.
+var fileFlags = []string{"output", "input", "body-file", "batch", "file", "town"}
+
+// Whatever stands in an argument of whatever command, it is a value and never a
+// piece of a statement: nothing that was there changes, and bd ends in order.
+func TestArgumentsAreValues(t *testing.T) {
+	p := newPlace(t)
+	kept := p.id("kept", "-d", "as it is", "-l", "safe")
+	before := p.must("show", kept, "--json")
+	readers, writers := shapes(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		list := readers
+		if rapid.IntRange(0, 3).Draw(rt, "kind") == 0 {
+			list = writers
+		}
+		s := rapid.SampledFrom(list).Draw(rt, "command")
+		args := s.draw(rt)
+		for _, a := range args {
+			if strings.Contains(a, kept) {
+				rt.Skip("names the bead that is kept")
+			}
+		}
+		code, out, said := p.run(args...)
+		if code != shell.ExitOK && code != shell.ExitFailed && code != shell.ExitUsage && code != shell.ExitRefused {
+			rt.Fatalf("bd %q: exit %d: %s", args, code, said)
+		}
+		if strings.Contains(said+out, "syntax error at position") {
+			rt.Fatalf("bd %q: a value became part of a statement: %s", args, said)
+		}
+		if strings.ContainsAny(said, "\x1b\x00") {
+			rt.Fatalf("bd %q: a control character: %q", args, said)
+		}
+	})
+	if after := p.must("show", kept, "--json"); after != before {
+		t.Errorf("was\n%s\nis\n%s", before, after)
+	}
+	var health diagnosis
+	p.json(&health, "doctor")
+	if !health.Overall {
+		t.Errorf("%+v", health)
+	}
+}
+
+// shape is a command with the arguments it takes.
+type shape struct {
+	path  []string
+	flags []string
+	args  int
+}
+
+// shapes reads every command off the parser, so that none is forgotten.
+func shapes(t *testing.T) (readers, writers []shape) {
+	a := &App{Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}}
+	parser, _ := a.parser()
+	writing := map[string]bool{"create": true, "comment": true, "label": true, "dep": true}
+	skipped := map[string]bool{"help": true, "export": true, "import": true, "completion": true, "config": true, "version": true}
+	var walk func(list []*kingpin.CmdModel, path []string)
+	walk = func(list []*kingpin.CmdModel, path []string) {
+		for _, c := range list {
+			at := append(append([]string{}, path...), c.Name)
+			if skipped[at[0]] {
+				continue
+			}
+			if len(c.Commands) > 0 {
+				walk(c.Commands, at)
+				continue
+			}
+			s := shape{path: at, args: len(c.Args)}
+			for _, f := range c.Flags {
+				if !f.IsBoolFlag() && !contains(fileFlags, f.Name) {
+					s.flags = append(s.flags, f.Name)
+				}
+			}
+			if writing[at[0]] {
+				writers = append(writers, s)
+			} else {
+				readers = append(readers, s)
+			}
+		}
+	}
+	walk(parser.Model().Commands, nil)
+	if len(readers) < 8 || len(writers) < 8 {
+		t.Fatalf("%d and %d commands", len(readers), len(writers))
+	}
+	return readers, writers
+}
+
+func contains(list []string, s string) bool {
+	for _, w := range list {
+		if w == s {
+			return true
+		}
+	}
+	return false
+}
+
+func (s shape) draw(rt *rapid.T) []string {
+	args := append([]string{}, s.path...)
+	if len(s.flags) > 0 {
+		for range rapid.IntRange(0, 3).Draw(rt, "flags") {
+			args = append(args, "--"+rapid.SampledFrom(s.flags).Draw(rt, "flag")+"="+hostileText().Draw(rt, "value"))
+		}
+	}
+	if s.args > 0 {
+		args = append(args, "--")
+		for range s.args {
+			args = append(args, hostileText().Draw(rt, "argument"))
+		}
+	}
+	return args
+}
+
+// A filter that flags describe either is one, or is refused as usage.
+func FuzzFilters(f *testing.F) {
+	for _, s := range nasty {
+		f.Add("status", s)
+		f.Add("sort", s)
+		f.Add("created-after", s)
+	}
+	f.Add("status", "open,in-progress,all")
+	f.Add("sort", "-updated,id")
+	f.Add("due-before", "+2w")
+	names := []string{"status", "type", "priority", "assignee", "label", "id", "prefix", "sort", "limit", "offset", "created-after", "due-before"}
+	f.Fuzz(func(t *testing.T, name, value string) {
+		if !contains(names, name) {
+			return
+		}
+		app := kingpin.New("bd", "")
+		app.Terminate(nil)
+		app.UsageWriter(&bytes.Buffer{}).ErrorWriter(&bytes.Buffer{})
+		var set filters
+		c := app.Command("list", "")
+		set.flags(c)
+		if _, err := app.Parse([]string{"list", "--" + name + "=" + value}); err != nil {
+			return
+		}
+		got, err := set.build(time.Unix(1e9, 0), true)
+		if err != nil {
+			if shell.ExitCode(err) != shell.ExitUsage && !strings.Contains(err.Error(), town.ErrBadBead.Error()) {
+				t.Errorf("--%s=%q: %v", name, value, err)
+			}
+			return
+		}
+		for _, o := range got.Sort {
+			if !contains(ledger.FieldNames(), o.Field) {
+				t.Errorf("sorts by %q", o.Field)
+			}
+		}
+		for _, s := range append(got.Statuses, got.Not...) {
+			if _, err := town.ParseStatus(string(s)); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
+// A batch file either is a list of patches, or an error that names lines.
+func FuzzBatchFile(f *testing.F) {
+	for _, s := range []string{
+		`[{"id":"a","status":"closed"}]`, "{\"id\":\"a\"}\n{\"id\":\"b\",\"due_at\":null}", `[`, `[{"id":1}]`, `[{"id":"a","nope":1}]`,
+		`[{"id":"a"}] x`, "\xff", `[null]`, `"x"`, "", strings.Repeat("[", 100), `[{"id":"a","labels":["b",null]}]`, `{"id":"a","title":"\ud800"}`,
+	} {
+		f.Add([]byte(s))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		patches, err := ledger.ReadPatches(bytes.NewReader(text))
+		if err != nil {
+			if !strings.Contains(err.Error(), "line ") && !strings.Contains(err.Error(), "EOF") {
+				t.Errorf("%v", err)
+			}
+			return
+		}
+		lines := 1 + bytes.Count(text, []byte("\n"))
+		for _, p := range patches {
+			if p.ID == "" || p.Line < 1 || p.Line > lines {
+				t.Errorf("%+v", p)
+			}
+		}
+		if _, err := json.Marshal(patches); err != nil {
+			t.Error(err)
+		}
+	})
+}
