@@ -3,6 +3,7 @@ package federation
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -48,6 +49,31 @@ func (s *Store) Changed(ctx context.Context, from, to string, yield func(State) 
 		}
 		return nil
 	})
+}
+
+// Both lists the documents whose rows differ from base's in two other commits:
+// those a merge of the two will have to decide about.
+func (s *Store) Both(ctx context.Context, base, ours, theirs string) (keys []town.Key, err error) {
+	err = s.View(ctx, func(tx *doltdb.Tx) error {
+		for _, k := range town.Kinds {
+			here, err := changedNames(ctx, tx, k, base, ours)
+			if err != nil {
+				return err
+			}
+			there, err := changedNames(ctx, tx, k, base, theirs)
+			if err != nil {
+				return err
+			}
+			slices.Sort(there)
+			for _, name := range here {
+				if _, found := slices.BinarySearch(there, name); found {
+					keys = append(keys, town.Key{Kind: k, Name: name})
+				}
+			}
+		}
+		return nil
+	})
+	return keys, err
 }
 
 // Current gives the states of some documents.

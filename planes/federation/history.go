@@ -18,7 +18,9 @@ type Past struct {
 	Content town.Digest
 	// InForce: this is what the document is now.
 	InForce bool
-	// Source is "in force", "archived", "issue" or "proposed".
+	// Source is "in force", "archived", "issue", "removal" (an issue that took
+	// the document away and has no text), "proposed" or, once somebody has
+	// decided about a proposal or it is in force, "settled".
 	Source string
 }
 
@@ -34,16 +36,27 @@ func (s *Store) History(ctx context.Context, key town.Key) (past []Past, err err
 		slices.Reverse(list)
 		for i, e := range list {
 			p := Past{Edit: e, Content: e.Content(), InForce: i == 0 && !e.Deleted, Source: "issue"}
-			if p.InForce {
+			switch {
+			case p.InForce:
 				p.Source = "in force"
+			case e.Deleted:
+				p.Source = "removal"
 			}
 			past = append(past, p)
+		}
+		decided, err := decisions(ctx, tx, key)
+		if err != nil {
+			return err
 		}
 		err = tx.Each(ctx, func(r *doltdb.Rows) error {
 			p, id, err := scanProposal(r)
 			if err == nil && !p.Delete {
+				source := "proposed"
+				if decided[id] || settled(p, rows[key.Name]) {
+					source = "settled"
+				}
 				e := town.Edit{Key: p.Key, Text: p.Text, Version: "proposal " + id.Short(), Revision: p.Revision, Town: p.Town, Author: p.Author}
-				past = append(past, Past{Edit: e, Content: e.Content(), Source: "proposed"})
+				past = append(past, Past{Edit: e, Content: e.Content(), Source: source})
 			}
 			return err
 		}, "SELECT "+proposalColumns+" FROM proposals WHERE kind = ? AND name = ? ORDER BY id", string(key.Kind), key.Name)
@@ -60,27 +73,69 @@ func (s *Store) History(ctx context.Context, key town.Key) (past []Past, err err
 	return past, err
 }
 
-// Find gives one text of a document: what is in force when version is "",
-// else the one whose version, issue number or digest (at least four
-// characters) it is.
+// decisions are the proposals for a document that somebody decided about.
+func decisions(ctx context.Context, tx *doltdb.Tx, key town.Key) (map[town.Digest]bool, error) {
+	decided := map[town.Digest]bool{}
+	err := tx.Each(ctx, func(r *doltdb.Rows) error {
+		var id town.Digest
+		err := r.Scan(&id)
+		decided[id] = true
+		return err
+	}, "SELECT p.id FROM proposals p JOIN resolutions r ON r.proposal = p.id WHERE p.kind = ? AND p.name = ?", string(key.Kind), key.Name)
+	return decided, err
+}
+
+// Find gives one text of a document: what is in force when version is "", else
+// the one whose version or issue number it is or, where there is none, whose
+// digest begins with it (at least four characters). Several texts of that name
+// are town.ErrUsage, and so is an issue that has none.
 func (s *Store) Find(ctx context.Context, key town.Key, version string) (Past, error) {
 	past, err := s.History(ctx, key)
 	if err != nil {
 		return Past{}, err
 	}
 	op := "find " + key.String()
-	for _, p := range past {
-		if (version == "" && p.InForce) || (version != "" && (p.Version == version || (len(version) >= 4 && strings.HasPrefix(string(p.Content), version)))) {
-			return p, nil
-		}
-	}
 	if version != "" {
 		op += "@" + town.Clip(version, 80)
 	}
 	if len(past) == 0 {
 		return Past{}, town.Fail(op, "gt federation status lists what changed; ls federation/ what there is", "%w: there is no such document", town.ErrUsage)
 	}
-	return Past{}, town.Fail(op, "gt federation show "+key.String()+" --history lists its versions", "%w: no such version", town.ErrUsage)
+	all := "gt federation show " + key.String() + " --history lists its versions"
+	found := named(past, version)
+	texts := slices.DeleteFunc(slices.Clone(found), func(p Past) bool { return p.Source == "removal" })
+	switch {
+	case len(found) == 0:
+		return Past{}, town.Fail(op, all, "%w: no such version", town.ErrUsage)
+	case len(texts) == 0:
+		return Past{}, town.Fail(op, all, "%w: that issue removed the template and has no text", town.ErrUsage)
+	}
+	var others []string
+	for _, p := range texts {
+		if name := p.Content.Short(); !slices.Contains(others, name) {
+			others = append(others, name)
+		}
+	}
+	if len(others) > 1 {
+		return Past{}, town.Fail(op, "name one by its digest: "+key.String()+"@"+others[0], "%w: %d texts have that name: %s",
+			town.ErrUsage, len(others), strings.Join(others, ", "))
+	}
+	return texts[0], nil
+}
+
+// named picks what version names.
+func named(past []Past, version string) (found []Past) {
+	pick := func(is func(Past) bool) []Past {
+		return slices.DeleteFunc(slices.Clone(past), func(p Past) bool { return !is(p) })
+	}
+	if version == "" {
+		return pick(func(p Past) bool { return p.InForce })
+	}
+	found = pick(func(p Past) bool { return p.Version == version })
+	if len(found) == 0 && len(version) >= 4 {
+		found = pick(func(p Past) bool { return p.Source != "removal" && strings.HasPrefix(string(p.Content), version) })
+	}
+	return found
 }
 
 // ErrSame reports a restore of the text that is in force already.

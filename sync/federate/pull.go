@@ -160,7 +160,7 @@ func (e *Engine) merge(ctx context.Context, w *workspace, l *remoteLock, m *gitr
 		}
 		checked()
 		if dry {
-			return nil
+			return w.foresee(ctx, base, ours, theirs, out)
 		}
 		// Files and index first agree on our own tip, so that what the merge
 		// changes is not taken for edits when the index was lost.
@@ -188,6 +188,26 @@ func (e *Engine) merge(ctx context.Context, w *workspace, l *remoteLock, m *gitr
 		return err
 	}
 	return e.finish(ctx, w, out)
+}
+
+// maxForeseen is how many documents a dry run names.
+const maxForeseen = 20
+
+// foresee notes the documents that both sides changed. Edits that are not
+// recorded are not among them: a pull leaves those alone.
+func (w *workspace) foresee(ctx context.Context, base, ours, theirs string, out *Pulled) error {
+	both, err := w.store.Both(ctx, base, ours, theirs)
+	if err != nil {
+		return err
+	}
+	for i, key := range both {
+		if i == maxForeseen {
+			out.Notes = append(out.Notes, fmt.Sprintf("and %d more", len(both)-i))
+			break
+		}
+		out.Notes = append(out.Notes, key.String()+": changed here and there; the merge will decide by the rule for its kind")
+	}
+	return nil
 }
 
 // finish shows the merged rows as files and counts what awaits a person.

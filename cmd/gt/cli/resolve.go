@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -188,6 +189,10 @@ func unsettled(text string) error {
 // the file path until it is in force. The decision names the review by its id
 // and the text in force that was merged, so that it is about just these.
 func (o *resolveOptions) editText(ctx context.Context, h *host) (d federate.Decision, path string, err error) {
+	if o.command() == "" && !isTerminal(o.app.Stdin) {
+		return d, "", town.Fail("edit the review "+town.Clip(o.what, 80), "set EDITOR, or resolve with --merged FILE",
+			"%w: there is no terminal for "+defaultEditor+", and neither VISUAL nor EDITOR names a program", town.ErrUsage)
+	}
 	// First, because an edited file may be what is in force once it is recorded.
 	if _, err := h.engine.Commit(ctx, ""); err != nil {
 		return d, "", err
@@ -219,19 +224,18 @@ func (o *resolveOptions) editText(ctx context.Context, h *host) (d federate.Deci
 // editor runs the person's editor on a file, as a shell command, which is what
 // people set these variables to.
 func (o *resolveOptions) editor(ctx context.Context, path string) error {
-	command := o.app.Getenv("VISUAL")
-	if command == "" {
-		command = o.app.Getenv("EDITOR")
-	}
-	if command == "" {
-		command = defaultEditor
-	}
+	command := cmp.Or(o.command(), defaultEditor)
 	c := exec.CommandContext(ctx, "sh", "-c", command+` "$1"`, "sh", path)
 	c.Stdin, c.Stdout, c.Stderr = o.app.Stdin, o.app.Stderr, o.app.Stderr
 	if err := c.Run(); err != nil {
 		return fmt.Errorf("the editor %s: %w", town.Clip(command, 80), err)
 	}
 	return nil
+}
+
+// command is the editor the person has chosen, if any.
+func (o *resolveOptions) command() string {
+	return cmp.Or(o.app.Getenv("VISUAL"), o.app.Getenv("EDITOR"))
 }
 
 func (out resolved) say(p *printer) {
