@@ -75,7 +75,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 		return shell.ExitUsage
 	case err != nil:
 		a.JSON = a.JSON || wantsJSON(args)
-		return a.report(shell.UsageError{Err: err, Command: shell.Meant(parser, args)})
+		return a.report(shell.Misused(parser, args, err))
 	}
 	for _, c := range a.commands {
 		if c.clause.FullCommand() == name {

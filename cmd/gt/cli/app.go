@@ -77,7 +77,7 @@ func (a *App) Run(ctx context.Context, args []string) int {
 	case *ended > 0:
 		return exitUsage
 	case err != nil:
-		return a.report(shell.UsageError{Err: err, Command: shell.Meant(parser, args)})
+		return a.report(shell.Misused(parser, args, err))
 	}
 	for _, c := range a.commands {
 		if c.clause.FullCommand() == name {
@@ -103,7 +103,7 @@ func (a *App) parser() (_ *kingpin.Application, ended *int) {
 	p.UsageWriter(a.Stdout)
 	p.ErrorWriter(a.Stderr)
 	p.UsageTemplate(shell.UsageTemplate)
-	p.Version("gt " + version)
+	shell.VersionFlag(p, "gt "+version, a.Stdout, &code)
 	p.HelpFlag.Short('h')
 	p.Flag("town", "The Town's directory (default: the nearest Town at or above the working directory).").
 		PlaceHolder("DIR").Envar("GT_ROOT").StringVar(&a.town)

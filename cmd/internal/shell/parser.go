@@ -36,7 +36,7 @@ func NewParser(name, help, version string, stdout, stderr io.Writer, g *Globals)
 	p.UsageWriter(stdout)
 	p.ErrorWriter(stderr)
 	p.UsageTemplate(UsageTemplate)
-	p.Version(name + " " + version)
+	VersionFlag(p, name+" "+version, stdout, &code)
 	p.HelpFlag.Short('h')
 	p.Flag("town", "The Town's directory (default: the nearest Town at or above the working directory).").
 		PlaceHolder("DIR").Envar("GT_ROOT").StringVar(&g.Town)
