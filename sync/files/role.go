@@ -138,6 +138,10 @@ func expanded(n *yaml.Node, seen map[*yaml.Node]int) int {
 
 var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
 
+// yamlParser are the parser's own complaints, whose lines it counts from 0.
+// Those of its scanner count from 1, as people do.
+var yamlParser = regexp.MustCompile(`^(did not find expected (<|node content|'-' indicator|key|',' or )|found (undefined tag|incompatible YAML|duplicate %))`)
+
 // yamlError takes the line out of the parser's message, which has no other
 // place for it. Without one the fault is near the beginning.
 func yamlError(err error) (int, string) {
@@ -146,6 +150,9 @@ func yamlError(err error) (int, string) {
 		text = text[len(m[0]):]
 		if n, err := strconv.Atoi(m[1]); err == nil {
 			line = n
+		}
+		if yamlParser.MatchString(text) {
+			line++
 		}
 	}
 	return line, town.Clip(strings.Join(strings.Fields(text), " "), 200)

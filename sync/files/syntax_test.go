@@ -216,3 +216,18 @@ func checkFuzzed(t *testing.T, key town.Key, text string) {
 		t.Fatalf("error %#v for %d lines", err, 1+strings.Count(text, "\n"))
 	}
 }
+
+// A fault in front matter is reported on its line, as an editor counts, whatever
+// part of the parser found it.
+func TestFrontMatterLines(t *testing.T) {
+	for front, want := range map[string]int{
+		"description: [a\nfoo: b": 3, "tags: {a\nfoo: b\nz: 1": 3, "other: x\ndescription: [a\nfoo: b": 4, // found by the parser
+		"description: a: b": 3, "a: b\n  c: d": 4, "q: @foo": 3, "description: \"abc\nfoo: 1": 3, // found by the scanner
+	} {
+		_, err := Check(town.Key{Kind: town.KindRole, Name: "x"}, "---\nname: x\n"+front+"\n---\n")
+		var bad *SyntaxError
+		if !errors.As(err, &bad) || bad.Line != want {
+			t.Errorf("%q: %v, want line %d", front, err, want)
+		}
+	}
+}
