@@ -11,12 +11,13 @@ import (
 	"gastown/town/config"
 )
 
-// unitText is a service that can write only the Town, and the repositories on
-// this machine that the Town exchanges with.
+// unitText is a service with no more rights than it needs. One of the system's
+// manager can write only the Town, and the repositories on this machine that
+// the Town exchanges with. A user's manager may not do that to its services, and
+// what it can do by a user namespace makes ssh refuse the system's own files.
 var unitText = template.Must(template.New("unit").Parse(`# The Deacon of the Town {{.Name}}.
 [Unit]
 Description=Gas Town Deacon of {{.Name}}
-Documentation=man:gt(1)
 After=network-online.target
 Wants=network-online.target
 
@@ -38,6 +39,13 @@ TimeoutStopSec=10
 KillMode=mixed
 UMask=0077
 NoNewPrivileges=yes
+LockPersonality=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+{{- if .User}}
 ProtectSystem=strict
 {{- range .Writable}}
 ReadWritePaths={{.}}
@@ -50,13 +58,8 @@ ProtectKernelLogs=yes
 ProtectControlGroups=yes
 ProtectClock=yes
 ProtectHostname=yes
-RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
-RestrictNamespaces=yes
-RestrictRealtime=yes
-RestrictSUIDSGID=yes
-LockPersonality=yes
-SystemCallArchitectures=native
 CapabilityBoundingSet=
+{{- end}}
 
 [Install]
 WantedBy={{if .User}}multi-user.target{{else}}default.target{{end}}
