@@ -169,7 +169,7 @@ func dial(ctx context.Context, opts Options, cfg *mysql.Config) (*Local, error) 
 	}
 	db := &Local{opts: opts, sql: sql.OpenDB(connector), turn: make(chan struct{}, 1)}
 	opts.pool(db.sql)
-	ctx, cancel := context.WithTimeout(ctx, opts.Wait)
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	if err := db.sql.PingContext(ctx); err != nil {
 		return nil, errors.Join(err, db.sql.Close())
@@ -182,6 +182,7 @@ const (
 	errDatabaseExists  = 1007
 	errUnknownDatabase = 1049
 	errServerShutdown  = 1053
+	errLockWaitTimeout = 1205
 	errLockDeadlock    = 1213
 )
 

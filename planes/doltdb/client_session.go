@@ -24,6 +24,8 @@ const (
 	// minPause and maxPause bound the pause before another attempt, or another
 	// look at the write lock.
 	minPause, maxPause = time.Millisecond, 8 * time.Millisecond
+	// lockPatience is how long one statement waits for a named lock.
+	lockPatience = 5 * time.Second
 	// tidyTimeout bounds what is done for a session whose context has ended.
 	tidyTimeout = 5 * time.Second
 )
@@ -118,13 +120,24 @@ func (db *Local) attempt(ctx context.Context, fn func(*Tx) error) error {
 // merges changes that are equal without a word.
 func (db *Local) writeLock() string { return "gt-write-" + db.opts.name() }
 
-// lock takes a named lock of the server for the session. Each look is a
-// statement of its own, so that none runs while others collect garbage.
-func (tx *Tx) lock(ctx context.Context, opts Options, name string) error {
+// lock takes a named lock of the server for the session. A Server of ours has
+// those who ask wait in a row; another is asked again and again, so that no
+// statement waits in it, which would keep it from collecting garbage.
+func (tx *Tx) lock(ctx context.Context, opts Options, name string) (err error) {
+	defer func() {
+		if err != nil {
+			tx.used = true // a server may think that it is still this session's turn
+		}
+	}()
 	deadline := time.Now().Add(opts.Wait)
 	for n := 1; ; n++ {
+		patience := 0 // in seconds
+		if opts.External == nil {
+			patience = int(min(max(time.Until(deadline), 0), lockPatience) / time.Second)
+		}
 		var got sql.NullInt64
-		if err := tx.conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, 0)", name).Scan(&got); err != nil {
+		err := tx.conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, ?)", name, patience).Scan(&got)
+		if err != nil && !isMySQL(err, errLockWaitTimeout) {
 			return err
 		}
 		if got.Int64 == 1 {

@@ -94,6 +94,47 @@ func TestUpdateIsMadeAgainOverAStrangers(t *testing.T) {
 	}
 }
 
+// Whoever waits in vain says so, and is no obstacle to the next.
+func TestWaitingForAWriterEnds(t *testing.T) {
+	everywhere(t, func(t *testing.T, p place) {
+		dir := filepath.Join(t.TempDir(), "ledger")
+		db := p.create(t, dir)
+		if !db.served() {
+			return // waits as long as its context lasts
+		}
+		impatient, err := OpenLocal(t.Context(), db.opts)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer impatient.Close()
+		impatient.opts.Wait = lockPoll
+		write := func(db *Local, id string, within func()) error {
+			_, err := db.Update(t.Context(), "put", func(tx *Tx) error {
+				within()
+				_, err := tx.Exec(t.Context(), "INSERT INTO notes VALUES (?, 'x')", id)
+				return err
+			})
+			return err
+		}
+		err = write(&db.Local, "a", func() {
+			if err := write(impatient, "b", func() {}); !errors.Is(err, town.ErrBusy) {
+				t.Errorf("wrote beside another, or failed otherwise: %v", err)
+			}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n := range 3 {
+			if err := write(impatient, fmt.Sprint("c", n), func() {}); err != nil {
+				t.Error(err)
+			}
+			if err := write(&db.Local, fmt.Sprint("d", n), func() {}); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+}
+
 // What fn reads in one View is of one moment.
 func TestViewIsASnapshot(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ledger")

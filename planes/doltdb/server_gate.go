@@ -15,7 +15,8 @@ import (
 // them end it, and tells the engine whose statements it runs.
 type gate struct {
 	*gms.Handler
-	dir string // what is below it is the server's own
+	dir   string // what is below it is the server's own
+	queue *queue
 
 	mu       sync.Mutex
 	clients  map[uint32]*client
@@ -32,7 +33,7 @@ type client struct {
 }
 
 func newGate(dir string) *gate {
-	return &gate{dir: dir, clients: map[uint32]*client{}, changed: make(chan struct{})}
+	return &gate{dir: dir, queue: newQueue(), clients: map[uint32]*client{}, changed: make(chan struct{})}
 }
 
 // wrap puts the gate in front of the engine's handler.
@@ -52,6 +53,7 @@ func (g *gate) NewConnection(c *mysql.Conn) {
 // ConnectionClosed is called last.
 func (g *gate) ConnectionClosed(c *mysql.Conn) {
 	g.Handler.ConnectionClosed(c)
+	g.queue.closed(c.ConnectionID)
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	delete(g.clients, c.ConnectionID)
@@ -60,12 +62,12 @@ func (g *gate) ConnectionClosed(c *mysql.Conn) {
 
 // ComQuery runs a statement.
 func (g *gate) ComQuery(ctx context.Context, c *mysql.Conn, query string, callback mysql.ResultSpoolFn) error {
-	return g.through(ctx, c, func(ctx context.Context) error { return g.Handler.ComQuery(ctx, c, query, callback) })
+	return g.through(ctx, c, query, func(ctx context.Context) error { return g.Handler.ComQuery(ctx, c, query, callback) })
 }
 
 // ComMultiQuery runs the first of several statements.
 func (g *gate) ComMultiQuery(ctx context.Context, c *mysql.Conn, query string, callback mysql.ResultSpoolFn) (rest string, err error) {
-	err = g.through(ctx, c, func(ctx context.Context) error {
+	err = g.through(ctx, c, query, func(ctx context.Context) error {
 		rest, err = g.Handler.ComMultiQuery(ctx, c, query, callback)
 		return err
 	})
@@ -74,22 +76,22 @@ func (g *gate) ComMultiQuery(ctx context.Context, c *mysql.Conn, query string, c
 
 // ComParsedQuery runs a statement that was parsed.
 func (g *gate) ComParsedQuery(ctx context.Context, c *mysql.Conn, query string, parsed sqlparser.Statement, callback mysql.ResultSpoolFn) error {
-	return g.through(ctx, c, func(ctx context.Context) error { return g.Handler.ComParsedQuery(ctx, c, query, parsed, callback) })
+	return g.through(ctx, c, query, func(ctx context.Context) error { return g.Handler.ComParsedQuery(ctx, c, query, parsed, callback) })
 }
 
 // ComStmtExecute runs a prepared statement.
 func (g *gate) ComStmtExecute(ctx context.Context, c *mysql.Conn, prepare *mysql.PrepareData, callback func(*sqltypes.Result) error) error {
-	return g.through(ctx, c, func(ctx context.Context) error { return g.Handler.ComStmtExecute(ctx, c, prepare, callback) })
+	return g.through(ctx, c, "", func(ctx context.Context) error { return g.Handler.ComStmtExecute(ctx, c, prepare, callback) })
 }
 
 // ComExecuteBound runs a prepared statement that has its arguments.
 func (g *gate) ComExecuteBound(ctx context.Context, c *mysql.Conn, query string, bound mysql.BoundQuery, callback mysql.ResultSpoolFn) error {
-	return g.through(ctx, c, func(ctx context.Context) error { return g.Handler.ComExecuteBound(ctx, c, query, bound, callback) })
+	return g.through(ctx, c, "", func(ctx context.Context) error { return g.Handler.ComExecuteBound(ctx, c, query, bound, callback) })
 }
 
 // through runs a statement, unless the server stops and it begins something.
 // A panic of the engine ends the statement, not the connection.
-func (g *gate) through(ctx context.Context, c *mysql.Conn, run func(context.Context) error) (err error) {
+func (g *gate) through(ctx context.Context, c *mysql.Conn, query string, run func(context.Context) error) (err error) {
 	defer contain(&err)
 	g.mu.Lock()
 	known := g.clients[c.ConnectionID]
@@ -106,6 +108,10 @@ func (g *gate) through(ctx context.Context, c *mysql.Conn, run func(context.Cont
 		known.open = c.StatusFlags&uint16(mysql.ServerInTransaction) != 0
 		g.tell()
 	}()
+	if err := g.queue.before(ctx, c.ConnectionID, query); err != nil {
+		return err
+	}
+	defer g.queue.after(c.ConnectionID, query)
 	return run(withOwnDir(ctx, g.dir))
 }
 
@@ -122,6 +128,7 @@ func (g *gate) drain(ctx context.Context) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.draining = true
+	g.queue.end()
 	for g.engaged() {
 		changed := g.changed
 		g.mu.Unlock()
