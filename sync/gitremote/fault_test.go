@@ -206,14 +206,8 @@ func TestVerifyDecides(t *testing.T) {
 // init takes notice of it.
 func gone(t *testing.T, pid int) {
 	t.Helper()
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	await(t, fmt.Sprintf("process %d of the remote side to end", pid), func() bool {
 		stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-		if err != nil || strings.Contains(string(stat), ") Z ") {
-			return
-		}
-		if time.Now().After(end) {
-			t.Errorf("process %d of the remote side is still there: %s", pid, stat)
-			return
-		}
-	}
+		return err != nil || strings.Contains(string(stat), ") Z ")
+	})
 }

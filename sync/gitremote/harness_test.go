@@ -12,6 +12,7 @@ import (
 	"sort"
 	"strings"
 	"testing"
+	"time"
 )
 
 var base32hex = base32.NewEncoding("0123456789abcdefghijklmnopqrstuv").WithPadding(base32.NoPadding)
@@ -181,5 +182,23 @@ func leftovers(t testing.TB, m *Mirror) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// defaultPatience is how long await waits.
+const defaultPatience = 10 * time.Second
+
+// await waits until something is so that announces itself in no other way.
+func await(t testing.TB, what string, so func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	late := time.After(defaultPatience)
+	for !so() {
+		select {
+		case <-tick.C:
+		case <-late:
+			t.Fatalf("waited in vain for %s", what)
+		}
 	}
 }

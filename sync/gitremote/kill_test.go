@@ -173,18 +173,16 @@ func TestKilledWithoutLeavingProcesses(t *testing.T) {
 		t.Fatal(err)
 	}
 	var ssh, parent int
-	for end := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	await(t, "ssh to start", func() bool {
 		b, err := os.ReadFile(pids)
-		if err == nil {
-			if _, err := fmt.Sscan(string(b), &ssh, &parent); err != nil {
-				t.Fatal(err)
-			}
-			break
+		if err != nil {
+			return false
 		}
-		if time.Now().After(end) {
-			t.Fatal("ssh was not started")
+		if _, err := fmt.Sscan(string(b), &ssh, &parent); err != nil {
+			t.Fatal(err)
 		}
-	}
+		return true
+	})
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
