@@ -2,26 +2,11 @@ package ledger
 
 import (
 	"errors"
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"gastown/town"
 )
-
-func newLedger(t testing.TB) *Store {
-	t.Helper()
-	s, err := Create(t.Context(), options(filepath.Join(t.TempDir(), "ledger")), uuid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
-}
 
 func create(t testing.TB, s *Store, list ...NewBead) []town.Bead {
 	t.Helper()

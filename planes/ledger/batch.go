@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"gastown/town"
 )
@@ -29,6 +30,9 @@ func ReadPatches(r io.Reader) ([]Patch, error) {
 	if len(text) > maxBatchFile {
 		return nil, fmt.Errorf("%w: the batch is larger than %d bytes", town.ErrBadBead, maxBatchFile)
 	}
+	if !utf8.Valid(text) {
+		return nil, fmt.Errorf("%w: the batch is not UTF-8", town.ErrBadBead)
+	}
 	dec := json.NewDecoder(bytes.NewReader(text))
 	array := bytes.HasPrefix(bytes.TrimSpace(text), []byte("["))
 	if array {
@@ -45,7 +49,7 @@ func ReadPatches(r io.Reader) ([]Patch, error) {
 			break
 		}
 		if err != nil { // nothing behind it can be read
-			bad.add(i, lineAt(text, errorOffset(err, dec.InputOffset())), "", fmt.Errorf("malformed JSON: %w", err))
+			bad.add(i, lineAt(text, errorOffset(err, dec.InputOffset(), text)), "", fmt.Errorf("malformed JSON: %w", err))
 			return nil, bad.err()
 		}
 		line := lineAt(text, dec.InputOffset()-int64(len(raw)))
@@ -62,7 +66,7 @@ func ReadPatches(r io.Reader) ([]Patch, error) {
 			}
 		}
 		if !errors.Is(err, io.EOF) {
-			bad.add(len(patches), lineAt(text, errorOffset(err, dec.InputOffset())), "", fmt.Errorf("malformed JSON: %w", err))
+			bad.add(len(patches), lineAt(text, errorOffset(err, dec.InputOffset(), text)), "", fmt.Errorf("malformed JSON: %w", err))
 		}
 	}
 	return patches, bad.err()
@@ -72,8 +76,11 @@ func ReadPatches(r io.Reader) ([]Patch, error) {
 func lineAt(text []byte, offset int64) int { return 1 + bytes.Count(text[:offset], []byte("\n")) }
 
 // errorOffset is where a decoder stopped.
-func errorOffset(err error, reached int64) int64 {
+func errorOffset(err error, reached int64, text []byte) int64 {
 	var syntax *json.SyntaxError
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return int64(len(text))
+	}
 	if errors.As(err, &syntax) && syntax.Offset > reached {
 		return syntax.Offset - 1
 	}

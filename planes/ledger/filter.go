@@ -1,7 +1,7 @@
 package ledger
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -205,8 +205,37 @@ func (f Filter) order(fallback ...Order) (string, error) {
 		}
 	}
 	text := " ORDER BY " + strings.Join(list, ", ")
-	if f.Limit > 0 || f.Offset > 0 {
-		text += fmt.Sprintf(" LIMIT %d OFFSET %d", cmp.Or(max(f.Limit, 0), 1<<31-1), max(f.Offset, 0))
+	if f.limited() {
+		text += fmt.Sprintf(" LIMIT %d OFFSET %d", f.Limit, max(f.Offset, 0))
 	}
 	return text, nil
+}
+
+// maxLimit is up to how many rows the database is told a limit: it makes room
+// for all of them before it reads one. Beyond that the answer is cut here.
+const maxLimit = 10_000
+
+func (f Filter) limited() bool {
+	return f.Limit > 0 && f.Limit <= maxLimit && max(f.Offset, 0) <= maxLimit
+}
+
+// errEnough ends a query whose other rows nobody wants.
+var errEnough = errors.New("enough")
+
+// cut is yield for the rows between Offset and Limit, where the database does
+// not see to that.
+func (f Filter) cut(yield func(Item) error) func(Item) error {
+	if f.limited() {
+		return yield
+	}
+	n := 0
+	return func(i Item) error {
+		switch n++; {
+		case n <= f.Offset:
+			return nil
+		case f.Limit > 0 && n > f.Offset+f.Limit:
+			return errEnough
+		}
+		return yield(i)
+	}
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gastown/planes/doltdb"
+	"gastown/planes/doltdb/doltdbtest"
 	"gastown/town"
 )
 
@@ -20,7 +21,9 @@ const (
 )
 
 func options(dir string) doltdb.Options {
-	return doltdb.Options{Dir: dir, Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 20 * time.Second, Command: "test"}
+	return doltdbtest.Reach(doltdb.Options{
+		Dir: dir, Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 20 * time.Second, Command: "test",
+	})
 }
 
 func TestCreateThenOpen(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"gastown/town"
 )
@@ -49,6 +50,9 @@ type wireComment struct {
 // when keep is set. errOtherLine reports a line that is no bead's.
 func parseLine(line []byte, keep bool) (town.Bead, error) {
 	var fields map[string]json.RawMessage
+	if !utf8.Valid(line) {
+		return town.Bead{}, fmt.Errorf("%w: the line is not UTF-8", town.ErrBadBead)
+	}
 	if err := decode(line, &fields); err != nil {
 		return town.Bead{}, err
 	}
@@ -79,7 +83,7 @@ func parseLine(line []byte, keep bool) (town.Bead, error) {
 				b.Extra = put(b.Extra, name, fields[name])
 			}
 		default:
-			return town.Bead{}, unknownField(name, slices.Concat(known, foreign))
+			return b, unknownField(name, slices.Concat(known, foreign))
 		}
 	}
 	return b, nil

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -78,10 +79,17 @@ func (s *Store) items(ctx context.Context, f Filter, with, join string, w *where
 	}
 	query += " FROM issues i" + join + w.String() + order
 	if s.caches == nil || f.Limit <= 0 || f.Limit > manyItems {
-		return s.rows(ctx, query, w.args, targets, yield)
+		err := s.rows(ctx, query, w.args, targets, f.cut(yield))
+		if errors.Is(err, errEnough) {
+			return nil
+		}
+		return err
 	}
 	items, err := cached(ctx, s, query, w.args, copyItems, func(ctx context.Context) (items []Item, err error) {
-		err = s.rows(ctx, query, w.args, targets, Collect(&items))
+		err = s.rows(ctx, query, w.args, targets, f.cut(Collect(&items)))
+		if errors.Is(err, errEnough) {
+			err = nil
+		}
 		return items, err
 	})
 	for _, item := range items {

@@ -11,7 +11,7 @@ import (
 )
 
 // Update changes beads, all or none, in one commit, and returns them as they
-// now are, in the order of the patches. A bead that is named twice is changed
+// now are, but for links and comments, in the order of the patches. A bead that is named twice is changed
 // twice. Ids are full ones: see Resolve. Errors are a BatchError with every bad
 // patch by its index and line. What changes nothing commits nothing.
 func (s *Store) Update(ctx context.Context, patches []Patch) ([]town.Bead, error) {

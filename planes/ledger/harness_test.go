@@ -1,0 +1,65 @@
+package ledger
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"gastown/planes/doltdb/doltdbtest"
+)
+
+// TestMain runs the tests for each way a database may be used; a process that
+// is told to imports, and is killed.
+func TestMain(m *testing.M) {
+	if dir := os.Getenv("LEDGER_IMPORT"); dir != "" {
+		os.Exit(importFrom(dir, os.Stdin))
+	}
+	os.Exit(doltdbtest.Main(m))
+}
+
+// newLedger makes a ledger that is closed with the test.
+func newLedger(t testing.TB) *Store {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data", "ledger")
+	s, err := Create(t.Context(), options(dir), uuid)
+	if err == nil && doltdbtest.Serve(t, dir, s.Close) {
+		s, err = Open(t.Context(), options(dir), uuid)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
+}
+
+// served reports whether a server has the ledger.
+func served(s *Store) bool {
+	opts := options(s.Dir())
+	return opts.Socket != "" || opts.External != nil
+}
+
+// second is another handle of the same ledger, with caches: one of its own where
+// a server has the database, else one over the same opened directory.
+func second(t testing.TB, s *Store) *Store {
+	t.Helper()
+	opts := options(s.Dir())
+	other := &Store{Local: s.Local, actor: s.actor, now: s.now}
+	var err error
+	if served(s) {
+		if other, err = Open(t.Context(), opts, uuid); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = other.Close() })
+	} else {
+		if other.witness, err = openWitness(opts); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = other.witness.close() })
+	}
+	other.Cached(NewCaches(0, 0))
+	return other
+}

@@ -1,0 +1,419 @@
+package ledger
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"gastown/town"
+)
+
+// defaultRuns is how many histories are tried, each of defaultSteps operations,
+// unless -rapid.checks asks for another number. Every run makes a database.
+const (
+	defaultRuns  = 3
+	defaultSteps = 25
+)
+
+// asked is looked up once, as setting the flag counts as asking.
+var asked = sync.OnceValue(func() (asked bool) {
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
+	return asked
+})
+
+func check(t *testing.T, property func(*rapid.T)) {
+	t.Helper()
+	if !asked() {
+		before := flag.Lookup("rapid.checks").Value.String()
+		if err := flag.Set("rapid.checks", fmt.Sprint(defaultRuns)); err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = flag.Set("rapid.checks", before) }()
+	}
+	rapid.Check(t, property)
+}
+
+// model is the ledger as a map.
+type model struct {
+	live, dead map[string]*town.Bead
+	links      map[string]town.Dependency
+}
+
+// open reports whether a bead is there and not closed.
+func (m *model) open(id string) bool { return m.live[id] != nil && m.live[id].Open() }
+
+// held are the beads that wait, found by asking again until nothing changes.
+func (m *model) held() map[string]bool {
+	held := map[string]bool{}
+	for before := -1; before != len(held); {
+		before = len(held)
+		for _, d := range m.links {
+			if d.Type == town.DepBlocks && m.open(d.Target) || d.Type == town.DepParent && held[d.Target] {
+				held[d.Bead] = true
+			}
+		}
+	}
+	return held
+}
+
+// reaches follows holding links.
+func (m *model) reaches(from, to string) bool {
+	seen := map[string]bool{}
+	var walk func(string) bool
+	walk = func(id string) bool {
+		if id == to {
+			return true
+		}
+		if seen[id] {
+			return false
+		}
+		seen[id] = true
+		for _, d := range m.links {
+			if d.Bead == id && slices.Contains(holding, d.Type) && walk(d.Target) {
+				return true
+			}
+		}
+		return false
+	}
+	return walk(from)
+}
+
+func (m *model) parent(id string) string {
+	for _, d := range m.links {
+		if d.Bead == id && d.Type == town.DepParent {
+			return d.Target
+		}
+	}
+	return ""
+}
+
+// set takes what a change returned, which has no comments.
+func (m *model) set(b town.Bead) {
+	b.Comments = m.live[b.ID].Comments
+	*m.live[b.ID] = b
+}
+
+func (m *model) ids() []string { return slices.Sorted(maps.Keys(m.live)) }
+
+func (m *model) selected(keep func(*town.Bead) bool) []string {
+	ids := []string{}
+	for _, id := range m.ids() {
+		if keep(m.live[id]) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+// TestAgainstAModel does what people do, in any order, and compares what the
+// ledger answers, asked directly and through caches, with a map.
+func TestAgainstAModel(t *testing.T) {
+	check(t, func(rt *rapid.T) {
+		s := newLedger(t)
+		readers := []*Store{s, second(t, s)}
+		m := &model{live: map[string]*town.Bead{}, dead: map[string]*town.Bead{}, links: map[string]town.Dependency{}}
+		for range rapid.IntRange(1, defaultSteps).Draw(rt, "steps") {
+			step(t, rt, s, m)
+			for _, r := range readers {
+				compare(t, rt, r, m)
+			}
+		}
+		roundTrip(t, rt, s)
+	})
+}
+
+var (
+	drawTitle = rapid.SampledFrom([]string{"fix the parser", "FIX it", "100% _sure_ \\ 'quoted'", "鍍金 the lily\u0007", "a;DROP TABLE issues--"})
+	drawLabel = rapid.SampledFrom([]string{"ui", "db", "needs review", "a:b/c"})
+)
+
+func step(t *testing.T, rt *rapid.T, s *Store, m *model) {
+	ctx := t.Context()
+	anyID := func(name string, from map[string]*town.Bead) string {
+		if len(from) == 0 {
+			return "none-1"
+		}
+		return rapid.SampledFrom(slices.Sorted(maps.Keys(from))).Draw(rt, name)
+	}
+	op := rapid.SampledFrom([]string{"create", "create", "create", "update", "close", "reopen", "link", "link", "unlink", "comment", "delete", "restore"}).Draw(rt, "op")
+	switch op {
+	case "create":
+		n := NewBead{Bead: town.Bead{
+			Title: drawTitle.Draw(rt, "title"), Description: drawTitle.Draw(rt, "description"), Priority: rapid.IntRange(0, 4).Draw(rt, "priority"),
+			Labels: rapid.SliceOfN(drawLabel, 0, 3).Draw(rt, "labels"),
+		}}
+		if len(m.live) > 0 && rapid.Bool().Draw(rt, "below") {
+			n.Parent = anyID("parent", m.live)
+		}
+		made, err := s.Create(ctx, []NewBead{n})
+		if err != nil {
+			rt.Fatal(err)
+		}
+		b := made[0]
+		for _, d := range b.Dependencies {
+			m.links[linkKey(d)] = d
+		}
+		m.live[b.ID] = &b
+	case "update":
+		id, title, labels := anyID("id", m.live), drawTitle.Draw(rt, "title"), rapid.SliceOfN(drawLabel, 0, 3).Draw(rt, "labels")
+		p := Patch{ID: id, Title: &title, AddLabels: labels, RemoveLabels: []string{drawLabel.Draw(rt, "remove")}}
+		parent := m.parent(id)
+		if rapid.Bool().Draw(rt, "move") {
+			parent = rapid.SampledFrom(append(m.ids(), "")).Draw(rt, "parent")
+			p.Parent = &parent
+		}
+		changed, err := s.Update(ctx, []Patch{p})
+		old := m.parent(id)
+		delete(m.links, id+" "+old+" "+string(town.DepParent))
+		switch {
+		case m.live[id] == nil:
+			mustBe(rt, err, ErrUnknown)
+		case parent == id:
+			mustBe(rt, err, town.ErrBadBead)
+		case parent != "" && parent != old && m.reaches(parent, id):
+			mustBe(rt, err, ErrCycle)
+		case err != nil:
+			rt.Fatal(err)
+		default:
+			m.set(changed[0])
+			old = parent
+		}
+		if old != "" {
+			d := town.Dependency{Bead: id, Target: old, Type: town.DepParent}
+			m.links[linkKey(d)] = d
+		}
+	case "close", "reopen":
+		id := anyID("id", m.live)
+		var changed []town.Bead
+		var err error
+		if op == "close" {
+			changed, err = s.CloseBeads(ctx, []string{id}, "because")
+		} else {
+			changed, err = s.Reopen(ctx, []string{id})
+		}
+		if m.live[id] == nil {
+			mustBe(rt, err, ErrUnknown)
+		} else if err != nil {
+			rt.Fatal(err)
+		} else if m.set(changed[0]); changed[0].Open() != (op == "reopen") {
+			rt.Fatalf("%s left %+v", op, changed[0])
+		}
+	case "link":
+		d := town.Dependency{Bead: anyID("bead", m.live), Target: anyID("target", m.live), Type: rapid.SampledFrom(linkTypes).Draw(rt, "type")}
+		n, err := s.DepAdd(ctx, []town.Dependency{d})
+		_, there := m.links[linkKey(d)]
+		switch {
+		case d.Bead == d.Target:
+			mustBe(rt, err, town.ErrBadBead)
+		case there:
+			if err != nil || n != 0 {
+				rt.Fatalf("again: %d, %v", n, err)
+			}
+		case slices.Contains(holding, d.Type) && m.reaches(d.Target, d.Bead):
+			mustBe(rt, err, ErrCycle)
+		case err != nil || n != 1:
+			rt.Fatalf("%d, %v", n, err)
+		default:
+			m.links[linkKey(d)] = d
+		}
+	case "unlink":
+		if len(m.links) == 0 {
+			return
+		}
+		d := m.links[rapid.SampledFrom(slices.Sorted(maps.Keys(m.links))).Draw(rt, "link")]
+		if n, err := s.DepRemove(ctx, d.Bead, d.Target, d.Type); err != nil || n != 1 {
+			rt.Fatalf("%d, %v", n, err)
+		}
+		delete(m.links, linkKey(d))
+	case "comment":
+		id := anyID("id", m.live)
+		c, err := s.Comment(ctx, id, drawTitle.Draw(rt, "text"))
+		if m.live[id] == nil {
+			mustBe(rt, err, ErrUnknown)
+		} else if err != nil {
+			rt.Fatal(err)
+		} else {
+			m.live[id].Comments = append(m.live[id].Comments, c)
+		}
+	case "delete":
+		id := anyID("id", m.live)
+		err := s.Delete(ctx, []string{id}, "no reason")
+		if m.live[id] == nil {
+			mustBe(rt, err, ErrUnknown)
+			return
+		} else if err != nil {
+			rt.Fatal(err)
+		}
+		m.dead[id] = m.live[id]
+		delete(m.live, id)
+		m.dead[id].Dependencies = nil
+		for k, d := range m.links {
+			if d.Bead == id || d.Target == id {
+				m.dead[id].Dependencies = append(m.dead[id].Dependencies, d)
+				delete(m.links, k)
+			}
+		}
+	case "restore":
+		id := anyID("id", m.dead)
+		cyclic, wrong := m.restored(id)
+		err := s.Restore(ctx, []string{id})
+		switch {
+		case m.dead[id] == nil:
+			mustBe(rt, err, ErrUnknown)
+		case wrong:
+			mustBe(rt, err, ErrCycle)
+		case err != nil:
+			rt.Fatal(err)
+		default:
+			m.links = cyclic
+			m.live[id] = m.dead[id]
+			delete(m.dead, id)
+		}
+	}
+}
+
+// linkTypes are links of the model: those that hold, and one that does not.
+var linkTypes = []town.DepType{town.DepBlocks, town.DepParent, town.DepRelated}
+
+// restored is what the links will be, and whether that closes a cycle.
+func (m *model) restored(id string) (links map[string]town.Dependency, cycle bool) {
+	links = maps.Clone(m.links)
+	if m.dead[id] == nil {
+		return links, false
+	}
+	after := &model{live: maps.Clone(m.live), links: links}
+	after.live[id] = m.dead[id]
+	for _, d := range m.dead[id].Dependencies {
+		if after.live[d.Bead] != nil && (after.live[d.Target] != nil || d.Bead == id) {
+			links[linkKey(d)] = d
+		}
+	}
+	for _, d := range links {
+		if slices.Contains(holding, d.Type) && after.reaches(d.Target, d.Bead) {
+			return links, true
+		}
+	}
+	return links, false
+}
+
+func mustBe(rt *rapid.T, err, want error) {
+	if !errors.Is(err, want) {
+		rt.Fatalf("%v where %v is due", err, want)
+	}
+}
+
+func compare(t *testing.T, rt *rapid.T, s *Store, m *model) {
+	ctx := t.Context()
+	ids := m.ids()
+	got, err := s.Get(ctx, ids, nil)
+	if err != nil {
+		rt.Fatal(err)
+	}
+	for i, d := range got {
+		want := m.live[ids[i]]
+		if d.Title != want.Title || d.Status != want.Status || !slices.Equal(d.Labels, want.Labels) || !d.UpdatedAt.After(want.UpdatedAt) && !d.UpdatedAt.Equal(want.UpdatedAt) {
+			rt.Fatalf("%s is\n%+v and should be\n%+v", d.ID, d, want)
+		}
+		var texts, wanted []string
+		for _, c := range d.Comments {
+			texts = append(texts, c.Text)
+		}
+		for _, c := range want.Comments {
+			wanted = append(wanted, c.Text)
+		}
+		if !slices.Equal(slices.Sorted(slices.Values(texts)), slices.Sorted(slices.Values(wanted))) || d.CommentCount != len(wanted) {
+			rt.Fatalf("comments of %s: %q, not %q", d.ID, texts, wanted)
+		}
+		for _, l := range d.Dependencies {
+			if _, ok := m.links[linkKey(town.Dependency{Bead: d.ID, Target: l.ID, Type: l.Type})]; !ok {
+				rt.Fatalf("%s has a link to %s", d.ID, l.ID)
+			}
+		}
+		needs, needed := 0, 0
+		for _, l := range m.links {
+			if l.Bead == d.ID {
+				needs++
+			}
+			if l.Target == d.ID {
+				needed++
+			}
+		}
+		if needs != d.DependencyCount || needed != d.DependentCount {
+			rt.Fatalf("%s: %d and %d links, not %d and %d", d.ID, d.DependencyCount, d.DependentCount, needs, needed)
+		}
+	}
+	held := m.held()
+	listed := func(name string, list func(Filter, func(Item) error) error, f Filter, keep func(*town.Bead) bool) {
+		var items []Item
+		f.Limit = rapid.SampledFrom([]int{0, 400}).Draw(rt, "limit")
+		if err := list(f, Collect(&items)); err != nil {
+			rt.Fatal(err)
+		}
+		got := []string{}
+		for _, i := range items {
+			got = append(got, i.ID)
+			if !slices.Equal(i.Labels, m.live[i.ID].Labels) || i.CommentCount != len(m.live[i.ID].Comments) {
+				rt.Fatalf("%s lists %+v", name, i)
+			}
+		}
+		slices.Sort(got)
+		if diff := cmp.Diff(m.selected(keep), got); diff != "" {
+			rt.Fatalf("%s %+v:\n%s", name, f, diff)
+		}
+	}
+	list := func(f Filter, y func(Item) error) error { return s.List(ctx, f, y) }
+	label, text, priority := drawLabel.Draw(rt, "label"), drawTitle.Draw(rt, "text"), rapid.IntRange(0, 4).Draw(rt, "priority")
+	listed("label", list, Filter{Labels: []string{label}, Not: []town.Status{town.StatusClosed}}, func(b *town.Bead) bool {
+		return slices.Contains(b.Labels, label) && b.Open()
+	})
+	listed("text", list, Filter{Text: strings.ToUpper(text[:4]), Priorities: []int{priority}}, func(b *town.Bead) bool {
+		has := func(s string) bool { return strings.Contains(strings.ToLower(s), strings.ToLower(text[:4])) }
+		return b.Priority == priority && (has(b.Title) || has(b.Description) || has(b.ID))
+	})
+	listed("ready", func(f Filter, y func(Item) error) error { return s.Ready(ctx, f, y) }, Filter{}, func(b *town.Bead) bool {
+		return b.Status == town.StatusOpen && !held[b.ID]
+	})
+	waiting, err := s.Blocked(ctx, Filter{Limit: 400})
+	if err != nil {
+		rt.Fatal(err)
+	}
+	var blocked []string
+	for _, w := range waiting {
+		blocked = append(blocked, w.ID)
+	}
+	slices.Sort(blocked)
+	if want := m.selected(func(b *town.Bead) bool { return held[b.ID] && b.Open() }); !slices.Equal(want, blocked) {
+		rt.Fatalf("blocked are %v, not %v", blocked, want)
+	}
+}
+
+// roundTrip exports, imports into another ledger, and exports again: the same.
+func roundTrip(t *testing.T, rt *rapid.T, s *Store) {
+	export := func(s *Store) string {
+		var buf bytes.Buffer
+		if err := s.Export(t.Context(), Filter{}, func(b town.Bead) error { return WriteLine(&buf, b) }); err != nil {
+			rt.Fatal(err)
+		}
+		return buf.String()
+	}
+	text := export(s)
+	other := newLedger(t)
+	for range 2 {
+		result, err := other.Import(t.Context(), strings.NewReader(text), ImportOptions{})
+		if err != nil || result.Created+result.Unchanged != strings.Count(text, "\n") || len(result.Warnings) > 0 {
+			rt.Fatalf("%+v, %v", result, err)
+		}
+		if diff := cmp.Diff(text, export(other)); diff != "" {
+			rt.Fatal(diff)
+		}
+	}
+}

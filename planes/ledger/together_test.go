@@ -1,0 +1,213 @@
+package ledger
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gastown/town"
+)
+
+// together is how long writers and readers work against each other.
+var together = flag.Duration("ledger.together", time.Second, "how long ten writers and ten readers work at once")
+
+// TestTenWritersAndTenReaders has everyone at work on one ledger, through
+// handles with and without caches. Every acknowledged write must be there at
+// the end; no reader may see less than was acknowledged before it asked.
+func TestTenWritersAndTenReaders(t *testing.T) {
+	s := newLedger(t)
+	handles := []*Store{s, second(t, s), second(t, s)}
+	shared := create(t, s, titled("0"))[0].ID
+	ctx, cancel := context.WithTimeout(t.Context(), *together)
+	defer cancel()
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	acknowledged := map[string]string{}
+	var count atomic.Int64 // of acknowledged changes of the shared bead
+	for w := range 10 {
+		h := handles[w%len(handles)]
+		wg.Go(func() {
+			for i := 0; ctx.Err() == nil; i++ {
+				title := fmt.Sprintf("writer %d bead %d", w, i)
+				made, err := h.Create(t.Context(), []NewBead{titled(title)})
+				if err != nil {
+					t.Errorf("create: %v", err)
+					return
+				}
+				mu.Lock()
+				acknowledged[made[0].ID] = title
+				mu.Unlock()
+				if w > 0 {
+					continue
+				}
+				n := strconv.FormatInt(count.Load()+1, 10)
+				if _, err := h.Update(t.Context(), []Patch{{ID: shared, Title: &n}}); err != nil {
+					t.Errorf("update: %v", err)
+					return
+				}
+				count.Add(1)
+			}
+		})
+	}
+	for r := range 10 {
+		h := handles[r%len(handles)]
+		wg.Go(func() {
+			for ctx.Err() == nil {
+				before := count.Load()
+				title := ""
+				if r%2 == 0 {
+					got, err := h.Get(t.Context(), []string{shared}, Fields{"title"})
+					if err != nil {
+						t.Errorf("get: %v", err)
+						return
+					}
+					title = got[0].Title
+				} else {
+					var items []Item
+					if err := h.List(t.Context(), Filter{IDs: []string{shared}, Limit: 5}, Collect(&items)); err != nil {
+						t.Errorf("list: %v", err)
+						return
+					}
+					title = items[0].Title
+				}
+				if n, err := strconv.ParseInt(title, 10, 64); err != nil || n < before {
+					t.Errorf("read %q after %d was acknowledged", title, before)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	there := map[string]string{}
+	if err := s.List(t.Context(), Filter{}, func(i Item) error {
+		there[i.ID] = i.Title
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for id, title := range acknowledged {
+		if there[id] != title {
+			t.Errorf("%s is %q, not %q", id, there[id], title)
+		}
+	}
+	t.Logf("%d beads made, %d changes of one", len(acknowledged), count.Load())
+	everyCommitHasAnAuthor(t, s)
+}
+
+// TestTwoHalvesOfACycle adds links in both directions at the same time: one
+// writer must lose, however they interleave.
+func TestTwoHalvesOfACycle(t *testing.T) {
+	s := newLedger(t)
+	handles := []*Store{s, second(t, s)}
+	for range 5 {
+		made := create(t, s, titled("a"), titled("b"))
+		errs := make([]error, 2)
+		var wg sync.WaitGroup
+		for i, h := range handles {
+			wg.Go(func() {
+				_, errs[i] = h.DepAdd(t.Context(), []town.Dependency{{Bead: made[i].ID, Target: made[1-i].ID}})
+			})
+		}
+		wg.Wait()
+		if (errs[0] == nil) == (errs[1] == nil) {
+			t.Errorf("%v and %v", errs[0], errs[1])
+		}
+	}
+	if cycles, err := s.DepCycles(t.Context()); err != nil || len(cycles) > 0 {
+		t.Errorf("%v, %v", cycles, err)
+	}
+}
+
+// TestNoReadIsEverStale interleaves one writer and readers step by step: after
+// every write that returned, every cached answer must show it.
+func TestNoReadIsEverStale(t *testing.T) {
+	s := newLedger(t)
+	reader := second(t, s)
+	made := create(t, s, titled("x"), titled("y"))
+	for i := range 30 {
+		title := fmt.Sprintf("title %d", i)
+		if _, err := s.Update(t.Context(), []Patch{{ID: made[i%2].ID, Title: &title}}); err != nil {
+			t.Fatal(err)
+		}
+		if i%7 == 6 {
+			if err := s.GC(t.Context()); err != nil && !strings.Contains(err.Error(), "garbage") {
+				t.Fatal(err)
+			}
+		}
+		for range 2 {
+			got, err := reader.Get(t.Context(), []string{made[i%2].ID}, nil)
+			if err != nil || got[0].Title != title {
+				t.Fatalf("%q, not %q: %v", got[0].Title, title, err)
+			}
+			var items []Item
+			if err := reader.List(t.Context(), Filter{Text: title, Limit: 3}, Collect(&items)); err != nil || len(items) != 1 {
+				t.Fatalf("%d found: %v", len(items), err)
+			}
+		}
+	}
+	beads, results := reader.caches.Stats()[0], reader.caches.Stats()[1]
+	if beads.Hits < 30 || beads.Stale < 10 || results.Hits < 30 {
+		t.Errorf("%+v, %+v", beads, results)
+	}
+}
+
+// workload is what the commands of a minute ask of the ledger, in order: a Town
+// of ten polecats whose agents and supervisor look every few seconds and write
+// now and then. One letter is one command: s show, l list, r ready, b blocked,
+// f search, w write.
+const workload = "rrsslsrslsbsrlsrslsfsrslrsslsrslsbsrrsslsrslsbsrlsrslsfsrslrsslsrslsrlsrslsbsrwsslrslssrbslrssfrlssrslrssblrss" +
+	"rslrssbslrsslrssrflssrlsrsslrsblsrsslsrslrssblrsslrsslrslssrslrsslfrsslrsblsrsslsrsslrsslrsblwslsrslsrlssrsl"
+
+// TestCachesSpareNineReadsInTen replays the workload and counts what reaches
+// the database.
+func TestCachesSpareNineReadsInTen(t *testing.T) {
+	s := newLedger(t)
+	reader := second(t, s)
+	made := create(t, s, titled("one"), titled("two"), titled("three"))
+	replay := func(h *Store) int64 {
+		var queries int64
+		for i, c := range strings.Repeat(workload, 2) {
+			before := h.Queries()
+			var items []Item
+			var err error
+			switch c {
+			case 's':
+				_, err = h.Get(t.Context(), []string{made[i%2].ID}, nil)
+			case 'l':
+				err = h.List(t.Context(), Filter{Not: []town.Status{town.StatusClosed}, Limit: 50}, Collect(&items))
+			case 'r':
+				err = h.Ready(t.Context(), Filter{Limit: 20}, Collect(&items))
+			case 'b':
+				_, err = h.Blocked(t.Context(), Filter{Limit: 20})
+			case 'f':
+				err = h.List(t.Context(), Filter{Text: "three", Limit: 50}, Collect(&items))
+			case 'w':
+				_, err = s.Comment(t.Context(), made[2].ID, fmt.Sprintf("done %d", i))
+				before = h.Queries() // writes are not what is counted
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			queries += h.Queries() - before
+		}
+		return queries
+	}
+	// Ready asks for what is due in quarter minutes: a fixed clock keeps the
+	// count the same on a slow machine.
+	now := time.Date(2026, 5, 1, 9, 0, 0, 0, time.UTC)
+	s.now = func() time.Time { now = now.Add(time.Millisecond); return now }
+	reader.now = func() time.Time { return now }
+	direct := replay(s)
+	through := replay(reader)
+	t.Logf("%d queries without caches, %d with them", direct, through)
+	// A server that is not ours is asked for its root at every read: one small
+	// query in place of a large one.
+	if through*10 > direct && reader.witness.generation != nil {
+		t.Errorf("caches spare only %d of %d queries", direct-through, direct)
+	}
+}
