@@ -218,3 +218,24 @@ func TestRenewFullDisk(t *testing.T) {
 	}
 	noHidden(t, tree)
 }
+
+// A directory that has not the mark of a new one is never emptied, whatever
+// went wrong before.
+func TestAbandonNeedsMark(t *testing.T) {
+	tree, _ := withFiles(t)
+	d, err := tree.open(2, false)
+	must(t, err)
+	defer d.close()
+	s, err := d.stage(nil)
+	if err != nil || s == nil {
+		t.Fatal(s, err)
+	}
+	defer unix.Close(s.other)
+	root := int(tree.root.Fd())
+	must(t, unix.Renameat2(root, s.hidden, root, "templates", unix.RENAME_EXCHANGE))
+	if err := s.abandon(context.Background()); !errors.Is(err, unix.ENOTEMPTY) {
+		t.Fatal(err)
+	}
+	expectChanges(t, scanTree(t, tree, NewIndex()), "+template/a +template/b")
+	noHiddenNames(t, tree)
+}

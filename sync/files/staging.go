@@ -190,6 +190,7 @@ func (s *staging) write(j *job) (err error) {
 }
 
 // abandon removes a new directory that was not put in place, if there is one.
+// It touches nothing in a directory that does not say it is new.
 func (s *staging) abandon(ctx context.Context) error {
 	root := int(s.root.Fd())
 	fd, err := openat(root, s.hidden, unix.O_RDONLY|unix.O_DIRECTORY, 0)
@@ -201,6 +202,11 @@ func (s *staging) abandon(ctx context.Context) error {
 	}
 	defer unix.Close(fd)
 	mark := tempPrefix + s.token
+	if _, err := lstat(fd, mark); gone(err) {
+		return unix.Unlinkat(root, s.hidden, unix.AT_REMOVEDIR) // nothing was made in it yet
+	} else if err != nil {
+		return err
+	}
 	err = eachName(ctx, fd, func(name string) error {
 		if name == mark {
 			return nil // last, for it says that the rest may be removed
@@ -213,7 +219,7 @@ func (s *staging) abandon(ctx context.Context) error {
 	if err := unix.Fsync(fd); err != nil {
 		return err
 	}
-	if err := unix.Unlinkat(fd, mark, 0); err != nil && !gone(err) {
+	if err := unix.Unlinkat(fd, mark, 0); err != nil {
 		return err
 	}
 	return unix.Unlinkat(root, s.hidden, unix.AT_REMOVEDIR)
