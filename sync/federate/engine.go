@@ -11,6 +11,7 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
+	"gastown/planes/ledger"
 	"gastown/sync/gitremote"
 	"gastown/town"
 	"gastown/town/layout"
@@ -48,6 +49,13 @@ type Options struct {
 	// Plane says how the federation plane is reached: its Socket, External and
 	// Pool. The rest of it the engine knows.
 	Plane doltdb.Options
+	// Ledger opens the Town's work, of which rules share some. nil: the ledger is
+	// neither shared nor taken from others.
+	Ledger func(context.Context) (*ledger.Store, error)
+	// ConfirmShare is asked before rules that are new for a remote share anything
+	// through it. town.ErrRefused means no: then all but the ledger goes on. nil
+	// means that nobody can be asked.
+	ConfirmShare func(SharePreview) error
 	// Reviews is told the open reviews after a call may have changed them. May
 	// be nil.
 	Reviews func(context.Context, []federation.Review) error
@@ -207,7 +215,10 @@ func (e *Engine) mirror(ctx context.Context, l *remoteLock) (*gitremote.Mirror, 
 		Log:      e.opts.Log, Deadline: e.opts.Deadline, Idle: e.opts.Idle,
 		TokenEnv: e.opts.TokenEnv, TokenHost: tokenHost, Inherit: l.file,
 	})
-	if err == nil && m.Mended() {
+	if err == nil && e.opts.Ledger != nil {
+		l.ledger, err = m.Beside(ctx, ledgerMirror, LedgerRef)
+	}
+	if err == nil && (m.Mended() || l.ledger != nil && l.ledger.Mended()) {
 		l.notes = append(l.notes, "the local copy of remote "+l.remote.Name+" was damaged and was made anew; nothing of the Town was in it alone")
 	}
 	return m, err

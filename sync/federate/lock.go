@@ -1,6 +1,7 @@
 package federate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -10,6 +11,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gastown/sync/gitremote"
 	"gastown/town"
 )
 
@@ -25,9 +27,15 @@ type remoteLock struct {
 	// address is where the remote is, once that is known to differ from its URL.
 	address string
 	file    *os.File
+	// ledger is the mirror of shared records, beside the one that is open; nil
+	// when they are not exchanged.
+	ledger *gitremote.Mirror
 	// notes are for people, to be told with the outcome.
 	notes []string
 }
+
+// where is the address of the remote.
+func (l *remoteLock) where() string { return cmp.Or(l.address, l.remote.URL) }
 
 // told takes the notes, for the outcome they are told with.
 func (l *remoteLock) told() []string {

@@ -26,6 +26,8 @@ type Pulled struct {
 	Commits int
 	// Documents is how many files were written or removed.
 	Documents int
+	// Records counts records of other Towns' ledgers that arrived.
+	Records int
 	// Notes tell what became of conflicts; Reviews counts open proposals.
 	Notes   []string
 	Reviews int
@@ -80,17 +82,27 @@ func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, d
 	}
 	if st.Head == fetched.Head {
 		out.UpToDate = true
-		return out, e.verified(l.remote.Name, st)
+		return out, e.endPull(ctx, l, dry, &st, &out)
 	}
 	err = e.with(ctx, func(w *workspace) error { return e.merge(ctx, w, l, m, dry, &st, &out) })
-	if err != nil || dry {
+	if err != nil {
 		return out, err
+	}
+	if dry {
+		return out, e.pullShare(ctx, l, dry, &st, &out)
 	}
 	if len(out.Kept) == 0 {
 		st.Head = fetched.Head
 	}
 	e.tidy(m)
-	return out, e.verified(l.remote.Name, st)
+	return out, e.endPull(ctx, l, dry, &st, &out)
+}
+
+// endPull takes the records that came along. What is wrong with them does not
+// undo the rest of the pull.
+func (e *Engine) endPull(ctx context.Context, l *remoteLock, dry bool, st *state, out *Pulled) error {
+	failed := e.pullShare(ctx, l, dry, st, out)
+	return errors.Join(e.verified(l.remote.Name, *st), failed)
 }
 
 // tidy drops what piled up in the mirror. It is housekeeping: the exchange it

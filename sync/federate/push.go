@@ -42,6 +42,8 @@ type Pushed struct {
 	Pulled   *Pulled
 	Reviews  int
 	DryRun   bool
+	// Shared is about records of the ledger; nil when none are shared.
+	Shared *Shared
 
 	// recorded is when the edits were.
 	recorded time.Time
@@ -72,7 +74,10 @@ func (e *Engine) Push(ctx context.Context, remote Remote, dry bool) (out Pushed,
 	}
 	out.Remote, out.DryRun = remote.Name, dry
 	if dry {
-		return out, e.pushDry(ctx, remote, &out)
+		if err := e.pushDry(ctx, remote, &out); err != nil {
+			return out, err
+		}
+		return out, e.previewPush(ctx, l, &out)
 	}
 	m, err := e.mirror(ctx, l)
 	if err == nil {
@@ -91,15 +96,23 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 	opts.Message = "federation of Town " + e.opts.Name
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = pushPause, 20*pushPause
+	plan, err := e.planShare(ctx, l, out)
+	if err != nil {
+		return err
+	}
 	for {
 		out.Attempts++
 		staged, err := e.stage(ctx, l, m, out)
+		if err == nil {
+			err = e.stageShare(ctx, l, plan, out)
+		}
 		if err != nil && !errors.Is(err, doltdb.ErrBehind) {
 			return err
 		}
 		var rejected error
-		head := m.Head()
+		head, records := m.Head(), l.recordsHead()
 		if err == nil {
+			opts.Beside, staged.plan = plan.staged(), plan
 			done, err := e.publish(ctx, l, m, opts, staged, out)
 			if done || err != nil && !errors.Is(err, gitremote.ErrRejected) {
 				return err
@@ -114,8 +127,11 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 		if err := m.Reset(ctx); err != nil {
 			return err
 		}
+		if err := e.resetShare(ctx, l, plan); err != nil {
+			return err
+		}
 		pulled, err := e.pull(ctx, l, m, false)
-		if rejected != nil && m.Head() == head && (err == nil || errors.Is(err, errNone) || opts.Recreate && errors.Is(err, gitremote.ErrGone)) {
+		if rejected != nil && m.Head() == head && l.recordsHead() == records && (err == nil || errors.Is(err, errNone) || opts.Recreate && errors.Is(err, gitremote.ErrGone)) {
 			// Nobody was: the server has another reason.
 			if err := out.waitRefused(ctx, l.remote, rejected); err != nil {
 				return err
@@ -127,6 +143,9 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 			out.Pulled = pulled.after(out.Pulled)
 		}
 		if err != nil {
+			return err
+		}
+		if err := e.planAgain(ctx, l, plan, out); err != nil {
 			return err
 		}
 		// What the first attempt was to make exists by now, or is another's.
@@ -196,6 +215,8 @@ type staged struct {
 	// head is the plane's tip; shown says that the files show it.
 	head  string
 	shown bool
+	// plan is for the records of the ledger.
+	plan *sharePlan
 }
 
 // stage records edits and puts the plane's tip into the mirror.
@@ -278,6 +299,7 @@ func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 	published := e.step("publish")
 	res, err := m.Publish(ctx, opts)
 	published()
+	known := true // that the records arrived too
 	switch {
 	case errors.Is(err, gitremote.ErrUnknownOutcome):
 		// The answer was lost. Look at the ref before saying anything.
@@ -289,7 +311,8 @@ func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 		if ferr != nil {
 			return false, errors.Join(err, ferr)
 		}
-		if !fetched.PublishedEarlier {
+		known = l.recordsArrived()
+		if !fetched.PublishedEarlier && !known {
 			if out.lost++; out.lost == maxLost {
 				return false, err
 			}
@@ -305,12 +328,12 @@ func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 	}
 	if res.Unchanged {
 		// Nothing was sent, so nobody has confirmed anything yet: ask.
-		before := m.Head()
+		before, records := m.Head(), l.recordsHead()
 		fetched, err := m.Fetch(ctx)
 		if err != nil {
 			return false, err
 		}
-		if fetched.Head != before {
+		if fetched.Head != before || l.recordsHead() != records {
 			return false, nil
 		}
 		res.Head, out.UpToDate = before, true
@@ -319,6 +342,9 @@ func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 	st.Commit = s.head
 	if s.shown {
 		st.Head = res.Head
+	}
+	if known {
+		e.noteShare(l, s.plan, &st)
 	}
 	e.tidy(m)
 	if err := e.verified(name, st); err != nil {

@@ -25,6 +25,8 @@ type state struct {
 	Head string `json:"head,omitempty"`
 	// Commit is the plane's commit the remote is known to hold.
 	Commit string `json:"commit,omitempty"`
+	// Shared is about records of the ledger.
+	Shared shared `json:"shared,omitzero"`
 	// Verified is when the remote itself last said so.
 	Verified time.Time `json:"verified,omitzero"`
 	// Failed and Error describe the last attempt, if it failed.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -58,7 +59,7 @@ func TestForget(t *testing.T) {
 		t.Errorf("pushed to a forgotten remote: %v", err)
 	}
 	after, err := a.loadState("origin")
-	if before.Confirmed = ""; err != nil || after != before {
+	if before.Confirmed = ""; err != nil || !reflect.DeepEqual(after, before) {
 		t.Errorf("now known: %+v, want %+v (%v)", after, before, err)
 	}
 	a.join(url)

@@ -1,0 +1,214 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"os"
+	"slices"
+
+	"gastown/planes/exchange"
+	"gastown/planes/ledger"
+	"gastown/sync/share"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// LedgerRef is where shared records of the ledger lie in a Git repository.
+const LedgerRef = "refs/dolt/ledger"
+
+// ledgerMirror is the directory of that ref's mirror, below the remote's.
+const ledgerMirror = "ledger"
+
+// Shared is what a push did, or with dry set would do, with records of the
+// ledger.
+type Shared struct {
+	// Put and Removed count records of this Town that were written and taken
+	// back; Total is how many it shares now.
+	Put, Removed, Total int
+	// Withheld records do not leave although a rule selects them. They are told
+	// when the ledger or the rules changed.
+	Withheld []Withheld
+	// Waiting are rules that nobody has confirmed for this remote. While there
+	// are any, nothing of the ledger moves.
+	Waiting []string
+}
+
+// Withheld is a record that rules select and that does not leave.
+type Withheld struct {
+	ID string `json:"id"`
+	// Rules select it.
+	Rules []string `json:"rules"`
+	// Field is at fault; Reason never holds what is in it.
+	Field  string `json:"field,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// SharePreview is what rules make of the ledger, shown before anything leaves.
+type SharePreview struct {
+	// Remote and Address are where it would go; empty in a preview for no remote.
+	Remote  Remote
+	Address string
+	// Rules are all there are, Unconfirmed those a person is asked about.
+	Rules       share.Rules
+	Unconfirmed []string
+	// Records leave, by id; Removed are taken back from where they were shared.
+	Records  []share.Selection
+	Removed  []string
+	Withheld []Withheld
+	// Others counts records of other Towns that go along: the exchange is one
+	// history, and this remote may not have them yet.
+	Others int
+	// Author is recorded in the commits, beside the Town's name and id.
+	Author string
+	Town   exchange.Member
+}
+
+// PreviewShare tells what would leave by the rules as they are, whatever was
+// confirmed. It contacts nobody and changes nothing.
+func (e *Engine) PreviewShare(ctx context.Context) (p SharePreview, err error) {
+	plan, err := e.loadPlan()
+	if err == nil {
+		err = e.fill(ctx, plan)
+	}
+	if err != nil {
+		return p, e.disk(err)
+	}
+	return e.sharePreview(plan), nil
+}
+
+func (e *Engine) sharePreview(plan *sharePlan) SharePreview {
+	p := SharePreview{
+		Rules: plan.rules, Withheld: plan.withheld, Removed: plan.removed(), Author: e.opts.Actor.String(),
+		Town: exchange.Member{ID: e.opts.ID, Name: e.opts.Name, Records: len(plan.records)},
+	}
+	for _, id := range slices.Sorted(maps.Keys(plan.records)) {
+		p.Records = append(p.Records, plan.records[id])
+	}
+	return p
+}
+
+// sharePlan is what of the ledger shall be in the exchange.
+type sharePlan struct {
+	rules share.Rules
+	// records by id, and the ledger's commit they were read at; only with filled.
+	filled   bool
+	records  map[string]share.Selection
+	head     string
+	withheld []Withheld
+	// own is what was in the exchange when the plan was made; exists says that
+	// there is one on this machine.
+	own    map[string]town.Digest
+	exists bool
+	// waiting are rules nobody confirmed: then nothing is done.
+	waiting share.Rules
+	// done, once staged.
+	put, gone int
+}
+
+func (p *sharePlan) removed() []string {
+	var ids []string
+	for id := range p.own {
+		if _, ok := p.records[id]; !ok {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// loadPlan reads the rules.
+func (e *Engine) loadPlan() (*sharePlan, error) {
+	f, err := share.Load(e.opts.Layout.Sharing())
+	if err != nil {
+		return nil, err
+	}
+	plan := &sharePlan{rules: f.Rules}
+	switch _, err := os.Lstat(e.opts.Layout.Data(layout.Exchange)); {
+	case err == nil:
+		plan.exists = true
+	case !errors.Is(err, os.ErrNotExist):
+		return nil, err
+	}
+	return plan, nil
+}
+
+// fill applies the rules to the ledger. What is in the exchange already, as it
+// is, was searched for secrets when it was put there.
+func (e *Engine) fill(ctx context.Context, plan *sharePlan) (err error) {
+	defer e.step("select records")()
+	plan.records, plan.withheld, plan.own = map[string]share.Selection{}, nil, nil
+	if plan.exists {
+		err := e.withExchange(ctx, func(s *exchange.Store) error {
+			plan.own, err = s.Own(ctx)
+			return err
+		})
+		if err != nil && !errors.Is(err, errNoExchange) {
+			return err
+		}
+	}
+	plan.filled = true
+	if e.opts.Ledger == nil {
+		return nil
+	}
+	if err := e.selectRecords(ctx, plan); err != nil {
+		return err
+	}
+	return plan.inspect(e.opts.ID)
+}
+
+// selectRecords reads the ledger. It is closed again before anything is searched.
+func (e *Engine) selectRecords(ctx context.Context, plan *sharePlan) (err error) {
+	store, err := e.opts.Ledger(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	if plan.head, err = store.Head(ctx); err != nil || len(plan.rules) == 0 {
+		return err
+	}
+	prefixes, err := store.Prefixes(ctx)
+	if err != nil {
+		return err
+	}
+	rigs := make(map[string]string, len(prefixes))
+	for rig, prefix := range prefixes {
+		rigs[prefix] = rig
+	}
+	rig := func(prefix string) string { return rigs[prefix] }
+	return store.List(ctx, ledger.Filter{Fields: plan.rules.Names()}, func(i ledger.Item) error {
+		if sel, ok := plan.rules.Select(i.Bead, rig); ok {
+			plan.records[i.ID] = sel
+		}
+		return nil
+	})
+}
+
+// inspect withholds records that cannot be stored elsewhere or hold a secret.
+func (p *sharePlan) inspect(owner town.ID) error {
+	var scanner *share.Scanner
+	withhold := func(sel share.Selection, field, reason string) {
+		p.withheld = append(p.withheld, Withheld{ID: sel.Record.ID, Rules: sel.Rules, Field: field, Reason: reason})
+		delete(p.records, sel.Record.ID)
+	}
+	for _, id := range slices.Sorted(maps.Keys(p.records)) {
+		sel := p.records[id]
+		if err := sel.Record.Check(); err != nil {
+			withhold(sel, "", err.Error())
+			continue
+		}
+		if p.own[id] == sel.Record.Digest(owner) {
+			continue
+		}
+		if scanner == nil {
+			var err error
+			if scanner, err = share.NewScanner(); err != nil {
+				return err
+			}
+		}
+		for _, f := range scanner.Scan(sel.Record) {
+			withhold(sel, f.Field, "it looks like a secret ("+f.Rule+")")
+		}
+	}
+	return nil
+}

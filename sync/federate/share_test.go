@@ -1,0 +1,523 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"gastown/planes/doltdb"
+	"gastown/planes/exchange"
+	"gastown/planes/ledger"
+	"gastown/sync/gitremote"
+	"gastown/sync/share"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// sharer is a Town with a ledger.
+type sharer struct {
+	*testTown
+	// asked are the previews a person was shown; refuse is the answer.
+	asked  []SharePreview
+	refuse bool
+}
+
+const ledgerUUID = "ledger-1"
+
+func newSharer(t testing.TB, name string) *sharer {
+	return ledgerOf(newTown(t, t.TempDir(), name))
+}
+
+// ledgerOf gives a Town a ledger, if it has none, and a person to ask.
+func ledgerOf(tt *testTown) *sharer {
+	s := &sharer{testTown: tt}
+	opts := doltdb.Options{Dir: tt.opts.Layout.Data(layout.Ledger), Home: tt.opts.Layout.Engine(), Actor: tt.opts.Actor}
+	if _, err := os.Stat(opts.Dir); errors.Is(err, os.ErrNotExist) {
+		l, err := ledger.Create(tt.t.Context(), opts, ledgerUUID)
+		if err != nil {
+			tt.t.Fatal(err)
+		}
+		if err := l.Close(); err != nil {
+			tt.t.Fatal(err)
+		}
+	}
+	tt.opts.Ledger = func(ctx context.Context) (*ledger.Store, error) { return ledger.Open(ctx, opts, ledgerUUID) }
+	tt.opts.ConfirmShare = func(p SharePreview) error {
+		s.asked = append(s.asked, p)
+		if s.refuse {
+			return town.ErrRefused
+		}
+		return nil
+	}
+	return s
+}
+
+func (s *sharer) work(fn func(*ledger.Store) error) {
+	s.t.Helper()
+	l, err := s.opts.Ledger(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := errors.Join(fn(l), l.Close()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *sharer) beads(list ...town.Bead) {
+	s.t.Helper()
+	s.work(func(l *ledger.Store) error {
+		var fresh []ledger.NewBead
+		for _, b := range list {
+			fresh = append(fresh, ledger.NewBead{Bead: b})
+		}
+		_, err := l.Create(s.t.Context(), fresh)
+		return err
+	})
+}
+
+func (s *sharer) rules(rules ...share.Rule) {
+	s.t.Helper()
+	path := s.opts.Layout.Sharing()
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		s.t.Fatal(err)
+	}
+	f, err := share.Load(path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	for _, r := range rules {
+		if err := f.Add(r); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	if err := f.Save(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// seen is what this Town reads of another's records: id and title.
+func (s *sharer) seen(name string) []string {
+	s.t.Helper()
+	list := []string{}
+	found, err := s.Exchange(s.t.Context(), func(x *exchange.Store) error {
+		return x.List(s.t.Context(), name, exchange.Filter{}, func(r exchange.Record) error {
+			list = append(list, r.Bead.ID+" "+r.Bead.Title)
+			return nil
+		})
+	})
+	if errors.Is(err, exchange.ErrTown) || !found {
+		return nil
+	}
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	slices.Sort(list)
+	return list
+}
+
+func gitOut(t testing.TB, dir string, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = dir
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		t.Fatalf("git %v: %v %s", args, err, out)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+func TestShareOneRecord(t *testing.T) {
+	url := bare(t)
+	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
+	a.init(url)
+	b.join(url)
+	a.beads(town.Bead{ID: "gt-1", Title: "public work", Labels: []string{"public"}}, town.Bead{ID: "gt-2", Title: "private work"})
+
+	// Without a rule nothing leaves, not even an empty database.
+	a.push(url)
+	if refs := gitOut(t, url, "for-each-ref", "--format=%(refname)", "refs/dolt"); refs != Ref {
+		t.Fatalf("refs: %s", refs)
+	}
+	if len(a.asked) > 0 || dirExists(a.opts.Layout.Data(layout.Exchange)) {
+		t.Fatal("something was prepared to leave")
+	}
+
+	a.rules(share.Rule{Name: "public", Labels: []string{"public"}})
+	out := a.push(url)
+	if out.Shared == nil || out.Shared.Put != 1 || out.Shared.Total != 1 || len(a.asked) != 1 {
+		t.Fatalf("%+v, asked %d times", out.Shared, len(a.asked))
+	}
+	if p := a.asked[0]; len(p.Records) != 1 || p.Records[0].Record.ID != "gt-1" || !slices.Equal(p.Unconfirmed, []string{"public"}) || p.Address == "" {
+		t.Fatalf("%+v", p)
+	}
+	pulled := b.pull(url)
+	if pulled.Records != 1 || pulled.UpToDate {
+		t.Fatalf("%+v", pulled)
+	}
+	if got := b.seen("alpha"); !slices.Equal(got, []string{"gt-1 public work"}) {
+		t.Fatalf("%v", got)
+	}
+	if again := b.pull(url); !again.UpToDate || again.Records != 0 {
+		t.Fatalf("%+v", again)
+	}
+
+	// Later changes follow silently.
+	a.beads(town.Bead{ID: "gt-3", Title: "more", Labels: []string{"public"}})
+	if out := a.push(url); out.Shared.Put != 1 || out.Shared.Total != 2 || len(a.asked) != 1 {
+		t.Fatalf("%+v", out.Shared)
+	}
+	if out := a.push(url); !out.UpToDate || out.Shared.Put != 0 {
+		t.Fatalf("%+v %+v", out, out.Shared)
+	}
+	b.pull(url)
+	if got := b.seen("alpha"); !slices.Equal(got, []string{"gt-1 public work", "gt-3 more"}) {
+		t.Fatalf("%v", got)
+	}
+
+	// A rule that changed asks again, and until then nothing moves.
+	a.refuse = true
+	a.rules(share.Rule{Name: "public", Labels: []string{"public"}, Fields: []string{"title", "assignee"}})
+	if out := a.push(url); !slices.Equal(out.Shared.Waiting, []string{"public"}) || out.Shared.Put != 0 || len(a.asked) != 2 {
+		t.Fatalf("%+v", out.Shared)
+	}
+	a.refuse = false
+
+	// Withdrawn: the records go at the next push, without a question.
+	a.rules()
+	if out := a.push(url); out.Shared.Removed != 2 || len(a.asked) != 2 {
+		t.Fatalf("%+v", out.Shared)
+	}
+	b.pull(url)
+	if got := b.seen("alpha"); len(got) != 0 {
+		t.Fatalf("%v", got)
+	}
+}
+
+func dirExists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// Both Towns begin to share at once: one exchange comes of it.
+func TestTwoTownsBeginAtOnce(t *testing.T) {
+	url := bare(t)
+	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
+	a.init(url)
+	b.join(url)
+	a.pull(url)
+	for _, s := range []*sharer{a, b} {
+		s.rules(share.Rule{Name: "all"})
+		s.beads(town.Bead{ID: "gt-1", Title: "of " + s.opts.Name})
+	}
+	a.push(url)
+	out := b.push(url)
+	if out.Attempts != 2 || out.Pulled == nil {
+		t.Fatalf("%+v", out)
+	}
+	a.pull(url)
+	for _, s := range []*sharer{a, b} {
+		for _, name := range []string{"alpha", "beta"} {
+			if got := s.seen(name); !slices.Equal(got, []string{"gt-1 of " + name}) {
+				t.Errorf("%s sees of %s: %v", s.opts.Name, name, got)
+			}
+		}
+	}
+	if a.push(url); len(a.asked) != 1 || len(b.asked) != 1 {
+		t.Error("asked again")
+	}
+}
+
+// Whoever joins later has the records at once, and can share its own.
+func TestJoinBringsRecords(t *testing.T) {
+	url := bare(t)
+	a := newSharer(t, "alpha")
+	a.rules(share.Rule{Name: "all"})
+	a.beads(town.Bead{ID: "gt-1", Title: "one"})
+	a.init(url)
+	if len(a.asked) != 1 {
+		t.Fatalf("asked %d times", len(a.asked))
+	}
+	b := newSharer(t, "beta")
+	b.rules(share.Rule{Name: "all"})
+	b.beads(town.Bead{ID: "b-1", Title: "of b"})
+	b.join(url)
+	if got := b.seen("alpha"); !slices.Equal(got, []string{"gt-1 one"}) {
+		t.Fatalf("%v", got)
+	}
+	a.pull(url)
+	if got := a.seen("beta"); !slices.Equal(got, []string{"b-1 of b"}) {
+		t.Fatalf("%v", got)
+	}
+}
+
+// Records and federation travel in one push and one fetch.
+func TestShareCostsNoConnection(t *testing.T) {
+	url := bare(t)
+	a := newSharer(t, "alpha")
+	a.init(url)
+	log := filepath.Join(t.TempDir(), "connections")
+	for _, side := range []string{"receive-pack", "upload-pack"} {
+		script := fmt.Sprintf("#!/bin/sh\necho %s >>%s\nexec git %s \"$@\"\n", side, log, side)
+		if err := os.WriteFile(filepath.Join(filepath.Dir(log), side), []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a.rules(share.Rule{Name: "all"})
+	a.beads(town.Bead{ID: "gt-1", Title: "one"})
+	a.write("templates/bug.md", "changed\n")
+	before := gitOut(t, url, "for-each-ref", "--format=%(objectname)", Ref)
+	ssh := filepath.Join(filepath.Dir(log), "ssh")
+	if err := os.WriteFile(ssh, []byte("#!/bin/sh\nfor cmd; do :; done\necho \"$cmd\" >>"+log+"\nexec sh -c \"$cmd\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GIT_SSH_COMMAND", ssh)
+	t.Setenv("GIT_SSH_VARIANT", "simple")
+	remote := Remote{"far", "ssh://host" + url}
+	if _, err := a.Join(t.Context(), remote, yes); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(log, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.write("templates/bug.md", "changed once more\n")
+	a.beads(town.Bead{ID: "gt-2", Title: "two"})
+	out, err := a.Push(t.Context(), remote, false)
+	if err != nil || out.Shared.Put != 1 || out.Commits != 1 {
+		t.Fatalf("%+v %v", out.Shared, err)
+	}
+	if _, err := a.Pull(t.Context(), remote, false); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(log)
+	if err != nil || strings.Count(string(text), "\n") != 2 {
+		t.Fatalf("connections:\n%s%v", text, err)
+	}
+	if after := gitOut(t, url, "for-each-ref", "--format=%(objectname)", Ref); after == before {
+		t.Fatal("nothing was pushed")
+	}
+}
+
+// Another Town that changes our records is told of, and changes nothing.
+func TestForgedRecordsArePutBack(t *testing.T) {
+	url := bare(t)
+	a, eve := newSharer(t, "alpha"), newSharer(t, "eve")
+	a.rules(share.Rule{Name: "all"})
+	a.beads(town.Bead{ID: "gt-1", Title: "one"})
+	a.init(url)
+	eve.join(url)
+	eve.rules(share.Rule{Name: "all"})
+	eve.beads(town.Bead{ID: "e-1", Title: "of eve"})
+	if _, err := eve.Exchange(t.Context(), func(s *exchange.Store) error {
+		_, err := s.Update(t.Context(), "forge", func(tx *doltdb.Tx) error {
+			_, err := tx.Exec(t.Context(), "DELETE FROM beads WHERE town = 'id-alpha'")
+			return err
+		})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	eve.push(url)
+	pulled := a.pull(url)
+	if len(pulled.Notes) != 1 || !strings.Contains(pulled.Notes[0], "gt-1") {
+		t.Fatalf("%q", pulled.Notes)
+	}
+	a.push(url)
+	eve.pull(url)
+	if got := eve.seen("alpha"); !slices.Equal(got, []string{"gt-1 one"}) {
+		t.Fatalf("%v", got)
+	}
+}
+
+// What is wrong with the records stops them and not the federation.
+func TestHostileRecordsHarmNothingElse(t *testing.T) {
+	url := bare(t)
+	a, eve := newSharer(t, "alpha"), newSharer(t, "eve")
+	a.rules(share.Rule{Name: "all"})
+	a.beads(town.Bead{ID: "gt-1", Title: "one"})
+	a.init(url)
+	eve.join(url)
+	eve.rules(share.Rule{Name: "all"})
+	if _, err := eve.Exchange(t.Context(), func(s *exchange.Store) error {
+		_, err := s.Update(t.Context(), "forge", func(tx *doltdb.Tx) error {
+			_, err := tx.Exec(t.Context(), "INSERT INTO beads (town, id, digest, title) VALUES ('id-eve', 'e-1', '', 'x')")
+			return err
+		})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	eve.opts.Ledger = nil // its own gt would mend the row
+	eve.write("templates/bug.md", "of eve\n")
+	eve.push(url)
+	pushExchange(t, eve, url)
+	out, err := a.Pull(t.Context(), Remote{"origin", url}, false)
+	if !errors.Is(err, town.ErrRefused) || town.Next(err) == "" {
+		t.Fatalf("%+v %v", out, err)
+	}
+	a.want("templates/bug.md", "of eve\n")
+	if got := a.seen("eve"); len(got) != 0 {
+		t.Fatalf("%v", got)
+	}
+}
+
+// pushExchange publishes a Town's exchange as it is, as a hostile program would.
+func pushExchange(t testing.TB, s *sharer, url string) {
+	t.Helper()
+	s.opts.Ledger = func(context.Context) (*ledger.Store, error) { return nil, errors.New("not asked") }
+	defer func() { s.opts.Ledger = nil }()
+	l, err := s.lockRemote(t.Context(), Remote{"origin", url})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.release()
+	m, err := s.mirror(t.Context(), l)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	err = s.withExchange(t.Context(), func(x *exchange.Store) error { return x.Push(t.Context(), "origin", l.ledger.Dir()) })
+	if err == nil {
+		_, err = m.Publish(t.Context(), gitremote.PublishOptions{Message: "x", AuthorName: "Eve", AuthorEmail: "eve@example.com", Beside: true})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Somebody removes the ref: it does not come back unseen, nor with its history.
+func TestRemovedRefIsNotSharedAgainUnseen(t *testing.T) {
+	url := bare(t)
+	a := newSharer(t, "alpha")
+	a.rules(share.Rule{Name: "all"})
+	a.beads(town.Bead{ID: "gt-1", Title: "one"})
+	a.init(url)
+	gitOut(t, url, "update-ref", "-d", LedgerRef)
+	if out := a.pull(url); len(out.Notes) != 1 {
+		t.Fatalf("%q", out.Notes)
+	}
+	a.refuse = true
+	if out := a.push(url); len(out.Shared.Waiting) != 1 {
+		t.Fatalf("%+v", out.Shared)
+	}
+	if refs := gitOut(t, url, "for-each-ref", LedgerRef); refs != "" {
+		t.Fatal("it is there again")
+	}
+	a.refuse = false
+	if out := a.push(url); out.Shared.Put != 1 {
+		t.Fatalf("%+v", out.Shared)
+	}
+	b := newSharer(t, "beta")
+	b.join(url)
+	if got := b.seen("alpha"); !slices.Equal(got, []string{"gt-1 one"}) {
+		t.Fatalf("%v", got)
+	}
+}
+
+// A record with a secret stays, is named without the secret, and one that got a
+// secret later is taken back.
+func TestSecretsStay(t *testing.T) {
+	url := bare(t)
+	a := newSharer(t, "alpha")
+	a.rules(share.Rule{Name: "all", Fields: []string{"title", "description"}})
+	a.beads(town.Bead{ID: "gt-1", Title: "fine"}, town.Bead{ID: "gt-2", Title: "bad", Description: `password="hunter2hunter2"`},
+		town.Bead{ID: "gt-3", Title: "bell \x07"})
+	a.init(url)
+	p := a.asked[0]
+	if len(p.Records) != 1 || len(p.Withheld) != 2 || p.Withheld[0].ID != "gt-2" || p.Withheld[0].Field != "description" {
+		t.Fatalf("%+v", p.Withheld)
+	}
+	if strings.Contains(fmt.Sprintf("%+v", p), "hunter2") {
+		t.Fatal("the preview tells the secret")
+	}
+	a.work(func(l *ledger.Store) error {
+		patches, err := ledger.ReadPatches(strings.NewReader(`[{"id":"gt-1","description":"postgres://app:s3cr3t-pw@db.example.com/app"}]`))
+		if err == nil {
+			_, err = l.Update(t.Context(), patches)
+		}
+		return err
+	})
+	if out := a.push(url); out.Shared.Removed != 1 || out.Shared.Total != 0 || len(out.Shared.Withheld) != 3 {
+		t.Fatalf("%+v", out.Shared)
+	}
+}
+
+// Random beads, rules and exchanges: in the end each Town has exactly what the
+// rules of the others select.
+func TestEachHasWhatTheOthersSelect(t *testing.T) {
+	historyChecks(t)
+	tpl := makeTemplate(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		dir, err := os.MkdirTemp(t.TempDir(), "history")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := tpl.start(t, dir)
+		var towns []*sharer
+		want := map[string][]string{}
+		for _, mt := range m.towns {
+			towns = append(towns, ledgerOf(mt.testTown))
+		}
+		labels := []string{"x", "y"}
+		n := 0
+		for range rapid.IntRange(3, 8).Draw(rt, "steps") {
+			s := rapid.SampledFrom(towns).Draw(rt, "town")
+			switch rapid.SampledFrom([]string{"bead", "bead", "rules", "sync", "sync"}).Draw(rt, "step") {
+			case "bead":
+				n++
+				s.beads(town.Bead{ID: fmt.Sprint("gt-", n), Title: fmt.Sprint("bead ", n), Notes: "secret notes",
+					Labels: rapid.SliceOfDistinct(rapid.SampledFrom(labels), rapid.ID).Draw(rt, "labels"),
+					Type:   rapid.SampledFrom(town.BeadTypes).Draw(rt, "type")})
+			case "rules":
+				var rules []share.Rule
+				for i := range rapid.IntRange(0, 2).Draw(rt, "rules") {
+					rules = append(rules, share.Rule{Name: fmt.Sprint("r", i),
+						Labels: rapid.SliceOfN(rapid.SampledFrom(labels), 0, 1).Draw(rt, "with"),
+						Types:  rapid.SliceOfN(rapid.SampledFrom(town.BeadTypes), 0, 2).Draw(rt, "types")})
+				}
+				s.rules(rules...)
+			case "sync":
+				s.sync(m.url)
+			}
+		}
+		for range 2 {
+			for _, s := range towns {
+				s.sync(m.url)
+			}
+		}
+		for _, s := range towns {
+			f, err := share.Load(s.opts.Layout.Sharing())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.work(func(l *ledger.Store) error {
+				return l.List(t.Context(), ledger.Filter{}, func(i ledger.Item) error {
+					if _, ok := f.Rules.Select(i.Bead, func(string) string { return "" }); ok {
+						want[s.opts.Name] = append(want[s.opts.Name], i.ID+" "+i.Title)
+					}
+					return nil
+				})
+			})
+			slices.Sort(want[s.opts.Name])
+		}
+		for _, s := range towns {
+			for name, list := range want {
+				if got := s.seen(name); !slices.Equal(got, list) {
+					rt.Fatalf("%s sees of %s: %v, want %v", s.opts.Name, name, got, list)
+				}
+			}
+		}
+		if err := os.RemoveAll(dir); err != nil {
+			t.Fatal(err)
+		}
+	})
+}
