@@ -143,7 +143,7 @@ func TestDetached(t *testing.T) {
 	if out, err := exec.Command("mkfifo", fifo).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	r.write(r.gt, 0o700, "#!/bin/sh\nread -r _ <"+quote(fifo)+"\nps -o pgid= -p $$ | tr -d ' ' >"+quote(r.log)+".part && mv "+quote(r.log)+".part "+quote(r.log)+"\n")
+	r.write(r.gt, 0o700, "#!/bin/sh\nread -r _ <"+quote(fifo)+"\ncut -d ' ' -f 5 /proc/$$/stat >"+quote(r.log)+".part && mv "+quote(r.log)+".part "+quote(r.log)+"\n")
 	r.install(PostCommit)
 	// CombinedOutput returns when nobody holds the pipe any more.
 	r.git("commit", "-q", "--allow-empty", "-m", "1")
