@@ -70,7 +70,7 @@ func TestADeadRemoteDelaysNothing(t *testing.T) {
 				if j.Name != "federation-sync:dead" {
 					continue
 				}
-				pause := j.Next.Sub(time.Now())
+				pause := time.Until(*j.Next)
 				if j.Failures < 2 || pause < 11*time.Second || j.Last.Error == "" {
 					t.Errorf("%d failures, next in %s: %s", j.Failures, pause, j.Last.Error)
 				}

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,8 +59,30 @@ func body(t *testing.T, url string) (int, string) {
 	return res.StatusCode, string(data)
 }
 
+// systemd listens as the service manager does; each call returns one message.
+func systemd(t *testing.T) func() string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "notify")
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	t.Setenv("NOTIFY_SOCKET", path)
+	return func() string {
+		_ = c.SetReadDeadline(time.Now().Add(patience))
+		message := make([]byte, 1000)
+		n, err := c.Read(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(message[:n])
+	}
+}
+
 func TestLife(t *testing.T) {
 	p := found(t)
+	notified := systemd(t)
 	r := p.mustStart()
 	for _, path := range []string{p.layout.ControlSocket(), p.layout.SQLSocket()} {
 		if info, err := os.Stat(path); err != nil || info.Mode() != os.ModeSocket|0o600 {
@@ -100,6 +123,9 @@ func TestLife(t *testing.T) {
 	}
 	if err := <-r.ended; err != nil {
 		t.Fatal(err)
+	}
+	if word := notified() + notified(); word != "READY=1STOPPING=1" {
+		t.Errorf("systemd was told %q", word)
 	}
 	if _, held, err := Holder(p.layout); err != nil || held {
 		t.Errorf("held %v, %v", held, err)
@@ -282,9 +308,10 @@ func TestReload(t *testing.T) {
 
 func TestChecksAndTheirChanges(t *testing.T) {
 	p := found(t)
-	state := check.Healthy
+	var state atomic.Value
+	state.Store(check.Healthy)
 	p.checks = []check.Check{{Name: "custom", Run: func(context.Context) (check.Result, error) {
-		return check.Result{State: state, Figure: "7 of 9", Threshold: "8", Next: "add one"}, nil
+		return check.Result{State: state.Load().(check.State), Figure: "7 of 9", Threshold: "8", Next: "add one"}, nil
 	}}}
 	r := p.mustStart()
 	out, err := r.client.Run(t.Context(), "custom")
@@ -292,7 +319,7 @@ func TestChecksAndTheirChanges(t *testing.T) {
 		t.Fatalf("%+v, %v", out, err)
 	}
 	since := out.Checks[0].Since
-	state = check.Critical
+	state.Store(check.Critical)
 	if out, err = r.client.Run(t.Context(), "custom"); err != nil || out.Checks[0].State != "critical" || !out.Checks[0].Since.After(since) {
 		t.Fatalf("%+v, %v", out, err)
 	}
@@ -361,9 +388,9 @@ func TestALeaseFreesThePlanes(t *testing.T) {
 
 func TestNotifications(t *testing.T) {
 	p := found(t)
-	valid := false
+	var valid atomic.Bool
 	p.verify = func(*http.Request) error {
-		if valid {
+		if valid.Load() {
 			return nil
 		}
 		return fmt.Errorf("%w: hunter2 is not the secret", hooks.ErrSignature)
@@ -387,7 +414,7 @@ func TestNotifications(t *testing.T) {
 	if code := post(); code != http.StatusForbidden {
 		t.Errorf("unsigned: %d", code)
 	}
-	valid = true
+	valid.Store(true)
 	if code := post(); code != http.StatusNoContent {
 		t.Errorf("signed: %d", code)
 	}

@@ -192,6 +192,7 @@ func TestFailingPausesGrow(t *testing.T) {
 		}}
 		s, stop := start(t, Options{}, job)
 		time.Sleep(6 * time.Hour)
+		synctest.Wait()
 		var gaps []time.Duration
 		for i := 1; i < len(began); i++ {
 			gaps = append(gaps, began[i].Sub(began[i-1]))
@@ -207,7 +208,7 @@ func TestFailingPausesGrow(t *testing.T) {
 		if r, err := s.Do(t.Context(), "dead"); err != nil || !r.OK() {
 			t.Fatal(r, err)
 		}
-		if st := s.Jobs()[0]; st.Failures != 0 || st.Next.Sub(time.Now()) > 5*time.Minute {
+		if st := s.Jobs()[0]; st.Failures != 0 || time.Until(st.Next) > 5*time.Minute {
 			t.Errorf("%+v", st)
 		}
 		stop()
@@ -238,18 +239,18 @@ func TestPausesHaveJitter(t *testing.T) {
 // The clock on the wall goes on while the machine sleeps; timers do not.
 func TestMissedRunsRunOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var slept time.Duration
+		var slept atomic.Int64
 		var hourly atomic.Int32
-		_, stop := start(t, Options{Now: func() time.Time { return time.Now().Add(slept) }}, counter("hourly", "0 * * * *", &hourly))
+		_, stop := start(t, Options{Now: func() time.Time { return time.Now().Add(time.Duration(slept.Load())) }}, counter("hourly", "0 * * * *", &hourly))
 		time.Sleep(time.Minute)
-		slept = 5 * time.Hour
+		slept.Store(int64(5 * time.Hour))
 		time.Sleep(defaultLook + time.Second)
 		synctest.Wait()
 		if hourly.Load() != 1 {
 			t.Errorf("%d runs after five were missed", hourly.Load())
 		}
 		// And back: nothing waits for the day that once was.
-		slept = 0
+		slept.Store(0)
 		time.Sleep(time.Hour)
 		synctest.Wait()
 		if hourly.Load() != 2 {
