@@ -34,11 +34,10 @@ func ReadPatches(r io.Reader) ([]Patch, error) {
 		return nil, fmt.Errorf("%w: the batch is not UTF-8", town.ErrBadBead)
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
-	array := bytes.HasPrefix(bytes.TrimSpace(text), []byte("["))
+	array := bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("["))
 	if array {
-		if _, err := dec.Token(); err != nil {
-			return nil, err
-		}
+		// It cannot fail: the bracket is there.
+		_, _ = dec.Token()
 	}
 	var patches []Patch
 	var bad batch
@@ -101,6 +100,9 @@ func parsePatch(raw json.RawMessage) (Patch, error) {
 	var p Patch
 	var fields map[string]json.RawMessage
 	if err := decode(raw, &fields); err != nil {
+		return p, err
+	}
+	if err := exactNames(fields, patchFields); err != nil {
 		return p, err
 	}
 	if err := decode(raw, &p); err != nil {

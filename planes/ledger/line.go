@@ -59,6 +59,10 @@ func parseLine(line []byte, keep bool) (town.Bead, error) {
 	if kind, ok := fields["_type"]; ok && string(kind) != `"`+lineType+`"` {
 		return town.Bead{}, fmt.Errorf("%w: _type %s", errOtherLine, town.Clip(string(kind), 40))
 	}
+	known := fieldNames()
+	if err := exactNames(fields, known); err != nil {
+		return town.Bead{}, err
+	}
 	var w wireBead
 	if err := decode(line, &w); err != nil {
 		return town.Bead{}, err
@@ -74,7 +78,6 @@ func parseLine(line []byte, keep bool) (town.Bead, error) {
 	if _, ok := fields["priority"]; !ok {
 		b.Priority = defaultPriority
 	}
-	known := fieldNames()
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		switch {
 		case slices.Contains(known, name) || slices.Contains(counted, name):
@@ -87,6 +90,17 @@ func parseLine(line []byte, keep bool) (town.Bead, error) {
 		}
 	}
 	return b, nil
+}
+
+// exactNames refuses names that differ from known ones only in case: the JSON
+// library would take one for the other.
+func exactNames(fields map[string]json.RawMessage, known []string) error {
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !slices.Contains(known, name) && slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
+			return unknownField(name, known)
+		}
+	}
+	return nil
 }
 
 func put(m map[string]json.RawMessage, name string, raw json.RawMessage) map[string]json.RawMessage {

@@ -2,9 +2,7 @@ package ledger
 
 import (
 	"context"
-	"fmt"
 
-	"gastown/planes/doltdb"
 	"gastown/town"
 )
 
@@ -84,75 +82,4 @@ func (s *Store) DepTree(ctx context.Context, id string, up bool, depth int) ([]N
 	}
 	walk(Node{Bead: root.Bead})
 	return nodes, nil
-}
-
-// Comment adds a comment to a bead.
-func (s *Store) Comment(ctx context.Context, id, text string) (town.Comment, error) {
-	var c town.Comment
-	err := s.write(ctx, "comment on "+id, func(q session) error {
-		r := s.change()
-		c = town.Comment{Text: text}
-		r.completeComment(&c, id)
-		if err := c.Validate(); err != nil {
-			return err
-		}
-		live, _, err := q.ends(ctx, []string{id})
-		if err != nil {
-			return err
-		}
-		if !live[id] {
-			return &BatchError{[]Entry{{ID: id, Err: &UnknownError{ID: id}}}}
-		}
-		r.notes = append(r.notes, c)
-		r.event(id, "commented", "", "", text)
-		if _, err := q.exec(ctx, "UPDATE issues SET updated_at = ? WHERE id = ?", stamp(r.at), id); err != nil {
-			return err
-		}
-		return r.store(ctx, q)
-	})
-	if err != nil {
-		return town.Comment{}, fmt.Errorf("comment on %s: %w", town.Clip(id, 80), s.withNearest(ctx, err))
-	}
-	return c, nil
-}
-
-// SetPrefix records how the ids of a rig's beads begin; the rig "" is the Town.
-// Two rigs never share a prefix.
-func (s *Store) SetPrefix(ctx context.Context, rig, prefix string) error {
-	if err := town.CheckPrefix(prefix); err != nil {
-		return err
-	}
-	return s.write(ctx, "prefix "+prefix, func(q session) error {
-		all, err := q.prefixes(ctx)
-		if err != nil {
-			return err
-		}
-		for other, p := range all {
-			if p == prefix && other != rig {
-				return fmt.Errorf("%w: rig %q has the prefix %s", ErrExists, other, prefix)
-			}
-		}
-		_, err = q.exec(ctx, "REPLACE INTO prefixes (rig, prefix) VALUES (?, ?)", rig, prefix)
-		return err
-	})
-}
-
-// Prefixes returns the prefix of every rig that has one.
-func (s *Store) Prefixes(ctx context.Context) (all map[string]string, err error) {
-	err = s.read(ctx, func(q session) error {
-		all, err = q.prefixes(ctx)
-		return err
-	})
-	return all, err
-}
-
-func (q session) prefixes(ctx context.Context) (map[string]string, error) {
-	all := map[string]string{}
-	err := q.each(ctx, func(rows *doltdb.Rows) error {
-		var rig, prefix string
-		err := rows.Scan(&rig, &prefix)
-		all[rig] = prefix
-		return err
-	}, "SELECT rig, prefix FROM prefixes")
-	return all, err
 }

@@ -1,0 +1,102 @@
+package ledger
+
+import (
+	"context"
+	"slices"
+	"strings"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// known is what of the ledger matters to new beads.
+type known struct {
+	count  int
+	live   map[string]bool
+	gone   map[string]bool
+	child  map[string]int // the highest number of a parent's children
+	length int
+}
+
+func (k *known) has(id string) bool { return k.live[id] || strings.HasPrefix(id, "external:") }
+
+// facts reads, in one query, how many beads there are, which of the ids that
+// new beads name exist or were deleted, and the children of their parents.
+func (q session) facts(ctx context.Context, list []NewBead) (*known, error) {
+	var ids, parents []string
+	for _, n := range list {
+		if n.ID != "" {
+			ids = append(ids, n.ID)
+		}
+		for _, d := range n.Dependencies {
+			ids = append(ids, d.Target)
+		}
+		if n.Parent != "" {
+			ids, parents = append(ids, n.Parent), append(parents, n.Parent)
+		}
+	}
+	slices.Sort(parents)
+	parents = slices.Compact(parents)
+	k := &known{live: map[string]bool{}, gone: map[string]bool{}, child: map[string]int{}}
+	arms := []string{"SELECT 'n' AS k, '' AS id, COUNT(*) AS n FROM issues"}
+	var args []any
+	if len(ids) > 0 {
+		arms = append(arms, "SELECT 'live' AS k, id, 0 AS n FROM issues WHERE id IN ("+marks(len(ids))+")",
+			"SELECT 'gone' AS k, id, 0 AS n FROM tombstones WHERE id IN ("+marks(len(ids))+")")
+		args = append(append(args, anys(ids)...), anys(ids)...)
+	}
+	for _, table := range []string{"issues", "tombstones"} {
+		for _, p := range parents {
+			arms = append(arms, "SELECT 'child' AS k, id, 0 AS n FROM "+table+" WHERE id LIKE ?")
+			args = append(args, like(p)+".%")
+		}
+	}
+	err := q.each(ctx, func(rows *doltdb.Rows) error {
+		var what, id string
+		var n int
+		if err := rows.Scan(&what, &id, intTo{&n}); err != nil {
+			return err
+		}
+		switch what {
+		case "n":
+			k.count = n
+		case "live":
+			k.live[id] = true
+		case "gone":
+			k.gone[id] = true
+		case "child":
+			if parent, n, ok := town.ParentID(id); ok {
+				k.child[parent] = max(k.child[parent], n)
+			}
+		}
+		return nil
+	}, strings.Join(arms, " UNION ALL "), args...)
+	k.length = town.BeadSuffixLength(k.count + len(list))
+	return k, err
+}
+
+// name gives a bead its id, and takes note of it.
+func (k *known) name(b *town.Bead, n NewBead) error {
+	switch {
+	case n.Parent != "" && !k.live[n.Parent]:
+		return &UnknownError{ID: n.Parent, Deleted: k.gone[n.Parent]}
+	case n.ID != "":
+		if k.live[n.ID] || k.gone[n.ID] {
+			return ErrExists
+		}
+	case n.Parent != "":
+		k.child[n.Parent]++
+		b.ID = town.ChildID(n.Parent, k.child[n.Parent])
+	default:
+		prefix := or(n.Prefix, defaultPrefix)
+		if err := town.CheckPrefix(prefix); err != nil {
+			return err
+		}
+		b.ID = town.NewBeadID(prefix, k.length)
+		for k.live[b.ID] {
+			b.ID = town.NewBeadID(prefix, k.length)
+		}
+	}
+	k.live[b.ID] = true
+	return nil
+}
