@@ -2,10 +2,8 @@ package doltdb
 
 import (
 	"context"
-	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 	"math/rand/v2"
 	"net"
 	"regexp"
@@ -115,45 +113,6 @@ func (db *Local) attempt(ctx context.Context, fn func(*Tx) error) error {
 	return fn(tx)
 }
 
-// writeLock names the lock of the server that one writer at a time holds.
-// Without it two that add to one number could both read it first: the engine
-// merges changes that are equal without a word.
-func (db *Local) writeLock() string { return "gt-write-" + db.opts.name() }
-
-// lock takes a named lock of the server for the session. A Server of ours has
-// those who ask wait in a row; another is asked again and again, so that no
-// statement waits in it, which would keep it from collecting garbage.
-func (tx *Tx) lock(ctx context.Context, opts Options, name string) (err error) {
-	defer func() {
-		if err != nil {
-			tx.used = true // a server may think that it is still this session's turn
-		}
-	}()
-	deadline := time.Now().Add(opts.Wait)
-	for n := 1; ; n++ {
-		patience := 0 // in seconds
-		if opts.External == nil {
-			patience = int(min(max(time.Until(deadline), 0), lockPatience) / time.Second)
-		}
-		var got sql.NullInt64
-		err := tx.conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, ?)", name, patience).Scan(&got)
-		if err != nil && !isMySQL(err, errLockWaitTimeout) {
-			return err
-		}
-		if got.Int64 == 1 {
-			tx.locked = append(tx.locked, name)
-			return nil
-		}
-		if time.Now().After(deadline) {
-			return town.Fail("write the "+opts.name()+" database", "wait for it to finish, then run the command again",
-				"%w: another client of the server holds it (waited %s)", town.ErrBusy, opts.Wait)
-		}
-		if err := pause(ctx, n); err != nil {
-			return err
-		}
-	}
-}
-
 // giveBack ends what the session began and returns it to the pool, or closes it
 // when it may differ from a new one.
 func (tx *Tx) giveBack(ctx context.Context) {
@@ -188,68 +147,6 @@ func pause(ctx context.Context, attempt int) error {
 	select {
 	case <-timer.C:
 		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-// hold is a session whose lock keeps other users of a shared database out.
-type hold struct{ tx *Tx }
-
-// holdShared waits until no other client of the server, on whatever machine,
-// has the database open as a shared one.
-func (db *Local) holdShared(ctx context.Context) error {
-	conn, err := db.sql.Conn(ctx)
-	if err != nil {
-		return gone(err)
-	}
-	tx := &Tx{conn: conn}
-	if err := tx.lock(ctx, db.opts, "gt-shared-"+db.opts.name()); err != nil {
-		tx.discard()
-		return gone(fmt.Errorf("open the %s database: %w", db.opts.name(), err))
-	}
-	// The lock stays, the transaction need not.
-	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
-		tx.discard()
-		return gone(err)
-	}
-	db.hold = &hold{tx: tx}
-	return nil
-}
-
-func (h *hold) end() error {
-	if h != nil {
-		h.tx.discard()
-	}
-	return nil
-}
-
-// alone runs fn while no other gt writes this database.
-func (db *Local) alone(ctx context.Context, fn func() error) error {
-	if !db.served() {
-		return db.inTurn(ctx, fn)
-	}
-	conn, err := db.sql.Conn(ctx)
-	if err != nil {
-		return gone(err)
-	}
-	tx := &Tx{conn: conn, pooled: true}
-	defer tx.giveBack(ctx)
-	if err := tx.lock(ctx, db.opts, db.writeLock()); err != nil {
-		return gone(err)
-	}
-	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
-		return gone(err)
-	}
-	return fn()
-}
-
-// inTurn runs fn while no other goroutine of this process writes.
-func (db *Local) inTurn(ctx context.Context, fn func() error) error {
-	select {
-	case db.turn <- struct{}{}:
-		defer func() { <-db.turn }()
-		return fn()
 	case <-ctx.Done():
 		return ctx.Err()
 	}

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/cenkalti/backoff/v4"
 	"github.com/dolthub/dolt/go/store/nbs"
 	embedded "github.com/dolthub/driver"
 	"github.com/gofrs/flock"
@@ -44,97 +43,6 @@ func (db *Local) served() bool { return db.connector == nil }
 
 // Shared is an open database that can exchange commits with a file remote.
 type Shared struct{ Local }
-
-// Create makes an empty database at opts.Dir and opens it. It fails if anything
-// is there already.
-func Create(ctx context.Context, opts Options) (_ *Local, err error) {
-	defer recovered("create the "+opts.name()+" database", &err)
-	opts = opts.withDefaults()
-	if opts.External != nil {
-		return createExternal(ctx, opts)
-	}
-	if _, err := os.Lstat(opts.Dir); err == nil {
-		return nil, fmt.Errorf("create the %s database: %s: %w", opts.name(), opts.Dir, os.ErrExist)
-	}
-	lock, err := own(ctx, opts)
-	if err != nil {
-		return nil, err
-	}
-	parent := filepath.Dir(opts.Dir)
-	// Built aside and renamed, so that a killed process leaves no half database.
-	staging, err := stagingDir(parent, ".new-"+opts.name()+"-")
-	if err != nil {
-		_ = lock.Unlock()
-		return nil, err
-	}
-	defer os.RemoveAll(staging)
-	if err := inDirectory(ctx, staging, opts, "CREATE DATABASE `"+opts.name()+"`"); err != nil {
-		_ = lock.Unlock()
-		return nil, fmt.Errorf("create the %s database: %w", opts.name(), err)
-	}
-	if err := install(filepath.Join(staging, opts.name()), opts.Dir); err != nil {
-		_ = lock.Unlock()
-		return nil, err
-	}
-	return openOwned(ctx, opts, lock)
-}
-
-// install moves a finished database directory into place and makes the move durable.
-func install(from, to string) error {
-	if err := os.Chmod(from, 0o700); err != nil {
-		return err
-	}
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(to))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
-}
-
-// settle gives the engine a home of its own. The engine finds it by this
-// variable only.
-func settle(home string) error {
-	if err := os.MkdirAll(home, 0o700); err != nil {
-		return err
-	}
-	return os.Setenv("DOLT_ROOT_PATH", home)
-}
-
-// inDirectory runs one statement with no database selected.
-func inDirectory(ctx context.Context, dir string, opts Options, query string, args ...any) (err error) {
-	tame()
-	if err := settle(opts.Home); err != nil {
-		return err
-	}
-	defer forget(dir)
-	connector, err := embedded.NewConnector(config(dir, "", opts))
-	if err != nil {
-		return err
-	}
-	db := sql.OpenDB(guardedConnector{connector, dir})
-	defer func() { err = errors.Join(err, db.Close(), connector.Close()) }()
-	_, err = db.ExecContext(ctx, query, args...)
-	return err
-}
-
-func config(dir, database string, opts Options) embedded.Config {
-	return embedded.Config{
-		Directory:   dir,
-		Database:    database,
-		CommitName:  opts.Actor.Name,
-		CommitEmail: opts.Actor.Email,
-		// Without a back-off the engine would silently open read-only when a
-		// foreign program (the stock dolt, say) holds the directory.
-		BackOff: backoff.NewExponentialBackOff(
-			backoff.WithInitialInterval(5*time.Millisecond),
-			backoff.WithMaxInterval(200*time.Millisecond),
-			backoff.WithMaxElapsedTime(opts.Wait)),
-	}
-}
 
 // OpenLocal opens an existing database that has no remote. One that was given a
 // remote by other means is refused with town.ErrRefused.

@@ -2,6 +2,7 @@ package doltdb
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"time"
@@ -52,4 +53,43 @@ func (o Options) letServerGo(ctx context.Context) {
 	case <-timer.C:
 	case <-ctx.Done():
 	}
+}
+
+// takeAll takes the locks of all databases or of none: a command that has one
+// and waits for another must not wait for a server that does the same.
+func (o ServeOptions) takeAll(ctx context.Context) ([]*flock.Flock, error) {
+	defer o.queue()()
+	tick := time.NewTicker(serverPoll)
+	defer tick.Stop()
+	deadline := time.After(o.Wait)
+	for {
+		locks, blocked, err := o.tryAll()
+		if err != nil || blocked == "" {
+			return locks, err
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-deadline:
+			plane := o.plane(blocked)
+			return nil, busy(plane, plane.Dir+lockSuffix)
+		}
+	}
+}
+
+func (o ServeOptions) tryAll() (locks []*flock.Flock, blocked string, err error) {
+	for _, plane := range o.Planes {
+		lock := flock.New(filepath.Join(o.Dir, plane)+lockSuffix, flock.SetPermissions(0o600))
+		ok, err := lock.TryLock()
+		if ok {
+			locks = append(locks, lock)
+			continue
+		}
+		for _, l := range locks {
+			err = errors.Join(err, l.Unlock())
+		}
+		return nil, plane, err
+	}
+	return locks, "", nil
 }
