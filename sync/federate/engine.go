@@ -52,6 +52,9 @@ type Options struct {
 	// Ledger opens the Town's work, of which rules share some. nil: the ledger is
 	// neither shared nor taken from others.
 	Ledger func(context.Context) (*ledger.Store, error)
+	// OnlyLedger leaves the federation plane as it is: pulls and pushes exchange
+	// records of the ledger alone.
+	OnlyLedger bool
 	// ConfirmShare is asked before rules that are new for a remote share anything
 	// through it. town.ErrRefused means no: then all but the ledger goes on. nil
 	// means that nobody can be asked.

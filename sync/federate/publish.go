@@ -19,6 +19,15 @@ type staged struct {
 	plan *sharePlan
 }
 
+// stageEdits is stage, unless the federation plane is no concern of the call:
+// then its mirror says what the remote does.
+func (e *Engine) stageEdits(ctx context.Context, l *remoteLock, m *gitremote.Mirror, out *Pushed) (staged, error) {
+	if e.opts.OnlyLedger {
+		return staged{}, m.Reset(ctx)
+	}
+	return e.stage(ctx, l, m, out)
+}
+
 // stage records edits and puts the plane's tip into the mirror.
 func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, out *Pushed) (s staged, err error) {
 	err = e.with(ctx, func(w *workspace) error {
@@ -139,7 +148,9 @@ func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 		res.Head, out.UpToDate = before, true
 	}
 	out.Sent += res.Sent
-	st.Commit = s.head
+	if s.head != "" {
+		st.Commit = s.head
+	}
 	if s.shown {
 		st.Head = res.Head
 	}
@@ -150,6 +161,8 @@ func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 	if err := e.verified(name, st); err != nil {
 		return false, err
 	}
-	e.took("sync", out.recorded)
+	if !out.recorded.IsZero() {
+		e.took("sync", out.recorded)
+	}
 	return true, nil
 }

@@ -80,7 +80,7 @@ func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, d
 	if err != nil {
 		return out, err
 	}
-	if st.Head == fetched.Head {
+	if st.Head == fetched.Head || e.opts.OnlyLedger {
 		out.UpToDate = true
 		return out, e.endPull(ctx, l, dry, &st, &out)
 	}

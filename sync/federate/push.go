@@ -102,7 +102,7 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 	}
 	for {
 		out.Attempts++
-		staged, err := e.stage(ctx, l, m, out)
+		staged, err := e.stageEdits(ctx, l, m, out)
 		if err == nil {
 			err = e.stageShare(ctx, l, plan, out)
 		}
@@ -215,6 +215,10 @@ func (e *Engine) pushDry(ctx context.Context, remote Remote, out *Pushed) error 
 	status, err := e.Status(ctx, []Remote{remote})
 	if err != nil {
 		return err
+	}
+	if e.opts.OnlyLedger {
+		out.UpToDate = true
+		return nil
 	}
 	out.Recorded.Edits = len(status.Edited)
 	out.Recorded.Invalid = status.Invalid

@@ -12,7 +12,7 @@ type Synced struct {
 
 // Sync records edits, pulls, and pushes.
 func (e *Engine) Sync(ctx context.Context, remote Remote, dry bool) (out Synced, err error) {
-	if !dry {
+	if !dry && !e.opts.OnlyLedger {
 		// First, so that an edit and what arrives meet in a merge, by policy.
 		if out.Recorded, err = e.Commit(ctx, ""); err != nil {
 			return out, err

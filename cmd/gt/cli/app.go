@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gastown/cmd/internal/shell"
+	"gastown/sync/federate"
 )
 
 // defaultWait is how long a command waits for a lock another process holds.
@@ -41,6 +42,11 @@ type App struct {
 	// running is the command, as others are told who wait for it.
 	running  string
 	commands []command
+
+	// plane is what pull, push and sync are about; "" is all. confirmShare asks a
+	// person about rules for sharing; nil where nobody can be asked.
+	plane        string
+	confirmShare func(federate.SharePreview) error
 }
 
 // command is a parsed command and what it does.
@@ -126,6 +132,7 @@ func (a *App) parser() (_ *kingpin.Application, ended *int) {
 	a.configureConflicts(fed)
 	a.configureHistory(fed)
 	a.configureTowns(fed)
+	a.configureShare(fed)
 	a.configureRemote(fed)
 	a.configureHooks(p)
 	a.configureDoctor(p)

@@ -8,7 +8,6 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"gastown/sync/federate"
-	"gastown/town"
 )
 
 // The planes --plane may name.
@@ -24,6 +23,7 @@ type exchangeOptions struct {
 	remote string
 	plane  string
 	dry    bool
+	yes    bool
 }
 
 // pulled and pushed are the engine's outcomes for printing.
@@ -34,6 +34,7 @@ type pulled struct {
 	Failed    bool     `json:"failed,omitempty"`
 	Commits   int      `json:"commits"`
 	Documents int      `json:"documents"`
+	Records   int      `json:"records"`
 	Notes     []string `json:"notes"`
 	fileReport
 }
@@ -47,6 +48,7 @@ type pushed struct {
 	Sent     int64     `json:"sent_bytes"`
 	Recorded *recorded `json:"recorded,omitempty"`
 	Merged   *pulled   `json:"merged,omitempty"`
+	Shared   *shared   `json:"shared,omitempty"`
 }
 
 // exchanged is what a call did with one remote. A step that Failed tells what
@@ -72,38 +74,38 @@ func (a *App) configureExchange(fed *kingpin.CmdClause) {
 		o := &exchangeOptions{app: a}
 		c := a.add(fed, e.name, e.help, e.examples, func(ctx context.Context) error { return e.run(o, ctx) })
 		c.Flag("remote", "The remote (default: the only one, or origin).").PlaceHolder("NAME").HintAction(a.hintRemotes).StringVar(&o.remote)
-		c.Flag("plane", "What to exchange: federation, ledger or all.").Default(planeFederation).
+		c.Flag("plane", "What to exchange: federation, ledger (what rules share of it) or all.").Default(planeAll).
 			EnumVar(&o.plane, planeFederation, planeLedger, planeAll)
 		c.Flag("dry-run", "Only say what there is to do.").Short('n').BoolVar(&o.dry)
+		if e.name != "pull" {
+			c.Flag("yes", "Confirm rules that are new for a remote without asking; see gt federation share preview.").Short('y').BoolVar(&o.yes)
+		}
 	}
 }
 
 // open opens the Town once the options are known to be sound.
-func (o *exchangeOptions) open() (*host, error) {
-	if o.plane == planeLedger {
-		return nil, town.Fail("exchange the ledger", "leave --plane away to exchange the federation",
-			"%w: no rule shares ledger records; this version has none to give", town.ErrRefused)
-	}
+func (o *exchangeOptions) open(ctx context.Context) (*host, error) {
+	o.app.plane, o.app.confirmShare = o.plane, o.app.askToShare(ctx, o.yes)
 	return o.app.open()
 }
 
 func (o *exchangeOptions) pull(ctx context.Context) error {
-	return o.one(func(h *host, r federate.Remote) (exchanged, error) {
+	return o.one(ctx, func(h *host, r federate.Remote) (exchanged, error) {
 		out, err := h.engine.Pull(ctx, r, o.dry)
 		return exchanged{Pulled: newPulled(out).until(err)}, err
 	})
 }
 
 func (o *exchangeOptions) push(ctx context.Context) error {
-	return o.one(func(h *host, r federate.Remote) (exchanged, error) {
+	return o.one(ctx, func(h *host, r federate.Remote) (exchanged, error) {
 		out, err := h.engine.Push(ctx, r, o.dry)
 		return exchanged{Pushed: newPushed(out).until(err)}, err
 	})
 }
 
 // one runs a call with the remote that was named.
-func (o *exchangeOptions) one(call func(*host, federate.Remote) (exchanged, error)) error {
-	h, err := o.open()
+func (o *exchangeOptions) one(ctx context.Context, call func(*host, federate.Remote) (exchanged, error)) error {
+	h, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -116,7 +118,7 @@ func (o *exchangeOptions) one(call func(*host, federate.Remote) (exchanged, erro
 	if err != nil && out == (exchanged{}) {
 		return err
 	}
-	return h.end(out, out.say, err)
+	return h.end(out, out.say, errors.Join(err, out.waiting()))
 }
 
 // end prints what was done and ends the command. After a failure the reviews
@@ -132,7 +134,7 @@ func (h *host) end(value any, say func(*printer), failed error) error {
 
 // sync goes on with the next remote when one fails: a dead one costs only itself.
 func (o *exchangeOptions) sync(ctx context.Context) error {
-	h, err := o.open()
+	h, err := o.open(ctx)
 	if err != nil {
 		return err
 	}
@@ -153,6 +155,11 @@ func (o *exchangeOptions) sync(ctx context.Context) error {
 		}
 		if e := newExchanged(out, err); e != (exchanged{}) {
 			done = append(done, e)
+		}
+	}
+	for _, e := range done {
+		if err := e.waiting(); err != nil {
+			failed = append(failed, err)
 		}
 	}
 	h.progress.clear()
@@ -201,12 +208,13 @@ func (out pushed) until(err error) *pushed {
 func newPulled(out federate.Pulled) pulled {
 	return pulled{
 		Remote: out.Remote, UpToDate: out.UpToDate, DryRun: out.DryRun, Commits: out.Commits,
-		Documents: out.Documents, Notes: list(out.Notes), fileReport: reportFiles(out.FileReport),
+		Documents: out.Documents, Records: out.Records, Notes: list(out.Notes), fileReport: reportFiles(out.FileReport),
 	}
 }
 
 func newPushed(out federate.Pushed) pushed {
-	p := pushed{Remote: out.Remote, UpToDate: out.UpToDate, DryRun: out.DryRun, Commits: out.Commits, Sent: out.Sent}
+	p := pushed{Remote: out.Remote, UpToDate: out.UpToDate, DryRun: out.DryRun, Commits: out.Commits, Sent: out.Sent,
+		Shared: newShared(out.Shared, out.DryRun)}
 	if rec := newRecorded(out.Recorded); rec.worthTelling() {
 		p.Recorded = &rec
 	}
@@ -232,13 +240,16 @@ func (e exchanged) say(p *printer) {
 func (out pulled) say(p *printer) {
 	switch {
 	case out.Failed: // the error says it
-	case out.UpToDate || out.Commits == 0 && out.Documents == 0:
+	case out.UpToDate || out.Commits == 0 && out.Documents == 0 && out.Records == 0:
 		p.line("%s: nothing new", out.Remote)
 	case out.DryRun:
 		p.line("%s: %s to merge", out.Remote, plural(out.Commits, "commit", "commits"))
 	default:
 		p.styled(styleGood, "%s: %s merged, %s written", out.Remote,
 			plural(out.Commits, "commit", "commits"), plural(out.Documents, "file", "files"))
+	}
+	if out.Records > 0 && !out.DryRun {
+		p.line("  %s of other Towns (bd list --town NAME)", plural(out.Records, "record", "records"))
 	}
 	sayNotes(p, out.Notes)
 	out.fileReport.say(p)
@@ -262,4 +273,5 @@ func (out pushed) say(p *printer) {
 	default:
 		p.styled(styleGood, "%s: %s published", out.Remote, plural(out.Commits, "commit", "commits"))
 	}
+	out.Shared.say(p)
 }

@@ -101,6 +101,7 @@ func (o *foundOptions) found(ctx context.Context, call func(*host, federate.Remo
 	if err != nil {
 		return err
 	}
+	o.app.confirmShare = o.app.askToShare(ctx, o.yes)
 	var out founded
 	added := false
 	confirm := func(p federate.Preview) error {

@@ -10,6 +10,7 @@ import (
 	"gastown/cmd/internal/data"
 	"gastown/cmd/internal/settings"
 	"gastown/cmd/internal/shell"
+	"gastown/planes/ledger"
 	"gastown/sync/federate"
 	"gastown/town"
 	"gastown/town/config"
@@ -65,6 +66,17 @@ func (a *App) host(t layout.Town, cfg *config.Config) *host {
 		Reviews: h.reviews.tell, Progress: h.progress.event,
 		Wait: a.wait, Command: a.running, Now: a.Now,
 	}
+	if a.plane != planeFederation {
+		opts.Ledger = h.ledger
+		opts.OnlyLedger = a.plane == planeLedger
+	}
+	opts.ConfirmShare = func(p federate.SharePreview) error {
+		if a.confirmShare == nil {
+			return town.ErrRefused
+		}
+		h.progress.clear()
+		return a.confirmShare(p)
+	}
 	if a.Getenv(traceEnv) != "" {
 		opts.Trace = func(step string, took time.Duration) {
 			fmt.Fprintf(a.Stderr, "trace %s %d\n", step, took.Microseconds())
@@ -75,6 +87,11 @@ func (a *App) host(t layout.Town, cfg *config.Config) *host {
 	}
 	h.engine = federate.New(opts)
 	return h
+}
+
+// ledger opens the Town's work.
+func (h *host) ledger(ctx context.Context) (*ledger.Store, error) {
+	return ledger.Open(ctx, h.database(layout.Ledger), h.config.Stores[layout.Ledger])
 }
 
 // tokenHost is the host the token is for: the one that was named, else that of
