@@ -5,26 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
-	"net/http"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
-	"strconv"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
-	"gastown/cmd/internal/data"
 	"gastown/cmd/internal/shell"
-	"gastown/deacon"
-	"gastown/deacon/logs"
-	"gastown/planes/doltdb"
-	"gastown/sync/federate"
-	"gastown/sync/hooks"
-	"gastown/tmux"
 	"gastown/town"
-	"gastown/town/config"
 )
 
 // readyEnv names the descriptor on which a detached Deacon says that it runs.
@@ -62,118 +49,6 @@ func (o *deaconOptions) restart(ctx context.Context) error {
 		return err
 	}
 	return o.start(ctx)
-}
-
-// serve is the Deacon itself.
-func (o *deaconOptions) serve(ctx context.Context) (err error) {
-	a := o.app
-	h, err := a.open()
-	if err != nil {
-		return err
-	}
-	ready, err := readiness(a.Getenv(readyEnv))
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(h.layout.Deacon(), 0o700); err != nil {
-		return err
-	}
-	opts := logs.Options{Path: h.layout.DeaconLog()}
-	if opts.Size, err = h.config.Bytes("deacon.log_size"); err != nil {
-		return err
-	}
-	if opts.Files, err = h.config.Int("deacon.log_files"); err != nil {
-		return err
-	}
-	if opts.Age, err = h.config.Duration("deacon.log_age"); err != nil {
-		return err
-	}
-	if ready == nil {
-		opts.Also = a.Stderr
-	}
-	log, closer, err := logs.Open(opts)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, closer.Close()) }()
-	reload := make(chan struct{}, 1)
-	hup := make(chan os.Signal, 1)
-	signal.Notify(hup, syscall.SIGHUP)
-	defer signal.Stop(hup)
-	ended := make(chan struct{})
-	defer close(ended)
-	go func() {
-		for {
-			select {
-			case <-hup:
-				select {
-				case reload <- struct{}{}:
-				default: // one is due already
-				}
-			case <-ended:
-				return
-			}
-		}
-	}()
-	verifier := hooks.NewVerifier(hooks.VerifierOptions{
-		Secret: func() (hooks.Secret, error) { return hooks.ReadSecret(h.layout.NotifySecret()) }, Now: a.Now,
-	})
-	var d *deacon.Deacon
-	d, err = deacon.New(deacon.Options{
-		Layout: h.layout, Version: version, Command: "gt deacon", Log: log,
-		Engine: func(cfg *config.Config) *federate.Engine { return a.host(h.layout, cfg).engine },
-		Database: func(cfg *config.Config, plane string) doltdb.Options {
-			return a.host(h.layout, cfg).database(plane)
-		},
-		Serve: o.planes(h),
-		Sessions: func(ctx context.Context) ([]tmux.Session, error) {
-			return tmux.Server{Socket: h.layout.Tmux()}.Sessions(ctx)
-		},
-		Verify: func(r *http.Request) error { return verifier.Verify(r) },
-		Reload: reload,
-		Ready: func() {
-			if ready != nil {
-				_ = json.NewEncoder(ready).Encode(started{os.Getpid(), d.Address(), h.layout.DeaconLog()})
-				_ = ready.Close() // whoever started it may be gone
-			}
-		},
-		Now: a.Now,
-	})
-	if err != nil {
-		return err
-	}
-	return d.Run(ctx)
-}
-
-// planes takes the Town's planes into this process, unless a server of
-// somebody else has them.
-func (o *deaconOptions) planes(h *host) func(context.Context, *config.Config) (deacon.Server, error) {
-	if _, ok := data.Serve(h.layout, h.config); !ok {
-		return nil
-	}
-	return func(ctx context.Context, cfg *config.Config) (deacon.Server, error) {
-		opts, _ := data.Serve(h.layout, cfg)
-		opts.Command, opts.Wait = "gt deacon", o.app.wait
-		s, err := doltdb.Serve(ctx, opts)
-		if err != nil {
-			return nil, err
-		}
-		return s, nil
-	}
-}
-
-// readiness is the descriptor to say it on; nil when nobody waits for it. No
-// child inherits it.
-func readiness(fd string) (*os.File, error) {
-	if fd == "" {
-		return nil, nil
-	}
-	n, err := strconv.Atoi(fd)
-	if err != nil || n < 3 {
-		return nil, town.Fail("start the Deacon", "unset "+readyEnv, "%w: %s is set to %q", town.ErrUsage, readyEnv, town.Clip(fd, 20))
-	}
-	unix.CloseOnExec(n)
-	return os.NewFile(uintptr(n), "ready"), os.Unsetenv(readyEnv)
 }
 
 // detach starts the Deacon as a process of its own and waits until it runs.
