@@ -21,6 +21,11 @@
 // Hidden names begin with ".gt-"; what a killed process left behind is resolved
 // by the next Scan or Apply, and the names alone say how (see names.go).
 //
+// Where more files are made than a directory has, and more than a thousand, the
+// directory is replaced by a new one in a single rename (staging.go). What people
+// keep in it stays, as the same files; what they do in it meanwhile is carried
+// over. A program whose working directory it was has to enter it again.
+//
 // Nothing in the directory is trusted: links are never followed, only regular
 // files are opened, no more than [town.MaxDocumentBytes] is read, and a file
 // that does not parse is reported with its line and left alone.

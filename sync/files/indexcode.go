@@ -46,23 +46,28 @@ func (ix *Index) encode(limit int64) ([]byte, error) {
 	if len(ix.Head) > maxHead {
 		return nil, fmt.Errorf("head %.40q... is longer than %d bytes", ix.Head, maxHead)
 	}
-	t := table{slots: make([]byte, slotsFor(ix.count)*slotBytes), count: ix.count}
+	count, size := 0, 0
+	for ref := range ix.refs() {
+		count++
+		size += fixedEntry + ix.nameLen(ref)
+	}
+	slots := slotsFor(count) * slotBytes
+	body := 1 + len(ix.Head) + slots + size
+	sums := indexPrefix + 4*blocks(body)
+	b := make([]byte, sums, sums+body)
+	b = append(b, byte(len(ix.Head)))
+	b = append(b, ix.Head...)
+	t := table{slots: b[len(b) : len(b)+slots], entries: b[len(b)+slots : len(b)+slots : sums+body], count: count}
 	var seed [8]byte
 	rand.Read(seed[:])
 	t.seed = le.Uint64(seed[:])
-	t.entries = make([]byte, 0, ix.count*(fixedEntry+24))
 	for ref := range ix.refs() {
 		r := ix.record(ref)
 		r.racy = r.racy || r.after(limit)
 		t.insert(r.kind, r.name, len(t.entries))
 		t.entries = appendEntry(t.entries, &r)
 	}
-	body := 1 + len(ix.Head) + len(t.slots) + len(t.entries)
-	sums := indexPrefix + 4*blocks(body)
-	b := make([]byte, sums, sums+body)
-	b = append(b, byte(len(ix.Head)))
-	b = append(b, ix.Head...)
-	b = append(append(b, t.slots...), t.entries...)
+	b = b[:sums+body]
 
 	copy(b, indexMagic)
 	le.PutUint32(b[len(indexMagic):], indexFormat)

@@ -39,6 +39,13 @@ func (ix *Index) stampOf(r ref) (s stamp, racy bool) {
 	return e.stamp(), e.racy()
 }
 
+func (ix *Index) nameLen(r ref) int {
+	if i := int(r) - ix.base.size(); i >= 0 {
+		return len(ix.fresh[i].name)
+	}
+	return len(ix.base.entry(r).name())
+}
+
 func (ix *Index) record(r ref) record {
 	if i := int(r) - ix.base.size(); i >= 0 {
 		return ix.fresh[i]

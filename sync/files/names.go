@@ -17,6 +17,11 @@ import (
 //	                    other text it is someone's edit and is put back.
 //	.gt-keep-N-E-FILE   the same, where the file system cannot exchange names.
 //	.gt-gone-E-FILE     FILE on its way out. Put back; the removal is done again.
+//
+// And beside the directories of documents:
+//
+//	.gt-renew-DIR-TOKEN a directory about to take the place of DIR, or the one
+//	                    it has replaced; see staging.go.
 const (
 	hiddenPrefix = ".gt-"
 	tempPrefix   = hiddenPrefix + "tmp-"

@@ -29,8 +29,11 @@ func (t *Tree) Scan(ctx context.Context, ix *Index) (Changes, error) {
 	}
 	for kind := range uint8(len(kinds)) {
 		if err := t.scanKind(ctx, ix, kind, &out); err != nil {
-			return Changes{}, town.Fail("read the files in "+t.path+"/"+kinds[kind].Dir(),
-				"give this user the right to read them, then try again", "%w", err)
+			next := "give this user the right to read them, then try again"
+			if errors.Is(err, town.ErrBusy) {
+				next = "try again when that is done"
+			}
+			return Changes{}, town.Fail("read the files in "+t.path+"/"+kinds[kind].Dir(), next, "%w", err)
 		}
 	}
 	out.sort()
