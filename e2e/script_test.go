@@ -15,13 +15,14 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
+	bd "gastown/cmd/bd/cli"
 	"gastown/cmd/gt/cli"
 )
 
-// TestMain lets this test binary be gt, too: scripts run it as a program of
-// that name, so they see exactly what a person sees.
+// TestMain lets this test binary be gt and bd, too: scripts run it as programs of
+// those names, so they see exactly what a person sees.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"gt": func() { os.Exit(cli.Main()) }})
+	testscript.Main(m, map[string]func(){"gt": func() { os.Exit(cli.Main()) }, "bd": func() { os.Exit(bd.Main()) }})
 }
 
 // TestScripts runs what people type. Beside testscript's own words there are
@@ -42,7 +43,7 @@ func TestScripts(t *testing.T) {
 			env.Vars = append(env.Vars,
 				"HOME="+home, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
 				"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com",
-				"GT_ROOT=", "VISUAL=", "EDITOR=", "GT_MAX_CONCURRENT_BD=", "GT_GIT_TOKEN=")
+				"GT_ROOT=", "BD_ACTOR=", "VISUAL=", "EDITOR=", "GT_MAX_CONCURRENT_BD=", "GT_GIT_TOKEN=")
 			return os.Mkdir(home, 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

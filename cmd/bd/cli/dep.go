@@ -80,14 +80,21 @@ func (o *depOptions) link(ctx context.Context, op string, fn func(*desk, []strin
 		o.kind = string(kind)
 	}
 	return failed(op, o.app.with(ctx, func(d *desk) error {
-		refs := []string{o.bead, o.target}
-		if strings.HasPrefix(o.target, "external:") {
-			refs = refs[:1]
-		}
-		return d.full(ctx, refs, func(ids []string) error {
-			return fn(d, append(ids, o.target)[:2])
-		})
+		return d.full(ctx, o.refs(), func(ids []string) error { return fn(d, o.pair(ids)) })
 	}))
+}
+
+// refs are the ends of a link that are beads of this ledger.
+func (o *depOptions) refs() []string {
+	if strings.HasPrefix(o.target, "external:") {
+		return []string{o.bead}
+	}
+	return []string{o.bead, o.target}
+}
+
+// pair is the inverse of refs.
+func (o *depOptions) pair(ids []string) []string {
+	return []string{ids[0], append(ids, o.target)[1]}
 }
 
 func (o *depOptions) add(ctx context.Context) error {
@@ -110,14 +117,18 @@ func (o *depOptions) add(ctx context.Context) error {
 func (o *depOptions) remove(ctx context.Context) error {
 	var done linkDone
 	err := o.link(ctx, "unlink", func(d *desk, ids []string) error {
-		done = linkDone{"removed", ids[0], ids[1], town.DepType(o.kind)}
-		n, err := d.DepRemove(ctx, ids[0], ids[1], done.Type)
-		if err == nil && n == 0 {
-			// A short id finds nothing either; full looks it up for this error.
-			if _, err := d.Get(ctx, ids, ledger.Fields{"id"}); err != nil {
-				return err
+		n, err := d.DepRemove(ctx, ids[0], ids[1], town.DepType(o.kind))
+		if err == nil && n == 0 { // short ids have no links
+			if ids, err = d.Resolve(ctx, o.refs()); err == nil {
+				ids = o.pair(ids)
+				n, err = d.DepRemove(ctx, ids[0], ids[1], town.DepType(o.kind))
 			}
+		}
+		if err == nil && n == 0 {
 			return town.Fail("unlink "+ids[0]+" and "+ids[1], "bd show "+ids[0]+" lists its links", "there is no such link")
+		}
+		if err == nil {
+			done = linkDone{"removed", ids[0], ids[1], town.DepType(o.kind)}
 		}
 		return err
 	})

@@ -79,8 +79,11 @@ func (o *importOptions) run(ctx context.Context) error {
 		result, err = d.Import(ctx, f, o.options)
 		return err
 	})
+	if errors.Is(err, ledger.ErrField) {
+		return town.Fail(op, "bd import --keep-unknown keeps such fields and writes them back", "%w", worded(err))
+	}
 	if err != nil {
-		return failed(op, o.advise(err))
+		return failed(op, err)
 	}
 	for _, w := range result.Warnings {
 		o.app.hint("warning: %s", w)
@@ -101,14 +104,6 @@ func (o *importOptions) run(ctx context.Context) error {
 			p.Line("  %s about no bead", term.Plural(result.Other, "line was", "lines were"))
 		}
 	})
-}
-
-// advise names the option that takes what was refused.
-func (o *importOptions) advise(err error) error {
-	if errors.Is(err, ledger.ErrField) {
-		return town.Fail("read the lines", "bd import --keep-unknown keeps such fields and writes them back", "%w", err)
-	}
-	return err
 }
 
 func (o *exportOptions) run(ctx context.Context) error {

@@ -17,7 +17,6 @@ type labelOptions struct {
 	app   *App
 	words []string
 	id    string
-	all   bool
 }
 
 // labelDone is what became of one label of one bead.

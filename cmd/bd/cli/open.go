@@ -10,6 +10,7 @@ import (
 
 	"gastown/cmd/internal/data"
 	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/town"
 	"gastown/town/config"
@@ -119,12 +120,19 @@ func failed(op string, err error) error {
 	case errors.Is(err, ledger.ErrField):
 		next = "use one of: " + strings.Join(ledger.FieldNames(), ", ")
 	}
-	// Of a batch of one the operation names the bead already.
+	return town.Fail(op, next, "%w", worded(err))
+}
+
+// worded puts the errors of a batch on lines of their own.
+func worded(err error) error {
 	var b *ledger.BatchError
-	if errors.As(err, &b) && len(b.Entries) == 1 && b.Entries[0].Line == 0 {
-		err = b.Entries[0].Err
+	switch {
+	case !errors.As(err, &b):
+		return err
+	case len(b.Entries) == 1 && b.Entries[0].Line == 0: // the operation names the bead already
+		return b.Entries[0].Err
 	}
-	return town.Fail(op, next, "%w", err)
+	return fmt.Errorf("%s, and nothing was changed:\n%w", term.Plural(len(b.Entries), "error", "errors"), b)
 }
 
 // some words ids for a message.

@@ -116,6 +116,8 @@ func (a *App) report(err error) int {
 	for i, line := range strings.Split(f.Error, "\n") {
 		if i == 0 {
 			line = "bd: " + line
+		} else {
+			line = "  " + line
 		}
 		p.Styled(term.Bad, "%s", line)
 	}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,7 +56,7 @@ func (o *showOptions) run(ctx context.Context) error {
 	}
 	values := make([]any, len(list))
 	for i := range list {
-		values[i] = pick(list[i], fields)
+		values[i] = pick(newShown(list[i], fields), fields)
 	}
 	if o.app.JSON {
 		return o.app.show(values, nil)
@@ -79,6 +80,32 @@ func (o *showOptions) run(ctx context.Context) error {
 		}
 	}
 	return p.Flush()
+}
+
+// shown is a detail for printing.
+type shown struct {
+	ledger.Detail
+	Dependencies []any `json:"dependencies,omitempty"`
+	Dependents   []any `json:"dependents,omitempty"`
+}
+
+// newShown prints of beads at the other end of a link what was read of them: of
+// one that is in no ledger here that is its id.
+func newShown(d ledger.Detail, fields ledger.Fields) shown {
+	ends := func(list []ledger.Linked) (all []any) {
+		for _, l := range list {
+			switch {
+			case fields != nil:
+				all = append(all, pick(l, append(slices.Clone(fields), "dependency_type")))
+			case l.Title == "":
+				all = append(all, pick(l, ledger.Fields{"dependency_type"}))
+			default:
+				all = append(all, l)
+			}
+		}
+		return all
+	}
+	return shown{d, ends(d.Dependencies), ends(d.Dependents)}
 }
 
 func sayDetail(p *term.Printer, d ledger.Detail) {

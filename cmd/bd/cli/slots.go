@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 
-	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/layout"
 	"gastown/town/slots"
@@ -35,8 +33,6 @@ func (a *App) enter(ctx context.Context, t layout.Town, cfg *config.Config) (lea
 		return slot.Release, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
-	case errors.Is(err, town.ErrBusy) && town.Next(err) == "":
-		return nil, town.Fail("use the ledger of "+t.Root, "run it again later, or raise it: bd config set "+limitKey+" N", "%w", err)
 	}
 	return nil, err
 }
