@@ -74,7 +74,7 @@ func (d *Deacon) Run(ctx context.Context) (err error) {
 	if err := life.start(ctx, d.steps()); err != nil {
 		return errors.Join(err, d.end(life))
 	}
-	d.log.WithFields(logrus.Fields{"version": d.opts.Version, "pid": os.Getpid(), "http": d.address}).Info("the Deacon runs")
+	d.log.WithFields(logrus.Fields{"version": d.opts.Version, "pid": os.Getpid(), "http": d.Address()}).Info("the Deacon runs")
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady) // outside systemd nobody listens
 	d.opts.Ready()
 	d.attend(ctx)
@@ -131,7 +131,11 @@ func (d *Deacon) failed() error {
 }
 
 // Address is where it answers over HTTP, once Ready was called; "" for nowhere.
-func (d *Deacon) Address() string { return d.address }
+func (d *Deacon) Address() string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.address
+}
 
 // owner names the user the Deacon runs as.
 func owner() string {

@@ -139,7 +139,9 @@ func (d *Deacon) listenHTTP(ctx context.Context) error {
 		}
 		return town.Fail("answer on "+d.now.http, next, "%w", err)
 	}
-	d.address = l.Addr().String()
+	d.mu.Lock()
+	d.address = l.Addr().String() // the control socket answers already
+	d.mu.Unlock()
 	o := web.Options{Health: d.health, Metrics: d.metrics.Handler(), Notify: http.HandlerFunc(d.notified)}
 	d.http = guard.Serve(l, web.Handler(o), guard.Options{
 		Log:     d.log.WithField("listener", web.ListenerHTTP),
