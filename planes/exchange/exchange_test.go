@@ -367,8 +367,8 @@ func TestHostileRowsAreRefused(t *testing.T) {
 }
 
 func TestStoreOfAnotherFederation(t *testing.T) {
-	if UUID("a") == UUID("b") || UUID("a") != UUID("a") || len(UUID("a")) != 32 {
-		t.Fatal(UUID("a"), UUID("b"))
+	if one, other := UUID("a"), UUID("b"); one == other || len(one) != 32 {
+		t.Fatal(one, other)
 	}
 	a := newStore(t, "a")
 	mirror := t.TempDir()

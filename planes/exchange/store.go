@@ -19,8 +19,8 @@ type Store struct {
 }
 
 // UUID is the identity of the exchange that belongs to a federation. All its
-// Towns compute the same, so two that begin at once make the same store twice
-// and not two stores.
+// Towns compute the same, so of two that begin at once the later one finds the
+// store it knows, with another history, and takes a copy of that.
 func UUID(federation string) string {
 	return string(town.DigestOf("exchange", federation)[:32])
 }

@@ -268,6 +268,8 @@ func (out pushed) say(p *printer) {
 		p.line("%s: has everything", out.Remote)
 	case out.DryRun:
 		p.line("%s: %s to publish", out.Remote, plural(out.Commits, "commit", "commits"))
+	case out.Commits == 0 && out.Shared.moved():
+		p.styled(styleGood, "%s: records published, %s", out.Remote, size(out.Sent))
 	case out.Sent > 0:
 		p.styled(styleGood, "%s: %s published, %s", out.Remote, plural(out.Commits, "commit", "commits"), size(out.Sent))
 	default:

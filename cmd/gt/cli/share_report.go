@@ -136,6 +136,9 @@ func newShared(s *federate.Shared, dry bool) *shared {
 	return &shared{Put: s.Put, Removed: s.Removed, Withheld: s.Withheld, Waiting: s.Waiting, dry: dry}
 }
 
+// moved reports whether records left or were taken back.
+func (s *shared) moved() bool { return s != nil && s.Put+s.Removed > 0 }
+
 func (s *shared) say(p *printer) {
 	if s == nil {
 		return
