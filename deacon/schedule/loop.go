@@ -65,7 +65,11 @@ func (s *Scheduler) startDue() time.Duration {
 			e.next = s.after(e, now)
 		}
 		if !e.next.After(now) {
-			s.start(e)
+			if e.running && e.job.Overlap == Follow {
+				e.due = true
+			} else {
+				s.start(e)
+			}
 			e.next = s.after(e, now)
 		}
 		wait = min(wait, e.next.Sub(now))
@@ -88,7 +92,7 @@ func (s *Scheduler) start(e *entry) {
 		e.skipped++
 		return
 	}
-	e.running, e.began = true, s.now()
+	e.running, e.again, e.due, e.began = true, false, false, s.now()
 	waiters := e.waiters
 	e.waiters = nil
 	s.runs.Go(func() { s.carryOut(e, waiters) })
@@ -112,11 +116,11 @@ func (s *Scheduler) carryOut(e *entry, waiters []chan Run) {
 	default:
 		e.failures++
 		if e.job.MaxPause > 0 {
-			e.next = s.after(e, s.now())
+			// Its pause begins now, whatever was due meanwhile.
+			e.due, e.next = false, s.after(e, s.now())
 		}
 	}
-	if !e.gone && !e.stuck && (e.again || len(e.waiters) > 0) {
-		e.again = false
+	if !e.gone && !e.stuck && (e.again || e.due || len(e.waiters) > 0) {
 		s.start(e)
 	}
 	if !e.running {

@@ -215,6 +215,32 @@ func TestFailingPausesGrow(t *testing.T) {
 	})
 }
 
+// A run that lasts longer than its schedule and fails is no reason to run at
+// once again, and one that fails just before it is due pauses no less.
+func TestSlowFailuresPauseToo(t *testing.T) {
+	for _, spec := range []string{"@every 1m", "* * * * *"} {
+		synctest.Test(t, func(t *testing.T) {
+			var ended, began []time.Time
+			job := Job{Name: "hole", Schedule: spec, MaxPause: time.Hour, Overlap: Follow, Deadline: 179 * time.Second}
+			job.Run = func(ctx context.Context) (string, error) {
+				began = append(began, time.Now())
+				<-ctx.Done()
+				ended = append(ended, time.Now())
+				return "", ctx.Err()
+			}
+			_, stop := start(t, Options{}, job)
+			time.Sleep(2 * time.Hour)
+			synctest.Wait()
+			for i, want := range []time.Duration{0, 2 * time.Minute, 4 * time.Minute, 8 * time.Minute, 16 * time.Minute} {
+				if pause := began[i+1].Sub(ended[i]); pause < want || pause > want+time.Minute {
+					t.Errorf("%s: failure %d is followed by a pause of %s, want %s", spec, i+1, pause, want)
+				}
+			}
+			stop()
+		})
+	}
+}
+
 func TestPausesHaveJitter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		random := 0.0

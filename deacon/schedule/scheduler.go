@@ -59,7 +59,8 @@ type entry struct {
 	running  bool
 	began    time.Time
 	stuck    bool
-	again    bool
+	again    bool // somebody asked for one more run
+	due      bool // the schedule did
 	failures int
 	skipped  int
 	last     *Run
@@ -160,10 +161,12 @@ func (s *Scheduler) jitter(e *entry) time.Duration {
 func (s *Scheduler) after(e *entry, t time.Time) time.Time {
 	next := e.schedule.Next(t).Round(0)
 	if e.failures > 1 && e.job.MaxPause > 0 {
-		pause := next.Sub(t)
+		// From one due time to the next, because t may be just before one.
+		period := e.schedule.Next(next).Sub(next)
+		pause := period
 		for range min(e.failures-1, 30) {
 			if pause *= 2; pause >= e.job.MaxPause {
-				pause = max(e.job.MaxPause, next.Sub(t))
+				pause = max(e.job.MaxPause, period)
 				break
 			}
 		}
