@@ -69,6 +69,9 @@ func (in *importing) load(ctx context.Context, q session, ids []string) (map[str
 			}
 		}
 	}
+	if facts.dead == 0 {
+		return here, nil, nil
+	}
 	gone, err := q.tombstones(ctx, ids)
 	return here, gone, err
 }

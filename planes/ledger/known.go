@@ -11,7 +11,8 @@ import (
 
 // known is what of the ledger matters to new beads.
 type known struct {
-	count  int
+	count  int // of beads
+	dead   int // of tombstones
 	live   map[string]bool
 	gone   map[string]bool
 	child  map[string]int // the highest number of a parent's children
@@ -38,7 +39,7 @@ func (q session) facts(ctx context.Context, list []NewBead) (*known, error) {
 	slices.Sort(parents)
 	parents = slices.Compact(parents)
 	k := &known{live: map[string]bool{}, gone: map[string]bool{}, child: map[string]int{}}
-	arms := []string{"SELECT 'n' AS k, '' AS id, COUNT(*) AS n FROM issues"}
+	arms := []string{"SELECT 'n' AS k, '' AS id, COUNT(*) AS n FROM issues", "SELECT 'dead' AS k, '' AS id, COUNT(*) AS n FROM tombstones"}
 	var args []any
 	if len(ids) > 0 {
 		arms = append(arms, "SELECT 'live' AS k, id, 0 AS n FROM issues WHERE id IN ("+marks(len(ids))+")",
@@ -60,6 +61,8 @@ func (q session) facts(ctx context.Context, list []NewBead) (*known, error) {
 		switch what {
 		case "n":
 			k.count = n
+		case "dead":
+			k.dead = n
 		case "live":
 			k.live[id] = true
 		case "gone":

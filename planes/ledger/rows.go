@@ -65,8 +65,8 @@ func (r *rows) eventID() string {
 		town.NewBeadID("", 6)
 }
 
-// store writes everything. Rows are written in the order of their keys, a
-// thousand to a statement: the engine rewrites fewer pages that way.
+// store writes everything. Rows are written in the order of their keys,
+// many to a statement: the engine rewrites fewer pages that way.
 func (r *rows) store(ctx context.Context, q session) error {
 	err := multi(ctx, q, "INSERT INTO issues ("+names("", columns)+")", byID(r.fresh), beadValues)
 	if err == nil {
@@ -115,9 +115,13 @@ func beadValues(b *town.Bead) []any {
 	return values
 }
 
-// maxStatement is how many bytes of values one statement carries, about: the
-// database takes no message of any length.
-const maxStatement = 8 << 20
+// writeRows is how many rows one statement writes, and maxStatement how many
+// bytes of values, about: the engine rewrites pages of every index with each
+// statement, and takes no message of any length.
+const (
+	writeRows    = 10_000
+	maxStatement = 8 << 20
+)
 
 // multi runs one statement for many rows.
 func multi[T any](ctx context.Context, q session, insert string, list []T, values func(T) []any) error {
@@ -140,7 +144,7 @@ func multi[T any](ctx context.Context, q session, insert string, list []T, value
 			}
 		}
 		args = append(args, v...)
-		if count++; count == batchRows || size > maxStatement {
+		if count++; count == writeRows || size > maxStatement {
 			if err := flush(); err != nil {
 				return err
 			}
