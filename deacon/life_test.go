@@ -17,6 +17,7 @@ import (
 
 	"gastown/deacon/check"
 	"gastown/deacon/control"
+	"gastown/e2e/gitserver"
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/config"
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 
 // child is a Deacon that says when it is ready and ends only when killed.
 func child(root string) {
-	p := &place{layout: layout.Town{Root: root}, idle: time.Second, sessions: noSessions}
+	p := &place{layout: layout.Town{Root: root}, idle: time.Minute, sessions: noSessions}
 	d, err := p.make(new(logged), func() { fmt.Println("ready") })
 	if err == nil {
 		err = d.Run(context.Background())
@@ -178,23 +179,30 @@ func TestOneForEachTown(t *testing.T) {
 	p.mustStart().end()
 }
 
+// startChild starts a Deacon in a process of its own.
+func (p *place) startChild(t *testing.T) *exec.Cmd {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), childEnv+"="+p.layout.Root)
+	out, err := cmd.StdoutPipe()
+	if err == nil {
+		err = cmd.Start()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	word := make([]byte, 5)
+	if _, err := io.ReadFull(out, word); err != nil || string(word) != "ready" {
+		rest, _ := io.ReadAll(out)
+		t.Fatalf("%s%s %v", word, rest, err)
+	}
+	return cmd
+}
+
 func TestStartsAtOnceAfterAKill(t *testing.T) {
 	p := found(t)
 	for range 2 {
-		cmd := exec.Command(os.Args[0])
-		cmd.Env = append(os.Environ(), childEnv+"="+p.layout.Root)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		word := make([]byte, 5)
-		if _, err := io.ReadFull(out, word); err != nil || string(word) != "ready" {
-			rest, _ := io.ReadAll(out)
-			t.Fatalf("%s%s %v", word, rest, err)
-		}
+		cmd := p.startChild(t)
 		if err := cmd.Process.Kill(); err != nil {
 			t.Fatal(err)
 		}
@@ -207,6 +215,36 @@ func TestStartsAtOnceAfterAKill(t *testing.T) {
 			t.Errorf("%+v, %v", s, err)
 		}
 		r.end()
+	}
+}
+
+// Killed while git waits for a remote that says nothing: what is left of git is
+// ended by the next start, and the remote is free.
+func TestAKillLeavesNoProcess(t *testing.T) {
+	p := found(t)
+	_, hole := hub(t)
+	p.agree("hole", hole.URL())
+	hole.Set(gitserver.BlackHole)
+	before := hole.Counts().Connections
+	cmd := p.startChild(t)
+	client := control.NewClient(p.layout.ControlSocket())
+	defer client.Close()
+	if _, err := client.Sync(t.Context(), "", false); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "git is connected", func() bool { return hole.Counts().Connections > before })
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	locks := filepath.Dir(p.layout.Lock(""))
+	until(t, "the helper of git is alone", func() bool { return len(orphans(locks)) > 0 })
+	r := p.mustStart()
+	defer r.end()
+	until(t, "nothing is left", func() bool { return len(orphans(locks)) == 0 })
+	hole.Set(gitserver.None)
+	if runs, err := r.client.Sync(t.Context(), "hole", true); err != nil || len(runs) != 1 || runs[0].Outcome != "ok" {
+		t.Errorf("%+v, %v", runs, err)
 	}
 }
 

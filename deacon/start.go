@@ -22,6 +22,7 @@ import (
 func (d *Deacon) steps() []step {
 	return []step{
 		{"lock", d.takeLock, func(context.Context) error { return d.lock.Unlock() }},
+		{"orphans", d.endOrphans, nil},
 		{"settings", d.firstSettings, nil},
 		{"planes", d.takePlanes, d.givePlanes},
 		{"memory", d.recall, d.lastFlush},
