@@ -9,6 +9,7 @@ import (
 
 	"gastown/planes/exchange"
 	"gastown/planes/ledger"
+	"gastown/sync/leaks"
 	"gastown/sync/share"
 	"gastown/town"
 	"gastown/town/layout"
@@ -186,7 +187,7 @@ func (e *Engine) selectRecords(ctx context.Context, plan *sharePlan) (err error)
 
 // inspect withholds records that cannot be stored elsewhere or hold a secret.
 func (p *sharePlan) inspect(owner town.ID) error {
-	var scanner *share.Scanner
+	var scanner *leaks.Scanner
 	withhold := func(sel share.Selection, field, reason string) {
 		p.withheld = append(p.withheld, Withheld{ID: sel.Record.ID, Rules: sel.Rules, Field: field, Reason: reason})
 		delete(p.records, sel.Record.ID)
@@ -202,11 +203,11 @@ func (p *sharePlan) inspect(owner town.ID) error {
 		}
 		if scanner == nil {
 			var err error
-			if scanner, err = share.NewScanner(); err != nil {
+			if scanner, err = leaks.NewScanner(); err != nil {
 				return err
 			}
 		}
-		for _, f := range scanner.Scan(sel.Record) {
+		for _, f := range scanner.Scan(sel.Record.Written()) {
 			withhold(sel, f.Field, "it looks like a secret ("+f.Rule+")")
 		}
 	}

@@ -26,6 +26,18 @@ func (r Record) Digest(owner town.ID) town.Digest {
 	return town.DigestOf(parts...)
 }
 
+// Written is what people wrote in the record, by field, and its id: where a
+// secret may be.
+func (r Record) Written() map[string]string {
+	texts := map[string]string{FieldID: r.ID}
+	for _, f := range Fields {
+		if v := r.Values[f.Name]; f.free && v != "" {
+			texts[f.Name] = v
+		}
+	}
+	return texts
+}
+
 // Check reports whether the record may be stored and shown, whoever wrote it.
 // An error wraps ErrValue or town.ErrBadBead and holds no value but the id.
 func (r Record) Check() error {

@@ -244,6 +244,8 @@ func (out pulled) say(p *printer) {
 		p.line("%s: nothing new", out.Remote)
 	case out.DryRun:
 		p.line("%s: %s to merge", out.Remote, plural(out.Commits, "commit", "commits"))
+	case out.Commits == 0 && out.Documents == 0:
+		p.styled(styleGood, "%s: records arrived", out.Remote)
 	default:
 		p.styled(styleGood, "%s: %s merged, %s written", out.Remote,
 			plural(out.Commits, "commit", "commits"), plural(out.Documents, "file", "files"))

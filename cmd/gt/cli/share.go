@@ -18,7 +18,6 @@ type shareOptions struct {
 	rig    string
 	lists  struct{ types, labels, statuses, fields []string }
 	redact []string
-	rule   string
 }
 
 func (a *App) configureShare(fed *kingpin.CmdClause) {
