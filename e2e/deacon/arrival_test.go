@@ -1,0 +1,105 @@
+package deacon
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+)
+
+// An edit that is committed in one Town becomes a file in another by hook,
+// Deacon, push, notification and pull; and between edits nobody asks the
+// repository anything.
+func TestArrival(t *testing.T) {
+	t.Parallel()
+	dir := short(t)
+	alpha, beta := found(t, dir, "alpha"), found(t, dir, "beta")
+	repo := hub(t, dir, "hub")
+	server := serve(t, repo)
+	alpha.run("git", "init", "-q")
+	alpha.run("gt", "install", alpha.root, "--git")
+	alpha.run("gt", "federation", "init", server.URL(), "--yes")
+	beta.run("gt", "federation", "join", server.URL(), "--yes")
+	beta.run("gt", "hooks", "secret")
+	alpha.start()
+	d := beta.start()
+	alpha.run("gt", "hooks", "install", "--repo", repo, "--bare", "--notify", "http://"+d.HTTP,
+		"--secret-file", filepath.Join(beta.root, ".gt", "notify.secret"))
+	alpha.run("gt", "hooks", "install")
+	alpha.run("git", "add", "-A")
+	alpha.run("git", "commit", "-q", "-m", "begin")
+
+	quiet := server.Counts()
+	watch := func() int64 { now := server.Counts(); n := now.Sub(quiet).Exchanges; quiet = now; return n }
+	settle(t, watch)
+	const edits = 5
+	var took []time.Duration
+	var asked []int64
+	for n := range edits {
+		text := fmt.Sprintf("Edit %d.", n)
+		alpha.role("mayor", text)
+		began := time.Now()
+		alpha.run("git", "commit", "-q", "-a", "-m", text)
+		await(t, text+" has arrived", func() bool { return beta.says("mayor", text) })
+		took = append(took, time.Since(began))
+		asked = append(asked, settle(t, watch))
+	}
+	slices.Sort(took)
+	t.Logf("from git commit to the file in the other Town: median %s, longest %s; conversations with the repository %v",
+		took[edits/2].Round(time.Millisecond), took[edits-1].Round(time.Millisecond), asked)
+	for _, n := range asked {
+		if n > 2*most {
+			t.Errorf("an edit took %d conversations with the repository, want at most %d in each Town", n, most)
+		}
+	}
+
+	// Neither polls: by its schedule none is due for minutes.
+	<-time.After(silence)
+	if n := watch(); n != 0 {
+		t.Errorf("with nothing to say the repository was asked %d times in %s", n, silence)
+	}
+
+	// With a schedule of its own it asks in each run, no more than a sync must,
+	// and runs are no closer than it says.
+	const runs, every = 5, time.Second
+	beta.schedule(fmt.Sprintf("jobs:\n  federation-sync: {schedule: \"@every %s\", jitter: 0s}\n", every))
+	beta.run("gt", "deacon", "reload")
+	const job = "federation-sync:origin"
+	first := ran(t, d, job, "")
+	await(t, "the schedule is in force", func() bool { return ran(t, d, job, "") > first })
+	watch()
+	first = ran(t, d, job, "")
+	began := time.Now()
+	await(t, "it ran some times", func() bool { return ran(t, d, job, "") >= first+runs })
+	asks, did := watch(), int64(ran(t, d, job, "")-first)
+	if allowed := most * (did + 1); asks > allowed { // one may be under way
+		t.Errorf("%d runs asked %d times, want at most %d", did, asks, allowed)
+	}
+	if allowed := int64(time.Since(began)/every) + 2; did > allowed {
+		t.Errorf("%d runs, and the schedule allows %d", did, allowed)
+	}
+}
+
+const (
+	// most is how often a sync turns to the repository: it fetches, then pushes
+	// or has confirmed that there is nothing to push.
+	most = 2
+	// silence is how long nobody must ask anything.
+	silence = 5 * time.Second
+)
+
+// settle waits until nobody has asked anything for a moment, and returns how
+// often somebody did before.
+func settle(t *testing.T, watch func() int64) (sum int64) {
+	t.Helper()
+	const calm = 500 * time.Millisecond
+	last := time.Now()
+	await(t, "the Towns are at rest", func() bool {
+		if n := watch(); n > 0 {
+			sum, last = sum+n, time.Now()
+		}
+		return time.Since(last) > calm
+	})
+	return sum
+}

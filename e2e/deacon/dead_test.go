@@ -1,0 +1,114 @@
+package deacon
+
+import (
+	"context"
+	"strings"
+	"testing"
+	"time"
+
+	"gastown/deacon/control"
+	"gastown/e2e/gitserver"
+)
+
+// pauses are what a failing job showed: after so many failures in a row, the
+// time from the end of the last run to the next.
+type pauses map[int]time.Duration
+
+func (p pauses) note(j control.Job) {
+	if j.Last == nil || j.Next == nil || j.Running || j.Failures == 0 {
+		return
+	}
+	end := j.Last.Began.Add(time.Duration(j.Last.Took * float64(time.Second)))
+	p[j.Failures] = j.Next.Sub(end)
+}
+
+// Remotes that are dead in different ways are asked less and less often and
+// named by status, and a live one beside them is served all the while.
+func TestDeadRemotes(t *testing.T) {
+	t.Parallel()
+	dir := short(t)
+	p := found(t, dir, "alpha")
+	dead := map[string]func(*gitserver.Server){
+		"hole":    func(s *gitserver.Server) { s.Set(gitserver.BlackHole) },
+		"refused": func(s *gitserver.Server) { _ = s.Close() },
+		"slow":    func(s *gitserver.Server) { s.Throttle(10) },
+	}
+	servers := map[string]*gitserver.Server{"good": nil, "hole": nil, "refused": nil, "slow": nil}
+	p.run("gt", "federation", "init", hub(t, dir, "origin"), "--yes")
+	for name := range servers {
+		servers[name] = serve(t, hub(t, dir, name))
+		p.run("gt", "federation", "remote", "add", name, servers[name].URL())
+		p.run("gt", "federation", "init", servers[name].URL(), "--name", name, "--yes")
+	}
+	p.schedule("jobs:\n  federation-sync: {schedule: \"@every 1s\", jitter: 0s, deadline: 3s}\n")
+	d := p.start()
+	const prefix = "federation-sync:"
+	await(t, "every remote was in step", func() bool {
+		for name := range servers {
+			if ran(t, d, prefix+name, "ok") == 0 {
+				return false
+			}
+		}
+		return true
+	})
+	for name, kill := range dead {
+		kill(servers[name])
+	}
+	before, asked := ran(t, d, prefix+"good", "ok"), servers["good"].Counts().Exchanges
+	seen := map[string]pauses{}
+	for name := range dead {
+		seen[name] = pauses{}
+	}
+	const failures = 4
+	await(t, "all of them have failed often", func() bool {
+		s, err := d.Status(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		enough := true
+		for _, j := range s.Jobs {
+			if p, ok := seen[strings.TrimPrefix(j.Name, prefix)]; ok {
+				p.note(j)
+				enough = enough && j.Failures >= failures && p[failures] != 0
+			}
+		}
+		return enough
+	})
+	for name, p := range seen {
+		t.Logf("%s: pauses by failures %v", name, p)
+		// One second, doubled three times, less at most a quarter.
+		if p[failures] < 6*time.Second || p[failures] > 8*time.Second+time.Second {
+			t.Errorf("%s: after %d failures it pauses for %s", name, failures, p[failures])
+		}
+	}
+
+	// Meanwhile, and still, the good one has its turns and takes an edit.
+	if n := ran(t, d, prefix+"good", "ok") - before; n < failures {
+		t.Errorf("the good remote had %d syncs meanwhile", n)
+	}
+	if n := servers["good"].Counts().Exchanges - asked; n < failures {
+		t.Errorf("the good remote was asked %d times meanwhile", n)
+	}
+	p.role("mayor", "Beside the dead.")
+	await(t, "the edit is published", func() bool {
+		j := d.job(prefix + "good")
+		return j.Last != nil && strings.Contains(j.Last.Note, "published")
+	})
+	if n := ran(t, d, prefix+"good", "") - ran(t, d, prefix+"good", "ok"); n != 0 {
+		t.Errorf("%d syncs with the good remote failed", n)
+	}
+
+	text := p.run("gt", "deacon", "status")
+	for name := range dead {
+		named := false
+		for line := range strings.Lines(text) {
+			named = named || strings.HasPrefix(line, prefix+name+" ") && strings.Contains(line, "failures in a row")
+		}
+		if !named {
+			t.Errorf("status does not name %s:\n%s", name, text)
+		}
+	}
+	if strings.Contains(text, "good: ") {
+		t.Errorf("status complains about the good one:\n%s", text)
+	}
+}

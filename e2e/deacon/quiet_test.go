@@ -1,0 +1,105 @@
+package deacon
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// watched is how long a Deacon is left alone.
+const watched = time.Minute
+
+// A Deacon that has nothing to do, in a Town with a remote, starts no process
+// for a minute: neither git nor tmux is called by their names, and the kernel
+// knows of no child that ended.
+func TestQuiet(t *testing.T) {
+	t.Parallel()
+	dir := short(t)
+	p := found(t, dir, "quiet")
+	p.env = append(p.env, "PATH="+wrappers(t, dir)+string(os.PathListSeparator)+*binaries+string(os.PathListSeparator)+os.Getenv("PATH"))
+	p.run("gt", "config", "federation.interval", "1h")
+	p.run("gt", "federation", "init", hub(t, dir, "hub"), "--yes")
+	d := p.start()
+	p.run("gt", "deacon", "run", "federation-sync")
+	p.run("gt", "deacon", "run", "git")
+	if called(t, dir) == "" {
+		t.Fatal("no git process was counted: the wrapper is not in use")
+	}
+	await(t, "nothing is under way", func() bool {
+		s, err := d.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, j := range s.Jobs {
+			if j.Running {
+				return false
+			}
+		}
+		return len(offspring(d.PID)) == 0
+	})
+	_ = called(t, dir)
+	before, checks := look(t, d), ran(t, d, "checks", "")
+	<-time.After(watched)
+	after := look(t, d)
+	if names := called(t, dir); names != "" {
+		t.Errorf("it started:\n%s", names)
+	}
+	if after.faults != before.faults || after.children != 0 {
+		t.Errorf("%d children, and page faults of former ones went from %d to %d", after.children, before.faults, after.faults)
+	}
+	if n := ran(t, d, "checks", "") - checks; n < 1 {
+		t.Error("no check ran meanwhile")
+	}
+	spent := after.cpu - before.cpu
+	t.Logf("CPU %s in %s: %.2f %% of a core; %d MB resident, %d goroutines, %d descriptors", spent, watched,
+		100*spent.Seconds()/watched.Seconds(), after.resident/1e6, after.goroutines, after.descriptors)
+}
+
+// wrappers makes a directory of programs that note that they were called and
+// then do what they always did.
+func wrappers(t *testing.T, dir string) string {
+	t.Helper()
+	bin := filepath.Join(dir, "wrap")
+	if err := os.Mkdir(bin, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"git", "tmux", "sh"} {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		script := fmt.Sprintf("#!%s\necho \"%s $*\" >>'%s'\nexec '%s' \"$@\"\n", shell(t), name, filepath.Join(dir, "called"), path)
+		if err := os.WriteFile(filepath.Join(bin, name), []byte(script), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return bin
+}
+
+func shell(t *testing.T) string {
+	t.Helper()
+	path, err := exec.LookPath("sh")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// called is what was called since the last look.
+func called(t *testing.T, dir string) string {
+	t.Helper()
+	path := filepath.Join(dir, "called")
+	data, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return ""
+	}
+	if err := errors.Join(err, os.Remove(path)); err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(data))
+}
