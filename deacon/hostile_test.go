@@ -65,6 +65,16 @@ func TestStartsThatCannotBe(t *testing.T) {
 	}
 }
 
+func TestWithoutAnAddress(t *testing.T) {
+	p := found(t)
+	p.configure(func(c *config.Config) { p.set(c, "deacon.http_address", "none") })
+	r := p.mustStart()
+	defer r.end()
+	if s, err := r.client.Status(t.Context()); err != nil || s.HTTP != "" || r.Address() != "" {
+		t.Errorf("%q, %v", s.HTTP, err)
+	}
+}
+
 func TestNotifications(t *testing.T) {
 	p := found(t)
 	var valid atomic.Bool

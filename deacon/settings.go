@@ -11,6 +11,9 @@ import (
 	"gastown/town/config"
 )
 
+// nowhere is the address of a Deacon that does not answer over HTTP.
+const nowhere = "none"
+
 // settings are what the Deacon reads of the configuration and the schedule.
 // They are replaced as a whole.
 type settings struct {
@@ -82,15 +85,10 @@ func (d *Deacon) read() (*settings, error) {
 
 // values reads each setting.
 func (s *settings) values() error {
-	get := func(err *error) func(name string) string {
-		return func(name string) string {
-			v, _, e := s.config.Get(name)
-			*err = errors.Join(*err, e)
-			return v
-		}
+	address, _, failed := s.config.Get("deacon.http_address")
+	if address != nowhere {
+		s.http = address
 	}
-	var failed error
-	s.http = get(&failed)("deacon.http_address")
 	number := func(name string) int {
 		n, err := s.config.Int(name)
 		failed = errors.Join(failed, err)

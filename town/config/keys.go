@@ -107,7 +107,7 @@ var keys = []Key{
 	{Name: "federation.interval", Type: TypeDuration, Default: "5m", Min: 10 * second, Max: 720 * hour,
 		Help: "Time between two syncs in the background"},
 	{Name: "deacon.http_address", Type: TypeString, Default: "localhost:8080", Max: 255,
-		Help: "Address on which the Deacon answers /health, /metrics and /notify; empty for none"},
+		Help: "Address on which the Deacon answers /health, /metrics and /notify; none for nowhere"},
 	{Name: "deacon.disk_warning", Type: TypeInt, Default: "80", Min: 1, Max: 100, Unit: "percent",
 		Help: "Use of the Town's disk that is a warning"},
 	{Name: "deacon.disk_critical", Type: TypeInt, Default: "95", Min: 1, Max: 100, Unit: "percent",
