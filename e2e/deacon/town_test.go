@@ -135,8 +135,10 @@ func (p *place) schedule(text string) {
 func (p *place) role(name, text string) {
 	p.t.Helper()
 	body := fmt.Sprintf("---\nname: %s\ndescription: for tests\n---\n\n%s\n", name, text)
-	if err := os.WriteFile(p.file(name), []byte(body), 0o600); err != nil {
-		p.t.Fatal(err)
+	// Whole or not at all: somebody may be looking.
+	fresh := filepath.Join(p.root, name+".new")
+	if err := errors.Join(os.WriteFile(fresh, []byte(body), 0o600), os.Rename(fresh, p.file(name))); err != nil {
+		p.t.Error(err)
 	}
 }
 

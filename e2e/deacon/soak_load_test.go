@@ -1,0 +1,157 @@
+package deacon
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gastown/deacon/control"
+	"gastown/town/layout"
+)
+
+// editors are the roles that the Town and the other one edit.
+var editors = [2]string{"mayor", "witness"}
+
+const (
+	// Pauses between two things of a kind: the load is steady and leaves room
+	// for whatever else the machine does.
+	writePause = 400 * time.Millisecond
+	beatPause  = time.Second
+	editPause  = 2 * time.Second
+	otherPause = 5 * time.Second
+)
+
+// load is everybody who works in the Town. Whoever works holds the gate for
+// reading.
+type load struct {
+	t        *testing.T
+	p, other *place
+	cancel   context.CancelFunc
+	all      sync.WaitGroup
+	gate     sync.RWMutex
+	closed   bool // the gate, for the goroutine of the test
+
+	// turbulent: the Deacon is being killed, and commands may be cut off.
+	turbulent  atomic.Bool
+	cut, beats atomic.Int64
+
+	mu           sync.Mutex
+	acknowledged map[string]string // bead by id
+	edits        [2]int
+}
+
+func newLoad(t *testing.T, p, other *place) *load {
+	ctx, cancel := context.WithCancel(context.Background())
+	l := &load{t: t, p: p, other: other, cancel: cancel, acknowledged: map[string]string{}}
+	l.shut() // until there is work
+	for w := range writers {
+		l.each(ctx, writePause, func(n int) { l.write(fmt.Sprintf("writer %d, bead %d", w, n)) })
+	}
+	client := control.NewClient(layout.Town{Root: p.root}.ControlSocket())
+	l.each(ctx, beatPause, func(n int) { l.beat(ctx, client, n) })
+	l.each(ctx, editPause, func(int) { l.edit(0, func() error { return nil }) })
+	l.each(ctx, otherPause, func(int) {
+		l.edit(1, func() error { _, err := other.try("gt", "--wait", "60s", "federation", "sync"); return err })
+	})
+	return l
+}
+
+// each does something again and again until ctx ends.
+func (l *load) each(ctx context.Context, pause time.Duration, do func(n int)) {
+	l.all.Go(func() {
+		tick := time.NewTicker(pause)
+		defer tick.Stop()
+		for n := 0; ; n++ {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			l.gate.RLock()
+			if ctx.Err() == nil {
+				do(n)
+			}
+			l.gate.RUnlock()
+		}
+	})
+}
+
+// open lets everybody work, shut has them finish what they do and rest.
+func (l *load) open() { l.gate.Unlock(); l.closed = false }
+func (l *load) shut() { l.gate.Lock(); l.closed = true }
+
+// end sends everybody home and waits for them; a second call does nothing.
+func (l *load) end() {
+	l.cancel()
+	if l.closed {
+		l.open()
+	}
+	l.all.Wait()
+}
+
+// failed notes an error, unless the Deacon was being killed around it.
+func (l *load) failed(before bool, err error) {
+	if before || l.turbulent.Load() {
+		l.cut.Add(1)
+		return
+	}
+	l.t.Error(err)
+}
+
+// write makes a bead; the command's exit code acknowledges it.
+func (l *load) write(title string) {
+	before := l.turbulent.Load()
+	out, err := l.p.try("bd", "--wait", "60s", "create", title, "--json")
+	if err != nil {
+		l.failed(before, err)
+		return
+	}
+	var made struct{ ID string }
+	if err := json.Unmarshal([]byte(out), &made); err != nil || made.ID == "" {
+		l.t.Errorf("bd create printed %q: %v", out, err)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.acknowledged[made.ID] = title
+}
+
+// beat sends a sign of life of every agent.
+func (l *load) beat(ctx context.Context, client *control.Client, n int) {
+	before := l.turbulent.Load()
+	for a := range agents {
+		h := control.Heartbeat{Agent: "rig/polecat-" + itoa(a), State: "working", Note: "step " + itoa(n)}
+		if err := client.Heartbeat(ctx, h); err != nil {
+			if ctx.Err() == nil {
+				l.failed(before, err)
+			}
+			return
+		}
+		l.beats.Add(1)
+	}
+}
+
+// edit changes the file of a role and lets then deal with it.
+func (l *load) edit(i int, then func() error) {
+	before := l.turbulent.Load()
+	l.mu.Lock()
+	l.edits[i]++
+	l.mu.Unlock()
+	[]*place{l.p, l.other}[i].role(editors[i], l.said(i))
+	if err := then(); err != nil {
+		l.failed(before, err)
+	}
+}
+
+// said is the last text of an editor.
+func (l *load) said(i int) string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return fmt.Sprintf("Edit %d.", l.edits[i])
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

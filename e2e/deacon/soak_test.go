@@ -1,0 +1,140 @@
+package deacon
+
+import (
+	"encoding/json"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gastown/town/layout"
+)
+
+const (
+	agents  = 100
+	writers = 4
+	// growth is how much more memory a Deacon may hold at the end than in the
+	// middle, in bytes: its caches fill while there is data to fill them with.
+	growth = 96 << 20
+)
+
+// TestSoak lets a Town work: signs of life of 100 agents every second, four
+// writers of beads, an editor, another Town that edits too, federation every
+// second and all checks running. In the middle the Deacon is killed and started
+// again. Nothing that was acknowledged is missing in the end, nothing failed,
+// and the Deacon holds no more than it did before the second half.
+func TestSoak(t *testing.T) {
+	t.Parallel()
+	dir := short(t)
+	p, other := found(t, dir, "alpha"), found(t, dir, "beta")
+	repo := hub(t, dir, "hub")
+	p.run("gt", "federation", "init", repo, "--yes")
+	other.run("gt", "federation", "join", repo, "--yes")
+	const often = "jobs:\n" +
+		"  federation-sync: {schedule: \"@every 1s\", jitter: 0s, deadline: 30s}\n" +
+		"  heartbeat-flush: {schedule: \"@every 1s\"}\n" +
+		"  checks: {schedule: \"@every 5s\"}\n" +
+		"  check-git: {schedule: \"@every 10s\", jitter: 0s}\n" +
+		"  gc-by-size: {schedule: \"@every 10s\", jitter: 0s}\n"
+	p.schedule(often)
+	d := p.start()
+	l := newLoad(t, p, other)
+	defer l.end()
+
+	l.open()
+	<-time.After(*lasting / 4)
+	l.turbulent.Store(true) // commands may be cut off now, and say so
+	if err := syscall.Kill(d.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	killed := time.Now()
+	remote := layout.Town{Root: p.root}.Remote("origin") // what every git process of a sync names
+	await(t, "nothing of the killed Deacon is left", func() bool { return !alive(d.PID) && len(speaking(remote)) == 0 })
+	d.Close()
+	d = p.start()
+	l.turbulent.Store(false)
+	t.Logf("a Deacon runs again %s after the kill", time.Since(killed).Round(time.Millisecond))
+
+	<-time.After(*lasting / 4)
+	l.shut()
+	middle := lowest(t, d)
+	l.open()
+	<-time.After(*lasting / 2)
+	l.shut()
+	end := lowest(t, d)
+	l.end()
+
+	t.Logf("middle %+v", middle)
+	t.Logf("end    %+v", end)
+	if end.goroutines > middle.goroutines+slack || end.descriptors > middle.descriptors+slack || end.threads > middle.threads+slack {
+		t.Errorf("goroutines, descriptors or threads grew: %+v, then %+v", middle, end)
+	}
+	if end.children > 0 {
+		t.Errorf("%d processes of the Deacon's are always there", end.children)
+	}
+	if end.resident > middle.resident+growth {
+		t.Errorf("it held %d MB, and then %d MB", middle.resident>>20, end.resident>>20)
+	}
+	for _, outcome := range []string{"failed", "deadline", "stuck", "panicked"} {
+		if n := metric(t, d, "gt_deacon_job_runs_total", `outcome="`+outcome+`"`); n != 0 {
+			t.Errorf("%v runs of jobs: %s", n, outcome)
+		}
+	}
+	if n := metric(t, d, "gt_deacon_refused_requests_total") + metric(t, d, "gt_deacon_dropped_records_total"); n != 0 {
+		t.Errorf("%v requests or records were turned away", n)
+	}
+	if s, err := d.Status(t.Context()); err != nil || s.Agents != agents || s.Health == "critical" {
+		t.Errorf("%d agents, health %s, %v", s.Agents, s.Health, err)
+	}
+	for line := range strings.Lines(p.logged()) {
+		if strings.Contains(line, `"level":"error"`) {
+			t.Errorf("the log: %s", line)
+		}
+	}
+	l.verify()
+}
+
+// alive reports that a process exists and is no zombie.
+func alive(pid int) bool {
+	text, err := os.ReadFile("/proc/" + itoa(pid) + "/stat")
+	if err != nil {
+		return false
+	}
+	_, rest, _ := strings.Cut(string(text), ") ")
+	return !strings.HasPrefix(rest, "Z")
+}
+
+// verify looks for everything that was acknowledged.
+func (l *load) verify() {
+	l.t.Helper()
+	var beads []struct{ ID, Title string }
+	if err := json.Unmarshal([]byte(l.p.run("bd", "list", "--json", "--limit", "0")), &beads); err != nil {
+		l.t.Fatal(err)
+	}
+	title := map[string]string{}
+	for _, b := range beads {
+		title[b.ID] = b.Title
+	}
+	lost := 0
+	for id, want := range l.acknowledged {
+		if title[id] != want {
+			lost++
+			l.t.Errorf("bead %s, acknowledged as %q, is %q", id, want, title[id])
+		}
+	}
+	l.t.Logf("%d beads acknowledged, %d there, %d lost; %d commands cut off by the kill; %d heartbeats; %d edits here and %d there",
+		len(l.acknowledged), len(beads), lost, l.cut.Load(), l.beats.Load(), l.edits[0], l.edits[1])
+	if len(l.acknowledged) == 0 || l.beats.Load() == 0 {
+		l.t.Error("nothing was done")
+	}
+	for i, p := range []*place{l.p, l.other} {
+		p.run("gt", "federation", "sync")
+		l.other.run("gt", "federation", "sync")
+		for _, q := range []*place{l.p, l.other} {
+			if want := l.said(i); !q.says(editors[i], want) {
+				l.t.Errorf("%s lacks %q", q.file(editors[i]), want)
+			}
+		}
+	}
+}
