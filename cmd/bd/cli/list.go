@@ -28,7 +28,8 @@ func (a *App) configureList(p *kingpin.Application) {
 	o := &listOptions{app: a}
 	c := a.add(p, "list", "List beads in one query, most urgent first; closed ones only when asked for.", examples(
 		"bd list", "bd list -s open,in_progress -t bug -p 0,1", "bd list -a none -l backend -n 20", "bd list --created-after -2w --sort -updated_at",
-		"bd list --batch --status=open --json", "bd list --tree"), o.run)
+		"bd list --batch --status=open --json", "bd list --tree",
+		"bd list --town beta    # what another Town shares"), o.run)
 	c.Alias("ls")
 	o.filters.flags(c)
 	c.Flag("all", "Closed ones too.").BoolVar(&o.filters.all)
@@ -61,6 +62,9 @@ func (o *listOptions) run(ctx context.Context) error {
 	}
 	if o.ready && len(f.Statuses) == 0 && o.filters.all {
 		f.Statuses = town.Statuses
+	}
+	if name, ok := o.app.otherTown(); ok {
+		return failed("list what "+town.Clip(name, 64)+" shares", o.listShared(ctx, name, f))
 	}
 	err = o.app.with(ctx, func(d *desk) error {
 		if f.Parent != "" {

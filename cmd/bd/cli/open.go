@@ -106,6 +106,10 @@ func failed(op string, err error) error {
 	}
 	next := ""
 	var unknown *ledger.UnknownError
+	if errors.As(err, &unknown) && strings.Contains(unknown.ID, "/") {
+		return town.Fail(op, "bd show reads it; ask that Town to change it",
+			"%w: %s is another Town's, if anybody's, and cannot be changed here", town.ErrRefused, town.Clip(unknown.ID, 80))
+	}
 	switch {
 	case errors.As(err, &unknown) && unknown.Deleted:
 		next = "bd restore " + unknown.ID + " brings it back"

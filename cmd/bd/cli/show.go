@@ -25,7 +25,8 @@ type showOptions struct {
 func (a *App) configureShow(p *kingpin.Application) {
 	o := &showOptions{app: a}
 	c := a.add(p, "show", "Show beads with everything that belongs to them, in one query.", examples(
-		"bd show gt-a3f8x", "bd show a3f gt-b71 c2", "bd show gt-a3f8x gt-b7151 --fields=id,title,status", "bd show gt-a3f8x --json"), o.run)
+		"bd show gt-a3f8x", "bd show a3f gt-b71 c2", "bd show gt-a3f8x gt-b7151 --fields=id,title,status", "bd show gt-a3f8x --json",
+		"bd show beta/gt-x21    # what another Town shares"), o.run)
 	c.Alias("view")
 	c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
 	c.Flag("fields", "Read and print these fields only: id,title,status.").PlaceHolder("NAME,...").StringVar(&o.fields)
@@ -45,6 +46,13 @@ func (o *showOptions) run(ctx context.Context) error {
 		}
 	case o.short && !o.app.JSON:
 		fields = shownFields
+	}
+	own, others := sharedRefs(o.ids)
+	if len(others) > 0 {
+		if len(own) > 0 {
+			return failed("show "+some(o.ids), fmt.Errorf("%w: beads of this Town and of others are shown apart", town.ErrUsage))
+		}
+		return failed("show "+some(o.ids), o.showShared(ctx, others, fields))
 	}
 	var list []ledger.Detail
 	err = o.app.with(ctx, func(d *desk) error {
