@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -39,16 +38,10 @@ func (o *closeOptions) close(ctx context.Context) error {
 
 func (o *closeOptions) reopen(ctx context.Context) error {
 	return o.move(ctx, "reopen", "opened again", func(d *desk, ids []string) ([]town.Bead, error) {
-		list, err := d.Reopen(ctx, ids)
-		if err != nil || o.reason == "" {
-			return list, err
+		if o.reason != "" {
+			return d.ReopenBecause(ctx, ids, o.reason)
 		}
-		for _, id := range ids {
-			if _, err := d.Comment(ctx, id, o.reason); err != nil {
-				return nil, fmt.Errorf("%s is open again, but the reason was not kept: %w", id, err)
-			}
-		}
-		return list, nil
+		return d.Reopen(ctx, ids)
 	})
 }
 

@@ -2,6 +2,10 @@ package cli
 
 import (
 	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
 
 	"gastown/town/config"
 	"gastown/town/layout"
@@ -15,6 +19,10 @@ const (
 	limitKey  = "bd.max_concurrent"
 )
 
+// defaultPatience is how long bd waits for a place before it says what for: most
+// waits are over sooner, and are nobody's business.
+const defaultPatience = 200 * time.Millisecond
+
 // enter takes one of the Town's places for bd processes. Who has to wait is told
 // what for.
 func (a *App) enter(ctx context.Context, t layout.Town, cfg *config.Config) (leave func() error, err error) {
@@ -24,15 +32,66 @@ func (a *App) enter(ctx context.Context, t layout.Town, cfg *config.Config) (lea
 	}
 	waiting, cancel := context.WithTimeout(ctx, a.Wait)
 	defer cancel()
-	slot, err := slots.Acquire(waiting, slots.Options{
-		Dir: t.Slots(slotsName), Limit: limit, Command: a.running,
-		Waiting: func(w slots.Wait) { a.hint("bd waits: %s", w) },
-	})
-	switch {
-	case err == nil:
-		return slot.Release, nil
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
+	n := &notice{say: func(w slots.Wait) { a.hint("bd waits for others: %s", waitText(w)) }}
+	n.timer = time.AfterFunc(defaultPatience, n.due)
+	defer n.stop()
+	slot, err := slots.Acquire(waiting, slots.Options{Dir: t.Slots(slotsName), Limit: limit, Command: a.running, Waiting: n.tell})
+	if err != nil {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		return nil, err
 	}
-	return nil, err
+	return slot.Release, nil
+}
+
+// waitText names the first of those who are at work.
+func waitText(w slots.Wait) string {
+	text := fmt.Sprintf("at most %d work at once", w.Limit)
+	if len(w.Holders) > 0 {
+		text += ", now " + strings.Join(w.Holders[:1], ", ")
+		if len(w.Holders) > 1 {
+			text += fmt.Sprintf(" and %d more", len(w.Holders)-1)
+		}
+	}
+	if w.Ahead > 0 {
+		text += fmt.Sprintf("; %d came before", w.Ahead)
+	}
+	return text
+}
+
+// notice tells what is waited for, once that has taken some time.
+type notice struct {
+	mu    sync.Mutex
+	timer *time.Timer
+	wait  *slots.Wait
+	late  bool
+	over  bool
+	say   func(slots.Wait)
+}
+
+// tell is called when there is something new to say.
+func (n *notice) tell(w slots.Wait) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.wait = &w; n.late && !n.over {
+		n.say(w)
+	}
+}
+
+// due is called when patience is over.
+func (n *notice) due() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.late = true; n.wait != nil && !n.over {
+		n.say(*n.wait)
+	}
+}
+
+// stop says nothing any more; when it returns nobody is writing.
+func (n *notice) stop() {
+	n.timer.Stop()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.over = true
 }

@@ -1,0 +1,34 @@
+package cli
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gastown/town/slots"
+)
+
+// Short waits are nobody's business, long ones are told, and afterwards there is
+// silence.
+func TestNotice(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var said []string
+		n := &notice{say: func(w slots.Wait) { said = append(said, waitText(w)) }}
+		n.timer = time.AfterFunc(defaultPatience, n.due)
+		n.tell(slots.Wait{Limit: 2, Holders: []string{"bd a", "bd b"}, Ahead: 1})
+		time.Sleep(defaultPatience / 2)
+		if len(said) != 0 {
+			t.Errorf("%q", said)
+		}
+		time.Sleep(defaultPatience)
+		synctest.Wait()
+		n.tell(slots.Wait{Limit: 2, Holders: []string{"bd a"}})
+		n.stop()
+		n.tell(slots.Wait{Limit: 2})
+		n.due()
+		want := []string{"at most 2 work at once, now bd a and 1 more; 1 came before", "at most 2 work at once, now bd a"}
+		if len(said) != 2 || said[0] != want[0] || said[1] != want[1] {
+			t.Errorf("%q", said)
+		}
+	})
+}
