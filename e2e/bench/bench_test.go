@@ -17,11 +17,7 @@ var counted = map[string]float64{
 // A quick run over every kind of remote measures everything there is to
 // measure. Times are not looked at; counts are.
 func TestQuick(t *testing.T) {
-	gt := filepath.Join(t.TempDir(), "gt")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", gt, "../../cmd/gt").CombinedOutput(); err != nil {
-		t.Fatalf("build gt: %v: %s", err, out)
-	}
-	o, err := parse([]string{"-quick", "-gt", gt, "-dir", t.TempDir()})
+	o, err := parse([]string{"-quick", "-gt", built(t), "-dir", t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,6 +51,45 @@ func TestQuick(t *testing.T) {
 	}
 }
 
+// A quick run over a Deacon measures everything once.
+func TestQuickDeacon(t *testing.T) {
+	o, err := parse([]string{"-quick", "-gt", built(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	duels, err := deacons(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, d := range duels {
+		seen[d.Name] = true
+		if d.Value <= 0 || d.Beside != "" && d.Other <= 0 {
+			t.Errorf("measured %+v", d)
+		}
+	}
+	for _, name := range []string{duelStart, duelStop, duelStatus, duelRead, duelWrite, duelStall, duelMemory} {
+		if !seen[name] {
+			t.Errorf("%s was not measured", name)
+		}
+	}
+	var out strings.Builder
+	if err := report(&out, nil, duels, false); err != nil || !strings.Contains(out.String(), duelStall) {
+		t.Errorf("%v\n%s", err, out.String())
+	}
+	t.Log(out.String())
+}
+
+// built is a fresh gt.
+func built(t *testing.T) string {
+	t.Helper()
+	gt := filepath.Join(t.TempDir(), "gt")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", gt, "../../cmd/gt").CombinedOutput(); err != nil {
+		t.Fatalf("build gt: %v: %s", err, out)
+	}
+	return gt
+}
+
 func TestLimits(t *testing.T) {
 	for _, test := range []struct {
 		f       figure
@@ -80,7 +115,7 @@ func TestReport(t *testing.T) {
 	err := report(&out, []figure{
 		judge(figure{Rows: small, Remote: "ssh", Name: stepPush, Unit: "ms", Ours: 20, Stock: 100}),
 		judge(figure{Rows: small, Remote: "ssh", Name: stepNone, Unit: "ms", Ours: 80, Stock: 100}),
-	}, false)
+	}, nil, false)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -106,11 +106,17 @@ func judge(f figure) figure {
 }
 
 // report prints figures as a table, or as JSON.
-func report(w io.Writer, figures []figure, asJSON bool) error {
+func report(w io.Writer, figures []figure, duels []duel, asJSON bool) error {
 	if asJSON {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
-		return e.Encode(figures)
+		return e.Encode(struct {
+			Federation []figure `json:"federation"`
+			Deacon     []duel   `json:"deacon,omitempty"`
+		}{figures, duels})
+	}
+	if len(figures) == 0 {
+		return reportDuels(w, duels)
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "rows\tremote\tstep\tgt\tstock dolt\tunit\tratio\tlimit\t\t")
@@ -137,8 +143,10 @@ func report(w io.Writer, figures []figure, asJSON bool) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\n%d of %d limits kept\n", judged-over, judged)
-	return err
+	if _, err := fmt.Fprintf(w, "\n%d of %d limits kept\n", judged-over, judged); err != nil || len(duels) == 0 {
+		return err
+	}
+	return reportDuels(w, duels)
 }
 
 // number prints about three significant digits.

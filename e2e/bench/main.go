@@ -10,6 +10,8 @@
 // the median of -n runs. Times depend on the machine; their ratios hardly do.
 // Counts (connections, git processes) do not at all, and are what the test of
 // this program asserts.
+//
+// A Town with a Deacon is measured beside the same Town without one.
 package main
 
 import (
@@ -33,6 +35,7 @@ type options struct {
 	// pushes is how many one-row pushes precede the size of the repository; 0
 	// leaves that out.
 	pushes int
+	deacon bool
 	dir    string
 	keep   bool
 	json   bool
@@ -55,6 +58,7 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.gt, "gt", defaultGt, "the gt command to measure")
 	f.IntVar(&o.runs, "n", defaultRuns, "how often each step is measured; the median counts")
 	f.IntVar(&o.pushes, "pushes", defaultPushes, "one-row pushes before the repository's size is taken; 0 for none")
+	f.BoolVar(&o.deacon, "deacon", true, "measure a Deacon, too")
 	f.StringVar(&o.dir, "dir", "", "where to work (default: a fresh temporary directory)")
 	f.BoolVar(&o.keep, "keep", false, "leave the directory with its Towns and repositories")
 	f.BoolVar(&o.json, "json", false, "print the figures as JSON")
@@ -95,8 +99,12 @@ func main() {
 		os.Exit(2)
 	}
 	figures, err := measure(ctx, o, os.Stderr)
+	var duels []duel
+	if err == nil && o.deacon {
+		duels, err = deacons(ctx, o)
+	}
 	if err == nil || len(figures) > 0 {
-		err = errors.Join(err, report(os.Stdout, figures, o.json))
+		err = errors.Join(err, report(os.Stdout, figures, duels, o.json))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)

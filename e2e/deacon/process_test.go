@@ -18,7 +18,8 @@ const ticks = 100
 
 // usage is what a process holds and has used.
 type usage struct {
-	goroutines, descriptors, threads, children int
+	// descriptors are those of other files than the databases', files theirs.
+	goroutines, descriptors, files, threads, children int
 	// resident is in bytes.
 	resident int64
 	cpu      time.Duration
@@ -40,6 +41,7 @@ func lowest(t *testing.T, d *daemon) usage {
 		u := look(t, d)
 		low.goroutines = min(low.goroutines, u.goroutines)
 		low.descriptors = min(low.descriptors, u.descriptors)
+		low.files = min(low.files, u.files)
 		low.threads = min(low.threads, u.threads)
 		low.children = min(low.children, u.children)
 		low.resident = min(low.resident, u.resident)
@@ -56,7 +58,14 @@ func look(t *testing.T, d *daemon) usage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u := usage{descriptors: len(open), goroutines: int(metric(t, d, "go_goroutines")), children: len(offspring(d.PID))}
+	u := usage{goroutines: int(metric(t, d, "go_goroutines")), children: len(offspring(d.PID))}
+	for _, e := range open {
+		if to, err := os.Readlink(filepath.Join(dir, "fd", e.Name())); err == nil && strings.Contains(to, "/.dolt/noms") {
+			u.files++
+		} else if err == nil {
+			u.descriptors++
+		}
+	}
 	stat := fields(t, filepath.Join(dir, "stat"))
 	u.faults = stat[10]
 	u.cpu = time.Duration(stat[13]+stat[14]) * time.Second / ticks

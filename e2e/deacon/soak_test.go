@@ -14,6 +14,9 @@ import (
 const (
 	agents  = 100
 	writers = 4
+	// files is how many the databases may have open: what is fetched adds one
+	// each time, until they are collected.
+	files = 128
 	// growth is how much more memory a Deacon may hold at the end than in the
 	// middle, in bytes: its caches fill while there is data to fill them with.
 	growth = 96 << 20
@@ -69,6 +72,9 @@ func TestSoak(t *testing.T) {
 	t.Logf("end    %+v", end)
 	if end.goroutines > middle.goroutines+slack || end.descriptors > middle.descriptors+slack || end.threads > middle.threads+slack {
 		t.Errorf("goroutines, descriptors or threads grew: %+v, then %+v", middle, end)
+	}
+	if end.files > files {
+		t.Errorf("the databases have %d files open", end.files)
 	}
 	if end.children > 0 {
 		t.Errorf("%d processes of the Deacon's are always there", end.children)

@@ -475,3 +475,41 @@ func TestGCKeepsEverything(t *testing.T) {
 		}
 	})
 }
+
+// Each fetch leaves a file that stays open: they are collected, too.
+func TestGCOfManyTableFiles(t *testing.T) {
+	dir, mirror := t.TempDir(), filepath.Join(t.TempDir(), "mirror")
+	if err := os.Mkdir(mirror, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	writer := create(t, filepath.Join(dir, "writer"))
+	reader := create(t, filepath.Join(dir, "reader"))
+	tables := func() int {
+		all, err := filepath.Glob(filepath.Join(dir, "reader", storeDir, strings.Repeat("[0-9a-v]", len(journalName))+"*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(all)
+	}
+	for n := 0; tables() <= gcTables+1; n++ { // the journal is one more
+		if n > 2*gcTables {
+			t.Fatalf("%d fetches left %d files: there is no need to collect them", n, tables())
+		}
+		if done, err := reader.MaybeGC(t.Context()); done || err != nil {
+			t.Fatalf("%d files were collected: %v %v", tables(), done, err)
+		}
+		put(t, writer, "a", fmt.Sprint(n))
+		if err := writer.Push(t.Context(), "origin", mirror); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := reader.Fetch(t.Context(), "origin", mirror); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if done, err := reader.MaybeGC(t.Context()); !done || err != nil {
+		t.Errorf("%d files: %v %v", tables(), done, err)
+	}
+	if n := tables(); n > 2 {
+		t.Errorf("%d files are left", n)
+	}
+}

@@ -5,12 +5,17 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // gcThreshold is how large the journal of new writes may grow, in bytes,
 // before MaybeGC collects. Opening reads the whole journal, about a millisecond
 // for each MB; a collection moves what it holds to files that are only mapped.
 const gcThreshold = 16 << 20
+
+// gcTables is how many table files there may be before MaybeGC collects. Each is
+// open as long as the database is, and each fetch that brings something adds one.
+const gcTables = 64
 
 // journalName is the engine's file of writes not yet collected.
 const journalName = "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv"
@@ -24,18 +29,33 @@ func (db *Local) GC(ctx context.Context) (err error) {
 	})
 }
 
-// MaybeGC collects when the journal has outgrown the threshold, and says
-// whether it did. Row-by-row writes leave most of what they store unused. It
-// leaves the database of an external server to that server.
+// MaybeGC collects when the journal, or the number of table files, has outgrown
+// its threshold, and says whether it did. Row-by-row writes leave most of what
+// they store unused, and each fetch leaves a file. It leaves the database of an
+// external server to that server.
 func (db *Local) MaybeGC(ctx context.Context) (bool, error) {
 	if db.opts.External != nil {
 		return false, nil
 	}
-	info, err := os.Stat(filepath.Join(db.opts.Dir, ".dolt", "noms", journalName))
+	entries, err := os.ReadDir(filepath.Join(db.opts.Dir, storeDir))
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
-	if err != nil || info.Size() < gcThreshold {
+	var journal int64
+	tables := 0
+	for _, e := range entries {
+		switch {
+		case err != nil:
+		case e.Name() == journalName:
+			var info os.FileInfo
+			if info, err = e.Info(); err == nil {
+				journal = info.Size()
+			}
+		case len(strings.TrimSuffix(e.Name(), archiveSuffix)) == len(journalName):
+			tables++
+		}
+	}
+	if err != nil || journal < gcThreshold && tables <= gcTables {
 		return false, err
 	}
 	return true, db.GC(ctx)

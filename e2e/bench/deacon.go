@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"gastown/deacon/control"
+	"gastown/planes/doltdb"
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// duel is a figure of a Town with a Deacon, and of the same without what it is
+// about. Both are in Unit; Other is 0 where there is nothing beside it.
+type duel struct {
+	Name   string  `json:"name"`
+	Unit   string  `json:"unit"`
+	Value  float64 `json:"value"`
+	Other  float64 `json:"other,omitempty"`
+	Beside string  `json:"beside,omitempty"`
+}
+
+// Names of the Deacon's figures.
+const (
+	duelStart  = "gt deacon start"
+	duelStop   = "gt deacon stop"
+	duelStatus = "gt federation status"
+	duelRead   = "point read"
+	duelWrite  = "write, median of 4 writers"
+	duelStall  = "write, longest of 4 writers"
+	duelMemory = "resident memory at rest"
+)
+
+// host is a Town with 1,000 documents whose Deacon is measured.
+type host struct {
+	*gt
+	at     layout.Town
+	config *config.Config
+	client *control.Client
+}
+
+// deacons measures a Deacon. Its Town has a short path, as sockets want it.
+func deacons(ctx context.Context, o options) (duels []duel, err error) {
+	dir, err := os.MkdirTemp("", "gtb")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	h := &host{}
+	if h.gt, err = newGT(o.gt, dir); err != nil {
+		return nil, err
+	}
+	if err := h.prepare(ctx, small); err != nil {
+		return nil, err
+	}
+	r, err := newRemote(ctx, "local", dir)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := h.first(ctx, r); err != nil {
+		return nil, err
+	}
+	if _, err := h.command(ctx, "config", "deacon.http_address", "127.0.0.1:0"); err != nil {
+		return nil, err
+	}
+	h.at = layout.Town{Root: h.writer}
+	if h.config, err = config.Load(h.at.Config()); err != nil {
+		return nil, err
+	}
+	h.client = control.NewClient(h.at.ControlSocket())
+	defer h.client.Close()
+	defer func() {
+		// Whatever failed, no Deacon stays behind.
+		_, stopped := h.command(context.WithoutCancel(ctx), "deacon", "stop")
+		err = errors.Join(err, stopped)
+	}()
+	for _, part := range []func(context.Context, options) ([]duel, error){h.lives, h.reads, h.load} {
+		got, err := part(ctx, o)
+		duels = append(duels, got...)
+		if err != nil {
+			return duels, fmt.Errorf("the Deacon: %w", err)
+		}
+	}
+	return duels, nil
+}
+
+// command runs gt in the Town.
+func (h *host) command(ctx context.Context, args ...string) (sample, error) {
+	return h.run(ctx, h.dir, append([]string{"--town", h.writer, "--wait", "60s"}, args...)...)
+}
+
+// lives measures starts, stops, and a command with and without a Deacon. It
+// ends with a Deacon that runs.
+func (h *host) lives(ctx context.Context, o options) ([]duel, error) {
+	samples := map[string][]sample{}
+	for range o.runs {
+		for _, step := range []struct{ name, line string }{
+			{"without", duelStatus}, {duelStart, duelStart}, {"with", duelStatus}, {duelStop, duelStop},
+		} {
+			s, err := h.command(ctx, strings.Fields(step.line)[1:]...)
+			if err != nil {
+				return nil, err
+			}
+			samples[step.name] = append(samples[step.name], s)
+		}
+	}
+	_, err := h.command(ctx, "deacon", "start")
+	wall := func(name string) float64 { return milliseconds(samples[name], whole) }
+	return []duel{
+		{Name: duelStart, Unit: "ms", Value: wall(duelStart)},
+		{Name: duelStop, Unit: "ms", Value: wall(duelStop)},
+		{Name: duelStatus, Unit: "ms", Value: wall("with"), Other: wall("without"), Beside: "without a Deacon"},
+	}, err
+}
+
+// reads measures point reads through the socket and, with the Deacon stopped,
+// of the database in this process. It ends with a Deacon that runs.
+func (h *host) reads(ctx context.Context, o options) ([]duel, error) {
+	served, err := h.latency(ctx, 200*o.runs)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := h.command(ctx, "deacon", "stop"); err != nil {
+		return nil, err
+	}
+	embedded, err := h.latency(ctx, 200*o.runs)
+	if err != nil {
+		return nil, err
+	}
+	_, err = h.command(ctx, "deacon", "start")
+	return []duel{{Name: duelRead, Unit: "us", Value: served, Other: embedded, Beside: "embedded"}}, err
+}
+
+func (h *host) latency(ctx context.Context, reads int) (_ float64, err error) {
+	s, err := operational.Open(ctx, h.database(layout.Operational), h.config.Stores[layout.Operational])
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	var took []float64
+	for range reads {
+		d, err := s.Latency(ctx)
+		if err != nil {
+			return 0, err
+		}
+		took = append(took, float64(d.Nanoseconds())/1000)
+	}
+	return median(took), nil
+}
+
+func (h *host) database(plane string) doltdb.Options {
+	return doltdb.Options{
+		Dir: h.at.Data(plane), Home: h.at.Engine(), Socket: h.at.SQLSocket(), Wait: time.Minute, Command: "bench",
+		Actor: town.Actor{Name: "bench", Email: "bench@example.com"},
+	}
+}
+
+// resident is what the Deacon holds, in MB.
+func (h *host) resident(ctx context.Context) (float64, error) {
+	status, err := h.client.Status(ctx)
+	if err != nil {
+		return 0, err
+	}
+	data, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(status.PID), "statm"))
+	if err != nil {
+		return 0, err
+	}
+	fields := strings.Fields(string(data))
+	if len(fields) < 2 {
+		return 0, fmt.Errorf("/proc says %q", data)
+	}
+	pages, err := strconv.Atoi(fields[1])
+	return float64(pages*os.Getpagesize()) / 1e6, err
+}
+
+// reportDuels prints the figures of the Deacon.
+func reportDuels(w io.Writer, duels []duel) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\nwith a Deacon\tgt\tunit\tbeside it\t\t")
+	for _, d := range duels {
+		other := ""
+		if d.Beside != "" {
+			other = number(d.Other)
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t\n", d.Name, number(d.Value), d.Unit, other, d.Beside)
+	}
+	return t.Flush()
+}
+
+// longest of at least one value.
+func longest(values []float64) float64 { return slices.Max(values) }
