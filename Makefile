@@ -8,11 +8,12 @@ unexport GT_ROOT
 
 GO     ?= go
 JOBS   ?= 2
+SOAK   ?= 30m
 PARTS  := $(wildcard cmd/gt cmd/bd)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps build check fmt vet lint test race demo bench clean
+.PHONY: help deps build check fmt vet lint test race demo soak bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,7 +50,10 @@ race: ## unit tests under the race detector (compiles everything anew)
 demo: build ## two Towns and a Git repository meet, disagree and agree again
 	@./e2e/demo.sh
 
-bench: build ## measure beside the stock dolt of the same version
+soak: build ## a Town at work for half an hour, with its Deacon killed once (SOAK=4h for longer)
+	$(GO) test -count 1 -timeout 0 -v -run TestSoak ./e2e/deacon -args -bin "$(CURDIR)/bin" -duration $(SOAK)
+
+bench: build ## measure beside the stock dolt of the same version, and with a Deacon
 	$(GO) run ./e2e/bench
 
 clean: ## remove what was built here; Go's own caches stay

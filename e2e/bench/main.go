@@ -3,6 +3,7 @@
 //
 //	go run ./e2e/bench            everything: about forty minutes on two cores
 //	go run ./e2e/bench -quick     1,000 rows, each step once: under a minute
+//	go run ./e2e/bench -federation=false    a Town with a Deacon only
 //
 // Both sides do the same work on the same number of rows of about 400 bytes:
 // publish them, copy them, send one changed row, look for news and find none,
@@ -35,10 +36,11 @@ type options struct {
 	// pushes is how many one-row pushes precede the size of the repository; 0
 	// leaves that out.
 	pushes int
-	deacon bool
-	dir    string
-	keep   bool
-	json   bool
+	// federation and deacon are what is measured.
+	federation, deacon bool
+	dir                string
+	keep               bool
+	json               bool
 }
 
 const (
@@ -58,7 +60,8 @@ func parse(args []string) (options, error) {
 	f.StringVar(&o.gt, "gt", defaultGt, "the gt command to measure")
 	f.IntVar(&o.runs, "n", defaultRuns, "how often each step is measured; the median counts")
 	f.IntVar(&o.pushes, "pushes", defaultPushes, "one-row pushes before the repository's size is taken; 0 for none")
-	f.BoolVar(&o.deacon, "deacon", true, "measure a Deacon, too")
+	f.BoolVar(&o.federation, "federation", true, "measure the federation beside the stock dolt")
+	f.BoolVar(&o.deacon, "deacon", true, "measure a Town with a Deacon beside the same without one")
 	f.StringVar(&o.dir, "dir", "", "where to work (default: a fresh temporary directory)")
 	f.BoolVar(&o.keep, "keep", false, "leave the directory with its Towns and repositories")
 	f.BoolVar(&o.json, "json", false, "print the figures as JSON")
@@ -98,12 +101,15 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(2)
 	}
-	figures, err := measure(ctx, o, os.Stderr)
+	var figures []figure
 	var duels []duel
-	if err == nil && o.deacon {
+	if o.deacon { // the shorter part first
 		duels, err = deacons(ctx, o)
 	}
-	if err == nil || len(figures) > 0 {
+	if err == nil && o.federation {
+		figures, err = measure(ctx, o, os.Stderr)
+	}
+	if err == nil || len(figures)+len(duels) > 0 {
 		err = errors.Join(err, report(os.Stdout, figures, duels, o.json))
 	}
 	if err != nil {
