@@ -52,6 +52,7 @@ demo: build ## two Towns and a Git repository meet, disagree and agree again
 
 soak: build ## a Town at work for half an hour, with its Deacon killed once (SOAK=4h for longer)
 	$(GO) test -count 1 -timeout 0 -v -run TestSoak ./e2e/deacon -args -bin "$(CURDIR)/bin" -duration $(SOAK)
+	$(GO) test -count 1 -timeout 0 -v -run TestHeartbeatsStaySmall ./planes/operational -args -batches 8640
 
 bench: build ## measure beside the stock dolt of the same version, and with a Deacon
 	$(GO) run ./e2e/bench

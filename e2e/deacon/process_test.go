@@ -18,6 +18,7 @@ const ticks = 100
 
 // usage is what a process holds and has used.
 type usage struct {
+	// threads never get fewer: Go makes one for each call that waits for the disk.
 	// descriptors are those of other files than the databases', files theirs.
 	goroutines, descriptors, files, threads, children int
 	// resident is in bytes.
