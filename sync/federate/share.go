@@ -12,7 +12,6 @@ import (
 	"gastown/sync/leaks"
 	"gastown/sync/share"
 	"gastown/town"
-	"gastown/town/layout"
 )
 
 // LedgerRef is where shared records of the ledger lie in a Git repository.
@@ -125,7 +124,7 @@ func (e *Engine) loadPlan() (*sharePlan, error) {
 		return nil, err
 	}
 	plan := &sharePlan{rules: f.Rules}
-	switch _, err := os.Lstat(e.opts.Layout.Data(layout.Exchange)); {
+	switch _, err := os.Lstat(e.opts.Layout.Exchange()); {
 	case err == nil:
 		plan.exists = true
 	case !errors.Is(err, os.ErrNotExist):

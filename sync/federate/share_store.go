@@ -8,8 +8,10 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/planes/exchange"
-	"gastown/town/layout"
 )
+
+// exchangeName is the database's name.
+const exchangeName = "exchange"
 
 // errNoExchange: there is no exchange here that belongs to the Town's federation.
 var errNoExchange = errors.New("nothing is shared here yet")
@@ -30,7 +32,7 @@ func (e *Engine) exchangeUUID() string {
 // withExchange runs fn with the exchange open. errNoExchange when there is none,
 // or only that of a federation the Town has left.
 func (e *Engine) withExchange(ctx context.Context, fn func(*exchange.Store) error) (err error) {
-	dir := e.opts.Layout.Data(layout.Exchange)
+	dir := e.opts.Layout.Exchange()
 	if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
 		return errNoExchange
 	}
@@ -60,7 +62,7 @@ func (e *Engine) makeExchange(ctx context.Context) error {
 	if _, err := e.retireExchange(ctx); err != nil {
 		return err
 	}
-	s, err := exchange.Create(ctx, e.exchangeDir(e.opts.Layout.Data(layout.Exchange)), e.exchangeUUID(), e.opts.ID)
+	s, err := exchange.Create(ctx, e.exchangeDir(e.opts.Layout.Exchange()), e.exchangeUUID(), e.opts.ID)
 	if err != nil {
 		return err
 	}
@@ -72,7 +74,7 @@ func (e *Engine) makeExchange(ctx context.Context) error {
 // the ledger.
 func (e *Engine) copyExchange(ctx context.Context, l *remoteLock) (kept string, err error) {
 	defer e.step("copy records")()
-	dir := filepath.Join(e.opts.Layout.Remote(l.remote.Name), ledgerMirror, "copy", layout.Exchange)
+	dir := filepath.Join(e.opts.Layout.Remote(l.remote.Name), ledgerMirror, "copy", exchangeName)
 	// Only ever a copy of the remote's: a call that was interrupted left it.
 	if err := os.RemoveAll(filepath.Dir(dir)); err != nil {
 		return "", err
@@ -88,7 +90,10 @@ func (e *Engine) copyExchange(ctx context.Context, l *remoteLock) (kept string, 
 	if kept, err = e.retireExchange(ctx); err != nil {
 		return "", err
 	}
-	data := e.opts.Layout.Data(layout.Exchange)
+	data := e.opts.Layout.Exchange()
+	if err := os.MkdirAll(filepath.Dir(data), 0o700); err != nil {
+		return kept, err
+	}
 	if err := os.Rename(dir, data); err != nil {
 		return kept, err
 	}
@@ -97,7 +102,7 @@ func (e *Engine) copyExchange(ctx context.Context, l *remoteLock) (kept string, 
 
 // retireExchange keeps the exchange that is there under a name of its own.
 func (e *Engine) retireExchange(ctx context.Context) (kept string, err error) {
-	dir := e.opts.Layout.Data(layout.Exchange)
+	dir := e.opts.Layout.Exchange()
 	if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	}
@@ -114,7 +119,7 @@ func (e *Engine) retireExchange(ctx context.Context) (kept string, err error) {
 	if err := os.MkdirAll(e.opts.Layout.Retired(), 0o700); err != nil {
 		return "", err
 	}
-	kept = filepath.Join(e.opts.Layout.Retired(), layout.Exchange+"-"+e.opts.Now().UTC().Format("20060102T150405.000000000"))
+	kept = filepath.Join(e.opts.Layout.Retired(), exchangeName+"-"+e.opts.Now().UTC().Format("20060102T150405.000000000"))
 	if err := os.Rename(dir, kept); err != nil {
 		return "", err
 	}

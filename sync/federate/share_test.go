@@ -146,7 +146,7 @@ func TestShareOneRecord(t *testing.T) {
 	if refs := gitOut(t, url, "for-each-ref", "--format=%(refname)", "refs/dolt"); refs != Ref {
 		t.Fatalf("refs: %s", refs)
 	}
-	if len(a.asked) > 0 || dirExists(a.opts.Layout.Data(layout.Exchange)) {
+	if len(a.asked) > 0 || dirExists(a.opts.Layout.Exchange()) {
 		t.Fatal("something was prepared to leave")
 	}
 

@@ -9,6 +9,7 @@
 //	  deacon/schedule.yaml   when the Deacon's jobs run, where that differs from the default
 //	  .gt/                   kept by gt; never edited, never tracked
 //	    data/<plane>/        one Dolt data directory per plane
+//	    exchange/            records shared between Towns, a Dolt data directory
 //	    remotes/<name>/      one federation remote: mirror/ objects.git/ state.json
 //	    engine/              the database engine's own settings
 //	    index                what the files in federation/ were when last written
@@ -36,9 +37,6 @@ const (
 	Operational = "operational"
 	Ledger      = "ledger"
 	Federation  = "federation"
-	// Exchange carries what rules share of the ledger. It is no plane of the
-	// Town's own: what is in it can be derived again.
-	Exchange = "exchange"
 )
 
 func (t Town) join(elem ...string) string {
@@ -63,6 +61,11 @@ func (t Town) Private() string { return t.join(".gt") }
 // Data is the Dolt data directory of one plane. The database inside it, a
 // directory of the plane's name, is opened by planes/doltdb alone.
 func (t Town) Data(plane string) string { return t.join(".gt", "data", plane) }
+
+// Exchange is the database that carries what rules share of the ledger. It does
+// not lie beside the planes: a server of those would have it open too. What is
+// in it can be derived again.
+func (t Town) Exchange() string { return t.join(".gt", "exchange", "exchange") }
 
 // Engine is where the database engine keeps settings of its own.
 func (t Town) Engine() string { return t.join(".gt", "engine") }

@@ -55,7 +55,7 @@ func (a *App) withShared(ctx context.Context, here string, work func(*exchange.S
 		return err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	opts := doltdb.Options{Dir: t.Data(layout.Exchange), Home: t.Engine(), Actor: a.who(cfg), Wait: a.Wait, Command: a.running}
+	opts := doltdb.Options{Dir: t.Exchange(), Home: t.Engine(), Actor: a.who(cfg), Wait: a.Wait, Command: a.running}
 	nothing := town.Fail("read what other Towns share", "gt federation pull brings it, once a Town shares something",
 		"%w: nothing has arrived here", exchange.ErrTown)
 	if _, err := os.Lstat(opts.Dir); errors.Is(err, os.ErrNotExist) {

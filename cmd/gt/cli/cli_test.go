@@ -60,12 +60,14 @@ func TestConfirmAsks(t *testing.T) {
 		if err != nil && exitCode(err) != exitRefused {
 			t.Errorf("%q exits %d", answer, exitCode(err))
 		}
-		buf := make([]byte, 4096)
-		n, err := person.Read(buf)
-		if err != nil {
-			t.Fatal(err)
+		buf, screen := make([]byte, 4096), ""
+		for !strings.Contains(screen, "[y/N]") { // what was typed is echoed first
+			n, err := person.Read(buf)
+			if err != nil {
+				t.Fatal(err)
+			}
+			screen += string(buf[:n])
 		}
-		screen := string(buf[:n])
 		for _, want := range []string{"/srv/town.git", `harbour\x1b[2J`, "Continue? [y/N]"} {
 			if !strings.Contains(screen, want) {
 				t.Errorf("the screen lacks %q:\n%s", want, screen)
