@@ -10,6 +10,7 @@ package doltdbtest
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -37,9 +38,15 @@ var reach = struct {
 	by map[string]doltdb.Options
 }{by: map[string]doltdb.Options{}}
 
-// Main runs the tests once for each way and returns the exit code.
+// Main runs the tests once for each way, or in short mode without servers, and
+// returns the exit code.
 func Main(m *testing.M) int {
-	for _, present = range []way{embedded, socket, external} {
+	flag.Parse()
+	ways := []way{embedded, socket, external}
+	if testing.Short() {
+		ways = ways[:1]
+	}
+	for _, present = range ways {
 		if code := m.Run(); code != 0 {
 			fmt.Printf("with databases %s\n", present)
 			return code
