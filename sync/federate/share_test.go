@@ -521,3 +521,21 @@ func TestEachHasWhatTheOthersSelect(t *testing.T) {
 		}
 	})
 }
+
+// A remote that was taken out and comes back is asked about again.
+func TestForgottenRemoteForgetsRules(t *testing.T) {
+	url := bare(t)
+	a := newSharer(t, "alpha")
+	a.rules(share.Rule{Name: "all"})
+	a.beads(town.Bead{ID: "gt-1", Title: "one"})
+	a.init(url)
+	if err := a.Forget(t.Context(), Remote{"origin", url}); err != nil {
+		t.Fatal(err)
+	}
+	a.refuse = true
+	a.beads(town.Bead{ID: "gt-2", Title: "two"})
+	a.join(url)
+	if out := a.push(url); len(out.Shared.Waiting) != 1 {
+		t.Fatalf("%+v", out.Shared)
+	}
+}

@@ -72,6 +72,7 @@ func (e *Engine) Forget(ctx context.Context, remote Remote) (err error) {
 		return err
 	}
 	st.Confirmed, st.Address = "", ""
+	st.Shared.Agreed, st.Shared.At = nil, ""
 	return e.saveState(remote.Name, st)
 }
 

@@ -1,0 +1,138 @@
+package federate
+
+import (
+	"context"
+	"errors"
+
+	"gastown/planes/exchange"
+	"gastown/town"
+)
+
+// shared is what is known of the records shared through one remote.
+type shared struct {
+	// Head is the Git commit of LedgerRef whose content is merged here.
+	Head string `json:"head,omitempty"`
+	// Agreed are the rules a person confirmed for the URL At; the value says
+	// whether the rule redacts.
+	Agreed map[town.Digest]bool `json:"agreed,omitempty"`
+	At     string               `json:"agreed_url,omitempty"`
+	// Rules and Ledger are what this Town's records there were made of.
+	Rules  town.Digest `json:"rules,omitempty"`
+	Ledger string      `json:"ledger,omitempty"`
+}
+
+// agreed are the rules that hold for a remote.
+func (s shared) agreed(r Remote) map[town.Digest]bool {
+	if s.At != r.URL {
+		return nil
+	}
+	return s.Agreed
+}
+
+// prepareShare decides what of the ledger a push sends, and has a person confirm
+// rules that are new for the remote. nil means that the ledger is no concern of
+// this push. Nothing is open while the question is asked.
+func (e *Engine) prepareShare(ctx context.Context, l *remoteLock, out *Pushed) (*sharePlan, error) {
+	if l.ledger == nil {
+		return nil, nil
+	}
+	plan, err := e.loadPlan()
+	if err != nil || len(plan.rules) == 0 && !plan.exists {
+		return nil, err
+	}
+	st, err := e.loadState(l.remote.Name)
+	if err != nil {
+		return nil, err
+	}
+	plan.waiting = plan.rules.Unconfirmed(st.Shared.agreed(l.remote))
+	if len(plan.waiting) == 0 {
+		if same, err := e.unchanged(ctx, plan, st); err != nil || same {
+			out.Shared = &Shared{}
+			return plan, err
+		}
+	}
+	if err := e.fill(ctx, plan); err != nil {
+		return nil, err
+	}
+	if err := e.agreeToShare(ctx, l, plan); err != nil {
+		return nil, err
+	}
+	out.Shared = plan.outcome()
+	return plan, nil
+}
+
+// planShare is prepareShare, after what arrived with an earlier fetch of the
+// same call, as that of a join, is taken over.
+func (e *Engine) planShare(ctx context.Context, l *remoteLock, out *Pushed) (*sharePlan, error) {
+	if l.ledger != nil {
+		if got, seen, err := l.ledger.Arrived(); err == nil && seen && got.Head != "" {
+			st, err := e.loadState(l.remote.Name)
+			if err != nil {
+				return nil, err
+			}
+			var pulled Pulled
+			if err := e.pullShare(ctx, l, false, &st, &pulled); err != nil {
+				return nil, err
+			}
+			if err := e.saveState(l.remote.Name, st); err != nil {
+				return nil, err
+			}
+			l.notes = append(l.notes, pulled.Notes...)
+		}
+	}
+	return e.prepareShare(ctx, l, out)
+}
+
+// unchanged reports that the remote has what rules and ledger still say.
+func (e *Engine) unchanged(ctx context.Context, plan *sharePlan, st state) (same bool, err error) {
+	if !plan.exists || st.Shared.Head == "" || st.Shared.Rules != plan.rules.Digest() {
+		return false, nil
+	}
+	store, err := e.opts.Ledger(ctx)
+	if err != nil {
+		return false, err
+	}
+	head, err := store.Head(ctx)
+	plan.head = head
+	return head == st.Shared.Ledger, errors.Join(err, store.Close())
+}
+
+// agreeToShare shows a person what rules nobody confirmed would send.
+func (e *Engine) agreeToShare(ctx context.Context, l *remoteLock, plan *sharePlan) error {
+	if len(plan.waiting) == 0 || e.opts.ConfirmShare == nil {
+		return nil
+	}
+	p := e.sharePreview(plan)
+	p.Remote, p.Address = l.remote, l.where()
+	for _, r := range plan.waiting {
+		p.Unconfirmed = append(p.Unconfirmed, r.Name)
+	}
+	if l.ledger.Head() == "" && plan.exists {
+		// Its records would come along with the history.
+		err := e.withExchange(ctx, func(s *exchange.Store) error {
+			towns, err := s.Towns(ctx)
+			for _, m := range towns {
+				if m.ID != e.opts.ID {
+					p.Others += m.Records
+				}
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, errNoExchange) {
+			return err
+		}
+	}
+	switch err := e.opts.ConfirmShare(p); {
+	case errors.Is(err, town.ErrRefused):
+		return nil // it is told that they wait
+	case err != nil:
+		return err
+	}
+	plan.waiting = nil
+	st, err := e.loadState(l.remote.Name)
+	if err != nil {
+		return err
+	}
+	st.Shared.Agreed, st.Shared.At = plan.rules.Agreed(), l.remote.URL
+	return e.saveState(l.remote.Name, st)
+}
