@@ -54,6 +54,12 @@ func synced(out federate.Synced) string {
 	add(out.Pulled.Commits, "commit(s) merged")
 	add(out.Pulled.Documents, "file(s) written")
 	add(out.Pushed.Commits, "commit(s) published")
+	add(out.Pulled.Records, "record(s) of other Towns arrived")
+	if s := out.Pushed.Shared; s != nil {
+		add(s.Put, "record(s) shared")
+		add(s.Removed, "record(s) taken back")
+		add(len(s.Waiting), "rule(s) for sharing wait for a person: gt federation push")
+	}
 	if len(did) > 0 {
 		add(max(out.Pulled.Reviews, out.Pushed.Reviews), "review(s) open")
 	}
