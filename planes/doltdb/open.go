@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -117,7 +116,8 @@ func openExisting(ctx context.Context, opts Options, alone bool) (_ *Local, err 
 func (o Options) present() error {
 	if _, err := os.Stat(filepath.Join(o.Dir, ".dolt")); err != nil {
 		if !errors.Is(err, os.ErrNotExist) {
-			return fmt.Errorf("open the %s database: %w", o.name(), err)
+			return town.Fail("open the "+o.name()+" database",
+				"see that this user may read it, and that it is a directory: ls -ld "+o.Dir, "%w", err)
 		}
 		return o.missing(o.Dir)
 	}
