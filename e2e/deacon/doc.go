@@ -7,6 +7,7 @@
 //	TestArrival     a committed edit reaches another Town, and nobody polls for it
 //	TestDeadRemotes remotes that do not answer, beside one that does
 //	TestHostile     what anybody may send to any of its sockets
+//	TestStarts...   starts that cannot be, and how they say so
 //
 // "make soak" runs the first for longer. Counts are asserted; times and CPU are
 // printed.
