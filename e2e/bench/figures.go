@@ -37,6 +37,7 @@ const (
 	stepFirst   = "first push"
 	stepJoin    = "join"
 	stepBefore  = "join before files"
+	stepFiles   = "writing files, to plain writes"
 	stepEntry   = "join, to clone and push"
 	stepPush    = "one-row push"
 	stepFind    = "finding the edit"

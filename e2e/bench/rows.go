@@ -6,7 +6,12 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
+	"strconv"
 	"strings"
+
+	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -35,6 +40,36 @@ func document(i, edit int) (name, text string) {
 func writeFile(town string, i, edit int) error {
 	name, text := document(i, edit)
 	return os.WriteFile(filepath.Join(town, "federation", "roles", name+".md"), []byte(text), 0o600)
+}
+
+// plainFiles writes as many files of a document's size in a new directory, on
+// every core, and flushes the disk once.
+func plainFiles(dir string, rows int) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	_, text := document(0, 0)
+	var group errgroup.Group
+	workers := runtime.GOMAXPROCS(0)
+	for first := range workers {
+		group.Go(func() error {
+			for i := first; i < rows; i += workers {
+				if err := os.WriteFile(filepath.Join(dir, strconv.Itoa(i)), []byte(text), 0o600); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		return err
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return unix.Syncfs(int(d.Fd()))
 }
 
 // createRoles is the table of the federation plane that holds roles.

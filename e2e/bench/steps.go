@@ -63,7 +63,7 @@ func (s *scenario) joins(ctx context.Context) error {
 	}
 	verify := milliseconds(both[ours], func(p sample) time.Duration { return p.steps["verify"] })
 	s.add(stepVerify, "ms per MB", verify/max(megabytes, 0.001), 0)
-	return nil
+	return s.plain()
 }
 
 // tableBytes is the size in MB of what a repository holds, which is close to
@@ -155,5 +155,22 @@ func (s *scenario) processes(ctx context.Context) error {
 	for _, step := range []string{stepNone, stepPush, stepPull} {
 		s.add(stepGit+step, "", counts[step][ours], counts[step][theirs])
 	}
+	return nil
+}
+
+// plain measures the least that writing a Town's files can take on this disk:
+// as many files of that size, made in one directory and flushed once, with
+// none of what makes it safe.
+func (s *scenario) plain() error {
+	var samples []sample
+	for n := range s.runs {
+		began := time.Now()
+		if err := plainFiles(filepath.Join(s.dir, "plain"+strconv.Itoa(n)), s.rows); err != nil {
+			return err
+		}
+		samples = append(samples, sample{wall: time.Since(began)})
+	}
+	show := func(p sample) time.Duration { return p.steps["show"] }
+	s.add(stepFiles, "ms", milliseconds(s.samples[stepJoin][ours], show), milliseconds(samples, whole))
 	return nil
 }
