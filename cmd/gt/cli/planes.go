@@ -107,6 +107,11 @@ func (h *host) createPlane(ctx context.Context, plane string, opts doltdb.Option
 		}
 		return operational.Create(ctx, opts, h.config.Stores[plane])
 	case layout.Ledger:
+		// By the rules nothing in an empty ledger is shared: a person decides
+		// whether what was shared before shall go, not the next sync.
+		if err := h.engine.ForgetRules(ctx, h.remotes()); err != nil {
+			return nil, err
+		}
 		return ledger.Create(ctx, opts, h.config.Stores[plane])
 	default:
 		return h.createFederation(ctx, opts)
