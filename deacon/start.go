@@ -205,6 +205,7 @@ func (d *Deacon) scheduling() step {
 		func(ctx context.Context) error {
 			ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
 			go func() { ended <- d.scheduler.Run(ctx) }()
+			<-d.scheduler.Began()
 			return nil
 		},
 		func(ctx context.Context) error {

@@ -24,6 +24,7 @@ func (s *Scheduler) Run(ctx context.Context) bool {
 	s.mu.Lock()
 	s.ctx = runs
 	s.mu.Unlock()
+	close(s.began)
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for ctx.Err() == nil {
@@ -48,6 +49,9 @@ func (s *Scheduler) Run(ctx context.Context) bool {
 	}
 	return true
 }
+
+// Began is closed when Run has begun: Start and Do take jobs from then on.
+func (s *Scheduler) Began() <-chan struct{} { return s.began }
 
 // startDue starts what is due and returns how long to wait for the next.
 func (s *Scheduler) startDue() time.Duration {
@@ -158,32 +162,48 @@ func (s *Scheduler) find(name string) (*entry, error) {
 	return nil, town.Fail("run "+town.Clip(name, 64), "gt deacon status lists the jobs", "%w: %w", town.ErrUsage, errUnknown)
 }
 
+// idle reports, as town.ErrBusy, why a job cannot run now nor next. The caller
+// holds mu.
+func (s *Scheduler) idle(e *entry) error {
+	op := "run " + e.job.Name
+	switch {
+	case s.stopped:
+		return town.Fail(op, "gt deacon start", "%w: the Deacon is stopping", town.ErrBusy)
+	case s.ctx == nil:
+		return town.Fail(op, "run the command again", "%w: the Deacon is starting", town.ErrBusy)
+	case e.stuck:
+		return town.Fail(op, "gt deacon restart", "%w: its last run has not ended since it was cancelled", town.ErrBusy)
+	}
+	return nil
+}
+
 // Start has a job run now, whatever its schedule and pause say, and does not
-// wait for it.
+// wait for it. While a run goes on the overlap rule of the job holds. It fails
+// with town.ErrBusy, as Do does, when no run can come of it.
 func (s *Scheduler) Start(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	e, err := s.find(name)
-	if err != nil {
-		return err
+	if err == nil {
+		err = s.idle(e)
 	}
-	s.start(e)
-	return nil
+	if err == nil {
+		s.start(e)
+	}
+	return err
 }
 
 // Do has a job run now and waits for that run; while another run goes on it
-// waits for one that begins later.
+// waits for one that begins later. It fails with town.ErrBusy while the
+// scheduler starts or stops, and when a run of the job does not end.
 func (s *Scheduler) Do(ctx context.Context, name string) (Run, error) {
 	wait := make(chan Run, 1)
 	s.mu.Lock()
 	e, err := s.find(name)
-	switch {
-	case err != nil:
-	case s.stopped || s.ctx == nil:
-		err = town.Fail("run "+name, "gt deacon start", "%w: the Deacon is stopping", town.ErrBusy)
-	case e.stuck:
-		err = town.Fail("run "+name, "gt deacon restart", "%w: its last run has not ended since it was cancelled", town.ErrBusy)
-	default:
+	if err == nil {
+		err = s.idle(e)
+	}
+	if err == nil {
 		e.waiters = append(e.waiters, wait)
 		if !e.running {
 			s.start(e)

@@ -436,3 +436,40 @@ func TestBadFiles(t *testing.T) {
 		}
 	}
 }
+
+// A run that can never come is not promised: whoever asked does it otherwise.
+func TestNoPromiseIsMadeThatCannotBeKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var n atomic.Int32
+		deaf := make(chan struct{})
+		jobs := []Job{counter("quick", "@every 1h", &n), {
+			Name: "deaf", Schedule: "@every 1h", Deadline: time.Minute,
+			Run: func(context.Context) (string, error) { <-deaf; return "", nil },
+		}}
+		early := New(Options{})
+		if err := early.Set(jobs); err != nil {
+			t.Fatal(err)
+		}
+		if err := early.Start("quick"); !errors.Is(err, town.ErrBusy) {
+			t.Errorf("before it runs: %v", err)
+		}
+		s, stop := start(t, Options{}, jobs...)
+		<-s.Began()
+		if err := errors.Join(s.Start("quick"), s.Start("deaf")); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Minute)
+		if err := s.Start("deaf"); !errors.Is(err, town.ErrBusy) || town.Next(err) == "" {
+			t.Errorf("stuck: %v", err)
+		}
+		close(deaf)
+		synctest.Wait()
+		if err := s.Start("deaf"); err != nil {
+			t.Errorf("no longer stuck: %v", err)
+		}
+		stop()
+		if err := s.Start("quick"); !errors.Is(err, town.ErrBusy) || n.Load() != 1 {
+			t.Errorf("after the end: %v, %d runs", err, n.Load())
+		}
+	})
+}

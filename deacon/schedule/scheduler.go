@@ -40,9 +40,10 @@ type Options struct {
 
 // Scheduler runs jobs. It is safe for concurrent use.
 type Scheduler struct {
-	opts Options
-	wake chan struct{}
-	runs sync.WaitGroup
+	opts  Options
+	wake  chan struct{}
+	began chan struct{} // closed by Run
+	runs  sync.WaitGroup
 
 	mu      sync.Mutex
 	entries map[string]*entry
@@ -91,7 +92,7 @@ func New(opts Options) *Scheduler {
 	if opts.Last == nil {
 		opts.Last = func(string) time.Time { return time.Time{} }
 	}
-	return &Scheduler{opts: opts, wake: make(chan struct{}, 1), entries: map[string]*entry{}}
+	return &Scheduler{opts: opts, wake: make(chan struct{}, 1), began: make(chan struct{}), entries: map[string]*entry{}}
 }
 
 // now has no monotonic part, which would stand still while the machine sleeps.
