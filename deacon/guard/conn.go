@@ -89,6 +89,20 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
+// Write bounds each piece where nothing bounds the whole answer.
+func (c *conn) Write(p []byte) (int, error) {
+	if c.server.opts.Owner {
+		if err := c.SetWriteDeadline(time.Now().Add(c.server.opts.Write)); err != nil {
+			return 0, err
+		}
+	}
+	n, err := c.Conn.Write(p)
+	if errors.Is(err, os.ErrDeadlineExceeded) && !c.slow.Swap(true) {
+		c.server.refuse(Slow)
+	}
+	return n, err
+}
+
 // SetReadDeadline knows the server's way to interrupt its own reads: a time
 // long past.
 func (c *conn) SetReadDeadline(t time.Time) error {

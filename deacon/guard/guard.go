@@ -30,6 +30,8 @@ const (
 	// long it may then stay without another.
 	defaultRead = 5 * time.Second
 	defaultIdle = 60 * time.Second
+	// defaultWrite is how long a peer may take to take an answer.
+	defaultWrite = 10 * time.Second
 	// logEvery is how often one reason of refusal is logged.
 	logEvery = 10 * time.Second
 )
@@ -38,7 +40,7 @@ const (
 const (
 	Peer      = "peer"      // another user's process
 	Crowded   = "crowded"   // too many connections
-	Slow      = "slow"      // took too long to send a request
+	Slow      = "slow"      // took too long to send a request, or to take its answer
 	Malformed = "malformed" // no request, or no JSON, or values that cannot be
 	Oversized = "oversized" // a body above the limit
 	Unknown   = "unknown"   // no such path or method
@@ -63,6 +65,10 @@ type Options struct {
 	Conns int
 	Body  int64
 	Read  time.Duration
+	// Write replaces the default too. It bounds a request from its headers to
+	// the end of its answer; with Owner, whose requests may take long, each piece
+	// of the answer that is written.
+	Write time.Duration
 }
 
 // Server serves a handler behind a guard.
@@ -88,11 +94,18 @@ func Serve(l net.Listener, h http.Handler, o Options) *Server {
 	if o.Read == 0 {
 		o.Read = defaultRead
 	}
+	if o.Write == 0 {
+		o.Write = defaultWrite
+	}
+	whole := o.Write
+	if o.Owner {
+		whole = 0 // see conn.Write
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &Server{opts: o, cancel: cancel, failed: make(chan error, 1), told: map[string]*rate.Sometimes{}}
 	s.http = &http.Server{
 		Handler: s.handler(h), MaxHeaderBytes: defaultHeader,
-		ReadTimeout: o.Read, ReadHeaderTimeout: o.Read, IdleTimeout: defaultIdle,
+		ReadTimeout: o.Read, ReadHeaderTimeout: o.Read, IdleTimeout: defaultIdle, WriteTimeout: whole,
 		BaseContext: func(net.Listener) context.Context { return ctx },
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
