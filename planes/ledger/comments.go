@@ -26,7 +26,7 @@ func (s *Store) Comment(ctx context.Context, id, text string) (town.Comment, err
 		}
 		r.notes = append(r.notes, c)
 		r.event(id, "commented", "", "", text)
-		if _, err := q.exec(ctx, "UPDATE issues SET updated_at = ? WHERE id = ?", stamp(r.at), id); err != nil {
+		if err := q.touch(ctx, r.at, []string{id}); err != nil {
 			return err
 		}
 		return r.store(ctx, q)

@@ -2,7 +2,10 @@ package ledger
 
 import (
 	"cmp"
+	"context"
 	"slices"
+
+	"gastown/planes/doltdb"
 )
 
 // allCycles returns one cycle of every group of beads that wait for each other,
@@ -99,4 +102,19 @@ func components(graph map[string][]string) [][]string {
 		}
 	}
 	return found
+}
+
+// DepCycles finds the cycles among the links that make beads wait, which only
+// an import or another program can have made. Each begins with its least id.
+func (s *Store) DepCycles(ctx context.Context) (cycles [][]string, err error) {
+	graph := map[string][]string{}
+	err = s.read(ctx, func(q session) error {
+		return q.each(ctx, func(rows *doltdb.Rows) error {
+			var from, to string
+			err := rows.Scan(&from, &to)
+			graph[from] = append(graph[from], to)
+			return err
+		}, "SELECT issue_id, depends_on_id FROM dependencies WHERE type IN ("+marks(len(holding))+")", anys(words(holding))...)
+	})
+	return allCycles(graph), err
 }

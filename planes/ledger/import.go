@@ -52,8 +52,8 @@ var errDryRun = errors.New("dry run")
 // returns: malformed JSON, an unknown field, a value no bead may have, an id
 // that came before, a cycle.
 //
-// A bead that is here already is replaced when the line is newer; its comments
-// are added to. What is equal is not written. Fields other programs use are
+// A bead that is here already is replaced when the line is newer; of two of one
+// date the line's fields and the links of both are kept. Comments are added to. What is equal is not written. Fields other programs use are
 // kept and exported again.
 func (s *Store) Import(ctx context.Context, r io.Reader, opts ImportOptions) (ImportResult, error) {
 	var result ImportResult
@@ -155,8 +155,8 @@ func tidy(b *town.Bead) {
 func arrange(b *town.Bead) {
 	slices.Sort(b.Labels)
 	b.Labels = slices.Compact(b.Labels)
-	slices.SortFunc(b.Dependencies, func(a, b town.Dependency) int { return strings.Compare(linkKey(a), linkKey(b)) })
+	slices.SortStableFunc(b.Dependencies, func(a, b town.Dependency) int { return strings.Compare(linkKey(a), linkKey(b)) })
 	b.Dependencies = slices.CompactFunc(b.Dependencies, func(a, b town.Dependency) bool { return linkKey(a) == linkKey(b) })
-	slices.SortFunc(b.Comments, func(a, b town.Comment) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortStableFunc(b.Comments, func(a, b town.Comment) int { return strings.Compare(a.ID, b.ID) })
 	b.Comments = slices.CompactFunc(b.Comments, func(a, b town.Comment) bool { return a.ID == b.ID })
 }

@@ -83,6 +83,10 @@ func (in *importing) replace(old *Detail, b *town.Bead) {
 	// Comments are added to: nothing anybody said is taken back by an import.
 	merged := *b
 	merged.Comments = slices.Concat(b.Comments, was.Comments)
+	if was.UpdatedAt.Equal(merged.UpdatedAt) && !in.opts.Force {
+		// Neither is the newer one, and other programs do not date links.
+		merged.Dependencies = slices.Concat(b.Dependencies, was.Dependencies)
+	}
 	arrange(&was)
 	arrange(&merged)
 	if sameBead(was, merged) {

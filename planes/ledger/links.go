@@ -35,10 +35,15 @@ func (s *Store) DepAdd(ctx context.Context, list []town.Dependency) (added int, 
 		if err != nil {
 			return err
 		}
+		var changed []string
 		for _, d := range fresh {
 			added++
 			r.links = append(r.links, d)
 			r.event(d.Bead, "linked", string(d.Type), "", d.Target)
+			changed = append(changed, d.Bead)
+		}
+		if err := q.touch(ctx, r.at, changed); err != nil {
+			return err
 		}
 		if err := q.link(ctx, r.links, nil); err != nil {
 			return err
@@ -126,6 +131,11 @@ func (s *Store) DepRemove(ctx context.Context, bead, target string, kind town.De
 			removed++
 			r.event(bead, "unlinked", part[2], target, "")
 			if err := q.unlink(ctx, town.Dependency{Bead: bead, Target: target, Type: town.DepType(part[2])}); err != nil {
+				return err
+			}
+		}
+		if removed > 0 {
+			if err := q.touch(ctx, r.at, []string{bead}); err != nil {
 				return err
 			}
 		}
@@ -231,19 +241,4 @@ func (q session) reach(ctx context.Context, fresh []town.Dependency) (old []town
 		return err
 	}, query, args...)
 	return old, err
-}
-
-// DepCycles finds the cycles among the links that make beads wait, which only
-// an import or another program can have made. Each begins with its least id.
-func (s *Store) DepCycles(ctx context.Context) (cycles [][]string, err error) {
-	graph := map[string][]string{}
-	err = s.read(ctx, func(q session) error {
-		return q.each(ctx, func(rows *doltdb.Rows) error {
-			var from, to string
-			err := rows.Scan(&from, &to)
-			graph[from] = append(graph[from], to)
-			return err
-		}, "SELECT issue_id, depends_on_id FROM dependencies WHERE type IN ("+marks(len(holding))+")", anys(words(holding))...)
-	})
-	return allCycles(graph), err
 }

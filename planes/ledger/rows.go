@@ -171,3 +171,15 @@ func anys[T any](list []T) []any {
 	}
 	return all
 }
+
+// touch dates beads whose links or comments changed, so that an export from
+// before does not pass for as new.
+func (q session) touch(ctx context.Context, at time.Time, ids []string) error {
+	slices.Sort(ids)
+	for part := range slices.Chunk(slices.Compact(ids), batchRows) {
+		if _, err := q.exec(ctx, "UPDATE issues SET updated_at = ? WHERE id IN ("+marks(len(part))+")", append([]any{stamp(at)}, anys(part)...)...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
