@@ -29,12 +29,15 @@ func (d *door) DefaultAuthMethodDescription() mysql.AuthMethodDescription {
 func (d *door) HandleUser(string, net.Addr) bool { return true }
 
 // UserEntryWithHash is part of mysql.HashStorage.
-func (d *door) UserEntryWithHash(_ *mysql.Conn, salt []byte, user string, response []byte, from net.Addr) (mysql.Getter, error) {
+func (d *door) UserEntryWithHash(c *mysql.Conn, salt []byte, user string, response []byte, from net.Addr) (mysql.Getter, error) {
 	if _, ok := from.(*net.UnixAddr); ok {
 		return sql.MysqlConnectionUser{User: socketUser, Host: "localhost"}, nil
 	}
 	want := mysql.ScrambleMysqlNativePassword(salt, []byte(d.password))
 	if d.password == "" || user != d.user || subtle.ConstantTimeCompare(want, response) != 1 {
+		if from, ok := c.Conn.(*guest); ok {
+			from.refuse(refusedUnsigned)
+		}
 		return nil, mysql.NewSQLError(mysql.ERAccessDeniedError, mysql.SSAccessDeniedError, "access denied")
 	}
 	return sql.MysqlConnectionUser{User: socketUser, Host: "localhost"}, nil

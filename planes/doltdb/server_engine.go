@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"log"
 	"net"
 	"path/filepath"
 	"syscall"
@@ -88,7 +90,7 @@ func (o ServeOptions) listen(r *running) (*listeners, error) {
 		}
 		return nil, errors.Join(err, socket.Close())
 	}
-	return newListeners(socket, r.tcp), nil
+	return newListeners(socket, o.lobby(r.tcp)), nil
 }
 
 // openEngine opens all databases of the directory in one engine.
@@ -126,6 +128,8 @@ func (o ServeOptions) openEngine(ctx context.Context) (*engine.SqlEngine, error)
 
 // serve starts to accept. Its goroutine ends with stop.
 func (r *running) serve(o ServeOptions, l *listeners) (err error) {
+	// The protocol's own code writes there what strangers call themselves.
+	log.SetOutput(io.Discard)
 	r.gate = newGate(o.Dir)
 	var secret string
 	if o.Listen != "" {

@@ -50,6 +50,16 @@ func (g *gate) NewConnection(c *mysql.Conn) {
 	g.Handler.NewConnection(c)
 }
 
+// ConnectionAuthenticated is called when the peer may come in.
+func (g *gate) ConnectionAuthenticated(c *mysql.Conn) error {
+	if from, ok := c.Conn.(*guest); ok {
+		if err := from.admit(); err != nil {
+			return err
+		}
+	}
+	return g.Handler.ConnectionAuthenticated(c)
+}
+
 // ConnectionClosed is called last.
 func (g *gate) ConnectionClosed(c *mysql.Conn) {
 	g.Handler.ConnectionClosed(c)

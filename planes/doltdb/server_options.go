@@ -36,6 +36,14 @@ type ServeOptions struct {
 	Grace time.Duration
 	// MaxConnections bounds the clients connected at once; 0 means 1000.
 	MaxConnections int
+	// MaxGuests bounds those on Listen that have not shown the password yet; 0
+	// means 16. GuestTime is how long each may take; 0 means 5 s.
+	MaxGuests int
+	GuestTime time.Duration
+	// Refused is told of each connection on Listen that is refused: crowded,
+	// slow, oversized, malformed, or unsigned for a wrong password. It must not
+	// block; nil is fine.
+	Refused func(reason string)
 }
 
 func (o ServeOptions) withDefaults() ServeOptions {
@@ -44,6 +52,15 @@ func (o ServeOptions) withDefaults() ServeOptions {
 	}
 	if o.MaxConnections == 0 {
 		o.MaxConnections = defaultMaxConnections
+	}
+	if o.MaxGuests == 0 {
+		o.MaxGuests = defaultMaxGuests
+	}
+	if o.GuestTime == 0 {
+		o.GuestTime = defaultGuestTime
+	}
+	if o.Refused == nil {
+		o.Refused = func(string) {}
 	}
 	d := o.plane("any")
 	o.Home, o.Wait, o.Command = d.Home, d.Wait, d.Command
