@@ -2,6 +2,7 @@ package federate
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"gastown/planes/doltdb"
@@ -81,7 +82,9 @@ func (w *workspace) status(ctx context.Context) (out Status, err error) {
 	if out.Head, err = w.store.Head(ctx); err != nil {
 		return out, err
 	}
-	out.Pending = out.Head != w.index.Head
+	if out.Pending, err = w.pending(ctx, out.Head); err != nil {
+		return out, err
+	}
 	if changes.Refreshed > 0 && !out.Pending {
 		if err := w.saveIndex(); err != nil {
 			return out, err
@@ -100,6 +103,26 @@ func (w *workspace) status(ctx context.Context) (out Status, err error) {
 		err = w.dropShown(ctx, &out)
 	}
 	return out, err
+}
+
+// pending reports whether a document differs between what the files were last
+// made and the tip. A commit may be about something else, such as the registry.
+func (w *workspace) pending(ctx context.Context, head string) (differs bool, err error) {
+	if head == w.index.Head {
+		return false, nil
+	}
+	from, err := w.known(ctx, w.index.Head)
+	if err != nil || from == "" {
+		return true, err
+	}
+	err = w.store.Changed(ctx, from, head, func(federation.State) error {
+		differs = true
+		return errStop
+	})
+	if errors.Is(err, errStop) {
+		err = nil
+	}
+	return differs, err
 }
 
 // dropShown removes from the edits what equals its row: after an interruption
