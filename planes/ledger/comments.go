@@ -3,6 +3,8 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"gastown/town"
 )
@@ -35,4 +37,47 @@ func (s *Store) Comment(ctx context.Context, id, text string) (town.Comment, err
 		return town.Comment{}, fmt.Errorf("comment on %s: %w", town.Clip(id, 80), s.withNearest(ctx, err))
 	}
 	return c, nil
+}
+
+// commentIDLength is how many characters of a comment's digest its id is.
+const commentIDLength = 24
+
+// commentID is the id a comment has by its content: who repeats an import adds
+// nothing.
+func commentID(c town.Comment) string {
+	return string(town.DigestOf(c.Bead, c.Author, stamp(c.CreatedAt), c.Text))[:commentIDLength]
+}
+
+func (r *rows) completeComment(c *town.Comment, bead string) {
+	c.Bead = bead
+	c.Author, c.CreatedAt = or(c.Author, r.actor), orTime(c.CreatedAt, r.at)
+	if c.ID == "" {
+		c.ID = commentID(*c)
+	}
+}
+
+// numbered reports whether an id is a number: two databases that count give the
+// same one to comments that have nothing to do with each other.
+func numbered(id string) bool { return id != "" && strings.Trim(id, "0123456789.-+") == "" }
+
+// apart makes one list of comments that are here and comments that come in.
+// Those that are here stay as they are. One that comes in with the id of another
+// text gets that of its own content; one that is here already is left out.
+func apart(here, coming []town.Comment) []town.Comment {
+	all := slices.Clone(here)
+	texts, contents := map[string]string{}, map[string]bool{}
+	for _, c := range here {
+		texts[c.ID], contents[commentID(c)] = c.Text, true
+	}
+	for _, c := range coming {
+		if text, taken := texts[c.ID]; taken && text != c.Text {
+			c.ID = commentID(c)
+		}
+		if _, taken := texts[c.ID]; taken || contents[c.ID] {
+			continue
+		}
+		texts[c.ID] = c.Text
+		all = append(all, c)
+	}
+	return all
 }

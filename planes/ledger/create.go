@@ -139,15 +139,6 @@ func (r *rows) complete(b *town.Bead, n NewBead) {
 	truncate(b)
 }
 
-func (r *rows) completeComment(c *town.Comment, bead string) {
-	c.Bead = bead
-	c.Author, c.CreatedAt = or(c.Author, r.actor), orTime(c.CreatedAt, r.at)
-	if c.ID == "" {
-		// Content addresses it: who repeats an import adds nothing.
-		c.ID = string(town.DigestOf(bead, c.Author, stamp(c.CreatedAt), c.Text))[:24]
-	}
-}
-
 // truncate brings times to what the database keeps.
 func truncate(b *town.Bead) {
 	for _, t := range []*time.Time{&b.CreatedAt, &b.UpdatedAt, b.ClosedAt, b.DueAt, b.DeferUntil} {

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
-	"strings"
 
 	"gastown/town"
 )
@@ -112,7 +110,9 @@ func readLines(r io.Reader, keep bool, result *ImportResult) ([]town.Bead, map[s
 		case lines[b.ID] > 0:
 			bad.add(n-1, n, b.ID, fmt.Errorf("%w: line %d has it too", ErrExists, lines[b.ID]))
 		default:
-			tidy(&b)
+			if unknown := tidy(&b); unknown != "" {
+				result.warn("line %d: %s: the status %q means nothing here; the bead is taken as open", n, town.Clip(b.ID, 80), unknown)
+			}
 			bad.add(n-1, n, b.ID, b.Validate())
 			lines[b.ID] = n
 			beads = append(beads, b)
@@ -124,39 +124,4 @@ func readLines(r io.Reader, keep bool, result *ImportResult) ([]town.Bead, map[s
 		return nil, nil, fmt.Errorf("read the import after line %d: %w", n, err)
 	}
 	return beads, lines, bad.err()
-}
-
-// tidy completes what an export leaves out, and brings it into the order kept.
-func tidy(b *town.Bead) {
-	b.Status, b.Type = or(b.Status, town.StatusOpen), or(b.Type, town.TypeTask)
-	b.UpdatedAt = orTime(b.UpdatedAt, b.CreatedAt)
-	b.CreatedAt = orTime(b.CreatedAt, b.UpdatedAt)
-	if b.Status == town.StatusClosed && b.ClosedAt == nil {
-		at := b.UpdatedAt
-		b.ClosedAt = &at
-	}
-	if b.Status != town.StatusClosed && b.ClosedAt != nil {
-		b.Extra = put(b.Extra, "previously_closed_at", []byte(`"`+b.ClosedAt.UTC().Format("2006-01-02T15:04:05.999999Z07:00")+`"`))
-		b.ClosedAt = nil
-	}
-	for i := range b.Dependencies {
-		d := &b.Dependencies[i]
-		d.Bead, d.Type, d.CreatedAt = b.ID, or(d.Type, town.DepBlocks), orTime(d.CreatedAt, b.CreatedAt)
-	}
-	at := &rows{at: b.UpdatedAt, actor: or(b.CreatedBy, "unknown")}
-	for i := range b.Comments {
-		at.completeComment(&b.Comments[i], b.ID)
-	}
-	truncate(b)
-	arrange(b)
-}
-
-// arrange brings the lists of a bead into the order they are kept in.
-func arrange(b *town.Bead) {
-	slices.Sort(b.Labels)
-	b.Labels = slices.Compact(b.Labels)
-	slices.SortStableFunc(b.Dependencies, func(a, b town.Dependency) int { return strings.Compare(linkKey(a), linkKey(b)) })
-	b.Dependencies = slices.CompactFunc(b.Dependencies, func(a, b town.Dependency) bool { return linkKey(a) == linkKey(b) })
-	slices.SortStableFunc(b.Comments, func(a, b town.Comment) int { return strings.Compare(a.ID, b.ID) })
-	b.Comments = slices.CompactFunc(b.Comments, func(a, b town.Comment) bool { return a.ID == b.ID })
 }

@@ -82,7 +82,7 @@ func (in *importing) replace(old *Detail, b *town.Bead) {
 	was.Dependencies = links(was.ID, old.Dependencies, false)
 	// Comments are added to: nothing anybody said is taken back by an import.
 	merged := *b
-	merged.Comments = slices.Concat(b.Comments, was.Comments)
+	merged.Comments = apart(was.Comments, b.Comments)
 	if was.UpdatedAt.Equal(merged.UpdatedAt) && !in.opts.Force {
 		// Neither is the newer one, and other programs do not date links.
 		merged.Dependencies = slices.Concat(b.Dependencies, was.Dependencies)
@@ -137,7 +137,7 @@ func (in *importing) check(ctx context.Context, q session, here map[string]*Deta
 	}
 	for _, d := range in.links {
 		if slices.Contains(outside, d.Target) && !live[d.Target] {
-			in.warn("line %d: %s %s %s, which is nowhere", in.lines[d.Bead], d.Bead, d.Type, d.Target)
+			in.result.warn("line %d: %s %s %s, which is nowhere", in.lines[d.Bead], d.Bead, d.Type, d.Target)
 		}
 	}
 	return in.checkCycles(ctx, q)
@@ -168,18 +168,18 @@ func (in *importing) checkCycles(ctx context.Context, q session) error {
 		}
 	}
 	if both := closed(in.links, old, gone, holding...); both != nil {
-		in.warn("line %d: a bead waits for one below it, so neither is ever ready: %s", in.lines[both[0]],
+		in.result.warn("line %d: a bead waits for one below it, so neither is ever ready: %s", in.lines[both[0]],
 			strings.Join(both[:min(len(both), maxCyclePath)], ", "))
 	}
 	return bad.err()
 }
 
-func (in *importing) warn(format string, args ...any) {
-	switch n := len(in.result.Warnings); {
+func (r *ImportResult) warn(format string, args ...any) {
+	switch n := len(r.Warnings); {
 	case n < maxWarnings:
-		in.result.Warnings = append(in.result.Warnings, fmt.Sprintf(format, args...))
+		r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
 	case n == maxWarnings:
-		in.result.Warnings = append(in.result.Warnings, "and more")
+		r.Warnings = append(r.Warnings, "and more")
 	}
 }
 

@@ -30,6 +30,7 @@ var (
 		"await_type", "await_id", "timeout", "waiters", "holder", "source_formula", "source_location", "hook_bead",
 		"role_bead", "agent_state", "last_activity", "role_type", "rig", "mol_type", "work_type", "event_kind", "actor",
 		"target", "payload", "source_repo", "original_type", "deleted_at", "deleted_by", "delete_reason",
+		previouslyClosed, originalStatus,
 	}
 	counted = []string{"_type", "dependency_count", "dependent_count", "comment_count", "parent", "dependents", "content_hash"}
 )

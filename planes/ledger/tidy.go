@@ -1,0 +1,79 @@
+package ledger
+
+import (
+	"slices"
+	"strings"
+
+	"gastown/town"
+)
+
+// What an import puts aside of a bead under these keys is exported with it.
+const (
+	previouslyClosed = "previously_closed_at"
+	originalStatus   = "original_status"
+)
+
+// tidy completes what an export leaves out, and brings it into the order kept.
+// It returns a status that means nothing here, in whose place the bead is open.
+func tidy(b *town.Bead) (unknown string) {
+	b.Status, b.Type = or(b.Status, town.StatusOpen), or(b.Type, town.TypeTask)
+	unknown = adoptStatus(b)
+	b.UpdatedAt = orTime(b.UpdatedAt, b.CreatedAt)
+	b.CreatedAt = orTime(b.CreatedAt, b.UpdatedAt)
+	if b.Status == town.StatusClosed && b.ClosedAt == nil {
+		at := b.UpdatedAt
+		b.ClosedAt = &at
+	}
+	if b.Status != town.StatusClosed && b.ClosedAt != nil {
+		b.Extra = put(b.Extra, previouslyClosed, []byte(`"`+b.ClosedAt.UTC().Format("2006-01-02T15:04:05.999999Z07:00")+`"`))
+		b.ClosedAt = nil
+	}
+	for i := range b.Dependencies {
+		d := &b.Dependencies[i]
+		d.Bead, d.Type, d.CreatedAt = b.ID, or(d.Type, town.DepBlocks), orTime(d.CreatedAt, b.CreatedAt)
+	}
+	at := &rows{at: b.UpdatedAt, actor: or(b.CreatedBy, "unknown")}
+	for i := range b.Comments {
+		c := &b.Comments[i]
+		if numbered(c.ID) {
+			c.ID = ""
+		}
+		at.completeComment(c, b.ID)
+	}
+	truncate(b)
+	b.Comments = apart(nil, b.Comments)
+	arrange(b)
+	return unknown
+}
+
+// maxStatus is how long a status may be that only another program knows.
+const maxStatus = 64
+
+// adoptStatus opens a bead whose status is a word only another program knows,
+// and keeps that word among the fields that are written back.
+func adoptStatus(b *town.Bead) (unknown string) {
+	word := string(b.Status)
+	strange := func(r rune) bool {
+		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_' || r == '-')
+	}
+	if slices.Contains(town.Statuses, b.Status) || len(word) > maxStatus || strings.ContainsFunc(word, strange) {
+		return "" // what is no word at all is refused later
+	}
+	if s, err := town.ParseStatus(word); err == nil {
+		b.Status = s
+		return ""
+	}
+	b.Status = town.StatusOpen
+	b.Extra = put(b.Extra, originalStatus, []byte(`"`+word+`"`))
+	return word
+}
+
+// arrange brings the lists of a bead into the order they are kept in.
+func arrange(b *town.Bead) {
+	slices.Sort(b.Labels)
+	b.Labels = slices.Compact(b.Labels)
+	slices.SortStableFunc(b.Dependencies, func(a, b town.Dependency) int { return strings.Compare(linkKey(a), linkKey(b)) })
+	b.Dependencies = slices.CompactFunc(b.Dependencies, func(a, b town.Dependency) bool { return linkKey(a) == linkKey(b) })
+	slices.SortStableFunc(b.Comments, func(a, b town.Comment) int { return strings.Compare(a.ID, b.ID) })
+	b.Comments = slices.CompactFunc(b.Comments, func(a, b town.Comment) bool { return a.ID == b.ID })
+}
