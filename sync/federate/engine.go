@@ -203,6 +203,9 @@ func (e *Engine) tellReviews(ctx context.Context, s *federation.Store) ([]federa
 
 // mirror opens a remote's mirror; the caller holds the remote's lock.
 func (e *Engine) mirror(ctx context.Context, l *remoteLock) (*gitremote.Mirror, error) {
+	if err := e.sweepState(l.remote.Name); err != nil {
+		return nil, err
+	}
 	tokenHost := ""
 	if e.opts.TokenHost != nil {
 		tokenHost = e.opts.TokenHost(l.remote)

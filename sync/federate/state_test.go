@@ -39,6 +39,21 @@ func TestDamagedState(t *testing.T) {
 	}
 }
 
+// A process killed while it saves the state leaves a file that the next removes.
+func TestTheStateLeavesNoDebris(t *testing.T) {
+	url := bare(t)
+	a := newTown(t, filepath.Join(t.TempDir(), "[a"), "alpha")
+	a.init(url)
+	left := filepath.Join(filepath.Dir(a.statePath("origin")), ".sync.json123")
+	if err := os.WriteFile(left, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	a.sync(url)
+	if _, err := os.Lstat(left); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("it is still there: %v", err)
+	}
+}
+
 // A remote that was removed and comes back is confirmed again.
 func TestForget(t *testing.T) {
 	url := bare(t)
