@@ -46,8 +46,9 @@ type Options struct {
 	// Database says how to open a plane, as any command would.
 	Database func(cfg *config.Config, plane string) doltdb.Options
 	// Serve takes the planes and serves them. May be nil: commands and the
-	// Deacon then open them in turn.
-	Serve func(context.Context, *config.Config) (Server, error)
+	// Deacon then open them in turn. refused is to be told, by reason, of each
+	// connection over the network that is refused.
+	Serve func(ctx context.Context, cfg *config.Config, refused func(reason string)) (Server, error)
 	// Sessions lists the Town's tmux sessions.
 	Sessions func(context.Context) ([]tmux.Session, error)
 	// Verify says whether a notification is what it says it is. May be nil:

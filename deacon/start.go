@@ -53,7 +53,7 @@ func (d *Deacon) firstSettings(context.Context) error {
 
 func (d *Deacon) takePlanes(ctx context.Context) (err error) {
 	if d.opts.Serve != nil {
-		d.server, err = d.opts.Serve(ctx, d.now.config)
+		d.server, err = d.opts.Serve(ctx, d.now.config, d.refusals(web.ListenerSQL).add)
 	}
 	return err
 }

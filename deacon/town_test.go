@@ -120,7 +120,7 @@ func (p *place) engine(cfg *config.Config) *federate.Engine {
 	})
 }
 
-func (p *place) serve(ctx context.Context, _ *config.Config) (Server, error) {
+func (p *place) serve(ctx context.Context, _ *config.Config, _ func(string)) (Server, error) {
 	s, err := doltdb.Serve(ctx, doltdb.ServeOptions{
 		Dir: filepath.Dir(p.layout.Data(layout.Federation)), Planes: []string{layout.Operational, layout.Ledger, layout.Federation},
 		Socket: p.layout.SQLSocket(), Home: p.layout.Engine(), Wait: patience, Command: "gt deacon",

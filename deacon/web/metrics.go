@@ -83,7 +83,7 @@ func NewMetrics(version string, started time.Time, reasons []string) *Metrics {
 	m.reviews = gauge("gt_federation_open_reviews", "Conflicts that wait for a person.")
 	m.lent = counter("gt_deacon_leases_total", "Times that the planes were lent to a command.")
 	m.reloads = counters("gt_deacon_reloads_total", "Reloads of the configuration by how they ended.", "outcome")
-	for _, listener := range []string{ListenerHTTP, ListenerControl} {
+	for _, listener := range []string{ListenerHTTP, ListenerControl, ListenerSQL} {
 		for _, reason := range reasons {
 			m.refused.WithLabelValues(listener, reason)
 		}
@@ -98,6 +98,7 @@ func NewMetrics(version string, started time.Time, reasons []string) *Metrics {
 const (
 	ListenerHTTP    = "http"
 	ListenerControl = "control"
+	ListenerSQL     = "sql"
 )
 
 // Handler answers /metrics.

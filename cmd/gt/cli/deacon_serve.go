@@ -115,13 +115,13 @@ func hangups() (reload <-chan struct{}, ignore func()) {
 
 // planes takes the Town's planes into this process, unless a server of
 // somebody else has them.
-func (o *deaconOptions) planes(h *host) func(context.Context, *config.Config) (deacon.Server, error) {
+func (o *deaconOptions) planes(h *host) func(context.Context, *config.Config, func(string)) (deacon.Server, error) {
 	if _, ok := data.Serve(h.layout, h.config); !ok {
 		return nil
 	}
-	return func(ctx context.Context, cfg *config.Config) (deacon.Server, error) {
+	return func(ctx context.Context, cfg *config.Config, refused func(string)) (deacon.Server, error) {
 		opts, _ := data.Serve(h.layout, cfg)
-		opts.Command, opts.Wait = "gt deacon", o.app.wait
+		opts.Command, opts.Wait, opts.Refused = "gt deacon", o.app.wait, refused
 		s, err := doltdb.Serve(ctx, opts)
 		if err != nil {
 			return nil, err
