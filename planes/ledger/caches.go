@@ -90,7 +90,7 @@ func (s *Store) Warm(ctx context.Context, f Filter) (int, error) {
 // cachedGet answers exact ids from the first level, and reads what is missing
 // there, whole, in one query.
 func (s *Store) cachedGet(ctx context.Context, ids []string, fields Fields) (map[string]*Detail, error) {
-	sign, err := s.sign(ctx)
+	sign, settled, err := s.sign(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +113,9 @@ func (s *Store) cachedGet(ctx context.Context, ids []string, fields Fields) (map
 			return nil, err
 		}
 		for id, d := range fresh {
-			s.caches.beads.Put(sign, id, d.clone())
+			if settled {
+				s.caches.beads.Put(sign, id, d.clone())
+			}
 			found[id] = d
 		}
 	}
@@ -169,9 +171,12 @@ func linkedBeads(d *Detail) (all []*town.Bead) {
 // with its arguments.
 func cached[T any](ctx context.Context, s *Store, query string, args []any, copied func(T) T, read func(context.Context) (T, error)) (T, error) {
 	var none T
-	sign, err := s.sign(ctx)
+	sign, settled, err := s.sign(ctx)
 	if err != nil {
 		return none, err
+	}
+	if !settled {
+		return read(ctx)
 	}
 	key := fmt.Sprintf("%s %q", query, args)
 	v, err := s.caches.results.Load(ctx, sign, key, func(ctx context.Context) (any, error) { return read(ctx) })

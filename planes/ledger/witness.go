@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"syscall"
+	"time"
 
 	"gastown/planes/doltdb"
 )
@@ -17,6 +18,10 @@ import (
 // generationSuffix names the file beside the database that changes with every
 // write of a Store, whichever process it is in.
 const generationSuffix = ".generation"
+
+// settleTime is how old the journal has to be before the answer of a write
+// nobody announced may be kept.
+const settleTime = 2 * time.Second
 
 // generationBytes is how long its content is.
 const generationBytes = 16
@@ -30,6 +35,10 @@ const generationBytes = 16
 // read the old state under the new sign. So each Store also writes random bytes
 // to the generation file, after its commit is visible and before it reports
 // success: what was read in the gap is then under a sign that never comes back.
+//
+// A writer that is killed before that leaves no such bytes. So what is read
+// while the journal is newer than the generation file, and fresh, is not kept:
+// after settleTime whatever a killed writer wrote is seen or lost.
 //
 // A database that another server has is asked for the hash of its root. That
 // costs one small query, and needs no generation: the answer is taken before
@@ -77,32 +86,40 @@ func (w *witness) bump() error {
 	return nil
 }
 
-// sign is different after every write that has returned.
-func (s *Store) sign(ctx context.Context) (string, error) {
+// sign is different after every write that has returned. What is read after it
+// was taken may be kept under it if it is settled: no write is under way.
+func (s *Store) sign(ctx context.Context) (sign string, settled bool, err error) {
 	w := s.witness
 	if w.generation == nil {
 		var root string
 		err := s.read(ctx, func(q session) error {
 			return q.each(ctx, func(rows *doltdb.Rows) error { return rows.Scan(&root) }, "SELECT dolt_hashof_db('WORKING')")
 		})
-		return root, err
+		return root, true, err
 	}
 	var mark [generationBytes]byte
 	n, err := w.generation.ReadAt(mark[:], 0)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return "", fmt.Errorf("read the ledger's mark of changes: %w", err)
+		return "", false, fmt.Errorf("read the ledger's mark of changes: %w", err)
 	}
-	sign := hex.EncodeToString(mark[:n])
+	info, err := w.generation.Stat()
+	if err != nil {
+		return "", false, fmt.Errorf("look at the ledger's mark of changes: %w", err)
+	}
+	settled = true
+	sign = hex.EncodeToString(mark[:n])
 	for _, path := range w.files {
 		var st syscall.Stat_t
 		switch err := syscall.Stat(path, &st); {
 		case errors.Is(err, os.ErrNotExist):
 			sign += " none"
 		case err != nil:
-			return "", fmt.Errorf("look at %s: %w", path, err)
+			return "", false, fmt.Errorf("look at %s: %w", path, err)
 		default:
 			sign += fmt.Sprintf(" %d.%d.%d.%d", st.Ino, st.Size, st.Mtim.Sec, st.Mtim.Nsec)
+			at := time.Unix(st.Mtim.Unix())
+			settled = settled && (!at.After(info.ModTime()) || time.Since(at) >= settleTime)
 		}
 	}
-	return sign, nil
+	return sign, settled, nil
 }
