@@ -44,10 +44,14 @@ type Deacon struct {
 
 	mu       sync.Mutex
 	now      *settings
+	first    *settings // of the start
 	noticed  [2]fileStamp
 	problem  string
+	pending  []string // settings that were changed and need a restart
+	unserved string   // why a lease cannot be taken back yet
 	stopping bool
 	cause    error // why it stops by itself
+	life     context.Context
 	stop     context.CancelFunc
 }
 
@@ -70,6 +74,7 @@ func New(opts Options) (*Deacon, error) {
 func (d *Deacon) Run(ctx context.Context) (err error) {
 	ctx, d.stop = context.WithCancel(ctx)
 	defer d.stop()
+	d.life = ctx
 	life := &steps{log: d.log}
 	if err := life.start(ctx, d.steps()); err != nil {
 		return errors.Join(err, d.end(life))

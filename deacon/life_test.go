@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -374,5 +375,62 @@ func TestALeaseFreesThePlanes(t *testing.T) {
 	})
 	if _, err := r.client.Run(t.Context(), "dolt"); err != nil {
 		t.Error(err)
+	}
+}
+
+// Somebody else takes a plane before the Deacon has it back: it says so, goes
+// on, and serves the planes as soon as they are free.
+func TestALeaseThatComesBackLate(t *testing.T) {
+	p := found(t)
+	p.wait = 100 * time.Millisecond
+	r := p.mustStart()
+	defer r.end()
+	release, err := r.client.Lend(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := r.settings().config
+	alone := p.database(cfg, layout.Operational)
+	alone.Socket = ""
+	store, err := operational.Open(t.Context(), alone, cfg.Stores[layout.Operational])
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = release()
+	until(t, "it is said that the planes are not served", func() bool {
+		s, err := r.client.Status(t.Context())
+		return err == nil && s.Unserved != "" && s.State == "lending"
+	})
+	if err := store.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the planes are served again", func() bool {
+		s, err := r.client.Status(t.Context())
+		return err == nil && s.State == "running" && s.Unserved == ""
+	})
+}
+
+// What a reload cannot put in force is named until a restart, or until it is
+// changed back.
+func TestReloadNamesWhatWaitsForARestart(t *testing.T) {
+	p := found(t)
+	r := p.mustStart()
+	defer r.end()
+	pending := func(listen string) []string {
+		p.configure(func(c *config.Config) { p.set(c, "dolt.listen", listen) })
+		if err := r.client.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		s, err := r.client.Status(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s.Pending
+	}
+	if got := pending("127.0.0.1:3307"); !slices.Equal(got, []string{"dolt.listen"}) {
+		t.Errorf("changed: %q", got)
+	}
+	if got := pending(""); len(got) != 0 {
+		t.Errorf("changed back: %q", got)
 	}
 }

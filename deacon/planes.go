@@ -5,11 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"gastown/planes/doltdb"
 	"gastown/planes/operational"
 	"gastown/town/layout"
 )
+
+// leasePause is how often it is tried to take a lease back that cannot be.
+const leasePause = time.Second
 
 // operational opens the operational plane for fn, as any command would: through
 // the socket when the planes are served, else from the disk.
@@ -84,12 +88,42 @@ func (d *Deacon) lend(ctx context.Context) (release func(context.Context) error,
 	d.log.Info("the planes are lent to a command")
 	return func(ctx context.Context) error {
 		defer func() { <-d.lending }()
-		if err := back(ctx); err != nil {
-			// Without its planes a Deacon is of no use; the next one may have luck.
-			d.fail(fmt.Errorf("serve the planes again after a lease: %w", err))
-			return err
-		}
-		d.log.Info("the planes are served again")
-		return nil
+		ctx, cancel := context.WithCancel(ctx)
+		defer cancel()
+		defer context.AfterFunc(d.life, cancel)()
+		return d.takeBack(ctx, back)
 	}, nil
+}
+
+// takeBack serves the planes again, as soon as whoever has them gives them up.
+// Until then the Deacon goes on without, as commands do, and says so.
+func (d *Deacon) takeBack(ctx context.Context, back func(context.Context) error) error {
+	pause := time.NewTicker(leasePause)
+	defer pause.Stop()
+	for told := ""; ; {
+		err := back(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return err // it stops
+		case err == nil:
+			d.setUnserved("")
+			d.log.Info("the planes are served again")
+			return nil
+		case err.Error() != told:
+			told = err.Error()
+			d.setUnserved(told)
+			d.log.WithError(err).Error("the planes cannot be served again after a lease; trying on")
+		}
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+func (d *Deacon) setUnserved(why string) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.unserved = why
 }

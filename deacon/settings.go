@@ -114,6 +114,20 @@ func (s *settings) values() error {
 	return nil
 }
 
+// restartFor are the settings whose change is not in force before a restart.
+func restartFor(first, now *config.Config) (changed []string) {
+	for _, key := range []string{
+		"deacon.http_address", "deacon.log_size", "deacon.log_files",
+		"dolt.host", "dolt.port", "dolt.user", "dolt.password_env", "dolt.listen",
+	} {
+		was, _, _ := first.Get(key)
+		if is, _, _ := now.Get(key); is != was {
+			changed = append(changed, key)
+		}
+	}
+	return changed
+}
+
 // settings in force.
 func (d *Deacon) settings() *settings {
 	d.mu.Lock()
@@ -151,11 +165,12 @@ func (d *Deacon) reload() (err error) {
 		return err
 	}
 	d.mu.Lock()
-	d.now = s
+	d.now, d.pending = s, restartFor(d.first.config, s.config)
+	waiting := d.pending
 	d.mu.Unlock()
 	d.retire(before, s)
-	if before.http != s.http {
-		d.log.WithField("address", s.http).Warn("another deacon.http_address takes effect with: gt deacon restart")
+	if len(waiting) > 0 {
+		d.log.WithField("settings", waiting).Warn("what was changed of them takes effect with: gt deacon restart")
 	}
 	d.log.Info("the configuration was reloaded")
 	return nil

@@ -47,7 +47,7 @@ func (d *Deacon) firstSettings(context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.now, d.noticed = s, s.stamp
+	d.now, d.first, d.noticed = s, s, s.stamp
 	return nil
 }
 

@@ -12,7 +12,7 @@ func (d *Deacon) Status() control.Status {
 	d.mu.Lock()
 	s := control.Status{
 		Version: d.opts.Version, Town: d.now.config.Town.Name, Root: d.opts.Layout.Root, PID: os.Getpid(), User: d.owner,
-		State: "running", Started: d.started, Uptime: d.opts.Now().Sub(d.started).Seconds(), HTTP: d.address, Problem: d.problem,
+		State: "running", Started: d.started, Uptime: d.opts.Now().Sub(d.started).Seconds(), HTTP: d.address, Problem: d.problem, Unserved: d.unserved, Pending: d.pending,
 	}
 	if d.stopping {
 		s.State = "stopping"

@@ -1,6 +1,7 @@
 package deacon
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,6 +43,8 @@ type place struct {
 	checks   []check.Check
 	reload   chan struct{}
 	idle     time.Duration
+	// wait is how long the server waits for the planes; 0 means patience.
+	wait time.Duration
 }
 
 // fixed is a Town's store that nobody replaces.
@@ -123,7 +126,7 @@ func (p *place) engine(cfg *config.Config) *federate.Engine {
 func (p *place) serve(ctx context.Context, _ *config.Config, _ func(string)) (Server, error) {
 	s, err := doltdb.Serve(ctx, doltdb.ServeOptions{
 		Dir: filepath.Dir(p.layout.Data(layout.Federation)), Planes: []string{layout.Operational, layout.Ledger, layout.Federation},
-		Socket: p.layout.SQLSocket(), Home: p.layout.Engine(), Wait: patience, Command: "gt deacon",
+		Socket: p.layout.SQLSocket(), Home: p.layout.Engine(), Wait: cmp.Or(p.wait, patience), Command: "gt deacon",
 	})
 	if err != nil {
 		return nil, err

@@ -31,6 +31,10 @@ type Status struct {
 	Checks []Check `json:"checks"`
 	// Problem is why the last reload was refused; empty when it was not.
 	Problem string `json:"problem,omitempty"`
+	// Pending are settings that were changed and take effect with a restart.
+	Pending []string `json:"pending,omitempty"`
+	// Unserved is why planes that were lent cannot be served again yet.
+	Unserved string `json:"unserved,omitempty"`
 }
 
 // Job is where one job stands.

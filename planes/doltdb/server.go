@@ -31,10 +31,14 @@ var ErrStopped = errors.New("the server was closed")
 type Server struct {
 	opts ServeOptions
 
-	mu     sync.Mutex // held while the server starts, stops, or is lent
-	closed bool
-	run    *running       // nil while it is lent
-	locks  []*flock.Flock // nil while it is lent
+	// ending ends with Close, before mu is waited for: a start under way, which
+	// may wait for whoever has the databases, ends with it.
+	ending context.Context
+	end    context.CancelFunc
+
+	mu    sync.Mutex     // held while the server starts, stops, or is lent
+	run   *running       // nil while it is lent
+	locks []*flock.Flock // nil while it is lent
 }
 
 // Serve takes the databases' locks, waiting for them like an open does, and
@@ -53,7 +57,9 @@ func Serve(ctx context.Context, opts ServeOptions) (_ *Server, err error) {
 		return nil, err
 	}
 	s := &Server{opts: opts}
+	s.ending, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.start(ctx); err != nil {
+		s.end()
 		return nil, err
 	}
 	return s, nil
@@ -72,11 +78,12 @@ func (s *Server) Addr() net.Addr {
 
 // Close stops accepting, lets transactions that run end within the grace and
 // ends what is left of them, then releases the locks. When ctx ends earlier,
-// they are ended at once. A server that was closed stays so.
+// they are ended at once. A lease that is being taken back is given up. A
+// server that was closed stays so.
 func (s *Server) Close(ctx context.Context) error {
+	s.end()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.closed = true
 	return s.stop(ctx)
 }
 
@@ -88,7 +95,7 @@ func (s *Server) Lend(ctx context.Context) (release func(context.Context) error,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
-	case s.closed:
+	case s.ending.Err() != nil:
 		return nil, ErrStopped
 	case s.run == nil:
 		return nil, town.Fail("lend the databases", "wait until they are given back, then run the command again",
@@ -107,10 +114,17 @@ func (s *Server) Lend(ctx context.Context) (release func(context.Context) error,
 // startUnlessClosed does nothing to a server that runs. The caller holds mu.
 func (s *Server) startUnlessClosed(ctx context.Context) (err error) {
 	defer recovered("serve the databases", &err)
-	if s.closed || s.run != nil {
+	if s.ending.Err() != nil || s.run != nil {
 		return nil
 	}
-	return s.start(ctx)
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(s.ending, cancel)()
+	err = s.start(ctx)
+	if s.ending.Err() != nil && errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
 }
 
 // start takes the locks and serves. The caller holds mu, or has s to itself.

@@ -356,3 +356,31 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	}
 	goleak.VerifyNone(t, append(engineLeaves(), before)...)
 }
+
+// A server that is taking a lease back, and cannot, still closes at once.
+func TestCloseDoesNotWaitForABorrower(t *testing.T) {
+	opts := twoPlanes(t)
+	opts.Wait = time.Hour
+	s := started(t, opts)
+	give, err := s.Lend(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := open(t, options(filepath.Join(opts.Dir, "federation")))
+	given := make(chan error, 1)
+	go func() { given <- give(context.Background()) }()
+	eventually(t, func() bool { // it waits for the plane, with the lock of the server
+		if s.mu.TryLock() {
+			s.mu.Unlock()
+			return false
+		}
+		return true
+	})
+	if err := s.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-given; err != nil {
+		t.Errorf("given back to a server that was closed: %v", err)
+	}
+	put(t, db, "a", "still here")
+}

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"gastown/deacon"
@@ -52,6 +53,12 @@ func (a *App) sayDeacon(p *printer, s control.Status) {
 	p.line("  %s alive", plural(s.Agents, "agent", "agents"))
 	if s.Problem != "" {
 		p.styled(styleBad, "  a change of the configuration is not in force: %s", s.Problem)
+	}
+	if len(s.Pending) > 0 {
+		p.styled(styleBad, "  takes effect after gt deacon restart: %s", strings.Join(s.Pending, ", "))
+	}
+	if s.Unserved != "" {
+		p.styled(styleBad, "  the planes that were lent are not served again yet: %s", s.Unserved)
 	}
 	p.line("")
 	var rows [][]string

@@ -32,8 +32,9 @@ User={{.User}}
 WorkingDirectory={{.Dir}}
 Restart=on-failure
 RestartSec=5
-# Nothing a restart would change: usage, another Deacon, refused by a rule.
-RestartPreventExitStatus=2 4 5
+# Nothing a restart would change: usage, refused by a rule. Whoever has the
+# planes or the lock (4) gives them up some day.
+RestartPreventExitStatus=2 5
 TimeoutStartSec=120
 TimeoutStopSec=10
 KillMode=mixed
