@@ -54,15 +54,36 @@ var errDryRun = errors.New("dry run")
 // date the line's fields and the links of both are kept. Comments are added to. What is equal is not written. Fields other programs use are
 // kept and exported again.
 func (s *Store) Import(ctx context.Context, r io.Reader, opts ImportOptions) (ImportResult, error) {
-	var result ImportResult
-	beads, lines, err := readLines(r, opts.KeepUnknown, &result)
+	lines, err := ReadLines(r, opts.KeepUnknown)
 	if err != nil {
 		return ImportResult{}, err
 	}
-	read := result
-	err = s.write(ctx, fmt.Sprintf("import %d beads", len(beads)), func(q session) error {
-		result = read
-		in := &importing{rows: s.change(), opts: opts, result: &result, lines: lines}
+	return s.ImportLines(ctx, lines, opts)
+}
+
+// Lines are the beads of an export, read and checked. They are imported once.
+type Lines struct {
+	beads  []town.Bead
+	at     map[string]int
+	result ImportResult
+}
+
+// ReadLines is the part of Import that reads, for those who do not want to have
+// a ledger open while they wait for a pipe or a person.
+func ReadLines(r io.Reader, keepUnknown bool) (*Lines, error) {
+	var l Lines
+	var err error
+	l.beads, l.at, err = readLines(r, keepUnknown, &l.result)
+	return &l, err
+}
+
+// ImportLines is the rest of Import.
+func (s *Store) ImportLines(ctx context.Context, l *Lines, opts ImportOptions) (ImportResult, error) {
+	var result ImportResult
+	beads := l.beads
+	err := s.write(ctx, fmt.Sprintf("import %d beads", len(beads)), func(q session) error {
+		result = l.result
+		in := &importing{rows: s.change(), opts: opts, result: &result, lines: l.at}
 		if err := in.run(ctx, q, beads); err != nil {
 			return err
 		}

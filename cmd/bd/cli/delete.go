@@ -41,23 +41,31 @@ func (a *App) configureDelete(p *kingpin.Application) {
 }
 
 func (o *deleteOptions) delete(ctx context.Context) error {
+	var list []ledger.Detail
 	var done []moved
-	err := o.app.with(ctx, func(d *desk) error {
-		fields := append(ledger.Fields{"dependent_count"}, shownFields...)
-		list, err := d.Get(ctx, o.ids, fields)
+	ids := o.ids
+	take := func(d *desk) error { return d.Delete(ctx, ids, o.reason) }
+	// Nobody is kept from the ledger while somebody thinks.
+	err := o.app.with(ctx, func(d *desk) (err error) {
+		list, err = d.Get(ctx, o.ids, append(ledger.Fields{"dependent_count"}, shownFields...))
 		if err != nil {
 			return err
 		}
-		if err := o.confirm(ctx, list); err != nil {
-			return err
-		}
-		var ids []string
+		ids = nil
 		for _, b := range list {
 			ids = append(ids, b.ID)
 			done = append(done, moved{"deleted", b.ID})
 		}
-		return d.Delete(ctx, ids, o.reason)
+		if !o.force {
+			return nil
+		}
+		return take(d)
 	})
+	if err == nil && !o.force {
+		if err = o.confirm(ctx, list); err == nil {
+			err = o.app.with(ctx, take)
+		}
+	}
 	if err != nil {
 		return failed("delete "+some(o.ids), err)
 	}
@@ -66,9 +74,6 @@ func (o *deleteOptions) delete(ctx context.Context) error {
 
 // confirm shows what would go and asks, where somebody can answer.
 func (o *deleteOptions) confirm(ctx context.Context, list []ledger.Detail) error {
-	if o.force {
-		return nil
-	}
 	refused := town.Fail("delete "+some(o.ids), "look at what would go, then run it again with --force",
 		"%w: nobody has confirmed it, and nothing was deleted", town.ErrRefused)
 	if !o.app.JSON {

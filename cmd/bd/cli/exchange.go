@@ -73,12 +73,16 @@ func (o *importOptions) run(ctx context.Context) error {
 	if err != nil {
 		return failed(op, err)
 	}
-	defer f.Close()
+	// A pipe may take its time: nobody is kept from the ledger meanwhile.
+	lines, err := ledger.ReadLines(f, o.options.KeepUnknown)
+	err = errors.Join(err, f.Close())
 	var result ledger.ImportResult
-	err = o.app.with(ctx, func(d *desk) error {
-		result, err = d.Import(ctx, f, o.options)
-		return err
-	})
+	if err == nil {
+		err = o.app.with(ctx, func(d *desk) error {
+			result, err = d.ImportLines(ctx, lines, o.options)
+			return err
+		})
+	}
 	if errors.Is(err, ledger.ErrField) {
 		return town.Fail(op, "bd import --keep-unknown keeps such fields and writes them back", "%w", worded(err))
 	}
@@ -112,7 +116,7 @@ func (o *exportOptions) run(ctx context.Context) error {
 		return failed("export", err)
 	}
 	n := 0
-	err = o.app.with(ctx, func(d *desk) error {
+	err = o.app.held(ctx, func(d *desk) error {
 		write := func(w io.Writer) error {
 			out := bufio.NewWriterSize(w, 1<<18)
 			err := d.Export(ctx, f, func(b town.Bead) error {

@@ -66,7 +66,7 @@ func (o *listOptions) run(ctx context.Context) error {
 	if name, ok := o.app.otherTown(); ok {
 		return failed("list what "+town.Clip(name, 64)+" shares", o.listShared(ctx, name, f))
 	}
-	err = o.app.with(ctx, func(d *desk) error {
+	err = o.app.held(ctx, func(d *desk) error {
 		if f.Parent != "" {
 			ids, err := d.Resolve(ctx, []string{f.Parent})
 			if err != nil {
