@@ -37,6 +37,17 @@ func (db *Shared) FastForward(ctx context.Context, to string) (err error) {
 	})
 }
 
+// Rewind moves the database's branch, and its tables, back to a revision it
+// contains. What came after becomes garbage, which no Push sends.
+func (db *Shared) Rewind(ctx context.Context, to string) (err error) {
+	defer recovered("rewind the "+db.opts.name()+" database", &err)
+	return db.alone(ctx, func() error {
+		return db.administer(ctx, func(tx *Tx) error {
+			return tx.call(ctx, "CALL DOLT_RESET('--hard', ?)", to)
+		})
+	})
+}
+
 // Merge merges a revision in one transaction and returns the merge commit.
 func (db *Shared) Merge(ctx context.Context, m Merge) (commit string, err error) {
 	op := "merge into the " + db.opts.name() + " database"

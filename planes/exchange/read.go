@@ -71,6 +71,19 @@ func towns(ctx context.Context, tx *doltdb.Tx) (all []Member, err error) {
 	return all, err
 }
 
+// Past counts the records, as they once were, that only the history holds: what
+// was changed or removed, of all Towns. Whoever gets the history can read them.
+func (s *Store) Past(ctx context.Context) (n int, err error) {
+	err = s.View(ctx, func(tx *doltdb.Tx) error {
+		return tx.QueryRow(ctx, `SELECT COUNT(*) FROM (
+			SELECT DISTINCT from_town, from_id, from_digest FROM dolt_diff_beads
+			WHERE diff_type <> 'added' AND to_commit <> 'WORKING') d
+			LEFT JOIN beads b ON b.town = d.from_town AND b.id = d.from_id AND b.digest = d.from_digest
+			WHERE b.id IS NULL`).Scan(&n)
+	})
+	return n, err
+}
+
 // find is the Town of a name or an id.
 func find(ctx context.Context, tx *doltdb.Tx, name string) (Member, error) {
 	all, err := towns(ctx, tx)

@@ -30,6 +30,8 @@ type remoteLock struct {
 	// ledger is the mirror of shared records, beside the one that is open; nil
 	// when they are not exchanged.
 	ledger *gitremote.Mirror
+	// dropped is the exchange's commit that this call took for unpublished.
+	dropped string
 	// notes are for people, to be told with the outcome.
 	notes []string
 }

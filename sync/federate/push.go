@@ -112,7 +112,7 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 		var rejected error
 		head, records := m.Head(), l.recordsHead()
 		if err == nil {
-			opts.Beside, staged.plan = plan.staged(), plan
+			opts.Beside, staged.plan = plan != nil && plan.staged, plan
 			done, err := e.publish(ctx, l, m, opts, staged, out)
 			if done || err != nil && !errors.Is(err, gitremote.ErrRejected) {
 				return err

@@ -30,7 +30,7 @@ type Shared struct {
 	// when the ledger or the rules changed.
 	Withheld []Withheld
 	// Waiting are rules that nobody has confirmed for this remote. While there
-	// are any, nothing of the ledger moves.
+	// are any, records are only taken back.
 	Waiting []string
 }
 
@@ -59,6 +59,9 @@ type SharePreview struct {
 	// Others counts records of other Towns that go along: the exchange is one
 	// history, and this remote may not have them yet.
 	Others int
+	// Past counts records as they were before they were changed or taken back:
+	// they go along in the history, which this remote does not have yet.
+	Past int
 	// Author is recorded in the commits, beside the Town's name and id.
 	Author string
 	Town   exchange.Member
@@ -100,10 +103,16 @@ type sharePlan struct {
 	// there is one on this machine.
 	own    map[string]town.Digest
 	exists bool
-	// waiting are rules nobody confirmed: then nothing is done.
+	// waiting are rules nobody confirmed: then records are only taken back.
 	waiting share.Rules
 	// done, once staged.
 	put, gone int
+	// past is SharePreview.Past; while nobody agreed to it, barred.
+	past   int
+	barred bool
+	// commit is the exchange's, in the mirror; staged says that it is there.
+	commit string
+	staged bool
 }
 
 func (p *sharePlan) removed() []string {
@@ -171,13 +180,8 @@ func (e *Engine) selectRecords(ctx context.Context, plan *sharePlan) (err error)
 	if err != nil {
 		return err
 	}
-	rigs := make(map[string]string, len(prefixes))
-	for rig, prefix := range prefixes {
-		rigs[prefix] = rig
-	}
-	rig := func(prefix string) string { return rigs[prefix] }
 	return store.List(ctx, ledger.Filter{Fields: plan.rules.Names()}, func(i ledger.Item) error {
-		if sel, ok := plan.rules.Select(i.Bead, rig); ok {
+		if sel, ok := plan.rules.Select(i.Bead, prefixes); ok {
 			plan.records[i.ID] = sel
 		}
 		return nil
@@ -206,7 +210,12 @@ func (p *sharePlan) inspect(owner town.ID) error {
 				return err
 			}
 		}
-		for _, f := range scanner.Scan(sel.Record.Written()) {
+		found := scanner.Scan(sel.Record.Written())
+		for _, c := range sel.Cuts {
+			found = append(found, scanner.ScanCut(c.Field, c.Text, c.Ranges)...)
+		}
+		slices.SortFunc(found, leaks.Compare)
+		for _, f := range slices.Compact(found) {
 			withhold(sel, f.Field, "it looks like a secret ("+f.Rule+")")
 		}
 	}

@@ -12,6 +12,9 @@ import (
 type shared struct {
 	// Head is the Git commit of LedgerRef whose content is merged here.
 	Head string `json:"head,omitempty"`
+	// Commit is the exchange's tip when that was so. What is committed after it,
+	// and after that of every other remote, has left for nowhere.
+	Commit string `json:"commit,omitempty"`
 	// Agreed are the rules a person confirmed for the URL At; the value says
 	// whether the rule redacts.
 	Agreed map[town.Digest]bool `json:"agreed,omitempty"`
@@ -45,6 +48,11 @@ func (e *Engine) prepareShare(ctx context.Context, l *remoteLock, out *Pushed) (
 		return nil, err
 	}
 	plan.waiting = plan.rules.Unconfirmed(st.Shared.agreed(l.remote))
+	if plan.exists && l.ledger.Head() == "" {
+		if err := e.weighPast(ctx, l, plan); err != nil {
+			return nil, err
+		}
+	}
 	if len(plan.waiting) == 0 {
 		if same, err := e.unchanged(ctx, plan, st); err != nil || same {
 			out.Shared = &Shared{}
@@ -97,13 +105,49 @@ func (e *Engine) unchanged(ctx context.Context, plan *sharePlan, st state) (same
 	return head == st.Shared.Ledger, errors.Join(err, store.Close())
 }
 
+// weighPast looks at what the history would bring to a remote that has none of
+// it, beside the records that are shared now. Somebody has to agree to that,
+// whoever confirmed the rules: all of them wait.
+func (e *Engine) weighPast(ctx context.Context, l *remoteLock, plan *sharePlan) error {
+	if err := e.refill(ctx, plan); err != nil {
+		return err
+	}
+	err := e.withExchange(ctx, func(s *exchange.Store) error {
+		switch _, err := e.rewind(ctx, s, l); {
+		case errors.Is(err, errUnpublished):
+			return nil // none of it goes there
+		case err != nil:
+			return err
+		}
+		own, err := s.Own(ctx)
+		if err != nil {
+			return err
+		}
+		for id, digest := range own {
+			if sel, ok := plan.records[id]; !ok || sel.Record.Digest(e.opts.ID) != digest {
+				plan.past++
+			}
+		}
+		n, err := s.Past(ctx)
+		plan.past += n
+		return err
+	})
+	if err != nil && !errors.Is(err, errNoExchange) {
+		return err
+	}
+	if plan.past > 0 {
+		plan.waiting, plan.barred = plan.rules, true
+	}
+	return nil
+}
+
 // agreeToShare shows a person what rules nobody confirmed would send.
 func (e *Engine) agreeToShare(ctx context.Context, l *remoteLock, plan *sharePlan) error {
 	if len(plan.waiting) == 0 || e.opts.ConfirmShare == nil {
 		return nil
 	}
 	p := e.sharePreview(plan)
-	p.Remote, p.Address = l.remote, l.where()
+	p.Remote, p.Address, p.Past = l.remote, l.where(), plan.past
 	for _, r := range plan.waiting {
 		p.Unconfirmed = append(p.Unconfirmed, r.Name)
 	}
@@ -128,7 +172,7 @@ func (e *Engine) agreeToShare(ctx context.Context, l *remoteLock, plan *sharePla
 	case err != nil:
 		return err
 	}
-	plan.waiting = nil
+	plan.waiting, plan.barred = nil, false
 	st, err := e.loadState(l.remote.Name)
 	if err != nil {
 		return err

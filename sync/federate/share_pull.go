@@ -28,11 +28,20 @@ func (e *Engine) pullShare(ctx context.Context, l *remoteLock, dry bool, st *sta
 		return nil
 	}
 	var arrival exchange.Arrival
+	tip := st.Shared.Commit
 	err = e.withExchange(ctx, func(s *exchange.Store) error {
 		if st.Shared.Head == got.Head {
 			return nil
 		}
-		arrival, err = e.mergeShare(ctx, s, l, dry)
+		var before string
+		if arrival, before, err = e.mergeShare(ctx, s, l, dry); err != nil || dry {
+			return err
+		}
+		if before != tip {
+			// What of this Town is there is found out at the next push.
+			st.Shared.Rules, st.Shared.Ledger = "", ""
+		}
+		tip, err = s.Head(ctx)
 		return err
 	})
 	if (errors.Is(err, errNoExchange) || errors.Is(err, errOtherHistory)) && !dry {
@@ -57,6 +66,9 @@ func (e *Engine) pullShare(ctx context.Context, l *remoteLock, dry bool, st *sta
 					arrival.Records += m.Records
 				}
 			}
+			if err == nil {
+				tip, err = s.Head(ctx)
+			}
 			return err
 		})
 		if err != nil {
@@ -71,7 +83,7 @@ func (e *Engine) pullShare(ctx context.Context, l *remoteLock, dry bool, st *sta
 		out.Notes = append(out.Notes, putBack(arrival))
 	}
 	if !dry {
-		st.Shared.Head = got.Head
+		st.Shared.Head, st.Shared.Commit = got.Head, tip
 	}
 	return nil
 }
@@ -87,39 +99,44 @@ func putBack(a exchange.Arrival) string {
 // errOtherHistory: the remote's exchange and this Town's have nothing in common.
 var errOtherHistory = errors.New("the shared records there have another history")
 
-// mergeShare merges the mirror's tip into the exchange.
-func (e *Engine) mergeShare(ctx context.Context, s *exchange.Store, l *remoteLock, dry bool) (a exchange.Arrival, err error) {
+// mergeShare merges the mirror's tip into the exchange, whose own was ours.
+func (e *Engine) mergeShare(ctx context.Context, s *exchange.Store, l *remoteLock, dry bool) (a exchange.Arrival, ours string, err error) {
 	defer e.step("merge records")()
 	name := l.remote.Name
 	theirs, err := s.Fetch(ctx, name, l.ledger.Dir())
 	if err != nil {
-		return a, err
+		return a, "", err
 	}
-	var base, ours string
+	if dry {
+		ours, err = s.Head(ctx)
+	} else {
+		ours, err = e.settle(ctx, s, l, theirs)
+	}
+	if err != nil {
+		return a, "", err
+	}
+	var base string
 	err = s.View(ctx, func(tx *doltdb.Tx) error {
-		if ours, err = tx.Head(ctx); err != nil {
-			return err
-		}
 		base, err = tx.MergeBase(ctx, ours, theirs)
 		return err
 	})
 	switch {
 	case err != nil || base == theirs:
-		return a, err
+		return a, ours, err
 	case base == "":
 		if _, err := s.CheckIncoming(ctx, name, e.exchangeUUID(), "", theirs); err != nil {
-			return a, errors.Join(err, s.Forget(ctx, name))
+			return a, ours, errors.Join(err, s.Forget(ctx, name))
 		}
-		return a, errOtherHistory
+		return a, ours, errOtherHistory
 	}
 	if a, err = s.CheckIncoming(ctx, name, e.exchangeUUID(), base, theirs); err != nil {
-		return a, errors.Join(err, s.Forget(ctx, name))
+		return a, ours, errors.Join(err, s.Forget(ctx, name))
 	}
 	if dry {
-		return a, nil
+		return a, ours, nil
 	}
 	_, err = s.Merge(ctx, base, ours, theirs, "merge "+name)
-	return a, err
+	return a, ours, err
 }
 
 // mayReplace refuses to give up an exchange that another remote shares.

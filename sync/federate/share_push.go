@@ -1,6 +1,7 @@
 package federate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -24,6 +25,9 @@ func (e *Engine) planAgain(ctx context.Context, l *remoteLock, plan *sharePlan, 
 		return err
 	}
 	plan.exists, plan.waiting = now.exists, plan.rules.Unconfirmed(st.Shared.agreed(l.remote))
+	if plan.barred = plan.barred && l.ledger.Head() == ""; plan.barred {
+		plan.waiting = plan.rules
+	}
 	if st.Shared.Rules == "" {
 		err = e.refill(ctx, plan)
 	}
@@ -35,9 +39,10 @@ func (e *Engine) planAgain(ctx context.Context, l *remoteLock, plan *sharePlan, 
 
 // resetShare drops from the mirror what was staged and not published.
 func (e *Engine) resetShare(ctx context.Context, l *remoteLock, plan *sharePlan) error {
-	if !plan.moves() {
+	if plan == nil || !plan.moves(l) && !plan.staged {
 		return nil
 	}
+	plan.staged = false
 	return l.ledger.Reset(ctx)
 }
 
@@ -68,55 +73,48 @@ func (p *sharePlan) outcome() *Shared {
 	return s
 }
 
-// moves reports whether the push has anything to do with the exchange.
-func (p *sharePlan) moves() bool {
-	return p != nil && len(p.waiting) == 0 && (p.exists || len(p.records) > 0)
+// moves reports whether the push has anything to do with the exchange. A remote
+// that has none gets none without a record to share and everybody's agreement.
+func (p *sharePlan) moves(l *remoteLock) bool {
+	switch {
+	case p == nil:
+		return false
+	case l.ledger.Head() == "":
+		return len(p.waiting) == 0 && len(p.records) > 0
+	}
+	return p.exists || len(p.waiting) == 0 && len(p.records) > 0
 }
-
-// staged reports whether there is something in the mirror to publish.
-func (p *sharePlan) staged() bool { return p.moves() && p.exists }
 
 // stageShare writes the plan into the exchange and puts that into the mirror.
 // doltdb.ErrBehind when the mirror has what this Town has not merged.
 func (e *Engine) stageShare(ctx context.Context, l *remoteLock, plan *sharePlan, out *Pushed) error {
-	if !plan.moves() {
+	if plan != nil {
+		plan.staged = false
+	}
+	if !plan.moves(l) {
 		return nil
 	}
 	defer e.step("stage records")()
-	err := e.withExchange(ctx, func(s *exchange.Store) error { return e.writeShare(ctx, s, l, plan) })
-	if errors.Is(err, errNoExchange) {
+	write := func() error {
+		return e.withExchange(ctx, func(s *exchange.Store) error { return e.writeShare(ctx, s, l, plan) })
+	}
+	err := write()
+	if errors.Is(err, errNoExchange) || errors.Is(err, errUnpublished) {
 		if err := e.beginExchange(ctx, l, plan); err != nil || !plan.exists {
 			return err
 		}
-		err = e.withExchange(ctx, func(s *exchange.Store) error { return e.writeShare(ctx, s, l, plan) })
+		err = write()
+	}
+	if errors.Is(err, errMoved) {
+		if err := e.refill(ctx, plan); err != nil {
+			return err
+		}
+		err = write()
 	}
 	if plan.filled {
 		out.Shared = plan.outcome()
 	}
 	return err
-}
-
-// beginExchange takes what the remote holds or, where it holds nothing, begins.
-func (e *Engine) beginExchange(ctx context.Context, l *remoteLock, plan *sharePlan) error {
-	plan.exists = false
-	if l.ledger.Head() != "" {
-		if err := l.ledger.Reset(ctx); err != nil {
-			return err
-		}
-		if _, err := e.copyExchange(ctx, l); err != nil {
-			return err
-		}
-		plan.exists = true
-		return e.refill(ctx, plan)
-	}
-	if err := e.refill(ctx, plan); err != nil || len(plan.records) == 0 {
-		return err // nothing leaves, not even an empty database
-	}
-	if err := e.makeExchange(ctx); err != nil {
-		return err
-	}
-	plan.exists = true
-	return nil
 }
 
 // refill reads the ledger for a plan that was made without, because nothing
@@ -128,7 +126,25 @@ func (e *Engine) refill(ctx context.Context, plan *sharePlan) error {
 	return e.fill(ctx, plan)
 }
 
+// errMoved: the exchange is not what it was when nothing seemed to have changed.
+var errMoved = errors.New("the exchange was changed for another remote")
+
 func (e *Engine) writeShare(ctx context.Context, s *exchange.Store, l *remoteLock, plan *sharePlan) error {
+	tip, err := e.rewind(ctx, s, l)
+	if err != nil {
+		return err
+	}
+	st, err := e.loadState(l.remote.Name)
+	if err != nil {
+		return err
+	}
+	moved := st.Shared.Commit != tip
+	if moved && !plan.filled {
+		return errMoved
+	}
+	if moved && len(plan.waiting) > 0 {
+		return nil // what others were sent would come along
+	}
 	if plan.filled {
 		own, err := s.Own(ctx)
 		if err != nil {
@@ -136,27 +152,40 @@ func (e *Engine) writeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 		}
 		var put []share.Record
 		for _, id := range slices.Sorted(maps.Keys(plan.records)) {
-			if r := plan.records[id].Record; own[id] != r.Digest(e.opts.ID) {
+			if r := plan.records[id].Record; len(plan.waiting) == 0 && own[id] != r.Digest(e.opts.ID) {
 				put = append(put, r)
 			}
 		}
 		plan.own = own
 		gone := plan.removed()
+		if len(plan.waiting) > 0 && len(gone) == 0 {
+			return nil
+		}
 		if len(put)+len(gone) > 0 {
-			if _, err := s.Publish(ctx, e.opts.Name, put, gone); err != nil {
+			commit, err := s.Publish(ctx, e.opts.Name, put, gone)
+			if err != nil {
 				return err
 			}
+			tip = cmp.Or(commit, tip)
 		}
 		// A second attempt finds most of it done.
 		plan.put, plan.gone = max(plan.put, len(put)), max(plan.gone, len(gone))
 	}
-	return s.Push(ctx, l.remote.Name, l.ledger.Dir())
+	plan.commit = tip
+	err = s.Push(ctx, l.remote.Name, l.ledger.Dir())
+	plan.staged = err == nil
+	return err
 }
 
 // noteShare notes that the remote confirmed what was staged.
 func (e *Engine) noteShare(l *remoteLock, plan *sharePlan, st *state) {
-	if plan.moves() {
-		st.Shared.Head, st.Shared.Rules, st.Shared.Ledger = l.ledger.Head(), plan.rules.Digest(), plan.head
+	if plan == nil || !plan.staged {
+		return
+	}
+	st.Shared.Head, st.Shared.Commit = l.ledger.Head(), plan.commit
+	st.Shared.Rules, st.Shared.Ledger = plan.rules.Digest(), plan.head
+	if len(plan.waiting) > 0 {
+		st.Shared.Rules, st.Shared.Ledger = "", ""
 	}
 }
 

@@ -58,15 +58,16 @@ func (e *Engine) Exchange(ctx context.Context, fn func(*exchange.Store) error) (
 }
 
 // makeExchange makes an empty one where there is none of this federation's.
-func (e *Engine) makeExchange(ctx context.Context) error {
+func (e *Engine) makeExchange(ctx context.Context) (head string, err error) {
 	if _, err := e.retireExchange(ctx); err != nil {
-		return err
+		return "", err
 	}
 	s, err := exchange.Create(ctx, e.exchangeDir(e.opts.Layout.Exchange()), e.exchangeUUID(), e.opts.ID)
 	if err != nil {
-		return err
+		return "", err
 	}
-	return s.Close()
+	head, err = s.Head(ctx)
+	return head, errors.Join(err, s.Close())
 }
 
 // copyExchange makes the exchange a copy of what the remote holds. One that is

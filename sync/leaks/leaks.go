@@ -27,11 +27,11 @@ var ownRules = []struct {
 	pattern *regexp.Regexp
 }{
 	{"private-key-block", regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----`)},
-	{"url-with-password", regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://[^\s:/?#@]*:[^\s/?#@]+@[^\s/]`)},
-	{"dsn-with-password", regexp.MustCompile(`(?i)\b[\w.-]+:[^\s@]+@(tcp|unix|udp)\d?\(`)},
+	{"url-with-password", regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://[^\s:/?#@]*:(?P<secret>[^\s/?#@]+)@[^\s/]`)},
+	{"dsn-with-password", regexp.MustCompile(`(?i)\b[\w.-]+:(?P<secret>[^\s@]+)@(tcp|unix|udp)\d?\(`)},
 	{"quoted-password", regexp.MustCompile(
-		`(?i)(pass(word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?)["']?\s*(:=|=>|=|:)\s*("[^"\n]{4,}"|'[^'\n]{4,}'|` + "`[^`\n]{4,}`)")},
-	{"password-setting", regexp.MustCompile(`(?im)(^|[\s;&?,])(password|passwd|pwd)=[^\s;&"']{4,}`)},
+		`(?i)(pass(word|wd|phrase)?|pwd|secret|token|api[_-]?key|access[_-]?key|credentials?)["']?\s*(:=|=>|=|:)\s*(?P<secret>"[^"\n]{4,}"|'[^'\n]{4,}'|` + "`[^`\n]{4,}`)")},
+	{"password-setting", regexp.MustCompile(`(?im)(^|[\s;&?,])(password|passwd|pwd)=(?P<secret>[^\s;&"']{4,})`)},
 }
 
 // Scanner searches texts for secrets. It may be used by one goroutine at a time.
@@ -81,8 +81,45 @@ func (s *Scanner) Scan(values map[string]string) []Finding {
 			found = append(found, Finding{name, f.RuleID})
 		}
 	}
-	slices.SortFunc(found, func(a, b Finding) int {
-		return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Rule, b.Rule))
-	})
+	slices.SortFunc(found, Compare)
+	return slices.Compact(found)
+}
+
+// Compare orders findings by field and rule.
+func Compare(a, b Finding) int {
+	return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Rule, b.Rule))
+}
+
+// ScanCut searches a text that ranges of bytes, in order and apart, are cut out
+// of, and finds the secrets that are not wholly inside one of them: the rest of
+// them would not look like a secret any more. What can only be seen decoded
+// counts as outside.
+func (s *Scanner) ScanCut(field, text string, cut [][2]int) (found []Finding) {
+	inside := func(from, to int) bool {
+		return slices.ContainsFunc(cut, func(r [2]int) bool { return r[0] <= from && to <= r[1] })
+	}
+	for _, own := range ownRules {
+		group := 2 * max(0, own.pattern.SubexpIndex("secret"))
+		for _, at := range own.pattern.FindAllStringSubmatchIndex(text, -1) {
+			if !inside(at[group], at[group+1]) {
+				found = append(found, Finding{field, own.name})
+			}
+		}
+	}
+	for _, f := range s.detector.DetectString(text) {
+		seen := f.Secret != "" && strings.Contains(text, f.Secret)
+		for from := 0; seen && from < len(text); from++ {
+			at := strings.Index(text[from:], f.Secret)
+			if at < 0 {
+				break
+			}
+			from += at
+			seen = inside(from, from+len(f.Secret))
+		}
+		if !seen {
+			found = append(found, Finding{field, f.RuleID})
+		}
+	}
+	slices.SortFunc(found, Compare)
 	return slices.Compact(found)
 }

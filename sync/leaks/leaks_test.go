@@ -38,3 +38,33 @@ func TestSecrets(t *testing.T) {
 		}
 	}
 }
+
+// A redaction that leaves a part of a secret does not hide it from the search.
+func TestSecretsCutInPart(t *testing.T) {
+	s, err := NewScanner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, secret := range []string{
+		"s3cr3t-pw-of-the-db", "AKIAQYLPMN5HFIQR7XYA", "ghp_" + "wWPw5k4aXcaT4fNP0UcnZwJUVFk6LO0pINUx",
+	} {
+		text := "the key is " + secret + " for now"
+		if strings.HasPrefix(secret, "s3") {
+			text = "postgres://app:" + secret + "@db.example.com/app"
+		}
+		at := strings.Index(text, secret)
+		for name, c := range map[string]struct {
+			cut  [][2]int
+			want bool
+		}{
+			"not at all": {nil, true}, "all": {[][2]int{{at, at + len(secret)}}, false}, "more": {[][2]int{{at - 2, at + len(secret) + 1}}, false},
+			"first part": {[][2]int{{at, at + 6}}, true}, "last part": {[][2]int{{at + 3, at + len(secret)}}, true},
+			"two parts": {[][2]int{{at, at + 4}, {at + 5, at + len(secret)}}, true},
+		} {
+			found := s.ScanCut("notes", text, c.cut)
+			if (len(found) > 0) != c.want || len(found) > 0 && found[0].Field != "notes" {
+				t.Errorf("%.4s..., %s: %v", secret, name, found)
+			}
+		}
+	}
+}

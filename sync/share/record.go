@@ -76,17 +76,21 @@ type Selection struct {
 	Rules []string
 	// Redacted fields had something cut out.
 	Redacted []string
+	// Cuts are the texts that had, as they were: a secret in one of them must
+	// not be left there in part. They never leave.
+	Cuts []Cut
 }
 
 // Rules is a Town's rules in the order of their file.
 type Rules []Rule
 
-// Select applies the rules to a bead; ok is false when none shares it. Nothing
-// was searched for secrets yet.
-func (rules Rules) Select(b town.Bead, rig func(prefix string) string) (s Selection, ok bool) {
+// Select applies the rules to a bead; ok is false when none shares it. prefixes
+// are those of the rigs' ids, by the rig's name. Nothing was searched for secrets
+// yet.
+func (rules Rules) Select(b town.Bead, prefixes map[string]string) (s Selection, ok bool) {
 	var matching []Rule
 	for _, r := range rules {
-		if r.Matches(b, rig) {
+		if r.Matches(b, prefixes) {
 			matching = append(matching, r)
 			s.Rules = append(s.Rules, r.Name)
 		}
@@ -99,40 +103,15 @@ func (rules Rules) Select(b town.Bead, rig func(prefix string) string) (s Select
 		if !slices.ContainsFunc(matching, func(r Rule) bool { return slices.Contains(r.Fields, f.Name) }) {
 			continue
 		}
-		value, cut := f.redact(b, matching)
-		if cut {
-			s.Redacted = append(s.Redacted, f.Name)
+		value, cuts := f.redact(b, matching)
+		if len(cuts) > 0 {
+			s.Redacted, s.Cuts = append(s.Redacted, f.Name), append(s.Cuts, cuts...)
 		}
 		if value != "" {
 			s.Record.Values[f.Name] = value
 		}
 	}
 	return s, true
-}
-
-// redact is the field's value without what the rules cut out of it.
-func (f Field) redact(b town.Bead, rules []Rule) (value string, cut bool) {
-	apply := func(s string) string {
-		for _, r := range rules {
-			for _, red := range r.Redact {
-				if red.Field == f.Name {
-					s = red.compiled.ReplaceAllLiteralString(s, Redacted)
-				}
-			}
-		}
-		return s
-	}
-	before := f.get(b)
-	if f.Name == "labels" {
-		labels := slices.Clone(b.Labels)
-		for i, l := range labels {
-			labels[i] = apply(l)
-		}
-		value = labelsText(labels)
-	} else {
-		value = apply(before)
-	}
-	return value, value != before
 }
 
 // Names lists the fields that the rules need of a bead, for whoever reads them.

@@ -35,7 +35,8 @@ const (
 type Rule struct {
 	// Name is unique in the Town.
 	Name string `yaml:"name" json:"name"`
-	// Rig is the rig the bead belongs to, by its name or the prefix of its ids.
+	// Rig is the rig the bead belongs to, by its name or, where none has that
+	// name, the prefix of its ids.
 	Rig string `yaml:"rig,omitempty" json:"rig,omitempty"`
 	// Types and Statuses are alternatives.
 	Types    []town.BeadType `yaml:"types,omitempty,flow" json:"types,omitempty"`
@@ -169,12 +170,16 @@ func (r Rule) Digest() town.Digest {
 	return town.DigestOf(parts...)
 }
 
-// Matches reports whether the rule shares the bead. rig gives the rig whose ids
-// begin with a prefix, "" when none has it.
-func (r Rule) Matches(b town.Bead, rig func(prefix string) string) bool {
+// Matches reports whether the rule shares the bead. prefixes are those of the
+// rigs' ids, by the rig's name. A rig's name goes before a prefix that is
+// written the same.
+func (r Rule) Matches(b town.Bead, prefixes map[string]string) bool {
 	if r.Rig != "" {
-		prefix := town.PrefixOf(b.ID)
-		if r.Rig != prefix && r.Rig != rig(prefix) {
+		prefix, ok := prefixes[r.Rig]
+		if !ok {
+			prefix = r.Rig
+		}
+		if town.PrefixOf(b.ID) != prefix {
 			return false
 		}
 	}

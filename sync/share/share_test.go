@@ -31,7 +31,7 @@ func rule(t testing.TB, r Rule) Rule {
 	return r
 }
 
-func noRig(string) string { return "" }
+var noRig map[string]string
 
 func TestWithoutRulesNothing(t *testing.T) {
 	if _, ok := (Rules{}).Select(bead("gt-1"), noRig); ok {
@@ -60,7 +60,7 @@ func TestDefaultFieldsOnly(t *testing.T) {
 }
 
 func TestMatching(t *testing.T) {
-	rigs := func(prefix string) string { return map[string]string{"gt": "gastown"}[prefix] }
+	rigs := map[string]string{"gastown": "gt"}
 	b := bead("gt-abc.1")
 	for _, c := range []struct {
 		r    Rule
@@ -94,6 +94,37 @@ func TestRedactionsOfAllRulesApply(t *testing.T) {
 		}
 		if !slices.Equal(s.Redacted, []string{"title", "labels"}) {
 			t.Errorf("%v", s.Redacted)
+		}
+	}
+}
+
+// Where one rig has the name that is another's prefix, the name counts.
+func TestRigByNameBeforePrefix(t *testing.T) {
+	rigs := map[string]string{"web": "ui", "site": "web"}
+	for _, c := range []struct {
+		rig, id string
+		want    bool
+	}{{"web", "ui-1", true}, {"web", "web-1", false}, {"site", "web-1", true}, {"ui", "ui-1", true}} {
+		if _, got := (Rules{rule(t, Rule{Name: "r", Rig: c.rig})}).Select(bead(c.id), rigs); got != c.want {
+			t.Errorf("rig %s, bead %s: %v", c.rig, c.id, got)
+		}
+	}
+}
+
+// What one redaction cuts out uncovers nothing another does, in any order.
+func TestRedactionsSeeTheWholeText(t *testing.T) {
+	b := bead("gt-1")
+	b.Title, b.Labels = "key=ACME-PLANTED end", []string{"ACME-PLANTED"}
+	a := rule(t, Rule{Name: "a", Fields: []string{"title", "labels"}, Redact: []Redaction{
+		{Field: "title", Pattern: "ACME"}, {Field: "title", Pattern: "ACME-[A-Z]+"}, {Field: "labels", Pattern: "ACME"}}})
+	r := rule(t, Rule{Name: "b", Redact: []Redaction{{Field: "title", Pattern: "key=ACME"}, {Field: "labels", Pattern: "ACME-[A-Z]+"}}})
+	for _, rules := range []Rules{{a, r}, {r, a}} {
+		s, _ := rules.Select(b, noRig)
+		if title, labels := s.Record.Values["title"], s.Record.Values["labels"]; title != "[redacted] end" || labels != `["[redacted]"]` {
+			t.Errorf("%q %q", title, labels)
+		}
+		if len(s.Cuts) != 2 || s.Cuts[0].Text != b.Title || s.Cuts[0].Ranges[0] != [2]int{0, 16} {
+			t.Errorf("%+v", s.Cuts)
 		}
 	}
 }

@@ -34,6 +34,7 @@ type sharePreview struct {
 	Removed  []string            `json:"removed"`
 	Withheld []federate.Withheld `json:"withheld"`
 	Others   int                 `json:"records_of_others,omitempty"`
+	Past     int                 `json:"former_records,omitempty"`
 }
 
 type shareRecord struct {
@@ -46,7 +47,7 @@ type shareRecord struct {
 func newSharePreview(p federate.SharePreview) *sharePreview {
 	out := &sharePreview{
 		Remote: p.Remote.Name, URL: p.Remote.URL, Address: p.Address, Town: p.Town.Name, TownID: string(p.Town.ID), Author: p.Author,
-		Rules: []string{}, Confirm: p.Unconfirmed, Records: []shareRecord{}, Removed: list(p.Removed), Withheld: list(p.Withheld), Others: p.Others,
+		Rules: []string{}, Confirm: p.Unconfirmed, Records: []shareRecord{}, Removed: list(p.Removed), Withheld: list(p.Withheld), Others: p.Others, Past: p.Past,
 	}
 	for _, r := range p.Rules {
 		out.Rules = append(out.Rules, r.Name)
@@ -74,6 +75,9 @@ func (out *sharePreview) say(p *printer, most int) {
 	p.line("  %-12s %s (%s), recorded under %s", "as", out.Town, out.TownID, out.Author)
 	if out.Others > 0 {
 		p.line("  %-12s %s of other Towns, which this repository may not have yet", "and", plural(out.Others, "record", "records"))
+	}
+	if out.Past > 0 {
+		p.line("  %-12s %s as they were before a change or a removal, in the history", "and", plural(out.Past, "record", "records"))
 	}
 	for i, r := range out.Records {
 		if most > 0 && i == most {

@@ -1,0 +1,109 @@
+package federate
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"gastown/sync/share"
+	"gastown/town"
+)
+
+// at is Push to a remote of that name, joined before.
+func (s *sharer) at(name, url string) Pushed {
+	s.t.Helper()
+	out, err := s.Push(s.t.Context(), Remote{name, url}, false)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return out
+}
+
+// A second repository gets the history, with what the first one was sent and was
+// taken back, only after a person was told so; until then nothing goes there.
+func TestSecondRemoteGetsNoHistoryUnsaid(t *testing.T) {
+	first, second := bare(t), bare(t)
+	a := newSharer(t, "alpha")
+	a.rules(share.Rule{Name: "all", Fields: []string{"title", "description"}})
+	a.beads(town.Bead{ID: "gt-1", Title: "SHARED-ONE", Description: "PLANTED-ONE"}, town.Bead{ID: "gt-2", Title: "SHARED-TWO"})
+	a.init(first)
+	a.describe("gt-1", "SHARED-LATER")
+	a.push(first)
+	gitOut(t, first, "push", "-q", second, Ref) // the federation, without records
+	remote := Remote{"second", second}
+
+	a.refuse = true
+	if _, err := a.Join(t.Context(), remote, yes); err != nil {
+		t.Fatal(err)
+	}
+	if p := a.asked[len(a.asked)-1]; p.Past != 1 || p.Remote != remote || len(p.Records) != 2 {
+		t.Fatalf("%+v", p)
+	}
+	for range 2 {
+		if out := a.at("second", second); !slices.Equal(out.Shared.Waiting, []string{"all"}) {
+			t.Fatalf("%+v", out.Shared)
+		}
+	}
+	if refs := gitOut(t, second, "for-each-ref", LedgerRef); refs != "" {
+		t.Fatal("records are there")
+	}
+	// Nor where there is nobody to ask, whatever was confirmed there.
+	a.opts.ConfirmShare = nil
+	st, err := a.loadState("second")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := share.Load(a.opts.Layout.Sharing())
+	if err != nil {
+		t.Fatal(err)
+	}
+	st.Shared.Agreed, st.Shared.At = f.Rules.Agreed(), second
+	if err := a.saveState("second", st); err != nil {
+		t.Fatal(err)
+	}
+	if out := a.at("second", second); len(out.Shared.Waiting) != 1 {
+		t.Fatalf("%+v", out.Shared)
+	}
+	a = ledgerOf(a.testTown)
+	a.at("second", second)
+	if len(a.asked) != 1 || a.asked[0].Past != 1 {
+		t.Fatalf("%+v", a.asked)
+	}
+	if !bytes.Contains(repository(t, second), []byte("PLANTED-ONE")) {
+		t.Error("the question was for nothing")
+	}
+	a.beads(town.Bead{ID: "gt-3", Title: "SHARED-THREE"})
+	if out := a.at("second", second); out.Shared.Put != 1 || len(a.asked) != 1 {
+		t.Fatalf("%+v, asked %d times", out.Shared, len(a.asked))
+	}
+}
+
+// Withdrawing waits for nobody's answer about another rule, and brings nothing
+// new along.
+func TestWithdrawingDoesNotWait(t *testing.T) {
+	url := bare(t)
+	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
+	one, two := share.Rule{Name: "one", Labels: []string{"one"}}, share.Rule{Name: "two", Labels: []string{"two"}}
+	a.rules(one, two)
+	a.beads(town.Bead{ID: "gt-1", Title: "of one", Labels: []string{"one"}}, town.Bead{ID: "gt-2", Title: "of two", Labels: []string{"two"}})
+	a.init(url)
+	a.refuse = true
+	a.rules(two, share.Rule{Name: "new", Labels: []string{"new"}})
+	a.beads(town.Bead{ID: "gt-3", Title: "of new", Labels: []string{"new"}}, town.Bead{ID: "gt-4", Title: "more of two", Labels: []string{"two"}})
+	out := a.push(url)
+	if out.Shared.Removed != 1 || out.Shared.Put != 0 || !slices.Equal(out.Shared.Waiting, []string{"new"}) {
+		t.Fatalf("%+v", out.Shared)
+	}
+	b.join(url)
+	if got := b.seen("alpha"); !slices.Equal(got, []string{"gt-2 of two"}) {
+		t.Fatal(got)
+	}
+	a.refuse = false
+	if out := a.push(url); out.Shared.Put != 2 || out.Shared.Removed != 0 {
+		t.Fatalf("%+v", out.Shared)
+	}
+	b.pull(url)
+	if got := b.seen("alpha"); !slices.Equal(got, []string{"gt-2 of two", "gt-3 of new", "gt-4 more of two"}) {
+		t.Fatal(got)
+	}
+}
