@@ -9,6 +9,7 @@ import (
 
 	"gastown/deacon/schedule"
 	"gastown/town/config"
+	"gastown/town/layout"
 )
 
 // nowhere is the address of a Deacon that does not answer over HTTP.
@@ -81,6 +82,14 @@ func (d *Deacon) read() (*settings, error) {
 	}
 	_, err = d.jobs(s)
 	return s, err
+}
+
+// CheckSettings reports why a Deacon would not start in a Town, or keep its
+// former settings on a reload: its configuration or its schedule makes no sense.
+// It fails as a start does, and changes nothing.
+func CheckSettings(t layout.Town) error {
+	_, err := (&Deacon{opts: Options{Layout: t}}).read()
+	return err
 }
 
 // values reads each setting.

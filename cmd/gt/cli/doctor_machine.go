@@ -11,8 +11,8 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gastown/deacon"
 	"gastown/deacon/control"
-	"gastown/deacon/schedule"
 	"gastown/sync/gitcmd"
 	"gastown/sync/hooks"
 	"gastown/tmux"
@@ -167,9 +167,9 @@ func (d *doctor) hooks(ctx context.Context) (found []finding, err error) {
 	return found, nil
 }
 
-// schedule reads the Deacon's schedule.
+// schedule reads the Deacon's settings and its schedule, as a start does.
 func (d *doctor) schedule(context.Context) ([]finding, error) {
-	if _, err := schedule.Load(d.layout.Schedule()); err != nil {
+	if err := deacon.CheckSettings(d.layout); err != nil {
 		return []finding{{Severity: problem, What: message(err), Next: advice(err),
 			Why: "the Deacon does not start with it; one that runs keeps its former schedule"}}, nil
 	}

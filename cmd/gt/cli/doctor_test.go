@@ -110,3 +110,25 @@ func TestDoctorGoesOnAfterAFailedRepair(t *testing.T) {
 		t.Errorf("%q, %v", text, err)
 	}
 }
+
+// A schedule that a Deacon would not start with is a problem before one starts.
+func TestDoctorReadsTheSchedule(t *testing.T) {
+	w := towns{t, t.TempDir()}
+	w.must("install", "alpha")
+	if err := os.MkdirAll(filepath.Join(w.dir, "alpha/deacon"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		"jobs:\n  no-such-job:\n    jitter: 1s\n":         "no-such-job",
+		"jobs:\n  gc:\n    schedule: \"61 25 * * *\"\n":   "line 3",
+		"jobs:\n  checks:\n    deadline: 1000000h\n":      "deadline",
+		"jobs:\n  gc:\n    schedule: \"0 0 30 2 *\"\n":    "never due",
+		"jobs:\n  gc:\n    schedule: \"0 5 * * 0\"\n":     "",
+		"jobs:\n  federation-sync:\n    enabled: false\n": "",
+	} {
+		w.write("alpha/deacon/schedule.yaml", text)
+		if out := w.doctored(time.Now(), "--offline"); out.has(problem, "schedule", want) != (want != "") {
+			t.Errorf("%q: %+v", text, out.Findings)
+		}
+	}
+}
