@@ -77,7 +77,9 @@ func (p Patch) apply(b *town.Bead, parent string, r *rows) (drop, add *town.Depe
 		}
 		b.Assignee, b.Status = r.actor, town.StatusInProgress
 	}
-	p.move(b, r)
+	if err := p.move(b, r); err != nil {
+		return nil, nil, err
+	}
 	p.label(b)
 	if p.Parent != nil && *p.Parent != parent {
 		if parent != "" {
@@ -91,11 +93,14 @@ func (p Patch) apply(b *town.Bead, parent string, r *rows) (drop, add *town.Depe
 }
 
 // move keeps closed_at and close_reason with the status.
-func (p Patch) move(b *town.Bead, r *rows) {
+func (p Patch) move(b *town.Bead, r *rows) error {
 	if p.ifClosed && b.Status != town.StatusClosed {
-		return
+		return nil
 	}
 	set(&b.Status, p.Status)
+	if p.CloseReason != nil && *p.CloseReason != "" && b.Status != town.StatusClosed {
+		return fmt.Errorf("%w: close_reason of a bead that is %s", town.ErrBadBead, b.Status)
+	}
 	switch {
 	case b.Status != town.StatusClosed:
 		b.ClosedAt, b.CloseReason = nil, ""
@@ -105,6 +110,7 @@ func (p Patch) move(b *town.Bead, r *rows) {
 	if b.Status == town.StatusClosed {
 		set(&b.CloseReason, p.CloseReason)
 	}
+	return nil
 }
 
 func (p Patch) label(b *town.Bead) {

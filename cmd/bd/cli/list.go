@@ -63,11 +63,14 @@ func (o *listOptions) run(ctx context.Context) error {
 	if o.ready && len(f.Statuses) == 0 && o.filters.all {
 		f.Statuses = town.Statuses
 	}
+	if o.deleted && (o.tree || f.Fields != nil || len(f.Sort) > 0) {
+		return failed("list beads", fmt.Errorf("%w: --deleted shows whole beads, the last deleted first: no --tree, --fields or --sort", town.ErrUsage))
+	}
 	if name, ok := o.app.otherTown(); ok {
 		return failed("list what "+town.Clip(name, 64)+" shares", o.listShared(ctx, name, f))
 	}
 	err = o.app.held(ctx, func(d *desk) error {
-		if f.Parent != "" {
+		if f.Parent != "" && !o.deleted {
 			ids, err := d.Resolve(ctx, []string{f.Parent})
 			if err != nil {
 				return err
@@ -76,7 +79,7 @@ func (o *listOptions) run(ctx context.Context) error {
 		}
 		switch {
 		case o.deleted:
-			return o.listDeleted(ctx, d)
+			return o.listDeleted(ctx, d, f)
 		case o.tree:
 			return o.listTree(ctx, d, f)
 		}
@@ -156,21 +159,4 @@ func (o *listOptions) total(p *term.Printer, count tally) {
 		p.Line("")
 	}
 	p.Styled(term.Dim, "%s", count)
-}
-
-// listDeleted prints what was deleted.
-func (o *listOptions) listDeleted(ctx context.Context, d *desk) error {
-	all, err := d.Tombstones(ctx, o.filters.limit)
-	if err != nil {
-		return err
-	}
-	if all == nil {
-		all = []ledger.Tombstone{}
-	}
-	return o.app.show(all, func(p *term.Printer) {
-		for _, t := range all {
-			p.Line("%s", p.Fit(fmt.Sprintf("%s  deleted %s%s %s", beadLine(t.Bead), stamp(t.DeletedAt), by(t.DeletedBy), t.Reason)))
-		}
-		p.Styled(term.Dim, "%s", term.Plural(len(all), "deleted bead; bd restore ID brings it back", "deleted beads; bd restore ID brings one back"))
-	})
 }

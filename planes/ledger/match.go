@@ -1,0 +1,53 @@
+package ledger
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"gastown/town"
+)
+
+// Match reports whether the filter selects a bead that is held whole, with its
+// labels and links, as a Tombstone is. What orders and bounds an answer does not
+// count.
+func (f Filter) Match(b town.Bead, now time.Time) bool {
+	has := func(l string) bool { return slices.Contains(b.Labels, l) }
+	return among(f.IDs, b.ID) && among(f.Statuses, b.Status) && !slices.Contains(f.Not, b.Status) &&
+		among(f.Types, b.Type) && !slices.Contains(f.NotTypes, b.Type) && among(f.Assignees, b.Assignee) &&
+		among(f.Owners, b.Owner) && among(f.CreatedBy, b.CreatedBy) && among(f.Priorities, b.Priority) &&
+		!slices.ContainsFunc(f.Labels, func(l string) bool { return !has(l) }) &&
+		(len(f.AnyLabels) == 0 || slices.ContainsFunc(f.AnyLabels, has)) && !slices.ContainsFunc(f.NotLabels, has) &&
+		f.matchID(b) && f.matchText(b) &&
+		f.Created.holds(&b.CreatedAt) && f.Updated.holds(&b.UpdatedAt) && f.Closed.holds(b.ClosedAt) && f.Due.holds(b.DueAt) &&
+		(!f.Overdue || b.DueAt != nil && b.DueAt.Before(now) && b.Open())
+}
+
+// among reports whether a value is one of a list; of an empty list every one is.
+func among[T comparable](list []T, v T) bool { return len(list) == 0 || slices.Contains(list, v) }
+
+// matchID compares the rig's prefix and the parent.
+func (f Filter) matchID(b town.Bead) bool {
+	if dash := strings.LastIndexByte(b.ID, '-'); len(f.Prefixes) > 0 && (dash < 0 || !slices.Contains(f.Prefixes, b.ID[:dash])) {
+		return false
+	}
+	return f.Parent == "" || slices.ContainsFunc(b.Dependencies, func(d town.Dependency) bool {
+		return d.Bead == b.ID && d.Target == f.Parent && d.Type == town.DepParent
+	})
+}
+
+func (f Filter) matchText(b town.Bead) bool {
+	text := strings.ToLower(f.Text)
+	return slices.ContainsFunc([]string{b.ID, b.Title, b.Description}, func(s string) bool {
+		return strings.Contains(strings.ToLower(s), text)
+	})
+}
+
+// holds reports whether a moment lies in the span; none lies only in the
+// span without bounds.
+func (s Span) holds(at *time.Time) bool {
+	if s == (Span{}) {
+		return true
+	}
+	return at != nil && (s.From.IsZero() || !at.Before(s.From)) && (s.To.IsZero() || at.Before(s.To))
+}

@@ -1,0 +1,74 @@
+package ledger
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"gastown/town"
+)
+
+// A filter selects the same beads in the database and out of it.
+func TestMatchIsTheFilter(t *testing.T) {
+	s := newLedger(t)
+	due := time.Now().Add(-time.Hour)
+	bug := titled("Fix the LOGIN")
+	bug.Type, bug.Priority, bug.Assignee, bug.Labels, bug.DueAt = town.TypeBug, 1, "ada", []string{"ui", "db"}, &due
+	root := create(t, s, titled("root"))[0]
+	child := titled("child")
+	child.Parent, child.Labels, child.Description = root.ID, []string{"db"}, "login too"
+	made := create(t, s, bug, child)
+	if _, err := s.CloseBeads(t.Context(), []string{made[1].ID}, "done"); err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Get(t.Context(), []string{root.ID, made[0].ID, made[1].ID}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Now()
+	for _, f := range []Filter{
+		{}, {IDs: []string{root.ID}}, {Statuses: []town.Status{town.StatusClosed}}, {Not: []town.Status{town.StatusClosed}},
+		{Types: []town.BeadType{town.TypeBug}}, {NotTypes: []town.BeadType{town.TypeBug}}, {Assignees: []string{""}}, {Assignees: []string{"ada", "kim"}},
+		{Owners: []string{"nobody"}}, {CreatedBy: []string{root.CreatedBy}}, {Priorities: []int{1}}, {Labels: []string{"db"}}, {Labels: []string{"db", "ui"}},
+		{AnyLabels: []string{"ui", "x"}}, {NotLabels: []string{"ui"}}, {Prefixes: []string{"bd"}}, {Prefixes: []string{"b"}}, {Parent: root.ID},
+		{Text: "login"}, {Created: Span{From: now}}, {Created: Span{To: now}}, {Closed: Span{To: now.Add(time.Hour)}}, {Due: Span{From: due.Add(-time.Second)}},
+		{Overdue: true}, {Labels: []string{"db"}, Text: "CHILD"},
+	} {
+		var items []Item
+		if err := s.List(t.Context(), f, Collect(&items)); err != nil {
+			t.Fatal(err)
+		}
+		var want, got []string
+		for _, i := range items {
+			want = append(want, i.ID)
+		}
+		for _, d := range all {
+			b := d.Bead
+			b.Dependencies = links(b.ID, d.Dependencies, false)
+			if f.Match(b, now) {
+				got = append(got, b.ID)
+			}
+		}
+		if slices.Sort(want); !slices.Equal(want, slices.Sorted(slices.Values(got))) {
+			t.Errorf("%+v matches %q, and lists %q", f, got, want)
+		}
+	}
+}
+
+// A reason for closing what stays open is an error, by its line.
+func TestAReasonWithoutClosing(t *testing.T) {
+	s := newLedger(t)
+	id := create(t, s, titled("open"))[0].ID
+	reason, closed := "done", town.StatusClosed
+	if _, err := s.Update(t.Context(), []Patch{{ID: id, Line: 3, CloseReason: &reason}}); err == nil || !slices.Contains([]string{
+		"line 3: " + id + ": not a valid bead: close_reason of a bead that is open",
+	}, err.Error()) {
+		t.Errorf("%v", err)
+	}
+	if got, err := s.Update(t.Context(), []Patch{{ID: id, Status: &closed, CloseReason: &reason}}); err != nil || got[0].CloseReason != reason {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if got, err := s.Update(t.Context(), []Patch{{ID: id, CloseReason: &reason}}); err != nil || got[0].CloseReason != reason {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
