@@ -323,3 +323,51 @@ func TestSend(t *testing.T) {
 		t.Errorf("large: %v", err)
 	}
 }
+
+// What was accepted does not pass again after a restart, whatever the clock of
+// the sender says; another secret begins anew.
+func TestNoReplayAfterARestart(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "newest")
+	s, c := NewSecret(), newClock()
+	start := func(s Secret) *Verifier {
+		return NewVerifier(VerifierOptions{Secret: func() (Secret, error) { return s, nil }, Now: c.now, Newest: path})
+	}
+	v, ahead := start(s), 2*time.Minute
+	for i, at := range []time.Duration{ahead, ahead - time.Second} {
+		if err := v.Verify(request(s, c.at.Add(at), nonce(i), "")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+		t.Fatalf("%v, %v", info, err)
+	}
+	first := c.at
+	c.at = first.Add(10 * time.Second)
+	v = start(s)
+	for i, at := range []time.Duration{ahead, ahead - time.Second} {
+		if err := v.Verify(request(s, first.Add(at), nonce(i), "")); !errors.Is(err, ErrStale) {
+			t.Errorf("replayed after a restart: %v", err)
+		}
+	}
+	if err := v.Verify(request(s, first.Add(ahead+time.Millisecond), nonce(9), "")); err != nil {
+		t.Errorf("a newer one: %v", err)
+	}
+	other := NewSecret()
+	if err := start(other).Verify(request(other, c.at, nonce(1), "")); err != nil {
+		t.Errorf("another secret: %v", err)
+	}
+	// A record that cannot be read forbids all that it may have said.
+	for _, damage := range []string{"", "{}", "[", `{"at":"x"}`} {
+		if err := os.WriteFile(path, []byte(damage), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		v := start(s)
+		if err := v.Verify(request(s, c.at.Add(defaultWindow), nonce(1), "")); !errors.Is(err, ErrStale) {
+			t.Errorf("%q: %v", damage, err)
+		}
+		c.at = c.at.Add(time.Second)
+		if err := v.Verify(request(s, c.at.Add(defaultWindow), nonce(2), "")); err != nil {
+			t.Errorf("%q, later: %v", damage, err)
+		}
+	}
+}

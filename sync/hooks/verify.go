@@ -64,16 +64,21 @@ type VerifierOptions struct {
 	// once (default 20).
 	Rate  float64
 	Burst int
+	// Newest is the file (0600) that keeps when the newest accepted request was
+	// signed, so that none passes again after a restart; "" for none.
+	Newest string
 }
 
 // Verifier checks notifications. It is safe for concurrent use.
 type Verifier struct {
 	opts    VerifierOptions
 	started time.Time
+	before  newest // accepted before the start
 	guard   *rate.Limiter
 	accept  *rate.Limiter
 
 	mu   sync.Mutex
+	kept newest               // in the file
 	seen map[string]time.Time // nonce -> when its request is stale anyway
 }
 
@@ -92,8 +97,10 @@ func NewVerifier(opts VerifierOptions) *Verifier {
 	if opts.Burst <= 0 {
 		opts.Burst = defaultBurst
 	}
+	started := opts.Now().Truncate(time.Millisecond)
+	before := loadNewest(opts.Newest, started.Add(opts.Window))
 	return &Verifier{
-		opts: opts, started: opts.Now().Truncate(time.Millisecond), seen: map[string]time.Time{},
+		opts: opts, started: started, before: before, kept: before, seen: map[string]time.Time{},
 		guard: rate.NewLimiter(guardRate, guardBurst), accept: rate.NewLimiter(rate.Limit(opts.Rate), opts.Burst),
 	}
 }
@@ -123,12 +130,16 @@ func (v *Verifier) Verify(r *http.Request) error {
 	if d := now.Sub(c.at); d > v.opts.Window || d < -v.opts.Window || c.at.Before(v.started) {
 		return fmt.Errorf("%w: the clocks differ by %s", ErrStale, d.Round(time.Second))
 	}
-	return v.once(c, now)
+	if v.before.forbids(secret, c.at) {
+		return fmt.Errorf("%w: one signed then or later was accepted before the start", ErrStale)
+	}
+	return v.once(c, secret, now)
 }
 
 // once accepts a nonce that was not seen and remembers it for as long as its
-// request could come again.
-func (v *Verifier) once(c claim, now time.Time) error {
+// request could come again. One that could not be noted for the time after a
+// restart is not accepted.
+func (v *Verifier) once(c claim, s Secret, now time.Time) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for nonce, until := range v.seen {
@@ -141,6 +152,9 @@ func (v *Verifier) once(c claim, now time.Time) error {
 	}
 	if len(v.seen) >= maxNonces || !v.accept.AllowN(now, 1) {
 		return fmt.Errorf("%w: more than %g notifications a second", ErrFlood, v.opts.Rate)
+	}
+	if err := v.note(s, c.at); err != nil {
+		return err
 	}
 	v.seen[c.nonce] = c.at.Add(v.opts.Window)
 	return nil

@@ -98,6 +98,9 @@ func (t Town) HooksLog() string { return t.join(".gt", "hooks.log") }
 // NotifySecret is what whoever asks this Town to pull must know.
 func (t Town) NotifySecret() string { return t.join(".gt", "notify.secret") }
 
+// NotifyNewest is when the newest such request that was followed was signed.
+func (t Town) NotifyNewest() string { return t.join(".gt", "notify.newest") }
+
 // Schedule is the file in which people change when the Deacon's jobs run.
 func (t Town) Schedule() string { return t.join("deacon", "schedule.yaml") }
 

@@ -49,6 +49,7 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 	defer ignore()
 	verifier := hooks.NewVerifier(hooks.VerifierOptions{
 		Secret: func() (hooks.Secret, error) { return hooks.ReadSecret(h.layout.NotifySecret()) }, Now: a.Now,
+		Newest: h.layout.NotifyNewest(),
 	})
 	var d *deacon.Deacon
 	d, err = deacon.New(deacon.Options{

@@ -74,7 +74,7 @@ func (d *doctor) complete(ctx context.Context) error {
 
 // leftover is what a temporary file is called that a killed process leaves: a
 // dot, the file it was to become, and a number.
-var leftover = regexp.MustCompile(`^\.(town\.yaml|access\.yaml|index|joining|reviews|sync\.json|notify\.secret|\.gitignore)[0-9]+$`)
+var leftover = regexp.MustCompile(`^\.(town\.yaml|access\.yaml|index|joining|reviews|sync\.json|notify\.secret|notify\.newest|\.gitignore)[0-9]+$`)
 
 // leftovers looks for temporary files nobody is writing any more.
 func (d *doctor) leftovers(context.Context) (found []finding, err error) {
