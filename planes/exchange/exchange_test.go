@@ -161,7 +161,7 @@ func TestPublishWritesOnlyDifferences(t *testing.T) {
 	if commit := s.publish(t, all); commit != "" {
 		t.Fatal("the same was written again")
 	}
-	digests, err := s.Own(t.Context())
+	digests, err := s.Own(t.Context(), "")
 	if err != nil || len(digests) != 2 || digests["gt-2"] != all[1].Digest("a") {
 		t.Fatalf("%v %v", digests, err)
 	}

@@ -18,12 +18,13 @@ const (
 )
 
 // Own is what this Town has in the exchange: the digest of each record's
-// content, by id. Records that are not what their digest says have "".
-func (s *Store) Own(ctx context.Context) (map[string]town.Digest, error) {
+// content, by id. Records that are not what their digest says have "". revision
+// "" is the tip.
+func (s *Store) Own(ctx context.Context, revision string) (map[string]town.Digest, error) {
 	digests := map[string]town.Digest{}
 	err := s.View(ctx, func(tx *doltdb.Tx) error {
 		clear(digests)
-		rows, err := own(ctx, tx, "", s.Town)
+		rows, err := own(ctx, tx, revision, s.Town)
 		for id, r := range rows {
 			digests[id] = ""
 			if r.stored == r.Digest(s.Town) {

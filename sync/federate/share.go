@@ -99,8 +99,8 @@ type sharePlan struct {
 	records  map[string]share.Selection
 	head     string
 	withheld []Withheld
-	// own is what was in the exchange when the plan was made; exists says that
-	// there is one on this machine.
+	// own is what was in the exchange, and published, when the plan was made;
+	// exists says that there is one on this machine.
 	own    map[string]town.Digest
 	exists bool
 	// waiting are rules nobody confirmed: then records are only taken back.
@@ -149,7 +149,15 @@ func (e *Engine) fill(ctx context.Context, plan *sharePlan) (err error) {
 	plan.records, plan.withheld, plan.own = map[string]share.Selection{}, nil, nil
 	if plan.exists {
 		err := e.withExchange(ctx, func(s *exchange.Store) error {
-			plan.own, err = s.Own(ctx)
+			tip, err := s.Head(ctx)
+			if err != nil {
+				return err
+			}
+			base, err := e.published(ctx, s, tip)
+			if err != nil || base == "" {
+				return err
+			}
+			plan.own, err = s.Own(ctx, base)
 			return err
 		})
 		if err != nil && !errors.Is(err, errNoExchange) {

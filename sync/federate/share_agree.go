@@ -119,7 +119,7 @@ func (e *Engine) weighPast(ctx context.Context, l *remoteLock, plan *sharePlan) 
 		case err != nil:
 			return err
 		}
-		own, err := s.Own(ctx)
+		own, err := s.Own(ctx, "")
 		if err != nil {
 			return err
 		}

@@ -146,7 +146,7 @@ func (e *Engine) writeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 		return nil // what others were sent would come along
 	}
 	if plan.filled {
-		own, err := s.Own(ctx)
+		own, err := s.Own(ctx, "")
 		if err != nil {
 			return err
 		}

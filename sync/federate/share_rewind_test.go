@@ -78,6 +78,9 @@ func TestUnpublishedRecordsDoNotLeaveLater(t *testing.T) {
 				a.beads(town.Bead{ID: "gt-1", Title: "title", Description: "PLANTED-ONE " + strings.Repeat("filler ", 2000)})
 				a.rules(all)
 				a.fails(url)
+				if out, err := a.Push(t.Context(), Remote{"origin", url}, true); err != nil || out.Shared.Put == 0 || out.UpToDate {
+					t.Errorf("a dry run after that: %+v %v", out.Shared, err)
+				}
 				takeOut(a)
 				a.beads(town.Bead{ID: "gt-2", Title: "SHARED-LAST", Labels: []string{"first"}})
 				a.push(url)

@@ -453,6 +453,20 @@ func TestSecretsStay(t *testing.T) {
 	}
 }
 
+// A redaction that leaves a part of a secret does not let the record leave; one
+// that cuts out all of it does.
+func TestSecretCutInPartStays(t *testing.T) {
+	a := newSharer(t, "alpha")
+	a.beads(town.Bead{ID: "gt-1", Title: "one", Notes: "key AKIAQYLPMN5HFIQR7XYA here"})
+	for pattern, want := range map[string]int{"AKIAQYL": 0, "AKIA[A-Z0-9]+": 1} {
+		a.rules(share.Rule{Name: "all", Fields: []string{"notes"}, Redact: []share.Redaction{{Field: "notes", Pattern: pattern}}})
+		p, err := a.PreviewShare(t.Context())
+		if err != nil || len(p.Records) != want || len(p.Withheld) != 1-want {
+			t.Errorf("%s: %+v %v", pattern, p, err)
+		}
+	}
+}
+
 // Random beads, rules and exchanges: in the end each Town has exactly what the
 // rules of the others select.
 func TestEachHasWhatTheOthersSelect(t *testing.T) {
