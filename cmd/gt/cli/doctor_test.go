@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -130,5 +131,34 @@ func TestDoctorReadsTheSchedule(t *testing.T) {
 		if out := w.doctored(time.Now(), "--offline"); out.has(problem, "schedule", want) != (want != "") {
 			t.Errorf("%q: %+v", text, out.Findings)
 		}
+	}
+}
+
+// A ledger that is made anew is empty: the sync after it takes nothing back
+// that was shared before a person has agreed to it.
+func TestALedgerMadeAnewAsksAgain(t *testing.T) {
+	w := towns{t, t.TempDir()}
+	repo := filepath.Join(w.dir, "town.git")
+	if out, err := exec.Command("git", "init", "-q", "--bare", repo).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	w.must("install", "alpha")
+	w.must("--town", "alpha", "federation", "share", "add", "all", "--type", "bug")
+	w.must("--town", "alpha", "federation", "init", repo, "--yes")
+	agreed := func() bool {
+		data, err := os.ReadFile(filepath.Join(w.dir, "alpha/.gt/remotes/origin/sync.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strings.Contains(string(data), "agreed")
+	}
+	if !agreed() {
+		t.Fatal("the rule was not agreed to: the test proves nothing")
+	}
+	if err := os.RemoveAll(filepath.Join(w.dir, "alpha/.gt/data/ledger")); err != nil {
+		t.Fatal(err)
+	}
+	if out := w.doctored(time.Now(), "--fix", "--offline"); len(out.Fixed) == 0 || agreed() {
+		t.Errorf("fixed %+v, and the rule still holds: %v", out.Fixed, agreed())
 	}
 }
