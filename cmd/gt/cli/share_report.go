@@ -165,7 +165,7 @@ func (s *shared) say(p *printer) {
 type sharesWait struct{ rules []string }
 
 func (e sharesWait) Error() string {
-	return "nothing of the ledger was exchanged: nobody has confirmed " + strings.Join(e.rules, ", ")
+	return "nothing new of the ledger was sent: nobody has confirmed " + strings.Join(e.rules, ", ")
 }
 func (e sharesWait) Unwrap() error { return town.ErrReview }
 
