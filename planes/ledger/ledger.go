@@ -93,3 +93,18 @@ func (s *Store) write(ctx context.Context, message string, fn func(session) erro
 	// Also after an error: a commit whose answer was lost may stand.
 	return errors.Join(err, s.witness.bump())
 }
+
+// GC is doltdb's. It rewrites the files that the caches watch, so it is marked
+// as complete like a write.
+func (s *Store) GC(ctx context.Context) error {
+	return errors.Join(s.Local.GC(ctx), s.witness.bump())
+}
+
+// MaybeGC is doltdb's, marked like GC.
+func (s *Store) MaybeGC(ctx context.Context) (bool, error) {
+	done, err := s.Local.MaybeGC(ctx)
+	if !done {
+		return false, err
+	}
+	return true, errors.Join(err, s.witness.bump())
+}
