@@ -145,6 +145,9 @@ func (e *Engine) writeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 	if moved && len(plan.waiting) > 0 {
 		return nil // what others were sent would come along
 	}
+	if len(plan.waiting) > 0 && st.Shared.At == "" {
+		return nil // nobody's agreement holds, so nothing moves: see ForgetRules
+	}
 	if plan.filled {
 		own, err := s.Own(ctx, "")
 		if err != nil {
@@ -211,7 +214,9 @@ func (e *Engine) previewPush(ctx context.Context, l *remoteLock, out *Pushed) er
 			plan.put++
 		}
 	}
-	plan.gone = len(plan.removed())
+	if len(plan.waiting) == 0 || st.Shared.At != "" {
+		plan.gone = len(plan.removed())
+	}
 	out.Shared = plan.outcome()
 	out.UpToDate = out.UpToDate && plan.put+plan.gone == 0
 	return nil
