@@ -51,10 +51,10 @@ func checkDefinitions(ctx context.Context, tx *doltdb.Tx, remote, revision strin
 			return err
 		}
 		if err != nil {
-			return refuse(remote, "table %q cannot be read: %w", table, err)
+			return doltdb.Refuse(remote, "table %q cannot be read: %w", table, err)
 		}
 		if got != definitions[table] {
-			return refuse(remote, "the definition of table %q was changed", table)
+			return doltdb.Refuse(remote, "the definition of table %q was changed", table)
 		}
 	}
 	return nil
@@ -73,14 +73,14 @@ func checkIdentity(ctx context.Context, tx *doltdb.Tx, remote, revision string) 
 		return err
 	}
 	if !uuidPattern.MatchString(uuid) {
-		return refuse(remote, "its identity is %q, which is no identity of a store", town.Clip(uuid, 64))
+		return doltdb.Refuse(remote, "its identity is %q, which is no identity of a store", town.Clip(uuid, 64))
 	}
 	var rows int
 	if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM meta"+asOf).Scan(&rows); err != nil {
 		return err
 	}
 	if rows != 1 {
-		return refuse(remote, "table \"meta\" has %d rows instead of the one with the store's identity", rows)
+		return doltdb.Refuse(remote, "table \"meta\" has %d rows instead of the one with the store's identity", rows)
 	}
 	step := 0
 	return tx.Each(ctx, func(r *doltdb.Rows) error {
@@ -89,7 +89,7 @@ func checkIdentity(ctx context.Context, tx *doltdb.Tx, remote, revision string) 
 			return err
 		}
 		if step++; step > len(migrations) || migrations[step-1].Name != name {
-			return refuse(remote, "it calls step %d of its schema %q", step, town.Clip(name, 64))
+			return doltdb.Refuse(remote, "it calls step %d of its schema %q", step, town.Clip(name, 64))
 		}
 		return nil
 	}, "SELECT name FROM schema_migrations"+asOf+" ORDER BY version")

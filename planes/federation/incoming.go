@@ -42,7 +42,7 @@ func checkIncoming(ctx context.Context, tx *doltdb.Tx, remote, base, theirs stri
 	foreign, err = checkAll(ctx, tx, remote, base, theirs)
 	if err != nil && ctx.Err() == nil && town.Next(err) == "" {
 		// Part of it is missing, for instance.
-		err = refuse(remote, "it cannot be read: %w", err)
+		err = doltdb.Refuse(remote, "it cannot be read: %w", err)
 	}
 	return foreign, err
 }
@@ -50,7 +50,7 @@ func checkIncoming(ctx context.Context, tx *doltdb.Tx, remote, base, theirs stri
 func checkAll(ctx context.Context, tx *doltdb.Tx, remote, base, theirs string) (foreign bool, err error) {
 	done, err := tx.Migrations(ctx, theirs)
 	if err != nil {
-		return false, refuse(remote, "its schema cannot be read: %w", err)
+		return false, doltdb.Refuse(remote, "its schema cannot be read: %w", err)
 	}
 	if err := doltdb.CheckMigrations("federation", done, migrations); err != nil {
 		return false, err
@@ -89,12 +89,6 @@ type changedTable struct {
 	whole bool
 }
 
-func refuse(remote, format string, args ...any) error {
-	return town.Fail("take what "+remote+" holds",
-		"nothing was changed here; tell whoever wrote it, or restore the remote from a Town that has it right",
-		"%w: "+format, append([]any{town.ErrRefused}, args...)...)
-}
-
 // first is the commit a history begins with.
 func first(ctx context.Context, tx *doltdb.Tx, revision string) (hash string, err error) {
 	err = tx.QueryRow(ctx, "SELECT commit_hash FROM dolt_log(?) ORDER BY commit_order, commit_hash LIMIT 1", revision).Scan(&hash)
@@ -113,7 +107,7 @@ func checkFirst(ctx context.Context, tx *doltdb.Tx, remote, hash string) error {
 		if err := r.Scan(&table); err != nil {
 			return err
 		}
-		return refuse(remote, "its history begins with a table %s instead of with nothing", clip(&table))
+		return doltdb.Refuse(remote, "its history begins with a table %s instead of with nothing", clip(&table))
 	}, "SHOW TABLES"+asOf)
 }
 
@@ -129,13 +123,13 @@ func checkTables(ctx context.Context, tx *doltdb.Tx, remote, base, theirs string
 			return err
 		}
 		if to == nil || *to == "" {
-			return refuse(remote, "table %s was removed", clip(from))
+			return doltdb.Refuse(remote, "table %s was removed", clip(from))
 		}
 		if !slices.Contains(tables, *to) {
-			return refuse(remote, "it has a table %s, which the federation plane does not have", clip(to))
+			return doltdb.Refuse(remote, "it has a table %s, which the federation plane does not have", clip(to))
 		}
 		if schema && kind != "added" {
-			return refuse(remote, "the definition of table %s was changed", clip(to))
+			return doltdb.Refuse(remote, "the definition of table %s was changed", clip(to))
 		}
 		if data {
 			changed = append(changed, changedTable{name: *to, whole: kind == "added"})
@@ -167,7 +161,7 @@ func (c changedTable) checkRows(ctx context.Context, tx *doltdb.Tx, remote, base
 			if err := r.Scan(&n); err != nil || n == 0 {
 				return err
 			}
-			return refuse(remote, "table %s: %d row(s) were removed, but its rows are only ever added", table, n)
+			return doltdb.Refuse(remote, "table %s: %d row(s) were removed, but its rows are only ever added", table, n)
 		})
 		if err != nil {
 			return err
@@ -181,7 +175,7 @@ func (c changedTable) checkRows(ctx context.Context, tx *doltdb.Tx, remote, base
 		columns = strings.Replace(columns, "to_"+column,
 			fmt.Sprintf("IF(OCTET_LENGTH(to_%[1]s) > %[2]d, NULL, to_%[1]s)", column, town.MaxDocumentBytes), 1)
 	}
-	refused := func(err error) error { return refuse(remote, "table %s: %w", table, err) }
+	refused := func(err error) error { return doltdb.Refuse(remote, "table %s: %w", table, err) }
 	err := apart(func(judge func(verdict)) error {
 		take := func(r *doltdb.Rows) error {
 			v, err := check(r)
@@ -241,7 +235,7 @@ func checkSizes(ctx context.Context, tx *doltdb.Tx, remote, table, base, theirs 
 			if err := r.Scan(&name, &size); err != nil {
 				return err
 			}
-			return refuse(remote, "table %s: the text of %q has %d bytes; the limit is %d", table, town.Clip(name, 64), size, town.MaxDocumentBytes)
+			return doltdb.Refuse(remote, "table %s: the text of %q has %d bytes; the limit is %d", table, town.Clip(name, 64), size, town.MaxDocumentBytes)
 		})
 		if err != nil {
 			return err

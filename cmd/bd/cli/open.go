@@ -33,15 +33,7 @@ type desk struct {
 // errors of both it tells both.
 func (a *App) with(ctx context.Context, work func(*desk) error) (err error) {
 	began := time.Now()
-	t, err := shell.FindTown(a.Dir, a.Town)
-	if err != nil {
-		return err
-	}
-	cfg, err := config.Load(t.Config())
-	if err != nil {
-		return err
-	}
-	leave, err := a.enter(ctx, t, cfg)
+	t, cfg, leave, err := a.arrive(ctx, a.Town)
 	if err != nil {
 		return err
 	}
@@ -60,6 +52,18 @@ func (a *App) with(ctx context.Context, work func(*desk) error) (err error) {
 			opened.Sub(began).Microseconds(), time.Since(opened).Microseconds(), d.Queries())
 	}
 	return err
+}
+
+// arrive finds the Town that here names and waits for a place to work in it.
+func (a *App) arrive(ctx context.Context, here string) (t layout.Town, cfg *config.Config, leave func() error, err error) {
+	if t, err = shell.FindTown(a.Dir, here); err != nil {
+		return t, nil, nil, err
+	}
+	if cfg, err = config.Load(t.Config()); err != nil {
+		return t, nil, nil, err
+	}
+	leave, err = a.enter(ctx, t, cfg)
+	return t, cfg, leave, err
 }
 
 // who is the author of changes: --actor or BD_ACTOR goes before everything.

@@ -15,7 +15,6 @@ import (
 	"gastown/planes/exchange"
 	"gastown/planes/ledger"
 	"gastown/town"
-	"gastown/town/config"
 	"gastown/town/layout"
 )
 
@@ -42,15 +41,7 @@ func (a *App) otherTown() (name string, ok bool) {
 
 // withShared opens what other Towns share with the Town here.
 func (a *App) withShared(ctx context.Context, here string, work func(*exchange.Store) error) (err error) {
-	t, err := shell.FindTown(a.Dir, here)
-	if err != nil {
-		return err
-	}
-	cfg, err := config.Load(t.Config())
-	if err != nil {
-		return err
-	}
-	leave, err := a.enter(ctx, t, cfg)
+	t, cfg, leave, err := a.arrive(ctx, here)
 	if err != nil {
 		return err
 	}
