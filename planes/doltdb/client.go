@@ -167,7 +167,7 @@ func dial(ctx context.Context, opts Options, cfg *mysql.Config) (*Local, error) 
 	if err != nil {
 		return nil, err
 	}
-	db := &Local{opts: opts, sql: sql.OpenDB(connector), turn: make(chan struct{}, 1)}
+	db := &Local{opts: opts, sql: sql.OpenDB(clientConnector{connector}), turn: make(chan struct{}, 1)}
 	opts.pool(db.sql)
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
@@ -175,6 +175,22 @@ func dial(ctx context.Context, opts Options, cfg *mysql.Config) (*Local, error) 
 		return nil, errors.Join(err, db.sql.Close())
 	}
 	return db, nil
+}
+
+// clientConnector names a connection that ended while it was made.
+type clientConnector struct{ driver.Connector }
+
+// unwritten is the text of the driver's own error for a connection that took
+// nothing. The driver hands it out as driver.ErrBadConn everywhere but in its
+// answer to the server's greeting.
+const unwritten = "bad connection"
+
+func (c clientConnector) Connect(ctx context.Context) (driver.Conn, error) {
+	conn, err := c.Connector.Connect(ctx)
+	if err != nil && err.Error() == unwritten {
+		return nil, driver.ErrBadConn
+	}
+	return conn, err
 }
 
 // Numbers of errors of the MySQL protocol.

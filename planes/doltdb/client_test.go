@@ -2,11 +2,14 @@ package doltdb
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"golang.org/x/sync/errgroup"
@@ -400,5 +403,50 @@ func TestExternalServerWithAnotherMirror(t *testing.T) {
 	other := put(t, db, "a", "1")
 	if err := db.sameMirror(t.Context(), mirror, other); !errors.Is(err, ErrUnreachable) || !strings.Contains(town.Next(err), "dolt.host") {
 		t.Errorf("%v (next: %s)", err, town.Next(err))
+	}
+}
+
+// A server that goes away between its greeting and the client's answer is no
+// server: the command opens the database itself.
+func TestServerEndsInItsGreeting(t *testing.T) {
+	const protocol41, secureConnection = 0x0200, 0x8000
+	greeting := append([]byte{10}, "8.0.33\x00"...)
+	greeting = append(greeting, 1, 0, 0, 0)
+	greeting = append(greeting, "saltsalt\x00"...)
+	greeting = binary.LittleEndian.AppendUint16(greeting, protocol41|secureConnection)
+	greeting = append(greeting, make([]byte, 16)...) // no more than is needed
+	greeting = append(greeting, "saltsaltsalt\x00"...)
+	packet := append([]byte{byte(len(greeting)), 0, 0, 0}, greeting...)
+
+	dir := filepath.Join(t.TempDir(), "ledger")
+	made(t, dir)
+	opts := options(dir)
+	opts.Socket = filepath.Join(shortDir(t), "sql.sock")
+	opts.Wait = lockPoll
+	server, err := net.Listen("unix", opts.Socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	var greeted atomic.Int64
+	go func() {
+		for {
+			conn, err := server.Accept()
+			if err != nil {
+				return
+			}
+			// From here on what the client writes fails, whenever it does.
+			if err := conn.(*net.UnixConn).CloseRead(); err != nil {
+				return
+			}
+			if _, err := conn.Write(packet); err == nil {
+				greeted.Add(1)
+			}
+			defer conn.Close()
+		}
+	}()
+	db := open(t, opts)
+	if db.served() || greeted.Load() == 0 {
+		t.Errorf("served: %t, greeted %d times", db.served(), greeted.Load())
 	}
 }
