@@ -83,13 +83,20 @@ func TestKilledServer(t *testing.T) {
 	child := serveInChild(t, dir, opts.Socket)
 	db := open(t, opts)
 	put(t, db, "a", "acknowledged")
-	if !db.served() {
+	idle, err := OpenLocal(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !db.served() || !idle.served() {
 		t.Fatal("opened beside the child")
 	}
 	if err := child.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = child.Wait() // says that it was killed
+	if err := idle.Close(); err != nil {
+		t.Errorf("what was done is done, but closing says %v", err)
+	}
 	if err := db.View(t.Context(), func(tx *Tx) error { _, err := tx.Head(t.Context()); return err }); !errors.Is(err, town.ErrBusy) {
 		t.Errorf("a view of a killed server: %v", err)
 	}

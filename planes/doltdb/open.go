@@ -218,10 +218,12 @@ func (db *Local) Detach() (release func() error, err error) {
 
 func (db *Local) end() error {
 	err := errors.Join(db.hold.end(), db.sql.Close())
-	if db.connector != nil {
-		err = errors.Join(err, db.connector.Close())
+	if db.served() {
+		// What was acknowledged is the server's. That one has gone before it was
+		// taken leave of is no failure of what was done.
+		return nil
 	}
-	return err
+	return errors.Join(err, db.connector.Close())
 }
 
 func (db *Local) unlock() (err error) {
