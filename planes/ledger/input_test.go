@@ -137,6 +137,36 @@ func TestAForeignExportComesInAndGoesOut(t *testing.T) {
 	}
 }
 
+// A dump of the public program's table holds its columns: truths as numbers,
+// JSON as text, nothing as null or an empty text. Days may stand for times.
+func TestADumpOfTheirTableComesInAsAnExport(t *testing.T) {
+	s := newLedger(t)
+	in := `{"acceptance_criteria":"","actor":"","agent_state":"","assignee":null,"await_id":"","close_reason":"","closed_at":null,` +
+		`"compacted_at":null,"compaction_level":0,"content_hash":"e1","created_at":"2026-03-04T23:08:26Z","created_by":"dog",` +
+		`"crystallizes":0,"defer_until":"2099-01-01","due_at":null,"description":"x","ephemeral":1,"estimated_minutes":null,` +
+		`"external_ref":null,"id":"hq-1x0k","issue_type":"task","metadata":"{\"k\": [1]}","original_size":null,"owner":"j@x",` +
+		`"pinned":0,"priority":2,"source_repo_path":"/src","status":"deferred","timeout_ns":90,"title":"t",` +
+		`"updated_at":"2026-03-04T23:08:26-08:00","waiters":"[\"a\"]","work_type":""}`
+	imported(t, s, in, ImportOptions{})
+	var out map[string]any
+	if err := json.Unmarshal([]byte(exported(t, s)), &out); err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{
+		"_type": "issue", "id": "hq-1x0k", "title": "t", "description": "x", "status": "deferred", "priority": 2.0,
+		"issue_type": "task", "owner": "j@x", "created_at": "2026-03-04T23:08:26Z", "created_by": "dog",
+		"updated_at": "2026-03-05T07:08:26Z", "defer_until": "2099-01-01T00:00:00Z", "compaction_level": 0.0,
+		"crystallizes": false, "ephemeral": true, "pinned": false, "metadata": map[string]any{"k": []any{1.0}},
+		"source_repo_path": "/src", "timeout": 90.0, "waiters": []any{"a"},
+	}
+	if diff := cmp.Diff(want, out); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := s.Import(t.Context(), strings.NewReader(strings.Replace(in, "2099-01-01", "2099-13-01", 1)), ImportOptions{}); err == nil {
+		t.Error("took a thirteenth month")
+	}
+}
+
 func TestABatchWithErrorsChangesNothing(t *testing.T) {
 	s := newLedger(t)
 	a := create(t, s, titled("a"))[0]

@@ -20,25 +20,12 @@ const lineType = "issue"
 // errOtherLine reports a line that is about something else than a bead.
 var errOtherLine = errors.New("not about a bead")
 
-// foreign are fields of other programs' exports that are kept as they are and
-// written back. counted ones follow from the rest of an export.
-var (
-	foreign = []string{
-		"spec_id", "started_at", "closed_by_session", "lease_expires_at", "heartbeat_at", "source_system", "metadata",
-		"compaction_level", "compacted_at", "compacted_at_commit", "original_size", "sender", "ephemeral", "no_history",
-		"wisp_type", "pinned", "is_template", "bonded_from", "creator", "validations", "quality_score", "crystallizes",
-		"await_type", "await_id", "timeout", "waiters", "holder", "source_formula", "source_location", "hook_bead",
-		"role_bead", "agent_state", "last_activity", "role_type", "rig", "mol_type", "work_type", "event_kind", "actor",
-		"target", "payload", "source_repo", "original_type", "deleted_at", "deleted_by", "delete_reason",
-		previouslyClosed, originalStatus,
-	}
-	counted = []string{"_type", "dependency_count", "dependent_count", "comment_count", "parent", "dependents", "content_hash"}
-)
-
 // wireBead is a bead as a line of an export holds it.
 type wireBead struct {
 	town.Bead
-	Comments []wireComment `json:"comments,omitempty"`
+	DueAt      *wireTime     `json:"due_at,omitempty"`
+	DeferUntil *wireTime     `json:"defer_until,omitempty"`
+	Comments   []wireComment `json:"comments,omitempty"`
 }
 
 // wireComment is a comment whose id may be a number.
@@ -69,6 +56,7 @@ func parseLine(line []byte, keep bool) (town.Bead, error) {
 		return town.Bead{}, err
 	}
 	b := w.Bead
+	b.DueAt, b.DeferUntil = w.DueAt.time(), w.DeferUntil.time()
 	for _, c := range w.Comments {
 		c.Comment.ID = strings.Trim(string(c.ID), `"`)
 		if c.Comment.ID == "null" {
@@ -82,9 +70,9 @@ func parseLine(line []byte, keep bool) (town.Bead, error) {
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		switch {
 		case slices.Contains(known, name) || slices.Contains(counted, name):
-		case slices.Contains(foreign, name) || keep:
-			if string(fields[name]) != "null" {
-				b.Extra = put(b.Extra, name, fields[name])
+		case slices.Contains(foreign, name) || tableForms[name] != nil || keep:
+			if name, raw := exportForm(name, fields[name]); raw != nil {
+				b.Extra = put(b.Extra, name, raw)
 			}
 		default:
 			return b, unknownField(name, slices.Concat(known, foreign))

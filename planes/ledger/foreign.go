@@ -1,0 +1,85 @@
+package ledger
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// foreign are fields of other programs' exports that are kept as they are and
+// written back. counted ones follow from the rest of an export.
+var (
+	foreign = []string{
+		"spec_id", "started_at", "closed_by_session", "lease_expires_at", "heartbeat_at", "source_system", "metadata",
+		"compaction_level", "compacted_at", "compacted_at_commit", "original_size", "sender", "ephemeral", "no_history",
+		"wisp_type", "pinned", "is_template", "bonded_from", "creator", "validations", "quality_score", "crystallizes",
+		"await_type", "await_id", "timeout", "waiters", "holder", "source_formula", "source_location", "hook_bead",
+		"role_bead", "agent_state", "last_activity", "role_type", "rig", "mol_type", "work_type", "event_kind", "actor",
+		"target", "payload", "source_repo", "source_repo_path", "original_type", "deleted_at", "deleted_by", "delete_reason",
+		previouslyClosed, originalStatus,
+	}
+	counted = []string{"_type", "dependency_count", "dependent_count", "comment_count", "parent", "dependents", "content_hash"}
+)
+
+// tableForms turn what a dump of the public program's tables holds, as its
+// backups are, into what its exports hold. A text that is no such value stays.
+var tableForms = map[string]func(json.RawMessage) json.RawMessage{
+	"ephemeral": truth, "no_history": truth, "pinned": truth, "is_template": truth, "crystallizes": truth,
+	"metadata": unquoted, "waiters": unquoted,
+	timeoutColumn: func(raw json.RawMessage) json.RawMessage { return raw },
+}
+
+// timeoutColumn is what the field timeout is called in the table.
+const timeoutColumn = "timeout_ns"
+
+// exportForm is how a foreign field is kept: as an export would hold it. It is
+// nil when there is nothing to keep.
+func exportForm(name string, raw json.RawMessage) (string, json.RawMessage) {
+	if form := tableForms[name]; form != nil {
+		raw = form(raw)
+	}
+	if name == timeoutColumn {
+		name = "timeout"
+	}
+	switch string(raw) {
+	case "null", `""`:
+		return name, nil
+	}
+	return name, raw
+}
+
+func truth(raw json.RawMessage) json.RawMessage {
+	switch string(raw) {
+	case "0":
+		return json.RawMessage("false")
+	case "1":
+		return json.RawMessage("true")
+	}
+	return raw
+}
+
+// unquoted is the JSON that a text holds.
+func unquoted(raw json.RawMessage) json.RawMessage {
+	var text string
+	if json.Unmarshal(raw, &text) != nil || text == "" || !json.Valid([]byte(text)) {
+		return raw
+	}
+	return json.RawMessage(text)
+}
+
+// wireTime is a time that may be a day alone, which then is its first moment, UTC.
+type wireTime struct{ at time.Time }
+
+func (w *wireTime) UnmarshalJSON(raw []byte) error {
+	if day, err := time.Parse(`"`+time.DateOnly+`"`, string(raw)); err == nil {
+		w.at = day
+		return nil
+	}
+	return json.Unmarshal(raw, &w.at)
+}
+
+func (w *wireTime) time() *time.Time {
+	if w == nil {
+		return nil
+	}
+	return &w.at
+}
