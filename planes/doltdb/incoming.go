@@ -80,6 +80,12 @@ func (tx *Tx) Definition(ctx context.Context, table, revision string) (town.Dige
 	return town.ContentDigest(text), nil
 }
 
+// First is the commit a revision's history begins with.
+func (tx *Tx) First(ctx context.Context, revision string) (hash string, err error) {
+	err = tx.QueryRow(ctx, "SELECT commit_hash FROM dolt_log(?) ORDER BY commit_order, commit_hash LIMIT 1", revision).Scan(&hash)
+	return hash, err
+}
+
 type incoming struct {
 	tx             *Tx
 	remote, theirs string
@@ -91,8 +97,7 @@ func (c incoming) refuse(format string, args ...any) error { return Refuse(c.rem
 // first finds the commit the history begins with, and refuses one with tables:
 // their rows are in no difference between two commits.
 func (c incoming) first(ctx context.Context) (hash string, err error) {
-	err = c.tx.QueryRow(ctx, "SELECT commit_hash FROM dolt_log(?) ORDER BY commit_order, commit_hash LIMIT 1", c.theirs).Scan(&hash)
-	if err != nil {
+	if hash, err = c.tx.First(ctx, c.theirs); err != nil {
 		return "", err
 	}
 	asOf, err := AsOf(hash)

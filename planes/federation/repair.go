@@ -18,7 +18,7 @@ func (s *Store) Mend(ctx context.Context, base, theirs string) (string, error) {
 		whole := base == ""
 		if whole {
 			var err error
-			if base, err = first(ctx, tx, theirs); err != nil {
+			if base, err = tx.First(ctx, theirs); err != nil {
 				return err
 			}
 		}

@@ -1,6 +1,9 @@
 package federation
 
-import "gastown/planes/doltdb"
+import (
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
 
 // migrations is the schema of the federation plane, oldest first. A released
 // step never changes: every Town compares checksums before it merges.
@@ -37,11 +40,19 @@ var migrations = []doltdb.Migration{{
 	},
 }}
 
-// tables is every table the plane has; anything else in a store that arrives
-// is refused before it is merged.
-var tables = []string{
-	"archive", "formulas", "meta", "proposals", "resolutions", "roles", "schema_migrations", "templates", "towns",
-}
+// shape is what a store that arrives must look like. Anything else in it is
+// refused before it is merged.
+var shape = doltdb.Shape{Plane: "federation", Steps: migrations, Tables: map[string]town.Digest{
+	"archive":           "a5bfb93f89a03c57b5e0ffece52ab284c2620f5b2f78648920aae5d4456afcef",
+	"formulas":          "c307ad4c7333dc2cc7d7e38ac2a9048c6ab1e4b9218e6d8ccd660fc40b7222f3",
+	"meta":              "9e8c044a6dc79016acd581674a43b92c2d250c3b1e198ac95c31778faabb77f2",
+	"proposals":         "432ced6948c7158a1ba67ab6b4d9b38b59464e1921ee9fae76d109f71aa422c8",
+	"resolutions":       "3ec0fd1c2edde85564317ce450819669496f094531a823d20fba572e18f32ac8",
+	"roles":             "e6c4e2ccccdade62aaff0903a590ffdd2a83d54ee11b9c170436bab402088e7a",
+	"schema_migrations": "8743370880ac67bbc104af54fbcf5c7651af6dc76f4176691b360a346ad6b16c",
+	"templates":         "ea2160aeb73dc57f2bf7126a872ea09327aba1bc07a594e8fba4d162c98c2283",
+	"towns":             "126fa50d58595046d3e160a8ca1f3be438239754d19030a2f4f0f3573733c7c3",
+}}
 
 // kept is the tables whose rows are added and never removed.
 var kept = []string{"archive", "proposals", "resolutions"}

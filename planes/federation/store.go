@@ -57,7 +57,7 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 		if uuid == "" {
 			return town.Fail("adopt "+remote, "check the URL", "%w: it is no federation store", doltdb.ErrOtherStore)
 		}
-		foreign, err = checkIncoming(ctx, tx, remote, "", "HEAD")
+		foreign, err = checkIncoming(ctx, tx, remote, uuid, "", "HEAD")
 		return err
 	})
 	if err == nil && foreign {

@@ -1,0 +1,144 @@
+package federation
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// Limits of what a row that arrives may hold, in bytes.
+const (
+	maxAuthor  = 255
+	maxVersion = 128
+)
+
+// maxIssue is the highest number of a template's issue that is accepted; the
+// rest of the range leaves room for the issues that follow.
+const maxIssue = 1 << 31
+
+// rowCheck gives the columns to read of a table's changed rows and what must
+// hold for them. meta and schema_migrations are checked with the shape. The
+// check notes rows without the digest their content calls for.
+func rowCheck(table string, foreign *bool) (list string, check func(*doltdb.Rows) (verdict, error)) {
+	switch table {
+	case "roles", "formulas", "templates":
+		k, _ := town.ParseKind(table)
+		return prefixed(columns(k)), func(r *doltdb.Rows) (verdict, error) {
+			e, err := scanEdit(r, k)
+			return func() error {
+				*foreign = *foreign || !e.intact()
+				return checkEdit(e.Edit)
+			}, err
+		}
+	case "archive":
+		return "to_kind, to_name, to_digest, to_version, to_text", checkArchived
+	case "proposals":
+		return prefixed(proposalColumns), func(r *doltdb.Rows) (verdict, error) {
+			p, id, err := scanProposal(r)
+			return func() error {
+				if p.ID() != id {
+					return fmt.Errorf("proposal %q does not hash to its id", town.Clip(string(id), 64))
+				}
+				if p.Kind != town.KindRole {
+					return fmt.Errorf("proposal %s is for a %q", id.Short(), town.Clip(string(p.Kind), 16))
+				}
+				return checkEdit(town.Edit{Key: p.Key, Text: p.Text, Revision: p.Revision, Town: p.Town, Author: p.Author})
+			}, err
+		}
+	case "resolutions":
+		return "to_id, to_proposal, to_outcome, to_result, to_town, to_author", checkResolution
+	case "towns":
+		return "to_id, to_name, to_revision", func(r *doltdb.Rows) (verdict, error) {
+			var m Member
+			err := r.Scan(&m.ID, &m.Name, &m.Revision)
+			return func() error {
+				if err := checkWriter(m.ID, "", m.Revision); err != nil {
+					return err
+				}
+				return town.CheckName(m.Name)
+			}, err
+		}
+	}
+	return "", nil
+}
+
+func prefixed(columns string) string { return "to_" + strings.ReplaceAll(columns, ", ", ", to_") }
+
+func checkEdit(e town.Edit) error {
+	if err := town.CheckName(e.Name); err != nil {
+		return err
+	}
+	if !utf8.ValidString(e.Text) || strings.ContainsRune(e.Text, 0) {
+		return fmt.Errorf("the text of %s is not UTF-8 text", e.Name)
+	}
+	if err := checkWriter(e.Town, e.Author, e.Revision); err != nil {
+		return fmt.Errorf("%s: %w", e.Name, err)
+	}
+	if len(e.Version) > maxVersion || !printable(e.Version) {
+		return fmt.Errorf("the version of %s is too long or has control characters", e.Name)
+	}
+	if n := number(e); e.Kind == town.KindTemplate && (n == 0 || n > maxIssue) {
+		return fmt.Errorf("template %s has an issue numbered %q", e.Name, town.Clip(e.Version, 20))
+	}
+	return nil
+}
+
+func checkArchived(r *doltdb.Rows) (verdict, error) {
+	var e town.Edit
+	var content town.Digest
+	err := r.Scan(&e.Kind, &e.Name, &content, &e.Version, &e.Text)
+	return func() error {
+		if !slices.Contains(town.Kinds, e.Kind) {
+			return fmt.Errorf("an archived text of %q is of unknown kind %q", town.Clip(e.Name, 64), town.Clip(string(e.Kind), 16))
+		}
+		if e.Content() != content {
+			return fmt.Errorf("an archived text of %q does not hash to its digest", town.Clip(e.Name, 64))
+		}
+		if e.Kind == town.KindTemplate {
+			e.Version = "1"
+		}
+		return checkEdit(e)
+	}, err
+}
+
+func checkResolution(r *doltdb.Rows) (verdict, error) {
+	var id town.Digest
+	var v Resolution
+	err := r.Scan(&id, &v.Proposal, &v.Outcome, &v.Result, &v.Town, &v.Author)
+	return func() error {
+		if v.ID() != id {
+			return fmt.Errorf("resolution %q does not hash to its id", town.Clip(string(id), 64))
+		}
+		if !printable(string(v.Proposal) + string(v.Outcome) + string(v.Result)) {
+			return fmt.Errorf("resolution %s has control characters", id.Short())
+		}
+		return checkWriter(v.Town, v.Author, 0)
+	}, err
+}
+
+// printable reports whether text may be shown on a terminal as it is.
+func printable(text string) bool {
+	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
+		return r < ' ' || (r >= 0x7f && r < 0xa0) || r == utf8.RuneError || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069)
+	})
+}
+
+// maxRevision is the highest revision that is accepted. It leaves room for all
+// the edits that follow, and for signed arithmetic.
+const maxRevision = 1 << 60
+
+// checkWriter checks what a row says of its writer and of its place in the
+// order of edits.
+func checkWriter(id town.ID, author string, revision uint64) error {
+	if len(author) > maxAuthor || len(id) > 64 || !printable(author) || !printable(string(id)) {
+		return fmt.Errorf("the writer %q %q is too long or has control characters", town.Clip(string(id), 64), town.Clip(author, 64))
+	}
+	if revision > maxRevision {
+		return fmt.Errorf("revision %d is beyond the last one that is accepted", revision)
+	}
+	return nil
+}
