@@ -9,11 +9,13 @@ unexport GT_ROOT
 GO     ?= go
 JOBS   ?= 2
 SOAK   ?= 30m
+FUZZ   ?= .
+FUZZTIME ?= 30s
 PARTS  := $(wildcard cmd/gt cmd/bd)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps build check fmt vet lint test race demo soak bench clean
+.PHONY: help deps build check fmt vet lint test race fuzz demo soak bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,10 +44,13 @@ lint:
 	$(GO) tool staticcheck ./...
 
 test: deps build fmt vet lint ## everything that proves the product, ending in one line
-	@JOBS=$(JOBS) .ci/gotest unit e2e
+	@JOBS=$(JOBS) FUZZTIME=$(FUZZTIME) .ci/gotest unit race-light e2e fuzz
 
 race: ## unit tests under the race detector (compiles everything anew)
 	@JOBS=$(JOBS) .ci/gotest race
+
+fuzz: ## each fuzz target for a while (FUZZTIME=10m for longer, FUZZ=Import for some)
+	@JOBS=$(JOBS) FUZZTIME=$(FUZZTIME) FUZZ="$(FUZZ)" .ci/gotest fuzz
 
 demo: build ## two Towns and a Git repository meet, disagree and agree again
 	@./e2e/demo.sh
