@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -20,12 +21,19 @@ const (
 	defaultCacheBytes = 256 << 20
 )
 
+// The names of the levels in statistics.
+const (
+	LevelBeads   = "bead"
+	LevelResults = "status"
+)
+
 // Caches keep beads (the first level) and results of queries (the second) of
 // one ledger. The third level is the database's own. They may be shared by the
 // Stores of one process that have the same ledger open.
 type Caches struct {
 	budget  *cache.Budget
 	beads   *cache.Cache[Detail]
+	shorts  *cache.Cache[string] // full ids by what was written for them
 	results *cache.Cache[any]
 }
 
@@ -42,10 +50,14 @@ func NewCaches(bytes int64, ttl time.Duration) *Caches {
 	budget := cache.NewBudget(bytes)
 	return &Caches{
 		budget:  budget,
-		beads:   cache.New(cache.Options[Detail]{Name: "bead", Entries: defaultBeads, TTL: ttl, Budget: budget, Size: detailSize}),
-		results: cache.New(cache.Options[any]{Name: "query", Entries: defaultResults, TTL: resultTTLs * ttl, Budget: budget, Size: resultSize}),
+		beads:   cache.New(cache.Options[Detail]{Name: LevelBeads, Entries: defaultBeads, TTL: ttl, Budget: budget, Size: detailSize}),
+		shorts:  cache.New(cache.Options[string]{Entries: defaultBeads, TTL: ttl, Budget: budget}),
+		results: cache.New(cache.Options[any]{Name: LevelResults, Entries: defaultResults, TTL: resultTTLs * ttl, Budget: budget, Size: resultSize}),
 	}
 }
+
+// Budget is what bounds the bytes, for a cache of something else to join.
+func (c *Caches) Budget() *cache.Budget { return c.budget }
 
 // Stats are those of both levels, beads first.
 func (c *Caches) Stats() []cache.Stats { return []cache.Stats{c.beads.Stats(), c.results.Stats()} }
@@ -54,6 +66,7 @@ func (c *Caches) Stats() []cache.Stats { return []cache.Stats{c.beads.Stats(), c
 func (c *Caches) Clear(beads, results bool) (n int) {
 	if beads {
 		n += c.beads.Clear()
+		c.shorts.Clear()
 	}
 	if results {
 		n += c.results.Clear()
@@ -65,26 +78,36 @@ func (c *Caches) Clear(beads, results bool) (n int) {
 // before the Store is used. Without it every read asks the database.
 func (s *Store) Cached(c *Caches) { s.caches = c }
 
-// Warm reads the beads a filter selects into the caches, so that Get finds
-// them, and says how many. At most as many as the cache holds are read.
-func (s *Store) Warm(ctx context.Context, f Filter) (int, error) {
-	if s.caches == nil {
-		return 0, nil
+// Handle is a Store on the same open ledger that counts its own queries and
+// answers from c, or from nothing when that is nil. It is not closed: whoever
+// opened s closes that.
+func (s *Store) Handle(c *Caches) *Store {
+	return &Store{Local: s.Local, actor: s.actor, now: s.now, witness: s.witness, caches: c}
+}
+
+// Kept reports whether the answer to a query of this filter may stay in a cache:
+// its Limit bounds it to 500 beads.
+func (f Filter) Kept() bool { return f.Limit > 0 && f.Limit <= manyItems }
+
+// shortGet is Get that remembers what short ids stood for.
+func (s *Store) shortGet(ctx context.Context, ids []string, fields Fields) ([]Detail, error) {
+	sign, settled, err := s.sign(ctx)
+	if err != nil {
+		return nil, err
 	}
-	f.Fields = Fields{"id"}
-	if f.Limit <= 0 || f.Limit > defaultBeads {
-		f.Limit = defaultBeads
+	known := slices.Clone(ids)
+	for i, id := range ids {
+		if full, ok := s.caches.shorts.Get(sign, id); ok {
+			known[i] = full
+		}
 	}
-	var items []Item
-	if err := s.List(ctx, f, Collect(&items)); err != nil {
-		return 0, err
+	details, full, err := s.getFull(ctx, known, fields)
+	if err == nil && settled {
+		for short, id := range full {
+			s.caches.shorts.Put(sign, short, id)
+		}
 	}
-	ids := make([]string, len(items))
-	for i := range items {
-		ids[i] = items[i].ID
-	}
-	found, err := s.get(ctx, ids, nil)
-	return len(found), err
+	return details, err
 }
 
 // cachedGet answers exact ids from the first level, and reads what is missing
@@ -186,6 +209,13 @@ func cached[T any](ctx context.Context, s *Store, query string, args []any, copi
 	return copied(v.(T)), nil
 }
 
+func copyStats(st Stats) Stats {
+	for _, m := range []*map[string]int{&st.ByStatus, &st.ByType, &st.ByPriority, &st.ByAssignee} {
+		*m = maps.Clone(*m)
+	}
+	return st
+}
+
 func copyItems(items []Item) []Item {
 	all := make([]Item, len(items))
 	for i, item := range items {
@@ -231,6 +261,8 @@ func resultSize(v any) (n int64) {
 		for i := range v {
 			n += beadSize(&v[i].Bead)
 		}
+	case Stats:
+		n = int64(len(v.ByStatus)+len(v.ByType)+len(v.ByPriority)+len(v.ByAssignee)) * pointerBytes
 	}
 	return n
 }

@@ -49,9 +49,19 @@ func (d Detail) clone() Detail {
 // which costs one more query. Unknown ids are listed in a BatchError of
 // UnknownErrors; then nothing is returned.
 func (s *Store) Get(ctx context.Context, ids []string, fields Fields) ([]Detail, error) {
+	// A server that is not ours is asked for each state; that would cost more.
+	if s.caches != nil && s.witness.generation != nil {
+		return s.shortGet(ctx, ids, fields)
+	}
+	details, _, err := s.getFull(ctx, ids, fields)
+	return details, err
+}
+
+// getFull is Get that also says what short ids stood for.
+func (s *Store) getFull(ctx context.Context, ids []string, fields Fields) (_ []Detail, full map[string]string, err error) {
 	found, err := s.get(ctx, ids, fields)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var short []string
 	for _, id := range ids {
@@ -59,14 +69,13 @@ func (s *Store) Get(ctx context.Context, ids []string, fields Fields) ([]Detail,
 			short = append(short, id)
 		}
 	}
-	full := map[string]string{}
 	if len(short) > 0 {
 		if full, err = s.resolve(ctx, ids, short); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		more, err := s.get(ctx, slices.Collect(mapValues(full)), fields)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		for id, d := range more {
 			found[id] = d
@@ -78,11 +87,11 @@ func (s *Store) Get(ctx context.Context, ids []string, fields Fields) ([]Detail,
 			id = full[id]
 		}
 		if found[id] == nil { // deleted since it was resolved
-			return nil, &BatchError{[]Entry{{Index: i, ID: id, Err: &UnknownError{ID: id}}}}
+			return nil, nil, &BatchError{[]Entry{{Index: i, ID: id, Err: &UnknownError{ID: id}}}}
 		}
 		details = append(details, *found[id])
 	}
-	return details, nil
+	return details, full, nil
 }
 
 // batchRows is how many rows or ids one statement carries.

@@ -72,10 +72,17 @@ type Stats struct {
 	Deleted    int            `json:"deleted_issues"`
 }
 
-// Stats counts, in one query.
+// Stats counts, in one query. With caches the answer is kept.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
-	st := Stats{ByStatus: map[string]int{}, ByType: map[string]int{}, ByPriority: map[string]int{}, ByAssignee: map[string]int{}}
 	now := stamp(s.moment().Truncate(deferGrain))
+	if s.caches == nil {
+		return s.stats(ctx, now)
+	}
+	return cached(ctx, s, "stats", []any{now}, copyStats, func(ctx context.Context) (Stats, error) { return s.stats(ctx, now) })
+}
+
+func (s *Store) stats(ctx context.Context, now string) (Stats, error) {
+	st := Stats{ByStatus: map[string]int{}, ByType: map[string]int{}, ByPriority: map[string]int{}, ByAssignee: map[string]int{}}
 	err := s.read(ctx, func(q session) error {
 		return q.each(ctx, func(rows *doltdb.Rows) error {
 			var what, key string

@@ -78,7 +78,7 @@ func (s *Store) items(ctx context.Context, f Filter, with, join string, w *where
 			n, a.key, a.value, a.table)
 	}
 	query += " FROM issues i" + join + w.String() + order
-	if s.caches == nil || f.Limit <= 0 || f.Limit > manyItems {
+	if s.caches == nil || !f.Kept() {
 		err := s.rows(ctx, query, w.args, targets, f.cut(yield))
 		if errors.Is(err, errEnough) {
 			return nil

@@ -59,7 +59,7 @@ func (s *Store) Blocked(ctx context.Context, f Filter) ([]Waiting, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.caches == nil || f.Limit <= 0 || f.Limit > manyItems {
+	if s.caches == nil || !f.Kept() {
 		return s.blocked(ctx, f, order)
 	}
 	w := f.conditions(s.moment())
