@@ -19,6 +19,9 @@ import (
 // maxBatchFile is how large a batch file may be, in bytes.
 const maxBatchFile = 256 << 20
 
+// jsonSpace is what may stand between the values of JSON.
+const jsonSpace = " \t\r\n"
+
 // ReadPatches reads a batch file: an array of patches, or patches one after the
 // other, one to a line if people like. The keys are those of Patch; null clears
 // a field. Every bad patch is in the BatchError it returns, by its line.
@@ -34,7 +37,7 @@ func ReadPatches(r io.Reader) ([]Patch, error) {
 		return nil, fmt.Errorf("%w: the batch is not UTF-8", town.ErrBadBead)
 	}
 	dec := json.NewDecoder(bytes.NewReader(text))
-	array := bytes.HasPrefix(bytes.TrimLeft(text, " \t\r\n"), []byte("["))
+	array := bytes.HasPrefix(bytes.TrimLeft(text, jsonSpace), []byte("["))
 	if array {
 		// It cannot fail: the bracket is there.
 		_, _ = dec.Token()
@@ -48,7 +51,7 @@ func ReadPatches(r io.Reader) ([]Patch, error) {
 			break
 		}
 		if err != nil { // nothing behind it can be read
-			bad.add(i, lineAt(text, errorOffset(err, dec.InputOffset(), text)), "", fmt.Errorf("malformed JSON: %w", err))
+			bad.add(i, lineAt(text, errorOffset(text, dec.InputOffset())), "", fmt.Errorf("malformed JSON: %w", err))
 			return nil, bad.err()
 		}
 		line := lineAt(text, dec.InputOffset()-int64(len(raw)))
@@ -58,14 +61,8 @@ func ReadPatches(r io.Reader) ([]Patch, error) {
 		patches = append(patches, p)
 	}
 	if array {
-		_, err := dec.Token()
-		if err == nil {
-			if _, err = dec.Token(); err == nil {
-				err = fmt.Errorf("%w: something stands behind the array", town.ErrBadBead)
-			}
-		}
-		if !errors.Is(err, io.EOF) {
-			bad.add(len(patches), lineAt(text, errorOffset(err, dec.InputOffset(), text)), "", fmt.Errorf("malformed JSON: %w", err))
+		if err := endOfArray(dec); err != nil {
+			bad.add(len(patches), lineAt(text, errorOffset(text, dec.InputOffset())), "", fmt.Errorf("malformed JSON: %w", err))
 		}
 	}
 	return patches, bad.err()
@@ -74,16 +71,39 @@ func ReadPatches(r io.Reader) ([]Patch, error) {
 // lineAt is the number of the line an offset is in.
 func lineAt(text []byte, offset int64) int { return 1 + bytes.Count(text[:offset], []byte("\n")) }
 
-// errorOffset is where a decoder stopped.
-func errorOffset(err error, reached int64, text []byte) int64 {
+// endOfArray expects the bracket that closes the array, and nothing behind it.
+func endOfArray(dec *json.Decoder) error {
+	_, err := dec.Token()
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	} else if err != nil {
+		return err
+	}
+	if _, err = dec.Token(); errors.Is(err, io.EOF) {
+		return nil
+	} else if err == nil {
+		err = fmt.Errorf("%w: something stands behind the array", town.ErrBadBead)
+	}
+	return err
+}
+
+// errorOffset is where the text after what a decoder reached goes wrong. The
+// decoder's own errors count without the brackets and commas of the array.
+func errorOffset(text []byte, reached int64) int64 {
+	rest := bytes.TrimLeft(text[reached:], jsonSpace)
+	if reached > 0 {
+		rest = bytes.TrimLeft(bytes.TrimPrefix(rest, []byte(",")), jsonSpace)
+	}
+	at := int64(len(text) - len(rest))
+	var raw json.RawMessage
 	var syntax *json.SyntaxError
-	if errors.Is(err, io.ErrUnexpectedEOF) {
+	switch err := json.NewDecoder(bytes.NewReader(rest)).Decode(&raw); {
+	case errors.Is(err, io.ErrUnexpectedEOF):
 		return int64(len(text))
+	case errors.As(err, &syntax):
+		return at + max(syntax.Offset-1, 0)
 	}
-	if errors.As(err, &syntax) && syntax.Offset > reached {
-		return syntax.Offset - 1
-	}
-	return reached
+	return at
 }
 
 // patchFields are the JSON keys of a Patch.

@@ -2,66 +2,196 @@ package ledger
 
 import (
 	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
-	"unicode/utf8"
+
+	"gastown/town"
 )
 
-func FuzzImportLine(f *testing.F) {
-	for _, seed := range []string{line0 + "}", theirs, line0 + `,"closed_at":"2026-01-02T05:00:00Z"}`,
-		strings.Replace(line0, "open", "in_review", 1) + "}", `{}`, `{"comments":[{"id":null}]}`, `{"id":"0","TITLE":"0"}`, `{"id":1}`, "[", `{"_type":"memory"}`} {
+// FuzzImport reads any text as an import. What it accepts is written, read back
+// and exported as it was read; what it refuses is refused by its line.
+func FuzzImport(f *testing.F) {
+	one := line0 + "}"
+	for _, seed := range []string{
+		one, theirs, line0 + `,"closed_at":"2026-01-02T05:00:00Z"}`, strings.Replace(line0, "open", "in_review", 1) + "}",
+		`{}`, `{"comments":[{"id":null}]}`, `{"id":"0","TITLE":"0"}`, `{"id":1}`, "[", `{"_type":"memory"}`,
+		one + "\n\n" + strings.ReplaceAll(one, "gt-a", "gt-b"), one + "\n" + one, "\ufeff" + one + "\r\n{", one + "\n\xff",
+		line0 + `,"dependencies":[{"depends_on_id":"gt-b","type":"parent-child"},{"depends_on_id":"external:x","created_at":"2026-01-02T05:00:00+14:00"}]}`,
+		line0 + `,"comments":[{"id":7,"text":"x"},{"id":"7","text":"x","author":"y"}],"labels":["b","a","b"],"metadata":{"a": [1]}}`,
+	} {
 		f.Add([]byte(seed))
 	}
-	f.Fuzz(func(t *testing.T, line []byte) {
-		keep := false // what came in without it comes in again without it
-		b, err := parseLine(line, keep)
-		if errors.Is(err, ErrField) {
-			keep = true
-			b, err = parseLine(line, keep)
-		}
-		if err != nil {
-			return
-		}
-		tidy(&b)
-		if b.Validate() != nil {
-			return
-		}
-		var buf bytes.Buffer
-		if err := WriteLine(&buf, b); err != nil {
+	s := newLedger(f)
+	f.Fuzz(func(t *testing.T, text []byte) { importText(t, s, text) })
+}
+
+// FuzzImportValue puts any values into two fields of a line that is otherwise
+// right: a fuzzer seldom makes one from bytes.
+func FuzzImportValue(f *testing.F) {
+	for _, name := range slices.Concat(fieldNames(), foreign, counted) {
+		f.Add(name, `"text"`, "status", `"closed"`)
+	}
+	for _, value := range []string{`null`, `-1`, `1e3`, `5e-324`, `"2026-01-02T05:00:00.123456789-08:00"`, `"0000-01-01T00:00:00Z"`, `["a","a"]`, `{}`, `"\ud800"`, `"\u0000"`, `""`} {
+		f.Add("labels", value, "closed_at", value)
+		f.Add("priority", value, "estimated_minutes", value)
+		f.Add("comments", `[{"text":`+value+`}]`, "dependencies", `[{"depends_on_id":`+value+`}]`)
+		f.Add("new", value, "description", value)
+	}
+	s := newLedger(f)
+	f.Fuzz(func(t *testing.T, name, value, name2, value2 string) {
+		fields := map[string]json.RawMessage{}
+		if err := json.Unmarshal([]byte(line0+"}"), &fields); err != nil {
 			t.Fatal(err)
 		}
-		again, err := parseLine(bytes.TrimSpace(buf.Bytes()), keep)
+		fields[name], fields[name2] = json.RawMessage(value), json.RawMessage(value2)
+		line, err := json.Marshal(fields)
 		if err != nil {
-			t.Fatalf("%v in %s", err, buf.Bytes())
+			return // no value at all: FuzzImport's
 		}
-		tidy(&again)
-		if !sameBead(b, again) {
-			t.Fatalf("%+v\nbecame\n%+v", b, again)
-		}
+		importText(t, s, line)
 	})
 }
 
-func FuzzPatches(f *testing.F) {
-	for _, seed := range []string{`[{"id":"x","title":"y"}]`, "{\"id\":\"x\"}\n{\"id\":\"y\"}", `[`, `[{]`, `{"id":null}`, "[]x", "\n\n[{\"id\":1}]", "\v[", `{"ID":"x"}`} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		patches, err := ReadPatches(bytes.NewReader(text))
-		count := bytes.Count(text, []byte("\n")) + 1
-		var bad *BatchError
-		if errors.As(err, &bad) {
-			for _, e := range bad.Entries {
-				if e.Line < 1 || e.Line > count {
-					t.Fatalf("%v is not within %d lines", e, count)
-				}
+func importText(t *testing.T, s *Store, text []byte) {
+	count := bytes.Count(text, []byte("\n")) + 1
+	l, err := ReadLines(bytes.NewReader(text), true)
+	var bad *BatchError
+	switch {
+	case errors.As(err, &bad):
+		for _, e := range bad.Entries {
+			if e.Line < 1 || e.Line > count {
+				t.Fatalf("%v is not within %d lines", e, count)
 			}
-		} else if err != nil && utf8.Valid(text) {
+		}
+		return
+	case err != nil:
+		t.Fatalf("an error without a line: %v", err)
+	}
+	want := map[string]town.Bead{}
+	var out bytes.Buffer
+	for _, b := range l.beads {
+		want[b.ID] = b.Clone()
+		if err := WriteLine(&out, b); err != nil {
 			t.Fatal(err)
 		}
-		for _, p := range patches {
-			if err == nil && (p.ID == "" || p.Line < 1 || p.Line > count) {
-				t.Fatalf("%+v", p)
+	}
+	same := func(what string, got map[string]town.Bead) {
+		if !slices.Equal(slices.Sorted(maps.Keys(want)), slices.Sorted(maps.Keys(got))) {
+			t.Fatalf("%s: %v became %v", what, want, got)
+		}
+		for id, b := range want {
+			arrange(&b)
+			other := got[id]
+			if arrange(&other); !sameBead(b, other) {
+				t.Fatalf("%s: %+v\nbecame\n%+v", what, b, other)
+			}
+		}
+	}
+	again, err := ReadLines(bytes.NewReader(out.Bytes()), true)
+	if err != nil {
+		t.Fatalf("an export is refused: %v in %s", err, out.Bytes())
+	}
+	reread := map[string]town.Bead{}
+	for _, b := range again.beads {
+		reread[b.ID] = b
+	}
+	same("export", reread)
+	kept, err := stored(t.Context(), s, l)
+	if errors.Is(err, ErrCycle) {
+		return
+	} else if err != nil {
+		t.Fatalf("what was accepted cannot be stored: %v", err)
+	}
+	same("database", kept)
+}
+
+// stored imports lines, returns what the database then holds, and takes it back.
+func stored(ctx context.Context, s *Store, l *Lines) (map[string]town.Bead, error) {
+	kept := map[string]town.Bead{}
+	err := s.write(ctx, "try", func(q session) error {
+		in := &importing{rows: s.change(), result: &ImportResult{}, lines: l.at}
+		if err := in.run(ctx, q, l.beads); err != nil {
+			return err
+		}
+		if err := in.store(ctx, q); err != nil {
+			return err
+		}
+		found := map[string]*Detail{}
+		for part := range slices.Chunk(slices.Collect(maps.Keys(l.at)), batchRows) {
+			if err := q.details(ctx, part, nil, found); err != nil {
+				return err
+			}
+		}
+		for id, d := range found {
+			d.settle(nil)
+			d.Bead.Dependencies = links(id, d.Dependencies, false)
+			kept[id] = d.Bead
+		}
+		return errDryRun
+	})
+	if errors.Is(err, errDryRun) {
+		err = nil
+	}
+	return kept, err
+}
+
+// FuzzBatch puts any text between good patches of a batch file. What is wrong
+// with it is said of its own lines, or of the end that it left open.
+func FuzzBatch(f *testing.F) {
+	for _, seed := range []string{
+		`{"id":"x","title":"y"}`, "{\"id\":\"x\"}\n{\"id\":\"y\"}", `[`, `{}`, `{"id":null}`, "[]x", "\n\n{\"id\":1}", "\v[", `{"ID":"x"}`, "",
+		`{"id":"x","due_at":null,"labels":null,"parent":null}`, `{"id":"x","priority":null}`, `{"id":"x","labels":["a",1]}`, "\xff",
+		"{\"id\":\n\"x\",\n\"titel\":1}", `{"id":"x","due_at":"2026-13-01T00:00:00Z"}`, `]`, `,`, `{"id":"x"},{"id":"y"}`, `"`,
+	} {
+		f.Add([]byte(seed), uint8(2), uint8(2), true)
+		f.Add([]byte(seed), uint8(0), uint8(0), false)
+	}
+	f.Fuzz(func(t *testing.T, text []byte, before, after uint8, array bool) {
+		const good = `{"id":"good","title":"t","add_labels":["l"]}`
+		var lines []string
+		add := func(n uint8) {
+			for range n % 4 {
+				lines = append(lines, good)
+			}
+		}
+		add(before)
+		first := len(lines) + 1
+		lines = append(lines, string(text))
+		last := first + bytes.Count(text, []byte("\n"))
+		add(after)
+		end := last + int(after%4)
+		file := strings.Join(lines, "\n")
+		if array {
+			file = "[" + strings.Join(lines, ",\n") + "]"
+		}
+		patches, err := ReadPatches(strings.NewReader(file))
+		var bad *BatchError
+		switch {
+		case errors.As(err, &bad):
+			for i, e := range bad.Entries {
+				// A text or bracket that is not closed is noticed later.
+				if e.Line < first || e.Line > end || i > 0 && e.Line < bad.Entries[i-1].Line {
+					t.Fatalf("%v: the fault is in lines %d to %d of\n%s", err, first, last, file)
+				}
+				if e.Line > last && !strings.Contains(e.Err.Error(), "malformed JSON") && !bytes.ContainsAny(text, "[{\"\\") {
+					t.Fatalf("%v blames a good line of\n%s", err, file)
+				}
+			}
+			return
+		case err != nil:
+			if bytes.Equal(bytes.ToValidUTF8(text, nil), text) {
+				t.Fatalf("an error without a line: %v", err)
+			}
+			return
+		}
+		for i, p := range patches {
+			if p.ID == "" || i < int(before%4) && p.Line != i+1 || p.Line > end {
+				t.Fatalf("patch %d is %+v of\n%s", i, p, file)
 			}
 		}
 	})

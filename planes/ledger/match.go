@@ -28,12 +28,9 @@ func among[T comparable](list []T, v T) bool { return len(list) == 0 || slices.C
 
 // matchID compares the rig's prefix and the parent.
 func (f Filter) matchID(b town.Bead) bool {
-	if dash := strings.LastIndexByte(b.ID, '-'); len(f.Prefixes) > 0 && (dash < 0 || !slices.Contains(f.Prefixes, b.ID[:dash])) {
-		return false
-	}
-	return f.Parent == "" || slices.ContainsFunc(b.Dependencies, func(d town.Dependency) bool {
+	return among(f.Prefixes, b.ID[:max(strings.LastIndexByte(b.ID, '-'), 0)]) && (f.Parent == "" || slices.ContainsFunc(b.Dependencies, func(d town.Dependency) bool {
 		return d.Bead == b.ID && d.Target == f.Parent && d.Type == town.DepParent
-	})
+	}))
 }
 
 func (f Filter) matchText(b town.Bead) bool {
