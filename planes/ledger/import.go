@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -108,38 +107,28 @@ func readLines(r io.Reader, keep bool, result *ImportResult) ([]town.Bead, map[s
 	var beads []town.Bead
 	lines := map[string]int{}
 	var bad batch
-	scanner := bufio.NewScanner(r)
-	scanner.Buffer(make([]byte, 0, 1<<16), maxLine)
-	n := 0
-	for scanner.Scan() {
-		n++
-		line := bytes.TrimSpace(scanner.Bytes())
-		if n == 1 {
-			line = bytes.TrimPrefix(line, []byte("\ufeff"))
-		}
-		if len(line) == 0 {
-			continue
-		}
-		b, err := parseLine(line, keep)
+	took := func(p parsed) {
+		b, n := p.bead, p.line
 		switch {
-		case errors.Is(err, errOtherLine):
+		case errors.Is(p.err, errOtherLine):
 			result.Other++
-		case err != nil:
-			bad.add(n-1, n, b.ID, err)
-		case b.Status == "tombstone":
+		case p.err != nil:
+			bad.add(n-1, n, b.ID, p.err)
+		case b.Status == tombstone:
 			result.Deleted++
 		case lines[b.ID] > 0:
 			bad.add(n-1, n, b.ID, fmt.Errorf("%w: line %d has it too", ErrExists, lines[b.ID]))
 		default:
-			if unknown := tidy(&b); unknown != "" {
-				result.warn("line %d: %s: the status %q means nothing here; the bead is taken as open", n, town.Clip(b.ID, 80), unknown)
+			if p.unknown != "" {
+				result.warn("line %d: %s: the status %q means nothing here; the bead is taken as open", n, town.Clip(b.ID, 80), p.unknown)
 			}
-			bad.add(n-1, n, b.ID, b.Validate())
+			bad.add(n-1, n, b.ID, p.invalid)
 			lines[b.ID] = n
 			beads = append(beads, b)
 		}
 	}
-	if err := scanner.Err(); errors.Is(err, bufio.ErrTooLong) {
+	n, err := eachLine(r, keep, took)
+	if errors.Is(err, bufio.ErrTooLong) {
 		bad.add(n, n+1, "", fmt.Errorf("%w: the line is longer than %d bytes", town.ErrBadBead, maxLine))
 	} else if err != nil {
 		return nil, nil, fmt.Errorf("read the import after line %d: %w", n, err)

@@ -1,5 +1,5 @@
-// Package memory decides when a command collects garbage. Import it for that
-// alone.
+// Package memory decides when a command collects garbage. Most import it for
+// that alone.
 //
 // Go's default is made for programs that stay: it collects three times before a
 // command has even begun, a quarter of the time that takes. Here nothing is
@@ -17,6 +17,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
+	"sync/atomic"
 )
 
 const (
@@ -26,13 +27,28 @@ const (
 	overhead = 24 << 20
 )
 
+// floor is what this process may hold without collecting, in bytes.
+var floor atomic.Int64
+
+func chosen() bool { return os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" }
+
 func init() {
-	if os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" {
+	if chosen() {
 		return
 	}
 	debug.SetGCPercent(-1)
-	debug.SetMemoryLimit(defaultFloor)
+	Room(defaultFloor)
 	watch()
+}
+
+// Room lets the process hold so many bytes before it collects: for commands
+// that are known to make much garbage once, and then end.
+func Room(bytes int64) {
+	if chosen() {
+		return
+	}
+	floor.Store(bytes)
+	debug.SetMemoryLimit(bytes)
 }
 
 // cycle is unreachable as soon as it is made, so its finalizer tells of the
@@ -48,7 +64,7 @@ func watch() {
 
 // limit is what the process may hold when so many bytes of heap are in use.
 func limit(live uint64) int64 {
-	return max(defaultFloor, int64(live)+int64(live)/4+overhead)
+	return max(floor.Load(), int64(live)+int64(live)/4+overhead)
 }
 
 // live is what the last collection found in use, in bytes.
