@@ -27,8 +27,12 @@ const (
 	overhead = 24 << 20
 )
 
-// floor is what this process may hold without collecting, in bytes.
-var floor atomic.Int64
+// floor is what this process may hold without collecting, in bytes; roomy
+// whether it may hold half more than it needs, not a quarter.
+var (
+	floor atomic.Int64
+	roomy atomic.Bool
+)
 
 func chosen() bool { return os.Getenv("GOGC") != "" || os.Getenv("GOMEMLIMIT") != "" }
 
@@ -41,13 +45,15 @@ func init() {
 	watch()
 }
 
-// Room lets the process hold so many bytes before it collects: for commands
-// that are known to make much garbage once, and then end.
+// Room lets the process hold so many bytes before it collects, and half more
+// than it needs above them: for commands that are known to make much garbage
+// once, and then end.
 func Room(bytes int64) {
 	if chosen() {
 		return
 	}
 	floor.Store(bytes)
+	roomy.Store(bytes > defaultFloor)
 	debug.SetMemoryLimit(bytes)
 }
 
@@ -64,7 +70,11 @@ func watch() {
 
 // limit is what the process may hold when so many bytes of heap are in use.
 func limit(live uint64) int64 {
-	return max(floor.Load(), int64(live)+int64(live)/4+overhead)
+	more := int64(live) / 4
+	if roomy.Load() {
+		more = int64(live) / 2
+	}
+	return max(floor.Load(), int64(live)+more+overhead)
 }
 
 // live is what the last collection found in use, in bytes.
