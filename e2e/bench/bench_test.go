@@ -2,9 +2,13 @@ package main
 
 import (
 	"bytes"
+	"context"
+	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -17,10 +21,7 @@ var counted = map[string]float64{
 // A quick run over every kind of remote measures everything there is to
 // measure. Times are not looked at; counts are.
 func TestQuick(t *testing.T) {
-	o, err := parse([]string{"-quick", "-gt", built(t), "-dir", t.TempDir()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := quick(t, "-dir", t.TempDir())
 	var progress bytes.Buffer
 	figures, err := measure(t.Context(), o, &progress)
 	if err != nil {
@@ -53,10 +54,7 @@ func TestQuick(t *testing.T) {
 
 // A quick run over a Deacon measures everything once.
 func TestQuickDeacon(t *testing.T) {
-	o, err := parse([]string{"-quick", "-gt", built(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := quick(t)
 	duels, err := deacons(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -74,20 +72,54 @@ func TestQuickDeacon(t *testing.T) {
 		}
 	}
 	var out strings.Builder
-	if err := report(&out, nil, duels, false); err != nil || !strings.Contains(out.String(), duelStall) {
+	if err := report(&out, results{Deacon: duels}, false); err != nil || !strings.Contains(out.String(), duelStall) {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 	t.Log(out.String())
 }
 
-// built is a fresh gt.
-func built(t *testing.T) string {
-	t.Helper()
-	gt := filepath.Join(t.TempDir(), "gt")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-ldflags", "-s -w", "-o", gt, "../../cmd/gt").CombinedOutput(); err != nil {
-		t.Fatalf("build gt: %v: %s", err, out)
+// programs is where gt, bd and what measures them are built, once.
+var programs struct {
+	dir   string
+	build func() error
+}
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "gtb")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
 	}
-	return gt
+	programs.dir = dir
+	programs.build = sync.OnceValue(func() error {
+		for _, name := range []string{"gt", "bd"} {
+			out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", filepath.Join(dir, name), "../../cmd/"+name).CombinedOutput()
+			if err != nil {
+				return fmt.Errorf("build %s: %w: %s", name, err, out)
+			}
+		}
+		_, err := buildTimed(context.Background(), dir)
+		return err
+	})
+	code := m.Run()
+	if err := os.RemoveAll(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	os.Exit(code)
+}
+
+// quick are the options of a quick run of fresh programs.
+func quick(t *testing.T, args ...string) options {
+	t.Helper()
+	if err := programs.build(); err != nil {
+		t.Fatal(err)
+	}
+	o, err := parse(append([]string{"-quick", "-gt", filepath.Join(programs.dir, "gt")}, args...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.timed = filepath.Join(programs.dir, "timed")
+	return o
 }
 
 func TestLimits(t *testing.T) {
@@ -112,10 +144,10 @@ func TestLimits(t *testing.T) {
 
 func TestReport(t *testing.T) {
 	var out strings.Builder
-	err := report(&out, []figure{
+	err := report(&out, results{Federation: []figure{
 		judge(figure{Rows: small, Remote: "ssh", Name: stepPush, Unit: "ms", Ours: 20, Stock: 100}),
 		judge(figure{Rows: small, Remote: "ssh", Name: stepNone, Unit: "ms", Ours: 80, Stock: 100}),
-	}, nil, false)
+	}}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +170,7 @@ func TestTraceLines(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	for _, bad := range []string{"-rows=0", "-rows=x", "-remotes=ftp", "-n=0", "-pushes=-1"} {
+	for _, bad := range []string{"-rows=0", "-rows=x", "-remotes=ftp", "-n=0", "-pushes=-1", "-beads=0", "-beads=5,x"} {
 		if _, err := parse([]string{bad}); err == nil {
 			t.Errorf("%s was accepted", bad)
 		}

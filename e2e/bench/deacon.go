@@ -58,7 +58,7 @@ func deacons(ctx context.Context, o options) (duels []duel, err error) {
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	h := &host{}
-	if h.gt, err = newGT(o.gt, dir); err != nil {
+	if h.gt, err = newGT(o, dir); err != nil {
 		return nil, err
 	}
 	if err := h.prepare(ctx, small); err != nil {
@@ -71,14 +71,9 @@ func deacons(ctx context.Context, o options) (duels []duel, err error) {
 	if _, err := h.first(ctx, r); err != nil {
 		return nil, err
 	}
-	if _, err := h.command(ctx, "config", "deacon.http_address", "127.0.0.1:0"); err != nil {
+	if err := h.settle(ctx, h.writer); err != nil {
 		return nil, err
 	}
-	h.at = layout.Town{Root: h.writer}
-	if h.config, err = config.Load(h.at.Config()); err != nil {
-		return nil, err
-	}
-	h.client = control.NewClient(h.at.ControlSocket())
 	defer h.client.Close()
 	defer func() {
 		// Whatever failed, no Deacon stays behind.
@@ -93,6 +88,17 @@ func deacons(ctx context.Context, o options) (duels []duel, err error) {
 		}
 	}
 	return duels, nil
+}
+
+// settle makes the Town at root the one whose Deacon is measured.
+func (h *host) settle(ctx context.Context, root string) (err error) {
+	h.writer, h.at = root, layout.Town{Root: root}
+	if _, err := h.command(ctx, "config", "deacon.http_address", "127.0.0.1:0"); err != nil {
+		return err
+	}
+	h.client = control.NewClient(h.at.ControlSocket())
+	h.config, err = config.Load(h.at.Config())
+	return err
 }
 
 // command runs gt in the Town.

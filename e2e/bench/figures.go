@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -106,29 +107,44 @@ func judge(f figure) figure {
 	return f
 }
 
-// report prints figures as a table, or as JSON.
-func report(w io.Writer, figures []figure, duels []duel, asJSON bool) error {
+// results are all that was measured.
+type results struct {
+	Federation []figure   `json:"federation,omitempty"`
+	Deacon     []duel     `json:"deacon,omitempty"`
+	Beads      beadReport `json:"bd,omitzero"`
+}
+
+// report prints what was measured as tables, or as JSON.
+func report(w io.Writer, r results, asJSON bool) (err error) {
 	if asJSON {
 		e := json.NewEncoder(w)
 		e.SetIndent("", "  ")
-		return e.Encode(struct {
-			Federation []figure `json:"federation"`
-			Deacon     []duel   `json:"deacon,omitempty"`
-		}{figures, duels})
+		return e.Encode(r)
 	}
-	if len(figures) == 0 {
-		return reportDuels(w, duels)
+	if len(r.Federation) > 0 {
+		err = reportFigures(w, r.Federation)
 	}
+	if len(r.Beads.Tasks) > 0 {
+		err = errors.Join(err, reportBeads(w, r.Beads))
+	}
+	if len(r.Deacon) > 0 {
+		err = errors.Join(err, reportDuels(w, r.Deacon))
+	}
+	return err
+}
+
+// reportFigures prints the figures of the federation.
+func reportFigures(w io.Writer, figures []figure) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "rows\tremote\tstep\tgt\tstock dolt\tunit\tratio\tlimit\t\t")
-	over, judged := 0, 0
+	over, limited := 0, 0
 	for _, f := range figures {
 		stock, ratio, most, verdict := "-", "-", "", ""
 		if f.Stock != 0 {
 			stock, ratio = number(f.Stock), fmt.Sprintf("%.2f", f.ratio())
 		}
 		if f.Limit != 0 {
-			judged++
+			limited++
 			most, verdict = "<= "+number(f.Limit), "ok"
 			if f.Absolute {
 				most += " " + f.Unit
@@ -144,10 +160,8 @@ func report(w io.Writer, figures []figure, duels []duel, asJSON bool) error {
 	if err := t.Flush(); err != nil {
 		return err
 	}
-	if _, err := fmt.Fprintf(w, "\n%d of %d limits kept\n", judged-over, judged); err != nil || len(duels) == 0 {
-		return err
-	}
-	return reportDuels(w, duels)
+	_, err := fmt.Fprintf(w, "\n%d of %d limits kept\n", limited-over, limited)
+	return err
 }
 
 // number prints about three significant digits.

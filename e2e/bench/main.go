@@ -1,9 +1,11 @@
 // Command bench measures what federation costs beside the stock dolt command of
-// the same version, and says where a limit is exceeded.
+// the same version, and what bd costs beside the public one, and says where a
+// limit is exceeded.
 //
 //	go run ./e2e/bench            everything: about forty minutes on two cores
 //	go run ./e2e/bench -quick     1,000 rows, each step once: under a minute
-//	go run ./e2e/bench -federation=false    a Town with a Deacon only
+//	go run ./e2e/bench -federation=false -bd=false    a Town with a Deacon only
+//	go run ./e2e/bench -federation=false -deacon=false -peer-bd PATH    bd only
 //
 // Both sides do the same work on the same number of rows of about 400 bytes:
 // publish them, copy them, send one changed row, look for news and find none,
@@ -13,6 +15,12 @@
 // this program asserts.
 //
 // A Town with a Deacon is measured beside the same Town without one.
+//
+// bd is measured with 100, 5,000 and 100,000 beads, alone and with a Deacon:
+// whole processes, with their peak memory and the number of their queries; and
+// beside them the same queries through a ledger that is open already. A public
+// bd that -peer-bd names gets the same beads and the same tasks in the same
+// run; without one its figures are those measured once (promises).
 package main
 
 import (
@@ -29,7 +37,9 @@ import (
 
 // options are the command line.
 type options struct {
-	gt      string
+	gt string
+	// timed is the path of the program that starts and measures others.
+	timed   string
 	rows    []int
 	remotes []string
 	runs    int
@@ -37,16 +47,23 @@ type options struct {
 	// leaves that out.
 	pushes int
 	// federation and deacon are what is measured.
-	federation, deacon bool
-	dir                string
-	keep               bool
-	json               bool
+	federation, deacon, bd bool
+	// beads are the numbers of beads bd is measured with, more how many are
+	// imported on top of them.
+	beads []int
+	more  int
+	// public is the path of the public bd to measure beside ours; "" for none.
+	public string
+	dir    string
+	keep   bool
+	json   bool
 }
 
 const (
 	defaultGt      = "bin/gt"
 	defaultRows    = "1000,10000,100000"
 	defaultRemotes = "local,http,ssh"
+	defaultBeads   = "100,5000,100000"
 	defaultRuns    = 5
 	defaultPushes  = 1000
 )
@@ -56,27 +73,31 @@ func parse(args []string) (options, error) {
 	f := flag.NewFlagSet("bench", flag.ContinueOnError)
 	rows := f.String("rows", defaultRows, "numbers of rows, separated by commas")
 	remotes := f.String("remotes", defaultRemotes, "remotes: local, http, ssh")
-	quick := f.Bool("quick", false, "1,000 rows, each step once, ten pushes")
-	f.StringVar(&o.gt, "gt", defaultGt, "the gt command to measure")
+	beads := f.String("beads", defaultBeads, "numbers of beads for bd, separated by commas")
+	quick := f.Bool("quick", false, "1,000 rows, 100 beads, each step once, ten pushes")
+	f.StringVar(&o.gt, "gt", defaultGt, "the gt command to measure; bd is beside it")
 	f.IntVar(&o.runs, "n", defaultRuns, "how often each step is measured; the median counts")
 	f.IntVar(&o.pushes, "pushes", defaultPushes, "one-row pushes before the repository's size is taken; 0 for none")
 	f.BoolVar(&o.federation, "federation", true, "measure the federation beside the stock dolt")
 	f.BoolVar(&o.deacon, "deacon", true, "measure a Town with a Deacon beside the same without one")
+	f.BoolVar(&o.bd, "bd", true, "measure bd")
+	f.StringVar(&o.public, "peer-bd", os.Getenv(publicEnv), "a public bd to measure beside ours ($"+publicEnv+")")
 	f.StringVar(&o.dir, "dir", "", "where to work (default: a fresh temporary directory)")
 	f.BoolVar(&o.keep, "keep", false, "leave the directory with its Towns and repositories")
 	f.BoolVar(&o.json, "json", false, "print the figures as JSON")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
+	o.more = defaultMore
 	if *quick {
-		*rows, o.runs, o.pushes = "1000", 1, 10
+		*rows, *beads, o.more, o.runs, o.pushes = "1000", "100", 100, 1, 10
 	}
-	for field := range strings.SplitSeq(*rows, ",") {
-		n, err := strconv.Atoi(field)
-		if err != nil || n < 1 || n > maxRows {
-			return o, fmt.Errorf("-rows: %q is no number from 1 to %d", field, maxRows)
-		}
-		o.rows = append(o.rows, n)
+	var err error
+	if o.rows, err = numbers(*rows, maxRows); err != nil {
+		return o, fmt.Errorf("-rows: %w", err)
+	}
+	if o.beads, err = numbers(*beads, maxBeads); err != nil {
+		return o, fmt.Errorf("-beads: %w", err)
 	}
 	for name := range strings.SplitSeq(*remotes, ",") {
 		if _, ok := reach[name]; !ok {
@@ -90,6 +111,18 @@ func parse(args []string) (options, error) {
 	return o, nil
 }
 
+// numbers reads numbers from 1 to most, separated by commas.
+func numbers(list string, most int) (all []int, err error) {
+	for field := range strings.SplitSeq(list, ",") {
+		n, err := strconv.Atoi(field)
+		if err != nil || n < 1 || n > most {
+			return nil, fmt.Errorf("%q is no number from 1 to %d", field, most)
+		}
+		all = append(all, n)
+	}
+	return all, nil
+}
+
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -101,20 +134,33 @@ func main() {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(2)
 	}
-	var figures []figure
-	var duels []duel
-	if o.deacon { // the shorter part first
-		duels, err = deacons(ctx, o)
-	}
-	if err == nil && o.federation {
-		figures, err = measure(ctx, o, os.Stderr)
-	}
-	if err == nil || len(figures)+len(duels) > 0 {
-		err = errors.Join(err, report(os.Stdout, figures, duels, o.json))
-	}
+	r, err := everything(ctx, o)
+	err = errors.Join(err, report(os.Stdout, r, o.json))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		stop()
 		os.Exit(1)
 	}
+}
+
+// everything measures what was asked for. After an error it returns what it has.
+func everything(ctx context.Context, o options) (r results, err error) {
+	dir, err := os.MkdirTemp("", "gtb")
+	if err != nil {
+		return r, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if o.timed, err = buildTimed(ctx, dir); err != nil {
+		return r, err
+	}
+	if o.deacon { // the shorter parts first
+		r.Deacon, err = deacons(ctx, o)
+	}
+	if err == nil && o.bd {
+		r.Beads, err = ledgers(ctx, o, os.Stderr)
+	}
+	if err == nil && o.federation {
+		r.Federation, err = measure(ctx, o, os.Stderr)
+	}
+	return r, err
 }

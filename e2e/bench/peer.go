@@ -48,9 +48,9 @@ type gt struct {
 	extra               []string
 }
 
-// newGT prepares a home for the command at path, which stays as it is.
-func newGT(path, dir string) (*gt, error) {
-	path, err := filepath.Abs(path)
+// newGT prepares a home for the command to measure, which stays as it is.
+func newGT(o options, dir string) (*gt, error) {
+	path, err := filepath.Abs(o.gt)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func newGT(path, dir string) (*gt, error) {
 	if err := os.MkdirAll(home, 0o700); err != nil {
 		return nil, err
 	}
-	return &gt{dir: dir, program: program{path: path, env: []string{
+	return &gt{dir: dir, program: program{path: path, timed: o.timed, env: []string{
 		"PATH=" + os.Getenv("PATH"), "TMPDIR=" + os.TempDir(), "HOME=" + home, "LC_ALL=C", "GT_TRACE=1",
 		"GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=" + os.DevNull,
 	}}}, nil
@@ -149,11 +149,12 @@ type stock struct {
 	rows                int
 	to                  *remote
 	extra               []string
+	timed               string
 }
 
-func newStock(ctx context.Context, dir string) (*stock, error) {
+func newStock(ctx context.Context, o options, dir string) (*stock, error) {
 	r, err := stockdolt.New(ctx, filepath.Join(dir, "home"))
-	return &stock{Runner: r, dir: dir}, err
+	return &stock{Runner: r, dir: dir, timed: o.timed}, err
 }
 
 func (s *stock) counting(path string) { s.extra = []string{path} }
@@ -163,7 +164,7 @@ func (s *stock) dolt(ctx context.Context, dir string, args ...string) (sample, e
 	if s.to != nil {
 		r = r.With(s.to.env()...)
 	}
-	return program{path: r.Bin, env: r.With(s.extra...).Env()}.run(ctx, dir, args...)
+	return program{path: r.Bin, timed: s.timed, env: r.With(s.extra...).Env()}.run(ctx, dir, args...)
 }
 
 func (s *stock) prepare(ctx context.Context, rows int) error {

@@ -7,9 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
-	"syscall"
 	"time"
 )
 
@@ -21,40 +21,67 @@ type sample struct {
 	// steps are the process's own measurements, added up by name; only gt has
 	// them.
 	steps map[string]time.Duration
+	// queries is how many SQL queries it says it sent; -1 when it does not.
+	queries int
 }
 
-// program is a command under measurement.
+// queriesStep is the step whose line tells a number of queries.
+const queriesStep = "queries"
+
+// program is a command under measurement, and the path of the one that starts
+// and measures it.
 type program struct {
-	path string
-	env  []string
+	path  string
+	env   []string
+	timed string
 }
 
 // with adds to the environment.
 func (p program) with(env ...string) program {
-	return program{path: p.path, env: append(append([]string(nil), p.env...), env...)}
+	p.env = append(slices.Clone(p.env), env...)
+	return p
 }
 
 // run runs the program in dir to its end; an exit code other than 0 is an error.
 func (p program) run(ctx context.Context, dir string, args ...string) (sample, error) {
-	cmd := exec.CommandContext(ctx, p.path, args...)
-	cmd.Dir, cmd.Env = dir, p.env
+	s := sample{steps: map[string]time.Duration{}, queries: -1}
+	report, w, err := os.Pipe()
+	if err != nil {
+		return s, err
+	}
+	defer report.Close()
+	cmd := exec.CommandContext(ctx, p.timed, append([]string{p.path}, args...)...)
+	cmd.Dir, cmd.Env, cmd.ExtraFiles = dir, p.env, []*os.File{w}
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
-	start := time.Now()
-	err := cmd.Run()
-	s := sample{wall: time.Since(start), steps: map[string]time.Duration{}}
+	err = cmd.Run()
+	_ = w.Close() // nothing was written through it here
 	if err != nil {
 		return s, fmt.Errorf("%s %s: %w: %s", filepath.Base(p.path), strings.Join(args, " "), err, tail(out.String()))
 	}
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		s.memory = float64(usage.Maxrss) * 1024 / 1e6
+	var kilobytes int64
+	if _, err := fmt.Fscan(report, (*int64)(&s.wall), &kilobytes); err != nil {
+		return s, fmt.Errorf("measure %s: %w", filepath.Base(p.path), err)
 	}
+	s.memory = float64(kilobytes) * 1024 / 1e6
 	for line := range strings.Lines(out.String()) {
-		if name, took, ok := traced(line); ok {
+		switch name, took, ok := traced(line); {
+		case ok && name == queriesStep:
+			s.queries = max(s.queries, 0) + int(took.Microseconds())
+		case ok:
 			s.steps[name] += took
 		}
 	}
 	return s, nil
+}
+
+// buildTimed builds the program that measures others.
+func buildTimed(ctx context.Context, dir string) (string, error) {
+	path := filepath.Join(dir, "timed")
+	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "gastown/e2e/bench/timed").CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build what measures: %w: %s", err, tail(string(out)))
+	}
+	return path, nil
 }
 
 // traced reads a line that gt prints when GT_TRACE is set: "trace STEP MICROSECONDS".

@@ -88,11 +88,11 @@ func measure(ctx context.Context, o options, progress io.Writer) (figures []figu
 }
 
 // newPeers makes both sides in dir.
-func newPeers(ctx context.Context, path, dir string) (p [2]peer, err error) {
-	if p[ours], err = newGT(path, filepath.Join(dir, "gt")); err != nil {
+func newPeers(ctx context.Context, o options, dir string) (p [2]peer, err error) {
+	if p[ours], err = newGT(o, filepath.Join(dir, "gt")); err != nil {
 		return p, err
 	}
-	p[theirs], err = newStock(ctx, filepath.Join(dir, "stock"))
+	p[theirs], err = newStock(ctx, o, filepath.Join(dir, "stock"))
 	return p, err
 }
 
@@ -104,7 +104,7 @@ func one(ctx context.Context, o options, dir string, rows int, kind string) (_ [
 			err = errors.Join(err, r.close())
 		}
 	}()
-	if s.peers, err = newPeers(ctx, o.gt, dir); err != nil {
+	if s.peers, err = newPeers(ctx, o, dir); err != nil {
 		return nil, err
 	}
 	if s.count, err = newCounter(filepath.Join(dir, "counter")); err != nil {

@@ -17,7 +17,7 @@ const stockShare = 10
 
 // sizes measures what one-row pushes leave in a repository.
 func sizes(ctx context.Context, o options, dir string) (figures []figure, err error) {
-	peers, err := newPeers(ctx, o.gt, dir)
+	peers, err := newPeers(ctx, o, dir)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,213 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// beadFigure is what one task costs at one number of beads. Times are in
+// milliseconds, memory is in MB; 0 stands for what was not measured.
+type beadFigure struct {
+	Beads  int    `json:"beads"`
+	Deacon bool   `json:"deacon"`
+	Task   string `json:"task"`
+	// Median and Best are of whole processes. Start, Open and Work are what the
+	// median one consists of: what is neither of the others, until the ledger
+	// is open, and what is done with it.
+	Median float64 `json:"median_ms"`
+	Best   float64 `json:"best_ms"`
+	Start  float64 `json:"start_ms"`
+	Open   float64 `json:"open_ms"`
+	Work   float64 `json:"work_ms"`
+	// Memory is the most any of the processes held, Host the most the Deacon did.
+	Memory float64 `json:"memory_mb"`
+	Host   float64 `json:"deacon_memory_mb,omitempty"`
+	// Queries is the most any of the processes sent; -1 where it does not say.
+	Queries int `json:"queries"`
+	// Direct is the same through a ledger that is open already, in this process.
+	Direct float64 `json:"direct_ms,omitempty"`
+	// Public is the public bd's, Measured in this run or else from the table.
+	Public       float64 `json:"public_ms,omitempty"`
+	PublicMemory float64 `json:"public_memory_mb,omitempty"`
+	Measured     bool    `json:"public_measured,omitempty"`
+	// Least is how many times faster than the public one it must be, Most how
+	// many queries it may take; 0 for no limit.
+	Least float64 `json:"least_times_faster,omitempty"`
+	Most  int     `json:"most_queries,omitempty"`
+	Over  bool    `json:"over"`
+}
+
+// faster is how many times faster than the public bd it is.
+func (f beadFigure) faster() float64 { return f.Public / f.Median }
+
+// beadSize is how much of the disk a ledger takes, in MB.
+type beadSize struct {
+	Beads  int     `json:"beads"`
+	Name   string  `json:"name"`
+	Size   float64 `json:"mb"`
+	Public float64 `json:"public_mb,omitempty"`
+	Limit  float64 `json:"limit_mb,omitempty"`
+	Over   bool    `json:"over"`
+}
+
+// beadReport is everything about bd.
+type beadReport struct {
+	Tasks []beadFigure `json:"tasks,omitempty"`
+	Sizes []beadSize   `json:"sizes,omitempty"`
+}
+
+// judged is the number of beads the limits are about.
+const judged = 5000
+
+// promises are what is promised of each task, and what the public bd takes, in
+// milliseconds by number of beads. These were measured with its version 1.0.5,
+// embedded, after its own collection, on a machine of two cores; the issue "The
+// ledger" states those for 5,000 beads with the limits. They stand in when no
+// public bd is measured in the same run.
+var promises = []struct {
+	task    string
+	least   float64
+	queries int
+	public  map[int]float64
+}{
+	{taskCreate, 3, 0, map[int]float64{100: 416, judged: 300}},
+	{taskShow, 3, 1, map[int]float64{100: 274, judged: 220}},
+	{taskShows, 10, 1, map[int]float64{100: 1907, judged: 1080}},
+	{taskList, 3, 0, map[int]float64{100: 318, judged: 270}},
+	{taskUpdate, 3, 0, map[int]float64{100: 294, judged: 240}},
+	{taskBatch, 10, 0, map[int]float64{100: 1517, judged: 1600}},
+	{taskClose, 3, 0, map[int]float64{100: 449, judged: 570}},
+	{taskReady, 3, 0, map[int]float64{100: 204, judged: 820}},
+	{taskSearch, 3, 0, nil},
+	{taskExport, 3, 0, map[int]float64{100: 345, judged: 2631}},
+	{taskFill, 100, 0, map[int]float64{100: 3500, judged: 201_000}},
+	{taskRaw, 0, 1, map[int]float64{judged: 1618}},
+}
+
+// Names and limits of what is kept on the disk, and the public bd's, in MB.
+const (
+	sizeImported   = "ledger after the import"
+	sizeCollected  = "ledger after a collection"
+	sizeLimit      = 20
+	publicImported = 352
+	publicPacked   = 6
+)
+
+// judgeBead adds to a figure what is known of the public bd, and its limits. A
+// limit of time holds for 5,000 beads, and wherever the public bd was measured.
+func judgeBead(f beadFigure) beadFigure {
+	for _, p := range promises {
+		if p.task != f.Task {
+			continue
+		}
+		if f.Public == 0 {
+			f.Public = p.public[f.Beads]
+		}
+		if f.Public > 0 && (f.Measured || f.Beads == judged) {
+			f.Least = p.least
+		}
+		f.Most = p.queries
+	}
+	f.Over = f.Least > 0 && f.faster() < f.Least || f.Most > 0 && f.Queries > f.Most
+	return f
+}
+
+func judgeSize(s beadSize) beadSize {
+	if s.Beads == judged {
+		s.Limit = sizeLimit
+		if s.Public == 0 {
+			s.Public = map[string]float64{sizeImported: publicImported, sizeCollected: publicPacked}[s.Name]
+		}
+	}
+	s.Over = s.Limit > 0 && s.Size >= s.Limit
+	return s
+}
+
+// figureOf sums up runs of our bd.
+func figureOf(name string, samples []sample) beadFigure {
+	f := beadFigure{Task: name, Queries: -1}
+	work := func(s sample) time.Duration { return s.steps["work"] }
+	open := func(s sample) time.Duration { return s.steps["open"] }
+	f.Median, f.Open, f.Work = milliseconds(samples, whole), milliseconds(samples, open), milliseconds(samples, work)
+	f.Start = milliseconds(samples, func(s sample) time.Duration { return s.wall - open(s) - work(s) })
+	best := slices.MinFunc(samples, func(a, b sample) int { return int(a.wall - b.wall) })
+	f.Best = float64(best.wall.Microseconds()) / 1000
+	for _, s := range samples {
+		f.Memory, f.Queries = max(f.Memory, s.memory), max(f.Queries, s.queries)
+	}
+	return f
+}
+
+// reportBeads prints the figures of bd.
+func reportBeads(w io.Writer, r beadReport) error {
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(t, "\nbeads\tdeacon\tbd\tms\tbest\tstart\topen\twork\tMB\tdeacon MB\tqueries\tdirect ms\tto a direct query\tpublic ms\ttimes faster\tlimit\t\t")
+	kept, limited := 0, 0
+	count := func(has, over bool) string {
+		if !has {
+			return ""
+		}
+		if limited++; over {
+			return "OVER"
+		}
+		kept++
+		return "ok"
+	}
+	for _, f := range r.Tasks {
+		var limits []string
+		if f.Least > 0 {
+			limits = append(limits, ">= "+number(f.Least))
+		}
+		if f.Most > 0 {
+			limits = append(limits, fmt.Sprintf("%d query", f.Most))
+		}
+		public, faster, ratio := known(f.Public), "-", "-"
+		if f.Public > 0 {
+			faster = number(f.faster())
+			if f.Measured {
+				public += " here"
+			}
+		}
+		if f.Direct > 0 {
+			ratio = number(f.Median / f.Direct)
+		}
+		with, queries := "no", "-"
+		if f.Deacon {
+			with = "yes"
+		}
+		if f.Queries >= 0 {
+			queries = fmt.Sprint(f.Queries)
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", f.Beads, with, f.Task,
+			number(f.Median), number(f.Best), number(f.Start), number(f.Open), number(f.Work), number(f.Memory), known(f.Host),
+			queries, known(f.Direct), ratio, public, faster, strings.Join(limits, ", "), count(len(limits) > 0, f.Over))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	fmt.Fprintln(t, "\nbeads\ton the disk\tMB\tpublic bd\tlimit\t\t")
+	for _, s := range r.Sizes {
+		limit := ""
+		if s.Limit > 0 {
+			limit = "< " + number(s.Limit)
+		}
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t\n", s.Beads, s.Name, number(s.Size), known(s.Public), limit, count(s.Limit > 0, s.Over))
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%d of %d limits of bd kept\n", kept, limited)
+	return err
+}
+
+// known prints what was measured, and a dash for what was not.
+func known(v float64) string {
+	if v == 0 {
+		return "-"
+	}
+	return number(v)
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"gastown/planes/ledger"
+	"gastown/town"
+)
+
+// Names of what bd is asked to do.
+const (
+	taskCreate  = "create"
+	taskShow    = "show 1"
+	taskShows   = "show 10"
+	taskList    = "list 100"
+	taskUpdate  = "update 1"
+	taskBatch   = "update 100 in a batch"
+	taskClose   = "close"
+	taskReady   = "ready"
+	taskSearch  = "search"
+	taskExport  = "export"
+	taskFill    = "import into an empty ledger"
+	taskRaw     = "show 1, not collected"
+	taskVersion = "start-up alone"
+)
+
+// taskImport is the name of an import on top of all beads.
+func taskImport(n int) string { return fmt.Sprintf("import %d more", n) }
+
+const (
+	// batchSize is how many beads a batch changes, showSize how many one show
+	// prints, listSize and pageSize how many a list and the others.
+	batchSize, showSize, listSize, pageSize = 100, 10, 100, 50
+	// defaultMore is how many beads are imported on top of the others.
+	defaultMore = 5000
+)
+
+// clerk knows the beads of one side, and what was done to them: no run repeats
+// the change of an earlier one.
+type clerk struct {
+	dir   string
+	beads int
+	open  []string
+	done  map[string]int
+	// operations has batches written as lines of operations, as the public bd
+	// takes them, instead of JSON.
+	operations bool
+}
+
+func (c *clerk) next(name string) int {
+	c.done[name]++
+	return c.done[name]
+}
+
+// some ids, spread over the ledger.
+func (c *clerk) some(first, n int) []string {
+	ids := make([]string, min(n, c.beads))
+	for i := range ids {
+		ids[i] = beadID((first + i*max(1, c.beads/len(ids))) % c.beads)
+	}
+	return ids
+}
+
+// changes are what the n-th batch does: every bead gets a title it never had.
+func (c *clerk) changes(n int) map[string]string {
+	changes := map[string]string{}
+	for i, id := range c.some(0, batchSize) {
+		changes[id] = fmt.Sprintf("Change %d of batch %d", i, n)
+	}
+	return changes
+}
+
+// batch writes the n-th batch to a file.
+func (c *clerk) batch(n int) (path string, err error) {
+	var b strings.Builder
+	list := []map[string]string{}
+	for id, title := range c.changes(n) {
+		fmt.Fprintf(&b, "update %s title=%q\n", id, title)
+		list = append(list, map[string]string{"id": id, "title": title})
+	}
+	data := []byte(b.String())
+	if !c.operations {
+		if data, err = json.Marshal(list); err != nil {
+			return "", err
+		}
+	}
+	path = filepath.Join(c.dir, "batch")
+	return path, os.WriteFile(path, data, 0o600)
+}
+
+// task is one thing bd is asked to do.
+type task struct {
+	name string
+	// line is the command line of the n-th time; before, if any, is one that
+	// makes it possible and is not timed.
+	line   func(c *clerk, n int) ([]string, error)
+	before func(c *clerk, n int) []string
+	// direct does the same through a ledger that is open already: the same
+	// queries, without a process, an opening, or anything printed.
+	direct func(ctx context.Context, s *ledger.Store, c *clerk, n int) error
+}
+
+// always is the line of a task that is always the same.
+func always(list ...string) func(*clerk, int) ([]string, error) {
+	return func(*clerk, int) ([]string, error) { return list, nil }
+}
+
+// tasks are measured in this order: those that change nothing first.
+var tasks = []task{
+	{name: taskVersion, line: always("--version")},
+	{name: taskShow, line: show(1), direct: get(1)},
+	{name: taskShows, line: show(showSize), direct: get(showSize)},
+	{name: taskList, line: always("list", "--json", "--limit", fmt.Sprint(listSize)),
+		direct: listed(ledger.Filter{Limit: listSize + 1, Not: []town.Status{town.StatusClosed}})},
+	{name: taskReady, line: always("ready", "--json", "--limit", fmt.Sprint(pageSize)),
+		direct: func(ctx context.Context, s *ledger.Store, _ *clerk, _ int) error {
+			var all []ledger.Item
+			return s.Ready(ctx, ledger.Filter{Limit: pageSize + 1}, ledger.Collect(&all))
+		}},
+	{name: taskSearch, line: always("search", searched, "--json", "--limit", fmt.Sprint(pageSize)),
+		direct: listed(ledger.Filter{Limit: pageSize + 1, Text: searched})},
+	{name: taskExport,
+		line: func(c *clerk, _ int) ([]string, error) {
+			return []string{"export", "-o", filepath.Join(c.dir, "export.jsonl")}, nil
+		},
+		direct: func(ctx context.Context, s *ledger.Store, _ *clerk, _ int) error {
+			return s.Export(ctx, ledger.Filter{}, func(b town.Bead) error { return ledger.WriteLine(io.Discard, b) })
+		}},
+	{name: taskCreate,
+		line: func(_ *clerk, n int) ([]string, error) {
+			return []string{"create", fmt.Sprintf("Found on the way, number %d", n), "-t", "bug", "-p", "1", "-d", newPen(n).text(400)}, nil
+		},
+		direct: func(ctx context.Context, s *ledger.Store, _ *clerk, n int) error {
+			_, err := s.Create(ctx, []ledger.NewBead{{Bead: town.Bead{Title: fmt.Sprintf("Found on the way, number %d", n),
+				Type: town.TypeTask, Priority: 1, Description: newPen(n).text(400)}}})
+			return err
+		}},
+	{name: taskUpdate,
+		line: func(c *clerk, n int) ([]string, error) {
+			return []string{"update", c.some(1, 1)[0], "--title", fmt.Sprintf("Renamed, time %d", n)}, nil
+		},
+		direct: func(ctx context.Context, s *ledger.Store, c *clerk, n int) error {
+			title := fmt.Sprintf("Renamed, time %d", n)
+			_, err := s.Update(ctx, []ledger.Patch{{ID: c.some(1, 1)[0], Title: &title}})
+			return err
+		}},
+	{name: taskBatch,
+		line: func(c *clerk, n int) ([]string, error) {
+			path, err := c.batch(n)
+			if c.operations {
+				return []string{"batch", "-f", path}, err
+			}
+			return []string{"update", "--batch", path}, err
+		},
+		direct: func(ctx context.Context, s *ledger.Store, c *clerk, n int) error {
+			var list []ledger.Patch
+			for id, title := range c.changes(n) {
+				list = append(list, ledger.Patch{ID: id, Title: &title})
+			}
+			_, err := s.Update(ctx, list)
+			return err
+		}},
+	{name: taskClose,
+		line: func(c *clerk, n int) ([]string, error) {
+			return []string{"close", c.closing(n), "--reason", "done"}, nil
+		},
+		before: (*clerk).before,
+		direct: func(ctx context.Context, s *ledger.Store, c *clerk, n int) error {
+			id := []string{c.closing(n)}
+			if c.before(n) != nil {
+				if _, err := s.Reopen(ctx, id); err != nil {
+					return err
+				}
+			}
+			_, err := s.CloseBeads(ctx, id, "done")
+			return err
+		}},
+}
+
+// closing is the bead closed the n-th time: another one while there are any.
+func (c *clerk) closing(n int) string { return c.open[n%len(c.open)] }
+
+// before is what makes the n-th closing possible when all were closed already.
+func (c *clerk) before(n int) []string {
+	if n < len(c.open) {
+		return nil
+	}
+	return []string{"reopen", c.closing(n)}
+}
+
+func show(ids int) func(*clerk, int) ([]string, error) {
+	return func(c *clerk, n int) ([]string, error) {
+		return append([]string{"show", "--json"}, c.some(n, ids)...), nil
+	}
+}
+
+func get(ids int) func(context.Context, *ledger.Store, *clerk, int) error {
+	return func(ctx context.Context, s *ledger.Store, c *clerk, n int) error {
+		_, err := s.Get(ctx, c.some(n, ids), nil)
+		return err
+	}
+}
+
+func listed(f ledger.Filter) func(context.Context, *ledger.Store, *clerk, int) error {
+	return func(ctx context.Context, s *ledger.Store, _ *clerk, _ int) error {
+		var all []ledger.Item
+		return s.List(ctx, f, ledger.Collect(&all))
+	}
+}
