@@ -4,9 +4,15 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
+
+	"gastown/town"
 )
 
 // What git's configuration puts in the place of a URL is told by Address, and
@@ -64,5 +70,39 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 	if n := exchanges.Load(); n != 0 {
 		t.Errorf("the other server was asked %d times", n)
+	}
+}
+
+// A host that serves a repository only at its address with ".git", as GitLab
+// does, is no riddle: the error has the address to use.
+func TestRedirectToDotGit(t *testing.T) {
+	remote := bareRepo(t)
+	served, _ := serve(t, remote, "")
+	behind, err := url.Parse(served)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := strings.TrimSuffix(behind.Path, ".git")
+	behind.Path = ""
+	proxy := httputil.NewSingleHostReverseProxy(behind)
+	host := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if rest := strings.TrimPrefix(r.URL.Path, path); !strings.HasPrefix(rest, ".git/") {
+			http.Redirect(w, r, path+".git"+rest+"?"+r.URL.RawQuery, http.StatusMovedPermanently)
+			return
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(host.Close)
+	a := open(t, Options{})
+	named := regexp.MustCompile(`use (http://\S+) if`)
+	for _, address := range []string{host.URL + path, host.URL + path + "/"} {
+		_, err := a.LsRemote(t.Context(), address, testRef)
+		found := named.FindStringSubmatch(town.Next(err))
+		if !errors.Is(err, ErrMoved) || found == nil || found[1] != host.URL+path+".git" {
+			t.Fatalf("%s: %v; next: %q", address, err, town.Next(err))
+		}
+		if _, err := a.LsRemote(t.Context(), found[1], testRef); err != nil {
+			t.Fatal(err)
+		}
 	}
 }

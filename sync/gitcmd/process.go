@@ -36,6 +36,8 @@ type command struct {
 	bare   bool // run outside any repository
 	// withheld names a token that was not offered, because it is for another host.
 	withheld string
+	// dotGit is where the remote may be if it is not where it was looked for.
+	dotGit string
 }
 
 // process is a git process under way. One goroutine starts it, stays on its
@@ -167,6 +169,10 @@ func (p *process) outcome() error {
 	err := fail(p.cmd.op, kind, detail, also)
 	if kind == ErrAuth && p.cmd.withheld != "" {
 		return town.Fail(p.cmd.op, advice[ErrAuth]+"; if the token in "+p.cmd.withheld+" is for this host, name it in "+p.cmd.withheld+"_HOST",
+			"%w", errors.Unwrap(err))
+	}
+	if kind == ErrMoved && p.cmd.dotGit != "" {
+		return town.Fail(p.cmd.op, "use "+p.cmd.dotGit+" if that is the repository, as on GitLab; else "+advice[ErrMoved],
 			"%w", errors.Unwrap(err))
 	}
 	return err

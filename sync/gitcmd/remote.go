@@ -174,6 +174,17 @@ func pinned(address string) [][2]string {
 	return stay
 }
 
+// withDotGit is an address over HTTP with the ending that some hosts serve a
+// repository at, and redirect to; "" if it has it.
+func withDotGit(address string) string {
+	bare := strings.TrimRight(address, "/")
+	m := scheme.FindStringSubmatch(address)
+	if m == nil || !strings.HasPrefix(strings.ToLower(m[1]), "http") || strings.HasSuffix(bare, ".git") {
+		return ""
+	}
+	return clean(bare) + ".git"
+}
+
 // network prepares a command that talks to a remote.
 func (r *Repo) network(op, rawURL string, refs ...string) (command, error) {
 	if err := CheckURL(rawURL); err != nil {
@@ -185,7 +196,7 @@ func (r *Repo) network(op, rawURL string, refs ...string) (command, error) {
 		}
 	}
 	idle := strconv.Itoa(max(1, int(r.opts.Idle/time.Second)))
-	c := command{op: op, net: true, config: [][2]string{{"http.lowSpeedLimit", "1"}, {"http.lowSpeedTime", idle}}}
+	c := command{op: op, net: true, dotGit: withDotGit(rawURL), config: [][2]string{{"http.lowSpeedLimit", "1"}, {"http.lowSpeedTime", idle}}}
 	c.config = append(c.config, pinned(rawURL)...)
 	if r.opts.TokenEnv != "" {
 		t, withheld, err := tokenConfig(rawURL, r.opts.TokenEnv, r.opts.TokenHost, r.opts.TokenUser)
