@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"gastown/town"
 )
@@ -190,23 +189,8 @@ func words[T ~string](list []T) []string {
 	return all
 }
 
-// check refuses what the database would not compare with anything.
-func (f Filter) check() error {
-	texts := slices.Concat(f.IDs, words(f.Statuses), words(f.Not), words(f.Types), words(f.NotTypes), f.Assignees, f.Owners,
-		f.CreatedBy, f.Labels, f.AnyLabels, f.NotLabels, f.Prefixes, []string{f.Parent, f.Text})
-	for _, s := range texts {
-		if !utf8.ValidString(s) {
-			return fmt.Errorf("%w: %q is not UTF-8", town.ErrBadBead, town.Clip(s, 40))
-		}
-	}
-	return nil
-}
-
-// order is the ORDER BY and LIMIT of a filter that passes check.
+// order is the ORDER BY and LIMIT of the filter.
 func (f Filter) order(fallback ...Order) (string, error) {
-	if err := f.check(); err != nil {
-		return "", err
-	}
 	orders := slices.Concat(f.Sort, fallback, []Order{{Field: "id"}})
 	seen := map[string]bool{}
 	var list []string

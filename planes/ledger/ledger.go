@@ -3,8 +3,10 @@ package ledger
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -73,13 +75,30 @@ type session struct {
 }
 
 func (q session) each(ctx context.Context, scan func(*doltdb.Rows) error, query string, args ...any) error {
+	if err := bound(args); err != nil {
+		return err
+	}
 	q.n.Add(1)
 	return q.tx.Each(ctx, scan, query, args...)
 }
 
 func (q session) exec(ctx context.Context, query string, args ...any) (int64, error) {
+	if err := bound(args); err != nil {
+		return 0, err
+	}
 	q.n.Add(1)
 	return q.tx.Exec(ctx, query, args...)
+}
+
+// bound refuses arguments that are no text to the database: it would say so in
+// words of its own.
+func bound(args []any) error {
+	for _, a := range args {
+		if text, ok := a.(string); ok && !utf8.ValidString(text) {
+			return fmt.Errorf("%w: %q is not UTF-8", town.ErrBadBead, town.Clip(text, 40))
+		}
+	}
+	return nil
 }
 
 func (s *Store) read(ctx context.Context, fn func(session) error) error {

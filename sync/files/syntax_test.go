@@ -187,36 +187,6 @@ func TestStepsAgainstModel(t *testing.T) {
 	})
 }
 
-func FuzzRole(f *testing.F) {
-	for _, s := range []string{goodRole, bom + goodRole, "---\r\ndescription: d\r\n---\r\n", "---\na: &a [*a]\ndescription: d\n---\n",
-		"---\ndescription: |\n  x\n---\n", "---\n? [a]\n: b\n---\n", "---\n!!binary x\n---\n", "---\n<<: *x\n---\n", "---\n00\r\r0: \n---"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, text string) { checkFuzzed(t, roleKey("mayor"), text) })
-}
-
-func FuzzFormula(f *testing.F) {
-	for _, s := range []string{goodFormula, bom + goodFormula, "formula='ship'\nversion='1.0.0'\ndescription='d'\nsteps=[{id='a',title='A',needs=['a']}]\n",
-		"[vars]\n'a.b'.default=1\n", "[[steps]]\n[[steps.x]]\nneeds=[]\n", "steps=1\n", "\"steps\"=[[]]\n"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, text string) { checkFuzzed(t, formulaKey("ship"), text) })
-}
-
-func checkFuzzed(t *testing.T, key town.Key, text string) {
-	meta, err := Check(key, text)
-	if err == nil {
-		if meta.Title == "" || meta.Description == "" || (key.Kind == town.KindFormula && (len(meta.Steps) == 0 || meta.Version == "")) {
-			t.Fatalf("accepted with %+v", meta)
-		}
-		return
-	}
-	s, ok := errors.AsType[*SyntaxError](err)
-	if !ok || s.Reason == "" || s.Line < 0 || s.Line > 1+strings.Count(text, "\n") {
-		t.Fatalf("error %#v for %d lines", err, 1+strings.Count(text, "\n"))
-	}
-}
-
 // A fault in front matter is reported on its line, as an editor counts, whatever
 // part of the parser found it.
 func TestFrontMatterLines(t *testing.T) {
