@@ -136,6 +136,22 @@ func TestTransports(t *testing.T) {
 					t.Errorf("pull of nothing: %+v", out)
 				}
 			})
+			nothing := func(what string) {
+				cost(what, 1, 1, func() {
+					if out := b.MustSync(); !out.Pulled.UpToDate || !out.Pushed.UpToDate {
+						t.Errorf("%s: %+v", what, out)
+					}
+				})
+			}
+			nothing("sync of nothing")
+			b.Write("roles/mayor.md", depot.Role("mayor", "edited again"))
+			cost("sync", 2, 3, func() { b.MustSync() })
+			nothing("sync of nothing more")
+			cost("sync that only takes", 1, 2, func() {
+				if out := a.MustSync(); out.Pulled.Documents != 1 || !out.Pushed.UpToDate {
+					t.Errorf("%+v", out)
+				}
+			})
 			hostileEqual(t, "files on the other side", a.Files(), b.Files())
 			hostileEqual(t, "rows on the other side", a.Rows(), b.Rows())
 			transportNoSecret(t, root)

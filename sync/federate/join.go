@@ -60,7 +60,9 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 	related, err := e.adopt(ctx, l, m, confirm, &out)
 	if err == nil && !related {
 		op = "publish the Town's entry at " + remote.Name
+		out.Pushed.asRecorded = true
 		err = e.push(ctx, l, m, gitremote.PublishOptions{}, &out.Pushed)
+		out.Pushed.asRecorded = false
 		if err != nil && !errors.Is(err, errUnseen) {
 			e.noteFailure(remote.Name, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"syscall"
 	"testing"
+	"time"
 
 	"gastown/town/layout"
 )
@@ -197,17 +198,32 @@ func (s *hookedStores) SetFederation(uuid, previous string) error {
 	return s.memoryStores.SetFederation(uuid, previous)
 }
 
-// What is written between a join's exchange and its publication is shown before
-// it leaves, and if that is refused it stays.
+// What is recorded between a join's exchange and its publication is shown before
+// it leaves, and if that is refused it stays. What is only written waits.
 func TestEditsAfterTheExchangeAreShown(t *testing.T) {
-	for _, agreed := range []bool{true, false} {
+	for _, test := range []struct{ recorded, agreed bool }{{true, true}, {true, false}, {false, true}} {
 		root := t.TempDir()
 		url := bare(t)
 		a := newTown(t, filepath.Join(root, "a"), "alpha")
 		a.init(url)
 		b := newTown(t, filepath.Join(root, "b"), "beta")
 		b.write("roles/own.md", role("own", "beta's own"))
-		b.opts.Stores = &hookedStores{b.stores, func() { b.write("roles/late.md", role("late", "after the exchange")) }}
+		other, exchanged := New(b.opts), false
+		b.opts.Stores = &hookedStores{b.stores, func() { exchanged = true }}
+		b.opts.Trace = func(step string, _ time.Duration) {
+			if step != "close" || !exchanged {
+				return
+			}
+			// The plane is free until the push opens it.
+			exchanged = false
+			b.write("roles/late.md", role("late", "after the exchange"))
+			if !test.recorded {
+				return
+			}
+			if out, err := other.Commit(t.Context(), ""); err != nil || out.Edits != 1 {
+				t.Error(out, err)
+			}
+		}
 		b.Engine = New(b.opts)
 		asked, no := 0, errors.New("no")
 		remote := Remote{"origin", url}
@@ -216,21 +232,26 @@ func TestEditsAfterTheExchangeAreShown(t *testing.T) {
 				if !slices.Contains(p.Documents, key("roles/late.md")) {
 					t.Errorf("the second preview is of %v", p.Documents)
 				}
-				if !agreed {
+				if !test.agreed {
 					return no
 				}
 			}
 			return nil
 		})
-		if asked != 2 || agreed != (err == nil) || !out.Done || out.Retired == "" {
-			t.Errorf("asked %d times, %v, %+v", asked, err, out)
+		if (asked == 2) != test.recorded || test.agreed != (err == nil) || !out.Done || out.Retired == "" {
+			t.Errorf("%+v: asked %d times, %v, %+v", test, asked, err, out)
 		}
-		a.pull(url)
-		if got := a.read("roles/late.md") != ""; got != agreed {
-			t.Errorf("agreed %v, and it left: %v", agreed, got)
+		left := func() bool { a.pull(url); return a.read("roles/late.md") != "" }
+		if got := left(); got != (test.agreed && test.recorded) {
+			t.Errorf("%+v, and it left: %v", test, got)
 		}
-		if confirmed := b.confirmed(&remoteLock{remote: remote}) == nil; confirmed != agreed {
-			t.Errorf("agreed %v, and the remote is confirmed: %v", agreed, confirmed)
+		if confirmed := b.confirmed(&remoteLock{remote: remote}) == nil; confirmed != test.agreed {
+			t.Errorf("%+v, and the remote is confirmed: %v", test, confirmed)
+		}
+		if !test.recorded {
+			if out := b.push(url); out.Recorded.Edits != 1 || !left() {
+				t.Errorf("the next push: %+v", out)
+			}
 		}
 	}
 }

@@ -32,6 +32,8 @@ type remoteLock struct {
 	ledger *gitremote.Mirror
 	// dropped is the exchange's commit that this call took for unpublished.
 	dropped string
+	// last is what the last pull under this lock found; nil after one that failed.
+	last *meeting
 	// notes are for people, to be told with the outcome.
 	notes []string
 }

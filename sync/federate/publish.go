@@ -31,7 +31,7 @@ func (e *Engine) stageEdits(ctx context.Context, l *remoteLock, m *gitremote.Mir
 // stage records edits and puts the plane's tip into the mirror.
 func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, out *Pushed) (s staged, err error) {
 	err = e.with(ctx, func(w *workspace) error {
-		rec, err := w.record(ctx, "")
+		rec, err := w.recordFor(ctx, out)
 		if err != nil {
 			return err
 		}
@@ -78,6 +78,14 @@ func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 		return w.store.Push(ctx, l.remote.Name, m.Dir())
 	})
 	return s, err
+}
+
+// recordFor records edits before a push, unless files are no concern of it.
+func (w *workspace) recordFor(ctx context.Context, out *Pushed) (Recorded, error) {
+	if out.asRecorded {
+		return Recorded{}, w.show(ctx)
+	}
+	return w.record(ctx, "")
 }
 
 // onlyAgreed returns the plane's tip, which is about to be published. Where a
@@ -135,7 +143,11 @@ func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 	if err != nil {
 		return false, err
 	}
-	if res.Unchanged {
+	when := e.opts.Now()
+	switch {
+	case res.Unchanged && l.met(m):
+		res.Head, out.UpToDate, when = m.Head(), true, l.last.at
+	case res.Unchanged:
 		// Nothing was sent, so nobody has confirmed anything yet: ask.
 		before, records := m.Head(), l.recordsHead()
 		fetched, err := m.Fetch(ctx)
@@ -158,7 +170,7 @@ func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror
 		e.noteShare(l, s.plan, &st)
 	}
 	e.tidy(m)
-	if err := e.verified(name, st); err != nil {
+	if err := e.verified(name, st, when); err != nil {
 		return false, err
 	}
 	if !out.recorded.IsZero() {

@@ -44,34 +44,24 @@ type Pulled struct {
 // writes the files that changed. Edits that were not recorded stay in their
 // files. With dry set it only says what there is.
 func (e *Engine) Pull(ctx context.Context, remote Remote, dry bool) (out Pulled, err error) {
-	l, err := e.lockRemote(ctx, remote)
-	if err != nil {
-		return out, err
-	}
-	defer func() { err = errors.Join(err, l.release()) }()
-	if err := e.confirmed(l); err != nil {
-		return out, err
-	}
-	m, err := e.mirror(ctx, l)
-	if err == nil {
+	err = e.meet(ctx, remote, func(l *remoteLock, m *gitremote.Mirror) (err error) {
 		out, err = e.pull(ctx, l, m, dry)
-	}
-	if err != nil {
-		e.noteFailure(remote.Name, err)
-		return out, e.advise("pull from "+remote.Name, err)
-	}
-	return out, nil
+		return err
+	})
+	return out, e.advise("pull from "+remote.Name, err)
 }
 
 // pull is Pull with the remote locked and its mirror open.
 func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, dry bool) (out Pulled, err error) {
 	out.Remote, out.DryRun, out.Notes = l.remote.Name, dry, l.told()
+	l.last = nil
 	arrived := e.step("fetch")
 	fetched, err := m.Fetch(ctx)
 	arrived()
 	if err != nil {
 		return out, err
 	}
+	found := meeting{head: fetched.Head, records: l.recordsHead(), at: e.opts.Now()}
 	if fetched.Empty {
 		return out, town.Fail("pull from "+l.remote.Name, "gt federation push publishes this Town's federation there",
 			"%w: %w", town.ErrRefused, errNone)
@@ -82,7 +72,7 @@ func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, d
 	}
 	if st.Head == fetched.Head || e.opts.OnlyLedger {
 		out.UpToDate = true
-		return out, e.endPull(ctx, l, dry, &st, &out)
+		return out, e.endPull(ctx, l, dry, found, &st, &out)
 	}
 	err = e.with(ctx, func(w *workspace) error { return e.merge(ctx, w, l, m, dry, &st, &out) })
 	if err != nil {
@@ -95,14 +85,18 @@ func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, d
 		st.Head = fetched.Head
 	}
 	e.tidy(m)
-	return out, e.endPull(ctx, l, dry, &st, &out)
+	return out, e.endPull(ctx, l, dry, found, &st, &out)
 }
 
 // endPull takes the records that came along. What is wrong with them does not
 // undo the rest of the pull.
-func (e *Engine) endPull(ctx context.Context, l *remoteLock, dry bool, st *state, out *Pulled) error {
+func (e *Engine) endPull(ctx context.Context, l *remoteLock, dry bool, found meeting, st *state, out *Pulled) error {
 	failed := e.pullShare(ctx, l, dry, st, out)
-	return errors.Join(e.verified(l.remote.Name, *st), failed)
+	err := errors.Join(e.verified(l.remote.Name, *st, found.at), failed)
+	if err == nil && !dry {
+		l.last = &found
+	}
+	return err
 }
 
 // tidy drops what piled up in the mirror. It is housekeeping: the exchange it
@@ -113,9 +107,9 @@ func (e *Engine) tidy(m *gitremote.Mirror) {
 	}
 }
 
-// verified notes that the remote itself just confirmed what st says.
-func (e *Engine) verified(remote string, st state) error {
-	st.Verified = e.opts.Now().UTC()
+// verified notes that the remote itself confirmed what st says, and when.
+func (e *Engine) verified(remote string, st state, when time.Time) error {
+	st.Verified = when.UTC()
 	st.Error, st.Failed = "", time.Time{}
 	return e.saveState(remote, st)
 }

@@ -53,6 +53,9 @@ type Pushed struct {
 	// agreed is the plane's commit that a person agreed to publish, in init and
 	// in a join of the Town's own federation; empty where no question was asked.
 	agreed string
+	// asRecorded: files are not looked at, as a join has just written them all.
+	// What is edited since waits for the next push, like any later edit.
+	asRecorded bool
 }
 
 // errUnseen: the plane has more than what a person agreed to publish. Nothing
@@ -64,30 +67,15 @@ var errUnseen = errors.New("documents were recorded since the preview")
 // Towns published meanwhile is merged first. With dry set nothing is recorded
 // or sent.
 func (e *Engine) Push(ctx context.Context, remote Remote, dry bool) (out Pushed, err error) {
-	l, err := e.lockRemote(ctx, remote)
-	if err != nil {
-		return out, err
-	}
-	defer func() { err = errors.Join(err, l.release()) }()
-	if err := e.confirmed(l); err != nil {
-		return out, err
-	}
-	out.Remote, out.DryRun = remote.Name, dry
 	if dry {
-		if err := e.pushDry(ctx, remote, &out); err != nil {
-			return out, err
-		}
-		return out, e.previewPush(ctx, l, &out)
+		err = e.foretell(ctx, remote, &out)
+		return out, err
 	}
-	m, err := e.mirror(ctx, l)
-	if err == nil {
-		err = e.push(ctx, l, m, gitremote.PublishOptions{}, &out)
-	}
-	if err != nil {
-		e.noteFailure(remote.Name, err)
-		return out, e.advise("push to "+remote.Name, err)
-	}
-	return out, nil
+	err = e.meet(ctx, remote, func(l *remoteLock, m *gitremote.Mirror) error {
+		out.Remote = remote.Name
+		return e.push(ctx, l, m, gitremote.PublishOptions{}, &out)
+	})
+	return out, e.advise("push to "+remote.Name, err)
 }
 
 // push is Push with the remote locked and its mirror open.
@@ -208,6 +196,23 @@ func (p Pulled) after(earlier *Pulled) *Pulled {
 		p.Notes = append(earlier.Notes, p.Notes...)
 	}
 	return &p
+}
+
+// foretell tells what a push would do. It contacts nobody.
+func (e *Engine) foretell(ctx context.Context, remote Remote, out *Pushed) (err error) {
+	l, err := e.lockRemote(ctx, remote)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, l.release()) }()
+	if err := e.confirmed(l); err != nil {
+		return err
+	}
+	out.Remote, out.DryRun = remote.Name, true
+	if err := e.pushDry(ctx, remote, out); err != nil {
+		return err
+	}
+	return e.previewPush(ctx, l, out)
 }
 
 // pushDry counts what a push would record and send.

@@ -70,9 +70,9 @@ func (e *Engine) prepareShare(ctx context.Context, l *remoteLock, out *Pushed) (
 }
 
 // planShare is prepareShare, after what arrived with an earlier fetch of the
-// same call, as that of a join, is taken over.
+// same call, as that of a join, is taken over. A pull has done so itself.
 func (e *Engine) planShare(ctx context.Context, l *remoteLock, out *Pushed) (*sharePlan, error) {
-	if l.ledger != nil {
+	if l.ledger != nil && l.last == nil {
 		if got, seen, err := l.ledger.Arrived(); err == nil && seen && got.Head != "" {
 			st, err := e.loadState(l.remote.Name)
 			if err != nil {

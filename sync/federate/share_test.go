@@ -303,6 +303,15 @@ func TestShareCostsNoConnection(t *testing.T) {
 	if after := gitOut(t, url, "for-each-ref", "--format=%(objectname)", Ref); after == before {
 		t.Fatal("nothing was pushed")
 	}
+	if err := os.WriteFile(log, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if both, err := a.Sync(t.Context(), remote, false); err != nil || !both.Pulled.UpToDate || !both.Pushed.UpToDate {
+		t.Fatalf("%+v %v", both, err)
+	}
+	if text, err = os.ReadFile(log); err != nil || strings.Count(string(text), "\n") != 1 {
+		t.Fatalf("connections of a sync of nothing:\n%s%v", text, err)
+	}
 }
 
 // Another Town that changes our records is told of, and changes nothing.

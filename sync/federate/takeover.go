@@ -90,9 +90,11 @@ func (t *takeover) adoptPreviewed(ctx context.Context, ours *federation.Store) (
 		return false, err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
-	if _, err := w.record(ctx, ""); err != nil {
+	rec, err := w.record(ctx, "")
+	if err != nil {
 		return false, err
 	}
+	t.out.Invalid = rec.Invalid
 	head, err := ours.Head(ctx)
 	if err != nil || head != t.head {
 		return false, err
