@@ -29,9 +29,15 @@ var asked = sync.OnceValue(func() (asked bool) {
 
 func check(t *testing.T, property func(*rapid.T)) {
 	t.Helper()
+	checkTimes(t, defaultRuns, property)
+}
+
+// checkTimes checks so many times unless -rapid.checks asks for another number.
+func checkTimes(t *testing.T, runs int, property func(*rapid.T)) {
+	t.Helper()
 	if !asked() {
 		before := flag.Lookup("rapid.checks").Value.String()
-		if err := flag.Set("rapid.checks", fmt.Sprint(defaultRuns)); err != nil {
+		if err := flag.Set("rapid.checks", fmt.Sprint(runs)); err != nil {
 			t.Fatal(err)
 		}
 		defer func() { _ = flag.Set("rapid.checks", before) }()
