@@ -23,6 +23,9 @@ type beadFigure struct {
 	Start  float64 `json:"start_ms"`
 	Open   float64 `json:"open_ms"`
 	Work   float64 `json:"work_ms"`
+	// CPU is how long processors were busy with the median process, however
+	// busy they were with others. What a Deacon does for it is not in it.
+	CPU float64 `json:"cpu_ms"`
 	// Memory is the most any of the processes held, Host the most the Deacon did.
 	Memory float64 `json:"memory_mb"`
 	Host   float64 `json:"deacon_memory_mb,omitempty"`
@@ -134,6 +137,7 @@ func figureOf(name string, samples []sample) beadFigure {
 	open := func(s sample) time.Duration { return s.steps["open"] }
 	f.Median, f.Open, f.Work = milliseconds(samples, whole), milliseconds(samples, open), milliseconds(samples, work)
 	f.Start = milliseconds(samples, func(s sample) time.Duration { return s.wall - open(s) - work(s) })
+	f.CPU = milliseconds(samples, func(s sample) time.Duration { return s.work })
 	best := slices.MinFunc(samples, func(a, b sample) int { return int(a.wall - b.wall) })
 	f.Best = float64(best.wall.Microseconds()) / 1000
 	for _, s := range samples {
@@ -145,7 +149,7 @@ func figureOf(name string, samples []sample) beadFigure {
 // reportBeads prints the figures of bd.
 func reportBeads(w io.Writer, r beadReport) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\nbeads\tdeacon\tbd\tms\tbest\tstart\topen\twork\tMB\tdeacon MB\tqueries\tdirect ms\tto a direct query\tpublic ms\ttimes faster\tlimit\t\t")
+	fmt.Fprintln(t, "\nbeads\tdeacon\tbd\tms\tbest\tstart\topen\twork\tcpu\tMB\tdeacon MB\tqueries\tdirect ms\tto a direct query\tpublic ms\ttimes faster\tlimit\t\t")
 	kept, limited := 0, 0
 	count := func(has, over bool) string {
 		if !has {
@@ -182,8 +186,8 @@ func reportBeads(w io.Writer, r beadReport) error {
 		if f.Queries >= 0 {
 			queries = fmt.Sprint(f.Queries)
 		}
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", f.Beads, with, f.Task,
-			number(f.Median), number(f.Best), number(f.Start), number(f.Open), number(f.Work), number(f.Memory), known(f.Host),
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", f.Beads, with, f.Task,
+			number(f.Median), number(f.Best), number(f.Start), number(f.Open), number(f.Work), number(f.CPU), number(f.Memory), known(f.Host),
 			queries, known(f.Direct), ratio, public, faster, strings.Join(limits, ", "), count(len(limits) > 0, f.Over))
 	}
 	if err := t.Flush(); err != nil {

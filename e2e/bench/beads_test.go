@@ -73,7 +73,7 @@ func TestQuickBeads(t *testing.T) {
 // checkFigure checks what does not depend on the machine.
 func checkFigure(t *testing.T, f beadFigure) {
 	t.Helper()
-	if f.Median <= 0 || f.Best > f.Median || f.Memory <= 0 || f.Start <= 0 || f.Deacon != (f.Host > 0) {
+	if f.Median <= 0 || f.Best > f.Median || f.Memory <= 0 || f.CPU <= 0 || f.Start <= 0 || f.Deacon != (f.Host > 0) {
 		t.Errorf("measured %+v", f)
 	}
 	if f.Task == taskVersion {

@@ -16,6 +16,9 @@ import (
 // sample is one run of a process.
 type sample struct {
 	wall time.Duration
+	// work is how long processors were busy with the process, on all of them
+	// together. Unlike wall it hardly depends on what else the machine does.
+	work time.Duration
 	// memory is the most the process itself held, in MB.
 	memory float64
 	// steps are the process's own measurements, added up by name; only gt has
@@ -60,7 +63,7 @@ func (p program) run(ctx context.Context, dir string, args ...string) (sample, e
 		return s, fmt.Errorf("%s %s: %w: %s", filepath.Base(p.path), strings.Join(args, " "), err, tail(out.String()))
 	}
 	var kilobytes int64
-	if _, err := fmt.Fscan(report, (*int64)(&s.wall), &kilobytes); err != nil {
+	if _, err := fmt.Fscan(report, (*int64)(&s.wall), &kilobytes, (*int64)(&s.work)); err != nil {
 		return s, fmt.Errorf("measure %s: %w", filepath.Base(p.path), err)
 	}
 	s.memory = float64(kilobytes) * 1024 / 1e6

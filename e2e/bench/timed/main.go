@@ -1,9 +1,9 @@
-// Command timed runs a program and tells how long it took and how much memory
-// it held at most.
+// Command timed runs a program and tells how long it took, how much memory it
+// held at most, and how long processors worked for it.
 //
 //	timed PROGRAM [ARGUMENT...] 3>report
 //
-// The report is one line, nanoseconds and kilobytes. The kernel counts as a
+// The report is one line: nanoseconds, kilobytes, nanoseconds. The kernel counts as a
 // program's memory also what the process held that became it, so a small one
 // must start it: a benchmark that has a database open would measure itself.
 //
@@ -55,7 +55,7 @@ func run(line []string, report *os.File) (int, error) {
 	if !ok {
 		return notRun, errors.New("the system does not tell what was used")
 	}
-	if _, err := fmt.Fprintln(report, took.Nanoseconds(), usage.Maxrss); err != nil {
+	if _, err := fmt.Fprintln(report, took.Nanoseconds(), usage.Maxrss, usage.Utime.Nano()+usage.Stime.Nano()); err != nil {
 		return notRun, err
 	}
 	if code := cmd.ProcessState.ExitCode(); code >= 0 {
