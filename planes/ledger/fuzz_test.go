@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"hash/crc32"
 	"maps"
 	"slices"
 	"strings"
@@ -27,7 +28,7 @@ func FuzzImport(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	s := newLedger(f)
-	f.Fuzz(func(t *testing.T, text []byte) { importText(t, s, text) })
+	f.Fuzz(func(t *testing.T, text []byte) { importText(t, s, text, 1) })
 }
 
 // FuzzImportValue puts any values into two fields of a line that is otherwise
@@ -53,11 +54,15 @@ func FuzzImportValue(f *testing.F) {
 		if err != nil {
 			return // no value at all: FuzzImport's
 		}
-		importText(t, s, line)
+		importText(t, s, line, storedShare)
 	})
 }
 
-func importText(t *testing.T, s *Store, text []byte) {
+// storedShare is of how many inputs one is stored too: the database is a hundred
+// times slower than the rest, and accepts nearly all of these lines.
+const storedShare = 8
+
+func importText(t *testing.T, s *Store, text []byte, share uint32) {
 	count := bytes.Count(text, []byte("\n")) + 1
 	l, err := ReadLines(bytes.NewReader(text), true)
 	var bad *BatchError
@@ -101,6 +106,9 @@ func importText(t *testing.T, s *Store, text []byte) {
 		reread[b.ID] = b
 	}
 	same("export", reread)
+	if crc32.ChecksumIEEE(text)%share != 0 {
+		return
+	}
 	kept, err := stored(t.Context(), s, l)
 	if errors.Is(err, ErrCycle) {
 		return
