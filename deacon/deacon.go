@@ -30,6 +30,8 @@ type Deacon struct {
 	lock      *flock.Flock
 	server    Server
 	lending   chan struct{} // holds a value while the planes are lent
+	reads     *reads
+	behind    sync.WaitGroup // what goes on by itself
 	scheduler *schedule.Scheduler
 	records   *recorder
 	metrics   *web.Metrics
@@ -44,7 +46,8 @@ type Deacon struct {
 
 	mu       sync.Mutex
 	now      *settings
-	first    *settings // of the start
+	limits   []*guard.Limiter // of the listeners
+	first    *settings        // of the start
 	noticed  [2]fileStamp
 	problem  string
 	pending  []string // settings that were changed and need a restart
@@ -63,6 +66,8 @@ func New(opts Options) (*Deacon, error) {
 	d := &Deacon{opts: opts, log: opts.Log, started: opts.Now().UTC(), owner: owner(), lending: make(chan struct{}, 1)}
 	d.metrics = web.NewMetrics(opts.Version, d.started, guard.Reasons())
 	d.records = newRecorder(opts.Now)
+	d.reads = newReads(d)
+	d.metrics.Caches(d.reads.cacheLevels)
 	d.dolt = &check.Dolt{Latency: d.latency, Data: opts.Layout.Data(""), Seen: d.metrics.Dolt, Now: opts.Now}
 	return d, nil
 }

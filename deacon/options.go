@@ -23,13 +23,18 @@ const (
 	jobGrace = 2500 * time.Millisecond
 	// agentLife is how long after its last heartbeat an agent counts.
 	agentLife = 5 * time.Minute
+	// controlQueue is how many requests of commands wait for their turn. There
+	// are more connections than that, so that others find one free.
+	controlQueue = 128
 )
 
 // Server serves the Town's planes to other processes.
 type Server interface {
 	// Close stops serving and lets other processes open the planes.
 	Close(context.Context) error
-	// Lend does so until release is called.
+	// Lend does so until release is called, which may be called again when it
+	// failed. A Lend that failed, and left the planes unserved, returns release,
+	// too: it is how to serve them again.
 	Lend(context.Context) (release func(context.Context) error, err error)
 }
 

@@ -12,8 +12,12 @@ import (
 	"gastown/town/layout"
 )
 
-// leasePause is how often it is tried to take a lease back that cannot be.
-const leasePause = time.Second
+// leasePause is how long it takes until the planes are tried to be served again
+// that could not be; it doubles with each failure, up to maxLeasePause.
+const (
+	leasePause    = time.Second
+	maxLeasePause = time.Minute
+)
 
 // operational opens the operational plane for fn, as any command would: through
 // the socket when the planes are served, else from the disk.
@@ -79,15 +83,17 @@ func (d *Deacon) lend(ctx context.Context) (release func(context.Context) error,
 	if d.server == nil { // nothing is held
 		return func(context.Context) error { <-d.lending; return nil }, nil
 	}
+	if err := d.reads.pause(); err != nil {
+		d.log.WithError(err).Warn("the ledger was not closed in order")
+	}
 	back, err := d.server.Lend(ctx)
 	if err != nil {
-		<-d.lending
+		d.notLent(back)
 		return nil, err
 	}
 	d.metrics.Lent()
 	d.log.Info("the planes are lent to a command")
 	return func(ctx context.Context) error {
-		defer func() { <-d.lending }()
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(d.life, cancel)()
@@ -95,11 +101,23 @@ func (d *Deacon) lend(ctx context.Context) (release func(context.Context) error,
 	}, nil
 }
 
-// takeBack serves the planes again, as soon as whoever has them gives them up.
-// Until then the Deacon goes on without, as commands do, and says so.
+// notLent goes on after planes could not be lent. Where they are not served
+// either, back serves them again, as often as it takes: nobody else would.
+func (d *Deacon) notLent(back func(context.Context) error) {
+	if back == nil {
+		d.reads.resume()
+		<-d.lending
+		return
+	}
+	d.behind.Go(func() { _ = d.takeBack(d.life, back) }) // told by the log and by status
+}
+
+// takeBack ends a lease: it serves the planes again, as soon as whoever has them
+// gives them up. Until then the Deacon goes on without, as commands do, and says
+// so.
 func (d *Deacon) takeBack(ctx context.Context, back func(context.Context) error) error {
-	pause := time.NewTicker(leasePause)
-	defer pause.Stop()
+	defer func() { <-d.lending }()
+	pause := leasePause
 	for told := ""; ; {
 		err := back(ctx)
 		switch {
@@ -107,6 +125,7 @@ func (d *Deacon) takeBack(ctx context.Context, back func(context.Context) error)
 			return err // it stops
 		case err == nil:
 			d.setUnserved("")
+			d.reads.resume()
 			d.log.Info("the planes are served again")
 			return nil
 		case err.Error() != told:
@@ -115,7 +134,8 @@ func (d *Deacon) takeBack(ctx context.Context, back func(context.Context) error)
 			d.log.WithError(err).Error("the planes cannot be served again after a lease; trying on")
 		}
 		select {
-		case <-pause.C:
+		case <-time.After(pause):
+			pause = min(2*pause, maxLeasePause)
 		case <-ctx.Done():
 			return ctx.Err()
 		}

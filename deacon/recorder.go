@@ -26,17 +26,19 @@ type recorder struct {
 
 	mu     sync.Mutex
 	beats  map[string]operational.Heartbeat
-	seen   map[string]time.Time // last heartbeat of each agent
+	seen   map[string]operational.Heartbeat // the last of each agent
 	checks map[string]operational.CheckState
 	jobs   map[string]operational.JobRun
 	events []operational.Event
 	wrote  time.Time // when jobs were last written
 	lost   int
+	// batches is how many with heartbeats were written.
+	batches int
 }
 
 func newRecorder(now func() time.Time) *recorder {
 	return &recorder{
-		now: now, beats: map[string]operational.Heartbeat{}, seen: map[string]time.Time{},
+		now: now, beats: map[string]operational.Heartbeat{}, seen: map[string]operational.Heartbeat{},
 		checks: map[string]operational.CheckState{}, jobs: map[string]operational.JobRun{}, wrote: now(),
 	}
 }
@@ -52,8 +54,8 @@ func (r *recorder) beat(h control.Heartbeat) error {
 		return town.Fail("take a heartbeat", "send it again later", "%w: %d agents wait to be recorded", town.ErrBusy, maxAgents)
 	}
 	at := r.now()
-	r.beats[h.Agent] = operational.Heartbeat{Agent: h.Agent, State: h.State, Note: h.Note, At: at}
-	r.seen[h.Agent] = at
+	beat := operational.Heartbeat{Agent: h.Agent, State: h.State, Note: h.Note, At: at}
+	r.beats[h.Agent], r.seen[h.Agent] = beat, beat
 	return nil
 }
 
@@ -61,8 +63,8 @@ func (r *recorder) beat(h control.Heartbeat) error {
 func (r *recorder) agents() int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for agent, at := range r.seen {
-		if r.now().Sub(at) > agentLife {
+	for agent, h := range r.seen {
+		if r.now().Sub(h.At) > agentLife {
 			delete(r.seen, agent)
 		}
 	}
@@ -152,5 +154,10 @@ func (d *Deacon) flush(ctx context.Context, all bool) (written int, err error) {
 		return 0, err
 	}
 	d.metrics.Flushed(time.Since(began))
+	if len(b.Heartbeats) > 0 {
+		d.records.mu.Lock()
+		d.records.batches++
+		d.records.mu.Unlock()
+	}
 	return len(b.Heartbeats) + len(b.Checks) + len(b.Jobs) + len(b.Events), nil
 }

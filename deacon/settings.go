@@ -29,6 +29,8 @@ type settings struct {
 	syncWarning, syncCritical       time.Duration
 	logAge                          time.Duration
 	maxSessions                     int
+	cache                           kept
+	rate, burst                     int
 
 	// stamp says which files these are.
 	stamp [2]fileStamp
@@ -115,8 +117,15 @@ func (s *settings) values() error {
 	s.syncWarning, s.syncCritical = duration("deacon.sync_warning"), duration("deacon.sync_critical")
 	s.logAge = duration("deacon.log_age")
 	s.maxSessions = number("tmux.max_sessions")
-	size, err := s.config.Bytes("deacon.data_warning")
-	s.dataWarning = size
+	bytes := func(name string) int64 {
+		n, err := s.config.Bytes(name)
+		failed = errors.Join(failed, err)
+		return n
+	}
+	s.dataWarning = bytes("deacon.data_warning")
+	on, err := s.config.Bool("cache.enabled")
+	s.cache = kept{on: on, bytes: bytes("cache.memory_size"), ttl: duration("cache.ttl")}
+	s.rate, s.burst = number("rate.requests_per_second"), number("rate.burst_size")
 	if failed = errors.Join(failed, err); failed != nil {
 		return fmt.Errorf("read the settings of the Deacon: %w", failed)
 	}
@@ -175,9 +184,15 @@ func (d *Deacon) reload() (err error) {
 	}
 	d.mu.Lock()
 	d.now, d.pending = s, restartFor(d.first.config, s.config)
-	waiting := d.pending
+	waiting, limits := d.pending, d.limits
 	d.mu.Unlock()
 	d.retire(before, s)
+	if err := d.reads.apply(s); err != nil {
+		d.log.WithError(err).Warn("the ledger was not closed in order")
+	}
+	for _, l := range limits {
+		l.Set(s.rate, s.burst)
+	}
 	if len(waiting) > 0 {
 		d.log.WithField("settings", waiting).Warn("what was changed of them takes effect with: gt deacon restart")
 	}

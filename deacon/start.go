@@ -26,6 +26,7 @@ func (d *Deacon) steps() []step {
 		{"settings", d.firstSettings, nil},
 		{"planes", d.takePlanes, d.givePlanes},
 		{"memory", d.recall, d.lastFlush},
+		{"ledger", func(context.Context) error { return d.reads.apply(d.now) }, func(context.Context) error { return d.reads.pause() }},
 		{"control", d.listenControl, func(ctx context.Context) error { return shut(ctx, d.control, d.opts.Layout.ControlSocket()) }},
 		{"http", d.listenHTTP, func(ctx context.Context) error { return shut(ctx, d.http, "") }},
 		d.scheduling(),
@@ -62,7 +63,9 @@ func (d *Deacon) givePlanes(ctx context.Context) error {
 	if d.server == nil {
 		return nil
 	}
-	return d.server.Close(ctx)
+	err := d.server.Close(ctx) // ends an attempt to serve again, too
+	d.behind.Wait()
+	return err
 }
 
 // recall reads what an earlier Deacon noted, so that a run that was missed is
@@ -112,6 +115,7 @@ func (d *Deacon) listenControl(context.Context) error {
 	}
 	handler := control.Handler(control.Deacon{
 		Status: d.Status, Stop: d.stop, Run: d.run, Sync: d.sync, Lend: d.lend,
+		Read: d.reads.read, Agents: d.agents, Cache: d.keeps, CacheStats: d.cacheStats,
 		Reload: func(context.Context) error { return d.reload() },
 		Heartbeat: func(h control.Heartbeat) error {
 			err := d.records.beat(h)
@@ -121,7 +125,8 @@ func (d *Deacon) listenControl(context.Context) error {
 			return err
 		},
 	})
-	d.control = guard.Serve(l, handler, guard.Options{
+	limit := d.limit(web.ListenerControl, controlQueue, control.Exempt)
+	d.control = guard.Serve(l, limit.Handler(handler), guard.Options{
 		Log: d.log.WithField("listener", web.ListenerControl), Owner: true,
 		Refused: func(reason string) { d.metrics.Refused(web.ListenerControl, reason) },
 	})
@@ -144,11 +149,24 @@ func (d *Deacon) listenHTTP(ctx context.Context) error {
 	d.address = l.Addr().String() // the control socket answers already
 	d.mu.Unlock()
 	o := web.Options{Health: d.health, Metrics: d.metrics.Handler(), Notify: http.HandlerFunc(d.notified)}
-	d.http = guard.Serve(l, web.Handler(o), guard.Options{
+	limit := d.limit(web.ListenerHTTP, 0, web.Exempt)
+	d.http = guard.Serve(l, limit.Handler(web.Handler(o)), guard.Options{
 		Log:     d.log.WithField("listener", web.ListenerHTTP),
 		Refused: func(reason string) { d.metrics.Refused(web.ListenerHTTP, reason) },
 	})
 	return nil
+}
+
+// limit admits as many requests as the settings say. Each listener has a limit
+// of its own, so that strangers on the network keep no command waiting.
+func (d *Deacon) limit(listener string, queue int, exempt func(*http.Request) bool) *guard.Limiter {
+	l := guard.NewLimiter(d.now.rate, d.now.burst, guard.LimitOptions{
+		Queue: queue, Exempt: exempt, Delayed: func() { d.metrics.Delayed(listener) },
+	})
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.limits = append(d.limits, l)
+	return l
 }
 
 // notified syncs when a Git host says that something arrived, and can prove it

@@ -43,6 +43,8 @@ type place struct {
 	checks   []check.Check
 	reload   chan struct{}
 	idle     time.Duration
+	// server is used in the place of a real one, if it is set.
+	server Server
 	// wait is how long the server waits for the planes; 0 means patience.
 	wait time.Duration
 }
@@ -124,6 +126,9 @@ func (p *place) engine(cfg *config.Config) *federate.Engine {
 }
 
 func (p *place) serve(ctx context.Context, _ *config.Config, _ func(string)) (Server, error) {
+	if p.server != nil {
+		return p.server, nil
+	}
 	s, err := doltdb.Serve(ctx, doltdb.ServeOptions{
 		Dir: filepath.Dir(p.layout.Data(layout.Federation)), Planes: []string{layout.Operational, layout.Ledger, layout.Federation},
 		Socket: p.layout.SQLSocket(), Home: p.layout.Engine(), Wait: cmp.Or(p.wait, patience), Command: "gt deacon",

@@ -9,21 +9,42 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
+	"net/textproto"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
+	"gastown/deacon/guard"
 	"gastown/town"
 )
 
 // maxAnswer is the largest answer that is read, in bytes.
 const maxAnswer = 4 << 20
 
+// minAgain and maxAgain bound the pause before a request is sent again that was
+// over the limit.
+const minAgain, maxAgain = 100 * time.Millisecond, 5 * time.Second
+
 // ErrNoDeacon reports that nobody answers on the socket: no Deacon runs.
 var ErrNoDeacon = errors.New("no Deacon runs in this Town")
 
+// ErrLimited reports a request that had no turn in the time its caller gives:
+// there are more than rate.requests_per_second. It wraps town.ErrBusy.
+var ErrLimited = fmt.Errorf("%w: the Deacon has more requests than it takes a second", town.ErrBusy)
+
+// defaultPatience is how long a request waits for its turn when its context has
+// no end.
+const defaultPatience = 10 * time.Second
+
 // Client talks to the Deacon behind a socket. It is safe for concurrent use.
 type Client struct {
+	// Waiting is told, from another goroutine, what a request waits for that has
+	// no turn at once. May be nil. It is set before the client is used.
+	Waiting func(what string)
+
 	path string
 	http *http.Client
 }
@@ -69,9 +90,49 @@ func (c *Client) Sync(ctx context.Context, remote string, wait bool) ([]Run, err
 }
 
 // Heartbeat says that an agent is alive. It is kept in memory first and
-// written with others every few seconds.
+// written with others every few seconds. Where too many come at once it is sent
+// again until ctx ends, or for ten seconds if that has no end.
 func (c *Client) Heartbeat(ctx context.Context, h Heartbeat) error {
-	return c.call(ctx, "POST", "heartbeat", h, nil)
+	ctx, cancel := patient(ctx)
+	defer cancel()
+	for {
+		err := c.call(ctx, "POST", "heartbeat", h, nil)
+		var over *limited
+		if !errors.As(err, &over) {
+			return err
+		}
+		select {
+		case <-time.After(over.again):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// Agents lists those whose heartbeat was seen lately.
+func (c *Client) Agents(ctx context.Context) (all []Agent, err error) {
+	err = c.call(ctx, "GET", "agents", nil, &all)
+	return all, err
+}
+
+// Cache does something with what the Deacon keeps, and says what.
+func (c *Client) Cache(ctx context.Context, r CacheRequest) (done []CacheDone, err error) {
+	err = c.call(ctx, "POST", "cache", r, &done)
+	return done, err
+}
+
+// CacheStats tells what the Deacon keeps.
+func (c *Client) CacheStats(ctx context.Context) (out CacheStats, err error) {
+	err = c.call(ctx, "GET", "cache", nil, &out)
+	return out, err
+}
+
+// patient gives a context an end.
+func patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ends := ctx.Deadline(); ends {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, defaultPatience)
 }
 
 // Lend has the Deacon give up the planes, so that this process can open them
@@ -109,16 +170,24 @@ func (c *Client) call(ctx context.Context, method, what string, in, out any) err
 func (c *Client) send(ctx context.Context, method, what string, in any) (*http.Response, error) {
 	var body io.Reader
 	if in != nil {
-		data, err := json.Marshal(in)
+		data, err := encode(in)
 		if err != nil {
 			return nil, err
 		}
+		if len(data) > maxRequest {
+			return nil, fmt.Errorf("ask the Deacon for %s: %w: a request of %d bytes, the limit is %d", what, town.ErrUsage, len(data), maxRequest)
+		}
 		body = bytes.NewReader(data)
 	}
-	req, err := http.NewRequestWithContext(ctx, method, "http://deacon/v1/"+what, body)
+	req, err := http.NewRequestWithContext(c.trace(ctx), method, "http://deacon"+prefix+what, body)
 	if err != nil {
 		return nil, err
 	}
+	wait := defaultPatience
+	if end, ends := ctx.Deadline(); ends {
+		wait = time.Until(end)
+	}
+	req.Header.Set(guard.PatienceHeader, strconv.FormatInt(max(0, wait.Milliseconds()), 10))
 	res, err := c.http.Do(req)
 	if err != nil {
 		if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist) {
@@ -136,8 +205,40 @@ func (c *Client) send(ctx context.Context, method, what string, in any) (*http.R
 	return nil, refused(what, res)
 }
 
+// trace tells Waiting what a request waits for.
+func (c *Client) trace(ctx context.Context) context.Context {
+	if c.Waiting == nil {
+		return ctx
+	}
+	return httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		Got1xxResponse: func(_ int, header textproto.MIMEHeader) error {
+			if text := header.Get(guard.WaitingHeader); text != "" {
+				c.Waiting(text)
+			}
+			return nil
+		},
+	})
+}
+
+// limited is an ErrLimited with the time after which to try again.
+type limited struct {
+	error
+	again time.Duration
+}
+
+func (l *limited) Unwrap() error { return l.error }
+
 // refused turns an answer into the error it was.
 func refused(what string, res *http.Response) error {
+	if res.StatusCode == http.StatusTooManyRequests {
+		seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
+		if err != nil {
+			seconds = 1
+		}
+		again := min(max(time.Duration(seconds)*time.Second, minAgain), maxAgain)
+		return &limited{town.Fail("ask the Deacon for "+what, "run the command again; gt config rate.requests_per_second says how many",
+			"%w", ErrLimited), again}
+	}
 	var f failure
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err == nil && res.StatusCode == http.StatusUnprocessableEntity {

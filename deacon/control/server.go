@@ -22,7 +22,27 @@ type Deacon struct {
 	Heartbeat func(Heartbeat) error
 	// Lend gives up the planes until release is called.
 	Lend func(context.Context) (release func(context.Context) error, err error)
+	// Read answers from the ledger.
+	Read func(context.Context, Query) (Answer, error)
+	// Agents are those whose heartbeat was seen lately, by name.
+	Agents func(context.Context) ([]Agent, error)
+	// Cache does something with what is kept; CacheStats tells what that is.
+	Cache      func(context.Context, CacheRequest) ([]CacheDone, error)
+	CacheStats func() CacheStats
 }
+
+// Exempt says which requests no limit may keep waiting: those that tell how the
+// Deacon is, and end it.
+func Exempt(r *http.Request) bool {
+	switch r.URL.Path {
+	case prefix + "status", prefix + "stop", prefix + "reload":
+		return true
+	}
+	return false
+}
+
+// prefix of every path.
+const prefix = "/v1/"
 
 // Handler answers for a Deacon; serve it behind package guard.
 func Handler(d Deacon) http.Handler {
@@ -62,6 +82,24 @@ func Handler(d Deacon) http.Handler {
 		conclude(w, struct{}{}, d.Heartbeat(in))
 	})
 	mux.HandleFunc("POST /v1/lend", d.lend)
+	mux.HandleFunc("POST /v1/ledger", d.read)
+	mux.HandleFunc("GET /v1/agents", func(w http.ResponseWriter, r *http.Request) {
+		all, err := d.Agents(r.Context())
+		conclude(w, all, err)
+	})
+	mux.HandleFunc("GET /v1/cache", func(w http.ResponseWriter, _ *http.Request) { answer(w, d.CacheStats()) })
+	mux.HandleFunc("POST /v1/cache", func(w http.ResponseWriter, r *http.Request) {
+		var in CacheRequest
+		if !guard.ReadJSON(w, r, &in) {
+			return
+		}
+		if err := in.Validate(); err != nil {
+			guard.Refuse(w, r, guard.Malformed, http.StatusBadRequest)
+			return
+		}
+		out, err := d.Cache(r.Context(), in)
+		conclude(w, out, err)
+	})
 	return mux
 }
 
@@ -81,6 +119,32 @@ func (d Deacon) lend(w http.ResponseWriter, r *http.Request) {
 	if err := release(context.WithoutCancel(r.Context())); err != nil {
 		panic(http.ErrAbortHandler) // the Deacon knows: it was its own function
 	}
+}
+
+// read answers from the ledger, or says that the client is to ask it itself.
+func (d Deacon) read(w http.ResponseWriter, r *http.Request) {
+	var in Query
+	if !guard.ReadJSON(w, r, &in) {
+		return
+	}
+	if err := in.Validate(); err != nil {
+		guard.Refuse(w, r, guard.Malformed, http.StatusBadRequest)
+		return
+	}
+	out, err := d.Read(r.Context(), in)
+	if err == nil {
+		err = out.Fits()
+	}
+	var data []byte
+	if err == nil {
+		data, err = out.encode()
+	}
+	if err != nil {
+		conclude(w, nil, err)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(data) // a peer that is gone
 }
 
 func answer(w http.ResponseWriter, value any) {

@@ -45,11 +45,12 @@ const (
 	Oversized = "oversized" // a body above the limit
 	Unknown   = "unknown"   // no such path or method
 	Unsigned  = "unsigned"  // a notice without a valid signature
+	Limited   = "limited"   // more requests a second than there may be
 )
 
 // Reasons lists them all.
 func Reasons() []string {
-	return []string{Peer, Crowded, Slow, Malformed, Oversized, Unknown, Unsigned}
+	return []string{Peer, Crowded, Slow, Malformed, Oversized, Unknown, Unsigned, Limited}
 }
 
 // Options say how to guard.

@@ -70,7 +70,7 @@ type answer struct {
 }
 
 func (a *answer) WriteHeader(code int) {
-	if a.code == 0 {
+	if a.code == 0 && code >= http.StatusOK { // not an interim one
 		a.code = code
 	}
 	a.ResponseWriter.WriteHeader(code)

@@ -19,6 +19,7 @@ type Metrics struct {
 	failing    *prometheus.GaugeVec
 	checks     *prometheus.GaugeVec
 	refused    *prometheus.CounterVec
+	delayed    *prometheus.CounterVec
 	beats      prometheus.Counter
 	agents     prometheus.Gauge
 	flush      prometheus.Histogram
@@ -72,6 +73,8 @@ func NewMetrics(version string, started time.Time, reasons []string) *Metrics {
 	m.checks = gauges("gt_deacon_check_state", "What a check found: 0 healthy, 1 warning, 2 critical.", "check")
 	m.transition = counters("gt_deacon_check_changes_total", "Changes of a check's state.", "check")
 	m.refused = counters("gt_deacon_refused_requests_total", "Requests that were refused, by listener and reason.", "listener", "reason")
+	m.delayed = counters("gt_deacon_delayed_requests_total", "Requests that had to wait for their turn, by listener.", "listener")
+	m.delayed.WithLabelValues(ListenerControl)
 	m.beats = counter("gt_deacon_heartbeats_total", "Heartbeats that were taken.")
 	m.dropped = counter("gt_deacon_dropped_records_total", "Records that were dropped because they could not be written in time.")
 	m.agents = gauge("gt_agents", "Agents whose heartbeat was seen lately.")
@@ -126,6 +129,9 @@ func (m *Metrics) Checked(name string, level int, changed bool) {
 
 // Refused counts a request that was refused.
 func (m *Metrics) Refused(listener, reason string) { m.refused.WithLabelValues(listener, reason).Inc() }
+
+// Delayed counts a request that had to wait for its turn.
+func (m *Metrics) Delayed(listener string) { m.delayed.WithLabelValues(listener).Inc() }
 
 // Heartbeat counts one that was taken.
 func (m *Metrics) Heartbeat() { m.beats.Inc() }

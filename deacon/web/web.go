@@ -53,6 +53,10 @@ type Options struct {
 	Notify http.Handler
 }
 
+// Exempt says which requests no limit may refuse: /health is read from memory,
+// and whoever asks acts on the answer.
+func Exempt(r *http.Request) bool { return r.URL.Path == "/health" }
+
 // Handler answers for a Deacon.
 func Handler(o Options) http.Handler {
 	mux := http.NewServeMux()

@@ -90,7 +90,8 @@ func (s *Server) Close(ctx context.Context) error {
 // Lend stops serving and releases the locks, so that another process, or this
 // one, may open the databases itself. release takes them back and serves again;
 // it waits for whoever has them, and may be called again when it failed. After
-// Close it does nothing. The caller must release what it borrowed.
+// Close it does nothing. The caller must release what it borrowed. When Lend
+// fails, the server goes on; where it cannot, release comes with the error.
 func (s *Server) Lend(ctx context.Context) (release func(context.Context) error, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -101,14 +102,19 @@ func (s *Server) Lend(ctx context.Context) (release func(context.Context) error,
 		return nil, town.Fail("lend the databases", "wait until they are given back, then run the command again",
 			"%w: they are lent already", town.ErrBusy)
 	}
-	if err := s.stop(ctx); err != nil {
-		return nil, errors.Join(err, s.startUnlessClosed(context.WithoutCancel(ctx)))
-	}
-	return func(ctx context.Context) error {
+	release = func(ctx context.Context) error {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		return s.startUnlessClosed(ctx)
-	}, nil
+	}
+	if err := s.stop(ctx); err != nil {
+		again := s.startUnlessClosed(context.WithoutCancel(ctx))
+		if again == nil {
+			release = nil
+		}
+		return release, errors.Join(err, again)
+	}
+	return release, nil
 }
 
 // startUnlessClosed does nothing to a server that runs. The caller holds mu.

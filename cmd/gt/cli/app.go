@@ -137,6 +137,7 @@ func (a *App) parser() (_ *kingpin.Application, ended *int) {
 	a.configureHooks(p)
 	a.configureDoctor(p)
 	a.configureDeacon(p)
+	a.configureCache(p)
 	a.configureConfig(p)
 	a.configureCompletion(p)
 	a.configureVersion(p)

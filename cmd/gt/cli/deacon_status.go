@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -11,10 +12,18 @@ import (
 	"gastown/town"
 )
 
+// maxAlive is how many agents gt deacon status names; --json has all.
+const maxAlive = 10
+
+// alivePatience is how long the names of agents are waited for.
+const alivePatience = time.Second
+
 // deaconStatus is control.Status for printing; only running when there is none.
 type deaconStatus struct {
 	Running bool `json:"running"`
 	*control.Status
+	// Alive are the agents that were heard lately.
+	Alive []control.Agent `json:"alive,omitempty"`
 }
 
 func (o *deaconOptions) status(ctx context.Context) error {
@@ -37,10 +46,14 @@ func (o *deaconOptions) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.app.show(deaconStatus{true, &s}, func(p *printer) { o.app.sayDeacon(p, s) })
+	// Who is alive is an addition; the Deacon may be unable to read it just now.
+	soon, cancel := context.WithTimeout(ctx, alivePatience)
+	defer cancel()
+	alive, _ := client.Agents(soon)
+	return o.app.show(deaconStatus{true, &s, alive}, func(p *printer) { o.app.sayDeacon(p, s, alive) })
 }
 
-func (a *App) sayDeacon(p *printer, s control.Status) {
+func (a *App) sayDeacon(p *printer, s control.Status, alive []control.Agent) {
 	up := time.Duration(s.Uptime * float64(time.Second)).Round(time.Second)
 	p.line("Deacon of Town %s, %s for %s", s.Town, s.State, up)
 	p.line("  gt %s, pid %d, user %s, %s", s.Version, s.PID, s.User, s.Root)
@@ -50,7 +63,10 @@ func (a *App) sayDeacon(p *printer, s control.Status) {
 	if s.SQL != "" {
 		p.line("  serves the planes on %s", s.SQL)
 	}
-	p.line("  %s alive", plural(s.Agents, "agent", "agents"))
+	p.line("  %s alive", plural(max(s.Agents, len(alive)), "agent", "agents"))
+	for _, agent := range alive[:min(len(alive), maxAlive)] {
+		p.line("    %s", p.Fit(fmt.Sprintf("%s  %s, %s  %s", agent.Agent, agent.State, a.shortAgo(agent.At), agent.Note)))
+	}
 	if s.Problem != "" {
 		p.styled(styleBad, "  a change of the configuration is not in force: %s", s.Problem)
 	}

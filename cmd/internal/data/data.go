@@ -42,6 +42,13 @@ func Serve(t layout.Town, cfg *config.Config) (opts doltdb.ServeOptions, ok bool
 	}, external(cfg) == nil
 }
 
+// Kept says whether a Deacon may answer reads of the ledger from memory: it
+// serves the planes, and the configuration lets it.
+func Kept(cfg *config.Config) bool {
+	enabled, err := cfg.Bool("cache.enabled")
+	return err == nil && enabled && external(cfg) == nil
+}
+
 func external(cfg *config.Config) *doltdb.External {
 	host := text(cfg, "dolt.host")
 	if host == "" {

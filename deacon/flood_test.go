@@ -1,0 +1,117 @@
+package deacon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gastown/deacon/control"
+	"gastown/town/config"
+)
+
+// A hundred agents that speak at once are all heard, with the limits as they
+// are by default.
+func TestNoHeartbeatIsLostToTheLimit(t *testing.T) {
+	const agents = 100
+	p := found(t)
+	r := p.mustStart()
+	defer r.end()
+	var wait sync.WaitGroup
+	for n := range agents {
+		wait.Go(func() {
+			c := control.NewClient(p.layout.ControlSocket())
+			defer c.Close()
+			if err := c.Heartbeat(t.Context(), control.Heartbeat{Agent: fmt.Sprintf("rig/a%d", n), State: "working"}); err != nil {
+				t.Errorf("heartbeat %d: %v", n, err)
+			}
+		})
+	}
+	wait.Wait()
+	if n := r.Status().Agents; n != agents {
+		t.Errorf("%d of %d agents were heard", n, agents)
+	}
+}
+
+// A flood keeps nobody from asking how the Deacon is, nor from stopping it;
+// whoever waits is told for what, and who cannot wait learns when to come again.
+func TestFlood(t *testing.T) {
+	const flood = 60
+	p := found(t)
+	p.configure(func(c *config.Config) {
+		p.set(c, "rate.requests_per_second", "1")
+		p.set(c, "rate.burst_size", "2")
+	})
+	r := p.mustStart()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var told, heard, gone atomic.Int64
+	var wait sync.WaitGroup
+	for n := range flood {
+		wait.Go(func() {
+			c := control.NewClient(p.layout.ControlSocket())
+			defer c.Close()
+			c.Waiting = func(string) { told.Add(1) }
+			patient, cancel := context.WithTimeout(ctx, time.Hour)
+			defer cancel()
+			switch err := c.Heartbeat(patient, control.Heartbeat{Agent: fmt.Sprintf("rig/a%d", n), State: "idle"}); {
+			case err == nil:
+				heard.Add(1)
+			case errors.Is(err, context.Canceled):
+				gone.Add(1)
+			default:
+				t.Errorf("heartbeat: %v", err)
+			}
+		})
+	}
+	until(t, "the others wait", func() bool { return told.Load()+heard.Load() >= flood })
+	for range 20 {
+		if _, err := r.client.Status(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if err := r.client.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	soon, enough := context.WithTimeout(t.Context(), time.Second)
+	defer enough()
+	if _, err := r.client.CacheStats(soon); !errors.Is(err, control.ErrLimited) {
+		t.Errorf("out of turn: %v", err)
+	}
+	limited, healthy := 0, 0
+	for range 20 {
+		res, err := http.Get("http://" + r.Address() + "/metrics")
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = res.Body.Close()
+		if res.StatusCode == http.StatusTooManyRequests && res.Header.Get("Retry-After") != "" {
+			limited++
+		}
+		if code, _ := body(t, "http://"+r.Address()+"/health"); code == http.StatusOK {
+			healthy++
+		}
+	}
+	if limited == 0 || healthy != 20 {
+		t.Errorf("%d of 20 were over the limit, %d of 20 answered", limited, healthy)
+	}
+	if got := r.Status().Agents; int64(got) != heard.Load() {
+		t.Errorf("%d agents for %d heartbeats", got, heard.Load())
+	}
+	// More than were told wait for nothing: they give up, and nothing is left.
+	cancel()
+	wait.Wait()
+	if told.Load() < flood/2 || heard.Load()+gone.Load() != flood {
+		t.Errorf("%d were told, %d heard, %d have gone", told.Load(), heard.Load(), gone.Load())
+	}
+	if err := r.client.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-r.ended; err != nil {
+		t.Error(err)
+	}
+}

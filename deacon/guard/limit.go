@@ -1,0 +1,131 @@
+package guard
+
+import (
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+)
+
+const (
+	// PatienceHeader is how long a client waits for its turn, in milliseconds.
+	PatienceHeader = "Gt-Patience"
+	// WaitingHeader says in an interim answer (102) what the client waits for.
+	WaitingHeader = "Gt-Waiting"
+	// maxPatience bounds what a client may say.
+	maxPatience = 5 * time.Minute
+)
+
+// LimitOptions say how a Limiter admits requests.
+type LimitOptions struct {
+	// Queue is how many requests may wait for their turn; 0 means that none
+	// does, and what is over the limit is refused at once.
+	Queue int
+	// Exempt are requests that are never counted nor kept waiting.
+	Exempt func(*http.Request) bool
+	// Delayed counts a request that had to wait. May be nil.
+	Delayed func()
+}
+
+// Limiter admits so many requests a second, and a burst above that. Requests
+// have their turns in the order they came in. Its methods may be called from any
+// goroutine.
+type Limiter struct {
+	opts    LimitOptions
+	rate    *rate.Limiter
+	mu      sync.Mutex
+	waiting int
+}
+
+// NewLimiter admits perSecond requests a second, and burst at once.
+func NewLimiter(perSecond, burst int, o LimitOptions) *Limiter {
+	return &Limiter{opts: o, rate: rate.NewLimiter(rate.Limit(perSecond), burst)}
+}
+
+// Set changes the limit, for requests that come from now on.
+func (l *Limiter) Set(perSecond, burst int) {
+	l.rate.SetLimit(rate.Limit(perSecond))
+	l.rate.SetBurst(burst)
+}
+
+// Handler is h behind the limit. What has no turn within the time its client
+// gives, or finds the queue full, is refused with 429 and Retry-After. Serve it
+// behind Serve.
+func (l *Limiter) Handler(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if l.opts.Exempt != nil && l.opts.Exempt(r) || l.admit(w, r) {
+			h.ServeHTTP(w, r)
+		}
+	})
+}
+
+// admit waits for the request's turn. When it returns false, the request was
+// answered or its client has gone.
+func (l *Limiter) admit(w http.ResponseWriter, r *http.Request) bool {
+	turn, delay, ahead, ok := l.turn(patience(r))
+	switch {
+	case !ok:
+		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(delay.Seconds()))))
+		Refuse(w, r, Limited, http.StatusTooManyRequests)
+		return false
+	case delay == 0:
+		return true
+	}
+	defer l.leave()
+	if l.opts.Delayed != nil {
+		l.opts.Delayed()
+	}
+	text := fmt.Sprintf("at most %v requests a second (rate.requests_per_second)", float64(l.rate.Limit()))
+	if ahead > 0 {
+		text += fmt.Sprintf("; %d came before", ahead)
+	}
+	w.Header().Set(WaitingHeader, text)
+	w.WriteHeader(http.StatusProcessing)
+	w.Header().Del(WaitingHeader)
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-r.Context().Done():
+		turn.Cancel()
+		return false
+	}
+}
+
+// turn takes the next turn, and a place in the queue if that is not now: in delay. ok is
+// false when it comes too late for the client, or the queue is full.
+func (l *Limiter) turn(patience time.Duration) (turn *rate.Reservation, delay time.Duration, ahead int, ok bool) {
+	l.mu.Lock() // also so that a turn nobody takes is given back before the next
+	defer l.mu.Unlock()
+	turn = l.rate.Reserve()
+	delay = turn.Delay()
+	switch {
+	case delay == 0:
+		return turn, 0, 0, true
+	case delay > patience || l.waiting >= l.opts.Queue:
+		turn.Cancel()
+		return turn, delay, 0, false
+	}
+	l.waiting++
+	return turn, delay, l.waiting - 1, true
+}
+
+func (l *Limiter) leave() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting--
+}
+
+// patience is how long the client waits; 0 when it does not say.
+func patience(r *http.Request) time.Duration {
+	ms, err := strconv.ParseInt(r.Header.Get(PatienceHeader), 10, 64)
+	if err != nil || ms < 0 {
+		return 0
+	}
+	return min(time.Duration(min(ms, maxPatience.Milliseconds()))*time.Millisecond, maxPatience)
+}

@@ -1,0 +1,307 @@
+package deacon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gastown/deacon/control"
+	"gastown/planes/ledger"
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// ledger opens the ledger as a command does, beside the Deacon.
+func (p *place) ledger() *ledger.Store {
+	p.t.Helper()
+	cfg, err := config.Load(p.layout.Config())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	s, err := ledger.Open(context.Background(), p.database(cfg, layout.Ledger), cfg.Stores[layout.Ledger])
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.t.Cleanup(func() { _ = s.Close() })
+	return s
+}
+
+func made(t *testing.T, s *ledger.Store, list ...ledger.NewBead) []town.Bead {
+	t.Helper()
+	all, err := s.Create(t.Context(), list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func titled(title string) ledger.NewBead {
+	return ledger.NewBead{Bead: town.Bead{Title: title}, Prefix: "gt"}
+}
+
+// full are beads that have every field, and beads that have none.
+const full = `{"id":"gt-full","title":"é <b> \"quoted\" \\ufffe","description":"d\n\t&","design":"e","acceptance_criteria":"f","notes":"g",` +
+	`"status":"closed","priority":0,"issue_type":"bug","assignee":"ada","owner":"bob","estimated_minutes":0,"created_at":"2026-01-02T03:04:05.678901Z",` +
+	`"created_by":"eve","updated_at":"2026-01-03T03:04:05Z","closed_at":"2026-01-03T03:04:05Z","close_reason":"done","due_at":"2027-01-01T00:00:00Z",` +
+	`"defer_until":"2026-01-01T00:00:00Z","external_ref":"x-1","labels":["b","a"],"dependencies":[{"issue_id":"gt-full","depends_on_id":"gt-bare","type":"blocks"},` +
+	`{"issue_id":"gt-full","depends_on_id":"gt-nowhere","type":"related"}],"comments":[{"id":"c1","issue_id":"gt-full","author":"ada","text":"<said>","created_at":"2026-01-02T00:00:00Z"}],` +
+	`"special":{"a":[1,null,"<x>"],"b":{}}}
+{"id":"gt-bare","title":"bare","created_at":"2026-01-01T00:00:00Z","priority":2}
+{"id":"gt-child","title":"waits","created_at":"2026-01-01T00:00:00Z","dependencies":[{"issue_id":"gt-child","depends_on_id":"gt-bare","type":"blocks"}]}
+`
+
+// What the Deacon answers is what the ledger answers, to the last field; the
+// second time from memory.
+func TestReadsThroughTheDeaconAreTheLedgers(t *testing.T) {
+	p := found(t)
+	r := p.mustStart()
+	defer r.end()
+	s := p.ledger()
+	if _, err := s.Import(t.Context(), strings.NewReader(full), ledger.ImportOptions{KeepUnknown: true}); err != nil {
+		t.Fatal(err)
+	}
+	type answers struct {
+		details       []ledger.Detail
+		items, ready  []ledger.Item
+		blocked       []ledger.Waiting
+		stats         ledger.Stats
+		picked, short []ledger.Detail
+		parts         []ledger.Item
+	}
+	ask := func(from interface {
+		Get(context.Context, []string, ledger.Fields) ([]ledger.Detail, error)
+		List(context.Context, ledger.Filter, func(ledger.Item) error) error
+		Ready(context.Context, ledger.Filter, func(ledger.Item) error) error
+		Blocked(context.Context, ledger.Filter) ([]ledger.Waiting, error)
+		Stats(context.Context) (ledger.Stats, error)
+	}) (a answers) {
+		t.Helper()
+		var errs [8]error
+		a.details, errs[0] = from.Get(t.Context(), []string{"gt-full", "gt-bare", "gt-full"}, nil)
+		errs[1] = from.List(t.Context(), ledger.Filter{Limit: 10}, ledger.Collect(&a.items))
+		errs[2] = from.Ready(t.Context(), ledger.Filter{Limit: 10}, ledger.Collect(&a.ready))
+		a.blocked, errs[3] = from.Blocked(t.Context(), ledger.Filter{Limit: 10})
+		a.stats, errs[4] = from.Stats(t.Context())
+		a.picked, errs[5] = from.Get(t.Context(), []string{"gt-full"}, ledger.Fields{"title", "comments", "dependency_count"})
+		a.short, errs[6] = from.Get(t.Context(), []string{"bar", "gt-f"}, ledger.Fields{"id"})
+		errs[7] = from.List(t.Context(), ledger.Filter{
+			Text: "É", Limit: 1, Created: ledger.Span{From: time.Date(2026, 1, 2, 0, 0, 0, 0, time.FixedZone("", 3600))},
+			Statuses: []town.Status{town.StatusClosed}, Priorities: []int{0}, Labels: []string{"a"}, Fields: ledger.Fields{},
+		}, ledger.Collect(&a.parts))
+		if err := errors.Join(errs[:]...); err != nil {
+			t.Fatal(err)
+		}
+		return a
+	}
+	want := ask(s)
+	if len(want.items) != 3 || len(want.blocked) != 1 || len(want.details[0].Extra) != 1 || len(want.parts) != 1 {
+		t.Fatalf("%+v", want)
+	}
+	for round := range 2 {
+		through := r.client.Reader()
+		if got := ask(through); !reflect.DeepEqual(got, want) {
+			t.Errorf("round %d:\n%+v\nwant\n%+v", round, got, want)
+		}
+		// What depends on the hour is asked anew each quarter minute.
+		if n := through.Queries(); through.Answers() != 8 || round == 1 && n > 3 {
+			t.Errorf("round %d: %d answers, %d queries", round, through.Answers(), n)
+		}
+	}
+	exact := r.client.Reader()
+	if _, err := exact.Get(t.Context(), []string{"gt-full", "bar"}, nil); err != nil || exact.Queries() != 0 {
+		t.Errorf("%d queries for what is known, %v", exact.Queries(), err)
+	}
+}
+
+// What is not plainly answered is an error, and nothing more: the command asks
+// the ledger then.
+func TestReadsTheDeaconLeavesToTheLedger(t *testing.T) {
+	p := found(t)
+	r := p.mustStart()
+	defer r.end()
+	s := p.ledger()
+	long := strings.Repeat("x", town.MaxTextBytes)
+	var list []ledger.NewBead
+	for i := range 5 {
+		b := titled(fmt.Sprint(i))
+		b.Description = long
+		list = append(list, b)
+	}
+	all := made(t, s, list...)
+	reader := r.client.Reader()
+	yield := func(ledger.Item) error { t.Error("called"); return nil }
+	for what, err := range map[string]error{
+		"no bound":      reader.List(t.Context(), ledger.Filter{}, yield),
+		"a wide bound":  reader.Ready(t.Context(), ledger.Filter{Limit: 501}, yield),
+		"an odd field":  reader.List(t.Context(), ledger.Filter{Limit: 1, Sort: []ledger.Order{{Field: "x; DROP TABLE issues"}}}, yield),
+		"no UTF-8":      reader.List(t.Context(), ledger.Filter{Limit: 1, Text: "a\xff"}, yield),
+		"too long":      reader.List(t.Context(), ledger.Filter{Limit: 1, Text: strings.Repeat("a", 100_000)}, yield),
+		"large answers": reader.List(t.Context(), ledger.Filter{Limit: 10}, yield),
+	} {
+		if err == nil {
+			t.Errorf("%s: no error", what)
+		}
+	}
+	for _, id := range []string{"gt-nope", "", "g"} {
+		if _, err := reader.Get(t.Context(), []string{id}, nil); err == nil {
+			t.Errorf("%q was found", id)
+		}
+	}
+	if reader.Answers() != 0 {
+		t.Errorf("%d answers", reader.Answers())
+	}
+	own := errors.New("own")
+	err := reader.List(t.Context(), ledger.Filter{Limit: 2, Fields: ledger.Fields{"id"}}, func(ledger.Item) error { return own })
+	if !errors.As(err, new(control.Yielded)) || !errors.Is(err, own) {
+		t.Error(err)
+	}
+	// An answer that was too large is not looked for again.
+	before := r.reads.cacheLevels()
+	if err := reader.List(t.Context(), ledger.Filter{Limit: 10}, yield); err == nil {
+		t.Error("no error")
+	}
+	if after := r.reads.cacheLevels(); !reflect.DeepEqual(before, after) {
+		t.Errorf("%+v, then %+v", before, after)
+	}
+	if got, err := reader.Get(t.Context(), []string{all[0].ID}, nil); err != nil || got[0].Description != long {
+		t.Error(err)
+	}
+}
+
+// Writers in other handles and readers through the Deacon: a read that begins
+// after a write has returned sees it.
+func TestNoReadThroughTheDeaconIsStale(t *testing.T) {
+	const writers, readers, changes = 3, 4, 30
+	p := found(t)
+	p.configure(func(c *config.Config) {
+		p.set(c, "rate.requests_per_second", "100000")
+		p.set(c, "rate.burst_size", "1000")
+	})
+	r := p.mustStart()
+	defer r.end()
+	first := p.ledger()
+	var ids []string
+	for range writers {
+		ids = append(ids, made(t, first, titled("0"))[0].ID)
+	}
+	var count [writers]atomic.Int64 // of changes that were acknowledged
+	var done atomic.Bool
+	var writing, reading sync.WaitGroup
+	for w := range writers {
+		s := p.ledger()
+		writing.Go(func() {
+			for n := int64(1); n <= changes; n++ {
+				title := strconv.FormatInt(n, 10)
+				if _, err := s.Update(t.Context(), []ledger.Patch{{ID: ids[w], Title: &title}}); err != nil {
+					t.Errorf("update: %v", err)
+					return
+				}
+				count[w].Store(n)
+			}
+		})
+	}
+	var reads atomic.Int64
+	for n := range readers {
+		reading.Go(func() {
+			reader := control.NewClient(p.layout.ControlSocket())
+			defer reader.Close()
+			r := reader.Reader()
+			pace := time.NewTicker(time.Millisecond) // without it nobody has time to write
+			defer pace.Stop()
+			for i := n; !done.Load(); i++ {
+				<-pace.C
+				w := i % writers
+				before := count[w].Load()
+				title := ""
+				if n%2 == 0 {
+					got, err := r.Get(t.Context(), []string{ids[w]}, ledger.Fields{"title"})
+					if err != nil {
+						t.Errorf("get: %v", err)
+						return
+					}
+					title = got[0].Title
+				} else {
+					var items []ledger.Item
+					if err := r.List(t.Context(), ledger.Filter{IDs: ids[w : w+1], Limit: 5}, ledger.Collect(&items)); err != nil || len(items) != 1 {
+						t.Errorf("list: %d, %v", len(items), err)
+						return
+					}
+					title = items[0].Title
+				}
+				if got, err := strconv.ParseInt(title, 10, 64); err != nil || got < before {
+					t.Errorf("read %q after %d was acknowledged", title, before)
+				}
+				reads.Add(1)
+			}
+		})
+	}
+	writing.Wait()
+	done.Store(true)
+	reading.Wait()
+	for w := range writers {
+		if count[w].Load() != changes {
+			t.Errorf("writer %d: %d changes", w, count[w].Load())
+		}
+	}
+	levels, _ := json.Marshal(r.reads.cacheLevels())
+	t.Logf("%d reads, %d changes: %s", reads.Load(), writers*changes, levels)
+}
+
+// A collection, a lease and a reload leave the reads right.
+func TestReadsGoOn(t *testing.T) {
+	p := found(t)
+	r := p.mustStart()
+	defer r.end()
+	s := p.ledger()
+	id := made(t, s, titled("before"))[0].ID
+	reader := r.client.Reader()
+	is := func(title string) {
+		t.Helper()
+		for range 2 {
+			got, err := reader.Get(t.Context(), []string{id}, nil)
+			if err != nil || got[0].Title != title {
+				t.Errorf("%+v, %v", got, err)
+			}
+		}
+	}
+	is("before")
+	if _, err := r.client.Run(t.Context(), jobGC); err != nil {
+		t.Fatal(err)
+	}
+	is("before")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	release, err := r.client.Lend(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := reader.Get(t.Context(), []string{id}, nil); !errors.Is(err, town.ErrBusy) {
+		t.Errorf("read from lent planes: %v", err)
+	}
+	alone := p.ledger() // opens the directory: nobody serves it
+	title := "meanwhile"
+	if _, err := alone.Update(t.Context(), []ledger.Patch{{ID: id, Title: &title}}); err != nil {
+		t.Fatal(err)
+	}
+	if err := alone.Close(); err != nil {
+		t.Fatal(err)
+	}
+	_ = release()
+	until(t, "the planes are served again", func() bool { return r.Status().State == "running" })
+	is(title)
+	p.configure(func(c *config.Config) { p.set(c, "dolt.max_open_conns", "3") })
+	if err := r.client.Reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	is(title)
+}
