@@ -80,8 +80,8 @@ func (o *commentOptions) add(ctx context.Context) error {
 
 func (o *commentOptions) list(ctx context.Context) error {
 	comments := []town.Comment{}
-	err := o.app.with(ctx, func(d *desk) error {
-		list, err := d.Get(ctx, []string{o.id}, ledger.Fields{"comments"})
+	err := o.app.reading(ctx, func(r reader) error {
+		list, err := r.Get(ctx, []string{o.id}, ledger.Fields{"comments"})
 		if err == nil {
 			comments = append(comments, list[0].Comments...)
 		}

@@ -13,7 +13,7 @@ import (
 )
 
 // defaultLimit is how many beads a list shows when nobody says.
-const defaultLimit = 50
+const defaultLimit = ledger.UsualLimit
 
 // filters are the flags that select beads.
 type filters struct {

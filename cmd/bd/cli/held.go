@@ -12,17 +12,22 @@ import (
 // closed. A longer one goes on while it is open.
 const defaultHeld = 64 << 20
 
-// held is with for commands that print as they read: standard output is written
-// after the ledger is closed, for the pager or the pipe behind it may take its
-// time and keep others waiting. What was to be printed before an error is not.
-// A terminal takes what it is given, and is left to its printers.
+// held is with for commands that print as they read; see later.
 func (a *App) held(ctx context.Context, work func(*desk) error) error {
+	return a.later(func() error { return a.with(ctx, work) })
+}
+
+// later writes what read prints after it has closed the ledger, for the pager or
+// the pipe behind it may take its time and keep others waiting. What was to be
+// printed before an error is not. A terminal takes what it is given, and is left
+// to its printers.
+func (a *App) later(read func() error) error {
 	if term.IsTerminal(a.Stdout) {
-		return a.with(ctx, work)
+		return read()
 	}
 	out := &holder{to: a.Stdout, most: defaultHeld}
 	a.Stdout = out
-	err := a.with(ctx, work)
+	err := read()
 	a.Stdout = out.to
 	if err != nil {
 		return err

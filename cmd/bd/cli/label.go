@@ -88,8 +88,8 @@ func (o *labelOptions) change(ctx context.Context, done string, set func(*ledger
 
 func (o *labelOptions) list(ctx context.Context) error {
 	labels := []string{}
-	err := o.app.with(ctx, func(d *desk) error {
-		list, err := d.Get(ctx, []string{o.id}, ledger.Fields{"labels"})
+	err := o.app.reading(ctx, func(r reader) error {
+		list, err := r.Get(ctx, []string{o.id}, ledger.Fields{"labels"})
 		if err == nil {
 			labels = append(labels, list[0].Labels...)
 		}

@@ -69,30 +69,35 @@ func (o *listOptions) run(ctx context.Context) error {
 	if name, ok := o.app.otherTown(); ok {
 		return failed("list what "+town.Clip(name, 64)+" shares", o.listShared(ctx, name, f))
 	}
-	err = o.app.held(ctx, func(d *desk) error {
-		if f.Parent != "" && !o.deleted {
-			ids, err := d.Resolve(ctx, []string{f.Parent})
-			if err != nil {
-				return err
-			}
-			f.Parent = ids[0]
+	err = o.app.later(func() error {
+		if o.deleted {
+			return o.app.with(ctx, func(d *desk) error { return o.listDeleted(ctx, d, f) })
 		}
-		switch {
-		case o.deleted:
-			return o.listDeleted(ctx, d, f)
-		case o.tree:
-			return o.listTree(ctx, d, f)
-		}
-		return o.stream(ctx, d, f)
+		return o.app.reading(ctx, func(r reader) error { return o.print(ctx, r, f) })
 	})
 	return failed("list beads", err)
+}
+
+// print lists beads that are there.
+func (o *listOptions) print(ctx context.Context, r reader, f ledger.Filter) error {
+	if f.Parent != "" {
+		parents, err := r.Get(ctx, []string{f.Parent}, ledger.Fields{"id"})
+		if err != nil {
+			return err
+		}
+		f.Parent = parents[0].ID
+	}
+	if o.tree {
+		return o.listTree(ctx, r, f)
+	}
+	return o.stream(ctx, r, f)
 }
 
 // errEnough ends a list that has one bead more than was asked for.
 var errEnough = errors.New("enough")
 
 // query reads one bead more than the limit, to tell that there are more.
-func (o *listOptions) query(ctx context.Context, d *desk, f ledger.Filter, yield func(ledger.Item) error) error {
+func (o *listOptions) query(ctx context.Context, r reader, f ledger.Filter, yield func(ledger.Item) error) error {
 	limit := f.Limit
 	if limit > 0 {
 		f.Limit++
@@ -104,9 +109,9 @@ func (o *listOptions) query(ctx context.Context, d *desk, f ledger.Filter, yield
 		}
 		return yield(i)
 	}
-	read := d.List
+	read := r.List
 	if o.ready {
-		read = d.Ready
+		read = r.Ready
 	}
 	err := read(ctx, f, count)
 	if errors.Is(err, errEnough) {
@@ -117,10 +122,10 @@ func (o *listOptions) query(ctx context.Context, d *desk, f ledger.Filter, yield
 }
 
 // stream prints beads while they are read.
-func (o *listOptions) stream(ctx context.Context, d *desk, f ledger.Filter) error {
+func (o *listOptions) stream(ctx context.Context, r reader, f ledger.Filter) error {
 	if o.app.JSON {
 		out := o.app.array()
-		if err := o.query(ctx, d, f, func(i ledger.Item) error { return out.add(pick(i, f.Fields)) }); err != nil {
+		if err := o.query(ctx, r, f, func(i ledger.Item) error { return out.add(pick(i, f.Fields)) }); err != nil {
 			return err
 		}
 		return out.end()
@@ -129,7 +134,7 @@ func (o *listOptions) stream(ctx context.Context, d *desk, f ledger.Filter) erro
 	count := tally{}
 	if f.Fields != nil {
 		var values []any
-		err := o.query(ctx, d, f, func(i ledger.Item) error {
+		err := o.query(ctx, r, f, func(i ledger.Item) error {
 			values = append(values, i)
 			return nil
 		})
@@ -139,7 +144,7 @@ func (o *listOptions) stream(ctx context.Context, d *desk, f ledger.Filter) erro
 		return errors.Join(err, p.Flush())
 	}
 	f.Fields = shownFields
-	err := o.query(ctx, d, f, func(i ledger.Item) error {
+	err := o.query(ctx, r, f, func(i ledger.Item) error {
 		count[i.Status]++
 		sayBead(p, "", i.Bead, "")
 		return nil

@@ -17,13 +17,13 @@ type leaf struct {
 
 // listTree prints the beads a filter selects, children below their parents. A
 // child whose parent was not selected stands at the top. Two queries.
-func (o *listOptions) listTree(ctx context.Context, d *desk, f ledger.Filter) error {
+func (o *listOptions) listTree(ctx context.Context, r reader, f ledger.Filter) error {
 	if o.fields != "" {
 		return errors.New("--tree prints lines, --fields a table: use one of them")
 	}
 	var leaves []leaf
 	var ids []string
-	err := o.query(ctx, d, f, func(i ledger.Item) error {
+	err := o.query(ctx, r, f, func(i ledger.Item) error {
 		leaves = append(leaves, leaf{Item: i})
 		ids = append(ids, i.ID)
 		return nil
@@ -32,7 +32,7 @@ func (o *listOptions) listTree(ctx context.Context, d *desk, f ledger.Filter) er
 		return err
 	}
 	if len(ids) > 0 {
-		parents, err := d.Get(ctx, ids, ledger.Fields{"parent"})
+		parents, err := r.Get(ctx, ids, ledger.Fields{"parent"})
 		if err != nil {
 			return err
 		}

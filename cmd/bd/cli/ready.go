@@ -35,8 +35,8 @@ func (o *blockedOptions) run(ctx context.Context) error {
 		return failed(op, err)
 	}
 	list := []ledger.Waiting{}
-	err = o.app.with(ctx, func(d *desk) error {
-		got, err := d.Blocked(ctx, f)
+	err = o.app.reading(ctx, func(r reader) error {
+		got, err := r.Blocked(ctx, f)
 		list = append(list, got...)
 		return err
 	})

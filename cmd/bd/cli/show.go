@@ -34,7 +34,7 @@ func (a *App) configureShow(p *kingpin.Application) {
 }
 
 // shownFields are what a line of a list needs.
-var shownFields = ledger.Fields{"id", "title", "status", "priority", "issue_type", "assignee"}
+var shownFields = ledger.LineFields()
 
 func (o *showOptions) run(ctx context.Context) error {
 	var fields ledger.Fields
@@ -55,8 +55,8 @@ func (o *showOptions) run(ctx context.Context) error {
 		return failed("show "+some(o.ids), o.showShared(ctx, others, fields))
 	}
 	var list []ledger.Detail
-	err = o.app.with(ctx, func(d *desk) error {
-		list, err = d.Get(ctx, o.ids, fields)
+	err = o.app.reading(ctx, func(r reader) error {
+		list, err = r.Get(ctx, o.ids, fields)
 		return err
 	})
 	if err != nil {

@@ -32,10 +32,10 @@ func (a *App) enter(ctx context.Context, t layout.Town, cfg *config.Config) (lea
 	}
 	waiting, cancel := context.WithTimeout(ctx, a.Wait)
 	defer cancel()
-	n := &notice{say: func(w slots.Wait) { a.hint("bd waits for others: %s", waitText(w)) }}
-	n.timer = time.AfterFunc(defaultPatience, n.due)
+	n := a.patience("bd waits for others")
 	defer n.stop()
-	slot, err := slots.Acquire(waiting, slots.Options{Dir: t.Slots(slotsName), Limit: limit, Command: a.running, Waiting: n.tell})
+	slot, err := slots.Acquire(waiting, slots.Options{Dir: t.Slots(slotsName), Limit: limit, Command: a.running,
+		Waiting: func(w slots.Wait) { n.tell(waitText(w)) }})
 	if err != nil {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
@@ -64,18 +64,27 @@ func waitText(w slots.Wait) string {
 type notice struct {
 	mu    sync.Mutex
 	timer *time.Timer
-	wait  *slots.Wait
+	text  string
 	late  bool
 	over  bool
-	say   func(slots.Wait)
+	say   func(text string)
+}
+
+// patience is a notice of what bd waits for. Its owner stops it.
+func (a *App) patience(what string) *notice {
+	n := &notice{say: func(text string) { a.hint("%s: %s", what, text) }}
+	n.mu.Lock() // until there is a timer
+	defer n.mu.Unlock()
+	n.timer = time.AfterFunc(defaultPatience, n.due)
+	return n
 }
 
 // tell is called when there is something new to say.
-func (n *notice) tell(w slots.Wait) {
+func (n *notice) tell(text string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.wait = &w; n.late && !n.over {
-		n.say(w)
+	if n.text = text; n.late && !n.over {
+		n.say(text)
 	}
 }
 
@@ -83,8 +92,8 @@ func (n *notice) tell(w slots.Wait) {
 func (n *notice) due() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.late = true; n.wait != nil && !n.over {
-		n.say(*n.wait)
+	if n.late = true; n.text != "" && !n.over {
+		n.say(n.text)
 	}
 }
 

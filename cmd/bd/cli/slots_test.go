@@ -13,18 +13,18 @@ import (
 func TestNotice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said []string
-		n := &notice{say: func(w slots.Wait) { said = append(said, waitText(w)) }}
+		n := &notice{say: func(text string) { said = append(said, text) }}
 		n.timer = time.AfterFunc(defaultPatience, n.due)
-		n.tell(slots.Wait{Limit: 2, Holders: []string{"bd a", "bd b"}, Ahead: 1})
+		n.tell(waitText(slots.Wait{Limit: 2, Holders: []string{"bd a", "bd b"}, Ahead: 1}))
 		time.Sleep(defaultPatience / 2)
 		if len(said) != 0 {
 			t.Errorf("%q", said)
 		}
 		time.Sleep(defaultPatience)
 		synctest.Wait()
-		n.tell(slots.Wait{Limit: 2, Holders: []string{"bd a"}})
+		n.tell(waitText(slots.Wait{Limit: 2, Holders: []string{"bd a"}}))
 		n.stop()
-		n.tell(slots.Wait{Limit: 2})
+		n.tell(waitText(slots.Wait{Limit: 2}))
 		n.due()
 		want := []string{"at most 2 work at once, now bd a and 1 more; 1 came before", "at most 2 work at once, now bd a"}
 		if len(said) != 2 || said[0] != want[0] || said[1] != want[1] {

@@ -45,8 +45,8 @@ func (a *App) configureStats(p *kingpin.Application) {
 
 func (o *statsOptions) run(ctx context.Context) error {
 	var got ledger.Stats
-	err := o.app.with(ctx, func(d *desk) (err error) {
-		got, err = d.Stats(ctx)
+	err := o.app.reading(ctx, func(r reader) (err error) {
+		got, err = r.Stats(ctx)
 		return err
 	})
 	if err != nil {

@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"gastown/cmd/internal/data"
+	"gastown/deacon/control"
+	"gastown/planes/ledger"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// defaultMute is how long a Deacon may say nothing until the ledger is asked in
+// its place.
+const defaultMute = 10 * time.Second
+
+// reader is what commands need that only read. The ledger is one, and so is the
+// Deacon, which may know the answer.
+type reader interface {
+	Get(ctx context.Context, ids []string, fields ledger.Fields) ([]ledger.Detail, error)
+	List(ctx context.Context, f ledger.Filter, yield func(ledger.Item) error) error
+	Ready(ctx context.Context, f ledger.Filter, yield func(ledger.Item) error) error
+	Blocked(ctx context.Context, f ledger.Filter) ([]ledger.Waiting, error)
+	Stats(ctx context.Context) (ledger.Stats, error)
+}
+
+// reading is with for commands that only read. The Deacon is asked first; the
+// ledger is opened when that did not answer, and then decides, also which error
+// it is.
+func (a *App) reading(ctx context.Context, work func(reader) error) (err error) {
+	began := time.Now()
+	t, cfg, leave, err := a.arrive(ctx, a.Town)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, leave()) }()
+	l := &lookup{app: a, layout: t, config: cfg, began: began}
+	if data.Kept(cfg) {
+		n := a.patience("bd waits for the Deacon")
+		defer n.stop()
+		client := control.NewClient(t.ControlSocket())
+		defer client.Close()
+		client.Waiting = func(what string) { l.queued.Store(true); n.tell(what) }
+		l.deacon = client.Reader()
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	l.opened = time.Now()
+	err = work(l)
+	l.trace()
+	return err
+}
+
+// lookup reads through the Deacon, or from the ledger.
+type lookup struct {
+	app    *App
+	layout layout.Town
+	config *config.Config
+	deacon *control.Reader // nil when it is not to be asked
+	queued atomic.Bool     // it has said what is waited for
+	store  *ledger.Store   // nil until it is needed
+
+	began, opened time.Time
+}
+
+// open is the ledger itself. Who came to it once stays.
+func (l *lookup) open(ctx context.Context) (*ledger.Store, error) {
+	if l.store != nil {
+		return l.store, nil
+	}
+	a := l.app
+	opts := data.Options(l.layout, l.config, layout.Ledger)
+	opts.Actor, opts.Wait, opts.Command = a.who(l.config), a.Wait, a.running
+	var err error
+	l.store, err = ledger.Open(ctx, opts, l.config.Stores[layout.Ledger])
+	l.opened = time.Now()
+	return l.store, err
+}
+
+func (l *lookup) close() error {
+	if l.store == nil {
+		return nil
+	}
+	return l.store.Close()
+}
+
+// trace tells those who measure where the answer came from.
+func (l *lookup) trace() {
+	if l.app.Getenv(traceEnv) == "" {
+		return
+	}
+	var queries, answers int64
+	if l.deacon != nil {
+		queries, answers = l.deacon.Queries(), l.deacon.Answers()
+	}
+	from := ""
+	switch {
+	case l.store != nil:
+		queries += l.store.Queries()
+	case answers > 0 && queries == 0:
+		from = "trace cache hit\n"
+	case answers > 0:
+		from = "trace cache miss\n"
+	}
+	fmt.Fprintf(l.app.Stderr, "trace open %d\ntrace work %d\ntrace queries %d\n%s",
+		l.opened.Sub(l.began).Microseconds(), time.Since(l.opened).Microseconds(), queries, from)
+}
+
+// soon bounds what is asked of the Deacon: by --wait and, as long as it says
+// nothing at all, by a shorter time.
+func (l *lookup) soon(ctx context.Context, ask func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, l.app.Wait)
+	defer cancel()
+	mute := time.AfterFunc(defaultMute, func() {
+		if !l.queued.Load() {
+			cancel()
+		}
+	})
+	defer mute.Stop()
+	return ask(ctx)
+}
+
+// answer asks the Deacon and, when it does not answer, the ledger.
+func answer[T any](ctx context.Context, l *lookup, ask func(context.Context, reader) (T, error)) (T, error) {
+	if l.deacon != nil && l.store == nil {
+		var got T
+		err := l.soon(ctx, func(ctx context.Context) (err error) {
+			got, err = ask(ctx, l.deacon)
+			return err
+		})
+		var own control.Yielded
+		switch {
+		case err == nil:
+			return got, nil
+		case errors.As(err, &own):
+			return got, own.Err
+		case ctx.Err() != nil:
+			return got, ctx.Err()
+		}
+	}
+	s, err := l.open(ctx)
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return ask(ctx, s)
+}
+
+// none is the answer of reads that yield theirs.
+type none struct{}
+
+func (l *lookup) Get(ctx context.Context, ids []string, fields ledger.Fields) ([]ledger.Detail, error) {
+	return answer(ctx, l, func(ctx context.Context, r reader) ([]ledger.Detail, error) { return r.Get(ctx, ids, fields) })
+}
+
+func (l *lookup) List(ctx context.Context, f ledger.Filter, yield func(ledger.Item) error) error {
+	_, err := answer(ctx, l, func(ctx context.Context, r reader) (none, error) { return none{}, r.List(ctx, f, yield) })
+	return err
+}
+
+func (l *lookup) Ready(ctx context.Context, f ledger.Filter, yield func(ledger.Item) error) error {
+	_, err := answer(ctx, l, func(ctx context.Context, r reader) (none, error) { return none{}, r.Ready(ctx, f, yield) })
+	return err
+}
+
+func (l *lookup) Blocked(ctx context.Context, f ledger.Filter) ([]ledger.Waiting, error) {
+	return answer(ctx, l, func(ctx context.Context, r reader) ([]ledger.Waiting, error) { return r.Blocked(ctx, f) })
+}
+
+func (l *lookup) Stats(ctx context.Context) (ledger.Stats, error) {
+	return answer(ctx, l, func(ctx context.Context, r reader) (ledger.Stats, error) { return r.Stats(ctx) })
+}
