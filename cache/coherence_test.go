@@ -81,7 +81,7 @@ func (s *source) reader(ctx context.Context, c *Cache[int64], key, how int) erro
 		}
 	}
 	if newest := s.begun[key].Load(); err != nil || got < oldest || got > newest {
-		return fmt.Errorf("key %d is %d, %w, not %d to %d", key, got, err, oldest, newest)
+		return fmt.Errorf("key %d is %d, %v, not %d to %d", key, got, err, oldest, newest)
 	}
 	return nil
 }

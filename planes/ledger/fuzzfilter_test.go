@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"hash/crc32"
 	"slices"
 	"strings"
 	"testing"
@@ -78,6 +79,7 @@ func FuzzFilter(f *testing.F) {
 	beads, dead := fuzzedBeads(f, s)
 	f.Fuzz(func(t *testing.T, which uint32, list, text string, n int, at int64) {
 		filter := fuzzedFilter(which, list, text, n%1000, at)
+		filter.Fields = Fields{"id"}
 		now := s.moment()
 		if got, want := filter.conditions(now).String(), bland(filter).conditions(now).String(); got != want {
 			t.Fatalf("%+v is %s, not %s", filter, got, want)
@@ -88,11 +90,12 @@ func FuzzFilter(f *testing.F) {
 		} else if err != nil {
 			t.Fatalf("%+v: %v", filter, err)
 		}
-		all := filter
-		all.Limit, all.Offset = 0, 0
-		var whole []Item
-		if err := s.List(t.Context(), all, Collect(&whole)); err != nil {
-			t.Fatal(err)
+		whole := items
+		if all := filter; all.Limit != 0 || all.Offset != 0 {
+			all.Limit, all.Offset, whole = 0, 0, nil
+			if err := s.List(t.Context(), all, Collect(&whole)); err != nil {
+				t.Fatal(err)
+			}
 		}
 		ids := func(items []Item) (ids []string) {
 			for _, i := range items {
@@ -120,6 +123,9 @@ func FuzzFilter(f *testing.F) {
 			t.Fatalf("%+v selects %v, not %v", filter, got, want)
 		}
 		_ = dead
+		if crc32.ChecksumIEEE([]byte(text+list))%storedShare != 0 {
+			return // these add a condition of their own, and nothing to the filter's
+		}
 		items = nil
 		if err := s.Ready(t.Context(), filter, Collect(&items)); err != nil {
 			t.Fatalf("ready %+v: %v", filter, err)

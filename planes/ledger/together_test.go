@@ -14,12 +14,17 @@ import (
 	"gastown/town"
 )
 
-// together is how long writers and readers work against each other.
-var together = flag.Duration("ledger.together", time.Second, "how long ten writers and ten readers work at once")
+// How long writers and readers work against each other, and in short mode.
+const (
+	defaultTogether = 30 * time.Second
+	shortTogether   = time.Second
+)
+
+var together = flag.Duration("ledger.together", defaultTogether, "how long ten writers and ten readers work at once; in short mode never more than a second")
 
 // readerPace is how often a reader asks; without it ten of them leave a small
 // machine no time to write.
-const readerPace = 2 * time.Millisecond
+const readerPace = 10 * time.Millisecond
 
 // TestTenWritersAndTenReaders has everyone at work on one ledger, through
 // handles with and without caches. Every acknowledged write must be there at
@@ -28,7 +33,11 @@ func TestTenWritersAndTenReaders(t *testing.T) {
 	s := newLedger(t)
 	handles := []*Store{s, second(t, s), second(t, s)}
 	shared := create(t, s, titled("0"))[0].ID
-	ctx, cancel := context.WithTimeout(t.Context(), *together)
+	long := *together
+	if testing.Short() {
+		long = min(long, shortTogether)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), long)
 	defer cancel()
 	var wg sync.WaitGroup
 	var mu sync.Mutex
