@@ -136,6 +136,20 @@ func like(s string) string {
 
 // conditions is the filter as SQL about the table issues under the name i.
 func (f Filter) conditions(now time.Time) *where {
+	w := f.own(now)
+	for _, l := range f.Labels {
+		w.add("i.id IN (SELECT issue_id FROM labels WHERE label = ?)", l)
+	}
+	in(w, "i.id IN (SELECT issue_id FROM labels WHERE label IN (%s))", f.AnyLabels)
+	in(w, "i.id NOT IN (SELECT issue_id FROM labels WHERE label IN (%s))", f.NotLabels)
+	if f.Parent != "" {
+		w.add("i.id IN (SELECT issue_id FROM dependencies WHERE depends_on_id = ? AND type = ?)", f.Parent, string(town.DepParent))
+	}
+	return w
+}
+
+// own are the conditions on what stands in the bead itself.
+func (f Filter) own(now time.Time) *where {
 	w := &where{}
 	in(w, "i.id IN (%s)", f.IDs)
 	in(w, "i.status IN (%s)", words(f.Statuses))
@@ -146,17 +160,9 @@ func (f Filter) conditions(now time.Time) *where {
 	in(w, "i.owner IN (%s)", f.Owners)
 	in(w, "i.created_by IN (%s)", f.CreatedBy)
 	in(w, "i.priority IN (%s)", f.Priorities)
-	for _, l := range f.Labels {
-		w.add("i.id IN (SELECT issue_id FROM labels WHERE label = ?)", l)
-	}
-	in(w, "i.id IN (SELECT issue_id FROM labels WHERE label IN (%s))", f.AnyLabels)
-	in(w, "i.id NOT IN (SELECT issue_id FROM labels WHERE label IN (%s))", f.NotLabels)
 	if len(f.Prefixes) > 0 {
 		// What stands before the last dash: another rig's prefix may begin alike.
 		in(w, "SUBSTRING(i.id, 1, LENGTH(i.id) - LENGTH(SUBSTRING_INDEX(i.id, '-', -1)) - 1) IN (%s)", f.Prefixes)
-	}
-	if f.Parent != "" {
-		w.add("i.id IN (SELECT issue_id FROM dependencies WHERE depends_on_id = ? AND type = ?)", f.Parent, string(town.DepParent))
 	}
 	if f.Text != "" {
 		p := "%" + like(strings.ToLower(f.Text)) + "%"
@@ -189,7 +195,7 @@ func words[T ~string](list []T) []string {
 	return all
 }
 
-// order is the ORDER BY and LIMIT of the filter.
+// order is the ORDER BY and the bounds of the filter.
 func (f Filter) order(fallback ...Order) (string, error) {
 	orders := slices.Concat(f.Sort, fallback, []Order{{Field: "id"}})
 	seen := map[string]bool{}
@@ -204,11 +210,15 @@ func (f Filter) order(fallback ...Order) (string, error) {
 			list = append(list, sql)
 		}
 	}
-	text := " ORDER BY " + strings.Join(list, ", ")
-	if f.limited() {
-		text += fmt.Sprintf(" LIMIT %d OFFSET %d", f.Limit, max(f.Offset, 0))
+	return " ORDER BY " + strings.Join(list, ", ") + f.bounds(), nil
+}
+
+// bounds is the LIMIT of a query that cut need not end.
+func (f Filter) bounds() string {
+	if !f.limited() {
+		return ""
 	}
-	return text, nil
+	return fmt.Sprintf(" LIMIT %d OFFSET %d", f.Limit, max(f.Offset, 0))
 }
 
 // maxLimit is up to how many rows the database is told a limit: it makes room
@@ -224,18 +234,18 @@ var errEnough = errors.New("enough")
 
 // cut is yield for the rows between Offset and Limit, where the database does
 // not see to that.
-func (f Filter) cut(yield func(Item) error) func(Item) error {
+func cut[T any](f Filter, yield func(T) error) func(T) error {
 	if f.limited() {
 		return yield
 	}
 	n := 0
-	return func(i Item) error {
+	return func(row T) error {
 		switch n++; {
 		case n <= f.Offset:
 			return nil
 		case f.Limit > 0 && n > f.Offset+f.Limit:
 			return errEnough
 		}
-		return yield(i)
+		return yield(row)
 	}
 }

@@ -266,7 +266,7 @@ func TestSQLInEveryArgument(t *testing.T) {
 	if err := s.Delete(ctx, []string{a.ID}, evil); err != nil {
 		t.Error(err)
 	}
-	graves, err := s.Tombstones(ctx, 10)
+	graves, err := s.Tombstones(ctx, Filter{Limit: 10})
 	if err != nil || len(graves) != 1 || graves[0].Bead.Title != evil || graves[0].Reason != evil {
 		t.Errorf("%+v, %v", graves, err)
 	}

@@ -79,14 +79,14 @@ func (s *Store) items(ctx context.Context, f Filter, with, join string, w *where
 	}
 	query += " FROM issues i" + join + w.String() + order
 	if s.caches == nil || !f.Kept() {
-		err := s.rows(ctx, query, w.args, targets, f.cut(yield))
+		err := s.rows(ctx, query, w.args, targets, cut(f, yield))
 		if errors.Is(err, errEnough) {
 			return nil
 		}
 		return err
 	}
 	items, err := cached(ctx, s, query, w.args, copyItems, func(ctx context.Context) (items []Item, err error) {
-		err = s.rows(ctx, query, w.args, targets, f.cut(Collect(&items)))
+		err = s.rows(ctx, query, w.args, targets, cut(f, Collect(&items)))
 		if errors.Is(err, errEnough) {
 			err = nil
 		}

@@ -8,7 +8,8 @@ import (
 	"gastown/town"
 )
 
-// A filter selects the same beads in the database and out of it.
+// A filter selects the same beads in the database and out of it, whether they
+// are there or were deleted.
 func TestMatchIsTheFilter(t *testing.T) {
 	s := newLedger(t)
 	due := time.Now().Add(-time.Hour)
@@ -26,32 +27,56 @@ func TestMatchIsTheFilter(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	for _, f := range []Filter{
+	filters := []Filter{
 		{}, {IDs: []string{root.ID}}, {Statuses: []town.Status{town.StatusClosed}}, {Not: []town.Status{town.StatusClosed}},
 		{Types: []town.BeadType{town.TypeBug}}, {NotTypes: []town.BeadType{town.TypeBug}}, {Assignees: []string{""}}, {Assignees: []string{"ada", "kim"}},
 		{Owners: []string{"nobody"}}, {CreatedBy: []string{root.CreatedBy}}, {Priorities: []int{1}}, {Labels: []string{"db"}}, {Labels: []string{"db", "ui"}},
 		{AnyLabels: []string{"ui", "x"}}, {NotLabels: []string{"ui"}}, {Prefixes: []string{"bd"}}, {Prefixes: []string{"b"}}, {Parent: root.ID},
 		{Text: "login"}, {Created: Span{From: now}}, {Created: Span{To: now}}, {Closed: Span{To: now.Add(time.Hour)}}, {Due: Span{From: due.Add(-time.Second)}},
 		{Overdue: true}, {Labels: []string{"db"}, Text: "CHILD"},
-	} {
+	}
+	compare := func(what string, selected func(Filter) []string) {
+		for _, f := range filters {
+			var want []string
+			for _, d := range all {
+				b := d.Bead
+				b.Dependencies = links(b.ID, d.Dependencies, false)
+				if f.match(b, now) {
+					want = append(want, b.ID)
+				}
+			}
+			if got := selected(f); !slices.Equal(slices.Sorted(slices.Values(want)), slices.Sorted(slices.Values(got))) {
+				t.Errorf("of %s %+v selects %q, not %q", what, f, got, want)
+			}
+		}
+	}
+	compare("what is there", func(f Filter) (ids []string) {
 		var items []Item
 		if err := s.List(t.Context(), f, Collect(&items)); err != nil {
 			t.Fatal(err)
 		}
-		var want, got []string
 		for _, i := range items {
-			want = append(want, i.ID)
+			ids = append(ids, i.ID)
 		}
-		for _, d := range all {
-			b := d.Bead
-			b.Dependencies = links(b.ID, d.Dependencies, false)
-			if f.Match(b, now) {
-				got = append(got, b.ID)
-			}
+		return ids
+	})
+	ids := []string{root.ID, made[0].ID, made[1].ID}
+	if err := s.Delete(t.Context(), ids, "gone"); err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(ids)
+	compare("what was deleted", func(f Filter) (ids []string) {
+		graves, err := s.Tombstones(t.Context(), f)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if slices.Sort(want); !slices.Equal(want, slices.Sorted(slices.Values(got))) {
-			t.Errorf("%+v matches %q, and lists %q", f, got, want)
+		for _, g := range graves {
+			ids = append(ids, g.Bead.ID)
 		}
+		return ids
+	})
+	if graves, err := s.Tombstones(t.Context(), Filter{Limit: 1, Offset: 1}); err != nil || len(graves) != 1 || graves[0].Bead.ID != ids[1] {
+		t.Errorf("%+v, %v", graves, err)
 	}
 }
 

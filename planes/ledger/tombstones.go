@@ -176,27 +176,3 @@ func (q session) tombstones(ctx context.Context, ids []string) (map[string]*buri
 	}
 	return graves, nil
 }
-
-// Tombstones returns what was deleted, newest first; limit 0 means all.
-func (s *Store) Tombstones(ctx context.Context, limit int) (all []Tombstone, err error) {
-	query := "SELECT bead, deleted_at, deleted_by, reason FROM tombstones ORDER BY deleted_at DESC, id"
-	if limit > 0 {
-		query += fmt.Sprintf(" LIMIT %d", limit)
-	}
-	err = s.read(ctx, func(q session) error {
-		return q.each(ctx, func(rows *doltdb.Rows) error {
-			var t Tombstone
-			var text string
-			if err := rows.Scan(&text, timeTo{&t.DeletedAt}, &t.DeletedBy, &t.Reason); err != nil {
-				return err
-			}
-			var b buried
-			err := json.Unmarshal([]byte(text), &b)
-			t.Bead = b.Bead
-			t.Bead.Extra = b.Extra
-			all = append(all, t)
-			return err
-		}, query)
-	})
-	return all, err
-}

@@ -11,22 +11,20 @@ import (
 // listDeleted prints what was deleted, closed ones too. A parent is a full id:
 // it may be deleted itself.
 func (o *listOptions) listDeleted(ctx context.Context, d *desk, f ledger.Filter) error {
-	graves, err := d.Tombstones(ctx, 0)
+	limit := f.Limit
+	if f.Not = nil; limit > 0 {
+		f.Limit++ // to tell that there are more
+	}
+	all, err := d.Tombstones(ctx, f)
 	if err != nil {
 		return err
 	}
-	f.Not = nil
-	all := []ledger.Tombstone{}
-	now := o.app.Now()
-	for _, t := range graves {
-		if f.Match(t.Bead, now) {
-			all = append(all, t)
-		}
+	if limit > 0 && len(all) > limit {
+		all = all[:limit]
+		o.app.hint("The first %d are shown; there are more: --limit N, or 0 for all.", limit)
 	}
-	all = all[min(f.Offset, len(all)):]
-	if f.Limit > 0 && len(all) > f.Limit {
-		all = all[:f.Limit]
-		o.app.hint("The first %d are shown; there are more: --limit N, or 0 for all.", f.Limit)
+	if all == nil {
+		all = []ledger.Tombstone{}
 	}
 	return o.app.show(all, func(p *term.Printer) {
 		for _, t := range all {

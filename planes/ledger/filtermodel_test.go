@@ -8,10 +8,9 @@ import (
 	"gastown/town"
 )
 
-// Match reports whether the filter selects a bead that is held whole, with its
-// labels and links, as a Tombstone is. What orders and bounds an answer does not
-// count.
-func (f Filter) Match(b town.Bead, now time.Time) bool {
+// match is the filter without a database: whether it selects a bead that is held
+// whole. What orders and bounds an answer does not count.
+func (f Filter) match(b town.Bead, now time.Time) bool {
 	has := func(l string) bool { return slices.Contains(b.Labels, l) }
 	return among(f.IDs, b.ID) && among(f.Statuses, b.Status) && !slices.Contains(f.Not, b.Status) &&
 		among(f.Types, b.Type) && !slices.Contains(f.NotTypes, b.Type) && among(f.Assignees, b.Assignee) &&
