@@ -79,7 +79,7 @@ func (l *Limiter) admit(w http.ResponseWriter, r *http.Request) bool {
 	if l.opts.Delayed != nil {
 		l.opts.Delayed()
 	}
-	text := fmt.Sprintf("at most %v requests a second (rate.requests_per_second)", float64(l.rate.Limit()))
+	text := fmt.Sprintf("at most %v a second (rate.requests_per_second)", float64(l.rate.Limit()))
 	if ahead > 0 {
 		text += fmt.Sprintf("; %d came before", ahead)
 	}
