@@ -33,7 +33,18 @@ type office struct {
 func ledgers(ctx context.Context, o options, progress io.Writer) (r beadReport, err error) {
 	for _, n := range o.beads {
 		began := time.Now()
-		if err := ledgerOf(ctx, o, n, &r); err != nil {
+		// A short path, as sockets want it.
+		dir, err := os.MkdirTemp("", "gtb")
+		if err != nil {
+			return r, err
+		}
+		err = ledgerOf(ctx, o, dir, n, &r)
+		if o.keep {
+			fmt.Fprintf(progress, "bd with %d beads: everything is left in %s\n", n, dir)
+		} else {
+			err = errors.Join(err, os.RemoveAll(dir))
+		}
+		if err != nil {
 			return r, fmt.Errorf("bd with %d beads: %w", n, err)
 		}
 		fmt.Fprintf(progress, "bd with %d beads: measured in %s\n", n, time.Since(began).Round(time.Second))
@@ -41,14 +52,8 @@ func ledgers(ctx context.Context, o options, progress io.Writer) (r beadReport, 
 	return r, nil
 }
 
-// ledgerOf measures one number of beads. The Town has a short path, as sockets
-// want it.
-func ledgerOf(ctx context.Context, o options, beads int, r *beadReport) (err error) {
-	dir, err := os.MkdirTemp("", "gtb")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+// ledgerOf measures one number of beads in dir.
+func ledgerOf(ctx context.Context, o options, dir string, beads int, r *beadReport) (err error) {
 	f := &office{host: &host{}, runs: o.runs, added: o.more, dir: dir, report: r, theirs: map[string][]sample{},
 		export: filepath.Join(dir, "all.jsonl"), more: filepath.Join(dir, "more.jsonl")}
 	if f.gt, err = newGT(o, dir); err != nil {
@@ -184,7 +189,7 @@ func (f *office) judged(ctx context.Context, got beadFigure, served bool) (_ bea
 func (f *office) beside(got beadFigure) beadFigure {
 	if theirs := f.theirs[got.Task]; len(theirs) > 0 {
 		sum := figureOf(got.Task, theirs)
-		got.Public, got.PublicMemory, got.Measured = sum.Median, sum.Memory, true
+		got.Public, got.PublicMemory, got.PublicCPU, got.Measured = sum.Median, sum.Memory, sum.CPU, true
 	}
 	return judgeBead(got)
 }

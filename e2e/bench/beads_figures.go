@@ -36,6 +36,7 @@ type beadFigure struct {
 	// Public is the public bd's, Measured in this run or else from the table.
 	Public       float64 `json:"public_ms,omitempty"`
 	PublicMemory float64 `json:"public_memory_mb,omitempty"`
+	PublicCPU    float64 `json:"public_cpu_ms,omitempty"`
 	Measured     bool    `json:"public_measured,omitempty"`
 	// Least is how many times faster than the public one it must be, Most how
 	// many queries it may take; 0 for no limit.
@@ -149,7 +150,7 @@ func figureOf(name string, samples []sample) beadFigure {
 // reportBeads prints the figures of bd.
 func reportBeads(w io.Writer, r beadReport) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\nbeads\tdeacon\tbd\tms\tbest\tstart\topen\twork\tcpu\tMB\tdeacon MB\tqueries\tdirect ms\tto a direct query\tpublic ms\ttimes faster\tlimit\t\t")
+	fmt.Fprintln(t, "\nbeads\tdeacon\tbd\tms\tbest\tstart\topen\twork\tcpu\tMB\tdeacon MB\tqueries\tdirect ms\tto a direct query\tpublic ms\ttimes faster\tof the cpu\tlimit\t\t")
 	kept, limited := 0, 0
 	count := func(has, over bool) string {
 		if !has {
@@ -169,11 +170,12 @@ func reportBeads(w io.Writer, r beadReport) error {
 		if f.Most > 0 {
 			limits = append(limits, fmt.Sprintf("%d query", f.Most))
 		}
-		public, faster, ratio := known(f.Public), "-", "-"
+		public, faster, ratio, busy := known(f.Public), "-", "-", "-"
 		if f.Public > 0 {
 			faster = number(f.faster())
 			if f.Measured {
 				public += " here"
+				busy = fmt.Sprintf("%.2f", f.CPU/f.PublicCPU)
 			}
 		}
 		if f.Direct > 0 {
@@ -186,9 +188,9 @@ func reportBeads(w io.Writer, r beadReport) error {
 		if f.Queries >= 0 {
 			queries = fmt.Sprint(f.Queries)
 		}
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", f.Beads, with, f.Task,
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", f.Beads, with, f.Task,
 			number(f.Median), number(f.Best), number(f.Start), number(f.Open), number(f.Work), number(f.CPU), number(f.Memory), known(f.Host),
-			queries, known(f.Direct), ratio, public, faster, strings.Join(limits, ", "), count(len(limits) > 0, f.Over))
+			queries, known(f.Direct), ratio, public, faster, busy, strings.Join(limits, ", "), count(len(limits) > 0, f.Over))
 	}
 	if err := t.Flush(); err != nil {
 		return err

@@ -181,7 +181,7 @@ func TestBeadReport(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.Join(strings.Fields(out.String()), " ")
-	for _, want := range []string{" 5 11 220 4 >= 3, 1 query ok", " 570 2 >= 3 OVER", " 21 352 < 20 OVER", "1 of 3 limits of bd kept"} {
+	for _, want := range []string{" 5 11 220 4 - >= 3, 1 query ok", " 570 2 - >= 3 OVER", " 21 352 < 20 OVER", "1 of 3 limits of bd kept"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("the report lacks %q:\n%s", want, out.String())
 		}
