@@ -64,7 +64,7 @@ func (l *Limiter) Handler(h http.Handler) http.Handler {
 }
 
 // admit waits for the request's turn. When it returns false, the request was
-// answered or its client has gone.
+// answered.
 func (l *Limiter) admit(w http.ResponseWriter, r *http.Request) bool {
 	turn, delay, ahead, ok := l.turn(patience(r))
 	switch {
@@ -93,12 +93,15 @@ func (l *Limiter) admit(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	case <-r.Context().Done():
 		turn.Cancel()
+		// Without this an end of the server would look like success to the client.
+		http.Error(w, "stopped", http.StatusServiceUnavailable)
 		return false
 	}
 }
 
-// turn takes the next turn, and a place in the queue if that is not now: in delay. ok is
-// false when it comes too late for the client, or the queue is full.
+// turn takes the next turn, which comes after delay, and a place in the queue
+// until then. ok is false when that is too late for the client, or the queue is
+// full.
 func (l *Limiter) turn(patience time.Duration) (turn *rate.Reservation, delay time.Duration, ahead int, ok bool) {
 	l.mu.Lock() // also so that a turn nobody takes is given back before the next
 	defer l.mu.Unlock()
