@@ -243,7 +243,7 @@ func cut[T any](f Filter, yield func(T) error) func(T) error {
 		switch n++; {
 		case n <= f.Offset:
 			return nil
-		case f.Limit > 0 && n > f.Offset+f.Limit:
+		case f.Limit > 0 && n-max(f.Offset, 0) > f.Limit:
 			return errEnough
 		}
 		return yield(row)

@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"hash/crc32"
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -35,7 +36,7 @@ func fuzzedFilter(which uint32, list, text string, n int, at int64) (f Filter) {
 		func() { f.Priorities = []int{n, n + 1} }, func() { f.Labels = values }, func() { f.AnyLabels = values }, func() { f.NotLabels = values },
 		func() { f.Prefixes = values }, func() { f.Parent = text }, func() { f.Text = text }, func() { f.Created = span },
 		func() { f.Updated.From = span.From }, func() { f.Closed.To = span.To }, func() { f.Due = span }, func() { f.Overdue = true },
-		func() { f.Sort, _ = ParseOrder(text) }, func() { f.Limit = max(n, -n) }, func() { f.Offset = max(n, -n) },
+		func() { f.Sort, _ = ParseOrder(text) }, func() { f.Limit = max(n, -n) }, func() { f.Offset = max(n, -n) }, func() { f.Limit = math.MaxInt },
 	} {
 		if which&(1<<i) != 0 {
 			set()
@@ -67,8 +68,9 @@ func bland(f Filter) Filter {
 // runs, and it selects what match selects, of what is there and of what was
 // deleted.
 func FuzzFilter(f *testing.F) {
-	for i := range 23 {
+	for i := range 24 {
 		f.Add(uint32(1)<<i, "gt-a,open,ui,,bug,Ada", "gt-p", 3, int64(1767323045))
+		f.Add(uint32(1)<<i|1<<22|1<<23, "", "", 1, int64(0))
 		f.Add(uint32(1)<<i|1<<14, "it's,%,_", `100% _sure_ \`, -1, int64(0))
 	}
 	for _, text := range []string{"-priority,created", "id,id", "İ", "ß", "\\", "%_", "ǅ", "K", "\xff", "\x00", "'; --"} {
