@@ -55,26 +55,37 @@ const few = maxBatchBytes / town.MaxDocumentBytes
 // byName cuts names into batches by the size of their rows at a revision ("" for
 // the session's own state).
 func byName(ctx context.Context, tx *doltdb.Tx, k town.Kind, revision string, names []string) (iter.Seq[[]string], error) {
+	sizes, err := sizesByName(ctx, tx, k, revision, names)
+	if err != nil {
+		return nil, err
+	}
+	return batches(names, func(name string) int { return sizes[name] }), nil
+}
+
+// sizesByName is how many bytes of text the rows of each name have, unless there
+// are few.
+func sizesByName(ctx context.Context, tx *doltdb.Tx, k town.Kind, revision string, names []string) (map[string]int, error) {
+	if len(names) <= few {
+		return nil, nil
+	}
+	from, err := tableAt(k, revision)
+	if err != nil {
+		return nil, err
+	}
 	sizes := make(map[string]int, len(names))
-	if len(names) > few {
-		from, err := tableAt(k, revision)
+	for batch := range slices.Chunk(names, batchSize) {
+		err := tx.Each(ctx, func(rows *doltdb.Rows) error {
+			var name string
+			var n int
+			err := rows.Scan(&name, &n)
+			sizes[name] += n
+			return err
+		}, "SELECT name, OCTET_LENGTH(text) FROM "+from+" WHERE name IN "+placeholders(len(batch)), anys(batch)...)
 		if err != nil {
 			return nil, err
 		}
-		for batch := range slices.Chunk(names, batchSize) {
-			err := tx.Each(ctx, func(rows *doltdb.Rows) error {
-				var name string
-				var n int
-				err := rows.Scan(&name, &n)
-				sizes[name] += n
-				return err
-			}, "SELECT name, OCTET_LENGTH(text) FROM "+from+" WHERE name IN "+placeholders(len(batch)), anys(batch)...)
-			if err != nil {
-				return nil, err
-			}
-		}
 	}
-	return batches(names, func(name string) int { return sizes[name] }), nil
+	return sizes, nil
 }
 
 // tableAt is a kind's table at a revision.

@@ -1,7 +1,10 @@
 package federation
 
 import (
+	"context"
+	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -84,5 +87,65 @@ func TestLargeDocumentsAreReadInParts(t *testing.T) {
 		if !whole {
 			t.Errorf("%s is not whole", name)
 		}
+	}
+}
+
+// Edits are taken in parts by the size of their texts and of the rows they
+// replace, and texts are read part by part. One that is not to be had is left.
+func TestEditsAreReadInParts(t *testing.T) {
+	const half = town.MaxDocumentBytes / 2
+	s := newStore(t)
+	name := func(i int) town.Key { return town.Key{Kind: town.KindRole, Name: fmt.Sprintf("role-%02d", i)} }
+	var edits []FileEdit
+	for i := range 20 {
+		edits = append(edits, FileEdit{Key: name(i), Text: strings.Repeat(name(i).Name[5:], half/2)})
+	}
+	rec := s.must(t, edits...)
+	reads := map[town.Key]int{}
+	for i := range edits {
+		key := name(i)
+		edits[i] = FileEdit{Key: key, Base: rec.Rows[key], Size: 3, Read: func(context.Context) (string, bool, error) {
+			reads[key]++
+			return "new", key != name(7), nil
+		}}
+	}
+	err := s.View(t.Context(), func(tx *doltdb.Tx) error {
+		parts, err := byWidth(t.Context(), tx, town.KindRole, edits)
+		if err != nil {
+			return err
+		}
+		n := 0
+		for part := range parts {
+			n++
+			if size := len(part) * (half + 3); size > maxBatchBytes {
+				t.Errorf("a part has %d edits: %d bytes", len(part), size)
+			}
+		}
+		if n < 3 {
+			t.Errorf("%d parts", n)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rec = s.must(t, edits...)
+	if rec.Edits != len(edits)-1 || !slices.Equal(rec.Left, []town.Key{name(7)}) || len(rec.Rows) != len(edits)-1 {
+		t.Fatalf("%d edits, left %v", rec.Edits, rec.Left)
+	}
+	for key, n := range reads {
+		if n != 1 {
+			t.Errorf("%s was read %d times", key, n)
+		}
+	}
+	current, err := s.Current(t.Context(), []town.Key{name(6), name(7)})
+	if err != nil || current[name(6)].Text != "new" || len(current[name(7)].Text) != half {
+		t.Errorf("%v, %v", current[name(6)], err)
+	}
+	_, err = s.Record(t.Context(), "fails", []FileEdit{{Key: name(6), Base: rec.Rows[name(6)], Read: func(context.Context) (string, bool, error) {
+		return "", false, io.ErrUnexpectedEOF
+	}}})
+	if !errors.Is(err, io.ErrUnexpectedEOF) {
+		t.Errorf("got %v", err)
 	}
 }

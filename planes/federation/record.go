@@ -3,6 +3,7 @@ package federation
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strconv"
 
@@ -17,6 +18,11 @@ type FileEdit struct {
 	// Removed says that the file is gone; Text is then empty.
 	Removed bool
 	Text    string
+	// Read, if not nil, gives Text when it is needed, which may be more than
+	// once, so that not all texts are held at once; Size is its length. With ok
+	// false the edit is left for another time.
+	Read func(context.Context) (text string, ok bool, err error)
+	Size int64
 	// Version is the semantic version a formula declares.
 	Version string
 	// Base is the digest of the row the file showed when it was edited, and
@@ -34,6 +40,8 @@ type Recorded struct {
 	// Lost are documents whose file shows a text that is not in force: the row
 	// must be written over it. The text itself is archived or proposed.
 	Lost []town.Key
+	// Left are documents whose Read had no text.
+	Left []town.Key
 	// Notes are for people, one line for each conflict.
 	Notes []string
 	// Edits counts rows that changed.
@@ -44,15 +52,22 @@ type Recorded struct {
 // against an older row than the one now in force is a conflict, decided like
 // one between Towns: the row is "theirs", the file "ours".
 func (s *Store) Record(ctx context.Context, message string, edits []FileEdit) (Recorded, error) {
-	out := Recorded{Rows: make(map[town.Key]town.Digest, len(edits))}
+	var out Recorded
 	byKind := map[town.Kind][]FileEdit{}
 	for _, e := range edits {
 		byKind[e.Kind] = append(byKind[e.Kind], e)
 	}
-	var err error
-	out.Commit, err = s.Update(ctx, message, func(tx *doltdb.Tx) error {
+	commit, err := s.Update(ctx, message, func(tx *doltdb.Tx) error {
+		out = Recorded{Rows: make(map[town.Key]town.Digest, len(edits))}
 		for _, k := range town.Kinds {
-			for batch := range batches(byKind[k], func(e FileEdit) int { return len(e.Text) }) {
+			parts, err := byWidth(ctx, tx, k, byKind[k])
+			if err != nil {
+				return err
+			}
+			for batch := range parts {
+				if batch, err = read(ctx, batch, &out); err != nil {
+					return err
+				}
 				if err := s.recordBatch(ctx, tx, k, batch, &out); err != nil {
 					return err
 				}
@@ -63,7 +78,44 @@ func (s *Store) Record(ctx context.Context, message string, edits []FileEdit) (R
 	if err != nil {
 		return Recorded{}, fmt.Errorf("record edits: %w", err)
 	}
+	out.Commit = commit
 	return out, nil
+}
+
+// byWidth cuts edits into batches by the size of their texts and of the rows
+// they replace.
+func byWidth(ctx context.Context, tx *doltdb.Tx, k town.Kind, edits []FileEdit) (iter.Seq[[]FileEdit], error) {
+	var replaced []string
+	for _, e := range edits {
+		if e.Base != "" {
+			replaced = append(replaced, e.Name)
+		}
+	}
+	sizes, err := sizesByName(ctx, tx, k, "", replaced)
+	if err != nil {
+		return nil, err
+	}
+	return batches(edits, func(e FileEdit) int { return max(len(e.Text), int(e.Size)) + sizes[e.Name] }), nil
+}
+
+// read gives the edits of a batch their texts.
+func read(ctx context.Context, edits []FileEdit, out *Recorded) ([]FileEdit, error) {
+	batch := make([]FileEdit, 0, len(edits))
+	for _, e := range edits {
+		if e.Read != nil {
+			text, ok, err := e.Read(ctx)
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				out.Left = append(out.Left, e.Key)
+				continue
+			}
+			e.Text = text
+		}
+		batch = append(batch, e)
+	}
+	return batch, nil
 }
 
 func (s *Store) recordBatch(ctx context.Context, tx *doltdb.Tx, k town.Kind, edits []FileEdit, out *Recorded) error {

@@ -2,7 +2,9 @@ package federate
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"gastown/planes/federation"
 	"gastown/sync/files"
@@ -54,15 +56,12 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 	}
 	// What show could not write has an edit: it is dealt with now.
 	w.skipped = nil
-	scanned := w.engine.step("scan")
-	changes, err := w.tree.Scan(ctx, w.index)
-	scanned()
+	changes, err := w.scan(ctx)
 	if err != nil {
 		return out, err
 	}
 	out.Invalid = changes.Invalid
-	w.rescued = append(w.rescued, changes.Rescued...)
-	edits, byKey := w.edits(changes)
+	edits, byKey := w.edits(&changes)
 	if len(edits) == 0 {
 		out.Rescued = w.rescued
 		if changes.Refreshed > 0 {
@@ -95,7 +94,7 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 }
 
 // edits turns what Scan found into what Record takes.
-func (w *workspace) edits(changes files.Changes) ([]federation.FileEdit, map[town.Key]files.Change) {
+func (w *workspace) edits(changes *files.Changes) ([]federation.FileEdit, map[town.Key]files.Change) {
 	n := len(changes.Added) + len(changes.Modified) + len(changes.Deleted)
 	edits := make([]federation.FileEdit, 0, n)
 	byKey := make(map[town.Key]files.Change, n)
@@ -103,7 +102,7 @@ func (w *workspace) edits(changes files.Changes) ([]federation.FileEdit, map[tow
 		for _, c := range list {
 			entry, _ := w.index.Get(c.Key)
 			edits = append(edits, federation.FileEdit{
-				Key: c.Key, Removed: c.Deleted, Text: c.Text, Version: c.Meta.Version,
+				Key: c.Key, Removed: c.Deleted, Text: c.Text, Read: w.again(c), Size: c.Size, Version: c.Meta.Version,
 				Base: c.Base, BaseContent: entry.Content,
 			})
 			byKey[c.Key] = c
@@ -111,6 +110,25 @@ func (w *workspace) edits(changes files.Changes) ([]federation.FileEdit, map[tow
 	}
 	return edits, byKey
 }
+
+// again reads a text that was not kept; nil for one that was. A file that is
+// another by then is left for the next time.
+func (w *workspace) again(c files.Change) func(context.Context) (string, bool, error) {
+	if !c.Unread {
+		return nil
+	}
+	return func(ctx context.Context) (string, bool, error) {
+		text, err := w.tree.Text(ctx, c)
+		if errors.Is(err, files.ErrEdited) || errors.Is(err, town.ErrBusy) {
+			return "", false, nil
+		}
+		return text, err == nil, err
+	}
+}
+
+// rowsAtOnce is how many rows are held at a time where only some are needed;
+// each may have a text of 1 MiB.
+const rowsAtOnce = 32
 
 // settle notes in the index which row each file now shows, and writes the row
 // over files whose text is not in force; the text itself is archived or
@@ -122,22 +140,29 @@ func (w *workspace) settle(ctx context.Context, rec federation.Recorded, byKey m
 		}
 	}
 	if len(rec.Lost) > 0 {
-		current, err := w.store.Current(ctx, rec.Lost)
-		if err != nil {
-			return err
-		}
+		var failed error
 		out, err := w.tree.Apply(ctx, w.index, func(yield func(files.Write) bool) {
-			for _, key := range rec.Lost {
-				s := current[key]
-				if !yield(files.Write{Key: key, Text: s.Text, Remove: s.Absent, Base: s.Digest, Expect: byKey[key].Content}) {
+			for keys := range slices.Chunk(rec.Lost, rowsAtOnce) {
+				var current map[town.Key]federation.State
+				if current, failed = w.store.Current(ctx, keys); failed != nil {
 					return
+				}
+				for _, key := range keys {
+					s := current[key]
+					if !yield(files.Write{Key: key, Text: s.Text, Remove: s.Absent, Base: s.Digest, Expect: byKey[key].Content}) {
+						return
+					}
 				}
 			}
 		}, files.ApplyOptions{})
-		w.note(out)
-		if err != nil {
+		w.note(ctx, out)
+		if err = errors.Join(failed, err); err != nil {
 			return err
 		}
+	}
+	for _, key := range rec.Left {
+		w.skipped = append(w.skipped, files.Skipped{Key: key, Reason: files.ErrEdited})
+		delete(byKey, key)
 	}
 	for key := range byKey {
 		delete(w.behind, key)

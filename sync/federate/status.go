@@ -3,6 +3,8 @@ package federate
 import (
 	"context"
 	"errors"
+	"fmt"
+	"slices"
 	"time"
 
 	"gastown/planes/doltdb"
@@ -18,6 +20,8 @@ type FileState struct {
 	State string
 	// Text is the file's; Base the text of the row in force. Only Diff fills them.
 	Text, Base string
+
+	change files.Change
 }
 
 // RemoteStatus compares the plane with one remote, as of the last contact.
@@ -75,7 +79,7 @@ func (e *Engine) Status(ctx context.Context, remotes []Remote) (out Status, err 
 }
 
 func (w *workspace) status(ctx context.Context) (out Status, err error) {
-	changes, err := w.tree.Scan(ctx, w.index)
+	changes, err := w.scan(ctx)
 	if err != nil {
 		return out, err
 	}
@@ -90,13 +94,13 @@ func (w *workspace) status(ctx context.Context) (out Status, err error) {
 			return out, err
 		}
 	}
-	out.Invalid, out.Rescued, out.Files = changes.Invalid, changes.Rescued, changes.Files
+	out.Invalid, out.Rescued, out.Files = changes.Invalid, w.rescued, changes.Files
 	for _, group := range []struct {
 		name string
 		list []files.Change
 	}{{"added", changes.Added}, {"modified", changes.Modified}, {"deleted", changes.Deleted}} {
 		for _, c := range group.list {
-			out.Edited = append(out.Edited, FileState{Key: c.Key, State: group.name, Text: c.Text})
+			out.Edited = append(out.Edited, FileState{Key: c.Key, State: group.name, change: c})
 		}
 	}
 	if out.Pending {
@@ -128,19 +132,21 @@ func (w *workspace) pending(ctx context.Context, head string) (differs bool, err
 // dropShown removes from the edits what equals its row: after an interruption
 // the index may be older than both.
 func (w *workspace) dropShown(ctx context.Context, out *Status) error {
-	keys := make([]town.Key, len(out.Edited))
-	for i, f := range out.Edited {
-		keys[i] = f.Key
-	}
-	current, err := w.store.Current(ctx, keys)
-	if err != nil {
-		return err
-	}
-	kept := out.Edited[:0]
-	for _, f := range out.Edited {
-		s := current[f.Key]
-		if (f.State == "deleted") != s.Absent || (!s.Absent && f.Text != s.Text) {
-			kept = append(kept, f)
+	var kept []FileState
+	for part := range slices.Chunk(out.Edited, rowsAtOnce) {
+		keys := make([]town.Key, len(part))
+		for i, f := range part {
+			keys[i] = f.Key
+		}
+		current, err := w.store.Current(ctx, keys)
+		if err != nil {
+			return err
+		}
+		for _, f := range part {
+			s := current[f.Key]
+			if (f.State == "deleted") != s.Absent || (!s.Absent && f.change.Content != town.ContentDigest(s.Text)) {
+				kept = append(kept, f)
+			}
 		}
 	}
 	out.Edited = kept
@@ -190,6 +196,9 @@ func (e *Engine) Diff(ctx context.Context) (edited []FileState, err error) {
 		}
 		for _, f := range st.Edited {
 			f.Base = current[f.Key].Text
+			if f.Text, err = w.tree.Text(ctx, f.change); err != nil {
+				return fmt.Errorf("%s %w", f.Path(), err)
+			}
 			edited = append(edited, f)
 		}
 		return nil

@@ -218,7 +218,7 @@ func (w *workspace) apply(ctx context.Context, states func(func(federation.State
 		})
 	}
 	out, err := w.tree.Apply(ctx, w.index, writes, files.ApplyOptions{})
-	w.note(out)
+	w.note(ctx, out)
 	for _, skip := range out.Skipped {
 		if older[skip.Key] {
 			w.behind[skip.Key] = true
@@ -234,8 +234,8 @@ func (w *workspace) apply(ctx context.Context, states func(func(federation.State
 	return nil
 }
 
-func (w *workspace) note(out files.Applied) {
+func (w *workspace) note(ctx context.Context, out files.Applied) {
 	w.skipped = append(w.skipped, out.Skipped...)
-	w.rescued = append(w.rescued, out.Rescued...)
+	w.rescue(context.WithoutCancel(ctx), out.Rescued)
 	w.written += out.Written + out.Removed
 }

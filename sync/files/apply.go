@@ -44,7 +44,7 @@ type ApplyOptions struct {
 	// Workers write at the same time; 0 means one per processor.
 	Workers int
 	// BulkAfter is how many writes make it worth flushing the whole file system
-	// once instead of each file; 0 means 64.
+	// once instead of each file; 0 means 64. So do texts of more than 16 MiB.
 	BulkAfter int
 	// RenewAfter is how many new files in one directory make it worth putting a
 	// new directory in its place; 0 means 1000. It happens only if the new files

@@ -27,6 +27,9 @@ type Changes struct {
 	Refreshed int
 	// Files counts the files that show documents, changed or not.
 	Files int
+
+	// kept is how many bytes of texts are held.
+	kept int64
 }
 
 // Clean reports that there is nothing to record and nothing to tell.
@@ -41,6 +44,10 @@ type Change struct {
 	// then zero.
 	Deleted bool
 	Text    string
+	// Unread says that Text was not kept, for all texts together would be too
+	// many bytes: [Tree.Text] reads it again. Size is its length in any case.
+	Unread  bool
+	Size    int64
 	Content town.Digest
 	// Base is the digest of the row the edit started from; "" if there is none.
 	Base town.Digest

@@ -66,7 +66,7 @@ func (a *apply) newJob(w Write) (*job, error) {
 // prepare writes every text to a hidden file.
 func (a *apply) prepare(ctx context.Context, writes iter.Seq[Write]) error {
 	g, ctx := errgroup.WithContext(ctx)
-	todo := make(chan *job, a.opts.BulkAfter)
+	todo := make(chan *job, a.opts.Workers) // no more: each holds a text
 	for range a.opts.Workers {
 		g.Go(func() error {
 			for j := range todo {
@@ -96,7 +96,7 @@ func (a *apply) prepare(ctx context.Context, writes iter.Seq[Write]) error {
 // first is handed out.
 func (a *apply) feed(ctx context.Context, writes iter.Seq[Write], todo chan<- *job) error {
 	known := map[town.Key]struct{}{}
-	sent := 0
+	sent, bytes := 0, 0
 	send := func() error {
 		for ; sent < len(a.ready); sent++ {
 			select {
@@ -120,7 +120,8 @@ func (a *apply) feed(ctx context.Context, writes iter.Seq[Write], todo chan<- *j
 		if err := a.route(ctx, j); err != nil {
 			return err
 		}
-		if !a.bulk && len(a.jobs) > a.opts.BulkAfter {
+		bytes += len(j.text)
+		if !a.bulk && (len(a.jobs) > a.opts.BulkAfter || bytes > defaultHeldBytes) {
 			a.bulk = true
 		}
 		if a.bulk {

@@ -9,7 +9,8 @@ const (
 	// putting a new directory in its place; see staging.go. So many do not come
 	// one day like any other, when people have the directory open.
 	defaultRenewAfter = 1000
-	// defaultHeldBytes bounds the texts that wait for that decision.
+	// defaultHeldBytes bounds the texts that wait for that decision, and for the
+	// one whether to flush them one by one.
 	defaultHeldBytes = 16 << 20
 )
 

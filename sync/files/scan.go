@@ -16,7 +16,8 @@ import (
 
 // Scan compares the files with the Index. Files whose inode is as recorded are
 // not opened. Entries whose inode changed but whose text did not are refreshed
-// in ix; nothing else in ix changes: the caller records what it took over.
+// in ix; nothing else in ix changes: the caller records what it took over. Texts
+// are kept up to 32 MiB; where there are more the rest is read again by Text.
 //
 // Scan also resolves what a killed Apply left behind, unless another process is
 // at work. It fails only when a directory cannot be read or ctx ends; the
@@ -71,7 +72,7 @@ func (t *Tree) scanOnce(ctx context.Context, ix *Index, kind uint8, out *Changes
 		return false, err
 	}
 	defer d.close()
-	s := newScan(ctx, d, ix)
+	s := newScan(ctx, d, ix, out.kept)
 	if err := s.run(); err != nil {
 		return false, err
 	}
@@ -82,7 +83,7 @@ func (t *Tree) scanOnce(ctx context.Context, ix *Index, kind uint8, out *Changes
 			return false, err
 		}
 		if done {
-			if s = newScan(ctx, d, ix); s.run() != nil {
+			if s = newScan(ctx, d, ix, out.kept); s.run() != nil {
 				return false, s.err
 			}
 		}
@@ -102,7 +103,8 @@ type scan struct {
 	seen []atomic.Bool // by ref
 
 	clock     sync.Once
-	limit     int64 // times from here on are racy
+	limit     int64        // times from here on are racy
+	kept      atomic.Int64 // bytes of texts held, with those of other directories
 	mu        sync.Mutex
 	found     Changes
 	refresh   []record
@@ -110,8 +112,10 @@ type scan struct {
 	err       error
 }
 
-func newScan(ctx context.Context, d *dir, ix *Index) *scan {
-	return &scan{dir: d, ctx: ctx, ix: ix, seen: make([]atomic.Bool, ix.bound())}
+func newScan(ctx context.Context, d *dir, ix *Index, kept int64) *scan {
+	s := &scan{dir: d, ctx: ctx, ix: ix, seen: make([]atomic.Bool, ix.bound())}
+	s.kept.Store(kept)
+	return s
 }
 
 // run lists the directory in one goroutine and looks at the names in as many
@@ -168,6 +172,7 @@ func (s *scan) merge(out *Changes) {
 	out.Invalid = append(out.Invalid, s.found.Invalid...)
 	out.Files += s.found.Files
 	out.Refreshed += len(s.refresh)
+	out.kept = s.kept.Load()
 	for _, r := range s.refresh {
 		s.ix.put(r)
 	}

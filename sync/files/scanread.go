@@ -42,10 +42,14 @@ func (s *scan) readChanged(w *worker, file, name string, known ref) {
 		}
 		c.Base = r.baseDigest()
 	}
-	c.Text = string(text)
+	c.Text, c.Size = string(text), int64(len(text))
 	if c.Meta, err = Check(c.Key, c.Text); err != nil {
 		w.invalid = append(w.invalid, s.invalid(file, err))
 		return
+	}
+	if s.kept.Add(c.Size) > s.textBytes {
+		s.kept.Add(-c.Size)
+		c.Text, c.Unread = "", true
 	}
 	if known != none {
 		w.modified = append(w.modified, c)

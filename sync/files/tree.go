@@ -23,6 +23,8 @@ type Tree struct {
 	// system without it, the second to act at the named moment of an Apply.
 	renameat2 func(oldDir int, oldName string, newDir int, newName string, flags uint) error
 	between   func(moment string)
+	// textBytes bounds the texts that a Scan keeps.
+	textBytes int64
 }
 
 // Open opens the directory, which must exist and be no link itself. The three
@@ -37,7 +39,7 @@ func Open(path string) (*Tree, error) {
 	case err != nil:
 		return nil, town.Fail("open the Town's files", "give this user the right to read it", "%w", err)
 	}
-	return &Tree{path: path, root: f, renameat2: unix.Renameat2, between: func(string) {}}, nil
+	return &Tree{path: path, root: f, renameat2: unix.Renameat2, between: func(string) {}, textBytes: defaultTextBytes}, nil
 }
 
 // Close releases the directory. What it holds is not affected.

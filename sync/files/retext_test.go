@@ -1,0 +1,74 @@
+package files
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"gastown/town"
+)
+
+// Scan keeps no more texts than it may, whatever their number; the rest is had
+// again as long as the file is still what was reported.
+func TestTextsBeyondTheLimitAreReadAgain(t *testing.T) {
+	root := t.TempDir()
+	write := func(path, text string) {
+		t.Helper()
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(root, path)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(root, path), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	texts := map[string]string{}
+	for i := range 40 {
+		path := fmt.Sprintf("templates/t%02d.txt", i)
+		texts[path] = strings.Repeat(fmt.Sprintf("%02d", i), 50)
+		path = fmt.Sprintf("roles/r%02d.md", i)
+		texts[path] = "---\nname: " + path[6:9] + "\ndescription: d\n---\n" + strings.Repeat("x", 80)
+	}
+	for path, text := range texts {
+		write(path, text)
+	}
+	tree, err := Open(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tree.Close() })
+	tree.textBytes = 1050
+	found, err := tree.Scan(t.Context(), NewIndex())
+	if err != nil || len(found.Invalid) > 0 || len(found.Added) != len(texts) {
+		t.Fatalf("%d added, %v, %v", len(found.Added), found.Invalid, err)
+	}
+	var kept int64
+	var unread []Change
+	for _, c := range found.Added {
+		want := texts[c.Path()]
+		if c.Size != int64(len(want)) || c.Content != town.ContentDigest(want) || c.Unread && c.Text != "" {
+			t.Errorf("%s: %+v", c.Key, c)
+		}
+		if got, err := tree.Text(t.Context(), c); err != nil || got != want {
+			t.Errorf("%s: %q, %v", c.Key, got, err)
+		}
+		if kept += int64(len(c.Text)); c.Unread {
+			unread = append(unread, c)
+		}
+	}
+	if kept > tree.textBytes || kept < tree.textBytes-200 || len(unread) == 0 {
+		t.Fatalf("%d bytes are kept, %d texts are not", kept, len(unread))
+	}
+	edited, removed := unread[0], unread[1]
+	write(edited.Path(), texts[edited.Path()][:edited.Size-1]+"!")
+	if err := os.Remove(filepath.Join(root, removed.Path())); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []Change{edited, removed} {
+		if got, err := tree.Text(t.Context(), c); !errors.Is(err, ErrEdited) || got != "" {
+			t.Errorf("%s was changed since: %q, %v", c.Key, got, err)
+		}
+	}
+}
