@@ -1,0 +1,118 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"gastown/town/layout"
+)
+
+// A Deacon that answers anything but what was asked changes nothing for bd: the
+// ledger is asked then, for the answer and for its errors.
+func TestADeaconThatIsNoHelp(t *testing.T) {
+	p := newPlace(t)
+	id := p.id("told by the ledger")
+	socket := layout.Town{Root: p.dir}.ControlSocket()
+	if err := os.MkdirAll(filepath.Dir(socket), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	var asked atomic.Int64
+	var answer atomic.Value
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		answer.Load().(func(http.ResponseWriter, *http.Request))(w, r)
+	})}
+	ended := make(chan error, 1)
+	go func() { ended <- s.Serve(l) }()
+	defer func() {
+		_ = s.Close()
+		if err := <-ended; !errors.Is(err, http.ErrServerClosed) {
+			t.Error(err)
+		}
+	}()
+	says := func(code int, body string) func(http.ResponseWriter, *http.Request) {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(code)
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	for what, fn := range map[string]func(http.ResponseWriter, *http.Request){
+		"an older one":       says(404, "404 page not found"),
+		"another protocol":   says(400, "malformed"),
+		"over its limit":     says(429, "limited"),
+		"broken":             says(500, ""),
+		"an error":           says(422, `{"error":"no such bead","kind":"refused"}`),
+		"nothing":            says(200, ""),
+		"no JSON":            says(200, "<html>"),
+		"other types":        says(200, `{"Details":7}`),
+		"too few":            says(200, `{"Details":[],"Items":null,"Stats":null}`),
+		"half an answer":     func(w http.ResponseWriter, _ *http.Request) { cut(w, `{"Details":[`) },
+		"a line that is cut": func(w http.ResponseWriter, _ *http.Request) { panic(http.ErrAbortHandler) },
+	} {
+		answer.Store(fn)
+		before := asked.Load()
+		if out := p.must("show", id); !strings.Contains(out, "told by the ledger") {
+			t.Errorf("%s: %s", what, out)
+		}
+		if out := p.must("stats"); !strings.Contains(out, "1 bead, 1 ready") {
+			t.Errorf("%s: %s", what, out)
+		}
+		if code, _, said := p.run("show", id+"x"); code != 1 || !strings.Contains(said, "nearest: "+id) {
+			t.Errorf("%s: exit %d: %s", what, code, said)
+		}
+		if asked.Load() == before {
+			t.Errorf("%s: it was not asked", what)
+		}
+	}
+	// Nobody is asked to write, for what has no bound, nor where that is switched off.
+	before := asked.Load()
+	p.must("update", id, "-p", "1")
+	p.must("list", "-n", "0")
+	p.must("list", "--deleted")
+	if n := asked.Load() - before; n != 0 {
+		t.Errorf("it was asked %d times for what is not its", n)
+	}
+}
+
+// cut sends a beginning and hangs up.
+func cut(w http.ResponseWriter, text string) {
+	w.Header().Set("Content-Length", "1000")
+	_, _ = w.Write([]byte(text))
+	_ = http.NewResponseController(w).Flush()
+	panic(http.ErrAbortHandler)
+}
+
+// A Deacon that says nothing is given up soon; one that says that there is a
+// queue is waited for as long as --wait says.
+func TestPatienceWithTheDeacon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, queued := range []bool{false, true} {
+			a := &App{}
+			a.Wait = time.Minute
+			l := &lookup{app: a}
+			l.queued.Store(queued)
+			began := time.Now()
+			err := l.soon(t.Context(), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
+			want := defaultMute
+			if queued {
+				want = a.Wait
+			}
+			if took := time.Since(began); took != want || err == nil {
+				t.Errorf("queued %v: %s, %v", queued, took, err)
+			}
+		}
+	})
+}
