@@ -2,6 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"context"
+	"errors"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +13,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gastown/cmd/internal/shell"
+	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
 	"gastown/town"
 )
@@ -144,22 +148,28 @@ func (s shape) draw(rt *rapid.T) []string {
 // filterFlags are flags of which each has a language of its own.
 var filterFlags = []string{
 	"status", "type", "priority", "assignee", "label", "id", "prefix", "sort", "limit", "offset", "created-after", "due-before",
+	"created-before", "closed-after", "parent", "owner", "label-not",
 }
 
-// checkFilter: what flags describe either is a filter, or is refused as usage.
-func checkFilter(t rapid.TB, name, value string) {
+// checkFilter: what flags describe either is a filter, which the database runs,
+// or is refused as usage.
+func checkFilter(ctx context.Context, t rapid.TB, store *ledger.Store, flags ...[2]string) {
 	app := kingpin.New("bd", "")
 	app.Terminate(nil)
 	app.UsageWriter(&bytes.Buffer{}).ErrorWriter(&bytes.Buffer{})
 	var set filters
 	set.flags(app.Command("list", ""))
-	if _, err := app.Parse([]string{"list", "--" + name + "=" + value}); err != nil {
+	args := []string{"list"}
+	for _, f := range flags {
+		args = append(args, "--"+f[0]+"="+f[1])
+	}
+	if _, err := app.Parse(args); err != nil {
 		return
 	}
 	got, err := set.build(time.Unix(1e9, 0), true)
 	if err != nil {
 		if shell.ExitCode(err) != shell.ExitUsage && !strings.Contains(err.Error(), town.ErrBadBead.Error()) {
-			t.Errorf("--%s=%q: %v", name, value, err)
+			t.Errorf("%q: %v", args, err)
 		}
 		return
 	}
@@ -173,26 +183,62 @@ func checkFilter(t rapid.TB, name, value string) {
 			t.Error(err)
 		}
 	}
+	got.Fields = ledger.Fields{"id"}
+	n := 0
+	count := func(ledger.Item) error {
+		n++
+		return nil
+	}
+	if err := store.List(ctx, got, count); err != nil && !errors.Is(err, town.ErrBadBead) {
+		t.Errorf("%q: %v", args, err)
+	} else if err == nil && (got.Limit > 0 && n > got.Limit || len(flags) == 0 && n != 1) {
+		t.Errorf("%q: %d beads", args, n)
+	}
+}
+
+// someLedger is one with a bead in it.
+func someLedger(t testing.TB) *ledger.Store {
+	s, err := ledger.Create(t.Context(), doltdb.Options{
+		Dir: filepath.Join(t.TempDir(), "ledger"), Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: time.Minute, Command: "test",
+	}, "3f8d3c1e-6a55-4c7c-9d1c-0c2f5b8f3a13")
+	if err == nil {
+		_, err = s.Create(t.Context(), []ledger.NewBead{{Bead: town.Bead{Title: "one"}}})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return s
 }
 
 func TestFlagsAreFilters(t *testing.T) {
+	s := someLedger(t)
+	flag := rapid.SampledFrom(filterFlags)
 	rapid.Check(t, func(rt *rapid.T) {
-		checkFilter(rt, rapid.SampledFrom(filterFlags).Draw(rt, "flag"), hostileText().Draw(rt, "value"))
+		checkFilter(t.Context(), rt, s, [2]string{flag.Draw(rt, "flag"), hostileText().Draw(rt, "value")}, [2]string{flag.Draw(rt, "other"), hostileText().Draw(rt, "otherValue")})
 	})
 }
 
 func FuzzFilters(f *testing.F) {
 	for _, s := range nasty {
-		f.Add("status", s)
-		f.Add("sort", s)
-		f.Add("created-after", s)
+		f.Add("status", s, "assignee", s)
+		f.Add("sort", s, "label", s)
+		f.Add("created-after", s, "title-contains", s)
 	}
-	f.Add("status", "open,in-progress,all")
-	f.Add("sort", "-updated,id")
-	f.Add("due-before", "+2w")
-	f.Fuzz(func(t *testing.T, name, value string) {
-		if contains(filterFlags, name) {
-			checkFilter(t, name, value)
+	for _, date := range []string{"+2w", "-99999999w", "0000-01-01", "9999-12-31T23:59:59+23:59", "2026-02-30", "yesterday", "-9223372036854775808h", "99999999999999d"} {
+		f.Add("due-before", date, "closed-after", date)
+	}
+	f.Add("status", "open,in-progress,all", "sort", "-updated,id")
+	f.Add("limit", "9223372036854775807", "offset", "9223372036854775807")
+	f.Add("limit", "10", "offset", "99999999999")
+	store := someLedger(f)
+	f.Fuzz(func(t *testing.T, name, value, name2, value2 string) {
+		if contains(filterFlags, name) && contains(filterFlags, name2) {
+			checkFilter(t.Context(), t, store, [2]string{name, value}, [2]string{name2, value2})
 		}
 	})
 }
