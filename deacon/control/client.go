@@ -24,20 +24,8 @@ import (
 // maxAnswer is the largest answer that is read, in bytes.
 const maxAnswer = 4 << 20
 
-// minAgain and maxAgain bound the pause before a request is sent again that was
-// over the limit.
-const minAgain, maxAgain = 100 * time.Millisecond, 5 * time.Second
-
 // ErrNoDeacon reports that nobody answers on the socket: no Deacon runs.
 var ErrNoDeacon = errors.New("no Deacon runs in this Town")
-
-// ErrLimited reports a request that had no turn in the time its caller gives:
-// there are more than rate.requests_per_second. It wraps town.ErrBusy.
-var ErrLimited = fmt.Errorf("%w: the Deacon has more requests than it takes a second", town.ErrBusy)
-
-// defaultPatience is how long a request waits for its turn when its context has
-// no end.
-const defaultPatience = 10 * time.Second
 
 // Client talks to the Deacon behind a socket. It is safe for concurrent use.
 type Client struct {
@@ -127,14 +115,6 @@ func (c *Client) CacheStats(ctx context.Context) (out CacheStats, err error) {
 	return out, err
 }
 
-// patient gives a context an end.
-func patient(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ends := ctx.Deadline(); ends {
-		return context.WithCancel(ctx)
-	}
-	return context.WithTimeout(ctx, defaultPatience)
-}
-
 // Lend has the Deacon give up the planes, so that this process can open them
 // itself. They are given back by release, or when this process ends.
 func (c *Client) Lend(ctx context.Context) (release func() error, err error) {
@@ -220,24 +200,10 @@ func (c *Client) trace(ctx context.Context) context.Context {
 	})
 }
 
-// limited is an ErrLimited with the time after which to try again.
-type limited struct {
-	error
-	again time.Duration
-}
-
-func (l *limited) Unwrap() error { return l.error }
-
 // refused turns an answer into the error it was.
 func refused(what string, res *http.Response) error {
 	if res.StatusCode == http.StatusTooManyRequests {
-		seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
-		if err != nil {
-			seconds = 1
-		}
-		again := min(max(time.Duration(seconds)*time.Second, minAgain), maxAgain)
-		return &limited{town.Fail("ask the Deacon for "+what, "run the command again; gt config rate.requests_per_second says how many",
-			"%w", ErrLimited), again}
+		return overLimit(what, res)
 	}
 	var f failure
 	data, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))

@@ -10,40 +10,6 @@ import (
 	"gastown/town"
 )
 
-// Detail is a bead with everything that belongs to it.
-type Detail struct {
-	Item
-	// Parent is the bead it is a child of.
-	Parent string `json:"parent,omitempty"`
-	// Dependencies are the beads it depends on, Dependents those that depend on
-	// it; sorted by id and type. Of one that is not in this ledger only the id
-	// is known.
-	Dependencies []Linked `json:"dependencies,omitempty"`
-	Dependents   []Linked `json:"dependents,omitempty"`
-}
-
-// Linked is a bead at the other end of a link.
-type Linked struct {
-	town.Bead
-	Type town.DepType `json:"dependency_type"`
-	// LinkedAt and LinkedBy say when and by whom the link was made.
-	LinkedAt time.Time `json:"-"`
-	LinkedBy string    `json:"-"`
-}
-
-func (d Detail) clone() Detail {
-	d.Item = d.Item.clone()
-	d.Dependencies = slices.Clone(d.Dependencies)
-	d.Dependents = slices.Clone(d.Dependents)
-	for i := range d.Dependencies {
-		d.Dependencies[i].Bead = d.Dependencies[i].Bead.Clone()
-	}
-	for i := range d.Dependents {
-		d.Dependents[i].Bead = d.Dependents[i].Bead.Clone()
-	}
-	return d
-}
-
 // Get returns the beads in the order asked for, in one query. fields restricts
 // what is read; nil means everything. An id may be shortened as Resolve says,
 // which costs one more query. Unknown ids are listed in a BatchError of

@@ -1,0 +1,93 @@
+package deacon
+
+import (
+	"encoding/json"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gastown/deacon/control"
+	"gastown/planes/ledger"
+	"gastown/town/config"
+)
+
+// Writers in other handles and readers through the Deacon: a read that begins
+// after a write has returned sees it.
+func TestNoReadThroughTheDeaconIsStale(t *testing.T) {
+	const writers, readers, changes = 3, 4, 30
+	p := found(t)
+	p.configure(func(c *config.Config) {
+		p.set(c, "rate.requests_per_second", "100000")
+		p.set(c, "rate.burst_size", "1000")
+	})
+	r := p.mustStart()
+	defer r.end()
+	first := p.ledger()
+	var ids []string
+	for range writers {
+		ids = append(ids, made(t, first, titled("0"))[0].ID)
+	}
+	var count [writers]atomic.Int64 // of changes that were acknowledged
+	var done atomic.Bool
+	var writing, reading sync.WaitGroup
+	for w := range writers {
+		s := p.ledger()
+		writing.Go(func() {
+			for n := int64(1); n <= changes; n++ {
+				title := strconv.FormatInt(n, 10)
+				if _, err := s.Update(t.Context(), []ledger.Patch{{ID: ids[w], Title: &title}}); err != nil {
+					t.Errorf("update: %v", err)
+					return
+				}
+				count[w].Store(n)
+			}
+		})
+	}
+	var reads atomic.Int64
+	for n := range readers {
+		reading.Go(func() {
+			reader := control.NewClient(p.layout.ControlSocket())
+			defer reader.Close()
+			r := reader.Reader()
+			pace := time.NewTicker(time.Millisecond) // without it nobody has time to write
+			defer pace.Stop()
+			for i := n; !done.Load(); i++ {
+				<-pace.C
+				w := i % writers
+				before := count[w].Load()
+				title := ""
+				if n%2 == 0 {
+					got, err := r.Get(t.Context(), []string{ids[w]}, ledger.Fields{"title"})
+					if err != nil {
+						t.Errorf("get: %v", err)
+						return
+					}
+					title = got[0].Title
+				} else {
+					var items []ledger.Item
+					if err := r.List(t.Context(), ledger.Filter{IDs: ids[w : w+1], Limit: 5}, ledger.Collect(&items)); err != nil || len(items) != 1 {
+						t.Errorf("list: %d, %v", len(items), err)
+						return
+					}
+					title = items[0].Title
+				}
+				if got, err := strconv.ParseInt(title, 10, 64); err != nil || got < before {
+					t.Errorf("read %q after %d was acknowledged", title, before)
+				}
+				reads.Add(1)
+			}
+		})
+	}
+	writing.Wait()
+	done.Store(true)
+	reading.Wait()
+	for w := range writers {
+		if count[w].Load() != changes {
+			t.Errorf("writer %d: %d changes", w, count[w].Load())
+		}
+	}
+	levels, _ := json.Marshal(r.reads.cacheLevels())
+	t.Logf("%d reads, %d changes: %s", reads.Load(), writers*changes, levels)
+}

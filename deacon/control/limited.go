@@ -1,0 +1,50 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"gastown/town"
+)
+
+// minAgain and maxAgain bound the pause before a request is sent again that was
+// over the limit.
+const minAgain, maxAgain = 100 * time.Millisecond, 5 * time.Second
+
+// ErrLimited reports a request that had no turn in the time its caller gives:
+// there are more than rate.requests_per_second. It wraps town.ErrBusy.
+var ErrLimited = fmt.Errorf("%w: the Deacon has more requests than it takes a second", town.ErrBusy)
+
+// defaultPatience is how long a request waits for its turn when its context has
+// no end.
+const defaultPatience = 10 * time.Second
+
+// patient gives a context an end.
+func patient(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ends := ctx.Deadline(); ends {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, defaultPatience)
+}
+
+// limited is an ErrLimited with the time after which to try again.
+type limited struct {
+	error
+	again time.Duration
+}
+
+func (l *limited) Unwrap() error { return l.error }
+
+// overLimit is the error for an answer that the limit gave.
+func overLimit(what string, res *http.Response) error {
+	seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
+	if err != nil {
+		seconds = 1
+	}
+	again := min(max(time.Duration(seconds)*time.Second, minAgain), maxAgain)
+	return &limited{town.Fail("ask the Deacon for "+what, "run the command again; gt config rate.requests_per_second says how many",
+		"%w", ErrLimited), again}
+}

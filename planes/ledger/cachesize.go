@@ -1,0 +1,46 @@
+package ledger
+
+import "gastown/town"
+
+// pointerBytes is about what a field of a bead takes besides its text.
+const pointerBytes = 400
+
+func beadSize(b *town.Bead) int64 {
+	n := pointerBytes
+	for _, c := range columns {
+		if text, ok := c.get(b).(string); ok {
+			n += len(text)
+		}
+	}
+	for _, l := range b.Labels {
+		n += len(l)
+	}
+	for _, c := range b.Comments {
+		n += len(c.Text) + pointerBytes
+	}
+	return int64(n)
+}
+
+func detailSize(d Detail) int64 {
+	n := beadSize(&d.Bead)
+	for _, b := range linkedBeads(&d) {
+		n += beadSize(b)
+	}
+	return n
+}
+
+func resultSize(v any) (n int64) {
+	switch v := v.(type) {
+	case []Item:
+		for i := range v {
+			n += beadSize(&v[i].Bead)
+		}
+	case []Waiting:
+		for i := range v {
+			n += beadSize(&v[i].Bead)
+		}
+	case Stats:
+		n = int64(len(v.ByStatus)+len(v.ByType)+len(v.ByPriority)+len(v.ByAssignee)) * pointerBytes
+	}
+	return n
+}
