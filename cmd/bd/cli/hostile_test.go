@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -102,7 +103,7 @@ func shapes(t *testing.T) (readers, writers []shape) {
 			}
 			s := shape{path: at, args: len(c.Args)}
 			for _, f := range c.Flags {
-				if !f.IsBoolFlag() && !contains(fileFlags, f.Name) {
+				if !f.IsBoolFlag() && !slices.Contains(fileFlags, f.Name) {
 					s.flags = append(s.flags, f.Name)
 				}
 			}
@@ -118,15 +119,6 @@ func shapes(t *testing.T) (readers, writers []shape) {
 		t.Fatalf("%d and %d commands", len(readers), len(writers))
 	}
 	return readers, writers
-}
-
-func contains(list []string, s string) bool {
-	for _, w := range list {
-		if w == s {
-			return true
-		}
-	}
-	return false
 }
 
 func (s shape) draw(rt *rapid.T) []string {
@@ -174,7 +166,7 @@ func checkFilter(ctx context.Context, t rapid.TB, store *ledger.Store, flags ...
 		return
 	}
 	for _, o := range got.Sort {
-		if !contains(ledger.FieldNames(), o.Field) {
+		if !slices.Contains(ledger.FieldNames(), o.Field) {
 			t.Errorf("sorts by %q", o.Field)
 		}
 	}
@@ -191,7 +183,7 @@ func checkFilter(ctx context.Context, t rapid.TB, store *ledger.Store, flags ...
 	}
 	if err := store.List(ctx, got, count); err != nil && !errors.Is(err, town.ErrBadBead) {
 		t.Errorf("%q: %v", args, err)
-	} else if err == nil && (got.Limit > 0 && n > got.Limit || len(flags) == 0 && n != 1) {
+	} else if err == nil && (got.Limit > 0 && n > got.Limit) {
 		t.Errorf("%q: %d beads", args, n)
 	}
 }
@@ -223,22 +215,25 @@ func TestFlagsAreFilters(t *testing.T) {
 	})
 }
 
+// FuzzFilters gives two flags any values.
 func FuzzFilters(f *testing.F) {
+	add := func(flag, value, other, otherValue string) {
+		f.Add(uint8(slices.Index(filterFlags, flag)), value, uint8(slices.Index(filterFlags, other)), otherValue)
+	}
 	for _, s := range nasty {
-		f.Add("status", s, "assignee", s)
-		f.Add("sort", s, "label", s)
-		f.Add("created-after", s, "title-contains", s)
+		add("status", s, "assignee", s)
+		add("sort", s, "label", s)
+		add("created-after", s, "parent", s)
 	}
 	for _, date := range []string{"+2w", "-99999999w", "0000-01-01", "9999-12-31T23:59:59+23:59", "2026-02-30", "yesterday", "-9223372036854775808h", "99999999999999d"} {
-		f.Add("due-before", date, "closed-after", date)
+		add("due-before", date, "closed-after", date)
 	}
-	f.Add("status", "open,in-progress,all", "sort", "-updated,id")
-	f.Add("limit", "9223372036854775807", "offset", "9223372036854775807")
-	f.Add("limit", "10", "offset", "99999999999")
+	add("status", "open,in-progress,all", "sort", "-updated,id")
+	add("limit", "9223372036854775807", "offset", "9223372036854775807")
+	add("limit", "10", "offset", "99999999999")
 	store := someLedger(f)
-	f.Fuzz(func(t *testing.T, name, value, name2, value2 string) {
-		if contains(filterFlags, name) && contains(filterFlags, name2) {
-			checkFilter(t.Context(), t, store, [2]string{name, value}, [2]string{name2, value2})
-		}
+	flag := func(n uint8) string { return filterFlags[int(n)%len(filterFlags)] }
+	f.Fuzz(func(t *testing.T, first uint8, value string, second uint8, other string) {
+		checkFilter(t.Context(), t, store, [2]string{flag(first), value}, [2]string{flag(second), other})
 	})
 }
