@@ -132,13 +132,14 @@ func (d *Deacon) warm(ctx context.Context, kind string) (int, error) {
 		all, err := d.agents(ctx)
 		return len(all), err
 	}
-	s, err := d.reads.open(ctx)
+	s, leave, err := d.reads.enter(ctx)
 	if errors.Is(err, errElsewhere) {
 		return 0, town.Fail("read ahead", "gt cache warmup --type=agent reads what the Deacon has", "%w: %w", town.ErrRefused, err)
 	}
 	if err != nil {
 		return 0, err
 	}
+	defer leave()
 	if kind == control.CacheResults {
 		return s.WarmUsual(ctx)
 	}

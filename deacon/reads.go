@@ -27,7 +27,7 @@ var (
 	// errElsewhere reports a ledger that the Deacon does not serve.
 	errElsewhere = errors.New("the Deacon does not have the ledger: commands ask it themselves")
 	// errUncached reports that nothing may be kept.
-	errUncached = errors.New("cache.enabled is false, so nothing is kept")
+	errUncached = errors.New("cache.enabled is false")
 )
 
 // reads is the ledger as the Deacon reads it for others: one Store that stays
@@ -140,6 +140,20 @@ func (r *reads) open(ctx context.Context) (*ledger.Store, error) {
 	return r.store.Handle(r.caches), nil
 }
 
+// enter is open once there is a place for one more read, until leave is called.
+func (r *reads) enter(ctx context.Context) (s *ledger.Store, leave func(), err error) {
+	select {
+	case r.place <- struct{}{}:
+	case <-ctx.Done():
+		return nil, nil, ctx.Err()
+	}
+	leave = func() { <-r.place }
+	if s, err = r.open(ctx); err != nil {
+		leave()
+	}
+	return s, leave, err
+}
+
 // read answers a query of a command.
 func (r *reads) read(ctx context.Context, q control.Query) (out control.Answer, err error) {
 	text, err := json.Marshal(q)
@@ -150,16 +164,11 @@ func (r *reads) read(ctx context.Context, q control.Query) (out control.Answer, 
 	if _, known := r.large.Get("", key); known {
 		return out, control.ErrTooLarge
 	}
-	select {
-	case r.place <- struct{}{}:
-		defer func() { <-r.place }()
-	case <-ctx.Done():
-		return out, ctx.Err()
-	}
-	s, err := r.open(ctx)
+	s, leave, err := r.enter(ctx)
 	if err != nil {
 		return out, err
 	}
+	defer leave()
 	switch q.Read {
 	case control.ReadGet:
 		out.Details, err = s.Get(ctx, q.IDs, q.Fields)

@@ -79,10 +79,12 @@ func (c *Caches) Clear(beads, results bool) (n int) {
 func (s *Store) Cached(c *Caches) { s.caches = c }
 
 // Handle is a Store on the same open ledger that counts its own queries and
-// answers from c, or from nothing when that is nil. It is not closed: whoever
-// opened s closes that.
+// answers from c, or from nothing when that is nil. It is for those who hand a
+// read that failed on to somebody else: errors of unknown ids name no nearest
+// ones, which would cost a look at all of them. It is not closed: whoever opened
+// s closes that.
 func (s *Store) Handle(c *Caches) *Store {
-	return &Store{Local: s.Local, actor: s.actor, now: s.now, witness: s.witness, caches: c}
+	return &Store{Local: s.Local, actor: s.actor, now: s.now, witness: s.witness, caches: c, curt: true}
 }
 
 // Kept reports whether the answer to a query of this filter may stay in a cache:

@@ -21,6 +21,8 @@ type Store struct {
 	now     func() time.Time
 	witness *witness
 	caches  *Caches
+	// curt Stores name no nearest ids; see Handle.
+	curt bool
 }
 
 // Create makes a new, empty ledger with its own identity. It fails, wrapping

@@ -61,7 +61,7 @@ func (s *Store) resolve(ctx context.Context, refs, some []string) (full map[stri
 			bad.add(i, 0, ref, &UnknownError{ID: ref})
 		}
 	}
-	if len(unknown) > 0 {
+	if len(unknown) > 0 && !s.curt {
 		if err := s.suggest(ctx, bad.entries); err != nil {
 			return nil, err
 		}
