@@ -2,7 +2,7 @@
 // the same version, and what bd costs beside the public one, and says where a
 // limit is exceeded.
 //
-//	go run ./e2e/bench            everything: about forty minutes on two cores
+//	go run ./e2e/bench            everything: about fifty minutes on two cores
 //	go run ./e2e/bench -quick     1,000 rows, each step once: under a minute
 //	go run ./e2e/bench -federation=false -bd=false    a Town with a Deacon only
 //	go run ./e2e/bench -federation=false -deacon=false -peer-bd PATH    bd only
