@@ -12,6 +12,9 @@
 // it holds a lock of the kernel's for as long as it lives, so one that was
 // killed leaves nothing that would be in the way of the next.
 //
+// It also keeps the ledger open and answers the reads of commands from memory,
+// where a state of the database that is still the same allows it.
+//
 // Run takes named steps and undoes them in reverse. A step that fails ends the
 // start with everything undone; the end takes no longer than stopBudget,
 // whatever does not answer. The Deacon never retries a failed run at once: each

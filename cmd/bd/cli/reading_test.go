@@ -13,6 +13,11 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gastown/cmd/internal/data"
+	"gastown/deacon/control"
+	"gastown/deacon/guard"
+	"gastown/planes/ledger"
+	"gastown/town/config"
 	"gastown/town/layout"
 )
 
@@ -84,6 +89,48 @@ func TestADeaconThatIsNoHelp(t *testing.T) {
 	p.must("list", "--deleted")
 	if n := asked.Load() - before; n != 0 {
 		t.Errorf("it was asked %d times for what is not its", n)
+	}
+}
+
+// What the Deacon answers needs nothing else: the ledger is not opened, which
+// could not be.
+func TestWhatTheDeaconAnswersOpensNoLedger(t *testing.T) {
+	p := newPlace(t)
+	id := p.id("told by the Deacon")
+	where := layout.Town{Root: p.dir}
+	cfg, err := config.Load(where.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := ledger.Open(t.Context(), data.Options(where, cfg, layout.Ledger), cfg.Stores[layout.Ledger])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	if err := os.MkdirAll(where.Deacon(), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", where.ControlSocket())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := guard.Serve(l, control.Handler(control.Deacon{
+		Read: func(ctx context.Context, q control.Query) (out control.Answer, err error) {
+			if q.Read == control.ReadGet {
+				out.Details, err = store.Get(ctx, q.IDs, q.Fields)
+				return out, err
+			}
+			return out, store.List(ctx, q.Filter, ledger.Collect(&out.Items))
+		},
+	}), guard.Options{Owner: true})
+	defer func() { _ = s.Close(context.Background()) }()
+	for _, args := range [][]string{{"show", id}, {"list"}, {"search", "deacon"}, {"list", "--tree", "--parent", id}, {"label", "list", id}} {
+		if code, _, said := p.run(append(args, "--wait", "5s")...); code != 0 {
+			t.Errorf("bd %q: exit %d: %s", args, code, said)
+		}
+	}
+	if code, _, said := p.run("list", "-n", "0", "--wait", "50ms"); code != 4 {
+		t.Errorf("the ledger could be opened: exit %d: %s", code, said)
 	}
 }
 
