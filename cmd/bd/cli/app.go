@@ -2,21 +2,16 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
-	"golang.org/x/sys/unix"
 
 	"gastown/cmd/internal/shell"
 )
-
-// privateUmask keeps what bd creates to its owner.
-const privateUmask = 0o077
 
 // version is what this bd is; a release sets it at build time with
 // -ldflags "-X gastown/cmd/bd/cli.version=...".
@@ -37,53 +32,31 @@ type App struct {
 
 	// running is the command, as others are told who wait for it.
 	running  string
-	commands []command
-}
-
-// command is a parsed command and what it does.
-type command struct {
-	clause *kingpin.CmdClause
-	run    func(context.Context) error
+	commands shell.Commands
 }
 
 // Main runs bd with the process's own arguments and streams and returns its
-// exit code. The first SIGINT or SIGTERM ends the work in order, the next one
-// at once.
+// exit code; see shell.Process.
 func Main() int {
-	unix.Umask(privateUmask)
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	defer context.AfterFunc(ctx, stop)()
 	a := &App{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now}
-	dir, err := os.Getwd()
-	if err != nil {
-		return a.report(err)
-	}
-	a.Dir = dir
-	return a.Run(ctx, os.Args[1:])
+	return shell.Process(func(ctx context.Context, dir string) int {
+		a.Dir = dir
+		return a.Run(ctx, os.Args[1:])
+	}, a.report)
 }
 
 // Run parses the arguments, runs the command they name and returns its exit
 // code. An App runs once.
 func (a *App) Run(ctx context.Context, args []string) int {
 	parser, ended := a.parser()
-	name, err := parser.Parse(shell.ReadDash(args))
-	switch {
-	case *ended == 0:
-		return shell.ExitOK
-	case *ended > 0:
-		return shell.ExitUsage
-	case err != nil:
+	code, err := a.commands.Run(ctx, parser, ended, args, shell.ReadDash(args), func(name string) { a.running = "bd " + name })
+	if err == nil {
+		return code
+	}
+	if _, misused := errors.AsType[shell.UsageError](err); misused {
 		a.JSON = a.JSON || wantsJSON(args)
-		return a.report(shell.Misused(parser, args, err))
 	}
-	for _, c := range a.commands {
-		if c.clause.FullCommand() == name {
-			a.running = "bd " + name
-			return a.report(shell.Interrupted(ctx, c.run(ctx)))
-		}
-	}
-	return shell.ExitOK
+	return a.report(err)
 }
 
 // wantsJSON looks at arguments that could not be parsed.
@@ -129,16 +102,9 @@ func (a *App) parser() (_ *kingpin.Application, ended *int) {
 	return p, ended
 }
 
-// group is what commands are added to: the application or another command.
-type group interface {
-	Command(name, help string) *kingpin.CmdClause
-}
-
 // add describes a command; examples are shown below its help, one a line.
-func (a *App) add(g group, name, help, examples string, run func(context.Context) error) *kingpin.CmdClause {
-	c := g.Command(name, help).HelpLong(examples)
-	a.commands = append(a.commands, command{c, run})
-	return c
+func (a *App) add(g shell.Group, name, help, examples string, run func(context.Context) error) *kingpin.CmdClause {
+	return a.commands.Add(g, name, help, examples, run)
 }
 
 // split takes several values of one flag apart: each may hold some, separated

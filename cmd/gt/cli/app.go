@@ -4,22 +4,13 @@ import (
 	"context"
 	"io"
 	"os"
-	"os/signal"
-	"syscall"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
-	"golang.org/x/sys/unix"
 
 	"gastown/cmd/internal/shell"
 	"gastown/sync/federate"
 )
-
-// defaultWait is how long a command waits for a lock another process holds.
-const defaultWait = 60 * time.Second
-
-// privateUmask keeps what gt creates to its owner.
-const privateUmask = 0o077
 
 // App is one run of gt.
 type App struct {
@@ -32,16 +23,11 @@ type App struct {
 	// Self is the path of gt, for hooks to start it; empty to find it out.
 	Self string
 
-	// What the global flags say.
-	town    string
-	json    bool
-	quiet   bool
-	noColor bool
-	wait    time.Duration
+	shell.Globals
 
 	// running is the command, as others are told who wait for it.
 	running  string
-	commands []command
+	commands shell.Commands
 
 	// plane is what pull, push and sync are about; "" is all. confirmShare asks a
 	// person about rules for sharing; nil where nobody can be asked.
@@ -49,75 +35,31 @@ type App struct {
 	confirmShare func(federate.SharePreview) error
 }
 
-// command is a parsed command and what it does.
-type command struct {
-	clause *kingpin.CmdClause
-	run    func(context.Context) error
-}
-
 // Main runs gt with the process's own arguments and streams and returns its
-// exit code. The first SIGINT or SIGTERM ends the work in order, the next one
-// at once.
+// exit code; see shell.Process.
 func Main() int {
-	unix.Umask(privateUmask)
-	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
-	defer stop()
-	defer context.AfterFunc(ctx, stop)()
 	a := &App{Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Now: time.Now}
-	dir, err := os.Getwd()
-	if err != nil {
-		return a.report(err)
-	}
-	a.Dir = dir
-	return a.Run(ctx, os.Args[1:])
+	return shell.Process(func(ctx context.Context, dir string) int {
+		a.Dir = dir
+		return a.Run(ctx, os.Args[1:])
+	}, a.report)
 }
 
 // Run parses the arguments, runs the command they name and returns its exit
 // code. An App runs once.
 func (a *App) Run(ctx context.Context, args []string) int {
 	parser, ended := a.parser()
-	name, err := parser.Parse(rewrite(args))
-	switch {
-	case *ended == 0:
-		return exitOK
-	case *ended > 0:
-		return exitUsage
-	case err != nil:
-		return a.report(shell.Misused(parser, args, err))
+	code, err := a.commands.Run(ctx, parser, ended, args, rewrite(args), func(name string) { a.running = "gt " + name })
+	if err == nil {
+		return code
 	}
-	for _, c := range a.commands {
-		if c.clause.FullCommand() == name {
-			a.running = "gt " + name
-			return a.report(shell.Interrupted(ctx, c.run(ctx)))
-		}
-	}
-	return exitOK
+	return a.report(err)
 }
 
-// parser describes every command. ended is the exit code of a parse that was
-// the whole run (--help, --version), and negative otherwise.
+// parser describes every command.
 func (a *App) parser() (_ *kingpin.Application, ended *int) {
-	// An argument such as @x is a name here, not a file of arguments.
-	kingpin.EnableFileExpansion = false
-	code := -1
-	p := kingpin.New("gt", "Run a Town, and share its roles, formulas and templates with other Towns through a Git repository.")
-	p.Terminate(func(status int) {
-		if code < 0 {
-			code = status
-		}
-	})
-	p.UsageWriter(a.Stdout)
-	p.ErrorWriter(a.Stderr)
-	p.UsageTemplate(shell.UsageTemplate)
-	shell.VersionFlag(p, "gt "+version, a.Stdout, &code)
-	p.HelpFlag.Short('h')
-	p.Flag("town", "The Town's directory (default: the nearest Town at or above the working directory).").
-		PlaceHolder("DIR").Envar("GT_ROOT").StringVar(&a.town)
-	p.Flag("json", "Print results as JSON.").BoolVar(&a.json)
-	p.Flag("quiet", "Print no summaries; errors and what was asked for are still printed.").Short('q').BoolVar(&a.quiet)
-	p.Flag("no-color", "Never use colours (so does NO_COLOR).").BoolVar(&a.noColor)
-	p.Flag("wait", "How long to wait while another process has the Town.").
-		Default(defaultWait.String()).PlaceHolder("DURATION").DurationVar(&a.wait)
+	p, ended := shell.NewParser("gt", "Run a Town, and share its roles, formulas and templates with other Towns through a Git repository.",
+		version, a.Stdout, a.Stderr, &a.Globals)
 	p.UsageFuncs(shell.UsageFuncs(p))
 
 	a.configureInstall(p)
@@ -141,17 +83,10 @@ func (a *App) parser() (_ *kingpin.Application, ended *int) {
 	a.configureConfig(p)
 	a.configureCompletion(p)
 	a.configureVersion(p)
-	return p, &code
-}
-
-// group is what commands are added to: the application or another command.
-type group interface {
-	Command(name, help string) *kingpin.CmdClause
+	return p, ended
 }
 
 // add describes a command; examples are shown below its help, one a line.
-func (a *App) add(g group, name, help, examples string, run func(context.Context) error) *kingpin.CmdClause {
-	c := g.Command(name, help).HelpLong(examples)
-	a.commands = append(a.commands, command{c, run})
-	return c
+func (a *App) add(g shell.Group, name, help, examples string, run func(context.Context) error) *kingpin.CmdClause {
+	return a.commands.Add(g, name, help, examples, run)
 }

@@ -54,7 +54,7 @@ func (o *cacheOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, o.app.wait)
+	ctx, cancel := context.WithTimeout(ctx, o.app.Wait)
 	defer cancel()
 	done, err := client.Cache(ctx, control.CacheRequest{Do: o.do, Types: o.types})
 	if err != nil {
@@ -94,7 +94,7 @@ func (o *cacheOptions) stats(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, o.app.wait)
+	ctx, cancel := context.WithTimeout(ctx, o.app.Wait)
 	defer cancel()
 	s, err := client.CacheStats(ctx)
 	if errors.Is(err, control.ErrNoDeacon) {

@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gastown/cmd/internal/shell"
 	"gastown/town"
 )
 
@@ -182,7 +183,7 @@ func TestBusy(t *testing.T) {
 	if code, said := run("install", "alpha"); code != exitOK {
 		t.Fatal(said)
 	}
-	holder := &App{Dir: dir, Getenv: os.Getenv, Now: time.Now, wait: time.Second}
+	holder := &App{Dir: dir, Getenv: os.Getenv, Now: time.Now, Globals: shell.Globals{Wait: time.Second}}
 	where, err := holder.find()
 	if err != nil {
 		t.Fatal(err)

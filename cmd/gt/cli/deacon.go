@@ -71,7 +71,7 @@ func (o *deaconOptions) reload(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, o.app.wait)
+	ctx, cancel := context.WithTimeout(ctx, o.app.Wait)
 	defer cancel()
 	if err := client.Reload(ctx); err != nil {
 		return err
@@ -109,7 +109,7 @@ func (o *deaconOptions) end(ctx context.Context) (did bool, err error) {
 		return false, err
 	}
 	defer client.Close()
-	waiting, cancel := context.WithTimeout(ctx, o.app.wait)
+	waiting, cancel := context.WithTimeout(ctx, o.app.Wait)
 	defer cancel()
 	for asked := false; ; {
 		who, held, err := deacon.Holder(t)
@@ -130,7 +130,7 @@ func (o *deaconOptions) end(ctx context.Context) (did bool, err error) {
 			return did, ctx.Err()
 		case <-waiting.Done():
 			return did, town.Fail("stop the Deacon", "gt deacon logs shows what it waits for",
-				"%w: %s does not end (waited %s)", town.ErrBusy, who, o.app.wait)
+				"%w: %s does not end (waited %s)", town.ErrBusy, who, o.app.Wait)
 		case <-time.After(deaconPoll):
 		}
 	}

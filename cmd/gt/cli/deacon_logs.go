@@ -38,7 +38,7 @@ func (w *logWriter) Write(data []byte) (int, error) {
 			break
 		}
 		w.rest = rest
-		if w.app.json {
+		if w.app.JSON {
 			p.line("%s", line)
 			continue
 		}

@@ -122,7 +122,7 @@ func (o *deaconOptions) planes(h *host) func(context.Context, *config.Config, fu
 	}
 	return func(ctx context.Context, cfg *config.Config, refused func(string)) (deacon.Server, error) {
 		opts, _ := data.Serve(h.layout, cfg)
-		opts.Command, opts.Wait, opts.Refused = "gt deacon", o.app.wait, refused
+		opts.Command, opts.Wait, opts.Refused = "gt deacon", o.app.Wait, refused
 		s, err := doltdb.Serve(ctx, opts)
 		if err != nil {
 			return nil, err

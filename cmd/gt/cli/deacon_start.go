@@ -78,7 +78,7 @@ func (o *deaconOptions) detach(ctx context.Context) (out started, err error) {
 		return out, err
 	}
 	defer ours.Close()
-	cmd := exec.Command(self, "--town", h.layout.Root, "--json", "--wait", a.wait.String(), "deacon", "start", "--foreground")
+	cmd := exec.Command(self, "--town", h.layout.Root, "--json", "--wait", a.Wait.String(), "deacon", "start", "--foreground")
 	cmd.Dir = h.layout.Root
 	cmd.Stderr = complaint
 	cmd.ExtraFiles = []*os.File{theirs}

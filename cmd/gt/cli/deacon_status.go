@@ -32,7 +32,7 @@ func (o *deaconOptions) status(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, o.app.wait)
+	ctx, cancel := context.WithTimeout(ctx, o.app.Wait)
 	defer cancel()
 	s, err := client.Status(ctx)
 	if errors.Is(err, control.ErrNoDeacon) {

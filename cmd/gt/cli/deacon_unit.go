@@ -98,7 +98,7 @@ func (o *deaconOptions) unit(context.Context) error {
 	if err := unitText.Execute(&text, values); err != nil {
 		return err
 	}
-	if o.app.json {
+	if o.app.JSON {
 		return o.app.show(struct {
 			Unit string `json:"unit"`
 		}{text.String()}, nil)

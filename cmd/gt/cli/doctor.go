@@ -98,7 +98,7 @@ func (o *doctorOptions) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	a.wait = min(a.wait, doctorWait)
+	a.Wait = min(a.Wait, doctorWait)
 	out := examined{Path: t.Root, Areas: []string{}, Fixed: []finding{}}
 	if o.fix {
 		unlock, err := a.lock(ctx, t, "install")

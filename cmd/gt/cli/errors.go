@@ -47,11 +47,11 @@ func message(err error) string { return shell.Message(err) }
 // report tells people how the command ended and returns its exit code.
 func (a *App) report(err error) int {
 	code := exitCode(err)
-	if err == nil || (a.quiet && code == exitReview) {
+	if err == nil || (a.Quiet && code == exitReview) {
 		return code
 	}
 	text, next := message(err), advice(err)
-	if a.json {
+	if a.JSON {
 		line, _ := json.Marshal(shell.Failure{Error: text, Next: next, Exit: code})
 		fmt.Fprintln(a.Stderr, string(line))
 		return code

@@ -176,7 +176,7 @@ func (o *foundOptions) confirm(ctx context.Context, p *preview) error {
 	a := o.app
 	refused := town.Fail("share with "+p.Remote, "look at it, then run the command again with --yes",
 		"%w: nobody has confirmed it, and nothing has left", town.ErrRefused)
-	if a.json {
+	if a.JSON {
 		return errors.Join(a.show(founded{Preview: p}, nil), refused)
 	}
 	out := a.printer(a.Stderr)

@@ -122,7 +122,7 @@ func (o *historyOptions) show(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !o.app.json && !isTerminal(o.app.Stdout) {
+	if !o.app.JSON && !isTerminal(o.app.Stdout) {
 		_, err := io.WriteString(o.app.Stdout, past.Text)
 		return err
 	}

@@ -63,7 +63,7 @@ func (o *hooksOptions) place(ctx context.Context) (gitcmd.Place, hooks.Directory
 		dir = o.app.abs(o.repo)
 	} else if t, err := o.app.find(); err == nil {
 		dir = t.Root
-	} else if o.app.town != "" {
+	} else if o.app.Town != "" {
 		return gitcmd.Place{}, hooks.Directory{}, err
 	}
 	p, err := gitcmd.Locate(ctx, dir, o.app.git())
@@ -129,7 +129,7 @@ func (o *hooksOptions) watching(p gitcmd.Place, d hooks.Directory, self string) 
 
 // town is the Town of --town, of --repo, or the nearest one.
 func (o *hooksOptions) town() (layout.Town, error) {
-	if o.app.town == "" && o.repo != "" {
+	if o.app.Town == "" && o.repo != "" {
 		if t, err := layout.Find(o.app.abs(o.repo)); err == nil {
 			return t, nil
 		}
@@ -223,7 +223,7 @@ func (o *hooksOptions) changed(p gitcmd.Place, d hooks.Directory, changes []hook
 		return errors.Join(failed, err)
 	}
 	for _, c := range changes {
-		if c.Did != hooks.DidNothing || o.app.json {
+		if c.Did != hooks.DidNothing || o.app.JSON {
 			out.Hooks = append(out.Hooks, hookEntry{Name: c.Name, Path: c.Path, Did: c.Did, Reason: c.Reason})
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"time"
 
+	"gastown/cmd/internal/shell"
 	"gastown/sync/gitcmd"
 	"gastown/sync/hooks"
 	"gastown/town"
@@ -24,7 +25,7 @@ type secretOptions struct {
 	renew bool
 }
 
-func (a *App) configureHookSecret(g group) {
+func (a *App) configureHookSecret(g shell.Group) {
 	o := &secretOptions{app: a}
 	c := a.add(g, "secret", "Make the secret with which a shared repository tells this Town to pull. It is shown once.",
 		examples("gt hooks secret --out alpha.secret     # for: gt hooks install --bare ... --secret-file alpha.secret", "gt hooks secret --renew"), o.run)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"gastown/cmd/internal/shell"
 	"gastown/deacon/control"
 	"gastown/sync/gitcmd"
 	"gastown/sync/hooks"
@@ -28,7 +29,7 @@ type hookRunOptions struct {
 	args []string
 }
 
-func (a *App) configureHookRun(g group) {
+func (a *App) configureHookRun(g shell.Group) {
 	o := &hookRunOptions{app: a}
 	c := a.add(g, "run", "What a Git hook starts: sync, if federation/ files changed.", examples("gt hooks run -- post-commit"), o.run).Hidden()
 	c.Arg("hook", "Its name.").Required().EnumVar(&o.name, hooks.Watched...)
@@ -143,14 +144,14 @@ func (o *hookRunOptions) sync(ctx context.Context, h *host, log hookLog, reason 
 
 // turn waits until no other hook syncs. town.ErrBusy when another one waits.
 func (o *hookRunOptions) turn(ctx context.Context, h *host) (done func() error, err error) {
-	wait := o.app.wait
-	defer func() { o.app.wait = wait }()
-	o.app.wait = time.Millisecond
+	wait := o.app.Wait
+	defer func() { o.app.Wait = wait }()
+	o.app.Wait = time.Millisecond
 	leave, err := o.app.lock(ctx, h.layout, "hooks-next")
 	if err != nil {
 		return nil, err
 	}
-	o.app.wait = hookDeadline
+	o.app.Wait = hookDeadline
 	done, err = o.app.lock(ctx, h.layout, "hooks-sync")
 	return done, errors.Join(err, leave())
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"gastown/cmd/internal/shell"
 	"gastown/town/layout"
 )
 
@@ -69,7 +70,7 @@ func await(t *testing.T, otherwise string, done func() bool) {
 func TestHooksTakeTurns(t *testing.T) {
 	w := towns{t, t.TempDir()}
 	where := w.tracked()
-	holder := &App{Dir: where.Root, Getenv: os.Getenv, Now: time.Now, wait: time.Second}
+	holder := &App{Dir: where.Root, Getenv: os.Getenv, Now: time.Now, Globals: shell.Globals{Wait: time.Second}}
 	working, err := holder.lock(t.Context(), where, "hooks-sync")
 	if err != nil {
 		t.Fatal(err)

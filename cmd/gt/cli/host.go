@@ -64,7 +64,7 @@ func (a *App) host(t layout.Town, cfg *config.Config) *host {
 		Stores: &stores{host: h, last: cfg.Stores[layout.Federation]}, Starter: texts,
 		Plane:   data.Options(t, cfg, layout.Federation),
 		Reviews: h.reviews.tell, Progress: h.progress.event,
-		Wait: a.wait, Command: a.running, Now: a.Now,
+		Wait: a.Wait, Command: a.running, Now: a.Now,
 	}
 	if a.plane != planeFederation {
 		opts.Ledger = h.ledger
@@ -116,7 +116,7 @@ func (h *host) tokenHost(r federate.Remote) string {
 }
 
 // find is the Town of --town or GT_ROOT, else the nearest one.
-func (a *App) find() (layout.Town, error) { return shell.FindTown(a.Dir, a.town) }
+func (a *App) find() (layout.Town, error) { return shell.FindTown(a.Dir, a.Town) }
 
 // abs resolves a path against the App's working directory.
 func (a *App) abs(path string) string { return shell.Abs(a.Dir, path) }
@@ -127,7 +127,7 @@ func (a *App) actor(configured town.Actor) town.Actor { return shell.Actor(a.Get
 // change runs fn with the configuration locked and read anew, and saves
 // what fn changed.
 func (h *host) change(ctx context.Context, fn func(*config.Config) error) error {
-	cfg, err := settings.Change(ctx, h.layout, h.app.wait, fn)
+	cfg, err := settings.Change(ctx, h.layout, h.app.Wait, fn)
 	if cfg != nil {
 		h.config = cfg
 		h.tellChange(ctx)

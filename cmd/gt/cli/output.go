@@ -21,7 +21,7 @@ const (
 type printer struct{ *term.Printer }
 
 func (a *App) printer(w io.Writer) *printer {
-	return &printer{term.New(w, !a.noColor && term.Colors(a.Getenv))}
+	return &printer{term.New(w, !a.NoColor && term.Colors(a.Getenv))}
 }
 
 func (p *printer) line(format string, args ...any)                 { p.Line(format, args...) }
@@ -32,7 +32,7 @@ func (p *printer) flush() error                                    { return p.Fl
 
 // show prints a result: value itself with --json, else what say words.
 func (a *App) show(value any, say func(*printer)) error {
-	if a.json {
+	if a.JSON {
 		enc := json.NewEncoder(a.Stdout)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
@@ -45,7 +45,7 @@ func (a *App) show(value any, say func(*printer)) error {
 
 // summary is show for results that only say what was done.
 func (a *App) summary(value any, say func(*printer)) error {
-	if a.quiet && !a.json {
+	if a.Quiet && !a.JSON {
 		return nil
 	}
 	return a.show(value, say)

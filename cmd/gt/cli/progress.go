@@ -24,7 +24,7 @@ type progress struct {
 }
 
 func (a *App) newProgress() *progress {
-	return &progress{app: a, on: isTerminal(a.Stderr) && !a.quiet, began: a.Now()}
+	return &progress{app: a, on: isTerminal(a.Stderr) && !a.Quiet, began: a.Now()}
 }
 
 // event is told each step.

@@ -69,6 +69,6 @@ func (r *reviews) left() error {
 // database says how to open one of the Town's planes.
 func (h *host) database(plane string) doltdb.Options {
 	opts := data.Options(h.layout, h.config, plane)
-	opts.Actor, opts.Wait, opts.Command = h.app.actor(h.config.Actor), h.app.wait, h.app.running
+	opts.Actor, opts.Wait, opts.Command = h.app.actor(h.config.Actor), h.app.Wait, h.app.running
 	return opts
 }

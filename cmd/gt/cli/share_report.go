@@ -184,7 +184,7 @@ func (a *App) askToShare(ctx context.Context, yes bool) func(federate.SharePrevi
 		if yes {
 			return nil
 		}
-		if a.json || !isTerminal(a.Stdin) || !isTerminal(a.Stderr) {
+		if a.JSON || !isTerminal(a.Stdin) || !isTerminal(a.Stderr) {
 			return town.ErrRefused // it is told that the rules wait
 		}
 		out := a.printer(a.Stderr)

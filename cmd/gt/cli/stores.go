@@ -57,7 +57,7 @@ func (s *stores) SetFederation(uuid, previous string) error {
 
 // lock takes one of the Town's locks. The operating system drops it with us.
 func (a *App) lock(ctx context.Context, t layout.Town, name string) (unlock func() error, err error) {
-	return shell.Lock(ctx, t, name, a.wait)
+	return shell.Lock(ctx, t, name, a.Wait)
 }
 
 // writeDurably puts a small private file in place, whole or not at all.
