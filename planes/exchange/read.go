@@ -84,6 +84,34 @@ func (s *Store) Past(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
+// Former calls yield for each record of this Town as it was before a commit that
+// the revision since does not contain changed or removed it; since "" means any
+// commit. It stops at yield's error.
+func (s *Store) Former(ctx context.Context, since string, yield func(id string, digest town.Digest) error) error {
+	return s.View(ctx, func(tx *doltdb.Tx) error {
+		var older map[string]bool
+		if since != "" {
+			older = map[string]bool{}
+			err := tx.Each(ctx, func(r *doltdb.Rows) error {
+				var commit string
+				err := r.Scan(&commit)
+				older[commit] = true
+				return err
+			}, "SELECT commit_hash FROM dolt_log(?)", since)
+			if err != nil {
+				return err
+			}
+		}
+		return tx.Each(ctx, func(r *doltdb.Rows) error {
+			var commit, id, digest string
+			if err := r.Scan(&commit, &id, &digest); err != nil || older[commit] {
+				return err
+			}
+			return yield(id, town.Digest(digest))
+		}, "SELECT to_commit, from_id, from_digest FROM dolt_diff_beads WHERE diff_type <> 'added' AND to_commit <> 'WORKING' AND from_town = ?", string(s.Town))
+	})
+}
+
 // find is the Town of a name or an id.
 func find(ctx context.Context, tx *doltdb.Tx, name string) (Member, error) {
 	all, err := towns(ctx, tx)

@@ -3,6 +3,7 @@ package federate
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"gastown/planes/exchange"
 	"gastown/town"
@@ -15,6 +16,11 @@ type shared struct {
 	// Commit is the exchange's tip when that was so. What is committed after it,
 	// and after that of every other remote, has left for nowhere.
 	Commit string `json:"commit,omitempty"`
+	// Held is the exchange's commit that the remote is known to hold.
+	Held string `json:"held,omitempty"`
+	// Made has, for each set of rules that records were made of for this remote,
+	// the last commit with such records; before it maybe one that was not sent.
+	Made map[town.Digest][]string `json:"made,omitempty"`
 	// Agreed are the rules a person confirmed for the URL At; the value says
 	// whether the rule redacts.
 	Agreed map[town.Digest]bool `json:"agreed,omitempty"`
@@ -52,8 +58,12 @@ func (e *Engine) prepareShare(ctx context.Context, l *remoteLock, out *Pushed) (
 		if err := e.weighPast(ctx, l, plan); err != nil {
 			return nil, err
 		}
+	} else if plan.exists {
+		if err := e.weighElsewhere(ctx, l, plan); err != nil {
+			return nil, err
+		}
 	}
-	if len(plan.waiting) == 0 {
+	if len(plan.waiting) == 0 && !plan.barred {
 		if same, err := e.unchanged(ctx, plan, st); err != nil || same {
 			out.Shared = &Shared{}
 			return plan, err
@@ -64,6 +74,9 @@ func (e *Engine) prepareShare(ctx context.Context, l *remoteLock, out *Pushed) (
 	}
 	if err := e.agreeToShare(ctx, l, plan); err != nil {
 		return nil, err
+	}
+	if plan.barred {
+		l.notes = append(l.notes, fmt.Sprintf("%d record(s) as nobody agreed to share them at %s are in the history; gt federation push asks", plan.past, l.remote.Name))
 	}
 	out.Shared = plan.outcome()
 	return plan, nil
@@ -143,7 +156,7 @@ func (e *Engine) weighPast(ctx context.Context, l *remoteLock, plan *sharePlan) 
 
 // agreeToShare shows a person what rules nobody confirmed would send.
 func (e *Engine) agreeToShare(ctx context.Context, l *remoteLock, plan *sharePlan) error {
-	if len(plan.waiting) == 0 || e.opts.ConfirmShare == nil {
+	if len(plan.waiting) == 0 && !plan.barred || e.opts.ConfirmShare == nil {
 		return nil
 	}
 	p := e.sharePreview(plan)
@@ -172,7 +185,7 @@ func (e *Engine) agreeToShare(ctx context.Context, l *remoteLock, plan *sharePla
 	case err != nil:
 		return err
 	}
-	plan.waiting, plan.barred = nil, false
+	plan.waiting, plan.barred, plan.allowed = nil, false, true
 	st, err := e.loadState(l.remote.Name)
 	if err != nil {
 		return err

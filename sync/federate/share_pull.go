@@ -28,13 +28,13 @@ func (e *Engine) pullShare(ctx context.Context, l *remoteLock, dry bool, st *sta
 		return nil
 	}
 	var arrival exchange.Arrival
-	tip := st.Shared.Commit
+	tip, held := st.Shared.Commit, st.Shared.Held
 	err = e.withExchange(ctx, func(s *exchange.Store) error {
 		if st.Shared.Head == got.Head {
 			return nil
 		}
 		var before string
-		if arrival, before, err = e.mergeShare(ctx, s, l, dry); err != nil || dry {
+		if arrival, before, held, err = e.mergeShare(ctx, s, l, dry); err != nil || dry {
 			return err
 		}
 		if before != tip {
@@ -68,6 +68,7 @@ func (e *Engine) pullShare(ctx context.Context, l *remoteLock, dry bool, st *sta
 			}
 			if err == nil {
 				tip, err = s.Head(ctx)
+				held = tip
 			}
 			return err
 		})
@@ -83,7 +84,7 @@ func (e *Engine) pullShare(ctx context.Context, l *remoteLock, dry bool, st *sta
 		out.Notes = append(out.Notes, putBack(arrival))
 	}
 	if !dry {
-		st.Shared.Head, st.Shared.Commit = got.Head, tip
+		st.Shared.Head, st.Shared.Commit, st.Shared.Held = got.Head, tip, held
 	}
 	return nil
 }
@@ -99,13 +100,14 @@ func putBack(a exchange.Arrival) string {
 // errOtherHistory: the remote's exchange and this Town's have nothing in common.
 var errOtherHistory = errors.New("the shared records there have another history")
 
-// mergeShare merges the mirror's tip into the exchange, whose own was ours.
-func (e *Engine) mergeShare(ctx context.Context, s *exchange.Store, l *remoteLock, dry bool) (a exchange.Arrival, ours string, err error) {
+// mergeShare merges the mirror's tip, theirs, into the exchange, whose own was
+// ours.
+func (e *Engine) mergeShare(ctx context.Context, s *exchange.Store, l *remoteLock, dry bool) (a exchange.Arrival, ours, theirs string, err error) {
 	defer e.step("merge records")()
 	name := l.remote.Name
-	theirs, err := s.Fetch(ctx, name, l.ledger.Dir())
+	theirs, err = s.Fetch(ctx, name, l.ledger.Dir())
 	if err != nil {
-		return a, "", err
+		return a, "", "", err
 	}
 	if dry {
 		ours, err = s.Head(ctx)
@@ -113,7 +115,7 @@ func (e *Engine) mergeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 		ours, err = e.settle(ctx, s, l, theirs)
 	}
 	if err != nil {
-		return a, "", err
+		return a, "", "", err
 	}
 	var base string
 	err = s.View(ctx, func(tx *doltdb.Tx) error {
@@ -122,21 +124,21 @@ func (e *Engine) mergeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 	})
 	switch {
 	case err != nil || base == theirs:
-		return a, ours, err
+		return a, ours, theirs, err
 	case base == "":
 		if _, err := s.CheckIncoming(ctx, name, e.exchangeUUID(), "", theirs); err != nil {
-			return a, ours, errors.Join(err, s.Forget(ctx, name))
+			return a, ours, theirs, errors.Join(err, s.Forget(ctx, name))
 		}
-		return a, ours, errOtherHistory
+		return a, ours, theirs, errOtherHistory
 	}
 	if a, err = s.CheckIncoming(ctx, name, e.exchangeUUID(), base, theirs); err != nil {
-		return a, ours, errors.Join(err, s.Forget(ctx, name))
+		return a, ours, theirs, errors.Join(err, s.Forget(ctx, name))
 	}
 	if dry {
-		return a, ours, nil
+		return a, ours, theirs, nil
 	}
 	_, err = s.Merge(ctx, base, ours, theirs, "merge "+name)
-	return a, ours, err
+	return a, ours, theirs, err
 }
 
 // mayReplace refuses to give up an exchange that another remote shares.
@@ -154,7 +156,8 @@ func (e *Engine) shareGone(ctx context.Context, l *remoteLock, st *state, out *P
 	if err := l.ledger.Forget(); err != nil {
 		return err
 	}
-	st.Shared = shared{}
+	// The history that stays, for another remote, was made of the same rules.
+	st.Shared = shared{Made: st.Shared.Made}
 	note := "somebody removed the shared records from " + l.remote.Name + "; the next push asks before it shares again"
 	if other, err := e.elsewhere(l.remote.Name); err != nil {
 		return err

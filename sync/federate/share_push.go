@@ -27,6 +27,10 @@ func (e *Engine) planAgain(ctx context.Context, l *remoteLock, plan *sharePlan, 
 	plan.exists, plan.waiting = now.exists, plan.rules.Unconfirmed(st.Shared.agreed(l.remote))
 	if plan.barred = plan.barred && l.ledger.Head() == ""; plan.barred {
 		plan.waiting = plan.rules
+	} else if plan.exists {
+		if err := e.weighElsewhere(ctx, l, plan); err != nil {
+			return err
+		}
 	}
 	if st.Shared.Rules == "" {
 		err = e.refill(ctx, plan)
@@ -142,8 +146,14 @@ func (e *Engine) writeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 	if moved && !plan.filled {
 		return errMoved
 	}
-	if moved && len(plan.waiting) > 0 {
+	if moved && (len(plan.waiting) > 0 || plan.barred) {
 		return nil // what others were sent would come along
+	}
+	if foreign, err := e.madeElsewhere(ctx, s, l, plan, tip); err != nil {
+		return err
+	} else if foreign && !plan.allowed && plan.weighed != tip {
+		plan.waiting, plan.barred = plan.rules, true // it came just now
+		return nil
 	}
 	if len(plan.waiting) > 0 && st.Shared.At == "" {
 		return nil // nobody's agreement holds, so nothing moves: see ForgetRules
@@ -169,6 +179,11 @@ func (e *Engine) writeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 			if err != nil {
 				return err
 			}
+			if commit != "" && len(put) > 0 {
+				if err := e.noteMade(ctx, s, l, plan.rules.Digest(), tip, commit); err != nil {
+					return err
+				}
+			}
 			tip = cmp.Or(commit, tip)
 		}
 		// A second attempt finds most of it done.
@@ -185,7 +200,7 @@ func (e *Engine) noteShare(l *remoteLock, plan *sharePlan, st *state) {
 	if plan == nil || !plan.staged {
 		return
 	}
-	st.Shared.Head, st.Shared.Commit = l.ledger.Head(), plan.commit
+	st.Shared.Head, st.Shared.Commit, st.Shared.Held = l.ledger.Head(), plan.commit, plan.commit
 	st.Shared.Rules, st.Shared.Ledger = plan.rules.Digest(), plan.head
 	if len(plan.waiting) > 0 {
 		st.Shared.Rules, st.Shared.Ledger = "", ""
