@@ -2,6 +2,7 @@ package files
 
 import (
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -9,7 +10,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/pelletier/go-toml/v2"
-	"go.yaml.in/yaml/v3"
 
 	"gastown/town"
 )
@@ -34,7 +34,7 @@ func FuzzFormula(f *testing.F) {
 // FuzzFrontMatter writes any description and heading as front matter; what it
 // says is what was written.
 func FuzzFrontMatter(f *testing.F) {
-	for _, s := range []string{"Runs the Town", "a: b", "- x", "|", "---", "null", "1", "~", "\u2028", "a\nb", "'\"", "# x", "<<", "!!binary x", "*a", "\ufeff", "\u0085", "é\t"} {
+	for _, s := range []string{"Runs the Town", "a: b", "- x", "|", "---", "null", "1", "~", "\u2028", "a\nb", "'\"", "# x", "<<", "!!binary x", "*a", "\ufeff", "\u0085", "é\t", "\t\n0", "\x7f\v\U0001f600"} {
 		f.Add(s, s)
 	}
 	f.Fuzz(func(t *testing.T, description, title string) {
@@ -53,13 +53,10 @@ func FuzzFrontMatter(f *testing.F) {
 	})
 }
 
-// roleOf writes a role that says so of itself.
-func roleOf(t *testing.T, m Meta) string {
-	front, err := yaml.Marshal(map[string]string{"name": "mayor", "description": m.Description})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return "---\n" + string(front) + "---\nText.\n# " + m.Title + "\n"
+// roleOf writes a role that says so of itself. What Go quotes as ASCII is quoted
+// so in YAML too; the library's own writer makes texts its reader refuses.
+func roleOf(_ *testing.T, m Meta) string {
+	return "---\nname: mayor\ndescription: " + strconv.QuoteToASCII(m.Description) + "\n---\nText.\n# " + m.Title + "\n"
 }
 
 // formulaOf writes a formula that says so of itself.
