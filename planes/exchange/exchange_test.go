@@ -10,9 +10,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"gastown/planes/doltdb"
+	"gastown/planes/doltdb/doltdbtest"
 	"gastown/sync/share"
 	"gastown/town"
 )
@@ -132,24 +131,7 @@ func (s *Store) titles(t testing.TB, name string) []string {
 
 // The definitions a store that arrives must have are those our migrations make.
 func TestDefinitionsAreThoseOfTheMigrations(t *testing.T) {
-	s := newStore(t, "a")
-	got := map[string]town.Digest{}
-	err := s.View(t.Context(), func(tx *doltdb.Tx) error {
-		for table := range shape.Tables {
-			d, err := tx.Definition(t.Context(), table, "HEAD")
-			if err != nil {
-				return err
-			}
-			got[table] = d
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(got, shape.Tables); diff != "" {
-		t.Errorf("schema.go should say (-):\n%s", diff)
-	}
+	doltdbtest.SameDefinitions(t, newStore(t, "a").View, shape)
 }
 
 func TestPublishWritesOnlyDifferences(t *testing.T) {

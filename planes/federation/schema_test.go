@@ -3,32 +3,13 @@ package federation
 import (
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-
 	"gastown/planes/doltdb"
-	"gastown/town"
+	"gastown/planes/doltdb/doltdbtest"
 )
 
 // The definitions a store that arrives must have are those our migrations make.
 func TestDefinitionsAreThoseOfTheMigrations(t *testing.T) {
-	s := newStore(t)
-	got := map[string]town.Digest{}
-	err := s.View(t.Context(), func(tx *doltdb.Tx) error {
-		for table := range shape.Tables {
-			d, err := tx.Definition(t.Context(), table, "HEAD")
-			if err != nil {
-				return err
-			}
-			got[table] = d
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(got, shape.Tables); diff != "" {
-		t.Errorf("schema.go should say (-):\n%s", diff)
-	}
+	doltdbtest.SameDefinitions(t, newStore(t).View, shape)
 }
 
 // A whole store may be mended: there is no former state whose texts to keep.

@@ -13,14 +13,20 @@ import (
 	"gastown/town/layout"
 )
 
+// founded is a federation that alpha has published and beta may join; the Towns
+// are below root.
+func founded(t testing.TB) (root, url string, a, b *testTown) {
+	t.Helper()
+	root, url = t.TempDir(), bare(t)
+	a = newTown(t, filepath.Join(root, "a"), "alpha")
+	a.init(url)
+	return root, url, a, newTown(t, filepath.Join(root, "b"), "beta")
+}
+
 // What people write while a join waits to be confirmed is previewed again, and
 // is neither left behind nor sent unseen.
 func TestEditsWhileAJoinIsConfirmed(t *testing.T) {
-	root := t.TempDir()
-	url := bare(t)
-	a := newTown(t, filepath.Join(root, "a"), "alpha")
-	a.init(url)
-	b := newTown(t, filepath.Join(root, "b"), "beta")
+	_, url, a, b := founded(t)
 	asked := 0
 	var last Preview
 	_, err := b.Join(t.Context(), Remote{"origin", url}, func(p Preview) error {
@@ -48,11 +54,7 @@ func TestEditsWhileAJoinIsConfirmed(t *testing.T) {
 
 // A command that waited for a join goes on in the store it joined.
 func TestCommandWaitsForAJoin(t *testing.T) {
-	root := t.TempDir()
-	url := bare(t)
-	a := newTown(t, filepath.Join(root, "a"), "alpha")
-	a.init(url)
-	b := newTown(t, filepath.Join(root, "b"), "beta")
+	_, url, _, b := founded(t)
 	stale := &staleStores{memoryStores: b.stores, stale: true}
 	opts := b.opts
 	opts.Stores = stale
@@ -93,11 +95,7 @@ func (tt *testTown) retired() []string {
 // A join that was killed before its exchange leaves a copy of the remote's own
 // store, which nobody needs to keep; one that was killed after it, the Town's.
 func TestCopyOfAKilledJoinIsNotKept(t *testing.T) {
-	root := t.TempDir()
-	url := bare(t)
-	a := newTown(t, filepath.Join(root, "a"), "alpha")
-	a.init(url)
-	b := newTown(t, filepath.Join(root, "b"), "beta")
+	root, url, _, b := founded(t)
 	b.write("roles/own.md", role("own", "beta's own"))
 	adopt, killed := filepath.Join(b.opts.Layout.Remote("origin"), "adopt"), filepath.Join(root, "killed")
 	no := errors.New("no")
@@ -202,11 +200,7 @@ func (s *hookedStores) SetFederation(uuid, previous string) error {
 // it leaves, and if that is refused it stays. What is only written waits.
 func TestEditsAfterTheExchangeAreShown(t *testing.T) {
 	for _, test := range []struct{ recorded, agreed bool }{{true, true}, {true, false}, {false, true}} {
-		root := t.TempDir()
-		url := bare(t)
-		a := newTown(t, filepath.Join(root, "a"), "alpha")
-		a.init(url)
-		b := newTown(t, filepath.Join(root, "b"), "beta")
+		_, url, a, b := founded(t)
 		b.write("roles/own.md", role("own", "beta's own"))
 		other, exchanged := New(b.opts), false
 		b.opts.Stores = &hookedStores{b.stores, func() { exchanged = true }}

@@ -129,11 +129,7 @@ func TestUnpublishedRecordsDoNotLeaveByAMerge(t *testing.T) {
 // somebody else's when the next push finds them.
 func TestArrivedWithoutAnAnswer(t *testing.T) {
 	for _, pulls := range []bool{true, false} {
-		url := bare(t)
-		a := newSharer(t, "alpha")
-		a.rules(share.Rule{Name: "all"})
-		a.beads(town.Bead{ID: "gt-1", Title: "one"})
-		a.init(url)
+		a, url := sharingAll(t)
 		state, err := os.ReadFile(a.statePath("origin"))
 		if err != nil {
 			t.Fatal(err)

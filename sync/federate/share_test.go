@@ -123,6 +123,17 @@ func (s *sharer) seen(name string) []string {
 	return list
 }
 
+// sharingAll is a Town that shares its one record, gt-1, by the rule "all".
+func sharingAll(t testing.TB) (a *sharer, url string) {
+	t.Helper()
+	url = bare(t)
+	a = newSharer(t, "alpha")
+	a.rules(share.Rule{Name: "all"})
+	a.beads(town.Bead{ID: "gt-1", Title: "one"})
+	a.init(url)
+	return a, url
+}
+
 func gitOut(t testing.TB, dir string, args ...string) string {
 	t.Helper()
 	cmd := exec.Command("git", args...)
@@ -237,11 +248,7 @@ func TestTwoTownsBeginAtOnce(t *testing.T) {
 
 // Whoever joins later has the records at once, and can share its own.
 func TestJoinBringsRecords(t *testing.T) {
-	url := bare(t)
-	a := newSharer(t, "alpha")
-	a.rules(share.Rule{Name: "all"})
-	a.beads(town.Bead{ID: "gt-1", Title: "one"})
-	a.init(url)
+	a, url := sharingAll(t)
 	if len(a.asked) != 1 {
 		t.Fatalf("asked %d times", len(a.asked))
 	}
@@ -407,11 +414,7 @@ func pushExchange(t testing.TB, s *sharer, url string) {
 
 // Somebody removes the ref: it does not come back unseen, nor with its history.
 func TestRemovedRefIsNotSharedAgainUnseen(t *testing.T) {
-	url := bare(t)
-	a := newSharer(t, "alpha")
-	a.rules(share.Rule{Name: "all"})
-	a.beads(town.Bead{ID: "gt-1", Title: "one"})
-	a.init(url)
+	a, url := sharingAll(t)
 	gitOut(t, url, "update-ref", "-d", LedgerRef)
 	if out := a.pull(url); len(out.Notes) != 1 {
 		t.Fatalf("%q", out.Notes)
@@ -549,11 +552,7 @@ func TestEachHasWhatTheOthersSelect(t *testing.T) {
 
 // A remote that was taken out and comes back is asked about again.
 func TestForgottenRemoteForgetsRules(t *testing.T) {
-	url := bare(t)
-	a := newSharer(t, "alpha")
-	a.rules(share.Rule{Name: "all"})
-	a.beads(town.Bead{ID: "gt-1", Title: "one"})
-	a.init(url)
+	a, url := sharingAll(t)
 	if err := a.Forget(t.Context(), Remote{"origin", url}); err != nil {
 		t.Fatal(err)
 	}

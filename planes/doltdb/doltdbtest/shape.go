@@ -1,0 +1,34 @@
+package doltdbtest
+
+import (
+	"context"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// SameDefinitions fails unless a shape's definitions are those that its steps
+// make, in a store of that shape.
+func SameDefinitions(t testing.TB, view func(context.Context, func(*doltdb.Tx) error) error, s doltdb.Shape) {
+	t.Helper()
+	got := map[string]town.Digest{}
+	err := view(t.Context(), func(tx *doltdb.Tx) error {
+		for table := range s.Tables {
+			d, err := tx.Definition(t.Context(), table, "HEAD")
+			if err != nil {
+				return err
+			}
+			got[table] = d
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(got, s.Tables); diff != "" {
+		t.Errorf("the shape of the %s plane should say (-):\n%s", s.Plane, diff)
+	}
+}
