@@ -57,11 +57,11 @@ func (in *importing) run(ctx context.Context, q session, beads []town.Bead) erro
 // load reads the beads that are here already, and those that were deleted.
 func (in *importing) load(ctx context.Context, q session, ids []string) (map[string]*Detail, map[string]*buried, error) {
 	here := map[string]*Detail{}
-	facts, err := q.facts(ctx, nil)
+	beads, err := q.count(ctx, "issues")
 	if err != nil {
 		return nil, nil, err
 	}
-	if facts.count > 0 {
+	if beads > 0 {
 		fields := append(slices.Clone(touched), "comments")
 		for part := range slices.Chunk(ids, batchRows) {
 			if err := q.details(ctx, part, fields, here); err != nil {
@@ -69,8 +69,8 @@ func (in *importing) load(ctx context.Context, q session, ids []string) (map[str
 			}
 		}
 	}
-	if facts.dead == 0 {
-		return here, nil, nil
+	if dead, err := q.count(ctx, "tombstones"); err != nil || dead == 0 {
+		return here, nil, err
 	}
 	gone, err := q.tombstones(ctx, ids)
 	return here, gone, err

@@ -12,7 +12,6 @@ import (
 // known is what of the ledger matters to new beads.
 type known struct {
 	count  int // of beads
-	dead   int // of tombstones
 	live   map[string]bool
 	gone   map[string]bool
 	child  map[string]int // the highest number of a parent's children
@@ -21,8 +20,9 @@ type known struct {
 
 func (k *known) has(id string) bool { return k.live[id] || strings.HasPrefix(id, "external:") }
 
-// facts reads, in one query, how many beads there are, which of the ids that
-// new beads name exist or were deleted, and the children of their parents.
+// facts reads how many beads there are, which of the ids that new beads name
+// exist or were deleted, and the children of their parents: in one query each,
+// since the engine knows a number that is asked for alone without counting.
 func (q session) facts(ctx context.Context, list []NewBead) (*known, error) {
 	var ids, parents []string
 	for _, n := range list {
@@ -39,30 +39,32 @@ func (q session) facts(ctx context.Context, list []NewBead) (*known, error) {
 	slices.Sort(parents)
 	parents = slices.Compact(parents)
 	k := &known{live: map[string]bool{}, gone: map[string]bool{}, child: map[string]int{}}
-	arms := []string{"SELECT 'n' AS k, '' AS id, COUNT(*) AS n FROM issues", "SELECT 'dead' AS k, '' AS id, COUNT(*) AS n FROM tombstones"}
+	var err error
+	if k.count, err = q.count(ctx, "issues"); err != nil {
+		return nil, err
+	}
+	k.length = town.BeadSuffixLength(k.count + len(list))
+	if len(ids) == 0 {
+		return k, nil
+	}
+	var arms []string
 	var args []any
-	if len(ids) > 0 {
-		arms = append(arms, "SELECT 'live' AS k, id, 0 AS n FROM issues WHERE id IN ("+marks(len(ids))+")",
-			"SELECT 'gone' AS k, id, 0 AS n FROM tombstones WHERE id IN ("+marks(len(ids))+")")
-		args = append(append(args, anys(ids)...), anys(ids)...)
+	for what, table := range map[string]string{"live": "issues", "gone": "tombstones"} {
+		arms = append(arms, "SELECT '"+what+"' AS k, id FROM "+table+" WHERE id IN ("+marks(len(ids))+")")
+		args = append(args, anys(ids)...)
 	}
 	for _, table := range []string{"issues", "tombstones"} {
 		for _, p := range parents {
-			arms = append(arms, "SELECT 'child' AS k, id, 0 AS n FROM "+table+" WHERE id LIKE ?")
+			arms = append(arms, "SELECT 'child' AS k, id FROM "+table+" WHERE id LIKE ?")
 			args = append(args, like(p)+".%")
 		}
 	}
-	err := q.each(ctx, func(rows *doltdb.Rows) error {
+	err = q.each(ctx, func(rows *doltdb.Rows) error {
 		var what, id string
-		var n int
-		if err := rows.Scan(&what, &id, intTo{&n}); err != nil {
+		if err := rows.Scan(&what, &id); err != nil {
 			return err
 		}
 		switch what {
-		case "n":
-			k.count = n
-		case "dead":
-			k.dead = n
 		case "live":
 			k.live[id] = true
 		case "gone":
@@ -74,8 +76,13 @@ func (q session) facts(ctx context.Context, list []NewBead) (*known, error) {
 		}
 		return nil
 	}, strings.Join(arms, " UNION ALL "), args...)
-	k.length = town.BeadSuffixLength(k.count + len(list))
 	return k, err
+}
+
+// count is how many rows a table has.
+func (q session) count(ctx context.Context, table string) (n int, err error) {
+	err = q.each(ctx, func(rows *doltdb.Rows) error { return rows.Scan(intTo{&n}) }, "SELECT COUNT(*) FROM "+table)
+	return n, err
 }
 
 // name gives a bead its id, and takes note of it.

@@ -57,8 +57,11 @@ var aggregates = []struct {
 }
 
 // items runs the one query of a list. with goes before it, join after the table.
+// A short list is chosen by what it is ordered by alone, and only the beads that
+// are on it are read whole.
 func (s *Store) items(ctx context.Context, f Filter, with, join string, w *where, order string, yield func(Item) error) error {
 	cols := f.Fields.columns()
+	short := f.Limit > 0 && f.Limit <= manyItems
 	query := with + "SELECT " + names("i.", cols)
 	targets := make([]func(*Item) sql.Scanner, 0, len(cols)+len(aggregates))
 	for _, c := range cols {
@@ -69,7 +72,7 @@ func (s *Store) items(ctx context.Context, f Filter, with, join string, w *where
 			continue
 		}
 		targets = append(targets, a.into)
-		if f.Limit > 0 && f.Limit <= manyItems {
+		if short {
 			query += fmt.Sprintf(", (SELECT %s FROM %s t WHERE t.%s = i.id)", a.value, a.table, a.key)
 			continue
 		}
@@ -77,7 +80,12 @@ func (s *Store) items(ctx context.Context, f Filter, with, join string, w *where
 		join += fmt.Sprintf(" LEFT JOIN (SELECT %[2]s AS k, %[3]s AS v FROM %[4]s GROUP BY %[2]s) a%[1]d ON a%[1]d.k = i.id",
 			n, a.key, a.value, a.table)
 	}
-	query += " FROM issues i" + join + w.String() + order
+	chosen := " FROM issues i" + join + w.String() + order + f.bounds()
+	if short {
+		query += " FROM (SELECT i.id" + chosen + ") chosen JOIN issues i ON i.id = chosen.id" + order
+	} else {
+		query += chosen
+	}
 	if s.caches == nil || !f.Kept() {
 		err := s.rows(ctx, query, w.args, targets, cut(f, yield))
 		if errors.Is(err, errEnough) {

@@ -63,7 +63,7 @@ func (s *Store) Blocked(ctx context.Context, f Filter) ([]Waiting, error) {
 		return s.blocked(ctx, f, order)
 	}
 	w := f.conditions(s.moment())
-	return cached(ctx, s, fmt.Sprintf("blocked %t %q", f.Fields == nil, f.Fields)+w.String()+order, w.args, copyWaiting,
+	return cached(ctx, s, fmt.Sprintf("blocked %t %q", f.Fields == nil, f.Fields)+w.String()+order+f.bounds(), w.args, copyWaiting,
 		func(ctx context.Context) ([]Waiting, error) { return s.blocked(ctx, f, order) })
 }
 
