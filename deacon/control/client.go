@@ -30,7 +30,7 @@ var ErrNoDeacon = errors.New("no Deacon runs in this Town")
 // Client talks to the Deacon behind a socket. It is safe for concurrent use.
 type Client struct {
 	// Waiting is told, from another goroutine, what a request waits for that has
-	// no turn at once. May be nil. It is set before the client is used.
+	// no turn at once, or whose answer takes long. May be nil. It is set before the client is used.
 	Waiting func(what string)
 
 	path string

@@ -4,7 +4,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"time"
 
 	"gastown/deacon/guard"
 	"gastown/town"
@@ -131,7 +133,7 @@ func (d Deacon) read(w http.ResponseWriter, r *http.Request) {
 		guard.Refuse(w, r, guard.Malformed, http.StatusBadRequest)
 		return
 	}
-	out, err := d.Read(r.Context(), in)
+	out, err := d.patientRead(w, r, in)
 	if err == nil {
 		err = out.Fits()
 	}
@@ -145,6 +147,37 @@ func (d Deacon) read(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(data) // a peer that is gone
+}
+
+// slowRead is how long a read may take before its client is told that somebody
+// is at it: the client gives up a Deacon that says nothing.
+const slowRead = time.Second
+
+// patientRead tells the client when a read takes long.
+func (d Deacon) patientRead(w http.ResponseWriter, r *http.Request, q Query) (out Answer, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			// Where net/http would contain it, were this the handler's goroutine.
+			if p := recover(); p != nil {
+				err = fmt.Errorf("the read stopped unexpectedly: %s", town.Clip(fmt.Sprint(p), 300))
+			}
+		}()
+		out, err = d.Read(r.Context(), q)
+	}()
+	timer := time.NewTimer(slowRead)
+	defer timer.Stop()
+	select {
+	case <-done:
+		return out, err
+	case <-timer.C:
+	}
+	w.Header().Set(guard.WaitingHeader, "the Deacon is reading the ledger")
+	w.WriteHeader(http.StatusProcessing)
+	w.Header().Del(guard.WaitingHeader)
+	<-done
+	return out, err
 }
 
 func answer(w http.ResponseWriter, value any) {

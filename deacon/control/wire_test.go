@@ -1,6 +1,7 @@
 package control
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -131,5 +132,30 @@ func TestQuestionsAreChecked(t *testing.T) {
 		if w.Code != 400 {
 			t.Errorf("%s: %d", body, w.Code)
 		}
+	}
+}
+
+// A client that waits for a long read is told that somebody is at it, and one
+// that meets a fault of the Deacon gets an error.
+func TestALongReadSaysSo(t *testing.T) {
+	told := make(chan string, 1)
+	client := serve(t, Deacon{Read: func(ctx context.Context, q Query) (Answer, error) {
+		if q.Read == ReadStats {
+			panic("a fault")
+		}
+		select {
+		case <-told:
+			return Answer{Queries: 7}, nil
+		case <-ctx.Done():
+			return Answer{}, ctx.Err()
+		}
+	}})
+	client.Waiting = func(what string) { told <- what }
+	r := client.Reader()
+	if _, err := r.Get(t.Context(), nil, nil); err != nil || r.Queries() != 7 {
+		t.Errorf("%d queries, %v", r.Queries(), err)
+	}
+	if _, err := r.Stats(t.Context()); err == nil || !strings.Contains(err.Error(), "a fault") {
+		t.Errorf("%v", err)
 	}
 }
