@@ -27,6 +27,23 @@ func TestCheckURL(t *testing.T) {
 	}
 }
 
+func TestWithDotGit(t *testing.T) {
+	for address, want := range map[string]string{
+		"https://example.org/a/b":     "https://example.org/a/b.git",
+		"HTTP://example.org:8080/a/":  "HTTP://example.org:8080/a.git",
+		"https://example.org/a/b.git": "",
+		"https://example.org":         "",
+		"https://example.org/":        "",
+		"https://example.org//":       "",
+		"ssh://git@example.org/a":     "",
+		"/srv/a":                      "",
+	} {
+		if got := withDotGit(address); got != want {
+			t.Errorf("%s: %q, want %q", address, got, want)
+		}
+	}
+}
+
 func TestCheckRef(t *testing.T) {
 	for _, ok := range []string{"refs/dolt/data", "refs/heads/__dolt_remote_info__", "refs/heads/a.b-c"} {
 		if err := CheckRef(ok); err != nil {

@@ -175,11 +175,12 @@ func pinned(address string) [][2]string {
 }
 
 // withDotGit is an address over HTTP with the ending that some hosts serve a
-// repository at, and redirect to; "" if it has it.
+// repository at, and redirect to; "" if it has it, or names no repository.
 func withDotGit(address string) string {
 	bare := strings.TrimRight(address, "/")
 	m := scheme.FindStringSubmatch(address)
-	if m == nil || !strings.HasPrefix(strings.ToLower(m[1]), "http") || strings.HasSuffix(bare, ".git") {
+	if m == nil || !strings.HasPrefix(strings.ToLower(m[1]), "http") || strings.HasSuffix(bare, ".git") ||
+		!strings.Contains(strings.TrimPrefix(bare, m[0]), "/") {
 		return ""
 	}
 	return clean(bare) + ".git"
