@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strings"
@@ -98,8 +99,12 @@ func (in *importing) replace(old *Detail, b *town.Bead) {
 		return
 	}
 	in.result.Updated++
+	kept := make(map[string]bool, len(merged.Dependencies))
+	for _, d := range merged.Dependencies {
+		kept[linkKey(d)] = true
+	}
 	for _, d := range was.Dependencies {
-		if !slices.ContainsFunc(merged.Dependencies, func(n town.Dependency) bool { return linkKey(n) == linkKey(d) }) {
+		if !kept[linkKey(d)] {
 			in.drop = append(in.drop, d)
 		}
 	}
@@ -125,18 +130,18 @@ func sameBead(a, b town.Bead) bool {
 
 // check refuses cycles of one kind of link, and warns of what is only odd.
 func (in *importing) check(ctx context.Context, q session, here map[string]*Detail) error {
-	var outside []string
+	nowhere := map[string]bool{}
 	for _, d := range in.links {
 		if in.lines[d.Target] == 0 && here[d.Target] == nil && !strings.HasPrefix(d.Target, "external:") {
-			outside = append(outside, d.Target)
+			nowhere[d.Target] = true
 		}
 	}
-	live, _, err := q.ends(ctx, outside)
+	live, _, err := q.ends(ctx, slices.Collect(maps.Keys(nowhere)))
 	if err != nil {
 		return err
 	}
 	for _, d := range in.links {
-		if slices.Contains(outside, d.Target) && !live[d.Target] {
+		if nowhere[d.Target] && !live[d.Target] {
 			in.result.warn("line %d: %s %s %s, which is nowhere", in.lines[d.Bead], d.Bead, d.Type, d.Target)
 		}
 	}
