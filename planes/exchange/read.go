@@ -89,18 +89,9 @@ func (s *Store) Past(ctx context.Context) (n int, err error) {
 // commit. It stops at yield's error.
 func (s *Store) Former(ctx context.Context, since string, yield func(id string, digest town.Digest) error) error {
 	return s.View(ctx, func(tx *doltdb.Tx) error {
-		var older map[string]bool
-		if since != "" {
-			older = map[string]bool{}
-			err := tx.Each(ctx, func(r *doltdb.Rows) error {
-				var commit string
-				err := r.Scan(&commit)
-				older[commit] = true
-				return err
-			}, "SELECT commit_hash FROM dolt_log(?)", since)
-			if err != nil {
-				return err
-			}
+		older, err := history(ctx, tx, since)
+		if err != nil {
+			return err
 		}
 		return tx.Each(ctx, func(r *doltdb.Rows) error {
 			var commit, id, digest string
@@ -110,6 +101,41 @@ func (s *Store) Former(ctx context.Context, since string, yield func(id string, 
 			return yield(id, town.Digest(digest))
 		}, "SELECT to_commit, from_id, from_digest FROM dolt_diff_beads WHERE diff_type <> 'added' AND to_commit <> 'WORKING' AND from_town = ?", string(s.Town))
 	})
+}
+
+// Changed lists the commits that changed records of this Town and that the
+// revision since does not contain; since "" means all.
+func (s *Store) Changed(ctx context.Context, since string) (commits []string, err error) {
+	err = s.View(ctx, func(tx *doltdb.Tx) error {
+		older, err := history(ctx, tx, since)
+		if err != nil {
+			return err
+		}
+		commits = nil
+		return tx.Each(ctx, func(r *doltdb.Rows) error {
+			var commit string
+			err := r.Scan(&commit)
+			if err == nil && !older[commit] {
+				commits = append(commits, commit)
+			}
+			return err
+		}, "SELECT DISTINCT to_commit FROM dolt_diff_beads WHERE to_commit <> 'WORKING' AND (from_town = ? OR to_town = ?)", string(s.Town), string(s.Town))
+	})
+	return commits, err
+}
+
+// history is the commits a revision contains; those of "" are none.
+func history(ctx context.Context, tx *doltdb.Tx, revision string) (map[string]bool, error) {
+	all := map[string]bool{}
+	if revision == "" {
+		return all, nil
+	}
+	return all, tx.Each(ctx, func(r *doltdb.Rows) error {
+		var commit string
+		err := r.Scan(&commit)
+		all[commit] = true
+		return err
+	}, "SELECT commit_hash FROM dolt_log(?)", revision)
 }
 
 // find is the Town of a name or an id.

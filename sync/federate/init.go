@@ -106,7 +106,7 @@ func (e *Engine) agree(ctx context.Context, l *remoteLock, confirm Confirm, out 
 
 // confirm notes that a person agreed to exchange with this remote.
 func (e *Engine) confirm(l *remoteLock) error {
-	st, err := e.loadState(l.remote.Name)
+	st, err := e.stateOf(l.remote)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 			return err
 		}
 		s.shown = len(w.behind) == 0
-		st, err := e.loadState(l.remote.Name)
+		st, err := e.stateOf(l.remote)
 		if err != nil {
 			return err
 		}

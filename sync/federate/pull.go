@@ -66,7 +66,7 @@ func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, d
 		return out, town.Fail("pull from "+l.remote.Name, "gt federation push publishes this Town's federation there",
 			"%w: %w", town.ErrRefused, errNone)
 	}
-	st, err := e.loadState(l.remote.Name)
+	st, err := e.stateOf(l.remote)
 	if err != nil {
 		return out, err
 	}
@@ -222,7 +222,7 @@ func (e *Engine) finish(ctx context.Context, w *workspace, out *Pulled) error {
 		return err
 	}
 	out.Documents += w.written
-	out.Kept, out.Rescued = w.skipped, w.rescued
+	out.Kept, out.Rescued, out.Dropped = w.skipped, w.rescued, w.dropped
 	reviews, err := e.tellReviews(ctx, w.store)
 	out.Reviews = len(reviews)
 	return err

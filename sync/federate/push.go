@@ -84,6 +84,7 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 	opts.Message = "federation of Town " + e.opts.Name
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = pushPause, 20*pushPause
+	defer out.tell(l)
 	plan, err := e.planShare(ctx, l, out)
 	if err != nil {
 		return err
@@ -185,7 +186,7 @@ func (out *Pushed) agreeTo(p Pulled) error {
 // tells reports that there is something a person must hear of a pull, however
 // it ended.
 func (p Pulled) tells() bool {
-	return len(p.Notes)+len(p.Invalid)+len(p.Kept)+len(p.Rescued) > 0
+	return len(p.Notes) > 0 || p.FileReport.tells()
 }
 
 // after adds up what several pulls of one push brought.
@@ -212,8 +213,12 @@ func (e *Engine) foretell(ctx context.Context, remote Remote, out *Pushed) (err 
 	if err := e.pushDry(ctx, remote, out); err != nil {
 		return err
 	}
+	defer out.tell(l)
 	return e.previewPush(ctx, l, out)
 }
+
+// tell adds what came up on the way.
+func (p *Pushed) tell(l *remoteLock) { p.Recorded.Notes = append(p.Recorded.Notes, l.told()...) }
 
 // pushDry counts what a push would record and send.
 func (e *Engine) pushDry(ctx context.Context, remote Remote, out *Pushed) error {

@@ -110,10 +110,10 @@ type sharePlan struct {
 	// past is SharePreview.Past; while nobody agreed to it, barred.
 	past   int
 	barred bool
-	// allowed: a person agreed to the history as it is. weighed is the exchange's
-	// tip whose history was looked at, and found to bring nothing unagreed.
-	allowed bool
-	weighed string
+	// weighed is the exchange's tip whose history was looked at; found is what it
+	// would bring unagreed, and accepted what a person has agreed to of that.
+	weighed         string
+	found, accepted map[former]bool
 	// commit is the exchange's, in the mirror; staged says that it is there.
 	commit string
 	staged bool

@@ -18,8 +18,10 @@ type shared struct {
 	Commit string `json:"commit,omitempty"`
 	// Held is the exchange's commit that the remote is known to hold.
 	Held string `json:"held,omitempty"`
-	// Made has, for each set of rules that records were made of for this remote,
-	// the last commit with such records; before it maybe one that was not sent.
+	// From is the URL that Head, Commit and Held are about.
+	From string `json:"from,omitempty"`
+	// Made has, for each set of rules, the commits with records made of them for
+	// this remote. A commit that is not there is taken for one that nobody agreed to.
 	Made map[town.Digest][]string `json:"made,omitempty"`
 	// Agreed are the rules a person confirmed for the URL At; the value says
 	// whether the rule redacts.
@@ -38,6 +40,15 @@ func (s shared) agreed(r Remote) map[town.Digest]bool {
 	return s.Agreed
 }
 
+// of is what holds for a remote at the URL it has now: what was exchanged with
+// another repository under the same name says nothing of this one.
+func (s shared) of(r Remote) shared {
+	if s.From != "" && s.From != r.URL {
+		return shared{Made: s.Made}
+	}
+	return s
+}
+
 // prepareShare decides what of the ledger a push sends, and has a person confirm
 // rules that are new for the remote. nil means that the ledger is no concern of
 // this push. Nothing is open while the question is asked.
@@ -49,7 +60,7 @@ func (e *Engine) prepareShare(ctx context.Context, l *remoteLock, out *Pushed) (
 	if err != nil || len(plan.rules) == 0 && !plan.exists {
 		return nil, err
 	}
-	st, err := e.loadState(l.remote.Name)
+	st, err := e.stateOf(l.remote)
 	if err != nil {
 		return nil, err
 	}
@@ -76,10 +87,15 @@ func (e *Engine) prepareShare(ctx context.Context, l *remoteLock, out *Pushed) (
 		return nil, err
 	}
 	if plan.barred {
-		l.notes = append(l.notes, fmt.Sprintf("%d record(s) as nobody agreed to share them at %s are in the history; gt federation push asks", plan.past, l.remote.Name))
+		l.notes = append(l.notes, plan.inHistory(l.remote))
 	}
 	out.Shared = plan.outcome()
 	return plan, nil
+}
+
+// inHistory says what bars a plan.
+func (p *sharePlan) inHistory(r Remote) string {
+	return fmt.Sprintf("%d record(s) as nobody agreed to share them at %s are in the history; gt federation push asks", p.past, r.Name)
 }
 
 // planShare is prepareShare, after what arrived with an earlier fetch of the
@@ -87,7 +103,7 @@ func (e *Engine) prepareShare(ctx context.Context, l *remoteLock, out *Pushed) (
 func (e *Engine) planShare(ctx context.Context, l *remoteLock, out *Pushed) (*sharePlan, error) {
 	if l.ledger != nil && l.last == nil {
 		if got, seen, err := l.ledger.Arrived(); err == nil && seen && got.Head != "" {
-			st, err := e.loadState(l.remote.Name)
+			st, err := e.stateOf(l.remote)
 			if err != nil {
 				return nil, err
 			}
@@ -126,7 +142,8 @@ func (e *Engine) weighPast(ctx context.Context, l *remoteLock, plan *sharePlan) 
 		return err
 	}
 	err := e.withExchange(ctx, func(s *exchange.Store) error {
-		switch _, err := e.rewind(ctx, s, l); {
+		tip, err := e.rewind(ctx, s, l)
+		switch {
 		case errors.Is(err, errUnpublished):
 			return nil // none of it goes there
 		case err != nil:
@@ -141,8 +158,13 @@ func (e *Engine) weighPast(ctx context.Context, l *remoteLock, plan *sharePlan) 
 				plan.past++
 			}
 		}
-		n, err := s.Past(ctx)
+		n, err := s.Past(ctx) // also of other Towns
+		if err != nil {
+			return err
+		}
 		plan.past += n
+		plan.weighed = tip
+		plan.found, err = e.unagreed(ctx, s, l, plan)
 		return err
 	})
 	if err != nil && !errors.Is(err, errNoExchange) {
@@ -185,8 +207,12 @@ func (e *Engine) agreeToShare(ctx context.Context, l *remoteLock, plan *sharePla
 	case err != nil:
 		return err
 	}
-	plan.waiting, plan.barred, plan.allowed = nil, false, true
-	st, err := e.loadState(l.remote.Name)
+	if plan.past > 0 {
+		l.notes = append(l.notes, fmt.Sprintf("%d record(s) as they were before go to %s with the history: it was agreed to", plan.past, l.remote.Name))
+	}
+	plan.waiting, plan.barred = nil, false
+	plan.accept()
+	st, err := e.stateOf(l.remote)
 	if err != nil {
 		return err
 	}

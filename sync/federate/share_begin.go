@@ -43,7 +43,7 @@ func (e *Engine) beginExchange(ctx context.Context, l *remoteLock, plan *sharePl
 
 // noteCommit notes a commit of the exchange that rewind may go back to.
 func (e *Engine) noteCommit(l *remoteLock, commit string) error {
-	st, err := e.loadState(l.remote.Name)
+	st, err := e.stateOf(l.remote)
 	if err != nil {
 		return err
 	}

@@ -30,7 +30,7 @@ func (e *Engine) pullShare(ctx context.Context, l *remoteLock, dry bool, st *sta
 	var arrival exchange.Arrival
 	tip, held := st.Shared.Commit, st.Shared.Held
 	err = e.withExchange(ctx, func(s *exchange.Store) error {
-		if st.Shared.Head == got.Head {
+		if st.Shared.Head == got.Head && e.contains(ctx, s, st.Shared.Held) {
 			return nil
 		}
 		var before string
@@ -84,9 +84,22 @@ func (e *Engine) pullShare(ctx context.Context, l *remoteLock, dry bool, st *sta
 		out.Notes = append(out.Notes, putBack(arrival))
 	}
 	if !dry {
-		st.Shared.Head, st.Shared.Commit, st.Shared.Held = got.Head, tip, held
+		st.Shared.Head, st.Shared.Commit, st.Shared.Held, st.Shared.From = got.Head, tip, held, l.remote.URL
 	}
 	return nil
+}
+
+// contains reports that the exchange has a commit that a remote holds. A push to
+// another remote at the same time may have taken it back as unpublished.
+func (e *Engine) contains(ctx context.Context, s *exchange.Store, commit string) (found bool) {
+	tip, err := s.Head(ctx)
+	if err == nil {
+		err = s.View(ctx, func(tx *doltdb.Tx) error {
+			found = includes(ctx, tx, tip, commit)
+			return nil
+		})
+	}
+	return err == nil && found
 }
 
 func putBack(a exchange.Arrival) string {

@@ -16,7 +16,7 @@ func (e *Engine) planAgain(ctx context.Context, l *remoteLock, plan *sharePlan, 
 	if plan == nil {
 		return nil
 	}
-	st, err := e.loadState(l.remote.Name)
+	st, err := e.stateOf(l.remote)
 	if err != nil {
 		return err
 	}
@@ -138,7 +138,7 @@ func (e *Engine) writeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 	if err != nil {
 		return err
 	}
-	st, err := e.loadState(l.remote.Name)
+	st, err := e.stateOf(l.remote)
 	if err != nil {
 		return err
 	}
@@ -149,10 +149,11 @@ func (e *Engine) writeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 	if moved && (len(plan.waiting) > 0 || plan.barred) {
 		return nil // what others were sent would come along
 	}
-	if foreign, err := e.madeElsewhere(ctx, s, l, plan, tip); err != nil {
+	if late, err := e.late(ctx, s, l, plan, tip); err != nil {
 		return err
-	} else if foreign && !plan.allowed && plan.weighed != tip {
+	} else if late {
 		plan.waiting, plan.barred = plan.rules, true // it came just now
+		l.notes = append(l.notes, plan.inHistory(l.remote))
 		return nil
 	}
 	if len(plan.waiting) > 0 && st.Shared.At == "" {
@@ -179,8 +180,8 @@ func (e *Engine) writeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 			if err != nil {
 				return err
 			}
-			if commit != "" && len(put) > 0 {
-				if err := e.noteMade(ctx, s, l, plan.rules.Digest(), tip, commit); err != nil {
+			if commit != "" {
+				if err := e.noteMade(l, plan.rules.Digest(), commit); err != nil {
 					return err
 				}
 			}
@@ -200,7 +201,7 @@ func (e *Engine) noteShare(l *remoteLock, plan *sharePlan, st *state) {
 	if plan == nil || !plan.staged {
 		return
 	}
-	st.Shared.Head, st.Shared.Commit, st.Shared.Held = l.ledger.Head(), plan.commit, plan.commit
+	st.Shared.Head, st.Shared.Commit, st.Shared.Held, st.Shared.From = l.ledger.Head(), plan.commit, plan.commit, l.remote.URL
 	st.Shared.Rules, st.Shared.Ledger = plan.rules.Digest(), plan.head
 	if len(plan.waiting) > 0 {
 		st.Shared.Rules, st.Shared.Ledger = "", ""
@@ -216,7 +217,7 @@ func (e *Engine) previewPush(ctx context.Context, l *remoteLock, out *Pushed) er
 	if err != nil || len(plan.rules) == 0 && !plan.exists {
 		return err
 	}
-	st, err := e.loadState(l.remote.Name)
+	st, err := e.stateOf(l.remote)
 	if err != nil {
 		return err
 	}
@@ -224,6 +225,12 @@ func (e *Engine) previewPush(ctx context.Context, l *remoteLock, out *Pushed) er
 		return err
 	}
 	plan.waiting = plan.rules.Unconfirmed(st.Shared.agreed(l.remote))
+	if err := e.foreseePast(ctx, l, plan); err != nil {
+		return err
+	}
+	if plan.barred {
+		l.notes = append(l.notes, plan.inHistory(l.remote))
+	}
 	for id, sel := range plan.records {
 		if plan.own[id] != sel.Record.Digest(e.opts.ID) {
 			plan.put++

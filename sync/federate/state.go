@@ -13,8 +13,9 @@ import (
 )
 
 // state is what this Town knows of its agreement with one remote. It is local,
-// and only ever written after the fact it states: losing it costs a repeated
-// step, never data.
+// and, but for what is noted of records before they are sent, only ever written
+// after the fact it states: losing it costs a repeated step or question, never
+// data.
 type state struct {
 	// Confirmed: a person agreed, in init or join, to exchange with this URL.
 	Confirmed string `json:"confirmed_url,omitempty"`
@@ -57,6 +58,13 @@ func (e *Engine) loadState(remote string) (s state, err error) {
 		return state{damaged: true}, nil
 	}
 	return s, nil
+}
+
+// stateOf is what is known of a remote at the URL it has now.
+func (e *Engine) stateOf(r Remote) (state, error) {
+	st, err := e.loadState(r.Name)
+	st.Shared = st.Shared.of(r)
+	return st, err
 }
 
 // Forget withdraws the agreement to exchange with a remote, for one that is
