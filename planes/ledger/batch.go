@@ -2,15 +2,11 @@ package ledger
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"maps"
-	"reflect"
-	"slices"
-	"strings"
-	"time"
 	"unicode/utf8"
 
 	"gastown/town"
@@ -23,8 +19,10 @@ const maxBatchFile = 256 << 20
 const jsonSpace = " \t\r\n"
 
 // ReadPatches reads a batch file: an array of patches, or patches one after the
-// other, one to a line if people like. The keys are those of Patch; null clears
-// a field. Every bad patch is in the BatchError it returns, by its line.
+// other, one to a line if people like. The keys are those of Patch, each once;
+// null clears a field. Every fault is in the BatchError it returns, by the line
+// its patch begins on. The patches that are in order are returned beside it,
+// for CheckPatches: those who mend a file want to hear of everything at once.
 func ReadPatches(r io.Reader) ([]Patch, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxBatchFile+1))
 	if err != nil {
@@ -44,7 +42,8 @@ func ReadPatches(r io.Reader) ([]Patch, error) {
 	}
 	var patches []Patch
 	var bad batch
-	for i := 0; !array || dec.More(); i++ {
+	i := 0
+	for ; !array || dec.More(); i++ {
 		var raw json.RawMessage
 		err := dec.Decode(&raw)
 		if errors.Is(err, io.EOF) && !array {
@@ -52,17 +51,20 @@ func ReadPatches(r io.Reader) ([]Patch, error) {
 		}
 		if err != nil { // nothing behind it can be read
 			bad.add(i, lineAt(text, errorOffset(text, dec.InputOffset())), "", fmt.Errorf("malformed JSON: %w", err))
-			return nil, bad.err()
+			return patches, bad.err()
 		}
-		line := lineAt(text, dec.InputOffset()-int64(len(raw)))
-		p, err := parsePatch(raw)
-		p.Line = line
-		bad.add(i, line, p.ID, err)
-		patches = append(patches, p)
+		p, errs := parsePatch(raw)
+		p.Line = lineAt(text, dec.InputOffset()-int64(len(raw)))
+		for _, err := range errs {
+			bad.add(i, p.Line, p.ID, err)
+		}
+		if len(errs) == 0 {
+			patches = append(patches, p)
+		}
 	}
 	if array {
 		if err := endOfArray(dec); err != nil {
-			bad.add(len(patches), lineAt(text, errorOffset(text, dec.InputOffset())), "", fmt.Errorf("malformed JSON: %w", err))
+			bad.add(i, lineAt(text, errorOffset(text, dec.InputOffset())), "", fmt.Errorf("malformed JSON: %w", err))
 		}
 	}
 	return patches, bad.err()
@@ -106,73 +108,19 @@ func errorOffset(text []byte, reached int64) int64 {
 	return at
 }
 
-// patchFields are the JSON keys of a Patch.
-var patchFields = func() (names []string) {
-	for f := range reflect.TypeFor[Patch]().Fields() {
-		if name := f.Tag.Get("json"); name != "" && name != "-" {
-			names = append(names, name)
+// CheckPatches tells what Update would say of patches whose ids are full ones,
+// and changes nothing. It does not look for cycles.
+func (s *Store) CheckPatches(ctx context.Context, patches []Patch) error {
+	err := s.read(ctx, func(q session) error {
+		e := &editing{rows: s.change(), found: map[string]*Detail{}, was: map[string]Detail{}}
+		if err := e.load(ctx, q, patches); err != nil {
+			return err
 		}
-	}
-	return names
-}()
-
-func parsePatch(raw json.RawMessage) (Patch, error) {
-	var p Patch
-	var fields map[string]json.RawMessage
-	if err := decode(raw, &fields); err != nil {
-		return p, err
-	}
-	if err := exactNames(fields, patchFields); err != nil {
-		return p, err
-	}
-	if err := decode(raw, &p); err != nil {
-		return p, err
-	}
-	var errs []error
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		switch {
-		case !slices.Contains(patchFields, name):
-			errs = append(errs, unknownField(name, patchFields))
-		case string(fields[name]) == "null":
-			errs = append(errs, p.clear(name))
+		var bad batch
+		for i, p := range patches {
+			bad.add(i, p.Line, p.ID, e.apply(p))
 		}
-	}
-	if p.ID == "" {
-		errs = append(errs, fmt.Errorf("%w: id is missing", town.ErrBadBead))
-	}
-	return p, errors.Join(errs...)
-}
-
-// clear makes a patch empty a field.
-func (p *Patch) clear(name string) error {
-	empty, none := "", -1
-	switch name {
-	case "due_at":
-		p.DueAt = &time.Time{}
-	case "defer_until":
-		p.DeferUntil = &time.Time{}
-	case "estimated_minutes":
-		p.EstimatedMinutes = &none
-	case "labels":
-		p.Labels = &[]string{}
-	case "description":
-		p.Description = &empty
-	case "design":
-		p.Design = &empty
-	case "acceptance_criteria":
-		p.AcceptanceCriteria = &empty
-	case "notes":
-		p.Notes = &empty
-	case "assignee":
-		p.Assignee = &empty
-	case "owner":
-		p.Owner = &empty
-	case "external_ref":
-		p.ExternalRef = &empty
-	case "parent":
-		p.Parent = &empty
-	default:
-		return fmt.Errorf("%w: %s cannot be null", town.ErrBadBead, strings.TrimSpace(name))
-	}
-	return nil
+		return bad.err()
+	})
+	return s.withNearest(ctx, err)
 }

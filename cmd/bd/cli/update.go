@@ -60,7 +60,11 @@ func (o *updateOptions) run(ctx context.Context) error {
 	if o.batch != "" {
 		op = "update beads from " + town.Clip(o.batch, 200)
 	}
-	if err != nil {
+	var bad *ledger.BatchError
+	switch {
+	case len(patches) > 0 && errors.As(err, &bad):
+		return o.app.refused(ctx, op, bad, patches)
+	case err != nil:
 		return failed(op, err)
 	}
 	var changed []town.Bead
@@ -90,30 +94,6 @@ func (a *App) changed(verb string, list []town.Bead) error {
 			}
 			p.Styled(term.Good, "%s %s", verb, beadLine(b))
 		}
-	})
-}
-
-// patch calls fn with patches whose ids, and parents, may be short.
-func (d *desk) patch(ctx context.Context, patches []ledger.Patch, fn func([]ledger.Patch) error) error {
-	var refs []string
-	for _, p := range patches {
-		refs = append(refs, p.ID)
-		if p.Parent != nil && *p.Parent != "" {
-			refs = append(refs, *p.Parent)
-		}
-	}
-	return d.full(ctx, refs, func(ids []string) error {
-		named := make([]ledger.Patch, len(patches))
-		for i, n := 0, 0; i < len(patches); i++ {
-			named[i] = patches[i]
-			named[i].ID = ids[n]
-			n++
-			if p := patches[i].Parent; p != nil && *p != "" {
-				named[i].Parent = &ids[n]
-				n++
-			}
-		}
-		return fn(named)
 	})
 }
 

@@ -1,0 +1,117 @@
+package ledger
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+
+	"gastown/town"
+)
+
+// patchFields are the JSON keys of a Patch.
+var patchFields = func() (names []string) {
+	for f := range reflect.TypeFor[Patch]().Fields() {
+		if name := f.Tag.Get("json"); name != "" && name != "-" {
+			names = append(names, name)
+		}
+	}
+	return names
+}()
+
+// parsePatch reads one patch, or tells everything that is wrong with it; then
+// the patch holds no more than the id.
+func parsePatch(raw json.RawMessage) (Patch, []error) {
+	var p Patch
+	var fields map[string]json.RawMessage
+	if err := decode(raw, &fields); err != nil {
+		return p, []error{err}
+	}
+	errs := twice(raw)
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		if !slices.Contains(patchFields, name) {
+			errs = append(errs, unknownField(name, patchFields))
+			continue
+		}
+		if err := p.set(name, fields[name]); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	if raw, named := fields["id"]; p.ID == "" && (!named || string(raw) == `""`) {
+		errs = append(errs, fmt.Errorf("%w: id is missing", town.ErrBadBead))
+	}
+	if len(errs) > 0 {
+		p = Patch{ID: p.ID}
+	}
+	return p, errs
+}
+
+// twice finds keys an object has more than once: the JSON library keeps the last.
+func twice(object json.RawMessage) (errs []error) {
+	dec := json.NewDecoder(bytes.NewReader(object))
+	times := map[string]int{}
+	// It cannot fail, nor can what is below: the object was read before.
+	_, _ = dec.Token()
+	for dec.More() {
+		key, _ := dec.Token()
+		var value json.RawMessage
+		if dec.Decode(&value) != nil {
+			return errs
+		}
+		name, _ := key.(string)
+		if times[name]++; times[name] == 2 {
+			errs = append(errs, fmt.Errorf("%w: %q is there twice", town.ErrBadBead, town.Clip(name, 80)))
+		}
+	}
+	return errs
+}
+
+// set takes the value of one key.
+func (p *Patch) set(name string, value json.RawMessage) error {
+	if string(value) == "null" {
+		return p.clear(name)
+	}
+	err := decode(slices.Concat([]byte(`{"`+name+`":`), value, []byte("}")), p)
+	if err != nil && !strings.Contains(err.Error(), name) {
+		err = fmt.Errorf("%s: %w", name, err)
+	}
+	return err
+}
+
+// clear makes a patch empty a field.
+func (p *Patch) clear(name string) error {
+	empty, none := "", -1
+	switch name {
+	case "due_at":
+		p.DueAt = &time.Time{}
+	case "defer_until":
+		p.DeferUntil = &time.Time{}
+	case "estimated_minutes":
+		p.EstimatedMinutes = &none
+	case "labels":
+		p.Labels = &[]string{}
+	case "description":
+		p.Description = &empty
+	case "design":
+		p.Design = &empty
+	case "acceptance_criteria":
+		p.AcceptanceCriteria = &empty
+	case "notes":
+		p.Notes = &empty
+	case "assignee":
+		p.Assignee = &empty
+	case "owner":
+		p.Owner = &empty
+	case "external_ref":
+		p.ExternalRef = &empty
+	case "parent":
+		p.Parent = &empty
+	default:
+		return fmt.Errorf("%w: %s cannot be null", town.ErrBadBead, strings.TrimSpace(name))
+	}
+	return nil
+}
