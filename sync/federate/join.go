@@ -118,7 +118,8 @@ func (e *Engine) adopt(ctx context.Context, l *remoteLock, m *gitremote.Mirror, 
 		if err := w.show(ctx); err != nil {
 			return err
 		}
-		out.Documents, out.Kept, out.Rescued = w.written, w.skipped, w.rescued
+		out.Documents = w.written
+		out.Kept, out.Rescued, out.Dropped = w.skipped, w.rescued, w.dropped
 		_, err := e.tellReviews(ctx, w.store)
 		return err
 	})

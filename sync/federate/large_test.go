@@ -2,6 +2,7 @@ package federate
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -10,7 +11,8 @@ import (
 )
 
 // More text than is held at once is recorded all the same. What is edited between
-// the look at the files and the reading is left for the next time, whole.
+// the look at the files and the reading is left for the next time, whole, and so
+// is what is no document by then: it costs the others nothing.
 func TestMoreEditsThanAreHeld(t *testing.T) {
 	const documents = 50
 	tt := newTown(t, t.TempDir(), "alpha")
@@ -27,24 +29,50 @@ func TestMoreEditsThanAreHeld(t *testing.T) {
 	write("first")
 	once := true
 	tt.opts.Trace = func(step string, _ time.Duration) {
-		if step == "scan" && once {
-			once = false
-			write("other")
+		if step != "scan" || !once {
+			return
+		}
+		once = false
+		for i := range documents {
+			switch i % 4 {
+			case 0:
+				tt.write(path(i), text(i, "other"))
+			case 1:
+				tt.write(path(i), text(i, "grown")+text(i, "grown"))
+			case 2:
+				tt.remove(path(i))
+				if err := os.Symlink("bug.md", tt.path(path(i))); err != nil {
+					t.Error(err)
+				}
+			case 3:
+				tt.remove(path(i))
+			}
 		}
 	}
 	tt.Engine = New(tt.opts)
 	first := tt.commit()
-	if len(first.Kept) == 0 || first.Edits+len(first.Kept) != documents {
-		t.Fatalf("%d recorded, %d left of %d", first.Edits, len(first.Kept), documents)
+	if len(first.Changing) == 0 || len(first.Kept) > 0 || first.Edits+len(first.Changing) != documents {
+		t.Fatalf("%d recorded, %d left and %d kept of %d", first.Edits, len(first.Changing), len(first.Kept), documents)
 	}
+	// There is nothing to write: what they are now is edits and faults.
+	status, err := tt.Status(t.Context(), nil)
+	if err != nil || status.Pending || len(status.Invalid) != 25 {
+		t.Fatalf("pending: %v, %d invalid, %v", status.Pending, len(status.Invalid), err)
+	}
+	for i := range documents {
+		if i%4 == 2 {
+			tt.remove(path(i))
+		}
+	}
+	write("other")
 	// All are edits by now: those that were left, and those that were read before.
-	if next := tt.commit(); next.Edits != documents || len(next.Kept) > 0 {
-		t.Fatalf("%d recorded, %d left of %d", next.Edits, len(next.Kept), documents)
+	if next := tt.commit(); next.Edits != documents || len(next.Changing)+len(next.Kept) > 0 {
+		t.Fatalf("%d recorded, %d left of %d", next.Edits, len(next.Changing), documents)
 	}
 	for i := range documents {
 		tt.want(path(i), text(i, "other"))
 	}
-	if status, err := tt.Status(t.Context(), nil); err != nil || len(status.Edited) > 0 || status.Pending {
+	if status, err = tt.Status(t.Context(), nil); err != nil || len(status.Edited) > 0 || status.Pending {
 		t.Fatalf("%d edits are left, %v", len(status.Edited), err)
 	}
 }

@@ -18,8 +18,18 @@ type FileReport struct {
 	// Kept files have an edit that could not be reconciled yet; a row that
 	// changed meanwhile was not written over it.
 	Kept []files.Skipped
+	// Changing files were edited, renamed or removed while they were read: what
+	// they are then is the next Commit's.
+	Changing []town.Key
 	// Rescued texts were found beside the file they belong to.
 	Rescued []files.Rescue
+	// Dropped texts were too, and were removed: the plane's history has them.
+	Dropped []files.Rescue
+}
+
+// tells reports that there is something a person must hear.
+func (r FileReport) tells() bool {
+	return len(r.Invalid)+len(r.Kept)+len(r.Changing)+len(r.Rescued)+len(r.Dropped) > 0
 }
 
 // Recorded is the outcome of Commit.
@@ -63,7 +73,7 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 	out.Invalid = changes.Invalid
 	edits, byKey := w.edits(&changes)
 	if len(edits) == 0 {
-		out.Rescued = w.rescued
+		out.Rescued, out.Dropped = w.rescued, w.dropped
 		if changes.Refreshed > 0 {
 			err = w.saveIndex()
 		}
@@ -89,7 +99,8 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 		return out, err
 	}
 	out.Commit, out.Edits, out.Notes = rec.Commit, rec.Edits, rec.Notes
-	out.Kept, out.Rescued = w.skipped, w.rescued
+	out.Changing = rec.Left
+	out.Kept, out.Rescued, out.Dropped = w.skipped, w.rescued, w.dropped
 	return out, nil
 }
 
@@ -161,8 +172,7 @@ func (w *workspace) settle(ctx context.Context, rec federation.Recorded, byKey m
 		}
 	}
 	for _, key := range rec.Left {
-		w.skipped = append(w.skipped, files.Skipped{Key: key, Reason: files.ErrEdited})
-		delete(byKey, key)
+		delete(byKey, key) // it is as far behind as it was
 	}
 	for key := range byKey {
 		delete(w.behind, key)

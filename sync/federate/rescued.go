@@ -2,7 +2,6 @@ package federate
 
 import (
 	"context"
-	"slices"
 
 	"gastown/planes/federation"
 	"gastown/sync/files"
@@ -19,8 +18,8 @@ func (w *workspace) scan(ctx context.Context) (files.Changes, error) {
 // rescue notes texts that stand beside the file they belonged to. A process that
 // was killed while it put a new directory in place cannot tell a text that
 // somebody has replaced since from somebody's edit, so both end there. What the
-// plane holds is removed again: it can be shown and restored at any time. The
-// rest is for a person.
+// plane holds is removed again, and that is told: it can be shown and restored at
+// any time. The rest is for a person.
 func (w *workspace) rescue(ctx context.Context, found []files.Rescue) {
 	if len(found) == 0 {
 		return
@@ -39,8 +38,12 @@ func (w *workspace) rescue(ctx context.Context, found []files.Rescue) {
 	if err != nil {
 		w.engine.opts.Log.WithError(err).Warn("look for rescued texts in the plane")
 	}
-	w.rescued = append(w.rescued, slices.DeleteFunc(found, func(r files.Rescue) bool {
+	for _, r := range found {
 		t, known := texts[r]
-		return known && held[t] && w.tree.DropRescued(r, t.Content) == nil
-	})...)
+		if known && held[t] && w.tree.DropRescued(r, t.Content) == nil {
+			w.dropped = append(w.dropped, r)
+		} else {
+			w.rescued = append(w.rescued, r)
+		}
+	}
 }

@@ -38,28 +38,40 @@ func TestKilledBeforeCarryingOver(t *testing.T) {
 			}
 		}
 		tt.write("templates/shown.txt", "replaced by somebody\n")
-		var told []files.Rescue
+		var told, dropped []files.Rescue
 		switch command {
 		case "commit":
-			told = tt.commit().Rescued
+			out := tt.commit()
+			told, dropped = out.Rescued, out.Dropped
 		case "status":
 			status, err := tt.Status(t.Context(), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
-			told = status.Rescued
+			told, dropped = status.Rescued, status.Dropped
 		case "pull":
 			b := newTown(t, t.TempDir(), "beta")
 			b.join(url)
 			b.write("templates/bug.md", "changed\n")
 			b.push(url)
-			told = tt.pull(url).Rescued
+			out := tt.pull(url)
+			told, dropped = out.Rescued, out.Dropped
 			if len(told) == 0 { // a pull that writes a file one by one need not look
-				told = tt.commit().Rescued
+				out := tt.commit()
+				told, dropped = out.Rescued, append(dropped, out.Dropped...)
 			}
 		}
 		if len(told) != 1 || told[0].Path != "templates/mine.txt.1~" {
 			t.Errorf("%s: told of %v", command, told)
+		}
+		// What the history has is gone again, and that is told as well.
+		var gone []string
+		for _, r := range dropped {
+			gone = append(gone, r.Path)
+		}
+		slices.Sort(gone)
+		if want := []string{"templates/former.txt.1~", "templates/shown.txt.1~"}; !slices.Equal(gone, want) {
+			t.Errorf("%s: told that %q were removed", command, gone)
 		}
 		tt.want("templates/shown.txt", "replaced by somebody\n")
 		tt.want("templates/former.txt", "second\n")
@@ -80,7 +92,7 @@ func TestKilledBeforeCarryingOver(t *testing.T) {
 			t.Errorf("%s: the old directory is still there", command)
 		}
 		// The next ones say nothing of it, and leave it where it is.
-		if out := tt.commit(); len(out.Rescued) > 0 {
+		if out := tt.commit(); len(out.Rescued)+len(out.Dropped) > 0 {
 			t.Errorf("%s: told again of %v", command, out.Rescued)
 		}
 		tt.want("templates/mine.txt.1~", "nobody's\n")

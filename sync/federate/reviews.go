@@ -82,7 +82,8 @@ func (e *Engine) Resolve(ctx context.Context, d Decision) (out Resolved, err err
 			return err
 		}
 		left, err := e.tellReviews(ctx, w.store)
-		out = Resolved{Review: r, Outcome: d.Outcome, Open: len(left), FileReport: FileReport{Kept: w.skipped, Rescued: w.rescued}}
+		out = Resolved{Review: r, Outcome: d.Outcome, Open: len(left),
+			FileReport: FileReport{Kept: w.skipped, Rescued: w.rescued, Dropped: w.dropped}}
 		return err
 	})
 	return out, err

@@ -3,7 +3,6 @@ package federate
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"time"
 
@@ -45,6 +44,8 @@ type Status struct {
 	Edited  []FileState
 	Invalid []files.Invalid
 	Rescued []files.Rescue
+	// Dropped is as in FileReport.
+	Dropped []files.Rescue
 	// Files counts documents in files.
 	Files int
 	// Pending: the plane has rows the files do not show yet; the next commit,
@@ -94,7 +95,8 @@ func (w *workspace) status(ctx context.Context) (out Status, err error) {
 			return out, err
 		}
 	}
-	out.Invalid, out.Rescued, out.Files = changes.Invalid, w.rescued, changes.Files
+	out.Invalid, out.Files = changes.Invalid, changes.Files
+	out.Rescued, out.Dropped = w.rescued, w.dropped
 	for _, group := range []struct {
 		name string
 		list []files.Change
@@ -197,7 +199,7 @@ func (e *Engine) Diff(ctx context.Context) (edited []FileState, err error) {
 		for _, f := range st.Edited {
 			f.Base = current[f.Key].Text
 			if f.Text, err = w.tree.Text(ctx, f.change); err != nil {
-				return fmt.Errorf("%s %w", f.Path(), err)
+				return town.Fail("show the edits", "run it again", "%w", err)
 			}
 			edited = append(edited, f)
 		}

@@ -25,9 +25,11 @@ type workspace struct {
 	// one in force. While there are any, the index keeps its old Head, so that
 	// the row is shown should the edit go away without being recorded.
 	behind map[town.Key]bool
-	// skipped and rescued are what writing files had to leave alone.
+	// skipped and rescued are what writing files had to leave alone; dropped was
+	// rescued and is in the plane's history.
 	skipped []files.Skipped
 	rescued []files.Rescue
+	dropped []files.Rescue
 	written int
 }
 

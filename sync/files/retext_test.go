@@ -1,6 +1,7 @@
 package files
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -71,4 +72,66 @@ func TestTextsBeyondTheLimitAreReadAgain(t *testing.T) {
 			t.Errorf("%s was changed since: %q, %v", c.Key, got, err)
 		}
 	}
+}
+
+// What a scan would call a fault of the file is an edit as well, so that one such
+// file does not cost what depends on the others; all else names the file.
+func TestTextsThatAreNoDocumentsAnyMore(t *testing.T) {
+	for what, change := range map[string]func(path string) error{
+		"too large": func(path string) error { return os.Truncate(path, town.MaxDocumentBytes+1) },
+		"no UTF-8":  func(path string) error { return os.WriteFile(path, []byte("\xff\xfe"), 0o600) },
+		"a link": func(path string) error {
+			return errors.Join(os.Rename(path, path+"~"), os.Symlink(path+"~", path))
+		},
+		"a directory": func(path string) error {
+			return errors.Join(os.Remove(path), os.Mkdir(path, 0o700))
+		},
+		"in a directory that is a link": func(path string) error {
+			dir := filepath.Dir(path)
+			return errors.Join(os.Rename(dir, dir+"~"), os.Symlink(dir+"~", dir))
+		},
+		"in no directory": func(path string) error { return os.Rename(filepath.Dir(path), filepath.Dir(path)+"~") },
+	} {
+		tree, c, path := unread(t)
+		if err := change(path); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := tree.Text(t.Context(), c); !errors.Is(err, ErrEdited) || got != "" || !strings.Contains(err.Error(), c.Path()) {
+			t.Errorf("%s: %q, %v", what, got, err)
+		}
+		found, err := tree.Scan(t.Context(), NewIndex())
+		if err != nil || len(found.Added) > 0 || (len(found.Invalid) == 0) != (what == "in no directory") {
+			t.Errorf("%s: a scan finds %+v, %v", what, found, err)
+		}
+	}
+	tree, c, path := unread(t)
+	writer, err := os.OpenFile(path, os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	if _, err := tree.Text(t.Context(), c); !errors.Is(err, town.ErrBusy) || errors.Is(err, ErrEdited) || !strings.Contains(err.Error(), c.Path()) {
+		t.Errorf("somebody writes: %v", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := tree.Text(ctx, c); !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), c.Path()) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// unread is a change whose text was not kept, and the path of its file.
+func unread(t *testing.T) (*Tree, Change, string) {
+	t.Helper()
+	tree := newTree(t)
+	path := filepath.Join(tree.path, "templates", "large.txt")
+	if err := errors.Join(os.Mkdir(filepath.Dir(path), 0o700), os.WriteFile(path, []byte("a text"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	tree.textBytes = 0
+	found, err := tree.Scan(t.Context(), NewIndex())
+	if err != nil || len(found.Added) != 1 || !found.Added[0].Unread {
+		t.Fatalf("%+v, %v", found, err)
+	}
+	return tree, found.Added[0], path
 }
