@@ -57,7 +57,7 @@ func newRecorded(r federate.Recorded) recorded {
 }
 
 func (r recorded) worthTelling() bool {
-	return r.Edits > 0 || len(r.Notes)+len(r.Invalid)+len(r.Kept)+len(r.Rescued) > 0
+	return r.Edits > 0 || len(r.Notes) > 0 || r.fileReport.tells()
 }
 
 func (r recorded) say(p *printer) { r.sayFor(p, false) }

@@ -137,6 +137,13 @@ func (d *doctor) files(ctx context.Context) (found []finding, err error) {
 		found = append(found, finding{Severity: warning, What: "a text that lost its place was kept as " + f.Path,
 			Why: "it may be somebody's edit", Next: "compare it with " + f.Key.Path() + ", then remove it"})
 	}
+	for i, f := range status.Dropped {
+		if i == maxShown {
+			break
+		}
+		found = append(found, finding{Severity: note, What: f.Path + ", left by a command that was killed, was removed",
+			Why: "the history of " + f.Key.String() + " has its text"})
+	}
 	if n := len(status.Reviews); n > 0 {
 		found = append(found, finding{Severity: note, What: plural(n, "role awaits", "roles await") + " a person's review", Next: "gt federation conflicts"})
 	}

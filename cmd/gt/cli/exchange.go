@@ -190,7 +190,7 @@ func newExchanged(out federate.Synced, err error) (e exchanged) {
 // until is what there is to tell of a step that ended with err; nil for nothing.
 func (out pulled) until(err error) *pulled {
 	out.Failed = err != nil
-	if out.Failed && len(out.Notes)+len(out.Invalid)+len(out.Kept)+len(out.Rescued) == 0 {
+	if out.Failed && len(out.Notes) == 0 && !out.fileReport.tells() {
 		return nil
 	}
 	return &out

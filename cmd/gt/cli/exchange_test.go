@@ -74,6 +74,27 @@ func TestSyncTellsWhatItDidBeforeItFailed(t *testing.T) {
 	}
 }
 
+// A file that cannot be recorded is found by the recording and by the push of a
+// sync, and by those of each remote: it is told of once.
+func TestSyncTellsOfAFaultOnce(t *testing.T) {
+	w := towns{t, t.TempDir()}
+	w.must("install", "alpha")
+	for _, name := range []string{"origin", "second"} {
+		repo := filepath.Join(w.dir, name+".git")
+		if out, err := exec.Command("git", "init", "-q", "--bare", repo).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		w.must("--town", "alpha", "federation", "init", repo, "--name", name, "--yes")
+	}
+	w.write("alpha/federation/templates/good.txt", "an edit\n")
+	w.write("alpha/federation/roles/bad.md", "no header\n")
+	code, out, said := w.run("--town", "alpha", "federation", "sync")
+	if code != exitOK || strings.Count(out, "Left alone until corrected") != 1 || strings.Count(out, "roles/bad.md") != 1 ||
+		!strings.Contains(out, "recorded 1 edit") {
+		t.Errorf("exit %d: %s%s", code, out, said)
+	}
+}
+
 // A remote that was removed and added again is not agreed to.
 func TestRemovedRemoteIsConfirmedAgain(t *testing.T) {
 	w := towns{t, t.TempDir()}

@@ -183,6 +183,9 @@ func (h *host) complete(ctx context.Context, out *installed) error {
 		for _, k := range recorded.Kept {
 			out.Made = append(out.Made, k.Path()+" was left as it is")
 		}
+		for _, k := range recorded.Changing {
+			out.Made = append(out.Made, k.Path()+" changed while it was read; gt federation commit takes it")
+		}
 		return nil
 	}
 	return err

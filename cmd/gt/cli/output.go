@@ -18,10 +18,20 @@ const (
 )
 
 // printer is a term.Printer under the names gt's commands use.
-type printer struct{ *term.Printer }
+type printer struct {
+	*term.Printer
+	said map[string]bool
+}
 
 func (a *App) printer(w io.Writer) *printer {
-	return &printer{term.New(w, !a.NoColor && term.Colors(a.Getenv))}
+	return &printer{term.New(w, !a.NoColor && term.Colors(a.Getenv)), map[string]bool{}}
+}
+
+// first reports, and notes, that this has not been said.
+func (p *printer) first(what string) bool {
+	known := p.said[what]
+	p.said[what] = true
+	return !known
 }
 
 func (p *printer) line(format string, args ...any)                 { p.Line(format, args...) }

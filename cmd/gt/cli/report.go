@@ -2,6 +2,7 @@ package cli
 
 import (
 	"errors"
+	"slices"
 
 	"gastown/sync/federate"
 	"gastown/sync/files"
@@ -9,9 +10,11 @@ import (
 
 // fileReport is federate.FileReport for printing.
 type fileReport struct {
-	Invalid []invalidFile `json:"invalid,omitempty"`
-	Kept    []keptFile    `json:"kept,omitempty"`
-	Rescued []rescuedFile `json:"rescued,omitempty"`
+	Invalid  []invalidFile `json:"invalid,omitempty"`
+	Kept     []keptFile    `json:"kept,omitempty"`
+	Changing []namedFile   `json:"changing,omitempty"`
+	Rescued  []namedFile   `json:"rescued,omitempty"`
+	Dropped  []namedFile   `json:"dropped,omitempty"`
 }
 
 type invalidFile struct {
@@ -27,7 +30,7 @@ type keptFile struct {
 	Reason   string `json:"reason"`
 }
 
-type rescuedFile struct {
+type namedFile struct {
 	Document string `json:"document"`
 	Path     string `json:"path"`
 }
@@ -39,10 +42,21 @@ func reportFiles(r federate.FileReport) (out fileReport) {
 	for _, f := range r.Kept {
 		out.Kept = append(out.Kept, keptFile{f.Key.String(), f.Path(), f.Reason.Error()})
 	}
+	for _, key := range r.Changing {
+		out.Changing = append(out.Changing, namedFile{key.String(), key.Path()})
+	}
 	for _, f := range r.Rescued {
-		out.Rescued = append(out.Rescued, rescuedFile{f.Key.String(), f.Path})
+		out.Rescued = append(out.Rescued, namedFile{f.Key.String(), f.Path})
+	}
+	for _, f := range r.Dropped {
+		out.Dropped = append(out.Dropped, namedFile{f.Key.String(), f.Path})
 	}
 	return out
+}
+
+// tells reports that there is something for say.
+func (r fileReport) tells() bool {
+	return len(r.Invalid)+len(r.Kept)+len(r.Changing)+len(r.Rescued)+len(r.Dropped) > 0
 }
 
 func invalid(f files.Invalid) invalidFile {
@@ -54,11 +68,13 @@ func invalid(f files.Invalid) invalidFile {
 	return out
 }
 
-// say lists what people must look at themselves.
+// say lists what people must look at themselves. A file that is left alone until
+// it is corrected is told of once, however many steps of a command find it.
 func (r fileReport) say(p *printer) {
-	if len(r.Invalid) > 0 {
+	found := slices.DeleteFunc(slices.Clone(r.Invalid), func(f invalidFile) bool { return !p.first(f.text) })
+	if len(found) > 0 {
 		p.line("Left alone until corrected:")
-		for _, f := range r.Invalid {
+		for _, f := range found {
 			p.styled(styleBad, "  %s", f.text)
 		}
 	}
@@ -68,11 +84,20 @@ func (r fileReport) say(p *printer) {
 			p.line("  %s: %s", f.Path, f.Reason)
 		}
 	}
+	if len(r.Changing) > 0 {
+		p.line("Changed while they were read, so not recorded yet; the next commit takes them:")
+		for _, f := range r.Changing {
+			p.line("  %s", f.Path)
+		}
+	}
 	if len(r.Rescued) > 0 {
 		p.line("Texts that lost their place were kept; compare them with the files beside them:")
 		for _, f := range r.Rescued {
 			p.line("  %s (of %s)", f.Path, f.Document)
 		}
+	}
+	for _, f := range r.Dropped {
+		p.line("%s, left by a command that was killed, was removed: the history of %s has its text", f.Path, f.Document)
 	}
 }
 

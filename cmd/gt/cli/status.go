@@ -73,7 +73,7 @@ func newStatus(h *host, got federate.Status) status {
 	out := status{
 		Town: h.config.Town.Name, Store: h.config.Stores[planeFederation], Commit: got.Head, Clean: got.Clean(),
 		Files: got.Files, Pending: got.Pending, Edited: []editedFile{}, Reviews: []review{}, Remotes: []remoteStatus{},
-		fileReport: reportFiles(federate.FileReport{Invalid: got.Invalid, Rescued: got.Rescued}),
+		fileReport: reportFiles(federate.FileReport{Invalid: got.Invalid, Rescued: got.Rescued, Dropped: got.Dropped}),
 	}
 	for _, f := range got.Edited {
 		out.Edited = append(out.Edited, editedFile{f.Key.String(), f.Path(), f.State})
@@ -107,7 +107,7 @@ func (s status) say(a *App, p *printer) {
 			p.styled(styleBad, "  %-9s %s", f.State+":", f.Path)
 		}
 	}
-	if len(s.Invalid)+len(s.Rescued) > 0 {
+	if s.fileReport.tells() {
 		p.line("")
 		s.fileReport.say(p)
 	}
@@ -178,5 +178,8 @@ func (s status) sayShort(p *printer) {
 	}
 	for _, f := range s.Rescued {
 		p.line("? %s", f.Path)
+	}
+	for _, f := range s.Dropped {
+		p.line("- %s", f.Path)
 	}
 }
