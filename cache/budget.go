@@ -2,6 +2,10 @@ package cache
 
 import "sync"
 
+// defaultShare is which part of a budget one entry may take at most, an eighth:
+// a single large answer does not push out everything else.
+const defaultShare = 8
+
 // Budget bounds the bytes of several caches together. A nil Budget bounds
 // nothing.
 type Budget struct {
@@ -51,7 +55,8 @@ func (b *Budget) join(c member) {
 	b.caches = append(b.caches, c)
 }
 
-func (b *Budget) fits(bytes int64) bool { return b == nil || bytes <= b.limit }
+// fits reports whether one entry is small enough to be kept.
+func (b *Budget) fits(bytes int64) bool { return b == nil || bytes <= b.limit/defaultShare }
 
 // trim makes room: the cache that holds most gives first.
 func (b *Budget) trim() {

@@ -133,7 +133,7 @@ func (c *Cache[V]) get(token, key string) (v V, ok bool) {
 }
 
 // Put keeps a value that was read after its token was taken. One that alone
-// exceeds the budget is not kept.
+// takes more than an eighth of the budget is not kept.
 func (c *Cache[V]) Put(token, key string, v V) {
 	e := entry[V]{value: v, token: token, until: c.opts.Now().Add(c.opts.TTL)}
 	e.bytes = c.opts.Size(v) + int64(len(token)+len(key)) + entryOverhead
@@ -195,6 +195,23 @@ func (c *Cache[V]) Clear() int {
 	defer c.mu.Unlock()
 	n := c.lru.Len()
 	c.lru.Purge()
+	return n
+}
+
+// Sweep drops the entries that are too old to be returned and says how many
+// there were. Nobody needs to call it: without it they stay until they are asked
+// for, or until their room is needed.
+func (c *Cache[V]) Sweep() (n int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	now := c.opts.Now()
+	for _, key := range c.lru.Keys() {
+		if e, ok := c.lru.Peek(key); ok && !now.Before(e.until) {
+			c.lru.Remove(key)
+			n++
+		}
+	}
+	c.stats.Expired += int64(n)
 	return n
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -50,8 +51,8 @@ func TestAnEntryEndsWithItsTokenAndItsAge(t *testing.T) {
 // value put under its token, and never more is held than may be.
 func TestAgainstAModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		const entries = 5
-		budget := NewBudget(rapid.Int64Range(0, 3000).Draw(t, "budget"))
+		const entries = 50
+		budget := NewBudget(rapid.Int64Range(0, 3000*defaultShare).Draw(t, "budget"))
 		caches := []*Cache[string]{
 			New(Options[string]{Entries: entries, Budget: budget, Size: length}),
 			New(Options[string]{Entries: entries, Budget: budget, Size: length}),
@@ -60,14 +61,18 @@ func TestAgainstAModel(t *testing.T) {
 		for range rapid.IntRange(1, 80).Draw(t, "steps") {
 			which := rapid.IntRange(0, 1).Draw(t, "cache")
 			token := rapid.SampledFrom([]string{"a", "b"}).Draw(t, "token")
-			key := rapid.SampledFrom([]string{"1", "2", "3", "4", "5", "6", "7"}).Draw(t, "key")
+			key := strconv.Itoa(rapid.IntRange(1, 60).Draw(t, "key"))
 			switch rapid.IntRange(0, 5).Draw(t, "op") {
 			case 0:
 				caches[which].Clear()
 			case 1, 2, 3:
-				v := rapid.StringN(0, 900, 900).Draw(t, "value")
+				v := rapid.StringN(0, 3000, 3000).Draw(t, "value")
 				caches[which].Put(token, key, v)
 				model[which][key] = [2]string{token, v}
+				size := int64(len(v) + len(token) + len(key) + entryOverhead)
+				if _, kept := caches[which].lru.Peek(key); kept != (size <= budget.Limit()/defaultShare) {
+					t.Fatalf("an entry of %d bytes under a budget of %d: kept %v", size, budget.Limit(), kept)
+				}
 			default:
 				if v, ok := caches[which].Get(token, key); ok && model[which][key] != [2]string{token, v} {
 					t.Fatalf("%s under %s is %q, not %v", key, token, v, model[which][key])
@@ -86,6 +91,29 @@ func TestAgainstAModel(t *testing.T) {
 			}
 		}
 	})
+}
+
+// What is too old goes when it is swept; what is not stays.
+func TestSweep(t *testing.T) {
+	now := time.Unix(1000, 0)
+	c := New(Options[string]{TTL: time.Minute, Size: length, Now: func() time.Time { return now }})
+	c.Put("t", "old", "value")
+	c.Put("t", "older", "value")
+	now = now.Add(time.Minute / 2)
+	c.Put("t", "new", "value")
+	if n := c.Sweep(); n != 0 {
+		t.Errorf("%d swept before their time", n)
+	}
+	now = now.Add(time.Minute / 2)
+	if n := c.Sweep(); n != 2 {
+		t.Errorf("%d swept", n)
+	}
+	if s := c.Stats(); s.Entries != 1 || s.Expired != 2 || s.Bytes != entryOverhead+int64(len("tnewvalue")) {
+		t.Errorf("%+v", s)
+	}
+	if _, ok := c.Get("t", "new"); !ok {
+		t.Error("what was right is gone")
+	}
 }
 
 func TestConcurrentLoadsShareOneRead(t *testing.T) {

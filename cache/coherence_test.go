@@ -93,7 +93,7 @@ func TestNoInterleavingReturnsAnOldValue(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		keys := rapid.IntRange(1, 5).Draw(rt, "keys")
 		s := newSource(keys)
-		budget := NewBudget(rapid.Int64Range(200, 2000).Draw(rt, "budget"))
+		budget := NewBudget(rapid.Int64Range(200, 2000*defaultShare).Draw(rt, "budget"))
 		var caches []*Cache[int64]
 		for range 2 {
 			caches = append(caches, New(Options[int64]{Entries: rapid.IntRange(1, keys).Draw(rt, "entries"), Budget: budget}))

@@ -132,7 +132,7 @@ func (d *Deacon) warm(ctx context.Context, kind string) (int, error) {
 		all, err := d.agents(ctx)
 		return len(all), err
 	}
-	s, leave, err := d.reads.enter(ctx)
+	s, leave, err := d.reads.enter(ctx, 0)
 	if errors.Is(err, errElsewhere) {
 		return 0, town.Fail("read ahead", "gt cache warmup --type=agent reads what the Deacon has", "%w: %w", town.ErrRefused, err)
 	}
@@ -144,6 +144,18 @@ func (d *Deacon) warm(ctx context.Context, kind string) (int, error) {
 		return s.WarmUsual(ctx)
 	}
 	return s.Warm(ctx, ledger.Filter{Not: []town.Status{town.StatusClosed}})
+}
+
+// sweep drops what is too old to be answered from.
+func (r *reads) sweep() {
+	r.mu.Lock()
+	caches, agents := r.caches, r.agents
+	r.mu.Unlock()
+	r.large.Sweep()
+	if caches != nil {
+		caches.Sweep()
+		agents.Sweep()
+	}
 }
 
 // cacheStats tells what is kept.

@@ -120,6 +120,7 @@ func (d *Deacon) runFlush(ctx context.Context) (string, error) {
 
 // prune removes what is too old to be of use.
 func (d *Deacon) prune(ctx context.Context) (string, error) {
+	d.reads.sweep()
 	age := d.settings().logAge
 	now := d.opts.Now()
 	files, err := logs.Prune(d.opts.Layout.DeaconLog(), age, now)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -112,9 +113,9 @@ func (r *reads) close() (err error) {
 	return err
 }
 
-// open is the ledger, for one read. The Store counts the queries of that read,
-// and is not closed.
-func (r *reads) open(ctx context.Context) (*ledger.Store, error) {
+// open is the ledger, for one read that collects at most so many bytes of text;
+// 0 for any number. The Store counts the queries of that read, and is not closed.
+func (r *reads) open(ctx context.Context, most int64) (*ledger.Store, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
@@ -137,18 +138,18 @@ func (r *reads) open(ctx context.Context) (*ledger.Store, error) {
 		}
 		r.store = s
 	}
-	return r.store.Handle(r.caches), nil
+	return r.store.Handle(r.caches, most), nil
 }
 
 // enter is open once there is a place for one more read, until leave is called.
-func (r *reads) enter(ctx context.Context) (s *ledger.Store, leave func(), err error) {
+func (r *reads) enter(ctx context.Context, most int64) (s *ledger.Store, leave func(), err error) {
 	select {
 	case r.place <- struct{}{}:
 	case <-ctx.Done():
 		return nil, nil, ctx.Err()
 	}
 	leave = func() { <-r.place }
-	if s, err = r.open(ctx); err != nil {
+	if s, err = r.open(ctx, most); err != nil {
 		leave()
 	}
 	return s, leave, err
@@ -164,7 +165,7 @@ func (r *reads) read(ctx context.Context, q control.Query) (out control.Answer, 
 	if _, known := r.large.Get("", key); known {
 		return out, control.ErrTooLarge
 	}
-	s, leave, err := r.enter(ctx)
+	s, leave, err := r.enter(ctx, control.MaxTexts)
 	if err != nil {
 		return out, err
 	}
@@ -184,9 +185,13 @@ func (r *reads) read(ctx context.Context, q control.Query) (out control.Answer, 
 		out.Stats = &st
 	}
 	if err == nil {
-		if err = out.Fits(); err != nil {
-			r.large.Put("", key, struct{}{}) // so that nobody waits for it twice
-		}
+		err = out.Fits()
+	} else if errors.Is(err, ledger.ErrTooMuch) {
+		err = fmt.Errorf("%w: %w", control.ErrTooLarge, err)
+	}
+	if errors.Is(err, control.ErrTooLarge) {
+		r.large.Put("", key, struct{}{}) // so that nobody waits for it twice
+		return control.Answer{}, err
 	}
 	out.Queries = s.Queries()
 	return out, err

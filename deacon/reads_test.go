@@ -168,6 +168,22 @@ func TestReadsTheDeaconLeavesToTheLedger(t *testing.T) {
 	if after := r.reads.cacheLevels(); !reflect.DeepEqual(before, after) {
 		t.Errorf("%+v, then %+v", before, after)
 	}
+	// Nor was any of it kept, whichever way it was asked for.
+	var ids []string
+	for _, b := range all {
+		ids = append(ids, b.ID)
+	}
+	if _, err := reader.Get(t.Context(), ids, nil); err == nil || !strings.Contains(err.Error(), control.ErrTooLarge.Error()) {
+		t.Errorf("five large beads: %v", err)
+	}
+	if _, err := reader.Get(t.Context(), ids, ledger.Fields{"title"}); err != nil {
+		t.Errorf("their titles: %v", err)
+	}
+	for _, level := range r.reads.cacheLevels() {
+		if level.Bytes > town.MaxTextBytes {
+			t.Errorf("%+v", level)
+		}
+	}
 	if got, err := reader.Get(t.Context(), []string{all[0].ID}, nil); err != nil || got[0].Description != long {
 		t.Error(err)
 	}

@@ -17,9 +17,9 @@ const (
 	maxRequest = 60 << 10
 	// maxIDs is how many beads one question names.
 	maxIDs = 500
-	// maxTexts is how many bytes of text an answer may hold, and maxLedgerAnswer
+	// MaxTexts is how many bytes of text an answer may hold, and maxLedgerAnswer
 	// how long it may then be.
-	maxTexts        = 4 << 20
+	MaxTexts        = 4 << 20
 	maxLedgerAnswer = 32 << 20
 )
 
@@ -110,8 +110,8 @@ func (a Answer) Fits() error {
 	for i := range a.Waiting {
 		bead(&a.Waiting[i].Bead)
 	}
-	if texts > maxTexts {
-		return fmt.Errorf("%w: %d bytes of text, the limit is %d", ErrTooLarge, texts, maxTexts)
+	if texts > MaxTexts {
+		return fmt.Errorf("%w: %d bytes of text, the limit is %d", ErrTooLarge, texts, MaxTexts)
 	}
 	return nil
 }

@@ -4,11 +4,9 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"gastown/cache"
-	"gastown/town"
 )
 
 // What the caches hold unless told otherwise: the numbers of the performance
@@ -74,6 +72,9 @@ func (c *Caches) Clear(beads, results bool) (n int) {
 	return n
 }
 
+// Sweep drops what is too old to be answered from, and says how many entries.
+func (c *Caches) Sweep() int { return c.beads.Sweep() + c.shorts.Sweep() + c.results.Sweep() }
+
 // Cached makes the Store answer from caches where they are right. It is called
 // before the Store is used. Without it every read asks the database.
 func (s *Store) Cached(c *Caches) { s.caches = c }
@@ -81,116 +82,16 @@ func (s *Store) Cached(c *Caches) { s.caches = c }
 // Handle is a Store on the same open ledger that counts its own queries and
 // answers from c, or from nothing when that is nil. It is for those who hand a
 // read that failed on to somebody else: errors of unknown ids name no nearest
-// ones, which would cost a look at all of them. It is not closed: whoever opened
-// s closes that.
-func (s *Store) Handle(c *Caches) *Store {
-	return &Store{Local: s.Local, actor: s.actor, now: s.now, witness: s.witness, caches: c, curt: true}
+// ones, which would cost a look at all of them. A read that would collect more
+// than most bytes of words ends with ErrTooMuch as soon as that shows; 0 means
+// that nothing bounds it. It is not closed: whoever opened s closes that.
+func (s *Store) Handle(c *Caches, most int64) *Store {
+	return &Store{Local: s.Local, actor: s.actor, now: s.now, witness: s.witness, caches: c, curt: true, most: most}
 }
 
 // Kept reports whether the answer to a query of this filter may stay in a cache:
 // its Limit bounds it to 500 beads.
 func (f Filter) Kept() bool { return f.Limit > 0 && f.Limit <= manyItems }
-
-// shortGet is Get that remembers what short ids stood for.
-func (s *Store) shortGet(ctx context.Context, ids []string, fields Fields) ([]Detail, error) {
-	sign, settled, err := s.sign(ctx)
-	if err != nil {
-		return nil, err
-	}
-	known := slices.Clone(ids)
-	for i, id := range ids {
-		if full, ok := s.caches.shorts.Get(sign, id); ok {
-			known[i] = full
-		}
-	}
-	details, full, err := s.getFull(ctx, known, fields)
-	if err == nil && settled {
-		for short, id := range full {
-			s.caches.shorts.Put(sign, short, id)
-		}
-	}
-	return details, err
-}
-
-// cachedGet answers exact ids from the first level, and reads what is missing
-// there, whole, in one query.
-func (s *Store) cachedGet(ctx context.Context, ids []string, fields Fields) (map[string]*Detail, error) {
-	sign, settled, err := s.sign(ctx)
-	if err != nil {
-		return nil, err
-	}
-	found := make(map[string]*Detail, len(ids))
-	var missing []string
-	for _, id := range ids {
-		if _, done := found[id]; done || slices.Contains(missing, id) {
-			continue
-		}
-		if d, ok := s.caches.beads.Get(sign, id); ok {
-			copied := d.clone()
-			found[id] = &copied
-		} else {
-			missing = append(missing, id)
-		}
-	}
-	if len(missing) > 0 {
-		fresh, err := s.getRows(ctx, missing, nil)
-		if err != nil {
-			return nil, err
-		}
-		for id, d := range fresh {
-			if settled {
-				s.caches.beads.Put(sign, id, d.clone())
-			}
-			found[id] = d
-		}
-	}
-	for _, d := range found {
-		d.only(fields)
-	}
-	return found, nil
-}
-
-// only empties what a caller did not ask for.
-func (d *Detail) only(fields Fields) {
-	if fields == nil {
-		return
-	}
-	for _, b := range append(linkedBeads(d), &d.Bead) {
-		whole := *b
-		*b = town.Bead{ID: whole.ID}
-		for _, c := range fields.columns() {
-			// A column scans what it stores, but for the database's form of it.
-			_ = c.into(b).Scan(c.get(&whole))
-		}
-		if b == &d.Bead {
-			b.Comments, b.Labels = whole.Comments, whole.Labels
-		}
-	}
-	if !fields.has("labels") {
-		d.Labels = nil
-	}
-	counts := []*int{&d.DependencyCount, &d.DependentCount, &d.CommentCount}
-	for i, names := range [][]string{
-		{"dependency_count", "dependencies", "parent"}, {"dependent_count", "dependents"}, {"comment_count", "comments"},
-	} {
-		if !fields.hasAny(names...) {
-			*counts[i] = 0
-		}
-	}
-	if !fields.has("parent") {
-		d.Parent = ""
-	}
-	d.drop(fields)
-}
-
-func linkedBeads(d *Detail) (all []*town.Bead) {
-	for _, list := range [][]Linked{d.Dependencies, d.Dependents} {
-		for i := range list {
-			all = append(all, &list[i].Bead)
-		}
-	}
-	return all
-}
 
 // cached answers a query from the second level. The key is the query itself
 // with its arguments.
@@ -216,6 +117,14 @@ func copyStats(st Stats) Stats {
 		*m = maps.Clone(*m)
 	}
 	return st
+}
+
+func copyDetails(list []Detail) []Detail {
+	all := make([]Detail, len(list))
+	for i, d := range list {
+		all[i] = d.clone()
+	}
+	return all
 }
 
 func copyItems(items []Item) []Item {

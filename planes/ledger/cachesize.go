@@ -6,7 +6,16 @@ import "gastown/town"
 const pointerBytes = 400
 
 func beadSize(b *town.Bead) int64 {
-	n := pointerBytes
+	n := textSize(b) + pointerBytes
+	for _, c := range b.Comments {
+		n += int64(len(c.Text)) + pointerBytes
+	}
+	return n
+}
+
+// textSize is what the words of a bead take, without its comments.
+func textSize(b *town.Bead) int64 {
+	n := 0
 	for _, c := range columns {
 		if text, ok := c.get(b).(string); ok {
 			n += len(text)
@@ -14,9 +23,6 @@ func beadSize(b *town.Bead) int64 {
 	}
 	for _, l := range b.Labels {
 		n += len(l)
-	}
-	for _, c := range b.Comments {
-		n += len(c.Text) + pointerBytes
 	}
 	return int64(n)
 }
@@ -34,6 +40,10 @@ func resultSize(v any) (n int64) {
 	case []Item:
 		for i := range v {
 			n += beadSize(&v[i].Bead)
+		}
+	case []Detail:
+		for _, d := range v {
+			n += detailSize(d)
 		}
 	case []Waiting:
 		for i := range v {

@@ -134,7 +134,7 @@ func TestNoInterleavingReturnsAnOldValue(t *testing.T) {
 	s := newLedger(t)
 	s.Cached(NewCaches(0, 0))
 	stores := []*Store{s, second(t, s), second(t, s)}
-	stores = append(stores, stores[1].Handle(stores[1].caches), stores[2].Handle(NewCaches(1<<16, time.Minute)))
+	stores = append(stores, stores[1].Handle(stores[1].caches, 0), stores[2].Handle(NewCaches(1<<16, time.Minute), 1<<20))
 	all := registers(t, s)
 	type action struct{ store, register, how int }
 	draw := func(rt *rapid.T, name string, most int) [][]action {

@@ -21,6 +21,9 @@ var (
 	ErrTaken = errors.New("already claimed")
 	// ErrField reports a name that is no field of a bead.
 	ErrField = errors.New("no such field")
+	// ErrTooMuch reports an answer beyond the bound its caller has set; nothing
+	// of it is returned or kept.
+	ErrTooMuch = errors.New("the answer is too large")
 )
 
 // Entry is what is wrong with one entry of a batch.

@@ -146,6 +146,9 @@ func (q session) details(ctx context.Context, ids []string, fields Fields, found
 		if err := rows.Scan(dest...); err != nil {
 			return err
 		}
+		if err := q.collect(textSize(&p.bead) + int64(len(p.text))); err != nil {
+			return err
+		}
 		if p.kind == rowBead {
 			found[p.of] = &Detail{Item: Item{Bead: p.bead}}
 		} else {

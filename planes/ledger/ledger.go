@@ -23,6 +23,8 @@ type Store struct {
 	caches  *Caches
 	// curt Stores name no nearest ids; see Handle.
 	curt bool
+	// most bounds what one read collects, in bytes; 0 for no bound. See Handle.
+	most int64
 }
 
 // Create makes a new, empty ledger with its own identity. It fails, wrapping
@@ -74,6 +76,20 @@ func (s *Store) moment() time.Time { return s.now().UTC().Truncate(time.Microsec
 type session struct {
 	tx *doltdb.Tx
 	n  *atomic.Int64
+	// room is how many bytes of beads may still be read; nil for any number.
+	room *int64
+}
+
+// collect takes room for what was read, and fails with ErrTooMuch when there is
+// none left.
+func (q session) collect(bytes int64) error {
+	if q.room == nil {
+		return nil
+	}
+	if *q.room -= bytes; *q.room < 0 {
+		return ErrTooMuch
+	}
+	return nil
 }
 
 func (q session) each(ctx context.Context, scan func(*doltdb.Rows) error, query string, args ...any) error {
@@ -104,13 +120,19 @@ func bound(args []any) error {
 }
 
 func (s *Store) read(ctx context.Context, fn func(session) error) error {
-	return s.View(ctx, func(tx *doltdb.Tx) error { return fn(session{tx, &s.queries}) })
+	return s.View(ctx, func(tx *doltdb.Tx) error {
+		q := session{tx: tx, n: &s.queries}
+		if left := s.most; left > 0 {
+			q.room = &left
+		}
+		return fn(q)
+	})
 }
 
 // write runs fn as one commit. fn may be run again when another writer came
 // first, so it starts from scratch each time.
 func (s *Store) write(ctx context.Context, message string, fn func(session) error) error {
-	_, err := s.Local.Update(ctx, message, func(tx *doltdb.Tx) error { return fn(session{tx, &s.queries}) })
+	_, err := s.Local.Update(ctx, message, func(tx *doltdb.Tx) error { return fn(session{tx: tx, n: &s.queries}) })
 	// Also after an error: a commit whose answer was lost may stand.
 	return errors.Join(err, s.witness.bump())
 }

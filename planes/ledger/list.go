@@ -120,6 +120,9 @@ func (s *Store) rows(ctx context.Context, query string, args []any, targets []fu
 			if err := rows.Scan(dest...); err != nil {
 				return err
 			}
+			if err := q.collect(textSize(&item.Bead)); err != nil {
+				return err
+			}
 			slices.Sort(item.Labels)
 			return yield(item)
 		}, query, args...)
