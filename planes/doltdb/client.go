@@ -26,9 +26,15 @@ const (
 	socketUser = "gt"
 	// maxPacket bounds one statement in bytes, arguments included.
 	maxPacket = 1 << 30
-	// dialTimeout bounds the wait for a server to take a connection.
+	// dialTimeout bounds the wait for a server to take a connection. Who wants to
+	// wait less for others, by Options.Wait, waits at least leastDial: a server
+	// that works may take that long on a busy machine.
 	dialTimeout = 5 * time.Second
+	leastDial   = time.Second
 )
+
+// errSilent reports a server that takes connections and says nothing.
+var errSilent = fmt.Errorf("%w: it does not answer", town.ErrBusy)
 
 // ErrServed reports an operation on a database directory that a server has
 // open. The caller may ask the server to lend it (Server.Lend) and try again.
@@ -82,6 +88,9 @@ func dialSocket(ctx context.Context, opts Options) (*Local, error) {
 		return db, nil
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
+	case errors.Is(err, errSilent):
+		return nil, town.Fail("open the "+opts.name()+" database", "see what it does: gt deacon status",
+			"%w: the Deacon does not answer on %s", town.ErrBusy, opts.Socket)
 	case absent(err):
 		return nil, nil
 	case isMySQL(err, errUnknownDatabase):
@@ -169,12 +178,24 @@ func dial(ctx context.Context, opts Options, cfg *mysql.Config) (*Local, error) 
 	}
 	db := &Local{opts: opts, sql: sql.OpenDB(clientConnector{connector}), turn: make(chan struct{}, 1)}
 	opts.pool(db.sql)
-	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	ping, cancel := context.WithTimeout(ctx, opts.dialTime())
 	defer cancel()
-	if err := db.sql.PingContext(ctx); err != nil {
-		return nil, errors.Join(err, db.sql.Close())
+	if err = db.sql.PingContext(ping); err == nil {
+		return db, nil
 	}
-	return db, nil
+	// Nor does one whose queue of connections is full.
+	if ctx.Err() == nil && (ping.Err() != nil || errors.Is(err, syscall.EAGAIN)) {
+		err = fmt.Errorf("%w: %w", errSilent, err)
+	}
+	return nil, errors.Join(err, db.sql.Close())
+}
+
+// dialTime bounds the wait for the server to take a connection.
+func (o Options) dialTime() time.Duration {
+	if o.External != nil {
+		return dialTimeout
+	}
+	return min(dialTimeout, max(leastDial, o.Wait))
 }
 
 // clientConnector names a connection that ended while it was made.

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"gastown/cmd/internal/term"
@@ -31,14 +32,16 @@ func (o *listOptions) listTree(ctx context.Context, r reader, f ledger.Filter) e
 	if err != nil {
 		return err
 	}
-	if len(ids) > 0 {
-		parents, err := r.Get(ctx, ids, ledger.Fields{"parent"})
-		if err != nil {
-			return err
-		}
-		for i := range leaves {
-			leaves[i].Parent = parents[i].Parent
-		}
+	parents, err := parentsOf(ctx, r, ids)
+	if err != nil {
+		return err
+	}
+	leaves = slices.DeleteFunc(leaves, func(l leaf) bool {
+		_, there := parents[l.ID]
+		return !there
+	})
+	for i := range leaves {
+		leaves[i].Parent = parents[leaves[i].ID]
 	}
 	if o.app.JSON {
 		if leaves == nil {
@@ -54,6 +57,35 @@ func (o *listOptions) listTree(ctx context.Context, r reader, f ledger.Filter) e
 	}
 	o.total(p, count)
 	return p.Flush()
+}
+
+// parentsOf reads what each bead stands below. One that was deleted since its id
+// was read is missing.
+func parentsOf(ctx context.Context, r reader, ids []string) (map[string]string, error) {
+	parents := map[string]string{}
+	for len(ids) > 0 {
+		got, err := r.Get(ctx, ids, ledger.Fields{"parent"})
+		var bad *ledger.BatchError
+		switch {
+		case err == nil:
+			for _, d := range got {
+				parents[d.ID] = d.Parent
+			}
+			return parents, nil
+		case !errors.As(err, &bad):
+			return nil, err
+		}
+		gone := map[string]bool{}
+		for _, e := range bad.Entries {
+			gone[e.ID] = errors.Is(e.Err, ledger.ErrUnknown) || errors.Is(e.Err, ledger.ErrAmbiguous)
+		}
+		before := len(ids)
+		ids = slices.DeleteFunc(ids, func(id string) bool { return gone[id] })
+		if len(ids) == before {
+			return nil, err
+		}
+	}
+	return parents, nil
 }
 
 // branch is a line of a tree.

@@ -42,6 +42,7 @@ func (a *App) reading(ctx context.Context, work func(reader) error) (err error) 
 	if data.Kept(cfg) {
 		n := a.patience("bd waits for the Deacon")
 		defer n.stop()
+		l.notice = n
 		client := control.NewClient(t.ControlSocket())
 		defer client.Close()
 		client.Waiting = func(what string) { l.queued.Store(true); n.tell(what) }
@@ -60,6 +61,7 @@ type lookup struct {
 	layout layout.Town
 	config *config.Config
 	deacon *control.Reader // nil when it is not to be asked
+	notice *notice         // of what it is waited for
 	queued atomic.Bool     // it has said what is waited for
 	store  *ledger.Store   // nil until it is needed
 
@@ -120,7 +122,26 @@ func (l *lookup) soon(ctx context.Context, ask func(context.Context) error) erro
 		}
 	})
 	defer mute.Stop()
+	if l.notice != nil {
+		l.notice.begin(silent)
+		defer l.notice.hush()
+	}
 	return ask(ctx)
+}
+
+// silent is what is said of a Deacon that has said nothing itself.
+const silent = "it has not answered yet"
+
+// heard is yield that knows by its first call that the Deacon has answered: what
+// takes long from then on is to print.
+func (l *lookup) heard(yield func(ledger.Item) error) func(ledger.Item) error {
+	if l.notice == nil {
+		return yield
+	}
+	return func(i ledger.Item) error {
+		l.notice.hush()
+		return yield(i)
+	}
 }
 
 // answer asks the Deacon and, when it does not answer, the ledger.
@@ -157,12 +178,12 @@ func (l *lookup) Get(ctx context.Context, ids []string, fields ledger.Fields) ([
 }
 
 func (l *lookup) List(ctx context.Context, f ledger.Filter, yield func(ledger.Item) error) error {
-	_, err := answer(ctx, l, func(ctx context.Context, r reader) (none, error) { return none{}, r.List(ctx, f, yield) })
+	_, err := answer(ctx, l, func(ctx context.Context, r reader) (none, error) { return none{}, r.List(ctx, f, l.heard(yield)) })
 	return err
 }
 
 func (l *lookup) Ready(ctx context.Context, f ledger.Filter, yield func(ledger.Item) error) error {
-	_, err := answer(ctx, l, func(ctx context.Context, r reader) (none, error) { return none{}, r.Ready(ctx, f, yield) })
+	_, err := answer(ctx, l, func(ctx context.Context, r reader) (none, error) { return none{}, r.Ready(ctx, f, l.heard(yield)) })
 	return err
 }
 

@@ -19,6 +19,7 @@ type showOptions struct {
 	app    *App
 	ids    []string
 	fields string
+	picks  bool // --fields was given
 	short  bool
 }
 
@@ -29,7 +30,7 @@ func (a *App) configureShow(p *kingpin.Application) {
 		"bd show beta/gt-x21    # what another Town shares"), o.run)
 	c.Alias("view")
 	c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
-	c.Flag("fields", "Read and print these fields only: id,title,status.").PlaceHolder("NAME,...").StringVar(&o.fields)
+	c.Flag("fields", "Read and print these fields only: id,title,status.").PlaceHolder("NAME,...").IsSetByUser(&o.picks).StringVar(&o.fields)
 	c.Flag("short", "One line for each bead.").BoolVar(&o.short)
 }
 
@@ -40,7 +41,7 @@ func (o *showOptions) run(ctx context.Context) error {
 	var fields ledger.Fields
 	var err error
 	switch {
-	case o.fields != "":
+	case o.picks:
 		if fields, err = ledger.ParseFields(o.fields); err != nil {
 			return failed("show "+some(o.ids), fmt.Errorf("%w: %w", town.ErrUsage, err))
 		}

@@ -88,6 +88,22 @@ func (n *notice) tell(text string) {
 	}
 }
 
+// begin is called when a new wait begins, with what to say if nothing else is
+// told before patience is over.
+func (n *notice) begin(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.text, n.late = text, false
+	n.timer.Reset(defaultPatience)
+}
+
+// hush forgets what was to be said: this wait is over.
+func (n *notice) hush() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.text = ""
+}
+
 // due is called when patience is over.
 func (n *notice) due() {
 	n.mu.Lock()

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -23,11 +24,22 @@ func TestNotice(t *testing.T) {
 		time.Sleep(defaultPatience)
 		synctest.Wait()
 		n.tell(waitText(slots.Wait{Limit: 2, Holders: []string{"bd a"}}))
+		// What begins late is told late, and what is over is not told.
+		n.begin("first")
+		n.hush()
+		time.Sleep(2 * defaultPatience)
+		n.begin("second")
+		time.Sleep(defaultPatience / 2)
+		if synctest.Wait(); len(said) != 2 {
+			t.Errorf("%q", said)
+		}
+		time.Sleep(defaultPatience)
+		synctest.Wait()
 		n.stop()
 		n.tell(waitText(slots.Wait{Limit: 2}))
 		n.due()
-		want := []string{"at most 2 work at once, now bd a and 1 more; 1 came before", "at most 2 work at once, now bd a"}
-		if len(said) != 2 || said[0] != want[0] || said[1] != want[1] {
+		want := []string{"at most 2 work at once, now bd a and 1 more; 1 came before", "at most 2 work at once, now bd a", "second"}
+		if !slices.Equal(said, want) {
 			t.Errorf("%q", said)
 		}
 	})

@@ -1,0 +1,115 @@
+package cli
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"gastown/cmd/internal/data"
+	"gastown/planes/ledger"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// hung takes connections and says nothing.
+func hung(t *testing.T, socket string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(socket), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				_, _ = io.Copy(io.Discard, conn) // until the client has gone
+				_ = conn.Close()
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		all.Wait()
+	})
+}
+
+// A Deacon that hangs is busy: bd says what it waits for, and at the end what to
+// look at.
+func TestADeaconThatHangs(t *testing.T) {
+	p := newPlace(t)
+	id := p.id("one")
+	where := layout.Town{Root: p.dir}
+	hung(t, where.ControlSocket())
+	hung(t, where.SQLSocket())
+	code, out, said := p.run("show", id, "--wait", "1s")
+	if code != 4 || out != "" || !strings.Contains(said, "bd waits for the Deacon: "+silent) ||
+		!strings.Contains(said, "the Deacon does not answer") || !strings.Contains(said, "gt deacon status") {
+		t.Errorf("exit %d: %s%s", code, out, said)
+	}
+}
+
+// deleting has a bead deleted between the reads of a tree.
+type deleting struct {
+	*ledger.Store
+	id string
+}
+
+func (d *deleting) Get(ctx context.Context, ids []string, fields ledger.Fields) ([]ledger.Detail, error) {
+	if d.id != "" {
+		if err := d.Delete(ctx, []string{d.id}, ""); err != nil {
+			return nil, err
+		}
+		d.id = ""
+	}
+	return d.Store.Get(ctx, ids, fields)
+}
+
+// A bead that is deleted while its tree is read is not on it.
+func TestATreeWithoutWhatWasDeleted(t *testing.T) {
+	p := newPlace(t)
+	parent, gone := p.id("stays"), p.id("goes")
+	child := p.id("below", "--parent", parent)
+	where := layout.Town{Root: p.dir}
+	cfg, err := config.Load(where.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := ledger.Open(t.Context(), data.Options(where, cfg, layout.Ledger), cfg.Stores[layout.Ledger])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	var out strings.Builder
+	o := &listOptions{app: &App{Stdout: &out, Stderr: &out, Getenv: p.env}}
+	if err := o.listTree(t.Context(), &deleting{store, gone}, ledger.Filter{Limit: 10}); err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(out.String(), "\n")
+	if len(lines) < 2 || !strings.Contains(lines[0], parent) || !strings.HasPrefix(lines[1], "  ") || !strings.Contains(lines[1], child) ||
+		strings.Contains(out.String(), gone) {
+		t.Errorf("%s", out.String())
+	}
+}
+
+func TestShowNoFieldsAtAll(t *testing.T) {
+	p := newPlace(t)
+	id := p.id("one")
+	if code, out, said := p.run("show", id, "--fields="); code != 2 || out != "" || !strings.Contains(said, "field") {
+		t.Errorf("exit %d: %s%s", code, out, said)
+	}
+	if out := p.must("show", id, "--fields=title"); !strings.Contains(out, "one") {
+		t.Error(out)
+	}
+}

@@ -1,0 +1,73 @@
+package doltdb
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"gastown/town"
+)
+
+// mute takes connections on a socket and says nothing, as a server that was
+// stopped does.
+func mute(t *testing.T) (socket string) {
+	t.Helper()
+	socket = filepath.Join(shortDir(t), "sql.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				_, _ = io.Copy(io.Discard, conn) // until the client has gone
+				_ = conn.Close()
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		all.Wait()
+	})
+	return socket
+}
+
+// A server that says nothing is busy, and the Deacon's; that a caller gives up
+// says nothing about it.
+func TestASilentServerIsBusy(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "ledger")
+	made(t, dir)
+	opts := options(dir)
+	opts.Socket, opts.Wait = mute(t), lockPoll
+	_, err := OpenLocal(t.Context(), opts)
+	if !errors.Is(err, town.ErrBusy) || !strings.Contains(err.Error(), "the Deacon does not answer") {
+		t.Error(err)
+	}
+	if next := town.Next(err); !strings.Contains(next, "gt deacon status") {
+		t.Errorf("next: %q", next)
+	}
+	opts.Wait = time.Hour
+	ctx, cancel := context.WithTimeout(t.Context(), lockPoll)
+	defer cancel()
+	if _, err := OpenLocal(ctx, opts); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, town.ErrBusy) {
+		t.Errorf("given up: %v", err)
+	}
+	for wait, want := range map[time.Duration]time.Duration{
+		0: dialTimeout, time.Millisecond: leastDial, 2 * time.Second: 2 * time.Second, time.Hour: dialTimeout,
+	} {
+		if got := (Options{Wait: wait}).withDefaults().dialTime(); got != want {
+			t.Errorf("who waits %s waits %s for an answer, not %s", wait, got, want)
+		}
+	}
+}
