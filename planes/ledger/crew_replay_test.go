@@ -2,7 +2,10 @@ package ledger
 
 import (
 	"bufio"
+	"cmp"
+	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -56,53 +59,118 @@ func recording(t *testing.T) (all []command) {
 }
 
 // crewQueries is how many queries the session takes without caches, whichever
-// way the database is used.
+// way the database is used and whatever else is written meanwhile: each read is
+// a query, and that of what is blocked two.
 var crewQueries int64
 
+// replay has a session done anew: writes by one Store, reads by another with
+// caches if that is asked for, and counts the queries of the reads.
+func replay(t *testing.T, session []command, cached bool) (queries int64, writes int, w *witness) {
+	t.Helper()
+	writer := crewLedger(t)
+	reader := writer
+	if cached {
+		reader = second(t, writer)
+	}
+	var now time.Time
+	writer.now = func() time.Time { return now }
+	reader.now = writer.now
+	for _, c := range session {
+		now = crewBegan.Add(c.at)
+		s, before := writer, int64(0)
+		if slices.Contains(crewReads, c.what) {
+			s, before = reader, reader.Queries()
+		}
+		if _, err := c.run(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		if !slices.Contains(crewReads, c.what) {
+			writes++
+			continue
+		}
+		queries += reader.Queries() - before
+	}
+	return queries, writes, reader.witness
+}
+
+// direct is how many queries the session takes without caches.
+func direct(t *testing.T, session []command) int64 {
+	t.Helper()
+	if crewQueries == 0 {
+		crewQueries, _, _ = replay(t, session, false)
+	}
+	return crewQueries
+}
+
 // TestCachesSpareNineReadsInTen replays the recorded session on a ledger with
-// caches and on one without, and counts what reaches the database.
+// caches and on one without, and counts what reaches the database. The session
+// is of a crew that mostly looks: eight agents write six times in ten minutes.
+// Where agents write more, caches spare less: see TestCachesAtOtherMixes.
 func TestCachesSpareNineReadsInTen(t *testing.T) {
 	if *record {
 		recordCrew(t)
 	}
 	session := recording(t)
-	reads := 0
-	replay := func(cached bool) (queries int64, witness *witness) {
-		writer := crewLedger(t)
-		reader := writer
-		if cached {
-			reader = second(t, writer)
-		}
-		var now time.Time
-		writer.now = func() time.Time { return now }
-		reader.now = writer.now
-		reads = 0
-		for _, c := range session {
-			now = crewBegan.Add(c.at)
-			if !slices.Contains(crewReads, c.what) {
-				if _, err := c.run(t.Context(), writer); err != nil {
-					t.Fatal(err)
-				}
-				continue
-			}
-			reads++
-			before := reader.Queries()
-			if _, err := c.run(t.Context(), reader); err != nil {
-				t.Fatal(err)
-			}
-			queries += reader.Queries() - before
-		}
-		return queries, reader.witness
-	}
-	if crewQueries == 0 {
-		crewQueries, _ = replay(false)
-	}
-	direct := crewQueries
-	through, w := replay(true)
-	t.Logf("%d commands, %d of them read: %d queries without caches, %d with them", len(session), reads, direct, through)
+	through, writes, w := replay(t, session, true)
+	direct := direct(t, session)
+	t.Logf("%d commands, %d of them write: %d queries without caches, %d with them", len(session), writes, direct, through)
 	// A server that is not ours is asked for its root at every read: one small
 	// query in place of a large one.
 	if through*10 > direct && w.generation != nil {
 		t.Errorf("caches spare only %d of %d queries", direct-through, direct)
+	}
+}
+
+// mixes has the session replayed with more writes.
+var mixes = flag.Bool("ledger.mixes", false, "replay the crew's session with more writes too: a minute")
+
+// mixedShares are the shares of writes, in thousandths of all commands, that the
+// table of docs/performance.md shows.
+var mixedShares = []int{4, 5, 10, 20, 50, 100, 200}
+
+// mixed is the session with as many notes and comments of its agents between
+// the rest as make writes such a share of all commands.
+func mixed(session []command, thousandths int) []command {
+	draw := rand.New(rand.NewPCG(3, uint64(thousandths)))
+	all := slices.Clone(session)
+	writes := 0
+	for _, c := range session {
+		if !slices.Contains(crewReads, c.what) {
+			writes++
+		}
+	}
+	for ; writes*1000 < thousandths*len(all); writes++ {
+		agent := draw.IntN(crewAgents)
+		all = append(all, command{
+			at: time.Duration(draw.Int64N(int64(crewTime))).Truncate(time.Millisecond), who: fmt.Sprintf("agent%d", agent),
+			what: []string{"note", "comment"}[draw.IntN(2)], arg: crewBead(agent),
+		})
+	}
+	slices.SortStableFunc(all, func(a, b command) int { return cmp.Compare(a.at, b.at) })
+	return all
+}
+
+// TestCachesAtOtherMixes counts the queries of the same reads with more writes
+// between them. A write makes every answer doubtful, so what is spared depends
+// on how often the same is asked between two of them. The suite replays one mix,
+// of one write in a hundred commands; -ledger.mixes -v prints all.
+func TestCachesAtOtherMixes(t *testing.T) {
+	if crewLedger(t).witness.generation == nil {
+		return // nothing is spared: see above
+	}
+	session := recording(t)
+	shares := mixedShares
+	if !*mixes {
+		shares = []int{10}
+	}
+	for _, share := range shares {
+		through, writes, _ := replay(t, mixed(session, share), true)
+		direct := direct(t, session)
+		saved := 100 - float64(100*through)/float64(direct)
+		t.Logf("%4.1f %% writes: %3d, one of each agent in %v: %d of %d queries, %.0f %% fewer", float64(share)/10, writes,
+			(crewTime * crewAgents / time.Duration(writes)).Round(time.Second), through, direct, saved)
+		if share == 10 && saved < 80 {
+			t.Errorf("at one write in a hundred commands caches spare only %.0f %%", saved)
+		}
 	}
 }
