@@ -17,6 +17,7 @@ type listOptions struct {
 	app     *App
 	filters filters
 	fields  string
+	picks   bool // --fields was given
 	tree    bool
 	batch   bool
 	deleted bool
@@ -34,7 +35,7 @@ func (a *App) configureList(p *kingpin.Application) {
 	o.filters.flags(c)
 	c.Flag("all", "Closed ones too.").BoolVar(&o.filters.all)
 	c.Flag("title-contains", "Text in the title, the description or the id, in any case.").PlaceHolder("TEXT").StringVar(&o.filters.text)
-	c.Flag("fields", "Read and print these fields only.").PlaceHolder("NAME,...").StringVar(&o.fields)
+	c.Flag("fields", "Read and print these fields only.").PlaceHolder("NAME,...").IsSetByUser(&o.picks).StringVar(&o.fields)
 	c.Flag("tree", "Children below their parents.").BoolVar(&o.tree)
 	c.Flag("batch", "One query, streamed: what bd list always does.").BoolVar(&o.batch)
 	c.Flag("deleted", "What was deleted, newest first.").BoolVar(&o.deleted)
@@ -47,12 +48,12 @@ func (a *App) configureSearch(p *kingpin.Application) {
 	c.Arg("text", "What to look for.").Required().PlaceHolder("TEXT").StringVar(&o.filters.text)
 	o.filters.flags(c)
 	o.filters.all = true
-	c.Flag("fields", "Read and print these fields only.").PlaceHolder("NAME,...").StringVar(&o.fields)
+	c.Flag("fields", "Read and print these fields only.").PlaceHolder("NAME,...").IsSetByUser(&o.picks).StringVar(&o.fields)
 }
 
 func (o *listOptions) run(ctx context.Context) error {
 	f, err := o.filters.build(o.app.Now(), !o.ready)
-	if err == nil && o.fields != "" {
+	if err == nil && o.picks {
 		if f.Fields, err = ledger.ParseFields(o.fields); err != nil {
 			err = fmt.Errorf("--fields: %w: %w", town.ErrUsage, err)
 		}

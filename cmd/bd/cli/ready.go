@@ -15,7 +15,7 @@ func (a *App) configureReady(p *kingpin.Application) {
 	c := a.add(p, "ready", "List what can be taken up: open, not deferred, waiting for nothing.", examples(
 		"bd ready", "bd ready -n 1 --json", "bd ready -a none -t bug"), o.run)
 	o.filters.flags(c)
-	c.Flag("fields", "Read and print these fields only.").PlaceHolder("NAME,...").StringVar(&o.fields)
+	c.Flag("fields", "Read and print these fields only.").PlaceHolder("NAME,...").IsSetByUser(&o.picks).StringVar(&o.fields)
 
 	b := &blockedOptions{app: a}
 	c = a.add(p, "blocked", "List what waits, and for what.", examples("bd blocked", "bd blocked --json", "bd blocked -a ada"), b.run)

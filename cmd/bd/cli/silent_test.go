@@ -109,6 +109,11 @@ func TestShowNoFieldsAtAll(t *testing.T) {
 	if code, out, said := p.run("show", id, "--fields="); code != 2 || out != "" || !strings.Contains(said, "field") {
 		t.Errorf("exit %d: %s%s", code, out, said)
 	}
+	for _, command := range [][]string{{"list"}, {"ready"}, {"search", "one"}} {
+		if code, out, said := p.run(append(command, "--fields=")...); code != 2 || out != "" {
+			t.Errorf("bd %q: exit %d: %s%s", command, code, out, said)
+		}
+	}
 	if out := p.must("show", id, "--fields=title"); !strings.Contains(out, "one") {
 		t.Error(out)
 	}
