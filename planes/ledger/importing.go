@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"gastown/planes/doltdb"
 	"gastown/town"
 )
 
@@ -23,6 +24,7 @@ type importing struct {
 	drop    []town.Dependency
 	renewed []string // beads whose labels are written anew
 	revived []string
+	empty   bool // no bead was there before
 }
 
 // run compares the lines with what is there, and checks the links.
@@ -62,7 +64,8 @@ func (in *importing) load(ctx context.Context, q session, ids []string) (map[str
 	if err != nil {
 		return nil, nil, err
 	}
-	if beads > 0 {
+	in.empty = beads == 0
+	if !in.empty {
 		fields := append(slices.Clone(touched), "comments")
 		for part := range slices.Chunk(ids, batchRows) {
 			if err := q.details(ctx, part, fields, here); err != nil {
@@ -136,16 +139,36 @@ func (in *importing) check(ctx context.Context, q session, here map[string]*Deta
 			nowhere[d.Target] = true
 		}
 	}
-	live, _, err := q.ends(ctx, slices.Collect(maps.Keys(nowhere)))
-	if err != nil {
-		return err
+	if !in.empty {
+		if err := q.strike(ctx, nowhere); err != nil {
+			return err
+		}
 	}
 	for _, d := range in.links {
-		if nowhere[d.Target] && !live[d.Target] {
+		if nowhere[d.Target] {
 			in.result.warn("line %d: %s %s %s, which is nowhere", in.lines[d.Bead], d.Bead, d.Type, d.Target)
 		}
 	}
 	return in.checkCycles(ctx, q)
+}
+
+// strike takes out of a set the ids that beads have, in one query. Of many ids
+// it compares them all here: that is read faster than a long list is planned.
+func (q session) strike(ctx context.Context, ids map[string]bool) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	query, args := "SELECT id FROM issues", []any(nil)
+	if len(ids) <= batchRows {
+		args = anys(slices.Sorted(maps.Keys(ids)))
+		query += " WHERE id IN (" + marks(len(args)) + ")"
+	}
+	return q.each(ctx, func(rows *doltdb.Rows) error {
+		var id string
+		err := rows.Scan(&id)
+		delete(ids, id)
+		return err
+	}, query, args...)
 }
 
 // checkCycles refuses cycles of one kind of link. Of one that takes both kinds

@@ -3,6 +3,7 @@ package ledger
 import (
 	"bytes"
 	"fmt"
+	"strings"
 	"testing"
 
 	"gastown/town"
@@ -24,25 +25,43 @@ func dangling(n int) []town.Bead {
 	return list
 }
 
-// An import looks up what its links lead to in as many queries as that takes in
-// lists of batchRows ids, each id once.
-func TestAnImportLooksUpEachTargetOnce(t *testing.T) {
-	const n = 2*batchRows + 500
-	queries := func(list []town.Bead) int64 {
-		s := newLedger(t)
-		before := s.Queries()
-		imported(t, s, string(lines(t, list)), ImportOptions{})
-		return s.Queries() - before
+// An import asks once which targets of its links exist, however many there are,
+// and not at all where no bead was before. It warns of those that do not.
+func TestAnImportAsksOnceForItsTargets(t *testing.T) {
+	for _, n := range []int{batchRows / 2, batchRows + 500} {
+		for there, lookUps := range []int64{0, 1} { // one bead that is there before
+			t.Run(fmt.Sprintf("%d links to %d beads", 2*n, there), func(t *testing.T) {
+				linked, plain := dangling(n), dangling(n)
+				for i := range plain {
+					plain[i].Dependencies = nil
+				}
+				with, result := importQueries(t, there, linked)
+				without, _ := importQueries(t, there, plain)
+				inserts := int64((2*n + writeRows - 1) / writeRows)
+				if with-without != lookUps+inserts {
+					t.Errorf("the links took %d queries, not %d to look them up and %d to write them", with-without, lookUps, inserts)
+				}
+				// gt-gone0 is there, so the first line has one link that leads nowhere.
+				if first := strings.Count(strings.Join(result.Warnings, "\n"), "line 1:"); first != 2-there || len(result.Warnings) != maxWarnings+1 {
+					t.Errorf("%d warnings, %d of them of the first line", len(result.Warnings), first)
+				}
+			})
+		}
 	}
-	linked := dangling(n)
-	plain := dangling(n)
-	for i := range plain {
-		plain[i].Dependencies = nil
+}
+
+// importQueries imports into a ledger with gt-gone0, or with nothing.
+func importQueries(t *testing.T, there int, list []town.Bead) (int64, ImportResult) {
+	t.Helper()
+	s := newLedger(t)
+	if there > 0 {
+		n := titled("a target")
+		n.ID = "gt-gone0"
+		create(t, s, n)
 	}
-	const lookUps, inserts = 3, (2*n + writeRows - 1) / writeRows
-	if got := queries(linked) - queries(plain); got != lookUps+inserts {
-		t.Errorf("%d dangling links took %d queries, not %d to look them up and %d to write them", 2*n, got, lookUps, inserts)
-	}
+	before := s.Queries()
+	result := imported(t, s, string(lines(t, list)), ImportOptions{})
+	return s.Queries() - before, result
 }
 
 // BenchmarkImportDangling imports beads whose links lead nowhere: ten times as
