@@ -18,6 +18,10 @@ import (
 // its place.
 const defaultMute = 10 * time.Second
 
+// readPatience is how long bd waits for an answer before it says so: a first read
+// of a large ledger takes a moment.
+const readPatience = 600 * time.Millisecond
+
 // reader is what commands need that only read. The ledger is one, and so is the
 // Deacon, which may know the answer.
 type reader interface {
@@ -40,7 +44,7 @@ func (a *App) reading(ctx context.Context, work func(reader) error) (err error) 
 	defer func() { err = errors.Join(err, leave()) }()
 	l := &lookup{app: a, layout: t, config: cfg, began: began}
 	if data.Kept(cfg) {
-		n := a.patience("bd waits for the Deacon")
+		n := a.patience("bd waits for the Deacon", readPatience)
 		defer n.stop()
 		l.notice = n
 		client := control.NewClient(t.ControlSocket())

@@ -32,7 +32,7 @@ func (a *App) enter(ctx context.Context, t layout.Town, cfg *config.Config) (lea
 	}
 	waiting, cancel := context.WithTimeout(ctx, a.Wait)
 	defer cancel()
-	n := a.patience("bd waits for others")
+	n := a.patience("bd waits for others", defaultPatience)
 	defer n.stop()
 	slot, err := slots.Acquire(waiting, slots.Options{Dir: t.Slots(slotsName), Limit: limit, Command: a.running,
 		Waiting: func(w slots.Wait) { n.tell(waitText(w)) }})
@@ -67,15 +67,16 @@ type notice struct {
 	text  string
 	late  bool
 	over  bool
+	after time.Duration
 	say   func(text string)
 }
 
-// patience is a notice of what bd waits for. Its owner stops it.
-func (a *App) patience(what string) *notice {
-	n := &notice{say: func(text string) { a.hint("%s: %s", what, text) }}
+// patience is a notice of what bd waits for, after some time. Its owner stops it.
+func (a *App) patience(what string, after time.Duration) *notice {
+	n := &notice{after: after, say: func(text string) { a.hint("%s: %s", what, text) }}
 	n.mu.Lock() // until there is a timer
 	defer n.mu.Unlock()
-	n.timer = time.AfterFunc(defaultPatience, n.due)
+	n.timer = time.AfterFunc(after, n.due)
 	return n
 }
 
@@ -94,7 +95,7 @@ func (n *notice) begin(text string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	n.text, n.late = text, false
-	n.timer.Reset(defaultPatience)
+	n.timer.Reset(n.after)
 }
 
 // hush forgets what was to be said: this wait is over.

@@ -14,7 +14,7 @@ import (
 func TestNotice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said []string
-		n := &notice{say: func(text string) { said = append(said, text) }}
+		n := &notice{after: defaultPatience, say: func(text string) { said = append(said, text) }}
 		n.timer = time.AfterFunc(defaultPatience, n.due)
 		n.tell(waitText(slots.Wait{Limit: 2, Holders: []string{"bd a", "bd b"}, Ahead: 1}))
 		time.Sleep(defaultPatience / 2)
