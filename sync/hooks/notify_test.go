@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -277,7 +278,8 @@ func TestSend(t *testing.T) {
 	s := NewSecret()
 	v := NewVerifier(VerifierOptions{Secret: func() (Secret, error) { return s, nil }})
 	var calls atomic.Int64
-	var bodies bytes.Buffer
+	var mu sync.Mutex
+	var bodies bytes.Buffer // several are sent at once further down
 	answer := func(code func(n int64, r *http.Request) int) string {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "/elsewhere")
@@ -288,6 +290,8 @@ func TestSend(t *testing.T) {
 	}
 	good := answer(func(_ int64, r *http.Request) int {
 		err := v.Verify(r)
+		mu.Lock()
+		defer mu.Unlock()
 		_, _ = io.Copy(&bodies, r.Body)
 		return Status(err)
 	})
