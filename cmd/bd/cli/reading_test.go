@@ -13,11 +13,9 @@ import (
 	"testing/synctest"
 	"time"
 
-	"gastown/cmd/internal/data"
 	"gastown/deacon/control"
 	"gastown/deacon/guard"
 	"gastown/planes/ledger"
-	"gastown/town/config"
 	"gastown/town/layout"
 )
 
@@ -98,15 +96,7 @@ func TestWhatTheDeaconAnswersOpensNoLedger(t *testing.T) {
 	p := newPlace(t)
 	id := p.id("told by the Deacon")
 	where := layout.Town{Root: p.dir}
-	cfg, err := config.Load(where.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	store, err := ledger.Open(t.Context(), data.Options(where, cfg, layout.Ledger), cfg.Stores[layout.Ledger])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
+	store := opened(t, where)
 	if err := os.MkdirAll(where.Deacon(), 0o700); err != nil {
 		t.Fatal(err)
 	}

@@ -76,12 +76,9 @@ func (d *deleting) Get(ctx context.Context, ids []string, fields ledger.Fields) 
 	return d.Store.Get(ctx, ids, fields)
 }
 
-// A bead that is deleted while its tree is read is not on it.
-func TestATreeWithoutWhatWasDeleted(t *testing.T) {
-	p := newPlace(t)
-	parent, gone := p.id("stays"), p.id("goes")
-	child := p.id("below", "--parent", parent)
-	where := layout.Town{Root: p.dir}
+// opened is a Town's ledger, until the test ends.
+func opened(t *testing.T, where layout.Town) *ledger.Store {
+	t.Helper()
 	cfg, err := config.Load(where.Config())
 	if err != nil {
 		t.Fatal(err)
@@ -90,7 +87,16 @@ func TestATreeWithoutWhatWasDeleted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
+	t.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+// A bead that is deleted while its tree is read is not on it.
+func TestATreeWithoutWhatWasDeleted(t *testing.T) {
+	p := newPlace(t)
+	parent, gone := p.id("stays"), p.id("goes")
+	child := p.id("below", "--parent", parent)
+	store := opened(t, layout.Town{Root: p.dir})
 	var out strings.Builder
 	o := &listOptions{app: &App{Stdout: &out, Stderr: &out, Getenv: p.env}}
 	if err := o.listTree(t.Context(), &deleting{store, gone}, ledger.Filter{Limit: 10}); err != nil {
