@@ -23,7 +23,7 @@ type Changes struct {
 	// not be put back under their own names.
 	Rescued []Rescue
 	// Refreshed counts entries of the Index that Scan brought up to date though
-	// the text is the same. The caller saves the Index if it is not 0.
+	// the text is the same, and directories. The caller saves the Index if it is not 0.
 	Refreshed int
 	// Files counts the files that show documents, changed or not.
 	Files int
@@ -124,6 +124,7 @@ type worker struct {
 	refresh                  []record
 	leftovers                []leftover
 	files                    int
+	strangers                bool
 }
 
 func (w *worker) into(s *scan) {
@@ -132,6 +133,7 @@ func (w *worker) into(s *scan) {
 	s.found.Deleted = append(s.found.Deleted, w.deleted...)
 	s.found.Invalid = append(s.found.Invalid, w.invalid...)
 	s.found.Files += w.files
+	s.strangers = s.strangers || w.strangers
 	s.refresh = append(s.refresh, w.refresh...)
 	s.leftovers = append(s.leftovers, w.leftovers...)
 }

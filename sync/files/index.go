@@ -20,7 +20,7 @@ import (
 // had ended before.
 type Index struct {
 	// Head is the commit of the federation database whose rows the files show;
-	// empty when none was recorded. At most 255 bytes.
+	// empty when none was recorded. At most 159 bytes.
 	Head string
 
 	// base is what was read, where entries are looked up in place. Whatever was
@@ -28,6 +28,9 @@ type Index struct {
 	base   table
 	hidden []bool
 	fresh  []record
+	// listed are the directories as they were when every document in them was
+	// known here; the zero stamp is none. See listed.go.
+	listed [len(kinds)]stamp
 	// at finds records in fresh by kind and name.
 	at [len(kinds)]map[string]int32
 	// count is the number of entries; dirty are the fresh ones not yet saved.

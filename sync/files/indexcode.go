@@ -24,12 +24,14 @@ var ErrBadIndex = errors.New("the index of files is unusable")
 //	        entries u32 | seed u64
 //	sums:   CRC-32C of each block of the body
 //	body:   head length u8 | head | slots and entries (see table.go)
+//	head:   of each kind the directory as it was listed, like the times of an
+//	        entry | the commit
 const (
 	indexMagic  = "gtfiles\n"
-	indexFormat = 2
+	indexFormat = 3
 	indexPrefix = len(indexMagic) + 4 + 4 + 8 + 4 + 4 + 8
 	prefixSum   = len(indexMagic) + 4
-	maxHead     = 255
+	maxHead     = 255 - listedBytes
 	// maxIndexBytes bounds what is read: about ten million files.
 	maxIndexBytes = 2 << 30
 	// blockBytes is how much of the body one sum covers, a piece that a
@@ -46,17 +48,17 @@ func (ix *Index) encode(limit int64) ([]byte, error) {
 	if len(ix.Head) > maxHead {
 		return nil, fmt.Errorf("head %.40q... is longer than %d bytes", ix.Head, maxHead)
 	}
+	head := ix.encodeHead(limit)
 	count, size := 0, 0
 	for ref := range ix.refs() {
 		count++
 		size += fixedEntry + ix.nameLen(ref)
 	}
 	slots := slotsFor(count) * slotBytes
-	body := 1 + len(ix.Head) + slots + size
+	body := len(head) + slots + size
 	sums := indexPrefix + 4*blocks(body)
 	b := make([]byte, sums, sums+body)
-	b = append(b, byte(len(ix.Head)))
-	b = append(b, ix.Head...)
+	b = append(b, head...)
 	t := table{slots: b[len(b) : len(b)+slots], entries: b[len(b)+slots : len(b)+slots : sums+body], count: count}
 	var seed [8]byte
 	rand.Read(seed[:])
@@ -123,11 +125,12 @@ func decode(f io.ReaderAt, size int64) (ix *Index, end int64, prefix [indexPrefi
 		return nil, 0, prefix, err
 	}
 	head := 1 + int(body[0]) // a body has at least that byte, or it has no sum
-	if slots&(slots-1) != 0 || head > len(body) || slots > (len(body)-head)/slotBytes || count > slots {
+	if slots&(slots-1) != 0 || head > len(body) || head <= listedBytes || slots > (len(body)-head)/slotBytes || count > slots {
 		return nil, 0, prefix, bad("%d slots for %d entries do not fit", slots, count)
 	}
 	ix = NewIndex()
-	ix.Head, ix.count = string(body[1:head]), count
+	ix.decodeHead(body[1:head])
+	ix.count = count
 	body = body[head:]
 	ix.base = table{slots: body[:slots*slotBytes], entries: body[slots*slotBytes:], seed: le.Uint64(fields[16:]), count: count}
 	return ix, start + int64(length), prefix, nil

@@ -42,7 +42,7 @@ func LoadIndex(path string) (*Index, error) {
 	if ix.replay(prefix[:], log) == len(log) {
 		ix.file.end = st.Size()
 	}
-	ix.file.head = ix.Head
+	ix.file.head, ix.file.listed = ix.Head, ix.listed
 	return ix, nil
 }
 
@@ -53,7 +53,7 @@ func LoadIndex(path string) (*Index, error) {
 // former one or this one, whole. Concurrent Saves exclude each other; which
 // index is current is the caller's lock to decide.
 func (ix *Index) Save(path string) (err error) {
-	if path == ix.file.path && ix.file.end > 0 && len(ix.dirty) == 0 && ix.Head == ix.file.head {
+	if path == ix.file.path && ix.file.end > 0 && len(ix.dirty) == 0 && ix.Head == ix.file.head && ix.listed == ix.file.listed {
 		if _, err := os.Lstat(path); err == nil {
 			return nil
 		}
@@ -94,7 +94,7 @@ func (ix *Index) Save(path string) (err error) {
 		ix.fresh[i].dirty = false
 	}
 	ix.dirty = nil
-	ix.file.path, ix.file.head = path, ix.Head
+	ix.file.path, ix.file.head, ix.file.listed = path, ix.Head, ix.listed
 	return nil
 }
 

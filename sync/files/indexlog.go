@@ -23,9 +23,8 @@ const (
 
 // encodeChanges spells what is not saved yet, as encode does.
 func (ix *Index) encodeChanges(prefix []byte, limit int64) []byte {
-	b := make([]byte, changeHead, changeHead+1+len(ix.Head)+len(ix.dirty)*(fixedEntry+24))
-	b = append(b, byte(len(ix.Head)))
-	b = append(b, ix.Head...)
+	b := make([]byte, changeHead, changeHead+1+maxHead+listedBytes+len(ix.dirty)*(fixedEntry+24))
+	b = append(b, ix.encodeHead(limit)...)
 	for _, i := range ix.dirty {
 		r := ix.fresh[i]
 		r.racy = r.racy || r.after(limit)
@@ -72,7 +71,7 @@ func (ix *Index) replay(prefix, log []byte) (used int) {
 // replayOne takes over one save, or nothing if it is none.
 func (ix *Index) replayOne(b []byte) bool {
 	head := 1 + int(b[0])
-	if head > len(b) {
+	if head > len(b) || head <= listedBytes {
 		return false
 	}
 	var records []record
@@ -88,7 +87,7 @@ func (ix *Index) replayOne(b []byte) bool {
 	for _, r := range records {
 		ix.put(r)
 	}
-	ix.Head = string(b[1:head])
+	ix.decodeHead(b[1:head])
 	return true
 }
 
@@ -99,6 +98,7 @@ type savedFile struct {
 	prefix     [indexPrefix]byte
 	end, start int64 // start is where the changes begin
 	head       string
+	listed     [len(kinds)]stamp
 }
 
 // add writes changes to the end of the file, if it is still the one that was

@@ -46,6 +46,17 @@ func (ix *Index) nameLen(r ref) int {
 	return len(ix.base.entry(r).name())
 }
 
+// fileOf is the name of an entry and that of its file.
+func (ix *Index) fileOf(r ref, suffix string) (name, file string) {
+	n := ix.nameLen(r)
+	if i := int(r) - ix.base.size(); i >= 0 {
+		file = ix.fresh[i].name + suffix
+	} else {
+		file = string(ix.base.entry(r).name()) + suffix
+	}
+	return file[:n], file
+}
+
 func (ix *Index) record(r ref) record {
 	if i := int(r) - ix.base.size(); i >= 0 {
 		return ix.fresh[i]
@@ -56,19 +67,31 @@ func (ix *Index) record(r ref) record {
 // refsOf yields the entries of a kind for which want holds; kind -1 is all.
 func (ix *Index) refsOf(kind int, want func(ref) bool) iter.Seq[ref] {
 	return func(yield func(ref) bool) {
-		slots := ref(ix.base.size())
-		for r := range slots {
+		for r := range ix.between(kind, 0, ref(ix.bound())) {
+			if want(r) && !yield(r) {
+				return
+			}
+		}
+	}
+}
+
+// between yields the entries of a kind from one ref up to another; kind -1 is
+// all.
+func (ix *Index) between(kind int, from, to ref) iter.Seq[ref] {
+	slots := ref(ix.base.size())
+	return func(yield func(ref) bool) {
+		for r := from; r < min(to, slots); r++ {
 			k, ok := ix.base.slotKind(r)
-			if !ok || kind >= 0 && int(k) != kind || ix.hidden != nil && ix.hidden[r] || !want(r) {
+			if !ok || kind >= 0 && int(k) != kind || ix.hidden != nil && ix.hidden[r] {
 				continue
 			}
 			if ix.base.entry(r) != nil && !yield(r) {
 				return
 			}
 		}
-		for i := range ix.fresh {
-			f := &ix.fresh[i]
-			if r := slots + ref(i); !f.deleted && (kind < 0 || int(f.kind) == kind) && want(r) && !yield(r) {
+		for r := max(from, slots); r < to; r++ {
+			f := &ix.fresh[r-slots]
+			if !f.deleted && (kind < 0 || int(f.kind) == kind) && !yield(r) {
 				return
 			}
 		}
@@ -92,6 +115,9 @@ func (ix *Index) grow(kind uint8, n int) {
 // checked.
 func (ix *Index) put(r record) {
 	before := ix.lookup(r.kind, r.name) != none
+	if r.deleted {
+		ix.listed[r.kind] = stamp{} // its file may still be there
+	}
 	i, ok := ix.at[r.kind][r.name]
 	if !ok {
 		r.name = strings.Clone(r.name)

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"gastown/town"
 )
@@ -73,7 +74,12 @@ func (t *Tree) scanOnce(ctx context.Context, ix *Index, kind uint8, out *Changes
 	}
 	defer d.close()
 	s := newScan(ctx, d, ix, out.kept)
-	if err := s.run(); err != nil {
+	s.observe()
+	pass := s.run
+	if s.asListed() {
+		pass = s.runKnown
+	}
+	if err := pass(); err != nil {
 		return false, err
 	}
 	if len(s.leftovers) > 0 {
@@ -83,7 +89,8 @@ func (t *Tree) scanOnce(ctx context.Context, ix *Index, kind uint8, out *Changes
 			return false, err
 		}
 		if done {
-			if s = newScan(ctx, d, ix, out.kept); s.run() != nil {
+			s = newScan(ctx, d, ix, out.kept)
+			if s.observe(); s.run() != nil {
 				return false, s.err
 			}
 		}
@@ -110,6 +117,12 @@ type scan struct {
 	refresh   []record
 	leftovers []leftover
 	err       error
+
+	// before is the directory before it was listed; tells says that the next
+	// name to come changes that, strangers that the listing had what the Index
+	// does not know.
+	before           stamp
+	tells, strangers bool
 }
 
 func newScan(ctx context.Context, d *dir, ix *Index, kept int64) *scan {
@@ -121,6 +134,8 @@ func newScan(ctx context.Context, d *dir, ix *Index, kept int64) *scan {
 // run lists the directory in one goroutine and looks at the names in as many
 // as there are processors, then at the recorded names that were not listed.
 func (s *scan) run() error {
+	s.tells = s.telling()
+	s.between("list")
 	g, ctx := errgroup.WithContext(s.ctx)
 	batches := make(chan nameBatch, 4)
 	g.Go(func() error {
@@ -148,12 +163,7 @@ func (s *scan) run() error {
 	// absence is confirmed by name.
 	var w worker
 	for ref := range s.ix.refsOf(int(s.kind), func(r ref) bool { return !s.seen[r].Load() }) {
-		r := s.ix.record(ref)
-		if _, err := lstat(s.fd, s.file(r.name)); gone(err) {
-			w.deleted = append(w.deleted, deletion(r))
-		} else {
-			s.look(&w, s.file(r.name))
-		}
+		s.lookKnown(&w, ref)
 		if s.err = s.ctx.Err(); s.err != nil {
 			return s.err
 		}
@@ -176,6 +186,7 @@ func (s *scan) merge(out *Changes) {
 	for _, r := range s.refresh {
 		s.ix.put(r)
 	}
+	out.Refreshed += s.learn()
 }
 
 // look decides about one name of the listing.
@@ -190,6 +201,7 @@ func (s *scan) look(w *worker, file string) {
 	if !ok || !plainName(name) {
 		_, err := town.ParsePath(s.path(file))
 		w.invalid = append(w.invalid, s.invalid(file, err))
+		w.strangers = true
 		return
 	}
 	known := s.ix.lookup(s.kind, name)
@@ -199,14 +211,21 @@ func (s *scan) look(w *worker, file string) {
 	}
 	if known != none {
 		s.seen[known].Store(true)
+	} else {
+		w.strangers = true
 	}
+	s.decide(w, file, name, known, &st, err)
+}
+
+// decide is look for a file whose state is known.
+func (s *scan) decide(w *worker, file, name string, known ref, st *unix.Stat_t, err error) {
 	w.files++
 	switch {
 	case err != nil:
 		w.invalid = append(w.invalid, s.invalid(file, err))
-	case !regular(&st):
+	case !regular(st):
 		w.invalid = append(w.invalid, s.invalid(file, wrongType(st.Mode)))
-	case known == none || !s.unchanged(known, stampOf(&st)):
+	case known == none || !s.unchanged(known, stampOf(st)):
 		s.readChanged(w, file, name, known)
 	}
 }

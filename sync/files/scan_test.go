@@ -254,6 +254,8 @@ func TestScanRefreshes(t *testing.T) {
 	put(t, tree, "templates/a", "one")
 	recordAll(t, ix, scanTree(t, tree, ix))
 	awaitOld(t, tree, ix)
+	awaitSettled(t, tree, 2)
+	scanTree(t, tree, ix) // learns the directory
 	put(t, tree, "templates/a", "one")
 	c := scanTree(t, tree, ix)
 	if expectChanges(t, c, ""); c.Refreshed != 1 {

@@ -25,7 +25,8 @@ type table struct {
 
 const (
 	slotBytes  = 8
-	entryHead  = 3 + 4*8
+	stampBytes = 4 * 8
+	entryHead  = 3 + stampBytes
 	fixedEntry = entryHead + 2*32
 
 	offsetBits = 40
@@ -118,11 +119,21 @@ func (e tableEntry) racy() bool   { return e[1]&flagRacy != 0 }
 func (e tableEntry) name() []byte { return e[entryHead : entryHead+int(e[2])] }
 
 func (e tableEntry) stamp() stamp {
-	f := e[3:entryHead]
+	return readStamp(e[3:entryHead])
+}
+
+func readStamp(b []byte) stamp {
 	return stamp{
-		size: int64(le.Uint64(f)), mtime: int64(le.Uint64(f[8:])),
-		ctime: int64(le.Uint64(f[16:])), ino: le.Uint64(f[24:]),
+		size: int64(le.Uint64(b)), mtime: int64(le.Uint64(b[8:])),
+		ctime: int64(le.Uint64(b[16:])), ino: le.Uint64(b[24:]),
 	}
+}
+
+func appendStamp(b []byte, s stamp) []byte {
+	b = le.AppendUint64(b, uint64(s.size))
+	b = le.AppendUint64(b, uint64(s.mtime))
+	b = le.AppendUint64(b, uint64(s.ctime))
+	return le.AppendUint64(b, s.ino)
 }
 
 func (e tableEntry) record() record {
@@ -142,10 +153,7 @@ func appendEntry(b []byte, r *record) []byte {
 		flags |= flagBased
 	}
 	b = append(b, r.kind, flags, byte(len(r.name)))
-	b = le.AppendUint64(b, uint64(r.size))
-	b = le.AppendUint64(b, uint64(r.mtime))
-	b = le.AppendUint64(b, uint64(r.ctime))
-	b = le.AppendUint64(b, r.ino)
+	b = appendStamp(b, r.stamp)
 	b = append(b, r.name...)
 	b = append(b, r.content[:]...)
 	return append(b, r.base[:]...)
