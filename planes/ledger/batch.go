@@ -109,18 +109,14 @@ func errorOffset(text []byte, reached int64) int64 {
 }
 
 // CheckPatches tells what Update would say of patches whose ids are full ones,
-// and changes nothing. It does not look for cycles.
+// and changes nothing.
 func (s *Store) CheckPatches(ctx context.Context, patches []Patch) error {
 	err := s.read(ctx, func(q session) error {
-		e := &editing{rows: s.change(), found: map[string]*Detail{}, was: map[string]Detail{}}
+		e := newEditing(s.change())
 		if err := e.load(ctx, q, patches); err != nil {
 			return err
 		}
-		var bad batch
-		for i, p := range patches {
-			bad.add(i, p.Line, p.ID, e.apply(p))
-		}
-		return bad.err()
+		return e.applyAll(ctx, q, patches)
 	})
 	return s.withNearest(ctx, err)
 }

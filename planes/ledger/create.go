@@ -70,11 +70,13 @@ func (s *Store) create(ctx context.Context, q session, list []NewBead) ([]town.B
 	if err != nil {
 		return nil, err
 	}
+	at := map[string]int{}
 	for i := range made {
+		at[made[i].ID] = i
 		r.add(&made[i])
 		r.event(made[i].ID, "created", "", "", made[i].Title)
 	}
-	if err := q.link(ctx, r.links, nil); err != nil {
+	if err := q.link(ctx, r.links, func(c closing) (int, int) { i := at[c.link.Bead]; return i, list[i].Line }); err != nil {
 		return nil, err
 	}
 	return made, r.store(ctx, q)

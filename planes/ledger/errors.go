@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gastown/town"
@@ -78,11 +79,12 @@ func (b *batch) add(index, line int, id string, err error) {
 	}
 }
 
-// err is nil when nothing was added.
+// err is nil when nothing was added. The entries stand in the order of the batch.
 func (b *batch) err() error {
 	if len(b.entries) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(b.entries, func(a, b Entry) int { return a.Index - b.Index })
 	return &BatchError{Entries: b.entries}
 }
 

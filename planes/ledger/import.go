@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"gastown/town"
 )
@@ -50,10 +51,15 @@ var errDryRun = errors.New("dry run")
 // that came before, a cycle.
 //
 // A bead that is here already is replaced when the line is newer; of two of one
-// date the line's fields and the links of both are kept. Comments are added to. What is equal is not written. Fields other programs use are
-// kept and exported again.
+// date the line's fields and the links of both are kept. Comments are added to.
+// What is equal is not written. Fields other programs use are kept and exported
+// again.
 func (s *Store) Import(ctx context.Context, r io.Reader, opts ImportOptions) (ImportResult, error) {
 	lines, err := ReadLines(r, opts.KeepUnknown)
+	var bad, more *BatchError
+	if errors.As(err, &bad) && errors.As(s.CheckLines(ctx, lines), &more) {
+		err = (&batch{slices.Concat(bad.Entries, more.Entries)}).err()
+	}
 	if err != nil {
 		return ImportResult{}, err
 	}
@@ -68,7 +74,8 @@ type Lines struct {
 }
 
 // ReadLines is the part of Import that reads, for those who do not want to have
-// a ledger open while they wait for a pipe or a person.
+// a ledger open while they wait for a pipe or a person. Beside a BatchError it
+// returns the lines that are in order, for CheckLines.
 func ReadLines(r io.Reader, keepUnknown bool) (*Lines, error) {
 	var l Lines
 	var err error
@@ -102,6 +109,16 @@ func (s *Store) ImportLines(ctx context.Context, l *Lines, opts ImportOptions) (
 	return result, nil
 }
 
+// CheckLines tells what ImportLines would say of lines, and changes nothing.
+// They cannot be imported any more.
+func (s *Store) CheckLines(ctx context.Context, l *Lines) error {
+	if l == nil || len(l.beads) == 0 {
+		return nil
+	}
+	_, err := s.ImportLines(ctx, l, ImportOptions{DryRun: true})
+	return err
+}
+
 // readLines parses and checks every line, and gives each bead its line number.
 func readLines(r io.Reader, keep bool, result *ImportResult) ([]town.Bead, map[string]int, error) {
 	var beads []town.Bead
@@ -122,8 +139,11 @@ func readLines(r io.Reader, keep bool, result *ImportResult) ([]town.Bead, map[s
 			if p.unknown != "" {
 				result.warn("line %d: %s: the status %q means nothing here; the bead is taken as open", n, town.Clip(b.ID, 80), p.unknown)
 			}
-			bad.add(n-1, n, b.ID, p.invalid)
 			lines[b.ID] = n
+			if p.invalid != nil {
+				bad.add(n-1, n, b.ID, p.invalid)
+				break
+			}
 			beads = append(beads, b)
 		}
 	}

@@ -116,7 +116,7 @@ func (in *importing) replace(old *Detail, b *town.Bead) {
 			in.drop = append(in.drop, d)
 		}
 	}
-	e := &editing{rows: in.rows}
+	e := newEditing(in.rows)
 	e.diff(&was, &merged)
 	in.event(b.ID, "imported", "", "", "")
 	*b = merged
@@ -176,8 +176,8 @@ func (q session) strike(ctx context.Context, ids map[string]bool) error {
 	}, query, args...)
 }
 
-// checkCycles refuses cycles of one kind of link. Of one that takes both kinds
-// it only warns: other programs let a bead wait for its own child.
+// checkCycles refuses cycles of one kind of link, each by the line that closes
+// it. Of one that takes both kinds it only warns: other programs let a bead wait for its own child.
 func (in *importing) checkCycles(ctx context.Context, q session) error {
 	if !holds(in.links) {
 		return nil
@@ -195,16 +195,19 @@ func (in *importing) checkCycles(ctx context.Context, q session) error {
 	}
 	var bad batch
 	for _, kind := range holding {
-		if cycle := closed(in.links, old, gone, kind); cycle != nil {
-			line := in.lines[cycle[0]]
-			bad.add(line-1, line, cycle[0], cycleError(cycle))
+		for _, c := range closings(in.links, old, gone, kind) {
+			line := in.lines[c.link.Bead]
+			bad.add(line-1, line, c.link.Bead, c.err())
 		}
 	}
-	if both := closed(in.links, old, gone, holding...); both != nil {
-		in.result.warn("line %d: a bead waits for one below it, so neither is ever ready: %s", in.lines[both[0]],
-			strings.Join(both[:min(len(both), maxCyclePath)], ", "))
+	if err := bad.err(); err != nil {
+		return err
 	}
-	return bad.err()
+	for _, c := range closings(in.links, old, gone, holding...) {
+		in.result.warn("line %d: a bead waits for one below it, so neither is ever ready: %s", in.lines[c.link.Bead],
+			strings.Join(c.path[:min(len(c.path), maxCyclePath)], ", "))
+	}
+	return nil
 }
 
 func (r *ImportResult) warn(format string, args ...any) {

@@ -14,9 +14,6 @@ import (
 // cycle, each kind for itself and both together.
 var holding = []town.DepType{town.DepBlocks, town.DepParent}
 
-// maxCyclePath is how many ids of a cycle an error names.
-const maxCyclePath = 12
-
 // DepAdd makes links, all or none, in one commit. One that is there already is
 // left as it is; the number of new ones is returned. Errors are a BatchError:
 // UnknownError for either end, ErrCycle.
@@ -36,6 +33,10 @@ func (s *Store) DepAdd(ctx context.Context, list []town.Dependency) (added int, 
 			return err
 		}
 		var changed []string
+		at := map[string]int{}
+		for i, d := range list {
+			at[linkKey(town.Dependency{Bead: d.Bead, Target: d.Target, Type: or(d.Type, town.DepBlocks)})] = i
+		}
 		for _, d := range fresh {
 			added++
 			r.links = append(r.links, d)
@@ -45,7 +46,7 @@ func (s *Store) DepAdd(ctx context.Context, list []town.Dependency) (added int, 
 		if err := q.touch(ctx, r.at, changed); err != nil {
 			return err
 		}
-		if err := q.link(ctx, r.links, nil); err != nil {
+		if err := q.link(ctx, r.links, func(c closing) (int, int) { return at[linkKey(c.link)], 0 }); err != nil {
 			return err
 		}
 		return r.store(ctx, q)
@@ -149,25 +150,6 @@ func (q session) unlink(ctx context.Context, d town.Dependency) error {
 	return err
 }
 
-// link refuses new links that would close a cycle, ignoring old ones that are
-// about to be removed.
-func (q session) link(ctx context.Context, fresh []town.Dependency, gone map[string]bool) error {
-	if !holds(fresh) {
-		return nil
-	}
-	if err := q.markLinks(ctx); err != nil {
-		return err
-	}
-	old, err := q.reach(ctx, fresh)
-	if err != nil {
-		return err
-	}
-	if cycle := closed(fresh, old, gone, holding...); cycle != nil {
-		return cycleError(cycle)
-	}
-	return nil
-}
-
 // holds reports whether any of the links makes a bead wait.
 func holds(list []town.Dependency) bool {
 	return slices.ContainsFunc(list, func(d town.Dependency) bool { return slices.Contains(holding, d.Type) })
@@ -178,39 +160,6 @@ func holds(list []town.Dependency) bool {
 func (q session) markLinks(ctx context.Context) error {
 	_, err := q.exec(ctx, "REPLACE INTO guards (name, value) VALUES ('links', ?)", town.NewBeadID("g", 20))
 	return err
-}
-
-// closed is a cycle that one of the new links of some kinds closes, together
-// with the others and the old ones that are not about to be removed; or nil.
-func closed(fresh, old []town.Dependency, gone map[string]bool, kinds ...town.DepType) []string {
-	graph := map[string][]string{}
-	for i, d := range slices.Concat(fresh, old) {
-		if slices.Contains(kinds, d.Type) && (i < len(fresh) || !gone[linkKey(d)]) {
-			graph[d.Bead] = append(graph[d.Bead], d.Target)
-		}
-	}
-	group := map[string]int{}
-	for n, ids := range components(graph) {
-		for _, id := range ids {
-			group[id] = n
-		}
-	}
-	for _, d := range fresh {
-		if slices.Contains(kinds, d.Type) && group[d.Bead] == group[d.Target] {
-			return shortest(graph, d.Bead, d.Target)
-		}
-	}
-	return nil
-}
-
-func cycleError(cycle []string) error {
-	path := strings.Join(cycle[:min(len(cycle), maxCyclePath)], " -> ")
-	if len(cycle) > maxCyclePath {
-		path += fmt.Sprintf(" (and %d more)", len(cycle)-maxCyclePath)
-	} else {
-		path += " -> " + cycle[0]
-	}
-	return fmt.Errorf("%w: %s", ErrCycle, path)
 }
 
 // maxSeeds is from how many new links on all links are read, and not only

@@ -16,14 +16,14 @@ func (s *Store) ReopenBecause(ctx context.Context, ids []string, reason string) 
 	}
 	err = s.write(ctx, "reopen "+town.Clip(reason, 72), func(q session) error {
 		changed = changed[:0]
-		e := &editing{rows: s.change(), found: map[string]*Detail{}, was: map[string]Detail{}}
+		e := newEditing(s.change())
 		if err := e.load(ctx, q, patches); err != nil {
 			return err
 		}
 		var bad batch
 		said := map[string]bool{}
 		for i, p := range patches {
-			bad.add(i, 0, p.ID, e.apply(p))
+			bad.add(i, 0, p.ID, e.apply(i, p))
 			if was := e.was[p.ID]; was.Status != town.StatusClosed || said[p.ID] {
 				continue
 			}

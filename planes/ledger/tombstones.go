@@ -151,7 +151,7 @@ func (s *Store) Restore(ctx context.Context, ids []string) error {
 		if err := remove(ctx, q, "tombstones", "id", ids); err != nil {
 			return err
 		}
-		if err := q.link(ctx, r.links, nil); err != nil {
+		if err := q.link(ctx, r.links, func(c closing) (int, int) { return max(slices.Index(ids, c.link.Bead), 0), 0 }); err != nil {
 			return err
 		}
 		return r.store(ctx, q)

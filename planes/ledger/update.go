@@ -11,9 +11,10 @@ import (
 )
 
 // Update changes beads, all or none, in one commit, and returns them as they
-// now are, but for links and comments, in the order of the patches. A bead that is named twice is changed
-// twice. Ids are full ones: see Resolve. Errors are a BatchError with every bad
-// patch by its index and line. What changes nothing commits nothing.
+// now are, but for links and comments, in the order of the patches. A bead that
+// is named twice is changed twice. Ids are full ones: see Resolve. Errors are a
+// BatchError with every bad patch by its index and line; of a cycle, the last
+// patch that makes it one. What changes nothing commits nothing.
 func (s *Store) Update(ctx context.Context, patches []Patch) ([]town.Bead, error) {
 	if len(patches) == 0 {
 		return nil, nil
@@ -60,15 +61,11 @@ func (s *Store) update(ctx context.Context, message string, patches []Patch) (ch
 	err = s.write(ctx, message, func(q session) error {
 		changed = changed[:0]
 		r := s.change()
-		e := &editing{rows: r, found: map[string]*Detail{}, was: map[string]Detail{}}
+		e := newEditing(r)
 		if err := e.load(ctx, q, patches); err != nil {
 			return err
 		}
-		var bad batch
-		for i, p := range patches {
-			bad.add(i, p.Line, p.ID, e.apply(p))
-		}
-		if err := bad.err(); err != nil {
+		if err := e.applyAll(ctx, q, patches); err != nil {
 			return err
 		}
 		for _, p := range patches {
@@ -99,6 +96,12 @@ type editing struct {
 	*rows
 	found map[string]*Detail
 	was   map[string]Detail // as they were before the first patch
+	moved map[string]int    // the last patch that gave a bead another parent
+	drop  []town.Dependency // links that go
+}
+
+func newEditing(r *rows) *editing {
+	return &editing{rows: r, found: map[string]*Detail{}, was: map[string]Detail{}, moved: map[string]int{}}
 }
 
 // load reads every bead that is changed, or becomes a parent, in one query.
@@ -123,7 +126,47 @@ func (e *editing) load(ctx context.Context, q session, patches []Patch) error {
 	return nil
 }
 
-func (e *editing) apply(p Patch) error {
+// applyAll applies the patches to what was read, and tells of every one that
+// cannot be, cycles included.
+func (e *editing) applyAll(ctx context.Context, q session, patches []Patch) error {
+	var bad batch
+	for i, p := range patches {
+		bad.add(i, p.Line, p.ID, e.apply(i, p))
+	}
+	gone := e.relink()
+	found, err := q.cycles(ctx, e.links, gone)
+	if err != nil {
+		return err
+	}
+	for _, c := range found {
+		i := e.moved[c.link.Bead]
+		bad.add(i, patches[i].Line, c.link.Bead, c.err())
+	}
+	return bad.err()
+}
+
+// relink finds the links that go and come: parents are compared with what there
+// was at first, however often a bead was moved in between.
+func (e *editing) relink() (gone map[string]bool) {
+	gone = map[string]bool{}
+	for _, b := range e.beads {
+		was, is := e.was[b.ID].Parent, e.found[b.ID].Parent
+		if was == is {
+			continue
+		}
+		if was != "" {
+			d := town.Dependency{Bead: b.ID, Target: was, Type: town.DepParent}
+			e.drop, gone[linkKey(d)] = append(e.drop, d), true
+		}
+		if is != "" {
+			e.links = append(e.links, town.Dependency{Bead: b.ID, Target: is, Type: town.DepParent, CreatedAt: e.at, CreatedBy: e.actor})
+		}
+	}
+	return gone
+}
+
+// apply applies one of the patches; when it cannot, it changes nothing.
+func (e *editing) apply(index int, p Patch) error {
 	d := e.found[p.ID]
 	if d == nil {
 		return &UnknownError{ID: p.ID}
@@ -148,6 +191,9 @@ func (e *editing) apply(p Patch) error {
 	if add != nil {
 		e.event(p.ID, "linked", string(add.Type), "", add.Target)
 		d.Parent = add.Target
+	}
+	if drop != nil || add != nil {
+		e.moved[p.ID] = index
 	}
 	if e.diff(&before, &after) || drop != nil || add != nil {
 		after.UpdatedAt = e.at
@@ -205,14 +251,12 @@ func valueText(v any) string {
 	return fmt.Sprint(v)
 }
 
-// store writes what became of the beads: labels and links are compared with
-// what there was at first, however often a bead was changed in between.
+// store writes what became of the beads: labels are compared with what there was
+// at first, however often a bead was changed in between.
 func (e *editing) store(ctx context.Context, q session) error {
-	gone := map[string]bool{}
-	var drop []town.Dependency
 	var unset [][]any
 	for _, b := range e.beads {
-		was, is := e.was[b.ID], e.found[b.ID]
+		was := e.was[b.ID]
 		for _, l := range was.Labels {
 			if !slices.Contains(b.Labels, l) {
 				unset = append(unset, []any{b.ID, l})
@@ -223,21 +267,13 @@ func (e *editing) store(ctx context.Context, q session) error {
 				e.labels = append(e.labels, []any{b.ID, l})
 			}
 		}
-		if was.Parent == is.Parent {
-			continue
-		}
-		if was.Parent != "" {
-			d := town.Dependency{Bead: b.ID, Target: was.Parent, Type: town.DepParent}
-			drop, gone[linkKey(d)] = append(drop, d), true
-		}
-		if is.Parent != "" {
-			e.links = append(e.links, town.Dependency{Bead: b.ID, Target: is.Parent, Type: town.DepParent, CreatedAt: e.at, CreatedBy: e.actor})
+	}
+	if holds(e.links) {
+		if err := q.markLinks(ctx); err != nil {
+			return err
 		}
 	}
-	if err := q.link(ctx, e.links, gone); err != nil {
-		return err
-	}
-	for _, d := range drop {
+	for _, d := range e.drop {
 		if err := q.unlink(ctx, d); err != nil {
 			return err
 		}

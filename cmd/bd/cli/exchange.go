@@ -83,14 +83,19 @@ func (o *importOptions) run(ctx context.Context) error {
 	lines, err := ledger.ReadLines(f, o.options.KeepUnknown)
 	err = errors.Join(err, f.Close())
 	var result ledger.ImportResult
-	if err == nil {
+	var bad *ledger.BatchError
+	switch {
+	case errors.As(err, &bad):
+		next := ""
+		if errors.Is(err, ledger.ErrField) {
+			next = "bd import --keep-unknown keeps such fields and writes them back"
+		}
+		return o.app.refused(ctx, op, next, bad, func(d *desk) error { return d.CheckLines(ctx, lines) })
+	case err == nil:
 		err = o.app.with(ctx, func(d *desk) error {
 			result, err = d.ImportLines(ctx, lines, o.options)
 			return err
 		})
-	}
-	if errors.Is(err, ledger.ErrField) {
-		return town.Fail(op, "bd import --keep-unknown keeps such fields and writes them back", "%w", worded(err))
 	}
 	if err != nil {
 		return failed(op, err)

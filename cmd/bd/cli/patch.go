@@ -81,12 +81,11 @@ func (d *desk) meant(ctx context.Context, refs []string) (full map[string]string
 	return full, vague
 }
 
-// refused tells of a batch with faults, and of what would be wrong with its
-// other patches too, by line; it changes nothing.
-func (a *App) refused(ctx context.Context, op string, bad *ledger.BatchError, others []ledger.Patch) error {
-	err := a.with(ctx, func(d *desk) error {
-		return d.patch(ctx, others, func(p []ledger.Patch) error { return d.CheckPatches(ctx, p) })
-	})
+// refused tells of a batch with faults, and of what check finds wrong with the
+// rest of it in the ledger, by line; it changes nothing. next is the advice, or
+// empty for the usual one.
+func (a *App) refused(ctx context.Context, op, next string, bad *ledger.BatchError, check func(*desk) error) error {
+	err := a.with(ctx, check)
 	var more *ledger.BatchError
 	switch {
 	case errors.As(err, &more):
@@ -95,6 +94,9 @@ func (a *App) refused(ctx context.Context, op string, bad *ledger.BatchError, ot
 		bad = &ledger.BatchError{Entries: all}
 	case err != nil:
 		return town.Fail(op, town.Next(err), "%w\nthe other lines were not looked up: %v", worded(bad), err)
+	}
+	if next != "" {
+		return town.Fail(op, next, "%w", worded(bad))
 	}
 	return failed(op, bad)
 }

@@ -63,7 +63,9 @@ func (o *updateOptions) run(ctx context.Context) error {
 	var bad *ledger.BatchError
 	switch {
 	case len(patches) > 0 && errors.As(err, &bad):
-		return o.app.refused(ctx, op, bad, patches)
+		return o.app.refused(ctx, op, "", bad, func(d *desk) error {
+			return d.patch(ctx, patches, func(p []ledger.Patch) error { return d.CheckPatches(ctx, p) })
+		})
 	case err != nil:
 		return failed(op, err)
 	}

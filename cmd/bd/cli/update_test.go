@@ -47,6 +47,15 @@ func TestABatchTellsEveryFaultByItsLine(t *testing.T) {
 		"3 errors, and nothing was changed:", `line 2: gt-zzz: no such bead: "gt-zzz"`, "line 3: two: several beads match: gt-two1, gt-two2",
 		"line 4: gt-one: ",
 	})
+	// Cycles stand where the line is that closes them, also beside other faults.
+	said = p.refused(`[
+  {"id": "one", "parent": "gt-two1"},
+  {"id": "two1", "parent": "gt-one"},
+  {"id": "gt-two2", "priority": 7}
+]`)
+	expectLines(t, said, []string{
+		"2 errors, and nothing was changed:", "line 3: gt-two1: dependency cycle: gt-two1 -> gt-one -> gt-two1", "line 4: gt-two2: ",
+	})
 	if after := p.must("export"); after != before {
 		t.Errorf("a refused batch changed\n%s to\n%s", before, after)
 	}
@@ -83,5 +92,26 @@ func TestABatchIsReadWithoutALedger(t *testing.T) {
 	said := p.refused("{\"id\": \"gt-a\", \"titel\": 1}\n{\"id\": \"gt-b\", \"title\": \"x\"}")
 	if !strings.Contains(said, `line 1: gt-a: no such field: "titel"`) || !strings.Contains(said, "the other lines were not looked up: ") {
 		t.Error(said)
+	}
+}
+
+// So is an import, cycles included: whoever mends a file hears of everything.
+func TestAnImportTellsEveryFaultByItsLine(t *testing.T) {
+	p := newPlace(t)
+	line := func(id, target, more string) string {
+		return `{"id":"` + id + `","title":"x","status":"open","created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z"` + more +
+			`,"dependencies":[{"depends_on_id":"` + target + `","type":"blocks"}]}` + "\n"
+	}
+	p.must("create", "--id", "gt-kept", "kept")
+	code, out, said := p.feed(line("gt-a", "gt-b", "")+line("gt-b", "gt-a", "")+line("gt-c", "gt-a", `,"titel":1`)+"{\n"+line("gt-d", "gt-d", ""), "import", "-")
+	if code != shell.ExitFailed || out != "" || !strings.Contains(said, "--keep-unknown") {
+		t.Errorf("exit %d, %q: %s", code, out, said)
+	}
+	expectLines(t, said, []string{
+		"4 errors, and nothing was changed:", "line 2: gt-b: dependency cycle: gt-b -> gt-a -> gt-b", `line 3: gt-c: no such field: "titel"`,
+		"line 4: ", "line 5: gt-d: ",
+	})
+	if all := p.must("export"); strings.Count(all, "\n") != 1 {
+		t.Error(all)
 	}
 }
