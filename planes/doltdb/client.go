@@ -82,7 +82,9 @@ func dialSocket(ctx context.Context, opts Options) (*Local, error) {
 	}
 	cfg := clientConfig(opts.name(), opts)
 	cfg.Net, cfg.Addr, cfg.User = "unix", opts.Socket, socketUser
+	over := opts.waits(func() string { return "the Deacon has not answered yet" })
 	db, err := dial(ctx, opts, cfg)
+	over()
 	switch {
 	case err == nil:
 		return db, nil

@@ -24,6 +24,7 @@ func (tx *Tx) lock(ctx context.Context, opts Options, name string) (err error) {
 		}
 	}()
 	deadline := time.Now().Add(opts.Wait)
+	defer opts.waits(func() string { return "other clients of the server write, or hold it" })()
 	for n := 1; ; n++ {
 		patience := 0 // in seconds
 		if opts.External == nil {

@@ -19,6 +19,9 @@ type Options struct {
 	Wait time.Duration
 	// Command is what others are told when they wait for this process.
 	Command string
+	// Waiting is told, from another goroutine, what is waited for, once that takes
+	// about a second; it may be told of a wait that ends just then. May be nil.
+	Waiting func(what string)
 	// Home is a directory, made if need be, where the engine keeps settings of
 	// its own; by default .home beside the database. Nothing of a person's home
 	// directory is read or written.

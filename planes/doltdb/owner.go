@@ -63,6 +63,7 @@ func lockFile(ctx context.Context, opts Options, path string, instead func() (do
 	tick := time.NewTicker(lockPoll)
 	defer tick.Stop()
 	deadline := time.After(opts.Wait)
+	var over func()
 	for {
 		if instead != nil {
 			if done, err := instead(); done || err != nil {
@@ -75,6 +76,10 @@ func lockFile(ctx context.Context, opts Options, path string, instead func() (do
 		case ok:
 			opts.note(path, "")
 			return lock, nil
+		}
+		if over == nil { // now there is somebody who has it
+			over = opts.waits(func() string { return who(path) + " has it open" })
+			defer over()
 		}
 		select {
 		case <-tick.C:
@@ -94,7 +99,21 @@ func (o Options) note(path string, s state) {
 	}
 }
 
-func busy(opts Options, path string) error {
+// waitingAfter is how long a wait lasts before it is told of: most are over
+// sooner, and are nobody's business.
+const waitingAfter = time.Second
+
+// waits has Waiting told what is waited for if that lasts, until over is called.
+func (o Options) waits(what func() string) (over func()) {
+	if o.Waiting == nil {
+		return func() {}
+	}
+	timer := time.AfterFunc(waitingAfter, func() { o.Waiting(what()) })
+	return func() { timer.Stop() }
+}
+
+// who is the process that holds a lock, as it says itself.
+func who(path string) string {
 	who := "another process"
 	var h holder
 	if data, err := os.ReadFile(path); err == nil && json.Unmarshal(data, &h) == nil && h.PID > 0 {
@@ -106,7 +125,11 @@ func busy(opts Options, path string) error {
 			who += ", which serves it but does not answer"
 		}
 	}
+	return who
+}
+
+func busy(opts Options, path string) error {
 	return town.Fail("open the "+opts.name()+" database",
 		"wait for it to finish, then run the command again",
-		"%w: held by %s (waited %s)", town.ErrBusy, who, opts.Wait)
+		"%w: held by %s (waited %s)", town.ErrBusy, who(path), opts.Wait)
 }

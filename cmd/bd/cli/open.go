@@ -41,6 +41,9 @@ func (a *App) with(ctx context.Context, work func(*desk) error) (err error) {
 	d := &desk{layout: t, config: cfg, actor: a.who(cfg)}
 	opts := data.Options(t, cfg, layout.Ledger)
 	opts.Actor, opts.Wait, opts.Command = d.actor, a.Wait, a.running
+	n := a.patience("bd waits for the ledger", 0)
+	defer n.stop()
+	opts.Waiting = n.tell
 	if d.Store, err = ledger.Open(ctx, opts, cfg.Stores[layout.Ledger]); err != nil {
 		return err
 	}

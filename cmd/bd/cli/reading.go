@@ -80,6 +80,9 @@ func (l *lookup) open(ctx context.Context) (*ledger.Store, error) {
 	a := l.app
 	opts := data.Options(l.layout, l.config, layout.Ledger)
 	opts.Actor, opts.Wait, opts.Command = a.who(l.config), a.Wait, a.running
+	n := a.patience("bd waits for the ledger", 0)
+	defer n.stop()
+	opts.Waiting = n.tell
 	var err error
 	l.store, err = ledger.Open(ctx, opts, l.config.Stores[layout.Ledger])
 	l.opened = time.Now()

@@ -2,10 +2,12 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"io"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -57,6 +59,38 @@ func TestADeaconThatHangs(t *testing.T) {
 	if code != 4 || out != "" || !strings.Contains(said, "bd waits for the Deacon: "+silent) ||
 		!strings.Contains(said, "the Deacon does not answer") || !strings.Contains(said, "gt deacon status") {
 		t.Errorf("exit %d: %s%s", code, out, said)
+	}
+}
+
+// So is one for commands that write, or read the ledger itself; scripts that read
+// JSON find nothing else in it.
+func TestAWriterSaysThatItWaitsForTheDeacon(t *testing.T) {
+	p := newPlace(t)
+	id := p.id("one")
+	hung(t, layout.Town{Root: p.dir}.SQLSocket())
+	for _, args := range [][]string{{"update", id, "-p", "1"}, {"create", "two", "--json"}, {"list", "-n", "0"}} {
+		code, out, said := p.run(append(args, "--wait", "2s")...)
+		if code != 4 || !strings.Contains(said, "bd waits for the ledger: the Deacon has not answered yet\n") ||
+			strings.Contains(said, "has it open") {
+			t.Errorf("bd %q: exit %d: %s%s", args, code, out, said)
+		}
+		if slices.Contains(args, "--json") && !json.Valid([]byte(out)) {
+			t.Errorf("bd %q: no JSON: %s", args, out)
+		}
+	}
+	if code, _, said := p.run("update", id, "-p", "1", "--wait", "2s", "-q"); code != 4 || strings.Contains(said, "waits") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+}
+
+// Who waits for another process that has the ledger open is told for which.
+func TestAWriterSaysWhoHasTheLedger(t *testing.T) {
+	p := newPlace(t)
+	p.id("one")
+	opened(t, layout.Town{Root: p.dir})
+	code, _, said := p.run("create", "two", "--wait", "1500ms")
+	if code != 4 || !strings.Contains(said, "bd waits for the ledger: pid ") || !strings.Contains(said, " has it open\n") {
+		t.Errorf("exit %d: %s", code, said)
 	}
 }
 
