@@ -8,6 +8,7 @@ import (
 // A row that was not shown because its file held an edit is shown once the edit
 // is gone, however it went.
 func TestEditThatIsUndoneGivesWay(t *testing.T) {
+	t.Parallel()
 	a, b, url := pair(t)
 	a.write("templates/bug.md", "alpha\n")
 	a.write("formulas/build.formula.toml", formula("build", "1.1.0", "alpha"))
@@ -36,6 +37,7 @@ func TestEditThatIsUndoneGivesWay(t *testing.T) {
 
 // Without an index, files that were not edited are no edits of what arrives.
 func TestLostIndexMakesNoEdits(t *testing.T) {
+	t.Parallel()
 	a, b, url := pair(t)
 	a.write("roles/mayor.md", role("mayor", "alpha"))
 	a.push(url)

@@ -44,6 +44,7 @@ func settle(t *testing.T, url string, towns ...*testTown) {
 }
 
 func TestEditTravels(t *testing.T) {
+	t.Parallel()
 	a, b, url := pair(t)
 	a.write("roles/mayor.md", role("mayor", "edited by alpha"))
 	a.write("templates/new.txt", "brand new\n")
@@ -69,6 +70,7 @@ func TestEditTravels(t *testing.T) {
 }
 
 func TestJoinKeepsWhatPeopleWrote(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	url := bare(t)
 	a := newTown(t, filepath.Join(root, "a"), "alpha")
@@ -107,6 +109,7 @@ func TestJoinKeepsWhatPeopleWrote(t *testing.T) {
 }
 
 func TestPreviewCountsEveryCommitThatLeaves(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
 	a.write("roles/new.md", role("new", "not recorded yet"))
@@ -121,6 +124,7 @@ func TestPreviewCountsEveryCommitThatLeaves(t *testing.T) {
 }
 
 func TestJoinThatIsNotConfirmedChangesNothing(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	url := bare(t)
 	a := newTown(t, filepath.Join(root, "a"), "alpha")
@@ -148,6 +152,7 @@ func TestJoinThatIsNotConfirmedChangesNothing(t *testing.T) {
 }
 
 func TestConflictOfEachKind(t *testing.T) {
+	t.Parallel()
 	a, b, url := pair(t)
 	a.write("roles/mayor.md", role("mayor", "alpha"))
 	a.write("formulas/build.formula.toml", formula("build", "1.2.0", "alpha"))
@@ -188,6 +193,7 @@ func TestConflictOfEachKind(t *testing.T) {
 }
 
 func TestUnrecordedEditIsNeverOverwritten(t *testing.T) {
+	t.Parallel()
 	a, b, url := pair(t)
 	a.write("roles/mayor.md", role("mayor", "alpha"))
 	a.write("templates/bug.md", "alpha\n")
@@ -211,6 +217,7 @@ func TestUnrecordedEditIsNeverOverwritten(t *testing.T) {
 }
 
 func TestPlaneFromAnotherDayTakesNoTextAway(t *testing.T) {
+	t.Parallel()
 	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
 	dir := a.database().Dir
 	saved := filepath.Join(t.TempDir(), "federation")
@@ -241,6 +248,7 @@ func TestPlaneFromAnotherDayTakesNoTextAway(t *testing.T) {
 }
 
 func TestMissingDirectoryIsNotARemovalOfEverything(t *testing.T) {
+	t.Parallel()
 	a, b, url := pair(t)
 	for _, gone := range []string{"", "roles"} {
 		aside := filepath.Join(t.TempDir(), "aside")
@@ -270,6 +278,7 @@ func TestMissingDirectoryIsNotARemovalOfEverything(t *testing.T) {
 }
 
 func TestPreviewNamesFormerTexts(t *testing.T) {
+	t.Parallel()
 	root, url := t.TempDir(), bare(t)
 	secret := func(tt *testTown, name string) {
 		tt.write("roles/"+name+".md", role(name, "PASSWORD hunter2"))
@@ -297,6 +306,7 @@ func TestPreviewNamesFormerTexts(t *testing.T) {
 }
 
 func TestSecondFederationIsRefused(t *testing.T) {
+	t.Parallel()
 	a, _, url := pair(t)
 	other := bare(t)
 	c := newTown(t, filepath.Join(t.TempDir(), "c"), "gamma")

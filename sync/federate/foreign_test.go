@@ -32,6 +32,7 @@ func (tt *testTown) sql(statements ...string) {
 // Rows written by SQL arrive like others, get their digests, and what they
 // replaced or removed stays to be had.
 func TestRowsOfAnotherProgramAreMended(t *testing.T) {
+	t.Parallel()
 	a, b, url := pair(t)
 	a.write("templates/bug.md", "second\n")
 	a.write("roles/extra.md", role("extra", "to be removed"))
@@ -78,6 +79,7 @@ func TestRowsOfAnotherProgramAreMended(t *testing.T) {
 
 // What was kept for people cannot be taken away by whoever can push.
 func TestRemovalOfKeptRowsIsRefused(t *testing.T) {
+	t.Parallel()
 	a, b, url := pair(t)
 	a.write("roles/mayor.md", role("mayor", "alpha"))
 	a.push(url)
@@ -114,6 +116,7 @@ func TestRemovalOfKeptRowsIsRefused(t *testing.T) {
 // Two records of one archived text that differ in the version they give it do
 // not stop a merge.
 func TestArchivedVersionsThatDiffer(t *testing.T) {
+	t.Parallel()
 	a, b, url := pair(t)
 	row := func(version string) string {
 		return `INSERT INTO archive VALUES ('formula', 'build', '` + string(town.ContentDigest("old\n")) + `', '` + version + `', 'old\n')`

@@ -17,6 +17,7 @@ import (
 // What is written while init waits for an answer, recorded or not, is shown
 // before it leaves; and if that is refused, nothing leaves at all.
 func TestEditsWhileInitIsConfirmed(t *testing.T) {
+	t.Parallel()
 	for _, agreed := range []bool{true, false} {
 		url := bare(t)
 		a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
@@ -55,6 +56,7 @@ func TestEditsWhileInitIsConfirmed(t *testing.T) {
 
 // The same when a Town connects with another repository of its federation.
 func TestEditsWhileARejoinIsConfirmed(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
 	a.init(url)
@@ -81,6 +83,7 @@ func TestEditsWhileARejoinIsConfirmed(t *testing.T) {
 
 // Somebody who edits at every question is asked a bounded number of times.
 func TestInitGivesUpAsking(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
 	asked := 0
@@ -97,6 +100,7 @@ func TestInitGivesUpAsking(t *testing.T) {
 // Of two Towns of a federation that publish in the same new, or the same
 // recreated, repository the second merges like in any other push.
 func TestTwoTownsInitOneRepository(t *testing.T) {
+	t.Parallel()
 	for _, recreated := range []bool{false, true} {
 		url, backup := bare(t), bare(t)
 		a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
@@ -147,6 +151,7 @@ func TestTwoTownsInitOneRepository(t *testing.T) {
 // An init whose push did not arrive, or whose answer was lost, is made again by
 // the same command. The agreement stands meanwhile.
 func TestInitOfUnknownOutcome(t *testing.T) {
+	t.Parallel()
 	repo := bare(t)
 	server, err := gitserver.HTTP(repo, gitserver.HTTPOptions{})
 	if err != nil {

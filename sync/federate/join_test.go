@@ -26,6 +26,7 @@ func founded(t testing.TB) (root, url string, a, b *testTown) {
 // What people write while a join waits to be confirmed is previewed again, and
 // is neither left behind nor sent unseen.
 func TestEditsWhileAJoinIsConfirmed(t *testing.T) {
+	t.Parallel()
 	_, url, a, b := founded(t)
 	asked := 0
 	var last Preview
@@ -54,6 +55,7 @@ func TestEditsWhileAJoinIsConfirmed(t *testing.T) {
 
 // A command that waited for a join goes on in the store it joined.
 func TestCommandWaitsForAJoin(t *testing.T) {
+	t.Parallel()
 	_, url, _, b := founded(t)
 	stale := &staleStores{memoryStores: b.stores, stale: true}
 	opts := b.opts
@@ -95,6 +97,7 @@ func (tt *testTown) retired() []string {
 // A join that was killed before its exchange leaves a copy of the remote's own
 // store, which nobody needs to keep; one that was killed after it, the Town's.
 func TestCopyOfAKilledJoinIsNotKept(t *testing.T) {
+	t.Parallel()
 	root, url, _, b := founded(t)
 	b.write("roles/own.md", role("own", "beta's own"))
 	adopt, killed := filepath.Join(b.opts.Layout.Remote("origin"), "adopt"), filepath.Join(root, "killed")
@@ -134,6 +137,7 @@ func TestCopyOfAKilledJoinIsNotKept(t *testing.T) {
 // Where directories cannot be exchanged, a join takes more steps, and is
 // recognised after any of them.
 func TestJoinWithoutAnExchange(t *testing.T) {
+	t.Parallel()
 	root := t.TempDir()
 	url := bare(t)
 	a := newTown(t, filepath.Join(root, "a"), "alpha")
@@ -199,6 +203,7 @@ func (s *hookedStores) SetFederation(uuid, previous string) error {
 // What is recorded between a join's exchange and its publication is shown before
 // it leaves, and if that is refused it stays. What is only written waits.
 func TestEditsAfterTheExchangeAreShown(t *testing.T) {
+	t.Parallel()
 	for _, test := range []struct{ recorded, agreed bool }{{true, true}, {true, false}, {false, true}} {
 		_, url, a, b := founded(t)
 		b.write("roles/own.md", role("own", "beta's own"))

@@ -14,6 +14,7 @@ import (
 // the look at the files and the reading is left for the next time, whole, and so
 // is what is no document by then: it costs the others nothing.
 func TestMoreEditsThanAreHeld(t *testing.T) {
+	t.Parallel()
 	const documents = 50
 	tt := newTown(t, t.TempDir(), "alpha")
 	path := func(i int) string { return fmt.Sprintf("templates/large%02d.txt", i) }

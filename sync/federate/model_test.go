@@ -3,7 +3,6 @@ package federate
 import (
 	"context"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -24,25 +23,6 @@ import (
 	"gastown/town"
 	"gastown/town/layout"
 )
-
-// defaultHistories is how many histories are tried unless -rapid.checks asks
-// for another number: each takes seconds, for everything in it is real.
-const defaultHistories = 8
-
-// historyChecks lowers rapid's own default for the time of a test.
-func historyChecks(t *testing.T) {
-	t.Helper()
-	asked := false
-	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
-	if asked {
-		return
-	}
-	before := flag.Lookup("rapid.checks").Value.String()
-	if err := flag.Set("rapid.checks", fmt.Sprint(defaultHistories)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = flag.Set("rapid.checks", before) })
-}
 
 // documents are what the people of a history write about. Few, so that they meet.
 var documents = []string{
@@ -409,7 +389,7 @@ func (h history) Output() io.Writer                 { return h.TB.Output() }
 
 // TestHistories lets three Towns edit and sync at random.
 func TestHistories(t *testing.T) {
-	historyChecks(t)
+	t.Parallel()
 	tpl := makeTemplate(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp("", "history")

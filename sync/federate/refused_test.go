@@ -12,6 +12,7 @@ import (
 // times, and then its own reason is told. It is so for the first push and for
 // every other one, and nothing is lost by it.
 func TestServerRefusesForAReasonOfItsOwn(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	lock := filepath.Join(url, "refs", "dolt", "data.lock")
 	if err := os.MkdirAll(filepath.Dir(lock), 0o700); err != nil {
@@ -48,6 +49,7 @@ func TestServerRefusesForAReasonOfItsOwn(t *testing.T) {
 
 // A damaged mirror is made anew, which is told and changes nothing else.
 func TestDamagedMirrorIsNoted(t *testing.T) {
+	t.Parallel()
 	a, b, url := pair(t)
 	damage := func(tt *testTown) {
 		t.Helper()

@@ -15,6 +15,7 @@ import (
 // finds in the old one under a name that is taken stands beside it only if it is
 // nowhere else.
 func TestKilledBeforeCarryingOver(t *testing.T) {
+	t.Parallel()
 	for _, command := range []string{"commit", "status", "pull"} {
 		url := bare(t)
 		tt := newTown(t, t.TempDir(), "alpha")

@@ -15,6 +15,7 @@ import (
 // A ledger that was lost and is made anew selects nothing: what was shared
 // stays shared until a person has seen that it would go.
 func TestALedgerMadeAnewTakesNothingBack(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
 	a.rules(share.Rule{Name: "all"})

@@ -81,6 +81,7 @@ func repository(t testing.TB, url string) []byte {
 // comments and in deleted beads never appear in the repository, in whatever
 // form; what is shared does, or the search would prove nothing.
 func TestPlantedValuesNeverLeave(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	a := newSharer(t, "alpha")
 	a.init(url)

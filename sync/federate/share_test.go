@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,13 +42,9 @@ func ledgerOf(tt *testTown) *sharer {
 	s := &sharer{testTown: tt}
 	opts := doltdb.Options{Dir: tt.opts.Layout.Data(layout.Ledger), Home: tt.opts.Layout.Engine(), Actor: tt.opts.Actor}
 	if _, err := os.Stat(opts.Dir); errors.Is(err, os.ErrNotExist) {
-		l, err := ledger.Create(tt.t.Context(), opts, ledgerUUID)
-		if err != nil {
-			tt.t.Fatal(err)
-		}
-		if err := l.Close(); err != nil {
-			tt.t.Fatal(err)
-		}
+		fresh(tt.t, tt.opts.Name+"'s ledger", opts, func(opts doltdb.Options) (io.Closer, error) {
+			return ledger.Create(tt.t.Context(), opts, ledgerUUID)
+		})
 	}
 	tt.opts.Ledger = func(ctx context.Context) (*ledger.Store, error) { return ledger.Open(ctx, opts, ledgerUUID) }
 	tt.opts.ConfirmShare = func(p SharePreview) error {
@@ -146,6 +143,7 @@ func gitOut(t testing.TB, dir string, args ...string) string {
 }
 
 func TestShareOneRecord(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
 	a.init(url)
@@ -219,6 +217,7 @@ func dirExists(path string) bool {
 
 // Both Towns begin to share at once: one exchange comes of it.
 func TestTwoTownsBeginAtOnce(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
 	a.init(url)
@@ -248,6 +247,7 @@ func TestTwoTownsBeginAtOnce(t *testing.T) {
 
 // Whoever joins later has the records at once, and can share its own.
 func TestJoinBringsRecords(t *testing.T) {
+	t.Parallel()
 	a, url := sharingAll(t)
 	if len(a.asked) != 1 {
 		t.Fatalf("asked %d times", len(a.asked))
@@ -323,6 +323,7 @@ func TestShareCostsNoConnection(t *testing.T) {
 
 // Another Town that changes our records is told of, and changes nothing.
 func TestForgedRecordsArePutBack(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	a, eve := newSharer(t, "alpha"), newSharer(t, "eve")
 	a.rules(share.Rule{Name: "all"})
@@ -355,6 +356,7 @@ func TestForgedRecordsArePutBack(t *testing.T) {
 
 // What is wrong with the records stops them and not the federation.
 func TestHostileRecordsHarmNothingElse(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	a, eve := newSharer(t, "alpha"), newSharer(t, "eve")
 	a.rules(share.Rule{Name: "all"})
@@ -414,6 +416,7 @@ func pushExchange(t testing.TB, s *sharer, url string) {
 
 // Somebody removes the ref: it does not come back unseen, nor with its history.
 func TestRemovedRefIsNotSharedAgainUnseen(t *testing.T) {
+	t.Parallel()
 	a, url := sharingAll(t)
 	gitOut(t, url, "update-ref", "-d", LedgerRef)
 	if out := a.pull(url); len(out.Notes) != 1 {
@@ -440,6 +443,7 @@ func TestRemovedRefIsNotSharedAgainUnseen(t *testing.T) {
 // A record with a secret stays, is named without the secret, and one that got a
 // secret later is taken back.
 func TestSecretsStay(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	a := newSharer(t, "alpha")
 	a.rules(share.Rule{Name: "all", Fields: []string{"title", "description"}})
@@ -468,6 +472,7 @@ func TestSecretsStay(t *testing.T) {
 // A redaction that leaves a part of a secret does not let the record leave; one
 // that cuts out all of it does.
 func TestSecretCutInPartStays(t *testing.T) {
+	t.Parallel()
 	a := newSharer(t, "alpha")
 	a.beads(town.Bead{ID: "gt-1", Title: "one", Notes: "key AKIAQYLPMN5HFIQR7XYA here"})
 	for pattern, want := range map[string]int{"AKIAQYL": 0, "AKIA[A-Z0-9]+": 1} {
@@ -482,7 +487,7 @@ func TestSecretCutInPartStays(t *testing.T) {
 // Random beads, rules and exchanges: in the end each Town has exactly what the
 // rules of the others select.
 func TestEachHasWhatTheOthersSelect(t *testing.T) {
-	historyChecks(t)
+	t.Parallel()
 	tpl := makeTemplate(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		dir, err := os.MkdirTemp(t.TempDir(), "history")
@@ -552,6 +557,7 @@ func TestEachHasWhatTheOthersSelect(t *testing.T) {
 
 // A remote that was taken out and comes back is asked about again.
 func TestForgottenRemoteForgetsRules(t *testing.T) {
+	t.Parallel()
 	a, url := sharingAll(t)
 	if err := a.Forget(t.Context(), Remote{"origin", url}); err != nil {
 		t.Fatal(err)

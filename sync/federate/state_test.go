@@ -13,6 +13,7 @@ import (
 
 // A damaged note about a remote costs a confirmation, and says how to give it.
 func TestDamagedState(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	remote := Remote{"origin", url}
 	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
@@ -41,6 +42,7 @@ func TestDamagedState(t *testing.T) {
 
 // A process killed while it saves the state leaves a file that the next removes.
 func TestTheStateLeavesNoDebris(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	a := newTown(t, filepath.Join(t.TempDir(), "[a"), "alpha")
 	a.init(url)
@@ -56,6 +58,7 @@ func TestTheStateLeavesNoDebris(t *testing.T) {
 
 // A remote that was removed and comes back is confirmed again.
 func TestForget(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	remote := Remote{"origin", url}
 	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -75,17 +76,9 @@ func newTown(t testing.TB, dir, name string) *testTown {
 		Actor:  town.Actor{Name: name, Email: name + "@example.com"},
 		Stores: tt.stores, Starter: starter, Command: "test",
 	})
-	opts := tt.database()
-	if err := os.MkdirAll(filepath.Dir(opts.Dir), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	s, err := federation.Create(t.Context(), opts, tt.stores.uuid, tt.opts.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	fresh(t, name, tt.database(), func(opts doltdb.Options) (io.Closer, error) {
+		return federation.Create(t.Context(), opts, tt.stores.uuid, tt.opts.ID)
+	})
 	for k, text := range starter {
 		tt.write(k.Path(), text)
 	}

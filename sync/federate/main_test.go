@@ -1,0 +1,92 @@
+package federate
+
+import (
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"gastown/planes/doltdb"
+)
+
+// Unless -rapid.checks asks for another number, so many random histories are
+// tried by each test that tries some: each takes seconds, for everything in it
+// is real.
+const (
+	defaultHistories = 8
+	shortHistories   = 3
+)
+
+// TestMain makes room for what is copied, and lowers rapid's own default: here,
+// because tests that run at the same time share it.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	asked := false
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
+	histories := defaultHistories
+	if testing.Short() {
+		histories = shortHistories
+	}
+	var err error
+	if !asked {
+		err = flag.Set("rapid.checks", fmt.Sprint(histories))
+	}
+	if err == nil {
+		copies.dir, err = os.MkdirTemp("", "federate")
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	code := m.Run()
+	if err := os.RemoveAll(copies.dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
+}
+
+// copies are databases no test has used yet, by what they are.
+var copies struct {
+	sync.Mutex
+	dir  string
+	made map[string]string
+}
+
+// fresh puts a new database at opts.Dir. It is made by create for the first test
+// that asks for what it is, and copied for the others: to make one takes as long
+// as many a test.
+func fresh(t testing.TB, what string, opts doltdb.Options, create func(doltdb.Options) (io.Closer, error)) {
+	t.Helper()
+	copies.Lock()
+	defer copies.Unlock()
+	from, there := copies.made[what]
+	if !there {
+		from = filepath.Join(copies.dir, fmt.Sprint(len(copies.made)), filepath.Base(opts.Dir))
+		if err := os.MkdirAll(filepath.Dir(from), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		origin := opts
+		origin.Dir = from
+		s, err := create(origin)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if copies.made == nil {
+			copies.made = map[string]string{}
+		}
+		copies.made[what] = from
+	}
+	if err := os.MkdirAll(filepath.Dir(opts.Dir), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.CopyFS(opts.Dir, os.DirFS(from)); err != nil {
+		t.Fatal(err)
+	}
+}
