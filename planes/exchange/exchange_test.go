@@ -118,7 +118,7 @@ func (s *Store) take(t testing.TB, mirror string) (Arrival, error) {
 func (s *Store) titles(t testing.TB, name string) []string {
 	t.Helper()
 	list := []string{}
-	err := s.List(t.Context(), name, Filter{}, func(r Record) error {
+	err := Shelf{s}.List(t.Context(), name, Filter{}, func(r Record) error {
 		list = append(list, r.Bead.ID+" "+r.Bead.Title)
 		return nil
 	})
@@ -147,7 +147,7 @@ func TestPublishWritesOnlyDifferences(t *testing.T) {
 	if err != nil || len(digests) != 2 || digests["gt-2"] != all[1].Digest("a") {
 		t.Fatalf("%v %v", digests, err)
 	}
-	got, err := s.Get(t.Context(), "town-a", "gt-2")
+	got, err := Shelf{s}.Get(t.Context(), "town-a", "gt-2")
 	if err != nil || got.Bead.Title != "two" || !slices.Equal(got.Bead.Labels, []string{"a", "b"}) || got.Bead.UpdatedAt.Nanosecond() != 8000 {
 		t.Fatalf("%+v %v", got, err)
 	}
@@ -155,7 +155,7 @@ func TestPublishWritesOnlyDifferences(t *testing.T) {
 		t.Fatalf("%v", got.Fields)
 	}
 	s.publish(t, nil, "gt-1", "gt-2")
-	if towns, err := s.Towns(t.Context()); err != nil || len(towns) != 0 {
+	if towns, err := s.members(t.Context()); err != nil || len(towns) != 0 {
 		t.Fatalf("a Town that shares nothing is still known: %v %v", towns, err)
 	}
 	if _, err := s.Publish(t.Context(), "a", []share.Record{record("gt-3", "bad \x1b[0m")}, nil); !errors.Is(err, share.ErrValue) {
@@ -165,6 +165,7 @@ func TestPublishWritesOnlyDifferences(t *testing.T) {
 
 func TestReading(t *testing.T) {
 	s := newStore(t, "a")
+	shelf := Shelf{s}
 	s.publish(t, []share.Record{
 		record("gt-1", "one", "labels", `["x","y"]`), record("gt-2", "TWO", "status", "closed", "priority", "0"),
 		{ID: "gt-3", Values: map[string]string{}},
@@ -178,19 +179,19 @@ func TestReading(t *testing.T) {
 		{Filter{Not: []town.Status{"closed"}}, "gt-1 gt-3"}, {Filter{Assignees: []string{"ada"}}, ""},
 	} {
 		var ids []string
-		err := s.List(t.Context(), "town-a", c.f, func(r Record) error { ids = append(ids, r.Bead.ID); return nil })
+		err := shelf.List(t.Context(), "town-a", c.f, func(r Record) error { ids = append(ids, r.Bead.ID); return nil })
 		if err != nil || strings.Join(ids, " ") != c.want {
 			t.Errorf("%+v: %v %v", c.f, ids, err)
 		}
 	}
-	if err := s.List(t.Context(), "town-b", Filter{}, nil); !errors.Is(err, ErrTown) || !strings.Contains(town.Next(err), "town-a") {
+	if err := shelf.List(t.Context(), "town-b", Filter{}, nil); !errors.Is(err, ErrTown) || !strings.Contains(town.Next(err), "town-a") {
 		t.Error(err, town.Next(err))
 	}
-	if _, err := s.Get(t.Context(), "a", "gt-9"); !errors.Is(err, doltdb.ErrNoRows) {
+	if _, err := shelf.Get(t.Context(), "a", "gt-9"); !errors.Is(err, doltdb.ErrNoRows) {
 		t.Error(err)
 	}
 	s.exec(t, "INSERT INTO towns VALUES ('b', 'town-a')")
-	if err := s.List(t.Context(), "town-a", Filter{}, nil); !errors.Is(err, ErrTown) || !strings.Contains(town.Next(err), "a, b") {
+	if err := shelf.List(t.Context(), "town-a", Filter{}, nil); !errors.Is(err, ErrTown) || !strings.Contains(town.Next(err), "a, b") {
 		t.Error(err)
 	}
 	if name, id, ok := ParseRef("alpha/gt-1.2"); !ok || name != "alpha" || id != "gt-1.2" {

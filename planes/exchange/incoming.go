@@ -11,8 +11,12 @@ import (
 	"gastown/town"
 )
 
-// maxRows is how many records of all Towns together are accepted.
-const maxRows = 1 << 20
+// maxRows is how many records of all Towns together are accepted, and maxTowns
+// how many Towns that share some.
+const (
+	maxRows  = 1 << 20
+	maxTowns = 1 << 14
+)
 
 // ownerPattern is what a Town may be called in a key.
 var ownerPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
@@ -56,12 +60,17 @@ func (s *Store) checkAll(ctx context.Context, tx *doltdb.Tx, remote, uuid, base,
 	if err != nil {
 		return err
 	}
-	var rows int
-	if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM beads"+asOf).Scan(&rows); err != nil {
-		return err
-	}
-	if rows > maxRows {
-		return doltdb.Refuse(remote, "it holds %d records; the limit is %d", rows, maxRows)
+	for _, limit := range []struct {
+		table, what string
+		most        int
+	}{{"beads", "records", maxRows}, {"towns", "Towns", maxTowns}} {
+		var rows int
+		if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM "+limit.table+asOf).Scan(&rows); err != nil {
+			return err
+		}
+		if rows > limit.most {
+			return doltdb.Refuse(remote, "it holds %d %s; the limit is %d", rows, limit.what, limit.most)
+		}
 	}
 	for _, c := range changed {
 		d := difference{tx: tx, remote: remote, from: base, to: theirs}

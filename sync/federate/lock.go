@@ -30,8 +30,9 @@ type remoteLock struct {
 	// ledger is the mirror of shared records, beside the one that is open; nil
 	// when they are not exchanged.
 	ledger *gitremote.Mirror
-	// dropped is the exchange's commit that this call took for unpublished.
-	dropped string
+	// refused is why the records that arrived last were not taken; what else was
+	// to be done is done all the same.
+	refused error
 	// last is what the last pull under this lock found; nil after one that failed.
 	last *meeting
 	// notes are for people, to be told with the outcome.

@@ -33,7 +33,7 @@ func (e *Engine) meet(ctx context.Context, remote Remote, fn func(*remoteLock, *
 	}
 	m, err := e.mirror(ctx, l)
 	if err == nil {
-		err = fn(l, m)
+		err = errors.Join(fn(l, m), l.refused)
 	}
 	if err != nil {
 		e.noteFailure(remote.Name, err)

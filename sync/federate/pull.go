@@ -54,7 +54,7 @@ func (e *Engine) Pull(ctx context.Context, remote Remote, dry bool) (out Pulled,
 // pull is Pull with the remote locked and its mirror open.
 func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, dry bool) (out Pulled, err error) {
 	out.Remote, out.DryRun, out.Notes = l.remote.Name, dry, l.told()
-	l.last = nil
+	l.last, l.refused = nil, nil
 	arrived := e.step("fetch")
 	fetched, err := m.Fetch(ctx)
 	arrived()
@@ -79,7 +79,8 @@ func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, d
 		return out, err
 	}
 	if dry {
-		return out, e.pullShare(ctx, l, dry, &st, &out)
+		l.refused = e.pullShare(ctx, l, dry, &st, &out)
+		return out, nil
 	}
 	if len(out.Kept) == 0 {
 		st.Head = fetched.Head
@@ -91,9 +92,9 @@ func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, d
 // endPull takes the records that came along. What is wrong with them does not
 // undo the rest of the pull.
 func (e *Engine) endPull(ctx context.Context, l *remoteLock, dry bool, found meeting, st *state, out *Pulled) error {
-	failed := e.pullShare(ctx, l, dry, st, out)
-	err := errors.Join(e.verified(l.remote.Name, *st, found.at), failed)
-	if err == nil && !dry {
+	l.refused = e.pullShare(ctx, l, dry, st, out)
+	err := e.verified(l.remote.Name, *st, found.at)
+	if err == nil && l.refused == nil && !dry {
 		l.last = &found
 	}
 	return err

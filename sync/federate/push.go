@@ -85,7 +85,7 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 	pause := backoff.NewExponentialBackOff()
 	pause.InitialInterval, pause.MaxInterval = pushPause, 20*pushPause
 	defer out.tell(l)
-	plan, err := e.planShare(ctx, l, out)
+	plan, err := e.planShare(ctx, l, m, out)
 	if err != nil {
 		return err
 	}
@@ -120,6 +120,10 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 			return err
 		}
 		pulled, err := e.pull(ctx, l, m, false)
+		if l.refused != nil && plan != nil {
+			// What is there of records cannot be merged: the rest goes on without.
+			plan, out.Shared, rejected = nil, nil, nil
+		}
 		if rejected != nil && m.Head() == head && l.recordsHead() == records && (err == nil || errors.Is(err, errNone) || opts.Recreate && errors.Is(err, gitremote.ErrGone)) {
 			// Nobody was: the server has another reason.
 			if err := out.waitRefused(ctx, l.remote, rejected); err != nil {

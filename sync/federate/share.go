@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"maps"
-	"os"
 	"slices"
 
 	"gastown/planes/exchange"
@@ -56,12 +55,6 @@ type SharePreview struct {
 	Records  []share.Selection
 	Removed  []string
 	Withheld []Withheld
-	// Others counts records of other Towns that go along: the exchange is one
-	// history, and this remote may not have them yet.
-	Others int
-	// Past counts records as they were before they were changed or taken back:
-	// they go along in the history, which this remote does not have yet.
-	Past int
 	// Author is recorded in the commits, beside the Town's name and id.
 	Author string
 	Town   exchange.Member
@@ -70,9 +63,24 @@ type SharePreview struct {
 // PreviewShare tells what would leave by the rules as they are, whatever was
 // confirmed. It contacts nobody and changes nothing.
 func (e *Engine) PreviewShare(ctx context.Context) (p SharePreview, err error) {
-	plan, err := e.loadPlan()
+	plan, err := e.loadPlan(Remote{})
+	if err != nil {
+		return p, e.disk(err)
+	}
+	own := map[string]town.Digest{}
+	remotes, err := e.agreedTo()
+	for _, r := range remotes {
+		if err == nil {
+			plan.remote = r
+			err = e.readOwn(ctx, plan)
+			maps.Copy(own, plan.own)
+		}
+	}
+	if plan.own = own; err == nil {
+		err = e.selectRecords(ctx, plan)
+	}
 	if err == nil {
-		err = e.fill(ctx, plan)
+		err = plan.inspect(e.opts.ID)
 	}
 	if err != nil {
 		return p, e.disk(err)
@@ -83,7 +91,7 @@ func (e *Engine) PreviewShare(ctx context.Context) (p SharePreview, err error) {
 func (e *Engine) sharePreview(plan *sharePlan) SharePreview {
 	p := SharePreview{
 		Rules: plan.rules, Withheld: plan.withheld, Removed: plan.removed(), Author: e.opts.Actor.String(),
-		Town: exchange.Member{ID: e.opts.ID, Name: e.opts.Name, Records: len(plan.records)},
+		Town: exchange.Member{ID: e.opts.ID, Name: e.opts.Name},
 	}
 	for _, id := range slices.Sorted(maps.Keys(plan.records)) {
 		p.Records = append(p.Records, plan.records[id])
@@ -91,29 +99,23 @@ func (e *Engine) sharePreview(plan *sharePlan) SharePreview {
 	return p
 }
 
-// sharePlan is what of the ledger shall be in the exchange.
+// sharePlan is what of the ledger shall be in the exchange with a remote.
 type sharePlan struct {
-	rules share.Rules
+	remote Remote
+	rules  share.Rules
 	// records by id, and the ledger's commit they were read at; only with filled.
 	filled   bool
 	records  map[string]share.Selection
 	head     string
 	withheld []Withheld
 	// own is what was in the exchange, and published, when the plan was made;
-	// exists says that there is one on this machine.
+	// exists says that there is one on this machine for the remote.
 	own    map[string]town.Digest
 	exists bool
 	// waiting are rules nobody confirmed: then records are only taken back.
 	waiting share.Rules
 	// done, once staged.
 	put, gone int
-	// past is SharePreview.Past; while nobody agreed to it, barred.
-	past   int
-	barred bool
-	// weighed is the exchange's tip whose history was looked at; found is what it
-	// would bring unagreed, and accepted what a person has agreed to of that.
-	weighed         string
-	found, accepted map[former]bool
 	// commit is the exchange's, in the mirror; staged says that it is there.
 	commit string
 	staged bool
@@ -130,47 +132,25 @@ func (p *sharePlan) removed() []string {
 	return ids
 }
 
-// loadPlan reads the rules.
-func (e *Engine) loadPlan() (*sharePlan, error) {
+// loadPlan reads the rules. The zero Remote is none.
+func (e *Engine) loadPlan(remote Remote) (*sharePlan, error) {
 	f, err := share.Load(e.opts.Layout.Sharing())
 	if err != nil {
 		return nil, err
 	}
-	plan := &sharePlan{rules: f.Rules}
-	switch _, err := os.Lstat(e.opts.Layout.Exchange()); {
-	case err == nil:
-		plan.exists = true
-	case !errors.Is(err, os.ErrNotExist):
-		return nil, err
+	plan := &sharePlan{remote: remote, rules: f.Rules}
+	if remote.Name != "" {
+		plan.exists, err = e.hasExchange(remote.Name)
 	}
-	return plan, nil
+	return plan, err
 }
 
 // fill applies the rules to the ledger. What is in the exchange already, as it
 // is, was searched for secrets when it was put there.
 func (e *Engine) fill(ctx context.Context, plan *sharePlan) (err error) {
 	defer e.step("select records")()
-	plan.records, plan.withheld, plan.own = map[string]share.Selection{}, nil, nil
-	if plan.exists {
-		err := e.withExchange(ctx, func(s *exchange.Store) error {
-			tip, err := s.Head(ctx)
-			if err != nil {
-				return err
-			}
-			base, err := e.published(ctx, s, tip)
-			if err != nil || base == "" {
-				return err
-			}
-			plan.own, err = s.Own(ctx, base)
-			return err
-		})
-		if err != nil && !errors.Is(err, errNoExchange) {
-			return err
-		}
-	}
-	plan.filled = true
-	if e.opts.Ledger == nil {
-		return nil
+	if err := e.readOwn(ctx, plan); err != nil {
+		return err
 	}
 	if err := e.selectRecords(ctx, plan); err != nil {
 		return err
@@ -178,8 +158,29 @@ func (e *Engine) fill(ctx context.Context, plan *sharePlan) (err error) {
 	return plan.inspect(e.opts.ID)
 }
 
+// readOwn reads what of this Town is published.
+func (e *Engine) readOwn(ctx context.Context, plan *sharePlan) error {
+	plan.own = nil
+	err := e.withExchange(ctx, plan.remote.Name, func(s *exchange.Store) error {
+		base, err := e.published(ctx, s, plan.remote)
+		if err != nil || base == "" {
+			return err
+		}
+		plan.own, err = s.Own(ctx, base)
+		return err
+	})
+	if errors.Is(err, errNoExchange) {
+		return nil
+	}
+	return err
+}
+
 // selectRecords reads the ledger. It is closed again before anything is searched.
 func (e *Engine) selectRecords(ctx context.Context, plan *sharePlan) (err error) {
+	plan.filled, plan.records, plan.withheld = true, map[string]share.Selection{}, nil
+	if e.opts.Ledger == nil {
+		return nil
+	}
 	store, err := e.opts.Ledger(ctx)
 	if err != nil {
 		return err

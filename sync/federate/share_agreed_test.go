@@ -1,92 +1,90 @@
 package federate
 
 import (
-	"bytes"
-	"errors"
 	"os"
-	"strings"
+	"slices"
 	"testing"
 
 	"gastown/sync/share"
 	"gastown/town"
 )
 
-// planted shares a record with the first repository by a rule nobody confirmed
-// for the second one, and takes it back.
-func (s *sharer) planted(first string) {
-	s.t.Helper()
-	only := share.Rule{Name: "all", Labels: []string{"all"}}
-	s.rules(only, share.Rule{Name: "extra", Labels: []string{"extra"}, Fields: []string{"title"}})
-	s.beads(town.Bead{ID: "gt-p", Title: "PLANTED", Labels: []string{"extra"}})
-	person := s.opts.ConfirmShare
-	s.opts.ConfirmShare = func(SharePreview) error { return nil }
-	another := New(s.opts)
-	s.opts.ConfirmShare = person
-	for _, rules := range []share.Rules{{only, {Name: "extra", Labels: []string{"extra"}, Fields: []string{"title"}}}, {only}} {
-		s.rules(rules...)
-		if _, err := another.Push(s.t.Context(), Remote{"origin", first}, false); err != nil {
-			s.t.Fatal(err)
-		}
-	}
-}
-
-// What is not noted any more of the rules that records were made of costs a
-// question, and what no state names is not sent: nothing leaves because a note
-// was lost.
-func TestALostNoteCostsAQuestion(t *testing.T) {
-	for name, test := range map[string]struct {
-		lose func(a *sharer) error
-		asks int
-	}{
-		"the notes": {func(a *sharer) error {
-			st, err := a.loadState("origin")
-			st.Shared.Made = nil
-			return errors.Join(err, a.saveState("origin", st))
-		}, 1},
-		"the state":        {func(a *sharer) error { return os.Remove(a.statePath("origin")) }, 0},
-		"the state's text": {func(a *sharer) error { return os.WriteFile(a.statePath("origin"), []byte("{"), 0o600) }, 0},
+// What is known of a remote may be lost, with or without what lies beside it: once
+// the remote is confirmed again the records are as before, and nothing of what was
+// staged and not published is among them.
+func TestALostStateSendsNothingElse(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(a *sharer) error{
+		"the state":         func(a *sharer) error { return os.Remove(a.statePath("origin")) },
+		"the state's text":  func(a *sharer) error { return os.WriteFile(a.statePath("origin"), []byte("{"), 0o600) },
+		"all of the remote": func(a *sharer) error { return os.RemoveAll(a.opts.Layout.Remote("origin")) },
+		"the exchange":      func(a *sharer) error { return os.RemoveAll(a.opts.Layout.Exchange("origin")) },
+		"the mirrors": func(a *sharer) error {
+			state, err := os.ReadFile(a.statePath("origin"))
+			if err == nil {
+				err = os.RemoveAll(a.opts.Layout.Remote("origin"))
+			}
+			if err == nil {
+				err = os.MkdirAll(a.opts.Layout.Remote("origin"), 0o700)
+			}
+			if err == nil {
+				err = os.WriteFile(a.statePath("origin"), state, 0o600)
+			}
+			return err
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			a, first, second := sharedTwice(t)
-			a.planted(first)
-			if err := test.lose(a); err != nil {
+			url := bare(t)
+			a, b := newSharer(t, "alpha"), newSharer(t, "beta")
+			a.rules(share.Rule{Name: "all", Fields: []string{"title", "description"}})
+			a.beads(town.Bead{ID: "gt-1", Title: "SHARED-ONE"})
+			a.init(url)
+			b.rules(share.Rule{Name: "all"})
+			b.beads(town.Bead{ID: "b-1", Title: "of b"})
+			b.join(url)
+			a.describe("gt-1", "PLANTED-ONE")
+			a.fails(url)
+			if err := lose(a); err != nil {
 				t.Fatal(err)
 			}
-			a.beads(town.Bead{ID: "gt-3", Title: "SHARED-THREE", Labels: []string{"all"}})
-			a.asked, a.refuse = nil, true
-			out := a.at("second", second)
-			if bytes.Contains(repository(t, second), []byte("PLANTED")) {
-				t.Fatalf("it got there: %+v", out.Shared)
+			a.describe("gt-1", "SHARED-LATER")
+			if _, err := a.Push(t.Context(), Remote{"origin", url}, false); err != nil {
+				a.join(url) // nobody has confirmed it
 			}
-			dry, err := a.Push(t.Context(), Remote{"second", second}, true)
-			if err != nil || len(a.asked) != test.asks || len(out.Shared.Waiting) != test.asks || len(dry.Shared.Waiting) != test.asks ||
-				strings.Join(out.Recorded.Notes, "\n") != strings.Join(dry.Recorded.Notes, "\n") {
-				t.Errorf("asked %d times; a push says %+v %q, one that only tells %+v %q, %v", len(a.asked),
-					out.Shared, out.Recorded.Notes, dry.Shared, dry.Recorded.Notes, err)
+			a.push(url)
+			if has(t, url, "PLANTED") || !has(t, url, "SHARED-LATER") {
+				t.Errorf("what was taken out before it was published has left: %t, the rest has: %t", has(t, url, "PLANTED"), has(t, url, "SHARED-LATER"))
+			}
+			b.pull(url)
+			if of, ofA := b.seen("alpha"), a.seen("beta"); !slices.Equal(of, []string{"gt-1 SHARED-ONE"}) || !slices.Equal(ofA, []string{"b-1 of b"}) {
+				t.Errorf("%q %q", of, ofA)
 			}
 		})
 	}
 }
 
-// A person agrees to what was shown, not to what came while the question stood.
+// A person agrees to what was shown, not to what came while the question stood,
+// in the ledger or in the rules.
 func TestAgreementIsToWhatWasShown(t *testing.T) {
-	a, first, second := sharedTwice(t)
-	a.rules(share.Rule{Name: "all", Labels: []string{"all"}}, share.Rule{Name: "more", Labels: []string{"more"}})
-	a.beads(town.Bead{ID: "gt-3", Title: "SHARED-THREE", Labels: []string{"all"}})
+	t.Parallel()
+	url := bare(t)
+	a := newSharer(t, "alpha")
+	a.init(url)
+	a.rules(share.Rule{Name: "all", Labels: []string{"all"}})
+	a.beads(town.Bead{ID: "gt-1", Title: "SHARED-ONE", Labels: []string{"all"}})
 	asked := a.opts.ConfirmShare
 	a.opts.ConfirmShare = func(p SharePreview) error {
-		a.planted(first)
+		a.beads(town.Bead{ID: "gt-2", Title: "LATER-TWO", Labels: []string{"all"}}, town.Bead{ID: "gt-3", Title: "PLANTED", Labels: []string{"more"}})
+		a.rules(share.Rule{Name: "all", Labels: []string{"all"}}, share.Rule{Name: "more", Labels: []string{"more"}})
 		return asked(p)
 	}
 	a.Engine = New(a.opts)
-	out := a.at("second", second)
-	if bytes.Contains(repository(t, second), []byte("PLANTED")) || len(a.asked) == 0 || len(out.Shared.Waiting) == 0 {
-		t.Fatalf("asked %d times, %+v", len(a.asked), out.Shared)
+	if a.push(url); !has(t, url, "SHARED-ONE") || has(t, url, "LATER") || has(t, url, "PLANTED") {
+		t.Error("what was sent is not what was shown")
 	}
-	a.opts.ConfirmShare = asked
+	a.opts.ConfirmShare, a.refuse = asked, true
 	a.Engine = New(a.opts)
-	a.asked = nil
-	if a.at("second", second); len(a.asked) != 1 || a.asked[0].Past == 0 || !bytes.Contains(repository(t, second), []byte("PLANTED")) {
-		t.Errorf("asked %+v", a.asked)
+	if out := a.push(url); !slices.Equal(out.Shared.Waiting, []string{"more"}) || has(t, url, "PLANTED") {
+		t.Errorf("%+v", out.Shared)
 	}
 }

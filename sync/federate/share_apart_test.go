@@ -3,7 +3,6 @@ package federate
 import (
 	"bytes"
 	"slices"
-	"strings"
 	"testing"
 
 	"gastown/sync/share"
@@ -19,86 +18,121 @@ func sharedTwice(t *testing.T) (a *sharer, first, second string) {
 	a.beads(town.Bead{ID: "gt-1", Title: "SHARED-ONE", Labels: []string{"all"}})
 	a.init(first)
 	gitOut(t, first, "push", "-q", second, Ref)
-	if _, err := a.Join(t.Context(), Remote{"second", second}, yes); err != nil {
-		t.Fatal(err)
-	}
-	a.at("second", second)
-	if !bytes.Contains(repository(t, second), []byte("SHARED-ONE")) {
+	a.alsoAt("second", second)
+	if !has(t, second, "SHARED-ONE") {
 		t.Fatal("the second repository has no records")
 	}
 	return a, first, second
 }
 
+// alsoAt joins another repository of the federation the Town is in.
+func (s *sharer) alsoAt(name, url string) {
+	s.t.Helper()
+	if _, err := s.Join(s.t.Context(), Remote{name, url}, yes); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// has reports that a text is anywhere in a repository.
+func has(t *testing.T, url, text string) bool {
+	t.Helper()
+	return bytes.Contains(repository(t, url), []byte(text))
+}
+
 // What is shared with one repository by a rule that nobody confirmed for another
 // does not get there by a later push, also when the rule is gone by then: not as
-// a row and not in the history, unless a person was told and agreed.
+// a row and not in the history, whatever a person answers.
 func TestLaterPushesBringNothingUnagreed(t *testing.T) {
 	only := share.Rule{Name: "all", Labels: []string{"all"}}
 	extra := share.Rule{Name: "extra", Labels: []string{"extra"}, Fields: []string{"title", "description"}}
 	redacting := only
 	redacting.Redact = []share.Redaction{{Field: "title", Pattern: "PLANTED-[A-Z]+"}}
-	for name, test := range map[string]struct{ during, after share.Rules }{
-		"a rule that was there for a while":      {share.Rules{only, extra}, share.Rules{only}},
-		"another rule that was there":            {share.Rules{extra}, share.Rules{only}},
-		"all rules are gone":                     {share.Rules{only, extra}, nil},
-		"a redaction came later":                 {share.Rules{only}, share.Rules{redacting}},
-		"the same rules, confirmed for one only": {share.Rules{only, extra}, share.Rules{only, extra}},
+	for name, test := range map[string]struct {
+		during, after share.Rules
+		// planted: it is what a person is asked about, and agrees to.
+		planted bool
+	}{
+		"a rule that was there for a while":      {share.Rules{only, extra}, share.Rules{only}, false},
+		"another rule that was there":            {share.Rules{extra}, share.Rules{redacting}, false},
+		"all rules are gone":                     {share.Rules{only, extra}, nil, false},
+		"a redaction came later":                 {share.Rules{only}, share.Rules{redacting}, false},
+		"the same rules, confirmed for one only": {share.Rules{only, extra}, share.Rules{only, extra}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, first, second := sharedTwice(t)
 			a.rules(test.during...)
-			a.beads(town.Bead{ID: "gt-2", Title: "PLANTED-TITLE", Description: "PLANTED-TEXT", Labels: []string{"all", "extra"}})
-			if out := a.push(first); out.Shared.Put == 0 {
+			labels := []string{"extra"}
+			if !slices.ContainsFunc(test.after, func(r share.Rule) bool { return r.Name == "all" && len(r.Redact) == 0 }) {
+				labels = append(labels, "all")
+			}
+			a.beads(town.Bead{ID: "gt-2", Title: "PLANTED-TITLE", Description: "PLANTED-TEXT", Labels: labels})
+			if out := a.push(first); out.Shared.Put == 0 || !has(t, first, "PLANTED") {
 				t.Fatalf("%+v", out.Shared)
 			}
 			a.rules(test.after...)
 			a.beads(town.Bead{ID: "gt-3", Title: "SHARED-THREE", Labels: []string{"all"}})
 			if len(test.after) > 0 {
-				a.refuse = false
 				a.push(first) // by the rules as they are now
 			}
-			planted := func() bool { return bytes.Contains(repository(t, second), []byte("PLANTED")) }
-			for _, asks := range []bool{true, false} {
-				a.refuse = true
-				confirm := a.opts.ConfirmShare
-				if !asks {
-					a.opts.ConfirmShare = nil
-					a.Engine = New(a.opts)
-				}
+			for _, a.refuse = range []bool{true, false} {
 				for range 2 {
 					out := a.at("second", second)
-					if planted() {
-						t.Fatalf("it got there, %+v", out.Shared)
+					if _, err := a.Sync(t.Context(), Remote{"second", second}, false); err != nil {
+						t.Fatal(err)
 					}
-					if !slices.ContainsFunc(out.Recorded.Notes, func(n string) bool { return strings.Contains(n, "nobody agreed") }) && len(out.Shared.Waiting) == 0 {
-						t.Errorf("nothing is said of it: %+v %q", out.Shared, out.Recorded.Notes)
+					if got := has(t, second, "PLANTED"); got != (test.planted && !a.refuse) {
+						t.Fatalf("planted there: %t, %+v", got, out.Shared)
 					}
 				}
-				a.opts.ConfirmShare = confirm
-				a.Engine = New(a.opts)
 			}
-			if _, err := a.Sync(t.Context(), Remote{"second", second}, false); err != nil || planted() {
-				t.Fatalf("a sync: %v", err)
-			}
-			a.refuse, a.asked = false, nil
-			a.at("second", second)
-			if len(a.asked) != 1 || a.asked[0].Past == 0 && len(test.during) != len(test.after) {
-				t.Fatalf("asked %+v", a.asked)
-			}
-			if !planted() {
-				t.Error("the question was for nothing")
-			}
-			a.beads(town.Bead{ID: "gt-4", Title: "SHARED-FOUR", Labels: []string{"all"}})
-			a.at("second", second)
-			if len(a.asked) != 1 {
-				t.Errorf("asked again: %+v", a.asked[1:])
+			if got := has(t, second, "SHARED-THREE"); got != (len(test.after) > 0) {
+				t.Errorf("what is shared is there: %t", got)
 			}
 		})
 	}
 }
 
-// Two repositories of one federation that share by the same rules ask nobody:
-// whatever was sent to one meanwhile might have been sent to the other.
+// What another Town shares through one repository is not carried to a second one
+// by a Town that is in both: its Town agreed to the first alone.
+func TestRecordsOfOthersStayWhereTheyWereShared(t *testing.T) {
+	first, second := bare(t), bare(t)
+	a, b, c := newSharer(t, "alpha"), newSharer(t, "beta"), newSharer(t, "gamma")
+	for _, s := range []*sharer{a, b, c} {
+		s.rules(share.Rule{Name: "all"})
+		s.beads(town.Bead{ID: "gt-1", Title: "RECORD-OF-" + s.opts.Name})
+	}
+	a.init(first)
+	b.join(first)
+	gitOut(t, first, "push", "-q", second, Ref)
+	b.alsoAt("second", second)
+	c.join(second)
+	a.describe("gt-1", "changed")
+	for i := range 3 {
+		a.beads(town.Bead{ID: "gt-n" + string(rune('a'+i)), Title: "RECORD-OF-alpha again"})
+		a.sync(first)
+		for _, r := range []Remote{{"origin", first}, {"second", second}} {
+			if _, err := b.Sync(t.Context(), r, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		c.sync(second)
+	}
+	for url, test := range map[string]struct{ there, not string }{
+		first: {"RECORD-OF-alpha", "RECORD-OF-gamma"}, second: {"RECORD-OF-gamma", "RECORD-OF-alpha"},
+	} {
+		if has(t, url, test.not) || !has(t, url, test.there) || !has(t, url, "RECORD-OF-beta") {
+			t.Errorf("%s is where nobody shared it, or %s is not where it was shared", test.not, test.there)
+		}
+	}
+	if got, none := c.seen("beta"), c.seen("alpha"); len(got) != 1 || len(none) != 0 {
+		t.Errorf("gamma sees %q of beta, %q of alpha", got, none)
+	}
+	if ofA, ofC := b.seen("alpha"), b.seen("gamma"); len(ofA) != 4 || len(ofC) != 1 {
+		t.Errorf("beta, which is in both, sees %q and %q", ofA, ofC)
+	}
+}
+
+// Two repositories of one federation that share by the same rules ask nobody.
 func TestTwoRepositoriesTakeTurns(t *testing.T) {
 	a, first, second := sharedTwice(t)
 	b := newSharer(t, "beta")
@@ -114,8 +148,8 @@ func TestTwoRepositoriesTakeTurns(t *testing.T) {
 			slices.Reverse(remotes)
 		}
 		for _, r := range remotes {
-			if _, err := a.Sync(t.Context(), r, false); err != nil {
-				t.Fatal(err)
+			if out, err := a.Sync(t.Context(), r, false); err != nil || out.Pushed.Shared.Put != 2 {
+				t.Fatalf("%+v %v", out.Pushed.Shared, err)
 			}
 		}
 		b.sync(first)
@@ -127,5 +161,56 @@ func TestTwoRepositoriesTakeTurns(t *testing.T) {
 	c.join(second)
 	if got := c.seen("alpha"); len(got) != 5 {
 		t.Errorf("%q", got)
+	}
+	// Withdrawing takes them back from each at its next push, and from both
+	// without a remote in the preview.
+	a.rules()
+	p, err := a.PreviewShare(t.Context())
+	if err != nil || len(p.Removed) != 5 {
+		t.Errorf("%+v %v", p.Removed, err)
+	}
+	if out := a.push(first); out.Shared.Removed != 5 {
+		t.Errorf("%+v", out.Shared)
+	}
+	if p, err = a.PreviewShare(t.Context()); err != nil || len(p.Removed) != 5 {
+		t.Errorf("%+v %v", p.Removed, err)
+	}
+	if out := a.at("second", second); out.Shared.Removed != 5 {
+		t.Errorf("%+v", out.Shared)
+	}
+	if p, err = a.PreviewShare(t.Context()); err != nil || len(p.Removed) != 0 {
+		t.Errorf("%+v %v", p.Removed, err)
+	}
+}
+
+// A remote that has another address than before is another repository: what was
+// exchanged with the former one does not get there, whatever the two have in common.
+func TestAnotherAddressIsAnotherRepository(t *testing.T) {
+	only := share.Rule{Name: "all", Labels: []string{"all"}}
+	for name, common := range map[string][]string{"nothing": {Ref}, "what was there then": {Ref, LedgerRef + ":" + LedgerRef}} {
+		t.Run(name, func(t *testing.T) {
+			first, second := bare(t), bare(t)
+			a, b := newSharer(t, "alpha"), newSharer(t, "beta")
+			a.rules(only)
+			a.beads(town.Bead{ID: "gt-1", Title: "SHARED-ONE", Labels: []string{"all"}})
+			a.init(first)
+			gitOut(t, first, append([]string{"push", "-q", second}, common...)...)
+			b.rules(share.Rule{Name: "all"})
+			b.beads(town.Bead{ID: "b-1", Title: "PLANTED-BY-BETA"})
+			b.join(first)
+			a.beads(town.Bead{ID: "gt-2", Title: "PLANTED-BY-ALPHA", Labels: []string{"all"}})
+			a.sync(first)
+			a.work(patch(t, `[{"id":"gt-2","title":"SHARED-TWO"}]`))
+			moved := Remote{"origin", second}
+			if _, err := a.Join(t.Context(), moved, yes); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.Sync(t.Context(), moved, false); err != nil {
+				t.Fatal(err)
+			}
+			if has(t, second, "PLANTED") || !has(t, second, "SHARED-TWO") {
+				t.Error("what only the former repository was to have is there, or what is shared now is not")
+			}
+		})
 	}
 }

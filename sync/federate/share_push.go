@@ -20,18 +20,10 @@ func (e *Engine) planAgain(ctx context.Context, l *remoteLock, plan *sharePlan, 
 	if err != nil {
 		return err
 	}
-	now, err := e.loadPlan()
-	if err != nil {
+	if plan.exists, err = e.hasExchange(l.remote.Name); err != nil {
 		return err
 	}
-	plan.exists, plan.waiting = now.exists, plan.rules.Unconfirmed(st.Shared.agreed(l.remote))
-	if plan.barred = plan.barred && l.ledger.Head() == ""; plan.barred {
-		plan.waiting = plan.rules
-	} else if plan.exists {
-		if err := e.weighElsewhere(ctx, l, plan); err != nil {
-			return err
-		}
-	}
+	plan.waiting = plan.rules.Unconfirmed(st.Shared.agreed(l.remote))
 	if st.Shared.Rules == "" {
 		err = e.refill(ctx, plan)
 	}
@@ -100,17 +92,11 @@ func (e *Engine) stageShare(ctx context.Context, l *remoteLock, plan *sharePlan,
 	}
 	defer e.step("stage records")()
 	write := func() error {
-		return e.withExchange(ctx, func(s *exchange.Store) error { return e.writeShare(ctx, s, l, plan) })
+		return e.withExchange(ctx, l.remote.Name, func(s *exchange.Store) error { return e.writeShare(ctx, s, l, plan) })
 	}
 	err := write()
 	if errors.Is(err, errNoExchange) || errors.Is(err, errUnpublished) {
 		if err := e.beginExchange(ctx, l, plan); err != nil || !plan.exists {
-			return err
-		}
-		err = write()
-	}
-	if errors.Is(err, errMoved) {
-		if err := e.refill(ctx, plan); err != nil {
 			return err
 		}
 		err = write()
@@ -130,9 +116,6 @@ func (e *Engine) refill(ctx context.Context, plan *sharePlan) error {
 	return e.fill(ctx, plan)
 }
 
-// errMoved: the exchange is not what it was when nothing seemed to have changed.
-var errMoved = errors.New("the exchange was changed for another remote")
-
 func (e *Engine) writeShare(ctx context.Context, s *exchange.Store, l *remoteLock, plan *sharePlan) error {
 	tip, err := e.rewind(ctx, s, l)
 	if err != nil {
@@ -141,20 +124,6 @@ func (e *Engine) writeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 	st, err := e.stateOf(l.remote)
 	if err != nil {
 		return err
-	}
-	moved := st.Shared.Commit != tip
-	if moved && !plan.filled {
-		return errMoved
-	}
-	if moved && (len(plan.waiting) > 0 || plan.barred) {
-		return nil // what others were sent would come along
-	}
-	if late, err := e.late(ctx, s, l, plan, tip); err != nil {
-		return err
-	} else if late {
-		plan.waiting, plan.barred = plan.rules, true // it came just now
-		l.notes = append(l.notes, plan.inHistory(l.remote))
-		return nil
 	}
 	if len(plan.waiting) > 0 && st.Shared.At == "" {
 		return nil // nobody's agreement holds, so nothing moves: see ForgetRules
@@ -181,7 +150,7 @@ func (e *Engine) writeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 				return err
 			}
 			if commit != "" {
-				if err := e.noteMade(l, plan.rules.Digest(), commit); err != nil {
+				if err := e.noteTried(l, commit); err != nil {
 					return err
 				}
 			}
@@ -201,7 +170,8 @@ func (e *Engine) noteShare(l *remoteLock, plan *sharePlan, st *state) {
 	if plan == nil || !plan.staged {
 		return
 	}
-	st.Shared.Head, st.Shared.Commit, st.Shared.Held, st.Shared.From = l.ledger.Head(), plan.commit, plan.commit, l.remote.URL
+	st.Shared.Head, st.Shared.Commit, st.Shared.Tried = l.ledger.Head(), plan.commit, nil
+	st.Shared.From, st.Shared.Store = l.remote.URL, e.exchangeUUID()
 	st.Shared.Rules, st.Shared.Ledger = plan.rules.Digest(), plan.head
 	if len(plan.waiting) > 0 {
 		st.Shared.Rules, st.Shared.Ledger = "", ""
@@ -213,7 +183,7 @@ func (e *Engine) previewPush(ctx context.Context, l *remoteLock, out *Pushed) er
 	if e.opts.Ledger == nil {
 		return nil
 	}
-	plan, err := e.loadPlan()
+	plan, err := e.loadPlan(l.remote)
 	if err != nil || len(plan.rules) == 0 && !plan.exists {
 		return err
 	}
@@ -225,12 +195,6 @@ func (e *Engine) previewPush(ctx context.Context, l *remoteLock, out *Pushed) er
 		return err
 	}
 	plan.waiting = plan.rules.Unconfirmed(st.Shared.agreed(l.remote))
-	if err := e.foreseePast(ctx, l, plan); err != nil {
-		return err
-	}
-	if plan.barred {
-		l.notes = append(l.notes, plan.inHistory(l.remote))
-	}
 	for id, sel := range plan.records {
 		if plan.own[id] != sel.Record.Digest(e.opts.ID) {
 			plan.put++

@@ -3,7 +3,7 @@ package federate
 import (
 	"context"
 	"errors"
-	"os"
+	"slices"
 
 	"gastown/planes/doltdb"
 	"gastown/planes/exchange"
@@ -12,21 +12,20 @@ import (
 // errUnpublished: no commit of the exchange is known to be anywhere else.
 var errUnpublished = errors.New("the exchange holds nothing that was published")
 
-// rewind takes the exchange back to the last commit that a remote confirmed or
-// that was merged with one. Whatever a push committed after that and did not
-// publish is made anew from rules and ledger as they are by then: what a person
-// took out meanwhile must not leave as a part of the history. errUnpublished
-// when there is no such commit.
+// rewind takes the exchange back to the last commit that the remote confirmed or
+// that was merged with one of its. Whatever a push committed after that and did
+// not publish is made anew from rules and ledger as they are by then: what a
+// person took out meanwhile must not leave as a part of the history.
+// errUnpublished when there is no such commit.
 func (e *Engine) rewind(ctx context.Context, s *exchange.Store, l *remoteLock) (tip string, err error) {
 	tip, err = s.Head(ctx)
 	if err != nil {
 		return "", err
 	}
-	base, err := e.published(ctx, s, tip)
+	base, err := e.published(ctx, s, l.remote)
 	if err != nil || base == tip {
 		return tip, err
 	}
-	l.dropped = tip
 	// The mirror may hold the same.
 	if err := l.ledger.Reset(ctx); err != nil {
 		return "", err
@@ -37,77 +36,61 @@ func (e *Engine) rewind(ctx context.Context, s *exchange.Store, l *remoteLock) (
 	return base, s.Rewind(ctx, base)
 }
 
-// published is the newest commit of the exchange that a remote's state names;
-// "" when none does.
-func (e *Engine) published(ctx context.Context, s *exchange.Store, tip string) (base string, err error) {
-	entries, err := os.ReadDir(e.opts.Layout.Remote(""))
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
+// published is the commit of the exchange that the remote's state names; "" when
+// that is of no history that is here.
+func (e *Engine) published(ctx context.Context, s *exchange.Store, remote Remote) (base string, err error) {
+	st, err := e.stateOf(remote)
+	if err != nil || st.Shared.Commit == "" {
 		return "", err
 	}
-	var known []string
-	for _, entry := range entries {
-		if !entry.IsDir() {
-			continue
-		}
-		st, err := e.loadState(entry.Name())
-		if err != nil {
-			return "", err
-		}
-		if st.Shared.Commit == tip {
-			return tip, nil
-		}
-		if st.Shared.Commit != "" {
-			known = append(known, st.Shared.Commit)
-		}
-	}
-	fewest := -1
 	err = s.View(ctx, func(tx *doltdb.Tx) error {
-		for _, commit := range known {
-			n, err := tx.Count(ctx, commit, tip)
-			if err != nil {
-				continue // of a history that is no longer here
-			}
-			if contained, err := tx.MergeBase(ctx, commit, tip); err != nil || contained != commit {
-				continue
-			}
-			if fewest < 0 || n < fewest {
-				base, fewest = commit, n
-			}
+		if found, err := includes(ctx, tx, "HEAD", st.Shared.Commit); err != nil || !found {
+			return err
 		}
-		return ctx.Err()
+		base = st.Shared.Commit
+		return nil
 	})
 	return base, err
 }
 
 // settle is rewind before a merge of theirs, unless that shows that what was
-// taken for unpublished had arrived.
+// taken for unpublished had arrived: it is this Town's then, whatever became of
+// the rules since.
 func (e *Engine) settle(ctx context.Context, s *exchange.Store, l *remoteLock, theirs string) (tip string, err error) {
 	if tip, err = s.Head(ctx); err != nil {
 		return "", err
 	}
-	for _, mine := range []string{tip, l.dropped} {
-		if mine == "" {
-			continue
-		}
-		var base string
-		err := s.View(ctx, func(tx *doltdb.Tx) error {
-			base, err = tx.MergeBase(ctx, mine, theirs)
-			return err
-		})
-		if err != nil {
-			return "", err
-		}
-		if base != mine {
-			continue
-		}
-		if mine != tip {
-			err = s.Rewind(ctx, mine)
-		}
-		return mine, err
+	st, err := e.stateOf(l.remote)
+	if err != nil {
+		return "", err
 	}
-	mirror := l.ledger.Head()
-	if tip, err = e.rewind(ctx, s, l); errors.Is(err, errUnpublished) && mirror != "" {
+	candidates := append(slices.Clone(st.Shared.Tried), tip)
+	slices.Reverse(candidates)
+	arrived := ""
+	err = s.View(ctx, func(tx *doltdb.Tx) error {
+		for _, mine := range candidates {
+			if found, err := includes(ctx, tx, theirs, mine); err != nil || found {
+				arrived = mine
+				return err
+			}
+		}
+		return nil
+	})
+	switch {
+	case err != nil || arrived == tip:
+		return tip, err
+	case arrived != "":
+		return arrived, s.Rewind(ctx, arrived)
+	}
+	if tip, err = e.rewind(ctx, s, l); errors.Is(err, errUnpublished) {
 		return "", errOtherHistory
 	}
 	return tip, err
+}
+
+// includes reports that commit is of the history of tip. One that is no longer
+// here is not.
+func includes(ctx context.Context, tx *doltdb.Tx, tip, commit string) (bool, error) {
+	base, err := tx.MergeBase(ctx, commit, tip)
+	return err == nil && base == commit, ctx.Err()
 }

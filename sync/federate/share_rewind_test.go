@@ -2,8 +2,11 @@ package federate
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,13 +18,18 @@ import (
 // describe changes a bead's description.
 func (s *sharer) describe(id, text string) {
 	s.t.Helper()
-	s.work(func(l *ledger.Store) error {
-		patches, err := ledger.ReadPatches(strings.NewReader(`[{"id":"` + id + `","description":"` + text + `"}]`))
+	s.work(patch(s.t, `[{"id":"`+id+`","description":"`+text+`"}]`))
+}
+
+// patch changes beads, as bd update --batch takes it.
+func patch(t testing.TB, text string) func(*ledger.Store) error {
+	return func(l *ledger.Store) error {
+		patches, err := ledger.ReadPatches(strings.NewReader(text))
 		if err == nil {
-			_, err = l.Update(s.t.Context(), patches)
+			_, err = l.Update(t.Context(), patches)
 		}
 		return err
-	})
+	}
 }
 
 // barred makes the repository refuse pushes until the returned function is called.
@@ -54,6 +62,7 @@ func (s *sharer) fails(url string) {
 // What was staged and never published does not leave with a later push, however
 // the person took it out: not as a row, and not in the history.
 func TestUnpublishedRecordsDoNotLeaveLater(t *testing.T) {
+	t.Parallel()
 	all := share.Rule{Name: "all", Fields: []string{"title", "description"}}
 	for name, takeOut := range map[string]func(*sharer){
 		"bead edited":      func(s *sharer) { s.describe("gt-1", "SHARED-LATER") },
@@ -101,6 +110,7 @@ func TestUnpublishedRecordsDoNotLeaveLater(t *testing.T) {
 
 // A merge does not make a part of the history of what was never published.
 func TestUnpublishedRecordsDoNotLeaveByAMerge(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
 	rule := share.Rule{Name: "all", Fields: []string{"title", "description"}}
@@ -125,46 +135,82 @@ func TestUnpublishedRecordsDoNotLeaveByAMerge(t *testing.T) {
 	}
 }
 
-// A push whose answer was lost had arrived: its records are not told to be
-// somebody else's when the next push finds them.
+// unanswered is a push that arrives, of a process that ends before it is told so.
+func (s *sharer) unanswered(url string) {
+	s.t.Helper()
+	dir, former := s.opts.Layout.Remote("origin"), filepath.Join(s.t.TempDir(), "former")
+	hook := filepath.Join(url, "hooks", "post-receive")
+	if err := os.WriteFile(hook, []byte("#!/bin/sh\ncp -a '"+dir+"' '"+former+"'\n"), 0o700); err != nil {
+		s.t.Fatal(err)
+	}
+	s.push(url)
+	if err := errors.Join(os.Remove(hook), os.RemoveAll(dir), os.Rename(former, dir)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// A push whose answer was lost had arrived: its records are this Town's, are not
+// told to be somebody else's when a later call finds them, and are withdrawn when
+// their rule is gone by then.
 func TestArrivedWithoutAnAnswer(t *testing.T) {
-	for _, pulls := range []bool{true, false} {
-		a, url := sharingAll(t)
-		state, err := os.ReadFile(a.statePath("origin"))
-		if err != nil {
-			t.Fatal(err)
-		}
-		mirror := filepath.Join(a.opts.Layout.Remote("origin"))
-		former := filepath.Join(t.TempDir(), "former")
-		if err := os.CopyFS(former, os.DirFS(mirror)); err != nil {
-			t.Fatal(err)
-		}
-		a.beads(town.Bead{ID: "gt-2", Title: "two"})
-		a.push(url)
-		// As if the process had ended before it noted that.
-		if err := os.RemoveAll(mirror); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.CopyFS(mirror, os.DirFS(former)); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(a.statePath("origin"), state, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if pulls {
-			if out := a.pull(url); len(out.Notes) > 0 {
-				t.Fatalf("%q", out.Notes)
+	t.Parallel()
+	for name, between := range map[string]func(*sharer, string){
+		"push":                        func(*sharer, string) {},
+		"pull":                        func(s *sharer, url string) { s.pull(url) },
+		"a push that is refused":      func(s *sharer, url string) { s.fails(url) },
+		"a push that is not answered": func(s *sharer, url string) { s.unanswered(url) },
+		"a sync":                      func(s *sharer, url string) { s.sync(url) },
+		"a commit of another Town": func(s *sharer, url string) {
+			b := newSharer(s.t, "beta")
+			b.rules(share.Rule{Name: "all"})
+			b.beads(town.Bead{ID: "b-1", Title: "of b"})
+			b.join(url)
+		},
+	} {
+		for _, removed := range []bool{false, true} {
+			for _, first := range []bool{false, true} {
+				t.Run(fmt.Sprintf("%s, rule removed %t, at first %t", name, removed, first), func(t *testing.T) {
+					url := bare(t)
+					a := newSharer(t, "alpha")
+					rule := share.Rule{Name: "all"}
+					if first {
+						a.init(url)
+						a.rules(rule)
+					} else {
+						a.rules(rule)
+						a.beads(town.Bead{ID: "gt-1", Title: "one"})
+						a.init(url)
+					}
+					a.beads(town.Bead{ID: "gt-2", Title: "two"})
+					a.unanswered(url)
+					if removed {
+						a.rules()
+					} else {
+						a.beads(town.Bead{ID: "gt-3", Title: "three"})
+					}
+					between(a, url)
+					out := a.sync(url)
+					told := slices.Concat(out.Pulled.Notes, out.Pushed.Recorded.Notes)
+					if out.Pushed.Pulled != nil {
+						told = append(told, out.Pushed.Pulled.Notes...)
+					}
+					if len(told) > 0 {
+						t.Errorf("%q", told)
+					}
+					want := 0
+					if !removed {
+						want = 2
+					}
+					if !removed && !first {
+						want = 3
+					}
+					c := newSharer(t, "gamma")
+					c.join(url)
+					if got := c.seen("alpha"); len(got) != want {
+						t.Errorf("%q", got)
+					}
+				})
 			}
-		}
-		a.beads(town.Bead{ID: "gt-3", Title: "three"})
-		out := a.push(url)
-		if out.Pulled != nil && len(out.Pulled.Notes) > 0 || len(out.Recorded.Notes) > 0 || out.Shared.Total != 3 {
-			t.Fatalf("%+v %+v", out, out.Shared)
-		}
-		b := newSharer(t, "beta")
-		b.join(url)
-		if got := b.seen("alpha"); len(got) != 3 {
-			t.Fatal(got)
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package federate
 
 import (
-	"bytes"
 	"slices"
 	"testing"
 
@@ -19,9 +18,10 @@ func (s *sharer) at(name, url string) Pushed {
 	return out
 }
 
-// A second repository gets the history, with what the first one was sent and was
-// taken back, only after a person was told so; until then nothing goes there.
-func TestSecondRemoteGetsNoHistoryUnsaid(t *testing.T) {
+// A second repository gets records as they are now, and nothing of what the first
+// one was sent before, whatever a person answers.
+func TestSecondRemoteGetsNoHistory(t *testing.T) {
+	t.Parallel()
 	first, second := bare(t), bare(t)
 	a := newSharer(t, "alpha")
 	a.rules(share.Rule{Name: "all", Fields: []string{"title", "description"}})
@@ -33,10 +33,8 @@ func TestSecondRemoteGetsNoHistoryUnsaid(t *testing.T) {
 	remote := Remote{"second", second}
 
 	a.refuse = true
-	if _, err := a.Join(t.Context(), remote, yes); err != nil {
-		t.Fatal(err)
-	}
-	if p := a.asked[len(a.asked)-1]; p.Past != 1 || p.Remote != remote || len(p.Records) != 2 {
+	a.alsoAt("second", second)
+	if p := a.asked[len(a.asked)-1]; p.Remote != remote || len(p.Records) != 2 {
 		t.Fatalf("%+v", p)
 	}
 	for range 2 {
@@ -47,33 +45,16 @@ func TestSecondRemoteGetsNoHistoryUnsaid(t *testing.T) {
 	if refs := gitOut(t, second, "for-each-ref", LedgerRef); refs != "" {
 		t.Fatal("records are there")
 	}
-	// Nor where there is nobody to ask, whatever was confirmed there.
-	a.opts.ConfirmShare = nil
-	st, err := a.loadState("second")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f, err := share.Load(a.opts.Layout.Sharing())
-	if err != nil {
-		t.Fatal(err)
-	}
-	st.Shared.Agreed, st.Shared.At = f.Rules.Agreed(), second
-	if err := a.saveState("second", st); err != nil {
-		t.Fatal(err)
-	}
-	if out := a.at("second", second); len(out.Shared.Waiting) != 1 {
+	a.refuse = false
+	if out := a.at("second", second); out.Shared.Put != 2 {
 		t.Fatalf("%+v", out.Shared)
 	}
-	a = ledgerOf(a.testTown)
-	a.at("second", second)
-	if len(a.asked) != 1 || a.asked[0].Past != 1 {
-		t.Fatalf("%+v", a.asked)
+	if has(t, second, "PLANTED") || !has(t, second, "SHARED-LATER") {
+		t.Error("the past is there, or the present is not")
 	}
-	if !bytes.Contains(repository(t, second), []byte("PLANTED-ONE")) {
-		t.Error("the question was for nothing")
-	}
+	a.asked = nil
 	a.beads(town.Bead{ID: "gt-3", Title: "SHARED-THREE"})
-	if out := a.at("second", second); out.Shared.Put != 1 || len(a.asked) != 1 {
+	if out := a.at("second", second); out.Shared.Put != 1 || len(a.asked) != 0 {
 		t.Fatalf("%+v, asked %d times", out.Shared, len(a.asked))
 	}
 }
@@ -81,6 +62,7 @@ func TestSecondRemoteGetsNoHistoryUnsaid(t *testing.T) {
 // Withdrawing waits for nobody's answer about another rule, and brings nothing
 // new along.
 func TestWithdrawingDoesNotWait(t *testing.T) {
+	t.Parallel()
 	url := bare(t)
 	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
 	one, two := share.Rule{Name: "one", Labels: []string{"one"}}, share.Rule{Name: "two", Labels: []string{"two"}}

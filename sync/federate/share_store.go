@@ -1,6 +1,7 @@
 package federate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"os"
@@ -29,14 +30,22 @@ func (e *Engine) exchangeUUID() string {
 	return exchange.UUID(uuid)
 }
 
-// withExchange runs fn with the exchange open. errNoExchange when there is none,
-// or only that of a federation the Town has left.
-func (e *Engine) withExchange(ctx context.Context, fn func(*exchange.Store) error) (err error) {
-	dir := e.opts.Layout.Exchange()
-	if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
-		return errNoExchange
+// hasExchange reports whether there is one for a remote on this machine.
+func (e *Engine) hasExchange(remote string) (bool, error) {
+	_, err := os.Lstat(e.opts.Layout.Exchange(remote))
+	if errors.Is(err, os.ErrNotExist) {
+		return false, nil
 	}
-	s, err := exchange.Open(ctx, e.exchangeDir(dir), e.exchangeUUID(), e.opts.ID)
+	return err == nil, err
+}
+
+// withExchange runs fn with the exchange of a remote open. errNoExchange when
+// there is none, or only that of a federation the Town has left.
+func (e *Engine) withExchange(ctx context.Context, remote string, fn func(*exchange.Store) error) (err error) {
+	if has, err := e.hasExchange(remote); err != nil || !has {
+		return cmp.Or(err, errNoExchange)
+	}
+	s, err := exchange.Open(ctx, e.exchangeDir(e.opts.Layout.Exchange(remote)), e.exchangeUUID(), e.opts.ID)
 	if errors.Is(err, doltdb.ErrOtherStore) {
 		return errNoExchange
 	}
@@ -47,22 +56,33 @@ func (e *Engine) withExchange(ctx context.Context, fn func(*exchange.Store) erro
 	return fn(s)
 }
 
-// Exchange runs fn with what other Towns share. Without any, found is false and
-// fn is not called.
-func (e *Engine) Exchange(ctx context.Context, fn func(*exchange.Store) error) (found bool, err error) {
-	err = e.withExchange(ctx, fn)
-	if errors.Is(err, errNoExchange) {
-		return false, nil
+// agreedTo lists the remotes that a person agreed to exchange with, by name.
+func (e *Engine) agreedTo() (remotes []Remote, err error) {
+	entries, err := os.ReadDir(e.opts.Layout.Remote(""))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
 	}
-	return true, err
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
+		}
+		st, err := e.loadState(entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		if st.Confirmed != "" {
+			remotes = append(remotes, Remote{entry.Name(), st.Confirmed})
+		}
+	}
+	return remotes, err
 }
 
-// makeExchange makes an empty one where there is none of this federation's.
-func (e *Engine) makeExchange(ctx context.Context) (head string, err error) {
-	if _, err := e.retireExchange(ctx); err != nil {
+// makeExchange makes an empty one for a remote; one that is there is kept aside.
+func (e *Engine) makeExchange(ctx context.Context, remote string) (head string, err error) {
+	if _, err := e.retireExchange(ctx, remote); err != nil {
 		return "", err
 	}
-	s, err := exchange.Create(ctx, e.exchangeDir(e.opts.Layout.Exchange()), e.exchangeUUID(), e.opts.ID)
+	s, err := exchange.Create(ctx, e.exchangeDir(e.opts.Layout.Exchange(remote)), e.exchangeUUID(), e.opts.ID)
 	if err != nil {
 		return "", err
 	}
@@ -88,10 +108,10 @@ func (e *Engine) copyExchange(ctx context.Context, l *remoteLock) (kept string, 
 	if err := s.Close(); err != nil {
 		return "", err
 	}
-	if kept, err = e.retireExchange(ctx); err != nil {
+	if kept, err = e.retireExchange(ctx, l.remote.Name); err != nil {
 		return "", err
 	}
-	data := e.opts.Layout.Exchange()
+	data := e.opts.Layout.Exchange(l.remote.Name)
 	if err := os.MkdirAll(filepath.Dir(data), 0o700); err != nil {
 		return kept, err
 	}
@@ -101,11 +121,12 @@ func (e *Engine) copyExchange(ctx context.Context, l *remoteLock) (kept string, 
 	return kept, syncDir(filepath.Dir(data))
 }
 
-// retireExchange keeps the exchange that is there under a name of its own.
-func (e *Engine) retireExchange(ctx context.Context) (kept string, err error) {
-	dir := e.opts.Layout.Exchange()
-	if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
-		return "", nil
+// retireExchange keeps the exchange that is there for a remote under a name of
+// its own.
+func (e *Engine) retireExchange(ctx context.Context, remote string) (kept string, err error) {
+	dir := e.opts.Layout.Exchange(remote)
+	if has, err := e.hasExchange(remote); err != nil || !has {
+		return "", err
 	}
 	// Whoever has it open is waited for.
 	db, err := doltdb.OpenShared(ctx, e.exchangeDir(dir))
@@ -125,25 +146,4 @@ func (e *Engine) retireExchange(ctx context.Context) (kept string, err error) {
 		return "", err
 	}
 	return kept, errors.Join(syncDir(filepath.Dir(kept)), syncDir(filepath.Dir(dir)))
-}
-
-// elsewhere reports whether another remote holds records of the exchange that
-// is here.
-func (e *Engine) elsewhere(remote string) (bool, error) {
-	entries, err := os.ReadDir(e.opts.Layout.Remote(""))
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	for _, entry := range entries {
-		if !entry.IsDir() || entry.Name() == remote {
-			continue
-		}
-		if st, err := e.loadState(entry.Name()); err == nil && st.Confirmed != "" && st.Shared.Head != "" {
-			return true, nil
-		}
-	}
-	return false, nil
 }

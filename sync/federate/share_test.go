@@ -104,13 +104,24 @@ func (s *sharer) rules(rules ...share.Rule) {
 func (s *sharer) seen(name string) []string {
 	s.t.Helper()
 	list := []string{}
-	found, err := s.Exchange(s.t.Context(), func(x *exchange.Store) error {
-		return x.List(s.t.Context(), name, exchange.Filter{}, func(r exchange.Record) error {
-			list = append(list, r.Bead.ID+" "+r.Bead.Title)
-			return nil
-		})
+	remotes, err := s.agreedTo()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	var opts []doltdb.Options
+	for _, r := range remotes {
+		opts = append(opts, s.exchangeDir(s.opts.Layout.Exchange(r.Name)))
+	}
+	shelf, err := exchange.OpenShelf(s.t.Context(), s.exchangeUUID(), s.opts.ID, opts...)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	err = shelf.List(s.t.Context(), name, exchange.Filter{}, func(r exchange.Record) error {
+		list = append(list, r.Bead.ID+" "+r.Bead.Title)
+		return nil
 	})
-	if errors.Is(err, exchange.ErrTown) || !found {
+	err = errors.Join(err, shelf.Close())
+	if errors.Is(err, exchange.ErrTown) {
 		return nil
 	}
 	if err != nil {
@@ -155,7 +166,7 @@ func TestShareOneRecord(t *testing.T) {
 	if refs := gitOut(t, url, "for-each-ref", "--format=%(refname)", "refs/dolt"); refs != Ref {
 		t.Fatalf("refs: %s", refs)
 	}
-	if len(a.asked) > 0 || dirExists(a.opts.Layout.Exchange()) {
+	if len(a.asked) > 0 || dirExists(a.opts.Layout.Exchange("origin")) {
 		t.Fatal("something was prepared to leave")
 	}
 
@@ -333,7 +344,7 @@ func TestForgedRecordsArePutBack(t *testing.T) {
 	eve.rules(share.Rule{Name: "all"})
 	eve.beads(town.Bead{ID: "e-1", Title: "of eve"})
 	eve.push(url)
-	if _, err := eve.Exchange(t.Context(), func(s *exchange.Store) error {
+	if err := eve.withExchange(t.Context(), "origin", func(s *exchange.Store) error {
 		_, err := s.Update(t.Context(), "forge", func(tx *doltdb.Tx) error {
 			_, err := tx.Exec(t.Context(), "DELETE FROM beads WHERE town = 'id-alpha'")
 			return err
@@ -364,7 +375,7 @@ func TestHostileRecordsHarmNothingElse(t *testing.T) {
 	a.init(url)
 	eve.join(url)
 	eve.rules(share.Rule{Name: "all"})
-	if _, err := eve.Exchange(t.Context(), func(s *exchange.Store) error {
+	if err := eve.withExchange(t.Context(), "origin", func(s *exchange.Store) error {
 		_, err := s.Update(t.Context(), "forge", func(tx *doltdb.Tx) error {
 			_, err := tx.Exec(t.Context(), "INSERT INTO beads (town, id, digest, title) VALUES ('id-eve', 'e-1', '', 'x')")
 			return err
@@ -405,7 +416,7 @@ func pushExchange(t testing.TB, s *sharer, url string) {
 	if _, err := m.Fetch(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	err = s.withExchange(t.Context(), func(x *exchange.Store) error { return x.Push(t.Context(), "origin", l.ledger.Dir()) })
+	err = s.withExchange(t.Context(), "origin", func(x *exchange.Store) error { return x.Push(t.Context(), "origin", l.ledger.Dir()) })
 	if err == nil {
 		_, err = m.Publish(t.Context(), gitremote.PublishOptions{Message: "x", AuthorName: "Eve", AuthorEmail: "eve@example.com", Beside: true})
 	}

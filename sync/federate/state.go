@@ -63,7 +63,7 @@ func (e *Engine) loadState(remote string) (s state, err error) {
 // stateOf is what is known of a remote at the URL it has now.
 func (e *Engine) stateOf(r Remote) (state, error) {
 	st, err := e.loadState(r.Name)
-	st.Shared = st.Shared.of(r)
+	st.Shared = st.Shared.of(r, e.exchangeUUID())
 	return st, err
 }
 

@@ -9,7 +9,7 @@
 //	  deacon/schedule.yaml   when the Deacon's jobs run, where that differs from the default
 //	  .gt/                   kept by gt; never edited, never tracked
 //	    data/<plane>/        one Dolt data directory per plane
-//	    exchange/            records shared between Towns, a Dolt data directory
+//	    exchange/<name>/     records shared through a remote, a Dolt data directory
 //	    remotes/<name>/      one federation remote: mirror/ objects.git/ state.json
 //	    engine/              the database engine's own settings
 //	    index                what the files in federation/ were when last written
@@ -62,10 +62,10 @@ func (t Town) Private() string { return t.join(".gt") }
 // directory of the plane's name, is opened by planes/doltdb alone.
 func (t Town) Data(plane string) string { return t.join(".gt", "data", plane) }
 
-// Exchange is the database that carries what rules share of the ledger. It does
-// not lie beside the planes: a server of those would have it open too. What is
-// in it can be derived again.
-func (t Town) Exchange() string { return t.join(".gt", "exchange", "exchange") }
+// Exchange is the database that carries what rules share of the ledger to one
+// remote, and from it. It does not lie beside the planes: a server of those would
+// have it open too. What is in it can be derived again.
+func (t Town) Exchange(remote string) string { return t.join(".gt", "exchange", remote, "exchange") }
 
 // Engine is where the database engine keeps settings of its own.
 func (t Town) Engine() string { return t.join(".gt", "engine") }

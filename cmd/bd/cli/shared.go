@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -39,28 +38,28 @@ func (a *App) otherTown() (name string, ok bool) {
 	return a.Town, true
 }
 
-// withShared opens what other Towns share with the Town here.
-func (a *App) withShared(ctx context.Context, here string, work func(*exchange.Store) error) (err error) {
+// withShared opens what other Towns share with the Town here, through whichever
+// of its remotes.
+func (a *App) withShared(ctx context.Context, here string, work func(exchange.Shelf) error) (err error) {
 	t, cfg, leave, err := a.arrive(ctx, here)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	opts := doltdb.Options{Dir: t.Exchange(), Home: t.Engine(), Actor: a.who(cfg), Wait: a.Wait, Command: a.running}
-	nothing := town.Fail("read what other Towns share", "gt federation pull brings it, once a Town shares something",
-		"%w: nothing has arrived here", exchange.ErrTown)
-	if _, err := os.Lstat(opts.Dir); errors.Is(err, os.ErrNotExist) {
-		return nothing
+	var opts []doltdb.Options
+	for _, r := range cfg.Remotes {
+		opts = append(opts, doltdb.Options{Dir: t.Exchange(r.Name), Home: t.Engine(), Actor: a.who(cfg), Wait: a.Wait, Command: a.running})
 	}
-	s, err := exchange.Open(ctx, opts, exchange.UUID(cfg.Stores[layout.Federation]), cfg.Town.ID)
-	if errors.Is(err, doltdb.ErrOtherStore) {
-		return nothing // of a federation the Town has left
-	}
+	shelf, err := exchange.OpenShelf(ctx, exchange.UUID(cfg.Stores[layout.Federation]), cfg.Town.ID, opts...)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, s.Close()) }()
-	return work(s)
+	defer func() { err = errors.Join(err, shelf.Close()) }()
+	if len(shelf) == 0 {
+		return town.Fail("read what other Towns share", "gt federation pull brings it, once a Town shares something",
+			"%w: nothing has arrived here", exchange.ErrTown)
+	}
+	return work(shelf)
 }
 
 // shares is what of a filter other Towns' records can be asked.
@@ -100,7 +99,7 @@ func (o *listOptions) listShared(ctx context.Context, name string, f ledger.Filt
 		return err
 	}
 	var list []exchange.Record
-	err = o.app.withShared(ctx, o.app.Getenv(rootEnv), func(s *exchange.Store) error {
+	err = o.app.withShared(ctx, o.app.Getenv(rootEnv), func(s exchange.Shelf) error {
 		return s.List(ctx, name, filter, func(r exchange.Record) error {
 			list = append(list, r)
 			return nil
@@ -179,7 +178,7 @@ func sharedRefs(refs []string) (own, shared []string) {
 
 // getShared reads records of other Towns.
 func (a *App) getShared(ctx context.Context, refs []string) (list []exchange.Record, err error) {
-	err = a.withShared(ctx, a.Town, func(s *exchange.Store) error {
+	err = a.withShared(ctx, a.Town, func(s exchange.Shelf) error {
 		for _, ref := range refs {
 			name, id, ok := exchange.ParseRef(ref)
 			if !ok {

@@ -33,8 +33,6 @@ type sharePreview struct {
 	Records  []shareRecord       `json:"records"`
 	Removed  []string            `json:"removed"`
 	Withheld []federate.Withheld `json:"withheld"`
-	Others   int                 `json:"records_of_others,omitempty"`
-	Past     int                 `json:"former_records,omitempty"`
 }
 
 type shareRecord struct {
@@ -47,7 +45,7 @@ type shareRecord struct {
 func newSharePreview(p federate.SharePreview) *sharePreview {
 	out := &sharePreview{
 		Remote: p.Remote.Name, URL: p.Remote.URL, Address: p.Address, Town: p.Town.Name, TownID: string(p.Town.ID), Author: p.Author,
-		Rules: []string{}, Confirm: p.Unconfirmed, Records: []shareRecord{}, Removed: list(p.Removed), Withheld: list(p.Withheld), Others: p.Others, Past: p.Past,
+		Rules: []string{}, Confirm: p.Unconfirmed, Records: []shareRecord{}, Removed: list(p.Removed), Withheld: list(p.Withheld),
 	}
 	for _, r := range p.Rules {
 		out.Rules = append(out.Rules, r.Name)
@@ -73,12 +71,6 @@ func (out *sharePreview) say(p *printer, most int) {
 		p.line("  %-12s %s", "new rules", strings.Join(out.Confirm, ", "))
 	}
 	p.line("  %-12s %s (%s), recorded under %s", "as", out.Town, out.TownID, out.Author)
-	if out.Others > 0 {
-		p.line("  %-12s %s of other Towns, which this repository may not have yet", "and", plural(out.Others, "record", "records"))
-	}
-	if out.Past > 0 {
-		p.line("  %-12s %s as they were before a change or a removal, in the history", "and", plural(out.Past, "record", "records"))
-	}
 	for i, r := range out.Records {
 		if most > 0 && i == most {
 			p.line("and %d more: gt federation share preview shows all", len(out.Records)-most)
