@@ -26,6 +26,9 @@ func NewBudget(bytes int64) *Budget { return &Budget{limit: max(bytes, 0)} }
 // Limit is the number of bytes; Used how many of them are taken.
 func (b *Budget) Limit() int64 { return b.limit }
 
+// Most is how many bytes one entry may take at most.
+func (b *Budget) Most() int64 { return b.limit / defaultShare }
+
 // Used is how many bytes the entries of all caches take.
 func (b *Budget) Used() int64 {
 	b.mu.Lock()
@@ -56,7 +59,7 @@ func (b *Budget) join(c member) {
 }
 
 // fits reports whether one entry is small enough to be kept.
-func (b *Budget) fits(bytes int64) bool { return b == nil || bytes <= b.limit/defaultShare }
+func (b *Budget) fits(bytes int64) bool { return b == nil || bytes <= b.Most() }
 
 // trim makes room: the cache that holds most gives first.
 func (b *Budget) trim() {

@@ -135,8 +135,7 @@ func (c *Cache[V]) get(token, key string) (v V, ok bool) {
 // Put keeps a value that was read after its token was taken. One that alone
 // takes more than an eighth of the budget is not kept.
 func (c *Cache[V]) Put(token, key string, v V) {
-	e := entry[V]{value: v, token: token, until: c.opts.Now().Add(c.opts.TTL)}
-	e.bytes = c.opts.Size(v) + int64(len(token)+len(key)) + entryOverhead
+	e := entry[V]{value: v, token: token, until: c.opts.Now().Add(c.opts.TTL), bytes: c.size(token, key, v)}
 	if !c.opts.Budget.fits(e.bytes) {
 		c.remove(key)
 		return
@@ -149,6 +148,15 @@ func (c *Cache[V]) Put(token, key string, v V) {
 	}
 	c.mu.Unlock()
 	c.opts.Budget.trim()
+}
+
+func (c *Cache[V]) size(token, key string, v V) int64 {
+	return c.opts.Size(v) + int64(len(token)+len(key)) + entryOverhead
+}
+
+// Fits reports whether Put would keep a value.
+func (c *Cache[V]) Fits(token, key string, v V) bool {
+	return c.opts.Budget.fits(c.size(token, key, v))
 }
 
 func (c *Cache[V]) remove(key string) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gastown/cache"
 	"gastown/deacon/control"
@@ -21,6 +22,9 @@ const agentsTTL = agentLife
 const agentBytes = 400
 
 func agentsSize(all []control.Agent) int64 { return int64(len(all)) * agentBytes }
+
+// defaultWarm bounds how long one request reads ahead.
+const defaultWarm = 10 * time.Second
 
 // aliveKey is the one key of the list of agents.
 const aliveKey = "alive"
@@ -98,6 +102,11 @@ func (d *Deacon) keeps(ctx context.Context, in control.CacheRequest) ([]control.
 	r.mu.Lock()
 	caches, agents := r.caches, r.agents
 	r.mu.Unlock()
+	within := defaultWarm
+	if in.Within > 0 {
+		within = min(within, in.Within)
+	}
+	end := time.Now().Add(within)
 	done := []control.CacheDone{}
 	if caches == nil && in.Do != control.CacheClear {
 		return nil, town.Fail("read ahead", "gt config cache.enabled true", "%w: %w", town.ErrRefused, errUncached)
@@ -116,10 +125,11 @@ func (d *Deacon) keeps(ctx context.Context, in control.CacheRequest) ([]control.
 			}
 		}
 		if in.Do != control.CacheClear {
-			var err error
-			if one.Read, err = d.warm(ctx, kind); err != nil {
+			did, err := d.warm(ctx, kind, time.Until(end))
+			if err != nil {
 				return nil, err
 			}
+			one.Read, one.Left, one.Why = did.Read, did.Left, strings.Join(did.Why, "; ")
 		}
 		done = append(done, one)
 	}
@@ -127,23 +137,24 @@ func (d *Deacon) keeps(ctx context.Context, in control.CacheRequest) ([]control.
 }
 
 // warm reads ahead what is asked for most, and says how much that is.
-func (d *Deacon) warm(ctx context.Context, kind string) (int, error) {
+func (d *Deacon) warm(ctx context.Context, kind string, within time.Duration) (ledger.Warmed, error) {
+	var none ledger.Warmed
 	if kind == control.CacheAgents {
 		all, err := d.agents(ctx)
-		return len(all), err
+		return ledger.Warmed{Read: len(all)}, err
 	}
 	s, leave, err := d.reads.enter(ctx, 0)
 	if errors.Is(err, errElsewhere) {
-		return 0, town.Fail("read ahead", "gt cache warmup --type=agent reads what the Deacon has", "%w: %w", town.ErrRefused, err)
+		return none, town.Fail("read ahead", "gt cache warmup --type=agent reads what the Deacon has", "%w: %w", town.ErrRefused, err)
 	}
 	if err != nil {
-		return 0, err
+		return none, err
 	}
 	defer leave()
 	if kind == control.CacheResults {
-		return s.WarmUsual(ctx)
+		return s.WarmUsual(ctx, within)
 	}
-	return s.Warm(ctx, ledger.Filter{Not: []town.Status{town.StatusClosed}})
+	return s.Warm(ctx, ledger.Filter{Not: []town.Status{town.StatusClosed}}, within)
 }
 
 // sweep drops what is too old to be answered from.

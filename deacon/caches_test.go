@@ -85,6 +85,11 @@ func TestCachesByHand(t *testing.T) {
 			t.Errorf("%+v was done", bad)
 		}
 	}
+	// What there is no time for is left out, and told.
+	if done, err := r.client.Cache(t.Context(), control.CacheRequest{Do: control.CacheWarmup, Types: []string{"bead", "status"}, Within: 1}); err != nil ||
+		len(done) != 2 || done[0].Left+done[1].Left == 0 || done[0].Why+done[1].Why == "" {
+		t.Errorf("%+v, %v", done, err)
+	}
 	// Another size: what was kept is dropped, what was counted is not.
 	p.configure(func(c *config.Config) { p.set(c, "cache.memory_size", "1MB") })
 	if err := r.client.Reload(t.Context()); err != nil {

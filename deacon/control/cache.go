@@ -29,6 +29,9 @@ type CacheRequest struct {
 	Do string `json:"do"`
 	// Types are of CacheTypes.
 	Types []string `json:"types"`
+	// Within bounds the time that reading ahead takes, in nanoseconds; 0 leaves
+	// it to the Deacon, which never takes more than ten seconds.
+	Within time.Duration `json:"within,omitempty"`
 }
 
 // Validate reports, wrapping town.ErrUsage, why a request cannot be one.
@@ -50,6 +53,9 @@ type CacheDone struct {
 	// Cleared is how many entries were dropped, Read how many were read ahead.
 	Cleared int `json:"cleared"`
 	Read    int `json:"read"`
+	// Left is how many were not, and Why says why.
+	Left int    `json:"left_out"`
+	Why  string `json:"why,omitempty"`
 }
 
 // CacheStats is what the caches did since the Deacon started, and what they

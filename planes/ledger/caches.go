@@ -105,7 +105,13 @@ func cached[T any](ctx context.Context, s *Store, query string, args []any, copi
 		return read(ctx)
 	}
 	key := fmt.Sprintf("%s %q", query, args)
-	v, err := s.caches.results.Load(ctx, sign, key, func(ctx context.Context) (any, error) { return read(ctx) })
+	v, err := s.caches.results.Load(ctx, sign, key, func(ctx context.Context) (any, error) {
+		v, err := read(ctx)
+		if err == nil && !s.caches.results.Fits(sign, key, v) {
+			s.unkept.Add(1)
+		}
+		return v, err
+	})
 	if err != nil {
 		return none, err
 	}

@@ -21,6 +21,7 @@ type Store struct {
 	now     func() time.Time
 	witness *witness
 	caches  *Caches
+	unkept  atomic.Int64 // answers that were too large for their cache
 	// curt Stores name no nearest ids; see Handle.
 	curt bool
 	// most bounds what one read collects, in bytes; 0 for no bound. See Handle.

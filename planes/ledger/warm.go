@@ -2,8 +2,12 @@ package ledger
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
 
+	"gastown/planes/doltdb"
 	"gastown/town"
 )
 
@@ -19,61 +23,153 @@ func LineFields() Fields {
 // settlePause is how often it is looked whether writes have settled.
 const settlePause = 50 * time.Millisecond
 
+const (
+	// warmRows is how many beads one query of Warm reads.
+	warmRows = 100
+	// warmShare is which part of the budget Warm fills at most, a half: the rest
+	// is for what is really asked.
+	warmShare = 2
+)
+
+// Warmed is what was read ahead.
+type Warmed struct {
+	// Read is how many entries are kept now, Left how many are not.
+	Read, Left int
+	// Why says why some were left out.
+	Why []string
+}
+
+func (w *Warmed) leave(n int, format string, args ...any) {
+	why := fmt.Sprintf(format, args...)
+	if w.Left += n; n > 0 && !slices.Contains(w.Why, why) {
+		w.Why = append(w.Why, why)
+	}
+}
+
+// late leaves out what there was no time for.
+func (w *Warmed) late(n int) { w.leave(n, "there was no more time") }
+
+// ahead is a Store for reading ahead: none of its reads collects more than one
+// entry may take, for that would not be kept.
+func (s *Store) ahead() *Store { return s.Handle(s.caches, s.caches.budget.Most()) }
+
 // Warm reads the beads a filter selects into the caches, so that Get finds
-// them, and says how many. At most as many as the cache holds are read. What is
-// read while a write is half done is not kept, so that is waited for.
-func (s *Store) Warm(ctx context.Context, f Filter) (int, error) {
+// them: in the filter's order as many as the cache holds, as half of the budget
+// holds, and as can be read within a time. What is read while a write is half
+// done is not kept, so that is waited for.
+func (s *Store) Warm(ctx context.Context, f Filter, within time.Duration) (w Warmed, err error) {
 	if s.caches == nil {
-		return 0, nil
+		return w, nil
 	}
-	if err := s.settled(ctx); err != nil {
-		return 0, err
-	}
-	f.Fields = Fields{"id"}
-	if f.Limit <= 0 || f.Limit > defaultBeads {
-		f.Limit = defaultBeads
-	}
+	soon, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	total := 0
+	f.Fields, f.Limit = Fields{"id"}, defaultBeads
 	var items []Item
-	if err := s.List(ctx, f, Collect(&items)); err != nil {
-		return 0, err
+	if err = s.settled(soon); err == nil {
+		total, err = s.howMany(soon, f)
 	}
+	if err == nil {
+		err = s.List(soon, f, Collect(&items))
+	}
+	if err != nil {
+		if soon.Err() != nil && ctx.Err() == nil {
+			w.late(max(total, 1))
+			return w, nil
+		}
+		return w, err
+	}
+	w.leave(max(total-len(items), 0), "%d beads are kept at most", defaultBeads)
 	ids := make([]string, len(items))
 	for i := range items {
 		ids[i] = items[i].ID
 	}
-	found, err := s.get(ctx, ids, nil)
-	return len(found), err
+	reader, room := s.ahead(), s.caches.budget.Limit()/warmShare
+	for todo := slices.Collect(slices.Chunk(ids, warmRows)); len(todo) > 0; {
+		part := todo[0]
+		todo = todo[1:]
+		if room <= 0 {
+			w.leave(len(part), "half of cache.memory_size is filled")
+			continue
+		}
+		found, err := reader.get(soon, part, nil)
+		switch {
+		case err == nil:
+			for id, d := range found {
+				if !s.caches.beads.Fits("", id, *d) {
+					w.leave(1, tooLarge)
+					continue
+				}
+				w.Read++
+				room -= detailSize(*d)
+			}
+		case errors.Is(err, ErrTooMuch) && len(part) > 1:
+			todo = append([][]string{part[:len(part)/2], part[len(part)/2:]}, todo...)
+		case errors.Is(err, ErrTooMuch):
+			w.leave(1, tooLarge)
+		case soon.Err() != nil && ctx.Err() == nil:
+			w.late(len(part))
+		default:
+			return w, err
+		}
+	}
+	return w, nil
+}
+
+// tooLarge says why one entry is not kept.
+const tooLarge = "one takes more than an eighth of cache.memory_size"
+
+// howMany counts the beads a filter selects, whatever its limit.
+func (s *Store) howMany(ctx context.Context, f Filter) (n int, err error) {
+	w := f.conditions(s.moment())
+	err = s.read(ctx, func(q session) error {
+		return q.each(ctx, func(rows *doltdb.Rows) error { return rows.Scan(&n) }, "SELECT COUNT(*) FROM issues i"+w.String(), w.args...)
+	})
+	return n, err
 }
 
 // WarmUsual reads the answers into the caches that are asked for most: what is
 // not closed, what is ready, what waits, and the ledger in numbers, as people
-// read them and as programs do. It says how many answers these are. What depends
-// on the time of day, as ready work does, is right for a quarter of a minute.
-func (s *Store) WarmUsual(ctx context.Context) (n int, err error) {
+// read them and as programs do; as many as can be read within a time. What
+// depends on the time of day, as ready work does, is right for a quarter of a
+// minute.
+func (s *Store) WarmUsual(ctx context.Context, within time.Duration) (w Warmed, err error) {
 	if s.caches == nil {
-		return 0, nil
+		return w, nil
 	}
-	if err := s.settled(ctx); err != nil {
-		return 0, err
-	}
+	soon, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	r := s.ahead()
 	ignore := func(Item) error { return nil }
 	closed := []town.Status{town.StatusClosed}
 	var reads []func() error
 	for _, fields := range []Fields{nil, LineFields()} {
 		reads = append(reads,
-			func() error { return s.List(ctx, Filter{Not: closed, Limit: UsualLimit + 1, Fields: fields}, ignore) },
-			func() error { return s.Ready(ctx, Filter{Limit: UsualLimit + 1, Fields: fields}, ignore) })
+			func() error { return r.List(soon, Filter{Not: closed, Limit: UsualLimit + 1, Fields: fields}, ignore) },
+			func() error { return r.Ready(soon, Filter{Limit: UsualLimit + 1, Fields: fields}, ignore) })
 	}
 	reads = append(reads,
-		func() error { _, err := s.Blocked(ctx, Filter{Not: closed, Limit: UsualLimit}); return err },
-		func() error { _, err := s.Stats(ctx); return err })
+		func() error { _, err := r.Blocked(soon, Filter{Not: closed, Limit: UsualLimit}); return err },
+		func() error { _, err := r.Stats(soon); return err })
+	err = s.settled(soon)
 	for _, read := range reads {
-		if err := read(); err != nil {
-			return n, err
+		before := r.unkept.Load()
+		if err == nil {
+			err = read()
 		}
-		n++
+		switch {
+		case errors.Is(err, ErrTooMuch) || err == nil && r.unkept.Load() > before:
+			w.leave(1, tooLarge)
+		case err == nil:
+			w.Read++
+		case soon.Err() != nil && ctx.Err() == nil:
+			w.late(1)
+		default:
+			return w, err
+		}
+		err = nil
 	}
-	return n, nil
+	return w, nil
 }
 
 // settled waits until no write is half done, or until that can be no more.

@@ -56,7 +56,7 @@ func (o *cacheOptions) run(ctx context.Context) error {
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(ctx, o.app.Wait)
 	defer cancel()
-	done, err := client.Cache(ctx, control.CacheRequest{Do: o.do, Types: o.types})
+	done, err := client.Cache(ctx, control.CacheRequest{Do: o.do, Types: o.types, Within: o.app.Wait * 3 / 4})
 	if err != nil {
 		return err
 	}
@@ -68,6 +68,9 @@ func (o *cacheOptions) run(ctx context.Context) error {
 			}
 			if o.do != control.CacheClear {
 				did = append(did, fmt.Sprintf("%d read", d.Read))
+			}
+			if d.Left > 0 {
+				did = append(did, fmt.Sprintf("%d left out (%s)", d.Left, d.Why))
 			}
 			p.styled(styleGood, "%s: %s", d.Type, strings.Join(did, ", "))
 		}
