@@ -45,6 +45,9 @@ type Filter struct {
 	Limit, Offset int
 	// Fields restricts what is read; the rest of the beads stays empty.
 	Fields Fields
+
+	// bounded asks for all priorities by name; see urgent.
+	bounded bool
 }
 
 // Span is a span of time.
@@ -154,12 +157,16 @@ func (f Filter) own(now time.Time) *where {
 	in(w, "i.id IN (%s)", f.IDs)
 	in(w, "i.status IN (%s)", words(f.Statuses))
 	in(w, "i.status NOT IN (%s)", words(f.Not))
-	in(w, "i.issue_type IN (%s)", words(f.Types))
-	in(w, "i.issue_type NOT IN (%s)", words(f.NotTypes))
+	// Within a function: idx_urgency would be read once for each type else.
+	in(w, "COALESCE(i.issue_type) IN (%s)", words(f.Types))
+	in(w, "COALESCE(i.issue_type) NOT IN (%s)", words(f.NotTypes))
 	in(w, "i.assignee IN (%s)", f.Assignees)
 	in(w, "i.owner IN (%s)", f.Owners)
 	in(w, "i.created_by IN (%s)", f.CreatedBy)
 	in(w, "i.priority IN (%s)", f.Priorities)
+	if f.bounded && len(f.Priorities) == 0 {
+		w.add("i.priority >= 0 AND i.priority <= ?", town.MaxPriority)
+	}
 	if len(f.Prefixes) > 0 {
 		// What stands before the last dash: another rig's prefix may begin alike.
 		in(w, "SUBSTRING(i.id, 1, LENGTH(i.id) - LENGTH(SUBSTRING_INDEX(i.id, '-', -1)) - 1) IN (%s)", f.Prefixes)

@@ -37,7 +37,7 @@ func (s *Store) List(ctx context.Context, f Filter, yield func(Item) error) erro
 	if err != nil {
 		return err
 	}
-	return s.items(ctx, f, "", "", f.conditions(s.moment()), order, yield)
+	return s.items(ctx, f, "", "", f.urgent().conditions(s.moment()), order, yield)
 }
 
 // manyItems is from how many beads on it is cheaper to aggregate all labels and
@@ -56,14 +56,68 @@ var aggregates = []struct {
 	{"comment_count", "COUNT(*)", "comments", "issue_id", func(i *Item) sql.Scanner { return intTo{&i.CommentCount} }},
 }
 
-// items runs the one query of a list. with goes before it, join after the table.
+// items runs the one query of a list; see listing.
+func (s *Store) items(ctx context.Context, f Filter, with, join string, w *where, order string, yield func(Item) error) error {
+	query, read := s.listing(f, with, join, w, order)
+	if !f.Kept() {
+		return read(ctx, yield)
+	}
+	return s.keptItems(ctx, query, w.args, read, yield)
+}
+
+// reader calls yield for every bead of a list.
+type reader func(ctx context.Context, yield func(Item) error) error
+
+// listing is the one query of a list. with goes before it, join after the table.
 // A short list is chosen by what it is ordered by alone, and only the beads that
 // are on it are read whole.
-func (s *Store) items(ctx context.Context, f Filter, with, join string, w *where, order string, yield func(Item) error) error {
+func (s *Store) listing(f Filter, with, join string, w *where, order string) (query string, read reader) {
+	if !f.Kept() {
+		join += f.joinAggregates()
+	}
+	from := " FROM issues i" + join + w.String() + order + f.bounds()
+	if f.Kept() {
+		from = " FROM (SELECT i.id" + from + ") chosen JOIN issues i ON i.id = chosen.id" + order
+	}
+	query, targets := f.selecting(with, from)
+	return query, func(ctx context.Context, yield func(Item) error) error {
+		if err := s.rows(ctx, query, w.args, targets, cut(f, yield)); !errors.Is(err, errEnough) {
+			return err
+		}
+		return nil
+	}
+}
+
+// keptItems yields what read does, which with caches is kept under the query.
+func (s *Store) keptItems(ctx context.Context, query string, args []any, read reader, yield func(Item) error) error {
+	if s.caches == nil {
+		return read(ctx, yield)
+	}
+	items, err := cached(ctx, s, query, args, copyItems, func(ctx context.Context) (items []Item, err error) {
+		err = read(ctx, Collect(&items))
+		return items, err
+	})
+	if err != nil {
+		return err
+	}
+	return each(items, yield)
+}
+
+// each calls yield for items until it fails.
+func each(items []Item, yield func(Item) error) error {
+	for _, item := range items {
+		if err := yield(item); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// selecting is the query of the wanted fields, with what goes before it and from
+// where, and where its columns are scanned to.
+func (f Filter) selecting(with, from string) (query string, targets []func(*Item) sql.Scanner) {
 	cols := f.Fields.columns()
-	short := f.Limit > 0 && f.Limit <= manyItems
-	query := with + "SELECT " + names("i.", cols)
-	targets := make([]func(*Item) sql.Scanner, 0, len(cols)+len(aggregates))
+	query = with + "SELECT " + names("i.", cols)
 	for _, c := range cols {
 		targets = append(targets, func(i *Item) sql.Scanner { return c.into(&i.Bead) })
 	}
@@ -72,40 +126,24 @@ func (s *Store) items(ctx context.Context, f Filter, with, join string, w *where
 			continue
 		}
 		targets = append(targets, a.into)
-		if short {
+		if f.Kept() {
 			query += fmt.Sprintf(", (SELECT %s FROM %s t WHERE t.%s = i.id)", a.value, a.table, a.key)
-			continue
-		}
-		query += fmt.Sprintf(", a%d.v", n)
-		join += fmt.Sprintf(" LEFT JOIN (SELECT %[2]s AS k, %[3]s AS v FROM %[4]s GROUP BY %[2]s) a%[1]d ON a%[1]d.k = i.id",
-			n, a.key, a.value, a.table)
-	}
-	chosen := " FROM issues i" + join + w.String() + order + f.bounds()
-	if short {
-		query += " FROM (SELECT i.id" + chosen + ") chosen JOIN issues i ON i.id = chosen.id" + order
-	} else {
-		query += chosen
-	}
-	if s.caches == nil || !f.Kept() {
-		err := s.rows(ctx, query, w.args, targets, cut(f, yield))
-		if errors.Is(err, errEnough) {
-			return nil
-		}
-		return err
-	}
-	items, err := cached(ctx, s, query, w.args, copyItems, func(ctx context.Context) (items []Item, err error) {
-		err = s.rows(ctx, query, w.args, targets, cut(f, Collect(&items)))
-		if errors.Is(err, errEnough) {
-			err = nil
-		}
-		return items, err
-	})
-	for _, item := range items {
-		if err := yield(item); err != nil {
-			return err
+		} else {
+			query += fmt.Sprintf(", a%d.v", n)
 		}
 	}
-	return err
+	return query + from, targets
+}
+
+// joinAggregates joins the derived columns of a long list.
+func (f Filter) joinAggregates() (join string) {
+	for n, a := range aggregates {
+		if f.Fields.has(a.field) {
+			join += fmt.Sprintf(" LEFT JOIN (SELECT %[2]s AS k, %[3]s AS v FROM %[4]s GROUP BY %[2]s) a%[1]d ON a%[1]d.k = i.id",
+				n, a.key, a.value, a.table)
+		}
+	}
+	return join
 }
 
 // rows runs a query whose columns are the targets.

@@ -2,7 +2,6 @@ package ledger
 
 import (
 	"context"
-	"fmt"
 	"slices"
 
 	"gastown/planes/doltdb"
@@ -23,7 +22,8 @@ const heldUp = "WITH RECURSIVE held (id) AS (" +
 // Ready calls yield for beads that can be taken up, most urgent first: open, not
 // deferred to later, and neither they nor a parent wait for an open blocker. A
 // Filter narrows that; its Statuses and Types replace "open" and "every type
-// people use". One query.
+// people use". One query, for a short list of few ready beads two, and three
+// where nearly all of the first wait.
 func (s *Store) Ready(ctx context.Context, f Filter, yield func(Item) error) error {
 	if len(f.Statuses) == 0 {
 		f.Statuses = []town.Status{town.StatusOpen}
@@ -36,10 +36,21 @@ func (s *Store) Ready(ctx context.Context, f Filter, yield func(Item) error) err
 		return err
 	}
 	now := s.moment()
-	w := f.conditions(now)
-	w.add("held.id IS NULL")
-	w.add("(i.defer_until IS NULL OR i.defer_until <= ?)", stamp(now.Truncate(deferGrain)))
-	return s.items(ctx, f, heldUp, " LEFT JOIN held ON held.id = i.id", w, order, yield)
+	w := f.urgent().conditions(now)
+	w.add("COALESCE(i.defer_until, '1000-01-01') <= ?", stamp(now.Truncate(deferGrain)))
+	if !f.Kept() || f.Offset > manyItems {
+		return s.readyOfAll(f, w, order)(ctx, yield)
+	}
+	return s.keptItems(ctx, "ready "+f.described(w, order), w.args, func(ctx context.Context, yield func(Item) error) error {
+		items, sure, err := s.readyOfFirst(ctx, f, w, order)
+		if err != nil {
+			return err
+		}
+		if !sure {
+			return s.readyOfAll(f, w, order)(ctx, yield)
+		}
+		return each(items, yield)
+	}, yield)
 }
 
 // Waiting is a bead that is held up.
@@ -63,7 +74,7 @@ func (s *Store) Blocked(ctx context.Context, f Filter) ([]Waiting, error) {
 		return s.blocked(ctx, f, order)
 	}
 	w := f.conditions(s.moment())
-	return cached(ctx, s, fmt.Sprintf("blocked %t %q", f.Fields == nil, f.Fields)+w.String()+order+f.bounds(), w.args, copyWaiting,
+	return cached(ctx, s, "blocked "+f.described(w, order), w.args, copyWaiting,
 		func(ctx context.Context) ([]Waiting, error) { return s.blocked(ctx, f, order) })
 }
 

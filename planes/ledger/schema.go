@@ -75,4 +75,8 @@ var migrations = []doltdb.Migration{
 		"CREATE TABLE prefixes (rig VARCHAR(64) PRIMARY KEY, prefix VARCHAR(32) NOT NULL UNIQUE)",
 		"CREATE TABLE guards (name VARCHAR(32) PRIMARY KEY, value VARCHAR(32) NOT NULL)",
 	}},
+	// What lists are chosen and ordered by, without the texts; see urgency.go.
+	{Name: "urgency", Statements: []string{
+		"CREATE INDEX idx_urgency ON issues(status, priority, created_at, id, issue_type, defer_until)",
+	}},
 }

@@ -1,0 +1,82 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// inUrgency are the fields that idx_urgency holds.
+var inUrgency = []string{"id", "status", "priority", "created_at", "issue_type", "defer_until"}
+
+// urgent is the filter in words that let the engine choose a short list by
+// idx_urgency alone, which holds nothing but what such lists are chosen and
+// ordered by: a tenth of the pages. The engine takes the index by which it can
+// bound the most columns, so both the status and the priority are bounded, by
+// all their values if need be. A filter that asks for what is not in the index
+// stays as it is.
+func (f Filter) urgent() Filter {
+	others := len(f.IDs) + len(f.Assignees) + len(f.Owners) + len(f.CreatedBy) + len(f.Labels) + len(f.AnyLabels) + len(f.NotLabels)
+	if !f.Kept() || others > 0 || f.Parent+f.Text != "" || f.Overdue || f.Updated != (Span{}) || f.Closed != (Span{}) || f.Due != (Span{}) {
+		return f
+	}
+	for _, o := range f.Sort {
+		if !slices.Contains(inUrgency, o.Field) {
+			return f
+		}
+	}
+	statuses := f.Statuses
+	if len(statuses) == 0 {
+		statuses = town.Statuses
+	}
+	f.Statuses = slices.DeleteFunc(slices.Clone(statuses), func(s town.Status) bool { return slices.Contains(f.Not, s) })
+	if f.Not = nil; len(f.Statuses) == 0 {
+		f.Statuses = []town.Status{""} // which no bead has
+	}
+	f.bounded = true
+	return f
+}
+
+// described names a list in the caches: all that makes it differ from others but
+// the arguments.
+func (f Filter) described(w *where, order string) string {
+	return fmt.Sprintf("%t %q", f.Fields == nil, f.Fields) + w.String() + order + f.bounds()
+}
+
+// readyOfAll finds out which beads wait, and yields those of the others that w
+// selects.
+func (s *Store) readyOfAll(f Filter, w *where, order string) reader {
+	w = &where{conds: append(slices.Clone(w.conds), "held.id IS NULL"), args: w.args}
+	_, read := s.listing(f, heldUp, " LEFT JOIN held ON held.id = i.id", w, order)
+	return read
+}
+
+// readyOfFirst looks only at the first beads that w selects, somewhat more than
+// are wanted, and asks of those alone whether they, or a parent, wait. It is not
+// sure when so many of them wait that others may be next.
+func (s *Store) readyOfFirst(ctx context.Context, f Filter, w *where, order string) (items []Item, sure bool, err error) {
+	wanted := f.Limit + max(f.Offset, 0)
+	looked := 2*wanted + 100
+	along := order
+	if len(f.Statuses) == 1 && len(f.Sort) == 0 {
+		along = " ORDER BY i.status, i.priority, i.created_at, i.id" // as idx_urgency is: nothing is sorted
+	}
+	first := "SELECT i.id FROM issues i" + w.String() + along + fmt.Sprintf(" LIMIT %d", looked)
+	with := "WITH RECURSIVE up (root, id) AS (SELECT f.id, f.id FROM (" + first + ") f" +
+		" UNION SELECT up.root, d.depends_on_id FROM up JOIN dependencies d ON d.issue_id = up.id WHERE d.type = 'parent-child')," +
+		" held (id) AS (SELECT up.root FROM up JOIN dependencies d ON d.issue_id = up.id JOIN issues b ON b.id = d.depends_on_id" +
+		" WHERE d.type = 'blocks' AND b.status <> 'closed') "
+	query, targets := f.selecting(with, " FROM (SELECT up.id FROM up LEFT JOIN held ON held.id = up.id"+
+		" WHERE up.root = up.id AND held.id IS NULL) free JOIN issues i ON i.id = free.id"+order+f.bounds())
+	if err := s.rows(ctx, query, w.args, targets, Collect(&items)); err != nil || len(items) == f.Limit {
+		return items, true, err
+	}
+	var n int
+	err = s.read(ctx, func(q session) error {
+		return q.each(ctx, func(rows *doltdb.Rows) error { return rows.Scan(&n) }, "SELECT COUNT(*) FROM ("+first+") f", w.args...)
+	})
+	return items, n < looked, err
+}
