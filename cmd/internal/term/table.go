@@ -9,11 +9,15 @@ import (
 // columnGap separates the columns of a table.
 const columnGap = 2
 
-// minLastColumn is the least the last column is cut to.
-const minLastColumn = 10
+// minColumn is the least a column is cut to.
+const minColumn = 10
+
+// maxAligned is how wide a column is made where there is no terminal: what is
+// longer stands out of line, and is not padded for.
+const maxAligned = 200
 
 // Table adds rows in aligned columns below a header. On a terminal the last
-// column is cut where the line would not fit.
+// column is cut where the line would not fit, then the widest of the others.
 func (p *Printer) Table(header []string, rows [][]string) {
 	widths := make([]int, len(header))
 	all := append([][]string{header}, rows...)
@@ -25,15 +29,16 @@ func (p *Printer) Table(header []string, rows [][]string) {
 		}
 		all[i] = cells
 	}
-	before := 0
-	for _, w := range widths[:len(widths)-1] {
-		before += w + columnGap
-	}
+	last := len(widths) - 1
+	before := p.narrow(widths[:last])
 	for i, row := range all {
 		var line strings.Builder
 		for c, cell := range row {
-			if c < len(row)-1 {
-				cell += strings.Repeat(" ", widths[c]-ansi.StringWidth(cell)+columnGap)
+			if c < last {
+				if p.width > 0 {
+					cell = ansi.Truncate(cell, widths[c], "…")
+				}
+				cell += strings.Repeat(" ", max(widths[c]-ansi.StringWidth(cell), 0)+columnGap)
 			} else {
 				cell = p.fit(cell, p.width-before)
 			}
@@ -48,12 +53,27 @@ func (p *Printer) Table(header []string, rows [][]string) {
 	}
 }
 
+// narrow makes the columns before the last one as narrow as need be, the widest
+// first, and says how much they take with their gaps.
+func (p *Printer) narrow(widths []int) (before int) {
+	for level := maxAligned; ; level-- {
+		before = 0
+		for c, w := range widths {
+			widths[c] = min(w, level)
+			before += widths[c] + columnGap
+		}
+		if p.width == 0 || before+minColumn <= p.width || level <= minColumn {
+			return before
+		}
+	}
+}
+
 // fit cuts text where a terminal's line ends.
 func (p *Printer) fit(text string, columns int) string {
 	if p.width == 0 {
 		return text
 	}
-	return ansi.Truncate(text, max(minLastColumn, columns), "…")
+	return ansi.Truncate(text, max(minColumn, columns), "…")
 }
 
 // Fit is a line as it is shown: cleaned, and on a terminal cut where it ends.

@@ -5,7 +5,10 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strings"
 	"testing"
+
+	"github.com/charmbracelet/x/ansi"
 )
 
 // What a remote or a file contains never steers a terminal.
@@ -33,6 +36,32 @@ func TestTableFitsTheTerminal(t *testing.T) {
 	}
 	if got := p.Fit("one\ttwo\x07 three four five six"); got != "one two\\x07 three four …" {
 		t.Errorf("%q", got)
+	}
+}
+
+// A table is never wider than the terminal while that has room for ten columns
+// of each; in a pipe nothing is cut, and nothing is padded without bound.
+func TestTablesOfLongColumns(t *testing.T) {
+	long := strings.Repeat("x", 100_000)
+	var out bytes.Buffer
+	p := &Printer{w: &out, width: 48}
+	p.Table([]string{"ID", "ONE", "TWO", "LAST"}, [][]string{{"gt-a3f8x", long, "short", "end"}, {"b", "x", long, long}})
+	if err := p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(out.String()) {
+		if n := ansi.StringWidth(strings.TrimSuffix(line, "\n")); n > 48 {
+			t.Errorf("%d columns: %.60s", n, line)
+		}
+	}
+	if !strings.Contains(out.String(), "\ngt-a3f8x  xxx") {
+		t.Error(out.String())
+	}
+	out.Reset()
+	p = &Printer{w: &out}
+	p.Table([]string{"ID", "ONE", "TWO"}, [][]string{{"a", long, "end"}, {"b", "x", "end"}})
+	if err := p.Flush(); err != nil || !strings.Contains(out.String(), long+"  end\n") || out.Len() > len(long)+1000 {
+		t.Errorf("%d bytes, %v", out.Len(), err)
 	}
 }
 
