@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"iter"
 	"maps"
-	"slices"
 	"strings"
 
 	"gastown/planes/doltdb"
@@ -45,13 +44,18 @@ func (s *Store) resolve(ctx context.Context, refs, some []string) (full map[stri
 		return nil, err
 	}
 	full = map[string]string{}
+	meant := newShortIDs(all)
+	asked := make(map[string]bool, len(some))
+	for _, ref := range some {
+		asked[ref] = true
+	}
 	var bad batch
 	var unknown []int
 	for i, ref := range refs {
-		if !slices.Contains(some, ref) {
+		if !asked[ref] {
 			continue
 		}
-		switch found := matches(ref, all); {
+		switch found := meant.find(ref); {
 		case len(found) == 1:
 			full[ref] = found[0]
 		case len(found) > 1:
@@ -69,42 +73,27 @@ func (s *Store) resolve(ctx context.Context, refs, some []string) (full map[stri
 	return full, bad.err()
 }
 
+// fewRefs is how many references are sought by the database; for more all ids
+// are read, as it compares each id with each of them.
+const fewRefs = 16
+
 // ids reads the ids that may be meant.
 func (q session) ids(ctx context.Context, refs []string) (ids []string, err error) {
-	w := &where{}
-	for _, ref := range refs {
-		w.conds = append(w.conds, "id LIKE ? OR id LIKE ?")
-		w.args = append(w.args, like(ref)+"%", "%-"+like(ref)+"%")
+	w, query := &where{}, "SELECT id FROM issues"
+	if len(refs) <= fewRefs {
+		for _, ref := range refs {
+			w.conds = append(w.conds, "id LIKE ? OR id LIKE ?")
+			w.args = append(w.args, like(ref)+"%", "%-"+like(ref)+"%")
+		}
+		query += " WHERE " + strings.Join(w.conds, " OR ")
 	}
 	err = q.each(ctx, func(rows *doltdb.Rows) error {
 		var id string
 		err := rows.Scan(&id)
 		ids = append(ids, id)
 		return err
-	}, "SELECT id FROM issues WHERE "+strings.Join(w.conds, " OR ")+" ORDER BY id", w.args...)
+	}, query, w.args...)
 	return ids, err
-}
-
-// matches are the ids a reference may mean; an exact one alone if there is one.
-func matches(ref string, ids []string) []string {
-	if ref == "" {
-		return nil
-	}
-	var found []string
-	for _, id := range ids {
-		tail := strings.TrimPrefix(id, town.PrefixOf(id)+"-")
-		switch {
-		case id == ref:
-			return []string{id}
-		case strings.Count(id, ".") == strings.Count(ref, ".") && (strings.HasPrefix(id, ref) || strings.HasPrefix(tail, ref)):
-			found = append(found, id)
-		}
-	}
-	exact := slices.DeleteFunc(slices.Clone(found), func(id string) bool { return !strings.HasSuffix(id, "-"+ref) })
-	if len(exact) == 1 {
-		return exact
-	}
-	return found
 }
 
 // suggest completes UnknownErrors with the nearest ids, and with whether the

@@ -97,11 +97,12 @@ type editing struct {
 	found map[string]*Detail
 	was   map[string]Detail // as they were before the first patch
 	moved map[string]int    // the last patch that gave a bead another parent
+	taken map[string]bool   // the ids of rows.beads
 	drop  []town.Dependency // links that go
 }
 
 func newEditing(r *rows) *editing {
-	return &editing{rows: r, found: map[string]*Detail{}, was: map[string]Detail{}, moved: map[string]int{}}
+	return &editing{rows: r, found: map[string]*Detail{}, was: map[string]Detail{}, moved: map[string]int{}, taken: map[string]bool{}}
 }
 
 // load reads every bead that is changed, or becomes a parent, in one query.
@@ -198,7 +199,8 @@ func (e *editing) apply(index int, p Patch) error {
 	if e.diff(&before, &after) || drop != nil || add != nil {
 		after.UpdatedAt = e.at
 		d.Bead = after
-		if !slices.Contains(e.beads, &d.Bead) {
+		if !e.taken[p.ID] {
+			e.taken[p.ID] = true
 			e.beads = append(e.beads, &d.Bead)
 		}
 	}
