@@ -1,12 +1,14 @@
 package federate
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 	"time"
 
+	"gastown/sync/files"
 	"gastown/town"
 )
 
@@ -75,5 +77,55 @@ func TestMoreEditsThanAreHeld(t *testing.T) {
 	}
 	if status, err = tt.Status(t.Context(), nil); err != nil || len(status.Edited) > 0 || status.Pending {
 		t.Fatalf("%d edits are left, %v", len(status.Edited), err)
+	}
+}
+
+// A file that is changed, removed or no document any more while the edits are
+// shown is told as that, beside the others.
+func TestDiffOfWhatChangesMeanwhile(t *testing.T) {
+	t.Parallel()
+	const documents = 40 // more text than is kept
+	tt := newTown(t, t.TempDir(), "alpha")
+	path := func(i int) string { return fmt.Sprintf("templates/large%02d.txt", i) }
+	text := func(i int) string {
+		line := fmt.Sprintf("%02d\n", i)
+		return strings.Repeat(line, town.MaxDocumentBytes/len(line))
+	}
+	for i := range documents {
+		tt.write(path(i), text(i))
+	}
+	tt.opts.Trace = func(step string, _ time.Duration) {
+		if step == "scan" {
+			for i := range documents {
+				switch i % 4 {
+				case 0:
+					tt.write(path(i), "other\n")
+				case 1:
+					tt.remove(path(i))
+				}
+			}
+		}
+	}
+	tt.Engine = New(tt.opts)
+	edited, err := tt.Diff(t.Context())
+	if err != nil || len(edited) != documents {
+		t.Fatalf("%d shown, %v", len(edited), err)
+	}
+	changing := 0
+	for i, f := range edited {
+		switch {
+		case f.Path() != path(i):
+			t.Fatalf("%d is %s", i, f.Path())
+		case f.Changing != nil:
+			changing++
+			if i%4 > 1 || f.Text != "" || !errors.Is(f.Changing, files.ErrEdited) {
+				t.Errorf("%s: %v", f.Path(), f.Changing)
+			}
+		case f.Text != text(i):
+			t.Errorf("%s has another text", f.Path())
+		}
+	}
+	if changing == 0 {
+		t.Error("nothing was read again: this proves nothing")
 	}
 }

@@ -19,6 +19,9 @@ type FileState struct {
 	State string
 	// Text is the file's; Base the text of the row in force. Only Diff fills them.
 	Text, Base string
+	// Changing is why Diff has no Text: the file was changed, removed or written to
+	// while it was read. What it is then is the next call's.
+	Changing error
 
 	change files.Change
 }
@@ -181,7 +184,8 @@ func (e *Engine) remoteStatus(ctx context.Context, w *workspace, r Remote) (Remo
 	return out, err
 }
 
-// Diff gives the unrecorded edits with the text of the row each would replace.
+// Diff gives the unrecorded edits with the text of the row each would replace. A
+// file that changes meanwhile costs the others nothing.
 func (e *Engine) Diff(ctx context.Context) (edited []FileState, err error) {
 	err = e.with(ctx, func(w *workspace) error {
 		st, err := w.status(ctx)
@@ -198,7 +202,11 @@ func (e *Engine) Diff(ctx context.Context) (edited []FileState, err error) {
 		}
 		for _, f := range st.Edited {
 			f.Base = current[f.Key].Text
-			if f.Text, err = w.tree.Text(ctx, f.change); err != nil {
+			f.Text, err = w.tree.Text(ctx, f.change)
+			if errors.Is(err, files.ErrEdited) || errors.Is(err, town.ErrBusy) {
+				f.Changing, err = err, nil
+			}
+			if err != nil {
 				return town.Fail("show the edits", "run it again", "%w", err)
 			}
 			edited = append(edited, f)

@@ -23,6 +23,7 @@ type difference struct {
 	Path     string `json:"path"`
 	State    string `json:"state"`
 	Diff     string `json:"diff"`
+	Error    string `json:"error,omitempty"`
 }
 
 func (a *App) configureDiff(fed *kingpin.CmdClause) {
@@ -54,6 +55,10 @@ func (o *diffOptions) run(ctx context.Context) error {
 		if len(wanted) > 0 && !slices.Contains(wanted, f.Key) {
 			continue
 		}
+		if f.Changing != nil {
+			out = append(out, difference{f.Key.String(), f.Path(), f.State, "", "it was changed while it was read; run it again"})
+			continue
+		}
 		from, to := "a/"+f.Path(), "b/"+f.Path()
 		if f.State == "added" {
 			from = "/dev/null"
@@ -61,11 +66,14 @@ func (o *diffOptions) run(ctx context.Context) error {
 		if f.State == "deleted" {
 			to = "/dev/null"
 		}
-		out = append(out, difference{f.Key.String(), f.Path(), f.State, udiff.Unified(from, to, f.Base, f.Text)})
+		out = append(out, difference{f.Key.String(), f.Path(), f.State, udiff.Unified(from, to, f.Base, f.Text), ""})
 	}
 	return o.app.show(out, func(p *printer) {
 		for _, d := range out {
 			p.diff(d.Diff)
+			if d.Error != "" {
+				p.styled(styleBad, "%s: %s", d.Path, d.Error)
+			}
 		}
 	})
 }
