@@ -16,6 +16,8 @@ var (
 	ErrAmbiguous = errors.New("several beads match")
 	// ErrExists reports an id that is taken, by a bead or by a deleted one.
 	ErrExists = errors.New("the id is taken")
+	// ErrAlive reports a bead that is to be restored and was not deleted.
+	ErrAlive = errors.New("it was not deleted")
 	// ErrCycle reports a link that would make beads wait for each other.
 	ErrCycle = errors.New("dependency cycle")
 	// ErrTaken reports a claim of a bead that somebody else has.
@@ -73,10 +75,33 @@ func (n Entry) String() string {
 // batch collects the errors of a batch.
 type batch struct{ entries []Entry }
 
+// add takes errors that were joined apart.
 func (b *batch) add(index, line int, id string, err error) {
+	if parts := apartErrors(err); len(parts) > 1 {
+		for _, part := range parts {
+			b.add(index, line, id, part)
+		}
+		return
+	}
 	if err != nil {
 		b.entries = append(b.entries, Entry{Index: index, Line: line, ID: id, Err: err})
 	}
+}
+
+// apartErrors are the errors that errors.Join made one.
+func apartErrors(err error) []error {
+	many, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return nil
+	}
+	var texts []string
+	for _, e := range many.Unwrap() {
+		texts = append(texts, e.Error())
+	}
+	if err.Error() != strings.Join(texts, "\n") { // one error of several kinds
+		return nil
+	}
+	return many.Unwrap()
 }
 
 // err is nil when nothing was added. The entries stand in the order of the batch.

@@ -89,9 +89,11 @@ func (in *importing) load(ctx context.Context, q session, ids []string) (map[str
 func (in *importing) replace(old *Detail, b *town.Bead) {
 	was := old.Bead
 	was.Dependencies = links(was.ID, old.Dependencies, false)
-	// Comments are added to: nothing anybody said is taken back by an import.
+	// Comments are added to, be the line older or newer: nothing anybody said is
+	// taken back by an import, or lost in it.
 	merged := *b
 	merged.Comments = apart(was.Comments, b.Comments)
+	said := slices.Clone(merged.Comments[len(was.Comments):])
 	if was.UpdatedAt.Equal(merged.UpdatedAt) && !in.opts.Force {
 		// Neither is the newer one, and other programs do not date links.
 		merged.Dependencies = slices.Concat(b.Dependencies, was.Dependencies)
@@ -104,6 +106,7 @@ func (in *importing) replace(old *Detail, b *town.Bead) {
 	}
 	if was.UpdatedAt.After(merged.UpdatedAt) && !in.opts.Force {
 		in.result.Older++
+		in.notes = append(in.notes, said...)
 		return
 	}
 	in.result.Updated++

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"gastown/town"
@@ -48,12 +49,9 @@ func parseLine(line []byte, keep bool) (town.Bead, error) {
 		return town.Bead{}, fmt.Errorf("%w: _type %s", errOtherLine, town.Clip(string(kind), 40))
 	}
 	known := fieldNames()
-	if err := exactNames(fields, known); err != nil {
-		return town.Bead{}, err
-	}
 	var w wireBead
-	if err := decode(line, &w); err != nil {
-		return town.Bead{}, err
+	if errs := unreadable(line, fields, known, keep, &w); len(errs) > 0 {
+		return town.Bead{ID: w.ID}, errors.Join(errs...)
 	}
 	b := w.Bead
 	b.DueAt, b.DeferUntil = w.DueAt.time(), w.DeferUntil.time()
@@ -68,28 +66,49 @@ func parseLine(line []byte, keep bool) (town.Bead, error) {
 		b.Priority = defaultPriority
 	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		switch {
-		case slices.Contains(known, name) || slices.Contains(counted, name):
-		case slices.Contains(foreign, name) || tableForms[name] != nil || keep:
+		if !slices.Contains(known, name) && !slices.Contains(counted, name) {
 			if name, raw := exportForm(name, fields[name]); raw != nil {
 				b.Extra = put(b.Extra, name, raw)
 			}
-		default:
-			return b, unknownField(name, slices.Concat(known, foreign))
 		}
 	}
 	return b, nil
 }
 
-// exactNames refuses names that differ from known ones only in case: the JSON
-// library would take one for the other.
-func exactNames(fields map[string]json.RawMessage, known []string) error {
+// unreadable reads a line, and tells every field that is unknown or holds what
+// it cannot; of those that can be read at least the id is.
+func unreadable(line []byte, fields map[string]json.RawMessage, known []string, keep bool, w *wireBead) (errs []error) {
+	whole := decode(line, w)
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if !slices.Contains(known, name) && slices.ContainsFunc(known, func(k string) bool { return strings.EqualFold(k, name) }) {
-			return unknownField(name, known)
+		alike := func(k string) bool { return strings.EqualFold(k, name) }
+		switch {
+		case slices.Contains(known, name):
+			if whole == nil {
+				continue
+			}
+			key, _ := json.Marshal(name) // a name is a string
+			alone := slices.Concat([]byte("{"), key, []byte(":"), fields[name], []byte("}"))
+			var one wireBead
+			err := decode(alone, &one)
+			if err != nil && !strings.Contains(err.Error(), name) {
+				err = fmt.Errorf("%s: %w", name, err)
+			}
+			if err != nil {
+				errs = append(errs, err)
+			} else if name == "id" {
+				w.ID = one.ID
+			}
+		case slices.ContainsFunc(known, alike):
+			// The JSON library would take one for the other.
+			errs = append(errs, unknownField(name, known))
+		case !keep && !slices.Contains(counted, name) && !slices.Contains(foreign, name) && tableForms[name] == nil:
+			errs = append(errs, unknownField(name, slices.Concat(known, foreign)))
 		}
 	}
-	return nil
+	if len(errs) == 0 && whole != nil {
+		errs = append(errs, whole)
+	}
+	return errs
 }
 
 func put(m map[string]json.RawMessage, name string, raw json.RawMessage) map[string]json.RawMessage {
@@ -109,17 +128,28 @@ func decode(line []byte, to any) error {
 	err := json.Unmarshal(line, to)
 	var syntax *json.SyntaxError
 	var kind *json.UnmarshalTypeError
+	var date *time.ParseError
 	switch {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("malformed JSON at byte %d: %w", syntax.Offset, err)
 	case errors.As(err, &kind) && kind.Field != "":
-		return fmt.Errorf("%w: %s is a %s", town.ErrBadBead, kind.Field, kind.Value)
+		return fmt.Errorf("%w: %s is %s", town.ErrBadBead, strings.TrimPrefix(kind.Field, "Bead."), article(kind.Value))
 	case errors.As(err, &kind):
-		return fmt.Errorf("%w: a %s where an object is due", town.ErrBadBead, kind.Value)
+		return fmt.Errorf("%w: %s where an object is due", town.ErrBadBead, article(kind.Value))
+	case errors.As(err, &date):
+		return fmt.Errorf("%w: no date %q: write 2026-01-31T15:04:05Z", town.ErrBadBead, town.Clip(strings.Trim(date.Value, `"`), 40))
 	case err != nil:
 		return fmt.Errorf("%w: %w", town.ErrBadBead, err)
 	}
 	return nil
+}
+
+// article is a noun with its article.
+func article(noun string) string {
+	if strings.IndexAny(noun, "aeiou") == 0 {
+		return "an " + noun
+	}
+	return "a " + noun
 }
 
 // WriteLine writes a bead as one line of an export: JSON with a newline. Fields

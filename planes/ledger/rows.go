@@ -172,12 +172,28 @@ func anys[T any](list []T) []any {
 	return all
 }
 
-// touch dates beads whose links or comments changed, so that an export from
-// before does not pass for as new.
+// newest is the last moment a bead may be dated with: beyond it there is no
+// later one to tell of a change.
+var newest = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
+// later is when a bead is changed that was changed at a time: now, or just after
+// that where it is ahead of this machine's clock, for its date says which of two
+// versions is the newer one.
+func (r *rows) later(was time.Time) time.Time {
+	if was.Before(r.at) || was.After(newest) {
+		return r.at
+	}
+	return was.Add(time.Microsecond)
+}
+
+// touch dates beads whose links or comments changed, as later does, so that an
+// export from before does not pass for as new.
 func (q session) touch(ctx context.Context, at time.Time, ids []string) error {
 	slices.Sort(ids)
+	const later = "CASE WHEN updated_at < ? OR updated_at > ? THEN ? ELSE DATE_ADD(updated_at, INTERVAL 1 MICROSECOND) END"
 	for part := range slices.Chunk(slices.Compact(ids), batchRows) {
-		if _, err := q.exec(ctx, "UPDATE issues SET updated_at = ? WHERE id IN ("+marks(len(part))+")", append([]any{stamp(at)}, anys(part)...)...); err != nil {
+		args := append([]any{stamp(at), stamp(newest), stamp(at)}, anys(part)...)
+		if _, err := q.exec(ctx, "UPDATE issues SET updated_at = "+later+" WHERE id IN ("+marks(len(part))+")", args...); err != nil {
 			return err
 		}
 	}

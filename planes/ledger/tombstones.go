@@ -105,6 +105,7 @@ func links(id string, list []Linked, up bool) []town.Dependency {
 }
 
 // Restore brings deleted beads back, with their links to beads that exist.
+// Errors are a BatchError: ErrAlive, UnknownError, ErrCycle.
 func (s *Store) Restore(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
 		return nil
@@ -116,23 +117,31 @@ func (s *Store) Restore(ctx context.Context, ids []string) error {
 		if err != nil {
 			return err
 		}
-		var bad batch
+		var missing []string
 		ends := slices.Clone(ids)
-		for i, id := range ids {
+		for _, id := range ids {
 			b, ok := graves[id]
 			if !ok {
-				bad.add(i, 0, id, &UnknownError{ID: id})
+				missing = append(missing, id)
 				continue
 			}
 			for _, d := range slices.Concat(b.Dependencies, b.Dependents) {
 				ends = append(ends, d.Bead, d.Target)
 			}
 		}
-		if err := bad.err(); err != nil {
-			return err
-		}
 		live, _, err := q.ends(ctx, ends)
 		if err != nil {
+			return err
+		}
+		var bad batch
+		for _, id := range missing {
+			err := error(&UnknownError{ID: id})
+			if live[id] {
+				err = ErrAlive
+			}
+			bad.add(slices.Index(ids, id), 0, id, err)
+		}
+		if err := bad.err(); err != nil {
 			return err
 		}
 		for _, id := range ids {

@@ -197,7 +197,7 @@ func (e *editing) apply(index int, p Patch) error {
 		e.moved[p.ID] = index
 	}
 	if e.diff(&before, &after) || drop != nil || add != nil {
-		after.UpdatedAt = e.at
+		after.UpdatedAt = e.later(e.was[p.ID].UpdatedAt)
 		d.Bead = after
 		if !e.taken[p.ID] {
 			e.taken[p.ID] = true
