@@ -34,6 +34,7 @@ func TestALostStateSendsNothingElse(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			url := bare(t)
 			a, b := newSharer(t, "alpha"), newSharer(t, "beta")
 			a.rules(share.Rule{Name: "all", Fields: []string{"title", "description"}})

@@ -43,6 +43,7 @@ func has(t *testing.T, url, text string) bool {
 // does not get there by a later push, also when the rule is gone by then: not as
 // a row and not in the history, whatever a person answers.
 func TestLaterPushesBringNothingUnagreed(t *testing.T) {
+	t.Parallel()
 	only := share.Rule{Name: "all", Labels: []string{"all"}}
 	extra := share.Rule{Name: "extra", Labels: []string{"extra"}, Fields: []string{"title", "description"}}
 	redacting := only
@@ -59,6 +60,7 @@ func TestLaterPushesBringNothingUnagreed(t *testing.T) {
 		"the same rules, confirmed for one only": {share.Rules{only, extra}, share.Rules{only, extra}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			a, first, second := sharedTwice(t)
 			a.rules(test.during...)
 			labels := []string{"extra"}
@@ -95,6 +97,7 @@ func TestLaterPushesBringNothingUnagreed(t *testing.T) {
 // What another Town shares through one repository is not carried to a second one
 // by a Town that is in both: its Town agreed to the first alone.
 func TestRecordsOfOthersStayWhereTheyWereShared(t *testing.T) {
+	t.Parallel()
 	first, second := bare(t), bare(t)
 	a, b, c := newSharer(t, "alpha"), newSharer(t, "beta"), newSharer(t, "gamma")
 	for _, s := range []*sharer{a, b, c} {
@@ -134,6 +137,7 @@ func TestRecordsOfOthersStayWhereTheyWereShared(t *testing.T) {
 
 // Two repositories of one federation that share by the same rules ask nobody.
 func TestTwoRepositoriesTakeTurns(t *testing.T) {
+	t.Parallel()
 	a, first, second := sharedTwice(t)
 	b := newSharer(t, "beta")
 	b.rules(share.Rule{Name: "all"})
@@ -186,9 +190,11 @@ func TestTwoRepositoriesTakeTurns(t *testing.T) {
 // A remote that has another address than before is another repository: what was
 // exchanged with the former one does not get there, whatever the two have in common.
 func TestAnotherAddressIsAnotherRepository(t *testing.T) {
+	t.Parallel()
 	only := share.Rule{Name: "all", Labels: []string{"all"}}
 	for name, common := range map[string][]string{"nothing": {Ref}, "what was there then": {Ref, LedgerRef + ":" + LedgerRef}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			first, second := bare(t), bare(t)
 			a, b := newSharer(t, "alpha"), newSharer(t, "beta")
 			a.rules(only)

@@ -396,6 +396,53 @@ func TestHostileRecordsHarmNothingElse(t *testing.T) {
 	if got := a.seen("eve"); len(got) != 0 {
 		t.Fatalf("%v", got)
 	}
+
+	// Nor does it hold back what a Town has to say itself, by a sync or a push,
+	// with records of its own that wait behind them or without.
+	for _, records := range []bool{true, false} {
+		if records {
+			a.beads(town.Bead{ID: "gt-2", Title: "two"})
+		}
+		for name, send := range map[string]func() error{
+			"sync": func() error { _, err := a.Sync(t.Context(), Remote{"origin", url}, false); return err },
+			"push": func() error { _, err := a.Push(t.Context(), Remote{"origin", url}, false); return err },
+		} {
+			text := fmt.Sprintf("by %s %t\n", name, records)
+			a.write("templates/bug.md", text)
+			if err := send(); name == "sync" && !errors.Is(err, town.ErrRefused) || err != nil && !errors.Is(err, town.ErrRefused) {
+				t.Errorf("%s: %v", name, err)
+			}
+			eve.pull(url)
+			eve.want("templates/bug.md", text)
+		}
+		a.rules()
+	}
+}
+
+// Where somebody begins the records anew, a Town that shared some is asked again:
+// who removed them may have meant it.
+func TestRecordsBegunAnewAreAskedAbout(t *testing.T) {
+	t.Parallel()
+	a, url := sharingAll(t)
+	gitOut(t, url, "update-ref", "-d", LedgerRef)
+	b := newSharer(t, "beta")
+	b.rules(share.Rule{Name: "all"})
+	b.beads(town.Bead{ID: "b-1", Title: "of b"})
+	b.join(url)
+	a.refuse, a.asked = true, nil
+	a.beads(town.Bead{ID: "gt-2", Title: "two"})
+	out := a.sync(url)
+	if len(out.Pulled.Notes) != 1 || !strings.Contains(out.Pulled.Notes[0], "anew") || len(out.Pushed.Shared.Waiting) != 1 || len(a.asked) != 1 {
+		t.Fatalf("%q %+v", out.Pulled.Notes, out.Pushed.Shared)
+	}
+	b.pull(url)
+	if got, none := a.seen("beta"), b.seen("alpha"); len(got) != 1 || len(none) != 0 {
+		t.Fatalf("%q %q", got, none)
+	}
+	a.refuse = false
+	if out := a.push(url); out.Shared.Put != 2 {
+		t.Fatalf("%+v", out.Shared)
+	}
 }
 
 // pushExchange publishes a Town's exchange as it is, as a hostile program would.
