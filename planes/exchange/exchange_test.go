@@ -111,7 +111,7 @@ func (s *Store) take(t testing.TB, mirror string) (Arrival, error) {
 	if err != nil {
 		return a, err
 	}
-	_, err = s.Merge(t.Context(), base, ours, theirs, "merge")
+	_, err = s.Merge(t.Context(), base, ours, theirs, "merge", a)
 	return a, err
 }
 

@@ -2,7 +2,6 @@ package exchange
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"strings"
 
@@ -10,22 +9,22 @@ import (
 	"gastown/town"
 )
 
-// Merge brings the revision theirs, which CheckIncoming has passed, into the
-// branch. Rows of this Town stay what they are, whatever theirs says; rows of
-// other Towns become what theirs says. It returns the new tip.
-func (s *Store) Merge(ctx context.Context, base, ours, theirs, message string) (commit string, err error) {
+// Merge brings the revision theirs, which CheckIncoming has passed with this
+// Arrival, into the branch. Rows of this Town stay what they are, whatever theirs
+// says; rows of other Towns become what theirs says. It returns the new tip.
+func (s *Store) Merge(ctx context.Context, base, ours, theirs, message string, a Arrival) (commit string, err error) {
 	if base != ours {
 		return s.Shared.Merge(ctx, doltdb.Merge{Theirs: theirs, Message: message, Resolve: func(ctx context.Context, tx *doltdb.Tx, tables []string) error {
 			if err := s.resolve(ctx, tx, tables); err != nil {
 				return err
 			}
-			return s.putBack(ctx, tx, ours)
+			return s.putBack(ctx, tx, ours, a)
 		}})
 	}
 	if err := s.FastForward(ctx, theirs); err != nil {
 		return "", err
 	}
-	commit, err = s.Update(ctx, "put back records of this Town", func(tx *doltdb.Tx) error { return s.putBack(ctx, tx, ours) })
+	commit, err = s.Update(ctx, "put back records of this Town", func(tx *doltdb.Tx) error { return s.putBack(ctx, tx, ours, a) })
 	if commit == "" {
 		commit = theirs
 	}
@@ -73,52 +72,48 @@ func (s *Store) remove(ctx context.Context, tx *doltdb.Tx, table, query string) 
 	if err != nil {
 		return err
 	}
-	for _, k := range keys {
-		if table == "towns" {
-			_, err = tx.Exec(ctx, "DELETE FROM towns WHERE id = ?", k[1])
-		} else {
-			_, err = tx.Exec(ctx, "DELETE FROM beads WHERE town = ? AND id = ?", k[0], k[1])
+	if table == "towns" {
+		for part := range slices.Chunk(keys, batchRows) {
+			var args []any
+			for _, k := range part {
+				args = append(args, k[1])
+			}
+			if _, err := tx.Exec(ctx, "DELETE FROM towns WHERE id IN ("+marks(len(part))+")", args...); err != nil {
+				return err
+			}
 		}
-		if err != nil {
+		return nil
+	}
+	owned := map[string][]string{}
+	for _, k := range keys {
+		owned[k[0]] = append(owned[k[0]], k[1])
+	}
+	for owner, ids := range owned {
+		if err := drop(ctx, tx, town.ID(owner), ids); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// putBack makes this Town's rows what they are at a revision.
-func (s *Store) putBack(ctx context.Context, tx *doltdb.Tx, revision string) error {
-	want, err := own(ctx, tx, revision, s.Town)
-	if err != nil {
-		return err
-	}
-	have, err := own(ctx, tx, "", s.Town)
-	if err != nil {
-		return err
-	}
-	var rows []row
-	for _, id := range slices.Sorted(maps.Keys(want)) {
-		if r, ok := have[id]; !ok || !r.equal(want[id]) {
-			rows = append(rows, want[id])
-		}
-	}
-	if err := write(ctx, tx, rows); err != nil {
-		return err
-	}
-	for id := range have {
-		if _, ok := want[id]; !ok {
-			if _, err := tx.Exec(ctx, "DELETE FROM beads WHERE town = ? AND id = ?", string(s.Town), id); err != nil {
-				return err
-			}
-		}
-	}
+// putBack makes this Town's rows what they are at a revision, where theirs has
+// changed some. However many it has, none is held here.
+func (s *Store) putBack(ctx context.Context, tx *doltdb.Tx, revision string, a Arrival) error {
 	asOf, err := doltdb.AsOf(revision)
 	if err != nil {
 		return err
 	}
-	if _, err := tx.Exec(ctx, "DELETE FROM towns WHERE id = ?", string(s.Town)); err != nil {
-		return err
+	for _, t := range []struct{ table, key, list string }{{"beads", "town", columns("")}, {"towns", "id", "id, name"}} {
+		if t.table == "beads" && a.OursTotal == 0 {
+			continue
+		}
+		if _, err := tx.Exec(ctx, "DELETE FROM "+t.table+" WHERE "+t.key+" = ?", string(s.Town)); err != nil {
+			return err
+		}
+		copied := "INSERT INTO " + t.table + " (" + t.list + ") SELECT " + t.list + " FROM " + t.table + asOf + " WHERE " + t.key + " = ?"
+		if _, err := tx.Exec(ctx, copied, string(s.Town)); err != nil {
+			return err
+		}
 	}
-	_, err = tx.Exec(ctx, "INSERT INTO towns (id, name) SELECT id, name FROM towns"+asOf+" WHERE id = ?", string(s.Town))
-	return err
+	return nil
 }

@@ -24,14 +24,12 @@ func (s *Store) Own(ctx context.Context, revision string) (map[string]town.Diges
 	digests := map[string]town.Digest{}
 	err := s.View(ctx, func(tx *doltdb.Tx) error {
 		clear(digests)
-		rows, err := own(ctx, tx, revision, s.Town)
-		for id, r := range rows {
-			digests[id] = ""
+		return own(ctx, tx, revision, s.Town, func(r row) {
+			digests[r.ID] = ""
 			if r.stored == r.Digest(s.Town) {
-				digests[id] = r.stored
+				digests[r.ID] = r.stored
 			}
-		}
-		return err
+		})
 	})
 	return digests, err
 }
@@ -46,14 +44,8 @@ func (s *Store) Publish(ctx context.Context, name string, put []share.Record, re
 		}
 	}
 	return s.Update(ctx, "records of Town "+name, func(tx *doltdb.Tx) error {
-		for ids := range slices.Chunk(remove, batchRows) {
-			args := []any{string(s.Town)}
-			for _, id := range ids {
-				args = append(args, id)
-			}
-			if _, err := tx.Exec(ctx, "DELETE FROM beads WHERE town = ? AND id IN ("+marks(len(ids))+")", args...); err != nil {
-				return err
-			}
+		if err := drop(ctx, tx, s.Town, remove); err != nil {
+			return err
 		}
 		rows := make([]row, len(put))
 		for i, r := range put {
@@ -64,6 +56,20 @@ func (s *Store) Publish(ctx context.Context, name string, put []share.Record, re
 		}
 		return s.register(ctx, tx, name)
 	})
+}
+
+// drop deletes rows of a Town.
+func drop(ctx context.Context, tx *doltdb.Tx, owner town.ID, ids []string) error {
+	for part := range slices.Chunk(ids, batchRows) {
+		args := []any{string(owner)}
+		for _, id := range part {
+			args = append(args, id)
+		}
+		if _, err := tx.Exec(ctx, "DELETE FROM beads WHERE town = ? AND id IN ("+marks(len(part))+")", args...); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // register enters the Town beside its records, and takes it out with the last.

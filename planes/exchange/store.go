@@ -120,25 +120,21 @@ func scanRow(rows *doltdb.Rows) (r row, err error) {
 	return r, nil
 }
 
-// own reads one Town's rows at a revision, by id; revision "" is the session's
-// own state.
-func own(ctx context.Context, tx *doltdb.Tx, revision string, id town.ID) (map[string]row, error) {
+// own reads one Town's rows at a revision, one by one; revision "" is the
+// session's own state.
+func own(ctx context.Context, tx *doltdb.Tx, revision string, id town.ID, yield func(row)) error {
 	asOf := ""
 	if revision != "" {
 		var err error
 		if asOf, err = doltdb.AsOf(revision); err != nil {
-			return nil, err
+			return err
 		}
 	}
-	all := map[string]row{}
-	err := tx.Each(ctx, func(rows *doltdb.Rows) error {
+	return tx.Each(ctx, func(rows *doltdb.Rows) error {
 		r, err := scanRow(rows)
-		all[r.ID] = r
+		if err == nil {
+			yield(r)
+		}
 		return err
 	}, "SELECT "+columns("")+" FROM beads"+asOf+" WHERE town = ?", string(id))
-	return all, err
-}
-
-func (r row) equal(o row) bool {
-	return r.stored == o.stored && r.Digest(r.town) == o.Digest(o.town)
 }

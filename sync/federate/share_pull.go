@@ -143,7 +143,7 @@ func (e *Engine) mergeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 	if dry {
 		return a, ours, nil
 	}
-	_, err = s.Merge(ctx, base, ours, theirs, "merge "+name)
+	_, err = s.Merge(ctx, base, ours, theirs, "merge "+name, a)
 	return a, ours, err
 }
 
