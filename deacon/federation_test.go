@@ -21,6 +21,7 @@ func TestADeadRemoteDelaysNothing(t *testing.T) {
 		"10 B/s":     {func(s *gitserver.Server) { s.Throttle(10) }, true},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel() // they mostly wait
 			p := found(t)
 			p.idle = 3 * time.Second
 			p.edit("mayor", "first")

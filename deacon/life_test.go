@@ -32,7 +32,12 @@ func TestMain(m *testing.M) {
 	if root := os.Getenv(childEnv); root != "" {
 		child(root)
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if err := os.RemoveAll(founded.root); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
+	os.Exit(code)
 }
 
 // child is a Deacon that says when it is ready and ends only when killed.

@@ -68,6 +68,33 @@ func found(t testing.TB) *place {
 	t.Cleanup(func() { _ = os.RemoveAll(root) })
 	p := &place{t: t, layout: layout.Town{Root: root}, reload: make(chan struct{}, 1), idle: 2 * time.Second}
 	p.sessions = noSessions
+	founded.Lock()
+	defer founded.Unlock()
+	if founded.root == "" {
+		dir, err := os.MkdirTemp("", "gtd")
+		if err != nil {
+			t.Fatal(err)
+		}
+		founded.root = dir
+		(&place{t: t, layout: layout.Town{Root: dir}}).found()
+	}
+	if err := os.CopyFS(root, os.DirFS(founded.root)); err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// founded is a Town nobody has used, copied for each test: making its planes
+// takes longer than many a test.
+var founded struct {
+	sync.Mutex
+	root string
+}
+
+// found makes the Town.
+func (p *place) found() {
+	t := p.t
+	t.Helper()
 	cfg := config.New("harbour")
 	p.set(cfg, "deacon.http_address", "127.0.0.1:0")
 	if err := cfg.Save(p.layout.Config()); err != nil {
@@ -89,7 +116,6 @@ func found(t testing.TB) *place {
 	if err := errors.Join(op.Close(), le.Close(), fe.Close()); err != nil {
 		t.Fatal(err)
 	}
-	return p
 }
 
 func (p *place) set(cfg *config.Config, key, value string) {

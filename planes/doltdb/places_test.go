@@ -20,12 +20,16 @@ type place struct {
 var here = place{"embedded", func(t *testing.T, dir string) *Shared { return open(t, options(dir)) }}
 
 // everywhere runs a test for each way a database may be used: what is true of
-// one is true of all.
+// one is true of all. In short mode it leaves out servers that are not ours,
+// which take as long as the others together.
 func everywhere(t *testing.T, test func(t *testing.T, p place)) {
 	places := []place{
 		here,
 		{"socket", func(t *testing.T, dir string) *Shared { return open(t, serve(t, dir)) }},
 		{"external", func(t *testing.T, dir string) *Shared { return open(t, stock(t, dir)) }},
+	}
+	if testing.Short() {
+		places = places[:2]
 	}
 	for _, p := range places {
 		t.Run(p.name, func(t *testing.T) { test(t, p) })

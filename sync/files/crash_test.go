@@ -112,10 +112,12 @@ func crashOptions(way string) ApplyOptions {
 // Killed at any moment, an Apply leaves whole files and no edit lost; the next
 // Scan cleans up, and the same Apply again completes the work.
 func TestCrash(t *testing.T) {
+	t.Parallel()
 	for _, edit := range []string{"quiet", "edit"} {
 		for _, rename := range []string{"renameat2", "without"} {
 			for _, way := range []string{"ordinary", "renewed"} {
 				t.Run(edit+"/"+rename+"/"+way, func(t *testing.T) {
+					t.Parallel()
 					for nth := 1; ; nth++ {
 						if !crashOnce(t, nth, edit, rename, way) {
 							if nth < 12 {

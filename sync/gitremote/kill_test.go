@@ -200,7 +200,11 @@ func TestKilledAtRandom(t *testing.T) {
 	a, dir := openMirror(t, t.TempDir(), url), t.TempDir()
 	write(t, a, "0")
 	publish(t, a)
-	for i := range 24 {
+	rounds, later := 24, 4*time.Millisecond
+	if testing.Short() {
+		rounds, later = 12, 8*time.Millisecond
+	}
+	for i := range rounds {
 		verb := []string{"fetch", "publish"}[i%2]
 		if verb == "fetch" {
 			fetch(t, a)
@@ -216,7 +220,7 @@ func TestKilledAtRandom(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(4*(i+1)) * time.Millisecond) // the moment is the point
+		time.Sleep(time.Duration(i+1) * later) // the moment is the point
 		killed := cmd.Process.Kill()
 		if err := cmd.Wait(); err == nil && killed == nil {
 			t.Log("round", i, "was done before it could be killed")

@@ -45,10 +45,15 @@ func TestThreeWay(t *testing.T) {
 	}
 }
 
-// Every text of up to three lines over three different ones, three times over.
+// Every text of up to three lines over three different ones, three times over;
+// in short mode of up to two.
 func TestThreeWayExhaustively(t *testing.T) {
+	longest := 3
+	if testing.Short() {
+		longest = 2
+	}
 	texts := []string{""}
-	for from, n := 0, 0; n < 3; n++ {
+	for from, n := 0, 0; n < longest; n++ {
 		to := len(texts)
 		for _, s := range texts[from:to] {
 			texts = append(texts, s+"a\n", s+"b\n", s+"c\n")
