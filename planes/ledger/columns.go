@@ -90,13 +90,24 @@ func fieldNames() []string {
 	return append(names, derived...)
 }
 
-func unknownField(name string, known []string) error {
-	err := fmt.Errorf("%w: %q", ErrField, town.Clip(name, 40))
-	if near := town.Nearest(name, known, 3); len(near) > 0 {
-		err = fmt.Errorf("%w; nearest: %s", err, strings.Join(near, ", "))
-	}
-	return err
+func unknownField(name string, known []string) error { return &FieldError{Name: name, Known: known} }
+
+// FieldError reports a name that is no field where it stands. It wraps ErrField.
+type FieldError struct {
+	Name string
+	// Known are those that could stand there.
+	Known []string
 }
+
+func (e *FieldError) Error() string {
+	s := fmt.Sprintf("%v: %q", ErrField, town.Clip(e.Name, 40))
+	if near := town.Nearest(e.Name, e.Known, 3); len(near) > 0 {
+		s += "; nearest: " + strings.Join(near, ", ")
+	}
+	return s
+}
+
+func (e *FieldError) Unwrap() error { return ErrField }
 
 func (f Fields) has(name string) bool { return f == nil || slices.Contains(f, name) }
 

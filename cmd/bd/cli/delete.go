@@ -111,7 +111,7 @@ func (o *deleteOptions) restore(ctx context.Context) error {
 			done = append(done, moved{"restored", id})
 		}
 		err := d.Restore(ctx, o.ids)
-		if errors.Is(err, ledger.ErrUnknown) {
+		if errors.Is(err, ledger.ErrUnknown) || errors.Is(err, ledger.ErrAlive) {
 			return town.Fail("restore "+some(o.ids), "bd list --deleted shows what can be brought back", "%w", err)
 		}
 		return err

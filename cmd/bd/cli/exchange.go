@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 
 	"github.com/alecthomas/kingpin/v2"
 	"github.com/google/renameio/v2"
@@ -157,11 +159,25 @@ func (o *exportOptions) run(ctx context.Context) error {
 func writeFile(path string, write func(io.Writer) error) (err error) {
 	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o600), renameio.WithExistingPermissions())
 	if err != nil {
-		return err
+		return unwritable(path, err)
 	}
 	defer func() { err = errors.Join(err, f.Cleanup()) }()
 	if err := write(f); err != nil {
 		return err
 	}
-	return f.CloseAtomicallyReplace()
+	if err := f.CloseAtomicallyReplace(); err != nil {
+		return unwritable(path, err)
+	}
+	return nil
+}
+
+// unwritable names the file that was to be written, and not the one that was to
+// become it.
+func unwritable(path string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	} else if e, ok := errors.AsType[*os.LinkError](err); ok {
+		err = e.Err
+	}
+	return town.Fail("write "+town.Clip(path, 200), "name a file in a directory that is there and may be written: bd export -o FILE", "%w", err)
 }

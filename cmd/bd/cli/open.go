@@ -113,6 +113,7 @@ func failed(op string, err error) error {
 	}
 	next := ""
 	var unknown *ledger.UnknownError
+	var field *ledger.FieldError
 	if errors.As(err, &unknown) && strings.Contains(unknown.ID, "/") {
 		return town.Fail(op, "bd show reads it; ask that Town to change it",
 			"%w: %s is another Town's, if anybody's, and cannot be changed here", town.ErrRefused, town.Clip(unknown.ID, 80))
@@ -128,8 +129,8 @@ func failed(op string, err error) error {
 		next = "bd dep tree ID shows what a bead waits for"
 	case errors.Is(err, ledger.ErrTaken):
 		next = "bd ready shows what is free"
-	case errors.Is(err, ledger.ErrField):
-		next = "use one of: " + strings.Join(ledger.FieldNames(), ", ")
+	case errors.As(err, &field):
+		next = "use one of: " + strings.Join(field.Known, ", ")
 	}
 	return town.Fail(op, next, "%w", worded(err))
 }

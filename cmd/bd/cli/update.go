@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -55,7 +56,7 @@ func (a *App) configureUpdate(p *kingpin.Application) {
 }
 
 func (o *updateOptions) run(ctx context.Context) error {
-	op := "update " + some(o.ids)
+	op := strings.TrimSpace("update " + some(o.ids))
 	patches, err := o.patches()
 	if o.batch != "" {
 		op = "update beads from " + town.Clip(o.batch, 200)

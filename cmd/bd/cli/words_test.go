@@ -1,0 +1,40 @@
+package cli
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// An error says what failed, on what, and what to do; nothing in it is this
+// program's own business.
+func TestWordsOfErrors(t *testing.T) {
+	p := newPlace(t)
+	id := p.id("here")
+	for what, c := range map[string]struct {
+		args []string
+		code int
+		want []string
+		not  string
+	}{
+		"a sort that is none":      {[]string{"list", "--sort", "labels"}, 2, []string{`no such field: "labels"`, "use one of: id, title"}, "dependencies"},
+		"an update of nothing":     {[]string{"update"}, 2, []string{"bd: update: which bead?"}, "update :"},
+		"a restore of what is":     {[]string{"restore", id}, 1, []string{id + ": it was not deleted", "next: bd list --deleted"}, "nearest"},
+		"an export to nowhere":     {[]string{"export", "-o", "none/x.jsonl"}, 1, []string{"write " + filepath.Join(p.dir, "none", "x.jsonl") + ": no such file", "next: "}, ".x.jsonl"},
+		"an export to a directory": {[]string{"export", "-o", "."}, 1, []string{"write " + p.dir + ": ", "next: "}, "rename"},
+	} {
+		code, out, said := p.run(c.args...)
+		if code != c.code || out != "" || c.not != "" && strings.Contains(said, c.not) {
+			t.Errorf("%s: exit %d: %s%s", what, code, out, said)
+		}
+		for _, w := range c.want {
+			if !strings.Contains(said, w) {
+				t.Errorf("%s: nothing says %q in %s", what, w, said)
+			}
+		}
+	}
+	code, _, said := p.feed(`{"id":"`+id+`","titel":"x"}`, "update", "--batch", "-")
+	if code != 1 || !strings.Contains(said, "use one of: id, title") || !strings.Contains(said, "append_notes") || strings.Contains(said, "dependents") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+}
