@@ -125,6 +125,9 @@ func (o *importOptions) run(ctx context.Context) error {
 
 func (o *exportOptions) run(ctx context.Context) error {
 	f, err := o.filters.build(o.app.Now(), false)
+	if err == nil && (f.Limit != 0 || f.Offset != 0 || len(f.Sort) > 0) {
+		err = fmt.Errorf("%w: an export has every bead the filters select, in the order of their ids: no --limit, --offset, --sort or --reverse", town.ErrUsage)
+	}
 	if err != nil {
 		return failed("export", err)
 	}

@@ -15,6 +15,9 @@ import (
 // defaultLimit is how many beads a list shows when nobody says.
 const defaultLimit = ledger.UsualLimit
 
+// usualOrder is how lists are sorted when nobody says, for those who reverse it.
+const usualOrder = "priority,-created_at"
+
 // filters are the flags that select beads.
 type filters struct {
 	statuses, types, priorities            []string
@@ -52,7 +55,7 @@ func (f *filters) flags(c *kingpin.CmdClause) {
 	}
 	c.Flag("overdue", "Only what was due and is not closed.").BoolVar(&f.overdue)
 	c.Flag("sort", "Order: fields separated by commas, - before one reverses it.").PlaceHolder("FIELD,...").StringVar(&f.sort)
-	c.Flag("reverse", "Reverse the order of --sort.").Short('r').BoolVar(&f.reverse)
+	c.Flag("reverse", "Reverse the order, that of --sort or the usual one.").Short('r').BoolVar(&f.reverse)
 	c.Flag("limit", "How many at most; 0 for all.").Short('n').Default(fmt.Sprint(defaultLimit)).PlaceHolder("N").IntVar(&f.limit)
 	c.Flag("offset", "Skip so many.").PlaceHolder("N").IntVar(&f.offset)
 }
@@ -84,6 +87,9 @@ func (f *filters) build(now time.Time, unclosed bool) (ledger.Filter, error) {
 		span.To, to = f.spans[2*i+1].at(now)
 		errs = append(errs, from, to)
 	}
+	if f.reverse && f.sort == "" {
+		f.sort = usualOrder
+	}
 	if f.sort != "" {
 		sort, err := ledger.ParseOrder(f.sort)
 		if err != nil {
@@ -103,17 +109,19 @@ func (f *filters) build(now time.Time, unclosed bool) (ledger.Filter, error) {
 	return out, errors.Join(errs...)
 }
 
-// states reads the statuses. all is every one.
+// states reads the statuses. The word all is every one; the flag --all only says
+// that closed beads are not left out where no status is named.
 func (f *filters) states(out *ledger.Filter, errs *[]error) {
 	var named []string
+	every := false
 	for _, word := range split(f.statuses) {
 		if strings.EqualFold(word, "all") {
-			f.all = true
+			every, f.all = true, true
 			continue
 		}
 		named = append(named, word)
 	}
-	if list := words(named, town.ParseStatus, errs); !f.all {
+	if list := words(named, town.ParseStatus, errs); !every {
 		out.Statuses = list
 	}
 }
