@@ -149,7 +149,7 @@ func (s *Store) WarmUsual(ctx context.Context, within time.Duration) (w Warmed, 
 			func() error { return r.Ready(soon, Filter{Limit: UsualLimit + 1, Fields: fields}, ignore) })
 	}
 	reads = append(reads,
-		func() error { _, err := r.Blocked(soon, Filter{Not: closed, Limit: UsualLimit}); return err },
+		func() error { _, err := r.Blocked(soon, Filter{Not: closed, Limit: UsualLimit + 1}); return err },
 		func() error { _, err := r.Stats(soon); return err })
 	err = s.settled(soon)
 	for _, read := range reads {

@@ -133,6 +133,10 @@ func (o *exportOptions) run(ctx context.Context) error {
 	}
 	n := 0
 	err = o.app.held(ctx, func(d *desk) error {
+		f, err := located(ctx, d, f)
+		if err != nil {
+			return err
+		}
 		write := func(w io.Writer) error {
 			out := bufio.NewWriterSize(w, 1<<18)
 			err := d.Export(ctx, f, func(b town.Bead) error {

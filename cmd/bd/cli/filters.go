@@ -1,8 +1,10 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,6 +109,31 @@ func (f *filters) build(now time.Time, unclosed bool) (ledger.Filter, error) {
 		out.Not = []town.Status{town.StatusClosed}
 	}
 	return out, errors.Join(errs...)
+}
+
+// located is a filter with the ids and the parent it names in full: those that
+// are no beads are an error, and not an empty list.
+func located(ctx context.Context, r reader, f ledger.Filter) (ledger.Filter, error) {
+	refs := slices.Clone(f.IDs)
+	if f.Parent != "" {
+		refs = append(refs, f.Parent)
+	}
+	if len(refs) == 0 {
+		return f, nil
+	}
+	got, err := r.Get(ctx, refs, ledger.Fields{"id"})
+	if err != nil {
+		return f, err
+	}
+	if f.Parent != "" {
+		f.Parent = got[len(f.IDs)].ID
+	}
+	ids := make([]string, len(f.IDs))
+	for i := range ids {
+		ids[i] = got[i].ID
+	}
+	f.IDs = ids
+	return f, nil
 }
 
 // states reads the statuses. The word all is every one; the flag --all only says

@@ -64,3 +64,40 @@ func TestAnExportIsWhatTheFiltersSelect(t *testing.T) {
 		t.Errorf("usual\n%s\nreversed\n%s", usual, reversed)
 	}
 }
+
+// Ids that select are short for others as everywhere; one that is no bead's is
+// an error, and not a list of nothing. A list that its limit ended says so.
+func TestFiltersNameBeads(t *testing.T) {
+	p := newPlace(t)
+	p.must("create", "--id", "gt-parent", "above")
+	p.must("create", "--id", "gt-child", "below", "--parent", "gt-parent")
+	p.must("create", "--id", "gt-other", "beside", "--deps", "gt-child")
+	p.must("create", "--id", "gt-more", "beside", "--deps", "gt-child")
+	for _, c := range []struct {
+		args []string
+		want string
+	}{
+		{[]string{"export", "--parent", "par"}, "gt-child"}, {[]string{"export", "--id", "oth"}, "gt-other"}, {[]string{"list", "--id", "oth"}, "gt-other"},
+		{[]string{"blocked", "--id", "oth"}, "gt-other"}, {[]string{"list", "--parent", "par", "--id", "chi"}, "gt-child"},
+		{[]string{"search", "be", "--id", "oth"}, "gt-other"}, {[]string{"ready", "--id", "chi"}, "gt-child"},
+	} {
+		if out := p.must(c.args...); !strings.Contains(out, c.want) || strings.Contains(out, "gt-more") {
+			t.Errorf("bd %q: %s", c.args, out)
+		}
+		for _, flag := range []string{"--id", "--parent"} {
+			if code, _, said := p.run(c.args[0], "gt-nowhere", flag, "gt-nowhere"); c.args[0] == "search" && (code != 1 || !strings.Contains(said, "no such bead")) {
+				t.Errorf("bd %s %s: exit %d: %s", c.args[0], flag, code, said)
+			}
+			if code, _, said := p.run(c.args[0], flag, "gt-nowhere"); c.args[0] != "search" && (code != 1 || !strings.Contains(said, "no such bead")) {
+				t.Errorf("bd %s %s: exit %d: %s", c.args[0], flag, code, said)
+			}
+		}
+	}
+	code, out, said := p.run("blocked", "-n", "1")
+	if code != 0 || strings.Count(out, "gt-other")+strings.Count(out, "gt-more") != 1 || !strings.Contains(said, "there are more") {
+		t.Errorf("exit %d: %s%s", code, out, said)
+	}
+	if _, _, said := p.run("blocked", "-n", "2"); said != "" {
+		t.Error(said)
+	}
+}

@@ -81,12 +81,9 @@ func (o *listOptions) run(ctx context.Context) error {
 
 // print lists beads that are there.
 func (o *listOptions) print(ctx context.Context, r reader, f ledger.Filter) error {
-	if f.Parent != "" {
-		parents, err := r.Get(ctx, []string{f.Parent}, ledger.Fields{"id"})
-		if err != nil {
-			return err
-		}
-		f.Parent = parents[0].ID
+	f, err := located(ctx, r, f)
+	if err != nil {
+		return err
 	}
 	if o.tree {
 		return o.listTree(ctx, r, f)
@@ -96,6 +93,11 @@ func (o *listOptions) print(ctx context.Context, r reader, f ledger.Filter) erro
 
 // errEnough ends a list that has one bead more than was asked for.
 var errEnough = errors.New("enough")
+
+// more says that a list was ended by its limit.
+func (a *App) more(limit int) {
+	a.hint("The first %d are shown; there are more: --limit N, or 0 for all.", limit)
+}
 
 // query reads one bead more than the limit, to tell that there are more.
 func (o *listOptions) query(ctx context.Context, r reader, f ledger.Filter, yield func(ledger.Item) error) error {
@@ -116,7 +118,7 @@ func (o *listOptions) query(ctx context.Context, r reader, f ledger.Filter, yiel
 	}
 	err := read(ctx, f, count)
 	if errors.Is(err, errEnough) {
-		o.app.hint("The first %d are shown; there are more: --limit N, or 0 for all.", limit)
+		o.app.more(limit)
 		return nil
 	}
 	return err

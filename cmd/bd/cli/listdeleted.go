@@ -21,7 +21,7 @@ func (o *listOptions) listDeleted(ctx context.Context, d *desk, f ledger.Filter)
 	}
 	if limit > 0 && len(all) > limit {
 		all = all[:limit]
-		o.app.hint("The first %d are shown; there are more: --limit N, or 0 for all.", limit)
+		o.app.more(limit)
 	}
 	if all == nil {
 		all = []ledger.Tombstone{}

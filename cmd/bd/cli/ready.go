@@ -34,14 +34,26 @@ func (o *blockedOptions) run(ctx context.Context) error {
 	if err != nil {
 		return failed(op, err)
 	}
+	limit := f.Limit
+	if limit > 0 {
+		f.Limit++ // one more, to tell that there are more
+	}
 	list := []ledger.Waiting{}
 	err = o.app.reading(ctx, func(r reader) error {
+		f, err := located(ctx, r, f)
+		if err != nil {
+			return err
+		}
 		got, err := r.Blocked(ctx, f)
 		list = append(list, got...)
 		return err
 	})
 	if err != nil {
 		return failed(op, err)
+	}
+	if limit > 0 && len(list) > limit {
+		list = list[:limit]
+		o.app.more(limit)
 	}
 	return o.app.show(list, func(p *term.Printer) {
 		for _, w := range list {
