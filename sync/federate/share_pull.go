@@ -46,7 +46,9 @@ func (e *Engine) pullShare(ctx context.Context, l *remoteLock, dry bool, st *sta
 			// What of this Town is there is found out at the next push.
 			st.Shared.Rules, st.Shared.Ledger = "", ""
 		}
-		tip, err = s.Head(ctx)
+		if tip, err = s.Head(ctx); err == nil {
+			_, err = s.MaybeGC(ctx)
+		}
 		return err
 	})
 	if (errors.Is(err, errNoExchange) || errors.Is(err, errOtherHistory)) && !dry {
@@ -71,22 +73,28 @@ func (e *Engine) pullShare(ctx context.Context, l *remoteLock, dry bool, st *sta
 // takeCopy makes the exchange what the remote holds, where there is none yet or
 // one of other history: another Town began first, or somebody began anew.
 func (e *Engine) takeCopy(ctx context.Context, l *remoteLock, st *state, out *Pulled, other bool) (records int, tip string, err error) {
+	anew := other && st.Shared.Head != ""
+	// What of this Town is there is found out at the next push.
+	st.Shared.Rules, st.Shared.Ledger = "", ""
+	if anew {
+		// Like a ref that is gone: what was shared is not shared anew unseen. That is
+		// noted first, for who is killed in between.
+		st.Shared.Agreed, st.Shared.At = nil, ""
+		if err := e.saveState(l.remote.Name, *st); err != nil {
+			return 0, "", err
+		}
+	}
 	kept, err := e.copyExchange(ctx, l)
 	if err != nil {
 		return 0, "", err
 	}
 	switch {
-	case !other:
-	case st.Shared.Head == "":
-		out.Notes = append(out.Notes, "another Town began sharing records first; what was begun here is kept in "+kept)
-	default:
-		// Like a ref that is gone: what was shared is not shared anew unseen.
-		st.Shared.Agreed, st.Shared.At = nil, ""
+	case anew:
 		out.Notes = append(out.Notes, "somebody began the shared records of "+l.remote.Name+
 			" anew; the next push asks before it shares again (what was here is kept in "+kept+")")
+	case other:
+		out.Notes = append(out.Notes, "another Town began sharing records first; what was begun here is kept in "+kept)
 	}
-	// What of this Town is there is found out at the next push.
-	st.Shared.Rules, st.Shared.Ledger = "", ""
 	err = e.withExchange(ctx, l.remote.Name, func(s *exchange.Store) error {
 		if records, err = s.Others(ctx); err == nil {
 			tip, err = s.Head(ctx)

@@ -155,6 +155,9 @@ func (e *Engine) writeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 				}
 			}
 			tip = cmp.Or(commit, tip)
+			if _, err := s.MaybeGC(ctx); err != nil {
+				return err
+			}
 		}
 		// A second attempt finds most of it done.
 		plan.put, plan.gone = max(plan.put, len(put)), max(plan.gone, len(gone))
