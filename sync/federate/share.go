@@ -105,6 +105,7 @@ type sharePlan struct {
 	rules  share.Rules
 	// records by id, and the ledger's commit they were read at; only with filled.
 	filled   bool
+	prefixes map[string]string // of rigs, by name
 	records  map[string]share.Selection
 	head     string
 	withheld []Withheld
@@ -189,12 +190,11 @@ func (e *Engine) selectRecords(ctx context.Context, plan *sharePlan) (err error)
 	if plan.head, err = store.Head(ctx); err != nil || len(plan.rules) == 0 {
 		return err
 	}
-	prefixes, err := store.Prefixes(ctx)
-	if err != nil {
+	if plan.prefixes, err = store.Prefixes(ctx); err != nil {
 		return err
 	}
 	return store.List(ctx, ledger.Filter{Fields: plan.rules.Names()}, func(i ledger.Item) error {
-		if sel, ok := plan.rules.Select(i.Bead, prefixes); ok {
+		if sel, ok := plan.rules.Select(i.Bead, plan.prefixes); ok {
 			plan.records[i.ID] = sel
 		}
 		return nil

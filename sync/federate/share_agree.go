@@ -63,16 +63,14 @@ func (e *Engine) prepareShare(ctx context.Context, l *remoteLock, out *Pushed) (
 	if err != nil {
 		return nil, err
 	}
-	plan.waiting = plan.rules.Unconfirmed(st.Shared.agreed(l.remote))
-	if len(plan.waiting) == 0 {
-		if same, err := e.unchanged(ctx, plan, st); err != nil || same {
-			out.Shared = &Shared{}
-			return plan, err
-		}
+	if same, err := e.unchanged(ctx, l, plan, st); err != nil || same {
+		out.Shared = &Shared{}
+		return plan, err
 	}
 	if err := e.fill(ctx, plan); err != nil {
 		return nil, err
 	}
+	plan.wait(l.remote, st)
 	if err := e.agreeToShare(l, plan); err != nil {
 		return nil, err
 	}
@@ -119,9 +117,15 @@ func (e *Engine) lookAtRecords(ctx context.Context, l *remoteLock, m *gitremote.
 	return e.saveState(l.remote.Name, st)
 }
 
-// unchanged reports that the remote has what rules and ledger still say.
-func (e *Engine) unchanged(ctx context.Context, plan *sharePlan, st state) (same bool, err error) {
-	if !plan.exists || st.Shared.Head == "" || st.Shared.Rules != plan.rules.Digest() {
+// wait notes which rules nobody has confirmed for the remote.
+func (p *sharePlan) wait(r Remote, st state) {
+	p.waiting = p.rules.Unconfirmed(st.Shared.agreed(r), p.prefixes)
+}
+
+// unchanged reports that the remote has what rules and ledger still say. They
+// were agreed to, unless that was withdrawn since.
+func (e *Engine) unchanged(ctx context.Context, l *remoteLock, plan *sharePlan, st state) (same bool, err error) {
+	if !plan.exists || st.Shared.Head == "" || st.Shared.Rules != plan.rules.Digest() || len(plan.rules) > 0 && st.Shared.At != l.remote.URL {
 		return false, nil
 	}
 	store, err := e.opts.Ledger(ctx)
@@ -154,6 +158,6 @@ func (e *Engine) agreeToShare(l *remoteLock, plan *sharePlan) error {
 	if err != nil {
 		return err
 	}
-	st.Shared.Agreed, st.Shared.At = plan.rules.Agreed(), l.remote.URL
+	st.Shared.Agreed, st.Shared.At = plan.rules.Agreed(plan.prefixes), l.remote.URL
 	return e.saveState(l.remote.Name, st)
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"gastown/planes/ledger"
 	"gastown/sync/share"
 	"gastown/town"
 )
@@ -87,5 +88,22 @@ func TestAgreementIsToWhatWasShown(t *testing.T) {
 	a.Engine = New(a.opts)
 	if out := a.push(url); !slices.Equal(out.Shared.Waiting, []string{"more"}) || has(t, url, "PLANTED") {
 		t.Errorf("%+v", out.Shared)
+	}
+}
+
+// A rule for a rig is asked about again when the rig has another prefix: its beads
+// are others then.
+func TestARigWithAnotherPrefixIsAskedAbout(t *testing.T) {
+	t.Parallel()
+	url := bare(t)
+	a := newSharer(t, "alpha")
+	a.rules(share.Rule{Name: "web", Rig: "web"})
+	a.beads(town.Bead{ID: "web-1", Title: "SHARED"}, town.Bead{ID: "inner-1", Title: "PLANTED"})
+	a.init(url)
+	a.work(func(l *ledger.Store) error { return l.SetPrefix(t.Context(), "web", "inner") })
+	a.refuse, a.asked = true, nil
+	out := a.push(url)
+	if len(a.asked) != 1 || !slices.Equal(out.Shared.Waiting, []string{"web"}) || has(t, url, "PLANTED") || !has(t, url, "SHARED") {
+		t.Errorf("asked %d times, %+v", len(a.asked), out.Shared)
 	}
 }

@@ -23,11 +23,11 @@ func (e *Engine) planAgain(ctx context.Context, l *remoteLock, plan *sharePlan, 
 	if plan.exists, err = e.hasExchange(l.remote.Name); err != nil {
 		return err
 	}
-	plan.waiting = plan.rules.Unconfirmed(st.Shared.agreed(l.remote))
 	if st.Shared.Rules == "" {
 		err = e.refill(ctx, plan)
 	}
 	if plan.filled {
+		plan.wait(l.remote, st)
 		out.Shared = plan.outcome()
 	}
 	return err
@@ -197,7 +197,7 @@ func (e *Engine) previewPush(ctx context.Context, l *remoteLock, out *Pushed) er
 	if err := e.fill(ctx, plan); err != nil {
 		return err
 	}
-	plan.waiting = plan.rules.Unconfirmed(st.Shared.agreed(l.remote))
+	plan.wait(l.remote, st)
 	for id, sel := range plan.records {
 		if plan.own[id] != sel.Record.Digest(e.opts.ID) {
 			plan.put++

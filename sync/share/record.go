@@ -132,15 +132,17 @@ func (rules Rules) Names() []string {
 // Unconfirmed are the rules a person has not agreed to yet. agreed maps the
 // digest of a rule to whether it redacts. A rule that was taken away needs no
 // agreement, unless it redacted: what it cut out may leave by other rules now,
-// so then every rule is to be looked at anew.
-func (rules Rules) Unconfirmed(agreed map[town.Digest]bool) Rules {
+// so then every rule is to be looked at anew. prefixes are as in Select: a rule
+// for a rig that has another prefix by now shares what nobody looked at.
+func (rules Rules) Unconfirmed(agreed map[town.Digest]bool, prefixes map[string]string) Rules {
 	left := maps.Clone(agreed)
 	var fresh Rules
 	for _, r := range rules {
-		if _, ok := agreed[r.Digest()]; !ok {
+		d := r.bound(prefixes)
+		if _, ok := agreed[d]; !ok {
 			fresh = append(fresh, r)
 		}
-		delete(left, r.Digest())
+		delete(left, d)
 	}
 	for _, redacted := range left {
 		if redacted {
@@ -151,10 +153,10 @@ func (rules Rules) Unconfirmed(agreed map[town.Digest]bool) Rules {
 }
 
 // Agreed is what Unconfirmed wants to know of rules a person agreed to.
-func (rules Rules) Agreed() map[town.Digest]bool {
+func (rules Rules) Agreed(prefixes map[string]string) map[town.Digest]bool {
 	agreed := make(map[town.Digest]bool, len(rules))
 	for _, r := range rules {
-		agreed[r.Digest()] = len(r.Redact) > 0
+		agreed[r.bound(prefixes)] = len(r.Redact) > 0
 	}
 	return agreed
 }

@@ -170,18 +170,29 @@ func (r Rule) Digest() town.Digest {
 	return town.DigestOf(parts...)
 }
 
+// prefix is that of the ids of the rule's rig.
+func (r Rule) prefix(prefixes map[string]string) string {
+	if prefix, ok := prefixes[r.Rig]; ok {
+		return prefix
+	}
+	return r.Rig
+}
+
+// bound is Digest with what the rig stands for: rigs come, and change their
+// prefixes, without the rule.
+func (r Rule) bound(prefixes map[string]string) town.Digest {
+	if r.Rig == "" {
+		return r.Digest()
+	}
+	return town.DigestOf(string(r.Digest()), r.prefix(prefixes))
+}
+
 // Matches reports whether the rule shares the bead. prefixes are those of the
 // rigs' ids, by the rig's name. A rig's name goes before a prefix that is
 // written the same.
 func (r Rule) Matches(b town.Bead, prefixes map[string]string) bool {
-	if r.Rig != "" {
-		prefix, ok := prefixes[r.Rig]
-		if !ok {
-			prefix = r.Rig
-		}
-		if town.PrefixOf(b.ID) != prefix {
-			return false
-		}
+	if r.Rig != "" && town.PrefixOf(b.ID) != r.prefix(prefixes) {
+		return false
 	}
 	return (len(r.Types) == 0 || slices.Contains(r.Types, b.Type)) &&
 		(len(r.Statuses) == 0 || slices.Contains(r.Statuses, b.Status)) &&

@@ -148,21 +148,21 @@ func TestBadRules(t *testing.T) {
 func TestAgreement(t *testing.T) {
 	a, b := rule(t, Rule{Name: "a"}), rule(t, Rule{Name: "b", Redact: []Redaction{{Field: "title", Pattern: "x"}}})
 	both := Rules{a, b}
-	if got := both.Unconfirmed(nil); len(got) != 2 {
+	if got := both.Unconfirmed(nil, nil); len(got) != 2 {
 		t.Error(got)
 	}
-	if got := both.Unconfirmed(both.Agreed()); len(got) != 0 {
+	if got := both.Unconfirmed(both.Agreed(nil), nil); len(got) != 0 {
 		t.Error(got)
 	}
-	if got := (Rules{b}).Unconfirmed(both.Agreed()); len(got) != 0 {
+	if got := (Rules{b}).Unconfirmed(both.Agreed(nil), nil); len(got) != 0 {
 		t.Error("a rule that went away, and cut out nothing, asks again", got)
 	}
-	if got := (Rules{a}).Unconfirmed(both.Agreed()); len(got) != 1 {
+	if got := (Rules{a}).Unconfirmed(both.Agreed(nil), nil); len(got) != 1 {
 		t.Error("a redaction went away unseen")
 	}
 	changed := a
 	changed.Fields = append(slices.Clone(a.Fields), "notes")
-	if got := (Rules{changed, b}).Unconfirmed(both.Agreed()); len(got) != 2 && len(got) != 1 {
+	if got := (Rules{changed, b}).Unconfirmed(both.Agreed(nil), nil); len(got) != 2 && len(got) != 1 {
 		t.Error(got)
 	}
 }
@@ -373,4 +373,27 @@ func FuzzLoad(f *testing.F) {
 		}
 		file.Rules.Select(bead("gt-1"), noRig)
 	})
+}
+
+// A person agreed to a rig's beads as the rig was: one that gets its name, or has
+// another prefix by now, is another.
+func TestARigThatMeansOthersIsConfirmedAnew(t *testing.T) {
+	r := Rule{Name: "web", Rig: "web"}
+	if err := r.Normalise(); err != nil {
+		t.Fatal(err)
+	}
+	rules := Rules{r}
+	for _, c := range []struct {
+		then, now map[string]string
+		fresh     int
+	}{
+		{nil, nil, 0}, {nil, map[string]string{"other": "web"}, 0}, {nil, map[string]string{"web": "web"}, 0},
+		{nil, map[string]string{"web": "wb"}, 1}, {map[string]string{"web": "wb"}, nil, 1},
+		{map[string]string{"web": "wb"}, map[string]string{"web": "wb", "other": "web"}, 0},
+		{map[string]string{"web": "wb"}, map[string]string{"web": "w2", "other": "wb"}, 1},
+	} {
+		if got := rules.Unconfirmed(rules.Agreed(c.then), c.now); len(got) != c.fresh {
+			t.Errorf("agreed with %v, now %v: %d to be confirmed", c.then, c.now, len(got))
+		}
+	}
 }
