@@ -30,7 +30,7 @@ type createOptions struct {
 	rig        string
 	status     string
 	external   string
-	estimate   int
+	estimate   string
 	due, start dateFlag
 	silent     bool
 }
@@ -58,7 +58,7 @@ func (a *App) configureCreate(p *kingpin.Application) {
 	c.Flag("id", "Give it this id instead of a new one.").PlaceHolder("ID").StringVar(&o.id)
 	c.Flag("prefix", "Begin its id so, instead of with the rig's prefix.").PlaceHolder("PREFIX").StringVar(&o.prefix)
 	c.Flag("rig", "The rig it is for (default: the one the working directory lies in).").PlaceHolder("RIG").StringVar(&o.rig)
-	c.Flag("estimate", "Minutes it may take.").Short('e').PlaceHolder("MINUTES").Default("-1").IntVar(&o.estimate)
+	c.Flag("estimate", "Minutes it may take.").Short('e').PlaceHolder("MINUTES").StringVar(&o.estimate)
 	c.Flag("due", "When it is due: 2026-01-31, tomorrow, +2d.").PlaceHolder("DATE").StringVar(&o.due.text)
 	c.Flag("defer", "Not ready before then.").PlaceHolder("DATE").StringVar(&o.start.text)
 	c.Flag("external-ref", "What it is elsewhere, such as gh-42.").PlaceHolder("REF").StringVar(&o.external)
@@ -149,8 +149,12 @@ func (o *createOptions) bead() (n ledger.NewBead, err error) {
 			return n, err
 		}
 	}
-	if o.estimate >= 0 {
-		n.EstimatedMinutes = &o.estimate
+	if o.estimate != "" {
+		minutes, err := parseMinutes(o.estimate)
+		if err != nil {
+			return n, err
+		}
+		n.EstimatedMinutes = &minutes
 	}
 	now := o.app.Now()
 	if n.DueAt, err = o.due.optional(now); err != nil {
@@ -204,7 +208,8 @@ func (o *createOptions) idPrefix(ctx context.Context, d *desk) (string, error) {
 	case ok:
 		return prefix, nil
 	case o.rig != "":
-		return "", fmt.Errorf("%w: no rig %q has a prefix", town.ErrUsage, town.Clip(rig, 64))
+		return "", town.Fail("create a bead", "give the prefix itself with --prefix, or leave --rig out",
+			"%w: no rig %q has a prefix", town.ErrUsage, town.Clip(rig, 64))
 	}
 	return usual, nil
 }

@@ -125,6 +125,8 @@ func failed(op string, err error) error {
 		next = "bd list --all --limit 0 shows every bead, bd search TEXT finds some"
 	case errors.Is(err, ledger.ErrAmbiguous):
 		next = "give more of the id"
+	case errors.Is(err, ledger.ErrExists):
+		next = "give it another id; bd show ID and bd list --deleted tell what has this one"
 	case errors.Is(err, ledger.ErrCycle):
 		next = "bd dep tree ID shows what a bead waits for"
 	case errors.Is(err, ledger.ErrTaken):
