@@ -30,7 +30,7 @@ build: ## build bin/gt (about four minutes the first time, then seconds)
 	  $(GO) build -p $(JOBS) -ldflags "-s -w" -o "bin/$${part#cmd/}" "./$$part" || exit 1; \
 	done
 
-check: fmt vet lint ## format, vet, staticcheck and unit tests, with fewer random histories
+check: fmt vet lint ## format, vet, staticcheck and unit tests, with fewer random histories and no disk
 	@JOBS=$(JOBS) .ci/gotest quick
 
 fmt:
@@ -46,7 +46,7 @@ lint:
 test: deps build fmt vet lint ## everything that proves the product, ending in one line
 	@JOBS=$(JOBS) FUZZTIME=$(FUZZTIME) .ci/gotest unit race-light e2e fuzz
 
-race: ## unit tests under the race detector (compiles everything anew)
+race: vet ## unit tests under the race detector (compiles everything anew)
 	@JOBS=$(JOBS) .ci/gotest race
 
 fuzz: ## each fuzz target for a while (FUZZTIME=10m for longer, FUZZ=Import for some)
