@@ -71,6 +71,12 @@ func (e *Engine) prepareShare(ctx context.Context, l *remoteLock, out *Pushed) (
 		return nil, err
 	}
 	plan.wait(l.remote, st)
+	if still := plan.rules.Still(st.Shared.Agreed, plan.prefixes); len(still) < len(st.Shared.Agreed) {
+		st.Shared.Agreed = still
+		if err := e.saveState(l.remote.Name, st); err != nil {
+			return nil, err
+		}
+	}
 	if err := e.agreeToShare(l, plan); err != nil {
 		return nil, err
 	}

@@ -107,3 +107,23 @@ func TestARigWithAnotherPrefixIsAskedAbout(t *testing.T) {
 		t.Errorf("asked %d times, %+v", len(a.asked), out.Shared)
 	}
 }
+
+// A rule that was taken away and comes back is asked about like any other.
+func TestARuleThatComesBackIsAskedAbout(t *testing.T) {
+	t.Parallel()
+	a, url := sharingAll(t)
+	for _, rest := range []share.Rules{nil, {{Name: "other", Labels: []string{"other"}}}} {
+		a.refuse = false
+		a.rules(append(rest, share.Rule{Name: "all"})...)
+		a.push(url)
+		a.rules(rest...)
+		if out := a.push(url); out.Shared.Removed != 1 || len(out.Shared.Waiting) != 0 {
+			t.Fatalf("%+v", out.Shared)
+		}
+		a.rules(append(rest, share.Rule{Name: "all"})...)
+		a.refuse, a.asked = true, nil
+		if out := a.push(url); !slices.Equal(out.Shared.Waiting, []string{"all"}) || out.Shared.Put != 0 || len(a.asked) != 1 {
+			t.Errorf("asked %d times, %+v", len(a.asked), out.Shared)
+		}
+	}
+}

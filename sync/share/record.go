@@ -152,6 +152,18 @@ func (rules Rules) Unconfirmed(agreed map[town.Digest]bool, prefixes map[string]
 	return fresh
 }
 
+// Still is what of an agreement goes on: a rule that was taken away and comes back
+// is confirmed anew. That one redacted is remembered, for Unconfirmed.
+func (rules Rules) Still(agreed map[town.Digest]bool, prefixes map[string]string) map[town.Digest]bool {
+	there := rules.Agreed(prefixes)
+	still := maps.Clone(agreed)
+	maps.DeleteFunc(still, func(d town.Digest, redacts bool) bool {
+		_, ok := there[d]
+		return !ok && !redacts
+	})
+	return still
+}
+
 // Agreed is what Unconfirmed wants to know of rules a person agreed to.
 func (rules Rules) Agreed(prefixes map[string]string) map[town.Digest]bool {
 	agreed := make(map[town.Digest]bool, len(rules))
