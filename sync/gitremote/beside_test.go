@@ -144,6 +144,49 @@ func TestSecondRefMissing(t *testing.T) {
 	equal(t, read(t, al), "anew")
 }
 
+// A repository that has lost the first ref is asked for the second: whoever begins
+// there anew must know whether that is gone too.
+func TestSecondRefWhereTheFirstIsGone(t *testing.T) {
+	for name, gone := range map[string]bool{"gone too": true, "still there": false} {
+		t.Run(name, func(t *testing.T) {
+			url := bareRepo(t)
+			a, al := openTwo(t, t.TempDir(), url)
+			write(t, a, "one")
+			write(t, al, "ledger")
+			if _, err := publishBoth(t, a); err != nil {
+				t.Fatal(err)
+			}
+			git(t, url, "update-ref", "-d", testRef)
+			if gone {
+				git(t, url, "update-ref", "-d", secondRef)
+			}
+			if _, err := a.Fetch(t.Context()); !errors.Is(err, ErrGone) {
+				t.Fatal(err)
+			}
+			_, seen, err := al.Arrived()
+			if !seen || errors.Is(err, ErrGone) != gone || !gone && err != nil {
+				t.Fatalf("seen %v, %v", seen, err)
+			}
+			want := "ledger"
+			if gone {
+				want = "anew"
+				if err := al.Forget(); err != nil {
+					t.Fatal(err)
+				}
+				write(t, al, want)
+			}
+			opts := PublishOptions{Message: "test", AuthorName: "Ada", AuthorEmail: "ada@example.org", Beside: true, Recreate: true}
+			if _, err := a.Publish(t.Context(), opts); err != nil {
+				t.Fatal(err)
+			}
+			b, bl := openTwo(t, t.TempDir(), url)
+			fetch(t, b)
+			equal(t, read(t, b), "one")
+			equal(t, read(t, bl), want)
+		})
+	}
+}
+
 // Two Towns move different refs: the push of the later one moves neither.
 func TestBothMoveOrNone(t *testing.T) {
 	url := bareRepo(t)

@@ -112,12 +112,32 @@ func (m *Mirror) fetchMissing(ctx context.Context) (FetchResult, error) {
 		return FetchResult{}, town.Fail("fetch from "+gitcmd.Redact(m.opts.URL), "sync again",
 			"%w: %s appeared this moment", ErrRejected, m.opts.Ref)
 	}
+	if err := m.fetchBeside(ctx); err != nil {
+		return FetchResult{}, err
+	}
 	if m.head != "" {
 		m.gone = true
 		return FetchResult{NoBranches: len(l.Heads) == 0}, town.Fail("fetch "+m.opts.Ref+" from "+gitcmd.Redact(m.opts.URL),
 			"check that the repository is still the same one", "%w; the last known commit is %s", ErrGone, m.head)
 	}
 	return FetchResult{Empty: true, NoBranches: len(l.Heads) == 0}, m.settle()
+}
+
+// fetchBeside fetches the second ref where the first is missing: a repository that
+// was made anew, or is another one, has lost both, and what is known of the second
+// must not stand in the way of a new beginning. It costs a connection, and none in
+// a repository that is new here.
+func (m *Mirror) fetchBeside(ctx context.Context) error {
+	b := m.beside
+	if b == nil || m.head == "" && b.head == "" {
+		return nil
+	}
+	got, err := m.repo.Fetch(ctx, gitcmd.FetchSpec{URL: m.opts.URL, Ref: b.opts.Ref, Into: b.refs.incoming})
+	if err != nil {
+		return m.undoFetch(ctx, m.refuse(kinds(err, ErrCorrupt)))
+	}
+	b.arrived, b.failed = b.take(ctx, got.ID)
+	return nil
 }
 
 // undoFetch forgets what a failed fetch has brought. Its objects stay in the
