@@ -181,3 +181,35 @@ func TestATangleOfLinksIsBounded(t *testing.T) {
 		t.Errorf("%d", len(found))
 	}
 }
+
+// Of many unknown ids the first are told what they may have meant, and all
+// whether they were deleted: each is compared with every bead.
+func TestSuggestionsAreBounded(t *testing.T) {
+	s := newLedger(t)
+	made := create(t, s, titled("one"), titled("gone"))
+	if err := s.Delete(t.Context(), []string{made[1].ID}, ""); err != nil {
+		t.Fatal(err)
+	}
+	var patches []Patch
+	for i := range 3 * maxSuggested {
+		patches = append(patches, Patch{ID: fmt.Sprintf("%s%d", made[0].ID, i%10), Claim: true})
+	}
+	_, err := s.Update(t.Context(), append(patches, Patch{ID: made[1].ID, Claim: true}))
+	var bad *BatchError
+	if !errors.As(err, &bad) || len(bad.Entries) != len(patches)+1 {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, e := range bad.Entries {
+		var u *UnknownError
+		if errors.As(e.Err, &u) && len(u.Nearest) > 0 {
+			named++
+		}
+		if u.Deleted != (e.ID == made[1].ID) {
+			t.Errorf("%+v", e)
+		}
+	}
+	if named != maxSuggested {
+		t.Errorf("%d are told what they may have meant", named)
+	}
+}

@@ -96,8 +96,16 @@ func (q session) ids(ctx context.Context, refs []string) (ids []string, err erro
 	return ids, err
 }
 
-// suggest completes UnknownErrors with the nearest ids, and with whether the
-// bead was deleted.
+const (
+	// maxSuggested is for how many unknown ids of a batch nearest ones are sought,
+	// and maxCompared how many ids these are compared with, all together: every
+	// one is compared with all beads. One is always sought for.
+	maxSuggested = 20
+	maxCompared  = 500_000
+)
+
+// suggest completes UnknownErrors with whether the bead was deleted, and the
+// first of them with the nearest ids.
 func (s *Store) suggest(ctx context.Context, entries []Entry) error {
 	var ids []string
 	deleted := map[string]bool{}
@@ -116,9 +124,15 @@ func (s *Store) suggest(ctx context.Context, entries []Entry) error {
 			return nil
 		}, "SELECT id, 0 FROM issues UNION ALL SELECT id, 1 FROM tombstones")
 	})
+	left := max(min(maxSuggested, maxCompared/max(len(ids), 1)), 1)
 	for _, e := range entries {
-		if u, ok := e.Err.(*UnknownError); ok {
-			u.Nearest, u.Deleted = town.Nearest(u.ID, ids, 3), deleted[u.ID]
+		u, ok := e.Err.(*UnknownError)
+		if !ok {
+			continue
+		}
+		if u.Deleted = deleted[u.ID]; !u.Deleted && left > 0 {
+			u.Nearest = town.Nearest(u.ID, ids, 3)
+			left--
 		}
 	}
 	return err

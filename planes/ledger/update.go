@@ -105,7 +105,8 @@ func newEditing(r *rows) *editing {
 	return &editing{rows: r, found: map[string]*Detail{}, was: map[string]Detail{}, moved: map[string]int{}, taken: map[string]bool{}}
 }
 
-// load reads every bead that is changed, or becomes a parent, in one query.
+// load reads every bead that is changed, or becomes a parent: one query for as
+// many as are read best at once.
 func (e *editing) load(ctx context.Context, q session, patches []Patch) error {
 	var ids []string
 	for _, p := range patches {
@@ -115,7 +116,7 @@ func (e *editing) load(ctx context.Context, q session, patches []Patch) error {
 		}
 	}
 	slices.Sort(ids)
-	for part := range slices.Chunk(slices.Compact(ids), batchRows) {
+	for part := range slices.Chunk(slices.Compact(ids), compareRows) {
 		if err := q.details(ctx, part, touched, e.found); err != nil {
 			return err
 		}
