@@ -93,13 +93,13 @@ func replay(t *testing.T, session []command, cached bool) (queries int64, writes
 }
 
 // direct is how many queries the session takes without caches: each read is one,
-// and that of what is blocked two. Short mode relies on that; otherwise the
+// and those that ask what waits are two. Short mode relies on that; otherwise the
 // session is done to find out.
 func direct(t *testing.T, session []command) (expected int64) {
 	t.Helper()
 	for _, c := range session {
 		switch {
-		case c.what == "blocked":
+		case c.what == "blocked", c.what == "ready":
 			expected += 2
 		case slices.Contains(crewReads, c.what):
 			expected++

@@ -28,7 +28,7 @@ func dangling(n int) []town.Bead {
 // An import asks once which targets of its links exist, however many there are,
 // and not at all where no bead was before. It warns of those that do not.
 func TestAnImportAsksOnceForItsTargets(t *testing.T) {
-	for _, n := range []int{batchRows / 2, batchRows + 500} {
+	for _, n := range []int{batchRows / 4, batchRows + 50} {
 		for there, lookUps := range []int64{0, 1} { // one bead that is there before
 			t.Run(fmt.Sprintf("%d links to %d beads", 2*n, there), func(t *testing.T) {
 				linked, plain := dangling(n), dangling(n)

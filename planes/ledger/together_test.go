@@ -18,7 +18,7 @@ import (
 // the ledger itself, where a server has it, and in short mode.
 const (
 	defaultTogether = 30 * time.Second
-	servedTogether  = 10 * time.Second
+	servedTogether  = 5 * time.Second
 	shortTogether   = time.Second
 )
 
