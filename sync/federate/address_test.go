@@ -11,7 +11,7 @@ import (
 // who agrees anew is shown the new address.
 func TestRemoteStaysWhereItWasShown(t *testing.T) {
 	shown, elsewhere := bare(t), bare(t)
-	cfg := filepath.Join(t.TempDir(), "config")
+	cfg := filepath.Join(tempDir(t), "config")
 	points := func(to, push string) {
 		t.Helper()
 		text := "[url \"" + to + "\"]\n\tinsteadOf = https://alias.invalid/town\n"
@@ -25,7 +25,7 @@ func TestRemoteStaysWhereItWasShown(t *testing.T) {
 	t.Setenv("GIT_CONFIG_GLOBAL", cfg)
 	points(shown, elsewhere)
 	remote := Remote{"origin", "https://alias.invalid/town"}
-	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	if _, err := a.Init(t.Context(), remote, func(p Preview) error {
 		if p.Address != shown || p.Remote != remote {
 			t.Errorf("previewed %+v at %s", p.Remote, p.Address)
@@ -52,7 +52,7 @@ func TestRemoteStaysWhereItWasShown(t *testing.T) {
 	if tip() == before || refs(t, elsewhere) != "" {
 		t.Errorf("not published there, or %q elsewhere", refs(t, elsewhere))
 	}
-	b := newTown(t, filepath.Join(t.TempDir(), "b"), "beta")
+	b := newTown(t, filepath.Join(tempDir(t), "b"), "beta")
 	if _, err := b.Join(t.Context(), Remote{"origin", shown}, func(p Preview) error {
 		if p.Address != shown {
 			t.Errorf("previewed at %s", p.Address)

@@ -15,7 +15,7 @@ import (
 // pair gives two Towns of one federation.
 func pair(t *testing.T) (a, b *testTown, url string) {
 	t.Helper()
-	root := t.TempDir()
+	root := tempDir(t)
 	url = bare(t)
 	a = newTown(t, filepath.Join(root, "a"), "alpha")
 	b = newTown(t, filepath.Join(root, "b"), "beta")
@@ -71,7 +71,7 @@ func TestEditTravels(t *testing.T) {
 
 func TestJoinKeepsWhatPeopleWrote(t *testing.T) {
 	t.Parallel()
-	root := t.TempDir()
+	root := tempDir(t)
 	url := bare(t)
 	a := newTown(t, filepath.Join(root, "a"), "alpha")
 	a.write("roles/mayor.md", role("mayor", "alpha's mayor"))
@@ -111,7 +111,7 @@ func TestJoinKeepsWhatPeopleWrote(t *testing.T) {
 func TestPreviewCountsEveryCommitThatLeaves(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
-	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	a.write("roles/new.md", role("new", "not recorded yet"))
 	var seen Preview
 	out, err := a.Init(t.Context(), Remote{"origin", url}, func(p Preview) error { seen = p; return nil })
@@ -125,7 +125,7 @@ func TestPreviewCountsEveryCommitThatLeaves(t *testing.T) {
 
 func TestJoinThatIsNotConfirmedChangesNothing(t *testing.T) {
 	t.Parallel()
-	root := t.TempDir()
+	root := tempDir(t)
 	url := bare(t)
 	a := newTown(t, filepath.Join(root, "a"), "alpha")
 	a.init(url)
@@ -218,9 +218,9 @@ func TestUnrecordedEditIsNeverOverwritten(t *testing.T) {
 
 func TestPlaneFromAnotherDayTakesNoTextAway(t *testing.T) {
 	t.Parallel()
-	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	dir := a.database().Dir
-	saved := filepath.Join(t.TempDir(), "federation")
+	saved := filepath.Join(tempDir(t), "federation")
 	if err := os.CopyFS(saved, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
@@ -251,7 +251,7 @@ func TestMissingDirectoryIsNotARemovalOfEverything(t *testing.T) {
 	t.Parallel()
 	a, b, url := pair(t)
 	for _, gone := range []string{"", "roles"} {
-		aside := filepath.Join(t.TempDir(), "aside")
+		aside := filepath.Join(tempDir(t), "aside")
 		if err := os.Rename(a.path(gone), aside); err != nil {
 			t.Fatal(err)
 		}
@@ -279,7 +279,7 @@ func TestMissingDirectoryIsNotARemovalOfEverything(t *testing.T) {
 
 func TestPreviewNamesFormerTexts(t *testing.T) {
 	t.Parallel()
-	root, url := t.TempDir(), bare(t)
+	root, url := tempDir(t), bare(t)
 	secret := func(tt *testTown, name string) {
 		tt.write("roles/"+name+".md", role(name, "PASSWORD hunter2"))
 		tt.commit()
@@ -309,7 +309,7 @@ func TestSecondFederationIsRefused(t *testing.T) {
 	t.Parallel()
 	a, _, url := pair(t)
 	other := bare(t)
-	c := newTown(t, filepath.Join(t.TempDir(), "c"), "gamma")
+	c := newTown(t, filepath.Join(tempDir(t), "c"), "gamma")
 	c.init(other)
 	before := a.rows()
 	_, err := a.Join(t.Context(), Remote{"second", other}, func(Preview) error { t.Error("asked to confirm"); return nil })

@@ -93,7 +93,7 @@ func TestRemovalOfKeptRowsIsRefused(t *testing.T) {
 	before, files := a.rows(), a.files()
 	for _, table := range []string{"archive", "proposals", "resolutions"} {
 		url := bare(t)
-		c := newTown(t, t.TempDir(), "gamma")
+		c := newTown(t, tempDir(t), "gamma")
 		if _, err := a.Init(t.Context(), Remote{table, url}, yes); err != nil {
 			t.Fatal(err)
 		}

@@ -20,7 +20,7 @@ func TestEditsWhileInitIsConfirmed(t *testing.T) {
 	t.Parallel()
 	for _, agreed := range []bool{true, false} {
 		url := bare(t)
-		a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+		a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 		remote, no := Remote{"origin", url}, errors.New("no")
 		asked := 0
 		_, err := a.Init(t.Context(), remote, func(p Preview) error {
@@ -48,7 +48,7 @@ func TestEditsWhileInitIsConfirmed(t *testing.T) {
 		if err != nil || asked != 3 {
 			t.Errorf("asked %d times, %v", asked, err)
 		}
-		b := newTown(t, filepath.Join(t.TempDir(), "b"), "beta")
+		b := newTown(t, filepath.Join(tempDir(t), "b"), "beta")
 		b.join(url)
 		b.want("roles/later.md", role("later", "recorded"))
 	}
@@ -58,9 +58,9 @@ func TestEditsWhileInitIsConfirmed(t *testing.T) {
 func TestEditsWhileARejoinIsConfirmed(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
-	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	a.init(url)
-	b := newTown(t, filepath.Join(t.TempDir(), "b"), "beta")
+	b := newTown(t, filepath.Join(tempDir(t), "b"), "beta")
 	b.join(url)
 	a.write("roles/theirs.md", role("theirs", "of alpha"))
 	a.sync(url)
@@ -85,7 +85,7 @@ func TestEditsWhileARejoinIsConfirmed(t *testing.T) {
 func TestInitGivesUpAsking(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
-	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	asked := 0
 	_, err := a.Init(t.Context(), Remote{"origin", url}, func(Preview) error {
 		asked++
@@ -103,9 +103,9 @@ func TestTwoTownsInitOneRepository(t *testing.T) {
 	t.Parallel()
 	for _, recreated := range []bool{false, true} {
 		url, backup := bare(t), bare(t)
-		a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+		a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 		a.init(url)
-		b := newTown(t, filepath.Join(t.TempDir(), "b"), "beta")
+		b := newTown(t, filepath.Join(tempDir(t), "b"), "beta")
 		b.join(url)
 		a.sync(url)
 		remote := Remote{"backup", backup}
@@ -158,7 +158,7 @@ func TestInitOfUnknownOutcome(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
-	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	remote := Remote{"origin", server.URL()}
 	for range 2 {
 		if err := exec.Command("git", "-C", repo, "update-ref", "-d", Ref).Run(); err != nil {

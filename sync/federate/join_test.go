@@ -17,7 +17,7 @@ import (
 // are below root.
 func founded(t testing.TB) (root, url string, a, b *testTown) {
 	t.Helper()
-	root, url = t.TempDir(), bare(t)
+	root, url = tempDir(t), bare(t)
 	a = newTown(t, filepath.Join(root, "a"), "alpha")
 	a.init(url)
 	return root, url, a, newTown(t, filepath.Join(root, "b"), "beta")
@@ -138,7 +138,7 @@ func TestCopyOfAKilledJoinIsNotKept(t *testing.T) {
 // recognised after any of them.
 func TestJoinWithoutAnExchange(t *testing.T) {
 	t.Parallel()
-	root := t.TempDir()
+	root := tempDir(t)
 	url := bare(t)
 	a := newTown(t, filepath.Join(root, "a"), "alpha")
 	a.init(url)

@@ -18,7 +18,7 @@ import (
 func TestMoreEditsThanAreHeld(t *testing.T) {
 	t.Parallel()
 	const documents = 50
-	tt := newTown(t, t.TempDir(), "alpha")
+	tt := newTown(t, tempDir(t), "alpha")
 	path := func(i int) string { return fmt.Sprintf("templates/large%02d.txt", i) }
 	text := func(i int, word string) string {
 		line := fmt.Sprintf("%02d %s\n", i, word)
@@ -85,7 +85,7 @@ func TestMoreEditsThanAreHeld(t *testing.T) {
 func TestDiffOfWhatChangesMeanwhile(t *testing.T) {
 	t.Parallel()
 	const documents = 40 // more text than is kept
-	tt := newTown(t, t.TempDir(), "alpha")
+	tt := newTown(t, tempDir(t), "alpha")
 	path := func(i int) string { return fmt.Sprintf("templates/large%02d.txt", i) }
 	text := func(i int) string {
 		line := fmt.Sprintf("%02d\n", i)

@@ -90,3 +90,16 @@ func fresh(t testing.TB, what string, opts doltdb.Options, create func(doltdb.Op
 		t.Fatal(err)
 	}
 }
+
+// tempDir is a directory for a test, removed with it. The engine has one home for
+// the process, that of the Town that was opened last, and may write to it while a
+// test beside it removes that Town: what is left goes with all copies.
+func tempDir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp(copies.dir, "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}

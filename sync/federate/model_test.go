@@ -69,7 +69,7 @@ var modelTowns = []string{"alpha", "beta", "gamma"}
 
 func makeTemplate(t *testing.T) template {
 	t.Helper()
-	tpl := template{dir: t.TempDir()}
+	tpl := template{dir: tempDir(t)}
 	url := filepath.Join(tpl.dir, "federation.git")
 	if out, err := exec.Command("git", "init", "-q", "--bare", url).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

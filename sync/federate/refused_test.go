@@ -18,7 +18,7 @@ func TestServerRefusesForAReasonOfItsOwn(t *testing.T) {
 	if err := os.MkdirAll(filepath.Dir(lock), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	remote := Remote{"origin", url}
 	refused := func(what string, call func() (Pushed, error)) {
 		t.Helper()
@@ -41,7 +41,7 @@ func TestServerRefusesForAReasonOfItsOwn(t *testing.T) {
 	a.write("roles/mayor.md", role("mayor", "alpha"))
 	refused("push", func() (Pushed, error) { return a.Push(t.Context(), remote, false) })
 	a.push(url)
-	b := newTown(t, filepath.Join(t.TempDir(), "b"), "beta")
+	b := newTown(t, filepath.Join(tempDir(t), "b"), "beta")
 	b.join(url)
 	b.want("roles/mayor.md", role("mayor", "alpha"))
 	settle(t, url, a, b)

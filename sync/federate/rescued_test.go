@@ -18,7 +18,7 @@ func TestKilledBeforeCarryingOver(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"commit", "status", "pull"} {
 		url := bare(t)
-		tt := newTown(t, t.TempDir(), "alpha")
+		tt := newTown(t, tempDir(t), "alpha")
 		tt.write("templates/shown.txt", "recorded\n")
 		tt.write("templates/former.txt", "first\n")
 		tt.write("templates/mine.txt", "recorded\n")
@@ -51,7 +51,7 @@ func TestKilledBeforeCarryingOver(t *testing.T) {
 			}
 			told, dropped = status.Rescued, status.Dropped
 		case "pull":
-			b := newTown(t, t.TempDir(), "beta")
+			b := newTown(t, tempDir(t), "beta")
 			b.join(url)
 			b.write("templates/bug.md", "changed\n")
 			b.push(url)

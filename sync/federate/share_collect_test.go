@@ -42,13 +42,13 @@ func TestRecordsPutBackToAnEarlierState(t *testing.T) {
 func TestTheExchangeIsCollected(t *testing.T) {
 	t.Parallel()
 	a, url := sharingAll(t)
-	mirror := t.TempDir()
+	mirror := tempDir(t)
 	var other *exchange.Store
 	err := a.withExchange(t.Context(), "origin", func(s *exchange.Store) (err error) {
 		if err := s.Push(t.Context(), "other", mirror); err != nil {
 			return err
 		}
-		other, err = exchange.Clone(t.Context(), a.exchangeDir(filepath.Join(t.TempDir(), "exchange")), "other", mirror, a.exchangeUUID(), "id-other")
+		other, err = exchange.Clone(t.Context(), a.exchangeDir(filepath.Join(tempDir(t), "exchange")), "other", mirror, a.exchangeUUID(), "id-other")
 		return err
 	})
 	if err != nil {

@@ -32,7 +32,7 @@ func repository(t testing.TB, url string) []byte {
 		t.Fatal(err)
 	}
 	objects := gitOut(t, url, "cat-file", "--batch-all-objects", "--batch-check=%(objectname) %(objecttype)")
-	dir := t.TempDir()
+	dir := tempDir(t)
 	table := regexp.MustCompile(`^[0-9a-v]{32}(\.darc)?$`)
 	seen := map[string]bool{}
 	var tables []string

@@ -139,7 +139,7 @@ func TestUnpublishedRecordsDoNotLeaveByAMerge(t *testing.T) {
 // unanswered is a push that arrives, of a process that ends before it is told so.
 func (s *sharer) unanswered(url string) {
 	s.t.Helper()
-	dir, former := s.opts.Layout.Remote("origin"), filepath.Join(s.t.TempDir(), "former")
+	dir, former := s.opts.Layout.Remote("origin"), filepath.Join(tempDir(s.t), "former")
 	hook := filepath.Join(url, "hooks", "post-receive")
 	if err := os.WriteFile(hook, []byte("#!/bin/sh\ncp -a '"+dir+"' '"+former+"'\n"), 0o700); err != nil {
 		s.t.Fatal(err)

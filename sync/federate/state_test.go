@@ -16,7 +16,7 @@ func TestDamagedState(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
 	remote := Remote{"origin", url}
-	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	a.init(url)
 	for _, damage := range []string{"", "{\"head\": ", "[]", `{"verified": 7, "confirmed_url": "` + url + `"}`} {
 		if err := os.WriteFile(a.statePath("origin"), []byte(damage), 0o600); err != nil {
@@ -44,7 +44,7 @@ func TestDamagedState(t *testing.T) {
 func TestTheStateLeavesNoDebris(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
-	a := newTown(t, filepath.Join(t.TempDir(), "[a"), "alpha")
+	a := newTown(t, filepath.Join(tempDir(t), "[a"), "alpha")
 	a.init(url)
 	left := filepath.Join(filepath.Dir(a.statePath("origin")), ".sync.json123")
 	if err := os.WriteFile(left, []byte("{"), 0o600); err != nil {
@@ -61,7 +61,7 @@ func TestForget(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
 	remote := Remote{"origin", url}
-	a := newTown(t, filepath.Join(t.TempDir(), "a"), "alpha")
+	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	if err := a.Forget(t.Context(), remote); err != nil {
 		t.Errorf("a remote nobody has met: %v", err)
 	}

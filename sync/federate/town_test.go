@@ -237,7 +237,7 @@ func dump(ctx context.Context, s *federation.Store, query string) (rows []string
 
 func bare(t testing.TB) string {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "federation.git")
+	dir := filepath.Join(tempDir(t), "federation.git")
 	if out, err := exec.Command("git", "init", "-q", "--bare", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
