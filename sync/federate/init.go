@@ -75,7 +75,7 @@ func (e *Engine) Init(ctx context.Context, remote Remote, confirm Confirm) (out 
 		}
 		return e.push(ctx, l, m, opts, &out)
 	})
-	return out, e.advise(op, errors.Join(err, l.refused))
+	return out, e.advise(op, l.ended(err))
 }
 
 // agree shows a person what would leave and has it sent. What is recorded

@@ -72,7 +72,7 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 		err = e.rejoin(ctx, l, m, confirm, &out)
 	}
 	out.Pushed.agreed = ""
-	return out, e.advise(op, errors.Join(err, l.refused))
+	return out, e.advise(op, l.ended(err))
 }
 
 // adopt replaces the Town's store by the mirror's, unless that is related: of

@@ -33,10 +33,28 @@ func (e *Engine) meet(ctx context.Context, remote Remote, fn func(*remoteLock, *
 	}
 	m, err := e.mirror(ctx, l)
 	if err == nil {
-		err = errors.Join(fn(l, m), l.refused)
+		err = l.ended(fn(l, m))
 	}
 	if err != nil {
 		e.noteFailure(remote.Name, err)
 	}
 	return err
+}
+
+// ErrRecords reports a call that did everything but take over the records that
+// arrived, which were refused.
+var ErrRecords = errors.New("the shared records were refused")
+
+// recordsError is an ErrRecords with its reason.
+type recordsError struct{ error }
+
+func (e recordsError) Is(target error) bool { return target == ErrRecords }
+func (e recordsError) Unwrap() error        { return e.error }
+
+// ended is how a call ended whose own part ended with err.
+func (l *remoteLock) ended(err error) error {
+	if err == nil && l.refused != nil {
+		return recordsError{l.refused}
+	}
+	return errors.Join(err, l.refused)
 }

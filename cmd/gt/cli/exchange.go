@@ -189,7 +189,7 @@ func newExchanged(out federate.Synced, err error) (e exchanged) {
 
 // until is what there is to tell of a step that ended with err; nil for nothing.
 func (out pulled) until(err error) *pulled {
-	out.Failed = err != nil
+	out.Failed = err != nil && !errors.Is(err, federate.ErrRecords)
 	if out.Failed && len(out.Notes) == 0 && !out.fileReport.tells() {
 		return nil
 	}
@@ -198,7 +198,7 @@ func (out pulled) until(err error) *pulled {
 
 // until is the same for a push.
 func (out pushed) until(err error) *pushed {
-	out.Failed = err != nil
+	out.Failed = err != nil && !errors.Is(err, federate.ErrRecords)
 	if out.Failed && out.Recorded == nil && out.Merged == nil {
 		return nil
 	}
