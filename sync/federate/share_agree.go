@@ -105,8 +105,14 @@ func (e *Engine) lookAtRecords(ctx context.Context, l *remoteLock, m *gitremote.
 	if err != nil {
 		return err
 	}
+	has, err := e.hasExchange(l.remote.Name)
+	if err != nil {
+		return err
+	}
 	_, seen, _ := l.ledger.Arrived()
-	if !seen && (len(st.Shared.Tried) > 0 || (st.Shared.Head == "") != (l.ledger.Head() == "")) {
+	known := l.ledger.Head() != ""
+	// An exchange that is lost held what may have to be taken back.
+	if !seen && (len(st.Shared.Tried) > 0 || (st.Shared.Head != "") != known || known && !has) {
 		if _, err := m.Fetch(ctx); err != nil {
 			return err
 		}

@@ -1,0 +1,50 @@
+package federate
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"gastown/planes/exchange"
+	"gastown/sync/share"
+	"gastown/town"
+)
+
+// An exchange that is lost, or that an earlier version kept elsewhere, can be
+// derived again, also by a push alone: what no rule selects any more is taken back,
+// and nothing has to be asked again.
+func TestALostExchangeIsTakenBackFrom(t *testing.T) {
+	t.Parallel()
+	url := bare(t)
+	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
+	one, two := share.Rule{Name: "one", Labels: []string{"one"}}, share.Rule{Name: "two", Labels: []string{"two"}}
+	a.rules(one, two)
+	a.beads(town.Bead{ID: "gt-1", Title: "of one", Labels: []string{"one"}}, town.Bead{ID: "gt-2", Title: "of two", Labels: []string{"two"}})
+	a.init(url)
+	b.join(url)
+	a.asked = nil
+	for i, left := range [][]share.Rule{{two}, {}} {
+		if err := os.RemoveAll(filepath.Dir(a.opts.Layout.Exchange("origin"))); err != nil {
+			t.Fatal(err)
+		}
+		a.rules(left...)
+		out := a.push(url)
+		if out.Shared == nil || out.Shared.Removed != 1 || out.Shared.Put != 0 {
+			t.Fatalf("%d: %+v", i, out.Shared)
+		}
+	}
+	if len(a.asked) != 0 {
+		t.Errorf("asked %d times", len(a.asked))
+	}
+	b.pull(url)
+	err := b.withExchange(t.Context(), "origin", func(s *exchange.Store) error {
+		n, err := s.Others(t.Context())
+		if n != 0 {
+			t.Errorf("%d records are still there", n)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
