@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"gastown/planes/doltdb"
+	"gastown/sync/share"
 	"gastown/town"
 )
 
@@ -24,7 +25,9 @@ func ParseRef(s string) (name, id string, ok bool) {
 
 // Shelf is what other Towns share with this one, read as one wherever it came
 // from: a Store for each repository. A record that several have is shown as the
-// one in which it was updated last, or the first of these.
+// one in which it was updated last. Of those of one time it is the one with the
+// most values, as rules that were confirmed for one repository need not have been
+// for another; or the first.
 type Shelf []*Store
 
 // OpenShelf opens those of the stores that are there and of that UUID; there may
@@ -139,11 +142,27 @@ func (sh Shelf) List(ctx context.Context, name string, f Filter, yield func(Reco
 	return nil
 }
 
-// place is which store has a record, and when it was updated there.
+// place is which store has a record, when it was updated there, and how many
+// values it has.
 type place struct {
 	in      int
 	updated string
+	values  int
 }
+
+// after is the order of the states of one record: the one to show is last.
+func (p place) after(o place) int {
+	return cmp.Or(cmp.Compare(p.updated, o.updated), cmp.Compare(p.values, o.values))
+}
+
+// countValues counts the values of a row.
+var countValues = func() string {
+	var list []string
+	for _, f := range share.Fields {
+		list = append(list, "("+f.Name+" IS NOT NULL)")
+	}
+	return strings.Join(list, " + ")
+}()
 
 // newest tells which store has the record to show, by id.
 func (sh Shelf) newest(ctx context.Context, id town.ID) (map[string]place, error) {
@@ -153,12 +172,12 @@ func (sh Shelf) newest(ctx context.Context, id town.ID) (map[string]place, error
 			return tx.Each(ctx, func(r *doltdb.Rows) error {
 				p := place{in: i}
 				var bead string
-				err := r.Scan(&bead, &p.updated)
-				if known, ok := all[bead]; !ok || known.updated < p.updated {
+				err := r.Scan(&bead, &p.updated, &p.values)
+				if known, ok := all[bead]; !ok || p.after(known) > 0 {
 					all[bead] = p
 				}
 				return err
-			}, "SELECT id, COALESCE(updated_at, '') FROM beads WHERE town = ?", string(id))
+			}, "SELECT id, COALESCE(updated_at, ''), "+countValues+" FROM beads WHERE town = ?", string(id))
 		})
 		if err != nil {
 			return nil, err
@@ -166,6 +185,8 @@ func (sh Shelf) newest(ctx context.Context, id town.ID) (map[string]place, error
 	}
 	return all, nil
 }
+
+func (r row) place() place { return place{updated: r.Values["updated_at"], values: len(r.Values)} }
 
 // before is the order of a list.
 func (r row) before(o row) int {
@@ -196,6 +217,6 @@ func (sh Shelf) Get(ctx context.Context, name, id string) (Record, error) {
 		return Record{}, town.Fail("show "+m.Name+"/"+town.Clip(id, 64), "bd list --town "+m.Name+" shows what it shares",
 			"%w: Town %s shares no such record", doltdb.ErrNoRows, m.Name)
 	}
-	slices.SortStableFunc(found, func(a, b row) int { return cmp.Compare(b.Values["updated_at"], a.Values["updated_at"]) })
+	slices.SortStableFunc(found, func(a, b row) int { return b.place().after(a.place()) })
 	return found[0].record(m), nil
 }

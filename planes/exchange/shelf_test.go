@@ -19,17 +19,18 @@ func TestShelfReadsSeveralAsOne(t *testing.T) {
 	early, late := "2026-01-01T00:00:00.000000Z", "2026-01-02T00:00:00.000000Z"
 	first.publish(t, []share.Record{
 		record("gt-1", "old", "updated_at", early), record("gt-2", "only here", "updated_at", early), record("gt-3", "new", "updated_at", late),
-		record("gt-4", "first of two")})
+		record("gt-4", "first of two"), record("gt-6", "less", "updated_at", early), record("gt-7", "more", "updated_at", early, "notes", "n")})
 	second.publish(t, []share.Record{
 		record("gt-1", "new", "updated_at", late, "status", "closed"), record("gt-3", "old", "updated_at", early, "priority", "0"),
-		record("gt-4", "second of two"), record("gt-5", "urgent", "priority", "1")})
+		record("gt-4", "second of two"), record("gt-5", "urgent", "priority", "1"),
+		record("gt-6", "more", "updated_at", early, "notes", "n"), record("gt-7", "less", "updated_at", early)})
 	other.publish(t, []share.Record{record("gt-1", "of b")})
 	shelf := Shelf{first, second, other}
 	for _, c := range []struct {
 		f    Filter
 		want string
 	}{
-		{Filter{}, "gt-5 urgent, gt-1 new, gt-3 new, gt-2 only here, gt-4 first of two"},
+		{Filter{}, "gt-5 urgent, gt-1 new, gt-3 new, gt-2 only here, gt-6 more, gt-7 more, gt-4 first of two"},
 		{Filter{Limit: 2}, "gt-5 urgent, gt-1 new"},
 		{Filter{Text: "old"}, ""}, {Filter{Priorities: []int{0}}, ""}, {Filter{Statuses: []town.Status{"closed"}}, "gt-1 new"},
 	} {
@@ -39,7 +40,7 @@ func TestShelfReadsSeveralAsOne(t *testing.T) {
 			t.Errorf("%+v: %q %v", c.f, got, err)
 		}
 	}
-	for id, want := range map[string]string{"gt-1": "new", "gt-2": "only here", "gt-3": "new", "gt-4": "first of two", "gt-5": "urgent"} {
+	for id, want := range map[string]string{"gt-1": "new", "gt-2": "only here", "gt-3": "new", "gt-4": "first of two", "gt-5": "urgent", "gt-6": "more", "gt-7": "more"} {
 		if r, err := shelf.Get(t.Context(), "a", id); err != nil || r.Bead.Title != want {
 			t.Errorf("%s: %+v %v", id, r, err)
 		}
