@@ -40,8 +40,10 @@ fmt:
 vet:
 	$(GO) vet -p $(JOBS) ./...
 
+# With an empty cache it reads all of Dolt: collecting garbage less often spares a
+# fifth of that, at 1.1 GB.
 lint:
-	$(GO) tool staticcheck ./...
+	GOGC=$${GOGC:-400} $(GO) tool staticcheck ./...
 
 test: deps build fmt vet lint ## everything that proves the product, ending in one line
 	@JOBS=$(JOBS) FUZZTIME=$(FUZZTIME) .ci/gotest unit race-light e2e fuzz
