@@ -41,7 +41,9 @@ func drawn(t *rapid.T, v reflect.Value) {
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			drawn(t, v.Field(i))
+			if f := v.Field(i); f.CanSet() { // the others are not for callers
+				drawn(t, f)
+			}
 		}
 	case reflect.Pointer:
 		if rapid.Bool().Draw(t, "there") {
