@@ -29,19 +29,30 @@ func grainBefore(now int64) int64 {
 // a file made for the purpose. ok is false where no file can be made; the
 // caller then takes every file for racy.
 func fsNow(dir int) (now int64, ok bool) {
-	fd, err := openat(dir, ".", unix.O_TMPFILE|unix.O_RDWR, 0o600)
-	name := ""
+	now, err := timeUnnamed(dir)
+	if err == nil {
+		return now, true
+	}
+	name := tempName()
+	now, err = timeOf(openat(dir, name, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_NOFOLLOW, 0o600))
+	_ = unix.Unlinkat(dir, name, 0)
+	return now, err == nil
+}
+
+// timeUnnamed is fsNow by a file that never has a name, where there are such.
+func timeUnnamed(dir int) (int64, error) {
+	return timeOf(openat(dir, ".", unix.O_TMPFILE|unix.O_RDWR, 0o600))
+}
+
+// timeOf closes a file that was just made.
+func timeOf(fd int, err error) (int64, error) {
 	if err != nil {
-		name = tempName()
-		if fd, err = openat(dir, name, unix.O_CREAT|unix.O_EXCL|unix.O_RDWR|unix.O_NOFOLLOW, 0o600); err != nil {
-			return 0, false
-		}
-		defer unix.Unlinkat(dir, name, 0)
+		return 0, err
 	}
 	defer unix.Close(fd)
 	var st unix.Stat_t
 	if err := unix.Fstat(fd, &st); err != nil {
-		return 0, false
+		return 0, err
 	}
-	return max(st.Ctim.Nano(), st.Mtim.Nano()), true
+	return max(st.Ctim.Nano(), st.Mtim.Nano()), nil
 }

@@ -33,7 +33,7 @@ func TestIndexAgainstMap(t *testing.T) {
 				ix.Delete(key)
 				delete(model, key)
 			case 2:
-				ix.Head = rapid.StringN(0, 40, 255).Draw(t, "head")
+				ix.Head = rapid.StringN(0, 40, maxHead).Draw(t, "head")
 				saveIndex(t, ix, path)
 			case 3:
 				saveIndex(t, ix, path)

@@ -29,9 +29,12 @@ var ErrBadIndex = errors.New("the index of files is unusable")
 const (
 	indexMagic  = "gtfiles\n"
 	indexFormat = 3
-	indexPrefix = len(indexMagic) + 4 + 4 + 8 + 4 + 4 + 8
-	prefixSum   = len(indexMagic) + 4
-	maxHead     = 255 - listedBytes
+	// undatedFormat is the same without the directories. It is read, for only
+	// the index tells a document that somebody has removed from one to be shown.
+	undatedFormat = 2
+	indexPrefix   = len(indexMagic) + 4 + 4 + 8 + 4 + 4 + 8
+	prefixSum     = len(indexMagic) + 4
+	maxHead       = 255 - listedBytes
 	// maxIndexBytes bounds what is read: about ten million files.
 	maxIndexBytes = 2 << 30
 	// blockBytes is how much of the body one sum covers, a piece that a
@@ -103,8 +106,8 @@ func decode(f io.ReaderAt, size int64) (ix *Index, end int64, prefix [indexPrefi
 	if string(prefix[:len(indexMagic)]) != indexMagic {
 		return nil, 0, prefix, bad("it does not begin as one")
 	}
-	if v := le.Uint32(prefix[len(indexMagic):]); v != indexFormat {
-		return nil, 0, prefix, bad("format %d, this program reads %d", v, indexFormat)
+	if v := formatOf(prefix[:]); v != indexFormat && v != undatedFormat {
+		return nil, 0, prefix, bad("format %d, this program reads %d and %d", v, undatedFormat, indexFormat)
 	}
 	fields := prefix[prefixSum+4:]
 	length, slots, count := le.Uint64(fields), int(le.Uint32(fields[8:])), int(le.Uint32(fields[12:]))
@@ -124,16 +127,26 @@ func decode(f io.ReaderAt, size int64) (ix *Index, end int64, prefix [indexPrefi
 	if err := readBlocks(f, body, sums, start); err != nil {
 		return nil, 0, prefix, err
 	}
-	head := 1 + int(body[0]) // a body has at least that byte, or it has no sum
-	if slots&(slots-1) != 0 || head > len(body) || head <= listedBytes || slots > (len(body)-head)/slotBytes || count > slots {
+	dirs := dirBytes(prefix[:])
+	head, body, ok := cutHead(body, dirs) // it has a byte, or it would have no sum
+	if !ok || slots&(slots-1) != 0 || slots > len(body)/slotBytes || count > slots {
 		return nil, 0, prefix, bad("%d slots for %d entries do not fit", slots, count)
 	}
 	ix = NewIndex()
-	ix.decodeHead(body[1:head])
+	ix.decodeHead(head, dirs)
 	ix.count = count
-	body = body[head:]
 	ix.base = table{slots: body[:slots*slotBytes], entries: body[slots*slotBytes:], seed: le.Uint64(fields[16:]), count: count}
 	return ix, start + int64(length), prefix, nil
+}
+
+func formatOf(prefix []byte) uint32 { return le.Uint32(prefix[len(indexMagic):]) }
+
+// dirBytes is the room of the directories in the heads of an index file.
+func dirBytes(prefix []byte) int {
+	if formatOf(prefix) == undatedFormat {
+		return 0
+	}
+	return listedBytes
 }
 
 // readBlocks reads the body and checks it, several blocks at a time.

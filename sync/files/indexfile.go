@@ -39,7 +39,7 @@ func LoadIndex(path string) (*Index, error) {
 		return nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	ix.file = savedFile{path: path, prefix: prefix, start: start}
-	if ix.replay(prefix[:], log) == len(log) {
+	if ix.replay(prefix[:], log) == len(log) && formatOf(prefix[:]) == indexFormat {
 		ix.file.end = st.Size()
 	}
 	ix.file.head, ix.file.listed = ix.Head, ix.listed

@@ -56,7 +56,7 @@ func (ix *Index) replay(prefix, log []byte) (used int) {
 			break
 		}
 		b = b[:changeHead+length]
-		if changeSum(prefix, b) != le.Uint32(b[4:]) || !ix.replayOne(b[changeHead:]) {
+		if changeSum(prefix, b) != le.Uint32(b[4:]) || !ix.replayOne(b[changeHead:], dirBytes(prefix)) {
 			break
 		}
 		used += len(b)
@@ -69,13 +69,13 @@ func (ix *Index) replay(prefix, log []byte) (used int) {
 }
 
 // replayOne takes over one save, or nothing if it is none.
-func (ix *Index) replayOne(b []byte) bool {
-	head := 1 + int(b[0])
-	if head > len(b) || head <= listedBytes {
+func (ix *Index) replayOne(b []byte, dirs int) bool {
+	head, rest, ok := cutHead(b, dirs)
+	if !ok {
 		return false
 	}
 	var records []record
-	for rest := b[head:]; len(rest) > 0; {
+	for len(rest) > 0 {
 		var e tableEntry
 		if e, rest = cutEntry(rest); e == nil || !plainName(e.name()) {
 			return false
@@ -87,7 +87,7 @@ func (ix *Index) replayOne(b []byte) bool {
 	for _, r := range records {
 		ix.put(r)
 	}
-	ix.decodeHead(b[1:head])
+	ix.decodeHead(head, dirs)
 	return true
 }
 

@@ -85,7 +85,8 @@ func (ix *Index) between(kind int, from, to ref) iter.Seq[ref] {
 			if !ok || kind >= 0 && int(k) != kind || ix.hidden != nil && ix.hidden[r] {
 				continue
 			}
-			if ix.base.entry(r) != nil && !yield(r) {
+			// The name has to be one of a file in that directory, not a way out of it.
+			if e := ix.base.entry(r); e != nil && e.kind() == k && plainName(e.name()) && !yield(r) {
 				return
 			}
 		}

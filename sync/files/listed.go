@@ -2,9 +2,11 @@ package files
 
 import (
 	"context"
+	"iter"
 	"runtime"
 	"slices"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -25,10 +27,11 @@ import (
 const listedBytes = len(kinds) * stampBytes
 
 // datesNames are the file systems that are known to date a directory at once.
-// Elsewhere, and over a network above all, times may be those of a while ago.
+// Elsewhere, and over a network above all, times may be those of a while ago. A
+// directory of an overlay bears the times of its upper layer alone, while names
+// in a lower one, which may change between two mounts, are among its own.
 var datesNames = []int64{
-	unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC,
-	unix.TMPFS_MAGIC, unix.OVERLAYFS_SUPER_MAGIC,
+	unix.EXT4_SUPER_MAGIC, unix.XFS_SUPER_MAGIC, unix.BTRFS_SUPER_MAGIC, unix.F2FS_SUPER_MAGIC, unix.TMPFS_MAGIC,
 }
 
 // observe takes the directory's times before it is listed.
@@ -52,14 +55,18 @@ func (s *scan) telling() bool {
 	if unix.Fstatfs(s.fd, &where) != nil || !slices.Contains(datesNames, int64(where.Type)) {
 		return false
 	}
-	now, ok := fsNow(s.fd)
-	if !ok || s.before.after(grainBefore(now)) {
+	// Where this would take a name nothing is asked: it would date the directory.
+	now, err := timeUnnamed(s.fd)
+	if err != nil || !s.before.fine() || s.before.after(grainBefore(now)) {
 		return false
 	}
-	// Asking the time may have taken a name.
 	var st unix.Stat_t
 	return unix.Fstat(s.fd, &st) == nil && stampOf(&st) == s.before
 }
+
+// fine reports times with fractions of a second. A directory may keep whole
+// seconds where new files do not: one of before the file system knew better.
+func (s stamp) fine() bool { return s.ctime%int64(time.Second) != 0 }
 
 // learn remembers the directory if all that was listed is known. It returns how
 // many directories that are.
@@ -79,9 +86,11 @@ const chunkRefs = 4096
 func (s *scan) runKnown() error {
 	g, ctx := errgroup.WithContext(s.ctx)
 	var next atomic.Int64
+	var missing []ref
 	for range runtime.GOMAXPROCS(0) {
 		g.Go(func() error {
 			var w worker
+			var gone []ref
 			for {
 				to := next.Add(chunkRefs)
 				from := to - chunkRefs
@@ -89,7 +98,9 @@ func (s *scan) runKnown() error {
 					break
 				}
 				for r := range s.ix.between(int(s.kind), ref(from), ref(min(to, int64(s.ix.bound())))) {
-					s.lookKnown(&w, r)
+					if !s.lookKnown(&w, r) {
+						gone = append(gone, r)
+					}
 				}
 				if ctx.Err() != nil {
 					return context.Cause(ctx)
@@ -98,22 +109,43 @@ func (s *scan) runKnown() error {
 			s.mu.Lock()
 			defer s.mu.Unlock()
 			w.into(s)
+			missing = append(missing, gone...)
 			return nil
 		})
 	}
-	s.err = g.Wait()
-	return s.err
+	if s.err = g.Wait(); s.err != nil {
+		return s.err
+	}
+	return s.confirm(slices.Values(missing))
 }
 
-// lookKnown decides about the file of an entry.
-func (s *scan) lookKnown(w *worker, known ref) {
+// confirm looks once more at files that were missing a while ago, for a name may
+// be missing while an editor replaces the file: those that still are, are gone.
+func (s *scan) confirm(missing iter.Seq[ref]) error {
+	s.between("confirm")
+	var w worker
+	for known := range missing {
+		if !s.lookKnown(&w, known) {
+			w.deleted = append(w.deleted, deletion(s.ix.record(known)))
+		}
+		if s.err = s.ctx.Err(); s.err != nil {
+			return s.err
+		}
+	}
+	w.into(s)
+	return nil
+}
+
+// lookKnown decides about the file of an entry. It reports false, and decides
+// nothing, if there is none.
+func (s *scan) lookKnown(w *worker, known ref) bool {
 	name, file := s.ix.fileOf(known, kinds[s.kind].Suffix())
 	st, err := lstat(s.fd, file)
 	if gone(err) {
-		w.deleted = append(w.deleted, deletion(s.ix.record(known)))
-		return
+		return false
 	}
 	s.decide(w, file, name, known, &st, err)
+	return true
 }
 
 // encodeHead spells what stands before the entries, in the file and in changes.
@@ -129,10 +161,21 @@ func (ix *Index) encodeHead(limit int64) []byte {
 	return append(b, ix.Head...)
 }
 
-// decodeHead reads that; b has at least listedBytes.
-func (ix *Index) decodeHead(b []byte) {
-	for k := range ix.listed {
+// cutHead cuts that off b, which is not empty. dirs is the room of directories in
+// it. ok is false if b is cut short.
+func cutHead(b []byte, dirs int) (head, rest []byte, ok bool) {
+	n := 1 + int(b[0])
+	if n > len(b) || n <= dirs {
+		return nil, nil, false
+	}
+	return b[1:n], b[n:], true
+}
+
+// decodeHead reads what cutHead cut.
+func (ix *Index) decodeHead(b []byte, dirs int) {
+	ix.listed = [len(kinds)]stamp{}
+	for k := range dirs / stampBytes {
 		ix.listed[k] = readStamp(b[k*stampBytes:])
 	}
-	ix.Head = string(b[listedBytes:])
+	ix.Head = string(b[dirs:])
 }

@@ -159,17 +159,8 @@ func (s *scan) run() error {
 	if s.err = g.Wait(); s.err != nil {
 		return s.err
 	}
-	// A name may be missing from a listing while it is being replaced, so each
-	// absence is confirmed by name.
-	var w worker
-	for ref := range s.ix.refsOf(int(s.kind), func(r ref) bool { return !s.seen[r].Load() }) {
-		s.lookKnown(&w, ref)
-		if s.err = s.ctx.Err(); s.err != nil {
-			return s.err
-		}
-	}
-	w.into(s)
-	return nil
+	// A name may be missing from a listing too while it is being replaced.
+	return s.confirm(s.ix.refsOf(int(s.kind), func(r ref) bool { return !s.seen[r].Load() }))
 }
 
 func deletion(r record) Change { return Change{Key: r.key(), Deleted: true, Base: r.baseDigest()} }
