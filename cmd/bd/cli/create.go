@@ -85,7 +85,7 @@ func (o *createOptions) run(ctx context.Context) error {
 	}
 	if o.silent {
 		_, err := fmt.Fprintln(o.app.Stdout, made.ID)
-		return err
+		return unsaid(err)
 	}
 	return o.app.summary(made, func(p *term.Printer) { p.Styled(term.Good, "created %s", beadLine(made)) })
 }

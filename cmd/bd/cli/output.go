@@ -11,6 +11,7 @@ import (
 
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
+	"gastown/town"
 )
 
 func (a *App) printer(w io.Writer) *term.Printer {
@@ -37,7 +38,17 @@ func (a *App) summary(value any, say func(*term.Printer)) error {
 	if a.Quiet && !a.JSON {
 		return nil
 	}
-	return a.show(value, say)
+	return unsaid(a.show(value, say))
+}
+
+// unsaid tells who could not be told what was done that it was: doing it again
+// would do it twice.
+func unsaid(err error) error {
+	if err == nil {
+		return nil
+	}
+	return town.Fail("print what was done", "it was done, so do not repeat it: bd list shows what there is",
+		"%w", err)
 }
 
 // hint tells people, not scripts, something beside the result.

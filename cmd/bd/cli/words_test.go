@@ -1,9 +1,12 @@
 package cli
 
 import (
+	"bytes"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // An error says what failed, on what, and what to do; nothing in it is this
@@ -40,5 +43,21 @@ func TestWordsOfErrors(t *testing.T) {
 	code, _, said := p.feed(`{"id":"`+id+`","titel":"x"}`, "update", "--batch", "-")
 	if code != 1 || !strings.Contains(said, "use one of: id, title") || !strings.Contains(said, "append_notes") || strings.Contains(said, "dependents") {
 		t.Errorf("exit %d: %s", code, said)
+	}
+}
+
+// A change that was made is not to be made again because nobody could be told.
+func TestAChangeNobodyWasToldOf(t *testing.T) {
+	p := newPlace(t)
+	id := p.id("one")
+	for _, args := range [][]string{{"create", "two", "--silent"}, {"create", "two"}, {"create", "two", "--json"}, {"update", id, "-p", "1"}} {
+		var said bytes.Buffer
+		a := &App{Stdin: strings.NewReader(""), Stdout: brokenPipe{}, Stderr: &said, Dir: p.dir, Getenv: p.env, Now: time.Now}
+		if code := a.Run(t.Context(), args); code != 1 || !slices.Contains(args, "--json") && !strings.Contains(said.String(), "it was done, so do not repeat it") {
+			t.Errorf("bd %q: exit %d: %s", args, code, said.String())
+		}
+	}
+	if out := p.must("export"); strings.Count(out, "\n") != 4 {
+		t.Error(out)
 	}
 }
