@@ -108,10 +108,31 @@ func (d *doctor) leftovers(context.Context) (found []finding, err error) {
 			repair: func(context.Context) error { return os.RemoveAll(aside) }})
 	}
 	if retired, err := os.ReadDir(t.Retired()); err == nil && len(retired) > 0 {
-		found = append(found, finding{Severity: note, What: fmt.Sprintf("%s of former joins in %s", plural(len(retired), "store is kept", "stores are kept"), t.Retired()),
-			Why: "they are the Town as it was before; gt never looks at them again"})
+		found = append(found, finding{Severity: note, What: fmt.Sprintf("%s that another took the place of in %s", plural(len(retired), "store is kept", "stores are kept"), t.Retired()),
+			Why: "they are what the Town, or what it shared, was before; gt never looks at them again"})
 	}
-	return found, nil
+	return append(found, d.exchanges()...), nil
+}
+
+// exchanges tells of records that were exchanged and that nothing reads now.
+func (d *doctor) exchanges() (found []finding) {
+	former := d.layout.Exchange("") // where an earlier version had one for all remotes
+	dir := filepath.Dir(former)
+	if exists(filepath.Join(former, ".dolt")) {
+		found = append(found, finding{Severity: note, What: former + " is of an earlier version: it holds records of all remotes together",
+			Why: "gt never looks at it again; the next pull brings what each remote has into a store of its own"})
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || d.host == nil {
+		return found // examined under permissions, and with the configuration
+	}
+	for _, e := range entries {
+		if _, ok := d.host.config.Remote(e.Name()); !ok && e.IsDir() && exists(d.layout.Exchange(e.Name())) {
+			found = append(found, finding{Severity: note, What: filepath.Join(dir, e.Name()) + " holds records exchanged with a remote that is not configured",
+				Why: "nobody is shown them, until there is a remote of that name for the same repository again"})
+		}
+	}
+	return found
 }
 
 // files compares files with rows, as gt federation status does.
