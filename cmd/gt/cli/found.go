@@ -151,6 +151,13 @@ func newRemote(h *host, name, url string, sameIsFine bool) (federate.Remote, err
 		return r, town.Fail(op, "choose another name for the new one; gt federation remote list shows all",
 			"%w: there is one, with the URL %s", town.ErrRefused, known.URL)
 	}
+	// A repository under two names would show each what the Town published under
+	// the other as somebody else's doing.
+	i := slices.IndexFunc(h.config.Remotes, func(o config.Remote) bool { return o.URL == r.URL && o.Name != name })
+	if i >= 0 {
+		return r, town.Fail(op, "go on with "+h.config.Remotes[i].Name+"; to give it another name, remove it first",
+			"%w: that repository is remote %s already", town.ErrRefused, h.config.Remotes[i].Name)
+	}
 	return r, nil
 }
 
