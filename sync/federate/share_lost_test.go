@@ -3,6 +3,8 @@ package federate
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"gastown/planes/exchange"
@@ -46,5 +48,40 @@ func TestALostExchangeIsTakenBackFrom(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// An exchange that is damaged says how to get out of that, and comes back with
+// what it held.
+func TestADamagedExchangeIsMadeAnew(t *testing.T) {
+	t.Parallel()
+	url := bare(t)
+	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
+	a.rules(share.Rule{Name: "all"})
+	a.beads(town.Bead{ID: "gt-1", Title: "one"})
+	a.init(url)
+	b.join(url)
+	remote := Remote{"origin", url}
+	if err := b.VerifyExchange(t.Context(), remote); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(b.opts.Layout.Exchange("origin"), ".dolt", "noms", "manifest")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Push(t.Context(), remote, false); err == nil || !strings.Contains(town.Next(err), "gt doctor --fix") {
+		t.Fatal(err)
+	}
+	if err := b.VerifyExchange(t.Context(), remote); err == nil || !strings.Contains(town.Next(err), "gt doctor --fix") {
+		t.Fatal(err)
+	}
+	if kept, err := b.PutExchangeAside(t.Context(), remote); err != nil || !dirExists(kept) {
+		t.Fatal(kept, err)
+	}
+	if err := b.VerifyExchange(t.Context(), remote); err != nil {
+		t.Fatal(err)
+	}
+	b.sync(url)
+	if got := b.seen("alpha"); !slices.Equal(got, []string{"gt-1 one"}) {
+		t.Fatal(got)
 	}
 }

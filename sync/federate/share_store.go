@@ -50,7 +50,7 @@ func (e *Engine) withExchange(ctx context.Context, remote string, fn func(*excha
 		return errNoExchange
 	}
 	if err != nil {
-		return err
+		return damaged(ctx, remote, err)
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
 	return fn(s)
@@ -138,12 +138,5 @@ func (e *Engine) retireExchange(ctx context.Context, remote string) (kept string
 		return "", err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	if err := os.MkdirAll(e.opts.Layout.Retired(), 0o700); err != nil {
-		return "", err
-	}
-	kept = filepath.Join(e.opts.Layout.Retired(), exchangeName+"-"+e.opts.Now().UTC().Format("20060102T150405.000000000"))
-	if err := os.Rename(dir, kept); err != nil {
-		return "", err
-	}
-	return kept, errors.Join(syncDir(filepath.Dir(kept)), syncDir(filepath.Dir(dir)))
+	return e.putAside(dir)
 }

@@ -113,7 +113,7 @@ func (d *doctor) remotes(ctx context.Context, offline bool) (found []finding, er
 			found = append(found, finding{Severity: warning, What: fmt.Sprintf("%s was last in step in the future (%s)", r.Name, c.Verified.Format(time.RFC3339)),
 				Why: "the clock was set back, so ages that are shown are wrong", Next: "correct the clock"})
 		}
-		found = append(found, d.mirror(ctx, r)...)
+		found = append(found, append(d.mirror(ctx, r), d.exchange(ctx, r)...)...)
 		if offline {
 			found = append(found, d.remembered(c)...)
 			continue
@@ -140,6 +140,27 @@ func (d *doctor) mirror(ctx context.Context, r federate.Remote) []finding {
 		Fix: "makes it anew from the last verified state, and keeps the damaged one beside it",
 		repair: func(ctx context.Context) error {
 			_, err := d.host.engine.RemakeMirror(ctx, r)
+			return err
+		}}}
+}
+
+// exchange examines the records exchanged with a remote.
+func (d *doctor) exchange(ctx context.Context, r federate.Remote) []finding {
+	err := d.host.engine.VerifyExchange(ctx, r)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, town.ErrBusy):
+		return []finding{{Severity: note, What: "the records exchanged with " + r.Name + " were not examined: " + message(err)}}
+	case errors.Is(err, doltdb.ErrNewerSchema):
+		return []finding{{Severity: problem, What: "the records exchanged with " + r.Name + " cannot be read: " + message(err), Next: advice(err),
+			Why: "nothing can be published at the remote"}}
+	}
+	return []finding{{Severity: problem, What: "the records exchanged with " + r.Name + " cannot be read: " + message(err),
+		Why: "nothing can be published at the remote, and records of other Towns are not shown",
+		Fix: "puts them aside, where they are kept; the next sync makes them anew from the remote and the ledger",
+		repair: func(ctx context.Context) error {
+			_, err := d.host.engine.PutExchangeAside(ctx, r)
 			return err
 		}}}
 }
