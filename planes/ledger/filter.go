@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -46,7 +47,7 @@ type Filter struct {
 	// Fields restricts what is read; the rest of the beads stays empty.
 	Fields Fields
 
-	// bounded asks for all priorities by name; see urgent.
+	// bounded bounds the priority by all there may be; see urgent.
 	bounded bool
 }
 
@@ -165,7 +166,7 @@ func (f Filter) own(now time.Time) *where {
 	in(w, "i.created_by IN (%s)", f.CreatedBy)
 	in(w, "i.priority IN (%s)", f.Priorities)
 	if f.bounded && len(f.Priorities) == 0 {
-		w.add("i.priority >= 0 AND i.priority <= ?", town.MaxPriority)
+		w.add("i.priority >= ? AND i.priority <= ?", math.MinInt32, math.MaxInt32)
 	}
 	if len(f.Prefixes) > 0 {
 		// What stands before the last dash: another rig's prefix may begin alike.

@@ -148,23 +148,25 @@ func (f Filter) joinAggregates() (join string) {
 
 // rows runs a query whose columns are the targets.
 func (s *Store) rows(ctx context.Context, query string, args []any, targets []func(*Item) sql.Scanner, yield func(Item) error) error {
-	return s.read(ctx, func(q session) error {
-		dest := make([]any, len(targets))
-		return q.each(ctx, func(rows *doltdb.Rows) error {
-			var item Item
-			for n, into := range targets {
-				dest[n] = into(&item)
-			}
-			if err := rows.Scan(dest...); err != nil {
-				return err
-			}
-			if err := q.collect(textSize(&item.Bead)); err != nil {
-				return err
-			}
-			slices.Sort(item.Labels)
-			return yield(item)
-		}, query, args...)
-	})
+	return s.read(ctx, func(q session) error { return q.items(ctx, query, args, targets, yield) })
+}
+
+func (q session) items(ctx context.Context, query string, args []any, targets []func(*Item) sql.Scanner, yield func(Item) error) error {
+	dest := make([]any, len(targets))
+	return q.each(ctx, func(rows *doltdb.Rows) error {
+		var item Item
+		for n, into := range targets {
+			dest[n] = into(&item)
+		}
+		if err := rows.Scan(dest...); err != nil {
+			return err
+		}
+		if err := q.collect(textSize(&item.Bead)); err != nil {
+			return err
+		}
+		slices.Sort(item.Labels)
+		return yield(item)
+	}, query, args...)
 }
 
 // Collect is a yield that appends to a list.

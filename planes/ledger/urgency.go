@@ -15,9 +15,10 @@ var inUrgency = []string{"id", "status", "priority", "created_at", "issue_type",
 // urgent is the filter in words that let the engine choose a short list by
 // idx_urgency alone, which holds nothing but what such lists are chosen and
 // ordered by: a tenth of the pages. The engine takes the index by which it can
-// bound the most columns, so both the status and the priority are bounded, by
-// all their values if need be. A filter that asks for what is not in the index
-// stays as it is.
+// bound the most columns, so both the status and the priority are bounded: if
+// need be by all statuses there are, as it takes no range for that, and by all
+// numbers, for other programs may use more than ours. A filter that asks for
+// what is not in the index stays as it is.
 func (f Filter) urgent() Filter {
 	others := len(f.IDs) + len(f.Assignees) + len(f.Owners) + len(f.CreatedBy) + len(f.Labels) + len(f.AnyLabels) + len(f.NotLabels)
 	if !f.Kept() || others > 0 || f.Parent+f.Text != "" || f.Overdue || f.Updated != (Span{}) || f.Closed != (Span{}) || f.Due != (Span{}) {
@@ -32,11 +33,11 @@ func (f Filter) urgent() Filter {
 	if len(statuses) == 0 {
 		statuses = town.Statuses
 	}
-	f.Statuses = slices.DeleteFunc(slices.Clone(statuses), func(s town.Status) bool { return slices.Contains(f.Not, s) })
-	if f.Not = nil; len(f.Statuses) == 0 {
-		f.Statuses = []town.Status{""} // which no bead has
+	statuses = slices.DeleteFunc(slices.Clone(statuses), func(s town.Status) bool { return slices.Contains(f.Not, s) })
+	if len(statuses) == 0 {
+		return f
 	}
-	f.bounded = true
+	f.Statuses, f.Not, f.bounded = statuses, nil, true
 	return f
 }
 
@@ -71,11 +72,12 @@ func (s *Store) readyOfFirst(ctx context.Context, f Filter, w *where, order stri
 		" WHERE d.type = 'blocks' AND b.status <> 'closed') "
 	query, targets := f.selecting(with, " FROM (SELECT up.id FROM up LEFT JOIN held ON held.id = up.id"+
 		" WHERE up.root = up.id AND held.id IS NULL) free JOIN issues i ON i.id = free.id"+order+f.bounds())
-	if err := s.rows(ctx, query, w.args, targets, Collect(&items)); err != nil || len(items) == f.Limit {
-		return items, true, err
-	}
+	// In one view, so that through a server both are of one state.
 	var n int
 	err = s.read(ctx, func(q session) error {
+		if err := q.items(ctx, query, w.args, targets, Collect(&items)); err != nil || len(items) == f.Limit {
+			return err
+		}
 		return q.each(ctx, func(rows *doltdb.Rows) error { return rows.Scan(&n) }, "SELECT COUNT(*) FROM ("+first+") f", w.args...)
 	})
 	return items, n < looked, err

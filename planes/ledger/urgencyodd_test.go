@@ -1,0 +1,124 @@
+package ledger
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gastown/planes/doltdb"
+	"gastown/planes/doltdb/doltdbtest"
+	"gastown/town"
+)
+
+// listIDs are the ids of what a filter selects.
+func listIDs(t contexts, s *Store, f Filter) (ids []string) {
+	t.Helper()
+	var items []Item
+	if err := s.List(t.Context(), f, Collect(&items)); err != nil {
+		t.Fatal(err)
+	}
+	for _, i := range items {
+		ids = append(ids, i.ID)
+	}
+	return ids
+}
+
+// What other programs write with priorities and links that are none of ours is
+// in short lists as it is in long ones.
+func TestShortListsHoldForeignRows(t *testing.T) {
+	s := grown(t, 6, nil, nil)
+	far := strings.Repeat("p", 200)
+	_, err := s.Local.Update(t.Context(), "foreign", func(tx *doltdb.Tx) error {
+		for _, q := range []string{
+			"UPDATE issues SET priority = -3 WHERE id = 'gt-b001'",
+			"UPDATE issues SET priority = 2147483647, issue_type = '' WHERE id = 'gt-b002'",
+			"INSERT INTO dependencies VALUES ('gt-b003', '" + far + "', 'parent-child', NOW(), 'ada')",
+		} {
+			if _, err := tx.Exec(t.Context(), q); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range []Filter{
+		{}, {Not: []town.Status{town.StatusClosed}}, {Not: []town.Status{town.StatusOpen}}, {Priorities: []int{-3, 4, 7}},
+		{Statuses: []town.Status{town.StatusOpen}, Not: []town.Status{town.StatusOpen}}, {NotTypes: []town.BeadType{town.TypeBug}},
+		{Types: []town.BeadType{"", town.TypeBug}}, {Sort: []Order{{Field: "created_at"}}},
+	} {
+		short := f
+		short.Limit = 100
+		if got, want := listIDs(t, s, short), listIDs(t, s, f); !slices.Equal(got, want) {
+			t.Errorf("%+v: %v, want %v", f, got, want)
+		}
+		if got, want := readyIDs(t, s, short), readyIDs(t, s, f); !slices.Equal(got, want) {
+			t.Errorf("ready %+v: %v, want %v", f, got, want)
+		}
+	}
+	_, err = s.Local.Update(t.Context(), "foreign", func(tx *doltdb.Tx) error {
+		_, err := tx.Exec(t.Context(), "UPDATE issues SET status = '' WHERE id = 'gt-b000'")
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := []town.Status{town.StatusOpen}
+	if got := listIDs(t, s, Filter{Statuses: open, Not: open, Limit: 9}); len(got) != 0 {
+		t.Errorf("no status is open and not open: %v", got)
+	}
+	if got := listIDs(t, s, Filter{Statuses: []town.Status{""}, Limit: 9}); len(got) != 1 {
+		t.Errorf("no status: %v", got)
+	}
+}
+
+// A ledger of before the index is brought up to date with what is in it, also
+// by a server.
+func TestLedgerOfBeforeUrgency(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data", "ledger")
+	db, err := doltdb.CreateStore(t.Context(), options(dir), uuid, migrations[:len(migrations)-1])
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := newStore(db, options(dir))
+	if err != nil {
+		t.Fatal(err)
+	}
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	var want []string
+	for i := range 9 {
+		id := fmt.Sprintf("gt-%d", i)
+		b := town.Bead{ID: id, Title: "bead", Status: town.StatusOpen, Type: town.TypeTask, CreatedAt: at.Add(time.Duration(i)), CreatedBy: "ada"}
+		if _, err := s.Import(t.Context(), strings.NewReader(string(lines(t, []town.Bead{b}))), ImportOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		want = append(want, id)
+	}
+	if got := readyIDs(t, s, Filter{Limit: 9}); !slices.Equal(got, want) {
+		t.Errorf("before: %v", got)
+	}
+	if !doltdbtest.Serve(t, dir, s.Close) {
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 2 {
+		if s, err = Open(context.Background(), options(dir), uuid); err != nil {
+			t.Fatal(err)
+		}
+		if got := readyIDs(t, s, Filter{Limit: 9}); !slices.Equal(got, want) {
+			t.Errorf("after: %v", got)
+		}
+		if got := listIDs(t, s, Filter{Limit: 2, Offset: 3, Sort: []Order{{Field: "id"}}}); !slices.Equal(got, want[3:5]) {
+			t.Errorf("after: %v", got)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
