@@ -75,9 +75,9 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 	if len(edits) == 0 {
 		out.Rescued, out.Dropped = w.rescued, w.dropped
 		if changes.Refreshed > 0 {
-			err = w.saveIndex()
+			w.saveLearnt()
 		}
-		return out, err
+		return out, nil
 	}
 	if message == "" {
 		message = describe(edits)

@@ -83,3 +83,37 @@ func TestForget(t *testing.T) {
 	a.join(url)
 	a.push(url)
 }
+
+// Whoever only looks needs no room to write: what a scan learnt about unchanged
+// files is not worth failing for.
+func TestLookingNeedsNoIndexToBeWritten(t *testing.T) {
+	t.Parallel()
+	tt := newTown(t, tempDir(t), "alpha")
+	index := tt.opts.Layout.Index()
+	// What follows the last save makes it one to be written anew, which cannot be.
+	f, err := os.OpenFile(index, os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString("torn"); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(index+".new", 0o700); err != nil {
+		t.Fatal(err)
+	}
+	tt.write("templates/bug.md", tt.read("templates/bug.md")) // touched, not edited
+	status, err := tt.Status(t.Context(), nil)
+	if err != nil || len(status.Edited) > 0 {
+		t.Fatalf("%+v, %v", status.Edited, err)
+	}
+	if _, err := tt.Commit(t.Context(), ""); err != nil {
+		t.Fatal(err)
+	}
+	tt.write("templates/bug.md", "edited\n")
+	if _, err := tt.Commit(t.Context(), ""); err == nil {
+		t.Fatal("an index that cannot be written is none after an edit was recorded")
+	}
+}

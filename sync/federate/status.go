@@ -94,9 +94,7 @@ func (w *workspace) status(ctx context.Context) (out Status, err error) {
 		return out, err
 	}
 	if changes.Refreshed > 0 && !out.Pending {
-		if err := w.saveIndex(); err != nil {
-			return out, err
-		}
+		w.saveLearnt()
 	}
 	out.Invalid, out.Files = changes.Invalid, changes.Files
 	out.Rescued, out.Dropped = w.rescued, w.dropped

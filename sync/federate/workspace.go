@@ -88,6 +88,10 @@ func (w *workspace) saveIndex() error {
 	return w.index.Save(w.engine.opts.Layout.Index())
 }
 
+// saveLearnt saves what a scan learnt that changed nothing. It spares the next
+// one work: where it cannot be saved, as on a full disk, that is all that is lost.
+func (w *workspace) saveLearnt() { _ = w.saveIndex() }
+
 // show makes the files what the plane's tip says, wherever that differs from
 // what they were last made. A file with an unrecorded edit is left alone.
 func (w *workspace) show(ctx context.Context) error {
