@@ -68,9 +68,17 @@ func (ix *Index) encode(limit int64) ([]byte, error) {
 	t.seed = le.Uint64(seed[:])
 	for ref := range ix.refs() {
 		r := ix.record(ref)
-		r.racy = r.racy || r.after(limit)
-		t.insert(r.kind, r.name, len(t.entries))
-		t.entries = appendEntry(t.entries, &r)
+		t.insert(r.kind, r.name, int(ref))
+	}
+	// In the order of the slots: who looks at all entries reads them one after
+	// the other.
+	for slot := range t.size() {
+		if at, ok := t.offset(slot); ok {
+			r := ix.record(ref(at))
+			r.racy = r.racy || r.after(limit)
+			t.move(slot, len(t.entries))
+			t.entries = appendEntry(t.entries, &r)
+		}
 	}
 	b = b[:sums+body]
 

@@ -82,6 +82,18 @@ func (t *table) insert(kind uint8, name string, offset int) {
 	le.PutUint64(t.slots[i*slotBytes:], (hash>>tagShift<<kindBits|uint64(kind))<<offsetBits|uint64(offset+1))
 }
 
+// offset returns where the entry of a slot is; ok is false for a free one.
+func (t *table) offset(slot int) (at int, ok bool) {
+	v := le.Uint64(t.slots[slot*slotBytes:]) & (1<<offsetBits - 1)
+	return int(v) - 1, v != 0
+}
+
+// move says that the entry of a slot is elsewhere.
+func (t *table) move(slot, offset int) {
+	v := le.Uint64(t.slots[slot*slotBytes:])
+	le.PutUint64(t.slots[slot*slotBytes:], v>>offsetBits<<offsetBits|uint64(offset+1))
+}
+
 // slotKind returns the kind of the entry in a slot; ok is false for a free one.
 func (t *table) slotKind(slot int32) (kind uint8, ok bool) {
 	v := le.Uint64(t.slots[int(slot)*slotBytes:])
