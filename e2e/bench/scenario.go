@@ -115,7 +115,7 @@ func one(ctx context.Context, o options, dir string, rows int, kind string) (_ [
 			return nil, err
 		}
 	}
-	for _, part := range []func(context.Context) error{s.starts, s.firsts, s.joins, s.exchange, s.processes} {
+	for _, part := range []func(context.Context) error{s.starts, s.firsts, s.reader, s.exchange, s.processes, s.joins} {
 		if err := part(ctx); err != nil {
 			return s.figures, err
 		}
