@@ -75,12 +75,9 @@ func (p *Patch) set(name string, value json.RawMessage) error {
 	if string(value) == "null" {
 		return p.clear(name)
 	}
-	err := decode(slices.Concat([]byte(`{"`+name+`":`), value, []byte("}")), p)
+	err := decodeField(name, value, p)
 	if err == nil && p.EstimatedMinutes != nil && *p.EstimatedMinutes < 0 && name == "estimated_minutes" {
 		err = fmt.Errorf("%w: estimated_minutes %d; null is none", town.ErrBadBead, *p.EstimatedMinutes)
-	}
-	if err != nil && !strings.Contains(err.Error(), name) {
-		err = fmt.Errorf("%s: %w", name, err)
 	}
 	return err
 }

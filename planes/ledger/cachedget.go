@@ -81,11 +81,7 @@ func (s *Store) cachedGet(ctx context.Context, ids []string, fields Fields) (map
 // cachedParts reads some fields of beads through the second level. Those it does
 // not find are missing.
 func (s *Store) cachedParts(ctx context.Context, ids []string, fields Fields) ([]Detail, error) {
-	args := make([]any, len(ids))
-	for i, id := range ids {
-		args[i] = id
-	}
-	return cached(ctx, s, fmt.Sprintf("get %q", fields), args, copyDetails, func(ctx context.Context) ([]Detail, error) {
+	return cached(ctx, s, fmt.Sprintf("get %q", fields), anys(ids), clones, func(ctx context.Context) ([]Detail, error) {
 		rows, err := s.getRows(ctx, ids, fields)
 		parts := make([]Detail, 0, len(rows))
 		for _, d := range rows {

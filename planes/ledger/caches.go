@@ -125,18 +125,11 @@ func copyStats(st Stats) Stats {
 	return st
 }
 
-func copyDetails(list []Detail) []Detail {
-	all := make([]Detail, len(list))
-	for i, d := range list {
-		all[i] = d.clone()
-	}
-	return all
-}
-
-func copyItems(items []Item) []Item {
-	all := make([]Item, len(items))
-	for i, item := range items {
-		all[i] = item.clone()
+// clones copies a list, so that whoever gets it may change what is in it.
+func clones[T interface{ clone() T }](list []T) []T {
+	all := make([]T, len(list))
+	for i, v := range list {
+		all[i] = v.clone()
 	}
 	return all
 }

@@ -79,9 +79,9 @@ func (q session) facts(ctx context.Context, list []NewBead) (*known, error) {
 	return k, err
 }
 
-// count is how many rows a table has.
-func (q session) count(ctx context.Context, table string) (n int, err error) {
-	err = q.each(ctx, func(rows *doltdb.Rows) error { return rows.Scan(intTo{&n}) }, "SELECT COUNT(*) FROM "+table)
+// count is how many rows there are from what follows FROM.
+func (q session) count(ctx context.Context, from string, args ...any) (n int, err error) {
+	err = q.each(ctx, func(rows *doltdb.Rows) error { return rows.Scan(intTo{&n}) }, "SELECT COUNT(*) FROM "+from, args...)
 	return n, err
 }
 

@@ -86,14 +86,8 @@ func unreadable(line []byte, fields map[string]json.RawMessage, known []string, 
 			if whole == nil {
 				continue
 			}
-			key, _ := json.Marshal(name) // a name is a string
-			alone := slices.Concat([]byte("{"), key, []byte(":"), fields[name], []byte("}"))
 			var one wireBead
-			err := decode(alone, &one)
-			if err != nil && !strings.Contains(err.Error(), name) {
-				err = fmt.Errorf("%s: %w", name, err)
-			}
-			if err != nil {
+			if err := decodeField(name, fields[name], &one); err != nil {
 				errs = append(errs, err)
 			} else if name == "id" {
 				w.ID = one.ID
@@ -142,6 +136,16 @@ func decode(line []byte, to any) error {
 		return fmt.Errorf("%w: %w", town.ErrBadBead, err)
 	}
 	return nil
+}
+
+// decodeField reads an object of one field. An error names it.
+func decodeField(name string, value json.RawMessage, to any) error {
+	key, _ := json.Marshal(name) // a name is a string
+	err := decode(slices.Concat([]byte("{"), key, []byte(":"), value, []byte("}")), to)
+	if err != nil && !strings.Contains(err.Error(), name) {
+		err = fmt.Errorf("%s: %w", name, err)
+	}
+	return err
 }
 
 // article is a noun with its article.

@@ -93,7 +93,7 @@ func (s *Store) keptItems(ctx context.Context, query string, args []any, read re
 	if s.caches == nil {
 		return read(ctx, yield)
 	}
-	items, err := cached(ctx, s, query, args, copyItems, func(ctx context.Context) (items []Item, err error) {
+	items, err := cached(ctx, s, query, args, clones, func(ctx context.Context) (items []Item, err error) {
 		err = read(ctx, Collect(&items))
 		return items, err
 	})

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 
-	"gastown/planes/doltdb"
 	"gastown/town"
 )
 
@@ -74,11 +73,11 @@ func (s *Store) readyOfFirst(ctx context.Context, f Filter, w *where, order stri
 		" WHERE up.root = up.id AND held.id IS NULL) free JOIN issues i ON i.id = free.id"+order+f.bounds())
 	// In one view, so that through a server both are of one state.
 	var n int
-	err = s.read(ctx, func(q session) error {
-		if err := q.items(ctx, query, w.args, targets, Collect(&items)); err != nil || len(items) == f.Limit {
-			return err
+	err = s.read(ctx, func(q session) (err error) {
+		if err = q.items(ctx, query, w.args, targets, Collect(&items)); err == nil && len(items) < f.Limit {
+			n, err = q.count(ctx, "("+first+") f", w.args...)
 		}
-		return q.each(ctx, func(rows *doltdb.Rows) error { return rows.Scan(&n) }, "SELECT COUNT(*) FROM ("+first+") f", w.args...)
+		return err
 	})
 	return items, n < looked, err
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"gastown/planes/doltdb"
 	"gastown/town"
 )
 
@@ -122,8 +121,9 @@ const tooLarge = "one takes more than an eighth of cache.memory_size"
 // howMany counts the beads a filter selects, whatever its limit.
 func (s *Store) howMany(ctx context.Context, f Filter) (n int, err error) {
 	w := f.conditions(s.moment())
-	err = s.read(ctx, func(q session) error {
-		return q.each(ctx, func(rows *doltdb.Rows) error { return rows.Scan(&n) }, "SELECT COUNT(*) FROM issues i"+w.String(), w.args...)
+	err = s.read(ctx, func(q session) (err error) {
+		n, err = q.count(ctx, "issues i"+w.String(), w.args...)
+		return err
 	})
 	return n, err
 }
