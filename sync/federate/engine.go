@@ -163,7 +163,7 @@ func (e *Engine) openAs(ctx context.Context, uuid, previous string) (*federation
 	if err != nil {
 		return nil, err
 	}
-	_, err = e.retire(e.aside())
+	_, err = e.retire(e.aside(), layout.Federation)
 	if err == nil {
 		err = e.opts.Stores.SetFederation(uuid, "")
 	}

@@ -169,15 +169,16 @@ func (e *Engine) rejoin(ctx context.Context, l *remoteLock, m *gitremote.Mirror,
 	})
 }
 
-// retire keeps a database directory under a name of its own; "" if there is none.
-func (e *Engine) retire(dir string) (kept string, err error) {
+// retire keeps the directory of a database of that name, which nobody has open,
+// under a name of its own; "" if there is none.
+func (e *Engine) retire(dir, name string) (kept string, err error) {
 	if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	}
 	if err := os.MkdirAll(e.opts.Layout.Retired(), 0o700); err != nil {
 		return "", err
 	}
-	kept = filepath.Join(e.opts.Layout.Retired(), layout.Federation+"-"+e.opts.Now().UTC().Format("20060102T150405.000000000"))
+	kept = filepath.Join(e.opts.Layout.Retired(), name+"-"+e.opts.Now().UTC().Format("20060102T150405.000000000"))
 	if err := os.Rename(dir, kept); err != nil {
 		return "", err
 	}

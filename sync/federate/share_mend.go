@@ -3,8 +3,6 @@ package federate
 import (
 	"context"
 	"errors"
-	"os"
-	"path/filepath"
 
 	"gastown/planes/doltdb"
 	"gastown/planes/exchange"
@@ -42,21 +40,5 @@ func (e *Engine) PutExchangeAside(ctx context.Context, r Remote) (kept string, e
 		return "", err
 	}
 	defer func() { err = errors.Join(err, l.release()) }()
-	if has, err := e.hasExchange(r.Name); err != nil || !has {
-		return "", err
-	}
-	return e.putAside(e.opts.Layout.Exchange(r.Name))
-}
-
-// putAside keeps the directory of an exchange that nobody has open under a name
-// of its own.
-func (e *Engine) putAside(dir string) (kept string, err error) {
-	if err := os.MkdirAll(e.opts.Layout.Retired(), 0o700); err != nil {
-		return "", err
-	}
-	kept = filepath.Join(e.opts.Layout.Retired(), exchangeName+"-"+e.opts.Now().UTC().Format("20060102T150405.000000000"))
-	if err := os.Rename(dir, kept); err != nil {
-		return "", err
-	}
-	return kept, errors.Join(syncDir(filepath.Dir(kept)), syncDir(filepath.Dir(dir)))
+	return e.retire(e.opts.Layout.Exchange(r.Name), exchangeName)
 }

@@ -138,5 +138,5 @@ func (e *Engine) retireExchange(ctx context.Context, remote string) (kept string
 		return "", err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	return e.putAside(dir)
+	return e.retire(dir, exchangeName)
 }

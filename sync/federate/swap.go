@@ -59,7 +59,7 @@ func (e *Engine) beginCopy(remote, dir string) error {
 	case err == nil:
 		err = os.RemoveAll(dir)
 	case errors.Is(err, os.ErrNotExist):
-		_, err = e.retire(dir)
+		_, err = e.retire(dir, layout.Federation)
 	}
 	if err != nil {
 		return err

@@ -45,7 +45,7 @@ func (e *Engine) takeOver(ctx context.Context, l *remoteLock, theirs *federation
 	if err != nil {
 		return "", err
 	}
-	if retired, err = e.retire(dir); err != nil {
+	if retired, err = e.retire(dir, layout.Federation); err != nil {
 		return "", err
 	}
 	return retired, e.noteHeld(l.remote.Name, t.tip)
