@@ -1,0 +1,68 @@
+package process
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// Alive reports whether a process of that id runs. One that has ended and was
+// not waited for does not. Another process may have got the id meanwhile: what
+// must be certain of its process holds a lock instead (see town/lockfile).
+func Alive(pid int) bool {
+	if pid <= 0 || errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
+		return false
+	}
+	fields, err := stat(pid)
+	return err != nil || fields[0] != "Z" && fields[0] != "X"
+}
+
+// Session is the id of the session that a process belongs to.
+func Session(pid int) (int, error) {
+	fields, err := stat(pid)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(fields[3])
+}
+
+// stat returns the fields of /proc/PID/stat from the state on: state, parent,
+// group, session, and more.
+func stat(pid int) ([]string, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return nil, err
+	}
+	// The program's name comes before them, in parentheses, and may hold
+	// anything.
+	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
+	if len(fields) < 4 {
+		return nil, fmt.Errorf("/proc/%d/stat is malformed", pid)
+	}
+	return fields, nil
+}
+
+// KillIf kills a process for which the check still holds. It holds the process
+// by a descriptor while it checks, so it never kills another one that has got
+// the same id. A process that is gone is not an error.
+func KillIf(pid int, check func() bool) error {
+	handle, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer unix.Close(handle)
+	if !check() {
+		return nil
+	}
+	if err := unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	return nil
+}
