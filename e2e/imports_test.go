@@ -20,6 +20,7 @@ const module = "gastown"
 // which TestDocumentedFloors compares with this one. "x/..." is x and all below.
 var floors = map[string]int{
 	"town": 0, "cache": 0, "tmux": 0, "sync/gitcmd": 0,
+	"town/durable": 0, "town/lockfile": 0, "town/process": 0, "town/strict": 0,
 
 	"town/layout": 1, "town/config": 1, "town/starter": 1, "town/slots": 1, "town/access": 1, "town/secrets": 1,
 	"planes/doltdb": 1, "sync/gitremote": 1, "sync/policy": 1, "sync/files": 1, "sync/hooks": 1, "sync/share": 1, "sync/leaks": 1,
@@ -44,6 +45,10 @@ var helpers = []string{"planes/doltdb/doltdbtest"}
 // reason. Keep it this short.
 var level = map[[2]string]string{
 	{"sync/gitcmd", "town"}:            "errors of git are told as every error is, with town.Fail; town itself imports nothing",
+	{"sync/gitcmd", "town/process"}:    "git ends as a whole group, as every program does",
+	{"tmux", "town/process"}:           "tmux ends as a whole group, as every program does",
+	{"town/lockfile", "town"}:          "a busy lock is town.ErrBusy",
+	{"town/strict", "town"}:            "it names the nearest known field as other errors do",
 	{"deacon/control", "deacon/guard"}: "handlers refuse by the reasons that guard counts",
 }
 
@@ -57,7 +62,7 @@ var reserved = []struct {
 }{
 	{"github.com/dolthub/", []string{"planes/doltdb/...", "e2e/..."}, true, "planes/doltdb is the only importer of Dolt"},
 	{"github.com/alecthomas/kingpin/", []string{"cmd/..."}, true, "kingpin belongs to the command line, in cmd/"},
-	{"os/exec", []string{"sync/gitcmd", "tmux", "sync/hooks", "deacon/...", "cmd/...", "e2e/..."}, false,
+	{"os/exec", []string{"sync/gitcmd", "tmux", "town/process", "sync/hooks", "deacon/...", "cmd/...", "e2e/..."}, false,
 		"git is executed in sync/gitcmd and tmux in tmux; other packages execute nothing"},
 	{module + "/town/layout", []string{"cmd/...", "e2e/...", "sync/federate", "deacon/..."}, false,
 		"paths are handed down from cmd; a package does not know the whole Town"},
