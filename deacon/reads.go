@@ -136,9 +136,10 @@ func (r *reads) open(ctx context.Context, most int64) (*ledger.Store, error) {
 		if err != nil {
 			return nil, err
 		}
+		s.Cached(r.caches)
 		r.store = s
 	}
-	return r.store.Handle(r.caches, most), nil
+	return r.store.As(ledger.Session{Actor: r.store.Actor(), MaxText: most, NoSuggestions: true}), nil
 }
 
 // enter is open once there is a place for one more read, until leave is called.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"gastown/planes/doltdb/internal/callers"
 	"gastown/town"
 )
 
@@ -178,7 +179,7 @@ func dial(ctx context.Context, opts Options, cfg *mysql.Config) (*Local, error) 
 	if err != nil {
 		return nil, err
 	}
-	db := &Local{opts: opts, sql: sql.OpenDB(clientConnector{connector}), turn: make(chan struct{}, 1)}
+	db := &Local{opts: opts, sql: sql.OpenDB(clientConnector{connector}), turn: callers.NewTurn(), users: callers.NewUsers()}
 	opts.pool(db.sql)
 	ping, cancel := context.WithTimeout(ctx, opts.dialTime())
 	defer cancel()

@@ -17,13 +17,12 @@ func (db *Local) writeLock() string { return "gt-write-" + db.opts.name() }
 // lock takes a named lock of the server for the session. A Server of ours has
 // those who ask wait in a row; another is asked again and again, so that no
 // statement waits in it, which would keep it from collecting garbage.
-func (tx *Tx) lock(ctx context.Context, opts Options, name string) (err error) {
+func (tx *Tx) lock(ctx context.Context, opts Options, deadline time.Time, name string) (err error) {
 	defer func() {
 		if err != nil {
 			tx.used = true // a server may think that it is still this session's turn
 		}
 	}()
-	deadline := time.Now().Add(opts.Wait)
 	defer opts.waits(func() string { return "other clients of the server write, or hold it" })()
 	for n := 1; ; n++ {
 		patience := 0 // in seconds
@@ -60,7 +59,7 @@ func (db *Local) holdShared(ctx context.Context) error {
 		return gone(err)
 	}
 	tx := &Tx{conn: conn}
-	if err := tx.lock(ctx, db.opts, "gt-shared-"+db.opts.name()); err != nil {
+	if err := tx.lock(ctx, db.opts, db.deadline(), "gt-shared-"+db.opts.name()); err != nil {
 		tx.discard()
 		return gone(fmt.Errorf("open the %s database: %w", db.opts.name(), err))
 	}
@@ -82,31 +81,27 @@ func (h *hold) end() error {
 
 // alone runs fn while no other gt writes this database.
 func (db *Local) alone(ctx context.Context, fn func() error) error {
-	if !db.served() {
-		return db.inTurn(ctx, fn)
-	}
+	deadline := db.deadline()
+	return db.inTurn(ctx, deadline, func() error {
+		if db.served() {
+			return db.aloneOnServer(ctx, deadline, fn)
+		}
+		return fn()
+	})
+}
+
+func (db *Local) aloneOnServer(ctx context.Context, deadline time.Time, fn func() error) error {
 	conn, err := db.sql.Conn(ctx)
 	if err != nil {
 		return gone(err)
 	}
 	tx := &Tx{conn: conn, pooled: true}
 	defer tx.giveBack(ctx)
-	if err := tx.lock(ctx, db.opts, db.writeLock()); err != nil {
+	if err := tx.lock(ctx, db.opts, deadline, db.writeLock()); err != nil {
 		return gone(err)
 	}
 	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
 		return gone(err)
 	}
 	return fn()
-}
-
-// inTurn runs fn while no other goroutine of this process writes.
-func (db *Local) inTurn(ctx context.Context, fn func() error) error {
-	select {
-	case db.turn <- struct{}{}:
-		defer func() { <-db.turn }()
-		return fn()
-	case <-ctx.Done():
-		return ctx.Err()
-	}
 }

@@ -63,6 +63,11 @@ func (db *Local) read(ctx context.Context, fn func(*Tx) error) error {
 // administer runs fn in a session of its own in which every statement commits,
 // as procedures expect that move branches or copy commits.
 func (db *Local) administer(ctx context.Context, fn func(*Tx) error) error {
+	release, err := db.Hold()
+	if err != nil {
+		return err
+	}
+	defer release()
 	conn, err := db.sql.Conn(ctx)
 	if err != nil {
 		return gone(err)
@@ -80,9 +85,9 @@ func (db *Local) administer(ctx context.Context, fn func(*Tx) error) error {
 }
 
 // retry runs a transaction on the server, and again as long as it meets another.
-func (db *Local) retry(ctx context.Context, fn func(*Tx) error) error {
+func (db *Local) retry(ctx context.Context, deadline time.Time, fn func(*Tx) error) error {
 	for attempt := 1; ; attempt++ {
-		err := db.attempt(ctx, fn)
+		err := db.attempt(ctx, deadline, fn)
 		if !isMySQL(err, errLockDeadlock) {
 			return gone(kindly(err))
 		}
@@ -96,14 +101,14 @@ func (db *Local) retry(ctx context.Context, fn func(*Tx) error) error {
 	}
 }
 
-func (db *Local) attempt(ctx context.Context, fn func(*Tx) error) error {
+func (db *Local) attempt(ctx context.Context, deadline time.Time, fn func(*Tx) error) error {
 	conn, err := db.sql.Conn(ctx)
 	if err != nil {
 		return err
 	}
 	tx := &Tx{conn: conn, pooled: true}
 	defer tx.giveBack(ctx)
-	if err := tx.lock(ctx, db.opts, db.writeLock()); err != nil {
+	if err := tx.lock(ctx, db.opts, deadline, db.writeLock()); err != nil {
 		return err
 	}
 	// What waiting for the lock has seen is over.

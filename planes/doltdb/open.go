@@ -14,6 +14,7 @@ import (
 	"github.com/gofrs/flock"
 	"github.com/sirupsen/logrus"
 
+	"gastown/planes/doltdb/internal/callers"
 	"gastown/town"
 )
 
@@ -32,9 +33,13 @@ type Local struct {
 	connector *embedded.Connector // nil when a server has the database open
 	sql       *sql.DB
 	// turn is held by the one transaction of this process that may write.
-	turn chan struct{}
+	turn *callers.Turn
+	// users are the operations under way, through whatever view.
+	users *callers.Users
 	// hold keeps other clients of a server out; nil when nothing is held.
 	hold *hold
+	// borrowed marks a view, which does not own what it uses; see As.
+	borrowed bool
 }
 
 // served reports whether a server has the database open, not this process.
@@ -164,7 +169,7 @@ func openEmbedded(ctx context.Context, opts Options) (*Local, error) {
 	if err != nil {
 		return nil, err
 	}
-	db := &Local{opts: opts, connector: connector, turn: make(chan struct{}, 1),
+	db := &Local{opts: opts, connector: connector, turn: callers.NewTurn(), users: callers.NewUsers(),
 		sql: sql.OpenDB(guardedConnector{connector, opts.Dir})}
 	opts.pool(db.sql)
 	// The engine opens on first use; doing it here makes failure an open error.
@@ -199,8 +204,12 @@ func (o Options) explain(err error) error {
 	return town.Fail(op, "check that the disk is sound and that "+o.Dir+" may be read and written", "%w", err)
 }
 
-// Close releases the database and its locks. It is safe to call once.
+// Close releases the database and its locks. It waits a few seconds for reads
+// and writes under way through other views. It is safe to call once.
 func (db *Local) Close() error {
+	if db.borrowed {
+		return nil
+	}
 	err := db.end()
 	return errors.Join(err, db.unlock())
 }
@@ -209,6 +218,9 @@ func (db *Local) Close() error {
 // directory may be replaced meanwhile. It takes the place of Close. It fails
 // with ErrServed when a server has the directory: then nothing may be replaced.
 func (db *Local) Detach() (release func() error, err error) {
+	if db.borrowed {
+		return nil, errDetachView
+	}
 	err = db.end()
 	if db.served() {
 		err = errors.Join(err, db.opts.served("replace the "+db.opts.name()+" database"))
@@ -217,6 +229,7 @@ func (db *Local) Detach() (release func() error, err error) {
 }
 
 func (db *Local) end() error {
+	db.users.Close(closeGrace)
 	err := errors.Join(db.hold.end(), db.sql.Close())
 	if db.served() {
 		// What was acknowledged is the server's. That one has gone before it was

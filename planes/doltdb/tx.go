@@ -118,6 +118,11 @@ func (tx *Tx) Each(ctx context.Context, scan func(*Rows) error, query string, ar
 // reads is one snapshot whatever others write meanwhile.
 func (db *Local) View(ctx context.Context, fn func(*Tx) error) (err error) {
 	defer recovered("read the "+db.opts.name()+" database", &err)
+	release, err := db.Hold()
+	if err != nil {
+		return err
+	}
+	defer release()
 	if db.served() {
 		return db.read(ctx, fn)
 	}
@@ -156,10 +161,18 @@ func (db *Local) Update(ctx context.Context, message string, fn func(*Tx) error)
 // transact runs fn between START TRANSACTION and either fn's own commit or a
 // rollback.
 func (db *Local) transact(ctx context.Context, fn func(*Tx) error) error {
-	if db.served() {
-		return db.retry(ctx, fn)
+	release, err := db.Hold()
+	if err != nil {
+		return err
 	}
-	return db.inTurn(ctx, func() error { return db.transactHere(ctx, fn) })
+	defer release()
+	deadline := db.deadline()
+	return db.inTurn(ctx, deadline, func() error {
+		if db.served() {
+			return db.retry(ctx, deadline, fn)
+		}
+		return db.transactHere(ctx, fn)
+	})
 }
 
 func (db *Local) transactHere(ctx context.Context, fn func(*Tx) error) error {

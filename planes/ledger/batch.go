@@ -111,7 +111,7 @@ func errorOffset(text []byte, reached int64) int64 {
 // CheckPatches tells what Update would say of patches whose ids are full ones,
 // and changes nothing.
 func (s *Store) CheckPatches(ctx context.Context, patches []Patch) error {
-	err := s.read(ctx, func(q session) error {
+	err := s.read(ctx, func(q txn) error {
 		e := newEditing(s.change())
 		if err := e.load(ctx, q, patches); err != nil {
 			return err

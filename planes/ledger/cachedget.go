@@ -10,20 +10,20 @@ import (
 
 // shortGet is Get that remembers what short ids stood for.
 func (s *Store) shortGet(ctx context.Context, ids []string, fields Fields) ([]Detail, error) {
-	sign, settled, err := s.sign(ctx)
+	state, settled, err := s.state(ctx)
 	if err != nil {
 		return nil, err
 	}
 	known := slices.Clone(ids)
 	for i, id := range ids {
-		if full, ok := s.caches.shorts.Get(sign, id); ok {
+		if full, ok := s.caches.shorts.Get(state, id); ok {
 			known[i] = full
 		}
 	}
 	details, full, err := s.getFull(ctx, known, fields)
 	if err == nil && settled {
 		for short, id := range full {
-			s.caches.shorts.Put(sign, short, id)
+			s.caches.shorts.Put(state, short, id)
 		}
 	}
 	return details, err
@@ -33,7 +33,7 @@ func (s *Store) shortGet(ctx context.Context, ids []string, fields Fields) ([]De
 // there in one query: whole beads for the first level, parts of beads, which may
 // be far less, for the second.
 func (s *Store) cachedGet(ctx context.Context, ids []string, fields Fields) (map[string]*Detail, error) {
-	sign, settled, err := s.sign(ctx)
+	state, settled, err := s.state(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -43,7 +43,7 @@ func (s *Store) cachedGet(ctx context.Context, ids []string, fields Fields) (map
 		if _, done := found[id]; done || slices.Contains(missing, id) {
 			continue
 		}
-		if d, ok := s.caches.beads.Get(sign, id); ok {
+		if d, ok := s.caches.beads.Get(state, id); ok {
 			copied := d.clone()
 			found[id] = &copied
 		} else {
@@ -62,7 +62,7 @@ func (s *Store) cachedGet(ctx context.Context, ids []string, fields Fields) (map
 		}
 		for id, d := range fresh {
 			if settled {
-				s.caches.beads.Put(sign, id, d.clone())
+				s.caches.beads.Put(state, id, d.clone())
 			}
 			found[id] = d
 		}

@@ -57,7 +57,7 @@ func TestPartsOfABeadAreReadAsParts(t *testing.T) {
 	}
 }
 
-// A bounded handle ends what is too large when that shows, and keeps none of it.
+// A bounded read ends as soon as it is too large, and nothing of it is cached.
 func TestABoundedReadKeepsNothing(t *testing.T) {
 	s := newLedger(t)
 	var list []NewBead
@@ -68,7 +68,8 @@ func TestABoundedReadKeepsNothing(t *testing.T) {
 	}
 	made := create(t, s, list...)
 	c := NewCaches(0, 0)
-	h := s.Handle(c, 25_000)
+	h := s.As(Session{MaxText: 25_000, NoSuggestions: true})
+	h.Cached(c)
 	var items []Item
 	reads := map[string]func() error{
 		"list":   func() error { return h.List(t.Context(), Filter{Limit: 10}, Collect(&items)) },

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"time"
@@ -75,19 +76,10 @@ func (c *Caches) Clear(beads, results bool) (n int) {
 // Sweep drops what is too old to be answered from, and says how many entries.
 func (c *Caches) Sweep() int { return c.beads.Sweep() + c.shorts.Sweep() + c.results.Sweep() }
 
-// Cached makes the Store answer from caches where they are right. It is called
-// before the Store is used. Without it every read asks the database.
+// Cached makes the Store, and the views made of it later, answer from caches
+// where they are right. Without caches every read asks the database. It must be
+// called before the Store is used.
 func (s *Store) Cached(c *Caches) { s.caches = c }
-
-// Handle is a Store on the same open ledger that counts its own queries and
-// answers from c, or from nothing when that is nil. It is for those who hand a
-// read that failed on to somebody else: errors of unknown ids name no nearest
-// ones, which would cost a look at all of them. A read that would collect more
-// than most bytes of words ends with ErrTooMuch as soon as that shows; 0 means
-// that nothing bounds it. It is not closed: whoever opened s closes that.
-func (s *Store) Handle(c *Caches, most int64) *Store {
-	return &Store{Local: s.Local, actor: s.actor, now: s.now, witness: s.witness, caches: c, curt: true, most: most}
-}
 
 // Kept reports whether the answer to a query of this filter may stay in a cache:
 // its Limit bounds it to 500 beads.
@@ -97,7 +89,7 @@ func (f Filter) Kept() bool { return f.Limit > 0 && f.Limit <= manyItems }
 // with its arguments.
 func cached[T any](ctx context.Context, s *Store, query string, args []any, copied func(T) T, read func(context.Context) (T, error)) (T, error) {
 	var none T
-	sign, settled, err := s.sign(ctx)
+	state, settled, err := s.state(ctx)
 	if err != nil {
 		return none, err
 	}
@@ -105,13 +97,18 @@ func cached[T any](ctx context.Context, s *Store, query string, args []any, copi
 		return read(ctx)
 	}
 	key := fmt.Sprintf("%s %q", query, args)
-	v, err := s.caches.results.Load(ctx, sign, key, func(ctx context.Context) (any, error) {
+	mine := false
+	v, err := s.caches.results.Load(ctx, state, key, func(ctx context.Context) (any, error) {
+		mine = true
 		v, err := read(ctx)
-		if err == nil && !s.caches.results.Fits(sign, key, v) {
-			s.unkept.Add(1)
+		if err == nil && !s.caches.results.Fits(state, key, v) {
+			s.uncached.Add(1)
 		}
 		return v, err
 	})
+	if errors.Is(err, ErrTooMuch) && !mine {
+		return read(ctx) // the bound was that of another caller
+	}
 	if err != nil {
 		return none, err
 	}

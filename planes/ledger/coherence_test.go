@@ -134,7 +134,9 @@ func TestNoInterleavingReturnsAnOldValue(t *testing.T) {
 	s := newLedger(t)
 	s.Cached(NewCaches(0, 0))
 	stores := []*Store{s, second(t, s), second(t, s)}
-	stores = append(stores, stores[1].Handle(stores[1].caches, 0), stores[2].Handle(NewCaches(1<<16, time.Minute), 1<<20))
+	small := stores[2].As(Session{MaxText: 1 << 20})
+	small.Cached(NewCaches(1<<16, time.Minute))
+	stores = append(stores, stores[1].As(Session{Actor: s.Actor()}), small)
 	all := registers(t, s)
 	type action struct{ store, register, how int }
 	draw := func(rt *rapid.T, name string, most int) [][]action {

@@ -12,7 +12,7 @@ import (
 // Comment adds a comment to a bead.
 func (s *Store) Comment(ctx context.Context, id, text string) (town.Comment, error) {
 	var c town.Comment
-	err := s.write(ctx, "comment on "+id, func(q session) error {
+	err := s.write(ctx, "comment on "+id, func(q txn) error {
 		r := s.change()
 		c = town.Comment{Text: text}
 		r.completeComment(&c, id)

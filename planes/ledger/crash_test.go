@@ -121,7 +121,7 @@ func killImport(t *testing.T, dir string, text []byte, after time.Duration) {
 // everyCommitHasAnAuthor looks at the log of the database.
 func everyCommitHasAnAuthor(t *testing.T, s *Store) {
 	t.Helper()
-	err := s.View(t.Context(), func(tx *doltdb.Tx) error {
+	err := s.db.View(t.Context(), func(tx *doltdb.Tx) error {
 		return tx.Each(t.Context(), func(r *doltdb.Rows) error {
 			var hash, who, message string
 			if err := r.Scan(&hash, &who, &message); err != nil {

@@ -50,7 +50,7 @@ func (s *Store) Create(ctx context.Context, list []NewBead) ([]town.Bead, error)
 	var err error
 	for range attempts {
 		// An id that was drawn and is taken is known by its row being refused.
-		if err = s.write(ctx, message, func(q session) (err error) {
+		if err = s.write(ctx, message, func(q txn) (err error) {
 			made, err = s.create(ctx, q, list)
 			return err
 		}); err == nil || !duplicate(err) {
@@ -64,7 +64,7 @@ func (s *Store) Create(ctx context.Context, list []NewBead) ([]town.Bead, error)
 }
 
 // create makes the beads in a transaction.
-func (s *Store) create(ctx context.Context, q session, list []NewBead) ([]town.Bead, error) {
+func (s *Store) create(ctx context.Context, q txn, list []NewBead) ([]town.Bead, error) {
 	r := s.change()
 	made, err := s.prepare(ctx, q, list, r)
 	if err != nil {
@@ -86,7 +86,7 @@ func (s *Store) create(ctx context.Context, q session, list []NewBead) ([]town.B
 func duplicate(err error) bool { return strings.Contains(strings.ToLower(err.Error()), "duplicate") }
 
 // prepare gives every new bead its id and its usual values, and checks them.
-func (s *Store) prepare(ctx context.Context, q session, list []NewBead, r *rows) ([]town.Bead, error) {
+func (s *Store) prepare(ctx context.Context, q txn, list []NewBead, r *rows) ([]town.Bead, error) {
 	var bad batch
 	known, err := q.facts(ctx, list)
 	if err != nil {

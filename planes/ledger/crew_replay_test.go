@@ -64,7 +64,7 @@ var crewQueries int64
 
 // replay has a session done anew: writes by one Store, reads by another with
 // caches if that is asked for, and counts the queries of the reads.
-func replay(t *testing.T, session []command, cached bool) (queries int64, writes int, w *witness) {
+func replay(t *testing.T, session []command, cached bool) (queries int64, writes int, w *fingerprint) {
 	t.Helper()
 	writer := crewLedger(t)
 	reader := writer
@@ -89,7 +89,7 @@ func replay(t *testing.T, session []command, cached bool) (queries int64, writes
 		}
 		queries += reader.Queries() - before
 	}
-	return queries, writes, reader.witness
+	return queries, writes, reader.fingerprint
 }
 
 // direct is how many queries the session takes without caches: each read is one,
@@ -170,7 +170,7 @@ func mixed(session []command, thousandths int) []command {
 // on how often the same is asked between two of them. The suite replays one mix,
 // of one write in a hundred commands; -ledger.mixes -v prints all.
 func TestCachesAtOtherMixes(t *testing.T) {
-	if crewLedger(t).witness.generation == nil {
+	if crewLedger(t).fingerprint.generation == nil {
 		return // nothing is spared: see above
 	}
 	session := recording(t)

@@ -74,7 +74,7 @@ func closings(fresh, old []town.Dependency, gone map[string]bool, kinds ...town.
 
 // cycles are the cycles that new links would close, ignoring old ones that are
 // about to be removed. It changes nothing.
-func (q session) cycles(ctx context.Context, fresh []town.Dependency, gone map[string]bool) ([]closing, error) {
+func (q txn) cycles(ctx context.Context, fresh []town.Dependency, gone map[string]bool) ([]closing, error) {
 	if !holds(fresh) {
 		return nil, nil
 	}
@@ -84,7 +84,7 @@ func (q session) cycles(ctx context.Context, fresh []town.Dependency, gone map[s
 
 // link refuses new links that would close cycles, as cycles finds them; blame
 // says to which entry of a batch a new link belongs.
-func (q session) link(ctx context.Context, fresh []town.Dependency, blame func(closing) (index, line int)) error {
+func (q txn) link(ctx context.Context, fresh []town.Dependency, blame func(closing) (index, line int)) error {
 	if !holds(fresh) {
 		return nil
 	}

@@ -17,7 +17,7 @@ import (
 func (s *Store) Tombstones(ctx context.Context, f Filter) (all []Tombstone, err error) {
 	w := f.buried(s.moment())
 	query := "SELECT i.bead, i.deleted_at, i.deleted_by, i.reason FROM (" + graves + ") i" + w.String() + " ORDER BY i.deleted_at DESC, i.id" + f.bounds()
-	err = s.read(ctx, func(q session) error {
+	err = s.read(ctx, func(q txn) error {
 		all = nil
 		keep := cut(f, func(t Tombstone) error {
 			all = append(all, t)

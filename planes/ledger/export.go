@@ -20,7 +20,7 @@ func (s *Store) Export(ctx context.Context, f Filter, yield func(town.Bead) erro
 	}
 	w := f.conditions(s.moment())
 	labels, links, comments := map[string][]string{}, map[string][]town.Dependency{}, map[string][]town.Comment{}
-	return s.read(ctx, func(q session) error {
+	return s.read(ctx, func(q txn) error {
 		err := q.each(ctx, func(rows *doltdb.Rows) error {
 			var id, label string
 			err := rows.Scan(&id, &label)

@@ -121,7 +121,7 @@ func importText(t *testing.T, s *Store, text []byte, share uint32) {
 // stored imports lines, returns what the database then holds, and takes it back.
 func stored(ctx context.Context, s *Store, l *Lines) (map[string]town.Bead, error) {
 	kept := map[string]town.Bead{}
-	err := s.write(ctx, "try", func(q session) error {
+	err := s.write(ctx, "try", func(q txn) error {
 		in := &importing{rows: s.change(), result: &ImportResult{}, lines: l.at}
 		if err := in.run(ctx, q, l.beads); err != nil {
 			return err

@@ -16,7 +16,7 @@ import (
 // UnknownErrors; then nothing is returned.
 func (s *Store) Get(ctx context.Context, ids []string, fields Fields) ([]Detail, error) {
 	// A server that is not ours is asked for each state; that would cost more.
-	if s.caches != nil && s.witness.generation != nil {
+	if s.caches != nil && s.fingerprint.generation != nil {
 		return s.shortGet(ctx, ids, fields)
 	}
 	details, _, err := s.getFull(ctx, ids, fields)
@@ -73,7 +73,7 @@ func (s *Store) get(ctx context.Context, ids []string, fields Fields) (map[strin
 
 func (s *Store) getRows(ctx context.Context, ids []string, fields Fields) (map[string]*Detail, error) {
 	found := make(map[string]*Detail, len(ids))
-	err := s.read(ctx, func(q session) error {
+	err := s.read(ctx, func(q txn) error {
 		for part := range slices.Chunk(ids, batchRows) {
 			if err := q.details(ctx, part, fields, found); err != nil {
 				return err
@@ -97,7 +97,7 @@ const (
 )
 
 // details reads beads with their labels, links and comments in one query.
-func (q session) details(ctx context.Context, ids []string, fields Fields, found map[string]*Detail) error {
+func (q txn) details(ctx context.Context, ids []string, fields Fields, found map[string]*Detail) error {
 	cols := fields.columns()
 	in := " IN (" + marks(len(ids)) + ")"
 	blank := strings.TrimSuffix(strings.Repeat("NULL, ", len(cols)), ", ")

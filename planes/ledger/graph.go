@@ -108,7 +108,7 @@ func components(graph map[string][]string) [][]string {
 // an import or another program can have made. Each begins with its least id.
 func (s *Store) DepCycles(ctx context.Context) (cycles [][]string, err error) {
 	graph := map[string][]string{}
-	err = s.read(ctx, func(q session) error {
+	err = s.read(ctx, func(q txn) error {
 		return q.each(ctx, func(rows *doltdb.Rows) error {
 			var from, to string
 			err := rows.Scan(&from, &to)

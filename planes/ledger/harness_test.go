@@ -47,7 +47,7 @@ func served(s *Store) bool {
 func second(t testing.TB, s *Store) *Store {
 	t.Helper()
 	opts := options(s.Dir())
-	other := &Store{Local: s.Local, actor: s.actor, now: s.now}
+	other := &Store{db: s.db, actor: s.actor, now: s.now}
 	var err error
 	if served(s) {
 		if other, err = Open(t.Context(), opts, uuid); err != nil {
@@ -55,10 +55,10 @@ func second(t testing.TB, s *Store) *Store {
 		}
 		t.Cleanup(func() { _ = other.Close() })
 	} else {
-		if other.witness, err = openWitness(opts); err != nil {
+		if other.fingerprint, err = openFingerprint(opts); err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = other.witness.close() })
+		t.Cleanup(func() { _ = other.fingerprint.close() })
 	}
 	other.Cached(NewCaches(0, 0))
 	return other

@@ -11,7 +11,7 @@ import (
 // History is the audit trail of a bead, oldest first; it outlives the bead.
 // An id that never was one has none.
 func (s *Store) History(ctx context.Context, id string) (events []town.Event, err error) {
-	err = s.read(ctx, func(q session) error {
+	err = s.read(ctx, func(q txn) error {
 		return q.each(ctx, func(rows *doltdb.Rows) error {
 			var e town.Event
 			err := rows.Scan(&e.ID, &e.Bead, &e.Actor, timeTo{&e.At}, &e.Kind, &e.Field, &e.Old, &e.New)
@@ -35,7 +35,7 @@ type Version struct {
 // slow where there are many.
 func (s *Store) Versions(ctx context.Context, id string, limit int) (all []Version, err error) {
 	cols := Fields(nil).columns()
-	err = s.read(ctx, func(q session) error {
+	err = s.read(ctx, func(q txn) error {
 		return q.each(ctx, func(rows *doltdb.Rows) error {
 			var v Version
 			dest := []any{&v.Commit, &v.Committer, timeTo{&v.At}}
@@ -83,7 +83,7 @@ func (s *Store) Stats(ctx context.Context) (Stats, error) {
 
 func (s *Store) stats(ctx context.Context, now string) (Stats, error) {
 	st := Stats{ByStatus: map[string]int{}, ByType: map[string]int{}, ByPriority: map[string]int{}, ByAssignee: map[string]int{}}
-	err := s.read(ctx, func(q session) error {
+	err := s.read(ctx, func(q txn) error {
 		return q.each(ctx, func(rows *doltdb.Rows) error {
 			var what, key string
 			var n int

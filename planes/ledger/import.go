@@ -87,7 +87,7 @@ func ReadLines(r io.Reader, keepUnknown bool) (*Lines, error) {
 func (s *Store) ImportLines(ctx context.Context, l *Lines, opts ImportOptions) (ImportResult, error) {
 	var result ImportResult
 	beads := l.beads
-	err := s.write(ctx, fmt.Sprintf("import %d beads", len(beads)), func(q session) error {
+	err := s.write(ctx, fmt.Sprintf("import %d beads", len(beads)), func(q txn) error {
 		result = l.result
 		in := &importing{rows: s.change(), opts: opts, result: &result, lines: l.at}
 		if err := in.run(ctx, q, beads); err != nil {

@@ -33,7 +33,7 @@ type importing struct {
 }
 
 // run compares the lines with what is there, and checks the links.
-func (in *importing) run(ctx context.Context, q session, beads []town.Bead) error {
+func (in *importing) run(ctx context.Context, q txn, beads []town.Bead) error {
 	ids := make([]string, len(beads))
 	for i := range beads {
 		ids[i] = beads[i].ID
@@ -63,7 +63,7 @@ func (in *importing) run(ctx context.Context, q session, beads []town.Bead) erro
 }
 
 // load reads the beads that are here already, and those that were deleted.
-func (in *importing) load(ctx context.Context, q session, ids []string) (map[string]*Detail, map[string]*buried, error) {
+func (in *importing) load(ctx context.Context, q txn, ids []string) (map[string]*Detail, map[string]*buried, error) {
 	here := map[string]*Detail{}
 	beads, err := q.count(ctx, "issues")
 	if err != nil {
@@ -140,7 +140,7 @@ func sameBead(a, b town.Bead) bool {
 }
 
 // check refuses cycles of one kind of link, and warns of what is only odd.
-func (in *importing) check(ctx context.Context, q session, here map[string]*Detail) error {
+func (in *importing) check(ctx context.Context, q txn, here map[string]*Detail) error {
 	nowhere := map[string]bool{}
 	for _, d := range in.links {
 		if in.lines[d.Target] == 0 && here[d.Target] == nil && !strings.HasPrefix(d.Target, "external:") {
@@ -162,7 +162,7 @@ func (in *importing) check(ctx context.Context, q session, here map[string]*Deta
 
 // strike takes out of a set the ids that beads have, in one query. Of many ids
 // it compares them all here: that is read faster than a long list is planned.
-func (q session) strike(ctx context.Context, ids map[string]bool) error {
+func (q txn) strike(ctx context.Context, ids map[string]bool) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -181,7 +181,7 @@ func (q session) strike(ctx context.Context, ids map[string]bool) error {
 
 // checkCycles refuses cycles of one kind of link, each by the line that closes
 // it. Of one that takes both kinds it only warns: other programs let a bead wait for its own child.
-func (in *importing) checkCycles(ctx context.Context, q session) error {
+func (in *importing) checkCycles(ctx context.Context, q txn) error {
 	if !holds(in.links) {
 		return nil
 	}
@@ -222,7 +222,7 @@ func (r *ImportResult) warn(format string, args ...any) {
 	}
 }
 
-func (in *importing) store(ctx context.Context, q session) error {
+func (in *importing) store(ctx context.Context, q txn) error {
 	for _, d := range in.drop {
 		if err := q.unlink(ctx, d); err != nil {
 			return err

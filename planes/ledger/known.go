@@ -23,7 +23,7 @@ func (k *known) has(id string) bool { return k.live[id] || strings.HasPrefix(id,
 // facts reads how many beads there are, which of the ids that new beads name
 // exist or were deleted, and the children of their parents: in one query each,
 // since the engine knows a number that is asked for alone without counting.
-func (q session) facts(ctx context.Context, list []NewBead) (*known, error) {
+func (q txn) facts(ctx context.Context, list []NewBead) (*known, error) {
 	var ids, parents []string
 	for _, n := range list {
 		if n.ID != "" {
@@ -80,7 +80,7 @@ func (q session) facts(ctx context.Context, list []NewBead) (*known, error) {
 }
 
 // count is how many rows there are from what follows FROM.
-func (q session) count(ctx context.Context, from string, args ...any) (n int, err error) {
+func (q txn) count(ctx context.Context, from string, args ...any) (n int, err error) {
 	err = q.each(ctx, func(rows *doltdb.Rows) error { return rows.Scan(intTo{&n}) }, "SELECT COUNT(*) FROM "+from, args...)
 	return n, err
 }

@@ -3,29 +3,26 @@ package ledger
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync/atomic"
 	"time"
-	"unicode/utf8"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
 )
 
-// Store is an open ledger. The caller closes it. Its methods may be called from
-// many goroutines.
+// Store is an open ledger, or a view of one (see As). Its methods may be called
+// from many goroutines. Every write goes through them, which is what keeps the
+// caches right.
 type Store struct {
-	*doltdb.Local
-	actor   town.Actor
-	queries atomic.Int64
-	now     func() time.Time
-	witness *witness
-	caches  *Caches
-	unkept  atomic.Int64 // answers that were too large for their cache
-	// curt Stores name no nearest ids; see Handle.
-	curt bool
-	// most bounds what one read collects, in bytes; 0 for no bound. See Handle.
-	most int64
+	db          *doltdb.Local
+	actor       town.Actor
+	queries     atomic.Int64
+	now         func() time.Time
+	fingerprint *fingerprint
+	caches      *Caches
+	uncached    atomic.Int64 // answers that were too large for their cache
+	session     Session
+	borrowed    bool // a view: Close leaves the ledger open
 }
 
 // Create makes a new, empty ledger with its own identity. It fails, wrapping
@@ -53,102 +50,100 @@ func Open(ctx context.Context, opts doltdb.Options, uuid string) (*Store, error)
 }
 
 func newStore(db *doltdb.Local, opts doltdb.Options) (*Store, error) {
-	w, err := openWitness(opts)
+	f, err := openFingerprint(opts)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Store{Local: db, actor: opts.Actor, now: time.Now, witness: w}, nil
+	return &Store{db: db, actor: opts.Actor, now: time.Now, fingerprint: f}, nil
 }
 
-// Close releases the ledger. It is safe to call once.
-func (s *Store) Close() error { return errors.Join(s.Local.Close(), s.witness.close()) }
+// Session says on whose behalf a Store is used, and what its reads may cost.
+type Session struct {
+	// Actor is the author of commits, events, comments and new beads.
+	Actor town.Actor
+	// Command, Wait and Waiting are those of doltdb.Session: what others are told
+	// while they wait for this caller, how long this caller waits for other
+	// writers (0 means 30 s), and who is told what it waits for.
+	Command string
+	Wait    time.Duration
+	Waiting func(what string)
+	// MaxText bounds the bytes of text that one read may collect; a read that
+	// would collect more ends with ErrTooMuch as soon as that shows. 0 means no
+	// bound.
+	MaxText int64
+	// NoSuggestions leaves the nearest ids out of errors about unknown ids: to
+	// find them costs a look at all ids.
+	NoSuggestions bool
+}
 
-// Queries is how many SQL statements this Store has sent so far. Transaction
-// control and the commit itself are not counted.
+// As returns a view of the ledger for one caller. It shares the open database and
+// the caches with s, and counts its own Queries. Any number of views may be used
+// at once. A view is cheap and need not be closed: its Close does nothing. Once
+// s is closed, the view's methods fail with town.ErrBusy.
+func (s *Store) As(session Session) *Store {
+	return &Store{
+		db: s.db.As(doltdb.Session{
+			Actor: session.Actor, Command: session.Command, Wait: session.Wait, Waiting: session.Waiting,
+		}),
+		actor: session.Actor, now: s.now, fingerprint: s.fingerprint, caches: s.caches, session: session, borrowed: true,
+	}
+}
+
+// Close releases the ledger. Reads and writes under way in views have a few
+// seconds to end; later ones fail with town.ErrBusy. It is safe to call once.
+func (s *Store) Close() error {
+	if s.borrowed {
+		return nil
+	}
+	return errors.Join(s.db.Close(), s.fingerprint.close())
+}
+
+// Queries is how many SQL statements this Store has sent so far, without those
+// of its views. Transaction control and the commit itself are not counted.
 func (s *Store) Queries() int64 { return s.queries.Load() }
 
 // Actor is who this Store writes as.
 func (s *Store) Actor() town.Actor { return s.actor }
 
-// moment is now as the database keeps it.
+// Dir is the database's directory.
+func (s *Store) Dir() string { return s.db.Dir() }
+
+// Head is the commit at the tip of the ledger: it changes with every write.
+func (s *Store) Head(ctx context.Context) (string, error) { return s.db.Head(ctx) }
+
+// ReadAll reads every row of every table, to find out whether that is possible.
+func (s *Store) ReadAll(ctx context.Context) error { return s.db.ReadAll(ctx) }
+
+// moment is now, as precise as the database stores it.
 func (s *Store) moment() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
-// session is one transaction or consistent view, with every statement counted.
-type session struct {
-	tx *doltdb.Tx
-	n  *atomic.Int64
-	// room is how many bytes of beads may still be read; nil for any number.
-	room *int64
+// GC rewrites the database without what no commit needs. Others may use the
+// ledger meanwhile.
+func (s *Store) GC(ctx context.Context) error {
+	return s.alter(func() (bool, error) { return true, s.db.GC(ctx) })
 }
 
-// collect takes room for what was read, and fails with ErrTooMuch when there is
-// none left.
-func (q session) collect(bytes int64) error {
-	if q.room == nil {
-		return nil
-	}
-	if *q.room -= bytes; *q.room < 0 {
-		return ErrTooMuch
-	}
-	return nil
+// MaybeGC collects garbage when the database has outgrown a threshold, and says
+// whether it did; see doltdb.Local.MaybeGC.
+func (s *Store) MaybeGC(ctx context.Context) (did bool, err error) {
+	err = s.alter(func() (bool, error) {
+		did, err = s.db.MaybeGC(ctx)
+		return did, err
+	})
+	return did, err
 }
 
-func (q session) each(ctx context.Context, scan func(*doltdb.Rows) error, query string, args ...any) error {
-	if err := bound(args); err != nil {
+// alter runs fn, which may change the database's files, and then marks them as
+// changed unless fn knows that they are not. The ledger cannot close in between.
+func (s *Store) alter(fn func() (changed bool, err error)) error {
+	release, err := s.db.Hold()
+	if err != nil {
 		return err
 	}
-	q.n.Add(1)
-	return q.tx.Each(ctx, scan, query, args...)
-}
-
-func (q session) exec(ctx context.Context, query string, args ...any) (int64, error) {
-	if err := bound(args); err != nil {
-		return 0, err
+	defer release()
+	changed, err := fn()
+	if changed {
+		err = errors.Join(err, s.fingerprint.renew())
 	}
-	q.n.Add(1)
-	return q.tx.Exec(ctx, query, args...)
-}
-
-// bound refuses arguments that are no text to the database: it would say so in
-// words of its own.
-func bound(args []any) error {
-	for _, a := range args {
-		if text, ok := a.(string); ok && !utf8.ValidString(text) {
-			return fmt.Errorf("%w: %q is not UTF-8", town.ErrBadBead, town.Clip(text, 40))
-		}
-	}
-	return nil
-}
-
-func (s *Store) read(ctx context.Context, fn func(session) error) error {
-	return s.View(ctx, func(tx *doltdb.Tx) error {
-		q := session{tx: tx, n: &s.queries}
-		if left := s.most; left > 0 {
-			q.room = &left
-		}
-		return fn(q)
-	})
-}
-
-// write runs fn as one commit. fn may be run again when another writer came
-// first, so it starts from scratch each time.
-func (s *Store) write(ctx context.Context, message string, fn func(session) error) error {
-	_, err := s.Local.Update(ctx, message, func(tx *doltdb.Tx) error { return fn(session{tx: tx, n: &s.queries}) })
-	// Also after an error: a commit whose answer was lost may stand.
-	return errors.Join(err, s.witness.bump())
-}
-
-// GC is doltdb's. It rewrites the files that the caches watch, so it is marked
-// as complete like a write.
-func (s *Store) GC(ctx context.Context) error {
-	return errors.Join(s.Local.GC(ctx), s.witness.bump())
-}
-
-// MaybeGC is doltdb's, marked like GC.
-func (s *Store) MaybeGC(ctx context.Context) (bool, error) {
-	done, err := s.Local.MaybeGC(ctx)
-	if !done {
-		return false, err
-	}
-	return true, errors.Join(err, s.witness.bump())
+	return err
 }

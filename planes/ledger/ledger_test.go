@@ -55,7 +55,7 @@ func TestCreateThenOpen(t *testing.T) {
 		t.Errorf("opening wrote something: %s after %s, %v", after, before, err)
 	}
 	var tables []string
-	err = s.View(t.Context(), func(tx *doltdb.Tx) error {
+	err = s.db.View(t.Context(), func(tx *doltdb.Tx) error {
 		if got, err := tx.StoreUUID(t.Context(), "HEAD"); err != nil || got != uuid {
 			t.Errorf("it is %q, %v", got, err)
 		}

@@ -25,7 +25,7 @@ func (s *Store) DepAdd(ctx context.Context, list []town.Dependency) (added int, 
 	if len(list) > 1 {
 		message = fmt.Sprintf("link %d pairs of beads", len(list))
 	}
-	err = s.write(ctx, message, func(q session) error {
+	err = s.write(ctx, message, func(q txn) error {
 		added = 0
 		r := s.change()
 		fresh, err := s.newLinks(ctx, q, list, r)
@@ -55,7 +55,7 @@ func (s *Store) DepAdd(ctx context.Context, list []town.Dependency) (added int, 
 }
 
 // newLinks completes and checks links, and leaves out those that are there.
-func (s *Store) newLinks(ctx context.Context, q session, list []town.Dependency, r *rows) ([]town.Dependency, error) {
+func (s *Store) newLinks(ctx context.Context, q txn, list []town.Dependency, r *rows) ([]town.Dependency, error) {
 	var ids []string
 	for _, d := range list {
 		ids = append(ids, d.Bead, d.Target)
@@ -89,7 +89,7 @@ func (s *Store) newLinks(ctx context.Context, q session, list []town.Dependency,
 func linkKey(d town.Dependency) string { return d.Bead + " " + d.Target + " " + string(d.Type) }
 
 // ends reads which beads exist, and the links that go out from them.
-func (q session) ends(ctx context.Context, ids []string) (live, links map[string]bool, err error) {
+func (q txn) ends(ctx context.Context, ids []string) (live, links map[string]bool, err error) {
 	live, links = map[string]bool{}, map[string]bool{}
 	slices.Sort(ids)
 	for part := range slices.Chunk(slices.Compact(ids), batchRows) {
@@ -117,7 +117,7 @@ func (q session) ends(ctx context.Context, ids []string) (live, links map[string
 // DepRemove removes the links from a bead to a target, of one type or, when
 // kind is empty, of any, and says how many there were.
 func (s *Store) DepRemove(ctx context.Context, bead, target string, kind town.DepType) (removed int, err error) {
-	err = s.write(ctx, fmt.Sprintf("unlink %s from %s", bead, target), func(q session) error {
+	err = s.write(ctx, fmt.Sprintf("unlink %s from %s", bead, target), func(q txn) error {
 		removed = 0
 		_, links, err := q.ends(ctx, []string{bead})
 		if err != nil {
@@ -145,7 +145,7 @@ func (s *Store) DepRemove(ctx context.Context, bead, target string, kind town.De
 	return removed, err
 }
 
-func (q session) unlink(ctx context.Context, d town.Dependency) error {
+func (q txn) unlink(ctx context.Context, d town.Dependency) error {
 	_, err := q.exec(ctx, "DELETE FROM dependencies WHERE issue_id = ? AND depends_on_id = ? AND type = ?", d.Bead, d.Target, string(d.Type))
 	return err
 }
@@ -157,7 +157,7 @@ func holds(list []town.Dependency) bool {
 
 // markLinks marks a transaction that adds links, so that of two writers who
 // each add half of a cycle at the same time one has to begin again.
-func (q session) markLinks(ctx context.Context) error {
+func (q txn) markLinks(ctx context.Context) error {
 	_, err := q.exec(ctx, "REPLACE INTO guards (name, value) VALUES ('links', ?)", town.NewBeadID("g", 20))
 	return err
 }
@@ -167,7 +167,7 @@ func (q session) markLinks(ctx context.Context) error {
 const maxSeeds = 20
 
 // reach returns the holding links that new ones lead to, in one query.
-func (q session) reach(ctx context.Context, fresh []town.Dependency) (old []town.Dependency, err error) {
+func (q txn) reach(ctx context.Context, fresh []town.Dependency) (old []town.Dependency, err error) {
 	var from []string
 	for _, d := range fresh {
 		if slices.Contains(holding, d.Type) {

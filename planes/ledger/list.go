@@ -148,10 +148,10 @@ func (f Filter) joinAggregates() (join string) {
 
 // rows runs a query whose columns are the targets.
 func (s *Store) rows(ctx context.Context, query string, args []any, targets []func(*Item) sql.Scanner, yield func(Item) error) error {
-	return s.read(ctx, func(q session) error { return q.items(ctx, query, args, targets, yield) })
+	return s.read(ctx, func(q txn) error { return q.items(ctx, query, args, targets, yield) })
 }
 
-func (q session) items(ctx context.Context, query string, args []any, targets []func(*Item) sql.Scanner, yield func(Item) error) error {
+func (q txn) items(ctx context.Context, query string, args []any, targets []func(*Item) sql.Scanner, yield func(Item) error) error {
 	dest := make([]any, len(targets))
 	return q.each(ctx, func(rows *doltdb.Rows) error {
 		var item Item

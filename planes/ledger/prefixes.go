@@ -14,7 +14,7 @@ func (s *Store) SetPrefix(ctx context.Context, rig, prefix string) error {
 	if err := town.CheckPrefix(prefix); err != nil {
 		return err
 	}
-	return s.write(ctx, "prefix "+prefix, func(q session) error {
+	return s.write(ctx, "prefix "+prefix, func(q txn) error {
 		all, err := q.prefixes(ctx)
 		if err != nil {
 			return err
@@ -31,14 +31,14 @@ func (s *Store) SetPrefix(ctx context.Context, rig, prefix string) error {
 
 // Prefixes returns the prefix of every rig that has one.
 func (s *Store) Prefixes(ctx context.Context) (all map[string]string, err error) {
-	err = s.read(ctx, func(q session) error {
+	err = s.read(ctx, func(q txn) error {
 		all, err = q.prefixes(ctx)
 		return err
 	})
 	return all, err
 }
 
-func (q session) prefixes(ctx context.Context) (map[string]string, error) {
+func (q txn) prefixes(ctx context.Context) (map[string]string, error) {
 	all := map[string]string{}
 	err := q.each(ctx, func(rows *doltdb.Rows) error {
 		var rig, prefix string

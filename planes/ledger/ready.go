@@ -93,7 +93,7 @@ func (s *Store) blocked(ctx context.Context, f Filter, order string) ([]Waiting,
 		return nil, err
 	}
 	blockers := map[string][]string{}
-	err = s.read(ctx, func(q session) error {
+	err = s.read(ctx, func(q txn) error {
 		return q.each(ctx, func(rows *doltdb.Rows) error {
 			var bead, by string
 			err := rows.Scan(&bead, &by)

@@ -14,7 +14,7 @@ func (s *Store) ReopenBecause(ctx context.Context, ids []string, reason string) 
 	for i, id := range ids {
 		patches[i] = Patch{ID: id, Status: &open, ifClosed: true}
 	}
-	err = s.write(ctx, "reopen "+town.Clip(reason, 72), func(q session) error {
+	err = s.write(ctx, "reopen "+town.Clip(reason, 72), func(q txn) error {
 		changed = changed[:0]
 		e := newEditing(s.change())
 		if err := e.load(ctx, q, patches); err != nil {

@@ -36,7 +36,7 @@ func (s *Store) Resolve(ctx context.Context, refs []string) ([]string, error) {
 // resolve finds the full ids of some of refs, with one query over all ids.
 func (s *Store) resolve(ctx context.Context, refs, some []string) (full map[string]string, err error) {
 	var all []string
-	err = s.read(ctx, func(q session) error {
+	err = s.read(ctx, func(q txn) error {
 		all, err = q.ids(ctx, some)
 		return err
 	})
@@ -65,7 +65,7 @@ func (s *Store) resolve(ctx context.Context, refs, some []string) (full map[stri
 			bad.add(i, 0, ref, &UnknownError{ID: ref})
 		}
 	}
-	if len(unknown) > 0 && !s.curt {
+	if len(unknown) > 0 && !s.session.NoSuggestions {
 		if err := s.suggest(ctx, bad.entries); err != nil {
 			return nil, err
 		}
@@ -78,7 +78,7 @@ func (s *Store) resolve(ctx context.Context, refs, some []string) (full map[stri
 const fewRefs = 16
 
 // ids reads the ids that may be meant.
-func (q session) ids(ctx context.Context, refs []string) (ids []string, err error) {
+func (q txn) ids(ctx context.Context, refs []string) (ids []string, err error) {
 	w, query := &where{}, "SELECT id FROM issues"
 	if len(refs) <= fewRefs {
 		for _, ref := range refs {
@@ -109,7 +109,7 @@ const (
 func (s *Store) suggest(ctx context.Context, entries []Entry) error {
 	var ids []string
 	deleted := map[string]bool{}
-	err := s.read(ctx, func(q session) error {
+	err := s.read(ctx, func(q txn) error {
 		return q.each(ctx, func(rows *doltdb.Rows) error {
 			var id string
 			var gone int

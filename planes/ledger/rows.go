@@ -67,7 +67,7 @@ func (r *rows) eventID() string {
 
 // store writes everything. Rows are written in the order of their keys,
 // many to a statement: the engine rewrites fewer pages that way.
-func (r *rows) store(ctx context.Context, q session) error {
+func (r *rows) store(ctx context.Context, q txn) error {
 	err := multi(ctx, q, "INSERT INTO issues ("+names("", columns)+")", byID(r.fresh), beadValues)
 	if err == nil {
 		err = multi(ctx, q, "REPLACE INTO issues ("+names("", columns)+")", byID(r.beads), beadValues)
@@ -125,7 +125,7 @@ const (
 )
 
 // multi runs one statement for many rows.
-func multi[T any](ctx context.Context, q session, insert string, list []T, values func(T) []any) error {
+func multi[T any](ctx context.Context, q txn, insert string, list []T, values func(T) []any) error {
 	var args []any
 	size, count := 0, 0
 	flush := func() error {
@@ -155,7 +155,7 @@ func multi[T any](ctx context.Context, q session, insert string, list []T, value
 }
 
 // remove deletes rows by a key of one column.
-func remove(ctx context.Context, q session, table, key string, ids []string) error {
+func remove(ctx context.Context, q txn, table, key string, ids []string) error {
 	for part := range slices.Chunk(ids, batchRows) {
 		if _, err := q.exec(ctx, "DELETE FROM "+table+" WHERE "+key+" IN ("+marks(len(part))+")", anys(part)...); err != nil {
 			return err
@@ -188,7 +188,7 @@ func (r *rows) later(was time.Time) time.Time {
 
 // touch dates beads whose links or comments changed, as later does, so that an
 // export from before does not pass for as new.
-func (q session) touch(ctx context.Context, at time.Time, ids []string) error {
+func (q txn) touch(ctx context.Context, at time.Time, ids []string) error {
 	slices.Sort(ids)
 	const later = "CASE WHEN updated_at < ? OR updated_at > ? THEN ? ELSE DATE_ADD(updated_at, INTERVAL 1 MICROSECOND) END"
 	for part := range slices.Chunk(slices.Compact(ids), batchRows) {

@@ -41,7 +41,7 @@ func (s *Store) Delete(ctx context.Context, ids []string, reason string) error {
 	if len(ids) == 1 {
 		message = "delete " + ids[0]
 	}
-	err := s.write(ctx, message, func(q session) error {
+	err := s.write(ctx, message, func(q txn) error {
 		r := s.change()
 		found := map[string]*Detail{}
 		for part := range slices.Chunk(ids, batchRows) {
@@ -111,7 +111,7 @@ func (s *Store) Restore(ctx context.Context, ids []string) error {
 		return nil
 	}
 	ids = slices.Compact(slices.Sorted(slices.Values(ids)))
-	err := s.write(ctx, fmt.Sprintf("restore %d beads", len(ids)), func(q session) error {
+	err := s.write(ctx, fmt.Sprintf("restore %d beads", len(ids)), func(q txn) error {
 		r := s.change()
 		graves, err := q.tombstones(ctx, ids)
 		if err != nil {
@@ -168,7 +168,7 @@ func (s *Store) Restore(ctx context.Context, ids []string) error {
 	return s.withNearest(ctx, err)
 }
 
-func (q session) tombstones(ctx context.Context, ids []string) (map[string]*buried, error) {
+func (q txn) tombstones(ctx context.Context, ids []string) (map[string]*buried, error) {
 	graves := map[string]*buried{}
 	for part := range slices.Chunk(ids, batchRows) {
 		err := q.each(ctx, func(rows *doltdb.Rows) error {

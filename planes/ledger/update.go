@@ -58,7 +58,7 @@ func (s *Store) moveAll(ctx context.Context, verb string, ids []string, p Patch)
 var touched = append(slices.Clone(fieldNames()[:len(columns)-1]), "labels", "parent", "extra")
 
 func (s *Store) update(ctx context.Context, message string, patches []Patch) (changed []town.Bead, err error) {
-	err = s.write(ctx, message, func(q session) error {
+	err = s.write(ctx, message, func(q txn) error {
 		changed = changed[:0]
 		r := s.change()
 		e := newEditing(r)
@@ -107,7 +107,7 @@ func newEditing(r *rows) *editing {
 
 // load reads every bead that is changed, or becomes a parent: one query for as
 // many as are read best at once.
-func (e *editing) load(ctx context.Context, q session, patches []Patch) error {
+func (e *editing) load(ctx context.Context, q txn, patches []Patch) error {
 	var ids []string
 	for _, p := range patches {
 		ids = append(ids, p.ID)
@@ -130,7 +130,7 @@ func (e *editing) load(ctx context.Context, q session, patches []Patch) error {
 
 // applyAll applies the patches to what was read, and tells of every one that
 // cannot be, cycles included.
-func (e *editing) applyAll(ctx context.Context, q session, patches []Patch) error {
+func (e *editing) applyAll(ctx context.Context, q txn, patches []Patch) error {
 	var bad batch
 	for i, p := range patches {
 		bad.add(i, p.Line, p.ID, e.apply(i, p))
@@ -256,7 +256,7 @@ func valueText(v any) string {
 
 // store writes what became of the beads: labels are compared with what there was
 // at first, however often a bead was changed in between.
-func (e *editing) store(ctx context.Context, q session) error {
+func (e *editing) store(ctx context.Context, q txn) error {
 	var unset [][]any
 	for _, b := range e.beads {
 		was := e.was[b.ID]

@@ -73,7 +73,7 @@ func (s *Store) readyOfFirst(ctx context.Context, f Filter, w *where, order stri
 		" WHERE up.root = up.id AND held.id IS NULL) free JOIN issues i ON i.id = free.id"+order+f.bounds())
 	// In one view, so that through a server both are of one state.
 	var n int
-	err = s.read(ctx, func(q session) (err error) {
+	err = s.read(ctx, func(q txn) (err error) {
 		if err = q.items(ctx, query, w.args, targets, Collect(&items)); err == nil && len(items) < f.Limit {
 			n, err = q.count(ctx, "("+first+") f", w.args...)
 		}

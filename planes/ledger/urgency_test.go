@@ -105,7 +105,7 @@ func TestReadyShortIsPartOfWhole(t *testing.T) {
 		for _, kind := range []town.DepType{town.DepBlocks, town.DepParent} {
 			links[kind] = pairs.Draw(r, string(kind))
 		}
-		_, err := s.Local.Update(r.Context(), "links", func(tx *doltdb.Tx) error {
+		_, err := s.db.Update(r.Context(), "links", func(tx *doltdb.Tx) error {
 			if _, err := tx.Exec(r.Context(), "DELETE FROM dependencies"); err != nil {
 				return err
 			}
@@ -159,7 +159,7 @@ func TestShortListsAreChosenByTheirIndex(t *testing.T) {
 		}
 		w := c.filter.urgent().conditions(s.moment())
 		plan := ""
-		err := s.read(t.Context(), func(q session) error {
+		err := s.read(t.Context(), func(q txn) error {
 			return q.each(t.Context(), func(rows *doltdb.Rows) error {
 				var line string
 				err := rows.Scan(&line)

@@ -32,7 +32,7 @@ func listIDs(t contexts, s *Store, f Filter) (ids []string) {
 func TestShortListsHoldForeignRows(t *testing.T) {
 	s := grown(t, 6, nil, nil)
 	far := strings.Repeat("p", 200)
-	_, err := s.Local.Update(t.Context(), "foreign", func(tx *doltdb.Tx) error {
+	_, err := s.db.Update(t.Context(), "foreign", func(tx *doltdb.Tx) error {
 		for _, q := range []string{
 			"UPDATE issues SET priority = -3 WHERE id = 'gt-b001'",
 			"UPDATE issues SET priority = 2147483647, issue_type = '' WHERE id = 'gt-b002'",
@@ -61,7 +61,7 @@ func TestShortListsHoldForeignRows(t *testing.T) {
 			t.Errorf("ready %+v: %v, want %v", f, got, want)
 		}
 	}
-	_, err = s.Local.Update(t.Context(), "foreign", func(tx *doltdb.Tx) error {
+	_, err = s.db.Update(t.Context(), "foreign", func(tx *doltdb.Tx) error {
 		_, err := tx.Exec(t.Context(), "UPDATE issues SET status = '' WHERE id = 'gt-b000'")
 		return err
 	})

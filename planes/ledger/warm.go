@@ -50,7 +50,9 @@ func (w *Warmed) late(n int) { w.leave(n, "there was no more time") }
 
 // ahead is a Store for reading ahead: none of its reads collects more than one
 // entry may take, for that would not be kept.
-func (s *Store) ahead() *Store { return s.Handle(s.caches, s.caches.budget.Most()) }
+func (s *Store) ahead() *Store {
+	return s.As(Session{Actor: s.actor, MaxText: s.caches.budget.Most(), NoSuggestions: true})
+}
 
 // Warm reads the beads a filter selects into the caches, so that Get finds
 // them: in the filter's order as many as the cache holds, as half of the budget
@@ -121,7 +123,7 @@ const tooLarge = "one takes more than an eighth of cache.memory_size"
 // howMany counts the beads a filter selects, whatever its limit.
 func (s *Store) howMany(ctx context.Context, f Filter) (n int, err error) {
 	w := f.conditions(s.moment())
-	err = s.read(ctx, func(q session) (err error) {
+	err = s.read(ctx, func(q txn) (err error) {
 		n, err = q.count(ctx, "issues i"+w.String(), w.args...)
 		return err
 	})
@@ -153,12 +155,12 @@ func (s *Store) WarmUsual(ctx context.Context, within time.Duration) (w Warmed, 
 		func() error { _, err := r.Stats(soon); return err })
 	err = s.settled(soon)
 	for _, read := range reads {
-		before := r.unkept.Load()
+		before := r.uncached.Load()
 		if err == nil {
 			err = read()
 		}
 		switch {
-		case errors.Is(err, ErrTooMuch) || err == nil && r.unkept.Load() > before:
+		case errors.Is(err, ErrTooMuch) || err == nil && r.uncached.Load() > before:
 			w.leave(1, tooLarge)
 		case err == nil:
 			w.Read++
@@ -177,7 +179,7 @@ func (s *Store) settled(ctx context.Context) error {
 	pause := time.NewTicker(settlePause)
 	defer pause.Stop()
 	for end := time.Now().Add(2 * settleTime); time.Now().Before(end); {
-		if _, settled, err := s.sign(ctx); err != nil || settled {
+		if _, settled, err := s.state(ctx); err != nil || settled {
 			return err
 		}
 		select {

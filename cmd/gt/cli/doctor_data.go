@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"gastown/cmd/internal/data"
@@ -57,11 +56,11 @@ func (d *doctor) databases(ctx context.Context) (found []finding, err error) {
 func (d *doctor) read(ctx context.Context, plane string) (err error) {
 	h := d.host
 	if plane == layout.Federation {
-		return h.engine.Read(ctx, func(s *federation.Store) error { return readAll(ctx, s.View) })
+		return h.engine.Read(ctx, func(s *federation.Store) error { return s.ReadAll(ctx) })
 	}
 	var db interface {
 		closer
-		View(context.Context, func(*doltdb.Tx) error) error
+		ReadAll(context.Context) error
 	}
 	switch plane {
 	case layout.Operational:
@@ -72,26 +71,7 @@ func (d *doctor) read(ctx context.Context, plane string) (err error) {
 	if err != nil {
 		return err
 	}
-	return errors.Join(readAll(ctx, db.View), db.Close())
-}
-
-// readAll reads every row of every table.
-func readAll(ctx context.Context, view func(context.Context, func(*doltdb.Tx) error) error) error {
-	return view(ctx, func(tx *doltdb.Tx) error {
-		var tables []string
-		err := tx.Each(ctx, func(rows *doltdb.Rows) error {
-			var name string
-			err := rows.Scan(&name)
-			tables = append(tables, name)
-			return err
-		}, "SHOW TABLES")
-		for _, name := range tables {
-			if err == nil {
-				err = tx.Each(ctx, func(*doltdb.Rows) error { return nil }, "SELECT * FROM `"+strings.ReplaceAll(name, "`", "``")+"`")
-			}
-		}
-		return err
-	})
+	return errors.Join(db.ReadAll(ctx), db.Close())
 }
 
 // remotes compares each remote's mirror with what it should hold, and with the

@@ -13,7 +13,7 @@ func TestAnAnswerFromTheGapIsNotKept(t *testing.T) {
 	s := newLedger(t)
 	r := second(t, s)
 	id := create(t, s, titled("kept"))[0].ID
-	if r.witness.generation == nil {
+	if r.fingerprint.generation == nil {
 		return // another server's database is asked for its root before it is read
 	}
 	answer := "old"
@@ -28,14 +28,14 @@ func TestAnAnswerFromTheGapIsNotKept(t *testing.T) {
 		return got
 	}
 	journal := func(at time.Time) {
-		for _, path := range r.witness.files {
+		for _, path := range r.fingerprint.files {
 			if err := os.Chtimes(path, at, at); err != nil && !os.IsNotExist(err) {
 				t.Fatal(err)
 			}
 		}
 	}
 	mark := time.Now().Add(-time.Hour)
-	if err := os.Chtimes(r.witness.generation.Name(), mark, mark); err != nil {
+	if err := os.Chtimes(r.fingerprint.generation.Name(), mark, mark); err != nil {
 		t.Fatal(err)
 	}
 	journal(time.Now().Add(time.Minute)) // for as long as this test may take
