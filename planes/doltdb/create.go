@@ -11,6 +11,8 @@ import (
 
 	"github.com/cenkalti/backoff/v4"
 	embedded "github.com/dolthub/driver"
+
+	"gastown/town/durable"
 )
 
 // Create makes an empty database at opts.Dir and opens it. It fails if anything
@@ -52,15 +54,7 @@ func install(from, to string) error {
 	if err := os.Chmod(from, 0o700); err != nil {
 		return err
 	}
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(to))
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
+	return durable.Rename(from, to)
 }
 
 // settle gives the engine a home of its own. The engine finds it by this

@@ -14,6 +14,7 @@ import (
 	"gastown/planes/ledger"
 	"gastown/sync/gitremote"
 	"gastown/town"
+	"gastown/town/durable"
 	"gastown/town/layout"
 )
 
@@ -113,7 +114,7 @@ func New(opts Options) *Engine {
 		log.SetOutput(io.Discard)
 		opts.Log = log
 	}
-	return &Engine{opts: opts, exchange: exchangeDirs}
+	return &Engine{opts: opts, exchange: durable.Exchange}
 }
 
 func (e *Engine) progress(phase string, done, total int64, unit string) {
@@ -203,7 +204,7 @@ func (e *Engine) tellReviews(ctx context.Context, s *federation.Store) ([]federa
 
 // mirror opens a remote's mirror; the caller holds the remote's lock.
 func (e *Engine) mirror(ctx context.Context, l *remoteLock) (*gitremote.Mirror, error) {
-	if err := e.sweepState(l.remote.Name); err != nil {
+	if err := durable.Sweep(e.statePath(l.remote.Name)); err != nil {
 		return nil, err
 	}
 	tokenHost := ""

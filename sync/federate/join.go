@@ -10,6 +10,7 @@ import (
 	"gastown/planes/federation"
 	"gastown/sync/gitremote"
 	"gastown/town"
+	"gastown/town/durable"
 	"gastown/town/layout"
 )
 
@@ -182,5 +183,5 @@ func (e *Engine) retire(dir, name string) (kept string, err error) {
 	if err := os.Rename(dir, kept); err != nil {
 		return "", err
 	}
-	return kept, errors.Join(syncDir(filepath.Dir(kept)), syncDir(filepath.Dir(dir)))
+	return kept, errors.Join(durable.SyncDir(filepath.Dir(kept)), durable.SyncDir(filepath.Dir(dir)))
 }

@@ -2,6 +2,7 @@ package federate
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -145,7 +146,7 @@ func TestJoinWithoutAnExchange(t *testing.T) {
 	for _, errno := range []syscall.Errno{syscall.EINVAL, syscall.ENOSYS, syscall.EOPNOTSUPP} {
 		b := newTown(t, filepath.Join(root, errno.Error()), "beta")
 		b.write("roles/own.md", role("own", "beta's own"))
-		b.exchange = func(_, _ string) error { return errno }
+		b.exchange = func(_, _ string) error { return fmt.Errorf("%w: %w", errors.ErrUnsupported, errno) }
 		out := b.join(url)
 		if kept := b.retired(); len(kept) != 1 || kept[0] != out.Retired || b.stores.uuid != "uuid-of-alpha" || b.stores.previous != "" {
 			t.Errorf("kept %v, the store is %s", kept, b.stores.uuid)

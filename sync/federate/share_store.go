@@ -9,6 +9,7 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/planes/exchange"
+	"gastown/town/durable"
 )
 
 // exchangeName is the database's name.
@@ -115,10 +116,7 @@ func (e *Engine) copyExchange(ctx context.Context, l *remoteLock) (kept string, 
 	if err := os.MkdirAll(filepath.Dir(data), 0o700); err != nil {
 		return kept, err
 	}
-	if err := os.Rename(dir, data); err != nil {
-		return kept, err
-	}
-	return kept, syncDir(filepath.Dir(data))
+	return kept, durable.Rename(dir, data)
 }
 
 // retireExchange keeps the exchange that is there for a remote under a name of

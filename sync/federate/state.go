@@ -6,10 +6,9 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
-	"github.com/google/renameio/v2"
+	"gastown/town/durable"
 )
 
 // state is what this Town knows of its agreement with one remote. It is local,
@@ -93,25 +92,7 @@ func (e *Engine) saveState(remote string, s state) error {
 	if err := os.MkdirAll(e.opts.Layout.Remote(remote), 0o700); err != nil {
 		return err
 	}
-	// The temporary file goes beside it, not where a killed process would leave
-	// it to everybody.
-	return renameio.WriteFile(e.statePath(remote), append(data, '\n'), 0o600, renameio.WithTempDir(e.opts.Layout.Remote(remote)))
-}
-
-// sweepState removes what a process that was killed while it saved the state
-// left behind. The caller holds the remote's lock.
-func (e *Engine) sweepState(remote string) error {
-	dir, left := e.opts.Layout.Remote(remote), "."+filepath.Base(e.statePath(remote))
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	for _, entry := range entries {
-		if strings.HasPrefix(entry.Name(), left) {
-			err = errors.Join(err, os.Remove(filepath.Join(dir, entry.Name())))
-		}
-	}
-	return err
+	return durable.Replace(e.statePath(remote), append(data, '\n'), 0o600)
 }
 
 // noteFailure records why the last attempt failed, for status. The attempt's

@@ -5,15 +5,9 @@ import (
 	"os"
 	"path/filepath"
 
-	"golang.org/x/sys/unix"
-
+	"gastown/town/durable"
 	"gastown/town/layout"
 )
-
-// exchangeDirs gives two directories each other's place in one step.
-func exchangeDirs(a, b string) error {
-	return unix.Renameat2(unix.AT_FDCWD, a, unix.AT_FDCWD, b, unix.RENAME_EXCHANGE)
-}
 
 // aside is where the Town's store is while it is replaced on a file system that
 // cannot exchange directories.
@@ -24,7 +18,7 @@ func (e *Engine) aside() string { return e.opts.Layout.Data(layout.Federation) +
 // stores meanwhile, and putBack undoes the first step after an interruption.
 func (e *Engine) swap(dir, current string) error {
 	err := e.exchange(dir, current)
-	if !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOSYS) && !errors.Is(err, unix.EOPNOTSUPP) {
+	if !errors.Is(err, errors.ErrUnsupported) {
 		return err
 	}
 	if err := os.Rename(current, e.aside()); err != nil {
@@ -41,7 +35,7 @@ func (e *Engine) swap(dir, current string) error {
 // that has something in it, so of two processes one fails and changes nothing.
 func (e *Engine) putBack() bool {
 	current := e.opts.Layout.Data(layout.Federation)
-	return os.Rename(e.aside(), current) == nil && syncDir(filepath.Dir(current)) == nil
+	return durable.Rename(e.aside(), current) == nil
 }
 
 // copyMark is there while the directory for a join holds a copy of the remote's
@@ -67,7 +61,7 @@ func (e *Engine) beginCopy(remote, dir string) error {
 	if err := os.MkdirAll(filepath.Dir(mark), 0o700); err != nil {
 		return err
 	}
-	return errors.Join(os.WriteFile(mark, nil, 0o600), syncDir(filepath.Dir(mark)))
+	return errors.Join(os.WriteFile(mark, nil, 0o600), durable.SyncDir(filepath.Dir(mark)))
 }
 
 // endCopy removes the mark, if it is there.

@@ -10,6 +10,7 @@ import (
 
 	"gastown/planes/federation"
 	"gastown/town"
+	"gastown/town/durable"
 	"gastown/town/layout"
 )
 
@@ -157,7 +158,7 @@ func (t *takeover) exchange(ctx context.Context) error {
 		return err
 	}
 	// From here on what lies in the directory may be the Town's former store.
-	if err := errors.Join(t.endCopy(t.remote), syncDir(filepath.Dir(t.dir))); err != nil {
+	if err := errors.Join(t.endCopy(t.remote), durable.SyncDir(filepath.Dir(t.dir))); err != nil {
 		return errors.Join(err, stores.SetFederation(previous, ""))
 	}
 	if err := t.swap(t.dir, current); err != nil {
@@ -166,19 +167,10 @@ func (t *takeover) exchange(ctx context.Context) error {
 	t.exchanged = true
 	// The configuration may name the new store alone only once the exchange is
 	// sure to survive a loss of power.
-	if err := errors.Join(syncDir(filepath.Dir(t.dir)), syncDir(filepath.Dir(current))); err != nil {
+	if err := errors.Join(durable.SyncDir(filepath.Dir(t.dir)), durable.SyncDir(filepath.Dir(current))); err != nil {
 		return err
 	}
 	return stores.SetFederation(t.out.Store, "")
-}
-
-// syncDir makes the names in a directory durable.
-func syncDir(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
 
 // alone refuses to take over another federation's store while the Town exchanges

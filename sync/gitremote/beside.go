@@ -8,6 +8,7 @@ import (
 
 	"gastown/sync/gitcmd"
 	"gastown/town"
+	"gastown/town/durable"
 )
 
 // Beside opens a second mirror, of another ref of the same repository, in the
@@ -40,10 +41,10 @@ func (m *Mirror) Arrived() (res FetchResult, seen bool, err error) {
 // Forget drops what is known of a ref that is gone, so that the next Publish
 // makes it anew. What the mirror holds is dropped too.
 func (m *Mirror) Forget() error {
-	if err := os.Remove(filepath.Join(m.Dir(), manifestName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+	if err := os.Remove(m.manifestPath()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
-	if err := errors.Join(syncDir(m.Dir()), m.repo.DeleteRef(m.refs.tracking)); err != nil {
+	if err := errors.Join(durable.SyncDir(m.Dir()), m.repo.DeleteRef(m.refs.tracking)); err != nil {
 		return err
 	}
 	m.head, m.state, m.arrived, m.failed = "", state{Version: stateVersion}, FetchResult{}, nil

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"gastown/sync/gitcmd"
 	"gastown/town"
@@ -97,7 +96,7 @@ func (m *Mirror) settle() error {
 }
 
 func (m *Mirror) hasManifest() bool {
-	_, err := os.Stat(filepath.Join(m.Dir(), manifestName))
+	_, err := os.Stat(m.manifestPath())
 	return err == nil
 }
 

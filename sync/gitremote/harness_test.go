@@ -174,7 +174,7 @@ func leftovers(t testing.TB, m *Mirror) {
 		rel, _ := filepath.Rel(m.opts.Dir, p)
 		switch base := filepath.Base(p); {
 		case strings.HasSuffix(base, ".lock"), strings.Contains(base, "tmp_"), strings.HasPrefix(rel, "staging/"),
-			base == manifestTemp, strings.HasPrefix(base, doltTemp), strings.HasSuffix(base, stateTemp), strings.HasPrefix(base, "fast_import_crash"),
+			base == manifestTemp, strings.HasPrefix(base, "."+manifestName), strings.HasPrefix(base, doltTemp), strings.HasSuffix(base, stateTemp), strings.HasPrefix(base, "fast_import_crash"),
 			!d.IsDir() && (strings.Contains(rel, "refs/gt/incoming") || strings.Contains(rel, "refs/gt/outgoing")):
 			t.Errorf("left behind: %s", rel)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"gastown/sync/gitcmd"
 	"gastown/town"
+	"gastown/town/durable"
 )
 
 // infoRef is the explanatory branch on its way out, in the private repository.
@@ -129,6 +130,9 @@ func (m *Mirror) open() error {
 	if err := m.clearStaging(); err != nil {
 		return err
 	}
+	if err := durable.Sweep(m.manifestPath()); err != nil {
+		return err
+	}
 	if err := removeAll(m.opts.Dir, filepath.Base(m.statePath())+stateTemp, "mirror/"+manifestTemp, "mirror/"+doltTemp+"*"); err != nil {
 		return err
 	}
@@ -173,10 +177,10 @@ func (m *Mirror) Head() string { return m.head }
 // table files are restored; without any commit the manifest is removed.
 func (m *Mirror) Reset(ctx context.Context) error {
 	if m.head == "" {
-		if err := os.Remove(filepath.Join(m.Dir(), manifestName)); err != nil && !errors.Is(err, os.ErrNotExist) {
+		if err := os.Remove(m.manifestPath()); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return err
 		}
-		return syncDir(m.Dir())
+		return durable.SyncDir(m.Dir())
 	}
 	_, err := m.materialise(ctx, m.head)
 	if err != nil {

@@ -9,11 +9,11 @@ import (
 	"path/filepath"
 
 	"gastown/sync/gitcmd"
+	"gastown/town/durable"
 )
 
-// manifestTemp is what the next manifest is called until it is renamed. The
-// mirror and staging are on one file system, but a file in the directory
-// itself needs no second directory to be synced.
+// manifestTemp is what former versions called the next manifest until it was
+// renamed. Open removes one that a killed process left.
 const manifestTemp = "gt_manifest_next"
 
 // doltTemp begins the name of a file that Dolt, pushing into the mirror, has not
@@ -165,30 +165,12 @@ func (m *Mirror) install(ctx context.Context, staged, fresh []string) error {
 			return err
 		}
 	}
-	return syncDir(m.Dir())
+	return durable.SyncDir(m.Dir())
 }
 
 // writeManifest replaces the mirror's manifest durably.
 func (m *Mirror) writeManifest(text []byte) error {
-	tmp := filepath.Join(m.Dir(), manifestTemp)
-	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(text)
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return errors.Join(err, os.Remove(tmp))
-	}
-	if err := os.Rename(tmp, filepath.Join(m.Dir(), manifestName)); err != nil {
-		return err
-	}
-	return syncDir(m.Dir())
+	return durable.WriteFile(m.manifestPath(), text, 0o600)
 }
 
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
-}
+func (m *Mirror) manifestPath() string { return filepath.Join(m.Dir(), manifestName) }

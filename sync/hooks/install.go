@@ -4,12 +4,10 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
 	"gastown/town"
+	"gastown/town/durable"
 )
 
 // Did is what became of one hook.
@@ -86,7 +84,7 @@ func (d Directory) each(ctx context.Context, verb string, names []string, change
 		return all, town.Fail(op, "move what you want to keep elsewhere, then run the command again",
 			"%w: left alone: %s", town.ErrRefused, strings.Join(kept, "; "))
 	}
-	return all, syncDir(d.Path)
+	return all, durable.SyncDir(d.Path)
 }
 
 func (d Directory) install(s Script, h Hook) (Change, error) {
@@ -106,7 +104,7 @@ func (d Directory) install(s Script, h Hook) (Change, error) {
 		}
 		did = DidChain
 	}
-	return Change{Did: did}, replace(h.Path, []byte(want), 0o700|d.mode)
+	return Change{Did: did}, durable.Replace(h.Path, []byte(want), 0o700|d.mode)
 }
 
 // moveAside gives a foreign hook a second name, beside the one it has.
@@ -128,7 +126,7 @@ func (d Directory) moveAside(h Hook) (Change, error) {
 		// A file system without links: for a moment there is no hook.
 		return Change{}, os.Rename(h.Path, h.Path+chainedSuffix)
 	}
-	return Change{}, syncDir(d.Path)
+	return Change{}, durable.SyncDir(d.Path)
 }
 
 // Remove takes our hooks out and puts back those that were there before. One
@@ -189,25 +187,4 @@ func (d Directory) make() error {
 func (d Directory) executable(path string) bool {
 	info, err := os.Stat(path)
 	return err == nil && info.Mode().Perm() == 0o700|d.mode
-}
-
-// replace puts a file of just this mode in place, whole or not at all.
-func replace(path string, data []byte, mode os.FileMode) (err error) {
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(mode))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Cleanup()) }()
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	return f.CloseAtomicallyReplace()
-}
-
-func syncDir(path string) error {
-	f, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(f.Sync(), f.Close())
 }

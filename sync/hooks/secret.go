@@ -7,11 +7,11 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 
 	"gastown/town"
+	"gastown/town/durable"
 )
 
 // ErrNoSecret: this Town has no secret for notifications, so it takes none.
@@ -110,12 +110,8 @@ func readPrivate(path string, limit int64) ([]byte, error) {
 }
 
 func writePrivate(path string, data []byte) error {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	if err := replace(path, data, 0o600); err != nil {
+	if err := durable.WritePrivate(path, data); err != nil {
 		return town.Fail("write "+path, "check the permissions of its directory and the free space", "%w", err)
 	}
-	return syncDir(dir)
+	return nil
 }

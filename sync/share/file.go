@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 	"slices"
 
-	"github.com/google/renameio/v2"
 	"go.yaml.in/yaml/v3"
 
 	"gastown/town"
+	"gastown/town/durable"
 )
 
 // maxFile is the largest file of rules that is read, in bytes.
@@ -220,12 +219,7 @@ func (f *File) Save() error {
 	if (err == nil || !errors.Is(err, os.ErrNotExist)) && (f.raw == nil || !bytes.Equal(now, f.raw)) {
 		return town.Fail(op, "run the command again", "%w: it was changed meanwhile", town.ErrBusy)
 	}
-	dir := filepath.Dir(f.path)
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return town.Fail(op, "", "%w", err)
-	}
-	err = renameio.WriteFile(f.path, out.Bytes(), 0o600, renameio.WithTempDir(dir), renameio.WithStaticPermissions(0o600))
-	if err != nil {
+	if err := durable.WritePrivate(f.path, out.Bytes()); err != nil {
 		return town.Fail(op, "check its permissions and the free space", "%w", err)
 	}
 	f.raw, f.blank = out.Bytes(), false

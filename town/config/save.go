@@ -9,16 +9,10 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/google/renameio/v2"
 	"go.yaml.in/yaml/v3"
 
 	"gastown/town"
-)
-
-// filePerm and dirPerm keep the configuration to its owner.
-const (
-	filePerm = 0o600
-	dirPerm  = 0o700
+	"gastown/town/durable"
 )
 
 // Save checks the configuration and writes it at path, readable by its owner
@@ -48,7 +42,7 @@ func (c *Config) Save(path string) error {
 	case !bytes.Equal(now, c.raw):
 		return town.Fail(op, "run the command again", "%w: it was changed meanwhile", town.ErrBusy)
 	}
-	if err := replace(path, data); err != nil {
+	if err := durable.WritePrivate(path, data); err != nil {
 		return town.Fail(op, "", "%w", err)
 	}
 	c.raw = data
@@ -62,32 +56,6 @@ func target(path string) (string, error) {
 		return path, nil
 	}
 	return real, err
-}
-
-// replace puts a complete, synced file in the place of path. The temporary
-// file is beside it, so the rename stays in one file system.
-func replace(path string, data []byte) (err error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, dirPerm); err != nil {
-		return err
-	}
-	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithStaticPermissions(filePerm))
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Cleanup()) }()
-	if _, err := f.Write(data); err != nil {
-		return err
-	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
-		return err
-	}
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	return d.Sync()
 }
 
 // render is the text of the file with the values of c: the text it came from,

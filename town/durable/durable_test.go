@@ -37,7 +37,8 @@ func TestWriteFileReplacesWithTheGivenMode(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "f")
 	for i, perm := range []fs.FileMode{0o600, 0o755, 0o640} {
 		text := string(rune('a' + i))
-		if err := WriteFile(path, []byte(text), perm); err != nil {
+		write := []func(string, []byte, fs.FileMode) error{WriteFile, Replace}[i%2]
+		if err := write(path, []byte(text), perm); err != nil {
 			t.Fatal(err)
 		}
 		info, err := os.Stat(path)
@@ -126,6 +127,11 @@ func TestExchange(t *testing.T) {
 	}
 	if err := Exchange(a, filepath.Join(dir, "c")); !errors.Is(err, fs.ErrNotExist) || errors.Is(err, errors.ErrUnsupported) {
 		t.Errorf("exchange with what is missing: %v", err)
+	}
+	for _, errno := range []syscall.Errno{syscall.EINVAL, syscall.ENOSYS, syscall.EOPNOTSUPP} {
+		if err := unsupported(errno); !errors.Is(err, errors.ErrUnsupported) || !errors.Is(err, errno) {
+			t.Errorf("%v is not taken for unsupported: %v", errno, err)
+		}
 	}
 }
 

@@ -10,13 +10,13 @@ import (
 	"os"
 
 	"github.com/alecthomas/kingpin/v2"
-	"github.com/google/renameio/v2"
 
 	"gastown/cmd/internal/memory"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/town"
+	"gastown/town/durable"
 )
 
 // importRoom is what an import may hold before it collects garbage, in bytes:
@@ -162,20 +162,18 @@ func (o *exportOptions) run(ctx context.Context) error {
 	return nil
 }
 
-// writeFile puts a private file in place, whole or not at all.
-func writeFile(path string, write func(io.Writer) error) (err error) {
-	f, err := renameio.NewPendingFile(path, renameio.WithPermissions(0o600), renameio.WithExistingPermissions())
-	if err != nil {
-		return unwritable(path, err)
+// writeFile puts a private file in place, whole or not at all. A file that is
+// there keeps its permissions.
+func writeFile(path string, write func(io.Writer) error) error {
+	failed := error(nil)
+	err := durable.Write(path, durable.Perm(path, 0o600), func(w io.Writer) error {
+		failed = write(w)
+		return failed
+	})
+	if err == nil || failed != nil {
+		return failed
 	}
-	defer func() { err = errors.Join(err, f.Cleanup()) }()
-	if err := write(f); err != nil {
-		return err
-	}
-	if err := f.CloseAtomicallyReplace(); err != nil {
-		return unwritable(path, err)
-	}
-	return nil
+	return unwritable(path, err)
 }
 
 // unwritable names the file that was to be written, and not the one that was to

@@ -13,6 +13,7 @@ import (
 
 	"gastown/town"
 	"gastown/town/config"
+	"gastown/town/durable"
 	"gastown/town/layout"
 )
 
@@ -159,7 +160,7 @@ func (o *installOptions) configure(t layout.Town, out *installed) (*config.Confi
 // complete makes whatever else is missing.
 func (h *host) complete(ctx context.Context, out *installed) error {
 	if _, err := os.Lstat(h.layout.Access()); errors.Is(err, os.ErrNotExist) {
-		if err := writeDurably(h.layout.Access(), accessText(h.app.actor(h.config.Actor))); err != nil {
+		if err := durable.WritePrivate(h.layout.Access(), []byte(accessText(h.app.actor(h.config.Actor)))); err != nil {
 			return err
 		}
 		out.Made = append(out.Made, "config/access.yaml")
@@ -207,7 +208,7 @@ func ignorePrivate(t layout.Town, out *installed) error {
 	if text != "" && !strings.HasSuffix(text, "\n") {
 		text += "\n"
 	}
-	if err := writeDurably(path, text+"# Kept by gt for itself.\n"+ignored+"\n"); err != nil {
+	if err := durable.WritePrivate(path, []byte(text+"# Kept by gt for itself.\n"+ignored+"\n")); err != nil {
 		return err
 	}
 	out.Made = append(out.Made, ".gitignore (make the repository with: git init)")

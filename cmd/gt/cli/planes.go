@@ -16,6 +16,7 @@ import (
 	"gastown/sync/files"
 	"gastown/town"
 	"gastown/town/config"
+	"gastown/town/durable"
 	"gastown/town/layout"
 	"gastown/town/starter"
 )
@@ -60,7 +61,7 @@ func (h *host) makePlanes(ctx context.Context) (made []string, err error) {
 		if err := store.Close(); err != nil {
 			return made, err
 		}
-		if err := moveDurably(opts.Dir, h.layout.Data(plane)); err != nil {
+		if err := durable.Rename(opts.Dir, h.layout.Data(plane)); err != nil {
 			return made, err
 		}
 		made = append(made, plane)
@@ -175,16 +176,4 @@ func hasFiles(t layout.Town) (bool, error) {
 		}
 	}
 	return false, nil
-}
-
-// moveDurably renames a directory within the Town.
-func moveDurably(from, to string) error {
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(to))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }

@@ -11,6 +11,7 @@ import (
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/planes/operational"
+	"gastown/town/durable"
 	"gastown/town/layout"
 )
 
@@ -45,7 +46,7 @@ func (r *reviews) tell(ctx context.Context, open []federation.Review) (err error
 	if err := errors.Join(err, store.Close()); err != nil {
 		return err
 	}
-	return writeDurably(h.layout.Reviews(), strings.Join(ids, "\n"))
+	return durable.WritePrivate(h.layout.Reviews(), []byte(strings.Join(ids, "\n")))
 }
 
 // known is the set last told, sorted.

@@ -4,13 +4,11 @@ import (
 	"context"
 	"errors"
 	"os"
-	"path/filepath"
 	"strings"
-
-	"github.com/google/renameio/v2"
 
 	"gastown/cmd/internal/shell"
 	"gastown/town/config"
+	"gastown/town/durable"
 	"gastown/town/layout"
 )
 
@@ -38,7 +36,7 @@ func (s *stores) Federation() (uuid, previous string) {
 func (s *stores) SetFederation(uuid, previous string) error {
 	path := s.host.layout.Joining()
 	if previous != "" {
-		if err := writeDurably(path, previous+"\n"); err != nil {
+		if err := durable.WritePrivate(path, []byte(previous+"\n")); err != nil {
 			return err
 		}
 	}
@@ -58,19 +56,4 @@ func (s *stores) SetFederation(uuid, previous string) error {
 // lock takes one of the Town's locks. The operating system drops it with us.
 func (a *App) lock(ctx context.Context, t layout.Town, name string) (unlock func() error, err error) {
 	return shell.Lock(ctx, t, name, a.Wait)
-}
-
-// writeDurably puts a small private file in place, whole or not at all.
-func writeDurably(path, text string) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return err
-	}
-	if err := renameio.WriteFile(path, []byte(text), 0o600); err != nil {
-		return err
-	}
-	d, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return err
-	}
-	return errors.Join(d.Sync(), d.Close())
 }
