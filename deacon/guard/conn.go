@@ -43,24 +43,33 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// sameUser asks the kernel who connected.
+// sameUser reports whether the peer may use what belongs to this user.
 func sameUser(c net.Conn) bool {
 	u, ok := c.(*net.UnixConn)
 	if !ok {
 		return false
 	}
-	raw, err := u.SyscallConn()
+	peer, err := PeerUser(u)
+	return err == nil && allowed(peer, os.Getuid())
+}
+
+// PeerUser asks the kernel which user's process is at the other end.
+func PeerUser(c *net.UnixConn) (int, error) {
+	raw, err := c.SyscallConn()
 	if err != nil {
-		return false
+		return 0, err
 	}
 	var peer *unix.Ucred
 	var failed error
 	err = raw.Control(func(fd uintptr) { peer, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
-	if err != nil || failed != nil {
-		return false
+	if err = errors.Join(err, failed); err != nil {
+		return 0, err
 	}
-	return allowed(int(peer.Uid), os.Getuid())
+	return int(peer.Uid), nil
 }
+
+// Owner reports whether the peer is a process of this user, or of root.
+func Owner(c *net.UnixConn) bool { return sameUser(c) }
 
 // allowed: root may do anything anyway.
 func allowed(peer, own int) bool { return peer == own || peer == 0 }

@@ -100,6 +100,9 @@ func Interrupted(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil || errors.Is(err, town.ErrReview) || errors.Is(err, town.ErrRefused) {
 		return err
 	}
+	if cause := context.Cause(ctx); errors.Is(cause, town.ErrBusy) {
+		return cause // the Deacon ended it, not a person
+	}
 	return &town.Error{Op: "interrupted", Err: errStopped, Next: again}
 }
 

@@ -1,0 +1,163 @@
+package shell
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"gastown/cmd/internal/term"
+	"gastown/town"
+)
+
+// Call is one command at work: its invocation, the flags every command has, and
+// how it prints.
+type Call struct {
+	*Invocation
+	Globals
+	// Name is the whole command, as others are told who wait for it.
+	Name   string
+	traits Traits
+}
+
+// Printer returns a printer for one of the caller's streams.
+func (c *Call) Printer(w io.Writer) *term.Printer { return term.New(w, !c.NoColor && c.Colors()) }
+
+// Show prints a result: value itself with --json, else what say words.
+func (c *Call) Show(value any, say func(*term.Printer)) error {
+	if c.JSON {
+		text, err := JSONText(value, "")
+		if err != nil {
+			return err
+		}
+		_, err = c.Stdout.Write(append(text, '\n'))
+		return err
+	}
+	p := c.Printer(c.Stdout)
+	say(p)
+	return p.Flush()
+}
+
+// Summary is Show for results that only say what was done: --quiet leaves them
+// out.
+func (c *Call) Summary(value any, say func(*term.Printer)) error {
+	if c.Quiet && !c.JSON {
+		return nil
+	}
+	return c.Show(value, say)
+}
+
+// Hint tells people, not scripts, something beside the result.
+func (c *Call) Hint(format string, args ...any) {
+	if c.Quiet {
+		return
+	}
+	p := c.Printer(c.Stderr)
+	p.Line(format, args...)
+	_ = p.Flush() // nobody is left to tell
+}
+
+// Ago words a time relative to the call's clock.
+func (c *Call) Ago(t time.Time) string { return term.Ago(c.Now(), t) }
+
+// JSONText is a value as JSON people can read, without the final line end.
+func JSONText(value any, prefix string) ([]byte, error) {
+	var text bytes.Buffer
+	enc := json.NewEncoder(&text)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent(prefix, "  ")
+	if err := enc.Encode(value); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
+}
+
+// Array writes a JSON array element by element, so that a long one is never held
+// whole.
+type Array struct {
+	w *bufio.Writer
+	n int
+}
+
+// Array begins an array on standard output.
+func (c *Call) Array() *Array { return &Array{w: bufio.NewWriterSize(c.Stdout, 1<<16)} }
+
+// Add adds an element.
+func (l *Array) Add(value any) error {
+	text, err := JSONText(value, "  ")
+	if err != nil {
+		return err
+	}
+	open := ",\n  "
+	if l.n == 0 {
+		open = "[\n  "
+	}
+	l.n++
+	_, _ = l.w.WriteString(open) // the writer keeps its error for Flush
+	_, err = l.w.Write(text)
+	return err
+}
+
+// End ends the array.
+func (l *Array) End() error {
+	closing := "\n]\n"
+	if l.n == 0 {
+		closing = "[]\n"
+	}
+	_, _ = l.w.WriteString(closing)
+	return l.w.Flush()
+}
+
+// Report tells how the command ended and returns its exit code.
+func (c *Call) Report(err error) int {
+	code := ExitCode(err)
+	if err == nil || errors.Is(err, errShown) || c.traits.QuietReview && c.Quiet && code == ExitReview {
+		return code
+	}
+	f := Fail(err)
+	if f.Next == "" && c.traits.Advice != nil {
+		f.Next = c.traits.Advice(err)
+	}
+	if c.JSON {
+		c.reportJSON(f)
+		return code
+	}
+	p := c.Printer(c.Stderr)
+	for i, line := range strings.Split(f.Error, "\n") {
+		switch {
+		case i == 0 && code != ExitReview:
+			line = c.traits.Name + ": " + line
+		case i > 0 && c.traits.ErrorsOnStdout:
+			line = "  " + line
+		}
+		p.Styled(term.Bad, "%s", line)
+	}
+	if f.Next != "" {
+		p.Line("  next: %s", f.Next)
+	}
+	_ = p.Flush() // nobody is left to tell
+	return code
+}
+
+func (c *Call) reportJSON(f Failure) {
+	if c.traits.ErrorsOnStdout {
+		text, _ := JSONText(f, "")
+		fmt.Fprintln(c.Stdout, string(text))
+		return
+	}
+	line, _ := json.Marshal(f)
+	fmt.Fprintln(c.Stderr, string(line))
+}
+
+// ErrAppliedUnprinted wraps the error of a result that could not be printed
+// although the change was made, so that the caller does not repeat it.
+func ErrAppliedUnprinted(err error) error {
+	if err == nil {
+		return nil
+	}
+	return town.Fail("print what was done", "the change was made, so do not repeat it: bd list shows what there is", "%w", err)
+}

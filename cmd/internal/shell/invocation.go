@@ -1,0 +1,115 @@
+package shell
+
+import (
+	"cmp"
+	"io"
+	"io/fs"
+	"os"
+	"os/user"
+	"strconv"
+	"strings"
+	"time"
+
+	"gastown/cmd/internal/term"
+	"gastown/town"
+)
+
+// Invocation is one run of a program: what its caller gave it. A command knows
+// its surroundings from here alone, for it may run inside the Deacon, whose
+// working directory, environment and streams are other ones.
+type Invocation struct {
+	// Program is gt or bd, Args its arguments.
+	Program string
+	Args    []string
+	// Dir is the working directory, absolute.
+	Dir string
+	Env Environment
+	// Stdin, Stdout and Stderr are *os.File in a process of its own, else
+	// something with their Fd; package term can tell whether they are terminals.
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// Umask is the caller's. It counts for files that are made for a person
+	// outside the Town; those of the Town are always private.
+	Umask fs.FileMode
+	// User is the caller's number on this machine.
+	User int
+	// Self is the path of the program a person typed, for hooks and daemons to
+	// start it later; "" when unknown.
+	Self string
+	Now  func() time.Time
+	// Resident is what the Deacon lends to commands that run inside it; nil in a
+	// process of its own.
+	Resident Resident
+}
+
+// Environment is the caller's variables, as NAME=value.
+type Environment []string
+
+// Get returns a variable's value; "" when it is not set.
+func (e Environment) Get(name string) string {
+	value, _ := e.Lookup(name)
+	return value
+}
+
+// Lookup returns a variable's value, and whether it is set.
+func (e Environment) Lookup(name string) (string, bool) {
+	for _, v := range e { // as in a process, the first counts
+		if value, ok := strings.CutPrefix(v, name); ok && strings.HasPrefix(value, "=") {
+			return value[1:], true
+		}
+	}
+	return "", false
+}
+
+// Getenv is Env.Get under the name the standard library uses.
+func (i *Invocation) Getenv(name string) string { return i.Env.Get(name) }
+
+// Abs resolves a path against the working directory.
+func (i *Invocation) Abs(path string) string { return Abs(i.Dir, path) }
+
+// Open opens a file a person named; - and StandardInput are standard input,
+// which stays open.
+func (i *Invocation) Open(path string) (io.ReadCloser, error) {
+	if path == "-" || path == StandardInput {
+		return io.NopCloser(i.Stdin), nil
+	}
+	return os.Open(i.Abs(path))
+}
+
+// Create makes or replaces a file for a person, with the permissions their umask
+// leaves of 0666.
+func (i *Invocation) Create(path string) (*os.File, error) {
+	f, err := os.OpenFile(i.Abs(path), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	if os.IsExist(err) {
+		return os.Create(i.Abs(path)) // keeps its permissions
+	}
+	if err != nil {
+		return nil, err
+	}
+	if err := f.Chmod(0o666 &^ i.Umask); err != nil {
+		_ = f.Close()
+		return nil, err
+	}
+	return f, nil
+}
+
+// Actor is who changes are recorded under: as git has it, the environment, then
+// the configuration, then the login name.
+func (i *Invocation) Actor(configured town.Actor) town.Actor {
+	name, login := "gt", "gt"
+	if u, err := user.LookupId(strconv.Itoa(i.User)); err == nil {
+		login = u.Username
+		name = cmp.Or(u.Name, u.Username)
+	}
+	machine, err := os.Hostname()
+	if err != nil {
+		machine = "localhost"
+	}
+	return town.Actor{
+		Name:  AuthorText(cmp.Or(i.Getenv("GIT_AUTHOR_NAME"), configured.Name, name)),
+		Email: AuthorText(cmp.Or(i.Getenv("GIT_AUTHOR_EMAIL"), configured.Email, login+"@"+machine)),
+	}
+}
+
+// Colors says whether the caller's environment welcomes colours.
+func (i *Invocation) Colors() bool { return term.Colors(i.Getenv) }

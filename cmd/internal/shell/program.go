@@ -1,0 +1,249 @@
+package shell
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/town/layout"
+)
+
+// Command is one entry in a program's table.
+type Command struct {
+	Name, Help string
+	// Examples are shown below the help, one a line.
+	Examples []string
+	// Alias is another name for it; "" for none.
+	Alias  string
+	Hidden bool
+	// Alone says that the command runs in a process of its own, never inside the
+	// Deacon: it replaces planes, starts an editor, or needs memory nobody can
+	// bound. AloneWith names flags with which it does.
+	Alone     bool
+	AloneWith []string
+	// Planes are those it uses.
+	Planes []string
+	// Permission is what its user must be allowed to do, as AREA:ACTION.
+	Permission string
+	// Writes says that it may change something. Repeatable says that running it
+	// again after it was cut off does no harm, as it goes on where it stopped.
+	Writes, Repeatable bool
+	// NoTown says that it needs no Town.
+	NoTown bool
+	// Define describes its flags and arguments, and returns what it does. It is
+	// called for each invocation, so options belong to one. The call's flags have
+	// their values when the action runs, and when a hint for completion does.
+	Define func(*Call, *kingpin.CmdClause) Action
+}
+
+// Action does what a command is for.
+type Action func(context.Context) error
+
+// Program is the parser of one invocation with its table of commands.
+type Program struct {
+	*kingpin.Application
+	call     *Call
+	rewrite  func([]string) []string
+	commands map[string]entry
+	ended    int
+	printed  bytes.Buffer // by the parser
+}
+
+type entry struct {
+	Command
+	clause *kingpin.CmdClause
+	action Action
+}
+
+// Traits are what differs between programs.
+type Traits struct {
+	Name, Help, Version string
+	// Rewrite changes arguments before they are parsed. May be nil.
+	Rewrite func([]string) []string
+	// ErrorsOnStdout says that --json prints errors on standard output.
+	ErrorsOnStdout bool
+	// Advice words the next step for errors the program knows. May be nil.
+	Advice func(error) string
+	// QuietReview says that --quiet does not tell that reviews wait.
+	QuietReview bool
+}
+
+var parserSettings sync.Once
+
+// NewProgram describes a program for one invocation, with the flags every command
+// has. Flags of the program itself are added before Begin is called, and
+// commands after it.
+func NewProgram(t Traits, i *Invocation) *Program {
+	// An argument such as @x is a name here, not a file of arguments. The setting
+	// is the library's, for all parsers.
+	parserSettings.Do(func() { kingpin.EnableFileExpansion = false })
+	p := &Program{Application: kingpin.New(t.Name, t.Help), commands: map[string]entry{}, ended: -1, rewrite: t.Rewrite}
+	p.call = &Call{Invocation: i, traits: t, Name: t.Name}
+	g := &p.call.Globals
+	p.Terminate(func(status int) {
+		if p.ended < 0 {
+			p.ended = status
+		}
+	})
+	p.UsageWriter(&p.printed)
+	p.ErrorWriter(&p.printed)
+	p.UsageTemplate(UsageTemplate)
+	VersionFlag(p.Application, t.Name+" "+t.Version, &p.printed, &p.ended)
+	p.HelpFlag.Short('h')
+	// The environment is the caller's, so the parser may not look at its own.
+	p.Flag("town", "The Town's directory (default: GT_ROOT, or the nearest Town at or above the working directory).").
+		PlaceHolder("DIR").Default(i.Getenv("GT_ROOT")).StringVar(&g.Town)
+	p.Flag("json", "Print results as JSON.").BoolVar(&g.JSON)
+	p.Flag("quiet", "Print no summaries; errors and what was asked for are still printed.").Short('q').BoolVar(&g.Quiet)
+	p.Flag("no-color", "Never use colours (so does NO_COLOR).").BoolVar(&g.NoColor)
+	p.Flag("wait", "How long to wait while another process has the Town.").
+		Default(defaultWait.String()).PlaceHolder("DURATION").DurationVar(&g.Wait)
+	return p
+}
+
+// Begin ends the description of the program's own flags.
+func (p *Program) Begin() { p.UsageFuncs(UsageFuncs(p.Application)) }
+
+// Call is the invocation with its flags, as the commands get it.
+func (p *Program) Call() *Call { return p.call }
+
+// Add puts a command into the table, below the program or a group of commands.
+func (p *Program) Add(g Group, c Command) {
+	clause := g.Command(c.Name, c.Help).HelpLong(Examples(c.Examples...))
+	if c.Alias != "" {
+		clause.Alias(c.Alias)
+	}
+	if c.Hidden {
+		clause.Hidden()
+	}
+	action := c.Define(p.call, clause)
+	p.commands[clause.FullCommand()] = entry{c, clause, action}
+}
+
+// Table lists the commands by full name, for documentation and checks.
+func (p *Program) Table() map[string]Command {
+	all := map[string]Command{}
+	for name, e := range p.commands {
+		all[name] = e.Command
+	}
+	return all
+}
+
+// Prepared is an invocation whose arguments were parsed. Nothing has run and
+// nothing was printed.
+type Prepared struct {
+	// Name is the whole command, such as "gt federation push".
+	Name string
+	// Command is the table's entry; its zero value if the arguments name none.
+	Command Command
+	// Alone says that the command runs in a process of its own.
+	Alone bool
+	// Town is the root of the Town it is for; "" when it needs or finds none.
+	Town string
+
+	program *Program
+	action  Action
+	printed []byte
+	code    int
+	err     error
+}
+
+// Prepare parses the invocation's arguments.
+func (p *Program) Prepare() *Prepared {
+	i := p.call.Invocation
+	args := i.Args
+	if p.rewrite != nil {
+		args = p.rewrite(args)
+	}
+	name, err := p.Parse(args)
+	out := &Prepared{Name: p.Name, program: p, printed: p.printed.Bytes()}
+	switch {
+	case p.ended == 0:
+		return out
+	case p.ended > 0:
+		out.code = ExitUsage
+		return out
+	case err != nil:
+		out.err = Misused(p.Application, i.Args, err)
+		return out
+	}
+	e := p.commands[name]
+	out.Name += " " + name
+	p.call.Name = out.Name
+	out.Command, out.action = e.Command, e.action
+	out.Alone = e.Alone || slices.ContainsFunc(e.AloneWith, func(flag string) bool { return p.given(args, flag) })
+	if !e.NoTown {
+		if t, err := p.call.FindTown(); err == nil {
+			out.Town = t.Root
+		}
+	}
+	return out
+}
+
+// given reports whether a flag stands among parsed arguments.
+func (p *Program) given(args []string, flag string) bool {
+	parsed, err := p.ParseContext(args)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(parsed.Elements, func(e *kingpin.ParseElement) bool {
+		f, ok := e.Clause.(*kingpin.FlagClause)
+		return ok && f.Model().Name == flag
+	})
+}
+
+// Wait is how long the command waits for others.
+func (r *Prepared) Wait() time.Duration { return r.program.call.Wait }
+
+// Run does what was asked for and returns the exit code.
+func (r *Prepared) Run(ctx context.Context) int {
+	c := r.program.call
+	if _, err := c.Stdout.Write(r.printed); err != nil {
+		return ExitFailed
+	}
+	if r.action == nil {
+		if r.err == nil {
+			return r.code
+		}
+		if r.program.call.traits.ErrorsOnStdout {
+			c.JSON = c.JSON || wantsJSON(c.Args)
+		}
+		return c.Report(r.err)
+	}
+	return c.Report(Interrupted(ctx, r.action(ctx)))
+}
+
+// Fail tells that the command could not run and returns the exit code.
+func (r *Prepared) Fail(err error) int { return r.program.call.Report(err) }
+
+// wantsJSON looks at arguments that could not be parsed.
+func wantsJSON(args []string) bool {
+	for _, arg := range args {
+		if arg == "--" {
+			return false
+		}
+		if arg == "--json" {
+			return true
+		}
+	}
+	return false
+}
+
+// FindTown is the Town of --town or GT_ROOT, else the nearest one.
+func (c *Call) FindTown() (layout.Town, error) { return FindTown(c.Dir, c.Town) }
+
+// errShown is a failure whose whole story was printed already.
+var errShown = errors.New("see the findings")
+
+// Shown is an error that only sets the exit code: everything was printed.
+func Shown(kind error) error {
+	if kind == nil {
+		return errShown
+	}
+	return errors.Join(errShown, kind)
+}

@@ -1,0 +1,16 @@
+package shell
+
+import (
+	"context"
+
+	"gastown/planes/ledger"
+)
+
+// Resident is what the Deacon lends to the commands that run inside it. Its
+// methods are for many goroutines.
+type Resident interface {
+	// Ledger is the Town's ledger, open with its caches, until release is called.
+	// ok is false when the Deacon does not have it now: the command then opens the
+	// ledger as it would in a process of its own.
+	Ledger(ctx context.Context) (s *ledger.Store, release func(), ok bool)
+}

@@ -1,0 +1,103 @@
+package commands
+
+import (
+	"context"
+	"io"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/deacon/invocation"
+)
+
+const (
+	// defaultGrace is how long a command has to end after its context did.
+	defaultGrace = 10 * time.Second
+	// defaultMemory is how much the process may hold while commands run, in bytes.
+	defaultMemory = 1 << 30
+	// receiveTime bounds how long a front takes to send its request, and to say
+	// Go after the answer.
+	receiveTime = 10 * time.Second
+	// maxConnections bounds the fronts that are connected at once. Those beyond it
+	// run their commands themselves.
+	maxConnections = 1024
+)
+
+// Call is one invocation, as the code of a command gets it.
+type Call struct {
+	invocation.Request
+	// Stdin, Stdout and Stderr are the caller's. They offer Fd, for questions
+	// about a terminal; nobody may close that descriptor or change its modes.
+	Stdin          io.Reader
+	Stdout, Stderr io.Writer
+	// User is the caller's user on this machine, as the kernel says.
+	User int
+}
+
+// Command is a call whose arguments were understood. Nothing has run yet and
+// nothing was printed.
+type Command struct {
+	// Name is the command without its arguments, such as "gt federation push".
+	Name string
+	// Town is the root of the Town the command is for; "" if it needs none.
+	Town string
+	// Class chooses the limit the command counts against.
+	Class string
+	// Alone says that it must have a process of its own.
+	Alone bool
+	// Writes says that it may change something; Repeatable that running it again
+	// after it was cut off does no harm.
+	Writes, Repeatable bool
+	// Wait is how long it waits for a place among the commands that run.
+	Wait time.Duration
+	// Run does it and returns the exit code. busy is told why it could not begin.
+	Run func(context.Context) int
+	// Fail prints an error as the command would, and returns the exit code.
+	Fail func(error) int
+}
+
+// Limits bound what runs at once.
+type Limits struct {
+	// Concurrent is how many commands of a class run at once; one that is not
+	// named has no bound but the connections'.
+	Concurrent map[string]int
+	// Rate is how many commands begin in a second, Burst how many of them at once.
+	Rate, Burst int
+}
+
+// Options describe a Server.
+type Options struct {
+	// Root is the Town's directory, and Engine what the Deacon's own program is:
+	// a front with another engine runs its commands itself.
+	Root   string
+	Engine invocation.Identity
+	// Prepare understands a call. It is called from many goroutines.
+	Prepare func(Call) Command
+	Log     logrus.FieldLogger
+	// Limits are those at the start; SetLimits replaces them.
+	Limits Limits
+	// Done is told of each command that ended: its name, exit code, how long it
+	// waited for its place and how long it ran. May be nil.
+	Done func(name string, code int, waited, took time.Duration)
+	// Refused is told, by reason, of each connection that was not served. May be nil.
+	Refused func(reason string)
+	// Grace and Memory are the bounds of the package's documentation; 0 means
+	// 10 s and 1 GiB.
+	Grace  time.Duration
+	Memory uint64
+}
+
+func (o *Options) defaults() {
+	if o.Grace == 0 {
+		o.Grace = defaultGrace
+	}
+	if o.Memory == 0 {
+		o.Memory = defaultMemory
+	}
+	if o.Done == nil {
+		o.Done = func(string, int, time.Duration, time.Duration) {}
+	}
+	if o.Refused == nil {
+		o.Refused = func(string) {}
+	}
+}

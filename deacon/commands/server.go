@@ -1,0 +1,165 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gastown/deacon/guard"
+	"gastown/deacon/invocation"
+	"gastown/town"
+)
+
+// Reasons why a connection is not served, for Options.Refused.
+const (
+	RefusedPeer      = guard.Peer
+	RefusedCrowded   = guard.Crowded
+	RefusedMalformed = guard.Malformed
+)
+
+// Server runs commands for fronts. Close ends it.
+type Server struct {
+	opts   Options
+	listen *net.UnixListener
+	life   context.Context
+	end    context.CancelCauseFunc
+	served sync.WaitGroup // the accept loop and each connection
+	failed chan error
+	places *places
+	memory *memory
+
+	connections atomic.Int64
+	running     atomic.Int64
+	abandoned   atomic.Int64
+}
+
+// errStopping ends the commands under way when the Deacon stops.
+var errStopping = town.Fail("run the command", "run it again: it goes on where it stopped",
+	"%w: the Deacon stops; what was done is whole, and nothing is half done", town.ErrBusy)
+
+// Serve runs the commands of fronts that connect to l, which it closes in the end.
+func Serve(l *net.UnixListener, o Options) *Server {
+	o.defaults()
+	s := &Server{opts: o, listen: l, failed: make(chan error, 1), places: newPlaces(o.Limits)}
+	s.life, s.end = context.WithCancelCause(context.Background())
+	s.memory = newMemory(o.Memory)
+	s.served.Go(s.accept)
+	s.served.Go(func() { s.memory.watch(s.life) })
+	return s
+}
+
+// Failed tells when the listener fails for good.
+func (s *Server) Failed() <-chan error { return s.failed }
+
+// SetLimits replaces the limits. Commands that run go on.
+func (s *Server) SetLimits(l Limits) { s.places.set(l) }
+
+// Running is how many commands are under way, and Abandoned how many of all that
+// ever ran did not end when they should have.
+func (s *Server) Running() int   { return int(s.running.Load()) }
+func (s *Server) Abandoned() int { return int(s.abandoned.Load()) }
+
+// Close refuses new commands, cancels those under way, and waits for their ends
+// until ctx is over.
+func (s *Server) Close(ctx context.Context) error {
+	s.end(errStopping)
+	err := s.listen.Close()
+	done := make(chan struct{})
+	go func() { defer close(done); s.served.Wait() }()
+	select {
+	case <-done:
+		return err
+	case <-ctx.Done():
+		return errors.Join(err, fmt.Errorf("%d commands have not ended", s.running.Load()))
+	}
+}
+
+func (s *Server) accept() {
+	for {
+		c, err := s.listen.AcceptUnix()
+		switch {
+		case s.life.Err() != nil:
+			if err == nil {
+				_ = c.Close()
+			}
+			return
+		case err != nil:
+			var temporary interface{ Temporary() bool }
+			if errors.As(err, &temporary) && temporary.Temporary() {
+				time.Sleep(10 * time.Millisecond) //nolint:sleep // out of descriptors: nothing tells when there are some
+				continue
+			}
+			s.failed <- err
+			return
+		case !guard.Owner(c):
+			s.refuse(c, RefusedPeer)
+		case s.connections.Load() >= maxConnections:
+			s.refuse(c, RefusedCrowded)
+		default:
+			s.connections.Add(1)
+			s.served.Go(func() {
+				defer s.connections.Add(-1)
+				defer c.Close()
+				s.serve(c)
+			})
+		}
+	}
+}
+
+func (s *Server) refuse(c *net.UnixConn, reason string) {
+	s.opts.Refused(reason)
+	_ = c.Close()
+}
+
+// serve handles one connection: one command.
+func (s *Server) serve(c *net.UnixConn) {
+	r, err := invocation.Receive(c, receiveTime)
+	if err != nil {
+		if s.life.Err() == nil {
+			s.opts.Refused(RefusedMalformed)
+		}
+		return
+	}
+	defer r.Close()
+	w, err := s.newWork(c, r)
+	if err != nil {
+		_ = invocation.Reply(c, invocation.Answer{Declined: true, Reason: "the Deacon has no descriptors left"})
+		return
+	}
+	defer w.close()
+	if why := s.declines(r, w); why != "" {
+		_ = invocation.Reply(c, invocation.Answer{Declined: true, Reason: why})
+		return
+	}
+	if invocation.Reply(c, invocation.Answer{Writes: w.command.Writes}) != nil || invocation.Await(c, receiveTime) != nil {
+		return // the front has gone, or runs the command itself
+	}
+	w.run()
+}
+
+// declines prepares the command and says why its front must run it itself; ""
+// when it can run here.
+func (s *Server) declines(r *invocation.Received, w *work) (why string) {
+	if r.Engine != s.opts.Engine {
+		return "the Deacon is of another build"
+	}
+	defer func() {
+		if p := recover(); p != nil { // the engine, run alone, tells about it
+			s.opts.Log.WithField("stack", string(debug.Stack())).Error("the arguments of a command could not be read")
+			why = "the Deacon could not read the arguments"
+		}
+	}()
+	w.command = s.opts.Prepare(w.call)
+	switch {
+	case w.command.Alone:
+		return "the command runs in a process of its own"
+	case w.command.Town != "" && w.command.Town != s.opts.Root:
+		return "the command is for another Town"
+	}
+	return ""
+}

@@ -1,0 +1,153 @@
+package commands
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"gastown/deacon/guard"
+	"gastown/deacon/invocation"
+	"gastown/town"
+)
+
+// work is one command of one front.
+type work struct {
+	server         *Server
+	conn           *net.UnixConn
+	call           Call
+	command        Command
+	ctx            context.Context
+	cancel         context.CancelCauseFunc
+	cancelled      *event // ends reads
+	gone           *event // ends writes
+	broken         atomic.Bool
+	stdout, stderr *stream
+	closing        chan struct{} // closed by the last who uses the events
+}
+
+// Causes that end a command's context.
+var (
+	errInterrupted = errors.New("interrupted")
+	errFrontGone   = errors.New("the front has gone")
+)
+
+func (s *Server) newWork(c *net.UnixConn, r *invocation.Received) (*work, error) {
+	cancelled, err := newEvent()
+	if err != nil {
+		return nil, err
+	}
+	gone, err := newEvent()
+	if err != nil {
+		cancelled.close()
+		return nil, err
+	}
+	user, err := guard.PeerUser(c)
+	if err != nil {
+		cancelled.close()
+		gone.close()
+		return nil, err
+	}
+	w := &work{server: s, conn: c, cancelled: cancelled, gone: gone}
+	w.ctx, w.cancel = context.WithCancelCause(s.life)
+	w.stdout = &stream{file: r.Stdout, fd: int(r.Stdout.Fd()), ended: gone, broken: &w.broken, output: true}
+	w.stderr = &stream{file: r.Stderr, fd: int(r.Stderr.Fd()), ended: gone, broken: &w.broken}
+	stdin := &stream{file: r.Stdin, fd: int(r.Stdin.Fd()), ended: cancelled, broken: &w.broken}
+	w.call = Call{Request: r.Request, Stdin: stdin, Stdout: w.stdout, Stderr: w.stderr, User: user}
+	return w, nil
+}
+
+func (w *work) close() {
+	w.cancel(nil)
+	w.cancelled.close()
+	w.gone.close()
+}
+
+// run runs the command and tells the front how it ended.
+func (w *work) run() {
+	stop := context.AfterFunc(w.ctx, w.cancelled.set)
+	defer stop()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		invocation.Watch(w.conn, func() { w.cancel(errInterrupted) })
+		w.cancel(errFrontGone)
+		w.gone.set()
+	}()
+	s := w.server
+	s.running.Add(1)
+	ended := make(chan int, 1)
+	go func() { defer s.running.Add(-1); ended <- w.contained() }()
+	code, abandoned := w.await(ended)
+	if abandoned {
+		s.abandoned.Add(1)
+		s.opts.Log.WithField("command", w.command.Name).Error("a command did not end when it was told to; its front was released")
+	}
+	end := invocation.Ended{Code: code, BrokenPipe: w.broken.Load(), Alone: w.again()}
+	_ = invocation.Conclude(w.conn, end) // a front that has gone
+	_ = w.conn.Close()
+	<-watched
+	if abandoned {
+		// Its goroutine still has the streams: they are closed when it ends, if ever.
+		<-ended
+	}
+}
+
+// await waits for the end of the command, and no longer than Grace after its
+// context has ended.
+func (w *work) await(ended <-chan int) (code int, abandoned bool) {
+	select {
+	case code = <-ended:
+		return code, false
+	case <-w.ctx.Done():
+	}
+	select {
+	case code = <-ended:
+		return code, false
+	case <-time.After(w.server.opts.Grace):
+		return w.fail(town.Fail(w.command.Name, "gt deacon restart ends it", "%w: the command does not end", town.ErrBusy)), true
+	}
+}
+
+// again reports whether the front should run the command itself after all: the
+// Deacon cancelled it for want of memory, and nothing shows that it ever ran.
+func (w *work) again() bool {
+	return errors.Is(context.Cause(w.ctx), errMemory) && (!w.command.Writes || w.command.Repeatable) &&
+		!w.stdout.wrote.Load() && !w.stderr.wrote.Load()
+}
+
+// contained runs the command when it has a place. A panic is an error.
+func (w *work) contained() (code int) {
+	s := w.server
+	defer func() {
+		if p := recover(); p != nil {
+			s.opts.Log.WithField("command", w.command.Name).WithField("stack", string(debug.Stack())).
+				Errorf("a command panicked: %s", town.Clip(fmt.Sprint(p), 300))
+			code = w.fail(town.Fail(w.command.Name, "gt deacon logs has the details", "an internal error: %s", town.Clip(fmt.Sprint(p), 300)))
+		}
+	}()
+	came := time.Now()
+	leave, err := s.places.enter(w.ctx, w.command.Class, w.command.Wait)
+	if err != nil {
+		return w.fail(err)
+	}
+	defer leave()
+	began := time.Now()
+	forget := s.memory.add(w.cancel)
+	defer forget()
+	code = w.command.Run(w.ctx)
+	s.opts.Done(w.command.Name, code, began.Sub(came), time.Since(began))
+	return code
+}
+
+// fail prints an error as the command would. After a cancellation for want of
+// memory it prints nothing if the front runs the command again.
+func (w *work) fail(err error) int {
+	if w.again() {
+		return 1
+	}
+	return w.command.Fail(err)
+}

@@ -1,0 +1,125 @@
+package invocation
+
+import (
+	"errors"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Client is a front's end of a connection. Its methods are for one goroutine,
+// except Interrupt.
+type Client struct{ fd int }
+
+// Dial connects to a command socket. An error that is os.ErrNotExist or
+// ECONNREFUSED means that nobody listens.
+//
+// It uses system calls: package net would double the size of a front.
+func Dial(socket string) (*Client, error) {
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		return nil, os.NewSyscallError("socket", err)
+	}
+	if err := retry(func() error { return unix.Connect(fd, &unix.SockaddrUnix{Name: socket}) }); err != nil {
+		_ = unix.Close(fd)
+		return nil, &os.PathError{Op: "connect", Path: socket, Err: err}
+	}
+	return &Client{fd}, nil
+}
+
+// Close ends the connection; a command that runs is then cancelled.
+func (c *Client) Close() error { return unix.Close(c.fd) }
+
+// Send hands over a request with the streams it is to use, and waits for the
+// answer for as long as patience says. It fails with os.ErrDeadlineExceeded when
+// there is none: nothing was run then, and nothing will be.
+func (c *Client) Send(r Request, streams [Streams]int, patience time.Duration) (Answer, error) {
+	data, err := r.Encode()
+	if err != nil {
+		return Answer{}, err
+	}
+	limit := unix.NsecToTimeval(patience.Nanoseconds())
+	for _, option := range []int{unix.SO_RCVTIMEO, unix.SO_SNDTIMEO} {
+		if err := unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, option, &limit); err != nil {
+			return Answer{}, os.NewSyscallError("setsockopt", err)
+		}
+	}
+	var n int
+	err = retry(func() (err error) {
+		n, err = unix.SendmsgN(c.fd, data, unix.UnixRights(streams[:]...), nil, unix.MSG_NOSIGNAL)
+		return err
+	})
+	if err == nil {
+		err = c.write(data[n:])
+	}
+	if err != nil {
+		return Answer{}, late(err)
+	}
+	a, err := readAnswer(reader{c.fd})
+	return a, late(err)
+}
+
+// Go has the command run. After it the connection has no deadline any more.
+func (c *Client) Go() error {
+	var none unix.Timeval
+	if err := unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &none); err != nil {
+		return os.NewSyscallError("setsockopt", err)
+	}
+	return c.write([]byte{kindGo})
+}
+
+// Interrupt asks the command to end in order. It may be called from another
+// goroutine.
+func (c *Client) Interrupt() error { return c.write([]byte{kindInterrupt}) }
+
+// Wait returns how the command ended. io.EOF or io.ErrUnexpectedEOF means that
+// the Deacon ended first, so nobody knows how far the command came.
+func (c *Client) Wait() (Ended, error) { return readEnded(reader{c.fd}) }
+
+func (c *Client) write(data []byte) error {
+	for len(data) > 0 {
+		var n int
+		err := retry(func() (err error) {
+			n, err = unix.SendmsgN(c.fd, data, nil, nil, unix.MSG_NOSIGNAL)
+			return err
+		})
+		if err != nil {
+			return os.NewSyscallError("send", err)
+		}
+		data = data[n:]
+	}
+	return nil
+}
+
+// reader reads a socket that has no place in Go's poller.
+type reader struct{ fd int }
+
+func (r reader) Read(p []byte) (n int, err error) {
+	err = retry(func() (err error) { n, err = unix.Read(r.fd, p); return err })
+	if err != nil {
+		return 0, os.NewSyscallError("read", err)
+	}
+	if n == 0 && len(p) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
+}
+
+// late names the end of patience.
+func late(err error) error {
+	if errors.Is(err, unix.EAGAIN) {
+		return os.ErrDeadlineExceeded
+	}
+	return err
+}
+
+// retry repeats a call that a signal interrupted.
+func retry(call func() error) error {
+	for {
+		if err := call(); !errors.Is(err, unix.EINTR) {
+			return err
+		}
+	}
+}

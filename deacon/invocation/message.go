@@ -1,0 +1,92 @@
+package invocation
+
+import (
+	"io"
+)
+
+// Kinds of messages; see the package's documentation.
+const (
+	kindReady     = 'R'
+	kindDeclined  = 'D'
+	kindExit      = 'X'
+	kindGo        = 'G'
+	kindInterrupt = 'I'
+)
+
+// maxReason bounds the text of a Declined in bytes.
+const maxReason = 255
+
+// Answer is the Deacon's first message.
+type Answer struct {
+	// Declined says that the front is to run the command itself, and Reason why.
+	Declined bool
+	Reason   string
+	// Writes says of a command that was not declined that it may change
+	// something.
+	Writes bool
+}
+
+// Ended is how a command ended.
+type Ended struct {
+	// Code is the exit code.
+	Code int
+	// BrokenPipe says that standard output was closed by its reader: the front
+	// ends as SIGPIPE would end it.
+	BrokenPipe bool
+	// Alone says that the command needs a process of its own after all: the
+	// front becomes the engine. Nothing was printed.
+	Alone bool
+}
+
+// bits of a message's flags.
+const (
+	flagWrites = 1 << iota
+	flagBrokenPipe
+	flagAlone
+)
+
+func (a Answer) encode() []byte {
+	if a.Declined {
+		reason := a.Reason[:min(len(a.Reason), maxReason)]
+		return append([]byte{kindDeclined, byte(len(reason))}, reason...)
+	}
+	return []byte{kindReady, bit(a.Writes, flagWrites)}
+}
+
+func (e Ended) encode() []byte {
+	return []byte{kindExit, byte(e.Code), bit(e.BrokenPipe, flagBrokenPipe) | bit(e.Alone, flagAlone)}
+}
+
+func bit(on bool, flag byte) byte {
+	if on {
+		return flag
+	}
+	return 0
+}
+
+func readAnswer(r io.Reader) (Answer, error) {
+	var head [2]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return Answer{}, err
+	}
+	switch head[0] {
+	case kindReady:
+		return Answer{Writes: head[1]&flagWrites != 0}, nil
+	case kindDeclined:
+		reason := make([]byte, head[1])
+		_, err := io.ReadFull(r, reason)
+		return Answer{Declined: true, Reason: string(reason)}, err
+	}
+	return Answer{}, ErrProtocol
+}
+
+func readEnded(r io.Reader) (Ended, error) {
+	var m [3]byte
+	if _, err := io.ReadFull(r, m[:]); err != nil {
+		return Ended{}, err
+	}
+	if m[0] != kindExit {
+		return Ended{}, ErrProtocol
+	}
+	return Ended{Code: int(m[1]), BrokenPipe: m[2]&flagBrokenPipe != 0, Alone: m[2]&flagAlone != 0}, nil
+}

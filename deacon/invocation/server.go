@@ -1,0 +1,147 @@
+package invocation
+
+import (
+	"errors"
+	"net"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Received is a request at the Deacon's end, with the caller's streams. Whoever
+// has one closes it.
+type Received struct {
+	Request
+	Stdin, Stdout, Stderr *os.File
+}
+
+// Close closes the streams. The caller's own are other descriptors.
+func (r *Received) Close() {
+	for _, f := range []*os.File{r.Stdin, r.Stdout, r.Stderr} {
+		if f != nil {
+			_ = f.Close()
+		}
+	}
+}
+
+// Receive reads a request. It fails when the peer has not sent all of it within
+// the given time. Descriptors that do not belong to a sound request are closed.
+func Receive(c *net.UnixConn, within time.Duration) (_ *Received, err error) {
+	if err := c.SetDeadline(time.Now().Add(within)); err != nil {
+		return nil, err
+	}
+	out := &Received{}
+	defer func() {
+		if err != nil {
+			out.Close()
+		}
+	}()
+	// The first read brings the descriptors, whatever of the data comes with it.
+	first := make([]byte, 64<<10)
+	control := make([]byte, unix.CmsgSpace(Streams*4))
+	n, nc, flags, _, err := c.ReadMsgUnix(first, control)
+	files, rightsErr := descriptors(control[:nc])
+	if len(files) == Streams {
+		out.Stdin, out.Stdout, out.Stderr = files[0], files[1], files[2]
+	}
+	if err != nil || rightsErr != nil || len(files) != Streams || flags&unix.MSG_CTRUNC != 0 {
+		if len(files) != Streams {
+			closeAll(files)
+		}
+		if err == nil {
+			err = errors.Join(ErrProtocol, rightsErr)
+		}
+		return nil, err
+	}
+	have := first[:n]
+	for len(have) < headerSize {
+		more := make([]byte, headerSize-len(have))
+		n, err := c.Read(more)
+		if err != nil {
+			return nil, err
+		}
+		have = append(have, more[:n]...)
+	}
+	size, err := bodySize(have)
+	if err != nil {
+		return nil, err
+	}
+	body, err := readBody(c, have[headerSize:], size)
+	if err != nil {
+		return nil, err
+	}
+	if out.Request, err = decode(body); err != nil {
+		return nil, err
+	}
+	return out, c.SetDeadline(time.Time{})
+}
+
+// descriptors takes the files out of control messages.
+func descriptors(control []byte) (files []*os.File, err error) {
+	messages, err := unix.ParseSocketControlMessage(control)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range messages {
+		fds, err := unix.ParseUnixRights(&m) // net asked for close-on-exec
+		if err != nil {
+			return files, err
+		}
+		for _, fd := range fds {
+			files = append(files, os.NewFile(uintptr(fd), "caller"))
+		}
+	}
+	return files, nil
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		_ = f.Close()
+	}
+}
+
+// Reply sends the Deacon's answer to a request.
+func Reply(c *net.UnixConn, a Answer) error { return send(c, a.encode()) }
+
+// Conclude tells the front how the command ended.
+func Conclude(c *net.UnixConn, e Ended) error { return send(c, e.encode()) }
+
+// sendTime bounds a send to a front that does not read.
+const sendTime = 5 * time.Second
+
+func send(c *net.UnixConn, data []byte) error {
+	if err := c.SetWriteDeadline(time.Now().Add(sendTime)); err != nil {
+		return err
+	}
+	_, err := c.Write(data)
+	return err
+}
+
+// Await reads the front's Go. It fails when the front goes away first, which
+// means that the command must not run, or does not decide within the given time.
+func Await(c *net.UnixConn, within time.Duration) error {
+	if err := c.SetReadDeadline(time.Now().Add(within)); err != nil {
+		return err
+	}
+	var m [1]byte
+	if _, err := c.Read(m[:]); err != nil {
+		return err
+	}
+	if m[0] != kindGo {
+		return ErrProtocol
+	}
+	return c.SetReadDeadline(time.Time{})
+}
+
+// Watch calls interrupted for each Interrupt of the front. It returns when the
+// front is gone, or says anything else, or the connection is closed.
+func Watch(c *net.UnixConn, interrupted func()) {
+	var m [1]byte
+	for {
+		if _, err := c.Read(m[:]); err != nil || m[0] != kindInterrupt {
+			return
+		}
+		interrupted()
+	}
+}
