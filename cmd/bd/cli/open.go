@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"gastown/cmd/internal/data"
+	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
@@ -39,7 +39,7 @@ func (a *App) with(ctx context.Context, work func(*desk) error) (err error) {
 	}
 	defer func() { err = errors.Join(err, leave()) }()
 	d := &desk{layout: t, config: cfg, actor: a.who(cfg)}
-	opts := data.Options(t, cfg, layout.Ledger)
+	opts := host.Database(t, cfg, layout.Ledger)
 	opts.Actor, opts.Wait, opts.Command = d.actor, a.Wait, a.running
 	n := a.patience("bd waits for the ledger", 0)
 	defer n.stop()

@@ -7,7 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gastown/cmd/internal/data"
+	"gastown/cmd/internal/host"
 	"gastown/deacon/control"
 	"gastown/planes/ledger"
 	"gastown/town/config"
@@ -43,7 +43,7 @@ func (a *App) reading(ctx context.Context, work func(reader) error) (err error) 
 	}
 	defer func() { err = errors.Join(err, leave()) }()
 	l := &lookup{app: a, layout: t, config: cfg, began: began}
-	if data.Kept(cfg) {
+	if host.Cached(cfg) {
 		n := a.patience("bd waits for the Deacon", readPatience)
 		defer n.stop()
 		l.notice = n
@@ -78,7 +78,7 @@ func (l *lookup) open(ctx context.Context) (*ledger.Store, error) {
 		return l.store, nil
 	}
 	a := l.app
-	opts := data.Options(l.layout, l.config, layout.Ledger)
+	opts := host.Database(l.layout, l.config, layout.Ledger)
 	opts.Actor, opts.Wait, opts.Command = a.who(l.config), a.Wait, a.running
 	n := a.patience("bd waits for the ledger", 0)
 	defer n.stop()

@@ -12,7 +12,7 @@ import (
 	"sync"
 	"testing"
 
-	"gastown/cmd/internal/data"
+	"gastown/cmd/internal/host"
 	"gastown/planes/ledger"
 	"gastown/town/config"
 	"gastown/town/layout"
@@ -117,7 +117,7 @@ func opened(t *testing.T, where layout.Town) *ledger.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := ledger.Open(t.Context(), data.Options(where, cfg, layout.Ledger), cfg.Stores[layout.Ledger])
+	store, err := ledger.Open(t.Context(), host.Database(where, cfg, layout.Ledger), cfg.Stores[layout.Ledger])
 	if err != nil {
 		t.Fatal(err)
 	}

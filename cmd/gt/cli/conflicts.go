@@ -119,7 +119,7 @@ func (o *conflictsOptions) show(ctx context.Context) error {
 }
 
 // pick finds one open review.
-func (h *host) pick(ctx context.Context, what string) (r federation.Review, towns map[town.ID]string, err error) {
+func (h *workplace) pick(ctx context.Context, what string) (r federation.Review, towns map[town.ID]string, err error) {
 	err = h.engine.Read(ctx, func(s *federation.Store) error {
 		open, err := s.Reviews(ctx)
 		if err != nil {

@@ -13,7 +13,7 @@ import (
 // borrow has the Town's Deacon give up the planes until release is called, for
 // a command that replaces a plane's directory, which nobody may have open. With
 // no Deacon there is nothing to borrow; a server of somebody else lends nothing.
-func (h *host) borrow(ctx context.Context) (release func() error, err error) {
+func (h *workplace) borrow(ctx context.Context) (release func() error, err error) {
 	opts := h.database(layout.Federation)
 	err = doltdb.Serving(opts)
 	if err == nil {
@@ -41,7 +41,7 @@ const tellTime = 2 * time.Second
 // tellChange has the Town's Deacon, if one runs, read the configuration anew.
 // One that cannot says so in its status, and one that is not told notices
 // within a minute, so this is no part of whether the command succeeds.
-func (h *host) tellChange(ctx context.Context) {
+func (h *workplace) tellChange(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, tellTime)
 	defer cancel()
 	client := control.NewClient(h.layout.ControlSocket())

@@ -14,7 +14,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
-	"gastown/cmd/internal/data"
+	"gastown/cmd/internal/host"
 	"gastown/deacon"
 	"gastown/deacon/logs"
 	"gastown/planes/doltdb"
@@ -79,7 +79,7 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 }
 
 // deaconLog opens the Deacon's log as the configuration wants it.
-func (h *host) deaconLog(also io.Writer) (*logrus.Logger, io.Closer, error) {
+func (h *workplace) deaconLog(also io.Writer) (*logrus.Logger, io.Closer, error) {
 	opts := logs.Options{Path: h.layout.DeaconLog(), Also: also}
 	var size, files, age error
 	opts.Size, size = h.config.Bytes("deacon.log_size")
@@ -116,12 +116,12 @@ func hangups() (reload <-chan struct{}, ignore func()) {
 
 // planes takes the Town's planes into this process, unless a server of
 // somebody else has them.
-func (o *deaconOptions) planes(h *host) func(context.Context, *config.Config, func(string)) (deacon.Server, error) {
-	if _, ok := data.Serve(h.layout, h.config); !ok {
+func (o *deaconOptions) planes(h *workplace) func(context.Context, *config.Config, func(string)) (deacon.Server, error) {
+	if _, ok := host.Serve(h.layout, h.config); !ok {
 		return nil
 	}
 	return func(ctx context.Context, cfg *config.Config, refused func(string)) (deacon.Server, error) {
-		opts, _ := data.Serve(h.layout, cfg)
+		opts, _ := host.Serve(h.layout, cfg)
 		opts.Command, opts.Wait, opts.Refused = "gt deacon", o.app.Wait, refused
 		s, err := doltdb.Serve(ctx, opts)
 		if err != nil {

@@ -62,7 +62,7 @@ type doctor struct {
 	app    *App
 	layout layout.Town
 	// host is nil while the configuration cannot be read.
-	host *host
+	host *workplace
 }
 
 // doctorOptions are those of gt doctor.

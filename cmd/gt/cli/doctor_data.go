@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
-	"gastown/cmd/internal/data"
+	"gastown/cmd/internal/host"
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/planes/ledger"
@@ -27,7 +27,7 @@ const (
 // databases opens each plane, which checks whose store it is, reads every row
 // of it and checks every chunk of its files.
 func (d *doctor) databases(ctx context.Context) (found []finding, err error) {
-	for _, plane := range data.Planes {
+	for _, plane := range host.Planes {
 		opts := d.host.database(plane)
 		if opts.External == nil && !exists(opts.Dir) {
 			continue // examined under layout

@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"time"
 
-	"gastown/cmd/internal/data"
+	"gastown/cmd/internal/host"
 	"gastown/sync/gitcmd"
 	"gastown/town"
 )
@@ -25,7 +25,7 @@ const (
 func (d *doctor) parts(ctx context.Context) (found []finding, err error) {
 	h, t := d.host, d.layout
 	var missing []string
-	for _, plane := range data.Planes {
+	for _, plane := range host.Planes {
 		if h.database(plane).External == nil && !exists(t.Data(plane)) {
 			missing = append(missing, "the "+plane+" plane ("+t.Data(plane)+")")
 		}

@@ -84,27 +84,27 @@ func (a *App) configureExchange(fed *kingpin.CmdClause) {
 }
 
 // open opens the Town once the options are known to be sound.
-func (o *exchangeOptions) open(ctx context.Context) (*host, error) {
+func (o *exchangeOptions) open(ctx context.Context) (*workplace, error) {
 	o.app.plane, o.app.confirmShare = o.plane, o.app.askToShare(ctx, o.yes)
 	return o.app.open()
 }
 
 func (o *exchangeOptions) pull(ctx context.Context) error {
-	return o.one(ctx, func(h *host, r federate.Remote) (exchanged, error) {
+	return o.one(ctx, func(h *workplace, r federate.Remote) (exchanged, error) {
 		out, err := h.engine.Pull(ctx, r, o.dry)
 		return exchanged{Pulled: newPulled(out).until(err)}, err
 	})
 }
 
 func (o *exchangeOptions) push(ctx context.Context) error {
-	return o.one(ctx, func(h *host, r federate.Remote) (exchanged, error) {
+	return o.one(ctx, func(h *workplace, r federate.Remote) (exchanged, error) {
 		out, err := h.engine.Push(ctx, r, o.dry)
 		return exchanged{Pushed: newPushed(out).until(err)}, err
 	})
 }
 
 // one runs a call with the remote that was named.
-func (o *exchangeOptions) one(ctx context.Context, call func(*host, federate.Remote) (exchanged, error)) error {
+func (o *exchangeOptions) one(ctx context.Context, call func(*workplace, federate.Remote) (exchanged, error)) error {
 	h, err := o.open(ctx)
 	if err != nil {
 		return err
@@ -123,7 +123,7 @@ func (o *exchangeOptions) one(ctx context.Context, call func(*host, federate.Rem
 
 // end prints what was done and ends the command. After a failure the reviews
 // that are open are told too, but the failure alone decides the exit code.
-func (h *host) end(value any, say func(*printer), failed error) error {
+func (h *workplace) end(value any, say func(*printer), failed error) error {
 	err := errors.Join(failed, h.app.summary(value, say))
 	left := h.reviews.left()
 	if err == nil || left == nil {

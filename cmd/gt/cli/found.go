@@ -61,7 +61,7 @@ func (a *App) configureFound(fed *kingpin.CmdClause) {
 }
 
 func (o *foundOptions) init(ctx context.Context) error {
-	return o.found(ctx, func(h *host, r federate.Remote, confirm federate.Confirm, out *founded) error {
+	return o.found(ctx, func(h *workplace, r federate.Remote, confirm federate.Confirm, out *founded) error {
 		done, err := h.engine.Init(ctx, r, confirm)
 		out.Pushed = newPushed(done).until(err)
 		return err
@@ -69,7 +69,7 @@ func (o *foundOptions) init(ctx context.Context) error {
 }
 
 func (o *foundOptions) join(ctx context.Context) error {
-	return o.found(ctx, func(h *host, r federate.Remote, confirm federate.Confirm, out *founded) (err error) {
+	return o.found(ctx, func(h *workplace, r federate.Remote, confirm federate.Confirm, out *founded) (err error) {
 		// The store is replaced as a directory, which nobody may have open.
 		release, err := h.borrow(ctx)
 		if err != nil {
@@ -92,7 +92,7 @@ func (o *foundOptions) join(ctx context.Context) error {
 // has agreed and before anything leaves, so whatever interrupts it, the Town
 // knows the remote it may have published at; one that nothing was agreed with
 // is taken out again.
-func (o *foundOptions) found(ctx context.Context, call func(*host, federate.Remote, federate.Confirm, *founded) error) error {
+func (o *foundOptions) found(ctx context.Context, call func(*workplace, federate.Remote, federate.Confirm, *founded) error) error {
 	h, err := o.app.open()
 	if err != nil {
 		return err
@@ -133,11 +133,11 @@ func (o *foundOptions) found(ctx context.Context, call func(*host, federate.Remo
 
 // remote checks the name and the URL, and that they do not contradict the
 // configuration. A Git origin of the Town's directory is never looked at.
-func (o *foundOptions) remote(h *host) (federate.Remote, error) {
+func (o *foundOptions) remote(h *workplace) (federate.Remote, error) {
 	return newRemote(h, o.name, o.url, true)
 }
 
-func newRemote(h *host, name, url string, sameIsFine bool) (federate.Remote, error) {
+func newRemote(h *workplace, name, url string, sameIsFine bool) (federate.Remote, error) {
 	op := "add the remote " + town.Clip(name, 64)
 	if err := config.CheckRemoteName(name); err != nil {
 		return federate.Remote{}, town.Fail(op, "choose another name", "%w", err)
@@ -163,7 +163,7 @@ func newRemote(h *host, name, url string, sameIsFine bool) (federate.Remote, err
 
 // withdraw takes a remote out of the configuration, unless it was agreed with.
 // It is done also when the command was interrupted.
-func (h *host) withdraw(r federate.Remote) error {
+func (h *workplace) withdraw(r federate.Remote) error {
 	ctx := context.Background()
 	status, err := h.engine.Status(ctx, []federate.Remote{r})
 	if err != nil || status.Remotes[0].Confirmed {

@@ -42,12 +42,12 @@ func TestInitOfUnknownOutcomeKeepsTheRemote(t *testing.T) {
 // about.
 func TestTokenIsForOneHost(t *testing.T) {
 	named := ""
-	at := func(urls ...string) *host {
+	at := func(urls ...string) *workplace {
 		c := &config.Config{}
 		for _, u := range urls {
 			c.Remotes = append(c.Remotes, config.Remote{Name: "r", URL: u})
 		}
-		return &host{app: &App{Getenv: func(string) string { return named }}, config: c}
+		return &workplace{app: &App{Getenv: func(string) string { return named }}, config: c}
 	}
 	one, other := "https://git.example.com/a", "https://evil.example.net/a"
 	for _, test := range []struct {

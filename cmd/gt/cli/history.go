@@ -131,7 +131,7 @@ func (o *historyOptions) show(ctx context.Context) error {
 	return o.app.show(out, func(p *printer) { p.body("", past.Text) })
 }
 
-func (o *historyOptions) list(ctx context.Context, h *host, key town.Key) error {
+func (o *historyOptions) list(ctx context.Context, h *workplace, key town.Key) error {
 	out := []pastText{}
 	towns := map[town.ID]string{}
 	err := h.engine.Read(ctx, func(s *federation.Store) error {

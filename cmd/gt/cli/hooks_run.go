@@ -53,7 +53,7 @@ func (o *hookRunOptions) run(ctx context.Context) error {
 	return err
 }
 
-func (o *hookRunOptions) answer(ctx context.Context, h *host, log hookLog) error {
+func (o *hookRunOptions) answer(ctx context.Context, h *workplace, log hookLog) error {
 	if _, err := os.Stat(h.layout.Data(layout.Federation)); err != nil {
 		log.note("the Town has no federation plane; nothing was synced")
 		return nil
@@ -97,7 +97,7 @@ func (o *hookRunOptions) place(ctx context.Context) (gitcmd.Place, error) {
 
 // tellDeacon has the Town's Deacon sync; false when there is none, or none
 // that answers: then this process does it, as it would without one.
-func (o *hookRunOptions) tellDeacon(ctx context.Context, h *host, log hookLog) bool {
+func (o *hookRunOptions) tellDeacon(ctx context.Context, h *workplace, log hookLog) bool {
 	ctx, cancel := context.WithTimeout(ctx, deaconDeadline)
 	defer cancel()
 	deacon := control.NewClient(h.layout.ControlSocket())
@@ -111,7 +111,7 @@ func (o *hookRunOptions) tellDeacon(ctx context.Context, h *host, log hookLog) b
 
 // sync syncs with every remote. However many hooks run, one of them is at work
 // and at most one waits for it: that one sees what the others saw.
-func (o *hookRunOptions) sync(ctx context.Context, h *host, log hookLog, reason string) error {
+func (o *hookRunOptions) sync(ctx context.Context, h *workplace, log hookLog, reason string) error {
 	remotes := h.remotes()
 	if len(remotes) == 0 {
 		log.note("%s; the Town has no remote", reason)
@@ -143,7 +143,7 @@ func (o *hookRunOptions) sync(ctx context.Context, h *host, log hookLog, reason 
 }
 
 // turn waits until no other hook syncs. town.ErrBusy when another one waits.
-func (o *hookRunOptions) turn(ctx context.Context, h *host) (done func() error, err error) {
+func (o *hookRunOptions) turn(ctx context.Context, h *workplace) (done func() error, err error) {
 	wait := o.app.Wait
 	defer func() { o.app.Wait = wait }()
 	o.app.Wait = time.Millisecond

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"gastown/cmd/internal/data"
+	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/settings"
 	"gastown/cmd/internal/shell"
 	"gastown/planes/ledger"
@@ -28,9 +28,9 @@ const tokenHostEnv = "GT_GIT_TOKEN_HOST"
 // microseconds: for those who measure.
 const traceEnv = "GT_TRACE"
 
-// host is the Town a command works on, put together. Nothing of it is open:
+// workplace is the Town a command works on, put together. Nothing of it is open:
 // the engine opens the plane when it must.
-type host struct {
+type workplace struct {
 	app      *App
 	layout   layout.Town
 	config   *config.Config
@@ -40,7 +40,7 @@ type host struct {
 }
 
 // open finds the Town and reads its configuration.
-func (a *App) open() (*host, error) {
+func (a *App) open() (*workplace, error) {
 	t, err := a.find()
 	if err != nil {
 		return nil, err
@@ -52,8 +52,8 @@ func (a *App) open() (*host, error) {
 	return a.host(t, cfg), nil
 }
 
-func (a *App) host(t layout.Town, cfg *config.Config) *host {
-	h := &host{app: a, layout: t, config: cfg, progress: a.newProgress()}
+func (a *App) host(t layout.Town, cfg *config.Config) *workplace {
+	h := &workplace{app: a, layout: t, config: cfg, progress: a.newProgress()}
 	h.reviews = &reviews{host: h}
 	texts := map[town.Key]string{}
 	for _, d := range starter.Documents() {
@@ -62,7 +62,7 @@ func (a *App) host(t layout.Town, cfg *config.Config) *host {
 	opts := federate.Options{
 		Layout: t, ID: cfg.Town.ID, Name: cfg.Town.Name, Actor: a.actor(cfg.Actor),
 		Stores: &stores{host: h, last: cfg.Stores[layout.Federation]}, Starter: texts,
-		Plane:   data.Options(t, cfg, layout.Federation),
+		Plane:   host.Database(t, cfg, layout.Federation),
 		Reviews: h.reviews.tell, Progress: h.progress.event,
 		Wait: a.Wait, Command: a.running, Now: a.Now,
 	}
@@ -90,14 +90,14 @@ func (a *App) host(t layout.Town, cfg *config.Config) *host {
 }
 
 // ledger opens the Town's work.
-func (h *host) ledger(ctx context.Context) (*ledger.Store, error) {
+func (h *workplace) ledger(ctx context.Context) (*ledger.Store, error) {
 	return ledger.Open(ctx, h.database(layout.Ledger), h.config.Stores[layout.Ledger])
 }
 
 // tokenHost is the host the token is for: the one that was named, else that of
 // the Town's https remotes if they are all at one. Where there are several
 // nobody can tell whose it is, so none gets it.
-func (h *host) tokenHost(r federate.Remote) string {
+func (h *workplace) tokenHost(r federate.Remote) string {
 	if named := h.app.Getenv(tokenHostEnv); named != "" {
 		return named
 	}
@@ -126,7 +126,7 @@ func (a *App) actor(configured town.Actor) town.Actor { return shell.Actor(a.Get
 
 // change runs fn with the configuration locked and read anew, and saves
 // what fn changed.
-func (h *host) change(ctx context.Context, fn func(*config.Config) error) error {
+func (h *workplace) change(ctx context.Context, fn func(*config.Config) error) error {
 	cfg, err := settings.Change(ctx, h.layout, h.app.Wait, fn)
 	if cfg != nil {
 		h.config = cfg
@@ -136,7 +136,7 @@ func (h *host) change(ctx context.Context, fn func(*config.Config) error) error 
 }
 
 // remote finds a remote by name; without one, the only one or origin.
-func (h *host) remote(name string) (federate.Remote, error) {
+func (h *workplace) remote(name string) (federate.Remote, error) {
 	op := "choose a remote"
 	switch known := h.config.Remotes; {
 	case len(known) == 0:
@@ -158,7 +158,7 @@ func (h *host) remote(name string) (federate.Remote, error) {
 }
 
 // remotes is every remote.
-func (h *host) remotes() []federate.Remote {
+func (h *workplace) remotes() []federate.Remote {
 	all := make([]federate.Remote, len(h.config.Remotes))
 	for i, r := range h.config.Remotes {
 		all[i] = federate.Remote(r)

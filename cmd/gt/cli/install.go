@@ -158,7 +158,7 @@ func (o *installOptions) configure(t layout.Town, out *installed) (*config.Confi
 }
 
 // complete makes whatever else is missing.
-func (h *host) complete(ctx context.Context, out *installed) error {
+func (h *workplace) complete(ctx context.Context, out *installed) error {
 	if _, err := os.Lstat(h.layout.Access()); errors.Is(err, os.ErrNotExist) {
 		if err := durable.WritePrivate(h.layout.Access(), []byte(accessText(h.app.actor(h.config.Actor)))); err != nil {
 			return err

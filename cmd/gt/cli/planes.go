@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 
-	"gastown/cmd/internal/data"
+	"gastown/cmd/internal/host"
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/planes/ledger"
@@ -29,13 +29,13 @@ type closer interface{ Close() error }
 
 // makePlanes makes the planes that are missing and opens those that are there,
 // to see that they can be. The caller holds the install lock.
-func (h *host) makePlanes(ctx context.Context) (made []string, err error) {
+func (h *workplace) makePlanes(ctx context.Context) (made []string, err error) {
 	aside := h.layout.Data(staging)
 	// Only what an interrupted installation left: no plane is used from here.
 	if err := os.RemoveAll(aside); err != nil {
 		return nil, err
 	}
-	for _, plane := range data.Planes {
+	for _, plane := range host.Planes {
 		if h.database(plane).External != nil {
 			more, err := h.makeExternal(ctx, plane)
 			if err != nil {
@@ -71,7 +71,7 @@ func (h *host) makePlanes(ctx context.Context) (made []string, err error) {
 
 // makeExternal makes a plane on an existing Dolt SQL server if it is missing
 // there; what is there is opened and left as it is.
-func (h *host) makeExternal(ctx context.Context, plane string) (made []string, err error) {
+func (h *workplace) makeExternal(ctx context.Context, plane string) (made []string, err error) {
 	if err := h.checkPlane(ctx, plane); !errors.Is(err, doltdb.ErrMissing) {
 		return nil, err
 	}
@@ -82,7 +82,7 @@ func (h *host) makeExternal(ctx context.Context, plane string) (made []string, e
 	return []string{plane}, store.Close()
 }
 
-func (h *host) checkPlane(ctx context.Context, plane string) error {
+func (h *workplace) checkPlane(ctx context.Context, plane string) error {
 	var store closer
 	var err error
 	switch plane {
@@ -99,7 +99,7 @@ func (h *host) checkPlane(ctx context.Context, plane string) error {
 	return store.Close()
 }
 
-func (h *host) createPlane(ctx context.Context, plane string, opts doltdb.Options) (closer, error) {
+func (h *workplace) createPlane(ctx context.Context, plane string, opts doltdb.Options) (closer, error) {
 	switch plane {
 	case layout.Operational:
 		// What it was told before is not in it any more.
@@ -123,7 +123,7 @@ func (h *host) createPlane(ctx context.Context, plane string, opts doltdb.Option
 // recorded: the files are then shown from its rows, by this call or a later
 // one. A Town that has files keeps to them. The store gets an identity of its
 // own, because one that was lost may live on in the Town's remotes.
-func (h *host) createFederation(ctx context.Context, opts doltdb.Options) (_ closer, err error) {
+func (h *workplace) createFederation(ctx context.Context, opts doltdb.Options) (_ closer, err error) {
 	// The index says which rows of the former store the files show. Without it
 	// no file counts as shown from a row, so none is taken away with its row.
 	if err := os.Remove(h.layout.Index()); err != nil && !errors.Is(err, os.ErrNotExist) {

@@ -188,7 +188,7 @@ func unsettled(text string) error {
 // editText lets a person finish the merged text. What was written is kept in
 // the file path until it is in force. The decision names the review by its id
 // and the text in force that was merged, so that it is about just these.
-func (o *resolveOptions) editText(ctx context.Context, h *host) (d federate.Decision, path string, err error) {
+func (o *resolveOptions) editText(ctx context.Context, h *workplace) (d federate.Decision, path string, err error) {
 	if o.command() == "" && !isTerminal(o.app.Stdin) {
 		return d, "", town.Fail("edit the review "+town.Clip(o.what, 80), "set EDITOR, or resolve with --merged FILE",
 			"%w: there is no terminal for "+defaultEditor+", and neither VISUAL nor EDITOR names a program", town.ErrUsage)

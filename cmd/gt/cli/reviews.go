@@ -7,7 +7,7 @@ import (
 	"slices"
 	"strings"
 
-	"gastown/cmd/internal/data"
+	"gastown/cmd/internal/host"
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/planes/operational"
@@ -19,7 +19,7 @@ import (
 // which set that plane was last told, so that it is opened only when the set
 // has changed: most calls change none.
 type reviews struct {
-	host *host
+	host *workplace
 }
 
 // tell is federate.Options.Reviews.
@@ -68,8 +68,8 @@ func (r *reviews) left() error {
 }
 
 // database says how to open one of the Town's planes.
-func (h *host) database(plane string) doltdb.Options {
-	opts := data.Options(h.layout, h.config, plane)
+func (h *workplace) database(plane string) doltdb.Options {
+	opts := host.Database(h.layout, h.config, plane)
 	opts.Actor, opts.Wait, opts.Command = h.app.actor(h.config.Actor), h.app.Wait, h.app.running
 	return opts
 }

@@ -67,7 +67,7 @@ func (a *App) hintRules() (names []string) {
 	return names
 }
 
-func (o *shareOptions) load() (*host, *share.File, error) {
+func (o *shareOptions) load() (*workplace, *share.File, error) {
 	h, err := o.app.open()
 	if err != nil {
 		return nil, nil, err

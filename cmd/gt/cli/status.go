@@ -69,7 +69,7 @@ func (o *statusOptions) run(ctx context.Context) error {
 	return o.app.show(out, func(p *printer) { out.say(o.app, p) })
 }
 
-func newStatus(h *host, got federate.Status) status {
+func newStatus(h *workplace, got federate.Status) status {
 	out := status{
 		Town: h.config.Town.Name, Store: h.config.Stores[planeFederation], Commit: got.Head, Clean: got.Clean(),
 		Files: got.Files, Pending: got.Pending, Edited: []editedFile{}, Reviews: []review{}, Remotes: []remoteStatus{},

@@ -17,7 +17,7 @@ import (
 // file is written first and removed last, so it is never missing too early;
 // one that is there too long is noticed by the engine, which then looks.
 type stores struct {
-	host *host
+	host *workplace
 	last string
 }
 

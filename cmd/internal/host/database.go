@@ -1,8 +1,4 @@
-// Package data says how a Town's configuration wants its planes reached: through
-// the Deacon's socket when it answers, in this process when not, or on an
-// existing Dolt SQL server and nowhere else. It opens nothing. The commands of
-// gt and bd share it, so that none of them sees another store than the others.
-package data
+package host
 
 import (
 	"net"
@@ -18,8 +14,10 @@ import (
 // Planes are the names of a Town's planes.
 var Planes = []string{layout.Operational, layout.Ledger, layout.Federation}
 
-// Options say where a plane is. The caller adds who it is: Actor, Wait, Command.
-func Options(t layout.Town, cfg *config.Config, plane string) doltdb.Options {
+// Database says where a plane is: behind the Deacon's socket when it answers, in
+// this process when not, or on an existing Dolt SQL server and nowhere else. The
+// caller adds who it is: Actor, Wait, Command.
+func Database(t layout.Town, cfg *config.Config, plane string) doltdb.Options {
 	opts := doltdb.Options{
 		Dir: t.Data(plane), Home: t.Engine(), Socket: t.SQLSocket(), External: external(cfg),
 		Pool: doltdb.Pool{
@@ -42,9 +40,9 @@ func Serve(t layout.Town, cfg *config.Config) (opts doltdb.ServeOptions, ok bool
 	}, external(cfg) == nil
 }
 
-// Kept says whether a Deacon may answer reads of the ledger from memory: it
-// serves the planes, and the configuration lets it.
-func Kept(cfg *config.Config) bool {
+// Cached says whether a Deacon may answer reads of the ledger from memory: it
+// serves the planes, and the configuration allows it.
+func Cached(cfg *config.Config) bool {
 	enabled, err := cfg.Bool("cache.enabled")
 	return err == nil && enabled && external(cfg) == nil
 }

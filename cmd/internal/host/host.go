@@ -1,0 +1,83 @@
+// Package host puts a Town together for whoever works on it: the commands of gt
+// and bd, alone or inside the Deacon, and the Deacon itself. It finds the Town,
+// reads its configuration, and says how each plane is opened, so that no program
+// sees another store than the others. It opens a plane only when it is asked for.
+package host
+
+import (
+	"context"
+	"errors"
+
+	"gastown/cmd/internal/shell"
+	"gastown/planes/doltdb"
+	"gastown/planes/ledger"
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// Host is the Town one call works on. It belongs to that call.
+type Host struct {
+	Layout layout.Town
+	Config *config.Config
+	// Actor is who the call's changes are recorded under. A program may replace it
+	// before it opens a plane.
+	Actor town.Actor
+
+	call *shell.Call
+}
+
+// Open finds the Town the call is for and reads its configuration.
+func Open(c *shell.Call) (*Host, error) {
+	t, err := c.FindTown()
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(t.Config())
+	if err != nil {
+		return nil, err
+	}
+	return New(c, t, cfg), nil
+}
+
+// New puts a Town together whose configuration is known already.
+func New(c *shell.Call, t layout.Town, cfg *config.Config) *Host {
+	return &Host{Layout: t, Config: cfg, Actor: c.Actor(cfg.Actor), call: c}
+}
+
+// Database says how to open one of the Town's planes for this call.
+func (h *Host) Database(plane string) doltdb.Options {
+	opts := Database(h.Layout, h.Config, plane)
+	opts.Actor, opts.Wait, opts.Command = h.Actor, h.call.Wait, h.call.Name
+	return opts
+}
+
+// Ledger opens the Town's work until release is called, which is not called after
+// an error. Inside the Deacon that is a view of the store the Deacon has open,
+// with its caches. waiting is told what the call waits for; it may be nil.
+func (h *Host) Ledger(ctx context.Context, waiting func(what string)) (s *ledger.Store, release func() error, err error) {
+	session := ledger.Session{Actor: h.Actor, Command: h.call.Name, Wait: h.call.Wait, Waiting: waiting}
+	if h.call.Resident != nil {
+		s, free, ok := h.call.Resident.Ledger(ctx)
+		if ok {
+			return s.As(session), func() error { free(); return nil }, nil
+		}
+	}
+	opts := h.Database(layout.Ledger)
+	opts.Waiting = waiting
+	if s, err = ledger.Open(ctx, opts, h.Config.Stores[layout.Ledger]); err != nil {
+		return nil, nil, err
+	}
+	return s, s.Close, nil
+}
+
+// Operational opens the operational plane for fn.
+func (h *Host) Operational(ctx context.Context, fn func(*operational.Store) error) (err error) {
+	s, err := operational.Open(ctx, h.Database(layout.Operational), h.Config.Stores[layout.Operational])
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	return fn(s)
+}
