@@ -336,15 +336,15 @@ func TestChecksAndTheirChanges(t *testing.T) {
 	// The next Deacon remembers, and one event was made for each change.
 	r = p.mustStart()
 	defer r.end()
-	var events []operational.Event
+	var events operational.Page
 	if err := r.operational(t.Context(), func(s *operational.Store) error {
-		events, err = s.Events(t.Context(), time.Time{})
+		events, err = s.FeedAfter(t.Context(), 0, 1000)
 		return err
 	}); err != nil {
 		t.Fatal(err)
 	}
 	var seen []string
-	for _, e := range events {
+	for _, e := range events.Entries {
 		if e.Subject == "custom" {
 			seen = append(seen, e.Detail)
 		}

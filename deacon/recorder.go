@@ -29,7 +29,7 @@ type recorder struct {
 	seen   map[string]operational.Heartbeat // the last of each agent
 	checks map[string]operational.CheckState
 	jobs   map[string]operational.JobRun
-	events []operational.Event
+	events []operational.Entry
 	wrote  time.Time // when jobs were last written
 	lost   int
 	// batches is how many with heartbeats were written.
@@ -76,7 +76,7 @@ func (r *recorder) changed(c operational.CheckState, detail string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.checks[c.Name] = c
-	r.events = append(r.events, operational.Event{At: c.Since, Kind: "check", Subject: c.Name, Detail: detail})
+	r.events = append(r.events, operational.Entry{At: c.Since, Kind: "check", Subject: c.Name, Detail: detail})
 	r.trim()
 }
 
@@ -90,7 +90,7 @@ func (r *recorder) ran(j operational.JobRun) {
 // trim drops the oldest events beyond the limit. The caller holds mu.
 func (r *recorder) trim() {
 	if over := len(r.events) - maxEvents; over > 0 {
-		r.events = append([]operational.Event(nil), r.events[over:]...)
+		r.events = append([]operational.Entry(nil), r.events[over:]...)
 		r.lost += over
 	}
 }
@@ -106,7 +106,7 @@ func (r *recorder) take(all bool) (b operational.Batch, lost int) {
 	for _, c := range r.checks {
 		b.Checks = append(b.Checks, c)
 	}
-	b.Events = r.events
+	b.Entries = r.events
 	if all || !b.Empty() || r.now().Sub(r.wrote) >= jobsEvery {
 		for _, j := range r.jobs {
 			b.Jobs = append(b.Jobs, j)
@@ -125,7 +125,7 @@ func (r *recorder) giveBack(b operational.Batch) {
 	keep(r.beats, b.Heartbeats, func(h operational.Heartbeat) string { return h.Agent })
 	keep(r.checks, b.Checks, func(c operational.CheckState) string { return c.Name })
 	keep(r.jobs, b.Jobs, func(j operational.JobRun) string { return j.Job })
-	r.events = append(b.Events, r.events...)
+	r.events = append(b.Entries, r.events...)
 	r.trim()
 }
 
@@ -159,5 +159,5 @@ func (d *Deacon) flush(ctx context.Context, all bool) (written int, err error) {
 		d.records.batches++
 		d.records.mu.Unlock()
 	}
-	return len(b.Heartbeats) + len(b.Checks) + len(b.Jobs) + len(b.Events), nil
+	return len(b.Heartbeats) + len(b.Checks) + len(b.Jobs) + len(b.Entries), nil
 }

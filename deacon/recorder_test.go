@@ -29,7 +29,7 @@ func TestRecorderKeepsWhatCouldNotBeWritten(t *testing.T) {
 	r.changed(operational.CheckState{Name: "disk", State: "warning", Since: now}, "first")
 	r.ran(operational.JobRun{Job: "gc", Outcome: "ok"})
 	b, _ := r.take(false)
-	if len(b.Heartbeats) != 2 || len(b.Checks) != 1 || len(b.Events) != 1 || len(b.Jobs) != 1 {
+	if len(b.Heartbeats) != 2 || len(b.Checks) != 1 || len(b.Entries) != 1 || len(b.Jobs) != 1 {
 		t.Fatalf("%+v", b)
 	}
 	if again, _ := r.take(true); !again.Empty() {
@@ -47,8 +47,8 @@ func TestRecorderKeepsWhatCouldNotBeWritten(t *testing.T) {
 	if len(states) != 2 || states["a"] != "stuck" || states["b"] != "idle" || b.Checks[0].State != "critical" || lost != 0 {
 		t.Errorf("%+v", b)
 	}
-	if len(b.Events) != 2 || b.Events[0].Detail != "first" || b.Events[1].Detail != "second" {
-		t.Errorf("%+v", b.Events)
+	if len(b.Entries) != 2 || b.Entries[0].Detail != "first" || b.Entries[1].Detail != "second" {
+		t.Errorf("%+v", b.Entries)
 	}
 }
 
@@ -85,8 +85,8 @@ func TestMemoryIsBounded(t *testing.T) {
 	for n := range maxEvents + 5 {
 		r.changed(operational.CheckState{Name: "disk"}, fmt.Sprint(n))
 	}
-	if b, lost := r.take(false); len(b.Events) != maxEvents || lost != 5 || b.Events[0].Detail != "5" {
-		t.Errorf("%d events, %d lost", len(b.Events), lost)
+	if b, lost := r.take(false); len(b.Entries) != maxEvents || lost != 5 || b.Entries[0].Detail != "5" {
+		t.Errorf("%d events, %d lost", len(b.Entries), lost)
 	}
 }
 

@@ -94,7 +94,15 @@ func TestHostileOperationalGetsNoRemote(t *testing.T) {
 	root := t.TempDir()
 	outside := filepath.Join(root, "outside")
 	opts := doltdb.Options{Dir: filepath.Join(root, "data", "operational"), Actor: town.Actor{Name: "a", Email: "a@example.com"}, Command: "test"}
-	s, err := operational.Create(t.Context(), opts, "uuid-1")
+	created, err := operational.Create(t.Context(), opts, "uuid-1")
+	if err == nil {
+		err = created.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The store hands out no session; what it is built on refuses as well.
+	s, err := doltdb.OpenLocal(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,10 +167,11 @@ func TestHostileOperationalGetsNoRemote(t *testing.T) {
 	if out, err := stock.Run(t.Context(), opts.Dir, "remote", "-v"); err != nil || strings.TrimSpace(out) != "" {
 		t.Errorf("remotes: %q %v", out, err)
 	}
-	if s, err = operational.Open(t.Context(), opts, "uuid-1"); err != nil {
+	reopened, err := operational.Open(t.Context(), opts, "uuid-1")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Close(); err != nil {
+	if err := reopened.Close(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := stock.Run(t.Context(), opts.Dir, "remote", "add", "origin", url); err != nil {

@@ -62,7 +62,7 @@ func reopen(t *testing.T, s *Store, dir string) *Store {
 
 func head(t *testing.T, s *Store) string {
 	t.Helper()
-	h, err := s.Head(t.Context())
+	h, err := s.db.Head(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,7 +180,7 @@ func TestAnotherStoreIsRefused(t *testing.T) {
 
 func remotes(t *testing.T, s *Store) (n int) {
 	t.Helper()
-	err := s.View(t.Context(), func(tx *doltdb.Tx) error {
+	err := s.db.View(t.Context(), func(tx *doltdb.Tx) error {
 		return tx.QueryRow(t.Context(), "SELECT COUNT(*) FROM dolt_remotes").Scan(&n)
 	})
 	if err != nil {
@@ -208,19 +208,19 @@ func TestCannotBeGivenARemoteBySQL(t *testing.T) {
 	} {
 		ways := map[string]func() error{
 			"Exec": func() error {
-				_, err := s.Update(t.Context(), "try", func(tx *doltdb.Tx) error {
+				_, err := s.db.Update(t.Context(), "try", func(tx *doltdb.Tx) error {
 					_, err := tx.Exec(t.Context(), q)
 					return err
 				})
 				return err
 			},
 			"Query": func() error {
-				return s.View(t.Context(), func(tx *doltdb.Tx) error {
+				return s.db.View(t.Context(), func(tx *doltdb.Tx) error {
 					return tx.Each(t.Context(), func(*doltdb.Rows) error { return nil }, q)
 				})
 			},
 			"QueryRow": func() error {
-				return s.View(t.Context(), func(tx *doltdb.Tx) error {
+				return s.db.View(t.Context(), func(tx *doltdb.Tx) error {
 					var v any
 					return tx.QueryRow(t.Context(), q).Scan(&v)
 				})
@@ -234,7 +234,7 @@ func TestCannotBeGivenARemoteBySQL(t *testing.T) {
 	}
 	// A statement put together where no reader of its text can see it.
 	hidden := "CONCAT('CA', 'LL DOLT_REMOTE(''add'', ''x'', ''" + target + "'')')"
-	_, err := s.Update(t.Context(), "try", func(tx *doltdb.Tx) error {
+	_, err := s.db.Update(t.Context(), "try", func(tx *doltdb.Tx) error {
 		var errs []error
 		for _, q := range []string{"SET @q = " + hidden, "PREPARE p FROM @q", "EXECUTE p"} {
 			_, err := tx.Exec(t.Context(), q)
@@ -254,21 +254,38 @@ func TestCannotBeGivenARemoteBySQL(t *testing.T) {
 	}
 }
 
-// The type itself offers no way out; a method added to doltdb.Local that names
-// a remote would show here.
+// The type itself offers no way out: no method names a remote, and none hands
+// out the database, a transaction or a session.
 func TestNoMethodNamesARemote(t *testing.T) {
 	var got []string
 	for typ, i := reflect.TypeFor[*Store](), 0; i < typ.NumMethod(); i++ {
-		got = append(got, typ.Method(i).Name)
+		method := typ.Method(i)
+		got = append(got, method.Name)
+		for _, part := range signature(method.Type) {
+			if strings.Contains(part.String(), "doltdb.") || strings.Contains(part.String(), "sql.") {
+				t.Errorf("the method %s has a %s", method.Name, part)
+			}
+		}
 	}
 	for _, name := range []string{"Fetch", "Push", "Forget", "Clone", "Share", "Remote", "Backup"} {
 		if slices.Contains(got, name) {
 			t.Errorf("the store has a method %s", name)
 		}
 	}
-	if !slices.Contains(got, "Reviews") || !slices.Contains(got, "Update") {
+	if !slices.Contains(got, "Reviews") || !slices.Contains(got, "Append") {
 		t.Errorf("the methods were not found: %v", got)
 	}
+}
+
+// signature lists the types of a method's parameters and results.
+func signature(m reflect.Type) (all []reflect.Type) {
+	for i := 1; i < m.NumIn(); i++ { // the receiver comes first
+		all = append(all, m.In(i))
+	}
+	for i := range m.NumOut() {
+		all = append(all, m.Out(i))
+	}
+	return all
 }
 
 func TestARemoteFromOutsideIsRefused(t *testing.T) {

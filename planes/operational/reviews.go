@@ -12,15 +12,18 @@ import (
 	"gastown/town"
 )
 
-// batchRows is how many rows one statement writes or removes.
-const batchRows = 500
-
-// timeFormat is how first_seen is written: UTC, in microseconds.
-const timeFormat = "2006-01-02 15:04:05.000000"
+// reviewSchema is the plane's first step.
+var reviewSchema = doltdb.Migration{
+	Name: "pending reviews",
+	Statements: []string{
+		`CREATE TABLE pending_reviews (
+			proposal CHAR(64) PRIMARY KEY, name VARCHAR(64) NOT NULL, first_seen DATETIME(6) NOT NULL)`,
+	},
+}
 
 // Review is a proposal that awaits a person.
 type Review struct {
-	// Proposal is its digest, Name the name of the role it is about.
+	// Proposal is its digest, Name that of the role it is about.
 	Proposal town.Digest
 	Name     string
 	// FirstSeen is when this Town first knew of it: UTC, in microseconds.
@@ -28,35 +31,34 @@ type Review struct {
 }
 
 // Reviews makes the recorded set of open reviews equal to open and returns it,
-// oldest first, then by name and digest. A proposal that is new here gets now
-// as its FirstSeen; one that was known keeps its own, whatever open says. One
-// that is not in open is forgotten. When the set is as recorded nothing is
-// written. A digest or name that cannot be one changes nothing.
+// oldest first, then by name and digest. A new proposal gets now as its
+// FirstSeen; a known one keeps its own, whatever open says. A proposal that is
+// not in open is removed. When the set is unchanged nothing is written. An
+// invalid digest or name is an error, and changes nothing.
 func (s *Store) Reviews(ctx context.Context, open []Review, now time.Time) (_ []Review, err error) {
 	want, err := distinct(open)
 	if err != nil {
 		return nil, err
 	}
-	// Read before any transaction: this process owns the database, and a poll
-	// that finds nothing new must cost no write.
+	// Read before any transaction: a poll that finds nothing new must cost no write.
 	var known map[town.Digest]Review
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		known, err = reviews(ctx, tx)
 		return err
 	})
 	if err != nil {
 		return nil, err
 	}
-	if all, changed := join(known, want, now); !changed {
+	if all, changed := merge(known, want, now); !changed {
 		return all, nil
 	}
 	var all []Review
-	_, err = s.Update(ctx, "reviews: record what is open", func(tx *doltdb.Tx) error {
+	_, err = s.db.UpdateTables(ctx, "reviews: record what is open", versioned, func(tx *doltdb.Tx) error {
 		known, err := reviews(ctx, tx)
 		if err != nil {
 			return err
 		}
-		all, _ = join(known, want, now)
+		all, _ = merge(known, want, now)
 		return replace(ctx, tx, known, all)
 	})
 	if err != nil {
@@ -65,12 +67,12 @@ func (s *Store) Reviews(ctx context.Context, open []Review, now time.Time) (_ []
 	return all, nil
 }
 
-// distinct checks what the caller says is open; it may say a thing twice.
+// distinct checks what the caller says is open, and removes repetitions.
 func distinct(open []Review) (map[town.Digest]Review, error) {
 	want := make(map[town.Digest]Review, len(open))
 	for _, r := range open {
 		if !isDigest(r.Proposal) {
-			return nil, fmt.Errorf("record the open reviews: %q is no digest", town.Clip(string(r.Proposal), 80))
+			return nil, fmt.Errorf("record the open reviews: %q is not a digest", town.Clip(string(r.Proposal), 80))
 		}
 		if err := town.CheckName(r.Name); err != nil {
 			return nil, fmt.Errorf("record the open reviews: proposal %s: %w", r.Proposal.Short(), err)
@@ -88,9 +90,9 @@ func isDigest(d town.Digest) bool {
 	return len(d) == 64 && strings.Trim(string(d), "0123456789abcdef") == ""
 }
 
-// join is the set that should be recorded, in order, and whether it differs
-// from the one that is.
-func join(known, want map[town.Digest]Review, now time.Time) (all []Review, changed bool) {
+// merge returns the set that should be recorded, in order, and whether it
+// differs from the recorded one.
+func merge(known, want map[town.Digest]Review, now time.Time) (all []Review, changed bool) {
 	now = now.UTC().Truncate(time.Microsecond)
 	changed = len(known) != len(want)
 	for id, r := range want {
@@ -106,6 +108,18 @@ func join(known, want map[town.Digest]Review, now time.Time) (all []Review, chan
 		return cmp.Or(a.FirstSeen.Compare(b.FirstSeen), cmp.Compare(a.Name, b.Name), cmp.Compare(a.Proposal, b.Proposal))
 	})
 	return all, changed
+}
+
+// OpenReviews returns the reviews last recorded as open, in no order.
+func (s *Store) OpenReviews(ctx context.Context) (all []Review, err error) {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
+		known, err := reviews(ctx, tx)
+		for _, r := range known {
+			all = append(all, r)
+		}
+		return err
+	})
+	return all, err
 }
 
 func reviews(ctx context.Context, tx *doltdb.Tx) (map[town.Digest]Review, error) {
@@ -125,7 +139,7 @@ func reviews(ctx context.Context, tx *doltdb.Tx) (map[town.Digest]Review, error)
 	return known, nil
 }
 
-// replace turns the rows known into the rows all, touching only what differs.
+// replace turns the rows known into the rows all, and writes only what differs.
 func replace(ctx context.Context, tx *doltdb.Tx, known map[town.Digest]Review, all []Review) error {
 	var put, gone []any
 	for _, r := range all {
@@ -143,11 +157,5 @@ func replace(ctx context.Context, tx *doltdb.Tx, known map[town.Digest]Review, a
 			return err
 		}
 	}
-	for args := range slices.Chunk(put, 3*batchRows) {
-		query := "REPLACE INTO pending_reviews VALUES (?, ?, ?)" + strings.Repeat(", (?, ?, ?)", len(args)/3-1)
-		if _, err := tx.Exec(ctx, query, args...); err != nil {
-			return err
-		}
-	}
-	return nil
+	return insert(ctx, tx, "REPLACE INTO pending_reviews (proposal, name, first_seen)", 3, put)
 }

@@ -2,22 +2,36 @@ package operational
 
 import (
 	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
 
 	"gastown/planes/doltdb"
 )
 
 // migrations is the schema of the plane, oldest first. A released step never
-// changes.
-var migrations = []doltdb.Migration{{
-	Name: "pending reviews",
-	Statements: []string{
-		`CREATE TABLE pending_reviews (
-			proposal CHAR(64) PRIMARY KEY, name VARCHAR(64) NOT NULL, first_seen DATETIME(6) NOT NULL)`,
-	},
-}, watch}
+// changes. Rows of all tables but versioned are in no commit: a later step that
+// alters one of those tables has to commit its rows first.
+var migrations = []doltdb.Migration{reviewSchema, watchSchema, feedSchema}
 
-// Store is an open operational plane. The caller closes it.
-type Store struct{ *doltdb.Local }
+// versioned are the tables whose rows become part of commits.
+var versioned = []string{"pending_reviews"}
+
+// batchRows is how many rows one statement writes or removes.
+const batchRows = 500
+
+// timeFormat is how times are stored: UTC, in microseconds.
+const timeFormat = "2006-01-02 15:04:05.000000"
+
+func stamp(t time.Time) string { return t.UTC().Format(timeFormat) }
+
+// Store is an open operational plane. The caller closes it. Its methods may be
+// called from many goroutines.
+type Store struct {
+	db        *doltdb.Local
+	retention Retention
+}
 
 // Create makes a new, empty plane with its own identity. It fails, wrapping
 // fs.ErrExist, if anything is at opts.Dir already.
@@ -26,7 +40,7 @@ func Create(ctx context.Context, opts doltdb.Options, uuid string) (*Store, erro
 	if err != nil {
 		return nil, err
 	}
-	return &Store{Local: db}, nil
+	return &Store{db: db}, nil
 }
 
 // Open opens the plane, checks that it is the store of that UUID, and brings
@@ -40,5 +54,40 @@ func Open(ctx context.Context, opts doltdb.Options, uuid string) (*Store, error)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{Local: db}, nil
+	return &Store{db: db}, nil
+}
+
+// Close releases the plane. It is safe to call once.
+func (s *Store) Close() error { return s.db.Close() }
+
+// GC rewrites the plane's files without what no row and no commit needs.
+func (s *Store) GC(ctx context.Context) error { return s.db.GC(ctx) }
+
+// MaybeGC is GC if the files have grown enough since the last one. It says
+// whether it collected.
+func (s *Store) MaybeGC(ctx context.Context) (bool, error) { return s.db.MaybeGC(ctx) }
+
+// ReadAll reads every row of every table, to find out whether that is possible.
+func (s *Store) ReadAll(ctx context.Context) error { return s.db.ReadAll(ctx) }
+
+// read runs one query in a view of its own.
+func (s *Store) read(ctx context.Context, what string, scan func(*doltdb.Rows) error, query string, args ...any) error {
+	err := s.db.View(ctx, func(tx *doltdb.Tx) error { return tx.Each(ctx, scan, query, args...) })
+	if err != nil {
+		return fmt.Errorf("read %s: %w", what, err)
+	}
+	return nil
+}
+
+// insert runs one statement for many rows. into is the statement up to VALUES,
+// with its columns; values holds their values, row after row.
+func insert(ctx context.Context, tx *doltdb.Tx, into string, columns int, values []any) error {
+	row := "(?" + strings.Repeat(", ?", columns-1) + ")"
+	for part := range slices.Chunk(values, columns*batchRows) {
+		query := into + " VALUES " + row + strings.Repeat(", "+row, len(part)/columns-1)
+		if _, err := tx.Exec(ctx, query, part...); err != nil {
+			return err
+		}
+	}
+	return nil
 }

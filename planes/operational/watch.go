@@ -7,14 +7,13 @@ import (
 	"strings"
 	"time"
 
-	ids "github.com/google/uuid"
-
 	"gastown/planes/doltdb"
 	"gastown/town"
 )
 
-// watch is the schema of what the Deacon notes. Texts are cut to fit.
-var watch = doltdb.Migration{
+// watchSchema holds what the Deacon notes. Texts are cut to fit. The table
+// events was replaced by the feed, which takes over its rows.
+var watchSchema = doltdb.Migration{
 	Name: "heartbeats, checks, jobs and events",
 	Statements: []string{
 		`CREATE TABLE heartbeats (agent VARCHAR(128) PRIMARY KEY, state VARCHAR(32) NOT NULL, note VARCHAR(256) NOT NULL,
@@ -40,7 +39,7 @@ type CheckState struct {
 	Since               time.Time
 }
 
-// JobRun is the last run of a job of the Deacon's.
+// JobRun is the last run of a job of the Deacon.
 type JobRun struct {
 	Job                  string
 	Began                time.Time
@@ -48,33 +47,28 @@ type JobRun struct {
 	Outcome, Note, Error string
 }
 
-// Event is something that happened once: a check that changed its state.
-type Event struct {
-	At                    time.Time
-	Kind, Subject, Detail string
-}
-
-// Batch is what is noted together. Of several heartbeats of an agent, runs of a
-// job or states of a check the last one stands.
+// Batch is what is recorded together. Of several heartbeats of an agent, runs of
+// a job or states of a check, the last one counts.
 type Batch struct {
 	Heartbeats []Heartbeat
 	Checks     []CheckState
 	Jobs       []JobRun
-	Events     []Event
+	// Entries are appended to the feed, in their order.
+	Entries []Entry
 }
 
-// Empty reports that there is nothing to note.
+// Empty reports that there is nothing to record.
 func (b Batch) Empty() bool {
-	return len(b.Heartbeats)+len(b.Checks)+len(b.Jobs)+len(b.Events) == 0
+	return len(b.Heartbeats)+len(b.Checks)+len(b.Jobs)+len(b.Entries) == 0
 }
 
-// Record notes a batch in one transaction and without a Dolt commit: rows are
-// replaced in place, so that history does not grow with every sign of life.
+// Record writes a batch in one transaction and without a Dolt commit: rows are
+// replaced in place, so the history does not grow with every heartbeat.
 func (s *Store) Record(ctx context.Context, b Batch) error {
 	if b.Empty() {
 		return nil
 	}
-	var beats, checks, jobs, events []any
+	var beats, checks, jobs []any
 	for _, h := range last(b.Heartbeats, func(h Heartbeat) string { return h.Agent }) {
 		beats = append(beats, town.Clip(h.Agent, 128), town.Clip(h.State, 32), town.Clip(h.Note, 256), stamp(h.At))
 	}
@@ -85,28 +79,26 @@ func (s *Store) Record(ctx context.Context, b Batch) error {
 		jobs = append(jobs, town.Clip(j.Job, 128), stamp(j.Began), j.Took.Microseconds(),
 			town.Clip(j.Outcome, 16), town.Clip(j.Note, 256), town.Clip(j.Error, 512))
 	}
-	for _, e := range b.Events {
-		events = append(events, ids.NewString(), stamp(e.At), town.Clip(e.Kind, 32), town.Clip(e.Subject, 128), town.Clip(e.Detail, 512))
-	}
-	err := s.Write(ctx, func(tx *doltdb.Tx) error {
-		for _, t := range []struct {
-			table   string
-			columns int
-			args    []any
-		}{{"heartbeats", 4, beats}, {"check_states", 4, checks}, {"job_runs", 6, jobs}, {"events", 5, events}} {
-			if err := put(ctx, tx, t.table, t.columns, t.args); err != nil {
-				return err
-			}
+	err := s.db.Write(ctx, func(tx *doltdb.Tx) error {
+		err := insert(ctx, tx, "REPLACE INTO heartbeats (agent, state, note, timestamp)", 4, beats)
+		if err == nil {
+			err = insert(ctx, tx, "REPLACE INTO check_states (name, state, figure, since)", 4, checks)
 		}
-		return nil
+		if err == nil {
+			err = insert(ctx, tx, "REPLACE INTO job_runs (job, began, took_us, outcome, note, error)", 6, jobs)
+		}
+		if err == nil && len(b.Entries) > 0 {
+			_, err = s.append(ctx, tx, Arrival{Entries: b.Entries})
+		}
+		return err
 	})
 	if err != nil {
-		return fmt.Errorf("note what the Deacon saw: %w", err)
+		return fmt.Errorf("record what the Deacon saw: %w", err)
 	}
 	return nil
 }
 
-// last keeps the last element of each key, sorted by key: one statement may
+// last returns the last element of each key, sorted by key: one statement may
 // not write a row twice.
 func last[T any](all []T, key func(T) string) []T {
 	byKey := map[string]T{}
@@ -121,24 +113,11 @@ func last[T any](all []T, key func(T) string) []T {
 	return out
 }
 
-func stamp(t time.Time) string { return t.UTC().Format(timeFormat) }
-
-// put replaces rows, several with each statement.
-func put(ctx context.Context, tx *doltdb.Tx, table string, columns int, args []any) error {
-	row := "(?" + strings.Repeat(", ?", columns-1) + ")"
-	for some := range slices.Chunk(args, columns*batchRows) {
-		query := "REPLACE INTO " + table + " VALUES " + row + strings.Repeat(", "+row, len(some)/columns-1)
-		if _, err := tx.Exec(ctx, query, some...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// Prune removes heartbeats, jobs and events older than before and says how
-// many rows that were. The states of checks stay.
+// Prune removes heartbeats and runs of jobs that are older than before, and
+// entries of the feed that are older than before or than the feed's retention
+// allows. It returns how many rows it removed. The states of checks stay.
 func (s *Store) Prune(ctx context.Context, before time.Time) (removed int64, err error) {
-	err = s.Write(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.Write(ctx, func(tx *doltdb.Tx) error {
 		removed = 0
 		for _, q := range []string{
 			"DELETE FROM heartbeats WHERE timestamp < ?", "DELETE FROM events WHERE at < ?", "DELETE FROM job_runs WHERE began < ?",
@@ -149,7 +128,9 @@ func (s *Store) Prune(ctx context.Context, before time.Time) (removed int64, err
 			}
 			removed += n
 		}
-		return nil
+		n, err := s.expire(ctx, tx, before)
+		removed += n
+		return err
 	})
 	if err != nil {
 		return 0, fmt.Errorf("remove old records: %w", err)

@@ -27,7 +27,7 @@ func TestRecordsReplaceEachOther(t *testing.T) {
 		Heartbeats: []Heartbeat{beat("rig/a", "idle", noon), beat("rig/b", "idle", noon), beat("rig/a", "working", noon.Add(time.Second))},
 		Checks:     []CheckState{{Name: "disk", State: "healthy", Figure: "10 %", Since: noon}},
 		Jobs:       []JobRun{{Job: "gc", Began: noon, Took: 1500 * time.Microsecond, Outcome: "ok", Note: "nothing"}},
-		Events:     []Event{{At: noon, Kind: "check", Subject: "disk", Detail: "healthy"}},
+		Entries:    []Entry{{At: noon, Kind: "check", Subject: "disk", Detail: "healthy"}},
 	}
 	if err := errors.Join(s.Record(t.Context(), first), s.Record(t.Context(), Batch{})); err != nil {
 		t.Fatal(err)
@@ -35,7 +35,7 @@ func TestRecordsReplaceEachOther(t *testing.T) {
 	err := s.Record(t.Context(), Batch{
 		Heartbeats: []Heartbeat{beat("rig/b", "stuck", noon.Add(time.Minute))},
 		Checks:     []CheckState{{Name: "disk", State: "critical", Figure: "99 %", Since: noon.Add(time.Minute)}},
-		Events:     []Event{{At: noon.Add(time.Minute), Kind: "check", Subject: "disk", Detail: "critical"}},
+		Entries:    []Entry{{At: noon.Add(time.Minute), Kind: "check", Subject: "disk", Detail: "critical"}},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -60,9 +60,9 @@ func TestRecordsReplaceEachOther(t *testing.T) {
 	if diff := cmp.Diff(first.Jobs, jobs); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
-	events, err := s.Events(t.Context(), noon)
-	if err != nil || len(events) != 2 || events[0].Detail != "healthy" || events[1].Detail != "critical" {
-		t.Errorf("%v, %v", events, err)
+	p, err := s.FeedAfter(t.Context(), 0, 10)
+	if err != nil || len(p.Entries) != 2 || p.Entries[0].Detail != "healthy" || p.Entries[1].Detail != "critical" {
+		t.Errorf("%v, %v", p, err)
 	}
 	removed, err := s.Prune(t.Context(), noon.Add(30*time.Second))
 	if err != nil || removed != 3 {
@@ -83,7 +83,7 @@ func TestWhatIsTooLongIsCut(t *testing.T) {
 		Heartbeats: []Heartbeat{{Agent: long, State: long, Note: long, At: noon}},
 		Checks:     []CheckState{{Name: long, State: long, Figure: long, Since: noon}},
 		Jobs:       []JobRun{{Job: long, Outcome: long, Note: long, Error: long, Began: noon}},
-		Events:     []Event{{Kind: long, Subject: long, Detail: long, At: noon}},
+		Entries:    []Entry{{Kind: long, Subject: long, Detail: long, At: noon}},
 	})
 	if err != nil {
 		t.Error(err)
@@ -98,8 +98,8 @@ func TestUncommittedRecordsAreKept(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	old := &Store{Local: db}
-	err = old.Write(t.Context(), func(tx *doltdb.Tx) error {
+	old := &Store{db: db}
+	err = old.db.Write(t.Context(), func(tx *doltdb.Tx) error {
 		return replace(t.Context(), tx, nil, []Review{review("mayor")})
 	})
 	if err := errors.Join(err, old.Close()); err != nil {

@@ -2,17 +2,14 @@ package operational
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
 	"gastown/planes/doltdb"
 )
 
-// maxEvents is how many events one call returns.
-const maxEvents = 1000
-
-// Heartbeats returns the last sign of life of each agent since then, by name.
+// Heartbeats returns the last sign of life of each agent that gave one since a
+// time, by name.
 func (s *Store) Heartbeats(ctx context.Context, since time.Time) (all []Heartbeat, err error) {
 	err = s.read(ctx, "the heartbeats", func(rows *doltdb.Rows) error {
 		var h Heartbeat
@@ -49,38 +46,13 @@ func (s *Store) JobRuns(ctx context.Context) (all []JobRun, err error) {
 	return all, err
 }
 
-// Events returns the newest events since then, oldest first; at most 1,000.
-func (s *Store) Events(ctx context.Context, since time.Time) (all []Event, err error) {
-	err = s.read(ctx, "the events", func(rows *doltdb.Rows) error {
-		var e Event
-		err := rows.Scan(&e.At, &e.Kind, &e.Subject, &e.Detail)
-		e.At = e.At.UTC()
-		all = append(all, e)
-		return err
-	}, "SELECT at, kind, subject, detail FROM events WHERE at >= ? ORDER BY at DESC, id LIMIT ?", stamp(since), maxEvents)
-	slices.Reverse(all)
-	return all, err
-}
-
-// OpenReviews returns the reviews last recorded as open, in no order.
-func (s *Store) OpenReviews(ctx context.Context) (all []Review, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
-		known, err := reviews(ctx, tx)
-		for _, r := range known {
-			all = append(all, r)
-		}
-		return err
-	})
-	return all, err
-}
-
-// latencyReads is how many reads the latency is the median of: one of them may
-// have met a busy moment of the machine.
+// latencyReads is how many reads Latency takes the median of: one of them may
+// meet a busy moment of the machine.
 const latencyReads = 5
 
 // Latency is how long a point read takes, transport included.
 func (s *Store) Latency(ctx context.Context) (took time.Duration, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		var n int
 		// The first statement of a session costs what later ones do not.
 		if err := tx.QueryRow(ctx, "SELECT 1").Scan(&n); err != nil {
@@ -99,12 +71,4 @@ func (s *Store) Latency(ctx context.Context) (took time.Duration, err error) {
 		return nil
 	})
 	return took, err
-}
-
-func (s *Store) read(ctx context.Context, what string, scan func(*doltdb.Rows) error, query string, args ...any) error {
-	err := s.View(ctx, func(tx *doltdb.Tx) error { return tx.Each(ctx, scan, query, args...) })
-	if err != nil {
-		return fmt.Errorf("read %s: %w", what, err)
-	}
-	return nil
 }
