@@ -23,6 +23,8 @@
 //   - A change is visible whole or not at all, also after kill -9.
 //   - A Local database has no method that could give it a remote, and its
 //     transactions refuse to call procedures.
+//   - Whoever has a plane's Store reaches no SQL through it: planes promote an
+//     Upkeep or a Replica and hide the database.
 //
 // Nothing here retries for the caller, who knows whether a second attempt makes
 // sense, but for one case: Update through a server that met a foreign program's.

@@ -76,7 +76,7 @@ func (s *Store) publish(t testing.TB, put []share.Record, remove ...string) stri
 // exec is what a hostile or careless program does to the store by SQL.
 func (s *Store) exec(t testing.TB, queries ...string) {
 	t.Helper()
-	_, err := s.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error {
+	_, err := s.db.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error {
 		for _, q := range queries {
 			if _, err := tx.Exec(t.Context(), q); err != nil {
 				return err
@@ -97,7 +97,7 @@ func (s *Store) take(t testing.TB, mirror string) (Arrival, error) {
 		return Arrival{}, err
 	}
 	var base, ours string
-	err = s.View(t.Context(), func(tx *doltdb.Tx) error {
+	err = s.db.View(t.Context(), func(tx *doltdb.Tx) error {
 		if ours, err = tx.Head(t.Context()); err != nil {
 			return err
 		}
@@ -131,7 +131,7 @@ func (s *Store) titles(t testing.TB, name string) []string {
 
 // The definitions a store that arrives must have are those our migrations make.
 func TestDefinitionsAreThoseOfTheMigrations(t *testing.T) {
-	doltdbtest.SameDefinitions(t, newStore(t, "a").View, shape)
+	doltdbtest.SameDefinitions(t, newStore(t, "a").db.View, shape)
 }
 
 func TestPublishWritesOnlyDifferences(t *testing.T) {

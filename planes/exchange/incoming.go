@@ -39,7 +39,7 @@ const maxNamed = 20
 // row it changed since base must be one its Town could have written. It changes
 // nothing. An error is town.ErrRefused or doltdb.ErrNewerSchema.
 func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs string) (a Arrival, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		a = Arrival{}
 		err := s.checkAll(ctx, tx, remote, uuid, base, theirs, &a)
 		if err != nil && ctx.Err() == nil && town.Next(err) == "" {

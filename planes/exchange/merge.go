@@ -14,17 +14,17 @@ import (
 // says; rows of other Towns become what theirs says. It returns the new tip.
 func (s *Store) Merge(ctx context.Context, base, ours, theirs, message string, a Arrival) (commit string, err error) {
 	if base != ours {
-		return s.Shared.Merge(ctx, doltdb.Merge{Theirs: theirs, Message: message, Resolve: func(ctx context.Context, tx *doltdb.Tx, tables []string) error {
+		return s.db.Merge(ctx, doltdb.Merge{Theirs: theirs, Message: message, Resolve: func(ctx context.Context, tx *doltdb.Tx, tables []string) error {
 			if err := s.resolve(ctx, tx, tables); err != nil {
 				return err
 			}
 			return s.putBack(ctx, tx, ours, a)
 		}})
 	}
-	if err := s.FastForward(ctx, theirs); err != nil {
+	if err := s.db.FastForward(ctx, theirs); err != nil {
 		return "", err
 	}
-	commit, err = s.Update(ctx, "put back records of this Town", func(tx *doltdb.Tx) error { return s.putBack(ctx, tx, ours, a) })
+	commit, err = s.db.Update(ctx, "put back records of this Town", func(tx *doltdb.Tx) error { return s.putBack(ctx, tx, ours, a) })
 	if commit == "" {
 		commit = theirs
 	}
@@ -117,3 +117,7 @@ func (s *Store) putBack(ctx context.Context, tx *doltdb.Tx, revision string, a A
 	}
 	return nil
 }
+
+// Rewind moves the plane back to a commit that it contains. What came after is
+// lost, and no Push sends it.
+func (s *Store) Rewind(ctx context.Context, to string) error { return s.db.Rewind(ctx, to) }

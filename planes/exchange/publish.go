@@ -22,7 +22,7 @@ const (
 // "" is the tip.
 func (s *Store) Own(ctx context.Context, revision string) (map[string]town.Digest, error) {
 	digests := map[string]town.Digest{}
-	err := s.View(ctx, func(tx *doltdb.Tx) error {
+	err := s.db.View(ctx, func(tx *doltdb.Tx) error {
 		clear(digests)
 		return own(ctx, tx, revision, s.Town, func(r row) {
 			digests[r.ID] = ""
@@ -43,7 +43,7 @@ func (s *Store) Publish(ctx context.Context, name string, put []share.Record, re
 			return "", err
 		}
 	}
-	return s.Update(ctx, "records of Town "+name, func(tx *doltdb.Tx) error {
+	return s.db.Update(ctx, "records of Town "+name, func(tx *doltdb.Tx) error {
 		if err := drop(ctx, tx, s.Town, remove); err != nil {
 			return err
 		}

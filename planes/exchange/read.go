@@ -43,7 +43,7 @@ type Filter struct {
 
 // members lists the Towns that share records here, by name.
 func (s *Store) members(ctx context.Context) (all []Member, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		return tx.Each(ctx, func(r *doltdb.Rows) error {
 			var m Member
 			err := r.Scan((*string)(&m.ID), &m.Name)
@@ -56,7 +56,7 @@ func (s *Store) members(ctx context.Context) (all []Member, err error) {
 
 // Others counts the records of other Towns.
 func (s *Store) Others(ctx context.Context) (n int, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		return tx.QueryRow(ctx, "SELECT COUNT(*) FROM beads WHERE town <> ?", string(s.Town)).Scan(&n)
 	})
 	return n, err
@@ -66,7 +66,7 @@ func (s *Store) Others(ctx context.Context) (n int, err error) {
 // the order of row.before.
 func (s *Store) list(ctx context.Context, id town.ID, f Filter, shown func(row) bool, yield func(row) error) error {
 	n := 0
-	err := s.View(ctx, func(tx *doltdb.Tx) error {
+	err := s.db.View(ctx, func(tx *doltdb.Tx) error {
 		return tx.Each(ctx, func(rows *doltdb.Rows) error {
 			r, err := scanRow(rows)
 			if err != nil || !shown(r) || !f.matches(r) {

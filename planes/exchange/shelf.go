@@ -168,7 +168,7 @@ var countValues = func() string {
 func (sh Shelf) newest(ctx context.Context, id town.ID) (map[string]place, error) {
 	all := map[string]place{}
 	for i, s := range sh {
-		err := s.View(ctx, func(tx *doltdb.Tx) error {
+		err := s.db.View(ctx, func(tx *doltdb.Tx) error {
 			return tx.Each(ctx, func(r *doltdb.Rows) error {
 				p := place{in: i}
 				var bead string
@@ -202,7 +202,7 @@ func (sh Shelf) Get(ctx context.Context, name, id string) (Record, error) {
 	}
 	var found []row
 	for _, s := range in {
-		err := s.View(ctx, func(tx *doltdb.Tx) error {
+		err := s.db.View(ctx, func(tx *doltdb.Tx) error {
 			return tx.Each(ctx, func(rows *doltdb.Rows) error {
 				r, err := scanRow(rows)
 				found = append(found, r)

@@ -11,9 +11,10 @@ import (
 	"gastown/town"
 )
 
-// Store is an open exchange plane.
+// Store is an open exchange plane. The caller closes it.
 type Store struct {
-	*doltdb.Shared
+	doltdb.Replica
+	db *doltdb.Shared
 	// Town owns the rows that this Store writes.
 	Town town.ID
 }
@@ -32,7 +33,7 @@ func Create(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (
 	if err != nil {
 		return nil, err
 	}
-	return &Store{Shared: doltdb.Share(db), Town: id}, nil
+	return wrap(doltdb.Share(db), id), nil
 }
 
 // Open opens the plane, checks that it is the store of that UUID, and brings
@@ -45,7 +46,11 @@ func Open(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (*S
 	if err != nil {
 		return nil, err
 	}
-	return &Store{Shared: db, Town: id}, nil
+	return wrap(db, id), nil
+}
+
+func wrap(db *doltdb.Shared, id town.ID) *Store {
+	return &Store{Replica: db.Replica(), db: db, Town: id}
 }
 
 // Clone makes the plane at opts.Dir a copy of a mirror, after the same checks a
@@ -56,7 +61,7 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror, uuid string
 	if err != nil {
 		return nil, err
 	}
-	s := &Store{Shared: db, Town: id}
+	s := wrap(db, id)
 	if _, err := s.CheckIncoming(ctx, remote, uuid, "", "HEAD"); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -132,8 +132,8 @@ func (e *Engine) mergeShare(ctx context.Context, s *exchange.Store, l *remoteLoc
 		return a, "", err
 	}
 	var base string
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
-		base, err = tx.MergeBase(ctx, ours, theirs)
+	err = s.Revisions(ctx, func(r doltdb.Revisions) error {
+		base, err = r.MergeBase(ctx, ours, theirs)
 		return err
 	})
 	switch {

@@ -43,8 +43,8 @@ func (e *Engine) published(ctx context.Context, s *exchange.Store, remote Remote
 	if err != nil || st.Shared.Commit == "" {
 		return "", err
 	}
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
-		if found, err := includes(ctx, tx, "HEAD", st.Shared.Commit); err != nil || !found {
+	err = s.Revisions(ctx, func(r doltdb.Revisions) error {
+		if found, err := r.Contains(ctx, "HEAD", st.Shared.Commit); err != nil || !found {
 			return err
 		}
 		base = st.Shared.Commit
@@ -67,9 +67,9 @@ func (e *Engine) settle(ctx context.Context, s *exchange.Store, l *remoteLock, t
 	candidates := append(slices.Clone(st.Shared.Tried), tip)
 	slices.Reverse(candidates)
 	arrived := ""
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.Revisions(ctx, func(r doltdb.Revisions) error {
 		for _, mine := range candidates {
-			if found, err := includes(ctx, tx, theirs, mine); err != nil || found {
+			if found, err := r.Contains(ctx, theirs, mine); err != nil || found {
 				arrived = mine
 				return err
 			}
@@ -86,11 +86,4 @@ func (e *Engine) settle(ctx context.Context, s *exchange.Store, l *remoteLock, t
 		return "", errOtherHistory
 	}
 	return tip, err
-}
-
-// includes reports that commit is of the history of tip. One that is no longer
-// here is not.
-func includes(ctx context.Context, tx *doltdb.Tx, tip, commit string) (bool, error) {
-	base, err := tx.MergeBase(ctx, commit, tip)
-	return err == nil && base == commit, ctx.Err()
 }

@@ -332,6 +332,22 @@ func TestShareCostsNoConnection(t *testing.T) {
 	}
 }
 
+// forge changes the records of a Town's exchange by SQL, as a hostile program does.
+func forge(t *testing.T, s *sharer, query string) {
+	t.Helper()
+	db, err := doltdb.OpenShared(t.Context(), s.exchangeDir(s.opts.Layout.Exchange("origin")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.Update(t.Context(), "forge", func(tx *doltdb.Tx) error {
+		_, err := tx.Exec(t.Context(), query)
+		return err
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 // Another Town that changes our records is told of, and changes nothing.
 func TestForgedRecordsArePutBack(t *testing.T) {
 	t.Parallel()
@@ -344,15 +360,7 @@ func TestForgedRecordsArePutBack(t *testing.T) {
 	eve.rules(share.Rule{Name: "all"})
 	eve.beads(town.Bead{ID: "e-1", Title: "of eve"})
 	eve.push(url)
-	if err := eve.withExchange(t.Context(), "origin", func(s *exchange.Store) error {
-		_, err := s.Update(t.Context(), "forge", func(tx *doltdb.Tx) error {
-			_, err := tx.Exec(t.Context(), "DELETE FROM beads WHERE town = 'id-alpha'")
-			return err
-		})
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	forge(t, eve, "DELETE FROM beads WHERE town = 'id-alpha'")
 	pushExchange(t, eve, url) // its own gt would drop what it did not write
 	pulled := a.pull(url)
 	if len(pulled.Notes) != 1 || !strings.Contains(pulled.Notes[0], "gt-1") {
@@ -375,15 +383,7 @@ func TestHostileRecordsHarmNothingElse(t *testing.T) {
 	a.init(url)
 	eve.join(url)
 	eve.rules(share.Rule{Name: "all"})
-	if err := eve.withExchange(t.Context(), "origin", func(s *exchange.Store) error {
-		_, err := s.Update(t.Context(), "forge", func(tx *doltdb.Tx) error {
-			_, err := tx.Exec(t.Context(), "INSERT INTO beads (town, id, digest, title) VALUES ('id-eve', 'e-1', '', 'x')")
-			return err
-		})
-		return err
-	}); err != nil {
-		t.Fatal(err)
-	}
+	forge(t, eve, "INSERT INTO beads (town, id, digest, title) VALUES ('id-eve', 'e-1', '', 'x')")
 	eve.opts.Ledger = nil // its own gt would mend the row
 	eve.write("templates/bug.md", "of eve\n")
 	eve.push(url)
