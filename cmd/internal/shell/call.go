@@ -24,6 +24,18 @@ type Call struct {
 	traits Traits
 }
 
+// Version is the program's.
+func (c *Call) Version() string { return c.traits.Version }
+
+// Executable is the absolute path of the program, for what starts it later: a
+// hook, a daemon.
+func (c *Call) Executable() (string, error) {
+	if c.Self == "" {
+		return "", town.Fail("find out where "+c.traits.Name+" is", "call it by its absolute path", "its path is unknown")
+	}
+	return c.Self, nil
+}
+
 // Printer returns a printer for one of the caller's streams.
 func (c *Call) Printer(w io.Writer) *term.Printer { return term.New(w, !c.NoColor && c.Colors()) }
 
