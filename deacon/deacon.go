@@ -11,13 +11,13 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
-	"github.com/gofrs/flock"
 	"github.com/sirupsen/logrus"
 
 	"gastown/deacon/check"
 	"gastown/deacon/guard"
 	"gastown/deacon/schedule"
 	"gastown/deacon/web"
+	"gastown/town/lockfile"
 )
 
 // Deacon is the daemon of one Town. It runs once.
@@ -27,7 +27,7 @@ type Deacon struct {
 	started time.Time
 	owner   string
 
-	lock      *flock.Flock
+	lock      *lockfile.Lock
 	server    Server
 	lending   chan struct{} // holds a value while the planes are lent
 	reads     *reads

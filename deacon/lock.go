@@ -2,7 +2,6 @@ package deacon
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
@@ -10,59 +9,35 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"gastown/town"
 	"gastown/town/layout"
+	"gastown/town/lockfile"
 )
 
 // maxSocketPath is the longest path the kernel takes for a unix socket.
 const maxSocketPath = 107
 
-// claimWait is how long a start waits for the lock, looking every claimPoll.
-const (
-	claimWait = 300 * time.Millisecond
-	claimPoll = 10 * time.Millisecond
-)
-
-// holder is what the Deacon says of itself in its lock file, for the error of
-// whoever finds the lock taken. The lock itself is the kernel's.
-type holder struct {
-	PID     int    `json:"pid"`
-	Command string `json:"command"`
-}
+// claimWait is how long a start waits for the lock.
+const claimWait = 300 * time.Millisecond
 
 // claim takes the Town's Deacon lock; town.ErrBusy when another has it.
-func claim(ctx context.Context, t layout.Town, command string) (*flock.Flock, error) {
-	if err := os.MkdirAll(t.Deacon(), 0o700); err != nil {
-		return nil, town.Fail("start the Deacon", "make "+t.Private()+" writable for you", "%w", err)
-	}
-	path := t.DeaconLock()
-	l := flock.New(path, flock.SetPermissions(0o600))
+func claim(ctx context.Context, t layout.Town, command string) (*lockfile.Lock, error) {
 	// Not at once: whoever only looks (Holder) has it for a moment.
-	wait, cancel := context.WithTimeout(ctx, claimWait)
-	defer cancel()
-	switch _, err := l.TryLockContext(wait, claimPoll); {
-	case err == nil:
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case !errors.Is(err, context.DeadlineExceeded):
-		return nil, town.Fail("start the Deacon", "make "+t.Deacon()+" writable for you", "%w", err)
-	default:
+	l, err := lockfile.Acquire(ctx, t.DeaconLock(), lockfile.Options{Command: command, Wait: claimWait})
+	var busy *lockfile.BusyError
+	switch {
+	case errors.As(err, &busy):
 		return nil, town.Fail("start the Deacon", "gt deacon status tells about it; gt deacon restart replaces it",
-			"%w: %s runs in this Town already", town.ErrBusy, running(path))
+			"%w: %s runs in this Town already", town.ErrBusy, running(busy.Holder))
+	case err != nil && ctx.Err() == nil:
+		return nil, town.Fail("start the Deacon", "make "+t.Deacon()+" writable for you", "%w", err)
 	}
-	// Informational: a failure to write it must not keep the Town from its Deacon.
-	if line, err := json.Marshal(holder{PID: os.Getpid(), Command: command}); err == nil {
-		_ = os.WriteFile(path, line, 0o600)
-	}
-	return l, nil
+	return l, err
 }
 
 // running words who holds the lock.
-func running(path string) string {
-	var h holder
-	if data, err := os.ReadFile(path); err == nil && json.Unmarshal(data, &h) == nil && h.PID > 0 {
+func running(h lockfile.Holder) string {
+	if h.PID > 0 {
 		return fmt.Sprintf("a Deacon (pid %d)", h.PID)
 	}
 	return "a Deacon"
@@ -71,19 +46,11 @@ func running(path string) string {
 // Holder says whether a Deacon runs in the Town, starts or stops, and words
 // which. It asks the kernel, not a file.
 func Holder(t layout.Town) (who string, held bool, err error) {
-	path := t.DeaconLock()
-	if _, err := os.Stat(path); os.IsNotExist(err) {
-		return "", false, nil
-	}
-	l := flock.New(path, flock.SetPermissions(0o600), flock.SetFlag(os.O_RDWR))
-	got, err := l.TryRLock()
-	if err != nil {
+	h, held, err := lockfile.Look(t.DeaconLock())
+	if err != nil || !held {
 		return "", false, err
 	}
-	if got {
-		return "", false, l.Unlock()
-	}
-	return running(path), true, nil
+	return running(h), true, nil
 }
 
 // listen opens a unix socket that only the Town's owner can use. What stands

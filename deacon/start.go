@@ -21,7 +21,7 @@ import (
 // steps are those of a start, in order.
 func (d *Deacon) steps() []step {
 	return []step{
-		{"lock", d.takeLock, func(context.Context) error { return d.lock.Unlock() }},
+		{"lock", d.takeLock, func(context.Context) error { return d.lock.Release() }},
 		{"orphans", d.endOrphans, nil},
 		{"settings", d.firstSettings, nil},
 		{"planes", d.takePlanes, d.givePlanes},

@@ -34,16 +34,16 @@ func Create(ctx context.Context, opts Options) (_ *Local, err error) {
 	// Built aside and renamed, so that a killed process leaves no half database.
 	staging, err := stagingDir(parent, ".new-"+opts.name()+"-")
 	if err != nil {
-		_ = lock.Unlock()
+		_ = lock.Release()
 		return nil, err
 	}
 	defer os.RemoveAll(staging)
 	if err := inDirectory(ctx, staging, opts, "CREATE DATABASE `"+opts.name()+"`"); err != nil {
-		_ = lock.Unlock()
+		_ = lock.Release()
 		return nil, fmt.Errorf("create the %s database: %w", opts.name(), err)
 	}
 	if err := install(filepath.Join(staging, opts.name()), opts.Dir); err != nil {
-		_ = lock.Unlock()
+		_ = lock.Release()
 		return nil, err
 	}
 	return openOwned(ctx, opts, lock)

@@ -11,11 +11,11 @@ import (
 
 	"github.com/dolthub/dolt/go/store/nbs"
 	embedded "github.com/dolthub/driver"
-	"github.com/gofrs/flock"
 	"github.com/sirupsen/logrus"
 
 	"gastown/planes/doltdb/internal/callers"
 	"gastown/town"
+	"gastown/town/lockfile"
 )
 
 // defaultWait is how long Open waits for another process to let go.
@@ -29,7 +29,7 @@ var ErrMissing = errors.New("no database here")
 type Local struct {
 	opts Options
 	// locks are released last to first when the database is closed.
-	locks     []*flock.Flock
+	locks     []*lockfile.Lock
 	connector *embedded.Connector // nil when a server has the database open
 	sql       *sql.DB
 	// turn is held by the one transaction of this process that may write.
@@ -111,9 +111,9 @@ func openExisting(ctx context.Context, opts Options, alone bool) (_ *Local, err 
 		}
 	}
 	if err != nil {
-		return nil, errors.Join(err, lock.Unlock())
+		return nil, errors.Join(err, lock.Release())
 	}
-	db.locks = append([]*flock.Flock{lock}, db.locks...)
+	db.locks = append([]*lockfile.Lock{lock}, db.locks...)
 	return db, nil
 }
 
@@ -151,12 +151,12 @@ func openHere(ctx context.Context, opts Options) (*Local, error) {
 }
 
 // openOwned takes over the lock, also when it fails.
-func openOwned(ctx context.Context, opts Options, lock *flock.Flock) (*Local, error) {
+func openOwned(ctx context.Context, opts Options, lock *lockfile.Lock) (*Local, error) {
 	db, err := openEmbedded(ctx, opts)
 	if err != nil {
-		return nil, errors.Join(err, lock.Unlock())
+		return nil, errors.Join(err, lock.Release())
 	}
-	db.locks = []*flock.Flock{lock}
+	db.locks = []*lockfile.Lock{lock}
 	return db, nil
 }
 
@@ -241,7 +241,7 @@ func (db *Local) end() error {
 
 func (db *Local) unlock() (err error) {
 	for i := len(db.locks) - 1; i >= 0; i-- {
-		err = errors.Join(err, db.locks[i].Unlock())
+		err = errors.Join(err, db.locks[i].Release())
 	}
 	return err
 }

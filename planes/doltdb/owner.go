@@ -2,15 +2,11 @@ package doltdb
 
 import (
 	"context"
-	"encoding/json"
-	"fmt"
-	"os"
-	"path/filepath"
+	"errors"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"gastown/town"
+	"gastown/town/lockfile"
 )
 
 // lockPoll is how often a waiting process looks whether the lock is free.
@@ -33,17 +29,9 @@ const (
 	stopping state = "stopping"
 )
 
-// holder is what the process that has a database open says of itself in the
-// lock file, for the error message of whoever waits in vain.
-type holder struct {
-	PID     int    `json:"pid"`
-	Command string `json:"command"`
-	State   state  `json:"state,omitempty"`
-}
-
 // own takes the lock beside the database directory. Where a server has it, that
 // is ErrServed: waiting would be in vain.
-func own(ctx context.Context, opts Options) (*flock.Flock, error) {
+func own(ctx context.Context, opts Options) (*lockfile.Lock, error) {
 	return lockFile(ctx, opts, opts.Dir+lockSuffix, func() (bool, error) {
 		if opts.answers() {
 			return true, opts.served("use the directory of the " + opts.name() + " database")
@@ -52,51 +40,19 @@ func own(ctx context.Context, opts Options) (*flock.Flock, error) {
 	})
 }
 
-// lockFile takes a lock, waiting opts.Wait for it. The lock is the operating
-// system's: it vanishes with the process that holds it, however that ends.
-// instead, if any, is asked before each attempt whether there is no need.
-func lockFile(ctx context.Context, opts Options, path string, instead func() (done bool, err error)) (*flock.Flock, error) {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
+// lockFile takes a lock, waiting opts.Wait for it. instead, if any, is asked
+// before each attempt whether there is no need.
+func lockFile(ctx context.Context, opts Options, path string, instead func() (done bool, err error)) (*lockfile.Lock, error) {
+	options := lockfile.Options{Command: opts.Command, Wait: opts.Wait, Poll: lockPoll, Before: instead}
+	if opts.Waiting != nil {
+		options.Waiting = func(h lockfile.Holder) { opts.Waiting(who(h) + " has it open") }
 	}
-	lock := flock.New(path, flock.SetPermissions(0o600))
-	tick := time.NewTicker(lockPoll)
-	defer tick.Stop()
-	deadline := time.After(opts.Wait)
-	var over func()
-	for {
-		if instead != nil {
-			if done, err := instead(); done || err != nil {
-				return nil, err
-			}
-		}
-		switch ok, err := lock.TryLock(); {
-		case err != nil:
-			return nil, fmt.Errorf("lock %s: %w", path, err)
-		case ok:
-			opts.note(path, "")
-			return lock, nil
-		}
-		if over == nil { // now there is somebody who has it
-			over = opts.waits(func() string { return who(path) + " has it open" })
-			defer over()
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-deadline:
-			return nil, busy(opts, path)
-		}
+	lock, err := lockfile.Acquire(ctx, path, options)
+	var taken *lockfile.BusyError
+	if errors.As(err, &taken) {
+		return nil, busy(opts, taken.Holder)
 	}
-}
-
-// note says in the lock file who holds it.
-func (o Options) note(path string, s state) {
-	// Informational: a failure to write it must not fail the command.
-	if line, err := json.Marshal(holder{PID: os.Getpid(), Command: o.Command, State: s}); err == nil {
-		_ = os.WriteFile(path, line, 0o600)
-	}
+	return lock, err
 }
 
 // waitingAfter is how long a wait lasts before it is told of: most are over
@@ -112,24 +68,16 @@ func (o Options) waits(what func() string) (over func()) {
 	return func() { timer.Stop() }
 }
 
-// who is the process that holds a lock, as it says itself.
-func who(path string) string {
-	who := "another process"
-	var h holder
-	if data, err := os.ReadFile(path); err == nil && json.Unmarshal(data, &h) == nil && h.PID > 0 {
-		who = fmt.Sprintf("pid %d, %s", h.PID, town.Clip(h.Command, 120))
-		switch h.State {
-		case starting, stopping:
-			who += ", which is " + string(h.State)
-		case serving:
-			who += ", which serves it but does not answer"
-		}
+// who words the process that holds a lock.
+func who(h lockfile.Holder) string {
+	if h.State == string(serving) {
+		h.State = "serving it but does not answer"
 	}
-	return who
+	return h.String()
 }
 
-func busy(opts Options, path string) error {
+func busy(opts Options, h lockfile.Holder) error {
 	return town.Fail("open the "+opts.name()+" database",
 		"wait for it to finish, then run the command again",
-		"%w: held by %s (waited %s)", town.ErrBusy, who(path), opts.Wait)
+		"%w: held by %s (waited %s)", town.ErrBusy, who(h), opts.Wait)
 }

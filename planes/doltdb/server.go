@@ -8,9 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"gastown/town"
+	"gastown/town/lockfile"
 )
 
 const (
@@ -36,9 +35,9 @@ type Server struct {
 	ending context.Context
 	end    context.CancelFunc
 
-	mu    sync.Mutex     // held while the server starts, stops, or is lent
-	run   *running       // nil while it is lent
-	locks []*flock.Flock // nil while it is lent
+	mu    sync.Mutex       // held while the server starts, stops, or is lent
+	run   *running         // nil while it is lent
+	locks []*lockfile.Lock // nil while it is lent
 }
 
 // Serve takes the databases' locks, waiting for them like an open does, and
@@ -161,15 +160,14 @@ func (s *Server) stop(ctx context.Context) (err error) {
 }
 
 func (s *Server) note(st state) {
-	for _, plane := range s.opts.Planes {
-		o := s.opts.plane(plane)
-		o.note(o.Dir+lockSuffix, st)
+	for _, l := range s.locks {
+		l.Note(string(st))
 	}
 }
 
 func (s *Server) release() (err error) {
 	for _, l := range s.locks {
-		err = errors.Join(err, l.Unlock())
+		err = errors.Join(err, l.Release())
 	}
 	s.locks = nil
 	return err

@@ -3,11 +3,10 @@ package doltdb
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"time"
 
-	"github.com/gofrs/flock"
+	"gastown/town/lockfile"
 )
 
 const (
@@ -24,27 +23,19 @@ const (
 // queue tells commands that a server waits, until the returned function is
 // called. Without it, many short commands could keep a server out for long:
 // locks know no order.
-func (o ServeOptions) queue() (leave func()) {
-	lock := flock.New(filepath.Join(o.Dir, turnFile), flock.SetPermissions(0o600))
+func (o ServeOptions) queue(ctx context.Context) (leave func()) {
 	// A command that looks holds it for a moment; a second server waits without.
-	for range 10 {
-		if ok, err := lock.TryLock(); ok || err != nil {
-			break
-		}
-		time.Sleep(serverPoll)
+	lock, err := lockfile.Acquire(ctx, filepath.Join(o.Dir, turnFile),
+		lockfile.Options{Command: o.Command, Wait: 10 * serverPoll, Poll: serverPoll})
+	if err != nil {
+		return func() {}
 	}
-	return func() { _ = lock.Unlock() }
+	return func() { _ = lock.Release() }
 }
 
 // letServerGo pauses when a server waits for the databases beside this one.
 func (o Options) letServerGo(ctx context.Context) {
-	path := filepath.Join(filepath.Dir(o.Dir), turnFile)
-	if _, err := os.Lstat(path); err != nil {
-		return // no server was ever here
-	}
-	lock := flock.New(path, flock.SetPermissions(0o600))
-	if ok, err := lock.TryRLock(); ok || err != nil {
-		_ = lock.Unlock()
+	if _, waits, err := lockfile.Look(filepath.Join(filepath.Dir(o.Dir), turnFile)); !waits || err != nil {
 		return
 	}
 	timer := time.NewTimer(politePause)
@@ -57,8 +48,8 @@ func (o Options) letServerGo(ctx context.Context) {
 
 // takeAll takes the locks of all databases or of none: a command that has one
 // and waits for another must not wait for a server that does the same.
-func (o ServeOptions) takeAll(ctx context.Context) ([]*flock.Flock, error) {
-	defer o.queue()()
+func (o ServeOptions) takeAll(ctx context.Context) ([]*lockfile.Lock, error) {
+	defer o.queue(ctx)()
 	tick := time.NewTicker(serverPoll)
 	defer tick.Stop()
 	deadline := time.After(o.Wait)
@@ -73,21 +64,20 @@ func (o ServeOptions) takeAll(ctx context.Context) ([]*flock.Flock, error) {
 			return nil, ctx.Err()
 		case <-deadline:
 			plane := o.plane(blocked)
-			return nil, busy(plane, plane.Dir+lockSuffix)
+			return nil, busy(plane, lockfile.Read(plane.Dir+lockSuffix))
 		}
 	}
 }
 
-func (o ServeOptions) tryAll() (locks []*flock.Flock, blocked string, err error) {
+func (o ServeOptions) tryAll() (locks []*lockfile.Lock, blocked string, err error) {
 	for _, plane := range o.Planes {
-		lock := flock.New(filepath.Join(o.Dir, plane)+lockSuffix, flock.SetPermissions(0o600))
-		ok, err := lock.TryLock()
-		if ok {
+		lock, err := lockfile.Try(filepath.Join(o.Dir, plane)+lockSuffix, o.Command)
+		if lock != nil {
 			locks = append(locks, lock)
 			continue
 		}
 		for _, l := range locks {
-			err = errors.Join(err, l.Unlock())
+			err = errors.Join(err, l.Release())
 		}
 		return nil, plane, err
 	}

@@ -220,7 +220,7 @@ func (e *Engine) mirror(ctx context.Context, l *remoteLock) (*gitremote.Mirror, 
 		},
 		Progress: func(p gitremote.Event) { e.progress(p.Phase, p.Done, p.Total, "objects") },
 		Log:      e.opts.Log, Deadline: e.opts.Deadline, Idle: e.opts.Idle,
-		TokenEnv: e.opts.TokenEnv, TokenHost: tokenHost, Inherit: l.file,
+		TokenEnv: e.opts.TokenEnv, TokenHost: tokenHost, Inherit: l.lock.File(),
 	})
 	if err == nil && e.opts.Ledger != nil {
 		l.ledger, err = m.Beside(ctx, ledgerMirror, LedgerRef)

@@ -13,13 +13,12 @@ import (
 
 	"gastown/sync/gitcmd"
 	"gastown/town"
+	"gastown/town/lockfile"
 )
 
 const (
 	// defaultWait bounds the wait for another gt that changes the same hooks.
 	defaultWait = 10 * time.Second
-	// lockPoll is how often a waiting process looks.
-	lockPoll = 10 * time.Millisecond
 	// maxHook is the largest file, in bytes, that is looked into.
 	maxHook = 1 << 20
 )
@@ -172,29 +171,9 @@ func (h Hook) Args() []string {
 	return arguments(h.text)
 }
 
-// lock keeps other processes of gt from changing the same hooks.
-func (d Directory) lock(ctx context.Context) (unlock func() error, err error) {
-	f, err := os.Open(d.Path)
-	if err != nil {
-		return nil, err
-	}
-	ctx, cancel := context.WithTimeoutCause(ctx, defaultWait, town.ErrBusy)
-	defer cancel()
-	tick := time.NewTicker(lockPoll)
-	defer tick.Stop()
-	for {
-		err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-		if err == nil {
-			return f.Close, nil
-		}
-		if !errors.Is(err, unix.EWOULDBLOCK) && !errors.Is(err, unix.EINTR) {
-			return nil, errors.Join(fmt.Errorf("lock %s: %w", d.Path, err), f.Close())
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return nil, errors.Join(town.Fail("change the hooks in "+d.Path, "run the command again",
-				"%w: another process changes them", context.Cause(ctx)), f.Close())
-		}
-	}
+// lock keeps other processes of gt from changing the same hooks. The lock lies on
+// the directory itself, because a repository's hooks are no place for files of gt.
+func (d Directory) lock(ctx context.Context) (*lockfile.Lock, error) {
+	return lockfile.AcquireDir(ctx, d.Path, lockfile.Options{
+		Wait: defaultWait, Op: "change the hooks in " + d.Path, Next: "run the command again"})
 }

@@ -59,11 +59,11 @@ func names(scripts []Script) (all []string) {
 // each changes the named hooks under the lock.
 func (d Directory) each(ctx context.Context, verb string, names []string, change func(int, Hook) (Change, error)) (all []Change, err error) {
 	op := verb + " hooks in " + d.Path
-	unlock, err := d.lock(ctx)
+	lock, err := d.lock(ctx)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, unlock()) }()
+	defer func() { err = errors.Join(err, lock.Release()) }()
 	var kept []string
 	for i, name := range names {
 		h, err := d.look(name)

@@ -88,8 +88,9 @@ func Look(path string) (h Holder, held bool, err error) {
 	return parse(f), true, nil
 }
 
-// holderIn is what the holder wrote into the file at path.
-func holderIn(path string) Holder {
+// Read is what a holder wrote into the file at path, whether or not anybody
+// holds the lock now. The zero Holder when nothing can be read.
+func Read(path string) Holder {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {
 		return Holder{}

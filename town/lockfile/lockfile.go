@@ -11,6 +11,7 @@
 package lockfile
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -34,38 +35,45 @@ const (
 	dirPerm  fs.FileMode = 0o700
 )
 
-// Options say how a lock is taken. The zero value makes one attempt and writes
-// no command.
+// Options say how a lock is taken. The zero value makes one attempt.
 type Options struct {
 	// Command is what others are told that this process does.
 	Command string
-	// Wait is how long to wait for another holder; 0 makes one attempt.
+	// Wait is how long to wait for another holder: 0 makes one attempt, less
+	// than 0 waits until the context ends.
 	Wait time.Duration
 	// Poll is how often a waiting process looks (default 10 ms).
 	Poll time.Duration
 	// Op and Next make the error of a lock that stays busy: what failed, and
-	// the next step.
+	// the next step. By default that is to wait and run the command again.
 	Op, Next string
-	// Describe words the holder for that error and for Waiting; nil means
-	// Holder.String.
-	Describe func(Holder) string
 	// Waiting, if any, is called once when the wait takes longer than a second,
-	// on another goroutine, with the words of Describe.
-	Waiting func(holder string)
+	// on another goroutine.
+	Waiting func(Holder)
 	// Before, if any, is called before each attempt. When it says that the lock
 	// is not needed any more, or fails, Acquire returns a nil Lock and its error.
 	Before func() (unneeded bool, err error)
 }
 
-// defaultNext is the advice of a busy lock whose Options name none.
-const defaultNext = "wait for it to finish, then run the command again"
-
-func (o Options) describe(h Holder) string {
-	if o.Describe != nil {
-		return o.Describe(h)
-	}
-	return h.String()
+// BusyError is the cause of the error that reports a lock as busy: Acquire's,
+// and that of who makes one attempt. It is a town.ErrBusy.
+type BusyError struct {
+	// Path is the file that is locked.
+	Path   string
+	Holder Holder
+	// Waited is how long; 0 when there was one attempt.
+	Waited time.Duration
 }
+
+func (e *BusyError) Error() string {
+	text := town.ErrBusy.Error() + ": held by " + e.Holder.String()
+	if e.Waited > 0 {
+		text += " (waited " + e.Waited.String() + ")"
+	}
+	return text
+}
+
+func (e *BusyError) Unwrap() error { return town.ErrBusy }
 
 // Lock is held until Release.
 type Lock struct {
@@ -94,17 +102,19 @@ func AcquireDir(ctx context.Context, dir string, opts Options) (*Lock, error) {
 	return acquire(ctx, f, opts, false)
 }
 
-// Try makes one attempt and writes nothing; nil when another holds the lock.
-func Try(path string) (*Lock, error) {
+// Try makes one attempt and writes nothing: Note does. The Lock is nil when
+// another holds it.
+func Try(path, command string) (*Lock, error) {
 	f, err := create(path)
 	if err != nil {
 		return nil, err
 	}
 	ok, err := flock(f, unix.LOCK_EX)
 	if !ok || err != nil {
-		return nil, errors.Join(err, f.Close())
+		_ = f.Close() // nothing was locked or written
+		return nil, err
 	}
-	return &Lock{file: f}, nil
+	return &Lock{file: f, command: command}, nil
 }
 
 func create(path string) (*os.File, error) {
@@ -142,7 +152,10 @@ func acquire(ctx context.Context, f *os.File, opts Options, tell bool) (l *Lock,
 	}
 	tick := time.NewTicker(poll)
 	defer tick.Stop()
-	deadline := time.After(max(opts.Wait, 0))
+	var deadline <-chan time.Time
+	if opts.Wait >= 0 {
+		deadline = time.After(opts.Wait)
+	}
 	var quiet func() bool
 	for {
 		if opts.Before != nil {
@@ -162,33 +175,26 @@ func acquire(ctx context.Context, f *os.File, opts Options, tell bool) (l *Lock,
 			return l, nil
 		}
 		if quiet == nil && opts.Waiting != nil {
-			quiet = time.AfterFunc(waitingAfter, func() { opts.Waiting(opts.describe(holderIn(f.Name()))) }).Stop
+			quiet = time.AfterFunc(waitingAfter, func() { opts.Waiting(Read(f.Name())) }).Stop
 			defer quiet()
 		}
 		select {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		case <-deadline:
-			return nil, Busy(f.Name(), opts)
+			return nil, opts.busy(f.Name())
 		case <-tick.C:
 		}
 	}
 }
 
-// Busy is the error of a lock that another process holds.
-func Busy(path string, opts Options) error {
-	op, next := opts.Op, opts.Next
-	if op == "" {
-		op = "lock " + path
+// busy is the error of a lock that another process still holds.
+func (o Options) busy(path string) error {
+	return &town.Error{
+		Op:   cmp.Or(o.Op, "lock "+path),
+		Next: cmp.Or(o.Next, "wait for it to finish, then run the command again"),
+		Err:  &BusyError{Path: path, Holder: Read(path), Waited: o.Wait},
 	}
-	if next == "" {
-		next = defaultNext
-	}
-	who := opts.describe(holderIn(path))
-	if opts.Wait <= 0 {
-		return town.Fail(op, next, "%w: held by %s", town.ErrBusy, who)
-	}
-	return town.Fail(op, next, "%w: held by %s (waited %s)", town.ErrBusy, who, opts.Wait)
 }
 
 // flock makes one attempt.

@@ -9,7 +9,6 @@ package slots
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -19,9 +18,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"gastown/town"
+	"gastown/town/lockfile"
 )
 
 // defaultPoll is how often a waiting process looks.
@@ -70,10 +68,10 @@ func (w Wait) String() string {
 }
 
 // Slot is held until Release.
-type Slot struct{ lock *flock.Flock }
+type Slot struct{ lock *lockfile.Lock }
 
 // Release frees the slot. It is safe to call once.
-func (s *Slot) Release() error { return s.lock.Unlock() }
+func (s *Slot) Release() error { return s.lock.Release() }
 
 // Acquire waits for a slot until ctx ends; then it fails with town.ErrBusy and
 // says who has the slots.
@@ -93,9 +91,8 @@ func Acquire(ctx context.Context, opts Options) (*Slot, error) {
 		return slot, nil
 	}
 	if ctx.Err() != nil {
-		now, _ := q.look(0) // the error already says what matters
 		return nil, town.Fail("take a slot", "wait for one of them, or raise the limit",
-			"%w: %s: %w", town.ErrBusy, now, context.Cause(ctx))
+			"%w: %s: %w", town.ErrBusy, q.look(0), context.Cause(ctx))
 	}
 	return nil, fmt.Errorf("take a slot in %s: %w", opts.Dir, err)
 }
@@ -104,15 +101,13 @@ type queue struct{ opts Options }
 
 func (q *queue) path(name string) string { return filepath.Join(q.opts.Dir, name) }
 
-func newLock(path string) *flock.Flock { return flock.New(path, flock.SetPermissions(0o600)) }
-
 // enter takes a slot if nobody waits, and else a ticket.
 func (q *queue) enter(ctx context.Context) (_ *Slot, _ *ticket, err error) {
-	gate := newLock(q.path(gateName))
-	if _, err := gate.TryLockContext(ctx, defaultPoll); err != nil {
+	gate, err := lockfile.Acquire(ctx, q.path(gateName), lockfile.Options{Command: q.opts.Command, Wait: -1, Poll: defaultPoll})
+	if err != nil {
 		return nil, nil, err
 	}
-	defer func() { err = errors.Join(err, gate.Unlock()) }()
+	defer func() { err = errors.Join(err, gate.Release()) }()
 	numbers, err := q.tickets()
 	if err != nil {
 		return nil, nil, err
@@ -143,7 +138,7 @@ func (q *queue) enter(ctx context.Context) (_ *Slot, _ *ticket, err error) {
 // ticket is a place in the queue.
 type ticket struct {
 	number uint64
-	lock   *flock.Flock
+	lock   *lockfile.Lock
 }
 
 func ticketName(n uint64) string { return fmt.Sprintf("%s%020d", ticketPrefix, n) }
@@ -160,16 +155,19 @@ func (q *queue) take(numbers []uint64) (*ticket, error) {
 	if err := os.WriteFile(q.path(counterName), strconv.AppendUint(nil, n, 10), 0o600); err != nil {
 		return nil, err
 	}
-	t := &ticket{number: n, lock: newLock(q.path(ticketName(n)))}
-	if ok, err := t.lock.TryLock(); err != nil || !ok {
-		return nil, errors.Join(err, fmt.Errorf("ticket %d is somebody else's", n))
+	lock, err := lockfile.Try(q.path(ticketName(n)), q.opts.Command)
+	if err != nil {
+		return nil, err
 	}
-	return t, nil
+	if lock == nil {
+		return nil, fmt.Errorf("ticket %d is somebody else's", n)
+	}
+	return &ticket{number: n, lock: lock}, nil
 }
 
 // leave takes the ticket back.
 func (q *queue) leave(t *ticket) error {
-	return errors.Join(os.Remove(q.path(ticketName(t.number))), t.lock.Unlock())
+	return errors.Join(os.Remove(q.path(ticketName(t.number))), t.lock.Release())
 }
 
 // wait holds the ticket until it is the first and finds a slot.
@@ -190,11 +188,7 @@ func (q *queue) wait(ctx context.Context, t *ticket) (_ *Slot, err error) {
 		}
 		if ahead != told && q.opts.Waiting != nil {
 			told = ahead
-			now, err := q.look(ahead)
-			if err != nil {
-				return nil, err
-			}
-			q.opts.Waiting(now)
+			q.opts.Waiting(q.look(ahead))
 		}
 		select {
 		case <-ctx.Done():
@@ -245,67 +239,35 @@ func (q *queue) ahead(number uint64) (n int, err error) {
 
 // alive reports whether somebody holds a ticket.
 func (q *queue) alive(number uint64) (bool, error) {
-	// Opened for reading only: a ticket that was just taken back must not be
-	// made again.
-	l := flock.New(q.path(ticketName(number)), flock.SetFlag(os.O_RDONLY))
-	free, err := l.TryRLock()
-	if errors.Is(err, os.ErrNotExist) {
-		return false, nil
-	}
-	if err != nil {
-		return false, err
-	}
-	if free {
-		return false, l.Unlock()
-	}
-	return true, l.Close()
-}
-
-// holder is what a process says of itself in its slot.
-type holder struct {
-	PID     int    `json:"pid"`
-	Command string `json:"command"`
+	_, held, err := lockfile.Look(q.path(ticketName(number)))
+	return held, err
 }
 
 // try takes any free slot; nil when there is none.
 func (q *queue) try() (*Slot, error) {
 	for i := range q.opts.Limit {
-		path := q.path(slotPrefix + strconv.Itoa(i))
-		lock := newLock(path)
-		ok, err := lock.TryLock()
+		lock, err := lockfile.Try(q.slot(i), q.opts.Command)
 		if err != nil {
 			return nil, err
 		}
-		if !ok {
-			continue
+		if lock != nil {
+			lock.Note("")
+			return &Slot{lock: lock}, nil
 		}
-		text, err := json.Marshal(holder{PID: os.Getpid(), Command: town.Clip(q.opts.Command, 80)})
-		if err == nil {
-			err = os.WriteFile(path, text, 0o600)
-		}
-		if err != nil {
-			return nil, errors.Join(err, lock.Unlock())
-		}
-		return &Slot{lock: lock}, nil
 	}
 	return nil, nil
 }
 
+// slot is the path of a slot's lock.
+func (q *queue) slot(i int) string { return q.path(slotPrefix + strconv.Itoa(i)) }
+
 // look says who has the slots.
-func (q *queue) look(ahead int) (Wait, error) {
+func (q *queue) look(ahead int) Wait {
 	w := Wait{Ahead: ahead, Limit: q.opts.Limit}
 	for i := range q.opts.Limit {
-		text, err := os.ReadFile(q.path(slotPrefix + strconv.Itoa(i)))
-		if errors.Is(err, os.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return w, err
-		}
-		var h holder
-		if json.Unmarshal(text, &h) == nil && h.PID > 0 {
-			w.Holders = append(w.Holders, strings.TrimSpace(fmt.Sprintf("%s (process %d)", town.Clip(h.Command, 80), h.PID)))
+		if h := lockfile.Read(q.slot(i)); h.PID > 0 {
+			w.Holders = append(w.Holders, strings.TrimSpace(fmt.Sprintf("%s (process %d)", h.Command, h.PID)))
 		}
 	}
-	return w, nil
+	return w
 }

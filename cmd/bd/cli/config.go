@@ -104,7 +104,7 @@ func (o *configOptions) change(ctx context.Context, fn func(*config.Config) erro
 	if err != nil {
 		return err
 	}
-	c, err := settings.Change(ctx, t, o.app.Wait, fn)
+	c, err := settings.Change(ctx, t, o.app.running, o.app.Wait, fn)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,9 +10,8 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"gastown/town/layout"
+	"gastown/town/lockfile"
 )
 
 // permissions looks at who may read what is private and whether we may write.
@@ -100,43 +98,13 @@ func (d *doctor) locks(context.Context) (found []finding, err error) {
 		}
 	}
 	for _, path := range paths {
-		held, who, err := holderOf(path)
+		holder, held, err := lockfile.Look(path)
 		if err != nil {
 			return found, err
 		}
 		if held {
-			found = append(found, finding{Severity: note, What: path + " is held by " + who, Why: "commands that need it wait"})
+			found = append(found, finding{Severity: note, What: path + " is held by " + holder.String(), Why: "commands that need it wait"})
 		}
 	}
 	return found, nil
-}
-
-// holderOf tells whether a lock is held and what its holder wrote into it. It
-// takes a lock that others can share, for no longer than it takes to know.
-func holderOf(path string) (held bool, who string, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return false, "", err
-	}
-	defer f.Close()
-	err = unix.Flock(int(f.Fd()), unix.LOCK_SH|unix.LOCK_NB)
-	if err == nil {
-		return false, "", nil
-	}
-	if !errors.Is(err, unix.EWOULDBLOCK) {
-		return false, "", err
-	}
-	text := make([]byte, 200)
-	n, _ := f.Read(text)
-	var holder struct {
-		PID     int    `json:"pid"`
-		Command string `json:"command"`
-	}
-	switch who = strings.TrimSpace(string(text[:n])); {
-	case json.Unmarshal([]byte(who), &holder) == nil && holder.PID > 0:
-		who = fmt.Sprintf("pid %d, %s", holder.PID, holder.Command)
-	case who == "":
-		who = "a process that did not say which"
-	}
-	return true, who, nil
 }

@@ -11,6 +11,7 @@ import (
 
 	"gastown/cmd/internal/shell"
 	"gastown/town/layout"
+	"gastown/town/lockfile"
 )
 
 // tracked makes a Town with a remote, in a Git repository of its own with two
@@ -78,7 +79,7 @@ func TestHooksTakeTurns(t *testing.T) {
 	codes := make(chan int, 1)
 	go func() { codes <- w.hook(where.Root, "post-commit") }()
 	await(t, "nobody waits", func() bool {
-		held, _, err := holderOf(where.Lock("hooks-next"))
+		_, held, err := lockfile.Look(where.Lock("hooks-next"))
 		return err == nil && held
 	})
 	for range 3 {

@@ -127,7 +127,7 @@ func (a *App) actor(configured town.Actor) town.Actor { return shell.Actor(a.Get
 // change runs fn with the configuration locked and read anew, and saves
 // what fn changed.
 func (h *workplace) change(ctx context.Context, fn func(*config.Config) error) error {
-	cfg, err := settings.Change(ctx, h.layout, h.app.Wait, fn)
+	cfg, err := settings.Change(ctx, h.layout, h.app.running, h.app.Wait, fn)
 	if cfg != nil {
 		h.config = cfg
 		h.tellChange(ctx)

@@ -55,5 +55,5 @@ func (s *stores) SetFederation(uuid, previous string) error {
 
 // lock takes one of the Town's locks. The operating system drops it with us.
 func (a *App) lock(ctx context.Context, t layout.Town, name string) (unlock func() error, err error) {
-	return shell.Lock(ctx, t, name, a.Wait)
+	return shell.Lock(ctx, t, name, a.running, a.Wait)
 }

@@ -52,9 +52,9 @@ func List(c *config.Config) ([]Setting, error) {
 }
 
 // Change runs fn with the Town's configuration locked and read anew, saves what
-// fn changed and returns it.
-func Change(ctx context.Context, t layout.Town, wait time.Duration, fn func(*config.Config) error) (_ *config.Config, err error) {
-	unlock, err := shell.Lock(ctx, t, "config", wait)
+// fn changed and returns it. Who waits for the lock is told the command.
+func Change(ctx context.Context, t layout.Town, command string, wait time.Duration, fn func(*config.Config) error) (_ *config.Config, err error) {
+	unlock, err := shell.Lock(ctx, t, "config", command, wait)
 	if err != nil {
 		return nil, err
 	}

@@ -11,14 +11,10 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/gofrs/flock"
-
 	"gastown/town"
 	"gastown/town/layout"
+	"gastown/town/lockfile"
 )
-
-// lockPoll is how often a waiting command looks whether a lock is free.
-const lockPoll = 10 * time.Millisecond
 
 // Abs resolves a path against a working directory, which is absolute.
 func Abs(dir, path string) string {
@@ -73,25 +69,18 @@ func AuthorText(s string) string {
 	return strings.TrimSpace(town.Clip(s, 120))
 }
 
-// Lock takes one of the Town's locks. The operating system drops it with the
-// process. What others hold for longer than wait is a town.ErrBusy.
-func Lock(ctx context.Context, t layout.Town, name string, wait time.Duration) (unlock func() error, err error) {
-	path := t.Lock(name)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, err
-	}
-	l := flock.New(path, flock.SetPermissions(0o600))
-	waiting, cancel := context.WithTimeout(ctx, wait)
-	defer cancel()
-	switch _, err := l.TryLockContext(waiting, lockPoll); {
-	case err == nil:
-		return l.Unlock, nil
-	case ctx.Err() != nil:
-		return nil, ctx.Err()
-	case errors.Is(err, context.DeadlineExceeded):
+// Lock takes one of the Town's locks; the kernel drops it with the process. Who
+// waits for it is told the command. A lock that another process holds for longer
+// than wait is a town.ErrBusy.
+func Lock(ctx context.Context, t layout.Town, name, command string, wait time.Duration) (unlock func() error, err error) {
+	l, err := lockfile.Acquire(ctx, t.Lock(name), lockfile.Options{Command: command, Wait: wait})
+	var busy *lockfile.BusyError
+	switch {
+	case errors.As(err, &busy):
 		return nil, town.Fail("use the Town "+t.Root, "wait for it to finish, then run the command again",
-			"%w: another gt changes its %s (waited %s)", town.ErrBusy, name, wait)
-	default:
+			"%w: another gt changes its %s: %s (waited %s)", town.ErrBusy, name, busy.Holder, wait)
+	case err != nil:
 		return nil, err
 	}
+	return l.Release, nil
 }
