@@ -15,7 +15,7 @@ import (
 
 // unsealed are planes that still promote their database's methods. No plane may
 // be added.
-var unsealed = map[string]bool{"federation": true, "operational": true}
+var unsealed = map[string]bool{"federation": true}
 
 // A plane's Store hides its database: nobody who has a Store can run SQL or begin
 // a transaction, also not through what its methods take, return or call back

@@ -21,7 +21,7 @@ var ErrOtherStore = fmt.Errorf("another store: %w", town.ErrRefused)
 // Identify gives a new store its UUID for good. It fails if it has one already.
 func (db *Local) Identify(ctx context.Context, uuid string) error {
 	_, err := db.Update(ctx, "identify the store", func(tx *Tx) error {
-		_, err := tx.Exec(ctx, "INSERT INTO meta VALUES (?, ?)", storeUUIDKey, uuid)
+		_, err := tx.Exec(ctx, "INSERT INTO meta (k, v) VALUES (?, ?)", storeUUIDKey, uuid)
 		return err
 	})
 	return err

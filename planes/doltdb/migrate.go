@@ -85,7 +85,7 @@ func (db *Local) migrate(ctx context.Context, version int, step Migration) (err 
 				return err
 			}
 		}
-		if _, err := tx.Exec(ctx, "INSERT INTO schema_migrations VALUES (?, ?, ?)", version, step.Name, step.checksum()); err != nil {
+		if _, err := tx.Exec(ctx, "INSERT INTO schema_migrations (version, name, checksum) VALUES (?, ?, ?)", version, step.Name, step.checksum()); err != nil {
 			return err
 		}
 		message := fmt.Sprintf("migrate: %d %s", version, step.Name)

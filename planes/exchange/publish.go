@@ -11,11 +11,8 @@ import (
 	"gastown/town"
 )
 
-// One statement writes at most batchRows rows of about batchBytes bytes.
-const (
-	batchRows  = 500
-	batchBytes = 4 << 20
-)
+// batchRows is how many rows one statement deletes at most.
+const batchRows = 500
 
 // Own is what this Town has in the exchange: the digest of each record's
 // content, by id. Records that are not what their digest says have "". revision
@@ -93,28 +90,16 @@ func (s *Store) register(ctx context.Context, tx *doltdb.Tx, name string) error 
 
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?, ", n), ", ") }
 
-// write puts rows in their order by key, which changes the fewest pages.
+// write puts rows in the order of their key.
 func write(ctx context.Context, tx *doltdb.Tx, rows []row) error {
-	rows = slices.Clone(rows)
-	slices.SortFunc(rows, func(a, b row) int { return strings.Compare(a.ID, b.ID) })
-	for len(rows) > 0 {
-		n, size := 0, 0
-		for n < len(rows) && n < batchRows && (n == 0 || size < batchBytes) {
-			for _, v := range rows[n].Values {
-				size += len(v)
+	rows = slices.SortedFunc(slices.Values(rows), func(a, b row) int { return strings.Compare(a.ID, b.ID) })
+	into := doltdb.Into{Mode: doltdb.Replace, Table: "beads", Columns: columns("")}
+	_, err := tx.WriteRows(ctx, into, func(yield func([]any) bool) {
+		for _, r := range rows {
+			if !yield(r.values()) {
+				return
 			}
-			n++
 		}
-		var args []any
-		for _, r := range rows[:n] {
-			args = append(args, r.values()...)
-		}
-		one := "(" + marks(len(rowColumns)) + ")"
-		query := "REPLACE INTO beads (" + columns("") + ") VALUES " + strings.TrimSuffix(strings.Repeat(one+", ", n), ", ")
-		if _, err := tx.Exec(ctx, query, args...); err != nil {
-			return err
-		}
-		rows = rows[n:]
-	}
-	return nil
+	})
+	return err
 }

@@ -125,7 +125,7 @@ func (s *Store) Adopt(ctx context.Context, h Holdings, starter map[town.Key]stri
 		for _, v := range h.Resolutions {
 			rows = append(rows, []any{string(v.ID()), string(v.Proposal), string(v.Outcome), string(v.Result), string(v.Town), v.Author})
 		}
-		if err := insert(ctx, tx, "INSERT IGNORE", "resolutions", "id, proposal, outcome, result, town, author", rows); err != nil {
+		if err := write(ctx, tx, doltdb.InsertNew, "resolutions", "id, proposal, outcome, result, town, author", rows); err != nil {
 			return err
 		}
 		return s.register(ctx, tx, name)

@@ -11,9 +11,9 @@ import (
 )
 
 const (
-	// batchSize is how many rows one statement reads or writes at most, and
-	// maxBatchBytes how many bytes of text they may have together; a larger text
-	// is a batch of its own.
+	// batchSize is how many rows one statement reads at most, and maxBatchBytes how
+	// many bytes of text they may have together; a larger text is a batch of its
+	// own.
 	batchSize     = 500
 	maxBatchBytes = 4 << 20
 )
@@ -37,16 +37,6 @@ func batches[T any](list []T, size func(T) int) iter.Seq[[]T] {
 			yield(list[from:])
 		}
 	}
-}
-
-// width is the size of a row's texts in bytes.
-func width(row []any) (n int) {
-	for _, v := range row {
-		if s, ok := v.(string); ok {
-			n += len(s)
-		}
-	}
-	return n
 }
 
 // few is how many documents are read at once without asking for their sizes.
@@ -109,22 +99,9 @@ func placeholders(n int) string {
 	return "(" + strings.TrimSuffix(strings.Repeat("?, ", n), ", ") + ")"
 }
 
-// insert writes rows of one table in batches.
-// verb is "INSERT", "INSERT IGNORE" or "REPLACE".
-func insert(ctx context.Context, tx *doltdb.Tx, verb, table, columns string, rows [][]any) error {
-	for batch := range batches(rows, width) {
-		tuple := placeholders(len(batch[0]))
-		args := make([]any, 0, len(batch)*len(batch[0]))
-		for _, r := range batch {
-			args = append(args, r...)
-		}
-		query := verb + " INTO " + table + " (" + columns + ") VALUES " +
-			strings.TrimSuffix(strings.Repeat(tuple+", ", len(batch)), ", ")
-		if _, err := tx.Exec(ctx, query, args...); err != nil {
-			return err
-		}
-	}
-	return nil
+func write(ctx context.Context, tx *doltdb.Tx, mode doltdb.WriteMode, table, columns string, rows [][]any) error {
+	_, err := tx.WriteRows(ctx, doltdb.Into{Mode: mode, Table: table, Columns: columns}, slices.Values(rows))
+	return err
 }
 
 // editsByName reads the rows of one kind for some names; a template has a row
@@ -208,7 +185,7 @@ func (c *changeset) write(ctx context.Context, tx *doltdb.Tx) error {
 		rows[e.Kind] = append(rows[e.Kind], values(e))
 	}
 	for _, k := range []town.Kind{town.KindRole, town.KindFormula} {
-		if err := insert(ctx, tx, "REPLACE", rowTable(k), columns(k), rows[k]); err != nil {
+		if err := write(ctx, tx, doltdb.Replace, rowTable(k), columns(k), rows[k]); err != nil {
 			return err
 		}
 	}
@@ -229,7 +206,7 @@ func (c *changeset) write(ctx context.Context, tx *doltdb.Tx) error {
 			issues = append(issues, values(e))
 		}
 	}
-	if err := insert(ctx, tx, "INSERT", "templates", columns(town.KindTemplate), issues); err != nil {
+	if err := write(ctx, tx, doltdb.Insert, "templates", columns(town.KindTemplate), issues); err != nil {
 		return err
 	}
 	return c.writeKept(ctx, tx)
@@ -240,13 +217,13 @@ func (c *changeset) writeKept(ctx context.Context, tx *doltdb.Tx) error {
 	for at, e := range c.archive {
 		kept = append(kept, []any{string(e.Kind), e.Name, string(at.content), e.Version, e.Text})
 	}
-	if err := insert(ctx, tx, "INSERT IGNORE", "archive", "kind, name, digest, version, text", kept); err != nil {
+	if err := write(ctx, tx, doltdb.InsertNew, "archive", "kind, name, digest, version, text", kept); err != nil {
 		return err
 	}
 	for id, p := range c.propose {
 		proposed = append(proposed, []any{string(id), string(p.Kind), p.Name, p.Delete, p.Base, p.Text, p.Revision, string(p.Town), p.Author})
 	}
-	return insert(ctx, tx, "INSERT IGNORE", "proposals", proposalColumns, proposed)
+	return write(ctx, tx, doltdb.InsertNew, "proposals", proposalColumns, proposed)
 }
 
 const proposalColumns = "id, kind, name, removal, base, text, revision, town, author"

@@ -153,7 +153,7 @@ func (s *Store) Resolve(ctx context.Context, r Review, outcome Outcome, merged, 
 			return err
 		}
 		v := Resolution{Proposal: r.ID, Outcome: outcome, Result: result, Town: s.Town, Author: s.Author}
-		return insert(ctx, tx, "INSERT IGNORE", "resolutions", "id, proposal, outcome, result, town, author",
+		return write(ctx, tx, doltdb.InsertNew, "resolutions", "id, proposal, outcome, result, town, author",
 			[][]any{{string(v.ID()), string(v.Proposal), string(v.Outcome), string(v.Result), string(v.Town), v.Author}})
 	})
 }

@@ -43,5 +43,5 @@ func (s *Store) register(ctx context.Context, tx *doltdb.Tx, name string) error 
 	if err != nil || known == name {
 		return err
 	}
-	return insert(ctx, tx, "REPLACE", "towns", "id, name, revision", [][]any{{string(s.Town), name, revision + 1}})
+	return write(ctx, tx, doltdb.Replace, "towns", "id, name, revision", [][]any{{string(s.Town), name, revision + 1}})
 }

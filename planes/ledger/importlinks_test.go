@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"gastown/planes/doltdb"
 	"gastown/town"
 )
 
@@ -37,7 +38,7 @@ func TestAnImportAsksOnceForItsTargets(t *testing.T) {
 				}
 				with, result := importQueries(t, there, linked)
 				without, _ := importQueries(t, there, plain)
-				inserts := int64((2*n + writeRows - 1) / writeRows)
+				inserts := int64((2*n + doltdb.BulkRows - 1) / doltdb.BulkRows)
 				if with-without != lookUps+inserts {
 					t.Errorf("the links took %d queries, not %d to look them up and %d to write them", with-without, lookUps, inserts)
 				}

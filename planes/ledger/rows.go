@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"gastown/planes/doltdb"
 	"gastown/town"
 )
 
@@ -20,7 +21,7 @@ type rows struct {
 	actor  string
 	fresh  []*town.Bead // new: an id that is taken is an error
 	beads  []*town.Bead // written over
-	labels [][]any
+	labels [][2]string  // bead and label
 	links  []town.Dependency
 	notes  []town.Comment
 	events []town.Event
@@ -44,7 +45,7 @@ func (r *rows) add(b *town.Bead) {
 // belongings records what stands in other tables.
 func (r *rows) belongings(b *town.Bead) {
 	for _, l := range b.Labels {
-		r.labels = append(r.labels, []any{b.ID, l})
+		r.labels = append(r.labels, [2]string{b.ID, l})
 	}
 	r.links = append(r.links, b.Dependencies...)
 	r.notes = append(r.notes, b.Comments...)
@@ -65,41 +66,44 @@ func (r *rows) eventID() string {
 		town.NewBeadID("", 6)
 }
 
-// store writes everything. Rows are written in the order of their keys,
-// many to a statement: the engine rewrites fewer pages that way.
+// store writes everything, each table in the order of its keys.
 func (r *rows) store(ctx context.Context, q txn) error {
-	err := multi(ctx, q, "INSERT INTO issues ("+names("", columns)+")", byID(r.fresh), beadValues)
-	if err == nil {
-		err = multi(ctx, q, "REPLACE INTO issues ("+names("", columns)+")", byID(r.beads), beadValues)
+	slices.SortFunc(r.labels, func(a, b [2]string) int { return strings.Compare(a[0]+" "+a[1], b[0]+" "+b[1]) })
+	slices.SortFunc(r.links, func(a, b town.Dependency) int { return strings.Compare(linkKey(a), linkKey(b)) })
+	slices.SortFunc(r.notes, func(a, b town.Comment) int { return strings.Compare(a.Bead+" "+a.ID, b.Bead+" "+b.ID) })
+	slices.SortFunc(r.events, func(a, b town.Event) int { return strings.Compare(a.Bead+"\x00"+a.ID, b.Bead+"\x00"+b.ID) })
+	for _, write := range []func() error{
+		func() error {
+			return writeRows(ctx, q, doltdb.Insert, "issues", names("", columns), byID(r.fresh), beadValues)
+		},
+		func() error {
+			return writeRows(ctx, q, doltdb.Replace, "issues", names("", columns), byID(r.beads), beadValues)
+		},
+		func() error {
+			return writeRows(ctx, q, doltdb.Replace, "labels", "issue_id, label", r.labels, func(l [2]string) []any { return []any{l[0], l[1]} })
+		},
+		func() error {
+			return writeRows(ctx, q, doltdb.Replace, "dependencies", "issue_id, depends_on_id, type, created_at, created_by", r.links,
+				func(d town.Dependency) []any {
+					return []any{d.Bead, d.Target, string(d.Type), stamp(d.CreatedAt), d.CreatedBy}
+				})
+		},
+		func() error {
+			return writeRows(ctx, q, doltdb.Replace, "comments", "issue_id, id, author, text, created_at", r.notes,
+				func(c town.Comment) []any { return []any{c.Bead, c.ID, c.Author, c.Text, stamp(c.CreatedAt)} })
+		},
+		func() error {
+			return writeRows(ctx, q, doltdb.Insert, "events", "issue_id, id, actor, created_at, event_type, field, old_value, new_value", r.events,
+				func(e town.Event) []any {
+					return []any{e.Bead, e.ID, e.Actor, stamp(e.At), e.Kind, e.Field, e.Old, e.New}
+				})
+		},
+	} {
+		if err := write(); err != nil {
+			return err
+		}
 	}
-	if err == nil {
-		slices.SortFunc(r.labels, func(a, b []any) int {
-			return strings.Compare(a[0].(string)+" "+a[1].(string), b[0].(string)+" "+b[1].(string))
-		})
-		err = multi(ctx, q, "REPLACE INTO labels (issue_id, label)", r.labels, func(l []any) []any { return l })
-	}
-	if err == nil {
-		slices.SortFunc(r.links, func(a, b town.Dependency) int { return strings.Compare(linkKey(a), linkKey(b)) })
-		err = multi(ctx, q, "REPLACE INTO dependencies (issue_id, depends_on_id, type, created_at, created_by)", r.links,
-			func(d town.Dependency) []any {
-				return []any{d.Bead, d.Target, string(d.Type), stamp(d.CreatedAt), d.CreatedBy}
-			})
-	}
-	if err == nil {
-		slices.SortFunc(r.notes, func(a, b town.Comment) int { return strings.Compare(a.Bead+" "+a.ID, b.Bead+" "+b.ID) })
-		err = multi(ctx, q, "REPLACE INTO comments (issue_id, id, author, text, created_at)", r.notes,
-			func(c town.Comment) []any { return []any{c.Bead, c.ID, c.Author, c.Text, stamp(c.CreatedAt)} })
-	}
-	if err == nil {
-		slices.SortFunc(r.events, func(a, b town.Event) int {
-			return strings.Compare(a.Bead+"\x00"+a.ID, b.Bead+"\x00"+b.ID)
-		})
-		err = multi(ctx, q, "INSERT INTO events (issue_id, id, actor, created_at, event_type, field, old_value, new_value)", r.events,
-			func(e town.Event) []any {
-				return []any{e.Bead, e.ID, e.Actor, stamp(e.At), e.Kind, e.Field, e.Old, e.New}
-			})
-	}
-	return err
+	return nil
 }
 
 func byID(list []*town.Bead) []*town.Bead {
@@ -115,43 +119,24 @@ func beadValues(b *town.Bead) []any {
 	return values
 }
 
-// writeRows is how many rows one statement writes: with ten times as many an
-// import of 5,000 beads takes twice the time, and one of 50,000 half as much
-// again. maxStatement is how many bytes of values it carries, about: the engine
-// takes no message of any length.
-const (
-	writeRows    = 1000
-	maxStatement = 8 << 20
-)
-
-// multi runs one statement for many rows.
-func multi[T any](ctx context.Context, q txn, insert string, list []T, values func(T) []any) error {
-	var args []any
-	size, count := 0, 0
-	flush := func() error {
-		if count == 0 {
-			return nil
-		}
-		one := "(" + marks(len(args)/count) + ")"
-		_, err := q.exec(ctx, insert+" VALUES "+strings.TrimSuffix(strings.Repeat(one+",", count), ","), args...)
-		args, size, count = args[:0], 0, 0
-		return err
-	}
-	for _, row := range list {
-		v := values(row)
-		for _, a := range v {
-			if text, ok := a.(string); ok {
-				size += len(text)
-			}
-		}
-		args = append(args, v...)
-		if count++; count == writeRows || size > maxStatement {
-			if err := flush(); err != nil {
-				return err
+// writeRows writes the values of a list as rows. It counts the statements, and refuses
+// text that is not UTF-8.
+func writeRows[T any](ctx context.Context, q txn, mode doltdb.WriteMode, table, columns string, list []T, values func(T) []any) error {
+	var bad error
+	rows := func(yield func([]any) bool) {
+		for _, v := range list {
+			row := values(v)
+			if bad = bound(row); bad != nil || !yield(row) {
+				return
 			}
 		}
 	}
-	return flush()
+	n, err := q.tx.WriteRows(ctx, doltdb.Into{Mode: mode, Table: table, Columns: columns}, rows)
+	q.n.Add(int64(n))
+	if bad != nil {
+		return bad
+	}
+	return err
 }
 
 // remove deletes rows by a key of one column.

@@ -68,7 +68,7 @@ func (s *Store) Delete(ctx context.Context, ids []string, reason string) error {
 		if err := bad.err(); err != nil {
 			return err
 		}
-		err := multi(ctx, q, "INSERT INTO tombstones (id, deleted_at, deleted_by, reason, bead)", graves, func(v []any) []any { return v })
+		err := writeRows(ctx, q, doltdb.Insert, "tombstones", "id, deleted_at, deleted_by, reason, bead", graves, func(v []any) []any { return v })
 		for _, place := range [][2]string{
 			{"labels", "issue_id"}, {"dependencies", "issue_id"}, {"dependencies", "depends_on_id"}, {"comments", "issue_id"}, {"issues", "id"},
 		} {

@@ -267,7 +267,7 @@ func (e *editing) store(ctx context.Context, q txn) error {
 		}
 		for _, l := range b.Labels {
 			if !slices.Contains(was.Labels, l) {
-				e.labels = append(e.labels, []any{b.ID, l})
+				e.labels = append(e.labels, [2]string{b.ID, l})
 			}
 		}
 	}

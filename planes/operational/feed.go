@@ -198,16 +198,16 @@ func (s *Store) append(ctx context.Context, tx *doltdb.Tx, a Arrival) (FeedState
 		st.Last += a.Omitted
 		st.Dropped, st.DroppedAt = st.Last, a.OmittedUntil
 	}
-	var values []any
+	var values [][]any
 	for _, e := range a.Entries {
 		st.Last++
 		if len(e.Data) > MaxData {
 			return st, fmt.Errorf("the data of a %s event have %d bytes, more than %d", town.Clip(e.Kind, maxKind), len(e.Data), MaxData)
 		}
-		values = append(values, st.Last, stamp(e.At), text(e.Kind, maxKind), text(e.Subject, maxSubject), text(e.Actor, maxActor),
-			text(e.Detail, maxDetail), e.Data)
+		values = append(values, []any{st.Last, stamp(e.At), text(e.Kind, maxKind), text(e.Subject, maxSubject), text(e.Actor, maxActor),
+			text(e.Detail, maxDetail), e.Data})
 	}
-	if err := insert(ctx, tx, "INSERT INTO feed (seq, at, kind, subject, actor, detail, data)", 7, values); err != nil {
+	if err := write(ctx, tx, doltdb.Insert, "feed", "seq, at, kind, subject, actor, detail, data", values); err != nil {
 		return st, err
 	}
 	if st.Last-st.Dropped > keep.Rows {

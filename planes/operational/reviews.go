@@ -141,10 +141,11 @@ func reviews(ctx context.Context, tx *doltdb.Tx) (map[town.Digest]Review, error)
 
 // replace turns the rows known into the rows all, and writes only what differs.
 func replace(ctx context.Context, tx *doltdb.Tx, known map[town.Digest]Review, all []Review) error {
-	var put, gone []any
+	var put [][]any
+	var gone []any
 	for _, r := range all {
 		if old, ok := known[r.Proposal]; !ok || old.Name != r.Name {
-			put = append(put, string(r.Proposal), r.Name, r.FirstSeen.Format(timeFormat))
+			put = append(put, []any{string(r.Proposal), r.Name, r.FirstSeen.Format(timeFormat)})
 		}
 		delete(known, r.Proposal)
 	}
@@ -157,5 +158,5 @@ func replace(ctx context.Context, tx *doltdb.Tx, known map[town.Digest]Review, a
 			return err
 		}
 	}
-	return insert(ctx, tx, "REPLACE INTO pending_reviews (proposal, name, first_seen)", 3, put)
+	return write(ctx, tx, doltdb.Replace, "pending_reviews", "proposal, name, first_seen", put)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"gastown/planes/doltdb"
@@ -18,7 +17,7 @@ var migrations = []doltdb.Migration{reviewSchema, watchSchema, feedSchema}
 // versioned are the tables whose rows become part of commits.
 var versioned = []string{"pending_reviews"}
 
-// batchRows is how many rows one statement writes or removes.
+// batchRows is how many rows one statement removes.
 const batchRows = 500
 
 // timeFormat is how times are stored: UTC, in microseconds.
@@ -79,15 +78,8 @@ func (s *Store) read(ctx context.Context, what string, scan func(*doltdb.Rows) e
 	return nil
 }
 
-// insert runs one statement for many rows. into is the statement up to VALUES,
-// with its columns; values holds their values, row after row.
-func insert(ctx context.Context, tx *doltdb.Tx, into string, columns int, values []any) error {
-	row := "(?" + strings.Repeat(", ?", columns-1) + ")"
-	for part := range slices.Chunk(values, columns*batchRows) {
-		query := into + " VALUES " + row + strings.Repeat(", "+row, len(part)/columns-1)
-		if _, err := tx.Exec(ctx, query, part...); err != nil {
-			return err
-		}
-	}
-	return nil
+// write writes rows of one table.
+func write(ctx context.Context, tx *doltdb.Tx, mode doltdb.WriteMode, table, columns string, rows [][]any) error {
+	_, err := tx.WriteRows(ctx, doltdb.Into{Mode: mode, Table: table, Columns: columns}, slices.Values(rows))
+	return err
 }

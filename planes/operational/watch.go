@@ -68,24 +68,24 @@ func (s *Store) Record(ctx context.Context, b Batch) error {
 	if b.Empty() {
 		return nil
 	}
-	var beats, checks, jobs []any
+	var beats, checks, jobs [][]any
 	for _, h := range last(b.Heartbeats, func(h Heartbeat) string { return h.Agent }) {
-		beats = append(beats, town.Clip(h.Agent, 128), town.Clip(h.State, 32), town.Clip(h.Note, 256), stamp(h.At))
+		beats = append(beats, []any{town.Clip(h.Agent, 128), town.Clip(h.State, 32), town.Clip(h.Note, 256), stamp(h.At)})
 	}
 	for _, c := range last(b.Checks, func(c CheckState) string { return c.Name }) {
-		checks = append(checks, town.Clip(c.Name, 128), town.Clip(c.State, 16), town.Clip(c.Figure, 256), stamp(c.Since))
+		checks = append(checks, []any{town.Clip(c.Name, 128), town.Clip(c.State, 16), town.Clip(c.Figure, 256), stamp(c.Since)})
 	}
 	for _, j := range last(b.Jobs, func(j JobRun) string { return j.Job }) {
-		jobs = append(jobs, town.Clip(j.Job, 128), stamp(j.Began), j.Took.Microseconds(),
-			town.Clip(j.Outcome, 16), town.Clip(j.Note, 256), town.Clip(j.Error, 512))
+		jobs = append(jobs, []any{town.Clip(j.Job, 128), stamp(j.Began), j.Took.Microseconds(),
+			town.Clip(j.Outcome, 16), town.Clip(j.Note, 256), town.Clip(j.Error, 512)})
 	}
 	err := s.db.Write(ctx, func(tx *doltdb.Tx) error {
-		err := insert(ctx, tx, "REPLACE INTO heartbeats (agent, state, note, timestamp)", 4, beats)
+		err := write(ctx, tx, doltdb.Replace, "heartbeats", "agent, state, note, timestamp", beats)
 		if err == nil {
-			err = insert(ctx, tx, "REPLACE INTO check_states (name, state, figure, since)", 4, checks)
+			err = write(ctx, tx, doltdb.Replace, "check_states", "name, state, figure, since", checks)
 		}
 		if err == nil {
-			err = insert(ctx, tx, "REPLACE INTO job_runs (job, began, took_us, outcome, note, error)", 6, jobs)
+			err = write(ctx, tx, doltdb.Replace, "job_runs", "job, began, took_us, outcome, note, error", jobs)
 		}
 		if err == nil && len(b.Entries) > 0 {
 			_, err = s.append(ctx, tx, Arrival{Entries: b.Entries})
