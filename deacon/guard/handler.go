@@ -3,14 +3,14 @@ package guard
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"runtime/debug"
 	"time"
+
+	"gastown/town/strict"
 )
 
 type serverKey struct{}
@@ -88,19 +88,15 @@ func Refuse(w http.ResponseWriter, r *http.Request, reason string, code int) {
 	http.Error(w, reason, code)
 }
 
-// ReadJSON reads the request's body, exactly one JSON value with no field that
-// value lacks. When it returns false the request was refused and answered. An
+// ReadJSON reads the request's body, exactly one JSON value whose every field
+// must be known. When it returns false the request was refused and answered. An
 // empty body leaves value as it is.
 func ReadJSON(w http.ResponseWriter, r *http.Request, value any) bool {
-	decoder := json.NewDecoder(r.Body)
-	decoder.DisallowUnknownFields()
-	err := decoder.Decode(value)
+	data, err := io.ReadAll(r.Body) // body has bounded it
 	if err == nil {
-		if err = decoder.Decode(new(json.RawMessage)); err == nil {
-			err = fmt.Errorf("more than one value")
-		}
+		err = strict.JSON(data, value)
 	}
-	if errors.Is(err, io.EOF) {
+	if err == nil || errors.Is(err, strict.ErrEmpty) {
 		return true
 	}
 	Refuse(w, r, Malformed, http.StatusBadRequest)

@@ -1,18 +1,15 @@
 package schedule
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 	"strings"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
 	"gastown/town"
+	"gastown/town/strict"
 )
 
 const (
@@ -42,17 +39,9 @@ type override struct {
 // Load reads a schedule file. One that is not there changes nothing. Unknown
 // fields and anything else that makes no sense are errors that name the line.
 func Load(path string) (File, error) {
-	f, err := os.Open(path)
+	data, err := strict.ReadFile(path, maxFile)
 	if errors.Is(err, os.ErrNotExist) {
 		return File{path: path}, nil
-	}
-	if err != nil {
-		return File{}, err
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, maxFile+1))
-	if err == nil && len(data) > maxFile {
-		err = fmt.Errorf("larger than %d bytes", maxFile)
 	}
 	if err != nil {
 		return File{}, fail(path, err)
@@ -69,35 +58,24 @@ func fail(path string, err error) error {
 }
 
 func decode(data []byte) (map[string]override, error) {
-	var doc struct {
-		Jobs map[string]yaml.Node `yaml:"jobs"`
+	doc, err := strict.Document(data)
+	if errors.Is(err, strict.ErrEmpty) {
+		return nil, nil
 	}
-	decoder := yaml.NewDecoder(bytes.NewReader(data))
-	decoder.KnownFields(true)
-	if err := decoder.Decode(&doc); err != nil && !errors.Is(err, io.EOF) {
+	if err != nil {
 		return nil, err
 	}
-	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return nil, errors.New("it holds more than one document")
+	var content struct {
+		Jobs map[string]override `yaml:"jobs"`
 	}
-	jobs := map[string]override{}
-	for name, node := range doc.Jobs {
-		o := override{line: node.Line}
-		// Decoding a node knows no strictness, so the names are checked here.
-		if node.Kind != yaml.MappingNode {
-			return nil, fmt.Errorf("line %d: job %s: schedule, jitter, deadline or enabled is expected", node.Line, town.Clip(name, 64))
-		}
-		for i := 0; i < len(node.Content); i += 2 {
-			if key := node.Content[i]; !slices.Contains([]string{"schedule", "jitter", "deadline", "enabled"}, key.Value) {
-				return nil, fmt.Errorf("line %d: job %s has no setting %q", key.Line, town.Clip(name, 64), town.Clip(key.Value, 64))
-			}
-		}
-		if err := node.Decode(&o); err != nil {
-			return nil, err
-		}
-		jobs[name] = o
+	if err := strict.YAML(data, &content); err != nil {
+		return nil, err
 	}
-	return jobs, nil
+	for name, o := range content.Jobs {
+		o.line = strict.Line(doc, "jobs", name)
+		content.Jobs[name] = o
+	}
+	return content.Jobs, nil
 }
 
 // Apply returns the table as the file changes it. A job that is not in the

@@ -412,18 +412,18 @@ func TestBadFiles(t *testing.T) {
 	table := []Job{{Name: "gc", Schedule: "@daily"}}
 	for text, want := range map[string]string{
 		"jobs:\n  gcc: {enabled: true}\n":                  "line 2: there is no job \"gcc\"; there are gc",
-		"jobs:\n  gc: {shedule: \"@daily\"}\n":             "line 2: job gc has no setting \"shedule\"",
+		"jobs:\n  gc: {shedule: \"@daily\"}\n":             "line 2: there is no field \"shedule\" in jobs.gc: did you mean schedule?",
 		"jobs:\n  gc:\n    schedule: \"TZ=0\"\n":           "line 3: job gc: schedule \"TZ=0\"",
 		"jobs:\n  gc: {schedule: \"* * *\"}\n":             "schedule \"* * *\"",
 		"jobs:\n  gc: {deadline: 5}\n":                     "deadline \"5\"",
 		"jobs:\n  gc: {deadline: 100h}\n":                  "deadline \"100h\"",
 		"jobs:\n  gc: {jitter: -1s}\n":                     "jitter \"-1s\"",
 		"jobs:\n  gc: {enabled: perhaps}\n":                "line 2",
-		"jobs:\n  gc: daily\n":                             "line 2: job gc",
+		"jobs:\n  gc: daily\n":                             "line 2: a value of the wrong kind (!!str) for jobs.gc",
 		"job:\n  gc: {enabled: true}\n":                    "line 1",
 		"jobs: [1]\n":                                      "line 1",
 		"jobs:\n\tgc: {}\n":                                "line 2",
-		"jobs: {}\n---\njobs: {}\n":                        "more than one document",
+		"jobs: {}\n---\njobs: {}\n":                        "more than one YAML document",
 		"jobs:\n  gc: {}\n" + strings.Repeat("#", maxFile): "larger than",
 	} {
 		path := write(t, text)

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -12,6 +11,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"gastown/town"
+	"gastown/town/strict"
 )
 
 // maxVersion bounds a version's length in bytes.
@@ -47,8 +47,8 @@ func checkFormula(key town.Key, text string) (Meta, error) {
 	}
 	var f formulaText
 	if err := toml.Unmarshal([]byte(text), &f); err != nil {
-		line, reason := tomlError(err)
-		return fail(line, "%s", reason)
+		first := strict.First(strict.ExplainTOML(err))
+		return fail(first.Line, "%s", first.Reason)
 	}
 	at := locate(text)
 	if f.Formula != key.Name {
@@ -84,26 +84,6 @@ func checkFormula(key town.Key, text string) (Meta, error) {
 		meta.Vars[name] = value
 	}
 	return meta, nil
-}
-
-var tomlMismatch = regexp.MustCompile(`^cannot decode TOML (.+) into .+ of type .+$`)
-
-// tomlError takes the decoder's message apart, and says a mismatch in terms of
-// the file instead of Go's types. The line is 0 when the decoder gives none.
-func tomlError(err error) (line int, reason string) {
-	reason = strings.Join(strings.Fields(strings.TrimPrefix(err.Error(), "toml: ")), " ")
-	d, ok := errors.AsType[*toml.DecodeError](err)
-	if !ok {
-		return 0, town.Clip(reason, 200)
-	}
-	line, _ = d.Position()
-	if m := tomlMismatch.FindStringSubmatch(reason); m != nil {
-		reason = "has a " + m[1] + " where none may be"
-		if key := strings.Join(d.Key(), "."); key != "" {
-			reason = fmt.Sprintf("%q may not be a TOML %s", town.Clip(key, 80), m[1])
-		}
-	}
-	return line, town.Clip(reason, 200)
 }
 
 func checkVersion(v string) error {

@@ -3,13 +3,12 @@ package files
 import (
 	"errors"
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
 
 	"gastown/town"
+	"gastown/town/strict"
 )
 
 const (
@@ -34,8 +33,8 @@ func checkRole(key town.Key, text string) (Meta, error) {
 	}
 	var doc yaml.Node
 	if err := yaml.Unmarshal([]byte(front), &doc); err != nil {
-		line, reason := yamlError(err)
-		return fail(line, "front matter: %s", reason)
+		first := strict.First(strict.ExplainYAML(err))
+		return fail(first.Line, "front matter: %s", first.Reason)
 	}
 	if len(doc.Content) == 0 || isNull(doc.Content[0]) {
 		return fail(1, "front matter is empty: it needs a description")
@@ -134,28 +133,6 @@ func expanded(n *yaml.Node, seen map[*yaml.Node]int) int {
 	}
 	seen[n] = min(size, many)
 	return seen[n]
-}
-
-var yamlLine = regexp.MustCompile(`^yaml: (?:line (\d+): )?`)
-
-// yamlParser are the parser's own complaints, whose lines it counts from 0.
-// Those of its scanner count from 1, as people do.
-var yamlParser = regexp.MustCompile(`^(did not find expected (<|node content|'-' indicator|key|',' or )|found (undefined tag|incompatible YAML|duplicate %))`)
-
-// yamlError takes the line out of the parser's message, which has no other
-// place for it. Without one the fault is near the beginning.
-func yamlError(err error) (int, string) {
-	text, line := err.Error(), 1
-	if m := yamlLine.FindStringSubmatch(text); m != nil {
-		text = text[len(m[0]):]
-		if n, err := strconv.Atoi(m[1]); err == nil {
-			line = n
-		}
-		if yamlParser.MatchString(text) {
-			line++
-		}
-	}
-	return line, town.Clip(strings.Join(strings.Fields(text), " "), 200)
 }
 
 // heading is the first top-level Markdown heading, or instead.

@@ -5,13 +5,13 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"regexp"
 	"strings"
 
 	"gastown/town"
 	"gastown/town/durable"
+	"gastown/town/strict"
 )
 
 // ErrNoSecret: this Town has no secret for notifications, so it takes none.
@@ -94,15 +94,7 @@ func readPrivate(path string, limit int64) ([]byte, error) {
 		return nil, town.Fail(op, "chmod 600 it, and make another secret if someone may have read it",
 			"%w: others can read it (mode %04o)", town.ErrRefused, info.Mode().Perm())
 	}
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", op, err)
-	}
-	defer f.Close()
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err == nil && int64(len(data)) > limit {
-		err = fmt.Errorf("it is larger than %d bytes", limit)
-	}
+	data, err := strict.ReadFile(path, limit)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}

@@ -1,13 +1,13 @@
 package hooks
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 
 	"gastown/town"
+	"gastown/town/strict"
 )
 
 const (
@@ -44,9 +44,7 @@ func LoadTargets(path string) ([]Target, error) {
 		return town.Fail("read "+path, "put it back from a copy, or install the notifications again", "%w", err)
 	}
 	var f targetsFile
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(&f); err != nil {
+	if err := strict.JSON(data, &f); err != nil {
 		return nil, bad(err)
 	}
 	if f.Version != 1 || len(f.Targets) > maxTargets {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"slices"
 
@@ -12,6 +11,7 @@ import (
 
 	"gastown/town"
 	"gastown/town/durable"
+	"gastown/town/strict"
 )
 
 // maxFile is the largest file of rules that is read, in bytes.
@@ -52,7 +52,7 @@ func Load(path string) (*File, error) {
 		return nil, town.Fail(op, "look at its rules, then: chmod 600 "+path,
 			"%w: others may write it, and what it says leaves the Town", town.ErrRefused)
 	}
-	if f.raw, err = os.ReadFile(path); err == nil {
+	if f.raw, err = strict.ReadFile(path, maxFile); err == nil {
 		err = f.parse()
 	}
 	if err != nil {
@@ -62,29 +62,19 @@ func Load(path string) (*File, error) {
 }
 
 func (f *File) parse() error {
-	dec := yaml.NewDecoder(bytes.NewReader(f.raw))
-	if err := dec.Decode(&f.doc); errors.Is(err, io.EOF) {
-		f.blank = true
-		return nil
-	} else if err != nil {
-		return err
-	}
-	if root := f.doc.Content[0]; root.Kind == yaml.ScalarNode && root.Tag == "!!null" {
+	doc, err := strict.Document(f.raw)
+	if errors.Is(err, strict.ErrEmpty) {
 		f.blank = true
 		return nil
 	}
-	if err := dec.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
-		return errors.New("it holds more than one YAML document")
-	}
-	if err := plain(&f.doc); err != nil {
+	if err != nil {
 		return err
 	}
-	strict := yaml.NewDecoder(bytes.NewReader(f.raw))
-	strict.KnownFields(true)
+	f.doc = *doc
 	var content struct {
 		Rules []Rule `yaml:"rules"`
 	}
-	if err := strict.Decode(&content); err != nil {
+	if err := strict.YAML(f.raw, &content); err != nil {
 		return err
 	}
 	list := f.list()
@@ -100,19 +90,6 @@ func (f *File) parse() error {
 			return fmt.Errorf("line %d: %w", list.Content[i].Line, err)
 		}
 		f.Rules = append(f.Rules, content.Rules[i])
-	}
-	return nil
-}
-
-// plain refuses references between nodes: changing one value would change two.
-func plain(n *yaml.Node) error {
-	if n.Kind == yaml.AliasNode || n.Anchor != "" || n.Tag == "!!merge" {
-		return fmt.Errorf("line %d: anchors, aliases and merge keys are not used here", n.Line)
-	}
-	for _, c := range n.Content {
-		if err := plain(c); err != nil {
-			return err
-		}
 	}
 	return nil
 }

@@ -13,6 +13,7 @@ import (
 
 	"gastown/town"
 	"gastown/town/durable"
+	"gastown/town/strict"
 )
 
 // Save checks the configuration and writes it at path, readable by its owner
@@ -33,7 +34,7 @@ func (c *Config) Save(path string) error {
 	if path, err = target(path); err != nil {
 		return town.Fail(op, "", "%w", err)
 	}
-	switch now, err := readFile(path); {
+	switch now, err := strict.ReadFile(path, maxFile); {
 	case errors.Is(err, os.ErrNotExist):
 	case err != nil:
 		return town.Fail(op, "", "%w", err)

@@ -11,10 +11,9 @@ import (
 
 	"github.com/Masterminds/semver/v3"
 	"github.com/google/go-cmp/cmp"
-	"github.com/pelletier/go-toml/v2"
-	"go.yaml.in/yaml/v3"
 
 	"gastown/town"
+	"gastown/town/strict"
 )
 
 func TestDocumentsAreTheFilesOnDisk(t *testing.T) {
@@ -99,9 +98,7 @@ func TestRoles(t *testing.T) {
 			Description string   `yaml:"description"`
 			Tags        []string `yaml:"tags"`
 		}
-		dec := yaml.NewDecoder(strings.NewReader(front))
-		dec.KnownFields(true)
-		if err := dec.Decode(&meta); err != nil {
+		if err := strict.YAML([]byte(front), &meta); err != nil {
 			t.Errorf("%s: %v", d.Key, err)
 		}
 		if meta.Name != d.Key.Name || meta.Description == "" {
@@ -138,8 +135,7 @@ func TestFormulas(t *testing.T) {
 	for _, d := range ofKind(town.KindFormula) {
 		t.Run(d.Key.Name, func(t *testing.T) {
 			var f formulaFile
-			dec := toml.NewDecoder(strings.NewReader(d.Text)).DisallowUnknownFields()
-			if err := dec.Decode(&f); err != nil {
+			if err := strict.TOML([]byte(d.Text), &f); err != nil {
 				t.Fatal(err)
 			}
 			if f.Formula != d.Key.Name || f.Description == "" || len(f.Steps) < 3 {

@@ -49,7 +49,7 @@ func explainJSON(err error, data []byte, into reflect.Type) error {
 		return fault(lineAt(data, kind.Offset), "%s may not be a JSON %s", what, town.Clip(kind.Value, 80))
 	}
 	if m := jsonUnknown.FindStringSubmatch(err.Error()); m != nil {
-		return fault(lineOf(data, m[1]), "%s", unknown(m[1], jsonNames(into, 0)))
+		return fault(lineOf(data, m[1]), "%s", unknown(m[1], "", jsonNames(into, 0)))
 	}
 	return fault(0, "%s", town.Clip(strings.TrimPrefix(err.Error(), "json: "), 200))
 }

@@ -53,13 +53,25 @@ func (e *Error) Error() string {
 	return strings.Join(all, "; ")
 }
 
+// First is the first fault of an *Error, and the whole text of any other error.
+func First(err error) Fault {
+	if e, ok := errors.AsType[*Error](err); ok && len(e.Faults) > 0 {
+		return e.Faults[0]
+	}
+	return Fault{Reason: err.Error()}
+}
+
 func fault(line int, format string, args ...any) error {
 	return &Error{[]Fault{{line, fmt.Sprintf(format, args...)}}}
 }
 
-// unknown words a field that there is none of, with the one that was meant.
-func unknown(field string, known []string) string {
+// unknown words a field that there is none of, where it stands, and which one
+// was meant.
+func unknown(field, in string, known []string) string {
 	s := fmt.Sprintf("there is no field %q", town.Clip(field, 80))
+	if in != "" {
+		s += " in " + town.Clip(in, 80)
+	}
 	if near := town.Nearest(field, known, 1); len(near) > 0 {
 		s += ": did you mean " + near[0] + "?"
 	}

@@ -42,15 +42,17 @@ func TestYAML(t *testing.T) {
 		"name: \xff":                       "it is not UTF-8 text",
 		"nmae: a\n":                        `line 1: there is no field "nmae": did you mean name?`,
 		"name: a\ncolour: red\n":           `line 2: there is no field "colour"`,
-		"jobs:\n  gc:\n    shedule: x\n":   `line 3: there is no field "shedule": did you mean schedule?`,
-		"steps:\n- title: a\n- titel: b\n": `line 3: there is no field "titel": did you mean title?`,
-		"name: [a]\n":                      "line 1: a value of the wrong kind (!!seq)",
-		"name: a\ncount: many\n":           "line 2: a value of the wrong kind (!!str)",
-		"nmae: a\ncount: many\n":           `line 1: there is no field "nmae": did you mean name?; line 2: a value of the wrong kind (!!str)`,
+		"jobs:\n  gc:\n    shedule: x\n":   `line 3: there is no field "shedule" in jobs.gc: did you mean schedule?`,
+		"steps:\n- title: a\n- titel: b\n": `line 3: there is no field "titel" in steps: did you mean title?`,
+		"name: [a]\n":                      "line 1: a value of the wrong kind (!!seq) for name",
+		"name: a\ncount: many\n":           "line 2: a value of the wrong kind (!!str) for count",
+		"nmae: a\ncount: many\n":           `line 1: there is no field "nmae": did you mean name?; line 2: a value of the wrong kind (!!str) for count`,
 		"name: a\nname: b\n":               `line 2: mapping key "name" already defined at line 1`,
-		"name: &x a\n":                     "line 1: anchors, aliases and merge keys are not used here",
-		"jobs:\n  <<: {gc: {}}\n":          "line 2: anchors, aliases and merge keys are not used here",
-		"name: a\n\tcount: 3\n":            "line 2: found a tab character that violates indentation",
+		"jobs: {gc: daily, x: {schedule: [1]}}\n":    "line 1: a value of the wrong kind (!!str); line 1: a value of the wrong kind (!!seq)", // either may be meant
+		"jobs:\n  gc: daily\n":                       "line 2: a value of the wrong kind (!!str) for jobs.gc",
+		"name: &x a\n":                               "line 1: anchors, aliases and merge keys are not used here",
+		"jobs:\n  <<: {gc: {}}\n":                    "line 2: anchors, aliases and merge keys are not used here",
+		"name: a\n\tcount: 3\n":                      "line 2: found a tab character that violates indentation",
 		"a: 1\nb: 1\nc: 1\nd: 1\ne: 1\nf: 1\ng: 1\n": `line 1: there is no field "a"; line 2: there is no field "b"; line 3: there is no field "c"; line 4: there is no field "d"; line 5: there is no field "e"; and 2 more`,
 	})
 }
@@ -60,8 +62,8 @@ func TestTOML(t *testing.T) {
 		"name = \"a\"\ncount = 3\n[jobs.gc]\nschedule = \"@daily\"\n[[steps]]\ntitle = \"b\"\n": "",
 		"name = \"\xff\"":            "it is not UTF-8 text",
 		"nmae = \"a\"\n":             `line 1: there is no field "nmae": did you mean name?`,
-		"[[steps]]\ntitel = \"a\"\n": `line 2: there is no field "steps.titel": did you mean steps.title?`,
-		"[jobs.gc]\nshedule = \"\"":  `line 2: there is no field "jobs.gc.shedule": did you mean jobs.gc.schedule?`,
+		"[[steps]]\ntitel = \"a\"\n": `line 2: there is no field "titel" in steps: did you mean title?`,
+		"[jobs.gc]\nshedule = \"\"":  `line 2: there is no field "shedule" in jobs.gc: did you mean schedule?`,
 		"count = \"x\"\n":            `line 1: "count" may not be a TOML string`,
 	})
 	var v sample

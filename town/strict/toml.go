@@ -28,7 +28,8 @@ func TOML(data []byte, value any) error {
 	for _, e := range missing.Errors {
 		key := []string(e.Key())
 		line, _ := e.Position()
-		out.Faults = append(out.Faults, Fault{line, unknown(strings.Join(key, "."), tomlSiblings(reflect.TypeOf(value), key))})
+		in, field := strings.Join(key[:max(len(key)-1, 0)], "."), key[len(key)-1]
+		out.Faults = append(out.Faults, Fault{line, unknown(field, in, tomlSiblings(reflect.TypeOf(value), key))})
 	}
 	return out
 }
@@ -55,10 +56,10 @@ func ExplainTOML(err error) error {
 	return &Error{[]Fault{f}}
 }
 
-// tomlSiblings are the dotted keys that could stand in the place of an unknown
-// one.
-func tomlSiblings(t reflect.Type, key []string) (all []string) {
-	for depth := 0; t != nil && depth < len(key); depth++ {
+// tomlSiblings are the names that could stand in the place of an unknown key,
+// which is the last of a path.
+func tomlSiblings(t reflect.Type, path []string) []string {
+	for _, name := range path {
 		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
 			t = t.Elem()
 		}
@@ -76,13 +77,10 @@ func tomlSiblings(t reflect.Type, key []string) (all []string) {
 				known[name] = f.Type
 			}
 		}
-		if known[key[depth]] == nil {
-			for _, name := range sorted(known) {
-				all = append(all, strings.Join(append(key[:depth:depth], name), "."))
-			}
-			return all
+		if known[name] == nil {
+			return sorted(known)
 		}
-		t = known[key[depth]]
+		t = known[name]
 	}
 	return nil
 }

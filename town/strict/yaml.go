@@ -125,9 +125,13 @@ func explain(err error, doc *yaml.Node, into reflect.Type) error {
 	for _, text := range types.Errors {
 		f := split(text)
 		if m := unknownField.FindStringSubmatch(f.Reason); m != nil {
-			f.Reason = unknown(m[1], siblings(doc, into, f.Line, m[1]))
+			in, known := siblings(doc, into, f.Line, m[1], nil)
+			f.Reason = unknown(m[1], strings.Join(in, "."), known)
 		} else if m := wrongKind.FindStringSubmatch(f.Reason); m != nil {
 			f.Reason = "a value of the wrong kind (" + m[1] + ")"
+			if key := keyOn(doc, f.Line); key != "" {
+				f.Reason += " for " + town.Clip(key, 80)
+			}
 		}
 		f.Reason = town.Clip(f.Reason, 300)
 		out.Faults = append(out.Faults, f)
@@ -153,24 +157,25 @@ func split(text string) Fault {
 	return Fault{line, text[len(m[0]):]}
 }
 
-// siblings are the names that could stand where an unknown field stands.
-func siblings(n *yaml.Node, t reflect.Type, line int, field string) []string {
+// siblings finds an unknown field: the path of the mapping that holds it, and the
+// names that could stand there.
+func siblings(n *yaml.Node, t reflect.Type, line int, field string, at []string) (in, names []string) {
 	if n == nil || t == nil {
-		return nil
+		return nil, nil
 	}
 	for t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
 	switch n.Kind {
 	case yaml.DocumentNode:
-		return siblings(n.Content[0], t, line, field)
+		return siblings(n.Content[0], t, line, field, at)
 	case yaml.SequenceNode:
 		if t.Kind() != reflect.Slice {
-			return nil
+			return nil, nil
 		}
 		for _, c := range n.Content {
-			if found := siblings(c, t.Elem(), line, field); found != nil {
-				return found
+			if in, names := siblings(c, t.Elem(), line, field, at); names != nil {
+				return in, names
 			}
 		}
 	case yaml.MappingNode:
@@ -178,18 +183,52 @@ func siblings(n *yaml.Node, t reflect.Type, line int, field string) []string {
 		for i := 0; i+1 < len(n.Content); i += 2 {
 			key := n.Content[i]
 			if key.Line == line && key.Value == field && known != nil && known[field] == nil {
-				return sorted(known)
+				return at, sorted(known)
 			}
 			below := known[key.Value]
 			if t.Kind() == reflect.Map {
 				below = t.Elem()
 			}
-			if found := siblings(n.Content[i+1], below, line, field); found != nil {
-				return found
+			if in, names := siblings(n.Content[i+1], below, line, field, append(at[:len(at):len(at)], key.Value)); names != nil {
+				return in, names
 			}
 		}
 	}
-	return nil
+	return nil, nil
+}
+
+// keyOn is the dotted key on a line; "" when there is none, or more than one and
+// so no telling which is meant.
+func keyOn(n *yaml.Node, line int) string {
+	var leaves []string
+	var walk func(n *yaml.Node, at []string) (found bool)
+	walk = func(n *yaml.Node, at []string) (found bool) {
+		switch n.Kind {
+		case yaml.DocumentNode, yaml.SequenceNode:
+			for _, c := range n.Content {
+				found = walk(c, at) || found
+			}
+		case yaml.MappingNode:
+			for i := 0; i+1 < len(n.Content); i += 2 {
+				path := append(at[:len(at):len(at)], n.Content[i].Value)
+				switch {
+				case walk(n.Content[i+1], path):
+					found = true
+				case n.Content[i].Line == line:
+					found = true
+					leaves = append(leaves, strings.Join(path, "."))
+				}
+			}
+		}
+		return found
+	}
+	if n != nil {
+		walk(n, nil)
+	}
+	if len(leaves) != 1 {
+		return ""
+	}
+	return leaves[0]
 }
 
 // fields are the names of a struct's fields in YAML and their types; nil for
