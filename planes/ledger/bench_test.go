@@ -3,9 +3,11 @@ package ledger
 import (
 	"bytes"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -143,4 +145,64 @@ func benchmarkAt(b *testing.B, n int) {
 			b.ReportMetric(float64(s.Queries()-before)/float64(b.N), "queries/op")
 		})
 	}
+}
+
+// BenchmarkCommands measures what single commands cost inside a Deacon: one Store
+// with caches serves views of different people. "after a write" is a read that
+// finds no cached answer, because somebody has written since. It reports medians.
+func BenchmarkCommands(b *testing.B) {
+	s := newLedger(b)
+	s.Cached(NewCaches(0, 0))
+	ctx := b.Context()
+	beads := sample(5_000)
+	if _, err := s.Import(ctx, bytes.NewReader(lines(b, beads)), ImportOptions{}); err != nil {
+		b.Fatal(err)
+	}
+	ids := make([]string, 10)
+	for i := range ids {
+		ids[i] = beads[i].ID
+	}
+	view := func() *Store { return s.As(Session{Actor: town.Actor{Name: "ada"}, Command: "bench"}) }
+	write := func() error {
+		title := town.NewBeadID("title", 10)
+		_, err := view().Update(ctx, []Patch{{ID: beads[100].ID, Title: &title}})
+		return err
+	}
+	ignore := func(Item) error { return nil }
+	reads := map[string]func(*Store) error{
+		"show1":   func(v *Store) error { _, err := v.Get(ctx, ids[:1], nil); return err },
+		"show10":  func(v *Store) error { _, err := v.Get(ctx, ids, nil); return err },
+		"list100": func(v *Store) error { return v.List(ctx, Filter{Limit: 100, Not: []town.Status{"closed"}}, ignore) },
+		"ready50": func(v *Store) error { return v.Ready(ctx, Filter{Limit: 50}, ignore) },
+	}
+	for _, name := range slices.Sorted(maps.Keys(reads)) {
+		median(b, name+"/cached", nil, func() error { return reads[name](view()) })
+		median(b, name+"/after a write", write, func() error { return reads[name](view()) })
+	}
+	median(b, "update", nil, write)
+	median(b, "create", nil, func() error { _, err := view().Create(ctx, []NewBead{titled("one more")}); return err })
+	median(b, "comment", nil, func() error { _, err := view().Comment(ctx, ids[0], town.NewBeadID("said", 9)); return err })
+}
+
+// median runs a benchmark and reports the median of its duration, without that of
+// before.
+func median(b *testing.B, name string, before, op func() error) {
+	b.Run(name, func(b *testing.B) {
+		var took []time.Duration
+		for b.Loop() {
+			if before != nil {
+				if err := before(); err != nil {
+					b.Fatal(err)
+				}
+			}
+			began := time.Now()
+			if err := op(); err != nil {
+				b.Fatal(err)
+			}
+			took = append(took, time.Since(began))
+		}
+		slices.Sort(took)
+		b.ReportMetric(float64(took[len(took)/2].Microseconds()), "us-p50")
+		b.ReportMetric(float64(took[len(took)*95/100].Microseconds()), "us-p95")
+	})
 }
