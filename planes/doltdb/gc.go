@@ -13,6 +13,9 @@ import (
 // for each MB; a collection moves what it holds to files that are only mapped.
 const gcThreshold = 16 << 20
 
+// servedThreshold is the same for GCAfterWrite where a server has the database.
+const servedThreshold = 256 << 20
+
 // gcTables is how many table files there may be before MaybeGC collects. Each is
 // open as long as the database is, and each fetch that brings something adds one.
 const gcTables = 64
@@ -34,6 +37,20 @@ func (db *Local) GC(ctx context.Context) (err error) {
 // they store unused, and each fetch leaves a file. It leaves the database of an
 // external server to that server.
 func (db *Local) MaybeGC(ctx context.Context) (bool, error) {
+	return db.gcAbove(ctx, gcThreshold)
+}
+
+// GCAfterWrite is MaybeGC for a command that has written and that somebody waits
+// for. While a server has the database nobody reads the journal again, so it may
+// grow more; whoever runs the server calls MaybeGC from time to time.
+func (db *Local) GCAfterWrite(ctx context.Context) (bool, error) {
+	if db.served() {
+		return db.gcAbove(ctx, servedThreshold)
+	}
+	return db.gcAbove(ctx, gcThreshold)
+}
+
+func (db *Local) gcAbove(ctx context.Context, journalBytes int64) (bool, error) {
 	if db.opts.External != nil {
 		return false, nil
 	}
@@ -55,7 +72,7 @@ func (db *Local) MaybeGC(ctx context.Context) (bool, error) {
 			tables++
 		}
 	}
-	if err != nil || journal < gcThreshold && tables <= gcTables {
+	if err != nil || journal < journalBytes && tables <= gcTables {
 		return false, err
 	}
 	return true, db.GC(ctx)
