@@ -1,8 +1,10 @@
 package federation
 
 import (
+	"cmp"
 	"context"
 	"iter"
+	"maps"
 	"slices"
 	"strings"
 
@@ -155,6 +157,15 @@ func newChangeset() *changeset {
 	}
 }
 
+// Rows are written in the order of their keys.
+func compareKeys(a, b town.Key) int {
+	return cmp.Or(strings.Compare(string(a.Kind), string(b.Kind)), strings.Compare(a.Name, b.Name))
+}
+
+func compareArchived(a, b archived) int {
+	return cmp.Or(compareKeys(a.Key, b.Key), strings.Compare(string(a.content), string(b.content)))
+}
+
 // force makes e the row of its key; nil removes the row.
 func (c *changeset) force(key town.Key, e *town.Edit) {
 	delete(c.put, key)
@@ -181,8 +192,8 @@ func (c *changeset) offer(proposals ...town.Proposal) {
 // write sends the collected changes.
 func (c *changeset) write(ctx context.Context, tx *doltdb.Tx) error {
 	rows := map[town.Kind][][]any{}
-	for _, e := range c.put {
-		rows[e.Kind] = append(rows[e.Kind], values(e))
+	for _, key := range slices.SortedFunc(maps.Keys(c.put), compareKeys) {
+		rows[key.Kind] = append(rows[key.Kind], values(c.put[key]))
 	}
 	for _, k := range []town.Kind{town.KindRole, town.KindFormula} {
 		if err := write(ctx, tx, doltdb.Replace, rowTable(k), columns(k), rows[k]); err != nil {
@@ -214,7 +225,8 @@ func (c *changeset) write(ctx context.Context, tx *doltdb.Tx) error {
 
 func (c *changeset) writeKept(ctx context.Context, tx *doltdb.Tx) error {
 	var kept, proposed [][]any
-	for at, e := range c.archive {
+	for _, at := range slices.SortedFunc(maps.Keys(c.archive), compareArchived) {
+		e := c.archive[at]
 		kept = append(kept, []any{string(e.Kind), e.Name, string(at.content), e.Version, e.Text})
 	}
 	if err := write(ctx, tx, doltdb.InsertNew, "archive", "kind, name, digest, version, text", kept); err != nil {

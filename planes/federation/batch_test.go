@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -147,5 +148,74 @@ func TestEditsAreReadInParts(t *testing.T) {
 	}}})
 	if !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("got %v", err)
+	}
+}
+
+// New documents may have rows all the same, where the index was lost or another
+// Town wrote them: many at once are compared with rows like single ones.
+func TestManyNewDocumentsMeetTheirRows(t *testing.T) {
+	name := func(i int) town.Key { return town.Key{Kind: town.KindRole, Name: fmt.Sprintf("role-%04d", i)} }
+	for _, c := range []struct {
+		what        string
+		rows, edits int
+		every       int // each how manieth edit has a row
+	}{
+		{"few rows", 0, 3 * manyNew, manyNew},
+		{"more rows than one range reads", 40 * manyNew, 3 * manyNew, 3},
+		{"rows only", 0, 2 * manyNew, 1},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			s := newStore(t)
+			var before, edits []FileEdit
+			for i := range c.edits {
+				e := FileEdit{Key: name(i * 50), Text: "text"}
+				edits = append(edits, e)
+				if i%c.every == 0 {
+					if i%2 == 0 {
+						e.Text = "theirs"
+					}
+					before = append(before, e)
+				}
+			}
+			for i := range c.rows {
+				if i%50 != 0 {
+					before = append(before, FileEdit{Key: name(i), Text: "another"})
+				}
+			}
+			s.must(t, before...)
+			rec := s.must(t, edits...)
+			conflicts := 0
+			for i := range edits {
+				if i%c.every == 0 && i%2 == 0 {
+					conflicts++
+				}
+			}
+			same := (c.edits+c.every-1)/c.every - conflicts
+			if rec.Edits != c.edits-same || len(rec.Notes) != conflicts || len(rec.Rows)+len(rec.Lost) != c.edits {
+				t.Errorf("%d edits, %d notes, %d rows and %d lost; want %d edits and %d conflicts",
+					rec.Edits, len(rec.Notes), len(rec.Rows), len(rec.Lost), c.edits-same, conflicts)
+			}
+		})
+	}
+}
+
+// What Read needs may be closed once Record has returned.
+func TestRecordWaitsForItsReads(t *testing.T) {
+	s := newStore(t)
+	var ended atomic.Bool
+	edits := []FileEdit{
+		// The table takes no such name, and the text is a batch of its own.
+		{Key: town.Key{Kind: town.KindRole, Name: strings.Repeat("x", 100)}, Text: strings.Repeat("x", maxBatchBytes)},
+		{Key: town.Key{Kind: town.KindRole, Name: "role"}, Size: 1, Read: func(ctx context.Context) (string, bool, error) {
+			<-ctx.Done()
+			ended.Store(true)
+			return "", false, ctx.Err()
+		}},
+	}
+	if _, err := s.Record(t.Context(), "fails", edits); err == nil || errors.Is(err, context.Canceled) {
+		t.Fatalf("a name that is too long: %v", err)
+	}
+	if !ended.Load() {
+		t.Error("Record returned while a text was being read")
 	}
 }

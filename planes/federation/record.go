@@ -17,9 +17,9 @@ type FileEdit struct {
 	// Removed says that the file is gone; Text is then empty.
 	Removed bool
 	Text    string
-	// Read, if not nil, gives Text when it is needed, which may be more than
-	// once, so that not all texts are held at once; Size is its length. With ok
-	// false the edit is left for another time.
+	// Read, if not nil, gives Text when it is needed, so that not all texts are
+	// held at once; Size is its length. It may be called more than once, and from
+	// another goroutine. With ok false the edit is left for another time.
 	Read func(context.Context) (text string, ok bool, err error)
 	Size int64
 	// Version is the semantic version a formula declares.
@@ -63,11 +63,12 @@ func (s *Store) Record(ctx context.Context, message string, edits []FileEdit) (R
 			if err != nil {
 				return err
 			}
-			for batch := range parts {
-				if batch, err = read(ctx, batch, &out); err != nil {
-					return err
+			for batch := range ahead(ctx, parts) {
+				if batch.err != nil {
+					return batch.err
 				}
-				if err := s.recordBatch(ctx, tx, k, batch, &out); err != nil {
+				out.Left = append(out.Left, batch.left...)
+				if err := s.recordBatch(ctx, tx, k, batch.edits, &out); err != nil {
 					return err
 				}
 			}
@@ -82,9 +83,9 @@ func (s *Store) Record(ctx context.Context, message string, edits []FileEdit) (R
 }
 
 func (s *Store) recordBatch(ctx context.Context, tx *doltdb.Tx, k town.Kind, edits []FileEdit, out *Recorded) error {
-	names := make([]string, len(edits))
-	for i, e := range edits {
-		names[i] = e.Name
+	names, err := known(ctx, tx, k, edits)
+	if err != nil {
+		return err
 	}
 	current, err := editsByName(ctx, tx, k, "", names)
 	if err != nil {

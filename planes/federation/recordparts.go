@@ -3,6 +3,8 @@ package federation
 import (
 	"context"
 	"iter"
+	"slices"
+	"strconv"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -24,22 +26,98 @@ func byWidth(ctx context.Context, tx *doltdb.Tx, k town.Kind, edits []FileEdit) 
 	return batches(edits, func(e FileEdit) int { return max(len(e.Text), int(e.Size)) + sizes[e.Name] }), nil
 }
 
-// read gives the edits of a batch their texts.
-func read(ctx context.Context, edits []FileEdit, out *Recorded) ([]FileEdit, error) {
-	batch := make([]FileEdit, 0, len(edits))
-	for _, e := range edits {
+// filled is a batch of edits with their texts; left are those that had none.
+type filled struct {
+	edits []FileEdit
+	left  []town.Key
+	err   error
+}
+
+// ahead reads the texts of each batch while the one before it is written. It
+// ends after the first batch with an error.
+func ahead(ctx context.Context, parts iter.Seq[[]FileEdit]) iter.Seq[filled] {
+	return func(yield func(filled) bool) {
+		ctx, cancel := context.WithCancel(ctx)
+		next := make(chan filled)
+		go func() {
+			defer close(next)
+			for part := range parts {
+				f := fill(ctx, part)
+				select {
+				case next <- f:
+				case <-ctx.Done():
+					return
+				}
+				if f.err != nil {
+					return
+				}
+			}
+		}()
+		// The goroutine ends before ahead does: what Read uses may be closed then.
+		defer func() {
+			cancel()
+			for range next {
+			}
+		}()
+		for f := range next {
+			if !yield(f) {
+				return
+			}
+		}
+		if err := context.Cause(ctx); err != nil {
+			yield(filled{err: err})
+		}
+	}
+}
+
+// fill reads the texts of a batch.
+func fill(ctx context.Context, part []FileEdit) (f filled) {
+	f.edits = make([]FileEdit, 0, len(part))
+	for _, e := range part {
 		if e.Read != nil {
 			text, ok, err := e.Read(ctx)
 			if err != nil {
-				return nil, err
+				return filled{err: err}
 			}
 			if !ok {
-				out.Left = append(out.Left, e.Key)
+				f.left = append(f.left, e.Key)
 				continue
 			}
 			e.Text = text
 		}
-		batch = append(batch, e)
+		f.edits = append(f.edits, e)
 	}
-	return batch, nil
+	return f
+}
+
+// manyNew is how many new documents make it worth asking for the names between
+// the first and the last of them at once.
+const manyNew = 32
+
+// known lists the names of edits that may have rows. For many new documents that
+// is found out by one range of the table's keys, instead of one look-up for each.
+func known(ctx context.Context, tx *doltdb.Tx, k town.Kind, edits []FileEdit) ([]string, error) {
+	names := make([]string, len(edits))
+	isNew := true
+	for i, e := range edits {
+		names[i] = e.Name
+		isNew = isNew && e.Base == ""
+	}
+	if !isNew || len(names) < manyNew {
+		return names, nil
+	}
+	limit := 2 * len(names)
+	rows := 0
+	there := map[string]bool{}
+	err := tx.Each(ctx, func(r *doltdb.Rows) error {
+		var name string
+		err := r.Scan(&name)
+		there[name] = true
+		rows++
+		return err
+	}, "SELECT name FROM "+rowTable(k)+" WHERE name BETWEEN ? AND ? LIMIT "+strconv.Itoa(limit), slices.Min(names), slices.Max(names))
+	if err != nil || rows == limit {
+		return names, err
+	}
+	return slices.DeleteFunc(names, func(name string) bool { return !there[name] }), nil
 }

@@ -93,7 +93,7 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 		return out, err
 	}
 	collected := w.engine.step("collect")
-	_, err = w.store.MaybeGC(ctx)
+	_, err = w.store.GCAfterWrite(ctx)
 	collected()
 	if err != nil {
 		return out, err

@@ -188,7 +188,7 @@ func kindNumber(key town.Key) (uint8, error) {
 func hexDigest(raw [32]byte) town.Digest { return town.Digest(hex.EncodeToString(raw[:])) }
 
 func rawDigest(d town.Digest) (raw [32]byte, err error) {
-	if len(d) != 2*len(raw) || strings.ToLower(string(d)) != string(d) {
+	if len(d) != 2*len(raw) || strings.ContainsAny(string(d), "ABCDEF") {
 		return raw, fmt.Errorf("%q is no digest", town.Clip(string(d), 80))
 	}
 	if _, err := hex.Decode(raw[:], []byte(d)); err != nil {

@@ -15,7 +15,7 @@ const defaultTextBytes = 32 << 20
 // keep it. It fails with ErrEdited if the file is no longer what was reported,
 // be it gone, another text or nothing that can be a document; with town.ErrBusy
 // if someone is writing to it. The next Scan reports either anew. Errors name
-// the file.
+// the file. It may be called from another goroutine than the Tree's other methods.
 func (t *Tree) Text(ctx context.Context, c Change) (string, error) {
 	if !c.Unread {
 		return c.Text, nil
