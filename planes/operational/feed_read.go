@@ -27,10 +27,11 @@ type Page struct {
 // Loss says that entries were removed before a reader came to them.
 type Loss struct {
 	// Count is how many.
-	Count int64
+	Count int64 `json:"count"`
 	// After is the time of the last entry the reader had before them, or zero if it
 	// had none. Until is the time of the newest one lost.
-	After, Until time.Time
+	After time.Time `json:"after,omitzero"`
+	Until time.Time `json:"until"`
 }
 
 // FeedAfter returns the entries after a number, oldest first, at most limit.
@@ -187,7 +188,7 @@ func (at place) write(ctx context.Context, tx *doltdb.Tx, reader string) error {
 
 // page reads what comes after a place.
 func page(ctx context.Context, tx *doltdb.Tx, st FeedState, at place, limit int) (Page, error) {
-	p := Page{Next: at.seq}
+	p := Page{Next: min(at.seq, st.Last)} // the plane may have been set back
 	if lost := st.Dropped - at.seq; lost > 0 {
 		p.Next, p.Loss = st.Dropped, &Loss{Count: lost, Until: st.DroppedAt}
 		if at.at.After(noTime) {
