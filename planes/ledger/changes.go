@@ -82,12 +82,16 @@ func (s *Store) Changes(ctx context.Context, from, to string, limit int) (c Chan
 	return c, nil
 }
 
-// Recent returns the newest entries of the audit trail since a time, at most
-// limit, oldest first. It reads the whole trail.
-func (s *Store) Recent(ctx context.Context, since time.Time, limit int) (entries []town.Event, err error) {
+// Recent returns the newest entries of the audit trail at a commit that are not
+// older than a time, at most limit, oldest first. It reads the whole trail.
+func (s *Store) Recent(ctx context.Context, commit string, since time.Time, limit int) (entries []town.Event, err error) {
+	asOf, err := doltdb.AsOf(commit)
+	if err != nil {
+		return nil, err
+	}
 	var c Changes
 	err = s.read(ctx, func(q txn) error {
-		return q.trail(ctx, &c, "", "FROM events WHERE created_at >= ?", []any{stamp(since)}, limit)
+		return q.trail(ctx, &c, "", "FROM events"+asOf+" WHERE created_at >= ?", []any{stamp(since)}, limit)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read the audit trail of the ledger: %w", err)

@@ -83,11 +83,14 @@ func TestChangesAreTheTrailOfARange(t *testing.T) {
 	if got := kinds(c.Trail); got != "unlinked imported deleted" || c.Omitted != 9 || c.OmittedUntil.After(c.Trail[0].At) {
 		t.Errorf("%q %+v", got, c)
 	}
-	recent, err := s.Recent(ctx, time.Now().Add(-time.Hour), 2)
+	recent, err := s.Recent(ctx, tip(t, s), time.Now().Add(-time.Hour), 2)
 	if err != nil || kinds(recent) != "imported deleted" {
 		t.Errorf("%q, %v", kinds(recent), err)
 	}
-	if old, err := s.Recent(ctx, time.Now().Add(time.Hour), 2); err != nil || len(old) != 0 {
+	if old, err := s.Recent(ctx, first, time.Now().Add(-time.Hour), 2); err != nil || len(old) != 0 {
+		t.Errorf("%v, %v", old, err)
+	}
+	if old, err := s.Recent(ctx, tip(t, s), time.Now().Add(time.Hour), 2); err != nil || len(old) != 0 {
 		t.Errorf("%v, %v", old, err)
 	}
 }

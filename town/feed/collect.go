@@ -100,7 +100,7 @@ func (f *Feed) collectOnce(ctx context.Context) (c Collected, err error) {
 			return err
 		}
 		if noted == "" {
-			events, err = f.begin(ctx, l)
+			events, err = f.begin(ctx, l, c.Commit)
 			return err
 		}
 		found, err := l.Changes(ctx, noted, c.Commit, int(rows))
@@ -128,9 +128,9 @@ func (f *Feed) collectOnce(ctx context.Context) (c Collected, err error) {
 }
 
 // begin makes the first events of the ledger in a feed.
-func (f *Feed) begin(ctx context.Context, l *ledger.Store) ([]Event, error) {
+func (f *Feed) begin(ctx context.Context, l *ledger.Store, commit string) ([]Event, error) {
 	now := f.opts.Now()
-	trail, err := l.Recent(ctx, now.Add(-firstAge), firstEvents)
+	trail, err := l.Recent(ctx, commit, now.Add(-firstAge), firstEvents)
 	if err != nil {
 		return nil, err
 	}

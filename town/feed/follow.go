@@ -44,6 +44,18 @@ func (w *watch) looked() { w.seen, w.quiet = w.next, w.steady }
 // meanwhile. It is woken at once by what this process appends, and sees what
 // others append within Options.Poll.
 func (f *Feed) Wait(ctx context.Context, seq int64) error {
+	return ended(ctx, f.wait(ctx, seq))
+}
+
+// ended prefers the end of ctx to what a database says of it.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
+func (f *Feed) wait(ctx context.Context, seq int64) error {
 	feed := watch{sign: f.opts.OperationalSign}
 	tick := time.NewTicker(f.opts.Poll)
 	defer tick.Stop()
@@ -81,6 +93,10 @@ func (f *Feed) Wait(ctx context.Context, seq int64) error {
 // most limit events each, acknowledges it when handle returned nil, and waits for
 // more. It returns the first error, or ctx's when ctx ends.
 func (f *Feed) Follow(ctx context.Context, reader string, limit int, handle func(context.Context, Page) error) error {
+	return ended(ctx, f.follow(ctx, reader, limit, handle))
+}
+
+func (f *Feed) follow(ctx context.Context, reader string, limit int, handle func(context.Context, Page) error) error {
 	for {
 		p, err := f.Read(ctx, reader, limit)
 		if err != nil {
