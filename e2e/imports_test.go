@@ -28,10 +28,10 @@ var floors = map[string]int{
 	"planes/operational": 2, "planes/ledger": 2, "planes/federation": 2, "planes/exchange": 2, "planes/doltdb/doltdbtest": 2,
 	"town/rig": 2, "town/polecat": 2, "town/convoy": 2, "town/mail": 2, "town/refinery": 2, "town/witness": 2,
 
-	"sync/federate": 3,
-	"deacon/...":    4,
-	"cmd/...":       5,
-	"e2e/...":       6,
+	"sync/federate": 3, "town/feed": 3,
+	"deacon/...": 4,
+	"cmd/...":    5,
+	"e2e/...":    6,
 }
 
 // support is the part of e2e that tests of every floor and the programs of e2e

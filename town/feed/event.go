@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"time"
 
 	"gastown/planes/ledger"
@@ -23,6 +24,8 @@ const (
 	Began = "feed.began"
 	// Dropped: events were lost before they could be appended.
 	Dropped = "feed.dropped"
+	// Loss: events were removed before a reader came to them. It is never stored.
+	Loss = "feed.loss"
 	// LedgerDiverged: the ledger does not contain the commit that was collected last.
 	LedgerDiverged = "ledger.diverged"
 	// LedgerUnknown: the commit that was collected last does not exist any more.
@@ -46,7 +49,7 @@ const (
 // Event is something that happened once.
 type Event struct {
 	// Seq is its number in the feed; Append gives it.
-	Seq int64 `json:"seq"`
+	Seq int64 `json:"seq,omitempty"`
 	// At is when it happened; the zero time means now.
 	At   time.Time `json:"at"`
 	Kind string    `json:"kind"`
@@ -149,6 +152,18 @@ func brief(value string) string {
 		return "none"
 	}
 	return town.Clip(value, 200)
+}
+
+// Missed words what a reader missed as an event without a number, for output in
+// which events stand alone.
+func Missed(l operational.Loss) Event {
+	text := fmt.Sprintf("%d event(s) until %s were removed before they were read", l.Count, l.Until.UTC().Format(time.RFC3339))
+	data := map[string]string{"count": strconv.FormatInt(l.Count, 10), "until": l.Until.UTC().Format(time.RFC3339Nano)}
+	if !l.After.IsZero() {
+		text += "; the last one read is of " + l.After.UTC().Format(time.RFC3339)
+		data["after"] = l.After.UTC().Format(time.RFC3339Nano)
+	}
+	return Event{At: l.Until, Kind: Loss, Subject: "feed", Text: text, Data: data}
 }
 
 func fromForeign(f ledger.ForeignChange) Event {

@@ -3,7 +3,6 @@ package feed
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 	"time"
 
@@ -163,13 +162,4 @@ func (f *Feed) SkipToEnd(ctx context.Context, reader string) error {
 		}
 		return s.Seek(ctx, reader, st.Last)
 	})
-}
-
-// Describe words a loss for people.
-func Describe(l operational.Loss) string {
-	text := fmt.Sprintf("%d event(s) until %s were removed before they were read", l.Count, l.Until.UTC().Format(time.RFC3339))
-	if !l.After.IsZero() {
-		text += "; the last one read is of " + l.After.UTC().Format(time.RFC3339)
-	}
-	return text
 }

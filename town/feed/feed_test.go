@@ -308,8 +308,8 @@ func TestMoreChangesThanTheFeedHolds(t *testing.T) {
 	if page.Loss == nil || page.Loss.Count != 16 || len(page.Events) != 10 || page.Events[0].Subject != "gt-15" || page.Next != 26 {
 		t.Errorf("%+v %+v", page, page.Loss)
 	}
-	if text := Describe(*page.Loss); !strings.HasPrefix(text, "16 event(s) until ") {
-		t.Error(text)
+	if e := Missed(*page.Loss); e.Kind != Loss || !strings.HasPrefix(e.Text, "16 event(s) until ") || e.Data["count"] != "16" {
+		t.Errorf("%+v", e)
 	}
 }
 

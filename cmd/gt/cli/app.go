@@ -80,6 +80,7 @@ func (a *App) parser() (_ *kingpin.Application, ended *int) {
 	a.configureDoctor(p)
 	a.configureDeacon(p)
 	a.configureCache(p)
+	a.configureFeed(p)
 	a.configureConfig(p)
 	a.configureCompletion(p)
 	a.configureVersion(p)

@@ -1,0 +1,141 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/host"
+	"gastown/planes/ledger"
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/feed"
+	"gastown/town/layout"
+)
+
+// followPage is how many events gt feed --follow reads at once.
+const followPage = 500
+
+// feedOptions are those of gt feed.
+type feedOptions struct {
+	app    *App
+	follow bool
+	since  string
+	limit  int
+}
+
+func (a *App) configureFeed(p *kingpin.Application) {
+	o := &feedOptions{app: a}
+	cmd := a.add(p, "feed", "Show what happened in the Town: changes of beads, checks, jobs and exchanges, oldest first.",
+		examples("gt feed", "gt feed --since 2h --limit 500", "gt feed --follow --json    # one JSON object a line"), o.run)
+	cmd.Flag("follow", "Go on with what happens next, until interrupted.").Short('f').BoolVar(&o.follow)
+	cmd.Flag("since", "Only what happened since then: 90m, 12h, 7d, 2031-03-10 or 2031-03-10T12:00:00Z.").PlaceHolder("TIME").StringVar(&o.since)
+	cmd.Flag("limit", "How many of the newest events to begin with.").Default("50").PlaceHolder("N").IntVar(&o.limit)
+}
+
+func (o *feedOptions) run(ctx context.Context) error {
+	since, err := sinceTime(o.since, o.app.Now())
+	if err != nil {
+		return err
+	}
+	if o.limit < 0 {
+		return town.Fail("show the feed", "give a number such as --limit 100", "%w: --limit %d is negative", town.ErrUsage, o.limit)
+	}
+	h, err := o.app.open()
+	if err != nil {
+		return err
+	}
+	f := h.feed()
+	if _, err := f.Collect(ctx); err != nil {
+		return err
+	}
+	page, err := f.Newest(ctx, since, o.limit)
+	for err == nil {
+		if err := o.show(page, since); err != nil || !o.follow {
+			return err
+		}
+		if err = f.Wait(ctx, page.Next); err == nil {
+			page, err = f.After(ctx, page.Next, followPage)
+		}
+	}
+	if o.follow && errors.Is(err, context.Canceled) {
+		return nil // a person ended it
+	}
+	return err
+}
+
+// feed is the Town's stream of events.
+func (h *workplace) feed() *feed.Feed {
+	return host.NewFeed(h.database, func(ctx context.Context, fn func(*operational.Store) error) error {
+		s, err := operational.Open(ctx, h.database(layout.Operational), h.config.Stores[layout.Operational])
+		if err != nil {
+			return err
+		}
+		return errors.Join(fn(s), s.Close())
+	}, func(ctx context.Context, fn func(*ledger.Store) error) error {
+		s, err := h.ledger(ctx)
+		if err != nil {
+			return err
+		}
+		return errors.Join(fn(s), s.Close())
+	})
+}
+
+// show prints events, a line each.
+func (o *feedOptions) show(page feed.Page, since time.Time) error {
+	if page.Loss != nil {
+		page.Events = append([]feed.Event{feed.Missed(*page.Loss)}, page.Events...)
+	}
+	p := o.app.printer(o.app.Stdout)
+	for _, e := range page.Events {
+		switch {
+		case e.At.Before(since):
+		case o.app.JSON:
+			text, err := json.Marshal(e)
+			if err != nil {
+				return err
+			}
+			p.line("%s", text)
+		default:
+			p.line("%s", feedLine(e))
+		}
+	}
+	return p.flush()
+}
+
+// feedLine words one event: time, kind, what it is about, what happened, who.
+func feedLine(e feed.Event) string {
+	line := fmt.Sprintf("%s  %-16s %-12s %s", e.At.UTC().Format(time.RFC3339), e.Kind, e.Subject, strings.ReplaceAll(e.Text, "\n", " "))
+	if e.Actor != "" {
+		line = strings.TrimRight(line, " ") + "  (" + e.Actor + ")"
+	}
+	return strings.TrimRight(line, " ")
+}
+
+// sinceTime reads how long ago something was, or when.
+func sinceTime(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n < 100_000 {
+			return now.AddDate(0, 0, -n), nil
+		}
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", time.DateTime, time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, time.UTC); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, town.Fail("show the feed", "for instance: --since 2h, --since 7d, --since 2031-03-10",
+		"%w: --since %q is neither a duration nor a time", town.ErrUsage, town.Clip(text, 40))
+}
