@@ -19,8 +19,12 @@ import (
 	"gastown/town/layout"
 )
 
-// followPage is how many events gt feed --follow reads at once.
-const followPage = 500
+const (
+	// followPage is how many events gt feed --follow reads at once.
+	followPage = 500
+	// busyPause is how long it waits when the planes are busy, before it goes on.
+	busyPause = time.Second
+)
 
 // feedOptions are those of gt feed.
 type feedOptions struct {
@@ -56,18 +60,40 @@ func (o *feedOptions) run(ctx context.Context) error {
 		return err
 	}
 	page, err := f.Newest(ctx, since, o.limit)
-	for err == nil {
-		if err := o.show(page, since); err != nil || !o.follow {
+	if err == nil {
+		err = o.show(page, since)
+	}
+	if err != nil || !o.follow {
+		return err
+	}
+	return o.followFrom(ctx, f, page.Next, since)
+}
+
+// followFrom prints what comes after a number until a person ends it.
+func (o *feedOptions) followFrom(ctx context.Context, f *feed.Feed, next int64, since time.Time) error {
+	for {
+		err := f.Wait(ctx, next)
+		var page feed.Page
+		if err == nil {
+			page, err = f.After(ctx, next, followPage)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, town.ErrBusy): // a Deacon stops or starts, or a command has the planes
+			select {
+			case <-time.After(busyPause):
+			case <-ctx.Done():
+			}
+		case err != nil:
 			return err
-		}
-		if err = f.Wait(ctx, page.Next); err == nil {
-			page, err = f.After(ctx, page.Next, followPage)
+		default:
+			if err := o.show(page, since); err != nil {
+				return err
+			}
+			next = page.Next
 		}
 	}
-	if o.follow && errors.Is(err, context.Canceled) {
-		return nil // a person ended it
-	}
-	return err
 }
 
 // feed is the Town's stream of events.
@@ -93,15 +119,15 @@ func (o *feedOptions) show(page feed.Page, since time.Time) error {
 		page.Events = append([]feed.Event{feed.Missed(*page.Loss)}, page.Events...)
 	}
 	p := o.app.printer(o.app.Stdout)
+	enc := json.NewEncoder(o.app.Stdout)
+	enc.SetEscapeHTML(false)
 	for _, e := range page.Events {
 		switch {
 		case e.At.Before(since):
 		case o.app.JSON:
-			text, err := json.Marshal(e)
-			if err != nil {
+			if err := enc.Encode(e); err != nil {
 				return err
 			}
-			p.line("%s", text)
 		default:
 			p.line("%s", feedLine(e))
 		}
