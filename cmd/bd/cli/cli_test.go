@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"io"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -21,27 +23,36 @@ import (
 type place struct {
 	t   testing.TB
 	dir string
+	env shell.Environment
 }
 
 func newPlace(t testing.TB) place {
 	t.Helper()
-	p := place{t, t.TempDir()}
+	p := placeAt(t, t.TempDir())
 	var said bytes.Buffer
-	g := &gt.App{Stdin: strings.NewReader(""), Stdout: &said, Stderr: &said, Dir: p.dir, Getenv: p.env, Now: time.Now}
+	g := &gt.App{Stdin: strings.NewReader(""), Stdout: &said, Stderr: &said, Dir: p.dir, Getenv: p.env.Get, Now: time.Now}
 	if code := g.Run(t.Context(), []string{"install", "."}); code != 0 {
 		t.Fatalf("gt install: exit %d: %s", code, said.String())
 	}
 	return p
 }
 
-func (p place) env(name string) string {
-	return map[string]string{"GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.com"}[name]
+// placeAt runs bd in a directory.
+func placeAt(t testing.TB, dir string) place {
+	return place{t, dir, shell.Environment{"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com"}}
+}
+
+// with runs bd with streams.
+func (p place) with(in io.Reader, out, said io.Writer, args ...string) (code int) {
+	i := &shell.Invocation{
+		Program: "bd", Args: args, Dir: p.dir, Env: p.env, Stdin: in, Stdout: out, Stderr: said, User: os.Getuid(), Now: time.Now,
+	}
+	return Program(i).Prepare().Run(p.t.Context())
 }
 
 func (p place) feed(in string, args ...string) (code int, stdout, stderr string) {
 	var out, said bytes.Buffer
-	a := &App{Stdin: strings.NewReader(in), Stdout: &out, Stderr: &said, Dir: p.dir, Getenv: p.env, Now: time.Now}
-	code = a.Run(p.t.Context(), args)
+	code = p.with(strings.NewReader(in), &out, &said, args...)
 	return code, out.String(), said.String()
 }
 
@@ -71,10 +82,9 @@ func (p place) json(to any, args ...string) {
 
 // Every command shows how it is used, and every flag says what it is for.
 func TestEveryCommandHasExamples(t *testing.T) {
-	a := &App{Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}, Getenv: func(string) string { return "" }}
-	parser, _ := a.parser()
-	if len(a.commands) < 25 {
-		t.Errorf("only %d commands", len(a.commands))
+	parser := Program(&shell.Invocation{})
+	if n := len(parser.Table()); n < 25 {
+		t.Errorf("only %d commands", n)
 	}
 	var walk func([]*kingpin.CmdModel)
 	walk = func(list []*kingpin.CmdModel) {
@@ -171,14 +181,13 @@ func TestPicked(t *testing.T) {
 func TestArray(t *testing.T) {
 	for n, want := range map[int]string{0: "[]\n", 1: "[\n  {\n    \"a\": \"<\"\n  }\n]\n"} {
 		var out bytes.Buffer
-		a := &App{Stdout: &out}
-		list := a.array()
+		list := (&shell.Call{Invocation: &shell.Invocation{Stdout: &out}}).Array()
 		for range n {
-			if err := list.add(map[string]string{"a": "<"}); err != nil {
+			if err := list.Add(map[string]string{"a": "<"}); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if err := list.end(); err != nil || out.String() != want {
+		if err := list.End(); err != nil || out.String() != want {
 			t.Errorf("%q, %v", out.String(), err)
 		}
 	}

@@ -5,29 +5,43 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/shell"
 	"gastown/town"
 )
 
 // closeOptions are those of bd close and bd reopen.
 type closeOptions struct {
-	app    *App
+	call   *shell.Call
 	ids    []string
 	reason string
 }
 
-func (a *App) configureClose(p *kingpin.Application) {
-	o := &closeOptions{app: a}
-	c := a.add(p, "close", "Close beads, all or none.", examples(
-		"bd close gt-a3f8x", `bd close gt-a3f8x gt-b7151 --reason "merged in 4f2a"`, "bd close gt-a3f8x --json"), o.close)
-	c.Alias("done")
-	c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
-	c.Flag("reason", "Why.").Short('r').PlaceHolder("TEXT").StringVar(&o.reason)
+func closeCommand() shell.Command {
+	return shell.Command{
+		Name: "close", Alias: "done", Help: "Close beads, all or none.",
+		Examples: []string{"bd close gt-a3f8x", `bd close gt-a3f8x gt-b7151 --reason "merged in 4f2a"`, "bd close gt-a3f8x --json"},
+		Planes:   ledgerPlane, Permission: canWrite, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &closeOptions{call: call}
+			c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
+			c.Flag("reason", "Why.").Short('r').PlaceHolder("TEXT").StringVar(&o.reason)
+			return o.close
+		},
+	}
+}
 
-	r := &closeOptions{app: a}
-	c = a.add(p, "reopen", "Open closed beads again, all or none; others stay as they are.", examples(
-		"bd reopen gt-a3f8x", `bd reopen gt-a3f8x --reason "fails again on 32 bit"`), r.reopen)
-	c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&r.ids)
-	c.Flag("reason", "Why; kept as a comment.").Short('r').PlaceHolder("TEXT").StringVar(&r.reason)
+func reopenCommand() shell.Command {
+	return shell.Command{
+		Name: "reopen", Help: "Open closed beads again, all or none; others stay as they are.",
+		Examples: []string{"bd reopen gt-a3f8x", `bd reopen gt-a3f8x --reason "fails again on 32 bit"`},
+		Planes:   ledgerPlane, Permission: canWrite, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &closeOptions{call: call}
+			c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
+			c.Flag("reason", "Why; stored as a comment.").Short('r').PlaceHolder("TEXT").StringVar(&o.reason)
+			return o.reopen
+		},
+	}
 }
 
 func (o *closeOptions) close(ctx context.Context) error {
@@ -46,15 +60,15 @@ func (o *closeOptions) reopen(ctx context.Context) error {
 }
 
 func (o *closeOptions) move(ctx context.Context, verb, done string, fn func(*desk, []string) ([]town.Bead, error)) error {
-	var changed []town.Bead
-	err := o.app.with(ctx, func(d *desk) error {
+	var list []town.Bead
+	err := with(ctx, o.call, func(d *desk) error {
 		return d.full(ctx, o.ids, func(ids []string) (err error) {
-			changed, err = fn(d, ids)
+			list, err = fn(d, ids)
 			return err
 		})
 	})
 	if err != nil {
 		return failed(verb+" "+some(o.ids), err)
 	}
-	return o.app.changed(done, changed)
+	return changed(o.call, done, list)
 }

@@ -18,23 +18,51 @@ const prefixKey = "bd.prefix"
 
 // configOptions are those of bd config.
 type configOptions struct {
-	app        *App
+	call       *shell.Call
 	key, value string
 }
 
-func (a *App) configureConfig(p *kingpin.Application) {
-	g := p.Command("config", "The Town's settings, as gt config has them.").
-		HelpLong(examples("bd config list", "bd config get bd.prefix", "bd config set bd.max_concurrent 20"))
-	l := &configOptions{app: a}
-	a.add(g, "list", "List every setting, with its value and where that comes from.", examples("bd config list", "bd config list --json"), l.list)
-	one := &configOptions{app: a}
-	one.keyArg(a.add(g, "get", "Print one setting.", examples("bd config get bd.prefix"), one.get))
-	s := &configOptions{app: a}
-	c := a.add(g, "set", "Give a setting a value.", examples("bd config set bd.prefix gt", "bd config set issue_prefix gt"), s.set)
-	s.keyArg(c)
-	c.Arg("value", "Its new value.").Required().PlaceHolder("VALUE").StringVar(&s.value)
-	u := &configOptions{app: a}
-	u.keyArg(a.add(g, "unset", "Return a setting to its default.", examples("bd config unset bd.prefix"), u.unset))
+func configGroup() group {
+	return group{
+		name: "config", help: "The Town's settings, as gt config has them.",
+		examples: []string{"bd config list", "bd config get bd.prefix", "bd config set bd.max_concurrent 20"},
+		commands: []shell.Command{{
+			Name: "list", Help: "List every setting, with its value and where that comes from.",
+			Examples:   []string{"bd config list", "bd config list --json"},
+			Permission: canReadConfig,
+			Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
+				return (&configOptions{call: call}).list
+			},
+		}, {
+			Name: "get", Help: "Print one setting.",
+			Examples:   []string{"bd config get bd.prefix"},
+			Permission: canReadConfig,
+			Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+				o := &configOptions{call: call}
+				o.keyArg(c)
+				return o.get
+			},
+		}, {
+			Name: "set", Help: "Give a setting a value.",
+			Examples:   []string{"bd config set bd.prefix gt", "bd config set issue_prefix gt"},
+			Permission: canWriteConfig, Writes: true, Repeatable: true,
+			Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+				o := &configOptions{call: call}
+				o.keyArg(c)
+				c.Arg("value", "Its new value.").Required().PlaceHolder("VALUE").StringVar(&o.value)
+				return o.set
+			},
+		}, {
+			Name: "unset", Help: "Return a setting to its default.",
+			Examples:   []string{"bd config unset bd.prefix"},
+			Permission: canWriteConfig, Writes: true, Repeatable: true,
+			Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+				o := &configOptions{call: call}
+				o.keyArg(c)
+				return o.unset
+			},
+		}},
+	}
 }
 
 func (o *configOptions) keyArg(c *kingpin.CmdClause) {
@@ -50,7 +78,7 @@ func (o *configOptions) name() string {
 }
 
 func (o *configOptions) load() (*config.Config, error) {
-	t, err := shell.FindTown(o.app.Dir, o.app.Town)
+	t, err := o.call.FindTown()
 	if err != nil {
 		return nil, err
 	}
@@ -66,7 +94,7 @@ func (o *configOptions) list(context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.app.show(all, func(p *term.Printer) { settings.SayAll(p, all) })
+	return o.call.Show(all, func(p *term.Printer) { settings.SayAll(p, all) })
 }
 
 func (o *configOptions) get(context.Context) error {
@@ -78,7 +106,7 @@ func (o *configOptions) get(context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.app.show(out, func(p *term.Printer) { p.Line("%s", out.Value) })
+	return o.call.Show(out, func(p *term.Printer) { p.Line("%s", out.Value) })
 }
 
 func (o *configOptions) set(ctx context.Context) error {
@@ -100,11 +128,11 @@ func (o *configOptions) unset(ctx context.Context) error {
 }
 
 func (o *configOptions) change(ctx context.Context, fn func(*config.Config) error) error {
-	t, err := shell.FindTown(o.app.Dir, o.app.Town)
+	t, err := o.call.FindTown()
 	if err != nil {
 		return err
 	}
-	c, err := settings.Change(ctx, t, o.app.running, o.app.Wait, fn)
+	c, err := settings.Change(ctx, t, o.call.Name, o.call.Wait, fn)
 	if err != nil {
 		return err
 	}
@@ -112,5 +140,5 @@ func (o *configOptions) change(ctx context.Context, fn func(*config.Config) erro
 	if err != nil {
 		return err
 	}
-	return o.app.summary(out, out.Say)
+	return summary(o.call, out, out.Say)
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/town"
@@ -14,7 +15,7 @@ import (
 
 // createOptions are those of bd create.
 type createOptions struct {
-	app        *App
+	call       *shell.Call
 	title      string
 	titleFlag  string
 	texts      texts
@@ -35,14 +36,25 @@ type createOptions struct {
 	silent     bool
 }
 
-func (a *App) configureCreate(p *kingpin.Application) {
-	o := &createOptions{app: a, due: dateFlag{name: "due"}, start: dateFlag{name: "defer"}}
-	c := a.add(p, "create", "Make a bead.", examples(
-		`bd create "Login fails with an empty password" -t bug -p 1`,
-		`bd create "Write the page" --parent gt-a3f8x -l docs,web`,
-		`bd create "Found on the way" --deps discovered-from:gt-a3f8x --json`,
-		"git log -1 --format=%B | bd create \"Review this\" --body-file -"), o.run)
-	c.Alias("new")
+func createCommand() shell.Command {
+	return shell.Command{
+		Name: "create", Alias: "new", Help: "Make a bead.",
+		Examples: []string{
+			`bd create "Login fails with an empty password" -t bug -p 1`,
+			`bd create "Write the page" --parent gt-a3f8x -l docs,web`,
+			`bd create "Found on the way" --deps discovered-from:gt-a3f8x --json`,
+			"git log -1 --format=%B | bd create \"Review this\" --body-file -",
+		},
+		Planes: ledgerPlane, Permission: canWrite, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &createOptions{call: call, due: dateFlag{name: "due"}, start: dateFlag{name: "defer"}}
+			o.flags(c)
+			return o.run
+		},
+	}
+}
+
+func (o *createOptions) flags(c *kingpin.CmdClause) {
 	c.Arg("title", "What is to be done, in one line.").PlaceHolder("TITLE").StringVar(&o.title)
 	c.Flag("title", "The same as TITLE.").Hidden().StringVar(&o.titleFlag)
 	o.texts.flags(c)
@@ -71,9 +83,9 @@ func (o *createOptions) run(ctx context.Context) error {
 		return failed("create a bead", err)
 	}
 	var made town.Bead
-	err = o.app.with(ctx, func(d *desk) error {
+	err = with(ctx, o.call, func(d *desk) error {
 		if n.Owner == "" {
-			n.Owner = d.actor.Email
+			n.Owner = d.Host.Actor.Email
 		}
 		if n.Prefix, err = o.idPrefix(ctx, d); err != nil {
 			return err
@@ -84,10 +96,10 @@ func (o *createOptions) run(ctx context.Context) error {
 		return failed("create "+town.Clip(n.Title, 80), err)
 	}
 	if o.silent {
-		_, err := fmt.Fprintln(o.app.Stdout, made.ID)
-		return unsaid(err)
+		_, err := fmt.Fprintln(o.call.Stdout, made.ID)
+		return shell.ErrAppliedUnprinted(err)
 	}
-	return o.app.summary(made, func(p *term.Printer) { p.Styled(term.Good, "created %s", beadLine(made)) })
+	return summary(o.call, made, func(p *term.Printer) { p.Styled(term.Good, "created %s", beadLine(made)) })
 }
 
 // create makes the bead; the ids it names may be short.
@@ -119,7 +131,7 @@ func (o *createOptions) bead() (n ledger.NewBead, err error) {
 	if o.title != "" && o.titleFlag != "" && o.title != o.titleFlag {
 		return n, fmt.Errorf("%w: give TITLE or --title, not both", town.ErrUsage)
 	}
-	if err := o.texts.read(o.app); err != nil {
+	if err := o.texts.read(o.call); err != nil {
 		return n, err
 	}
 	n.Title = o.title + o.titleFlag
@@ -156,7 +168,7 @@ func (o *createOptions) bead() (n ledger.NewBead, err error) {
 		}
 		n.EstimatedMinutes = &minutes
 	}
-	now := o.app.Now()
+	now := o.call.Now()
 	if n.DueAt, err = o.due.optional(now); err != nil {
 		return n, err
 	}
@@ -188,13 +200,13 @@ func (o *createOptions) idPrefix(ctx context.Context, d *desk) (string, error) {
 	if o.prefix != "" || o.id != "" || o.parent != "" {
 		return strings.TrimSuffix(o.prefix, "-"), nil
 	}
-	usual, _, err := d.config.Get(prefixKey)
+	usual, _, err := d.Config.Get(prefixKey)
 	if err != nil {
 		return "", err
 	}
 	rig := o.rig
 	if rig == "" {
-		rig = o.app.rig(d.layout)
+		rig = rigOf(o.call.Dir, d.Layout)
 	}
 	if rig == "" {
 		return usual, nil

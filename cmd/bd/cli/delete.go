@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/town"
@@ -14,7 +15,7 @@ import (
 
 // deleteOptions are those of bd delete and bd restore.
 type deleteOptions struct {
-	app    *App
+	call   *shell.Call
 	ids    []string
 	force  bool
 	reason string
@@ -26,18 +27,32 @@ type moved struct {
 	ID     string `json:"id"`
 }
 
-func (a *App) configureDelete(p *kingpin.Application) {
-	o := &deleteOptions{app: a}
-	c := a.add(p, "delete", "Take beads out of the ledger, all or none. They are kept aside, and bd restore brings them back.", examples(
-		"bd delete gt-a3f8x", `bd delete gt-a3f8x gt-b7151 --force --reason "made twice"`), o.delete)
-	c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
-	c.Flag("force", "Do not ask.").Short('f').BoolVar(&o.force)
-	c.Flag("reason", "Why.").PlaceHolder("TEXT").StringVar(&o.reason)
+func deleteCommand() shell.Command {
+	return shell.Command{
+		Name: "delete", Help: "Take beads out of the ledger, all or none. They are kept aside, and bd restore brings them back.",
+		Examples: []string{"bd delete gt-a3f8x", `bd delete gt-a3f8x gt-b7151 --force --reason "made twice"`},
+		Planes:   ledgerPlane, Permission: canWrite, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &deleteOptions{call: call}
+			c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
+			c.Flag("force", "Do not ask.").Short('f').BoolVar(&o.force)
+			c.Flag("reason", "Why.").PlaceHolder("TEXT").StringVar(&o.reason)
+			return o.delete
+		},
+	}
+}
 
-	r := &deleteOptions{app: a}
-	c = a.add(p, "restore", "Bring deleted beads back, with their links to beads that exist.", examples(
-		"bd list --deleted", "bd restore gt-a3f8x"), r.restore)
-	c.Arg("id", "Full ids.").Required().PlaceHolder("ID").StringsVar(&r.ids)
+func restoreCommand() shell.Command {
+	return shell.Command{
+		Name: "restore", Help: "Bring deleted beads back, with their links to beads that exist.",
+		Examples: []string{"bd list --deleted", "bd restore gt-a3f8x"},
+		Planes:   ledgerPlane, Permission: canWrite, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &deleteOptions{call: call}
+			c.Arg("id", "Full ids.").Required().PlaceHolder("ID").StringsVar(&o.ids)
+			return o.restore
+		},
+	}
 }
 
 func (o *deleteOptions) delete(ctx context.Context) error {
@@ -46,7 +61,7 @@ func (o *deleteOptions) delete(ctx context.Context) error {
 	ids := o.ids
 	take := func(d *desk) error { return d.Delete(ctx, ids, o.reason) }
 	// Nobody is kept from the ledger while somebody thinks.
-	err := o.app.with(ctx, func(d *desk) (err error) {
+	err := with(ctx, o.call, func(d *desk) (err error) {
 		list, err = d.Get(ctx, o.ids, append(ledger.Fields{"dependent_count"}, shownFields...))
 		if err != nil {
 			return err
@@ -63,7 +78,7 @@ func (o *deleteOptions) delete(ctx context.Context) error {
 	})
 	if err == nil && !o.force {
 		if err = o.confirm(ctx, list); err == nil {
-			err = o.app.with(ctx, take)
+			err = with(ctx, o.call, take)
 		}
 	}
 	if err != nil {
@@ -76,8 +91,8 @@ func (o *deleteOptions) delete(ctx context.Context) error {
 func (o *deleteOptions) confirm(ctx context.Context, list []ledger.Detail) error {
 	refused := town.Fail("delete "+some(o.ids), "look at what would go, then run it again with --force",
 		"%w: nobody has confirmed it, and nothing was deleted", town.ErrRefused)
-	if !o.app.JSON {
-		p := o.app.printer(o.app.Stderr)
+	if !o.call.JSON {
+		p := o.call.Printer(o.call.Stderr)
 		p.Line("This would delete:")
 		for _, d := range list {
 			more := ""
@@ -90,11 +105,11 @@ func (o *deleteOptions) confirm(ctx context.Context, list []ledger.Detail) error
 			return err
 		}
 	}
-	if o.app.JSON || !term.IsTerminal(o.app.Stdin) || !term.IsTerminal(o.app.Stderr) {
+	if o.call.JSON || !term.IsTerminal(o.call.Stdin) || !term.IsTerminal(o.call.Stderr) {
 		return refused
 	}
-	fmt.Fprint(o.app.Stderr, "Continue? [y/N] ")
-	answer, err := term.ReadLine(ctx, o.app.Stdin)
+	fmt.Fprint(o.call.Stderr, "Continue? [y/N] ")
+	answer, err := term.ReadLine(ctx, o.call.Stdin)
 	if err != nil {
 		return err
 	}
@@ -106,7 +121,7 @@ func (o *deleteOptions) confirm(ctx context.Context, list []ledger.Detail) error
 
 func (o *deleteOptions) restore(ctx context.Context) error {
 	var done []moved
-	err := o.app.with(ctx, func(d *desk) error {
+	err := with(ctx, o.call, func(d *desk) error {
 		for _, id := range o.ids {
 			done = append(done, moved{"restored", id})
 		}
@@ -123,7 +138,7 @@ func (o *deleteOptions) restore(ctx context.Context) error {
 }
 
 func (o *deleteOptions) say(done []moved, format string) error {
-	return o.app.summary(done, func(p *term.Printer) {
+	return summary(o.call, done, func(p *term.Printer) {
 		for _, m := range done {
 			p.Styled(term.Good, format, m.ID)
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/town"
@@ -15,7 +16,7 @@ import (
 
 // depOptions are those of bd dep.
 type depOptions struct {
-	app          *App
+	call         *shell.Call
 	bead, target string
 	kind         string
 	depth        int
@@ -34,35 +35,52 @@ type linkDone struct {
 	Type   town.DepType `json:"type,omitempty"`
 }
 
-func (a *App) configureDep(p *kingpin.Application) {
-	g := p.Command("dep", "What waits for what.").HelpLong(examples(
-		"bd dep add gt-a3f8x gt-b7151       # a3f8x waits for b7151", "bd dep tree gt-a3f8x", "bd dep cycles"))
-
-	add := &depOptions{app: a}
-	c := a.add(g, "add", "Let a bead depend on another. A cycle is refused.", examples(
-		"bd dep add gt-a3f8x gt-b7151", "bd dep add gt-a3f8x gt-b7151 -t discovered-from"), add.add)
-	add.ends(c)
-	c.Flag("type", "blocks, parent-child, related, discovered-from or another type.").Short('t').
-		Default(string(town.DepBlocks)).PlaceHolder("TYPE").StringVar(&add.kind)
-
-	remove := &depOptions{app: a}
-	c = a.add(g, "remove", "Let a bead no longer depend on another.", examples(
-		"bd dep remove gt-a3f8x gt-b7151", "bd dep remove gt-a3f8x gt-b7151 -t related"), remove.remove)
-	c.Alias("rm")
-	remove.ends(c)
-	c.Flag("type", "Links of this type only.").Short('t').PlaceHolder("TYPE").StringVar(&remove.kind)
-
-	tree := &depOptions{app: a}
-	c = a.add(g, "tree", "What a bead depends on, and that in turn.", examples(
-		"bd dep tree gt-a3f8x", "bd dep tree gt-a3f8x --reverse", "bd dep tree gt-a3f8x --max-depth 2 --json"), tree.tree)
-	c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&tree.bead)
-	c.Flag("reverse", "What depends on it instead.").BoolVar(&tree.up)
-	c.Flag("direction", "down (as usual) or up, which is --reverse.").PlaceHolder("WAY").EnumVar(&tree.direction, "down", "up")
-	c.Flag("max-depth", "How many levels at most; 0 for all.").Short('d').PlaceHolder("N").IntVar(&tree.depth)
-
-	cycles := &depOptions{app: a}
-	a.add(g, "cycles", "Beads that wait for each other, which only an import can have made. Exit 1 when there are any.", examples(
-		"bd dep cycles", "bd dep cycles --json"), cycles.cycles)
+func depGroup() group {
+	return group{
+		name: "dep", help: "What waits for what.",
+		examples: []string{"bd dep add gt-a3f8x gt-b7151       # a3f8x waits for b7151", "bd dep tree gt-a3f8x", "bd dep cycles"},
+		commands: []shell.Command{{
+			Name: "add", Help: "Let a bead depend on another. A cycle is refused.",
+			Examples: []string{"bd dep add gt-a3f8x gt-b7151", "bd dep add gt-a3f8x gt-b7151 -t discovered-from"},
+			Planes:   ledgerPlane, Permission: canWrite, Writes: true, Repeatable: true,
+			Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+				o := &depOptions{call: call}
+				o.ends(c)
+				c.Flag("type", "blocks, parent-child, related, discovered-from or another type.").Short('t').
+					Default(string(town.DepBlocks)).PlaceHolder("TYPE").StringVar(&o.kind)
+				return o.add
+			},
+		}, {
+			Name: "remove", Alias: "rm", Help: "Let a bead no longer depend on another.",
+			Examples: []string{"bd dep remove gt-a3f8x gt-b7151", "bd dep remove gt-a3f8x gt-b7151 -t related"},
+			Planes:   ledgerPlane, Permission: canWrite, Writes: true,
+			Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+				o := &depOptions{call: call}
+				o.ends(c)
+				c.Flag("type", "Links of this type only.").Short('t').PlaceHolder("TYPE").StringVar(&o.kind)
+				return o.remove
+			},
+		}, {
+			Name: "tree", Help: "What a bead depends on, and that in turn.",
+			Examples: []string{"bd dep tree gt-a3f8x", "bd dep tree gt-a3f8x --reverse", "bd dep tree gt-a3f8x --max-depth 2 --json"},
+			Planes:   ledgerPlane, Permission: canRead,
+			Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+				o := &depOptions{call: call}
+				c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&o.bead)
+				c.Flag("reverse", "What depends on it instead.").BoolVar(&o.up)
+				c.Flag("direction", "down (as usual) or up, which is --reverse.").PlaceHolder("WAY").EnumVar(&o.direction, "down", "up")
+				c.Flag("max-depth", "How many levels at most; 0 for all.").Short('d').PlaceHolder("N").IntVar(&o.depth)
+				return o.tree
+			},
+		}, {
+			Name: "cycles", Help: "Beads that wait for each other, which only an import can have made. Exit 1 when there are any.",
+			Examples: []string{"bd dep cycles", "bd dep cycles --json"},
+			Planes:   ledgerPlane, Permission: canRead,
+			Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
+				return (&depOptions{call: call}).cycles
+			},
+		}},
+	}
 }
 
 func (o *depOptions) ends(c *kingpin.CmdClause) {
@@ -79,7 +97,7 @@ func (o *depOptions) link(ctx context.Context, op string, fn func(*desk, []strin
 		}
 		o.kind = string(kind)
 	}
-	return failed(op, o.app.with(ctx, func(d *desk) error {
+	return failed(op, with(ctx, o.call, func(d *desk) error {
 		return d.full(ctx, o.refs(), func(ids []string) error { return fn(d, o.pair(ids)) })
 	}))
 }
@@ -111,7 +129,7 @@ func (o *depOptions) add(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.app.summary(done, o.app.said("%s: %s depends on %s (%s)", done.Status, done.Bead, done.Target, done.Type))
+	return summary(o.call, done, said("%s: %s depends on %s (%s)", done.Status, done.Bead, done.Target, done.Type))
 }
 
 func (o *depOptions) remove(ctx context.Context) error {
@@ -135,12 +153,12 @@ func (o *depOptions) remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.app.summary(done, o.app.said("removed: %s no longer depends on %s", done.Bead, done.Target))
+	return summary(o.call, done, said("removed: %s no longer depends on %s", done.Bead, done.Target))
 }
 
 func (o *depOptions) tree(ctx context.Context) error {
 	var nodes []ledger.Node
-	err := o.app.with(ctx, func(d *desk) error {
+	err := with(ctx, o.call, func(d *desk) error {
 		return d.full(ctx, []string{o.bead}, func(ids []string) (err error) {
 			nodes, err = d.DepTree(ctx, ids[0], o.up || o.direction == "up", o.depth)
 			return err
@@ -153,7 +171,7 @@ func (o *depOptions) tree(ctx context.Context) error {
 	for _, n := range nodes {
 		values = append(values, pick(n, nodeFields))
 	}
-	return o.app.show(values, func(p *term.Printer) {
+	return o.call.Show(values, func(p *term.Printer) {
 		for _, n := range nodes {
 			more := ""
 			if n.Depth > 0 {
@@ -174,7 +192,7 @@ func (o *depOptions) tree(ctx context.Context) error {
 func (o *depOptions) cycles(ctx context.Context) error {
 	const op = "look for cycles"
 	list, values := [][]town.Bead{}, [][]any{}
-	err := o.app.with(ctx, func(d *desk) error {
+	err := with(ctx, o.call, func(d *desk) error {
 		cycles, err := d.DepCycles(ctx)
 		if err != nil {
 			return err
@@ -197,7 +215,7 @@ func (o *depOptions) cycles(ctx context.Context) error {
 	if err != nil {
 		return failed(op, err)
 	}
-	err = o.app.show(values, func(p *term.Printer) {
+	err = o.call.Show(values, func(p *term.Printer) {
 		for i, cycle := range list {
 			p.Line("Cycle %d:", i+1)
 			for _, b := range cycle {
@@ -211,8 +229,8 @@ func (o *depOptions) cycles(ctx context.Context) error {
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	if o.app.JSON {
-		return errSilent
+	if o.call.JSON {
+		return shell.Shown(nil)
 	}
 	return town.Fail(op, "bd dep remove ID ID takes one link of it away", "%s", term.Plural(len(list), "cycle", "cycles"))
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/town"
@@ -44,23 +45,29 @@ type diagnosis struct {
 }
 
 // doctorOptions are those of bd doctor.
-type doctorOptions struct{ app *App }
+type doctorOptions struct{ call *shell.Call }
 
-func (a *App) configureDoctor(p *kingpin.Application) {
-	o := &doctorOptions{app: a}
-	a.add(p, "doctor", "Check the ledger: every bead, every link. Exit 1 when something is wrong.", examples("bd doctor", "bd doctor --json"), o.run)
+func doctorCommand() shell.Command {
+	return shell.Command{
+		Name: "doctor", Help: "Check the ledger: every bead, every link. Exit 1 when something is wrong.",
+		Examples: []string{"bd doctor", "bd doctor --json"},
+		// It holds the id and the links of every bead there is.
+		Alone:  true,
+		Planes: ledgerPlane, Permission: canRead,
+		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action { return (&doctorOptions{call: call}).run },
+	}
 }
 
 func (o *doctorOptions) run(ctx context.Context) error {
 	var out diagnosis
-	err := o.app.with(ctx, func(d *desk) (err error) {
+	err := with(ctx, o.call, func(d *desk) (err error) {
 		out, err = d.examine(ctx)
 		return err
 	})
 	if err != nil {
 		return failed("check the ledger", err)
 	}
-	err = o.app.show(out, func(p *term.Printer) {
+	err = o.call.Show(out, func(p *term.Printer) {
 		p.Line("%s, %s in %s", term.Plural(out.Beads, "bead", "beads"), term.Size(out.Bytes), out.Ledger)
 		marks := map[string]string{gradeOK: "✓", gradeWarning: "!", gradeError: "✗"}
 		shades := map[string]term.Style{gradeOK: term.Good, gradeWarning: term.Warn, gradeError: term.Bad}
@@ -71,18 +78,18 @@ func (o *doctorOptions) run(ctx context.Context) error {
 			}
 		}
 	})
-	if err == nil && !out.Overall && !o.app.JSON {
+	if err == nil && !out.Overall && !o.call.JSON {
 		return town.Fail("check the ledger", "see the findings above", "something is wrong")
 	}
 	if err == nil && !out.Overall {
-		return errSilent
+		return shell.Shown(nil)
 	}
 	return err
 }
 
 // examine reads every bead once and looks at it and at where its links lead.
 func (d *desk) examine(ctx context.Context) (diagnosis, error) {
-	out := diagnosis{Ledger: d.layout.Data(layout.Ledger), Overall: true, Findings: []finding{}}
+	out := diagnosis{Ledger: d.Layout.Data(layout.Ledger), Overall: true, Findings: []finding{}}
 	var invalid, orphans, stale []string
 	known := map[string]bool{}
 	var links []town.Dependency

@@ -25,7 +25,7 @@ const importRoom = 256 << 20
 
 // importOptions are those of bd import.
 type importOptions struct {
-	app     *App
+	call    *shell.Call
 	file    string
 	flag    string
 	options ledger.ImportOptions
@@ -33,35 +33,49 @@ type importOptions struct {
 
 // exportOptions are those of bd export.
 type exportOptions struct {
-	app     *App
+	call    *shell.Call
 	file    string
 	filters filters
 }
 
-func (a *App) configureImport(p *kingpin.Application) {
-	o := &importOptions{app: a}
-	c := a.add(p, "import", "Take in an export, one JSON object a line, all or none. Newer lines replace beads; nothing said is taken back.", examples(
-		"bd import issues.jsonl", "bd import --dry-run issues.jsonl", "ssh host bd export | bd import -"), o.run)
-	c.Arg("file", "The export, - for standard input.").PlaceHolder("FILE").StringVar(&o.file)
-	c.Flag("input", "The same as FILE.").Short('i').Hidden().PlaceHolder("FILE").StringVar(&o.flag)
-	c.Flag("dry-run", "Check and count, and change nothing.").BoolVar(&o.options.DryRun)
-	c.Flag("force", "Replace also beads that were changed here later.").BoolVar(&o.options.Force)
-	c.Flag("revive", "Bring back beads that were deleted here.").BoolVar(&o.options.Revive)
-	c.Flag("keep-unknown", "Keep fields nobody knows, instead of refusing their lines.").BoolVar(&o.options.KeepUnknown)
+func importCommand() shell.Command {
+	return shell.Command{
+		Name: "import", Help: "Take in an export, one JSON object a line, all or none. Newer lines replace beads; nothing said is taken back.",
+		Examples: []string{"bd import issues.jsonl", "bd import --dry-run issues.jsonl", "ssh host bd export | bd import -"},
+		// It holds every line of the export.
+		Alone:  true,
+		Planes: ledgerPlane, Permission: canManage, Writes: true, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &importOptions{call: call}
+			c.Arg("file", "The export, - for standard input.").PlaceHolder("FILE").StringVar(&o.file)
+			c.Flag("input", "The same as FILE.").Short('i').Hidden().PlaceHolder("FILE").StringVar(&o.flag)
+			c.Flag("dry-run", "Check and count, and change nothing.").BoolVar(&o.options.DryRun)
+			c.Flag("force", "Replace also beads that were changed here later.").BoolVar(&o.options.Force)
+			c.Flag("revive", "Bring back beads that were deleted here.").BoolVar(&o.options.Revive)
+			c.Flag("keep-unknown", "Keep fields nobody knows, instead of refusing their lines.").BoolVar(&o.options.KeepUnknown)
+			return o.run
+		},
+	}
 }
 
-func (a *App) configureExport(p *kingpin.Application) {
-	o := &exportOptions{app: a}
-	c := a.add(p, "export", "Write beads with everything that belongs to them, one JSON object a line, in the order of their ids.", examples(
-		"bd export -o issues.jsonl", "bd export -s open | gzip > open.jsonl.gz", "bd export -l public"), o.run)
-	c.Flag("output", "Write this file, whole or not at all, instead of standard output.").Short('o').PlaceHolder("FILE").StringVar(&o.file)
-	o.filters.flags(c)
-	o.filters.all = true
-	// An export of the first fifty would be no export.
-	c.GetFlag("limit").Default("0").Hidden()
-	c.GetFlag("sort").Hidden()
-	c.GetFlag("reverse").Hidden()
-	c.GetFlag("offset").Hidden()
+func exportCommand() shell.Command {
+	return shell.Command{
+		Name: "export", Help: "Write beads with everything that belongs to them, one JSON object a line, in the order of their ids.",
+		Examples: []string{"bd export -o issues.jsonl", "bd export -s open | gzip > open.jsonl.gz", "bd export -l public"},
+		Planes:   ledgerPlane, Permission: canRead,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &exportOptions{call: call}
+			c.Flag("output", "Write this file, whole or not at all, instead of standard output.").Short('o').PlaceHolder("FILE").StringVar(&o.file)
+			o.filters.flags(c)
+			o.filters.all = true
+			// An export of the first fifty would be no export.
+			c.GetFlag("limit").Default("0").Hidden()
+			c.GetFlag("sort").Hidden()
+			c.GetFlag("reverse").Hidden()
+			c.GetFlag("offset").Hidden()
+			return o.run
+		},
+	}
 }
 
 func (o *importOptions) run(ctx context.Context) error {
@@ -72,15 +86,17 @@ func (o *importOptions) run(ctx context.Context) error {
 	}
 	if name == "" {
 		op = "import standard input"
-		if term.IsTerminal(o.app.Stdin) {
+		if term.IsTerminal(o.call.Stdin) {
 			return failed("import", fmt.Errorf("%w: name a file: bd import FILE", town.ErrUsage))
 		}
 	}
-	f, err := o.app.open(name)
+	f, err := open(o.call, name)
 	if err != nil {
 		return failed(op, err)
 	}
-	memory.Room(importRoom)
+	if o.call.Resident == nil {
+		memory.Room(importRoom)
+	}
 	// A pipe may take its time: nobody is kept from the ledger meanwhile.
 	lines, err := ledger.ReadLines(f, o.options.KeepUnknown)
 	err = errors.Join(err, f.Close())
@@ -92,9 +108,9 @@ func (o *importOptions) run(ctx context.Context) error {
 		if errors.Is(err, ledger.ErrField) {
 			next = "bd import --keep-unknown keeps such fields and writes them back"
 		}
-		return o.app.refused(ctx, op, next, bad, func(d *desk) error { return d.CheckLines(ctx, lines) })
+		return refused(ctx, o.call, op, next, bad, func(d *desk) error { return d.CheckLines(ctx, lines) })
 	case err == nil:
-		err = o.app.with(ctx, func(d *desk) error {
+		err = with(ctx, o.call, func(d *desk) error {
 			result, err = d.ImportLines(ctx, lines, o.options)
 			return err
 		})
@@ -103,9 +119,9 @@ func (o *importOptions) run(ctx context.Context) error {
 		return failed(op, err)
 	}
 	for _, w := range result.Warnings {
-		o.app.hint("warning: %s", w)
+		o.call.Hint("warning: %s", w)
 	}
-	return o.app.summary(result, func(p *term.Printer) {
+	return summary(o.call, result, func(p *term.Printer) {
 		verb := "imported"
 		if o.options.DryRun {
 			verb = "would import"
@@ -124,7 +140,7 @@ func (o *importOptions) run(ctx context.Context) error {
 }
 
 func (o *exportOptions) run(ctx context.Context) error {
-	f, err := o.filters.build(o.app.Now(), false)
+	f, err := o.filters.build(o.call.Now(), false)
 	if err == nil && (f.Limit != 0 || f.Offset != 0 || len(f.Sort) > 0) {
 		err = fmt.Errorf("%w: an export has every bead the filters select, in the order of their ids: no --limit, --offset, --sort or --reverse", town.ErrUsage)
 	}
@@ -132,7 +148,7 @@ func (o *exportOptions) run(ctx context.Context) error {
 		return failed("export", err)
 	}
 	n := 0
-	err = o.app.held(ctx, func(d *desk) error {
+	err = held(ctx, o.call, func(call *shell.Call, d *desk) error {
 		f, err := located(ctx, d, f)
 		if err != nil {
 			return err
@@ -149,15 +165,15 @@ func (o *exportOptions) run(ctx context.Context) error {
 			return out.Flush()
 		}
 		if o.file == "" || o.file == shell.StandardInput {
-			return write(o.app.Stdout)
+			return write(call.Stdout)
 		}
-		return writeFile(shell.Abs(o.app.Dir, o.file), write)
+		return writeFile(call.Abs(o.file), write)
 	})
 	if err != nil {
 		return failed("export", err)
 	}
 	if o.file != "" && o.file != shell.StandardInput {
-		o.app.hint("exported %s to %s", term.Plural(n, "bead", "beads"), o.file)
+		o.call.Hint("exported %s to %s", term.Plural(n, "bead", "beads"), o.file)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"io"
 
+	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 )
 
@@ -13,23 +14,22 @@ import (
 const defaultHeld = 64 << 20
 
 // held is with for commands that print as they read; see later.
-func (a *App) held(ctx context.Context, work func(*desk) error) error {
-	return a.later(func() error { return a.with(ctx, work) })
+func held(ctx context.Context, call *shell.Call, work func(*shell.Call, *desk) error) error {
+	return later(call, func(call *shell.Call) error {
+		return with(ctx, call, func(d *desk) error { return work(call, d) })
+	})
 }
 
 // later writes what read prints after it has closed the ledger, for the pager or
 // the pipe behind it may take its time and keep others waiting. What was to be
 // printed before an error is not. A terminal takes what it is given, and is left
 // to its printers.
-func (a *App) later(read func() error) error {
-	if term.IsTerminal(a.Stdout) {
-		return read()
+func later(call *shell.Call, read func(*shell.Call) error) error {
+	if term.IsTerminal(call.Stdout) {
+		return read(call)
 	}
-	out := &holder{to: a.Stdout, most: defaultHeld}
-	a.Stdout = out
-	err := read()
-	a.Stdout = out.to
-	if err != nil {
+	out := &holder{to: call.Stdout, most: defaultHeld}
+	if err := read(call.WithStdout(out)); err != nil {
 		return err
 	}
 	return out.flush()

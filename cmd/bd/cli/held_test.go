@@ -6,7 +6,6 @@ import (
 	"io"
 	"strings"
 	"testing"
-	"time"
 
 	"gastown/cmd/internal/shell"
 )
@@ -56,8 +55,7 @@ func TestNobodyWaitsForAPipe(t *testing.T) {
 			}
 			in, out, said := &stream{Reader: strings.NewReader(export)}, &stream{Writer: &bytes.Buffer{}}, &stream{Writer: &bytes.Buffer{}}
 			map[string]*stream{"in": in, "out": out, "err": said}[c.stream].at = hook
-			a := &App{Stdin: in, Stdout: out, Stderr: said, Dir: p.dir, Getenv: p.env, Now: time.Now}
-			if code := a.Run(t.Context(), c.args); code != c.code {
+			if code := p.with(in, out, said, c.args...); code != c.code {
 				t.Errorf("exit %d, want %d: %v%v", code, c.code, out.Writer, said.Writer)
 			}
 			if !asked {

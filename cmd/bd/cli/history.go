@@ -6,6 +6,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/town"
@@ -13,19 +14,25 @@ import (
 
 // historyOptions are those of bd history.
 type historyOptions struct {
-	app      *App
+	call     *shell.Call
 	id       string
 	limit    int
 	versions bool
 }
 
-func (a *App) configureHistory(p *kingpin.Application) {
-	o := &historyOptions{app: a}
-	c := a.add(p, "history", "What happened to a bead, oldest first; also after it was deleted.", examples(
-		"bd history gt-a3f8x", "bd history gt-a3f8x --versions -n 5", "bd history gt-a3f8x --json"), o.run)
-	c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&o.id)
-	c.Flag("versions", "The whole bead as each commit of the ledger had it, newest first.").BoolVar(&o.versions)
-	c.Flag("limit", "How many of the last at most; 0 for all.").Short('n').PlaceHolder("N").IntVar(&o.limit)
+func historyCommand() shell.Command {
+	return shell.Command{
+		Name: "history", Help: "What happened to a bead, oldest first; also after it was deleted.",
+		Examples: []string{"bd history gt-a3f8x", "bd history gt-a3f8x --versions -n 5", "bd history gt-a3f8x --json"},
+		Planes:   ledgerPlane, Permission: canRead,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &historyOptions{call: call}
+			c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&o.id)
+			c.Flag("versions", "The whole bead as each commit of the ledger had it, newest first.").BoolVar(&o.versions)
+			c.Flag("limit", "How many of the last at most; 0 for all.").Short('n').PlaceHolder("N").IntVar(&o.limit)
+			return o.run
+		},
+	}
 }
 
 func (o *historyOptions) run(ctx context.Context) error {
@@ -34,14 +41,14 @@ func (o *historyOptions) run(ctx context.Context) error {
 		return failed(op, fmt.Errorf("%w: --limit is not negative", town.ErrUsage))
 	}
 	events, versions := []town.Event{}, []ledger.Version{}
-	err := o.app.with(ctx, func(d *desk) error {
+	err := with(ctx, o.call, func(d *desk) error {
 		return o.read(ctx, d, &events, &versions)
 	})
 	if err != nil {
 		return failed(op, err)
 	}
 	if o.versions {
-		return o.app.show(versions, func(p *term.Printer) {
+		return o.call.Show(versions, func(p *term.Printer) {
 			for _, v := range versions {
 				p.Line("%.10s  %s%s", v.Commit, stamp(v.At), by(v.Committer))
 				sayBead(p, "  ", v.Bead, "")
@@ -51,7 +58,7 @@ func (o *historyOptions) run(ctx context.Context) error {
 	if o.limit > 0 {
 		events = events[max(0, len(events)-o.limit):]
 	}
-	return o.app.show(events, func(p *term.Printer) {
+	return o.call.Show(events, func(p *term.Printer) {
 		var rows [][]string
 		for _, e := range events {
 			rows = append(rows, []string{stamp(e.At), e.Actor, e.Kind, changeText(e)})

@@ -86,8 +86,7 @@ type shape struct {
 
 // shapes reads every command off the parser, so that none is forgotten.
 func shapes(t *testing.T) (readers, writers []shape) {
-	a := &App{Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}}
-	parser, _ := a.parser()
+	parser := Program(&shell.Invocation{})
 	writing := map[string]bool{"create": true, "comment": true, "label": true, "dep": true}
 	skipped := map[string]bool{"help": true, "export": true, "import": true, "completion": true, "config": true, "version": true}
 	var walk func(list []*kingpin.CmdModel, path []string)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/town"
@@ -14,7 +15,7 @@ import (
 
 // labelOptions are those of bd label.
 type labelOptions struct {
-	app   *App
+	call  *shell.Call
 	words []string
 	id    string
 }
@@ -26,23 +27,50 @@ type labelDone struct {
 	Label  string `json:"label"`
 }
 
-func (a *App) configureLabel(p *kingpin.Application) {
-	g := p.Command("label", "Labels of beads.").HelpLong(examples("bd label add gt-a3f8x urgent", "bd label list gt-a3f8x", "bd label list-all"))
+func labelGroup() group {
+	return group{
+		name: "label", help: "Labels of beads.",
+		examples: []string{"bd label add gt-a3f8x urgent", "bd label list gt-a3f8x", "bd label list-all"},
+		commands: []shell.Command{{
+			Name: "add", Help: "Label beads.",
+			Examples: []string{"bd label add gt-a3f8x urgent", "bd label add gt-a3f8x gt-b7151 backend,urgent"},
+			Planes:   ledgerPlane, Permission: canWrite, Writes: true, Repeatable: true,
+			Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+				o := &labelOptions{call: call}
+				o.beadsAndLabels(c)
+				return o.add
+			},
+		}, {
+			Name: "remove", Alias: "rm", Help: "Take labels away from beads.",
+			Examples: []string{"bd label remove gt-a3f8x urgent"},
+			Planes:   ledgerPlane, Permission: canWrite, Writes: true, Repeatable: true,
+			Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+				o := &labelOptions{call: call}
+				o.beadsAndLabels(c)
+				return o.remove
+			},
+		}, {
+			Name: "list", Help: "The labels of a bead.",
+			Examples: []string{"bd label list gt-a3f8x", "bd label list gt-a3f8x --json"},
+			Planes:   ledgerPlane, Permission: canRead,
+			Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+				o := &labelOptions{call: call}
+				c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&o.id)
+				return o.list
+			},
+		}, {
+			Name: "list-all", Help: "Every label, with the number of beads that have it.",
+			Examples: []string{"bd label list-all"},
+			Planes:   ledgerPlane, Permission: canRead,
+			Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
+				return (&labelOptions{call: call}).listAll
+			},
+		}},
+	}
+}
 
-	add := &labelOptions{app: a}
-	a.add(g, "add", "Label beads.", examples("bd label add gt-a3f8x urgent", "bd label add gt-a3f8x gt-b7151 backend,urgent"), add.add).
-		Arg("id", "Ids, and last the labels, separated by commas.").Required().PlaceHolder("ID... LABEL").StringsVar(&add.words)
-
-	remove := &labelOptions{app: a}
-	a.add(g, "remove", "Take labels away from beads.", examples("bd label remove gt-a3f8x urgent"), remove.remove).Alias("rm").
-		Arg("id", "Ids, and last the labels, separated by commas.").Required().PlaceHolder("ID... LABEL").StringsVar(&remove.words)
-
-	list := &labelOptions{app: a}
-	a.add(g, "list", "The labels of a bead.", examples("bd label list gt-a3f8x", "bd label list gt-a3f8x --json"), list.list).
-		Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&list.id)
-
-	all := &labelOptions{app: a}
-	a.add(g, "list-all", "Every label, with the number of beads that have it.", examples("bd label list-all"), all.listAll)
+func (o *labelOptions) beadsAndLabels(c *kingpin.CmdClause) {
+	c.Arg("id", "Ids, and last the labels, separated by commas.").Required().PlaceHolder("ID... LABEL").StringsVar(&o.words)
 }
 
 func (o *labelOptions) add(ctx context.Context) error {
@@ -65,7 +93,7 @@ func (o *labelOptions) change(ctx context.Context, done string, set func(*ledger
 		set(&patches[i], labels)
 	}
 	list := []labelDone{}
-	err := o.app.with(ctx, func(d *desk) error {
+	err := with(ctx, o.call, func(d *desk) error {
 		return d.patch(ctx, patches, func(p []ledger.Patch) error {
 			changed, err := d.Update(ctx, p)
 			for _, b := range changed {
@@ -79,7 +107,7 @@ func (o *labelOptions) change(ctx context.Context, done string, set func(*ledger
 	if err != nil {
 		return failed("label "+some(ids), err)
 	}
-	return o.app.summary(list, func(p *term.Printer) {
+	return summary(o.call, list, func(p *term.Printer) {
 		for _, l := range list {
 			p.Styled(term.Good, "%s: %s %s", l.Status, l.Bead, l.Label)
 		}
@@ -88,7 +116,7 @@ func (o *labelOptions) change(ctx context.Context, done string, set func(*ledger
 
 func (o *labelOptions) list(ctx context.Context) error {
 	labels := []string{}
-	err := o.app.reading(ctx, func(r reader) error {
+	err := reading(ctx, o.call, func(r reader) error {
 		list, err := r.Get(ctx, []string{o.id}, ledger.Fields{"labels"})
 		if err == nil {
 			labels = append(labels, list[0].Labels...)
@@ -98,7 +126,7 @@ func (o *labelOptions) list(ctx context.Context) error {
 	if err != nil {
 		return failed("list the labels of "+town.Clip(o.id, 80), err)
 	}
-	return o.app.show(labels, func(p *term.Printer) {
+	return o.call.Show(labels, func(p *term.Printer) {
 		for _, l := range labels {
 			p.Line("%s", l)
 		}
@@ -113,7 +141,7 @@ type labelCount struct {
 
 func (o *labelOptions) listAll(ctx context.Context) error {
 	counts := map[string]int{}
-	err := o.app.with(ctx, func(d *desk) error {
+	err := with(ctx, o.call, func(d *desk) error {
 		return d.List(ctx, ledger.Filter{Fields: ledger.Fields{"id", "labels"}}, func(i ledger.Item) error {
 			for _, l := range i.Labels {
 				counts[l]++
@@ -134,7 +162,7 @@ func (o *labelOptions) listAll(ctx context.Context) error {
 		}
 		return 1
 	})
-	return o.app.show(list, func(p *term.Printer) {
+	return o.call.Show(list, func(p *term.Printer) {
 		var rows [][]string
 		for _, l := range list {
 			rows = append(rows, []string{fmt.Sprint(l.Count), l.Label})

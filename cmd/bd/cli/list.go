@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/town"
@@ -14,7 +15,7 @@ import (
 
 // listOptions are those of bd list and bd search.
 type listOptions struct {
-	app     *App
+	call    *shell.Call
 	filters filters
 	fields  string
 	picks   bool // --fields was given
@@ -25,34 +26,51 @@ type listOptions struct {
 	ready bool
 }
 
-func (a *App) configureList(p *kingpin.Application) {
-	o := &listOptions{app: a}
-	c := a.add(p, "list", "List beads in one query, most urgent first; closed ones only when asked for.", examples(
-		"bd list", "bd list -s open,in_progress -t bug -p 0,1", "bd list -a none -l backend -n 20", "bd list --created-after -2w --sort -updated_at",
-		"bd list --batch --status=open --json", "bd list --tree",
-		"bd list --town beta    # what another Town shares"), o.run)
-	c.Alias("ls")
-	o.filters.flags(c)
-	c.Flag("all", "Closed ones too.").BoolVar(&o.filters.all)
-	c.Flag("title-contains", "Text in the title, the description or the id, in any case.").PlaceHolder("TEXT").StringVar(&o.filters.text)
-	c.Flag("fields", "Read and print these fields only.").PlaceHolder("NAME,...").IsSetByUser(&o.picks).StringVar(&o.fields)
-	c.Flag("tree", "Children below their parents.").BoolVar(&o.tree)
-	c.Flag("batch", "One query, streamed: what bd list always does.").BoolVar(&o.batch)
-	c.Flag("deleted", "What was deleted, newest first.").BoolVar(&o.deleted)
+func listCommand() shell.Command {
+	return shell.Command{
+		Name: "list", Alias: "ls", Help: "List beads in one query, most urgent first; closed ones only when asked for.",
+		Examples: []string{
+			"bd list", "bd list -s open,in_progress -t bug -p 0,1", "bd list -a none -l backend -n 20", "bd list --created-after -2w --sort -updated_at",
+			"bd list --batch --status=open --json", "bd list --tree",
+			"bd list --town beta    # what another Town shares",
+		},
+		Planes: ledgerPlane, Permission: canRead,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &listOptions{call: call}
+			o.filters.flags(c)
+			c.Flag("all", "Closed ones too.").BoolVar(&o.filters.all)
+			c.Flag("title-contains", "Text in the title, the description or the id, in any case.").PlaceHolder("TEXT").StringVar(&o.filters.text)
+			o.fieldsFlag(c)
+			c.Flag("tree", "Children below their parents.").BoolVar(&o.tree)
+			c.Flag("batch", "One query, streamed: what bd list always does.").BoolVar(&o.batch)
+			c.Flag("deleted", "What was deleted, newest first.").BoolVar(&o.deleted)
+			return o.run
+		},
+	}
 }
 
-func (a *App) configureSearch(p *kingpin.Application) {
-	o := &listOptions{app: a}
-	c := a.add(p, "search", "Find beads by words of the title, the description or the id, closed ones too.", examples(
-		"bd search password", `bd search "empty password" -s open`, "bd search gt-a3 --json"), o.run)
-	c.Arg("text", "What to look for.").Required().PlaceHolder("TEXT").StringVar(&o.filters.text)
-	o.filters.flags(c)
-	o.filters.all = true
+func (o *listOptions) fieldsFlag(c *kingpin.CmdClause) {
 	c.Flag("fields", "Read and print these fields only.").PlaceHolder("NAME,...").IsSetByUser(&o.picks).StringVar(&o.fields)
+}
+
+func searchCommand() shell.Command {
+	return shell.Command{
+		Name: "search", Help: "Find beads by words of the title, the description or the id, closed ones too.",
+		Examples: []string{"bd search password", `bd search "empty password" -s open`, "bd search gt-a3 --json"},
+		Planes:   ledgerPlane, Permission: canRead,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &listOptions{call: call}
+			c.Arg("text", "What to look for.").Required().PlaceHolder("TEXT").StringVar(&o.filters.text)
+			o.filters.flags(c)
+			o.filters.all = true
+			o.fieldsFlag(c)
+			return o.run
+		},
+	}
 }
 
 func (o *listOptions) run(ctx context.Context) error {
-	f, err := o.filters.build(o.app.Now(), !o.ready)
+	f, err := o.filters.build(o.call.Now(), !o.ready)
 	if err == nil && o.picks {
 		if f.Fields, err = ledger.ParseFields(o.fields); err != nil {
 			err = fmt.Errorf("--fields: %w: %w", town.ErrUsage, err)
@@ -67,14 +85,16 @@ func (o *listOptions) run(ctx context.Context) error {
 	if o.deleted && (o.tree || f.Fields != nil || len(f.Sort) > 0) {
 		return failed("list beads", fmt.Errorf("%w: --deleted shows whole beads, the last deleted first: no --tree, --fields or --sort", town.ErrUsage))
 	}
-	if name, ok := o.app.otherTown(); ok {
+	if name, ok := otherTown(o.call); ok {
 		return failed("list what "+town.Clip(name, 64)+" shares", o.listShared(ctx, name, f))
 	}
-	err = o.app.later(func() error {
+	err = later(o.call, func(call *shell.Call) error {
+		o := *o
+		o.call = call
 		if o.deleted {
-			return o.app.with(ctx, func(d *desk) error { return o.listDeleted(ctx, d, f) })
+			return with(ctx, call, func(d *desk) error { return o.listDeleted(ctx, d, f) })
 		}
-		return o.app.reading(ctx, func(r reader) error { return o.print(ctx, r, f) })
+		return reading(ctx, call, func(r reader) error { return o.print(ctx, r, f) })
 	})
 	return failed("list beads", err)
 }
@@ -95,8 +115,8 @@ func (o *listOptions) print(ctx context.Context, r reader, f ledger.Filter) erro
 var errEnough = errors.New("enough")
 
 // more says that a list was ended by its limit.
-func (a *App) more(limit int) {
-	a.hint("The first %d are shown; there are more: --limit N, or 0 for all.", limit)
+func more(call *shell.Call, limit int) {
+	call.Hint("The first %d are shown; there are more: --limit N, or 0 for all.", limit)
 }
 
 // query reads one bead more than the limit, to tell that there are more.
@@ -118,7 +138,7 @@ func (o *listOptions) query(ctx context.Context, r reader, f ledger.Filter, yiel
 	}
 	err := read(ctx, f, count)
 	if errors.Is(err, errEnough) {
-		o.app.more(limit)
+		more(o.call, limit)
 		return nil
 	}
 	return err
@@ -126,14 +146,14 @@ func (o *listOptions) query(ctx context.Context, r reader, f ledger.Filter, yiel
 
 // stream prints beads while they are read.
 func (o *listOptions) stream(ctx context.Context, r reader, f ledger.Filter) error {
-	if o.app.JSON {
-		out := o.app.array()
-		if err := o.query(ctx, r, f, func(i ledger.Item) error { return out.add(pick(i, f.Fields)) }); err != nil {
+	if o.call.JSON {
+		out := o.call.Array()
+		if err := o.query(ctx, r, f, func(i ledger.Item) error { return out.Add(pick(i, f.Fields)) }); err != nil {
 			return err
 		}
-		return out.end()
+		return out.End()
 	}
-	p := o.app.printer(o.app.Stdout)
+	p := o.call.Printer(o.call.Stdout)
 	count := tally{}
 	if f.Fields != nil {
 		var values []any
@@ -160,7 +180,7 @@ func (o *listOptions) stream(ctx context.Context, r reader, f ledger.Filter) err
 }
 
 func (o *listOptions) total(p *term.Printer, count tally) {
-	if o.app.Quiet {
+	if o.call.Quiet {
 		return
 	}
 	if len(count) > 0 {

@@ -21,12 +21,12 @@ func (o *listOptions) listDeleted(ctx context.Context, d *desk, f ledger.Filter)
 	}
 	if limit > 0 && len(all) > limit {
 		all = all[:limit]
-		o.app.more(limit)
+		more(o.call, limit)
 	}
 	if all == nil {
 		all = []ledger.Tombstone{}
 	}
-	return o.app.show(all, func(p *term.Printer) {
+	return o.call.Show(all, func(p *term.Printer) {
 		for _, t := range all {
 			p.Line("%s", p.Fit(fmt.Sprintf("%s  deleted %s%s %s", beadLine(t.Bead), stamp(t.DeletedAt), by(t.DeletedBy), t.Reason)))
 		}

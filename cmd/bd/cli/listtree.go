@@ -43,13 +43,13 @@ func (o *listOptions) listTree(ctx context.Context, r reader, f ledger.Filter) e
 	for i := range leaves {
 		leaves[i].Parent = parents[leaves[i].ID]
 	}
-	if o.app.JSON {
+	if o.call.JSON {
 		if leaves == nil {
 			leaves = []leaf{}
 		}
-		return o.app.show(leaves, nil)
+		return o.call.Show(leaves, nil)
 	}
-	p := o.app.printer(o.app.Stdout)
+	p := o.call.Printer(o.call.Stdout)
 	count := tally{}
 	for _, branch := range grow(leaves) {
 		count[branch.Status]++
@@ -131,6 +131,6 @@ func grow(leaves []leaf) []branch {
 }
 
 // said is a printer for one line, for commands that print only that.
-func (a *App) said(format string, args ...any) func(*term.Printer) {
+func said(format string, args ...any) func(*term.Printer) {
 	return func(p *term.Printer) { p.Styled(term.Good, format, args...) }
 }

@@ -24,63 +24,53 @@ const traceEnv = "GT_TRACE"
 // desk is the Town's ledger, open, for one command.
 type desk struct {
 	*ledger.Store
-	layout layout.Town
-	config *config.Config
-	actor  town.Actor
+	*host.Host
 }
 
 // with opens the ledger of the Town for work, and closes it after. Of the
 // errors of both it tells both.
-func (a *App) with(ctx context.Context, work func(*desk) error) (err error) {
+func with(ctx context.Context, call *shell.Call, work func(*desk) error) (err error) {
 	began := time.Now()
-	t, cfg, leave, err := a.arrive(ctx, a.Town)
+	h, leave, err := arrive(ctx, call, call.Town)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	d := &desk{layout: t, config: cfg, actor: a.who(cfg)}
-	opts := host.Database(t, cfg, layout.Ledger)
-	opts.Actor, opts.Wait, opts.Command = d.actor, a.Wait, a.running
-	n := a.patience("bd waits for the ledger", 0)
+	n := patience(call, "bd waits for the ledger", 0)
 	defer n.stop()
-	opts.Waiting = n.tell
-	if d.Store, err = ledger.Open(ctx, opts, cfg.Stores[layout.Ledger]); err != nil {
+	s, release, err := h.Ledger(ctx, n.tell)
+	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, d.Close()) }()
+	defer func() { err = errors.Join(err, release()) }()
 	opened := time.Now()
-	err = work(d)
-	if a.Getenv(traceEnv) != "" {
-		fmt.Fprintf(a.Stderr, "trace open %d\ntrace work %d\ntrace queries %d\n",
-			opened.Sub(began).Microseconds(), time.Since(opened).Microseconds(), d.Queries())
+	err = work(&desk{s, h})
+	if call.Getenv(traceEnv) != "" {
+		fmt.Fprintf(call.Stderr, "trace open %d\ntrace work %d\ntrace queries %d\n",
+			opened.Sub(began).Microseconds(), time.Since(opened).Microseconds(), s.Queries())
 	}
 	return err
 }
 
 // arrive finds the Town that here names and waits for a place to work in it.
-func (a *App) arrive(ctx context.Context, here string) (t layout.Town, cfg *config.Config, leave func() error, err error) {
-	if t, err = shell.FindTown(a.Dir, here); err != nil {
-		return t, nil, nil, err
+func arrive(ctx context.Context, call *shell.Call, here string) (h *host.Host, leave func() error, err error) {
+	t, err := shell.FindTown(call.Dir, here)
+	if err != nil {
+		return nil, nil, err
 	}
-	if cfg, err = config.Load(t.Config()); err != nil {
-		return t, nil, nil, err
+	cfg, err := config.Load(t.Config())
+	if err != nil {
+		return nil, nil, err
 	}
-	leave, err = a.enter(ctx, t, cfg)
-	return t, cfg, leave, err
+	if leave, err = enter(ctx, call, t, cfg); err != nil {
+		return nil, nil, err
+	}
+	return host.New(call, t, cfg), leave, nil
 }
 
-// who is the author of changes: --actor or BD_ACTOR goes before everything.
-func (a *App) who(cfg *config.Config) town.Actor {
-	who := shell.Actor(a.Getenv, cfg.Actor)
-	if named := shell.AuthorText(a.actor); named != "" {
-		who.Name = named
-	}
-	return who
-}
-
-// rig is the project the working directory lies in, if its name can be one.
-func (a *App) rig(t layout.Town) string {
-	rel, err := filepath.Rel(t.Root, a.Dir)
+// rigOf is the project a working directory lies in, if its name can be one.
+func rigOf(dir string, t layout.Town) string {
+	rel, err := filepath.Rel(t.Root, dir)
 	if err != nil || rel == "." || strings.HasPrefix(rel, "..") {
 		return ""
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"slices"
 
+	"gastown/cmd/internal/shell"
 	"gastown/planes/ledger"
 	"gastown/town"
 )
@@ -84,8 +85,8 @@ func (d *desk) meant(ctx context.Context, refs []string) (full map[string]string
 // refused tells of a batch with faults, and of what check finds wrong with the
 // rest of it in the ledger, by line; it changes nothing. next is the advice, or
 // empty for the usual one.
-func (a *App) refused(ctx context.Context, op, next string, bad *ledger.BatchError, check func(*desk) error) error {
-	err := a.with(ctx, check)
+func refused(ctx context.Context, call *shell.Call, op, next string, bad *ledger.BatchError, check func(*desk) error) error {
+	err := with(ctx, call, check)
 	var more *ledger.BatchError
 	switch {
 	case errors.As(err, &more):

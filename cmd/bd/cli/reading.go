@@ -8,10 +8,9 @@ import (
 	"time"
 
 	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
 	"gastown/deacon/control"
 	"gastown/planes/ledger"
-	"gastown/town/config"
-	"gastown/town/layout"
 )
 
 // defaultMute is how long a Deacon may say nothing until the ledger is asked in
@@ -35,19 +34,22 @@ type reader interface {
 // reading is with for commands that only read. The Deacon is asked first; the
 // ledger is opened when that did not answer, and then decides, also which error
 // it is.
-func (a *App) reading(ctx context.Context, work func(reader) error) (err error) {
+func reading(ctx context.Context, call *shell.Call, work func(reader) error) (err error) {
+	if call.Resident != nil {
+		return with(ctx, call, func(d *desk) error { return work(d) })
+	}
 	began := time.Now()
-	t, cfg, leave, err := a.arrive(ctx, a.Town)
+	h, leave, err := arrive(ctx, call, call.Town)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	l := &lookup{app: a, layout: t, config: cfg, began: began}
-	if host.Cached(cfg) {
-		n := a.patience("bd waits for the Deacon", readPatience)
+	l := &lookup{call: call, host: h, began: began}
+	if host.Cached(h.Config) {
+		n := patience(call, "bd waits for the Deacon", readPatience)
 		defer n.stop()
 		l.notice = n
-		client := control.NewClient(t.ControlSocket())
+		client := control.NewClient(h.Layout.ControlSocket())
 		defer client.Close()
 		client.Waiting = func(what string) { l.queued.Store(true); n.tell(what) }
 		l.deacon = client.Reader()
@@ -61,13 +63,13 @@ func (a *App) reading(ctx context.Context, work func(reader) error) (err error) 
 
 // lookup reads through the Deacon, or from the ledger.
 type lookup struct {
-	app    *App
-	layout layout.Town
-	config *config.Config
-	deacon *control.Reader // nil when it is not to be asked
-	notice *notice         // of what it is waited for
-	queued atomic.Bool     // it has said what is waited for
-	store  *ledger.Store   // nil until it is needed
+	call    *shell.Call
+	host    *host.Host
+	deacon  *control.Reader // nil when it is not to be asked
+	notice  *notice         // of what it is waited for
+	queued  atomic.Bool     // it has said what is waited for
+	store   *ledger.Store   // nil until it is needed
+	release func() error
 
 	began, opened time.Time
 }
@@ -77,14 +79,10 @@ func (l *lookup) open(ctx context.Context) (*ledger.Store, error) {
 	if l.store != nil {
 		return l.store, nil
 	}
-	a := l.app
-	opts := host.Database(l.layout, l.config, layout.Ledger)
-	opts.Actor, opts.Wait, opts.Command = a.who(l.config), a.Wait, a.running
-	n := a.patience("bd waits for the ledger", 0)
+	n := patience(l.call, "bd waits for the ledger", 0)
 	defer n.stop()
-	opts.Waiting = n.tell
 	var err error
-	l.store, err = ledger.Open(ctx, opts, l.config.Stores[layout.Ledger])
+	l.store, l.release, err = l.host.Ledger(ctx, n.tell)
 	l.opened = time.Now()
 	return l.store, err
 }
@@ -93,12 +91,12 @@ func (l *lookup) close() error {
 	if l.store == nil {
 		return nil
 	}
-	return l.store.Close()
+	return l.release()
 }
 
 // trace tells those who measure where the answer came from.
 func (l *lookup) trace() {
-	if l.app.Getenv(traceEnv) == "" {
+	if l.call.Getenv(traceEnv) == "" {
 		return
 	}
 	var queries, answers int64
@@ -114,14 +112,14 @@ func (l *lookup) trace() {
 	case answers > 0:
 		from = "trace cache miss\n"
 	}
-	fmt.Fprintf(l.app.Stderr, "trace open %d\ntrace work %d\ntrace queries %d\n%s",
+	fmt.Fprintf(l.call.Stderr, "trace open %d\ntrace work %d\ntrace queries %d\n%s",
 		l.opened.Sub(l.began).Microseconds(), time.Since(l.opened).Microseconds(), queries, from)
 }
 
 // soon bounds what is asked of the Deacon: by --wait and, as long as it says
 // nothing at all, by a shorter time.
 func (l *lookup) soon(ctx context.Context, ask func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, l.app.Wait)
+	ctx, cancel := context.WithTimeout(ctx, l.call.Wait)
 	defer cancel()
 	mute := time.AfterFunc(defaultMute, func() {
 		if !l.queued.Load() {

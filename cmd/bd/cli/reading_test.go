@@ -13,6 +13,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gastown/cmd/internal/shell"
 	"gastown/deacon/control"
 	"gastown/deacon/guard"
 	"gastown/planes/ledger"
@@ -137,15 +138,14 @@ func cut(w http.ResponseWriter, text string) {
 func TestPatienceWithTheDeacon(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, queued := range []bool{false, true} {
-			a := &App{}
-			a.Wait = time.Minute
-			l := &lookup{app: a}
+			call := &shell.Call{Globals: shell.Globals{Wait: time.Minute}}
+			l := &lookup{call: call}
 			l.queued.Store(queued)
 			began := time.Now()
 			err := l.soon(t.Context(), func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() })
 			want := defaultMute
 			if queued {
-				want = a.Wait
+				want = call.Wait
 			}
 			if took := time.Since(began); took != want || err == nil {
 				t.Errorf("queued %v: %s, %v", queued, took, err)

@@ -6,31 +6,47 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 )
 
-func (a *App) configureReady(p *kingpin.Application) {
-	o := &listOptions{app: a, ready: true}
-	c := a.add(p, "ready", "List what can be taken up: open, not deferred, waiting for nothing.", examples(
-		"bd ready", "bd ready -n 1 --json", "bd ready -a none -t bug"), o.run)
-	o.filters.flags(c)
-	c.Flag("fields", "Read and print these fields only.").PlaceHolder("NAME,...").IsSetByUser(&o.picks).StringVar(&o.fields)
+func readyCommand() shell.Command {
+	return shell.Command{
+		Name: "ready", Help: "List what can be taken up: open, not deferred, waiting for nothing.",
+		Examples: []string{"bd ready", "bd ready -n 1 --json", "bd ready -a none -t bug"},
+		Planes:   ledgerPlane, Permission: canRead,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &listOptions{call: call, ready: true}
+			o.filters.flags(c)
+			o.fieldsFlag(c)
+			return o.run
+		},
+	}
+}
 
-	b := &blockedOptions{app: a}
-	c = a.add(p, "blocked", "List what waits, and for what.", examples("bd blocked", "bd blocked --json", "bd blocked -a ada"), b.run)
-	b.filters.flags(c)
+func blockedCommand() shell.Command {
+	return shell.Command{
+		Name: "blocked", Help: "List what waits, and for what.",
+		Examples: []string{"bd blocked", "bd blocked --json", "bd blocked -a ada"},
+		Planes:   ledgerPlane, Permission: canRead,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &blockedOptions{call: call}
+			o.filters.flags(c)
+			return o.run
+		},
+	}
 }
 
 // blockedOptions are those of bd blocked.
 type blockedOptions struct {
-	app     *App
+	call    *shell.Call
 	filters filters
 }
 
 func (o *blockedOptions) run(ctx context.Context) error {
 	const op = "list what is blocked"
-	f, err := o.filters.build(o.app.Now(), true)
+	f, err := o.filters.build(o.call.Now(), true)
 	if err != nil {
 		return failed(op, err)
 	}
@@ -39,7 +55,7 @@ func (o *blockedOptions) run(ctx context.Context) error {
 		f.Limit++ // one more, to tell that there are more
 	}
 	list := []ledger.Waiting{}
-	err = o.app.reading(ctx, func(r reader) error {
+	err = reading(ctx, o.call, func(r reader) error {
 		f, err := located(ctx, r, f)
 		if err != nil {
 			return err
@@ -53,9 +69,9 @@ func (o *blockedOptions) run(ctx context.Context) error {
 	}
 	if limit > 0 && len(list) > limit {
 		list = list[:limit]
-		o.app.more(limit)
+		more(o.call, limit)
 	}
-	return o.app.show(list, func(p *term.Printer) {
+	return o.call.Show(list, func(p *term.Printer) {
 		for _, w := range list {
 			sayBead(p, "", w.Bead, "")
 			why := "its parent waits"
@@ -64,7 +80,7 @@ func (o *blockedOptions) run(ctx context.Context) error {
 			}
 			p.Styled(term.Dim, "%s", p.Fit("    "+why))
 		}
-		if !o.app.Quiet {
+		if !o.call.Quiet {
 			p.Styled(term.Dim, "%s", term.Plural(len(list), "bead waits", "beads wait"))
 		}
 	})

@@ -28,29 +28,29 @@ type record struct {
 
 // otherTown is what --town names when that is no directory of a Town but can be
 // the name, or the id, of another Town.
-func (a *App) otherTown() (name string, ok bool) {
-	if a.Town == "" || a.Town == a.Getenv(rootEnv) || town.CheckName(strings.ToLower(a.Town)) != nil {
+func otherTown(call *shell.Call) (name string, ok bool) {
+	if call.Town == "" || call.Town == call.Getenv(rootEnv) || town.CheckName(strings.ToLower(call.Town)) != nil {
 		return "", false
 	}
-	if _, err := shell.FindTown(a.Dir, a.Town); err == nil {
+	if _, err := call.FindTown(); err == nil {
 		return "", false
 	}
-	return a.Town, true
+	return call.Town, true
 }
 
 // withShared opens what other Towns share with the Town here, through whichever
 // of its remotes.
-func (a *App) withShared(ctx context.Context, here string, work func(exchange.Shelf) error) (err error) {
-	t, cfg, leave, err := a.arrive(ctx, here)
+func withShared(ctx context.Context, call *shell.Call, here string, work func(exchange.Shelf) error) (err error) {
+	h, leave, err := arrive(ctx, call, here)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
 	var opts []doltdb.Options
-	for _, r := range cfg.Remotes {
-		opts = append(opts, doltdb.Options{Dir: t.Exchange(r.Name), Home: t.Engine(), Actor: a.who(cfg), Wait: a.Wait, Command: a.running})
+	for _, r := range h.Config.Remotes {
+		opts = append(opts, doltdb.Options{Dir: h.Layout.Exchange(r.Name), Home: h.Layout.Engine(), Actor: h.Actor, Wait: call.Wait, Command: call.Name})
 	}
-	shelf, err := exchange.OpenShelf(ctx, exchange.UUID(cfg.Stores[layout.Federation]), cfg.Town.ID, opts...)
+	shelf, err := exchange.OpenShelf(ctx, exchange.UUID(h.Config.Stores[layout.Federation]), h.Config.Town.ID, opts...)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (o *listOptions) listShared(ctx context.Context, name string, f ledger.Filt
 		return err
 	}
 	var list []exchange.Record
-	err = o.app.withShared(ctx, o.app.Getenv(rootEnv), func(s exchange.Shelf) error {
+	err = withShared(ctx, o.call, o.call.Getenv(rootEnv), func(s exchange.Shelf) error {
 		return s.List(ctx, name, filter, func(r exchange.Record) error {
 			list = append(list, r)
 			return nil
@@ -112,21 +112,21 @@ func (o *listOptions) listShared(ctx context.Context, name string, f ledger.Filt
 	for i, r := range list {
 		values[i] = shownRecord(r, f.Fields)
 	}
-	if o.app.JSON {
-		return o.app.show(values, nil)
+	if o.call.JSON {
+		return o.call.Show(values, nil)
 	}
-	p := o.app.printer(o.app.Stdout)
+	p := o.call.Printer(o.call.Stdout)
 	if f.Fields != nil {
 		return errors.Join(sayPicked(p, f.Fields, values), p.Flush())
 	}
 	for _, r := range list {
 		p.Line("%s", p.Fit(recordLine(r)))
 	}
-	if !o.app.Quiet {
+	if !o.call.Quiet {
 		p.Styled(term.Dim, "%s shared by %s", term.Plural(len(list), "record", "records"), name)
 	}
 	if f.Limit > 0 && len(list) == f.Limit {
-		o.app.hint("At most %d are shown: --limit N, or 0 for all.", f.Limit)
+		o.call.Hint("At most %d are shown: --limit N, or 0 for all.", f.Limit)
 	}
 	return p.Flush()
 }
@@ -177,8 +177,8 @@ func sharedRefs(refs []string) (own, shared []string) {
 }
 
 // getShared reads records of other Towns.
-func (a *App) getShared(ctx context.Context, refs []string) (list []exchange.Record, err error) {
-	err = a.withShared(ctx, a.Town, func(s exchange.Shelf) error {
+func getShared(ctx context.Context, call *shell.Call, refs []string) (list []exchange.Record, err error) {
+	err = withShared(ctx, call, call.Town, func(s exchange.Shelf) error {
 		for _, ref := range refs {
 			name, id, ok := exchange.ParseRef(ref)
 			if !ok {
@@ -197,7 +197,7 @@ func (a *App) getShared(ctx context.Context, refs []string) (list []exchange.Rec
 
 // showShared prints records of other Towns.
 func (o *showOptions) showShared(ctx context.Context, refs []string, fields ledger.Fields) error {
-	list, err := o.app.getShared(ctx, refs)
+	list, err := getShared(ctx, o.call, refs)
 	if err != nil {
 		return err
 	}
@@ -205,10 +205,10 @@ func (o *showOptions) showShared(ctx context.Context, refs []string, fields ledg
 	for i, r := range list {
 		values[i] = shownRecord(r, fields)
 	}
-	if o.app.JSON {
-		return o.app.show(values, nil)
+	if o.call.JSON {
+		return o.call.Show(values, nil)
 	}
-	p := o.app.printer(o.app.Stdout)
+	p := o.call.Printer(o.call.Stdout)
 	for i, r := range list {
 		if i > 0 {
 			p.Line("")

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/town"
@@ -16,22 +17,29 @@ import (
 
 // showOptions are those of bd show.
 type showOptions struct {
-	app    *App
+	call   *shell.Call
 	ids    []string
 	fields string
 	picks  bool // --fields was given
 	short  bool
 }
 
-func (a *App) configureShow(p *kingpin.Application) {
-	o := &showOptions{app: a}
-	c := a.add(p, "show", "Show beads with everything that belongs to them, in one query.", examples(
-		"bd show gt-a3f8x", "bd show a3f gt-b71 c2", "bd show gt-a3f8x gt-b7151 --fields=id,title,status", "bd show gt-a3f8x --json",
-		"bd show beta/gt-x21    # what another Town shares"), o.run)
-	c.Alias("view")
-	c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
-	c.Flag("fields", "Read and print these fields only: id,title,status.").PlaceHolder("NAME,...").IsSetByUser(&o.picks).StringVar(&o.fields)
-	c.Flag("short", "One line for each bead.").BoolVar(&o.short)
+func showCommand() shell.Command {
+	return shell.Command{
+		Name: "show", Alias: "view", Help: "Show beads with everything that belongs to them, in one query.",
+		Examples: []string{
+			"bd show gt-a3f8x", "bd show a3f gt-b71 c2", "bd show gt-a3f8x gt-b7151 --fields=id,title,status", "bd show gt-a3f8x --json",
+			"bd show beta/gt-x21    # what another Town shares",
+		},
+		Planes: ledgerPlane, Permission: canRead,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &showOptions{call: call}
+			c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
+			c.Flag("fields", "Read and print these fields only: id,title,status.").PlaceHolder("NAME,...").IsSetByUser(&o.picks).StringVar(&o.fields)
+			c.Flag("short", "One line for each bead.").BoolVar(&o.short)
+			return o.run
+		},
+	}
 }
 
 // shownFields are what a line of a list needs.
@@ -45,7 +53,7 @@ func (o *showOptions) run(ctx context.Context) error {
 		if fields, err = ledger.ParseFields(o.fields); err != nil {
 			return failed("show "+some(o.ids), fmt.Errorf("%w: %w", town.ErrUsage, err))
 		}
-	case o.short && !o.app.JSON:
+	case o.short && !o.call.JSON:
 		fields = shownFields
 	}
 	own, others := sharedRefs(o.ids)
@@ -56,7 +64,7 @@ func (o *showOptions) run(ctx context.Context) error {
 		return failed("show "+some(o.ids), o.showShared(ctx, others, fields))
 	}
 	var list []ledger.Detail
-	err = o.app.reading(ctx, func(r reader) error {
+	err = reading(ctx, o.call, func(r reader) error {
 		list, err = r.Get(ctx, o.ids, fields)
 		return err
 	})
@@ -67,10 +75,10 @@ func (o *showOptions) run(ctx context.Context) error {
 	for i := range list {
 		values[i] = pick(newShown(list[i], fields), fields)
 	}
-	if o.app.JSON {
-		return o.app.show(values, nil)
+	if o.call.JSON {
+		return o.call.Show(values, nil)
 	}
-	p := o.app.printer(o.app.Stdout)
+	p := o.call.Printer(o.call.Stdout)
 	switch {
 	case o.fields != "":
 		if err := sayPicked(p, fields, values); err != nil {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
 	"gastown/planes/ledger"
 	"gastown/town/config"
 	"gastown/town/layout"
@@ -132,7 +133,7 @@ func TestATreeWithoutWhatWasDeleted(t *testing.T) {
 	child := p.id("below", "--parent", parent)
 	store := opened(t, layout.Town{Root: p.dir})
 	var out strings.Builder
-	o := &listOptions{app: &App{Stdout: &out, Stderr: &out, Getenv: p.env}}
+	o := &listOptions{call: &shell.Call{Invocation: &shell.Invocation{Stdout: &out, Stderr: &out}}}
 	if err := o.listTree(t.Context(), &deleting{store, gone}, ledger.Filter{Limit: 10}); err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"gastown/cmd/internal/shell"
 	"gastown/town/config"
 	"gastown/town/layout"
 	"gastown/town/slots"
@@ -25,16 +26,19 @@ const defaultPatience = 200 * time.Millisecond
 
 // enter takes one of the Town's places for bd processes. Who has to wait is told
 // what for.
-func (a *App) enter(ctx context.Context, t layout.Town, cfg *config.Config) (leave func() error, err error) {
+func enter(ctx context.Context, call *shell.Call, t layout.Town, cfg *config.Config) (leave func() error, err error) {
+	if call.Resident != nil {
+		return func() error { return nil }, nil // the Deacon bounds commands itself
+	}
 	limit, err := cfg.Int(limitKey)
 	if err != nil {
 		return nil, err
 	}
-	waiting, cancel := context.WithTimeout(ctx, a.Wait)
+	waiting, cancel := context.WithTimeout(ctx, call.Wait)
 	defer cancel()
-	n := a.patience("bd waits for others", defaultPatience)
+	n := patience(call, "bd waits for others", defaultPatience)
 	defer n.stop()
-	slot, err := slots.Acquire(waiting, slots.Options{Dir: t.Slots(slotsName), Limit: limit, Command: a.running,
+	slot, err := slots.Acquire(waiting, slots.Options{Dir: t.Slots(slotsName), Limit: limit, Command: call.Name,
 		Waiting: func(w slots.Wait) { n.tell(waitText(w)) }})
 	if err != nil {
 		if ctx.Err() != nil {
@@ -72,8 +76,8 @@ type notice struct {
 }
 
 // patience is a notice of what bd waits for, after some time. Its owner stops it.
-func (a *App) patience(what string, after time.Duration) *notice {
-	n := &notice{after: after, say: func(text string) { a.hint("%s: %s", what, text) }}
+func patience(call *shell.Call, what string, after time.Duration) *notice {
+	n := &notice{after: after, say: func(text string) { call.Hint("%s: %s", what, text) }}
 	n.mu.Lock() // until there is a timer
 	defer n.mu.Unlock()
 	n.timer = time.AfterFunc(after, n.due)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/town"
@@ -36,16 +37,20 @@ type stats struct {
 }
 
 // statsOptions are those of bd stats.
-type statsOptions struct{ app *App }
+type statsOptions struct{ call *shell.Call }
 
-func (a *App) configureStats(p *kingpin.Application) {
-	o := &statsOptions{app: a}
-	a.add(p, "stats", "The ledger in numbers.", examples("bd stats", "bd stats --json"), o.run).Alias("status")
+func statsCommand() shell.Command {
+	return shell.Command{
+		Name: "stats", Alias: "status", Help: "The ledger in numbers.",
+		Examples: []string{"bd stats", "bd stats --json"},
+		Planes:   ledgerPlane, Permission: canRead,
+		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action { return (&statsOptions{call: call}).run },
+	}
 }
 
 func (o *statsOptions) run(ctx context.Context) error {
 	var got ledger.Stats
-	err := o.app.reading(ctx, func(r reader) (err error) {
+	err := reading(ctx, o.call, func(r reader) (err error) {
 		got, err = r.Stats(ctx)
 		return err
 	})
@@ -61,7 +66,7 @@ func (o *statsOptions) run(ctx context.Context) error {
 		},
 		ByStatus: got.ByStatus, ByType: got.ByType, ByPriority: got.ByPriority, ByAssignee: got.ByAssignee,
 	}
-	return o.app.show(out, func(p *term.Printer) {
+	return o.call.Show(out, func(p *term.Printer) {
 		p.Styled(term.Head, "%s, %d ready, %d waiting, %d deleted", term.Plural(got.Total, "bead", "beads"), got.Ready, got.Blocked, got.Deleted)
 		counts(p, "BY STATUS", got.ByStatus)
 		counts(p, "BY TYPE", got.ByType)

@@ -1,9 +1,9 @@
 package cli
 
 import (
+	"cmp"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -49,14 +49,14 @@ func (t *texts) flags(c *kingpin.CmdClause) {
 }
 
 // read takes the description from the file that was named.
-func (t *texts) read(a *App) error {
+func (t *texts) read(call *shell.Call) error {
 	if !t.file.set {
 		return nil
 	}
 	if t.description.set {
 		return fmt.Errorf("%w: give --description or --body-file, not both", town.ErrUsage)
 	}
-	text, err := a.readText(t.file.value, town.MaxTextBytes)
+	text, err := readText(call, t.file.value, town.MaxTextBytes)
 	if err != nil {
 		return err
 	}
@@ -64,11 +64,8 @@ func (t *texts) read(a *App) error {
 }
 
 // open opens a file that was named; - and /dev/stdin are standard input.
-func (a *App) open(name string) (io.ReadCloser, error) {
-	if name == "" || name == shell.StandardInput {
-		return io.NopCloser(a.Stdin), nil
-	}
-	f, err := os.Open(shell.Abs(a.Dir, name))
+func open(call *shell.Call, name string) (io.ReadCloser, error) {
+	f, err := call.Open(cmp.Or(name, "-"))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", town.ErrUsage, err)
 	}
@@ -76,8 +73,8 @@ func (a *App) open(name string) (io.ReadCloser, error) {
 }
 
 // readText reads a file of at most so many bytes.
-func (a *App) readText(name string, most int64) (_ string, err error) {
-	f, err := a.open(name)
+func readText(call *shell.Call, name string, most int64) (_ string, err error) {
+	f, err := open(call, name)
 	if err != nil {
 		return "", err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/town"
@@ -16,7 +17,7 @@ import (
 
 // updateOptions are those of bd update.
 type updateOptions struct {
-	app                              *App
+	call                             *shell.Call
 	ids                              []string
 	batch                            string
 	title, appendNotes               flagText
@@ -29,11 +30,23 @@ type updateOptions struct {
 	claim                            bool
 }
 
-func (a *App) configureUpdate(p *kingpin.Application) {
-	o := &updateOptions{app: a}
-	c := a.add(p, "update", "Change beads, all or none, in one commit.", examples(
-		"bd update gt-a3f8x -s in_progress -a ada", "bd update gt-a3f8x gt-b7151 -p 0 --add-label urgent",
-		"bd update gt-a3f8x --claim", "bd update --batch changes.json", "bd update gt-a3f8x --due ''"), o.run)
+func updateCommand() shell.Command {
+	return shell.Command{
+		Name: "update", Help: "Change beads, all or none, in one commit.",
+		Examples: []string{
+			"bd update gt-a3f8x -s in_progress -a ada", "bd update gt-a3f8x gt-b7151 -p 0 --add-label urgent",
+			"bd update gt-a3f8x --claim", "bd update --batch changes.json", "bd update gt-a3f8x --due ''",
+		},
+		Planes: ledgerPlane, Permission: canWrite, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &updateOptions{call: call}
+			o.flags(c)
+			return o.run
+		},
+	}
+}
+
+func (o *updateOptions) flags(c *kingpin.CmdClause) {
 	c.Arg("id", "Ids; a unique beginning is enough.").PlaceHolder("ID").StringsVar(&o.ids)
 	c.Flag("batch", "Changes in a file: an array of objects with id and the keys to change, or one object a line.").PlaceHolder("FILE").StringVar(&o.batch)
 	c.Flag("title", "A new title.").PlaceHolder("TEXT").SetValue(&o.title)
@@ -64,31 +77,31 @@ func (o *updateOptions) run(ctx context.Context) error {
 	var bad *ledger.BatchError
 	switch {
 	case len(patches) > 0 && errors.As(err, &bad):
-		return o.app.refused(ctx, op, "", bad, func(d *desk) error {
+		return refused(ctx, o.call, op, "", bad, func(d *desk) error {
 			return d.patch(ctx, patches, func(p []ledger.Patch) error { return d.CheckPatches(ctx, p) })
 		})
 	case err != nil:
 		return failed(op, err)
 	}
-	var changed []town.Bead
-	err = o.app.with(ctx, func(d *desk) error {
+	var list []town.Bead
+	err = with(ctx, o.call, func(d *desk) error {
 		return d.patch(ctx, patches, func(p []ledger.Patch) error {
-			changed, err = d.Update(ctx, p)
+			list, err = d.Update(ctx, p)
 			return err
 		})
 	})
 	if err != nil {
 		return failed(op, err)
 	}
-	return o.app.changed("updated", changed)
+	return changed(o.call, "updated", list)
 }
 
 // changed prints what became of beads.
-func (a *App) changed(verb string, list []town.Bead) error {
+func changed(call *shell.Call, verb string, list []town.Bead) error {
 	if list == nil {
 		list = []town.Bead{}
 	}
-	return a.summary(list, func(p *term.Printer) {
+	return summary(call, list, func(p *term.Printer) {
 		const most = 20
 		for i, b := range list {
 			if i == most && len(list) > most+1 {
@@ -124,7 +137,7 @@ func (o *updateOptions) patches() ([]ledger.Patch, error) {
 }
 
 func (o *updateOptions) file() ([]ledger.Patch, error) {
-	f, err := o.app.open(o.batch)
+	f, err := open(o.call, o.batch)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +151,7 @@ func (o *updateOptions) file() ([]ledger.Patch, error) {
 
 // patch is the change the flags describe, and whether there is any.
 func (o *updateOptions) patch() (p ledger.Patch, any bool, err error) {
-	if err := o.texts.read(o.app); err != nil {
+	if err := o.texts.read(o.call); err != nil {
 		return p, false, err
 	}
 	p = ledger.Patch{
@@ -157,7 +170,7 @@ func (o *updateOptions) patch() (p ledger.Patch, any bool, err error) {
 	p.Priority = parsed(o.priority, town.ParsePriority, &errs)
 	p.EstimatedMinutes = parsed(o.estimate, parseMinutes, &errs)
 	date := func(name string) func(string) (time.Time, error) {
-		return func(s string) (time.Time, error) { return (&dateFlag{s, name}).at(o.app.Now()) }
+		return func(s string) (time.Time, error) { return (&dateFlag{s, name}).at(o.call.Now()) }
 	}
 	p.DueAt = parsed(o.due, date("due"), &errs)
 	p.DeferUntil = parsed(o.start, date("defer"), &errs)

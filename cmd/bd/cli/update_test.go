@@ -88,7 +88,7 @@ func expectLines(t *testing.T, said string, want []string) {
 
 // Without a ledger a batch is still told its faults.
 func TestABatchIsReadWithoutALedger(t *testing.T) {
-	p := place{t, t.TempDir()}
+	p := placeAt(t, t.TempDir())
 	said := p.refused("{\"id\": \"gt-a\", \"titel\": 1}\n{\"id\": \"gt-b\", \"title\": \"x\"}")
 	if !strings.Contains(said, `line 1: gt-a: no such field: "titel"`) || !strings.Contains(said, "the other lines were not looked up: ") {
 		t.Error(said)

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
 
 // An error says what failed, on what, and what to do; nothing in it is this
@@ -52,8 +51,7 @@ func TestAChangeNobodyWasToldOf(t *testing.T) {
 	id := p.id("one")
 	for _, args := range [][]string{{"create", "two", "--silent"}, {"create", "two"}, {"create", "two", "--json"}, {"update", id, "-p", "1"}} {
 		var said bytes.Buffer
-		a := &App{Stdin: strings.NewReader(""), Stdout: brokenPipe{}, Stderr: &said, Dir: p.dir, Getenv: p.env, Now: time.Now}
-		if code := a.Run(t.Context(), args); code != 1 || !slices.Contains(args, "--json") && !strings.Contains(said.String(), "it was done, so do not repeat it") {
+		if code := p.with(strings.NewReader(""), brokenPipe{}, &said, args...); code != 1 || !slices.Contains(args, "--json") && !strings.Contains(said.String(), "the change was made, so do not repeat it") {
 			t.Errorf("bd %q: exit %d: %s", args, code, said.String())
 		}
 	}

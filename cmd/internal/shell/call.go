@@ -36,6 +36,22 @@ func (c *Call) Executable() (string, error) {
 	return c.Self, nil
 }
 
+// Actor is Invocation.Actor, under the name the program's flag gives.
+func (c *Call) Actor(configured town.Actor) town.Actor {
+	who := c.Invocation.Actor(configured)
+	if name := AuthorText(c.ActorName); name != "" {
+		who.Name = name
+	}
+	return who
+}
+
+// WithStdout returns the call with another standard output.
+func (c *Call) WithStdout(w io.Writer) *Call {
+	i, call := *c.Invocation, *c
+	i.Stdout, call.Invocation = w, &i
+	return &call
+}
+
 // Printer returns a printer for one of the caller's streams.
 func (c *Call) Printer(w io.Writer) *term.Printer { return term.New(w, !c.NoColor && c.Colors()) }
 

@@ -18,6 +18,9 @@ type Globals struct {
 	Quiet   bool
 	NoColor bool
 	Wait    time.Duration
+	// ActorName replaces the author's name in what the call changes; "" leaves it.
+	// Only programs with a flag for it set it.
+	ActorName string
 }
 
 // NewParser describes a program and the flags of every command. ended is the

@@ -203,8 +203,10 @@ func (r *Prepared) Wait() time.Duration { return r.program.call.Wait }
 // Run does what was asked for and returns the exit code.
 func (r *Prepared) Run(ctx context.Context) int {
 	c := r.program.call
-	if _, err := c.Stdout.Write(r.printed); err != nil {
-		return ExitFailed
+	if len(r.printed) > 0 {
+		if _, err := c.Stdout.Write(r.printed); err != nil {
+			return ExitFailed
+		}
 	}
 	if r.action == nil {
 		if r.err == nil {
