@@ -134,13 +134,10 @@ func (s *settings) values() error {
 
 // restartFor are the settings whose change is not in force before a restart.
 func restartFor(first, now *config.Config) (changed []string) {
-	for _, key := range []string{
-		"deacon.http_address", "deacon.log_size", "deacon.log_files",
-		"dolt.host", "dolt.port", "dolt.user", "dolt.password_env", "dolt.listen",
-	} {
-		was, _, _ := first.Get(key)
-		if is, _, _ := now.Get(key); is != was {
-			changed = append(changed, key)
+	for _, k := range config.Keys() {
+		was, _, _ := first.Get(k.Name)
+		if is, _, _ := now.Get(k.Name); k.Restart && is != was {
+			changed = append(changed, k.Name)
 		}
 	}
 	return changed
@@ -194,7 +191,7 @@ func (d *Deacon) reload() (err error) {
 		l.Set(s.rate, s.burst)
 	}
 	if len(waiting) > 0 {
-		d.log.WithField("settings", waiting).Warn("what was changed of them takes effect with: gt deacon restart")
+		d.log.WithField("settings", waiting).Warn("these settings take effect after gt deacon restart")
 	}
 	d.log.Info("the configuration was reloaded")
 	return nil

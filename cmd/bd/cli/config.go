@@ -118,8 +118,7 @@ func (o *configOptions) set(ctx context.Context) error {
 				return town.Fail("set "+prefixKey, "", "%w: %w", town.ErrUsage, err)
 			}
 		}
-		_, err := c.Set(o.name(), value)
-		return err
+		return settings.Set(c, o.name(), value)
 	})
 }
 

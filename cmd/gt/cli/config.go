@@ -62,8 +62,7 @@ func (o *configOptions) get(context.Context) error {
 
 func (o *configOptions) set(ctx context.Context) error {
 	return o.change(ctx, func(c *config.Config) error {
-		_, err := c.Set(o.key, o.value)
-		return err
+		return settings.Set(c, o.key, o.value)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
+	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/layout"
 )
@@ -23,7 +24,14 @@ type Setting struct {
 	Unit    string `json:"unit,omitempty"`
 	Env     string `json:"env,omitempty"`
 	Help    string `json:"help"`
+	// Restart: a Deacon that runs takes a change only with gt deacon restart.
+	Restart bool `json:"restart"`
+	// InForce is false for a setting that nothing reads yet.
+	InForce bool `json:"in_force"`
 }
+
+// notInForce words a setting that nothing reads yet.
+const notInForce = "not in force yet"
 
 // Get is a setting in force.
 func Get(c *config.Config, name string) (Setting, error) {
@@ -34,7 +42,7 @@ func Get(c *config.Config, name string) (Setting, error) {
 	value, source, err := c.Get(name)
 	return Setting{
 		Key: key.Name, Value: value, Source: string(source), Default: key.Default, Type: string(key.Type),
-		Unit: key.Unit, Env: key.Env, Help: key.Help,
+		Unit: key.Unit, Env: key.Env, Help: key.Help, Restart: key.Restart, InForce: !key.NotInForce,
 	}, err
 }
 
@@ -49,6 +57,18 @@ func List(c *config.Config) ([]Setting, error) {
 		all = append(all, s)
 	}
 	return all, nil
+}
+
+// Set gives a setting a value. One that is not in force yet is town.ErrRefused.
+func Set(c *config.Config, name, value string) error {
+	if _, err := c.Set(name, value); err != nil {
+		return err
+	}
+	if k, err := config.Lookup(name); err != nil || k.NotInForce {
+		return town.Fail("set "+name, "gt config list shows which settings are in force",
+			"%w: it is %s: nothing in this version of gt reads it", town.ErrRefused, notInForce)
+	}
+	return nil
 }
 
 // Change runs fn with the Town's configuration locked and read anew, saves what
@@ -85,7 +105,11 @@ func (s Setting) Say(p *term.Printer) {
 func SayAll(p *term.Printer, all []Setting) {
 	var rows [][]string
 	for _, s := range all {
-		rows = append(rows, []string{s.Key, s.Value, s.Source, s.Help})
+		help := s.Help
+		if !s.InForce {
+			help = notInForce + ": " + help
+		}
+		rows = append(rows, []string{s.Key, s.Value, s.Source, help})
 	}
 	p.Table([]string{"KEY", "VALUE", "SOURCE", ""}, rows)
 }
