@@ -73,7 +73,7 @@ func review(name string) Review { return Review{Proposal: town.ContentDigest(nam
 
 func TestReviews(t *testing.T) {
 	s, dir := create(t)
-	// A place east of Greenwich, and a time finer than what is stored.
+	// A time zone east of UTC, and a time finer than the database stores.
 	monday := time.Date(2031, 3, 10, 1, 30, 0, 123456789, time.FixedZone("", 9*3600))
 	at := func(name string, when time.Time) Review {
 		r := review(name)
@@ -102,12 +102,12 @@ func TestReviews(t *testing.T) {
 	step(tuesday, false, []Review{mayor, witness, mayor}, at("mayor", monday), at("witness", monday))
 	step(tuesday, true, []Review{dog, mayor, witness}, at("mayor", monday), at("witness", monday), at("dog", tuesday))
 	s = reopen(t, s, dir)
-	// What the caller believes of the time does not matter.
+	// The caller's own FirstSeen is ignored.
 	claimed := mayor
 	claimed.FirstSeen = friday
 	step(friday, false, []Review{claimed, witness, dog}, at("mayor", monday), at("witness", monday), at("dog", tuesday))
 	step(friday, true, []Review{dog, witness}, at("witness", monday), at("dog", tuesday))
-	// Opened again after it was closed, it is new again.
+	// A review that was closed and opens again counts as new.
 	step(friday, true, []Review{dog, mayor}, at("dog", tuesday), at("mayor", friday))
 	step(friday, true, nil)
 }
@@ -164,7 +164,7 @@ func TestAnotherStoreIsRefused(t *testing.T) {
 	if _, err := Create(t.Context(), options(dir), other); !errors.Is(err, fs.ErrExist) {
 		t.Errorf("made over another: %v", err)
 	}
-	// The refusals let go of the lock and changed nothing.
+	// The refusals released the lock and changed nothing.
 	s, err := Open(t.Context(), options(dir), uuid)
 	if err != nil {
 		t.Fatal(err)
@@ -232,7 +232,7 @@ func TestCannotBeGivenARemoteBySQL(t *testing.T) {
 			}
 		}
 	}
-	// A statement put together where no reader of its text can see it.
+	// A statement that is assembled in the database, where no check of its text sees it.
 	hidden := "CONCAT('CA', 'LL DOLT_REMOTE(''add'', ''x'', ''" + target + "'')')"
 	_, err := s.db.Update(t.Context(), "try", func(tx *doltdb.Tx) error {
 		var errs []error
@@ -305,7 +305,7 @@ func TestARemoteFromOutsideIsRefused(t *testing.T) {
 	if !errors.Is(err, town.ErrRefused) || town.Next(err) == "" {
 		t.Errorf("a plane with a remote opened: %v", err)
 	}
-	// The one thing to do helps.
+	// The advised step helps.
 	shared, err = doltdb.OpenShared(t.Context(), options(dir))
 	if err != nil {
 		t.Fatal(err)

@@ -41,7 +41,7 @@ func TestRecordsReplaceEachOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	if head(t, s) != before {
-		t.Error("signs of life made a commit")
+		t.Error("heartbeats made a commit")
 	}
 	s = reopen(t, s, dir)
 	beats, err := s.Heartbeats(t.Context(), noon.Add(-time.Hour))
@@ -69,14 +69,14 @@ func TestRecordsReplaceEachOther(t *testing.T) {
 		t.Errorf("%d removed, %v", removed, err)
 	}
 	if checks, err := s.CheckStates(t.Context()); err != nil || len(checks) != 1 {
-		t.Errorf("the state of a check was forgotten: %v, %v", checks, err)
+		t.Errorf("the state of a check was removed: %v, %v", checks, err)
 	}
 	if took, err := s.Latency(t.Context()); err != nil || took <= 0 {
 		t.Errorf("%v, %v", took, err)
 	}
 }
 
-func TestWhatIsTooLongIsCut(t *testing.T) {
+func TestLongTextsAreCut(t *testing.T) {
 	s, _ := create(t)
 	long := strings.Repeat("ä", 1000)
 	err := s.Record(t.Context(), Batch{
@@ -90,9 +90,9 @@ func TestWhatIsTooLongIsCut(t *testing.T) {
 	}
 }
 
-// Rows that no commit has yet are no obstacle to another version of gt, and a
-// commit that something else makes takes them along.
-func TestUncommittedRecordsAreKept(t *testing.T) {
+// Rows that are in no commit survive the steps to a newer schema, and commits of
+// other tables.
+func TestUncommittedRowsSurvive(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data", "operational")
 	db, err := doltdb.CreateStore(t.Context(), options(dir), uuid, migrations[:1])
 	if err != nil {
@@ -127,10 +127,10 @@ func TestUncommittedRecordsAreKept(t *testing.T) {
 // batches is how many batches of heartbeats are written; 8640 are a day.
 var batches = flag.Int("batches", 240, "batches of heartbeats, one for each ten simulated seconds")
 
-// A hundred agents for a day, a sign of life of each in every batch, one batch
-// each ten seconds, collected by size every ten minutes: what forty simulated
-// minutes leave says that a day stays far below 200 MB. "make soak" simulates
-// the whole day.
+// A hundred agents each give a heartbeat every ten seconds, and every ten minutes
+// garbage is collected if the plane has grown. The size after forty simulated
+// minutes shows that a day stays far below 200 MB. "make soak" simulates the
+// whole day.
 func TestHeartbeatsStaySmall(t *testing.T) {
 	s, dir := create(t)
 	const agents, every = 100, 60
@@ -154,7 +154,7 @@ func TestHeartbeatsStaySmall(t *testing.T) {
 		}
 	}
 	t.Logf("largest %.1f MB, in the end %.1f MB", float64(largest)/1e6, float64(size(t, dir))/1e6)
-	// 20 MB is where a collection is due, and what follows until it is made.
+	// A collection is due at 16 MB; the rest is written until it runs.
 	if limit := min(int64(*batches)*20e3, 20e6); largest > limit {
 		t.Errorf("the plane grew to %d bytes", largest)
 	}
