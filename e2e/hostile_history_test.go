@@ -9,7 +9,6 @@ import (
 
 	"gastown/e2e/internal/depot"
 	"gastown/planes/doltdb"
-	"gastown/planes/federation"
 	"gastown/sync/federate"
 	"gastown/sync/gitremote"
 	"gastown/town"
@@ -140,16 +139,7 @@ func TestHostileConflictWithoutARule(t *testing.T) {
 		return "INSERT INTO resolutions VALUES ('" + id + "', '', '', '', '', '" + text + "')"
 	}
 	// Ours, written past gt, as a person with the stock command could.
-	err := b.Engine.Read(t.Context(), func(s *federation.Store) error {
-		_, err := s.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error {
-			_, err := tx.Exec(t.Context(), "INSERT INTO meta VALUES ('note', 'ours')")
-			return err
-		})
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	b.SQL("INSERT INTO meta VALUES ('note', 'ours')")
 	shop := depot.NewWorkshop(t, "git+file://"+repo)
 	for name, sql := range map[string]string{
 		"meta": "INSERT INTO meta VALUES ('note', 'theirs')", "resolutions": change("x"),

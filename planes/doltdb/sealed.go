@@ -22,6 +22,9 @@ func (u Upkeep) Head(ctx context.Context) (string, error) { return u.db.Head(ctx
 // GC is Local.GC.
 func (u Upkeep) GC(ctx context.Context) error { return u.db.GC(ctx) }
 
+// GCAfterWrite is Local.GCAfterWrite.
+func (u Upkeep) GCAfterWrite(ctx context.Context) (bool, error) { return u.db.GCAfterWrite(ctx) }
+
 // MaybeGC is Local.MaybeGC.
 func (u Upkeep) MaybeGC(ctx context.Context) (bool, error) { return u.db.MaybeGC(ctx) }
 

@@ -24,7 +24,7 @@ type Holdings struct {
 // Holdings reads them at the branch's tip.
 func (s *Store) Holdings(ctx context.Context) (h Holdings, err error) {
 	h.Rows = map[town.Key][]town.Edit{}
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		for _, k := range town.Kinds {
 			order := " ORDER BY name"
 			if k == town.KindTemplate {
@@ -131,9 +131,9 @@ func (s *Store) Adopt(ctx context.Context, h Holdings, starter map[town.Key]stri
 		return s.register(ctx, tx, name)
 	}
 	if dry {
-		return out, s.View(ctx, work)
+		return out, s.db.View(ctx, work)
 	}
-	commit, err := s.Update(ctx, fmt.Sprintf("Town %s joins", name), work)
+	commit, err := s.db.Update(ctx, fmt.Sprintf("Town %s joins", name), work)
 	out.Commit = commit
 	return out, err
 }

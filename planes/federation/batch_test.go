@@ -57,7 +57,7 @@ func TestLargeDocumentsAreReadInParts(t *testing.T) {
 	if _, err := s.Record(t.Context(), "large", edits); err != nil {
 		t.Fatal(err)
 	}
-	err = s.View(t.Context(), func(tx *doltdb.Tx) error {
+	err = s.db.View(t.Context(), func(tx *doltdb.Tx) error {
 		parts, err := byName(t.Context(), tx, town.KindRole, "", names)
 		if err != nil {
 			return err
@@ -110,7 +110,7 @@ func TestEditsAreReadInParts(t *testing.T) {
 			return "new", key != name(7), nil
 		}}
 	}
-	err := s.View(t.Context(), func(tx *doltdb.Tx) error {
+	err := s.db.View(t.Context(), func(tx *doltdb.Tx) error {
 		parts, err := byWidth(t.Context(), tx, town.KindRole, edits)
 		if err != nil {
 			return err

@@ -22,7 +22,7 @@ type State struct {
 // Changed calls yield for every document whose row in force differs between
 // two commits. An empty from means all documents. It stops at yield's error.
 func (s *Store) Changed(ctx context.Context, from, to string, yield func(State) error) error {
-	return s.View(ctx, func(tx *doltdb.Tx) error {
+	return s.db.View(ctx, func(tx *doltdb.Tx) error {
 		if from == "" {
 			return all(ctx, tx, to, yield)
 		}
@@ -54,7 +54,7 @@ func (s *Store) Changed(ctx context.Context, from, to string, yield func(State) 
 // Both lists the documents whose rows differ from base's in two other commits:
 // those a merge of the two will have to decide about.
 func (s *Store) Both(ctx context.Context, base, ours, theirs string) (keys []town.Key, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		for _, k := range town.Kinds {
 			here, err := changedNames(ctx, tx, k, base, ours)
 			if err != nil {
@@ -83,7 +83,7 @@ func (s *Store) Current(ctx context.Context, keys []town.Key) (map[town.Key]Stat
 		names[key.Kind] = append(names[key.Kind], key.Name)
 	}
 	states := make(map[town.Key]State, len(keys))
-	err := s.View(ctx, func(tx *doltdb.Tx) error {
+	err := s.db.View(ctx, func(tx *doltdb.Tx) error {
 		for k, list := range names {
 			rows, err := editsByName(ctx, tx, k, "", list)
 			if err != nil {
@@ -153,7 +153,7 @@ func all(ctx context.Context, tx *doltdb.Tx, revision string, yield func(State) 
 // Documents lists every document in force, in the order of kinds and names,
 // without reading its text.
 func (s *Store) Documents(ctx context.Context) (keys []town.Key, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		for _, k := range town.Kinds {
 			if err := eachName(ctx, tx, k, func(name string) { keys = append(keys, town.Key{Kind: k, Name: name}) }); err != nil {
 				return err
@@ -166,7 +166,7 @@ func (s *Store) Documents(ctx context.Context) (keys []town.Key, err error) {
 
 // Count is the number of documents in force.
 func (s *Store) Count(ctx context.Context) (n int, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		for _, k := range town.Kinds {
 			if k == town.KindTemplate {
 				if err := eachName(ctx, tx, k, func(string) { n++ }); err != nil {

@@ -214,7 +214,7 @@ func TestRowsOfAnotherProgramAreMended(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = s.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error {
+	_, err = s.db.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error {
 		_, err := tx.Exec(t.Context(), "UPDATE roles SET text = 'by hand' WHERE name = 'mayor'")
 		return err
 	})
@@ -224,7 +224,7 @@ func TestRowsOfAnotherProgramAreMended(t *testing.T) {
 	if commit, err := s.Mend(t.Context(), before, "HEAD"); err != nil || commit == "" {
 		t.Fatalf("mend: %q, %v", commit, err)
 	}
-	err = s.View(t.Context(), func(tx *doltdb.Tx) error {
+	err = s.db.View(t.Context(), func(tx *doltdb.Tx) error {
 		rows, err := editsByName(t.Context(), tx, town.KindRole, "", []string{"mayor"})
 		if err == nil && !rows["mayor"][0].intact() {
 			err = errors.New("the digest is still wrong")
@@ -320,7 +320,7 @@ func TestIssuesGoOnAfterAGap(t *testing.T) {
 	for _, text := range []string{"one", "two", "three"} {
 		s.must(t, s.editOf(t, bug, text, ""))
 	}
-	_, err := s.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error {
+	_, err := s.db.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error {
 		if _, err := tx.Exec(t.Context(), "DELETE FROM templates WHERE version = 1"); err != nil {
 			return err
 		}

@@ -27,7 +27,7 @@ type Past struct {
 // History lists every text of a document that the plane holds: in force first,
 // then issues (newest first), proposals and archived texts.
 func (s *Store) History(ctx context.Context, key town.Key) (past []Past, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		rows, err := editsByName(ctx, tx, key.Kind, "", []string{key.Name})
 		if err != nil {
 			return err

@@ -17,7 +17,7 @@ import (
 // nothing. An error is town.ErrRefused, doltdb.ErrNewerSchema or
 // doltdb.ErrOtherStore.
 func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs string) error {
-	return s.View(ctx, func(tx *doltdb.Tx) error {
+	return s.db.View(ctx, func(tx *doltdb.Tx) error {
 		_, err := checkIncoming(ctx, tx, remote, uuid, base, theirs)
 		return err
 	})

@@ -29,7 +29,7 @@ func TestIncomingTextsHaveALimit(t *testing.T) {
 		{"INSERT INTO templates VALUES ('bug', 1, REPEAT('x', %d), 0, '', 1, 'town-2', 'Eve')", town.MaxDocumentBytes + 1, true},
 	} {
 		query := fmt.Sprintf(test.statement, test.size)
-		if _, err := s.Update(t.Context(), "from elsewhere", func(tx *doltdb.Tx) error {
+		if _, err := s.db.Update(t.Context(), "from elsewhere", func(tx *doltdb.Tx) error {
 			_, err := tx.Exec(t.Context(), query)
 			return err
 		}); err != nil {

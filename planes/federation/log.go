@@ -21,7 +21,7 @@ type LogEntry struct {
 
 // Log lists the newest commits, newest first, at most limit.
 func (s *Store) Log(ctx context.Context, limit int) (entries []LogEntry, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		return tx.Each(ctx, func(r *doltdb.Rows) error {
 			var e LogEntry
 			err := r.Scan(&e.Commit, &e.Author, &e.Email, &e.Date, &e.Message)
@@ -39,7 +39,7 @@ var errEnough = errors.New("enough")
 // merge is among them only where it made the document what none of the merged
 // sides had. It reads the whole history of the plane.
 func (s *Store) LogOf(ctx context.Context, key town.Key, limit int) (entries []LogEntry, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		changed, err := changers(ctx, tx, key)
 		if err != nil {
 			return err

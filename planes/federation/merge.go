@@ -26,13 +26,13 @@ type Merged struct {
 // stops the merge with doltdb.ErrConflict and nothing changes.
 func (s *Store) Merge(ctx context.Context, base, ours, theirs, message string) (Merged, error) {
 	if base == ours {
-		if err := s.FastForward(ctx, theirs); err != nil {
+		if err := s.db.FastForward(ctx, theirs); err != nil {
 			return Merged{}, err
 		}
 		return Merged{Commit: theirs, FastForward: true}, nil
 	}
 	m := merger{store: s, base: base, ours: ours, theirs: theirs, changes: newChangeset()}
-	commit, err := s.Shared.Merge(ctx, doltdb.Merge{Theirs: theirs, Message: message, Resolve: m.resolve})
+	commit, err := s.db.Merge(ctx, doltdb.Merge{Theirs: theirs, Message: message, Resolve: m.resolve})
 	if err != nil {
 		return Merged{}, err
 	}

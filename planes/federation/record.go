@@ -56,7 +56,7 @@ func (s *Store) Record(ctx context.Context, message string, edits []FileEdit) (R
 	for _, e := range edits {
 		byKind[e.Kind] = append(byKind[e.Kind], e)
 	}
-	commit, err := s.Update(ctx, message, func(tx *doltdb.Tx) error {
+	commit, err := s.db.Update(ctx, message, func(tx *doltdb.Tx) error {
 		out = Recorded{Rows: make(map[town.Key]town.Digest, len(edits))}
 		for _, k := range town.Kinds {
 			parts, err := byWidth(ctx, tx, k, byKind[k])

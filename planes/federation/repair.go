@@ -14,7 +14,7 @@ import (
 // mends alike, so Towns that do it at once agree. It returns the commit, ""
 // when there was nothing to mend.
 func (s *Store) Mend(ctx context.Context, base, theirs string) (string, error) {
-	return s.Update(ctx, "mend rows another program wrote", func(tx *doltdb.Tx) error {
+	return s.db.Update(ctx, "mend rows another program wrote", func(tx *doltdb.Tx) error {
 		whole := base == ""
 		if whole {
 			var err error

@@ -49,7 +49,7 @@ type Review struct {
 // Reviews lists the proposals that await a person, by role and then by id. One
 // whose wish is already in force is not among them.
 func (s *Store) Reviews(ctx context.Context) (reviews []Review, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		reviews, err = openReviews(ctx, tx)
 		return err
 	})
@@ -125,7 +125,7 @@ func Pick(reviews []Review, what string) (Review, error) {
 // Resolve puts a review's outcome in force and records it, in one commit. merged
 // is the text for OutcomeMerged; validated is the caller's business.
 func (s *Store) Resolve(ctx context.Context, r Review, outcome Outcome, merged, message string) (commit string, err error) {
-	return s.Update(ctx, message, func(tx *doltdb.Tx) error {
+	return s.db.Update(ctx, message, func(tx *doltdb.Tx) error {
 		rows, err := editsByName(ctx, tx, r.Kind, "", []string{r.Name})
 		if err != nil {
 			return err

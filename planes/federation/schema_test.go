@@ -9,13 +9,13 @@ import (
 
 // The definitions a store that arrives must have are those our migrations make.
 func TestDefinitionsAreThoseOfTheMigrations(t *testing.T) {
-	doltdbtest.SameDefinitions(t, newStore(t).View, shape)
+	doltdbtest.SameDefinitions(t, newStore(t).db.View, shape)
 }
 
 // A whole store may be mended: there is no former state whose texts to keep.
 func TestMendFromTheBeginning(t *testing.T) {
 	s := newStore(t)
-	_, err := s.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error {
+	_, err := s.db.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error {
 		_, err := tx.Exec(t.Context(), "INSERT INTO roles VALUES ('plain', 'text', '', 0, '', '')")
 		return err
 	})

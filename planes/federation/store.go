@@ -9,9 +9,10 @@ import (
 	"gastown/town"
 )
 
-// Store is an open federation plane.
+// Store is an open federation plane. The caller closes it.
 type Store struct {
-	*doltdb.Shared
+	doltdb.Replica
+	db *doltdb.Shared
 	// Town and Author are recorded with every edit made through this Store.
 	Town   town.ID
 	Author string
@@ -50,7 +51,7 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 	}
 	s := wrap(db, opts, id)
 	foreign := false
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		if uuid, err = tx.StoreUUID(ctx, "HEAD"); err != nil {
 			return err
 		}
@@ -70,7 +71,7 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 }
 
 func wrap(db *doltdb.Shared, opts doltdb.Options, id town.ID) *Store {
-	return &Store{Shared: db, Town: id, Author: opts.Actor.String()}
+	return &Store{Replica: db.Replica(), db: db, Town: id, Author: opts.Actor.String()}
 }
 
 // rowTable is where the edits in force of a kind are.

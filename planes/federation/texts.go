@@ -21,7 +21,7 @@ func (s *Store) Held(ctx context.Context, texts []Text) (map[Text]bool, error) {
 		names[t.Kind] = append(names[t.Kind], t.Name)
 	}
 	held := map[Text]bool{}
-	err := s.View(ctx, func(tx *doltdb.Tx) error {
+	err := s.db.View(ctx, func(tx *doltdb.Tx) error {
 		for k, list := range names {
 			parts, err := byName(ctx, tx, k, "", list)
 			if err != nil {
@@ -77,7 +77,7 @@ func heldOf(ctx context.Context, tx *doltdb.Tx, k town.Kind, names []string, hel
 // published with the plane, so a preview names them.
 func (s *Store) Former(ctx context.Context) (map[town.Key]int, error) {
 	former := map[town.Key]int{}
-	err := s.View(ctx, func(tx *doltdb.Tx) error {
+	err := s.db.View(ctx, func(tx *doltdb.Tx) error {
 		for _, q := range []string{
 			"SELECT kind, name, COUNT(*) FROM archive GROUP BY kind, name",
 			"SELECT kind, name, COUNT(*) FROM proposals WHERE NOT removal GROUP BY kind, name",

@@ -16,7 +16,7 @@ type Member struct {
 
 // Towns lists the registry by name.
 func (s *Store) Towns(ctx context.Context) (members []Member, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		return tx.Each(ctx, func(r *doltdb.Rows) error {
 			var m Member
 			err := r.Scan(&m.ID, &m.Name, &m.Revision)
@@ -30,7 +30,7 @@ func (s *Store) Towns(ctx context.Context) (members []Member, err error) {
 // Register enters this Town in the registry, or renames it there. It returns
 // "" when the entry was as it should be.
 func (s *Store) Register(ctx context.Context, name string) (commit string, err error) {
-	return s.Update(ctx, "register Town "+name, func(tx *doltdb.Tx) error { return s.register(ctx, tx, name) })
+	return s.db.Update(ctx, "register Town "+name, func(tx *doltdb.Tx) error { return s.register(ctx, tx, name) })
 }
 
 func (s *Store) register(ctx context.Context, tx *doltdb.Tx, name string) error {

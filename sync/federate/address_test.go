@@ -24,7 +24,7 @@ func TestRemoteStaysWhereItWasShown(t *testing.T) {
 	}
 	t.Setenv("GIT_CONFIG_GLOBAL", cfg)
 	points(shown, elsewhere)
-	remote := Remote{"origin", "https://alias.invalid/town"}
+	remote := Remote{Name: "origin", URL: "https://alias.invalid/town"}
 	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	if _, err := a.Init(t.Context(), remote, func(p Preview) error {
 		if p.Address != shown || p.Remote != remote {
@@ -53,7 +53,7 @@ func TestRemoteStaysWhereItWasShown(t *testing.T) {
 		t.Errorf("not published there, or %q elsewhere", refs(t, elsewhere))
 	}
 	b := newTown(t, filepath.Join(tempDir(t), "b"), "beta")
-	if _, err := b.Join(t.Context(), Remote{"origin", shown}, func(p Preview) error {
+	if _, err := b.Join(t.Context(), Remote{Name: "origin", URL: shown}, func(p Preview) error {
 		if p.Address != shown {
 			t.Errorf("previewed at %s", p.Address)
 		}

@@ -101,7 +101,7 @@ func BenchmarkServed(b *testing.B) {
 		url := bare(b)
 		tt.init(url)
 		tt.serve()
-		remote := Remote{"origin", url}
+		remote := Remote{Name: "origin", URL: url}
 		edit := 0
 		for _, call := range []struct {
 			name string

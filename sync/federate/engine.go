@@ -1,7 +1,6 @@
 package federate
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -11,8 +10,8 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
-	"gastown/planes/ledger"
 	"gastown/sync/gitremote"
+	"gastown/sync/records"
 	"gastown/town"
 	"gastown/town/durable"
 	"gastown/town/layout"
@@ -25,16 +24,20 @@ const Ref = "refs/dolt/data"
 const defaultWait = 60 * time.Second
 
 // Remote is a Git repository the Town exchanges with.
-type Remote struct {
-	Name string
-	URL  string
-}
+type Remote = gitremote.Remote
 
 // Stores remembers which store is the Town's federation plane. previous is not
 // empty only while a join is under way (see Engine.Join).
 type Stores interface {
 	Federation() (uuid, previous string)
 	SetFederation(uuid, previous string) error
+}
+
+// ReviewBoard shows people the reviews that await a decision.
+type ReviewBoard interface {
+	// Post replaces the list of open reviews. The engine calls it after each call
+	// that may have changed them, while the federation plane is open.
+	Post(context.Context, []federation.Review) error
 }
 
 // Options describe a Town to the engine.
@@ -50,30 +53,31 @@ type Options struct {
 	// Plane says how the federation plane is reached: its Socket, External and
 	// Pool. The rest of it the engine knows.
 	Plane doltdb.Options
-	// Ledger opens the Town's work, of which rules share some. nil: the ledger is
-	// neither shared nor taken from others.
-	Ledger func(context.Context) (*ledger.Store, error)
+	// Ledger opens the Town's work, of which rules share some. nil: records of the
+	// ledger are neither shared nor taken from other Towns.
+	Ledger records.LedgerOpener
 	// OnlyLedger leaves the federation plane as it is: pulls and pushes exchange
 	// records of the ledger alone.
 	OnlyLedger bool
-	// ConfirmShare is asked before rules that are new for a remote share anything
-	// through it. town.ErrRefused means no: then all but the ledger goes on. nil
-	// means that nobody can be asked.
-	ConfirmShare func(SharePreview) error
-	// Reviews is told the open reviews after a call may have changed them. May
-	// be nil.
-	Reviews func(context.Context, []federation.Review) error
-	// Progress must not block. May be nil.
-	Progress func(Event)
-	// Trace is told how long a step of a call took, when it ends; "sync" is a
-	// push from the recorded commit to the verified remote. Steps may contain
+	// Approver is asked before rules that are new for a remote share anything
+	// through it. nil: nobody can be asked, and such rules wait.
+	Approver records.Approver
+	// Reviews may be nil.
+	Reviews ReviewBoard
+	// Progress is called with each step of long work. It must not block. May be
+	// nil.
+	Progress func(Progress)
+	// Trace is called when a step of a call ends, with how long it took; "sync" is
+	// a push from the recorded commit to the verified remote. Steps may contain
 	// others. May be nil.
 	Trace func(step string, took time.Duration)
 	// Wait bounds the wait for a lock; 0 means 60 s. Deadline and Idle bound
 	// network steps; 0 means gitremote's defaults.
 	Wait, Deadline, Idle time.Duration
-	// Command is what others are told when they wait for this one.
+	// Command names this call to other processes that wait for it.
 	Command string
+	// Env is the environment of git processes, as NAME=VALUE; see gitcmd.Options.
+	Env []string
 	// TokenEnv names the environment variable with a token for HTTPS remotes.
 	TokenEnv string
 	// TokenHost says for a remote which host (HOST or HOST:PORT) that token is
@@ -84,8 +88,8 @@ type Options struct {
 	Now func() time.Time
 }
 
-// Event is a step of long work.
-type Event struct {
+// Progress is how far a step of long work has come.
+type Progress struct {
 	// Phase is what is being done: "fetch", "verify", "write files".
 	Phase string
 	// Done and Total count Unit; Total 0 means unknown.
@@ -93,11 +97,12 @@ type Event struct {
 	Unit        string
 }
 
-// Engine is safe for use by one goroutine at a time; any number of processes
-// may run one for the same Town.
+// Engine serves one Town. It has no state but its options, so any number may run
+// at once, in one process and in several, for the same Town and for others, if
+// what the options hold allows it. Calls on one remote wait for each other.
 type Engine struct {
 	opts Options
-	// exchange is the system's; tests have others.
+	// exchange is durable.Exchange, unless a test replaces it.
 	exchange func(a, b string) error
 }
 
@@ -119,7 +124,7 @@ func New(opts Options) *Engine {
 
 func (e *Engine) progress(phase string, done, total int64, unit string) {
 	if e.opts.Progress != nil {
-		e.opts.Progress(Event{Phase: phase, Done: done, Total: total, Unit: unit})
+		e.opts.Progress(Progress{Phase: phase, Done: done, Total: total, Unit: unit})
 	}
 }
 
@@ -130,9 +135,9 @@ func (e *Engine) database() doltdb.Options {
 	return opts
 }
 
-// open opens the federation plane. A join that was interrupted is noticed
-// here: the store is then either still the old one or already the new one. So
-// is a join that another process ended while this one waited for the plane.
+// open opens the federation plane. A join that was interrupted is noticed here:
+// the store is then either still the old one or already the new one. A join that
+// another process completed while this one waited for the plane is noticed too.
 func (e *Engine) open(ctx context.Context) (*federation.Store, error) {
 	defer e.step("open")()
 	for {
@@ -147,8 +152,8 @@ func (e *Engine) open(ctx context.Context) (*federation.Store, error) {
 	}
 }
 
-// openAs opens the store called uuid or, if a join was interrupted, previous.
-// One that is under way holds the plane's lock until it has decided.
+// openAs opens the store called uuid or, if a join was interrupted, previous. A
+// join under way holds the plane's lock until one of the two is in place.
 func (e *Engine) openAs(ctx context.Context, uuid, previous string) (*federation.Store, error) {
 	s, err := federation.Open(ctx, e.database(), uuid, e.opts.ID)
 	if previous == "" {
@@ -164,7 +169,7 @@ func (e *Engine) openAs(ctx context.Context, uuid, previous string) (*federation
 	if err != nil {
 		return nil, err
 	}
-	_, err = e.retire(e.aside(), layout.Federation)
+	_, err = e.retire(e.aside())
 	if err == nil {
 		err = e.opts.Stores.SetFederation(uuid, "")
 	}
@@ -192,41 +197,8 @@ func (e *Engine) with(ctx context.Context, fn func(*workspace) error) (err error
 	return fn(w)
 }
 
-// tellReviews passes the open reviews on.
-func (e *Engine) tellReviews(ctx context.Context, s *federation.Store) ([]federation.Review, error) {
-	defer e.step("reviews")()
-	reviews, err := s.Reviews(ctx)
-	if err != nil || e.opts.Reviews == nil {
-		return reviews, err
-	}
-	return reviews, e.opts.Reviews(ctx, reviews)
-}
-
-// mirror opens a remote's mirror; the caller holds the remote's lock.
-func (e *Engine) mirror(ctx context.Context, l *remoteLock) (*gitremote.Mirror, error) {
-	if err := durable.Sweep(e.statePath(l.remote.Name)); err != nil {
-		return nil, err
-	}
-	tokenHost := ""
-	if e.opts.TokenHost != nil {
-		tokenHost = e.opts.TokenHost(l.remote)
-	}
-	m, err := gitremote.Open(ctx, gitremote.Options{
-		Dir: e.opts.Layout.Remote(l.remote.Name), URL: cmp.Or(l.address, l.remote.URL), Ref: Ref,
-		Verify: func(ctx context.Context, dir string, tables []string) error {
-			defer e.step("verify")()
-			e.progress("verify", 0, int64(len(tables)), "files")
-			return doltdb.VerifyTables(ctx, dir, tables)
-		},
-		Progress: func(p gitremote.Event) { e.progress(p.Phase, p.Done, p.Total, "objects") },
-		Log:      e.opts.Log, Deadline: e.opts.Deadline, Idle: e.opts.Idle,
-		TokenEnv: e.opts.TokenEnv, TokenHost: tokenHost, Inherit: l.lock.File(),
-	})
-	if err == nil && e.opts.Ledger != nil {
-		l.ledger, err = m.Beside(ctx, ledgerMirror, LedgerRef)
-	}
-	if err == nil && (m.Mended() || l.ledger != nil && l.ledger.Mended()) {
-		l.notes = append(l.notes, "the local copy of remote "+l.remote.Name+" was damaged and was made anew; nothing of the Town was in it alone")
-	}
-	return m, err
+// retire moves a store of the federation plane, which nobody has open, to the
+// retired stores; it returns "" if there is none.
+func (e *Engine) retire(dir string) (at string, err error) {
+	return doltdb.Retire(dir, e.opts.Layout.Retired(), layout.Federation, e.opts.Now())
 }

@@ -83,7 +83,7 @@ func TestJoinKeepsWhatPeopleWrote(t *testing.T) {
 	b.write("formulas/build.formula.toml", formula("build", "2.0.0", "beta's"))
 	b.write("templates/bug.md", "beta's\n")
 	var seen Preview
-	out, err := b.Join(t.Context(), Remote{"origin", url}, func(p Preview) error { seen = p; return nil })
+	out, err := b.Join(t.Context(), Remote{Name: "origin", URL: url}, func(p Preview) error { seen = p; return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +114,7 @@ func TestPreviewCountsEveryCommitThatLeaves(t *testing.T) {
 	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	a.write("roles/new.md", role("new", "not recorded yet"))
 	var seen Preview
-	out, err := a.Init(t.Context(), Remote{"origin", url}, func(p Preview) error { seen = p; return nil })
+	out, err := a.Init(t.Context(), Remote{Name: "origin", URL: url}, func(p Preview) error { seen = p; return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -132,7 +132,7 @@ func TestJoinThatIsNotConfirmedChangesNothing(t *testing.T) {
 	b := newTown(t, filepath.Join(root, "b"), "beta")
 	before, rows := b.files(), b.rows()
 	no := errors.New("no")
-	if _, err := b.Join(t.Context(), Remote{"origin", url}, func(Preview) error { return no }); !errors.Is(err, no) {
+	if _, err := b.Join(t.Context(), Remote{Name: "origin", URL: url}, func(Preview) error { return no }); !errors.Is(err, no) {
 		t.Fatalf("join: %v", err)
 	}
 	if diff := cmp.Diff(before, b.files()); diff != "" {
@@ -142,8 +142,8 @@ func TestJoinThatIsNotConfirmedChangesNothing(t *testing.T) {
 		t.Error(diff)
 	}
 	for name, call := range map[string]func() error{
-		"push": func() error { _, err := b.Push(t.Context(), Remote{"origin", url}, false); return err },
-		"pull": func() error { _, err := b.Pull(t.Context(), Remote{"origin", url}, false); return err },
+		"push": func() error { _, err := b.Push(t.Context(), Remote{Name: "origin", URL: url}, false); return err },
+		"pull": func() error { _, err := b.Pull(t.Context(), Remote{Name: "origin", URL: url}, false); return err },
 	} {
 		if err := call(); !errors.Is(err, town.ErrRefused) {
 			t.Errorf("%s with a remote nobody confirmed: %v", name, err)
@@ -257,8 +257,8 @@ func TestMissingDirectoryIsNotARemovalOfEverything(t *testing.T) {
 		}
 		for name, call := range map[string]func() error{
 			"commit": func() error { _, err := a.Commit(t.Context(), ""); return err },
-			"pull":   func() error { _, err := a.Pull(t.Context(), Remote{"origin", url}, false); return err },
-			"push":   func() error { _, err := a.Push(t.Context(), Remote{"origin", url}, false); return err },
+			"pull":   func() error { _, err := a.Pull(t.Context(), Remote{Name: "origin", URL: url}, false); return err },
+			"push":   func() error { _, err := a.Push(t.Context(), Remote{Name: "origin", URL: url}, false); return err },
 		} {
 			b.write("templates/bug.md", "news so that a pull has something to do: "+gone+name+"\n")
 			b.push(url)
@@ -295,12 +295,12 @@ func TestPreviewNamesFormerTexts(t *testing.T) {
 	}
 	a := newTown(t, filepath.Join(root, "a"), "alpha")
 	secret(a, "removed")
-	if _, err := a.Init(t.Context(), Remote{"origin", url}, func(p Preview) error { want(p, "removed"); return nil }); err != nil {
+	if _, err := a.Init(t.Context(), Remote{Name: "origin", URL: url}, func(p Preview) error { want(p, "removed"); return nil }); err != nil {
 		t.Fatal(err)
 	}
 	b := newTown(t, filepath.Join(root, "b"), "beta")
 	secret(b, "also-removed")
-	if _, err := b.Join(t.Context(), Remote{"origin", url}, func(p Preview) error { want(p, "also-removed"); return nil }); err != nil {
+	if _, err := b.Join(t.Context(), Remote{Name: "origin", URL: url}, func(p Preview) error { want(p, "also-removed"); return nil }); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -312,7 +312,7 @@ func TestSecondFederationIsRefused(t *testing.T) {
 	c := newTown(t, filepath.Join(tempDir(t), "c"), "gamma")
 	c.init(other)
 	before := a.rows()
-	_, err := a.Join(t.Context(), Remote{"second", other}, func(Preview) error { t.Error("asked to confirm"); return nil })
+	_, err := a.Join(t.Context(), Remote{Name: "second", URL: other}, func(Preview) error { t.Error("asked to confirm"); return nil })
 	if !errors.Is(err, town.ErrRefused) || town.Next(err) == "" {
 		t.Errorf("joining another federation: %v", err)
 	}

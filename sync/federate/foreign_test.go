@@ -13,18 +13,19 @@ import (
 // sql writes rows as a program would that knows the tables and not their rules.
 func (tt *testTown) sql(statements ...string) {
 	tt.t.Helper()
-	err := tt.Read(tt.t.Context(), func(s *federation.Store) error {
-		_, err := s.Update(tt.t.Context(), "by hand", func(tx *doltdb.Tx) error {
-			for _, q := range statements {
-				if _, err := tx.Exec(tt.t.Context(), q); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-		return err
-	})
+	db, err := doltdb.OpenShared(tt.t.Context(), tt.database())
 	if err != nil {
+		tt.t.Fatal(err)
+	}
+	_, err = db.Update(tt.t.Context(), "by hand", func(tx *doltdb.Tx) error {
+		for _, q := range statements {
+			if _, err := tx.Exec(tt.t.Context(), q); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
 		tt.t.Fatalf("%s: %v", tt.opts.Name, err)
 	}
 }
@@ -94,13 +95,13 @@ func TestRemovalOfKeptRowsIsRefused(t *testing.T) {
 	for _, table := range []string{"archive", "proposals", "resolutions"} {
 		url := bare(t)
 		c := newTown(t, tempDir(t), "gamma")
-		if _, err := a.Init(t.Context(), Remote{table, url}, yes); err != nil {
+		if _, err := a.Init(t.Context(), Remote{Name: table, URL: url}, yes); err != nil {
 			t.Fatal(err)
 		}
 		c.join(url)
 		c.sql("DELETE FROM " + table)
 		c.push(url)
-		_, err := a.Pull(t.Context(), Remote{table, url}, false)
+		_, err := a.Pull(t.Context(), Remote{Name: table, URL: url}, false)
 		if !errors.Is(err, town.ErrRefused) || !strings.Contains(err.Error(), table) {
 			t.Errorf("pull of a %s without its rows: %v", table, err)
 		}

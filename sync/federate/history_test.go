@@ -82,7 +82,7 @@ func (m *model) exchange(t *rapid.T, mt *modelTown, deed string) {
 		mt.racing = &race{path: path, text: drawText(t, m, path),
 			delay: time.Duration(rapid.IntRange(0, 120).Draw(t, "delay")) * time.Millisecond}
 	}
-	remote := Remote{"origin", m.url}
+	remote := Remote{Name: "origin", URL: m.url}
 	m.call(mt, deed, deed != "pull", func(ctx context.Context) (err error) {
 		switch deed {
 		case "commit":

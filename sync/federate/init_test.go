@@ -21,7 +21,7 @@ func TestEditsWhileInitIsConfirmed(t *testing.T) {
 	for _, agreed := range []bool{true, false} {
 		url := bare(t)
 		a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
-		remote, no := Remote{"origin", url}, errors.New("no")
+		remote, no := Remote{Name: "origin", URL: url}, errors.New("no")
 		asked := 0
 		_, err := a.Init(t.Context(), remote, func(p Preview) error {
 			switch asked++; asked {
@@ -40,7 +40,7 @@ func TestEditsWhileInitIsConfirmed(t *testing.T) {
 			return nil
 		})
 		if !agreed {
-			if !errors.Is(err, no) || asked != 2 || refs(t, url) != "" || a.confirmed(&remoteLock{remote: remote}) == nil {
+			if !errors.Is(err, no) || asked != 2 || refs(t, url) != "" || a.confirmed(remote) == nil {
 				t.Errorf("asked %d times, %v; the repository has %q", asked, err, refs(t, url))
 			}
 			continue
@@ -65,7 +65,7 @@ func TestEditsWhileARejoinIsConfirmed(t *testing.T) {
 	a.write("roles/theirs.md", role("theirs", "of alpha"))
 	a.sync(url)
 	asked := 0
-	_, err := b.Join(t.Context(), Remote{"again", url}, func(p Preview) error {
+	_, err := b.Join(t.Context(), Remote{Name: "again", URL: url}, func(p Preview) error {
 		if asked++; asked == 1 {
 			b.write("roles/late.md", role("late", "x"))
 		} else if !slices.Contains(p.Documents, key("roles/late.md")) {
@@ -87,7 +87,7 @@ func TestInitGivesUpAsking(t *testing.T) {
 	url := bare(t)
 	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	asked := 0
-	_, err := a.Init(t.Context(), Remote{"origin", url}, func(Preview) error {
+	_, err := a.Init(t.Context(), Remote{Name: "origin", URL: url}, func(Preview) error {
 		asked++
 		a.write("roles/late.md", role("late", strings.Repeat("x", asked)))
 		return nil
@@ -108,7 +108,7 @@ func TestTwoTownsInitOneRepository(t *testing.T) {
 		b := newTown(t, filepath.Join(tempDir(t), "b"), "beta")
 		b.join(url)
 		a.sync(url)
-		remote := Remote{"backup", backup}
+		remote := Remote{Name: "backup", URL: backup}
 		if recreated {
 			if _, err := a.Init(t.Context(), remote, yes); err != nil {
 				t.Fatal(err)
@@ -159,7 +159,7 @@ func TestInitOfUnknownOutcome(t *testing.T) {
 	}
 	t.Cleanup(func() { server.Close() })
 	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
-	remote := Remote{"origin", server.URL()}
+	remote := Remote{Name: "origin", URL: server.URL()}
 	for range 2 {
 		if err := exec.Command("git", "-C", repo, "update-ref", "-d", Ref).Run(); err != nil {
 			t.Fatal(err)
@@ -169,7 +169,7 @@ func TestInitOfUnknownOutcome(t *testing.T) {
 		if !errors.Is(err, gitremote.ErrUnknownOutcome) || town.Next(err) != "run it again" {
 			t.Errorf("got %v, next %q", err, town.Next(err))
 		}
-		if err := a.confirmed(&remoteLock{remote: remote}); err != nil {
+		if err := a.confirmed(remote); err != nil {
 			t.Error(err)
 		}
 		if _, err := a.Init(t.Context(), remote, yes); err != nil {

@@ -13,11 +13,11 @@ import (
 // VerifyMirror checks the content of a remote's mirror, chunk by chunk. Damage
 // is doltdb.ErrCorrupt. It contacts nobody, and holds the remote's lock.
 func (e *Engine) VerifyMirror(ctx context.Context, r Remote) (err error) {
-	l, err := e.lockRemote(ctx, r)
+	s, err := e.lockRemote(ctx, r)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, l.release()) }()
+	defer func() { err = errors.Join(err, s.release()) }()
 	dir := e.opts.Layout.Remote(r.Name)
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -28,23 +28,25 @@ func (e *Engine) VerifyMirror(ctx context.Context, r Remote) (err error) {
 // mirrorDir is where a remote's mirror is, below the remote's directory.
 const mirrorDir = "mirror"
 
-// RemakeMirror makes a remote's mirror anew from its last verified state. What
-// was there is kept beside it, under a name with the time. What this Town had
-// not published yet is in its plane; the next push sends it.
-func (e *Engine) RemakeMirror(ctx context.Context, r Remote) (kept string, err error) {
-	l, err := e.lockRemote(ctx, r)
+// RemakeMirror makes a remote's mirror anew from its last verified state, and
+// returns where the former mirror is now: beside it, under a name with the time.
+// What this Town had not published yet is in its plane; the next push sends it.
+func (e *Engine) RemakeMirror(ctx context.Context, r Remote) (former string, err error) {
+	s, err := e.lockRemote(ctx, r)
 	if err != nil {
 		return "", err
 	}
-	defer func() { err = errors.Join(err, l.release()) }()
+	defer func() { err = errors.Join(err, s.release()) }()
 	dir := e.opts.Layout.Remote(r.Name)
-	kept = filepath.Join(dir, mirrorDir+"-damaged-"+e.opts.Now().UTC().Format(time.RFC3339Nano))
-	if err := os.Rename(filepath.Join(dir, mirrorDir), kept); err != nil {
+	former = filepath.Join(dir, mirrorDir+"-damaged-"+e.opts.Now().UTC().Format(time.RFC3339Nano))
+	if err := os.Rename(filepath.Join(dir, mirrorDir), former); err != nil {
 		return "", err
 	}
-	m, err := e.mirror(ctx, l)
-	if err != nil {
-		return kept, err
+	if err := s.load(); err != nil {
+		return former, err
 	}
-	return kept, m.Reset(ctx)
+	if err := s.openMirror(ctx); err != nil {
+		return former, err
+	}
+	return former, s.mirror.Reset(ctx)
 }

@@ -31,7 +31,7 @@ func TestEditsWhileAJoinIsConfirmed(t *testing.T) {
 	_, url, a, b := founded(t)
 	asked := 0
 	var last Preview
-	_, err := b.Join(t.Context(), Remote{"origin", url}, func(p Preview) error {
+	_, err := b.Join(t.Context(), Remote{Name: "origin", URL: url}, func(p Preview) error {
 		last = p
 		switch asked++; asked {
 		case 1: // recorded by another process
@@ -103,7 +103,7 @@ func TestCopyOfAKilledJoinIsNotKept(t *testing.T) {
 	b.write("roles/own.md", role("own", "beta's own"))
 	adopt, killed := filepath.Join(b.opts.Layout.Remote("origin"), "adopt"), filepath.Join(root, "killed")
 	no := errors.New("no")
-	if _, err := b.Join(t.Context(), Remote{"origin", url}, func(Preview) error {
+	if _, err := b.Join(t.Context(), Remote{Name: "origin", URL: url}, func(Preview) error {
 		if out, err := exec.Command("cp", "-a", adopt, killed).CombinedOutput(); err != nil {
 			t.Fatalf("%v: %s", err, out)
 		}
@@ -127,7 +127,7 @@ func TestCopyOfAKilledJoinIsNotKept(t *testing.T) {
 	if err := os.Rename(out.Retired, filepath.Join(c.opts.Layout.Remote("again"), "adopt", layout.Federation)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.Join(t.Context(), Remote{"again", url}, yes); err != nil {
+	if _, err := c.Join(t.Context(), Remote{Name: "again", URL: url}, yes); err != nil {
 		t.Fatal(err)
 	}
 	if kept := c.retired(); len(kept) != 1 {
@@ -226,7 +226,7 @@ func TestEditsAfterTheExchangeAreShown(t *testing.T) {
 		}
 		b.Engine = New(b.opts)
 		asked, no := 0, errors.New("no")
-		remote := Remote{"origin", url}
+		remote := Remote{Name: "origin", URL: url}
 		out, err := b.Join(t.Context(), remote, func(p Preview) error {
 			if asked++; asked == 2 {
 				if !slices.Contains(p.Documents, key("roles/late.md")) {
@@ -245,7 +245,7 @@ func TestEditsAfterTheExchangeAreShown(t *testing.T) {
 		if got := left(); got != (test.agreed && test.recorded) {
 			t.Errorf("%+v, and it left: %v", test, got)
 		}
-		if confirmed := b.confirmed(&remoteLock{remote: remote}) == nil; confirmed != test.agreed {
+		if confirmed := b.confirmed(remote) == nil; confirmed != test.agreed {
 			t.Errorf("%+v, and the remote is confirmed: %v", test, confirmed)
 		}
 		if !test.recorded {

@@ -103,7 +103,8 @@ func (tpl template) start(t testing.TB, dir string) *model {
 			Stores: mt.stores, Command: "test", Progress: mt.progress,
 		})
 		// The address differs from the one that was agreed to.
-		if err := mt.confirm(&remoteLock{remote: Remote{"origin", m.url}, address: m.url}); err != nil {
+		s := &session{Engine: mt.Engine, remote: Remote{Name: "origin", URL: m.url}, address: m.url}
+		if err := errors.Join(s.load(), s.confirm()); err != nil {
 			t.Fatal(err)
 		}
 		mt.shown = mt.documents()
@@ -117,7 +118,7 @@ func (tpl template) start(t testing.TB, dir string) *model {
 
 func (mt *modelTown) String() string { return mt.opts.Name }
 
-func (mt *modelTown) progress(e Event) {
+func (mt *modelTown) progress(e Progress) {
 	if r := mt.racing; r != nil && r.phase != "" && r.phase == e.Phase {
 		r.once.Do(func() { mt.write(r.path, r.text) })
 	}
@@ -312,7 +313,7 @@ func (m *model) end() {
 	for range 2 {
 		for _, mt := range m.towns {
 			m.call(mt, "sync", true, func(ctx context.Context) error {
-				_, err := mt.Sync(ctx, Remote{"origin", m.url}, false)
+				_, err := mt.Sync(ctx, Remote{Name: "origin", URL: m.url}, false)
 				return err
 			})
 		}

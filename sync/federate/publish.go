@@ -5,176 +5,171 @@ import (
 	"errors"
 	"time"
 
-	"gastown/planes/doltdb"
 	"gastown/sync/gitremote"
 	"gastown/town"
 )
 
-// staged is what a push is about to publish.
-type staged struct {
-	// head is the plane's tip; shown says that the files show it.
-	head  string
+// stagedTip is the plane's tip that a push is about to publish.
+type stagedTip struct {
+	// commit is empty when the push is about records of the ledger alone.
+	commit string
+	// shown: the files show it.
 	shown bool
-	// plan is for the records of the ledger.
-	plan *sharePlan
 }
 
-// stageEdits is stage, unless the federation plane is no concern of the call:
-// then its mirror says what the remote does.
-func (e *Engine) stageEdits(ctx context.Context, l *remoteLock, m *gitremote.Mirror, out *Pushed) (staged, error) {
-	if e.opts.OnlyLedger {
-		return staged{}, m.Reset(ctx)
+// stage records edits and puts the plane's tip into the mirror. Where the
+// federation plane is no concern of the push, the mirror is made to say what the
+// remote says.
+func (p *push) stage(ctx context.Context) (tip stagedTip, err error) {
+	if p.opts.OnlyLedger {
+		return tip, p.mirror.Reset(ctx)
 	}
-	return e.stage(ctx, l, m, out)
-}
-
-// stage records edits and puts the plane's tip into the mirror.
-func (e *Engine) stage(ctx context.Context, l *remoteLock, m *gitremote.Mirror, out *Pushed) (s staged, err error) {
-	err = e.with(ctx, func(w *workspace) error {
-		rec, err := w.recordFor(ctx, out)
-		if err != nil {
+	err = p.with(ctx, func(w *workspace) error {
+		if err := p.recordEdits(ctx, w); err != nil {
 			return err
 		}
-		if out.recorded.IsZero() {
-			out.recorded = time.Now()
-		}
-		if rec.Commit != "" || out.Attempts == 1 {
-			out.Recorded = rec
-			out.Recorded.Notes = append(l.told(), rec.Notes...)
-		}
-		if len(rec.Notes) > 0 || out.Attempts == 1 {
-			reviews, err := e.tellReviews(ctx, w.store)
-			if err != nil {
-				return err
-			}
-			out.Reviews = len(reviews)
-		}
-		if s.head, err = e.onlyAgreed(ctx, w, l, out); err != nil {
+		if tip.commit, err = p.onlyAgreed(ctx, w); err != nil {
 			return err
 		}
-		s.shown = len(w.behind) == 0
-		st, err := e.stateOf(l.remote)
-		if err != nil {
+		tip.shown = len(w.behind) == 0
+		if err := p.countUnpublished(ctx, w, tip.commit); err != nil {
 			return err
 		}
-		counted := e.step("count")
-		err = w.store.View(ctx, func(tx *doltdb.Tx) error {
-			if st.Commit == s.head {
-				out.Commits = 0
-				return nil
-			}
-			from, err := w.known(ctx, st.Commit)
-			if err != nil {
-				return err
-			}
-			out.Commits, err = tx.Count(ctx, from, s.head)
-			return err
-		})
-		counted()
-		if err != nil {
-			return err
-		}
-		defer e.step("stage")()
-		return w.store.Push(ctx, l.remote.Name, m.Dir())
+		defer p.step("stage")()
+		return w.store.Push(ctx, p.remote.Name, p.mirror.Dir())
 	})
-	return s, err
+	return tip, err
 }
 
-// recordFor records edits before a push, unless files are no concern of it.
-func (w *workspace) recordFor(ctx context.Context, out *Pushed) (Recorded, error) {
-	if out.asRecorded {
-		return Recorded{}, w.show(ctx)
+// recordEdits records edited files, unless files are no concern of the push.
+func (p *push) recordEdits(ctx context.Context, w *workspace) (err error) {
+	var rec Recorded
+	if p.asRecorded {
+		err = w.show(ctx)
+	} else {
+		rec, err = w.record(ctx, "")
 	}
-	return w.record(ctx, "")
+	if err != nil {
+		return err
+	}
+	if p.recorded.IsZero() {
+		p.recorded = time.Now()
+	}
+	first := p.out.Attempts == 1
+	if rec.Commit != "" || first {
+		p.out.Recorded = rec
+		p.out.Recorded.Notes = append(p.told(), rec.Notes...)
+	}
+	if len(rec.Notes) > 0 || first {
+		reviews, err := w.postReviews(ctx)
+		if err != nil {
+			return err
+		}
+		p.out.Reviews = len(reviews)
+	}
+	return nil
+}
+
+// countUnpublished counts the commits up to tip that the remote does not have.
+func (p *push) countUnpublished(ctx context.Context, w *workspace, tip string) (err error) {
+	defer p.step("count")()
+	if p.state.Commit == tip {
+		p.out.Commits = 0
+		return nil
+	}
+	p.out.Commits, err = w.store.Ahead(ctx, p.state.Commit)
+	return err
 }
 
 // onlyAgreed returns the plane's tip, which is about to be published. Where a
-// person was asked it must be what that person saw; then the agreement is noted
-// and the Town enters the registry.
-func (e *Engine) onlyAgreed(ctx context.Context, w *workspace, l *remoteLock, out *Pushed) (head string, err error) {
-	head, err = w.store.Head(ctx)
-	if err != nil || out.agreed == "" {
-		return head, err
+// person was asked, it must be the commit that person saw; then the Town enters
+// the registry, and the agreement is saved.
+func (p *push) onlyAgreed(ctx context.Context, w *workspace) (tip string, err error) {
+	tip, err = w.store.Head(ctx)
+	if err != nil || p.agreed == "" {
+		return tip, err
 	}
-	if head != out.agreed {
+	if tip != p.agreed {
 		return "", errUnseen
 	}
-	if _, err := w.store.Register(ctx, e.opts.Name); err != nil {
+	if _, err := w.store.Register(ctx, p.opts.Name); err != nil {
 		return "", err
 	}
-	if out.agreed, err = w.store.Head(ctx); err != nil {
+	if p.agreed, err = w.store.Head(ctx); err != nil {
 		return "", err
 	}
-	return out.agreed, e.confirm(l)
+	return p.agreed, p.confirm()
 }
 
-// publish sends the mirror to the remote. done is false when the caller should
-// merge and try again: after gitremote.ErrRejected, and without an error where
-// what was sent did not arrive or the remote has changed.
-func (e *Engine) publish(ctx context.Context, l *remoteLock, m *gitremote.Mirror, opts gitremote.PublishOptions, s staged, out *Pushed) (done bool, err error) {
-	name := l.remote.Name
-	published := e.step("publish")
-	res, err := m.Publish(ctx, opts)
+// send publishes the mirror. done is false when the caller should merge and try
+// again: after gitremote.ErrRejected, and without an error where what was sent
+// did not arrive or the remote has changed.
+func (p *push) send(ctx context.Context, tip stagedTip) (done bool, err error) {
+	published := p.step("publish")
+	res, err := p.mirror.Publish(ctx, p.publish)
 	published()
-	known := true // that the records arrived too
+	recordsArrived := true
 	switch {
 	case errors.Is(err, gitremote.ErrUnknownOutcome):
-		// The answer was lost. Look at the ref before saying anything.
-		fetched, ferr := m.Fetch(ctx)
-		if fetched.Empty || opts.Recreate && errors.Is(ferr, gitremote.ErrGone) {
-			// It was the first push, and there is nothing to merge before another.
-			return false, town.Fail("publish the federation at "+name, "run it again", "%w, and nothing has arrived", err)
+		var arrived bool
+		if res.Head, arrived, recordsArrived, err = p.findOut(ctx, err); err != nil || !arrived {
+			return false, err
 		}
-		if ferr != nil {
-			return false, errors.Join(err, ferr)
-		}
-		known = l.recordsArrived()
-		if !fetched.PublishedEarlier && !known {
-			if out.lost++; out.lost == maxLost {
-				return false, err
-			}
-			return false, nil
-		}
-		res.Head = fetched.Head
 	case err != nil:
 		return false, err
 	}
-	st, err := e.loadState(name)
-	if err != nil {
-		return false, err
-	}
-	when := e.opts.Now()
+	when := p.opts.Now()
 	switch {
-	case res.Unchanged && l.met(m):
-		res.Head, out.UpToDate, when = m.Head(), true, l.last.at
+	case res.Unchanged && p.unmoved():
+		res.Head, p.out.UpToDate, when = p.mirror.Head(), true, p.last.at
 	case res.Unchanged:
-		// Nothing was sent, so nobody has confirmed anything yet: ask.
-		before, records := m.Head(), l.recordsHead()
-		fetched, err := m.Fetch(ctx)
-		if err != nil {
+		// Nothing was sent, so the remote has confirmed nothing yet: ask it.
+		before := p.heads()
+		if _, err := p.mirror.Fetch(ctx); err != nil {
 			return false, err
 		}
-		if fetched.Head != before || l.recordsHead() != records {
+		if p.heads() != before {
 			return false, nil
 		}
-		res.Head, out.UpToDate = before, true
+		res.Head, p.out.UpToDate = p.mirror.Head(), true
 	}
-	out.Sent += res.Sent
-	if s.head != "" {
-		st.Commit = s.head
+	p.out.Sent += res.Sent
+	if tip.commit != "" {
+		p.state.Commit = tip.commit
 	}
-	if s.shown {
-		st.Head = res.Head
+	if tip.shown {
+		p.state.Head = res.Head
 	}
-	if known {
-		e.noteShare(l, s.plan, &st)
+	if recordsArrived {
+		p.plan.Published()
 	}
-	e.tidy(m)
-	if err := e.verified(name, st, when); err != nil {
+	p.tidy()
+	if err := p.verified(when); err != nil {
 		return false, err
 	}
-	if !out.recorded.IsZero() {
-		e.took("sync", out.recorded)
+	if !p.recorded.IsZero() {
+		p.took("sync", p.recorded)
 	}
 	return true, nil
+}
+
+// findOut looks at the remote after a push whose answer was lost, with the error
+// lost. arrived is false, without an error, when the push must be made again.
+func (p *push) findOut(ctx context.Context, lost error) (head string, arrived, records bool, err error) {
+	fetched, err := p.mirror.Fetch(ctx)
+	if fetched.Empty || p.publish.Recreate && errors.Is(err, gitremote.ErrGone) {
+		// It was the first push, and there is nothing to merge before another.
+		return "", false, false, town.Fail("publish the federation at "+p.remote.Name, "run it again", "%w, and nothing has arrived", lost)
+	}
+	if err != nil {
+		return "", false, false, errors.Join(lost, err)
+	}
+	records = p.records.Arrived()
+	if !fetched.PublishedEarlier && !records {
+		if p.lost++; p.lost == maxLost {
+			return "", false, false, lost
+		}
+		return "", false, false, nil
+	}
+	return fetched.Head, true, records, nil
 }

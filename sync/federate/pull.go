@@ -4,10 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
-	"gastown/planes/doltdb"
-	"gastown/sync/gitremote"
 	"gastown/town"
 )
 
@@ -34,167 +31,152 @@ type Pulled struct {
 	// DryRun: nothing was merged.
 	DryRun bool
 	FileReport
+}
 
-	// ours and merged are the plane's tip before and after; empty when nothing
-	// was looked at.
+// pulled is a Pulled with the plane's tip before and after it; both are empty
+// when the plane was not opened.
+type pulled struct {
+	Pulled
 	ours, merged string
 }
 
 // Pull brings in what the remote has, decides conflicts by sync/policy, and
 // writes the files that changed. Edits that were not recorded stay in their
 // files. With dry set it only says what there is.
-func (e *Engine) Pull(ctx context.Context, remote Remote, dry bool) (out Pulled, err error) {
-	err = e.meet(ctx, remote, func(l *remoteLock, m *gitremote.Mirror) (err error) {
-		out, err = e.pull(ctx, l, m, dry)
-		return err
-	})
-	return out, e.advise("pull from "+remote.Name, err)
+func (e *Engine) Pull(ctx context.Context, remote Remote, dry bool) (_ Pulled, err error) {
+	s, err := e.begin(ctx, remote)
+	if err != nil {
+		return Pulled{}, e.advise("pull from "+remote.Name, err)
+	}
+	defer func() { err = e.advise("pull from "+remote.Name, s.end(err)) }()
+	out, err := s.pull(ctx, dry)
+	return out.Pulled, err
 }
 
-// pull is Pull with the remote locked and its mirror open.
-func (e *Engine) pull(ctx context.Context, l *remoteLock, m *gitremote.Mirror, dry bool) (out Pulled, err error) {
-	out.Remote, out.DryRun, out.Notes = l.remote.Name, dry, l.told()
-	l.last, l.refused = nil, nil
-	arrived := e.step("fetch")
-	fetched, err := m.Fetch(ctx)
+// pull is Pull within a session. What it found is valid beside an error too.
+func (s *session) pull(ctx context.Context, dry bool) (out pulled, err error) {
+	out.Remote, out.DryRun, out.Notes = s.remote.Name, dry, s.told()
+	s.last, s.refused = nil, nil
+	arrived := s.step("fetch")
+	fetched, err := s.mirror.Fetch(ctx)
 	arrived()
 	if err != nil {
 		return out, err
 	}
-	found := meeting{head: fetched.Head, records: l.recordsHead(), at: e.opts.Now()}
+	found := lastPull{head: fetched.Head, records: s.records.Head(), at: s.opts.Now()}
 	if fetched.Empty {
-		return out, town.Fail("pull from "+l.remote.Name, "gt federation push publishes this Town's federation there",
+		return out, town.Fail("pull from "+s.remote.Name, "gt federation push publishes this Town's federation there",
 			"%w: %w", town.ErrRefused, errNone)
 	}
-	st, err := e.stateOf(l.remote)
-	if err != nil {
-		return out, err
+	if out.UpToDate = s.state.Head == fetched.Head || s.opts.OnlyLedger; !out.UpToDate {
+		err = s.with(ctx, func(w *workspace) error { return s.merge(ctx, w, dry, &out) })
+		if err != nil {
+			return out, err
+		}
+		if dry {
+			s.pullRecords(ctx, dry, &out.Pulled)
+			return out, nil
+		}
+		if len(out.Kept) == 0 {
+			s.state.Head = fetched.Head
+		}
+		s.tidy()
 	}
-	if st.Head == fetched.Head || e.opts.OnlyLedger {
-		out.UpToDate = true
-		return out, e.endPull(ctx, l, dry, found, &st, &out)
+	s.pullRecords(ctx, dry, &out.Pulled)
+	err = s.verified(found.at)
+	if err == nil && s.refused == nil && !dry {
+		s.last = &found
 	}
-	err = e.with(ctx, func(w *workspace) error { return e.merge(ctx, w, l, m, dry, &st, &out) })
-	if err != nil {
-		return out, err
-	}
-	if dry {
-		l.refused = e.pullShare(ctx, l, dry, &st, &out)
-		return out, nil
-	}
-	if len(out.Kept) == 0 {
-		st.Head = fetched.Head
-	}
-	e.tidy(m)
-	return out, e.endPull(ctx, l, dry, found, &st, &out)
-}
-
-// endPull takes the records that came along. What is wrong with them does not
-// undo the rest of the pull.
-func (e *Engine) endPull(ctx context.Context, l *remoteLock, dry bool, found meeting, st *state, out *Pulled) error {
-	l.refused = e.pullShare(ctx, l, dry, st, out)
-	err := e.verified(l.remote.Name, *st, found.at)
-	if err == nil && l.refused == nil && !dry {
-		l.last = &found
-	}
-	return err
-}
-
-// tidy drops what piled up in the mirror. It is housekeeping: the exchange it
-// follows has succeeded, whatever becomes of it.
-func (e *Engine) tidy(m *gitremote.Mirror) {
-	if err := m.Tidy(); err != nil {
-		e.opts.Log.WithError(err).Warn("tidy the mirror")
-	}
-}
-
-// verified notes that the remote itself confirmed what st says, and when.
-func (e *Engine) verified(remote string, st state, when time.Time) error {
-	st.Verified = when.UTC()
-	st.Error, st.Failed = "", time.Time{}
-	return e.saveState(remote, st)
+	return out, err
 }
 
 // merge brings the mirror's tip into the plane and the files.
-func (e *Engine) merge(ctx context.Context, w *workspace, l *remoteLock, m *gitremote.Mirror, dry bool, st *state, out *Pulled) error {
-	name := l.remote.Name
-	taken := e.step("take")
-	theirs, err := w.store.Fetch(ctx, name, m.Dir())
+func (s *session) merge(ctx context.Context, w *workspace, dry bool, out *pulled) error {
+	name := s.remote.Name
+	taken := s.step("take")
+	theirs, err := w.store.Fetch(ctx, name, s.mirror.Dir())
 	taken()
 	if err != nil {
 		return err
 	}
-	var base, ours string
-	err = w.store.View(ctx, func(tx *doltdb.Tx) error {
-		if ours, err = tx.Head(ctx); err != nil {
-			return err
-		}
-		if base, err = tx.MergeBase(ctx, ours, theirs); err != nil {
-			return err
-		}
-		if base != "" && base != theirs {
-			out.Commits, err = tx.Count(ctx, ours, theirs)
-		}
-		return err
-	})
+	c, err := w.store.Compare(ctx, theirs)
 	if err != nil {
 		return err
 	}
-	uuid, _ := e.opts.Stores.Federation()
+	base, ours := c.Base, c.Ours
+	out.Commits = c.Commits
 	switch {
 	case base == theirs:
-		// Everything there is ours already, but a call may have ended between
-		// the merge and what follows it.
-		if st.Commit == theirs || dry {
-			break
-		}
-		from, err := w.known(ctx, st.Commit)
-		if err != nil {
-			return err
-		}
-		if _, err := w.store.Mend(ctx, from, theirs); err != nil {
+		if err := s.completeMerge(ctx, w, theirs, dry); err != nil {
 			return err
 		}
 	case base == "":
-		if err := w.store.CheckIncoming(ctx, name, uuid, theirs, theirs); err != nil {
-			return errors.Join(err, w.store.Forget(ctx, name))
+		if err := s.checkIncoming(ctx, w, theirs, theirs); err != nil {
+			return err
 		}
 		return fmt.Errorf("%w", ErrUnrelated)
 	default:
-		checked := e.step("check")
-		if err := w.store.CheckIncoming(ctx, name, uuid, base, theirs); err != nil {
-			return errors.Join(err, w.store.Forget(ctx, name))
+		if err := s.checkIncoming(ctx, w, base, theirs); err != nil {
+			return err
 		}
-		checked()
 		if dry {
 			return w.foresee(ctx, base, ours, theirs, out)
 		}
-		// Files and index first agree on our own tip, so that what the merge
-		// changes is not taken for edits when the index was lost.
-		if err := w.show(ctx); err != nil {
-			return err
-		}
-		w.skipped = nil
-		e.progress("merge", 0, int64(out.Commits), "commits")
-		defer e.step("merge and show")()
-		merged, err := w.store.Merge(ctx, base, ours, theirs, "merge "+name)
-		if err != nil {
-			return err
-		}
-		out.Notes = append(out.Notes, merged.Notes...)
-		if _, err := w.store.Mend(ctx, base, theirs); err != nil {
+		if err := s.mergeTip(ctx, w, base, ours, theirs, out); err != nil {
 			return err
 		}
 	}
-	st.Commit = theirs
 	if dry {
 		return nil
 	}
+	s.state.Commit = theirs
 	out.ours = ours
 	if out.merged, err = w.store.Head(ctx); err != nil {
 		return err
 	}
-	return e.finish(ctx, w, out)
+	return w.finish(ctx, &out.Pulled)
+}
+
+// checkIncoming refuses, and forgets, commits that may not be merged.
+func (s *session) checkIncoming(ctx context.Context, w *workspace, base, theirs string) error {
+	defer s.step("check")()
+	uuid, _ := s.opts.Stores.Federation()
+	if err := w.store.CheckIncoming(ctx, s.remote.Name, uuid, base, theirs); err != nil {
+		return errors.Join(err, w.store.Forget(ctx, s.remote.Name))
+	}
+	return nil
+}
+
+// completeMerge completes a merge whose call ended before the digests of foreign
+// rows were written: everything that arrived is in the plane already.
+func (s *session) completeMerge(ctx context.Context, w *workspace, theirs string, dry bool) error {
+	if dry || s.state.Commit == theirs {
+		return nil
+	}
+	from, err := w.store.Known(ctx, s.state.Commit)
+	if err != nil {
+		return err
+	}
+	_, err = w.store.Mend(ctx, from, theirs)
+	return err
+}
+
+func (s *session) mergeTip(ctx context.Context, w *workspace, base, ours, theirs string, out *pulled) error {
+	// Files and index first agree on our own tip, so that what the merge changes
+	// is not taken for edits when the index was lost.
+	if err := w.show(ctx); err != nil {
+		return err
+	}
+	w.skipped = nil
+	s.progress("merge", 0, int64(out.Commits), "commits")
+	defer s.step("merge")()
+	merged, err := w.store.Merge(ctx, base, ours, theirs, "merge "+s.remote.Name)
+	if err != nil {
+		return err
+	}
+	out.Notes = append(out.Notes, merged.Notes...)
+	_, err = w.store.Mend(ctx, base, theirs)
+	return err
 }
 
 // maxForeseen is how many documents a dry run names.
@@ -202,7 +184,7 @@ const maxForeseen = 20
 
 // foresee notes the documents that both sides changed. Edits that are not
 // recorded are not among them: a pull leaves those alone.
-func (w *workspace) foresee(ctx context.Context, base, ours, theirs string, out *Pulled) error {
+func (w *workspace) foresee(ctx context.Context, base, ours, theirs string, out *pulled) error {
 	both, err := w.store.Both(ctx, base, ours, theirs)
 	if err != nil {
 		return err
@@ -218,34 +200,26 @@ func (w *workspace) foresee(ctx context.Context, base, ours, theirs string, out 
 }
 
 // finish shows the merged rows as files and counts what awaits a person.
-func (e *Engine) finish(ctx context.Context, w *workspace, out *Pulled) error {
+func (w *workspace) finish(ctx context.Context, out *Pulled) error {
 	if err := w.show(ctx); err != nil {
 		return err
 	}
 	out.Documents += w.written
-	out.Kept, out.Rescued, out.Dropped = w.skipped, w.rescued, w.dropped
-	reviews, err := e.tellReviews(ctx, w.store)
+	out.FileReport = w.report()
+	reviews, err := w.postReviews(ctx)
 	out.Reviews = len(reviews)
 	return err
 }
 
-// confirmed refuses a remote nobody agreed to exchange with, and notes where the
-// other one is.
-func (e *Engine) confirmed(l *remoteLock) error {
-	r := l.remote
-	st, err := e.loadState(r.Name)
-	if err != nil {
-		return err
+// worthTelling reports that a person must hear of a pull, however it ended.
+func (p Pulled) worthTelling() bool { return len(p.Notes) > 0 || p.FileReport.tells() }
+
+// after adds up what several pulls of one push brought.
+func (p Pulled) after(earlier *Pulled) *Pulled {
+	if earlier != nil {
+		p.Commits += earlier.Commits
+		p.Documents += earlier.Documents
+		p.Notes = append(earlier.Notes, p.Notes...)
 	}
-	if st.damaged {
-		return town.Fail("sync with "+r.Name, "gt federation join "+r.URL+" --name "+r.Name+" confirms it again",
-			"%w: %s is damaged, and with it the note that exchanging with %s was confirmed", town.ErrRefused, e.statePath(r.Name), r.URL)
-	}
-	if st.Confirmed != r.URL {
-		return town.Fail("sync with "+r.Name,
-			"preview and confirm it with: gt federation init URL (first Town) or gt federation join URL",
-			"%w: nobody has confirmed that this Town's federation may be exchanged with %s", town.ErrRefused, r.URL)
-	}
-	l.address = st.Address
-	return nil
+	return &p
 }

@@ -9,19 +9,20 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/sync/gitremote"
+	"gastown/sync/records"
 	"gastown/town"
 )
 
 const (
-	// maxPushes bounds how often a push that another Town beat is made again,
-	// and pushPause the mean pause before that.
+	// maxPushes bounds the attempts of a push that loses to other Towns, and
+	// pushPause is the mean pause before the first repetition.
 	maxPushes = 20
-	// maxLost bounds how often a push that did not arrive is made again.
-	maxLost   = 3
 	pushPause = 50 * time.Millisecond
-	// maxRefused bounds how often in a row a push is made again that the server
-	// refused although nobody had moved the ref, and refusedPause the first pause
-	// before that; a server that was just busy needs no more.
+	// maxLost bounds the attempts of a push that does not arrive.
+	maxLost = 3
+	// maxRefused bounds how often in a row a push is repeated that the server
+	// refused although nobody had moved the ref. refusedPause is the pause before
+	// the first repetition; a server that was only busy needs no more.
 	maxRefused   = 2
 	refusedPause = 250 * time.Millisecond
 )
@@ -42,20 +43,9 @@ type Pushed struct {
 	Pulled   *Pulled
 	Reviews  int
 	DryRun   bool
-	// Shared is about records of the ledger; nil when none are shared.
-	Shared *Shared
-
-	// recorded is when the edits were.
-	recorded time.Time
-	// lost counts pushes that did not arrive, refused those in a row that the
-	// server rejected while the ref stayed where it was.
-	lost, refused int
-	// agreed is the plane's commit that a person agreed to publish, in init and
-	// in a join of the Town's own federation; empty where no question was asked.
-	agreed string
-	// asRecorded: files are not looked at, as a join has just written them all.
-	// What is edited since waits for the next push, like any later edit.
-	asRecorded bool
+	// Shared is about records of the ledger; nil when the push had nothing to do
+	// with them.
+	Shared *records.Shared
 }
 
 // errUnseen: the plane has more than what a person agreed to publish. Nothing
@@ -63,91 +53,79 @@ type Pushed struct {
 var errUnseen = errors.New("documents were recorded since the preview")
 
 // Push records edited files, publishes what the remote lacks, and returns only
-// when the remote has confirmed that it holds this Town's tip. Whatever other
-// Towns published meanwhile is merged first. With dry set nothing is recorded
-// or sent.
+// when the remote has confirmed that it holds this Town's tip. It merges first
+// whatever other Towns published meanwhile. With dry set nothing is recorded or
+// sent.
 func (e *Engine) Push(ctx context.Context, remote Remote, dry bool) (out Pushed, err error) {
 	if dry {
 		err = e.foretell(ctx, remote, &out)
 		return out, err
 	}
-	err = e.meet(ctx, remote, func(l *remoteLock, m *gitremote.Mirror) error {
-		out.Remote = remote.Name
-		return e.push(ctx, l, m, gitremote.PublishOptions{}, &out)
-	})
-	return out, e.advise("push to "+remote.Name, err)
+	s, err := e.begin(ctx, remote)
+	if err != nil {
+		return out, e.advise("push to "+remote.Name, err)
+	}
+	defer func() { err = e.advise("push to "+remote.Name, s.end(err)) }()
+	out.Remote = remote.Name
+	err = s.push(ctx, pushOptions{}, &out)
+	return out, err
 }
 
-// push is Push with the remote locked and its mirror open.
-func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, opts gitremote.PublishOptions, out *Pushed) error {
-	opts.AuthorName, opts.AuthorEmail = e.opts.Actor.Name, e.opts.Actor.Email
-	opts.Message = "federation of Town " + e.opts.Name
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = pushPause, 20*pushPause
-	defer out.tell(l)
-	plan, err := e.planShare(ctx, l, m, out)
-	if err != nil {
+// pushOptions say how a push within a session differs from Push.
+type pushOptions struct {
+	publish gitremote.PublishOptions
+	// agreed is the plane's commit that a person agreed to publish, in init and
+	// in a join of the Town's own federation; empty where no question was asked.
+	agreed string
+	// asRecorded: files are not looked at, as a join has just written them all.
+	// A later edit waits for the next push.
+	asRecorded bool
+}
+
+// push is one push on its way.
+type push struct {
+	*session
+	pushOptions
+	out *Pushed
+	// plan is for the records of the ledger; nil when none travel.
+	plan *records.Plan
+	// recorded is when the edits were recorded.
+	recorded time.Time
+	// lost counts attempts that did not arrive, refusals those in a row that the
+	// server rejected while the ref stayed where it was.
+	lost, refusals int
+}
+
+// push is Push within a session.
+func (s *session) push(ctx context.Context, opts pushOptions, out *Pushed) (err error) {
+	p := &push{session: s, pushOptions: opts, out: out}
+	p.publish.AuthorName, p.publish.AuthorEmail = s.opts.Actor.Name, s.opts.Actor.Email
+	p.publish.Message = "federation of Town " + s.opts.Name
+	defer func() {
+		out.Recorded.Notes = append(out.Recorded.Notes, s.told()...)
+		out.Shared = p.plan.Shared()
+	}()
+	if p.plan, err = s.planRecords(ctx); err != nil {
 		return err
 	}
+	pause := backoff.NewExponentialBackOff()
+	pause.InitialInterval, pause.MaxInterval = pushPause, 20*pushPause
 	for {
 		out.Attempts++
-		staged, err := e.stageEdits(ctx, l, m, out)
-		if err == nil {
-			err = e.stageShare(ctx, l, plan, out)
-		}
-		if err != nil && !errors.Is(err, doltdb.ErrBehind) {
+		before := p.heads()
+		done, rejected, err := p.attempt(ctx)
+		if done || err != nil {
 			return err
-		}
-		var rejected error
-		head, records := m.Head(), l.recordsHead()
-		if err == nil {
-			opts.Beside, staged.plan = plan != nil && plan.staged, plan
-			done, err := e.publish(ctx, l, m, opts, staged, out)
-			if done || err != nil && !errors.Is(err, gitremote.ErrRejected) {
-				return err
-			}
-			rejected = err
 		}
 		if out.Attempts == maxPushes {
-			return town.Fail("push to "+l.remote.Name, "run it again in a while",
+			return town.Fail("push to "+s.remote.Name, "run it again in a while",
 				"%w: other Towns published first %d times", town.ErrBusy, maxPushes)
 		}
-		// Somebody was first. Take what they published, then try again.
-		if err := m.Reset(ctx); err != nil {
-			return err
-		}
-		if err := e.resetShare(ctx, l, plan); err != nil {
-			return err
-		}
-		pulled, err := e.pull(ctx, l, m, false)
-		if l.refused != nil && plan != nil {
-			// What is there of records cannot be merged: the rest goes on without.
-			plan, out.Shared, rejected = nil, nil, nil
-		}
-		if rejected != nil && m.Head() == head && l.recordsHead() == records && (err == nil || errors.Is(err, errNone) || opts.Recreate && errors.Is(err, gitremote.ErrGone)) {
-			// Nobody was: the server has another reason.
-			if err := out.waitRefused(ctx, l.remote, rejected); err != nil {
-				return err
-			}
-			continue
-		}
-		out.refused = 0
-		if err == nil || pulled.tells() {
-			out.Pulled = pulled.after(out.Pulled)
-		}
+		refused, err := p.mergeOthers(ctx, before, rejected)
 		if err != nil {
 			return err
 		}
-		if err := e.planAgain(ctx, l, plan, out); err != nil {
-			return err
-		}
-		// What the first attempt was to make exists by now, or is another's.
-		opts.CreateInfoBranch, opts.Recreate = false, false
-		if err := out.agreeTo(pulled); err != nil {
-			return err
-		}
-		out.Reviews = pulled.Reviews
-		if out.Attempts > 1 {
+		if out.Attempts > 1 && !refused {
 			if err := wait(ctx, pause.NextBackOff()); err != nil {
 				return err
 			}
@@ -155,15 +133,76 @@ func (e *Engine) push(ctx context.Context, l *remoteLock, m *gitremote.Mirror, o
 	}
 }
 
+// heads are the commits of both refs as last seen.
+func (p *push) heads() [2]string { return [2]string{p.mirror.Head(), p.records.Head()} }
+
+// attempt stages and publishes once. It is done when the remote has confirmed.
+// Otherwise the caller merges what is there and tries again; rejected is then
+// the server's answer, if it gave one.
+func (p *push) attempt(ctx context.Context) (done bool, rejected, err error) {
+	tip, err := p.stage(ctx)
+	if err == nil {
+		err = p.plan.Stage(ctx)
+	}
+	switch {
+	case errors.Is(err, doltdb.ErrBehind):
+		return false, nil, nil
+	case err != nil:
+		return false, nil, err
+	}
+	p.publish.Beside = p.plan.Staged()
+	done, err = p.send(ctx, tip)
+	if errors.Is(err, gitremote.ErrRejected) && !done {
+		return false, err, nil
+	}
+	return done, nil, err
+}
+
+// mergeOthers takes what other Towns published, after an attempt that was not
+// done; before are the heads then. refused: no other Town did, and the server
+// rejected the push for a reason of its own. It has then waited already.
+func (p *push) mergeOthers(ctx context.Context, before [2]string, rejected error) (refused bool, err error) {
+	if err := p.mirror.Reset(ctx); err != nil {
+		return false, err
+	}
+	if err := p.plan.Reset(ctx); err != nil {
+		return false, err
+	}
+	got, err := p.pull(ctx, false)
+	if p.refused != nil && p.plan != nil {
+		// The records there cannot be merged: the rest goes on without records.
+		p.plan, rejected = nil, nil
+	}
+	if rejected != nil && p.heads() == before &&
+		(err == nil || errors.Is(err, errNone) || p.publish.Recreate && errors.Is(err, gitremote.ErrGone)) {
+		return true, p.waitRefused(ctx, rejected)
+	}
+	p.refusals = 0
+	if err == nil || got.worthTelling() {
+		p.out.Pulled = got.after(p.out.Pulled)
+	}
+	if err != nil {
+		return false, err
+	}
+	if err := p.plan.Adapt(ctx); err != nil {
+		return false, err
+	}
+	// Whatever the first attempt was to create exists by now.
+	p.publish.CreateInfoBranch, p.publish.Recreate = false, false
+	p.out.Reviews = got.Reviews
+	p.agreed, err = got.agreedWith(p.agreed)
+	return false, err
+}
+
 // waitRefused waits before a push that the server refused is made once more,
 // or ends it with the server's reason.
-func (out *Pushed) waitRefused(ctx context.Context, remote Remote, reason error) error {
-	if out.refused++; out.refused > maxRefused {
-		return town.Fail("push to "+remote.Name,
+func (p *push) waitRefused(ctx context.Context, reason error) error {
+	if p.refusals++; p.refusals > maxRefused {
+		return town.Fail("push to "+p.remote.Name,
 			"ask whoever runs the repository: a lock that was left behind there or a rule of the server may be the reason",
 			"the server refuses it, and no other Town published meanwhile: %w", reason)
 	}
-	return wait(ctx, time.Duration(out.refused*out.refused)*refusedPause)
+	return wait(ctx, time.Duration(p.refusals*p.refusals)*refusedPause)
 }
 
 func wait(ctx context.Context, d time.Duration) error {
@@ -175,57 +214,40 @@ func wait(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// agreeTo lets what was agreed include what a pull brought from the remote.
-func (out *Pushed) agreeTo(p Pulled) error {
-	if out.agreed == "" || p.merged == "" {
-		return nil
+// agreedWith extends an agreement to publish the commit agreed to what a pull
+// merged into it. It fails with errUnseen if the pull started from another
+// commit. Where nobody was asked, agreed is empty and stays so.
+func (p pulled) agreedWith(agreed string) (string, error) {
+	switch {
+	case agreed == "" || p.merged == "":
+		return agreed, nil
+	case p.ours != agreed:
+		return agreed, errUnseen
 	}
-	if p.ours != out.agreed {
-		return errUnseen
-	}
-	out.agreed = p.merged
-	return nil
-}
-
-// tells reports that there is something a person must hear of a pull, however
-// it ended.
-func (p Pulled) tells() bool {
-	return len(p.Notes) > 0 || p.FileReport.tells()
-}
-
-// after adds up what several pulls of one push brought.
-func (p Pulled) after(earlier *Pulled) *Pulled {
-	if earlier != nil {
-		p.Commits += earlier.Commits
-		p.Documents += earlier.Documents
-		p.Notes = append(earlier.Notes, p.Notes...)
-	}
-	return &p
+	return p.merged, nil
 }
 
 // foretell tells what a push would do. It contacts nobody.
 func (e *Engine) foretell(ctx context.Context, remote Remote, out *Pushed) (err error) {
-	l, err := e.lockRemote(ctx, remote)
+	s, err := e.lockRemote(ctx, remote)
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, l.release()) }()
-	if err := e.confirmed(l); err != nil {
+	defer func() { err = errors.Join(err, s.release()) }()
+	if err := s.confirmed(); err != nil {
 		return err
 	}
 	out.Remote, out.DryRun = remote.Name, true
-	if err := e.pushDry(ctx, remote, out); err != nil {
+	if err := e.foretellEdits(ctx, remote, out); err != nil || e.opts.Ledger == nil {
 		return err
 	}
-	defer out.tell(l)
-	return e.previewPush(ctx, l, out)
+	out.Shared, err = e.sharing().Foretell(ctx, remote, s.state.Shared)
+	out.UpToDate = out.UpToDate && !out.Shared.Moved()
+	return err
 }
 
-// tell adds what came up on the way.
-func (p *Pushed) tell(l *remoteLock) { p.Recorded.Notes = append(p.Recorded.Notes, l.told()...) }
-
-// pushDry counts what a push would record and send.
-func (e *Engine) pushDry(ctx context.Context, remote Remote, out *Pushed) error {
+// foretellEdits counts what a push would record and send.
+func (e *Engine) foretellEdits(ctx context.Context, remote Remote, out *Pushed) error {
 	status, err := e.Status(ctx, []Remote{remote})
 	if err != nil {
 		return err

@@ -15,19 +15,20 @@ import (
 type FileReport struct {
 	// Invalid files are reported and left alone; everything else goes on.
 	Invalid []files.Invalid
-	// Kept files have an edit that could not be reconciled yet; a row that
-	// changed meanwhile was not written over it.
+	// Kept files have an edit that is not recorded yet; a row that changed
+	// meanwhile was not written over it.
 	Kept []files.Skipped
-	// Changing files were edited, renamed or removed while they were read: what
-	// they are then is the next Commit's.
+	// Changing files were edited, renamed or removed while they were read; the
+	// next Commit records them.
 	Changing []town.Key
 	// Rescued texts were found beside the file they belong to.
 	Rescued []files.Rescue
-	// Dropped texts were too, and were removed: the plane's history has them.
+	// Dropped texts were found there too and were removed, because the plane's
+	// history has them.
 	Dropped []files.Rescue
 }
 
-// tells reports that there is something a person must hear.
+// tells reports that a person must hear of it.
 func (r FileReport) tells() bool {
 	return len(r.Invalid)+len(r.Kept)+len(r.Changing)+len(r.Rescued)+len(r.Dropped) > 0
 }
@@ -51,20 +52,20 @@ func (e *Engine) Commit(ctx context.Context, message string) (out Recorded, err 
 		if out, err = w.record(ctx, message); err != nil {
 			return err
 		}
-		reviews, err := e.tellReviews(ctx, w.store)
+		reviews, err := w.postReviews(ctx)
 		out.Reviews = len(reviews)
 		return err
 	})
 	return out, err
 }
 
-// record takes edited files over as rows, and shows rows that differ from what
-// the files were.
+// record makes edited files rows, and first shows rows that the files do not show
+// yet.
 func (w *workspace) record(ctx context.Context, message string) (out Recorded, err error) {
 	if err := w.show(ctx); err != nil {
 		return out, err
 	}
-	// What show could not write has an edit: it is dealt with now.
+	// What show could not write has an edit, which is recorded now.
 	w.skipped = nil
 	changes, err := w.scan(ctx)
 	if err != nil {
@@ -122,8 +123,8 @@ func (w *workspace) edits(changes *files.Changes) ([]federation.FileEdit, map[to
 	return edits, byKey
 }
 
-// again reads a text that was not kept; nil for one that was. A file that is
-// another by then is left for the next time.
+// again returns how to read a text that the scan did not hold in memory; nil for
+// one that it did. A file that has changed by then is left for the next call.
 func (w *workspace) again(c files.Change) func(context.Context) (string, bool, error) {
 	if !c.Unread {
 		return nil
@@ -141,9 +142,9 @@ func (w *workspace) again(c files.Change) func(context.Context) (string, bool, e
 // each may have a text of 1 MiB.
 const rowsAtOnce = 32
 
-// settle notes in the index which row each file now shows, and writes the row
-// over files whose text is not in force; the text itself is archived or
-// proposed by then.
+// settle notes in the index which row each file now shows. Over a file whose text
+// is not in force it writes the row; the text itself is archived or proposed by
+// then.
 func (w *workspace) settle(ctx context.Context, rec federation.Recorded, byKey map[town.Key]files.Change) error {
 	for key, digest := range rec.Rows {
 		if err := w.index.Record(byKey[key], digest); err != nil {

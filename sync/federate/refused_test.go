@@ -19,7 +19,7 @@ func TestServerRefusesForAReasonOfItsOwn(t *testing.T) {
 		t.Fatal(err)
 	}
 	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
-	remote := Remote{"origin", url}
+	remote := Remote{Name: "origin", URL: url}
 	refused := func(what string, call func() (Pushed, error)) {
 		t.Helper()
 		if err := os.WriteFile(lock, nil, 0o600); err != nil {
@@ -68,7 +68,7 @@ func TestDamagedMirrorIsNoted(t *testing.T) {
 	}
 	b.want("roles/mayor.md", role("mayor", "alpha"))
 	damage(b)
-	out, err := b.Join(t.Context(), Remote{"origin", url}, yes)
+	out, err := b.Join(t.Context(), Remote{Name: "origin", URL: url}, yes)
 	if err != nil || !contains(out.Notes, "made anew") {
 		t.Errorf("join told %v, %v", out.Notes, err)
 	}

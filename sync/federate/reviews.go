@@ -19,8 +19,8 @@ type Resolved struct {
 	FileReport
 }
 
-// ErrChanged reports a decision about a text that is not in force any more. It
-// comes with town.ErrBusy: nothing was changed, and who looks again can decide.
+// ErrChanged reports a decision about a text that is no longer in force. It comes
+// with town.ErrBusy: nothing was changed, and a person can look and decide again.
 var ErrChanged = errors.New("the text in force is another one now")
 
 // Decision is what a person decided about a review.
@@ -31,12 +31,12 @@ type Decision struct {
 	// Merged is the text for OutcomeMerged.
 	Merged string
 	// Over is the start (at least four characters) of the content digest of the
-	// text the person saw in force, NoText where the role was not there; the
-	// decision counts only while that is so. Empty: whatever is in force.
+	// text the person saw in force, or NoText where there was none. The decision
+	// counts only while that text is in force. Empty: whatever is in force.
 	Over string
 }
 
-// NoText is Decision.Over for a role that is not there.
+// NoText is Decision.Over where no text was in force.
 const NoText = "none"
 
 // over reports whether the text in force is the one decided over.
@@ -48,6 +48,16 @@ func (d Decision) over(current *town.Edit) bool {
 		return d.Over == NoText
 	}
 	return len(d.Over) >= 4 && strings.HasPrefix(string(current.Content()), d.Over)
+}
+
+// postReviews posts the open reviews on the board.
+func (w *workspace) postReviews(ctx context.Context) ([]federation.Review, error) {
+	defer w.engine.step("reviews")()
+	reviews, err := w.store.Reviews(ctx)
+	if err != nil || w.engine.opts.Reviews == nil {
+		return reviews, err
+	}
+	return reviews, w.engine.opts.Reviews.Post(ctx, reviews)
 }
 
 // Resolve decides one review and shows the outcome in the role's file. Edited
@@ -81,9 +91,8 @@ func (e *Engine) Resolve(ctx context.Context, d Decision) (out Resolved, err err
 		if err := w.show(ctx); err != nil {
 			return err
 		}
-		left, err := e.tellReviews(ctx, w.store)
-		out = Resolved{Review: r, Outcome: d.Outcome, Open: len(left),
-			FileReport: FileReport{Kept: w.skipped, Rescued: w.rescued, Dropped: w.dropped}}
+		left, err := w.postReviews(ctx)
+		out = Resolved{Review: r, Outcome: d.Outcome, Open: len(left), FileReport: w.report()}
 		return err
 	})
 	return out, err
@@ -114,7 +123,7 @@ func (e *Engine) Restore(ctx context.Context, key town.Key, version string) (pas
 		if err := w.show(ctx); err != nil {
 			return err
 		}
-		_, err := e.tellReviews(ctx, w.store)
+		_, err := w.postReviews(ctx)
 		return err
 	})
 	return past, err

@@ -8,18 +8,19 @@ import (
 	"path/filepath"
 	"time"
 
+	"gastown/sync/records"
+	"gastown/town"
 	"gastown/town/durable"
 )
 
-// state is what this Town knows of its agreement with one remote. It is local,
-// and, but for what is noted of records before they are sent, only ever written
-// after the fact it states: losing it costs a repeated step or question, never
-// data.
+// state is what this Town knows of its agreement with one remote. It is local.
+// Each value is written after the fact it states, but for Shared.Tried, which is
+// written before. Losing it costs a repeated step or question and no document.
 type state struct {
 	// Confirmed: a person agreed, in init or join, to exchange with this URL.
 	Confirmed string `json:"confirmed_url,omitempty"`
-	// Address is where git's configuration put that URL when it was agreed to,
-	// if elsewhere; what the configuration says later does not count.
+	// Address is where git's configuration put that URL when a person agreed to
+	// it, if elsewhere. A later change of the configuration does not count.
 	Address string `json:"confirmed_address,omitempty"`
 	// Head is the Git commit whose content is merged into the plane and shown
 	// in the files.
@@ -27,7 +28,7 @@ type state struct {
 	// Commit is the plane's commit the remote is known to hold.
 	Commit string `json:"commit,omitempty"`
 	// Shared is about records of the ledger.
-	Shared shared `json:"shared,omitzero"`
+	Shared records.State `json:"shared,omitzero"`
 	// Verified is when the remote itself last said so.
 	Verified time.Time `json:"verified,omitzero"`
 	// Failed and Error describe the last attempt, if it failed.
@@ -42,8 +43,8 @@ func (e *Engine) statePath(remote string) string {
 	return filepath.Join(e.opts.Layout.Remote(remote), "sync.json")
 }
 
-// loadState reads what is known. A file that makes no sense is as good as lost,
-// and the confirmation with it: a person then gives it again.
+// loadState reads what is known. A file that makes no sense counts as lost, and
+// the confirmation with it: a person then confirms the remote again.
 func (e *Engine) loadState(remote string) (s state, err error) {
 	data, err := os.ReadFile(e.statePath(remote))
 	if errors.Is(err, os.ErrNotExist) {
@@ -59,31 +60,6 @@ func (e *Engine) loadState(remote string) (s state, err error) {
 	return s, nil
 }
 
-// stateOf is what is known of a remote at the URL it has now.
-func (e *Engine) stateOf(r Remote) (state, error) {
-	st, err := e.loadState(r.Name)
-	st.Shared = st.Shared.of(r, e.exchangeUUID())
-	return st, err
-}
-
-// Forget withdraws the agreement to exchange with a remote, for one that is
-// taken out of the configuration: should it come back, a person is asked again.
-// What else is known of it stays, and so does its mirror.
-func (e *Engine) Forget(ctx context.Context, remote Remote) (err error) {
-	l, err := e.lockRemote(ctx, remote)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, l.release()) }()
-	st, err := e.loadState(remote.Name)
-	if err != nil || st.Confirmed == "" {
-		return err
-	}
-	st.Confirmed, st.Address = "", ""
-	st.Shared.Agreed, st.Shared.At = nil, ""
-	return e.saveState(remote.Name, st)
-}
-
 func (e *Engine) saveState(remote string, s state) error {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {
@@ -95,15 +71,84 @@ func (e *Engine) saveState(remote string, s state) error {
 	return durable.Replace(e.statePath(remote), append(data, '\n'), 0o600)
 }
 
-// noteFailure records why the last attempt failed, for status. The attempt's
-// own error matters more than one of this.
-func (e *Engine) noteFailure(remote string, cause error) {
-	s, err := e.loadState(remote)
+// load reads the session's state.
+func (s *session) load() (err error) {
+	s.state, err = s.loadState(s.remote.Name)
+	return err
+}
+
+// save writes the session's state.
+func (s *session) save() error { return s.saveState(s.remote.Name, s.state) }
+
+// confirmed loads the state, refuses a remote nobody agreed to exchange with, and
+// notes where the remote is.
+func (s *session) confirmed() error {
+	if err := s.load(); err != nil {
+		return err
+	}
+	r := s.remote
+	if s.state.damaged {
+		return town.Fail("sync with "+r.Name, "gt federation join "+r.URL+" --name "+r.Name+" confirms it again",
+			"%w: %s is damaged, and with it the note that exchanging with %s was confirmed", town.ErrRefused, s.statePath(r.Name), r.URL)
+	}
+	if s.state.Confirmed != r.URL {
+		return town.Fail("sync with "+r.Name,
+			"preview and confirm it with: gt federation init URL (first Town) or gt federation join URL",
+			"%w: nobody has confirmed that this Town's federation may be exchanged with %s", town.ErrRefused, r.URL)
+	}
+	s.address = s.state.Address
+	return nil
+}
+
+// confirm notes that a person agreed to exchange with the remote.
+func (s *session) confirm() error {
+	s.state.Confirmed, s.state.Address = s.remote.URL, ""
+	if s.address != s.remote.URL {
+		s.state.Address = s.address
+	}
+	return s.save()
+}
+
+// verified notes that the remote itself confirmed the session's state, and when.
+func (s *session) verified(when time.Time) error {
+	s.state.Verified = when.UTC()
+	s.state.Error, s.state.Failed = "", time.Time{}
+	return s.save()
+}
+
+// noteFailure records why the call failed, for status. It reports no error: the
+// call's own matters more.
+func (s *session) noteFailure(cause error) {
+	s.state.Failed, s.state.Error = s.opts.Now().UTC(), cause.Error()
+	if err := s.save(); err != nil {
+		s.opts.Log.WithError(err).Warn("note the failed sync")
+	}
+}
+
+// Forget withdraws the agreement to exchange with a remote that is taken out of
+// the configuration: should it come back, a person is asked again. The rest of
+// what is known of it stays, and so does its mirror.
+func (e *Engine) Forget(ctx context.Context, remote Remote) error {
+	return e.changeState(ctx, remote, func(st *state) bool {
+		if st.Confirmed == "" {
+			return false
+		}
+		st.Confirmed, st.Address = "", ""
+		st.Shared.Withdraw()
+		return true
+	})
+}
+
+// changeState changes what is known of a remote, with its lock held, if change
+// returns true.
+func (e *Engine) changeState(ctx context.Context, remote Remote, change func(*state) bool) (err error) {
+	s, err := e.lockRemote(ctx, remote)
 	if err != nil {
-		return
+		return err
 	}
-	s.Failed, s.Error = e.opts.Now().UTC(), cause.Error()
-	if err := e.saveState(remote, s); err != nil {
-		e.opts.Log.WithError(err).Warn("note the failed sync")
+	defer func() { err = errors.Join(err, s.release()) }()
+	if err := s.load(); err != nil || !change(&s.state) {
+		return err
 	}
+	return s.save()
 }

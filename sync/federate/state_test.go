@@ -15,7 +15,7 @@ import (
 func TestDamagedState(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
-	remote := Remote{"origin", url}
+	remote := Remote{Name: "origin", URL: url}
 	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	a.init(url)
 	for _, damage := range []string{"", "{\"head\": ", "[]", `{"verified": 7, "confirmed_url": "` + url + `"}`} {
@@ -60,7 +60,7 @@ func TestTheStateLeavesNoDebris(t *testing.T) {
 func TestForget(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
-	remote := Remote{"origin", url}
+	remote := Remote{Name: "origin", URL: url}
 	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	if err := a.Forget(t.Context(), remote); err != nil {
 		t.Errorf("a remote nobody has met: %v", err)

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/sync/files"
 	"gastown/town"
@@ -19,10 +18,14 @@ type FileState struct {
 	State string
 	// Text is the file's; Base the text of the row in force. Only Diff fills them.
 	Text, Base string
-	// Changing is why Diff has no Text: the file was changed, removed or written to
-	// while it was read. What it is then is the next call's.
+	// Changing is why Diff has no Text: the file was changed or removed while it
+	// was read. The next call reads it again.
 	Changing error
+}
 
+// fileEdit is a FileState with what the scan found.
+type fileEdit struct {
+	FileState
 	change files.Change
 }
 
@@ -66,8 +69,12 @@ func (s Status) Clean() bool {
 // Status compares the files with the plane, and the plane with each remote.
 func (e *Engine) Status(ctx context.Context, remotes []Remote) (out Status, err error) {
 	err = e.with(ctx, func(w *workspace) error {
-		if out, err = w.status(ctx); err != nil {
+		var edits []fileEdit
+		if out, edits, err = w.status(ctx); err != nil {
 			return err
+		}
+		for _, e := range edits {
+			out.Edited = append(out.Edited, e.FileState)
 		}
 		for _, r := range remotes {
 			rs, err := e.remoteStatus(ctx, w, r)
@@ -82,16 +89,18 @@ func (e *Engine) Status(ctx context.Context, remotes []Remote) (out Status, err 
 	return out, err
 }
 
-func (w *workspace) status(ctx context.Context) (out Status, err error) {
+// status compares the files with the plane. The edits are for the caller to put
+// into the Status.
+func (w *workspace) status(ctx context.Context) (out Status, edits []fileEdit, err error) {
 	changes, err := w.scan(ctx)
 	if err != nil {
-		return out, err
+		return out, nil, err
 	}
 	if out.Head, err = w.store.Head(ctx); err != nil {
-		return out, err
+		return out, nil, err
 	}
 	if out.Pending, err = w.pending(ctx, out.Head); err != nil {
-		return out, err
+		return out, nil, err
 	}
 	if changes.Refreshed > 0 && !out.Pending {
 		w.saveLearnt()
@@ -103,13 +112,13 @@ func (w *workspace) status(ctx context.Context) (out Status, err error) {
 		list []files.Change
 	}{{"added", changes.Added}, {"modified", changes.Modified}, {"deleted", changes.Deleted}} {
 		for _, c := range group.list {
-			out.Edited = append(out.Edited, FileState{Key: c.Key, State: group.name, change: c})
+			edits = append(edits, fileEdit{FileState{Key: c.Key, State: group.name}, c})
 		}
 	}
 	if out.Pending {
-		err = w.dropShown(ctx, &out)
+		edits, err = w.unlessShown(ctx, edits)
 	}
-	return out, err
+	return out, edits, err
 }
 
 // pending reports whether a document differs between what the files were last
@@ -118,7 +127,7 @@ func (w *workspace) pending(ctx context.Context, head string) (differs bool, err
 	if head == w.index.Head {
 		return false, nil
 	}
-	from, err := w.known(ctx, w.index.Head)
+	from, err := w.store.Known(ctx, w.index.Head)
 	if err != nil || from == "" {
 		return true, err
 	}
@@ -132,28 +141,26 @@ func (w *workspace) pending(ctx context.Context, head string) (differs bool, err
 	return differs, err
 }
 
-// dropShown removes from the edits what equals its row: after an interruption
-// the index may be older than both.
-func (w *workspace) dropShown(ctx context.Context, out *Status) error {
-	var kept []FileState
-	for part := range slices.Chunk(out.Edited, rowsAtOnce) {
+// unlessShown returns the edits whose file does not show its row: after an
+// interruption the index may be older than both.
+func (w *workspace) unlessShown(ctx context.Context, edits []fileEdit) (left []fileEdit, err error) {
+	for part := range slices.Chunk(edits, rowsAtOnce) {
 		keys := make([]town.Key, len(part))
 		for i, f := range part {
 			keys[i] = f.Key
 		}
 		current, err := w.store.Current(ctx, keys)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, f := range part {
 			s := current[f.Key]
 			if (f.State == "deleted") != s.Absent || (!s.Absent && f.change.Content != town.ContentDigest(s.Text)) {
-				kept = append(kept, f)
+				left = append(left, f)
 			}
 		}
 	}
-	out.Edited = kept
-	return nil
+	return left, nil
 }
 
 func (e *Engine) remoteStatus(ctx context.Context, w *workspace, r Remote) (RemoteStatus, error) {
@@ -164,21 +171,7 @@ func (e *Engine) remoteStatus(ctx context.Context, w *workspace, r Remote) (Remo
 	out := RemoteStatus{
 		Remote: r, Confirmed: st.Confirmed == r.URL, Verified: st.Verified, Failed: st.Failed, Error: st.Error,
 	}
-	from, err := w.known(ctx, st.Commit)
-	if err != nil {
-		return out, err
-	}
-	err = w.store.View(ctx, func(tx *doltdb.Tx) error {
-		if out.Ahead, err = tx.Count(ctx, from, "HEAD"); err != nil {
-			return err
-		}
-		tip, err := tx.Revision(ctx, doltdb.Tracking(r.Name))
-		if err != nil || tip == "" {
-			return err
-		}
-		out.Behind, err = tx.Count(ctx, "HEAD", tip)
-		return err
-	})
+	out.Ahead, out.Behind, err = w.store.Standing(ctx, r.Name, st.Commit)
 	return out, err
 }
 
@@ -186,19 +179,19 @@ func (e *Engine) remoteStatus(ctx context.Context, w *workspace, r Remote) (Remo
 // file that changes meanwhile costs the others nothing.
 func (e *Engine) Diff(ctx context.Context) (edited []FileState, err error) {
 	err = e.with(ctx, func(w *workspace) error {
-		st, err := w.status(ctx)
+		_, edits, err := w.status(ctx)
 		if err != nil {
 			return err
 		}
-		keys := make([]town.Key, len(st.Edited))
-		for i, f := range st.Edited {
+		keys := make([]town.Key, len(edits))
+		for i, f := range edits {
 			keys[i] = f.Key
 		}
 		current, err := w.store.Current(ctx, keys)
 		if err != nil {
 			return err
 		}
-		for _, f := range st.Edited {
+		for _, f := range edits {
 			f.Base = current[f.Key].Text
 			f.Text, err = w.tree.Text(ctx, f.change)
 			if errors.Is(err, files.ErrEdited) || errors.Is(err, town.ErrBusy) {
@@ -207,7 +200,7 @@ func (e *Engine) Diff(ctx context.Context) (edited []FileState, err error) {
 			if err != nil {
 				return town.Fail("show the edits", "run it again", "%w", err)
 			}
-			edited = append(edited, f)
+			edited = append(edited, f.FileState)
 		}
 		return nil
 	})

@@ -45,7 +45,7 @@ func (e *Engine) copyMark(remote string) string {
 }
 
 // beginCopy makes room for a copy of the remote's store in dir. What an
-// interrupted join left there is kept if it may be the Town's former store.
+// interrupted join left there is retired if it may be the Town's former store.
 func (e *Engine) beginCopy(remote, dir string) error {
 	mark := e.copyMark(remote)
 	_, err := os.Lstat(mark)
@@ -53,7 +53,7 @@ func (e *Engine) beginCopy(remote, dir string) error {
 	case err == nil:
 		err = os.RemoveAll(dir)
 	case errors.Is(err, os.ErrNotExist):
-		_, err = e.retire(dir, layout.Federation)
+		_, err = e.retire(dir)
 	}
 	if err != nil {
 		return err

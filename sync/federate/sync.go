@@ -1,10 +1,6 @@
 package federate
 
-import (
-	"context"
-
-	"gastown/sync/gitremote"
-)
+import "context"
 
 // Synced is the outcome of Sync.
 type Synced struct {
@@ -14,8 +10,8 @@ type Synced struct {
 	Pushed   Pushed
 }
 
-// Sync records edits, pulls, and pushes, with the remote locked all the time.
-// Where there is nothing to publish it makes one connection.
+// Sync records edits, pulls, and pushes, in one session. Where there is nothing
+// to publish it makes one connection.
 func (e *Engine) Sync(ctx context.Context, remote Remote, dry bool) (out Synced, err error) {
 	if dry {
 		if out.Pulled, err = e.Pull(ctx, remote, dry); err == nil {
@@ -24,18 +20,23 @@ func (e *Engine) Sync(ctx context.Context, remote Remote, dry bool) (out Synced,
 		return out, err
 	}
 	if !e.opts.OnlyLedger {
-		// First, so that an edit and what arrives meet in a merge, by policy.
+		// Edits are recorded before the pull, so that an edit and what arrives meet
+		// in a merge and sync/policy decides.
 		if out.Recorded, err = e.Commit(ctx, ""); err != nil {
 			return out, err
 		}
 	}
 	op := "pull from "
-	err = e.meet(ctx, remote, func(l *remoteLock, m *gitremote.Mirror) (err error) {
-		if out.Pulled, err = e.pull(ctx, l, m, false); err != nil {
-			return err
-		}
-		op, out.Pushed.Remote = "push to ", remote.Name
-		return e.push(ctx, l, m, gitremote.PublishOptions{}, &out.Pushed)
-	})
-	return out, e.advise(op+remote.Name, err)
+	s, err := e.begin(ctx, remote)
+	if err != nil {
+		return out, e.advise(op+remote.Name, err)
+	}
+	defer func() { err = e.advise(op+remote.Name, s.end(err)) }()
+	pulled, err := s.pull(ctx, false)
+	if out.Pulled = pulled.Pulled; err != nil {
+		return out, err
+	}
+	op, out.Pushed.Remote = "push to ", remote.Name
+	err = s.push(ctx, pushOptions{}, &out.Pushed)
+	return out, err
 }

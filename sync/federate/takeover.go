@@ -19,18 +19,19 @@ import (
 const maxPreviews = 5
 
 // takeOver merges what the Town holds into the store theirs, which lies in dir,
-// and puts it in the place of the Town's own. It closes theirs.
-func (e *Engine) takeOver(ctx context.Context, l *remoteLock, theirs *federation.Store, dir string, confirm Confirm, out *Joined) (retired string, err error) {
-	t := takeover{Engine: e, remote: l.remote.Name, dir: dir, theirs: theirs, close: sync.OnceValue(theirs.Close), out: out}
+// and puts it in the place of the Town's own. It closes theirs. agreed is the
+// commit that the person who confirmed has seen.
+func (s *session) takeOver(ctx context.Context, theirs *federation.Store, dir string, confirm Confirm, out *Joined) (agreed string, err error) {
+	t := takeover{session: s, dir: dir, theirs: theirs, close: sync.OnceValue(theirs.Close), out: out}
 	for n := 0; err == nil && !t.exchanged; n++ {
 		if n == maxPreviews {
-			err = town.Fail("join the federation at "+l.remote.Name, "run it again when nobody edits the Town's documents",
+			err = town.Fail("join the federation at "+s.remote.Name, "run it again when nobody edits the Town's documents",
 				"%w: they were edited %d times while the join was being confirmed", town.ErrBusy, n)
 			break
 		}
 		var p Preview
-		previewed := e.step("preview")
-		p, err = t.preview(ctx, l)
+		previewed := s.step("preview")
+		p, err = t.preview(ctx)
 		previewed()
 		if err == nil {
 			err = confirm(p)
@@ -46,24 +47,26 @@ func (e *Engine) takeOver(ctx context.Context, l *remoteLock, theirs *federation
 	if err != nil {
 		return "", err
 	}
-	if retired, err = e.retire(dir, layout.Federation); err != nil {
+	if out.Retired, err = s.retire(dir); err != nil {
 		return "", err
 	}
-	return retired, e.noteHeld(l.remote.Name, t.tip)
+	// The remote is known to hold this commit.
+	s.state.Commit = t.tip
+	return t.agreed, s.save()
 }
 
 // takeover is one join on its way from the preview to the exchange.
 type takeover struct {
-	*Engine
-	remote string
+	*session
 	dir    string
 	theirs *federation.Store
 	close  func() error
 	out    *Joined
 
-	head      string // the Town's own plane as previewed
+	head      string // the tip of the Town's own plane, as previewed
 	holdings  federation.Holdings
 	tip       string // the remote's, before anything of ours
+	agreed    string // the tip of theirs with what was previewed
 	exchanged bool
 }
 
@@ -78,7 +81,7 @@ func (t *takeover) attempt(ctx context.Context) error {
 	ready, err := t.adoptPreviewed(ctx, ours)
 	unlock, cerr := ours.Detach()
 	if err = errors.Join(err, cerr); err == nil && ready {
-		err = t.exchange(ctx)
+		err = t.replace(ctx)
 	}
 	return errors.Join(err, unlock())
 }
@@ -109,14 +112,14 @@ func (t *takeover) adoptPreviewed(ctx context.Context, ours *federation.Store) (
 	t.out.Offered, t.out.Notes = adoption.Offered, adoption.Notes
 	if err == nil {
 		// What is recorded from here on was not in the preview.
-		t.out.Pushed.agreed, err = t.theirs.Head(ctx)
+		t.agreed, err = t.theirs.Head(ctx)
 	}
 	return err == nil, errors.Join(err, t.close())
 }
 
 // preview reads what the Town holds and tries its adoption.
-func (t *takeover) preview(ctx context.Context, l *remoteLock) (p Preview, err error) {
-	if err := t.alone(l.remote); err != nil {
+func (t *takeover) preview(ctx context.Context) (p Preview, err error) {
+	if err := t.onlyFederation(); err != nil {
 		return p, err
 	}
 	err = t.with(ctx, func(w *workspace) error {
@@ -137,7 +140,7 @@ func (t *takeover) preview(ctx context.Context, l *remoteLock) (p Preview, err e
 		return p, err
 	}
 	p = Preview{
-		Remote: l.remote, Address: l.address, Store: t.out.Store, Documents: adoption.Offered, Notes: adoption.Notes, Commits: 1,
+		Remote: t.remote, Address: t.address, Store: t.out.Store, Documents: adoption.Offered, Notes: adoption.Notes, Commits: 1,
 		Member:  federation.Member{ID: t.opts.ID, Name: t.opts.Name, Revision: 1},
 		Authors: []string{t.opts.Actor.String()}, Former: t.holdings.Former(),
 	}
@@ -145,10 +148,10 @@ func (t *takeover) preview(ctx context.Context, l *remoteLock) (p Preview, err e
 	return p, err
 }
 
-// exchange puts the new directory in the place of the plane's in one step. The
+// replace puts the new directory in the place of the plane's in one step. The
 // configuration names both stores meanwhile, so an interruption at any point
 // leaves either the old or the new one in use (see Engine.open).
-func (t *takeover) exchange(ctx context.Context) error {
+func (t *takeover) replace(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -158,7 +161,7 @@ func (t *takeover) exchange(ctx context.Context) error {
 		return err
 	}
 	// From here on what lies in the directory may be the Town's former store.
-	if err := errors.Join(t.endCopy(t.remote), durable.SyncDir(filepath.Dir(t.dir))); err != nil {
+	if err := errors.Join(t.endCopy(t.remote.Name), durable.SyncDir(filepath.Dir(t.dir))); err != nil {
 		return errors.Join(err, stores.SetFederation(previous, ""))
 	}
 	if err := t.swap(t.dir, current); err != nil {
@@ -173,10 +176,10 @@ func (t *takeover) exchange(ctx context.Context) error {
 	return stores.SetFederation(t.out.Store, "")
 }
 
-// alone refuses to take over another federation's store while the Town exchanges
-// with a remote of its present one: that remote would be of no use any more, and
-// what other Towns shared there would go on to the new one.
-func (t *takeover) alone(remote Remote) error {
+// onlyFederation refuses to take over another federation's store while the Town
+// exchanges with a remote of its present one: that remote would be of no use any
+// more, and what other Towns shared there would go on to the new one.
+func (t *takeover) onlyFederation() error {
 	if known, _ := t.opts.Stores.Federation(); known == t.out.Store {
 		return nil // the same federation, with a history made anew
 	}
@@ -186,11 +189,11 @@ func (t *takeover) alone(remote Remote) error {
 	}
 	for _, entry := range entries {
 		name := entry.Name()
-		if name == remote.Name || !entry.IsDir() {
+		if name == t.remote.Name || !entry.IsDir() {
 			continue
 		}
 		if st, err := t.loadState(name); err == nil && st.Confirmed != "" {
-			return town.Fail("join the federation at "+remote.Name,
+			return town.Fail("join the federation at "+t.remote.Name,
 				"make another Town for it, or leave the present one first: gt federation remote remove "+name,
 				"%w: this Town is in another federation, which it shares with remote %s", town.ErrRefused, name)
 		}

@@ -137,14 +137,14 @@ func yes(Preview) error { return nil }
 
 func (tt *testTown) init(url string) {
 	tt.t.Helper()
-	if _, err := tt.Init(tt.t.Context(), Remote{"origin", url}, yes); err != nil {
+	if _, err := tt.Init(tt.t.Context(), Remote{Name: "origin", URL: url}, yes); err != nil {
 		tt.t.Fatalf("%s: init: %v", tt.opts.Name, err)
 	}
 }
 
 func (tt *testTown) join(url string) Joined {
 	tt.t.Helper()
-	out, err := tt.Join(tt.t.Context(), Remote{"origin", url}, yes)
+	out, err := tt.Join(tt.t.Context(), Remote{Name: "origin", URL: url}, yes)
 	if err != nil {
 		tt.t.Fatalf("%s: join: %v", tt.opts.Name, err)
 	}
@@ -153,7 +153,7 @@ func (tt *testTown) join(url string) Joined {
 
 func (tt *testTown) push(url string) Pushed {
 	tt.t.Helper()
-	out, err := tt.Push(tt.t.Context(), Remote{"origin", url}, false)
+	out, err := tt.Push(tt.t.Context(), Remote{Name: "origin", URL: url}, false)
 	if err != nil {
 		tt.t.Fatalf("%s: push: %v", tt.opts.Name, err)
 	}
@@ -162,7 +162,7 @@ func (tt *testTown) push(url string) Pushed {
 
 func (tt *testTown) pull(url string) Pulled {
 	tt.t.Helper()
-	out, err := tt.Pull(tt.t.Context(), Remote{"origin", url}, false)
+	out, err := tt.Pull(tt.t.Context(), Remote{Name: "origin", URL: url}, false)
 	if err != nil {
 		tt.t.Fatalf("%s: pull: %v", tt.opts.Name, err)
 	}
@@ -171,7 +171,7 @@ func (tt *testTown) pull(url string) Pulled {
 
 func (tt *testTown) sync(url string) Synced {
 	tt.t.Helper()
-	out, err := tt.Sync(tt.t.Context(), Remote{"origin", url}, false)
+	out, err := tt.Sync(tt.t.Context(), Remote{Name: "origin", URL: url}, false)
 	if err != nil {
 		tt.t.Fatalf("%s: sync: %v", tt.opts.Name, err)
 	}
@@ -202,14 +202,18 @@ func (tt *testTown) files() map[string]string {
 func (tt *testTown) rows() map[string][]string {
 	tt.t.Helper()
 	out := map[string][]string{}
-	err := tt.Read(tt.t.Context(), func(s *federation.Store) error {
+	db, err := doltdb.OpenShared(tt.t.Context(), tt.database())
+	if err != nil {
+		tt.t.Fatal(err)
+	}
+	err = db.View(tt.t.Context(), func(tx *doltdb.Tx) error {
 		for table, columns := range map[string]string{
 			"roles": "name, text, digest, revision, town, author", "formulas": "name, version, text, digest, revision, town, author",
 			"templates": "name, version, text, deleted, digest, revision, town, author", "archive": "kind, name, digest, version, text",
 			"proposals": "id, kind, name, removal, base, text, revision, town, author", "towns": "id, name, revision",
 			"resolutions": "id, proposal, outcome, result, town, author", "meta": "k, v",
 		} {
-			rows, err := dump(tt.t.Context(), s, "SELECT CONCAT_WS('|', "+columns+") FROM "+table+" ORDER BY 1")
+			rows, err := dump(tt.t.Context(), tx, "SELECT CONCAT_WS('|', "+columns+") FROM "+table+" ORDER BY 1")
 			if err != nil {
 				return err
 			}
@@ -217,21 +221,19 @@ func (tt *testTown) rows() map[string][]string {
 		}
 		return nil
 	})
-	if err != nil {
+	if err := errors.Join(err, db.Close()); err != nil {
 		tt.t.Fatal(err)
 	}
 	return out
 }
 
-func dump(ctx context.Context, s *federation.Store, query string) (rows []string, err error) {
-	err = s.View(ctx, func(tx *doltdb.Tx) error {
-		return tx.Each(ctx, func(r *doltdb.Rows) error {
-			var line string
-			err := r.Scan(&line)
-			rows = append(rows, line)
-			return err
-		}, query)
-	})
+func dump(ctx context.Context, tx *doltdb.Tx, query string) (rows []string, err error) {
+	err = tx.Each(ctx, func(r *doltdb.Rows) error {
+		var line string
+		err := r.Scan(&line)
+		rows = append(rows, line)
+		return err
+	}, query)
 	return rows, err
 }
 
@@ -251,4 +253,9 @@ func contains(list []string, part string) bool {
 		}
 	}
 	return false
+}
+
+// confirmed is nil when a person agreed to exchange with the remote.
+func (tt *testTown) confirmed(remote Remote) error {
+	return (&session{Engine: tt.Engine, remote: remote}).confirmed()
 }

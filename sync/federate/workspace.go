@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 
-	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/sync/files"
 	"gastown/town"
@@ -99,7 +98,8 @@ func (w *workspace) show(ctx context.Context) error {
 	if err != nil || head == w.index.Head {
 		return err
 	}
-	from, err := w.known(ctx, w.index.Head)
+	// The index may be of a store that a join or a restore replaced.
+	from, err := w.store.Known(ctx, w.index.Head)
 	if err != nil {
 		return err
 	}
@@ -143,27 +143,6 @@ func (w *workspace) saveShown(head string) error {
 		w.index.Head = head
 	}
 	return w.saveIndex()
-}
-
-// known returns commit if the plane's history has it, else "": the index may
-// be of a store that a join or a restore replaced.
-func (w *workspace) known(ctx context.Context, commit string) (string, error) {
-	if commit == "" {
-		return "", nil
-	}
-	var base string
-	err := w.store.View(ctx, func(tx *doltdb.Tx) error {
-		hash, err := tx.Revision(ctx, commit)
-		if err != nil || hash == "" {
-			return err
-		}
-		base, err = tx.MergeBase(ctx, commit, "HEAD")
-		return err
-	})
-	if base != commit {
-		return "", err
-	}
-	return commit, err
 }
 
 // states yields what changed between two commits; with no from, everything,
@@ -238,6 +217,11 @@ func (w *workspace) apply(ctx context.Context, states func(func(federation.State
 		return errors.Join(fmt.Errorf("write files: %w", err), w.saveIndex())
 	}
 	return nil
+}
+
+// report is what writing the files had to leave alone.
+func (w *workspace) report() FileReport {
+	return FileReport{Kept: w.skipped, Rescued: w.rescued, Dropped: w.dropped}
 }
 
 func (w *workspace) note(ctx context.Context, out files.Applied) {

@@ -29,6 +29,12 @@ var (
 	ErrGone = errors.New("the remote no longer has the ref")
 )
 
+// Remote is a Git repository the Town exchanges with.
+type Remote struct {
+	Name string
+	URL  string
+}
+
 // VerifyFunc checks that every chunk of the named table files (names relative
 // to dir, some with the suffix .darc) hashes to its address. Its error refuses
 // the remote's state.

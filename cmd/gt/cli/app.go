@@ -9,7 +9,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"gastown/cmd/internal/shell"
-	"gastown/sync/federate"
+	"gastown/sync/records"
 )
 
 // App is one run of gt.
@@ -32,7 +32,7 @@ type App struct {
 	// plane is what pull, push and sync are about; "" is all. confirmShare asks a
 	// person about rules for sharing; nil where nobody can be asked.
 	plane        string
-	confirmShare func(federate.SharePreview) error
+	confirmShare func(records.Preview) error
 }
 
 // Main runs gt with the process's own arguments and streams and returns its

@@ -12,6 +12,7 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/planes/ledger"
 	"gastown/sync/federate"
+	"gastown/sync/records"
 	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/layout"
@@ -63,20 +64,14 @@ func (a *App) host(t layout.Town, cfg *config.Config) *workplace {
 		Layout: t, ID: cfg.Town.ID, Name: cfg.Town.Name, Actor: a.actor(cfg.Actor),
 		Stores: &stores{host: h, last: cfg.Stores[layout.Federation]}, Starter: texts,
 		Plane:   host.Database(t, cfg, layout.Federation),
-		Reviews: h.reviews.tell, Progress: h.progress.event,
+		Reviews: h.reviews, Progress: h.progress.event,
 		Wait: a.Wait, Command: a.running, Now: a.Now,
 	}
 	if a.plane != planeFederation {
-		opts.Ledger = h.ledger
+		opts.Ledger = h
 		opts.OnlyLedger = a.plane == planeLedger
 	}
-	opts.ConfirmShare = func(p federate.SharePreview) error {
-		if a.confirmShare == nil {
-			return town.ErrRefused
-		}
-		h.progress.clear()
-		return a.confirmShare(p)
-	}
+	opts.Approver = h
 	if a.Getenv(traceEnv) != "" {
 		opts.Trace = func(step string, took time.Duration) {
 			fmt.Fprintf(a.Stderr, "trace %s %d\n", step, took.Microseconds())
@@ -92,6 +87,25 @@ func (a *App) host(t layout.Town, cfg *config.Config) *workplace {
 // ledger opens the Town's work.
 func (h *workplace) ledger(ctx context.Context) (*ledger.Store, error) {
 	return ledger.Open(ctx, h.database(layout.Ledger), h.config.Stores[layout.Ledger])
+}
+
+// OpenLedger opens the Town's work, for the engine to share records of.
+func (h *workplace) OpenLedger(ctx context.Context) (records.Ledger, error) {
+	s, err := h.ledger(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// ApproveRules asks a person, for the engine, about rules that are new for a
+// remote.
+func (h *workplace) ApproveRules(_ context.Context, p records.Preview) error {
+	if h.app.confirmShare == nil {
+		return town.ErrRefused
+	}
+	h.progress.clear()
+	return h.app.confirmShare(p)
 }
 
 // tokenHost is the host the token is for: the one that was named, else that of

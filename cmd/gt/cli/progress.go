@@ -28,7 +28,7 @@ func (a *App) newProgress() *progress {
 }
 
 // event is told each step.
-func (p *progress) event(e federate.Event) {
+func (p *progress) event(e federate.Progress) {
 	now := p.app.Now()
 	if !p.on || now.Sub(p.began) < progressAfter || now.Sub(p.last) < progressEvery {
 		return

@@ -22,8 +22,8 @@ type reviews struct {
 	host *workplace
 }
 
-// tell is federate.Options.Reviews.
-func (r *reviews) tell(ctx context.Context, open []federation.Review) (err error) {
+// Post tells the operational plane the open reviews, for the engine.
+func (r *reviews) Post(ctx context.Context, open []federation.Review) (err error) {
 	ids := make([]string, len(open))
 	for i, v := range open {
 		ids[i] = string(v.ID)

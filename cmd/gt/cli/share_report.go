@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"gastown/cmd/internal/term"
-	"gastown/sync/federate"
+	"gastown/sync/records"
 	"gastown/town"
 )
 
@@ -20,19 +20,19 @@ const maxAsked = 10
 // maxValue is how many bytes of a value text shows; JSON has all of it.
 const maxValue = 400
 
-// sharePreview is federate.SharePreview for printing.
+// sharePreview is records.Preview for printing.
 type sharePreview struct {
-	Remote   string              `json:"remote,omitempty"`
-	URL      string              `json:"url,omitempty"`
-	Address  string              `json:"address,omitempty"`
-	Town     string              `json:"town"`
-	TownID   string              `json:"town_id"`
-	Author   string              `json:"author"`
-	Rules    []string            `json:"rules"`
-	Confirm  []string            `json:"confirm,omitempty"`
-	Records  []shareRecord       `json:"records"`
-	Removed  []string            `json:"removed"`
-	Withheld []federate.Withheld `json:"withheld"`
+	Remote   string             `json:"remote,omitempty"`
+	URL      string             `json:"url,omitempty"`
+	Address  string             `json:"address,omitempty"`
+	Town     string             `json:"town"`
+	TownID   string             `json:"town_id"`
+	Author   string             `json:"author"`
+	Rules    []string           `json:"rules"`
+	Confirm  []string           `json:"confirm,omitempty"`
+	Records  []shareRecord      `json:"records"`
+	Removed  []string           `json:"removed"`
+	Withheld []records.Withheld `json:"withheld"`
 }
 
 type shareRecord struct {
@@ -42,7 +42,7 @@ type shareRecord struct {
 	Redacted []string          `json:"redacted,omitempty"`
 }
 
-func newSharePreview(p federate.SharePreview) *sharePreview {
+func newSharePreview(p records.Preview) *sharePreview {
 	out := &sharePreview{
 		Remote: p.Remote.Name, URL: p.Remote.URL, Address: p.Address, Town: p.Town.Name, TownID: string(p.Town.ID), Author: p.Author,
 		Rules: []string{}, Confirm: p.Unconfirmed, Records: []shareRecord{}, Removed: list(p.Removed), Withheld: list(p.Withheld),
@@ -102,7 +102,7 @@ func shown(value string) string {
 	return value
 }
 
-func sayWithheld(p *printer, withheld []federate.Withheld) {
+func sayWithheld(p *printer, withheld []records.Withheld) {
 	if len(withheld) == 0 {
 		return
 	}
@@ -116,16 +116,16 @@ func sayWithheld(p *printer, withheld []federate.Withheld) {
 	}
 }
 
-// shared is federate.Shared for printing.
+// shared is records.Shared for printing.
 type shared struct {
-	Put      int                 `json:"put"`
-	Removed  int                 `json:"removed"`
-	Withheld []federate.Withheld `json:"withheld,omitempty"`
-	Waiting  []string            `json:"waiting,omitempty"`
+	Put      int                `json:"put"`
+	Removed  int                `json:"removed"`
+	Withheld []records.Withheld `json:"withheld,omitempty"`
+	Waiting  []string           `json:"waiting,omitempty"`
 	dry      bool
 }
 
-func newShared(s *federate.Shared, dry bool) *shared {
+func newShared(s *records.Shared, dry bool) *shared {
 	if s == nil {
 		return nil
 	}
@@ -171,8 +171,8 @@ func (e exchanged) waiting() error {
 }
 
 // askToShare shows a person what new rules would send, and asks.
-func (a *App) askToShare(ctx context.Context, yes bool) func(federate.SharePreview) error {
-	return func(p federate.SharePreview) error {
+func (a *App) askToShare(ctx context.Context, yes bool) func(records.Preview) error {
+	return func(p records.Preview) error {
 		if yes {
 			return nil
 		}

@@ -79,7 +79,7 @@ func New(t testing.TB, dir, name, url string, change ...func(*federate.Options))
 	t.Helper()
 	tt := &Town{Dir: dir, Name: name, Remote: federate.Remote{Name: "origin", URL: url}, t: t, stores: &stores{uuid: "uuid-of-" + name}}
 	tt.Engine = federate.New(tt.options(change))
-	at := doltdb.Options{Dir: layout.Town{Root: dir}.Data(layout.Federation), Actor: tt.actor(), Command: "test"}
+	at := tt.database()
 	if err := os.MkdirAll(filepath.Dir(at.Dir), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -97,6 +97,36 @@ func New(t testing.TB, dir, name, url string, change ...func(*federate.Options))
 		t.Fatalf("%s: commit: %v", name, err)
 	}
 	return tt
+}
+
+// database says how to open the federation plane.
+func (tt *Town) database() doltdb.Options {
+	return doltdb.Options{Dir: layout.Town{Root: tt.Dir}.Data(layout.Federation), Actor: tt.actor(), Command: "test"}
+}
+
+// SQL changes rows of the federation plane past gt, as a person with the stock
+// command could.
+func (tt *Town) SQL(query string) {
+	tt.t.Helper()
+	tt.open(func(db *doltdb.Shared) error {
+		_, err := db.Update(tt.t.Context(), "by hand", func(tx *doltdb.Tx) error {
+			_, err := tx.Exec(tt.t.Context(), query)
+			return err
+		})
+		return err
+	})
+}
+
+// open runs fn with the database of the federation plane open.
+func (tt *Town) open(fn func(*doltdb.Shared) error) {
+	tt.t.Helper()
+	db, err := doltdb.OpenShared(tt.t.Context(), tt.database())
+	if err != nil {
+		tt.t.Fatal(err)
+	}
+	if err := errors.Join(fn(db), db.Close()); err != nil {
+		tt.t.Fatal(err)
+	}
 }
 
 func (tt *Town) id() town.ID { return town.ID("id-" + tt.Name) }
@@ -243,8 +273,8 @@ var columns = map[string]string{
 func (tt *Town) Rows() map[string][]string {
 	tt.t.Helper()
 	out := map[string][]string{}
-	err := tt.Engine.Read(tt.t.Context(), func(s *federation.Store) error {
-		return s.View(tt.t.Context(), func(tx *doltdb.Tx) error {
+	tt.open(func(db *doltdb.Shared) error {
+		return db.View(tt.t.Context(), func(tx *doltdb.Tx) error {
 			for table, list := range columns {
 				if err := lines(tt.t.Context(), tx, out, table, "SELECT CONCAT_WS('|', "+list+") FROM "+table+" ORDER BY 1"); err != nil {
 					return err
@@ -253,9 +283,6 @@ func (tt *Town) Rows() map[string][]string {
 			return lines(tt.t.Context(), tx, out, "tables", "SHOW TABLES")
 		})
 	})
-	if err != nil {
-		tt.t.Fatal(err)
-	}
 	return out
 }
 

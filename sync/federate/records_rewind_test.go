@@ -53,7 +53,7 @@ func barred(t testing.TB, url string) (open func()) {
 func (s *sharer) fails(url string) {
 	s.t.Helper()
 	open := barred(s.t, url)
-	if out, err := s.Push(s.t.Context(), Remote{"origin", url}, false); err == nil {
+	if out, err := s.Push(s.t.Context(), Remote{Name: "origin", URL: url}, false); err == nil {
 		s.t.Fatalf("%+v", out)
 	}
 	open()
@@ -88,7 +88,7 @@ func TestUnpublishedRecordsDoNotLeaveLater(t *testing.T) {
 				a.beads(town.Bead{ID: "gt-1", Title: "title", Description: "PLANTED-ONE " + strings.Repeat("filler ", 2000)})
 				a.rules(all)
 				a.fails(url)
-				if out, err := a.Push(t.Context(), Remote{"origin", url}, true); err != nil || out.Shared.Put == 0 || out.UpToDate {
+				if out, err := a.Push(t.Context(), Remote{Name: "origin", URL: url}, true); err != nil || out.Shared.Put == 0 || out.UpToDate {
 					t.Errorf("a dry run after that: %+v %v", out.Shared, err)
 				}
 				takeOut(a)

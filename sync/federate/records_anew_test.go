@@ -4,6 +4,7 @@ import (
 	"os"
 	"testing"
 
+	"gastown/sync/records"
 	"gastown/sync/share"
 	"gastown/town"
 )
@@ -36,11 +37,11 @@ func TestInitWhereRecordsWereShared(t *testing.T) {
 				second = first
 			}
 			a.asked, a.refuse = nil, true
-			out, err := a.Init(t.Context(), Remote{"origin", second}, yes)
+			out, err := a.Init(t.Context(), Remote{Name: "origin", URL: second}, yes)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(a.asked) != 1 || len(out.Shared.Waiting) != 1 || gitOut(t, second, "for-each-ref", LedgerRef) != "" {
+			if len(a.asked) != 1 || len(out.Shared.Waiting) != 1 || gitOut(t, second, "for-each-ref", records.Ref) != "" {
 				t.Fatalf("asked %d times: %+v", len(a.asked), out.Shared)
 			}
 			a.refuse = false

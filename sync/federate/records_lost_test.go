@@ -39,7 +39,7 @@ func TestALostExchangeIsTakenBackFrom(t *testing.T) {
 		t.Errorf("asked %d times", len(a.asked))
 	}
 	b.pull(url)
-	err := b.withExchange(t.Context(), "origin", func(s *exchange.Store) error {
+	err := b.withExchange(func(s *exchange.Store) error {
 		n, err := s.Others(t.Context())
 		if n != 0 {
 			t.Errorf("%d records are still there", n)
@@ -61,7 +61,7 @@ func TestADamagedExchangeIsMadeAnew(t *testing.T) {
 	a.beads(town.Bead{ID: "gt-1", Title: "one"})
 	a.init(url)
 	b.join(url)
-	remote := Remote{"origin", url}
+	remote := Remote{Name: "origin", URL: url}
 	if err := b.VerifyExchange(t.Context(), remote); err != nil {
 		t.Fatal(err)
 	}

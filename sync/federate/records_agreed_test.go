@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"gastown/planes/ledger"
+	"gastown/sync/records"
 	"gastown/sync/share"
 	"gastown/town"
 )
@@ -50,7 +51,7 @@ func TestALostStateSendsNothingElse(t *testing.T) {
 				t.Fatal(err)
 			}
 			a.describe("gt-1", "SHARED-LATER")
-			if _, err := a.Push(t.Context(), Remote{"origin", url}, false); err != nil {
+			if _, err := a.Push(t.Context(), Remote{Name: "origin", URL: url}, false); err != nil {
 				a.join(url) // nobody has confirmed it
 			}
 			a.push(url)
@@ -74,17 +75,17 @@ func TestAgreementIsToWhatWasShown(t *testing.T) {
 	a.init(url)
 	a.rules(share.Rule{Name: "all", Labels: []string{"all"}})
 	a.beads(town.Bead{ID: "gt-1", Title: "SHARED-ONE", Labels: []string{"all"}})
-	asked := a.opts.ConfirmShare
-	a.opts.ConfirmShare = func(p SharePreview) error {
+	asked := a.opts.Approver
+	a.opts.Approver = approver(func(p records.Preview) error {
 		a.beads(town.Bead{ID: "gt-2", Title: "LATER-TWO", Labels: []string{"all"}}, town.Bead{ID: "gt-3", Title: "PLANTED", Labels: []string{"more"}})
 		a.rules(share.Rule{Name: "all", Labels: []string{"all"}}, share.Rule{Name: "more", Labels: []string{"more"}})
-		return asked(p)
-	}
+		return asked.ApproveRules(t.Context(), p)
+	})
 	a.Engine = New(a.opts)
 	if a.push(url); !has(t, url, "SHARED-ONE") || has(t, url, "LATER") || has(t, url, "PLANTED") {
 		t.Error("what was sent is not what was shown")
 	}
-	a.opts.ConfirmShare, a.refuse = asked, true
+	a.opts.Approver, a.refuse = asked, true
 	a.Engine = New(a.opts)
 	if out := a.push(url); !slices.Equal(out.Shared.Waiting, []string{"more"}) || has(t, url, "PLANTED") {
 		t.Errorf("%+v", out.Shared)

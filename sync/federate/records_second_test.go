@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 
+	"gastown/sync/records"
 	"gastown/sync/share"
 	"gastown/town"
 )
@@ -11,7 +12,7 @@ import (
 // at is Push to a remote of that name, joined before.
 func (s *sharer) at(name, url string) Pushed {
 	s.t.Helper()
-	out, err := s.Push(s.t.Context(), Remote{name, url}, false)
+	out, err := s.Push(s.t.Context(), Remote{Name: name, URL: url}, false)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -30,7 +31,7 @@ func TestSecondRemoteGetsNoHistory(t *testing.T) {
 	a.describe("gt-1", "SHARED-LATER")
 	a.push(first)
 	gitOut(t, first, "push", "-q", second, Ref) // the federation, without records
-	remote := Remote{"second", second}
+	remote := Remote{Name: "second", URL: second}
 
 	a.refuse = true
 	a.alsoAt("second", second)
@@ -42,7 +43,7 @@ func TestSecondRemoteGetsNoHistory(t *testing.T) {
 			t.Fatalf("%+v", out.Shared)
 		}
 	}
-	if refs := gitOut(t, second, "for-each-ref", LedgerRef); refs != "" {
+	if refs := gitOut(t, second, "for-each-ref", records.Ref); refs != "" {
 		t.Fatal("records are there")
 	}
 	a.refuse = false

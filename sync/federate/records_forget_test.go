@@ -23,7 +23,7 @@ func TestALedgerMadeAnewTakesNothingBack(t *testing.T) {
 	a.init(url)
 	b.join(url)
 
-	if err := a.ForgetRules(t.Context(), []Remote{{"origin", url}, {"never-seen", url}}); err != nil {
+	if err := a.ForgetRules(t.Context(), []Remote{{Name: "origin", URL: url}, {Name: "never-seen", URL: url}}); err != nil {
 		t.Fatal(err)
 	}
 	opts := doltdb.Options{Dir: a.opts.Layout.Data(layout.Ledger), Home: a.opts.Layout.Engine(), Actor: a.opts.Actor}

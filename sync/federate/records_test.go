@@ -18,6 +18,7 @@ import (
 	"gastown/planes/exchange"
 	"gastown/planes/ledger"
 	"gastown/sync/gitremote"
+	"gastown/sync/records"
 	"gastown/sync/share"
 	"gastown/town"
 	"gastown/town/layout"
@@ -26,10 +27,28 @@ import (
 // sharer is a Town with a ledger.
 type sharer struct {
 	*testTown
+	// openLedger opens its ledger.
+	openLedger func(context.Context) (*ledger.Store, error)
 	// asked are the previews a person was shown; refuse is the answer.
-	asked  []SharePreview
+	asked  []records.Preview
 	refuse bool
 }
+
+// ledgerOpener is a function as a records.LedgerOpener.
+type ledgerOpener func(context.Context) (*ledger.Store, error)
+
+func (open ledgerOpener) OpenLedger(ctx context.Context) (records.Ledger, error) {
+	s, err := open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// approver is a function as a records.Approver.
+type approver func(records.Preview) error
+
+func (ask approver) ApproveRules(_ context.Context, p records.Preview) error { return ask(p) }
 
 const ledgerUUID = "ledger-1"
 
@@ -46,20 +65,21 @@ func ledgerOf(tt *testTown) *sharer {
 			return ledger.Create(tt.t.Context(), opts, ledgerUUID)
 		})
 	}
-	tt.opts.Ledger = func(ctx context.Context) (*ledger.Store, error) { return ledger.Open(ctx, opts, ledgerUUID) }
-	tt.opts.ConfirmShare = func(p SharePreview) error {
+	s.openLedger = func(ctx context.Context) (*ledger.Store, error) { return ledger.Open(ctx, opts, ledgerUUID) }
+	tt.opts.Ledger = ledgerOpener(s.openLedger)
+	tt.opts.Approver = approver(func(p records.Preview) error {
 		s.asked = append(s.asked, p)
 		if s.refuse {
 			return town.ErrRefused
 		}
 		return nil
-	}
+	})
 	return s
 }
 
 func (s *sharer) work(fn func(*ledger.Store) error) {
 	s.t.Helper()
-	l, err := s.opts.Ledger(s.t.Context())
+	l, err := s.openLedger(s.t.Context())
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -104,12 +124,12 @@ func (s *sharer) rules(rules ...share.Rule) {
 func (s *sharer) seen(name string) []string {
 	s.t.Helper()
 	list := []string{}
-	remotes, err := s.agreedTo()
+	remotes, err := s.exchangedWith()
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	var opts []doltdb.Options
-	for _, r := range remotes {
+	for r := range remotes {
 		opts = append(opts, s.exchangeDir(s.opts.Layout.Exchange(r.Name)))
 	}
 	shelf, err := exchange.OpenShelf(s.t.Context(), s.exchangeUUID(), s.opts.ID, opts...)
@@ -129,6 +149,43 @@ func (s *sharer) seen(name string) []string {
 	}
 	slices.Sort(list)
 	return list
+}
+
+// exchangeDir says how to open the exchange in a directory.
+func (s *sharer) exchangeDir(dir string) doltdb.Options {
+	return doltdb.Options{Dir: dir, Home: s.opts.Layout.Engine(), Actor: s.opts.Actor}
+}
+
+func (s *sharer) exchangeUUID() string {
+	uuid, _ := s.stores.Federation()
+	return exchange.UUID(uuid)
+}
+
+// withExchange runs fn with the Town's exchange with origin open.
+func (s *sharer) withExchange(fn func(*exchange.Store) error) error {
+	s.t.Helper()
+	x, err := exchange.Open(s.t.Context(), s.exchangeDir(s.opts.Layout.Exchange("origin")), s.exchangeUUID(), s.opts.ID)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(x), x.Close())
+}
+
+// forge changes the records of the Town's exchange by SQL, as a hostile program
+// does.
+func (s *sharer) forge(query string) {
+	s.t.Helper()
+	db, err := doltdb.OpenShared(s.t.Context(), s.exchangeDir(s.opts.Layout.Exchange("origin")))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	_, err = db.Update(s.t.Context(), "forge", func(tx *doltdb.Tx) error {
+		_, err := tx.Exec(s.t.Context(), query)
+		return err
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		s.t.Fatal(err)
+	}
 }
 
 // sharingAll is a Town that shares its one record, gt-1, by the rule "all".
@@ -298,7 +355,7 @@ func TestShareCostsNoConnection(t *testing.T) {
 	}
 	t.Setenv("GIT_SSH_COMMAND", ssh)
 	t.Setenv("GIT_SSH_VARIANT", "simple")
-	remote := Remote{"far", "ssh://host" + url}
+	remote := Remote{Name: "far", URL: "ssh://host" + url}
 	if _, err := a.Join(t.Context(), remote, yes); err != nil {
 		t.Fatal(err)
 	}
@@ -332,22 +389,6 @@ func TestShareCostsNoConnection(t *testing.T) {
 	}
 }
 
-// forge changes the records of a Town's exchange by SQL, as a hostile program does.
-func forge(t *testing.T, s *sharer, query string) {
-	t.Helper()
-	db, err := doltdb.OpenShared(t.Context(), s.exchangeDir(s.opts.Layout.Exchange("origin")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, err = db.Update(t.Context(), "forge", func(tx *doltdb.Tx) error {
-		_, err := tx.Exec(t.Context(), query)
-		return err
-	})
-	if err := errors.Join(err, db.Close()); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // Another Town that changes our records is told of, and changes nothing.
 func TestForgedRecordsArePutBack(t *testing.T) {
 	t.Parallel()
@@ -360,7 +401,7 @@ func TestForgedRecordsArePutBack(t *testing.T) {
 	eve.rules(share.Rule{Name: "all"})
 	eve.beads(town.Bead{ID: "e-1", Title: "of eve"})
 	eve.push(url)
-	forge(t, eve, "DELETE FROM beads WHERE town = 'id-alpha'")
+	eve.forge("DELETE FROM beads WHERE town = 'id-alpha'")
 	pushExchange(t, eve, url) // its own gt would drop what it did not write
 	pulled := a.pull(url)
 	if len(pulled.Notes) != 1 || !strings.Contains(pulled.Notes[0], "gt-1") {
@@ -383,12 +424,12 @@ func TestHostileRecordsHarmNothingElse(t *testing.T) {
 	a.init(url)
 	eve.join(url)
 	eve.rules(share.Rule{Name: "all"})
-	forge(t, eve, "INSERT INTO beads (town, id, digest, title) VALUES ('id-eve', 'e-1', '', 'x')")
+	eve.forge("INSERT INTO beads (town, id, digest, title) VALUES ('id-eve', 'e-1', '', 'x')")
 	eve.opts.Ledger = nil // its own gt would mend the row
 	eve.write("templates/bug.md", "of eve\n")
 	eve.push(url)
 	pushExchange(t, eve, url)
-	out, err := a.Pull(t.Context(), Remote{"origin", url}, false)
+	out, err := a.Pull(t.Context(), Remote{Name: "origin", URL: url}, false)
 	if !errors.Is(err, town.ErrRefused) || town.Next(err) == "" {
 		t.Fatalf("%+v %v", out, err)
 	}
@@ -404,8 +445,8 @@ func TestHostileRecordsHarmNothingElse(t *testing.T) {
 			a.beads(town.Bead{ID: "gt-2", Title: "two"})
 		}
 		for name, send := range map[string]func() error{
-			"sync": func() error { _, err := a.Sync(t.Context(), Remote{"origin", url}, false); return err },
-			"push": func() error { _, err := a.Push(t.Context(), Remote{"origin", url}, false); return err },
+			"sync": func() error { _, err := a.Sync(t.Context(), Remote{Name: "origin", URL: url}, false); return err },
+			"push": func() error { _, err := a.Push(t.Context(), Remote{Name: "origin", URL: url}, false); return err },
 		} {
 			text := fmt.Sprintf("by %s %t\n", name, records)
 			a.write("templates/bug.md", text)
@@ -424,7 +465,7 @@ func TestHostileRecordsHarmNothingElse(t *testing.T) {
 func TestRecordsBegunAnewAreAskedAbout(t *testing.T) {
 	t.Parallel()
 	a, url := sharingAll(t)
-	gitOut(t, url, "update-ref", "-d", LedgerRef)
+	gitOut(t, url, "update-ref", "-d", records.Ref)
 	b := newSharer(t, "beta")
 	b.rules(share.Rule{Name: "all"})
 	b.beads(town.Bead{ID: "b-1", Title: "of b"})
@@ -449,23 +490,21 @@ func TestRecordsBegunAnewAreAskedAbout(t *testing.T) {
 func pushExchange(t testing.TB, s *sharer, url string) {
 	t.Helper()
 	former := s.opts.Ledger
-	s.opts.Ledger = func(context.Context) (*ledger.Store, error) { return nil, errors.New("not asked") }
+	s.opts.Ledger = ledgerOpener(func(context.Context) (*ledger.Store, error) { return nil, errors.New("not asked") })
 	defer func() { s.opts.Ledger = former }()
-	l, err := s.lockRemote(t.Context(), Remote{"origin", url})
+	with, err := s.begin(t.Context(), Remote{Name: "origin", URL: url})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.release()
-	m, err := s.mirror(t.Context(), l)
-	if err != nil {
+	defer with.release()
+	if _, err := with.mirror.Fetch(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := m.Fetch(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	err = s.withExchange(t.Context(), "origin", func(x *exchange.Store) error { return x.Push(t.Context(), "origin", l.ledger.Dir()) })
+	err = s.withExchange(func(x *exchange.Store) error {
+		return x.Push(t.Context(), "origin", filepath.Join(s.opts.Layout.Remote("origin"), "ledger", "mirror"))
+	})
 	if err == nil {
-		_, err = m.Publish(t.Context(), gitremote.PublishOptions{Message: "x", AuthorName: "Eve", AuthorEmail: "eve@example.com", Beside: true})
+		_, err = with.mirror.Publish(t.Context(), gitremote.PublishOptions{Message: "x", AuthorName: "Eve", AuthorEmail: "eve@example.com", Beside: true})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -476,7 +515,7 @@ func pushExchange(t testing.TB, s *sharer, url string) {
 func TestRemovedRefIsNotSharedAgainUnseen(t *testing.T) {
 	t.Parallel()
 	a, url := sharingAll(t)
-	gitOut(t, url, "update-ref", "-d", LedgerRef)
+	gitOut(t, url, "update-ref", "-d", records.Ref)
 	if out := a.pull(url); len(out.Notes) != 1 {
 		t.Fatalf("%q", out.Notes)
 	}
@@ -484,7 +523,7 @@ func TestRemovedRefIsNotSharedAgainUnseen(t *testing.T) {
 	if out := a.push(url); len(out.Shared.Waiting) != 1 {
 		t.Fatalf("%+v", out.Shared)
 	}
-	if refs := gitOut(t, url, "for-each-ref", LedgerRef); refs != "" {
+	if refs := gitOut(t, url, "for-each-ref", records.Ref); refs != "" {
 		t.Fatal("it is there again")
 	}
 	a.refuse = false
@@ -617,7 +656,7 @@ func TestEachHasWhatTheOthersSelect(t *testing.T) {
 func TestForgottenRemoteForgetsRules(t *testing.T) {
 	t.Parallel()
 	a, url := sharingAll(t)
-	if err := a.Forget(t.Context(), Remote{"origin", url}); err != nil {
+	if err := a.Forget(t.Context(), Remote{Name: "origin", URL: url}); err != nil {
 		t.Fatal(err)
 	}
 	a.refuse = true

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"testing"
 
+	"gastown/sync/records"
 	"gastown/sync/share"
 	"gastown/town"
 )
@@ -28,7 +29,7 @@ func sharedTwice(t *testing.T) (a *sharer, first, second string) {
 // alsoAt joins another repository of the federation the Town is in.
 func (s *sharer) alsoAt(name, url string) {
 	s.t.Helper()
-	if _, err := s.Join(s.t.Context(), Remote{name, url}, yes); err != nil {
+	if _, err := s.Join(s.t.Context(), Remote{Name: name, URL: url}, yes); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -79,7 +80,7 @@ func TestLaterPushesBringNothingUnagreed(t *testing.T) {
 			for _, a.refuse = range []bool{true, false} {
 				for range 2 {
 					out := a.at("second", second)
-					if _, err := a.Sync(t.Context(), Remote{"second", second}, false); err != nil {
+					if _, err := a.Sync(t.Context(), Remote{Name: "second", URL: second}, false); err != nil {
 						t.Fatal(err)
 					}
 					if got := has(t, second, "PLANTED"); got != (test.planted && !a.refuse) {
@@ -113,7 +114,7 @@ func TestRecordsOfOthersStayWhereTheyWereShared(t *testing.T) {
 	for i := range 3 {
 		a.beads(town.Bead{ID: "gt-n" + string(rune('a'+i)), Title: "RECORD-OF-alpha again"})
 		a.sync(first)
-		for _, r := range []Remote{{"origin", first}, {"second", second}} {
+		for _, r := range []Remote{{Name: "origin", URL: first}, {Name: "second", URL: second}} {
 			if _, err := b.Sync(t.Context(), r, false); err != nil {
 				t.Fatal(err)
 			}
@@ -147,7 +148,7 @@ func TestTwoRepositoriesTakeTurns(t *testing.T) {
 	for i, word := range []string{"one", "two", "three", "four"} {
 		a.describe("gt-1", word)
 		a.beads(town.Bead{ID: "gt-n" + word, Title: "SHARED " + word, Labels: []string{"all"}})
-		remotes := []Remote{{"origin", first}, {"second", second}}
+		remotes := []Remote{{Name: "origin", URL: first}, {Name: "second", URL: second}}
 		if i%2 == 1 {
 			slices.Reverse(remotes)
 		}
@@ -192,7 +193,7 @@ func TestTwoRepositoriesTakeTurns(t *testing.T) {
 func TestAnotherAddressIsAnotherRepository(t *testing.T) {
 	t.Parallel()
 	only := share.Rule{Name: "all", Labels: []string{"all"}}
-	for name, common := range map[string][]string{"nothing": {Ref}, "what was there then": {Ref, LedgerRef + ":" + LedgerRef}} {
+	for name, common := range map[string][]string{"nothing": {Ref}, "what was there then": {Ref, records.Ref + ":" + records.Ref}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first, second := bare(t), bare(t)
@@ -207,7 +208,7 @@ func TestAnotherAddressIsAnotherRepository(t *testing.T) {
 			a.beads(town.Bead{ID: "gt-2", Title: "PLANTED-BY-ALPHA", Labels: []string{"all"}})
 			a.sync(first)
 			a.work(patch(t, `[{"id":"gt-2","title":"SHARED-TWO"}]`))
-			moved := Remote{"origin", second}
+			moved := Remote{Name: "origin", URL: second}
 			if _, err := a.Join(t.Context(), moved, yes); err != nil {
 				t.Fatal(err)
 			}

@@ -9,6 +9,7 @@ import (
 
 	"gastown/planes/exchange"
 	"gastown/planes/ledger"
+	"gastown/sync/records"
 	"gastown/sync/share"
 	"gastown/town"
 )
@@ -20,12 +21,12 @@ func TestRecordsPutBackToAnEarlierState(t *testing.T) {
 	a, url := sharingAll(t)
 	a.beads(town.Bead{ID: "gt-2", Title: "two", Labels: []string{"extra"}})
 	a.push(url)
-	former := gitOut(t, url, "rev-parse", LedgerRef)
+	former := gitOut(t, url, "rev-parse", records.Ref)
 	a.rules(share.Rule{Name: "all"}, share.Rule{Name: "none", Labels: []string{"none"}})
 	a.work(func(l *ledger.Store) error { return l.Delete(t.Context(), []string{"gt-2"}, "") })
 	a.beads(town.Bead{ID: "gt-3", Title: "three"})
 	a.push(url)
-	gitOut(t, url, "update-ref", LedgerRef, former)
+	gitOut(t, url, "update-ref", records.Ref, former)
 	out := a.sync(url)
 	if len(out.Pulled.Notes) > 0 {
 		t.Errorf("%q", out.Pulled.Notes)
@@ -44,7 +45,7 @@ func TestTheExchangeIsCollected(t *testing.T) {
 	a, url := sharingAll(t)
 	mirror := tempDir(t)
 	var other *exchange.Store
-	err := a.withExchange(t.Context(), "origin", func(s *exchange.Store) (err error) {
+	err := a.withExchange(func(s *exchange.Store) (err error) {
 		if err := s.Push(t.Context(), "other", mirror); err != nil {
 			return err
 		}
@@ -63,7 +64,7 @@ func TestTheExchangeIsCollected(t *testing.T) {
 	}
 	// Each fetch leaves a file.
 	for range 2 {
-		err = a.withExchange(t.Context(), "origin", func(s *exchange.Store) error {
+		err = a.withExchange(func(s *exchange.Store) error {
 			for i := range 40 {
 				_, err := other.Publish(t.Context(), "other", []share.Record{{ID: fmt.Sprintf("o-%d-%d", tables(), i), Values: map[string]string{"title": "x"}}}, nil)
 				if err == nil {

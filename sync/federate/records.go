@@ -1,0 +1,160 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"os"
+
+	"gastown/planes/exchange"
+	"gastown/sync/records"
+)
+
+// ErrRecords reports a call that did everything but take over the records that
+// arrived, which were refused.
+var ErrRecords = errors.New("the shared records were refused")
+
+// recordsError is an ErrRecords with its reason.
+type recordsError struct{ error }
+
+func (e recordsError) Is(target error) bool { return target == ErrRecords }
+func (e recordsError) Unwrap() error        { return e.error }
+
+// withRefused is how a call ended whose own part ended with err.
+func (s *session) withRefused(err error) error {
+	if err == nil && s.refused != nil {
+		return recordsError{s.refused}
+	}
+	return errors.Join(err, s.refused)
+}
+
+// sharing is the Town's sharing of ledger records.
+func (e *Engine) sharing() *records.Sharing {
+	return records.New(records.Options{
+		Layout: e.opts.Layout, Town: exchange.Member{ID: e.opts.ID, Name: e.opts.Name}, Actor: e.opts.Actor,
+		Membership: e.opts.Stores, Ledger: e.opts.Ledger, Approver: e.opts.Approver,
+		Wait: e.opts.Wait, Command: e.opts.Command, Now: e.opts.Now, Step: e.step,
+	})
+}
+
+// pullRecords merges the records that arrived with the last fetch. Records that
+// are refused do not undo the rest of the pull: see session.refused.
+func (s *session) pullRecords(ctx context.Context, dry bool, out *Pulled) {
+	if s.records == nil {
+		return
+	}
+	got, err := s.records.Pull(ctx, dry)
+	out.Records += got.Records
+	out.Notes = append(out.Notes, got.Notes...)
+	out.UpToDate = out.UpToDate && !got.Changed
+	s.refused = err
+}
+
+// planRecords plans what a push sends of the ledger, once the records that the
+// remote holds are merged. A pull of this session has merged them. Without one,
+// the remote is asked where what is known does not say what a push of records
+// would be added to. Records that are refused stop no more than records.
+func (s *session) planRecords(ctx context.Context) (*records.Plan, error) {
+	if s.records == nil || s.refused != nil {
+		return nil, nil
+	}
+	if s.last == nil {
+		if err := s.lookAtRecords(ctx); err != nil || s.refused != nil {
+			return nil, err
+		}
+	}
+	plan, err := s.records.Plan(ctx, s.where())
+	if err != nil {
+		return nil, err
+	}
+	return plan, nil
+}
+
+func (s *session) lookAtRecords(ctx context.Context) error {
+	ask, err := s.records.NeedsFetch()
+	if err != nil {
+		return err
+	}
+	if ask {
+		if _, err := s.mirror.Fetch(ctx); err != nil {
+			return err
+		}
+	}
+	got, err := s.records.Pull(ctx, false)
+	if s.refused = err; err != nil || !got.Looked {
+		return nil
+	}
+	s.notes = append(s.notes, got.Notes...)
+	return s.save()
+}
+
+// PreviewShare tells what would leave by the rules for sharing as they are,
+// approved or not. It contacts nobody and changes nothing.
+func (e *Engine) PreviewShare(ctx context.Context) (p records.Preview, err error) {
+	defer func() { err = e.disk(err) }()
+	remotes, err := e.exchangedWith()
+	if err != nil {
+		return p, err
+	}
+	return e.sharing().Preview(ctx, remotes)
+}
+
+// exchangedWith lists the remotes that a person agreed to exchange with, and what
+// is known of the records shared through each.
+func (e *Engine) exchangedWith() (map[Remote]records.State, error) {
+	remotes := map[Remote]records.State{}
+	entries, err := os.ReadDir(e.opts.Layout.Remote(""))
+	if errors.Is(err, os.ErrNotExist) {
+		return remotes, nil
+	}
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
+		}
+		st, err := e.loadState(entry.Name())
+		if err != nil {
+			return nil, err
+		}
+		if st.Confirmed != "" {
+			remotes[Remote{Name: entry.Name(), URL: st.Confirmed}] = st.Shared
+		}
+	}
+	return remotes, err
+}
+
+// ForgetRules withdraws what a person agreed to share, with each of these
+// remotes. Call it before the ledger is made anew: the rules select nothing from
+// an empty ledger, so a sync would take back everything this Town ever shared.
+// Afterwards the rules wait for a person, who is shown what would be taken back.
+// It contacts nobody, and fails with town.ErrBusy while a remote is in use.
+func (e *Engine) ForgetRules(ctx context.Context, remotes []Remote) error {
+	for _, r := range remotes {
+		err := e.changeState(ctx, r, func(st *state) bool {
+			changed := st.Shared.Approved()
+			st.Shared.Withdraw()
+			return changed
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// VerifyExchange opens what is exchanged of records with a remote, if there is
+// anything. An error that is not town.ErrBusy says that it cannot be used.
+func (e *Engine) VerifyExchange(ctx context.Context, r Remote) error {
+	return e.sharing().Verify(ctx, r.Name)
+}
+
+// PutExchangeAside moves an exchange that cannot be used to the retired stores,
+// and returns where it is. The next pull or push makes it anew from the remote
+// and the ledger. It contacts nobody, and fails with town.ErrBusy while the
+// remote is in use.
+func (e *Engine) PutExchangeAside(ctx context.Context, r Remote) (retired string, err error) {
+	s, err := e.lockRemote(ctx, r)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, s.release()) }()
+	return e.sharing().PutAside(r.Name)
+}

@@ -1,0 +1,146 @@
+package federate
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"time"
+
+	"gastown/planes/doltdb"
+	"gastown/sync/gitremote"
+	"gastown/sync/records"
+	"gastown/town/durable"
+	"gastown/town/lockfile"
+)
+
+// session is what the engine holds while it works with one remote: the remote's
+// lock, its mirror, and what is known of it. It is for one goroutine.
+//
+// The plane and the files are not open for the whole session: a step that needs
+// them opens them (Engine.with) and closes them before the next network step.
+type session struct {
+	*Engine
+	remote Remote
+	// address is where the remote is, once that is known to differ from its URL.
+	address string
+	// lock serialises everything that touches the remote's directory, across
+	// processes. Git children inherit its descriptor: after a kill of gt the lock
+	// is held until they are gone too.
+	lock *lockfile.Lock
+	// mirror is open from begin or firstContact on.
+	mirror *gitremote.Mirror
+	// records is the session's part for shared records; nil when none are
+	// exchanged.
+	records *records.Session
+	// state is what is known of the remote. Nobody else changes it while the lock
+	// is held.
+	state state
+	// last is what the last pull of this session found; nil after one that failed.
+	last *lastPull
+	// refused is why the records that arrived last were not taken. The rest of the
+	// call goes on, and ends with this error.
+	refused error
+	// notes are for people, to be told with the outcome.
+	notes []string
+}
+
+// lastPull is what a remote held at the last pull, all of which is merged.
+type lastPull struct {
+	head, records string
+	at            time.Time
+}
+
+// unmoved reports that both refs are as the last pull of this session found them.
+func (s *session) unmoved() bool {
+	return s.last != nil && s.last.head == s.mirror.Head() && s.last.records == s.records.Head()
+}
+
+// begin starts a session with a remote that a person agreed to exchange with. The
+// caller ends it.
+func (e *Engine) begin(ctx context.Context, remote Remote) (*session, error) {
+	s, err := e.lockRemote(ctx, remote)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.confirmed(); err != nil {
+		return nil, errors.Join(err, s.release())
+	}
+	if err := s.openMirror(ctx); err != nil {
+		s.noteFailure(err)
+		return nil, errors.Join(err, s.release())
+	}
+	return s, nil
+}
+
+// end ends a session whose call ended with err, and returns how the call ended.
+// A failure is noted for status.
+func (s *session) end(err error) error {
+	if err = s.withRefused(err); err != nil {
+		s.noteFailure(err)
+	}
+	return errors.Join(err, s.release())
+}
+
+// where is the address of the remote.
+func (s *session) where() string { return cmp.Or(s.address, s.remote.URL) }
+
+// told takes the notes, for the outcome they are told with.
+func (s *session) told() []string {
+	notes := s.notes
+	s.notes = nil
+	return notes
+}
+
+// lockRemote starts a session that has the remote's lock and nothing else.
+func (e *Engine) lockRemote(ctx context.Context, r Remote) (_ *session, err error) {
+	defer func() { err = e.disk(err) }()
+	lock, err := lockfile.Acquire(ctx, e.opts.Layout.Lock("remote-"+r.Name), lockfile.Options{
+		Command: e.opts.Command, Wait: e.opts.Wait, Op: "sync with " + r.Name,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &session{Engine: e, remote: r, lock: lock}, nil
+}
+
+// release gives the lock up.
+func (s *session) release() error { return s.lock.Release() }
+
+// openMirror opens the remote's mirror and, beside it, that of the records.
+func (s *session) openMirror(ctx context.Context) (err error) {
+	if err := durable.Sweep(s.statePath(s.remote.Name)); err != nil {
+		return err
+	}
+	tokenHost := ""
+	if s.opts.TokenHost != nil {
+		tokenHost = s.opts.TokenHost(s.remote)
+	}
+	s.mirror, err = gitremote.Open(ctx, gitremote.Options{
+		Dir: s.opts.Layout.Remote(s.remote.Name), URL: s.where(), Ref: Ref,
+		Verify: func(ctx context.Context, dir string, tables []string) error {
+			defer s.step("verify")()
+			s.progress("verify", 0, int64(len(tables)), "files")
+			return doltdb.VerifyTables(ctx, dir, tables)
+		},
+		Progress: func(p gitremote.Event) { s.progress(p.Phase, p.Done, p.Total, "objects") },
+		Log:      s.opts.Log, Deadline: s.opts.Deadline, Idle: s.opts.Idle,
+		TokenEnv: s.opts.TokenEnv, TokenHost: tokenHost, Env: s.opts.Env, Inherit: s.lock.File(),
+	})
+	if err == nil && s.opts.Ledger != nil {
+		s.records, err = s.sharing().Begin(ctx, records.Link{
+			Remote: s.remote, Mirror: s.mirror, State: &s.state.Shared, Save: s.save,
+		})
+	}
+	if err == nil && (s.mirror.Mended() || s.records.Mended()) {
+		s.notes = append(s.notes, "the local copy of remote "+s.remote.Name+" was damaged and was made anew; nothing of the Town was in it alone")
+	}
+	return err
+}
+
+// tidy drops what piled up in the mirror. A failure is only logged: the exchange
+// that went before has succeeded.
+func (s *session) tidy() {
+	if err := s.mirror.Tidy(); err != nil {
+		s.opts.Log.WithError(err).Warn("tidy the mirror")
+	}
+}

@@ -1,0 +1,166 @@
+package records
+
+import (
+	"context"
+	"errors"
+
+	"gastown/sync/gitremote"
+	"gastown/sync/share"
+	"gastown/town"
+)
+
+// Plan is what of the ledger shall be in the exchange with a remote. It belongs
+// to one push: Plan, then Stage for each attempt, Reset and Adapt when another
+// Town published first, and Published once the remote has confirmed.
+//
+// A nil Plan is that of a push without records; its methods do nothing.
+type Plan struct {
+	session *Session
+	*selection
+	// exists: this machine has an exchange for the remote.
+	exists bool
+	// waiting are rules nobody approved: then records are only taken back.
+	waiting share.Rules
+	// put and gone count what was staged; a later attempt finds most of it done.
+	put, gone int
+	// staged: the mirror holds the exchange as of commit.
+	staged bool
+	commit string
+}
+
+// Plan decides what a push sends of the ledger, and has a person approve rules
+// that are new for the remote, which is at address. It is nil when the ledger is
+// no concern of the push. No database is open while the person is asked.
+func (s *Session) Plan(ctx context.Context, address string) (*Plan, error) {
+	p, err := s.plan()
+	if p == nil || err != nil {
+		return nil, err
+	}
+	if same, err := p.unchanged(ctx); err != nil || same {
+		return p, err
+	}
+	if err := p.fill(ctx); err != nil {
+		return nil, err
+	}
+	if err := p.withdrawLapsed(); err != nil {
+		return nil, err
+	}
+	return p, p.approve(ctx, address)
+}
+
+// Foretell tells what a push to a remote would do with records, and asks nobody.
+// It needs no mirror and contacts nobody. It returns nil when the ledger is no
+// concern of the push.
+func (r *Sharing) Foretell(ctx context.Context, remote gitremote.Remote, st State) (*Shared, error) {
+	s := &Session{Sharing: r, link: Link{Remote: remote, State: &st}}
+	p, err := s.plan()
+	if p == nil || err != nil {
+		return nil, err
+	}
+	if err := p.fill(ctx); err != nil {
+		return nil, err
+	}
+	p.put = len(p.changed(p.own))
+	if len(p.waiting) == 0 || s.state().At != "" {
+		p.gone = len(p.removed())
+	}
+	return p.Shared(), nil
+}
+
+// plan reads the rules; nil where there are none and nothing was ever shared.
+func (s *Session) plan() (*Plan, error) {
+	sel, err := s.load()
+	if err != nil {
+		return nil, err
+	}
+	exists, err := s.has(s.link.Remote.Name)
+	if err != nil || len(sel.rules) == 0 && !exists {
+		return nil, err
+	}
+	return &Plan{session: s, selection: sel, exists: exists}, nil
+}
+
+// unchanged reports that the remote holds what rules and ledger still select, by
+// an approval that still stands.
+func (p *Plan) unchanged(ctx context.Context) (same bool, err error) {
+	s, st := p.session, p.session.state()
+	if !p.exists || st.Head == "" || st.Rules != p.rules.Digest() || len(p.rules) > 0 && st.At != s.link.Remote.URL {
+		return false, nil
+	}
+	l, err := s.opts.Ledger.OpenLedger(ctx)
+	if err != nil {
+		return false, err
+	}
+	p.head, err = l.Head(ctx)
+	return p.head == st.Ledger, errors.Join(err, l.Close())
+}
+
+// fill reads what is published and what the rules select, unless that was done.
+func (p *Plan) fill(ctx context.Context) (err error) {
+	s := p.session
+	if !p.filled {
+		defer s.opts.Step("select records")()
+		if p.own, err = s.publishedRecords(ctx, s.link.Remote, *s.state()); err != nil {
+			return err
+		}
+		if err := p.read(ctx); err != nil {
+			return err
+		}
+	}
+	p.waiting = p.rules.Unconfirmed(s.state().agreed(s.link.Remote), p.prefixes)
+	return nil
+}
+
+// withdrawLapsed forgets the approval of rules that are no longer there: a rule
+// that comes back is asked about again.
+func (p *Plan) withdrawLapsed() error {
+	st := p.session.state()
+	still := p.rules.Still(st.Agreed, p.prefixes)
+	if len(still) == len(st.Agreed) {
+		return nil
+	}
+	st.Agreed = still
+	return p.session.link.Save()
+}
+
+// approve shows a person what rules nobody approved would send.
+func (p *Plan) approve(ctx context.Context, address string) error {
+	s := p.session
+	if len(p.waiting) == 0 || s.opts.Approver == nil {
+		return nil
+	}
+	preview := p.preview()
+	preview.Remote, preview.Address = s.link.Remote, address
+	for _, r := range p.waiting {
+		preview.Unconfirmed = append(preview.Unconfirmed, r.Name)
+	}
+	switch err := s.opts.Approver.ApproveRules(ctx, preview); {
+	case errors.Is(err, town.ErrRefused):
+		return nil // Shared.Waiting says that they wait
+	case err != nil:
+		return err
+	}
+	p.waiting = nil
+	st := s.state()
+	st.Agreed, st.At = p.rules.Agreed(p.prefixes), s.link.Remote.URL
+	return s.link.Save()
+}
+
+// Shared is the plan for people; nil for a nil Plan. Until the ledger has been
+// read, because nothing seemed to have changed, there is nothing to tell.
+func (p *Plan) Shared() *Shared {
+	if p == nil {
+		return nil
+	}
+	if !p.filled {
+		return &Shared{}
+	}
+	out := &Shared{Total: len(p.records), Withheld: p.withheld, Put: p.put, Removed: p.gone}
+	for _, r := range p.waiting {
+		out.Waiting = append(out.Waiting, r.Name)
+	}
+	return out
+}
+
+// Staged reports that the mirror holds something to publish.
+func (p *Plan) Staged() bool { return p != nil && p.staged }

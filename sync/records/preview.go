@@ -1,0 +1,89 @@
+package records
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"gastown/planes/exchange"
+	"gastown/sync/gitremote"
+	"gastown/sync/share"
+	"gastown/town"
+)
+
+// Shared is what a push did with records of the ledger, or in a dry run would
+// do.
+type Shared struct {
+	// Put and Removed count records of this Town that were written and taken
+	// back; Total is how many it shares now.
+	Put, Removed, Total int
+	// Withheld records do not leave although a rule selects them. They are listed
+	// when the ledger or the rules changed.
+	Withheld []Withheld
+	// Waiting are rules that nobody has approved for this remote. While there are
+	// any, records are only taken back.
+	Waiting []string
+}
+
+// Moved reports that records were written or taken back.
+func (s *Shared) Moved() bool { return s != nil && s.Put+s.Removed > 0 }
+
+// Withheld is a record that rules select and that does not leave.
+type Withheld struct {
+	ID string `json:"id"`
+	// Rules select it.
+	Rules []string `json:"rules"`
+	// Field is at fault; Reason never holds what is in it.
+	Field  string `json:"field,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// Preview is what the rules select from the ledger, shown before anything leaves.
+type Preview struct {
+	// Remote and Address are where it would go; empty in a preview for no remote.
+	Remote  gitremote.Remote
+	Address string
+	// Rules are all rules, Unconfirmed those a person is asked about.
+	Rules       share.Rules
+	Unconfirmed []string
+	// Records leave, by id; Removed are taken back from where they were shared.
+	Records  []share.Selection
+	Removed  []string
+	Withheld []Withheld
+	// Author is recorded in the commits, beside the Town's name and id.
+	Author string
+	Town   exchange.Member
+}
+
+// Preview tells what would leave by the rules as they are, approved or not.
+// remotes are those that this Town exchanges with, and what is known of each. It
+// contacts nobody and changes nothing.
+func (r *Sharing) Preview(ctx context.Context, remotes map[gitremote.Remote]State) (Preview, error) {
+	sel, err := r.load()
+	if err != nil {
+		return Preview{}, err
+	}
+	sel.own = map[string]town.Digest{}
+	for remote, st := range remotes {
+		own, err := r.publishedRecords(ctx, remote, st.For(remote, r.uuid()))
+		if err != nil {
+			return Preview{}, err
+		}
+		maps.Copy(sel.own, own)
+	}
+	if err := sel.read(ctx); err != nil {
+		return Preview{}, err
+	}
+	return sel.preview(), nil
+}
+
+func (sel *selection) preview() Preview {
+	p := Preview{
+		Rules: sel.rules, Withheld: sel.withheld, Removed: sel.removed(), Author: sel.sharing.opts.Actor.String(),
+		Town: sel.sharing.opts.Town,
+	}
+	for _, id := range slices.Sorted(maps.Keys(sel.records)) {
+		p.Records = append(p.Records, sel.records[id])
+	}
+	return p
+}

@@ -1,0 +1,142 @@
+package records
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"gastown/planes/exchange"
+	"gastown/sync/share"
+)
+
+// concerned reports whether the push has anything to do with the exchange. A
+// remote that has no records gets none before there is one to share and every
+// rule is approved.
+func (p *Plan) concerned() bool {
+	begins := len(p.waiting) == 0 && len(p.records) > 0
+	if p.session.Head() == "" {
+		return begins
+	}
+	return p.exists || begins
+}
+
+// Stage writes the plan into the exchange and that into the mirror. It fails with
+// doltdb.ErrBehind when the mirror has records this Town has not merged.
+func (p *Plan) Stage(ctx context.Context) error {
+	if p == nil {
+		return nil
+	}
+	p.staged = false
+	if !p.concerned() {
+		return nil
+	}
+	s := p.session
+	defer s.opts.Step("stage records")()
+	write := func() error {
+		return s.with(ctx, s.link.Remote.Name, func(x *exchange.Store) error { return p.write(ctx, x) })
+	}
+	err := write()
+	if errors.Is(err, errNoExchange) || errors.Is(err, errUnpublished) {
+		if err := p.begin(ctx); err != nil || !p.exists {
+			return err
+		}
+		err = write()
+	}
+	return err
+}
+
+func (p *Plan) write(ctx context.Context, x *exchange.Store) error {
+	s := p.session
+	tip, err := s.rewind(ctx, x)
+	if err != nil {
+		return err
+	}
+	if len(p.waiting) > 0 && s.state().At == "" {
+		return nil // nobody's approval holds, so nothing moves: see State.Withdraw
+	}
+	if p.filled {
+		commit, nothing, err := p.writeRows(ctx, x)
+		if err != nil || nothing {
+			return err
+		}
+		tip = cmp.Or(commit, tip)
+	}
+	p.commit = tip
+	err = x.Push(ctx, s.link.Remote.Name, s.mirror.Dir())
+	p.staged = err == nil
+	return err
+}
+
+// writeRows brings this Town's rows of the exchange to what the rules select. The
+// commit is empty when the rows were so already. nothing: rules wait, and there
+// is no record to take back either.
+func (p *Plan) writeRows(ctx context.Context, x *exchange.Store) (commit string, nothing bool, err error) {
+	if p.own, err = x.Own(ctx, ""); err != nil {
+		return "", false, err
+	}
+	var put []share.Record
+	if len(p.waiting) == 0 {
+		put = p.changed(p.own)
+	}
+	gone := p.removed()
+	if len(p.waiting) > 0 && len(gone) == 0 {
+		return "", true, nil
+	}
+	if len(put)+len(gone) > 0 {
+		if commit, err = x.Publish(ctx, p.session.opts.Town.Name, put, gone); err != nil {
+			return "", false, err
+		}
+		if commit != "" {
+			// Before anything is sent, so that a push whose answer is lost is known.
+			p.session.state().try(commit)
+			if err := p.session.link.Save(); err != nil {
+				return "", false, err
+			}
+		}
+		if _, err := x.MaybeGC(ctx); err != nil {
+			return "", false, err
+		}
+	}
+	p.put, p.gone = max(p.put, len(put)), max(p.gone, len(gone))
+	return commit, false, nil
+}
+
+// Reset drops from the mirror what was staged and not published.
+func (p *Plan) Reset(ctx context.Context) error {
+	if p == nil || !p.concerned() && !p.staged {
+		return nil
+	}
+	p.staged = false
+	return p.session.Reset(ctx)
+}
+
+// Adapt adapts the plan to what a pull within the push has brought.
+func (p *Plan) Adapt(ctx context.Context) (err error) {
+	if p == nil {
+		return nil
+	}
+	s := p.session
+	if p.exists, err = s.has(s.link.Remote.Name); err != nil {
+		return err
+	}
+	if p.filled || s.state().Rules == "" {
+		return p.fill(ctx)
+	}
+	return nil
+}
+
+// Published notes that the remote confirmed what was staged. The caller saves
+// the state.
+func (p *Plan) Published() {
+	if !p.Staged() {
+		return
+	}
+	s := p.session
+	st := s.state()
+	st.confirmed(s.mirror.Head(), p.commit, s.link.Remote, s.uuid())
+	if len(p.waiting) > 0 {
+		st.madeFromUnknown()
+		return
+	}
+	st.Rules, st.Ledger = p.rules.Digest(), p.head
+}

@@ -1,0 +1,84 @@
+package records
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"gastown/planes/doltdb"
+	"gastown/planes/exchange"
+)
+
+// errUnpublished: no commit of the exchange is known to be anywhere else.
+var errUnpublished = errors.New("the exchange holds nothing that was published")
+
+// rewind takes the exchange back to the last commit that the remote confirmed or
+// that was merged with one of the remote's. Whatever a push committed after that
+// and did not publish is made anew from the rules and the ledger as they are now:
+// a record that a person withdrew meanwhile must not leave as part of the
+// history. It fails with errUnpublished when there is no such commit.
+func (s *Session) rewind(ctx context.Context, x *exchange.Store) (tip string, err error) {
+	tip, err = x.Head(ctx)
+	if err != nil {
+		return "", err
+	}
+	base, err := published(ctx, x, *s.state())
+	if err != nil || base == tip {
+		return tip, err
+	}
+	// The mirror may hold the same unpublished commits.
+	if err := s.Reset(ctx); err != nil {
+		return "", err
+	}
+	if base == "" {
+		return "", errUnpublished
+	}
+	return base, x.Rewind(ctx, base)
+}
+
+// published is the commit of the exchange that the remote is known to hold; ""
+// when the exchange's history does not have it.
+func published(ctx context.Context, x *exchange.Store, st State) (base string, err error) {
+	if st.Commit == "" {
+		return "", nil
+	}
+	err = x.Revisions(ctx, func(r doltdb.Revisions) error {
+		if found, err := r.Contains(ctx, "HEAD", st.Commit); err != nil || !found {
+			return err
+		}
+		base = st.Commit
+		return nil
+	})
+	return base, err
+}
+
+// settle is rewind before a merge of theirs. If theirs includes a commit that was
+// taken for unpublished, then its push had arrived: the exchange goes on from
+// that commit, whatever the rules say since.
+func (s *Session) settle(ctx context.Context, x *exchange.Store, theirs string) (tip string, err error) {
+	if tip, err = x.Head(ctx); err != nil {
+		return "", err
+	}
+	candidates := append(slices.Clone(s.state().Tried), tip)
+	slices.Reverse(candidates)
+	arrived := ""
+	err = x.Revisions(ctx, func(r doltdb.Revisions) error {
+		for _, mine := range candidates {
+			if found, err := r.Contains(ctx, theirs, mine); err != nil || found {
+				arrived = mine
+				return err
+			}
+		}
+		return nil
+	})
+	switch {
+	case err != nil || arrived == tip:
+		return tip, err
+	case arrived != "":
+		return arrived, x.Rewind(ctx, arrived)
+	}
+	if tip, err = s.rewind(ctx, x); errors.Is(err, errUnpublished) {
+		return "", errOtherHistory
+	}
+	return tip, err
+}

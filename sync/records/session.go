@@ -1,0 +1,85 @@
+package records
+
+import (
+	"context"
+
+	"gastown/sync/gitremote"
+)
+
+// Link is what a session with a remote gives to the records that travel in it.
+type Link struct {
+	Remote gitremote.Remote
+	// Mirror is the federation's, which makes the connections.
+	Mirror *gitremote.Mirror
+	// State is what is known of the records. The session changes it in place, and
+	// calls Save where that must be durable before the next step.
+	State *State
+	Save  func() error
+}
+
+// Session is the part of a session with a remote that is about records. It is
+// valid while the caller holds the remote's lock. A nil Session is one in which
+// no records are exchanged: its Head is empty and nothing Arrived.
+type Session struct {
+	*Sharing
+	link   Link
+	mirror *gitremote.Mirror
+}
+
+// Begin opens the mirror of the records beside the federation's.
+func (r *Sharing) Begin(ctx context.Context, link Link) (*Session, error) {
+	m, err := link.Mirror.Beside(ctx, mirrorDir, Ref)
+	if err != nil {
+		return nil, err
+	}
+	return &Session{Sharing: r, link: link, mirror: m}, nil
+}
+
+// Mended reports that the local copy was damaged and was made anew.
+func (s *Session) Mended() bool { return s != nil && s.mirror.Mended() }
+
+// Head is the commit of Ref as last seen.
+func (s *Session) Head() string {
+	if s == nil {
+		return ""
+	}
+	return s.mirror.Head()
+}
+
+// Arrived reports that the last fetch found a push of records at the remote
+// whose answer was lost.
+func (s *Session) Arrived() bool {
+	if s == nil {
+		return false
+	}
+	got, _, err := s.mirror.Arrived()
+	return err == nil && got.PublishedEarlier
+}
+
+// Reset drops from the mirror what was staged and not published.
+func (s *Session) Reset(ctx context.Context) error { return s.mirror.Reset(ctx) }
+
+// NeedsFetch reports that what is known here does not say what a push of records
+// would be added to, so that the remote must be asked first.
+func (s *Session) NeedsFetch() (bool, error) {
+	has, err := s.has(s.link.Remote.Name)
+	if err != nil || s.seen() {
+		return false, err
+	}
+	st, known := s.state(), s.Head() != ""
+	// An exchange that was lost held records that may have to be taken back.
+	return len(st.Tried) > 0 || (st.Head != "") != known || known && !has, nil
+}
+
+// seen reports whether a fetch of this session has looked at Ref.
+func (s *Session) seen() bool {
+	_, seen, _ := s.mirror.Arrived()
+	return seen
+}
+
+// state is what is known of the remote at its present URL, in the Town's present
+// federation.
+func (s *Session) state() *State {
+	*s.link.State = s.link.State.For(s.link.Remote, s.uuid())
+	return s.link.State
+}
