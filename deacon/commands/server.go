@@ -118,25 +118,25 @@ func (s *Server) refuse(c *net.UnixConn, reason string) {
 
 // serve handles one connection: one command.
 func (s *Server) serve(c *net.UnixConn) {
-	r, err := invocation.Receive(c, receiveTime)
+	r, err := receive(c, receiveTime)
 	if err != nil {
 		if s.life.Err() == nil {
 			s.opts.Refused(RefusedMalformed)
 		}
 		return
 	}
-	defer r.Close()
+	defer r.close()
 	w, err := s.newWork(c, r)
 	if err != nil {
-		_ = invocation.Reply(c, invocation.Answer{Declined: true, Reason: "the Deacon has no descriptors left"})
+		_ = reply(c, invocation.Answer{Declined: true, Reason: "the Deacon has no descriptors left"})
 		return
 	}
 	defer w.close()
 	if why := s.declines(r, w); why != "" {
-		_ = invocation.Reply(c, invocation.Answer{Declined: true, Reason: why})
+		_ = reply(c, invocation.Answer{Declined: true, Reason: why})
 		return
 	}
-	if invocation.Reply(c, invocation.Answer{Writes: w.command.Writes}) != nil || invocation.Await(c, receiveTime) != nil {
+	if reply(c, invocation.Answer{Writes: w.command.Writes}) != nil || await(c, receiveTime) != nil {
 		return // the front has gone, or runs the command itself
 	}
 	w.run()
@@ -144,7 +144,7 @@ func (s *Server) serve(c *net.UnixConn) {
 
 // declines prepares the command and says why its front must run it itself; ""
 // when it can run here.
-func (s *Server) declines(r *invocation.Received, w *work) (why string) {
+func (s *Server) declines(r *received, w *work) (why string) {
 	if r.Engine != s.opts.Engine {
 		return "the Deacon is of another build"
 	}

@@ -35,7 +35,7 @@ var (
 	errFrontGone   = errors.New("the front has gone")
 )
 
-func (s *Server) newWork(c *net.UnixConn, r *invocation.Received) (*work, error) {
+func (s *Server) newWork(c *net.UnixConn, r *received) (*work, error) {
 	cancelled, err := newEvent()
 	if err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func (w *work) run() {
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		invocation.Watch(w.conn, func() { w.cancel(errInterrupted) })
+		watch(w.conn, func() { w.cancel(errInterrupted) })
 		w.cancel(errFrontGone)
 		w.gone.set()
 	}()
@@ -87,7 +87,7 @@ func (w *work) run() {
 		s.opts.Log.WithField("command", w.command.Name).Error("a command did not end when it was told to; its front was released")
 	}
 	end := invocation.Ended{Code: code, BrokenPipe: w.broken.Load(), Alone: w.again()}
-	_ = invocation.Conclude(w.conn, end) // a front that has gone
+	_ = conclude(w.conn, end) // a front that has gone
 	_ = w.conn.Close()
 	<-watched
 	if abandoned {

@@ -67,12 +67,12 @@ func (c *Client) Go() error {
 	if err := unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &none); err != nil {
 		return os.NewSyscallError("setsockopt", err)
 	}
-	return c.write([]byte{kindGo})
+	return c.write([]byte{KindGo})
 }
 
 // Interrupt asks the command to end in order. It may be called from another
 // goroutine.
-func (c *Client) Interrupt() error { return c.write([]byte{kindInterrupt}) }
+func (c *Client) Interrupt() error { return c.write([]byte{KindInterrupt}) }
 
 // Wait returns how the command ended. io.EOF or io.ErrUnexpectedEOF means that
 // the Deacon ended first, so nobody knows how far the command came.

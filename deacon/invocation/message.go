@@ -4,13 +4,14 @@ import (
 	"io"
 )
 
-// Kinds of messages; see the package's documentation.
+// Kinds of messages; see the package's documentation. Go and Interrupt are what
+// a front sends, one byte each.
 const (
 	kindReady     = 'R'
 	kindDeclined  = 'D'
 	kindExit      = 'X'
-	kindGo        = 'G'
-	kindInterrupt = 'I'
+	KindGo        = 'G'
+	KindInterrupt = 'I'
 )
 
 // maxReason bounds the text of a Declined in bytes.
@@ -45,7 +46,8 @@ const (
 	flagAlone
 )
 
-func (a Answer) encode() []byte {
+// Encode is the answer as it is sent.
+func (a Answer) Encode() []byte {
 	if a.Declined {
 		reason := a.Reason[:min(len(a.Reason), maxReason)]
 		return append([]byte{kindDeclined, byte(len(reason))}, reason...)
@@ -53,7 +55,8 @@ func (a Answer) encode() []byte {
 	return []byte{kindReady, bit(a.Writes, flagWrites)}
 }
 
-func (e Ended) encode() []byte {
+// Encode is the end as it is sent.
+func (e Ended) Encode() []byte {
 	return []byte{kindExit, byte(e.Code), bit(e.BrokenPipe, flagBrokenPipe) | bit(e.Alone, flagAlone)}
 }
 

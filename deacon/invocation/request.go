@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"strconv"
 	"strings"
@@ -23,8 +22,9 @@ const MaxStrings = 1 << 17
 // magic begins every request; its last byte is the version of the protocol.
 const magic = "GTF\x01"
 
-// headerSize is magic and the length of what follows.
-const headerSize = len(magic) + 4
+// HeaderSize is the length of a request's header in bytes: magic, and the length
+// of what follows.
+const HeaderSize = len(magic) + 4
 
 // Streams is the number of descriptors that come with a request: standard
 // input, output and error.
@@ -89,13 +89,13 @@ func (r Request) Encode() ([]byte, error) {
 		}
 	}
 	out := b.Bytes()
-	if len(out)-headerSize > MaxRequest {
+	if len(out)-HeaderSize > MaxRequest {
 		return nil, ErrTooLarge
 	}
-	if n := bytes.Count(out[headerSize:], []byte{0}); n != len(r.fixed())+2+len(r.Args)+len(r.Env) {
+	if n := bytes.Count(out[HeaderSize:], []byte{0}); n != len(r.fixed())+2+len(r.Args)+len(r.Env) {
 		return nil, fmt.Errorf("%w: an argument holds a NUL byte", ErrProtocol)
 	}
-	binary.BigEndian.PutUint32(out[len(magic):], uint32(len(out)-headerSize))
+	binary.BigEndian.PutUint32(out[len(magic):], uint32(len(out)-HeaderSize))
 	return out, nil
 }
 
@@ -110,8 +110,9 @@ func (r Request) fixed() []string {
 
 func number(n uint64) string { return strconv.FormatUint(n, 10) }
 
-// bodySize is the length a header announces.
-func bodySize(header []byte) (int, error) {
+// BodySize is the length of the body that a header announces. It fails with
+// ErrProtocol or ErrTooLarge.
+func BodySize(header []byte) (int, error) {
 	if string(header[:len(magic)]) != magic {
 		return 0, ErrProtocol
 	}
@@ -122,9 +123,9 @@ func bodySize(header []byte) (int, error) {
 	return int(size), nil
 }
 
-// decode reads the body of a request. Whatever the bytes are, it neither panics
+// Decode reads the body of a request. Whatever the bytes are, it neither panics
 // nor takes more memory than a small multiple of their number.
-func decode(body []byte) (Request, error) {
+func Decode(body []byte) (Request, error) {
 	d := decoder{rest: string(body)}
 	r := Request{Program: d.next(), Self: d.next(), Dir: d.next(), Umask: d.count(0o777)}
 	for i, n := range strings.Split(d.next(), " ") {
@@ -178,15 +179,4 @@ func (d *decoder) list() []string {
 		all[i] = d.next()
 	}
 	return all
-}
-
-// readBody reads the rest of a body of which some has arrived.
-func readBody(r io.Reader, have []byte, size int) ([]byte, error) {
-	if len(have) > size {
-		return nil, ErrProtocol
-	}
-	body := make([]byte, size)
-	n := copy(body, have)
-	_, err := io.ReadFull(r, body[n:])
-	return body, err
 }

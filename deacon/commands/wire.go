@@ -1,23 +1,26 @@
-package invocation
+package commands
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gastown/deacon/invocation"
 )
 
-// Received is a request at the Deacon's end, with the caller's streams. Whoever
+// received is a request at the Deacon's end, with the caller's streams. Whoever
 // has one closes it.
-type Received struct {
-	Request
+type received struct {
+	invocation.Request
 	Stdin, Stdout, Stderr *os.File
 }
 
-// Close closes the streams. The caller's own are other descriptors.
-func (r *Received) Close() {
+// close closes the streams. The caller's own are other descriptors.
+func (r *received) close() {
 	for _, f := range []*os.File{r.Stdin, r.Stdout, r.Stderr} {
 		if f != nil {
 			_ = f.Close()
@@ -25,53 +28,53 @@ func (r *Received) Close() {
 	}
 }
 
-// Receive reads a request. It fails when the peer has not sent all of it within
+// receive reads a request. It fails when the peer has not sent all of it within
 // the given time. Descriptors that do not belong to a sound request are closed.
-func Receive(c *net.UnixConn, within time.Duration) (_ *Received, err error) {
+func receive(c *net.UnixConn, within time.Duration) (_ *received, err error) {
 	if err := c.SetDeadline(time.Now().Add(within)); err != nil {
 		return nil, err
 	}
-	out := &Received{}
+	out := &received{}
 	defer func() {
 		if err != nil {
-			out.Close()
+			out.close()
 		}
 	}()
 	// The first read brings the descriptors, whatever of the data comes with it.
 	first := make([]byte, 64<<10)
-	control := make([]byte, unix.CmsgSpace(Streams*4))
+	control := make([]byte, unix.CmsgSpace(invocation.Streams*4))
 	n, nc, flags, _, err := c.ReadMsgUnix(first, control)
 	files, rightsErr := descriptors(control[:nc])
-	if len(files) == Streams {
+	if len(files) == invocation.Streams {
 		out.Stdin, out.Stdout, out.Stderr = files[0], files[1], files[2]
 	}
-	if err != nil || rightsErr != nil || len(files) != Streams || flags&unix.MSG_CTRUNC != 0 {
-		if len(files) != Streams {
+	if err != nil || rightsErr != nil || len(files) != invocation.Streams || flags&unix.MSG_CTRUNC != 0 {
+		if len(files) != invocation.Streams {
 			closeAll(files)
 		}
 		if err == nil {
-			err = errors.Join(ErrProtocol, rightsErr)
+			err = errors.Join(invocation.ErrProtocol, rightsErr)
 		}
 		return nil, err
 	}
 	have := first[:n]
-	for len(have) < headerSize {
-		more := make([]byte, headerSize-len(have))
+	for len(have) < invocation.HeaderSize {
+		more := make([]byte, invocation.HeaderSize-len(have))
 		n, err := c.Read(more)
 		if err != nil {
 			return nil, err
 		}
 		have = append(have, more[:n]...)
 	}
-	size, err := bodySize(have)
+	size, err := invocation.BodySize(have)
 	if err != nil {
 		return nil, err
 	}
-	body, err := readBody(c, have[headerSize:], size)
+	body, err := readBody(c, have[invocation.HeaderSize:], size)
 	if err != nil {
 		return nil, err
 	}
-	if out.Request, err = decode(body); err != nil {
+	if out.Request, err = invocation.Decode(body); err != nil {
 		return nil, err
 	}
 	return out, c.SetDeadline(time.Time{})
@@ -101,11 +104,11 @@ func closeAll(files []*os.File) {
 	}
 }
 
-// Reply sends the Deacon's answer to a request.
-func Reply(c *net.UnixConn, a Answer) error { return send(c, a.encode()) }
+// reply sends the Deacon's answer to a request.
+func reply(c *net.UnixConn, a invocation.Answer) error { return send(c, a.Encode()) }
 
-// Conclude tells the front how the command ended.
-func Conclude(c *net.UnixConn, e Ended) error { return send(c, e.encode()) }
+// conclude tells the front how the command ended.
+func conclude(c *net.UnixConn, e invocation.Ended) error { return send(c, e.Encode()) }
 
 // sendTime bounds a send to a front that does not read.
 const sendTime = 5 * time.Second
@@ -118,9 +121,9 @@ func send(c *net.UnixConn, data []byte) error {
 	return err
 }
 
-// Await reads the front's Go. It fails when the front goes away first, which
+// await reads the front's Go. It fails when the front goes away first, which
 // means that the command must not run, or does not decide within the given time.
-func Await(c *net.UnixConn, within time.Duration) error {
+func await(c *net.UnixConn, within time.Duration) error {
 	if err := c.SetReadDeadline(time.Now().Add(within)); err != nil {
 		return err
 	}
@@ -128,20 +131,31 @@ func Await(c *net.UnixConn, within time.Duration) error {
 	if _, err := c.Read(m[:]); err != nil {
 		return err
 	}
-	if m[0] != kindGo {
-		return ErrProtocol
+	if m[0] != invocation.KindGo {
+		return invocation.ErrProtocol
 	}
 	return c.SetReadDeadline(time.Time{})
 }
 
-// Watch calls interrupted for each Interrupt of the front. It returns when the
+// watch calls interrupted for each Interrupt of the front. It returns when the
 // front is gone, or says anything else, or the connection is closed.
-func Watch(c *net.UnixConn, interrupted func()) {
+func watch(c *net.UnixConn, interrupted func()) {
 	var m [1]byte
 	for {
-		if _, err := c.Read(m[:]); err != nil || m[0] != kindInterrupt {
+		if _, err := c.Read(m[:]); err != nil || m[0] != invocation.KindInterrupt {
 			return
 		}
 		interrupted()
 	}
+}
+
+// readBody reads the rest of a body of which some has arrived.
+func readBody(r io.Reader, have []byte, size int) ([]byte, error) {
+	if len(have) > size {
+		return nil, invocation.ErrProtocol
+	}
+	body := make([]byte, size)
+	n := copy(body, have)
+	_, err := io.ReadFull(r, body[n:])
+	return body, err
 }

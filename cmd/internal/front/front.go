@@ -1,0 +1,181 @@
+// Package front is the program a person types: gt or bd. It hands the command to
+// the Town's Deacon, which runs it inside its own process, and ends with the
+// command's exit code. Where no Deacon answers, or the command needs a process of
+// its own, the front becomes the engine: the same command code, in the same
+// process, on the same terminal.
+//
+// A front links nothing but the standard library and x/sys, so that it starts in
+// a few milliseconds and takes a few megabytes.
+package front
+
+import (
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gastown/cmd/internal/version"
+	"gastown/deacon/invocation"
+)
+
+// patience is how long the Deacon has to say whether it runs the command. After
+// it the front runs the command itself.
+const patience = 5 * time.Second
+
+// Exit codes the front itself ends with; see cmd/internal/shell.
+const (
+	exitFailed = 1
+	exitBusy   = 4
+)
+
+// aloneEnv in the environment has the front become the engine at once.
+const aloneEnv = "GT_ALONE"
+
+// Main runs a program and returns its exit code. It does not return when the
+// front becomes the engine.
+func Main(program string) int {
+	args := os.Args[1:]
+	if len(args) == 1 && args[0] == "--version" {
+		fmt.Println(program, version.Number)
+		return 0
+	}
+	f := &front{program: program, args: args}
+	var err error
+	if f.dir, err = os.Getwd(); err != nil {
+		return f.fail(exitFailed, fmt.Errorf("find the working directory: %w", err), "change to a directory that exists")
+	}
+	if f.engine, err = findEngine(); err != nil {
+		return f.fail(exitFailed, err, "install "+engineName+" beside "+program+", for instance with make install")
+	}
+	code, done := f.hand()
+	if done {
+		return code
+	}
+	return f.become()
+}
+
+type front struct {
+	program string
+	args    []string
+	dir     string
+	engine  string
+}
+
+// hand gives the command to the Deacon. done is false when the front must become
+// the engine; nothing was run then.
+func (f *front) hand() (code int, done bool) {
+	if os.Getenv(aloneEnv) != "" || ownDescriptors(f.args) || inBackground() {
+		return 0, false
+	}
+	root, ok := findTown(f.dir, f.args, os.Getenv("GT_ROOT"))
+	if !ok {
+		return 0, false
+	}
+	// Signals are caught before the command can begin, so that none is lost.
+	signals := make(chan os.Signal, 4)
+	c, err := invocation.Dial(filepath.Join(root, commandSocket))
+	if err != nil {
+		return 0, false
+	}
+	defer c.Close()
+	engine, err := invocation.Identify(f.engine)
+	if err != nil {
+		return 0, false
+	}
+	answer, err := c.Send(invocation.Request{
+		Program: f.program, Engine: engine, Self: self(), Dir: f.dir, Umask: umask(), Args: f.args, Env: os.Environ(),
+	}, [invocation.Streams]int{0, 1, 2}, patience)
+	if err != nil || answer.Declined {
+		return 0, false
+	}
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	defer signal.Stop(signals)
+	if err := c.Go(); err != nil {
+		// The Deacon runs nothing without it, but whether it arrived is unknown.
+		return f.lost(answer), true
+	}
+	go pass(signals, c)
+	ended, err := c.Wait()
+	switch {
+	case err != nil:
+		return f.lost(answer), true
+	case ended.Alone:
+		signal.Stop(signals)
+		return 0, false
+	case ended.BrokenPipe:
+		raise(syscall.SIGPIPE)
+	}
+	return ended.Code, true
+}
+
+// pass gives the first signal to the command, which then ends in order. The next
+// one ends the front at once, and with it the command.
+func pass(signals <-chan os.Signal, c *invocation.Client) {
+	first := true
+	for s := range signals {
+		if first {
+			first = false
+			if c.Interrupt() == nil {
+				continue
+			}
+		}
+		raise(s.(syscall.Signal))
+	}
+}
+
+// raise ends the process as the signal would have ended it.
+func raise(s syscall.Signal) {
+	signal.Reset(s)
+	_ = unix.Kill(os.Getpid(), s)
+	time.Sleep(time.Second) //nolint:sleep // the signal ends the process before
+}
+
+// lost tells that the Deacon ended before it said how the command did.
+func (f *front) lost(a invocation.Answer) int {
+	what := f.program + " " + strings.Join(firstWords(f.args), " ")
+	if !a.Writes {
+		return f.fail(exitBusy, fmt.Errorf("%s: the Deacon ended before it answered; nothing was changed", what), "run the command again")
+	}
+	look := "gt federation log and gt federation status show what was done"
+	if f.program == "bd" {
+		look = "bd show ID, or bd list --limit 5 --sort updated, shows whether it was"
+	}
+	return f.fail(exitBusy, fmt.Errorf("%s: the Deacon ended before it answered; the change may have been made", what), look)
+}
+
+// firstWords are the words that name a command, for a message.
+func firstWords(args []string) []string {
+	end := slices.IndexFunc(args, func(a string) bool { return strings.HasPrefix(a, "-") })
+	if end < 0 {
+		end = len(args)
+	}
+	return args[:min(end, 2)]
+}
+
+func (f *front) fail(code int, err error, next string) int {
+	fmt.Fprintf(os.Stderr, "%s: %v\n  next: %s\n", f.program, err, next)
+	return code
+}
+
+// become replaces the front by the engine, in the same process.
+func (f *front) become() int {
+	called := self()
+	if called == "" || filepath.Base(called) != f.program {
+		called = f.program // by which the engine knows what it is
+	}
+	err := syscall.Exec(f.engine, append([]string{called}, f.args...), os.Environ())
+	return f.fail(exitFailed, fmt.Errorf("start %s: %w", f.engine, err), "make build, or install it again")
+}
+
+// umask is the process's mask for new files.
+func umask() int {
+	mask := unix.Umask(0o077)
+	unix.Umask(mask)
+	return mask
+}
