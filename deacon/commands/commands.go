@@ -85,6 +85,9 @@ type Options struct {
 	// 10 s and 1 GiB.
 	Grace  time.Duration
 	Memory uint64
+
+	// used says how much the process holds, in bytes; tests replace it.
+	used func() uint64
 }
 
 func (o *Options) defaults() {
@@ -93,6 +96,9 @@ func (o *Options) defaults() {
 	}
 	if o.Memory == 0 {
 		o.Memory = defaultMemory
+	}
+	if o.used == nil {
+		o.used = heap
 	}
 	if o.Done == nil {
 		o.Done = func(string, int, time.Duration, time.Duration) {}

@@ -19,16 +19,15 @@ const memoryEvery = 50 * time.Millisecond
 // cause: the others ran well before it came.
 type memory struct {
 	bound uint64
-	// used is replaced by tests.
-	used func() uint64
+	used  func() uint64
 
 	mu      sync.Mutex
 	running []*context.CancelCauseFunc
 	begun   chan struct{}
 }
 
-func newMemory(bound uint64) *memory {
-	return &memory{bound: bound, used: heap, begun: make(chan struct{}, 1)}
+func newMemory(bound uint64, used func() uint64) *memory {
+	return &memory{bound: bound, used: used, begun: make(chan struct{}, 1)}
 }
 
 // heap is what the objects on the heap take, in bytes, the garbage that was not

@@ -47,7 +47,7 @@ func Serve(l *net.UnixListener, o Options) *Server {
 	o.defaults()
 	s := &Server{opts: o, listen: l, failed: make(chan error, 1), places: newPlaces(o.Limits)}
 	s.life, s.end = context.WithCancelCause(context.Background())
-	s.memory = newMemory(o.Memory)
+	s.memory = newMemory(o.Memory, o.used)
 	s.served.Go(s.accept)
 	s.served.Go(func() { s.memory.watch(s.life) })
 	return s

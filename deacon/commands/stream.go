@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sys/unix"
@@ -101,17 +102,33 @@ func (s *stream) await(events int16) error {
 }
 
 // event wakes every poll that waits for it, once and for good.
-type event struct{ fd int }
+type event struct {
+	fd int
+
+	mu     sync.Mutex
+	closed bool
+}
 
 func newEvent() (*event, error) {
 	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	return &event{fd}, nil
+	return &event{fd: fd}, nil
 }
 
-// set wakes them. It may be called several times, and not after close.
-func (e *event) set() { _, _ = unix.Write(e.fd, []byte{1, 0, 0, 0, 0, 0, 0, 0}) }
+// set wakes them. After close it does nothing: the number may be another file's.
+func (e *event) set() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if !e.closed {
+		_, _ = unix.Write(e.fd, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	}
+}
 
-func (e *event) close() { _ = unix.Close(e.fd) }
+func (e *event) close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.closed = true
+	_ = unix.Close(e.fd)
+}

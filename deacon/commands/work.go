@@ -26,7 +26,6 @@ type work struct {
 	gone           *event // ends writes
 	broken         atomic.Bool
 	stdout, stderr *stream
-	closing        chan struct{} // closed by the last who uses the events
 }
 
 // Causes that end a command's context.
@@ -80,7 +79,11 @@ func (w *work) run() {
 	s := w.server
 	s.running.Add(1)
 	ended := make(chan int, 1)
-	go func() { defer s.running.Add(-1); ended <- w.contained() }()
+	go func() {
+		code := w.contained()
+		s.running.Add(-1)
+		ended <- code
+	}()
 	code, abandoned := w.await(ended)
 	if abandoned {
 		s.abandoned.Add(1)
