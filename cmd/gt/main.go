@@ -1,11 +1,11 @@
-// Command gt is a front: it hands its command to the Town's Deacon, or becomes
-// gt-engine. See gt --help.
+// Command gt runs a Town: see gt --help.
 package main
 
 import (
 	"os"
 
-	"gastown/cmd/internal/front"
+	"gastown/cmd/gt/cli"
+	_ "gastown/cmd/internal/memory" // when to collect garbage
 )
 
-func main() { os.Exit(front.Main("gt")) }
+func main() { os.Exit(cli.Main()) }

@@ -37,6 +37,8 @@ type Invocation struct {
 	// start it later; "" when unknown.
 	Self string
 	Now  func() time.Time
+	// Programs are those of the engine, for a Deacon that this invocation starts.
+	Programs Programs
 	// Resident is what the Deacon lends to commands that run inside it; nil in a
 	// process of its own.
 	Resident Resident
