@@ -8,7 +8,6 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-
 // Programs are those of the engine, by name.
 type Programs map[string]func(*Invocation) *Program
 
