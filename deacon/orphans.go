@@ -2,22 +2,22 @@ package deacon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"gastown/town/process"
 )
 
 // endOrphans ends what git processes of a killed gt left: helpers that wait for
 // a remote which may never answer, and that hold its lock meanwhile. A push so
 // ended is one whose answer was lost; the next contact finds out.
 func (d *Deacon) endOrphans(context.Context) error {
-	for _, pid := range orphans(filepath.Dir(d.opts.Layout.Lock(""))) {
-		if err := endOrphan(pid, filepath.Dir(d.opts.Layout.Lock(""))); err != nil {
+	locks := filepath.Dir(d.opts.Layout.Lock(""))
+	for _, pid := range orphans(locks) {
+		if err := process.KillIf(pid, func() bool { return isOrphan(pid, locks) }); err != nil {
 			d.log.WithError(err).WithField("pid", pid).Warn("a process that a killed gt left goes on")
 			continue
 		}
@@ -42,7 +42,7 @@ func orphans(locks string) (found []int) {
 }
 
 func isOrphan(pid int, locks string) bool {
-	session, err := sessionOf(pid)
+	session, err := process.Session(pid)
 	if err != nil || session == pid {
 		return false
 	}
@@ -61,39 +61,4 @@ func isOrphan(pid int, locks string) bool {
 		}
 	}
 	return false
-}
-
-// sessionOf reads the session a process belongs to.
-func sessionOf(pid int) (int, error) {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	// The name, in parentheses, may hold anything; state, parent, group and
-	// session follow it.
-	fields := strings.Fields(string(stat[strings.LastIndexByte(string(stat), ')')+1:]))
-	if len(fields) < 4 {
-		return 0, errors.New("malformed stat")
-	}
-	return strconv.Atoi(fields[3])
-}
-
-// endOrphan kills a process by a handle, so that it cannot be another that got
-// its number meanwhile.
-func endOrphan(pid int, locks string) error {
-	handle, err := unix.PidfdOpen(pid, 0)
-	if errors.Is(err, unix.ESRCH) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer unix.Close(handle)
-	if !isOrphan(pid, locks) {
-		return nil
-	}
-	if err := unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-		return err
-	}
-	return nil
 }

@@ -16,7 +16,7 @@ func TestAQuietDeaconStartsNoProcess(t *testing.T) {
 	_, server := hub(t)
 	p.agree("origin", server.URL())
 	p.sessions = func(ctx context.Context) ([]tmux.Session, error) {
-		return tmux.Server{Socket: p.layout.Tmux()}.Sessions(ctx)
+		return tmux.Server{Socket: p.layout.Tmux(), Env: os.Environ()}.Sessions(ctx)
 	}
 	bin, trace := t.TempDir(), filepath.Join(t.TempDir(), "trace")
 	for _, name := range []string{"git", "tmux", "sh", "df", "dolt"} {

@@ -146,6 +146,7 @@ func (p *place) database(_ *config.Config, plane string) doltdb.Options {
 
 func (p *place) engine(cfg *config.Config) *federate.Engine {
 	return federate.New(federate.Options{
+		Env:    os.Environ(),
 		Layout: p.layout, ID: cfg.Town.ID, Name: cfg.Town.Name, Actor: ada, Stores: fixed(cfg.Stores[layout.Federation]),
 		Plane: p.database(cfg, layout.Federation), Wait: patience, Command: "test", Idle: p.idle, Deadline: 4 * p.idle,
 	})

@@ -19,6 +19,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"gastown/town/process"
 )
 
 var (
@@ -43,7 +45,7 @@ const (
 	maxWords  = 500
 )
 
-// Server is one tmux server. The zero value of every field but Socket is right.
+// Server is one tmux server. All but Socket and Env may be zero.
 type Server struct {
 	// Socket is the absolute path of the server's socket.
 	Socket string
@@ -51,6 +53,9 @@ type Server struct {
 	Binary string
 	// Deadline bounds each process (default 5 s).
 	Deadline time.Duration
+	// Env is the environment of whom tmux runs for, as NAME=value. It is required,
+	// and nothing of this process's own environment is added.
+	Env []string
 }
 
 // Session is one session of a server.
@@ -63,10 +68,11 @@ type Session struct {
 	Windows, Clients int
 }
 
-// Version asks the installed tmux for its version, such as "3.3a". It reports
-// ErrMissing without one and ErrTooOld below MinVersion.
-func Version(ctx context.Context) (string, error) {
-	out, _, err := Server{}.run(ctx, "-V")
+// Version asks the tmux that is installed for an environment for its version,
+// such as "3.3a". It reports ErrMissing without one and ErrTooOld below
+// MinVersion.
+func Version(ctx context.Context, env []string) (string, error) {
+	out, _, err := Server{Env: env}.run(ctx, "-V")
 	if err != nil {
 		return "", fmt.Errorf("ask tmux for its version: %w", err)
 	}
@@ -138,12 +144,10 @@ func (s Server) run(parent context.Context, args ...string) (out, words string, 
 	if binary == "" {
 		binary = "tmux"
 	}
-	x := exec.CommandContext(ctx, binary, args...)
-	x.Env = environ(os.Environ())
-	x.WaitDelay = grace
+	x := process.Command(ctx, environ(s.Env), binary, args...)
 	stdout, stderr := &bounded{max: maxOutput}, &bounded{max: maxWords}
 	x.Stdout, x.Stderr = stdout, stderr
-	err = x.Run()
+	err = process.Run(ctx, x, process.Options{Grace: grace})
 	words = clip(stderr.String())
 	switch {
 	case err == nil && stdout.over:

@@ -19,7 +19,7 @@ func server(t *testing.T, names ...string) Server {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := Server{Socket: filepath.Join(dir, "a b.sock")}
+	s := Server{Socket: filepath.Join(dir, "a b.sock"), Env: os.Environ()}
 	t.Cleanup(func() {
 		_ = exec.Command("tmux", "-S", s.Socket, "kill-server").Run() // no server: nothing to kill
 		if err := os.RemoveAll(dir); err != nil {
@@ -37,12 +37,12 @@ func server(t *testing.T, names ...string) Server {
 }
 
 func TestVersion(t *testing.T) {
-	v, err := Version(t.Context())
+	v, err := Version(t.Context(), os.Environ())
 	if err != nil || v == "" || strings.ContainsAny(v, " \n") {
 		t.Errorf("version %q, %v", v, err)
 	}
 	t.Setenv("PATH", t.TempDir())
-	if _, err := Version(t.Context()); !errors.Is(err, ErrMissing) {
+	if _, err := Version(t.Context(), os.Environ()); !errors.Is(err, ErrMissing) {
 		t.Errorf("without tmux: %v", err)
 	}
 }
@@ -65,7 +65,7 @@ func TestSessions(t *testing.T) {
 		t.Errorf("names %v", names)
 	}
 	// Inside another session it is still this server that is asked.
-	t.Setenv("TMUX", "/nowhere,1,0")
+	s.Env = append(s.Env, "TMUX=/nowhere,1,0")
 	if again, err := s.Sessions(t.Context()); err != nil || len(again) != 2 {
 		t.Errorf("%v, %v", again, err)
 	}

@@ -59,6 +59,7 @@ func (f storeFile) SetFederation(uuid, previous string) error {
 func at(dir, name string) *machine {
 	m := &machine{dir: dir, name: name, layout: layout.Town{Root: dir}}
 	m.engine = federate.New(federate.Options{
+		Env:    os.Environ(),
 		Layout: m.layout, ID: town.ID("id-" + name), Name: name, Actor: m.actor(),
 		Stores: storeFile{filepath.Join(dir, "store.json")}, Starter: starter(), Command: "crash test",
 	})

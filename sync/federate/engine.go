@@ -76,9 +76,10 @@ type Options struct {
 	Wait, Deadline, Idle time.Duration
 	// Command names this call to other processes that wait for it.
 	Command string
-	// Env is the environment of git processes, as NAME=VALUE; see gitcmd.Options.
+	// Env is the environment of whom git runs for, as NAME=value; see
+	// gitcmd.Options. It is required.
 	Env []string
-	// TokenEnv names the environment variable with a token for HTTPS remotes.
+	// TokenEnv names the variable in Env with a token for HTTPS remotes.
 	TokenEnv string
 	// TokenHost says for a remote which host (HOST or HOST:PORT) that token is
 	// for; it goes to no other. nil or "" means to none.

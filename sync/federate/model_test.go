@@ -98,6 +98,7 @@ func (tpl template) start(t testing.TB, dir string) *model {
 		mt := &modelTown{pending: map[string]string{}}
 		mt.testTown = &testTown{t: t, dir: filepath.Join(dir, name), stores: &memoryStores{uuid: "uuid-of-" + modelTowns[0]}}
 		mt.Engine = New(Options{
+			Env:    os.Environ(),
 			Layout: layout.Town{Root: mt.dir}, ID: town.ID("id-" + name), Name: name,
 			Actor:  town.Actor{Name: name, Email: name + "@example.com"},
 			Stores: mt.stores, Command: "test", Progress: mt.progress,

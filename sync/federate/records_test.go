@@ -353,8 +353,7 @@ func TestShareCostsNoConnection(t *testing.T) {
 	if err := os.WriteFile(ssh, []byte("#!/bin/sh\nfor cmd; do :; done\necho \"$cmd\" >>"+log+"\nexec sh -c \"$cmd\"\n"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("GIT_SSH_COMMAND", ssh)
-	t.Setenv("GIT_SSH_VARIANT", "simple")
+	a.opts.Env = append(a.opts.Env, "GIT_SSH_COMMAND="+ssh, "GIT_SSH_VARIANT=simple")
 	remote := Remote{Name: "far", URL: "ssh://host" + url}
 	if _, err := a.Join(t.Context(), remote, yes); err != nil {
 		t.Fatal(err)

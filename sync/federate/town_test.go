@@ -72,6 +72,7 @@ func newTown(t testing.TB, dir, name string) *testTown {
 	}
 	tt := &testTown{t: t, dir: dir, stores: &memoryStores{uuid: "uuid-of-" + name}}
 	tt.Engine = New(Options{
+		Env:    os.Environ(),
 		Layout: layout.Town{Root: dir}, ID: town.ID("id-" + name), Name: name,
 		Actor:  town.Actor{Name: name, Email: name + "@example.com"},
 		Stores: tt.stores, Starter: starter, Command: "test",

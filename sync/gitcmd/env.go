@@ -37,10 +37,10 @@ var loginKeys = []string{"credential.", "http.", "url.", "ssh.", "core.sshcomman
 // what leaks, plus what keeps git silent, and configuration that need not be
 // seen in the argument vector. A program that answers for the person
 // (GIT_ASKPASS, or SSH_ASKPASS where it is to be used in any case) stays.
-func environ(base, extra []string, config [][2]string) []string {
-	env := make([]string, 0, len(base)+len(extra)+2*len(config)+12)
+func environ(base []string, config [][2]string) []string {
+	env := make([]string, 0, len(base)+2*len(config)+12)
 	had := map[string]string{}
-	for _, kv := range append(slices.Clip(base), extra...) {
+	for _, kv := range base {
 		name, value, _ := strings.Cut(kv, "=")
 		had[name] = value
 		switch {

@@ -37,7 +37,7 @@ func TestDeafToSurroundingRepository(t *testing.T) {
 			t.Errorf("%s is not removed", n)
 		}
 	}
-	r, err := Init(dir, Options{})
+	r, err := Init(dir, Options{Env: here()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -116,7 +116,7 @@ func TestLoginOverHTTP(t *testing.T) {
 	if n := exchanges.Load(); n != 1 {
 		t.Errorf("a fetch made %d connections", n)
 	}
-	bad := open(t, Options{TokenEnv: "BAD", TokenHost: host, Env: []string{"BAD=wrong-token"}})
+	bad := open(t, Options{TokenEnv: "BAD", TokenHost: host, Env: here("BAD=wrong-token")})
 	if _, err := bad.Fetch(t.Context(), FetchSpec{URL: url, Ref: testRef, Into: "refs/gt/in"}); !errors.Is(err, ErrAuth) || strings.Contains(err.Error(), "wrong-token") {
 		t.Fatalf("want ErrAuth without the token, got %v", err)
 	}
@@ -153,6 +153,7 @@ func TestLoginFromTheEnvironment(t *testing.T) {
 		t.Fatal(err)
 	}
 	fetch := func() error {
+		a.opts.Env = here()
 		_, err := a.Fetch(t.Context(), FetchSpec{URL: url, Ref: testRef, Into: "refs/gt/in"})
 		return err
 	}
@@ -160,6 +161,7 @@ func TestLoginFromTheEnvironment(t *testing.T) {
 		t.Fatalf("want ErrAuth, got %v", err)
 	}
 	t.Setenv("GIT_ASKPASS", ask)
+	a.opts.Env = here()
 	if _, err := a.Push(t.Context(), url, Update{testRef, "", c}); err != nil {
 		t.Error(err)
 	}
@@ -179,6 +181,7 @@ func TestLoginFromTheEnvironment(t *testing.T) {
 	from := httptest.NewServer(http.RedirectHandler(url+"/info/refs?service=git-upload-pack", http.StatusFound))
 	t.Cleanup(from.Close)
 	t.Setenv("GIT_CONFIG_KEY_0", "http."+from.URL+"/x.followRedirects")
+	a.opts.Env = here()
 	if _, err := a.Fetch(t.Context(), FetchSpec{URL: from.URL + "/x", Ref: testRef, Into: "refs/gt/in"}); !errors.Is(err, ErrMoved) {
 		t.Errorf("want ErrMoved, got %v", err)
 	}
@@ -195,7 +198,7 @@ func TestAskpassForSSH(t *testing.T) {
 		{[]string{"SSH_ASKPASS_REQUIRE=force"}, "SSH_ASKPASS=,SSH_ASKPASS_REQUIRE=never"},
 	} {
 		var got []string
-		for _, kv := range environ(test.base, nil, nil) {
+		for _, kv := range environ(test.base, nil) {
 			if strings.HasPrefix(kv, "SSH_ASKPASS") {
 				got = append(got, kv)
 			}
@@ -203,5 +206,32 @@ func TestAskpassForSSH(t *testing.T) {
 		if strings.Join(got, ",") != test.want {
 			t.Errorf("%v leaves %v", test.base, got)
 		}
+	}
+}
+
+// Git sees the environment it was given, and nothing of this process's.
+func TestOnlyTheGivenEnvironment(t *testing.T) {
+	cfg := filepath.Join(t.TempDir(), "config")
+	if err := os.WriteFile(cfg, []byte("[url \"https://elsewhere.invalid/\"]\n\tinsteadOf = https://alias.invalid/\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	theirs := here("GIT_CONFIG_GLOBAL=" + cfg)
+	ours := here("GIT_CONFIG_GLOBAL=/dev/null")
+	t.Setenv("GIT_CONFIG_GLOBAL", cfg)
+	t.Setenv("PATH", "/nowhere")
+	for want, env := range map[string][]string{"https://elsewhere.invalid/x": theirs, "https://alias.invalid/x": ours} {
+		got, err := open(t, Options{Env: env}).Address(t.Context(), "https://alias.invalid/x")
+		if err != nil || got != want {
+			t.Errorf("%q, %v; want %s", got, err, want)
+		}
+	}
+	if _, err := Version(t.Context(), Options{}); err == nil || errors.Is(err, ErrNoGit) {
+		t.Errorf("without an environment: %v", err)
+	}
+	if _, err := Version(t.Context(), Options{Env: here()}); !errors.Is(err, ErrNoGit) {
+		t.Errorf("without a git in PATH: %v", err)
+	}
+	if _, err := Init("relative", Options{Env: ours}); err == nil {
+		t.Error("a relative directory was taken")
 	}
 }

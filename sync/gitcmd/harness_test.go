@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/cgi"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -35,8 +36,15 @@ func bareRepo(t testing.TB) string {
 	return dir
 }
 
+// here is the environment of this test as Options.Env, with what is added.
+func here(add ...string) []string { return append(os.Environ(), add...) }
+
+// open makes a Repo that runs git in the environment the test has now.
 func open(t testing.TB, opts Options) *Repo {
 	t.Helper()
+	if opts.Env == nil {
+		opts.Env = here()
+	}
 	r, err := Init(filepath.Join(t.TempDir(), "cache.git"), opts)
 	if err != nil {
 		t.Fatal(err)

@@ -19,7 +19,7 @@ import (
 type Importer struct {
 	repo *Repo
 	ctx  context.Context
-	proc *process
+	proc *running
 	in   *os.File
 	out  *os.File
 	w    *bufio.Writer

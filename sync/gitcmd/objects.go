@@ -29,7 +29,7 @@ const (
 type Objects struct {
 	repo *Repo
 	ctx  context.Context
-	proc *process
+	proc *running
 	in   *os.File
 	out  *os.File
 	r    *bufio.Reader

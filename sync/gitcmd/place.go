@@ -29,14 +29,14 @@ type Place struct {
 	opts Options
 }
 
-// Locate asks git which repository a directory belongs to. ErrNotFound when it
-// belongs to none. A path that holds a line end is refused.
+// Locate asks git which repository a directory, an absolute path, belongs to.
+// ErrNotFound when it belongs to none. A path that holds a line end is refused.
 func Locate(ctx context.Context, dir string, opts Options) (Place, error) {
 	op := "find the Git repository of " + dir
 	if opts.Git == "" {
 		opts.Git = "git"
 	}
-	dir, err := filepath.Abs(dir)
+	dir, err := absolute(dir)
 	if err != nil {
 		return Place{}, err
 	}

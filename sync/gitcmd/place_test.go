@@ -39,7 +39,7 @@ func TestLocate(t *testing.T) {
 	dir, _, _ := work(t)
 	where := func(from string) Place {
 		t.Helper()
-		p, err := Locate(t.Context(), from, Options{})
+		p, err := Locate(t.Context(), from, Options{Env: here()})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,7 +72,7 @@ func TestLocate(t *testing.T) {
 		t.Errorf("%+v", p)
 	}
 	for _, none := range []string{t.TempDir(), "/nowhere", filepath.Join(dir, "sub", "f")} {
-		if _, err := Locate(t.Context(), none, Options{}); !errors.Is(err, ErrNotFound) {
+		if _, err := Locate(t.Context(), none, Options{Env: here()}); !errors.Is(err, ErrNotFound) {
 			t.Errorf("%s: %v", none, err)
 		}
 	}
@@ -80,7 +80,7 @@ func TestLocate(t *testing.T) {
 
 func TestPlaceLooksIntoCommits(t *testing.T) {
 	dir, first, second := work(t)
-	p := PlaceOf(filepath.Join(dir, ".git"), Options{})
+	p := PlaceOf(filepath.Join(dir, ".git"), Options{Env: here()})
 	for revision, want := range map[string]string{"HEAD": second, "HEAD~1": first, "HEAD~2": "", "HEAD@{1}": first,
 		"HEAD@{7}": "", "nothing": "", "--all": ""} {
 		if got, err := p.Resolve(t.Context(), revision); err != nil || got != want {
@@ -108,7 +108,7 @@ func TestPlaceLooksIntoCommits(t *testing.T) {
 	if _, err := p.Objects(t.Context(), [][2]string{{first, "a\nb"}}); err == nil {
 		t.Error("a line end was sent to git")
 	}
-	if _, err := PlaceOf(t.TempDir(), Options{}).Objects(t.Context(), many); err == nil {
+	if _, err := PlaceOf(t.TempDir(), Options{Env: here()}).Objects(t.Context(), many); err == nil {
 		t.Error("no repository, and no error")
 	}
 }
@@ -123,7 +123,7 @@ func TestTracked(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p, err := Locate(t.Context(), dir, Options{})
+	p, err := Locate(t.Context(), dir, Options{Env: here()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,13 +8,13 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"sync"
 	"syscall"
 	"time"
 
 	"gastown/town"
+	"gastown/town/process"
 )
 
 const (
@@ -40,26 +40,26 @@ type command struct {
 	dotGit string
 }
 
-// process is a git process under way. One goroutine starts it, stays on its
-// thread (the kernel ties Pdeathsig to the thread that forks) and waits for
-// it; done is closed when it has ended.
-type process struct {
+// running is a git process under way.
+type running struct {
 	cmd    command
 	ctx    context.Context
 	cancel context.CancelCauseFunc
 	exec   *exec.Cmd
+	group  *process.Group
 	stderr *messages
-	done   chan struct{}
-	err    error // of Wait, once done is closed
 	result func() error
 }
 
 // start runs git with the given standard streams. stdin and stdout may be nil.
 // The caller must call wait.
-func (r *Repo) start(parent context.Context, c command, stdin, stdout *os.File) (*process, error) {
+func (r *Repo) start(parent context.Context, c command, stdin, stdout *os.File) (*running, error) {
 	if err := context.Cause(parent); err != nil {
 		kind, also := ended(parent)
 		return nil, fail(c.op, kind, "", also)
+	}
+	if len(r.opts.Env) == 0 {
+		return nil, fmt.Errorf("%s: gitcmd.Options has no Env", c.op)
 	}
 	ctx, cancel := context.WithCancelCause(parent)
 	deadline := r.opts.Deadline
@@ -67,19 +67,19 @@ func (r *Repo) start(parent context.Context, c command, stdin, stdout *os.File) 
 		deadline = defaultDeadline
 	}
 	timer := time.AfterFunc(deadline, func() { cancel(fmt.Errorf("%w: not done within %s", ErrDeadline, deadline)) })
-	p := &process{cmd: c, ctx: ctx, cancel: cancel, done: make(chan struct{})}
+	p := &running{cmd: c, ctx: ctx, cancel: cancel}
 	p.result = sync.OnceValue(p.outcome)
 
 	args := c.args
 	if !c.bare {
 		args = append([]string{"--git-dir=" + r.Dir}, c.args...)
 	}
-	x := exec.CommandContext(ctx, r.opts.Git, args...)
-	x.Dir = r.Dir
-	x.Env = environ(os.Environ(), r.opts.Env, c.config)
+	env := environ(r.opts.Env, c.config)
 	if c.remote {
-		x.Env = append(x.Env, "GIT_ALLOC_LIMIT="+strconv.Itoa(allocLimit))
+		env = append(env, "GIT_ALLOC_LIMIT="+strconv.Itoa(allocLimit))
 	}
+	x := process.Command(ctx, env, r.opts.Git, args...)
+	x.Dir = r.Dir
 	if stdin != nil {
 		x.Stdin = stdin
 	}
@@ -89,9 +89,6 @@ func (r *Repo) start(parent context.Context, c command, stdin, stdout *os.File) 
 	if r.opts.Inherit != nil {
 		x.ExtraFiles = []*os.File{r.opts.Inherit}
 	}
-	x.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Pdeathsig: syscall.SIGKILL}
-	x.Cancel = func() error { return signalGroup(x.Process.Pid, syscall.SIGTERM) }
-	x.WaitDelay = grace
 	idle := func() {}
 	if c.net {
 		t := time.AfterFunc(r.opts.Idle, func() { cancel(fmt.Errorf("%w: no progress for %s", ErrDeadline, r.opts.Idle)) })
@@ -102,31 +99,14 @@ func (r *Repo) start(parent context.Context, c command, stdin, stdout *os.File) 
 	x.Stderr = p.stderr
 	p.exec = x
 
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := x.Start()
-		if err == nil {
-			processes.Add(1)
-			if c.remote && r.opts.MaxBytes > 0 {
-				limitFiles(x.Process.Pid, r.opts.MaxBytes)
-			}
+	var err error
+	p.group, err = process.Start(ctx, x, process.Options{Grace: grace, WithParent: true, Started: func(pid int) {
+		processes.Add(1)
+		if c.remote && r.opts.MaxBytes > 0 {
+			limitFiles(pid, r.opts.MaxBytes)
 		}
-		started <- err
-		if err != nil {
-			return
-		}
-		p.err = x.Wait()
-		timer.Stop()
-		if ctx.Err() != nil {
-			// What outlived the polite request goes now; that the group is
-			// already gone is the usual case and no error.
-			_ = signalGroup(x.Process.Pid, syscall.SIGKILL)
-		}
-		close(p.done)
-	}()
-	if err := <-started; err != nil {
+	}})
+	if err != nil {
 		timer.Stop()
 		cancel(err)
 		if errors.Is(err, exec.ErrNotFound) {
@@ -137,26 +117,27 @@ func (r *Repo) start(parent context.Context, c command, stdin, stdout *os.File) 
 		}
 		return nil, town.Fail(c.op, "", "start git: %w", err)
 	}
+	context.AfterFunc(ctx, func() { timer.Stop() })
 	return p, nil
 }
 
 // wait returns nil after success, else an error with a kind. It may be called
 // more than once.
-func (p *process) wait() error { return p.result() }
+func (p *running) wait() error { return p.result() }
 
-func (p *process) outcome() error {
-	<-p.done
+func (p *running) outcome() error {
+	failed := p.group.Wait()
 	kind, also := ended(p.ctx)
 	p.cancel(nil)
-	if p.err == nil || errors.Is(p.err, exec.ErrWaitDelay) && p.exec.ProcessState.Success() {
+	if failed == nil || errors.Is(failed, exec.ErrWaitDelay) && p.exec.ProcessState.Success() {
 		return nil
 	}
 	detail := p.stderr.text()
 	if kind == nil && also == nil {
 		var exit *exec.ExitError
 		switch {
-		case !errors.As(p.err, &exit):
-			also = p.err
+		case !errors.As(failed, &exit):
+			also = failed
 		case signalled(exit) == syscall.SIGXFSZ:
 			kind = ErrTooLarge
 		default:
@@ -179,9 +160,9 @@ func (p *process) outcome() error {
 }
 
 // stop ends a process whose answer is no longer wanted.
-func (p *process) stop() {
+func (p *running) stop() {
 	p.cancel(context.Canceled)
-	<-p.done
+	<-p.group.Done()
 }
 
 func signalled(e *exec.ExitError) syscall.Signal {
@@ -190,8 +171,6 @@ func signalled(e *exec.ExitError) syscall.Signal {
 	}
 	return 0
 }
-
-func signalGroup(pid int, sig syscall.Signal) error { return syscall.Kill(-pid, sig) }
 
 // output is what a finished process left behind.
 type output struct {

@@ -102,10 +102,10 @@ func TestNoGit(t *testing.T) {
 	if err := os.WriteFile(old, []byte("#!/bin/sh\necho git version 2.11.0\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if v, err := Version(t.Context(), Options{Git: old}); !errors.Is(err, ErrTooOld) {
+	if v, err := Version(t.Context(), Options{Git: old, Env: here()}); !errors.Is(err, ErrTooOld) {
 		t.Fatalf("want ErrTooOld, got %s, %v", v, err)
 	}
-	if v, err := Version(t.Context(), Options{}); err != nil || v == "" {
+	if v, err := Version(t.Context(), Options{Env: here()}); err != nil || v == "" {
 		t.Fatalf("%q, %v", v, err)
 	}
 }
@@ -123,7 +123,7 @@ func TestInheritedLockOutlivesUs(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer lock.Close()
-	r := open(t, Options{Inherit: lock, Env: []string{"GIT_SSH_COMMAND=" + ssh}})
+	r := open(t, Options{Inherit: lock, Env: here("GIT_SSH_COMMAND=" + ssh)})
 	done := make(chan error)
 	go func() {
 		_, err := r.Fetch(t.Context(), FetchSpec{URL: "ssh://host/x", Ref: testRef, Into: "refs/gt/in"})
@@ -171,7 +171,7 @@ func TestIdleRemoteIsGivenUp(t *testing.T) {
 	if err := os.WriteFile(ssh, []byte("#!/bin/sh\nexec sleep 60\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	r := open(t, Options{Idle: 300 * time.Millisecond, Env: []string{"GIT_SSH_COMMAND=" + ssh}})
+	r := open(t, Options{Idle: 300 * time.Millisecond, Env: here("GIT_SSH_COMMAND=" + ssh)})
 	start := time.Now()
 	_, err := r.Push(t.Context(), "ssh://host/x", Update{testRef, "", strings.Repeat("a", 40)})
 	if !errors.Is(err, ErrDeadline) || errors.Is(err, ErrOutcomeUnknown) || time.Since(start) > 20*time.Second {

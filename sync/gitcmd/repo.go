@@ -3,6 +3,7 @@ package gitcmd
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -24,7 +25,7 @@ const (
 	defaultTokenUser = "x-access-token"
 )
 
-// Options apply to every process of a Repo. The zero value is usable.
+// Options apply to every process of a Repo. All but Env may be zero.
 type Options struct {
 	// Git is the binary; "git" from PATH when empty.
 	Git string
@@ -37,16 +38,17 @@ type Options struct {
 	// MaxBytes bounds any file a fetch may write, so about the size of what a
 	// remote may send. Zero is no bound. Exceeding it is ErrTooLarge.
 	MaxBytes int64
-	// TokenEnv names an environment variable (of ours, or in Env) that holds
-	// an access token for an http(s) remote. Empty leaves authentication to
-	// the user's credential helpers.
+	// TokenEnv names a variable in Env that holds an access token for an http(s)
+	// remote. Empty leaves authentication to the user's credential helpers.
 	TokenEnv string
 	// TokenHost is the one host, as HOST or HOST:PORT, the token is for; no
 	// other gets it. Empty: none does. Over http it goes to this machine only.
 	TokenHost string
 	// TokenUser is the user name sent with the token.
 	TokenUser string
-	// Env is added to the environment, as "NAME=value".
+	// Env is the environment of the person or program for whom git runs, as
+	// NAME=value: their PATH, home, ssh agent, logins and proxies. It is required,
+	// and nothing of this process's own environment is added.
 	Env []string
 	// Progress receives the progress of network operations, on a goroutine
 	// that has ended when the operation returns. It must not block.
@@ -125,8 +127,17 @@ const config = `[core]
 	detachedHead = false
 `
 
-// Init opens the private repository in dir, creating it (mode 0700) or its
-// missing parts. It starts no process. Locks and temporary packs left by a
+// absolute cleans a path. A relative one is refused: the working directory of
+// this process may not be that of the person for whom git runs.
+func absolute(dir string) (string, error) {
+	if !filepath.IsAbs(dir) {
+		return "", fmt.Errorf("%q is not an absolute path", town.Clip(dir, 200))
+	}
+	return filepath.Clean(dir), nil
+}
+
+// Init opens the private repository in dir, an absolute path, creating it (mode
+// 0700) or its missing parts. It starts no process. Locks and temporary packs left by a
 // killed process are removed: the caller must hold whatever keeps others out.
 func Init(dir string, opts Options) (*Repo, error) {
 	if opts.Git == "" {
@@ -138,7 +149,7 @@ func Init(dir string, opts Options) (*Repo, error) {
 	if opts.Idle <= 0 {
 		opts.Idle = defaultIdle
 	}
-	dir, err := filepath.Abs(dir)
+	dir, err := absolute(dir)
 	if err != nil {
 		return nil, err
 	}
@@ -199,7 +210,7 @@ func (r *Repo) sweep() error {
 // Version asks the installed git for its version, such as "2.39.5". It reports
 // ErrNoGit without one and ErrTooOld below MinVersion.
 func Version(ctx context.Context, opts Options) (string, error) {
-	r := &Repo{Dir: os.TempDir(), opts: opts}
+	r := &Repo{Dir: "/", opts: opts}
 	if r.opts.Git == "" {
 		r.opts.Git = "git"
 	}

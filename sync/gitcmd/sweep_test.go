@@ -19,7 +19,7 @@ func TestInitAfterAKill(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if _, err := Init(dir, Options{}); err != nil {
+		if _, err := Init(dir, Options{Env: here()}); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
 		if left, _ := os.ReadDir(dir); len(left) != 4 { // HEAD, config, objects, refs

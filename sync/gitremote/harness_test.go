@@ -81,6 +81,7 @@ func openMirror(t testing.TB, dir, url string, change ...func(*Options)) *Mirror
 	for _, c := range change {
 		c(&o)
 	}
+	o.Env = append(os.Environ(), o.Env...)
 	m, err := Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)

@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 func child(verb string) error {
 	ctx := context.Background()
-	m, err := Open(ctx, Options{Dir: os.Getenv(childDir), URL: os.Getenv(childURL), Ref: testRef, Verify: checkNames,
+	m, err := Open(ctx, Options{Dir: os.Getenv(childDir), URL: os.Getenv(childURL), Ref: testRef, Verify: checkNames, Env: os.Environ(),
 		reached: func(p string) {
 			if p == os.Getenv(childPoint) {
 				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)

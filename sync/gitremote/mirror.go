@@ -72,11 +72,10 @@ func Open(ctx context.Context, opts Options) (*Mirror, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	dir, err := filepath.Abs(m.opts.Dir)
-	if err != nil {
-		return nil, err
+	if !filepath.IsAbs(m.opts.Dir) {
+		return nil, fmt.Errorf("gitremote: Options.Dir %q is not absolute", m.opts.Dir)
 	}
-	m.opts.Dir = dir
+	m.opts.Dir = filepath.Clean(m.opts.Dir)
 	if err := m.begin(ctx); err != nil {
 		return nil, err
 	}

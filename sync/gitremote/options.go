@@ -45,7 +45,8 @@ type Event = gitcmd.Progress
 
 // Options describe one remote.
 type Options struct {
-	// Dir is the directory of this remote; see the package comment.
+	// Dir is the directory of this remote, an absolute path; see the package
+	// comment.
 	Dir string
 	// URL and Ref name it, for example refs/dolt/data.
 	URL, Ref string
@@ -70,7 +71,7 @@ type Options struct {
 	SquashCommits int
 
 	// Git, TokenEnv, TokenHost, TokenUser, Env and Inherit are passed on; see
-	// gitcmd.Options.
+	// gitcmd.Options. Env is required.
 	Git                 string
 	TokenEnv, TokenHost string
 	TokenUser           string

@@ -17,7 +17,7 @@ const watched = awkward + "/federation"
 func (r *repo) changed(name, input string, args ...string) bool {
 	r.t.Helper()
 	got, reason, err := Changed(r.t.Context(), Event{Name: name, Args: args, Input: strings.NewReader(input),
-		Place: gitcmd.PlaceOf(r.place().GitDir, gitcmd.Options{}), Path: watched})
+		Place: gitcmd.PlaceOf(r.place().GitDir, gitcmd.Options{Env: os.Environ()}), Path: watched})
 	if err != nil || reason == "" {
 		r.t.Fatalf("%s %v: %q, %v", name, args, reason, err)
 	}

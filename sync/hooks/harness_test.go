@@ -86,7 +86,7 @@ func (r *repo) read(path string) string {
 
 func (r *repo) place() gitcmd.Place {
 	r.t.Helper()
-	p, err := gitcmd.Locate(r.t.Context(), r.dir, gitcmd.Options{})
+	p, err := gitcmd.Locate(r.t.Context(), r.dir, gitcmd.Options{Env: os.Environ()})
 	if err != nil {
 		r.t.Fatal(err)
 	}

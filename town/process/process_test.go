@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -124,5 +125,27 @@ func TestKillIf(t *testing.T) {
 	}
 	if err := KillIf(leader, func() bool { return true }); err != nil {
 		t.Errorf("a process that is gone: %v", err)
+	}
+}
+
+// A program sees the environment it was given and nothing of this process's.
+func TestCommand(t *testing.T) {
+	t.Setenv("OF_THIS_PROCESS", "1")
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "tool"), []byte("#!/bin/sh\necho \"$GIVEN$OF_THIS_PROCESS\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	out, err := Command(t.Context(), []string{"PATH=/nowhere", "PATH=.:" + dir, "GIVEN=x"}, "tool").Output()
+	if err != nil || string(out) != "x\n" {
+		t.Errorf("%q, %v", out, err)
+	}
+	for _, env := range [][]string{nil, {"PATH="}, {"PATH=."}, {"PATH=/nowhere"}} {
+		t.Chdir(dir)
+		if err := Run(t.Context(), Command(t.Context(), env, "tool"), Options{}); !errors.Is(err, exec.ErrNotFound) {
+			t.Errorf("%q: %v", env, err)
+		}
+	}
+	if out, err := Command(t.Context(), nil, "/bin/sh", "-c", "echo $OF_THIS_PROCESS").Output(); err != nil || string(out) != "\n" {
+		t.Errorf("%q, %v", out, err)
 	}
 }

@@ -60,7 +60,7 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		},
 		Serve: o.planes(h),
 		Sessions: func(ctx context.Context) ([]tmux.Session, error) {
-			return tmux.Server{Socket: h.layout.Tmux()}.Sessions(ctx)
+			return tmux.Server{Socket: h.layout.Tmux(), Env: os.Environ()}.Sessions(ctx)
 		},
 		Verify: func(r *http.Request) error { return verifier.Verify(r) },
 		Reload: reload,

@@ -41,7 +41,7 @@ func (d *doctor) tools(ctx context.Context) (found []finding, err error) {
 		found = append(found, finding{Severity: problem, What: message(err), Next: advice(err),
 			Why: "everything that is exchanged with other Towns goes through git"})
 	}
-	if _, err := tmux.Version(ctx); err != nil {
+	if _, err := tmux.Version(ctx, os.Environ()); err != nil {
 		found = append(found, finding{Severity: warning, What: err.Error(), Why: "agents work in tmux sessions",
 			Next: "install tmux " + tmux.MinVersion + " or newer"})
 	}

@@ -54,7 +54,7 @@ func (o *hooksOptions) repoFlag(c *kingpin.CmdClause) {
 }
 
 // git are the options of git processes that look at a person's repository.
-func (a *App) git() gitcmd.Options { return gitcmd.Options{} }
+func (a *App) git() gitcmd.Options { return gitcmd.Options{Env: os.Environ()} }
 
 // place finds the repository: of --repo, of the Town, or of where we are.
 func (o *hooksOptions) place(ctx context.Context) (gitcmd.Place, hooks.Directory, error) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"net/url"
+	"os"
 	"strings"
 	"time"
 
@@ -61,6 +62,7 @@ func (a *App) host(t layout.Town, cfg *config.Config) *workplace {
 		texts[d.Key] = d.Text
 	}
 	opts := federate.Options{
+		Env:    os.Environ(),
 		Layout: t, ID: cfg.Town.ID, Name: cfg.Town.Name, Actor: a.actor(cfg.Actor),
 		Stores: &stores{host: h, last: cfg.Stores[layout.Federation]}, Starter: texts,
 		Plane:   host.Database(t, cfg, layout.Federation),

@@ -137,6 +137,7 @@ func (tt *Town) actor() town.Actor {
 
 func (tt *Town) options(change []func(*federate.Options)) federate.Options {
 	o := federate.Options{
+		Env:    os.Environ(),
 		Layout: layout.Town{Root: tt.Dir}, ID: tt.id(), Name: tt.Name, Actor: tt.actor(),
 		Stores: tt.stores, Starter: Starter(), Command: "test",
 	}
