@@ -82,14 +82,17 @@ func countAfter(ctx context.Context, r doltdb.Revisions, of string) (n int, err 
 
 // Standing counts the commits that the plane has and a remote does not, published
 // being the last one the remote is known to hold, and the commits that were
-// fetched from the remote and not merged.
-func (s *Store) Standing(ctx context.Context, remote, published string) (unpublished, unmerged int, err error) {
+// fetched from the remote and not merged. head is the plane's Head: a remote in
+// step with it, as most are, is told without walking the history.
+func (s *Store) Standing(ctx context.Context, head, remote, published string) (unpublished, unmerged int, err error) {
 	err = s.Revisions(ctx, func(r doltdb.Revisions) error {
-		if unpublished, err = countAfter(ctx, r, published); err != nil {
-			return err
+		if published != head {
+			if unpublished, err = countAfter(ctx, r, published); err != nil {
+				return err
+			}
 		}
 		tip, err := r.Resolve(ctx, doltdb.Tracking(remote))
-		if err != nil || tip == "" {
+		if err != nil || tip == "" || tip == head {
 			return err
 		}
 		unmerged, err = r.Count(ctx, "HEAD", tip)

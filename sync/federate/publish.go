@@ -73,21 +73,27 @@ func (p *push) recordEdits(ctx context.Context, w *workspace) (err error) {
 // countUnpublished counts the commits up to tip that the remote does not have.
 func (p *push) countUnpublished(ctx context.Context, w *workspace, tip string) (err error) {
 	defer p.step("count")()
-	if p.state.Commit == tip {
+	switch {
+	case p.state.Commit == tip:
 		p.out.Commits = 0
+		return nil
+	case w.recordedOn != "" && w.recordedOn == p.state.Commit && tip == w.tip:
+		p.out.Commits = 1
 		return nil
 	}
 	p.out.Commits, err = w.store.Ahead(ctx, p.state.Commit)
 	return err
 }
 
-// onlyAgreed returns the plane's tip, which is about to be published. Where a
-// person was asked, it must be the commit that person saw; then the Town enters
-// the registry, and the agreement is saved.
+// onlyAgreed returns the plane's tip, which was just recorded or shown and is
+// about to be published. Where a person was asked, it must be the commit that
+// person saw; then the Town enters the registry, and the agreement is saved.
 func (p *push) onlyAgreed(ctx context.Context, w *workspace) (tip string, err error) {
-	tip, err = w.store.Head(ctx)
-	if err != nil || p.agreed == "" {
-		return tip, err
+	if p.agreed == "" {
+		return w.tip, nil
+	}
+	if tip, err = w.store.Head(ctx); err != nil {
+		return "", err
 	}
 	if tip != p.agreed {
 		return "", errUnseen

@@ -181,11 +181,10 @@ func (w *workspace) settle(ctx context.Context, rec federation.Recorded, byKey m
 	for _, skip := range w.skipped {
 		w.behind[skip.Key] = true // edited once more since it was read
 	}
-	head, err := w.store.Head(ctx)
-	if err != nil {
-		return err
+	if rec.Commit != "" {
+		w.recordedOn, w.tip = w.tip, rec.Commit
 	}
-	return w.saveShown(head)
+	return w.saveShown(w.tip)
 }
 
 // describe is the commit message when nobody gave one.

@@ -77,7 +77,7 @@ func (e *Engine) Status(ctx context.Context, remotes []Remote) (out Status, err 
 			out.Edited = append(out.Edited, e.FileState)
 		}
 		for _, r := range remotes {
-			rs, err := e.remoteStatus(ctx, w, r)
+			rs, err := e.remoteStatus(ctx, w, out.Head, r)
 			if err != nil {
 				return err
 			}
@@ -102,7 +102,10 @@ func (w *workspace) status(ctx context.Context) (out Status, edits []fileEdit, e
 	if out.Pending, err = w.pending(ctx, out.Head); err != nil {
 		return out, nil, err
 	}
-	if changes.Refreshed > 0 && !out.Pending {
+	if !out.Pending && (changes.Refreshed > 0 || w.index.Head != out.Head) {
+		// No document differs between the two commits, so the files show the later
+		// one too. The next call need not compare them again.
+		w.index.Head = out.Head
 		w.saveLearnt()
 	}
 	out.Invalid, out.Files = changes.Invalid, changes.Files
@@ -163,7 +166,7 @@ func (w *workspace) unlessShown(ctx context.Context, edits []fileEdit) (left []f
 	return left, nil
 }
 
-func (e *Engine) remoteStatus(ctx context.Context, w *workspace, r Remote) (RemoteStatus, error) {
+func (e *Engine) remoteStatus(ctx context.Context, w *workspace, head string, r Remote) (RemoteStatus, error) {
 	st, err := e.loadState(r.Name)
 	if err != nil {
 		return RemoteStatus{}, err
@@ -171,7 +174,7 @@ func (e *Engine) remoteStatus(ctx context.Context, w *workspace, r Remote) (Remo
 	out := RemoteStatus{
 		Remote: r, Confirmed: st.Confirmed == r.URL, Verified: st.Verified, Failed: st.Failed, Error: st.Error,
 	}
-	out.Ahead, out.Behind, err = w.store.Standing(ctx, r.Name, st.Commit)
+	out.Ahead, out.Behind, err = w.store.Standing(ctx, head, r.Name, st.Commit)
 	return out, err
 }
 

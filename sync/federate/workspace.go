@@ -30,6 +30,9 @@ type workspace struct {
 	rescued []files.Rescue
 	dropped []files.Rescue
 	written int
+	// tip is the plane's tip as show or settle left it: what follows at once need
+	// not ask again. recordedOn is the parent of the commit that recorded edits.
+	tip, recordedOn string
 }
 
 func (e *Engine) workspace(s *federation.Store) (*workspace, error) {
@@ -95,6 +98,7 @@ func (w *workspace) saveLearnt() { _ = w.saveIndex() }
 // what they were last made. A file with an unrecorded edit is left alone.
 func (w *workspace) show(ctx context.Context) error {
 	head, err := w.store.Head(ctx)
+	w.tip = head
 	if err != nil || head == w.index.Head {
 		return err
 	}
