@@ -56,15 +56,20 @@ func (o *feedOptions) run(ctx context.Context) error {
 		return err
 	}
 	f := h.feed()
-	if _, err := f.Collect(ctx); err != nil {
-		return err
-	}
+	// What is there is shown also when nothing can be added to it: on a full disk,
+	// or while the ledger cannot be read.
+	_, incomplete := f.Collect(ctx)
 	page, err := f.Newest(ctx, since, o.limit)
 	if err == nil {
 		err = o.show(page, since)
 	}
-	if err != nil || !o.follow {
+	switch {
+	case err != nil:
 		return err
+	case incomplete != nil:
+		return fmt.Errorf("the newest changes of the ledger are not in the feed: %w", incomplete)
+	case !o.follow:
+		return nil
 	}
 	return o.followFrom(ctx, f, page.Next, since)
 }

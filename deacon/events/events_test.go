@@ -1,0 +1,141 @@
+package events
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/planes/doltdb"
+	"gastown/planes/ledger"
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/feed"
+)
+
+const uuid = "3f8d3c1e-6a55-4c7c-9d1c-0c2f5b8f3a12"
+
+var noon = time.Date(2031, 3, 10, 12, 0, 0, 0, time.UTC)
+
+func words(entries []operational.Entry) string {
+	var all []string
+	for _, e := range entries {
+		all = append(all, e.Kind+" "+e.Subject+": "+e.Detail)
+	}
+	return strings.Join(all, "; ")
+}
+
+func TestRunsThatAreEvents(t *testing.T) {
+	var r Runs
+	r.Recall(operational.JobRun{Job: "gc", Outcome: "failed", Error: "disk full", Began: noon})
+	for _, step := range []struct {
+		run  operational.JobRun
+		want string
+	}{
+		{operational.JobRun{Job: "gc", Outcome: "failed", Error: "disk full"}, ""},
+		{operational.JobRun{Job: "gc", Outcome: "stopped", Error: "stopped"}, ""},
+		{operational.JobRun{Job: "gc", Outcome: "ok"}, "job.recovered gc: it had failed since 2031-03-10T12:00:00Z"},
+		{operational.JobRun{Job: "gc", Outcome: "ok", Note: "packed"}, ""},
+		{operational.JobRun{Job: "gc", Outcome: "deadline", Error: "too slow"}, "job.failed gc: too slow"},
+		{operational.JobRun{Job: "gc", Outcome: "failed", Error: "other"}, ""},
+		{operational.JobRun{Job: "federation-sync:origin", Outcome: "ok"}, ""},
+		{operational.JobRun{Job: "federation-sync:origin", Outcome: "ok", Note: "2 commit(s) merged"}, "federation.synced origin: 2 commit(s) merged"},
+	} {
+		if got := words(r.Ran(step.run)); got != step.want {
+			t.Errorf("%+v: %q, want %q", step.run, got, step.want)
+		}
+	}
+	e := r.Ran(operational.JobRun{Job: "x", Outcome: "failed", Error: "e", Began: noon, Took: time.Second})[0]
+	if !e.At.Equal(noon.Add(time.Second)) || e.Data != `{"outcome":"failed"}` {
+		t.Errorf("%+v", e)
+	}
+}
+
+func TestThePartCollectsWhileItRuns(t *testing.T) {
+	dir := t.TempDir()
+	options := func(plane string) doltdb.Options {
+		return doltdb.Options{Dir: filepath.Join(dir, plane), Home: filepath.Join(dir, "home"), Command: "test",
+			Actor: town.Actor{Name: "ada", Email: "ada@example.com"}}
+	}
+	o, err := operational.Create(t.Context(), options("operational"), uuid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := ledger.Create(t.Context(), options("ledger"), uuid)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := errors.Join(o.Close(), l.Close()); err != nil {
+			t.Error(err)
+		}
+	}()
+	f := feed.New(feed.Options{
+		Operational: func(_ context.Context, fn func(*operational.Store) error) error { return fn(o) },
+		Ledger:      func(_ context.Context, fn func(*ledger.Store) error) error { return fn(l) },
+		Poll:        10 * time.Millisecond,
+	})
+	log := logrus.New()
+	log.SetOutput(io.Discard)
+	p := New(Options{Feed: f, Log: log, Version: "1", PID: 7, Now: time.Now})
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	// A reader that collects nothing itself.
+	reader := feed.New(feed.Options{
+		Operational: func(_ context.Context, fn func(*operational.Store) error) error { return fn(o) }, Poll: 5 * time.Millisecond,
+	})
+	var got []string
+	await := func(kind string) {
+		t.Helper()
+		for {
+			page, err := reader.Read(ctx, "test", 100)
+			if err != nil {
+				t.Fatalf("no %s: %v", kind, err)
+			}
+			for _, e := range page.Events {
+				got = append(got, e.Kind+" "+e.Subject)
+			}
+			if err := reader.Acknowledge(ctx, "test", page.Next); err != nil {
+				t.Fatal(err)
+			}
+			if strings.Contains(strings.Join(got, "|"), kind) {
+				return
+			}
+			if err := reader.Wait(ctx, page.Next); err != nil {
+				t.Fatalf("no %s: %v", kind, err)
+			}
+		}
+	}
+	add := func(id string) {
+		t.Helper()
+		if _, err := l.Create(ctx, []ledger.NewBead{{Bead: town.Bead{ID: id, Title: "t"}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := p.Start(ctx); err != nil {
+		t.Fatal(err)
+	}
+	await("feed.began")
+	add("gt-a")
+	await("gt-a")
+	if err := p.Pause(ctx); err != nil {
+		t.Fatal(err)
+	}
+	add("gt-b")
+	await("planes.lent")
+	p.Resume()
+	await("gt-b")
+	if err := p.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	await("deacon.stopped")
+	want := "deacon.started deacon|feed.began ledger|bead.created gt-a|planes.lent deacon|planes.returned deacon|bead.created gt-b|deacon.stopped deacon"
+	if strings.Join(got, "|") != want {
+		t.Errorf("got %s", strings.Join(got, "|"))
+	}
+}
