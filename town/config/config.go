@@ -45,6 +45,8 @@ type Config struct {
 	// Settings holds what was set, in normal form. Use Get, Set and Unset.
 	Settings map[string]string
 
+	// getenv finds the variables that override settings; nil: there are none.
+	getenv func(string) string
 	// raw is the file these values came from or went to; nil before the
 	// first Save of a new Town.
 	raw []byte
@@ -61,6 +63,14 @@ func New(name string) *Config {
 	for _, p := range planes {
 		c.Stores[p] = uuid.NewString()
 	}
+	return c
+}
+
+// In has the variables of an environment override settings, as Key.Env says, and
+// returns c. Without it no variable counts: a command may run inside the Deacon,
+// whose own environment is another one.
+func (c *Config) In(getenv func(string) string) *Config {
+	c.getenv = getenv
 	return c
 }
 

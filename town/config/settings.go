@@ -2,7 +2,6 @@ package config
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -21,15 +20,15 @@ const (
 
 // Get returns the value in force of a setting, in normal form, and its source.
 // It fails with town.ErrUsage for an unknown name, or when the environment
-// variable that overrides it holds no valid value; an empty one overrides
-// nothing.
+// variable that overrides it (see In) holds no valid value; an empty one
+// overrides nothing.
 func (c *Config) Get(name string) (value string, source Source, err error) {
 	k, err := Lookup(name)
 	if err != nil {
 		return "", "", err
 	}
-	if k.Env != "" && os.Getenv(k.Env) != "" {
-		value, err := normal(name, os.Getenv(k.Env))
+	if said := c.variable(k.Env); said != "" {
+		value, err := normal(name, said)
 		if err != nil {
 			return "", "", town.Fail("read the environment variable "+k.Env, "correct or unset the variable",
 				"%w: %w", town.ErrUsage, err)
@@ -44,6 +43,14 @@ func (c *Config) Get(name string) (value string, source Source, err error) {
 		return value, SourceSet, nil
 	}
 	return k.Default, SourceDefault, nil
+}
+
+// variable is the value of an environment variable; "" when it has none.
+func (c *Config) variable(name string) string {
+	if name == "" || c.getenv == nil {
+		return ""
+	}
+	return c.getenv(name)
 }
 
 // Set gives a setting a value and returns the value's normal form. It fails

@@ -186,15 +186,26 @@ func TestTheEnvironmentOverrides(t *testing.T) {
 	if _, err := c.Set("bd.max_concurrent", "7"); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("GT_MAX_CONCURRENT_BD", "")
+	variable := ""
+	getenv := func(name string) string {
+		if name != "GT_MAX_CONCURRENT_BD" {
+			t.Errorf("asked for %s", name)
+		}
+		return variable
+	}
+	t.Setenv("GT_MAX_CONCURRENT_BD", "5") // this process's own counts for nothing
+	if n, err := c.Int("bd.max_concurrent"); n != 7 || err != nil {
+		t.Errorf("without an environment: %d, %v", n, err)
+	}
+	c.In(getenv)
 	if n, err := c.Int("bd.max_concurrent"); n != 7 || err != nil {
 		t.Errorf("an empty variable: %d, %v", n, err)
 	}
-	t.Setenv("GT_MAX_CONCURRENT_BD", "3")
+	variable = "3"
 	if v, source, err := c.Get("bd.max_concurrent"); v != "3" || source != SourceEnv || err != nil {
 		t.Errorf("%q from %s, %v", v, source, err)
 	}
-	t.Setenv("GT_MAX_CONCURRENT_BD", "lots")
+	variable = "lots"
 	if _, err := c.Int("bd.max_concurrent"); !errors.Is(err, town.ErrUsage) || !strings.Contains(err.Error(), "GT_MAX_CONCURRENT_BD") {
 		t.Errorf("a bad variable: %v", err)
 	}

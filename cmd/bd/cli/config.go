@@ -82,7 +82,11 @@ func (o *configOptions) load() (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	return config.Load(t.Config())
+	cfg, err := config.Load(t.Config())
+	if err != nil {
+		return nil, err
+	}
+	return cfg.In(o.call.Getenv), nil
 }
 
 func (o *configOptions) list(context.Context) error {
@@ -135,7 +139,7 @@ func (o *configOptions) change(ctx context.Context, fn func(*config.Config) erro
 	if err != nil {
 		return err
 	}
-	out, err := settings.Get(c, o.name())
+	out, err := settings.Get(c.In(o.call.Getenv), o.name())
 	if err != nil {
 		return err
 	}

@@ -62,6 +62,7 @@ func arrive(ctx context.Context, call *shell.Call, here string) (h *host.Host, l
 	if err != nil {
 		return nil, nil, err
 	}
+	cfg.In(call.Getenv)
 	if leave, err = enter(ctx, call, t, cfg); err != nil {
 		return nil, nil, err
 	}

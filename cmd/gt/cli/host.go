@@ -55,7 +55,7 @@ func (a *App) open() (*workplace, error) {
 }
 
 func (a *App) host(t layout.Town, cfg *config.Config) *workplace {
-	h := &workplace{app: a, layout: t, config: cfg, progress: a.newProgress()}
+	h := &workplace{app: a, layout: t, config: cfg.In(a.Getenv), progress: a.newProgress()}
 	h.reviews = &reviews{host: h}
 	texts := map[town.Key]string{}
 	for _, d := range starter.Documents() {
@@ -145,7 +145,7 @@ func (a *App) actor(configured town.Actor) town.Actor { return shell.Actor(a.Get
 func (h *workplace) change(ctx context.Context, fn func(*config.Config) error) error {
 	cfg, err := settings.Change(ctx, h.layout, h.app.running, h.app.Wait, fn)
 	if cfg != nil {
-		h.config = cfg
+		h.config = cfg.In(h.app.Getenv)
 		h.tellChange(ctx)
 	}
 	return err

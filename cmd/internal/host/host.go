@@ -43,7 +43,7 @@ func Open(c *shell.Call) (*Host, error) {
 
 // New puts a Town together whose configuration is known already.
 func New(c *shell.Call, t layout.Town, cfg *config.Config) *Host {
-	return &Host{Layout: t, Config: cfg, Actor: c.Actor(cfg.Actor), call: c}
+	return &Host{Layout: t, Config: cfg.In(c.Getenv), Actor: c.Actor(cfg.Actor), call: c}
 }
 
 // Database says how to open one of the Town's planes for this call.
