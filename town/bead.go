@@ -66,8 +66,8 @@ type Comment struct {
 	CreatedAt time.Time `json:"created_at"`
 }
 
-// Event is one line of a bead's audit trail.
-type Event struct {
+// AuditEntry is one line of a bead's audit trail.
+type AuditEntry struct {
 	ID    string    `json:"id"`
 	Bead  string    `json:"issue_id"`
 	Actor string    `json:"actor"`
@@ -75,7 +75,7 @@ type Event struct {
 	// Kind says what happened: created, updated, closed, reopened, labeled,
 	// unlabeled, linked, unlinked, commented, deleted, restored, imported.
 	Kind string `json:"event_type"`
-	// Field is the JSON key that changed; empty when the event is about the
+	// Field is the JSON key that changed; empty when the entry is about the
 	// bead as a whole. Old and New are its values as text, long ones clipped:
 	// the history of the database has them whole.
 	Field string `json:"field,omitempty"`

@@ -30,7 +30,7 @@ type Changes struct {
 	Lineage Lineage
 	// Trail are the entries of the audit trail that the newer commit has and the
 	// older one has not, by the time they were made.
-	Trail []town.Event
+	Trail []town.AuditEntry
 	// Omitted is how many older entries the limit left out; OmittedUntil is the
 	// time of the newest of them.
 	Omitted      int64
@@ -84,7 +84,7 @@ func (s *Store) Changes(ctx context.Context, from, to string, limit int) (c Chan
 
 // Recent returns the newest entries of the audit trail at a commit that are not
 // older than a time, at most limit, oldest first. It reads the whole trail.
-func (s *Store) Recent(ctx context.Context, commit string, since time.Time, limit int) (entries []town.Event, err error) {
+func (s *Store) Recent(ctx context.Context, commit string, since time.Time, limit int) (entries []town.AuditEntry, err error) {
 	asOf, err := doltdb.AsOf(commit)
 	if err != nil {
 		return nil, err
@@ -124,7 +124,7 @@ func (q txn) trail(ctx context.Context, c *Changes, prefix, from string, args []
 	}
 	query := fmt.Sprintf("SELECT %s %s ORDER BY %sid DESC LIMIT %d", strings.Join(cols, ", "), from, prefix, limit+1)
 	err := q.each(ctx, func(rows *doltdb.Rows) error {
-		var e town.Event
+		var e town.AuditEntry
 		err := rows.Scan(&e.ID, &e.Bead, &e.Actor, timeTo{&e.At}, &e.Kind, &e.Field, &e.Old, &e.New)
 		c.Trail = append(c.Trail, e)
 		return err

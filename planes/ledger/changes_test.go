@@ -29,7 +29,7 @@ func changes(t *testing.T, s *Store, from string, limit int) Changes {
 	return c
 }
 
-func kinds(trail []town.Event) string {
+func kinds(trail []town.AuditEntry) string {
 	var all []string
 	for _, e := range trail {
 		all = append(all, e.Kind)

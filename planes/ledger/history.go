@@ -10,10 +10,10 @@ import (
 
 // History is the audit trail of a bead, oldest first; it outlives the bead.
 // An id that never was one has none.
-func (s *Store) History(ctx context.Context, id string) (events []town.Event, err error) {
+func (s *Store) History(ctx context.Context, id string) (events []town.AuditEntry, err error) {
 	err = s.read(ctx, func(q txn) error {
 		return q.each(ctx, func(rows *doltdb.Rows) error {
-			var e town.Event
+			var e town.AuditEntry
 			err := rows.Scan(&e.ID, &e.Bead, &e.Actor, timeTo{&e.At}, &e.Kind, &e.Field, &e.Old, &e.New)
 			events = append(events, e)
 			return err

@@ -24,7 +24,7 @@ type rows struct {
 	labels [][2]string  // bead and label
 	links  []town.Dependency
 	notes  []town.Comment
-	events []town.Event
+	events []town.AuditEntry
 }
 
 func (s *Store) change() *rows { return &rows{at: s.moment(), actor: s.who()} }
@@ -53,7 +53,7 @@ func (r *rows) belongings(b *town.Bead) {
 
 // event records what happened to a bead.
 func (r *rows) event(bead, kind, field, before, after string) {
-	r.events = append(r.events, town.Event{
+	r.events = append(r.events, town.AuditEntry{
 		ID: r.eventID(), Bead: bead, Actor: r.actor, At: r.at, Kind: kind, Field: field,
 		Old: town.Clip(before, maxEventValue), New: town.Clip(after, maxEventValue),
 	})
@@ -71,7 +71,7 @@ func (r *rows) store(ctx context.Context, q txn) error {
 	slices.SortFunc(r.labels, func(a, b [2]string) int { return strings.Compare(a[0]+" "+a[1], b[0]+" "+b[1]) })
 	slices.SortFunc(r.links, func(a, b town.Dependency) int { return strings.Compare(linkKey(a), linkKey(b)) })
 	slices.SortFunc(r.notes, func(a, b town.Comment) int { return strings.Compare(a.Bead+" "+a.ID, b.Bead+" "+b.ID) })
-	slices.SortFunc(r.events, func(a, b town.Event) int { return strings.Compare(a.Bead+"\x00"+a.ID, b.Bead+"\x00"+b.ID) })
+	slices.SortFunc(r.events, func(a, b town.AuditEntry) int { return strings.Compare(a.Bead+"\x00"+a.ID, b.Bead+"\x00"+b.ID) })
 	for _, write := range []func() error{
 		func() error {
 			return writeRows(ctx, q, doltdb.Insert, "issues", names("", columns), byID(r.fresh), beadValues)
@@ -94,7 +94,7 @@ func (r *rows) store(ctx context.Context, q txn) error {
 		},
 		func() error {
 			return writeRows(ctx, q, doltdb.Insert, "events", "issue_id, id, actor, created_at, event_type, field, old_value, new_value", r.events,
-				func(e town.Event) []any {
+				func(e town.AuditEntry) []any {
 					return []any{e.Bead, e.ID, e.Actor, stamp(e.At), e.Kind, e.Field, e.Old, e.New}
 				})
 		},

@@ -40,7 +40,7 @@ func (o *historyOptions) run(ctx context.Context) error {
 	if o.limit < 0 {
 		return failed(op, fmt.Errorf("%w: --limit is not negative", town.ErrUsage))
 	}
-	events, versions := []town.Event{}, []ledger.Version{}
+	events, versions := []town.AuditEntry{}, []ledger.Version{}
 	err := with(ctx, o.call, func(d *desk) error {
 		return o.read(ctx, d, &events, &versions)
 	})
@@ -68,7 +68,7 @@ func (o *historyOptions) run(ctx context.Context) error {
 }
 
 // read looks under the id as it was written first: a deleted bead has no short one.
-func (o *historyOptions) read(ctx context.Context, d *desk, events *[]town.Event, versions *[]ledger.Version) error {
+func (o *historyOptions) read(ctx context.Context, d *desk, events *[]town.AuditEntry, versions *[]ledger.Version) error {
 	find := func(id string) (n int, err error) {
 		if o.versions {
 			list, err := d.Versions(ctx, id, o.limit)
@@ -91,7 +91,7 @@ func (o *historyOptions) read(ctx context.Context, d *desk, events *[]town.Event
 }
 
 // changeText words what an event changed.
-func changeText(e town.Event) string {
+func changeText(e town.AuditEntry) string {
 	switch {
 	case e.Field == "":
 		return e.New
