@@ -18,6 +18,7 @@ func TestGraphRules(t *testing.T) {
 		sound("town", "fmt"), sound("sync/gitcmd", module+"/town", "os/exec"), sound("tmux", "os/exec"),
 		sound("planes/doltdb", module+"/town", "github.com/dolthub/driver", module+"/planes/doltdb/internal/quiet"),
 		sound("planes/doltdb/internal/quiet", "github.com/dolthub/dolt/go/x"),
+		sound("planes/doltdb/server", module+"/planes/doltdb/internal/quiet", "github.com/dolthub/dolt/go/x"),
 		sound("sync/gitremote", module+"/sync/gitcmd"),
 		sound("sync/federate", module+"/sync/gitremote", module+"/planes/federation"),
 		sound("deacon", module+"/deacon/web"), sound("deacon/web"),

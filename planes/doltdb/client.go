@@ -18,20 +18,17 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"gastown/planes/doltdb/internal/callers"
+	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
 )
 
 const (
-	// socketUser is what clients of a Server's socket call themselves. Who may
-	// open the socket may do everything, so the name decides nothing.
-	socketUser = "gt"
 	// maxPacket bounds one statement in bytes, arguments included.
 	maxPacket = 1 << 30
-	// dialTimeout bounds the wait for a server to take a connection. Who wants to
-	// wait less for others, by Options.Wait, waits at least leastDial: a server
-	// that works may take that long on a busy machine.
-	dialTimeout = 5 * time.Second
-	leastDial   = time.Second
+	// leastDial is how long a client waits for a server at least to take a
+	// connection, also with a shorter Options.Wait: on a busy machine a server that
+	// works may take that long.
+	leastDial = time.Second
 )
 
 // errSilent reports a server that takes connections and says nothing.
@@ -63,7 +60,7 @@ func (o Options) answers() bool {
 	if o.Socket == "" {
 		return false
 	}
-	conn, err := net.DialTimeout("unix", o.Socket, dialTimeout)
+	conn, err := net.DialTimeout("unix", o.Socket, wire.DialTimeout)
 	if err != nil {
 		return false
 	}
@@ -82,7 +79,7 @@ func dialSocket(ctx context.Context, opts Options) (*Local, error) {
 		return nil, nil
 	}
 	cfg := clientConfig(opts.name(), opts)
-	cfg.Net, cfg.Addr, cfg.User = "unix", opts.Socket, socketUser
+	cfg.Net, cfg.Addr, cfg.User = "unix", opts.Socket, wire.SocketUser
 	over := opts.waits(func() string { return "the Deacon has not answered yet" })
 	db, err := dial(ctx, opts, cfg)
 	over()
@@ -96,7 +93,7 @@ func dialSocket(ctx context.Context, opts Options) (*Local, error) {
 			"%w: the Deacon does not answer on %s", town.ErrBusy, opts.Socket)
 	case absent(err):
 		return nil, nil
-	case isMySQL(err, errUnknownDatabase):
+	case isMySQL(err, wire.ErrUnknownDatabase):
 		return nil, town.Fail("open the "+opts.name()+" database", "restart the Deacon: gt deacon restart",
 			"%w: it does not serve this database", ErrServed)
 	default:
@@ -109,7 +106,7 @@ func dialSocket(ctx context.Context, opts Options) (*Local, error) {
 func openExternal(ctx context.Context, opts Options, alone bool) (*Local, error) {
 	op := "open the " + opts.name() + " database at " + opts.External.Address
 	db, err := dialExternal(ctx, opts, opts.name())
-	if isMySQL(err, errUnknownDatabase) {
+	if isMySQL(err, wire.ErrUnknownDatabase) {
 		return nil, opts.missing(opts.External.Address)
 	}
 	if err != nil {
@@ -139,7 +136,7 @@ func createExternal(ctx context.Context, opts Options) (*Local, error) {
 	}
 	_, err = server.sql.ExecContext(ctx, "CREATE DATABASE `"+strings.ReplaceAll(opts.name(), "`", "``")+"`")
 	if err := errors.Join(err, server.Close()); err != nil {
-		if isMySQL(err, errDatabaseExists) {
+		if isMySQL(err, wire.ErrDatabaseExists) {
 			return nil, fmt.Errorf("%s: at %s: %w", op, opts.External.Address, os.ErrExist)
 		}
 		return nil, fmt.Errorf("%s: %w", op, err)
@@ -155,7 +152,7 @@ func dialExternal(ctx context.Context, opts Options, database string) (*Local, e
 	}
 	cfg.User = opts.External.User
 	var err error
-	if cfg.Passwd, err = password(opts.External.PasswordEnv); err != nil {
+	if cfg.Passwd, err = wire.Password(opts.External.PasswordEnv); err != nil {
 		return nil, err
 	}
 	return dial(ctx, opts, cfg)
@@ -166,7 +163,7 @@ func clientConfig(database string, opts Options) *mysql.Config {
 	cfg.DBName = database
 	cfg.InterpolateParams, cfg.ParseTime = true, true
 	cfg.MaxAllowedPacket = maxPacket
-	cfg.Timeout = dialTimeout
+	cfg.Timeout = wire.DialTimeout
 	cfg.Logger = &mysql.NopLogger{}
 	// Every session is between transactions when it is idle and begins one with
 	// its next statement, so there is nothing to set and nothing to undo.
@@ -196,9 +193,9 @@ func dial(ctx context.Context, opts Options, cfg *mysql.Config) (*Local, error) 
 // dialTime bounds the wait for the server to take a connection.
 func (o Options) dialTime() time.Duration {
 	if o.External != nil {
-		return dialTimeout
+		return wire.DialTimeout
 	}
-	return min(dialTimeout, max(leastDial, o.Wait))
+	return min(wire.DialTimeout, max(leastDial, o.Wait))
 }
 
 // clientConnector names a connection that ended while it was made.
@@ -217,15 +214,6 @@ func (c clientConnector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, err
 }
 
-// Numbers of errors of the MySQL protocol.
-const (
-	errDatabaseExists  = 1007
-	errUnknownDatabase = 1049
-	errServerShutdown  = 1053
-	errLockWaitTimeout = 1205
-	errLockDeadlock    = 1213
-)
-
 func isMySQL(err error, number uint16) bool {
 	var e *mysql.MySQLError
 	return errors.As(err, &e) && e.Number == number
@@ -241,5 +229,5 @@ func absent(err error) bool {
 			return true
 		}
 	}
-	return isMySQL(err, errServerShutdown)
+	return isMySQL(err, wire.ErrServerShutdown)
 }

@@ -6,13 +6,9 @@ import (
 	"fmt"
 	"time"
 
+	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
 )
-
-// writeLock names the lock of the server that one writer at a time holds.
-// Without it two that add to one number could both read it first: the engine
-// merges changes that are equal without a word.
-func (db *Local) writeLock() string { return "gt-write-" + db.opts.name() }
 
 // lock takes a named lock of the server for the session. A Server of ours has
 // those who ask wait in a row; another is asked again and again, so that no
@@ -30,8 +26,8 @@ func (tx *Tx) lock(ctx context.Context, opts Options, deadline time.Time, name s
 			patience = int(min(max(time.Until(deadline), 0), lockPatience) / time.Second)
 		}
 		var got sql.NullInt64
-		err := tx.conn.QueryRowContext(ctx, "SELECT GET_LOCK(?, ?)", name, patience).Scan(&got)
-		if err != nil && !isMySQL(err, errLockWaitTimeout) {
+		err := tx.conn.QueryRowContext(ctx, wire.GetLock, name, patience).Scan(&got)
+		if err != nil && !isMySQL(err, wire.ErrLockWaitTimeout) {
 			return err
 		}
 		if got.Int64 == 1 {
@@ -59,7 +55,7 @@ func (db *Local) holdShared(ctx context.Context) error {
 		return gone(err)
 	}
 	tx := &Tx{conn: conn}
-	if err := tx.lock(ctx, db.opts, db.deadline(), "gt-shared-"+db.opts.name()); err != nil {
+	if err := tx.lock(ctx, db.opts, db.deadline(), wire.SharedLock(db.opts.name())); err != nil {
 		tx.discard()
 		return gone(fmt.Errorf("open the %s database: %w", db.opts.name(), err))
 	}
@@ -97,7 +93,7 @@ func (db *Local) aloneOnServer(ctx context.Context, deadline time.Time, fn func(
 	}
 	tx := &Tx{conn: conn, pooled: true}
 	defer tx.giveBack(ctx)
-	if err := tx.lock(ctx, db.opts, deadline, db.writeLock()); err != nil {
+	if err := tx.lock(ctx, db.opts, deadline, wire.WriteLock(db.opts.name())); err != nil {
 		return gone(err)
 	}
 	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"gastown/planes/doltdb/internal/engine"
+	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
 )
 
@@ -46,7 +48,7 @@ func gone(err error) error {
 func lost(err error) bool {
 	var dialed *net.OpError
 	return errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, driver.ErrBadConn) ||
-		isMySQL(err, errServerShutdown) || errors.As(err, &dialed)
+		isMySQL(err, wire.ErrServerShutdown) || errors.As(err, &dialed)
 }
 
 // read is View for a database that a server has: what fn reads is one snapshot.
@@ -57,7 +59,7 @@ func (db *Local) read(ctx context.Context, fn func(*Tx) error) error {
 	}
 	tx := &Tx{conn: conn, pooled: true}
 	defer tx.giveBack(ctx)
-	return gone(kindly(fn(tx)))
+	return gone(engine.Classify(fn(tx)))
 }
 
 // administer runs fn in a session of its own in which every statement commits,
@@ -81,15 +83,15 @@ func (db *Local) administer(ctx context.Context, fn func(*Tx) error) error {
 	if _, err := conn.ExecContext(ctx, "SET autocommit = 1"); err != nil {
 		return gone(err)
 	}
-	return gone(kindly(fn(tx)))
+	return gone(engine.Classify(fn(tx)))
 }
 
 // retry runs a transaction on the server, and again as long as it meets another.
 func (db *Local) retry(ctx context.Context, deadline time.Time, fn func(*Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := db.attempt(ctx, deadline, fn)
-		if !isMySQL(err, errLockDeadlock) {
-			return gone(kindly(err))
+		if !isMySQL(err, wire.ErrLockDeadlock) {
+			return gone(engine.Classify(err))
 		}
 		if attempt == maxAttempts {
 			return town.Fail("write the "+db.opts.name()+" database", "run the command again",
@@ -108,7 +110,7 @@ func (db *Local) attempt(ctx context.Context, deadline time.Time, fn func(*Tx) e
 	}
 	tx := &Tx{conn: conn, pooled: true}
 	defer tx.giveBack(ctx)
-	if err := tx.lock(ctx, db.opts, deadline, db.writeLock()); err != nil {
+	if err := tx.lock(ctx, db.opts, deadline, wire.WriteLock(db.opts.name())); err != nil {
 		return err
 	}
 	// What waiting for the lock has seen is over.
@@ -124,7 +126,7 @@ func (tx *Tx) giveBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
 	defer cancel()
 	for _, name := range tx.locked {
-		if _, err := tx.conn.ExecContext(ctx, "SELECT RELEASE_LOCK(?)", name); err != nil {
+		if _, err := tx.conn.ExecContext(ctx, wire.ReleaseLock, name); err != nil {
 			tx.used = true
 		}
 	}

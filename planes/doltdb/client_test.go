@@ -14,6 +14,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
 )
 
@@ -241,7 +242,7 @@ func TestSessionsLeaveNothingBehind(t *testing.T) {
 					name, autocommit, conflicts, branch, database, mode, mine)
 			}
 			var free int
-			if err := tx.conn.QueryRowContext(ctx, "SELECT IS_FREE_LOCK(?)", db.writeLock()).Scan(&free); err != nil || free != 1 {
+			if err := tx.conn.QueryRowContext(ctx, "SELECT IS_FREE_LOCK(?)", wire.WriteLock(db.opts.name())).Scan(&free); err != nil || free != 1 {
 				t.Errorf("after %s: the write lock is held (%v)", name, err)
 			}
 			if _, err := tx.Exec(ctx, "SELECT * FROM mine"); err == nil {

@@ -12,13 +12,14 @@ import (
 	"github.com/cenkalti/backoff/v4"
 	embedded "github.com/dolthub/driver"
 
+	"gastown/planes/doltdb/internal/engine"
 	"gastown/town/durable"
 )
 
 // Create makes an empty database at opts.Dir and opens it. It fails if anything
 // is there already, and with ErrServed while a server answers on opts.Socket.
 func Create(ctx context.Context, opts Options) (_ *Local, err error) {
-	defer recovered("create the "+opts.name()+" database", &err)
+	defer engine.Recovered("create the "+opts.name()+" database", &err)
 	opts = opts.withDefaults()
 	if opts.External != nil {
 		return createExternal(ctx, opts)
@@ -57,27 +58,18 @@ func install(from, to string) error {
 	return durable.Rename(from, to)
 }
 
-// settle gives the engine a home of its own. The engine finds it by this
-// variable only.
-func settle(home string) error {
-	if err := os.MkdirAll(home, 0o700); err != nil {
-		return err
-	}
-	return os.Setenv("DOLT_ROOT_PATH", home)
-}
-
 // inDirectory runs one statement with no database selected.
 func inDirectory(ctx context.Context, dir string, opts Options, query string, args ...any) (err error) {
-	tame()
-	if err := settle(opts.Home); err != nil {
+	engine.Tame()
+	if err := engine.SetHome(opts.Home); err != nil {
 		return err
 	}
-	defer forget(dir)
+	defer engine.Forget(dir)
 	connector, err := embedded.NewConnector(config(dir, "", opts))
 	if err != nil {
 		return err
 	}
-	db := sql.OpenDB(guardedConnector{connector, dir})
+	db := sql.OpenDB(engine.Guard(connector, dir))
 	defer func() { err = errors.Join(err, db.Close(), connector.Close()) }()
 	_, err = db.ExecContext(ctx, query, args...)
 	return err

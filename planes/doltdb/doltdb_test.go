@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"gastown/planes/doltdb/internal/engine"
 	"gastown/town"
 )
 
@@ -366,82 +367,6 @@ func TestUnrelatedHistoriesHaveNoBase(t *testing.T) {
 	})
 }
 
-func TestVerifyTablesFindsEveryAlteredByte(t *testing.T) {
-	a, _, mirror := twoTowns(t, here)
-	for n := range 20 {
-		put(t, a, fmt.Sprint("n", n), strings.Repeat(fmt.Sprint(n, " some text "), 50))
-	}
-	if err := a.Push(t.Context(), "origin", mirror); err != nil {
-		t.Fatal(err)
-	}
-	entries, err := os.ReadDir(mirror)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var tables []string
-	for _, e := range entries {
-		if name := e.Name(); len(strings.TrimSuffix(name, archiveSuffix)) == 32 {
-			tables = append(tables, name)
-		}
-	}
-	if len(tables) < 4 {
-		t.Fatalf("the mirror holds only %v", tables)
-	}
-	scratch := func() string {
-		dir := t.TempDir()
-		for _, name := range tables {
-			data, err := os.ReadFile(filepath.Join(mirror, name))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-				t.Fatal(err)
-			}
-		}
-		return dir
-	}
-	dir := scratch()
-	if err := VerifyTables(t.Context(), dir, tables); err != nil {
-		t.Fatalf("sound tables: %v", err)
-	}
-	if left, _ := os.ReadDir(dir); len(left) != len(tables) {
-		t.Errorf("verification left something behind: %v", left)
-	}
-	undetected := 0
-	for _, name := range tables {
-		path := filepath.Join(dir, name)
-		sound, err := os.ReadFile(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, at := range []int{0, len(sound) / 4, len(sound) / 2} {
-			bad := append([]byte(nil), sound...)
-			bad[at] ^= 0x40
-			if err := os.WriteFile(path, bad, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			if err := VerifyTables(t.Context(), dir, []string{name}); err == nil {
-				undetected++
-				t.Logf("%s byte %d of %d altered: not noticed", name, at, len(sound))
-			} else if !errors.Is(err, ErrCorrupt) {
-				t.Errorf("%s: %v is not ErrCorrupt", name, err)
-			}
-		}
-		if err := os.WriteFile(path, sound[:len(sound)/2], 0o600); err != nil {
-			t.Fatal(err)
-		}
-		if err := VerifyTables(t.Context(), dir, []string{name}); !errors.Is(err, ErrCorrupt) {
-			t.Errorf("%s cut in half: %v", name, err)
-		}
-		if err := os.WriteFile(path, sound, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if undetected > 0 {
-		t.Errorf("%d altered bytes were not noticed", undetected)
-	}
-}
-
 func TestGCKeepsEverything(t *testing.T) {
 	everywhere(t, func(t *testing.T, p place) {
 		db := p.create(t, filepath.Join(t.TempDir(), "federation"))
@@ -490,7 +415,7 @@ func TestGCOfManyTableFiles(t *testing.T) {
 	writer := create(t, filepath.Join(dir, "writer"))
 	reader := create(t, filepath.Join(dir, "reader"))
 	tables := func() int {
-		all, err := filepath.Glob(filepath.Join(dir, "reader", storeDir, strings.Repeat("[0-9a-v]", len(journalName))+"*"))
+		all, err := filepath.Glob(filepath.Join(dir, "reader", engine.StoreDir, strings.Repeat("[0-9a-v]", len(engine.Journal))+"*"))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,14 +1,13 @@
 package doltdb
 
 import (
-	"errors"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/dolthub/dolt/go/libraries/doltcore/dbfactory"
 
+	"gastown/planes/doltdb/internal/engine"
 	"gastown/town"
 )
 
@@ -39,20 +38,7 @@ func TestEngineReachesNoNetwork(t *testing.T) {
 	if err != nil && !strings.Contains(err.Error(), "unknown url scheme") {
 		t.Errorf("a push to a network: %v", err)
 	}
-	if len(opened.stores) != 0 {
-		t.Errorf("still noted: %v", opened.stores)
-	}
-}
-
-func TestKindly(t *testing.T) {
-	if err := kindly(errors.New("Error 1105: write x: no space left on device: what else")); !errors.Is(err, syscall.ENOSPC) {
-		t.Errorf("%v has no kind", err)
-	}
-	if err := kindly(nil); err != nil {
-		t.Error(err)
-	}
-	plain := errors.New("plain")
-	if err := kindly(plain); err != plain {
-		t.Error(err)
+	if n := engine.Remembered(); n != 0 {
+		t.Errorf("%d opened stores are still remembered", n)
 	}
 }

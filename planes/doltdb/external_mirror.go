@@ -11,6 +11,7 @@ import (
 	"github.com/dolthub/dolt/go/libraries/utils/filesys"
 	"github.com/dolthub/dolt/go/store/types"
 
+	"gastown/planes/doltdb/internal/engine"
 	"gastown/town"
 )
 
@@ -40,9 +41,9 @@ func (db *Shared) sameMirror(ctx context.Context, mirror, commit string) error {
 
 // mirrorHead is the commit of the mirror's branch; "" when it has none.
 func mirrorHead(ctx context.Context, mirror string) (_ string, err error) {
-	defer recovered("read the mirror "+mirror, &err)
-	tame()
-	defer forget(mirror)
+	defer engine.Recovered("read the mirror "+mirror, &err)
+	engine.Tame()
+	defer engine.Forget(mirror)
 	url, err := mirrorURL(mirror)
 	if err != nil {
 		return "", err

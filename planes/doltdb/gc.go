@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"gastown/planes/doltdb/internal/engine"
 )
 
 // gcThreshold is how large the journal of new writes may grow, in bytes,
@@ -20,13 +22,10 @@ const servedThreshold = 256 << 20
 // open as long as the database is, and each fetch that brings something adds one.
 const gcTables = 64
 
-// journalName is the engine's file of writes not yet collected.
-const journalName = "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv"
-
 // GC rewrites the database without what no commit needs. Others who use it
 // through the same server go on meanwhile.
 func (db *Local) GC(ctx context.Context) (err error) {
-	defer recovered("collect garbage of the "+db.opts.name()+" database", &err)
+	defer engine.Recovered("collect garbage of the "+db.opts.name()+" database", &err)
 	return db.administer(ctx, func(tx *Tx) error {
 		return tx.call(ctx, "CALL DOLT_GC()")
 	})
@@ -54,7 +53,7 @@ func (db *Local) gcAbove(ctx context.Context, journalBytes int64) (bool, error) 
 	if db.opts.External != nil {
 		return false, nil
 	}
-	entries, err := os.ReadDir(filepath.Join(db.opts.Dir, storeDir))
+	entries, err := os.ReadDir(filepath.Join(db.opts.Dir, engine.StoreDir))
 	if errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
@@ -63,12 +62,12 @@ func (db *Local) gcAbove(ctx context.Context, journalBytes int64) (bool, error) 
 	for _, e := range entries {
 		switch {
 		case err != nil:
-		case e.Name() == journalName:
+		case e.Name() == engine.Journal:
 			var info os.FileInfo
 			if info, err = e.Info(); err == nil {
 				journal = info.Size()
 			}
-		case len(strings.TrimSuffix(e.Name(), archiveSuffix)) == len(journalName):
+		case len(strings.TrimSuffix(e.Name(), engine.ArchiveSuffix)) == len(engine.Journal):
 			tables++
 		}
 	}

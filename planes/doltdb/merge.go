@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"gastown/planes/doltdb/internal/engine"
 	"gastown/town"
 )
 
@@ -29,7 +30,7 @@ var ErrConflict = errors.New("changed on both sides, and no rule decides")
 
 // FastForward moves the database's branch to a revision that contains it.
 func (db *Shared) FastForward(ctx context.Context, to string) (err error) {
-	defer recovered("advance the "+db.opts.name()+" database", &err)
+	defer engine.Recovered("advance the "+db.opts.name()+" database", &err)
 	return db.alone(ctx, func() error {
 		return db.administer(ctx, func(tx *Tx) error {
 			return tx.call(ctx, "CALL DOLT_MERGE('--ff-only', ?)", to)
@@ -40,7 +41,7 @@ func (db *Shared) FastForward(ctx context.Context, to string) (err error) {
 // Rewind moves the database's branch, and its tables, back to a revision it
 // contains. What came after becomes garbage, which no Push sends.
 func (db *Shared) Rewind(ctx context.Context, to string) (err error) {
-	defer recovered("rewind the "+db.opts.name()+" database", &err)
+	defer engine.Recovered("rewind the "+db.opts.name()+" database", &err)
 	return db.alone(ctx, func() error {
 		return db.administer(ctx, func(tx *Tx) error {
 			return tx.call(ctx, "CALL DOLT_RESET('--hard', ?)", to)
@@ -51,7 +52,7 @@ func (db *Shared) Rewind(ctx context.Context, to string) (err error) {
 // Merge merges a revision in one transaction and returns the merge commit.
 func (db *Shared) Merge(ctx context.Context, m Merge) (commit string, err error) {
 	op := "merge into the " + db.opts.name() + " database"
-	defer recovered(op, &err)
+	defer engine.Recovered(op, &err)
 	err = db.transact(ctx, func(tx *Tx) error {
 		tx.used = true // by the variables
 		for _, q := range []string{"SET @@dolt_allow_commit_conflicts = 1", "SET @@dolt_force_transaction_commit = 0"} {

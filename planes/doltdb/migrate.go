@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gastown/planes/doltdb/internal/engine"
 	"gastown/town"
 )
 
@@ -67,7 +68,7 @@ func (db *Local) takeSteps(ctx context.Context, steps []Migration) error {
 // SQL, so the step is taken on a branch of its own, which becomes visible when
 // it is complete; what a killed process left of one is dropped first.
 func (db *Local) migrate(ctx context.Context, version int, step Migration) (err error) {
-	defer recovered("migrate the "+db.opts.name()+" database", &err)
+	defer engine.Recovered("migrate the "+db.opts.name()+" database", &err)
 	return db.administer(ctx, func(tx *Tx) (err error) {
 		dropBranch := func() error { return tx.call(ctx, "CALL DOLT_BRANCH('-D', '-f', ?)", migrationBranch) }
 		if head, err := tx.Revision(ctx, migrationBranch); err != nil {

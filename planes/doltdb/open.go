@@ -4,22 +4,18 @@ import (
 	"context"
 	"database/sql"
 	"errors"
-	"io"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/dolthub/dolt/go/store/nbs"
 	embedded "github.com/dolthub/driver"
-	"github.com/sirupsen/logrus"
 
 	"gastown/planes/doltdb/internal/callers"
+	"gastown/planes/doltdb/internal/engine"
+	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
 	"gastown/town/lockfile"
 )
-
-// defaultWait is how long Open waits for another process to let go.
-const defaultWait = 30 * time.Second
 
 // ErrMissing reports that there is no database where one was expected.
 var ErrMissing = errors.New("no database here")
@@ -85,7 +81,7 @@ func Share(db *Local) *Shared { return &Shared{Local: *db} }
 
 // openExisting opens a database wherever it is served, or here.
 func openExisting(ctx context.Context, opts Options, alone bool) (_ *Local, err error) {
-	defer recovered("open the "+opts.name()+" database", &err)
+	defer engine.Recovered("open the "+opts.name()+" database", &err)
 	opts = opts.withDefaults()
 	if opts.External != nil {
 		return openExternal(ctx, opts, alone)
@@ -138,7 +134,7 @@ func (o Options) missing(where string) error {
 // in this process. It waits while neither is possible.
 func openHere(ctx context.Context, opts Options) (*Local, error) {
 	var db *Local
-	lock, err := lockFile(ctx, opts, opts.Dir+lockSuffix, func() (done bool, err error) {
+	lock, err := lockFile(ctx, opts, opts.Dir+wire.LockSuffix, func() (done bool, err error) {
 		if db, err = dialSocket(ctx, opts); db == nil && err == nil && opts.Socket != "" {
 			opts.letServerGo(ctx)
 		}
@@ -162,7 +158,7 @@ func openOwned(ctx context.Context, opts Options, lock *lockfile.Lock) (*Local, 
 
 // openEmbedded opens a database whose lock the caller holds.
 func openEmbedded(ctx context.Context, opts Options) (*Local, error) {
-	if err := prepare(opts.Home); err != nil {
+	if err := engine.Prepare(opts.Home); err != nil {
 		return nil, err
 	}
 	connector, err := embedded.NewConnector(config(opts.Dir, opts.name(), opts))
@@ -170,7 +166,7 @@ func openEmbedded(ctx context.Context, opts Options) (*Local, error) {
 		return nil, err
 	}
 	db := &Local{opts: opts, connector: connector, turn: callers.NewTurn(), users: callers.NewUsers(),
-		sql: sql.OpenDB(guardedConnector{connector, opts.Dir})}
+		sql: sql.OpenDB(engine.Guard(connector, opts.Dir))}
 	opts.pool(db.sql)
 	// The engine opens on first use; doing it here makes failure an open error.
 	err = db.sql.PingContext(ctx)
@@ -184,15 +180,6 @@ func openEmbedded(ctx context.Context, opts Options) (*Local, error) {
 		return nil, errors.Join(opts.explain(err), db.Close())
 	}
 	return db, nil
-}
-
-// prepare readies the process for the engine.
-func prepare(home string) error {
-	// The engine logs through the process-wide logger; people are told what
-	// matters by the errors it returns.
-	logrus.SetOutput(io.Discard)
-	tame()
-	return settle(home)
 }
 
 func (o Options) explain(err error) error {

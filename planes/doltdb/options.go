@@ -1,11 +1,13 @@
 package doltdb
 
 import (
+	"cmp"
 	"database/sql"
 	"os"
 	"path/filepath"
 	"time"
 
+	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
 )
 
@@ -49,19 +51,6 @@ type External struct {
 	PasswordEnv string
 }
 
-// password reads a secret from the environment, where it appears in no file
-// and in no list of processes.
-func password(name string) (string, error) {
-	if name == "" {
-		return "", nil
-	}
-	if secret := os.Getenv(name); secret != "" {
-		return secret, nil
-	}
-	return "", town.Fail("find the password of the database", "set the variable, or choose another with: gt config dolt.password_env NAME",
-		"%w: the environment variable %s is not set", town.ErrUsage, town.Clip(name, 64))
-}
-
 // Pool says how many connections there may be and for how long; zero values
 // are the defaults of database/sql.
 type Pool struct {
@@ -89,7 +78,7 @@ func (o Options) name() string { return filepath.Base(o.Dir) }
 
 func (o Options) withDefaults() Options {
 	if o.Wait == 0 {
-		o.Wait = defaultWait
+		o.Wait = wire.DefaultWait
 	}
 	if o.Command == "" {
 		o.Command = filepath.Base(os.Args[0])
@@ -97,11 +86,7 @@ func (o Options) withDefaults() Options {
 	if o.Home == "" {
 		o.Home = filepath.Join(filepath.Dir(o.Dir), ".home")
 	}
-	if o.Actor.Name == "" {
-		o.Actor.Name = "gt"
-	}
-	if o.Actor.Email == "" {
-		o.Actor.Email = "gt@localhost"
-	}
+	o.Actor.Name = cmp.Or(o.Actor.Name, wire.Actor.Name)
+	o.Actor.Email = cmp.Or(o.Actor.Email, wire.Actor.Email)
 	return o
 }

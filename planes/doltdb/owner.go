@@ -3,36 +3,28 @@ package doltdb
 import (
 	"context"
 	"errors"
+	"path/filepath"
 	"time"
 
-	"gastown/town"
+	"gastown/planes/doltdb/internal/wire"
 	"gastown/town/lockfile"
 )
 
 // lockPoll is how often a waiting process looks whether the lock is free.
 const lockPoll = 5 * time.Millisecond
 
-const (
-	// lockSuffix names the lock of whoever has a database directory open.
-	lockSuffix = ".lock"
-	// clientLockSuffix names the lock of whoever uses a shared database, be it
-	// in this process or through a server.
-	clientLockSuffix = ".client.lock"
-)
+// clientLockSuffix, after a database's directory, names the lock of whoever uses a
+// shared database, in this process or through a server.
+const clientLockSuffix = ".client.lock"
 
-// state says what the holder of a lock is about, where that explains a wait.
-type state string
-
-const (
-	starting state = "starting"
-	serving  state = "serving"
-	stopping state = "stopping"
-)
+// politePause is how long a command lets a waiting server go first. It does not
+// wait longer: the server may be waiting for what the command has open.
+const politePause = 40 * time.Millisecond
 
 // own takes the lock beside the database directory. Where a server has it, that
 // is ErrServed: waiting would be in vain.
 func own(ctx context.Context, opts Options) (*lockfile.Lock, error) {
-	return lockFile(ctx, opts, opts.Dir+lockSuffix, func() (bool, error) {
+	return lockFile(ctx, opts, opts.Dir+wire.LockSuffix, func() (bool, error) {
 		if opts.answers() {
 			return true, opts.served("use the directory of the " + opts.name() + " database")
 		}
@@ -45,21 +37,21 @@ func own(ctx context.Context, opts Options) (*lockfile.Lock, error) {
 func lockFile(ctx context.Context, opts Options, path string, instead func() (done bool, err error)) (*lockfile.Lock, error) {
 	options := lockfile.Options{Command: opts.Command, Wait: opts.Wait, Poll: lockPoll, Before: instead}
 	if opts.Waiting != nil {
-		options.Waiting = func(h lockfile.Holder) { opts.Waiting(who(h) + " has it open") }
+		options.Waiting = func(h lockfile.Holder) { opts.Waiting(wire.Describe(h) + " has it open") }
 	}
 	lock, err := lockfile.Acquire(ctx, path, options)
 	var taken *lockfile.BusyError
 	if errors.As(err, &taken) {
-		return nil, busy(opts, taken.Holder)
+		return nil, wire.Busy(opts.name(), opts.Wait, taken.Holder)
 	}
 	return lock, err
 }
 
-// waitingAfter is how long a wait lasts before it is told of: most are over
-// sooner, and are nobody's business.
+// waitingAfter is how long a wait lasts before Waiting is told: most waits are
+// shorter and interest nobody.
 const waitingAfter = time.Second
 
-// waits has Waiting told what is waited for if that lasts, until over is called.
+// waits tells Waiting what is waited for, unless over is called soon.
 func (o Options) waits(what func() string) (over func()) {
 	if o.Waiting == nil {
 		return func() {}
@@ -68,16 +60,15 @@ func (o Options) waits(what func() string) (over func()) {
 	return func() { timer.Stop() }
 }
 
-// who words the process that holds a lock.
-func who(h lockfile.Holder) string {
-	if h.State == string(serving) {
-		h.State = "serving it but does not answer"
+// letServerGo pauses when a server waits for the databases beside this one.
+func (o Options) letServerGo(ctx context.Context) {
+	if _, waits, err := lockfile.Look(filepath.Join(filepath.Dir(o.Dir), wire.TurnFile)); !waits || err != nil {
+		return
 	}
-	return h.String()
-}
-
-func busy(opts Options, h lockfile.Holder) error {
-	return town.Fail("open the "+opts.name()+" database",
-		"wait for it to finish, then run the command again",
-		"%w: held by %s (waited %s)", town.ErrBusy, who(h), opts.Wait)
+	timer := time.NewTimer(politePause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }

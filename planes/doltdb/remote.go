@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"gastown/planes/doltdb/internal/engine"
 	"gastown/town"
 )
 
@@ -20,6 +21,9 @@ const Branch = "main"
 
 // ErrBehind reports a push to a mirror that has commits this database lacks.
 var ErrBehind = errors.New("the mirror has commits this database lacks")
+
+// ErrCorrupt reports a mirror whose content is not what it should be.
+var ErrCorrupt = engine.ErrCorrupt
 
 // ErrNoBranch reports a remote that has no branch main.
 var ErrNoBranch = errors.New("the remote database has no branch " + Branch)
@@ -40,9 +44,9 @@ func Tracking(remote string) string { return remote + "/" + Branch }
 // Fetch copies what the mirror directory has and this database lacks, and
 // returns the commit at its tip. The database's own branch does not move.
 func (db *Shared) Fetch(ctx context.Context, remote, mirror string) (head string, err error) {
-	defer recovered("read the mirror of "+remote, &err)
-	foreign(mirror)
-	defer release(mirror, &err)
+	defer engine.Recovered("read the mirror of "+remote, &err)
+	engine.UseMirror(mirror)
+	defer engine.ReleaseMirror(mirror, &err)
 	err = db.administer(ctx, func(tx *Tx) error {
 		if err := tx.pointRemote(ctx, remote, mirror); err != nil {
 			return err
@@ -71,13 +75,8 @@ func unreadable(err error) error {
 	switch {
 	case strings.Contains(text, "invalid ref spec"), strings.Contains(text, "no branches"), strings.Contains(text, "no Dolt data"):
 		return ErrNoBranch
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errCall):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errCall), engine.IsDiskError(err):
 		return err
-	}
-	for _, kind := range diskErrors {
-		if errors.Is(err, kind) {
-			return err
-		}
 	}
 	return fmt.Errorf("%w: %w", ErrCorrupt, err)
 }
@@ -86,8 +85,8 @@ func unreadable(err error) error {
 // the mirror's branch to this database's. ErrBehind when that would lose
 // commits of the mirror.
 func (db *Shared) Push(ctx context.Context, remote, mirror string) (err error) {
-	defer recovered("write the mirror of "+remote, &err)
-	defer release(mirror, &err)
+	defer engine.Recovered("write the mirror of "+remote, &err)
+	defer engine.ReleaseMirror(mirror, &err)
 	err = db.administer(ctx, func(tx *Tx) error {
 		if err := tx.pointRemote(ctx, remote, mirror); err != nil {
 			return err
@@ -113,7 +112,7 @@ func (db *Shared) Push(ctx context.Context, remote, mirror string) (err error) {
 // Forget drops what is known of a remote, for instance because what it sent was
 // refused. The data fetched from it becomes garbage.
 func (db *Shared) Forget(ctx context.Context, remote string) (err error) {
-	defer recovered("forget "+remote, &err)
+	defer engine.Recovered("forget "+remote, &err)
 	return db.administer(ctx, func(tx *Tx) error {
 		known, err := tx.remoteURL(ctx, remote)
 		if err != nil || known == "" {
@@ -160,9 +159,9 @@ func (tx *Tx) Count(ctx context.Context, from, to string) (n int, err error) {
 // It fails if anything is there already, and leaves nothing when it fails. The
 // caller sees to it that no other process clones into opts.Dir meanwhile.
 func Clone(ctx context.Context, opts Options, remote, mirror string) (_ *Shared, err error) {
-	defer recovered("copy the mirror of "+remote, &err)
-	foreign(mirror)
-	defer release(mirror, &err)
+	defer engine.Recovered("copy the mirror of "+remote, &err)
+	engine.UseMirror(mirror)
+	defer engine.ReleaseMirror(mirror, &err)
 	opts = opts.withDefaults()
 	// The copy is this process's, whoever serves the Town's databases.
 	opts.Socket, opts.External = "", nil

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"gastown/planes/doltdb/internal/engine"
 )
 
 // settleTime is how long after its last write a database's files may still
@@ -22,9 +24,9 @@ func Sign(o Options) (sign string, settled, ok bool) {
 		return "", true, false
 	}
 	settled = true
-	for _, name := range []string{journalName, "manifest"} {
+	for _, name := range []string{engine.Journal, "manifest"} {
 		var st syscall.Stat_t
-		if err := syscall.Stat(filepath.Join(o.Dir, storeDir, name), &st); err != nil {
+		if err := syscall.Stat(filepath.Join(o.Dir, engine.StoreDir, name), &st); err != nil {
 			if os.IsNotExist(err) {
 				sign += " none"
 				continue

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
 )
 
@@ -64,7 +65,7 @@ func TestASilentServerIsBusy(t *testing.T) {
 		t.Errorf("given up: %v", err)
 	}
 	for wait, want := range map[time.Duration]time.Duration{
-		0: dialTimeout, time.Millisecond: leastDial, 2 * time.Second: 2 * time.Second, time.Hour: dialTimeout,
+		0: wire.DialTimeout, time.Millisecond: leastDial, 2 * time.Second: 2 * time.Second, time.Hour: wire.DialTimeout,
 	} {
 		if got := (Options{Wait: wait}).withDefaults().dialTime(); got != want {
 			t.Errorf("who waits %s waits %s for an answer, not %s", wait, got, want)

@@ -6,16 +6,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"gastown/planes/doltdb/internal/engine"
 )
 
-const (
-	// tempDir and storeDir are where the engine writes, below a database's
-	// directory; all of the first and what begins with unfinished in the second
-	// is on its way to another name.
-	tempDir  = ".dolt/temptf"
-	storeDir = ".dolt/noms"
-)
-
+// unfinished are the beginnings of names of files in engine.StoreDir that are not
+// complete yet. Nothing in engine.TempDir is.
 var unfinished = []string{"nbs_table_", "nbs_manifest_"}
 
 // sweep removes unfinished files of a process that was killed. The engine would
@@ -23,8 +19,8 @@ var unfinished = []string{"nbs_table_", "nbs_manifest_"}
 // has not begun anything.
 func (db *Local) sweep() error {
 	return errors.Join(
-		removePrefixed(filepath.Join(db.opts.Dir, tempDir), ""),
-		removePrefixed(filepath.Join(db.opts.Dir, storeDir), unfinished...))
+		removePrefixed(filepath.Join(db.opts.Dir, engine.TempDir), ""),
+		removePrefixed(filepath.Join(db.opts.Dir, engine.StoreDir), unfinished...))
 }
 
 // removePrefixed removes what is in dir, which may be missing, under a name that

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"gastown/planes/doltdb/internal/engine"
 )
 
 func TestOpenSweepsWhatWasLeft(t *testing.T) {
@@ -21,8 +23,8 @@ func TestOpenSweepsWhatWasLeft(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	half := filepath.Join(dir, tempDir, "buffered_file_byte_sink_1")
-	manifest := filepath.Join(dir, storeDir, "nbs_manifest_1")
+	half := filepath.Join(dir, engine.TempDir, "buffered_file_byte_sink_1")
+	manifest := filepath.Join(dir, engine.StoreDir, "nbs_manifest_1")
 	for _, f := range []string{half, manifest} {
 		if err := os.MkdirAll(filepath.Dir(f), 0o700); err != nil {
 			t.Fatal(err)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"regexp"
 
+	"gastown/planes/doltdb/internal/engine"
 	"gastown/town"
 )
 
@@ -117,7 +118,7 @@ func (tx *Tx) Each(ctx context.Context, scan func(*Rows) error, query string, ar
 // View runs fn in one session. It changes nothing; through a server, what fn
 // reads is one snapshot whatever others write meanwhile.
 func (db *Local) View(ctx context.Context, fn func(*Tx) error) (err error) {
-	defer recovered("read the "+db.opts.name()+" database", &err)
+	defer engine.Recovered("read the "+db.opts.name()+" database", &err)
 	release, err := db.Hold()
 	if err != nil {
 		return err
@@ -144,7 +145,7 @@ func (db *Local) View(ctx context.Context, fn func(*Tx) error) (err error) {
 // begin each time anew. When the server goes away meanwhile the error is
 // town.ErrBusy, and whether the change was made is for the caller to look up.
 func (db *Local) Update(ctx context.Context, message string, fn func(*Tx) error) (commit string, err error) {
-	defer recovered("write the "+db.opts.name()+" database", &err)
+	defer engine.Recovered("write the "+db.opts.name()+" database", &err)
 	err = db.transact(ctx, func(tx *Tx) error {
 		if err := fn(tx); err != nil {
 			return err

@@ -5,6 +5,8 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+
+	"gastown/planes/doltdb/internal/engine"
 )
 
 // UpdateTables is Update, but the commit takes only the named tables. What fn
@@ -12,7 +14,7 @@ import (
 // of history: use it in a database where Write fills tables whose past is worth
 // nothing, so that no commit retains that past.
 func (db *Local) UpdateTables(ctx context.Context, message string, tables []string, fn func(*Tx) error) (commit string, err error) {
-	defer recovered("write the "+db.opts.name()+" database", &err)
+	defer engine.Recovered("write the "+db.opts.name()+" database", &err)
 	err = db.transact(ctx, func(tx *Tx) error {
 		if err := fn(tx); err != nil {
 			return err

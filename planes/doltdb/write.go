@@ -1,6 +1,10 @@
 package doltdb
 
-import "context"
+import (
+	"context"
+
+	"gastown/planes/doltdb/internal/engine"
+)
 
 // Write runs fn in one transaction that ends without a Dolt commit: for state
 // that changes all the time and whose past is worth nothing. What it writes is
@@ -8,7 +12,7 @@ import "context"
 // the database makes. When fn fails nothing is changed. fn may run again where
 // Update's may.
 func (db *Local) Write(ctx context.Context, fn func(*Tx) error) (err error) {
-	defer recovered("write the "+db.opts.name()+" database", &err)
+	defer engine.Recovered("write the "+db.opts.name()+" database", &err)
 	return db.transact(ctx, func(tx *Tx) error {
 		if err := fn(tx); err != nil {
 			return err

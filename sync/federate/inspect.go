@@ -7,11 +7,11 @@ import (
 	"path/filepath"
 	"time"
 
-	"gastown/planes/doltdb"
+	"gastown/planes/doltdb/tables"
 )
 
 // VerifyMirror checks the content of a remote's mirror, chunk by chunk. Damage
-// is doltdb.ErrCorrupt. It contacts nobody, and holds the remote's lock.
+// is tables.ErrCorrupt. It contacts nobody, and holds the remote's lock.
 func (e *Engine) VerifyMirror(ctx context.Context, r Remote) (err error) {
 	s, err := e.lockRemote(ctx, r)
 	if err != nil {
@@ -22,7 +22,7 @@ func (e *Engine) VerifyMirror(ctx context.Context, r Remote) (err error) {
 	if _, err := os.Stat(dir); errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
-	return doltdb.VerifyFiles(ctx, filepath.Join(dir, mirrorDir), filepath.Join(dir, "verify"))
+	return tables.VerifyFiles(ctx, filepath.Join(dir, mirrorDir), filepath.Join(dir, "verify"))
 }
 
 // mirrorDir is where a remote's mirror is, below the remote's directory.

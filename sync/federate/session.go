@@ -6,7 +6,7 @@ import (
 	"errors"
 	"time"
 
-	"gastown/planes/doltdb"
+	"gastown/planes/doltdb/tables"
 	"gastown/sync/gitremote"
 	"gastown/sync/records"
 	"gastown/town/durable"
@@ -117,10 +117,10 @@ func (s *session) openMirror(ctx context.Context) (err error) {
 	}
 	s.mirror, err = gitremote.Open(ctx, gitremote.Options{
 		Dir: s.opts.Layout.Remote(s.remote.Name), URL: s.where(), Ref: Ref,
-		Verify: func(ctx context.Context, dir string, tables []string) error {
+		Verify: func(ctx context.Context, dir string, names []string) error {
 			defer s.step("verify")()
-			s.progress("verify", 0, int64(len(tables)), "files")
-			return doltdb.VerifyTables(ctx, dir, tables)
+			s.progress("verify", 0, int64(len(names)), "files")
+			return tables.Verify(ctx, dir, names)
 		},
 		Progress: func(p gitremote.Event) { s.progress(p.Phase, p.Done, p.Total, "objects") },
 		Log:      s.opts.Log, Deadline: s.opts.Deadline, Idle: s.opts.Idle,

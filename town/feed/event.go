@@ -119,7 +119,7 @@ func encode(data map[string]string) string {
 }
 
 // fromTrail makes an event of an entry of the ledger's audit trail.
-func fromTrail(e town.Event) Event {
+func fromTrail(e town.AuditEntry) Event {
 	out := Event{At: e.At, Kind: BeadPrefix + e.Kind, Subject: e.Bead, Actor: e.Actor, Data: map[string]string{"trail": e.ID}}
 	for key, value := range map[string]string{"field": e.Field, "old": e.Old, "new": e.New} {
 		if value != "" {

@@ -9,6 +9,7 @@ import (
 
 	"gastown/cmd/internal/host"
 	"gastown/planes/doltdb"
+	"gastown/planes/doltdb/tables"
 	"gastown/planes/federation"
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
@@ -34,7 +35,7 @@ func (d *doctor) databases(ctx context.Context) (found []finding, err error) {
 		}
 		err := d.read(ctx, plane)
 		if err == nil && opts.External == nil {
-			err = doltdb.VerifyFiles(ctx, opts.Dir, filepath.Join(filepath.Dir(opts.Dir), ".verify-"+plane))
+			err = tables.VerifyFiles(ctx, opts.Dir, filepath.Join(filepath.Dir(opts.Dir), ".verify-"+plane))
 		}
 		switch {
 		case err == nil:

@@ -1,4 +1,4 @@
-package doltdb
+package server
 
 import (
 	"context"
@@ -9,20 +9,22 @@ import (
 	"time"
 
 	"github.com/dolthub/vitess/go/mysql"
+
+	"gastown/planes/doltdb/internal/wire"
 )
 
-// queue puts the sessions that ask for one of gt's named locks in a row, so
-// that each gets it in its turn and none asks again and again. The lock itself
-// stays the engine's: a session is let through to it when nobody of the queue
-// has it. The engine's own way to wait keeps a collection of garbage from
-// beginning, and knows no order.
+// queue lets the sessions that ask for one of gt's named locks wait in a row, so
+// that each gets the lock in its turn and need not ask again and again. The lock
+// itself is the engine's: a session is let through to the engine when no other
+// session of the queue has the lock. The engine's own waiting has no order, and
+// keeps a garbage collection from beginning.
 type queue struct {
 	mu    sync.Mutex
 	locks map[string]*turns
-	ended chan struct{} // closed when nobody is to wait any more
+	ended chan struct{} // closed when nobody may wait any more
 }
 
-// turns are of one lock.
+// turns is the row of one lock.
 type turns struct {
 	owner   uint32 // connection; connections are numbered from 1
 	waiting []*waiter
@@ -33,7 +35,8 @@ type waiter struct {
 	turn chan struct{}
 }
 
-// lockPattern and unlockPattern are the statements of Tx.lock and Tx.giveBack.
+// lockPattern and unlockPattern match wire.GetLock and wire.ReleaseLock with their
+// arguments.
 var (
 	lockPattern   = regexp.MustCompile(`^SELECT GET_LOCK\('(gt-[a-z]+-[^']+)', ([0-9]{1,4})\)$`)
 	unlockPattern = regexp.MustCompile(`^SELECT RELEASE_LOCK\('(gt-[a-z]+-[^']+)'\)$`)
@@ -43,9 +46,9 @@ func newQueue() *queue {
 	return &queue{locks: map[string]*turns{}, ended: make(chan struct{})}
 }
 
-// before waits until the session may run the statement, if that asks for a lock.
-// When the time the statement names is over it is let through: the engine says
-// that it has not got the lock.
+// before waits until the session may run the statement, if the statement asks for
+// a lock. When the time that the statement names is over, before fails with
+// errNotYet.
 func (q *queue) before(ctx context.Context, conn uint32, query string) error {
 	asked := lockPattern.FindStringSubmatch(query)
 	if asked == nil {
@@ -79,12 +82,12 @@ func (q *queue) before(ctx context.Context, conn uint32, query string) error {
 	case <-ctx.Done():
 		err = ctx.Err()
 	case <-q.ended:
-		err = mysql.NewSQLError(errServerShutdown, "08S01", "the server stops")
+		err = mysql.NewSQLError(wire.ErrServerShutdown, "08S01", "the server stops")
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	select {
-	case <-mine.turn: // it came meanwhile
+	case <-mine.turn: // it has come meanwhile
 		return nil
 	default:
 	}
@@ -92,10 +95,10 @@ func (q *queue) before(ctx context.Context, conn uint32, query string) error {
 	return err
 }
 
-// errNotYet tells a client that its time is over and others are still before it.
+// errNotYet tells a client that its time is over and others still have the lock.
 var errNotYet = mysql.NewSQLError(mysql.ERLockWaitTimeout, "HY000", "others have the lock")
 
-// after passes the turn on when the statement gave a lock back.
+// after passes the turn on when the statement released a lock.
 func (q *queue) after(conn uint32, query string) {
 	if given := unlockPattern.FindStringSubmatch(query); given != nil {
 		q.mu.Lock()
@@ -104,7 +107,7 @@ func (q *queue) after(conn uint32, query string) {
 	}
 }
 
-// closed passes on whatever the connection had.
+// closed passes on the turns of a connection that has ended.
 func (q *queue) closed(conn uint32) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -113,7 +116,7 @@ func (q *queue) closed(conn uint32) {
 	}
 }
 
-// pass gives the lock of conn to the next in the row.
+// pass gives conn's turn to the next in the row.
 func (t *turns) pass(conn uint32) {
 	if t == nil || t.owner != conn {
 		return
@@ -127,5 +130,5 @@ func (t *turns) pass(conn uint32) {
 	}
 }
 
-// end sends away everybody who waits, now or later.
+// end fails everybody who waits, now or later.
 func (q *queue) end() { close(q.ended) }

@@ -1,4 +1,4 @@
-package doltdb
+package tables
 
 import (
 	"context"
@@ -8,11 +8,13 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"gastown/planes/doltdb/internal/engine"
 )
 
 // tablePattern is what a table file is called; a name of v alone is a journal,
 // which the engine checks itself when it opens it.
-var tablePattern = regexp.MustCompile(`^[0-9a-v]{32}(\` + archiveSuffix + `)?$`)
+var tablePattern = regexp.MustCompile(`^[0-9a-v]{32}(\` + engine.ArchiveSuffix + `)?$`)
 
 // VerifyFiles checks every chunk of the table files of a database, or of a
 // mirror, without touching it: they get second names in scratch, a directory of
@@ -24,13 +26,13 @@ func VerifyFiles(ctx context.Context, dir, scratch string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	for _, below := range []string{".", storeDir, filepath.Join(storeDir, "oldgen")} {
+	for _, below := range []string{".", engine.StoreDir, filepath.Join(engine.StoreDir, "oldgen")} {
 		from, to := filepath.Join(dir, below), filepath.Join(scratch, strings.ReplaceAll(below, "/", "-"))
 		tables, err := linkTables(from, to)
 		if err != nil {
 			return err
 		}
-		if err := VerifyTables(ctx, to, tables); err != nil {
+		if err := Verify(ctx, to, tables); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,7 @@
-package doltdb
+// Package tables verifies the engine's table files, which hold the chunks of
+// databases and mirrors, without trusting them. What arrives from another machine
+// is verified here before the engine reads it.
+package tables
 
 import (
 	"context"
@@ -14,28 +17,29 @@ import (
 	"github.com/dolthub/dolt/go/store/hash"
 	"github.com/dolthub/dolt/go/store/nbs"
 	"golang.org/x/sync/errgroup"
+
+	"gastown/planes/doltdb/internal/engine"
 )
 
 // ErrCorrupt reports table files whose content is not what their index says.
-var ErrCorrupt = errors.New("damaged or altered data")
+var ErrCorrupt = engine.ErrCorrupt
 
 const (
-	archiveSuffix = ".darc"
-	// verifyMemory is the in-memory write buffer of the scratch store. Nothing
-	// is written to it.
-	verifyMemory = 1 << 20
-	// verifyAhead is how many chunks are read ahead of the checks; the engine's
-	// are about 4 KiB each, and no larger than maxChunk.
-	verifyAhead = 16
+	// bufferBytes is the write buffer of the scratch store. Nothing is written to
+	// it.
+	bufferBytes = 1 << 20
+	// readAhead is how many chunks are read ahead of the checks. The engine's are
+	// about 4 KiB each, and none is larger than maxChunk.
+	readAhead = 16
 )
 
-// VerifyTables checks that every chunk of the named table files in dir hashes
-// to the address its index gives it, that the engine can read it, and that
-// reading it takes no more memory than maxChunk; anything else is ErrCorrupt.
-// dir must hold those files and nothing the caller needs: a scratch manifest is
-// written there and removed again.
-func VerifyTables(ctx context.Context, dir string, tables []string) (err error) {
-	defer recovered("verify what arrived", &err)
+// Verify checks that every chunk of the named table files in dir hashes to the
+// address its index gives it, that the engine can read it, and that reading it
+// takes no more memory than maxChunk; anything else is ErrCorrupt. dir must hold
+// those files and nothing the caller needs: a scratch manifest is written there
+// and removed again.
+func Verify(ctx context.Context, dir string, tables []string) (err error) {
+	defer engine.Recovered("verify what arrived", &err)
 	if len(tables) == 0 {
 		return nil
 	}
@@ -48,7 +52,7 @@ func VerifyTables(ctx context.Context, dir string, tables []string) (err error) 
 		if err != nil {
 			return fmt.Errorf("%w: table file %s: %w", ErrCorrupt, t, err)
 		}
-		fmt.Fprintf(&specs, ":%s:%d", strings.TrimSuffix(t, archiveSuffix), count)
+		fmt.Fprintf(&specs, ":%s:%d", strings.TrimSuffix(t, engine.ArchiveSuffix), count)
 	}
 	zero := hash.Hash{}.String()
 	lock := hash.Of([]byte(specs.String())).String()
@@ -64,13 +68,13 @@ func VerifyTables(ctx context.Context, dir string, tables []string) (err error) 
 }
 
 func verifyStore(ctx context.Context, dir string) error {
-	store, err := nbs.NewLocalStore(ctx, constants.FormatDoltString, dir, verifyMemory, nbs.NewUnlimitedMemQuotaProvider(), false)
+	store, err := nbs.NewLocalStore(ctx, constants.FormatDoltString, dir, bufferBytes, nbs.NewUnlimitedMemQuotaProvider(), false)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	// One goroutine reads and unpacks, the others hash and check.
 	group, checking := errgroup.WithContext(ctx)
-	arriving := make(chan chunks.Chunk, verifyAhead)
+	arriving := make(chan chunks.Chunk, readAhead)
 	for range max(1, runtime.GOMAXPROCS(0)-1) {
 		group.Go(func() error {
 			for c := range arriving {
@@ -96,7 +100,7 @@ func verifyStore(ctx context.Context, dir string) error {
 		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	if bad != nil {
-		err = nil // it is only how reading was ended
+		err = nil // reading ended because of bad
 	}
 	return errors.Join(bad, err, store.Close())
 }

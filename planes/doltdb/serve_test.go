@@ -15,7 +15,9 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"go.uber.org/goleak"
 
+	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
+	"gastown/town/lockfile"
 )
 
 // twoPlanes makes two databases in one directory and says how to serve them.
@@ -45,7 +47,7 @@ func started(t *testing.T, opts ServeOptions) *Server {
 	return s
 }
 
-func (o ServeOptions) client(plane string) Options {
+func clientOf(o ServeOptions, plane string) Options {
 	opts := options(filepath.Join(o.Dir, plane))
 	opts.Socket = o.Socket
 	return opts
@@ -60,7 +62,7 @@ func TestServerOwnsTheDatabases(t *testing.T) {
 		}
 	}
 	for _, plane := range opts.Planes {
-		db := open(t, opts.client(plane))
+		db := open(t, clientOf(opts, plane))
 		if !db.served() {
 			t.Errorf("%s was opened in this process", plane)
 		}
@@ -80,7 +82,7 @@ func TestServerOwnsTheDatabases(t *testing.T) {
 	if _, err := os.Lstat(opts.Socket); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("the socket is left: %v", err)
 	}
-	db := open(t, opts.client("ledger"))
+	db := open(t, clientOf(opts, "ledger"))
 	if db.served() || get(t, db, "plane") != "ledger" {
 		t.Errorf("after the server: served %v, %q", db.served(), get(t, db, "plane"))
 	}
@@ -113,7 +115,7 @@ func TestWhatCannotBeServed(t *testing.T) {
 			if err := os.WriteFile(o.Socket, []byte("mine"), 0o600); err != nil {
 				t.Fatal(err)
 			}
-		}, town.ErrRefused, "no socket"},
+		}, town.ErrRefused, "not a socket"},
 		"a server there": {func(o *ServeOptions) {
 			o.Socket += "3"
 			l, err := net.Listen("unix", o.Socket)
@@ -166,7 +168,7 @@ func TestNetworkNeedsThePassword(t *testing.T) {
 		ok             bool
 	}{
 		"right": {"worker", "s3cret", true}, "wrong": {"worker", "secret", false}, "none": {"worker", "", false},
-		"root": {"root", "", false}, "socket user": {socketUser, "", false}, "nobody": {"", "", false},
+		"root": {"root", "", false}, "socket user": {wire.SocketUser, "", false}, "nobody": {"", "", false},
 	} {
 		cfg := mysql.NewConfig()
 		cfg.Net, cfg.Addr, cfg.User, cfg.Passwd, cfg.DBName = "tcp", s.Addr().String(), c.user, c.password, "ledger"
@@ -197,10 +199,10 @@ func TestLend(t *testing.T) {
 	opts := twoPlanes(t)
 	s := started(t, opts)
 	dir := filepath.Join(opts.Dir, "federation")
-	if err := Serving(opts.client("federation")); !errors.Is(err, ErrServed) {
+	if err := Serving(clientOf(opts, "federation")); !errors.Is(err, ErrServed) {
 		t.Errorf("serving: %v", err)
 	}
-	db := open(t, opts.client("federation"))
+	db := open(t, clientOf(opts, "federation"))
 	unlock, err := db.Detach()
 	if !errors.Is(err, ErrServed) {
 		t.Errorf("detached from a served directory: %v", err)
@@ -215,7 +217,7 @@ func TestLend(t *testing.T) {
 	if _, err := s.Lend(t.Context()); !errors.Is(err, town.ErrBusy) {
 		t.Errorf("lent twice: %v", err)
 	}
-	if db = open(t, opts.client("federation")); db.served() {
+	if db = open(t, clientOf(opts, "federation")); db.served() {
 		t.Error("lent, but not opened here")
 	}
 	put(t, db, "a", "here")
@@ -230,7 +232,7 @@ func TestLend(t *testing.T) {
 	if err := errors.Join(give(t.Context()), give(t.Context())); err != nil {
 		t.Fatal(err)
 	}
-	if db = open(t, opts.client("federation")); !db.served() || get(t, db, "a") != "here" {
+	if db = open(t, clientOf(opts, "federation")); !db.served() || get(t, db, "a") != "here" {
 		t.Error("given back, but not served")
 	}
 	if err := errors.Join(db.Close(), s.Close(t.Context())); err != nil {
@@ -239,7 +241,7 @@ func TestLend(t *testing.T) {
 	if _, err := s.Lend(t.Context()); !errors.Is(err, ErrStopped) {
 		t.Errorf("a closed server lends: %v", err)
 	}
-	if err := give(t.Context()); err != nil || Serving(opts.client("federation")) != nil {
+	if err := give(t.Context()); err != nil || Serving(clientOf(opts, "federation")) != nil {
 		t.Errorf("a closed server serves again: %v", err)
 	}
 	if _, err := Create(t.Context(), options(dir)); !errors.Is(err, os.ErrExist) {
@@ -251,14 +253,14 @@ func TestLend(t *testing.T) {
 func TestCloseLetsTransactionsEnd(t *testing.T) {
 	opts := twoPlanes(t)
 	s := started(t, opts)
-	db := open(t, opts.client("ledger"))
+	db := open(t, clientOf(opts, "ledger"))
 	closed := make(chan error, 1)
 	commit, err := db.Update(t.Context(), "slow", func(tx *Tx) error {
 		if _, err := tx.Exec(t.Context(), "INSERT INTO notes VALUES ('a', 'first')"); err != nil {
 			return err
 		}
 		go func() { closed <- s.Close(context.Background()) }()
-		awaitState(t, opts, stopping)
+		awaitState(t, opts, wire.Stopping)
 		// A new one is not begun.
 		if err := db.View(t.Context(), func(*Tx) error { return nil }); err != nil && !errors.Is(err, town.ErrBusy) {
 			t.Errorf("a view while the server stops: %v", err)
@@ -276,7 +278,7 @@ func TestCloseLetsTransactionsEnd(t *testing.T) {
 		t.Errorf("a view after the server: %v", err)
 	}
 	_ = db.Close()
-	here := open(t, opts.client("ledger"))
+	here := open(t, clientOf(opts, "ledger"))
 	if get(t, here, "a") != "first" || get(t, here, "b") != "second" {
 		t.Error("the transaction was lost")
 	}
@@ -287,7 +289,7 @@ func TestCloseEndsWhatDoesNotEnd(t *testing.T) {
 	opts := twoPlanes(t)
 	opts.Grace = 20 * time.Millisecond
 	s := started(t, opts)
-	db := open(t, opts.client("ledger"))
+	db := open(t, clientOf(opts, "ledger"))
 	_, err := db.Update(t.Context(), "endless", func(tx *Tx) error {
 		if _, err := tx.Exec(t.Context(), "INSERT INTO notes VALUES ('a', 'half')"); err != nil {
 			return err
@@ -302,16 +304,16 @@ func TestCloseEndsWhatDoesNotEnd(t *testing.T) {
 		t.Errorf("cut off: %v", err)
 	}
 	_ = db.Close()
-	here := open(t, opts.client("ledger"))
+	here := open(t, clientOf(opts, "ledger"))
 	if get(t, here, "a") != "" {
 		t.Error("half a transaction stayed")
 	}
 }
 
-func awaitState(t *testing.T, opts ServeOptions, want state) {
+func awaitState(t *testing.T, opts ServeOptions, want wire.State) {
 	t.Helper()
 	eventually(t, func() bool {
-		data, err := os.ReadFile(filepath.Join(opts.Dir, opts.Planes[0]) + lockSuffix)
+		data, err := os.ReadFile(filepath.Join(opts.Dir, opts.Planes[0]) + wire.LockSuffix)
 		return err == nil && strings.Contains(string(data), string(want))
 	})
 }
@@ -348,7 +350,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		db := open(t, opts.client("ledger"))
+		db := open(t, clientOf(opts, "ledger"))
 		put(t, db, "a", "x")
 		if err := errors.Join(db.Close(), s.Close(t.Context())); err != nil {
 			t.Fatal(err)
@@ -369,12 +371,9 @@ func TestCloseDoesNotWaitForABorrower(t *testing.T) {
 	db := open(t, options(filepath.Join(opts.Dir, "federation")))
 	given := make(chan error, 1)
 	go func() { given <- give(context.Background()) }()
-	eventually(t, func() bool { // it waits for the plane, with the lock of the server
-		if s.mu.TryLock() {
-			s.mu.Unlock()
-			return false
-		}
-		return true
+	eventually(t, func() bool { // it announces that it waits for the plane
+		_, waits, err := lockfile.Look(filepath.Join(opts.Dir, wire.TurnFile))
+		return waits && err == nil
 	})
 	if err := s.Close(t.Context()); err != nil {
 		t.Error(err)

@@ -1,19 +1,27 @@
-package doltdb
+package server
 
 import (
-	"errors"
-	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
 	"time"
 
+	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
 )
 
-// ServeOptions say what to serve and where.
-type ServeOptions struct {
+const (
+	// defaultGrace is how long running transactions may take to end when the
+	// server stops.
+	defaultGrace = 5 * time.Second
+	// defaultMaxConnections bounds the clients connected at once.
+	defaultMaxConnections = 1000
+	// maxSocketPath is how long the path of a unix socket can be, in bytes.
+	maxSocketPath = 107
+)
+
+// Options say what to serve and where.
+type Options struct {
 	// Dir is the directory that holds one directory per database, Planes are
 	// their names. All of them must exist.
 	Dir    string
@@ -28,16 +36,19 @@ type ServeOptions struct {
 	Listen      string
 	User        string
 	PasswordEnv string
-	// Home, Wait and Command are as in Options.
-	Home    string
-	Wait    time.Duration
+	// Home is a directory for the engine's own settings; by default .home in Dir.
+	Home string
+	// Wait bounds the wait for another process that has a database; 0 means 30 s.
+	Wait time.Duration
+	// Command is what others are told when they wait for this process; by default
+	// the name of the program.
 	Command string
 	// Grace bounds how long Close and Lend let transactions end; 0 means 5 s.
 	Grace time.Duration
 	// MaxConnections bounds the clients connected at once; 0 means 1000.
 	MaxConnections int
-	// MaxGuests bounds those on Listen that have not shown the password yet; 0
-	// means 16. GuestTime is how long each may take; 0 means 5 s.
+	// MaxGuests bounds connections on Listen that have not shown the password yet;
+	// 0 means 16. GuestTime is how long each may take; 0 means 5 s.
 	MaxGuests int
 	GuestTime time.Duration
 	// Refused is told of each connection on Listen that is refused: crowded,
@@ -46,7 +57,7 @@ type ServeOptions struct {
 	Refused func(reason string)
 }
 
-func (o ServeOptions) withDefaults() ServeOptions {
+func (o Options) withDefaults() Options {
 	if o.Grace == 0 {
 		o.Grace = defaultGrace
 	}
@@ -62,18 +73,20 @@ func (o ServeOptions) withDefaults() ServeOptions {
 	if o.Refused == nil {
 		o.Refused = func(string) {}
 	}
-	d := o.plane("any")
-	o.Home, o.Wait, o.Command = d.Home, d.Wait, d.Command
+	if o.Home == "" {
+		o.Home = filepath.Join(o.Dir, ".home")
+	}
+	if o.Wait == 0 {
+		o.Wait = wire.DefaultWait
+	}
+	if o.Command == "" {
+		o.Command = filepath.Base(os.Args[0])
+	}
 	return o
 }
 
-// plane says how to open one of the databases in this process.
-func (o ServeOptions) plane(name string) Options {
-	return Options{Dir: filepath.Join(o.Dir, name), Home: o.Home, Wait: o.Wait, Command: o.Command}.withDefaults()
-}
-
 // check refuses what cannot or must not be served.
-func (o ServeOptions) check() error {
+func (o Options) check(opener Opener) error {
 	op := "serve the databases in " + o.Dir
 	if len(o.Socket) > maxSocketPath {
 		return town.Fail(op, "move the Town to a shorter path",
@@ -85,15 +98,14 @@ func (o ServeOptions) check() error {
 		}
 	}
 	for _, plane := range o.Planes {
-		p := o.plane(plane)
-		if err := p.present(); err != nil {
+		if err := opener.Exists(plane); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (o ServeOptions) checkListen(op string) error {
+func (o Options) checkListen(op string) error {
 	host, _, err := net.SplitHostPort(o.Listen)
 	if err != nil {
 		return town.Fail(op, "write dolt.listen as 127.0.0.1:3307", "%w: %w", town.ErrRefused, err)
@@ -102,7 +114,7 @@ func (o ServeOptions) checkListen(op string) error {
 		return town.Fail(op, "listen on 127.0.0.1, or run a Dolt SQL server of your own and set dolt.host",
 			"%w: other machines could reach %s, and nothing encrypts what is said there", town.ErrRefused, o.Listen)
 	}
-	secret, err := password(o.PasswordEnv)
+	secret, err := wire.Password(o.PasswordEnv)
 	if err != nil {
 		return err
 	}
@@ -111,47 +123,4 @@ func (o ServeOptions) checkListen(op string) error {
 			"%w: %s would be open to every user of this machine", town.ErrRefused, o.Listen)
 	}
 	return nil
-}
-
-// privateDir makes the socket's directory, or checks that it is closed to others.
-func privateDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return err
-	}
-	info, err := os.Stat(dir)
-	if err != nil {
-		return err
-	}
-	if perm := info.Mode().Perm(); perm&0o077 != 0 {
-		return town.Fail("serve the databases", "close it to others: chmod 700 "+dir,
-			"%w: %s, where the socket would be, has mode %04o", town.ErrRefused, dir, perm)
-	}
-	return nil
-}
-
-// listenSocket binds the unix socket. The caller holds the databases' locks, so
-// a socket that nobody answers on was left by a process that has ended.
-func listenSocket(path string) (net.Listener, error) {
-	if err := privateDir(filepath.Dir(path)); err != nil {
-		return nil, err
-	}
-	if conn, err := net.DialTimeout("unix", path, dialTimeout); err == nil {
-		_ = conn.Close()
-		return nil, town.Fail("serve the databases", "end the process that answers there",
-			"%w: %s is in use by another process", town.ErrBusy, path)
-	}
-	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket == 0 {
-		return nil, town.Fail("serve the databases", "move it away", "%w: %s is there and is no socket", town.ErrRefused, path)
-	}
-	if err := remove(path); err != nil {
-		return nil, err
-	}
-	l, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("serve the databases on %s: %w", path, err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(err, l.Close())
-	}
-	return l, nil
 }

@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"gastown/planes/doltdb/server"
 )
 
 // refusals are counted by reason.
@@ -69,8 +71,8 @@ func TestStrangersTakeNothing(t *testing.T) {
 	for range silent {
 		dial()
 	}
-	eventually(t, func() bool { return count.of(refusedCrowded) == silent-opts.MaxGuests })
-	db := open(t, opts.client("ledger"))
+	eventually(t, func() bool { return count.of(server.RefusedCrowded) == silent-opts.MaxGuests })
+	db := open(t, clientOf(opts, "ledger"))
 	if !db.served() {
 		t.Error("the socket does not answer")
 	}
@@ -78,18 +80,18 @@ func TestStrangersTakeNothing(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Error(err)
 	}
-	eventually(t, func() bool { return count.of(refusedSlow) == opts.MaxGuests })
+	eventually(t, func() bool { return count.of(server.RefusedSlow) == opts.MaxGuests })
 	if err := login("worker"); err != nil {
 		t.Errorf("afterwards: %v", err)
 	}
-	if err := login("hunter2"); err == nil || count.of(refusedUnsigned) == 0 {
+	if err := login("hunter2"); err == nil || count.of(server.RefusedUnsigned) == 0 {
 		t.Errorf("a stranger: %v", err)
 	}
 	// A packet of 16 MB is announced, and nobody waits for it.
 	large := dial()
 	_, _ = large.Write([]byte{0xff, 0xff, 0xff, 1})
 	_, _ = io.Copy(io.Discard, large)
-	eventually(t, func() bool { return count.of(refusedOversized) == 1 })
+	eventually(t, func() bool { return count.of(server.RefusedOversized) == 1 })
 	// Who was admitted has all the time there is.
 	cfg := mysql.NewConfig()
 	cfg.Net, cfg.Addr, cfg.User, cfg.Passwd, cfg.DBName = "tcp", s.Addr().String(), "worker", "s3cret", "ledger"

@@ -1,4 +1,4 @@
-package doltdb
+package tables
 
 import (
 	"bufio"
@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"gastown/planes/doltdb/internal/engine"
 )
 
 // maxChunk is how many bytes one chunk may take, packed or not. Those the
@@ -39,7 +41,7 @@ func checkShape(ctx context.Context, path string) (uint32, error) {
 	if err != nil {
 		return 0, err
 	}
-	if strings.HasSuffix(path, archiveSuffix) {
+	if strings.HasSuffix(path, engine.ArchiveSuffix) {
 		return 1, checkArchive(ctx, f, info.Size())
 	}
 	return checkTable(ctx, f, info.Size())

@@ -1,4 +1,4 @@
-package doltdb
+package tables
 
 import (
 	"encoding/binary"
@@ -12,10 +12,12 @@ import (
 	"github.com/dolthub/dolt/go/store/chunks"
 	"github.com/dolthub/dolt/go/store/hash"
 	"github.com/dolthub/dolt/go/store/nbs"
+
+	"gastown/planes/doltdb/internal/engine"
 )
 
 func TestSoundArchivesAreTaken(t *testing.T) {
-	a, _, mirror := twoTowns(t, here)
+	a, _, mirror := twoTowns(t)
 	for n := range 150 {
 		put(t, a, fmt.Sprint("n", n), fmt.Sprint("text ", n))
 	}
@@ -42,7 +44,7 @@ func TestSoundArchivesAreTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Logf("%d chunks in %s", len(all), name)
-	if err := VerifyTables(t.Context(), dir, []string{name}); err != nil {
+	if err := Verify(t.Context(), dir, []string{name}); err != nil {
 		t.Fatal(err)
 	}
 	sound, err := os.ReadFile(path)
@@ -53,7 +55,7 @@ func TestSoundArchivesAreTaken(t *testing.T) {
 		bad := append([]byte(nil), sound...)
 		bad[at*(len(sound)-archiveFooter)/40] ^= 0x40
 		save(t, path, bad)
-		if err := VerifyTables(t.Context(), dir, []string{name}); err != nil && !errors.Is(err, ErrCorrupt) {
+		if err := Verify(t.Context(), dir, []string{name}); err != nil && !errors.Is(err, ErrCorrupt) {
 			t.Errorf("%v is not ErrCorrupt", err)
 		}
 	}
@@ -79,7 +81,7 @@ func archiveOf(t *testing.T, dir string, spans [][]byte, refs ...[2]uint32) stri
 		f = binary.BigEndian.AppendUint32(f, uint32(n))
 	}
 	f = append(append(f, make([]byte, 192)...), 1)
-	name := hash.Of(index).String() + archiveSuffix
+	name := hash.Of(index).String() + engine.ArchiveSuffix
 	save(t, filepath.Join(dir, name), append(f, archiveSignature...))
 	return name
 }
@@ -128,7 +130,7 @@ func TestArchivesThatWouldTakeTooMuchMemoryAreRefused(t *testing.T) {
 		"too much memory": func(dir string) string { return archiveOf(t, dir, many, each...) },
 	} {
 		dir := t.TempDir()
-		err := VerifyTables(t.Context(), dir, []string{build(dir)})
+		err := Verify(t.Context(), dir, []string{build(dir)})
 		if !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), want) {
 			t.Errorf("want %q, got %v", want, err)
 		}

@@ -1,4 +1,4 @@
-package doltdb
+package tables
 
 import (
 	"bytes"
@@ -18,6 +18,8 @@ import (
 	"github.com/dolthub/dolt/go/store/hash"
 	"github.com/dolthub/dolt/go/store/nbs"
 	"github.com/golang/snappy"
+
+	"gastown/planes/doltdb/internal/engine"
 )
 
 // contents reads every chunk of a mirror, and its root.
@@ -27,7 +29,7 @@ func contents(t *testing.T, mirror string) (map[hash.Hash][]byte, hash.Hash) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	store, err := nbs.NewLocalStore(t.Context(), constants.FormatDoltString, mirror, verifyMemory, nbs.NewUnlimitedMemQuotaProvider(), false)
+	store, err := nbs.NewLocalStore(t.Context(), constants.FormatDoltString, mirror, bufferBytes, nbs.NewUnlimitedMemQuotaProvider(), false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -110,7 +112,7 @@ func save(t *testing.T, path string, data []byte) {
 // Whatever is done to a chunk, a mirror that passes verification does not end
 // the process that fetches from it.
 func TestMalformedChunksAreRefusedBeforeTheEngineReadsThem(t *testing.T) {
-	a, b, mirror := twoTowns(t, here)
+	a, b, mirror := twoTowns(t)
 	for n := range 8 {
 		put(t, a, fmt.Sprint("n", n), strings.Repeat("x", 3000*(n%3+1)))
 	}
@@ -150,7 +152,7 @@ func TestMalformedChunksAreRefusedBeforeTheEngineReadsThem(t *testing.T) {
 		dir := t.TempDir()
 		mutant, top := replaced(all, entry, target, d)
 		name := tableOf(t, dir, mutant)
-		switch err := VerifyTables(t.Context(), dir, []string{name}); {
+		switch err := Verify(t.Context(), dir, []string{name}); {
 		case errors.Is(err, ErrCorrupt):
 			refused++
 			continue
@@ -184,14 +186,90 @@ func TestTableIndexNamesEveryChunkOnce(t *testing.T) {
 	index := len(f) - tableFooter - 2*(tablePrefix+tableLength+tableSuffix)
 	f[index+2*tablePrefix-1] = 0
 	save(t, filepath.Join(dir, name), f)
-	if err := VerifyTables(t.Context(), dir, []string{name}); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "once") {
+	if err := Verify(t.Context(), dir, []string{name}); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "once") {
 		t.Errorf("got %v", err)
 	}
 	long := binary.AppendUvarint(nil, 1<<32-1)
 	f = append(long, f[len(long):]...)
 	f[index+2*tablePrefix-1] = 1
 	save(t, filepath.Join(dir, name), f)
-	if err := VerifyTables(t.Context(), dir, []string{name}); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "more than") {
+	if err := Verify(t.Context(), dir, []string{name}); !errors.Is(err, ErrCorrupt) || !strings.Contains(err.Error(), "more than") {
 		t.Errorf("a chunk that claims 4 GiB: %v", err)
+	}
+}
+
+func TestVerifyTablesFindsEveryAlteredByte(t *testing.T) {
+	a, _, mirror := twoTowns(t)
+	for n := range 20 {
+		put(t, a, fmt.Sprint("n", n), strings.Repeat(fmt.Sprint(n, " some text "), 50))
+	}
+	if err := a.Push(t.Context(), "origin", mirror); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(mirror)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var tables []string
+	for _, e := range entries {
+		if name := e.Name(); len(strings.TrimSuffix(name, engine.ArchiveSuffix)) == 32 {
+			tables = append(tables, name)
+		}
+	}
+	if len(tables) < 4 {
+		t.Fatalf("the mirror holds only %v", tables)
+	}
+	scratch := func() string {
+		dir := t.TempDir()
+		for _, name := range tables {
+			data, err := os.ReadFile(filepath.Join(mirror, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return dir
+	}
+	dir := scratch()
+	if err := Verify(t.Context(), dir, tables); err != nil {
+		t.Fatalf("sound tables: %v", err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) != len(tables) {
+		t.Errorf("verification left something behind: %v", left)
+	}
+	undetected := 0
+	for _, name := range tables {
+		path := filepath.Join(dir, name)
+		sound, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, at := range []int{0, len(sound) / 4, len(sound) / 2} {
+			bad := append([]byte(nil), sound...)
+			bad[at] ^= 0x40
+			if err := os.WriteFile(path, bad, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if err := Verify(t.Context(), dir, []string{name}); err == nil {
+				undetected++
+				t.Logf("%s byte %d of %d altered: not noticed", name, at, len(sound))
+			} else if !errors.Is(err, ErrCorrupt) {
+				t.Errorf("%s: %v is not ErrCorrupt", name, err)
+			}
+		}
+		if err := os.WriteFile(path, sound[:len(sound)/2], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := Verify(t.Context(), dir, []string{name}); !errors.Is(err, ErrCorrupt) {
+			t.Errorf("%s cut in half: %v", name, err)
+		}
+		if err := os.WriteFile(path, sound, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if undetected > 0 {
+		t.Errorf("%d altered bytes were not noticed", undetected)
 	}
 }

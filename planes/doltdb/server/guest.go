@@ -1,4 +1,4 @@
-package doltdb
+package server
 
 import (
 	"errors"
@@ -11,30 +11,31 @@ import (
 
 const (
 	// defaultMaxGuests bounds connections over the network that have not shown
-	// the password yet: they cannot take the places of those who have.
+	// the password yet, so that they cannot use up the places of clients who have.
 	defaultMaxGuests = 16
 	// defaultGuestTime is how long one may take to show it.
 	defaultGuestTime = 5 * time.Second
-	// maxGuestBytes is the most it may send before, and announce to send.
+	// maxGuestBytes is the most it may send before that, and the largest packet it
+	// may announce.
 	maxGuestBytes = 64 << 10
 	// packetHeader is the length of a packet's header, which begins with the
 	// packet's length in three bytes.
 	packetHeader = 4
 )
 
-// Why a connection over the network is refused; the words that a server is told
-// with ServeOptions.Refused.
+// The reasons for refusing a connection over the network, as Options.Refused is
+// told them.
 const (
-	refusedCrowded   = "crowded"
-	refusedSlow      = "slow"
-	refusedOversized = "oversized"
-	refusedMalformed = "malformed"
-	refusedUnsigned  = "unsigned"
+	RefusedCrowded   = "crowded"
+	RefusedSlow      = "slow"
+	RefusedOversized = "oversized"
+	RefusedMalformed = "malformed"
+	RefusedUnsigned  = "unsigned"
 )
 
-var errOversized = errors.New("more was sent than a login has")
+var errOversized = errors.New("the client sent more than a login has")
 
-// lobby is where connections over the network wait until they have shown the
+// lobby is a listener whose connections are guests until they have shown the
 // password.
 type lobby struct {
 	net.Listener
@@ -43,11 +44,11 @@ type lobby struct {
 	refused func(reason string)
 }
 
-func (o ServeOptions) lobby(l net.Listener) *lobby {
+func (o Options) lobby(l net.Listener) *lobby {
 	return &lobby{Listener: l, free: make(chan struct{}, o.MaxGuests), time: o.GuestTime, refused: o.Refused}
 }
 
-// Accept returns the next connection there is a place for.
+// Accept returns the next connection for which there is a place.
 func (l *lobby) Accept() (net.Conn, error) {
 	for {
 		c, err := l.Listener.Accept()
@@ -62,13 +63,13 @@ func (l *lobby) Accept() (net.Conn, error) {
 			}
 			_ = g.Close()
 		default:
-			l.refused(refusedCrowded)
+			l.refused(RefusedCrowded)
 			_ = c.Close()
 		}
 	}
 }
 
-// guest is a connection that is bounded until it is admitted. One goroutine
+// guest is a connection whose use is bounded until it is admitted. One goroutine
 // reads from it.
 type guest struct {
 	net.Conn
@@ -80,40 +81,41 @@ type guest struct {
 	total  int // bytes that arrived
 	header [packetHeader]byte
 	have   int // bytes of the header
-	left   int // bytes of the packet that are to come
+	left   int // bytes of the packet that are still to come
 }
 
-// admit lifts the bounds: it showed the password.
+// admit lifts the bounds after the client has shown the password.
 func (g *guest) admit() error {
 	g.admitted.Store(true)
 	g.leave()
 	return g.SetDeadline(time.Time{})
 }
 
-// refuse counts it once.
+// refuse reports the guest, once.
 func (g *guest) refuse(reason string) {
 	if !g.admitted.Load() && !g.told.Swap(true) {
 		g.refused(reason)
 	}
 }
 
-// Read refuses a packet by its header, before anybody makes room for it.
+// Read refuses a large packet by its header, before anybody allocates memory for
+// it.
 func (g *guest) Read(p []byte) (int, error) {
 	n, err := g.Conn.Read(p)
 	if g.admitted.Load() {
 		return n, err
 	}
 	if errors.Is(err, os.ErrDeadlineExceeded) {
-		g.refuse(refusedSlow)
+		g.refuse(RefusedSlow)
 	}
 	if g.total += n; g.total > maxGuestBytes || !g.follow(p[:n]) {
-		g.refuse(refusedOversized)
+		g.refuse(RefusedOversized)
 		return 0, errOversized
 	}
 	return n, err
 }
 
-// follow reports whether the packets are as small as they must be.
+// follow reads the headers of packets and reports whether all are small enough.
 func (g *guest) follow(p []byte) bool {
 	for len(p) > 0 {
 		if g.left > 0 {
@@ -134,10 +136,10 @@ func (g *guest) follow(p []byte) bool {
 	return true
 }
 
-// Close counts one that sent something else than a login.
+// Close reports a guest that sent something other than a login.
 func (g *guest) Close() error {
 	if g.total > 0 {
-		g.refuse(refusedMalformed)
+		g.refuse(RefusedMalformed)
 	}
 	g.leave()
 	return g.Conn.Close()

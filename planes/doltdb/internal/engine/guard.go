@@ -1,33 +1,29 @@
-package doltdb
+package engine
 
 import (
 	"context"
 	"database/sql/driver"
-	"fmt"
-	"io"
-	"runtime/debug"
-
-	"github.com/sirupsen/logrus"
-
-	"gastown/town"
 )
 
-// The engine panics on some input. database/sql holds a lock while it calls the
-// driver, so a panic that passes through it would hang the deferred Close. The
-// wrappers below turn it into an error on the driver's side of that lock.
+// Guard wraps a connector of the engine's driver. The engine panics on some
+// input, and database/sql holds a lock while it calls the driver, so a panic that
+// passed through it would hang the deferred Close. The wrappers turn it into an
+// error on the driver's side of that lock. What the connector opens lies below
+// dir.
+func Guard(c driver.Connector, dir string) driver.Connector { return guardedConnector{c, dir} }
 
 type guardedConnector struct {
 	driver.Connector
-	dir string // what the connector opens lies below it
+	dir string
 }
 
 func (g guardedConnector) Connect(ctx context.Context) (_ driver.Conn, err error) {
-	defer contain(&err)
+	defer Contain(&err)
 	conn, err := g.Connector.Connect(ctx)
 	if err != nil {
 		return nil, err
 	}
-	failSoftly(g.dir)
+	FailSoftly(g.dir)
 	return guardedConn{Conn: conn, dolt: conn.(doltConn)}, nil
 }
 
@@ -45,12 +41,12 @@ type guardedConn struct {
 }
 
 func (g guardedConn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (_ driver.Result, err error) {
-	defer contain(&err)
+	defer Contain(&err)
 	return g.dolt.ExecContext(ctx, query, args)
 }
 
 func (g guardedConn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (_ driver.Rows, err error) {
-	defer contain(&err)
+	defer Contain(&err)
 	rows, err := g.dolt.QueryContext(ctx, query, args)
 	if err != nil {
 		return nil, err
@@ -59,7 +55,7 @@ func (g guardedConn) QueryContext(ctx context.Context, query string, args []driv
 }
 
 func (g guardedConn) Ping(ctx context.Context) (err error) {
-	defer contain(&err)
+	defer Contain(&err)
 	return g.dolt.Ping(ctx)
 }
 
@@ -71,14 +67,14 @@ type guardedRows struct {
 	ctx context.Context // of the query, which its rows may need to read more
 }
 
-// wrapped is a long value, which the engine stores apart from its row and the
-// driver hands out unread.
+// wrapped is a long value. The engine stores it apart from its row, and the
+// driver returns it unread.
 type wrapped interface {
 	UnwrapAny(context.Context) (any, error)
 }
 
 func (g guardedRows) Next(dest []driver.Value) (err error) {
-	defer contain(&err)
+	defer Contain(&err)
 	if err := g.Rows.Next(dest); err != nil {
 		return err
 	}
@@ -90,25 +86,4 @@ func (g guardedRows) Next(dest []driver.Value) (err error) {
 		}
 	}
 	return nil
-}
-
-// contain turns a panic into an error, and gives any error of the engine its kind.
-func contain(err *error) {
-	p := recover()
-	if p == nil {
-		if *err != nil && *err != io.EOF {
-			*err = kindly(*err)
-		}
-		return
-	}
-	logrus.StandardLogger().WithField("stack", string(debug.Stack())).Debug("the database engine panicked")
-	*err = fmt.Errorf("the database engine stopped unexpectedly: %s", town.Clip(fmt.Sprint(p), 300))
-}
-
-// recovered does the same for engine code that is called directly.
-func recovered(op string, err *error) {
-	if p := recover(); p != nil {
-		*err = town.Fail(op, "nothing was changed; report it together with the command",
-			"the database engine stopped unexpectedly: %s", town.Clip(fmt.Sprint(p), 300))
-	}
 }

@@ -1,4 +1,4 @@
-package doltdb
+package server
 
 import (
 	"context"
@@ -8,14 +8,17 @@ import (
 	"github.com/dolthub/vitess/go/mysql"
 	"github.com/dolthub/vitess/go/sqltypes"
 	"github.com/dolthub/vitess/go/vt/sqlparser"
+
+	"gastown/planes/doltdb/internal/engine"
+	"gastown/planes/doltdb/internal/wire"
 )
 
 // gate stands between the clients' connections and the engine. It knows which
-// clients are in the midst of something, so that a server that stops can let
-// them end it, and tells the engine whose statements it runs.
+// clients have a statement or a transaction under way, so that a server that stops
+// can let them end it, and marks statements as the server's own for the engine.
 type gate struct {
 	*gms.Handler
-	dir   string // what is below it is the server's own
+	dir   string // of the server's own databases
 	queue *queue
 
 	mu       sync.Mutex
@@ -25,11 +28,11 @@ type gate struct {
 	changed chan struct{}
 }
 
-// client is what the gate knows of one connection.
+// client is the state of one connection.
 type client struct {
 	conn *mysql.Conn
 	busy int  // statements that run
-	open bool // whether a transaction is
+	open bool // whether a transaction is under way
 }
 
 func newGate(dir string) *gate {
@@ -42,7 +45,7 @@ func (g *gate) wrap(h mysql.Handler) (mysql.Handler, error) {
 	return g, nil
 }
 
-// NewConnection is called first of all.
+// NewConnection is called first for a connection.
 func (g *gate) NewConnection(c *mysql.Conn) {
 	g.mu.Lock()
 	g.clients[c.ConnectionID] = &client{conn: c}
@@ -50,7 +53,7 @@ func (g *gate) NewConnection(c *mysql.Conn) {
 	g.Handler.NewConnection(c)
 }
 
-// ConnectionAuthenticated is called when the peer may come in.
+// ConnectionAuthenticated is called when the client has shown who it is.
 func (g *gate) ConnectionAuthenticated(c *mysql.Conn) error {
 	if from, ok := c.Conn.(*guest); ok {
 		if err := from.admit(); err != nil {
@@ -60,7 +63,7 @@ func (g *gate) ConnectionAuthenticated(c *mysql.Conn) error {
 	return g.Handler.ConnectionAuthenticated(c)
 }
 
-// ConnectionClosed is called last.
+// ConnectionClosed is called last for a connection.
 func (g *gate) ConnectionClosed(c *mysql.Conn) {
 	g.Handler.ConnectionClosed(c)
 	g.queue.closed(c.ConnectionID)
@@ -99,15 +102,16 @@ func (g *gate) ComExecuteBound(ctx context.Context, c *mysql.Conn, query string,
 	return g.through(ctx, c, "", func(ctx context.Context) error { return g.Handler.ComExecuteBound(ctx, c, query, bound, callback) })
 }
 
-// through runs a statement, unless the server stops and it begins something.
-// A panic of the engine ends the statement, not the connection.
+// through runs a statement, unless the server is stopping and the statement would
+// begin a transaction. A panic of the engine ends the statement, not the
+// connection.
 func (g *gate) through(ctx context.Context, c *mysql.Conn, query string, run func(context.Context) error) (err error) {
-	defer contain(&err)
+	defer engine.Contain(&err)
 	g.mu.Lock()
 	known := g.clients[c.ConnectionID]
 	if known == nil || g.draining && !known.open {
 		g.mu.Unlock()
-		return mysql.NewSQLError(errServerShutdown, "08S01", "the server stops")
+		return mysql.NewSQLError(wire.ErrServerShutdown, "08S01", "the server stops")
 	}
 	known.busy++
 	g.mu.Unlock()
@@ -122,7 +126,7 @@ func (g *gate) through(ctx context.Context, c *mysql.Conn, query string, run fun
 		return err
 	}
 	defer g.queue.after(c.ConnectionID, query)
-	return run(withOwnDir(ctx, g.dir))
+	return run(engine.WithOwnDir(ctx, g.dir))
 }
 
 // tell wakes up drain. The caller holds mu.
@@ -133,13 +137,14 @@ func (g *gate) tell() {
 	}
 }
 
-// drain lets no new transaction begin and returns when none runs, or ctx ends.
+// drain lets no new transaction begin and returns when none is under way, or when
+// ctx ends.
 func (g *gate) drain(ctx context.Context) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.draining = true
 	g.queue.end()
-	for g.engaged() {
+	for g.busy() {
 		changed := g.changed
 		g.mu.Unlock()
 		select {
@@ -152,7 +157,8 @@ func (g *gate) drain(ctx context.Context) {
 	}
 }
 
-func (g *gate) engaged() bool {
+// busy reports whether anything is under way. The caller holds mu.
+func (g *gate) busy() bool {
 	for _, c := range g.clients {
 		if c.busy > 0 || c.open {
 			return true
@@ -161,7 +167,7 @@ func (g *gate) engaged() bool {
 	return false
 }
 
-// each calls fn for every connection there is.
+// each calls fn for every connection.
 func (g *gate) each(fn func(id uint32)) {
 	g.mu.Lock()
 	ids := make([]uint32, 0, len(g.clients))

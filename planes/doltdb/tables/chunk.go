@@ -1,4 +1,4 @@
-package doltdb
+package tables
 
 import (
 	"errors"

@@ -1,4 +1,4 @@
-package doltdb
+package engine
 
 import (
 	"context"
@@ -15,11 +15,11 @@ import (
 	"gastown/town"
 )
 
-// checkHeads reads of a mirror what the engine reads by name when it fetches:
-// the list of branches and the commit each stands for. Every chunk by itself
-// was found sound when it arrived; here a chunk of one kind in the place of
-// another is found. The engine would read it in a goroutine of its own, where a
-// panic ends the process.
+// checkHeads reads what the engine reads by name when it fetches from a mirror:
+// the list of branches and the commit of each. Every chunk was found sound by
+// itself when it arrived; this finds a chunk of one kind in the place of another.
+// The engine would read it in a goroutine of its own, where a panic ends the
+// process.
 func checkHeads(ctx context.Context, db datas.Database, vrw types.ValueReadWriter, ns tree.NodeStore) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

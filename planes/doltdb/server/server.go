@@ -1,4 +1,14 @@
-package doltdb
+// Package server serves the databases of one directory on a socket, and on an
+// address of this machine if that is wanted. It is put together from the engine's
+// parts; the engine's own server always opens a port, has a root user without a
+// password, and stops by cutting everybody off.
+//
+// One process at a time serves a directory. While it does, it holds the locks of
+// all databases. When it stops, no transaction begins any more, those under way
+// have a time to end, and the rest is undone. Nothing here retries.
+//
+// Commands use it through planes/doltdb.Serve.
+package server
 
 import (
 	"context"
@@ -6,32 +16,37 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
-	"time"
 
+	"gastown/planes/doltdb/internal/engine"
+	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
 	"gastown/town/lockfile"
-)
-
-const (
-	// defaultGrace is how long running transactions may take to end when the
-	// server stops.
-	defaultGrace = 5 * time.Second
-	// defaultMaxConnections bounds the clients connected at once.
-	defaultMaxConnections = 1000
-	// maxSocketPath is how long the path of a unix socket can be, in bytes.
-	maxSocketPath = 107
 )
 
 // ErrStopped reports a server that was closed.
 var ErrStopped = errors.New("the server was closed")
 
+// Opener opens databases as a command does. The server needs it to find out
+// whether it can serve them.
+type Opener interface {
+	// Exists fails when there is no database of that name.
+	Exists(name string) error
+	// Recover opens a database whose lock the caller holds, which completes what a
+	// killed process left half done, and closes it.
+	Recover(ctx context.Context, name string) error
+	// Reach opens a database through the server's socket and closes it. It reports
+	// false when nobody answers.
+	Reach(ctx context.Context, name string) (bool, error)
+}
+
 // Server owns the databases of a directory and serves SQL on them. Its methods
 // may be called from any goroutine.
 type Server struct {
-	opts ServeOptions
+	opts   Options
+	opener Opener
 
-	// ending ends with Close, before mu is waited for: a start under way, which
-	// may wait for whoever has the databases, ends with it.
+	// ending ends when Close is called, before mu is waited for. It ends a start
+	// that waits for whoever has the databases.
 	ending context.Context
 	end    context.CancelFunc
 
@@ -40,22 +55,22 @@ type Server struct {
 	locks []*lockfile.Lock // nil while it is lent
 }
 
-// Serve takes the databases' locks, waiting for them like an open does, and
-// serves them. When it returns, the server answers. It fails with town.ErrBusy
-// when another process has a database, the socket or the port; with ErrMissing
-// when a database is not there; with town.ErrRefused for what must not be
-// served. A socket file that nobody answers on is replaced. ctx bounds the
-// start only.
-func Serve(ctx context.Context, opts ServeOptions) (_ *Server, err error) {
-	defer recovered("serve the databases", &err)
+// Start takes the databases' locks, waiting for them as an opening does, and
+// serves the databases. When it returns, the server answers. It fails with
+// town.ErrBusy when another process has a database, the socket or the port; with
+// the Opener's error when a database does not exist; with town.ErrRefused for
+// what must not be served. A socket file on which nobody answers is replaced. ctx
+// bounds the start only.
+func Start(ctx context.Context, opts Options, opener Opener) (_ *Server, err error) {
+	defer engine.Recovered("serve the databases", &err)
 	opts = opts.withDefaults()
 	if opts.Dir, err = filepath.Abs(opts.Dir); err != nil {
 		return nil, err
 	}
-	if err := opts.check(); err != nil {
+	if err := opts.check(opener); err != nil {
 		return nil, err
 	}
-	s := &Server{opts: opts}
+	s := &Server{opts: opts, opener: opener}
 	s.ending, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.start(ctx); err != nil {
 		s.end()
@@ -64,7 +79,7 @@ func Serve(ctx context.Context, opts ServeOptions) (_ *Server, err error) {
 	return s, nil
 }
 
-// Addr is the address of opts.Listen, with the port in use; nil when there is
+// Addr is the address of Options.Listen, with the port in use; nil when there is
 // none, or while the server is lent.
 func (s *Server) Addr() net.Addr {
 	s.mu.Lock()
@@ -75,10 +90,10 @@ func (s *Server) Addr() net.Addr {
 	return s.run.tcp.Addr()
 }
 
-// Close stops accepting, lets transactions that run end within the grace and
-// ends what is left of them, then releases the locks. When ctx ends earlier,
-// they are ended at once. A lease that is being taken back is given up. A
-// server that was closed stays so.
+// Close accepts nothing more, lets running transactions end within the grace,
+// ends the others, and releases the locks. When ctx ends earlier, they are ended
+// at once. It also ends an attempt to take back what was lent. A closed server
+// stays closed.
 func (s *Server) Close(ctx context.Context) error {
 	s.end()
 	s.mu.Lock()
@@ -118,7 +133,7 @@ func (s *Server) Lend(ctx context.Context) (release func(context.Context) error,
 
 // startUnlessClosed does nothing to a server that runs. The caller holds mu.
 func (s *Server) startUnlessClosed(ctx context.Context) (err error) {
-	defer recovered("serve the databases", &err)
+	defer engine.Recovered("serve the databases", &err)
 	if s.ending.Err() != nil || s.run != nil {
 		return nil
 	}
@@ -137,20 +152,20 @@ func (s *Server) start(ctx context.Context) (err error) {
 	if s.locks, err = s.opts.takeAll(ctx); err != nil {
 		return err
 	}
-	s.note(starting)
-	if s.run, err = s.opts.run(ctx); err != nil {
+	s.note(wire.Starting)
+	if s.run, err = s.opts.run(ctx, s.opener); err != nil {
 		return errors.Join(err, s.release())
 	}
-	s.note(serving)
+	s.note(wire.Serving)
 	return nil
 }
 
-// stop ends what start began.
+// stop undoes start.
 func (s *Server) stop(ctx context.Context) (err error) {
 	if s.run == nil {
 		return nil
 	}
-	s.note(stopping)
+	s.note(wire.Stopping)
 	err = s.run.stop(ctx, s.opts.Grace)
 	s.run = nil
 	if errors.Is(err, errStuck) {
@@ -159,9 +174,10 @@ func (s *Server) stop(ctx context.Context) (err error) {
 	return errors.Join(err, s.release())
 }
 
-func (s *Server) note(st state) {
+// note says in the lock files what the server is doing.
+func (s *Server) note(state wire.State) {
 	for _, l := range s.locks {
-		l.Note(string(st))
+		l.Note(string(state))
 	}
 }
 

@@ -1,0 +1,68 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/town"
+)
+
+// ErrCorrupt reports data that is not what its index or its place says.
+var ErrCorrupt = errors.New("damaged or altered data")
+
+// diskErrors are the failures of a disk that callers can tell apart. The engine
+// passes on their texts only.
+var diskErrors = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EACCES}
+
+// Classify wraps the kind of a disk failure around an error that has only its
+// text.
+func Classify(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, kind := range diskErrors {
+		if !errors.Is(err, kind) && strings.Contains(err.Error(), kind.Error()) {
+			return fmt.Errorf("%w: %w", kind, err)
+		}
+	}
+	return err
+}
+
+// IsDiskError reports an error that Classify knows.
+func IsDiskError(err error) bool {
+	for _, kind := range diskErrors {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// Contain is deferred around calls of the engine that database/sql makes. It
+// turns a panic into an error, and classifies errors.
+func Contain(err *error) {
+	p := recover()
+	if p == nil {
+		if *err != nil && *err != io.EOF {
+			*err = Classify(*err)
+		}
+		return
+	}
+	logrus.StandardLogger().WithField("stack", string(debug.Stack())).Debug("the database engine panicked")
+	*err = fmt.Errorf("the database engine stopped unexpectedly: %s", town.Clip(fmt.Sprint(p), 300))
+}
+
+// Recovered is deferred around direct calls of the engine. It turns a panic into
+// an error of the operation.
+func Recovered(op string, err *error) {
+	if p := recover(); p != nil {
+		*err = town.Fail(op, "nothing was changed; report it together with the command",
+			"the database engine stopped unexpectedly: %s", town.Clip(fmt.Sprint(p), 300))
+	}
+}
