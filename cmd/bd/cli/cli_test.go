@@ -30,8 +30,11 @@ func newPlace(t testing.TB) place {
 	t.Helper()
 	p := placeAt(t, t.TempDir())
 	var said bytes.Buffer
-	g := &gt.App{Stdin: strings.NewReader(""), Stdout: &said, Stderr: &said, Dir: p.dir, Getenv: p.env.Get, Now: time.Now}
-	if code := g.Run(t.Context(), []string{"install", "."}); code != 0 {
+	i := &shell.Invocation{
+		Program: "gt", Args: []string{"install", "."}, Dir: p.dir, Env: p.env,
+		Stdin: strings.NewReader(""), Stdout: &said, Stderr: &said, User: os.Getuid(), Now: time.Now,
+	}
+	if code := gt.Program(i).Prepare().Run(t.Context()); code != 0 {
 		t.Fatalf("gt install: exit %d: %s", code, said.String())
 	}
 	return p

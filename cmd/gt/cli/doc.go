@@ -1,10 +1,11 @@
-// Package cli is the command line of gt and the place where its parts are put
-// together. Main is the whole program; App is the same with its streams, its
-// environment and its clock handed in, so that a test can hold it in its hands.
+// Package cli is the command line of gt: Program describes it for one invocation.
+// Main is the whole of it in a process of its own.
 //
-// Each command is a small struct of options, a function that describes it to
-// the parser, and one method that does the work. What it prints is one value:
-// --json prints that value itself, otherwise a printer words it.
+// A group of commands is a package of its own, with a function Commands that adds
+// the group to the program's table. A command is a table entry (shell.Command), a
+// struct of options and a method that does the work; it knows its surroundings from
+// its shell.Call alone, because it may run inside the Deacon. What it prints is one
+// value: --json prints that value itself, otherwise a printer words it.
 //
 // Results go to standard output; errors, questions, hints and progress to
 // standard error. Exit codes: 0 ok, 1 failed, 2 usage, 3 conflicts await

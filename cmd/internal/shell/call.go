@@ -55,6 +55,18 @@ func (c *Call) WithStdout(w io.Writer) *Call {
 // Printer returns a printer for one of the caller's streams.
 func (c *Call) Printer(w io.Writer) *term.Printer { return term.New(w, !c.NoColor && c.Colors()) }
 
+// Progress begins to show on standard error how far long work comes. With --quiet
+// it is nil, which shows nothing.
+func (c *Call) Progress() *term.Progress {
+	if c.Quiet {
+		return nil
+	}
+	return term.NewProgress(c.Stderr, c.Now)
+}
+
+// CanAsk reports whether there is a person to answer a question.
+func (c *Call) CanAsk() bool { return !c.JSON && term.IsTerminal(c.Stdin) && term.IsTerminal(c.Stderr) }
+
 // Show prints a result: value itself with --json, else what say words.
 func (c *Call) Show(value any, say func(*term.Printer)) error {
 	if c.JSON {

@@ -203,9 +203,9 @@ func (r *Prepared) Wait() time.Duration { return r.program.call.Wait }
 // Run does what was asked for and returns the exit code.
 func (r *Prepared) Run(ctx context.Context) int {
 	c := r.program.call
-	if len(r.printed) > 0 {
+	if len(r.printed) > 0 { // a device may refuse even to write nothing
 		if _, err := c.Stdout.Write(r.printed); err != nil {
-			return ExitFailed
+			return c.Report(err)
 		}
 	}
 	if r.action == nil {

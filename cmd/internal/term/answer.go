@@ -3,13 +3,82 @@ package term
 import (
 	"bufio"
 	"context"
+	"errors"
+	"fmt"
 	"io"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
-// ReadLine reads an answer. The reader of an abandoned question ends with the
-// process: a read of a terminal cannot be interrupted otherwise.
+// Ask puts a question to the person at a terminal and reports whether the answer
+// agrees.
+func Ask(ctx context.Context, in io.Reader, out io.Writer, question string) (bool, error) {
+	if _, err := fmt.Fprint(out, question+" [y/N] "); err != nil {
+		return false, err
+	}
+	answer, err := ReadLine(ctx, in)
+	if err != nil {
+		return false, err
+	}
+	return Yes(answer), nil
+}
+
+// ReadLine reads an answer. When ctx ends first it returns that error, and what
+// a person types after that stays for whoever reads next.
 func ReadLine(ctx context.Context, from io.Reader) (string, error) {
+	var line string
+	var err error
+	if !withDescriptor(from, func(fd int) { line, err = readLine(ctx, from, fd) }) {
+		return readAbandoned(ctx, from)
+	}
+	return line, err
+}
+
+// readLine reads from a stream only when there is something to read.
+func readLine(ctx context.Context, from io.Reader, fd int) (string, error) {
+	ended, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return "", err
+	}
+	told := make(chan struct{})
+	stop := context.AfterFunc(ctx, func() {
+		defer close(told)
+		_, _ = unix.Write(ended, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	})
+	defer func() {
+		if !stop() {
+			<-told
+		}
+		_ = unix.Close(ended)
+	}()
+	var line []byte
+	buf := make([]byte, 4096)
+	for {
+		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(ended), Events: unix.POLLIN}}
+		if _, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) {
+			return "", err
+		}
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		if fds[0].Revents == 0 {
+			continue
+		}
+		n, err := from.Read(buf)
+		line = append(line, buf[:n]...)
+		if err != nil && len(line) == 0 {
+			return "", err
+		}
+		if err != nil || strings.Contains(string(line), "\n") {
+			return string(line), nil
+		}
+	}
+}
+
+// readAbandoned reads from a stream whose reads cannot be interrupted: after the
+// end of ctx the read goes on until the stream ends.
+func readAbandoned(ctx context.Context, from io.Reader) (string, error) {
 	type answer struct {
 		text string
 		err  error

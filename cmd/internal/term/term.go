@@ -1,13 +1,13 @@
 // Package term puts text on terminals and into pipes: aligned tables, colours
 // where people sit, and no control character whatever a name, a message or a
-// remote may contain. gt and bd share it.
+// remote contains. gt and bd share it.
 package term
 
 import (
 	"fmt"
 	"io"
-	"os"
 	"strings"
+	"syscall"
 
 	"golang.org/x/sys/unix"
 )
@@ -32,6 +32,7 @@ type Printer struct {
 	color bool
 	// width is the terminal's in columns; 0 where there is none.
 	width int
+	once  map[string]bool
 }
 
 // New returns a printer for a stream. Colours are used only on a terminal, and
@@ -71,6 +72,19 @@ func (p *Printer) Body(indent, text string) {
 	}
 }
 
+// Once reports whether it is asked about this for the first time, so that what
+// several parts of a result contain is printed once.
+func (p *Printer) Once(what string) bool {
+	if p.once[what] {
+		return false
+	}
+	if p.once == nil {
+		p.once = map[string]bool{}
+	}
+	p.once[what] = true
+	return true
+}
+
 // Flush writes what was collected, and empties the printer.
 func (p *Printer) Flush() error {
 	text := p.text.String()
@@ -79,14 +93,15 @@ func (p *Printer) Flush() error {
 	return err
 }
 
-// IsTerminal reports whether a stream is one people sit at.
+// IsTerminal reports whether people sit at a stream: an *os.File, or whatever
+// else has an Fd.
 func IsTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	if !ok {
-		return false
-	}
-	_, err := unix.IoctlGetTermios(int(f.Fd()), unix.TCGETS)
-	return err == nil
+	terminal := false
+	withDescriptor(stream, func(fd int) {
+		_, err := unix.IoctlGetTermios(fd, unix.TCGETS)
+		terminal = err == nil
+	})
+	return terminal
 }
 
 // Width is that of a terminal in columns, 0 when it does not tell.
@@ -94,9 +109,25 @@ func Width(stream any) (columns int, terminal bool) {
 	if !IsTerminal(stream) {
 		return 0, false
 	}
-	size, err := unix.IoctlGetWinsize(int(stream.(*os.File).Fd()), unix.TIOCGWINSZ)
-	if err != nil {
-		return 0, true
+	withDescriptor(stream, func(fd int) {
+		if size, err := unix.IoctlGetWinsize(fd, unix.TIOCGWINSZ); err == nil {
+			columns = int(size.Col)
+		}
+	})
+	return columns, true
+}
+
+// withDescriptor calls fn with a stream's descriptor and reports whether there is
+// one. It leaves the descriptor's modes alone, which (*os.File).Fd may not: with
+// other processes they are shared.
+func withDescriptor(stream any, fn func(fd int)) bool {
+	switch f := stream.(type) {
+	case syscall.Conn:
+		raw, err := f.SyscallConn()
+		return err == nil && raw.Control(func(fd uintptr) { fn(int(fd)) }) == nil
+	case interface{ Fd() uintptr }:
+		fn(int(f.Fd()))
+		return true
 	}
-	return int(size.Col), true
+	return false
 }

@@ -1,0 +1,160 @@
+package deacon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"os"
+	"os/signal"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"github.com/sirupsen/logrus"
+	"golang.org/x/sys/unix"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/deacon"
+	"gastown/deacon/logs"
+	"gastown/planes/doltdb"
+	"gastown/sync/federate"
+	"gastown/sync/hooks"
+	"gastown/tmux"
+	"gastown/town"
+	"gastown/town/config"
+)
+
+// serve is the Deacon itself.
+func (o *deaconOptions) serve(ctx context.Context) (err error) {
+	h, err := host.Open(o.call)
+	if err != nil {
+		return err
+	}
+	ready, err := readiness(o.call.Getenv(readyEnv))
+	if err != nil {
+		return err
+	}
+	call := without(o.call, readyEnv)
+	var also io.Writer
+	if ready == nil {
+		also = o.call.Stderr
+	}
+	log, closer, err := openLog(h, also)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closer.Close()) }()
+	reload, ignore := hangups()
+	defer ignore()
+	verifier := hooks.NewVerifier(hooks.VerifierOptions{
+		Secret: func() (hooks.Secret, error) { return hooks.ReadSecret(h.Layout.NotifySecret()) }, Now: o.call.Now,
+		Newest: h.Layout.NotifyNewest(),
+	})
+	var d *deacon.Deacon
+	d, err = deacon.New(deacon.Options{
+		Layout: h.Layout, Version: o.call.Version(), Command: "gt deacon", Log: log,
+		Engine: func(cfg *config.Config) *federate.Engine {
+			return host.New(call, h.Layout, cfg).Engine(host.EngineOptions{})
+		},
+		Database: func(cfg *config.Config, plane string) doltdb.Options {
+			return host.New(call, h.Layout, cfg).Database(plane)
+		},
+		Serve: o.planes(h),
+		Sessions: func(ctx context.Context) ([]tmux.Session, error) {
+			return tmux.Server{Socket: h.Layout.Tmux(), Env: call.Env}.Sessions(ctx)
+		},
+		Verify: func(r *http.Request) error { return verifier.Verify(r) },
+		Reload: reload,
+		Ready: func() {
+			if ready != nil {
+				_ = json.NewEncoder(ready).Encode(started{os.Getpid(), d.Address(), h.Layout.DeaconLog()})
+				_ = ready.Close() // whoever started it may be gone
+			}
+		},
+		Now: o.call.Now,
+	})
+	if err != nil {
+		return err
+	}
+	return d.Run(ctx)
+}
+
+// openLog opens the Deacon's log as the configuration wants it.
+func openLog(h *host.Host, also io.Writer) (*logrus.Logger, io.Closer, error) {
+	opts := logs.Options{Path: h.Layout.DeaconLog(), Also: also}
+	var size, files, age error
+	opts.Size, size = h.Config.Bytes("deacon.log_size")
+	opts.Files, files = h.Config.Int("deacon.log_files")
+	opts.Age, age = h.Config.Duration("deacon.log_age")
+	if err := errors.Join(size, files, age, os.MkdirAll(h.Layout.Deacon(), 0o700)); err != nil {
+		return nil, nil, err
+	}
+	return logs.Open(opts)
+}
+
+// hangups passes SIGHUP on until ignore is called; several that come while one
+// is due are one.
+func hangups() (reload <-chan struct{}, ignore func()) {
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGHUP)
+	out, over, ended := make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-signals:
+				select {
+				case out <- struct{}{}:
+				default:
+				}
+			case <-over:
+				return
+			}
+		}
+	}()
+	return out, func() { signal.Stop(signals); close(over); <-ended }
+}
+
+// planes takes the Town's planes into this process, unless a server of
+// somebody else has them.
+func (o *deaconOptions) planes(h *host.Host) func(context.Context, *config.Config, func(string)) (deacon.Server, error) {
+	if _, ok := host.Serve(h.Layout, h.Config); !ok {
+		return nil
+	}
+	return func(ctx context.Context, cfg *config.Config, refused func(string)) (deacon.Server, error) {
+		opts, _ := host.Serve(h.Layout, cfg)
+		opts.Command, opts.Wait, opts.Refused = "gt deacon", o.call.Wait, refused
+		s, err := doltdb.Serve(ctx, opts)
+		if err != nil {
+			return nil, err
+		}
+		return s, nil
+	}
+}
+
+// readiness is the descriptor on which to say that the Deacon runs; nil when
+// nobody waits for it. No child inherits it.
+func readiness(fd string) (*os.File, error) {
+	if fd == "" {
+		return nil, nil
+	}
+	n, err := strconv.Atoi(fd)
+	if err != nil || n < 3 {
+		return nil, town.Fail("start the Deacon", "unset "+readyEnv, "%w: %s is set to %q", town.ErrUsage, readyEnv, town.Clip(fd, 20))
+	}
+	unix.CloseOnExec(n)
+	return os.NewFile(uintptr(n), "ready"), nil
+}
+
+// without is a call whose environment lacks a variable.
+func without(call *shell.Call, name string) *shell.Call {
+	i := *call.Invocation
+	i.Env = slices.DeleteFunc(slices.Clone(i.Env), func(v string) bool { return strings.HasPrefix(v, name+"=") })
+	out := *call
+	out.Invocation = &i
+	return &out
+}

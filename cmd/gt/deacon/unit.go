@@ -1,0 +1,129 @@
+package deacon
+
+import (
+	"context"
+	"io"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"text/template"
+
+	"gastown/cmd/internal/host"
+	"gastown/town/config"
+)
+
+// unitText is a service with no more rights than it needs. One of the system's
+// manager can write only the Town, and the repositories on this machine that
+// the Town exchanges with. A user's manager may not do that to its services, and
+// what it can do by a user namespace makes ssh refuse the system's own files.
+var unitText = template.Must(template.New("unit").Parse(`# The Deacon of the Town {{.Name}}.
+[Unit]
+Description=Gas Town Deacon of {{.Name}}
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=notify
+NotifyAccess=main
+ExecStart={{.Self}} --town {{.Root}} deacon start --foreground
+ExecReload=/bin/kill -HUP $MAINPID
+{{- if .User}}
+User={{.User}}
+{{- end}}
+WorkingDirectory={{.Dir}}
+Restart=on-failure
+RestartSec=5
+# Nothing a restart would change: usage, refused by a rule. Whoever has the
+# planes or the lock (4) gives them up some day.
+RestartPreventExitStatus=2 5
+TimeoutStartSec=120
+TimeoutStopSec=10
+KillMode=mixed
+UMask=0077
+NoNewPrivileges=yes
+LockPersonality=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+RestrictNamespaces=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+SystemCallArchitectures=native
+{{- if .User}}
+ProtectSystem=strict
+{{- range .Writable}}
+ReadWritePaths={{.}}
+{{- end}}
+PrivateTmp=yes
+PrivateDevices=yes
+ProtectKernelTunables=yes
+ProtectKernelModules=yes
+ProtectKernelLogs=yes
+ProtectControlGroups=yes
+ProtectClock=yes
+ProtectHostname=yes
+CapabilityBoundingSet=
+{{- end}}
+
+[Install]
+WantedBy={{if .User}}multi-user.target{{else}}default.target{{end}}
+`))
+
+func (o *deaconOptions) unit(context.Context) error {
+	h, err := host.Open(o.call)
+	if err != nil {
+		return err
+	}
+	self, err := o.call.Executable()
+	if err != nil {
+		return err
+	}
+	values := struct {
+		Name, Self, Root, Dir, User string
+		Writable                    []string
+	}{
+		Name: h.Config.Town.Name, Self: unitQuote(self), Root: unitQuote(h.Layout.Root), Dir: unitPath(h.Layout.Root),
+		Writable: []string{unitQuote(h.Layout.Root)},
+	}
+	for _, r := range h.Config.Remotes {
+		if dir, ok := localRemote(r); ok {
+			values.Writable = append(values.Writable, "-"+unitQuote(dir))
+		}
+	}
+	if o.system {
+		u, err := user.LookupId(strconv.Itoa(o.call.User))
+		if err != nil {
+			return err
+		}
+		values.User = u.Username
+	}
+	var text strings.Builder
+	if err := unitText.Execute(&text, values); err != nil {
+		return err
+	}
+	if o.call.JSON {
+		return o.call.Show(struct {
+			Unit string `json:"unit"`
+		}{text.String()}, nil)
+	}
+	_, err = io.WriteString(o.call.Stdout, text.String())
+	return err
+}
+
+// localRemote is the directory of a remote on this machine.
+func localRemote(r config.Remote) (string, bool) {
+	dir := strings.TrimPrefix(r.URL, "file://")
+	return dir, filepath.IsAbs(dir)
+}
+
+// unitPath writes a path where systemd takes the rest of the line as it is,
+// but for its specifiers.
+func unitPath(s string) string { return strings.ReplaceAll(s, "%", "%%") }
+
+// unitQuote writes a word as systemd reads it.
+func unitQuote(s string) string {
+	s = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%", "$", "$$").Replace(s)
+	if strings.ContainsAny(s, " \t'\"\\;") {
+		return `"` + s + `"`
+	}
+	return s
+}

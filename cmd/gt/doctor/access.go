@@ -1,0 +1,110 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"gastown/town/layout"
+	"gastown/town/lockfile"
+)
+
+// permissions looks at who may read what is private and whether we may write.
+func (d *doctor) permissions(ctx context.Context) (found []finding, err error) {
+	t := d.layout
+	for _, p := range []struct {
+		path string
+		mode fs.FileMode
+		why  string
+	}{
+		{t.Private(), 0o700, "it holds the Town's databases"},
+		{t.Config(), 0o600, "addresses of remotes stand in it"}, {t.Access(), 0o600, "it says who may do what"},
+		{t.NotifySecret(), 0o600, "whoever reads it can make this Town pull"},
+		{t.SQLSocket(), 0o600, "whoever may connect can read and write every plane"},
+		{t.ControlSocket(), 0o600, "whoever may connect can stop the Deacon"},
+	} {
+		info, err := os.Lstat(p.path)
+		if err != nil || info.Mode()&fs.ModeSymlink != 0 || info.Mode().Perm()&0o077 == 0 {
+			continue
+		}
+		found = append(found, finding{Severity: problem, What: fmt.Sprintf("%s is open to others (mode %04o)", p.path, info.Mode().Perm()),
+			Why: p.why, Fix: fmt.Sprintf("makes it %04o", p.mode), repair: func(context.Context) error { return os.Chmod(p.path, p.mode) }})
+	}
+	return d.writable(ctx, found)
+}
+
+// writable looks for what the Town's owner cannot write.
+func (d *doctor) writable(ctx context.Context, found []finding) ([]finding, error) {
+	other := 0
+	for _, root := range []string{filepath.Dir(d.layout.Config()), d.layout.Private(), d.layout.Files()} {
+		err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			info, serr := os.Lstat(path)
+			if serr != nil {
+				return nil // gone meanwhile
+			}
+			want := fs.FileMode(0o400)
+			if info.IsDir() {
+				want = 0o700
+			} else if !info.Mode().IsRegular() {
+				return nil
+			}
+			if sys, ok := info.Sys().(*syscall.Stat_t); ok && int(sys.Uid) != d.call.User {
+				if other++; other <= maxShown {
+					found = append(found, finding{Severity: problem, What: fmt.Sprintf("%s belongs to user %d", path, sys.Uid),
+						Why: "gt runs as another user and may not be able to replace it", Next: "as root: chown -R of the Town to its owner"})
+				}
+			} else if have := info.Mode().Perm(); have&want != want {
+				found = append(found, finding{Severity: problem, What: fmt.Sprintf("%s cannot be used by its owner (mode %04o)", path, have),
+					Why: "gt has to read it, and to write in directories", Fix: fmt.Sprintf("makes it %04o", have|want),
+					repair: func(context.Context) error { return os.Chmod(path, have|want) }})
+			}
+			if err != nil && info.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+// locks tells who holds what.
+func (d *doctor) locks(context.Context) (found []finding, err error) {
+	t := d.layout
+	var paths []string
+	for _, dir := range []string{filepath.Dir(t.Lock("x")), filepath.Dir(t.Data(layout.Federation)), t.Deacon()} {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue
+		}
+		for _, e := range entries {
+			// Ours: with --fix the doctor itself holds the lock of gt install.
+			if strings.HasSuffix(e.Name(), ".lock") && e.Type().IsRegular() && e.Name() != filepath.Base(t.Lock("install")) {
+				paths = append(paths, filepath.Join(dir, e.Name()))
+			}
+		}
+	}
+	for _, path := range paths {
+		holder, held, err := lockfile.Look(path)
+		if err != nil {
+			return found, err
+		}
+		if held {
+			found = append(found, finding{Severity: note, What: path + " is held by " + holder.String(), Why: "commands that need it wait"})
+		}
+	}
+	return found, nil
+}

@@ -1,0 +1,179 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/planes/doltdb"
+	"gastown/planes/doltdb/tables"
+	"gastown/planes/federation"
+	"gastown/planes/ledger"
+	"gastown/planes/operational"
+	"gastown/sync/federate"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+const (
+	// remoteDeadline bounds the contact with one remote.
+	remoteDeadline = 20 * time.Second
+	// skewAllowed is how far ahead of the clock a time may lie that was noted.
+	skewAllowed = 5 * time.Minute
+)
+
+// databases opens each plane, which checks whose store it is, reads every row
+// of it and checks every chunk of its files.
+func (d *doctor) databases(ctx context.Context) (found []finding, err error) {
+	for _, plane := range host.Planes {
+		opts := d.host.Database(plane)
+		if opts.External == nil && !exists(opts.Dir) {
+			continue // examined under layout
+		}
+		err := d.read(ctx, plane)
+		if err == nil && opts.External == nil {
+			err = tables.VerifyFiles(ctx, opts.Dir, filepath.Join(filepath.Dir(opts.Dir), ".verify-"+plane))
+		}
+		switch {
+		case err == nil:
+		case errors.Is(err, town.ErrBusy):
+			found = append(found, finding{Severity: note, What: "the " + plane + " plane was not examined: " + shell.Message(err), Why: "somebody works with it"})
+		case errors.Is(err, doltdb.ErrCorrupt):
+			found = append(found, finding{Severity: problem, What: fmt.Sprintf("the %s plane is damaged: %s", plane, shell.Message(err)),
+				Why:  "what is damaged cannot be read, now or when it is needed",
+				Next: "copy " + opts.Dir + " elsewhere, then put a backup of it in its place; a federation can be joined again"})
+		default:
+			found = append(found, finding{Severity: problem, What: fmt.Sprintf("the %s plane cannot be read: %s", plane, shell.Message(err)),
+				Why: "commands that need it fail", Next: shell.Advice(err)})
+		}
+	}
+	return found, nil
+}
+
+// read opens a plane and reads all of it.
+func (d *doctor) read(ctx context.Context, plane string) (err error) {
+	h := d.host
+	if plane == layout.Federation {
+		return d.engine.Read(ctx, func(s *federation.Store) error { return s.ReadAll(ctx) })
+	}
+	var db interface {
+		Close() error
+		ReadAll(context.Context) error
+	}
+	switch plane {
+	case layout.Operational:
+		db, err = operational.Open(ctx, h.Database(plane), h.Config.Stores[plane])
+	default:
+		db, err = ledger.Open(ctx, h.Database(plane), h.Config.Stores[plane])
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.ReadAll(ctx), db.Close())
+}
+
+// remotes compares each remote's mirror with what it should hold, and with the
+// remote itself.
+func (d *doctor) remotes(ctx context.Context, offline bool) (found []finding, err error) {
+	all := d.host.Remotes()
+	known, err := d.engine.Contacts(all)
+	if err != nil {
+		return nil, err
+	}
+	for i, r := range all {
+		c := known[i]
+		if !c.Confirmed {
+			found = append(found, finding{Severity: warning, What: fmt.Sprintf("nobody has confirmed the remote %s (%s)", r.Name, r.URL),
+				Why: "nothing is exchanged with it", Next: "gt federation join " + r.URL + " --name " + r.Name})
+			continue
+		}
+		if c.Verified.After(d.call.Now().Add(skewAllowed)) {
+			found = append(found, finding{Severity: warning, What: fmt.Sprintf("%s was last in step in the future (%s)", r.Name, c.Verified.Format(time.RFC3339)),
+				Why: "the clock was set back, so ages that are shown are wrong", Next: "correct the clock"})
+		}
+		found = append(found, append(d.mirror(ctx, r), d.exchange(ctx, r)...)...)
+		if offline {
+			found = append(found, d.remembered(c)...)
+			continue
+		}
+		found = append(found, d.contact(ctx, r)...)
+	}
+	return found, nil
+}
+
+// mirror examines the content of a mirror.
+func (d *doctor) mirror(ctx context.Context, r federate.Remote) []finding {
+	err := d.engine.VerifyMirror(ctx, r)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, town.ErrBusy):
+		return []finding{{Severity: note, What: "the mirror of " + r.Name + " was not examined: " + shell.Message(err)}}
+	case !errors.Is(err, doltdb.ErrCorrupt):
+		return []finding{{Severity: problem, What: "the mirror of " + r.Name + " cannot be read: " + shell.Message(err), Next: shell.Advice(err),
+			Why: "nothing can be exchanged with the remote"}}
+	}
+	return []finding{{Severity: problem, What: "the mirror of " + r.Name + " is damaged: " + shell.Message(err),
+		Why: "a pull from it fails, or a push would send what is damaged",
+		Fix: "makes it anew from the last verified state, and keeps the damaged one beside it",
+		repair: func(ctx context.Context) error {
+			_, err := d.engine.RemakeMirror(ctx, r)
+			return err
+		}}}
+}
+
+// exchange examines the records exchanged with a remote.
+func (d *doctor) exchange(ctx context.Context, r federate.Remote) []finding {
+	err := d.engine.VerifyExchange(ctx, r)
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, town.ErrBusy):
+		return []finding{{Severity: note, What: "the records exchanged with " + r.Name + " were not examined: " + shell.Message(err)}}
+	case errors.Is(err, doltdb.ErrNewerSchema):
+		return []finding{{Severity: problem, What: "the records exchanged with " + r.Name + " cannot be read: " + shell.Message(err), Next: shell.Advice(err),
+			Why: "nothing can be published at the remote"}}
+	}
+	return []finding{{Severity: problem, What: "the records exchanged with " + r.Name + " cannot be read: " + shell.Message(err),
+		Why: "nothing can be published at the remote, and records of other Towns are not shown",
+		Fix: "puts them aside, where they are kept; the next sync makes them anew from the remote and the ledger",
+		repair: func(ctx context.Context) error {
+			_, err := d.engine.PutExchangeAside(ctx, r)
+			return err
+		}}}
+}
+
+// contact asks a remote what it has.
+func (d *doctor) contact(ctx context.Context, r federate.Remote) []finding {
+	ctx, cancel := context.WithTimeout(ctx, remoteDeadline)
+	defer cancel()
+	out, err := d.engine.Pull(ctx, r, true)
+	switch {
+	case errors.Is(err, town.ErrBusy):
+		return []finding{{Severity: note, What: r.Name + " was not asked: " + shell.Message(err)}}
+	case err != nil:
+		return []finding{{Severity: warning, What: r.Name + ": " + shell.Message(err), Next: shell.Advice(err),
+			Why: "what this Town and others write does not meet until it works again; nothing is lost meanwhile"}}
+	case out.Commits > 0:
+		return []finding{{Severity: note, What: fmt.Sprintf("%s has %s for this Town", r.Name, term.Plural(out.Commits, "commit", "commits")), Next: "gt federation pull"}}
+	}
+	return nil
+}
+
+// remembered is what is known of a remote without asking it.
+func (d *doctor) remembered(c federate.Contact) []finding {
+	why := "what this Town and others write does not meet until it works again; nothing is lost meanwhile"
+	switch {
+	case c.Error != "":
+		return []finding{{Severity: warning, What: fmt.Sprintf("the last exchange with %s failed %s: %s", c.Name, d.call.Ago(c.Failed), town.Clip(c.Error, 500)),
+			Why: why, Next: "gt federation sync --remote " + c.Name}}
+	case c.Verified.IsZero():
+		return []finding{{Severity: warning, What: c.Name + " was never in step with this Town", Why: why, Next: "gt federation sync --remote " + c.Name}}
+	}
+	return nil
+}

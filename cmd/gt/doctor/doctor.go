@@ -1,0 +1,268 @@
+// Package doctor is gt doctor: it examines a Town area by area, says what is wrong
+// and why it matters, and repairs what needs no person to decide.
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/sync/federate"
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// areaDeadline bounds the examination of one area.
+const areaDeadline = 2 * time.Minute
+
+// doctorWait is how long the doctor waits for what others use: it is said who
+// has it, instead of waiting for them.
+const doctorWait = 2 * time.Second
+
+// severity is how bad a finding is.
+type severity string
+
+const (
+	// problem: something does not work, or text is in danger. Exit 1.
+	problem severity = "problem"
+	// warning: it works, and will not always.
+	warning severity = "warning"
+	// note: nothing is wrong.
+	note severity = "note"
+)
+
+// finding is one thing the doctor found.
+type finding struct {
+	Area     string   `json:"area"`
+	Severity severity `json:"severity"`
+	// What is wrong, Why it matters, Fix what --fix would do; where that is
+	// empty a person must do Next.
+	What string `json:"what"`
+	Why  string `json:"why,omitempty"`
+	Fix  string `json:"fix,omitempty"`
+	Next string `json:"next,omitempty"`
+	// Fixed and Failed say how --fix went.
+	Fixed  bool   `json:"fixed,omitempty"`
+	Failed string `json:"fix_failed,omitempty"`
+
+	repair func(context.Context) error
+}
+
+// area is a part of the Town the doctor examines.
+type area struct {
+	name string
+	look func(context.Context) ([]finding, error)
+}
+
+// doctor examines one Town.
+type doctor struct {
+	call   *shell.Call
+	layout layout.Town
+	// host and engine are nil while the configuration cannot be read.
+	host   *host.Host
+	engine *federate.Engine
+}
+
+// doctorOptions are those of gt doctor.
+type doctorOptions struct {
+	call    *shell.Call
+	fix     bool
+	offline bool
+}
+
+// examined is what the doctor found, for printing.
+type examined struct {
+	Path string `json:"path"`
+	Town string `json:"town,omitempty"`
+	// Areas were examined.
+	Areas    []string  `json:"areas"`
+	Fixed    []finding `json:"fixed"`
+	Findings []finding `json:"findings"`
+	Problems int       `json:"problems"`
+	Warnings int       `json:"warnings"`
+}
+
+// Commands adds gt doctor to a program. It runs alone: it has to work when the
+// Deacon does not, and reads every chunk of every plane.
+func Commands(p *shell.Program) {
+	p.Add(p, shell.Command{
+		Name: "doctor", Help: "Examine the Town: what is wrong, why it matters, and what to do. Nothing of yours is ever removed.",
+		Examples: []string{"gt doctor", "gt doctor --fix         # repair what can be repaired without a person", "gt doctor --offline --json"},
+		Alone:    true, Planes: host.Planes, Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &doctorOptions{call: call}
+			c.Flag("fix", "Repair permissions, missing parts, leftovers, mirrors and hooks.").BoolVar(&o.fix)
+			c.Flag("offline", "Contact no remote.").BoolVar(&o.offline)
+			return o.run
+		},
+	})
+}
+
+func (o *doctorOptions) run(ctx context.Context) (err error) {
+	t, err := o.call.FindTown()
+	if err != nil {
+		return err
+	}
+	impatient := *o.call
+	impatient.Wait = min(o.call.Wait, doctorWait)
+	o.call = &impatient
+	out := examined{Path: t.Root, Areas: []string{}, Fixed: []finding{}}
+	if o.fix {
+		unlock, err := shell.Lock(ctx, t, "install", o.call.Name, o.call.Wait)
+		if err != nil {
+			return town.Fail("repair the Town "+t.Root, "", "%w", err)
+		}
+		defer func() { err = errors.Join(err, unlock()) }()
+	}
+	found, err := o.examine(ctx, t, &out)
+	if err != nil {
+		return err
+	}
+	if o.fix {
+		if again := repair(ctx, found, &out); again {
+			before := found
+			if found, err = o.examine(ctx, t, &out); err != nil {
+				return err
+			}
+			keepFailures(found, before)
+		}
+	}
+	out.Findings = append([]finding{}, found...)
+	for _, f := range found {
+		switch f.Severity {
+		case problem:
+			out.Problems++
+		case warning:
+			out.Warnings++
+		}
+	}
+	if err := o.call.Show(out, out.say); err != nil {
+		return err
+	}
+	if out.Problems > 0 {
+		return fmt.Errorf("%s in the Town %s", term.Plural(out.Problems, "problem", "problems"), t.Root)
+	}
+	return nil
+}
+
+// repair does what can be done and says whether to look again. What failed is
+// noted with its finding.
+func repair(ctx context.Context, found []finding, out *examined) (again bool) {
+	for i := range found {
+		f := &found[i]
+		if f.repair == nil || ctx.Err() != nil {
+			continue
+		}
+		if err := f.repair(ctx); err != nil {
+			f.Failed = err.Error()
+			continue
+		}
+		f.Fixed, again = true, true
+		out.Fixed = append(out.Fixed, *f)
+	}
+	return again
+}
+
+// keepFailures notes with findings that are still there why they could not be
+// repaired.
+func keepFailures(found, before []finding) {
+	for _, was := range before {
+		i := slices.IndexFunc(found, func(f finding) bool { return f.Area == was.Area && f.What == was.What })
+		if was.Failed != "" && i >= 0 {
+			found[i].Failed = was.Failed
+		}
+	}
+}
+
+// examine looks at every area. A configuration that cannot be read is a finding
+// like any other, and whatever needs none is still examined.
+func (o *doctorOptions) examine(ctx context.Context, t layout.Town, out *examined) ([]finding, error) {
+	d := &doctor{call: o.call, layout: t}
+	var found []finding
+	cfg, err := config.Load(t.Config())
+	if err == nil {
+		d.host = host.New(o.call, t, cfg)
+		d.engine = d.host.Engine(host.EngineOptions{})
+		out.Town = cfg.Town.Name
+	} else {
+		found = append(found, finding{Area: "layout", Severity: problem, What: err.Error(),
+			Why: "without its configuration nobody knows which Town this is, and nothing else works", Next: shell.Advice(err)})
+	}
+	out.Areas = out.Areas[:0]
+	for _, area := range d.areas(o.offline) {
+		out.Areas = append(out.Areas, area.name)
+		limited, cancel := context.WithTimeout(ctx, areaDeadline)
+		more, err := area.look(limited)
+		cancel()
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+		if err != nil {
+			more = append(more, finding{Severity: problem, What: shell.Message(err), Why: "it cannot be examined", Next: shell.Advice(err)})
+		}
+		for _, f := range more {
+			f.Area = area.name
+			if f.repair == nil {
+				f.Fix = ""
+			}
+			found = append(found, f)
+		}
+	}
+	return found, nil
+}
+
+// areas are the areas in the order of examination: what others need comes first.
+func (d *doctor) areas(offline bool) []area {
+	all := []area{{"tools", d.tools}, {"disk", d.disk}, {"clock", d.clock}, {"permissions", d.permissions}, {"leftovers", d.leftovers}}
+	if d.host == nil {
+		return all
+	}
+	return append(all, area{"layout", d.parts}, area{"locks", d.locks}, area{"database", d.databases}, area{"files", d.files},
+		area{"remotes", func(ctx context.Context) ([]finding, error) { return d.remotes(ctx, offline) }},
+		area{"hooks", d.hooks}, area{"schedule", d.schedule}, area{"deacon", d.deacon})
+}
+
+func (out examined) say(p *term.Printer) {
+	for _, f := range out.Fixed {
+		p.Styled(term.Good, "fixed: %s", f.What)
+		p.Line("  %s", f.Fix)
+	}
+	fixable := 0
+	for _, f := range out.Findings {
+		style := term.Dim
+		switch f.Severity {
+		case problem:
+			style = term.Bad
+		case warning:
+			style = term.Head
+		}
+		p.Styled(style, "%s (%s): %s", f.Severity, f.Area, f.What)
+		for _, line := range [][2]string{{"why", f.Why}, {"--fix", f.Fix}, {"next", f.Next}, {"could not be fixed", f.Failed}} {
+			if line[1] != "" {
+				p.Line("  %s: %s", line[0], line[1])
+			}
+		}
+		if f.repair != nil {
+			fixable++
+		}
+	}
+	p.Line("%s and %s; looked at %d areas", term.Plural(out.Problems, "problem", "problems"), term.Plural(out.Warnings, "warning", "warnings"), len(out.Areas))
+	if fixable > 0 && len(out.Fixed) == 0 {
+		p.Line("To repair %d of them: gt doctor --fix", fixable)
+	}
+}
+
+// exists reports whether there is anything at a path.
+func exists(path string) bool {
+	_, err := os.Lstat(path)
+	return err == nil
+}

@@ -1,0 +1,212 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/deacon"
+	"gastown/deacon/control"
+	"gastown/sync/gitcmd"
+	"gastown/sync/hooks"
+	"gastown/tmux"
+	"gastown/town"
+)
+
+const (
+	// clockSkew is how far the clocks of the machine and of a file system may
+	// differ.
+	clockSkew = 2 * time.Second
+	// minFree is the free space, in bytes, under which nothing safe can be
+	// done; minInodes the same in files.
+	minFree   = 64 << 20
+	minInodes = 1000
+	// deaconDeadline bounds the request to the Deacon.
+	deaconDeadline = 5 * time.Second
+	// diskWarning and diskCritical, in percent, hold while the configuration
+	// cannot be read.
+	diskWarning, diskCritical = 80, 95
+)
+
+// eldest is a day on which this program did not exist.
+var eldest = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// tools looks for the programs gt uses.
+func (d *doctor) tools(ctx context.Context) (found []finding, err error) {
+	if _, err := gitcmd.Version(ctx, host.Git(d.call)); err != nil {
+		found = append(found, finding{Severity: problem, What: shell.Message(err), Next: shell.Advice(err),
+			Why: "everything that is exchanged with other Towns goes through git"})
+	}
+	if _, err := tmux.Version(ctx, d.call.Env); err != nil {
+		found = append(found, finding{Severity: warning, What: err.Error(), Why: "agents work in tmux sessions",
+			Next: "install tmux " + tmux.MinVersion + " or newer"})
+	}
+	return found, nil
+}
+
+// disk looks at the space left where the Town is.
+func (d *doctor) disk(context.Context) (found []finding, err error) {
+	warn, critical := diskWarning, diskCritical
+	if d.host != nil {
+		warn, critical = d.percent("deacon.disk_warning", warn), d.percent("deacon.disk_critical", critical)
+	}
+	var st unix.Statfs_t
+	if err := unix.Statfs(d.layout.Root, &st); err != nil {
+		return nil, fmt.Errorf("look at the disk of %s: %w", d.layout.Root, err)
+	}
+	free := int64(st.Bavail) * st.Bsize
+	used := 100
+	if all := st.Blocks - st.Bfree + st.Bavail; all > 0 {
+		used = int((st.Blocks - st.Bfree) * 100 / all)
+	}
+	f := finding{What: fmt.Sprintf("the disk of %s is %d%% full, %s are free", d.layout.Root, used, term.Size(free)),
+		Why: "when it is full nothing more is recorded; what is recorded stays whole", Next: "make room, or move the Town to another disk"}
+	switch {
+	case used >= critical || free < minFree:
+		f.Severity = problem
+	case used >= warn:
+		f.Severity = warning
+	case st.Files > 0 && st.Ffree < minInodes:
+		f.Severity = problem
+		f.What = fmt.Sprintf("the disk of %s has room for only %d more files", d.layout.Root, st.Ffree)
+	default:
+		return nil, nil
+	}
+	return []finding{f}, nil
+}
+
+// percent is a setting; a bad one is the configuration's own fault.
+func (d *doctor) percent(key string, otherwise int) int {
+	value, _, err := d.host.Config.Get(key)
+	if err != nil {
+		return otherwise
+	}
+	n, err := strconv.Atoi(value)
+	if err != nil {
+		return otherwise
+	}
+	return n
+}
+
+// clock compares the machine's clock with reason and with the file system's.
+func (d *doctor) clock(context.Context) (found []finding, err error) {
+	now := d.call.Now()
+	if now.Before(eldest) {
+		found = append(found, finding{Severity: problem, What: "the clock says " + now.UTC().Format(time.DateOnly),
+			Why: "logins, certificates and schedules do not work at a wrong time", Next: "set the clock"})
+	}
+	f, err := os.CreateTemp(d.layout.Private(), ".index*") // a name under which leftovers know it
+	if err != nil {
+		return found, nil // examined under permissions, layout and disk
+	}
+	before := time.Now()
+	_, werr := f.WriteString("x")
+	info, serr := f.Stat()
+	if err := errors.Join(werr, f.Close(), os.Remove(f.Name())); err != nil || serr != nil {
+		return found, errors.Join(err, serr)
+	}
+	if skew := info.ModTime().Sub(before).Abs(); skew > clockSkew+time.Since(before) {
+		found = append(found, finding{Severity: warning,
+			What: fmt.Sprintf("the file system's clock differs from the machine's by %s", skew.Round(time.Second)),
+			Why:  "an edit made in the same moment as a sync may be noticed late", Next: "set the clock of the file server"})
+	}
+	return found, nil
+}
+
+// hooks examines the Git hooks of the repository the Town lies in. That there
+// are none is nobody's fault.
+func (d *doctor) hooks(ctx context.Context) (found []finding, err error) {
+	p, err := gitcmd.Locate(ctx, d.layout.Root, host.Git(d.call))
+	if err != nil || p.Top == "" {
+		return nil, nil
+	}
+	dir, err := hooks.Find(p)
+	if errors.Is(err, town.ErrRefused) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	all, err := dir.List()
+	if err != nil {
+		return nil, err
+	}
+	self, err := d.call.Executable()
+	if err != nil {
+		return nil, err
+	}
+	scripts, err := host.HookScripts(p, dir, d.layout, self)
+	if err != nil { // they serve another Town, or none
+		return nil, nil
+	}
+	var wrong []string
+	installed := 0
+	for _, h := range all[:len(hooks.Watched)] {
+		switch {
+		case h.State == hooks.Edited:
+			found = append(found, finding{Severity: warning, What: h.Path + " was edited after gt installed it",
+				Why: "it is yours now: gt neither brings it up to date nor removes it", Next: "see that it still does what you want"})
+		case h.State == hooks.Installed && h.Missing:
+			wrong = append(wrong, h.Name+" starts "+h.Program+", which is not there")
+		case h.State != hooks.Installed:
+			wrong = append(wrong, h.Name+" is not installed")
+			continue
+		}
+		installed++
+	}
+	if installed > 0 && len(wrong) > 0 {
+		found = append(found, finding{Severity: problem, What: "Git hooks in " + dir.Path + ": " + strings.Join(wrong, ", "),
+			Why: "edits that are committed are published late", Fix: "installs the hooks again, for " + self,
+			repair: func(ctx context.Context) error { _, err := dir.Install(ctx, scripts); return err }})
+	}
+	return found, nil
+}
+
+// schedule reads the Deacon's settings and its schedule, as a start does.
+func (d *doctor) schedule(context.Context) ([]finding, error) {
+	if err := deacon.CheckSettings(d.layout); err != nil {
+		return []finding{{Severity: problem, What: shell.Message(err), Next: shell.Advice(err),
+			Why: "the Deacon does not start with it; one that runs keeps its former schedule"}}, nil
+	}
+	return nil, nil
+}
+
+// deacon asks the Town's Deacon how it is.
+func (d *doctor) deacon(ctx context.Context) ([]finding, error) {
+	client := control.NewClient(d.layout.ControlSocket())
+	defer client.Close()
+	ctx, cancel := context.WithTimeout(ctx, deaconDeadline)
+	defer cancel()
+	status, err := client.Status(ctx)
+	if errors.Is(err, control.ErrNoDeacon) {
+		return []finding{{Severity: note, What: "no Deacon runs", Why: "nothing syncs or is checked by itself", Next: "gt deacon start"}}, nil
+	}
+	if err != nil {
+		return []finding{{Severity: problem, What: shell.Message(err), Why: "commands that need it wait in vain", Next: "gt deacon restart"}}, nil
+	}
+	var found []finding
+	if status.Problem != "" {
+		found = append(found, finding{Severity: warning, What: "the Deacon refused its configuration: " + town.Clip(status.Problem, 500),
+			Why: "it goes on with the former one", Next: "correct the file, then gt deacon status"})
+	}
+	for _, c := range status.Checks {
+		if c.State == "critical" {
+			found = append(found, finding{Severity: problem, What: fmt.Sprintf("the Deacon's check %s: %s", c.Name, c.Figure), Next: c.Next,
+				Why: strings.Join(c.Details, "; ")})
+		}
+	}
+	if d.call.Version() != status.Version {
+		found = append(found, finding{Severity: warning, What: fmt.Sprintf("the Deacon is gt %s, this is gt %s", town.Clip(status.Version, 64), d.call.Version()),
+			Why: "they may not understand each other", Next: "gt deacon restart"})
+	}
+	return found, nil
+}

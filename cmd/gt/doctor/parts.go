@@ -1,0 +1,174 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"time"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/term"
+	"gastown/sync/gitcmd"
+	"gastown/town"
+)
+
+const (
+	// leftoverAge is how old a temporary file is before nobody can be writing it.
+	leftoverAge = time.Hour
+	// maxShown is how many things of a kind are named.
+	maxShown = 5
+)
+
+// parts looks for what gt install makes.
+func (d *doctor) parts(ctx context.Context) (found []finding, err error) {
+	h, t := d.host, d.layout
+	var missing []string
+	for _, plane := range host.Planes {
+		if h.Database(plane).External == nil && !exists(t.Data(plane)) {
+			missing = append(missing, "the "+plane+" plane ("+t.Data(plane)+")")
+		}
+	}
+	for _, path := range []string{t.Access(), t.Files(), t.Index()} {
+		if !exists(path) {
+			missing = append(missing, path)
+		}
+	}
+	for _, what := range missing {
+		found = append(found, finding{Severity: problem, What: what + " is missing",
+			Why: "gt cannot work without it; if it is on a disk that is not there now, or in a backup, bring that back first",
+			Fix: "makes it anew, as gt install does: a plane begins empty, files stay as they are", repair: d.complete})
+	}
+	for _, dir := range []string{filepath.Dir(t.Lock("x")), filepath.Join(t.Private(), "remotes")} {
+		if info, err := os.Stat(dir); err == nil && !info.IsDir() {
+			found = append(found, finding{Severity: problem, What: dir + " is no directory", Why: "gt keeps files in it",
+				Next: "move it elsewhere; gt makes the directory"})
+		}
+	}
+	if _, err := os.Lstat(t.Joining()); err == nil {
+		found = append(found, finding{Severity: warning, What: "a join was interrupted, or is under way",
+			Why: "until it is known which store is in place the Town works with either", Next: "gt federation status, which finds out"})
+	}
+	p, err := gitcmd.Locate(ctx, t.Root, host.Git(d.call))
+	if err != nil || p.Top == "" {
+		return found, nil // not in a repository, or one that is examined under hooks
+	}
+	tracked, err := p.Tracked(ctx, t.Private())
+	if err != nil {
+		return found, err
+	}
+	if tracked {
+		found = append(found, finding{Severity: warning, What: t.Private() + " is not ignored by the Git repository " + p.Top,
+			Why: "a commit of everything would publish the Town's databases, and a checkout could put old ones in their place",
+			Fix: "adds /.gt/ to .gitignore", repair: func(context.Context) error { _, err := host.IgnorePrivate(t); return err }})
+	}
+	return found, nil
+}
+
+// complete makes what is missing. Findings of one run share it: the second
+// finds nothing to do.
+func (d *doctor) complete(ctx context.Context) error {
+	_, err := d.host.Complete(ctx)
+	return err
+}
+
+// leftover is what a temporary file is called that a killed process leaves: a
+// dot, the file it was to become, and a number.
+var leftover = regexp.MustCompile(`^\.(town\.yaml|access\.yaml|index|joining|reviews|sync\.json|notify\.secret|notify\.newest|\.gitignore)[0-9]+$`)
+
+// leftovers looks for temporary files nobody is writing any more.
+func (d *doctor) leftovers(context.Context) (found []finding, err error) {
+	t := d.layout
+	remotes := filepath.Join(t.Private(), "remotes")
+	dirs := []string{t.Root, filepath.Dir(t.Config()), t.Private()}
+	if entries, err := os.ReadDir(remotes); err == nil {
+		for _, e := range entries {
+			dirs = append(dirs, filepath.Join(remotes, e.Name()))
+		}
+	}
+	for _, dir := range dirs {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			continue // examined under permissions and layout
+		}
+		for _, e := range entries {
+			info, err := e.Info()
+			if err != nil || !info.Mode().IsRegular() || !leftover.MatchString(e.Name()) || d.call.Now().Sub(info.ModTime()) < leftoverAge {
+				continue
+			}
+			path := filepath.Join(dir, e.Name())
+			found = append(found, finding{Severity: warning, What: path + " was left by a process that ended while it wrote",
+				Why: "it takes space; what it was to become is whole, the former or the next", Fix: "removes this temporary file",
+				repair: func(context.Context) error { return os.Remove(path) }})
+		}
+	}
+	if aside := t.Data(host.Staging); exists(aside) {
+		found = append(found, finding{Severity: warning, What: aside + " was left by an installation that was interrupted, or is under way",
+			Why: "it takes space; no plane is used from there", Fix: "removes it, while no installation can be under way",
+			repair: func(context.Context) error { return os.RemoveAll(aside) }})
+	}
+	if retired, err := os.ReadDir(t.Retired()); err == nil && len(retired) > 0 {
+		found = append(found, finding{Severity: note, What: fmt.Sprintf("%s that another took the place of in %s", term.Plural(len(retired), "store is kept", "stores are kept"), t.Retired()),
+			Why: "they are what the Town, or what it shared, was before; gt never looks at them again"})
+	}
+	return append(found, d.exchanges()...), nil
+}
+
+// exchanges tells of records that were exchanged and that nothing reads now.
+func (d *doctor) exchanges() (found []finding) {
+	former := d.layout.Exchange("") // where an earlier version had one for all remotes
+	dir := filepath.Dir(former)
+	if exists(filepath.Join(former, ".dolt")) {
+		found = append(found, finding{Severity: note, What: former + " is of an earlier version: it holds records of all remotes together",
+			Why: "gt never looks at it again; the next pull brings what each remote has into a store of its own"})
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || d.host == nil {
+		return found // examined under permissions, and with the configuration
+	}
+	for _, e := range entries {
+		if _, ok := d.host.Config.Remote(e.Name()); !ok && e.IsDir() && exists(d.layout.Exchange(e.Name())) {
+			found = append(found, finding{Severity: note, What: filepath.Join(dir, e.Name()) + " holds records exchanged with a remote that is not configured",
+				Why: "nobody is shown them, until there is a remote of that name for the same repository again"})
+		}
+	}
+	return found
+}
+
+// files compares files with rows, as gt federation status does.
+func (d *doctor) files(ctx context.Context) (found []finding, err error) {
+	status, err := d.engine.Status(ctx, nil)
+	if errors.Is(err, town.ErrBusy) {
+		return []finding{{Severity: note, What: "not compared with the plane: " + err.Error()}}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	for i, f := range status.Invalid {
+		if i == maxShown {
+			break
+		}
+		found = append(found, finding{Severity: warning, What: f.Err.Error(), Why: "the file is left alone, and not shared, until it is corrected",
+			Next: "edit " + filepath.Join(d.layout.Files(), f.Path)})
+	}
+	for i, f := range status.Rescued {
+		if i == maxShown {
+			break
+		}
+		found = append(found, finding{Severity: warning, What: "a text that lost its place was kept as " + f.Path,
+			Why: "it may be somebody's edit", Next: "compare it with " + f.Key.Path() + ", then remove it"})
+	}
+	for i, f := range status.Dropped {
+		if i == maxShown {
+			break
+		}
+		found = append(found, finding{Severity: note, What: f.Path + ", left by a command that was killed, was removed",
+			Why: "the history of " + f.Key.String() + " has its text"})
+	}
+	if n := len(status.Reviews); n > 0 {
+		found = append(found, finding{Severity: note, What: term.Plural(n, "role awaits", "roles await") + " a person's review", Next: "gt federation conflicts"})
+	}
+	return found, nil
+}

@@ -1,0 +1,84 @@
+// Package federation is the command group gt federation: what a Town shares with
+// other Towns through Git repositories. The engine (package federate) does the
+// work; these commands read flags, ask people and print what came of it.
+package federation
+
+import (
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/sync/federate"
+)
+
+// Commands adds the group to a program.
+func Commands(p *shell.Program) {
+	fed := p.Command("federation", "Share roles, formulas and templates with other Towns.").Alias("fed").HelpLong(shell.Examples(
+		"gt federation init git@example.com:town.git    # the first Town", "gt federation join git@example.com:town.git    # every other Town",
+		"gt federation status                           # what is edited, what is new", "gt federation sync                             # exchange"))
+	p.Add(fed, statusCommand())
+	p.Add(fed, pullCommand())
+	p.Add(fed, pushCommand())
+	p.Add(fed, syncCommand())
+	p.Add(fed, initCommand())
+	p.Add(fed, joinCommand())
+	p.Add(fed, commitCommand())
+	p.Add(fed, diffCommand())
+	addConflicts(p, fed)
+	p.Add(fed, logCommand())
+	p.Add(fed, showCommand())
+	p.Add(fed, restoreCommand())
+	p.Add(fed, townsCommand())
+	addShare(p, fed)
+	addRemote(p, fed)
+}
+
+// target is the Town a command works on, with the engine of its federation.
+type target struct {
+	*host.Host
+	call     *shell.Call
+	engine   *federate.Engine
+	progress *term.Progress
+}
+
+// open finds the Town. Nothing of it is open yet: the engine opens the plane when
+// it must.
+func open(call *shell.Call) (*target, error) { return openWith(call, host.EngineOptions{}) }
+
+func openWith(call *shell.Call, opts host.EngineOptions) (*target, error) {
+	h, err := host.Open(call)
+	if err != nil {
+		return nil, err
+	}
+	opts.Progress = call.Progress()
+	return &target{Host: h, call: call, engine: h.Engine(opts), progress: opts.Progress}, nil
+}
+
+// hintRemotes completes names of remotes.
+func hintRemotes(call *shell.Call) kingpin.HintAction {
+	return func() (names []string) {
+		h, err := host.Open(call)
+		if err != nil {
+			return nil
+		}
+		for _, r := range h.Config.Remotes {
+			names = append(names, r.Name)
+		}
+		return names
+	}
+}
+
+// short is the part of a commit or an id that people are shown.
+func short(id string) string { return id[:min(len(id), shortID)] }
+
+// shortID is the length of an abbreviated id.
+const shortID = 10
+
+// list makes an absent list an empty one, which is easier on readers of JSON.
+func list[T any](l []T) []T {
+	if l == nil {
+		return []T{}
+	}
+	return l
+}

@@ -1,0 +1,194 @@
+package federation
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/sync/federate"
+	"gastown/town"
+	"gastown/town/config"
+)
+
+// foundOptions are those of init and join.
+type foundOptions struct {
+	call *shell.Call
+	url  string
+	name string
+	yes  bool
+}
+
+// founded is what init and join did; without a confirmation only the preview.
+type founded struct {
+	Preview *preview `json:"preview,omitempty"`
+	Pushed  *pushed  `json:"pushed,omitempty"`
+	Joined  *joined  `json:"joined,omitempty"`
+}
+
+// joined is the engine's outcome for printing.
+type joined struct {
+	Store     string   `json:"store"`
+	Offered   []string `json:"offered"`
+	Notes     []string `json:"notes"`
+	Documents int      `json:"documents"`
+	Retired   string   `json:"retired,omitempty"`
+	fileReport
+}
+
+func initCommand() shell.Command {
+	return foundCommand(shell.Command{
+		Name: "init", Help: "Publish this Town's federation in a Git repository that holds none yet.",
+		Examples: []string{"gt federation init git@example.com:town.git", "gt federation init /srv/town.git --yes"},
+	}, (*foundOptions).init)
+}
+
+func joinCommand() shell.Command {
+	return foundCommand(shell.Command{
+		Name: "join", Help: "Join the federation a Git repository holds, keeping what is yours.",
+		Examples: []string{"gt federation join https://example.com/town.git", "gt federation join /srv/town.git --yes"},
+	}, (*foundOptions).join)
+}
+
+// foundCommand completes the entry of init or join. Both run alone: join replaces
+// a plane, and a person reads and answers for as long as they like.
+func foundCommand(entry shell.Command, run func(*foundOptions, context.Context) error) shell.Command {
+	entry.Planes, entry.Permission = host.Planes, shell.MayWriteFederation
+	entry.Alone, entry.Writes, entry.Repeatable = true, true, true
+	entry.Define = func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+		o := &foundOptions{call: call}
+		c.Arg("url", "A path, an https or ssh URL, or USER@HOST:PATH.").Required().PlaceHolder("URL").StringVar(&o.url)
+		c.Flag("name", "What to call the remote.").Default(host.DefaultRemote).PlaceHolder("REMOTE").StringVar(&o.name)
+		c.Flag("yes", "Do not ask; what would leave is not shown.").Short('y').BoolVar(&o.yes)
+		return func(ctx context.Context) error { return run(o, ctx) }
+	}
+	return entry
+}
+
+func (o *foundOptions) init(ctx context.Context) error {
+	return o.found(ctx, func(h *target, r federate.Remote, confirm federate.Confirm, out *founded) error {
+		done, err := h.engine.Init(ctx, r, confirm)
+		out.Pushed = newPushed(done).until(err)
+		return err
+	})
+}
+
+func (o *foundOptions) join(ctx context.Context) error {
+	return o.found(ctx, func(h *target, r federate.Remote, confirm federate.Confirm, out *founded) (err error) {
+		// The store is replaced as a directory, which nobody may have open.
+		release, err := h.Borrow(ctx)
+		if err != nil {
+			return err
+		}
+		defer func() { err = errors.Join(err, release()) }()
+		done, err := h.engine.Join(ctx, r, confirm)
+		out.Pushed = newPushed(done.Pushed).until(err)
+		if err == nil || done.Done {
+			out.Joined = &joined{
+				Store: done.Store, Offered: names(done.Offered), Notes: list(done.Notes),
+				Documents: done.Documents, Retired: done.Retired, fileReport: reportFiles(done.FileReport),
+			}
+		}
+		return err
+	})
+}
+
+// found runs init or join. The remote enters the configuration when a person
+// has agreed and before anything leaves, so whatever interrupts it, the Town
+// knows the remote it may have published at; one that nothing was agreed with
+// is taken out again.
+func (o *foundOptions) found(ctx context.Context, call func(*target, federate.Remote, federate.Confirm, *founded) error) error {
+	h, err := openWith(o.call, host.EngineOptions{ConfirmShare: askToShare(ctx, o.call, o.yes)})
+	if err != nil {
+		return err
+	}
+	// A Git origin of the Town's directory is never looked at.
+	remote, err := h.NewRemote(o.name, o.url, true)
+	if err != nil {
+		return err
+	}
+	var out founded
+	added := false
+	confirm := func(p federate.Preview) error {
+		h.progress.Clear()
+		out.Preview = newPreview(p)
+		if err := o.confirm(ctx, out.Preview); err != nil {
+			return err
+		}
+		return h.Change(ctx, func(c *config.Config) error {
+			if _, ok := c.Remote(remote.Name); !ok {
+				c.Remotes = append(c.Remotes, config.Remote(remote))
+				added = true
+			}
+			return nil
+		})
+	}
+	err = call(h, remote, confirm, &out)
+	h.progress.Clear()
+	if err != nil {
+		if added {
+			err = errors.Join(err, h.withdraw(remote))
+		}
+		if out.Joined == nil && out.Pushed == nil {
+			return err
+		}
+	}
+	return h.end(out, out.say, err)
+}
+
+// withdraw takes a remote out of the configuration, unless it was agreed with.
+// It is done also when the command was interrupted.
+func (h *target) withdraw(r federate.Remote) error {
+	ctx := context.Background()
+	status, err := h.engine.Status(ctx, []federate.Remote{r})
+	if err != nil || status.Remotes[0].Confirmed {
+		return err
+	}
+	return h.Change(ctx, func(c *config.Config) error {
+		c.Remotes = slices.DeleteFunc(c.Remotes, func(known config.Remote) bool { return known == config.Remote(r) })
+		return nil
+	})
+}
+
+// confirm shows what would leave and asks.
+func (o *foundOptions) confirm(ctx context.Context, p *preview) error {
+	if o.yes {
+		return nil
+	}
+	refused := town.Fail("share with "+p.Remote, "look at it, then run the command again with --yes",
+		"%w: nobody has confirmed it, and nothing has left", town.ErrRefused)
+	if o.call.JSON {
+		return errors.Join(o.call.Show(founded{Preview: p}, nil), refused)
+	}
+	out := o.call.Printer(o.call.Stderr)
+	p.say(out)
+	if err := out.Flush(); err != nil {
+		return err
+	}
+	if !o.call.CanAsk() {
+		return refused
+	}
+	agreed, err := term.Ask(ctx, o.call.Stdin, o.call.Stderr, "Continue?")
+	if err != nil || agreed {
+		return err
+	}
+	return refused
+}
+
+func (out founded) say(p *term.Printer) {
+	if j := out.Joined; j != nil {
+		p.Styled(term.Good, "joined the federation %s, %s written", short(j.Store), term.Plural(j.Documents, "file", "files"))
+		sayNotes(p, j.Notes)
+		if j.Retired != "" {
+			p.Line("  the Town's former plane is kept in %s", j.Retired)
+		}
+		j.fileReport.say(p)
+	}
+	if out.Pushed != nil {
+		out.Pushed.say(p)
+	}
+}

@@ -1,0 +1,261 @@
+package federation
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/planes/federation"
+	"gastown/sync/federate"
+	"gastown/sync/policy"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// defaultEditor is used where neither VISUAL nor EDITOR names one.
+const defaultEditor = "vi"
+
+// marks begin the lines policy.ThreeWay puts around a conflict.
+var marks = []string{"<<<<<<< ours", "||||||| base", ">>>>>>> theirs"}
+
+// resolveOptions are those of gt federation conflicts resolve.
+type resolveOptions struct {
+	call         *shell.Call
+	what         string
+	ours, theirs bool
+	edit         bool
+	merged       string
+	over         string
+}
+
+// resolved is the engine's outcome for printing.
+type resolved struct {
+	review
+	Outcome string `json:"outcome"`
+	// Left counts the reviews that still await somebody.
+	Left int `json:"left"`
+	fileReport
+}
+
+func resolveCommand() shell.Command {
+	return shell.Command{
+		Name: "resolve", Help: "Decide one. The decision travels to all Towns with the next push.",
+		Examples: []string{
+			"gt federation conflicts resolve mayor --ours       # the proposal", "gt federation conflicts resolve mayor --theirs     # what is in force",
+			"gt federation conflicts resolve mayor --edit       # the merged text, in an editor", "gt federation conflicts resolve mayor --merged mayor.md",
+			"gt federation conflicts resolve mayor --merged mayor.md --over 3f9a12c0",
+		},
+		AloneWith: []string{"edit"}, // the editor has the terminal
+		Planes:    []string{layout.Federation, layout.Operational}, Permission: shell.MayWriteFederation, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &resolveOptions{call: call}
+			reviewArg(call, c, &o.what)
+			c.Flag("ours", "Put the proposal's text in force.").BoolVar(&o.ours)
+			c.Flag("theirs", "Keep the text in force.").BoolVar(&o.theirs)
+			c.Flag("merged", "Put a file's text in force; --merged=- reads standard input.").PlaceHolder("FILE").StringVar(&o.merged)
+			c.Flag("edit", "Finish the merged text in $VISUAL or $EDITOR.").BoolVar(&o.edit)
+			c.Flag("over", "Only while the text in force is the one with this digest, as conflicts show gives it.").PlaceHolder("DIGEST").StringVar(&o.over)
+			return o.run
+		},
+	}
+}
+
+func (o *resolveOptions) run(ctx context.Context) error {
+	outcome, err := o.outcome()
+	if err != nil {
+		return err
+	}
+	h, err := open(o.call)
+	if err != nil {
+		return err
+	}
+	d, kept := federate.Decision{Review: o.what, Outcome: outcome, Over: o.over}, ""
+	switch {
+	case o.merged != "":
+		d.Merged, err = o.read(o.merged)
+	case o.edit:
+		d, kept, err = o.editText(ctx, h)
+	}
+	if err != nil {
+		return err
+	}
+	done, err := h.engine.Resolve(ctx, d)
+	h.progress.Clear()
+	if err != nil {
+		return o.keep(d, kept, err)
+	}
+	if kept != "" {
+		// The text is in force now; the file was only there to be edited.
+		if err := os.Remove(kept); err != nil {
+			return err
+		}
+	}
+	out := resolved{review: newReview(done.Review), Outcome: string(done.Outcome), Left: done.Open, fileReport: reportFiles(done.FileReport)}
+	if err := o.call.Summary(out, out.say); err != nil {
+		return err
+	}
+	return h.CheckReviews()
+}
+
+// keep says where the person's text is after it could not be put in force. What
+// was typed or piped in may be nowhere else, so it goes into a file.
+func (o *resolveOptions) keep(d federate.Decision, kept string, failed error) error {
+	if kept == "" && o.merged == "-" {
+		var err error
+		if kept, err = o.keepText("merged", d.Merged); err != nil {
+			return errors.Join(failed, err)
+		}
+	}
+	if kept == "" {
+		return failed
+	}
+	next := fmt.Sprintf("it is kept: mend %s, then resolve with --merged %s", kept, kept)
+	if errors.Is(failed, federate.ErrChanged) {
+		next = fmt.Sprintf("it is kept in %s: take in what gt federation conflicts show %s has now, then resolve with --merged %s",
+			kept, town.Clip(o.what, 80), kept)
+	}
+	return town.Fail("use the merged text", next, "%w", failed)
+}
+
+// keepText puts a text in a new private file.
+func (o *resolveOptions) keepText(name, text string) (path string, err error) {
+	f, err := os.CreateTemp(cmp.Or(o.call.Getenv("TMPDIR"), "/tmp"), "gt-"+name+"-*.md")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.WriteString(text)
+	return f.Name(), errors.Join(err, f.Close())
+}
+
+// outcome checks that exactly one was chosen.
+func (o *resolveOptions) outcome() (out federation.Outcome, err error) {
+	chosen := 0
+	for _, c := range []struct {
+		on  bool
+		out federation.Outcome
+	}{{o.ours, federation.OutcomeOurs}, {o.theirs, federation.OutcomeTheirs}, {o.merged != "", federation.OutcomeMerged}, {o.edit, federation.OutcomeMerged}} {
+		if c.on {
+			chosen++
+			out = c.out
+		}
+	}
+	if o.over != "" && (o.edit || o.over != federate.NoText && len(o.over) < 4) {
+		return "", town.Fail("resolve "+town.Clip(o.what, 80), "",
+			"%w: --over is at least four characters of a digest, and not for --edit, which sees to it itself", town.ErrUsage)
+	}
+	if chosen != 1 {
+		return "", town.Fail("resolve "+town.Clip(o.what, 80), "gt federation conflicts show "+town.Clip(o.what, 80)+" helps to choose",
+			"%w: choose one of --ours, --theirs, --merged FILE and --edit", town.ErrUsage)
+	}
+	return out, nil
+}
+
+// read reads a text that is to be a document.
+func (o *resolveOptions) read(path string) (string, error) {
+	in, err := o.call.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer in.Close()
+	data, err := io.ReadAll(io.LimitReader(in, town.MaxDocumentBytes+1))
+	if err == nil && len(data) > town.MaxDocumentBytes {
+		err = fmt.Errorf("%w: it is larger than %s", town.ErrUsage, term.Size(town.MaxDocumentBytes))
+	}
+	if err == nil {
+		err = unsettled(string(data))
+	}
+	if err != nil {
+		return "", town.Fail("read "+path, "", "%w", err)
+	}
+	return string(data), nil
+}
+
+// unsettled reports marks of a merge that nobody has settled.
+func unsettled(text string) error {
+	n := 0
+	for line := range strings.Lines(text) {
+		n++
+		for _, m := range marks {
+			if strings.TrimRight(line, "\r\n") == m {
+				return fmt.Errorf("%w: line %d still has the mark %s", town.ErrUsage, n, m)
+			}
+		}
+	}
+	return nil
+}
+
+// editText lets a person finish the merged text. What was written is kept in
+// the file path until it is in force. The decision names the review by its id
+// and the text in force that was merged, so that it is about just these.
+func (o *resolveOptions) editText(ctx context.Context, h *target) (d federate.Decision, path string, err error) {
+	if o.command() == "" && !term.IsTerminal(o.call.Stdin) {
+		return d, "", town.Fail("edit the review "+town.Clip(o.what, 80), "set EDITOR, or resolve with --merged FILE",
+			"%w: there is no terminal for "+defaultEditor+", and neither VISUAL nor EDITOR names a program", town.ErrUsage)
+	}
+	// First, because an edited file may be what is in force once it is recorded.
+	if _, err := h.engine.Commit(ctx, ""); err != nil {
+		return d, "", err
+	}
+	h.progress.Clear()
+	r, _, err := h.pick(ctx, o.what)
+	if err != nil {
+		return d, "", err
+	}
+	d = federate.Decision{Review: string(r.ID), Outcome: federation.OutcomeMerged, Over: federate.NoText}
+	theirs := ""
+	if r.Current != nil {
+		theirs, d.Over = r.Current.Text, string(r.Current.Content())
+	}
+	draft, _ := policy.ThreeWay(r.Base, r.Text, theirs)
+	if path, err = o.keepText(r.Name, draft); err != nil {
+		return d, path, err
+	}
+	op := "edit the review of " + r.Key.String()
+	if err := o.editor(ctx, path); err != nil {
+		return d, path, town.Fail(op, "set EDITOR, or finish "+path+" and resolve with --merged "+path, "%w", err)
+	}
+	if d.Merged, err = o.read(path); err != nil {
+		return d, path, town.Fail(op, "finish "+path+", then resolve with --merged "+path, "%w", err)
+	}
+	return d, path, nil
+}
+
+// editor runs the person's editor on a file, as a shell command, which is what
+// people set these variables to.
+func (o *resolveOptions) editor(ctx context.Context, path string) error {
+	command := cmp.Or(o.command(), defaultEditor)
+	c := exec.CommandContext(ctx, "sh", "-c", command+` "$1"`, "sh", path)
+	c.Dir, c.Env = o.call.Dir, o.call.Env
+	c.Stdin, c.Stdout, c.Stderr = o.call.Stdin, o.call.Stderr, o.call.Stderr
+	if err := c.Run(); err != nil {
+		return fmt.Errorf("the editor %s: %w", town.Clip(command, 80), err)
+	}
+	return nil
+}
+
+// command is the editor the person has chosen, if any.
+func (o *resolveOptions) command() string {
+	return cmp.Or(o.call.Getenv("VISUAL"), o.call.Getenv("EDITOR"))
+}
+
+func (out resolved) say(p *term.Printer) {
+	text := map[string]string{
+		string(federation.OutcomeOurs): "the proposal is in force", string(federation.OutcomeTheirs): "what was in force stays so",
+		string(federation.OutcomeMerged): "the merged text is in force",
+	}[out.Outcome]
+	if out.Delete && out.Outcome == string(federation.OutcomeOurs) {
+		text = "the role is removed"
+	}
+	p.Styled(term.Good, "%s: %s", out.Document, text)
+	p.Line("  gt federation push tells the other Towns")
+	out.fileReport.say(p)
+}

@@ -1,0 +1,194 @@
+package federation
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/sync/records"
+	"gastown/town"
+)
+
+// maxAsked is how many records a question spells out.
+const maxAsked = 10
+
+// maxValue is how many bytes of a value text shows; JSON has all of it.
+const maxValue = 400
+
+// sharePreview is records.Preview for printing.
+type sharePreview struct {
+	Remote   string             `json:"remote,omitempty"`
+	URL      string             `json:"url,omitempty"`
+	Address  string             `json:"address,omitempty"`
+	Town     string             `json:"town"`
+	TownID   string             `json:"town_id"`
+	Author   string             `json:"author"`
+	Rules    []string           `json:"rules"`
+	Confirm  []string           `json:"confirm,omitempty"`
+	Records  []shareRecord      `json:"records"`
+	Removed  []string           `json:"removed"`
+	Withheld []records.Withheld `json:"withheld"`
+}
+
+type shareRecord struct {
+	ID       string            `json:"id"`
+	Fields   map[string]string `json:"fields"`
+	Rules    []string          `json:"rules"`
+	Redacted []string          `json:"redacted,omitempty"`
+}
+
+func newSharePreview(p records.Preview) *sharePreview {
+	out := &sharePreview{
+		Remote: p.Remote.Name, URL: p.Remote.URL, Address: p.Address, Town: p.Town.Name, TownID: string(p.Town.ID), Author: p.Author,
+		Rules: []string{}, Confirm: p.Unconfirmed, Records: []shareRecord{}, Removed: list(p.Removed), Withheld: list(p.Withheld),
+	}
+	for _, r := range p.Rules {
+		out.Rules = append(out.Rules, r.Name)
+	}
+	for _, s := range p.Records {
+		out.Records = append(out.Records, shareRecord{s.Record.ID, s.Record.Values, s.Rules, s.Redacted})
+	}
+	return out
+}
+
+// say shows the records, at most so many if most is not 0.
+func (out *sharePreview) say(p *term.Printer, most int) {
+	if len(out.Rules) == 0 && len(out.Removed) == 0 {
+		p.Line("no rules: nothing of the ledger leaves this Town")
+		return
+	}
+	where := ""
+	if out.Remote != "" {
+		where = ", for everyone who can read " + cmp.Or(out.Address, out.URL)
+	}
+	p.Styled(term.Head, "By the rules %s of the ledger would leave the Town%s:", term.Plural(len(out.Records), "record", "records"), where)
+	if len(out.Confirm) > 0 {
+		p.Line("  %-12s %s", "new rules", strings.Join(out.Confirm, ", "))
+	}
+	p.Line("  %-12s %s (%s), recorded under %s", "as", out.Town, out.TownID, out.Author)
+	for i, r := range out.Records {
+		if most > 0 && i == most {
+			p.Line("and %d more: gt federation share preview shows all", len(out.Records)-most)
+			break
+		}
+		note := ""
+		if len(r.Redacted) > 0 {
+			note = "; redacted: " + strings.Join(r.Redacted, ", ")
+		}
+		p.Line("%s  (by %s%s)", r.ID, strings.Join(r.Rules, ", "), note)
+		for _, name := range slices.Sorted(maps.Keys(r.Fields)) {
+			p.Line("  %-20s %s", name, shown(r.Fields[name]))
+		}
+	}
+	if len(out.Removed) > 0 {
+		p.Line("Taken back, but kept by the repository's history: %s", clipped(out.Removed))
+	}
+	sayWithheld(p, out.Withheld)
+}
+
+// shown is a value on one line.
+func shown(value string) string {
+	if strings.ContainsAny(value, "\n\r\t") {
+		value = strconv.Quote(value)
+	}
+	if len(value) > maxValue {
+		return fmt.Sprintf("%s (%s; --json has all)", town.Clip(value, maxValue), term.Size(int64(len(value))))
+	}
+	return value
+}
+
+func sayWithheld(p *term.Printer, withheld []records.Withheld) {
+	if len(withheld) == 0 {
+		return
+	}
+	p.Line("Withheld, although a rule selects them:")
+	for _, w := range withheld {
+		field := ""
+		if w.Field != "" {
+			field = w.Field + ": "
+		}
+		p.Styled(term.Bad, "  %s  %s%s (by %s)", w.ID, field, w.Reason, strings.Join(w.Rules, ", "))
+	}
+}
+
+// shared is records.Shared for printing.
+type shared struct {
+	Put      int                `json:"put"`
+	Removed  int                `json:"removed"`
+	Withheld []records.Withheld `json:"withheld,omitempty"`
+	Waiting  []string           `json:"waiting,omitempty"`
+	dry      bool
+}
+
+func newShared(s *records.Shared, dry bool) *shared {
+	if s == nil {
+		return nil
+	}
+	return &shared{Put: s.Put, Removed: s.Removed, Withheld: s.Withheld, Waiting: s.Waiting, dry: dry}
+}
+
+// moved reports whether records left or were taken back.
+func (s *shared) moved() bool { return s != nil && s.Put+s.Removed > 0 }
+
+func (s *shared) say(p *term.Printer) {
+	if s == nil {
+		return
+	}
+	to := ""
+	if s.dry {
+		to = "to be "
+	}
+	if s.Put > 0 {
+		p.Line("  %s %sshared", term.Plural(s.Put, "record", "records"), to)
+	}
+	if s.Removed > 0 {
+		p.Line("  %s %staken back; the repository's history keeps them", term.Plural(s.Removed, "record", "records"), to)
+	}
+	sayWithheld(p, s.Withheld)
+}
+
+// sharesWait is the end of a push that did its work but for records whose rules
+// nobody confirmed.
+type sharesWait struct{ rules []string }
+
+func (e sharesWait) Error() string {
+	return "nothing new of the ledger was sent: nobody has confirmed " + strings.Join(e.rules, ", ")
+}
+func (e sharesWait) Unwrap() error { return town.ErrReview }
+
+// waiting ends a command that left rules unconfirmed.
+func (e exchanged) waiting() error {
+	if e.Pushed == nil || e.Pushed.Shared == nil || len(e.Pushed.Shared.Waiting) == 0 {
+		return nil
+	}
+	return town.Fail("share records through "+e.Pushed.Remote, "gt federation share preview shows them; gt federation push --yes confirms them",
+		"%w", sharesWait{e.Pushed.Shared.Waiting})
+}
+
+// askToShare shows a person what new rules would send, and asks.
+func askToShare(ctx context.Context, call *shell.Call, yes bool) func(records.Preview) error {
+	return func(p records.Preview) error {
+		if yes {
+			return nil
+		}
+		if !call.CanAsk() {
+			return town.ErrRefused // the push says that the rules wait
+		}
+		out := call.Printer(call.Stderr)
+		newSharePreview(p).say(out, maxAsked)
+		if err := out.Flush(); err != nil {
+			return err
+		}
+		agreed, err := term.Ask(ctx, call.Stdin, call.Stderr, "Share these records?")
+		if err != nil || agreed {
+			return err
+		}
+		return town.ErrRefused
+	}
+}

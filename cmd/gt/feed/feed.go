@@ -1,0 +1,162 @@
+// Package feed is gt feed: it prints the Town's stream of events.
+package feed
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/town"
+	"gastown/town/feed"
+	"gastown/town/layout"
+)
+
+const (
+	// followPage is how many events gt feed --follow reads at once.
+	followPage = 500
+	// busyPause is how long it waits when the planes are busy, before it goes on.
+	busyPause = time.Second
+)
+
+// feedOptions are those of gt feed.
+type feedOptions struct {
+	call   *shell.Call
+	follow bool
+	since  string
+	limit  int
+}
+
+// Commands adds gt feed to a program.
+func Commands(p *shell.Program) {
+	p.Add(p, shell.Command{
+		Name: "feed", Help: "Show what happened in the Town: changes of beads, checks, jobs and exchanges, oldest first.",
+		Examples: []string{"gt feed", "gt feed --since 2h --limit 500", "gt feed --follow --json    # one JSON object a line"},
+		Planes:   []string{layout.Operational, layout.Ledger}, Permission: shell.MayReadTown, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &feedOptions{call: call}
+			c.Flag("follow", "Go on with what happens next, until interrupted.").Short('f').BoolVar(&o.follow)
+			c.Flag("since", "Only what happened since then: 90m, 12h, 7d, 2031-03-10 or 2031-03-10T12:00:00Z.").PlaceHolder("TIME").StringVar(&o.since)
+			c.Flag("limit", "How many of the newest events to begin with.").Default("50").PlaceHolder("N").IntVar(&o.limit)
+			return o.run
+		},
+	})
+}
+
+func (o *feedOptions) run(ctx context.Context) error {
+	since, err := sinceTime(o.since, o.call.Now())
+	if err != nil {
+		return err
+	}
+	if o.limit < 0 {
+		return town.Fail("show the feed", "give a number such as --limit 100", "%w: --limit %d is negative", town.ErrUsage, o.limit)
+	}
+	h, err := host.Open(o.call)
+	if err != nil {
+		return err
+	}
+	f := h.Feed()
+	// What is there is shown also when nothing can be added to it: on a full disk,
+	// or while the ledger cannot be read.
+	_, incomplete := f.Collect(ctx)
+	page, err := f.Newest(ctx, since, o.limit)
+	if err == nil {
+		err = o.show(page, since)
+	}
+	switch {
+	case err != nil:
+		return err
+	case incomplete != nil:
+		return fmt.Errorf("the newest changes of the ledger are not in the feed: %w", incomplete)
+	case !o.follow:
+		return nil
+	}
+	return o.followFrom(ctx, f, page.Next, since)
+}
+
+// followFrom prints what comes after a number until a person ends it.
+func (o *feedOptions) followFrom(ctx context.Context, f *feed.Feed, next int64, since time.Time) error {
+	for {
+		err := f.Wait(ctx, next)
+		var page feed.Page
+		if err == nil {
+			page, err = f.After(ctx, next, followPage)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, town.ErrBusy): // a Deacon stops or starts, or a command has the planes
+			select {
+			case <-time.After(busyPause):
+			case <-ctx.Done():
+			}
+		case err != nil:
+			return err
+		default:
+			if err := o.show(page, since); err != nil {
+				return err
+			}
+			next = page.Next
+		}
+	}
+}
+
+// show prints events, a line each.
+func (o *feedOptions) show(page feed.Page, since time.Time) error {
+	if page.Loss != nil {
+		page.Events = append([]feed.Event{feed.Missed(*page.Loss)}, page.Events...)
+	}
+	p := o.call.Printer(o.call.Stdout)
+	enc := json.NewEncoder(o.call.Stdout)
+	enc.SetEscapeHTML(false)
+	for _, e := range page.Events {
+		switch {
+		case e.At.Before(since):
+		case o.call.JSON:
+			if err := enc.Encode(e); err != nil {
+				return err
+			}
+		default:
+			p.Line("%s", feedLine(e))
+		}
+	}
+	return p.Flush()
+}
+
+// feedLine words one event: time, kind, what it is about, what happened, who.
+func feedLine(e feed.Event) string {
+	line := fmt.Sprintf("%s  %-16s %-12s %s", e.At.UTC().Format(time.RFC3339), e.Kind, e.Subject, strings.ReplaceAll(e.Text, "\n", " "))
+	if e.Actor != "" {
+		line = strings.TrimRight(line, " ") + "  (" + e.Actor + ")"
+	}
+	return strings.TrimRight(line, " ")
+}
+
+// sinceTime reads how long ago something was, or when.
+func sinceTime(text string, now time.Time) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	if days, ok := strings.CutSuffix(text, "d"); ok {
+		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n < 100_000 {
+			return now.AddDate(0, 0, -n), nil
+		}
+	}
+	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
+		return now.Add(-ago), nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", time.DateTime, time.DateOnly} {
+		if t, err := time.ParseInLocation(layout, text, time.UTC); err == nil {
+			return t, nil
+		}
+	}
+	return time.Time{}, town.Fail("show the feed", "for instance: --since 2h, --since 7d, --since 2031-03-10",
+		"%w: --since %q is neither a duration nor a time", town.ErrUsage, town.Clip(text, 40))
+}

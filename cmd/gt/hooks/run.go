@@ -1,0 +1,164 @@
+package hooks
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/deacon/control"
+	"gastown/sync/gitcmd"
+	"gastown/sync/hooks"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// hookDeadline bounds all that one hook leads to.
+const hookDeadline = 2 * time.Minute
+
+// deaconDeadline bounds the request to the Deacon.
+const deaconDeadline = 5 * time.Second
+
+// hookRunOptions are those of gt hooks run.
+type hookRunOptions struct {
+	call *shell.Call
+	name string
+	args []string
+}
+
+func runCommand() shell.Command {
+	return shell.Command{
+		Name: "run", Help: "What a Git hook starts: sync, if federation/ files changed.", Hidden: true,
+		Examples: []string{"gt hooks run -- post-commit"},
+		Alone:    true, Planes: host.Planes, Permission: shell.MayWriteFederation, Writes: true, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &hookRunOptions{call: call}
+			c.Arg("hook", "Its name.").Required().EnumVar(&o.name, hooks.Watched...)
+			c.Arg("args", "What git gave it.").StringsVar(&o.args)
+			return o.run
+		},
+	}
+}
+
+// run decides whether the Town's files changed and, if so, has them synced. It
+// runs detached, so whatever it has to say goes to a log.
+func (o *hookRunOptions) run(ctx context.Context) error {
+	h, err := host.Open(o.call)
+	if err != nil {
+		return err
+	}
+	log := hookLog{now: o.call.Now, path: h.Layout.HooksLog(), prefix: o.name + ": "}
+	ctx, cancel := context.WithTimeout(ctx, hookDeadline)
+	defer cancel()
+	err = o.answer(ctx, h, log)
+	if err != nil && !errors.Is(err, town.ErrReview) {
+		log.note("%v", err)
+	}
+	return err
+}
+
+func (o *hookRunOptions) answer(ctx context.Context, h *host.Host, log hookLog) error {
+	if _, err := os.Stat(h.Layout.Data(layout.Federation)); err != nil {
+		log.note("the Town has no federation plane; nothing was synced")
+		return nil
+	}
+	// Git starts these hooks at the top of the working tree it worked in.
+	path, err := host.FilesWithin(o.call.Dir, h.Layout)
+	if errors.Is(err, town.ErrUsage) {
+		log.note("%s is another working tree; the Town's files did not change", o.call.Dir)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	place, err := o.place(ctx)
+	if err != nil {
+		return err
+	}
+	changed, reason, err := hooks.Changed(ctx, hooks.Event{Name: o.name, Args: o.args, Input: o.call.Stdin, Place: place, Path: path})
+	if err != nil {
+		return err
+	}
+	if !changed {
+		log.note("%s; nothing was synced", reason)
+		return nil
+	}
+	if o.tellDeacon(ctx, h, log) {
+		log.note("%s; the Deacon was told", reason)
+		return nil
+	}
+	return o.sync(ctx, h, log, reason)
+}
+
+// place is the repository the hook ran in: the one git names to its hooks, or
+// the one here.
+func (o *hookRunOptions) place(ctx context.Context) (gitcmd.Place, error) {
+	if dir := o.call.Getenv("GIT_DIR"); dir != "" {
+		return gitcmd.PlaceOf(o.call.Abs(dir), host.Git(o.call)), nil
+	}
+	return gitcmd.Locate(ctx, o.call.Dir, host.Git(o.call))
+}
+
+// tellDeacon has the Town's Deacon sync; false when there is none, or none
+// that answers: then this process does it, as it would without one.
+func (o *hookRunOptions) tellDeacon(ctx context.Context, h *host.Host, log hookLog) bool {
+	ctx, cancel := context.WithTimeout(ctx, deaconDeadline)
+	defer cancel()
+	deacon := control.NewClient(h.Layout.ControlSocket())
+	defer deacon.Close()
+	_, err := deacon.Sync(ctx, "", false)
+	if err != nil && !errors.Is(err, control.ErrNoDeacon) {
+		log.note("%v", err)
+	}
+	return err == nil
+}
+
+// sync syncs with every remote. However many hooks run, one of them is at work
+// and at most one waits for it: that one sees what the others saw.
+func (o *hookRunOptions) sync(ctx context.Context, h *host.Host, log hookLog, reason string) error {
+	remotes := h.Remotes()
+	if len(remotes) == 0 {
+		log.note("%s; the Town has no remote", reason)
+		return nil
+	}
+	done, err := o.turn(ctx, h)
+	if errors.Is(err, town.ErrBusy) {
+		log.note("%s; a sync that will see it is waiting already", reason)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = done() }() // the operating system drops it with us
+	engine := h.Engine(host.EngineOptions{})
+	var failed []error
+	for _, r := range remotes {
+		out, err := engine.Sync(ctx, r, false)
+		if err != nil {
+			failed = append(failed, err)
+			continue
+		}
+		log.note("%s; %s: %s recorded, %s merged, %s published", reason, r.Name, term.Plural(out.Recorded.Edits, "edit", "edits"),
+			term.Plural(out.Pulled.Commits, "commit", "commits"), term.Plural(out.Pushed.Commits, "commit", "commits"))
+	}
+	if len(failed) > 0 {
+		return fmt.Errorf("sync after %s: %w", o.name, errors.Join(failed...))
+	}
+	return h.CheckReviews()
+}
+
+// turn waits until no other hook syncs. town.ErrBusy when another one waits.
+func (o *hookRunOptions) turn(ctx context.Context, h *host.Host) (done func() error, err error) {
+	leave, err := shell.Lock(ctx, h.Layout, "hooks-next", o.call.Name, time.Millisecond)
+	if err != nil {
+		return nil, err
+	}
+	done, err = shell.Lock(ctx, h.Layout, "hooks-sync", o.call.Name, hookDeadline)
+	return done, errors.Join(err, leave())
+}

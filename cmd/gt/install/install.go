@@ -1,0 +1,189 @@
+// Package install is gt install: it makes a Town, or repairs one.
+package install
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// installOptions are those of gt install.
+type installOptions struct {
+	call *shell.Call
+	path string
+	name string
+	git  bool
+	yes  bool
+}
+
+// installed is what gt install did.
+type installed struct {
+	Town    string `json:"town"`
+	ID      string `json:"id"`
+	Path    string `json:"path"`
+	Created bool   `json:"created"`
+	// Made lists what was missing, for people.
+	Made []string `json:"made"`
+	// Documents counts roles, formulas and templates in files.
+	Documents int `json:"documents"`
+	// Federated: the Town has a remote.
+	Federated bool `json:"federated"`
+}
+
+// Commands adds gt install to a program.
+func Commands(p *shell.Program) {
+	p.Add(p, shell.Command{
+		Name: "install", Help: "Make a Town in a directory, or repair the one there. Nothing that is there is overwritten.",
+		Examples: []string{"gt install ~/gt", "gt install ~/gt --name harbour --git", "gt install ~/gt     # again: makes what is missing"},
+		Alone:    true, NoTown: true, Planes: host.Planes, Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &installOptions{call: call}
+			c.Arg("path", "The Town's directory; made when missing.").Required().PlaceHolder("PATH").StringVar(&o.path)
+			c.Flag("name", "What people call the Town (default: made from the directory's name).").PlaceHolder("NAME").StringVar(&o.name)
+			c.Flag("git", "Write a .gitignore, for a Town whose directory is tracked in a Git repository of its own.").BoolVar(&o.git)
+			c.Flag("yes", "Accepted for scripts; install asks nothing.").Hidden().BoolVar(&o.yes)
+			return o.run
+		},
+	})
+}
+
+func (o *installOptions) run(ctx context.Context) (err error) {
+	t := layout.Town{Root: o.call.Abs(o.path)}
+	if err := o.check(t); err != nil {
+		return err
+	}
+	unlock, err := shell.Lock(ctx, t, "install", o.call.Name, o.call.Wait)
+	if err != nil {
+		return town.Fail("install a Town in "+t.Root, "", "%w", err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+
+	out := installed{Path: t.Root, Made: []string{}}
+	cfg, err := o.configure(t, &out)
+	if err != nil {
+		return err
+	}
+	h := host.New(o.call, t, cfg)
+	made, err := h.Complete(ctx)
+	if err != nil {
+		return fmt.Errorf("install a Town in %s: %w", t.Root, err)
+	}
+	out.Made = append(out.Made, made...)
+	if o.git {
+		changed, err := host.IgnorePrivate(t)
+		if err != nil {
+			return err
+		}
+		if changed {
+			out.Made = append(out.Made, ".gitignore (make the repository with: git init)")
+		}
+	}
+	status, err := h.Engine(host.EngineOptions{}).Status(ctx, nil)
+	if err != nil {
+		return err
+	}
+	out.Town, out.ID, out.Documents, out.Federated = cfg.Town.Name, string(cfg.Town.ID), status.Files, len(cfg.Remotes) > 0
+	return o.call.Summary(out, out.say)
+}
+
+// check refuses places where a Town would do harm or come to harm.
+func (o *installOptions) check(t layout.Town) error {
+	op := "install a Town in " + t.Root
+	if strings.ContainsAny(t.Root, "%?#") || term.Clean(t.Root) != t.Root {
+		return town.Fail(op, "choose another directory", "%w: the path of a Town has no %%, ?, # or control character", town.ErrRefused)
+	}
+	if o.name != "" {
+		if err := config.CheckTownName(o.name); err != nil {
+			return town.Fail(op, "choose another --name", "%w", err)
+		}
+	}
+	if _, err := os.Stat(t.Config()); err == nil {
+		return nil
+	}
+	if outer, err := layout.Find(filepath.Dir(t.Root)); err == nil {
+		return town.Fail(op, "choose a directory outside of it", "%w: it lies inside the Town %s", town.ErrRefused, outer.Root)
+	}
+	entries, err := os.ReadDir(t.Root)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return town.Fail(op, "choose a directory", "%w: %w", town.ErrRefused, err)
+	}
+	if _, err := os.Lstat(t.Lock("install")); err == nil {
+		return nil // an installation that was interrupted
+	}
+	if i := slices.IndexFunc(entries, func(e os.DirEntry) bool { return !strings.HasPrefix(e.Name(), ".") }); i >= 0 {
+		return town.Fail(op, "choose an empty directory, or one that does not exist yet",
+			"%w: the directory is not empty (%s) and holds no Town", town.ErrRefused, town.Clip(entries[i].Name(), 64))
+	}
+	return nil
+}
+
+// configure makes the configuration, first of all: everything that follows is
+// made by what it says, so an interrupted installation is completed by the next.
+func (o *installOptions) configure(t layout.Town, out *installed) (*config.Config, error) {
+	cfg, err := config.Load(t.Config())
+	if err == nil {
+		if o.name != "" && o.name != cfg.Town.Name {
+			return nil, town.Fail("install a Town in "+t.Root, "run it without --name",
+				"%w: it is called %s already", town.ErrRefused, cfg.Town.Name)
+		}
+		return cfg, nil
+	}
+	if !errors.Is(err, os.ErrNotExist) {
+		return nil, err
+	}
+	for _, plane := range []string{layout.Federation, layout.Ledger, layout.Operational} {
+		// The configuration is made first: planes without it have lost theirs,
+		// and a new one would name other stores.
+		if _, err := os.Lstat(t.Data(plane)); err == nil {
+			return nil, town.Fail("install a Town in "+t.Root, "put config/town.yaml back, from the Town's Git repository or a copy",
+				"%w: the Town's planes are there, and %s, which says which Town this is, is gone", town.ErrRefused, t.Config())
+		}
+	}
+	name := o.name
+	if name == "" {
+		name = nameFrom(filepath.Base(t.Root))
+	}
+	cfg = config.New(name)
+	if err := cfg.Save(t.Config()); err != nil {
+		return nil, err
+	}
+	out.Created = true
+	out.Made = append(out.Made, "config/town.yaml")
+	return cfg, nil
+}
+
+func (out installed) say(p *term.Printer) {
+	switch {
+	case out.Created:
+		p.Styled(term.Good, "Town %s is ready in %s", out.Town, out.Path)
+		p.Line("  %s in federation/, for you to edit", term.Plural(out.Documents, "document", "documents"))
+	case len(out.Made) == 0:
+		p.Line("Town %s in %s: nothing is missing", out.Town, out.Path)
+	default:
+		p.Line("Town %s in %s: repaired", out.Town, out.Path)
+	}
+	if !out.Created {
+		for _, m := range out.Made {
+			p.Line("  made: %s", m)
+		}
+	}
+	if !out.Federated {
+		p.Line("To share them: gt federation init URL (first Town), or gt federation join URL")
+	}
+}

@@ -1,0 +1,119 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+	"gastown/sync/federate"
+	"gastown/sync/records"
+	"gastown/town"
+	"gastown/town/layout"
+	"gastown/town/starter"
+)
+
+const (
+	// tokenEnv is the variable that may hold an access token for HTTPS remotes,
+	// and tokenHostEnv names the host the token is for.
+	tokenEnv     = "GT_GIT_TOKEN"
+	tokenHostEnv = "GT_GIT_TOKEN_HOST"
+	// traceEnv asks for the duration of each step of a sync on standard error, in
+	// microseconds: for those who measure.
+	traceEnv = "GT_TRACE"
+)
+
+// EngineOptions say how the engine of the federation works for one command. The
+// zero value exchanges everything, and asks and shows nobody anything.
+type EngineOptions struct {
+	// Plane is the one plane to exchange, layout.Federation or layout.Ledger; ""
+	// is both.
+	Plane string
+	// ConfirmShare is asked before rules that are new for a remote share anything
+	// through it. nil means that nobody can be asked.
+	ConfirmShare func(records.Preview) error
+	// Progress shows how far long work has come. May be nil.
+	Progress *term.Progress
+}
+
+// Engine returns an engine of the Town's federation. It opens a plane only when
+// it must.
+func (h *Host) Engine(o EngineOptions) *federate.Engine {
+	texts := map[town.Key]string{}
+	for _, d := range starter.Documents() {
+		texts[d.Key] = d.Text
+	}
+	opts := federate.Options{
+		Env:    h.call.Env,
+		Layout: h.Layout, ID: h.Config.Town.ID, Name: h.Config.Town.Name, Actor: h.Actor,
+		Stores: &stores{host: h, last: h.Config.Stores[layout.Federation]}, Starter: texts,
+		Plane:   Database(h.Layout, h.Config, layout.Federation),
+		Reviews: reviews{h},
+		Progress: func(e federate.Progress) {
+			o.Progress.Step(e.Phase, e.Done, e.Total, e.Unit)
+		},
+		Wait: h.call.Wait, Command: h.call.Name, Now: h.call.Now,
+	}
+	if o.Plane != layout.Federation {
+		opts.Ledger = sharedLedger{h}
+		opts.OnlyLedger = o.Plane == layout.Ledger
+	}
+	opts.Approver = approver{o}
+	if h.call.Getenv(traceEnv) != "" {
+		opts.Trace = func(step string, took time.Duration) {
+			fmt.Fprintf(h.call.Stderr, "trace %s %d\n", step, took.Microseconds())
+		}
+	}
+	if h.call.Getenv(tokenEnv) != "" {
+		opts.TokenEnv, opts.TokenHost = tokenEnv, h.tokenHost
+	}
+	return federate.New(opts)
+}
+
+// sharedLedger opens the Town's work for the engine.
+type sharedLedger struct{ host *Host }
+
+// OpenLedger implements federate's interface.
+func (l sharedLedger) OpenLedger(ctx context.Context) (records.Ledger, error) {
+	s, err := ledger.Open(ctx, l.host.Database(layout.Ledger), l.host.Config.Stores[layout.Ledger])
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// approver asks a person, for the engine, about rules that are new for a remote.
+type approver struct{ opts EngineOptions }
+
+// ApproveRules implements federate's interface.
+func (a approver) ApproveRules(_ context.Context, p records.Preview) error {
+	if a.opts.ConfirmShare == nil {
+		return town.ErrRefused
+	}
+	a.opts.Progress.Clear()
+	return a.opts.ConfirmShare(p)
+}
+
+// tokenHost is the host the token is for: the one that was named, else that of
+// the Town's https remotes if they are all at one. Where there are several
+// nobody can tell whose the token is, so no host gets it.
+func (h *Host) tokenHost(r federate.Remote) string {
+	if named := h.call.Getenv(tokenHostEnv); named != "" {
+		return named
+	}
+	only := ""
+	for _, remote := range append(h.Remotes(), r) {
+		u, err := url.Parse(remote.URL)
+		if err != nil || u.Scheme != "https" {
+			continue
+		}
+		if only != "" && !strings.EqualFold(only, u.Host) {
+			return ""
+		}
+		only = u.Host
+	}
+	return only
+}

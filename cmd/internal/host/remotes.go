@@ -1,0 +1,71 @@
+package host
+
+import (
+	"slices"
+
+	"gastown/sync/federate"
+	"gastown/town"
+	"gastown/town/config"
+)
+
+// DefaultRemote is what a remote is called when nobody says otherwise.
+const DefaultRemote = "origin"
+
+// Remotes is every remote of the Town.
+func (h *Host) Remotes() []federate.Remote {
+	all := make([]federate.Remote, len(h.Config.Remotes))
+	for i, r := range h.Config.Remotes {
+		all[i] = federate.Remote(r)
+	}
+	return all
+}
+
+// Remote finds a remote by name. Without a name it is the only one, or
+// DefaultRemote.
+func (h *Host) Remote(name string) (federate.Remote, error) {
+	op := "choose a remote"
+	switch known := h.Config.Remotes; {
+	case len(known) == 0:
+		return federate.Remote{}, town.Fail(op, "gt federation init URL (first Town) or gt federation join URL",
+			"%w: this Town has no federation remote", town.ErrUsage)
+	case name == "" && len(known) == 1:
+		return federate.Remote(known[0]), nil
+	case name == "":
+		if r, ok := h.Config.Remote(DefaultRemote); ok {
+			return federate.Remote(r), nil
+		}
+		return federate.Remote{}, town.Fail(op, "name one with --remote NAME; gt federation remote list shows them",
+			"%w: there are %d and none is called %s", town.ErrUsage, len(known), DefaultRemote)
+	}
+	if r, ok := h.Config.Remote(name); ok {
+		return federate.Remote(r), nil
+	}
+	return federate.Remote{}, town.Fail(op, "gt federation remote list shows them", "%w: there is no remote %q", town.ErrUsage, town.Clip(name, 64))
+}
+
+// NewRemote checks a name and a URL for a remote to be added, and that they do
+// not contradict the configuration. The remote may be there already if again says
+// so.
+func (h *Host) NewRemote(name, url string, again bool) (federate.Remote, error) {
+	op := "add the remote " + town.Clip(name, 64)
+	if err := config.CheckRemoteName(name); err != nil {
+		return federate.Remote{}, town.Fail(op, "choose another name", "%w", err)
+	}
+	if err := config.CheckRemoteURL(url); err != nil {
+		return federate.Remote{}, town.Fail(op, "", "%w", err)
+	}
+	r := federate.Remote{Name: name, URL: config.AbsRemoteURL(url, h.call.Dir)}
+	known, ok := h.Config.Remote(name)
+	if ok && (!again || known.URL != r.URL) {
+		return r, town.Fail(op, "choose another name for the new one; gt federation remote list shows all",
+			"%w: there is one, with the URL %s", town.ErrRefused, known.URL)
+	}
+	// A repository under two names would show each what the Town published under
+	// the other as somebody else's doing.
+	i := slices.IndexFunc(h.Config.Remotes, func(o config.Remote) bool { return o.URL == r.URL && o.Name != name })
+	if i >= 0 {
+		return r, town.Fail(op, "go on with "+h.Config.Remotes[i].Name+"; to give it another name, remove it first",
+			"%w: that repository is remote %s already", town.ErrRefused, h.Config.Remotes[i].Name)
+	}
+	return r, nil
+}

@@ -1,0 +1,87 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+
+	"gastown/cmd/internal/term"
+	"gastown/planes/federation"
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/durable"
+)
+
+// ReviewsOpen is how a command ends that did its work while roles await a
+// person's review.
+type ReviewsOpen struct{ Count int }
+
+func (e ReviewsOpen) Error() string {
+	return fmt.Sprintf("%s a person's review", term.Plural(e.Count, "role awaits", "roles await"))
+}
+
+// Unwrap makes it a town.ErrReview.
+func (e ReviewsOpen) Unwrap() error { return town.ErrReview }
+
+// Advice is the next step for errors of this package that carry none themselves;
+// "" for others.
+func Advice(err error) string {
+	var reviews ReviewsOpen
+	if errors.As(err, &reviews) {
+		return "gt federation conflicts"
+	}
+	return ""
+}
+
+// OpenReviews are the ids of the reviews that were open when the plane was last
+// read, sorted. It opens no plane.
+func (h *Host) OpenReviews() ([]string, error) {
+	data, err := os.ReadFile(h.Layout.Reviews())
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	return strings.Fields(string(data)), err
+}
+
+// CheckReviews is ReviewsOpen when a person has to decide something.
+func (h *Host) CheckReviews() error {
+	known, err := h.OpenReviews()
+	if err != nil || len(known) == 0 {
+		return err
+	}
+	return ReviewsOpen{len(known)}
+}
+
+// reviews tells the operational plane, for the engine, which reviews are open.
+type reviews struct{ host *Host }
+
+// Post writes the open reviews to the operational plane. A small file
+// holds the set that plane knows, so that it is opened only when the set has
+// changed: most calls change none.
+func (r reviews) Post(ctx context.Context, open []federation.Review) error {
+	h := r.host
+	ids := make([]string, len(open))
+	for i, v := range open {
+		ids[i] = string(v.ID)
+	}
+	slices.Sort(ids)
+	known, err := h.OpenReviews()
+	if err != nil || slices.Equal(known, ids) {
+		return err
+	}
+	list := make([]operational.Review, len(open))
+	for i, v := range open {
+		list[i] = operational.Review{Proposal: v.ID, Name: v.Name}
+	}
+	err = h.Operational(ctx, func(s *operational.Store) error {
+		_, err := s.Reviews(ctx, list, h.call.Now())
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return durable.WritePrivate(h.Layout.Reviews(), []byte(strings.Join(ids, "\n")))
+}

@@ -1,0 +1,59 @@
+package term
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+const (
+	// progressAfter is how long work takes before people are told how it goes,
+	// and progressEvery how often the line then changes.
+	progressAfter = time.Second
+	progressEvery = 100 * time.Millisecond
+
+	// restart goes to the start of the terminal's line and empties it.
+	restart = "\r\x1b[K"
+)
+
+// Progress shows on a terminal, in one line, how far long work has come. A nil
+// Progress shows nothing. It is for one goroutine at a time.
+type Progress struct {
+	w           io.Writer
+	now         func() time.Time
+	on          bool
+	began, last time.Time
+}
+
+// NewProgress begins to count the time. Nothing is shown where w is no terminal.
+func NewProgress(w io.Writer, now func() time.Time) *Progress {
+	return &Progress{w: w, now: now, on: IsTerminal(w), began: now()}
+}
+
+// Step tells what is being done. A total of 0 is unknown.
+func (p *Progress) Step(phase string, done, total int64, unit string) {
+	if p == nil || !p.on {
+		return
+	}
+	now := p.now()
+	if now.Sub(p.began) < progressAfter || now.Sub(p.last) < progressEvery {
+		return
+	}
+	p.last = now
+	text := Clean(phase)
+	switch {
+	case total > 0:
+		text += fmt.Sprintf(" %d/%d %s", done, total, unit)
+	case done > 0:
+		text += fmt.Sprintf(" %d %s", done, unit)
+	}
+	fmt.Fprint(p.w, restart+text)
+}
+
+// Clear removes the line, so that results begin on an empty one.
+func (p *Progress) Clear() {
+	if p != nil && !p.last.IsZero() {
+		fmt.Fprint(p.w, restart)
+		p.last = time.Time{}
+	}
+}
