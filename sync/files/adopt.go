@@ -10,23 +10,24 @@ import (
 	"gastown/town"
 )
 
-// adoption empties a directory that a new one has replaced. Whatever somebody
-// put there, or changed there, since it was linked into the new one goes over;
-// nothing is removed that has no other name but what a person has replaced or
-// removed under that name.
+// adoption empties a directory that a new one has replaced. It moves to the new
+// directory whatever people added or changed in the old one after its files were
+// linked into the new one. It removes a name only when the file has another name,
+// or when a person replaced or removed the file under that name.
 type adoption struct {
-	*dir // the new one
-	from int
-	// links are the inodes that were linked, by name; nil when another process
-	// linked them, which was killed. made are files that were made anew.
+	*dir     // the new directory
+	from int // descriptor of the old one
+	// links has the inode of each file that was linked, by name. It is nil when a
+	// process that was killed did the linking.
 	links map[string]uint64
-	made  func() map[string]*job
+	// made has the jobs whose files were written into the new directory, by name.
+	made func() map[string]*job
 
 	rescued []Rescue
 }
 
-// defaultAdoptions bounds how often the old directory is found to be not empty:
-// only a program whose working directory it is can still put files there.
+// defaultAdoptions bounds how often the old directory is listed until it is empty.
+// Only a program that has it as its working directory can still add files.
 const defaultAdoptions = 8
 
 func (a *adoption) run(ctx context.Context) error {
@@ -37,7 +38,7 @@ func (a *adoption) run(ctx context.Context) error {
 		found := 0
 		err := eachName(ctx, a.from, func(name string) error {
 			found++
-			if err := a.one(name); err != nil && !gone(err) {
+			if err := a.adoptName(name); err != nil && !gone(err) {
 				return fmt.Errorf("%s: %w", a.path(name), err)
 			}
 			return nil
@@ -49,8 +50,8 @@ func (a *adoption) run(ctx context.Context) error {
 	return fmt.Errorf("the former %s: %w: files keep appearing in it", kinds[a.kind].Dir(), unix.ENOTEMPTY)
 }
 
-// removals removes from the new directory what somebody removed from the old
-// one after it was linked.
+// removals removes from the new directory the files that somebody removed from the
+// old one after they were linked.
 func (a *adoption) removals() error {
 	for name, ino := range a.links {
 		if _, err := lstat(a.from, name); !gone(err) || !a.document(name) {
@@ -64,7 +65,7 @@ func (a *adoption) removals() error {
 		if err == nil && st.Ino == ino {
 			err = unix.Unlinkat(a.fd, hidden, 0)
 		} else if err == nil {
-			err = a.settle(hidden, name)
+			err = a.restoreName(hidden, name)
 		}
 		if err != nil && !gone(err) {
 			return err
@@ -73,14 +74,15 @@ func (a *adoption) removals() error {
 	return nil
 }
 
-// document reports names of documents; only those have hidden forms.
+// document reports whether a file name is that of a document. Only those have
+// hidden forms.
 func (d *dir) document(file string) bool {
 	_, err := town.ParsePath(d.path(file))
 	return err == nil
 }
 
-// one decides about one name in the old directory.
-func (a *adoption) one(name string) error {
+// adoptName moves or removes one name of the old directory.
+func (a *adoption) adoptName(name string) error {
 	old, err := lstat(a.from, name)
 	if err != nil {
 		return err
@@ -92,25 +94,25 @@ func (a *adoption) one(name string) error {
 		if err := a.placeFrom(a.from, name, name); !errors.Is(err, unix.EEXIST) {
 			return err
 		}
-		return nil // the next round finds what it is
+		return nil // somebody took the name; the next round looks again
 	case err != nil && !gone(err):
 		return err
 	case linked, now.Ino == old.Ino && err == nil:
-		// It has its name there, or somebody has replaced or removed it there.
+		// The new directory has this file, or somebody replaced or removed it there.
 		if old.Mode&unix.S_IFMT == unix.S_IFDIR {
 			return errNotRegular
 		}
 		return unix.Unlinkat(a.from, name, 0)
 	case !regular(&old) || !regular(&now) || !a.document(name):
-		return a.keep(name)
+		return a.keepBeside(name)
 	case a.links[name] == now.Ino, a.made()[name] != nil, a.links == nil && old.Mtim.Nano() > now.Mtim.Nano():
 		return a.replace(name, now.Ino)
 	}
-	return a.keep(name)
+	return a.keepBeside(name)
 }
 
-// keep moves what has the name of something else to a name of its own.
-func (a *adoption) keep(name string) error {
+// keepBeside moves a file whose name another file has to a name of its own.
+func (a *adoption) keepBeside(name string) error {
 	for n := 1; ; n++ {
 		to := fmt.Sprintf("%s.%d~", name, n)
 		err := a.placeFrom(a.from, name, to)
@@ -126,8 +128,8 @@ func (a *adoption) keep(name string) error {
 	}
 }
 
-// replace puts a file of the old directory, which somebody has written there,
-// in the place of the one that is in the new one.
+// replace puts a file that somebody wrote in the old directory in place of the
+// file of that name in the new one, whose inode is ino.
 func (a *adoption) replace(name string, ino uint64) error {
 	var wanted [32]byte
 	if j := a.made()[name]; j != nil {
@@ -144,19 +146,19 @@ func (a *adoption) replace(name string, ino uint64) error {
 	}
 	a.between("adopt")
 	if err := a.renameat2(a.fd, hidden, a.fd, name, unix.RENAME_EXCHANGE); err != nil {
-		return a.settle(hidden, name)
+		return a.restoreName(hidden, name)
 	}
 	if a.made()[name] == nil && a.links != nil {
 		if st, err := lstat(a.fd, hidden); err == nil && st.Ino == ino {
-			return unix.Unlinkat(a.fd, hidden, 0) // what somebody has replaced
+			return unix.Unlinkat(a.fd, hidden, 0) // the linked file, which somebody replaced
 		}
 	}
 	r, err := a.dropOwn(hidden, name, wanted)
 	return a.note(r, err)
 }
 
-// settle gives a hidden text its name, or one beside it.
-func (a *adoption) settle(hidden, name string) error {
+// restoreName gives a hidden text its own name or, if that is taken, one beside it.
+func (a *adoption) restoreName(hidden, name string) error {
 	err := a.place(hidden, name)
 	if !errors.Is(err, unix.EEXIST) {
 		return err

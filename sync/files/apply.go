@@ -13,72 +13,71 @@ import (
 	"gastown/town"
 )
 
-// ErrEdited reports a file that is not what the caller expected: it holds an
-// edit, or a deletion, that is not recorded. It was left alone.
+// ErrEdited reports a file that is not what the caller expected: somebody edited
+// or removed it, and that is not recorded. The file was left alone.
 var ErrEdited = errors.New("has an edit that is not recorded")
 
-const (
-	// defaultBulkAfter is how many writes are flushed one by one; more are
-	// flushed together by flushing the file system once.
-	defaultBulkAfter = 64
-)
+// defaultBulkAfter is how many writes are flushed one by one. More are flushed
+// together, by one flush of the file system.
+const defaultBulkAfter = 64
 
 // Write is one row to show as a file.
 type Write struct {
 	town.Key
-	// Text is the whole file. It is not checked with Check: a row that does
-	// not parse can still be shown, and mended by hand.
+	// Text is the whole file. Apply does not Check it: a row that does not parse
+	// is still shown, so that a person can repair it.
 	Text string
-	// Remove asks that there be no file; Text is then ignored.
+	// Remove asks for the file to be removed; Text is then ignored.
 	Remove bool
-	// Base is the digest of the row, to be recorded with the file.
+	// Base is the digest of the row. The Index records it with the file.
 	Base town.Digest
-	// Expect is the digest of the content the file must still have, "" for a
-	// file that must not exist. The caller vouches that a text with this digest
-	// is recorded: it is the one text Apply may let go.
+	// Expect is the digest of the content the file must have now; "" means that
+	// there must be no file. The caller vouches that a text with this digest is
+	// recorded: it is the only text that Apply may delete.
 	Expect town.Digest
 }
 
 // ApplyOptions tune Apply. The zero value is right.
 type ApplyOptions struct {
-	// Workers write at the same time; 0 means one per processor.
+	// Workers is how many goroutines write; 0 means one per processor.
 	Workers int
-	// BulkAfter is how many writes make it worth flushing the whole file system
-	// once instead of each file; 0 means 64. So do texts of more than 16 MiB.
+	// BulkAfter is how many writes are flushed file by file; 0 means 64. With more
+	// of them, or texts of more than 16 MiB, the file system is flushed once.
 	BulkAfter int
-	// RenewAfter is how many new files in one directory make it worth putting a
-	// new directory in its place; 0 means 1000. It happens only if the new files
-	// are more than what is there.
+	// RenewAfter is how many new files one directory gets one by one; 0 means 1000.
+	// With more of them, and more than the directory has, a new directory takes its
+	// place.
 	RenewAfter int
 }
 
-// Applied says what became of the writes. Their sum is Written + Removed + Same
-// + len(Skipped).
+// Applied says what became of the writes. After a success their number is Written
+// + Removed + Same + len(Skipped).
 type Applied struct {
-	// Written and Removed files changed. Same had the wanted text, or absence,
-	// already; they are recorded under the new row.
+	// Written and Removed count files that changed. Same counts those that were as
+	// wanted already; the Index records them with the new row.
 	Written, Removed, Same int
-	// Skipped files were left alone, in no particular order.
+	// Skipped files were left alone. They are in no particular order.
 	Skipped []Skipped
+	// Rescued texts lost their names on the way and were stored beside them.
 	Rescued []Rescue
 }
 
 // Skipped is a write that was not made.
 type Skipped struct {
 	town.Key
-	// Reason is ErrEdited, or town.ErrBusy when someone was writing to the file
-	// and trying again soon may succeed. Its text follows the file's name.
+	// Reason is ErrEdited, or town.ErrBusy when somebody was writing to the file
+	// and another try may succeed. Its text reads well after the file's name.
 	Reason error
 }
 
-// Apply shows rows as files and records them in ix, which the caller saves. It
-// makes the three directories if need be.
+// Apply writes rows into files and records them in ix, which the caller saves. It
+// makes missing directories.
 //
-// A write whose file is not as expected is skipped, never forced: Scan will
-// report the edit, with the row it started from. When Apply fails or ctx ends,
-// every file is whole, either old or new; ix and the returned Applied say
-// what was done, and doing the same again completes it. No temporary file
-// stays, unless the process is killed: then the next Apply or Scan cleans up.
+// A write whose file is not as expected is skipped: the next Scan reports the
+// edit, with the row it started from. When Apply fails or ctx ends, every file is
+// whole, either old or new. ix and the returned Applied then say what was done,
+// and the same call completes it. Temporary files remain only when the process is
+// killed; the next Apply or Scan removes them.
 func (t *Tree) Apply(ctx context.Context, ix *Index, writes iter.Seq[Write], opts ApplyOptions) (out Applied, err error) {
 	if opts.Workers <= 0 {
 		opts.Workers = runtime.GOMAXPROCS(0)
@@ -124,15 +123,16 @@ type apply struct {
 	// plans are by kind; ready are the jobs that may start.
 	plans [len(kinds)]plan
 	ready []*job
-	// bulk: one flush for all. made: one of the directories is new.
+	// bulk: all texts are flushed at once. made: one of the directories is new.
 	bulk, made bool
-	// unclean says that a hidden file may be left: the marker then stays too.
+	// unclean: a hidden file may remain, so the marker must remain too.
 	unclean atomic.Bool
-	// staged counts texts that were written.
+	// staged counts the texts written so far.
 	staged atomic.Int64
 }
 
-// begin sets the marker and, if it is there already, cleans up first.
+// begin makes the marker. If it exists already, an earlier Apply was killed, and
+// begin resolves what that one left.
 func (a *apply) begin(ctx context.Context, out *Applied) error {
 	fd, err := openat(int(a.root.Fd()), marker, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, 0o600)
 	if err == nil {
@@ -174,11 +174,11 @@ func (a *apply) end() error {
 	return nil
 }
 
-// flush makes the texts durable before any name points to them.
+// flush makes the texts durable before any name refers to them.
 func (a *apply) flush() error {
 	a.between("flush")
 	if !a.bulk {
-		return nil // each was flushed when it was written
+		return nil // each text was flushed when it was written
 	}
 	if err := unix.Syncfs(int(a.root.Fd())); err != nil {
 		return fmt.Errorf("flush the file system: %w", err)

@@ -12,27 +12,28 @@ import (
 	"gastown/town"
 )
 
-// Changes is what people did to the files since the Index was recorded. Each
-// list is in the order of kinds and names.
+// Changes is what people did to the files since the Index was recorded. Each list
+// is sorted by kind and name.
 type Changes struct {
 	Added, Modified, Deleted []Change
-	// Invalid files are neither edits nor deletions: they are reported and left
-	// alone, and everything else goes on.
+	// Invalid files count neither as edits nor as deletions. They are left alone and
+	// keep nothing else from going on.
 	Invalid []Invalid
-	// Rescued texts were found in the remains of a killed process and could
-	// not be put back under their own names.
+	// Rescued texts were left by a killed process and could not get their own names
+	// back.
 	Rescued []Rescue
-	// Refreshed counts entries of the Index that Scan brought up to date though
-	// the text is the same, and directories. The caller saves the Index if it is not 0.
+	// Refreshed counts the entries of the Index whose times Scan brought up to date
+	// while the text is the same, and the directories whose times it recorded. The
+	// caller saves the Index unless it is 0.
 	Refreshed int
 	// Files counts the files that show documents, changed or not.
 	Files int
 
-	// kept is how many bytes of texts are held.
-	kept int64
+	// heldBytes is how many bytes of texts the changes hold.
+	heldBytes int64
 }
 
-// Clean reports that there is nothing to record and nothing to tell.
+// Clean reports whether there is nothing to record and nothing to report.
 func (c *Changes) Clean() bool {
 	return len(c.Added)+len(c.Modified)+len(c.Deleted)+len(c.Invalid)+len(c.Rescued) == 0
 }
@@ -40,16 +41,16 @@ func (c *Changes) Clean() bool {
 // Change is one edited file. Record it with [Index.Record].
 type Change struct {
 	town.Key
-	// Deleted says that there is no file any more; Text, Content and Meta are
-	// then zero.
+	// Deleted: the file is gone. Text, Content and Meta are then zero.
 	Deleted bool
 	Text    string
-	// Unread says that Text was not kept, for all texts together would be too
-	// many bytes: [Tree.Text] reads it again. Size is its length in any case.
-	Unread  bool
+	// Unread: Text is empty because all texts together would take too much memory.
+	// [Tree.Text] reads it again.
+	Unread bool
+	// Size is the length of the text in bytes, also when it is Unread.
 	Size    int64
 	Content town.Digest
-	// Base is the digest of the row the edit started from; "" if there is none.
+	// Base is the digest of the row the edit started from; "" for a new file.
 	Base town.Digest
 	Meta Meta
 
@@ -59,23 +60,23 @@ type Change struct {
 
 // Invalid is a file that cannot be taken as a document.
 type Invalid struct {
-	// Path is relative to federation/, with forward slashes; it may contain
-	// any character but NUL.
+	// Path is relative to federation/, with forward slashes. It may contain any
+	// character except NUL.
 	Path string
-	// Err says why; its text begins with the path. A *SyntaxError has the
-	// line; town.ErrBusy means that someone was writing to it.
+	// Err says why; its text begins with the path. A *SyntaxError has the line.
+	// town.ErrBusy means that somebody was writing to the file.
 	Err error
 }
 
-// Rescue is a text that was nobody's recorded row and had lost its name to
-// another text: it is kept, and a person decides.
+// Rescue is a text that no row is known to hold and whose name another text has
+// now. It is stored beside that one, and a person decides what becomes of it.
 type Rescue struct {
 	Key town.Key
 	// Path, relative to federation/, is where the text is now.
 	Path string
 }
 
-// invalid builds the report of a file that could not be taken.
+// invalid reports a file that cannot be taken as a document.
 func (d *dir) invalid(file string, err error) Invalid {
 	path := d.path(file)
 	if _, ok := errors.AsType[*SyntaxError](err); ok {
@@ -84,7 +85,7 @@ func (d *dir) invalid(file string, err error) Invalid {
 	return Invalid{Path: path, Err: fmt.Errorf("%s: %w", town.Clip(path, 120), err)}
 }
 
-// wrongType says what a name is instead of a regular file.
+// wrongType is the error for a name that is not a regular file.
 func wrongType(mode uint32) error {
 	what := "something else"
 	switch mode & unix.S_IFMT {
@@ -114,17 +115,17 @@ func compareKeys(a, b town.Key) int {
 	return cmp.Or(cmp.Compare(slices.Index(town.Kinds, a.Kind), slices.Index(town.Kinds, b.Kind)), cmp.Compare(a.Name, b.Name))
 }
 
-// gone reports that a name is not there.
+// gone reports whether an error says that a name does not exist.
 func gone(err error) bool { return errors.Is(err, fs.ErrNotExist) }
 
-// worker collects what one goroutine found.
+// worker collects what one goroutine of a scan found.
 type worker struct {
 	added, modified, deleted []Change
 	invalid                  []Invalid
 	refresh                  []record
 	leftovers                []leftover
 	files                    int
-	strangers                bool
+	unknownNames             bool
 }
 
 func (w *worker) into(s *scan) {
@@ -133,7 +134,7 @@ func (w *worker) into(s *scan) {
 	s.found.Deleted = append(s.found.Deleted, w.deleted...)
 	s.found.Invalid = append(s.found.Invalid, w.invalid...)
 	s.found.Files += w.files
-	s.strangers = s.strangers || w.strangers
+	s.unknownNames = s.unknownNames || w.unknownNames
 	s.refresh = append(s.refresh, w.refresh...)
 	s.leftovers = append(s.leftovers, w.leftovers...)
 }

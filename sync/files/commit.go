@@ -12,7 +12,7 @@ import (
 	"gastown/town"
 )
 
-// each runs f over the jobs, several at a time, until one fails or ctx ends.
+// each runs f for every job, several at a time, until one fails or ctx ends.
 func (a *apply) each(ctx context.Context, f func(*job) error) error {
 	g, ctx := errgroup.WithContext(ctx)
 	var next atomic.Int64
@@ -35,7 +35,7 @@ func (a *apply) each(ctx context.Context, f func(*job) error) error {
 	return g.Wait()
 }
 
-// commit gives every text its name, then makes the names durable.
+// commit gives every text its name and then makes the names durable.
 func (a *apply) commit(ctx context.Context) error {
 	err := a.each(ctx, func(j *job) error {
 		if j.same || j.skipped != nil || j.staging != nil {
@@ -69,12 +69,12 @@ func (a *apply) commit(ctx context.Context) error {
 func (a *apply) renew(ctx context.Context, s *staging) error {
 	if err := s.put(ctx); err != nil {
 		if s.swapped {
-			a.unclean.Store(true) // the former directory stays for the next run
+			a.unclean.Store(true) // the next run empties the former directory
 		}
 		return err
 	}
 	for _, j := range s.jobs {
-		if j.overtaken { // by a file that may hold the wanted text already
+		if j.overtaken { // the file somebody made may have the wanted text
 			j.skipped = nil
 			if err := a.inspect(ctx, j, j.file(j.name)); err != nil {
 				return err
@@ -93,18 +93,18 @@ func (a *apply) commitOne(ctx context.Context, j *job) (err error) {
 		j.outcome, err = j.replace(j.temp, file, j.wanted, j.expect)
 	default:
 		if j.outcome, err = j.create(j.temp, file); err == nil && j.skipped != nil {
-			j.skipped = nil // it may hold the wanted text already
+			j.skipped = nil // the file somebody made may have the wanted text
 			err = a.inspect(ctx, j, file)
 		}
 	}
 	return err
 }
 
-// settle removes the hidden files of writes that were not made, and records
-// those that were. It runs to its end also when ctx has ended.
+// settle removes the hidden files of writes that were not made and records those
+// that were. It completes even when ctx has ended.
 func (a *apply) settle(ctx context.Context, out *Applied) error {
 	a.between("settle")
-	limit := int64(0) // times from here on are racy; asked before the files are looked at
+	limit := int64(0) // later times are racy; taken before the files are examined
 	for _, d := range a.dirs {
 		if d == nil {
 			continue
@@ -148,9 +148,9 @@ func (a *apply) settle(ctx context.Context, out *Applied) error {
 	return err
 }
 
-// confirm looks at a file after it was written: if it is not the file that was
-// placed, someone has edited it since, having seen the old text. The Index then
-// keeps the old row, so that the next Scan reports the edit as one of that.
+// confirm examines a file after it was written. If it is not the file that was
+// placed, somebody edited it who had seen the old text. The Index then keeps the
+// old row, so that the next Scan reports the edit as one of the old text.
 func (j *job) confirm() error {
 	st, err := lstat(j.fd, j.file(j.name))
 	if err != nil && !gone(err) {
@@ -181,7 +181,7 @@ func (a *apply) record(j *job, limit int64, out *Applied) {
 	case j.done:
 		out.Written++
 	default:
-		return // an error or the end of ctx came first
+		return // not reached: an error, or the end of ctx
 	}
 	if j.remove {
 		a.ix.Delete(key)
@@ -190,18 +190,18 @@ func (a *apply) record(j *job, limit int64, out *Applied) {
 	s := j.written
 	a.ix.put(record{
 		name: j.name, kind: j.kind, stamp: s, content: j.wanted, base: j.base, based: j.based,
-		racy: s.after(limit) || j.done && j.hasty(),
+		racy: s.after(limit) || j.done && j.racyName(),
 	})
 }
 
-// hasty reports a file that got its name so soon after it was written that an
-// edit right after could bear the time of the writing.
-func (j *job) hasty() bool {
+// racyName reports whether a file got its name so soon after it was written that
+// an edit right after that could have the same time as the writing.
+func (j *job) racyName() bool {
 	switch {
 	case j.staging != nil:
 		return j.written.mtime >= grainBefore(j.staging.placed)
 	case j.renewed:
-		return true // being linked to has hidden when it was renamed
+		return true // linking the file changed its ctime, so the time of the rename is lost
 	}
 	return j.written.mtime >= grainBefore(j.written.ctime)
 }

@@ -11,30 +11,31 @@
 //
 // # What is guaranteed
 //
-// Apply never replaces or removes bytes that are not recorded elsewhere: not an
-// edit made before it ran, nor one made while it runs by an editor that writes
-// in place or renames. When a text cannot be put back under its own name, it is
-// kept beside it under a name ending in "~" and reported as [Rescue].
+// Apply never replaces or removes bytes that are not recorded elsewhere. That
+// holds for edits made before it runs and for edits made while it runs, by an
+// editor that writes in place or renames. A text that cannot get its own name
+// back is stored beside it under a name ending in "~" and reported as [Rescue].
 //
-// Every file is at every moment its whole old or its whole new text, also after
-// a crash: texts are written under hidden names, flushed, and only then renamed.
-// Hidden names begin with ".gt-"; what a killed process left behind is resolved
-// by the next Scan or Apply, and the names alone say how (see names.go).
+// At every moment each file has its whole old or its whole new text, also after a
+// crash: a text is written under a hidden name, flushed, and only then renamed.
+// Hidden names begin with ".gt-". The next Scan or Apply resolves the ones that a
+// killed process left; the names alone say how (see names.go).
 //
-// Where more files are made than a directory has, and more than a thousand, the
-// directory is replaced by a new one in a single rename (staging.go). What people
-// keep in it stays, as the same files; what they do in it meanwhile is carried
-// over. A program whose working directory it was has to enter it again.
+// When Apply makes more than a thousand files, and more than the directory has,
+// it puts a new directory in place of the old one by a single rename (see
+// staging.go). The files that were there stay the same files, and what people do
+// in the directory meanwhile is carried over. A program that has the directory
+// as its working directory must enter it again.
 //
-// Nothing in the directory is trusted: links are never followed, only regular
-// files are opened, no more than [town.MaxDocumentBytes] is read, and a file
-// that does not parse is reported with its line and left alone.
+// Nothing in the directory is trusted. Links are never followed, only regular
+// files are opened, and no more than [town.MaxDocumentBytes] is read. A file that
+// does not parse is reported with its line and left alone.
 //
 // # Who serialises and who retries
 //
-// A Tree and an Index belong to one goroutine at a time. Across processes,
-// Apply waits for a lock on the directory itself; a caller that saves the index
-// holds a lock of its own from LoadIndex to Save. Nothing is retried here
-// except a read that met a writer, a few times; what stays busy is reported,
-// and the caller's next Scan or Apply tries it again.
+// A Tree and an Index belong to one goroutine at a time. Across processes, Apply
+// waits for a lock on the directory itself. A caller that saves the index holds a
+// lock of its own from LoadIndex to Save. A read that meets a writer is retried a
+// few times; nothing else is. A file that stays busy is reported, and the
+// caller's next Scan or Apply tries it again.
 package files

@@ -17,8 +17,8 @@ import (
 // maxVersion bounds a version's length in bytes.
 const maxVersion = 128
 
-// formulaText is a formula as its file spells it. Keys that are not listed are
-// allowed, so that a newer Town's formulas still work here.
+// formulaText is a formula as its file has it. Other keys are allowed, so that the
+// formulas of a newer Town work here.
 type formulaText struct {
 	Formula     string             `toml:"formula"`
 	Title       string             `toml:"title"`
@@ -39,7 +39,7 @@ type varText struct {
 	Required    bool   `toml:"required"`
 }
 
-// checkFormula reads a *.formula.toml and validates its graph of steps.
+// checkFormula reads a *.formula.toml and validates the graph of its steps.
 func checkFormula(key town.Key, text string) (Meta, error) {
 	text = strings.TrimPrefix(text, bom)
 	fail := func(line int, format string, args ...any) (Meta, error) {

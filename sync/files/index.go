@@ -9,37 +9,40 @@ import (
 	"gastown/town"
 )
 
-// Index remembers every file that shows a row: what the file was when it was
-// last read or written, and which row it then showed. The zero value is not
-// usable; see [NewIndex] and [LoadIndex].
+// Index remembers every file that shows a row: the state of the file when it was
+// last read or written, and the row it then showed. The zero value is not usable;
+// see [NewIndex] and [LoadIndex].
 //
-// An Index is a cache of the tree plus one fact that is nowhere else, the row
-// each file is based on. Losing it is safe: a Scan with an empty Index reports
-// every file as added, and the caller matches the texts with rows by content.
-// So is having an older one: it is as if the command that saved the newer one
-// had ended before.
+// An Index is a cache of the tree plus one fact that is stored nowhere else: the
+// row each file is based on. Losing it is safe: a Scan with an empty Index reports
+// every file as added, and the caller matches the texts with rows by content. An
+// older Index is safe too: it is as if the command that saved the newer one had
+// been killed before it did.
 type Index struct {
 	// Head is the commit of the federation database whose rows the files show;
 	// empty when none was recorded. At most 159 bytes.
 	Head string
 
-	// base is what was read, where entries are looked up in place. Whatever was
-	// set or deleted since stands in fresh, and hides that slot of base.
+	// base is the part that was read from the file; entries are looked up in it in
+	// place. What was set or deleted since is in fresh, and its slot in base is
+	// marked in hidden.
 	base   table
 	hidden []bool
 	fresh  []record
-	// listed are the directories as they were when every document in them was
-	// known here; the zero stamp is none. See listed.go.
-	listed [len(kinds)]stamp
-	// at finds records in fresh by kind and name.
+	// dirTimes has the state of each directory when every document in it was known
+	// here, or the zero stamp. See dirtimes.go.
+	dirTimes [len(kinds)]stamp
+	// at has the places of records in fresh, by kind and name.
 	at [len(kinds)]map[string]int32
-	// count is the number of entries; dirty are the fresh ones not yet saved.
+	// count is the number of entries, dirty the places of those in fresh that are
+	// not saved.
 	count int
 	dirty []int32
 	file  savedFile
 }
 
-// kinds fixes the numbers of kinds in the index file. Append only, at most 4.
+// kinds gives the numbers of kinds in the index file. Only append to it; there is
+// room for four.
 var kinds = [...]town.Kind{town.KindRole, town.KindFormula, town.KindTemplate}
 
 // Entry is what the Index says of one file.
@@ -47,15 +50,15 @@ type Entry struct {
 	// Size in bytes; ModTime and ChangeTime in nanoseconds since 1970.
 	Size, ModTime, ChangeTime int64
 	Inode                     uint64
-	// Content is the digest of the file's bytes; Base that of the row the file
-	// was written from or recorded as, empty when there is none.
+	// Content is the digest of the file's bytes. Base is the digest of the row the
+	// file was written from or recorded as; empty when there is none.
 	Content, Base town.Digest
-	// Racy marks a file that was touched so shortly before it was read that a
-	// later edit might show the same times: it is read again by the next Scan.
+	// Racy: the file changed so shortly before it was read that a later edit could
+	// leave the same times. The next Scan reads it again.
 	Racy bool
 }
 
-// stamp is what a file's inode says, and what tells an edit from no edit.
+// stamp is the part of a file's inode that differs after an edit.
 type stamp struct {
 	size, mtime, ctime int64
 	ino                uint64
@@ -68,8 +71,8 @@ type record struct {
 	kind          uint8
 	racy, based   bool
 
-	// Of records in fresh: deleted stands for the absence of an entry, dirty
-	// for a change that is not saved.
+	// These are for records in fresh. deleted: there is no such entry any more.
+	// dirty: the change is not saved.
 	deleted, dirty bool
 }
 
@@ -98,9 +101,9 @@ func (ix *Index) Get(key town.Key) (Entry, bool) {
 	return Entry{}, false
 }
 
-// Set adds or replaces an entry. It refuses a key that names no document and a
-// digest that is none. To record what Scan reported use [Index.Record], which
-// knows the times at which the text was read.
+// Set adds or replaces an entry. It refuses a key that cannot be a document's and
+// a malformed digest. Use [Index.Record] to record what Scan reported: it knows
+// the times of the text that was read.
 func (ix *Index) Set(key town.Key, e Entry) error {
 	k, err := kindNumber(key)
 	if err != nil {
@@ -122,9 +125,9 @@ func (ix *Index) Set(key town.Key, e Entry) error {
 	return nil
 }
 
-// Record notes that the text or absence Scan reported is now the row base (the
-// row's digest; empty for a deletion). Nothing is read again: a later edit of
-// the file is seen by the next Scan as an edit of this text.
+// Record notes that the text or deletion that Scan reported is recorded as the row
+// with the digest base (empty for a deletion). The file is not read again: the
+// next Scan sees a later edit as one of this text.
 func (ix *Index) Record(c Change, base town.Digest) error {
 	if c.Deleted {
 		ix.Delete(c.Key)
@@ -133,7 +136,7 @@ func (ix *Index) Record(c Change, base town.Digest) error {
 	return ix.Set(c.Key, c.seen.entry(c.Content, base, c.racy))
 }
 
-// Delete forgets key, if it is known.
+// Delete removes the entry of key, if there is one.
 func (ix *Index) Delete(key town.Key) {
 	for k, kind := range kinds {
 		if kind == key.Kind && ix.lookup(uint8(k), key.Name) != none {
@@ -142,7 +145,7 @@ func (ix *Index) Delete(key town.Key) {
 	}
 }
 
-// All yields every entry in no particular order. The Index must not be changed
+// All yields every entry, in no particular order. The Index must not change
 // meanwhile.
 func (ix *Index) All() iter.Seq2[town.Key, Entry] {
 	return func(yield func(town.Key, Entry) bool) {
@@ -175,7 +178,8 @@ func (s stamp) entry(content, base town.Digest, racy bool) Entry {
 	}
 }
 
-// kindNumber is the number of key's kind; it refuses what names no document.
+// kindNumber is the number of key's kind. It fails for a key that cannot be a
+// document's.
 func kindNumber(key town.Key) (uint8, error) {
 	for k, kind := range kinds {
 		if kind == key.Kind {
@@ -189,10 +193,10 @@ func hexDigest(raw [32]byte) town.Digest { return town.Digest(hex.EncodeToString
 
 func rawDigest(d town.Digest) (raw [32]byte, err error) {
 	if len(d) != 2*len(raw) || strings.ContainsAny(string(d), "ABCDEF") {
-		return raw, fmt.Errorf("%q is no digest", town.Clip(string(d), 80))
+		return raw, fmt.Errorf("%q is not a digest", town.Clip(string(d), 80))
 	}
 	if _, err := hex.Decode(raw[:], []byte(d)); err != nil {
-		return raw, fmt.Errorf("%q is no digest", town.Clip(string(d), 80))
+		return raw, fmt.Errorf("%q is not a digest", town.Clip(string(d), 80))
 	}
 	return raw, nil
 }

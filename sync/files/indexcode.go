@@ -11,34 +11,35 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// ErrBadIndex reports an index file that is torn, altered, of another format or
-// no index at all. Nothing was used of it. The caller rebuilds: it begins with
-// NewIndex, scans, and records the texts that equal a row under that row.
+// ErrBadIndex reports a file that is torn, altered, of another format or not an
+// index. Nothing of it was used. The caller rebuilds the index: it starts with
+// NewIndex, scans, and records each text that equals a row under that row.
 var ErrBadIndex = errors.New("the index of files is unusable")
 
-// The index file, all numbers little-endian. What follows the body are changes,
-// each as long as a save (see indexlog.go).
+// This is the format of the index file. All numbers are little-endian. Saved
+// changes follow the body; see indexlog.go.
 //
 //	prefix: magic "gtfiles\n" | format u32 | CRC-32C of the rest of the prefix
 //	        and of the sums u32 | length of the body u64 | slots u32 |
 //	        entries u32 | seed u64
 //	sums:   CRC-32C of each block of the body
 //	body:   head length u8 | head | slots and entries (see table.go)
-//	head:   of each kind the directory as it was listed, like the times of an
-//	        entry | the commit
+//	head:   for each kind the times of its directory (see dirtimes.go), like the
+//	        times of an entry | the commit
 const (
 	indexMagic  = "gtfiles\n"
 	indexFormat = 3
-	// undatedFormat is the same without the directories. It is read, for only
-	// the index tells a document that somebody has removed from one to be shown.
+	// undatedFormat is the same without the times of directories. It is still read:
+	// without an index, a document whose file somebody removed would be written
+	// again.
 	undatedFormat = 2
 	indexPrefix   = len(indexMagic) + 4 + 4 + 8 + 4 + 4 + 8
 	prefixSum     = len(indexMagic) + 4
-	maxHead       = 255 - listedBytes
-	// maxIndexBytes bounds what is read: about ten million files.
+	maxHead       = 255 - dirTimesBytes
+	// maxIndexBytes is how large a file is read at most: about ten million entries.
 	maxIndexBytes = 2 << 30
-	// blockBytes is how much of the body one sum covers, a piece that a
-	// processor checks while it has it at hand.
+	// blockBytes is how many bytes of the body one sum covers. A block fits into a
+	// processor's cache.
 	blockBytes = 256 << 10
 )
 
@@ -46,7 +47,8 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 func blocks(body int) int { return (body + blockBytes - 1) / blockBytes }
 
-// encode spells the whole index. Entries that are no older than limit are racy.
+// encode returns the whole index as a file. It marks entries as racy whose times
+// are not before limit.
 func (ix *Index) encode(limit int64) ([]byte, error) {
 	if len(ix.Head) > maxHead {
 		return nil, fmt.Errorf("head %.40q... is longer than %d bytes", ix.Head, maxHead)
@@ -70,8 +72,8 @@ func (ix *Index) encode(limit int64) ([]byte, error) {
 		r := ix.record(ref)
 		t.insert(r.kind, r.name, int(ref))
 	}
-	// In the order of the slots: who looks at all entries reads them one after
-	// the other.
+	// Entries are in the order of the slots, so that a reader of all of them reads
+	// the file from beginning to end.
 	for slot := range t.size() {
 		if at, ok := t.offset(slot); ok {
 			r := ix.record(ref(at))
@@ -97,30 +99,30 @@ func (ix *Index) encode(limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// after reports that an edit made right after limit could bear the same times.
+// after reports whether an edit made right after limit could have the same times.
 func (s stamp) after(limit int64) bool { return max(s.mtime, s.ctime) >= limit }
 
 func bad(format string, args ...any) error {
 	return fmt.Errorf("%w: %s", ErrBadIndex, fmt.Sprintf(format, args...))
 }
 
-// decode reads what encode wrote from a file of that size, and returns where it
-// ends there and its prefix, which no other index has. A fault of the file is
-// ErrBadIndex.
+// decode reads an index from a file of that size. It also returns where the index
+// ends in the file, and the prefix, which is unique to it. It fails with
+// ErrBadIndex when the file is at fault.
 func decode(f io.ReaderAt, size int64) (ix *Index, end int64, prefix [indexPrefix]byte, err error) {
 	if err := readAt(f, prefix[:], 0); err != nil {
 		return nil, 0, prefix, err
 	}
 	if string(prefix[:len(indexMagic)]) != indexMagic {
-		return nil, 0, prefix, bad("it does not begin as one")
+		return nil, 0, prefix, bad("the file does not begin like an index")
 	}
 	if v := formatOf(prefix[:]); v != indexFormat && v != undatedFormat {
-		return nil, 0, prefix, bad("format %d, this program reads %d and %d", v, undatedFormat, indexFormat)
+		return nil, 0, prefix, bad("it has format %d, and this program reads %d and %d", v, undatedFormat, indexFormat)
 	}
 	fields := prefix[prefixSum+4:]
 	length, slots, count := le.Uint64(fields), int(le.Uint32(fields[8:])), int(le.Uint32(fields[12:]))
 	if length > uint64(size) || int64(length)+int64(indexPrefix+4*blocks(int(length))) > size {
-		return nil, 0, prefix, bad("%d bytes are too few for a body of %d", size, length)
+		return nil, 0, prefix, bad("the file has %d bytes, too few for a body of %d", size, length)
 	}
 	sums := make([]byte, 4*blocks(int(length)))
 	if err := readAt(f, sums, int64(indexPrefix)); err != nil {
@@ -136,7 +138,7 @@ func decode(f io.ReaderAt, size int64) (ix *Index, end int64, prefix [indexPrefi
 		return nil, 0, prefix, err
 	}
 	dirs := dirBytes(prefix[:])
-	head, body, ok := cutHead(body, dirs) // it has a byte, or it would have no sum
+	head, body, ok := cutHead(body, dirs) // readBlocks refuses an empty body
 	if !ok || slots&(slots-1) != 0 || slots > len(body)/slotBytes || count > slots {
 		return nil, 0, prefix, bad("%d slots for %d entries do not fit", slots, count)
 	}
@@ -149,15 +151,48 @@ func decode(f io.ReaderAt, size int64) (ix *Index, end int64, prefix [indexPrefi
 
 func formatOf(prefix []byte) uint32 { return le.Uint32(prefix[len(indexMagic):]) }
 
-// dirBytes is the room of the directories in the heads of an index file.
+// dirBytes is how many bytes of a head the times of directories take.
 func dirBytes(prefix []byte) int {
 	if formatOf(prefix) == undatedFormat {
 		return 0
 	}
-	return listedBytes
+	return dirTimesBytes
 }
 
-// readBlocks reads the body and checks it, several blocks at a time.
+// encodeHead encodes what precedes the entries, in the file and in changes. It leaves
+// out times of directories that are not before limit.
+func (ix *Index) encodeHead(limit int64) []byte {
+	b := make([]byte, 1, 1+dirTimesBytes+len(ix.Head))
+	b[0] = byte(dirTimesBytes + len(ix.Head))
+	for _, s := range ix.dirTimes {
+		if s.after(limit) {
+			s = stamp{}
+		}
+		b = appendStamp(b, s)
+	}
+	return append(b, ix.Head...)
+}
+
+// cutHead splits b, which is not empty, after its head. dirs is how many bytes of it
+// the times of directories take. ok is false if b is too short.
+func cutHead(b []byte, dirs int) (head, rest []byte, ok bool) {
+	n := 1 + int(b[0])
+	if n > len(b) || n <= dirs {
+		return nil, nil, false
+	}
+	return b[1:n], b[n:], true
+}
+
+// decodeHead decodes what cutHead returned.
+func (ix *Index) decodeHead(b []byte, dirs int) {
+	ix.dirTimes = [len(kinds)]stamp{}
+	for k := range dirs / stampBytes {
+		ix.dirTimes[k] = readStamp(b[k*stampBytes:])
+	}
+	ix.Head = string(b[dirs:])
+}
+
+// readBlocks reads and checks the body, several blocks at a time.
 func readBlocks(f io.ReaderAt, body, sums []byte, start int64) error {
 	if len(body) == 0 {
 		return bad("it has no body")
@@ -189,7 +224,8 @@ func readAt(f io.ReaderAt, b []byte, at int64) error {
 	return nil
 }
 
-// plainName is town.CheckName for places that check a hundred thousand names.
+// plainName is a faster town.CheckName, for code that checks a hundred thousand
+// names.
 func plainName[T string | []byte](s T) bool {
 	if len(s) == 0 || len(s) > 64 {
 		return false

@@ -11,12 +11,12 @@ import (
 	"gastown/town"
 )
 
-// indexTemp is added to the index file's name while it is being written.
+// indexTemp is the suffix of the file that is written before it becomes the index.
 const indexTemp = ".new"
 
-// LoadIndex reads the index at path. A missing file is [os.ErrNotExist], an
-// unusable one [ErrBadIndex]; in both cases the caller begins with [NewIndex].
-// What a killed Save left at the end of the file is ignored.
+// LoadIndex reads the index at path. It fails with [os.ErrNotExist] for a missing
+// file and with [ErrBadIndex] for an unusable one; in both cases the caller starts
+// with [NewIndex]. It ignores what a killed Save left at the end of the file.
 func LoadIndex(path string) (*Index, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
@@ -42,18 +42,18 @@ func LoadIndex(path string) (*Index, error) {
 	if ix.replay(prefix[:], log) == len(log) && formatOf(prefix[:]) == indexFormat {
 		ix.file.end = st.Size()
 	}
-	ix.file.head, ix.file.listed = ix.Head, ix.listed
+	ix.file.head, ix.file.dirTimes = ix.Head, ix.dirTimes
 	return ix, nil
 }
 
-// Save writes the index to path (mode 0600). Where the file there is the one
-// that was loaded or last saved, and little has changed since, the changes are
-// added to its end and flushed; else a temporary file beside it is written,
-// flushed and renamed. On error, and after a crash, the index there is the
-// former one or this one, whole. Concurrent Saves exclude each other; which
-// index is current is the caller's lock to decide.
+// Save writes the index to path (mode 0600). If the file is the one that was loaded
+// or last saved, and little has changed since, Save appends the changes and
+// flushes them. Otherwise it writes a temporary file beside it, flushes and
+// renames it. After an error or a crash the file holds the former index or this
+// one, whole. Concurrent Saves exclude each other. The caller's own lock decides
+// whose index is current.
 func (ix *Index) Save(path string) (err error) {
-	if path == ix.file.path && ix.file.end > 0 && len(ix.dirty) == 0 && ix.Head == ix.file.head && ix.listed == ix.file.listed {
+	if path == ix.file.path && ix.file.end > 0 && len(ix.dirty) == 0 && ix.Head == ix.file.head && ix.dirTimes == ix.file.dirTimes {
 		if _, err := os.Lstat(path); err == nil {
 			return nil
 		}
@@ -72,13 +72,13 @@ func (ix *Index) Save(path string) (err error) {
 		return err
 	}
 	defer dir.Close()
-	// Held for milliseconds, and released with the descriptor. A file system
-	// without such locks saves without one: a torn file is found by checksum.
+	// The lock is held for milliseconds and ends with the descriptor. On a file
+	// system without locks Save goes on: the checksums find a torn file.
 	if err := retryInterrupted(func() error { return unix.Flock(int(dir.Fd()), unix.LOCK_EX) }); err != nil && !unsupported(err) {
 		return err
 	}
-	// Entries are marked racy when they are made. This second net, by the time
-	// the index itself is written, holds also when a clock was set back.
+	// Entries were marked racy when they were made. Marking them again, by the time
+	// at which the index is written, also holds when a clock was set back.
 	limit := int64(0)
 	if now, ok := fsNow(int(dir.Fd())); ok {
 		limit = grainBefore(now)
@@ -94,11 +94,12 @@ func (ix *Index) Save(path string) (err error) {
 		ix.fresh[i].dirty = false
 	}
 	ix.dirty = nil
-	ix.file.path, ix.file.head, ix.file.listed = path, ix.Head, ix.listed
+	ix.file.path, ix.file.head, ix.file.dirTimes = path, ix.Head, ix.dirTimes
 	return nil
 }
 
-// add saves by adding to the file. It reports false when it must be written anew.
+// add saves the index by appending to the file. It returns false when the file must
+// be written anew.
 func (ix *Index) add(path string, limit int64) (bool, error) {
 	if path != ix.file.path || ix.file.end == 0 {
 		return false, nil
@@ -113,7 +114,7 @@ func (ix *Index) add(path string, limit int64) (bool, error) {
 	}
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
 	if err != nil {
-		return false, nil // a file can still be put in its place
+		return false, nil // writing a new file may still succeed
 	}
 	defer f.Close()
 	added, err := ix.file.add(f, b)
@@ -125,7 +126,7 @@ func (ix *Index) add(path string, limit int64) (bool, error) {
 	return added, err
 }
 
-// write saves by writing a whole file.
+// write saves the index by writing a whole file.
 func (ix *Index) write(path string, dir *os.File, limit int64) error {
 	b, err := ix.encode(limit)
 	if err != nil {

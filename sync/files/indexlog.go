@@ -5,25 +5,25 @@ import (
 	"os"
 )
 
-// A save that changed little is added to the end of the index file:
+// A save that changed little is appended to the index file as one change:
 //
-//	length of all that follows the sum u32 | CRC-32C u32 of the prefix of this
-//	very file, the length and what follows | head length u8 | head |
-//	changes: an entry as table.go spells them, with flagDeleted one without digests
+//	length u32 of what follows the sum | sum: CRC-32C u32 of the prefix of this
+//	very file, the length, and what follows | head length u8 | head |
+//	entries as in table.go; flagDeleted marks those that were removed
 //
-// What does not end in a whole change was being written when the process was
-// killed. It is no part of the index, which is then that of the save before.
+// An incomplete change at the end was being written when the process was killed.
+// It is ignored, and the index is that of the save before.
 const (
 	changeHead  = 4 + 4
 	flagDeleted = 1 << 2
-	// defaultLogBytes is how much may stand behind the body before the next
-	// save writes the file anew.
+	// defaultLogBytes is how many bytes of changes a file may have before the next
+	// save writes it anew.
 	defaultLogBytes = 256 << 10
 )
 
-// encodeChanges spells what is not saved yet, as encode does.
+// encodeChanges returns what is not saved yet, as one change. limit is as in encode.
 func (ix *Index) encodeChanges(prefix []byte, limit int64) []byte {
-	b := make([]byte, changeHead, changeHead+1+maxHead+listedBytes+len(ix.dirty)*(fixedEntry+24))
+	b := make([]byte, changeHead, changeHead+1+maxHead+dirTimesBytes+len(ix.dirty)*(fixedEntry+24))
 	b = append(b, ix.encodeHead(limit)...)
 	for _, i := range ix.dirty {
 		r := ix.fresh[i]
@@ -43,8 +43,7 @@ func changeSum(prefix, b []byte) uint32 {
 	return crc32.Update(sum, castagnoli, b[changeHead:])
 }
 
-// replay takes over the saves that stand in log and returns how many bytes of
-// it they are.
+// replay applies the changes in log and returns how many bytes of it are complete.
 func (ix *Index) replay(prefix, log []byte) (used int) {
 	for {
 		b := log[used:]
@@ -68,7 +67,7 @@ func (ix *Index) replay(prefix, log []byte) (used int) {
 	return used
 }
 
-// replayOne takes over one save, or nothing if it is none.
+// replayOne applies one change. It applies nothing if the change is malformed.
 func (ix *Index) replayOne(b []byte, dirs int) bool {
 	head, rest, ok := cutHead(b, dirs)
 	if !ok {
@@ -91,28 +90,29 @@ func (ix *Index) replayOne(b []byte, dirs int) bool {
 	return true
 }
 
-// savedFile is the file the index was last read from or saved to.
+// savedFile is the file that the index was last loaded from or saved to.
 type savedFile struct {
-	path string
-	// prefix and end are known of it; with end 0 it has to be written anew.
-	prefix     [indexPrefix]byte
-	end, start int64 // start is where the changes begin
+	path   string
+	prefix [indexPrefix]byte
+	// start is where the changes begin and end where the file ends. With end 0 the
+	// next save writes the file anew.
+	end, start int64
 	head       string
-	listed     [len(kinds)]stamp
+	dirTimes   [len(kinds)]stamp
 }
 
-// add writes changes to the end of the file, if it is still the one that was
-// left. It reports false when the index has to be written whole.
+// add appends changes to the file if nobody changed it since. It returns false when
+// the index must be written whole.
 func (s *savedFile) add(f *os.File, b []byte) (bool, error) {
 	var prefix [indexPrefix]byte
 	if st, err := f.Stat(); err != nil || !st.Mode().IsRegular() || st.Size() != s.end {
 		return false, err
 	}
 	if err := readAt(f, prefix[:], 0); err != nil || prefix != s.prefix {
-		return false, nil // another process wrote one: ours is what the caller wants
+		return false, nil // another process wrote this one; the caller wants its own
 	}
 	if _, err := f.WriteAt(b, s.end); err != nil {
-		// A piece of it does no harm, but takes room.
+		// A partial change does no harm, but takes room.
 		_ = f.Truncate(s.end)
 		return false, err
 	}

@@ -7,17 +7,17 @@ import (
 	"strings"
 )
 
-// ref points to one entry of an Index until the next put: below the number of
-// slots of its table to one in there, from that number on to a fresh one.
+// ref names one entry of an Index, until the next put. Numbers below the size of
+// base are slots in it; higher ones are places in fresh.
 type ref = int32
 
 const none ref = -1
 
-// bound is above every ref there is.
+// bound is greater than every ref of the Index.
 func (ix *Index) bound() int { return ix.base.size() + len(ix.fresh) }
 
-// lookup returns none for an entry that is not there. It may be called by
-// several goroutines while nobody puts.
+// lookup returns the ref of an entry, or none. Several goroutines may call it while
+// none calls put.
 func (ix *Index) lookup(kind uint8, name string) ref {
 	if len(ix.at[kind]) > 0 {
 		if i, ok := ix.at[kind][name]; ok {
@@ -30,7 +30,7 @@ func (ix *Index) lookup(kind uint8, name string) ref {
 	return ix.base.find(kind, name)
 }
 
-// stampOf returns what a file was, and whether it has to be read again anyway.
+// stampOf returns the recorded state of a file, and whether the entry is racy.
 func (ix *Index) stampOf(r ref) (s stamp, racy bool) {
 	if i := int(r) - ix.base.size(); i >= 0 {
 		return ix.fresh[i].stamp, ix.fresh[i].racy
@@ -46,7 +46,7 @@ func (ix *Index) nameLen(r ref) int {
 	return len(ix.base.entry(r).name())
 }
 
-// fileOf is the name of an entry and that of its file.
+// fileOf returns the name of an entry and the name of its file.
 func (ix *Index) fileOf(r ref, suffix string) (name, file string) {
 	n := ix.nameLen(r)
 	if i := int(r) - ix.base.size(); i >= 0 {
@@ -64,7 +64,7 @@ func (ix *Index) record(r ref) record {
 	return ix.base.entry(r).record()
 }
 
-// refsOf yields the entries of a kind for which want holds; kind -1 is all.
+// refsOf yields the entries of a kind for which want holds; kind -1 means all kinds.
 func (ix *Index) refsOf(kind int, want func(ref) bool) iter.Seq[ref] {
 	return func(yield func(ref) bool) {
 		for r := range ix.between(kind, 0, ref(ix.bound())) {
@@ -75,8 +75,8 @@ func (ix *Index) refsOf(kind int, want func(ref) bool) iter.Seq[ref] {
 	}
 }
 
-// between yields the entries of a kind from one ref up to another; kind -1 is
-// all.
+// between yields the entries of a kind from one ref up to another; kind -1 means
+// all kinds.
 func (ix *Index) between(kind int, from, to ref) iter.Seq[ref] {
 	slots := ref(ix.base.size())
 	return func(yield func(ref) bool) {
@@ -85,7 +85,7 @@ func (ix *Index) between(kind int, from, to ref) iter.Seq[ref] {
 			if !ok || kind >= 0 && int(k) != kind || ix.hidden != nil && ix.hidden[r] {
 				continue
 			}
-			// The name has to be one of a file in that directory, not a way out of it.
+			// A name must be that of a file in the directory, never a path out of it.
 			if e := ix.base.entry(r); e != nil && e.kind() == k && plainName(e.name()) && !yield(r) {
 				return
 			}
@@ -101,7 +101,7 @@ func (ix *Index) between(kind int, from, to ref) iter.Seq[ref] {
 
 func (ix *Index) refs() iter.Seq[ref] { return ix.refsOf(-1, func(ref) bool { return true }) }
 
-// grow makes room for n more records of a kind.
+// grow reserves memory for n more records of a kind.
 func (ix *Index) grow(kind uint8, n int) {
 	ix.fresh = slices.Grow(ix.fresh, n)
 	ix.dirty = slices.Grow(ix.dirty, n)
@@ -112,12 +112,12 @@ func (ix *Index) grow(kind uint8, n int) {
 	}
 }
 
-// put adds, replaces or, by one marked deleted, removes a record that has been
-// checked.
+// put adds or replaces an entry, or removes it if r is marked deleted. The caller
+// has checked r.
 func (ix *Index) put(r record) {
 	before := ix.lookup(r.kind, r.name) != none
 	if r.deleted {
-		ix.listed[r.kind] = stamp{} // its file may still be there
+		ix.dirTimes[r.kind] = stamp{} // the file may exist, and is not known any more
 	}
 	i, ok := ix.at[r.kind][r.name]
 	if !ok {

@@ -3,33 +3,35 @@ package files
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"iter"
 
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sys/unix"
 
 	"gastown/town"
 )
 
-// job is one write on its way through prepare, commit and settle.
+// job is one write of an Apply, from prepare to commit and settle.
 type job struct {
 	*dir
 	name, text     string
 	remove         bool
 	wanted, expect [32]byte
 	base           [32]byte
-	based, exists  bool // exists: the file must, and be expect
+	based, exists  bool // exists: there must be a file, with the content expect
 
-	temp    string   // hidden file that waits, until it has been dealt with
-	staging *staging // in which the file waits instead
+	temp    string   // hidden file with the text; "" once it was renamed
+	staging *staging // new directory with the file, instead of temp
 	written stamp    // of that file
-	same    bool
+	same    bool     // the file was as wanted already
 	outcome
 }
 
 func sum256(text []byte) [32]byte { return sha256.Sum256(text) }
 
-// newJob checks a write, which may stem from another Town.
+// newJob checks a write. Its name and text may be another Town's.
 func (a *apply) newJob(w Write) (*job, error) {
 	kind, err := kindNumber(w.Key)
 	if err != nil {
@@ -66,7 +68,7 @@ func (a *apply) newJob(w Write) (*job, error) {
 // prepare writes every text to a hidden file.
 func (a *apply) prepare(ctx context.Context, writes iter.Seq[Write]) error {
 	g, ctx := errgroup.WithContext(ctx)
-	todo := make(chan *job, a.opts.Workers) // no more: each holds a text
+	todo := make(chan *job, a.opts.Workers) // few, because each holds a text
 	for range a.opts.Workers {
 		g.Go(func() error {
 			for j := range todo {
@@ -92,8 +94,8 @@ func (a *apply) prepare(ctx context.Context, writes iter.Seq[Write]) error {
 	return fed
 }
 
-// feed turns writes into jobs. Whether there are many is known before the
-// first is handed out.
+// feed turns writes into jobs. It hands out the first one only when it knows whether
+// there are many.
 func (a *apply) feed(ctx context.Context, writes iter.Seq[Write], todo chan<- *job) error {
 	known := map[town.Key]struct{}{}
 	sent, bytes := 0, 0
@@ -109,7 +111,7 @@ func (a *apply) feed(ctx context.Context, writes iter.Seq[Write], todo chan<- *j
 	}
 	for w := range writes {
 		if _, ok := known[w.Key]; ok {
-			return fmt.Errorf("%s stands twice among the writes", w.Key)
+			return fmt.Errorf("%s is twice among the writes", w.Key)
 		}
 		known[w.Key] = struct{}{}
 		j, err := a.newJob(w)
@@ -137,7 +139,7 @@ func (a *apply) feed(ctx context.Context, writes iter.Seq[Write], todo chan<- *j
 	return send()
 }
 
-// stage decides whether a job has anything to do and writes its text.
+// stage writes the text of a job, unless the file is as wanted or was edited.
 func (a *apply) stage(ctx context.Context, j *job) error {
 	if j.staging != nil {
 		return j.staging.write(j)
@@ -160,8 +162,8 @@ func (a *apply) stage(ctx context.Context, j *job) error {
 	return a.writeTemp(j, mode)
 }
 
-// inspect compares the file with what the job expects of it. It is no more
-// than a first look that saves work: commit decides.
+// inspect compares the file with what the job expects. This only saves work: commit
+// compares again, and that decides.
 func (a *apply) inspect(ctx context.Context, j *job, file string) error {
 	st, err := lstat(j.fd, file)
 	if gone(err) {
@@ -179,7 +181,7 @@ func (a *apply) inspect(ctx context.Context, j *job, file string) error {
 		content, j.written = known, stampOf(&st)
 	} else {
 		text, seen, err := j.read(ctx, file)
-		if gone(err) || kept(err) {
+		if gone(err) || mustPreserve(err) {
 			j.skipped = reason(err)
 			return nil
 		}
@@ -197,7 +199,7 @@ func (a *apply) inspect(ctx context.Context, j *job, file string) error {
 	return nil
 }
 
-// unchanged returns the content of a file that is as the Index knows it.
+// unchanged returns the content of a file if the file is as the Index has it.
 func (a *apply) unchanged(j *job, now stamp) (content [32]byte, same bool) {
 	ref := a.ix.lookup(j.kind, j.name)
 	if ref == none {
@@ -207,4 +209,55 @@ func (a *apply) unchanged(j *job, now stamp) (content [32]byte, same bool) {
 		return content, false
 	}
 	return a.ix.record(ref).content, true
+}
+
+// fileMode is the mode of new files, before the umask.
+const fileMode = 0o644
+
+// defaultFlushEvery is after how many texts the disk is made to start writing.
+const defaultFlushEvery = 20_000
+
+// writeTemp writes the text to a hidden file. mode is that of the file it will
+// replace, or 0 for a new file.
+func (a *apply) writeTemp(j *job, mode uint32) (err error) {
+	temp := tempName()
+	fd, err := openat(j.fd, temp, unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, fileMode)
+	if err != nil {
+		return err
+	}
+	j.temp = temp
+	defer func() { err = errors.Join(err, unix.Close(fd)) }()
+	if j.written, err = fill(fd, j.text); err != nil {
+		return err
+	}
+	if mode != 0 {
+		if err := unix.Fchmod(fd, mode); err != nil {
+			return err
+		}
+	}
+	if !a.bulk {
+		return unix.Fsync(fd)
+	}
+	return nil
+}
+
+// fill writes a text to a new file and returns the state of the file.
+func fill(fd int, text string) (stamp, error) {
+	for b := []byte(text); len(b) > 0; {
+		n := 0
+		if err := retryInterrupted(func() (err error) { n, err = unix.Write(fd, b); return err }); err != nil {
+			return stamp{}, err
+		}
+		b = b[n:]
+	}
+	var st unix.Stat_t
+	err := unix.Fstat(fd, &st)
+	return stampOf(&st), err
+}
+
+// flushSome makes the disk start writing while more texts come. Its error does not
+// matter, because flush finds out whether everything was written.
+func (a *apply) flushSome() error {
+	_ = unix.Syncfs(int(a.root.Fd()))
+	return nil
 }

@@ -8,16 +8,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// defaultListBytes is how much of a directory is asked of the kernel at once.
+// defaultListBytes is how many bytes of a directory one system call reads.
 const defaultListBytes = 64 << 10
 
-// nameBatch is one answer of getdents64, which has the same form on every
+// nameBatch is what one getdents64 returned. Its entries have the same form on every
 // architecture: inode u64, offset u64, length u16, type u8, name ended by NUL.
 type nameBatch string
 
-// list hands out the raw listing of a directory in pieces.
+// list passes on the raw listing of a directory, batch by batch.
 func list(ctx context.Context, dir int, to func(nameBatch) error) error {
-	// A descriptor of its own begins at the beginning.
+	// A new descriptor starts at the beginning of the directory.
 	fd, err := openat(dir, ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return err
@@ -41,7 +41,7 @@ func list(ctx context.Context, dir int, to func(nameBatch) error) error {
 	}
 }
 
-// list sends the directory's raw listing.
+// list sends the raw listing of the directory to a channel.
 func (d *dir) list(ctx context.Context, to chan<- nameBatch) error {
 	return list(ctx, d.fd, func(b nameBatch) error {
 		select {
@@ -53,8 +53,8 @@ func (d *dir) list(ctx context.Context, to chan<- nameBatch) error {
 	})
 }
 
-// eachName calls f with every name in a directory, until it fails. f may remove
-// the name.
+// eachName calls f with every name in a directory until f fails. f may remove the
+// name.
 func eachName(ctx context.Context, dir int, f func(string) error) error {
 	return list(ctx, dir, func(b nameBatch) error {
 		for name := range b.names {
@@ -66,7 +66,7 @@ func eachName(ctx context.Context, dir int, f func(string) error) error {
 	})
 }
 
-// names yields the names of a batch but "." and "..".
+// names yields the names of a batch, except "." and "..".
 func (b nameBatch) names(yield func(string) bool) {
 	const header = 8 + 8 + 2 + 1
 	for len(b) >= header {

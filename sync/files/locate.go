@@ -7,12 +7,11 @@ import (
 	"github.com/pelletier/go-toml/v2/unstable"
 )
 
-// places knows the line of each element of a TOML text by its path:
-// "version", "steps[2]", "steps[2].needs", "vars.branch". Only formulas'
-// own elements are recorded.
+// places has the line of each element of a formula by its path: "version",
+// "steps[2]", "steps[2].needs", "vars.branch".
 type places map[string]int
 
-// line returns the line of path or of the nearest element around it, and 0
+// line returns the line of path, or of the nearest element around it. It returns 0
 // when the file has neither.
 func (p places) line(path string) int {
 	for path != "" {
@@ -24,7 +23,7 @@ func (p places) line(path string) int {
 	return 0
 }
 
-// locate walks a text that has already been decoded without error.
+// locate finds the lines of a text that was decoded without error.
 func locate(text string) places {
 	data := []byte(text)
 	at, ends := places{}, lineEnds(text)
@@ -59,7 +58,7 @@ func locate(text string) places {
 	return at
 }
 
-// add records the first place of path.
+// add records the line of path, unless it has one.
 func (p places) add(path string, line int) {
 	if _, ok := p[path]; !ok {
 		p[path] = line
@@ -82,7 +81,7 @@ func (p places) inline(parser *unstable.Parser, array *unstable.Node, ends []int
 	}
 }
 
-// keyPath joins the parts of an expression's key and finds where it begins.
+// keyPath joins the parts of an expression's key and returns where the key begins.
 func keyPath(p *unstable.Parser, n *unstable.Node) (string, int) {
 	switch n.Kind {
 	case unstable.KeyValue, unstable.Table, unstable.ArrayTable:

@@ -6,22 +6,24 @@ import (
 	"strings"
 )
 
-// Hidden names, one per fate, so that a killed process leaves nothing whose
-// meaning must be guessed. N and E are digests in hexadecimal, FILE is the name
-// of the file concerned:
+// A hidden name says what must become of the file, so that nothing has to be guessed
+// when a process was killed. N and E are digests in hexadecimal, FILE is the name of
+// the file concerned:
 //
-//	.gt-tmp-RANDOM      a text not yet complete or not yet placed. Removed.
-//	.gt-swap-N-E-FILE   complete text N about to change places with FILE, whose
-//	                    text was E; or, afterwards, what FILE was. With text N
-//	                    or E it is recorded elsewhere and removed; with any
-//	                    other text it is someone's edit and is put back.
+//	.gt-tmp-RANDOM      a text that is incomplete or has no name yet. It is removed.
+//	.gt-swap-N-E-FILE   before the exchange of names: the complete text N that will
+//	                    replace FILE, whose text should be E. After it: what FILE
+//	                    was. A text with digest N or E is recorded elsewhere, so it
+//	                    is removed. Any other text is an edit and gets its name
+//	                    back.
 //	.gt-keep-N-E-FILE   the same, where the file system cannot exchange names.
-//	.gt-gone-E-FILE     FILE on its way out. Put back; the removal is done again.
+//	.gt-gone-E-FILE     FILE while it is being removed. It gets its name back, and
+//	                    the next Apply removes it again.
 //
 // And beside the directories of documents:
 //
-//	.gt-renew-DIR-TOKEN a directory about to take the place of DIR, or the one
-//	                    it has replaced; see staging.go.
+//	.gt-renew-DIR-TOKEN a directory that will replace DIR, or the one that was
+//	                    replaced; see staging.go.
 const (
 	hiddenPrefix = ".gt-"
 	tempPrefix   = hiddenPrefix + "tmp-"
@@ -29,8 +31,8 @@ const (
 	keepPrefix   = hiddenPrefix + "keep-"
 	gonePrefix   = hiddenPrefix + "gone-"
 
-	// marker lies in federation/ while an Apply runs: an Apply that finds it
-	// looks for what another left behind. Scan looks in any case.
+	// marker is a file in federation/ while an Apply runs. An Apply that finds it
+	// looks for hidden files of a killed process. Scan always does.
 	marker = hiddenPrefix + "applying"
 )
 
@@ -44,15 +46,16 @@ func goneName(expect [32]byte, file string) string {
 	return gonePrefix + hex.EncodeToString(expect[:]) + "-" + file
 }
 
-// leftover is a hidden name taken apart.
+// leftover is a parsed hidden name.
 type leftover struct {
 	name, prefix string
-	// recorded are the texts that need no keeping; file is where it belongs.
+	// recorded are digests of texts that are stored elsewhere; file is the name the
+	// text belongs to.
 	recorded [][32]byte
 	file     string
 }
 
-// parseHidden is the inverse of the names above; ok is false for others.
+// parseHidden parses a hidden name; ok is false for any other name.
 func parseHidden(name string) (l leftover, ok bool) {
 	l.name = name
 	digests := 0
@@ -83,8 +86,8 @@ func parseHidden(name string) (l leftover, ok bool) {
 	return l, plainName(strings.TrimSuffix(strings.TrimSuffix(rest, ".md"), ".formula.toml"))
 }
 
-// ignored reports names that are no business of ours: hidden files and what
-// editors leave beside the file they edit.
+// ignored reports names that cannot be documents: hidden files, and what editors
+// leave beside the file they edit.
 func ignored(name string) bool {
 	return name[0] == '.' || name[len(name)-1] == '~' || name[0] == '#' && name[len(name)-1] == '#'
 }

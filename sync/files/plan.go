@@ -5,28 +5,28 @@ import (
 )
 
 const (
-	// defaultRenewAfter is how many new files in one directory make it worth
-	// putting a new directory in its place; see staging.go. So many do not come
-	// one day like any other, when people have the directory open.
+	// defaultRenewAfter is how many new files one directory gets one by one. With
+	// more, a new directory takes its place; see staging.go. So many new files are
+	// rare, and do not come while people work in the directory.
 	defaultRenewAfter = 1000
-	// defaultHeldBytes bounds the texts that wait for that decision, and for the
-	// one whether to flush them one by one.
+	// defaultHeldBytes bounds the texts that are held until it is decided whether to
+	// make a new directory, and whether to flush the texts one by one.
 	defaultHeldBytes = 16 << 20
 )
 
-// plan is how the new files of one directory are going to be written.
+// plan is how the new files of one directory will be written.
 type plan struct {
 	decided bool
-	staging *staging // nil: one by one
-	// held wait for the decision, which is looked for when there are more than
-	// next of them.
+	staging *staging // nil: one by one, in the directory itself
+	// held are the jobs that wait for the decision. Once there are more than next of
+	// them, the decision is tried.
 	held  []*job
 	bytes int
 	next  int
 }
 
-// route decides what becomes of a job, and puts those that may start on
-// a.ready.
+// route puts jobs that may start on a.ready. The others are held until their plan is
+// decided.
 func (a *apply) route(ctx context.Context, j *job) error {
 	p := &a.plans[j.kind]
 	switch {
@@ -62,7 +62,7 @@ func (a *apply) route(ctx context.Context, j *job) error {
 	return nil
 }
 
-// decide ends the waiting: for s, or for one by one.
+// decide chooses s or, if it is nil, writing one by one. The held jobs may then start.
 func (a *apply) decide(p *plan, s *staging) {
 	p.decided, p.staging = true, s
 	for _, j := range p.held {
@@ -71,7 +71,7 @@ func (a *apply) decide(p *plan, s *staging) {
 	p.held = nil
 }
 
-// assign hands out a job whose plan is decided.
+// assign lets a job start whose plan is decided.
 func (a *apply) assign(p *plan, j *job) {
 	if s := p.staging; s != nil {
 		if _, taken := s.taken[j.file(j.name)]; !taken {
@@ -82,7 +82,8 @@ func (a *apply) assign(p *plan, j *job) {
 	a.ready = append(a.ready, j)
 }
 
-// decideRest ends the waiting where there are not that many.
+// decideRest chooses writing one by one where nothing was decided: there are few
+// new files.
 func (a *apply) decideRest() {
 	for k := range a.plans {
 		if p := &a.plans[k]; !p.decided {
@@ -91,7 +92,7 @@ func (a *apply) decideRest() {
 	}
 }
 
-// stagings yields the directories that are being made.
+// stagings yields the new directories of this Apply.
 func (a *apply) stagings(yield func(*staging) bool) {
 	for k := range a.plans {
 		if s := a.plans[k].staging; s != nil && !yield(s) {

@@ -3,6 +3,8 @@ package files
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
@@ -10,8 +12,8 @@ import (
 	"gastown/town"
 )
 
-// recoverIfIdle resolves leftovers unless another process is at work, whose
-// they may be. done is false if nothing was touched.
+// recoverIfIdle resolves leftovers, unless another process is writing: they may be
+// its own. done is false if nothing was changed.
 func (d *dir) recoverIfIdle(ctx context.Context, found []leftover) (rescued []Rescue, done bool, err error) {
 	release, err := d.lock(ctx, false)
 	if errors.Is(err, town.ErrBusy) || unsupported(err) {
@@ -23,13 +25,13 @@ func (d *dir) recoverIfIdle(ctx context.Context, found []leftover) (rescued []Re
 	defer release()
 	rescued, err = d.recover(found)
 	if errors.Is(err, unix.EROFS) {
-		return rescued, false, nil // looking must be possible without writing
+		return rescued, false, nil // a Scan must work on a read-only file system
 	}
 	return rescued, true, err
 }
 
-// recoverAll finds and resolves what is left in the directory. The caller has
-// the lock.
+// recoverAll finds and resolves the leftovers in the directory. The caller has the
+// lock.
 func (d *dir) recoverAll(ctx context.Context) ([]Rescue, error) {
 	var found []leftover
 	g, ctx := errgroup.WithContext(ctx)
@@ -69,7 +71,8 @@ func (d *dir) recover(found []leftover) ([]Rescue, error) {
 		if r != nil {
 			rescued = append(rescued, *r)
 		}
-		// Gone: resolved by someone else. Being written: the next run's.
+		// A name that is gone was resolved by another process. A file that is being
+		// written is left to the next run.
 		if err != nil && !gone(err) && !errors.Is(err, errWriting) {
 			errs = errors.Join(errs, err)
 		}
@@ -77,7 +80,7 @@ func (d *dir) recover(found []leftover) ([]Rescue, error) {
 	return rescued, errs
 }
 
-// sameFile reports that two names are links to one file.
+// sameFile reports whether two names are links to one file.
 func (d *dir) sameFile(a, b string) bool {
 	sa, err1 := lstat(d.fd, a)
 	sb, err2 := lstat(d.fd, b)
@@ -93,16 +96,16 @@ func (d *dir) recoverGone(l leftover) (*Rescue, error) {
 }
 
 func (d *dir) recoverSwap(l leftover) (*Rescue, error) {
-	// Without a file under the proper name, whatever this is comes nearest.
+	// Without a file of that name, this text is the one to show.
 	if err := d.placeIfText(l); !errors.Is(err, unix.EEXIST) {
 		return nil, err
 	}
 	wanted := l.recorded[0]
-	if err := d.discard(l.name, l.recorded...); err == nil || !kept(err) || errors.Is(err, errWriting) {
+	if err := d.discard(l.name, l.recorded...); err == nil || !mustPreserve(err) || errors.Is(err, errWriting) {
 		return nil, err
 	}
-	// Someone's edit that was swapped out. If the file is still just the text
-	// it was swapped for, the edit takes its place again.
+	// This is an edit that was swapped out. If the file still has the text that it was
+	// swapped for, the edit gets its name back.
 	text, _, err := d.readOnce(l.file)
 	if err != nil || sum256(text) != wanted {
 		return d.discardOrRescue(l)
@@ -113,16 +116,16 @@ func (d *dir) recoverSwap(l leftover) (*Rescue, error) {
 	return d.discardOrRescue(l)
 }
 
-// placeIfText gives the leftover of a swap its file's name if nobody has it,
-// unless its text is recorded: then a person removed the file after the swap,
-// and it stays removed. What was kept is put back in any case, for without an
-// exchange the file has no name for an instant.
+// placeIfText gives the leftover of a swap the name of its file, if no file has it.
+// If the text is recorded, it does not: a person removed the file after the swap,
+// and it stays removed. A ".gt-keep-" leftover gets the name in any case, because
+// without an exchange of names the file has no name for an instant.
 func (d *dir) placeIfText(l leftover) error {
 	if _, err := lstat(d.fd, l.file); !gone(err) {
 		return unix.EEXIST
 	}
 	if l.prefix == swapPrefix {
-		if err := d.discard(l.name, l.recorded...); err == nil || !kept(err) {
+		if err := d.discard(l.name, l.recorded...); err == nil || !mustPreserve(err) {
 			return err
 		}
 	}
@@ -131,8 +134,56 @@ func (d *dir) placeIfText(l leftover) error {
 
 func (d *dir) discardOrRescue(l leftover) (*Rescue, error) {
 	err := d.discard(l.name, l.recorded...)
-	if err == nil || !kept(err) || errors.Is(err, errWriting) {
+	if err == nil || !mustPreserve(err) || errors.Is(err, errWriting) {
 		return nil, err
 	}
 	return d.rescueAs(l.name, l.file)
+}
+
+// RescuedText is the digest of a rescued text.
+func (t *Tree) RescuedText(ctx context.Context, r Rescue) (town.Digest, error) {
+	d, file, err := t.rescued(r)
+	if err != nil {
+		return "", err
+	}
+	defer d.close()
+	text, _, err := d.read(ctx, file)
+	if err != nil {
+		return "", err
+	}
+	return town.ContentDigest(string(text)), nil
+}
+
+// DropRescued removes a rescued text that still has that digest. The caller vouches
+// that the text is recorded, because this may be the only file with it. It fails
+// with ErrEdited or town.ErrBusy if the text has changed.
+func (t *Tree) DropRescued(r Rescue, content town.Digest) error {
+	sum, err := rawDigest(content)
+	if err != nil {
+		return err
+	}
+	d, file, err := t.rescued(r)
+	if err != nil {
+		return err
+	}
+	defer d.close()
+	return d.discard(file, sum)
+}
+
+// rescued opens the directory of a rescued text and returns the name of its file.
+func (t *Tree) rescued(r Rescue) (*dir, string, error) {
+	kind, err := kindNumber(r.Key)
+	if err != nil {
+		return nil, "", err
+	}
+	d, err := t.open(kind, false)
+	if err != nil {
+		return nil, "", err
+	}
+	file, ours := strings.CutPrefix(r.Path, d.path(""))
+	if !ours || !strings.HasPrefix(file, d.file(r.Key.Name)+".") || !strings.HasSuffix(file, "~") || strings.Contains(file, "/") {
+		d.close()
+		return nil, "", fmt.Errorf("%s is not a rescued text of %s", town.Clip(r.Path, 120), r.Key)
+	}
+	return d, file, nil
 }

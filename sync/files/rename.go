@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// place gives a file a name nobody has; it reports EEXIST when somebody does.
+// place renames a file to a name that must be free. It fails with EEXIST if it is not.
 func (d *dir) place(from, to string) error { return d.placeFrom(d.fd, from, to) }
 
 // placeFrom is place for a file of another directory.
@@ -17,7 +17,7 @@ func (d *dir) placeFrom(dir int, from, to string) error {
 	if !unsupported(err) {
 		return err
 	}
-	// Network file systems: a hard link does not replace either.
+	// On network file systems: a hard link replaces nothing either.
 	err = unix.Linkat(dir, from, d.fd, to, 0)
 	switch {
 	case err == nil:
@@ -25,22 +25,22 @@ func (d *dir) placeFrom(dir int, from, to string) error {
 	case !unsupported(err) && !errors.Is(err, unix.EPERM):
 		return err
 	}
-	// No links either: look first. Two programs that create the same file in
-	// the same microseconds are not told apart here.
+	// Without links, all that remains is to look first. A file that another program
+	// creates within the same microseconds is overwritten.
 	if _, err := lstat(d.fd, to); err == nil {
 		return unix.EEXIST
 	}
 	return unix.Renameat(dir, from, d.fd, to)
 }
 
-// exchange lets swap, a name made by swapName, and file change places.
+// exchange exchanges the names of two files. swap is a name made by swapName.
 func (d *dir) exchange(swap, file string) error {
 	err := d.renameat2(d.fd, swap, d.fd, file, unix.RENAME_EXCHANGE)
 	if !unsupported(err) {
 		return err
 	}
-	// Keep what file is under a third name first, then put swap over it. If the
-	// process dies in between, recovery treats that name as it does swap's.
+	// Without such an exchange, file first gets a third name, and then swap takes its
+	// place. If the process dies in between, recovery treats the third name like swap.
 	keep := keepPrefix + strings.TrimPrefix(swap, swapPrefix)
 	err = unix.Linkat(d.fd, file, d.fd, keep, 0)
 	if err == nil {
@@ -52,13 +52,13 @@ func (d *dir) exchange(swap, file string) error {
 		}
 	}
 	if err != nil {
-		return errors.Join(err, d.restoreKept(keep, file))
+		return errors.Join(err, d.undoKeep(keep, file))
 	}
 	return unix.Renameat(d.fd, keep, d.fd, swap)
 }
 
-// restoreKept undoes the first half of an exchange whose second half failed.
-func (d *dir) restoreKept(keep, file string) error {
+// undoKeep undoes the first step of an exchange whose second step failed.
+func (d *dir) undoKeep(keep, file string) error {
 	err := d.place(keep, file)
 	if gone(err) {
 		return nil
@@ -73,11 +73,11 @@ func (d *dir) restoreKept(keep, file string) error {
 	return err
 }
 
-// discard removes a hidden name if its text is one of those recorded elsewhere
-// and nobody can be writing to it: it takes a read lease, which the kernel
-// refuses while the file is open for writing, reads, and unlinks under the
-// lease. Nobody new can open the file, for nobody knows the name. It reports
-// errWriting or ErrEdited, and leaves the file, when the text must be kept.
+// discard removes a hidden file if its text is one of those recorded elsewhere and
+// nobody can write to it. It takes a read lease, which the kernel refuses while the
+// file is open for writing, reads the file, and unlinks it under the lease. Nobody
+// else opens the file, because nobody knows its name. If the text must be
+// preserved, discard fails with errWriting or ErrEdited and leaves the file.
 func (d *dir) discard(name string, recorded ...[32]byte) error {
 	fd, err := d.openRegular(name)
 	if err != nil {
@@ -96,13 +96,14 @@ func (d *dir) discard(name string, recorded ...[32]byte) error {
 	return ErrEdited
 }
 
-// kept reports that discard refused for the text's sake, not that a call failed.
-func kept(err error) bool {
+// mustPreserve reports whether discard refused to remove a text that may exist
+// nowhere else. Other errors of discard are failed system calls.
+func mustPreserve(err error) bool {
 	return errors.Is(err, ErrEdited) || errors.Is(err, errWriting) || errors.Is(err, errTooLarge) || errors.Is(err, errNotRegular)
 }
 
-// rescue keeps a text whose name another text has: FILE.1~, FILE.2~ and so on,
-// names that people know for backups and Scan does not take for documents.
+// rescue gives a text whose name is taken another one: FILE.1~, FILE.2~ and so on.
+// People know such names as backups, and Scan does not take them for documents.
 func (d *dir) rescue(name, file string) (string, error) {
 	for n := 1; ; n++ {
 		to := fmt.Sprintf("%s.%d~", file, n)

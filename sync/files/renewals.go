@@ -11,8 +11,8 @@ import (
 	"gastown/town"
 )
 
-// renewals lists the hidden directories that a killed Apply left, or one that
-// another process is about to put in place.
+// renewals lists the hidden directories beside those of documents. A killed Apply
+// left them, or another process is about to put one in place.
 func (t *Tree) renewals(ctx context.Context) (found []string, err error) {
 	err = eachName(ctx, int(t.root.Fd()), func(name string) error {
 		if _, _, ok := parseRenewal(name); ok {
@@ -34,7 +34,7 @@ func parseRenewal(name string) (kind uint8, token string, ok bool) {
 	return 0, "", false
 }
 
-// recoverRenewals resolves them. The caller has the lock.
+// recoverRenewals resolves the hidden directories. The caller has the lock.
 func (t *Tree) recoverRenewals(ctx context.Context) (rescued []Rescue, err error) {
 	found, err := t.renewals(ctx)
 	for _, hidden := range found {
@@ -52,14 +52,14 @@ func (t *Tree) recoverRenewal(ctx context.Context, hidden string) ([]Rescue, err
 	kind, token, _ := parseRenewal(hidden)
 	fd, err := openat(root, hidden, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if errors.Is(err, unix.ENOTDIR) || errors.Is(err, unix.ELOOP) || gone(err) {
-		return nil, nil // not ours
+		return nil, nil // not made by Apply
 	}
 	if err != nil {
 		return nil, err
 	}
 	defer unix.Close(fd)
 	if _, err := lstat(fd, tempPrefix+token); err == nil {
-		// The new one, never put in place: its texts are rows or links.
+		// A new directory that never got its place: its files are rows or links.
 		s := &staging{dir: &dir{Tree: t, fd: -1, kind: kind}, hidden: hidden, token: token}
 		return nil, s.abandon(ctx)
 	} else if !gone(err) {
@@ -67,7 +67,7 @@ func (t *Tree) recoverRenewal(ctx context.Context, hidden string) ([]Rescue, err
 	}
 	d, err := t.open(kind, false)
 	if gone(err) {
-		// Somebody removed the new one: the old one takes its place again.
+		// Somebody removed the new directory, so the old one gets its place back.
 		return nil, t.renameat2(root, hidden, root, kinds[kind].Dir(), unix.RENAME_NOREPLACE)
 	}
 	if err != nil {
@@ -82,8 +82,8 @@ func (t *Tree) recoverRenewal(ctx context.Context, hidden string) ([]Rescue, err
 	return old.rescued, err
 }
 
-// recoverRenewalsIfIdle does so unless another process is at work, whose they
-// may be, or nothing can be written.
+// recoverRenewalsIfIdle resolves the hidden directories, unless another process is
+// writing, whose they may be, or the file system is read-only.
 func (t *Tree) recoverRenewalsIfIdle(ctx context.Context) ([]Rescue, error) {
 	found, err := t.renewals(ctx)
 	if err != nil || len(found) == 0 {

@@ -13,15 +13,15 @@ type outcome struct {
 	done    bool
 	skipped error   // why the file was left alone
 	rescued *Rescue // a text that lost its name on the way
-	// overtaken: somebody made the file while it was being made here.
+	// overtaken: somebody made the file while this process was making it.
 	overtaken bool
 }
 
-// defaultPutBacks bounds how often a name that others create and remove
-// meanwhile is tried before the text is kept under a name of its own.
+// defaultPutBacks is how often an edit is given its name back while other programs
+// create and remove that name. After that the text gets another name.
 const defaultPutBacks = 8
 
-// create places a complete temporary file as a new file.
+// create gives a complete temporary file the name of a new file.
 func (d *dir) create(temp, file string) (outcome, error) {
 	err := d.place(temp, file)
 	if errors.Is(err, unix.EEXIST) {
@@ -30,10 +30,10 @@ func (d *dir) create(temp, file string) (outcome, error) {
 	return outcome{done: err == nil}, err
 }
 
-// replace puts a complete temporary file, whose text is wanted, in the place of
-// file, whose text must be expect. The two change places, and only then is it
-// looked at what was replaced: if that is not expect, or someone has it open
-// for writing, they change back.
+// replace puts a complete temporary file with the text wanted in the place of file,
+// whose text must be expect. It exchanges the two names and examines only then what
+// was replaced. If that is not expect, or somebody has it open for writing, it
+// exchanges the names back.
 func (d *dir) replace(temp, file string, wanted, expect [32]byte) (outcome, error) {
 	swap := swapName(wanted, expect, file)
 	if err := d.hide(temp, swap); err != nil {
@@ -41,7 +41,7 @@ func (d *dir) replace(temp, file string, wanted, expect [32]byte) (outcome, erro
 	}
 	d.between("exchange")
 	if err := d.exchange(swap, file); err != nil {
-		if gone(err) { // someone removed the file: that is an edit too
+		if gone(err) { // somebody removed the file, which is an edit too
 			return outcome{skipped: ErrEdited}, d.discard(swap, wanted)
 		}
 		return outcome{}, errors.Join(err, d.discard(swap, wanted))
@@ -54,13 +54,13 @@ func (d *dir) replace(temp, file string, wanted, expect [32]byte) (outcome, erro
 	out := outcome{skipped: reason(why)}
 	rescued, err := d.putBack(swap, file, wanted)
 	out.rescued = rescued
-	if err == nil && !kept(why) {
+	if err == nil && !mustPreserve(why) {
 		err = why // a call failed; the file is as it was
 	}
 	return out, err
 }
 
-// putBack returns what stands under a swap name, an edit, to file.
+// putBack gives an edit that has a swap name its own name back.
 func (d *dir) putBack(swap, file string, wanted [32]byte) (*Rescue, error) {
 	for range defaultPutBacks {
 		d.between("put back")
@@ -71,7 +71,7 @@ func (d *dir) putBack(swap, file string, wanted [32]byte) (*Rescue, error) {
 		if !gone(err) {
 			return nil, err
 		}
-		// Our text was removed meanwhile: the name is free.
+		// Somebody removed our text meanwhile, so the name is free.
 		if err = d.place(swap, file); !errors.Is(err, unix.EEXIST) {
 			return nil, err
 		}
@@ -79,11 +79,11 @@ func (d *dir) putBack(swap, file string, wanted [32]byte) (*Rescue, error) {
 	return d.rescueAs(swap, file)
 }
 
-// dropOwn removes what was taken away from file when an edit was put back. That
-// should be our own text. If it is not, someone edited it in that instant: the
-// newer of the two edits keeps the name, and the other is rescued.
+// dropOwn removes the file that had the name before an edit got it back. It should
+// have our own text, wanted. If it does not, somebody edited it in that instant: the
+// newer of the two edits gets the name, and the other one is rescued.
 func (d *dir) dropOwn(swap, file string, wanted [32]byte) (*Rescue, error) {
-	if err := d.discard(swap, wanted); err == nil || !kept(err) {
+	if err := d.discard(swap, wanted); err == nil || !mustPreserve(err) {
 		return nil, err
 	}
 	newer, err := d.newerThan(swap, file)
@@ -103,7 +103,7 @@ func (d *dir) dropOwn(swap, file string, wanted [32]byte) (*Rescue, error) {
 	return d.rescueAs(swap, file)
 }
 
-// newerThan reports whether a was written after b.
+// newerThan reports whether file a was written after file b.
 func (d *dir) newerThan(a, b string) (bool, error) {
 	sa, err := lstat(d.fd, a)
 	if err != nil {
@@ -125,8 +125,8 @@ func (d *dir) rescueAs(name, file string) (*Rescue, error) {
 	return &Rescue{Key: key, Path: path}, err
 }
 
-// hide gives a file a hidden name. If a killed process left something under
-// that very name, it is resolved first.
+// hide gives a file a hidden name. If a killed process left a file of that name, it
+// resolves that one first.
 func (d *dir) hide(file, hidden string) error {
 	err := d.place(file, hidden)
 	if !errors.Is(err, unix.EEXIST) {
@@ -139,7 +139,7 @@ func (d *dir) hide(file, hidden string) error {
 	return d.place(file, hidden)
 }
 
-// remove takes file away if its text is expect.
+// remove removes file if its text is expect.
 func (d *dir) remove(file string, expect [32]byte) (outcome, error) {
 	hidden := goneName(expect, file)
 	if err := d.hide(file, hidden); err != nil {
@@ -158,13 +158,13 @@ func (d *dir) remove(file string, expect [32]byte) (outcome, error) {
 	if errors.Is(err, unix.EEXIST) {
 		out.rescued, err = d.rescueAs(hidden, file)
 	}
-	if err == nil && !kept(why) {
+	if err == nil && !mustPreserve(why) {
 		err = why
 	}
 	return out, err
 }
 
-// reason is why a file was left alone, in terms a caller may test for.
+// reason turns the error of discard into one that callers may test for.
 func reason(err error) error {
 	if errors.Is(err, errWriting) {
 		return err

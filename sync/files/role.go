@@ -12,9 +12,10 @@ import (
 )
 
 const (
-	// maxFrontMatter bounds what is given to the YAML parser, in bytes.
+	// maxFrontMatter is how many bytes the YAML parser gets at most.
 	maxFrontMatter = 64 << 10
-	// maxYAMLNodes bounds what aliases may expand to for any later reader.
+	// maxYAMLNodes is how many values there may be once aliases are expanded, as a
+	// later reader may do.
 	maxYAMLNodes = 10_000
 	bom          = "\ufeff"
 )
@@ -77,8 +78,8 @@ func checkRole(key town.Key, text string) (Meta, error) {
 	return Meta{Title: heading(body, key.Name), Description: description}, nil
 }
 
-// splitFrontMatter returns the front matter with its opening line, so that
-// line numbers of the parser are those of the file, and what follows it.
+// splitFrontMatter returns the front matter and what follows it. The front matter
+// includes its opening line, so that the parser's line numbers are the file's.
 func splitFrontMatter(text string) (front, body string, err error) {
 	at := 0
 	for first := true; at < len(text); first = false {
@@ -104,7 +105,7 @@ func splitFrontMatter(text string) (front, body string, err error) {
 	return "", "", errors.New("front matter has no closing line \"---\"")
 }
 
-// yamlString returns the text of a scalar, through an alias if need be.
+// yamlString returns the text of a scalar or of the scalar an alias refers to.
 func yamlString(n *yaml.Node) (string, bool) {
 	if n.Kind == yaml.AliasNode && n.Alias != nil {
 		n = n.Alias
@@ -114,7 +115,7 @@ func yamlString(n *yaml.Node) (string, bool) {
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
-// expanded counts the values a reader that follows aliases would see, up to
+// expanded counts the values that a reader who follows aliases would see, up to
 // maxYAMLNodes+1. A value that contains itself counts as too many.
 func expanded(n *yaml.Node, seen map[*yaml.Node]int) int {
 	const many = maxYAMLNodes + 1
@@ -135,7 +136,8 @@ func expanded(n *yaml.Node, seen map[*yaml.Node]int) int {
 	return seen[n]
 }
 
-// heading is the first top-level Markdown heading, or instead.
+// heading is the first top-level Markdown heading; without one it is the text
+// given as instead.
 func heading(body, instead string) string {
 	for line := range strings.Lines(body) {
 		if rest, ok := strings.CutPrefix(line, "# "); ok {

@@ -2,6 +2,7 @@ package files
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"runtime"
@@ -15,14 +16,14 @@ import (
 	"gastown/town"
 )
 
-// Scan compares the files with the Index. Files whose inode is as recorded are
-// not opened. Entries whose inode changed but whose text did not are refreshed
-// in ix; nothing else in ix changes: the caller records what it took over. Texts
-// are kept up to 32 MiB; where there are more the rest is read again by Text.
+// Scan compares the files with the Index. It does not open a file whose inode is as
+// recorded. When the inode changed but the text did not, Scan updates the entry in
+// ix; it changes nothing else there, as the caller records what it takes over. The
+// result holds texts of up to 32 MiB together; Text reads the others again.
 //
-// Scan also resolves what a killed Apply left behind, unless another process is
-// at work. It fails only when a directory cannot be read or ctx ends; the
-// faults of single files are in Changes.Invalid.
+// Scan also resolves what a killed Apply left, unless another process is writing.
+// It fails only when a directory cannot be read or ctx ends. Faults of single files
+// are in Changes.Invalid.
 func (t *Tree) Scan(ctx context.Context, ix *Index) (Changes, error) {
 	var out Changes
 	var err error
@@ -42,7 +43,7 @@ func (t *Tree) Scan(ctx context.Context, ix *Index) (Changes, error) {
 	return out, nil
 }
 
-// defaultScans is how often a directory is looked at that is replaced meanwhile.
+// defaultScans is how often a directory is scanned that is replaced meanwhile.
 const defaultScans = 3
 
 func (t *Tree) scanKind(ctx context.Context, ix *Index, kind uint8, out *Changes) error {
@@ -55,8 +56,8 @@ func (t *Tree) scanKind(ctx context.Context, ix *Index, kind uint8, out *Changes
 	return fmt.Errorf("%w: it is being replaced by another directory", town.ErrBusy)
 }
 
-// scanOnce reports false, and adds nothing to out, if what it looked at is not
-// the directory any more.
+// scanOnce scans a directory. It returns false, and adds nothing to out, if another
+// directory has taken the place of the one it scanned.
 func (t *Tree) scanOnce(ctx context.Context, ix *Index, kind uint8, out *Changes) (bool, error) {
 	d, err := t.open(kind, false)
 	switch {
@@ -73,10 +74,10 @@ func (t *Tree) scanOnce(ctx context.Context, ix *Index, kind uint8, out *Changes
 		return false, err
 	}
 	defer d.close()
-	s := newScan(ctx, d, ix, out.kept)
-	s.observe()
+	s := newScan(ctx, d, ix, out.heldBytes)
+	s.recordTimes()
 	pass := s.run
-	if s.asListed() {
+	if s.sameEntries() {
 		pass = s.runKnown
 	}
 	if err := pass(); err != nil {
@@ -89,8 +90,8 @@ func (t *Tree) scanOnce(ctx context.Context, ix *Index, kind uint8, out *Changes
 			return false, err
 		}
 		if done {
-			s = newScan(ctx, d, ix, out.kept)
-			if s.observe(); s.run() != nil {
+			s = newScan(ctx, d, ix, out.heldBytes)
+			if s.recordTimes(); s.run() != nil {
 				return false, s.err
 			}
 		}
@@ -110,31 +111,31 @@ type scan struct {
 	seen []atomic.Bool // by ref
 
 	clock     sync.Once
-	limit     int64        // times from here on are racy
-	kept      atomic.Int64 // bytes of texts held, with those of other directories
+	limit     int64        // this and later times are racy
+	heldBytes atomic.Int64 // bytes of texts held, those of other directories included
 	mu        sync.Mutex
 	found     Changes
 	refresh   []record
 	leftovers []leftover
 	err       error
 
-	// before is the directory before it was listed; tells says that the next
-	// name to come changes that, strangers that the listing had what the Index
-	// does not know.
-	before           stamp
-	tells, strangers bool
+	// dirTimes is the directory before it was listed. reliable: any entry added since
+	// changes these times. unknownNames: the listing had names that the Index does
+	// not know.
+	dirTimes               stamp
+	reliable, unknownNames bool
 }
 
 func newScan(ctx context.Context, d *dir, ix *Index, kept int64) *scan {
 	s := &scan{dir: d, ctx: ctx, ix: ix, seen: make([]atomic.Bool, ix.bound())}
-	s.kept.Store(kept)
+	s.heldBytes.Store(kept)
 	return s
 }
 
-// run lists the directory in one goroutine and looks at the names in as many
-// as there are processors, then at the recorded names that were not listed.
+// run lists the directory in one goroutine and examines the names in one goroutine
+// for each processor. Then it examines the recorded names that were not listed.
 func (s *scan) run() error {
-	s.tells = s.telling()
+	s.reliable = s.mtimeReliable()
 	s.between("list")
 	g, ctx := errgroup.WithContext(s.ctx)
 	batches := make(chan nameBatch, 4)
@@ -147,7 +148,7 @@ func (s *scan) run() error {
 			var w worker
 			for b := range batches {
 				for name := range b.names {
-					s.look(&w, name)
+					s.visit(&w, name)
 				}
 			}
 			s.mu.Lock()
@@ -159,13 +160,13 @@ func (s *scan) run() error {
 	if s.err = g.Wait(); s.err != nil {
 		return s.err
 	}
-	// A name may be missing from a listing too while it is being replaced.
+	// A name can also be missing from a listing while the file is being replaced.
 	return s.confirm(s.ix.refsOf(int(s.kind), func(r ref) bool { return !s.seen[r].Load() }))
 }
 
 func deletion(r record) Change { return Change{Key: r.key(), Deleted: true, Base: r.baseDigest()} }
 
-// merge adds a finished pass to out and refreshes the Index.
+// merge adds the results of a pass to out and updates the Index.
 func (s *scan) merge(out *Changes) {
 	out.Added = append(out.Added, s.found.Added...)
 	out.Modified = append(out.Modified, s.found.Modified...)
@@ -173,15 +174,15 @@ func (s *scan) merge(out *Changes) {
 	out.Invalid = append(out.Invalid, s.found.Invalid...)
 	out.Files += s.found.Files
 	out.Refreshed += len(s.refresh)
-	out.kept = s.kept.Load()
+	out.heldBytes = s.heldBytes.Load()
 	for _, r := range s.refresh {
 		s.ix.put(r)
 	}
-	out.Refreshed += s.learn()
+	out.Refreshed += s.rememberTimes()
 }
 
-// look decides about one name of the listing.
-func (s *scan) look(w *worker, file string) {
+// visit examines one name of the listing.
+func (s *scan) visit(w *worker, file string) {
 	if ignored(file) {
 		if l, ok := parseHidden(file); ok {
 			w.leftovers = append(w.leftovers, l)
@@ -192,24 +193,24 @@ func (s *scan) look(w *worker, file string) {
 	if !ok || !plainName(name) {
 		_, err := town.ParsePath(s.path(file))
 		w.invalid = append(w.invalid, s.invalid(file, err))
-		w.strangers = true
+		w.unknownNames = true
 		return
 	}
 	known := s.ix.lookup(s.kind, name)
 	st, err := lstat(s.fd, file)
 	if gone(err) {
-		return // since it was listed; absence of a known file is confirmed later
+		return // removed since it was listed; confirm examines known files again
 	}
 	if known != none {
 		s.seen[known].Store(true)
 	} else {
-		w.strangers = true
+		w.unknownNames = true
 	}
-	s.decide(w, file, name, known, &st, err)
+	s.classify(w, file, name, known, &st, err)
 }
 
-// decide is look for a file whose state is known.
-func (s *scan) decide(w *worker, file, name string, known ref, st *unix.Stat_t, err error) {
+// classify decides what a file is, given its inode or the error of asking for it.
+func (s *scan) classify(w *worker, file, name string, known ref, st *unix.Stat_t, err error) {
 	w.files++
 	switch {
 	case err != nil:
@@ -218,5 +219,56 @@ func (s *scan) decide(w *worker, file, name string, known ref, st *unix.Stat_t, 
 		w.invalid = append(w.invalid, s.invalid(file, wrongType(st.Mode)))
 	case known == none || !s.unchanged(known, stampOf(st)):
 		s.readChanged(w, file, name, known)
+	}
+}
+
+func (s *scan) unchanged(known ref, now stamp) bool {
+	was, racy := s.ix.stampOf(known)
+	return !racy && was == now
+}
+
+// readChanged reads a file that may differ from what the Index has.
+func (s *scan) readChanged(w *worker, file, name string, known ref) {
+	s.clock.Do(func() {
+		if now, ok := fsNow(s.fd); ok {
+			s.limit = grainBefore(now)
+		}
+	})
+	text, seen, err := s.read(s.ctx, file)
+	if err != nil {
+		if !gone(err) {
+			w.invalid = append(w.invalid, s.invalid(file, err))
+		} else if known != none {
+			w.deleted = append(w.deleted, deletion(s.ix.record(known)))
+		}
+		return
+	}
+	racy := max(seen.mtime, seen.ctime) >= s.limit
+	sum := sha256.Sum256(text)
+	c := Change{Key: town.Key{Kind: kinds[s.kind], Name: strings.Clone(name)}, Content: hexDigest(sum), seen: seen, racy: racy}
+	if known != none {
+		r := s.ix.record(known)
+		if r.content == sum {
+			if r.stamp != seen || r.racy != racy {
+				r.stamp, r.racy = seen, racy
+				w.refresh = append(w.refresh, r)
+			}
+			return
+		}
+		c.Base = r.baseDigest()
+	}
+	c.Text, c.Size = string(text), int64(len(text))
+	if c.Meta, err = Check(c.Key, c.Text); err != nil {
+		w.invalid = append(w.invalid, s.invalid(file, err))
+		return
+	}
+	if s.heldBytes.Add(c.Size) > s.textBytes {
+		s.heldBytes.Add(-c.Size)
+		c.Text, c.Unread = "", true
+	}
+	if known != none {
+		w.modified = append(w.modified, c)
+	} else {
+		w.added = append(w.added, c)
 	}
 }

@@ -94,7 +94,7 @@ func TestScanHostile(t *testing.T) {
 	}
 	expectChanges(t, c, "!formulas !roles !templates/README !templates/big !templates/dangling !templates/dir "+
 		"!templates/latin !templates/link !templates/new\nline !templates/pipe")
-	for i, want := range []string{"no directory", "no directory", "not allowed", "1073741824 bytes", "symbolic link", "a directory", "UTF-8", "symbolic link", "not allowed", "named pipe"} {
+	for i, want := range []string{"not a directory", "not a directory", "not allowed", "1073741824 bytes", "symbolic link", "a directory", "UTF-8", "symbolic link", "not allowed", "named pipe"} {
 		if got := c.Invalid[i].Err.Error(); !strings.Contains(got, want) {
 			t.Errorf("%s: %s, want %q in it", c.Invalid[i].Path, got, want)
 		}

@@ -10,39 +10,39 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// staging is a directory that is going to take the place of one in use.
+// staging is a directory that will take the place of one in use.
 //
-// A hundred thousand new files under hidden names would all have to be renamed,
-// one by one, in a directory that people see filling up. Instead they get their
-// own names at once, in a hidden directory beside the one in use. What is there
-// already is linked into it, and then the two directories change places. See
-// swap.go for what a person does meanwhile, adopt.go for what becomes of the
-// old one.
+// Otherwise a hundred thousand new files would get hidden names first and would then
+// have to be renamed one by one, in a directory that people see filling up. Instead
+// the files get their own names at once, in a hidden directory beside the one in
+// use. The files that are there already are linked into it, and then the two
+// directories exchange their names. swap.go deals with what people do meanwhile,
+// and adopt.go with the old directory.
 //
-// The hidden directory is called .gt-renew-DIR-TOKEN. As long as it is the new
-// one it has a file called .gt-tmp-TOKEN, and nobody misses it; without such a
-// file it is the old one, and what is in it is put back where it belongs.
+// The hidden directory is called .gt-renew-DIR-TOKEN. While it is the new one, it has
+// a file called .gt-tmp-TOKEN, and everything in it may be deleted. Without that
+// file it is the old one, and its files are put back where they belong.
 type staging struct {
-	*dir          // the one in use; its descriptor changes with the directories
+	*dir          // the directory in use; after the swap, the new one
 	hidden, token string
 	other         int // descriptor of the new directory; after the swap, of the old
 
-	taken  map[string]struct{} // names in use, whose jobs go the ordinary way
+	taken  map[string]struct{} // names in use; their jobs are written one by one
 	jobs   []*job
 	create sync.Mutex
 
-	placed  int64 // by the file system's clock, when the names were not yet seen
+	placed  int64 // the file system's time just before the swap
 	swapped bool
 	rescued []Rescue
 }
 
 const renewPrefix = hiddenPrefix + "renew-"
 
-// errKeep reports a directory that has something a new one would not.
-var errKeep = errors.New("the directory cannot be renewed")
+// errNotRenewable reports a directory with something that a new one would not have.
+var errNotRenewable = errors.New("the directory cannot be renewed")
 
-// taken returns the names in the directory, or so many of them as make it
-// pointless to renew it.
+// taken returns the names in the directory. It stops at enough names: then there is
+// no point in a new directory.
 func (d *dir) taken(ctx context.Context, enough int) (map[string]struct{}, error) {
 	names := map[string]struct{}{}
 	err := eachName(ctx, d.fd, func(name string) error {
@@ -59,14 +59,14 @@ func (d *dir) taken(ctx context.Context, enough int) (map[string]struct{}, error
 
 var errStop = errors.New("stop")
 
-// stage begins a new directory, nil if the one in use has to stay.
+// stage makes a new directory. It returns nil if the one in use must stay.
 func (d *dir) stage(taken map[string]struct{}) (*staging, error) {
 	for name := range taken {
 		if _, err := d.linkable(name); err != nil {
 			return nil, nil
 		}
 	}
-	if !d.alike(int(d.root.Fd())) {
+	if !d.sameMount(int(d.root.Fd())) {
 		return nil, nil // something is mounted there
 	}
 	s := &staging{dir: d, token: rand.Text(), other: -1, taken: taken}
@@ -78,14 +78,13 @@ func (d *dir) stage(taken map[string]struct{}) (*staging, error) {
 	if err := s.abandon(context.Background()); err != nil {
 		return nil, err
 	}
-	if errors.Is(err, errKeep) {
+	if errors.Is(err, errNotRenewable) {
 		return nil, nil
 	}
 	return nil, fmt.Errorf("make %s beside %s: %w", s.hidden, kinds[d.kind].Dir(), err)
 }
 
-// begin makes the directory, and makes it known as the new one before anything
-// is in it.
+// begin makes the directory and marks it as the new one before it has any files.
 func (s *staging) begin() error {
 	root := int(s.root.Fd())
 	if err := unix.Mkdirat(root, s.hidden, 0o700); err != nil {
@@ -103,19 +102,19 @@ func (s *staging) begin() error {
 	if err := errors.Join(unix.Fsync(mark), unix.Close(mark), unix.Fsync(fd), unix.Fsync(root)); err != nil {
 		return err
 	}
-	return s.imitate()
+	return s.copyAttributes()
 }
 
-// imitate gives the new directory the owner and mode of the old one, so that
-// files in it become what they would have become there.
-func (s *staging) imitate() error {
+// copyAttributes gives the new directory the owner and mode of the old one, so that
+// new files get the same owner and group as they would get there.
+func (s *staging) copyAttributes() error {
 	var old, now unix.Stat_t
 	if err := errors.Join(unix.Fstat(s.fd, &old), unix.Fstat(s.other, &now)); err != nil {
 		return err
 	}
 	if old.Uid != now.Uid || old.Gid != now.Gid {
 		if err := unix.Fchown(s.other, int(old.Uid), int(old.Gid)); err != nil {
-			return errKeep
+			return errNotRenewable
 		}
 	}
 	if err := unix.Fchmod(s.other, old.Mode&0o7777); err != nil {
@@ -124,12 +123,12 @@ func (s *staging) imitate() error {
 	had, err1 := attributes(s.fd)
 	has, err2 := attributes(s.other)
 	if err1 != nil || err2 != nil || had != has {
-		return errKeep // access lists and labels
+		return errNotRenewable // access lists and labels
 	}
 	return nil
 }
 
-// attributes spells the extended attributes of an open file.
+// attributes returns the extended attributes of an open file as one text.
 func attributes(fd int) (string, error) {
 	list := make([]byte, 4096)
 	n, err := unix.Flistxattr(fd, list)
@@ -155,8 +154,8 @@ func attributes(fd int) (string, error) {
 	return all, nil
 }
 
-// alike reports that other lies on the same mount as the directory.
-func (d *dir) alike(other int) bool {
+// sameMount reports whether other is on the same mount as the directory.
+func (d *dir) sameMount(other int) bool {
 	var a, b unix.Statx_t
 	const mask = unix.STATX_BASIC_STATS | unix.STATX_MNT_ID
 	if unix.Statx(d.fd, "", unix.AT_EMPTY_PATH, mask, &a) != nil || unix.Statx(other, "", unix.AT_EMPTY_PATH, mask, &b) != nil {
@@ -165,19 +164,20 @@ func (d *dir) alike(other int) bool {
 	return a.Mnt_id == b.Mnt_id && a.Dev_major == b.Dev_major && a.Dev_minor == b.Dev_minor
 }
 
-// linkable reports errKeep for what cannot have a second name.
+// linkable returns the state of a file. It fails with errNotRenewable if the file
+// cannot have a second name.
 func (d *dir) linkable(name string) (unix.Stat_t, error) {
 	st, err := lstat(d.fd, name)
 	if err == nil && !regular(&st) && st.Mode&unix.S_IFMT != unix.S_IFLNK {
-		err = errKeep
+		err = errNotRenewable
 	}
 	return st, err
 }
 
-// write makes the file of a job in the new directory.
+// write writes the file of a job into the new directory.
 func (s *staging) write(j *job) (err error) {
-	// The kernel makes files of one directory one at a time in any case, and
-	// lets other processors wait in circles; here they fill files meanwhile.
+	// The kernel creates the files of one directory one at a time, and other
+	// processors spin while they wait. With this lock they write texts meanwhile.
 	s.create.Lock()
 	fd, err := openat(s.other, j.file(j.name), unix.O_WRONLY|unix.O_CREAT|unix.O_EXCL, fileMode)
 	s.create.Unlock()
@@ -189,8 +189,8 @@ func (s *staging) write(j *job) (err error) {
 	return err
 }
 
-// abandon removes a new directory that was not put in place, if there is one.
-// It touches nothing in a directory that does not say it is new.
+// abandon removes a new directory that was not put in place, if there is one. It
+// removes no file of a directory that is not marked as new.
 func (s *staging) abandon(ctx context.Context) error {
 	root := int(s.root.Fd())
 	fd, err := openat(root, s.hidden, unix.O_RDONLY|unix.O_DIRECTORY, 0)
@@ -203,13 +203,13 @@ func (s *staging) abandon(ctx context.Context) error {
 	defer unix.Close(fd)
 	mark := tempPrefix + s.token
 	if _, err := lstat(fd, mark); gone(err) {
-		return unix.Unlinkat(root, s.hidden, unix.AT_REMOVEDIR) // nothing was made in it yet
+		return unix.Unlinkat(root, s.hidden, unix.AT_REMOVEDIR) // it has no files yet
 	} else if err != nil {
 		return err
 	}
 	err = eachName(ctx, fd, func(name string) error {
 		if name == mark {
-			return nil // last, for it says that the rest may be removed
+			return nil // removed last, because it says that the rest may be removed
 		}
 		return unix.Unlinkat(fd, name, 0)
 	})

@@ -11,9 +11,9 @@ import (
 // maxCycleShown is how many steps of a cycle a message names.
 const maxCycleShown = 8
 
-// checkSteps validates the graph: at least one step, ids present and unique,
-// needs that exist, no cycle. With an error it returns the path of the element
-// at fault, as locate spells paths.
+// checkSteps validates the graph of steps: there is at least one step, ids are present
+// and unique, needs exist, and there is no cycle. With an error it returns the path
+// of the element at fault, in the form that locate uses.
 func checkSteps(steps []Step) (string, error) {
 	if len(steps) == 0 {
 		return "", errors.New("has no [[steps]]")
@@ -35,7 +35,7 @@ func checkSteps(steps []Step) (string, error) {
 	for i, s := range steps {
 		for _, need := range s.Needs {
 			if _, ok := byID[need]; !ok {
-				return stepPath(i) + ".needs", fmt.Errorf("step %s needs %s, which is no step", quote(s.ID), quote(need))
+				return stepPath(i) + ".needs", fmt.Errorf("step %s needs %s, which is not a step", quote(s.ID), quote(need))
 			}
 		}
 	}
@@ -49,9 +49,9 @@ func stepPath(i int) string { return fmt.Sprintf("steps[%d]", i) }
 
 func quote(id string) string { return fmt.Sprintf("%q", town.Clip(id, 80)) }
 
-// findCycle walks depth first with a stack of its own (a file may hold tens of
-// thousands of steps) and returns the steps of the first cycle, each needing
-// the next and the last the first, beginning with the one earliest in the file.
+// findCycle returns the steps of the first cycle. Each needs the next one and the last
+// needs the first; the one that is earliest in the file comes first. It searches
+// depth first with a stack of its own, as a file may have tens of thousands of steps.
 func findCycle(steps []Step, byID map[string]int) []int {
 	const (
 		unseen = iota
@@ -93,8 +93,8 @@ func findCycle(steps []Step, byID map[string]int) []int {
 	return nil
 }
 
-// fromFirst turns the steps of a stack, deepest first, into the order in which
-// each needs the next, beginning with the lowest.
+// fromFirst reverses the steps of a stack, so that each needs the next one, and
+// rotates them so that the lowest number comes first.
 func fromFirst(deepest []int) []int {
 	n, low := len(deepest), 0
 	for i, s := range deepest {

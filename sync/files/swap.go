@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// put makes the new directory the one in use. If that cannot be, its files are
-// moved to the one in use, one by one; errors mean that neither could be done.
+// put makes the new directory the one in use. If that is impossible, it moves its
+// files to the one in use, one by one. An error means that neither worked.
 func (s *staging) put(ctx context.Context) error {
 	links, err := s.link(ctx)
 	if err == nil {
@@ -27,7 +27,8 @@ func (s *staging) put(ctx context.Context) error {
 	for _, j := range s.jobs {
 		j.done = j.skipped == nil
 	}
-	// From here on what is in the hidden directory is only there.
+	// From here on the hidden directory is the old one, and may have the only copy of
+	// what people change in it.
 	root := int(s.root.Fd())
 	if err := unix.Fsync(root); err != nil {
 		return err
@@ -57,9 +58,9 @@ func (s *staging) byFile() map[string]*job {
 	return all
 }
 
-// link gives everything in the directory in use a second name in the new one,
-// and returns the inode of each. A file that somebody has made since under the
-// name of a job's keeps that name.
+// link links every file of the directory in use into the new one and returns their
+// inodes. If somebody has made a file with the name of a job since, that file gets
+// the name and the job is skipped.
 func (s *staging) link(ctx context.Context) (map[string]uint64, error) {
 	s.between("link")
 	links := map[string]uint64{}
@@ -95,8 +96,8 @@ func (s *staging) link(ctx context.Context) (map[string]uint64, error) {
 	return links, err
 }
 
-// swap lets the directories change places. Afterwards s.fd is the new one and
-// s.other what it has replaced.
+// swap exchanges the names of the directories. Afterwards s.fd is the new one and
+// s.other the one it replaced.
 func (s *staging) swap() error {
 	if err := unix.Fsync(s.other); err != nil {
 		return err
@@ -110,7 +111,7 @@ func (s *staging) swap() error {
 	if err := s.renameat2(root, s.hidden, root, name, unix.RENAME_EXCHANGE); err != nil {
 		return err
 	}
-	// The one in use may have been replaced by somebody since it was opened.
+	// Somebody may have replaced the directory in use after it was opened.
 	former, err := openat(root, s.hidden, unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
 		return errors.Join(err, s.renameat2(root, s.hidden, root, name, unix.RENAME_EXCHANGE))
@@ -120,7 +121,7 @@ func (s *staging) swap() error {
 	return nil
 }
 
-// move places the files of the new directory in the one in use.
+// move moves the files of the new directory to the one in use.
 func (s *staging) move(ctx context.Context) error {
 	for _, j := range s.jobs {
 		if ctx.Err() != nil {

@@ -8,11 +8,11 @@ import (
 	"gastown/town"
 )
 
-// SyntaxError says why a text may not be a document, and where.
+// SyntaxError says why a text is not accepted as a document, and where.
 type SyntaxError struct {
 	// Path is relative to federation/, with forward slashes.
 	Path string
-	// Line counts from 1; 0 means that the reason concerns the whole file.
+	// Line counts from 1; 0 means the whole file.
 	Line   int
 	Reason string
 }
@@ -26,7 +26,8 @@ func (e *SyntaxError) Error() string {
 
 // Meta is what a document says about itself.
 type Meta struct {
-	// Title is one line for lists: a role's first heading; else the name.
+	// Title is one line for lists: a role's first heading, a formula's title, or the
+	// name.
 	Title string
 	// Description is required of roles and formulas; templates have none.
 	Description string
@@ -43,11 +44,12 @@ type Step struct {
 	ID          string
 	Title       string
 	Description string
-	// Needs names steps that come before this one. All exist; there is no cycle.
+	// Needs has the ids of steps that come before this one. All exist, and there is
+	// no cycle.
 	Needs []string
 }
 
-// Var is a value a formula asks for when it is used.
+// Var is a value that a formula asks for when it is used.
 type Var struct {
 	Description string
 	// Default is empty when there is none.
@@ -55,8 +57,8 @@ type Var struct {
 	Required bool
 }
 
-// Check reports what text says as the document key, or a *[SyntaxError]. It is
-// pure, and bounded in time and memory whatever the text is.
+// Check returns what the text of the document key says about itself, or a
+// *[SyntaxError]. Its time and memory are bounded whatever the text is.
 func Check(key town.Key, text string) (Meta, error) {
 	path := key.Path()
 	if err := town.CheckName(key.Name); err != nil {
@@ -76,13 +78,13 @@ func Check(key town.Key, text string) (Meta, error) {
 	return Meta{}, &SyntaxError{Path: path, Reason: fmt.Sprintf("unknown kind %q", key.Kind)}
 }
 
-// checkText holds what is asked of every kind.
+// checkText checks what every kind of document requires.
 func checkText(path, text string) error {
 	if len(text) > town.MaxDocumentBytes {
 		return &SyntaxError{Path: path, Reason: tooLarge(int64(len(text)))}
 	}
 	if i := strings.IndexByte(text, 0); i >= 0 {
-		return &SyntaxError{Path: path, Line: lineAt(text, i), Reason: "contains a NUL byte, so it is no text"}
+		return &SyntaxError{Path: path, Line: lineAt(text, i), Reason: "contains a NUL byte, so it is not a text"}
 	}
 	if !utf8.ValidString(text) {
 		return &SyntaxError{Path: path, Line: lineAt(text, invalidAt(text)), Reason: "is not valid UTF-8"}
@@ -94,10 +96,10 @@ func tooLarge(size int64) string {
 	return fmt.Sprintf("has %d bytes, more than the %d allowed", size, town.MaxDocumentBytes)
 }
 
-// lineAt is the line, from 1, of the byte at offset.
+// lineAt returns the line of the byte at offset, counted from 1.
 func lineAt(text string, offset int) int { return 1 + strings.Count(text[:offset], "\n") }
 
-// invalidAt is the offset of the first byte that is not UTF-8.
+// invalidAt returns the offset of the first byte that is not UTF-8.
 func invalidAt(text string) int {
 	for i := 0; i < len(text); {
 		r, n := utf8.DecodeRuneInString(text[i:])

@@ -11,11 +11,11 @@ import (
 	"gastown/town"
 )
 
-// defaultPoll is how often a lock that another process holds is tried again.
+// defaultPoll is the pause between two tries for a lock that another process has.
 const defaultPoll = 10 * time.Millisecond
 
-// openat opens a name below dir without ever following a link in its last
-// element, and never blocks, whatever the name turns out to be.
+// openat opens a name in dir. It follows no symbolic link and never blocks, whatever
+// kind of file the name is.
 func openat(dir int, name string, flags int, mode uint32) (int, error) {
 	fd := -1
 	err := retryInterrupted(func() (err error) {
@@ -33,7 +33,7 @@ func retryInterrupted(call func() error) error {
 	}
 }
 
-// lstat is the state of a name, links not followed.
+// lstat returns the state of a name. It follows no symbolic link.
 func lstat(dir int, name string) (unix.Stat_t, error) {
 	var st unix.Stat_t
 	err := retryInterrupted(func() error { return unix.Fstatat(dir, name, &st, unix.AT_SYMLINK_NOFOLLOW) })
@@ -46,14 +46,14 @@ func stampOf(st *unix.Stat_t) stamp {
 
 func regular(st *unix.Stat_t) bool { return st.Mode&unix.S_IFMT == unix.S_IFREG }
 
-// unsupported reports that a file system lacks an operation, which says nothing
-// of the file it was tried on.
+// unsupported reports whether an error says that the file system lacks an operation.
 func unsupported(err error) bool {
 	return errors.Is(err, unix.ENOSYS) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) ||
 		errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.EBADF)
 }
 
-// nextAfterWrite is the one step that helps after a write failed with err.
+// nextAfterWrite is what a person can do after a write failed with err; "" when
+// nothing is known to help.
 func nextAfterWrite(err error) string {
 	switch {
 	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
@@ -66,9 +66,9 @@ func nextAfterWrite(err error) string {
 	return ""
 }
 
-// lock takes the lock on the tree. It waits while another process has it, until
-// ctx ends; with wait false it reports town.ErrBusy instead. The lock lies on an
-// open directory, so it needs no file and ends with its process.
+// lock takes the lock on the tree. It waits until ctx ends while another process has
+// the lock; with wait false it fails with town.ErrBusy instead. The lock is on the
+// open directory, so it needs no file of its own and ends with the process.
 func (t *Tree) lock(ctx context.Context, wait bool) (release func(), err error) {
 	fd, err := openat(int(t.root.Fd()), ".", unix.O_RDONLY|unix.O_DIRECTORY, 0)
 	if err != nil {
@@ -81,7 +81,7 @@ func (t *Tree) lock(ctx context.Context, wait bool) (release func(), err error) 
 		case err == nil:
 			return release, nil
 		case err != unix.EWOULDBLOCK && wait && unsupported(err):
-			return release, nil // the caller's own lock must do
+			return release, nil // no locks here: the caller's own lock must suffice
 		case err != unix.EWOULDBLOCK:
 			release()
 			return nil, err
@@ -89,7 +89,7 @@ func (t *Tree) lock(ctx context.Context, wait bool) (release func(), err error) 
 			release()
 			return nil, fmt.Errorf("%s: %w: another process is writing files there", t.path, town.ErrBusy)
 		}
-		// A flock cannot be awaited together with a context, hence the ticks.
+		// No call waits for both a flock and a context, hence the polling.
 		select {
 		case <-ctx.Done():
 			release()

@@ -5,18 +5,17 @@ import (
 	"math/bits"
 )
 
-// table is the part of an index that was read from its file: nothing is made of
-// it, entries are looked up in the bytes themselves. All numbers are
-// little-endian.
+// table is the part of an index that was read from its file. It is not decoded:
+// entries are looked up in its bytes. All numbers are little-endian.
 //
 //	slots:   u64 each, a power of two of them; 0 is free, else
 //	         offset of the entry + 1 (40 bits) | kind (2 bits) | hash (22 bits)
 //	entries: kind u8, flags u8, name length u8, size u64, mtime u64, ctime u64,
 //	         inode u64, name, content [32], base [32]
 //
-// An entry's slot is its hash modulo the number of slots, or the next free one.
-// The bytes have passed their checksums; that a slot points nowhere is still
-// borne, as an entry that is not there.
+// The slot of an entry is its hash modulo the number of slots, or the next free one
+// after that. The bytes have passed their checksums. A slot that refers to no
+// entry all the same counts as free.
 type table struct {
 	slots, entries []byte
 	seed           uint64
@@ -32,7 +31,7 @@ const (
 	offsetBits = 40
 	kindBits   = 2
 	tagShift   = offsetBits + kindBits
-	// defaultFill is how many of ten slots may be taken.
+	// defaultFill is how many of ten slots may be in use.
 	defaultFill = 8
 
 	flagRacy  = 1 << 0
@@ -41,7 +40,7 @@ const (
 
 var le = binary.LittleEndian
 
-// slotsFor returns a power of two that leaves free slots beside count entries.
+// slotsFor returns a power of two that is large enough for count entries.
 func slotsFor(count int) int {
 	return 1 << bits.Len(uint(count*10/defaultFill))
 }
@@ -71,7 +70,7 @@ func (t *table) find(kind uint8, name string) int32 {
 	return -1
 }
 
-// insert takes a slot for an entry that is at offset.
+// insert takes a free slot for the entry at offset.
 func (t *table) insert(kind uint8, name string, offset int) {
 	n := t.size()
 	hash := hashName(t.seed, kind, name)
@@ -82,25 +81,25 @@ func (t *table) insert(kind uint8, name string, offset int) {
 	le.PutUint64(t.slots[i*slotBytes:], (hash>>tagShift<<kindBits|uint64(kind))<<offsetBits|uint64(offset+1))
 }
 
-// offset returns where the entry of a slot is; ok is false for a free one.
+// offset returns where the entry of a slot is; ok is false for a free slot.
 func (t *table) offset(slot int) (at int, ok bool) {
 	v := le.Uint64(t.slots[slot*slotBytes:]) & (1<<offsetBits - 1)
 	return int(v) - 1, v != 0
 }
 
-// move says that the entry of a slot is elsewhere.
+// move changes where the entry of a slot is.
 func (t *table) move(slot, offset int) {
 	v := le.Uint64(t.slots[slot*slotBytes:])
 	le.PutUint64(t.slots[slot*slotBytes:], v>>offsetBits<<offsetBits|uint64(offset+1))
 }
 
-// slotKind returns the kind of the entry in a slot; ok is false for a free one.
+// slotKind returns the kind of the entry of a slot; ok is false for a free slot.
 func (t *table) slotKind(slot int32) (kind uint8, ok bool) {
 	v := le.Uint64(t.slots[int(slot)*slotBytes:])
 	return uint8(v >> offsetBits & (1<<kindBits - 1)), v != 0
 }
 
-// entry returns what a slot holds, nil if it is free or points nowhere.
+// entry returns the entry of a slot; nil if the slot is free or refers to none.
 func (t *table) entry(slot int32) tableEntry {
 	return t.at(le.Uint64(t.slots[int(slot)*slotBytes:]))
 }
@@ -114,10 +113,11 @@ func (t *table) at(v uint64) tableEntry {
 	return e
 }
 
-// tableEntry is an entry as the index file spells it, here and in its changes.
+// tableEntry is an encoded entry, in a table or in a change.
 type tableEntry []byte
 
-// cutEntry returns the entry b begins with, nil if b is cut short or it is none.
+// cutEntry splits b after its first entry. The entry is nil if b does not begin with
+// a whole one.
 func cutEntry(b []byte) (e tableEntry, rest []byte) {
 	if len(b) < fixedEntry || len(b) < fixedEntry+int(b[2]) || int(b[0]) >= len(kinds) {
 		return nil, nil
@@ -155,7 +155,7 @@ func (e tableEntry) record() record {
 	return r
 }
 
-// appendEntry spells a record.
+// appendEntry appends an encoded record.
 func appendEntry(b []byte, r *record) []byte {
 	var flags byte
 	if r.racy {
@@ -171,8 +171,8 @@ func appendEntry(b []byte, r *record) []byte {
 	return append(b, r.base[:]...)
 }
 
-// hashName spreads names over slots. The seed is random for each file, so that
-// nobody can choose names that fall together.
+// hashName spreads names over slots. The seed is random for each file, so nobody
+// can choose names that collide.
 func hashName(seed uint64, kind uint8, name string) uint64 {
 	h := seed ^ uint64(len(name))<<8 ^ uint64(kind)
 	for ; len(name) >= 8; name = name[8:] {

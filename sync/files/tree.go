@@ -10,30 +10,30 @@ import (
 	"gastown/town"
 )
 
-// dirMode is the mode of directories made here, before the umask.
+// dirMode is the mode of new directories, before the umask.
 const dirMode = 0o755
 
-// Tree is a Town's federation/ directory, held open: whatever happens to paths
-// above it, everything is read and written in that same directory. Close it.
+// Tree is a Town's federation/ directory. It is held open, so everything is read and
+// written in that directory whatever happens to the paths above it. Close it.
 type Tree struct {
 	path string
 	root *os.File
 
-	// renameat2 and between are replaced by tests: the first to be a file
-	// system without it, the second to act at the named moment of an Apply.
+	// Tests replace renameat2 to be a file system that lacks it, and between to act at
+	// a named moment of an Apply or Scan.
 	renameat2 func(oldDir int, oldName string, newDir int, newName string, flags uint) error
 	between   func(moment string)
-	// textBytes bounds the texts that a Scan keeps.
+	// textBytes bounds the texts that a Scan holds.
 	textBytes int64
 }
 
-// Open opens the directory, which must exist and be no link itself. The three
-// directories in it are opened as needed, and made by Apply when missing.
+// Open opens the directory, which must exist and must not be a symbolic link. The
+// three directories in it are opened as needed; Apply makes missing ones.
 func Open(path string) (*Tree, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_DIRECTORY|unix.O_NOFOLLOW, 0)
 	switch {
 	case errors.Is(err, unix.ELOOP), errors.Is(err, unix.ENOTDIR):
-		return nil, town.Fail("open the Town's files", "put a directory in its place", "%s is a link or no directory", path)
+		return nil, town.Fail("open the Town's files", "put a directory in its place", "%s is a symbolic link or not a directory", path)
 	case errors.Is(err, os.ErrNotExist):
 		return nil, town.Fail("open the Town's files", "repair the Town with gt install", "%w", err)
 	case err != nil:
@@ -42,23 +42,23 @@ func Open(path string) (*Tree, error) {
 	return &Tree{path: path, root: f, renameat2: unix.Renameat2, between: func(string) {}, textBytes: defaultTextBytes}, nil
 }
 
-// Close releases the directory. What it holds is not affected.
+// Close closes the directory.
 func (t *Tree) Close() error { return t.root.Close() }
 
-var errNoDirectory = errors.New("is a link or no directory, so nothing in it was read or written")
+var errNoDirectory = errors.New("is a symbolic link or not a directory, so nothing in it was read or written")
 
-// dir is one of the three directories, open.
+// dir is one of the three directories, held open.
 type dir struct {
 	*Tree
 	fd   int
 	kind uint8
-	// renewed: another directory has taken the place of the one first opened.
+	// renewed: a new directory took the place of the one that was opened first.
 	renewed bool
 }
 
-// open opens the directory of a kind. It reports os.ErrNotExist when there is
-// none (with make, it is made first) and errNoDirectory when something else is
-// in its place.
+// open opens the directory of a kind. If there is none, it makes it or, without make,
+// fails with os.ErrNotExist. It fails with errNoDirectory when something else is in
+// its place.
 func (t *Tree) open(kind uint8, make bool) (*dir, error) {
 	name := kinds[kind].Dir()
 	fd, err := openat(int(t.root.Fd()), name, unix.O_RDONLY|unix.O_DIRECTORY, 0)
@@ -79,15 +79,15 @@ func (t *Tree) open(kind uint8, make bool) (*dir, error) {
 
 func (d *dir) close() { unix.Close(d.fd) }
 
-// current reports that the directory still has its name.
+// current reports whether the directory still has its name.
 func (d *dir) current() bool {
 	var open unix.Stat_t
 	named, err := lstat(int(d.root.Fd()), kinds[d.kind].Dir())
 	return err == nil && unix.Fstat(d.fd, &open) == nil && open.Dev == named.Dev && open.Ino == named.Ino
 }
 
-// path is a file of this directory as people are told it.
+// path is the path of a file of this directory as messages have it.
 func (d *dir) path(file string) string { return kinds[d.kind].Dir() + "/" + file }
 
-// file is the name of the file of a document.
+// file is the name of a document's file.
 func (d *dir) file(name string) string { return name + kinds[d.kind].Suffix() }

@@ -182,7 +182,7 @@ func TestScanIsTheSameWithAndWithoutListing(t *testing.T) {
 				if err != nil {
 					r.Fatal(err)
 				}
-				other.listed = [len(kinds)]stamp{}
+				other.dirTimes = [len(kinds)]stamp{}
 				c := scanTree(r, tree, ix)
 				want, err := tree.Scan(context.Background(), other)
 				if err != nil {

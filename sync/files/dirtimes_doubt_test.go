@@ -108,7 +108,7 @@ func TestScanListsOverlays(t *testing.T) {
 // A directory that keeps whole seconds does not tell two names within one.
 func TestWholeSecondsTellNothing(t *testing.T) {
 	second := int64(time.Second)
-	if (stamp{ctime: 5 * second}).fine() || !(stamp{ctime: 5*second + 1}).fine() {
+	if (stamp{ctime: 5 * second}).hasFractions() || !(stamp{ctime: 5*second + 1}).hasFractions() {
 		t.Error("the times of a directory")
 	}
 }
@@ -117,15 +117,15 @@ func TestWholeSecondsTellNothing(t *testing.T) {
 // it held directories.
 func undated(whole, added []byte) []byte {
 	sums := indexPrefix + 4 // of one block
-	body := append([]byte{whole[sums] - byte(listedBytes)}, whole[sums+1+listedBytes:]...)
+	body := append([]byte{whole[sums] - byte(dirTimesBytes)}, whole[sums+1+dirTimesBytes:]...)
 	b := append(whole[:sums:sums], body...)
 	le.PutUint32(b[len(indexMagic):], undatedFormat)
 	le.PutUint64(b[prefixSum+4:], uint64(len(body)))
 	le.PutUint32(b[indexPrefix:], crc32.Checksum(body, castagnoli))
 	le.PutUint32(b[prefixSum:], crc32.Checksum(b[prefixSum+4:sums], castagnoli))
 
-	change := append(make([]byte, changeHead), added[changeHead]-byte(listedBytes))
-	change = append(change, added[changeHead+1+listedBytes:]...)
+	change := append(make([]byte, changeHead), added[changeHead]-byte(dirTimesBytes))
+	change = append(change, added[changeHead+1+dirTimesBytes:]...)
 	le.PutUint32(change, uint32(len(change)-changeHead))
 	le.PutUint32(change[4:], changeSum(b[:indexPrefix], change))
 	return append(b, change...)
