@@ -1,7 +1,7 @@
 // Package leaks searches text that is about to leave the Town for secrets, with
-// the rules of gitleaks and some of its own. It never tells what it found, only
-// where. It is apart from the rules for sharing, because preparing it takes time
-// that only a publication needs to spend.
+// the rules of gitleaks and some of its own. It says where a secret is and never
+// what it is. It is separate from sync/share because loading the rules takes
+// time, which only a publication needs to spend.
 package leaks
 
 import (
@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rs/zerolog"
 	"github.com/spf13/viper"
@@ -18,10 +19,10 @@ import (
 	"github.com/zricethezav/gitleaks/v8/logging"
 )
 
-// decodeDepth is how often what looks encoded is decoded and searched again.
+// decodeDepth is how many layers of encoding are decoded and searched.
 const decodeDepth = 2
 
-// ownRules find what the library's rules leave out.
+// ownRules find secrets that the library's rules miss.
 var ownRules = []struct {
 	name    string
 	pattern *regexp.Regexp
@@ -34,29 +35,38 @@ var ownRules = []struct {
 	{"password-setting", regexp.MustCompile(`(?im)(^|[\s;&?,])(password|passwd|pwd)=(?P<secret>[^\s;&"']{4,})`)},
 }
 
-// Scanner searches texts for secrets. It may be used by one goroutine at a time.
-type Scanner struct{ detector *detect.Detector }
-
-// NewScanner prepares the rules; that takes some ten milliseconds.
-func NewScanner() (*Scanner, error) {
-	// The library writes what it thinks to standard error otherwise.
+// libraryRules loads the library's rules, once for the process: they do not
+// change, and any number of Scanners may read them at once.
+var libraryRules = sync.OnceValues(func() (config.Config, error) {
+	// The library would log to standard error. Its logger is one for the process.
 	logging.Logger = zerolog.New(io.Discard).Level(zerolog.Disabled)
 	v := viper.New()
 	v.SetConfigType("toml")
 	if err := v.ReadConfig(strings.NewReader(config.DefaultConfig)); err != nil {
-		return nil, err
+		return config.Config{}, err
 	}
 	var raw config.ViperConfig
 	if err := v.Unmarshal(&raw); err != nil {
-		return nil, err
+		return config.Config{}, err
 	}
-	cfg, err := raw.Translate()
+	return raw.Translate()
+})
+
+// Scanner searches texts for secrets. One goroutine at a time may use it; each
+// may have its own.
+type Scanner struct{ detector *detect.Detector }
+
+// NewScanner returns a Scanner. The first one of a process loads the rules, which
+// takes some ten milliseconds.
+func NewScanner() (*Scanner, error) {
+	rules, err := libraryRules()
 	if err != nil {
 		return nil, err
 	}
-	d := detect.NewDetector(cfg)
+	d := detect.NewDetector(rules)
 	d.MaxDecodeDepth = decodeDepth
-	// A word in the text must not switch the search off.
+	// The library skips lines that say gitleaks:allow. Whoever writes the text must
+	// not be able to switch the search off.
 	d.IgnoreGitleaksAllow = true
 	return &Scanner{d}, nil
 }
@@ -64,11 +74,11 @@ func NewScanner() (*Scanner, error) {
 // Finding says where a secret is, and never what it is.
 type Finding struct {
 	Field string `json:"field"`
-	// Rule is the name of the rule that found it, not of one for sharing.
+	// Rule is the name of the rule that found it; not a rule for sharing.
 	Rule string `json:"rule"`
 }
 
-// Scan searches values, by the name of their field.
+// Scan searches values, which are given by the name of their field.
 func (s *Scanner) Scan(values map[string]string) []Finding {
 	var found []Finding
 	for name, value := range values {
@@ -90,10 +100,10 @@ func Compare(a, b Finding) int {
 	return cmp.Or(cmp.Compare(a.Field, b.Field), cmp.Compare(a.Rule, b.Rule))
 }
 
-// ScanCut searches a text that ranges of bytes, in order and apart, are cut out
-// of, and finds the secrets that are not wholly inside one of them: the rest of
-// them would not look like a secret any more. What can only be seen decoded
-// counts as outside.
+// ScanCut searches a text before ranges of bytes are cut out of it, and finds the
+// secrets that are not wholly inside one range. A part of a secret that is left
+// over would no longer look like a secret. The ranges are in order and do not
+// overlap. A secret that shows only after decoding counts as outside.
 func (s *Scanner) ScanCut(field, text string, cut [][2]int) (found []Finding) {
 	inside := func(from, to int) bool {
 		return slices.ContainsFunc(cut, func(r [2]int) bool { return r[0] <= from && to <= r[1] })

@@ -3,6 +3,7 @@ package leaks
 import (
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -39,7 +40,7 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// A redaction that leaves a part of a secret does not hide it from the search.
+// The search still finds a secret of which a redaction leaves a part.
 func TestSecretsCutInPart(t *testing.T) {
 	s, err := NewScanner()
 	if err != nil {
@@ -67,4 +68,22 @@ func TestSecretsCutInPart(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Several commands of one process may search at once.
+func TestScannersWorkSideBySide(t *testing.T) {
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			s, err := NewScanner()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			if found := s.Scan(map[string]string{"notes": "aws key AKIAQYLPMN5HFIQR7XYA here"}); len(found) != 1 {
+				t.Errorf("%v", found)
+			}
+		})
+	}
+	all.Wait()
 }
