@@ -13,15 +13,15 @@ import (
 	"gastown/town"
 )
 
-// federation is some Towns around one remote that takes one push at a time, and
-// only from a Town that has seen the newest one.
+// federation is several Towns around one remote. The remote takes a push only from
+// a Town that has seen the newest one.
 type federation struct {
 	towns  []*modelTown
 	remote state
 	pushes int
 	seen   map[*modelTown]int
-	// written holds every text anybody wrote; letGo those that somebody then
-	// replaced or deleted with the text before their eyes, as one may.
+	// written holds every text anybody wrote; letGo those that somebody who saw the
+	// text then replaced or deleted, which is allowed.
 	written, letGo map[written]bool
 	// published remembers what each issue number meant when first pushed.
 	published map[string]content
@@ -32,8 +32,8 @@ func (f *federation) pull(w *modelTown) error {
 	return w.pull(f.remote)
 }
 
-// push reports whether the remote took it. If the answer is lost it did, and
-// the Town does not know.
+// push reports whether the remote took the push. When the answer is lost, the
+// remote took it and the Town does not know.
 func (f *federation) push(w *modelTown, answerLost bool) (bool, error) {
 	if f.seen[w] != f.pushes {
 		return false, nil
@@ -57,7 +57,7 @@ func (f *federation) push(w *modelTown, answerLost bool) (bool, error) {
 }
 
 func (f *federation) save(w *modelTown, k town.Key, text, version string, deleted bool) error {
-	// No change, no edit: a file that already says so, or is not there.
+	// Not an edit: the file says so already, or the deleted file is not there.
 	if now, ok := w.local.current(k); ok != deleted && now == text {
 		return nil
 	}
@@ -71,7 +71,7 @@ func (f *federation) save(w *modelTown, k town.Key, text, version string, delete
 	return err
 }
 
-// missing lists texts that nobody gave up and that s does not hold.
+// missing lists the texts that nobody let go and that s does not hold.
 func (f *federation) missing(s state) []written {
 	have := s.texts()
 	var lost []written
@@ -83,7 +83,7 @@ func (f *federation) missing(s state) []written {
 	return lost
 }
 
-// step is one random thing that happens somewhere.
+// step is one random event in one of the Towns.
 func (f *federation) step(t *rapid.T, i int) error {
 	w := f.towns[rapid.IntRange(0, len(f.towns)-1).Draw(t, "town")]
 	k := rapid.SampledFrom([]town.Key{
@@ -128,10 +128,10 @@ func (f *federation) step(t *rapid.T, i int) error {
 	return nil
 }
 
-// Whatever three to five Towns write, delete, rename, review and sync, in
-// whatever order and with answers lost on the way: once all have synced they
-// hold the same, every text nobody gave up is still to be had, no issue number
-// ever changed its meaning, and syncing again moves nothing.
+// Three to five Towns write, delete, rename, review and sync in any order, and
+// some answers are lost. Once all have synced, they hold the same; every text that
+// nobody let go can be restored; no issue number ever changed its meaning; and
+// another sync changes nothing.
 func TestFederationConvergesAndLosesNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := &federation{

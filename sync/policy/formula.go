@@ -8,16 +8,16 @@ import (
 	"gastown/town"
 )
 
-// Formula lets the version decide: the higher semantic version is in force and
-// the other is archived, whichever side it came from. Build metadata does not
-// count, and a version that cannot be read is below every one that can. Equal
-// versions fall to the Lamport revision, then to the digest. An edit survives a
-// deletion.
+// Formula lets the version decide: the higher semantic version is in force and the
+// other is archived, whichever side it came from. Build metadata does not count,
+// and a version that cannot be parsed is lower than every version that can. Equal
+// versions are decided by the Lamport revision, then by the digest. An edit
+// survives a deletion.
 //
-// The rule looks at both rows alike, so two Towns that swap the roles of ours
-// and theirs come to the same formula.
+// The rule treats both rows alike, so two Towns, each of which calls the other's
+// row theirs, come to the same formula.
 //
-// Formula assumes what Resolve checks, that all rows belong to c.Key.
+// Formula assumes that all rows belong to c.Key, which Resolve checks.
 func Formula(c Conflict) Resolution {
 	var r Resolution
 	name := label(c.Key)
@@ -65,8 +65,7 @@ func beats(a, b *town.Edit) bool {
 	return newer(a, b)
 }
 
-// versionName prints a version for people; one that cannot be read may hold
-// anything and is quoted.
+// versionName words a version for people; one that cannot be parsed is quoted.
 func versionName(e *town.Edit) string {
 	if _, err := semver.NewVersion(e.Version); err == nil {
 		return e.Version

@@ -9,11 +9,11 @@ import (
 	"gastown/town"
 )
 
-// maxIssue bounds the numbers accepted from rows. A hostile one at the end of
-// the range would leave no room for the next.
+// maxIssue bounds the numbers accepted from rows. A hostile number at the end of
+// the range would leave none for the next issue.
 const maxIssue = 1 << 31
 
-// number reads the issue number of e, which has one spelling only.
+// number reads the issue number of e. Only one spelling of a number counts.
 func number(e town.Edit) (n uint64, ok bool) {
 	n, err := strconv.ParseUint(e.Version, 10, 64)
 	if err != nil || n < 1 || n > maxIssue || strconv.FormatUint(n, 10) != e.Version {
@@ -28,8 +28,8 @@ func numberOr(e town.Edit) uint64 {
 	return n
 }
 
-// sorted returns the list in the order of issue: by number, those without a
-// usable one last, and in an order that does not depend on how they came.
+// sorted orders issues by number, those without a usable number last. The result
+// does not depend on the order of the list.
 func sorted(list []town.Edit) []town.Edit {
 	return slices.SortedFunc(slices.Values(list), func(a, b town.Edit) int {
 		na, oka := number(a)
@@ -49,7 +49,7 @@ func sorted(list []town.Edit) []town.Edit {
 	})
 }
 
-// content is what an issue says, apart from who said it and when.
+// content is what an issue says, without its writer, number and revision.
 type content struct {
 	text    string
 	deleted bool
@@ -60,7 +60,7 @@ func contentOf(e town.Edit) content { return content{e.Text, e.Deleted} }
 // alike reports whether two issues say the same.
 func alike(a, b town.Edit) bool { return contentOf(a) == contentOf(b) }
 
-// contents collects what several lists say.
+// contents is the set of what several lists say.
 func contents(lists ...[]town.Edit) map[content]bool {
 	set := map[content]bool{}
 	for _, list := range lists {
@@ -71,10 +71,10 @@ func contents(lists ...[]town.Edit) map[content]bool {
 	return set
 }
 
-// byNumber holds the issues that stand at a number of their own.
+// byNumber holds issues by their number.
 type byNumber map[uint64]town.Edit
 
-// since returns the issues of list that are not among those held.
+// since returns the issues of list that b does not hold at their number.
 func (b byNumber) since(list []town.Edit) []town.Edit {
 	var fresh []town.Edit
 	for _, e := range list {

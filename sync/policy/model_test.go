@@ -32,7 +32,7 @@ func (s state) row(k town.Key) *town.Edit {
 	return nil
 }
 
-// current is the text people see in the file of k.
+// current is the text in the file of k.
 func (s state) current(k town.Key) (text string, ok bool) {
 	if k.Kind == town.KindTemplate {
 		list := s.Issues[k]
@@ -69,7 +69,7 @@ type written struct {
 	text string
 }
 
-// texts is everything that can be had back.
+// texts is every text that can be restored.
 func (s state) texts() map[written]bool {
 	have := map[written]bool{}
 	for k, e := range s.Rows {
@@ -90,8 +90,8 @@ func (s state) texts() map[written]bool {
 	return have
 }
 
-// mergeStates does what a pull does: rows that one side left alone are taken
-// from the other, the rest is decided by policy.
+// mergeStates does what a pull does: it takes rows that one side left alone from
+// the other side, and has the policy decide the rest.
 func mergeStates(base, ours, theirs state) (state, error) {
 	m := ours.clone()
 	keys := map[town.Key]bool{}
@@ -136,13 +136,13 @@ func mergeStates(base, ours, theirs state) (state, error) {
 	return m, nil
 }
 
-// draft is a file that somebody began to edit, with what it was made from.
+// draft is an edited file, with the text it was made from.
 type draft struct {
 	row    *town.Edit
 	issues []town.Edit
 }
 
-// modelTown is one Town: what it holds, and what it last had in common with the
+// modelTown is one Town: what it holds, and the last state it shared with the
 // remote.
 type modelTown struct {
 	id     town.ID
@@ -160,8 +160,8 @@ func (w *modelTown) open(k town.Key) {
 	w.drafts[k] = draft{w.local.row(k), slices.Clone(w.local.Issues[k])}
 }
 
-// save records a draft: a text, or a deletion. It returns the row its writer
-// had seen and let go by that, if there was one.
+// save records a draft: a text, or a deletion. It returns the row that its writer
+// saw and replaced, if there was one.
 func (w *modelTown) save(k town.Key, text, version string, deleted bool) (letGo *town.Edit, err error) {
 	d, opened := w.drafts[k]
 	if !opened {
@@ -192,8 +192,7 @@ func (w *modelTown) save(k town.Key, text, version string, deleted bool) (letGo 
 	return d.row, nil
 }
 
-// review takes an open proposal or turns it down; the text that goes out of
-// force, or never comes in, is archived.
+// review accepts an open proposal or declines it, and archives the text that loses.
 func (w *modelTown) review(id town.Digest, accept bool) {
 	p := w.local.Proposals[id]
 	delete(w.local.Proposals, id)

@@ -5,20 +5,19 @@
 //
 // One rule per kind:
 //
-//   - a role awaits a person: the remote's text stays in force and ours becomes
-//     an open proposal;
-//   - a formula is arbitrated by its version: the higher one wins, the other is
-//     archived;
-//   - a template keeps both: the remote's issues keep their numbers, ours are
-//     issued again after them;
-//   - anything else has no policy, and the merge must stop.
+//   - Role: a person decides. The remote's text stays in force and ours becomes
+//     an open proposal.
+//   - Formula: the higher version wins, and the other one is archived.
+//   - Template: both stay. The remote's issues keep their numbers, and ours are
+//     issued again after them.
+//   - Anything else has no policy, and the merge must stop.
 //
-// Two guarantees hold for every input, hostile ones included, and callers may
-// build on them. Nothing written is lost: each text of the base, of ours and of
-// theirs is in force, archived, proposed, or an issue of the template. And
-// agreement is stable: merging a result with itself changes nothing.
+// Callers may rely on two guarantees for every input, hostile ones included.
+// Nothing written is lost: each text of the base, of ours and of theirs is in
+// force, archived, proposed, or an issue of the template. And agreement is
+// stable: merging a result with itself changes nothing.
 //
-// Nothing here can fail for a passing reason, so nobody retries.
+// No error here is temporary, so nobody retries.
 package policy
 
 import (
@@ -28,8 +27,8 @@ import (
 )
 
 // ErrNoPolicy means that no rule covers the conflict. The merge must stop and
-// leave everything as it was; trying again changes nothing until one of the two
-// rows does. It is a town.ErrRefused.
+// leave everything as it was. A retry fails again until one of the two rows has
+// changed. It is a town.ErrRefused.
 var ErrNoPolicy = fmt.Errorf("no policy covers this conflict: %w", town.ErrRefused)
 
 // Conflict is one document that both sides changed since their common base, or
@@ -45,10 +44,10 @@ type Resolution struct {
 	// InForce is Conflict.Ours or Conflict.Theirs itself, never a new edit, so
 	// that Towns converge. Nil means the document is absent.
 	InForce *town.Edit
-	// Archive holds edits whose text must stay restorable: the one that lost,
-	// and the base where nothing else keeps its text.
+	// Archive holds edits whose text must stay restorable: the one that lost, and
+	// the base where its text is nowhere else in the resolution.
 	Archive []town.Edit
-	// Propose holds what awaits a person's review.
+	// Propose holds the proposals that await a person's review.
 	Propose []town.Proposal
 	// Note is one line for people, empty where nobody lost anything.
 	Note string
@@ -59,8 +58,8 @@ type Resolution struct {
 // other kind, and rows that do not belong to the document they came with, give
 // ErrNoPolicy.
 //
-// A side that did not move from the base is no rival: the other side is then
-// in force, whatever the kind's rule prefers.
+// If one side equals the base, the other side is in force, whatever the kind's
+// rule prefers.
 func Resolve(c Conflict) (Resolution, error) {
 	if err := check(c); err != nil {
 		return Resolution{}, err
@@ -75,7 +74,7 @@ func Resolve(c Conflict) (Resolution, error) {
 	}
 }
 
-// check refuses rows that are not states of the one document in conflict.
+// check refuses rows that do not belong to the document in conflict.
 func check(c Conflict) error {
 	if err := town.CheckName(c.Key.Name); err != nil {
 		return refuse(c.Key, "%w", err)
@@ -102,7 +101,7 @@ func refuse(k town.Key, format string, args ...any) error {
 		"%w: %w", ErrNoPolicy, fmt.Errorf(format, args...))
 }
 
-// label prints a key for people; a name that may not be printed is quoted.
+// label words a key for people; a name with unsafe characters is quoted.
 func label(k town.Key) string {
 	if _, err := town.ParseKind(string(k.Kind)); err == nil && town.CheckName(k.Name) == nil {
 		return k.String()
@@ -119,7 +118,7 @@ func same(a, b *town.Edit) bool {
 }
 
 // newer orders edits by Lamport revision, then by digest. Edits with equal
-// digests are equal, so the order is total and both sides agree on it.
+// digests are equal, so the order is total and both sides see the same one.
 func newer(a, b *town.Edit) bool {
 	if a.Revision != b.Revision {
 		return a.Revision > b.Revision
@@ -127,16 +126,16 @@ func newer(a, b *town.Edit) bool {
 	return a.Digest() > b.Digest()
 }
 
-// archive adds e unless its text is kept somewhere already.
+// archive adds e unless the resolution holds its text already.
 func (r *Resolution) archive(e *town.Edit) {
-	if e == nil || r.keeps(e.Text) {
+	if e == nil || r.holds(e.Text) {
 		return
 	}
 	r.Archive = append(r.Archive, *e)
 }
 
-// keeps reports whether text can be had back from the resolution.
-func (r *Resolution) keeps(text string) bool {
+// holds reports whether text is in force, archived or proposed.
+func (r *Resolution) holds(text string) bool {
 	if r.InForce != nil && r.InForce.Text == text {
 		return true
 	}

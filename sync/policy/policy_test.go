@@ -147,8 +147,8 @@ func TestResolveRefuses(t *testing.T) {
 	}
 }
 
-// drawEdit draws one side: absent, or one of few texts, versions and places, so
-// that equal ones meet often.
+// drawEdit draws one side: absent, or an edit with one of few texts, versions and
+// revisions, so that equal ones are frequent.
 func drawEdit(t *rapid.T, k town.Key, name string) *town.Edit {
 	if rapid.IntRange(0, 4).Draw(t, name+" absent") == 0 {
 		return nil
@@ -172,7 +172,7 @@ func TestResolveProperties(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Pure.
+		// The same conflict always has the same resolution.
 		if diff := cmp.Diff(Conflict{k, base, ours, theirs}, c); diff != "" {
 			t.Fatalf("input changed: %s", diff)
 		}
@@ -180,11 +180,11 @@ func TestResolveProperties(t *testing.T) {
 		if diff := cmp.Diff(got, again); diff != "" {
 			t.Fatalf("not deterministic: %s", diff)
 		}
-		// One of the two rows, or none.
+		// In force is one of the two rows, or none.
 		if got.InForce != c.Ours && got.InForce != c.Theirs {
 			t.Fatalf("in force is a row of its own: %+v", got.InForce)
 		}
-		// Nothing lost.
+		// No text is lost.
 		for _, e := range []*town.Edit{base, ours, theirs} {
 			if e != nil && !kept(got, e.Text) {
 				t.Fatalf("text %q is lost: %+v", e.Text, got)
@@ -211,7 +211,7 @@ func clone(e *town.Edit) *town.Edit {
 	return &c
 }
 
-// kept is written apart from Resolution.keeps on purpose.
+// kept repeats Resolution.holds on purpose: the test must not trust it.
 func kept(r Resolution, text string) bool {
 	have := map[string]bool{}
 	if r.InForce != nil {

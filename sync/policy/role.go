@@ -2,10 +2,10 @@ package policy
 
 import "gastown/town"
 
-// Role lets a person decide. A role tells agents how to behave, and a text that
-// nobody has read as a whole must not do that; so the remote's text, which
-// other Towns already follow, stays in force, and ours becomes a proposal that
-// any Town's reviewer may take.
+// Role lets a person decide. A role tells agents how to behave, and a merged text
+// that nobody has read must not do that. So the remote's text, which other Towns
+// already follow, stays in force, and ours becomes a proposal that a reviewer in
+// any Town may accept.
 //
 //	ours     theirs   in force            proposed
 //	edited   edited   theirs              ours
@@ -14,10 +14,10 @@ import "gastown/town"
 //	deleted  deleted  nothing             nothing
 //	edited   edited alike: the newer row  nothing
 //
-// A proposed deletion carries the revision of the text it removed and no
-// author: an absent row does not tell who removed it.
+// A proposed deletion carries the revision of the text it removed and no author,
+// because an absent row does not say who removed it.
 //
-// Role assumes what Resolve checks, that all rows belong to c.Key.
+// Role assumes that all rows belong to c.Key, which Resolve checks.
 func Role(c Conflict) Resolution {
 	var r Resolution
 	name := label(c.Key)
@@ -48,7 +48,7 @@ func Role(c Conflict) Resolution {
 	return r
 }
 
-// propose asks for a review of the edit that lost, or of a deletion if nil.
+// propose asks for a review of the edit that lost; nil means a deletion.
 func (r *Resolution) propose(c Conflict, lost *town.Edit) town.Proposal {
 	p := town.Proposal{Key: c.Key}
 	if c.Base != nil {

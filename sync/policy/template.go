@@ -8,23 +8,23 @@ import (
 	"gastown/town"
 )
 
-// Templates merges the issues of one template. Issue n is an edit whose Version
-// is "n"; the one with the highest number is the file people see, and one
-// marked Deleted removes it. The lists may come in any order.
+// Templates merges the issues of one template. Issue n is an edit whose Version is
+// "n". The issue with the highest number is the file people see; if it is marked
+// Deleted, there is no file. The lists may have any order.
 //
-// Issues are only ever appended: theirs keep their numbers, and ours that are
-// not among them yet are issued again after them, in our order, with the next
-// numbers and every other field unchanged. No number that another Town may have
-// seen changes its meaning, not even when a hostile list leaves an issue of the
-// base out or rewrites it: the base's is kept, the rewritten one comes after.
-// Numbers that are no numbers, or that two issues share, are replaced too.
+// Issues are only appended. Theirs keep their numbers. Those of ours that theirs
+// do not have are issued again after them, in our order, with the next numbers
+// and every other field unchanged. A number that another Town may have seen keeps
+// its meaning, even when a hostile list omits or rewrites an issue of the base:
+// the issue of the base stays, and the rewritten one follows at the end. An issue
+// whose number is unusable or taken gets a new number too.
 //
 // An edit survives a removal made on the other side: our removal is dropped;
 // theirs keeps its number, and our edit follows it.
 //
-// The result is ordered by number, and merging it with itself over the same
-// base gives it again. The notes say, one line each and for people, what was
-// issued again or dropped.
+// The result is ordered by number, and merging it with itself over the same base
+// gives the same result. The notes, one line each, tell people what was issued
+// again or dropped.
 func Templates(base, ours, theirs []town.Edit) (merged []town.Edit, notes []string) {
 	base, ours, theirs = sorted(base), sorted(ours), sorted(theirs)
 
@@ -33,7 +33,7 @@ func Templates(base, ours, theirs []town.Edit) (merged []town.Edit, notes []stri
 	agreed := maps.Clone(m.at)
 	strayTheirs := m.place(theirs)
 
-	m.tellKept(agreed, theirs)
+	m.noteRestored(agreed, theirs)
 	elsewhere := contents(m.at.list(), theirs, ours)
 	for _, e := range strayBase {
 		if !e.Deleted && !elsewhere[contentOf(e)] {
@@ -54,9 +54,9 @@ type merge struct {
 	notes []string
 }
 
-// place puts each issue at its own number and returns those that found none:
-// the number is unusable, or taken by an issue that says something else. Of two
-// issues that say the same the later placed one stands, as theirs must.
+// place puts each issue at its own number and returns the rest: issues whose number
+// is unusable, or taken by an issue that says something else. An issue replaces
+// one that says the same, so that of such a pair theirs stands.
 func (m *merge) place(list []town.Edit) (stray []town.Edit) {
 	for _, e := range list {
 		n, ok := number(e)
@@ -71,7 +71,7 @@ func (m *merge) place(list []town.Edit) (stray []town.Edit) {
 	return stray
 }
 
-// append gives e the next number, unless the newest issue says the same. The
+// append gives e the next number, unless the newest issue says the same. The note's
 // format takes the document, the old number and the new one.
 func (m *merge) append(e town.Edit, format string) {
 	if newest, ok := m.at[m.last]; ok && alike(newest, e) {
@@ -90,10 +90,10 @@ func (m *merge) append(e town.Edit, format string) {
 	m.note(format, label(e.Key), old, m.last)
 }
 
-// reissue appends what only we have. Our leading issues that theirs hold too,
-// in the same order, are the same work done twice or a push whose answer was
-// lost; from the first one they lack, all of ours follow, so that what we wrote
-// last stays newer than what we wrote before it.
+// reissue appends the issues that only we have. Our leading issues that theirs
+// have too, in the same order, are skipped: they are the same work done twice, or
+// a push whose answer was lost. From the first issue that theirs lack, all of
+// ours follow, so that the order in which we wrote them stays.
 func (m *merge) reissue(ours, theirs []town.Edit) {
 	if len(ours) == 0 {
 		return
@@ -117,7 +117,7 @@ func (m *merge) reissue(ours, theirs []town.Edit) {
 	}
 }
 
-// shared counts the leading issues of ours that occur in theirs in that order.
+// shared counts the leading issues of ours that occur in theirs in the same order.
 func shared(ours, theirs []town.Edit) int {
 	n := 0
 	for _, e := range theirs {
@@ -128,8 +128,8 @@ func shared(ours, theirs []town.Edit) int {
 	return n
 }
 
-// tellKept notes the agreed issues that theirs left out.
-func (m *merge) tellKept(agreed byNumber, theirs []town.Edit) {
+// noteRestored notes the issues of the base that theirs omit.
+func (m *merge) noteRestored(agreed byNumber, theirs []town.Edit) {
 	held := map[uint64]bool{}
 	for _, e := range theirs {
 		held[numberOr(e)] = true

@@ -14,8 +14,8 @@ import (
 
 var template = town.Key{Kind: town.KindTemplate, Name: "handoff.md"}
 
-// issuesOf reads "A B - C": issues 1, 2, ... of which "-" removes the file; a
-// number of its own may be given as "7:A".
+// issuesOf reads "A B - C" as issues 1, 2, ..., where "-" removes the file. "7:A" is
+// issue 7.
 func issuesOf(s string) []town.Edit {
 	var list []town.Edit
 	for i, word := range strings.Fields(s) {
@@ -32,8 +32,8 @@ func issuesOf(s string) []town.Edit {
 	return list
 }
 
-// words is the inverse of issuesOf; numbers are printed where they are not
-// 1, 2, ...
+// words is the inverse of issuesOf. It prints a number only where it is not the
+// next one.
 func words(list []town.Edit) string {
 	var out []string
 	for i, e := range list {
@@ -114,8 +114,8 @@ func TestTemplatesKeepsFieldsAndTellsPeople(t *testing.T) {
 	}
 }
 
-// Where two rows say the same, the remote's stands, so that Towns agree on who
-// is named as its author too.
+// Of two rows that say the same the remote's stands, so that Towns agree on its
+// author too.
 func TestTemplatesTakesTheirRow(t *testing.T) {
 	row := func(author string) []town.Edit {
 		return []town.Edit{{Key: template, Text: "A", Version: "1", Author: author}}
@@ -143,7 +143,7 @@ func drawIssues(t *rapid.T, name string, numbers []string) []town.Edit {
 	}), 0, 6).Draw(t, name)
 }
 
-// Lists of any kind, most of which no honest Town would write.
+// The guarantees hold for any lists, also for those no honest Town writes.
 func TestTemplatesProperties(t *testing.T) {
 	numbers := []string{"1", "2", "3", "4", "9", "", "x", "0", "-3", "007", "2147483648", "2147483649", "18446744073709551615", "1e3"}
 	rapid.Check(t, func(t *rapid.T) {
@@ -153,7 +153,7 @@ func TestTemplatesProperties(t *testing.T) {
 		if diff := cmp.Diff(before, [][]town.Edit{base, ours, theirs}); diff != "" && len(base)+len(ours)+len(theirs) > 0 {
 			t.Fatalf("input changed: %s", diff)
 		}
-		// The order of rows in a query is no input.
+		// The order of rows in a query does not matter.
 		slices.Reverse(base)
 		slices.Reverse(ours)
 		slices.Reverse(theirs)
@@ -161,7 +161,7 @@ func TestTemplatesProperties(t *testing.T) {
 		if diff := cmp.Diff(got, again); diff != "" || !slices.Equal(notes, notesAgain) {
 			t.Fatalf("not deterministic: %s\n%q\n%q", diff, notes, notesAgain)
 		}
-		// Nothing lost.
+		// No text is lost.
 		have := contents(got)
 		for _, list := range before {
 			for _, e := range list {
@@ -170,7 +170,7 @@ func TestTemplatesProperties(t *testing.T) {
 				}
 			}
 		}
-		// Numbers rise, and are numbers.
+		// Issues have increasing numbers.
 		last := uint64(0)
 		for _, e := range got {
 			n, err := strconv.ParseUint(e.Version, 10, 64)
@@ -191,7 +191,7 @@ func TestTemplatesProperties(t *testing.T) {
 	})
 }
 
-// Honest lists: both sides append to the base.
+// The guarantees hold where both sides append to the base.
 func TestTemplatesAppendOnly(t *testing.T) {
 	any := []string{"1"}
 	rapid.Check(t, func(t *rapid.T) {

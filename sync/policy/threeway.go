@@ -6,12 +6,12 @@ import (
 	"github.com/epiclabs-io/diff3"
 )
 
-// maxMergeLines is the most lines one text may have to be compared line by
-// line. The comparison costs time in proportion to lines times changes, so a
-// hostile megabyte of short lines could keep a person waiting for hours.
+// maxMergeLines bounds the lines of a text that is compared line by line. The time
+// this takes grows with lines times changes, so a hostile megabyte of short lines
+// could take hours.
 const maxMergeLines = 5_000
 
-// The marks around a conflict, as people know them from git.
+// The marks around a conflict are those of git.
 const (
 	markOurs   = "<<<<<<< ours\n"
 	markBase   = "||||||| base\n"
@@ -19,14 +19,14 @@ const (
 	markTheirs = ">>>>>>> theirs\n"
 )
 
-// ThreeWay merges two texts that come from one base, for a person to look at
-// and finish. Where both changed the same place, merged shows ours, the base
-// and theirs between labelled marks and conflicts is true. Every line that
-// either side wrote is in merged; lines of the base are absent only where one
-// side removed them and the other left them alone. Bytes are kept as they are,
-// save for a line end before a mark where a text lacks its last one.
+// ThreeWay merges two texts that come from one base, for a person to check and
+// finish. Where both changed the same place, merged shows ours, the base and
+// theirs between labelled marks, and conflicts is true. Every line that either
+// side wrote is in merged; a line of the base is absent only where one side
+// removed it and the other left it alone. Bytes stay as they are, except that a
+// line end is added before a mark where a text lacks its last one.
 //
-// Texts of more than 5,000 lines are shown as one conflict as a whole.
+// A text of more than 5,000 lines becomes one conflict as a whole.
 func ThreeWay(base, ours, theirs string) (merged string, conflicts bool) {
 	switch {
 	case ours == theirs, theirs == base:
@@ -81,7 +81,8 @@ func write(out *strings.Builder, lines []string) {
 	}
 }
 
-// writeWhole ends the last line too, so that a mark begins a line.
+// writeWhole adds a missing last line end, so that a mark begins on a line of its
+// own.
 func writeWhole(out *strings.Builder, lines []string) {
 	write(out, lines)
 	if n := len(lines); n > 0 && !strings.HasSuffix(lines[n-1], "\n") {

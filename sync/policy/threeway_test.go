@@ -45,8 +45,8 @@ func TestThreeWay(t *testing.T) {
 	}
 }
 
-// Every text of up to three lines over three different ones, three times over;
-// in short mode of up to two.
+// The test tries every base, ours and theirs of up to three lines (two in short
+// mode), each line one of three.
 func TestThreeWayExhaustively(t *testing.T) {
 	longest := 3
 	if testing.Short() {
@@ -92,8 +92,8 @@ func checkThreeWay(t fataler, base, ours, theirs string) {
 	if merged != again {
 		t.Fatalf("not deterministic: %q then %q", merged, again)
 	}
-	// What either side wrote anew is there, every copy of it. (A line of the
-	// base may rightly go: one side deletes its first copy, the other its last.)
+	// Every copy of every line that either side wrote is there. (A line of the base
+	// may go: one side deletes its first copy, the other its last.)
 	old, m := count(base), count(merged)
 	for _, side := range []string{ours, theirs} {
 		for line, n := range count(side) {
@@ -116,7 +116,7 @@ func count(text string) map[string]int {
 	return n
 }
 
-// A hostile text must cost neither hours nor lines.
+// A hostile text takes no hours to merge, and no line is lost.
 func TestThreeWayBoundsWork(t *testing.T) {
 	many := func(line string, n int) string { return strings.Repeat(line, n) }
 	tests := []struct{ name, base, ours, theirs string }{

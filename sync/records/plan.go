@@ -115,7 +115,7 @@ func (p *Plan) fill(ctx context.Context) (err error) {
 // that comes back is asked about again.
 func (p *Plan) withdrawLapsed() error {
 	st := p.session.state()
-	still := p.rules.Still(st.Agreed, p.prefixes)
+	still := p.rules.StillAgreed(st.Agreed, p.prefixes)
 	if len(still) == len(st.Agreed) {
 		return nil
 	}

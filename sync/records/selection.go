@@ -107,7 +107,7 @@ func (sel *selection) inspect() error {
 				return err
 			}
 		}
-		found := scanner.Scan(s.Record.Written())
+		found := scanner.Scan(s.Record.FreeText())
 		for _, c := range s.Cuts {
 			found = append(found, scanner.ScanCut(c.Field, c.Text, c.Ranges)...)
 		}

@@ -14,27 +14,27 @@ import (
 	"gastown/town"
 )
 
-// FieldID names a bead. It leaves with every bead that does.
+// FieldID names a bead. It leaves with every shared bead.
 const FieldID = "id"
 
-// Default are the fields a rule shares that names none.
+// Default are the fields of a rule that names none.
 var Default = []string{FieldID, "title", "status", "issue_type", "priority", "updated_at"}
 
-// Redacted stands where a rule cut something out.
+// Redacted stands in the place of what a rule cuts out.
 const Redacted = "[redacted]"
 
-// timeFormat is how times are written in a record: UTC, in microseconds.
+// timeFormat is the form of times in a record: UTC, to the microsecond.
 const timeFormat = "2006-01-02T15:04:05.000000Z"
 
-// maxLabels is how many bytes the labels of one record take at most, as JSON.
+// maxLabels bounds the labels of one record, in bytes of JSON.
 const maxLabels = 64 << 10
 
-// Field is a field of a bead that a rule may share. Values are text; "" means
-// that there is none.
+// Field is a field of a bead that a rule may share. Values are text; "" means no
+// value.
 type Field struct {
 	// Name is the JSON key and the name of the column.
 	Name string
-	// Max is the most bytes a value may have.
+	// Max bounds a value, in bytes.
 	Max int
 
 	free  bool // written by people: redacted, and searched for secrets
@@ -43,7 +43,7 @@ type Field struct {
 	put   func(*town.Bead, string) error
 }
 
-// Fields is every field that may leave beside the id, in the order of columns.
+// Fields are the fields that may leave beside the id, in the order of columns.
 // Dependencies, comments and events never leave.
 var Fields = []Field{
 	text("title", town.MaxTitleChars*utf8.UTFMax, func(b *town.Bead) *string { return &b.Title }),
@@ -97,8 +97,8 @@ func field(name string) (Field, bool) {
 	return Fields[i], true
 }
 
-// Check reports whether the field may hold the value, for records of this Town
-// and of others: within its limit, UTF-8, no control characters, of its kind.
+// Check refuses a value that the field may not hold, in records of any Town: one
+// that is too long, is not UTF-8, has control characters, or is of another kind.
 // The error names the field, never the value.
 func (f Field) Check(value string) error {
 	if len(value) > f.Max {
@@ -107,7 +107,7 @@ func (f Field) Check(value string) error {
 	if !utf8.ValidString(value) {
 		return fmt.Errorf("%w: %s is not UTF-8", ErrValue, f.Name)
 	}
-	if strings.ContainsFunc(value, func(r rune) bool { return !f.shows(r) }) {
+	if strings.ContainsFunc(value, func(r rune) bool { return !f.printable(r) }) {
 		return fmt.Errorf("%w: %s has control characters", ErrValue, f.Name)
 	}
 	var b town.Bead
@@ -120,9 +120,9 @@ func (f Field) Check(value string) error {
 	return nil
 }
 
-// shows reports whether a character may stand in the field: what would steer a
-// terminal or turn the direction of writing may not.
-func (f Field) shows(r rune) bool {
+// printable reports whether the field may hold a character. Characters that
+// control a terminal or change the direction of writing may not stand in it.
+func (f Field) printable(r rune) bool {
 	switch {
 	case r == '\n' || r == '\r' || r == '\t':
 		return f.lines
@@ -153,7 +153,7 @@ func word(name string, most int, at func(*town.Bead) *string) Field {
 		if strings.ContainsFunc(s, func(r rune) bool {
 			return !(r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r == '_' || r == '-' || r == ':')
 		}) {
-			return errors.New("no word")
+			return errors.New("not a word")
 		}
 		*at(b) = s
 		return nil
@@ -202,7 +202,7 @@ func putTime(t *time.Time, s string) (err error) {
 		return nil
 	}
 	if *t, err = time.Parse(timeFormat, s); err != nil {
-		return errors.New("no time")
+		return errors.New("not a time")
 	}
 	return nil
 }
@@ -214,7 +214,7 @@ func putPriority(b *town.Bead, s string) error {
 	}
 	n, err := strconv.Atoi(s)
 	if err != nil || n < 0 || n > town.MaxPriority {
-		return errors.New("no priority")
+		return errors.New("not a priority")
 	}
 	b.Priority = n
 	return nil
@@ -236,11 +236,11 @@ func putLabels(b *town.Bead, s string) error {
 		return nil
 	}
 	if err := json.Unmarshal([]byte(s), &b.Labels); err != nil {
-		return errors.New("no list of labels")
+		return errors.New("not a list of labels")
 	}
 	for _, l := range b.Labels {
 		if town.CheckLabel(l) != nil {
-			return errors.New("a list with something that is no label")
+			return errors.New("a list with an entry that is not a label")
 		}
 	}
 	return nil

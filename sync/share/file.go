@@ -14,7 +14,7 @@ import (
 	"gastown/town/strict"
 )
 
-// maxFile is the largest file of rules that is read, in bytes.
+// maxFile bounds the file of rules, in bytes.
 const maxFile = 256 << 10
 
 // head begins a new file.
@@ -27,14 +27,14 @@ type File struct {
 	Rules Rules
 
 	path string
-	raw  []byte // nil: there is none
+	raw  []byte // nil: there is no file
 	doc  yaml.Node
 	// blank: the file holds comments alone.
 	blank bool
 }
 
-// Load reads and checks the file; one that is missing holds no rules. The error
-// names the line at fault. A file that others may write is refused.
+// Load reads and checks the file; a missing file has no rules. The error names the
+// line at fault. A file that other users may write is refused.
 func Load(path string) (*File, error) {
 	f := &File{path: path}
 	op := "read " + path
@@ -47,10 +47,10 @@ func Load(path string) (*File, error) {
 	}
 	switch {
 	case !info.Mode().IsRegular() || info.Size() > maxFile:
-		return nil, town.Fail(op, "see that it is a small text file", "it is no regular file of at most %d bytes", maxFile)
+		return nil, town.Fail(op, "see that it is a small text file", "it is not a regular file of at most %d bytes", maxFile)
 	case info.Mode().Perm()&0o022 != 0:
 		return nil, town.Fail(op, "look at its rules, then: chmod 600 "+path,
-			"%w: others may write it, and what it says leaves the Town", town.ErrRefused)
+			"%w: other users may write it, and it decides what leaves the Town", town.ErrRefused)
 	}
 	if f.raw, err = strict.ReadFile(path, maxFile); err == nil {
 		err = f.parse()
@@ -94,7 +94,7 @@ func (f *File) parse() error {
 	return nil
 }
 
-// list is the node of the rules; nil when there is none.
+// list is the YAML node of the rules; nil when there is none.
 func (f *File) list() *yaml.Node {
 	if len(f.doc.Content) != 1 || f.doc.Content[0].Kind != yaml.MappingNode {
 		return nil
@@ -112,7 +112,7 @@ func (rules Rules) index(name string) int {
 	return slices.IndexFunc(rules, func(r Rule) bool { return r.Name == name })
 }
 
-// Add appends a rule. ErrExists when there is one of its name.
+// Add appends a rule. It fails with ErrExists when the name is taken.
 func (f *File) Add(r Rule) error {
 	if err := r.Normalise(); err != nil {
 		return err
@@ -137,7 +137,7 @@ func (f *File) Add(r Rule) error {
 	return nil
 }
 
-// begin gives the file an empty list of rules, whatever of it was there.
+// begin gives the file an empty list of rules.
 func (f *File) begin() *yaml.Node {
 	if len(f.doc.Content) != 1 || f.doc.Content[0].Kind != yaml.MappingNode {
 		f.doc = yaml.Node{Kind: yaml.DocumentNode, Content: []*yaml.Node{{Kind: yaml.MappingNode}}}
@@ -154,7 +154,7 @@ func (f *File) begin() *yaml.Node {
 	return list
 }
 
-// Remove takes a rule away. ErrNone when there is none of that name.
+// Remove removes a rule. It fails with ErrNone when there is none of that name.
 func (f *File) Remove(name string) error {
 	i := f.Rules.index(name)
 	if i < 0 {
@@ -170,8 +170,8 @@ func (f *File) Remove(name string) error {
 	return nil
 }
 
-// Save writes the file, readable by its owner alone, whole or not at all. One
-// that was changed since it was loaded is left alone: town.ErrBusy.
+// Save replaces the file atomically; only its owner may read it. It fails with
+// town.ErrBusy, and writes nothing, when the file has changed since Load.
 func (f *File) Save() error {
 	op := "write " + f.path
 	var out bytes.Buffer
@@ -187,7 +187,7 @@ func (f *File) Save() error {
 	if err := errors.Join(enc.Encode(&f.doc), enc.Close()); err != nil {
 		return town.Fail(op, "", "%w", err)
 	}
-	// What cannot be read back must never replace what could.
+	// A text that cannot be read back must not replace one that can.
 	again := &File{raw: out.Bytes()}
 	if err := again.parse(); err != nil || again.Rules.Digest() != f.Rules.Digest() {
 		return town.Fail(op, "edit the file by hand", "the new text would not hold the same rules (%w)", cmpErr(err))

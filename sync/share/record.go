@@ -8,14 +8,14 @@ import (
 	"gastown/town"
 )
 
-// Record is what leaves of one bead: its id and, by name, the fields that have
-// a value. A field that is not shared and one that is empty look alike.
+// Record is the part of a bead that leaves: its id and, by name, the fields that
+// have a value. A field that is empty looks like one that is not shared.
 type Record struct {
 	ID     string
 	Values map[string]string
 }
 
-// Digest addresses the record as one Town's.
+// Digest identifies the record's content as one Town's.
 func (r Record) Digest(owner town.ID) town.Digest {
 	parts := []string{"bead", string(owner), r.ID}
 	for _, f := range Fields {
@@ -26,9 +26,9 @@ func (r Record) Digest(owner town.ID) town.Digest {
 	return town.DigestOf(parts...)
 }
 
-// Written is what people wrote in the record, by field, and its id: where a
-// secret may be.
-func (r Record) Written() map[string]string {
+// FreeText are the values in which a secret may be, by field: the id, and whatever
+// people wrote freely.
+func (r Record) FreeText() map[string]string {
 	texts := map[string]string{FieldID: r.ID}
 	for _, f := range Fields {
 		if v := r.Values[f.Name]; f.free && v != "" {
@@ -38,8 +38,8 @@ func (r Record) Written() map[string]string {
 	return texts
 }
 
-// Check reports whether the record may be stored and shown, whoever wrote it.
-// An error wraps ErrValue or town.ErrBadBead and holds no value but the id.
+// Check refuses a record that may not be stored or shown, whoever wrote it. The
+// error wraps ErrValue or town.ErrBadBead and holds no value except the id.
 func (r Record) Check() error {
 	if err := town.CheckBeadID(r.ID); err != nil {
 		return err
@@ -56,12 +56,12 @@ func (r Record) Check() error {
 	return nil
 }
 
-// Bead is the record as a bead, for printing. Shared names the fields that have
-// a value; the others say nothing.
+// Bead is the record as a bead, for printing. Only the fields that shared names
+// have a value; the zero values of the others mean nothing.
 func (r Record) Bead() (b town.Bead, shared []string) {
 	b.ID, shared = r.ID, []string{FieldID}
 	for _, f := range Fields {
-		// A record that passed Check has only values that fit.
+		// put accepts every value of a record that passed Check.
 		if v := r.Values[f.Name]; v != "" && f.put(&b, v) == nil {
 			shared = append(shared, f.Name)
 		}
@@ -69,24 +69,24 @@ func (r Record) Bead() (b town.Bead, shared []string) {
 	return b, shared
 }
 
-// Selection is what rules make of one bead.
+// Selection is what the rules select from one bead.
 type Selection struct {
 	Record Record
 	// Rules that share it, by name.
 	Rules []string
-	// Redacted fields had something cut out.
+	// Redacted are the fields that rules cut something out of.
 	Redacted []string
-	// Cuts are the texts that had, as they were: a secret in one of them must
-	// not be left there in part. They never leave.
+	// Cuts are the original texts of those fields, to be searched for secrets of
+	// which a redaction leaves a part. They never leave.
 	Cuts []Cut
 }
 
-// Rules is a Town's rules in the order of their file.
+// Rules are a Town's rules in the order of their file.
 type Rules []Rule
 
-// Select applies the rules to a bead; ok is false when none shares it. prefixes
-// are those of the rigs' ids, by the rig's name. Nothing was searched for secrets
-// yet.
+// Select applies the rules to a bead; ok is false when no rule matches. prefixes
+// are the id prefixes of the rigs, by the rig's name. The caller searches the
+// selection for secrets.
 func (rules Rules) Select(b town.Bead, prefixes map[string]string) (s Selection, ok bool) {
 	var matching []Rule
 	for _, r := range rules {
@@ -114,7 +114,7 @@ func (rules Rules) Select(b town.Bead, prefixes map[string]string) (s Selection,
 	return s, true
 }
 
-// Names lists the fields that the rules need of a bead, for whoever reads them.
+// Names lists the fields that Select needs of a bead.
 func (rules Rules) Names() []string {
 	need := map[string]bool{FieldID: true}
 	for _, r := range rules {
@@ -129,16 +129,16 @@ func (rules Rules) Names() []string {
 	return slices.Sorted(maps.Keys(need))
 }
 
-// Unconfirmed are the rules a person has not agreed to yet. agreed maps the
-// digest of a rule to whether it redacts. A rule that was taken away needs no
-// agreement, unless it redacted: what it cut out may leave by other rules now,
-// so then every rule is to be looked at anew. prefixes are as in Select: a rule
-// for a rig that has another prefix by now shares what nobody looked at.
+// Unconfirmed are the rules that nobody has approved. agreed maps the digest of an
+// approved rule to whether it redacts. Removing a rule needs no approval, unless
+// it redacted: what it cut out may now leave by other rules, so every rule must
+// be approved again. prefixes are as in Select: a rule for a rig whose prefix has
+// changed selects other beads, so it counts as not approved.
 func (rules Rules) Unconfirmed(agreed map[town.Digest]bool, prefixes map[string]string) Rules {
 	left := maps.Clone(agreed)
 	var fresh Rules
 	for _, r := range rules {
-		d := r.bound(prefixes)
+		d := r.boundDigest(prefixes)
 		if _, ok := agreed[d]; !ok {
 			fresh = append(fresh, r)
 		}
@@ -152,9 +152,10 @@ func (rules Rules) Unconfirmed(agreed map[town.Digest]bool, prefixes map[string]
 	return fresh
 }
 
-// Still is what of an agreement goes on: a rule that was taken away and comes back
-// is confirmed anew. That one redacted is remembered, for Unconfirmed.
-func (rules Rules) Still(agreed map[town.Digest]bool, prefixes map[string]string) map[town.Digest]bool {
+// StillAgreed is the part of agreed that stays valid. The approval of a rule that
+// was removed ends, so that the rule must be approved again if it comes back. A
+// removed rule that redacted stays in the list, for Unconfirmed.
+func (rules Rules) StillAgreed(agreed map[town.Digest]bool, prefixes map[string]string) map[town.Digest]bool {
 	there := rules.Agreed(prefixes)
 	still := maps.Clone(agreed)
 	maps.DeleteFunc(still, func(d town.Digest, redacts bool) bool {
@@ -164,16 +165,16 @@ func (rules Rules) Still(agreed map[town.Digest]bool, prefixes map[string]string
 	return still
 }
 
-// Agreed is what Unconfirmed wants to know of rules a person agreed to.
+// Agreed is the argument for Unconfirmed once a person has approved these rules.
 func (rules Rules) Agreed(prefixes map[string]string) map[town.Digest]bool {
 	agreed := make(map[town.Digest]bool, len(rules))
 	for _, r := range rules {
-		agreed[r.bound(prefixes)] = len(r.Redact) > 0
+		agreed[r.boundDigest(prefixes)] = len(r.Redact) > 0
 	}
 	return agreed
 }
 
-// Digest addresses the rules as a whole.
+// Digest identifies the rules as a whole.
 func (rules Rules) Digest() town.Digest {
 	parts := make([]string, len(rules))
 	for i, r := range rules {

@@ -8,17 +8,17 @@ import (
 	"gastown/town"
 )
 
-// Cut is a text that rules cut something out of.
+// Cut is an original text that rules cut something out of.
 type Cut struct {
 	Field string
-	// Text is all of it; Ranges, in order and apart, what is cut out: from the
-	// first byte to before the second.
+	// Text is the whole text. Ranges are what is cut out, as offsets [from, to) in
+	// bytes, in order and without overlap.
 	Text   string
 	Ranges [][2]int
 }
 
-// redact is the field's value without what the rules cut out of it, and the
-// texts they cut.
+// redact returns the field's value with everything cut out that the rules redact,
+// and the original texts.
 func (f Field) redact(b town.Bead, rules []Rule) (value string, cuts []Cut) {
 	apply := func(s string) string {
 		ranges := f.ranges(s, rules)
@@ -37,8 +37,8 @@ func (f Field) redact(b town.Bead, rules []Rule) (value string, cuts []Cut) {
 	return labelsText(labels), cuts
 }
 
-// ranges is what any of the rules cuts out of s. Every pattern sees the text as
-// it is: what one cuts out does not hide from another what it would match.
+// ranges are what the rules together cut out of s. Every pattern sees the whole
+// text, so that one cut does not hide a match from another pattern.
 func (f Field) ranges(s string, rules []Rule) (merged [][2]int) {
 	var found [][]int
 	for _, r := range rules {
@@ -52,7 +52,7 @@ func (f Field) ranges(s string, rules []Rule) (merged [][2]int) {
 	for _, at := range found {
 		last := len(merged) - 1
 		switch {
-		case at[0] == at[1]: // a place between two characters
+		case at[0] == at[1]: // an empty match
 		case last >= 0 && at[0] <= merged[last][1]:
 			merged[last][1] = max(merged[last][1], at[1])
 		default:
@@ -62,6 +62,7 @@ func (f Field) ranges(s string, rules []Rule) (merged [][2]int) {
 	return merged
 }
 
+// without replaces ranges of s by Redacted.
 func without(s string, ranges [][2]int) string {
 	var b strings.Builder
 	from := 0

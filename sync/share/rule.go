@@ -12,13 +12,13 @@ import (
 
 // The kinds of failure of this package.
 var (
-	// ErrRule: a rule does not make sense.
+	// ErrRule: a rule is malformed.
 	ErrRule = fmt.Errorf("not a rule for sharing: %w", town.ErrUsage)
 	// ErrExists: there is a rule of that name.
 	ErrExists = errors.New("there is a rule of that name")
 	// ErrNone: there is no rule of that name.
 	ErrNone = errors.New("there is no rule of that name")
-	// ErrValue: a value cannot stand in a shared record.
+	// ErrValue: a shared record may not hold a value.
 	ErrValue = errors.New("not a value to share")
 )
 
@@ -30,26 +30,26 @@ const (
 	MaxRules   = 256
 )
 
-// Rule shares some fields of some beads. A bead matches when everything the
-// rule says of beads holds; a rule that says nothing matches every bead.
+// Rule shares some fields of some beads. A bead matches when it meets every
+// condition of the rule; a rule without conditions matches every bead.
 type Rule struct {
 	// Name is unique in the Town.
 	Name string `yaml:"name" json:"name"`
-	// Rig is the rig the bead belongs to, by its name or, where none has that
+	// Rig is the rig the bead belongs to: the rig's name or, where no rig has that
 	// name, the prefix of its ids.
 	Rig string `yaml:"rig,omitempty" json:"rig,omitempty"`
-	// Types and Statuses are alternatives.
+	// Types and Statuses are alternatives: the bead has one of them.
 	Types    []town.BeadType `yaml:"types,omitempty,flow" json:"types,omitempty"`
 	Statuses []town.Status   `yaml:"statuses,omitempty,flow" json:"statuses,omitempty"`
-	// Labels must all be there.
+	// Labels are required: the bead has all of them.
 	Labels []string `yaml:"labels,omitempty,flow" json:"labels,omitempty"`
-	// Fields leave; none means Default.
+	// Fields are those that leave; none means Default.
 	Fields []string `yaml:"fields,omitempty,flow" json:"fields,omitempty"`
-	// Redact is cut out of what leaves.
+	// Redact lists what is cut out of the fields.
 	Redact []Redaction `yaml:"redact,omitempty" json:"redact,omitempty"`
 }
 
-// Redaction replaces whatever matches Pattern (RE2) in a field by Redacted.
+// Redaction replaces each match of Pattern (RE2) in a field by Redacted.
 type Redaction struct {
 	Field   string `yaml:"field" json:"field"`
 	Pattern string `yaml:"pattern" json:"pattern"`
@@ -86,8 +86,8 @@ func (r *Redaction) normalise() (err error) {
 	return nil
 }
 
-// Normalise checks the rule, gives lists their order and fields their names.
-// Everything that takes a Rule expects one that passed.
+// Normalise checks the rule, sorts its lists and writes field names in full. Every
+// other function of a Rule expects one that passed.
 func (r *Rule) Normalise() error {
 	if err := town.CheckName(r.Name); err != nil {
 		return fmt.Errorf("%w: %w", ErrRule, err)
@@ -153,7 +153,7 @@ func distinct[T ~string](list []T) []T {
 	return slices.Compact(slices.Sorted(slices.Values(list)))
 }
 
-// Digest addresses what the rule says, for the note that a person agreed to it.
+// Digest identifies what the rule says, to note that a person approved it.
 func (r Rule) Digest() town.Digest {
 	parts := []string{r.Name, r.Rig}
 	add := func(n int, at func(int) string) {
@@ -170,7 +170,7 @@ func (r Rule) Digest() town.Digest {
 	return town.DigestOf(parts...)
 }
 
-// prefix is that of the ids of the rule's rig.
+// prefix is the prefix of the ids of the rule's rig.
 func (r Rule) prefix(prefixes map[string]string) string {
 	if prefix, ok := prefixes[r.Rig]; ok {
 		return prefix
@@ -178,18 +178,18 @@ func (r Rule) prefix(prefixes map[string]string) string {
 	return r.Rig
 }
 
-// bound is Digest with what the rig stands for: rigs come, and change their
-// prefixes, without the rule.
-func (r Rule) bound(prefixes map[string]string) town.Digest {
+// boundDigest is Digest together with the prefix of the rule's rig, because a rig
+// may be added or get another prefix while the rule stays the same.
+func (r Rule) boundDigest(prefixes map[string]string) town.Digest {
 	if r.Rig == "" {
 		return r.Digest()
 	}
 	return town.DigestOf(string(r.Digest()), r.prefix(prefixes))
 }
 
-// Matches reports whether the rule shares the bead. prefixes are those of the
-// rigs' ids, by the rig's name. A rig's name goes before a prefix that is
-// written the same.
+// Matches reports whether the rule selects the bead. prefixes are the id prefixes
+// of the rigs, by the rig's name. Where Rule.Rig is both the name of one rig and
+// the prefix of another, it means the name.
 func (r Rule) Matches(b town.Bead, prefixes map[string]string) bool {
 	if r.Rig != "" && town.PrefixOf(b.ID) != r.prefix(prefixes) {
 		return false

@@ -98,7 +98,7 @@ func TestRedactionsOfAllRulesApply(t *testing.T) {
 	}
 }
 
-// Where one rig has the name that is another's prefix, the name counts.
+// Where one rig's name is another's prefix, the name counts.
 func TestRigByNameBeforePrefix(t *testing.T) {
 	rigs := map[string]string{"web": "ui", "site": "web"}
 	for _, c := range []struct {
@@ -111,7 +111,7 @@ func TestRigByNameBeforePrefix(t *testing.T) {
 	}
 }
 
-// What one redaction cuts out uncovers nothing another does, in any order.
+// One redaction uncovers nothing that another cuts out, whatever their order.
 func TestRedactionsSeeTheWholeText(t *testing.T) {
 	b := bead("gt-1")
 	b.Title, b.Labels = "key=ACME-PLANTED end", []string{"ACME-PLANTED"}
@@ -167,9 +167,9 @@ func TestAgreement(t *testing.T) {
 	}
 }
 
-func TestWritten(t *testing.T) {
+func TestFreeText(t *testing.T) {
 	r := Record{ID: "gt-1", Values: map[string]string{"title": "a", "status": "open", "labels": `["l"]`}}
-	if got := r.Written(); len(got) != 3 || got["id"] != "gt-1" || got["title"] != "a" || got["labels"] == "" {
+	if got := r.FreeText(); len(got) != 3 || got["id"] != "gt-1" || got["title"] != "a" || got["labels"] == "" {
 		t.Fatal(got)
 	}
 }
@@ -194,8 +194,8 @@ func TestHostileValues(t *testing.T) {
 	}
 }
 
-// What leaves holds no value of a field that no matching rule names, and no
-// text that a rule cuts out, whatever the rules are.
+// A record holds no value of a field that no matching rule names, and no text that
+// a rule cuts out, whatever the rules are.
 func TestOnlyWhatRulesName(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := town.Bead{
@@ -375,9 +375,9 @@ func FuzzLoad(f *testing.F) {
 	})
 }
 
-// A person agreed to a rig's beads as the rig was: one that gets its name, or has
-// another prefix by now, is another.
-func TestARigThatMeansOthersIsConfirmedAnew(t *testing.T) {
+// An approval of a rule for a rig is for the prefix the rig had. When the name
+// comes to mean another prefix, the rule must be approved again.
+func TestARigWithAnotherPrefixIsConfirmedAgain(t *testing.T) {
 	r := Rule{Name: "web", Rig: "web"}
 	if err := r.Normalise(); err != nil {
 		t.Fatal(err)
