@@ -39,12 +39,12 @@ func (s *Store) Holdings(ctx context.Context) (h Holdings, err error) {
 				return err
 			}
 		}
-		return h.readKept(ctx, tx)
+		return h.readRest(ctx, tx)
 	})
 	return h, err
 }
 
-func (h *Holdings) readKept(ctx context.Context, tx *doltdb.Tx) error {
+func (h *Holdings) readRest(ctx context.Context, tx *doltdb.Tx) error {
 	err := tx.Each(ctx, func(r *doltdb.Rows) error {
 		var e town.Edit
 		err := r.Scan(&e.Kind, &e.Name, &e.Version, &e.Text)
@@ -70,8 +70,8 @@ func (h *Holdings) readKept(ctx context.Context, tx *doltdb.Tx) error {
 	}, "SELECT proposal, outcome, result, town, author FROM resolutions")
 }
 
-// Former counts, by document, the texts among the holdings that are not in
-// force: a join brings them along.
+// Former counts, by document, the texts among the holdings that are not in force.
+// A join publishes them too.
 func (h Holdings) Former() map[town.Key]int {
 	former := map[town.Key]int{}
 	for _, e := range h.Archive {
@@ -100,10 +100,10 @@ type Adoption struct {
 	Commit  string
 }
 
-// Adopt merges what a Town held before it joined into the store it joined, in
-// one commit with the Town's entry in the registry. starter tells the text a
-// new Town begins with: a document nobody edited since is not ours to offer.
-// With dry set nothing is written; the result says what would be.
+// Adopt merges what a Town held before it joined into the store it joined, in one
+// commit with the Town's entry in the registry. starter has the texts a new Town
+// begins with: a document nobody edited since is not offered. With dry set nothing
+// is written; the result says what would be.
 func (s *Store) Adopt(ctx context.Context, h Holdings, starter map[town.Key]string, name string, dry bool) (Adoption, error) {
 	var out Adoption
 	work := func(tx *doltdb.Tx) error {
@@ -116,7 +116,7 @@ func (s *Store) Adopt(ctx context.Context, h Holdings, starter map[town.Key]stri
 		if dry {
 			return nil
 		}
-		c.keep(h.Archive...)
+		c.retain(h.Archive...)
 		c.offer(h.Proposals...)
 		if err := c.write(ctx, tx); err != nil {
 			return err
@@ -195,7 +195,7 @@ func (s *Store) adoptRow(key town.Key, ours town.Edit, theirs []row, starter map
 	return nil
 }
 
-// common is the part of two lists of issues that begins both with the same texts.
+// common are the leading issues of b that say the same as those of a.
 func common(a, b []town.Edit) []town.Edit {
 	n := 0
 	for n < len(a) && n < len(b) && a[n].Text == b[n].Text && a[n].Deleted == b[n].Deleted {

@@ -41,7 +41,7 @@ func batches[T any](list []T, size func(T) int) iter.Seq[[]T] {
 	}
 }
 
-// few is how many documents are read at once without asking for their sizes.
+// few documents are read at once without a query for their sizes.
 const few = maxBatchBytes / town.MaxDocumentBytes
 
 // byName cuts names into batches by the size of their rows at a revision ("" for
@@ -54,8 +54,8 @@ func byName(ctx context.Context, tx *doltdb.Tx, k town.Kind, revision string, na
 	return batches(names, func(name string) int { return sizes[name] }), nil
 }
 
-// sizesByName is how many bytes of text the rows of each name have, unless there
-// are few.
+// sizesByName gives the bytes of text that the rows of each name have; nil where
+// there are few names.
 func sizesByName(ctx context.Context, tx *doltdb.Tx, k town.Kind, revision string, names []string) (map[string]int, error) {
 	if len(names) <= few {
 		return nil, nil
@@ -177,12 +177,14 @@ func (c *changeset) force(key town.Key, e *town.Edit) {
 	c.put[key] = *e
 }
 
-func (c *changeset) keep(edits ...town.Edit) {
+// retain archives the texts of edits.
+func (c *changeset) retain(edits ...town.Edit) {
 	for _, e := range edits {
 		c.archive[archived{e.Key, e.Content()}] = e
 	}
 }
 
+// offer adds proposals.
 func (c *changeset) offer(proposals ...town.Proposal) {
 	for _, p := range proposals {
 		c.propose[p.ID()] = p
@@ -220,16 +222,16 @@ func (c *changeset) write(ctx context.Context, tx *doltdb.Tx) error {
 	if err := write(ctx, tx, doltdb.Insert, "templates", columns(town.KindTemplate), issues); err != nil {
 		return err
 	}
-	return c.writeKept(ctx, tx)
+	return c.writeRetained(ctx, tx)
 }
 
-func (c *changeset) writeKept(ctx context.Context, tx *doltdb.Tx) error {
-	var kept, proposed [][]any
+func (c *changeset) writeRetained(ctx context.Context, tx *doltdb.Tx) error {
+	var texts, proposed [][]any
 	for _, at := range slices.SortedFunc(maps.Keys(c.archive), compareArchived) {
 		e := c.archive[at]
-		kept = append(kept, []any{string(e.Kind), e.Name, string(at.content), e.Version, e.Text})
+		texts = append(texts, []any{string(e.Kind), e.Name, string(at.content), e.Version, e.Text})
 	}
-	if err := write(ctx, tx, doltdb.InsertNew, "archive", "kind, name, digest, version, text", kept); err != nil {
+	if err := write(ctx, tx, doltdb.InsertNew, "archive", "kind, name, digest, version, text", texts); err != nil {
 		return err
 	}
 	for id, p := range c.propose {

@@ -16,8 +16,8 @@ import (
 	"gastown/town"
 )
 
-// Batches hold everything once, in order, and stay within both limits unless
-// one element alone is beyond them.
+// Batches hold everything once, in order, and stay within both limits unless a
+// single element exceeds them.
 func TestBatchesAreBounded(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sizes := rapid.SliceOfN(rapid.OneOf(rapid.IntRange(0, 3), rapid.IntRange(0, 2*maxBatchBytes)), 0, 1200).Draw(t, "sizes")
@@ -38,8 +38,7 @@ func TestBatchesAreBounded(t *testing.T) {
 	})
 }
 
-// Large documents are read a few at a time, whatever their number; all of them
-// arrive.
+// Any number of large documents is read, a few at a time.
 func TestLargeDocumentsAreReadInParts(t *testing.T) {
 	s := newStore(t)
 	from, err := s.Head(t.Context())
@@ -91,8 +90,9 @@ func TestLargeDocumentsAreReadInParts(t *testing.T) {
 	}
 }
 
-// Edits are taken in parts by the size of their texts and of the rows they
-// replace, and texts are read part by part. One that is not to be had is left.
+// Edits are recorded in parts by the size of their texts and of the rows they
+// replace, and texts are read part by part. An edit whose text cannot be read is
+// left for later.
 func TestEditsAreReadInParts(t *testing.T) {
 	const half = town.MaxDocumentBytes / 2
 	s := newStore(t)
@@ -151,8 +151,8 @@ func TestEditsAreReadInParts(t *testing.T) {
 	}
 }
 
-// New documents may have rows all the same, where the index was lost or another
-// Town wrote them: many at once are compared with rows like single ones.
+// A new document may have a row already, because the index was lost or another Town
+// wrote it. Many new documents are compared with rows as single ones are.
 func TestManyNewDocumentsMeetTheirRows(t *testing.T) {
 	name := func(i int) town.Key { return town.Key{Kind: town.KindRole, Name: fmt.Sprintf("role-%04d", i)} }
 	for _, c := range []struct {
@@ -199,12 +199,12 @@ func TestManyNewDocumentsMeetTheirRows(t *testing.T) {
 	}
 }
 
-// What Read needs may be closed once Record has returned.
+// Read is not called after Record has returned.
 func TestRecordWaitsForItsReads(t *testing.T) {
 	s := newStore(t)
 	var ended atomic.Bool
 	edits := []FileEdit{
-		// The table takes no such name, and the text is a batch of its own.
+		// The table refuses such a name, and the text is a batch of its own.
 		{Key: town.Key{Kind: town.KindRole, Name: strings.Repeat("x", 100)}, Text: strings.Repeat("x", maxBatchBytes)},
 		{Key: town.Key{Kind: town.KindRole, Name: "role"}, Size: 1, Read: func(ctx context.Context) (string, bool, error) {
 			<-ctx.Done()

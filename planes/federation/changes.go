@@ -51,8 +51,8 @@ func (s *Store) Changed(ctx context.Context, from, to string, yield func(State) 
 	})
 }
 
-// Both lists the documents whose rows differ from base's in two other commits:
-// those a merge of the two will have to decide about.
+// Both lists the documents whose rows differ from base's in both other commits: a
+// merge must decide about them.
 func (s *Store) Both(ctx context.Context, base, ours, theirs string) (keys []town.Key, err error) {
 	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		for _, k := range town.Kinds {
@@ -246,8 +246,8 @@ func readEach(ctx context.Context, tx *doltdb.Tx, table, revision, columns strin
 
 // diffEach reads the rows of a table that differ between two commits.
 func diffEach(ctx context.Context, tx *doltdb.Tx, table, from, to, columns, where string, scan func(*doltdb.Rows) error) error {
-	// Checked because the engine takes no placeholder for the table's name, and
-	// with literals it can plan the scan.
+	// The revisions are literals, which lets the database plan the scan; it takes no
+	// placeholder for the table's name. So they are checked here.
 	if _, err := doltdb.AsOf(from); err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ import (
 // Past is one text a document has or had.
 type Past struct {
 	town.Edit
-	// Content addresses the text: KIND/NAME@CONTENT names it.
+	// Content is the digest of the text: KIND/NAME@CONTENT names it.
 	Content town.Digest
 	// InForce: this is what the document is now.
 	InForce bool
@@ -73,7 +73,7 @@ func (s *Store) History(ctx context.Context, key town.Key) (past []Past, err err
 	return past, err
 }
 
-// decisions are the proposals for a document that somebody decided about.
+// decisions are the proposals for a document that were decided.
 func decisions(ctx context.Context, tx *doltdb.Tx, key town.Key) (map[town.Digest]bool, error) {
 	decided := map[town.Digest]bool{}
 	err := tx.Each(ctx, func(r *doltdb.Rows) error {
@@ -85,10 +85,10 @@ func decisions(ctx context.Context, tx *doltdb.Tx, key town.Key) (map[town.Diges
 	return decided, err
 }
 
-// Find gives one text of a document: what is in force when version is "", else
-// the one whose version or issue number it is or, where there is none, whose
-// digest begins with it (at least four characters). Several texts of that name
-// are town.ErrUsage, and so is an issue that has none.
+// Find gives one text of a document: the one in force when version is "", else the
+// one with that version or issue number or, where there is none, the one whose
+// digest begins with it (at least four characters). It is town.ErrUsage when
+// several texts match, or only an issue that has no text.
 func (s *Store) Find(ctx context.Context, key town.Key, version string) (Past, error) {
 	past, err := s.History(ctx, key)
 	if err != nil {
@@ -123,7 +123,7 @@ func (s *Store) Find(ctx context.Context, key town.Key, version string) (Past, e
 	return texts[0], nil
 }
 
-// named picks what version names.
+// named are the texts that version names.
 func named(past []Past, version string) (found []Past) {
 	pick := func(is func(Past) bool) []Past {
 		return slices.DeleteFunc(slices.Clone(past), func(p Past) bool { return !is(p) })

@@ -11,11 +11,10 @@ import (
 	"gastown/town"
 )
 
-// CheckIncoming decides whether a revision that arrived from a remote may be
-// merged: it must be this store, have this schema and no other table, and every
-// row it changed since base must be one a Town could have written. It changes
-// nothing. An error is town.ErrRefused, doltdb.ErrNewerSchema or
-// doltdb.ErrOtherStore.
+// CheckIncoming decides whether a revision that arrived from a remote may be merged:
+// it must be this store, have this schema and no other table, and every row it
+// changed since base must be valid. It changes nothing. An error is
+// town.ErrRefused, doltdb.ErrNewerSchema or doltdb.ErrOtherStore.
 func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs string) error {
 	return s.db.View(ctx, func(tx *doltdb.Tx) error {
 		_, err := checkIncoming(ctx, tx, remote, uuid, base, theirs)
@@ -23,12 +22,12 @@ func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs st
 	})
 }
 
-// checkIncoming also says whether another program than gt wrote some of the
-// rows, so that they are to be mended.
+// checkIncoming also says whether a program other than gt wrote some of the rows,
+// so that Mend must give them digests.
 func checkIncoming(ctx context.Context, tx *doltdb.Tx, remote, uuid, base, theirs string) (foreign bool, err error) {
 	foreign, err = checkAll(ctx, tx, remote, uuid, base, theirs)
 	if err != nil && ctx.Err() == nil && town.Next(err) == "" {
-		// Part of it is missing, for instance.
+		// For instance because a part of it is missing.
 		err = doltdb.Refuse(remote, "it cannot be read: %w", err)
 	}
 	return foreign, err
@@ -47,17 +46,18 @@ func checkAll(ctx context.Context, tx *doltdb.Tx, remote, uuid, base, theirs str
 	return foreign, nil
 }
 
-// textColumns are the columns whose size is checked before they are read.
+// textColumns are the columns whose texts are read only if they are within the
+// limit.
 var textColumns = map[string][]string{
 	"roles": {"text"}, "formulas": {"text"}, "templates": {"text"}, "archive": {"text"}, "proposals": {"text", "base"},
 }
 
-// checkRows reads the changed rows of a table once. A text that is too long is
-// not read: its NULL fails the check, and then the sizes are looked at. A table
-// that is all new is read as it is: comparing it with nothing takes twice as long.
+// checkRows reads the changed rows of a table once. A text that is too long is read
+// as NULL, which fails the check; checkSizes then finds it. A table that is all
+// new is read without a diff, which takes half the time.
 func checkRows(ctx context.Context, tx *doltdb.Tx, c doltdb.ChangedTable, remote, base, theirs string, foreign *bool) error {
 	table := c.Name
-	if slices.Contains(kept, table) && !c.Whole {
+	if slices.Contains(appendOnly, table) && !c.Whole {
 		err := diffEach(ctx, tx, table, base, theirs, "COUNT(*)", "WHERE diff_type = 'removed'", func(r *doltdb.Rows) error {
 			var n int
 			if err := r.Scan(&n); err != nil || n == 0 {
@@ -78,13 +78,13 @@ func checkRows(ctx context.Context, tx *doltdb.Tx, c doltdb.ChangedTable, remote
 			fmt.Sprintf("IF(OCTET_LENGTH(to_%[1]s) > %[2]d, NULL, to_%[1]s)", column, town.MaxDocumentBytes), 1)
 	}
 	refused := func(err error) error { return doltdb.Refuse(remote, "table %s: %w", table, err) }
-	err := apart(func(judge func(verdict)) error {
+	err := judge(func(submit func(verdict)) error {
 		take := func(r *doltdb.Rows) error {
 			v, err := check(r)
 			if err != nil {
 				return refused(err)
 			}
-			judge(func() error {
+			submit(func() error {
 				if err := v(); err != nil {
 					return refused(err)
 				}
@@ -103,15 +103,15 @@ func checkRows(ctx context.Context, tx *doltdb.Tx, c doltdb.ChangedTable, remote
 	return nil
 }
 
-// verdict says what is wrong with a row that was read.
+// verdict checks a row that was read.
 type verdict func() error
 
-// judgeAhead is how many rows are read ahead of what is judged.
+// judgeAhead is how many rows may be read before they are checked.
 const judgeAhead = 32
 
-// apart runs read and, beside it, the verdicts it hands on, in order. It returns
-// the first error of a verdict, or read's.
-func apart(read func(judge func(verdict)) error) error {
+// judge runs read and, on another goroutine, the verdicts that read hands on, in
+// order. It returns the first error of a verdict, or read's.
+func judge(read func(submit func(verdict)) error) error {
 	verdicts, done := make(chan verdict, judgeAhead), make(chan error, 1)
 	go func() {
 		var bad error

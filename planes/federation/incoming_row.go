@@ -10,19 +10,19 @@ import (
 	"gastown/town"
 )
 
-// Limits of what a row that arrives may hold, in bytes.
+// Limits of the values of an incoming row, in bytes.
 const (
 	maxAuthor  = 255
 	maxVersion = 128
 )
 
-// maxIssue is the highest number of a template's issue that is accepted; the
-// rest of the range leaves room for the issues that follow.
+// maxIssue is the highest issue number that is accepted; the rest of the range is
+// for the issues that follow.
 const maxIssue = 1 << 31
 
-// rowCheck gives the columns to read of a table's changed rows and what must
-// hold for them. meta and schema_migrations are checked with the shape. The
-// check notes rows without the digest their content calls for.
+// rowCheck gives the columns to read of a table's changed rows, and their check;
+// nil for meta and schema_migrations, which are checked with the shape. The check
+// sets foreign for a row whose digest does not match its content.
 func rowCheck(table string, foreign *bool) (list string, check func(*doltdb.Rows) (verdict, error)) {
 	switch table {
 	case "roles", "formulas", "templates":
@@ -120,19 +120,18 @@ func checkResolution(r *doltdb.Rows) (verdict, error) {
 	}, err
 }
 
-// printable reports whether text may be shown on a terminal as it is.
+// printable reports whether a text is safe to print on a terminal.
 func printable(text string) bool {
 	return utf8.ValidString(text) && !strings.ContainsFunc(text, func(r rune) bool {
 		return r < ' ' || (r >= 0x7f && r < 0xa0) || r == utf8.RuneError || (r >= 0x202a && r <= 0x202e) || (r >= 0x2066 && r <= 0x2069)
 	})
 }
 
-// maxRevision is the highest revision that is accepted. It leaves room for all
-// the edits that follow, and for signed arithmetic.
+// maxRevision is the highest revision that is accepted. It leaves room for later
+// edits and for signed arithmetic.
 const maxRevision = 1 << 60
 
-// checkWriter checks what a row says of its writer and of its place in the
-// order of edits.
+// checkWriter checks a row's writer and revision.
 func checkWriter(id town.ID, author string, revision uint64) error {
 	if len(author) > maxAuthor || len(id) > 64 || !printable(author) || !printable(string(id)) {
 		return fmt.Errorf("the writer %q %q is too long or has control characters", town.Clip(string(id), 64), town.Clip(author, 64))

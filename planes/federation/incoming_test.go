@@ -10,7 +10,7 @@ import (
 	"gastown/town"
 )
 
-// A text is taken up to the limit; a longer one is refused with its size, in
+// A text up to the limit is accepted; a longer one is refused with its size, in
 // every table that holds texts.
 func TestIncomingTextsHaveALimit(t *testing.T) {
 	s := newStore(t)

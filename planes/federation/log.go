@@ -32,12 +32,12 @@ func (s *Store) Log(ctx context.Context, limit int) (entries []LogEntry, err err
 	return entries, err
 }
 
-// errEnough ends a reading that found what it was to find.
+// errEnough ends a read that has found enough.
 var errEnough = errors.New("enough")
 
-// LogOf is Log for the commits that changed one document. As git has it, a
-// merge is among them only where it made the document what none of the merged
-// sides had. It reads the whole history of the plane.
+// LogOf is Log for the commits that changed one document. As in git, a merge counts
+// only where its document differs from that of every parent. It reads the whole
+// history of the plane.
 func (s *Store) LogOf(ctx context.Context, key town.Key, limit int) (entries []LogEntry, err error) {
 	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		changed, err := changers(ctx, tx, key)
@@ -75,7 +75,7 @@ func changers(ctx context.Context, tx *doltdb.Tx, key town.Key) (map[string]bool
 	if err != nil {
 		return nil, err
 	}
-	changed, kept := map[string]bool{}, map[string]bool{}
+	changed, same := map[string]bool{}, map[string]bool{}
 	err = tx.Each(ctx, func(r *doltdb.Rows) error {
 		var commit string
 		var parent *string
@@ -87,13 +87,13 @@ func changers(ctx context.Context, tx *doltdb.Tx, key town.Key) (map[string]bool
 			before = at[*parent]
 		}
 		if at[commit] == before {
-			kept[commit] = true
+			same[commit] = true
 		} else {
 			changed[commit] = true
 		}
 		return nil
 	}, "SELECT commit_hash, parent_hash FROM dolt_commit_ancestors")
-	for commit := range kept {
+	for commit := range same {
 		delete(changed, commit)
 	}
 	return changed, err

@@ -15,7 +15,7 @@ import (
 type Merged struct {
 	// Commit is now the branch's tip.
 	Commit string
-	// FastForward: there was nothing of ours to keep apart.
+	// FastForward: we had no commit of our own, so no merge was needed.
 	FastForward bool
 	// Notes are for people, one line for each conflict.
 	Notes []string
@@ -142,7 +142,7 @@ func (m *merger) rows(ctx context.Context, tx *doltdb.Tx, k town.Kind) error {
 			return err
 		}
 		m.store.apply(m.changes, key, nil, res)
-		// The engine left our row in place, so the outcome is always written.
+		// Dolt left our row in place, so the outcome is always written.
 		m.changes.force(key, res.InForce)
 		if res.Note != "" {
 			m.notes = append(m.notes, res.Note)
@@ -189,8 +189,8 @@ func (m *merger) towns(ctx context.Context, tx *doltdb.Tx) error {
 	return err
 }
 
-// archive decides between two records of one text that give it different
-// versions: its key is the text's digest, so the text is the same on both sides.
+// archive decides between two rows of one text with different versions. The key is
+// the text's digest, so the text is the same on both sides.
 func (m *merger) archive(ctx context.Context, tx *doltdb.Tx) error {
 	_, err := tx.Exec(ctx, `REPLACE INTO archive (kind, name, digest, version, text)
 		SELECT COALESCE(our_kind, their_kind), COALESCE(our_name, their_name), COALESCE(our_digest, their_digest),

@@ -19,7 +19,7 @@ type FileEdit struct {
 	Text    string
 	// Read, if not nil, gives Text when it is needed, so that not all texts are
 	// held at once; Size is its length. It may be called more than once, and from
-	// another goroutine. With ok false the edit is left for another time.
+	// another goroutine. With ok false the edit is left for a later call.
 	Read func(context.Context) (text string, ok bool, err error)
 	Size int64
 	// Version is the semantic version a formula declares.
@@ -47,9 +47,9 @@ type Recorded struct {
 	Edits int
 }
 
-// Record makes edits of files rows, in one commit. An edit that was made
-// against an older row than the one now in force is a conflict, decided like
-// one between Towns: the row is "theirs", the file "ours".
+// Record turns edited files into rows, in one commit. An edit of an older row than
+// the one now in force is a conflict, decided like one between Towns: the row is
+// "theirs", the file "ours".
 func (s *Store) Record(ctx context.Context, message string, edits []FileEdit) (Recorded, error) {
 	var out Recorded
 	byKind := map[town.Kind][]FileEdit{}
@@ -117,7 +117,7 @@ func (s *Store) recordRow(ctx context.Context, tx *doltdb.Tx, c *changeset, e Fi
 	ours := s.edit(e, cur)
 	if digest(cur) == e.Base {
 		if cur != nil {
-			c.keep(*cur)
+			c.retain(*cur)
 		}
 		c.force(e.Key, ours)
 		out.Rows[e.Key] = digest(ours)
@@ -189,8 +189,8 @@ func (s *Store) edit(e FileEdit, cur *town.Edit) *town.Edit {
 	return next
 }
 
-// issue is next as the issue that follows others, which may have gaps where
-// another program took some away.
+// issue is next as the issue that follows others. Their numbers may have gaps where
+// another program removed some.
 func issue(e FileEdit, next *town.Edit, others []town.Edit) *town.Edit {
 	n := 1
 	if before := last(others); before != nil {
@@ -203,16 +203,16 @@ func issue(e FileEdit, next *town.Edit, others []town.Edit) *town.Edit {
 
 // apply turns a resolution into changes. cur is the row now in force.
 func (s *Store) apply(c *changeset, key town.Key, cur *town.Edit, res policy.Resolution) {
-	c.keep(res.Archive...)
-	// A proposed removal has no writer: the absent row does not say who removed
-	// it, and Towns that merge it apart must come to one proposal.
+	c.retain(res.Archive...)
+	// A proposed removal has no writer, because the absent row does not say who
+	// removed it, and Towns that merge it independently must make the same proposal.
 	c.offer(res.Propose...)
 	if digest(res.InForce) != digest(cur) {
 		c.force(key, res.InForce)
 	}
 }
 
-// same reports that a file shows what is in force already.
+// same reports that the file already shows the row in force.
 func same(e FileEdit, cur *town.Edit) bool {
 	if cur == nil || e.Removed {
 		return cur == nil && e.Removed
@@ -228,7 +228,7 @@ func digest(e *town.Edit) town.Digest {
 	return e.Digest()
 }
 
-// plain strips what the database said beside the edits.
+// plain are the edits of rows, without their stored digests.
 func plain(rows []row) []town.Edit {
 	edits := make([]town.Edit, len(rows))
 	for i, r := range rows {
@@ -263,7 +263,7 @@ func shown(issues []town.Edit) *town.Edit {
 
 func shownDigest(e town.Edit) town.Digest { return digest(shown([]town.Edit{e})) }
 
-// archivedEdit finds a text that was in force once, nil when it is not known.
+// archivedEdit finds an archived text; nil when there is none.
 func archivedEdit(ctx context.Context, tx *doltdb.Tx, key town.Key, content town.Digest) (*town.Edit, error) {
 	if content == "" {
 		return nil, nil

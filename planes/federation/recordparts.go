@@ -26,7 +26,8 @@ func byWidth(ctx context.Context, tx *doltdb.Tx, k town.Kind, edits []FileEdit) 
 	return batches(edits, func(e FileEdit) int { return max(len(e.Text), int(e.Size)) + sizes[e.Name] }), nil
 }
 
-// filled is a batch of edits with their texts; left are those that had none.
+// filled is a batch of edits with their texts; left are edits whose text cannot be
+// read now.
 type filled struct {
 	edits []FileEdit
 	left  []town.Key
@@ -53,7 +54,8 @@ func ahead(ctx context.Context, parts iter.Seq[[]FileEdit]) iter.Seq[filled] {
 				}
 			}
 		}()
-		// The goroutine ends before ahead does: what Read uses may be closed then.
+		// The goroutine ends before ahead returns, because the caller may then close
+		// what Read uses.
 		defer func() {
 			cancel()
 			for range next {
@@ -90,12 +92,12 @@ func fill(ctx context.Context, part []FileEdit) (f filled) {
 	return f
 }
 
-// manyNew is how many new documents make it worth asking for the names between
-// the first and the last of them at once.
+// manyNew is how many new documents justify one query for all names between the
+// first and the last of them.
 const manyNew = 32
 
-// known lists the names of edits that may have rows. For many new documents that
-// is found out by one range of the table's keys, instead of one look-up for each.
+// known lists the names of edits that may have rows. For many new documents it
+// reads one range of the table's keys instead of looking up each name.
 func known(ctx context.Context, tx *doltdb.Tx, k town.Kind, edits []FileEdit) ([]string, error) {
 	names := make([]string, len(edits))
 	isNew := true

@@ -9,10 +9,10 @@ import (
 	"gastown/town"
 )
 
-// Mend gives rows that another program wrote (the stock dolt, say) the digest
-// their content calls for, and archives the text they replaced. Every Town
-// mends alike, so Towns that do it at once agree. It returns the commit, ""
-// when there was nothing to mend.
+// Mend gives rows that another program wrote, such as the stock dolt, the digest of
+// their content, and archives the texts they replaced. Every Town mends in the
+// same way, so Towns that do it at once agree. It returns the commit; "" when
+// there was nothing to mend.
 func (s *Store) Mend(ctx context.Context, base, theirs string) (string, error) {
 	return s.db.Update(ctx, "mend rows another program wrote", func(tx *doltdb.Tx) error {
 		whole := base == ""
@@ -32,9 +32,9 @@ func (s *Store) Mend(ctx context.Context, base, theirs string) (string, error) {
 	})
 }
 
-// mendKind mends the rows of one kind that changed between two commits. A text
-// that such a change took away is archived: Towns do so themselves, so for rows
-// of theirs this adds nothing. With whole, base is a commit without tables.
+// mendKind mends the rows of one kind that changed between two commits, and archives
+// texts that such a change removed. gt archives them itself, so for rows that gt
+// wrote this adds nothing. With whole, base is a commit without tables.
 func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs string, whole bool, c *changeset) error {
 	var names []string
 	touched := map[string][]town.Edit{} // name -> former rows that were removed or rewritten
@@ -50,7 +50,7 @@ func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs stri
 	}
 	where := "WHERE diff_type = 'removed'"
 	if k == town.KindTemplate {
-		where = "WHERE diff_type <> 'added'" // an issue's text is for good
+		where = "WHERE diff_type <> 'added'" // the text of an issue never changes
 	}
 	err = diffEach(ctx, tx, rowTable(k), base, theirs, from(columns(k)), where, func(r *doltdb.Rows) error {
 		e, err := scanEdit(r, k)
@@ -77,7 +77,7 @@ func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs stri
 	}
 	for _, name := range names {
 		rows := now[name]
-		keepGone(c, touched[name], rows)
+		retainGone(c, touched[name], rows)
 		if !slices.ContainsFunc(rows, func(r row) bool { return !r.intact() }) {
 			continue
 		}
@@ -85,14 +85,14 @@ func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs stri
 			c.issues[name] = plain(rows)
 		} else {
 			c.force(rows[0].Key, &rows[0].Edit)
-			c.keep(plain(before[name])...)
+			c.retain(plain(before[name])...)
 		}
 	}
 	return nil
 }
 
-// keepGone archives the texts of former rows that no present row holds.
-func keepGone(c *changeset, former []town.Edit, rows []row) {
+// retainGone archives the texts of former rows that no present row holds.
+func retainGone(c *changeset, former []town.Edit, rows []row) {
 	for _, e := range former {
 		if e.Deleted || slices.ContainsFunc(rows, func(r row) bool { return r.Text == e.Text }) {
 			continue
@@ -100,7 +100,7 @@ func keepGone(c *changeset, former []town.Edit, rows []row) {
 		if e.Kind == town.KindTemplate {
 			e.Version = "" // the number of an issue is no version of its text
 		}
-		c.keep(e)
+		c.retain(e)
 	}
 }
 

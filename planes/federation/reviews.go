@@ -13,16 +13,16 @@ import (
 // Outcome is what a reviewer chose.
 type Outcome string
 
-// The outcomes of a review. The names are those of the command's flags, seen
-// from the reviewer: ours is the proposal's text, theirs the one in force.
+// The outcomes of a review, named like the command's flags: ours is the proposal's
+// text, theirs the text in force.
 const (
 	OutcomeOurs   Outcome = "ours"
 	OutcomeTheirs Outcome = "theirs"
 	OutcomeMerged Outcome = "merged"
 )
 
-// Resolution is the record of a review. It is content-addressed: two Towns that
-// decide at once leave two records, and the role itself meets as a conflict.
+// Resolution is the record of a review. It is content-addressed: when two Towns
+// decide at once there are two records, and the role's rows are a conflict.
 type Resolution struct {
 	Proposal town.Digest
 	Outcome  Outcome
@@ -33,7 +33,7 @@ type Resolution struct {
 	Author string
 }
 
-// ID addresses the resolution by everything in it.
+// ID is the digest of everything in the resolution.
 func (r Resolution) ID() town.Digest {
 	return town.DigestOf(string(r.Proposal), string(r.Outcome), string(r.Result), string(r.Town), r.Author)
 }
@@ -46,8 +46,8 @@ type Review struct {
 	Current *town.Edit
 }
 
-// Reviews lists the proposals that await a person, by role and then by id. One
-// whose wish is already in force is not among them.
+// Reviews lists the proposals that await a person, by role and then by id. A
+// proposal that is already in force is not among them.
 func (s *Store) Reviews(ctx context.Context) (reviews []Review, err error) {
 	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		reviews, err = openReviews(ctx, tx)
@@ -85,7 +85,7 @@ func openReviews(ctx context.Context, tx *doltdb.Tx) (reviews []Review, err erro
 	return slices.DeleteFunc(reviews, func(r Review) bool { return settled(r.Proposal, rows[r.Name]) }), nil
 }
 
-// settled reports that what is proposed is already so.
+// settled reports that the proposal is already in force.
 func settled(p town.Proposal, current []row) bool {
 	if p.Delete {
 		return len(current) == 0
@@ -98,8 +98,8 @@ func scanProposal(r scanner) (p town.Proposal, id town.Digest, err error) {
 	return p, id, err
 }
 
-// Pick finds the one open review that what names: a role's name, role/NAME, or
-// at least four characters of a proposal's id.
+// Pick finds the one open review that what names by a role's name, role/NAME, or at
+// least four characters of the proposal's id.
 func Pick(reviews []Review, what string) (Review, error) {
 	name := strings.TrimPrefix(what, "role/")
 	var found []Review
@@ -122,8 +122,8 @@ func Pick(reviews []Review, what string) (Review, error) {
 	return Review{}, town.Fail(op, "name one by its id: "+strings.Join(ids, ", "), "%w: %d reviews are open for it", town.ErrUsage, len(found))
 }
 
-// Resolve puts a review's outcome in force and records it, in one commit. merged
-// is the text for OutcomeMerged; validated is the caller's business.
+// Resolve puts a review's outcome in force and records it, in one commit. merged is
+// the text for OutcomeMerged, which the caller has checked.
 func (s *Store) Resolve(ctx context.Context, r Review, outcome Outcome, merged, message string) (commit string, err error) {
 	return s.db.Update(ctx, message, func(tx *doltdb.Tx) error {
 		rows, err := editsByName(ctx, tx, r.Kind, "", []string{r.Name})
@@ -142,7 +142,7 @@ func (s *Store) Resolve(ctx context.Context, r Review, outcome Outcome, merged, 
 		result := town.Digest("")
 		if change {
 			if cur != nil {
-				c.keep(*cur)
+				c.retain(*cur)
 			}
 			c.force(r.Key, next)
 		}
@@ -158,7 +158,8 @@ func (s *Store) Resolve(ctx context.Context, r Review, outcome Outcome, merged, 
 	})
 }
 
-// decide gives the row an outcome leads to, and whether it differs from cur.
+// decide gives the row that an outcome puts in force, and whether it differs from
+// cur.
 func (s *Store) decide(r Review, outcome Outcome, merged string, cur *town.Edit) (next *town.Edit, change bool, err error) {
 	text := merged
 	switch outcome {

@@ -8,10 +8,11 @@ import (
 // migrations is the schema of the federation plane, oldest first. A released
 // step never changes: every Town compares checksums before it merges.
 //
-// Keys are names or digests, never counters, so two Towns cannot give one key
-// to two things. The digest column covers the whole edit (town.Edit.Digest), so
-// concurrent edits of one row always meet as a conflict. archive, proposals and
-// resolutions are addressed by their content: rows are added, never changed.
+// Keys are names or digests, never counters, so two Towns cannot give one key to two
+// things. The digest column covers the whole edit (town.Edit.Digest), so
+// concurrent edits of one row are always a conflict. Rows of archive, proposals
+// and resolutions have a digest of their content as key: they are added and never
+// changed.
 var migrations = []doltdb.Migration{{
 	Name: "documents, archive, proposals, registry",
 	Statements: []string{
@@ -40,8 +41,8 @@ var migrations = []doltdb.Migration{{
 	},
 }}
 
-// shape is what a store that arrives must look like. Anything else in it is
-// refused before it is merged.
+// shape is the schema an incoming store must have. A store with anything else in it
+// is refused before it is merged.
 var shape = doltdb.Shape{Plane: "federation", Steps: migrations, Tables: map[string]town.Digest{
 	"archive":           "a5bfb93f89a03c57b5e0ffece52ab284c2620f5b2f78648920aae5d4456afcef",
 	"formulas":          "c307ad4c7333dc2cc7d7e38ac2a9048c6ab1e4b9218e6d8ccd660fc40b7222f3",
@@ -54,5 +55,5 @@ var shape = doltdb.Shape{Plane: "federation", Steps: migrations, Tables: map[str
 	"towns":             "126fa50d58595046d3e160a8ca1f3be438239754d19030a2f4f0f3573733c7c3",
 }}
 
-// kept is the tables whose rows are added and never removed.
-var kept = []string{"archive", "proposals", "resolutions"}
+// appendOnly are the tables whose rows are added and never removed.
+var appendOnly = []string{"archive", "proposals", "resolutions"}

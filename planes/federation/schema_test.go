@@ -7,12 +7,12 @@ import (
 	"gastown/planes/doltdb/doltdbtest"
 )
 
-// The definitions a store that arrives must have are those our migrations make.
+// The shape that incoming stores must have is the one our migrations make.
 func TestDefinitionsAreThoseOfTheMigrations(t *testing.T) {
 	doltdbtest.SameDefinitions(t, newStore(t).db.View, shape)
 }
 
-// A whole store may be mended: there is no former state whose texts to keep.
+// A store is mended from its first commit on, where no former rows exist.
 func TestMendFromTheBeginning(t *testing.T) {
 	s := newStore(t)
 	_, err := s.db.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error {

@@ -40,10 +40,9 @@ func Open(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (*S
 	return wrap(db, opts, id), nil
 }
 
-// Clone makes the plane at opts.Dir a copy of a mirror, after the same checks
-// a merge makes, mends rows another program wrote, and returns it with the UUID
-// it has. When a check fails the
-// copy is closed and the error says why; the caller owns the directory.
+// Clone makes the plane at opts.Dir a copy of a mirror, after the same checks as a
+// merge, and mends rows another program wrote. It returns the plane with its UUID.
+// When a check fails the copy is closed; the caller owns the directory.
 func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id town.ID) (_ *Store, uuid string, err error) {
 	db, err := doltdb.Clone(ctx, opts, remote, mirror)
 	if err != nil {
@@ -56,7 +55,7 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 			return err
 		}
 		if uuid == "" {
-			return town.Fail("adopt "+remote, "check the URL", "%w: it is no federation store", doltdb.ErrOtherStore)
+			return town.Fail("adopt "+remote, "check the URL", "%w: it is not a federation store", doltdb.ErrOtherStore)
 		}
 		foreign, err = checkIncoming(ctx, tx, remote, uuid, "", "HEAD")
 		return err
@@ -74,11 +73,11 @@ func wrap(db *doltdb.Shared, opts doltdb.Options, id town.ID) *Store {
 	return &Store{Replica: db.Replica(), db: db, Town: id, Author: opts.Actor.String()}
 }
 
-// rowTable is where the edits in force of a kind are.
+// rowTable is the table of the edits in force of a kind.
 func rowTable(k town.Kind) string { return k.Dir() }
 
-// columns are the columns of an edit in its kind's table, in the order editScan
-// and editValues use.
+// columns are the columns of an edit in its kind's table, in the order of values
+// and scanEdit.
 func columns(k town.Kind) string {
 	switch k {
 	case town.KindRole:
@@ -112,7 +111,7 @@ type row struct {
 
 func (r row) intact() bool { return r.stored == r.Digest() }
 
-// scanner is what database/sql's Rows and doltdb's Row have in common.
+// scanner is a row to read from: one of doltdb's, or cells of a conflict.
 type scanner interface{ Scan(...any) error }
 
 func scanEdit(s scanner, k town.Kind) (r row, err error) {

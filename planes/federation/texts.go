@@ -72,9 +72,9 @@ func heldOf(ctx context.Context, tx *doltdb.Tx, k town.Kind, names []string, hel
 	}, "SELECT name, text FROM proposals"+where, args...)
 }
 
-// Former counts, for each document, the texts the plane holds that are not in
-// force: archived, proposed, and issues that another one followed. They are
-// published with the plane, so a preview names them.
+// Former counts, for each document, the texts of the plane that are not in force:
+// archived ones, proposed ones, and superseded issues. They are published with the
+// plane, so a preview shows their number.
 func (s *Store) Former(ctx context.Context) (map[town.Key]int, error) {
 	former := map[town.Key]int{}
 	err := s.db.View(ctx, func(tx *doltdb.Tx) error {

@@ -27,8 +27,8 @@ func (s *Store) Towns(ctx context.Context) (members []Member, err error) {
 	return members, err
 }
 
-// Register enters this Town in the registry, or renames it there. It returns
-// "" when the entry was as it should be.
+// Register enters this Town in the registry, or renames it there. The commit is
+// empty when the entry was right already.
 func (s *Store) Register(ctx context.Context, name string) (commit string, err error) {
 	return s.db.Update(ctx, "register Town "+name, func(tx *doltdb.Tx) error { return s.register(ctx, tx, name) })
 }
