@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// A remote is where the preview said, whatever git's configuration says later;
-// who agrees anew is shown the new address.
+// A remote stays at the address that the preview showed, whatever git's
+// configuration says later. A new preview shows the new address.
 func TestRemoteStaysWhereItWasShown(t *testing.T) {
 	shown, elsewhere := bare(t), bare(t)
 	cfg := filepath.Join(tempDir(t), "config")

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// A row that was not shown because its file held an edit is shown once the edit
-// is gone, however it went.
+// A row that was not written because its file held an edit is written once the edit
+// is gone, for whatever reason.
 func TestEditThatIsUndoneGivesWay(t *testing.T) {
 	t.Parallel()
 	a, b, url := pair(t)
@@ -35,7 +35,8 @@ func TestEditThatIsUndoneGivesWay(t *testing.T) {
 	settle(t, url, a, b)
 }
 
-// Without an index, files that were not edited are no edits of what arrives.
+// When the index is lost, unedited files do not count as edits of the rows that
+// arrive.
 func TestLostIndexMakesNoEdits(t *testing.T) {
 	t.Parallel()
 	a, b, url := pair(t)

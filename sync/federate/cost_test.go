@@ -78,7 +78,7 @@ func BenchmarkRecord(b *testing.B) {
 	}
 }
 
-// serve puts the Town's planes behind a server, as a Deacon has them.
+// serve puts the Town's planes behind a server, as the Deacon does.
 func (tt *testTown) serve() {
 	tt.t.Helper()
 	socket := filepath.Join(tt.dir, ".gt", "sql.sock")

@@ -25,7 +25,7 @@ func pair(t *testing.T) (a, b *testTown, url string) {
 	return a, b, url
 }
 
-// settle syncs until nothing moves and checks that the Towns are equal.
+// settle syncs until nothing changes and checks that the Towns are equal.
 func settle(t *testing.T, url string, towns ...*testTown) {
 	t.Helper()
 	for range 2 {
@@ -179,7 +179,7 @@ func TestConflictOfEachKind(t *testing.T) {
 			t.Errorf("not so: %s\n%v", what, rows)
 		}
 	}
-	// The other Town's reviewer decides, and the decision travels back.
+	// The other Town's reviewer decides, and the decision arrives here.
 	res, err := a.Resolve(t.Context(), Decision{Review: "mayor", Outcome: federation.OutcomeMerged, Merged: role("mayor", "alpha and beta")})
 	if err != nil || res.Open != 0 {
 		t.Fatalf("resolve: %+v %v", res, err)

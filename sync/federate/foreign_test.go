@@ -10,7 +10,7 @@ import (
 	"gastown/town"
 )
 
-// sql writes rows as a program would that knows the tables and not their rules.
+// sql writes rows as a program does that knows the tables and not their rules.
 func (tt *testTown) sql(statements ...string) {
 	tt.t.Helper()
 	db, err := doltdb.OpenShared(tt.t.Context(), tt.database())
@@ -30,8 +30,8 @@ func (tt *testTown) sql(statements ...string) {
 	}
 }
 
-// Rows written by SQL arrive like others, get their digests, and what they
-// replaced or removed stays to be had.
+// Rows written by SQL arrive like others and get their digests, and the texts they
+// replaced or removed can be restored.
 func TestRowsOfAnotherProgramAreMended(t *testing.T) {
 	t.Parallel()
 	a, b, url := pair(t)
@@ -66,7 +66,7 @@ func TestRowsOfAnotherProgramAreMended(t *testing.T) {
 		}
 	}
 	err := a.Read(t.Context(), func(s *federation.Store) error {
-		// Nothing is left to mend: every digest is that of its row.
+		// Nothing is left to mend: every digest matches its row.
 		commit, err := s.Mend(t.Context(), "", "HEAD")
 		if commit != "" {
 			t.Errorf("mended once more in %s", commit)
@@ -78,7 +78,7 @@ func TestRowsOfAnotherProgramAreMended(t *testing.T) {
 	}
 }
 
-// What was kept for people cannot be taken away by whoever can push.
+// Somebody who can push cannot remove what is archived or proposed.
 func TestRemovalOfKeptRowsIsRefused(t *testing.T) {
 	t.Parallel()
 	a, b, url := pair(t)
@@ -114,8 +114,7 @@ func TestRemovalOfKeptRowsIsRefused(t *testing.T) {
 	}
 }
 
-// Two records of one archived text that differ in the version they give it do
-// not stop a merge.
+// Two rows of one archived text that differ in the version do not stop a merge.
 func TestArchivedVersionsThatDiffer(t *testing.T) {
 	t.Parallel()
 	a, b, url := pair(t)

@@ -11,14 +11,14 @@ import (
 	"gastown/planes/federation"
 )
 
-// deeds are what may happen in one step of a history, each as often as it
-// stands here.
+// deeds are what may happen in one step of a history; a deed that is listed twice is
+// twice as likely.
 var deeds = []string{
 	"write", "write", "write", "write", "undo", "remove", "rename", "break", "copy",
 	"commit", "pull", "pull", "push", "push", "sync", "resolve", "resolve", "restore", "forget",
 }
 
-// step lets one thing happen in one Town.
+// step does one deed in one Town.
 func (m *model) step(t *rapid.T) {
 	mt := rapid.SampledFrom(m.towns).Draw(t, "town")
 	deed := rapid.SampledFrom(deeds).Draw(t, "deed")
@@ -147,8 +147,8 @@ func (m *model) restore(t *rapid.T, mt *modelTown) {
 	})
 }
 
-// forget loses the index. What files there are is all gt then knows: removals
-// that were not recorded are forgotten with it.
+// forget loses the index. gt then knows only the files that are there, so removals
+// that were not recorded are forgotten too.
 func (m *model) forget(mt *modelTown) {
 	if err := os.Remove(mt.opts.Layout.Index()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		m.t.Fatal(err)

@@ -14,8 +14,8 @@ import (
 	"gastown/town"
 )
 
-// What is written while init waits for an answer, recorded or not, is shown
-// before it leaves; and if that is refused, nothing leaves at all.
+// An edit made while init waits for an answer, recorded or not, is shown before it
+// leaves. If the person then refuses, nothing leaves at all.
 func TestEditsWhileInitIsConfirmed(t *testing.T) {
 	t.Parallel()
 	for _, agreed := range []bool{true, false} {
@@ -54,7 +54,7 @@ func TestEditsWhileInitIsConfirmed(t *testing.T) {
 	}
 }
 
-// The same when a Town connects with another repository of its federation.
+// The same holds when a Town connects with another repository of its federation.
 func TestEditsWhileARejoinIsConfirmed(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -81,7 +81,7 @@ func TestEditsWhileARejoinIsConfirmed(t *testing.T) {
 	a.want("roles/late.md", role("late", "x"))
 }
 
-// Somebody who edits at every question is asked a bounded number of times.
+// When somebody edits during every question, the number of questions is bounded.
 func TestInitGivesUpAsking(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -97,8 +97,8 @@ func TestInitGivesUpAsking(t *testing.T) {
 	}
 }
 
-// Of two Towns of a federation that publish in the same new, or the same
-// recreated, repository the second merges like in any other push.
+// Two Towns of a federation publish in the same repository, which is new or was made
+// again: the second one merges, as in any other push.
 func TestTwoTownsInitOneRepository(t *testing.T) {
 	t.Parallel()
 	for _, recreated := range []bool{false, true} {
@@ -148,8 +148,8 @@ func TestTwoTownsInitOneRepository(t *testing.T) {
 	}
 }
 
-// An init whose push did not arrive, or whose answer was lost, is made again by
-// the same command. The agreement stands meanwhile.
+// An init whose push did not arrive, or whose answer was lost, can be repeated with
+// the same command. The agreement stays valid.
 func TestInitOfUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	repo := bare(t)
@@ -178,7 +178,7 @@ func TestInitOfUnknownOutcome(t *testing.T) {
 	}
 }
 
-// refs is what a repository has.
+// refs are the names of a repository's refs.
 func refs(t *testing.T, repo string) string {
 	t.Helper()
 	out, err := exec.Command("git", "-C", repo, "for-each-ref", "--format=%(refname)").Output()

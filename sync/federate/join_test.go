@@ -24,8 +24,8 @@ func founded(t testing.TB) (root, url string, a, b *testTown) {
 	return root, url, a, newTown(t, filepath.Join(root, "b"), "beta")
 }
 
-// What people write while a join waits to be confirmed is previewed again, and
-// is neither left behind nor sent unseen.
+// An edit made while a join waits to be confirmed is previewed again. It is neither
+// lost nor sent unseen.
 func TestEditsWhileAJoinIsConfirmed(t *testing.T) {
 	t.Parallel()
 	_, url, a, b := founded(t)
@@ -54,7 +54,7 @@ func TestEditsWhileAJoinIsConfirmed(t *testing.T) {
 	settle(t, url, a, b)
 }
 
-// A command that waited for a join goes on in the store it joined.
+// A command that waited for a join uses the store that the join put in place.
 func TestCommandWaitsForAJoin(t *testing.T) {
 	t.Parallel()
 	_, url, _, b := founded(t)
@@ -71,7 +71,7 @@ func TestCommandWaitsForAJoin(t *testing.T) {
 	}
 }
 
-// staleStores answers once as it was before a join.
+// staleStores answers once with the store before a join.
 type staleStores struct {
 	*memoryStores
 	stale bool
@@ -85,7 +85,7 @@ func (s *staleStores) Federation() (string, string) {
 	return s.memoryStores.Federation()
 }
 
-// retired lists the stores that were kept.
+// retired lists the retired stores.
 func (tt *testTown) retired() []string {
 	tt.t.Helper()
 	kept, err := filepath.Glob(filepath.Join(tt.opts.Layout.Retired(), "*"))
@@ -95,8 +95,9 @@ func (tt *testTown) retired() []string {
 	return kept
 }
 
-// A join that was killed before its exchange leaves a copy of the remote's own
-// store, which nobody needs to keep; one that was killed after it, the Town's.
+// A join that was killed before the exchange leaves a copy of the remote's store,
+// which is removed. One that was killed after it leaves the Town's former store,
+// which is retired.
 func TestCopyOfAKilledJoinIsNotKept(t *testing.T) {
 	t.Parallel()
 	root, url, _, b := founded(t)
@@ -118,7 +119,7 @@ func TestCopyOfAKilledJoinIsNotKept(t *testing.T) {
 	if kept := b.retired(); len(kept) != 1 || kept[0] != out.Retired {
 		t.Errorf("kept %v, the Town's own is %s", kept, out.Retired)
 	}
-	// As one that was killed after the exchange leaves things.
+	// This is the state after a kill that follows the exchange.
 	c := newTown(t, filepath.Join(root, "c"), "gamma")
 	out = c.join(url)
 	if err := os.MkdirAll(filepath.Join(c.opts.Layout.Remote("again"), "adopt"), 0o700); err != nil {
@@ -135,8 +136,8 @@ func TestCopyOfAKilledJoinIsNotKept(t *testing.T) {
 	}
 }
 
-// Where directories cannot be exchanged, a join takes more steps, and is
-// recognised after any of them.
+// Where the file system cannot exchange directories, a join takes more steps. The
+// next command recognises a join that was killed after any of them.
 func TestJoinWithoutAnExchange(t *testing.T) {
 	t.Parallel()
 	root := tempDir(t)
@@ -158,7 +159,7 @@ func TestJoinWithoutAnExchange(t *testing.T) {
 
 	c := newTown(t, filepath.Join(root, "c"), "gamma")
 	current := c.opts.Layout.Data(layout.Federation)
-	// Killed after the first step: the former store is in use again.
+	// After a kill behind the first step, the former store is in use again.
 	if err := c.stores.SetFederation("uuid-of-alpha", "uuid-of-gamma"); err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +172,8 @@ func TestJoinWithoutAnExchange(t *testing.T) {
 	if uuid, previous := c.stores.Federation(); uuid != "uuid-of-gamma" || previous != "" {
 		t.Errorf("the store is %s, replacing %s", uuid, previous)
 	}
-	// Killed after the second: the new one is, and the former one is kept.
+	// After a kill behind the second, the new store is in use and the former one is
+	// retired.
 	out := c.join(url)
 	if err := os.Rename(out.Retired, c.aside()); err != nil {
 		t.Fatal(err)
@@ -201,8 +203,9 @@ func (s *hookedStores) SetFederation(uuid, previous string) error {
 	return s.memoryStores.SetFederation(uuid, previous)
 }
 
-// What is recorded between a join's exchange and its publication is shown before
-// it leaves, and if that is refused it stays. What is only written waits.
+// An edit that is recorded between a join's exchange and its publication is shown
+// before it leaves, and stays if the person refuses. An edit that is not recorded
+// waits for the next push.
 func TestEditsAfterTheExchangeAreShown(t *testing.T) {
 	t.Parallel()
 	for _, test := range []struct{ recorded, agreed bool }{{true, true}, {true, false}, {false, true}} {
@@ -214,7 +217,7 @@ func TestEditsAfterTheExchangeAreShown(t *testing.T) {
 			if step != "close" || !exchanged {
 				return
 			}
-			// The plane is free until the push opens it.
+			// Until the push opens the plane, others may use it.
 			exchanged = false
 			b.write("roles/late.md", role("late", "after the exchange"))
 			if !test.recorded {

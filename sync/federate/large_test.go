@@ -12,9 +12,9 @@ import (
 	"gastown/town"
 )
 
-// More text than is held at once is recorded all the same. What is edited between
-// the look at the files and the reading is left for the next time, whole, and so
-// is what is no document by then: it costs the others nothing.
+// More text than is held in memory at once is recorded too. A file that is edited
+// between the scan and the read is left for the next call, and so is one that is
+// no longer a document. The other files are recorded.
 func TestMoreEditsThanAreHeld(t *testing.T) {
 	t.Parallel()
 	const documents = 50
@@ -57,7 +57,7 @@ func TestMoreEditsThanAreHeld(t *testing.T) {
 	if len(first.Changing) == 0 || len(first.Kept) > 0 || first.Edits+len(first.Changing) != documents {
 		t.Fatalf("%d recorded, %d left and %d kept of %d", first.Edits, len(first.Changing), len(first.Kept), documents)
 	}
-	// There is nothing to write: what they are now is edits and faults.
+	// Nothing is written over them: they are edits and faults now.
 	status, err := tt.Status(t.Context(), nil)
 	if err != nil || status.Pending || len(status.Invalid) != 25 {
 		t.Fatalf("pending: %v, %d invalid, %v", status.Pending, len(status.Invalid), err)
@@ -68,7 +68,7 @@ func TestMoreEditsThanAreHeld(t *testing.T) {
 		}
 	}
 	write("other")
-	// All are edits by now: those that were left, and those that were read before.
+	// All are edits now: those that were left, and those that were read before.
 	if next := tt.commit(); next.Edits != documents || len(next.Changing)+len(next.Kept) > 0 {
 		t.Fatalf("%d recorded, %d left of %d", next.Edits, len(next.Changing), documents)
 	}
@@ -80,8 +80,8 @@ func TestMoreEditsThanAreHeld(t *testing.T) {
 	}
 }
 
-// A file that is changed, removed or no document any more while the edits are
-// shown is told as that, beside the others.
+// A file that is changed, removed or made invalid while the edits are shown is
+// reported as such, beside the others.
 func TestDiffOfWhatChangesMeanwhile(t *testing.T) {
 	t.Parallel()
 	const documents = 40 // more text than is kept

@@ -12,16 +12,16 @@ import (
 	"gastown/planes/doltdb"
 )
 
-// Unless -rapid.checks asks for another number, so many random histories are
-// tried by each test that tries some: each takes seconds, for everything in it
-// is real.
+// The number of random histories in each test that tries some, unless
+// -rapid.checks gives another. A history takes seconds, because everything in it is
+// real.
 const (
 	defaultHistories = 8
 	shortHistories   = 3
 )
 
-// TestMain makes room for what is copied, and lowers rapid's own default: here,
-// because tests that run at the same time share it.
+// TestMain makes the directory for copies and lowers rapid's default number of
+// checks. Tests that run in parallel share that number.
 func TestMain(m *testing.M) {
 	flag.Parse()
 	asked := false
@@ -49,16 +49,16 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// copies are databases no test has used yet, by what they are.
+// copies are unused databases to copy, by their purpose.
 var copies struct {
 	sync.Mutex
 	dir  string
 	made map[string]string
 }
 
-// fresh puts a new database at opts.Dir. It is made by create for the first test
-// that asks for what it is, and copied for the others: to make one takes as long
-// as many a test.
+// fresh puts a new database at opts.Dir. create makes it for the first test that
+// asks for that purpose; the others get a copy, because making a database takes as
+// long as many tests.
 func fresh(t testing.TB, what string, opts doltdb.Options, create func(doltdb.Options) (io.Closer, error)) {
 	t.Helper()
 	copies.Lock()
@@ -91,9 +91,9 @@ func fresh(t testing.TB, what string, opts doltdb.Options, create func(doltdb.Op
 	}
 }
 
-// tempDir is a directory for a test, removed with it. The engine has one home for
-// the process, that of the Town that was opened last, and may write to it while a
-// test beside it removes that Town: what is left goes with all copies.
+// tempDir is a directory for a test, removed when the test ends. Dolt has one home
+// for the process, that of the Town opened last, and may write there while another
+// test removes that Town. What is left is removed with the copies.
 func tempDir(t testing.TB) string {
 	t.Helper()
 	dir, err := os.MkdirTemp(copies.dir, "test")

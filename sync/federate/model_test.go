@@ -24,15 +24,15 @@ import (
 	"gastown/town/layout"
 )
 
-// documents are what the people of a history write about. Few, so that they meet.
+// documents are the files that people edit in a history: few, so that edits collide.
 var documents = []string{
 	"roles/mayor.md", "roles/new.md", "formulas/build.formula.toml", "formulas/new.formula.toml", "templates/bug.md", "templates/new.md",
 }
 
-// wrote is a text somebody wrote and gt took over.
+// wrote is a text that somebody wrote and gt recorded.
 type wrote struct{ path, text string }
 
-// model is what people did, and what gt must therefore still have.
+// model is what people did, and therefore what gt must still hold.
 type model struct {
 	t     testing.TB
 	url   string
@@ -45,11 +45,11 @@ type model struct {
 // modelTown is a Town and its person's memory.
 type modelTown struct {
 	*testTown
-	// shown is each file as gt last left it, or as it was when it was recorded.
+	// shown is each file as gt last wrote or recorded it.
 	shown map[string]string
 	// pending is what the person wrote since; "" removed the file.
 	pending map[string]string
-	// racing is written while a call of the engine runs, nil for nothing.
+	// racing is an edit to make while a call of the engine runs; nil for none.
 	racing *race
 }
 
@@ -62,7 +62,7 @@ type race struct {
 	once  sync.Once
 }
 
-// template is three Towns that have met, made once and copied for each history.
+// template is three Towns that are in step, made once and copied for each history.
 type template struct{ dir string }
 
 var modelTowns = []string{"alpha", "beta", "gamma"}
@@ -87,7 +87,7 @@ func makeTemplate(t *testing.T) template {
 	return tpl
 }
 
-// start copies the Towns into dir, where they meet at a copy of the repository.
+// start copies the Towns into dir, together with the repository.
 func (tpl template) start(t testing.TB, dir string) *model {
 	t.Helper()
 	if out, err := exec.Command("cp", "-a", tpl.dir+"/.", dir).CombinedOutput(); err != nil {
@@ -125,14 +125,14 @@ func (mt *modelTown) progress(e Progress) {
 	}
 }
 
-// documents is the content of federation/ without what was rescued.
+// documents is the content of federation/ without rescued texts.
 func (mt *modelTown) documents() map[string]string {
 	all := mt.files()
 	maps.DeleteFunc(all, func(path, _ string) bool { return strings.HasSuffix(path, "~") })
 	return all
 }
 
-// text makes a text no other edit has.
+// text makes a text that no other edit has.
 func (m *model) text(path, version string) string {
 	m.n++
 	return document(path, version, fmt.Sprintf("text %d", m.n))
@@ -151,7 +151,7 @@ func document(path, version, body string) string {
 	}
 }
 
-// edit is the person's: "" removes the file.
+// edit is an edit by the person; "" removes the file.
 func (mt *modelTown) edit(path, text string) {
 	mt.t.Helper()
 	switch {
@@ -167,8 +167,8 @@ func (mt *modelTown) edit(path, text string) {
 	}
 }
 
-// indexed reports whether gt knows that there was a file: without its index it
-// cannot tell one that was removed from one that was never there.
+// indexed reports whether gt knows that there was a file. Without the index it
+// cannot distinguish a removed file from one that never was.
 func (mt *modelTown) indexed(path string) bool {
 	mt.t.Helper()
 	ix, err := files.LoadIndex(mt.opts.Layout.Index())
@@ -182,13 +182,13 @@ func (mt *modelTown) indexed(path string) bool {
 	return known
 }
 
-// valid reports whether gt can take a text over.
+// valid reports whether gt can record a text.
 func valid(path, text string) bool { return !strings.Contains(text, "not valid") }
 
 const invalidFormula = "not valid"
 
-// call runs a call of the engine, records says that it records edits, and
-// checks the files against the person's memory.
+// call runs a call of the engine and checks the files against the person's memory.
+// records says that the call records edits.
 func (m *model) call(mt *modelTown, name string, records bool, call func(context.Context) error) {
 	m.t.Helper()
 	before := maps.Clone(mt.pending)
@@ -240,8 +240,8 @@ func (m *model) call(mt *modelTown, name string, records bool, call func(context
 	}
 }
 
-// afterRace finds out what became of an edit made during a call: it is in its
-// file, or beside it, or recorded.
+// afterRace finds an edit that was made during a call: it is in its file, beside it,
+// or recorded.
 func (m *model) afterRace(mt *modelTown, name string, r *race) {
 	m.t.Helper()
 	edited := false
@@ -254,7 +254,7 @@ func (m *model) afterRace(mt *modelTown, name string, r *race) {
 	}
 	if mt.read(r.path) == r.text && edited {
 		mt.pending[r.path] = r.text
-		// What gt would show instead is not known here; nothing undoes to it.
+		// The test does not know what gt would show instead, so no deed undoes this.
 		mt.shown[r.path] = "unknown"
 		return
 	}
@@ -276,7 +276,7 @@ func rescued(files map[string]string, path, text string) bool {
 	return false
 }
 
-// keeps is every text of the plane that a person can have back.
+// keeps is every text of the plane that a person can restore.
 func (mt *modelTown) keeps() map[wrote]bool {
 	mt.t.Helper()
 	kept := map[wrote]bool{}
@@ -298,7 +298,8 @@ func (mt *modelTown) keeps() map[wrote]bool {
 	return kept
 }
 
-// end mends what is not valid, syncs until nothing moves, and checks the promise.
+// end makes all files valid, syncs until nothing changes, and checks that nothing is
+// lost.
 func (m *model) end() {
 	m.t.Helper()
 	for _, mt := range m.towns {
@@ -344,7 +345,7 @@ func (m *model) end() {
 	}
 }
 
-// inForce checks that the files are the rows.
+// inForce checks that the files show the rows.
 func (m *model) inForce(mt *modelTown) {
 	m.t.Helper()
 	rows := map[string]string{}
@@ -364,8 +365,8 @@ func (m *model) inForce(mt *modelTown) {
 	}
 }
 
-// history is a test's testing.TB whose failures are one history's, so that
-// rapid finds a shorter one that fails as well.
+// history is a testing.TB whose failures are those of one history, so that rapid can
+// look for a shorter one that fails as well.
 type history struct {
 	testing.TB
 	*rapid.T

@@ -11,9 +11,9 @@ import (
 	"gastown/town"
 )
 
-// What is known of a remote may be lost, with or without what lies beside it: once
-// the remote is confirmed again the records are as before, and nothing of what was
-// staged and not published is among them.
+// The state of a remote may be lost, with or without the files beside it. Once the
+// remote is confirmed again the records are as before, without those that were
+// staged and never published.
 func TestALostStateSendsNothingElse(t *testing.T) {
 	t.Parallel()
 	for name, lose := range map[string]func(a *sharer) error{
@@ -66,8 +66,7 @@ func TestALostStateSendsNothingElse(t *testing.T) {
 	}
 }
 
-// A person agrees to what was shown, not to what came while the question stood,
-// in the ledger or in the rules.
+// A person agrees to what was shown, not to later changes of the ledger or the rules.
 func TestAgreementIsToWhatWasShown(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -92,8 +91,8 @@ func TestAgreementIsToWhatWasShown(t *testing.T) {
 	}
 }
 
-// A rule for a rig is asked about again when the rig has another prefix: its beads
-// are others then.
+// A rule for a rig must be approved again when the rig's prefix has changed, because
+// it then selects other beads.
 func TestARigWithAnotherPrefixIsAskedAbout(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -109,7 +108,7 @@ func TestARigWithAnotherPrefixIsAskedAbout(t *testing.T) {
 	}
 }
 
-// A rule that was taken away and comes back is asked about like any other.
+// A rule that was removed and added again must be approved again.
 func TestARuleThatComesBackIsAskedAbout(t *testing.T) {
 	t.Parallel()
 	a, url := sharingAll(t)

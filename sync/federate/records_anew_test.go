@@ -9,9 +9,9 @@ import (
 	"gastown/town"
 )
 
-// A repository that is empty, where there was one with records under the same
-// name or even the same address: the federation can be published there, records
-// are asked about, and nothing goes there that was meant for the former one.
+// An empty repository has taken the place of one with records, under the same name
+// or even the same address. The federation can be published there, records need a
+// new approval, and nothing goes there that was meant for the former repository.
 func TestInitWhereRecordsWereShared(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"another address", "made anew"} {

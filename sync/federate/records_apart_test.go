@@ -10,7 +10,8 @@ import (
 	"gastown/town"
 )
 
-// shared by two repositories, which both have the records of rule "all".
+// sharedByTwo is a Town with two repositories, which both have the records of rule
+// "all".
 func sharedTwice(t *testing.T) (a *sharer, first, second string) {
 	t.Helper()
 	first, second = bare(t), bare(t)
@@ -34,15 +35,15 @@ func (s *sharer) alsoAt(name, url string) {
 	}
 }
 
-// has reports that a text is anywhere in a repository.
+// has reports whether a text is anywhere in a repository.
 func has(t *testing.T, url, text string) bool {
 	t.Helper()
 	return bytes.Contains(repository(t, url), []byte(text))
 }
 
-// What is shared with one repository by a rule that nobody confirmed for another
-// does not get there by a later push, also when the rule is gone by then: not as
-// a row and not in the history, whatever a person answers.
+// A rule shares records with one repository and is not approved for another. No
+// later push brings these records there, even when the rule is gone by then:
+// neither as rows nor in the history, whatever a person answers.
 func TestLaterPushesBringNothingUnagreed(t *testing.T) {
 	t.Parallel()
 	only := share.Rule{Name: "all", Labels: []string{"all"}}
@@ -51,7 +52,7 @@ func TestLaterPushesBringNothingUnagreed(t *testing.T) {
 	redacting.Redact = []share.Redaction{{Field: "title", Pattern: "PLANTED-[A-Z]+"}}
 	for name, test := range map[string]struct {
 		during, after share.Rules
-		// planted: it is what a person is asked about, and agrees to.
+		// planted: the person is asked about it, and agrees.
 		planted bool
 	}{
 		"a rule that was there for a while":      {share.Rules{only, extra}, share.Rules{only}, false},
@@ -95,8 +96,8 @@ func TestLaterPushesBringNothingUnagreed(t *testing.T) {
 	}
 }
 
-// What another Town shares through one repository is not carried to a second one
-// by a Town that is in both: its Town agreed to the first alone.
+// A Town with two repositories does not carry the records of another Town from one
+// to the other: the other Town agreed to the first alone.
 func TestRecordsOfOthersStayWhereTheyWereShared(t *testing.T) {
 	t.Parallel()
 	first, second := bare(t), bare(t)
@@ -136,7 +137,7 @@ func TestRecordsOfOthersStayWhereTheyWereShared(t *testing.T) {
 	}
 }
 
-// Two repositories of one federation that share by the same rules ask nobody.
+// With two repositories and unchanged rules nobody is asked again.
 func TestTwoRepositoriesTakeTurns(t *testing.T) {
 	t.Parallel()
 	a, first, second := sharedTwice(t)
@@ -167,8 +168,8 @@ func TestTwoRepositoriesTakeTurns(t *testing.T) {
 	if got := c.seen("alpha"); len(got) != 5 {
 		t.Errorf("%q", got)
 	}
-	// Withdrawing takes them back from each at its next push, and from both
-	// without a remote in the preview.
+	// Removing the rules takes the records back from each repository at its next
+	// push. A preview for no remote counts those of both.
 	a.rules()
 	p, err := a.PreviewShare(t.Context())
 	if err != nil || len(p.Removed) != 5 {
@@ -188,8 +189,8 @@ func TestTwoRepositoriesTakeTurns(t *testing.T) {
 	}
 }
 
-// A remote that has another address than before is another repository: what was
-// exchanged with the former one does not get there, whatever the two have in common.
+// A remote with another address than before is another repository. Nothing that was
+// exchanged with the former one goes there, whatever the two have in common.
 func TestAnotherAddressIsAnotherRepository(t *testing.T) {
 	t.Parallel()
 	only := share.Rule{Name: "all", Labels: []string{"all"}}

@@ -14,8 +14,8 @@ import (
 	"gastown/town"
 )
 
-// Somebody puts the repository's records back to what they were: what was taken
-// back or added since is so again after the next sync, and nobody is blamed.
+// Somebody resets the repository's records to an earlier state. The next sync takes
+// back and adds again what changed since, and blames nobody.
 func TestRecordsPutBackToAnEarlierState(t *testing.T) {
 	t.Parallel()
 	a, url := sharingAll(t)
@@ -38,8 +38,8 @@ func TestRecordsPutBackToAnEarlierState(t *testing.T) {
 	}
 }
 
-// The exchange does not grow with each sync: what fetches and pushes leave behind
-// is collected.
+// The exchange does not grow with each sync, because garbage of fetches and pushes is
+// collected.
 func TestTheExchangeIsCollected(t *testing.T) {
 	t.Parallel()
 	a, url := sharingAll(t)

@@ -12,8 +12,8 @@ import (
 	"gastown/town/layout"
 )
 
-// A ledger that was lost and is made anew selects nothing: what was shared
-// stays shared until a person has seen that it would go.
+// A ledger that was lost and made again is empty. The shared records stay shared
+// until a person has seen that they would be taken back.
 func TestALedgerMadeAnewTakesNothingBack(t *testing.T) {
 	t.Parallel()
 	url := bare(t)

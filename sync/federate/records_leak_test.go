@@ -77,9 +77,9 @@ func repository(t testing.TB, url string) []byte {
 	return all.Bytes()
 }
 
-// Values in fields no rule names, in redacted parts, in withheld records, in
-// comments and in deleted beads never appear in the repository, in whatever
-// form; what is shared does, or the search would prove nothing.
+// Values in fields that no rule names, in redacted parts, in withheld records, in
+// comments and in deleted beads never appear in the repository in any form. Shared
+// values do appear, which shows that the search works.
 func TestPlantedValuesNeverLeave(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -126,7 +126,7 @@ func TestPlantedValuesNeverLeave(t *testing.T) {
 			t.Errorf("%q left: %q", planted, everything[max(0, at-20):min(len(everything), at+60)])
 		}
 	}
-	// The search finds what does leave in a redacted part, were it not redacted.
+	// Without the redaction the search finds that part.
 	a.rules(share.Rule{Name: "public", Labels: []string{"public"}, Fields: []string{"title", "notes"}})
 	a.push(url)
 	if !bytes.Contains(repository(t, url), []byte("PLANTED-NOTES")) {

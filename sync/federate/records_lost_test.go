@@ -12,9 +12,8 @@ import (
 	"gastown/town"
 )
 
-// An exchange that is lost, or that an earlier version kept elsewhere, can be
-// derived again, also by a push alone: what no rule selects any more is taken back,
-// and nothing has to be asked again.
+// A lost exchange is derived again, also by a push alone: records that no rule
+// selects any more are taken back, and nobody is asked again.
 func TestALostExchangeIsTakenBackFrom(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -51,8 +50,8 @@ func TestALostExchangeIsTakenBackFrom(t *testing.T) {
 	}
 }
 
-// An exchange that is damaged says how to get out of that, and comes back with
-// what it held.
+// The error of a damaged exchange names the way out, and the exchange is then made
+// again with all it held.
 func TestADamagedExchangeIsMadeAnew(t *testing.T) {
 	t.Parallel()
 	url := bare(t)

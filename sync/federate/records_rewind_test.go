@@ -59,8 +59,8 @@ func (s *sharer) fails(url string) {
 	open()
 }
 
-// What was staged and never published does not leave with a later push, however
-// the person took it out: not as a row, and not in the history.
+// A record that was staged, never published and then withdrawn does not leave with
+// a later push, neither as a row nor in the history.
 func TestUnpublishedRecordsDoNotLeaveLater(t *testing.T) {
 	t.Parallel()
 	all := share.Rule{Name: "all", Fields: []string{"title", "description"}}
@@ -109,7 +109,7 @@ func TestUnpublishedRecordsDoNotLeaveLater(t *testing.T) {
 	}
 }
 
-// A merge does not make a part of the history of what was never published.
+// A merge does not bring unpublished commits into the history.
 func TestUnpublishedRecordsDoNotLeaveByAMerge(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -136,7 +136,7 @@ func TestUnpublishedRecordsDoNotLeaveByAMerge(t *testing.T) {
 	}
 }
 
-// unanswered is a push that arrives, of a process that ends before it is told so.
+// unanswered is a push that arrives and whose process ends before it gets the answer.
 func (s *sharer) unanswered(url string) {
 	s.t.Helper()
 	dir, former := s.opts.Layout.Remote("origin"), filepath.Join(tempDir(s.t), "former")
@@ -150,9 +150,8 @@ func (s *sharer) unanswered(url string) {
 	}
 }
 
-// A push whose answer was lost had arrived: its records are this Town's, are not
-// told to be somebody else's when a later call finds them, and are withdrawn when
-// their rule is gone by then.
+// A push arrived and its answer was lost. When a later call finds the records, it
+// knows them as this Town's own, and takes them back if their rule is gone.
 func TestArrivedWithoutAnAnswer(t *testing.T) {
 	t.Parallel()
 	for name, between := range map[string]func(*sharer, string){

@@ -9,7 +9,7 @@ import (
 	"gastown/town"
 )
 
-// at is Push to a remote of that name, joined before.
+// at pushes to a remote that was joined before.
 func (s *sharer) at(name, url string) Pushed {
 	s.t.Helper()
 	out, err := s.Push(s.t.Context(), Remote{Name: name, URL: url}, false)
@@ -19,8 +19,8 @@ func (s *sharer) at(name, url string) Pushed {
 	return out
 }
 
-// A second repository gets records as they are now, and nothing of what the first
-// one was sent before, whatever a person answers.
+// A second repository gets the records as they are now, without the history that the
+// first one has, whatever a person answers.
 func TestSecondRemoteGetsNoHistory(t *testing.T) {
 	t.Parallel()
 	first, second := bare(t), bare(t)
@@ -60,8 +60,8 @@ func TestSecondRemoteGetsNoHistory(t *testing.T) {
 	}
 }
 
-// Withdrawing waits for nobody's answer about another rule, and brings nothing
-// new along.
+// Records are taken back although another rule waits for an approval, and nothing
+// new leaves with that push.
 func TestWithdrawingDoesNotWait(t *testing.T) {
 	t.Parallel()
 	url := bare(t)

@@ -56,7 +56,7 @@ func newSharer(t testing.TB, name string) *sharer {
 	return ledgerOf(newTown(t, tempDir(t), name))
 }
 
-// ledgerOf gives a Town a ledger, if it has none, and a person to ask.
+// ledgerOf gives a Town a ledger, if it has none, and a person who is asked.
 func ledgerOf(tt *testTown) *sharer {
 	s := &sharer{testTown: tt}
 	opts := doltdb.Options{Dir: tt.opts.Layout.Data(layout.Ledger), Home: tt.opts.Layout.Engine(), Actor: tt.opts.Actor}
@@ -120,7 +120,7 @@ func (s *sharer) rules(rules ...share.Rule) {
 	}
 }
 
-// seen is what this Town reads of another's records: id and title.
+// seen lists the records of another Town as this Town reads them: id and title.
 func (s *sharer) seen(name string) []string {
 	s.t.Helper()
 	list := []string{}
@@ -246,7 +246,7 @@ func TestShareOneRecord(t *testing.T) {
 		t.Fatalf("%+v", again)
 	}
 
-	// Later changes follow silently.
+	// Later changes are shared without a question.
 	a.beads(town.Bead{ID: "gt-3", Title: "more", Labels: []string{"public"}})
 	if out := a.push(url); out.Shared.Put != 1 || out.Shared.Total != 2 || len(a.asked) != 1 {
 		t.Fatalf("%+v", out.Shared)
@@ -259,7 +259,7 @@ func TestShareOneRecord(t *testing.T) {
 		t.Fatalf("%v", got)
 	}
 
-	// A rule that changed asks again, and until then nothing moves.
+	// A rule that changed must be approved again; until then nothing is shared.
 	a.refuse = true
 	a.rules(share.Rule{Name: "public", Labels: []string{"public"}, Fields: []string{"title", "assignee"}})
 	if out := a.push(url); !slices.Equal(out.Shared.Waiting, []string{"public"}) || out.Shared.Put != 0 || len(a.asked) != 2 {
@@ -267,7 +267,7 @@ func TestShareOneRecord(t *testing.T) {
 	}
 	a.refuse = false
 
-	// Withdrawn: the records go at the next push, without a question.
+	// Without rules the next push takes the records back, without a question.
 	a.rules()
 	if out := a.push(url); out.Shared.Removed != 2 || len(a.asked) != 2 {
 		t.Fatalf("%+v", out.Shared)
@@ -283,7 +283,7 @@ func dirExists(path string) bool {
 	return err == nil
 }
 
-// Both Towns begin to share at once: one exchange comes of it.
+// When both Towns begin to share at once, one exchange results.
 func TestTwoTownsBeginAtOnce(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -313,7 +313,7 @@ func TestTwoTownsBeginAtOnce(t *testing.T) {
 	}
 }
 
-// Whoever joins later has the records at once, and can share its own.
+// A Town that joins later has the records at once, and can share its own.
 func TestJoinBringsRecords(t *testing.T) {
 	t.Parallel()
 	a, url := sharingAll(t)
@@ -388,7 +388,7 @@ func TestShareCostsNoConnection(t *testing.T) {
 	}
 }
 
-// Another Town that changes our records is told of, and changes nothing.
+// A change of our records by another Town is reported and put back.
 func TestForgedRecordsArePutBack(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -413,7 +413,7 @@ func TestForgedRecordsArePutBack(t *testing.T) {
 	}
 }
 
-// What is wrong with the records stops them and not the federation.
+// Invalid records are refused, and the federation is exchanged all the same.
 func TestHostileRecordsHarmNothingElse(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -437,8 +437,8 @@ func TestHostileRecordsHarmNothingElse(t *testing.T) {
 		t.Fatalf("%v", got)
 	}
 
-	// Nor does it hold back what a Town has to say itself, by a sync or a push,
-	// with records of its own that wait behind them or without.
+	// A sync or push still publishes the Town's own documents, whether it has records
+	// of its own to share or not.
 	for _, records := range []bool{true, false} {
 		if records {
 			a.beads(town.Bead{ID: "gt-2", Title: "two"})
@@ -459,8 +459,8 @@ func TestHostileRecordsHarmNothingElse(t *testing.T) {
 	}
 }
 
-// Where somebody begins the records anew, a Town that shared some is asked again:
-// who removed them may have meant it.
+// When somebody begins the records again from nothing, a Town that shared some is
+// asked again: the removal may have been deliberate.
 func TestRecordsBegunAnewAreAskedAbout(t *testing.T) {
 	t.Parallel()
 	a, url := sharingAll(t)
@@ -485,7 +485,7 @@ func TestRecordsBegunAnewAreAskedAbout(t *testing.T) {
 	}
 }
 
-// pushExchange publishes a Town's exchange as it is, as a hostile program would.
+// pushExchange publishes a Town's exchange unchecked, as a hostile program does.
 func pushExchange(t testing.TB, s *sharer, url string) {
 	t.Helper()
 	former := s.opts.Ledger
@@ -510,7 +510,8 @@ func pushExchange(t testing.TB, s *sharer, url string) {
 	}
 }
 
-// Somebody removes the ref: it does not come back unseen, nor with its history.
+// When somebody removes the ref, it comes back only with an approval, and without
+// its history.
 func TestRemovedRefIsNotSharedAgainUnseen(t *testing.T) {
 	t.Parallel()
 	a, url := sharingAll(t)
@@ -536,8 +537,8 @@ func TestRemovedRefIsNotSharedAgainUnseen(t *testing.T) {
 	}
 }
 
-// A record with a secret stays, is named without the secret, and one that got a
-// secret later is taken back.
+// A record with a secret stays, and is reported without the secret. A shared record
+// that gets a secret is taken back.
 func TestSecretsStay(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -565,8 +566,8 @@ func TestSecretsStay(t *testing.T) {
 	}
 }
 
-// A redaction that leaves a part of a secret does not let the record leave; one
-// that cuts out all of it does.
+// A record stays when a redaction leaves a part of a secret, and leaves when the
+// redaction cuts out all of it.
 func TestSecretCutInPartStays(t *testing.T) {
 	t.Parallel()
 	a := newSharer(t, "alpha")
@@ -580,8 +581,8 @@ func TestSecretCutInPartStays(t *testing.T) {
 	}
 }
 
-// Random beads, rules and exchanges: in the end each Town has exactly what the
-// rules of the others select.
+// After random beads, rules and exchanges each Town has exactly what the rules of the
+// others select.
 func TestEachHasWhatTheOthersSelect(t *testing.T) {
 	t.Parallel()
 	tpl := makeTemplate(t)
@@ -651,7 +652,7 @@ func TestEachHasWhatTheOthersSelect(t *testing.T) {
 	})
 }
 
-// A remote that was taken out and comes back is asked about again.
+// When a remote is removed and added again, its rules must be approved again.
 func TestForgottenRemoteForgetsRules(t *testing.T) {
 	t.Parallel()
 	a, url := sharingAll(t)

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// A server that refuses a push although nobody was first is asked again a few
-// times, and then its own reason is told. It is so for the first push and for
-// every other one, and nothing is lost by it.
+// A push that the server refuses although nobody was first is repeated a few times,
+// and then the server's own reason is reported. This holds for the first push and
+// for every other one, and nothing is lost.
 func TestServerRefusesForAReasonOfItsOwn(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -47,7 +47,7 @@ func TestServerRefusesForAReasonOfItsOwn(t *testing.T) {
 	settle(t, url, a, b)
 }
 
-// A damaged mirror is made anew, which is told and changes nothing else.
+// A damaged mirror is made again, which is reported and changes nothing else.
 func TestDamagedMirrorIsNoted(t *testing.T) {
 	t.Parallel()
 	a, b, url := pair(t)

@@ -10,10 +10,10 @@ import (
 	"gastown/sync/files"
 )
 
-// A process was killed after a new directory took the place of the one in use
-// and before it carried over what people did meanwhile. What the next command
-// finds in the old one under a name that is taken stands beside it only if it is
-// nowhere else.
+// A process was killed after a new directory took the place of the old one, and
+// before it carried over what people did meanwhile. When the next command finds a
+// file in the old directory whose name is taken, it puts the text beside that file
+// only if the plane does not hold it.
 func TestKilledBeforeCarryingOver(t *testing.T) {
 	t.Parallel()
 	for _, command := range []string{"commit", "status", "pull"} {
@@ -65,7 +65,7 @@ func TestKilledBeforeCarryingOver(t *testing.T) {
 		if len(told) != 1 || told[0].Path != "templates/mine.txt.1~" {
 			t.Errorf("%s: told of %v", command, told)
 		}
-		// What the history has is gone again, and that is told as well.
+		// A text that the history has is removed again, and that is reported.
 		var gone []string
 		for _, r := range dropped {
 			gone = append(gone, r.Path)
@@ -92,7 +92,7 @@ func TestKilledBeforeCarryingOver(t *testing.T) {
 		if _, err := os.Lstat(old); !os.IsNotExist(err) {
 			t.Errorf("%s: the old directory is still there", command)
 		}
-		// The next ones say nothing of it, and leave it where it is.
+		// Later calls do not report the rescued text again, and leave it in place.
 		if out := tt.commit(); len(out.Rescued)+len(out.Dropped) > 0 {
 			t.Errorf("%s: told again of %v", command, out.Rescued)
 		}

@@ -11,7 +11,8 @@ import (
 	"gastown/town"
 )
 
-// A damaged note about a remote costs a confirmation, and says how to give it.
+// When a remote's state is damaged, the remote must be confirmed again, and the
+// error says how.
 func TestDamagedState(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -40,7 +41,8 @@ func TestDamagedState(t *testing.T) {
 	}
 }
 
-// A process killed while it saves the state leaves a file that the next removes.
+// The file that a process leaves when it is killed while it saves the state is
+// removed by the next call.
 func TestTheStateLeavesNoDebris(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -56,7 +58,7 @@ func TestTheStateLeavesNoDebris(t *testing.T) {
 	}
 }
 
-// A remote that was removed and comes back is confirmed again.
+// A remote that was removed and added again must be confirmed again.
 func TestForget(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -84,13 +86,12 @@ func TestForget(t *testing.T) {
 	a.push(url)
 }
 
-// Whoever only looks needs no room to write: what a scan learnt about unchanged
-// files is not worth failing for.
+// A call that only looks does not fail when the index cannot be written.
 func TestLookingNeedsNoIndexToBeWritten(t *testing.T) {
 	t.Parallel()
 	tt := newTown(t, tempDir(t), "alpha")
 	index := tt.opts.Layout.Index()
-	// What follows the last save makes it one to be written anew, which cannot be.
+	// The torn end makes the next save rewrite the whole index, which then fails.
 	f, err := os.OpenFile(index, os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		t.Fatal(err)
