@@ -10,8 +10,8 @@ import (
 	"gastown/town"
 )
 
-// advise adds the next step to failures that arose below, where the command is
-// not known.
+// advise adds the next step to errors of lower packages, which do not know the
+// command.
 func (e *Engine) advise(op string, err error) error {
 	if err == nil || town.Next(err) != "" {
 		return err
@@ -34,7 +34,7 @@ func (e *Engine) advise(op string, err error) error {
 	return &town.Error{Op: op, Err: err, Next: next}
 }
 
-// disk adds the next step to failures of the Town's own disk.
+// disk adds the next step to errors of the Town's own disk.
 func (e *Engine) disk(err error) error {
 	if err == nil || town.Next(err) != "" || diskAdvice(err) == "" {
 		return err

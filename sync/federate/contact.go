@@ -14,8 +14,8 @@ type Contact struct {
 	Error  string
 }
 
-// Contacts tells when each remote was last in step. It contacts nobody, takes
-// no lock and opens no database.
+// Contacts says when each remote last confirmed an exchange. It contacts nobody,
+// takes no lock and opens no database.
 func (e *Engine) Contacts(remotes []Remote) ([]Contact, error) {
 	all := make([]Contact, 0, len(remotes))
 	for _, r := range remotes {

@@ -17,7 +17,7 @@ import (
 	"gastown/town/layout"
 )
 
-// Ref is where the federation plane lies in a Git repository.
+// Ref is the federation plane's ref in a Git repository.
 const Ref = "refs/dolt/data"
 
 // defaultWait bounds the wait for a lock another process holds.
@@ -47,11 +47,11 @@ type Options struct {
 	Name   string
 	Actor  town.Actor
 	Stores Stores
-	// Starter is what a new Town begins with; a document that still has that
-	// text is nobody's edit.
+	// Starter has the texts of a new Town. A document that still has that text does
+	// not count as an edit.
 	Starter map[town.Key]string
-	// Plane says how the federation plane is reached: its Socket, External and
-	// Pool. The rest of it the engine knows.
+	// Plane says how to reach the federation plane: its Socket, External and Pool.
+	// The engine sets the rest.
 	Plane doltdb.Options
 	// Ledger opens the Town's work, of which rules share some. nil: records of the
 	// ledger are neither shared nor taken from other Towns.
@@ -81,8 +81,8 @@ type Options struct {
 	Env []string
 	// TokenEnv names the variable in Env with a token for HTTPS remotes.
 	TokenEnv string
-	// TokenHost says for a remote which host (HOST or HOST:PORT) that token is
-	// for; it goes to no other. nil or "" means to none.
+	// TokenHost names for a remote the only host (HOST or HOST:PORT) that gets the
+	// token; nil or "" means none.
 	TokenHost func(Remote) string
 	Log       logrus.FieldLogger
 	// Now is the clock for display; nil means time.Now.

@@ -13,16 +13,15 @@ import (
 // Preview is what is about to leave the Town, shown before anything does.
 type Preview struct {
 	Remote Remote
-	// Address is where that is: git's configuration may put another address in
-	// the place of the URL.
+	// Address is where the remote is: git's configuration may replace the URL by
+	// another address.
 	Address string
-	// Documents will be readable by everyone who can read the repository; in a
-	// join these are the ones of ours that the federation does not have as they
-	// are.
+	// Documents will be readable by everyone who can read the repository. In a join
+	// they are those of ours that the federation lacks or has with another text.
 	Documents []town.Key
-	// Former counts texts that are not in force and leave all the same, by
-	// document: superseded, removed or proposed ones. Everyone who can read the
-	// repository can show and restore them.
+	// Former counts, by document, texts that leave although they are not in force:
+	// superseded, removed or proposed ones. Everyone who can read the repository can
+	// show and restore them.
 	Former map[town.Key]int
 	// Member is the Town's entry in the registry.
 	Member federation.Member
@@ -30,7 +29,7 @@ type Preview struct {
 	// recorded in them.
 	Commits int
 	Authors []string
-	// Notes say what would become of documents that both sides have.
+	// Notes say what a merge would do with documents that both sides have.
 	Notes []string
 	// Store is the federation's identity; Arrives counts the documents that a
 	// join brings.
@@ -38,8 +37,8 @@ type Preview struct {
 	Arrives int
 }
 
-// Confirm is asked once, before anything leaves. An error from it ends the call
-// with nothing sent and nothing changed.
+// Confirm asks a person before anything leaves, and again when documents were
+// recorded meanwhile. Its error ends the call with nothing sent.
 type Confirm func(Preview) error
 
 // Init publishes the Town's federation in a repository that holds none yet, and
@@ -58,7 +57,7 @@ func (e *Engine) Init(ctx context.Context, remote Remote, confirm Confirm) (out 
 	fetched, err := s.mirror.Fetch(ctx)
 	opts := gitremote.PublishOptions{CreateInfoBranch: fetched.NoBranches}
 	if errors.Is(err, gitremote.ErrGone) {
-		// The repository was made anew; publish there what the Town has.
+		// The repository was made again: publish there what the Town has.
 		opts.Recreate, err = true, nil
 	}
 	if err != nil {
@@ -76,9 +75,9 @@ func (e *Engine) Init(ctx context.Context, remote Remote, confirm Confirm) (out 
 	return out, e.advise(op, s.withRefused(err))
 }
 
-// agree shows a person what would leave and has it sent, agreed being the plane's
-// commit that was shown. What is recorded between the two is not sent unseen:
-// then the person is asked again.
+// agree shows a person what would leave and has it sent. agreed is the plane's
+// commit that was shown. If documents are recorded between the two, the person is
+// asked again, so that nothing leaves unseen.
 func (s *session) agree(ctx context.Context, confirm Confirm, out *Pushed, send func(agreed string) error) error {
 	for range maxPreviews {
 		preview, head, err := s.previewInit(ctx)
@@ -114,8 +113,8 @@ func (s *session) firstContact(ctx context.Context) (err error) {
 	return err
 }
 
-// previewInit records edits, so that it shows exactly what would leave: the
-// plane's commit head and the Town's entry in the registry.
+// previewInit records edits, so that the preview shows exactly what would leave: the
+// plane's commit head, and the Town's entry in the registry.
 func (s *session) previewInit(ctx context.Context) (p Preview, head string, err error) {
 	if _, err := s.Commit(ctx, ""); err != nil {
 		return p, "", err

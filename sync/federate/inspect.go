@@ -25,7 +25,7 @@ func (e *Engine) VerifyMirror(ctx context.Context, r Remote) (err error) {
 	return tables.VerifyFiles(ctx, filepath.Join(dir, mirrorDir), filepath.Join(dir, "verify"))
 }
 
-// mirrorDir is where a remote's mirror is, below the remote's directory.
+// mirrorDir is the directory of a remote's mirror, below the remote's.
 const mirrorDir = "mirror"
 
 // RemakeMirror makes a remote's mirror anew from its last verified state, and

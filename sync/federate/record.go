@@ -11,9 +11,9 @@ import (
 	"gastown/town"
 )
 
-// FileReport is what the files say, for people.
+// FileReport lists the files that a person must hear of.
 type FileReport struct {
-	// Invalid files are reported and left alone; everything else goes on.
+	// Invalid files are left alone; all others are handled.
 	Invalid []files.Invalid
 	// Kept files have an edit that is not recorded yet; a row that changed
 	// meanwhile was not written over it.
@@ -138,8 +138,7 @@ func (w *workspace) again(c files.Change) func(context.Context) (string, bool, e
 	}
 }
 
-// rowsAtOnce is how many rows are held at a time where only some are needed;
-// each may have a text of 1 MiB.
+// rowsAtOnce bounds the rows in memory; each may have a text of 1 MiB.
 const rowsAtOnce = 32
 
 // settle notes in the index which row each file now shows. Over a file whose text

@@ -10,7 +10,7 @@ import (
 	"gastown/town"
 )
 
-// sharedByTwo is a Town with two repositories, which both have the records of rule
+// sharedTwice is a Town with two repositories, which both have the records of rule
 // "all".
 func sharedTwice(t *testing.T) (a *sharer, first, second string) {
 	t.Helper()

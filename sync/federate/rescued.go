@@ -7,7 +7,7 @@ import (
 	"gastown/sync/files"
 )
 
-// scan is Tree.Scan, and tells of texts that it rescued.
+// scan is Tree.Scan, and notes the texts that it rescued.
 func (w *workspace) scan(ctx context.Context) (files.Changes, error) {
 	defer w.engine.step("scan")()
 	changes, err := w.tree.Scan(ctx, w.index)
@@ -15,11 +15,11 @@ func (w *workspace) scan(ctx context.Context) (files.Changes, error) {
 	return changes, err
 }
 
-// rescue notes texts that stand beside the file they belonged to. A process that
-// was killed while it put a new directory in place cannot tell a text that
-// somebody has replaced since from somebody's edit, so both end there. What the
-// plane holds is removed again, and that is told: it can be shown and restored at
-// any time. The rest is for a person.
+// rescue notes texts that were put beside the file they belonged to. After a kill
+// during the replacement of a directory nobody can distinguish a text that was
+// replaced since from an edit, so both are put there. A text that the plane holds
+// is removed again and reported, because it can be shown and restored at any time.
+// The others are for a person to look at.
 func (w *workspace) rescue(ctx context.Context, found []files.Rescue) {
 	if len(found) == 0 {
 		return
@@ -29,7 +29,7 @@ func (w *workspace) rescue(ctx context.Context, found []files.Rescue) {
 	for _, r := range found {
 		content, err := w.tree.RescuedText(ctx, r)
 		if err != nil {
-			continue // it is told of, whatever it is
+			continue // it is reported as rescued
 		}
 		texts[r] = federation.Text{Key: r.Key, Content: content}
 		asked = append(asked, texts[r])

@@ -44,7 +44,7 @@ type RemoteStatus struct {
 	Error  string
 }
 
-// Status is files, plane and remotes compared. It contacts nobody.
+// Status compares files, plane and remotes, as of the last contact.
 type Status struct {
 	Head    string
 	Edited  []FileState
@@ -66,7 +66,8 @@ func (s Status) Clean() bool {
 	return len(s.Edited) == 0 && len(s.Invalid) == 0 && len(s.Reviews) == 0 && len(s.Rescued) == 0
 }
 
-// Status compares the files with the plane, and the plane with each remote.
+// Status compares the files with the plane, and the plane with each remote. It
+// contacts nobody.
 func (e *Engine) Status(ctx context.Context, remotes []Remote) (out Status, err error) {
 	err = e.with(ctx, func(w *workspace) error {
 		var edits []fileEdit
@@ -124,8 +125,8 @@ func (w *workspace) status(ctx context.Context) (out Status, edits []fileEdit, e
 	return out, edits, err
 }
 
-// pending reports whether a document differs between what the files were last
-// made and the tip. A commit may be about something else, such as the registry.
+// pending reports whether a document differs between the commit that the files show
+// and the tip. A commit may be about something else, such as the registry.
 func (w *workspace) pending(ctx context.Context, head string) (differs bool, err error) {
 	if head == w.index.Head {
 		return false, nil
@@ -178,8 +179,8 @@ func (e *Engine) remoteStatus(ctx context.Context, w *workspace, head string, r 
 	return out, err
 }
 
-// Diff gives the unrecorded edits with the text of the row each would replace. A
-// file that changes meanwhile costs the others nothing.
+// Diff lists the unrecorded edits with the text of the row each would replace. A
+// file that changes meanwhile does not affect the others.
 func (e *Engine) Diff(ctx context.Context) (edited []FileState, err error) {
 	err = e.with(ctx, func(w *workspace) error {
 		_, edits, err := w.status(ctx)

@@ -13,9 +13,9 @@ import (
 // cannot exchange directories.
 func (e *Engine) aside() string { return e.opts.Layout.Data(layout.Federation) + ".former" }
 
-// swap exchanges a store with the Town's current one, whose lock is held. Where
-// the file system cannot do so in one step it takes three; Stores names both
-// stores meanwhile, and putBack undoes the first step after an interruption.
+// swap exchanges a store with the Town's current one, whose lock is held. It takes
+// three steps where the file system cannot do it in one. Stores names both stores
+// meanwhile, and putBack undoes the first step after an interruption.
 func (e *Engine) swap(dir, current string) error {
 	err := e.exchange(dir, current)
 	if !errors.Is(err, errors.ErrUnsupported) {
@@ -30,16 +30,16 @@ func (e *Engine) swap(dir, current string) error {
 	return os.Rename(e.aside(), dir)
 }
 
-// putBack undoes the first step of an exchange that was interrupted after it. It
-// needs no lock: neither it nor the step that was to follow replaces a directory
-// that has something in it, so of two processes one fails and changes nothing.
+// putBack undoes the first step of swap after an interruption. It needs no lock:
+// neither it nor the second step of swap replaces a directory that is not empty, so
+// of two processes one fails and changes nothing.
 func (e *Engine) putBack() bool {
 	current := e.opts.Layout.Data(layout.Federation)
 	return durable.Rename(e.aside(), current) == nil
 }
 
-// copyMark is there while the directory for a join holds a copy of the remote's
-// store and cannot hold the Town's former one.
+// copyMark is a file that exists while the directory for a join holds a copy of the
+// remote's store, and so does not hold the Town's former one.
 func (e *Engine) copyMark(remote string) string {
 	return filepath.Join(e.opts.Layout.Remote(remote), "adopt", "copy")
 }
@@ -64,7 +64,7 @@ func (e *Engine) beginCopy(remote, dir string) error {
 	return errors.Join(os.WriteFile(mark, nil, 0o600), durable.SyncDir(filepath.Dir(mark)))
 }
 
-// endCopy removes the mark, if it is there.
+// endCopy removes the mark, if there is one.
 func (e *Engine) endCopy(remote string) error {
 	if err := os.Remove(e.copyMark(remote)); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err

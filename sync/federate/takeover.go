@@ -70,9 +70,9 @@ type takeover struct {
 	exchanged bool
 }
 
-// attempt does what was previewed, unless the Town's own plane or files have
-// changed since: then it does nothing. The plane stays locked until it has been
-// replaced, so that nothing is recorded in it too late.
+// attempt does what was previewed. It does nothing if the Town's own plane or files
+// have changed since. The plane stays locked until it has been replaced, so that
+// nothing is recorded in the former one.
 func (t *takeover) attempt(ctx context.Context) error {
 	ours, err := t.open(ctx)
 	if err != nil {
@@ -117,7 +117,7 @@ func (t *takeover) adoptPreviewed(ctx context.Context, ours *federation.Store) (
 	return err == nil, errors.Join(err, t.close())
 }
 
-// preview reads what the Town holds and tries its adoption.
+// preview reads what the Town holds and tries its adoption, without writing.
 func (t *takeover) preview(ctx context.Context) (p Preview, err error) {
 	if err := t.onlyFederation(); err != nil {
 		return p, err
@@ -148,9 +148,9 @@ func (t *takeover) preview(ctx context.Context) (p Preview, err error) {
 	return p, err
 }
 
-// replace puts the new directory in the place of the plane's in one step. The
-// configuration names both stores meanwhile, so an interruption at any point
-// leaves either the old or the new one in use (see Engine.open).
+// replace puts the new directory in the place of the plane's in one step. Stores
+// names both stores meanwhile, so an interruption at any point leaves either the
+// old or the new one in use (see Engine.open).
 func (t *takeover) replace(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -160,7 +160,7 @@ func (t *takeover) replace(ctx context.Context) error {
 	if err := stores.SetFederation(t.out.Store, previous); err != nil {
 		return err
 	}
-	// From here on what lies in the directory may be the Town's former store.
+	// From here on the directory may hold the Town's former store.
 	if err := errors.Join(t.endCopy(t.remote.Name), durable.SyncDir(filepath.Dir(t.dir))); err != nil {
 		return errors.Join(err, stores.SetFederation(previous, ""))
 	}
@@ -168,8 +168,8 @@ func (t *takeover) replace(ctx context.Context) error {
 		return errors.Join(fmt.Errorf("replace %s: %w", current, err), stores.SetFederation(previous, ""))
 	}
 	t.exchanged = true
-	// The configuration may name the new store alone only once the exchange is
-	// sure to survive a loss of power.
+	// Stores may name the new store alone only once the exchange would survive a
+	// loss of power.
 	if err := errors.Join(durable.SyncDir(filepath.Dir(t.dir)), durable.SyncDir(filepath.Dir(current))); err != nil {
 		return err
 	}

@@ -20,9 +20,9 @@ type workspace struct {
 	store  *federation.Store
 	tree   *files.Tree
 	index  *files.Index
-	// behind are the documents whose file holds an edit of an older row than the
-	// one in force. While there are any, the index keeps its old Head, so that
-	// the row is shown should the edit go away without being recorded.
+	// behind are the documents whose file holds an edit of an older row than the one
+	// in force. While there are any, Head of the index stays at its old commit, so
+	// that the row is written if the edit goes away without being recorded.
 	behind map[town.Key]bool
 	// skipped and rescued are what writing files had to leave alone; dropped was
 	// rescued and is in the plane's history.
@@ -41,13 +41,13 @@ func (e *Engine) workspace(s *federation.Store) (*workspace, error) {
 	loaded()
 	switch {
 	case errors.Is(err, os.ErrNotExist), errors.Is(err, files.ErrBadIndex):
-		// A cache: without it every file is compared by content.
+		// The index is a cache: without it every file is compared by content.
 		index = files.NewIndex()
 	case err != nil:
 		return nil, err
 	}
 	dir := e.opts.Layout.Files()
-	if err := present(dir, index); err != nil {
+	if err := checkPresent(dir, index); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
@@ -60,10 +60,10 @@ func (e *Engine) workspace(s *federation.Store) (*workspace, error) {
 	return &workspace{engine: e, store: s, tree: tree, index: index, behind: map[town.Key]bool{}}, nil
 }
 
-// present refuses to go on when a whole directory of documents is gone. That is
-// a disk that is not mounted, a checkout or a half copy far more often than it
-// is the wish to remove every document for everybody.
-func present(dir string, index *files.Index) error {
+// checkPresent refuses to go on when a whole directory of documents is gone. An
+// unmounted disk, a checkout or half a copy is far more likely than the wish to
+// remove every document for everybody.
+func checkPresent(dir string, index *files.Index) error {
 	for _, k := range town.Kinds {
 		path := filepath.Join(dir, k.Dir())
 		if _, err := os.Lstat(path); !errors.Is(err, os.ErrNotExist) {
@@ -90,12 +90,12 @@ func (w *workspace) saveIndex() error {
 	return w.index.Save(w.engine.opts.Layout.Index())
 }
 
-// saveLearnt saves what a scan learnt that changed nothing. It spares the next
-// one work: where it cannot be saved, as on a full disk, that is all that is lost.
+// saveLearnt saves what a scan learnt about unchanged files. An error is ignored: it
+// only costs the next scan time.
 func (w *workspace) saveLearnt() { _ = w.saveIndex() }
 
-// show makes the files what the plane's tip says, wherever that differs from
-// what they were last made. A file with an unrecorded edit is left alone.
+// show writes the documents that differ between the commit which the files show and
+// the plane's tip. A file with an unrecorded edit is left alone.
 func (w *workspace) show(ctx context.Context) error {
 	head, err := w.store.Head(ctx)
 	w.tip = head
@@ -119,10 +119,10 @@ func (w *workspace) show(ctx context.Context) error {
 	return w.saveShown(head)
 }
 
-// distrust forgets what the index says of files whose text this plane does not
-// hold: the plane was replaced, by a join or by a copy from another day, and
-// such a text may exist nowhere but in its file. The file then counts as an
-// edit and is recorded, instead of being written over.
+// distrust removes from the index the files whose text this plane does not hold. The
+// plane was replaced, by a join or by an older copy, and such a text may exist
+// nowhere else. The file then counts as an edit and is recorded, instead of being
+// written over.
 func (w *workspace) distrust(ctx context.Context) error {
 	texts := make([]federation.Text, 0, w.index.Len())
 	for key, entry := range w.index.All() {
@@ -141,7 +141,7 @@ func (w *workspace) distrust(ctx context.Context) error {
 	return nil
 }
 
-// saveShown saves the index, as one of head if no file is behind it.
+// saveShown saves the index, with Head at head if no file is behind.
 func (w *workspace) saveShown(head string) error {
 	if len(w.behind) == 0 {
 		w.index.Head = head
@@ -149,8 +149,9 @@ func (w *workspace) saveShown(head string) error {
 	return w.saveIndex()
 }
 
-// states yields what changed between two commits; with no from, everything,
-// and the removal of whatever the index knows and the plane does not.
+// states yields the documents that changed between two commits. With from empty it
+// yields all of them, and a removal for each that the index has and the plane does
+// not.
 func (w *workspace) states(ctx context.Context, from, to string) func(func(federation.State) error) error {
 	return func(yield func(federation.State) error) error {
 		seen := map[town.Key]bool{}
@@ -174,7 +175,7 @@ func (w *workspace) states(ctx context.Context, from, to string) func(func(feder
 	}
 }
 
-// indexed lists the index's keys first, because applying changes it.
+// indexed lists the keys of the index, which Apply changes meanwhile.
 func indexed(ix *files.Index) map[town.Key]bool {
 	keys := make(map[town.Key]bool, ix.Len())
 	for key := range ix.All() {
@@ -185,7 +186,7 @@ func indexed(ix *files.Index) map[town.Key]bool {
 
 var errStop = errors.New("stop")
 
-// apply writes states into files, streaming.
+// apply writes states into files, one by one.
 func (w *workspace) apply(ctx context.Context, states func(func(federation.State) error) error) error {
 	var failed error
 	var done int64
