@@ -26,8 +26,8 @@ func remove(name, expect string) Write {
 	return Write{Key: templateKey(name), Remove: true, Expect: town.ContentDigest(expect)}
 }
 
-// eachFileSystem runs f on an ordinary file system and on pretended ones that
-// cannot rename without replacing.
+// eachFileSystem runs f on an ordinary file system and on simulated ones that lack
+// renameat2: names cannot be exchanged there, and every rename may replace a file.
 func eachFileSystem(t *testing.T, f func(*testing.T, *Tree)) {
 	t.Run("renameat2", func(t *testing.T) { f(t, newTree(t)) })
 	for _, errno := range []unix.Errno{unix.EINVAL, unix.ENOSYS} {
@@ -70,7 +70,7 @@ func TestApply(t *testing.T) {
 	})
 }
 
-// An edit the caller does not know of stops the write, whatever it is.
+// Apply skips a file with an edit that the caller does not know, whatever it is.
 func TestApplyLeavesEdits(t *testing.T) {
 	eachFileSystem(t, func(t *testing.T, tree *Tree) {
 		ix := NewIndex()
@@ -107,7 +107,7 @@ func TestApplyLeavesEdits(t *testing.T) {
 	})
 }
 
-// Edits at the moments between looking and acting.
+// Edits between the moments at which Apply examines a file and changes it.
 func TestApplyMeetsEditor(t *testing.T) {
 	inPlace := func(t *testing.T, tree *Tree) { put(t, tree, "templates/a", "edit") }
 	byRename := func(t *testing.T, tree *Tree) {
@@ -142,7 +142,7 @@ func TestApplyMeetsEditor(t *testing.T) {
 						if met && !strings.Contains(show(c), "template/a") {
 							t.Fatalf("the edit is not seen: %q, %+v", show(c), out)
 						}
-						// Its writer had seen the old text, so that is its base.
+						// Its writer had seen the old text, which is therefore its base.
 						if met && !w.Remove && (len(out.Skipped) != 1 || len(c.Modified) != 1 || c.Modified[0].Base != town.DigestOf("row", "old")) {
 							t.Fatalf("the edit has another base: %+v, %+v", c, out)
 						}
@@ -219,7 +219,7 @@ func TestApplyMany(t *testing.T) {
 	}
 	expectChanges(t, scanTree(t, tree, ix), "")
 	noHidden(t, tree)
-	// Another index, as after it was lost: everything is there already.
+	// An empty index, as after a loss: every file has its text already.
 	again := NewIndex()
 	out, err = tree.Apply(context.Background(), again, rows(n), ApplyOptions{})
 	if err != nil || out.Same != n || again.Len() != n {
@@ -248,7 +248,7 @@ func TestApplyRefuses(t *testing.T) {
 }
 
 func TestApplyFullDisk(t *testing.T) {
-	for _, n := range []int{40, 4000} { // flushed one by one, and together
+	for _, n := range []int{40, 4000} { // flushed one by one, and all at once
 		tree, ix := openTree(t, mount(t, "size=1m,nr_inodes=100k")), NewIndex()
 		filler := strings.Repeat("x", 40_000)
 		out := applyTree(t, tree, ix, write("before", "old", ""))
@@ -285,7 +285,7 @@ func TestReadOnly(t *testing.T) {
 	if !errors.Is(err, unix.EROFS) || !strings.Contains(town.Next(err), "writable") {
 		t.Fatalf("%v", err)
 	}
-	expectChanges(t, scanTree(t, tree, ix), "") // looking needs no right to write
+	expectChanges(t, scanTree(t, tree, ix), "") // a Scan needs no right to write
 }
 
 func TestApplyCancelled(t *testing.T) {

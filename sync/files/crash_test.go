@@ -18,8 +18,8 @@ import (
 
 const crashEnv = "GT_FILES_TEST_CRASH"
 
-// TestMain lets the test binary be the process that is killed: DIR NTH EDIT
-// RENAME WAY in the environment.
+// TestMain makes the test binary the process that is killed, if the environment has
+// DIR NTH EDIT RENAME WAY.
 func TestMain(m *testing.M) {
 	if spec := os.Getenv(crashEnv); spec != "" {
 		if err := crash(strings.Fields(spec)); err != nil {
@@ -33,8 +33,8 @@ func TestMain(m *testing.M) {
 
 const crashFiles = 12
 
-// crashWrites replaces, removes and makes files, a third each. To renew the
-// directory it makes more.
+// crashWrites replaces, removes and makes files, a third each. It makes more files
+// where the directory is to be renewed.
 func crashWrites(way string) (writes []Write) {
 	if way == "renewed" {
 		writes = renewWrites()
@@ -53,8 +53,8 @@ func crashWrites(way string) (writes []Write) {
 	return writes
 }
 
-// crash applies crashWrites and kills itself at the nth moment. With edit, it
-// is also the person who edits every file just before it is replaced.
+// crash applies crashWrites and kills its own process at the nth moment. With edit it
+// also edits every file just before the file is replaced, as a person might.
 func crash(spec []string) error {
 	tree, err := Open(spec[0])
 	if err != nil {
@@ -109,8 +109,8 @@ func crashOptions(way string) ApplyOptions {
 	return opts
 }
 
-// Killed at any moment, an Apply leaves whole files and no edit lost; the next
-// Scan cleans up, and the same Apply again completes the work.
+// An Apply that is killed at any moment leaves whole files and loses no edit. The next
+// Scan removes its hidden files, and the same Apply completes the work.
 func TestCrash(t *testing.T) {
 	t.Parallel()
 	for _, edit := range []string{"quiet", "edit"} {
@@ -168,7 +168,7 @@ func crashOnce(t *testing.T, nth int, edit, rename, way string) (killed bool) {
 		case !ok && i%3 == 0, ok && text != fmt.Sprint("old f", i) && text != fmt.Sprint("new f", i) && text != "edit":
 			t.Fatalf("moment %d: %s is %q, %v", nth, name, text, content(t, tree))
 		case edit == "edit" && i%3 == 0 && text != "edit":
-			// The second moment is where every file is edited.
+			// At the second moment every file is edited.
 			if nth >= 2 {
 				t.Fatalf("moment %d: the edit of %s is lost: %q", nth, name, text)
 			}
@@ -200,7 +200,7 @@ func crashOnce(t *testing.T, nth int, edit, rename, way string) (killed bool) {
 	return killed
 }
 
-// What each hidden name means, text by text.
+// What becomes of each hidden name, depending on the texts.
 func TestRecover(t *testing.T) {
 	sum := func(s string) [32]byte { return sum256([]byte(s)) }
 	swap := swapName(sum("new"), sum("old"), "a")
@@ -242,7 +242,7 @@ func TestRecover(t *testing.T) {
 			if rescued := strings.Contains(c.want, "~"); rescued != (len(scan.Rescued) == 1) {
 				t.Fatalf("%+v", scan.Rescued)
 			}
-			// The scan shows the tree as it is after the recovery.
+			// The scan reports the tree as the recovery left it.
 			if file := all["templates/a"]; file != "" && (len(scan.Added) != 1 || scan.Added[0].Text != file) {
 				t.Fatalf("%s", show(scan))
 			}
@@ -250,7 +250,7 @@ func TestRecover(t *testing.T) {
 	}
 }
 
-// While another process applies, its hidden files are not ours to remove.
+// The hidden files of another process that is writing are left alone.
 func TestScanLeavesOthersAlone(t *testing.T) {
 	tree := newTree(t)
 	other := openTree(t, tree.path)

@@ -11,7 +11,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// counting counts how many directories of the tree are listed.
+// counting returns a count of the directories of the tree that are listed.
 func counting(tree *Tree) *int {
 	n := new(int)
 	tree.between = func(moment string) {
@@ -37,7 +37,7 @@ func awaitSettled(t fataler, tree *Tree, kind uint8) {
 		}
 		now, ok := fsNow(d.fd)
 		if !ok {
-			t.Fatal("the file system does not tell the time")
+			t.Fatal("the file system gives no time")
 		}
 		if !stampOf(&st).after(grainBefore(now)) {
 			return
@@ -45,8 +45,8 @@ func awaitSettled(t fataler, tree *Tree, kind uint8) {
 	}
 }
 
-// Names are asked for once: from then on edits in place, and files that are
-// missing, are found without a listing, also by the next process.
+// A directory is listed once. From then on edits in place and missing files are found
+// without a listing, also by the next process.
 func TestScanKnowsTheNames(t *testing.T) {
 	tree, ix := newTree(t), NewIndex()
 	path := filepath.Join(t.TempDir(), "index")
@@ -80,7 +80,7 @@ func TestScanKnowsTheNames(t *testing.T) {
 		t.Fatalf("%d files", c.Files)
 	}
 
-	// Another name, also beside a document, and one that is no document.
+	// A new document, a new name beside a document, and one that cannot be a document.
 	put(t, tree, "templates/new", "one")
 	scan("+template/new", 1)
 	put(t, tree, "templates/a~", "backup")
@@ -105,11 +105,11 @@ func TestScanKnowsTheNames(t *testing.T) {
 	scan("", 1)
 	scan("", 0)
 
-	// An entry that goes while its file stays makes the file one to be found.
+	// A file whose entry was deleted is found again.
 	ix.Delete(templateKey("new"))
 	scan("+template/new", 1)
 
-	// A directory in the place of another.
+	// Another directory of the same name.
 	awaitSettled(t, tree, 2)
 	scan("", 1)
 	scan("", 0)
@@ -124,7 +124,7 @@ func TestScanKnowsTheNames(t *testing.T) {
 	scan("-template/b -template/new", 1)
 }
 
-// A listing says nothing of a name that came while it was made.
+// A listing may lack a name that was added while it was made.
 func TestScanListsAgainAfterALateName(t *testing.T) {
 	tree, ix := newTree(t), NewIndex()
 	put(t, tree, "templates/a", "one")
@@ -144,8 +144,8 @@ func TestScanListsAgainAfterALateName(t *testing.T) {
 	}
 }
 
-// Whatever happens to the files, a Scan reports what one reports that knows
-// nothing of directories.
+// Whatever happens to the files, a Scan that uses the times of directories reports the
+// same as one that does not.
 func TestScanIsTheSameWithAndWithoutListing(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		base, err := os.MkdirTemp(t.TempDir(), "")
@@ -198,7 +198,7 @@ func TestScanIsTheSameWithAndWithoutListing(t *testing.T) {
 		}
 		_ = os.Remove(tree.abs("templates/B"))
 		awaitSettled(r, tree, 2)
-		for range 3 { // take over, learn, know
+		for range 3 { // record the files, then the directory, then use it
 			*listed = 0
 			recordAll(r, ix, scanTree(r, tree, ix))
 		}

@@ -31,8 +31,8 @@ func FuzzFormula(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) { checkFuzzed(t, formulaKey("ship"), text, formulaOf) })
 }
 
-// FuzzFrontMatter writes any description and heading as front matter; what it
-// says is what was written.
+// FuzzFrontMatter writes any description and heading into a role. Check must return
+// what was written.
 func FuzzFrontMatter(f *testing.F) {
 	for _, s := range []string{"Runs the Town", "a: b", "- x", "|", "---", "null", "1", "~", "\u2028", "a\nb", "'\"", "# x", "<<", "!!binary x", "*a", "\ufeff", "\u0085", "é\t", "\t\n0", "\x7f\v\U0001f600"} {
 		f.Add(s, s)
@@ -53,13 +53,13 @@ func FuzzFrontMatter(f *testing.F) {
 	})
 }
 
-// roleOf writes a role that says so of itself. What Go quotes as ASCII is quoted
-// so in YAML too; the library's own writer makes texts its reader refuses.
+// roleOf writes a role with that meta. Go's ASCII quoting is valid YAML; the library's
+// own writer produces texts that its reader refuses.
 func roleOf(_ *testing.T, m Meta) string {
 	return "---\nname: mayor\ndescription: " + strconv.QuoteToASCII(m.Description) + "\n---\nText.\n# " + m.Title + "\n"
 }
 
-// formulaOf writes a formula that says so of itself.
+// formulaOf writes a formula with that meta.
 func formulaOf(t *testing.T, m Meta) string {
 	text := formulaText{Formula: "ship", Title: m.Title, Version: m.Version, Description: m.Description, Vars: map[string]varText{}}
 	for name, v := range m.Vars {
@@ -80,8 +80,8 @@ func formulaOf(t *testing.T, m Meta) string {
 	return string(b)
 }
 
-// checkFuzzed: a text is refused at one of its lines, or says the same of itself
-// however its lines end, and when what it says is written anew.
+// checkFuzzed checks that a text is either refused at one of its lines, or has the same
+// meta with other line ends and when the meta is written as a new text.
 func checkFuzzed(t *testing.T, key town.Key, text string, written func(*testing.T, Meta) string) {
 	meta, err := Check(key, text)
 	if err != nil {
@@ -95,7 +95,7 @@ func checkFuzzed(t *testing.T, key town.Key, text string, written func(*testing.
 		t.Fatalf("accepted with %+v", meta)
 	}
 	if len(text) > maxFrontMatter/2 {
-		return // as CRLF it may be too large
+		return // with CRLF it may be too large
 	}
 	forms := map[string]string{"written anew": written(t, meta)}
 	if !strings.HasPrefix(text, bom) {

@@ -78,7 +78,7 @@ func applyTree(t fataler, tree *Tree, ix *Index, writes ...Write) Applied {
 	return out
 }
 
-// recordAll takes every change over, as a caller does that commits them.
+// recordAll records every change, as a caller does that commits them.
 func recordAll(t fataler, ix *Index, c Changes) {
 	t.Helper()
 	for _, list := range [][]Change{c.Added, c.Modified, c.Deleted} {
@@ -90,7 +90,7 @@ func recordAll(t fataler, ix *Index, c Changes) {
 	}
 }
 
-// show is Changes in one line: "+role/a ~role/b -role/c !roles/X".
+// show writes Changes as one line: "+role/a ~role/b -role/c !roles/X".
 func show(c Changes) string {
 	var out []string
 	for mark, list := range map[string][]Change{"+": c.Added, "~": c.Modified, "-": c.Deleted} {
@@ -132,7 +132,7 @@ func content(t fataler, tree *Tree) map[string]string {
 	return all
 }
 
-// noHidden fails if a hidden name of ours is left anywhere.
+// noHidden fails if Apply left a hidden name anywhere.
 func noHidden(t fataler, tree *Tree) {
 	t.Helper()
 	for path := range content(t, tree) {
@@ -145,8 +145,8 @@ func noHidden(t fataler, tree *Tree) {
 	}
 }
 
-// age lets a file be as old as if it had been written a minute ago, so that it
-// is not racy: the test's index says so, since times of change cannot be set.
+// age makes a file look as if it had been written a minute ago, so that it is not racy.
+// A program cannot set the change time, so the index is altered too.
 func age(ix *Index) { alter(ix, func(r *record) { r.racy = false }) }
 
 // alter changes every record of an index.
@@ -158,8 +158,8 @@ func alter(ix *Index, change func(*record)) {
 	}
 }
 
-// mount mounts a small file system of its own; without the right to, the test
-// fails, since what it proves would go unproven.
+// mount mounts a small file system. Without the right to do so the test fails, rather
+// than prove nothing.
 func mount(t *testing.T, options string) string {
 	t.Helper()
 	dir := t.TempDir()

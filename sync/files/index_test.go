@@ -19,8 +19,8 @@ func drawKey(t *rapid.T) town.Key {
 	}
 }
 
-// An index is a map: whatever is set and deleted, it answers as one, and does
-// so again however often it was saved and loaded in between.
+// An index behaves like a map, whatever is set and deleted, and however often it is
+// saved and loaded in between.
 func TestIndexAgainstMap(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
@@ -138,7 +138,7 @@ func TestIndexRefuses(t *testing.T) {
 	}
 }
 
-// The fast check of names is the same rule as the one in package town.
+// The fast check of names follows the rule of package town.
 func TestPlainName(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z0-9._-]{0,66}`)).Draw(t, "name")

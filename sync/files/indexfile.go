@@ -1,7 +1,6 @@
 package files
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -9,10 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gastown/town"
+	"gastown/town/durable"
 )
-
-// indexTemp is the suffix of the file that is written before it becomes the index.
-const indexTemp = ".new"
 
 // LoadIndex reads the index at path. It fails with [os.ErrNotExist] for a missing
 // file and with [ErrBadIndex] for an unusable one; in both cases the caller starts
@@ -85,7 +82,7 @@ func (ix *Index) Save(path string) (err error) {
 	}
 	added, err := ix.add(path, limit)
 	if err == nil && !added {
-		err = ix.write(path, dir, limit)
+		err = ix.write(path, limit)
 	}
 	if err != nil {
 		return err
@@ -127,26 +124,18 @@ func (ix *Index) add(path string, limit int64) (bool, error) {
 }
 
 // write saves the index by writing a whole file.
-func (ix *Index) write(path string, dir *os.File, limit int64) error {
+func (ix *Index) write(path string, limit int64) error {
 	b, err := ix.encode(limit)
 	if err != nil {
 		return err
 	}
-	temp := path + indexTemp
-	f, err := os.OpenFile(temp, os.O_WRONLY|os.O_CREATE|os.O_TRUNC|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0o600)
-	if err != nil {
+	// A killed process may have left a temporary file; the caller has the lock.
+	if err := durable.Sweep(path); err != nil {
 		return err
 	}
-	_, err = f.Write(b)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err == nil {
-		err = os.Rename(temp, path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temp))
+	if err := durable.WriteFile(path, b, 0o600); err != nil {
+		return err
 	}
 	ix.file.prefix, ix.file.start, ix.file.end = [indexPrefix]byte(b), int64(len(b)), int64(len(b))
-	return dir.Sync()
+	return nil
 }

@@ -14,8 +14,8 @@ import (
 	"gastown/town"
 )
 
-// A history of saves: one whole, then two that were added. states[i] is what
-// the index was when the file had ends[i] bytes.
+// A history of saves: one whole, then two appended ones. states[i] is the index when
+// the file had ends[i] bytes.
 func savedTwice(t fataler, path string) (states []map[town.Key]Entry, ends []int) {
 	t.Helper()
 	ix := NewIndex()
@@ -43,8 +43,8 @@ func savedTwice(t fataler, path string) (states []map[town.Key]Entry, ends []int
 	return states, ends
 }
 
-// Whatever happens to the bytes, loading gives the index of the last save that
-// is whole, or none: never anything else.
+// Whatever happens to the bytes, loading gives the index of the last complete save, or
+// none.
 func TestIndexDamage(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "index")
 	states, ends := savedTwice(t, path)
@@ -77,7 +77,7 @@ func TestIndexDamage(t *testing.T) {
 			t.Fatalf("%s: %v", what, err)
 		}
 		sameIndex(t, ix, strings.Repeat("x", last), states[last])
-		// It is an index to go on with: the next save leaves a whole file.
+		// The index is usable: the next save leaves a complete file.
 		ix.Head = "next"
 		saveIndex(t, ix, path)
 		sameIndex(t, loadIndex(t, path), "next", states[last])
@@ -95,7 +95,7 @@ func TestIndexDamage(t *testing.T) {
 		}
 	}
 	check("more bytes", append(slices.Clone(good), 1, 0, 0), len(good))
-	// A change that is sound, but was made to another file.
+	// A valid change that belongs to another file.
 	check("a change of another index", append(slices.Clone(good[:ends[1]]), changesOfAnother(t)...), ends[1])
 	if _, err := LoadIndex(path + "-none"); !errors.Is(err, os.ErrNotExist) {
 		t.Fatalf("no file: %v", err)
@@ -120,8 +120,8 @@ func changesOfAnother(t fataler) []byte {
 	return b[ends[1]:]
 }
 
-// What another process saved meanwhile is not added to: the last save counts,
-// as a whole. And a file that grew is written anew.
+// A save does not append to what another process saved meanwhile: it writes a whole
+// file. So does a save to a file that grew large.
 func TestIndexAdds(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "index")
 	size := func() int64 {
@@ -148,7 +148,7 @@ func TestIndexAdds(t *testing.T) {
 		saveIndex(t, c.ix, path)
 		sameIndex(t, loadIndex(t, path), "", maps.Collect(c.ix.All()))
 	}
-	// A file of the same size that is not the one that was loaded.
+	// Another file of the same size as the one that was loaded.
 	saveIndex(t, bigIndex(t, 1000), path)
 	stale := loadIndex(t, path)
 	saveIndex(t, bigIndex(t, 1000), path)

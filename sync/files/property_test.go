@@ -16,8 +16,8 @@ import (
 	"gastown/town"
 )
 
-// Random edits, scans and writes against a model: the tree, the Index and the
-// reported changes are what a map of texts says.
+// Random edits, scans and writes are compared with a model, a map of texts: the tree,
+// the Index and the reported changes must agree with it.
 func TestAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		dir, err := os.MkdirTemp("", "files")
@@ -70,7 +70,7 @@ func TestAgainstModel(t *testing.T) {
 					expected := exists == (w.Expect != "") && now == known[n]
 					writes, skipped[n] = append(writes, w), !same && !expected
 				}
-				// Two new files where there are none are enough to renew a directory.
+				// An empty directory is renewed for two new files.
 				out, err := tree.Apply(context.Background(), ix, slices.Values(writes), ApplyOptions{RenewAfter: 1})
 				if err != nil {
 					t.Fatal(err)
@@ -134,13 +134,13 @@ func difference(known, disk map[string]string) string {
 	return show(c)
 }
 
-// editor writes texts of its own, each once, into the files until it is told
-// to stop, in place or by rename, and remembers the last of each file.
+// editor writes different texts into the files, in place or by rename, until it is told
+// to stop. It remembers the last text of each file.
 type editor struct {
 	tree    *Tree
 	renames bool
-	// lenient editors do not mind that what they are about to rename is gone:
-	// its directory was renewed, and the text is not what was saved last.
+	// lenient editors accept that the file they are about to rename is gone, because its
+	// directory was renewed. That text does not count as saved.
 	lenient bool
 	pace    time.Duration
 	last    map[string]string
@@ -175,9 +175,9 @@ func (e *editor) run(stop <-chan struct{}, names []string) error {
 	}
 }
 
-// While an editor saves every few microseconds, rows are written and removed. No text
-// the editor saved last is ever lost: it is in a file, or it was recorded.
-// Where names cannot be exchanged that holds for editors that write in place.
+// Rows are written and removed while an editor saves every few microseconds. The text
+// that the editor saved last is never lost: it is in a file, or it was recorded. Where
+// names cannot be exchanged, that holds for editors that write in place.
 func TestApplyWhileEditing(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -190,7 +190,7 @@ func TestApplyWhileEditing(t *testing.T) {
 		{"without", func(int, string, int, string, uint) error { return unix.EINVAL }, false, 50 * time.Microsecond},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			// In memory, so that flushing does not leave the editor all the time.
+			// In memory, because the editor would have all the time while a disk flushes.
 			tree := openTree(t, mount(t, "size=8m"))
 			defer tree.Close()
 			tree.renameat2 = c.renameat2

@@ -15,12 +15,12 @@ import (
 	"gastown/town"
 )
 
-// renewing makes a few new files as many as it takes to renew a directory.
+// renewing makes Apply renew a directory for a few new files.
 var renewing = ApplyOptions{RenewAfter: 3}
 
 const renewMade = 20
 
-// renewWrites are new files made0 to made19.
+// renewWrites makes the files made0 to made19.
 func renewWrites() (writes []Write) {
 	for i := range renewMade {
 		writes = append(writes, write(fmt.Sprint("made", i), fmt.Sprint("text ", i), ""))
@@ -37,7 +37,7 @@ func applyRenewing(t fataler, tree *Tree, ix *Index, writes ...Write) Applied {
 	return out
 }
 
-// withFiles is a tree with two recorded templates and what people may keep.
+// withFiles is a tree with two recorded templates and other files that people may have.
 func withFiles(t testing.TB) (*Tree, *Index) {
 	tree, ix := newTree(t), NewIndex()
 	applyTree(t, tree, ix, write("a", "old a", ""), write("b", "old b", ""))
@@ -45,7 +45,7 @@ func withFiles(t testing.TB) (*Tree, *Index) {
 	return tree, ix
 }
 
-// A new directory has what the old one had, in every respect.
+// A new directory has the files, the owner and the mode of the old one.
 func TestRenew(t *testing.T) {
 	tree, ix := withFiles(t)
 	for _, path := range []string{"templates/.gitignore", "templates/a~", "templates/README"} {
@@ -58,7 +58,7 @@ func TestRenew(t *testing.T) {
 		t.Fatal(err)
 	}
 	before, kept := inode(t, tree, "templates").ino, inode(t, tree, "templates/.gitignore").ino
-	// An attribute is nothing a new directory can be sure to get.
+	// A directory with an extended attribute is not renewed.
 	applyRenewing(t, tree, ix, renewWrites()...)
 	if now := inode(t, tree, "templates").ino; now != before {
 		t.Fatal("a directory with an attribute was renewed")
@@ -79,7 +79,7 @@ func TestRenew(t *testing.T) {
 		t.Fatal("the directory was not renewed")
 	}
 	if now := inode(t, tree, "templates/.gitignore"); now.ino != kept {
-		t.Fatal("a file was copied instead of kept")
+		t.Fatal("a file was copied instead of linked")
 	}
 	var st unix.Stat_t
 	if err := unix.Stat(dir, &st); err != nil || st.Mode&0o7777 != 0o2750 || st.Uid != 7 || st.Gid != 8 {
@@ -100,7 +100,7 @@ func TestRenew(t *testing.T) {
 	expectChanges(t, scanTree(t, tree, NewIndex()), "!templates/README "+added(t, tree))
 }
 
-// added is what Scan shows of a tree nothing is known of.
+// added is what Scan reports with an empty Index.
 func added(t fataler, tree *Tree) string {
 	var out []string
 	for path := range content(t, tree) {
@@ -112,7 +112,7 @@ func added(t fataler, tree *Tree) string {
 	return strings.Join(out, " ")
 }
 
-// Where a directory cannot or should not be renewed, the files are made in it.
+// Where a directory cannot or should not be renewed, the new files are made in it.
 func TestRenewNot(t *testing.T) {
 	for what, prepare := range map[string]func(*testing.T, *Tree) error{
 		"a directory in it": func(_ *testing.T, tree *Tree) error { return os.Mkdir(tree.abs("templates/sub"), 0o755) },
@@ -169,7 +169,7 @@ func TestRenewNot(t *testing.T) {
 	}
 }
 
-// noHiddenNames is noHidden for trees with more than files.
+// noHiddenNames is noHidden for trees that have more than regular files.
 func noHiddenNames(t fataler, tree *Tree) {
 	t.Helper()
 	err := filepath.WalkDir(tree.path, func(path string, _ os.DirEntry, err error) error {
@@ -183,7 +183,7 @@ func noHiddenNames(t fataler, tree *Tree) {
 	}
 }
 
-// What fails before the directories change places leaves nothing behind.
+// A failure before the directories exchange their names leaves nothing behind.
 func TestRenewCancelled(t *testing.T) {
 	for _, at := range []string{"flush", "committed", "link", "swap", "swapped"} {
 		tree, ix := withFiles(t)
@@ -219,8 +219,8 @@ func TestRenewFullDisk(t *testing.T) {
 	noHidden(t, tree)
 }
 
-// A directory that has not the mark of a new one is never emptied, whatever
-// went wrong before.
+// A directory without the mark of a new one is never emptied, whatever went wrong
+// before.
 func TestAbandonNeedsMark(t *testing.T) {
 	tree, _ := withFiles(t)
 	d, err := tree.open(2, false)

@@ -14,13 +14,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// What people do in a directory while it is renewed, at each moment of it.
+// What people do in a directory at each moment while it is renewed.
 func TestRenewMeetsEditor(t *testing.T) {
 	type files map[string]string
 	for _, c := range []struct {
 		name string
 		edit func(*testing.T, string)
-		// want is what files then are, "" for none; skipped are jobs overtaken.
+		// want has the texts of files afterwards, "" for no file. skipped counts jobs whose
+		// file somebody else made.
 		want    files
 		skipped int
 		scan    string
@@ -46,7 +47,7 @@ func TestRenewMeetsEditor(t *testing.T) {
 		for _, at := range []string{"flush", "link", "swap", "swapped", "adopted"} {
 			t.Run(c.name+"/"+at, func(t *testing.T) {
 				tree, ix := withFiles(t)
-				// A program in the directory still sees the one it went to.
+				// A program with this working directory still has the old one.
 				inside, err := os.Open(tree.abs("templates"))
 				must(t, err)
 				defer inside.Close()
@@ -90,14 +91,14 @@ func overwrite(t fataler, path, text string) {
 	must(t, os.WriteFile(path, []byte(text), 0o644))
 }
 
-// saveAs writes a file as careful editors do.
+// saveAs writes a file as careful editors do: by rename.
 func saveAs(t fataler, path, text string) {
 	t.Helper()
 	overwrite(t, path+".mine~", text)
 	must(t, os.Rename(path+".mine~", path))
 }
 
-// A file that is open for writing is the same file afterwards.
+// A file that is open for writing is still the same file afterwards.
 func TestRenewKeepsOpenFiles(t *testing.T) {
 	tree, ix := withFiles(t)
 	f, err := os.OpenFile(tree.abs("templates/a"), os.O_WRONLY|os.O_APPEND, 0)
@@ -113,7 +114,7 @@ func TestRenewKeepsOpenFiles(t *testing.T) {
 	expectChanges(t, scanTree(t, tree, ix), "~template/a")
 }
 
-// Somebody else's directory in the place of the one that was linked.
+// Somebody replaces the directory after its files were linked.
 func TestRenewMeetsAnotherDirectory(t *testing.T) {
 	for what, replace := range map[string]func(dir string) error{
 		"directory": func(dir string) error {
@@ -140,8 +141,8 @@ func TestRenewMeetsAnotherDirectory(t *testing.T) {
 	}
 }
 
-// While an editor saves as fast as it can, directories are renewed. No text it
-// saved last is lost: it is in a file.
+// Directories are renewed while an editor saves as fast as it can. The text that it
+// saved last is in a file.
 func TestRenewWhileEditing(t *testing.T) {
 	path := mount(t, "size=8m")
 	var names []string
@@ -191,7 +192,7 @@ func TestRenewWhileEditing(t *testing.T) {
 	}
 }
 
-// What a killed process left beside the directory, case by case.
+// What becomes of a directory that a killed process left beside the one in use.
 func TestRecoverRenewal(t *testing.T) {
 	const token = "TOKEN"
 	hidden := renewPrefix + "templates-" + token
@@ -253,7 +254,7 @@ func TestRecoverRenewal(t *testing.T) {
 			})
 		}
 	}
-	// What only looks like one of ours is left alone, and links are not followed.
+	// Names that only look like those of Apply are left alone, and links are not followed.
 	tree := newTree(t)
 	put(t, tree, "elsewhere/x", "x")
 	must(t, errors.Join(os.Mkdir(tree.abs(renewPrefix+"spells-T"), 0o755), os.Symlink("elsewhere", tree.abs(hidden))))

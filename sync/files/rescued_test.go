@@ -8,7 +8,7 @@ import (
 	"gastown/town"
 )
 
-// Only a rescued text is removed, and only with the text the caller knows.
+// DropRescued removes only rescued texts, and only with the digest the caller names.
 func TestDropRescued(t *testing.T) {
 	tree := newTree(t)
 	put(t, tree, "templates/a", "a")

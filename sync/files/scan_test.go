@@ -55,8 +55,8 @@ func TestScan(t *testing.T) {
 	expectChanges(t, scanTree(t, tree, ix), "!formulas/ship.formula.toml -role/a")
 }
 
-// Nothing but a regular file of at most 1 MiB is opened, and nothing that is
-// none counts as a deletion.
+// Scan opens only regular files of at most 1 MiB. Another kind of file in the place of
+// a document does not count as a deletion.
 func TestScanHostile(t *testing.T) {
 	tree, ix := newTree(t), NewIndex()
 	for _, name := range []string{"link", "pipe", "dir", "big", "latin"} {
@@ -101,8 +101,8 @@ func TestScanHostile(t *testing.T) {
 	}
 }
 
-// An edit that leaves size and times as they were, as far as a program can set
-// them, is seen: by the time of change, which no program can set.
+// Scan sees an edit that leaves the size and every time that a program can set: the
+// change time differs, which no program can set.
 func TestScanSeesForgedTimes(t *testing.T) {
 	tree, ix := newTree(t), NewIndex()
 	put(t, tree, "templates/a", "one")
@@ -119,7 +119,7 @@ func TestScanSeesForgedTimes(t *testing.T) {
 	expectChanges(t, scanTree(t, tree, ix), "~template/a")
 }
 
-// awaitOld scans until no entry is racy any more.
+// awaitOld scans until no entry is racy.
 func awaitOld(t fataler, tree *Tree, ix *Index) {
 	t.Helper()
 	for begin := time.Now(); ; {
@@ -137,7 +137,7 @@ func awaitOld(t fataler, tree *Tree, ix *Index) {
 	}
 }
 
-// Edits of equal size as fast as they can be made: every one must be seen,
+// Edits of equal size follow each other as fast as possible. Scan must see every one,
 // also when the file system's clock did not tick between reading and edit.
 func TestScanRacyEdits(t *testing.T) {
 	for name, path := range map[string]string{"disk": t.TempDir(), "tmpfs": mount(t, "size=4m")} {
@@ -162,8 +162,8 @@ func TestScanRacyEdits(t *testing.T) {
 	}
 }
 
-// As TestScanRacyEdits where the clock is so coarse that an edit leaves no
-// trace in the inode, which kernels with finer clocks have to be told.
+// TestScanRacyEdits with a clock so coarse that an edit changes nothing in the inode.
+// Present kernels have finer clocks, so the test alters the Index instead.
 func TestScanRereadsRacy(t *testing.T) {
 	tree, ix := newTree(t), NewIndex()
 	for try := 0; ; try++ {
@@ -181,7 +181,7 @@ func TestScanRereadsRacy(t *testing.T) {
 	put(t, tree, "templates/a", "two")
 	alter(ix, func(r *record) { r.stamp = inode(t, tree, "templates/a") })
 	expectChanges(t, scanTree(t, tree, ix), "~template/a")
-	// A time in the future says nothing about later edits either.
+	// A file with a time in the future is racy too.
 	future := time.Now().Add(time.Hour)
 	if err := os.Chtimes(tree.abs("templates/a"), future, future); err != nil {
 		t.Fatal(err)
@@ -192,8 +192,8 @@ func TestScanRereadsRacy(t *testing.T) {
 	}
 }
 
-// What changed within the grain of the moment the index is saved is racy when
-// it is loaded, whether the index was written whole or added to.
+// A file that changed within the clock's grain before the index was saved is racy when
+// the index is loaded, whether it was written whole or appended to.
 func TestLoadMarksRacy(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "index")
 	for _, round := range []string{"whole", "added"} {
@@ -238,7 +238,7 @@ func inode(t fataler, tree *Tree, path string) stamp {
 	return stampOf(&st)
 }
 
-// Files that did not change are not read: here that would find another text.
+// Scan does not read files that did not change: here it would find another text.
 func TestScanTrustsStamp(t *testing.T) {
 	tree, ix := newTree(t), NewIndex()
 	put(t, tree, "templates/a", "one")
@@ -248,14 +248,14 @@ func TestScanTrustsStamp(t *testing.T) {
 	expectChanges(t, scanTree(t, tree, ix), "")
 }
 
-// A touched file is no edit, and is remembered as it now is.
+// Touching a file is not an edit; the Index records the new times.
 func TestScanRefreshes(t *testing.T) {
 	tree, ix := newTree(t), NewIndex()
 	put(t, tree, "templates/a", "one")
 	recordAll(t, ix, scanTree(t, tree, ix))
 	awaitOld(t, tree, ix)
 	awaitSettled(t, tree, 2)
-	scanTree(t, tree, ix) // learns the directory
+	scanTree(t, tree, ix) // records the times of the directory
 	put(t, tree, "templates/a", "one")
 	c := scanTree(t, tree, ix)
 	if expectChanges(t, c, ""); c.Refreshed != 1 {
@@ -266,7 +266,7 @@ func TestScanRefreshes(t *testing.T) {
 	}
 }
 
-// A file that is being written is busy, not edited.
+// A file that somebody is writing to is busy, not edited.
 func TestScanBusy(t *testing.T) {
 	tree, ix := newTree(t), NewIndex()
 	put(t, tree, "templates/a", "one")

@@ -137,7 +137,7 @@ func TestCheckBad(t *testing.T) {
 	}
 }
 
-// The depths a hostile text can reach must neither crash nor take long.
+// A deeply nested text must neither crash the parser nor take long.
 func TestCheckDeep(t *testing.T) {
 	long := strings.Repeat("[", 60_000)
 	if _, err := Check(roleKey("m"), "---\ndescription: "+long+"\n---\n"); err == nil {
@@ -158,7 +158,7 @@ func TestCheckDeep(t *testing.T) {
 	}
 }
 
-// A graph is accepted exactly when its steps can be put in an order.
+// A graph is accepted exactly when its steps can be put into an order.
 func TestStepsAgainstModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 8).Draw(t, "steps")
@@ -187,7 +187,7 @@ func TestStepsAgainstModel(t *testing.T) {
 	})
 }
 
-// A fault in front matter is reported on its line, as an editor counts, whatever
+// A fault in front matter is reported with the line that an editor shows, whichever
 // part of the parser found it.
 func TestFrontMatterLines(t *testing.T) {
 	for front, want := range map[string]int{

@@ -12,8 +12,8 @@ import (
 	"gastown/town"
 )
 
-// Scan keeps no more texts than it may, whatever their number; the rest is had
-// again as long as the file is still what was reported.
+// Scan holds no more bytes of texts than it may. Text reads the others again, as long as
+// the file is still what was reported.
 func TestTextsBeyondTheLimitAreReadAgain(t *testing.T) {
 	root := t.TempDir()
 	write := func(path, text string) {
@@ -60,7 +60,7 @@ func TestTextsBeyondTheLimitAreReadAgain(t *testing.T) {
 		}
 	}
 	if kept > tree.textBytes || kept < tree.textBytes-200 || len(unread) == 0 {
-		t.Fatalf("%d bytes are kept, %d texts are not", kept, len(unread))
+		t.Fatalf("%d bytes are held, %d texts are not", kept, len(unread))
 	}
 	edited, removed := unread[0], unread[1]
 	write(edited.Path(), texts[edited.Path()][:edited.Size-1]+"!")
@@ -74,8 +74,8 @@ func TestTextsBeyondTheLimitAreReadAgain(t *testing.T) {
 	}
 }
 
-// What a scan would call a fault of the file is an edit as well, so that one such
-// file does not cost what depends on the others; all else names the file.
+// Text reports a fault of the file as an edit, so that a caller can go on with other
+// files. Every other error names the file.
 func TestTextsThatAreNoDocumentsAnyMore(t *testing.T) {
 	for what, change := range map[string]func(path string) error{
 		"too large": func(path string) error { return os.Truncate(path, town.MaxDocumentBytes+1) },
@@ -120,7 +120,7 @@ func TestTextsThatAreNoDocumentsAnyMore(t *testing.T) {
 	}
 }
 
-// unread is a change whose text was not kept, and the path of its file.
+// unread returns a change whose text Scan does not hold, and the path of its file.
 func unread(t *testing.T) (*Tree, Change, string) {
 	t.Helper()
 	tree := newTree(t)

@@ -13,8 +13,8 @@ import (
 	"gastown/town"
 )
 
-// An editor may take a file away before it puts the new one in its place: what
-// is missing for that long was not deleted.
+// An editor may remove a file before it puts the new one in its place. A file that is
+// missing for that long was not deleted.
 func TestScanConfirmsWhatIsMissing(t *testing.T) {
 	tree, ix := newTree(t), NewIndex()
 	put(t, tree, "templates/a", "one")
@@ -38,8 +38,8 @@ func TestScanConfirmsWhatIsMissing(t *testing.T) {
 	expectChanges(t, scanTree(t, tree, ix), "~template/a")
 }
 
-// A name in the index file is one of a document, or its entry is not there:
-// nothing outside of the directory is looked at.
+// An entry of the index file whose name cannot be a document's is ignored, so nothing
+// outside of the directory is examined.
 func TestScanStaysInTheDirectory(t *testing.T) {
 	tree, ix := newTree(t), NewIndex()
 	path := filepath.Join(t.TempDir(), "index")
@@ -62,7 +62,7 @@ func TestScanStaysInTheDirectory(t *testing.T) {
 	}
 }
 
-// The directory of an overlay does not tell that a name came to its lower layer.
+// The mtime of an overlay's directory does not change when its lower layer gets a name.
 func TestScanListsOverlays(t *testing.T) {
 	base, merged := mount(t, ""), t.TempDir()
 	dirs := map[string]string{}
@@ -105,7 +105,7 @@ func TestScanListsOverlays(t *testing.T) {
 	with(func(tree *Tree) { expectChanges(t, scanTree(t, tree, ix), "+template/b") })
 }
 
-// A directory that keeps whole seconds does not tell two names within one.
+// Two names added within one second leave the same time where times have no fractions.
 func TestWholeSecondsTellNothing(t *testing.T) {
 	second := int64(time.Second)
 	if (stamp{ctime: 5 * second}).hasFractions() || !(stamp{ctime: 5*second + 1}).hasFractions() {
@@ -113,8 +113,8 @@ func TestWholeSecondsTellNothing(t *testing.T) {
 	}
 }
 
-// undated is an index file, and what was added to it, as it was written before
-// it held directories.
+// undated turns an index file, with its changes, into the format without the times of
+// directories.
 func undated(whole, added []byte) []byte {
 	sums := indexPrefix + 4 // of one block
 	body := append([]byte{whole[sums] - byte(dirTimesBytes)}, whole[sums+1+dirTimesBytes:]...)
@@ -131,8 +131,8 @@ func undated(whole, added []byte) []byte {
 	return append(b, change...)
 }
 
-// What the index of a former version knows is not lost: it alone tells that
-// somebody has removed a document. The next save writes one of this version.
+// An index of the former format is read, because nothing else says that somebody
+// removed a document. The next save writes the present format.
 func TestIndexOfTheFormatBefore(t *testing.T) {
 	tree, ix := newTree(t), NewIndex()
 	path := filepath.Join(t.TempDir(), "index")
