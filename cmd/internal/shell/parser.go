@@ -1,11 +1,8 @@
 package shell
 
 import (
-	"io"
 	"strings"
 	"time"
-
-	"github.com/alecthomas/kingpin/v2"
 )
 
 // defaultWait is how long a command waits for what another process holds.
@@ -21,34 +18,6 @@ type Globals struct {
 	// ActorName replaces the author's name in what the call changes; "" leaves it.
 	// Only programs with a flag for it set it.
 	ActorName string
-}
-
-// NewParser describes a program and the flags of every command. ended is the
-// exit code of a parse that was the whole run (--help, --version), and negative
-// otherwise. More global flags are described before UsageFuncs are.
-func NewParser(name, help, version string, stdout, stderr io.Writer, g *Globals) (p *kingpin.Application, ended *int) {
-	// An argument such as @x is a name here, not a file of arguments.
-	kingpin.EnableFileExpansion = false
-	code := -1
-	p = kingpin.New(name, help)
-	p.Terminate(func(status int) {
-		if code < 0 {
-			code = status
-		}
-	})
-	p.UsageWriter(stdout)
-	p.ErrorWriter(stderr)
-	p.UsageTemplate(UsageTemplate)
-	VersionFlag(p, name+" "+version, stdout, &code)
-	p.HelpFlag.Short('h')
-	p.Flag("town", "The Town's directory (default: the nearest Town at or above the working directory).").
-		PlaceHolder("DIR").Envar("GT_ROOT").StringVar(&g.Town)
-	p.Flag("json", "Print results as JSON.").BoolVar(&g.JSON)
-	p.Flag("quiet", "Print no summaries; errors and what was asked for are still printed.").Short('q').BoolVar(&g.Quiet)
-	p.Flag("no-color", "Never use colours (so does NO_COLOR).").BoolVar(&g.NoColor)
-	p.Flag("wait", "How long to wait while another process has the Town.").
-		Default(defaultWait.String()).PlaceHolder("DURATION").DurationVar(&g.Wait)
-	return p, &code
 }
 
 // StandardInput is the file that - stands for.

@@ -1,11 +1,9 @@
 package shell
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"os"
-	"os/user"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -38,24 +36,6 @@ func FindTown(dir, named string) (layout.Town, error) {
 			"%w: there is no config/town.yaml in it", town.ErrUsage)
 	}
 	return t, nil
-}
-
-// Actor is who changes are recorded under: as git has it, the environment,
-// then the configuration, then the login name.
-func Actor(getenv func(string) string, configured town.Actor) town.Actor {
-	name, login := "gt", "gt"
-	if u, err := user.Current(); err == nil {
-		login = u.Username
-		name = cmp.Or(u.Name, u.Username)
-	}
-	machine, err := os.Hostname()
-	if err != nil {
-		machine = "localhost"
-	}
-	return town.Actor{
-		Name:  AuthorText(cmp.Or(getenv("GIT_AUTHOR_NAME"), configured.Name, name)),
-		Email: AuthorText(cmp.Or(getenv("GIT_AUTHOR_EMAIL"), configured.Email, login+"@"+machine)),
-	}
 }
 
 // AuthorText drops what an author in a commit cannot have.

@@ -13,6 +13,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// privateUmask keeps what a program creates to its owner.
+const privateUmask = 0o077
+
 // Main runs a program in a process of its own, with the arguments, environment
 // and streams of that process, and returns the exit code. Files the process
 // creates belong to its owner alone. The first SIGINT or SIGTERM ends the command

@@ -41,6 +41,11 @@ type Command struct {
 	Define func(*Call, *kingpin.CmdClause) Action
 }
 
+// Group is what commands are added to: the program or another command.
+type Group interface {
+	Command(name, help string) *kingpin.CmdClause
+}
+
 // Action does what a command is for.
 type Action func(context.Context) error
 

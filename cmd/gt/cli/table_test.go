@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/gt/internal/gttest"
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+)
+
+// alone are the commands that must have a process of their own, and why.
+var alone = map[string]string{
+	"install":         "it makes the planes",
+	"doctor":          "it must work when the Deacon does not, and reads every chunk",
+	"deacon ":         "they direct the process that would run them",
+	"federation init": "a person reads and answers",
+	"federation join": "it replaces a plane",
+	"hooks run":       "git starts it in the background",
+	"hooks notify":    "git starts it in the background",
+	"cache ":          "they ask the Deacon, which may not run",
+	"completion":      "it needs no Town",
+}
+
+// Every entry of the table says what its user must be allowed to do, and how it is
+// used; each command is there once.
+func TestTable(t *testing.T) {
+	p := Program(gttest.Towns{}.Invocation())
+	table := p.Table()
+	registered := leaves(p.Model().Commands)
+	if got := slices.Sorted(maps.Keys(table)); !slices.Equal(got, registered) {
+		t.Errorf("the table has %q, the parser %q", got, registered)
+	}
+	for name, c := range table {
+		if !slices.Contains(shell.Permissions[:], c.Permission) {
+			t.Errorf("%s: its permission is %q, which the list of permissions lacks", name, c.Permission)
+		}
+		if c.Help == "" || !strings.HasSuffix(c.Help, ".") {
+			t.Errorf("%s: its help is %q, want a sentence", name, c.Help)
+		}
+		if len(c.Examples) == 0 {
+			t.Errorf("%s: it has no example", name)
+		}
+		for _, e := range c.Examples {
+			if !strings.Contains(e, "gt ") {
+				t.Errorf("%s: the example %q does not run gt", name, e)
+			}
+		}
+		for _, plane := range c.Planes {
+			if !slices.Contains(host.Planes, plane) {
+				t.Errorf("%s: there is no plane %q", name, plane)
+			}
+		}
+		if (c.Permission == shell.MayReadFederation || c.Permission == shell.MayReadTown) && c.Writes {
+			t.Errorf("%s: it writes and needs only %s", name, c.Permission)
+		}
+		if want := mustBeAlone(name); c.Alone != want {
+			t.Errorf("%s: alone is %v, want %v", name, c.Alone, want)
+		}
+	}
+}
+
+// An editor has the terminal, so the flag that starts one makes a command run
+// alone.
+func TestAloneWithAnEditor(t *testing.T) {
+	for flag, want := range map[string]bool{"--edit": true, "--ours": false} {
+		i := gttest.Towns{}.Invocation("federation", "conflicts", "resolve", "mayor", flag)
+		if got := Program(i).Prepare().Alone; got != want {
+			t.Errorf("%s: alone is %v", flag, got)
+		}
+	}
+}
+
+func mustBeAlone(name string) bool {
+	for prefix := range alone {
+		if name == prefix || strings.HasSuffix(prefix, " ") && strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return false
+}
+
+// leaves are the commands that do something, by full name.
+func leaves(groups []*kingpin.CmdModel) (names []string) {
+	for _, c := range groups {
+		switch {
+		case c.Name == "help": // the parser's own
+		case len(c.Commands) > 0:
+			names = append(names, leaves(c.Commands)...)
+		default:
+			names = append(names, c.FullCommand)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
