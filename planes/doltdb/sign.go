@@ -1,6 +1,7 @@
 package doltdb
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -23,18 +24,36 @@ func Sign(o Options) (sign string, settled, ok bool) {
 	if o.External != nil {
 		return "", true, false
 	}
-	settled = true
-	for _, name := range []string{engine.Journal, "manifest"} {
-		var st syscall.Stat_t
-		if err := syscall.Stat(filepath.Join(o.Dir, engine.StoreDir, name), &st); err != nil {
-			if os.IsNotExist(err) {
-				sign += " none"
-				continue
-			}
-			return "", true, false
-		}
-		sign += fmt.Sprintf(" %d.%d.%d.%d", st.Ino, st.Size, st.Mtim.Sec, st.Mtim.Nsec)
-		settled = settled && time.Since(time.Unix(st.Mtim.Unix())) >= settleTime
+	sign, written, err := FileState(o.Dir)
+	if err != nil {
+		return "", true, false
 	}
-	return sign, settled, true
+	return sign, time.Since(written) >= settleTime, true
+}
+
+// FileState tells states of the database at dir apart without opening it. Every
+// commit shows in two files of the engine: the journal of new writes grows, and a
+// garbage collection replaces the manifest. written is when the newer of them was
+// last written.
+func FileState(dir string) (state string, written time.Time, err error) {
+	for _, path := range WatchedFiles(dir) {
+		var st syscall.Stat_t
+		switch err := syscall.Stat(path, &st); {
+		case errors.Is(err, os.ErrNotExist):
+			state += " none"
+		case err != nil:
+			return "", written, fmt.Errorf("examine %s: %w", path, err)
+		default:
+			state += fmt.Sprintf(" %d.%d.%d.%d", st.Ino, st.Size, st.Mtim.Sec, st.Mtim.Nsec)
+			if at := time.Unix(st.Mtim.Unix()); at.After(written) {
+				written = at
+			}
+		}
+	}
+	return state, written, nil
+}
+
+// WatchedFiles are the files that FileState examines.
+func WatchedFiles(dir string) []string {
+	return []string{filepath.Join(dir, engine.StoreDir, engine.Journal), filepath.Join(dir, engine.StoreDir, engine.Manifest)}
 }

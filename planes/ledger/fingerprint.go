@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
-	"syscall"
 	"time"
 
 	"gastown/planes/doltdb"
@@ -19,7 +17,7 @@ import (
 // write of a Store, in whatever process.
 const generationSuffix = ".generation"
 
-// settleTime is how old the journal must be before what is read is cached although
+// settleTime is how old the database's files must be before what is read is cached although
 // the last write was not marked as complete.
 const settleTime = 2 * time.Second
 
@@ -28,16 +26,15 @@ const generationBytes = 16
 
 // fingerprint tells states of the database apart without a query.
 //
-// Where the database's files are on this machine, every commit shows in two of
-// them: the journal of new writes grows, and a garbage collection replaces the
-// manifest. There is a gap between the moment a write reaches the journal and the
+// Where the database's files are on this machine, doltdb.FileState shows every
+// commit. There is a gap between the moment a write reaches the files and the
 // moment readers see it; somebody who reads in the gap may see the old rows under
 // the new state of the files. So each Store also writes random bytes to the
-// generation file after its commit is visible and before it reports success.
-// What was read in the gap then belongs to a state that never returns.
+// generation file after its commit is visible and before it reports success. What
+// was read in the gap then belongs to a state that never returns.
 //
 // A writer that is killed in the gap leaves no such bytes. So nothing is cached
-// that was read while the journal is both newer than the generation file and
+// that was read while the database's files are both newer than the generation file and
 // younger than settleTime: after that, what the killed writer wrote is visible
 // or lost.
 //
@@ -46,12 +43,8 @@ const generationBytes = 16
 // and the root never returns to an earlier value.
 type fingerprint struct {
 	generation *os.File // nil when another server has the database
-	files      [len(watchedFiles)]string
+	dir        string
 }
-
-// watchedFiles are the engine's files that change with the database: the journal
-// and the manifest.
-var watchedFiles = [...]string{"vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv", "manifest"}
 
 func openFingerprint(opts doltdb.Options) (*fingerprint, error) {
 	if opts.External != nil {
@@ -61,11 +54,7 @@ func openFingerprint(opts doltdb.Options) (*fingerprint, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open the ledger's generation file: %w", err)
 	}
-	f := &fingerprint{generation: file}
-	for i, name := range watchedFiles {
-		f.files[i] = filepath.Join(opts.Dir, ".dolt", "noms", name)
-	}
-	return f, nil
+	return &fingerprint{generation: file, dir: opts.Dir}, nil
 }
 
 func (f *fingerprint) close() error {
@@ -117,20 +106,9 @@ func (f *fingerprint) ofFiles() (state string, settled bool, err error) {
 	if err != nil {
 		return "", false, fmt.Errorf("examine the ledger's generation file: %w", err)
 	}
-	settled = true
-	state = hex.EncodeToString(mark[:n])
-	for _, path := range f.files {
-		var st syscall.Stat_t
-		switch err := syscall.Stat(path, &st); {
-		case errors.Is(err, os.ErrNotExist):
-			state += " none"
-		case err != nil:
-			return "", false, fmt.Errorf("examine %s: %w", path, err)
-		default:
-			state += fmt.Sprintf(" %d.%d.%d.%d", st.Ino, st.Size, st.Mtim.Sec, st.Mtim.Nsec)
-			at := time.Unix(st.Mtim.Unix())
-			settled = settled && (!at.After(info.ModTime()) || time.Since(at) >= settleTime)
-		}
+	state, written, err := doltdb.FileState(f.dir)
+	if err != nil {
+		return "", false, err
 	}
-	return state, settled, nil
+	return hex.EncodeToString(mark[:n]) + state, !written.After(info.ModTime()) || time.Since(written) >= settleTime, nil
 }
