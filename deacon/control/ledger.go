@@ -63,7 +63,7 @@ func (q Query) Validate() error {
 		}
 		return nil
 	case slices.Contains([]string{ReadList, ReadReady, ReadBlocked}, q.Read):
-		if !q.Filter.Kept() || q.Filter.Offset < 0 {
+		if !q.Filter.Cacheable() || q.Filter.Offset < 0 {
 			return fmt.Errorf("%w: it has no bound", ErrUnasked)
 		}
 		return nil

@@ -15,14 +15,14 @@ import (
 // maxBatchFile is how large a batch file may be, in bytes.
 const maxBatchFile = 256 << 20
 
-// jsonSpace is what may stand between the values of JSON.
+// jsonSpace are the characters that may stand between JSON values.
 const jsonSpace = " \t\r\n"
 
 // ReadPatches reads a batch file: an array of patches, or patches one after the
-// other, one to a line if people like. The keys are those of Patch, each once;
-// null clears a field. Every fault is in the BatchError it returns, by the line
-// its patch begins on. The patches that are in order are returned beside it,
-// for CheckPatches: those who mend a file want to hear of everything at once.
+// other, for instance one a line. The keys are those of Patch, each at most
+// once; null clears a field. The BatchError it returns lists every fault by the
+// line on which its patch begins. The valid patches are returned beside the
+// error, so that CheckPatches can find the faults that only the ledger shows.
 func ReadPatches(r io.Reader) ([]Patch, error) {
 	text, err := io.ReadAll(io.LimitReader(r, maxBatchFile+1))
 	if err != nil {
@@ -37,7 +37,7 @@ func ReadPatches(r io.Reader) ([]Patch, error) {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	array := bytes.HasPrefix(bytes.TrimLeft(text, jsonSpace), []byte("["))
 	if array {
-		// It cannot fail: the bracket is there.
+		// It cannot fail, because the bracket was seen.
 		_, _ = dec.Token()
 	}
 	var patches []Patch
@@ -70,10 +70,10 @@ func ReadPatches(r io.Reader) ([]Patch, error) {
 	return patches, bad.err()
 }
 
-// lineAt is the number of the line an offset is in.
+// lineAt is the number of the line that contains an offset.
 func lineAt(text []byte, offset int64) int { return 1 + bytes.Count(text[:offset], []byte("\n")) }
 
-// endOfArray expects the bracket that closes the array, and nothing behind it.
+// endOfArray expects the bracket that closes the array, and nothing after it.
 func endOfArray(dec *json.Decoder) error {
 	_, err := dec.Token()
 	if errors.Is(err, io.EOF) {
@@ -89,8 +89,9 @@ func endOfArray(dec *json.Decoder) error {
 	return err
 }
 
-// errorOffset is where the text after what a decoder reached goes wrong. The
-// decoder's own errors count without the brackets and commas of the array.
+// errorOffset is where the text after the decoder's position is malformed. The
+// offsets in the decoder's own errors do not count the brackets and commas of
+// the array.
 func errorOffset(text []byte, reached int64) int64 {
 	rest := bytes.TrimLeft(text[reached:], jsonSpace)
 	if reached > 0 {
@@ -108,8 +109,8 @@ func errorOffset(text []byte, reached int64) int64 {
 	return at
 }
 
-// CheckPatches tells what Update would say of patches whose ids are full ones,
-// and changes nothing.
+// CheckPatches returns the error Update would return, and changes nothing. Ids
+// must be full ones.
 func (s *Store) CheckPatches(ctx context.Context, patches []Patch) error {
 	err := s.read(ctx, func(q txn) error {
 		e := newEditing(s.change())

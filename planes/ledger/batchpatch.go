@@ -23,15 +23,15 @@ var patchFields = func() (names []string) {
 	return names
 }()
 
-// parsePatch reads one patch, or tells everything that is wrong with it; then
-// the patch holds no more than the id.
+// parsePatch reads one patch. When anything is wrong with it, all errors are
+// returned, and the patch holds only the id.
 func parsePatch(raw json.RawMessage) (Patch, []error) {
 	var p Patch
 	var fields map[string]json.RawMessage
 	if err := decode(raw, &fields); err != nil {
 		return p, []error{err}
 	}
-	errs := twice(raw)
+	errs := duplicateKeys(raw)
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
 		if !slices.Contains(patchFields, name) {
 			errs = append(errs, unknownField(name, patchFields))
@@ -50,11 +50,12 @@ func parsePatch(raw json.RawMessage) (Patch, []error) {
 	return p, errs
 }
 
-// twice finds keys an object has more than once: the JSON library keeps the last.
-func twice(object json.RawMessage) (errs []error) {
+// duplicateKeys reports the keys that an object has more than once. The JSON
+// library would silently use the last one.
+func duplicateKeys(object json.RawMessage) (errs []error) {
 	dec := json.NewDecoder(bytes.NewReader(object))
 	times := map[string]int{}
-	// It cannot fail, nor can what is below: the object was read before.
+	// Nothing below can fail, because the object was decoded before.
 	_, _ = dec.Token()
 	for dec.More() {
 		key, _ := dec.Token()
@@ -70,7 +71,7 @@ func twice(object json.RawMessage) (errs []error) {
 	return errs
 }
 
-// set takes the value of one key.
+// set reads the value of one key.
 func (p *Patch) set(name string, value json.RawMessage) error {
 	if string(value) == "null" {
 		return p.clear(name)

@@ -42,7 +42,7 @@ func sample(n int) []town.Bead {
 			b.Status, b.ClosedAt = town.StatusClosed, &beads[i].UpdatedAt
 		}
 		if i > 0 && r.IntN(2) == 0 {
-			b.Dependencies = []town.Dependency{{Bead: b.ID, Target: beads[r.IntN(i)].ID, Type: holding[r.IntN(2)], CreatedAt: at, CreatedBy: "ada"}}
+			b.Dependencies = []town.Dependency{{Bead: b.ID, Target: beads[r.IntN(i)].ID, Type: blocking[r.IntN(2)], CreatedAt: at, CreatedBy: "ada"}}
 		}
 		if r.IntN(4) == 0 {
 			b.Comments = []town.Comment{{ID: "c" + strconv.Itoa(i), Bead: b.ID, Author: "bob", Text: text(12), CreatedAt: at}}

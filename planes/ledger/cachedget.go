@@ -8,7 +8,7 @@ import (
 	"gastown/town"
 )
 
-// shortGet is Get that remembers what short ids stood for.
+// shortGet is Get that also caches which full ids the short ids meant.
 func (s *Store) shortGet(ctx context.Context, ids []string, fields Fields) ([]Detail, error) {
 	state, settled, err := s.state(ctx)
 	if err != nil {
@@ -29,9 +29,9 @@ func (s *Store) shortGet(ctx context.Context, ids []string, fields Fields) ([]De
 	return details, err
 }
 
-// cachedGet answers exact ids from the first level, and reads what is missing
-// there in one query: whole beads for the first level, parts of beads, which may
-// be far less, for the second.
+// cachedGet answers full ids from the first level, and reads the missing ones
+// in one query. Whole beads go to the first level; parts of beads, which may be
+// far smaller, go to the second.
 func (s *Store) cachedGet(ctx context.Context, ids []string, fields Fields) (map[string]*Detail, error) {
 	state, settled, err := s.state(ctx)
 	if err != nil {
@@ -78,8 +78,8 @@ func (s *Store) cachedGet(ctx context.Context, ids []string, fields Fields) (map
 	return found, nil
 }
 
-// cachedParts reads some fields of beads through the second level. Those it does
-// not find are missing.
+// cachedParts reads some fields of beads through the second level. Beads that
+// do not exist are left out.
 func (s *Store) cachedParts(ctx context.Context, ids []string, fields Fields) ([]Detail, error) {
 	return cached(ctx, s, fmt.Sprintf("get %q", fields), anys(ids), clones, func(ctx context.Context) ([]Detail, error) {
 		rows, err := s.getRows(ctx, ids, fields)
@@ -91,7 +91,7 @@ func (s *Store) cachedParts(ctx context.Context, ids []string, fields Fields) ([
 	})
 }
 
-// only empties what a caller did not ask for.
+// only clears the fields that the caller did not ask for.
 func (d *Detail) only(fields Fields) {
 	if fields == nil {
 		return
@@ -100,7 +100,8 @@ func (d *Detail) only(fields Fields) {
 		whole := *b
 		*b = town.Bead{ID: whole.ID}
 		for _, c := range fields.columns() {
-			// A column scans what it stores, but for the database's form of it.
+			// A column can scan the value it stores, except for times, which
+			// the database returns in another form.
 			_ = c.into(b).Scan(c.get(&whole))
 		}
 		if b == &d.Bead {

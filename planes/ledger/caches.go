@@ -10,8 +10,7 @@ import (
 	"gastown/cache"
 )
 
-// What the caches hold unless told otherwise: the numbers of the performance
-// document.
+// The default sizes. They are those of the performance document.
 const (
 	defaultBeads      = 1000
 	defaultBeadTTL    = 5 * time.Minute
@@ -26,9 +25,9 @@ const (
 	LevelResults = "status"
 )
 
-// Caches keep beads (the first level) and results of queries (the second) of
-// one ledger. The third level is the database's own. They may be shared by the
-// Stores of one process that have the same ledger open.
+// Caches hold beads (the first level) and results of queries (the second level)
+// of one ledger. The third level is the database's own. The Stores of one
+// process that have the same ledger open may share them.
 type Caches struct {
 	budget  *cache.Budget
 	beads   *cache.Cache[Detail]
@@ -36,7 +35,7 @@ type Caches struct {
 	results *cache.Cache[any]
 }
 
-// NewCaches makes empty caches that hold at most so many bytes together (0: 256
+// NewCaches makes empty caches that together hold at most so many bytes (0: 256
 // MB). ttl is how long a bead stays (0: five minutes); a result stays three
 // times as long.
 func NewCaches(bytes int64, ttl time.Duration) *Caches {
@@ -55,13 +54,13 @@ func NewCaches(bytes int64, ttl time.Duration) *Caches {
 	}
 }
 
-// Budget is what bounds the bytes, for a cache of something else to join.
+// Budget bounds the bytes. Another cache may join it.
 func (c *Caches) Budget() *cache.Budget { return c.budget }
 
-// Stats are those of both levels, beads first.
+// Stats returns the statistics of both levels, beads first.
 func (c *Caches) Stats() []cache.Stats { return []cache.Stats{c.beads.Stats(), c.results.Stats()} }
 
-// Clear forgets beads, results, or both, and says how many there were.
+// Clear drops beads, results, or both, and returns how many there were.
 func (c *Caches) Clear(beads, results bool) (n int) {
 	if beads {
 		n += c.beads.Clear()
@@ -73,7 +72,7 @@ func (c *Caches) Clear(beads, results bool) (n int) {
 	return n
 }
 
-// Sweep drops what is too old to be answered from, and says how many entries.
+// Sweep drops expired entries and returns how many there were.
 func (c *Caches) Sweep() int { return c.beads.Sweep() + c.shorts.Sweep() + c.results.Sweep() }
 
 // Cached makes the Store, and the views made of it later, answer from caches
@@ -81,12 +80,12 @@ func (c *Caches) Sweep() int { return c.beads.Sweep() + c.shorts.Sweep() + c.res
 // called before the Store is used.
 func (s *Store) Cached(c *Caches) { s.caches = c }
 
-// Kept reports whether the answer to a query of this filter may stay in a cache:
-// its Limit bounds it to 500 beads.
-func (f Filter) Kept() bool { return f.Limit > 0 && f.Limit <= manyItems }
+// Cacheable reports whether the answer to a query with this filter may be
+// cached: its Limit must not be over 500 beads.
+func (f Filter) Cacheable() bool { return f.Limit > 0 && f.Limit <= manyItems }
 
-// cached answers a query from the second level. The key is the query itself
-// with its arguments.
+// cached answers a query from the second level. The key is the query with its
+// arguments.
 func cached[T any](ctx context.Context, s *Store, query string, args []any, copied func(T) T, read func(context.Context) (T, error)) (T, error) {
 	var none T
 	state, settled, err := s.state(ctx)
@@ -122,7 +121,7 @@ func copyStats(st Stats) Stats {
 	return st
 }
 
-// clones copies a list, so that whoever gets it may change what is in it.
+// clones copies a list, so that the caller may change the copy.
 func clones[T interface{ clone() T }](list []T) []T {
 	all := make([]T, len(list))
 	for i, v := range list {

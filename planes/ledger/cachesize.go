@@ -2,7 +2,7 @@ package ledger
 
 import "gastown/town"
 
-// pointerBytes is about what a field of a bead takes besides its text.
+// pointerBytes is about how many bytes a field of a bead takes beside its text.
 const pointerBytes = 400
 
 func beadSize(b *town.Bead) int64 {
@@ -13,7 +13,7 @@ func beadSize(b *town.Bead) int64 {
 	return n
 }
 
-// textSize is what the words of a bead take, without its comments.
+// textSize is how many bytes the text of a bead takes, without its comments.
 func textSize(b *town.Bead) int64 {
 	n := 0
 	for _, c := range columns {

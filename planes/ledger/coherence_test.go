@@ -68,12 +68,12 @@ func listed(query func(yield func(Item) error) error) ([]Item, error) {
 	return items, err
 }
 
-// present observes whether a list holds a bead, on versions of which holds is true.
-func present(id string, holds func(int64) bool, query func(ctx context.Context, s *Store, yield func(Item) error) error) observation {
+// present observes whether a list holds a bead, which should be there at the versions for which expected is true.
+func present(id string, expected func(int64) bool, query func(ctx context.Context, s *Store, yield func(Item) error) error) observation {
 	return func(ctx context.Context, s *Store) (func(int64) bool, string, error) {
 		items, err := listed(func(yield func(Item) error) error { return query(ctx, s, yield) })
 		there := slices.ContainsFunc(items, func(i Item) bool { return i.ID == id })
-		return func(v int64) bool { return holds(v) == there }, fmt.Sprintf("listed: %t", there), err
+		return func(v int64) bool { return expected(v) == there }, fmt.Sprintf("listed: %t", there), err
 	}
 }
 

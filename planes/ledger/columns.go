@@ -11,20 +11,20 @@ import (
 	"gastown/town"
 )
 
-// timeFormat is how times are written: UTC, in microseconds.
+// timeFormat is how times are stored: UTC, in microseconds.
 const timeFormat = "2006-01-02 15:04:05.000000"
 
 // column is one column of the table issues. Its name is the JSON key of the
-// bead's field, but for extra.
+// bead's field, except for extra.
 type column struct {
 	name string
-	// get is the value to store.
+	// get returns the value to store.
 	get func(*town.Bead) any
-	// into is where a stored value is scanned to; NULL leaves the zero value.
+	// into scans a stored value; NULL leaves the zero value.
 	into func(*town.Bead) sql.Scanner
 }
 
-// columns are those of the table issues, in its order.
+// columns are the columns of the table issues, in its order.
 var columns = []column{
 	textColumn("id", func(b *town.Bead) *string { return &b.ID }),
 	textColumn("title", func(b *town.Bead) *string { return &b.Title }),
@@ -54,16 +54,17 @@ var columns = []column{
 	{"extra", func(b *town.Bead) any { return extraText(b.Extra) }, func(b *town.Bead) sql.Scanner { return extraTo{&b.Extra} }},
 }
 
-// derived are the fields of a bead that stand in other tables.
+// derived are the fields of a bead that are stored in other tables.
 var derived = []string{
 	"labels", "dependencies", "dependents", "comments", "parent", "dependency_count", "dependent_count", "comment_count",
 }
 
-// Fields are the JSON keys a caller wants; nil means all. id always comes.
+// Fields are the JSON keys that a caller wants; nil means all. id is always
+// included.
 type Fields []string
 
-// ParseFields reads names separated by commas. An unknown one is an ErrField
-// that names the nearest.
+// ParseFields reads names separated by commas. For an unknown name it returns a
+// FieldError with the nearest known ones.
 func ParseFields(list string) (Fields, error) {
 	known := fieldNames()
 	var f Fields
@@ -92,10 +93,11 @@ func fieldNames() []string {
 
 func unknownField(name string, known []string) error { return &FieldError{Name: name, Known: known} }
 
-// FieldError reports a name that is no field where it stands. It wraps ErrField.
+// FieldError reports a name that is not a field, or not allowed where it was
+// used. It wraps ErrField.
 type FieldError struct {
 	Name string
-	// Known are those that could stand there.
+	// Known are the names that are allowed there.
 	Known []string
 }
 
@@ -113,7 +115,7 @@ func (f Fields) has(name string) bool { return f == nil || slices.Contains(f, na
 
 func (f Fields) hasAny(names ...string) bool { return f == nil || slices.ContainsFunc(names, f.has) }
 
-// columns are those of the table issues that are wanted.
+// columns are the wanted columns of the table issues.
 func (f Fields) columns() []column {
 	if f == nil {
 		return columns
@@ -158,7 +160,8 @@ func extraText(extra map[string]json.RawMessage) string {
 	if len(extra) == 0 {
 		return ""
 	}
-	// Keys come out sorted and every value is valid JSON: Validate saw to it.
+	// The keys come out sorted, and Validate has made sure that every value is
+	// valid JSON.
 	text, _ := json.Marshal(extra)
 	return string(text)
 }

@@ -42,8 +42,8 @@ func (s *Store) Comment(ctx context.Context, id, text string) (town.Comment, err
 // commentIDLength is how many characters of a comment's digest its id is.
 const commentIDLength = 24
 
-// commentID is the id a comment has by its content: who repeats an import adds
-// nothing.
+// commentID derives a comment's id from its content, so that repeating an
+// import adds nothing.
 func commentID(c town.Comment) string {
 	return string(town.DigestOf(c.Bead, c.Author, stamp(c.CreatedAt), c.Text))[:commentIDLength]
 }
@@ -56,14 +56,14 @@ func (r *rows) completeComment(c *town.Comment, bead string) {
 	}
 }
 
-// numbered reports whether an id is a number: two databases that count give the
-// same one to comments that have nothing to do with each other.
+// numbered reports whether an id is a number. Databases that count give the
+// same number to unrelated comments.
 func numbered(id string) bool { return id != "" && strings.Trim(id, "0123456789.-+") == "" }
 
-// apart makes one list of comments that are here and comments that come in.
-// Those that are here stay as they are. One that comes in with the id of another
-// text gets that of its own content; one that is here already is left out.
-func apart(here, coming []town.Comment) []town.Comment {
+// mergeComments adds incoming comments to existing ones, which stay as they
+// are. An incoming comment that has the id of a different text gets an id
+// derived from its content; one that exists already is left out.
+func mergeComments(here, coming []town.Comment) []town.Comment {
 	all := slices.Clone(here)
 	texts, contents := map[string]string{}, map[string]bool{}
 	for _, c := range here {

@@ -10,34 +10,35 @@ import (
 	"gastown/town"
 )
 
-// defaultPriority is that of a bead nobody gave one.
+// defaultPriority is the priority of a bead that was given none.
 const defaultPriority = 2
 
-// defaultPrefix begins ids where neither the caller nor the rig has a prefix.
+// defaultPrefix begins ids when neither the caller nor the rig has a prefix.
 const defaultPrefix = "bd"
 
-// NewBead is a bead to make.
+// NewBead is a bead to create.
 type NewBead struct {
-	// Bead holds its fields. Empty ones get what is usual: an id, open, task,
-	// now, the Store's actor. Of Labels, Dependencies (with or without Bead) and
-	// Comments all are made with it.
+	// Bead holds its fields. Empty fields get defaults: a new id, open, task,
+	// the current time, the Store's actor. Labels, Dependencies (with or
+	// without Bead) and Comments are created with it.
 	town.Bead
-	// NoPriority means that nobody gave one: 2.
+	// NoPriority means that no priority was given; it becomes 2.
 	NoPriority bool
-	// Prefix begins the id; by default bd. With Parent the id is the parent's
-	// with a dot and the next number, and a parent-child link is made.
+	// Prefix begins the id; the default is bd. With Parent, the id is the
+	// parent's with a dot and the next number, and a parent-child link is
+	// created.
 	Prefix string
 	Parent string
-	// Line is where it was read, for errors; 0 means nowhere.
+	// Line is where the bead was read, for errors; 0 for nowhere.
 	Line int
 }
 
-// attempts is how often a new id is drawn before the ledger gives up.
+// attempts is how many random ids are tried before Create gives up.
 const attempts = 8
 
 // Create makes beads, all or none, in one commit, and returns them in order.
 // Errors are a BatchError: invalid values, ErrExists for a taken id, an
-// UnknownError for a parent or target that is not there, ErrCycle.
+// UnknownError for a parent or target that does not exist, ErrCycle.
 func (s *Store) Create(ctx context.Context, list []NewBead) ([]town.Bead, error) {
 	if len(list) == 0 {
 		return nil, nil
@@ -49,7 +50,7 @@ func (s *Store) Create(ctx context.Context, list []NewBead) ([]town.Bead, error)
 	}
 	var err error
 	for range attempts {
-		// An id that was drawn and is taken is known by its row being refused.
+		// A random id that is taken shows when the database refuses its row.
 		if err = s.write(ctx, message, func(q txn) (err error) {
 			made, err = s.create(ctx, q, list)
 			return err
@@ -82,10 +83,10 @@ func (s *Store) create(ctx context.Context, q txn, list []NewBead) ([]town.Bead,
 	return made, r.store(ctx, q)
 }
 
-// duplicate reports whether a row was refused because its key is taken.
+// duplicate reports whether a row was refused because its key exists.
 func duplicate(err error) bool { return strings.Contains(strings.ToLower(err.Error()), "duplicate") }
 
-// prepare gives every new bead its id and its usual values, and checks them.
+// prepare gives every new bead its id and its defaults, and validates it.
 func (s *Store) prepare(ctx context.Context, q txn, list []NewBead, r *rows) ([]town.Bead, error) {
 	var bad batch
 	known, err := q.facts(ctx, list)
@@ -141,7 +142,7 @@ func (r *rows) complete(b *town.Bead, n NewBead) {
 	truncate(b)
 }
 
-// truncate brings times to what the database keeps.
+// truncate rounds times down to the database's precision.
 func truncate(b *town.Bead) {
 	for _, t := range []*time.Time{&b.CreatedAt, &b.UpdatedAt, b.ClosedAt, b.DueAt, b.DeferUntil} {
 		if t != nil {

@@ -10,26 +10,27 @@ import (
 )
 
 const (
-	// maxCyclePath is how many ids of a cycle an error names.
+	// maxCyclePath is how many ids of a cycle an error lists.
 	maxCyclePath = 12
-	// maxRounds bounds how often links are searched for what is left of cycles:
-	// only links that are tangled need more than a few rounds.
+	// maxRounds bounds how often the links are searched for remaining cycles.
+	// Only tangled links need more than a few rounds.
 	maxRounds = 100
 )
 
-// closing is a new link without which there would be a cycle less.
+// closing is a new link that closes a cycle.
 type closing struct {
 	link town.Dependency
-	// index is its place among the new links.
+	// index is its position among the new links.
 	index int
 	path  []string
 }
 
 func (c closing) err() error { return cycleError(c.path) }
 
-// closings are the new links that close cycles of some kinds of link, together
-// with the others and the old ones that are not about to be removed: of every
-// cycle the one that stands last. Without them no new link is on a cycle.
+// closings returns the new links that close cycles of links of the given kinds,
+// together with other new links and with old ones that are not about to be
+// removed. Of every cycle it returns the new link that comes last. Without the
+// returned links, no new link is part of a cycle.
 func closings(fresh, old []town.Dependency, gone map[string]bool, kinds ...town.DepType) (found []closing) {
 	old = slices.DeleteFunc(slices.Clone(old), func(d town.Dependency) bool { return gone[linkKey(d)] })
 	links := slices.Concat(fresh, old)
@@ -72,20 +73,20 @@ func closings(fresh, old []town.Dependency, gone map[string]bool, kinds ...town.
 	return found
 }
 
-// cycles are the cycles that new links would close, ignoring old ones that are
-// about to be removed. It changes nothing.
+// cycles returns the cycles that new links would close, ignoring old links that
+// are about to be removed. It changes nothing.
 func (q txn) cycles(ctx context.Context, fresh []town.Dependency, gone map[string]bool) ([]closing, error) {
-	if !holds(fresh) {
+	if !anyBlocking(fresh) {
 		return nil, nil
 	}
 	old, err := q.reach(ctx, fresh)
-	return closings(fresh, old, gone, holding...), err
+	return closings(fresh, old, gone, blocking...), err
 }
 
-// link refuses new links that would close cycles, as cycles finds them; blame
-// says to which entry of a batch a new link belongs.
+// link refuses new links that would close cycles. blame tells to which entry of
+// a batch a new link belongs.
 func (q txn) link(ctx context.Context, fresh []town.Dependency, blame func(closing) (index, line int)) error {
-	if !holds(fresh) {
+	if !anyBlocking(fresh) {
 		return nil
 	}
 	if err := q.markLinks(ctx); err != nil {

@@ -37,7 +37,7 @@ func TestClosings(t *testing.T) {
 					return true
 				}
 				for _, d := range list {
-					if d.Bead == todo[0] && slices.Contains(holding, d.Type) && !seen[d.Target] {
+					if d.Bead == todo[0] && slices.Contains(blocking, d.Type) && !seen[d.Target] {
 						seen[d.Target] = true
 						todo = append(todo, d.Target)
 					}
@@ -45,7 +45,7 @@ func TestClosings(t *testing.T) {
 			}
 			return false
 		}
-		found := closings(fresh, old, gone, holding...)
+		found := closings(fresh, old, gone, blocking...)
 		var kept []town.Dependency
 		for i, d := range fresh {
 			if !slices.ContainsFunc(found, func(c closing) bool { return c.index == i }) {
@@ -59,7 +59,7 @@ func TestClosings(t *testing.T) {
 			}
 		}
 		for _, d := range kept {
-			if slices.Contains(holding, d.Type) && reaches(d.Target, d.Bead, all) {
+			if slices.Contains(blocking, d.Type) && reaches(d.Target, d.Bead, all) {
 				rt.Fatalf("%v is on a cycle yet", d)
 			}
 		}
@@ -177,7 +177,7 @@ func TestATangleOfLinksIsBounded(t *testing.T) {
 			}
 		}
 	}
-	if found := closings(fresh, nil, nil, holding...); len(found) < maxRounds || len(found) > len(fresh) {
+	if found := closings(fresh, nil, nil, blocking...); len(found) < maxRounds || len(found) > len(fresh) {
 		t.Errorf("%d", len(found))
 	}
 }

@@ -12,8 +12,9 @@ import (
 	"gastown/town"
 )
 
-// Tombstones returns what was deleted and the filter selects, the last deleted
-// first: its Limit and Offset count, Sort and Fields do not. One query.
+// Tombstones returns the deleted beads that the filter selects, the last
+// deleted first. Its Limit and Offset are used, its Sort and Fields are not. It
+// takes one query.
 func (s *Store) Tombstones(ctx context.Context, f Filter) (all []Tombstone, err error) {
 	w := f.buried(s.moment())
 	query := "SELECT i.bead, i.deleted_at, i.deleted_by, i.reason FROM (" + graves + ") i" + w.String() + " ORDER BY i.deleted_at DESC, i.id" + f.bounds()
@@ -44,8 +45,8 @@ func (s *Store) Tombstones(ctx context.Context, f Filter) (all []Tombstone, err 
 	return all, err
 }
 
-// graves are the tombstones with the columns of a bead that a filter compares,
-// out of the JSON that each is kept as.
+// graves are the tombstones with the columns that a filter compares, extracted
+// from the JSON of each bead.
 var graves = func() string {
 	cols := []string{"id", "bead", "deleted_at", "deleted_by", "reason"}
 	for _, c := range columns {
@@ -65,7 +66,8 @@ var graves = func() string {
 	return "SELECT " + strings.Join(cols, ", ") + " FROM tombstones"
 }()
 
-// buried is the filter as SQL about graves: labels and links are in the JSON.
+// buried is the filter as SQL about graves, whose labels and links are in the
+// JSON.
 func (f Filter) buried(now time.Time) *where {
 	w := f.own(now)
 	const labelled = "COALESCE(JSON_CONTAINS(i.bead, JSON_QUOTE(?), '$.labels'), 0)"

@@ -24,8 +24,8 @@ var (
 	ErrTaken = errors.New("already claimed")
 	// ErrField reports a name that is no field of a bead.
 	ErrField = errors.New("no such field")
-	// ErrTooMuch reports an answer beyond the bound its caller has set; nothing
-	// of it is returned or kept.
+	// ErrTooMuch reports an answer larger than the bound that its caller set.
+	// Nothing of it is returned or cached.
 	ErrTooMuch = errors.New("the answer is too large")
 )
 
@@ -33,12 +33,12 @@ var (
 type Entry struct {
 	// Index counts from 0; Line from 1, and is 0 when there are no lines.
 	Index, Line int
-	// ID is the entry's bead, as far as known.
+	// ID is the entry's bead, if known.
 	ID  string
 	Err error
 }
 
-// BatchError lists every bad entry of a batch, none of which was applied.
+// BatchError lists every bad entry of a batch. None of the batch was applied.
 type BatchError struct{ Entries []Entry }
 
 func (e *BatchError) Error() string {
@@ -49,7 +49,7 @@ func (e *BatchError) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives errors.Is every entry's cause.
+// Unwrap gives errors.Is the cause of every entry.
 func (e *BatchError) Unwrap() []error {
 	errs := make([]error, len(e.Entries))
 	for i, n := range e.Entries {
@@ -75,9 +75,9 @@ func (n Entry) String() string {
 // batch collects the errors of a batch.
 type batch struct{ entries []Entry }
 
-// add takes errors that were joined apart.
+// add records the parts of a joined error one by one.
 func (b *batch) add(index, line int, id string, err error) {
-	if parts := apartErrors(err); len(parts) > 1 {
+	if parts := splitErrors(err); len(parts) > 1 {
 		for _, part := range parts {
 			b.add(index, line, id, part)
 		}
@@ -88,8 +88,8 @@ func (b *batch) add(index, line int, id string, err error) {
 	}
 }
 
-// apartErrors are the errors that errors.Join made one.
-func apartErrors(err error) []error {
+// splitErrors undoes errors.Join.
+func splitErrors(err error) []error {
 	many, ok := err.(interface{ Unwrap() []error })
 	if !ok {
 		return nil
@@ -104,7 +104,8 @@ func apartErrors(err error) []error {
 	return many.Unwrap()
 }
 
-// err is nil when nothing was added. The entries stand in the order of the batch.
+// err returns the entries in the order of the batch, or nil when there are
+// none.
 func (b *batch) err() error {
 	if len(b.entries) == 0 {
 		return nil
@@ -113,10 +114,10 @@ func (b *batch) err() error {
 	return &BatchError{Entries: b.entries}
 }
 
-// UnknownError reports an id no bead has. It wraps ErrUnknown.
+// UnknownError reports an id that no bead has. It wraps ErrUnknown.
 type UnknownError struct {
 	ID string
-	// Nearest are ids it may have meant, best first.
+	// Nearest are ids that may have been meant, best first.
 	Nearest []string
 	// Deleted says that a bead of this id was deleted and can be restored.
 	Deleted bool

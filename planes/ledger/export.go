@@ -7,11 +7,11 @@ import (
 	"gastown/town"
 )
 
-// Export calls yield for every bead the filter selects with everything that
-// belongs to it, ordered by id and without limit whatever the filter says, so that
-// two exports of one state are equal. Four queries in one consistent view; the links, labels
-// and comments of the whole ledger are held in memory meanwhile. yield must not
-// use the Store.
+// Export calls yield for every bead that the filter selects, with everything
+// that belongs to it. The beads come ordered by id, and the filter's Limit is
+// ignored, so two exports of one state are equal. It takes four queries in one
+// consistent view, and holds the links, labels and comments of the whole ledger
+// in memory. yield must not use the Store.
 func (s *Store) Export(ctx context.Context, f Filter, yield func(town.Bead) error) error {
 	f.Fields, f.Sort, f.Limit, f.Offset = nil, []Order{{Field: "id"}}, 0, 0
 	order, err := f.order()

@@ -11,50 +11,52 @@ import (
 	"gastown/town"
 )
 
-// deferGrain is how exactly DeferUntil and Overdue look at the clock, so that a
-// cached answer is right for as long as its key lasts.
+// deferGrain is the precision with which DeferUntil and Overdue are compared
+// with the clock. A cached answer is right until the clock passes the next
+// grain.
 const deferGrain = 15 * time.Second
 
-// Filter selects beads; the zero Filter selects all. Conditions on different
-// fields must all hold, values of one field are alternatives.
+// Filter selects beads; the zero Filter selects all. A bead must meet the
+// conditions on all fields; the values of one field are alternatives.
 type Filter struct {
 	IDs      []string
 	Statuses []town.Status
 	Not      []town.Status
 	Types    []town.BeadType
 	NotTypes []town.BeadType
-	// Assignees may hold "", which is nobody.
+	// "" among the Assignees selects beads without an assignee.
 	Assignees  []string
 	Owners     []string
 	CreatedBy  []string
 	Priorities []int
-	// Labels must all be there, of AnyLabels one, of NotLabels none.
+	// A bead must have all Labels, one of AnyLabels, and none of NotLabels.
 	Labels, AnyLabels, NotLabels []string
-	// Prefixes are those of rigs: what stands before the last dash of an id.
+	// Prefixes are prefixes of rigs: the part of an id before its last dash.
 	Prefixes []string
 	// Parent selects the children of a bead.
 	Parent string
-	// Text is sought in id, title and description, in any case.
+	// Text is searched for in id, title and description, ignoring case.
 	Text string
-	// Spans of time; the zero time is no bound, From is included, To is not.
+	// Spans of time; the zero time is no bound. From is included, To is not.
 	Created, Updated, Closed, Due Span
-	// Overdue selects open beads that were due before now.
+	// Overdue selects beads that are not closed and were due before now.
 	Overdue bool
-	// Sort orders the answer; then, and by default, by priority, newest first.
+	// Sort orders the answer. Ties, and answers without Sort, are ordered by
+	// priority, then newest first.
 	Sort []Order
-	// Limit bounds the answer; 0 means all. Offset skips.
+	// Limit bounds the answer; 0 means all. Offset skips the first beads.
 	Limit, Offset int
-	// Fields restricts what is read; the rest of the beads stays empty.
+	// Fields restricts what is read; other fields stay empty.
 	Fields Fields
 
-	// bounded bounds the priority by all there may be; see urgent.
+	// bounded adds a condition that every priority meets; see urgent.
 	bounded bool
 }
 
 // Span is a span of time.
 type Span struct{ From, To time.Time }
 
-// Order is one criterion of a sort: the JSON key of a field that is no list.
+// Order is one criterion of a sort: the JSON key of a field that is not a list.
 type Order struct {
 	Field string
 	Desc  bool
@@ -130,15 +132,15 @@ func (w *where) String() string {
 	return " WHERE " + strings.Join(w.conds, " AND ")
 }
 
-// marks is n placeholders.
+// marks returns n placeholders.
 func marks(n int) string { return strings.TrimSuffix(strings.Repeat("?,", n), ",") }
 
-// like quotes what LIKE would interpret.
+// like escapes the characters that LIKE interprets.
 func like(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
 }
 
-// conditions is the filter as SQL about the table issues under the name i.
+// conditions is the filter as SQL about the table issues, named i.
 func (f Filter) conditions(now time.Time) *where {
 	w := f.own(now)
 	for _, l := range f.Labels {
@@ -152,13 +154,14 @@ func (f Filter) conditions(now time.Time) *where {
 	return w
 }
 
-// own are the conditions on what stands in the bead itself.
+// own are the conditions on the bead's own columns.
 func (f Filter) own(now time.Time) *where {
 	w := &where{}
 	in(w, "i.id IN (%s)", f.IDs)
 	in(w, "i.status IN (%s)", words(f.Statuses))
 	in(w, "i.status NOT IN (%s)", words(f.Not))
-	// Within a function: idx_urgency would be read once for each type else.
+	// Within a function, because idx_urgency would otherwise be read once for
+	// each type.
 	in(w, "COALESCE(i.issue_type) IN (%s)", words(f.Types))
 	in(w, "COALESCE(i.issue_type) NOT IN (%s)", words(f.NotTypes))
 	in(w, "i.assignee IN (%s)", f.Assignees)
@@ -169,11 +172,13 @@ func (f Filter) own(now time.Time) *where {
 		w.add("i.priority >= ? AND i.priority <= ?", math.MinInt32, math.MaxInt32)
 	}
 	if len(f.Prefixes) > 0 {
-		// What stands before the last dash: another rig's prefix may begin alike.
+		// What stands before the last dash, because another rig's prefix may
+		// begin with this one.
 		in(w, "SUBSTRING(i.id, 1, LENGTH(i.id) - LENGTH(SUBSTRING_INDEX(i.id, '-', -1)) - 1) IN (%s)", f.Prefixes)
 	}
 	if f.Text != "" {
-		// A third of what LIKE takes, which compares letter by letter.
+		// INSTR takes a third of the time of LIKE, which compares letter by
+		// letter.
 		p := strings.ToLower(f.Text)
 		w.add("(INSTR(LOWER(i.title), ?) > 0 OR INSTR(LOWER(i.description), ?) > 0 OR INSTR(LOWER(i.id), ?) > 0)", p, p, p)
 	}
@@ -222,7 +227,7 @@ func (f Filter) order(fallback ...Order) (string, error) {
 	return " ORDER BY " + strings.Join(list, ", "), nil
 }
 
-// bounds is the LIMIT of a query that cut need not end.
+// bounds is the LIMIT clause; "" where cut applies the limit instead.
 func (f Filter) bounds() string {
 	if !f.limited() {
 		return ""
@@ -230,19 +235,19 @@ func (f Filter) bounds() string {
 	return fmt.Sprintf(" LIMIT %d OFFSET %d", f.Limit, max(f.Offset, 0))
 }
 
-// maxLimit is up to how many rows the database is told a limit: it makes room
-// for all of them before it reads one. Beyond that the answer is cut here.
+// maxLimit is the largest limit that is passed to the database, which allocates
+// room for all rows before it reads one. Larger limits are applied here.
 const maxLimit = 10_000
 
 func (f Filter) limited() bool {
 	return f.Limit > 0 && f.Limit <= maxLimit && max(f.Offset, 0) <= maxLimit
 }
 
-// errEnough ends a query whose other rows nobody wants.
+// errEnough ends a query whose remaining rows are not wanted.
 var errEnough = errors.New("enough")
 
-// cut is yield for the rows between Offset and Limit, where the database does
-// not see to that.
+// cut wraps yield to pass on only the rows between Offset and Limit, where the
+// database does not do that.
 func cut[T any](f Filter, yield func(T) error) func(T) error {
 	if f.limited() {
 		return yield

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// foreign are fields of other programs' exports that are kept as they are and
-// written back. counted ones follow from the rest of an export.
+// foreign are fields of other programs' exports that are stored and exported
+// again unchanged. counted are fields that follow from the rest of an export.
 var (
 	foreign = []string{
 		"spec_id", "started_at", "closed_by_session", "lease_expires_at", "heartbeat_at", "source_system", "metadata",
@@ -20,19 +20,20 @@ var (
 	counted = []string{"_type", "dependency_count", "dependent_count", "comment_count", "parent", "dependents", "content_hash"}
 )
 
-// tableForms turn what a dump of the public program's tables holds, as its
-// backups are, into what its exports hold. A text that is no such value stays.
+// tableForms convert values from a dump of the public program's tables, such as
+// its backups, to the form in its exports. A text that is not such a value
+// stays as it is.
 var tableForms = map[string]func(json.RawMessage) json.RawMessage{
 	"ephemeral": truth, "no_history": truth, "pinned": truth, "is_template": truth, "crystallizes": truth,
 	"metadata": unquoted, "waiters": unquoted,
 	timeoutColumn: func(raw json.RawMessage) json.RawMessage { return raw },
 }
 
-// timeoutColumn is what the field timeout is called in the table.
+// timeoutColumn is the name of the field timeout in the table.
 const timeoutColumn = "timeout_ns"
 
-// exportForm is how a foreign field is kept: as an export would hold it. It is
-// nil when there is nothing to keep.
+// exportForm is a foreign field in the form that an export has; nil when there
+// is nothing to store.
 func exportForm(name string, raw json.RawMessage) (string, json.RawMessage) {
 	if form := tableForms[name]; form != nil {
 		raw = form(raw)
@@ -57,7 +58,7 @@ func truth(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-// unquoted is the JSON that a text holds.
+// unquoted is the JSON inside a JSON string.
 func unquoted(raw json.RawMessage) json.RawMessage {
 	var text string
 	if json.Unmarshal(raw, &text) != nil || text == "" || !json.Valid([]byte(text)) {
@@ -66,7 +67,7 @@ func unquoted(raw json.RawMessage) json.RawMessage {
 	return json.RawMessage(text)
 }
 
-// wireTime is a time that may be a day alone, which then is its first moment, UTC.
+// wireTime is a time, or a date, which means its first moment in UTC.
 type wireTime struct{ at time.Time }
 
 func (w *wireTime) UnmarshalJSON(raw []byte) error {

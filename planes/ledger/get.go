@@ -10,12 +10,13 @@ import (
 	"gastown/town"
 )
 
-// Get returns the beads in the order asked for, in one query. fields restricts
-// what is read; nil means everything. An id may be shortened as Resolve says,
-// which costs one more query. Unknown ids are listed in a BatchError of
-// UnknownErrors; then nothing is returned.
+// Get returns beads in the order asked for, in one query. fields restricts what
+// is read; nil means everything. An id may be shortened as for Resolve, which
+// costs one more query. When ids are unknown, nothing is returned, and the
+// BatchError has an UnknownError for each.
 func (s *Store) Get(ctx context.Context, ids []string, fields Fields) ([]Detail, error) {
-	// A server that is not ours is asked for each state; that would cost more.
+	// A server that is not ours would have to be asked for its state first,
+	// which costs more than it saves.
 	if s.caches != nil && s.fingerprint.generation != nil {
 		return s.shortGet(ctx, ids, fields)
 	}
@@ -23,7 +24,7 @@ func (s *Store) Get(ctx context.Context, ids []string, fields Fields) ([]Detail,
 	return details, err
 }
 
-// getFull is Get that also says what short ids stood for.
+// getFull is Get that also returns the full ids of short ones.
 func (s *Store) getFull(ctx context.Context, ids []string, fields Fields) (_ []Detail, full map[string]string, err error) {
 	found, err := s.get(ctx, ids, fields)
 	if err != nil {
@@ -60,10 +61,11 @@ func (s *Store) getFull(ctx context.Context, ids []string, fields Fields) (_ []D
 	return details, full, nil
 }
 
-// batchRows is how many rows or ids one statement carries.
+// batchRows is how many ids one statement carries.
 const batchRows = 1000
 
-// get reads the beads of these exact ids; those it does not find are missing.
+// get reads the beads with exactly these ids. Ids that do not exist are left
+// out.
 func (s *Store) get(ctx context.Context, ids []string, fields Fields) (map[string]*Detail, error) {
 	if s.caches != nil {
 		return s.cachedGet(ctx, ids, fields)
@@ -87,7 +89,7 @@ func (s *Store) getRows(ctx context.Context, ids []string, fields Fields) (map[s
 	return found, err
 }
 
-// A united query returns rows of several kinds; the first column says which.
+// A UNION query returns rows of several kinds; the first column says which.
 const (
 	rowBead      = "b"
 	rowLabel     = "l"
@@ -101,7 +103,8 @@ func (q txn) details(ctx context.Context, ids []string, fields Fields, found map
 	cols := fields.columns()
 	in := " IN (" + marks(len(ids)) + ")"
 	blank := strings.TrimSuffix(strings.Repeat("NULL, ", len(cols)), ", ")
-	// The engine confuses columns of a union that have one name, so each has its own.
+	// The engine confuses columns of a UNION that have the same name, so each
+	// has its own.
 	arms := []string{
 		"SELECT '" + rowBead + "' AS k, i.id AS o, '' AS w, '' AS t, NULL AS a, '' AS b, " + names("i.", cols) +
 			" FROM issues i WHERE i.id" + in,
@@ -164,7 +167,7 @@ func (q txn) details(ctx context.Context, ids []string, fields Fields, found map
 	return err
 }
 
-// part is one row of a united query.
+// part is one row of a UNION query.
 type part struct {
 	kind, of, word, text string
 	at                   time.Time
@@ -187,7 +190,7 @@ func (d *Detail) take(p part) {
 	}
 }
 
-// settle sorts what came in no order, and counts it.
+// settle sorts and counts the lists.
 func (d *Detail) settle(fields Fields) {
 	d.DependencyCount, d.DependentCount, d.CommentCount = len(d.Dependencies), len(d.Dependents), len(d.Comments)
 	slices.Sort(d.Labels)
@@ -213,7 +216,7 @@ func (d *Detail) settle(fields Fields) {
 	d.drop(fields)
 }
 
-// drop leaves out the lists that were only read to be counted.
+// drop clears the lists that were read only to be counted.
 func (d *Detail) drop(fields Fields) {
 	if !fields.has("dependencies") {
 		d.Dependencies = nil

@@ -8,8 +8,8 @@ import (
 	"gastown/planes/doltdb"
 )
 
-// allCycles returns one cycle of every group of beads that wait for each other,
-// each beginning with its least id, in order.
+// allCycles returns one cycle for every group of beads that wait for each
+// other. Each begins with its smallest id, and they are sorted.
 func allCycles(graph map[string][]string) [][]string {
 	var cycles [][]string
 	for _, group := range components(graph) {
@@ -28,8 +28,8 @@ func allCycles(graph map[string][]string) [][]string {
 	return cycles
 }
 
-// shortest is a shortest cycle that begins with a link from start to next; nil
-// when next does not lead back.
+// shortest is a shortest cycle that begins with the link from start to next;
+// nil when no path leads back.
 func shortest(graph map[string][]string, start, next string) []string {
 	before := map[string]string{next: start}
 	for queue := []string{next}; len(queue) > 0; queue = queue[1:] {
@@ -52,8 +52,8 @@ func shortest(graph map[string][]string, start, next string) []string {
 	return nil
 }
 
-// components are the strongly connected components (Tarjan's). The stack is
-// explicit, because a chain may be long.
+// components returns the strongly connected components, by Tarjan's algorithm.
+// Its stack is explicit, because a chain of links may be long.
 func components(graph map[string][]string) [][]string {
 	type frame struct {
 		id   string
@@ -104,8 +104,9 @@ func components(graph map[string][]string) [][]string {
 	return found
 }
 
-// DepCycles finds the cycles among the links that make beads wait, which only
-// an import or another program can have made. Each begins with its least id.
+// DepCycles finds the cycles among the links that make beads wait. Only an
+// import or another program can have made them. Each begins with its smallest
+// id.
 func (s *Store) DepCycles(ctx context.Context) (cycles [][]string, err error) {
 	graph := map[string][]string{}
 	err = s.read(ctx, func(q txn) error {
@@ -114,7 +115,7 @@ func (s *Store) DepCycles(ctx context.Context) (cycles [][]string, err error) {
 			err := rows.Scan(&from, &to)
 			graph[from] = append(graph[from], to)
 			return err
-		}, "SELECT issue_id, depends_on_id FROM dependencies WHERE type IN ("+marks(len(holding))+")", anys(words(holding))...)
+		}, "SELECT issue_id, depends_on_id FROM dependencies WHERE type IN ("+marks(len(blocking))+")", anys(words(blocking))...)
 	})
 	return allCycles(graph), err
 }

@@ -8,8 +8,8 @@ import (
 	"gastown/town"
 )
 
-// History is the audit trail of a bead, oldest first; it outlives the bead.
-// An id that never was one has none.
+// History is the audit trail of a bead, oldest first. It stays when the bead is
+// deleted. An id that never existed has an empty one.
 func (s *Store) History(ctx context.Context, id string) (events []town.AuditEntry, err error) {
 	err = s.read(ctx, func(q txn) error {
 		return q.each(ctx, func(rows *doltdb.Rows) error {
@@ -22,7 +22,7 @@ func (s *Store) History(ctx context.Context, id string) (events []town.AuditEntr
 	return events, err
 }
 
-// Version is a bead as a commit of the ledger had it.
+// Version is a bead as of a commit of the ledger.
 type Version struct {
 	town.Bead
 	Commit    string    `json:"commit"`
@@ -30,9 +30,9 @@ type Version struct {
 	At        time.Time `json:"commit_date"`
 }
 
-// Versions are the states of a bead in the history of the database, newest
-// first, at most limit commits that changed it (0: all). It reads every commit:
-// slow where there are many.
+// Versions returns the states of a bead in the history of the database, newest
+// first, for at most limit commits that changed it (0: all). It reads every
+// commit, so it is slow where there are many.
 func (s *Store) Versions(ctx context.Context, id string, limit int) (all []Version, err error) {
 	cols := Fields(nil).columns()
 	err = s.read(ctx, func(q txn) error {
@@ -72,7 +72,7 @@ type Stats struct {
 	Deleted    int            `json:"deleted_issues"`
 }
 
-// Stats counts, in one query. With caches the answer is kept.
+// Stats counts, in one query. With caches the answer is cached.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
 	now := stamp(s.moment().Truncate(deferGrain))
 	if s.caches == nil {

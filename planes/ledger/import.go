@@ -11,49 +11,50 @@ import (
 	"gastown/town"
 )
 
-// maxLine is how long one line of an import may be, in bytes.
+// maxLine is the length limit of one line of an import, in bytes.
 const maxLine = 16 << 20
 
-// ImportOptions say what an import does with what is there already.
+// ImportOptions say what an import does with beads that exist.
 type ImportOptions struct {
 	// Force lets a line replace a bead that was changed here later.
 	Force bool
-	// KeepUnknown keeps fields this program does not know, instead of refusing
-	// their lines.
+	// KeepUnknown stores fields that this program does not know, instead of
+	// refusing their lines.
 	KeepUnknown bool
-	// Revive brings back beads that were deleted here; they are left alone
-	// otherwise.
+	// Revive restores beads that were deleted here; otherwise their lines are
+	// skipped.
 	Revive bool
 	// DryRun checks and counts, and changes nothing.
 	DryRun bool
 }
 
-// ImportResult counts what became of the lines.
+// ImportResult counts the lines by what was done with them.
 type ImportResult struct {
 	Created   int `json:"created"`
 	Updated   int `json:"updated"`
 	Unchanged int `json:"unchanged"`
-	// Older were changed here after the export was made; Deleted were deleted
-	// here, or are the mark of a deletion there; Other are no beads.
+	// Older lines are of beads that were changed here after the export. Deleted
+	// lines are of beads that were deleted here, or mark a deletion there.
+	// Other lines are not about beads.
 	Older   int `json:"older"`
 	Deleted int `json:"deleted"`
 	Other   int `json:"other"`
-	// Warnings tell of links to beads that are nowhere, and the like.
+	// Warnings tell of links to beads that do not exist, and the like.
 	Warnings []string `json:"warnings,omitempty"`
 }
 
-// errDryRun ends a transaction that was only tried.
+// errDryRun ends the transaction of a dry run.
 var errDryRun = errors.New("dry run")
 
-// Import reads an export, one JSON object a line, and makes or updates its
-// beads: all or none, in one commit. Every bad line is in the BatchError it
-// returns: malformed JSON, an unknown field, a value no bead may have, an id
-// that came before, a cycle.
+// Import reads an export, one JSON object a line, and creates or updates its
+// beads, all or none, in one commit. The BatchError it returns lists every bad
+// line: malformed JSON, an unknown field, an invalid value, a repeated id, a
+// cycle.
 //
-// A bead that is here already is replaced when the line is newer; of two of one
-// date the line's fields and the links of both are kept. Comments are added to.
-// What is equal is not written. Fields other programs use are kept and exported
-// again.
+// A line replaces an existing bead when the line is newer. When both have the
+// same date, the line's fields and the links of both are stored. Comments are
+// always added to. Equal beads are not written. Fields that other programs use
+// are stored and exported again.
 func (s *Store) Import(ctx context.Context, r io.Reader, opts ImportOptions) (ImportResult, error) {
 	lines, err := ReadLines(r, opts.KeepUnknown)
 	var bad, more *BatchError
@@ -66,16 +67,17 @@ func (s *Store) Import(ctx context.Context, r io.Reader, opts ImportOptions) (Im
 	return s.ImportLines(ctx, lines, opts)
 }
 
-// Lines are the beads of an export, read and checked. They are imported once.
+// Lines are the beads of an export, read and checked. They can be imported
+// once.
 type Lines struct {
 	beads  []town.Bead
 	at     map[string]int
 	result ImportResult
 }
 
-// ReadLines is the part of Import that reads, for those who do not want to have
-// a ledger open while they wait for a pipe or a person. Beside a BatchError it
-// returns the lines that are in order, for CheckLines.
+// ReadLines is the part of Import that reads. With it, a caller need not have a
+// ledger open while it waits for a pipe or a person. Beside a BatchError it
+// returns the valid lines, for CheckLines.
 func ReadLines(r io.Reader, keepUnknown bool) (*Lines, error) {
 	var l Lines
 	var err error
@@ -83,7 +85,7 @@ func ReadLines(r io.Reader, keepUnknown bool) (*Lines, error) {
 	return &l, err
 }
 
-// ImportLines is the rest of Import.
+// ImportLines is the part of Import that writes.
 func (s *Store) ImportLines(ctx context.Context, l *Lines, opts ImportOptions) (ImportResult, error) {
 	var result ImportResult
 	beads := l.beads
@@ -109,8 +111,8 @@ func (s *Store) ImportLines(ctx context.Context, l *Lines, opts ImportOptions) (
 	return result, nil
 }
 
-// CheckLines tells what ImportLines would say of lines, and changes nothing.
-// They cannot be imported any more.
+// CheckLines returns the error ImportLines would return, and changes nothing.
+// The lines cannot be imported afterwards.
 func (s *Store) CheckLines(ctx context.Context, l *Lines) error {
 	if l == nil || len(l.beads) == 0 {
 		return nil
@@ -119,7 +121,8 @@ func (s *Store) CheckLines(ctx context.Context, l *Lines) error {
 	return err
 }
 
-// readLines parses and checks every line, and gives each bead its line number.
+// readLines parses and checks every line, and maps each bead to its line
+// number.
 func readLines(r io.Reader, keep bool, result *ImportResult) ([]town.Bead, map[string]int, error) {
 	var beads []town.Bead
 	lines := map[string]int{}

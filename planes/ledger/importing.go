@@ -12,15 +12,16 @@ import (
 	"gastown/town"
 )
 
-// maxWarnings is how many warnings an import lists; it counts the others.
+// maxWarnings is how many warnings an import lists. The others are dropped.
 const maxWarnings = 20
 
-// compareRows is how many beads one query reads to compare lines with: the
-// engine plans a list of ids for each table of it, and 5,000 beads take 1.0 s in
-// lists of 50 to 250, 2.2 s in lists of 1,000 and 1.9 s in lists of 10.
+// compareRows is how many beads one query reads to compare lines with. The
+// engine plans the list of ids for each table of the query: reading 5,000 beads
+// takes 1.0 s in lists of 50 to 250, 2.2 s in lists of 1,000 and 1.9 s in lists
+// of 10.
 const compareRows = 100
 
-// importing is an import in its transaction.
+// importing is the state of an import in its transaction.
 type importing struct {
 	*rows
 	opts    ImportOptions
@@ -32,7 +33,7 @@ type importing struct {
 	empty   bool // no bead was there before
 }
 
-// run compares the lines with what is there, and checks the links.
+// run compares the lines with the ledger, and checks the links.
 func (in *importing) run(ctx context.Context, q txn, beads []town.Bead) error {
 	ids := make([]string, len(beads))
 	for i := range beads {
@@ -62,7 +63,7 @@ func (in *importing) run(ctx context.Context, q txn, beads []town.Bead) error {
 	return in.check(ctx, q, here)
 }
 
-// load reads the beads that are here already, and those that were deleted.
+// load reads the beads that exist, and those that were deleted.
 func (in *importing) load(ctx context.Context, q txn, ids []string) (map[string]*Detail, map[string]*buried, error) {
 	here := map[string]*Detail{}
 	beads, err := q.count(ctx, "issues")
@@ -85,17 +86,17 @@ func (in *importing) load(ctx context.Context, q txn, ids []string) (map[string]
 	return here, gone, err
 }
 
-// replace takes a line for a bead that is here already.
+// replace applies a line to an existing bead.
 func (in *importing) replace(old *Detail, b *town.Bead) {
 	was := old.Bead
 	was.Dependencies = links(was.ID, old.Dependencies, false)
-	// Comments are added to, be the line older or newer: nothing anybody said is
-	// taken back by an import, or lost in it.
+	// Comments are added to, whether the line is older or newer: an import
+	// neither removes nor drops what somebody wrote.
 	merged := *b
-	merged.Comments = apart(was.Comments, b.Comments)
+	merged.Comments = mergeComments(was.Comments, b.Comments)
 	said := slices.Clone(merged.Comments[len(was.Comments):])
 	if was.UpdatedAt.Equal(merged.UpdatedAt) && !in.opts.Force {
-		// Neither is the newer one, and other programs do not date links.
+		// Neither is newer, and other programs do not date links.
 		merged.Dependencies = slices.Concat(b.Dependencies, was.Dependencies)
 	}
 	arrange(&was)
@@ -128,7 +129,7 @@ func (in *importing) replace(old *Detail, b *town.Bead) {
 	in.belongings(b)
 }
 
-// sameBead compares two beads as they are kept; an empty list is none.
+// sameBead compares two beads as they are stored; nil equals an empty list.
 func sameBead(a, b town.Bead) bool {
 	for _, c := range columns {
 		if c.get(&a) != c.get(&b) {
@@ -148,7 +149,7 @@ func (in *importing) check(ctx context.Context, q txn, here map[string]*Detail) 
 		}
 	}
 	if !in.empty {
-		if err := q.strike(ctx, nowhere); err != nil {
+		if err := q.removeExisting(ctx, nowhere); err != nil {
 			return err
 		}
 	}
@@ -160,9 +161,10 @@ func (in *importing) check(ctx context.Context, q txn, here map[string]*Detail) 
 	return in.checkCycles(ctx, q)
 }
 
-// strike takes out of a set the ids that beads have, in one query. Of many ids
-// it compares them all here: that is read faster than a long list is planned.
-func (q txn) strike(ctx context.Context, ids map[string]bool) error {
+// removeExisting removes from a set the ids that beads have, in one query. For
+// many ids it reads all ids of the ledger, because that is faster than planning
+// a long list.
+func (q txn) removeExisting(ctx context.Context, ids map[string]bool) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -179,10 +181,11 @@ func (q txn) strike(ctx context.Context, ids map[string]bool) error {
 	}, query, args...)
 }
 
-// checkCycles refuses cycles of one kind of link, each by the line that closes
-// it. Of one that takes both kinds it only warns: other programs let a bead wait for its own child.
+// checkCycles refuses cycles of links of one kind, each by the line that closes
+// it. It only warns of cycles that need both kinds, because other programs let
+// a bead wait for its own child.
 func (in *importing) checkCycles(ctx context.Context, q txn) error {
-	if !holds(in.links) {
+	if !anyBlocking(in.links) {
 		return nil
 	}
 	if err := q.markLinks(ctx); err != nil {
@@ -197,7 +200,7 @@ func (in *importing) checkCycles(ctx context.Context, q txn) error {
 		gone[linkKey(d)] = true
 	}
 	var bad batch
-	for _, kind := range holding {
+	for _, kind := range blocking {
 		for _, c := range closings(in.links, old, gone, kind) {
 			line := in.lines[c.link.Bead]
 			bad.add(line-1, line, c.link.Bead, c.err())
@@ -206,7 +209,7 @@ func (in *importing) checkCycles(ctx context.Context, q txn) error {
 	if err := bad.err(); err != nil {
 		return err
 	}
-	for _, c := range closings(in.links, old, gone, holding...) {
+	for _, c := range closings(in.links, old, gone, blocking...) {
 		in.result.warn("line %d: a bead waits for one below it, so neither is ever ready: %s", in.lines[c.link.Bead],
 			strings.Join(c.path[:min(len(c.path), maxCyclePath)], ", "))
 	}

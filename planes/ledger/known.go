@@ -9,7 +9,7 @@ import (
 	"gastown/town"
 )
 
-// known is what of the ledger matters to new beads.
+// known is what the creation of beads needs to know of the ledger.
 type known struct {
 	count  int // of beads
 	live   map[string]bool
@@ -21,8 +21,9 @@ type known struct {
 func (k *known) has(id string) bool { return k.live[id] || strings.HasPrefix(id, "external:") }
 
 // facts reads how many beads there are, which of the ids that new beads name
-// exist or were deleted, and the children of their parents: in one query each,
-// since the engine knows a number that is asked for alone without counting.
+// exist or were deleted, and the children of their parents. It takes one query
+// for the count, which the engine answers without counting when it is asked for
+// alone, and one for the rest.
 func (q txn) facts(ctx context.Context, list []NewBead) (*known, error) {
 	var ids, parents []string
 	for _, n := range list {
@@ -79,13 +80,13 @@ func (q txn) facts(ctx context.Context, list []NewBead) (*known, error) {
 	return k, err
 }
 
-// count is how many rows there are from what follows FROM.
+// count returns how many rows there are; from is what follows FROM.
 func (q txn) count(ctx context.Context, from string, args ...any) (n int, err error) {
 	err = q.each(ctx, func(rows *doltdb.Rows) error { return rows.Scan(intTo{&n}) }, "SELECT COUNT(*) FROM "+from, args...)
 	return n, err
 }
 
-// name gives a bead its id, and takes note of it.
+// name gives a bead its id, and remembers it.
 func (k *known) name(b *town.Bead, n NewBead) error {
 	switch {
 	case n.Parent != "" && !k.live[n.Parent]:

@@ -15,13 +15,13 @@ import (
 	"gastown/town"
 )
 
-// lineType is what an exported line says it is.
+// lineType is the value of _type in an exported line.
 const lineType = "issue"
 
-// errOtherLine reports a line that is about something else than a bead.
+// errOtherLine reports a line that is not about a bead.
 var errOtherLine = errors.New("not about a bead")
 
-// wireBead is a bead as a line of an export holds it.
+// wireBead is a bead as in a line of an export.
 type wireBead struct {
 	town.Bead
 	DueAt      *wireTime     `json:"due_at,omitempty"`
@@ -35,8 +35,8 @@ type wireComment struct {
 	ID json.RawMessage `json:"id"`
 }
 
-// parseLine reads one line of an export. Unknown fields are refused, or kept
-// when keep is set. errOtherLine reports a line that is no bead's.
+// parseLine reads one line of an export. It refuses unknown fields, or stores
+// them when keep is set. errOtherLine reports a line that is not a bead.
 func parseLine(line []byte, keep bool) (town.Bead, error) {
 	var fields map[string]json.RawMessage
 	if !utf8.Valid(line) {
@@ -75,8 +75,9 @@ func parseLine(line []byte, keep bool) (town.Bead, error) {
 	return b, nil
 }
 
-// unreadable reads a line, and tells every field that is unknown or holds what
-// it cannot; of those that can be read at least the id is.
+// unreadable reads a line and returns an error for every field that is unknown
+// or has an invalid value. The bead it returns has at least its id, if that is
+// valid.
 func unreadable(line []byte, fields map[string]json.RawMessage, known []string, keep bool, w *wireBead) (errs []error) {
 	whole := decode(line, w)
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
@@ -93,7 +94,7 @@ func unreadable(line []byte, fields map[string]json.RawMessage, known []string, 
 				w.ID = one.ID
 			}
 		case slices.ContainsFunc(known, alike):
-			// The JSON library would take one for the other.
+			// The JSON library would accept one for the other.
 			errs = append(errs, unknownField(name, known))
 		case !keep && !slices.Contains(counted, name) && !slices.Contains(foreign, name) && tableForms[name] == nil:
 			errs = append(errs, unknownField(name, slices.Concat(known, foreign)))
@@ -117,7 +118,7 @@ func put(m map[string]json.RawMessage, name string, raw json.RawMessage) map[str
 	return m
 }
 
-// decode is json.Unmarshal with errors for people.
+// decode is json.Unmarshal with readable errors.
 func decode(line []byte, to any) error {
 	err := json.Unmarshal(line, to)
 	var syntax *json.SyntaxError
@@ -138,7 +139,7 @@ func decode(line []byte, to any) error {
 	return nil
 }
 
-// decodeField reads an object of one field. An error names it.
+// decodeField reads an object with one field. Errors name the field.
 func decodeField(name string, value json.RawMessage, to any) error {
 	key, _ := json.Marshal(name) // a name is a string
 	err := decode(slices.Concat([]byte("{"), key, []byte(":"), value, []byte("}")), to)
@@ -148,7 +149,7 @@ func decodeField(name string, value json.RawMessage, to any) error {
 	return err
 }
 
-// article is a noun with its article.
+// article puts the article before a noun.
 func article(noun string) string {
 	if strings.IndexAny(noun, "aeiou") == 0 {
 		return "an " + noun
@@ -156,8 +157,8 @@ func article(noun string) string {
 	return "a " + noun
 }
 
-// WriteLine writes a bead as one line of an export: JSON with a newline. Fields
-// kept from an import come last.
+// WriteLine writes a bead as one line of an export: JSON and a newline. Unknown
+// fields that an import stored come last.
 func WriteLine(w io.Writer, b town.Bead) error {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)

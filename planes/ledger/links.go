@@ -10,13 +10,13 @@ import (
 	"gastown/town"
 )
 
-// holding are the links that make one bead wait for another, and so may form no
-// cycle, each kind for itself and both together.
-var holding = []town.DepType{town.DepBlocks, town.DepParent}
+// blocking are the types of links that make one bead wait for another. Neither
+// the links of one type nor those of both together may form a cycle.
+var blocking = []town.DepType{town.DepBlocks, town.DepParent}
 
-// DepAdd makes links, all or none, in one commit. One that is there already is
-// left as it is; the number of new ones is returned. Errors are a BatchError:
-// UnknownError for either end, ErrCycle.
+// DepAdd makes links, all or none, in one commit, and returns how many are new.
+// A link that exists is left as it is. Errors are a BatchError: UnknownError
+// for either end, ErrCycle.
 func (s *Store) DepAdd(ctx context.Context, list []town.Dependency) (added int, err error) {
 	if len(list) == 0 {
 		return 0, nil
@@ -54,7 +54,7 @@ func (s *Store) DepAdd(ctx context.Context, list []town.Dependency) (added int, 
 	return added, s.withNearest(ctx, err)
 }
 
-// newLinks completes and checks links, and leaves out those that are there.
+// newLinks completes and checks links, and leaves out those that exist.
 func (s *Store) newLinks(ctx context.Context, q txn, list []town.Dependency, r *rows) ([]town.Dependency, error) {
 	var ids []string
 	for _, d := range list {
@@ -88,7 +88,7 @@ func (s *Store) newLinks(ctx context.Context, q txn, list []town.Dependency, r *
 
 func linkKey(d town.Dependency) string { return d.Bead + " " + d.Target + " " + string(d.Type) }
 
-// ends reads which beads exist, and the links that go out from them.
+// ends reads which beads exist, and their outgoing links.
 func (q txn) ends(ctx context.Context, ids []string) (live, links map[string]bool, err error) {
 	live, links = map[string]bool{}, map[string]bool{}
 	slices.Sort(ids)
@@ -115,7 +115,7 @@ func (q txn) ends(ctx context.Context, ids []string) (live, links map[string]boo
 }
 
 // DepRemove removes the links from a bead to a target, of one type or, when
-// kind is empty, of any, and says how many there were.
+// kind is empty, of any, and returns how many there were.
 func (s *Store) DepRemove(ctx context.Context, bead, target string, kind town.DepType) (removed int, err error) {
 	err = s.write(ctx, fmt.Sprintf("unlink %s from %s", bead, target), func(q txn) error {
 		removed = 0
@@ -150,33 +150,35 @@ func (q txn) unlink(ctx context.Context, d town.Dependency) error {
 	return err
 }
 
-// holds reports whether any of the links makes a bead wait.
-func holds(list []town.Dependency) bool {
-	return slices.ContainsFunc(list, func(d town.Dependency) bool { return slices.Contains(holding, d.Type) })
+// anyBlocking reports whether any of the links makes a bead wait.
+func anyBlocking(list []town.Dependency) bool {
+	return slices.ContainsFunc(list, func(d town.Dependency) bool { return slices.Contains(blocking, d.Type) })
 }
 
-// markLinks marks a transaction that adds links, so that of two writers who
-// each add half of a cycle at the same time one has to begin again.
+// markLinks writes one row in every transaction that adds links. When two
+// writers each add half of a cycle at the same time, their transactions
+// conflict, and one is run again.
 func (q txn) markLinks(ctx context.Context) error {
 	_, err := q.exec(ctx, "REPLACE INTO guards (name, value) VALUES ('links', ?)", town.NewBeadID("g", 20))
 	return err
 }
 
-// maxSeeds is from how many new links on all links are read, and not only
-// those that the new ones lead to.
+// maxSeeds is for how many new links only the old links reachable from them are
+// read. For more, all links are read.
 const maxSeeds = 20
 
-// reach returns the holding links that new ones lead to, in one query.
+// reach returns the old blocking links that are reachable from new ones, in one
+// query.
 func (q txn) reach(ctx context.Context, fresh []town.Dependency) (old []town.Dependency, err error) {
 	var from []string
 	for _, d := range fresh {
-		if slices.Contains(holding, d.Type) {
+		if slices.Contains(blocking, d.Type) {
 			from = append(from, d.Target)
 		}
 	}
-	kinds := "(" + marks(len(holding)) + ")"
+	kinds := "(" + marks(len(blocking)) + ")"
 	query := "SELECT issue_id, depends_on_id, type FROM dependencies WHERE type IN " + kinds
-	args := anys(words(holding))
+	args := anys(words(blocking))
 	if len(from) <= maxSeeds {
 		query = "WITH RECURSIVE r (id) AS (SELECT issue_id FROM dependencies WHERE issue_id IN (" + marks(len(from)) + ") AND type IN " + kinds +
 			" UNION SELECT d.depends_on_id FROM r JOIN dependencies d ON d.issue_id = r.id WHERE d.type IN " + kinds + ")" +

@@ -11,7 +11,7 @@ import (
 	"gastown/town"
 )
 
-// Item is a bead as lists show it: with its labels, and counts of the rest.
+// Item is a bead as in lists: with its labels, and counts of the rest.
 type Item struct {
 	town.Bead
 	// DependencyCount is how many beads it depends on, DependentCount how many
@@ -26,12 +26,13 @@ func (i Item) clone() Item {
 	return i
 }
 
-// byUrgency is the order of lists by default.
+// byUrgency is the default order of lists.
 var byUrgency = []Order{{Field: "priority"}, {Field: "created_at", Desc: true}}
 
-// List calls yield for every bead the filter selects, in its order, while the
-// one query runs: yield must not use the Store. An error of yield ends it. With
-// caches, answers of a Limit up to 500 are kept.
+// List calls yield for every bead that the filter selects, in the filter's
+// order, while its one query runs: yield must not use the Store. An error of
+// yield ends the list. With caches, answers with a Limit of up to 500 are
+// cached.
 func (s *Store) List(ctx context.Context, f Filter, yield func(Item) error) error {
 	order, err := f.order(byUrgency...)
 	if err != nil {
@@ -40,12 +41,12 @@ func (s *Store) List(ctx context.Context, f Filter, yield func(Item) error) erro
 	return s.items(ctx, f, "", "", f.urgent().conditions(s.moment()), order, yield)
 }
 
-// manyItems is from how many beads on it is cheaper to aggregate all labels and
-// counts once than for each bead.
+// manyItems is from which number of beads on it is cheaper to aggregate the
+// labels and counts of all beads than those of each bead on the list.
 const manyItems = 500
 
-// aggregates are the derived columns of an Item, by the field that wants them:
-// what to aggregate, over which rows.
+// aggregates are the derived columns of an Item: which field wants the column,
+// and what is aggregated over which rows.
 var aggregates = []struct {
 	field, value, table, key string
 	into                     func(*Item) sql.Scanner
@@ -56,27 +57,27 @@ var aggregates = []struct {
 	{"comment_count", "COUNT(*)", "comments", "issue_id", func(i *Item) sql.Scanner { return intTo{&i.CommentCount} }},
 }
 
-// items runs the one query of a list; see listing.
+// items runs the query of a list; see listing.
 func (s *Store) items(ctx context.Context, f Filter, with, join string, w *where, order string, yield func(Item) error) error {
 	query, read := s.listing(f, with, join, w, order)
-	if !f.Kept() {
+	if !f.Cacheable() {
 		return read(ctx, yield)
 	}
-	return s.keptItems(ctx, query, w.args, read, yield)
+	return s.cachedItems(ctx, query, w.args, read, yield)
 }
 
 // reader calls yield for every bead of a list.
 type reader func(ctx context.Context, yield func(Item) error) error
 
-// listing is the one query of a list. with goes before it, join after the table.
-// A short list is chosen by what it is ordered by alone, and only the beads that
-// are on it are read whole.
+// listing builds the one query of a list. with goes before it, join after the
+// table. A short list is chosen by the columns it is ordered by, and only the
+// chosen beads are read whole.
 func (s *Store) listing(f Filter, with, join string, w *where, order string) (query string, read reader) {
-	if !f.Kept() {
+	if !f.Cacheable() {
 		join += f.joinAggregates()
 	}
 	from := " FROM issues i" + join + w.String() + order + f.bounds()
-	if f.Kept() {
+	if f.Cacheable() {
 		from = " FROM (SELECT i.id" + from + ") chosen JOIN issues i ON i.id = chosen.id" + order
 	}
 	query, targets := f.selecting(with, from)
@@ -88,8 +89,9 @@ func (s *Store) listing(f Filter, with, join string, w *where, order string) (qu
 	}
 }
 
-// keptItems yields what read does, which with caches is kept under the query.
-func (s *Store) keptItems(ctx context.Context, query string, args []any, read reader, yield func(Item) error) error {
+// cachedItems calls yield for the beads of a list. With caches, the list is
+// cached under the query.
+func (s *Store) cachedItems(ctx context.Context, query string, args []any, read reader, yield func(Item) error) error {
 	if s.caches == nil {
 		return read(ctx, yield)
 	}
@@ -103,7 +105,7 @@ func (s *Store) keptItems(ctx context.Context, query string, args []any, read re
 	return each(items, yield)
 }
 
-// each calls yield for items until it fails.
+// each calls yield for items until yield fails.
 func each(items []Item, yield func(Item) error) error {
 	for _, item := range items {
 		if err := yield(item); err != nil {
@@ -113,8 +115,8 @@ func each(items []Item, yield func(Item) error) error {
 	return nil
 }
 
-// selecting is the query of the wanted fields, with what goes before it and from
-// where, and where its columns are scanned to.
+// selecting builds the query of the wanted fields, and returns where its
+// columns are scanned to. with goes before the query, from after the columns.
 func (f Filter) selecting(with, from string) (query string, targets []func(*Item) sql.Scanner) {
 	cols := f.Fields.columns()
 	query = with + "SELECT " + names("i.", cols)
@@ -126,7 +128,7 @@ func (f Filter) selecting(with, from string) (query string, targets []func(*Item
 			continue
 		}
 		targets = append(targets, a.into)
-		if f.Kept() {
+		if f.Cacheable() {
 			query += fmt.Sprintf(", (SELECT %s FROM %s t WHERE t.%s = i.id)", a.value, a.table, a.key)
 		} else {
 			query += fmt.Sprintf(", a%d.v", n)
@@ -146,7 +148,7 @@ func (f Filter) joinAggregates() (join string) {
 	return join
 }
 
-// rows runs a query whose columns are the targets.
+// rows runs a query and scans its columns to the targets.
 func (s *Store) rows(ctx context.Context, query string, args []any, targets []func(*Item) sql.Scanner, yield func(Item) error) error {
 	return s.read(ctx, func(q txn) error { return q.items(ctx, query, args, targets, yield) })
 }
@@ -169,7 +171,7 @@ func (q txn) items(ctx context.Context, query string, args []any, targets []func
 	}, query, args...)
 }
 
-// Collect is a yield that appends to a list.
+// Collect returns a yield that appends to a list.
 func Collect(to *[]Item) func(Item) error {
 	return func(i Item) error {
 		*to = append(*to, i)

@@ -81,7 +81,7 @@ func (m *model) reaches(from, to string) bool {
 		}
 		seen[id] = true
 		for _, d := range m.links {
-			if d.Bead == id && slices.Contains(holding, d.Type) && walk(d.Target) {
+			if d.Bead == id && slices.Contains(blocking, d.Type) && walk(d.Target) {
 				return true
 			}
 		}
@@ -221,7 +221,7 @@ func step(t *testing.T, rt *rapid.T, s *Store, m *model) {
 			if err != nil || n != 0 {
 				rt.Fatalf("again: %d, %v", n, err)
 			}
-		case slices.Contains(holding, d.Type) && m.reaches(d.Target, d.Bead):
+		case slices.Contains(blocking, d.Type) && m.reaches(d.Target, d.Bead):
 			mustBe(rt, err, ErrCycle)
 		case err != nil || n != 1:
 			rt.Fatalf("%d, %v", n, err)
@@ -301,7 +301,7 @@ func (m *model) restored(id string) (links map[string]town.Dependency, cycle boo
 		}
 	}
 	for _, d := range links {
-		if slices.Contains(holding, d.Type) && after.reaches(d.Target, d.Bead) {
+		if slices.Contains(blocking, d.Type) && after.reaches(d.Target, d.Bead) {
 			return links, true
 		}
 	}

@@ -11,13 +11,13 @@ import (
 	"gastown/town"
 )
 
-// Lines are parsed so many bytes of them, about, and at most so many at a time.
+// Lines are parsed in groups of about so many bytes, and at most so many lines.
 const (
 	parseBytes = 4 << 20
 	parseLines = 1024
 )
 
-// tombstone is the status of a line that marks a deletion.
+// tombstone is the status in a line that marks a deletion.
 const tombstone = "tombstone"
 
 // parsed is one line of an import.
@@ -25,14 +25,15 @@ type parsed struct {
 	text []byte
 	line int
 	bead town.Bead
-	// unknown is a status that means nothing here; invalid is what is wrong with
-	// a bead that could be read, and err why one could not.
+	// unknown is a status that this program does not know. err says why the
+	// line could not be read, invalid what is wrong with the bead that was
+	// read.
 	unknown      string
 	invalid, err error
 }
 
 // eachLine parses the lines of an import on all processors and calls took with
-// each, in their order. It returns how many lines there were.
+// each, in order. It returns how many lines there were.
 func eachLine(r io.Reader, keep bool, took func(parsed)) (n int, err error) {
 	scanner := bufio.NewScanner(r)
 	scanner.Buffer(make([]byte, 0, 1<<16), maxLine)

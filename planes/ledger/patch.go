@@ -9,8 +9,8 @@ import (
 	"gastown/town"
 )
 
-// Patch is a change of one bead; what is nil stays. The JSON keys are those of
-// the bead itself, so a batch file holds an array of such objects.
+// Patch is a change of one bead; nil fields stay as they are. The JSON keys are
+// those of the bead, so a batch file is an array of such objects.
 type Patch struct {
 	ID                 string         `json:"id"`
 	Title              *string        `json:"title"`
@@ -35,14 +35,14 @@ type Patch struct {
 	RemoveLabels []string  `json:"remove_labels"`
 	// Parent moves the bead below another; "" makes it a child of none.
 	Parent *string `json:"parent"`
-	// Claim gives the bead to the Store's actor and starts it; ErrTaken when
-	// somebody else has it.
+	// Claim assigns the bead to the Store's actor and starts it. It fails with
+	// ErrTaken when somebody else has it.
 	Claim bool `json:"claim"`
 
-	// Line is where it was read, for errors; 0 means nowhere.
+	// Line is where the patch was read, for errors; 0 for nowhere.
 	Line int `json:"-"`
 
-	// ifClosed leaves beads alone that are not closed.
+	// ifClosed skips beads that are not closed.
 	ifClosed bool
 }
 
@@ -92,7 +92,7 @@ func (p Patch) apply(b *town.Bead, parent string, r *rows) (drop, add *town.Depe
 	return drop, add, nil
 }
 
-// move keeps closed_at and close_reason with the status.
+// move sets the status, and closed_at and close_reason to match it.
 func (p Patch) move(b *town.Bead, r *rows) error {
 	if p.ifClosed && b.Status != town.StatusClosed {
 		return nil

@@ -8,22 +8,22 @@ import (
 	"gastown/town"
 )
 
-// internalTypes are beads that programs use among themselves; nobody takes one
-// up as work unless it is asked for by its type.
+// internalTypes are types of beads that programs use among themselves. Ready
+// skips them unless they are asked for.
 var internalTypes = []town.BeadType{"message", "merge-request", "molecule", "gate", "agent", "role", "convoy", "event"}
 
-// heldUp is a common table of the beads that wait: those with an open blocker,
-// and the children of one that waits. A blocker that is not in this ledger
-// holds nothing up.
+// heldUp is a common table expression of the beads that wait: those with an
+// open blocker, and the children of a bead that waits. A blocker in another
+// ledger does not count.
 const heldUp = "WITH RECURSIVE held (id) AS (" +
 	"SELECT d.issue_id FROM dependencies d JOIN issues b ON b.id = d.depends_on_id WHERE d.type = 'blocks' AND b.status <> 'closed'" +
 	" UNION SELECT d.issue_id FROM held JOIN dependencies d ON d.depends_on_id = held.id WHERE d.type = 'parent-child') "
 
-// Ready calls yield for beads that can be taken up, most urgent first: open, not
-// deferred to later, and neither they nor a parent wait for an open blocker. A
-// Filter narrows that; its Statuses and Types replace "open" and "every type
-// people use". One query, for a short list of few ready beads two, and three
-// where nearly all of the first wait.
+// Ready calls yield for the beads that can be started, most urgent first: open,
+// not deferred, and not waiting for an open blocker, neither themselves nor a
+// parent. The Filter narrows that; its Statuses and Types replace "open" and
+// "every type that people use". It takes one query. A short list takes two when
+// few beads are ready, and three when nearly all of the first ones wait.
 func (s *Store) Ready(ctx context.Context, f Filter, yield func(Item) error) error {
 	if len(f.Statuses) == 0 {
 		f.Statuses = []town.Status{town.StatusOpen}
@@ -38,10 +38,10 @@ func (s *Store) Ready(ctx context.Context, f Filter, yield func(Item) error) err
 	now := s.moment()
 	w := f.urgent().conditions(now)
 	w.add("COALESCE(i.defer_until, '1000-01-01') <= ?", stamp(now.Truncate(deferGrain)))
-	if !f.Kept() || f.Offset > manyItems {
+	if !f.Cacheable() || f.Offset > manyItems {
 		return s.readyOfAll(f, w, order)(ctx, yield)
 	}
-	return s.keptItems(ctx, "ready "+f.described(w, order), w.args, func(ctx context.Context, yield func(Item) error) error {
+	return s.cachedItems(ctx, "ready "+f.described(w, order), w.args, func(ctx context.Context, yield func(Item) error) error {
 		items, sure, err := s.readyOfFirst(ctx, f, w, order)
 		if err != nil {
 			return err
@@ -53,7 +53,7 @@ func (s *Store) Ready(ctx context.Context, f Filter, yield func(Item) error) err
 	}, yield)
 }
 
-// Waiting is a bead that is held up.
+// Waiting is a bead that waits for others.
 type Waiting struct {
 	Item
 	// BlockedBy are its own open blockers; none when only its parent waits.
@@ -70,7 +70,7 @@ func (s *Store) Blocked(ctx context.Context, f Filter) ([]Waiting, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.caches == nil || !f.Kept() {
+	if s.caches == nil || !f.Cacheable() {
 		return s.blocked(ctx, f, order)
 	}
 	w := f.conditions(s.moment())

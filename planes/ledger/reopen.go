@@ -6,8 +6,8 @@ import (
 	"gastown/town"
 )
 
-// ReopenBecause is Reopen with the reason as a comment on every bead that was
-// closed, in the same commit.
+// ReopenBecause is Reopen that also adds the reason as a comment to every bead
+// that was closed, in the same commit.
 func (s *Store) ReopenBecause(ctx context.Context, ids []string, reason string) (changed []town.Bead, err error) {
 	open := town.StatusOpen
 	patches := make([]Patch, len(ids))

@@ -11,16 +11,16 @@ import (
 	"gastown/town"
 )
 
-// maxMatches is how many candidates an ambiguous id names.
+// maxMatches is how many candidates the error about an ambiguous id lists.
 const maxMatches = 5
 
 func mapValues(m map[string]string) iter.Seq[string] { return maps.Values(m) }
 
 // Resolve turns ids as people write them into full ones, in order. As with
-// commits of git a unique beginning is enough, with the rig's prefix or without
-// it: gt-a3 or a3 for gt-a3f8x. Children are found by the beginning of their
-// parent only with a dot: a3.1. Unknown and ambiguous ids are listed in a
-// BatchError.
+// commits of git, a unique beginning is enough, with the rig's prefix or
+// without it: gt-a3 or a3 for gt-a3f8x. Children are found by the beginning of
+// their parent only when a dot follows: a3.1. The BatchError it returns lists
+// unknown and ambiguous ids.
 func (s *Store) Resolve(ctx context.Context, refs []string) ([]string, error) {
 	full, err := s.resolve(ctx, refs, refs)
 	if err != nil {
@@ -73,11 +73,11 @@ func (s *Store) resolve(ctx context.Context, refs, some []string) (full map[stri
 	return full, bad.err()
 }
 
-// fewRefs is how many references are sought by the database; for more all ids
-// are read, as it compares each id with each of them.
+// fewRefs is up to how many references the database searches for, because it
+// compares each id with each reference. For more, all ids are read.
 const fewRefs = 16
 
-// ids reads the ids that may be meant.
+// ids reads the ids that the references may mean.
 func (q txn) ids(ctx context.Context, refs []string) (ids []string, err error) {
 	w, query := &where{}, "SELECT id FROM issues"
 	if len(refs) <= fewRefs {
@@ -97,15 +97,16 @@ func (q txn) ids(ctx context.Context, refs []string) (ids []string, err error) {
 }
 
 const (
-	// maxSuggested is for how many unknown ids of a batch nearest ones are sought,
-	// and maxCompared how many ids these are compared with, all together: every
-	// one is compared with all beads. One is always sought for.
+	// maxSuggested is for how many unknown ids of a batch the nearest ones are
+	// looked up. maxCompared bounds the comparisons for all of them together,
+	// because each is compared with the ids of all beads. The first one is
+	// always looked up.
 	maxSuggested = 20
 	maxCompared  = 500_000
 )
 
-// suggest completes UnknownErrors with whether the bead was deleted, and the
-// first of them with the nearest ids.
+// suggest adds to UnknownErrors whether the bead was deleted, and the nearest
+// ids to the first of them.
 func (s *Store) suggest(ctx context.Context, entries []Entry) error {
 	var ids []string
 	deleted := map[string]bool{}

@@ -12,7 +12,7 @@ import (
 	"gastown/town"
 )
 
-// maxEventValue is how many bytes of a value an event keeps.
+// maxEventValue is how many bytes of a value the audit trail stores.
 const maxEventValue = 1024
 
 // rows is what a change is about to write, table by table.
@@ -36,13 +36,13 @@ func (s *Store) who() string {
 	return s.actor.Name
 }
 
-// add records a new bead with all that belongs to it.
+// add records a new bead with everything that belongs to it.
 func (r *rows) add(b *town.Bead) {
 	r.fresh = append(r.fresh, b)
 	r.belongings(b)
 }
 
-// belongings records what stands in other tables.
+// belongings records the rows of a bead in other tables.
 func (r *rows) belongings(b *town.Bead) {
 	for _, l := range b.Labels {
 		r.labels = append(r.labels, [2]string{b.ID, l})
@@ -51,7 +51,7 @@ func (r *rows) belongings(b *town.Bead) {
 	r.notes = append(r.notes, b.Comments...)
 }
 
-// event records what happened to a bead.
+// event records an entry of the audit trail.
 func (r *rows) event(bead, kind, field, before, after string) {
 	r.events = append(r.events, town.AuditEntry{
 		ID: r.eventID(), Bead: bead, Actor: r.actor, At: r.at, Kind: kind, Field: field,
@@ -59,8 +59,9 @@ func (r *rows) event(bead, kind, field, before, after string) {
 	})
 }
 
-// eventID begins with the time and the place in this change, so that the events
-// of a bead stand in order; random digits keep two machines apart.
+// eventID begins with the time and the position in this change, so that the
+// entries of a bead are in order. Random characters keep those of two machines
+// apart.
 func (r *rows) eventID() string {
 	return fmt.Sprintf("%010s%05s", strconv.FormatInt(r.at.UnixMicro(), 36), strconv.FormatInt(int64(len(r.events)), 36)) +
 		town.NewBeadID("", 6)
@@ -157,13 +158,13 @@ func anys[T any](list []T) []any {
 	return all
 }
 
-// newest is the last moment a bead may be dated with: beyond it there is no
-// later one to tell of a change.
+// newest is the latest time that a bead may be dated with. Beyond it there
+// would be no later time to date the next change with.
 var newest = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
-// later is when a bead is changed that was changed at a time: now, or just after
-// that where it is ahead of this machine's clock, for its date says which of two
-// versions is the newer one.
+// later is the time of a change to a bead that was last changed at a time. It
+// is now, or just after the last change if that is ahead of this machine's
+// clock, because of two versions the one with the later date is the newer.
 func (r *rows) later(was time.Time) time.Time {
 	if was.Before(r.at) || was.After(newest) {
 		return r.at
@@ -172,7 +173,7 @@ func (r *rows) later(was time.Time) time.Time {
 }
 
 // touch dates beads whose links or comments changed, as later does, so that an
-// export from before does not pass for as new.
+// earlier export does not count as newer.
 func (q txn) touch(ctx context.Context, at time.Time, ids []string) error {
 	slices.Sort(ids)
 	const later = "CASE WHEN updated_at < ? OR updated_at > ? THEN ? ELSE DATE_ADD(updated_at, INTERVAL 1 MICROSECOND) END"

@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// The scanners below take what either driver of the database returns for a
-// column; a NULL leaves the target as it is, since a query that unites several
-// kinds of rows has NULL where a kind has no such column.
+// The scanners below accept what either driver of the database returns for a
+// column. NULL leaves the target as it is: in a UNION query, a kind of row that
+// lacks a column has NULL there.
 
 type textTo struct{ p *string }
 
@@ -99,7 +99,8 @@ func (s extraTo) Scan(v any) error {
 	return json.Unmarshal([]byte(text), s.p)
 }
 
-// labelsTo reads a JSON array of strings, as the database aggregates labels.
+// labelsTo scans a JSON array of strings, which is how the database aggregates
+// labels.
 type labelsTo struct{ p *[]string }
 
 func (s labelsTo) Scan(v any) error {

@@ -2,15 +2,16 @@ package ledger
 
 import "gastown/planes/doltdb"
 
-// migrations is the schema of the plane, oldest first. A released step never
-// changes. The first has no statements of its own: every step brings the tables
-// that say which store this is.
+// migrations is the schema of the plane, oldest step first. A released step never
+// changes. The first has no statements of its own, because every step creates the
+// tables that say which store this is.
 //
-// idx_status and idx_created_by are two of the four indexes the performance
-// document prints, on the table it names; the others belong to the operational
-// plane. Short texts stand in the row itself, longer ones beside it.
+// idx_status and idx_created_by are two of the four indexes in the performance
+// document, on the table it names; the others belong to the operational plane.
+// Short texts are stored in the row itself, longer ones beside it.
 //
-// Times are UTC. There are no foreign keys: links may point at what is elsewhere.
+// Times are UTC. There are no foreign keys, because links may point to beads of
+// other ledgers.
 var migrations = []doltdb.Migration{
 	{Name: "identity"},
 	{Name: "beads", Statements: []string{
@@ -75,7 +76,7 @@ var migrations = []doltdb.Migration{
 		"CREATE TABLE prefixes (rig VARCHAR(64) PRIMARY KEY, prefix VARCHAR(32) NOT NULL UNIQUE)",
 		"CREATE TABLE guards (name VARCHAR(32) PRIMARY KEY, value VARCHAR(32) NOT NULL)",
 	}},
-	// What lists are chosen and ordered by, without the texts; see urgency.go.
+	// What lists are chosen and ordered by, without texts; see urgency.go.
 	{Name: "urgency", Statements: []string{
 		"CREATE INDEX idx_urgency ON issues(status, priority, created_at, id, issue_type, defer_until)",
 	}},

@@ -8,16 +8,16 @@ import (
 	"gastown/town"
 )
 
-// shortIDs finds the ids that a short one may mean. Each search looks at no more
-// ids than begin like it.
+// shortIDs finds the ids that a short one may mean. Each search looks only at
+// ids that begin with the short one.
 type shortIDs struct {
 	whole, tails []shortID // in the order of their keys
 	// looks counts the ids that were looked at.
 	looks int
 }
 
-// shortID is an id under what it may begin with: itself, or what follows the
-// rig's prefix.
+// shortID is an id and a key by which it may be found: the id itself, or the
+// part after the rig's prefix.
 type shortID struct{ key, id string }
 
 func newShortIDs(ids []string) *shortIDs {
@@ -34,8 +34,8 @@ func newShortIDs(ids []string) *shortIDs {
 	return s
 }
 
-// find gives the ids a reference may mean, in order and no more than some; an
-// exact one alone if there is one.
+// find returns the ids that a reference may mean, sorted, and not more than a
+// few. An exact match is returned alone.
 func (s *shortIDs) find(ref string) []string {
 	if ref == "" {
 		return nil
@@ -51,7 +51,7 @@ func (s *shortIDs) find(ref string) []string {
 	return slices.Compact(found)
 }
 
-// exact are the ids whose key is ref, two at most.
+// exact returns the ids whose key is ref, two at most.
 func (s *shortIDs) exact(list []shortID, ref string) (ids []string) {
 	for i := first(list, ref); i < len(list) && list[i].key == ref && len(ids) < 2; i++ {
 		s.looks++
@@ -60,8 +60,9 @@ func (s *shortIDs) exact(list []shortID, ref string) (ids []string) {
 	return ids
 }
 
-// begin are the ids whose key begins with ref: children of the same depth, and
-// one more than an ambiguous id names at most.
+// begin returns the ids whose key begins with ref and that are children of the
+// same depth. It returns at most one more than the error about an ambiguous id
+// lists.
 func (s *shortIDs) begin(list []shortID, ref string) (ids []string) {
 	depth := strings.Count(ref, ".")
 	for i := first(list, ref); i < len(list) && strings.HasPrefix(list[i].key, ref) && len(ids) <= maxMatches; i++ {

@@ -7,14 +7,15 @@ import (
 	"gastown/town"
 )
 
-// What an import puts aside of a bead under these keys is exported with it.
+// An import stores these values of a bead under keys of their own, and an
+// export writes them back.
 const (
 	previouslyClosed = "previously_closed_at"
 	originalStatus   = "original_status"
 )
 
-// tidy completes what an export leaves out, and brings it into the order kept.
-// It returns a status that means nothing here, in whose place the bead is open.
+// tidy completes what an export leaves out, and sorts the lists. It returns the
+// status if this program does not know it; the bead is open then.
 func tidy(b *town.Bead) (unknown string) {
 	b.Status, b.Type = or(b.Status, town.StatusOpen), or(b.Type, town.TypeTask)
 	unknown = adoptStatus(b)
@@ -41,16 +42,16 @@ func tidy(b *town.Bead) (unknown string) {
 		at.completeComment(c, b.ID)
 	}
 	truncate(b)
-	b.Comments = apart(nil, b.Comments)
+	b.Comments = mergeComments(nil, b.Comments)
 	arrange(b)
 	return unknown
 }
 
-// maxStatus is how long a status may be that only another program knows.
+// maxStatus is the length limit of a status that only another program knows.
 const maxStatus = 64
 
-// adoptStatus opens a bead whose status is a word only another program knows,
-// and keeps that word among the fields that are written back.
+// adoptStatus opens a bead whose status only another program knows, and stores
+// that status among the fields that are exported again.
 func adoptStatus(b *town.Bead) (unknown string) {
 	word := string(b.Status)
 	strange := func(r rune) bool {
@@ -68,7 +69,7 @@ func adoptStatus(b *town.Bead) (unknown string) {
 	return word
 }
 
-// arrange brings the lists of a bead into the order they are kept in.
+// arrange sorts the lists of a bead as they are stored.
 func arrange(b *town.Bead) {
 	slices.Sort(b.Labels)
 	b.Labels = slices.Compact(b.Labels)

@@ -11,7 +11,7 @@ import (
 	"gastown/town"
 )
 
-// Tombstone is what is left of a deleted bead: everything.
+// Tombstone is a deleted bead with everything that belonged to it.
 type Tombstone struct {
 	Bead      town.Bead `json:"bead"`
 	DeletedAt time.Time `json:"deleted_at"`
@@ -19,16 +19,16 @@ type Tombstone struct {
 	Reason    string    `json:"delete_reason,omitempty"`
 }
 
-// buried is a bead as a tombstone keeps it: with the links that led to it.
+// buried is a bead as a tombstone stores it, with the links that led to it.
 type buried struct {
 	town.Bead
 	Extra      map[string]json.RawMessage `json:"extra,omitempty"`
 	Dependents []town.Dependency          `json:"dependents,omitempty"`
 }
 
-// Delete takes beads out of the ledger, all or none, in one commit. They stay in
-// tombstones with their labels, comments and links, until Restore; their ids
-// are not given again. What depended on them no longer waits for them.
+// Delete deletes beads, all or none, in one commit. Tombstones retain them,
+// with their labels, comments and links, until Restore. Their ids are not used
+// again. Beads that depended on them no longer wait for them.
 func (s *Store) Delete(ctx context.Context, ids []string, reason string) error {
 	if len(ids) == 0 {
 		return nil
@@ -91,7 +91,7 @@ func bury(d *Detail) buried {
 	return b
 }
 
-// links are those of a detail as the database keeps them.
+// links are the links of a detail in the form of the database.
 func links(id string, list []Linked, up bool) []town.Dependency {
 	var all []town.Dependency
 	for _, l := range list {

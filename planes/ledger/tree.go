@@ -6,7 +6,7 @@ import (
 	"gastown/town"
 )
 
-// maxTreeDepth bounds a tree whatever the caller asks for.
+// maxTreeDepth bounds a tree, whatever the caller asks for.
 const maxTreeDepth = 50
 
 // Node is one line of a dependency tree.
@@ -15,16 +15,16 @@ type Node struct {
 	// Depth is 0 for the root; Via is the id of the bead above.
 	Depth int    `json:"depth"`
 	Via   string `json:"parent_id,omitempty"`
-	// Type is the link to the bead above.
+	// Type is the type of the link to the bead above.
 	Type town.DepType `json:"dependency_type,omitempty"`
-	// Seen says that the bead stands higher up already, with what is below it.
+	// Seen says that the bead was expanded higher up.
 	Seen bool `json:"truncated,omitempty"`
 }
 
 // DepTree walks the links from a bead to what it depends on or, with up, to
-// what depends on it, at most depth levels (0: as far as possible), and returns
-// the tree in the order it is printed. A bead that is reached twice is expanded
-// once. It takes one query for each level.
+// what depends on it, at most depth levels (0: as far as possible). It returns
+// the tree in the order in which it is printed. A bead that is reached twice is
+// expanded once. It takes one query for each level.
 func (s *Store) DepTree(ctx context.Context, id string, up bool, depth int) ([]Node, error) {
 	if depth <= 0 || depth > maxTreeDepth {
 		depth = maxTreeDepth

@@ -11,10 +11,11 @@ import (
 )
 
 // Update changes beads, all or none, in one commit, and returns them as they
-// now are, but for links and comments, in the order of the patches. A bead that
-// is named twice is changed twice. Ids are full ones: see Resolve. Errors are a
-// BatchError with every bad patch by its index and line; of a cycle, the last
-// patch that makes it one. What changes nothing commits nothing.
+// are afterwards, without links and comments, in the order of the patches. A
+// bead that is named twice is changed twice. Ids are full ones; see Resolve.
+// The BatchError it returns lists every bad patch by its index and line; for a
+// cycle, the last patch that closes it. When nothing changes, there is no
+// commit.
 func (s *Store) Update(ctx context.Context, patches []Patch) ([]town.Bead, error) {
 	if len(patches) == 0 {
 		return nil, nil
@@ -26,13 +27,13 @@ func (s *Store) Update(ctx context.Context, patches []Patch) ([]town.Bead, error
 	return s.update(ctx, message, patches)
 }
 
-// CloseBeads closes beads for a reason. One that is closed keeps its date.
+// CloseBeads closes beads for a reason. A bead that is closed keeps its date.
 func (s *Store) CloseBeads(ctx context.Context, ids []string, reason string) ([]town.Bead, error) {
 	closed := town.StatusClosed
 	return s.moveAll(ctx, "close", ids, Patch{Status: &closed, CloseReason: &reason})
 }
 
-// Reopen opens closed beads again. Others are left as they are.
+// Reopen opens closed beads. Others stay as they are.
 func (s *Store) Reopen(ctx context.Context, ids []string) ([]town.Bead, error) {
 	open := town.StatusOpen
 	return s.moveAll(ctx, "reopen", ids, Patch{Status: &open, ifClosed: true})
@@ -54,7 +55,7 @@ func (s *Store) moveAll(ctx context.Context, verb string, ids []string, p Patch)
 	return s.update(ctx, message, patches)
 }
 
-// touched are what a change of a bead has to know.
+// touched are the fields that a change of a bead needs to read.
 var touched = append(slices.Clone(fieldNames()[:len(columns)-1]), "labels", "parent", "extra")
 
 func (s *Store) update(ctx context.Context, message string, patches []Patch) (changed []town.Bead, err error) {
@@ -79,7 +80,7 @@ func (s *Store) update(ctx context.Context, message string, patches []Patch) (ch
 	return changed, nil
 }
 
-// withNearest completes the UnknownErrors among the entries of a BatchError.
+// withNearest adds suggestions to the UnknownErrors in a BatchError.
 func (s *Store) withNearest(ctx context.Context, err error) error {
 	var b *BatchError
 	if errors.As(err, &b) && errors.Is(err, ErrUnknown) {
@@ -91,7 +92,7 @@ func (s *Store) withNearest(ctx context.Context, err error) error {
 	return err
 }
 
-// editing is a change of existing beads in the making.
+// editing is the state of a change to existing beads.
 type editing struct {
 	*rows
 	found map[string]*Detail
@@ -105,8 +106,8 @@ func newEditing(r *rows) *editing {
 	return &editing{rows: r, found: map[string]*Detail{}, was: map[string]Detail{}, moved: map[string]int{}, taken: map[string]bool{}}
 }
 
-// load reads every bead that is changed, or becomes a parent: one query for as
-// many as are read best at once.
+// load reads every bead that is changed or becomes a parent, as many per query
+// as is fastest.
 func (e *editing) load(ctx context.Context, q txn, patches []Patch) error {
 	var ids []string
 	for _, p := range patches {
@@ -128,8 +129,8 @@ func (e *editing) load(ctx context.Context, q txn, patches []Patch) error {
 	return nil
 }
 
-// applyAll applies the patches to what was read, and tells of every one that
-// cannot be, cycles included.
+// applyAll applies the patches to the beads that were read. Its error lists
+// every patch that cannot be applied, including those that close cycles.
 func (e *editing) applyAll(ctx context.Context, q txn, patches []Patch) error {
 	var bad batch
 	for i, p := range patches {
@@ -147,8 +148,8 @@ func (e *editing) applyAll(ctx context.Context, q txn, patches []Patch) error {
 	return bad.err()
 }
 
-// relink finds the links that go and come: parents are compared with what there
-// was at first, however often a bead was moved in between.
+// relink finds the links to remove and to add. It compares each parent with the
+// one before the change, however often a bead was moved in between.
 func (e *editing) relink() (gone map[string]bool) {
 	gone = map[string]bool{}
 	for _, b := range e.beads {
@@ -167,7 +168,7 @@ func (e *editing) relink() (gone map[string]bool) {
 	return gone
 }
 
-// apply applies one of the patches; when it cannot, it changes nothing.
+// apply applies one patch. When it fails, nothing is changed.
 func (e *editing) apply(index int, p Patch) error {
 	d := e.found[p.ID]
 	if d == nil {
@@ -215,7 +216,8 @@ func linkError(d *town.Dependency) error {
 	return d.Validate()
 }
 
-// diff records an event for every field and label that differs.
+// diff records an entry of the audit trail for every field and label that
+// differs.
 func (e *editing) diff(before, after *town.Bead) bool {
 	n := len(e.events)
 	for _, c := range columns {
@@ -254,8 +256,8 @@ func valueText(v any) string {
 	return fmt.Sprint(v)
 }
 
-// store writes what became of the beads: labels are compared with what there was
-// at first, however often a bead was changed in between.
+// store writes the changed beads. It compares labels with those before the
+// change, however often a bead was changed in between.
 func (e *editing) store(ctx context.Context, q txn) error {
 	var unset [][]any
 	for _, b := range e.beads {
@@ -271,7 +273,7 @@ func (e *editing) store(ctx context.Context, q txn) error {
 			}
 		}
 	}
-	if holds(e.links) {
+	if anyBlocking(e.links) {
 		if err := q.markLinks(ctx); err != nil {
 			return err
 		}

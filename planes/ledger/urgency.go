@@ -8,19 +8,20 @@ import (
 	"gastown/town"
 )
 
-// inUrgency are the fields that idx_urgency holds.
+// inUrgency are the fields in idx_urgency.
 var inUrgency = []string{"id", "status", "priority", "created_at", "issue_type", "defer_until"}
 
-// urgent is the filter in words that let the engine choose a short list by
-// idx_urgency alone, which holds nothing but what such lists are chosen and
-// ordered by: a tenth of the pages. The engine takes the index by which it can
-// bound the most columns, so both the status and the priority are bounded: if
-// need be by all statuses there are, as it takes no range for that, and by all
-// numbers, for other programs may use more than ours. A filter that asks for
-// what is not in the index stays as it is.
+// urgent rewrites the filter so that the engine can choose a short list by
+// idx_urgency alone. That index holds only the columns that such lists are
+// chosen and ordered by, which is a tenth of the pages. The engine uses the
+// index of which it can bound the most columns, so both the status and the
+// priority are bounded: the status by a list of all statuses if need be,
+// because the engine uses no range for it, and the priority by all integers,
+// because other programs may use more than ours. A filter on columns that are
+// not in the index stays as it is.
 func (f Filter) urgent() Filter {
 	others := len(f.IDs) + len(f.Assignees) + len(f.Owners) + len(f.CreatedBy) + len(f.Labels) + len(f.AnyLabels) + len(f.NotLabels)
-	if !f.Kept() || others > 0 || f.Parent+f.Text != "" || f.Overdue || f.Updated != (Span{}) || f.Closed != (Span{}) || f.Due != (Span{}) {
+	if !f.Cacheable() || others > 0 || f.Parent+f.Text != "" || f.Overdue || f.Updated != (Span{}) || f.Closed != (Span{}) || f.Due != (Span{}) {
 		return f
 	}
 	for _, o := range f.Sort {
@@ -40,14 +41,12 @@ func (f Filter) urgent() Filter {
 	return f
 }
 
-// described names a list in the caches: all that makes it differ from others but
-// the arguments.
+// described is the key of a list in the caches, without the arguments.
 func (f Filter) described(w *where, order string) string {
 	return fmt.Sprintf("%t %q", f.Fields == nil, f.Fields) + w.String() + order + f.bounds()
 }
 
-// readyOfAll finds out which beads wait, and yields those of the others that w
-// selects.
+// readyOfAll finds all beads that wait, and yields the others that w selects.
 func (s *Store) readyOfAll(f Filter, w *where, order string) reader {
 	w = &where{conds: append(slices.Clone(w.conds), "held.id IS NULL"), args: w.args}
 	_, read := s.listing(f, heldUp, " LEFT JOIN held ON held.id = i.id", w, order)
@@ -55,8 +54,8 @@ func (s *Store) readyOfAll(f Filter, w *where, order string) reader {
 }
 
 // readyOfFirst looks only at the first beads that w selects, somewhat more than
-// are wanted, and asks of those alone whether they, or a parent, wait. It is not
-// sure when so many of them wait that others may be next.
+// are wanted, and finds out whether those or their parents wait. sure is false
+// when so many of them wait that later beads may belong on the list.
 func (s *Store) readyOfFirst(ctx context.Context, f Filter, w *where, order string) (items []Item, sure bool, err error) {
 	wanted := f.Limit + max(f.Offset, 0)
 	looked := 2*wanted + 100
@@ -71,7 +70,7 @@ func (s *Store) readyOfFirst(ctx context.Context, f Filter, w *where, order stri
 		" WHERE d.type = 'blocks' AND b.status <> 'closed') "
 	query, targets := f.selecting(with, " FROM (SELECT up.id FROM up LEFT JOIN held ON held.id = up.id"+
 		" WHERE up.root = up.id AND held.id IS NULL) free JOIN issues i ON i.id = free.id"+order+f.bounds())
-	// In one view, so that through a server both are of one state.
+	// In one view, so that both queries see the same state through a server.
 	var n int
 	err = s.read(ctx, func(q txn) (err error) {
 		if err = q.items(ctx, query, w.args, targets, Collect(&items)); err == nil && len(items) < f.Limit {

@@ -10,31 +10,31 @@ import (
 	"gastown/town"
 )
 
-// UsualLimit is how many beads a list shows when nobody says how many. One more
-// is asked for, to tell that there are more.
+// UsualLimit is the default length of a printed list. Callers ask for one more,
+// to find out whether there are more.
 const UsualLimit = 50
 
-// LineFields are what a line of a list needs of a bead.
+// LineFields are the fields in a line of a printed list.
 func LineFields() Fields {
 	return Fields{"id", "title", "status", "priority", "issue_type", "assignee"}
 }
 
-// settlePause is how often it is looked whether writes have settled.
+// settlePause is the interval between checks whether writes have settled.
 const settlePause = 50 * time.Millisecond
 
 const (
 	// warmRows is how many beads one query of Warm reads.
 	warmRows = 100
-	// warmShare is which part of the budget Warm fills at most, a half: the rest
-	// is for what is really asked.
+	// warmShare is the part of the budget that Warm fills at most: one half.
+	// The rest is for what is really asked.
 	warmShare = 2
 )
 
-// Warmed is what was read ahead.
+// Warmed is the result of reading ahead.
 type Warmed struct {
-	// Read is how many entries are kept now, Left how many are not.
+	// Read is how many entries were cached, Left how many were not.
 	Read, Left int
-	// Why says why some were left out.
+	// Why lists the reasons for what was left out.
 	Why []string
 }
 
@@ -45,19 +45,19 @@ func (w *Warmed) leave(n int, format string, args ...any) {
 	}
 }
 
-// late leaves out what there was no time for.
+// late counts what there was no time for.
 func (w *Warmed) late(n int) { w.leave(n, "there was no more time") }
 
-// ahead is a Store for reading ahead: none of its reads collects more than one
-// entry may take, for that would not be kept.
+// ahead is a view for reading ahead. None of its reads collects more than one
+// cache entry may take.
 func (s *Store) ahead() *Store {
 	return s.As(Session{Actor: s.actor, MaxText: s.caches.budget.Most(), NoSuggestions: true})
 }
 
-// Warm reads the beads a filter selects into the caches, so that Get finds
-// them: in the filter's order as many as the cache holds, as half of the budget
-// holds, and as can be read within a time. What is read while a write is half
-// done is not kept, so that is waited for.
+// Warm reads the beads that a filter selects into the caches, so that Get finds
+// them. It reads them in the filter's order, until the cache is full, half of
+// the budget is used, or the time is over. It waits for a write under way to
+// settle first, because what is read during a write is not cached.
 func (s *Store) Warm(ctx context.Context, f Filter, within time.Duration) (w Warmed, err error) {
 	if s.caches == nil {
 		return w, nil
@@ -117,10 +117,10 @@ func (s *Store) Warm(ctx context.Context, f Filter, within time.Duration) (w War
 	return w, nil
 }
 
-// tooLarge says why one entry is not kept.
+// tooLarge is the reason for not caching a large entry.
 const tooLarge = "one takes more than an eighth of cache.memory_size"
 
-// howMany counts the beads a filter selects, whatever its limit.
+// howMany counts the beads a filter selects, ignoring its limit.
 func (s *Store) howMany(ctx context.Context, f Filter) (n int, err error) {
 	w := f.conditions(s.moment())
 	err = s.read(ctx, func(q txn) (err error) {
@@ -130,10 +130,10 @@ func (s *Store) howMany(ctx context.Context, f Filter) (n int, err error) {
 	return n, err
 }
 
-// WarmUsual reads the answers into the caches that are asked for most: what is
-// not closed, what is ready, what waits, and the ledger in numbers, as people
-// read them and as programs do; as many as can be read within a time. What
-// depends on the time of day, as ready work does, is right for a quarter of a
+// WarmUsual reads the most usual answers into the caches, until the time is
+// over: what is not closed, what is ready, what waits, and the statistics, each
+// in the form that people read and in the form that programs read. Answers that
+// depend on the time of day, such as ready work, are right for a quarter of a
 // minute.
 func (s *Store) WarmUsual(ctx context.Context, within time.Duration) (w Warmed, err error) {
 	if s.caches == nil {
@@ -174,7 +174,7 @@ func (s *Store) WarmUsual(ctx context.Context, within time.Duration) (w Warmed, 
 	return w, nil
 }
 
-// settled waits until no write is half done, or until that can be no more.
+// settled waits until the last write has settled, or until any write must have.
 func (s *Store) settled(ctx context.Context) error {
 	pause := time.NewTicker(settlePause)
 	defer pause.Stop()
