@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"os"
 	"strings"
@@ -14,9 +13,6 @@ import (
 
 	gt "gastown/cmd/gt/cli"
 	"gastown/cmd/internal/shell"
-	"gastown/cmd/internal/term"
-	"gastown/planes/ledger"
-	"gastown/town"
 )
 
 // place runs bd on a Town of its own.
@@ -115,83 +111,4 @@ func TestEveryCommandHasExamples(t *testing.T) {
 		}
 	}
 	walk(ours)
-}
-
-func TestSplit(t *testing.T) {
-	got := split([]string{"a, b,,c", "", " d "})
-	if strings.Join(got, "|") != "a|b|c|d" {
-		t.Errorf("%q", got)
-	}
-}
-
-func TestDates(t *testing.T) {
-	zone := time.FixedZone("there", 2*3600)
-	now := time.Date(2026, 3, 10, 15, 4, 5, 0, zone)
-	for in, want := range map[string]string{
-		"now": "2026-03-10T15:04:05+02:00", "today": "2026-03-10T00:00:00+02:00", "Tomorrow": "2026-03-11T00:00:00+02:00",
-		"yesterday": "2026-03-09T00:00:00+02:00", "2026-01-31": "2026-01-31T00:00:00+02:00",
-		"2026-01-31T07:08:09Z": "2026-01-31T07:08:09Z", "2026-01-31 07:08": "2026-01-31T07:08:00+02:00",
-		"+2d": "2026-03-12T15:04:05+02:00", "2d": "2026-03-12T15:04:05+02:00", "-6h": "2026-03-10T09:04:05+02:00", "-1w": "2026-03-03T15:04:05+02:00",
-	} {
-		got, err := parseDate(in, now)
-		if err != nil || got.Format(time.RFC3339) != want {
-			t.Errorf("%s is %s, %v; want %s", in, got.Format(time.RFC3339), err, want)
-		}
-	}
-	for _, in := range []string{"", "soon", "2026-02-30", "d", "+d", "1e9d", "9999999999d", "--2d", "2026-01-31T25:00:00Z", "5m"} {
-		if got, err := parseDate(in, now); !errors.Is(err, town.ErrUsage) {
-			t.Errorf("%q is %s, %v", in, got, err)
-		}
-	}
-}
-
-// A tree shows every bead once, also when the links are a circle.
-func TestGrow(t *testing.T) {
-	node := func(id, parent string) leaf {
-		return leaf{Item: ledger.Item{Bead: town.Bead{ID: id}}, Parent: parent}
-	}
-	var got []string
-	for _, b := range grow([]leaf{node("c", "b"), node("a", ""), node("b", "a"), node("x", "y"), node("y", "x"), node("o", "elsewhere")}) {
-		got = append(got, strings.Repeat("-", b.depth)+b.ID)
-	}
-	if want := "a -b --c o x y"; strings.Join(got, " ") != want {
-		t.Errorf("got %q, want %s", got, want)
-	}
-}
-
-func TestBeadLine(t *testing.T) {
-	b := town.Bead{ID: "gt-1", Title: "x\ny\x1b[2J", Status: town.StatusOpen, Priority: 1, Type: town.TypeTask}
-	if got := beadLine(b); got != "○ gt-1 P1 x\ny\x1b[2J" {
-		t.Errorf("%q", got)
-	}
-	b.Type, b.Status, b.Assignee = town.TypeBug, "strange", "ada"
-	var out bytes.Buffer
-	p := term.New(&out, true)
-	sayBead(p, "", b, "")
-	if err := p.Flush(); err != nil || out.String() != "? gt-1 P1 [bug] x\\x0ay\\x1b[2J @ada\n" {
-		t.Errorf("%q, %v", out.String(), err)
-	}
-}
-
-// What is asked for is read and printed, in that order, and nothing else.
-func TestPicked(t *testing.T) {
-	text, err := json.Marshal(picked{town.Bead{ID: "a", Title: "t", Priority: 0, Status: "open"}, ledger.Fields{"status", "priority", "status", "notes"}})
-	if err != nil || string(text) != `{"id":"a","status":"open","priority":0}` {
-		t.Errorf("%s, %v", text, err)
-	}
-}
-
-func TestArray(t *testing.T) {
-	for n, want := range map[int]string{0: "[]\n", 1: "[\n  {\n    \"a\": \"<\"\n  }\n]\n"} {
-		var out bytes.Buffer
-		list := (&shell.Call{Invocation: &shell.Invocation{Stdout: &out}}).Array()
-		for range n {
-			if err := list.Add(map[string]string{"a": "<"}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		if err := list.End(); err != nil || out.String() != want {
-			t.Errorf("%q, %v", out.String(), err)
-		}
-	}
 }

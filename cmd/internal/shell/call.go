@@ -91,6 +91,12 @@ func (c *Call) Summary(value any, say func(*term.Printer)) error {
 	return c.Show(value, say)
 }
 
+// Changed is Summary for a change that was made. Its error says that the change
+// must not be repeated because its result could not be printed.
+func (c *Call) Changed(value any, say func(*term.Printer)) error {
+	return ErrAppliedUnprinted(c.Summary(value, say))
+}
+
 // Hint tells people, not scripts, something beside the result.
 func (c *Call) Hint(format string, args ...any) {
 	if c.Quiet {

@@ -1,0 +1,72 @@
+package cli
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"gastown/cmd/internal/shell"
+)
+
+// stream calls at before it is read or written the first time.
+type stream struct {
+	io.Reader
+	io.Writer
+	at func()
+}
+
+func (s *stream) once() {
+	if at := s.at; at != nil {
+		s.at = nil
+		at()
+	}
+}
+
+func (s *stream) Read(p []byte) (int, error)  { s.once(); return s.Reader.Read(p) }
+func (s *stream) Write(p []byte) (int, error) { s.once(); return s.Writer.Write(p) }
+
+// Who waits for a person, or a pipe, keeps nobody from the ledger.
+func TestNobodyWaitsForAPipe(t *testing.T) {
+	p := newPlace(t)
+	id := p.id("one")
+	export := p.must("export")
+	for name, c := range map[string]struct {
+		args   []string
+		stream string
+		code   int
+	}{
+		"import":     {[]string{"import", "-"}, "in", shell.ExitOK},
+		"batch":      {[]string{"update", "--batch", "-"}, "in", shell.ExitFailed}, // it is no batch
+		"delete":     {[]string{"delete", id}, "err", shell.ExitRefused},
+		"list":       {[]string{"list", "-n", "0"}, "out", shell.ExitOK},
+		"list json":  {[]string{"list", "-n", "0", "--json"}, "out", shell.ExitOK},
+		"export":     {[]string{"export"}, "out", shell.ExitOK},
+		"list fails": {[]string{"list", "--parent", "none"}, "err", shell.ExitFailed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			asked := false
+			hook := func() {
+				asked = true
+				if code, _, said := p.run("list", "--wait", "1ms"); code != shell.ExitOK {
+					t.Errorf("somebody else: exit %d: %s", code, said)
+				}
+			}
+			in, out, said := &stream{Reader: strings.NewReader(export)}, &stream{Writer: &bytes.Buffer{}}, &stream{Writer: &bytes.Buffer{}}
+			map[string]*stream{"in": in, "out": out, "err": said}[c.stream].at = hook
+			if code := p.with(in, out, said, c.args...); code != c.code {
+				t.Errorf("exit %d, want %d: %v%v", code, c.code, out.Writer, said.Writer)
+			}
+			if !asked {
+				t.Error("nobody came by")
+			}
+		})
+	}
+	if after := p.must("export"); after != export {
+		t.Errorf("was %s is %s", export, after)
+	}
+}
+
+type brokenPipe struct{}
+
+func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }

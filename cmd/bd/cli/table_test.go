@@ -1,0 +1,48 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"gastown/cmd/internal/shell"
+	"gastown/town/layout"
+)
+
+// The table says of every command what it needs and what it may do.
+func TestTable(t *testing.T) {
+	for name, c := range Program(&shell.Invocation{}).Table() {
+		if !slices.Contains(shell.Permissions[:], c.Permission) {
+			t.Errorf("bd %s: no such permission: %q", name, c.Permission)
+		}
+		if !strings.HasSuffix(c.Help, ".") || len(c.Examples) == 0 {
+			t.Errorf("bd %s: help %q, %d examples", name, c.Help, len(c.Examples))
+		}
+		if reads := strings.HasSuffix(c.Permission, ":read"); reads == c.Writes {
+			t.Errorf("bd %s: permission %s, writes %v", name, c.Permission, c.Writes)
+		}
+		if !c.Writes && !c.Repeatable {
+			t.Errorf("bd %s only reads and cannot be repeated", name)
+		}
+		if ledger := strings.HasPrefix(c.Permission, "ledger:"); ledger != slices.Equal(c.Planes, []string{layout.Ledger}) || len(c.Planes) > 1 {
+			t.Errorf("bd %s: permission %s, planes %q", name, c.Permission, c.Planes)
+		}
+		if c.NoTown && len(c.Planes) > 0 {
+			t.Errorf("bd %s needs planes but no Town", name)
+		}
+	}
+}
+
+// What takes memory in proportion to the ledger runs in a process of its own.
+func TestWhatRunsAlone(t *testing.T) {
+	var alone []string
+	for name, c := range Program(&shell.Invocation{}).Table() {
+		if c.Alone {
+			alone = append(alone, name)
+		}
+	}
+	slices.Sort(alone)
+	if want := []string{"completion", "doctor", "import"}; !slices.Equal(alone, want) {
+		t.Errorf("%q", alone)
+	}
+}

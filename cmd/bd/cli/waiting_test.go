@@ -1,0 +1,125 @@
+package cli
+
+import (
+	"encoding/json"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"gastown/cmd/internal/host"
+	"gastown/planes/ledger"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// hung takes connections and says nothing.
+func hung(t *testing.T, socket string) {
+	t.Helper()
+	if err := os.MkdirAll(filepath.Dir(socket), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all sync.WaitGroup
+	all.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() {
+				_, _ = io.Copy(io.Discard, conn) // until the client has gone
+				_ = conn.Close()
+			})
+		}
+	})
+	t.Cleanup(func() {
+		_ = l.Close()
+		all.Wait()
+	})
+}
+
+// A Deacon that hangs is busy: bd says what it waits for, and at the end what to
+// look at.
+func TestADeaconThatHangs(t *testing.T) {
+	p := newPlace(t)
+	id := p.id("one")
+	where := layout.Town{Root: p.dir}
+	hung(t, where.ControlSocket())
+	hung(t, where.SQLSocket())
+	code, out, said := p.run("show", id, "--wait", "1s")
+	if code != 4 || out != "" || !strings.Contains(said, "bd waits for the Deacon: it has not answered yet") ||
+		!strings.Contains(said, "the Deacon does not answer") || !strings.Contains(said, "gt deacon status") {
+		t.Errorf("exit %d: %s%s", code, out, said)
+	}
+}
+
+// So is one for commands that write, or read the ledger itself; scripts that read
+// JSON find nothing else in it.
+func TestAWriterSaysThatItWaitsForTheDeacon(t *testing.T) {
+	p := newPlace(t)
+	id := p.id("one")
+	hung(t, layout.Town{Root: p.dir}.SQLSocket())
+	for _, args := range [][]string{{"update", id, "-p", "1"}, {"create", "two", "--json"}, {"list", "-n", "0"}} {
+		code, out, said := p.run(append(args, "--wait", "2s")...)
+		if code != 4 || !strings.Contains(said, "bd waits for the ledger: the Deacon has not answered yet\n") ||
+			strings.Contains(said, "has it open") {
+			t.Errorf("bd %q: exit %d: %s%s", args, code, out, said)
+		}
+		if slices.Contains(args, "--json") && !json.Valid([]byte(out)) {
+			t.Errorf("bd %q: no JSON: %s", args, out)
+		}
+	}
+	if code, _, said := p.run("update", id, "-p", "1", "--wait", "2s", "-q"); code != 4 || strings.Contains(said, "waits") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+}
+
+// Who waits for another process that has the ledger open is told for which.
+func TestAWriterSaysWhoHasTheLedger(t *testing.T) {
+	p := newPlace(t)
+	p.id("one")
+	opened(t, layout.Town{Root: p.dir})
+	code, _, said := p.run("create", "two", "--wait", "1500ms")
+	if code != 4 || !strings.Contains(said, "bd waits for the ledger: pid ") || !strings.Contains(said, " has it open\n") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+}
+
+// opened is a Town's ledger, until the test ends.
+func opened(t *testing.T, where layout.Town) *ledger.Store {
+	t.Helper()
+	cfg, err := config.Load(where.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := ledger.Open(t.Context(), host.Database(where, cfg, layout.Ledger), cfg.Stores[layout.Ledger])
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	return store
+}
+
+func TestShowNoFieldsAtAll(t *testing.T) {
+	p := newPlace(t)
+	id := p.id("one")
+	if code, out, said := p.run("show", id, "--fields="); code != 2 || out != "" || !strings.Contains(said, "field") {
+		t.Errorf("exit %d: %s%s", code, out, said)
+	}
+	for _, command := range [][]string{{"list"}, {"ready"}, {"search", "one"}} {
+		if code, out, said := p.run(append(command, "--fields=")...); code != 2 || out != "" {
+			t.Errorf("bd %q: exit %d: %s%s", command, code, out, said)
+		}
+	}
+	if out := p.must("show", id, "--fields=title"); !strings.Contains(out, "one") {
+		t.Error(out)
+	}
+}

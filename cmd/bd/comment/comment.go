@@ -1,0 +1,123 @@
+// Package comment is the command group bd comment.
+package comment
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/bd/internal/flags"
+	"gastown/cmd/bd/internal/session"
+	"gastown/cmd/bd/internal/view"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// commentOptions are those of bd comment.
+type commentOptions struct {
+	call  *shell.Call
+	id    string
+	words []string
+	file  string
+}
+
+// Commands adds the group to a program.
+func Commands(p *shell.Program) {
+	g := p.Command("comment", "What people say about a bead.").Alias("comments").HelpLong(shell.Examples(`bd comment add gt-a3f8x "Seen on 32 bit only"`, "bd comment list gt-a3f8x"))
+	p.Add(g, shell.Command{
+		Name: "add", Help: "Say something about a bead.",
+		Examples: []string{`bd comment add gt-a3f8x "Seen on 32 bit only"`, "bd comment add gt-a3f8x --file notes.txt", "make 2>&1 | bd comment add gt-a3f8x -f -"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &commentOptions{call: call}
+			o.args(c)
+			c.Flag("file", "Read it from a file, - for standard input.").Short('f').PlaceHolder("FILE").StringVar(&o.file)
+			return o.add
+		},
+	})
+	p.Add(g, shell.Command{
+		Name: "list", Help: "What was said about a bead, oldest first.",
+		Examples: []string{"bd comment list gt-a3f8x", "bd comment list gt-a3f8x --json"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &commentOptions{call: call}
+			c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&o.id)
+			return o.list
+		},
+	})
+	p.Add(g, shell.Command{
+		// Habits: bd comment ID TEXT adds, bd comments ID lists.
+		Name: "either", Hidden: true, Help: "bd comment ID TEXT adds, bd comment ID lists.",
+		Examples: []string{`bd comment gt-a3f8x "Seen again"`},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &commentOptions{call: call}
+			o.args(c.Default())
+			return o.either
+		},
+	})
+}
+
+func (o *commentOptions) args(c *kingpin.CmdClause) {
+	c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&o.id)
+	c.Arg("text", "What to say.").PlaceHolder("TEXT").StringsVar(&o.words)
+}
+
+func (o *commentOptions) either(ctx context.Context) error {
+	if len(o.words) == 0 {
+		return o.list(ctx)
+	}
+	return o.add(ctx)
+}
+
+func (o *commentOptions) add(ctx context.Context) error {
+	op := "comment on " + town.Clip(o.id, 80)
+	text := strings.Join(o.words, " ")
+	if o.file != "" {
+		if text != "" {
+			return session.Fail(op, fmt.Errorf("%w: give TEXT or --file, not both", town.ErrUsage))
+		}
+		var err error
+		if text, err = flags.ReadFile(o.call, o.file, town.MaxTextBytes); err != nil {
+			return session.Fail(op, err)
+		}
+	}
+	if strings.TrimSpace(text) == "" {
+		return session.Fail(op, fmt.Errorf("%w: say something: bd comment add ID TEXT", town.ErrUsage))
+	}
+	var made town.Comment
+	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
+		return l.FullIDs(ctx, []string{o.id}, func(ids []string) (err error) {
+			made, err = l.Comment(ctx, ids[0], text)
+			return err
+		})
+	})
+	if err != nil {
+		return session.Fail(op, err)
+	}
+	return view.Done(o.call, made, "commented on %s", made.Bead)
+}
+
+func (o *commentOptions) list(ctx context.Context) error {
+	comments := []town.Comment{}
+	err := session.Read(ctx, o.call, func(r session.Reader) error {
+		list, err := r.Get(ctx, []string{o.id}, ledger.Fields{"comments"})
+		if err == nil {
+			comments = append(comments, list[0].Comments...)
+		}
+		return err
+	})
+	if err != nil {
+		return session.Fail("list the comments on "+town.Clip(o.id, 80), err)
+	}
+	return o.call.Show(comments, func(p *term.Printer) {
+		for _, c := range comments {
+			view.Comment(p, c)
+		}
+	})
+}

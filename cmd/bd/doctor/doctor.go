@@ -1,0 +1,172 @@
+// Package doctor is bd doctor: it checks every bead and every link of a ledger.
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/bd/internal/session"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// maxNamed is how many beads a finding of bd doctor names.
+const maxNamed = 5
+
+// The grades of a finding.
+const (
+	gradeOK      = "ok"
+	gradeWarning = "warning"
+	gradeError   = "error"
+)
+
+// finding is one line of bd doctor.
+type finding struct {
+	Name    string `json:"name"`
+	Status  string `json:"status"`
+	Message string `json:"message"`
+	Next    string `json:"next,omitempty"`
+}
+
+// diagnosis is what bd doctor prints.
+type diagnosis struct {
+	Ledger   string    `json:"ledger"`
+	Beads    int       `json:"beads"`
+	Bytes    int64     `json:"bytes"`
+	Overall  bool      `json:"overall_ok"`
+	Findings []finding `json:"checks"`
+}
+
+// doctorOptions are those of bd doctor.
+type doctorOptions struct{ call *shell.Call }
+
+// Command is bd doctor.
+func Command() shell.Command {
+	return shell.Command{
+		Name: "doctor", Help: "Check the ledger: every bead, every link. Exit 1 when something is wrong.",
+		Examples: []string{"bd doctor", "bd doctor --json"},
+		// It holds the id and the links of every bead there is.
+		Alone:  true,
+		Planes: []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
+		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action { return (&doctorOptions{call: call}).run },
+	}
+}
+
+func (o *doctorOptions) run(ctx context.Context) error {
+	var out diagnosis
+	err := session.Use(ctx, o.call, func(l *session.Ledger) (err error) {
+		out, err = examine(ctx, l)
+		return err
+	})
+	if err != nil {
+		return session.Fail("check the ledger", err)
+	}
+	err = o.call.Show(out, func(p *term.Printer) {
+		p.Line("%s, %s in %s", term.Plural(out.Beads, "bead", "beads"), term.Size(out.Bytes), out.Ledger)
+		marks := map[string]string{gradeOK: "✓", gradeWarning: "!", gradeError: "✗"}
+		shades := map[string]term.Style{gradeOK: term.Good, gradeWarning: term.Warn, gradeError: term.Bad}
+		for _, f := range out.Findings {
+			p.Styled(shades[f.Status], "%s %s: %s", marks[f.Status], f.Name, f.Message)
+			if f.Next != "" {
+				p.Line("    next: %s", f.Next)
+			}
+		}
+	})
+	if err == nil && !out.Overall && !o.call.JSON {
+		return town.Fail("check the ledger", "see the findings above", "something is wrong")
+	}
+	if err == nil && !out.Overall {
+		return shell.Shown(nil)
+	}
+	return err
+}
+
+// examine reads every bead once and looks at it and at where its links lead.
+func examine(ctx context.Context, l *session.Ledger) (diagnosis, error) {
+	out := diagnosis{Ledger: l.Layout.Data(layout.Ledger), Overall: true, Findings: []finding{}}
+	var invalid, orphans, stale []string
+	known := map[string]bool{}
+	var links []town.Dependency
+	err := l.Export(ctx, ledger.Filter{}, func(b town.Bead) error {
+		out.Beads++
+		known[b.ID] = true
+		links = append(links, b.Dependencies...)
+		if err := b.Validate(); err != nil {
+			invalid = append(invalid, fmt.Sprintf("%s (%v)", b.ID, err))
+		}
+		if b.Status == town.StatusInProgress && b.Assignee == "" {
+			stale = append(stale, b.ID)
+		}
+		return nil
+	})
+	if err != nil {
+		return out, err
+	}
+	for _, l := range links {
+		if !known[l.Target] && !strings.HasPrefix(l.Target, "external:") {
+			orphans = append(orphans, l.Bead+" -> "+l.Target)
+		}
+	}
+	cycles, err := l.DepCycles(ctx)
+	if err != nil {
+		return out, err
+	}
+	var circles []string
+	for _, c := range cycles {
+		circles = append(circles, strings.Join(c, " -> "))
+	}
+	if out.Bytes, err = size(out.Ledger); err != nil {
+		return out, err
+	}
+	out.add("store", gradeError, nil, "it is the Town's own, and its schema is current", "", "")
+	out.add("values", gradeError, invalid, "every bead is valid", "hold values no bead may have", "bd update ID sets the field that is named")
+	out.add("links", gradeWarning, orphans, "every link leads to a bead", "lead to no bead of this ledger", "bd dep remove ID ID, or import what is missing")
+	out.add("cycles", gradeError, circles, "no bead waits for itself", "wait for themselves", "bd dep cycles shows them")
+	out.add("work", gradeWarning, stale, "whatever is in progress has somebody", "are in progress with nobody at work", "bd update ID --assignee NAME, or --status open")
+	return out, nil
+}
+
+// add notes a finding about some beads, or that all is well.
+func (d *diagnosis) add(name, grade string, bad []string, well, ill, next string) {
+	if len(bad) == 0 {
+		d.Findings = append(d.Findings, finding{Name: name, Status: gradeOK, Message: well})
+		return
+	}
+	text := strings.Join(bad[:min(len(bad), maxNamed)], ", ")
+	if len(bad) > maxNamed {
+		text += fmt.Sprintf(" and %d more", len(bad)-maxNamed)
+	}
+	d.Overall = d.Overall && grade != gradeError
+	d.Findings = append(d.Findings, finding{name, grade, fmt.Sprintf("%d %s: %s", len(bad), ill, text), next})
+}
+
+// size is how many bytes the files of a directory have; 0 when there is none,
+// because a server elsewhere has the ledger.
+func size(dir string) (total int64, err error) {
+	err = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // it went away while we looked
+		}
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil {
+			total += info.Size()
+		}
+		return err
+	})
+	return total, err
+}

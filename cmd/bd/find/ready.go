@@ -1,0 +1,93 @@
+package find
+
+import (
+	"context"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/bd/internal/flags"
+	"gastown/cmd/bd/internal/session"
+	"gastown/cmd/bd/internal/view"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+	"gastown/town/layout"
+)
+
+// Ready is bd ready.
+func Ready() shell.Command {
+	return shell.Command{
+		Name: "ready", Help: "List what can be taken up: open, not deferred, waiting for nothing.",
+		Examples: []string{"bd ready", "bd ready -n 1 --json", "bd ready -a none -t bug"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &listOptions{call: call, ready: true}
+			o.filters.Define(c)
+			o.fieldsFlag(c)
+			return o.run
+		},
+	}
+}
+
+// Blocked is bd blocked.
+func Blocked() shell.Command {
+	return shell.Command{
+		Name: "blocked", Help: "List what waits, and for what.",
+		Examples: []string{"bd blocked", "bd blocked --json", "bd blocked -a ada"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &blockedOptions{call: call}
+			o.filters.Define(c)
+			return o.run
+		},
+	}
+}
+
+// blockedOptions are those of bd blocked.
+type blockedOptions struct {
+	call    *shell.Call
+	filters flags.Filters
+}
+
+func (o *blockedOptions) run(ctx context.Context) error {
+	const op = "list what is blocked"
+	f, err := o.filters.Build(o.call.Now(), true)
+	if err != nil {
+		return session.Fail(op, err)
+	}
+	limit := f.Limit
+	if limit > 0 {
+		f.Limit++ // one more, to tell that there are more
+	}
+	list := []ledger.Waiting{}
+	err = session.Read(ctx, o.call, func(r session.Reader) error {
+		f, err := session.FullFilter(ctx, r, f)
+		if err != nil {
+			return err
+		}
+		got, err := r.Blocked(ctx, f)
+		list = append(list, got...)
+		return err
+	})
+	if err != nil {
+		return session.Fail(op, err)
+	}
+	if limit > 0 && len(list) > limit {
+		list = list[:limit]
+		more(o.call, limit)
+	}
+	return o.call.Show(list, func(p *term.Printer) {
+		for _, w := range list {
+			view.Bead(p, "", w.Bead, "")
+			why := "its parent waits"
+			if len(w.BlockedBy) > 0 {
+				why = "waits for " + strings.Join(w.BlockedBy, ", ")
+			}
+			p.Styled(term.Dim, "%s", p.Fit("    "+why))
+		}
+		if !o.call.Quiet {
+			p.Styled(term.Dim, "%s", term.Plural(len(list), "bead waits", "beads wait"))
+		}
+	})
+}

@@ -1,0 +1,82 @@
+// Package session is a command's session with the ledger of a Town: it waits for
+// its turn, opens the ledger, finds the beads that short ids mean, and words what
+// went wrong.
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/planes/ledger"
+	"gastown/town/config"
+)
+
+// traceEnv asks for the duration of each step and the number of SQL queries on
+// standard error: for those who measure.
+const traceEnv = "GT_TRACE"
+
+// Ledger is a Town's ledger, open for one command.
+type Ledger struct {
+	*ledger.Store
+	*host.Host
+}
+
+// Use opens the ledger of the Town the call is for, runs work and closes the
+// ledger. The error joins those of work and of closing.
+func Use(ctx context.Context, call *shell.Call, work func(*Ledger) error) (err error) {
+	began := time.Now()
+	h, leave, err := Enter(ctx, call, call.Town)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, leave()) }()
+	n := newNotice(call, "bd waits for the ledger", 0)
+	defer n.stop()
+	s, release, err := h.Ledger(ctx, n.tell)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	opened := time.Now()
+	err = work(&Ledger{s, h})
+	if call.Getenv(traceEnv) != "" {
+		fmt.Fprintf(call.Stderr, "trace open %d\ntrace work %d\ntrace queries %d\n",
+			opened.Sub(began).Microseconds(), time.Since(opened).Microseconds(), s.Queries())
+	}
+	return err
+}
+
+// Enter finds a Town and waits for a slot in it. dir is its directory; "" means
+// the nearest Town. After an error there is no slot to leave.
+func Enter(ctx context.Context, call *shell.Call, dir string) (h *host.Host, leave func() error, err error) {
+	t, err := shell.FindTown(call.Dir, dir)
+	if err != nil {
+		return nil, nil, err
+	}
+	cfg, err := config.Load(t.Config())
+	if err != nil {
+		return nil, nil, err
+	}
+	h = host.New(call, t, cfg)
+	if leave, err = takeSlot(ctx, call, h); err != nil {
+		return nil, nil, err
+	}
+	return h, leave, nil
+}
+
+// Rig is the name of the directory below the Town's root that the call's working
+// directory is in. It may be no rig. "" means the root itself, or outside.
+func (l *Ledger) Rig(call *shell.Call) string {
+	rel, err := filepath.Rel(l.Layout.Root, call.Dir)
+	if err != nil || rel == "." || strings.HasPrefix(rel, "..") {
+		return ""
+	}
+	first, _, _ := strings.Cut(rel, string(filepath.Separator))
+	return first
+}

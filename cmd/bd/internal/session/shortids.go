@@ -1,0 +1,129 @@
+package session
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"gastown/planes/ledger"
+)
+
+// A full id costs no query: the operation is tried with the ids as they were
+// written, and short ids are looked up only if it finds no such bead.
+
+// FullIDs calls fn with refs and, if fn finds no such bead, once more with the
+// full ids that refs begin.
+func (l *Ledger) FullIDs(ctx context.Context, refs []string, fn func(ids []string) error) error {
+	err := fn(refs)
+	if !errors.Is(err, ledger.ErrUnknown) {
+		return err
+	}
+	ids, resolveErr := l.Resolve(ctx, refs)
+	switch {
+	case errors.Is(resolveErr, ledger.ErrAmbiguous):
+		return resolveErr
+	case resolveErr != nil:
+		return err
+	}
+	return fn(ids)
+}
+
+// FullPatches is FullIDs for patches: it replaces their ids and parents. A short
+// id that begins no bead's id stays, so that fn reports it with its line.
+func (l *Ledger) FullPatches(ctx context.Context, patches []ledger.Patch, fn func([]ledger.Patch) error) error {
+	err := fn(patches)
+	var bad *ledger.BatchError
+	if !errors.Is(err, ledger.ErrUnknown) || !errors.As(err, &bad) {
+		return err
+	}
+	full, ambiguous := l.resolveEach(ctx, unknownRefs(bad, patches))
+	if len(full)+len(ambiguous) == 0 {
+		return err
+	}
+	named := slices.Clone(patches)
+	for i := range named {
+		p := &named[i]
+		if id, ok := full[p.ID]; ok {
+			p.ID = id
+		}
+		if p.Parent != nil {
+			if id, ok := full[*p.Parent]; ok {
+				p.Parent = &id
+			}
+		}
+	}
+	err = fn(named)
+	if errors.As(err, &bad) {
+		for i, e := range bad.Entries {
+			if unknown, ok := errors.AsType[*ledger.UnknownError](e.Err); ok && ambiguous[unknown.ID] != nil {
+				bad.Entries[i].Err = ambiguous[unknown.ID]
+			}
+		}
+	}
+	return err
+}
+
+// unknownRefs are the ids and parents of the patches in which a bead was unknown.
+func unknownRefs(bad *ledger.BatchError, patches []ledger.Patch) (refs []string) {
+	for _, e := range bad.Entries {
+		if !errors.Is(e.Err, ledger.ErrUnknown) {
+			continue
+		}
+		refs = append(refs, patches[e.Index].ID)
+		if p := patches[e.Index].Parent; p != nil && *p != "" {
+			refs = append(refs, *p)
+		}
+	}
+	slices.Sort(refs)
+	return slices.Compact(refs)
+}
+
+// resolveEach finds the full id of each reference, and the error of each that
+// begins several ids. If the ledger cannot be asked both are empty.
+func (l *Ledger) resolveEach(ctx context.Context, refs []string) (full map[string]string, ambiguous map[string]error) {
+	full, ambiguous = map[string]string{}, map[string]error{}
+	ids, err := l.Resolve(ctx, refs)
+	var bad *ledger.BatchError
+	if errors.As(err, &bad) {
+		for _, e := range bad.Entries {
+			if errors.Is(e.Err, ledger.ErrAmbiguous) {
+				ambiguous[e.ID] = e.Err
+			}
+			refs = slices.DeleteFunc(refs, func(ref string) bool { return ref == e.ID })
+		}
+		if len(refs) > 0 {
+			ids, err = l.Resolve(ctx, refs)
+		}
+	}
+	if err == nil {
+		for i, ref := range refs {
+			full[ref] = ids[i]
+		}
+	}
+	return full, ambiguous
+}
+
+// FullFilter returns a filter with the full ids of the beads and of the parent it
+// names. One that is no bead is an error, not an empty list.
+func FullFilter(ctx context.Context, r Reader, f ledger.Filter) (ledger.Filter, error) {
+	refs := slices.Clone(f.IDs)
+	if f.Parent != "" {
+		refs = append(refs, f.Parent)
+	}
+	if len(refs) == 0 {
+		return f, nil
+	}
+	got, err := r.Get(ctx, refs, ledger.Fields{"id"})
+	if err != nil {
+		return f, err
+	}
+	if f.Parent != "" {
+		f.Parent = got[len(f.IDs)].ID
+	}
+	ids := make([]string, len(f.IDs))
+	for i := range ids {
+		ids[i] = got[i].ID
+	}
+	f.IDs = ids
+	return f, nil
+}
