@@ -9,19 +9,20 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	mathrand "math/rand/v2"
 	"net/http"
 	"net/url"
 	"sync"
 	"time"
+
+	"github.com/cenkalti/backoff/v5"
 
 	"gastown/town"
 )
 
 const (
 	// defaultAttempt bounds one request, defaultAttempts how many are made to
-	// one Town, defaultPause the first pause between two; later ones double,
-	// and each is stretched by up to half at random.
+	// one Town. defaultPause is the mean of the first pause between two; later
+	// ones double, and each is up to half longer or shorter at random.
 	defaultAttempt  = 5 * time.Second
 	defaultAttempts = 3
 	defaultPause    = 500 * time.Millisecond
@@ -112,28 +113,29 @@ func (n *Notifier) Send(ctx context.Context, t Target, note Note) error {
 	if len(body) > MaxBody {
 		return ErrTooLarge
 	}
-	attempts, pause := n.Attempts, n.Pause
+	attempts, pauses := n.Attempts, backoff.NewExponentialBackOff()
 	if attempts <= 0 {
 		attempts = defaultAttempts
 	}
-	if pause <= 0 {
-		pause = defaultPause
+	pauses.Multiplier = 2
+	if pauses.InitialInterval = n.Pause; n.Pause <= 0 {
+		pauses.InitialInterval = defaultPause
 	}
-	for i := 1; ; i++ {
+	var failed error
+	_, err = backoff.Retry(ctx, func() (struct{}, error) {
 		again, err := n.attempt(ctx, t, body)
-		if err == nil {
-			return nil
+		if failed = err; err != nil && !again {
+			err = backoff.Permanent(err)
 		}
-		if !again || i == attempts {
-			return town.Fail("notify "+t.URL, "look whether the Town's Deacon runs and has this secret: gt deacon status", "%w", err)
-		}
-		select {
-		case <-time.After(pause + mathrand.N(pause/2+1)):
-			pause *= 2
-		case <-ctx.Done():
-			return town.Fail("notify "+t.URL, "", "%w: %w", ctx.Err(), err)
-		}
+		return struct{}{}, err
+	}, backoff.WithBackOff(pauses), backoff.WithMaxTries(uint(attempts)))
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return town.Fail("notify "+t.URL, "", "%w: %w", ctx.Err(), failed)
 	}
+	return town.Fail("notify "+t.URL, "look whether the Town's Deacon runs and has this secret: gt deacon status", "%w", failed)
 }
 
 // attempt makes one request and says whether another might succeed.

@@ -23,6 +23,7 @@
 package layout
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -123,19 +124,20 @@ func (t Town) ControlSocket() string { return t.join(".gt", "deacon", "control.s
 // Tmux is the socket of the Town's own tmux server.
 func (t Town) Tmux() string { return t.join(".gt", "tmux.sock") }
 
-// Find returns the Town at or above dir. It reports town.ErrUsage when there is none.
+// Find returns the Town at or above dir, an absolute path. It reports
+// town.ErrUsage when there is none.
 func Find(dir string) (Town, error) {
-	abs, err := filepath.Abs(dir)
-	if err != nil {
-		return Town{}, err
+	if !filepath.IsAbs(dir) {
+		return Town{}, fmt.Errorf("find a Town: %q is not an absolute path", town.Clip(dir, 200))
 	}
-	for d := abs; ; d = filepath.Dir(d) {
+	dir = filepath.Clean(dir)
+	for d := dir; ; d = filepath.Dir(d) {
 		t := Town{Root: d}
 		if _, err := os.Stat(t.Config()); err == nil {
 			return t, nil
 		}
 		if d == filepath.Dir(d) {
-			return Town{}, town.Fail("find a Town at or above "+abs,
+			return Town{}, town.Fail("find a Town at or above "+dir,
 				"name it with --town DIR or GT_ROOT, or make one: gt install DIR",
 				"%w: no config/town.yaml here or in any parent directory", town.ErrUsage)
 		}
