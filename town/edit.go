@@ -24,8 +24,7 @@ type Edit struct {
 
 // Digest identifies the edit itself, not only its text. It differs between any
 // two edits, so concurrent edits of one row always meet as a conflict, even
-// where both sides changed different columns or returned to an old text
-// (DESIGN, "The three data planes").
+// where both sides changed different columns or returned to an old text.
 func (e Edit) Digest() Digest {
 	return DigestOf(string(e.Kind), e.Name, e.Text, e.Version,
 		strconv.FormatUint(e.Revision, 10), string(e.Town), e.Author, strconv.FormatBool(e.Deleted))

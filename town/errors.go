@@ -5,8 +5,8 @@ import (
 	"fmt"
 )
 
-// The kinds of failure that have an exit code of their own (DESIGN, "Command
-// line habits"). Any other error exits 1.
+// The kinds of failure that have an exit code of their own. Any other error
+// exits 1.
 var (
 	// ErrUsage: the words of the command are wrong. Exit 2.
 	ErrUsage = errors.New("usage")

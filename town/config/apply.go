@@ -14,8 +14,8 @@ const blank = `# Who this Town is, and what was set here.
 town:
 `
 
-// apply brings the document's values to those of c and reports whether any
-// had to change. Nodes whose value is right stay as they were written.
+// apply gives the document the values of c and reports whether any had to
+// change. A node whose value is right already stays as a person wrote it.
 func (c *Config) apply(root *yaml.Node) bool {
 	e := &editor{}
 	m := e.section(root, "town", yaml.MappingNode)

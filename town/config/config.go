@@ -32,8 +32,7 @@ type Identity struct {
 // Remote is one place the Town federates with.
 type Remote struct{ Name, URL string }
 
-// Config is the content of town.yaml. Its fields may be changed freely; Save
-// checks them.
+// Config is the content of town.yaml. Its fields may be changed; Save checks them.
 type Config struct {
 	Town Identity
 	// Actor is the default author; either field may be empty.
@@ -158,7 +157,7 @@ func (c *Config) checkRemotes() error {
 func checkUUID(s string) error {
 	u, err := uuid.Parse(s)
 	if err != nil || u.String() != s || u == uuid.Nil {
-		return fmt.Errorf("%q is no UUID in lower case with dashes", town.Clip(s, 40))
+		return fmt.Errorf("%q is not a UUID in lower case with dashes", town.Clip(s, 40))
 	}
 	return nil
 }

@@ -16,12 +16,11 @@ import (
 	"gastown/town/strict"
 )
 
-// Save checks the configuration and writes it at path, readable by its owner
-// alone: whole or not at all, also when the machine stops. Comments and the
-// order of the file stay; a comment on an entry that was removed goes with it.
-// A file that is not what this Config was loaded from, or that exists although
-// this Config is new, is left alone and reported with town.ErrBusy; load again
-// and repeat the change.
+// Save checks the configuration and writes it at path, durably and readable by
+// its owner alone. It keeps the comments and the order of the file; a comment on
+// an entry that was removed goes with the entry. It refuses with town.ErrBusy to
+// replace a file that this Config was not loaded from: the caller loads again and
+// repeats the change.
 func (c *Config) Save(path string) error {
 	op := "write " + path
 	if err := c.check(); err != nil {
@@ -41,7 +40,7 @@ func (c *Config) Save(path string) error {
 	case c.raw == nil:
 		return town.Fail(op, "use the Town that is there, or another directory", "%w: %w", town.ErrBusy, os.ErrExist)
 	case !bytes.Equal(now, c.raw):
-		return town.Fail(op, "run the command again", "%w: it was changed meanwhile", town.ErrBusy)
+		return town.Fail(op, "run the command again", "%w: another process changed it meanwhile", town.ErrBusy)
 	}
 	if err := durable.WritePrivate(path, data); err != nil {
 		return town.Fail(op, "", "%w", err)
@@ -50,7 +49,7 @@ func (c *Config) Save(path string) error {
 	return nil
 }
 
-// target is the file itself where path is a symbolic link to it.
+// target follows a symbolic link to the file itself.
 func target(path string) (string, error) {
 	real, err := filepath.EvalSymlinks(path)
 	if errors.Is(err, os.ErrNotExist) {
@@ -59,8 +58,8 @@ func target(path string) (string, error) {
 	return real, err
 }
 
-// render is the text of the file with the values of c: the text it came from,
-// byte for byte, where nothing was changed.
+// render is the text of the file with the values of c. When nothing was changed
+// it is the text that was loaded, byte for byte.
 func (c *Config) render() ([]byte, error) {
 	raw := c.raw
 	if raw == nil {

@@ -78,11 +78,11 @@ func (e *editor) setOrRemove(root *yaml.Node, section, key, text string) {
 	}
 }
 
-// cut removes n nodes at i from the section named. The parser hangs a comment
-// that is followed by an empty line on the entry before it, of which it need
-// not speak: such comments move to a neighbour, or above the section's name
-// when that was the last entry. Entries are cut from the end, so that no
-// comment moves to an entry that is cut next.
+// cut removes n nodes at i from the section named. The parser attaches a comment
+// that is followed by an empty line to the entry before it, although it may be
+// about something else. Such a comment moves to a neighbour, or above the
+// section's name when the entry was the last. The caller cuts entries from the
+// end, so that no comment moves to an entry that is cut next.
 func (e *editor) cut(root *yaml.Node, section string, i, n int) {
 	e.changed = true
 	m := value(root, section)

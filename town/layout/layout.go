@@ -7,19 +7,19 @@
 //	  config/sharing.yaml    which records of the ledger leave (0600)
 //	  federation/            files people edit: roles/ formulas/ templates/
 //	  deacon/schedule.yaml   when the Deacon's jobs run, where that differs from the default
-//	  .gt/                   kept by gt; never edited, never tracked
+//	  .gt/                   gt's own; never edited, never tracked
 //	    data/<plane>/        one Dolt data directory per plane
 //	    exchange/<name>/     records shared through a remote, a Dolt data directory
 //	    remotes/<name>/      one federation remote: mirror/ objects.git/ state.json
 //	    engine/              the database engine's own settings
 //	    index                what the files in federation/ were when last written
 //	    locks/               one lock file per thing that may have one owner
-//	    retired/             databases replaced by a join, kept
+//	    retired/             databases that a join replaced
 //	    joining              while a join replaces a store: the store it replaces
 //	    reviews              the open reviews the operational plane was last told
 //	    hooks.log            what Git hooks led to; hooks.log.1 is the one before
 //	    notify.secret        what a request to pull must be signed with (0600)
-//	    deacon/              of the Town's daemon: deacon.lock deacon.log sql.sock control.sock
+//	    deacon/              the Town's daemon: deacon.lock deacon.log sql.sock control.sock
 package layout
 
 import (
@@ -56,16 +56,16 @@ func (t Town) Sharing() string { return t.join("config", "sharing.yaml") }
 // Files is the directory of the files people edit.
 func (t Town) Files() string { return t.join("federation") }
 
-// Private is the directory gt keeps for itself.
+// Private is the directory of gt's own files.
 func (t Town) Private() string { return t.join(".gt") }
 
 // Data is the Dolt data directory of one plane. The database inside it, a
 // directory of the plane's name, is opened by planes/doltdb alone.
 func (t Town) Data(plane string) string { return t.join(".gt", "data", plane) }
 
-// Exchange is the database that carries what rules share of the ledger to one
-// remote, and from it. It does not lie beside the planes: a server of those would
-// have it open too. What is in it can be derived again.
+// Exchange is the database of the ledger's records that are shared through one
+// remote. It does not lie beside the planes, because their server would open it
+// too. What is in it can be derived again.
 func (t Town) Exchange(remote string) string { return t.join(".gt", "exchange", remote, "exchange") }
 
 // Engine is where the database engine keeps settings of its own.
@@ -77,14 +77,14 @@ func (t Town) Index() string { return t.join(".gt", "index") }
 // Lock is the lock file of the named resource.
 func (t Town) Lock(name string) string { return t.join(".gt", "locks", name+".lock") }
 
-// Slots is the directory of the locks that let only so many processes do the
-// named thing at once.
+// Slots is the directory of the locks that limit how many processes do the named
+// thing at once.
 func (t Town) Slots(name string) string { return t.join(".gt", "locks", name) }
 
-// Remote is everything this machine keeps about one federation remote.
+// Remote is the directory of what this machine knows about one federation remote.
 func (t Town) Remote(name string) string { return t.join(".gt", "remotes", name) }
 
-// Retired is where a database goes that a join replaced.
+// Retired is the directory of databases that a join replaced.
 func (t Town) Retired() string { return t.join(".gt", "retired") }
 
 // Joining names, while a join is under way, the store it replaces.
@@ -96,13 +96,14 @@ func (t Town) Reviews() string { return t.join(".gt", "reviews") }
 // HooksLog is what the Git hooks of the Town's repository led to.
 func (t Town) HooksLog() string { return t.join(".gt", "hooks.log") }
 
-// NotifySecret is what whoever asks this Town to pull must know.
+// NotifySecret is the secret that signs requests to this Town to pull.
 func (t Town) NotifySecret() string { return t.join(".gt", "notify.secret") }
 
-// NotifyNewest is when the newest such request that was followed was signed.
+// NotifyNewest records when the newest accepted request was signed.
 func (t Town) NotifyNewest() string { return t.join(".gt", "notify.newest") }
 
-// Schedule is the file in which people change when the Deacon's jobs run.
+// Schedule is the file that says when the Deacon's jobs run, where a person
+// changed that.
 func (t Town) Schedule() string { return t.join("deacon", "schedule.yaml") }
 
 // Deacon is the directory of the Town's daemon. The sockets in it are open to

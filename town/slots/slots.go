@@ -1,10 +1,10 @@
-// Package slots lets at most so many processes of a Town do a thing at once. It
-// is fair: who came first goes first. A slot is a lock of the kernel, so it is
-// free again when its process ends, however it ends.
+// Package slots limits how many processes of a Town do a thing at the same time.
+// It serves processes in the order in which they came. A slot is a lock of the
+// kernel, so it is free again when its process ends, however it ends.
 //
-// Who finds no slot takes a ticket, a numbered file whose lock it holds while it
-// waits; only the lowest living ticket may look for a slot. Numbers are given
-// under a lock, the gate, that nobody holds while waiting.
+// A process that finds no slot takes a ticket: a numbered file whose lock it
+// holds while it waits. Only the lowest ticket that is held may look for a slot.
+// Numbers are drawn under a lock, the gate, that no process holds while it waits.
 package slots
 
 import (
@@ -34,24 +34,24 @@ const (
 
 // Options say what is limited.
 type Options struct {
-	// Dir holds the locks; it is made if need be. Processes with one Dir share
-	// its slots.
+	// Dir holds the locks; Acquire makes it when it is missing. Processes with
+	// the same Dir share its slots.
 	Dir string
-	// Limit is how many may hold a slot, at least 1. Processes may have
-	// different limits: each looks at as many slots as its own.
+	// Limit is how many processes may hold a slot, at least 1. Processes may have
+	// different limits: each uses as many slots as its own limit says.
 	Limit int
-	// Command is what others are told when they wait for this process.
+	// Command names this process to others that wait for it.
 	Command string
-	// Waiting, if any, is called when there is no slot, and again when the place
-	// in the queue changes.
+	// Waiting, if any, is called when there is no free slot, and again whenever
+	// the place in the queue changes.
 	Waiting func(Wait)
 }
 
 // Wait says what a process waits for.
 type Wait struct {
-	// Ahead is how many came before and wait too.
+	// Ahead is how many processes came before and still wait.
 	Ahead int
-	// Limit is the number of slots; Holders say who has them, as far as known.
+	// Limit is the number of slots. Holders say who has them, as far as known.
 	Limit   int
 	Holders []string
 }
@@ -73,8 +73,8 @@ type Slot struct{ lock *lockfile.Lock }
 // Release frees the slot. It is safe to call once.
 func (s *Slot) Release() error { return s.lock.Release() }
 
-// Acquire waits for a slot until ctx ends; then it fails with town.ErrBusy and
-// says who has the slots.
+// Acquire waits for a slot until ctx ends. Then it fails with town.ErrBusy and
+// names the holders.
 func Acquire(ctx context.Context, opts Options) (*Slot, error) {
 	q := &queue{opts: opts}
 	if q.opts.Limit < 1 {
@@ -101,7 +101,7 @@ type queue struct{ opts Options }
 
 func (q *queue) path(name string) string { return filepath.Join(q.opts.Dir, name) }
 
-// enter takes a slot if nobody waits, and else a ticket.
+// enter takes a slot when no process waits, else a ticket.
 func (q *queue) enter(ctx context.Context) (_ *Slot, _ *ticket, err error) {
 	gate, err := lockfile.Acquire(ctx, q.path(gateName), lockfile.Options{Command: q.opts.Command, Wait: -1, Poll: defaultPoll})
 	if err != nil {
@@ -120,7 +120,7 @@ func (q *queue) enter(ctx context.Context) (_ *Slot, _ *ticket, err error) {
 			return nil, nil, err
 		case alive:
 			waiting = true
-		default: // its process ended without taking it back
+		default: // its process ended without removing it
 			if err := os.Remove(q.path(ticketName(n))); err != nil && !errors.Is(err, os.ErrNotExist) {
 				return nil, nil, err
 			}
@@ -145,7 +145,7 @@ func ticketName(n uint64) string { return fmt.Sprintf("%s%020d", ticketPrefix, n
 
 // take draws the next number. The caller holds the gate.
 func (q *queue) take(numbers []uint64) (*ticket, error) {
-	// A counter nobody can read is no reason to stop: numbers only have to grow.
+	// An unreadable counter does no harm: numbers only have to grow.
 	last, _ := os.ReadFile(q.path(counterName))
 	n, _ := strconv.ParseUint(strings.TrimSpace(string(last)), 10, 64)
 	if len(numbers) > 0 {
@@ -160,12 +160,12 @@ func (q *queue) take(numbers []uint64) (*ticket, error) {
 		return nil, err
 	}
 	if lock == nil {
-		return nil, fmt.Errorf("ticket %d is somebody else's", n)
+		return nil, fmt.Errorf("another process has ticket %d", n)
 	}
 	return &ticket{number: n, lock: lock}, nil
 }
 
-// leave takes the ticket back.
+// leave gives the ticket up.
 func (q *queue) leave(t *ticket) error {
 	return errors.Join(os.Remove(q.path(ticketName(t.number))), t.lock.Release())
 }
@@ -198,7 +198,7 @@ func (q *queue) wait(ctx context.Context, t *ticket) (_ *Slot, err error) {
 	}
 }
 
-// tickets lists the numbers drawn and not taken back, lowest first.
+// tickets lists the numbers that were drawn and not given up, lowest first.
 func (q *queue) tickets() ([]uint64, error) {
 	entries, err := os.ReadDir(q.opts.Dir)
 	if err != nil {
@@ -216,7 +216,7 @@ func (q *queue) tickets() ([]uint64, error) {
 	return numbers, nil
 }
 
-// ahead counts the living tickets below a number.
+// ahead counts the tickets below a number that are held.
 func (q *queue) ahead(number uint64) (n int, err error) {
 	numbers, err := q.tickets()
 	if err != nil {
@@ -237,7 +237,7 @@ func (q *queue) ahead(number uint64) (n int, err error) {
 	return n, nil
 }
 
-// alive reports whether somebody holds a ticket.
+// alive reports whether a process holds a ticket.
 func (q *queue) alive(number uint64) (bool, error) {
 	_, held, err := lockfile.Look(q.path(ticketName(number)))
 	return held, err

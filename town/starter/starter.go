@@ -33,9 +33,9 @@ type Document struct {
 // name. The slice is the caller's own.
 func Documents() []Document { return documents(content) }
 
-// documents reads the directories of each kind below content/. Reading embedded
-// files does not fail and their names were checked when they were written, so
-// what cannot be read or named is no document; the tests count them.
+// documents reads the directory of each kind below content/. It skips what it
+// cannot read or name, which does not happen: the files are embedded, and the
+// tests count them and check their names.
 func documents(fsys fs.FS) []Document {
 	var all []Document
 	for _, k := range town.Kinds {
