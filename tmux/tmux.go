@@ -1,9 +1,9 @@
 // Package tmux is the only place in the project that executes tmux.
 //
-// A Town has a tmux server of its own, known by the path of its socket, so
-// nothing here ever sees or touches a person's other sessions. Looking never
-// starts a server: where none answers on the socket there are no sessions, and
-// no process is started to find that out.
+// A Town has a tmux server of its own, known by the path of its socket, so this
+// package never touches a person's other sessions. Looking never starts a server:
+// when none answers on the socket, there are no sessions, and no process is
+// started to find that out. Tmux runs in the environment that Server.Env gives.
 //
 // Every process has a deadline. Nothing is retried here.
 package tmux
@@ -26,7 +26,7 @@ import (
 var (
 	// ErrMissing: there is no tmux on this machine.
 	ErrMissing = errors.New("tmux is not installed: install tmux " + MinVersion + " or newer")
-	// ErrTooOld: the installed tmux lacks something we need.
+	// ErrTooOld: the installed tmux is older than MinVersion.
 	ErrTooOld = errors.New("tmux is too old: install tmux " + MinVersion + " or newer")
 	// ErrDeadline: tmux did not answer in time.
 	ErrDeadline = errors.New("tmux does not answer: look with ps whether its server hangs")
@@ -38,7 +38,7 @@ const MinVersion = "3.0"
 const (
 	// defaultDeadline bounds one tmux process.
 	defaultDeadline = 5 * time.Second
-	// grace is how long a stopped tmux has before its pipes are closed.
+	// grace is how long a tmux that was asked to end has before it is killed.
 	grace = 500 * time.Millisecond
 	// maxOutput and maxWords bound, in bytes, an answer and a complaint.
 	maxOutput = 1 << 20
@@ -83,7 +83,7 @@ func Version(ctx context.Context, env []string) (string, error) {
 	return version, nil
 }
 
-// format is a line of Sessions: the name comes last, for it may hold spaces.
+// format is a line of Sessions. The name comes last, because it may hold spaces.
 const format = "#{session_id} #{session_created} #{session_activity} #{session_windows} #{session_attached} #{session_name}"
 
 // Sessions lists the sessions in tmux's order; none when no server runs.
@@ -166,7 +166,7 @@ func (s Server) run(parent context.Context, args ...string) (out, words string, 
 	return "", words, err
 }
 
-// environ leaves out what ties a tmux to the session it was started in.
+// environ removes the variables that tie a tmux to the session it was started in.
 func environ(all []string) []string {
 	kept := make([]string, 0, len(all)+1)
 	for _, kv := range all {
@@ -201,7 +201,7 @@ func parse(line string) (Session, error) {
 		Windows: int(n[2]), Clients: int(n[3])}, nil
 }
 
-// tooOld compares the first number of versions; what is not one, such as
+// tooOld compares the first number of versions. A version without one, such as
 // "master", counts as new.
 func tooOld(version string) bool {
 	major, _, _ := strings.Cut(version, ".")
@@ -211,7 +211,7 @@ func tooOld(version string) bool {
 	return err == nil && have < want
 }
 
-// clip makes what tmux printed fit for a message: one bounded, printable line.
+// clip makes one bounded, printable line of what tmux printed.
 func clip(text string) string {
 	text = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || (r >= 0x80 && r < 0xa0) || r == 0xfffd {
@@ -226,7 +226,7 @@ func clip(text string) string {
 	return text
 }
 
-// bounded keeps the first max bytes written to it and lets the rest go by.
+// bounded holds the first max bytes written to it and drops the rest.
 type bounded struct {
 	strings.Builder
 	max  int

@@ -11,8 +11,8 @@ import (
 	"gastown/town"
 )
 
-// allowed lists the transports git may use, as GIT_ALLOW_PROTOCOL wants them.
-// Remote helpers such as ext:: run arbitrary commands and are not among them.
+// allowed lists the transports git may use, in the format of GIT_ALLOW_PROTOCOL.
+// Remote helpers such as ext:: are not among them: they run arbitrary commands.
 const allowed = "file:git:http:https:ssh"
 
 // maxURL bounds the length of a URL in bytes.
@@ -86,9 +86,9 @@ func checkScheme(raw, scheme string) error {
 	return nil
 }
 
-// local reports whether an acceptable URL names a directory of this machine.
-// The far end of a conversation is then ours to start, and told not to compress
-// what is compressed already.
+// local reports whether an acceptable URL names a directory of this machine. Then
+// git starts the other end too, and is told not to compress table files, which
+// are compressed already.
 func local(raw string) bool {
 	m := scheme.FindStringSubmatch(raw)
 	return filepath.IsAbs(raw) || m != nil && strings.EqualFold(m[1], "file")
@@ -108,10 +108,10 @@ func CheckRef(ref string) error {
 // IsID reports whether s is a full object id in lower-case hexadecimal.
 func IsID(s string) bool { return objectID.MatchString(s) }
 
-// tokenConfig gives git a credential helper that answers, for the URL's own
-// host alone, with the content of an environment variable. The token is in no
-// argument vector and goes to no other host than the one it is for. withheld
-// says that this one might want it and does not get it.
+// tokenConfig configures a credential helper that answers, for the URL's own host
+// only, with the content of an environment variable. So the token appears in no
+// argument vector and goes only to the host it is for. withheld: the URL is at
+// another host, which does not get it.
 func tokenConfig(raw, name, host, user string) (config [][2]string, withheld bool, err error) {
 	u, err := url.Parse(raw)
 	if err != nil || (u.Scheme != "https" && u.Scheme != "http") {

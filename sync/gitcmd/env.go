@@ -6,9 +6,9 @@ import (
 	"strings"
 )
 
-// leaking are variables that bind git to a repository, a hook's quarantine or
-// a caller's one-time configuration. The first group is what
-// `git rev-parse --local-env-vars` lists.
+// leaking are variables that tie git to a surrounding repository, to a hook's
+// quarantine or to a caller's one-time configuration. They are removed. The first
+// group is the list of `git rev-parse --local-env-vars`.
 var leaking = map[string]bool{
 	"GIT_ALTERNATE_OBJECT_DIRECTORIES": true, "GIT_CONFIG": true, "GIT_CONFIG_PARAMETERS": true,
 	"GIT_CONFIG_COUNT": true, "GIT_OBJECT_DIRECTORY": true, "GIT_DIR": true, "GIT_WORK_TREE": true,
@@ -28,15 +28,15 @@ var leaking = map[string]bool{
 // It is set where git reads what a remote sent.
 const allocLimit = 512 << 20
 
-// loginKeys begin the configuration that is taken over from GIT_CONFIG_COUNT,
-// which scripts use to say how to log in and which way to go. Whatever else it
-// has is for the repository around us.
+// loginKeys begin the settings that are taken over from GIT_CONFIG_COUNT. Scripts
+// use it to say how to log in and which proxy or address to use. Its other settings
+// are about a surrounding repository.
 var loginKeys = []string{"credential.", "http.", "url.", "ssh.", "core.sshcommand", "core.askpass", "core.gitproxy"}
 
-// environ is the environment of every git process: what the person has, less
-// what leaks, plus what keeps git silent, and configuration that need not be
-// seen in the argument vector. A program that answers for the person
-// (GIT_ASKPASS, or SSH_ASKPASS where it is to be used in any case) stays.
+// environ is the environment of a git process: the caller's without the leaking
+// variables, with variables that keep git from asking, and with configuration,
+// which so does not appear in the argument vector. A program that answers for the
+// person stays: GIT_ASKPASS, and SSH_ASKPASS where it is required.
 func environ(base []string, config [][2]string) []string {
 	env := make([]string, 0, len(base)+2*len(config)+12)
 	had := map[string]string{}
@@ -54,7 +54,7 @@ func environ(base []string, config [][2]string) []string {
 	if had["GIT_ASKPASS"] == "" {
 		env = append(env, "GIT_ASKPASS=")
 	} else {
-		// Newer versions of git count it as a prompt.
+		// Newer versions of git count GIT_ASKPASS as a prompt.
 		config = append(config, [2]string{"credential.interactive", "true"})
 	}
 	if had["SSH_ASKPASS_REQUIRE"] == "force" && had["SSH_ASKPASS"] != "" {
@@ -77,7 +77,7 @@ func environ(base []string, config [][2]string) []string {
 	return env
 }
 
-// maxConfig bounds how many entries of GIT_CONFIG_COUNT are looked at.
+// maxConfig bounds how many entries of GIT_CONFIG_COUNT are read.
 const maxConfig = 1000
 
 // logins is the configuration in an environment that says how to log in.

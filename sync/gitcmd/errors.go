@@ -20,11 +20,11 @@ var (
 	ErrUnreachable = errors.New("remote unreachable")
 	// ErrNotFound: there is no repository at the URL.
 	ErrNotFound = errors.New("no repository there")
-	// ErrMoved: the server names another address, and that one nobody agreed to.
+	// ErrMoved: the server redirects to another address, to which nobody agreed.
 	ErrMoved = errors.New("the repository is at another address")
 	// ErrReadOnly: the remote can be read but refuses this write.
 	ErrReadOnly = errors.New("remote refuses the write")
-	// ErrRejected: the ref is not where we expected it; fetch and try again.
+	// ErrRejected: the ref has another value than expected; fetch and try again.
 	ErrRejected = errors.New("the remote has moved on")
 	// ErrNonFastForward: the remote's own configuration forbids rewinding.
 	ErrNonFastForward = errors.New("the remote forbids rewriting a ref")
@@ -43,9 +43,9 @@ var (
 	// ErrNoGit: there is no git on this machine.
 	ErrNoGit = errors.New("git is not installed")
 
-	// ErrOutcomeUnknown: a push was under way when the connection, the
-	// deadline or the caller ended it, so the remote may or may not have it.
-	// Only another look at the ref can tell.
+	// ErrOutcomeUnknown: the connection, a deadline or the caller ended a push
+	// under way, so the remote may or may not have accepted it. Only the ref at
+	// the remote can tell.
 	ErrOutcomeUnknown = errors.New("the remote's answer was lost")
 )
 
@@ -81,8 +81,8 @@ var phrases = []phrase{
 	{ErrUnreachable, []string{"could not read from remote repository", "unable to access", "protocol error"}},
 }
 
-// classify finds the kind of a failed git process, or nil when its words are
-// none we know. push tells whether the operation was a write.
+// classify finds the kind of a failed git process by its words; nil when they are
+// not known. push tells whether the operation was a write.
 func classify(exit int, text string, push bool) error {
 	t := strings.ToLower(text)
 	if exit == 129 && strings.Contains(t, "usage:") {
@@ -140,7 +140,7 @@ func suffix(detail string) string {
 	return ": " + detail
 }
 
-// ended explains why a process was stopped, or returns nil if it was not.
+// ended explains why this package ended a process; nil when it did not.
 func ended(ctx context.Context) (kind, also error) {
 	switch cause := context.Cause(ctx); {
 	case cause == nil:

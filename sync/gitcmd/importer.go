@@ -14,8 +14,8 @@ import (
 )
 
 // Importer writes blobs and commits into the private repository through one
-// process, which starts with the first request. It is for one goroutine, and
-// nothing written is certain to be on disk before Close returns nil.
+// process, which starts with the first request. One goroutine uses it. Nothing is
+// certain to be on the disk before Close returns nil.
 type Importer struct {
 	repo *Repo
 	ctx  context.Context
@@ -107,7 +107,7 @@ func (i *Importer) Commit(s CommitSpec) (string, error) {
 		return "", err
 	}
 	if s.Parent != "" && !IsID(s.Parent) {
-		return "", fmt.Errorf("parent %q is no object id", town.Clip(s.Parent, 64))
+		return "", fmt.Errorf("parent %q is not an object id", town.Clip(s.Parent, 64))
 	}
 	for _, e := range s.Entries {
 		if !pathChars.MatchString(e.Name) || !IsID(e.ID) || (e.Mode != ModeFile && e.Mode != ModeTree) {
@@ -155,7 +155,7 @@ func (i *Importer) Subtree(commit, name string) (string, error) {
 	return f[2], nil
 }
 
-// source remembers a reader's own error, to tell it from one of the pipe.
+// source remembers the error of a reader, to tell it from an error of the pipe.
 type source struct {
 	r   io.Reader
 	err error
@@ -214,8 +214,7 @@ func (i *Importer) Close() error {
 	return i.err
 }
 
-// Discard ends an import that is not wanted any more. After Close it does
-// nothing.
+// Discard ends an import whose result is not wanted. After Close it does nothing.
 func (i *Importer) Discard() {
 	if i.proc == nil || i.closed {
 		return

@@ -34,15 +34,15 @@ func (r *Repo) Usage() (Usage, error) {
 	return u, nil
 }
 
-// Consolidate merges small packs, so that their number stays logarithmic in
-// the size of the repository. It drops nothing. Two processes at most.
+// Consolidate merges small packs, so that their number stays logarithmic in the
+// size of the repository. It drops no object and starts at most two processes.
 func (r *Repo) Consolidate(ctx context.Context) error {
 	_, err := r.run(ctx, command{op: "consolidate the object cache", args: []string{"repack", "--geometric=2", "-d", "-q"}})
 	return err
 }
 
-// Prune rewrites the repository to what its refs reach and drops the rest. The
-// cost is that of copying what remains.
+// Prune rewrites the repository to what its refs reach and drops the rest. It
+// costs as much as copying what remains.
 func (r *Repo) Prune(ctx context.Context) error {
 	const op = "prune the object cache"
 	if _, err := r.run(ctx, command{op: op, args: []string{"repack", "-a", "-d", "-q"}}); err != nil {
@@ -52,8 +52,8 @@ func (r *Repo) Prune(ctx context.Context) error {
 	return err
 }
 
-// HistoryBytes measures on disk everything a commit reaches. It walks all of
-// it, so it is for commits that do not say so themselves.
+// HistoryBytes measures the size on disk of everything a commit reaches. It walks
+// all of it, so it is only for commits that do not record the size themselves.
 func (r *Repo) HistoryBytes(ctx context.Context, commit string) (int64, error) {
 	const op = "measure the history of the remote"
 	if !IsID(commit) {

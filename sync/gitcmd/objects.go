@@ -21,7 +21,7 @@ const (
 )
 
 // Objects reads objects of the private repository through one process, which
-// starts with the first request. It is for one goroutine. Close it.
+// starts with the first request. One goroutine uses it, and closes it.
 //
 // Object ids come from a remote's trees, so a type or size other than expected
 // is an error of the remote: ErrCorrupt or ErrTooLarge. Sizes are known before
@@ -33,7 +33,7 @@ type Objects struct {
 	in   *os.File
 	out  *os.File
 	r    *bufio.Reader
-	err  error // the first failure; the stream is out of step after it
+	err  error // the first failure; nothing can be read after it
 }
 
 // Objects returns a reader. ctx governs the whole of its life.
@@ -69,7 +69,7 @@ func (o *Objects) start() error {
 // header asks for an object and returns its size in bytes.
 func (o *Objects) header(id, typ string, limit int64) (int64, error) {
 	if !IsID(id) {
-		return 0, fmt.Errorf("%q is no object id", town.Clip(id, 64))
+		return 0, fmt.Errorf("%q is not an object id", town.Clip(id, 64))
 	}
 	if err := o.start(); err != nil {
 		return 0, err
@@ -139,8 +139,8 @@ func (o *Objects) newline() error {
 	return nil
 }
 
-// broken ends the process after its stream failed and prefers its own words
-// over those of the pipe.
+// broken ends the process after reading from it failed. Git's own words explain
+// more than the error of the pipe, so they are preferred.
 func (o *Objects) broken(err error) error {
 	o.abandonQuietly()
 	if werr := o.proc.wait(); werr != nil && o.proc.stderr.text() != "" {
@@ -154,7 +154,7 @@ func (o *Objects) broken(err error) error {
 	return err
 }
 
-// abandon stops the process without reading what it still has to say.
+// abandon ends the process without reading the rest of its output.
 func (o *Objects) abandon(err error) {
 	o.err = town.Fail(readOp, "", "%w", err)
 	o.proc.stop()
@@ -166,7 +166,7 @@ func (o *Objects) abandonQuietly() {
 	o.out.Close()
 }
 
-// Close ends the process. It reports the first failure there was.
+// Close ends the process and returns the first failure.
 func (o *Objects) Close() error {
 	if o.proc == nil || o.err != nil {
 		return o.err

@@ -13,8 +13,8 @@ import (
 	"gastown/town"
 )
 
-// Place is a repository of a person's, as git finds it from a directory. We
-// only look at it; what we write goes into repositories of our own.
+// Place is a person's repository, as git finds it from a directory. It is only
+// read; gt writes into repositories of its own.
 type Place struct {
 	// GitDir is the repository as seen from there, CommonDir what its linked
 	// working trees share. Both are absolute, as are the following.
@@ -57,7 +57,7 @@ func Locate(ctx context.Context, dir string, opts Options) (Place, error) {
 		}
 		p.Top = top[0]
 	}
-	// The default makes "not set" an answer and no failure.
+	// With a default, "not set" is an answer and not a failure.
 	configured, err := from.ask(ctx, op, 1, "config", "--default", "", "--get", "core.hooksPath")
 	if err != nil {
 		return Place{}, err
@@ -66,8 +66,8 @@ func Locate(ctx context.Context, dir string, opts Options) (Place, error) {
 	return p, nil
 }
 
-// PlaceOf is the repository whose git directory is known, as a hook is told it
-// in GIT_DIR. Only GitDir and what needs no more are filled in.
+// PlaceOf is a repository whose git directory is known: git names it to a hook in
+// GIT_DIR. Only GitDir and CommonDir are filled in.
 func PlaceOf(gitDir string, opts Options) Place {
 	if opts.Git == "" {
 		opts.Git = "git"
@@ -75,8 +75,8 @@ func PlaceOf(gitDir string, opts Options) Place {
 	return Place{GitDir: gitDir, CommonDir: gitDir, opts: opts}
 }
 
-// ask runs git where the Repo's directory is and returns its answer, which
-// must have that many lines.
+// ask runs git in the Repo's directory and returns its answer, which must have
+// exactly count lines.
 func (r *Repo) ask(ctx context.Context, op string, count int, args ...string) ([]string, error) {
 	out, err := r.run(ctx, command{op: op, args: args, bare: true})
 	if err != nil {
@@ -113,8 +113,9 @@ func (p Place) Resolve(ctx context.Context, revision string) (string, error) {
 	return "", nil
 }
 
-// Objects returns the ids of what stands at PATH in COMMIT, for each pair; ""
-// where nothing does. An empty commit has nothing. It starts one process.
+// Objects returns, for each pair COMMIT and PATH, the id of the object at PATH in
+// COMMIT, or "" when there is none. An empty COMMIT has no objects. It starts one
+// process.
 func (p Place) Objects(ctx context.Context, pairs [][2]string) ([]string, error) {
 	op := "look into commits of " + p.GitDir
 	ids := make([]string, len(pairs))
@@ -188,8 +189,8 @@ func (p Place) feed(ctx context.Context, c command, input io.Reader) (string, er
 	return answer.String(), err
 }
 
-// Tracked reports whether a commit of everything would hold a path, which lies
-// in the working tree: whether git does not ignore it.
+// Tracked reports whether git tracks a path of the working tree or would track it
+// when everything is added: git does not ignore it.
 func (p Place) Tracked(ctx context.Context, path string) (bool, error) {
 	r := &Repo{Dir: p.Top, opts: p.opts}
 	out, err := r.run(ctx, command{op: "ask git whether it ignores " + path, bare: true,

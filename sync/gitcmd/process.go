@@ -18,10 +18,10 @@ import (
 )
 
 const (
-	// grace is how long a stopped git has to remove its temporary files
-	// before the whole group is killed.
+	// grace is how long a git that was asked to end has to remove its temporary
+	// files before the whole group is killed.
 	grace = 500 * time.Millisecond
-	// maxOutput bounds, in bytes, what is kept of a process's answer.
+	// maxOutput bounds, in bytes, the answer of a process that is read whole.
 	maxOutput = 4 << 20
 )
 
@@ -34,9 +34,9 @@ type command struct {
 	remote bool // its data comes from a remote: bound memory and files
 	net    bool // bound the time without progress
 	bare   bool // run outside any repository
-	// withheld names a token that was not offered, because it is for another host.
+	// withheld names a token that was not offered, as it is for another host.
 	withheld string
-	// dotGit is where the remote may be if it is not where it was looked for.
+	// dotGit is the address to suggest when the server redirects.
 	dotGit string
 }
 
@@ -172,14 +172,14 @@ func signalled(e *exec.ExitError) syscall.Signal {
 	return 0
 }
 
-// output is what a finished process left behind.
+// output is what a process printed.
 type output struct {
 	stdout string
 	stderr *messages
 }
 
-// run executes one process to its end and keeps its answer. The output is
-// valid beside an error too.
+// run executes one process to its end and returns its answer. The output is valid
+// also together with an error.
 func (r *Repo) run(ctx context.Context, c command) (output, error) {
 	pr, pw, err := os.Pipe()
 	if err != nil {

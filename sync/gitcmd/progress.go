@@ -44,12 +44,12 @@ func number(s string) int64 {
 }
 
 const (
-	maxLine = 2 << 10 // bytes kept of one line of standard error
-	maxText = 8 << 10 // bytes kept of all lines; the last ones win
+	maxLine = 2 << 10 // bytes of one line of standard error that are remembered
+	maxText = 8 << 10 // bytes of all lines that are remembered: the last ones
 )
 
-// messages is a process's standard error: progress is taken out and reported,
-// the rest is kept, bounded, for the error message.
+// messages is a process's standard error. It reports progress, and remembers the
+// rest, bounded, for the error message.
 type messages struct {
 	progress func(Progress)
 	active   func()
@@ -58,7 +58,7 @@ type messages struct {
 	line  []byte
 	kept  []string
 	size  int
-	sent  bool  // a push had begun to talk to the remote about objects
+	sent  bool  // a push had begun to send objects
 	bytes int64 // highest figure of "Writing objects" or "Receiving objects"
 }
 
@@ -106,7 +106,7 @@ func (m *messages) flush() {
 	}
 }
 
-// text returns what was kept.
+// text returns what was remembered.
 func (m *messages) text() string {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -14,7 +14,7 @@ type Update struct {
 	// Old is the value the ref must have at the remote; "" means that it must
 	// not exist.
 	Old string
-	// New is the object it shall name.
+	// New is the object the ref is to name.
 	New string
 }
 
@@ -29,10 +29,9 @@ type PushResult struct {
 // Push moves refs at the remote, all or none, over one connection and with one
 // process. Success means that the server confirmed every ref.
 //
-// ErrRejected and ErrNonFastForward mean that nothing was changed, and so does
-// ErrNotAtomic: the server cannot move several refs at once. An error
-// that wraps ErrOutcomeUnknown means that it may have been; any other error
-// means that it was not.
+// An error that wraps ErrOutcomeUnknown means that the refs may or may not have
+// been moved. After any other error nothing was changed; ErrNotAtomic says that
+// the server cannot move several refs at once.
 func (r *Repo) Push(ctx context.Context, rawURL string, updates ...Update) (PushResult, error) {
 	op := "push to " + clean(rawURL)
 	refs := make([]string, len(updates))
@@ -49,7 +48,7 @@ func (r *Repo) Push(ctx context.Context, rawURL string, updates ...Update) (Push
 	c.push = true
 	c.args = []string{"push", "--porcelain", "--progress", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no"}
 	if len(updates) > 1 {
-		// One ref is atomic by itself; not every server offers the rest.
+		// One ref is atomic by itself, and not every server offers --atomic.
 		c.args = append(c.args, "--atomic")
 	}
 	for _, u := range updates {
@@ -74,7 +73,7 @@ func (r *Repo) Push(ctx context.Context, rawURL string, updates ...Update) (Push
 	}
 	switch {
 	case !missing:
-		// The server has confirmed; how git ended afterwards changes nothing.
+		// The server has confirmed, so how git ended afterwards does not matter.
 		return res, nil
 	case len(updates) > 1 && strings.Contains(strings.ToLower(out.stderr.text()), "does not support --atomic"):
 		return res, fail(op, ErrNotAtomic, "", nil)
@@ -106,9 +105,9 @@ func parseReport(s string) map[string]verdict {
 	return report
 }
 
-// refusal finds the kind of a '!' line, with the help of standard error where
-// the line does not say. What the server refuses on principle
-// and what it refuses because the ref moved look alike but for these words.
+// refusal finds the kind of a '!' line, and looks at standard error where the line
+// does not say. Only these words tell a write that the server never accepts from
+// one that it refuses because the ref has moved.
 func refusal(summary, text string) error {
 	s := strings.ToLower(summary)
 	has := func(words ...string) bool {
@@ -137,7 +136,7 @@ func refusal(summary, text string) error {
 	return ErrReadOnly
 }
 
-// remoteWords keeps what the server itself said, a hook's reason for example.
+// remoteWords is what the server itself said, for example a hook's reason.
 func remoteWords(text string) string {
 	var keep []string
 	for line := range strings.Lines(text) {

@@ -13,8 +13,8 @@ import (
 	"gastown/town"
 )
 
-// The refs of a private repository are loose files and are never packed, so
-// they are read and written here directly: one process less per operation.
+// The refs of a private repository are loose files and are never packed. So this
+// file reads and writes them directly, which saves a process for each operation.
 
 // Ref reads a ref of the private repository. It returns "" if there is none.
 func (r *Repo) Ref(ref string) (string, error) {
@@ -35,15 +35,14 @@ func (r *Repo) Ref(ref string) (string, error) {
 	return id, nil
 }
 
-// SetRef makes ref name id, atomically: after a power failure it has the new
-// value or the old. The object must exist; it
-// is not looked up.
+// SetRef gives a ref the value id, atomically: after a loss of power it has the
+// former value or the new one. The object must exist; SetRef does not check that.
 func (r *Repo) SetRef(ref, id string) error {
 	if err := CheckRef(ref); err != nil {
 		return err
 	}
 	if !IsID(id) {
-		return fmt.Errorf("set %s: %q is no object id", ref, town.Clip(id, 64))
+		return fmt.Errorf("set %s: %q is not an object id", ref, town.Clip(id, 64))
 	}
 	p := filepath.Join(r.Dir, filepath.FromSlash(ref))
 	err := os.MkdirAll(filepath.Dir(p), 0o700)
@@ -56,7 +55,7 @@ func (r *Repo) SetRef(ref, id string) error {
 	return nil
 }
 
-// DeleteRef removes ref; a missing one is no error.
+// DeleteRef removes a ref. It does nothing when there is none.
 func (r *Repo) DeleteRef(ref string) error {
 	if err := CheckRef(ref); err != nil {
 		return err
@@ -68,7 +67,8 @@ func (r *Repo) DeleteRef(ref string) error {
 	return err
 }
 
-// writeFile replaces a file atomically, by way of NAME.lock as git does.
+// writeFile replaces a file atomically as git does, through NAME.lock, so that a
+// git process which writes the same file is kept out.
 func writeFile(path, content string) (err error) {
 	tmp := path + ".lock"
 	f, err := os.OpenFile(tmp, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)

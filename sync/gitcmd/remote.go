@@ -16,12 +16,12 @@ import (
 // FetchSpec names what to fetch and where to put it.
 type FetchSpec struct {
 	URL string
-	// Ref is the ref at the remote; Into the ref of the private repository
-	// that takes its value, whatever it was before.
+	// Ref is the ref at the remote. Into is the ref of the private repository that
+	// gets its value, whatever it had before.
 	Ref, Into string
-	// Also and AlsoInto name a second ref that comes along over the same
-	// connection if the remote has it; "" for none.
-	Also, AlsoInto string
+	// Second and SecondInto are likewise for a second ref, which is fetched over
+	// the same connection if the remote has it; "" for none.
+	Second, SecondInto string
 }
 
 // FetchResult is the outcome of a fetch that reached the remote.
@@ -31,8 +31,8 @@ type FetchResult struct {
 	// Missing: the repository is there, the ref is not. Into is unchanged, and
 	// the second ref was not asked for.
 	Missing bool
-	// AlsoID is what Also names at the remote; "" if it is not there.
-	AlsoID string
+	// SecondID is what Second names at the remote; "" if it is not there.
+	SecondID string
 	// Bytes received, as far as git tells.
 	Bytes int64
 }
@@ -52,12 +52,12 @@ func (r *Repo) Fetch(ctx context.Context, s FetchSpec) (FetchResult, error) {
 		c.args = append(c.args, "--upload-pack=git -c pack.compression=0 upload-pack")
 	}
 	c.args = append(c.args, "--end-of-options", s.URL, "+"+s.Ref+":"+s.Into)
-	if s.Also != "" {
-		also, err := r.prepareAlso(s)
+	if s.Second != "" {
+		second, err := r.prepareSecond(s)
 		if err != nil {
 			return FetchResult{}, err
 		}
-		c.args = append(c.args, also)
+		c.args = append(c.args, second)
 	}
 	out, err := r.run(ctx, c)
 	if err != nil {
@@ -81,13 +81,13 @@ func (r *Repo) Fetch(ctx context.Context, s FetchSpec) (FetchResult, error) {
 	}
 	n, _ := out.stderr.transferred()
 	res := FetchResult{ID: id, Bytes: n}
-	if s.Also != "" {
-		res.AlsoID, err = r.takeAlso(s)
+	if s.Second != "" {
+		res.SecondID, err = r.takeSecond(s)
 	}
 	return res, err
 }
 
-// cutShort reports whether a pack was ended by the limit on files. git itself
+// cutShort reports whether the limit on the size of files ended a pack. Git itself
 // only notices that its child is gone.
 func (r *Repo) cutShort() bool {
 	packs, err := filepath.Glob(filepath.Join(r.Dir, "objects", "pack", "tmp_pack_*"))
@@ -139,10 +139,11 @@ func (r *Repo) LsRemote(ctx context.Context, rawURL, ref string) (Listing, error
 	return l, nil
 }
 
-// Address is where git would take a URL: a person's configuration may put
-// another in its place (url.BASE.insteadOf). It makes no connection. Fetch, Push
-// and LsRemote go to just the URL they are given, so whoever shows an address
-// before it is used resolves it here, once, and uses the result.
+// Address is the URL that git would use for a URL: a person's configuration may
+// replace it (url.BASE.insteadOf). It makes no connection. Fetch, Push and
+// LsRemote go to exactly the URL they are given. So a caller that shows an
+// address to a person before it is used resolves it here, once, and uses the
+// result.
 func (r *Repo) Address(ctx context.Context, rawURL string) (string, error) {
 	if err := CheckURL(rawURL); err != nil {
 		return "", err
@@ -154,28 +155,29 @@ func (r *Repo) Address(ctx context.Context, rawURL string) (string, error) {
 	}
 	address := strings.TrimRight(out.stdout, "\n")
 	if err := CheckURL(address); err != nil {
-		return "", town.Fail(op, "mend url.*.insteadOf in git's configuration, or name the repository by another URL", "it is at %s: %w",
+		return "", town.Fail(op, "correct url.*.insteadOf in git's configuration, or name the repository by another URL", "it is at %s: %w",
 			clean(address), err)
 	}
 	return address, nil
 }
 
-// pinned makes an address stand for itself. git takes the longest prefix that
-// a rule of url.BASE.insteadOf or pushInsteadOf names, and none is longer than
-// the whole: only a rule for just this address goes before. Nor does it go where
-// a server points it, for what a push sends is for the address that was shown.
+// pinned is configuration that makes git go to exactly this address. Git follows
+// the rule of url.BASE.insteadOf and pushInsteadOf with the longest prefix, and no
+// prefix is longer than the whole address. Redirects of a server are not followed
+// either: what a push sends is for the address that a person was shown.
 func pinned(address string) [][2]string {
 	stay := [][2]string{{"url." + address + ".insteadOf", address}, {"url." + address + ".pushInsteadOf", address},
 		{"http.followRedirects", "false"}}
 	if m := scheme.FindStringSubmatch(address); m != nil && strings.HasPrefix(strings.ToLower(m[1]), "http") {
-		// A setting for a part of the address would go before the general one.
+		// A setting for a part of the address would outrank the general one.
 		stay = append(stay, [2]string{"http." + address + ".followRedirects", "false"})
 	}
 	return stay
 }
 
-// withDotGit is an address over HTTP with the ending that some hosts serve a
-// repository at, and redirect to; "" if it has it, or names no repository.
+// withDotGit adds .git to an HTTP address: some hosts serve a repository only
+// there, and redirect to it. It returns "" when the address ends in .git already
+// or names no repository.
 func withDotGit(address string) string {
 	bare := strings.TrimRight(address, "/")
 	m := scheme.FindStringSubmatch(address)

@@ -20,7 +20,7 @@ const (
 	defaultDeadline = 30 * time.Minute
 	// defaultIdle ends a network process that reports no progress.
 	defaultIdle = 60 * time.Second
-	// defaultTokenUser is the user name sent beside a token; hosts ignore it
+	// defaultTokenUser is the user name that is sent with a token. Hosts ignore it
 	// or want exactly this one.
 	defaultTokenUser = "x-access-token"
 )
@@ -35,14 +35,14 @@ type Options struct {
 	// Idle bounds the time a fetch, push or listing may go without any
 	// progress (default 60 s). Exceeding it is ErrDeadline.
 	Idle time.Duration
-	// MaxBytes bounds any file a fetch may write, so about the size of what a
-	// remote may send. Zero is no bound. Exceeding it is ErrTooLarge.
+	// MaxBytes bounds each file that a fetch writes, and so what a remote may send.
+	// Zero means no bound. Exceeding it is ErrTooLarge.
 	MaxBytes int64
 	// TokenEnv names a variable in Env that holds an access token for an http(s)
 	// remote. Empty leaves authentication to the user's credential helpers.
 	TokenEnv string
-	// TokenHost is the one host, as HOST or HOST:PORT, the token is for; no
-	// other gets it. Empty: none does. Over http it goes to this machine only.
+	// TokenHost is the one host, as HOST or HOST:PORT, that gets the token. When it
+	// is empty, none does. Over plain http the token goes to this machine only.
 	TokenHost string
 	// TokenUser is the user name sent with the token.
 	TokenUser string
@@ -53,16 +53,16 @@ type Options struct {
 	// Progress receives the progress of network operations, on a goroutine
 	// that has ended when the operation returns. It must not block.
 	Progress func(Progress)
-	// Inherit, if set, is passed to every process and through it to its
-	// children, so that a flock(2) held on it outlives us until the last of
-	// them has ended. Release it with LOCK_UN, not by closing alone: a
-	// credential daemon that git started may keep its copy open.
+	// Inherit, if set, is passed to every process and through it to its children.
+	// A flock(2) on it then lasts until the last of them has ended, even when this
+	// process is killed. Release it with LOCK_UN and not only by closing it: a
+	// credential daemon that git started may have its copy open for long.
 	Inherit *os.File
 }
 
-// Repo is a bare repository private to us, used as an object cache. Its
-// methods may be called concurrently only where they touch different refs;
-// keeping other processes out is the caller's task.
+// Repo is a bare repository that belongs to gt alone: a cache of objects. Its
+// methods may be called concurrently only for different refs. The caller keeps
+// other processes out.
 type Repo struct {
 	// Dir is the absolute path of the repository.
 	Dir  string
@@ -76,8 +76,8 @@ var processes atomic.Int64
 func Processes() int64 { return processes.Load() }
 
 // config is the whole configuration of a private repository. Table files are
-// compressed and content-named already, so deltas and compression would cost
-// time and gain nothing; what a user configures for working repositories
+// compressed already and named by their content, so deltas and compression would
+// cost time and gain nothing. What a person configures for working repositories
 // (hooks, signing, tags) must not apply here.
 const config = `[core]
 	repositoryformatversion = 0
@@ -136,9 +136,9 @@ func absolute(dir string) (string, error) {
 	return filepath.Clean(dir), nil
 }
 
-// Init opens the private repository in dir, an absolute path, creating it (mode
-// 0700) or its missing parts. It starts no process. Locks and temporary packs left by a
-// killed process are removed: the caller must hold whatever keeps others out.
+// Init opens the private repository in dir, an absolute path. It creates what is
+// missing (mode 0700) and starts no process. It removes locks and temporary packs
+// that a killed process left, so the caller must keep other processes out.
 func Init(dir string, opts Options) (*Repo, error) {
 	if opts.Git == "" {
 		opts.Git = "git"
@@ -166,7 +166,7 @@ func (r *Repo) create() error {
 			return err
 		}
 	}
-	// Before anything is written: a killed process may have left the very lock.
+	// First of all: a killed process may have left the lock that writing needs.
 	if err := r.sweep(); err != nil {
 		return err
 	}

@@ -40,7 +40,7 @@ func (m *Mirror) Fetch(ctx context.Context) (FetchResult, error) {
 	m.gone = false
 	spec := gitcmd.FetchSpec{URL: m.opts.URL, Ref: m.opts.Ref, Into: m.refs.incoming}
 	if b := m.beside; b != nil {
-		spec.Also, spec.AlsoInto = b.opts.Ref, b.refs.incoming
+		spec.Second, spec.SecondInto = b.opts.Ref, b.refs.incoming
 		b.arrived, b.failed = FetchResult{}, nil
 	}
 	got, err := m.repo.Fetch(ctx, spec)
@@ -49,7 +49,7 @@ func (m *Mirror) Fetch(ctx context.Context) (FetchResult, error) {
 	}
 	m.opts.reached("fetched")
 	if m.beside != nil && !got.Missing {
-		m.beside.arrived, m.beside.failed = m.beside.take(ctx, got.AlsoID)
+		m.beside.arrived, m.beside.failed = m.beside.take(ctx, got.SecondID)
 	}
 	if got.Missing {
 		return m.fetchMissing(ctx)
