@@ -3,6 +3,7 @@ package schedule
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -19,25 +20,30 @@ const (
 	minDeadline = time.Second
 	maxDeadline = 24 * time.Hour
 	maxJitter   = time.Hour
+	maxAtOnce   = 1000
 )
 
 // File is what people change about the table.
 type File struct {
+	// AtOnce is how many runs are under way at once; 0 means the default.
+	AtOnce int
+
 	path string
 	jobs map[string]override
 }
 
-// override is what a file says of one job; what it leaves out stays.
+// override is what a file says of one row or one job; what it leaves out stays.
 type override struct {
 	Schedule *string `yaml:"schedule"`
 	Jitter   *string `yaml:"jitter"`
 	Deadline *string `yaml:"deadline"`
 	Enabled  *bool   `yaml:"enabled"`
+	AtOnce   *int    `yaml:"at_once"`
 	line     int
 }
 
-// Load reads a schedule file. One that is not there changes nothing. Unknown
-// fields and anything else that makes no sense are errors that name the line.
+// Load reads a schedule file. A file that does not exist changes nothing. Unknown
+// fields and malformed values are errors that name the line.
 func Load(path string) (File, error) {
 	data, err := strict.ReadFile(path, maxFile)
 	if errors.Is(err, os.ErrNotExist) {
@@ -46,52 +52,87 @@ func Load(path string) (File, error) {
 	if err != nil {
 		return File{}, fail(path, err)
 	}
-	jobs, err := decode(data)
+	out, err := decode(data)
 	if err != nil {
 		return File{}, fail(path, err)
 	}
-	return File{path: path, jobs: jobs}, nil
+	out.path = path
+	return out, nil
 }
 
 func fail(path string, err error) error {
 	return town.Fail("read "+path, "correct the file; gt deacon status lists the jobs", "%w: %w", town.ErrUsage, err)
 }
 
-func decode(data []byte) (map[string]override, error) {
+func decode(data []byte) (out File, err error) {
 	doc, err := strict.Document(data)
 	if errors.Is(err, strict.ErrEmpty) {
-		return nil, nil
+		return out, nil
 	}
 	if err != nil {
-		return nil, err
+		return out, err
 	}
 	var content struct {
-		Jobs map[string]override `yaml:"jobs"`
+		AtOnce *int                `yaml:"at_once"`
+		Jobs   map[string]override `yaml:"jobs"`
 	}
 	if err := strict.YAML(data, &content); err != nil {
-		return nil, err
+		return out, err
+	}
+	if err := count("at_once", content.AtOnce, &out.AtOnce); err != nil {
+		return out, fmt.Errorf("line %d: %w", strict.Line(doc, "at_once"), err)
 	}
 	for name, o := range content.Jobs {
 		o.line = strict.Line(doc, "jobs", name)
 		content.Jobs[name] = o
 	}
-	return content.Jobs, nil
+	out.jobs = content.Jobs
+	return out, nil
 }
 
-// Apply returns the table as the file changes it. A job that is not in the
-// table, or a value that it cannot have, is town.ErrUsage with the line.
-func (f File) Apply(jobs []Job) ([]Job, error) {
-	all := slices.Clone(jobs)
-	for name, o := range f.jobs {
-		i := slices.IndexFunc(all, func(j Job) bool { return j.Name == name })
-		if i < 0 {
-			return nil, fail(f.path, fmt.Errorf("line %d: there is no job %q; there are %s", o.line, town.Clip(name, 64), names(jobs)))
+// Apply returns the jobs of the table as the file changes them, one for each key
+// of a row. What the file says of a row counts for all its jobs; what it says of
+// NAME:KEY counts for that job alone. A name of no row, or a value that it cannot
+// have, is town.ErrUsage with the line. A key that the row does not have now is
+// accepted: a remote that was removed must not keep the Deacon from starting.
+func (f File) Apply(table []Job) ([]Job, error) {
+	rows := slices.Clone(table)
+	var jobs []Job
+	for i := range rows {
+		if err := f.change(rows[i].Name, &rows[i]); err != nil {
+			return nil, err
 		}
-		if err := o.apply(&all[i]); err != nil {
-			return nil, fail(f.path, fmt.Errorf("line %d: job %s: %w", o.line, name, err))
+		for _, j := range rows[i].expand() {
+			if j.row != "" {
+				if err := f.change(j.Name, &j); err != nil {
+					return nil, err
+				}
+			}
+			jobs = append(jobs, j)
 		}
 	}
-	return all, nil
+	for _, name := range slices.Sorted(maps.Keys(f.jobs)) {
+		row, key, keyed := strings.Cut(name, ":")
+		known := slices.ContainsFunc(rows, func(j Job) bool {
+			return j.Name == name || keyed && key != "" && j.Name == row && j.Keys != nil
+		})
+		if !known {
+			return nil, fail(f.path, fmt.Errorf("line %d: there is no job %q; there are %s", f.jobs[name].line, town.Clip(name, 64), names(table)))
+		}
+	}
+	return jobs, nil
+}
+
+// change applies what the file says of a row or a job.
+func (f File) change(name string, j *Job) error {
+	o, ok := f.jobs[name]
+	if !ok {
+		return nil
+	}
+	if err := o.apply(j); err != nil {
+		return fail(f.path, fmt.Errorf("line %d: job %s: %w", o.line, name, err))
+	}
+	return nil
 }
 
 func names(jobs []Job) string {
@@ -115,9 +156,26 @@ func (o override) apply(j *Job) (err error) {
 	if err := within("deadline", o.Deadline, minDeadline, maxDeadline, &j.Deadline); err != nil {
 		return err
 	}
+	if o.AtOnce != nil && j.row != "" {
+		return fmt.Errorf("at_once counts all jobs of %s: set it there", j.row)
+	}
+	if err := count("at_once", o.AtOnce, &j.AtOnce); err != nil {
+		return err
+	}
 	if o.Enabled != nil {
 		j.Disabled = !*o.Enabled
 	}
+	return nil
+}
+
+func count(what string, n *int, to *int) error {
+	if n == nil {
+		return nil
+	}
+	if *n < 1 || *n > maxAtOnce {
+		return fmt.Errorf("%s %d is not a number from 1 to %d", what, *n, maxAtOnce)
+	}
+	*to = *n
 	return nil
 }
 

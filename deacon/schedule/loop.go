@@ -10,7 +10,7 @@ import (
 
 var (
 	errUnknown = errors.New("there is no such job")
-	errNoMore  = errors.New("the job does not run any more")
+	errNoMore  = errors.New("the job was removed, or the Deacon stops")
 )
 
 // Run keeps time until ctx ends, then cancels the runs under way and waits for
@@ -21,8 +21,10 @@ func (s *Scheduler) Run(ctx context.Context) bool {
 	// what went wrong in them.
 	runs, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(errStopping)
+	patient, cancelPatient := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancelPatient(errStopping)
 	s.mu.Lock()
-	s.ctx = runs
+	s.ctx, s.patient = runs, patient
 	s.mu.Unlock()
 	close(s.began)
 	timer := time.NewTimer(0)
@@ -37,9 +39,17 @@ func (s *Scheduler) Run(ctx context.Context) bool {
 	}
 	s.mu.Lock()
 	s.stopped = true
+	for _, e := range s.entries {
+		if e.running {
+			e.yield()
+		}
+	}
+	s.admit() // tells those who wait that there will be no run
 	s.mu.Unlock()
 	cancel(errStopping)
-	s.runs.Wait() // each ends within Grace of the cancellation
+	late := time.AfterFunc(s.opts.Grace/2, func() { cancelPatient(errStopping) })
+	defer late.Stop()
+	s.runs.Wait() // each ends within Grace of its cancellation
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, e := range s.entries {
@@ -96,19 +106,31 @@ func (s *Scheduler) start(e *entry) {
 		e.skipped++
 		return
 	}
+	if !s.places.free(e.job) {
+		s.places.wait(e)
+		return
+	}
 	e.running, e.again, e.due, e.began = true, false, false, s.now()
 	waiters := e.waiters
 	e.waiters = nil
-	s.runs.Go(func() { s.carryOut(e, waiters) })
+	ctx := s.ctx
+	if e.job.Resumable {
+		ctx = s.patient
+	}
+	ctx, e.yield = yielding(ctx)
+	s.places.take(e.job.Row())
+	job, done := e.job, e.yield
+	s.runs.Go(func() {
+		defer done()
+		s.carryOut(ctx, e, job, waiters)
+	})
 }
 
 // carryOut performs a run and draws the conclusions from it.
-func (s *Scheduler) carryOut(e *entry, waiters []chan Run) {
-	s.mu.Lock()
-	job, ctx := e.job, s.ctx
-	s.mu.Unlock()
+func (s *Scheduler) carryOut(ctx context.Context, e *entry, job Job, waiters []chan Run) {
 	run, ended := s.perform(ctx, job)
 	s.mu.Lock()
+	s.places.leave(job.Row())
 	e.running, e.stuck, e.last = false, run.Outcome == Stuck, &run
 	switch run.Outcome {
 	case OK:
@@ -127,12 +149,10 @@ func (s *Scheduler) carryOut(e *entry, waiters []chan Run) {
 	if !e.gone && !e.stuck && (e.again || e.due || len(e.waiters) > 0) {
 		s.start(e)
 	}
-	if !e.running {
-		for _, w := range e.waiters {
-			w <- Run{Job: job.Name, Began: s.now(), Outcome: Stopped, Err: errNoMore}
-		}
-		e.waiters = nil
+	if !e.running && !e.queued {
+		s.dismiss(e)
 	}
+	s.admit()
 	if e.stuck {
 		go s.rest(e, ended)
 	}

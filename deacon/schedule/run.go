@@ -18,7 +18,7 @@ const (
 	Deadline Outcome = "deadline" // cancelled at its deadline
 	Stuck    Outcome = "stuck"    // cancelled, and still not ended
 	Panicked Outcome = "panicked"
-	Stopped  Outcome = "stopped" // cancelled because the scheduler stops
+	Stopped  Outcome = "stopped" // told to stop: at its next step, or cancelled because the scheduler stops
 )
 
 // Run tells of one run of a job.
@@ -85,7 +85,7 @@ func (s *Scheduler) perform(ctx context.Context, job Job) (out Run, ended <-chan
 	case a.err == nil:
 	case errors.Is(a.err, errPanic):
 		out.Outcome = Panicked
-	case errors.Is(context.Cause(ctx), errStopping):
+	case errors.Is(a.err, ErrYield), errors.Is(context.Cause(ctx), errStopping):
 		out.Outcome = Stopped
 	case errors.Is(context.Cause(ctx), errDeadline):
 		out.Outcome = Deadline

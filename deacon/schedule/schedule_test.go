@@ -473,3 +473,160 @@ func TestNoPromiseIsMadeThatCannotBeKept(t *testing.T) {
 		}
 	})
 }
+
+// A row with keys is one job for each; the file changes the row or one job.
+func TestKeys(t *testing.T) {
+	var ran []string
+	table := []Job{
+		{Name: "gc", Schedule: "@daily", Run: func(context.Context) (string, error) { return "", nil }},
+		{Name: "sync", Schedule: "@every 5m", Keys: []string{"a", "b"}, AtOnce: 3,
+			RunKey: func(_ context.Context, key string) (string, error) { ran = append(ran, key); return "", nil }},
+	}
+	f, err := Load(write(t, "at_once: 7\njobs:\n  sync: {schedule: \"@every 2m\", at_once: 2}\n  sync:b: {enabled: false}\n  sync:gone: {enabled: false}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	jobs, err := f.Apply(table)
+	if err != nil || len(jobs) != 3 || f.AtOnce != 7 {
+		t.Fatalf("%+v, %v", jobs, err)
+	}
+	a, b := jobs[1], jobs[2]
+	if a.Name != "sync:a" || a.Row() != "sync" || a.Schedule != "@every 2m" || a.AtOnce != 2 || a.Disabled || !b.Disabled || b.Schedule != "@every 2m" {
+		t.Errorf("%+v, %+v", a, b)
+	}
+	if jobs[0].Row() != "gc" {
+		t.Error(jobs[0].Row())
+	}
+	for _, j := range jobs[1:] {
+		if _, err := j.Run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(ran) != 2 || ran[0] != "a" || ran[1] != "b" {
+		t.Errorf("%q", ran)
+	}
+	for text, want := range map[string]string{
+		"jobs:\n  gc:x: {enabled: false}\n": "there is no job",
+		"jobs:\n  sync:: {}\n":              "there is no job",
+		"jobs:\n  sync:a: {at_once: 1}\n":   "at_once",
+		"jobs:\n  sync: {at_once: 0}\n":     "at_once 0",
+		"at_once: 100000\n":                 "at_once 100000",
+	} {
+		f, err := Load(write(t, text))
+		if err == nil {
+			_, err = f.Apply(table)
+		}
+		if !errors.Is(err, town.ErrUsage) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// No more runs are under way than the limits say, and nobody is forgotten.
+func TestRunsWaitForAPlace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var now, most, all atomic.Int32
+		work := func(context.Context, string) (string, error) {
+			most.Store(max(most.Load(), now.Add(1)))
+			defer now.Add(-1)
+			time.Sleep(time.Second)
+			all.Add(1)
+			return "", nil
+		}
+		var other atomic.Int32
+		keys := []string{"a", "b", "c", "d", "e", "f", "g"}
+		s, stop := start(t, Options{AtOnce: 4},
+			Job{Name: "sync", Schedule: "@yearly", Keys: keys, AtOnce: 3, RunKey: work}, counter("other", "@yearly", &other))
+		for _, key := range keys {
+			if err := s.Start(KeyedName("sync", key)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		synctest.Wait()
+		waiting := 0
+		for _, j := range s.Jobs() {
+			if j.Waiting {
+				waiting++
+			}
+		}
+		if now.Load() != 3 || waiting != 4 {
+			t.Errorf("%d runs, %d wait", now.Load(), waiting)
+		}
+		// The row's limit leaves a place for another row.
+		if r, err := s.Do(t.Context(), "other"); err != nil || r.Outcome != OK || now.Load() != 3 {
+			t.Errorf("%+v, %v", r, err)
+		}
+		// Whoever waits for a run that has no place yet gets it.
+		if r, err := s.Do(t.Context(), "sync:g"); err != nil || r.Outcome != OK {
+			t.Errorf("%+v, %v", r, err)
+		}
+		time.Sleep(10 * time.Second)
+		if most.Load() != 3 || all.Load() != int32(len(keys)) {
+			t.Errorf("%d at once, %d runs", most.Load(), all.Load())
+		}
+		// A job that is removed while it waits tells those who asked for it.
+		s.SetAtOnce(1)
+		if err := s.Start("sync:a"); err != nil {
+			t.Fatal(err)
+		}
+		asked := make(chan Run, 1)
+		go func() { r, _ := s.Do(t.Context(), "other"); asked <- r }()
+		synctest.Wait()
+		if err := s.Set([]Job{{Name: "sync", Schedule: "@yearly", Keys: keys, RunKey: work}}); err != nil {
+			t.Fatal(err)
+		}
+		if r := <-asked; r.Outcome != Stopped {
+			t.Errorf("%+v", r)
+		}
+		stop()
+	})
+}
+
+// A resumable job stops between its steps: when it is told to, and when the
+// scheduler stops; the context of its step goes on.
+func TestResumableJobsStopBetweenSteps(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var steps, cut atomic.Int32
+		job := Job{Name: "long", Schedule: "@yearly", Deadline: time.Hour, Resumable: true, Run: func(ctx context.Context) (string, error) {
+			for {
+				if err := Yield(ctx); err != nil {
+					return "", err
+				}
+				select {
+				case <-time.After(time.Second):
+					steps.Add(1)
+				case <-ctx.Done():
+					cut.Add(1)
+					return "", context.Cause(ctx)
+				}
+			}
+		}}
+		var n atomic.Int32
+		s, stop := start(t, Options{Grace: 3 * time.Second}, job, counter("short", "@yearly", &n))
+		asked := make(chan Run, 1)
+		do := func() { r, _ := s.Do(t.Context(), "long"); asked <- r }
+		go do()
+		time.Sleep(2500 * time.Millisecond)
+		if err := s.Interrupt("long"); err != nil {
+			t.Fatal(err)
+		}
+		if r := <-asked; r.Outcome != Stopped || steps.Load() != 3 || s.Jobs()[0].Failures != 0 {
+			t.Errorf("%+v after %d steps", r, steps.Load())
+		}
+		if err := s.Interrupt("short"); !errors.Is(err, town.ErrUsage) {
+			t.Error(err)
+		}
+		go do()
+		time.Sleep(500 * time.Millisecond)
+		began := time.Now()
+		if !stop() || time.Since(began) != 500*time.Millisecond {
+			t.Errorf("the stop took %s", time.Since(began))
+		}
+		if r := <-asked; r.Outcome != Stopped || steps.Load() != 4 || cut.Load() != 0 {
+			t.Errorf("%+v after %d steps", r, steps.Load())
+		}
+		if Yield(t.Context()) != nil {
+			t.Error("a context of no run yields")
+		}
+	})
+}

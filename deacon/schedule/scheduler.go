@@ -17,6 +17,8 @@ import (
 const (
 	// defaultGrace is how long a run may take to end once it is cancelled.
 	defaultGrace = 3 * time.Second
+	// defaultAtOnce is how many runs are under way at once.
+	defaultAtOnce = 32
 	// defaultLook is the longest time between two looks at the clock: timers
 	// stand still while the machine sleeps, the clock does not.
 	defaultLook = 30 * time.Second
@@ -31,6 +33,9 @@ type Options struct {
 	Random func() float64
 	// Grace is how long a cancelled run may take to end.
 	Grace time.Duration
+	// AtOnce is how many runs are under way at once; 0 means 32. SetAtOnce
+	// changes it.
+	AtOnce int
 	// Done is told of every run that ended. It must not block.
 	Done func(Run)
 	// Last says when a job ran last, in an earlier life of the program; the
@@ -48,8 +53,11 @@ type Scheduler struct {
 	mu      sync.Mutex
 	entries map[string]*entry
 	order   []string
+	places  places
 	stopped bool
-	ctx     context.Context // of the runs; set by Run
+	// ctx ends the runs, and patient those of resumable jobs, which have time to
+	// reach their next step. Run sets both.
+	ctx, patient context.Context
 }
 
 // entry is a job and where it stands.
@@ -58,6 +66,8 @@ type entry struct {
 	schedule cron.Schedule
 	next     time.Time
 	running  bool
+	queued   bool   // waits for a place
+	yield    func() // tells a run under way to stop at its next step
 	began    time.Time
 	stuck    bool
 	again    bool // somebody asked for one more run
@@ -86,13 +96,30 @@ func New(opts Options) *Scheduler {
 	if opts.Grace == 0 {
 		opts.Grace = defaultGrace
 	}
+	if opts.AtOnce == 0 {
+		opts.AtOnce = defaultAtOnce
+	}
 	if opts.Done == nil {
 		opts.Done = func(Run) {}
 	}
 	if opts.Last == nil {
 		opts.Last = func(string) time.Time { return time.Time{} }
 	}
-	return &Scheduler{opts: opts, wake: make(chan struct{}, 1), began: make(chan struct{}), entries: map[string]*entry{}}
+	s := &Scheduler{opts: opts, wake: make(chan struct{}, 1), began: make(chan struct{}), entries: map[string]*entry{}}
+	s.places = places{most: opts.AtOnce, rows: map[string]int{}}
+	return s
+}
+
+// SetAtOnce changes how many runs are under way at once; 0 means 32. Runs that
+// are under way go on.
+func (s *Scheduler) SetAtOnce(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if n == 0 {
+		n = defaultAtOnce
+	}
+	s.places.most = n
+	s.admit()
 }
 
 // now has no monotonic part, which would stand still while the machine sleeps.
@@ -104,9 +131,13 @@ func (s *Scheduler) now() time.Time { return s.opts.Now().Round(0) }
 func (s *Scheduler) Set(jobs []Job) error {
 	now := s.now()
 	fresh, order := map[string]*entry{}, []string{}
-	for _, j := range jobs {
+	var all []Job
+	for _, row := range jobs {
+		all = append(all, row.expand()...)
+	}
+	for _, j := range all {
 		if j.Run == nil || j.Name == "" || fresh[j.Name] != nil {
-			return fmt.Errorf("job %q stands twice, or has no name or nothing to run", town.Clip(j.Name, 64))
+			return fmt.Errorf("job %q is in the table twice, or has no name or nothing to run", town.Clip(j.Name, 64))
 		}
 		if j.Deadline == 0 {
 			j.Deadline = defaultDeadline
@@ -138,6 +169,7 @@ func (s *Scheduler) Set(jobs []Job) error {
 		old.gone = fresh[name] == nil
 	}
 	s.entries, s.order = fresh, order
+	s.admit() // limits may be wider, and a job that waits may be gone
 	s.poke()
 	return nil
 }
