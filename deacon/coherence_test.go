@@ -8,14 +8,23 @@ import (
 	"testing"
 	"time"
 
+	"gastown/cache"
 	"gastown/deacon/control"
 	"gastown/planes/ledger"
 	"gastown/town/config"
 )
 
+// levels are the counts of all caches.
+func (r *active) levels() (all []cache.Stats) {
+	for _, c := range r.host.Caches() {
+		all = append(all, c.Stats())
+	}
+	return all
+}
+
 // hits is how many reads of the ledger were answered from memory.
 func (r *active) hits() (n int64) {
-	for _, level := range r.reads.cacheLevels() {
+	for _, level := range r.levels() {
 		if level.Name != control.CacheAgents {
 			n += level.Hits
 		}
@@ -24,7 +33,7 @@ func (r *active) hits() (n int64) {
 }
 
 // seen awaits so many more hits: where somebody writes all the time there are
-// few, since each write ends what is kept.
+// few, since each write outdates the cached answers.
 func seen(t *testing.T, r *active, more int64) bool {
 	want := r.hits() + more
 	for deadline := time.Now().Add(patience); r.hits() < want; time.Sleep(time.Millisecond) {
@@ -74,9 +83,7 @@ func TestNoReadThroughTheDeaconIsStale(t *testing.T) {
 	var reads atomic.Int64
 	for n := range readers {
 		reading.Go(func() {
-			reader := control.NewClient(p.layout.ControlSocket())
-			defer reader.Close()
-			r := reader.Reader()
+			r := r.ledger()
 			pace := time.NewTicker(time.Millisecond) // without it nobody has time to write
 			defer pace.Stop()
 			for i := n; !done.Load(); i++ {
@@ -121,6 +128,6 @@ func TestNoReadThroughTheDeaconIsStale(t *testing.T) {
 	if r.hits() == 0 {
 		t.Error("no answer came from memory")
 	}
-	levels, _ := json.Marshal(r.reads.cacheLevels())
+	levels, _ := json.Marshal(r.levels())
 	t.Logf("%d reads, %d changes: %s", reads.Load(), writers*changes, levels)
 }

@@ -4,19 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/user"
 	"sync"
-	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/sirupsen/logrus"
 
-	"gastown/deacon/check"
 	"gastown/deacon/guard"
-	"gastown/deacon/schedule"
+	"gastown/deacon/part"
 	"gastown/deacon/web"
+	"gastown/planes/ledger"
 	"gastown/town/lockfile"
 )
 
@@ -24,38 +22,21 @@ import (
 type Deacon struct {
 	opts    Options
 	log     logrus.FieldLogger
-	started time.Time
-	owner   string
+	owner   string // the user it runs as
+	host    *host
+	metrics *web.Metrics
 
-	lock      *lockfile.Lock
-	server    Server
-	lending   chan struct{} // holds a value while the planes are lent
-	reads     *reads
-	behind    sync.WaitGroup // what goes on by itself
-	scheduler *schedule.Scheduler
-	records   *recorder
-	metrics   *web.Metrics
-	board     board
-	dolt      *check.Dolt
-	control   *guard.Server
-	http      *guard.Server
-	address   string // of http, once it listens
+	lock    *lockfile.Lock
+	control *guard.Server
+	http    *guard.Server // nil where it does not answer over HTTP
+	limits  []*guard.Limiter
+	watches sync.WaitGroup // goroutines that end with the run
 
-	looking   sync.Mutex // held by whoever runs checks
-	reloading sync.Mutex // held by whoever replaces the settings
-
-	mu       sync.Mutex
-	now      *settings
-	limits   []*guard.Limiter // of the listeners
-	first    *settings        // of the start
-	noticed  [2]fileStamp
-	problem  string
-	pending  []string // settings that were changed and need a restart
-	unserved string   // why a lease cannot be taken back yet
-	stopping bool
-	cause    error // why it stops by itself
-	life     context.Context
-	stop     context.CancelFunc
+	mu      sync.Mutex
+	address string // of http, once it listens
+	ending  bool
+	cause   error // why it stops by itself
+	stop    context.CancelFunc
 }
 
 // New returns the Deacon of a Town. It opens nothing yet.
@@ -63,26 +44,26 @@ func New(opts Options) (*Deacon, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	d := &Deacon{opts: opts, log: opts.Log, started: opts.Now().UTC(), owner: owner(), lending: make(chan struct{}, 1)}
-	d.metrics = web.NewMetrics(opts.Version, d.started, guard.Reasons())
-	d.records = newRecorder(opts.Now)
-	d.reads = newReads(d)
-	d.metrics.Caches(d.reads.cacheLevels)
-	d.dolt = &check.Dolt{Latency: d.latency, Data: opts.Layout.Data(""), Seen: d.metrics.Dolt, Now: opts.Now}
+	opts.defaults()
+	d := &Deacon{opts: opts, log: opts.Log, owner: owner()}
+	d.host = newHost(opts)
+	d.metrics = web.NewMetrics(opts.Version, d.host.started, guard.Reasons(), part.Seconds)
+	for _, p := range offering[part.Measured](d.host.parts) {
+		d.metrics.Add(p.Metrics()...)
+	}
 	return d, nil
 }
 
-// Run starts the Deacon, calls Options.Ready, and keeps it running until ctx
-// ends or a command asks it to stop; it then returns nil, within 5 s. Any other
-// end, and a start that fails, is an error: town.ErrBusy when the Town has a
-// Deacon already.
+// Run starts the Deacon, calls Options.Ready, and keeps it running until ctx ends
+// or a command asks it to stop; it then returns nil, within 5 s. Any other end,
+// and a start that fails, is an error: town.ErrBusy when the Town has a Deacon
+// already.
 func (d *Deacon) Run(ctx context.Context) (err error) {
 	ctx, d.stop = context.WithCancel(ctx)
 	defer d.stop()
-	d.life = ctx
-	life := &steps{log: d.log}
-	if err := life.start(ctx, d.steps()); err != nil {
-		return errors.Join(err, d.end(life))
+	run := &steps{log: d.log}
+	if err := run.start(ctx, d.steps()); err != nil {
+		return errors.Join(err, d.end(run))
 	}
 	d.log.WithFields(logrus.Fields{"version": d.opts.Version, "pid": os.Getpid(), "http": d.Address()}).Info("the Deacon runs")
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyReady) // outside systemd nobody listens
@@ -90,39 +71,45 @@ func (d *Deacon) Run(ctx context.Context) (err error) {
 	d.attend(ctx)
 	_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
 	d.log.Info("the Deacon stops")
-	err = errors.Join(d.failed(), d.end(life))
+	err = errors.Join(d.failed(), d.end(run))
 	d.log.Info("the Deacon has stopped")
 	return err
 }
 
-// attend waits for the end, and reloads when asked to.
+// attend reloads when it is asked to, until ctx ends.
 func (d *Deacon) attend(ctx context.Context) {
-	httpFailed := (<-chan error)(nil)
-	if d.http != nil {
-		httpFailed = d.http.Failed()
-	}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-d.opts.Reload:
-			_ = d.reload() // told in the log and by status
-		case err := <-d.control.Failed():
-			d.fail(fmt.Errorf("the control socket: %w", err))
-		case err := <-httpFailed:
-			d.fail(fmt.Errorf("the HTTP listener: %w", err))
+			_ = d.host.settings.Reload() // the log and the status tell about it
 		}
 	}
 }
 
+// watch ends the Deacon when something that it needs fails for good.
+func (d *Deacon) watch(ctx context.Context, what string, failed <-chan error) {
+	d.watches.Go(func() {
+		select {
+		case err := <-failed:
+			d.fail(fmt.Errorf("%s: %w", what, err))
+		case <-ctx.Done():
+		}
+	})
+}
+
 // end undoes the steps within the time there is.
-func (d *Deacon) end(life *steps) error {
+func (d *Deacon) end(run *steps) error {
 	d.mu.Lock()
-	d.stopping = true
+	d.ending = true
 	d.mu.Unlock()
+	d.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), stopBudget)
 	defer cancel()
-	return life.stop(ctx)
+	err := run.stop(ctx)
+	d.watches.Wait()
+	return err
 }
 
 // fail ends the Deacon with an error.
@@ -140,11 +127,25 @@ func (d *Deacon) failed() error {
 	return d.cause
 }
 
+func (d *Deacon) stopping() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.ending
+}
+
 // Address is where it answers over HTTP, once Ready was called; "" for nowhere.
 func (d *Deacon) Address() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.address
+}
+
+// Ledger is the Town's ledger, open with its caches, for a command in this process
+// until release is called. ok is false when the Deacon does not have it now,
+// because the planes are lent or somebody else serves them: the command then opens
+// the ledger itself.
+func (d *Deacon) Ledger(ctx context.Context) (s *ledger.Store, release func(), ok bool) {
+	return d.host.stores.Ledger(ctx)
 }
 
 // owner names the user the Deacon runs as.
@@ -153,9 +154,4 @@ func owner() string {
 		return u.Username
 	}
 	return fmt.Sprintf("uid %d", os.Getuid())
-}
-
-// tcp listens on an address of the configuration.
-func tcp(ctx context.Context, address string) (net.Listener, error) {
-	return new(net.ListenConfig).Listen(ctx, "tcp", address)
 }

@@ -1,22 +1,32 @@
-// Package deacon is the daemon of a Town: it owns the Town's databases while it
-// runs, keeps time, looks whether all is well, and answers for it.
+// Package deacon is the daemon of a Town. It owns the Town's databases while it
+// runs, and everything it does beside that is a list of parts (parts.go).
 //
-//	deacon/schedule   jobs, and when they run
-//	deacon/check      what it means that something is well
-//	deacon/control    what gt's commands ask of it, over a unix socket
-//	deacon/web        what it tells everybody else, over HTTP
-//	deacon/guard      what stands before both listeners
-//	deacon/logs       the log
+//	deacon/part        what a part is and what it may offer
 //
-// This package puts them together. There is exactly one Deacon for each Town:
-// it holds a lock of the kernel's for as long as it lives, so one that was
-// killed leaves nothing that would be in the way of the next.
+//	deacon/federation  parts: exchange with the federation remotes
+//	deacon/checks      run the checks of all parts, /health
+//	deacon/machine     watch disk, tmux and Git repositories
+//	deacon/heartbeat   know which agents are alive
+//	deacon/collector   collect the garbage of the planes
+//	deacon/retention   remove what is too old
+//	deacon/caches      gt cache
+//	deacon/commands    run the commands of fronts
 //
-// It also keeps the ledger open and answers the reads of commands from memory,
-// where a state of the database that is still the same allows it.
+//	deacon/settings    owned by the Deacon: the configuration in force
+//	deacon/stores      the open databases, and lending them
+//	deacon/recorder    what is written into the operational plane in batches
+//	deacon/schedule    jobs, and when they run
+//	deacon/control     the protocol of the control socket, for gt
+//	deacon/web         the metrics
+//	deacon/guard       what protects each listener
+//	deacon/logs        the log
+//	deacon/check       what it means that something is well
+//
+// A Town has at most one Deacon: it holds a lock of the kernel as long as it
+// lives, so a Deacon that was killed leaves nothing in the way of the next one.
 //
 // Run takes named steps and undoes them in reverse. A step that fails ends the
-// start with everything undone; the end takes no longer than stopBudget,
-// whatever does not answer. The Deacon never retries a failed run at once: each
-// job has its schedule, and its pause when it keeps failing.
+// start, and everything is undone. The stop takes no longer than stopBudget, also
+// when something does not answer. A run of a job that failed is not retried at
+// once: each job has its schedule, and a pause while it keeps failing.
 package deacon

@@ -3,140 +3,111 @@ package deacon
 import (
 	"context"
 	"fmt"
-	"time"
+	"slices"
+	"strings"
 
-	"gastown/deacon/logs"
+	"gastown/deacon/control"
+	"gastown/deacon/part"
+	"gastown/deacon/recorder"
 	"gastown/deacon/schedule"
+	"gastown/deacon/settings"
 	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/layout"
 )
 
-// The names of the jobs.
-const (
-	jobSync   = "federation-sync"
-	jobChecks = "checks"
-	jobGit    = "check-git"
-	jobFlush  = "heartbeat-flush"
-	jobGC     = "gc"
-	jobPack   = "gc-by-size"
-	jobPrune  = "prune"
-)
-
-// maxSyncPause is the longest pause between attempts at a remote that fails.
-const maxSyncPause = time.Hour
-
-// table is every job there is. deacon/schedule.yaml may change its times.
-func (d *Deacon) table(s *settings) []schedule.Job {
-	return []schedule.Job{
-		{
-			Name: jobSync, Help: "exchange with each federation remote",
-			Schedule: "@every " + s.interval.String(), Jitter: min(30*time.Second, s.interval/10),
-			Deadline: 5 * time.Minute, Overlap: schedule.Follow, MaxPause: maxSyncPause,
-			Run: func(context.Context) (string, error) { return "", nil }, // one for each remote: see jobs
-		},
-		{
-			Name: jobChecks, Help: "look at disk, dolt, tmux and federation", Schedule: "@every 1m", Deadline: 30 * time.Second,
-			Run: d.runChecks(false),
-		},
-		{
-			Name: jobGit, Help: "look at the Town's Git repositories", Schedule: "@every 10m", Jitter: 10 * time.Second,
-			Deadline: 2 * time.Minute, Run: d.runChecks(true),
-		},
-		{
-			Name: jobFlush, Help: "write heartbeats and events to the operational plane", Schedule: "@every 10s",
-			Deadline: 20 * time.Second, Run: d.runFlush,
-		},
-		{
-			Name: jobGC, Help: "collect the garbage of every plane", Schedule: "30 3 * * *", Jitter: 10 * time.Minute,
-			Deadline: 30 * time.Minute, MaxPause: 24 * time.Hour, Run: d.collect(true),
-		},
-		{
-			Name: jobPack, Help: "collect the garbage of planes that have grown", Schedule: "@every 10m", Jitter: time.Minute,
-			Deadline: 10 * time.Minute, MaxPause: time.Hour, Run: d.collect(false),
-		},
-		{
-			Name: jobPrune, Help: "remove old logs and old records", Schedule: "0 4 * * *", Jitter: 10 * time.Minute,
-			Deadline: 5 * time.Minute, Run: d.prune,
-		},
+// table is every row there is for a configuration.
+func (h *host) table(cfg *config.Config) (rows []schedule.Job) {
+	for _, p := range offering[part.Scheduled](h.parts) {
+		rows = append(rows, p.Jobs(cfg)...)
 	}
+	return rows
 }
 
-// jobs is the table as the schedule file changes it, with one job for each
-// remote in the place of federation-sync: a dead one then delays no other.
-func (d *Deacon) jobs(s *settings) ([]schedule.Job, error) {
-	table, err := s.file.Apply(d.table(s))
+// jobsOf is the table as deacon/schedule.yaml changes it.
+func (h *host) jobsOf(s *settings.Settings) ([]schedule.Job, error) {
+	jobs, err := s.Schedule.Apply(h.table(s.Config))
 	if err != nil {
 		return nil, err
 	}
-	var all []schedule.Job
-	for _, j := range table {
-		if j.Name != jobSync {
-			all = append(all, j)
-			continue
-		}
-		for _, r := range s.config.Remotes {
-			one := j
-			one.Name, one.Run = syncJob(r.Name), d.syncWith(r.Name)
-			all = append(all, one)
+	for _, j := range jobs {
+		if _, err := schedule.Parse(j.Schedule); err != nil {
+			return nil, fmt.Errorf("job %s: %w", j.Name, err)
 		}
 	}
-	return all, nil
+	return jobs, nil
 }
 
-// ran draws the conclusions from a run.
+// CheckSettings reports why a Deacon would not start in a Town, or keep its former
+// settings on a reload: the configuration or the schedule is malformed. It fails
+// as a start does, and changes nothing.
+func CheckSettings(t layout.Town) error {
+	o := Options{Layout: t}
+	o.defaults()
+	s, err := settings.Read(t, nil)
+	if err != nil {
+		return err
+	}
+	_, err = newHost(o).jobsOf(s)
+	return err
+}
+
+// ran counts and records a run that ended.
 func (d *Deacon) ran(r schedule.Run) {
-	failures := 0
-	for _, j := range d.scheduler.Jobs() {
+	var job schedule.State
+	for _, j := range d.host.jobs.Jobs() {
 		if j.Name == r.Job {
-			failures = j.Failures
+			job = j
 		}
 	}
-	d.metrics.JobRan(r.Job, string(r.Outcome), r.Took, failures)
+	d.metrics.JobRan(r.Job, string(r.Outcome), r.Took, job.Failures)
 	log := d.log.WithField("job", r.Job).WithField("took", r.Took.String()).WithField("outcome", string(r.Outcome))
 	switch {
 	case r.Outcome == schedule.Stopped:
 		log.Info("a job was stopped")
 	case r.Err != nil:
-		log.WithError(r.Err).WithField("failures", failures).Error("a job failed")
+		log.WithError(r.Err).WithField("failures", job.Failures).Error("a job failed")
 	case r.Note != "":
 		log.Info(r.Note)
 	default:
 		log.Debug("a job ran")
 	}
-	if r.Job == jobFlush {
-		return // it would write a row only to say that it wrote rows
+	switch {
+	case r.Job == recorder.Job:
+		return // the row would only say that rows were written
+	case r.Outcome == schedule.Stopped && job.Resumable:
+		return // without a row the run counts as missed, and the next start goes on
 	}
 	note := operational.JobRun{Job: r.Job, Began: r.Began, Took: r.Took, Outcome: string(r.Outcome), Note: r.Note}
 	if r.Err != nil {
 		note.Error = r.Err.Error()
 	}
-	d.records.ran(note)
+	d.host.records.JobRan(note)
 }
 
-func (d *Deacon) runFlush(ctx context.Context) (string, error) {
-	d.metrics.Agents(d.records.agents())
-	_, err := d.flush(ctx, false)
-	return "", err
-}
-
-// prune removes what is too old to be of use.
-func (d *Deacon) prune(ctx context.Context) (string, error) {
-	d.reads.sweep()
-	age := d.settings().logAge
-	now := d.opts.Now()
-	files, err := logs.Prune(d.opts.Layout.DeaconLog(), age, now)
-	if err != nil {
-		return "", err
+// run is what gt deacon run does: something a part can run, such as a check, a
+// job, or all jobs of a row.
+func (d *Deacon) run(ctx context.Context, name string) (out control.Ran, err error) {
+	var names []string
+	for _, p := range offering[part.Runner](d.host.parts) {
+		if slices.Contains(p.Runnable(), name) {
+			return p.Run(ctx, name)
+		}
+		names = append(names, p.Runnable()...)
 	}
-	var rows int64
-	err = d.operational(ctx, func(s *operational.Store) error {
-		rows, err = s.Prune(ctx, now.Add(-age))
-		return err
-	})
-	if err != nil {
-		return "", err
+	var wanted []string
+	for _, j := range d.host.jobs.Jobs() {
+		if j.Name == name || j.Row() == name {
+			wanted = append(wanted, j.Name)
+		}
+		names = append(names, j.Name)
 	}
-	if files == 0 && rows == 0 {
-		return "", nil
+	row := slices.ContainsFunc(d.host.table(d.host.Config()), func(j schedule.Job) bool { return j.Name == name })
+	if len(wanted) == 0 && !row { // a row without keys has nothing to run
+		return out, town.Fail("run "+town.Clip(name, 64), "choose one of: "+strings.Join(names, ", "), "%w: there is no such check or job", town.ErrUsage)
 	}
-	return fmt.Sprintf("%d log file(s) and %d record(s) older than %s are removed", files, rows, age), nil
+	runs, err := d.host.DoJobs(ctx, wanted)
+	out.Runs = part.Runs(runs)
+	return out, err
 }

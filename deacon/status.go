@@ -5,41 +5,49 @@ import (
 	"path/filepath"
 
 	"gastown/deacon/control"
+	"gastown/deacon/part"
+	"gastown/deacon/schedule"
 )
 
 // Status tells how the Deacon is.
 func (d *Deacon) Status() control.Status {
-	d.mu.Lock()
+	h := d.host
 	s := control.Status{
-		Version: d.opts.Version, Town: d.now.config.Town.Name, Root: d.opts.Layout.Root, PID: os.Getpid(), User: d.owner,
-		State: "running", Started: d.started, Uptime: d.opts.Now().Sub(d.started).Seconds(), HTTP: d.address, Problem: d.problem, Unserved: d.unserved, Pending: d.pending,
+		Version: d.opts.Version, Town: h.Config().Town.Name, Root: d.opts.Layout.Root, PID: os.Getpid(), User: d.owner,
+		State: "running", Started: h.started, Uptime: d.opts.Now().Sub(h.started).Seconds(), HTTP: d.Address(),
 	}
-	if d.stopping {
+	s.Problem, s.Pending = h.settings.Problem()
+	lent, unserved := h.stores.State()
+	s.Unserved = unserved
+	switch {
+	case d.stopping():
 		s.State = "stopping"
-	}
-	d.mu.Unlock()
-	if s.State == "running" && len(d.lending) > 0 {
+	case lent:
 		s.State = "lending"
 	}
-	if d.server != nil {
+	if h.stores.Served() {
 		s.SQL = filepath.Clean(d.opts.Layout.SQLSocket())
 	}
-	s.Agents = d.records.agents()
-	s.Health = d.health().State
-	s.Checks = d.board.all()
-	for _, j := range d.scheduler.Jobs() {
-		out := control.Job{
-			Name: j.Name, Schedule: j.Schedule, Running: j.Running, Stuck: j.Stuck, Failures: j.Failures, Skipped: j.Skipped,
-		}
-		if !j.Next.IsZero() {
-			next := j.Next.UTC()
-			out.Next = &next
-		}
-		if j.Last != nil {
-			last := toRun(*j.Last)
-			out.Last = &last
-		}
-		s.Jobs = append(s.Jobs, out)
+	for _, j := range h.jobs.Jobs() {
+		s.Jobs = append(s.Jobs, job(j))
+	}
+	for _, p := range offering[part.Reporting](h.parts) {
+		p.Status(&s)
 	}
 	return s
+}
+
+// job is a job as gt is told about it.
+func job(j schedule.State) control.Job {
+	out := control.Job{
+		Name: j.Name, Schedule: j.Schedule, Running: j.Running, Stuck: j.Stuck, Waiting: j.Waiting, Failures: j.Failures, Skipped: j.Skipped,
+	}
+	if !j.Next.IsZero() {
+		next := j.Next.UTC()
+		out.Next = &next
+	}
+	if j.Last != nil {
+		out.Last = &part.Runs([]schedule.Run{*j.Last})[0]
+	}
+	return out
 }

@@ -65,6 +65,8 @@ type Check struct {
 	Name string
 	// Help is one line for people.
 	Help string
+	// Slow checks read much, so a job of their own runs them less often.
+	Slow bool
 	// Run looks. An error means that it could not, which is critical.
 	Run func(context.Context) (Result, error)
 }

@@ -31,7 +31,7 @@ type Git struct {
 
 // Check returns the check named git.
 func (g Git) Check() Check {
-	return Check{Name: "git", Help: "the Town's Git repositories: readable, whole, not locked", Run: g.run}
+	return Check{Name: "git", Help: "the Town's Git repositories: readable, whole, not locked", Slow: true, Run: g.run}
 }
 
 func (g Git) run(ctx context.Context) (Result, error) {

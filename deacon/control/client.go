@@ -73,7 +73,7 @@ func (c *Client) Run(ctx context.Context, name string) (out Ran, err error) {
 // it is "". With wait it returns how that went, else at once.
 func (c *Client) Sync(ctx context.Context, remote string, wait bool) ([]Run, error) {
 	var out Ran
-	err := c.call(ctx, "POST", "federation", syncRequest{remote, wait}, &out)
+	err := c.call(ctx, "POST", "federation", SyncRequest{remote, wait}, &out)
 	return out.Runs, err
 }
 
@@ -213,7 +213,7 @@ func refused(what string, res *http.Response) error {
 	if err != nil || f.Error == "" {
 		return fmt.Errorf("ask the Deacon for %s: it answers %s", what, res.Status)
 	}
-	cause := error(remoteError{f.Error, wordFor[f.Kind]})
+	cause := error(remoteError{f.Error, kinds[f.Kind]})
 	if f.Next != "" {
 		return told{&town.Error{Err: cause, Next: f.Next}}
 	}

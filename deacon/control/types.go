@@ -9,7 +9,7 @@ import (
 	"gastown/town"
 )
 
-// Status is what a Deacon says of itself.
+// Status describes a Deacon and how it goes.
 type Status struct {
 	Version string `json:"version"`
 	Town    string `json:"town"`
@@ -37,12 +37,14 @@ type Status struct {
 	Unserved string `json:"unserved,omitempty"`
 }
 
-// Job is where one job stands.
+// Job is a job and how it goes.
 type Job struct {
-	Name     string     `json:"name"`
-	Schedule string     `json:"schedule"`
-	Running  bool       `json:"running"`
-	Stuck    bool       `json:"stuck,omitempty"`
+	Name     string `json:"name"`
+	Schedule string `json:"schedule"`
+	Running  bool   `json:"running"`
+	Stuck    bool   `json:"stuck,omitempty"`
+	// Waiting for a place: as many runs are under way as there may be.
+	Waiting  bool       `json:"waiting,omitempty"`
 	Next     *time.Time `json:"next,omitempty"`
 	Last     *Run       `json:"last,omitempty"`
 	Failures int        `json:"failures"`
@@ -116,14 +118,16 @@ func (h Heartbeat) Validate() error {
 	return nil
 }
 
-// runRequest, syncRequest and failure are bodies.
+// runRequest and failure are bodies.
 type runRequest struct {
 	Name string `json:"name"`
 }
 
-type syncRequest struct {
+// SyncRequest asks for a sync with a remote, or with all of them when it is "".
+type SyncRequest struct {
 	Remote string `json:"remote,omitempty"`
-	Wait   bool   `json:"wait,omitempty"`
+	// Wait asks for the outcome; without it the answer comes at once.
+	Wait bool `json:"wait,omitempty"`
 }
 
 type failure struct {

@@ -10,83 +10,48 @@ import (
 )
 
 // Metrics are what Prometheus may collect. They have a registry of their own:
-// the database engine puts its own into the default one.
+// the database engine puts its metrics into the default one.
 type Metrics struct {
 	registry *prometheus.Registry
 
-	jobs       *prometheus.HistogramVec
-	runs       *prometheus.CounterVec
-	failing    *prometheus.GaugeVec
-	checks     *prometheus.GaugeVec
-	refused    *prometheus.CounterVec
-	delayed    *prometheus.CounterVec
-	beats      prometheus.Counter
-	agents     prometheus.Gauge
-	flush      prometheus.Histogram
-	dropped    prometheus.Counter
-	latency    prometheus.Gauge
-	data       prometheus.Gauge
-	free       prometheus.Gauge
-	used       prometheus.Gauge
-	verified   *prometheus.GaugeVec
-	reviews    prometheus.Gauge
-	lent       prometheus.Counter
-	reloads    *prometheus.CounterVec
-	transition *prometheus.CounterVec
+	jobs    *prometheus.HistogramVec
+	runs    *prometheus.CounterVec
+	failing *prometheus.GaugeVec
+	refused *prometheus.CounterVec
+	delayed *prometheus.CounterVec
+	lent    prometheus.Counter
+	reloads *prometheus.CounterVec
 }
 
-// NewMetrics returns metrics of a Deacon of that version. reasons are those
-// for which requests are refused, so that each is there from the start.
-func NewMetrics(version string, started time.Time, reasons []string) *Metrics {
-	m := &Metrics{registry: prometheus.NewRegistry()}
-	gauge := func(name, help string) prometheus.Gauge {
-		g := prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
-		m.registry.MustRegister(g)
-		return g
+// NewMetrics returns the metrics of a Deacon of that version. reasons are those
+// for which requests are refused, so that each has a count from the start. seconds
+// are the buckets of times.
+func NewMetrics(version string, started time.Time, reasons []string, seconds []float64) *Metrics {
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
 	gauges := func(name, help string, labels ...string) *prometheus.GaugeVec {
-		g := prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
-		m.registry.MustRegister(g)
-		return g
+		return prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: name, Help: help}, labels)
 	}
-	counter := func(name, help string) prometheus.Counter {
-		c := prometheus.NewCounter(prometheus.CounterOpts{Name: name, Help: help})
-		m.registry.MustRegister(c)
-		return c
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		jobs: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "gt_deacon_job_duration_seconds", Help: "Time that runs of a job took.", Buckets: seconds}, []string{"job"}),
+		runs:    counters("gt_deacon_job_runs_total", "Runs of a job by how they ended.", "job", "outcome"),
+		failing: gauges("gt_deacon_job_consecutive_failures", "Runs of a job that failed since its last success.", "job"),
+		refused: counters("gt_deacon_refused_requests_total", "Requests that were refused, by listener and reason.", "listener", "reason"),
+		delayed: counters("gt_deacon_delayed_requests_total", "Requests that had to wait for their turn, by listener.", "listener"),
+		lent:    prometheus.NewCounter(prometheus.CounterOpts{Name: "gt_deacon_leases_total", Help: "Times that the planes were lent to a command."}),
+		reloads: counters("gt_deacon_reloads_total", "Reloads of the configuration by how they ended.", "outcome"),
 	}
-	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
-		c := prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
-		m.registry.MustRegister(c)
-		return c
-	}
-	seconds := []float64{.001, .005, .02, .1, .5, 2, 10, 60}
-	m.jobs = prometheus.NewHistogramVec(prometheus.HistogramOpts{
-		Name: "gt_deacon_job_duration_seconds", Help: "Time that runs of a job took.", Buckets: seconds}, []string{"job"})
-	m.flush = prometheus.NewHistogram(prometheus.HistogramOpts{
-		Name: "gt_deacon_flush_duration_seconds", Help: "Time that writing a batch of records took.", Buckets: seconds})
-	m.registry.MustRegister(m.jobs, m.flush, collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
-
-	gauges("gt_deacon_info", "Always 1; the label says which gt runs.", "version").WithLabelValues(version).Set(1)
-	gauge("gt_deacon_start_time_seconds", "When the Deacon started, in Unix time.").Set(float64(started.UnixNano()) / 1e9)
-	m.runs = counters("gt_deacon_job_runs_total", "Runs of a job by how they ended.", "job", "outcome")
-	m.failing = gauges("gt_deacon_job_consecutive_failures", "Runs of a job that failed since its last success.", "job")
-	m.checks = gauges("gt_deacon_check_state", "What a check found: 0 healthy, 1 warning, 2 critical.", "check")
-	m.transition = counters("gt_deacon_check_changes_total", "Changes of a check's state.", "check")
-	m.refused = counters("gt_deacon_refused_requests_total", "Requests that were refused, by listener and reason.", "listener", "reason")
-	m.delayed = counters("gt_deacon_delayed_requests_total", "Requests that had to wait for their turn, by listener.", "listener")
+	info := gauges("gt_deacon_info", "Always 1; the label is the version of gt that runs.", "version")
+	info.WithLabelValues(version).Set(1)
+	start := prometheus.NewGauge(prometheus.GaugeOpts{Name: "gt_deacon_start_time_seconds", Help: "When the Deacon started, in Unix time."})
+	start.Set(float64(started.UnixNano()) / 1e9)
+	m.Add(m.jobs, m.runs, m.failing, m.refused, m.delayed, m.lent, m.reloads, info, start,
+		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
 	m.delayed.WithLabelValues(ListenerControl)
-	m.beats = counter("gt_deacon_heartbeats_total", "Heartbeats that were taken.")
-	m.dropped = counter("gt_deacon_dropped_records_total", "Records that were dropped because they could not be written in time.")
-	m.agents = gauge("gt_agents", "Agents whose heartbeat was seen lately.")
-	m.latency = gauge("gt_dolt_latency_seconds", "Time of the last point read of the database.")
-	m.data = gauge("gt_dolt_data_bytes", "Size of all planes on disk.")
-	m.free = gauge("gt_disk_free_bytes", "Free space on the Town's disk.")
-	m.used = gauge("gt_disk_used_ratio", "Share of the Town's disk that is used, from 0 to 1.")
-	m.verified = gauges("gt_federation_last_verified_time_seconds", "When a remote last confirmed an exchange, in Unix time; 0 for never.", "remote")
-	m.reviews = gauge("gt_federation_open_reviews", "Conflicts that wait for a person.")
-	m.lent = counter("gt_deacon_leases_total", "Times that the planes were lent to a command.")
-	m.reloads = counters("gt_deacon_reloads_total", "Reloads of the configuration by how they ended.", "outcome")
-	for _, listener := range []string{ListenerHTTP, ListenerControl, ListenerSQL} {
+	for _, listener := range []string{ListenerHTTP, ListenerControl, ListenerCommands, ListenerSQL} {
 		for _, reason := range reasons {
 			m.refused.WithLabelValues(listener, reason)
 		}
@@ -97,34 +62,29 @@ func NewMetrics(version string, started time.Time, reasons []string) *Metrics {
 	return m
 }
 
-// The listeners whose refusals are counted.
-const (
-	ListenerHTTP    = "http"
-	ListenerControl = "control"
-	ListenerSQL     = "sql"
-)
+// Add adds metrics. Two of the same name are a mistake in the program: it panics.
+func (m *Metrics) Add(more ...prometheus.Collector) { m.registry.MustRegister(more...) }
 
 // Handler answers /metrics.
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{MaxRequestsInFlight: 4})
 }
 
-// Gatherer gives the metrics to those who test or keep them.
+// Gatherer gives access to the metrics without HTTP.
 func (m *Metrics) Gatherer() prometheus.Gatherer { return m.registry }
 
-// JobRan notes a run; failures is how many there were since the last success.
+// JobRan counts a run; failures is how many there were since the last success.
 func (m *Metrics) JobRan(job, outcome string, took time.Duration, failures int) {
 	m.jobs.WithLabelValues(job).Observe(took.Seconds())
 	m.runs.WithLabelValues(job, outcome).Inc()
 	m.failing.WithLabelValues(job).Set(float64(failures))
 }
 
-// Checked notes what a check found; level is 0, 1 or 2.
-func (m *Metrics) Checked(name string, level int, changed bool) {
-	m.checks.WithLabelValues(name).Set(float64(level))
-	if changed {
-		m.transition.WithLabelValues(name).Inc()
-	}
+// ForgetJob drops the figures of a job that does not exist any more.
+func (m *Metrics) ForgetJob(job string) {
+	m.jobs.DeleteLabelValues(job)
+	m.failing.DeleteLabelValues(job)
+	m.runs.DeletePartialMatch(prometheus.Labels{"job": job})
 }
 
 // Refused counts a request that was refused.
@@ -132,42 +92,6 @@ func (m *Metrics) Refused(listener, reason string) { m.refused.WithLabelValues(l
 
 // Delayed counts a request that had to wait for its turn.
 func (m *Metrics) Delayed(listener string) { m.delayed.WithLabelValues(listener).Inc() }
-
-// Heartbeat counts one that was taken.
-func (m *Metrics) Heartbeat() { m.beats.Inc() }
-
-// Flushed notes how long a batch took to write.
-func (m *Metrics) Flushed(took time.Duration) { m.flush.Observe(took.Seconds()) }
-
-// Dropped counts records that could not be kept.
-func (m *Metrics) Dropped(n int) { m.dropped.Add(float64(n)) }
-
-// Agents is how many there are.
-func (m *Metrics) Agents(n int) { m.agents.Set(float64(n)) }
-
-// Dolt notes how fast the database answers and how large it is.
-func (m *Metrics) Dolt(latency time.Duration, bytes int64) {
-	m.latency.Set(latency.Seconds())
-	m.data.Set(float64(bytes))
-}
-
-// Disk notes how full the Town's disk is; used is from 0 to 1.
-func (m *Metrics) Disk(used float64, free uint64) {
-	m.used.Set(used)
-	m.free.Set(float64(free))
-}
-
-// Remote notes when a remote was last in step.
-func (m *Metrics) Remote(name string, verified time.Time) {
-	at := 0.0
-	if !verified.IsZero() {
-		at = float64(verified.UnixNano()) / 1e9
-	}
-	m.verified.WithLabelValues(name).Set(at)
-}
-
-// Reviews is how many wait.
-func (m *Metrics) Reviews(n int) { m.reviews.Set(float64(n)) }
 
 // Lent counts a lease.
 func (m *Metrics) Lent() { m.lent.Inc() }
@@ -179,14 +103,4 @@ func (m *Metrics) Reloaded(err error) {
 		outcome = "failed"
 	}
 	m.reloads.WithLabelValues(outcome).Inc()
-}
-
-// Forget drops what is labelled with a job or a remote that is no more.
-func (m *Metrics) Forget(job, remote string) {
-	m.jobs.DeleteLabelValues(job)
-	m.failing.DeleteLabelValues(job)
-	m.runs.DeletePartialMatch(prometheus.Labels{"job": job})
-	if remote != "" {
-		m.verified.DeleteLabelValues(remote)
-	}
 }

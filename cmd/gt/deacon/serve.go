@@ -56,7 +56,7 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 	})
 	var d *deacon.Deacon
 	d, err = deacon.New(deacon.Options{
-		Layout: h.Layout, Version: o.call.Version(), Command: "gt deacon", Log: log,
+		Layout: h.Layout, Version: o.call.Version(), Command: "gt deacon", Log: log, Getenv: call.Getenv,
 		Engine: func(cfg *config.Config) *federate.Engine {
 			return host.New(call, h.Layout, cfg).Engine(host.EngineOptions{})
 		},

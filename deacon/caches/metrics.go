@@ -1,4 +1,4 @@
-package web
+package caches
 
 import (
 	"github.com/prometheus/client_golang/prometheus"
@@ -13,16 +13,14 @@ type figure struct {
 	value func(cache.Stats) float64
 }
 
-// caches collects what caches did when somebody looks.
-type caches struct {
+// collector asks the caches when the metrics are collected.
+type collector struct {
 	levels  func() []cache.Stats
 	figures []figure
 }
 
-// Caches adds the figures of caches, which levels returns: counters that only
-// grow, and what is held.
-func (m *Metrics) Caches(levels func() []cache.Stats) {
-	c := &caches{levels: levels}
+func newCollector(levels func() []cache.Stats) *collector {
+	c := &collector{levels: levels}
 	add := func(kind prometheus.ValueType, name, help string, value func(cache.Stats) float64) {
 		c.figures = append(c.figures, figure{prometheus.NewDesc(name, help, []string{"level"}, nil), kind, value})
 	}
@@ -34,20 +32,20 @@ func (m *Metrics) Caches(levels func() []cache.Stats) {
 	count("gt_cache_stale_total", "Answers dropped because the database had changed.", func(s cache.Stats) int64 { return s.Stale })
 	count("gt_cache_expired_total", "Answers dropped because they were too old.", func(s cache.Stats) int64 { return s.Expired })
 	count("gt_cache_evictions_total", "Answers dropped for room.", func(s cache.Stats) int64 { return s.Evicted })
-	add(prometheus.GaugeValue, "gt_cache_entries", "Answers that are held.", func(s cache.Stats) float64 { return float64(s.Entries) })
-	add(prometheus.GaugeValue, "gt_cache_bytes", "About how many bytes they take.", func(s cache.Stats) float64 { return float64(s.Bytes) })
-	m.registry.MustRegister(c)
+	add(prometheus.GaugeValue, "gt_cache_entries", "Answers in the cache.", func(s cache.Stats) float64 { return float64(s.Entries) })
+	add(prometheus.GaugeValue, "gt_cache_bytes", "About how many bytes the answers in the cache take.", func(s cache.Stats) float64 { return float64(s.Bytes) })
+	return c
 }
 
-// Describe is called by the registry.
-func (c *caches) Describe(out chan<- *prometheus.Desc) {
+// Describe implements prometheus.Collector.
+func (c *collector) Describe(out chan<- *prometheus.Desc) {
 	for _, f := range c.figures {
 		out <- f.desc
 	}
 }
 
-// Collect is called by the registry.
-func (c *caches) Collect(out chan<- prometheus.Metric) {
+// Collect implements prometheus.Collector.
+func (c *collector) Collect(out chan<- prometheus.Metric) {
 	for _, s := range c.levels() {
 		for _, f := range c.figures {
 			out <- prometheus.MustNewConstMetric(f.desc, f.kind, f.value(s), s.Name)

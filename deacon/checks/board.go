@@ -1,4 +1,4 @@
-package deacon
+package checks
 
 import (
 	"slices"
@@ -8,12 +8,8 @@ import (
 
 	"gastown/deacon/check"
 	"gastown/deacon/control"
-	"gastown/deacon/web"
 	"gastown/planes/operational"
 )
-
-// plugins is the component of the plugins; it is well while there are none.
-const plugins = "plugins"
 
 // board shows what each check last found.
 type board struct {
@@ -21,7 +17,7 @@ type board struct {
 	found map[string]control.Check
 }
 
-// recall begins with what an earlier Deacon found.
+// recall begins with what an earlier Deacon recorded.
 func (b *board) recall(states []operational.CheckState) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -31,8 +27,7 @@ func (b *board) recall(states []operational.CheckState) {
 	}
 }
 
-// put shows a result and says what the state was before; "" for a check that
-// was never run.
+// put shows a result and returns the state before; "" for a check that never ran.
 func (b *board) put(name string, r check.Result, at time.Time) (now control.Check, before string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -48,18 +43,18 @@ func (b *board) put(name string, r check.Result, at time.Time) (now control.Chec
 	return now, old.State
 }
 
-// retain forgets checks that are no more.
-func (b *board) retain(names []string) {
+// retain drops the results of checks that do not exist any more.
+func (b *board) retain(checks []check.Check) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for name := range b.found {
-		if !slices.Contains(names, name) {
+		if !slices.ContainsFunc(checks, func(c check.Check) bool { return c.Name == name }) {
 			delete(b.found, name)
 		}
 	}
 }
 
-// all is what is shown, by name.
+// all returns what is shown, by name.
 func (b *board) all() []control.Check {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -69,20 +64,4 @@ func (b *board) all() []control.Check {
 	}
 	slices.SortFunc(out, func(a, b control.Check) int { return strings.Compare(a.Name, b.Name) })
 	return out
-}
-
-// health is the board for /health.
-func (d *Deacon) health() web.Health {
-	h := web.Health{State: string(check.Healthy), Version: d.opts.Version, Uptime: d.opts.Now().Sub(d.started)}
-	for _, c := range d.board.all() {
-		h.State = string(check.Worse(check.State(h.State), check.State(c.State)))
-		h.Components = append(h.Components, web.Component{
-			Name: c.Name, State: c.State, Figure: c.Figure, Threshold: c.Threshold,
-			Next: c.Next, Details: c.Details, At: c.At, Since: c.Since,
-		})
-	}
-	if !slices.ContainsFunc(h.Components, func(c web.Component) bool { return c.Name == plugins }) {
-		h.Components = append(h.Components, web.Component{Name: plugins, State: string(check.Healthy), Figure: "none installed"})
-	}
-	return h
 }

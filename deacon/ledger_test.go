@@ -3,13 +3,11 @@ package deacon
 import (
 	"context"
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
 	"time"
 
-	"gastown/deacon/control"
 	"gastown/planes/ledger"
 	"gastown/town"
 	"gastown/town/config"
@@ -29,6 +27,18 @@ func (p *place) ledger() *ledger.Store {
 	}
 	p.t.Cleanup(func() { _ = s.Close() })
 	return s
+}
+
+// ledger is a view of the ledger that the Deacon has open, for as long as the test
+// runs or the planes are lent.
+func (r *active) ledger() *ledger.Store {
+	r.t.Helper()
+	s, release, ok := r.Ledger(context.Background())
+	if !ok {
+		r.t.Fatalf("the Deacon does not have the ledger: %s", r.log)
+	}
+	defer release() // the store stays open: only a lease, a reload or the end closes it
+	return s.As(ledger.Session{Actor: ada})
 }
 
 func made(t *testing.T, s *ledger.Store, list ...ledger.NewBead) []town.Bead {
@@ -55,9 +65,9 @@ const full = `{"id":"gt-full","title":"é <b> \"quoted\" \\ufffe","description":
 {"id":"gt-child","title":"waits","created_at":"2026-01-01T00:00:00Z","dependencies":[{"issue_id":"gt-child","depends_on_id":"gt-bare","type":"blocks"}]}
 `
 
-// What the Deacon answers is what the ledger answers, to the last field; the
-// second time from memory.
-func TestReadsThroughTheDeaconAreTheLedgers(t *testing.T) {
+// What is read from the Deacon's ledger is what is read from the ledger opened
+// beside it, to the last field; the second time it comes from memory.
+func TestTheDeaconsLedger(t *testing.T) {
 	p := found(t)
 	r := p.mustStart()
 	defer r.end()
@@ -103,111 +113,35 @@ func TestReadsThroughTheDeaconAreTheLedgers(t *testing.T) {
 		t.Fatalf("%+v", want)
 	}
 	for round := range 2 {
-		through := r.client.Reader()
+		through := r.ledger()
 		if got := ask(through); !reflect.DeepEqual(got, want) {
 			t.Errorf("round %d:\n%+v\nwant\n%+v", round, got, want)
 		}
-		// What depends on the hour is asked anew each quarter minute.
-		if n := through.Queries(); through.Answers() != 8 || round == 1 && n > 3 {
-			t.Errorf("round %d: %d answers, %d queries", round, through.Answers(), n)
+		// What depends on the time of day is read again every quarter of a minute.
+		if n := through.Queries(); round == 1 && n > 3 {
+			t.Errorf("round %d: %d queries", round, n)
 		}
-	}
-	exact := r.client.Reader()
-	if _, err := exact.Get(t.Context(), []string{"gt-full", "bar"}, nil); err != nil || exact.Queries() != 0 {
-		t.Errorf("%d queries for what is known, %v", exact.Queries(), err)
 	}
 }
 
-// What is not plainly answered is an error, and nothing more: the command asks
-// the ledger then.
-func TestReadsTheDeaconLeavesToTheLedger(t *testing.T) {
-	p := found(t)
-	r := p.mustStart()
-	defer r.end()
-	s := p.ledger()
-	long := strings.Repeat("x", town.MaxTextBytes)
-	var list []ledger.NewBead
-	for i := range 5 {
-		b := titled(fmt.Sprint(i))
-		b.Description = long
-		list = append(list, b)
-	}
-	all := made(t, s, list...)
-	reader := r.client.Reader()
-	yield := func(ledger.Item) error { t.Error("called"); return nil }
-	for what, err := range map[string]error{
-		"no bound":      reader.List(t.Context(), ledger.Filter{}, yield),
-		"a wide bound":  reader.Ready(t.Context(), ledger.Filter{Limit: 501}, yield),
-		"an odd field":  reader.List(t.Context(), ledger.Filter{Limit: 1, Sort: []ledger.Order{{Field: "x; DROP TABLE issues"}}}, yield),
-		"no UTF-8":      reader.List(t.Context(), ledger.Filter{Limit: 1, Text: "a\xff"}, yield),
-		"too long":      reader.List(t.Context(), ledger.Filter{Limit: 1, Text: strings.Repeat("a", 100_000)}, yield),
-		"large answers": reader.List(t.Context(), ledger.Filter{Limit: 10}, yield),
-	} {
-		if err == nil {
-			t.Errorf("%s: no error", what)
-		}
-	}
-	for _, id := range []string{"gt-nope", "", "g"} {
-		if _, err := reader.Get(t.Context(), []string{id}, nil); err == nil {
-			t.Errorf("%q was found", id)
-		}
-	}
-	if reader.Answers() != 0 {
-		t.Errorf("%d answers", reader.Answers())
-	}
-	own := errors.New("own")
-	err := reader.List(t.Context(), ledger.Filter{Limit: 2, Fields: ledger.Fields{"id"}}, func(ledger.Item) error { return own })
-	if !errors.As(err, new(control.Yielded)) || !errors.Is(err, own) {
-		t.Error(err)
-	}
-	// An answer that was too large is not looked for again.
-	before := r.reads.cacheLevels()
-	if err := reader.List(t.Context(), ledger.Filter{Limit: 10}, yield); err == nil {
-		t.Error("no error")
-	}
-	if after := r.reads.cacheLevels(); !reflect.DeepEqual(before, after) {
-		t.Errorf("%+v, then %+v", before, after)
-	}
-	// Nor was any of it kept, whichever way it was asked for.
-	var ids []string
-	for _, b := range all {
-		ids = append(ids, b.ID)
-	}
-	if _, err := reader.Get(t.Context(), ids, nil); err == nil || !strings.Contains(err.Error(), control.ErrTooLarge.Error()) {
-		t.Errorf("five large beads: %v", err)
-	}
-	if _, err := reader.Get(t.Context(), ids, ledger.Fields{"title"}); err != nil {
-		t.Errorf("their titles: %v", err)
-	}
-	for _, level := range r.reads.cacheLevels() {
-		if level.Bytes > town.MaxTextBytes {
-			t.Errorf("%+v", level)
-		}
-	}
-	if got, err := reader.Get(t.Context(), []string{all[0].ID}, nil); err != nil || got[0].Description != long {
-		t.Error(err)
-	}
-}
-
-// A collection, a lease and a reload leave the reads right.
-func TestReadsGoOn(t *testing.T) {
+// A collection, a lease and a reload leave the answers right.
+func TestTheLedgerIsReplaced(t *testing.T) {
 	p := found(t)
 	r := p.mustStart()
 	defer r.end()
 	s := p.ledger()
 	id := made(t, s, titled("before"))[0].ID
-	reader := r.client.Reader()
 	is := func(title string) {
 		t.Helper()
 		for range 2 {
-			got, err := reader.Get(t.Context(), []string{id}, nil)
+			got, err := r.ledger().Get(t.Context(), []string{id}, nil)
 			if err != nil || got[0].Title != title {
 				t.Errorf("%+v, %v", got, err)
 			}
 		}
 	}
 	is("before")
-	if _, err := r.client.Run(t.Context(), jobGC); err != nil {
+	if _, err := r.client.Run(t.Context(), "gc"); err != nil {
 		t.Fatal(err)
 	}
 	is("before")
@@ -218,8 +152,8 @@ func TestReadsGoOn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reader.Get(t.Context(), []string{id}, nil); !errors.Is(err, town.ErrBusy) {
-		t.Errorf("read from lent planes: %v", err)
+	if _, _, ok := r.Ledger(t.Context()); ok {
+		t.Error("the ledger is open while the planes are lent")
 	}
 	alone := p.ledger() // opens the directory: nobody serves it
 	title := "meanwhile"

@@ -1,0 +1,204 @@
+// Package federation is the part of the Deacon that exchanges with the Town's
+// federation remotes: regularly, when a person or a hook asks, and when a Git
+// host says that something arrived. It watches when the Town was last in step.
+package federation
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"gastown/deacon/check"
+	"gastown/deacon/part"
+	"gastown/deacon/schedule"
+	"gastown/planes/operational"
+	"gastown/sync/federate"
+	"gastown/town/config"
+)
+
+// job is the row of the jobs, one for each remote: a remote that does not answer
+// delays no other.
+const job = "federation-sync"
+
+const (
+	// maxPause is the longest pause between attempts at a remote that fails.
+	maxPause = time.Hour
+	// atOnce is how many remotes are synced at the same time. A remote that does
+	// not answer takes a place until its deadline.
+	atOnce = 16
+)
+
+// Host is what the part needs of the Deacon.
+type Host interface {
+	Runs
+	Log() logrus.FieldLogger
+	Now() time.Time
+	Started() time.Time
+	Config() *config.Config
+	// Engine returns a new engine; each sync uses one of its own.
+	Engine(*config.Config) *federate.Engine
+	Operational(context.Context, func(*operational.Store) error) error
+	// Verify says whether a notification is authentic.
+	Verify(*http.Request) error
+}
+
+// Runs are the runs of jobs that somebody asks for.
+type Runs interface {
+	// StartJob has a job run now and does not wait for it.
+	StartJob(name string) error
+	// DoJobs has jobs run now, side by side, and waits for all.
+	DoJobs(ctx context.Context, names []string) ([]schedule.Run, error)
+}
+
+// Part implements the interfaces of package part that the assertions below name.
+type Part struct {
+	host     Host
+	verified *prometheus.GaugeVec
+	reviews  prometheus.Gauge
+}
+
+var (
+	_ part.Scheduled  = (*Part)(nil)
+	_ part.Checked    = (*Part)(nil)
+	_ part.Measured   = (*Part)(nil)
+	_ part.Controlled = (*Part)(nil)
+	_ part.Web        = (*Part)(nil)
+	_ part.Reloaded   = (*Part)(nil)
+)
+
+// New returns the part.
+func New(h Host) *Part {
+	return &Part{
+		host: h,
+		verified: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gt_federation_last_verified_time_seconds",
+			Help: "When a remote last confirmed an exchange, in Unix time; 0 for never."}, []string{"remote"}),
+		reviews: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gt_federation_open_reviews", Help: "Conflicts that wait for a person."}),
+	}
+}
+
+// Name implements part.Part.
+func (p *Part) Name() string { return "federation" }
+
+// Metrics implements part.Measured.
+func (p *Part) Metrics() []prometheus.Collector { return []prometheus.Collector{p.verified, p.reviews} }
+
+// Reload implements part.Reloaded: it forgets the figures of remotes that were
+// removed.
+func (p *Part) Reload(before, now *config.Config) {
+	for _, r := range before.Remotes {
+		if _, still := now.Remote(r.Name); !still {
+			p.verified.DeleteLabelValues(r.Name)
+		}
+	}
+}
+
+// Jobs implements part.Scheduled.
+func (p *Part) Jobs(cfg *config.Config) []schedule.Job {
+	interval := part.Duration(cfg, "federation.interval")
+	names := []string{}
+	for _, r := range cfg.Remotes {
+		names = append(names, r.Name)
+	}
+	return []schedule.Job{{
+		Name: job, Help: "exchange with each federation remote", Keys: names, AtOnce: atOnce,
+		Schedule: "@every " + interval.String(), Jitter: min(30*time.Second, interval/10),
+		Deadline: 5 * time.Minute, Overlap: schedule.Follow, MaxPause: maxPause, RunKey: p.sync,
+	}}
+}
+
+// sync exchanges with one remote.
+func (p *Part) sync(ctx context.Context, name string) (string, error) {
+	cfg := p.host.Config()
+	r, ok := cfg.Remote(name)
+	if !ok {
+		return "", nil // removed a moment ago
+	}
+	engine, remote := p.host.Engine(cfg), federate.Remote(r)
+	known, err := engine.Contacts([]federate.Remote{remote})
+	if err != nil {
+		return "", err
+	}
+	if !known[0].Confirmed {
+		// Only a person may decide to exchange with it, so this is not a failure.
+		return "", nil
+	}
+	out, err := engine.Sync(ctx, remote, false)
+	if err != nil {
+		return "", err
+	}
+	return summary(out), nil
+}
+
+// summary says what a sync did; "" for nothing. Reviews that wait are a person's
+// to decide, so they are not a failure.
+func summary(out federate.Synced) string {
+	var did []string
+	add := func(n int, what string) {
+		if n > 0 {
+			did = append(did, fmt.Sprintf("%d %s", n, what))
+		}
+	}
+	add(out.Recorded.Edits, "edit(s) recorded")
+	add(out.Pulled.Commits, "commit(s) merged")
+	add(out.Pulled.Documents, "file(s) written")
+	add(out.Pushed.Commits, "commit(s) published")
+	add(out.Pulled.Records, "record(s) of other Towns arrived")
+	if s := out.Pushed.Shared; s != nil {
+		add(s.Put, "record(s) shared")
+		add(s.Removed, "record(s) taken back")
+		add(len(s.Waiting), "rule(s) for sharing wait for a person: gt federation push")
+	}
+	if len(did) > 0 {
+		add(max(out.Pulled.Reviews, out.Pushed.Reviews), "review(s) open")
+	}
+	return strings.Join(did, ", ")
+}
+
+// Checks implements part.Checked.
+func (p *Part) Checks(cfg *config.Config) []check.Check {
+	return []check.Check{check.Federation{
+		Contacts: func(context.Context) ([]check.Contact, error) { return p.contacts(cfg) }, Reviews: p.openReviews,
+		Warning: part.Duration(cfg, "deacon.sync_warning"), Critical: part.Duration(cfg, "deacon.sync_critical"),
+		Since: p.host.Started(), Seen: p.seen, Now: p.host.Now,
+	}.Check()}
+}
+
+// contacts is what is known of each remote.
+func (p *Part) contacts(cfg *config.Config) (all []check.Contact, err error) {
+	var remotes []federate.Remote
+	for _, r := range cfg.Remotes {
+		remotes = append(remotes, federate.Remote(r))
+	}
+	known, err := p.host.Engine(cfg).Contacts(remotes)
+	for _, c := range known {
+		all = append(all, check.Contact{Remote: c.Name, Confirmed: c.Confirmed, Verified: c.Verified, Error: c.Error})
+	}
+	return all, err
+}
+
+// openReviews counts the conflicts that wait for a person.
+func (p *Part) openReviews(ctx context.Context) (n int, err error) {
+	err = p.host.Operational(ctx, func(s *operational.Store) error {
+		all, err := s.OpenReviews(ctx)
+		n = len(all)
+		return err
+	})
+	return n, err
+}
+
+// seen passes what the check found to the metrics.
+func (p *Part) seen(contacts []check.Contact, reviews int) {
+	for _, c := range contacts {
+		at := 0.0
+		if !c.Verified.IsZero() {
+			at = float64(c.Verified.UnixNano()) / 1e9
+		}
+		p.verified.WithLabelValues(c.Remote).Set(at)
+	}
+	p.reviews.Set(float64(reviews))
+}

@@ -1,0 +1,182 @@
+package deacon
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/cache"
+	"gastown/deacon/check"
+	"gastown/deacon/part"
+	"gastown/deacon/recorder"
+	"gastown/deacon/schedule"
+	"gastown/deacon/settings"
+	"gastown/deacon/stores"
+	"gastown/planes/operational"
+	"gastown/sync/federate"
+	"gastown/sync/hooks"
+	"gastown/tmux"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// host is what the parts may use. Each part names what it needs of it in its own
+// interface Host. It holds what the Deacon owns, and nothing of the Deacon itself.
+type host struct {
+	opts     Options
+	started  time.Time
+	records  *recorder.Recorder
+	settings *settings.Owner // nil until the settings were read
+	stores   *stores.Stores
+	jobs     *schedule.Scheduler // nil until the planes were read
+	parts    []part.Part
+}
+
+func newHost(o Options) *host {
+	h := &host{opts: o, started: o.Now().UTC()}
+	h.stores = stores.New(stores.Options{Log: o.Log, Database: o.Database, Config: h.Config, Pause: h.pause, Resume: h.resume})
+	h.records = recorder.New(recorder.Options{Log: o.Log, Now: o.Now, Operational: h.stores.Operational})
+	h.parts = []part.Part{h.records, stored{h.stores}}
+	for _, make := range parts {
+		if p := make(h); p != nil {
+			h.parts = append(h.parts, p)
+		}
+	}
+	return h
+}
+
+// Layout is where everything of the Town is.
+func (h *host) Layout() layout.Town { return h.opts.Layout }
+
+// Version is that of gt.
+func (h *host) Version() string { return h.opts.Version }
+
+// Started is when the Deacon started.
+func (h *host) Started() time.Time { return h.started }
+
+// Now is the time of day.
+func (h *host) Now() time.Time { return h.opts.Now() }
+
+// Log is the Deacon's.
+func (h *host) Log() logrus.FieldLogger { return h.opts.Log }
+
+// Config is the configuration in force.
+func (h *host) Config() *config.Config { return h.settings.Config() }
+
+// Engine returns a new engine of the federation.
+func (h *host) Engine(cfg *config.Config) *federate.Engine { return h.opts.Engine(cfg) }
+
+// Sessions lists the Town's tmux sessions.
+func (h *host) Sessions(ctx context.Context) ([]tmux.Session, error) { return h.opts.Sessions(ctx) }
+
+// Verify says whether a notification is authentic.
+func (h *host) Verify(r *http.Request) error {
+	if h.opts.Verify == nil {
+		return hooks.ErrNoSecret
+	}
+	return h.opts.Verify(r)
+}
+
+// Beat has a heartbeat recorded. It fails with town.ErrBusy when too many wait.
+func (h *host) Beat(b operational.Heartbeat) error { return h.records.Beat(b) }
+
+// Written changes whenever heartbeats were written.
+func (h *host) Written() string { return h.records.Written() }
+
+// CheckChanged has the new state of a check recorded. detail is for the feed.
+func (h *host) CheckChanged(c operational.CheckState, detail string) {
+	h.records.CheckChanged(c, detail)
+}
+
+// Operational uses the operational plane for fn.
+func (h *host) Operational(ctx context.Context, fn func(*operational.Store) error) error {
+	return h.stores.Operational(ctx, fn)
+}
+
+// Collect collects the garbage of a plane: always, or only if its files have grown
+// enough. did says whether it did.
+func (h *host) Collect(ctx context.Context, plane string, always bool) (did bool, err error) {
+	return h.stores.Collect(ctx, plane, always)
+}
+
+// Budget is the memory that all caches share; nil while nothing may be cached.
+func (h *host) Budget() *cache.Budget { return h.stores.Budget() }
+
+// Uncached says why nothing of the ledger is cached; nil if it is.
+func (h *host) Uncached() error {
+	if h.stores.Served() {
+		return nil
+	}
+	return stores.ErrNotServed
+}
+
+// Checks are those of all parts, with the thresholds in force.
+func (h *host) Checks() (all []check.Check) {
+	for _, p := range offering[part.Checked](h.parts) {
+		all = append(all, p.Checks(h.Config())...)
+	}
+	return all
+}
+
+// Caches are those of all parts.
+func (h *host) Caches() (all []part.Cache) {
+	for _, p := range offering[part.Caching](h.parts) {
+		all = append(all, p.Caches()...)
+	}
+	return all
+}
+
+// StartJob has a job run now and does not wait for it.
+func (h *host) StartJob(name string) error { return h.jobs.Start(name) }
+
+// DoJobs has jobs run now, side by side, and waits for all.
+func (h *host) DoJobs(ctx context.Context, names []string) ([]schedule.Run, error) {
+	type answer struct {
+		run schedule.Run
+		err error
+	}
+	answers := make([]chan answer, len(names))
+	for i, name := range names {
+		answers[i] = make(chan answer, 1)
+		go func() {
+			run, err := h.jobs.Do(ctx, name)
+			answers[i] <- answer{run, err}
+		}()
+	}
+	var out []schedule.Run
+	var failed []error
+	for _, c := range answers {
+		a := <-c
+		if a.err != nil {
+			failed = append(failed, a.err)
+			continue
+		}
+		out = append(out, a.run)
+	}
+	return out, errors.Join(failed...)
+}
+
+// pause tells the parts that the planes are about to be lent.
+func (h *host) pause(ctx context.Context) error {
+	var failed []error
+	for _, p := range offering[part.Paused](h.parts) {
+		failed = append(failed, p.Pause(ctx))
+	}
+	return errors.Join(failed...)
+}
+
+func (h *host) resume() {
+	for _, p := range offering[part.Paused](h.parts) {
+		p.Resume()
+	}
+}
+
+// stored is the part of what the stores themselves offer: the ledger's caches.
+type stored struct{ *stores.Stores }
+
+var _ part.Caching = stored{}
+
+func (stored) Name() string { return "stores" }

@@ -1,0 +1,83 @@
+// Package machine is the part of the Deacon that watches what the Town uses of
+// its machine: the disk, tmux, and the Git repositories.
+package machine
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"gastown/deacon/check"
+	"gastown/deacon/part"
+	"gastown/tmux"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// Host is what the part needs of the Deacon.
+type Host interface {
+	Layout() layout.Town
+	Now() time.Time
+	// Sessions lists the Town's tmux sessions.
+	Sessions(context.Context) ([]tmux.Session, error)
+}
+
+// Part implements the interfaces of package part that the assertions below name.
+type Part struct {
+	host       Host
+	used, free prometheus.Gauge
+}
+
+var (
+	_ part.Checked  = (*Part)(nil)
+	_ part.Measured = (*Part)(nil)
+)
+
+// New returns the part.
+func New(h Host) *Part {
+	return &Part{
+		host: h,
+		used: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gt_disk_used_ratio", Help: "Share of the Town's disk that is used, from 0 to 1."}),
+		free: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gt_disk_free_bytes", Help: "Free space on the Town's disk."}),
+	}
+}
+
+// Name implements part.Part.
+func (p *Part) Name() string { return "machine" }
+
+// Metrics implements part.Measured.
+func (p *Part) Metrics() []prometheus.Collector { return []prometheus.Collector{p.used, p.free} }
+
+// Checks implements part.Checked.
+func (p *Part) Checks(cfg *config.Config) []check.Check {
+	return []check.Check{
+		check.Disk{
+			Path: p.host.Layout().Root, Warning: part.Int(cfg, "deacon.disk_warning"), Critical: part.Int(cfg, "deacon.disk_critical"),
+			Seen: func(used float64, free uint64) { p.used.Set(used); p.free.Set(float64(free)) },
+		}.Check(),
+		check.Tmux{Sessions: p.host.Sessions, Max: part.Int(cfg, "tmux.max_sessions")}.Check(),
+		check.Git{Repositories: func() ([]string, error) { return p.repositories(cfg) }, Now: p.host.Now}.Check(),
+	}
+}
+
+// repositories are those of the Town: its own, if its directory is tracked, and
+// the one it has of each remote.
+func (p *Part) repositories(cfg *config.Config) (all []string, err error) {
+	root := p.host.Layout().Root
+	if _, err := os.Stat(filepath.Join(root, ".git")); err == nil {
+		all = append(all, root)
+	}
+	for _, r := range cfg.Remotes {
+		dir := filepath.Join(p.host.Layout().Remote(r.Name), "objects.git")
+		if _, err := os.Stat(dir); err == nil {
+			all = append(all, dir)
+		} else if !os.IsNotExist(err) {
+			return nil, fmt.Errorf("look for the repository of remote %s: %w", r.Name, err)
+		}
+	}
+	return all, nil
+}

@@ -1,0 +1,48 @@
+package deacon
+
+import (
+	"gastown/deacon/caches"
+	"gastown/deacon/check"
+	"gastown/deacon/checks"
+	"gastown/deacon/collector"
+	"gastown/deacon/federation"
+	"gastown/deacon/heartbeat"
+	"gastown/deacon/machine"
+	"gastown/deacon/part"
+	"gastown/deacon/retention"
+	"gastown/town/config"
+)
+
+// parts is the list of what the Deacon does. They start in this order and stop in
+// the reverse one; their jobs stand in it in gt deacon status. A function that
+// returns nil has no part for this Town. To add a part, write its package and add
+// a line.
+var parts = []func(*host) part.Part{
+	func(h *host) part.Part { return federation.New(h) },
+	func(h *host) part.Part { return machine.New(h) },
+	func(h *host) part.Part { return checks.New(h) },
+	func(h *host) part.Part { return heartbeat.New(h) },
+	func(h *host) part.Part { return collector.New(h) },
+	func(h *host) part.Part { return retention.New(h) },
+	func(h *host) part.Part { return caches.New(h) },
+	func(h *host) part.Part { return given{h} },
+}
+
+// offering are the parts that implement an interface.
+func offering[T any](all []part.Part) (some []T) {
+	for _, p := range all {
+		if t, ok := p.(T); ok {
+			some = append(some, t)
+		}
+	}
+	return some
+}
+
+// given is the part of what Options add.
+type given struct{ host *host }
+
+var _ part.Checked = given{}
+
+func (g given) Name() string { return "options" }
+
+func (g given) Checks(*config.Config) []check.Check { return g.host.opts.Checks }

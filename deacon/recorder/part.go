@@ -1,0 +1,113 @@
+package recorder
+
+import (
+	"context"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/sirupsen/logrus"
+
+	"gastown/deacon/part"
+	"gastown/deacon/schedule"
+	"gastown/planes/operational"
+	"gastown/town/config"
+)
+
+// Job is the name of the job that writes.
+const Job = "heartbeat-flush"
+
+// Options are a Recorder's.
+type Options struct {
+	Log logrus.FieldLogger
+	Now func() time.Time
+	// Operational uses the operational plane.
+	Operational func(context.Context, func(*operational.Store) error) error
+}
+
+// Recorder collects what is to be written. Its methods may be called from many
+// goroutines.
+type Recorder struct {
+	opts    Options
+	batch   *batch
+	batches atomic.Int64
+
+	seconds prometheus.Histogram
+	dropped prometheus.Counter
+}
+
+var (
+	_ part.Scheduled = (*Recorder)(nil)
+	_ part.Measured  = (*Recorder)(nil)
+	_ part.Stopper   = (*Recorder)(nil)
+)
+
+// New returns a recorder in which nothing waits.
+func New(o Options) *Recorder {
+	return &Recorder{
+		opts: o, batch: newBatch(o.Now),
+		seconds: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "gt_deacon_flush_duration_seconds", Help: "Time that writing a batch of records took.", Buckets: part.Seconds,
+		}),
+		dropped: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "gt_deacon_dropped_records_total", Help: "Records that were dropped because they could not be written in time.",
+		}),
+	}
+}
+
+// Name implements part.Part.
+func (r *Recorder) Name() string { return "recorder" }
+
+// Metrics implements part.Measured.
+func (r *Recorder) Metrics() []prometheus.Collector {
+	return []prometheus.Collector{r.seconds, r.dropped}
+}
+
+// Jobs implements part.Scheduled.
+func (r *Recorder) Jobs(*config.Config) []schedule.Job {
+	return []schedule.Job{{
+		Name: Job, Help: "write heartbeats and events to the operational plane", Schedule: "@every 10s",
+		Deadline: 20 * time.Second, Run: func(ctx context.Context) (string, error) { return "", r.Flush(ctx, false) },
+	}}
+}
+
+// Stop writes everything that waits.
+func (r *Recorder) Stop(ctx context.Context) error { return r.Flush(ctx, true) }
+
+// Beat takes a heartbeat. It fails with town.ErrBusy when too many agents wait to
+// be recorded.
+func (r *Recorder) Beat(h operational.Heartbeat) error { return r.batch.beat(h) }
+
+// CheckChanged takes the new state of a check. detail is for the feed.
+func (r *Recorder) CheckChanged(c operational.CheckState, detail string) { r.batch.changed(c, detail) }
+
+// JobRan takes a run of a job.
+func (r *Recorder) JobRan(j operational.JobRun) { r.batch.ran(j) }
+
+// Written changes whenever heartbeats were written.
+func (r *Recorder) Written() string { return strconv.FormatInt(r.batches.Load(), 10) }
+
+// Flush writes what waits, as one transaction. Runs of jobs alone are written
+// every five minutes, or with all. What cannot be written waits for the next time.
+func (r *Recorder) Flush(ctx context.Context, all bool) error {
+	b, lost := r.batch.take(all)
+	if lost > 0 {
+		r.dropped.Add(float64(lost))
+		r.opts.Log.WithField("count", lost).Warn("events were dropped: they could not be written in time")
+	}
+	if b.Empty() {
+		return nil
+	}
+	began := time.Now()
+	err := r.opts.Operational(ctx, func(s *operational.Store) error { return s.Record(ctx, b) })
+	if err != nil {
+		r.batch.giveBack(b)
+		return err
+	}
+	r.seconds.Observe(time.Since(began).Seconds())
+	if len(b.Heartbeats) > 0 {
+		r.batches.Add(1)
+	}
+	return nil
+}

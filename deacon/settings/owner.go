@@ -1,0 +1,143 @@
+package settings
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// defaultLook is how often the owner looks whether a file has changed. The look
+// is two stat calls.
+const defaultLook = time.Second
+
+// Options are an Owner's.
+type Options struct {
+	Town layout.Town
+	// Getenv finds the variables that override settings. May be nil.
+	Getenv func(string) string
+	Log    logrus.FieldLogger
+	// Check reports why settings cannot come into force: the former ones then stay.
+	// InForce is called once they are. Both are called by one goroutine at a time.
+	Check   func(*Settings) error
+	InForce func(before, now *Settings)
+	// Reloaded is told of each reload. May be nil.
+	Reloaded func(error)
+	// Look replaces how often the files are looked at; 0 means every second.
+	Look time.Duration
+}
+
+// Owner holds the settings in force. Its methods may be called from many
+// goroutines.
+type Owner struct {
+	opts      Options
+	reloading sync.Mutex
+
+	mu      sync.Mutex
+	now     *Settings
+	first   *Settings // of the start
+	seen    stamps    // of the last look
+	problem string
+	pending []string
+}
+
+// New returns an owner whose settings first are in force already.
+func New(first *Settings, o Options) *Owner {
+	if o.Look == 0 {
+		o.Look = defaultLook
+	}
+	if o.Reloaded == nil {
+		o.Reloaded = func(error) {}
+	}
+	return &Owner{opts: o, now: first, first: first, seen: first.files}
+}
+
+// Current returns the settings in force.
+func (o *Owner) Current() *Settings {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.now
+}
+
+// Config returns the configuration in force.
+func (o *Owner) Config() *config.Config { return o.Current().Config }
+
+// Problem says why the last reload failed; "" when it did not. Pending are the
+// settings that were changed and take effect after a restart.
+func (o *Owner) Problem() (problem string, pending []string) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.problem, o.pending
+}
+
+// Reload reads both files and puts them in force. When it fails, the former
+// settings stay in force.
+func (o *Owner) Reload() (err error) {
+	o.reloading.Lock()
+	defer o.reloading.Unlock()
+	defer func() {
+		o.opts.Reloaded(err)
+		o.mu.Lock()
+		o.problem = ""
+		if err != nil {
+			o.problem = err.Error()
+		}
+		o.mu.Unlock()
+		if err != nil {
+			o.opts.Log.WithError(err).Error("the configuration was not reloaded; the former one stays in force")
+		}
+	}()
+	s, err := Read(o.opts.Town, o.opts.Getenv)
+	if err != nil {
+		return err
+	}
+	if err := o.opts.Check(s); err != nil {
+		return err
+	}
+	o.mu.Lock()
+	before := o.now
+	o.now, o.pending = s, changedForRestart(o.first.Config, s.Config)
+	pending := o.pending
+	o.mu.Unlock()
+	o.opts.InForce(before, s)
+	if len(pending) > 0 {
+		o.opts.Log.WithField("settings", pending).Warn("these settings take effect after gt deacon restart")
+	}
+	o.opts.Log.Info("the configuration was reloaded")
+	return nil
+}
+
+// Watch reloads when one of the files has changed, until ctx ends. A file that is
+// malformed is reported once, and read again when it changes.
+func (o *Owner) Watch(ctx context.Context) {
+	tick := time.NewTicker(o.opts.Look)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			o.look()
+		}
+	}
+}
+
+// look reloads if a file has changed since the last look and since it was read.
+func (o *Owner) look() {
+	files, err := stampsOf(o.opts.Town)
+	if err != nil {
+		o.opts.Log.WithError(err).Debug("the configuration cannot be looked at")
+		return
+	}
+	o.mu.Lock()
+	changed := files != o.seen && files != o.now.files
+	o.seen = files
+	o.mu.Unlock()
+	if changed {
+		_ = o.Reload() // the log and the status tell about it
+	}
+}

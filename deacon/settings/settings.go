@@ -1,0 +1,89 @@
+// Package settings owns what the Deacon reads of a Town's configuration and of
+// deacon/schedule.yaml. It reads both files, puts them in force together or not
+// at all, and notices by itself when one of them has changed.
+package settings
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"time"
+
+	"gastown/deacon/schedule"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// Settings are the two files, read at the same time. They are never changed, only
+// replaced.
+type Settings struct {
+	Config   *config.Config
+	Schedule schedule.File
+
+	files stamps
+}
+
+// Read reads and checks both files. Afterwards every setting of the configuration
+// has a value, also those that a variable of getenv overrides; getenv may be nil.
+func Read(t layout.Town, getenv func(string) string) (*Settings, error) {
+	// Before the files, so that a change that is made meanwhile is noticed later.
+	files, err := stampsOf(t)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := config.Load(t.Config())
+	if err != nil {
+		return nil, err
+	}
+	cfg.In(getenv)
+	for _, key := range config.Keys() {
+		if _, _, err := cfg.Get(key.Name); err != nil {
+			return nil, fmt.Errorf("read the settings of the Deacon: %w", err)
+		}
+	}
+	file, err := schedule.Load(t.Schedule())
+	if err != nil {
+		return nil, err
+	}
+	return &Settings{Config: cfg, Schedule: file, files: files}, nil
+}
+
+// stamps tell two states of the files apart: the configuration and the schedule.
+type stamps [2]stamp
+
+type stamp struct {
+	modified time.Time
+	size     int64
+}
+
+func stampsOf(t layout.Town) (out stamps, err error) {
+	for i, path := range []string{t.Config(), t.Schedule()} {
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return out, err
+		}
+		out[i] = stamp{info.ModTime(), info.Size()}
+	}
+	return out, nil
+}
+
+// restartKeys are the settings whose change takes effect after a restart.
+var restartKeys = []string{
+	"deacon.http_address", "deacon.log_size", "deacon.log_files",
+	"dolt.host", "dolt.port", "dolt.user", "dolt.password_env", "dolt.listen",
+}
+
+// changedForRestart lists the settings that differ and take effect after a restart.
+func changedForRestart(first, now *config.Config) (changed []string) {
+	for _, key := range restartKeys {
+		was, _, _ := first.Get(key)
+		if is, _, _ := now.Get(key); is != was {
+			changed = append(changed, key)
+		}
+	}
+	return changed
+}

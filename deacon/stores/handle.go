@@ -1,0 +1,156 @@
+package stores
+
+import (
+	"context"
+	"errors"
+	"io"
+	"sync"
+)
+
+// handle is a store that is opened for its first use and stays open for those
+// that follow, until it is retired. Its methods may be called from many
+// goroutines.
+type handle[S io.Closer] struct {
+	open func(context.Context) (S, error)
+
+	opening chan struct{} // holds a value while somebody opens the store
+	mu      sync.Mutex
+	current *opened[S] // nil while it is not open
+	// retired counts the calls of retire, so that a store whose opening began
+	// before one is not used after it.
+	retired int
+	blocked bool
+}
+
+// errBlocked reports a store that must not be open now.
+var errBlocked = errors.New("the planes are lent")
+
+// opened counts the uses of one open store.
+type opened[S io.Closer] struct {
+	store   S
+	uses    int
+	retired bool
+	idle    chan struct{} // closed when it is retired and unused
+}
+
+func newHandle[S io.Closer](open func(context.Context) (S, error)) *handle[S] {
+	return &handle[S]{open: open, opening: make(chan struct{}, 1)}
+}
+
+// use returns the store, open, until release is called. release may be called
+// more than once. It fails with errBlocked after block.
+func (h *handle[S]) use(ctx context.Context) (s S, release func(), err error) {
+	o, _, err := h.take()
+	if err != nil {
+		return s, nil, err
+	}
+	if o != nil {
+		return o.store, sync.OnceFunc(func() { h.release(o) }), nil
+	}
+	select { // with the mutex held nobody could give up waiting
+	case h.opening <- struct{}{}:
+		defer func() { <-h.opening }()
+	case <-ctx.Done():
+		return s, nil, ctx.Err()
+	}
+	o, before, err := h.take()
+	if err != nil {
+		return s, nil, err
+	}
+	if o == nil {
+		if s, err = h.open(ctx); err != nil {
+			return s, nil, err
+		}
+		if o, err = h.opened(s, before); err != nil {
+			return s, nil, err
+		}
+	}
+	return o.store, sync.OnceFunc(func() { h.release(o) }), nil
+}
+
+// take counts one more use of the store if it is open.
+func (h *handle[S]) take() (o *opened[S], retired int, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.blocked {
+		return nil, 0, errBlocked
+	}
+	if h.current != nil {
+		h.current.uses++
+	}
+	return h.current, h.retired, nil
+}
+
+// opened puts a store in use that was just opened. If the handle was retired
+// meanwhile, nobody else uses it.
+func (h *handle[S]) opened(s S, before int) (*opened[S], error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.blocked {
+		return nil, errors.Join(errBlocked, s.Close())
+	}
+	o := &opened[S]{store: s, uses: 1, idle: make(chan struct{})}
+	if h.retired == before {
+		h.current = o
+		return o, nil
+	}
+	o.retired = true
+	go func() { <-o.idle; _ = s.Close() }()
+	return o, nil
+}
+
+// block is retire, and refuses uses until unblock is called.
+func (h *handle[S]) block(ctx context.Context) (closed <-chan error) {
+	h.mu.Lock()
+	h.blocked = true
+	h.mu.Unlock()
+	return h.retire(ctx)
+}
+
+func (h *handle[S]) unblock() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.blocked = false
+}
+
+func (h *handle[S]) release(o *opened[S]) {
+	h.mu.Lock()
+	o.uses--
+	last := o.retired && o.uses == 0
+	h.mu.Unlock()
+	if last {
+		close(o.idle)
+	}
+}
+
+// retire makes the next use open the store anew. Present uses go on with the one
+// they have; it is closed when the last of them ends, or when ctx does. closed
+// tells then, with the error of the close.
+func (h *handle[S]) retire(ctx context.Context) (closed <-chan error) {
+	h.mu.Lock()
+	o := h.current
+	h.current = nil
+	h.retired++
+	idle := false
+	if o != nil {
+		o.retired = true
+		idle = o.uses == 0
+	}
+	h.mu.Unlock()
+	out := make(chan error, 1)
+	switch {
+	case o == nil:
+		out <- nil
+	case idle:
+		out <- o.store.Close()
+	default:
+		go func() {
+			select {
+			case <-o.idle:
+			case <-ctx.Done():
+			}
+			out <- o.store.Close()
+		}()
+	}
+	return out
+}

@@ -1,0 +1,226 @@
+// Package stores owns the databases that the Deacon has open: the server of the
+// planes, the operational plane and the ledger with its caches. A store is opened
+// once, for whoever needs it first, and handed to the parts and to the commands
+// that run in the Deacon for as long as they use it.
+//
+// The planes are lent to one command at a time, which then has their directories
+// for itself. Meanwhile nothing is open here. Afterwards the stores are opened
+// anew, as they are after a change of the configuration.
+package stores
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/planes/doltdb"
+	"gastown/planes/ledger"
+	"gastown/planes/operational"
+	"gastown/town/config"
+	"gastown/town/layout"
+)
+
+// openTime bounds how long a store takes to open: its server is in this process.
+const openTime = 5 * time.Second
+
+// Server serves the Town's planes to other processes.
+type Server interface {
+	// Close stops serving and lets other processes open the planes.
+	Close(context.Context) error
+	// Lend does so until release is called. release may be called again if it
+	// failed. A Lend that failed and left the planes unserved returns release, too:
+	// it serves them again.
+	Lend(context.Context) (release func(context.Context) error, err error)
+}
+
+// Options are a Stores'.
+type Options struct {
+	Log logrus.FieldLogger
+	// Database says how to open a plane, as any command would.
+	Database func(cfg *config.Config, plane string) doltdb.Options
+	// Config returns the configuration in force.
+	Config func() *config.Config
+	// Pause is called before the planes are lent, and Resume when they are served
+	// again.
+	Pause  func(context.Context) error
+	Resume func()
+}
+
+// Stores owns what is open. Its methods may be called from many goroutines.
+type Stores struct {
+	opts       Options
+	lending    chan struct{}  // holds a value while the planes are lent
+	background sync.WaitGroup // leases that are taken back, stores that are closed
+	life       context.Context
+	end        context.CancelFunc
+
+	operational *handle[*operational.Store]
+	ledger      *handle[*ledger.Store]
+	caches      caches
+
+	mu       sync.Mutex
+	server   Server // nil where nothing is served
+	unserved string // why the planes are not served again yet
+}
+
+// New returns an owner that has nothing open.
+func New(o Options) *Stores {
+	s := &Stores{opts: o, lending: make(chan struct{}, 1)}
+	s.life, s.end = context.WithCancel(context.Background())
+	s.operational = newHandle(func(ctx context.Context) (*operational.Store, error) {
+		ctx, cancel := context.WithTimeout(ctx, openTime)
+		defer cancel()
+		return s.openOperational(ctx)
+	})
+	s.ledger = newHandle(s.openLedger)
+	return s
+}
+
+// Serve begins with a server; nil where the planes are served by somebody else
+// or by nobody. It is called once, before the other methods.
+func (s *Stores) Serve(server Server) { s.server = server }
+
+// Served reports whether the planes are served from here.
+func (s *Stores) Served() bool { return s.server != nil }
+
+// Configure puts the settings of a configuration in force. The stores are opened
+// anew for their next use, as their pools may differ.
+func (s *Stores) Configure(cfg *config.Config) {
+	s.caches.configure(cfg)
+	s.replace()
+}
+
+// replace retires what is open. Uses under way go on.
+func (s *Stores) replace() {
+	s.closeLater("operational", s.operational.retire)
+	s.closeLater("ledger", s.ledger.retire)
+}
+
+// closeLater retires a store. It is closed when its last use ends, or with the
+// Deacon.
+func (s *Stores) closeLater(plane string, retire func(context.Context) <-chan error) {
+	closed := retire(s.life)
+	s.background.Go(func() {
+		if err := <-closed; err != nil {
+			s.opts.Log.WithError(err).WithField("plane", plane).Warn("a store that was replaced was not closed in order")
+		}
+	})
+}
+
+// Close closes what is open and stops serving. Uses under way have until ctx
+// ends.
+func (s *Stores) Close(ctx context.Context) error {
+	s.end() // ends an attempt to serve the planes again
+	err := s.shut(ctx)
+	if s.server != nil {
+		err = errors.Join(err, s.server.Close(ctx))
+	}
+	s.background.Wait()
+	return err
+}
+
+// shut closes both stores and lets nobody open them. Uses that go on when ctx ends
+// fail then.
+func (s *Stores) shut(ctx context.Context) error {
+	first, second := s.operational.block(ctx), s.ledger.block(ctx)
+	return errors.Join(<-first, <-second)
+}
+
+// resident reports whether stores may stay open here: the planes are served by
+// this process, or on an external server. Without a server an open store would
+// keep every other process out.
+func (s *Stores) resident(plane string) bool {
+	return s.server != nil || s.opts.Database(s.opts.Config(), plane).External != nil
+}
+
+// Operational uses the operational plane for fn. Where it is not open here, which
+// includes the time of a lease, it is opened as a command would open it.
+func (s *Stores) Operational(ctx context.Context, fn func(*operational.Store) error) error {
+	if s.resident(layout.Operational) {
+		store, release, err := s.operational.use(ctx)
+		if err == nil {
+			defer release()
+			if err = fn(store); err != nil {
+				// Perhaps the server was restarted: the next use opens it anew.
+				s.closeLater("operational", s.operational.retire)
+			}
+			return err
+		}
+		if !errors.Is(err, errBlocked) {
+			return err
+		}
+	}
+	store, err := s.openOperational(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(store), store.Close())
+}
+
+func (s *Stores) openOperational(ctx context.Context) (*operational.Store, error) {
+	cfg := s.opts.Config()
+	return operational.Open(ctx, s.opts.Database(cfg, layout.Operational), cfg.Stores[layout.Operational])
+}
+
+// Ledger is the Town's ledger, open with its caches, until release is called. ok
+// is false when it is not open here now, because the planes are lent or nobody
+// serves them: the caller then opens the ledger itself.
+func (s *Stores) Ledger(ctx context.Context) (store *ledger.Store, release func(), ok bool) {
+	if !s.resident(layout.Ledger) {
+		return nil, nil, false
+	}
+	store, release, err := s.ledger.use(ctx)
+	if err != nil {
+		s.opts.Log.WithError(err).Debug("the ledger could not be opened")
+		return nil, nil, false
+	}
+	return store, release, true
+}
+
+func (s *Stores) openLedger(ctx context.Context) (*ledger.Store, error) {
+	ctx, cancel := context.WithTimeout(ctx, openTime)
+	defer cancel()
+	cfg := s.opts.Config()
+	opts := s.opts.Database(cfg, layout.Ledger)
+	opts.Wait = openTime
+	store, err := ledger.Open(ctx, opts, cfg.Stores[layout.Ledger])
+	if err != nil {
+		return nil, err
+	}
+	if c := s.caches.current(); c != nil && s.server != nil {
+		store.Cached(c)
+	}
+	return store, nil
+}
+
+// Collect collects the garbage of a plane: always, or only if its files have
+// grown enough. did says whether it did.
+func (s *Stores) Collect(ctx context.Context, plane string, always bool) (did bool, err error) {
+	opts := s.opts.Database(s.opts.Config(), plane)
+	var db *doltdb.Local
+	if plane == layout.Federation {
+		shared, err := doltdb.OpenShared(ctx, opts)
+		if err != nil {
+			return false, err
+		}
+		db = &shared.Local
+	} else if db, err = doltdb.OpenLocal(ctx, opts); err != nil {
+		return false, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	if always {
+		return true, db.GC(ctx)
+	}
+	return db.MaybeGC(ctx)
+}
+
+// State says whether the planes are lent, and why they cannot be served again;
+// "" if nothing is in the way.
+func (s *Stores) State() (lent bool, unserved string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.lending) > 0, s.unserved
+}
