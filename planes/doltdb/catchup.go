@@ -7,12 +7,12 @@ import (
 )
 
 // catchUp completes a FastForward that was killed. The engine moves the branch
-// first and what the session reads, its working set, in a second write; in
-// between, the database looks as if somebody had undone by hand everything that
+// first and the working set, which sessions read, in a second write. In
+// between, the database looks as if somebody had undone everything that
 // arrived, and the next Update would commit just that.
 //
-// It is known by a working set that is exactly an earlier commit of the branch.
-// Any other working set is another program's, and stays.
+// The sign of it is a working set that equals an earlier commit of the branch.
+// Any other working set was made by another program, and stays.
 func (db *Local) catchUp(ctx context.Context) error {
 	var passed bool
 	err := db.View(ctx, func(tx *Tx) error {
@@ -30,14 +30,16 @@ func (db *Local) catchUp(ctx context.Context) error {
 	return db.administer(ctx, func(tx *Tx) error { return tx.call(ctx, "CALL DOLT_RESET('--hard')") })
 }
 
-// maxPassed is how many commits of each kind a working set is compared with. One
-// that equals none of them is another program's: to compare with a history
-// without end would delay every opening until that program commits.
+// maxPassed is how many commits of each kind a working set is compared with. A
+// working set that equals none of them was made by another program; comparing
+// it with an endless history would delay every opening until that program
+// commits.
 const maxPassed = 64
 
-// passed reports whether the working set is where the branch was before, newest
-// first: where the engine's own notes say it was, for an advance may pass any
-// number of commits, and, since a collection drops those, the commits behind it.
+// passed reports whether the working set is at an earlier place of the branch.
+// It looks in the engine's reflog first, because a fast-forward may pass any
+// number of commits, and then in the branch's history, because a garbage
+// collection clears the reflog.
 func (tx *Tx) passed(ctx context.Context) (bool, error) {
 	seen := map[string]bool{}
 	for _, q := range []string{"SELECT commit_hash FROM dolt_reflog('" + Branch + "')", "SELECT commit_hash FROM dolt_log"} {

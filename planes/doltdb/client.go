@@ -31,7 +31,7 @@ const (
 	leastDial = time.Second
 )
 
-// errSilent reports a server that takes connections and says nothing.
+// errSilent reports a server that accepts connections and does not answer.
 var errSilent = fmt.Errorf("%w: it does not answer", town.ErrBusy)
 
 // ErrServed reports an operation on a database directory that a server has
@@ -46,8 +46,8 @@ func (o Options) served(op string) error {
 	return town.Fail(op, "stop the Deacon for it: gt deacon stop", "%w", ErrServed)
 }
 
-// Serving fails with ErrServed when the database is used through a server, so
-// that an operation that replaces its directory need not begin.
+// Serving fails with ErrServed when the database is used through a server. A
+// caller that wants to replace the directory asks first.
 func Serving(opts Options) error {
 	if opts.External != nil || opts.answers() {
 		return opts.served("use the directory of the " + opts.name() + " database")
@@ -55,7 +55,7 @@ func Serving(opts Options) error {
 	return nil
 }
 
-// answers reports whether somebody takes connections on the socket.
+// answers reports whether somebody accepts connections on the socket.
 func (o Options) answers() bool {
 	if o.Socket == "" {
 		return false
@@ -68,13 +68,13 @@ func (o Options) answers() bool {
 	return true
 }
 
-// dialSocket connects to the server of opts.Socket. It returns nil without an
-// error when there is none.
+// dialSocket connects to the server of opts.Socket. It returns nil and no error
+// when there is no server.
 func dialSocket(ctx context.Context, opts Options) (*Local, error) {
 	if opts.Socket == "" {
 		return nil, nil
 	}
-	// Most of the time there is no server, which this finds out at once.
+	// Usually there is no server, which this finds out at once.
 	if _, err := os.Lstat(opts.Socket); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
@@ -165,8 +165,8 @@ func clientConfig(database string, opts Options) *mysql.Config {
 	cfg.MaxAllowedPacket = maxPacket
 	cfg.Timeout = wire.DialTimeout
 	cfg.Logger = &mysql.NopLogger{}
-	// Every session is between transactions when it is idle and begins one with
-	// its next statement, so there is nothing to set and nothing to undo.
+	// An idle session is between transactions, and begins one with its next
+	// statement. So there is nothing to set up, and nothing to undo.
 	cfg.Params = map[string]string{"autocommit": "0"}
 	return cfg
 }
@@ -183,7 +183,7 @@ func dial(ctx context.Context, opts Options, cfg *mysql.Config) (*Local, error) 
 	if err = db.sql.PingContext(ping); err == nil {
 		return db, nil
 	}
-	// Nor does one whose queue of connections is full.
+	// A server whose queue of connections is full does not answer either.
 	if ctx.Err() == nil && (ping.Err() != nil || errors.Is(err, syscall.EAGAIN)) {
 		err = fmt.Errorf("%w: %w", errSilent, err)
 	}
@@ -198,12 +198,13 @@ func (o Options) dialTime() time.Duration {
 	return min(wire.DialTimeout, max(leastDial, o.Wait))
 }
 
-// clientConnector names a connection that ended while it was made.
+// clientConnector classifies the error of a connection that ended during its
+// handshake.
 type clientConnector struct{ driver.Connector }
 
-// unwritten is the text of the driver's own error for a connection that took
-// nothing. The driver hands it out as driver.ErrBadConn everywhere but in its
-// answer to the server's greeting.
+// unwritten is the text of the driver's error for a connection to which nothing
+// could be written. The driver returns it as driver.ErrBadConn everywhere but
+// in its answer to the server's greeting.
 const unwritten = "bad connection"
 
 func (c clientConnector) Connect(ctx context.Context) (driver.Conn, error) {
@@ -219,7 +220,7 @@ func isMySQL(err error, number uint16) bool {
 	return errors.As(err, &e) && e.Number == number
 }
 
-// absent reports an error that says that there is no server, or not any more.
+// absent reports an error that means that there is no server, or not any more.
 func absent(err error) bool {
 	for _, gone := range []error{
 		fs.ErrNotExist, syscall.ECONNREFUSED, syscall.ECONNRESET, syscall.EPIPE,

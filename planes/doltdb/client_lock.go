@@ -10,9 +10,9 @@ import (
 	"gastown/town"
 )
 
-// lock takes a named lock of the server for the session. A Server of ours has
-// those who ask wait in a row; another is asked again and again, so that no
-// statement waits in it, which would keep it from collecting garbage.
+// lock takes a named lock of the server for the session. A Server of ours lets
+// those who ask wait in a row. Another server is asked repeatedly instead: a
+// statement that waited in it would keep it from collecting garbage.
 func (tx *Tx) lock(ctx context.Context, opts Options, deadline time.Time, name string) (err error) {
 	defer func() {
 		if err != nil {
@@ -47,8 +47,8 @@ func (tx *Tx) lock(ctx context.Context, opts Options, deadline time.Time, name s
 // hold is a session whose lock keeps other users of a shared database out.
 type hold struct{ tx *Tx }
 
-// holdShared waits until no other client of the server, on whatever machine,
-// has the database open as a shared one.
+// holdShared waits until no other client of the server, on any machine, has the
+// database open as a shared one.
 func (db *Local) holdShared(ctx context.Context) error {
 	conn, err := db.sql.Conn(ctx)
 	if err != nil {
@@ -59,7 +59,7 @@ func (db *Local) holdShared(ctx context.Context) error {
 		tx.discard()
 		return gone(fmt.Errorf("open the %s database: %w", db.opts.name(), err))
 	}
-	// The lock stays, the transaction need not.
+	// The lock must stay, the transaction need not.
 	if _, err := conn.ExecContext(ctx, "ROLLBACK"); err != nil {
 		tx.discard()
 		return gone(err)
@@ -75,18 +75,18 @@ func (h *hold) end() error {
 	return nil
 }
 
-// alone runs fn while no other gt writes this database.
-func (db *Local) alone(ctx context.Context, fn func() error) error {
+// exclusively runs fn while no other gt writes this database.
+func (db *Local) exclusively(ctx context.Context, fn func() error) error {
 	deadline := db.deadline()
 	return db.inTurn(ctx, deadline, func() error {
 		if db.served() {
-			return db.aloneOnServer(ctx, deadline, fn)
+			return db.exclusivelyOnServer(ctx, deadline, fn)
 		}
 		return fn()
 	})
 }
 
-func (db *Local) aloneOnServer(ctx context.Context, deadline time.Time, fn func() error) error {
+func (db *Local) exclusivelyOnServer(ctx context.Context, deadline time.Time, fn func() error) error {
 	conn, err := db.sql.Conn(ctx)
 	if err != nil {
 		return gone(err)

@@ -17,24 +17,25 @@ import (
 )
 
 const (
-	// maxAttempts bounds how often a transaction is run that met another's. The
-	// write lock lets gt's own wait for each other; what is left are programs
-	// that do not know of it.
+	// maxAttempts bounds how often a transaction is run that conflicts with
+	// others. The write lock makes gt's own writers wait for each other;
+	// conflicts come from programs that do not know the lock.
 	maxAttempts = 10
-	// minPause and maxPause bound the pause before another attempt, or another
-	// look at the write lock.
+	// minPause and maxPause bound the pause before the next attempt, and
+	// between attempts to take the write lock.
 	minPause, maxPause = time.Millisecond, 8 * time.Millisecond
 	// lockPatience is how long one statement waits for a named lock.
 	lockPatience = 5 * time.Second
-	// tidyTimeout bounds what is done for a session whose context has ended.
+	// tidyTimeout bounds the cleaning up of a session whose context has ended.
 	tidyTimeout = 5 * time.Second
 )
 
-// harmlessPattern matches statements that leave nothing in their session but their transaction. A
-// session that ran any other is not used again.
+// harmlessPattern matches statements that change nothing in their session
+// beyond the transaction. A session that ran any other statement is not used
+// again.
 var harmlessPattern = regexp.MustCompile(`(?i)^[\s(]*(select|insert|update|delete|replace|show|with|explain|describe)\b[^@]*$`)
 
-// gone gives an error its kind where the server went away. What was not
+// gone makes an error town.ErrBusy when the server went away. What was not
 // committed has not happened; whether a commit has happened is unknown.
 func gone(err error) error {
 	if err == nil || !lost(err) || errors.Is(err, town.ErrBusy) {
@@ -44,14 +45,14 @@ func gone(err error) error {
 		"%w: the server that has it stopped or was restarted: %w", town.ErrBusy, err)
 }
 
-// lost reports an error of the connection, rather than of what was asked.
+// lost reports an error of the connection, as opposed to one of the statement.
 func lost(err error) bool {
 	var dialed *net.OpError
 	return errors.Is(err, mysql.ErrInvalidConn) || errors.Is(err, driver.ErrBadConn) ||
 		isMySQL(err, wire.ErrServerShutdown) || errors.As(err, &dialed)
 }
 
-// read is View for a database that a server has: what fn reads is one snapshot.
+// read is View through a server: what fn reads is one snapshot.
 func (db *Local) read(ctx context.Context, fn func(*Tx) error) error {
 	conn, err := db.sql.Conn(ctx)
 	if err != nil {
@@ -62,8 +63,8 @@ func (db *Local) read(ctx context.Context, fn func(*Tx) error) error {
 	return gone(engine.Classify(fn(tx)))
 }
 
-// administer runs fn in a session of its own in which every statement commits,
-// as procedures expect that move branches or copy commits.
+// administer runs fn in a session of its own in which every statement commits.
+// Procedures that move branches or copy commits expect that.
 func (db *Local) administer(ctx context.Context, fn func(*Tx) error) error {
 	release, err := db.Hold()
 	if err != nil {
@@ -86,7 +87,8 @@ func (db *Local) administer(ctx context.Context, fn func(*Tx) error) error {
 	return gone(engine.Classify(fn(tx)))
 }
 
-// retry runs a transaction on the server, and again as long as it meets another.
+// retry runs a transaction on the server, and again while it conflicts with
+// others.
 func (db *Local) retry(ctx context.Context, deadline time.Time, fn func(*Tx) error) error {
 	for attempt := 1; ; attempt++ {
 		err := db.attempt(ctx, deadline, fn)
@@ -113,15 +115,16 @@ func (db *Local) attempt(ctx context.Context, deadline time.Time, fn func(*Tx) e
 	if err := tx.lock(ctx, db.opts, deadline, wire.WriteLock(db.opts.name())); err != nil {
 		return err
 	}
-	// What waiting for the lock has seen is over.
+	// A new transaction, because the one that waited for the lock has an old
+	// snapshot.
 	if _, err := conn.ExecContext(ctx, "START TRANSACTION"); err != nil {
 		return err
 	}
 	return fn(tx)
 }
 
-// giveBack ends what the session began and returns it to the pool, or closes it
-// when it may differ from a new one.
+// giveBack ends what the session began and returns it to the pool. It closes a
+// session that may differ from a new one.
 func (tx *Tx) giveBack(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tidyTimeout)
 	defer cancel()
@@ -139,14 +142,14 @@ func (tx *Tx) giveBack(ctx context.Context) {
 	tx.discard()
 }
 
-// discard closes the session's connection for good: its locks and its
-// transaction end with it.
+// discard closes the session's connection. Its locks and its transaction end
+// with it.
 func (tx *Tx) discard() {
 	_ = tx.conn.Raw(func(any) error { return driver.ErrBadConn })
 	_ = tx.conn.Close()
 }
 
-// pause waits a little longer each time, and not equally long twice.
+// pause waits longer with each attempt, by a random part.
 func pause(ctx context.Context, attempt int) error {
 	limit := min(minPause<<min(attempt, 10), maxPause)
 	timer := time.NewTimer(minPause/2 + rand.N(limit))

@@ -17,7 +17,7 @@ import (
 )
 
 // Create makes an empty database at opts.Dir and opens it. It fails if anything
-// is there already, and with ErrServed while a server answers on opts.Socket.
+// exists there, and with ErrServed while a server answers on opts.Socket.
 func Create(ctx context.Context, opts Options) (_ *Local, err error) {
 	defer engine.Recovered("create the "+opts.name()+" database", &err)
 	opts = opts.withDefaults()
@@ -32,7 +32,8 @@ func Create(ctx context.Context, opts Options) (_ *Local, err error) {
 		return nil, err
 	}
 	parent := filepath.Dir(opts.Dir)
-	// Built aside and renamed, so that a killed process leaves no half database.
+	// Built under another name and renamed, so that a killed process leaves no
+	// half-made database.
 	staging, err := stagingDir(parent, ".new-"+opts.name()+"-")
 	if err != nil {
 		_ = lock.Release()
@@ -81,8 +82,8 @@ func config(dir, database string, opts Options) embedded.Config {
 		Database:    database,
 		CommitName:  opts.Actor.Name,
 		CommitEmail: opts.Actor.Email,
-		// Without a back-off the engine would silently open read-only when a
-		// foreign program (the stock dolt, say) holds the directory.
+		// Without a back-off the engine would silently open read-only when
+		// another program, such as the stock dolt, has the directory open.
 		BackOff: backoff.NewExponentialBackOff(
 			backoff.WithInitialInterval(5*time.Millisecond),
 			backoff.WithMaxInterval(200*time.Millisecond),

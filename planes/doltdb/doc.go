@@ -1,7 +1,7 @@
-// Package doltdb is the only importer of Dolt. It opens one database (one data
-// plane), runs reads in pinned sessions and every change as one SQL transaction
-// that ends in one Dolt commit, applies migrations, merges with a resolver that
-// the caller provides, and exchanges commits with a directory that acts as a
+// Package doltdb is the only importer of Dolt, with the packages below it. It opens
+// one database (one data plane), runs reads in pinned sessions and every change as
+// one SQL transaction that ends in one Dolt commit, applies migrations, merges with
+// a resolver of the caller, and exchanges commits with a directory that serves as a
 // file remote.
 //
 // A database is used in one of three ways, and callers need not know which:
@@ -15,10 +15,12 @@
 //
 //   - One process at a time has a database directory open. A second one uses the
 //     server that answers, or waits up to Options.Wait and then fails with
-//     town.ErrBusy, naming the holder. It never opens read-only behind one's
-//     back and never another store.
-//   - Updates of one database follow each other, whoever makes them through
-//     this package; none undoes another's. A Shared database has one user.
+//     town.ErrBusy, which names the holder. It never falls back to read-only, nor
+//     to another store.
+//   - Updates of one database run one after the other, in whatever process, and
+//     none undoes another's. A Shared database has one user.
+//   - One open database serves many callers at once, each through a view with its
+//     own actor (Local.As).
 //   - Open never creates. Create never overwrites.
 //   - A change is visible whole or not at all, also after kill -9.
 //   - A Local database has no method that could give it a remote, and its
@@ -27,7 +29,8 @@
 //     Upkeep or a Replica and hide the database.
 //
 // Nothing here retries for the caller, who knows whether a second attempt makes
-// sense, but for one case: Update through a server that met a foreign program's.
+// sense. The exception is an Update through a server that conflicts with another
+// program's.
 package doltdb
 
 import (

@@ -16,13 +16,13 @@ import (
 )
 
 // ErrUnreachable reports a mirror that the server which has the database cannot
-// use, because it runs on another machine or as somebody else.
+// use, because the server runs on another machine or as another user.
 var ErrUnreachable = errors.New("the database server cannot use the mirror")
 
 // sameMirror fails with ErrUnreachable unless the mirror's branch, as this
-// process sees it, is at the commit the server spoke of. A server on another
-// machine has a directory of that path too, once it was told to use it, and
-// what it reads and writes there reaches nobody.
+// process sees it, is at the commit that the server reported. A server on
+// another machine would create and use its own directory of that path, and what
+// it writes there would reach nobody.
 func (db *Shared) sameMirror(ctx context.Context, mirror, commit string) error {
 	if db.opts.External == nil {
 		return nil
@@ -39,7 +39,7 @@ func (db *Shared) sameMirror(ctx context.Context, mirror, commit string) error {
 		"%w: %s is at commit %q, the server says %q", ErrUnreachable, mirror, head, commit)
 }
 
-// mirrorHead is the commit of the mirror's branch; "" when it has none.
+// mirrorHead is the commit of the mirror's branch; "" when there is none.
 func mirrorHead(ctx context.Context, mirror string) (_ string, err error) {
 	defer engine.Recovered("read the mirror "+mirror, &err)
 	engine.Tame()

@@ -9,16 +9,16 @@ import (
 	"gastown/town"
 )
 
-// createMeta is part of every plane's schema: what kind of store this is and
-// which one. Its rows are written once.
+// createMeta is part of every plane's schema. Its rows say what kind of store
+// this is and which one, and are written once.
 const createMeta = "CREATE TABLE IF NOT EXISTS meta (k VARCHAR(64) PRIMARY KEY, v VARCHAR(255) NOT NULL)"
 
 const storeUUIDKey = "store_uuid"
 
-// ErrOtherStore reports a store that is not the one it should be.
+// ErrOtherStore reports a store other than the expected one.
 var ErrOtherStore = fmt.Errorf("another store: %w", town.ErrRefused)
 
-// Identify gives a new store its UUID for good. It fails if it has one already.
+// Identify gives a new store its permanent UUID. It fails if the store has one.
 func (db *Local) Identify(ctx context.Context, uuid string) error {
 	_, err := db.Update(ctx, "identify the store", func(tx *Tx) error {
 		_, err := tx.Exec(ctx, "INSERT INTO meta (k, v) VALUES (?, ?)", storeUUIDKey, uuid)
@@ -59,7 +59,7 @@ func (tx *Tx) CheckStore(ctx context.Context, revision, want string) error {
 }
 
 // CreateStore makes a new database with its schema and its identity. It fails,
-// wrapping fs.ErrExist, if anything is at opts.Dir already.
+// wrapping fs.ErrExist, if anything exists at opts.Dir.
 func CreateStore(ctx context.Context, opts Options, uuid string, steps []Migration) (*Local, error) {
 	db, err := Create(ctx, opts)
 	if err != nil {
@@ -75,7 +75,7 @@ func CreateStore(ctx context.Context, opts Options, uuid string, steps []Migrati
 }
 
 // Accept checks that an open database is the store of that UUID and brings its
-// schema up to date. When it fails the database is closed, and another store is
+// schema up to date. When it fails, it closes the database; another store is
 // left untouched.
 func (db *Local) Accept(ctx context.Context, uuid string, steps []Migration) error {
 	err := db.View(ctx, func(tx *Tx) error { return tx.CheckStore(ctx, "HEAD", uuid) })

@@ -10,29 +10,30 @@ import (
 
 // Shape is what a store that arrives from a remote must look like.
 type Shape struct {
-	// Plane is the store's name for people, Steps its schema.
+	// Plane is the store's name in messages, Steps its schema.
 	Plane string
 	Steps []Migration
-	// Tables holds every table and the digest of its definition once all steps
-	// are taken (Tx.Definition).
+	// Tables maps every table to the digest of its definition after all steps
+	// (Tx.Definition).
 	Tables map[string]town.Digest
 }
 
 // ChangedTable is a table with rows that differ between two revisions.
 type ChangedTable struct {
 	Name string
-	// Whole: the table is not in the older one, so all of its rows are new.
+	// Whole: the table does not exist in the older revision, so all of its rows
+	// are new.
 	Whole bool
 }
 
-// uuidPattern is what a store may be called.
+// uuidPattern matches the identity of a store.
 var uuidPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 // CheckShape refuses a revision that arrived from a remote unless it is the
 // store of that UUID, took exactly the steps of the shape, and has its tables
-// and nothing else. What changed is counted from base; without one from the
-// first commit of its history, which then must be empty. from is the one used.
-// Rows are for the caller to check. The error wraps town.ErrRefused,
+// and nothing else. Changes are counted from base. Without a base they are
+// counted from the first commit of the history, which then must be empty. from
+// is the one used. The caller checks the rows. The error wraps town.ErrRefused,
 // ErrNewerSchema or ErrOtherStore.
 func (tx *Tx) CheckShape(ctx context.Context, remote, uuid, base, theirs string, s Shape) (from string, changed []ChangedTable, err error) {
 	c := incoming{tx: tx, remote: remote, theirs: theirs, shape: s}
@@ -60,14 +61,14 @@ func (tx *Tx) CheckShape(ctx context.Context, remote, uuid, base, theirs string,
 	return base, changed, err
 }
 
-// Refuse is the error for a revision of a remote that is not taken over.
+// Refuse is the error for a revision of a remote that is not accepted.
 func Refuse(remote, format string, args ...any) error {
 	return town.Fail("take what "+remote+" holds",
 		"nothing was changed here; tell whoever wrote it, or restore the remote from a Town that has it right",
 		"%w: "+format, append([]any{town.ErrRefused}, args...)...)
 }
 
-// Definition addresses what the engine says of a table at a revision.
+// Definition is a digest of the engine's definition of a table at a revision.
 func (tx *Tx) Definition(ctx context.Context, table, revision string) (town.Digest, error) {
 	asOf, err := AsOf(revision)
 	if err != nil {
@@ -80,7 +81,7 @@ func (tx *Tx) Definition(ctx context.Context, table, revision string) (town.Dige
 	return town.ContentDigest(text), nil
 }
 
-// First is the commit a revision's history begins with.
+// First is the first commit in a revision's history.
 func (tx *Tx) First(ctx context.Context, revision string) (hash string, err error) {
 	err = tx.QueryRow(ctx, "SELECT commit_hash FROM dolt_log(?) ORDER BY commit_order, commit_hash LIMIT 1", revision).Scan(&hash)
 	return hash, err
@@ -94,8 +95,8 @@ type incoming struct {
 
 func (c incoming) refuse(format string, args ...any) error { return Refuse(c.remote, format, args...) }
 
-// first finds the commit the history begins with, and refuses one with tables:
-// their rows are in no difference between two commits.
+// first finds the first commit of the history, and refuses one that has tables,
+// because no difference between commits would show their rows.
 func (c incoming) first(ctx context.Context) (hash string, err error) {
 	if hash, err = c.tx.First(ctx, c.theirs); err != nil {
 		return "", err
@@ -147,7 +148,7 @@ func clipped(s *string) string {
 	return fmt.Sprintf("%q", town.Clip(*s, 64))
 }
 
-// definitions refuses tables that are missing or are not what they should be.
+// definitions refuses tables that are missing or have another definition.
 func (c incoming) definitions(ctx context.Context) error {
 	for table, want := range c.shape.Tables {
 		got, err := c.tx.Definition(ctx, table, c.theirs)
@@ -164,8 +165,8 @@ func (c incoming) definitions(ctx context.Context) error {
 	return nil
 }
 
-// identity refuses rows of meta other than the store's UUID, and names of steps
-// that are not theirs: no rule could decide a conflict over such a row later.
+// identity refuses rows of meta other than the store's UUID, and steps under
+// another name, because no rule could decide a later conflict over such a row.
 func (c incoming) identity(ctx context.Context) error {
 	asOf, err := AsOf(c.theirs)
 	if err != nil {

@@ -18,31 +18,31 @@ type Merge struct {
 	// Message is the merge commit's.
 	Message string
 	// Resolve is called within the transaction, after the engine has merged
-	// what it could. It reads dolt_conflicts_<table> and answers every row of
-	// it: writes what is to stand and deletes the conflict row. It may change
-	// other rows too. A conflict it leaves stops the merge.
+	// what it could. For every row of dolt_conflicts_<table> it writes the row
+	// that is to stand and deletes the conflict. It may change other rows too.
+	// A conflict that is left stops the merge.
 	Resolve func(ctx context.Context, tx *Tx, tables []string) error
 }
 
-// ErrConflict reports a merge that stopped, and changed nothing, because rows
-// or schemas conflict and no rule decides.
+// ErrConflict reports a merge that stopped and changed nothing, because rows or
+// schemas conflict and no rule decides.
 var ErrConflict = errors.New("changed on both sides, and no rule decides")
 
 // FastForward moves the database's branch to a revision that contains it.
 func (db *Shared) FastForward(ctx context.Context, to string) (err error) {
 	defer engine.Recovered("advance the "+db.opts.name()+" database", &err)
-	return db.alone(ctx, func() error {
+	return db.exclusively(ctx, func() error {
 		return db.administer(ctx, func(tx *Tx) error {
 			return tx.call(ctx, "CALL DOLT_MERGE('--ff-only', ?)", to)
 		})
 	})
 }
 
-// Rewind moves the database's branch, and its tables, back to a revision it
-// contains. What came after becomes garbage, which no Push sends.
+// Rewind moves the database's branch, and its tables, back to a revision that
+// it contains. Later commits become garbage, and no Push sends them.
 func (db *Shared) Rewind(ctx context.Context, to string) (err error) {
 	defer engine.Recovered("rewind the "+db.opts.name()+" database", &err)
-	return db.alone(ctx, func() error {
+	return db.exclusively(ctx, func() error {
 		return db.administer(ctx, func(tx *Tx) error {
 			return tx.call(ctx, "CALL DOLT_RESET('--hard', ?)", to)
 		})
@@ -82,8 +82,8 @@ func (db *Shared) Merge(ctx context.Context, m Merge) (commit string, err error)
 	return commit, nil
 }
 
-// commitMerge commits although the merge may have changed no row: the commit
-// then only records that both histories are contained.
+// commitMerge commits even when no row changed: the commit then records that
+// both histories are contained.
 func (db *Local) commitMerge(ctx context.Context, tx *Tx, message string) (commit string, err error) {
 	err = tx.conn.QueryRowContext(ctx, "CALL DOLT_COMMIT('-A', '--allow-empty', '-m', ?, '--author', ?)",
 		message, db.opts.Actor.String()).Scan(&commit)

@@ -25,17 +25,18 @@ func (m Migration) checksum() string {
 	return string(town.DigestOf(append([]string{m.Name}, m.Statements...)...))
 }
 
-// migrationBranch is where a step is taken before it becomes visible.
+// migrationBranch is the branch on which a step is taken before it becomes
+// visible.
 const migrationBranch = "gt-migration"
 
 const createMigrations = `CREATE TABLE IF NOT EXISTS schema_migrations (
 	version INT PRIMARY KEY, name VARCHAR(128) NOT NULL, checksum CHAR(64) NOT NULL)`
 
 // Migrate brings the database to the newest schema: step n of the list is
-// version n+1, each step one commit. A store ahead of the list is refused with
-// ErrNewerSchema, one whose recorded steps differ with town.ErrRefused; both are
-// left untouched. The rows hold no time or place, so Towns that migrate apart
-// still agree.
+// version n+1, and each step is one commit. A store that has more steps is
+// refused with ErrNewerSchema, one whose recorded steps differ with
+// town.ErrRefused; both are left untouched. The rows contain no time or place,
+// so Towns that migrate independently get the same rows.
 func (db *Local) Migrate(ctx context.Context, steps []Migration) error {
 	done, err := db.migrations(ctx)
 	if err != nil {
@@ -44,11 +45,11 @@ func (db *Local) Migrate(ctx context.Context, steps []Migration) error {
 	if err := checkMigrations(db.opts.name(), done, steps); err != nil || len(done) == len(steps) {
 		return err
 	}
-	return db.alone(ctx, func() error { return db.takeSteps(ctx, steps) })
+	return db.exclusively(ctx, func() error { return db.takeSteps(ctx, steps) })
 }
 
 func (db *Local) takeSteps(ctx context.Context, steps []Migration) error {
-	// Another process may have taken them since.
+	// Another process may have taken the steps meanwhile.
 	done, err := db.migrations(ctx)
 	if err != nil {
 		return err
@@ -64,9 +65,10 @@ func (db *Local) takeSteps(ctx context.Context, steps []Migration) error {
 	return nil
 }
 
-// migrate takes one step. Statements that change tables end a transaction in
-// SQL, so the step is taken on a branch of its own, which becomes visible when
-// it is complete; what a killed process left of one is dropped first.
+// migrate takes one step. In SQL, statements that change tables end a
+// transaction. So the step is taken on a branch of its own, which becomes
+// visible when it is complete. A branch that a killed process left is dropped
+// first.
 func (db *Local) migrate(ctx context.Context, version int, step Migration) (err error) {
 	defer engine.Recovered("migrate the "+db.opts.name()+" database", &err)
 	return db.administer(ctx, func(tx *Tx) (err error) {

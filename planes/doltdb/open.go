@@ -24,28 +24,28 @@ var ErrMissing = errors.New("no database here")
 // names a remote.
 type Local struct {
 	opts Options
-	// locks are released last to first when the database is closed.
+	// locks are released in reverse order when the database is closed.
 	locks     []*lockfile.Lock
 	connector *embedded.Connector // nil when a server has the database open
 	sql       *sql.DB
-	// turn is held by the one transaction of this process that may write.
+	// turn is held by the one transaction of this process that writes.
 	turn *callers.Turn
-	// users are the operations under way, through whatever view.
+	// users counts the operations under way, in all views.
 	users *callers.Users
-	// hold keeps other clients of a server out; nil when nothing is held.
+	// hold keeps other clients of a server out; nil if not needed.
 	hold *hold
 	// borrowed marks a view, which does not own what it uses; see As.
 	borrowed bool
 }
 
-// served reports whether a server has the database open, not this process.
+// served reports whether a server, not this process, has the database open.
 func (db *Local) served() bool { return db.connector == nil }
 
 // Shared is an open database that can exchange commits with a file remote.
 type Shared struct{ Local }
 
-// OpenLocal opens an existing database that has no remote. One that was given a
-// remote by other means is refused with town.ErrRefused.
+// OpenLocal opens an existing database that has no remote. A database that was
+// given a remote by other means is refused with town.ErrRefused.
 func OpenLocal(ctx context.Context, opts Options) (*Local, error) {
 	db, err := openExisting(ctx, opts, false)
 	if err != nil {
@@ -66,8 +66,8 @@ func OpenLocal(ctx context.Context, opts Options) (*Local, error) {
 }
 
 // OpenShared opens an existing database whose commits may be exchanged. One
-// caller at a time has it open, also where a server has the database: what is
-// done between opening and closing is not interleaved with another's.
+// caller at a time has it open, even when a server has the database: operations
+// between opening and closing are not interleaved with another caller's.
 func OpenShared(ctx context.Context, opts Options) (*Shared, error) {
 	db, err := openExisting(ctx, opts, true)
 	if err != nil {
@@ -79,7 +79,7 @@ func OpenShared(ctx context.Context, opts Options) (*Shared, error) {
 // Share turns a newly created database into one that may be exchanged.
 func Share(db *Local) *Shared { return &Shared{Local: *db} }
 
-// openExisting opens a database wherever it is served, or here.
+// openExisting opens a database where it is served, or in this process.
 func openExisting(ctx context.Context, opts Options, alone bool) (_ *Local, err error) {
 	defer engine.Recovered("open the "+opts.name()+" database", &err)
 	opts = opts.withDefaults()
@@ -92,16 +92,17 @@ func openExisting(ctx context.Context, opts Options, alone bool) (_ *Local, err 
 	if !alone {
 		return openHere(ctx, opts)
 	}
-	// Before the plane's lock, in every process, so that it excludes a client of
-	// the server from one that came when the server had ended.
+	// Taken before the plane's lock, by every process. So it also excludes a
+	// client of the server from a process that opened the database after the
+	// server had ended.
 	lock, err := lockFile(ctx, opts, opts.Dir+clientLockSuffix, nil)
 	if err != nil {
 		return nil, err
 	}
 	db, err := openHere(ctx, opts)
 	if err == nil && db.served() {
-		// The server did so when it began; since then a client may have ended
-		// half-way. Nobody else has this plane open.
+		// The server did that when it started. A client may have ended half-way
+		// since. Nobody else has this plane open.
 		if err = db.catchUp(ctx); err != nil {
 			err = errors.Join(err, db.Close())
 		}
@@ -146,7 +147,7 @@ func openHere(ctx context.Context, opts Options) (*Local, error) {
 	return openOwned(ctx, opts, lock)
 }
 
-// openOwned takes over the lock, also when it fails.
+// openOwned opens a database whose lock it takes over, even when it fails.
 func openOwned(ctx context.Context, opts Options, lock *lockfile.Lock) (*Local, error) {
 	db, err := openEmbedded(ctx, opts)
 	if err != nil {
@@ -168,7 +169,7 @@ func openEmbedded(ctx context.Context, opts Options) (*Local, error) {
 	db := &Local{opts: opts, connector: connector, turn: callers.NewTurn(), users: callers.NewUsers(),
 		sql: sql.OpenDB(engine.Guard(connector, opts.Dir))}
 	opts.pool(db.sql)
-	// The engine opens on first use; doing it here makes failure an open error.
+	// The engine opens lazily. Pinging makes a failure an error of opening.
 	err = db.sql.PingContext(ctx)
 	if err == nil {
 		err = db.sweep()
@@ -201,9 +202,10 @@ func (db *Local) Close() error {
 	return errors.Join(err, db.unlock())
 }
 
-// Detach is Close but for the locks, which stay until release is called: the
-// directory may be replaced meanwhile. It takes the place of Close. It fails
-// with ErrServed when a server has the directory: then nothing may be replaced.
+// Detach is Close without releasing the locks, which stay until release is
+// called, so that the directory can be replaced meanwhile. It is called instead
+// of Close. It fails with ErrServed when a server has the directory: then it
+// must not be replaced.
 func (db *Local) Detach() (release func() error, err error) {
 	if db.borrowed {
 		return nil, errDetachView
@@ -219,8 +221,8 @@ func (db *Local) end() error {
 	db.users.Close(closeGrace)
 	err := errors.Join(db.hold.end(), db.sql.Close())
 	if db.served() {
-		// What was acknowledged is the server's. That one has gone before it was
-		// taken leave of is no failure of what was done.
+		// The server has what was acknowledged. Its closing the connection
+		// first is not an error.
 		return nil
 	}
 	return errors.Join(err, db.connector.Close())

@@ -21,21 +21,22 @@ type Options struct {
 	Wait time.Duration
 	// Command is what others are told when they wait for this process.
 	Command string
-	// Waiting is told, from another goroutine, what is waited for, once that takes
-	// about a second; it may be told of a wait that ends just then. May be nil.
+	// Waiting is told what a wait is for once it takes about a second. It is
+	// called from another goroutine, possibly when the wait has just ended. May
+	// be nil.
 	Waiting func(what string)
-	// Home is a directory, made if need be, where the engine keeps settings of
-	// its own; by default .home beside the database. Nothing of a person's home
+	// Home is a directory for the engine's own settings; it is made if need be.
+	// The default is .home beside the database. Nothing in a person's home
 	// directory is read or written.
 	Home string
 
-	// Socket is where a Server of this process or another may serve the
-	// databases beside Dir; "" means that none does. When it answers the
-	// database is used through it, and otherwise opened in this process.
+	// Socket is where a Server, of this process or another, may serve the
+	// databases beside Dir; "" for nowhere. When a server answers, the database
+	// is used through it; otherwise it is opened in this process.
 	Socket string
-	// External names an existing Dolt SQL server that has the database. With it
-	// nothing else is ever tried, and Dir only names the database and the place
-	// of its client lock.
+	// External names an existing Dolt SQL server that has the database. Then
+	// nothing else is tried, and Dir gives only the database's name and the
+	// place of its client lock.
 	External *External
 	// Pool bounds the connections, to a server or to the engine in this process.
 	Pool Pool
@@ -46,16 +47,16 @@ type External struct {
 	// Address is host:port, or the absolute path of a unix socket.
 	Address string
 	User    string
-	// PasswordEnv names the environment variable that holds the password; ""
-	// means that there is none.
+	// PasswordEnv names the environment variable with the password; "" for no
+	// password.
 	PasswordEnv string
 }
 
-// Pool says how many connections there may be and for how long; zero values
-// are the defaults of database/sql.
+// Pool bounds the number and the age of connections; zero values are the
+// defaults of database/sql.
 type Pool struct {
-	// MaxOpen is at least two: one to hold a lock, one to work. A negative
-	// MaxIdle keeps none.
+	// MaxOpen is at least two: one connection holds a lock while another works.
+	// A negative MaxIdle means no idle connections.
 	MaxOpen, MaxIdle         int
 	MaxLifetime, MaxIdleTime time.Duration
 }

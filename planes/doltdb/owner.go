@@ -21,8 +21,8 @@ const clientLockSuffix = ".client.lock"
 // wait longer: the server may be waiting for what the command has open.
 const politePause = 40 * time.Millisecond
 
-// own takes the lock beside the database directory. Where a server has it, that
-// is ErrServed: waiting would be in vain.
+// own takes the lock beside the database directory. When a server has the
+// directory, waiting would be useless, so it fails with ErrServed.
 func own(ctx context.Context, opts Options) (*lockfile.Lock, error) {
 	return lockFile(ctx, opts, opts.Dir+wire.LockSuffix, func() (bool, error) {
 		if opts.answers() {
@@ -32,8 +32,8 @@ func own(ctx context.Context, opts Options) (*lockfile.Lock, error) {
 	})
 }
 
-// lockFile takes a lock, waiting opts.Wait for it. instead, if any, is asked
-// before each attempt whether there is no need.
+// lockFile takes a lock, waiting opts.Wait for it. instead, if not nil, is
+// asked before each attempt whether the lock is still needed.
 func lockFile(ctx context.Context, opts Options, path string, instead func() (done bool, err error)) (*lockfile.Lock, error) {
 	options := lockfile.Options{Command: opts.Command, Wait: opts.Wait, Poll: lockPoll, Before: instead}
 	if opts.Waiting != nil {

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// ReadAll reads every row of every table and drops it. It fails where a row or
-// its values cannot be read.
+// ReadAll reads every row of every table and discards it. It fails when a row
+// or one of its values cannot be read.
 func (db *Local) ReadAll(ctx context.Context) error {
 	return db.View(ctx, func(tx *Tx) error {
 		var tables []string

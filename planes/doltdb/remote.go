@@ -28,8 +28,9 @@ var ErrCorrupt = engine.ErrCorrupt
 // ErrNoBranch reports a remote that has no branch main.
 var ErrNoBranch = errors.New("the remote database has no branch " + Branch)
 
-// mirrorURL names a directory. The engine unescapes URLs a different number of
-// times on different paths, so a name it would change is refused instead.
+// mirrorURL is the URL of a directory. The engine unescapes URLs a different
+// number of times in different places, so a name that this would change is
+// refused.
 func mirrorURL(dir string) (string, error) {
 	if strings.ContainsAny(dir, "%?#") {
 		return "", town.Fail("use "+dir+" as a mirror", "move the Town to a path without % ? #",
@@ -38,7 +39,7 @@ func mirrorURL(dir string) (string, error) {
 	return (&url.URL{Scheme: "file", Path: dir}).String(), nil
 }
 
-// Tracking is the revision name under which the last Fetch from a remote stands.
+// Tracking is the name of the revision that the last Fetch from a remote found.
 func Tracking(remote string) string { return remote + "/" + Branch }
 
 // Fetch copies what the mirror directory has and this database lacks, and
@@ -68,8 +69,8 @@ func (db *Shared) Fetch(ctx context.Context, remote, mirror string) (head string
 	return head, nil
 }
 
-// unreadable adds the kind to what the engine says of a mirror it cannot read:
-// every chunk in it was verified, so what is wrong is what is not in it.
+// unreadable classifies the engine's error about a mirror that it cannot read.
+// Every chunk in the mirror was verified, so something is missing from it.
 func unreadable(err error) error {
 	text := err.Error()
 	switch {
@@ -82,8 +83,8 @@ func unreadable(err error) error {
 }
 
 // Push copies what this database has and the mirror directory lacks, and moves
-// the mirror's branch to this database's. ErrBehind when that would lose
-// commits of the mirror.
+// the mirror's branch to this database's. It fails with ErrBehind when that
+// would drop commits of the mirror.
 func (db *Shared) Push(ctx context.Context, remote, mirror string) (err error) {
 	defer engine.Recovered("write the mirror of "+remote, &err)
 	defer engine.ReleaseMirror(mirror, &err)
@@ -109,8 +110,8 @@ func (db *Shared) Push(ctx context.Context, remote, mirror string) (err error) {
 	return nil
 }
 
-// Forget drops what is known of a remote, for instance because what it sent was
-// refused. The data fetched from it becomes garbage.
+// Forget drops what was fetched from a remote, for instance because it was
+// refused. The data becomes garbage.
 func (db *Shared) Forget(ctx context.Context, remote string) (err error) {
 	defer engine.Recovered("forget "+remote, &err)
 	return db.administer(ctx, func(tx *Tx) error {
@@ -122,8 +123,8 @@ func (db *Shared) Forget(ctx context.Context, remote string) (err error) {
 	})
 }
 
-// Revision resolves a revision name, for instance Tracking(remote), to a
-// commit; "" when there is none of that name.
+// Revision returns the commit of a revision's name, for instance
+// Tracking(remote); "" when there is no such revision.
 func (tx *Tx) Revision(ctx context.Context, name string) (string, error) {
 	var head string
 	err := tx.QueryRow(ctx, "SELECT HASHOF(?)", name).Scan(&head)
@@ -156,14 +157,14 @@ func (tx *Tx) Count(ctx context.Context, from, to string) (n int, err error) {
 }
 
 // Clone makes a new database at opts.Dir from a mirror directory and opens it.
-// It fails if anything is there already, and leaves nothing when it fails. The
-// caller sees to it that no other process clones into opts.Dir meanwhile.
+// It fails if anything exists there, and leaves nothing when it fails. The
+// caller makes sure that no other process clones into opts.Dir meanwhile.
 func Clone(ctx context.Context, opts Options, remote, mirror string) (_ *Shared, err error) {
 	defer engine.Recovered("copy the mirror of "+remote, &err)
 	engine.UseMirror(mirror)
 	defer engine.ReleaseMirror(mirror, &err)
 	opts = opts.withDefaults()
-	// The copy is this process's, whoever serves the Town's databases.
+	// The copy belongs to this process, whoever serves the Town's databases.
 	opts.Socket, opts.External = "", nil
 	if _, err := os.Lstat(opts.Dir); err == nil {
 		return nil, fmt.Errorf("clone into %s: %w", opts.Dir, os.ErrExist)
@@ -206,8 +207,8 @@ func Clone(ctx context.Context, opts Options, remote, mirror string) (_ *Shared,
 
 var stdoutMu sync.Mutex
 
-// silently runs fn while os.Stdout is the null device: the engine's clone
-// draws its progress there, into what may be a program's input.
+// silently runs fn while os.Stdout is the null device, because the engine's
+// clone prints its progress there, where a program may read it.
 func silently(fn func() error) error {
 	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
 	if err != nil {
@@ -222,8 +223,8 @@ func silently(fn func() error) error {
 	return fn()
 }
 
-// pointRemote makes the named remote stand for the mirror directory, which may
-// have moved together with the Town.
+// pointRemote makes the named remote refer to the mirror directory, which may
+// have moved with the Town.
 func (tx *Tx) pointRemote(ctx context.Context, remote, mirror string) error {
 	want, err := mirrorURL(mirror)
 	if err != nil {

@@ -14,17 +14,17 @@ import (
 // complete yet. Nothing in engine.TempDir is.
 var unfinished = []string{"nbs_table_", "nbs_manifest_"}
 
-// sweep removes unfinished files of a process that was killed. The engine would
-// keep them for ever. They are nobody's now: this process owns the database and
-// has not begun anything.
+// sweep removes the unfinished files of a process that was killed. The engine
+// would never remove them. Nobody uses them: this process owns the database and
+// has not started anything.
 func (db *Local) sweep() error {
 	return errors.Join(
 		removePrefixed(filepath.Join(db.opts.Dir, engine.TempDir), ""),
 		removePrefixed(filepath.Join(db.opts.Dir, engine.StoreDir), unfinished...))
 }
 
-// removePrefixed removes what is in dir, which may be missing, under a name that
-// begins with one of the prefixes.
+// removePrefixed removes the entries of dir, which may be missing, whose names
+// begin with one of the prefixes.
 func removePrefixed(dir string, prefixes ...string) error {
 	entries, err := os.ReadDir(dir)
 	if errors.Is(err, os.ErrNotExist) {
@@ -38,9 +38,9 @@ func removePrefixed(dir string, prefixes ...string) error {
 	return err
 }
 
-// stagingDir makes an empty directory whose name begins with prefix, and removes
-// those that killed processes left. The caller holds whatever keeps others from
-// using the same prefix.
+// stagingDir makes an empty directory whose name begins with prefix, and
+// removes those that killed processes left. The caller keeps others from using
+// the same prefix.
 func stagingDir(parent, prefix string) (string, error) {
 	if err := removePrefixed(parent, prefix); err != nil {
 		return "", err

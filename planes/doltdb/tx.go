@@ -16,14 +16,14 @@ import (
 // returned.
 type Tx struct {
 	conn *sql.Conn
-	// pooled sessions are used again by others, unless used says that something
-	// was left in them that the end of the transaction does not undo.
+	// pooled sessions are used again, unless used says that a statement changed
+	// something that the end of the transaction does not undo.
 	pooled, used bool
-	// locked are the server's locks the session holds.
+	// locked are the server's locks that the session holds.
 	locked []string
 }
 
-// mark notes what a statement may leave in the session.
+// mark records whether a statement may change its session.
 func (tx *Tx) mark(query string) {
 	if tx.pooled && !tx.used && !harmlessPattern.MatchString(query) {
 		tx.used = true
@@ -36,10 +36,10 @@ type Rows = sql.Rows
 // ErrNoRows is database/sql's.
 var ErrNoRows = sql.ErrNoRows
 
-// errCall refuses procedures and system variables in caller's SQL: remotes,
-// branches and commits are this package's business, so no statement written
-// above it can reach them. A variable can make every commit of the process
-// replicate to a remote.
+// errCall refuses procedures and system variables in callers' SQL. Remotes,
+// branches and commits belong to this package, and no statement from above may
+// reach them. A system variable can make every commit of the process replicate
+// to a remote.
 var errCall = errors.New("statements outside doltdb may not call procedures or set system variables")
 
 var callPattern = regexp.MustCompile(`(?i)@@|\b(call|prepare|execute|global|persist|persist_only)\b`)
@@ -115,8 +115,8 @@ func (tx *Tx) Each(ctx context.Context, scan func(*Rows) error, query string, ar
 	return rows.Err()
 }
 
-// View runs fn in one session. It changes nothing; through a server, what fn
-// reads is one snapshot whatever others write meanwhile.
+// View runs fn in one session. It changes nothing. Through a server, everything
+// fn reads is of one snapshot.
 func (db *Local) View(ctx context.Context, fn func(*Tx) error) (err error) {
 	defer engine.Recovered("read the "+db.opts.name()+" database", &err)
 	release, err := db.Hold()
@@ -136,14 +136,14 @@ func (db *Local) View(ctx context.Context, fn func(*Tx) error) (err error) {
 }
 
 // Update runs fn in one transaction and commits it as one Dolt commit under
-// message. When fn fails nothing is changed. It returns the new commit, or ""
-// when fn changed nothing. Updates of one database follow each other, whichever
-// process they come from; do not begin one within another.
+// message. When fn fails, nothing is changed. It returns the new commit, or ""
+// when fn changed nothing. Updates of one database run one after the other, in
+// whatever process; do not begin one within another.
 //
-// Through a server fn may be run again, on a later state, when a program other
-// than gt changed the same rows: it must have no effect but through its Tx, or
-// begin each time anew. When the server goes away meanwhile the error is
-// town.ErrBusy, and whether the change was made is for the caller to look up.
+// Through a server, fn may run again on a later state when a program other than
+// gt changed the same rows. So it must have no effect except through its Tx, or
+// begin each time from scratch. When the server goes away, the error is
+// town.ErrBusy, and the caller must look up whether the change was made.
 func (db *Local) Update(ctx context.Context, message string, fn func(*Tx) error) (commit string, err error) {
 	defer engine.Recovered("write the "+db.opts.name()+" database", &err)
 	err = db.transact(ctx, func(tx *Tx) error {
@@ -188,7 +188,7 @@ func (db *Local) transactHere(ctx context.Context, fn func(*Tx) error) error {
 		}
 	}
 	if err := fn(&Tx{conn: conn}); err != nil {
-		// The rollback must happen although ctx may be what ended fn.
+		// The rollback must happen even when ctx is what ended fn.
 		if _, rerr := conn.ExecContext(context.WithoutCancel(ctx), "ROLLBACK"); rerr != nil {
 			err = errors.Join(err, rerr)
 		}
@@ -197,7 +197,8 @@ func (db *Local) transactHere(ctx context.Context, fn func(*Tx) error) error {
 	return nil
 }
 
-// commit ends the transaction with a Dolt commit; "" when there was nothing to commit.
+// commit ends the transaction with a Dolt commit; it returns "" when nothing
+// changed.
 func (db *Local) commit(ctx context.Context, tx *Tx, message string) (string, error) {
 	var commit sql.NullString
 	err := tx.conn.QueryRowContext(ctx, "CALL DOLT_COMMIT('-A', '--skip-empty', '-m', ?, '--author', ?)",
@@ -226,7 +227,7 @@ func (tx *Tx) Head(ctx context.Context) (head string, err error) {
 var revisionPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_./-]{0,127}$`)
 
 // AsOf is the clause that makes a table reference read a revision. The engine
-// takes no placeholder there, so the name is checked instead.
+// accepts no placeholder there, so the name is checked.
 func AsOf(revision string) (string, error) {
 	if !revisionPattern.MatchString(revision) {
 		return "", fmt.Errorf("%q is not the name of a revision", town.Clip(revision, 80))

@@ -7,10 +7,9 @@ import (
 )
 
 // Write runs fn in one transaction that ends without a Dolt commit: for state
-// that changes all the time and whose past is worth nothing. What it writes is
-// durable, and becomes part of the next commit that an Update or Migrate of
-// the database makes. When fn fails nothing is changed. fn may run again where
-// Update's may.
+// that changes all the time and needs no history. What it writes is durable,
+// and becomes part of the next commit that an Update or Migrate makes. When fn
+// fails, nothing is changed. fn may run again where Update's may.
 func (db *Local) Write(ctx context.Context, fn func(*Tx) error) (err error) {
 	defer engine.Recovered("write the "+db.opts.name()+" database", &err)
 	return db.transact(ctx, func(tx *Tx) error {

@@ -11,22 +11,22 @@ import (
 	"gastown/town"
 )
 
-// maxRows is how many records of all Towns together are accepted, and maxTowns
-// how many Towns that share some.
+// maxRows bounds the records of all Towns together, maxTowns the Towns that
+// share records.
 const (
 	maxRows  = 1 << 20
 	maxTowns = 1 << 14
 )
 
-// ownerPattern is what a Town may be called in a key.
+// ownerPattern matches a Town's id in a key.
 var ownerPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 // Arrival says what a revision that passed the checks brings.
 type Arrival struct {
-	// Records of other Towns that it adds, changes or removes.
+	// Records is how many records of other Towns it adds, changes or removes.
 	Records int
-	// Ours are ids of this Town's records that somebody else changed or removed,
-	// in order and no more than some; OursTotal counts them all.
+	// Ours are ids of this Town's records that somebody else changed or
+	// removed, sorted, at most maxNamed; OursTotal counts all.
 	Ours      []string
 	OursTotal int
 }
@@ -35,9 +35,10 @@ type Arrival struct {
 const maxNamed = 20
 
 // CheckIncoming decides whether a revision that arrived from a remote may be
-// merged: it must be this store, have this schema and no other table, and every
-// row it changed since base must be one its Town could have written. It changes
-// nothing. An error is town.ErrRefused or doltdb.ErrNewerSchema.
+// merged. It must be this store and have this schema and no other table, and
+// every row that it changed since base must be one that its Town could have
+// written. It changes nothing. An error is town.ErrRefused or
+// doltdb.ErrNewerSchema.
 func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs string) (a Arrival, err error) {
 	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		a = Arrival{}
@@ -87,15 +88,15 @@ func (s *Store) checkAll(ctx context.Context, tx *doltdb.Tx, remote, uuid, base,
 	return nil
 }
 
-// difference is what lies between two revisions.
+// difference is the difference between two revisions.
 type difference struct {
 	tx       *doltdb.Tx
 	remote   string
 	from, to string
 }
 
-// each reads rows that differ. The engine takes no placeholder for revisions
-// here, so their names are checked instead.
+// each reads rows that differ. The engine accepts no placeholder for revisions
+// here, so their names are checked.
 func (d difference) each(ctx context.Context, table, list, where string, scan func(*doltdb.Rows) error) error {
 	for _, revision := range []string{d.from, d.to} {
 		if _, err := doltdb.AsOf(revision); err != nil {
@@ -105,7 +106,7 @@ func (d difference) each(ctx context.Context, table, list, where string, scan fu
 	return d.tx.Each(ctx, scan, fmt.Sprintf("SELECT %s FROM dolt_diff('%s', '%s', '%s') %s", list, d.from, d.to, table, where))
 }
 
-// tooLong selects rows with a value beyond its limit.
+// tooLong selects rows with a value over its limit.
 var tooLong = func() string {
 	var list []string
 	for _, f := range share.Fields {
@@ -151,8 +152,8 @@ func (s *Store) checkBeads(ctx context.Context, d difference, fresh bool, a *Arr
 	})
 }
 
-// count notes a row that arrives; in a store that is new here, rows of ours are
-// those this Town once published.
+// count counts a row that arrives. In a store that is new here, rows of this
+// Town are those that it published earlier.
 func (s *Store) count(owner town.ID, id string, fresh bool, a *Arrival) {
 	switch {
 	case owner != s.Town:

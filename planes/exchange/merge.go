@@ -9,9 +9,9 @@ import (
 	"gastown/town"
 )
 
-// Merge brings the revision theirs, which CheckIncoming has passed with this
-// Arrival, into the branch. Rows of this Town stay what they are, whatever theirs
-// says; rows of other Towns become what theirs says. It returns the new tip.
+// Merge merges the revision theirs, which CheckIncoming has passed with this
+// Arrival. Rows of this Town stay as they are, whatever theirs says; rows of
+// other Towns become as in theirs. It returns the new tip.
 func (s *Store) Merge(ctx context.Context, base, ours, theirs, message string, a Arrival) (commit string, err error) {
 	if base != ours {
 		return s.db.Merge(ctx, doltdb.Merge{Theirs: theirs, Message: message, Resolve: func(ctx context.Context, tx *doltdb.Tx, tables []string) error {
@@ -31,8 +31,8 @@ func (s *Store) Merge(ctx context.Context, base, ours, theirs, message string, a
 	return commit, err
 }
 
-// resolve answers conflicts: each row is its Town's. The engine has left our
-// side in place, so only rows of others are written.
+// resolve decides conflicts: each row becomes what its Town wrote. The engine
+// leaves our side in place, so only rows of others are written.
 func (s *Store) resolve(ctx context.Context, tx *doltdb.Tx, tables []string) error {
 	for _, table := range tables {
 		key, list := "town", rowColumns
@@ -59,8 +59,8 @@ func (s *Store) resolve(ctx context.Context, tx *doltdb.Tx, tables []string) err
 	return nil
 }
 
-// remove deletes the rows of other Towns that a query about conflicts selects:
-// theirs has removed them.
+// remove deletes the rows of other Towns that a query about conflicts selects,
+// because theirs removed them.
 func (s *Store) remove(ctx context.Context, tx *doltdb.Tx, table, query string) error {
 	var keys [][2]string
 	err := tx.Each(ctx, func(r *doltdb.Rows) error {
@@ -96,8 +96,8 @@ func (s *Store) remove(ctx context.Context, tx *doltdb.Tx, table, query string) 
 	return nil
 }
 
-// putBack makes this Town's rows what they are at a revision, where theirs has
-// changed some. However many it has, none is held here.
+// putBack makes this Town's rows what they were at a revision, if theirs
+// changed some. It works within the database, however many rows there are.
 func (s *Store) putBack(ctx context.Context, tx *doltdb.Tx, revision string, a Arrival) error {
 	asOf, err := doltdb.AsOf(revision)
 	if err != nil {
@@ -118,6 +118,6 @@ func (s *Store) putBack(ctx context.Context, tx *doltdb.Tx, revision string, a A
 	return nil
 }
 
-// Rewind moves the plane back to a commit that it contains. What came after is
-// lost, and no Push sends it.
+// Rewind moves the plane back to a commit that it contains. Later commits are
+// lost, and no Push sends them.
 func (s *Store) Rewind(ctx context.Context, to string) error { return s.db.Rewind(ctx, to) }

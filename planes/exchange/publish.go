@@ -14,9 +14,9 @@ import (
 // batchRows is how many rows one statement deletes at most.
 const batchRows = 500
 
-// Own is what this Town has in the exchange: the digest of each record's
-// content, by id. Records that are not what their digest says have "". revision
-// "" is the tip.
+// Own returns the digest of each record of this Town in the exchange, by id.
+// The digest is "" for a record whose content does not match it. revision "" is
+// the tip.
 func (s *Store) Own(ctx context.Context, revision string) (map[string]town.Digest, error) {
 	digests := map[string]town.Digest{}
 	err := s.db.View(ctx, func(tx *doltdb.Tx) error {
@@ -32,8 +32,8 @@ func (s *Store) Own(ctx context.Context, revision string) (map[string]town.Diges
 }
 
 // Publish writes records of this Town and removes others, in one commit. name
-// is the Town's; it is known to others for as long as the Town shares anything.
-// Every record must pass its Check. It returns "" when nothing was to be done.
+// is the Town's; other Towns see it as long as the Town shares anything. Every
+// record must pass its Check. It returns "" when there was nothing to do.
 func (s *Store) Publish(ctx context.Context, name string, put []share.Record, remove []string) (commit string, err error) {
 	for _, r := range put {
 		if err := r.Check(); err != nil {
@@ -69,7 +69,8 @@ func drop(ctx context.Context, tx *doltdb.Tx, owner town.ID, ids []string) error
 	return nil
 }
 
-// register enters the Town beside its records, and takes it out with the last.
+// register adds the Town to the table of Towns with its first record, and
+// removes it with its last.
 func (s *Store) register(ctx context.Context, tx *doltdb.Tx, name string) error {
 	var n int
 	if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM beads WHERE town = ?", string(s.Town)).Scan(&n); err != nil {

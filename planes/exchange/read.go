@@ -17,17 +17,17 @@ type Member struct {
 	Name string
 }
 
-// Record is a bead another Town shares. Only Fields of it have a meaning; it
-// cannot be edited here.
+// Record is a bead that another Town shares. Only the fields in Fields have a
+// meaning. It cannot be edited here.
 type Record struct {
 	Town   Member
 	Bead   town.Bead
 	Fields []string
 }
 
-// Filter selects records; the zero Filter selects all. Conditions on different
-// fields must all hold, values of one field are alternatives, but all Labels
-// must be there. A field that the Town does not share matches no condition.
+// Filter selects records; the zero Filter selects all. A record must meet the
+// conditions on all fields, and have all Labels; the values of any other field
+// are alternatives. A field that the Town does not share meets no condition.
 type Filter struct {
 	Statuses   []town.Status
 	Not        []town.Status
@@ -35,7 +35,7 @@ type Filter struct {
 	Priorities []int
 	Assignees  []string
 	Labels     []string
-	// Text is sought in id, title and description, in any case.
+	// Text is searched for in id, title and description, ignoring case.
 	Text string
 	// Limit bounds the answer; 0 means all.
 	Limit int
@@ -62,8 +62,8 @@ func (s *Store) Others(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// list reads a Town's records that the filter selects and shown lets pass, in
-// the order of row.before.
+// list reads a Town's records that the filter selects and shown accepts, in the
+// order of row.before.
 func (s *Store) list(ctx context.Context, id town.ID, f Filter, shown func(row) bool, yield func(row) error) error {
 	n := 0
 	err := s.db.View(ctx, func(tx *doltdb.Tx) error {

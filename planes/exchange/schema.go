@@ -5,12 +5,12 @@ import (
 	"gastown/town"
 )
 
-// migrations is the schema of the plane, oldest first. A released step never
+// migrations is the schema of the plane, oldest step first. A released step never
 // changes: every Town compares checksums before it merges.
 //
 // A row of beads belongs to its Town. A column without a value is NULL, whether
-// the Town does not share it or has nothing there. Values are text as package
-// share writes it: times in UTC with microseconds, labels as a JSON array.
+// the Town does not share it or it is empty there. Values are text as package share
+// writes it: times in UTC with microseconds, labels as a JSON array.
 var migrations = []doltdb.Migration{{
 	Name: "shared beads",
 	Statements: []string{

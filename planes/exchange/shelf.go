@@ -14,24 +14,24 @@ import (
 	"gastown/town"
 )
 
-// ErrTown reports a name that is no Town's here, or several Towns'.
+// ErrTown reports a name that no Town here has, or several have.
 var ErrTown = fmt.Errorf("no such Town: %w", town.ErrUsage)
 
-// ParseRef reads TOWN/ID, as bd show takes it.
+// ParseRef splits TOWN/ID, the form that bd show accepts.
 func ParseRef(s string) (name, id string, ok bool) {
 	name, id, ok = strings.Cut(s, "/")
 	return name, id, ok && name != "" && town.CheckBeadID(id) == nil
 }
 
-// Shelf is what other Towns share with this one, read as one wherever it came
-// from: a Store for each repository. A record that several have is shown as the
-// one in which it was updated last. Of those of one time it is the one with the
-// most values, as rules that were confirmed for one repository need not have been
-// for another; or the first.
+// Shelf combines what other Towns share with this one through several
+// repositories, each with a Store. Of a record that several have, the state
+// that was updated last is shown. Of states of the same time it is the one with
+// the most values, because rules confirmed for one repository need not have
+// been confirmed for another, or else the first.
 type Shelf []*Store
 
-// OpenShelf opens those of the stores that are there and of that UUID; there may
-// be none. Each is locked until Close.
+// OpenShelf opens those of the stores that exist and have that UUID, maybe
+// none. Each is locked until Close.
 func OpenShelf(ctx context.Context, uuid string, id town.ID, opts ...doltdb.Options) (sh Shelf, err error) {
 	defer func() {
 		if err != nil {
@@ -63,7 +63,7 @@ func (sh Shelf) Close() (err error) {
 	return err
 }
 
-// find is the Town of a name or an id, and the stores that have it.
+// find returns the Town with a name or an id, and the stores that have it.
 func (sh Shelf) find(ctx context.Context, name string) (m Member, in Shelf, err error) {
 	var all, found []Member
 	has := map[town.ID]Shelf{}
@@ -108,9 +108,9 @@ func (sh Shelf) find(ctx context.Context, name string) (m Member, in Shelf, err 
 	return m, nil, town.Fail(op, "name one by its id: "+strings.Join(ids, ", "), "%w: %d Towns have that name", ErrTown, len(found))
 }
 
-// List calls yield for the records of a Town, by its name or id, that the
+// List calls yield for the records of a Town, given by name or id, that the
 // filter selects: the most urgent first, then the newest. yield must not use
-// the Shelf; an error of it ends the list.
+// the Shelf; an error of yield ends the list.
 func (sh Shelf) List(ctx context.Context, name string, f Filter, yield func(Record) error) error {
 	m, in, err := sh.find(ctx, name)
 	if err != nil {
@@ -142,15 +142,15 @@ func (sh Shelf) List(ctx context.Context, name string, f Filter, yield func(Reco
 	return nil
 }
 
-// place is which store has a record, when it was updated there, and how many
-// values it has.
+// place is the store that has a record, when the record was updated there, and
+// how many values it has.
 type place struct {
 	in      int
 	updated string
 	values  int
 }
 
-// after is the order of the states of one record: the one to show is last.
+// after orders the states of one record: the one to show comes last.
 func (p place) after(o place) int {
 	return cmp.Or(cmp.Compare(p.updated, o.updated), cmp.Compare(p.values, o.values))
 }
@@ -164,7 +164,7 @@ var countValues = func() string {
 	return strings.Join(list, " + ")
 }()
 
-// newest tells which store has the record to show, by id.
+// newest maps ids to the store that has the state to show.
 func (sh Shelf) newest(ctx context.Context, id town.ID) (map[string]place, error) {
 	all := map[string]place{}
 	for i, s := range sh {
@@ -194,7 +194,8 @@ func (r row) before(o row) int {
 		cmp.Compare(o.Values["updated_at"], r.Values["updated_at"]), cmp.Compare(r.ID, o.ID))
 }
 
-// Get reads one record of a Town; doltdb.ErrNoRows when it shares none of that id.
+// Get reads one record of a Town. It fails with doltdb.ErrNoRows when the Town
+// shares no record of that id.
 func (sh Shelf) Get(ctx context.Context, name, id string) (Record, error) {
 	m, in, err := sh.find(ctx, name)
 	if err != nil {

@@ -19,15 +19,15 @@ type Store struct {
 	Town town.ID
 }
 
-// UUID is the identity of the exchange that belongs to a federation. All its
-// Towns compute the same, so of two that begin at once the later one finds the
-// store it knows, with another history, and takes a copy of that.
+// UUID is the identity of the exchange of a federation. All its Towns compute
+// the same one. When two Towns create the exchange at once, the later one finds
+// a store with its own UUID and another history, and takes a copy of it.
 func UUID(federation string) string {
 	return string(town.DigestOf("exchange", federation)[:32])
 }
 
 // Create makes a new, empty plane. It fails, wrapping fs.ErrExist, if anything
-// is at opts.Dir already.
+// exists at opts.Dir.
 func Create(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (*Store, error) {
 	db, err := doltdb.CreateStore(ctx, opts, uuid, migrations)
 	if err != nil {
@@ -53,8 +53,8 @@ func wrap(db *doltdb.Shared, id town.ID) *Store {
 	return &Store{Replica: db.Replica(), db: db, Town: id}
 }
 
-// Clone makes the plane at opts.Dir a copy of a mirror, after the same checks a
-// merge makes. When a check fails the copy is closed and the error says why;
+// Clone makes the plane at opts.Dir a copy of a mirror, after the checks that a
+// merge makes. When a check fails, the copy is closed and the error says why;
 // the caller owns the directory.
 func Clone(ctx context.Context, opts doltdb.Options, remote, mirror, uuid string, id town.ID) (*Store, error) {
 	db, err := doltdb.Clone(ctx, opts, remote, mirror)
@@ -77,13 +77,13 @@ var rowColumns = func() []string {
 	return list
 }()
 
-// columns are a row's columns, each behind a prefix.
+// columns lists a row's columns, each with a prefix.
 func columns(prefix string) string {
 	return prefix + strings.Join(rowColumns, ", "+prefix)
 }
 
-// row is a record as stored: its digest may be wrong when another program wrote
-// the row.
+// row is a record as stored. Its digest may be wrong if another program wrote
+// it.
 type row struct {
 	town   town.ID
 	stored town.Digest
@@ -126,7 +126,7 @@ func scanRow(rows *doltdb.Rows) (r row, err error) {
 }
 
 // own reads one Town's rows at a revision, one by one; revision "" is the
-// session's own state.
+// current state of the session.
 func own(ctx context.Context, tx *doltdb.Tx, revision string, id town.ID, yield func(row)) error {
 	asOf := ""
 	if revision != "" {

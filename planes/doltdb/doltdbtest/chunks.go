@@ -15,8 +15,8 @@ import (
 	"github.com/dolthub/dolt/go/store/nbs"
 )
 
-// Chunks calls each for everything the named table files in dir hold, unpacked,
-// whether anything still refers to it or not. A scratch manifest is written
+// Chunks calls each for every chunk in the named table files in dir, unpacked,
+// whether anything refers to the chunk or not. It writes a scratch manifest
 // into dir.
 func Chunks(ctx context.Context, dir string, tables []string, each func([]byte)) (err error) {
 	var specs strings.Builder

@@ -1,11 +1,10 @@
-// Package doltdbtest runs the tests of a plane once for each way its database
-// may be used: opened by the process itself, through a server of ours, and
-// through an unmodified Dolt SQL server. What is true of one is to be true of
-// all.
+// Package doltdbtest runs the tests of a plane once for each way its database may
+// be used: opened by the process itself, through a server of ours, and through an
+// unmodified Dolt SQL server. What holds for one must hold for all.
 //
 // A package's TestMain calls Main. Its tests make a plane in this process, call
-// Serve, and open the plane again if that says so; every Options they open
-// anything with go through Reach.
+// Serve, and open the plane again if Serve returns true. All Options with which
+// they open anything go through Reach.
 package doltdbtest
 
 import (
@@ -21,7 +20,7 @@ import (
 	"gastown/planes/doltdb"
 )
 
-// way is how databases are used by the present run of the tests.
+// way is how the current run of the tests uses databases.
 type way string
 
 const (
@@ -32,14 +31,14 @@ const (
 
 var present = embedded
 
-// reach says of databases that are served how to get at them.
+// reach says how to reach databases that are served.
 var reach = struct {
 	sync.Mutex
 	by map[string]doltdb.Options
 }{by: map[string]doltdb.Options{}}
 
-// Main runs the tests once for each way, or in short mode without servers, and
-// returns the exit code.
+// Main runs the tests once for each way and returns the exit code. Short mode
+// runs them without servers only.
 func Main(m *testing.M) int {
 	flag.Parse()
 	ways := []way{embedded, socket, external}
@@ -55,9 +54,9 @@ func Main(m *testing.M) int {
 	return 0
 }
 
-// Serve has the database at dir, made and closed by close, served until the
-// test ends. It returns false, and does nothing, when this run of the tests is
-// one without servers.
+// Serve serves the database at dir until the test ends, after closing it with
+// closing. It returns false and does nothing when the current run has no
+// servers.
 func Serve(t testing.TB, dir string, closing func() error) bool {
 	t.Helper()
 	if present == embedded {

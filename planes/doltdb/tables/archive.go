@@ -26,10 +26,11 @@ const (
 )
 
 const (
-	// maxDictionary is how many bytes one dictionary may have, unpacked.
+	// maxDictionary is the size limit of one dictionary, unpacked, in bytes.
 	maxDictionary = 1 << 20
-	// maxDictionaries bounds all of an archive, because the engine holds them
-	// all while it reads; dictionaryCost is what each takes beside its content.
+	// maxDictionaries bounds all dictionaries of an archive together, because
+	// the engine holds them all while it reads. dictionaryCost is what each
+	// takes beside its content.
 	maxDictionaries = 256 << 20
 	dictionaryCost  = 64 << 10
 )
@@ -70,8 +71,8 @@ func checkArchive(ctx context.Context, f io.ReaderAt, size int64) error {
 	return checkSpans(ctx, section(f, 0, index), section(f, index, spans*archiveSpan), use, index)
 }
 
-// spanUses finds out what each span is for; span numbers count from 1. A span
-// that two chunks share, or that is a dictionary as well, would be verified for
+// spanUses finds out what each span is for. Spans are numbered from 1. A span
+// that two chunks share, or that is also a dictionary, would be verified for
 // only one of them.
 func spanUses(refs io.Reader, spans, count int64, version byte) ([]uint8, error) {
 	use := make([]uint8, spans+1)
@@ -98,8 +99,8 @@ func spanUses(refs io.Reader, spans, count int64, version byte) ([]uint8, error)
 	return use, nil
 }
 
-// checkSpans checks of every span, without unpacking it, that it will not grow
-// beyond its bound.
+// checkSpans checks that no span, when unpacked, grows beyond its limit. It
+// does not unpack them.
 func checkSpans(ctx context.Context, data *bufio.Reader, ends io.Reader, use []uint8, size int64) error {
 	at, dictionaries := uint64(0), int64(0)
 	var entry [archiveSpan]byte

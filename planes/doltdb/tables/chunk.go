@@ -17,12 +17,12 @@ import (
 // height and an address.
 const closureKey = 8 + hash.ByteLen
 
-// walkReferences calls back for every address a chunk refers to.
+// walkReferences calls back for every address that a chunk refers to.
 var walkReferences = types.WalkAddrsForNBF(types.Format_DOLT, nil)
 
-// checkChunk reads of a chunk what the engine reads when it fetches from a
-// remote. The engine does so in goroutines of its own, where a panic over a
-// malformed chunk would end the process; here it is contained.
+// checkChunk reads those parts of a chunk that the engine reads when it fetches
+// from a remote. The engine reads them in goroutines of its own, where a panic
+// over a malformed chunk would end the process; here it is contained.
 func checkChunk(c chunks.Chunk) (err error) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -12,15 +12,15 @@ import (
 	"gastown/planes/doltdb/internal/engine"
 )
 
-// tablePattern is what a table file is called; a name of v alone is a journal,
+// tablePattern matches the name of a table file. A name of v only is a journal,
 // which the engine checks itself when it opens it.
 var tablePattern = regexp.MustCompile(`^[0-9a-v]{32}(\` + engine.ArchiveSuffix + `)?$`)
 
-// VerifyFiles checks every chunk of the table files of a database, or of a
-// mirror, without touching it: they get second names in scratch, a directory of
-// the same file system that is made for it and removed again. Damage is
-// ErrCorrupt. Files the engine removes meanwhile are passed over, so it may be
-// in use.
+// VerifyFiles checks every chunk of the table files of a database or of a
+// mirror, without touching them. It links the files into scratch, a directory
+// on the same file system that it creates and removes again. Damage is
+// ErrCorrupt. The database may be in use: files that the engine removes
+// meanwhile are skipped.
 func VerifyFiles(ctx context.Context, dir, scratch string) (err error) {
 	if err := os.RemoveAll(scratch); err != nil {
 		return err
@@ -39,8 +39,8 @@ func VerifyFiles(ctx context.Context, dir, scratch string) (err error) {
 	return nil
 }
 
-// linkTables gives the table files of a directory, which may be missing, a
-// second name in another.
+// linkTables links the table files of a directory, which may be missing, into
+// another.
 func linkTables(from, to string) (tables []string, err error) {
 	entries, err := os.ReadDir(from)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

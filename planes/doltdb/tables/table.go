@@ -13,8 +13,8 @@ import (
 	"gastown/planes/doltdb/internal/engine"
 )
 
-// maxChunk is how many bytes one chunk may take, packed or not. Those the
-// engine writes are a thousand times smaller.
+// maxChunk is the size limit of one chunk in bytes, packed or not. The engine's
+// own chunks are a thousand times smaller.
 const maxChunk = 64 << 20
 
 // Parts of a table file, in bytes. After the chunks come an index entry each
@@ -28,9 +28,10 @@ const (
 	chunkSum    = 4 // the checksum that ends a packed chunk
 )
 
-// checkShape checks what the engine takes on trust when it opens a table file
-// or reads its chunks one after the other, and returns the number of chunks.
-// For an archive, which carries the number where the engine reads it, that is 1.
+// checkShape checks what the engine trusts when it opens a table file or reads
+// its chunks one after the other, and returns the number of chunks. For an
+// archive it returns 1, because the engine reads the number from the archive
+// itself.
 func checkShape(ctx context.Context, path string) (uint32, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -57,13 +58,15 @@ func checkTable(ctx context.Context, f io.ReaderAt, size int64) (uint32, error) 
 	}
 	count := binary.BigEndian.Uint32(footer[:4])
 	n := int64(count)
-	// A count that cannot fit would make the engine reserve memory for nothing.
+	// A count that cannot be right would make the engine allocate memory for
+	// nothing.
 	index := size - tableFooter - n*(tablePrefix+tableLength+tableSuffix)
 	if index < 0 {
 		return 0, fmt.Errorf("it says %d chunks, which its %d bytes cannot hold", count, size)
 	}
-	// Chunks are verified in the order they are stored in, but looked up by
-	// ordinal: only if each has one of its own is that the same content.
+	// Chunks are verified in the order in which they are stored, but looked up
+	// by ordinal. That is the same content only if each has an ordinal of its
+	// own.
 	seen := make([]bool, n)
 	prefixes := section(f, index, n*tablePrefix)
 	var entry [tablePrefix]byte
@@ -97,8 +100,8 @@ func checkTable(ctx context.Context, f io.ReaderAt, size int64) (uint32, error) 
 	return count, nil
 }
 
-// checkSnappy passes over a chunk of a length, packed with Snappy, after
-// checking how long it says it is.
+// checkSnappy skips a chunk of a length, packed with Snappy, after checking the
+// unpacked length that it declares.
 func checkSnappy(r *bufio.Reader, length int64) error {
 	if length <= chunkSum || length > maxChunk {
 		return fmt.Errorf("a chunk takes %d bytes", length)

@@ -16,17 +16,18 @@ const (
 	zstdBlock    = 128 << 10 // what a block unpacks to at most
 	zstdSegment  = 1 << 5
 	zstdChecksum = 1 << 2
-	// zstdWindow is the largest window descriptor taken: its upper five bits are
-	// the binary logarithm of the window, less 10. 27 is the format's own advice.
+	// zstdWindow is the largest window descriptor accepted. Its upper five bits
+	// are the binary logarithm of the window, less 10. The format itself
+	// recommends 27.
 	zstdWindow = (27 - 10) << 3
 )
 
 var errFrame = errors.New("it is not one whole Zstandard frame")
 
-// checkZstd passes over a frame of a length and returns how many bytes it can
-// unpack to at most, going by its headers: the size it declares, or a bound on
-// its blocks if it declares none. It must fill the length, because what follows
-// a frame would be unpacked as well.
+// checkZstd skips a frame of a length and returns the most bytes that it can
+// unpack to, by its headers: the size it declares, or a bound on its blocks if
+// it declares none. The frame must fill the length, because anything after it
+// would be unpacked as well.
 func checkZstd(r *bufio.Reader, length, limit int64) (int64, error) {
 	in := io.LimitedReader{R: r, N: length}
 	take := func(n int) (uint64, error) {
@@ -85,7 +86,7 @@ func checkZstd(r *bufio.Reader, length, limit int64) (int64, error) {
 	return bound, nil
 }
 
-// zstdBlocks passes over the blocks of a frame and bounds what they unpack to.
+// zstdBlocks skips the blocks of a frame and bounds what they unpack to.
 func zstdBlocks(in io.Reader, take func(int) (uint64, error)) (bound int64, err error) {
 	for {
 		head, err := take(3)
