@@ -41,7 +41,7 @@ func TestQuick(t *testing.T) {
 			t.Errorf("%s, %s: measured %v", f.Remote, f.Name, f.Ours)
 		}
 	}
-	for _, name := range []string{stepStart, stepFirst, stepJoin, stepBefore, stepVerify, stepPush, stepFind, stepSync, stepNone,
+	for _, name := range []string{stepStart, stepRecord, stepFirst, stepJoin, stepBefore, stepVerify, stepPush, stepFind, stepSync, stepNone,
 		stepPull, stepMemory, stepGit + stepPush} {
 		if seen[name] != 3 {
 			t.Errorf("%s was measured %d times, want once for each remote", name, seen[name])

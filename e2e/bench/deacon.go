@@ -61,7 +61,7 @@ func deacons(ctx context.Context, o options) (duels []duel, err error) {
 	if h.gt, err = newGT(o, dir); err != nil {
 		return nil, err
 	}
-	if err := h.prepare(ctx, small); err != nil {
+	if _, err := h.prepare(ctx, small); err != nil {
 		return nil, err
 	}
 	r, err := newRemote(ctx, "local", dir)

@@ -35,6 +35,7 @@ func (f figure) ratio() float64 {
 // Names of the steps; see the package comment.
 const (
 	stepStart   = "start-up"
+	stepRecord  = "recording new files"
 	stepFirst   = "first push"
 	stepJoin    = "join"
 	stepBefore  = "join before files"
@@ -62,7 +63,7 @@ type limit struct {
 	absolute bool
 }
 
-const small, medium, large = 1000, 10_000, 100_000
+const small, medium, usual, large = 1000, 10_000, 20_000, 100_000
 
 // limits are what is promised. The first that matches a figure counts.
 var limits = []limit{
@@ -73,6 +74,7 @@ var limits = []limit{
 	{remote: "local", rows: large, name: stepFirst, most: 1.0},
 	{remote: "local", rows: large, name: stepBefore, most: 1.0},
 	{remote: "local", rows: large, name: stepJoin, most: 2.0},
+	{remote: "local", rows: usual, name: stepRecord, most: 1500, absolute: true},
 	{remote: "local", rows: medium, name: stepPush, most: 0.60},
 	{remote: "local", rows: medium, name: stepNone, most: 0.80},
 	{remote: "local", rows: small, name: stepPush, most: 1.0},

@@ -13,8 +13,9 @@ import (
 // peer is one of the two sides: a writer that holds the rows and readers that
 // copied them. Every method that returns a sample runs exactly one process.
 type peer interface {
-	// prepare makes the writer with its rows recorded, and ready to be measured.
-	prepare(ctx context.Context, rows int) error
+	// prepare makes the writer with its rows recorded, and ready to be measured. The
+	// sample is of recording them, from files to a commit.
+	prepare(ctx context.Context, rows int) (sample, error)
 	// first publishes all rows in an empty repository and makes it the one that
 	// push and pull use.
 	first(ctx context.Context, r *remote) (sample, error)
@@ -82,24 +83,23 @@ func (g *gt) install(ctx context.Context, town, name string) error {
 	return err
 }
 
-func (g *gt) prepare(ctx context.Context, rows int) error {
+func (g *gt) prepare(ctx context.Context, rows int) (sample, error) {
 	g.rows, g.writer = rows, filepath.Join(g.dir, "writer")
 	if err := g.install(ctx, g.writer, "writer"); err != nil {
-		return err
+		return sample{}, err
 	}
 	for i := range rows {
 		if err := writeFile(g.writer, i, 0); err != nil {
-			return err
+			return sample{}, err
 		}
 	}
-	// The second time gt finds every file older than the clock's grain and
-	// remembers it, as in any Town that is not being made this second.
-	for range 2 {
-		if _, err := g.federation(ctx, g.writer, "commit"); err != nil {
-			return err
-		}
+	recorded, err := g.federation(ctx, g.writer, "commit")
+	if err == nil {
+		// Now gt finds every file older than the clock's grain and remembers it, as in
+		// any Town that is not being made this second.
+		_, err = g.federation(ctx, g.writer, "commit")
 	}
-	return nil
+	return recorded, err
 }
 
 func (g *gt) remoteName() string { return "r" + strconv.Itoa(g.remotes) }
@@ -167,24 +167,32 @@ func (s *stock) dolt(ctx context.Context, dir string, args ...string) (sample, e
 	return program{path: r.Bin, timed: s.timed, env: r.With(s.extra...).Env()}.run(ctx, dir, args...)
 }
 
-func (s *stock) prepare(ctx context.Context, rows int) error {
+func (s *stock) prepare(ctx context.Context, rows int) (recorded sample, err error) {
 	s.rows, s.writer = rows, filepath.Join(s.dir, "writer")
 	if err := os.MkdirAll(s.writer, 0o700); err != nil {
-		return err
+		return recorded, err
 	}
 	table := filepath.Join(s.dir, "roles.csv")
 	if err := writeCSV(table, rows); err != nil {
-		return err
+		return recorded, err
 	}
-	for _, args := range [][]string{
-		{"init"}, {"sql", "-q", createRoles}, {"table", "import", "-u", "roles", table},
-		{"commit", "-A", "-m", "rows"}, {"gc"},
+	for _, step := range []struct {
+		records bool
+		args    []string
+	}{
+		{false, []string{"init"}}, {false, []string{"sql", "-q", createRoles}},
+		{true, []string{"table", "import", "-u", "roles", table}}, {true, []string{"commit", "-A", "-m", "rows"}},
+		{false, []string{"gc"}},
 	} {
-		if _, err := s.dolt(ctx, s.writer, args...); err != nil {
-			return err
+		got, err := s.dolt(ctx, s.writer, step.args...)
+		if err != nil {
+			return recorded, err
+		}
+		if step.records {
+			recorded.wall += got.wall
 		}
 	}
-	return os.Remove(table)
+	return recorded, os.Remove(table)
 }
 
 func (s *stock) first(ctx context.Context, r *remote) (sample, error) {

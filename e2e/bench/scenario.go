@@ -110,11 +110,15 @@ func one(ctx context.Context, o options, dir string, rows int, kind string) (_ [
 	if s.count, err = newCounter(filepath.Join(dir, "counter")); err != nil {
 		return nil, err
 	}
-	for _, p := range s.peers {
-		if err := p.prepare(ctx, rows); err != nil {
+	var recorded [2][]sample
+	for side, p := range s.peers {
+		got, err := p.prepare(ctx, rows)
+		if err != nil {
 			return nil, err
 		}
+		recorded[side] = []sample{got}
 	}
+	s.add(stepRecord, "ms", milliseconds(recorded[ours], whole), milliseconds(recorded[theirs], whole))
 	for _, part := range []func(context.Context) error{s.starts, s.firsts, s.reader, s.exchange, s.processes, s.joins} {
 		if err := part(ctx); err != nil {
 			return s.figures, err

@@ -26,7 +26,7 @@ func sizes(ctx context.Context, o options, dir string) (figures []figure, err er
 	}
 	var at [2]*remote
 	for side, p := range peers {
-		if err := p.prepare(ctx, small); err != nil {
+		if _, err := p.prepare(ctx, small); err != nil {
 			return nil, err
 		}
 		part := filepath.Join(dir, "depot"+strconv.Itoa(side))
