@@ -152,7 +152,7 @@ func dialExternal(ctx context.Context, opts Options, database string) (*Local, e
 	}
 	cfg.User = opts.External.User
 	var err error
-	if cfg.Passwd, err = wire.Password(opts.External.PasswordEnv); err != nil {
+	if cfg.Passwd, err = wire.Password(opts.External.PasswordEnv, opts.External.Getenv); err != nil {
 		return nil, err
 	}
 	return dial(ctx, opts, cfg)

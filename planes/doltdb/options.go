@@ -47,9 +47,10 @@ type External struct {
 	// Address is host:port, or the absolute path of a unix socket.
 	Address string
 	User    string
-	// PasswordEnv names the environment variable with the password; "" for no
-	// password.
+	// PasswordEnv names the variable with the password, which Getenv looks up; ""
+	// for no password.
 	PasswordEnv string
+	Getenv      func(string) string
 }
 
 // Pool bounds the number and the age of connections; zero values are the

@@ -28,6 +28,7 @@ func twoPlanes(t *testing.T) ServeOptions {
 	made(t, filepath.Join(dir, "federation"))
 	opts := serveOptions(t, filepath.Join(dir, "federation"))
 	opts.Planes = []string{"ledger", "federation"}
+	opts.Getenv = os.Getenv
 	return opts
 }
 

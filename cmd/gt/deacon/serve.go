@@ -127,7 +127,7 @@ func (o *deaconOptions) planes(h *host.Host) func(context.Context, *config.Confi
 	}
 	return func(ctx context.Context, cfg *config.Config, refused func(string)) (deacon.Server, error) {
 		opts, _ := host.Serve(h.Layout, cfg)
-		opts.Command, opts.Wait, opts.Refused = "gt deacon", o.call.Wait, refused
+		opts.Command, opts.Wait, opts.Refused, opts.Getenv = "gt deacon", o.call.Wait, refused, o.call.Getenv
 		s, err := doltdb.Serve(ctx, opts)
 		if err != nil {
 			return nil, err

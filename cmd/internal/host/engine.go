@@ -50,7 +50,7 @@ func (h *Host) Engine(o EngineOptions) *federate.Engine {
 		Env:    h.call.Env,
 		Layout: h.Layout, ID: h.Config.Town.ID, Name: h.Config.Town.Name, Actor: h.Actor,
 		Stores: &stores{host: h, last: h.Config.Stores[layout.Federation]}, Starter: texts,
-		Plane:   Database(h.Layout, h.Config, layout.Federation),
+		Plane:   h.Database(layout.Federation),
 		Reviews: reviews{h},
 		Progress: func(e federate.Progress) {
 			o.Progress.Step(e.Phase, e.Done, e.Total, e.Unit)
@@ -76,19 +76,29 @@ func (h *Host) Engine(o EngineOptions) *federate.Engine {
 // sharedLedger opens the Town's work for the engine.
 type sharedLedger struct{ host *Host }
 
-// OpenLedger implements federate's interface.
+// OpenLedger implements records.LedgerOpener.
 func (l sharedLedger) OpenLedger(ctx context.Context) (records.Ledger, error) {
-	s, err := ledger.Open(ctx, l.host.Database(layout.Ledger), l.host.Config.Stores[layout.Ledger])
+	s, release, err := l.host.Ledger(ctx, nil)
 	if err != nil {
 		return nil, err
 	}
-	return s, nil
+	return openLedger{s, release}, nil
 }
+
+// openLedger is a ledger whose Close releases it, which may not be to close it:
+// inside the Deacon the ledger stays open.
+type openLedger struct {
+	*ledger.Store
+	release func() error
+}
+
+// Close implements records.Ledger.
+func (l openLedger) Close() error { return l.release() }
 
 // approver asks a person, for the engine, about rules that are new for a remote.
 type approver struct{ opts EngineOptions }
 
-// ApproveRules implements federate's interface.
+// ApproveRules implements records.Approver.
 func (a approver) ApproveRules(_ context.Context, p records.Preview) error {
 	if a.opts.ConfirmShare == nil {
 		return town.ErrRefused

@@ -49,6 +49,9 @@ func New(c *shell.Call, t layout.Town, cfg *config.Config) *Host {
 // Database says how to open one of the Town's planes for this call.
 func (h *Host) Database(plane string) doltdb.Options {
 	opts := Database(h.Layout, h.Config, plane)
+	if opts.External != nil {
+		opts.External.Getenv = h.call.Getenv
+	}
 	opts.Actor, opts.Wait, opts.Command = h.Actor, h.call.Wait, h.call.Name
 	return opts
 }

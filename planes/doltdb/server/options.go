@@ -30,12 +30,13 @@ type Options struct {
 	// if need be, and must be closed to other users.
 	Socket string
 	// Listen is host:port of this machine to serve on too, "" for none. It
-	// takes connections of User only, with the password in the environment
-	// variable PasswordEnv; without one, or on an address other machines can
-	// reach, it is refused, as nothing encrypts.
+	// takes connections of User only, with the password in the variable
+	// PasswordEnv, which Getenv looks up; without one, or on an address other
+	// machines can reach, it is refused, as nothing encrypts.
 	Listen      string
 	User        string
 	PasswordEnv string
+	Getenv      func(string) string
 	// Home is a directory for the engine's own settings; by default .home in Dir.
 	Home string
 	// Wait bounds the wait for another process that has a database; 0 means 30 s.
@@ -114,7 +115,7 @@ func (o Options) checkListen(op string) error {
 		return town.Fail(op, "listen on 127.0.0.1, or run a Dolt SQL server of your own and set dolt.host",
 			"%w: other machines could reach %s, and nothing encrypts what is said there", town.ErrRefused, o.Listen)
 	}
-	secret, err := wire.Password(o.PasswordEnv)
+	secret, err := wire.Password(o.PasswordEnv, o.Getenv)
 	if err != nil {
 		return err
 	}

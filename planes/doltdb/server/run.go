@@ -107,7 +107,7 @@ func (r *running) serve(o Options, l *listeners) (err error) {
 	r.gate = newGate(o.Dir)
 	var secret string
 	if o.Listen != "" {
-		if secret, err = wire.Password(o.PasswordEnv); err != nil {
+		if secret, err = wire.Password(o.PasswordEnv, o.Getenv); err != nil {
 			return err
 		}
 	}

@@ -4,7 +4,6 @@
 package wire
 
 import (
-	"os"
 	"time"
 
 	"gastown/town"
@@ -84,12 +83,14 @@ func Busy(database string, wait time.Duration, h lockfile.Holder) error {
 // Password reads the secret of a database's user from the environment of the
 // process, where it appears in no file and in no list of processes. Without a
 // name there is none.
-func Password(variable string) (string, error) {
+func Password(variable string, getenv func(string) string) (string, error) {
 	if variable == "" {
 		return "", nil
 	}
-	if secret := os.Getenv(variable); secret != "" {
-		return secret, nil
+	if getenv != nil {
+		if secret := getenv(variable); secret != "" {
+			return secret, nil
+		}
 	}
 	return "", town.Fail("find the password of the database", "set the variable, or choose another with: gt config dolt.password_env NAME",
 		"%w: the environment variable %s is not set", town.ErrUsage, town.Clip(variable, 64))
