@@ -84,7 +84,7 @@ func endOfArray(dec *json.Decoder) error {
 	if _, err = dec.Token(); errors.Is(err, io.EOF) {
 		return nil
 	} else if err == nil {
-		err = fmt.Errorf("%w: something stands behind the array", town.ErrBadBead)
+		err = fmt.Errorf("%w: there is text after the array", town.ErrBadBead)
 	}
 	return err
 }

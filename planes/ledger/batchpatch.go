@@ -65,7 +65,7 @@ func duplicateKeys(object json.RawMessage) (errs []error) {
 		}
 		name, _ := key.(string)
 		if times[name]++; times[name] == 2 {
-			errs = append(errs, fmt.Errorf("%w: %q is there twice", town.ErrBadBead, town.Clip(name, 80)))
+			errs = append(errs, fmt.Errorf("%w: %q occurs twice", town.ErrBadBead, town.Clip(name, 80)))
 		}
 	}
 	return errs

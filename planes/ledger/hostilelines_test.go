@@ -28,10 +28,10 @@ func TestEveryFaultOfALineIsTold(t *testing.T) {
 		`line 2: gt-b: no such field: "bogus"`,
 		`line 2: gt-b: no such field: "bogus2"`,
 		`line 2: gt-b: not a valid bead: comments is an object`,
-		`line 2: gt-b: due_at: not a valid bead: no date "2026-02-30T00:00:00Z": write 2026-01-31T15:04:05Z`,
+		`line 2: gt-b: due_at: not a valid bead: "2026-02-30T00:00:00Z" is not a date: write 2026-01-31T15:04:05Z`,
 		`line 2: gt-b: not a valid bead: title is a number`,
-		`line 2: gt-b: updated_at: not a valid bead: no date "soon": write `,
-		`line 3: not a valid bead: an array where an object is due`,
+		`line 2: gt-b: updated_at: not a valid bead: "soon" is not a date: write `,
+		`line 3: not a valid bead: an array where an object is expected`,
 		`line 4: gt-c: not a valid bead: priority 9 is not 0 to 4`,
 		`line 4: gt-c: not a valid bead: issue_type "a b" is not a word`,
 	}

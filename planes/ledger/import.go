@@ -140,7 +140,7 @@ func readLines(r io.Reader, keep bool, result *ImportResult) ([]town.Bead, map[s
 			bad.add(n-1, n, b.ID, fmt.Errorf("%w: line %d has it too", ErrExists, lines[b.ID]))
 		default:
 			if p.unknown != "" {
-				result.warn("line %d: %s: the status %q means nothing here; the bead is taken as open", n, town.Clip(b.ID, 80), p.unknown)
+				result.warn("line %d: %s: the status %q is unknown here; the bead is imported as open", n, town.Clip(b.ID, 80), p.unknown)
 			}
 			lines[b.ID] = n
 			if p.invalid != nil {

@@ -155,7 +155,7 @@ func (in *importing) check(ctx context.Context, q txn, here map[string]*Detail) 
 	}
 	for _, d := range in.links {
 		if nowhere[d.Target] {
-			in.result.warn("line %d: %s %s %s, which is nowhere", in.lines[d.Bead], d.Bead, d.Type, d.Target)
+			in.result.warn("line %d: %s %s %s, which does not exist", in.lines[d.Bead], d.Bead, d.Type, d.Target)
 		}
 	}
 	return in.checkCycles(ctx, q)

@@ -48,7 +48,7 @@ func TestBadLinesAreAllNamedAndNothingIsImported(t *testing.T) {
 	for _, want := range []string{
 		"line 2: malformed JSON", `line 4: gt-c: no such field: "assigne"; nearest: assignee`, "line 5: gt-a: the id is taken: line 1 has it too",
 		"title has 501 characters, the limit is 500", `status "shut!"`, "description has 10485760 bytes, the limit is 1048576",
-		"gt-f depends on itself", "line 12: not a valid bead: the line is not UTF-8", `id "../etc"`, "an array where an object is due",
+		"gt-f depends on itself", "line 12: not a valid bead: the line is not UTF-8", `id "../etc"`, "an array where an object is expected",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("nothing says %q in\n%.2000v", want, err)

@@ -130,9 +130,9 @@ func decode(line []byte, to any) error {
 	case errors.As(err, &kind) && kind.Field != "":
 		return fmt.Errorf("%w: %s is %s", town.ErrBadBead, strings.TrimPrefix(kind.Field, "Bead."), article(kind.Value))
 	case errors.As(err, &kind):
-		return fmt.Errorf("%w: %s where an object is due", town.ErrBadBead, article(kind.Value))
+		return fmt.Errorf("%w: %s where an object is expected", town.ErrBadBead, article(kind.Value))
 	case errors.As(err, &date):
-		return fmt.Errorf("%w: no date %q: write 2026-01-31T15:04:05Z", town.ErrBadBead, town.Clip(strings.Trim(date.Value, `"`), 40))
+		return fmt.Errorf("%w: %q is not a date: write 2026-01-31T15:04:05Z", town.ErrBadBead, town.Clip(strings.Trim(date.Value, `"`), 40))
 	case err != nil:
 		return fmt.Errorf("%w: %w", town.ErrBadBead, err)
 	}

@@ -34,7 +34,7 @@ func TestABatchTellsEveryFaultByItsLine(t *testing.T) {
 		"line 3: gt-one: not a valid bead: priority is a string",
 		`line 3: gt-one: no such field: "titel"; nearest: title`,
 		"line 5: gt-one: not a valid bead: priority 9 is not 0 to 4",
-		`line 6: gt-one: not a valid bead: "title" is there twice`,
+		`line 6: gt-one: not a valid bead: "title" occurs twice`,
 		"line 8: two: several beads match: gt-two1, gt-two2",
 		`line 9: gt-one: no such bead: "gt-yyy"`,
 		"line 10: not a valid bead: id is missing",
