@@ -48,6 +48,7 @@ func New(opts Options) (*Deacon, error) {
 	d := &Deacon{opts: opts, log: opts.Log, owner: owner()}
 	d.host = newHost(opts)
 	d.metrics = web.NewMetrics(opts.Version, d.host.started, guard.Reasons(), part.Seconds)
+	d.host.refused = d.metrics.Refused
 	for _, p := range offering[part.Measured](d.host.parts) {
 		d.metrics.Add(p.Metrics()...)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"gastown/cache"
 	"gastown/deacon/check"
+	"gastown/deacon/commands"
 	"gastown/deacon/part"
 	"gastown/deacon/recorder"
 	"gastown/deacon/schedule"
@@ -29,6 +30,7 @@ type host struct {
 	opts     Options
 	started  time.Time
 	records  *recorder.Recorder
+	refused  func(listener, reason string)
 	settings *settings.Owner // nil until the settings were read
 	stores   *stores.Stores
 	jobs     *schedule.Scheduler // nil until the planes were read
@@ -90,6 +92,12 @@ func (h *host) Written() string { return h.records.Written() }
 func (h *host) CheckChanged(c operational.CheckState, detail string) {
 	h.records.CheckChanged(c, detail)
 }
+
+// Prepare understands the call of a front.
+func (h *host) Prepare(c commands.Call) commands.Command { return h.opts.Commands(h.stores, c) }
+
+// Refused counts, by reason, a connection that was not served.
+func (h *host) Refused(listener, reason string) { h.refused(listener, reason) }
 
 // Operational uses the operational plane for fn.
 func (h *host) Operational(ctx context.Context, fn func(*operational.Store) error) error {

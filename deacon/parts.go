@@ -5,6 +5,7 @@ import (
 	"gastown/deacon/check"
 	"gastown/deacon/checks"
 	"gastown/deacon/collector"
+	"gastown/deacon/commands"
 	"gastown/deacon/federation"
 	"gastown/deacon/heartbeat"
 	"gastown/deacon/machine"
@@ -26,6 +27,12 @@ var parts = []func(*host) part.Part{
 	func(h *host) part.Part { return retention.New(h) },
 	func(h *host) part.Part { return caches.New(h) },
 	func(h *host) part.Part { return given{h} },
+	func(h *host) part.Part {
+		if h.opts.Commands == nil {
+			return nil
+		}
+		return commands.NewPart(h)
+	},
 }
 
 // offering are the parts that implement an interface.

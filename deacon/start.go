@@ -35,7 +35,7 @@ func (d *Deacon) steps() []step {
 }
 
 func (d *Deacon) takeLock(ctx context.Context) (err error) {
-	for _, path := range []string{d.opts.Layout.ControlSocket(), d.opts.Layout.SQLSocket()} {
+	for _, path := range []string{d.opts.Layout.CommandSocket(), d.opts.Layout.ControlSocket(), d.opts.Layout.SQLSocket()} {
 		if err := guard.CheckSocket(path); err != nil {
 			return err
 		}

@@ -15,6 +15,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"gastown/deacon/check"
+	"gastown/deacon/commands"
 	"gastown/deacon/control"
 	"gastown/e2e/gitserver"
 	"gastown/planes/doltdb"
@@ -41,6 +42,7 @@ type place struct {
 	sessions func(context.Context) ([]tmux.Session, error)
 	verify   func(*http.Request) error
 	checks   []check.Check
+	commands func(Ledgers, commands.Call) commands.Command
 	reload   chan struct{}
 	idle     time.Duration
 	// server is used in the place of a real one, if it is set.
@@ -212,7 +214,7 @@ func (p *place) make(log *logged, ready func()) (*Deacon, error) {
 	logger.SetLevel(logrus.DebugLevel)
 	return New(Options{
 		Layout: p.layout, Version: "test", Command: "gt deacon", Log: logger, Engine: p.engine, Database: p.database,
-		Serve: p.serve, Sessions: p.sessions, Verify: p.verify, Checks: p.checks, Reload: p.reload, Ready: ready,
+		Serve: p.serve, Sessions: p.sessions, Verify: p.verify, Checks: p.checks, Commands: p.commands, Reload: p.reload, Ready: ready,
 	})
 }
 

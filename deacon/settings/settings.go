@@ -71,18 +71,12 @@ func stampsOf(t layout.Town) (out stamps, err error) {
 	return out, nil
 }
 
-// restartKeys are the settings whose change takes effect after a restart.
-var restartKeys = []string{
-	"deacon.http_address", "deacon.log_size", "deacon.log_files",
-	"dolt.host", "dolt.port", "dolt.user", "dolt.password_env", "dolt.listen",
-}
-
 // changedForRestart lists the settings that differ and take effect after a restart.
 func changedForRestart(first, now *config.Config) (changed []string) {
-	for _, key := range restartKeys {
-		was, _, _ := first.Get(key)
-		if is, _, _ := now.Get(key); is != was {
-			changed = append(changed, key)
+	for _, key := range config.Keys() {
+		was, _, _ := first.Get(key.Name)
+		if is, _, _ := now.Get(key.Name); key.Restart && is != was {
+			changed = append(changed, key.Name)
 		}
 	}
 	return changed

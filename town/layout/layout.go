@@ -119,6 +119,9 @@ func (t Town) DeaconLog() string { return t.join(".gt", "deacon", "deacon.log") 
 // SQLSocket is where the daemon serves the planes to gt's commands.
 func (t Town) SQLSocket() string { return t.join(".gt", "deacon", "sql.sock") }
 
+// CommandSocket is where the daemon runs commands for fronts.
+func (t Town) CommandSocket() string { return t.join(".gt", "deacon", "command.sock") }
+
 // ControlSocket is where the daemon takes requests of gt's commands.
 func (t Town) ControlSocket() string { return t.join(".gt", "deacon", "control.sock") }
 
