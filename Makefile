@@ -5,13 +5,15 @@
 export GOFLAGS := -tags=gms_pure_go -trimpath -buildvcs=false
 export CGO_ENABLED := 1
 unexport GT_ROOT
+# The end-to-end tests run what make build made.
+export GT_TEST_BIN := $(CURDIR)/bin
 
 GO     ?= go
 JOBS   ?= 2
 SOAK   ?= 30m
 FUZZ   ?= .
 FUZZTIME ?= 30s
-PARTS  := $(wildcard cmd/gt cmd/bd)
+PARTS  := cmd/gt cmd/bd cmd/gt-engine
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -23,7 +25,7 @@ help: ## list the targets
 deps: ## check what is needed; install it on Debian as root, else say what to install
 	@.ci/deps test
 
-build: ## build bin/gt (about four minutes the first time, then seconds)
+build: ## build bin/gt, bin/bd and bin/gt-engine (about four minutes the first time, then seconds)
 	@.ci/deps build
 	@for part in $(PARTS); do \
 	  echo "go build -o bin/$${part#cmd/} ./$$part"; \
@@ -58,7 +60,7 @@ demo: build ## two Towns and a Git repository meet, disagree and agree again
 	@./e2e/demo.sh
 
 soak: build ## a Town at work for half an hour, with its Deacon killed once (SOAK=4h for longer)
-	$(GO) test -count 1 -timeout 0 -v -run TestSoak ./e2e/deacon -args -bin "$(CURDIR)/bin" -duration $(SOAK)
+	$(GO) test -count 1 -timeout 0 -v -run TestSoak ./e2e/deacon -args -duration $(SOAK)
 	$(GO) test -count 1 -timeout 0 -v -run TestHeartbeatsStaySmall ./planes/operational -args -batches 8640
 
 bench: build ## measure beside the stock dolt of the same version, and with a Deacon

@@ -24,12 +24,7 @@ type person struct {
 
 func (p person) command(ctx context.Context, args ...string) *exec.Cmd {
 	p.t.Helper()
-	self, err := os.Executable()
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	c := exec.CommandContext(ctx, self, args...)
-	c.Args[0] = "gt" // see TestMain
+	c := exec.CommandContext(ctx, filepath.Join(bin, "gt"), args...)
 	c.Dir = p.dir
 	c.Env = append(os.Environ(), "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1", "GT_ROOT=", "TMPDIR="+p.t.TempDir())
 	return c

@@ -15,14 +15,24 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	bd "gastown/cmd/bd/cli"
-	"gastown/cmd/gt/cli"
+	"gastown/e2e/internal/programs"
 )
 
-// TestMain lets this test binary be gt and bd, too: scripts run it as programs of
-// those names, so they see exactly what a person sees.
+// bin is the directory of the programs under test.
+var bin string
+
+// TestMain has the programs as a person has them, so that scripts see exactly what
+// a person sees.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"gt": func() { os.Exit(cli.Main()) }, "bd": func() { os.Exit(bd.Main()) }})
+	dir, remove, err := programs.Dir()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	bin = dir
+	code := m.Run()
+	remove()
+	os.Exit(code)
 }
 
 // TestScripts runs what people type. Beside testscript's own words there are
@@ -41,7 +51,7 @@ func TestScripts(t *testing.T) {
 			env.Defer(func() { stopDeacons(env.WorkDir) })
 			home := filepath.Join(env.WorkDir, ".home")
 			env.Vars = append(env.Vars,
-				"HOME="+home, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
+				"PATH="+bin+string(os.PathListSeparator)+env.Getenv("PATH"), "HOME="+home, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
 				"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com",
 				"GT_ROOT=", "BD_ACTOR=", "VISUAL=", "EDITOR=", "GT_MAX_CONCURRENT_BD=", "GT_GIT_TOKEN=")
 			return os.Mkdir(home, 0o700)

@@ -21,7 +21,7 @@ func TestQuiet(t *testing.T) {
 	t.Parallel()
 	dir := short(t)
 	p := found(t, dir, "quiet")
-	p.env = append(p.env, "PATH="+wrappers(t, dir)+string(os.PathListSeparator)+*binaries+string(os.PathListSeparator)+os.Getenv("PATH"))
+	p.env = append(p.env, "PATH="+wrappers(t, dir)+string(os.PathListSeparator)+binaries+string(os.PathListSeparator)+os.Getenv("PATH"))
 	p.run("gt", "config", "federation.interval", "1h")
 	p.run("gt", "federation", "init", hub(t, dir, "hub"), "--yes")
 	d := p.start()

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gastown/deacon/control"
+	"gastown/e2e/internal/programs"
 	"gastown/town/layout"
 )
 
@@ -26,7 +27,8 @@ const (
 )
 
 var (
-	binaries = flag.String("bin", "", "directory with gt and bd; empty builds them")
+	// binaries is the directory of the programs.
+	binaries string
 	lasting  = flag.Duration("duration", time.Minute, "how long the soak lasts")
 )
 
@@ -35,22 +37,15 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
-// run has gt and bd in a directory of their own, as a person would.
+// run has the programs in a directory, as a person would.
 func run(m *testing.M) int {
-	if *binaries == "" {
-		dir, err := os.MkdirTemp("", "gte-bin-")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		build := exec.CommandContext(context.Background(), "go", "build", "-ldflags", "-s -w", "-o", dir, "../../cmd/gt", "../../cmd/bd")
-		if out, err := build.CombinedOutput(); err != nil {
-			fmt.Fprintf(os.Stderr, "build gt and bd: %v\n%s", err, out)
-			return 1
-		}
-		*binaries = dir
+	dir, remove, err := programs.Dir()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
 	}
+	defer remove()
+	binaries = dir
 	return m.Run()
 }
 
@@ -85,7 +80,7 @@ func short(t *testing.T) string {
 // environment is what a command sees: no configuration of this machine's.
 func environment(dir string) []string {
 	return []string{
-		"PATH=" + *binaries + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir(), "LC_ALL=C",
+		"PATH=" + binaries + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir(), "LC_ALL=C",
 		"TMUX_TMPDIR=" + dir, "GIT_CONFIG_GLOBAL=" + os.DevNull, "GIT_CONFIG_NOSYSTEM=1",
 		"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com", "GIT_COMMITTER_NAME=Ada", "GIT_COMMITTER_EMAIL=ada@example.com",
 	}
@@ -95,7 +90,7 @@ func environment(dir string) []string {
 func (p *place) try(name string, args ...string) (string, error) {
 	path := name
 	if name == "gt" || name == "bd" {
-		path = filepath.Join(*binaries, name)
+		path = filepath.Join(binaries, name)
 		if len(args) == 0 || args[0] != "install" {
 			args = append([]string{"--town", p.root}, args...)
 		}

@@ -103,8 +103,11 @@ func Interrupted(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); errors.Is(cause, town.ErrBusy) {
 		return cause // the Deacon ended it, not a person
 	}
-	return &town.Error{Op: "interrupted", Err: errStopped, Next: again}
+	return Stopped()
 }
+
+// Stopped is the error of a command that a person ended.
+func Stopped() error { return &town.Error{Op: "interrupted", Err: errStopped, Next: again} }
 
 var errStopped = errors.New("what was done is kept whole, and nothing is half done")
 

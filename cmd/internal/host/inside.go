@@ -1,0 +1,42 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"time"
+
+	"gastown/cmd/internal/shell"
+	"gastown/deacon/commands"
+	"gastown/town"
+)
+
+// Inside is how the Deacon understands the commands of fronts: it runs the same
+// code as a process of its own would, with what the call brings and with the
+// stores the Deacon lends.
+func Inside(programs shell.Programs, lend shell.Resident) func(commands.Call) commands.Command {
+	return func(c commands.Call) commands.Command {
+		i := &shell.Invocation{
+			Program: c.Program, Args: c.Args, Dir: c.Dir, Env: c.Env, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr,
+			Umask: fs.FileMode(c.Umask), User: c.User, Self: c.Self, Now: time.Now, Programs: programs, Resident: lend,
+		}
+		p, ok := programs.Prepare(i)
+		if !ok {
+			return commands.Command{Alone: true} // the engine says what is wrong
+		}
+		return commands.Command{
+			Name: p.Name, Town: p.Town, Class: c.Program, Alone: p.Alone,
+			Writes: p.Command.Writes, Repeatable: p.Command.Repeatable, Wait: p.Wait(),
+			Run:  p.Run,
+			Fail: func(err error) int { return p.Fail(told(err)) },
+		}
+	}
+}
+
+// told words why a command that waited for its place did not run.
+func told(err error) error {
+	if errors.Is(err, context.Canceled) || !errors.Is(err, town.ErrBusy) && town.Next(err) == "" {
+		return shell.Stopped()
+	}
+	return err
+}
