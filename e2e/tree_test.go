@@ -71,6 +71,11 @@ func checkCalls(name string, content []byte) []string {
 		bad = append(bad, fmt.Sprintf("%s:%d: ", name, set.Position(at).Line)+fmt.Sprintf(format, args...))
 	}
 	ast.Inspect(file, func(n ast.Node) bool {
+		if used, ok := n.(*ast.SelectorExpr); ok && !ownsProcess(name) {
+			if from, ok := used.X.(*ast.Ident); ok && from.Name == "os" && slices.Contains(processWide, used.Sel.Name) {
+				say(used.Pos(), "uses os.%s: a command may run inside the Deacon, so it takes this from its invocation", used.Sel.Name)
+			}
+		}
 		call, ok := n.(*ast.CallExpr)
 		if !ok {
 			return true
@@ -104,6 +109,21 @@ func checkCalls(name string, content []byte) []string {
 		return true
 	})
 	return bad
+}
+
+// processWide are the names of package os that mean the process, and not the
+// command that runs in it.
+var processWide = []string{
+	"Args", "Chdir", "Clearenv", "Environ", "Exit", "ExpandEnv", "Getenv", "Getwd", "LookupEnv", "Setenv", "Stderr", "Stdin", "Stdout", "Unsetenv",
+}
+
+// ownsProcess reports whether a file belongs to a main or to the front, which have
+// a process to themselves, to what decides when a process collects garbage, or to
+// the owner of the database engine, which takes its settings from the process.
+func ownsProcess(name string) bool {
+	dir := filepath.ToSlash(filepath.Dir(name))
+	main, _ := filepath.Match("cmd/*/main.go", name)
+	return main || anyMatch(dir, []string{"cmd/internal/front", "cmd/internal/memory", "planes/doltdb/internal/..."})
 }
 
 func TestTree(t *testing.T) {
