@@ -57,9 +57,21 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(home, 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "replace": replace, "append": appendLine, "same": same, "mode": mode, "await": await,
+			"gt": program("gt"), "bd": program("bd"), "exits": exits, "replace": replace, "append": appendLine, "same": same, "mode": mode, "await": await,
 		},
 	})
+}
+
+// program runs one of the programs under test.
+func program(name string) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, args []string) {
+		if err := ts.Exec(filepath.Join(bin, name), args...); (err != nil) != neg {
+			if neg {
+				ts.Fatalf("%s succeeded", name)
+			}
+			ts.Fatalf("%s: %v", name, err)
+		}
+	}
 }
 
 func exits(ts *testscript.TestScript, neg bool, args []string) {

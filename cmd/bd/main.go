@@ -1,11 +1,11 @@
-// Command bd is the ledger of a Town's work: see bd --help.
+// Command bd is a front: it hands its command to the Town's Deacon, or becomes
+// gt-engine. See bd --help.
 package main
 
 import (
 	"os"
 
-	"gastown/cmd/bd/cli"
-	_ "gastown/cmd/internal/memory" // when to collect garbage
+	"gastown/cmd/internal/front"
 )
 
-func main() { os.Exit(cli.Main()) }
+func main() { os.Exit(front.Main("bd")) }

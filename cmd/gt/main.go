@@ -1,11 +1,11 @@
-// Command gt runs a Town: see gt --help.
+// Command gt is a front: it hands its command to the Town's Deacon, or becomes
+// gt-engine. See gt --help.
 package main
 
 import (
 	"os"
 
-	"gastown/cmd/gt/cli"
-	_ "gastown/cmd/internal/memory" // when to collect garbage
+	"gastown/cmd/internal/front"
 )
 
-func main() { os.Exit(cli.Main()) }
+func main() { os.Exit(front.Main("gt")) }

@@ -11,22 +11,16 @@ import (
 	"gastown/cmd/bd/label"
 	"gastown/cmd/bd/transfer"
 	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/version"
 )
-
-// version is what this bd is; a release sets it at build time with
-// -ldflags "-X gastown/cmd/bd/cli.version=...".
-var version = "0.1.0-dev"
 
 // actorEnv is the variable beside --actor.
 const actorEnv = "BD_ACTOR"
 
-// Main runs bd in a process of its own and returns its exit code.
-func Main() int { return shell.Main("bd", Program) }
-
 // Program describes bd for one invocation: its parser and its table of commands.
 func Program(i *shell.Invocation) *shell.Program {
 	p := shell.NewProgram(shell.Traits{
-		Name: "bd", Help: "The ledger of a Town's work: make, find, change and link beads.", Version: version,
+		Name: "bd", Help: "The ledger of a Town's work: make, find, change and link beads.", Version: version.Number,
 		Rewrite: shell.ReadDash, ErrorsOnStdout: true,
 	}, i)
 	p.Flag("actor", "Who does this (default: BD_ACTOR, git's author, the Town's configuration, the login).").

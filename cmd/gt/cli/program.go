@@ -12,21 +12,15 @@ import (
 	"gastown/cmd/gt/install"
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/version"
 )
-
-// version is what this gt is; a release sets it at build time with
-// -ldflags "-X gastown/cmd/gt/cli.version=...".
-var version = "0.1.0-dev"
-
-// Main runs gt in a process of its own and returns its exit code.
-func Main() int { return shell.Main("gt", Program) }
 
 // Program describes gt for one invocation: its parser and its table of commands.
 func Program(i *shell.Invocation) *shell.Program {
 	p := shell.NewProgram(shell.Traits{
 		Name:    "gt",
 		Help:    "Run a Town, and share its roles, formulas and templates with other Towns through a Git repository.",
-		Version: version, Rewrite: rewrite, Advice: host.Advice, QuietReview: true,
+		Version: version.Number, Rewrite: rewrite, Advice: host.Advice, QuietReview: true,
 	}, i)
 	p.Begin()
 	install.Commands(p)

@@ -8,6 +8,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// privateUmask keeps what a program creates to its owner.
+const privateUmask = 0o077
+
 // Programs are those of the engine, by name.
 type Programs map[string]func(*Invocation) *Program
 
