@@ -122,7 +122,7 @@ func (s *session) openMirror(ctx context.Context) (err error) {
 			s.progress("verify", 0, int64(len(names)), "files")
 			return tables.Verify(ctx, dir, names)
 		},
-		Progress: func(p gitremote.Event) { s.progress(p.Phase, p.Done, p.Total, "objects") },
+		Progress: func(p gitremote.Progress) { s.progress(p.Phase, p.Done, p.Total, "objects") },
 		Log:      s.opts.Log, Deadline: s.opts.Deadline, Idle: s.opts.Idle,
 		TokenEnv: s.opts.TokenEnv, TokenHost: tokenHost, Env: s.opts.Env, Inherit: s.lock.File(),
 	})

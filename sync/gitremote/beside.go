@@ -16,7 +16,7 @@ import (
 // connections: Fetch of the first brings both refs (see Arrived), and Publish
 // with PublishOptions.Beside sends both. The ref may be missing at the remote.
 //
-// What is wrong with the second ref harms the first in nothing.
+// A fault of the second ref does not affect the first.
 func (m *Mirror) Beside(ctx context.Context, name, ref string) (*Mirror, error) {
 	if err := gitcmd.CheckRef(ref); err != nil {
 		return nil, err
@@ -30,16 +30,16 @@ func (m *Mirror) Beside(ctx context.Context, name, ref string) (*Mirror, error) 
 	return b, nil
 }
 
-// Arrived is what the last Fetch of the first mirror brought for this one. An
-// error of it is about this ref alone; mirror, Head and state are then as they
-// were. ErrGone: the remote has lost the ref, see Forget. Seen is false when no
-// Fetch has looked.
+// Arrived is what the last Fetch of the first mirror brought for this one. Its
+// error is about this ref alone, and then mirror, Head and state are as they were.
+// ErrGone: the remote has lost the ref, see Forget. Seen is false when no Fetch has
+// looked yet.
 func (m *Mirror) Arrived() (res FetchResult, seen bool, err error) {
 	return m.arrived, m.failed != nil || m.arrived.Empty || m.arrived.Head != "", m.failed
 }
 
-// Forget drops what is known of a ref that is gone, so that the next Publish
-// makes it anew. What the mirror holds is dropped too.
+// Forget drops what is known of a ref that is gone, and the content of the mirror,
+// so that the next Publish makes the ref anew.
 func (m *Mirror) Forget() error {
 	if err := os.Remove(m.manifestPath()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
@@ -51,8 +51,8 @@ func (m *Mirror) Forget() error {
 	return m.saveState()
 }
 
-// take brings the mirror to the commit that a fetch brought; "" if the remote
-// has no such ref.
+// take brings the mirror to the commit that a fetch brought. The id is "" when the
+// remote has no such ref.
 func (m *Mirror) take(ctx context.Context, id string) (FetchResult, error) {
 	if id == "" {
 		if m.head != "" {

@@ -69,7 +69,7 @@ func (m *Mirror) findTable(name string) (file string, size int64, err error) {
 	return file, size, nil
 }
 
-// same reports whether the state's commit has the draft's content already.
+// same reports whether the state's commit already has the draft's content.
 func (d draft) same(s state) bool {
 	if s.Head == "" || len(d.tables) != len(s.Tables) || gitcmd.BlobID(d.manifest) != s.Manifest {
 		return false

@@ -9,8 +9,8 @@ import (
 	"gastown/town"
 )
 
-// kinds translates what git found wrong with objects of the remote into the
-// words of this package; other errors pass unchanged.
+// kinds gives the kinds of this package to errors of git about objects of the
+// remote. Other errors pass unchanged.
 func kinds(err, corrupt error) error {
 	switch {
 	case errors.Is(err, gitcmd.ErrTooLarge):
@@ -29,7 +29,7 @@ func diskErr(err error) error {
 	return err
 }
 
-// refuse tells people about a remote whose content we do not take.
+// refuse is the error for a remote whose content is not accepted.
 func (m *Mirror) refuse(err error) error {
 	next := ""
 	switch {

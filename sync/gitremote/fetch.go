@@ -13,13 +13,14 @@ import (
 type FetchResult struct {
 	// Head is the remote's commit; "" if Empty.
 	Head string
-	// Changed: the mirror was brought to Head. If false, it was there already;
-	// whether the database has merged it is for the caller to know.
+	// Changed: the mirror was brought to Head. When it is false, the mirror was at
+	// Head already. The caller knows whether the database has merged it.
 	Changed bool
 	// NewTables and NewBytes are the table files that arrived.
 	NewTables int
 	NewBytes  int64
-	// Empty: the repository is there, the ref is not, and we never knew it.
+	// Empty: the repository exists, and the ref does not and never did as far as is
+	// known here.
 	Empty bool
 	// NoBranches, beside Empty or ErrGone: the repository has no branch at all,
 	// so the first Publish should create one (PublishOptions.CreateInfoBranch).
@@ -34,8 +35,8 @@ type FetchResult struct {
 // state are as they were, so a later Fetch of a sound remote succeeds.
 //
 // A manifest that is ahead of the remote is overwritten if the remote has
-// changed, and left alone otherwise. If the remote has lost a ref we knew, the
-// error is ErrGone; PublishOptions.Recreate is the way back.
+// changed, and stays otherwise. When the remote has lost a ref that it had, the
+// error is ErrGone, and PublishOptions.Recreate makes the ref anew.
 func (m *Mirror) Fetch(ctx context.Context) (FetchResult, error) {
 	m.gone = false
 	spec := gitcmd.FetchSpec{URL: m.opts.URL, Ref: m.opts.Ref, Into: m.refs.incoming}
@@ -86,7 +87,7 @@ func (m *Mirror) takeOver(ctx context.Context, id string) (FetchResult, error) {
 	return res, nil
 }
 
-// settle forgets an attempt whose fate is now known.
+// settle forgets an attempt to publish once its outcome is known.
 func (m *Mirror) settle() error {
 	if m.state.Attempt == "" {
 		return nil
@@ -100,8 +101,8 @@ func (m *Mirror) hasManifest() bool {
 	return err == nil
 }
 
-// fetchMissing explains a ref that is not at the remote. Only then is a second
-// connection made.
+// fetchMissing explains why a ref is not at the remote. This needs a second
+// connection.
 func (m *Mirror) fetchMissing(ctx context.Context) (FetchResult, error) {
 	l, err := m.repo.LsRemote(ctx, m.opts.URL, m.opts.Ref)
 	if err != nil {
@@ -122,10 +123,10 @@ func (m *Mirror) fetchMissing(ctx context.Context) (FetchResult, error) {
 	return FetchResult{Empty: true, NoBranches: len(l.Heads) == 0}, m.settle()
 }
 
-// fetchBeside fetches the second ref where the first is missing: a repository that
-// was made anew, or is another one, has lost both, and what is known of the second
-// must not stand in the way of a new beginning. It costs a connection, and none in
-// a repository that is new here.
+// fetchBeside fetches the second ref when the first is missing. A repository that
+// was made anew, or is another one, has lost both refs, and what is known of the
+// second must not prevent a new start. It costs a connection, except for a
+// repository that is new here.
 func (m *Mirror) fetchBeside(ctx context.Context) error {
 	b := m.beside
 	if b == nil || m.head == "" && b.head == "" {
@@ -139,9 +140,9 @@ func (m *Mirror) fetchBeside(ctx context.Context) error {
 	return nil
 }
 
-// undoFetch forgets what a failed fetch has brought. Its objects stay in the
-// cache, where they save a second transfer at best, until it has outgrown what
-// tidy allows it: a remote that is refused again and again must not fill the disk.
+// undoFetch forgets what a failed fetch has brought. Its objects stay in the cache
+// and may save a second transfer, until the cache is larger than tidy allows: a
+// remote that is refused again and again must not fill the disk.
 func (m *Mirror) undoFetch(ctx context.Context, err error) error {
 	if derr := m.repo.DeleteRef(m.refs.incoming); derr != nil {
 		return fmt.Errorf("%w (and %w)", err, derr)

@@ -8,20 +8,20 @@ import (
 )
 
 // history bounds what the ref reaches. Commits are chained, so that git sends
-// only what is new; what a chain costs is the table files that later commits
-// no longer name. A publish counts them, and cuts the history (its commit has
-// no parent) once they exceed max(live bytes, SquashBytes) or the chain
+// only what is new. A chain costs space: the dead table files, which later commits
+// no longer name. A publish counts their bytes. It cuts the history (its commit has
+// no parent) once the dead bytes exceed max(live bytes, SquashBytes) or the chain
 // exceeds SquashCommits.
 //
-// So a ref never reaches more than twice its live bytes or live bytes plus
-// SquashBytes, whichever is more, beside one publish; and as a cut sends the
-// live files anew only after at least as many bytes have died, bytes sent are
-// at most doubled. A peer that was behind a cut fetches with force, as every
-// fetch does, and merges in Dolt, where nothing was cut.
+// So a ref never reaches more than twice its live bytes, or its live bytes plus
+// SquashBytes, whichever is more, apart from one publish. A cut sends the live files
+// again, but only after at least as many bytes have died, so it at most doubles the
+// bytes sent. A peer that was behind a cut fetches with force, as every fetch does,
+// and merges in Dolt, where nothing was cut.
 //
-// The two numbers travel in the commit message. They are hints: a wrong one
-// can make a cut come early or late, nothing else. For commits without them
-// (stock dolt writes none) the history is measured.
+// The two numbers travel in the commit message. They are hints: a wrong one can only
+// make a cut come early or late. For commits without them (stock dolt writes none)
+// the history is measured.
 type history struct {
 	// Commits in the chain, the newest included.
 	Commits int `json:"commits"`
@@ -35,7 +35,7 @@ func (h history) trailer() string {
 	return fmt.Sprintf("Gt-History: commits=%d dead-bytes=%d", h.Commits, h.Dead)
 }
 
-// parseHistory reads the last trailer of a message, if it has a plausible one.
+// parseHistory reads the last trailer of a message, if it is plausible.
 func parseHistory(message string) (history, bool) {
 	all := trailer.FindAllStringSubmatch(message, -1)
 	if len(all) == 0 {
@@ -54,7 +54,8 @@ func parseHistory(message string) (history, bool) {
 // stock dolt command cuts after as many.
 const foreignChain = 64
 
-// retrySquash is how many commits a remote that refused a cut is left alone.
+// retrySquash is after how many commits a cut is tried again at a remote that
+// refused one.
 const retrySquash = 256
 
 // historyOf finds the numbers for a commit with the given live bytes.
@@ -81,8 +82,8 @@ func (s state) live() int64 {
 	return n
 }
 
-// next decides what follows the state's commit when the tree becomes tables:
-// the numbers of the new commit, and whether it is cut off from its past.
+// next decides what follows the state's commit when the tree gets these tables:
+// the numbers of the new commit, and whether the history is cut.
 func (s state) next(o Options, tables []table) (history, bool) {
 	now := state{Tables: tables}
 	if s.Head == "" {

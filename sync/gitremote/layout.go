@@ -66,7 +66,7 @@ func readTree(o *gitcmd.Objects, commit string) (*remoteTree, error) {
 		return nil, fmt.Errorf("%w: there is no manifest in its tree", ErrNotDolt)
 	}
 	if !regular(m.Mode) {
-		return nil, fmt.Errorf("%w: its manifest is no file but has mode %s", ErrNotDolt, town.Clip(m.Mode, 8))
+		return nil, fmt.Errorf("%w: its manifest is not a regular file (mode %s)", ErrNotDolt, town.Clip(m.Mode, 8))
 	}
 	t := &remoteTree{commit: c, blob: m.ID}
 	if t.manifest, err = o.Blob(m.ID, maxManifest); err != nil {
@@ -86,17 +86,17 @@ func readTree(o *gitcmd.Objects, commit string) (*remoteTree, error) {
 		}
 		parts := e.Mode == gitcmd.ModeTree
 		if !parts && !regular(e.Mode) {
-			return nil, fmt.Errorf("%w: table file %s is no file but has mode %s", ErrCorrupt, name, town.Clip(e.Mode, 8))
+			return nil, fmt.Errorf("%w: table file %s is not a regular file (mode %s)", ErrCorrupt, name, town.Clip(e.Mode, 8))
 		}
 		t.tables = append(t.tables, table{File: e.Name, ID: e.ID, Parts: parts})
 	}
 	return t, nil
 }
 
-// regular accepts the modes of plain files; the bits do not matter to us.
+// regular accepts every mode of a plain file.
 func regular(mode string) bool { return mode == "100644" || mode == "100755" || mode == "100664" }
 
-// readParts lists the blobs of a table file kept in parts, in order.
+// readParts lists the blobs of a table file that is stored in parts, in order.
 func readParts(o *gitcmd.Objects, t table) ([]string, error) {
 	entries, err := o.Tree(t.ID, maxRootTree)
 	if err != nil {
@@ -112,7 +112,7 @@ func readParts(o *gitcmd.Objects, t table) ([]string, error) {
 			return nil, fmt.Errorf("%w: table file %s has a part %q where %s belongs", ErrCorrupt, t.File, town.Clip(e.Name, 16), partName(i))
 		}
 		if !regular(e.Mode) {
-			return nil, fmt.Errorf("%w: part %s of table file %s is no file", ErrCorrupt, e.Name, t.File)
+			return nil, fmt.Errorf("%w: part %s of table file %s is not a regular file", ErrCorrupt, e.Name, t.File)
 		}
 		ids[i] = e.ID
 	}
@@ -122,8 +122,8 @@ func readParts(o *gitcmd.Objects, t table) ([]string, error) {
 // partName is the name of the part with the given index from 0.
 func partName(i int) string { return fmt.Sprintf("%04d", i+1) }
 
-// treeBytes estimates what a commit, its root tree and its manifest take in
-// history: a line of each per table.
+// treeBytes estimates the bytes that a commit, its root tree and its manifest take
+// in the history. Tree and manifest have a line for each table.
 func treeBytes(tables []table) int64 {
 	n := int64(600)
 	for _, t := range tables {

@@ -40,7 +40,7 @@ func parseManifest(text []byte) ([]string, error) {
 	}
 	for i, h := range f[2:head] {
 		if !hashPattern.MatchString(h) {
-			return nil, fmt.Errorf("%w: field %d of its manifest is no hash", ErrCorrupt, i+3)
+			return nil, fmt.Errorf("%w: field %d of its manifest is not a hash", ErrCorrupt, i+3)
 		}
 	}
 	specs := f[head:]

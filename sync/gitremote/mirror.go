@@ -15,7 +15,8 @@ import (
 	"gastown/town/durable"
 )
 
-// infoRef is the explanatory branch on its way out, in the private repository.
+// infoRef names, in the private repository, the commit of the explanatory branch
+// that a publish is about to send.
 const infoRef = "refs/gt/outgoing/info"
 
 // refs are a mirror's refs in the private repository.
@@ -32,8 +33,8 @@ func refsOf(name string) refs {
 // mainName is what the refs of a remote's first mirror are called.
 const mainName = "data"
 
-// Mirror is one remote and its local copy. It is for one goroutine of one
-// process at a time; the caller holds a lock for as long as it has one open.
+// Mirror is one remote and its local copy. One goroutine of one process uses it; the
+// caller holds a lock while it has one open.
 type Mirror struct {
 	opts  Options
 	log   logrus.FieldLogger
@@ -44,19 +45,20 @@ type Mirror struct {
 	gone  bool // the last Fetch found that the remote has lost the ref
 	mend  bool // Open found the mirror damaged and made it anew
 
-	// beside is exchanged in the same connections; lead is its inverse. arrived
-	// and failed are what the last Fetch of the lead brought for it.
+	// beside is the second mirror, exchanged in the same connections; its lead is
+	// the first. arrived and failed are what the last Fetch of the lead brought
+	// for the second.
 	beside, lead *Mirror
 	arrived      FetchResult
 	failed       error
 }
 
-// Open opens the remote's directory, creating what is missing (mode 0700), and
-// removes what a killed process left half-done. It makes no connection, and
-// starts no process unless the mirror is damaged: then it is made anew from the
-// last verified state (see Mended). A manifest that is ahead of the remote, because Dolt has
-// pushed into the mirror and Publish has not happened yet, stays: publish it,
-// or discard it with Reset.
+// Open opens the remote's directory. It creates what is missing (mode 0700) and
+// removes what a killed process left unfinished. It makes no connection. It starts
+// no process unless the mirror is damaged: then it makes the mirror anew from the
+// last verified state (see Mended). A manifest that is ahead of the remote stays:
+// Dolt has pushed into the mirror and nothing was published yet. Publish it, or
+// discard it with Reset.
 func Open(ctx context.Context, opts Options) (*Mirror, error) {
 	m := &Mirror{opts: opts.withDefaults(), refs: refsOf(mainName)}
 	m.log = m.opts.Log
@@ -97,12 +99,12 @@ func (m *Mirror) begin(ctx context.Context) error {
 	return nil
 }
 
-// Mended reports that Open found the mirror damaged and made it anew. What Dolt
-// had pushed into it and was not published is to be pushed into it again.
+// Mended reports that Open found the mirror damaged and made it anew. The caller
+// has Dolt push again what it had pushed and what was not published.
 func (m *Mirror) Mended() bool { return m.mend }
 
-// damaged says why the mirror cannot be used: its manifest makes no sense, or a
-// table file it names is not there. A mirror without a manifest is empty.
+// damaged says why the mirror cannot be used: its manifest is malformed, or a table
+// file that it names is missing. A mirror without a manifest is empty, not damaged.
 func (m *Mirror) damaged() error {
 	text, err := m.localManifest()
 	if err != nil || text == nil {
@@ -155,8 +157,8 @@ func (m *Mirror) open() error {
 // Dir is the directory Dolt uses as its file remote.
 func (m *Mirror) Dir() string { return filepath.Join(m.opts.Dir, "mirror") }
 
-// Locate asks git which address a person's configuration puts in the place of
-// the URL, and goes there from now on. It makes no connection.
+// Locate asks git which address a person's configuration gives for the URL, and
+// uses that address from now on. It makes no connection.
 func (m *Mirror) Locate(ctx context.Context) (address string, err error) {
 	if address, err = m.repo.Address(ctx, m.opts.URL); err == nil {
 		m.opts.URL = address
@@ -171,9 +173,9 @@ func (m *Mirror) Locate(ctx context.Context) (address string, err error) {
 // it never had one.
 func (m *Mirror) Head() string { return m.head }
 
-// Reset makes the mirror say what the last fetched or published commit says,
-// which discards what Dolt pushed into it and Publish did not send. Missing
-// table files are restored; without any commit the manifest is removed.
+// Reset gives the mirror the content of the last commit that was fetched or
+// published, and so discards what Dolt pushed into it since. It restores missing
+// table files. When there is no such commit, it removes the manifest.
 func (m *Mirror) Reset(ctx context.Context) error {
 	if m.head == "" {
 		if err := os.Remove(m.manifestPath()); err != nil && !errors.Is(err, os.ErrNotExist) {

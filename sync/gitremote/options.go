@@ -25,7 +25,7 @@ var (
 	// ErrUnknownOutcome: the remote's answer to a Publish was lost. The next
 	// Fetch finds out and says so in FetchResult.PublishedEarlier.
 	ErrUnknownOutcome = gitcmd.ErrOutcomeUnknown
-	// ErrGone: the ref we knew is no longer at the remote.
+	// ErrGone: the remote had the ref and no longer has it.
 	ErrGone = errors.New("the remote no longer has the ref")
 )
 
@@ -40,8 +40,8 @@ type Remote struct {
 // the remote's state.
 type VerifyFunc func(ctx context.Context, dir string, tables []string) error
 
-// Event is one report of progress.
-type Event = gitcmd.Progress
+// Progress is one report of progress.
+type Progress = gitcmd.Progress
 
 // Options describe one remote.
 type Options struct {
@@ -53,7 +53,7 @@ type Options struct {
 	// Verify is called for all table files that arrive. Required.
 	Verify VerifyFunc
 	// Progress receives reports; it must not block. May be nil.
-	Progress func(Event)
+	Progress func(Progress)
 	// Log may be nil.
 	Log logrus.FieldLogger
 
@@ -78,7 +78,7 @@ type Options struct {
 	Env                 []string
 	Inherit             *os.File
 
-	// reached is told each step of an operation; tests stop there.
+	// reached is called at each step of an operation; tests stop there.
 	reached func(point string)
 }
 
@@ -122,8 +122,8 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// git returns the options of the object cache. A pack holds the table files
-// and what history still keeps of older ones, hence the factor.
+// git returns the options of the object cache. A pack holds the table files and
+// those older ones that the history still reaches, hence the factor.
 func (o Options) git() gitcmd.Options {
 	return gitcmd.Options{
 		Git: o.Git, Deadline: o.Deadline, Idle: o.Idle, MaxBytes: 4*o.MaxBytes + 64<<20,

@@ -9,7 +9,7 @@ import (
 	"gastown/town"
 )
 
-// PublishOptions say how a Publish is signed.
+// PublishOptions say what a Publish sends and under whose name.
 type PublishOptions struct {
 	// Message is the commit's text; a trailer is added to it.
 	Message string
@@ -18,18 +18,17 @@ type PublishOptions struct {
 	// When is the commit's time; now if zero.
 	When time.Time
 	// CreateInfoBranch also creates the branch __dolt_remote_info__ with a
-	// short explanation, because the stock dolt command takes a repository
-	// without any branch for an error. See FetchResult.NoBranches.
+	// short explanation, because the stock dolt command refuses a repository
+	// without any branch. See FetchResult.NoBranches.
 	CreateInfoBranch bool
-	// Recreate publishes everything anew where the last Fetch reported
-	// ErrGone.
+	// Recreate publishes everything anew when the last Fetch reported ErrGone.
 	Recreate bool
 	// Beside also publishes the mirror that was opened beside this one, in the
 	// same push: both refs move or none.
 	Beside bool
 }
 
-// forBeside is what of the options concerns the other mirror.
+// forBeside is the options for the second mirror.
 func (o PublishOptions) forBeside() PublishOptions {
 	o.CreateInfoBranch, o.Recreate, o.Beside = false, false, false
 	return o
@@ -47,9 +46,9 @@ type PublishResult struct {
 	Squashed bool
 }
 
-// Publish brings the remote's ref to what the mirror says, if the ref is still
-// at Head: one connection, and two git processes, or three with the mirror
-// beside it. Success means that the server confirmed it.
+// Publish gives the remote's ref the content of the mirror, if the ref is still at
+// Head. It makes one connection and starts two git processes, or three with the
+// second mirror. Success means that the server confirmed it.
 //
 // ErrRejected means that another Town was first and nothing was changed: Reset,
 // Fetch, merge, push into the mirror, and Publish again. ErrUnknownOutcome
@@ -73,7 +72,7 @@ func (m *Mirror) Publish(ctx context.Context, o PublishOptions) (PublishResult, 
 	if lead.same && len(parts) == 0 {
 		return PublishResult{Head: m.head, Unchanged: true}, nil
 	}
-	// An unchanged ref goes along as it is: so the server confirms it too.
+	// An unchanged ref is sent as it is, so that the server confirms it too.
 	parts = append([]*outgoing{lead}, parts...)
 	res, err := m.send(ctx, parts, o)
 	if !res.Squashed || !errors.Is(err, gitcmd.ErrNonFastForward) && !errors.Is(err, gitcmd.ErrReadOnly) {
@@ -95,17 +94,17 @@ type outgoing struct {
 	m    *Mirror
 	base state
 	d    draft
-	same bool // the remote has it as it is
+	same bool // the remote has this content already
 
 	next     state
 	squashed bool
 }
 
-// prepare reads what the mirror is about to say.
+// prepare reads what the mirror is about to publish.
 func (m *Mirror) prepare(ctx context.Context, o PublishOptions) (*outgoing, error) {
 	op := "publish to " + m.opts.Ref + " of " + gitcmd.Redact(m.opts.URL)
 	if o.Recreate && !m.gone {
-		return nil, town.Fail(op, "pull first", "%w: the remote was not seen without its ref", ErrRejected)
+		return nil, town.Fail(op, "pull first", "%w: no pull has found that the remote lacks the ref", ErrRejected)
 	}
 	if m.head != "" && !m.fresh() {
 		if _, err := m.describe(ctx, m.head); err != nil {
@@ -179,8 +178,8 @@ func (m *Mirror) send(ctx context.Context, parts []*outgoing, o PublishOptions) 
 	return res, nil
 }
 
-// sendApart sends one ref after the other to a server that cannot move both at
-// once: two connections. What was sent when the second fails stays sent.
+// sendApart sends one ref after the other, to a server that cannot move both at
+// once. It makes two connections. When the second fails, the first stays sent.
 func (m *Mirror) sendApart(ctx context.Context, parts []*outgoing, o PublishOptions) (res PublishResult, err error) {
 	m.log.Info("the remote cannot move two refs at once, sending one after the other")
 	for _, p := range parts {
@@ -204,7 +203,7 @@ func (m *Mirror) sendApart(ctx context.Context, parts []*outgoing, o PublishOpti
 	return res, nil
 }
 
-// attempt notes the commit that is handed to git push; "" that none is.
+// attempt records the commit that git push is about to send; "" for none.
 func (p *outgoing) attempt(commit string) error {
 	if p.same {
 		return nil
@@ -213,7 +212,7 @@ func (p *outgoing) attempt(commit string) error {
 	return p.m.saveState()
 }
 
-// settle notes that the server confirmed what was sent.
+// settle records that the server confirmed what was sent.
 func (p *outgoing) settle() error {
 	if p.same {
 		return nil

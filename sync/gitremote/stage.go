@@ -16,8 +16,8 @@ import (
 // renamed. Open removes one that a killed process left.
 const manifestTemp = "gt_manifest_next"
 
-// doltTemp begins the name of a file that Dolt, pushing into the mirror, has not
-// finished.
+// doltTemp begins the name of an unfinished file of a Dolt that pushes into the
+// mirror.
 const doltTemp = "nbs_"
 
 func (m *Mirror) staging() string { return filepath.Join(m.opts.Dir, "staging") }
@@ -27,22 +27,22 @@ func (m *Mirror) clearStaging() error {
 	return errors.Join(os.RemoveAll(m.staging()), os.Mkdir(m.staging(), 0o700))
 }
 
-// brought is what a materialise added to the mirror.
+// brought is what materialise added to the mirror.
 type brought struct {
 	tables int
 	bytes  int64
 }
 
-// describe brings the table files of a commit into the mirror, verified, and
-// the state in memory to that commit. The mirror's manifest stays as it is:
-// table files no manifest names do no harm.
+// describe brings the verified table files of a commit into the mirror, and the
+// state in memory to that commit. The mirror's manifest stays: table files that it
+// does not name do no harm.
 func (m *Mirror) describe(ctx context.Context, commit string) (t *remoteTree, err error) {
 	t, _, err = m.takeTables(ctx, commit)
 	return t, err
 }
 
-// materialise makes the mirror say what a commit says. After an error the
-// mirror's manifest and the state are what they were.
+// materialise gives the mirror the content of a commit. After an error the mirror's
+// manifest and the state are as before.
 func (m *Mirror) materialise(ctx context.Context, commit string) (brought, error) {
 	t, got, err := m.takeTables(ctx, commit)
 	if err != nil {
@@ -79,7 +79,8 @@ func (m *Mirror) takeTables(ctx context.Context, commit string) (t *remoteTree, 
 		info, serr := os.Stat(filepath.Join(m.Dir(), tab.File))
 		here := serr == nil && info.Mode().IsRegular() && info.Size() > 0
 		if here && taken[tab.File] == tab.ID {
-			// Table files are immutable and came in by a rename.
+			// It need not be read again: table files are immutable, and a rename
+			// brings them in whole.
 			tab.Size = info.Size()
 		} else {
 			used = true
@@ -110,7 +111,7 @@ func (m *Mirror) takeTables(ctx context.Context, commit string) (t *remoteTree, 
 	return t, got, nil
 }
 
-// ignoreAfter keeps a later error out of the way of the first.
+// ignoreAfter drops a later error when there was an earlier one.
 func ignoreAfter(first, later error) error {
 	if first != nil {
 		return nil
@@ -145,10 +146,11 @@ func (m *Mirror) stage(o *gitcmd.Objects, t table, limit int64) (size int64, err
 	return size, diskErr(errors.Join(w.Flush(), f.Sync()))
 }
 
-// install verifies staged table files and moves the fresh ones into the mirror.
-// The others the mirror has: the same chunks, but not the bytes last taken from
-// the remote under that name. They are verified so that a remote that is damaged
-// there is noticed; the file in the mirror, which its manifest may name, stays.
+// install verifies staged table files and moves the fresh ones into the mirror. The
+// mirror has the others already: files with the same chunks, but with other bytes
+// than the remote now has under that name. They are verified all the same, so that
+// damage at the remote is noticed. The file in the mirror stays, because the
+// manifest may name it.
 func (m *Mirror) install(ctx context.Context, staged, fresh []string) error {
 	if len(staged) == 0 {
 		return nil

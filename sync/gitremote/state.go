@@ -16,16 +16,17 @@ const stateVersion = 1
 // stateTemp is added to the name of a state file not yet complete.
 const stateTemp = ".next"
 
-// state is what we know of the commit the tracking ref names, so that a
-// publish need not read it again, and of a publish whose answer is missing.
-// It is a cache: if it does not fit the ref it is rebuilt from the ref.
+// state describes the commit that the tracking ref names, so that a publish need
+// not read it again, and a publish whose answer was lost. It is a cache: when it
+// does not match the ref, it is rebuilt from the ref.
 type state struct {
 	Version  int     `json:"version"`
 	Head     string  `json:"head"`
 	Manifest string  `json:"manifest"` // blob id
 	Tables   []table `json:"tables"`
 	History  history `json:"history"`
-	// Attempt is the commit last handed to git push; "" once its fate is known.
+	// Attempt is the last commit that git push was to send; "" once the outcome is
+	// known.
 	Attempt string `json:"attempt,omitempty"`
 	// KeepHistory: the remote forbids rewinding, so the history is not cut.
 	KeepHistory bool `json:"keep_history,omitempty"`
@@ -33,8 +34,8 @@ type state struct {
 
 func (m *Mirror) statePath() string { return filepath.Join(m.opts.Dir, "state.json") }
 
-// loadState reads the state file. One that is missing, damaged or of another
-// version counts as empty: everything in it can be found out again.
+// loadState reads the state file. A file that is missing, damaged or of another
+// version counts as empty, because everything in it can be found out again.
 func (m *Mirror) loadState() error {
 	m.state = state{Version: stateVersion}
 	f, err := os.Open(m.statePath())
@@ -54,7 +55,7 @@ func (m *Mirror) loadState() error {
 	return nil
 }
 
-// plausible checks what would otherwise go unchecked into git's input.
+// plausible checks the values that go into git's input.
 func (s state) plausible() bool {
 	for _, t := range s.Tables {
 		if !gitcmd.IsID(t.ID) || !tableFile(t.File) || t.Size < 0 {
@@ -64,8 +65,8 @@ func (s state) plausible() bool {
 	return (s.Attempt == "" || gitcmd.IsID(s.Attempt)) && (s.Head == "" || gitcmd.IsID(s.Head) && gitcmd.IsID(s.Manifest))
 }
 
-// saveState replaces the state file atomically. It is not forced to disk: what
-// a power failure takes from it is found out again from the ref.
+// saveState replaces the state file atomically. It does not flush it to the disk:
+// what a loss of power takes from it is found out again from the ref.
 func (m *Mirror) saveState() error {
 	b, err := json.Marshal(m.state)
 	if err != nil {

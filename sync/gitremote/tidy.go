@@ -8,9 +8,10 @@ import (
 	"slices"
 )
 
-// Prune, of a remote's first mirror, removes table files that neither the mirror's manifest nor the remote
-// names, and drops from the object cache what the last state does not reach.
-// No Dolt handle on Dir may be open. The cost is that of copying the cache.
+// Prune removes table files that neither the mirror's manifest nor the remote
+// names, and drops from the object cache what the last state does not reach. It is
+// called on a remote's first mirror. No Dolt handle on Dir may be open. It costs as
+// much as copying the cache.
 func (m *Mirror) Prune(ctx context.Context) error {
 	if m.head != "" && !m.fresh() {
 		if _, err := m.describe(ctx, m.head); err != nil {
@@ -23,9 +24,9 @@ func (m *Mirror) Prune(ctx context.Context) error {
 	return m.repo.Prune(ctx)
 }
 
-// Tidy removes table files that nothing names, once there are enough of them to
-// matter: Dolt writes small ones with every push and now and then joins them
-// into one. It starts no process. No Dolt handle on Dir may be open.
+// Tidy removes table files that nothing names, once there are many: Dolt writes
+// small ones with every push and sometimes joins them into one. It starts no
+// process. No Dolt handle on Dir may be open.
 func (m *Mirror) Tidy() error {
 	if m.head == "" || !m.fresh() {
 		return nil
@@ -33,8 +34,8 @@ func (m *Mirror) Tidy() error {
 	return m.pruneTables(tidyTables)
 }
 
-// pruneTables removes the table files that neither the manifest nor the last
-// state names, if there are more than some.
+// pruneTables removes the table files that neither the manifest nor the last state
+// names, if there are more than some.
 func (m *Mirror) pruneTables(some int) error {
 	manifest, err := m.localManifest()
 	if err != nil {
@@ -67,22 +68,22 @@ func (m *Mirror) pruneTables(some int) error {
 	return nil
 }
 
-// tidyTables is how many table files that nothing names Tidy lets be.
+// tidyTables is up to how many unnamed table files Tidy leaves.
 const tidyTables = 64
 
 const (
-	// maxPacks is how many packs the object cache may have before small ones
-	// are merged; slackFactor how many times what the remote holds it may take before
-	// it is rewritten.
+	// maxPacks is how many packs the object cache may have before small ones are
+	// merged. slackFactor is how many times the size of the remote's content the
+	// cache may have before it is rewritten.
 	maxPacks    = 50
 	slackFactor = 4
 )
 
-// tidy keeps the object cache small and quick. It does nothing most times, and
-// its failure harms nothing.
+// tidy keeps the object cache small and fast. Usually it does nothing, and its
+// failure does no harm.
 func (m *Mirror) tidy(ctx context.Context) {
 	if m.lead != nil {
-		return // its lead sees to the cache
+		return // the first mirror has the cache
 	}
 	held := m.state.live() + m.state.History.Dead
 	if b := m.beside; b != nil {

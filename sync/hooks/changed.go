@@ -20,8 +20,8 @@ const (
 	maxLine = 64 << 10
 )
 
-// Event is one run of a hook.
-type Event struct {
+// Run is one run of a hook.
+type Run struct {
 	// Name is one of Watched; Args and Input are what git gave it.
 	Name  string
 	Args  []string
@@ -39,7 +39,7 @@ var underWay = []string{"rebase-merge", "rebase-apply", "BISECT_START"}
 
 // Changed reports whether the operation changed the watched directory, and says
 // why or why not. It asks git at most three times.
-func Changed(ctx context.Context, e Event) (changed bool, reason string, err error) {
+func Changed(ctx context.Context, e Run) (changed bool, reason string, err error) {
 	for _, name := range underWay {
 		if _, err := os.Lstat(filepath.Join(e.Place.GitDir, name)); err == nil {
 			return false, "a rebase or bisect is under way", nil
@@ -74,7 +74,7 @@ func Changed(ctx context.Context, e Event) (changed bool, reason string, err err
 }
 
 // since compares HEAD with an earlier commit; a missing one has nothing.
-func (e Event) since(ctx context.Context, revision string) (bool, error) {
+func (e Run) since(ctx context.Context, revision string) (bool, error) {
 	before, err := e.Place.Resolve(ctx, revision)
 	if err != nil {
 		return false, err
@@ -87,7 +87,7 @@ func (e Event) since(ctx context.Context, revision string) (bool, error) {
 }
 
 // sinceIfAny is since, but for a commit that may be unknown.
-func (e Event) sinceIfAny(ctx context.Context, revision string) (bool, error) {
+func (e Run) sinceIfAny(ctx context.Context, revision string) (bool, error) {
 	before, err := e.Place.Resolve(ctx, revision)
 	if err != nil || before == "" {
 		return false, err
@@ -96,7 +96,7 @@ func (e Event) sinceIfAny(ctx context.Context, revision string) (bool, error) {
 }
 
 // pushed reads a pre-push hook's lines: LOCAL-REF COMMIT REMOTE-REF COMMIT.
-func (e Event) pushed(ctx context.Context) (bool, string, error) {
+func (e Run) pushed(ctx context.Context) (bool, string, error) {
 	var pairs [][2]string
 	lines := bufio.NewScanner(e.Input)
 	lines.Buffer(nil, maxLine)
@@ -123,7 +123,7 @@ func (e Event) pushed(ctx context.Context) (bool, string, error) {
 }
 
 // differ compares the watched directory in pairs of commits.
-func (e Event) differ(ctx context.Context, pairs [][2]string) (bool, error) {
+func (e Run) differ(ctx context.Context, pairs [][2]string) (bool, error) {
 	var ask [][2]string
 	for _, p := range pairs {
 		ask = append(ask, [2]string{p[0], e.Path}, [2]string{p[1], e.Path})

@@ -16,7 +16,7 @@ const watched = awkward + "/federation"
 // changed asks what an operation meant.
 func (r *repo) changed(name, input string, args ...string) bool {
 	r.t.Helper()
-	got, reason, err := Changed(r.t.Context(), Event{Name: name, Args: args, Input: strings.NewReader(input),
+	got, reason, err := Changed(r.t.Context(), Run{Name: name, Args: args, Input: strings.NewReader(input),
 		Place: gitcmd.PlaceOf(r.place().GitDir, gitcmd.Options{Env: os.Environ()}), Path: watched})
 	if err != nil || reason == "" {
 		r.t.Fatalf("%s %v: %q, %v", name, args, reason, err)
@@ -113,11 +113,11 @@ func TestChangedByPush(t *testing.T) {
 		r.expect(input[:min(len(input), 200)], want, r.changed(PrePush, input, "origin", "url"))
 	}
 	for _, bad := range []string{"a b c\n", strings.Repeat("x", 2*maxLine)} {
-		if _, _, err := Changed(t.Context(), Event{Name: PrePush, Input: strings.NewReader(bad), Place: r.place(), Path: watched}); err == nil {
+		if _, _, err := Changed(t.Context(), Run{Name: PrePush, Input: strings.NewReader(bad), Place: r.place(), Path: watched}); err == nil {
 			t.Errorf("%.20q was understood", bad)
 		}
 	}
-	if _, _, err := Changed(t.Context(), Event{Name: "post-rewrite", Place: r.place(), Path: watched}); err == nil {
+	if _, _, err := Changed(t.Context(), Run{Name: "post-rewrite", Place: r.place(), Path: watched}); err == nil {
 		t.Error("another hook was understood")
 	}
 }

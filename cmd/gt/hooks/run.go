@@ -81,7 +81,7 @@ func (o *hookRunOptions) answer(ctx context.Context, h *host.Host, log hookLog) 
 	if err != nil {
 		return err
 	}
-	changed, reason, err := hooks.Changed(ctx, hooks.Event{Name: o.name, Args: o.args, Input: o.call.Stdin, Place: place, Path: path})
+	changed, reason, err := hooks.Changed(ctx, hooks.Run{Name: o.name, Args: o.args, Input: o.call.Stdin, Place: place, Path: path})
 	if err != nil {
 		return err
 	}
