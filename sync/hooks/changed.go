@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// maxRefs is how many refs of one push are looked at; with more, it counts
-	// as a change.
+	// maxRefs is how many refs of one push are examined. A push of more counts as
+	// a change.
 	maxRefs = 1000
 	// maxLine bounds, in bytes, a line of a hook's input.
 	maxLine = 64 << 10
@@ -28,17 +28,17 @@ type Run struct {
 	Input io.Reader
 	// Place is the repository.
 	Place gitcmd.Place
-	// Path is the watched directory, from the top of the working tree, with
-	// slashes.
+	// Path is the watched directory, relative to the top of the working tree, with
+	// forward slashes.
 	Path string
 }
 
-// underWay are files of a git directory that are there while the working tree
-// shows states nobody means to keep. A sync would record them as edits.
+// underWay are files that a git directory has during a rebase or bisect. The
+// working tree then shows temporary states, which a sync would record as edits.
 var underWay = []string{"rebase-merge", "rebase-apply", "BISECT_START"}
 
-// Changed reports whether the operation changed the watched directory, and says
-// why or why not. It asks git at most three times.
+// Changed reports whether the operation changed the watched directory, and the
+// reason for the answer. It asks git at most three times.
 func Changed(ctx context.Context, e Run) (changed bool, reason string, err error) {
 	for _, name := range underWay {
 		if _, err := os.Lstat(filepath.Join(e.Place.GitDir, name)); err == nil {
@@ -73,7 +73,8 @@ func Changed(ctx context.Context, e Run) (changed bool, reason string, err error
 	return changed, reason, err
 }
 
-// since compares HEAD with an earlier commit; a missing one has nothing.
+// since compares HEAD with an earlier commit. A commit that does not exist counts as
+// empty.
 func (e Run) since(ctx context.Context, revision string) (bool, error) {
 	before, err := e.Place.Resolve(ctx, revision)
 	if err != nil {
@@ -86,7 +87,7 @@ func (e Run) since(ctx context.Context, revision string) (bool, error) {
 	return e.differ(ctx, [][2]string{{before, now}})
 }
 
-// sinceIfAny is since, but for a commit that may be unknown.
+// sinceIfAny is since, but reports no change when the earlier commit is unknown.
 func (e Run) sinceIfAny(ctx context.Context, revision string) (bool, error) {
 	before, err := e.Place.Resolve(ctx, revision)
 	if err != nil || before == "" {
@@ -122,7 +123,8 @@ func (e Run) pushed(ctx context.Context) (bool, string, error) {
 	return false, "no commit that is pushed changes " + e.Path, err
 }
 
-// differ compares the watched directory in pairs of commits.
+// differ reports whether the watched directory differs in any of the pairs of
+// commits.
 func (e Run) differ(ctx context.Context, pairs [][2]string) (bool, error) {
 	var ask [][2]string
 	for _, p := range pairs {
@@ -140,7 +142,7 @@ func (e Run) differ(ctx context.Context, pairs [][2]string) (bool, error) {
 	return false, nil
 }
 
-// commit is an object id, "" for git's way to say that there is none.
+// commit is an object id; "" for the zeros by which git says that there is none.
 func commit(id string) string {
 	if !gitcmd.IsID(id) || strings.Trim(id, "0") == "" {
 		return ""
@@ -155,8 +157,8 @@ func arg(args []string, i int) string {
 	return ""
 }
 
-// Received reads a post-receive hook's lines, OLD NEW REF, and returns the refs
-// that Towns are told about, at most maxNoted.
+// Received reads the lines of a post-receive hook, OLD NEW REF, and returns the refs
+// of which Towns are notified, at most maxNoted.
 func Received(input io.Reader) (refs []string, err error) {
 	lines := bufio.NewScanner(input)
 	lines.Buffer(nil, maxLine)

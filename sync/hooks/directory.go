@@ -19,7 +19,7 @@ import (
 const (
 	// defaultWait bounds the wait for another gt that changes the same hooks.
 	defaultWait = 10 * time.Second
-	// maxHook is the largest file, in bytes, that is looked into.
+	// maxHook is the size, in bytes, of the largest hook that is read.
 	maxHook = 1 << 20
 )
 
@@ -37,9 +37,9 @@ type Directory struct {
 	mode os.FileMode
 }
 
-// Find tells where the hooks of a repository are. A directory outside of it,
-// as a core.hooksPath for all of a person's repositories has it, is refused
-// with town.ErrRefused: what is put there would run everywhere.
+// Find finds the directory of a repository's hooks. A directory outside of the
+// repository is town.ErrRefused: a core.hooksPath for all of a person's repositories
+// may name it, and then a hook in it would run in all of them.
 func Find(p gitcmd.Place) (Directory, error) {
 	d := Directory{Configured: p.HooksPath, Bare: p.Top == ""}
 	info, err := os.Stat(p.CommonDir)
@@ -90,16 +90,16 @@ func Within(dir, path string) bool {
 	return err == nil && rel != ".." && !strings.HasPrefix(rel, "../")
 }
 
-// State is what stands under a hook's name.
+// State says what the file of a hook's name is.
 type State string
 
 // The states of a hook.
 const (
 	Absent    State = "absent"
 	Installed State = "installed"
-	// Edited: ours, with changes of a person's.
+	// Edited: gt installed it, and a person changed it.
 	Edited State = "edited"
-	// Foreign: somebody else's, or no file at all.
+	// Foreign: gt did not install it, or it is not a regular file.
 	Foreign State = "foreign"
 )
 
@@ -108,13 +108,13 @@ type Hook struct {
 	Name  string
 	Path  string
 	State State
-	// Chained: a hook that was there before is kept beside it.
+	// Chained: a former hook stands beside it and runs first.
 	Chained bool
 	// Program is the gt that an installed hook starts; Missing says that it
 	// cannot be executed.
 	Program string
 	Missing bool
-	// text is the file's, of Installed and Edited.
+	// text is the content of a hook that is Installed or Edited.
 	text string
 }
 
@@ -163,7 +163,7 @@ func (d Directory) look(name string) (Hook, error) {
 	return h, nil
 }
 
-// Args are the words that an installed hook gives to gt.
+// Args are the arguments that an installed hook gives to gt.
 func (h Hook) Args() []string {
 	if h.State != Installed {
 		return nil
@@ -171,8 +171,8 @@ func (h Hook) Args() []string {
 	return arguments(h.text)
 }
 
-// lock keeps other processes of gt from changing the same hooks. The lock lies on
-// the directory itself, because a repository's hooks are no place for files of gt.
+// lock keeps other gt processes from changing the same hooks. It locks the directory
+// itself, because a lock file of gt does not belong among a repository's hooks.
 func (d Directory) lock(ctx context.Context) (*lockfile.Lock, error) {
 	return lockfile.AcquireDir(ctx, d.Path, lockfile.Options{
 		Wait: defaultWait, Op: "change the hooks in " + d.Path, Next: "run the command again"})

@@ -10,7 +10,7 @@ import (
 	"gastown/town/durable"
 )
 
-// Did is what became of one hook.
+// Did is what Install or Remove did with one hook.
 type Did string
 
 // What Install and Remove do.
@@ -24,7 +24,7 @@ const (
 	DidKeep    Did = "left alone"
 )
 
-// Change is one hook and what became of it.
+// Change is one hook and what was done with it.
 type Change struct {
 	Name string
 	Path string
@@ -33,10 +33,10 @@ type Change struct {
 	Reason string
 }
 
-// Install puts the hooks in place; doing it again changes nothing. A hook of
-// somebody else's moves aside, never out of git's sight: there is no moment
-// without it. One it cannot deal with is left alone, the others are installed,
-// and the error wraps town.ErrRefused.
+// Install puts the hooks in place. Doing it again changes nothing. A foreign hook
+// gets a second name first and runs before gt's, so there is no moment at which git
+// does not run it. A hook that cannot be moved is left alone; the others are
+// installed, and the error wraps town.ErrRefused.
 func (d Directory) Install(ctx context.Context, scripts []Script) ([]Change, error) {
 	for _, s := range scripts {
 		if err := s.check(); err != nil {
@@ -64,7 +64,7 @@ func (d Directory) each(ctx context.Context, verb string, names []string, change
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
-	var kept []string
+	var left []string
 	for i, name := range names {
 		h, err := d.look(name)
 		if err != nil {
@@ -76,13 +76,13 @@ func (d Directory) each(ctx context.Context, verb string, names []string, change
 		}
 		c.Name, c.Path = h.Name, h.Path
 		if c.Did == DidKeep {
-			kept = append(kept, c.Path+": "+c.Reason)
+			left = append(left, c.Path+": "+c.Reason)
 		}
 		all = append(all, c)
 	}
-	if len(kept) > 0 {
+	if len(left) > 0 {
 		return all, town.Fail(op, "move what you want to keep elsewhere, then run the command again",
-			"%w: left alone: %s", town.ErrRefused, strings.Join(kept, "; "))
+			"%w: left alone: %s", town.ErrRefused, strings.Join(left, "; "))
 	}
 	return all, durable.SyncDir(d.Path)
 }
@@ -114,7 +114,7 @@ func (d Directory) moveAside(h Hook) (Change, error) {
 		return Change{}, err
 	}
 	if info.IsDir() || info.Mode()&(os.ModeNamedPipe|os.ModeSocket|os.ModeDevice) != 0 {
-		return Change{Did: DidKeep, Reason: "it is no file"}, nil
+		return Change{Did: DidKeep, Reason: "it is not a regular file or a link"}, nil
 	}
 	if there, err := os.Lstat(h.Path + chainedSuffix); err == nil {
 		if os.SameFile(info, there) { // an installation that was interrupted here
@@ -123,14 +123,14 @@ func (d Directory) moveAside(h Hook) (Change, error) {
 		return Change{Did: DidKeep, Reason: "there is another former hook already, " + h.Name + chainedSuffix}, nil
 	}
 	if err := os.Link(h.Path, h.Path+chainedSuffix); err != nil {
-		// A file system without links: for a moment there is no hook.
+		// Without hard links there is a moment at which the hook is missing.
 		return Change{}, os.Rename(h.Path, h.Path+chainedSuffix)
 	}
 	return Change{}, durable.SyncDir(d.Path)
 }
 
-// Remove takes our hooks out and puts back those that were there before. One
-// that was edited is left alone, and the error wraps town.ErrRefused.
+// Remove removes gt's hooks and puts back those that were there before. A hook that
+// was edited is left alone, and the error wraps town.ErrRefused.
 func (d Directory) Remove(ctx context.Context, names []string) ([]Change, error) {
 	if _, err := os.Stat(d.Path); errors.Is(err, os.ErrNotExist) {
 		var all []Change
@@ -156,8 +156,8 @@ func (d Directory) remove(h Hook) (Change, error) {
 	return Change{Did: DidNothing}, nil
 }
 
-// unlink ends an installation that was interrupted when the former hook had
-// both names.
+// unlink undoes an installation that was interrupted when the former hook had both
+// names.
 func (d Directory) unlink(h Hook) (Change, error) {
 	a, err := os.Lstat(h.Path)
 	if err != nil {
@@ -173,7 +173,7 @@ func (d Directory) unlink(h Hook) (Change, error) {
 	return Change{Did: DidRestore}, os.Remove(h.Path + chainedSuffix)
 }
 
-// make makes the directory, with what the repository lets others do.
+// make makes the directory with the permissions that the repository has.
 func (d Directory) make() error {
 	if _, err := os.Stat(d.Path); err == nil {
 		return nil

@@ -26,9 +26,9 @@ const (
 	defaultAttempt  = 5 * time.Second
 	defaultAttempts = 3
 	defaultPause    = 500 * time.Millisecond
-	// parallel is how many Towns are told at the same time.
+	// parallel is how many Towns are notified at the same time.
 	parallel = 8
-	// maxNoted is how many refs a notification names; the Town pulls all anyway.
+	// maxNoted is how many refs a notification names. The Town pulls all anyway.
 	maxNoted = 16
 	// DefaultPath is where a Town's Deacon listens for notifications.
 	DefaultPath = "/notify"
@@ -40,21 +40,21 @@ type Note struct {
 	Refs []string `json:"refs"`
 }
 
-// Target is a Town to be told, and the secret it knows.
+// Target is a Town to notify, and the secret it knows.
 type Target struct {
 	URL    string
 	Secret Secret
 }
 
-// CheckURL brings the address of a Town's Deacon into its normal form: http or
-// https, a host, and a path, which is DefaultPath where none is given.
+// CheckURL returns the normal form of the address of a Town's Deacon: http or https,
+// a host, and a path, by default DefaultPath.
 func CheckURL(raw string) (string, error) {
 	op := "notify " + town.Clip(raw, 120)
 	next := "use http://HOST:PORT, the address of the Town's Deacon"
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil:
-		return "", town.Fail("notify a Town", next, "%w: that is no URL", town.ErrUsage)
+		return "", town.Fail("notify a Town", next, "%w: it is not a URL", town.ErrUsage)
 	case u.User != nil:
 		return "", town.Fail("notify "+u.Host, next, "%w: the URL of a notification holds no login", town.ErrUsage)
 	case u.Scheme != "http" && u.Scheme != "https":
@@ -70,8 +70,8 @@ func CheckURL(raw string) (string, error) {
 
 // Notifier tells Towns to pull. The zero value is usable.
 type Notifier struct {
-	// Client makes the requests; it must not follow redirects. Nil means one
-	// of our own.
+	// Client makes the requests; it must not follow redirects. Nil means the
+	// client of this package.
 	Client *http.Client
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -81,13 +81,13 @@ type Notifier struct {
 	Pause, Attempt time.Duration
 }
 
-// Result is how telling one Town ended.
+// Result is the outcome of notifying one Town.
 type Result struct {
 	URL string
 	Err error
 }
 
-// SendAll tells every Town, several at a time, and returns when all are done.
+// SendAll notifies every Town, several at a time, and returns when all are done.
 func (n *Notifier) SendAll(ctx context.Context, targets []Target, note Note) []Result {
 	results := make([]Result, len(targets))
 	room := make(chan struct{}, parallel)
@@ -103,8 +103,9 @@ func (n *Notifier) SendAll(ctx context.Context, targets []Target, note Note) []R
 	return results
 }
 
-// Send tells one Town, again a few times when it cannot be reached. Each
-// attempt is signed anew. The error holds neither secret nor answer.
+// Send notifies one Town. When the Town cannot be reached, it tries again a few
+// times; each attempt is signed anew. The error contains neither the secret nor the
+// answer.
 func (n *Notifier) Send(ctx context.Context, t Target, note Note) error {
 	body, err := json.Marshal(note)
 	if err != nil {
@@ -135,7 +136,7 @@ func (n *Notifier) Send(ctx context.Context, t Target, note Note) error {
 	case ctx.Err() != nil:
 		return town.Fail("notify "+t.URL, "", "%w: %w", ctx.Err(), failed)
 	}
-	return town.Fail("notify "+t.URL, "look whether the Town's Deacon runs and has this secret: gt deacon status", "%w", failed)
+	return town.Fail("notify "+t.URL, "check that the Town's Deacon runs and has this secret: gt deacon status", "%w", failed)
 }
 
 // attempt makes one request and says whether another might succeed.
@@ -184,7 +185,7 @@ func (n *Notifier) attempt(ctx context.Context, t Target, body []byte) (again bo
 	}
 }
 
-// ownClient goes where it is told and nowhere else.
+// ownClient follows no redirects: it notifies the address that was configured.
 var ownClient = &http.Client{
 	Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true, MaxResponseHeaderBytes: 64 << 10},
 	CheckRedirect: func(*http.Request, []*http.Request) error {

@@ -48,7 +48,7 @@ type Script struct {
 	Args []string
 }
 
-// check refuses what a line of shell cannot carry.
+// check refuses words that cannot stand in a line of shell.
 func (s Script) check() error {
 	for _, word := range append([]string{s.Program}, s.Args...) {
 		if strings.ContainsFunc(word, func(r rune) bool { return r < ' ' || r == 0x7f }) {
@@ -66,8 +66,8 @@ const introduction = `# Tells gt in the background what happened in this reposit
 # before: that is %s%s beside it, and runs first.
 `
 
-// chain runs the former hook. A shell script may look at its own name, so it
-// is read into a shell that bears it; anything else is executed.
+// chain runs the former hook. A shell script may look at its own name, so it is read
+// into a shell of that name. Any other program is executed.
 const chain = `former() {
   IFS= read -r first <"$0.gt-chained"
   case $first in
@@ -79,7 +79,7 @@ const chain = `former() {
 code=0
 `
 
-// start leaves the terminal, the process group and every stream behind.
+// start runs gt detached from the terminal, the process group and every stream.
 const start = `start() {
   command -v setsid >/dev/null && exec setsid "$gt" %[1]s -- "$@"
   exec nohup "$gt" %[1]s -- "$@"
@@ -88,7 +88,7 @@ const start = `start() {
 
 const detached = `>/dev/null 2>&1 3>&- 4>&- 5>&- 6>&- 7>&- 8>&- 9>&- &`
 
-// input is kept to the byte, for the former hook and for gt.
+// input holds standard input byte for byte, for the former hook and for gt.
 const input = `input=$(cat && echo .)
 input=${input%.}
 `
@@ -114,7 +114,7 @@ func (s Script) Text() string {
 	}
 	fmt.Fprintf(&b, start, strings.Join(words, " "))
 	switch s.Name {
-	case PrePush: // what is refused is not pushed
+	case PrePush: // a push that the former hook refuses does not happen
 		b.WriteString(`if [ -x "$gt" ] && [ "$code" -eq 0 ]; then` + "\n" +
 			`  { printf %s "$input" | start pre-push "$@"; } ` + detached + "\nfi\n")
 	case PostReceive:
@@ -132,13 +132,13 @@ func (s Script) Text() string {
 
 const shebang = "#!/bin/sh\n"
 
-// digest is that of the lines of a hook other than the one that holds it.
+// digest covers all lines of a hook except the one that holds the digest.
 func digest(body string) string {
 	sum := sha256.Sum256([]byte(shebang + body))
 	return hex.EncodeToString(sum[:16])
 }
 
-// quote makes one word of shell.
+// quote makes one shell word.
 func quote(word string) string { return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'" }
 
 // unquote is the inverse of quote.
@@ -149,7 +149,7 @@ func unquote(word string) (string, bool) {
 	return strings.ReplaceAll(word[1:len(word)-1], `'\''`, "'"), true
 }
 
-// ours reports whether a text has our mark, and whether it is as we wrote it.
+// ours reports whether a text has the mark of gt, and whether it is unchanged.
 func ours(text string) (marked, intact bool) {
 	rest, ok := strings.CutPrefix(text, shebang+marker)
 	if !ok {
@@ -160,7 +160,7 @@ func ours(text string) (marked, intact bool) {
 	return true, sum == digest(body)
 }
 
-// arguments are the words between gt and "--" in a hook as we wrote it.
+// arguments are the words between gt and "--" in an unchanged hook of gt.
 func arguments(text string) (words []string) {
 	_, rest, _ := strings.Cut(text, `exec nohup "$gt" `)
 	line, _, _ := strings.Cut(rest, "\n")
@@ -182,7 +182,7 @@ func arguments(text string) (words []string) {
 	return words
 }
 
-// program is the gt a hook of ours starts; "" if it cannot be told.
+// program is the path of the gt that a hook starts; "" when it cannot be found out.
 func program(text string) string {
 	for line := range strings.Lines(text) {
 		if word, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), programLine); ok {

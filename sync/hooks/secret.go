@@ -14,22 +14,22 @@ import (
 	"gastown/town/strict"
 )
 
-// ErrNoSecret: this Town has no secret for notifications, so it takes none.
+// ErrNoSecret: this Town has no secret for notifications, so it accepts none.
 var ErrNoSecret = errors.New("there is no secret for notifications")
 
 const (
 	// secretPrefix lets people and scanners recognise a secret.
 	secretPrefix = "gt-notify-"
-	// secretBytes is how much of it is random.
+	// secretBytes is the length of the random part.
 	secretBytes = 32
-	// maxSecretFile bounds, in bytes, a file that holds one.
+	// maxSecretFile bounds, in bytes, the file of a secret.
 	maxSecretFile = 256
 )
 
 var secretPattern = regexp.MustCompile(`^` + secretPrefix + `[A-Za-z0-9_-]{43}$`)
 
-// Secret is what a Town and those who may notify it both know. It prints as a
-// placeholder; Reveal is the only way to its text.
+// Secret is shared by a Town and those who may notify it. It prints as a placeholder;
+// only Reveal returns its text.
 type Secret struct{ text string }
 
 // NewSecret makes a random one of 256 bits.
@@ -60,8 +60,8 @@ func (s Secret) GoString() string { return "[secret]" }
 // MarshalText keeps the secret out of JSON too.
 func (s Secret) MarshalText() ([]byte, error) { return []byte("[secret]"), nil }
 
-// ReadSecret reads a file that only its owner may read; one that others can is
-// town.ErrRefused. ErrNoSecret when there is none.
+// ReadSecret reads the file of a secret. A file that others than its owner can read
+// is town.ErrRefused. ErrNoSecret when there is no file.
 func ReadSecret(path string) (Secret, error) {
 	data, err := readPrivate(path, maxSecretFile)
 	if errors.Is(err, os.ErrNotExist) {
@@ -80,7 +80,7 @@ func ReadSecret(path string) (Secret, error) {
 // Write puts the secret in a file of its own (0600), whole or not at all.
 func (s Secret) Write(path string) error { return writePrivate(path, []byte(s.text+"\n")) }
 
-// readPrivate reads a small regular file of ours that nobody else can read.
+// readPrivate reads a small regular file that nobody but its owner can read.
 func readPrivate(path string, limit int64) ([]byte, error) {
 	op := "read " + path
 	info, err := os.Stat(path)
@@ -88,7 +88,7 @@ func readPrivate(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, town.Fail(op, "", "it is no regular file")
+		return nil, town.Fail(op, "", "it is not a regular file")
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, town.Fail(op, "chmod 600 it, and make another secret if someone may have read it",

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// The headers of a notification. The signature is over everything a request
-// means, so none of it can be used for another one.
+// The headers of a notification. The signature covers everything a request says, so
+// no part of it can be used in another request.
 const (
 	headerTime      = "Gt-Timestamp" // milliseconds since 1970, UTC
 	headerNonce     = "Gt-Nonce"     // 16 random bytes, hexadecimal
@@ -29,8 +29,8 @@ type claim struct {
 	body         []byte
 }
 
-// signature is the value of the header. Each part has a line of its own and
-// none but the last may hold a line end, so no two claims are alike.
+// signature is the value of the header. Each part has a line of its own, and only the
+// last part may hold a line end, so no two claims give the same text.
 func (c claim) signature(s Secret) string {
 	sum := sha256.Sum256(c.body)
 	mac := hmac.New(sha256.New, []byte(s.text))

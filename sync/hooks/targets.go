@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// maxTargets is how many Towns one repository tells.
+	// maxTargets is how many Towns one repository notifies.
 	maxTargets = 256
 	// maxTargetsFile bounds their file in bytes.
 	maxTargetsFile = 256 << 10
@@ -30,8 +30,8 @@ type targetEntry struct {
 	Secret string `json:"secret"`
 }
 
-// LoadTargets reads the Towns a shared repository tells; none when there is no
-// file. It must be readable by its owner alone.
+// LoadTargets reads the Towns that a shared repository notifies; none when there is
+// no file. Only its owner may be able to read the file.
 func LoadTargets(path string) ([]Target, error) {
 	data, err := readPrivate(path, maxTargetsFile)
 	if errors.Is(err, os.ErrNotExist) {
@@ -68,7 +68,7 @@ func LoadTargets(path string) ([]Target, error) {
 // SaveTargets writes that file (0600), whole or not at all.
 func SaveTargets(path string, targets []Target) error {
 	if len(targets) > maxTargets {
-		return town.Fail("write "+path, "", "%w: at most %d Towns can be told", town.ErrRefused, maxTargets)
+		return town.Fail("write "+path, "", "%w: at most %d Towns can be notified", town.ErrRefused, maxTargets)
 	}
 	f := targetsFile{Version: 1, Targets: []targetEntry{}}
 	for _, t := range targets {
@@ -81,7 +81,7 @@ func SaveTargets(path string, targets []Target) error {
 	return writePrivate(path, append(data, '\n'))
 }
 
-// AddTarget adds a Town, or gives one that is there its new secret.
+// AddTarget adds a Town, or replaces the secret of a Town that is in the list.
 func AddTarget(all []Target, t Target) []Target {
 	for i := range all {
 		if all[i].URL == t.URL {

@@ -16,7 +16,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Why a notification is refused. The sender is told no more than Status says.
+// The reasons for which a notification is refused. The sender learns only the HTTP
+// status (see Status).
 var (
 	// ErrMalformed: it is not a notification, or not signed at all.
 	ErrMalformed = errors.New("not a signed notification")
@@ -25,11 +26,11 @@ var (
 	// ErrStale: it was signed too long ago, in the future, or before the start
 	// of the receiver.
 	ErrStale = errors.New("signed at another time")
-	// ErrReplayed: it was here before.
+	// ErrReplayed: it was received before.
 	ErrReplayed = errors.New("seen before")
 	// ErrTooLarge: its body is larger than MaxBody.
 	ErrTooLarge = errors.New("larger than allowed")
-	// ErrFlood: more arrive than are looked at.
+	// ErrFlood: too many arrive.
 	ErrFlood = errors.New("too many")
 )
 
@@ -40,32 +41,33 @@ const (
 	// defaultWindow is how far the clocks of sender and receiver may differ,
 	// and so how long a nonce is remembered.
 	defaultWindow = 5 * time.Minute
-	// defaultRate and defaultBurst bound what is accepted, per second and at
-	// once. A Town that is told too often loses nothing: one pull takes all.
+	// defaultRate and defaultBurst bound how many are accepted, per second and at
+	// once. A Town loses nothing by it: one pull takes everything.
 	defaultRate  = 5
 	defaultBurst = 20
-	// guardRate and guardBurst bound what is looked at, signed or not.
+	// guardRate and guardBurst bound how many are examined, signed or not.
 	guardRate  = 200
 	guardBurst = 200
-	// maxNonces bounds what is remembered; beyond it nothing is accepted.
+	// maxNonces bounds how many nonces are remembered. Beyond it no notification is
+	// accepted.
 	maxNonces = 4096
 )
 
 // VerifierOptions say what a Verifier accepts. Only Secret is required.
 type VerifierOptions struct {
-	// Secret is asked each time, so that a new one counts at once; its error
-	// refuses the request.
+	// Secret is called for each request, so that a new secret counts at once. When
+	// it fails, the request is refused.
 	Secret func() (Secret, error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 	// Window is the greatest difference of clocks (default 5 minutes).
 	Window time.Duration
-	// Rate is how many are accepted per second (default 5), Burst how many at
-	// once (default 20).
+	// Rate is how many are accepted per second (default 5), Burst how many at once
+	// (default 20).
 	Rate  float64
 	Burst int
-	// Newest is the file (0600) that keeps when the newest accepted request was
-	// signed, so that none passes again after a restart; "" for none.
+	// Newest is the file (0600) that records when the newest accepted request was
+	// signed, so that no request is accepted again after a restart; "" for none.
 	Newest string
 }
 
@@ -73,17 +75,17 @@ type VerifierOptions struct {
 type Verifier struct {
 	opts    VerifierOptions
 	started time.Time
-	before  newest // accepted before the start
+	before  newest // what was accepted before the start
 	guard   *rate.Limiter
 	accept  *rate.Limiter
 
-	mu   sync.Mutex
-	kept newest               // in the file
-	seen map[string]time.Time // nonce -> when its request is stale anyway
+	mu       sync.Mutex
+	recorded newest               // what the file says
+	seen     map[string]time.Time // nonce -> when its request becomes stale
 }
 
-// NewVerifier returns a Verifier that accepts what is signed from now on: a
-// request from before a restart, whose nonce is forgotten, does not pass.
+// NewVerifier returns a Verifier that accepts what is signed from now on. It refuses
+// older requests, because the nonces of requests before the start are not known.
 func NewVerifier(opts VerifierOptions) *Verifier {
 	if opts.Now == nil {
 		opts.Now = time.Now
@@ -100,14 +102,14 @@ func NewVerifier(opts VerifierOptions) *Verifier {
 	started := opts.Now().Truncate(time.Millisecond)
 	before := loadNewest(opts.Newest, started.Add(opts.Window))
 	return &Verifier{
-		opts: opts, started: started, before: before, kept: before, seen: map[string]time.Time{},
+		opts: opts, started: started, before: before, recorded: before, seen: map[string]time.Time{},
 		guard: rate.NewLimiter(guardRate, guardBurst), accept: rate.NewLimiter(rate.Limit(opts.Rate), opts.Burst),
 	}
 }
 
-// Verify accepts a request or says why not. The body, of which it reads at most
-// MaxBody bytes, can be read again afterwards. How long a sender may take for
-// it is for the server to say (http.Server.ReadTimeout).
+// Verify accepts a request or says why not. It reads at most MaxBody bytes of the
+// body, which can be read again afterwards. The server bounds the time that a sender
+// may take for it (http.Server.ReadTimeout).
 func (v *Verifier) Verify(r *http.Request) error {
 	now := v.opts.Now()
 	if !v.guard.AllowN(now, 1) {
@@ -136,9 +138,9 @@ func (v *Verifier) Verify(r *http.Request) error {
 	return v.once(c, secret, now)
 }
 
-// once accepts a nonce that was not seen and remembers it for as long as its
-// request could come again. One that could not be noted for the time after a
-// restart is not accepted.
+// once accepts a nonce that was not seen, and remembers it until its request is stale.
+// It does not accept a request whose time could not be recorded for the time after a
+// restart.
 func (v *Verifier) once(c claim, s Secret, now time.Time) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -160,7 +162,7 @@ func (v *Verifier) once(c claim, s Secret, now time.Time) error {
 	return nil
 }
 
-// parseClaim reads what a request says of itself. Nothing of it is believed yet.
+// parseClaim reads the claim of a request, which is not verified yet.
 func parseClaim(r *http.Request) (c claim, signature string, err error) {
 	if r.Method != http.MethodPost {
 		return c, "", fmt.Errorf("%w: the method is not POST", ErrMalformed)
@@ -199,8 +201,8 @@ func parseClaim(r *http.Request) (c claim, signature string, err error) {
 	return claim{method: r.Method, path: r.URL.EscapedPath(), at: time.UnixMilli(at), nonce: nonce, body: body}, signature, nil
 }
 
-// Status is the HTTP status that answers a notification: 204 for nil. A sender
-// without the secret learns nothing but that it is refused.
+// Status is the HTTP status that answers a notification: 204 for nil. A sender without
+// the secret learns only that it is refused.
 func Status(err error) int {
 	switch {
 	case err == nil:
