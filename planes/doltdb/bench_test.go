@@ -68,7 +68,8 @@ func benchServe(b *testing.B, dir string) Options {
 }
 
 // BenchmarkPlaces compares a database opened in this process with one behind
-// the socket: one row by its key, one row changed and committed, one opening.
+// the socket: reading one row by its key, committing a change of one row, one
+// opening.
 func BenchmarkPlaces(b *testing.B) {
 	ctx := context.Background()
 	dir := filepath.Join(b.TempDir(), "ledger")
@@ -139,8 +140,8 @@ func BenchmarkPlaces(b *testing.B) {
 	b.Run("socket", func(b *testing.B) { all(b, benchServe(b, dir)) })
 }
 
-// BenchmarkStall reports the longest a writer waits for one update while the
-// database is pushed to a mirror, and while nothing else happens.
+// BenchmarkStall reports the longest wait of a writer for one update, while the
+// database is pushed to a mirror and while nothing else happens.
 func BenchmarkStall(b *testing.B) {
 	ctx := context.Background()
 	dir := filepath.Join(b.TempDir(), "federation")
@@ -166,7 +167,8 @@ func stall(b *testing.B, ctx context.Context, opts Options, pushing bool) (longe
 		b.Fatal(err)
 	}
 	defer shared.Close()
-	// A client of its own; a local plane's would be refused, as this one has a remote.
+	// A client of its own, because OpenLocal would refuse a database that has a
+	// remote.
 	writer, err := openHere(ctx, opts.withDefaults())
 	if err != nil {
 		b.Fatal(err)

@@ -12,8 +12,8 @@ import (
 	"github.com/dolthub/dolt/go/store/types"
 )
 
-// moveBranch does the first half of the engine's fast-forward, as a process
-// killed after it leaves things.
+// moveBranch does the first half of the engine's fast-forward and leaves the
+// database as a process killed after it would.
 func moveBranch(t *testing.T, dir, to string) {
 	t.Helper()
 	fs, err := filesys.LocalFilesysWithWorkingDir(dir)
@@ -70,7 +70,7 @@ func TestKilledWithinAFastForward(t *testing.T) {
 	}
 }
 
-// So it is when it was to advance by more commits than are looked at one by one.
+// The same when it was to advance by more commits than are compared one by one.
 func TestKilledWithinALongFastForward(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "federation")
 	db := create(t, dir)
@@ -94,7 +94,7 @@ func TestKilledWithinALongFastForward(t *testing.T) {
 	}
 }
 
-// What another program left uncommitted is not ours to throw away.
+// Uncommitted changes of another program are not discarded.
 func TestForeignWorkIsKept(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "federation")
 	db := create(t, dir)

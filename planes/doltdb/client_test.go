@@ -18,8 +18,8 @@ import (
 	"gastown/town"
 )
 
-// Ten writers add to one number, each with a connection of its own: none of
-// what they add is lost, and none of them gives up.
+// Ten writers with a connection each add to one number. No addition is lost,
+// and no writer gives up.
 func TestWritersFollowEachOther(t *testing.T) {
 	const writers, each = 10, 50
 	everywhere(t, func(t *testing.T, p place) {
@@ -63,8 +63,8 @@ func TestWritersFollowEachOther(t *testing.T) {
 	})
 }
 
-// What a program that knows nothing of gt's lock does to the same row is seen:
-// the change is made again on top of it.
+// When a program that does not know gt's lock changes the same row, the change
+// is made again on top of it.
 func TestUpdateIsMadeAgainOverAStrangers(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ledger")
 	made(t, dir)
@@ -98,7 +98,7 @@ func TestUpdateIsMadeAgainOverAStrangers(t *testing.T) {
 	}
 }
 
-// Whoever waits in vain says so, and is no obstacle to the next.
+// A writer whose wait times out says so, and does not block the next one.
 func TestWaitingForAWriterEnds(t *testing.T) {
 	everywhere(t, func(t *testing.T, p place) {
 		dir := filepath.Join(t.TempDir(), "ledger")
@@ -139,7 +139,7 @@ func TestWaitingForAWriterEnds(t *testing.T) {
 	})
 }
 
-// What fn reads in one View is of one moment.
+// Everything fn reads in one View is of one moment.
 func TestViewIsASnapshot(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ledger")
 	made(t, dir)
@@ -174,7 +174,7 @@ func TestViewIsASnapshot(t *testing.T) {
 	}
 }
 
-// Whatever was done in a session, the next user of its connection finds nothing
+// Whatever was done in a session, the next user of its connection sees nothing
 // of it.
 func TestSessionsLeaveNothingBehind(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "federation")
@@ -262,8 +262,8 @@ func TestSessionsLeaveNothingBehind(t *testing.T) {
 	}
 }
 
-// One at a time has a shared database open, through a server too; a local one
-// is for all.
+// One caller at a time has a shared database open, through a server too; any
+// number have a local one open.
 func TestSharedIsExclusive(t *testing.T) {
 	everywhere(t, func(t *testing.T, p place) {
 		dir := filepath.Join(t.TempDir(), "federation")
@@ -291,7 +291,7 @@ func TestSharedIsExclusive(t *testing.T) {
 	})
 }
 
-// A collection runs while others work, and breaks nothing of theirs.
+// A garbage collection runs while others work, and does not disturb them.
 func TestCollectionBesideClients(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ledger")
 	made(t, dir)
@@ -378,8 +378,8 @@ func TestCreateOnAnExternalServer(t *testing.T) {
 	}
 }
 
-// An external server on another machine has another directory where this one
-// has its mirror. Here it is the mirror that is moved.
+// An external server on another machine has its own directory where this one
+// has its mirror. Here the mirror is moved instead.
 func TestExternalServerWithAnotherMirror(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "federation")
 	made(t, dir)
@@ -407,8 +407,8 @@ func TestExternalServerWithAnotherMirror(t *testing.T) {
 	}
 }
 
-// A server that goes away between its greeting and the client's answer is no
-// server: the command opens the database itself.
+// A server that closes the connection during the handshake counts as no server:
+// the command opens the database itself.
 func TestServerEndsInItsGreeting(t *testing.T) {
 	const protocol41, secureConnection = 0x0200, 0x8000
 	greeting := append([]byte{10}, "8.0.33\x00"...)

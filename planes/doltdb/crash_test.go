@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// childServes serves until a signal asks it to end.
+// childServes serves until a signal stops it.
 func childServes(dir, socket string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -52,7 +52,7 @@ func childServes(dir, socket string) error {
 	return s.Close(context.Background())
 }
 
-// serveInChild returns when the child serves.
+// serveInChild returns once the child serves.
 func serveInChild(t *testing.T, dir, socket string) *exec.Cmd {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
@@ -73,8 +73,8 @@ func serveInChild(t *testing.T, dir, socket string) *exec.Cmd {
 	return cmd
 }
 
-// A server that was killed leaves a socket nobody answers on: the next command
-// opens the database itself, at once, and the next server takes the socket.
+// A killed server leaves a socket on which nobody answers. The next command
+// opens the database itself at once, and the next server takes over the socket.
 func TestKilledServer(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ledger")
 	made(t, dir)
@@ -118,8 +118,9 @@ func TestKilledServer(t *testing.T) {
 	}
 }
 
-// Eight clients write while servers come, go and are killed: each command is
-// done or says that the database is busy, and what was acknowledged is there.
+// Eight clients write while servers start, stop and are killed. Each command
+// succeeds or says that the database is busy, and everything acknowledged is
+// stored.
 func TestClientsWhileServersComeAndGo(t *testing.T) {
 	const clients, rounds, steps = 8, 4, 12
 	dir := filepath.Join(t.TempDir(), "ledger")

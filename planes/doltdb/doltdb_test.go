@@ -199,7 +199,7 @@ func TestLocalDatabaseCannotBeGivenARemote(t *testing.T) {
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// Given one by other means, it is not opened.
+	// A database that was given a remote by other means is not opened.
 	shared, err := OpenShared(t.Context(), options(dir))
 	if err != nil {
 		t.Fatal(err)
@@ -254,7 +254,7 @@ func TestMigrations(t *testing.T) {
 	})
 }
 
-// twoTowns gives two databases that both followed one mirror.
+// twoTowns makes two databases that have both followed one mirror.
 func twoTowns(t *testing.T, p place) (a, b *Shared, mirror string) {
 	t.Helper()
 	root := t.TempDir()
@@ -406,7 +406,7 @@ func TestGCKeepsEverything(t *testing.T) {
 	})
 }
 
-// Each fetch leaves a file that stays open: they are collected, too.
+// Each fetch leaves a table file that stays open. MaybeGC collects those too.
 func TestGCOfManyTableFiles(t *testing.T) {
 	dir, mirror := t.TempDir(), filepath.Join(t.TempDir(), "mirror")
 	if err := os.Mkdir(mirror, 0o700); err != nil {

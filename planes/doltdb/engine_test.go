@@ -11,8 +11,8 @@ import (
 	"gastown/town"
 )
 
-// The engine can open files and its own memory, and nothing on a network,
-// also where a statement asks it to.
+// The engine can open files and its own memory and nothing on a network, even
+// when a statement asks it to.
 func TestEngineReachesNoNetwork(t *testing.T) {
 	opts := Options{Dir: filepath.Join(t.TempDir(), "plane"), Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}}
 	db, err := Create(t.Context(), opts)

@@ -23,12 +23,17 @@ const servedThreshold = 256 << 20
 const gcTables = 64
 
 // GC rewrites the database without what no commit needs. Others who use it
-// through the same server go on meanwhile.
+// through the same server go on meanwhile. In this process writers wait: the
+// embedded engine does not keep what their transactions have written so far.
 func (db *Local) GC(ctx context.Context) (err error) {
 	defer engine.Recovered("collect garbage of the "+db.opts.name()+" database", &err)
-	return db.administer(ctx, func(tx *Tx) error {
-		return tx.call(ctx, "CALL DOLT_GC()")
-	})
+	collect := func() error {
+		return db.administer(ctx, func(tx *Tx) error { return tx.call(ctx, "CALL DOLT_GC()") })
+	}
+	if db.served() {
+		return collect()
+	}
+	return db.inTurn(ctx, db.deadline(), collect)
 }
 
 // MaybeGC collects when the journal, or the number of table files, has outgrown

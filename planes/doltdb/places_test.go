@@ -19,9 +19,9 @@ type place struct {
 // here is this process.
 var here = place{"embedded", func(t *testing.T, dir string) *Shared { return open(t, options(dir)) }}
 
-// everywhere runs a test for each way a database may be used: what is true of
-// one is true of all. In short mode it leaves out servers that are not ours,
-// which take as long as the others together.
+// everywhere runs a test for each way a database may be used, because what
+// holds for one must hold for all. In short mode it leaves out servers that are
+// not ours, which take as long as the others together.
 func everywhere(t *testing.T, test func(t *testing.T, p place)) {
 	places := []place{
 		here,
@@ -85,7 +85,7 @@ func serve(t *testing.T, dir string) Options {
 	return client
 }
 
-// stock has the unmodified dolt serve one database until the test ends.
+// stock serves one database with the unmodified dolt until the test ends.
 func stock(t *testing.T, dir string) Options {
 	t.Helper()
 	runner, err := stockdolt.New(t.Context(), filepath.Join(shortDir(t), "home"))
@@ -114,7 +114,7 @@ func serveOptions(t *testing.T, dir string) ServeOptions {
 	}
 }
 
-// shortDir is a directory whose path leaves room for a socket's name.
+// shortDir is a directory whose path is short enough for a socket in it.
 func shortDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "gt")

@@ -16,7 +16,7 @@ import (
 	"gastown/planes/doltdb/server"
 )
 
-// refusals are counted by reason.
+// refusals counts refused connections by reason.
 type refusals struct {
 	mu sync.Mutex
 	n  map[string]int
@@ -34,8 +34,8 @@ func (r *refusals) of(reason string) int {
 	return r.n[reason]
 }
 
-// Strangers on the network take neither places nor memory from those who may
-// come in, and what they say reaches nobody.
+// Strangers on the network use up neither the places nor the memory of clients
+// with the password, and what they send is not written anywhere.
 func TestStrangersTakeNothing(t *testing.T) {
 	var said bytes.Buffer
 	before := log.Writer()
@@ -87,12 +87,12 @@ func TestStrangersTakeNothing(t *testing.T) {
 	if err := login("hunter2"); err == nil || count.of(server.RefusedUnsigned) == 0 {
 		t.Errorf("a stranger: %v", err)
 	}
-	// A packet of 16 MB is announced, and nobody waits for it.
+	// A packet of 16 MB that is only announced is refused at once.
 	large := dial()
 	_, _ = large.Write([]byte{0xff, 0xff, 0xff, 1})
 	_, _ = io.Copy(io.Discard, large)
 	eventually(t, func() bool { return count.of(server.RefusedOversized) == 1 })
-	// Who was admitted has all the time there is.
+	// An admitted client is not cut off when the time for guests is over.
 	cfg := mysql.NewConfig()
 	cfg.Net, cfg.Addr, cfg.User, cfg.Passwd, cfg.DBName = "tcp", s.Addr().String(), "worker", "s3cret", "ledger"
 	connector, err := mysql.NewConnector(cfg)
@@ -104,7 +104,7 @@ func TestStrangersTakeNothing(t *testing.T) {
 	if _, err := long.ExecContext(t.Context(), "SELECT SLEEP(2.5)"); err != nil {
 		t.Errorf("cut after it was admitted: %v", err)
 	}
-	// A stranger who is still there delays no end.
+	// A stranger who is still connected does not delay Close.
 	dial()
 	if err := s.Close(t.Context()); err != nil {
 		t.Error(err)

@@ -138,7 +138,7 @@ func TestWhatCannotBeServed(t *testing.T) {
 			}
 		})
 	}
-	// None of it kept a lock or the socket.
+	// None of these attempts left a lock or the socket.
 	started(t, good)
 }
 
@@ -250,7 +250,7 @@ func TestLend(t *testing.T) {
 	}
 }
 
-// A transaction that runs when the server is to stop ends as it began.
+// A transaction that is under way when the server stops ends normally.
 func TestCloseLetsTransactionsEnd(t *testing.T) {
 	opts := twoPlanes(t)
 	s := started(t, opts)
@@ -285,7 +285,7 @@ func TestCloseLetsTransactionsEnd(t *testing.T) {
 	}
 }
 
-// One that never ends is ended, and nothing of it stays.
+// A transaction that does not end is ended, and nothing of it is stored.
 func TestCloseEndsWhatDoesNotEnd(t *testing.T) {
 	opts := twoPlanes(t)
 	opts.Grace = 20 * time.Millisecond
@@ -333,7 +333,7 @@ func eventually(t *testing.T, condition func() bool) {
 	}
 }
 
-// What the engine leaves running for the life of the process, by its own words.
+// The engine leaves these goroutines running for the life of the process.
 func engineLeaves() []goleak.Option {
 	return []goleak.Option{
 		goleak.IgnoreAnyFunction("github.com/dolthub/dolt/go/libraries/events.(*sendingThread).run"),
@@ -344,7 +344,7 @@ func engineLeaves() []goleak.Option {
 
 func TestNothingIsLeftRunning(t *testing.T) {
 	opts := twoPlanes(t)
-	// What others left is theirs.
+	// Goroutines of other tests do not count.
 	before := goleak.IgnoreCurrent()
 	for range 3 {
 		s, err := Serve(t.Context(), opts)
@@ -360,7 +360,7 @@ func TestNothingIsLeftRunning(t *testing.T) {
 	goleak.VerifyNone(t, append(engineLeaves(), before)...)
 }
 
-// A server that is taking a lease back, and cannot, still closes at once.
+// A server that waits to take back a lease still closes at once.
 func TestCloseDoesNotWaitForABorrower(t *testing.T) {
 	opts := twoPlanes(t)
 	opts.Wait = time.Hour

@@ -15,8 +15,8 @@ import (
 	"gastown/town"
 )
 
-// mute takes connections on a socket and says nothing, as a server that was
-// stopped does.
+// mute accepts connections on a socket and does not answer, like a server that
+// was suspended.
 func mute(t *testing.T) (socket string) {
 	t.Helper()
 	socket = filepath.Join(shortDir(t), "sql.sock")
@@ -44,8 +44,8 @@ func mute(t *testing.T) (socket string) {
 	return socket
 }
 
-// A server that says nothing is busy, and the Deacon's; that a caller gives up
-// says nothing about it.
+// A server that does not answer is reported as busy, and as the Deacon. When
+// the caller gives up, that error says nothing about the server.
 func TestASilentServerIsBusy(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "ledger")
 	made(t, dir)

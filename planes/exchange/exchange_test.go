@@ -73,7 +73,7 @@ func (s *Store) publish(t testing.TB, put []share.Record, remove ...string) stri
 	return commit
 }
 
-// exec is what a hostile or careless program does to the store by SQL.
+// exec runs SQL on the store, as a hostile or careless program does.
 func (s *Store) exec(t testing.TB, queries ...string) {
 	t.Helper()
 	_, err := s.db.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error {
@@ -89,7 +89,7 @@ func (s *Store) exec(t testing.TB, queries ...string) {
 	}
 }
 
-// take brings what is in the mirror into s, as a pull does.
+// take merges what is in the mirror into s, as a pull does.
 func (s *Store) take(t testing.TB, mirror string) (Arrival, error) {
 	t.Helper()
 	theirs, err := s.Fetch(t.Context(), "origin", mirror)
@@ -129,7 +129,8 @@ func (s *Store) titles(t testing.TB, name string) []string {
 	return list
 }
 
-// The definitions a store that arrives must have are those our migrations make.
+// The definitions required of a store that arrives are those that our
+// migrations make.
 func TestDefinitionsAreThoseOfTheMigrations(t *testing.T) {
 	doltdbtest.SameDefinitions(t, newStore(t, "a").db.View, shape)
 }
@@ -202,8 +203,8 @@ func TestReading(t *testing.T) {
 	}
 }
 
-// What others did to our rows is put back, also where we changed them too; rows
-// of others are taken as they come.
+// Changes of others to our rows are undone, even where we changed the same
+// rows. Rows of other Towns are accepted as they come.
 func TestRowsBelongToTheirTown(t *testing.T) {
 	for _, diverged := range []bool{false, true} {
 		t.Run(fmt.Sprint("diverged ", diverged), func(t *testing.T) {
@@ -254,8 +255,8 @@ func TestRowsBelongToTheirTown(t *testing.T) {
 	}
 }
 
-// Two Towns both hold a lie about a third, each another one; the third's own
-// word stands in the end, and meanwhile nobody is stopped by a conflict.
+// Two Towns hold different forged rows of a third. In the end the third's own
+// rows stand, and no conflict stops anybody meanwhile.
 func TestLiesAboutAThird(t *testing.T) {
 	a := newStore(t, "a")
 	a.publish(t, []share.Record{record("gt-1", "one"), record("gt-2", "two")})

@@ -12,8 +12,9 @@ import (
 	"gastown/town"
 )
 
-// What arrived through several repositories is read as one: each record once, as
-// it was updated last, also where an older state of it is what a filter asks for.
+// Records from several repositories are read as one list: each record once, in
+// the state that was updated last, even when the filter matches only an older
+// state.
 func TestShelfReadsSeveralAsOne(t *testing.T) {
 	first, second, other := newStore(t, "a"), newStore(t, "a"), newStore(t, "b")
 	early, late := "2026-01-01T00:00:00.000000Z", "2026-01-02T00:00:00.000000Z"
@@ -54,7 +55,7 @@ func TestShelfReadsSeveralAsOne(t *testing.T) {
 	}
 }
 
-// Stores that are not there, and those of another federation, hold nothing.
+// Stores that do not exist, and those of another federation, hold nothing.
 func TestShelfPassesOverWhatIsNotThere(t *testing.T) {
 	here, gone, foreign := options(t), options(t), options(t)
 	for _, o := range []struct {

@@ -9,8 +9,8 @@ import (
 	"gastown/town"
 )
 
-// Who asks for parts of a bead has those read and kept, and nothing else; a bead
-// that is known whole answers for its parts.
+// Asking for parts of a bead reads and caches those parts and nothing else. A
+// bead that is cached whole answers for its parts.
 func TestPartsOfABeadAreReadAsParts(t *testing.T) {
 	s := newLedger(t)
 	epic := titled("epic")

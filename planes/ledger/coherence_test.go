@@ -17,12 +17,13 @@ import (
 // run on one ledger.
 const defaultInterleavings = 12
 
-// coherencePage bounds the lists of these tests, so that caches keep them.
+// coherencePage bounds the lists of these tests, so that they are cached.
 const coherencePage = 100
 
 // register is a part of a bead that one goroutine at a time writes, as a count
-// of versions. What a reader sees must be a version between the last that had
-// returned when it began and the last that had begun when it ended.
+// of versions. A reader must see a version between the last one whose write had
+// returned when the read began and the last one whose write had begun when the
+// read ended.
 type register struct {
 	name         string
 	write        func(ctx context.Context, s *Store, version int64) error
@@ -31,8 +32,8 @@ type register struct {
 	begun, acked atomic.Int64
 }
 
-// observation reads through a Store and reports how a version would look. What
-// was seen is for messages.
+// observation reads through a Store and reports how a version would look. The
+// text says what was seen, for messages.
 type observation func(ctx context.Context, s *Store) (is func(version int64) bool, saw string, err error)
 
 func (r *register) next(ctx context.Context, s *Store) error {
@@ -68,7 +69,8 @@ func listed(query func(yield func(Item) error) error) ([]Item, error) {
 	return items, err
 }
 
-// present observes whether a list holds a bead, which should be there at the versions for which expected is true.
+// present observes whether a list holds a bead. The bead should be there at the
+// versions for which expected is true.
 func present(id string, expected func(int64) bool, query func(ctx context.Context, s *Store, yield func(Item) error) error) observation {
 	return func(ctx context.Context, s *Store) (func(int64) bool, string, error) {
 		items, err := listed(func(yield func(Item) error) error { return query(ctx, s, yield) })
@@ -128,8 +130,8 @@ func counting(look func(Stats) int) func(context.Context, *Store) (int64, error)
 }
 
 // TestNoInterleavingReturnsAnOldValue has goroutines write and read through
-// Stores that all have caches, some of them the same ones: what a reader begins
-// to read after a write returned is of that write or of a later one.
+// Stores that all have caches, some of them the same ones. A read that begins
+// after a write returned must see that write or a later one.
 func TestNoInterleavingReturnsAnOldValue(t *testing.T) {
 	s := newLedger(t)
 	s.Cached(NewCaches(0, 0))

@@ -16,7 +16,7 @@ import (
 	"gastown/town"
 )
 
-// importFrom is the process that is killed.
+// importFrom runs in the process that is killed.
 func importFrom(dir string, r io.Reader) int {
 	ctx := context.Background()
 	s, err := Open(ctx, options(dir), uuid)
@@ -37,7 +37,7 @@ func importFrom(dir string, r io.Reader) int {
 	return 0
 }
 
-// killedImports is how many moments of an import a process is killed at.
+// killedImports is at how many moments of an import a process is killed.
 const killedImports = 3
 
 // TestAKilledImportIsWholeOrNothing kills a process that imports 5,000 beads at

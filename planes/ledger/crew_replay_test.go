@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// recordCrew has the crew work on a real ledger and writes down what it did.
+// recordCrew has the crew work on a real ledger and records its commands.
 func recordCrew(t *testing.T) {
 	s := crewLedger(t)
 	var now time.Duration
@@ -58,12 +58,12 @@ func recording(t *testing.T) (all []command) {
 	return all
 }
 
-// crewQueries is how many queries the session takes without caches, whichever
-// way the database is used and whatever else is written meanwhile.
+// crewQueries is how many queries the session takes without caches, in any way
+// of using the database and with any writes in between.
 var crewQueries int64
 
-// replay has a session done anew: writes by one Store, reads by another with
-// caches if that is asked for, and counts the queries of the reads.
+// replay runs a session again, writes through one Store and reads through
+// another, with caches if cached is set, and counts the queries of the reads.
 func replay(t *testing.T, session []command, cached bool) (queries int64, writes int, w *fingerprint) {
 	t.Helper()
 	writer := crewLedger(t)
@@ -92,9 +92,9 @@ func replay(t *testing.T, session []command, cached bool) (queries int64, writes
 	return queries, writes, reader.fingerprint
 }
 
-// direct is how many queries the session takes without caches: each read is one,
-// and those that ask what waits are two. Short mode relies on that; otherwise the
-// session is done to find out.
+// direct is how many queries the session takes without caches: one for each
+// read, two for those that ask what waits. Short mode relies on that; otherwise
+// the session is run to find out.
 func direct(t *testing.T, session []command) (expected int64) {
 	t.Helper()
 	for _, c := range session {
@@ -136,7 +136,7 @@ func TestCachesSpareNineReadsInTen(t *testing.T) {
 	}
 }
 
-// mixes has the session replayed with more writes.
+// mixes replays the session with more writes.
 var mixes = flag.Bool("ledger.mixes", false, "replay the crew's session with more writes too: a minute")
 
 // mixedShares are the shares of writes, in thousandths of all commands, that the
@@ -166,9 +166,9 @@ func mixed(session []command, thousandths int) []command {
 }
 
 // TestCachesAtOtherMixes counts the queries of the same reads with more writes
-// between them. A write makes every answer doubtful, so what is spared depends
-// on how often the same is asked between two of them. The suite replays one mix,
-// of one write in a hundred commands; -ledger.mixes -v prints all.
+// between them. Each write invalidates every cached answer, so the savings
+// depend on how often the same is asked between two writes. The suite replays
+// one mix, of one write in a hundred commands; -ledger.mixes -v prints all.
 func TestCachesAtOtherMixes(t *testing.T) {
 	if crewLedger(t).fingerprint.generation == nil {
 		return // nothing is spared: see above

@@ -12,8 +12,8 @@ import (
 	"gastown/town"
 )
 
-// Without the links that are named no new link is on a cycle; with any one of
-// them there is a cycle of it and those that stay.
+// Without the returned links no new link is on a cycle. Each of them closes a
+// cycle together with the links that stay.
 func TestClosings(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		link := rapid.Custom(func(rt *rapid.T) town.Dependency {
@@ -75,8 +75,8 @@ func TestClosings(t *testing.T) {
 	})
 }
 
-// Every cycle of a batch is told of by the line that closes it, beside whatever
-// else is wrong, and also those that close by way of a parent.
+// Every cycle of a batch is reported by the line that closes it, beside all
+// other faults, including cycles by way of a parent.
 func TestEveryCycleOfABatchHasItsLine(t *testing.T) {
 	s := newLedger(t)
 	var list []NewBead
@@ -135,7 +135,7 @@ func faulty(err error) string {
 	return strings.Join(all, " ")
 }
 
-// Cycles of an import stand beside its other faults, each by its line.
+// Cycles of an import are reported beside its other faults, each by its line.
 func TestEveryCycleOfAnImportHasItsLine(t *testing.T) {
 	s := newLedger(t)
 	bead := func(id, target string) string {
@@ -166,7 +166,7 @@ func TestLinksMadeTogetherNameTheirCycles(t *testing.T) {
 	}
 }
 
-// A tangle is found out in a bounded number of rounds.
+// Tangled links are resolved in a bounded number of rounds.
 func TestATangleOfLinksIsBounded(t *testing.T) {
 	const n = 40
 	var fresh []town.Dependency
@@ -182,8 +182,8 @@ func TestATangleOfLinksIsBounded(t *testing.T) {
 	}
 }
 
-// Of many unknown ids the first are told what they may have meant, and all
-// whether they were deleted: each is compared with every bead.
+// Of many unknown ids, only the first get suggestions, because each is compared
+// with every bead. All of them say whether the bead was deleted.
 func TestSuggestionsAreBounded(t *testing.T) {
 	s := newLedger(t)
 	made := create(t, s, titled("one"), titled("gone"))

@@ -8,8 +8,8 @@ import (
 	"gastown/town"
 )
 
-// match is the filter without a database: whether it selects a bead that is held
-// whole. What orders and bounds an answer does not count.
+// match is the filter without a database: it reports whether the filter selects
+// a bead. Order and limits are ignored.
 func (f Filter) match(b town.Bead, now time.Time) bool {
 	has := func(l string) bool { return slices.Contains(b.Labels, l) }
 	return among(f.IDs, b.ID) && among(f.Statuses, b.Status) && !slices.Contains(f.Not, b.Status) &&
@@ -39,8 +39,8 @@ func (f Filter) matchText(b town.Bead) bool {
 	})
 }
 
-// holds reports whether a moment lies in the span; none lies only in the
-// span without bounds.
+// holds reports whether a time is in the span. No time is only in a span
+// without bounds.
 func (s Span) holds(at *time.Time) bool {
 	if s == (Span{}) {
 		return true

@@ -9,8 +9,9 @@ import (
 	"gastown/planes/doltdb"
 )
 
-// What is read while a write is in the journal and nobody has announced it may
-// be what was before, and is not kept: its writer may be killed in between.
+// What is read while a write is in the journal but not marked as complete may
+// be the old state. It is not cached, because the writer may be killed in
+// between.
 func TestAnAnswerFromTheGapIsNotKept(t *testing.T) {
 	s := newLedger(t)
 	r := second(t, s)

@@ -14,8 +14,8 @@ import (
 	"gastown/town"
 )
 
-// FuzzImport reads any text as an import. What it accepts is written, read back
-// and exported as it was read; what it refuses is refused by its line.
+// FuzzImport reads any text as an import. What it accepts is stored, read back
+// and exported unchanged; what it refuses is reported by its line.
 func FuzzImport(f *testing.F) {
 	one := line0 + "}"
 	for _, seed := range []string{
@@ -148,8 +148,9 @@ func stored(ctx context.Context, s *Store, l *Lines) (map[string]town.Bead, erro
 	return kept, err
 }
 
-// FuzzBatch puts any text between good patches of a batch file. What is wrong
-// with it is said of its own lines, or of the end that it left open.
+// FuzzBatch puts any text between valid patches of a batch file. Faults are
+// reported at the lines of that text, or at the end of the file if the text
+// leaves something open.
 func FuzzBatch(f *testing.F) {
 	for _, seed := range []string{
 		`{"id":"x","title":"y"}`, "{\"id\":\"x\"}\n{\"id\":\"y\"}", `[`, `{}`, `{"id":null}`, "[]x", "\n\n{\"id\":1}", "\v[", `{"ID":"x"}`, "",

@@ -64,9 +64,9 @@ func bland(f Filter) Filter {
 	return f
 }
 
-// FuzzFilter: whatever a filter compares with, its statement is the same, it
-// runs, and it selects what match selects, of what is there and of what was
-// deleted.
+// FuzzFilter: whatever values a filter compares with, its statement is the
+// same, it runs, and it selects what match selects, among existing and among
+// deleted beads.
 func FuzzFilter(f *testing.F) {
 	for i := range 24 {
 		f.Add(uint32(1)<<i, "gt-a,open,ui,,bug,Ada", "gt-p", 3, int64(1767323045))

@@ -8,8 +8,8 @@ import (
 	"gastown/planes/doltdb/doltdbtest"
 )
 
-// TestMain runs the tests for each way a database may be used; a process that
-// is told to imports, and is killed.
+// TestMain runs the tests for each way a database may be used. As a child
+// process it runs an import, and is killed.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("LEDGER_IMPORT"); dir != "" {
 		os.Exit(importFrom(dir, os.Stdin))
@@ -42,8 +42,8 @@ func served(s *Store) bool {
 	return opts.Socket != "" || opts.External != nil
 }
 
-// second is another handle of the same ledger, with caches: one of its own where
-// a server has the database, else one over the same opened directory.
+// second is another Store of the same ledger, with caches. It opens the ledger
+// itself where a server has it, and shares the open database otherwise.
 func second(t testing.TB, s *Store) *Store {
 	t.Helper()
 	opts := options(s.Dir())

@@ -9,8 +9,8 @@ import (
 	"gastown/town"
 )
 
-// Whatever is wrong with a line is told, each fault behind its line and in words
-// of the format, not of this program.
+// Every fault of a line is reported after its line number, in words of the
+// format and not of this program.
 func TestEveryFaultOfALineIsTold(t *testing.T) {
 	s := newLedger(t)
 	text := strings.Join([]string{
@@ -56,9 +56,9 @@ func TestAnEstimateBelowZeroIsNone(t *testing.T) {
 	}
 }
 
-// A bead that came from a machine whose clock is ahead is not dated back by a
-// change here: the same export would take the change for the older version and
-// undo it.
+// A change does not give an earlier date to a bead that came from a machine
+// whose clock is ahead. Otherwise importing the same export again would undo
+// the change as the older version.
 func TestAChangeIsLaterThanWhatItChanges(t *testing.T) {
 	s := newLedger(t)
 	ahead := strings.ReplaceAll(line0, "2026-01-02", "2999-01-02")
@@ -104,8 +104,8 @@ func TestAChangeIsLaterThanWhatItChanges(t *testing.T) {
 	}
 }
 
-// A line that is older than the bead here leaves it as it is, but what was said
-// there is new.
+// A line that is older than the bead leaves its fields as they are, but adds
+// its new comments.
 func TestAnOlderLineStillSays(t *testing.T) {
 	s := newLedger(t)
 	imported(t, s, line0+"}", ImportOptions{})

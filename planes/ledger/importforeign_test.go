@@ -22,8 +22,8 @@ func commentTexts(t *testing.T, s *Store, id string) map[string]string {
 	return texts
 }
 
-// Two machines number their comments alike. Nothing that was said here may be
-// replaced by what has the same number there.
+// Two machines may give comments the same number. An import must not replace a
+// comment by one with the same number.
 func TestCommentsOfOneIDAreBothKept(t *testing.T) {
 	s := newLedger(t)
 	line := func(id, text, updated string) string {
@@ -56,7 +56,7 @@ func TestCommentsOfOneIDAreBothKept(t *testing.T) {
 	}
 }
 
-// Comments of one id in one line are as well two.
+// The same holds for comments with one id in one line.
 func TestCommentsOfOneIDInOneLine(t *testing.T) {
 	s := newLedger(t)
 	const one = `{"id":"n","author":"Kim","text":"first","created_at":"2026-01-02T05:00:00Z"}`
@@ -69,7 +69,7 @@ func TestCommentsOfOneIDInOneLine(t *testing.T) {
 	}
 }
 
-// What was imported goes out in a form that comes in again.
+// What was imported is exported in a form that can be imported again.
 func TestOurExportOfAForeignBeadComesInAgain(t *testing.T) {
 	s := newLedger(t)
 	line := strings.Replace(line0, `"open"`, `"in_review"`, 1) + `,"closed_at":"2026-01-02T05:00:00Z"}`

@@ -10,8 +10,8 @@ import (
 	"gastown/town"
 )
 
-// dangling are n beads, each of which is related to one that is nowhere, which
-// the next one names too.
+// dangling makes n beads, each related to one that does not exist, which the
+// next bead names too.
 func dangling(n int) []town.Bead {
 	list := sample(n)
 	for i := range list {
@@ -27,7 +27,8 @@ func dangling(n int) []town.Bead {
 }
 
 // An import asks once which targets of its links exist, however many there are,
-// and not at all where no bead was before. It warns of those that do not.
+// and not at all when the ledger was empty. It warns of those that do not
+// exist.
 func TestAnImportAsksOnceForItsTargets(t *testing.T) {
 	for _, n := range []int{batchRows / 4, batchRows + 50} {
 		for there, lookUps := range []int64{0, 1} { // one bead that is there before

@@ -40,7 +40,7 @@ func linkTargets(t *testing.T, s *Store, id string) (all []string) {
 	return all
 }
 
-// An export from before a link was made, or taken away, changes nothing about it.
+// An export from before a link was made, or removed, does not change that link.
 func TestAnOlderExportLeavesLinksAlone(t *testing.T) {
 	s := newLedger(t)
 	made := create(t, s, titled("a"), titled("b"))
@@ -73,7 +73,8 @@ func TestAnOlderExportLeavesLinksAlone(t *testing.T) {
 	}
 }
 
-// Programs that do not date links: of two states of one date both's links stand.
+// Programs may not date links. Of two states with the same date, the links of
+// both are stored.
 func TestLinksOfOneDateAreUnited(t *testing.T) {
 	s := newLedger(t)
 	line := func(target string) string {

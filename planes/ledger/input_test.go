@@ -137,8 +137,8 @@ func TestAForeignExportComesInAndGoesOut(t *testing.T) {
 	}
 }
 
-// A dump of the public program's table holds its columns: truths as numbers,
-// JSON as text, nothing as null or an empty text. Days may stand for times.
+// A dump of the public program's table has its columns: booleans as numbers,
+// JSON as text, nothing as null or an empty text. Dates may stand for times.
 func TestADumpOfTheirTableComesInAsAnExport(t *testing.T) {
 	s := newLedger(t)
 	in := `{"acceptance_criteria":"","actor":"","agent_state":"","assignee":null,"await_id":"","close_reason":"","closed_at":null,` +

@@ -8,8 +8,8 @@ import (
 	"gastown/town"
 )
 
-// A filter selects the same beads in the database and out of it, whether they
-// are there or were deleted.
+// A filter selects the same beads in the database and in memory, existing and
+// deleted ones.
 func TestMatchIsTheFilter(t *testing.T) {
 	s := newLedger(t)
 	due := time.Now().Add(-time.Hour)
@@ -80,7 +80,7 @@ func TestMatchIsTheFilter(t *testing.T) {
 	}
 }
 
-// A reason for closing what stays open is an error, by its line.
+// A close reason for a bead that stays open is an error, reported by its line.
 func TestAReasonWithoutClosing(t *testing.T) {
 	s := newLedger(t)
 	id := create(t, s, titled("open"))[0].ID

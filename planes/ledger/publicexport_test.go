@@ -10,9 +10,9 @@ import (
 )
 
 // The file was exported by the public bd 1.0.5: an epic with a child, a bug
-// found on the way, a comment, dates. What comes out again is what went in, but
-// for what follows from the rest. (That program, in its turn, imports what we
-// write and then exports the file as it was.)
+// found on the way, a comment, dates. The export equals the import, except for
+// what follows from the rest. (That program imports what we write, and then
+// exports the file unchanged.)
 func TestAnExportOfThePublicProgramComesInAndGoesOut(t *testing.T) {
 	data, err := os.ReadFile("testdata/public-1.0.5.jsonl")
 	if err != nil {

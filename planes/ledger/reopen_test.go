@@ -7,7 +7,7 @@ import (
 	"gastown/town"
 )
 
-// The reason stands with what it is the reason for, or neither does.
+// The reason is stored together with the reopening, or neither is.
 func TestReopenBecause(t *testing.T) {
 	s := newLedger(t)
 	ctx := t.Context()

@@ -12,7 +12,7 @@ import (
 	"gastown/town"
 )
 
-// A short id means what a look at every id would find.
+// A short id finds the same ids as comparing it with every id.
 func TestShortIDsAreThoseThatBeginLikeIt(t *testing.T) {
 	part := rapid.StringMatching(`[ab]{1,3}`)
 	rapid.Check(t, func(t *rapid.T) {
@@ -58,8 +58,8 @@ func TestShortIDsAreThoseThatBeginLikeIt(t *testing.T) {
 	})
 }
 
-// As many short ids as there are beads look at each bead a few times, not at every
-// bead for each.
+// Looking up as many short ids as there are beads examines each bead a few
+// times, not once for each short id.
 func TestShortIDsAreFoundWithoutLookingAtAll(t *testing.T) {
 	const n = 20000
 	var ids []string

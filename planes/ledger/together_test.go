@@ -14,8 +14,8 @@ import (
 	"gastown/town"
 )
 
-// How long writers and readers work against each other: where a command opens
-// the ledger itself, where a server has it, and in short mode.
+// How long writers and readers work concurrently: when a command opens the
+// ledger itself, when a server has it, and in short mode.
 const (
 	defaultTogether = 30 * time.Second
 	servedTogether  = 5 * time.Second
@@ -28,9 +28,10 @@ var together = flag.Duration("ledger.together", defaultTogether, "how long ten w
 // machine no time to write.
 const readerPace = 10 * time.Millisecond
 
-// TestTenWritersAndTenReaders has everyone at work on one ledger, through
-// handles with and without caches. Every acknowledged write must be there at
-// the end; no reader may see less than was acknowledged before it asked.
+// TestTenWritersAndTenReaders has writers and readers work on one ledger,
+// through Stores with and without caches. Every acknowledged write must be
+// stored at the end, and no reader may see less than was acknowledged before it
+// asked.
 func TestTenWritersAndTenReaders(t *testing.T) {
 	s := newLedger(t)
 	handles := []*Store{s, second(t, s), second(t, s)}

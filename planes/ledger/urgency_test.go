@@ -59,8 +59,9 @@ func readyIDs(t contexts, s *Store, f Filter) (ids []string) {
 	return ids
 }
 
-// What is ready is found among the first beads, with one query where there is
-// enough, two where there is less, and three where nearly all of the first wait.
+// Ready beads are found among the first beads, with one query when there are
+// enough, two when there are fewer, and three when nearly all of the first ones
+// wait.
 func TestReadyLooksAtTheFirst(t *testing.T) {
 	// 600 wait for the last bead of all, which is ready with three others.
 	var waiting [][2]int
@@ -92,8 +93,8 @@ func TestReadyLooksAtTheFirst(t *testing.T) {
 	}
 }
 
-// A short list is a part of the whole one, whatever waits for what, in
-// circles too, which other programs can make.
+// A short list is the beginning of the whole one, whatever waits for what, even
+// in cycles, which other programs can make.
 func TestReadyShortIsPartOfWhole(t *testing.T) {
 	const n = 30
 	s := grown(t, n, nil, nil)
@@ -138,8 +139,8 @@ func TestReadyShortIsPartOfWhole(t *testing.T) {
 	})
 }
 
-// The engine reads idx_urgency, and nothing else, to choose a short list; what
-// is ready by default it does not even sort.
+// The engine reads only idx_urgency to choose a short list. For the default
+// ready list it does not even sort.
 func TestShortListsAreChosenByTheirIndex(t *testing.T) {
 	s := grown(t, 10, nil, nil)
 	for _, c := range []struct {

@@ -27,8 +27,8 @@ func listIDs(t contexts, s *Store, f Filter) (ids []string) {
 	return ids
 }
 
-// What other programs write with priorities and links that are none of ours is
-// in short lists as it is in long ones.
+// Rows with priorities and links that only other programs write are in short
+// lists as in long ones.
 func TestShortListsHoldForeignRows(t *testing.T) {
 	s := grown(t, 6, nil, nil)
 	far := strings.Repeat("p", 200)
@@ -77,8 +77,8 @@ func TestShortListsHoldForeignRows(t *testing.T) {
 	}
 }
 
-// A ledger of before the index is brought up to date with what is in it, also
-// by a server.
+// A ledger from before the index is migrated with its rows, also through a
+// server.
 func TestLedgerOfBeforeUrgency(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data", "ledger")
 	db, err := doltdb.CreateStore(t.Context(), options(dir), uuid, migrations[:len(migrations)-1])

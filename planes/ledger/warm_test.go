@@ -8,8 +8,8 @@ import (
 	"gastown/town"
 )
 
-// What is read ahead stays within the number, the bytes and the time there are,
-// and what was left out is told.
+// Reading ahead stays within the limits of number, bytes and time, and reports
+// what was left out.
 func TestWarmIsBounded(t *testing.T) {
 	s := newLedger(t)
 	var list []NewBead

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Every table file of a database and of a mirror is looked into, without
-// touching it; an altered one is found, and nothing stays behind.
+// VerifyFiles examines every table file of a database and of a mirror without
+// touching it, finds an altered one, and leaves nothing behind.
 func TestVerifyFiles(t *testing.T) {
 	base := t.TempDir()
 	dir, mirror, scratch := filepath.Join(base, "plane"), filepath.Join(base, "mirror"), filepath.Join(base, "scratch")

@@ -50,8 +50,8 @@ func sorted(m map[hash.Hash][]byte) []hash.Hash {
 	return list
 }
 
-// replaced puts other content in a chunk's place and gives it, and all that
-// refer to it, the address it then has.
+// replaced replaces the content of a chunk, and gives the chunk and all that
+// refer to it their new addresses.
 func replaced(all map[hash.Hash][]byte, root, target hash.Hash, content []byte) (map[hash.Hash][]byte, hash.Hash) {
 	now, out := map[hash.Hash]hash.Hash{}, map[hash.Hash][]byte{}
 	var renew func(h hash.Hash) hash.Hash
@@ -80,7 +80,7 @@ func replaced(all map[hash.Hash][]byte, root, target hash.Hash, content []byte) 
 	return out, now[root]
 }
 
-// tableOf writes a table file of the chunks as the engine would.
+// tableOf writes a table file of the chunks as the engine does.
 func tableOf(t *testing.T, dir string, m map[hash.Hash][]byte) string {
 	t.Helper()
 	var f, prefixes, lengths, suffixes []byte
@@ -109,8 +109,8 @@ func save(t *testing.T, path string, data []byte) {
 	}
 }
 
-// Whatever is done to a chunk, a mirror that passes verification does not end
-// the process that fetches from it.
+// Whatever is done to a chunk, fetching from a mirror that passed verification
+// does not end the process.
 func TestMalformedChunksAreRefusedBeforeTheEngineReadsThem(t *testing.T) {
 	a, b, mirror := twoTowns(t)
 	for n := range 8 {
@@ -174,8 +174,8 @@ func TestMalformedChunksAreRefusedBeforeTheEngineReadsThem(t *testing.T) {
 	}
 }
 
-// Two index entries with one ordinal would have one chunk verified in the place
-// of another.
+// With two index entries for one ordinal, one chunk would be verified in place
+// of the other.
 func TestTableIndexNamesEveryChunkOnce(t *testing.T) {
 	dir := t.TempDir()
 	name := tableOf(t, dir, map[hash.Hash][]byte{hash.Of([]byte("aaaa")): []byte("aaaa"), hash.Of([]byte("bbbb")): []byte("bbbb")})
