@@ -16,11 +16,14 @@ import (
 	"gastown/deacon/schedule"
 	"gastown/deacon/settings"
 	"gastown/deacon/stores"
+	"gastown/planes/doltdb"
+	"gastown/planes/ledger"
 	"gastown/planes/operational"
 	"gastown/sync/federate"
 	"gastown/sync/hooks"
 	"gastown/tmux"
 	"gastown/town/config"
+	"gastown/town/feed"
 	"gastown/town/layout"
 )
 
@@ -33,6 +36,7 @@ type host struct {
 	refused  func(listener, reason string)
 	settings *settings.Owner // nil until the settings were read
 	stores   *stores.Stores
+	feed     *feed.Feed
 	jobs     *schedule.Scheduler // nil until the planes were read
 	parts    []part.Part
 }
@@ -40,7 +44,11 @@ type host struct {
 func newHost(o Options) *host {
 	h := &host{opts: o, started: o.Now().UTC()}
 	h.stores = stores.New(stores.Options{Log: o.Log, Database: o.Database, Config: h.Config, Pause: h.pause, Resume: h.resume})
-	h.records = recorder.New(recorder.Options{Log: o.Log, Now: o.Now, Operational: h.stores.Operational})
+	h.feed = feed.New(feed.Options{
+		Operational: h.stores.Operational, Ledger: h.ledger, Now: o.Now,
+		OperationalSign: h.sign(layout.Operational), LedgerSign: h.sign(layout.Ledger),
+	})
+	h.records = recorder.New(recorder.Options{Log: o.Log, Now: o.Now, Operational: h.stores.Operational, Appended: h.feed.Wake})
 	h.parts = []part.Part{h.records, stored{h.stores}}
 	for _, make := range parts {
 		if p := make(h); p != nil {
@@ -98,6 +106,28 @@ func (h *host) Prepare(c commands.Call) commands.Command { return h.opts.Command
 
 // Refused counts, by reason, a connection that was not served.
 func (h *host) Refused(listener, reason string) { h.refused(listener, reason) }
+
+// Feed is the Town's stream of events.
+func (h *host) Feed() *feed.Feed { return h.feed }
+
+// ledger uses the Town's ledger for fn.
+func (h *host) ledger(ctx context.Context, fn func(*ledger.Store) error) error {
+	if s, release, ok := h.stores.Ledger(ctx); ok {
+		defer release()
+		return fn(s)
+	}
+	cfg := h.Config()
+	s, err := ledger.Open(ctx, h.opts.Database(cfg, layout.Ledger), cfg.Stores[layout.Ledger])
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(s), s.Close())
+}
+
+// sign tells cheaply whether a plane may have changed.
+func (h *host) sign(plane string) feed.Sign {
+	return func() (string, bool, bool) { return doltdb.Sign(h.opts.Database(h.Config(), plane)) }
+}
 
 // Operational uses the operational plane for fn.
 func (h *host) Operational(ctx context.Context, fn func(*operational.Store) error) error {

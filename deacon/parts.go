@@ -6,6 +6,7 @@ import (
 	"gastown/deacon/checks"
 	"gastown/deacon/collector"
 	"gastown/deacon/commands"
+	"gastown/deacon/events"
 	"gastown/deacon/federation"
 	"gastown/deacon/heartbeat"
 	"gastown/deacon/machine"
@@ -19,6 +20,7 @@ import (
 // returns nil has no part for this Town. To add a part, write its package and add
 // a line.
 var parts = []func(*host) part.Part{
+	func(h *host) part.Part { return events.New(h) },
 	func(h *host) part.Part { return federation.New(h) },
 	func(h *host) part.Part { return machine.New(h) },
 	func(h *host) part.Part { return checks.New(h) },

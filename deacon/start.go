@@ -119,6 +119,7 @@ func (d *Deacon) makeSchedule(ctx context.Context) error {
 		runs, err := s.JobRuns(ctx)
 		for _, r := range runs {
 			last[r.Job] = r.Began
+			d.host.records.Recall(r)
 		}
 		return err
 	})

@@ -20,41 +20,16 @@ import (
 
 const uuid = "3f8d3c1e-6a55-4c7c-9d1c-0c2f5b8f3a12"
 
-var noon = time.Date(2031, 3, 10, 12, 0, 0, 0, time.UTC)
-
-func words(entries []operational.Entry) string {
-	var all []string
-	for _, e := range entries {
-		all = append(all, e.Kind+" "+e.Subject+": "+e.Detail)
-	}
-	return strings.Join(all, "; ")
+// host is a Deacon's, as far as the part knows it.
+type host struct {
+	feed *feed.Feed
+	log  logrus.FieldLogger
 }
 
-func TestRunsThatAreEvents(t *testing.T) {
-	var r Runs
-	r.Recall(operational.JobRun{Job: "gc", Outcome: "failed", Error: "disk full", Began: noon})
-	for _, step := range []struct {
-		run  operational.JobRun
-		want string
-	}{
-		{operational.JobRun{Job: "gc", Outcome: "failed", Error: "disk full"}, ""},
-		{operational.JobRun{Job: "gc", Outcome: "stopped", Error: "stopped"}, ""},
-		{operational.JobRun{Job: "gc", Outcome: "ok"}, "job.recovered gc: it had failed since 2031-03-10T12:00:00Z"},
-		{operational.JobRun{Job: "gc", Outcome: "ok", Note: "packed"}, ""},
-		{operational.JobRun{Job: "gc", Outcome: "deadline", Error: "too slow"}, "job.failed gc: too slow"},
-		{operational.JobRun{Job: "gc", Outcome: "failed", Error: "other"}, ""},
-		{operational.JobRun{Job: "federation-sync:origin", Outcome: "ok"}, ""},
-		{operational.JobRun{Job: "federation-sync:origin", Outcome: "ok", Note: "2 commit(s) merged"}, "federation.synced origin: 2 commit(s) merged"},
-	} {
-		if got := words(r.Ran(step.run)); got != step.want {
-			t.Errorf("%+v: %q, want %q", step.run, got, step.want)
-		}
-	}
-	e := r.Ran(operational.JobRun{Job: "x", Outcome: "failed", Error: "e", Began: noon, Took: time.Second})[0]
-	if !e.At.Equal(noon.Add(time.Second)) || e.Data != `{"outcome":"failed"}` {
-		t.Errorf("%+v", e)
-	}
-}
+func (h host) Feed() *feed.Feed        { return h.feed }
+func (h host) Log() logrus.FieldLogger { return h.log }
+func (h host) Now() time.Time          { return time.Now() }
+func (h host) Version() string         { return "1" }
 
 func TestThePartCollectsWhileItRuns(t *testing.T) {
 	dir := t.TempDir()
@@ -82,7 +57,7 @@ func TestThePartCollectsWhileItRuns(t *testing.T) {
 	})
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	p := New(Options{Feed: f, Log: log, Version: "1", PID: 7, Now: time.Now})
+	p := New(host{f, log})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	// A reader that collects nothing itself.

@@ -1,101 +1,135 @@
-// Package events is the part of the Deacon that keeps the Town's feed complete:
-// it collects changes of the ledger as they come, and appends what happens to the
+// Package events is the part of the Deacon that completes the Town's feed: it
+// collects changes of the ledger as they come, and appends what happens to the
 // Deacon itself: start, stop and leases of the planes.
 package events
 
 import (
 	"context"
 	"fmt"
+	"os"
 	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
 
+	"gastown/deacon/part"
 	"gastown/town/feed"
 )
 
-// Options are a Part's.
-type Options struct {
-	Feed *feed.Feed
-	Log  logrus.FieldLogger
-	// Version is that of the Deacon's program, and PID its process.
-	Version string
-	PID     int
-	Now     func() time.Time
+// Host is what the part needs of the Deacon.
+type Host interface {
+	Feed() *feed.Feed
+	Log() logrus.FieldLogger
+	Now() time.Time
+	Version() string
 }
 
-// Part collects while it runs: from Start to Stop, but not from Pause to Resume.
-// Its methods are called one after the other.
+// Part collects from Start to Stop, but not from Pause to Resume. It implements
+// the interfaces of package part that the assertions below name.
 type Part struct {
-	opts Options
-	life context.Context
-	stop func() // ends collecting and waits for it; nil while nothing collects
+	host Host
 
 	mu   sync.Mutex
-	told string // the last failure that was logged
+	life context.Context // ends with the Deacon; nil before Start and after Stop
+	stop func()          // ends collecting and waits for it; nil while nothing collects
+	told string          // the last failure that was logged
 }
 
-// New returns the part.
-func New(o Options) *Part { return &Part{opts: o} }
+var (
+	_ part.Starter = (*Part)(nil)
+	_ part.Stopper = (*Part)(nil)
+	_ part.Paused  = (*Part)(nil)
+)
 
-// Name is how the part is called in the log.
+// New returns the part.
+func New(h Host) *Part { return &Part{host: h} }
+
+// Name implements part.Part.
 func (p *Part) Name() string { return "events" }
 
 // Start begins to collect, until ctx ends or Stop is called.
 func (p *Part) Start(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.life = ctx
-	p.collect(p.event(feed.DeaconStarted, fmt.Sprintf("version %s, pid %d", p.opts.Version, p.opts.PID)))
+	p.collect(p.event(feed.DeaconStarted, p.program()))
 	return nil
 }
 
-// Stop ends it, and appends that the Deacon stops.
+// Stop ends it, and appends that the Deacon stops. While the planes are lent,
+// nothing is appended: to wait for them would delay the stop.
 func (p *Part) Stop(ctx context.Context) error {
-	p.end()
-	return p.opts.Feed.Append(ctx, p.event(feed.DeaconStopped, fmt.Sprintf("version %s, pid %d", p.opts.Version, p.opts.PID)))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.life = nil
+	if !p.end() {
+		return nil
+	}
+	return p.host.Feed().Append(ctx, p.event(feed.DeaconStopped, p.program()))
 }
 
-// Pause ends collecting while the planes are lent.
+// Pause ends collecting, and appends that the planes are lent.
 func (p *Part) Pause(ctx context.Context) error {
-	p.end()
-	return p.opts.Feed.Append(ctx, p.event(feed.Lent, "a command has the planes to itself"))
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.end() {
+		if err := p.host.Feed().Append(ctx, p.event(feed.Lent, "a command has the planes to itself")); err != nil {
+			p.log(err) // no reason not to lend them
+		}
+	}
+	return nil
 }
 
 // Resume goes on collecting.
-func (p *Part) Resume() { p.collect(p.event(feed.Returned, "the planes are served again")) }
-
-func (p *Part) event(kind, text string) feed.Event {
-	return feed.Event{At: p.opts.Now(), Kind: kind, Subject: "deacon", Text: text}
+func (p *Part) Resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.life != nil && p.stop == nil {
+		p.collect(p.event(feed.Returned, "the planes are served again"))
+	}
 }
 
-// collect appends an event and collects, in a goroutine that end waits for.
+func (p *Part) program() string {
+	return fmt.Sprintf("version %s, pid %d", p.host.Version(), os.Getpid())
+}
+
+func (p *Part) event(kind, text string) feed.Event {
+	return feed.Event{At: p.host.Now(), Kind: kind, Subject: "deacon", Text: text}
+}
+
+// collect appends an event and collects, in a goroutine that end waits for. The
+// caller holds mu.
 func (p *Part) collect(first feed.Event) {
-	if p.life == nil || p.stop != nil {
-		return // not started, or not paused
-	}
 	ctx, cancel := context.WithCancel(p.life)
 	var group sync.WaitGroup
 	group.Go(func() {
-		if err := p.opts.Feed.Append(ctx, first); err != nil {
-			p.report(err)
+		if err := p.host.Feed().Append(ctx, first); err != nil && ctx.Err() == nil {
+			p.log(err)
 		}
-		p.opts.Feed.Run(ctx, p.report)
+		p.host.Feed().Run(ctx, p.report)
 	})
 	p.stop = func() { cancel(); group.Wait() }
 }
 
-func (p *Part) end() {
-	if p.stop != nil {
-		p.stop()
-		p.stop = nil
+// end ends collecting, and reports whether anything did. The caller holds mu.
+func (p *Part) end() bool {
+	if p.stop == nil {
+		return false
+	}
+	p.stop()
+	p.stop = nil
+	return true
+}
+
+// report logs a failure unless it is the one logged last. Only the goroutine that
+// collects calls it.
+func (p *Part) report(err error) {
+	if text := err.Error(); text != p.told {
+		p.told = text
+		p.log(err)
 	}
 }
 
-// report logs a failure, unless it is the one logged last.
-func (p *Part) report(err error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if text := err.Error(); text != p.told {
-		p.told = text
-		p.opts.Log.WithError(err).Warn("the feed is incomplete for now: it could not be written, or changes of the ledger could not be read")
-	}
+func (p *Part) log(err error) {
+	p.host.Log().WithError(err).Warn("the feed is incomplete for now: it could not be written, or changes of the ledger could not be read")
 }

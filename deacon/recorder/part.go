@@ -2,6 +2,7 @@ package recorder
 
 import (
 	"context"
+	"fmt"
 	"strconv"
 	"sync/atomic"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"gastown/deacon/schedule"
 	"gastown/planes/operational"
 	"gastown/town/config"
+	"gastown/town/feed"
 )
 
 // Job is the name of the job that writes.
@@ -24,6 +26,8 @@ type Options struct {
 	Now func() time.Time
 	// Operational uses the operational plane.
 	Operational func(context.Context, func(*operational.Store) error) error
+	// Appended is called when events were written. May be nil.
+	Appended func()
 }
 
 // Recorder collects what is to be written. Its methods may be called from many
@@ -82,8 +86,22 @@ func (r *Recorder) Beat(h operational.Heartbeat) error { return r.batch.beat(h) 
 // CheckChanged takes the new state of a check. detail is for the feed.
 func (r *Recorder) CheckChanged(c operational.CheckState, detail string) { r.batch.changed(c, detail) }
 
-// JobRan takes a run of a job.
+// JobRan takes a run of a job. It becomes an event if it fails after one that
+// succeeded, if it succeeds after one that failed, or if it is an exchange with a
+// remote that changed something.
 func (r *Recorder) JobRan(j operational.JobRun) { r.batch.ran(j) }
+
+// Recall takes the last run of a job that an earlier Deacon recorded, so that
+// JobRan knows whether the job had failed.
+func (r *Recorder) Recall(j operational.JobRun) { r.batch.runs.recall(j) }
+
+// droppedEvent says that events were lost before they could be written.
+func (r *Recorder) droppedEvent(lost int) operational.Entry {
+	return feed.Event{
+		At: r.opts.Now(), Kind: feed.Dropped, Subject: "deacon", Data: map[string]string{"count": strconv.Itoa(lost)},
+		Text: fmt.Sprintf("%d event(s) were dropped: the Deacon could not write them in time", lost),
+	}.Entry()
+}
 
 // Written changes whenever heartbeats were written.
 func (r *Recorder) Written() string { return strconv.FormatInt(r.batches.Load(), 10) }
@@ -92,18 +110,26 @@ func (r *Recorder) Written() string { return strconv.FormatInt(r.batches.Load(),
 // every five minutes, or with all. What cannot be written waits for the next time.
 func (r *Recorder) Flush(ctx context.Context, all bool) error {
 	b, lost := r.batch.take(all)
+	out := b
+	if lost > 0 {
+		out.Entries = append([]operational.Entry{r.droppedEvent(lost)}, b.Entries...)
+	}
+	if out.Empty() {
+		return nil
+	}
+	began := time.Now()
+	err := r.opts.Operational(ctx, func(s *operational.Store) error { return s.Record(ctx, out) })
+	if err != nil {
+		r.batch.giveBack(b)
+		r.batch.loseAgain(lost)
+		return err
+	}
 	if lost > 0 {
 		r.dropped.Add(float64(lost))
 		r.opts.Log.WithField("count", lost).Warn("events were dropped: they could not be written in time")
 	}
-	if b.Empty() {
-		return nil
-	}
-	began := time.Now()
-	err := r.opts.Operational(ctx, func(s *operational.Store) error { return s.Record(ctx, b) })
-	if err != nil {
-		r.batch.giveBack(b)
-		return err
+	if len(out.Entries) > 0 && r.opts.Appended != nil {
+		r.opts.Appended()
 	}
 	r.seconds.Observe(time.Since(began).Seconds())
 	if len(b.Heartbeats) > 0 {

@@ -10,6 +10,7 @@ import (
 
 	"gastown/planes/operational"
 	"gastown/town"
+	"gastown/town/feed"
 )
 
 const (
@@ -29,6 +30,7 @@ type batch struct {
 	checks map[string]operational.CheckState
 	jobs   map[string]operational.JobRun
 	events []operational.Entry
+	runs   runs
 	wrote  time.Time // when jobs were last written
 	lost   int
 }
@@ -56,15 +58,24 @@ func (b *batch) changed(c operational.CheckState, detail string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.checks[c.Name] = c
-	b.events = append(b.events, operational.Entry{At: c.Since, Kind: "check", Subject: c.Name, Detail: detail})
+	b.events = append(b.events, operational.Entry{At: c.Since, Kind: feed.CheckChanged, Subject: c.Name, Detail: detail})
 	b.trim()
 }
 
-// ran notes a run of a job.
+// ran notes a run of a job, and the events it is worth.
 func (b *batch) ran(j operational.JobRun) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.jobs[j.Job] = j
+	b.events = append(b.events, b.runs.ran(j)...)
+	b.trim()
+}
+
+// loseAgain takes back a number of dropped events that nobody could be told of.
+func (b *batch) loseAgain(lost int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lost += lost
 }
 
 // trim drops the oldest events beyond the limit. The caller holds mu.

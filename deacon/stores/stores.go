@@ -16,6 +16,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"gastown/deacon/part"
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
@@ -162,7 +163,11 @@ func (s *Stores) Operational(ctx context.Context, fn func(*operational.Store) er
 
 func (s *Stores) openOperational(ctx context.Context) (*operational.Store, error) {
 	cfg := s.opts.Config()
-	return operational.Open(ctx, s.opts.Database(cfg, layout.Operational), cfg.Stores[layout.Operational])
+	store, err := operational.Open(ctx, s.opts.Database(cfg, layout.Operational), cfg.Stores[layout.Operational])
+	if err == nil {
+		store.Retain(operational.Retention{Age: part.Duration(cfg, "deacon.log_age")})
+	}
+	return store, err
 }
 
 // Ledger is the Town's ledger, open with its caches, until release is called. ok

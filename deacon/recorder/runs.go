@@ -1,38 +1,36 @@
-package events
+package recorder
 
 import (
 	"strings"
 	"sync"
 	"time"
 
+	"gastown/deacon/schedule"
 	"gastown/planes/operational"
 	"gastown/town/feed"
 )
 
-// SyncPrefix begins the names of the jobs that exchange with a remote, whose name
+// syncPrefix begins the names of the jobs that exchange with a remote, whose name
 // follows.
-const SyncPrefix = "federation-sync:"
+const syncPrefix = "federation-sync:"
 
-// stopped is schedule.Stopped: the run was cancelled because the Deacon stops.
-const stopped = "stopped"
-
-// Runs tells which runs of jobs are worth an event: the first that fails, the
+// runs tells which runs of jobs are worth an event: the first that fails, the
 // first that succeeds again, and exchanges that changed something. Its methods
 // may be called from many goroutines. The zero value is ready for use.
-type Runs struct {
+type runs struct {
 	mu     sync.Mutex
 	failed map[string]time.Time // jobs whose last run failed, since when
 }
 
-// Recall notes how the last run of a job went that an earlier Deacon recorded.
-func (r *Runs) Recall(j operational.JobRun) {
+// recall notes how the last run of a job went that an earlier Deacon recorded.
+func (r *runs) recall(j operational.JobRun) {
 	if j.Error != "" {
 		r.fail(j)
 	}
 }
 
 // fail notes a failure, and reports whether it is the first in a row.
-func (r *Runs) fail(j operational.JobRun) (first bool) {
+func (r *runs) fail(j operational.JobRun) (first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.failed == nil {
@@ -46,7 +44,7 @@ func (r *Runs) fail(j operational.JobRun) (first bool) {
 }
 
 // succeed notes a success, and returns since when the job had failed.
-func (r *Runs) succeed(job string) (since time.Time, failed bool) {
+func (r *runs) succeed(job string) (since time.Time, failed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	since, failed = r.failed[job]
@@ -54,11 +52,11 @@ func (r *Runs) succeed(job string) (since time.Time, failed bool) {
 	return since, failed
 }
 
-// Ran returns the events of a run, as the operational plane stores them.
-func (r *Runs) Ran(j operational.JobRun) (entries []operational.Entry) {
+// ran returns the events of a run, as the operational plane stores them.
+func (r *runs) ran(j operational.JobRun) (entries []operational.Entry) {
 	ended := j.Began.Add(j.Took)
 	switch {
-	case j.Outcome == stopped: // says nothing about the job
+	case j.Outcome == string(schedule.Stopped): // says nothing about the job
 	case j.Error != "":
 		if r.fail(j) {
 			entries = append(entries, feed.Event{At: ended, Kind: feed.JobFailed, Subject: j.Job, Text: j.Error,
@@ -69,7 +67,7 @@ func (r *Runs) Ran(j operational.JobRun) (entries []operational.Entry) {
 			entries = append(entries, feed.Event{At: ended, Kind: feed.JobRecovered, Subject: j.Job,
 				Text: "it had failed since " + since.UTC().Format(time.RFC3339), Data: map[string]string{"outcome": j.Outcome}}.Entry())
 		}
-		if remote, ok := strings.CutPrefix(j.Job, SyncPrefix); ok && j.Note != "" {
+		if remote, ok := strings.CutPrefix(j.Job, syncPrefix); ok && j.Note != "" {
 			entries = append(entries, feed.Event{At: ended, Kind: feed.Synced, Subject: remote, Text: j.Note}.Entry())
 		}
 	}
