@@ -82,8 +82,8 @@ func countAfter(ctx context.Context, r doltdb.Revisions, of string) (n int, err 
 
 // Standing counts the commits that the plane has and a remote does not, published
 // being the last one the remote is known to hold, and the commits that were
-// fetched from the remote and not merged. head is the plane's Head: a remote in
-// step with it, as most are, is told without walking the history.
+// fetched from the remote and not merged. head is the plane's Head: for a remote in
+// step with it, as most are, no history is walked.
 func (s *Store) Standing(ctx context.Context, head, remote, published string) (unpublished, unmerged int, err error) {
 	err = s.Revisions(ctx, func(r doltdb.Revisions) error {
 		if published != head {

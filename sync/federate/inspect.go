@@ -28,7 +28,7 @@ func (e *Engine) VerifyMirror(ctx context.Context, r Remote) (err error) {
 // mirrorDir is the directory of a remote's mirror, below the remote's.
 const mirrorDir = "mirror"
 
-// RemakeMirror makes a remote's mirror anew from its last verified state, and
+// RemakeMirror rebuilds a remote's mirror from its last verified state, and
 // returns where the former mirror is now: beside it, under a name with the time.
 // What this Town had not published yet is in its plane; the next push sends it.
 func (e *Engine) RemakeMirror(ctx context.Context, r Remote) (former string, err error) {

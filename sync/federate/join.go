@@ -43,8 +43,8 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 	if err := s.firstContact(ctx); err != nil {
 		return out, e.advise(op, err)
 	}
-	told := s.told()
-	defer func() { out.Notes = append(told, out.Notes...) }()
+	notes := s.takeNotes()
+	defer func() { out.Notes = append(notes, out.Notes...) }()
 	arrived := e.step("fetch")
 	fetched, err := s.mirror.Fetch(ctx)
 	arrived()

@@ -58,7 +58,7 @@ func (p *push) recordEdits(ctx context.Context, w *workspace) (err error) {
 	first := p.out.Attempts == 1
 	if rec.Commit != "" || first {
 		p.out.Recorded = rec
-		p.out.Recorded.Notes = append(p.told(), rec.Notes...)
+		p.out.Recorded.Notes = append(p.takeNotes(), rec.Notes...)
 	}
 	if len(rec.Notes) > 0 || first {
 		reviews, err := w.postReviews(ctx)

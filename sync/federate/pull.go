@@ -55,7 +55,7 @@ func (e *Engine) Pull(ctx context.Context, remote Remote, dry bool) (_ Pulled, e
 
 // pull is Pull within a session. What it found is valid beside an error too.
 func (s *session) pull(ctx context.Context, dry bool) (out pulled, err error) {
-	out.Remote, out.DryRun, out.Notes = s.remote.Name, dry, s.told()
+	out.Remote, out.DryRun, out.Notes = s.remote.Name, dry, s.takeNotes()
 	s.last, s.refused = nil, nil
 	arrived := s.step("fetch")
 	fetched, err := s.mirror.Fetch(ctx)

@@ -102,7 +102,7 @@ func (s *session) push(ctx context.Context, opts pushOptions, out *Pushed) (err 
 	p.publish.AuthorName, p.publish.AuthorEmail = s.opts.Actor.Name, s.opts.Actor.Email
 	p.publish.Message = "federation of Town " + s.opts.Name
 	defer func() {
-		out.Recorded.Notes = append(out.Recorded.Notes, s.told()...)
+		out.Recorded.Notes = append(out.Recorded.Notes, s.takeNotes()...)
 		out.Shared = p.plan.Shared()
 	}()
 	if p.plan, err = s.planRecords(ctx); err != nil {

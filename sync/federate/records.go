@@ -122,8 +122,8 @@ func (e *Engine) exchangedWith() (map[Remote]records.State, error) {
 }
 
 // ForgetRules withdraws what a person agreed to share, with each of these
-// remotes. Call it before the ledger is made anew: the rules select nothing from
-// an empty ledger, so a sync would take back everything this Town ever shared.
+// remotes. Call it before the ledger is replaced by an empty one, from which rules
+// select nothing: a sync would take back everything this Town ever shared.
 // Afterwards the rules wait for a person, who is shown what would be taken back.
 // It contacts nobody, and fails with town.ErrBusy while a remote is in use.
 func (e *Engine) ForgetRules(ctx context.Context, remotes []Remote) error {
@@ -147,7 +147,7 @@ func (e *Engine) VerifyExchange(ctx context.Context, r Remote) error {
 }
 
 // PutExchangeAside moves an exchange that cannot be used to the retired stores,
-// and returns where it is. The next pull or push makes it anew from the remote
+// and returns where it is. The next pull or push rebuilds it from the remote
 // and the ledger. It contacts nobody, and fails with town.ErrBusy while the
 // remote is in use.
 func (e *Engine) PutExchangeAside(ctx context.Context, r Remote) (retired string, err error) {

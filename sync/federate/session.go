@@ -40,7 +40,7 @@ type session struct {
 	// refused is why the records that arrived last were not taken. The rest of the
 	// call goes on, and ends with this error.
 	refused error
-	// notes are for people, to be told with the outcome.
+	// notes are for people; the outcome of the call takes them.
 	notes []string
 }
 
@@ -84,8 +84,8 @@ func (s *session) end(err error) error {
 // where is the address of the remote.
 func (s *session) where() string { return cmp.Or(s.address, s.remote.URL) }
 
-// told takes the notes, for the outcome they are told with.
-func (s *session) told() []string {
+// takeNotes returns the notes for an outcome and clears them.
+func (s *session) takeNotes() []string {
 	notes := s.notes
 	s.notes = nil
 	return notes

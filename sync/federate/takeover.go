@@ -181,7 +181,7 @@ func (t *takeover) replace(ctx context.Context) error {
 // more, and what other Towns shared there would go on to the new one.
 func (t *takeover) onlyFederation() error {
 	if known, _ := t.opts.Stores.Federation(); known == t.out.Store {
-		return nil // the same federation, with a history made anew
+		return nil // the same federation, with another history
 	}
 	entries, err := os.ReadDir(t.opts.Layout.Remote(""))
 	if err != nil {

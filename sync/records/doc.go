@@ -17,7 +17,7 @@
 //
 // Nothing leaves unseen. A person approves each new rule for each remote
 // (Approver); a rule nobody approved only takes records back. A commit of the
-// exchange that no remote confirmed is dropped and made anew, so that a record
+// exchange that no remote confirmed is dropped and made again, so that a record
 // that was withdrawn before it left does not leave as part of the history.
 //
 // Every step can be repeated. The exchange can always be derived again from the

@@ -144,7 +144,7 @@ func (r *Sharing) retire(ctx context.Context, remote string) (retired string, er
 }
 
 // PutAside moves the exchange of a remote, which nobody has open, to the retired
-// stores, and returns where it is. The next pull or push makes it anew from the
+// stores, and returns where it is. The next pull or push rebuilds it from the
 // remote and the ledger.
 func (r *Sharing) PutAside(remote string) (retired string, err error) {
 	return doltdb.Retire(r.opts.Layout.Exchange(remote), r.opts.Layout.Retired(), exchangeName, r.opts.Now())

@@ -136,12 +136,12 @@ func (s *Session) mergeInto(ctx context.Context, x *exchange.Store, dry bool) (a
 
 // takeCopy makes the exchange a copy of what the remote holds, where there is
 // none yet or one with another history (other): another Town began first, or
-// somebody began anew.
+// somebody emptied the repository and began again.
 func (s *Session) takeCopy(ctx context.Context, out *Pulled, other bool) (records int, tip string, err error) {
 	st := s.state()
-	anew := other && st.Head != ""
+	restarted := other && st.Head != ""
 	st.madeFromUnknown()
-	if anew {
+	if restarted {
 		// As when the ref is gone: what was shared is not shared again unseen. This
 		// is saved first, in case the process is killed after the copy.
 		st.Withdraw()
@@ -154,7 +154,7 @@ func (s *Session) takeCopy(ctx context.Context, out *Pulled, other bool) (record
 		return 0, "", err
 	}
 	switch {
-	case anew:
+	case restarted:
 		out.Notes = append(out.Notes, "somebody began the shared records of "+s.link.Remote.Name+
 			" anew; the next push asks before it shares again (what was here is kept in "+retired+")")
 	case other:

@@ -56,8 +56,8 @@ type Options struct {
 	Ledger     LedgerOpener
 	// Approver may be nil: then nobody can be asked, and new rules wait.
 	Approver Approver
-	// Wait bounds the wait for a database's lock; Command is what others are told
-	// who wait for this one.
+	// Wait bounds the wait for a database's lock. Command names this call to other
+	// processes that wait for it.
 	Wait    time.Duration
 	Command string
 	Now     func() time.Time

@@ -14,7 +14,7 @@ var errUnpublished = errors.New("the exchange holds nothing that was published")
 
 // rewind takes the exchange back to the last commit that the remote confirmed or
 // that was merged with one of the remote's. Whatever a push committed after that
-// and did not publish is made anew from the rules and the ledger as they are now:
+// and did not publish is selected again from the rules and the ledger as they are now:
 // a record that a person withdrew meanwhile must not leave as part of the
 // history. It fails with errUnpublished when there is no such commit.
 func (s *Session) rewind(ctx context.Context, x *exchange.Store) (tip string, err error) {

@@ -35,7 +35,7 @@ func (r *Sharing) Begin(ctx context.Context, link Link) (*Session, error) {
 	return &Session{Sharing: r, link: link, mirror: m}, nil
 }
 
-// Mended reports that the local copy was damaged and was made anew.
+// Mended reports that the local copy was damaged and was rebuilt.
 func (s *Session) Mended() bool { return s != nil && s.mirror.Mended() }
 
 // Head is the commit of Ref as last seen.
