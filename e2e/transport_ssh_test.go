@@ -98,7 +98,7 @@ func TestTransportAgentAndConfiguration(t *testing.T) {
 	}
 	// Without the agent nobody is let in, and nobody is asked.
 	t.Setenv("SSH_AUTH_SOCK", "")
-	if _, err := a.Pull(t.Context(), a.Remote, false); err == nil || !strings.Contains(err.Error(), "login refused") {
+	if _, err := a.With(t).Pull(t.Context(), a.Remote, false); err == nil || !strings.Contains(err.Error(), "login refused") {
 		t.Errorf("without an agent: %v", err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"gastown/town"
 )
@@ -91,19 +92,19 @@ func TestLookingNeedsNoIndexToBeWritten(t *testing.T) {
 	t.Parallel()
 	tt := newTown(t, tempDir(t), "alpha")
 	index := tt.opts.Layout.Index()
-	// The torn end makes the next save rewrite the whole index, which then fails.
-	f, err := os.OpenFile(index, os.O_APPEND|os.O_WRONLY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := f.WriteString("torn"); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Mkdir(index+".new", 0o700); err != nil {
-		t.Fatal(err)
+	// While a call is under way, a directory that is not empty has the index's name,
+	// so that every way to save the index fails.
+	tt.opts.Trace = func(step string, _ time.Duration) {
+		var err error
+		switch step {
+		case "load index":
+			err = errors.Join(os.Rename(index, index+".aside"), os.MkdirAll(filepath.Join(index, "full"), 0o700))
+		case "close":
+			err = errors.Join(os.RemoveAll(index), os.Rename(index+".aside", index))
+		}
+		if err != nil {
+			t.Error(err)
+		}
 	}
 	tt.write("templates/bug.md", tt.read("templates/bug.md")) // touched, not edited
 	status, err := tt.Status(t.Context(), nil)
