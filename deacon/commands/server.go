@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
@@ -158,8 +159,21 @@ func (s *Server) declines(r *received, w *work) (why string) {
 	switch {
 	case w.command.Alone:
 		return "the command runs in a process of its own"
-	case w.command.Town != "" && w.command.Town != s.opts.Root:
+	case w.command.Town != "" && !sameDirectory(w.command.Town, s.opts.Root):
 		return "the command is for another Town"
 	}
 	return ""
+}
+
+// sameDirectory reports whether two paths lead to one directory.
+func sameDirectory(a, b string) bool {
+	if a == b {
+		return true
+	}
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }

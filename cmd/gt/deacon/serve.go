@@ -19,6 +19,7 @@ import (
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
 	"gastown/deacon"
+	"gastown/deacon/commands"
 	"gastown/deacon/logs"
 	"gastown/planes/doltdb"
 	"gastown/sync/federate"
@@ -68,6 +69,9 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 			return tmux.Server{Socket: h.Layout.Tmux(), Env: call.Env}.Sessions(ctx)
 		},
 		Verify: func(r *http.Request) error { return verifier.Verify(r) },
+		Commands: func(l deacon.Ledgers, c commands.Call) commands.Command {
+			return host.Inside(o.call.Programs, l)(c)
+		},
 		Reload: reload,
 		Ready: func() {
 			if ready != nil {

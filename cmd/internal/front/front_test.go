@@ -14,8 +14,8 @@ func TestPathsAreTheLayouts(t *testing.T) {
 	if got := filepath.Join("/town", townConfig); got != town.Config() {
 		t.Errorf("%s, want %s", got, town.Config())
 	}
-	if got := filepath.Join("/town", commandSocket); got != filepath.Join(town.Deacon(), "command.sock") {
-		t.Errorf("%s, want %s", got, filepath.Join(town.Deacon(), "command.sock"))
+	if got := filepath.Join("/town", commandSocket); got != town.CommandSocket() {
+		t.Errorf("%s, want %s", got, town.CommandSocket())
 	}
 }
 
