@@ -52,12 +52,12 @@ func Commands(p *shell.Program) {
 	})
 	p.Add(g, shell.Command{
 		// Habits: bd comment ID TEXT adds, bd comments ID lists.
-		Name: "either", Hidden: true, Help: "bd comment ID TEXT adds, bd comment ID lists.",
+		Name: "either", Hidden: true, Default: true, Help: "bd comment ID TEXT adds, bd comment ID lists.",
 		Examples: []string{`bd comment gt-a3f8x "Seen again"`},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &commentOptions{call: call}
-			o.args(c.Default())
+			o.args(c)
 			return o.either
 		},
 	})

@@ -100,6 +100,9 @@ func (o *listOptions) run(ctx context.Context) error {
 		if o.deleted {
 			return session.Use(ctx, call, func(l *session.Ledger) error { return o.listDeleted(ctx, l, f) })
 		}
+		if !f.Cacheable() { // no cache holds a list without a limit
+			return session.Use(ctx, call, func(l *session.Ledger) error { return o.print(ctx, l, f) })
+		}
 		return session.Read(ctx, call, func(r session.Reader) error { return o.print(ctx, r, f) })
 	})
 	return session.Fail("list beads", err)

@@ -24,12 +24,11 @@ func Commands(p *shell.Program) {
 	g := p.Command("config", "The Town's settings: gt config KEY prints one, gt config KEY VALUE gives it a value.").
 		HelpLong(shell.Examples("gt config list", "gt config cache.ttl", "gt config cache.ttl 300", "gt config unset cache.ttl"))
 	p.Add(g, shell.Command{
-		Name: "key", Help: "Print a setting, or give it a value: gt config KEY [VALUE].", Hidden: true,
+		Name: "key", Default: true, Help: "Print a setting, or give it a value: gt config KEY [VALUE].", Hidden: true,
 		Examples:   []string{"gt config cache.ttl", "gt config cache.ttl 300", "gt config.cache.ttl 300"},
 		Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &configOptions{call: call}
-			c.Default()
 			o.keyArg(c, "The setting; gt config list shows all.")
 			c.Arg("value", "Its new value.").PlaceHolder("VALUE").StringVar(&o.value)
 			return o.either

@@ -51,10 +51,9 @@ type reviewTexts struct {
 func addConflicts(p *shell.Program, fed *kingpin.CmdClause) {
 	g := fed.Command("conflicts", "The roles that await a person's review.")
 	p.Add(g, shell.Command{
-		Name: "list", Help: "List them.", Examples: []string{"gt federation conflicts", "gt federation conflicts list --json"},
+		Name: "list", Default: true, Help: "List them.", Examples: []string{"gt federation conflicts", "gt federation conflicts list --json"},
 		Planes: []string{layout.Federation}, Permission: shell.MayReadFederation, Repeatable: true,
-		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-			c.Default()
+		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
 			return (&conflictsOptions{call: call}).list
 		},
 	})

@@ -29,10 +29,9 @@ type remoteEntry struct {
 func addRemote(p *shell.Program, fed *kingpin.CmdClause) {
 	g := fed.Command("remote", "The Git repositories this Town exchanges with.")
 	p.Add(g, shell.Command{
-		Name: "list", Help: "List them.", Examples: []string{"gt federation remote list"},
+		Name: "list", Default: true, Help: "List them.", Examples: []string{"gt federation remote list"},
 		Permission: shell.MayReadFederation, Repeatable: true,
-		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-			c.Default()
+		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
 			return (&remoteOptions{call: call}).list
 		},
 	})

@@ -29,10 +29,9 @@ func addShare(p *shell.Program, fed *kingpin.CmdClause) {
 		"gt federation share preview                                # see exactly what would leave",
 		"gt federation push                                         # confirm and publish"))
 	p.Add(g, shell.Command{
-		Name: "list", Help: "List the rules.", Examples: []string{"gt federation share list", "gt federation share list --json"},
+		Name: "list", Default: true, Help: "List the rules.", Examples: []string{"gt federation share list", "gt federation share list --json"},
 		Permission: shell.MayReadFederation, Repeatable: true,
-		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-			c.Default()
+		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
 			return (&shareOptions{call: call}).list
 		},
 	})

@@ -26,6 +26,8 @@ type Host struct {
 	Actor town.Actor
 
 	call *shell.Call
+	// resident says that Ledger returned the Deacon's store.
+	resident bool
 }
 
 // Open finds the Town the call is for and reads its configuration.
@@ -64,6 +66,7 @@ func (h *Host) Ledger(ctx context.Context, waiting func(what string)) (s *ledger
 	if h.call.Resident != nil {
 		s, free, ok := h.call.Resident.Ledger(ctx)
 		if ok {
+			h.resident = true
 			return s.As(session), func() error { free(); return nil }, nil
 		}
 	}
@@ -74,6 +77,10 @@ func (h *Host) Ledger(ctx context.Context, waiting func(what string)) (s *ledger
 	}
 	return s, s.Close, nil
 }
+
+// CachedLedger reports whether the ledger that Ledger returned answers from the
+// Deacon's caches.
+func (h *Host) CachedLedger() bool { return h.resident && Cached(h.Config) }
 
 // Operational opens the operational plane for fn.
 func (h *Host) Operational(ctx context.Context, fn func(*operational.Store) error) (err error) {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,6 +22,8 @@ type Command struct {
 	// Alias is another name for it; "" for none.
 	Alias  string
 	Hidden bool
+	// Default says that the command runs when its group is named without a command.
+	Default bool
 	// Alone says that the command runs in a process of its own, never inside the
 	// Deacon: it replaces planes, starts an editor, or needs memory nobody can
 	// bound. AloneWith names flags with which it does.
@@ -53,10 +56,12 @@ type Action func(context.Context) error
 type Program struct {
 	*kingpin.Application
 	call     *Call
-	rewrite  func([]string) []string
+	args     []string // rewritten
 	commands map[string]entry
-	ended    int
-	printed  bytes.Buffer // by the parser
+	// words are the arguments; nil when every command is to be described whole.
+	words   map[string]bool
+	ended   int
+	printed bytes.Buffer // by the parser
 }
 
 type entry struct {
@@ -87,7 +92,13 @@ func NewProgram(t Traits, i *Invocation) *Program {
 	// An argument such as @x is a name here, not a file of arguments. The setting
 	// is the library's, for all parsers.
 	parserSettings.Do(func() { kingpin.EnableFileExpansion = false })
-	p := &Program{Application: kingpin.New(t.Name, t.Help), commands: map[string]entry{}, ended: -1, rewrite: t.Rewrite}
+	args := i.Args
+	if t.Rewrite != nil {
+		args = t.Rewrite(args)
+	}
+	p := &Program{
+		Application: kingpin.New(t.Name, t.Help), commands: map[string]entry{}, ended: -1, args: args, words: named(args),
+	}
 	p.call = &Call{Invocation: i, traits: t, Name: t.Name}
 	g := &p.call.Globals
 	p.Terminate(func(status int) {
@@ -126,8 +137,33 @@ func (p *Program) Add(g Group, c Command) {
 	if c.Hidden {
 		clause.Hidden()
 	}
-	action := c.Define(p.call, clause)
-	p.commands[clause.FullCommand()] = entry{c, clause, action}
+	if c.Default {
+		clause.Default()
+	}
+	e := entry{Command: c, clause: clause}
+	if p.words == nil || c.Default || p.words[c.Name] || p.words[c.Alias] {
+		e.action = c.Define(p.call, clause)
+	}
+	p.commands[clause.FullCommand()] = e
+}
+
+// named returns the arguments that may name commands. Most runs need the flags of
+// one command, and to describe them all takes longer than to parse. nil means that
+// every command is needed: for help, for completion, and where nothing is named.
+func named(args []string) map[string]bool {
+	words := map[string]bool{}
+	for _, arg := range args {
+		switch {
+		case arg == "help" || strings.HasPrefix(arg, "-") && strings.Contains(arg, "h"):
+			return nil // -h, --help and its variants, --completion-bash, or a flag with an h
+		case arg != "" && !strings.HasPrefix(arg, "-"):
+			words[arg] = true
+		}
+	}
+	if len(words) == 0 {
+		return nil
+	}
+	return words
 }
 
 // Table lists the commands by full name, for documentation and checks.
@@ -152,18 +188,20 @@ type Prepared struct {
 	Town string
 
 	program *Program
-	action  Action
-	printed []byte
-	code    int
-	err     error
+	// unparsed says that the parser itself answers, in Run.
+	unparsed bool
+	action   Action
+	printed  []byte
+	code     int
+	err      error
 }
 
 // Prepare parses the invocation's arguments.
 func (p *Program) Prepare() *Prepared {
 	i := p.call.Invocation
-	args := i.Args
-	if p.rewrite != nil {
-		args = p.rewrite(args)
+	args := p.args
+	if answersItself(args) {
+		return &Prepared{Name: p.Name, Alone: true, program: p, unparsed: true}
 	}
 	name, err := p.Parse(args)
 	out := &Prepared{Name: p.Name, program: p, printed: p.printed.Bytes()}
@@ -190,6 +228,21 @@ func (p *Program) Prepare() *Prepared {
 	return out
 }
 
+// answersItself reports whether arguments ask the parser for completions or long
+// help. The library prints those on the standard output of its process, so they
+// are parsed in Run and in a process of their own.
+func answersItself(args []string) bool {
+	for _, arg := range args {
+		switch {
+		case arg == "--":
+			return false
+		case strings.HasPrefix(arg, "--completion-"), strings.HasPrefix(arg, "--help-"):
+			return true
+		}
+	}
+	return false
+}
+
 // given reports whether a flag stands among parsed arguments.
 func (p *Program) given(args []string, flag string) bool {
 	parsed, err := p.ParseContext(args)
@@ -208,6 +261,12 @@ func (r *Prepared) Wait() time.Duration { return r.program.call.Wait }
 // Run does what was asked for and returns the exit code.
 func (r *Prepared) Run(ctx context.Context) int {
 	c := r.program.call
+	if r.unparsed {
+		if _, err := r.program.Parse(r.program.args); err != nil && r.program.ended < 0 {
+			return c.Report(Misused(r.program.Application, c.Args, err))
+		}
+		r.printed = r.program.printed.Bytes()
+	}
 	if len(r.printed) > 0 { // a device may refuse even to write nothing
 		if _, err := c.Stdout.Write(r.printed); err != nil {
 			return c.Report(err)

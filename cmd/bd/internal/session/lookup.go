@@ -36,7 +36,7 @@ type Reader interface {
 // it is.
 func Read(ctx context.Context, call *shell.Call, work func(Reader) error) (err error) {
 	if call.Resident != nil {
-		return Use(ctx, call, func(l *Ledger) error { return work(l) })
+		return use(ctx, call, cacheNote, func(l *Ledger) error { return work(l) })
 	}
 	began := time.Now()
 	h, leave, err := Enter(ctx, call, call.Town)

@@ -30,6 +30,11 @@ type Ledger struct {
 // Use opens the ledger of the Town the call is for, runs work and closes the
 // ledger. The error joins those of work and of closing.
 func Use(ctx context.Context, call *shell.Call, work func(*Ledger) error) (err error) {
+	return use(ctx, call, func(*Ledger) string { return "" }, work)
+}
+
+// use is Use that adds a line to what it tells those who measure.
+func use(ctx context.Context, call *shell.Call, note func(*Ledger) string, work func(*Ledger) error) (err error) {
 	began := time.Now()
 	h, leave, err := Enter(ctx, call, call.Town)
 	if err != nil {
@@ -44,12 +49,28 @@ func Use(ctx context.Context, call *shell.Call, work func(*Ledger) error) (err e
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	opened := time.Now()
-	err = work(&Ledger{s, h})
+	l := &Ledger{s, h}
+	err = work(l)
 	if call.Getenv(traceEnv) != "" {
-		fmt.Fprintf(call.Stderr, "trace open %d\ntrace work %d\ntrace queries %d\n",
-			opened.Sub(began).Microseconds(), time.Since(opened).Microseconds(), s.Queries())
+		text := ""
+		if err == nil {
+			text = note(l)
+		}
+		fmt.Fprintf(call.Stderr, "trace open %d\ntrace work %d\ntrace queries %d\n%s",
+			opened.Sub(began).Microseconds(), time.Since(opened).Microseconds(), s.Queries(), text)
 	}
 	return err
+}
+
+// cacheNote says whether the Deacon's caches held everything that was read.
+func cacheNote(l *Ledger) string {
+	switch {
+	case !l.CachedLedger():
+		return ""
+	case l.Queries() == 0:
+		return "trace cache hit\n"
+	}
+	return "trace cache miss\n"
 }
 
 // Enter finds a Town and waits for a slot in it. dir is its directory; "" means
