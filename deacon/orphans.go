@@ -11,14 +11,14 @@ import (
 	"gastown/town/process"
 )
 
-// endOrphans ends what git processes of a killed gt left: helpers that wait for
-// a remote which may never answer, and that hold its lock meanwhile. A push so
-// ended is one whose answer was lost; the next contact finds out.
+// endOrphans ends helpers of git that a killed gt left. They wait for a remote that
+// may never answer, and hold its lock meanwhile. If one of them was pushing, its
+// answer is lost; the next contact with the remote finds out what happened.
 func (d *Deacon) endOrphans(context.Context) error {
 	locks := filepath.Dir(d.opts.Layout.Lock(""))
 	for _, pid := range orphans(locks) {
 		if err := process.KillIf(pid, func() bool { return isOrphan(pid, locks) }); err != nil {
-			d.log.WithError(err).WithField("pid", pid).Warn("a process that a killed gt left goes on")
+			d.log.WithError(err).WithField("pid", pid).Warn("a process that a killed gt left could not be ended")
 			continue
 		}
 		d.log.WithField("pid", pid).Info("a process that a killed gt left was ended")
@@ -26,8 +26,8 @@ func (d *Deacon) endOrphans(context.Context) error {
 	return nil
 }
 
-// orphans are the processes that hold the lock of one of the Town's remotes
-// although the git process that leads their session is gone.
+// orphans finds the processes that hold the lock of one of the Town's remotes
+// although the git process that leads their session has ended.
 func orphans(locks string) (found []int) {
 	all, err := os.ReadDir("/proc")
 	if err != nil {
@@ -47,9 +47,9 @@ func isOrphan(pid int, locks string) bool {
 		return false
 	}
 	if _, err := os.Stat(fmt.Sprint("/proc/", session)); !os.IsNotExist(err) {
-		return false // its leader lives, or another has that number: leave it
+		return false // its leader lives, or another process has that number
 	}
-	// Another user's processes cannot be looked into, and are not ours.
+	// The descriptors of other users' processes cannot be read, and are not ours.
 	fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 	if err != nil {
 		return false

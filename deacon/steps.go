@@ -10,22 +10,21 @@ import (
 	"github.com/sirupsen/logrus"
 )
 
-// step is something that is done when the Deacon starts and undone when it
-// ends. undo is not called when do failed.
+// step is done when the Deacon starts and undone when it stops. undo may be nil; it
+// is not called when do failed.
 type step struct {
 	name string
 	do   func(context.Context) error
 	undo func(context.Context) error
 }
 
-// steps does things in order and undoes in reverse what was done.
+// steps does steps in order, and undoes those that were done in reverse order.
 type steps struct {
 	log  logrus.FieldLogger
 	done []step
 }
 
-// start ends at the first step that fails; what was done before it is then for
-// stop to undo.
+// start ends at the first step that fails. stop then undoes the steps before it.
 func (s *steps) start(ctx context.Context, all []step) error {
 	for _, st := range all {
 		if err := ctx.Err(); err != nil {
@@ -33,7 +32,7 @@ func (s *steps) start(ctx context.Context, all []step) error {
 		}
 		began := time.Now()
 		if err := st.do(ctx); err != nil {
-			// Not to the log: it is another Deacon's when that one has the lock.
+			// Not logged: when another Deacon has the lock, the log is that Deacon's.
 			return err
 		}
 		s.log.WithField("step", st.name).WithField("took", time.Since(began).String()).Debug("started")
@@ -42,8 +41,8 @@ func (s *steps) start(ctx context.Context, all []step) error {
 	return nil
 }
 
-// stop undoes what start did. A step that does not end when ctx does is left
-// behind, so that the others have their turn; all errors are returned.
+// stop undoes what start did. It does not wait for a step that does not end when
+// ctx does, so that the others are undone, too. All errors are returned.
 func (s *steps) stop(ctx context.Context) error {
 	var failed []error
 	for _, st := range slices.Backward(s.done) {
@@ -56,7 +55,7 @@ func (s *steps) stop(ctx context.Context) error {
 		select {
 		case err = <-ended:
 		case <-ctx.Done():
-			// Whatever is left, locks and files go with the process.
+			// Locks and open files that are left end with the process.
 			select {
 			case err = <-ended:
 			case <-time.After(lastChance):
@@ -72,5 +71,5 @@ func (s *steps) stop(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// lastChance is what a step still has when the time for all is over.
+// lastChance is how long a step has when the time of all steps is over.
 const lastChance = 100 * time.Millisecond

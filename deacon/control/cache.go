@@ -9,7 +9,7 @@ import (
 	"gastown/town"
 )
 
-// The kinds of what the Deacon keeps, and what may be done with it.
+// The kinds of caches, and what may be done with them.
 const (
 	CacheAgents  = "agent"
 	CacheResults = "status"
@@ -23,21 +23,21 @@ const (
 // CacheTypes are the kinds, as gt cache --type names them.
 var CacheTypes = []string{CacheAgents, CacheResults, CacheBeads}
 
-// CacheRequest asks for something to be done with what the Deacon keeps.
+// CacheRequest asks to warm, refresh or clear caches.
 type CacheRequest struct {
 	// Do is warmup, refresh or clear.
 	Do string `json:"do"`
 	// Types are of CacheTypes.
 	Types []string `json:"types"`
-	// Within bounds the time that reading ahead takes, in nanoseconds; 0 leaves
-	// it to the Deacon, which never takes more than ten seconds.
+	// Within bounds how long reading ahead takes, in nanoseconds. 0 means ten
+	// seconds, which is also the most.
 	Within time.Duration `json:"within,omitempty"`
 }
 
 // Validate reports, wrapping town.ErrUsage, why a request cannot be one.
 func (r CacheRequest) Validate() error {
 	if !slices.Contains([]string{CacheWarmup, CacheRefresh, CacheClear}, r.Do) {
-		return fmt.Errorf("%w: %q is nothing to do with a cache", town.ErrUsage, town.Clip(r.Do, 20))
+		return fmt.Errorf("%w: %q is not something to do with a cache", town.ErrUsage, town.Clip(r.Do, 20))
 	}
 	for i, kind := range r.Types {
 		if !slices.Contains(CacheTypes, kind) || slices.Contains(r.Types[:i], kind) {
@@ -47,7 +47,7 @@ func (r CacheRequest) Validate() error {
 	return nil
 }
 
-// CacheDone is what was done with one kind.
+// CacheDone is what was done with one kind of cache.
 type CacheDone struct {
 	Type string `json:"type"`
 	// Cleared is how many entries were dropped, Read how many were read ahead.
@@ -58,8 +58,8 @@ type CacheDone struct {
 	Why  string `json:"why,omitempty"`
 }
 
-// CacheStats is what the caches did since the Deacon started, and what they
-// hold.
+// CacheStats is what the caches did since the Deacon started, and what they hold
+// now.
 type CacheStats struct {
 	// Enabled is false when cache.enabled is, or the ledger is on another server.
 	Enabled bool `json:"enabled"`
@@ -72,7 +72,7 @@ type CacheStats struct {
 	Levels []cache.Stats `json:"levels"`
 }
 
-// Agent is the last that was heard of an agent.
+// Agent is the last heartbeat of an agent.
 type Agent struct {
 	Heartbeat
 	At time.Time `json:"at"`

@@ -29,16 +29,16 @@ var ErrNoDeacon = errors.New("no Deacon runs in this Town")
 
 // Client talks to the Deacon behind a socket. It is safe for concurrent use.
 type Client struct {
-	// Waiting is told, from another goroutine, what a request waits for that has
-	// no turn at once, or whose answer takes long. May be nil. It is set before the client is used.
+	// Waiting is told, from another goroutine, what a request waits for. May be nil.
+	// It is set before the client is used.
 	Waiting func(what string)
 
 	path string
 	http *http.Client
 }
 
-// NewClient returns a client; it connects with each call, and keeps the
-// connection for the next one.
+// NewClient returns a client. It connects with the first call, and uses the
+// connection again for the next ones.
 func NewClient(socket string) *Client {
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", socket)
@@ -46,7 +46,7 @@ func NewClient(socket string) *Client {
 	return &Client{path: socket, http: &http.Client{Transport: &http.Transport{DialContext: dial, MaxIdleConns: 4}}}
 }
 
-// Close gives up idle connections.
+// Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
 // Status asks for the Deacon's state. Like every call it fails with ErrNoDeacon
@@ -59,8 +59,8 @@ func (c *Client) Status(ctx context.Context) (out Status, err error) {
 // Stop asks the Deacon to end; it does so within a few seconds.
 func (c *Client) Stop(ctx context.Context) error { return c.call(ctx, "POST", "stop", nil, nil) }
 
-// Reload has the configuration and the schedule read anew. When one of them
-// makes no sense the former ones stay in force and the error says why.
+// Reload has the configuration and the schedule read again. When one of them is
+// malformed, the former ones stay in force and the error says why.
 func (c *Client) Reload(ctx context.Context) error { return c.call(ctx, "POST", "reload", nil, nil) }
 
 // Run runs a check or a job, waits for it and returns how it went.
@@ -77,9 +77,9 @@ func (c *Client) Sync(ctx context.Context, remote string, wait bool) ([]Run, err
 	return out.Runs, err
 }
 
-// Heartbeat says that an agent is alive. It is kept in memory first and
-// written with others every few seconds. Where too many come at once it is sent
-// again until ctx ends, or for ten seconds if that has no end.
+// Heartbeat says that an agent is alive. The Deacon writes it with others every few
+// seconds. A heartbeat that is over the limit is sent again until ctx ends, or for
+// ten seconds if ctx has no deadline.
 func (c *Client) Heartbeat(ctx context.Context, h Heartbeat) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
@@ -103,20 +103,20 @@ func (c *Client) Agents(ctx context.Context) (all []Agent, err error) {
 	return all, err
 }
 
-// Cache does something with what the Deacon keeps, and says what.
+// Cache warms, refreshes or clears caches of the Deacon, and says what was done.
 func (c *Client) Cache(ctx context.Context, r CacheRequest) (done []CacheDone, err error) {
 	err = c.call(ctx, "POST", "cache", r, &done)
 	return done, err
 }
 
-// CacheStats tells what the Deacon keeps.
+// CacheStats tells what the Deacon's caches did and hold.
 func (c *Client) CacheStats(ctx context.Context) (out CacheStats, err error) {
 	err = c.call(ctx, "GET", "cache", nil, &out)
 	return out, err
 }
 
-// Lend has the Deacon give up the planes, so that this process can open them
-// itself. They are given back by release, or when this process ends.
+// Lend has the Deacon lend the planes, so that this process can open them itself.
+// The lease ends with release, or with this process.
 func (c *Client) Lend(ctx context.Context) (release func() error, err error) {
 	// The lease is the connection's, so its context must outlive ctx.
 	lease, end := context.WithCancel(context.WithoutCancel(ctx))
@@ -215,12 +215,12 @@ func refused(what string, res *http.Response) error {
 	}
 	cause := error(remoteError{f.Error, kinds[f.Kind]})
 	if f.Next != "" {
-		return told{&town.Error{Err: cause, Next: f.Next}}
+		return advised{&town.Error{Err: cause, Next: f.Next}}
 	}
 	return cause
 }
 
-// remoteError is an error of the Deacon's: its text and its kind.
+// remoteError is an error that the Deacon returned: its text and its kind.
 type remoteError struct {
 	text string
 	kind error
@@ -229,9 +229,9 @@ type remoteError struct {
 func (e remoteError) Error() string { return strings.TrimSpace(e.text) }
 func (e remoteError) Unwrap() error { return e.kind }
 
-// told is an error of the Deacon's with its advice; the text says already what
+// advised is an error of the Deacon's with its advice. The text says already what
 // failed.
-type told struct{ advice *town.Error }
+type advised struct{ advice *town.Error }
 
-func (e told) Error() string { return e.advice.Err.Error() }
-func (e told) Unwrap() error { return e.advice }
+func (e advised) Error() string { return e.advice.Err.Error() }
+func (e advised) Unwrap() error { return e.advice }

@@ -10,19 +10,19 @@ import (
 	"gastown/town"
 )
 
-// minAgain and maxAgain bound the pause before a request is sent again that was
-// over the limit.
+// minAgain and maxAgain bound the pause before a request that was over the limit is
+// sent again.
 const minAgain, maxAgain = 100 * time.Millisecond, 5 * time.Second
 
-// ErrLimited reports a request that had no turn in the time its caller gives:
-// there are more than rate.requests_per_second. It wraps town.ErrBusy.
+// ErrLimited reports a request that had no turn while its caller waited: there are
+// more than rate.requests_per_second. It wraps town.ErrBusy.
 var ErrLimited = fmt.Errorf("%w: the Deacon has more requests than it takes a second", town.ErrBusy)
 
-// defaultPatience is how long a request waits for its turn when its context has
-// no end.
+// defaultPatience is how long a request waits for its turn when its context has no
+// deadline.
 const defaultPatience = 10 * time.Second
 
-// patient gives a context an end.
+// patient gives a context a deadline if it has none.
 func patient(ctx context.Context) (context.Context, context.CancelFunc) {
 	if _, ends := ctx.Deadline(); ends {
 		return context.WithCancel(ctx)
@@ -30,7 +30,7 @@ func patient(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, defaultPatience)
 }
 
-// limited is an ErrLimited with the time after which to try again.
+// limited is an ErrLimited with the pause before the next attempt.
 type limited struct {
 	error
 	again time.Duration
@@ -38,7 +38,7 @@ type limited struct {
 
 func (l *limited) Unwrap() error { return l.error }
 
-// overLimit is the error for an answer that the limit gave.
+// overLimit is the error for an answer that says the request is over the limit.
 func overLimit(what string, res *http.Response) error {
 	seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
 	if err != nil {
