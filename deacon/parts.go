@@ -21,8 +21,8 @@ import (
 // a line.
 var parts = []func(*host) part.Part{
 	func(h *host) part.Part { return events.New(h) },
-	func(h *host) part.Part { return federation.New(h) },
 	func(h *host) part.Part { return machine.New(h) },
+	func(h *host) part.Part { return federation.New(h) },
 	func(h *host) part.Part { return checks.New(h) },
 	func(h *host) part.Part { return heartbeat.New(h) },
 	func(h *host) part.Part { return collector.New(h) },

@@ -1,10 +1,9 @@
-// Package check looks whether a Town is well. A check answers with a state, the
-// figure it is drawn from, the threshold it was held against, and the one thing
-// to do.
+// Package check says what a check is, and has those of disk, Dolt, tmux, Git and the
+// federation. The result of a check is a state, the figure it follows from, the
+// threshold, and one next step.
 //
-// Checks only look: they change nothing, repair nothing and contact nobody.
-// The package knows neither where a Town keeps things nor how often to look;
-// both are handed in. Other checks are added by whoever makes a Check.
+// Checks change nothing, repair nothing and contact nobody. The paths, thresholds
+// and intervals come from the caller. Parts of the Deacon add checks of their own.
 package check
 
 import (
@@ -49,29 +48,29 @@ func Worse(a, b State) State {
 // Result is what a check found.
 type Result struct {
 	State State
-	// Figure is what was measured, Threshold what it was held against, both
-	// with their units.
+	// Figure is what was measured, and Threshold what it was compared with, both with
+	// units.
 	Figure    string
 	Threshold string
-	// Next is the one thing to do; empty when all is well.
+	// Next is the next step; empty when all is well.
 	Next string
-	// Details name what is not well, one thing a line.
+	// Details name the problems, one a line.
 	Details []string
 }
 
-// Check is one thing to look at.
+// Check looks at one thing.
 type Check struct {
-	// Name is a word. It is also the name in /health of what was looked at.
+	// Name is a word; /health shows the result under it.
 	Name string
 	// Help is one line for people.
 	Help string
 	// Slow checks read much, so a job of their own runs them less often.
 	Slow bool
-	// Run looks. An error means that it could not, which is critical.
+	// Run looks. An error means that it could not look, which is critical.
 	Run func(context.Context) (Result, error)
 }
 
-// Do runs a check. Whatever happens in it becomes a result.
+// Do runs a check. An error or a panic becomes a critical result.
 func (c Check) Do(ctx context.Context) (out Result) {
 	defer func() {
 		if p := recover(); p != nil {

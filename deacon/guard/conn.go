@@ -14,8 +14,8 @@ import (
 
 type connKey struct{}
 
-// listener lets in no more connections than there may be, and only those of
-// the right user.
+// listener bounds the connections, and with Owner accepts only those of the owner's
+// processes.
 type listener struct {
 	net.Listener
 	server *Server
@@ -74,8 +74,8 @@ func Owner(c *net.UnixConn) bool { return sameUser(c) }
 // allowed: root may do anything anyway.
 func allowed(peer, own int) bool { return peer == own || peer == 0 }
 
-// conn notes how its peer behaves: the server itself tells nobody of requests
-// that never arrive whole.
+// conn observes its peer: net/http does not report requests that never arrive
+// whole.
 type conn struct {
 	net.Conn
 	server  *Server
@@ -98,7 +98,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write bounds each piece where nothing bounds the whole answer.
+// Write bounds how long the peer takes for each piece, with Owner.
 func (c *conn) Write(p []byte) (int, error) {
 	if c.server.opts.Owner {
 		if err := c.SetWriteDeadline(time.Now().Add(c.server.opts.Write)); err != nil {
@@ -112,8 +112,8 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// SetReadDeadline knows the server's way to interrupt its own reads: a time
-// long past.
+// SetReadDeadline recognises how net/http interrupts its own reads: by a time in the
+// past.
 func (c *conn) SetReadDeadline(t time.Time) error {
 	c.aborted.Store(!t.IsZero() && t.Year() < 2000)
 	return c.Conn.SetReadDeadline(t)
@@ -124,7 +124,7 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// state is told what becomes of each connection.
+// state is called by net/http when a connection changes.
 func state(n net.Conn, s http.ConnState) {
 	c, ok := n.(*conn)
 	if !ok {

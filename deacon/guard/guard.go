@@ -26,25 +26,25 @@ const (
 	defaultConns  = 256
 	defaultBody   = 64 << 10
 	defaultHeader = 8 << 10
-	// defaultRead is how long a peer may take to send a request, defaultIdle how
-	// long it may then stay without another.
+	// defaultRead is how long a peer may take to send a request, defaultIdle how long
+	// it may stay connected without one.
 	defaultRead = 5 * time.Second
 	defaultIdle = 60 * time.Second
-	// defaultWrite is how long a peer may take to take an answer.
+	// defaultWrite is how long a peer may take to read an answer.
 	defaultWrite = 10 * time.Second
-	// logEvery is how often one reason of refusal is logged.
+	// logEvery is how often a reason of refusal is logged after the first three times.
 	logEvery = 10 * time.Second
 )
 
-// The reasons of refusal; there are no others.
+// The reasons of refusal. There are no others.
 const (
 	Peer      = "peer"      // another user's process
 	Crowded   = "crowded"   // too many connections
-	Slow      = "slow"      // took too long to send a request, or to take its answer
-	Malformed = "malformed" // no request, or no JSON, or values that cannot be
+	Slow      = "slow"      // took too long to send a request, or to read its answer
+	Malformed = "malformed" // not a request, not JSON, or invalid values
 	Oversized = "oversized" // a body above the limit
 	Unknown   = "unknown"   // no such path or method
-	Unsigned  = "unsigned"  // a notice without a valid signature
+	Unsigned  = "unsigned"  // a notification without a valid signature
 	Limited   = "limited"   // more requests a second than there may be
 )
 
@@ -55,9 +55,9 @@ func Reasons() []string {
 
 // Options say how to guard.
 type Options struct {
-	// Log is told of refusals.
+	// Log gets the refusals, by reason.
 	Log logrus.FieldLogger
-	// Refused counts one; it must not block.
+	// Refused counts a refusal; it must not block.
 	Refused func(reason string)
 	// Owner lets only processes of this user, and root's, in. The listener must
 	// be of a unix socket.
@@ -80,8 +80,8 @@ type Server struct {
 	served sync.WaitGroup
 	failed chan error
 
-	mu   sync.Mutex
-	told map[string]*rate.Sometimes
+	mu     sync.Mutex
+	logged map[string]*rate.Sometimes
 }
 
 // Serve serves h on l, which it closes in the end.
@@ -103,7 +103,7 @@ func Serve(l net.Listener, h http.Handler, o Options) *Server {
 		whole = 0 // see conn.Write
 	}
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &Server{opts: o, cancel: cancel, failed: make(chan error, 1), told: map[string]*rate.Sometimes{}}
+	s := &Server{opts: o, cancel: cancel, failed: make(chan error, 1), logged: map[string]*rate.Sometimes{}}
 	s.http = &http.Server{
 		Handler: s.handler(h), MaxHeaderBytes: defaultHeader,
 		ReadTimeout: o.Read, ReadHeaderTimeout: o.Read, IdleTimeout: defaultIdle, WriteTimeout: whole,
@@ -112,7 +112,7 @@ func Serve(l net.Listener, h http.Handler, o Options) *Server {
 			return context.WithValue(ctx, connKey{}, c)
 		},
 		ConnState: state,
-		// What it would log may quote the peer.
+		// Its messages may quote the peer.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	s.served.Go(func() {
@@ -127,8 +127,8 @@ func Serve(l net.Listener, h http.Handler, o Options) *Server {
 // Failed tells when the listener fails for good.
 func (s *Server) Failed() <-chan error { return s.failed }
 
-// Close cancels the requests under way, waits for their answers until ctx ends
-// and then cuts what is left.
+// Close cancels the requests under way, waits for their answers until ctx ends, and
+// then closes the connections that are left.
 func (s *Server) Close(ctx context.Context) error {
 	s.cancel()
 	err := s.http.Shutdown(ctx)
@@ -139,16 +139,16 @@ func (s *Server) Close(ctx context.Context) error {
 	return err
 }
 
-// Refuse counts a request that is refused and logs that, but not each time.
+// refuse counts a request that is refused, and logs some of them.
 func (s *Server) refuse(reason string) {
 	if s.opts.Refused != nil {
 		s.opts.Refused(reason)
 	}
 	s.mu.Lock()
-	some := s.told[reason]
+	some := s.logged[reason]
 	if some == nil {
 		some = &rate.Sometimes{First: 3, Interval: logEvery}
-		s.told[reason] = some
+		s.logged[reason] = some
 	}
 	s.mu.Unlock()
 	some.Do(func() {

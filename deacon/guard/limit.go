@@ -22,18 +22,18 @@ const (
 
 // LimitOptions say how a Limiter admits requests.
 type LimitOptions struct {
-	// Queue is how many requests may wait for their turn; 0 means that none
-	// does, and what is over the limit is refused at once.
+	// Queue is how many requests may wait for their turn. With 0, requests over the
+	// limit are refused at once.
 	Queue int
-	// Exempt are requests that are never counted nor kept waiting.
+	// Exempt says which requests are neither counted nor delayed. May be nil.
 	Exempt func(*http.Request) bool
 	// Delayed counts a request that had to wait. May be nil.
 	Delayed func()
 }
 
-// Limiter admits so many requests a second, and a burst above that. Requests
-// have their turns in the order they came in. Its methods may be called from any
-// goroutine.
+// Limiter admits so many requests a second, and a burst above that. Requests have
+// their turns in the order in which they came. Its methods may be called from many
+// goroutines.
 type Limiter struct {
 	opts    LimitOptions
 	rate    *rate.Limiter
@@ -52,9 +52,8 @@ func (l *Limiter) Set(perSecond, burst int) {
 	l.rate.SetBurst(burst)
 }
 
-// Handler is h behind the limit. What has no turn within the time its client
-// gives, or finds the queue full, is refused with 429 and Retry-After. Serve it
-// behind Serve.
+// Handler is h behind the limit. A request that gets no turn while its client waits,
+// or finds the queue full, is refused with 429 and Retry-After. Serve it with Serve.
 func (l *Limiter) Handler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if l.opts.Exempt != nil && l.opts.Exempt(r) || l.admit(w, r) {
@@ -103,7 +102,7 @@ func (l *Limiter) admit(w http.ResponseWriter, r *http.Request) bool {
 // until then. ok is false when that is too late for the client, or the queue is
 // full.
 func (l *Limiter) turn(patience time.Duration) (turn *rate.Reservation, delay time.Duration, ahead int, ok bool) {
-	l.mu.Lock() // also so that a turn nobody takes is given back before the next
+	l.mu.Lock() // a turn that is cancelled must be given back before the next request
 	defer l.mu.Unlock()
 	turn = l.rate.Reserve()
 	delay = turn.Delay()
