@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -38,7 +39,9 @@ type host struct {
 	stores   *stores.Stores
 	feed     *feed.Feed
 	jobs     *schedule.Scheduler // nil until the planes were read
-	parts    []part.Part
+	// parts are those of the list, then what the Deacon itself owns; starts are the
+	// same in the order of the start: the list may use what the Deacon owns.
+	parts, starts []part.Part
 }
 
 func newHost(o Options) *host {
@@ -49,12 +52,14 @@ func newHost(o Options) *host {
 		OperationalSign: h.sign(layout.Operational), LedgerSign: h.sign(layout.Ledger),
 	})
 	h.records = recorder.New(recorder.Options{Log: o.Log, Now: o.Now, Operational: h.stores.Operational, Appended: h.feed.Wake})
-	h.parts = []part.Part{h.records, stored{h.stores}}
+	services := []part.Part{h.records, stored{h.stores}}
 	for _, make := range parts {
 		if p := make(h); p != nil {
 			h.parts = append(h.parts, p)
 		}
 	}
+	h.starts = slices.Concat(services, h.parts)
+	h.parts = slices.Concat(h.parts, services)
 	return h
 }
 

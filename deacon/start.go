@@ -23,7 +23,7 @@ func (d *Deacon) steps() []step {
 		{"planes", d.takePlanes, d.host.stores.Close},
 		{"schedule", d.makeSchedule, nil},
 	}
-	for _, p := range d.host.parts {
+	for _, p := range d.host.starts {
 		all = append(all, d.partStep(p))
 	}
 	return append(all,
