@@ -65,7 +65,7 @@ func (o *cacheOptions) client() (*control.Client, error) {
 }
 
 func (o *cacheOptions) run(ctx context.Context) error {
-	op := map[string]string{control.CacheWarmup: "read ahead", control.CacheRefresh: "read anew", control.CacheClear: "forget"}[o.do]
+	op := map[string]string{control.CacheWarmup: "read ahead", control.CacheRefresh: "read anew", control.CacheClear: "drop what is cached"}[o.do]
 	switch {
 	case o.all && len(o.types) > 0:
 		return town.Fail(op, "give one of them", "%w: --all and --type exclude each other", town.ErrUsage)
@@ -102,14 +102,14 @@ func (o *cacheOptions) run(ctx context.Context) error {
 	})
 }
 
-// cacheReport is control.CacheStats for printing; only running when no Deacon is
-// there to keep anything.
+// cacheReport is control.CacheStats for printing. Without a Deacon it says only that
+// none is running.
 type cacheReport struct {
 	Running bool `json:"running"`
 	*control.CacheStats
 }
 
-// cacheNames say what each level holds.
+// cacheNames say what each cache holds.
 var cacheNames = map[string]string{
 	control.CacheAgents:  "who is alive",
 	control.CacheResults: "results of queries (second level)",
@@ -126,24 +126,24 @@ func (o *cacheOptions) stats(ctx context.Context) error {
 	defer cancel()
 	s, err := client.CacheStats(ctx)
 	if errors.Is(err, control.ErrNoDeacon) {
-		none := o.call.Show(cacheReport{}, func(p *term.Printer) { p.Line("nothing is kept: that is the Deacon's, and none runs") })
+		none := o.call.Show(cacheReport{}, func(p *term.Printer) { p.Line("nothing is cached: the Deacon has the caches, and none runs") })
 		return errors.Join(err, none)
 	}
 	if err != nil {
 		return err
 	}
-	return o.call.Show(cacheReport{true, &s}, func(p *term.Printer) { sayCache(p, s) })
+	return o.call.Show(cacheReport{true, &s}, func(p *term.Printer) { printStats(p, s) })
 }
 
-func sayCache(p *term.Printer, s control.CacheStats) {
+func printStats(p *term.Printer, s control.CacheStats) {
 	switch {
 	case !s.Enabled:
-		p.Styled(term.Bad, "Nothing is kept: %s.", s.Why)
+		p.Styled(term.Bad, "Nothing is cached: %s.", s.Why)
 	default:
-		p.Line("At most %s together; a bead stays for %s, a result three times as long.",
+		p.Line("At most %s in all; a bead stays for %s, a result three times as long.",
 			term.Size(s.MaxBytes), time.Duration(s.TTL*float64(time.Second)))
 		if s.Why != "" {
-			p.Line("Beads and results are not: %s.", s.Why)
+			p.Line("Beads and results are not cached: %s.", s.Why)
 		}
 	}
 	p.Line("")

@@ -110,7 +110,7 @@ func (o *deaconOptions) client() (layout.Town, *control.Client, error) {
 	return t, control.NewClient(t.ControlSocket()), nil
 }
 
-// reload has both files read anew.
+// reload has the Deacon read the configuration and the schedule anew.
 func (o *deaconOptions) reload(ctx context.Context) error {
 	_, client, err := o.client()
 	if err != nil {
@@ -134,7 +134,7 @@ type stopped struct {
 }
 
 func (o *deaconOptions) stop(ctx context.Context) error {
-	did, err := o.end(ctx)
+	did, err := o.stopAndWait(ctx)
 	if err != nil {
 		return err
 	}
@@ -147,9 +147,9 @@ func (o *deaconOptions) stop(ctx context.Context) error {
 	})
 }
 
-// end asks the Deacon to stop and waits until it is gone; did is false when
-// none was there. One that is still starting is waited for.
-func (o *deaconOptions) end(ctx context.Context) (did bool, err error) {
+// stopAndWait asks the Deacon to stop and waits until it has ended; did is false
+// when none ran. It waits also for one that is still starting.
+func (o *deaconOptions) stopAndWait(ctx context.Context) (did bool, err error) {
 	t, client, err := o.client()
 	if err != nil {
 		return false, err
@@ -205,7 +205,7 @@ func (o *deaconOptions) run(ctx context.Context) error {
 	}
 	err = o.call.Show(out, func(p *term.Printer) {
 		for _, c := range out.Checks {
-			sayCheck(p, c)
+			printCheck(p, c)
 		}
 		for _, r := range out.Runs {
 			note := r.Note

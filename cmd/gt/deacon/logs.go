@@ -24,8 +24,8 @@ func (o *deaconOptions) logs(ctx context.Context) error {
 	return logs.Tail(ctx, t.DeaconLog(), max(0, o.lines), o.follow, w)
 }
 
-// logWriter puts the lines of a log into words, or passes them on as they are
-// with --json.
+// logWriter prints the lines of a log for people; with --json it passes them on
+// unchanged.
 type logWriter struct {
 	call *shell.Call
 	rest []byte
@@ -44,13 +44,13 @@ func (w *logWriter) Write(data []byte) (int, error) {
 			p.Line("%s", line)
 			continue
 		}
-		sayLog(p, line)
+		printLogLine(p, line)
 	}
 	return len(data), p.Flush()
 }
 
-// sayLog words one line: time, level, message, and the rest by name.
-func sayLog(p *term.Printer, line []byte) {
+// printLogLine prints one line: time, level, message, then other fields by name.
+func printLogLine(p *term.Printer, line []byte) {
 	var entry map[string]any
 	if json.Unmarshal(line, &entry) != nil {
 		p.Line("%s", line)

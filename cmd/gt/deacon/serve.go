@@ -29,13 +29,13 @@ import (
 	"gastown/town/config"
 )
 
-// serve is the Deacon itself.
+// serve runs the Deacon in this process until it is told to stop.
 func (o *deaconOptions) serve(ctx context.Context) (err error) {
 	h, err := host.Open(o.call)
 	if err != nil {
 		return err
 	}
-	ready, err := readiness(o.call.Getenv(readyEnv))
+	ready, err := readyPipe(o.call.Getenv(readyEnv))
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closer.Close()) }()
-	reload, ignore := hangups()
+	reload, ignore := reloadSignals()
 	defer ignore()
 	verifier := hooks.NewVerifier(hooks.VerifierOptions{
 		Secret: func() (hooks.Secret, error) { return hooks.ReadSecret(h.Layout.NotifySecret()) }, Now: o.call.Now,
@@ -100,9 +100,9 @@ func openLog(h *host.Host, also io.Writer) (*logrus.Logger, io.Closer, error) {
 	return logs.Open(opts)
 }
 
-// hangups passes SIGHUP on until ignore is called; several that come while one
-// is due are one.
-func hangups() (reload <-chan struct{}, ignore func()) {
+// reloadSignals passes SIGHUP on until ignore is called. Signals that arrive before
+// the last one was read count as one.
+func reloadSignals() (reload <-chan struct{}, ignore func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
 	out, over, ended := make(chan struct{}, 1), make(chan struct{}), make(chan struct{})
@@ -123,8 +123,8 @@ func hangups() (reload <-chan struct{}, ignore func()) {
 	return out, func() { signal.Stop(signals); close(over); <-ended }
 }
 
-// planes takes the Town's planes into this process, unless a server of
-// somebody else has them.
+// planes serves the Town's planes from this process. It is nil when they are on a
+// server of somebody else.
 func (o *deaconOptions) planes(h *host.Host) func(context.Context, *config.Config, func(string)) (deacon.Server, error) {
 	if _, ok := host.Serve(h.Layout, h.Config); !ok {
 		return nil
@@ -140,9 +140,9 @@ func (o *deaconOptions) planes(h *host.Host) func(context.Context, *config.Confi
 	}
 }
 
-// readiness is the descriptor on which to say that the Deacon runs; nil when
-// nobody waits for it. No child inherits it.
-func readiness(fd string) (*os.File, error) {
+// readyPipe is where to write that the Deacon is ready; nil when nobody waits. No
+// child inherits it.
+func readyPipe(fd string) (*os.File, error) {
 	if fd == "" {
 		return nil, nil
 	}

@@ -17,13 +17,15 @@ import (
 	"gastown/town"
 )
 
-// readyEnv names the descriptor on which a detached Deacon says that it runs.
+// readyEnv names the descriptor to which a Deacon in the background writes when it
+// is ready.
 const readyEnv = "GT_DEACON_READY_FD"
 
-// maxComplaint is how much of what a Deacon that failed wrote is read, in bytes.
+// maxComplaint bounds, in bytes, what is read of the error of a Deacon that did not
+// start.
 const maxComplaint = 16 << 10
 
-// started is what a Deacon says when it is ready.
+// started is what a Deacon writes when it is ready.
 type started struct {
 	PID  int    `json:"pid"`
 	HTTP string `json:"http,omitempty"`
@@ -48,13 +50,13 @@ func (o *deaconOptions) start(ctx context.Context) error {
 }
 
 func (o *deaconOptions) restart(ctx context.Context) error {
-	if _, err := o.end(ctx); err != nil {
+	if _, err := o.stopAndWait(ctx); err != nil {
 		return err
 	}
 	return o.start(ctx)
 }
 
-// detach starts the Deacon as a process of its own and waits until it runs.
+// detach starts the Deacon in a session of its own and waits until it is ready.
 func (o *deaconOptions) detach(ctx context.Context) (out started, err error) {
 	h, err := host.Open(o.call)
 	if err != nil {
@@ -67,14 +69,14 @@ func (o *deaconOptions) detach(ctx context.Context) (out started, err error) {
 	if err := os.MkdirAll(h.Layout.Deacon(), 0o700); err != nil {
 		return out, err
 	}
-	// A file of its own for each start: a Deacon that panics leaves its last
-	// words there, and one that was refused must not write over them.
-	complaint, err := os.CreateTemp(h.Layout.Deacon(), ".start-*")
+	// A file of its own for each start. A panic is written there, and a Deacon that
+	// is refused later must not overwrite it.
+	errorFile, err := os.CreateTemp(h.Layout.Deacon(), ".start-*")
 	if err != nil {
 		return out, err
 	}
-	defer complaint.Close()
-	defer os.Remove(complaint.Name())
+	defer errorFile.Close()
+	defer os.Remove(errorFile.Name())
 	ours, theirs, err := os.Pipe()
 	if err != nil {
 		return out, err
@@ -82,7 +84,7 @@ func (o *deaconOptions) detach(ctx context.Context) (out started, err error) {
 	defer ours.Close()
 	cmd := exec.Command(self, "--town", h.Layout.Root, "--json", "--wait", o.call.Wait.String(), "deacon", "start", "--foreground")
 	cmd.Dir = h.Layout.Root
-	cmd.Stderr = complaint
+	cmd.Stderr = errorFile
 	cmd.ExtraFiles = []*os.File{theirs}
 	cmd.Env = append(slices.Clone(o.call.Env), readyEnv+"=3")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
@@ -91,27 +93,27 @@ func (o *deaconOptions) detach(ctx context.Context) (out started, err error) {
 	if err != nil {
 		return out, err
 	}
-	said := make(chan error, 1)
-	go func() { said <- json.NewDecoder(io.LimitReader(ours, maxComplaint)).Decode(&out) }()
+	ready := make(chan error, 1)
+	go func() { ready <- json.NewDecoder(io.LimitReader(ours, maxComplaint)).Decode(&out) }()
 	select {
-	case err = <-said:
+	case err = <-ready:
 	case <-ctx.Done():
 		_ = cmd.Process.Signal(syscall.SIGTERM)
 		_ = cmd.Wait()
-		<-said
+		<-ready
 		return out, ctx.Err()
 	}
 	if err == nil {
-		// From here on its last words go to a file that stays.
-		return out, errors.Join(os.Rename(complaint.Name(), filepath.Join(h.Layout.Deacon(), "stderr")), cmd.Process.Release())
+		// From here on standard error goes to a file that stays.
+		return out, errors.Join(os.Rename(errorFile.Name(), filepath.Join(h.Layout.Deacon(), "stderr")), cmd.Process.Release())
 	}
-	_ = cmd.Wait() // it ended without a word on the pipe
-	return out, refusedStart(complaint, cmd.ProcessState)
+	_ = cmd.Wait() // it ended before it was ready
+	return out, refusedStart(errorFile, cmd.ProcessState)
 }
 
-// refusedStart is why a Deacon did not start: its own error, with its kind.
-func refusedStart(complaint *os.File, end *os.ProcessState) error {
-	text, err := io.ReadAll(io.NewSectionReader(complaint, 0, maxComplaint))
+// refusedStart is the error of a Deacon that did not start, with its kind.
+func refusedStart(errorFile *os.File, end *os.ProcessState) error {
+	text, err := io.ReadAll(io.NewSectionReader(errorFile, 0, maxComplaint))
 	var why shell.Failure
 	if err != nil || json.Unmarshal(text, &why) != nil || why.Error == "" {
 		return town.Fail("start the Deacon", "gt deacon start --foreground shows what it does", "it ended (%s): %s", end, town.Clip(string(text), 2000))
@@ -119,7 +121,7 @@ func refusedStart(complaint *os.File, end *os.ProcessState) error {
 	return startError{why.Error, why.Next, shell.Kind(end.ExitCode())}
 }
 
-// startError is an error of another process, with what it says itself.
+// startError is an error that another process printed.
 type startError struct {
 	text, next string
 	kind       error

@@ -13,17 +13,18 @@ import (
 	"gastown/town"
 )
 
-// maxAlive is how many agents gt deacon status names; --json has all.
+// maxAlive bounds the agents gt deacon status names; --json has all.
 const maxAlive = 10
 
-// alivePatience is how long the names of agents are waited for.
+// alivePatience bounds how long the command waits for the names of agents.
 const alivePatience = time.Second
 
-// deaconStatus is control.Status for printing; only running when there is none.
+// deaconStatus is control.Status for printing. Without a Deacon it says only that
+// none is running.
 type deaconStatus struct {
 	Running bool `json:"running"`
 	*control.Status
-	// Alive are the agents that were heard lately.
+	// Alive are the agents whose heartbeat came lately.
 	Alive []control.Agent `json:"alive,omitempty"`
 }
 
@@ -47,14 +48,15 @@ func (o *deaconOptions) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Who is alive is an addition; the Deacon may be unable to read it just now.
+	// The status is worth printing without the agents, which the Deacon may be unable
+	// to read now.
 	soon, cancel := context.WithTimeout(ctx, alivePatience)
 	defer cancel()
 	alive, _ := client.Agents(soon)
-	return o.call.Show(deaconStatus{true, &s, alive}, func(p *term.Printer) { o.sayDeacon(p, s, alive) })
+	return o.call.Show(deaconStatus{true, &s, alive}, func(p *term.Printer) { o.printStatus(p, s, alive) })
 }
 
-func (o *deaconOptions) sayDeacon(p *term.Printer, s control.Status, alive []control.Agent) {
+func (o *deaconOptions) printStatus(p *term.Printer, s control.Status, alive []control.Agent) {
 	up := time.Duration(s.Uptime * float64(time.Second)).Round(time.Second)
 	p.Line("Deacon of Town %s, %s for %s", s.Town, s.State, up)
 	p.Line("  gt %s, pid %d, user %s, %s", s.Version, s.PID, s.User, s.Root)
@@ -85,7 +87,7 @@ func (o *deaconOptions) sayDeacon(p *term.Printer, s control.Status, alive []con
 	p.Table([]string{"JOB", "SCHEDULE", "LAST", "TOOK", "NEXT", "RESULT"}, rows)
 	p.Line("")
 	for _, c := range s.Checks {
-		sayCheck(p, c)
+		printCheck(p, c)
 	}
 }
 
@@ -112,13 +114,13 @@ func (o *deaconOptions) jobRow(j control.Job) []string {
 	return []string{j.Name, j.Schedule, last, took, next, result}
 }
 
-// shortAgo words a time for a table.
+// shortAgo says in a table how long ago a time was.
 func (o *deaconOptions) shortAgo(t time.Time) string {
 	return max(0, o.call.Now().Sub(t)).Round(time.Second).String() + " ago"
 }
 
-// sayCheck tells what a check found.
-func sayCheck(p *term.Printer, c control.Check) {
+// printCheck prints what a check found.
+func printCheck(p *term.Printer, c control.Check) {
 	style := term.Good
 	if c.State != "healthy" {
 		style = term.Bad

@@ -13,10 +13,10 @@ import (
 	"gastown/town/config"
 )
 
-// unitText is a service with no more rights than it needs. One of the system's
-// manager can write only the Town, and the repositories on this machine that
-// the Town exchanges with. A user's manager may not do that to its services, and
-// what it can do by a user namespace makes ssh refuse the system's own files.
+// unitText is a service with no more rights than it needs. Run by the system's
+// manager, it can write only the Town and the repositories on this machine that the
+// Town exchanges with. A user's manager cannot restrict its services so: it would
+// need a user namespace, in which ssh refuses the system's configuration files.
 var unitText = template.Must(template.New("unit").Parse(`# The Deacon of the Town {{.Name}}.
 [Unit]
 Description=Gas Town Deacon of {{.Name}}
@@ -34,8 +34,8 @@ User={{.User}}
 WorkingDirectory={{.Dir}}
 Restart=on-failure
 RestartSec=5
-# Nothing a restart would change: usage, refused by a rule. Whoever has the
-# planes or the lock (4) gives them up some day.
+# A restart does not help against wrong usage (2) and a refusal (5). It does
+# against busy planes or a busy lock (4): their holder releases them.
 RestartPreventExitStatus=2 5
 TimeoutStartSec=120
 TimeoutStopSec=10
@@ -115,8 +115,8 @@ func localRemote(r config.Remote) (string, bool) {
 	return dir, filepath.IsAbs(dir)
 }
 
-// unitPath writes a path where systemd takes the rest of the line as it is,
-// but for its specifiers.
+// unitPath writes a path where systemd reads the rest of the line literally, except
+// for its specifiers.
 func unitPath(s string) string { return strings.ReplaceAll(s, "%", "%%") }
 
 // unitQuote writes a word as systemd reads it.

@@ -14,7 +14,8 @@ import (
 	"gastown/town/lockfile"
 )
 
-// permissions looks at who may read what is private and whether we may write.
+// permissions looks for private files that others may read, and for files that the
+// Town's owner may not write.
 func (d *doctor) permissions(ctx context.Context) (found []finding, err error) {
 	t := d.layout
 	for _, p := range []struct {
@@ -38,7 +39,7 @@ func (d *doctor) permissions(ctx context.Context) (found []finding, err error) {
 	return d.writable(ctx, found)
 }
 
-// writable looks for what the Town's owner cannot write.
+// writable looks for files that the Town's owner cannot use.
 func (d *doctor) writable(ctx context.Context, found []finding) ([]finding, error) {
 	other := 0
 	for _, root := range []string{filepath.Dir(d.layout.Config()), d.layout.Private(), d.layout.Files()} {
@@ -51,7 +52,7 @@ func (d *doctor) writable(ctx context.Context, found []finding) ([]finding, erro
 			}
 			info, serr := os.Lstat(path)
 			if serr != nil {
-				return nil // gone meanwhile
+				return nil // removed meanwhile
 			}
 			want := fs.FileMode(0o400)
 			if info.IsDir() {
@@ -81,7 +82,7 @@ func (d *doctor) writable(ctx context.Context, found []finding) ([]finding, erro
 	return found, nil
 }
 
-// locks tells who holds what.
+// locks notes who holds which lock.
 func (d *doctor) locks(context.Context) (found []finding, err error) {
 	t := d.layout
 	var paths []string
@@ -91,7 +92,7 @@ func (d *doctor) locks(context.Context) (found []finding, err error) {
 			continue
 		}
 		for _, e := range entries {
-			// Ours: with --fix the doctor itself holds the lock of gt install.
+			// With --fix the doctor itself holds the lock of gt install.
 			if strings.HasSuffix(e.Name(), ".lock") && e.Type().IsRegular() && e.Name() != filepath.Base(t.Lock("install")) {
 				paths = append(paths, filepath.Join(dir, e.Name()))
 			}

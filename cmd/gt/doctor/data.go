@@ -23,12 +23,12 @@ import (
 const (
 	// remoteDeadline bounds the contact with one remote.
 	remoteDeadline = 20 * time.Second
-	// skewAllowed is how far ahead of the clock a time may lie that was noted.
+	// skewAllowed is how far in the future a recorded time may lie.
 	skewAllowed = 5 * time.Minute
 )
 
-// databases opens each plane, which checks whose store it is, reads every row
-// of it and checks every chunk of its files.
+// databases opens each plane, which checks the identity of its store, reads every
+// row, and checks every chunk of its files.
 func (d *doctor) databases(ctx context.Context) (found []finding, err error) {
 	for _, plane := range host.Planes {
 		opts := d.host.Database(plane)
@@ -77,8 +77,8 @@ func (d *doctor) read(ctx context.Context, plane string) (err error) {
 	return errors.Join(db.ReadAll(ctx), db.Close())
 }
 
-// remotes compares each remote's mirror with what it should hold, and with the
-// remote itself.
+// remotes examines each remote's mirror and exchange, and asks the remote what is
+// new.
 func (d *doctor) remotes(ctx context.Context, offline bool) (found []finding, err error) {
 	all := d.host.Remotes()
 	known, err := d.engine.Contacts(all)
@@ -106,7 +106,7 @@ func (d *doctor) remotes(ctx context.Context, offline bool) (found []finding, er
 	return found, nil
 }
 
-// mirror examines the content of a mirror.
+// mirror examines the local copy of what a remote holds.
 func (d *doctor) mirror(ctx context.Context, r federate.Remote) []finding {
 	err := d.engine.VerifyMirror(ctx, r)
 	switch {
@@ -120,14 +120,14 @@ func (d *doctor) mirror(ctx context.Context, r federate.Remote) []finding {
 	}
 	return []finding{{Severity: problem, What: "the mirror of " + r.Name + " is damaged: " + shell.Message(err),
 		Why: "a pull from it fails, or a push would send what is damaged",
-		Fix: "makes it anew from the last verified state, and keeps the damaged one beside it",
+		Fix: "makes a new one from the last verified state, and moves the damaged one beside it",
 		repair: func(ctx context.Context) error {
 			_, err := d.engine.RemakeMirror(ctx, r)
 			return err
 		}}}
 }
 
-// exchange examines the records exchanged with a remote.
+// exchange examines the store of records exchanged with a remote.
 func (d *doctor) exchange(ctx context.Context, r federate.Remote) []finding {
 	err := d.engine.VerifyExchange(ctx, r)
 	switch {
@@ -141,14 +141,14 @@ func (d *doctor) exchange(ctx context.Context, r federate.Remote) []finding {
 	}
 	return []finding{{Severity: problem, What: "the records exchanged with " + r.Name + " cannot be read: " + shell.Message(err),
 		Why: "nothing can be published at the remote, and records of other Towns are not shown",
-		Fix: "puts them aside, where they are kept; the next sync makes them anew from the remote and the ledger",
+		Fix: "moves them aside, where they stay; the next sync makes them anew from the remote and the ledger",
 		repair: func(ctx context.Context) error {
 			_, err := d.engine.PutExchangeAside(ctx, r)
 			return err
 		}}}
 }
 
-// contact asks a remote what it has.
+// contact asks a remote what it has for the Town.
 func (d *doctor) contact(ctx context.Context, r federate.Remote) []finding {
 	ctx, cancel := context.WithTimeout(ctx, remoteDeadline)
 	defer cancel()
@@ -165,7 +165,7 @@ func (d *doctor) contact(ctx context.Context, r federate.Remote) []finding {
 	return nil
 }
 
-// remembered is what is known of a remote without asking it.
+// remembered is what the last exchange with a remote says of it.
 func (d *doctor) remembered(c federate.Contact) []finding {
 	why := "what this Town and others write does not meet until it works again; nothing is lost meanwhile"
 	switch {

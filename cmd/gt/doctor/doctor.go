@@ -24,19 +24,19 @@ import (
 // areaDeadline bounds the examination of one area.
 const areaDeadline = 2 * time.Minute
 
-// doctorWait is how long the doctor waits for what others use: it is said who
-// has it, instead of waiting for them.
+// doctorWait bounds how long the doctor waits for what other processes hold. It says
+// who holds it instead of waiting longer.
 const doctorWait = 2 * time.Second
 
 // severity is how bad a finding is.
 type severity string
 
 const (
-	// problem: something does not work, or text is in danger. Exit 1.
+	// problem: something does not work, or a text could be lost. Exit 1.
 	problem severity = "problem"
-	// warning: it works, and will not always.
+	// warning: it works now, and may stop working.
 	warning severity = "warning"
-	// note: nothing is wrong.
+	// note: nothing is wrong, but people want to know.
 	note severity = "note"
 )
 
@@ -44,8 +44,8 @@ const (
 type finding struct {
 	Area     string   `json:"area"`
 	Severity severity `json:"severity"`
-	// What is wrong, Why it matters, Fix what --fix would do; where that is
-	// empty a person must do Next.
+	// What is wrong, Why it matters, what --fix would do, and Next, what a person
+	// must do where --fix does nothing.
 	What string `json:"what"`
 	Why  string `json:"why,omitempty"`
 	Fix  string `json:"fix,omitempty"`
@@ -79,7 +79,7 @@ type doctorOptions struct {
 	offline bool
 }
 
-// examined is what the doctor found, for printing.
+// examined is the doctor's report, for printing.
 type examined struct {
 	Path string `json:"path"`
 	Town string `json:"town,omitempty"`
@@ -145,7 +145,7 @@ func (o *doctorOptions) run(ctx context.Context) (err error) {
 			out.Warnings++
 		}
 	}
-	if err := o.call.Show(out, out.say); err != nil {
+	if err := o.call.Show(out, out.print); err != nil {
 		return err
 	}
 	if out.Problems > 0 {
@@ -154,8 +154,8 @@ func (o *doctorOptions) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// repair does what can be done and says whether to look again. What failed is
-// noted with its finding.
+// repair makes the repairs there are and reports whether to examine again. The
+// error of a repair is noted with its finding.
 func repair(ctx context.Context, found []finding, out *examined) (again bool) {
 	for i := range found {
 		f := &found[i]
@@ -172,8 +172,8 @@ func repair(ctx context.Context, found []finding, out *examined) (again bool) {
 	return again
 }
 
-// keepFailures notes with findings that are still there why they could not be
-// repaired.
+// keepFailures copies the errors of repairs to the same findings of the next
+// examination.
 func keepFailures(found, before []finding) {
 	for _, was := range before {
 		i := slices.IndexFunc(found, func(f finding) bool { return f.Area == was.Area && f.What == was.What })
@@ -183,8 +183,8 @@ func keepFailures(found, before []finding) {
 	}
 }
 
-// examine looks at every area. A configuration that cannot be read is a finding
-// like any other, and whatever needs none is still examined.
+// examine looks at every area. A configuration that cannot be read is a finding, and
+// the areas that need none are examined nevertheless.
 func (o *doctorOptions) examine(ctx context.Context, t layout.Town, out *examined) ([]finding, error) {
 	d := &doctor{call: o.call, layout: t}
 	var found []finding
@@ -195,7 +195,7 @@ func (o *doctorOptions) examine(ctx context.Context, t layout.Town, out *examine
 		out.Town = cfg.Town.Name
 	} else {
 		found = append(found, finding{Area: "layout", Severity: problem, What: err.Error(),
-			Why: "without its configuration nobody knows which Town this is, and nothing else works", Next: shell.Advice(err)})
+			Why: "without its configuration the Town has no identity, and nothing else works", Next: shell.Advice(err)})
 	}
 	out.Areas = out.Areas[:0]
 	for _, area := range d.areas(o.offline) {
@@ -220,7 +220,8 @@ func (o *doctorOptions) examine(ctx context.Context, t layout.Town, out *examine
 	return found, nil
 }
 
-// areas are the areas in the order of examination: what others need comes first.
+// areas are the areas in the order of examination: an area that others depend on
+// comes before them.
 func (d *doctor) areas(offline bool) []area {
 	all := []area{{"tools", d.tools}, {"disk", d.disk}, {"clock", d.clock}, {"permissions", d.permissions}, {"leftovers", d.leftovers}}
 	if d.host == nil {
@@ -231,7 +232,7 @@ func (d *doctor) areas(offline bool) []area {
 		area{"hooks", d.hooks}, area{"schedule", d.schedule}, area{"deacon", d.deacon})
 }
 
-func (out examined) say(p *term.Printer) {
+func (out examined) print(p *term.Printer) {
 	for _, f := range out.Fixed {
 		p.Styled(term.Good, "fixed: %s", f.What)
 		p.Line("  %s", f.Fix)

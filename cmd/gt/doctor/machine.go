@@ -37,7 +37,7 @@ const (
 	diskWarning, diskCritical = 80, 95
 )
 
-// eldest is a day on which this program did not exist.
+// eldest is a day before the first version of this program.
 var eldest = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 
 // tools looks for the programs gt uses.
@@ -53,7 +53,7 @@ func (d *doctor) tools(ctx context.Context) (found []finding, err error) {
 	return found, nil
 }
 
-// disk looks at the space left where the Town is.
+// disk looks at the free space where the Town is.
 func (d *doctor) disk(context.Context) (found []finding, err error) {
 	warn, critical := diskWarning, diskCritical
 	if d.host != nil {
@@ -84,7 +84,7 @@ func (d *doctor) disk(context.Context) (found []finding, err error) {
 	return []finding{f}, nil
 }
 
-// percent is a setting; a bad one is the configuration's own fault.
+// percent is a setting in percent; otherwise when it is not valid.
 func (d *doctor) percent(key string, otherwise int) int {
 	value, _, err := d.host.Config.Get(key)
 	if err != nil {
@@ -97,7 +97,8 @@ func (d *doctor) percent(key string, otherwise int) int {
 	return n
 }
 
-// clock compares the machine's clock with reason and with the file system's.
+// clock checks that the machine's clock is plausible and agrees with that of the
+// file system.
 func (d *doctor) clock(context.Context) (found []finding, err error) {
 	now := d.call.Now()
 	if now.Before(eldest) {
@@ -122,8 +123,8 @@ func (d *doctor) clock(context.Context) (found []finding, err error) {
 	return found, nil
 }
 
-// hooks examines the Git hooks of the repository the Town lies in. That there
-// are none is nobody's fault.
+// hooks examines the Git hooks of the repository that holds the Town. A Town without
+// hooks is fine.
 func (d *doctor) hooks(ctx context.Context) (found []finding, err error) {
 	p, err := gitcmd.Locate(ctx, d.layout.Root, host.Git(d.call))
 	if err != nil || p.Top == "" {
@@ -154,7 +155,7 @@ func (d *doctor) hooks(ctx context.Context) (found []finding, err error) {
 		switch {
 		case h.State == hooks.Edited:
 			found = append(found, finding{Severity: warning, What: h.Path + " was edited after gt installed it",
-				Why: "it is yours now: gt neither brings it up to date nor removes it", Next: "see that it still does what you want"})
+				Why: "it counts as yours now: gt neither updates nor removes it", Next: "see that it still does what you want"})
 		case h.State == hooks.Installed && h.Missing:
 			wrong = append(wrong, h.Name+" starts "+h.Program+", which is not there")
 		case h.State != hooks.Installed:
@@ -171,7 +172,8 @@ func (d *doctor) hooks(ctx context.Context) (found []finding, err error) {
 	return found, nil
 }
 
-// schedule reads the Deacon's settings and its schedule, as a start does.
+// schedule reads the Deacon's settings and its schedule, as the Deacon does when it
+// starts.
 func (d *doctor) schedule(context.Context) ([]finding, error) {
 	if err := deacon.CheckSettings(d.layout); err != nil {
 		return []finding{{Severity: problem, What: shell.Message(err), Next: shell.Advice(err),
@@ -180,7 +182,7 @@ func (d *doctor) schedule(context.Context) ([]finding, error) {
 	return nil, nil
 }
 
-// deacon asks the Town's Deacon how it is.
+// deacon asks the Town's Deacon for its status.
 func (d *doctor) deacon(ctx context.Context) ([]finding, error) {
 	client := control.NewClient(d.layout.ControlSocket())
 	defer client.Close()
@@ -191,7 +193,7 @@ func (d *doctor) deacon(ctx context.Context) ([]finding, error) {
 		return []finding{{Severity: note, What: "no Deacon runs", Why: "nothing syncs or is checked by itself", Next: "gt deacon start"}}, nil
 	}
 	if err != nil {
-		return []finding{{Severity: problem, What: shell.Message(err), Why: "commands that need it wait in vain", Next: "gt deacon restart"}}, nil
+		return []finding{{Severity: problem, What: shell.Message(err), Why: "commands that need it fail", Next: "gt deacon restart"}}, nil
 	}
 	var found []finding
 	if status.Problem != "" {

@@ -16,13 +16,13 @@ import (
 )
 
 const (
-	// leftoverAge is how old a temporary file is before nobody can be writing it.
+	// leftoverAge is the age from which nobody can still be writing a temporary file.
 	leftoverAge = time.Hour
-	// maxShown is how many things of a kind are named.
+	// maxShown bounds how many findings of one kind are listed.
 	maxShown = 5
 )
 
-// parts looks for what gt install makes.
+// parts looks for missing parts of what gt install makes.
 func (d *doctor) parts(ctx context.Context) (found []finding, err error) {
 	h, t := d.host, d.layout
 	var missing []string
@@ -67,18 +67,18 @@ func (d *doctor) parts(ctx context.Context) (found []finding, err error) {
 	return found, nil
 }
 
-// complete makes what is missing. Findings of one run share it: the second
-// finds nothing to do.
+// complete makes everything that is missing. Several findings of one run share it;
+// after the first there is nothing left to do.
 func (d *doctor) complete(ctx context.Context) error {
 	_, err := d.host.Complete(ctx)
 	return err
 }
 
-// leftover is what a temporary file is called that a killed process leaves: a
-// dot, the file it was to become, and a number.
+// leftover matches the names of temporary files that a killed process leaves: a dot,
+// the name of the file it would have become, and a number.
 var leftover = regexp.MustCompile(`^\.(town\.yaml|access\.yaml|index|joining|reviews|sync\.json|notify\.secret|notify\.newest|\.gitignore)[0-9]+$`)
 
-// leftovers looks for temporary files nobody is writing any more.
+// leftovers looks for temporary files that a killed process left.
 func (d *doctor) leftovers(context.Context) (found []finding, err error) {
 	t := d.layout
 	remotes := filepath.Join(t.Private(), "remotes")
@@ -99,30 +99,30 @@ func (d *doctor) leftovers(context.Context) (found []finding, err error) {
 				continue
 			}
 			path := filepath.Join(dir, e.Name())
-			found = append(found, finding{Severity: warning, What: path + " was left by a process that ended while it wrote",
-				Why: "it takes space; what it was to become is whole, the former or the next", Fix: "removes this temporary file",
+			found = append(found, finding{Severity: warning, What: path + " was left by a process that was killed while it wrote",
+				Why: "it takes space; the file it was for is whole, the old version or the new one", Fix: "removes this temporary file",
 				repair: func(context.Context) error { return os.Remove(path) }})
 		}
 	}
 	if aside := t.Data(host.Staging); exists(aside) {
-		found = append(found, finding{Severity: warning, What: aside + " was left by an installation that was interrupted, or is under way",
+		found = append(found, finding{Severity: warning, What: aside + " was left by an interrupted installation, or one is under way",
 			Why: "it takes space; no plane is used from there", Fix: "removes it, while no installation can be under way",
 			repair: func(context.Context) error { return os.RemoveAll(aside) }})
 	}
 	if retired, err := os.ReadDir(t.Retired()); err == nil && len(retired) > 0 {
 		found = append(found, finding{Severity: note, What: fmt.Sprintf("%s that another took the place of in %s", term.Plural(len(retired), "store is kept", "stores are kept"), t.Retired()),
-			Why: "they are what the Town, or what it shared, was before; gt never looks at them again"})
+			Why: "they hold a former state of the Town or of what it shared; gt never reads them again"})
 	}
 	return append(found, d.exchanges()...), nil
 }
 
-// exchanges tells of records that were exchanged and that nothing reads now.
+// exchanges looks for exchanged records that nothing reads any more.
 func (d *doctor) exchanges() (found []finding) {
 	former := d.layout.Exchange("") // where an earlier version had one for all remotes
 	dir := filepath.Dir(former)
 	if exists(filepath.Join(former, ".dolt")) {
 		found = append(found, finding{Severity: note, What: former + " is of an earlier version: it holds records of all remotes together",
-			Why: "gt never looks at it again; the next pull brings what each remote has into a store of its own"})
+			Why: "gt never reads it again; the next pull brings what each remote has into a store of its own"})
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || d.host == nil {

@@ -76,7 +76,7 @@ func short(id string) string { return id[:min(len(id), shortID)] }
 const shortID = 10
 
 // list makes an absent list an empty one, which is easier on readers of JSON.
-func list[T any](l []T) []T {
+func nonNil[T any](l []T) []T {
 	if l == nil {
 		return []T{}
 	}

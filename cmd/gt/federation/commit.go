@@ -17,7 +17,7 @@ type commitOptions struct {
 	message string
 }
 
-// recorded is the engine's outcome for printing.
+// recorded is the engine's result for printing.
 type recorded struct {
 	Commit string   `json:"commit,omitempty"`
 	Edits  int      `json:"edits"`
@@ -53,7 +53,7 @@ func (o *commitOptions) run(ctx context.Context) error {
 		if out.Edits == 0 {
 			p.Line("nothing to record")
 		}
-		out.say(p)
+		out.print(p)
 	})
 	if err != nil {
 		return err
@@ -62,16 +62,16 @@ func (o *commitOptions) run(ctx context.Context) error {
 }
 
 func newRecorded(r federate.Recorded) recorded {
-	return recorded{Commit: r.Commit, Edits: r.Edits, Notes: list(r.Notes), fileReport: reportFiles(r.FileReport)}
+	return recorded{Commit: r.Commit, Edits: r.Edits, Notes: nonNil(r.Notes), fileReport: reportFiles(r.FileReport)}
 }
 
-func (r recorded) worthTelling() bool {
-	return r.Edits > 0 || len(r.Notes) > 0 || r.fileReport.tells()
+func (r recorded) worthPrinting() bool {
+	return r.Edits > 0 || len(r.Notes) > 0 || r.fileReport.hasEntries()
 }
 
-func (r recorded) say(p *term.Printer) { r.sayFor(p, false) }
+func (r recorded) print(p *term.Printer) { r.printFor(p, false) }
 
-func (r recorded) sayFor(p *term.Printer, dry bool) {
+func (r recorded) printFor(p *term.Printer, dry bool) {
 	switch {
 	case r.Edits == 0:
 	case dry:
@@ -79,6 +79,6 @@ func (r recorded) sayFor(p *term.Printer, dry bool) {
 	default:
 		p.Styled(term.Good, "recorded %s (%s)", term.Plural(r.Edits, "edit", "edits"), short(r.Commit))
 	}
-	sayNotes(p, r.Notes)
-	r.fileReport.say(p)
+	printNotes(p, r.Notes)
+	r.fileReport.print(p)
 }

@@ -37,11 +37,11 @@ func terminal(t *testing.T) (person, program *os.File) {
 	return person, program
 }
 
-func question(person, program *os.File) *foundOptions {
+func question(person, program *os.File) *initOptions {
 	w := gttest.Towns{}
 	i := w.Invocation()
 	i.Stdin, i.Stderr = program, program
-	return &foundOptions{call: w.Program(i).Call()}
+	return &initOptions{call: w.Program(i).Call()}
 }
 
 // On a terminal the preview is shown and a person is asked; only yes is yes.

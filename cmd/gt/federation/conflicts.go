@@ -33,7 +33,7 @@ type review struct {
 	Author string `json:"author"`
 }
 
-// reviewTexts is a review with everything needed to decide it.
+// reviewTexts is a review with what a person needs to decide it.
 type reviewTexts struct {
 	review
 	Base   string  `json:"base"`
@@ -101,7 +101,7 @@ func newReview(r federation.Review) review {
 // Short is the part of the id people are shown.
 func (r review) Short() string { return town.Digest(r.ID).Short() }
 
-func (r review) wish() string {
+func (r review) proposes() string {
 	if r.Delete {
 		return "removal proposed"
 	}
@@ -136,7 +136,7 @@ func (o *conflictsOptions) list(ctx context.Context) error {
 		}
 		var rows [][]string
 		for _, r := range out {
-			rows = append(rows, []string{r.Short(), r.Document, r.wish(), townName(towns, town.ID(r.Town)), r.Author})
+			rows = append(rows, []string{r.Short(), r.Document, r.proposes(), townName(towns, town.ID(r.Town)), r.Author})
 		}
 		p.Table([]string{"ID", "DOCUMENT", "WHAT", "TOWN", "AUTHOR"}, rows)
 	})
@@ -152,7 +152,7 @@ func (o *conflictsOptions) show(ctx context.Context) error {
 		return err
 	}
 	out := newReviewTexts(r)
-	return o.call.Show(out, func(p *term.Printer) { out.say(p, r, towns) })
+	return o.call.Show(out, func(p *term.Printer) { out.print(p, r, towns) })
 }
 
 // pick finds one open review.
@@ -183,9 +183,9 @@ func newReviewTexts(r federation.Review) reviewTexts {
 	return out
 }
 
-func (out reviewTexts) say(p *term.Printer, r federation.Review, towns map[town.ID]string) {
+func (out reviewTexts) print(p *term.Printer, r federation.Review, towns map[town.ID]string) {
 	p.Styled(term.Head, "Review %s of %s", out.Short(), out.Document)
-	p.Line("  ours:   %s by %s in %s", out.wish(), out.Author, townName(towns, r.Town))
+	p.Line("  ours:   %s by %s in %s", out.proposes(), out.Author, townName(towns, r.Town))
 	if r.Current == nil {
 		p.Line("  theirs: the role is not there any more")
 	} else {

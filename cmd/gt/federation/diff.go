@@ -79,7 +79,7 @@ func (o *diffOptions) run(ctx context.Context) error {
 	}
 	return o.call.Show(out, func(p *term.Printer) {
 		for _, d := range out {
-			sayDiff(p, d.Diff)
+			printDiff(p, d.Diff)
 			if d.Error != "" {
 				p.Styled(term.Bad, "%s: %s", d.Path, d.Error)
 			}
@@ -87,8 +87,8 @@ func (o *diffOptions) run(ctx context.Context) error {
 	})
 }
 
-// sayDiff adds a unified diff.
-func sayDiff(p *term.Printer, text string) {
+// printDiff adds a unified diff.
+func printDiff(p *term.Printer, text string) {
 	for line := range strings.Lines(text) {
 		line = strings.TrimSuffix(line, "\n")
 		switch {

@@ -14,7 +14,7 @@ import (
 	"gastown/town/layout"
 )
 
-// allPlanes is what --plane says for both of them.
+// allPlanes is the value of --plane for both planes.
 const allPlanes = "all"
 
 // exchangeOptions are those of pull, push and sync.
@@ -26,7 +26,7 @@ type exchangeOptions struct {
 	yes    bool
 }
 
-// pulled and pushed are the engine's outcomes for printing.
+// pulled is the engine's result of a pull for printing, pushed that of a push.
 type pulled struct {
 	Remote    string   `json:"remote"`
 	UpToDate  bool     `json:"up_to_date"`
@@ -51,8 +51,8 @@ type pushed struct {
 	Shared   *shared   `json:"shared,omitempty"`
 }
 
-// exchanged is what a call did with one remote. A step that Failed tells what
-// became of documents before it did, for that has happened.
+// exchanged is what a command did with one remote. A step that Failed is part of it
+// when documents changed before the failure.
 type exchanged struct {
 	Recorded *recorded `json:"recorded,omitempty"`
 	Pulled   *pulled   `json:"pulled,omitempty"`
@@ -100,7 +100,7 @@ func exchangeCommand(entry shell.Command, run func(*exchangeOptions, context.Con
 
 // open opens the Town for an exchange.
 func (o *exchangeOptions) open(ctx context.Context) (*target, error) {
-	opts := host.EngineOptions{ConfirmShare: askToShare(ctx, o.call, o.yes)}
+	opts := host.EngineOptions{ConfirmShare: confirmShare(ctx, o.call, o.yes)}
 	if o.plane != allPlanes {
 		opts.Plane = o.plane
 	}
@@ -110,18 +110,18 @@ func (o *exchangeOptions) open(ctx context.Context) (*target, error) {
 func (o *exchangeOptions) pull(ctx context.Context) error {
 	return o.one(ctx, func(h *target, r federate.Remote) (exchanged, error) {
 		out, err := h.engine.Pull(ctx, r, o.dry)
-		return exchanged{Pulled: newPulled(out).until(err)}, err
+		return exchanged{Pulled: newPulled(out).endedWith(err)}, err
 	})
 }
 
 func (o *exchangeOptions) push(ctx context.Context) error {
 	return o.one(ctx, func(h *target, r federate.Remote) (exchanged, error) {
 		out, err := h.engine.Push(ctx, r, o.dry)
-		return exchanged{Pushed: newPushed(out).until(err)}, err
+		return exchanged{Pushed: newPushed(out).endedWith(err)}, err
 	})
 }
 
-// one runs a call with the remote that was named.
+// one runs a step with the remote that was named.
 func (o *exchangeOptions) one(ctx context.Context, call func(*target, federate.Remote) (exchanged, error)) error {
 	h, err := o.open(ctx)
 	if err != nil {
@@ -136,13 +136,13 @@ func (o *exchangeOptions) one(ctx context.Context, call func(*target, federate.R
 	if err != nil && out == (exchanged{}) {
 		return err
 	}
-	return h.end(out, out.say, errors.Join(err, out.waiting()))
+	return h.end(out, out.print, errors.Join(err, out.waiting()))
 }
 
-// end prints what was done and ends the command. After a failure the reviews
-// that are open are told too, but the failure alone decides the exit code.
-func (h *target) end(value any, say func(*term.Printer), failed error) error {
-	err := errors.Join(failed, h.call.Summary(value, say))
+// end prints the result and returns the error of the command. After a failure it
+// also tells of open reviews, but the failure alone decides the exit code.
+func (h *target) end(value any, print func(*term.Printer), failed error) error {
+	err := errors.Join(failed, h.call.Summary(value, print))
 	left := h.CheckReviews()
 	if err == nil || left == nil {
 		return errors.Join(err, left)
@@ -150,7 +150,8 @@ func (h *target) end(value any, say func(*term.Printer), failed error) error {
 	return fmt.Errorf("%w\n%v", err, left)
 }
 
-// sync goes on with the next remote when one fails: a dead one costs only itself.
+// sync goes on with the next remote when one fails, so that a dead remote does not
+// keep the others waiting.
 func (o *exchangeOptions) sync(ctx context.Context) error {
 	h, err := o.open(ctx)
 	if err != nil {
@@ -184,38 +185,40 @@ func (o *exchangeOptions) sync(ctx context.Context) error {
 	value := struct {
 		Remotes []exchanged `json:"remotes"`
 	}{done}
-	say := func(p *term.Printer) {
+	print := func(p *term.Printer) {
 		for _, e := range done {
-			e.say(p)
+			e.print(p)
 		}
 	}
-	return h.end(value, say, errors.Join(failed...))
+	return h.end(value, print, errors.Join(failed...))
 }
 
-// newExchanged is what a sync did, err being how it ended.
+// newExchanged is the result of a sync that ended with err.
 func newExchanged(out federate.Synced, err error) (e exchanged) {
-	if rec := newRecorded(out.Recorded); rec.worthTelling() && (err != nil || rec.Edits > 0) {
+	if rec := newRecorded(out.Recorded); rec.worthPrinting() && (err != nil || rec.Edits > 0) {
 		e.Recorded = &rec
 	}
 	if out.Pushed.Remote == "" { // it ended before the push
-		e.Pulled = newPulled(out.Pulled).until(err)
+		e.Pulled = newPulled(out.Pulled).endedWith(err)
 		return e
 	}
-	e.Pulled, e.Pushed = newPulled(out.Pulled).until(nil), newPushed(out.Pushed).until(err)
+	e.Pulled, e.Pushed = newPulled(out.Pulled).endedWith(nil), newPushed(out.Pushed).endedWith(err)
 	return e
 }
 
-// until is what there is to tell of a step that ended with err; nil for nothing.
-func (out pulled) until(err error) *pulled {
+// endedWith is the result of a pull that ended with err; nil when there is nothing
+// to print.
+func (out pulled) endedWith(err error) *pulled {
 	out.Failed = err != nil && !errors.Is(err, federate.ErrRecords)
-	if out.Failed && len(out.Notes) == 0 && !out.fileReport.tells() {
+	if out.Failed && len(out.Notes) == 0 && !out.fileReport.hasEntries() {
 		return nil
 	}
 	return &out
 }
 
-// until is the same for a push.
-func (out pushed) until(err error) *pushed {
+// endedWith is the result of a push that ended with err; nil when there is nothing
+// to print.
+func (out pushed) endedWith(err error) *pushed {
 	out.Failed = err != nil && !errors.Is(err, federate.ErrRecords)
 	if out.Failed && out.Recorded == nil && out.Merged == nil {
 		return nil
@@ -226,14 +229,14 @@ func (out pushed) until(err error) *pushed {
 func newPulled(out federate.Pulled) pulled {
 	return pulled{
 		Remote: out.Remote, UpToDate: out.UpToDate, DryRun: out.DryRun, Commits: out.Commits,
-		Documents: out.Documents, Records: out.Records, Notes: list(out.Notes), fileReport: reportFiles(out.FileReport),
+		Documents: out.Documents, Records: out.Records, Notes: nonNil(out.Notes), fileReport: reportFiles(out.FileReport),
 	}
 }
 
 func newPushed(out federate.Pushed) pushed {
 	p := pushed{Remote: out.Remote, UpToDate: out.UpToDate, DryRun: out.DryRun, Commits: out.Commits, Sent: out.Sent,
 		Shared: newShared(out.Shared, out.DryRun)}
-	if rec := newRecorded(out.Recorded); rec.worthTelling() {
+	if rec := newRecorded(out.Recorded); rec.worthPrinting() {
 		p.Recorded = &rec
 	}
 	if out.Pulled != nil {
@@ -243,19 +246,19 @@ func newPushed(out federate.Pushed) pushed {
 	return p
 }
 
-func (e exchanged) say(p *term.Printer) {
+func (e exchanged) print(p *term.Printer) {
 	if e.Recorded != nil {
-		e.Recorded.say(p)
+		e.Recorded.print(p)
 	}
 	if e.Pulled != nil {
-		e.Pulled.say(p)
+		e.Pulled.print(p)
 	}
 	if e.Pushed != nil {
-		e.Pushed.say(p)
+		e.Pushed.print(p)
 	}
 }
 
-func (out pulled) say(p *term.Printer) {
+func (out pulled) print(p *term.Printer) {
 	switch {
 	case out.Failed: // the error says it
 	case out.UpToDate || out.Commits == 0 && out.Documents == 0 && out.Records == 0:
@@ -271,16 +274,16 @@ func (out pulled) say(p *term.Printer) {
 	if out.Records > 0 && !out.DryRun {
 		p.Line("  %s of other Towns (bd list --town NAME)", term.Plural(out.Records, "record", "records"))
 	}
-	sayNotes(p, out.Notes)
-	out.fileReport.say(p)
+	printNotes(p, out.Notes)
+	out.fileReport.print(p)
 }
 
-func (out pushed) say(p *term.Printer) {
+func (out pushed) print(p *term.Printer) {
 	if out.Recorded != nil {
-		out.Recorded.sayFor(p, out.DryRun)
+		out.Recorded.printFor(p, out.DryRun)
 	}
 	if out.Merged != nil {
-		out.Merged.say(p)
+		out.Merged.print(p)
 	}
 	switch {
 	case out.Failed: // the error says it
@@ -295,5 +298,5 @@ func (out pushed) say(p *term.Printer) {
 	default:
 		p.Styled(term.Good, "%s: %s published", out.Remote, term.Plural(out.Commits, "commit", "commits"))
 	}
-	out.Shared.say(p)
+	out.Shared.print(p)
 }

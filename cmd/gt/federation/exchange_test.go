@@ -44,7 +44,7 @@ func TestSyncTellsWhatItDidBeforeItFailed(t *testing.T) {
 	if code == shell.ExitOK || code == shell.ExitReview || strings.Contains(out, "published") || !strings.Contains(said, "1 role awaits a person's review") {
 		t.Errorf("exit %d\n%s\n%s", code, out, said)
 	}
-	// A failure with nothing to tell tells nothing.
+	// A failure with nothing to tell prints nothing.
 	if code, out, _ := w.Run("--town", "beta", "federation", "push"); code == shell.ExitOK || code == shell.ExitReview || out != "" {
 		t.Errorf("exit %d: %s", code, out)
 	}

@@ -15,22 +15,23 @@ import (
 	"gastown/town/config"
 )
 
-// foundOptions are those of init and join.
-type foundOptions struct {
+// initOptions are those of init and join.
+type initOptions struct {
 	call *shell.Call
 	url  string
 	name string
 	yes  bool
 }
 
-// founded is what init and join did; without a confirmation only the preview.
-type founded struct {
+// initResult is what init and join did. Without a confirmation it holds the preview
+// alone.
+type initResult struct {
 	Preview *preview `json:"preview,omitempty"`
 	Pushed  *pushed  `json:"pushed,omitempty"`
 	Joined  *joined  `json:"joined,omitempty"`
 }
 
-// joined is the engine's outcome for printing.
+// joined is the engine's result for printing.
 type joined struct {
 	Store     string   `json:"store"`
 	Offered   []string `json:"offered"`
@@ -41,26 +42,26 @@ type joined struct {
 }
 
 func initCommand() shell.Command {
-	return foundCommand(shell.Command{
+	return initOrJoin(shell.Command{
 		Name: "init", Help: "Publish this Town's federation in a Git repository that holds none yet.",
 		Examples: []string{"gt federation init git@example.com:town.git", "gt federation init /srv/town.git --yes"},
-	}, (*foundOptions).init)
+	}, (*initOptions).init)
 }
 
 func joinCommand() shell.Command {
-	return foundCommand(shell.Command{
+	return initOrJoin(shell.Command{
 		Name: "join", Help: "Join the federation a Git repository holds, keeping what is yours.",
 		Examples: []string{"gt federation join https://example.com/town.git", "gt federation join /srv/town.git --yes"},
-	}, (*foundOptions).join)
+	}, (*initOptions).join)
 }
 
-// foundCommand completes the entry of init or join. Both run alone: join replaces
+// initOrJoin completes the entry of init or join. Both run alone: join replaces
 // a plane, and a person reads and answers for as long as they like.
-func foundCommand(entry shell.Command, run func(*foundOptions, context.Context) error) shell.Command {
+func initOrJoin(entry shell.Command, run func(*initOptions, context.Context) error) shell.Command {
 	entry.Planes, entry.Permission = host.Planes, shell.MayWriteFederation
 	entry.Alone, entry.Writes, entry.Repeatable = true, true, true
 	entry.Define = func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-		o := &foundOptions{call: call}
+		o := &initOptions{call: call}
 		c.Arg("url", "A path, an https or ssh URL, or USER@HOST:PATH.").Required().PlaceHolder("URL").StringVar(&o.url)
 		c.Flag("name", "What to call the remote.").Default(host.DefaultRemote).PlaceHolder("REMOTE").StringVar(&o.name)
 		c.Flag("yes", "Do not ask; what would leave is not shown.").Short('y').BoolVar(&o.yes)
@@ -69,16 +70,16 @@ func foundCommand(entry shell.Command, run func(*foundOptions, context.Context) 
 	return entry
 }
 
-func (o *foundOptions) init(ctx context.Context) error {
-	return o.found(ctx, func(h *target, r federate.Remote, confirm federate.Confirm, out *founded) error {
+func (o *initOptions) init(ctx context.Context) error {
+	return o.confirmed(ctx, func(h *target, r federate.Remote, confirm federate.Confirm, out *initResult) error {
 		done, err := h.engine.Init(ctx, r, confirm)
-		out.Pushed = newPushed(done).until(err)
+		out.Pushed = newPushed(done).endedWith(err)
 		return err
 	})
 }
 
-func (o *foundOptions) join(ctx context.Context) error {
-	return o.found(ctx, func(h *target, r federate.Remote, confirm federate.Confirm, out *founded) (err error) {
+func (o *initOptions) join(ctx context.Context) error {
+	return o.confirmed(ctx, func(h *target, r federate.Remote, confirm federate.Confirm, out *initResult) (err error) {
 		// The store is replaced as a directory, which nobody may have open.
 		release, err := h.Borrow(ctx)
 		if err != nil {
@@ -86,10 +87,10 @@ func (o *foundOptions) join(ctx context.Context) error {
 		}
 		defer func() { err = errors.Join(err, release()) }()
 		done, err := h.engine.Join(ctx, r, confirm)
-		out.Pushed = newPushed(done.Pushed).until(err)
+		out.Pushed = newPushed(done.Pushed).endedWith(err)
 		if err == nil || done.Done {
 			out.Joined = &joined{
-				Store: done.Store, Offered: names(done.Offered), Notes: list(done.Notes),
+				Store: done.Store, Offered: names(done.Offered), Notes: nonNil(done.Notes),
 				Documents: done.Documents, Retired: done.Retired, fileReport: reportFiles(done.FileReport),
 			}
 		}
@@ -97,12 +98,12 @@ func (o *foundOptions) join(ctx context.Context) error {
 	})
 }
 
-// found runs init or join. The remote enters the configuration when a person
-// has agreed and before anything leaves, so whatever interrupts it, the Town
-// knows the remote it may have published at; one that nothing was agreed with
-// is taken out again.
-func (o *foundOptions) found(ctx context.Context, call func(*target, federate.Remote, federate.Confirm, *founded) error) error {
-	h, err := openWith(o.call, host.EngineOptions{ConfirmShare: askToShare(ctx, o.call, o.yes)})
+// confirmed runs init or join. The remote enters the configuration after a person
+// has agreed and before anything leaves. So the Town knows the remote it may have
+// published at, whatever interrupts the command. A remote that nothing was agreed
+// with is taken out again.
+func (o *initOptions) confirmed(ctx context.Context, call func(*target, federate.Remote, federate.Confirm, *initResult) error) error {
+	h, err := openWith(o.call, host.EngineOptions{ConfirmShare: confirmShare(ctx, o.call, o.yes)})
 	if err != nil {
 		return err
 	}
@@ -111,7 +112,7 @@ func (o *foundOptions) found(ctx context.Context, call func(*target, federate.Re
 	if err != nil {
 		return err
 	}
-	var out founded
+	var out initResult
 	added := false
 	confirm := func(p federate.Preview) error {
 		h.progress.Clear()
@@ -137,11 +138,11 @@ func (o *foundOptions) found(ctx context.Context, call func(*target, federate.Re
 			return err
 		}
 	}
-	return h.end(out, out.say, err)
+	return h.end(out, out.print, err)
 }
 
-// withdraw takes a remote out of the configuration, unless it was agreed with.
-// It is done also when the command was interrupted.
+// withdraw takes a remote out of the configuration unless the Town agreed with it.
+// It has a context of its own, because an interrupted command does it too.
 func (h *target) withdraw(r federate.Remote) error {
 	ctx := context.Background()
 	status, err := h.engine.Status(ctx, []federate.Remote{r})
@@ -154,18 +155,18 @@ func (h *target) withdraw(r federate.Remote) error {
 	})
 }
 
-// confirm shows what would leave and asks.
-func (o *foundOptions) confirm(ctx context.Context, p *preview) error {
+// confirm shows a person what would leave, and asks.
+func (o *initOptions) confirm(ctx context.Context, p *preview) error {
 	if o.yes {
 		return nil
 	}
 	refused := town.Fail("share with "+p.Remote, "look at it, then run the command again with --yes",
 		"%w: nobody has confirmed it, and nothing has left", town.ErrRefused)
 	if o.call.JSON {
-		return errors.Join(o.call.Show(founded{Preview: p}, nil), refused)
+		return errors.Join(o.call.Show(initResult{Preview: p}, nil), refused)
 	}
 	out := o.call.Printer(o.call.Stderr)
-	p.say(out)
+	p.print(out)
 	if err := out.Flush(); err != nil {
 		return err
 	}
@@ -179,16 +180,16 @@ func (o *foundOptions) confirm(ctx context.Context, p *preview) error {
 	return refused
 }
 
-func (out founded) say(p *term.Printer) {
+func (out initResult) print(p *term.Printer) {
 	if j := out.Joined; j != nil {
 		p.Styled(term.Good, "joined the federation %s, %s written", short(j.Store), term.Plural(j.Documents, "file", "files"))
-		sayNotes(p, j.Notes)
+		printNotes(p, j.Notes)
 		if j.Retired != "" {
 			p.Line("  the Town's former plane is kept in %s", j.Retired)
 		}
-		j.fileReport.say(p)
+		j.fileReport.print(p)
 	}
 	if out.Pushed != nil {
-		out.Pushed.say(p)
+		out.Pushed.print(p)
 	}
 }

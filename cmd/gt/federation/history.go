@@ -27,7 +27,7 @@ type historyOptions struct {
 	history bool
 }
 
-// pastText is federation.Past for printing; Text only where it was asked for.
+// pastText is federation.Past for printing. Only gt federation show has the Text.
 type pastText struct {
 	Document string `json:"document"`
 	Version  string `json:"version,omitempty"`
@@ -166,7 +166,7 @@ func (o *historyOptions) list(ctx context.Context, h *target, key town.Key) erro
 			return err
 		}
 		if len(past) == 0 {
-			_, err := s.Find(ctx, key, "") // says so
+			_, err := s.Find(ctx, key, "") // its error says so
 			return err
 		}
 		for _, one := range past {

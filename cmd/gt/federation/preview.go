@@ -36,8 +36,8 @@ type preview struct {
 func newPreview(p federate.Preview) *preview {
 	out := &preview{
 		Remote: p.Remote.Name, URL: p.Remote.URL, Address: p.Address, Store: p.Store, Documents: map[string][]string{},
-		Town: p.Member.Name, TownID: string(p.Member.ID), Commits: p.Commits, Authors: list(p.Authors),
-		Notes: list(p.Notes), Arrives: p.Arrives,
+		Town: p.Member.Name, TownID: string(p.Member.ID), Commits: p.Commits, Authors: nonNil(p.Authors),
+		Notes: nonNil(p.Notes), Arrives: p.Arrives,
 	}
 	for _, k := range town.Kinds {
 		out.Documents[k.Dir()] = []string{}
@@ -52,7 +52,7 @@ func newPreview(p federate.Preview) *preview {
 	return out
 }
 
-func (out *preview) say(p *term.Printer) {
+func (out *preview) print(p *term.Printer) {
 	p.Styled(term.Head, "This would leave the Town, for everyone who can read %s:", cmp.Or(out.Address, out.URL))
 	if out.Address != "" && out.Address != out.URL {
 		p.Line("  %-20s git's own configuration puts it in the place of %s", "address", out.URL)
@@ -80,11 +80,11 @@ func (out *preview) say(p *term.Printer) {
 	}
 	if len(out.Notes) > 0 {
 		p.Line("Where both sides have a document:")
-		sayNotes(p, out.Notes)
+		printNotes(p, out.Notes)
 	}
 }
 
-// clipped joins names, the first few of many.
+// clipped joins names, and only counts those beyond maxListed.
 func clipped(names []string) string {
 	if len(names) <= maxListed {
 		return strings.Join(names, ", ")
@@ -92,7 +92,7 @@ func clipped(names []string) string {
 	return strings.Join(names[:maxListed], ", ") + ", and " + strconv.Itoa(len(names)-maxListed) + " more"
 }
 
-// names words keys.
+// names are keys as people write them.
 func names(keys []town.Key) []string {
 	all := make([]string, len(keys))
 	for i, k := range keys {

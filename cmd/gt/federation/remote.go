@@ -105,8 +105,8 @@ func (o *remoteOptions) remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// First, so that an interruption leaves a remote that asks, not one that
-	// comes back agreed to.
+	// Forgotten before it leaves the configuration: after an interruption the remote
+	// asks for a confirmation again, instead of being agreed with.
 	if r, ok := h.Config.Remote(o.name); ok {
 		if err := h.engine.Forget(ctx, federate.Remote(r)); err != nil {
 			return err

@@ -55,8 +55,8 @@ func reportFiles(r federate.FileReport) (out fileReport) {
 	return out
 }
 
-// tells reports that there is something for say.
-func (r fileReport) tells() bool {
+// hasEntries reports whether print has anything to print.
+func (r fileReport) hasEntries() bool {
 	return len(r.Invalid)+len(r.Kept)+len(r.Changing)+len(r.Rescued)+len(r.Dropped) > 0
 }
 
@@ -69,9 +69,9 @@ func invalid(f files.Invalid) invalidFile {
 	return out
 }
 
-// say lists what people must look at themselves. A file that is left alone until
-// it is corrected is told of once, however many steps of a command find it.
-func (r fileReport) say(p *term.Printer) {
+// print lists what people must look at themselves. Several steps of a command may
+// find the same invalid file: it is printed once.
+func (r fileReport) print(p *term.Printer) {
 	found := slices.DeleteFunc(slices.Clone(r.Invalid), func(f invalidFile) bool { return !p.Once(f.text) })
 	if len(found) > 0 {
 		p.Line("Left alone until corrected:")
@@ -80,7 +80,7 @@ func (r fileReport) say(p *term.Printer) {
 		}
 	}
 	if len(r.Kept) > 0 {
-		p.Line("Not written over, because they have an edit of yours (gt federation commit records it):")
+		p.Line("Not overwritten, because they have an edit of yours (gt federation commit records it):")
 		for _, f := range r.Kept {
 			p.Line("  %s: %s", f.Path, f.Reason)
 		}
@@ -102,7 +102,7 @@ func (r fileReport) say(p *term.Printer) {
 	}
 }
 
-func sayNotes(p *term.Printer, notes []string) {
+func printNotes(p *term.Printer, notes []string) {
 	for _, n := range notes {
 		p.Line("  %s", n)
 	}

@@ -24,7 +24,7 @@ import (
 // defaultEditor is used where neither VISUAL nor EDITOR names one.
 const defaultEditor = "vi"
 
-// marks begin the lines policy.ThreeWay puts around a conflict.
+// marks are the lines that policy.ThreeWay puts around a conflict.
 var marks = []string{"<<<<<<< ours", "||||||| base", ">>>>>>> theirs"}
 
 // resolveOptions are those of gt federation conflicts resolve.
@@ -37,11 +37,11 @@ type resolveOptions struct {
 	over         string
 }
 
-// resolved is the engine's outcome for printing.
+// resolved is the engine's result for printing.
 type resolved struct {
 	review
 	Outcome string `json:"outcome"`
-	// Left counts the reviews that still await somebody.
+	// Left counts the reviews that are still open.
 	Left int `json:"left"`
 	fileReport
 }
@@ -78,12 +78,12 @@ func (o *resolveOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d, kept := federate.Decision{Review: o.what, Outcome: outcome, Over: o.over}, ""
+	d, path := federate.Decision{Review: o.what, Outcome: outcome, Over: o.over}, ""
 	switch {
 	case o.merged != "":
 		d.Merged, err = o.read(o.merged)
 	case o.edit:
-		d, kept, err = o.editText(ctx, h)
+		d, path, err = o.editText(ctx, h)
 	}
 	if err != nil {
 		return err
@@ -91,43 +91,43 @@ func (o *resolveOptions) run(ctx context.Context) error {
 	done, err := h.engine.Resolve(ctx, d)
 	h.progress.Clear()
 	if err != nil {
-		return o.keep(d, kept, err)
+		return o.saveText(d, path, err)
 	}
-	if kept != "" {
+	if path != "" {
 		// The text is in force now; the file was only there to be edited.
-		if err := os.Remove(kept); err != nil {
+		if err := os.Remove(path); err != nil {
 			return err
 		}
 	}
 	out := resolved{review: newReview(done.Review), Outcome: string(done.Outcome), Left: done.Open, fileReport: reportFiles(done.FileReport)}
-	if err := o.call.Summary(out, out.say); err != nil {
+	if err := o.call.Summary(out, out.print); err != nil {
 		return err
 	}
 	return h.CheckReviews()
 }
 
-// keep says where the person's text is after it could not be put in force. What
-// was typed or piped in may be nowhere else, so it goes into a file.
-func (o *resolveOptions) keep(d federate.Decision, kept string, failed error) error {
-	if kept == "" && o.merged == "-" {
+// saveText says where the person's text is after it could not be put in force. A
+// text that was typed or piped in may exist nowhere else, so it goes into a file.
+func (o *resolveOptions) saveText(d federate.Decision, path string, failed error) error {
+	if path == "" && o.merged == "-" {
 		var err error
-		if kept, err = o.keepText("merged", d.Merged); err != nil {
+		if path, err = o.newFile("merged", d.Merged); err != nil {
 			return errors.Join(failed, err)
 		}
 	}
-	if kept == "" {
+	if path == "" {
 		return failed
 	}
-	next := fmt.Sprintf("it is kept: mend %s, then resolve with --merged %s", kept, kept)
+	next := fmt.Sprintf("it is kept: mend %s, then resolve with --merged %s", path, path)
 	if errors.Is(failed, federate.ErrChanged) {
 		next = fmt.Sprintf("it is kept in %s: take in what gt federation conflicts show %s has now, then resolve with --merged %s",
-			kept, town.Clip(o.what, 80), kept)
+			path, town.Clip(o.what, 80), path)
 	}
 	return town.Fail("use the merged text", next, "%w", failed)
 }
 
-// keepText puts a text in a new private file.
-func (o *resolveOptions) keepText(name, text string) (path string, err error) {
+// newFile puts a text in a new private file.
+func (o *resolveOptions) newFile(name, text string) (path string, err error) {
 	f, err := os.CreateTemp(cmp.Or(o.call.Getenv("TMPDIR"), "/tmp"), "gt-"+name+"-*.md")
 	if err != nil {
 		return "", err
@@ -150,7 +150,7 @@ func (o *resolveOptions) outcome() (out federation.Outcome, err error) {
 	}
 	if o.over != "" && (o.edit || o.over != federate.NoText && len(o.over) < 4) {
 		return "", town.Fail("resolve "+town.Clip(o.what, 80), "",
-			"%w: --over is at least four characters of a digest, and not for --edit, which sees to it itself", town.ErrUsage)
+			"%w: --over is at least four characters of a digest, and not for --edit, which checks that itself", town.ErrUsage)
 	}
 	if chosen != 1 {
 		return "", town.Fail("resolve "+town.Clip(o.what, 80), "gt federation conflicts show "+town.Clip(o.what, 80)+" helps to choose",
@@ -179,7 +179,7 @@ func (o *resolveOptions) read(path string) (string, error) {
 	return string(data), nil
 }
 
-// unsettled reports marks of a merge that nobody has settled.
+// unsettled refuses a text that still has the marks of a merge.
 func unsettled(text string) error {
 	n := 0
 	for line := range strings.Lines(text) {
@@ -193,15 +193,15 @@ func unsettled(text string) error {
 	return nil
 }
 
-// editText lets a person finish the merged text. What was written is kept in
-// the file path until it is in force. The decision names the review by its id
-// and the text in force that was merged, so that it is about just these.
+// editText lets a person finish the merged text, in the file path, which stays until
+// the text is in force. The decision names the review by its id and the text that
+// was in force, so that it cannot be applied to others.
 func (o *resolveOptions) editText(ctx context.Context, h *target) (d federate.Decision, path string, err error) {
 	if o.command() == "" && !term.IsTerminal(o.call.Stdin) {
 		return d, "", town.Fail("edit the review "+town.Clip(o.what, 80), "set EDITOR, or resolve with --merged FILE",
 			"%w: there is no terminal for "+defaultEditor+", and neither VISUAL nor EDITOR names a program", town.ErrUsage)
 	}
-	// First, because an edited file may be what is in force once it is recorded.
+	// Recorded first, because an edited file may become the text in force.
 	if _, err := h.engine.Commit(ctx, ""); err != nil {
 		return d, "", err
 	}
@@ -216,7 +216,7 @@ func (o *resolveOptions) editText(ctx context.Context, h *target) (d federate.De
 		theirs, d.Over = r.Current.Text, string(r.Current.Content())
 	}
 	draft, _ := policy.ThreeWay(r.Base, r.Text, theirs)
-	if path, err = o.keepText(r.Name, draft); err != nil {
+	if path, err = o.newFile(r.Name, draft); err != nil {
 		return d, path, err
 	}
 	op := "edit the review of " + r.Key.String()
@@ -229,8 +229,7 @@ func (o *resolveOptions) editText(ctx context.Context, h *target) (d federate.De
 	return d, path, nil
 }
 
-// editor runs the person's editor on a file, as a shell command, which is what
-// people set these variables to.
+// editor runs the person's editor on a file. The variables hold shell commands.
 func (o *resolveOptions) editor(ctx context.Context, path string) error {
 	command := cmp.Or(o.command(), defaultEditor)
 	c := exec.CommandContext(ctx, "sh", "-c", command+` "$1"`, "sh", path)
@@ -242,14 +241,14 @@ func (o *resolveOptions) editor(ctx context.Context, path string) error {
 	return nil
 }
 
-// command is the editor the person has chosen, if any.
+// command is the editor the person has chosen; "" for none.
 func (o *resolveOptions) command() string {
 	return cmp.Or(o.call.Getenv("VISUAL"), o.call.Getenv("EDITOR"))
 }
 
-func (out resolved) say(p *term.Printer) {
+func (out resolved) print(p *term.Printer) {
 	text := map[string]string{
-		string(federation.OutcomeOurs): "the proposal is in force", string(federation.OutcomeTheirs): "what was in force stays so",
+		string(federation.OutcomeOurs): "the proposal is in force", string(federation.OutcomeTheirs): "the text in force stays",
 		string(federation.OutcomeMerged): "the merged text is in force",
 	}[out.Outcome]
 	if out.Delete && out.Outcome == string(federation.OutcomeOurs) {
@@ -257,5 +256,5 @@ func (out resolved) say(p *term.Printer) {
 	}
 	p.Styled(term.Good, "%s: %s", out.Document, text)
 	p.Line("  gt federation push tells the other Towns")
-	out.fileReport.say(p)
+	out.fileReport.print(p)
 }

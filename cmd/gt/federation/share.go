@@ -105,7 +105,7 @@ func (o *shareOptions) list(context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.call.Show(list(f.Rules), func(p *term.Printer) {
+	return o.call.Show(nonNil(f.Rules), func(p *term.Printer) {
 		if len(f.Rules) == 0 {
 			p.Line("no rules: nothing of the ledger leaves this Town")
 			return
@@ -118,7 +118,7 @@ func (o *shareOptions) list(context.Context) error {
 	})
 }
 
-// matchText words which beads a rule is about.
+// matchText says which beads a rule selects.
 func matchText(r share.Rule) string {
 	var parts []string
 	add := func(name, value string) {
@@ -152,7 +152,7 @@ func joinWords[T ~string](list []T) string {
 	return strings.Join(words, ",")
 }
 
-// split takes lists joined by commas apart.
+// split splits lists at their commas.
 func split[T ~string](lists []string) (all []T) {
 	for _, l := range lists {
 		for part := range strings.SplitSeq(l, ",") {
@@ -215,7 +215,7 @@ func (o *shareOptions) remove(ctx context.Context) error {
 	})
 }
 
-// withdrawn is what people must know who take a rule away.
+// withdrawn is what people who remove a rule must know.
 const withdrawn = "what only it shared is taken back at the next push, but the repository's history keeps it: " +
 	"whoever could read it there still can"
 
@@ -250,5 +250,5 @@ func (o *shareOptions) preview(ctx context.Context) error {
 		return err
 	}
 	out := newSharePreview(p)
-	return o.call.Show(out, func(pr *term.Printer) { out.say(pr, 0) })
+	return o.call.Show(out, func(pr *term.Printer) { out.print(pr, 0) })
 }

@@ -46,7 +46,7 @@ type shareRecord struct {
 func newSharePreview(p records.Preview) *sharePreview {
 	out := &sharePreview{
 		Remote: p.Remote.Name, URL: p.Remote.URL, Address: p.Address, Town: p.Town.Name, TownID: string(p.Town.ID), Author: p.Author,
-		Rules: []string{}, Confirm: p.Unconfirmed, Records: []shareRecord{}, Removed: list(p.Removed), Withheld: list(p.Withheld),
+		Rules: []string{}, Confirm: p.Unconfirmed, Records: []shareRecord{}, Removed: nonNil(p.Removed), Withheld: nonNil(p.Withheld),
 	}
 	for _, r := range p.Rules {
 		out.Rules = append(out.Rules, r.Name)
@@ -57,8 +57,8 @@ func newSharePreview(p records.Preview) *sharePreview {
 	return out
 }
 
-// say shows the records, at most so many if most is not 0.
-func (out *sharePreview) say(p *term.Printer, most int) {
+// print shows the records; most is their greatest number, 0 for all.
+func (out *sharePreview) print(p *term.Printer, most int) {
 	if len(out.Rules) == 0 && len(out.Removed) == 0 {
 		p.Line("no rules: nothing of the ledger leaves this Town")
 		return
@@ -89,10 +89,10 @@ func (out *sharePreview) say(p *term.Printer, most int) {
 	if len(out.Removed) > 0 {
 		p.Line("Taken back, but kept by the repository's history: %s", clipped(out.Removed))
 	}
-	sayWithheld(p, out.Withheld)
+	printWithheld(p, out.Withheld)
 }
 
-// shown is a value on one line.
+// shown is a value on one line, clipped.
 func shown(value string) string {
 	if strings.ContainsAny(value, "\n\r\t") {
 		value = strconv.Quote(value)
@@ -103,7 +103,7 @@ func shown(value string) string {
 	return value
 }
 
-func sayWithheld(p *term.Printer, withheld []records.Withheld) {
+func printWithheld(p *term.Printer, withheld []records.Withheld) {
 	if len(withheld) == 0 {
 		return
 	}
@@ -133,10 +133,10 @@ func newShared(s *records.Shared, dry bool) *shared {
 	return &shared{Put: s.Put, Removed: s.Removed, Withheld: s.Withheld, Waiting: s.Waiting, dry: dry}
 }
 
-// moved reports whether records left or were taken back.
+// moved reports whether records were shared or taken back.
 func (s *shared) moved() bool { return s != nil && s.Put+s.Removed > 0 }
 
-func (s *shared) say(p *term.Printer) {
+func (s *shared) print(p *term.Printer) {
 	if s == nil {
 		return
 	}
@@ -150,11 +150,11 @@ func (s *shared) say(p *term.Printer) {
 	if s.Removed > 0 {
 		p.Line("  %s %staken back; the repository's history keeps them", term.Plural(s.Removed, "record", "records"), to)
 	}
-	sayWithheld(p, s.Withheld)
+	printWithheld(p, s.Withheld)
 }
 
-// sharesWait is the end of a push that did its work but for records whose rules
-// nobody confirmed.
+// sharesWait is how a push ends that did everything except to share records by
+// rules nobody has confirmed.
 type sharesWait struct{ rules []string }
 
 func (e sharesWait) Error() string {
@@ -162,7 +162,7 @@ func (e sharesWait) Error() string {
 }
 func (e sharesWait) Unwrap() error { return town.ErrReview }
 
-// waiting ends a command that left rules unconfirmed.
+// waiting is the error of an exchange that left rules unconfirmed.
 func (e exchanged) waiting() error {
 	if e.Pushed == nil || e.Pushed.Shared == nil || len(e.Pushed.Shared.Waiting) == 0 {
 		return nil
@@ -171,8 +171,8 @@ func (e exchanged) waiting() error {
 		"%w", sharesWait{e.Pushed.Shared.Waiting})
 }
 
-// askToShare shows a person what new rules would send, and asks.
-func askToShare(ctx context.Context, call *shell.Call, yes bool) func(records.Preview) error {
+// confirmShare shows a person what new rules would send, and asks.
+func confirmShare(ctx context.Context, call *shell.Call, yes bool) func(records.Preview) error {
 	return func(p records.Preview) error {
 		if yes {
 			return nil
@@ -181,7 +181,7 @@ func askToShare(ctx context.Context, call *shell.Call, yes bool) func(records.Pr
 			return town.ErrRefused // the push says that the rules wait
 		}
 		out := call.Printer(call.Stderr)
-		newSharePreview(p).say(out, maxAsked)
+		newSharePreview(p).print(out, maxAsked)
 		if err := out.Flush(); err != nil {
 			return err
 		}

@@ -73,9 +73,9 @@ func (o *statusOptions) run(ctx context.Context) error {
 	}
 	out := newStatus(h, got)
 	if o.short {
-		return o.call.Show(out, out.sayShort)
+		return o.call.Show(out, out.printShort)
 	}
-	return o.call.Show(out, func(p *term.Printer) { out.say(o.call, p) })
+	return o.call.Show(out, func(p *term.Printer) { out.print(o.call, p) })
 }
 
 func newStatus(h *target, got federate.Status) status {
@@ -93,21 +93,21 @@ func newStatus(h *target, got federate.Status) status {
 	for _, r := range got.Remotes {
 		out.Remotes = append(out.Remotes, remoteStatus{
 			Name: r.Name, URL: r.URL, Confirmed: r.Confirmed, Ahead: r.Ahead, Behind: r.Behind,
-			Verified: moment(r.Verified), Failed: moment(r.Failed), Error: r.Error,
+			Verified: optionalTime(r.Verified), Failed: optionalTime(r.Failed), Error: r.Error,
 		})
 	}
 	return out
 }
 
-// moment is a time, or nothing for never.
-func moment(t time.Time) *time.Time {
+// optionalTime is a time, or nothing for never.
+func optionalTime(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
 	}
 	return &t
 }
 
-func (s status) say(call *shell.Call, p *term.Printer) {
+func (s status) print(call *shell.Call, p *term.Printer) {
 	p.Styled(term.Head, "Town %s, %s in federation/", s.Town, term.Plural(s.Files, "document", "documents"))
 	if len(s.Edited) > 0 {
 		p.Line("")
@@ -116,15 +116,15 @@ func (s status) say(call *shell.Call, p *term.Printer) {
 			p.Styled(term.Bad, "  %-9s %s", f.State+":", f.Path)
 		}
 	}
-	if s.fileReport.tells() {
+	if s.fileReport.hasEntries() {
 		p.Line("")
-		s.fileReport.say(p)
+		s.fileReport.print(p)
 	}
 	if len(s.Reviews) > 0 {
 		p.Line("")
 		p.Line("Awaiting a person's review (gt federation conflicts):")
 		for _, r := range s.Reviews {
-			p.Styled(term.Bad, "  %s  %s, %s by %s", r.Short(), r.Document, r.wish(), r.Author)
+			p.Styled(term.Bad, "  %s  %s, %s by %s", r.Short(), r.Document, r.proposes(), r.Author)
 		}
 	}
 	if s.Pending {
@@ -136,14 +136,14 @@ func (s status) say(call *shell.Call, p *term.Printer) {
 		p.Line("No remote. To share: gt federation init URL (first Town), or gt federation join URL")
 	}
 	for _, r := range s.Remotes {
-		r.say(call, p)
+		r.print(call, p)
 	}
 	if s.Clean && !s.Pending {
 		p.Line("Nothing to record, nothing to review.")
 	}
 }
 
-func (r remoteStatus) say(call *shell.Call, p *term.Printer) {
+func (r remoteStatus) print(call *shell.Call, p *term.Printer) {
 	p.Line("Remote %s  %s", r.Name, r.URL)
 	switch {
 	case !r.Confirmed:
@@ -172,7 +172,7 @@ func (r remoteStatus) say(call *shell.Call, p *term.Printer) {
 // letters are those git status has for the states of a file.
 var letters = map[string]string{"added": "A", "modified": "M", "deleted": "D"}
 
-func (s status) sayShort(p *term.Printer) {
+func (s status) printShort(p *term.Printer) {
 	for _, r := range s.Remotes {
 		p.Line("## %s ahead %d behind %d", r.Name, r.Ahead, r.Behind)
 	}

@@ -77,7 +77,8 @@ func (o *hooksOptions) repoFlag(c *kingpin.CmdClause) {
 	c.Flag("repo", "A directory in the repository (default: the Town's).").PlaceHolder("DIR").StringVar(&o.repo)
 }
 
-// place finds the repository: of --repo, of the Town, or of where we are.
+// place finds the repository: that of --repo, of the Town, or of the working
+// directory.
 func (o *hooksOptions) place(ctx context.Context) (gitcmd.Place, hooks.Directory, error) {
 	dir := o.call.Dir
 	if o.repo != "" {
@@ -113,9 +114,9 @@ func (o *hooksOptions) install(ctx context.Context) error {
 	}
 	var scripts []hooks.Script
 	if o.bare {
-		scripts, err = o.notifying(p, d, self)
+		scripts, err = o.notifyScripts(p, d, self)
 	} else {
-		scripts, err = o.watching(p, d, self)
+		scripts, err = o.townScripts(p, d, self)
 	}
 	if err != nil {
 		return err
@@ -124,8 +125,8 @@ func (o *hooksOptions) install(ctx context.Context) error {
 	return o.changed(p, d, changes, failed)
 }
 
-// watching are the hooks of a repository that holds the Town's files.
-func (o *hooksOptions) watching(p gitcmd.Place, d hooks.Directory, self string) ([]hooks.Script, error) {
+// townScripts are the hooks for a repository that holds the Town's files.
+func (o *hooksOptions) townScripts(p gitcmd.Place, d hooks.Directory, self string) ([]hooks.Script, error) {
 	var t layout.Town
 	if !d.Bare {
 		var err error
@@ -162,7 +163,7 @@ func (o *hooksOptions) list(ctx context.Context) error {
 	for _, h := range list {
 		out.Hooks = append(out.Hooks, hookEntry{Name: h.Name, Path: h.Path, State: h.State, Chained: h.Chained, Program: h.Program, Missing: h.Missing})
 	}
-	return o.call.Show(out, out.say)
+	return o.call.Show(out, out.print)
 }
 
 func (o *hooksOptions) remove(ctx context.Context) error {
@@ -170,7 +171,7 @@ func (o *hooksOptions) remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	left, err := o.forget(p)
+	left, err := o.removeTargets(p)
 	if err != nil {
 		return err
 	}
@@ -186,7 +187,7 @@ func (o *hooksOptions) remove(ctx context.Context) error {
 	return o.changed(p, d, changes, failed)
 }
 
-// changed prints what became of hooks, also beside a failure.
+// changed prints what was done with hooks, also after a failure.
 func (o *hooksOptions) changed(p gitcmd.Place, d hooks.Directory, changes []hooks.Change, failed error) error {
 	if failed != nil && len(changes) == 0 {
 		return failed
@@ -200,5 +201,5 @@ func (o *hooksOptions) changed(p gitcmd.Place, d hooks.Directory, changes []hook
 			out.Hooks = append(out.Hooks, hookEntry{Name: c.Name, Path: c.Path, Did: c.Did, Reason: c.Reason})
 		}
 	}
-	return errors.Join(failed, o.call.Summary(out, out.sayChanged))
+	return errors.Join(failed, o.call.Summary(out, out.printChanged))
 }

@@ -83,7 +83,7 @@ func (o *secretOptions) run(ctx context.Context) (err error) {
 		out.Secret = secret.Reveal()
 	} else {
 		out.Out = o.call.Abs(o.out)
-		// Claimed first, so that nothing that is there is written over.
+		// Made exclusively, so that no file is overwritten.
 		f, err := os.OpenFile(out.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return town.Fail("write "+out.Out, "name a file that does not exist yet", "%w", err)
@@ -104,8 +104,9 @@ func (o *secretOptions) run(ctx context.Context) (err error) {
 	})
 }
 
-// notifying is the hook of a shared repository, and the Towns it tells.
-func (o *hooksOptions) notifying(p gitcmd.Place, d hooks.Directory, self string) ([]hooks.Script, error) {
+// notifyScripts is the hook for a shared repository. It saves the Towns to tell
+// beside the repository's hooks.
+func (o *hooksOptions) notifyScripts(p gitcmd.Place, d hooks.Directory, self string) ([]hooks.Script, error) {
 	op := "install hooks in " + p.CommonDir
 	if !d.Bare {
 		return nil, town.Fail(op, "leave --bare and --notify away", "%w: the repository is not bare", town.ErrUsage)
@@ -137,9 +138,8 @@ func (o *hooksOptions) notifying(p gitcmd.Place, d hooks.Directory, self string)
 	return []hooks.Script{{Name: hooks.PostReceive, Program: self, Args: []string{"hooks", "notify", "--config", path}}}, nil
 }
 
-// forget takes the named Towns, or all, from those that are told, and says how
-// many are left.
-func (o *hooksOptions) forget(p gitcmd.Place) (left int, err error) {
+// removeTargets stops telling the named Towns, or all, and returns how many are left.
+func (o *hooksOptions) removeTargets(p gitcmd.Place) (left int, err error) {
 	path := filepath.Join(p.CommonDir, hooks.TargetsFile)
 	targets, err := hooks.LoadTargets(path)
 	if err != nil || len(targets) == 0 {
@@ -171,8 +171,8 @@ type notifyOptions struct {
 	config string
 }
 
-// run tells the Towns of a push. Nobody sees its output, so how it went is
-// noted beside the repository's hooks.
+// run tells the Towns of a push. Nobody sees its output, so it writes a log beside
+// the repository's hooks.
 func (o *notifyOptions) run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, notifyDeadline)
 	defer cancel()

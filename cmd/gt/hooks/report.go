@@ -49,10 +49,10 @@ func (out hookReport) head(p *term.Printer) {
 	}
 }
 
-func (out hookReport) sayChanged(p *term.Printer) {
+func (out hookReport) printChanged(p *term.Printer) {
 	out.head(p)
 	if len(out.Hooks) == 0 {
-		p.Line("  nothing was to be done")
+		p.Line("  nothing to do")
 	}
 	for _, h := range out.Hooks {
 		style := term.Good
@@ -61,10 +61,10 @@ func (out hookReport) sayChanged(p *term.Printer) {
 		}
 		p.Styled(style, "  %s: %s", h.Name, h.Did)
 	}
-	out.sayNotify(p)
+	out.printNotify(p)
 }
 
-func (out hookReport) say(p *term.Printer) {
+func (out hookReport) print(p *term.Printer) {
 	out.head(p)
 	var rows [][]string
 	for _, h := range out.Hooks {
@@ -78,10 +78,10 @@ func (out hookReport) say(p *term.Printer) {
 		rows = append(rows, []string{h.Name, string(h.State), former, program})
 	}
 	p.Table([]string{"HOOK", "STATE", "FORMER", "GT"}, rows)
-	out.sayNotify(p)
+	out.printNotify(p)
 }
 
-func (out hookReport) sayNotify(p *term.Printer) {
+func (out hookReport) printNotify(p *term.Printer) {
 	for _, url := range out.Notify {
 		p.Line("  a push is told to %s", url)
 	}

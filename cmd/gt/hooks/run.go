@@ -19,7 +19,7 @@ import (
 	"gastown/town/layout"
 )
 
-// hookDeadline bounds all that one hook leads to.
+// hookDeadline bounds the work one hook starts.
 const hookDeadline = 2 * time.Minute
 
 // deaconDeadline bounds the request to the Deacon.
@@ -46,8 +46,8 @@ func runCommand() shell.Command {
 	}
 }
 
-// run decides whether the Town's files changed and, if so, has them synced. It
-// runs detached, so whatever it has to say goes to a log.
+// run syncs the Town if its files changed. It runs in the background, so it writes
+// a log.
 func (o *hookRunOptions) run(ctx context.Context) error {
 	h, err := host.Open(o.call)
 	if err != nil {
@@ -56,14 +56,14 @@ func (o *hookRunOptions) run(ctx context.Context) error {
 	log := hookLog{now: o.call.Now, path: h.Layout.HooksLog(), prefix: o.name + ": "}
 	ctx, cancel := context.WithTimeout(ctx, hookDeadline)
 	defer cancel()
-	err = o.answer(ctx, h, log)
+	err = o.syncIfChanged(ctx, h, log)
 	if err != nil && !errors.Is(err, town.ErrReview) {
 		log.note("%v", err)
 	}
 	return err
 }
 
-func (o *hookRunOptions) answer(ctx context.Context, h *host.Host, log hookLog) error {
+func (o *hookRunOptions) syncIfChanged(ctx context.Context, h *host.Host, log hookLog) error {
 	if _, err := os.Stat(h.Layout.Data(layout.Federation)); err != nil {
 		log.note("the Town has no federation plane; nothing was synced")
 		return nil
@@ -89,15 +89,15 @@ func (o *hookRunOptions) answer(ctx context.Context, h *host.Host, log hookLog) 
 		log.note("%s; nothing was synced", reason)
 		return nil
 	}
-	if o.tellDeacon(ctx, h, log) {
+	if o.syncByDeacon(ctx, h, log) {
 		log.note("%s; the Deacon was told", reason)
 		return nil
 	}
 	return o.sync(ctx, h, log, reason)
 }
 
-// place is the repository the hook ran in: the one git names to its hooks, or
-// the one here.
+// place is the repository the hook ran in: the one git names to its hooks, else
+// that of the working directory.
 func (o *hookRunOptions) place(ctx context.Context) (gitcmd.Place, error) {
 	if dir := o.call.Getenv("GIT_DIR"); dir != "" {
 		return gitcmd.PlaceOf(o.call.Abs(dir), host.Git(o.call)), nil
@@ -105,9 +105,9 @@ func (o *hookRunOptions) place(ctx context.Context) (gitcmd.Place, error) {
 	return gitcmd.Locate(ctx, o.call.Dir, host.Git(o.call))
 }
 
-// tellDeacon has the Town's Deacon sync; false when there is none, or none
-// that answers: then this process does it, as it would without one.
-func (o *hookRunOptions) tellDeacon(ctx context.Context, h *host.Host, log hookLog) bool {
+// syncByDeacon has the Town's Deacon sync. It is false when no Deacon answers: this
+// process then does the work.
+func (o *hookRunOptions) syncByDeacon(ctx context.Context, h *host.Host, log hookLog) bool {
 	ctx, cancel := context.WithTimeout(ctx, deaconDeadline)
 	defer cancel()
 	deacon := control.NewClient(h.Layout.ControlSocket())
@@ -119,8 +119,9 @@ func (o *hookRunOptions) tellDeacon(ctx context.Context, h *host.Host, log hookL
 	return err == nil
 }
 
-// sync syncs with every remote. However many hooks run, one of them is at work
-// and at most one waits for it: that one sees what the others saw.
+// sync syncs with every remote. However many hooks run, one of them works and at
+// most one waits. The one that waits will see every change the others saw, so the
+// others end at once.
 func (o *hookRunOptions) sync(ctx context.Context, h *host.Host, log hookLog, reason string) error {
 	remotes := h.Remotes()
 	if len(remotes) == 0 {
@@ -135,7 +136,7 @@ func (o *hookRunOptions) sync(ctx context.Context, h *host.Host, log hookLog, re
 	if err != nil {
 		return err
 	}
-	defer func() { _ = done() }() // the operating system drops it with us
+	defer func() { _ = done() }() // the kernel drops it with the process
 	engine := h.Engine(host.EngineOptions{})
 	var failed []error
 	for _, r := range remotes {
@@ -153,7 +154,8 @@ func (o *hookRunOptions) sync(ctx context.Context, h *host.Host, log hookLog, re
 	return h.CheckReviews()
 }
 
-// turn waits until no other hook syncs. town.ErrBusy when another one waits.
+// turn waits until no other hook syncs. It is town.ErrBusy when another one waits
+// already.
 func (o *hookRunOptions) turn(ctx context.Context, h *host.Host) (done func() error, err error) {
 	leave, err := shell.Lock(ctx, h.Layout, "hooks-next", o.call.Name, time.Millisecond)
 	if err != nil {

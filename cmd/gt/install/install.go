@@ -39,7 +39,7 @@ type installed struct {
 	Made []string `json:"made"`
 	// Documents counts roles, formulas and templates in files.
 	Documents int `json:"documents"`
-	// Federated: the Town has a remote.
+	// Federated says that the Town has a remote.
 	Federated bool `json:"federated"`
 }
 
@@ -96,10 +96,10 @@ func (o *installOptions) run(ctx context.Context) (err error) {
 		return err
 	}
 	out.Town, out.ID, out.Documents, out.Federated = cfg.Town.Name, string(cfg.Town.ID), status.Files, len(cfg.Remotes) > 0
-	return o.call.Summary(out, out.say)
+	return o.call.Summary(out, out.print)
 }
 
-// check refuses places where a Town would do harm or come to harm.
+// check refuses directories where a Town would do harm or come to harm.
 func (o *installOptions) check(t layout.Town) error {
 	op := "install a Town in " + t.Root
 	if strings.ContainsAny(t.Root, "%?#") || term.Clean(t.Root) != t.Root {
@@ -133,8 +133,8 @@ func (o *installOptions) check(t layout.Town) error {
 	return nil
 }
 
-// configure makes the configuration, first of all: everything that follows is
-// made by what it says, so an interrupted installation is completed by the next.
+// configure makes the configuration. It comes first, and what follows is made by
+// it, so that the next installation completes an interrupted one.
 func (o *installOptions) configure(t layout.Town, out *installed) (*config.Config, error) {
 	cfg, err := config.Load(t.Config())
 	if err == nil {
@@ -148,8 +148,8 @@ func (o *installOptions) configure(t layout.Town, out *installed) (*config.Confi
 		return nil, err
 	}
 	for _, plane := range []string{layout.Federation, layout.Ledger, layout.Operational} {
-		// The configuration is made first: planes without it have lost theirs,
-		// and a new one would name other stores.
+		// The configuration is made first, so planes without one have lost it. A new
+		// configuration would name other stores.
 		if _, err := os.Lstat(t.Data(plane)); err == nil {
 			return nil, town.Fail("install a Town in "+t.Root, "put config/town.yaml back, from the Town's Git repository or a copy",
 				"%w: the Town's planes are there, and %s, which says which Town this is, is gone", town.ErrRefused, t.Config())
@@ -168,7 +168,7 @@ func (o *installOptions) configure(t layout.Town, out *installed) (*config.Confi
 	return cfg, nil
 }
 
-func (out installed) say(p *term.Printer) {
+func (out installed) print(p *term.Printer) {
 	switch {
 	case out.Created:
 		p.Styled(term.Good, "Town %s is ready in %s", out.Town, out.Path)

@@ -24,7 +24,7 @@ type Setting struct {
 	Unit    string `json:"unit,omitempty"`
 	Env     string `json:"env,omitempty"`
 	Help    string `json:"help"`
-	// Restart: a Deacon that runs takes a change only with gt deacon restart.
+	// Restart says that a change takes effect after gt deacon restart.
 	Restart bool `json:"restart"`
 	// InForce is false for a setting that nothing reads yet.
 	InForce bool `json:"in_force"`
@@ -99,6 +99,9 @@ func (s Setting) Say(p *term.Printer) {
 	default:
 		p.Line("%s is %s", s.Key, s.Value)
 	}
+	if s.Restart {
+		p.Line("  it takes effect after gt deacon restart, if a Deacon runs")
+	}
 }
 
 // SayAll prints settings as a table.
@@ -106,8 +109,11 @@ func SayAll(p *term.Printer, all []Setting) {
 	var rows [][]string
 	for _, s := range all {
 		help := s.Help
-		if !s.InForce {
+		switch {
+		case !s.InForce:
 			help = notInForce + ": " + help
+		case s.Restart:
+			help += " (after gt deacon restart)"
 		}
 		rows = append(rows, []string{s.Key, s.Value, s.Source, help})
 	}
