@@ -40,7 +40,7 @@ var floors = map[string]int{
 var support = []string{"e2e/gitserver", "e2e/stockdolt"}
 
 // helpers are packages for tests only, which may import that support too.
-var helpers = []string{"planes/doltdb/doltdbtest"}
+var helpers = []string{"planes/doltdb/doltdbtest", "cmd/gt/internal/gttest", "cmd/bd/internal/hostile"}
 
 // level lists the imports allowed between packages of one floor, with the
 // reason. Keep it this short.
@@ -50,6 +50,8 @@ var level = map[[2]string]string{
 	{"tmux", "town/process"}:        "tmux ends as a whole group, as every program does",
 	{"town/lockfile", "town"}:       "a busy lock is town.ErrBusy",
 	{"town/strict", "town"}:         "it names the nearest known field as other errors do",
+	{"cmd/gt-engine", "cmd/gt/cli"}: "the engine is both programs",
+	{"cmd/gt-engine", "cmd/bd/cli"}: "the engine is both programs",
 }
 
 // contract is what the parts of the Deacon have in common. They may import it, but

@@ -19,7 +19,7 @@ import (
 // topLevel is all that may stand at the root; .gitignore adds what is built.
 var topLevel = []string{
 	"town", "planes", "sync", "deacon", "tmux", "cache", "cmd", "e2e", "docs", ".ci",
-	"go.mod", "go.sum", "Makefile", "README.md", "LICENSE",
+	"go.mod", "go.sum", "Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE",
 	".git", ".gitignore", ".gitattributes", ".editorconfig", "bin", "dist",
 }
 
@@ -123,7 +123,7 @@ var processWide = []string{
 func ownsProcess(name string) bool {
 	dir := filepath.ToSlash(filepath.Dir(name))
 	main, _ := filepath.Match("cmd/*/main.go", name)
-	return main || anyMatch(dir, []string{"cmd/internal/front", "cmd/internal/memory", "planes/doltdb/internal/..."})
+	return main || slices.Contains(helpers, dir) || anyMatch(dir, []string{"cmd/internal/front", "cmd/internal/memory", "planes/doltdb/internal/..."})
 }
 
 func TestTree(t *testing.T) {
@@ -149,7 +149,7 @@ func TestTree(t *testing.T) {
 		if entry.IsDir() && slices.Contains([]string{".git", "bin", "dist"}, name) {
 			return filepath.SkipDir
 		}
-		if !entry.Type().IsRegular() {
+		if !entry.Type().IsRegular() || name == ".git" { // which a linked worktree has
 			return nil
 		}
 		content, err := os.ReadFile(path)

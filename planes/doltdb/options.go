@@ -3,7 +3,6 @@ package doltdb
 import (
 	"cmp"
 	"database/sql"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -83,7 +82,7 @@ func (o Options) withDefaults() Options {
 		o.Wait = wire.DefaultWait
 	}
 	if o.Command == "" {
-		o.Command = filepath.Base(os.Args[0])
+		o.Command = "gt"
 	}
 	if o.Home == "" {
 		o.Home = filepath.Join(filepath.Dir(o.Dir), ".home")

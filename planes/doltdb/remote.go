@@ -10,9 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 
 	"gastown/planes/doltdb/internal/engine"
+	"gastown/planes/doltdb/internal/quiet"
 	"gastown/town"
 )
 
@@ -182,7 +182,7 @@ func Clone(ctx context.Context, opts Options, remote, mirror string) (_ *Shared,
 		return nil, err
 	}
 	defer os.RemoveAll(staging)
-	err = silently(func() error {
+	err = quiet.Stdout(func() error {
 		return inDirectory(ctx, staging, opts, "CALL DOLT_CLONE('--remote', ?, ?, ?)", remote, from, opts.name())
 	})
 	if err != nil && ctx.Err() == nil {
@@ -203,24 +203,6 @@ func Clone(ctx context.Context, opts Options, remote, mirror string) (_ *Shared,
 		return nil, err
 	}
 	return Share(db), nil
-}
-
-var stdoutMu sync.Mutex
-
-// silently runs fn while os.Stdout is the null device, because the engine's
-// clone prints its progress there, where a program may read it.
-func silently(fn func() error) error {
-	null, err := os.OpenFile(os.DevNull, os.O_WRONLY, 0)
-	if err != nil {
-		return err
-	}
-	defer null.Close()
-	stdoutMu.Lock()
-	defer stdoutMu.Unlock()
-	saved := os.Stdout
-	os.Stdout = null
-	defer func() { os.Stdout = saved }()
-	return fn()
 }
 
 // pointRemote makes the named remote refer to the mirror directory, which may

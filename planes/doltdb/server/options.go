@@ -2,7 +2,6 @@ package server
 
 import (
 	"net"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -81,7 +80,7 @@ func (o Options) withDefaults() Options {
 		o.Wait = wire.DefaultWait
 	}
 	if o.Command == "" {
-		o.Command = filepath.Base(os.Args[0])
+		o.Command = "gt"
 	}
 	return o
 }

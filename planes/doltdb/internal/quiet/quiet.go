@@ -1,6 +1,7 @@
 // Package quiet switches the database engine's usage reporting off before the
-// engine's own initialisation looks. It imports nothing but os, and its import
-// path sorts before the engine's, so the language initialises it first.
+// engine's own initialisation looks, and keeps the engine off standard output. It
+// imports only the standard library, and its import path sorts before the
+// engine's, so the language initialises it first.
 package quiet
 
 import "os"
