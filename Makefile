@@ -1,11 +1,11 @@
 # Every target works in a fresh clone with Go, a C compiler and git. "make" lists them.
 
-# One set of flags for building, vetting and testing, whatever the user's own
-# are: with any difference Go would compile Dolt, minutes of work, once more.
+# Builds, vets and tests use the same flags, whatever the user's own are. With other
+# flags Go would compile Dolt once more, which takes minutes.
 export GOFLAGS := -tags=gms_pure_go -trimpath -buildvcs=false
 export CGO_ENABLED := 1
 unexport GT_ROOT
-# The end-to-end tests run what make build made.
+# The end-to-end tests run the programs that make build made.
 export GT_TEST_BIN := $(CURDIR)/bin
 
 GO     ?= go
@@ -13,14 +13,15 @@ JOBS   ?= 2
 SOAK   ?= 30m
 FUZZ   ?= .
 FUZZTIME ?= 30s
+PREFIX ?= /usr/local
 PARTS  := cmd/gt cmd/bd cmd/gt-engine
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps build check fmt vet lint test race fuzz demo soak bench clean
+.PHONY: help deps build check fmt vet lint test race fuzz demo soak bench install uninstall clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## check what is needed; install it on Debian as root, else say what to install
 	@.ci/deps test
@@ -32,7 +33,7 @@ build: ## build bin/gt, bin/bd and bin/gt-engine (about four minutes the first t
 	  $(GO) build -p $(JOBS) -ldflags "-s -w" -o "bin/$${part#cmd/}" "./$$part" || exit 1; \
 	done
 
-check: fmt vet lint ## format, vet, staticcheck and unit tests, with fewer random histories and no disk
+check: fmt vet lint ## format, vet, staticcheck and the quick unit tests
 	@JOBS=$(JOBS) .ci/gotest quick
 
 fmt:
@@ -42,29 +43,37 @@ fmt:
 vet:
 	$(GO) vet -p $(JOBS) ./...
 
-# With an empty cache it reads all of Dolt: collecting garbage less often spares a
-# fifth of that, at 1.1 GB.
+# With an empty cache staticcheck reads all of Dolt. Collecting garbage less often
+# saves a fifth of that time and takes 1.1 GB of memory.
 lint:
 	GOGC=$${GOGC:-400} $(GO) tool staticcheck ./...
 
-test: deps build fmt vet lint ## everything that proves the product, ending in one line
+test: deps build fmt vet lint ## run every test; the last line says whether they passed
 	@JOBS=$(JOBS) FUZZTIME=$(FUZZTIME) .ci/gotest unit race-light e2e fuzz
 
 race: vet ## unit tests under the race detector (compiles everything anew)
 	@JOBS=$(JOBS) .ci/gotest race
 
-fuzz: ## each fuzz target for a while (FUZZTIME=10m for longer, FUZZ=Import for some)
+fuzz: ## run each fuzz target for a while (FUZZTIME=10m for longer, FUZZ=Import for some)
 	@JOBS=$(JOBS) FUZZTIME=$(FUZZTIME) FUZZ="$(FUZZ)" .ci/gotest fuzz
 
 demo: build ## two Towns and a Git repository meet, disagree and agree again
 	@./e2e/demo.sh
 
-soak: build ## a Town at work for half an hour, with its Deacon killed once (SOAK=4h for longer)
+soak: build ## run a Town for half an hour and kill its Deacon once (SOAK=4h for longer)
 	$(GO) test -count 1 -timeout 0 -v -run TestSoak ./e2e/deacon -args -duration $(SOAK)
 	$(GO) test -count 1 -timeout 0 -v -run TestHeartbeatsStaySmall ./planes/operational -args -batches 8640
 
-bench: build ## measure beside the stock dolt of the same version, and with a Deacon
+bench: build ## measure gt and bd, with and without a Deacon, and the stock dolt of the same version
 	$(GO) run ./e2e/bench
 
-clean: ## remove what was built here; Go's own caches stay
+# It does not build, so that "make build" and "sudo make install" leave nothing of
+# root's in this directory or in Go's cache.
+install: ## put what make build made into PREFIX (/usr/local), below DESTDIR if that is set
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" .ci/install
+
+uninstall: ## remove from PREFIX what make install put there
+	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" .ci/install remove
+
+clean: ## remove what was built here, but not Go's own caches
 	rm -rf bin dist

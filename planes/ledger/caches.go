@@ -10,7 +10,7 @@ import (
 	"gastown/cache"
 )
 
-// The default sizes. They are those of the performance document.
+// The default sizes.
 const (
 	defaultBeads      = 1000
 	defaultBeadTTL    = 5 * time.Minute

@@ -34,6 +34,7 @@ type deaconOptions struct {
 	lines      int
 	name       string
 	system     bool
+	template   bool
 }
 
 // Commands adds the group to a program. All of them run alone: they start and stop
@@ -94,10 +95,12 @@ func Commands(p *shell.Program) {
 		Name: "unit", Help: "Print a systemd service that runs it.",
 		Examples: []string{
 			"gt deacon unit > ~/.config/systemd/user/gt-deacon.service", "gt deacon unit --system | sudo tee /etc/systemd/system/gt-deacon.service",
+			"gt deacon unit --template > ~/.config/systemd/user/gt-deacon@.service",
 		},
 		Permission: shell.MayReadDeacon, Repeatable: true,
 	}, (*deaconOptions).unit, func(o *deaconOptions, c *kingpin.CmdClause) {
 		c.Flag("system", "For the system's service manager rather than the user's own.").BoolVar(&o.system)
+		c.Flag("template", "For any Town: gt-deacon@.service, whose instance is the Town's path as systemd-escape --path prints it.").BoolVar(&o.template)
 	})
 }
 

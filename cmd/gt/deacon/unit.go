@@ -10,6 +10,7 @@ import (
 	"text/template"
 
 	"gastown/cmd/internal/host"
+	"gastown/town"
 	"gastown/town/config"
 )
 
@@ -68,34 +69,35 @@ CapabilityBoundingSet=
 WantedBy={{if .User}}multi-user.target{{else}}default.target{{end}}
 `))
 
+// unitValues are what differs between two services.
+type unitValues struct {
+	// Name is for people. Self, Root and Dir are written as systemd reads them.
+	Name, Self, Root, Dir string
+	// User is set for a service of the system's manager.
+	User     string
+	Writable []string
+}
+
+// anyTown are the values of a template, whose instance names the Town. systemd
+// splits a line into words before it replaces %f, so a path may hold blanks.
+func anyTown() unitValues { return unitValues{Name: "%f", Root: "%f", Dir: "%f"} }
+
 func (o *deaconOptions) unit(context.Context) error {
-	h, err := host.Open(o.call)
-	if err != nil {
-		return err
+	if o.template && o.system {
+		return town.Fail("print a template", "leave out --system; a service of the system's manager names one Town and its user",
+			"%w: --template is for the user's own service manager", town.ErrUsage)
 	}
 	self, err := o.call.Executable()
 	if err != nil {
 		return err
 	}
-	values := struct {
-		Name, Self, Root, Dir, User string
-		Writable                    []string
-	}{
-		Name: h.Config.Town.Name, Self: unitQuote(self), Root: unitQuote(h.Layout.Root), Dir: unitPath(h.Layout.Root),
-		Writable: []string{unitQuote(h.Layout.Root)},
-	}
-	for _, r := range h.Config.Remotes {
-		if dir, ok := localRemote(r); ok {
-			values.Writable = append(values.Writable, "-"+unitQuote(dir))
-		}
-	}
-	if o.system {
-		u, err := user.LookupId(strconv.Itoa(o.call.User))
-		if err != nil {
+	values := anyTown()
+	if !o.template {
+		if values, err = o.thisTown(); err != nil {
 			return err
 		}
-		values.User = u.Username
 	}
+	values.Self = unitQuote(self)
 	var text strings.Builder
 	if err := unitText.Execute(&text, values); err != nil {
 		return err
@@ -107,6 +109,32 @@ func (o *deaconOptions) unit(context.Context) error {
 	}
 	_, err = io.WriteString(o.call.Stdout, text.String())
 	return err
+}
+
+// thisTown are the values of a service for the Town of the call.
+func (o *deaconOptions) thisTown() (unitValues, error) {
+	h, err := host.Open(o.call)
+	if err != nil {
+		return unitValues{}, err
+	}
+	values := unitValues{
+		Name: unitPath(h.Config.Town.Name), Root: unitQuote(h.Layout.Root), Dir: unitPath(h.Layout.Root),
+		Writable: []string{unitQuote(h.Layout.Root)},
+	}
+	for _, r := range h.Config.Remotes {
+		if dir, ok := localRemote(r); ok {
+			values.Writable = append(values.Writable, "-"+unitQuote(dir))
+		}
+	}
+	if !o.system {
+		return values, nil
+	}
+	u, err := user.LookupId(strconv.Itoa(o.call.User))
+	if err != nil {
+		return unitValues{}, err
+	}
+	values.User = u.Username
+	return values, nil
 }
 
 // localRemote is the directory of a remote on this machine.

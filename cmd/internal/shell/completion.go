@@ -15,13 +15,13 @@ _NAME() {
 complete -o default -F _NAME NAME
 `,
 	"zsh": `#compdef NAME
-# For zsh: source <(NAME completion zsh)
+# For zsh: source <(NAME completion zsh), or this text as _NAME in a directory of $fpath
 _NAME() {
   local -a found
   found=(${(f)"$(NAME --completion-bash "${(@)words[2,$CURRENT]}" 2>/dev/null)"})
   compadd -- $found || _files
 }
-compdef _NAME NAME
+if [[ $funcstack[1] = _NAME ]]; then _NAME "$@"; else compdef _NAME NAME; fi
 `,
 	"fish": `# For fish: NAME completion fish | source
 function __NAME_complete

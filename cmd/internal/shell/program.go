@@ -60,7 +60,8 @@ type Program struct {
 	commands map[string]entry
 	// words are the arguments; nil when every command is to be described whole.
 	words   map[string]bool
-	ended   int
+	ended   int          // the exit code the parser wants; -1 while it wants none
+	endedAt int          // how much it had printed then; it prints on afterwards
 	printed bytes.Buffer // by the parser
 }
 
@@ -103,7 +104,7 @@ func NewProgram(t Traits, i *Invocation) *Program {
 	g := &p.call.Globals
 	p.Terminate(func(status int) {
 		if p.ended < 0 {
-			p.ended = status
+			p.ended, p.endedAt = status, p.printed.Len()
 		}
 	})
 	p.UsageWriter(&p.printed)
@@ -200,11 +201,15 @@ type Prepared struct {
 func (p *Program) Prepare() *Prepared {
 	i := p.call.Invocation
 	args := p.args
-	if answersItself(args) {
+	switch {
+	case len(args) == 1 && args[0] == manFlag:
+		p.writeMan(&p.printed)
+		return &Prepared{Name: p.Name, program: p, printed: p.printed.Bytes()}
+	case answersItself(args):
 		return &Prepared{Name: p.Name, Alone: true, program: p, unparsed: true}
 	}
 	name, err := p.Parse(args)
-	out := &Prepared{Name: p.Name, program: p, printed: p.printed.Bytes()}
+	out := &Prepared{Name: p.Name, program: p, printed: p.text()}
 	switch {
 	case p.ended == 0:
 		return out
@@ -226,6 +231,14 @@ func (p *Program) Prepare() *Prepared {
 		}
 	}
 	return out
+}
+
+// text is what the parser printed until it wanted to end the process.
+func (p *Program) text() []byte {
+	if p.ended >= 0 && p.endedAt > 0 {
+		return p.printed.Bytes()[:p.endedAt]
+	}
+	return p.printed.Bytes()
 }
 
 // answersItself reports whether arguments ask the parser for completions or long
@@ -265,7 +278,7 @@ func (r *Prepared) Run(ctx context.Context) int {
 		if _, err := r.program.Parse(r.program.args); err != nil && r.program.ended < 0 {
 			return c.Report(Misused(r.program.Application, c.Args, err))
 		}
-		r.printed = r.program.printed.Bytes()
+		r.printed = r.program.text()
 	}
 	if len(r.printed) > 0 { // a device may refuse even to write nothing
 		if _, err := c.Stdout.Write(r.printed); err != nil {
