@@ -47,6 +47,9 @@ func TestQuick(t *testing.T) {
 			t.Errorf("%s was measured %d times, want once for each remote", name, seen[name])
 		}
 	}
+	if seen[stepPush+withDeacon] != 1 || seen[stepNone+withDeacon] != 1 {
+		t.Error("the push and the pull with a Deacon were not measured once")
+	}
 	if seen[stepConnect+stepPush] != 2 || seen["repository after 10 pushes"] != 1 {
 		t.Errorf("measured: %v", seen)
 	}
@@ -78,6 +81,43 @@ func TestQuickDeacon(t *testing.T) {
 	t.Log(out.String())
 }
 
+// A quick run over fronts measures every limited figure, with whole output.
+func TestQuickFronts(t *testing.T) {
+	duels, err := fronts(t.Context(), quick(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{duelStatus: true} // TestQuickDeacon's
+	for _, d := range duels {
+		seen[d.Name] = true
+		if d.Value <= 0 && d.Name != frontAdded {
+			t.Errorf("measured %+v", d)
+		}
+	}
+	for name := range duelLimits {
+		if !seen[name] {
+			t.Errorf("%s was not measured", name)
+		}
+	}
+}
+
+func TestDuelLimits(t *testing.T) {
+	for _, test := range []struct {
+		d             duel
+		limited, over bool
+	}{
+		{duel{Name: frontShow, Value: 8}, true, false},
+		{duel{Name: frontShow, Value: 8.1}, true, true},
+		{duel{Name: frontRowHandles, Value: 50, Other: 50}, true, false},
+		{duel{Name: frontRowHandles, Value: 51, Other: 50}, true, true},
+		{duel{Name: duelRead, Value: 1000}, false, false},
+	} {
+		if got := judgeDuel(test.d); (got.Limit != 0) != test.limited || got.Over != test.over {
+			t.Errorf("%+v: limit %v, over %v", test.d, got.Limit, got.Over)
+		}
+	}
+}
+
 // programs is where gt, bd and what measures them are built, once.
 var programs struct {
 	dir   string
@@ -92,7 +132,7 @@ func TestMain(m *testing.M) {
 	}
 	programs.dir = dir
 	programs.build = sync.OnceValue(func() error {
-		for _, name := range []string{"gt", "bd"} {
+		for _, name := range []string{"gt", "bd", "gt-engine"} {
 			out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", filepath.Join(dir, name), "../../cmd/"+name).CombinedOutput()
 			if err != nil {
 				return fmt.Errorf("build %s: %w: %s", name, err, out)

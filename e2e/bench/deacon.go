@@ -29,6 +29,48 @@ type duel struct {
 	Value  float64 `json:"value"`
 	Other  float64 `json:"other,omitempty"`
 	Beside string  `json:"beside,omitempty"`
+	// Limit is the most that is allowed, 0 for no limit: of Value, or of
+	// Value/Other where Relative says so.
+	Limit    float64 `json:"limit,omitempty"`
+	Relative bool    `json:"relative,omitempty"`
+	Over     bool    `json:"over"`
+}
+
+// duelLimits are what is promised of a Town with a Deacon, in the figure's unit or
+// as a ratio to what stands beside it.
+var duelLimits = map[string]struct {
+	most     float64
+	relative bool
+}{
+	duelStatus:      {15, false},
+	frontVersion:    {6, false},
+	frontShow:       {8, false},
+	frontMemory:     {10, false},
+	frontShows:      {10, false},
+	frontList:       {15, false},
+	frontReady:      {15, false},
+	frontUpdate:     {25, false},
+	frontCreate:     {25, false},
+	frontAdded:      {8, false},
+	frontCrowd:      {1000, false},
+	frontCrowdPeak:  {300, false},
+	frontRowMemory:  {1.1, true}, // what the collector has not freed yet varies by that
+	frontRowHandles: {1, true},
+}
+
+// judgeDuel adds the limit of a figure, if it has one.
+func judgeDuel(d duel) duel {
+	l, ok := duelLimits[d.Name]
+	if !ok {
+		return d
+	}
+	d.Limit, d.Relative = l.most, l.relative
+	measured := d.Value
+	if d.Relative {
+		measured /= d.Other
+	}
+	d.Over = measured > d.Limit
+	return d
 }
 
 // Names of the Deacon's figures.
@@ -75,6 +117,11 @@ func deacons(ctx context.Context, o options) (duels []duel, err error) {
 		return nil, err
 	}
 	defer h.client.Close()
+	defer func() {
+		for i := range duels {
+			duels[i] = judgeDuel(duels[i])
+		}
+	}()
 	defer func() {
 		// Whatever failed, no Deacon stays behind.
 		_, stopped := h.command(context.WithoutCancel(ctx), "deacon", "stop")
@@ -190,18 +237,34 @@ func (h *host) resident(ctx context.Context) (float64, error) {
 	return float64(pages*os.Getpagesize()) / 1e6, err
 }
 
-// reportDuels prints the figures of the Deacon.
-func reportDuels(w io.Writer, duels []duel) error {
+// reportDuels prints figures of a Town with a Deacon.
+func reportDuels(w io.Writer, title string, duels []duel) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(t, "\nwith a Deacon\tgt\tunit\tbeside it\t\t")
+	fmt.Fprintf(t, "\n%s\tgt\tunit\tlimit\t\tbeside it\t\t\n", title)
+	kept, limited := 0, 0
 	for _, d := range duels {
-		other := ""
+		other, limit, verdict := "", "", ""
 		if d.Beside != "" {
 			other = number(d.Other)
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t\n", d.Name, number(d.Value), d.Unit, other, d.Beside)
+		if d.Limit > 0 {
+			limited++
+			limit, verdict = "<= "+number(d.Limit), "OVER"
+			if d.Relative {
+				limit += " times"
+			}
+			if !d.Over {
+				kept++
+				verdict = "ok"
+			}
+		}
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t\n", d.Name, number(d.Value), d.Unit, limit, verdict, other, d.Beside)
 	}
-	return t.Flush()
+	if err := t.Flush(); err != nil || limited == 0 {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%d of %d limits kept\n", kept, limited)
+	return err
 }
 
 // longest of at least one value.

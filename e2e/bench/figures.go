@@ -46,6 +46,7 @@ const (
 	stepSync    = "the sync itself"
 	stepNone    = "no-op pull"
 	stepPull    = "one-row pull"
+	withDeacon  = ", with a Deacon"
 	stepGrowth  = "growth of the sync itself"
 	stepMemory  = "peak memory"
 	stepVerify  = "verify arrivals"
@@ -75,6 +76,8 @@ var limits = []limit{
 	{remote: "local", rows: large, name: stepBefore, most: 1.0},
 	{remote: "local", rows: large, name: stepJoin, most: 2.0},
 	{remote: "local", rows: usual, name: stepRecord, most: 1500, absolute: true},
+	{remote: "local", rows: usual, name: stepPush + withDeacon, most: 0.25},
+	{remote: "local", rows: usual, name: stepNone + withDeacon, most: 0.25},
 	{remote: "local", rows: medium, name: stepPush, most: 0.60},
 	{remote: "local", rows: medium, name: stepNone, most: 0.80},
 	{remote: "local", rows: small, name: stepPush, most: 1.0},
@@ -113,6 +116,7 @@ func judge(f figure) figure {
 type results struct {
 	Federation []figure   `json:"federation,omitempty"`
 	Deacon     []duel     `json:"deacon,omitempty"`
+	Fronts     []duel     `json:"fronts,omitempty"`
 	Beads      beadReport `json:"bd,omitzero"`
 }
 
@@ -130,7 +134,10 @@ func report(w io.Writer, r results, asJSON bool) (err error) {
 		err = errors.Join(err, reportBeads(w, r.Beads))
 	}
 	if len(r.Deacon) > 0 {
-		err = errors.Join(err, reportDuels(w, r.Deacon))
+		err = errors.Join(err, reportDuels(w, "with a Deacon", r.Deacon))
+	}
+	if len(r.Fronts) > 0 {
+		err = errors.Join(err, reportDuels(w, "commands in the Deacon", r.Fronts))
 	}
 	return err
 }

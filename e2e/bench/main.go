@@ -2,7 +2,7 @@
 // the same version, and what bd costs beside the public one, and says where a
 // limit is exceeded.
 //
-//	go run ./e2e/bench            everything: about fifty minutes on two cores
+//	go run ./e2e/bench            everything: about an hour on two cores
 //	go run ./e2e/bench -quick     1,000 rows, each step once: under a minute
 //	go run ./e2e/bench -federation=false -bd=false    a Town with a Deacon only
 //	go run ./e2e/bench -federation=false -deacon=false -peer-bd PATH    bd only
@@ -14,7 +14,9 @@
 // Counts (connections, git processes) do not at all, and are what the test of
 // this program asserts.
 //
-// A Town with a Deacon is measured beside the same Town without one.
+// A Town with a Deacon is measured beside the same Town without one: the Deacon
+// itself, and with 5,000 beads the commands that fronts hand to it, one at a
+// time, 100 at once and 1,000 in a row.
 //
 // bd is measured with 100, 5,000 and 100,000 beads, alone and with a Deacon:
 // whole processes, with their peak memory and the number of their queries; and
@@ -52,6 +54,9 @@ type options struct {
 	// imported on top of them.
 	beads []int
 	more  int
+	// served is the number of beads that fronts are measured with, atOnce and inRow
+	// how many of them run at once and one after the other.
+	served, atOnce, inRow int
 	// public is the path of the public bd to measure beside ours; "" for none.
 	public string
 	dir    string
@@ -61,7 +66,7 @@ type options struct {
 
 const (
 	defaultGt      = "bin/gt"
-	defaultRows    = "1000,10000,100000"
+	defaultRows    = "1000,10000,20000,100000"
 	defaultRemotes = "local,http,ssh"
 	defaultBeads   = "100,5000,100000"
 	defaultRuns    = 5
@@ -88,9 +93,10 @@ func parse(args []string) (options, error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	o.more = defaultMore
+	o.more, o.served, o.atOnce, o.inRow = defaultMore, judged, defaultAtOnce, defaultInRow
 	if *quick {
 		*rows, *beads, o.more, o.runs, o.pushes = "1000", "100", 100, 1, 10
+		o.served, o.atOnce, o.inRow = 100, 20, 20
 	}
 	var err error
 	if o.rows, err = numbers(*rows, maxRows); err != nil {
@@ -155,6 +161,9 @@ func everything(ctx context.Context, o options) (r results, err error) {
 	}
 	if o.deacon { // the shorter parts first
 		r.Deacon, err = deacons(ctx, o)
+		if err == nil {
+			r.Fronts, err = fronts(ctx, o)
+		}
 	}
 	if err == nil && o.bd {
 		r.Beads, err = ledgers(ctx, o, os.Stderr)

@@ -119,7 +119,7 @@ func one(ctx context.Context, o options, dir string, rows int, kind string) (_ [
 		recorded[side] = []sample{got}
 	}
 	s.add(stepRecord, "ms", milliseconds(recorded[ours], whole), milliseconds(recorded[theirs], whole))
-	for _, part := range []func(context.Context) error{s.starts, s.firsts, s.reader, s.exchange, s.processes, s.joins} {
+	for _, part := range []func(context.Context) error{s.starts, s.firsts, s.reader, s.exchange, s.served, s.processes, s.joins} {
 		if err := part(ctx); err != nil {
 			return s.figures, err
 		}

@@ -1,0 +1,190 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+)
+
+// Names of the figures of commands that a front hands to the Deacon.
+const (
+	frontVersion = "gt --version"
+	frontShow    = "bd show"
+	frontShows   = "bd show of ten"
+	frontList    = "bd list --limit=100"
+	frontReady   = "bd ready"
+	frontCreate  = "bd create"
+	frontUpdate  = "bd update"
+	frontFeed    = "gt feed"
+	frontMemory  = "memory of bd show"
+	frontAdded   = "added by a front without a Deacon"
+)
+
+// frontRuns is how often each of these commands is measured for each -n: they
+// take milliseconds, which other work on the machine easily doubles.
+const frontRuns = 4
+
+// fronts measures whole commands that run in the Deacon of a Town with beads,
+// many of them at once and in a row, and what a front adds without a Deacon.
+func fronts(ctx context.Context, o options) (duels []duel, err error) {
+	dir, err := os.MkdirTemp("", "gtb") // sockets want a short path
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		for i := range duels {
+			duels[i] = judgeDuel(duels[i])
+		}
+		err = errors.Join(err, os.RemoveAll(dir))
+	}()
+	f := &office{host: &host{}, runs: frontRuns * o.runs, dir: dir, export: filepath.Join(dir, "all.jsonl")}
+	if f.gt, err = newGT(o, dir); err != nil {
+		return nil, err
+	}
+	f.bd = program{path: filepath.Join(filepath.Dir(f.path), "bd"), timed: f.timed, env: f.env}
+	open, err := writeBeads(f.export, 0, o.served)
+	if err != nil {
+		return nil, err
+	}
+	f.clerk = clerk{dir: dir, beads: o.served, open: open, done: map[string]int{}}
+	root := filepath.Join(dir, "t")
+	if err := f.install(ctx, root, "bench"); err != nil {
+		return nil, err
+	}
+	if err := f.settle(ctx, root); err != nil {
+		return nil, err
+	}
+	if _, err := f.bd.run(ctx, root, "import", f.export); err != nil {
+		return nil, err
+	}
+	if duels, err = f.alike(ctx); err != nil {
+		return duels, err
+	}
+	return duels, f.attended(ctx, func() error {
+		for _, part := range []func(context.Context, options) ([]duel, error){f.handed, f.crowd, f.row} {
+			got, err := part(ctx, o)
+			duels = append(duels, got...)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// handed measures commands in turns, so that all meet the same machine. Lists are
+// measured twice: as they are asked for again and again, when the Deacon has the
+// answer, and after a write, when it has none.
+func (f *office) handed(ctx context.Context, _ options) ([]duel, error) {
+	type line struct {
+		name  string
+		p     program
+		task  string
+		words []string
+	}
+	lines := []line{
+		{name: frontVersion, p: f.program, words: strings.Fields("--version")},
+		{name: frontShow, p: f.bd, task: taskShow},
+		{name: frontShows, p: f.bd, task: taskShows},
+		{name: frontFeed, p: f.program, words: strings.Fields("feed --limit 50")},
+		{name: frontUpdate, p: f.bd, task: taskUpdate},
+		{name: frontList + after, p: f.bd, task: taskList},
+		{name: frontList, p: f.bd, task: taskList},
+		{name: frontCreate, p: f.bd, task: taskCreate},
+		{name: frontReady + after, p: f.bd, task: taskReady},
+		{name: frontReady, p: f.bd, task: taskReady},
+	}
+	nothing := program{path: "/bin/true", timed: f.timed}
+	var floor []sample
+	samples := map[string][]sample{}
+	for run := range 1 + f.runs {
+		s, err := nothing.run(ctx, f.dir)
+		if err != nil {
+			return nil, err
+		}
+		if run > 0 { // the first warms up
+			floor = append(floor, s)
+		}
+		for _, l := range lines {
+			if l.task != "" {
+				s, err = once(ctx, f.bd, f.writer, &f.clerk, taskNamed(l.task))
+			} else {
+				s, err = l.p.run(ctx, f.writer, l.words...)
+			}
+			if err != nil {
+				return nil, fmt.Errorf("%s: %w", l.name, err)
+			}
+			if run > 0 {
+				samples[l.name] = append(samples[l.name], s)
+			}
+		}
+	}
+	least := milliseconds(floor, whole)
+	var duels []duel
+	for _, l := range lines {
+		if strings.HasSuffix(l.name, after) {
+			continue
+		}
+		d := duel{Name: l.name, Unit: "ms", Value: milliseconds(samples[l.name], whole), Other: least, Beside: "a process that does nothing"}
+		if others := samples[l.name+after]; others != nil {
+			d.Other, d.Beside = milliseconds(others, whole), "right after a write"
+		}
+		duels = append(duels, d)
+	}
+	most := 0.0
+	for _, s := range samples[frontShow] {
+		most = max(most, s.memory)
+	}
+	return append(duels, duel{Name: frontMemory, Unit: "MB", Value: most}), nil
+}
+
+// after marks a figure taken right after a write.
+const after = ", after a write"
+
+// taskNamed is one of tasks.
+func taskNamed(name string) task {
+	for _, t := range tasks {
+		if t.name == name {
+			return t
+		}
+	}
+	panic("no task is named " + name)
+}
+
+// alike measures a front that becomes the engine beside the engine itself, which
+// is what a command was before there were fronts. No Deacon runs.
+func (f *office) alike(ctx context.Context) ([]duel, error) {
+	engine := f.bd
+	engine.path = filepath.Join(filepath.Dir(f.path), "gt-engine")
+	var fronted, direct, added []sample
+	for run := range 1 + f.runs {
+		words, err := show(1)(&f.clerk, f.clerk.next(taskShow))
+		if err != nil {
+			return nil, err
+		}
+		one, err := f.bd.run(ctx, f.writer, words...)
+		if err != nil {
+			return nil, err
+		}
+		other, err := engine.run(ctx, f.writer, append([]string{"bd"}, words...)...)
+		if err != nil {
+			return nil, err
+		}
+		if run > 0 {
+			fronted, direct = append(fronted, one), append(direct, other)
+			added = append(added, sample{wall: one.wall - other.wall})
+		}
+	}
+	return []duel{
+		{Name: frontShow + " without a Deacon", Unit: "ms", Value: milliseconds(fronted, whole), Other: milliseconds(direct, whole),
+			Beside: "the engine called directly"},
+		{Name: frontAdded, Unit: "ms", Value: milliseconds(added, whole)},
+	}, nil
+}
+
+// since is a duration in milliseconds.
+func since(began time.Time) float64 { return float64(time.Since(began).Microseconds()) / 1000 }
