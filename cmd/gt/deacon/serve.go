@@ -17,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/memory"
 	"gastown/cmd/internal/shell"
 	"gastown/deacon"
 	"gastown/deacon/commands"
@@ -28,6 +29,12 @@ import (
 	"gastown/town"
 	"gastown/town/config"
 )
+
+// room is what the Deacon holds before it collects garbage, in bytes. What its
+// planes and caches need is about 90 MB, and each command adds a megabyte or two
+// of garbage: with the limit of an ordinary command a fifth of its work was
+// collecting.
+const room = 160 << 20
 
 // serve runs the Deacon in this process until it is told to stop.
 func (o *deaconOptions) serve(ctx context.Context) (err error) {
@@ -74,6 +81,7 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		},
 		Reload: reload,
 		Ready: func() {
+			memory.Room(room) // only now: the engine has sized its caches by the smaller limit
 			if ready != nil {
 				_ = json.NewEncoder(ready).Encode(started{os.Getpid(), d.Address(), h.Layout.DeaconLog()})
 				_ = ready.Close() // whoever started it may be gone

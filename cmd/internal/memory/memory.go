@@ -46,8 +46,8 @@ func init() {
 }
 
 // Room lets the process hold so many bytes before it collects, and half more
-// than it needs above them: for commands that are known to make much garbage
-// once, and then end.
+// than it needs above them: for an import, which makes much garbage once, and for
+// the Deacon, which makes some with each command it runs.
 func Room(bytes int64) {
 	if chosen() {
 		return
