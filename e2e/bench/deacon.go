@@ -153,13 +153,15 @@ func (h *host) command(ctx context.Context, args ...string) (sample, error) {
 	return h.run(ctx, h.dir, append([]string{"--town", h.writer, "--wait", "60s"}, args...)...)
 }
 
-// lives measures starts, stops, and a command with and without a Deacon. It
-// ends with a Deacon that runs.
+// lives measures starts, stops, and a command with and without a Deacon. The first
+// after a start opens what later ones find open, and is not measured. It ends with
+// a Deacon that runs.
 func (h *host) lives(ctx context.Context, o options) ([]duel, error) {
 	samples := map[string][]sample{}
 	for range o.runs {
 		for _, step := range []struct{ name, line string }{
-			{"without", duelStatus}, {duelStart, duelStart}, {"with", duelStatus}, {duelStop, duelStop},
+			{"without", duelStatus}, {duelStart, duelStart}, {"first", duelStatus}, {"with", duelStatus}, {"with", duelStatus},
+			{"with", duelStatus}, {duelStop, duelStop},
 		} {
 			s, err := h.command(ctx, strings.Fields(step.line)[1:]...)
 			if err != nil {
