@@ -50,7 +50,9 @@ type Command struct {
 	Writes, Repeatable bool
 	// Wait is how long it waits for a place among the commands that run.
 	Wait time.Duration
-	// Run does it and returns the exit code. busy is told why it could not begin.
+	// Waiting tells its user what it waits for. May be nil.
+	Waiting func(what string)
+	// Run does it and returns the exit code.
 	Run func(context.Context) int
 	// Fail prints an error as the command would, and returns the exit code.
 	Fail func(error) int

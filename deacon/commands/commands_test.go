@@ -321,7 +321,7 @@ func TestPlaces(t *testing.T) {
 	if e := f.wait(); e.Code != 4 {
 		t.Errorf("%+v", e)
 	}
-	if got := text(t, f.stderr); !strings.Contains(got, "too many commands") {
+	if got := text(t, f.stderr); !strings.Contains(got, "at most 1 commands work at once") {
 		t.Errorf("stderr %q", got)
 	}
 	if e := b.start("x=other").wait(); e.Code != 0 {

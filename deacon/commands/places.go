@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
@@ -47,21 +48,32 @@ func (p *places) wake() {
 	p.changed = make(chan struct{})
 }
 
-// enter waits for a place until leave is called. It fails with town.ErrBusy when
-// there is none within the given time, and with the cause of ctx when that ends.
-func (p *places) enter(ctx context.Context, class string, wait time.Duration) (leave func(), err error) {
+// waitNotice is how long a command waits before its caller is told what for: most
+// waits are over sooner.
+const waitNotice = 600 * time.Millisecond
+
+// errRate reports a command that could not begin in time because of the rate. Its
+// front runs it in a process of its own, which the rate does not bound.
+var errRate = fmt.Errorf("%w: too many commands begin at once", town.ErrBusy)
+
+// enter waits for a place until leave is called. It fails with errRate or
+// town.ErrBusy when there is none within the given time, and with the cause of ctx
+// when that ends. say is told what a long wait is for.
+func (p *places) enter(ctx context.Context, class string, wait time.Duration, say func(string)) (leave func(), err error) {
 	waiting, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	busy := func() error {
-		if ctx.Err() != nil {
-			return context.Cause(ctx)
-		}
-		return town.Fail("wait for a place in the Deacon", "run the command again, or wait longer with --wait DURATION",
-			"%w: too many commands run at once (waited %s)", town.ErrBusy, wait)
-	}
+	p.mu.Lock()
+	limits := p.limits
+	p.mu.Unlock()
+	notice := newNotice(say)
+	defer notice.stop()
+	notice.set(fmt.Sprintf("at most %d a second (rate.requests_per_second)", limits.Rate))
 	if err := p.rate.Wait(waiting); err != nil {
 		// The limiter refuses at once what could not begin in time.
-		return nil, busy()
+		if ctx.Err() != nil {
+			return nil, context.Cause(ctx)
+		}
+		return nil, errRate
 	}
 	for {
 		p.mu.Lock()
@@ -73,12 +85,53 @@ func (p *places) enter(ctx context.Context, class string, wait time.Duration) (l
 		}
 		changed := p.changed
 		p.mu.Unlock()
+		notice.set(fmt.Sprintf("at most %d work at once", limit))
 		select {
 		case <-changed:
 		case <-waiting.Done():
-			return nil, busy()
+			if ctx.Err() != nil {
+				return nil, context.Cause(ctx)
+			}
+			return nil, town.Fail("wait for a place in the Deacon", "run the command again, or wait longer with --wait DURATION",
+				"%w: at most %d commands work at once (waited %s)", town.ErrBusy, limit, wait)
 		}
 	}
+}
+
+// notice tells a caller once what a wait is for, if it lasts.
+type notice struct {
+	timer *time.Timer
+	mu    sync.Mutex
+	text  string
+	over  bool
+}
+
+func newNotice(say func(string)) *notice {
+	n := &notice{}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.timer = time.AfterFunc(waitNotice, func() {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		if !n.over {
+			say(n.text)
+		}
+	})
+	return n
+}
+
+func (n *notice) set(text string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.text = text
+}
+
+// stop ends it. Nobody is told anything after that.
+func (n *notice) stop() {
+	n.timer.Stop()
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.over = true
 }
 
 func (p *places) free(class string) {

@@ -25,6 +25,7 @@ type work struct {
 	cancelled      *event // ends reads
 	gone           *event // ends writes
 	broken         atomic.Bool
+	alone          atomic.Bool // it did not begin, and its front is to run it
 	stdout, stderr *stream
 }
 
@@ -115,10 +116,11 @@ func (w *work) await(ended <-chan int) (code int, abandoned bool) {
 	}
 }
 
-// again reports whether the front should run the command itself after all: the
-// Deacon cancelled it for want of memory, and nothing shows that it ever ran.
+// again reports whether the front should run the command itself after all: it did
+// not begin, or the Deacon cancelled it for want of memory and nothing shows that
+// it ever ran.
 func (w *work) again() bool {
-	return errors.Is(context.Cause(w.ctx), errMemory) && (!w.command.Writes || w.command.Repeatable) &&
+	return w.alone.Load() || errors.Is(context.Cause(w.ctx), errMemory) && (!w.command.Writes || w.command.Repeatable) &&
 		!w.stdout.wrote.Load() && !w.stderr.wrote.Load()
 }
 
@@ -133,7 +135,15 @@ func (w *work) contained() (code int) {
 		}
 	}()
 	came := time.Now()
-	leave, err := s.places.enter(w.ctx, w.command.Class, w.command.Wait)
+	say := w.command.Waiting
+	if say == nil {
+		say = func(string) {}
+	}
+	leave, err := s.places.enter(w.ctx, w.command.Class, w.command.Wait, say)
+	if errors.Is(err, errRate) {
+		w.alone.Store(true)
+		return 1
+	}
 	if err != nil {
 		return w.fail(err)
 	}

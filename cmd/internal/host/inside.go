@@ -27,8 +27,9 @@ func Inside(programs shell.Programs, lend shell.Resident) func(commands.Call) co
 		return commands.Command{
 			Name: p.Name, Town: p.Town, Class: c.Program, Alone: p.Alone,
 			Writes: p.Command.Writes, Repeatable: p.Command.Repeatable, Wait: p.Wait(),
-			Run:  p.Run,
-			Fail: func(err error) int { return p.Fail(told(err)) },
+			Waiting: func(what string) { p.Hint("%s waits for the Deacon: %s", c.Program, what) },
+			Run:     p.Run,
+			Fail:    func(err error) int { return p.Fail(told(err)) },
 		}
 	}
 }

@@ -297,6 +297,9 @@ func (r *Prepared) Run(ctx context.Context) int {
 	return c.Report(Interrupted(ctx, r.action(ctx)))
 }
 
+// Hint tells people something beside the result.
+func (r *Prepared) Hint(format string, args ...any) { r.program.call.Hint(format, args...) }
+
 // Fail tells that the command could not run and returns the exit code.
 func (r *Prepared) Fail(err error) int { return r.program.call.Report(err) }
 
