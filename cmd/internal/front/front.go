@@ -109,7 +109,8 @@ func (f *front) hand() (code int, done bool) {
 		signal.Stop(signals)
 		return 0, false
 	case ended.BrokenPipe:
-		raise(syscall.SIGPIPE)
+		// Go ends a program whose own write finds nobody at the other end.
+		_, _ = os.Stdout.Write([]byte{'\n'})
 	}
 	return ended.Code, true
 }

@@ -1,0 +1,396 @@
+package deacon
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+)
+
+// front is a program of the Town's, not started yet.
+func (p *place) front(program, dir string, args ...string) *exec.Cmd {
+	cmd := exec.CommandContext(context.Background(), filepath.Join(binaries, program), args...)
+	cmd.Env, cmd.Dir = p.env, dir
+	return cmd
+}
+
+// ran is how many commands have ended inside the Deacon.
+func (d *daemon) ran() int {
+	d.p.t.Helper()
+	return int(metric(d.p.t, d, "gt_commands_total"))
+}
+
+// running is how many commands the Deacon says are under way.
+func (d *daemon) running() int {
+	d.p.t.Helper()
+	return int(metric(d.p.t, d, "gt_commands_running"))
+}
+
+// exitCode of a command; -1 when a signal ended it.
+func exitCode(t *testing.T, err error) int {
+	t.Helper()
+	var exit *exec.ExitError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &exit):
+		return exit.ExitCode()
+	}
+	t.Fatal(err)
+	return 0
+}
+
+// A command inside the Deacon has its caller's arguments, directory, environment,
+// streams and umask, and does what it does alone.
+func TestFrontsAreTheCallers(t *testing.T) {
+	t.Parallel()
+	dir := short(t)
+	p := found(t, dir, "town")
+	d := p.start()
+	sub := filepath.Join(p.root, "project")
+	if err := os.Mkdir(sub, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	ran := func(cmd *exec.Cmd) string {
+		t.Helper()
+		before := d.ran()
+		out, err := cmd.Output()
+		if err != nil {
+			t.Fatalf("%v: %v", cmd.Args, err)
+		}
+		if d.ran() != before+1 {
+			t.Errorf("%v did not run inside the Deacon", cmd.Args)
+		}
+		return string(out)
+	}
+	id := func(out string) string {
+		t.Helper()
+		var b struct {
+			ID string `json:"id"`
+		}
+		if err := json.Unmarshal([]byte(out), &b); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		return b.ID
+	}
+
+	create := p.front("bd", sub, "create", "from Bob", "--json")
+	create.Env = append(create.Env, "BD_ACTOR=Bob")
+	bead := id(ran(create))
+	if out := ran(p.front("bd", sub, "show", bead, "--json")); !strings.Contains(out, `"created_by": "Bob`) {
+		t.Errorf("the actor is not the caller's: %s", out)
+	}
+
+	update := p.front("bd", sub, "update", "--batch", "-")
+	update.Stdin = strings.NewReader(fmt.Sprintf(`{"id":%q,"title":"from a pipe"}`, bead))
+	ran(update)
+	if out := ran(p.front("bd", sub, "list")); !strings.Contains(out, "from a pipe") {
+		t.Errorf("standard input was not read: %s", out)
+	}
+
+	export := exec.Command("sh", "-c", "umask 022; exec "+filepath.Join(binaries, "bd")+" export -o out.jsonl")
+	export.Dir, export.Env = sub, p.env
+	ran(export)
+	info, err := os.Stat(filepath.Join(sub, "out.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if info.Mode().Perm() != 0o644 {
+		t.Errorf("the export has mode %o", info.Mode().Perm())
+	}
+
+	// A shell's <(command) is a descriptor of the front: it becomes the engine.
+	shell := exec.Command("bash", "-c", filepath.Join(binaries, "bd")+` update --batch <(printf '{"id":"%s","title":"substituted"}' `+bead+`)`)
+	shell.Dir, shell.Env = sub, p.env
+	if out, err := shell.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("substituted")) {
+		t.Errorf("%v: %s", err, out)
+	}
+
+	// Errors and their exit codes are those of a process alone, on the same stream.
+	for _, args := range [][]string{{"show", "bd-none"}, {"show"}, {"lst"}, {"create"}, {"close", bead, "--nothing"}, {"show", "bd-none", "--json"}, {"update", bead, "-p", "9"}} {
+		results := map[string]bool{}
+		for _, alone := range []string{"", "1"} {
+			cmd := p.front("bd", sub, args...)
+			cmd.Env = append(cmd.Env, "GT_ALONE="+alone)
+			var stdout, stderr bytes.Buffer
+			cmd.Stdout, cmd.Stderr = &stdout, &stderr
+			before := d.ran()
+			code := exitCode(t, cmd.Run())
+			results[fmt.Sprintf("%d\n%s\n%s", code, stdout.String(), stderr.String())] = true
+			if ran := d.ran() - before; ran != map[string]int{"": 1, "1": 0}[alone] {
+				t.Errorf("bd %v, alone %q: %d commands ran inside the Deacon", args, alone, ran)
+			}
+		}
+		if len(results) != 1 {
+			t.Errorf("bd %v differs inside and alone: %v", args, results)
+		}
+	}
+}
+
+// A Deacon with another engine than the front's runs nothing for it, and the
+// command works all the same.
+func TestFrontsOfAnotherBuild(t *testing.T) {
+	t.Parallel()
+	dir := short(t)
+	p := found(t, dir, "town")
+	d := p.start()
+	other := filepath.Join(dir, "other")
+	if err := os.Mkdir(other, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"bd", "gt-engine"} {
+		from, err := os.Open(filepath.Join(binaries, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		to, err := os.OpenFile(filepath.Join(other, name), os.O_CREATE|os.O_WRONLY, 0o755)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.Copy(to, from); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(to.Close(), from.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cmd := exec.Command(filepath.Join(other, "bd"), "create", "by another build")
+	cmd.Dir, cmd.Env = p.root, p.env
+	before := d.ran()
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if d.ran() != before {
+		t.Error("the Deacon ran it")
+	}
+	if err := os.Remove(filepath.Join(other, "gt-engine")); err != nil {
+		t.Fatal(err)
+	}
+	cmd = exec.Command(filepath.Join(other, "bd"), "list")
+	cmd.Dir, cmd.Env = p.root, p.env
+	out, err := cmd.CombinedOutput()
+	if code := exitCode(t, err); code != 1 || !strings.Contains(string(out), "gt-engine is not beside") || !strings.Contains(string(out), "next: ") {
+		t.Errorf("without an engine: exit %d, %s", code, out)
+	}
+}
+
+// follow starts gt feed --follow, which runs until it is ended, and waits for its
+// first line.
+func (p *place) follow(env ...string) (*exec.Cmd, *bytes.Buffer) {
+	p.t.Helper()
+	cmd := p.front("gt", p.root, "feed", "--follow", "--json")
+	cmd.Env = append(cmd.Env, env...)
+	stderr := new(bytes.Buffer)
+	cmd.Stderr = stderr
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		p.t.Fatal(err)
+	}
+	if _, err := out.Read(make([]byte, 1)); err != nil {
+		p.t.Fatalf("gt feed --follow: %v: %s", err, stderr)
+	}
+	return cmd, stderr
+}
+
+// Whoever ends a front ends its command: by Ctrl-C with the exit code it has alone,
+// by kill, and by closing the pipe it writes to.
+func TestFrontsThatAreEnded(t *testing.T) {
+	t.Parallel()
+	p := found(t, short(t), "town")
+	d := p.start()
+	p.run("bd", "create", "something to follow")
+
+	codes := map[int]bool{}
+	for _, alone := range []string{"", "1"} {
+		before := d.ran()
+		cmd, stderr := p.follow("GT_ALONE=" + alone)
+		if err := cmd.Process.Signal(os.Interrupt); err != nil {
+			t.Fatal(err)
+		}
+		codes[exitCode(t, cmd.Wait())] = true
+		if alone == "" && d.ran() == before {
+			t.Errorf("it did not run inside the Deacon: %s", stderr)
+		}
+	}
+	if len(codes) != 1 {
+		t.Errorf("Ctrl-C ends it with different codes: %v", codes)
+	}
+	await(t, "the interrupted command has ended", func() bool { return d.running() == 0 })
+
+	cmd, _ := p.follow()
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = cmd.Wait()
+	await(t, "the killed front's command has ended", func() bool { return d.running() == 0 })
+
+	for i := range 40 {
+		p.run("bd", "create", fmt.Sprintf("bead %d", i), "--description", strings.Repeat("text ", 2000))
+	}
+	for _, alone := range []string{"", "1"} {
+		pipe := exec.Command("bash", "-c", filepath.Join(binaries, "bd")+` export | head -c 10 >/dev/null; echo ${PIPESTATUS[0]}`)
+		pipe.Dir, pipe.Env = p.root, append(p.env, "GT_ALONE="+alone)
+		out, err := pipe.CombinedOutput()
+		if err != nil || strings.TrimSpace(string(out)) != "141" {
+			t.Errorf("alone %q: a closed pipe: %v, %s", alone, err, out)
+		}
+	}
+	await(t, "the command without a reader has ended", func() bool { return d.running() == 0 })
+}
+
+// When the Deacon is killed under a command, the front says what that means.
+func TestFrontsWhoseDeaconDies(t *testing.T) {
+	t.Parallel()
+	p := found(t, short(t), "town")
+	d := p.start()
+	p.run("bd", "create", "something to follow")
+	cmd, stderr := p.follow()
+	if err := syscall.Kill(d.PID, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if code := exitCode(t, cmd.Wait()); code != 4 || !strings.Contains(stderr.String(), "nothing was changed") || !strings.Contains(stderr.String(), "next: ") {
+		t.Errorf("exit %d, %s", code, stderr)
+	}
+	// The next command finds no Deacon and works.
+	p.run("bd", "list")
+	p.run("gt", "deacon", "start")
+}
+
+// A hundred commands at once all succeed, and a thousand in a row leave the Deacon
+// as it was.
+func TestFrontsInCrowds(t *testing.T) {
+	t.Parallel()
+	p := found(t, short(t), "town")
+	p.run("gt", "config", "rate.requests_per_second", "10000")
+	p.run("gt", "config", "rate.burst_size", "1000")
+	d := p.start()
+	p.run("bd", "create", "a bead")
+	crowd := func(n int) {
+		t.Helper()
+		before := d.ran()
+		var wg sync.WaitGroup
+		var mu sync.Mutex
+		var failed []error
+		for range n {
+			wg.Go(func() {
+				cmd := p.front("bd", p.root, "list", "--json")
+				out, err := cmd.CombinedOutput()
+				if err != nil {
+					mu.Lock()
+					failed = append(failed, fmt.Errorf("%w: %s", err, out))
+					mu.Unlock()
+				}
+			})
+		}
+		wg.Wait()
+		if len(failed) > 0 {
+			t.Fatalf("%d of %d failed, the first: %v", len(failed), n, failed[0])
+		}
+		if ran := d.ran() - before; ran != n {
+			t.Errorf("%d of %d ran inside the Deacon", ran, n)
+		}
+	}
+	crowd(100)
+	await(t, "they have ended", func() bool { return d.running() == 0 })
+	files := d.files()
+	for range 10 {
+		crowd(100)
+	}
+	await(t, "as few descriptors are open as before", func() bool { return d.files() <= files+4 })
+}
+
+// files is how many descriptors the Deacon has open.
+func (d *daemon) files() int {
+	d.p.t.Helper()
+	all, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", d.PID))
+	if err != nil {
+		d.p.t.Fatal(err)
+	}
+	return len(all)
+}
+
+// A question inside the Deacon is put to the terminal of the person who called.
+func TestFrontsAskOnTheCallersTerminal(t *testing.T) {
+	t.Parallel()
+	dir := short(t)
+	p := found(t, dir, "town")
+	hub := filepath.Join(dir, "hub.git")
+	if out, err := exec.Command("git", "init", "-q", "--bare", hub).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	p.run("gt", "federation", "init", hub, "--yes")
+	d := p.start()
+	p.run("bd", "create", "shared", "-l", "public")
+	p.run("gt", "federation", "share", "add", "public", "--label", "public")
+	for _, c := range []struct {
+		answer string
+		code   int
+	}{{"n", 3}, {"y", 0}} {
+		answer, want := c.answer, c.code
+		screen, terminal := openTerminal(t)
+		cmd := p.front("gt", p.root, "federation", "push")
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
+		before := d.ran()
+		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		_ = terminal.Close()
+		var shown strings.Builder
+		buffer := make([]byte, 4096)
+		for !strings.Contains(shown.String(), "[y/N]") {
+			n, err := screen.Read(buffer)
+			if err != nil {
+				t.Fatalf("%v after %s", err, shown.String())
+			}
+			shown.Write(buffer[:n])
+		}
+		if _, err := screen.WriteString(answer + "\n"); err != nil {
+			t.Fatal(err)
+		}
+		go func() { _, _ = io.Copy(io.Discard, screen) }()
+		if code := exitCode(t, cmd.Wait()); code != want {
+			t.Errorf("%q: exit %d, want %d: %s", answer, code, want, shown.String())
+		}
+		if d.ran() != before+1 {
+			t.Error("it did not run inside the Deacon")
+		}
+	}
+}
+
+// openTerminal makes a pseudo terminal: what a person sees and types at, and what
+// a program has.
+func openTerminal(t *testing.T) (screen, terminal *os.File) {
+	t.Helper()
+	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = screen.Close() })
+	n, err := unix.IoctlGetInt(int(screen.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetPointerInt(int(screen.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return screen, terminal
+}
