@@ -6,8 +6,7 @@ import "gastown/planes/doltdb"
 // changes. The first has no statements of its own, because every step creates the
 // tables that say which store this is.
 //
-// idx_status and idx_created_by are two of the four indexes in the performance
-// document, on the table it names; the others belong to the operational plane.
+// idx_status and idx_created_by serve lists by status and by author.
 // Short texts are stored in the row itself, longer ones beside it.
 //
 // Times are UTC. There are no foreign keys, because links may point to beads of
