@@ -61,7 +61,7 @@ func (p *place) send(t *testing.T, args ...string) (code int, text string) {
 
 // count is a command that prints how many beads there are, and whether the Deacon
 // had the ledger for it.
-func count(l Ledgers, c commands.Call) commands.Command {
+func count(l Lender, c commands.Call) commands.Command {
 	return commands.Command{
 		Name: "bd count", Class: "bd", Wait: patience,
 		Run: func(ctx context.Context) int {
@@ -131,7 +131,7 @@ func TestCommands(t *testing.T) {
 func TestALeaseWaitsForCommands(t *testing.T) {
 	p := found(t)
 	began, proceed := make(chan struct{}, 2), make(chan struct{})
-	p.commands = func(l Ledgers, c commands.Call) commands.Command {
+	p.commands = func(l Lender, c commands.Call) commands.Command {
 		return commands.Command{
 			Name: "bd wait", Class: "bd", Wait: patience,
 			Run: func(ctx context.Context) int {

@@ -13,6 +13,7 @@ import (
 	"gastown/deacon/stores"
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
+	"gastown/planes/operational"
 	"gastown/sync/federate"
 	"gastown/tmux"
 	"gastown/town/config"
@@ -32,12 +33,14 @@ const (
 // Server serves the Town's planes to other processes.
 type Server = stores.Server
 
-// Ledgers lends the ledger that the Deacon has open to a command in its process.
-type Ledgers interface {
+// Lender lends the planes that the Deacon has open to a command in its process.
+type Lender interface {
 	// Ledger is open, with its caches, until release is called. ok is false when the
 	// Deacon does not have it now, because the planes are lent or somebody else
 	// serves them: the command then opens the ledger itself.
 	Ledger(ctx context.Context) (s *ledger.Store, release func(), ok bool)
+	// LendOperational does the same with the operational plane.
+	LendOperational(ctx context.Context) (s *operational.Store, release func(), ok bool)
 }
 
 // Options describe a Town to its Deacon.
@@ -63,9 +66,9 @@ type Options struct {
 	Sessions func(context.Context) ([]tmux.Session, error)
 	// Verify says whether a notification is authentic. With nil, all are refused.
 	Verify func(*http.Request) error
-	// Commands understands the call of a front; the command may use the ledger that
+	// Commands understands the call of a front; the command may use the planes that
 	// the Deacon has open. With nil the Deacon runs no commands.
-	Commands func(Ledgers, commands.Call) commands.Command
+	Commands func(Lender, commands.Call) commands.Command
 	// Checks are more checks, beside those of the parts.
 	Checks []check.Check
 	// Ready is called once, when the Deacon answers. May be nil.

@@ -42,7 +42,7 @@ type place struct {
 	sessions func(context.Context) ([]tmux.Session, error)
 	verify   func(*http.Request) error
 	checks   []check.Check
-	commands func(Ledgers, commands.Call) commands.Command
+	commands func(Lender, commands.Call) commands.Command
 	reload   chan struct{}
 	idle     time.Duration
 	// server is used in the place of a real one, if it is set.

@@ -161,6 +161,20 @@ func (s *Stores) Operational(ctx context.Context, fn func(*operational.Store) er
 	return errors.Join(fn(store), store.Close())
 }
 
+// LendOperational is the operational plane, open until release is called. ok is
+// false when it is not open here now: the caller then opens the plane itself.
+func (s *Stores) LendOperational(ctx context.Context) (store *operational.Store, release func(), ok bool) {
+	if !s.resident(layout.Operational) {
+		return nil, nil, false
+	}
+	store, release, err := s.operational.use(ctx)
+	if err != nil {
+		s.opts.Log.WithError(err).Debug("the operational plane could not be opened")
+		return nil, nil, false
+	}
+	return store, release, true
+}
+
 func (s *Stores) openOperational(ctx context.Context) (*operational.Store, error) {
 	cfg := s.opts.Config()
 	store, err := operational.Open(ctx, s.opts.Database(cfg, layout.Operational), cfg.Stores[layout.Operational])

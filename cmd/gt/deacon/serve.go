@@ -76,7 +76,7 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 			return tmux.Server{Socket: h.Layout.Tmux(), Env: call.Env}.Sessions(ctx)
 		},
 		Verify: func(r *http.Request) error { return verifier.Verify(r) },
-		Commands: func(l deacon.Ledgers, c commands.Call) commands.Command {
+		Commands: func(l deacon.Lender, c commands.Call) commands.Command {
 			return host.Inside(o.call.Programs, l)(c)
 		},
 		Reload: reload,

@@ -6,6 +6,7 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
+	"gastown/planes/operational"
 	"gastown/town/feed"
 	"gastown/town/layout"
 )
@@ -18,7 +19,7 @@ func (h *Host) Feed() *feed.Feed {
 		return func() (string, bool, bool) { return doltdb.Sign(opts) }
 	}
 	return feed.New(feed.Options{
-		Operational: h.Operational,
+		Operational: h.feedPlane,
 		Ledger: func(ctx context.Context, fn func(*ledger.Store) error) (err error) {
 			s, release, err := h.Ledger(ctx, nil)
 			if err != nil {
@@ -29,4 +30,17 @@ func (h *Host) Feed() *feed.Feed {
 		},
 		OperationalSign: sign(layout.Operational), LedgerSign: sign(layout.Ledger),
 	})
+}
+
+// feedPlane is Operational, but inside the Deacon the store the Deacon has open.
+// That serves the feed alone: its rows name who did something, while what makes a
+// Dolt commit must open the plane under the caller's own name.
+func (h *Host) feedPlane(ctx context.Context, fn func(*operational.Store) error) error {
+	if h.call.Resident != nil {
+		if s, release, ok := h.call.Resident.LendOperational(ctx); ok {
+			defer release()
+			return fn(s)
+		}
+	}
+	return h.Operational(ctx, fn)
 }

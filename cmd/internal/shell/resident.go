@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"gastown/planes/ledger"
+	"gastown/planes/operational"
 )
 
 // Resident is what the Deacon lends to the commands that run inside it. Its
@@ -13,4 +14,6 @@ type Resident interface {
 	// ok is false when the Deacon does not have it now: the command then opens the
 	// ledger as it would in a process of its own.
 	Ledger(ctx context.Context) (s *ledger.Store, release func(), ok bool)
+	// LendOperational does the same with the operational plane.
+	LendOperational(ctx context.Context) (s *operational.Store, release func(), ok bool)
 }
