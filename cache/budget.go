@@ -20,10 +20,10 @@ type member interface {
 	evict()
 }
 
-// NewBudget makes a budget of so many bytes; 0 or less keeps nothing at all.
+// NewBudget makes a budget of so many bytes. With 0 or less nothing is cached.
 func NewBudget(bytes int64) *Budget { return &Budget{limit: max(bytes, 0)} }
 
-// Limit is the number of bytes; Used how many of them are taken.
+// Limit is the number of bytes, Used how many of them are taken.
 func (b *Budget) Limit() int64 { return b.limit }
 
 // Most is how many bytes one entry may take at most.
@@ -58,10 +58,10 @@ func (b *Budget) join(c member) {
 	b.caches = append(b.caches, c)
 }
 
-// fits reports whether one entry is small enough to be kept.
+// fits reports whether one entry is small enough to be cached.
 func (b *Budget) fits(bytes int64) bool { return b == nil || bytes <= b.Most() }
 
-// trim makes room: the cache that holds most gives first.
+// trim makes room. The cache that holds most loses entries first.
 func (b *Budget) trim() {
 	if b == nil {
 		return

@@ -1,14 +1,15 @@
-// Package cache keeps answers in memory for as long as they are right.
+// Package cache holds answers in memory while they are up to date.
 //
-// An entry belongs to a token: whatever tells the state of the source it was
-// read from. It is returned only to who presents an equal token, so an answer
-// is never older than the token, whoever changed the source: the caller takes
-// the token first, then asks. Besides, entries end by age, by number, and by
-// the bytes that all caches of one Budget hold together; the one that was used
-// longest ago goes first.
+// An entry has a token, which identifies the state of the source that it was read
+// from. The caller takes the present token first, then asks the cache, which
+// returns the entry only for an equal token. So an answer is never older than the
+// token, whichever program changed the source. Age, number, and the bytes that
+// all caches of one Budget hold together bound the entries too; the least recently
+// used entry is dropped first.
 //
-// Values are shared between callers: nobody changes one, and callers that hand
-// them on hand on copies. The package knows no database. It starts no goroutine.
+// Callers share values. They must not change one, and must copy a value that they
+// give to code that may change it. The package knows no database and starts no
+// goroutine.
 package cache
 
 import (
@@ -21,33 +22,32 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// What a cache holds unless its Options say otherwise.
+// Defaults of Options.
 const (
 	defaultEntries = 1000
 	defaultTTL     = 5 * time.Minute
 )
 
-// entryOverhead is what an entry takes besides its key and value, in bytes,
-// about.
+// entryOverhead is about how many bytes an entry takes besides its key and value.
 const entryOverhead = 200
 
 // Options say what a cache may hold.
 type Options[V any] struct {
-	// Name is what statistics call it.
+	// Name is its name in statistics.
 	Name string
-	// Entries is how many; 0 means 1,000.
+	// Entries is the most entries; 0 means 1,000.
 	Entries int
-	// TTL is for how long, at most; 0 means five minutes.
+	// TTL is the greatest age; 0 means five minutes.
 	TTL time.Duration
-	// Budget bounds the bytes; nil means that nothing does.
+	// Budget bounds the bytes; nil means no bound.
 	Budget *Budget
-	// Size estimates the bytes a value takes; nil means that it takes none.
+	// Size estimates the bytes a value takes; nil means 0.
 	Size func(V) int64
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
 
-// Stats are what a cache did so far, and what it holds.
+// Stats count what a cache did so far and what it holds.
 type Stats struct {
 	Name       string `json:"name"`
 	Entries    int    `json:"entries"`
@@ -55,10 +55,10 @@ type Stats struct {
 	Bytes      int64  `json:"bytes"`
 	Hits       int64  `json:"hits"`
 	Misses     int64  `json:"misses"`
-	// Shared are misses that were answered by the read of another caller.
+	// Shared counts misses that another caller's read answered.
 	Shared int64 `json:"shared"`
-	// Stale, Expired and Evicted are entries that ended because the source had
-	// changed, by age, and for room.
+	// Stale, Expired and Evicted count entries that were dropped because the source
+	// had changed, because of their age, and to make room.
 	Stale   int64 `json:"stale"`
 	Expired int64 `json:"expired"`
 	Evicted int64 `json:"evicted"`
@@ -96,9 +96,9 @@ func New[V any](opts Options[V]) *Cache[V] {
 		opts.Size = func(V) int64 { return 0 }
 	}
 	c := &Cache[V]{opts: opts}
-	// The expirable cache of the same library has a goroutine nothing ends. An
-	// age that is looked at on use needs none. The size is positive, so there is
-	// no error.
+	// The expirable cache of the same library has a goroutine that never ends.
+	// Checking the age on use needs none. The size is positive, so there is no
+	// error.
 	c.lru, _ = simplelru.NewLRU(opts.Entries, func(_ string, e entry[V]) { c.bytes -= e.bytes })
 	opts.Budget.join(c)
 	return c
@@ -132,8 +132,8 @@ func (c *Cache[V]) get(token, key string) (v V, ok bool) {
 	return v, false
 }
 
-// Put keeps a value that was read after its token was taken. One that alone
-// takes more than an eighth of the budget is not kept.
+// Put caches a value that was read after its token was taken. It does not cache a
+// value that alone takes more than an eighth of the budget.
 func (c *Cache[V]) Put(token, key string, v V) {
 	e := entry[V]{value: v, token: token, until: c.opts.Now().Add(c.opts.TTL), bytes: c.size(token, key, v)}
 	if !c.opts.Budget.fits(e.bytes) {
@@ -154,7 +154,7 @@ func (c *Cache[V]) size(token, key string, v V) int64 {
 	return c.opts.Size(v) + int64(len(token)+len(key)) + entryOverhead
 }
 
-// Fits reports whether Put would keep a value.
+// Fits reports whether Put would cache a value.
 func (c *Cache[V]) Fits(token, key string, v V) bool {
 	return c.opts.Budget.fits(c.size(token, key, v))
 }
@@ -166,8 +166,8 @@ func (c *Cache[V]) remove(key string) {
 }
 
 // Load returns the value of a key, reading it if need be. Callers that ask for
-// the same key under the same token meanwhile wait for the one that reads.
-// Errors are not kept. A caller whose context ends returns with the reader.
+// the same key with the same token meanwhile wait for that read. Errors are not
+// cached. A caller whose context ends still waits for the reader.
 func (c *Cache[V]) Load(ctx context.Context, token, key string, read func(context.Context) (V, error)) (V, error) {
 	if v, ok := c.Get(token, key); ok {
 		return v, nil
@@ -190,14 +190,14 @@ func (c *Cache[V]) Load(ctx context.Context, token, key string, read func(contex
 	c.stats.Shared++
 	c.mu.Unlock()
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		// The reader gave up; that says nothing about the value.
+		// The reader's context ended, so its error is not about the value.
 		return read(ctx)
 	}
 	v, _ := got.(V)
 	return v, err
 }
 
-// Clear forgets every entry and says how many there were.
+// Clear drops every entry and returns how many there were.
 func (c *Cache[V]) Clear() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -206,9 +206,9 @@ func (c *Cache[V]) Clear() int {
 	return n
 }
 
-// Sweep drops the entries that are too old to be returned and says how many
-// there were. Nobody needs to call it: without it they stay until they are asked
-// for, or until their room is needed.
+// Sweep drops entries that are too old to be returned, and returns how many there
+// were. Calling it is optional: otherwise such entries are dropped when someone
+// asks for them or when room is needed.
 func (c *Cache[V]) Sweep() (n int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -239,7 +239,7 @@ func (c *Cache[V]) held() int64 {
 	return c.bytes
 }
 
-// evict drops the entry that was used longest ago.
+// evict drops the least recently used entry.
 func (c *Cache[V]) evict() {
 	c.mu.Lock()
 	defer c.mu.Unlock()

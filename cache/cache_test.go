@@ -47,8 +47,8 @@ func TestAnEntryEndsWithItsTokenAndItsAge(t *testing.T) {
 }
 
 // TestAgainstAModel puts and gets at random under a budget that two caches
-// share, and compares with maps that never forget: an answer is always the last
-// value put under its token, and never more is held than may be.
+// share, and compares with maps that drop nothing. An answer is always the last
+// value put with its token, and the bytes never exceed the budget.
 func TestAgainstAModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		const entries = 50
@@ -93,7 +93,7 @@ func TestAgainstAModel(t *testing.T) {
 	})
 }
 
-// What is too old goes when it is swept; what is not stays.
+// Sweep drops the entries that are too old, and no others.
 func TestSweep(t *testing.T) {
 	now := time.Unix(1000, 0)
 	c := New(Options[string]{TTL: time.Minute, Size: length, Now: func() time.Time { return now }})
@@ -138,14 +138,14 @@ func TestConcurrentLoadsShareOneRead(t *testing.T) {
 	for range 5 {
 		wg.Go(load)
 	}
-	// Another token is another question: it does not wait.
+	// A call with another token does not wait for this read.
 	if v, err := c.Load(t.Context(), "u", "k", func(context.Context) (int, error) { return 8, nil }); v != 8 || err != nil {
 		t.Error(v, err)
 	}
 	close(finish)
 	wg.Wait()
-	// Those that came after the first had finished found its value or, when the
-	// other token had replaced it, read again.
+	// Calls after the first had finished found its value. If the other token had
+	// replaced it, they read again.
 	if s := c.Stats(); s.Shared+reads.Load()+s.Hits < 6 {
 		t.Errorf("%+v, %d reads", s, reads.Load())
 	}

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// source is what callers keep answers of: numbers that only grow. Its token
+// source is what callers cache answers of: numbers that only grow. Its token
 // changes after a write is visible and before the writer returns, as that of a
 // ledger does.
 type source struct {

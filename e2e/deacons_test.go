@@ -11,7 +11,7 @@ import (
 	"gastown/town/layout"
 )
 
-// stopDeacons ends what a script that failed left running below its directory.
+// stopDeacons ends Deacons that a failed script left running below its directory.
 func stopDeacons(work string) {
 	_ = filepath.WalkDir(work, func(path string, d fs.DirEntry, err error) error {
 		if err == nil && d.Name() == "control.sock" {

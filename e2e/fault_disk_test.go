@@ -19,8 +19,7 @@ import (
 	"gastown/town"
 )
 
-// faultDisk mounts a file system of so many bytes for a Town. It needs root,
-// as the tests that exercise it do everywhere they run.
+// faultDisk mounts a file system of so many bytes for a Town. It needs root.
 func faultDisk(t *testing.T, bytes int) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "disk")
@@ -62,7 +61,7 @@ func faultFill(t *testing.T, disk string, free int64) (release func()) {
 	}
 }
 
-// faultText is hard to compress, so that it needs room wherever it goes.
+// faultText is hard to compress, so that storing it takes its full size.
 func faultText(n, seed int) string {
 	var b strings.Builder
 	for x := uint32(seed + 1); b.Len() < n; {
@@ -72,8 +71,8 @@ func faultText(n, seed int) string {
 	return b.String()
 }
 
-// A disk that is full, at whatever point it fills up, stops a call with a clear
-// error and loses nothing; with room again the call succeeds.
+// When the disk fills up, at any point of a call, the call fails with a clear error
+// and loses nothing. With room again it succeeds.
 func TestFaultFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := faultDisk(t, 64<<20)
@@ -118,7 +117,7 @@ func TestFaultFullDisk(t *testing.T) {
 	}
 }
 
-// faultAny is the first kind an error has, or the first of all.
+// faultAny is the first of the kinds that an error has, or the first kind of all.
 func faultAny(err error, kinds ...error) error {
 	for _, k := range kinds {
 		if errors.Is(err, k) {
@@ -128,8 +127,8 @@ func faultAny(err error, kinds ...error) error {
 	return kinds[0]
 }
 
-// In a directory nobody may write, every call that would write says so, and
-// nothing is lost.
+// In a read-only directory every call that would write says so, and nothing is
+// lost.
 func TestFaultReadOnlyDisk(t *testing.T) {
 	t.Parallel()
 	disk := faultDisk(t, 64<<20)
@@ -164,8 +163,8 @@ func TestFaultReadOnlyDisk(t *testing.T) {
 	faultRecovered(t, a, b, edits)
 }
 
-// Only the directory of the files people edit may not be written: what arrives
-// stays in the database until it can be shown.
+// When only the directory of the edited files is read-only, documents that arrive
+// remain in the database until their files can be written.
 func TestFaultReadOnlyFiles(t *testing.T) {
 	t.Parallel()
 	repo := depot.Bare(t)
@@ -203,8 +202,8 @@ func TestFaultReadOnlyFiles(t *testing.T) {
 	faultRecovered(t, a, b, map[string]string{"templates/beta.txt": "beta\n"})
 }
 
-// Files that do not parse are named with line and reason and left alone; the
-// others go their way, also past what arrives from elsewhere.
+// Files that do not parse are reported with line and reason and not changed. The
+// other files are recorded and exchanged as usual.
 func TestFaultMalformedFiles(t *testing.T) {
 	t.Parallel()
 	repo := depot.Bare(t)
@@ -275,8 +274,8 @@ func TestFaultMalformedFiles(t *testing.T) {
 			t.Errorf("%s left the Town", path)
 		}
 	}
-	// Mended, it is an edit like any other: the other Town's text stays in
-	// force and ours is a proposal.
+	// Once repaired, the file is an ordinary edit: the other Town's text remains in
+	// force, and ours is a proposal.
 	a.Write("roles/mayor.md", depot.Role("mayor", "mended"))
 	if out := a.MustPush(); out.Reviews != 1 {
 		t.Errorf("push of the mended role: %+v", out)

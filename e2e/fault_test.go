@@ -27,7 +27,7 @@ func faultServers() map[string]func(string) (*gitserver.Server, error) {
 	}
 }
 
-// faultPair is two Towns of one federation on a server, short of patience.
+// faultPair is two Towns of one federation on a server, with short deadlines.
 func faultPair(t *testing.T, start func(string) (*gitserver.Server, error)) (a, b *depot.Town, server *gitserver.Server, repo string) {
 	t.Helper()
 	transportGitConfig(t, "[credential]\n\thelper = \"!f() { test \\\"$1\\\" = get && printf 'username=ada\\\\npassword="+transportSecret+"\\\\n'; }; f\"\n")
@@ -42,7 +42,7 @@ func faultPair(t *testing.T, start func(string) (*gitserver.Server, error)) (a, 
 	return a, b, server, repo
 }
 
-// faultPrompt makes every program that asks people leave a trace.
+// faultPrompt replaces the programs that ask a person by ones that leave a file.
 func faultPrompt(t *testing.T) (asked func() bool) {
 	t.Helper()
 	dir := t.TempDir()
@@ -60,7 +60,7 @@ func faultPrompt(t *testing.T) (asked func() bool) {
 }
 
 // faultProcesses lists processes that have a word in their command line or that
-// this process started, servers' own git aside.
+// this process started, without the git of the servers.
 func faultProcesses(t *testing.T, word string) (found []string) {
 	t.Helper()
 	entries, err := filepath.Glob("/proc/[0-9]*/cmdline")
@@ -75,10 +75,10 @@ func faultProcesses(t *testing.T, word string) (found []string) {
 	return found
 }
 
-// faultSettled waits until a Town's git processes are gone, as they must be.
+// faultSettled waits until a Town's git processes have ended.
 func faultSettled(t *testing.T, tt *depot.Town) {
 	t.Helper()
-	// The engine waits for what it starts; there is nothing to wait for here.
+	// The engine waits for the processes it starts, so none may be left here.
 	if left := faultProcesses(t, tt.Dir); len(left) > 0 {
 		t.Errorf("left running: %q", left)
 	}
@@ -111,8 +111,9 @@ func faultRecovered(t *testing.T, a, b *depot.Town, edits map[string]string) {
 	hostileEqual(t, "rows on the other side", a.Rows(), b.Rows())
 }
 
-// A remote that misbehaves costs a clear error within its deadline, never a
-// prompt, a process or an edit; and when it behaves again, everything arrives.
+// A remote that misbehaves causes a clear error within the deadline. No prompt
+// appears, no process is left, and no edit is lost. When the remote works again,
+// everything arrives.
 func TestFaultyServers(t *testing.T) {
 	impatient := func(o *federate.Options) { o.Idle, o.Deadline = time.Second, 2*time.Second }
 	for name, start := range faultServers() {
@@ -170,7 +171,7 @@ func TestFaultyServers(t *testing.T) {
 	}
 }
 
-// faultError checks what a person is told of a fault.
+// faultError checks the message of a fault.
 func faultError(t *testing.T, what string, kind, err error) {
 	t.Helper()
 	if kind == nil && err == nil {
@@ -186,8 +187,8 @@ func faultError(t *testing.T, what string, kind, err error) {
 	t.Logf("%s: %v [next: %s]", what, err, town.Next(err))
 }
 
-// A host that moved: the old address refuses connections, the new one is
-// joined, and what was edited meanwhile arrives.
+// When a host moves, its old address refuses connections. After a join of the new
+// one, edits made meanwhile arrive.
 func TestFaultHostThatMoved(t *testing.T) {
 	for name, start := range faultServers() {
 		t.Run(name, func(t *testing.T) {
@@ -221,8 +222,8 @@ func TestFaultHostThatMoved(t *testing.T) {
 	}
 }
 
-// An address where nobody listens, or that nobody answers at, fails before
-// anything is kept.
+// A call to an address without a listener, or whose listener does not answer, fails
+// before it stores anything.
 func TestFaultFirstContact(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

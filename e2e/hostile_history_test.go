@@ -27,8 +27,8 @@ func historyPair(t *testing.T) (a, b *depot.Town, repo, tip string) {
 	return a, b, repo, depot.Tip(t, repo, depot.Ref)
 }
 
-// A remote put back to an older state of itself loses nothing: whoever has the
-// rest publishes it again.
+// A remote that was reset to an older state loses nothing: a Town that has the
+// newer commits publishes them again.
 func TestHostileRemoteGoesBack(t *testing.T) {
 	t.Parallel()
 	a, b, repo, old := historyPair(t)
@@ -48,8 +48,8 @@ func TestHostileRemoteGoesBack(t *testing.T) {
 	})
 }
 
-// A remote put back and continued by somebody else is merged like any other
-// history that went two ways.
+// A remote that was reset and continued by another program is merged like any other
+// divergent history.
 func TestHostileRemoteTakesAnotherWay(t *testing.T) {
 	t.Parallel()
 	a, b, repo, old := historyPair(t)
@@ -68,8 +68,8 @@ func TestHostileRemoteTakesAnotherWay(t *testing.T) {
 	}
 }
 
-// A remote replaced by an unrelated store that claims our identity changes
-// nothing here; joining it is a person's decision and keeps what is ours.
+// A remote that was replaced by an unrelated store with our identity changes nothing
+// here. A person may decide to join it, which retains our texts.
 func TestHostileRemoteIsAnotherHistory(t *testing.T) {
 	t.Parallel()
 	a, b, repo, _ := historyPair(t)
@@ -97,7 +97,7 @@ func TestHostileRemoteIsAnotherHistory(t *testing.T) {
 	depot.Git(t, repo, "", "update-ref", depot.Ref, tip)
 	faultRecovered(t, a, b, map[string]string{"roles/own.md": depot.Role("own", "beta's own")})
 
-	// What the message says to do works.
+	// The next step that the message names works.
 	depot.Git(t, repo, "", "update-ref", depot.Ref, depot.CommitDir(t, repo, dir))
 	if out := b.MustJoin(); out.Retired == "" {
 		t.Errorf("join: %+v", out)
@@ -138,7 +138,7 @@ func TestHostileConflictWithoutARule(t *testing.T) {
 	change := func(text string) string {
 		return "INSERT INTO resolutions VALUES ('" + id + "', '', '', '', '', '" + text + "')"
 	}
-	// Ours, written past gt, as a person with the stock command could.
+	// Our row is written without gt, as a person could with the stock command.
 	b.SQL("INSERT INTO meta VALUES ('note', 'ours')")
 	shop := depot.NewWorkshop(t, "git+file://"+repo)
 	for name, sql := range map[string]string{
@@ -188,12 +188,12 @@ func TestHostileStoreWithMissingChunks(t *testing.T) {
 		lacking := strings.Join(append(fields[:i:i], fields[i+2:]...), ":")
 		hostileEdit(t, filepath.Join(dir, "manifest"), func([]byte) []byte { return []byte(lacking) })
 		depot.Git(t, repo, "", "update-ref", depot.Ref, depot.CommitDir(t, repo, dir))
-		// One of the table files may hold nothing but what was superseded.
+		// One of the table files may hold only superseded data.
 		if _, err := c.Join(t.Context(), c.Remote, func(federate.Preview) error { return no }); !errors.Is(err, no) {
 			refused++
 			hostileRefusal(t, "join", nil, err)
 		}
-		// One that has the rest may take it or not, but is never the worse for it.
+		// A Town that has the other files may accept or refuse it, but must not be damaged.
 		if _, err := b.Pull(t.Context(), b.Remote, false); err != nil {
 			hostileRefusal(t, "pull", nil, err)
 		}
@@ -206,8 +206,8 @@ func TestHostileStoreWithMissingChunks(t *testing.T) {
 	c.MustJoin()
 }
 
-// A history whose first commit has all the rows already, as the stock command
-// makes it of a whole one, is not joined: nothing would have looked at them.
+// A Town does not join a history whose first commit has all the rows, such as the
+// stock command makes by squashing: no check would have seen those rows.
 func TestHostileHistoryBeginsWithRows(t *testing.T) {
 	t.Parallel()
 	_, _, repo, _ := historyPair(t)

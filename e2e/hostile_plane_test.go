@@ -24,7 +24,7 @@ import (
 // exchangeWords are what a statement needs to name a remote or to move commits.
 var exchangeWords = regexp.MustCompile(`(?i)\b(dolt_(remote|remotes|push|pull|fetch|clone|backup|undrop|replicate_\w+|read_replica_\w+)|call|prepare|execute)\b`)
 
-// statement is how SQL begins, or what of it cannot be mistaken for prose.
+// statement matches beginnings of SQL, and words of it that prose does not contain.
 var statement = regexp.MustCompile(`(?i)\bdolt_\w+\s*\(|^\s*(select|insert|update|delete|replace|create|alter|drop|call|set|prepare|execute|with|rename|load|use|grant)\b`)
 
 // No statement of the product outside planes/doltdb names a remote, and no
@@ -72,7 +72,7 @@ func TestHostileNoStatementNamesARemote(t *testing.T) {
 	}
 }
 
-// What an operational store can do has no place for a remote.
+// No method of an operational store takes or returns a remote.
 func TestHostileOperationalHasNoMethodForARemote(t *testing.T) {
 	shared := reflect.TypeFor[*doltdb.Shared]()
 	for _, plane := range []reflect.Type{reflect.TypeFor[*operational.Store](), reflect.TypeFor[*doltdb.Local]()} {
@@ -88,8 +88,8 @@ func TestHostileOperationalHasNoMethodForARemote(t *testing.T) {
 	}
 }
 
-// No statement a holder of the store may run gives it a remote, and one that
-// was given a remote behind gt's back is not opened.
+// No statement that the store's methods can run adds a remote. A store to which
+// another program added a remote is not opened.
 func TestHostileOperationalGetsNoRemote(t *testing.T) {
 	t.Parallel()
 	root := t.TempDir()
@@ -102,7 +102,7 @@ func TestHostileOperationalGetsNoRemote(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The store hands out no session; what it is built on refuses as well.
+	// The store gives out no session, and doltdb below it refuses such statements too.
 	s, err := doltdb.OpenLocal(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
@@ -146,7 +146,7 @@ func TestHostileOperationalGetsNoRemote(t *testing.T) {
 			t.Errorf("taken in %d of 3 ways: %s", 3-refused, q)
 		}
 	}
-	// A change made after all that replicates nowhere.
+	// A change after these attempts is not replicated.
 	if _, err := s.Update(t.Context(), "after", func(tx *doltdb.Tx) error {
 		_, err := tx.Exec(t.Context(), "INSERT INTO meta VALUES ('after', 'x')")
 		return err

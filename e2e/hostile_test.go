@@ -21,16 +21,15 @@ import (
 	"gastown/town"
 )
 
-// hostileStore is a remote that a Town must refuse: SQL that the stock dolt
-// command turns a sound store into it with, or a commit built by hand from a
-// directory that holds the sound store.
+// hostileStore is a remote that a Town must refuse. It is made from a sound store,
+// either by SQL that the stock dolt command runs or as a commit built by hand.
 type hostileStore struct {
 	name string
 	kind error
 	sql  []string
 	tree func(t *testing.T, repo, sound string) (commit string)
-	// joins: not tried by a new Town, which cannot tell it from a federation of
-	// its own kind, or for which it would only take as long again.
+	// joins excludes the case from tests of a join: a new Town cannot tell it from a
+	// sound federation, or the join would only repeat a slow test.
 	joins bool
 }
 
@@ -241,8 +240,8 @@ func hostileSound(n int) town.Edit {
 		Version: "1", Revision: 1, Town: "id-alpha", Author: "alpha"}
 }
 
-// Whatever a remote holds, a pull and a join refuse it with one clear error,
-// change no row and no file, and take the next sound state.
+// A pull and a join refuse every hostile remote with one clear error. They change no
+// row and no file, and they accept the next sound state.
 func TestHostileRemotes(t *testing.T) {
 	t.Parallel()
 	repo := depot.Bare(t)
@@ -289,7 +288,7 @@ func TestHostileRemotes(t *testing.T) {
 				_, err := member.With(t).Pull(t.Context(), member.Remote, false)
 				return err
 			}
-			// However this case ends, the next one begins from what there is.
+			// The next case begins from the state that this one leaves.
 			defer func() {
 				if t.Failed() {
 					rows, files = member.Rows(), member.Files()
@@ -326,7 +325,7 @@ func TestHostileRemotes(t *testing.T) {
 	}
 }
 
-// hostileJoin expects that nothing is even previewed.
+// hostileJoin expects that a join fails before its preview.
 func hostileJoin(t *testing.T, stranger *depot.Town, kind error) {
 	t.Helper()
 	store := stranger.Store()

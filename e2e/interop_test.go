@@ -19,7 +19,7 @@ func interopCount(w *depot.Workshop, table string) string {
 	return strings.TrimSpace(strings.TrimPrefix(strings.TrimSpace(out), "n"))
 }
 
-// interopMended fails if a row has another digest than its content calls for.
+// interopMended fails if a row's digest does not match its content.
 func interopMended(t *testing.T, tt *depot.Town) {
 	t.Helper()
 	err := tt.Engine.Read(t.Context(), func(s *federation.Store) error {
@@ -88,8 +88,8 @@ func TestInteropStockClonesPullsAndPushes(t *testing.T) {
 	}
 }
 
-// Towns join a repository that the stock command created from a dump of a
-// Town's store: a stranger, and the very Town the dump was taken of.
+// Two Towns join a repository that the stock command created from a dump of a Town's
+// store: an unrelated Town, and the Town of that dump.
 func TestInteropRepositoryTheStockCommandCreated(t *testing.T) {
 	t.Parallel()
 	first := depot.Bare(t)
@@ -122,7 +122,7 @@ func TestInteropRepositoryTheStockCommandCreated(t *testing.T) {
 	}
 	interopMended(t, b)
 
-	// The same identity, and a history that has nothing in common.
+	// It has the same identity and an unrelated history.
 	a.Remote.Name, a.Remote.URL = "second", repo
 	a.Write("roles/late.md", depot.Role("late", "alpha's"))
 	out := a.MustJoin()
@@ -143,8 +143,8 @@ func TestInteropRepositoryTheStockCommandCreated(t *testing.T) {
 	}
 }
 
-// interopDocuments makes a database of more than 50 MiB, which hosts would not
-// take as one blob: texts the engine cannot compress below that.
+// interopDocuments makes a database of more than 50 MiB, also compressed, which Git
+// hosts refuse as one blob.
 func interopDocuments(tt *depot.Town) int {
 	const count, size = 65, 1<<20 - 16
 	random := rand.New(rand.NewPCG(1, 2))
@@ -173,7 +173,8 @@ func interopParts(t *testing.T, repo string) (parts []string) {
 	return parts
 }
 
-// Table files above 50 MiB lie on the ref as parts, whoever wrote them.
+// Table files above 50 MiB are stored on the ref in parts, whether gt or the stock
+// command wrote them.
 func TestInteropLargeTableFiles(t *testing.T) {
 	t.Parallel()
 	repo := depot.Bare(t)
@@ -202,7 +203,7 @@ func TestInteropLargeTableFiles(t *testing.T) {
 	b := depot.New(t, filepath.Join(root, "b"), "beta", second)
 	b.MustJoin()
 	hostileEqual(t, "files through the stock command", a.Files(), b.Files())
-	// A small change is sent as one, beside parts that stay.
+	// A small change is sent as one file, and the parts remain.
 	b.Write("templates/small.txt", "small\n")
 	if out := b.MustPush(); out.Sent > 1<<20 {
 		t.Errorf("a small push sent %d bytes", out.Sent)

@@ -13,7 +13,7 @@ import (
 	"gastown/town/layout"
 )
 
-// killPoints is how many moments of a command are tried.
+// killPoints is the number of moments at which a command is killed.
 const killPoints = 16
 
 // person types commands in a directory.
@@ -40,8 +40,8 @@ func (p person) gt(args ...string) string {
 	return string(out)
 }
 
-// killed runs a command and ends it by SIGKILL at the given time; hit says that
-// it was not done by then.
+// killed runs a command and kills it at the given time. hit reports whether the
+// command was still running.
 func (p person) killed(after time.Duration, args ...string) (hit bool) {
 	p.t.Helper()
 	ctx, cancel := context.WithTimeout(p.t.Context(), after)
@@ -57,15 +57,15 @@ func (p person) killed(after time.Duration, args ...string) (hit bool) {
 	return err != nil
 }
 
-// took measures a command.
+// took returns how long a command takes.
 func took(fn func()) time.Duration {
 	began := time.Now()
 	fn()
 	return time.Since(began)
 }
 
-// Wherever an installation is killed, the next one completes it, and then the
-// Town is as if nothing had happened.
+// When an installation is killed at any moment, the next one completes it. The Town
+// is then like one that was installed without a kill.
 func TestInstallKilledAnywhere(t *testing.T) {
 	p := person{t, t.TempDir()}
 	whole := took(func() { p.gt("install", "whole") })
@@ -110,9 +110,9 @@ func TestInstallKilledAnywhere(t *testing.T) {
 	}
 }
 
-// Wherever joining is killed, joining again completes it: the remote is known
-// once, the files are the federation's, and the text only this Town had is
-// everybody's.
+// When a join is killed at any moment, the next join completes it. The remote is
+// configured once, the files are the federation's, and texts that only this Town had
+// are published.
 func TestJoinKilledAnywhere(t *testing.T) {
 	p := person{t, t.TempDir()}
 	hub := filepath.Join(p.dir, "hub.git")

@@ -12,7 +12,7 @@ func sound(name string, imports ...string) pkg {
 	return pkg{ImportPath: module + "/" + name, Doc: "Package x is.", GoFiles: []string{"x.go"}, Imports: imports}
 }
 
-// The checker finds each breach in a made-up graph, and nothing in a sound one.
+// The checker finds each breach in a made-up graph, and none in a sound one.
 func TestGraphRules(t *testing.T) {
 	good := []pkg{
 		sound("town", "fmt"), sound("sync/gitcmd", module+"/town", "os/exec"), sound("tmux", "os/exec"),

@@ -21,8 +21,7 @@ import (
 // bin is the directory of the programs under test.
 var bin string
 
-// TestMain has the programs as a person has them, so that scripts see exactly what
-// a person sees.
+// TestMain builds or finds the programs, so that scripts run what a person runs.
 func TestMain(m *testing.M) {
 	dir, remove, err := programs.Dir()
 	if err != nil {
@@ -38,11 +37,11 @@ func TestMain(m *testing.M) {
 // TestScripts runs what people type. Beside testscript's own words there are
 //
 //	exits CODE COMMAND...    the command ends with exactly that code
-//	replace FILE OLD NEW     OLD stands once in the file and becomes NEW
-//	append FILE LINE         the line comes last in the file
+//	replace FILE OLD NEW     OLD occurs once in the file and becomes NEW
+//	append FILE LINE         adds a line to the end of the file
 //	same DIR DIR             both trees hold the same files, byte for byte
-//	mode PERMISSIONS FILE    the file has just these
-//	await FILE PATTERN       some time soon the file has a line like that
+//	mode PERMISSIONS FILE    the file has exactly these permissions
+//	await FILE PATTERN       waits until a line of the file matches
 func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:                filepath.Join("testdata", "script"),

@@ -13,9 +13,9 @@ import (
 	"gastown/planes/operational"
 )
 
-// A plane's Store hides its database: nobody who has a Store can run SQL or begin
-// a transaction, also not through what its methods take, return or call back
-// with. A write that passes by the plane would leave its caches wrong.
+// A plane's Store hides its database. A holder of a Store cannot run SQL or begin a
+// transaction, not even through parameters, results or callbacks of its methods. A
+// write that bypasses the plane would make its caches wrong.
 func TestPlanesHideTheirDatabase(t *testing.T) {
 	forbidden := []reflect.Type{
 		reflect.TypeFor[doltdb.Tx](), reflect.TypeFor[doltdb.Local](), reflect.TypeFor[doltdb.Shared](),
@@ -34,7 +34,7 @@ func TestPlanesHideTheirDatabase(t *testing.T) {
 	}
 }
 
-// The walk finds what it is for.
+// The walk finds each kind of leak in a made-up type.
 func TestSealFindsLeaks(t *testing.T) {
 	type leaky struct {
 		Handle *doltdb.Shared

@@ -12,7 +12,7 @@ import (
 	"gastown/e2e/internal/depot"
 )
 
-// agent starts an ssh agent, gives it the key in a file, and takes the file away.
+// agent starts an ssh agent, adds the key from a file, and removes the file.
 func agent(t *testing.T, key string) (socket string) {
 	t.Helper()
 	socket = filepath.Join(t.TempDir(), "agent")
@@ -30,7 +30,7 @@ func agent(t *testing.T, key string) (socket string) {
 		}
 		_ = cmd.Wait() // it was killed
 	})
-	// It names its socket when that is ready.
+	// The agent prints its socket's name when the socket is ready.
 	if _, err := bufio.NewReader(said).ReadString('\n'); err != nil {
 		t.Fatal(err)
 	}
@@ -45,10 +45,10 @@ func agent(t *testing.T, key string) (socket string) {
 	return socket
 }
 
-// A key that only the person's agent has, and a host that only the person's
-// configuration knows, serve as they do for ssh itself. ssh finds its
-// configuration by the login and not by HOME, so a program of that name puts
-// the temporary home in its place; git and what is above it run as always.
+// Keys in a person's agent and hosts in a person's configuration work for gt as for
+// ssh. ssh finds its configuration by the login and not by HOME, so the test puts a
+// program named ssh on the path that names the temporary home. git and gt run
+// unchanged.
 func TestTransportAgentAndConfiguration(t *testing.T) {
 	repo := depot.Bare(t)
 	server, err := gitserver.SSH(repo)
@@ -96,7 +96,7 @@ func TestTransportAgentAndConfiguration(t *testing.T) {
 	if c := server.Counts(); c.Exchanges == 0 {
 		t.Errorf("the server was not used: %+v", c)
 	}
-	// Without the agent nobody is let in, and nobody is asked.
+	// Without the agent the server refuses the connection, and no prompt appears.
 	t.Setenv("SSH_AUTH_SOCK", "")
 	if _, err := a.With(t).Pull(t.Context(), a.Remote, false); err == nil || !strings.Contains(err.Error(), "login refused") {
 		t.Errorf("without an agent: %v", err)

@@ -15,7 +15,7 @@ import (
 
 const transportToken = "GT_TRANSPORT_TEST_TOKEN"
 
-// transportSecret is what servers of these tests ask for.
+// transportSecret is the password of the servers of these tests.
 const transportSecret = "correct-horse"
 
 // transport is a way to reach a repository. serve may set the environment of
@@ -87,8 +87,8 @@ func transports() []transport {
 	}
 }
 
-// Every way to a repository does everything, for one exchange with the server
-// each time, whether there is something to move or not.
+// Every operation works over every transport, with one connection to the server each
+// time, whether there is something to transfer or not.
 func TestTransports(t *testing.T) {
 	for _, tr := range transports() {
 		t.Run(tr.name, func(t *testing.T) {
@@ -119,7 +119,7 @@ func TestTransports(t *testing.T) {
 				}
 				t.Logf("%s: %d exchanges, %d git processes, %d bytes sent, %d received", what, spent.Exchanges, processes, spent.In, spent.Out)
 			}
-			// First contact asks what branches there are, and git where it is, too.
+			// The first contact also lists branches and asks git for its directory.
 			cost("init", 3, 5, a.MustInit)
 			cost("join", 2, 5, func() { b.MustJoin() })
 			cost("pull of a Town's entry", 1, 2, func() { a.MustPull() })
@@ -159,7 +159,7 @@ func TestTransports(t *testing.T) {
 	}
 }
 
-// transportNoSecret fails if what lets one in was written down.
+// transportNoSecret fails if the password is in a file.
 func transportNoSecret(t *testing.T, root string) {
 	t.Helper()
 	for path, text := range depot.Tree(t, root) {
@@ -169,8 +169,8 @@ func transportNoSecret(t *testing.T, root string) {
 	}
 }
 
-// The Git repository a Town's directory is tracked in is nobody's federation:
-// its origin is never contacted, whatever is run.
+// The Git repository that tracks a Town's directory is not a federation remote. No
+// command contacts its origin.
 func TestTransportTownsOwnOriginIsNotContacted(t *testing.T) {
 	own := depot.Bare(t)
 	server := transportServed(t, func() (*gitserver.Server, error) { return gitserver.HTTP(own, gitserver.HTTPOptions{}) })
@@ -188,7 +188,7 @@ func TestTransportTownsOwnOriginIsNotContacted(t *testing.T) {
 			t.Errorf("%s worked without init or join", what)
 		}
 	}
-	// Named as people would, by the name their own repository gives it.
+	// The remote is called origin, as in the person's own repository.
 	a.MustInit()
 	b := depot.New(t, filepath.Join(root, "b"), "beta", repo)
 	b.MustJoin()
@@ -218,8 +218,8 @@ func transportAll(t *testing.T, a *depot.Town) map[string]error {
 	return out
 }
 
-// Until init or join showed what would leave and was confirmed, the repository
-// is not written, byte by byte, and a Town that was not confirmed is as it was.
+// Before a person confirms the preview of init or join, no byte of the repository and
+// of the Town changes.
 func TestTransportNothingLeavesUnconfirmed(t *testing.T) {
 	t.Parallel()
 	repo := depot.Bare(t)
@@ -271,12 +271,12 @@ func TestTransportNothingLeavesUnconfirmed(t *testing.T) {
 	hostileEqual(t, "the repository", full, depot.Tree(t, repo))
 	hostileEqual(t, "files", files, b.Files())
 	after := b.Rows()
-	for table := range rows { // recorded, and no more
+	for table := range rows { // recorded, but not published
 		if table != "roles" && table != "templates" && fmt.Sprint(rows[table]) != fmt.Sprint(after[table]) {
 			t.Errorf("table %s changed: %v, was %v", table, after[table], rows[table])
 		}
 	}
-	// A confirmation is for one address.
+	// A confirmation holds for one address only.
 	other := depot.Bare(t)
 	a.Remote.URL = other
 	before := depot.Tree(t, other)

@@ -16,22 +16,22 @@ import (
 	"testing"
 )
 
-// topLevel is all that may stand at the root; .gitignore adds what is built.
+// topLevel lists all files and directories of the root, without what a build adds.
 var topLevel = []string{
 	"town", "planes", "sync", "deacon", "tmux", "cache", "cmd", "e2e", "docs", ".ci",
 	"go.mod", "go.sum", "Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE",
 	".git", ".gitignore", ".gitattributes", ".editorconfig", "bin", "dist",
 }
 
-// maxSourceLines is where a source file no longer holds one idea.
+// maxSourceLines is the limit for a source file.
 const maxSourceLines = 400
 
-// machinePath finds absolute paths of somebody's machine. It is put together
-// here so that this file does not mention one.
+// machinePath finds absolute paths of a developer's machine. It is concatenated so
+// that this file does not match.
 var machinePath = regexp.MustCompile(`(^|[^\w./~$}-])/(` +
 	strings.Join([]string{"root", "home", "work", "Users"}, "|") + `)(/[\w.-]|\b)`)
 
-// runners may execute a program; e2e may execute all of them.
+// runners lists the packages that may execute each program. e2e may execute all.
 var runners = map[string]string{"git": "sync/gitcmd", "tmux": "tmux"}
 
 // checkFile returns every breach of the rules about one file, named by its
@@ -55,7 +55,7 @@ func checkFile(name string, content []byte) []string {
 	return append(bad, checkCalls(name, content)...)
 }
 
-// checkCalls finds programs started where they may not be.
+// checkCalls finds code that starts a program and may not.
 func checkCalls(name string, content []byte) []string {
 	set := token.NewFileSet()
 	file, err := parser.ParseFile(set, name, content, parser.SkipObjectResolution)

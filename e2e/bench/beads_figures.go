@@ -67,11 +67,11 @@ type beadReport struct {
 // judged is the number of beads the limits are about.
 const judged = 5000
 
-// promises are what is promised of each task, and what the public bd takes, in
-// milliseconds by number of beads. These were measured with its version 1.0.5,
-// embedded, after its own collection, on a machine of two cores; the issue "The
-// ledger" states those for 5,000 beads with the limits. They stand in when no
-// public bd is measured in the same run.
+// promises are the limits of each task, and how long the public bd takes, in
+// milliseconds by number of beads. Its figures were measured with version 1.0.5,
+// embedded, after its own garbage collection, on a machine of two cores. They are
+// used when no public bd is measured in the same run. docs/performance.md has the
+// limits.
 var promises = []struct {
 	task    string
 	least   float64
@@ -92,7 +92,7 @@ var promises = []struct {
 	{taskRaw, 0, 1, map[int]float64{judged: 1618}},
 }
 
-// Names and limits of what is kept on the disk, and the public bd's, in MB.
+// Names and limits of what is on the disk, and the public bd's, in MB.
 const (
 	sizeImported   = "ledger after the import"
 	sizeCollected  = "ledger after a collection"
