@@ -34,7 +34,7 @@ func (d *Deacon) listenControl(ctx context.Context) error {
 		more = append(more, p.Control)
 	}
 	handler := control.Handler(control.Deacon{
-		Status: d.Status, Stop: d.stop, Run: d.run, Lend: d.lend, Read: newReads(d.host).read,
+		Status: d.Status, Stop: d.stop, Run: d.run, Lend: d.lend,
 		Reload: func(context.Context) error { return d.host.settings.Reload() },
 	}, more...)
 	d.control = guard.Serve(l, d.limit(web.ListenerControl, controlQueue, control.Exempt).Handler(handler), guard.Options{

@@ -9,7 +9,6 @@
 //	POST /v1/federation   sync with one remote or all; waits if asked to
 //	POST /v1/heartbeat    an agent is alive
 //	POST /v1/lend         lend the planes until the connection closes
-//	POST /v1/ledger       read the ledger
 //	GET  /v1/agents       the agents that are alive
 //	GET  /v1/cache        what the caches did and hold
 //	POST /v1/cache        read ahead, refresh or clear caches

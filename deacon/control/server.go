@@ -20,8 +20,6 @@ type Deacon struct {
 	Run    func(ctx context.Context, name string) (Ran, error)
 	// Lend gives up the planes until release is called.
 	Lend func(context.Context) (release func(context.Context) error, err error)
-	// Read answers from the ledger.
-	Read func(context.Context, Query) (Answer, error)
 }
 
 // Exempt says which requests no limit delays: those that show how the Deacon is,
@@ -58,7 +56,6 @@ func Handler(d Deacon, more ...func(*http.ServeMux)) http.Handler {
 		}
 	})
 	mux.HandleFunc("POST /v1/lend", d.lend)
-	mux.HandleFunc("POST /v1/ledger", d.read)
 	for _, add := range more {
 		add(mux)
 	}

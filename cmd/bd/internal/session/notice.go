@@ -10,66 +10,52 @@ import (
 // notice tells a person what the command waits for, once the wait has taken some
 // time. Its owner stops it.
 type notice struct {
-	say   func(text string)
-	after time.Duration
+	say func(text string)
 
-	mu    sync.Mutex
-	timer *time.Timer
-	text  string // "" while there is nothing to tell
-	due   bool   // the time has passed
-	over  bool   // stopped
+	mu      sync.Mutex
+	timer   *time.Timer
+	text    string // "" while there is nothing to tell
+	due     bool   // the wait has taken long enough to be told
+	stopped bool
 }
 
-// newNotice begins a wait that is told after some time.
+// newNotice returns the notice of a wait that began now and is told after some
+// time. what begins each line.
 func newNotice(call *shell.Call, what string, after time.Duration) *notice {
 	return startNotice(after, func(text string) { call.Hint("%s: %s", what, text) })
 }
 
 func startNotice(after time.Duration, say func(text string)) *notice {
-	n := &notice{say: say, after: after}
+	n := &notice{say: say}
 	n.mu.Lock() // the timer may fire before it is assigned
 	defer n.mu.Unlock()
 	n.timer = time.AfterFunc(after, n.timeUp)
 	return n
 }
 
-// tell sets what the command waits for now, and says it if the time has passed.
+// tell sets what the command waits for now, and says it if the wait has taken long
+// enough.
 func (n *notice) tell(text string) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.text = text; n.due && !n.over {
+	if n.text = text; n.due && !n.stopped {
 		n.say(text)
 	}
-}
-
-// begin starts another wait, told as text unless tell says more by then.
-func (n *notice) begin(text string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.text, n.due = text, false
-	n.timer.Reset(n.after)
-}
-
-// end ends one wait; there is nothing to tell until the next begins.
-func (n *notice) end() {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.text = ""
 }
 
 func (n *notice) timeUp() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.due = true; n.text != "" && !n.over {
+	if n.due = true; n.text != "" && !n.stopped {
 		n.say(n.text)
 	}
 }
 
-// stop ends the notice. When it returns nothing is being written, and nothing
+// stop ends the notice. When it returns, nothing is being written, and nothing
 // will be.
 func (n *notice) stop() {
 	n.timer.Stop()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	n.over = true
+	n.stopped = true
 }

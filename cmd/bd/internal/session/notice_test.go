@@ -9,7 +9,7 @@ import (
 	"gastown/town/slots"
 )
 
-// A short wait is not told, a long one is, and after stop nothing is.
+// A short wait is not told. A long one is. After stop nothing is said.
 func TestNotice(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var said []string
@@ -22,21 +22,10 @@ func TestNotice(t *testing.T) {
 		time.Sleep(defaultPatience)
 		synctest.Wait()
 		n.tell(waitText(slots.Wait{Limit: 2, Holders: []string{"bd a"}}))
-		// A wait that begins late is told late, and one that is over is not told.
-		n.begin("first")
-		n.end()
-		time.Sleep(2 * defaultPatience)
-		n.begin("second")
-		time.Sleep(defaultPatience / 2)
-		if synctest.Wait(); len(said) != 2 {
-			t.Errorf("%q", said)
-		}
-		time.Sleep(defaultPatience)
-		synctest.Wait()
 		n.stop()
 		n.tell(waitText(slots.Wait{Limit: 2}))
 		n.timeUp()
-		want := []string{"at most 2 work at once, now bd a and 1 more; 1 came before", "at most 2 work at once, now bd a", "second"}
+		want := []string{"at most 2 work at once, now bd a and 1 more; 1 came before", "at most 2 work at once, now bd a"}
 		if !slices.Equal(said, want) {
 			t.Errorf("%q", said)
 		}

@@ -27,13 +27,28 @@ type Ledger struct {
 	*host.Host
 }
 
+// Reader reads beads. Ledger implements it.
+type Reader interface {
+	Get(ctx context.Context, ids []string, fields ledger.Fields) ([]ledger.Detail, error)
+	List(ctx context.Context, f ledger.Filter, yield func(ledger.Item) error) error
+	Ready(ctx context.Context, f ledger.Filter, yield func(ledger.Item) error) error
+	Blocked(ctx context.Context, f ledger.Filter) ([]ledger.Waiting, error)
+	Stats(ctx context.Context) (ledger.Stats, error)
+}
+
+// Read is Use for commands that only read. To those who measure it also says
+// whether the Deacon's caches held the answer.
+func Read(ctx context.Context, call *shell.Call, work func(Reader) error) error {
+	return use(ctx, call, cacheNote, func(l *Ledger) error { return work(l) })
+}
+
 // Use opens the ledger of the Town the call is for, runs work and closes the
 // ledger. The error joins those of work and of closing.
 func Use(ctx context.Context, call *shell.Call, work func(*Ledger) error) (err error) {
 	return use(ctx, call, func(*Ledger) string { return "" }, work)
 }
 
-// use is Use that adds a line to what it tells those who measure.
+// use is Use that adds note to what it tells those who measure.
 func use(ctx context.Context, call *shell.Call, note func(*Ledger) string, work func(*Ledger) error) (err error) {
 	began := time.Now()
 	h, leave, err := Enter(ctx, call, call.Town)
