@@ -1,7 +1,10 @@
 package deacon
 
 import (
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -9,6 +12,7 @@ import (
 	"time"
 
 	"gastown/cache"
+	"gastown/deacon/commands"
 	"gastown/deacon/control"
 	"gastown/planes/ledger"
 	"gastown/town/config"
@@ -45,9 +49,9 @@ func seen(t *testing.T, r *active, more int64) bool {
 	return true
 }
 
-// Writers in other handles and readers through the Deacon: a read that begins
-// after a write has returned sees it.
-func TestNoReadThroughTheDeaconIsStale(t *testing.T) {
+// Writers use handles of their own, and readers the Deacon's ledger: a read that
+// begins after a write has returned sees it.
+func TestNoReadOfTheDeaconsLedgerIsStale(t *testing.T) {
 	const writers, readers, changes, pause = 3, 4, 30, 10
 	p := found(t)
 	p.configure(func(c *config.Config) {
@@ -130,4 +134,89 @@ func TestNoReadThroughTheDeaconIsStale(t *testing.T) {
 	}
 	levels, _ := json.Marshal(r.levels())
 	t.Logf("%d reads, %d changes: %s", reads.Load(), writers*changes, levels)
+}
+
+// titles is a command that reads or changes the title of a bead: get ID, set ID TEXT.
+func titles(l Ledgers, c commands.Call) commands.Command {
+	return commands.Command{
+		Name: "bd " + c.Args[0], Class: "bd", Wait: patience,
+		Run: func(ctx context.Context) int {
+			s, release, ok := l.Ledger(ctx)
+			if !ok {
+				fmt.Fprint(c.Stdout, "not here")
+				return 4
+			}
+			defer release()
+			view := s.As(ledger.Session{Actor: ada, Wait: patience})
+			if c.Args[0] == "set" {
+				if _, err := view.Update(ctx, []ledger.Patch{{ID: c.Args[1], Title: &c.Args[2]}}); err != nil {
+					fmt.Fprint(c.Stdout, err)
+					return 1
+				}
+				return 0
+			}
+			got, err := view.Get(ctx, c.Args[1:], nil)
+			if err != nil {
+				fmt.Fprint(c.Stdout, err)
+				return 1
+			}
+			fmt.Fprint(c.Stdout, got[0].Title)
+			return 0
+		},
+		Fail: func(err error) int { fmt.Fprint(c.Stdout, err); return 1 },
+	}
+}
+
+// No command in the Deacon reads an answer that is older than the last write that
+// returned, whether another command in the Deacon wrote it or another process.
+func TestNoCommandInTheDeaconReadsStale(t *testing.T) {
+	const changes = 20
+	p := found(t)
+	p.commands = titles
+	p.configure(func(c *config.Config) {
+		p.set(c, "rate.requests_per_second", "100000")
+		p.set(c, "rate.burst_size", "1000")
+	})
+	r := p.mustStart()
+	defer r.end()
+	beside := p.ledger()
+	inside, outside := made(t, beside, titled("0"))[0].ID, made(t, beside, titled("0"))[0].ID
+	write := map[string]func(title string) error{
+		inside: func(title string) error {
+			if code, text := p.send(t, "set", inside, title); code != 0 {
+				return errors.New(text)
+			}
+			return nil
+		},
+		outside: func(title string) error {
+			_, err := beside.Update(t.Context(), []ledger.Patch{{ID: outside, Title: &title}})
+			return err
+		},
+	}
+	var all sync.WaitGroup
+	for id, change := range write {
+		var acknowledged atomic.Int64
+		var done atomic.Bool
+		all.Go(func() {
+			defer done.Store(true)
+			for n := int64(1); n <= changes; n++ {
+				if err := change(strconv.FormatInt(n, 10)); err != nil {
+					t.Errorf("change %d: %v", n, err)
+					return
+				}
+				acknowledged.Store(n)
+			}
+		})
+		all.Go(func() {
+			for last := false; !last; {
+				last = done.Load() // once more after the last change
+				before := acknowledged.Load()
+				code, text := p.send(t, "get", id)
+				if got, err := strconv.ParseInt(text, 10, 64); code != 0 || err != nil || got < before {
+					t.Errorf("read %q (exit %d) after %d was acknowledged", text, code, before)
+				}
+			}
+		})
+	}
+	all.Wait()
 }

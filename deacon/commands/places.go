@@ -25,22 +25,26 @@ type places struct {
 }
 
 func newPlaces(l Limits) *places {
-	p := &places{rate: rate.NewLimiter(rate.Inf, 0), running: map[string]int{}, changed: make(chan struct{})}
-	p.set(l)
-	return p
+	return &places{limits: l, rate: rate.NewLimiter(l.starts()), running: map[string]int{}, changed: make(chan struct{})}
 }
 
 func (p *places) set(l Limits) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.limits = l
-	limit := rate.Inf
+	limit, burst := l.starts()
+	p.rate.SetLimit(limit)
+	p.rate.SetBurst(burst)
+	p.wake()
+}
+
+// starts says how many commands may begin in a second, and how many at once.
+func (l Limits) starts() (limit rate.Limit, burst int) {
+	limit = rate.Inf
 	if l.Rate > 0 {
 		limit = rate.Limit(l.Rate)
 	}
-	p.rate.SetLimit(limit)
-	p.rate.SetBurst(max(1, l.Burst))
-	p.wake()
+	return limit, max(1, l.Burst)
 }
 
 func (p *places) wake() {
