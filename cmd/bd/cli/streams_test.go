@@ -2,9 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"gastown/cmd/internal/shell"
 )
@@ -70,3 +75,25 @@ func TestNobodyWaitsForAPipe(t *testing.T) {
 type brokenPipe struct{}
 
 func (brokenPipe) Write([]byte) (int, error) { return 0, io.ErrClosedPipe }
+
+// An exported file has the permissions that the caller's umask leaves, not those
+// of a Town's private files.
+func TestExportedFileHasTheCallersPermissions(t *testing.T) {
+	p := newPlace(t)
+	p.id("one")
+	for umask, want := range map[fs.FileMode]fs.FileMode{0o022: 0o644, 0o007: 0o660} {
+		var said bytes.Buffer
+		name := fmt.Sprintf("%o.jsonl", umask)
+		i := &shell.Invocation{
+			Program: "bd", Args: []string{"export", "-o", name}, Dir: p.dir, Env: p.env, Stdin: strings.NewReader(""),
+			Stdout: &said, Stderr: &said, Umask: umask, User: os.Getuid(), Now: time.Now,
+		}
+		if code := Program(i).Prepare().Run(t.Context()); code != shell.ExitOK {
+			t.Fatalf("exit %d: %s", code, said.String())
+		}
+		info, err := os.Stat(filepath.Join(p.dir, name))
+		if err != nil || info.Mode() != want || info.Size() == 0 {
+			t.Errorf("umask %s: %v, %v", umask, info, err)
+		}
+	}
+}

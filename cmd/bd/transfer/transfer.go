@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -19,7 +17,6 @@ import (
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/town"
-	"gastown/town/durable"
 	"gastown/town/layout"
 )
 
@@ -174,7 +171,7 @@ func (o *exportOptions) run(ctx context.Context) error {
 			if o.file == "" || o.file == shell.StandardInput {
 				return write(call.Stdout)
 			}
-			return writeFile(call.Abs(o.file), write)
+			return call.WriteFile(o.file, write)
 		})
 	})
 	if err != nil {
@@ -184,29 +181,4 @@ func (o *exportOptions) run(ctx context.Context) error {
 		o.call.Hint("exported %s to %s", term.Plural(n, "bead", "beads"), o.file)
 	}
 	return nil
-}
-
-// writeFile puts a private file in place, whole or not at all. A file that is
-// there keeps its permissions.
-func writeFile(path string, write func(io.Writer) error) error {
-	var failed error // of write, which has its own words
-	err := durable.Write(path, durable.Perm(path, 0o600), func(w io.Writer) error {
-		failed = write(w)
-		return failed
-	})
-	if err == nil || failed != nil {
-		return failed
-	}
-	return unwritable(path, err)
-}
-
-// unwritable names the file that was to be written, and not the one that was to
-// become it.
-func unwritable(path string, err error) error {
-	if e, ok := errors.AsType[*fs.PathError](err); ok {
-		err = e.Err
-	} else if e, ok := errors.AsType[*os.LinkError](err); ok {
-		err = e.Err
-	}
-	return town.Fail("write "+town.Clip(path, 200), "name a file in a directory that is there and may be written: bd export -o FILE", "%w", err)
 }

@@ -2,6 +2,8 @@ package shell
 
 import (
 	"cmp"
+	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"os"
@@ -12,6 +14,7 @@ import (
 
 	"gastown/cmd/internal/term"
 	"gastown/town"
+	"gastown/town/durable"
 )
 
 // Invocation is one run of a program: what its caller gave it. A command knows
@@ -78,21 +81,38 @@ func (i *Invocation) Open(path string) (io.ReadCloser, error) {
 	return os.Open(i.Abs(path))
 }
 
-// Create makes or replaces a file for a person, with the permissions their umask
-// leaves of 0666.
-func (i *Invocation) Create(path string) (*os.File, error) {
-	f, err := os.OpenFile(i.Abs(path), os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if os.IsExist(err) {
-		return os.Create(i.Abs(path)) // keeps its permissions
+// WriteFile makes or replaces a file for a person: whole, or not at all when write
+// fails. A new file has the permissions that the caller's umask leaves of 0666; one
+// that is replaced keeps its own. It fails for what exists and is not a regular
+// file. Its errors name path, and those of write are returned as they are.
+func (i *Invocation) WriteFile(path string, write func(io.Writer) error) error {
+	path = i.Abs(path)
+	switch info, err := os.Stat(path); {
+	case err == nil && !info.Mode().IsRegular():
+		return unwritable(path, fmt.Errorf("it is not a regular file (mode %s)", info.Mode()))
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return unwritable(path, err)
 	}
-	if err != nil {
-		return nil, err
+	var failed error
+	err := durable.Write(path, durable.Perm(path, 0o666&^i.Umask), func(w io.Writer) error {
+		failed = write(w)
+		return failed
+	})
+	if err == nil || failed != nil {
+		return failed
 	}
-	if err := f.Chmod(0o666 &^ i.Umask); err != nil {
-		_ = f.Close()
-		return nil, err
+	return unwritable(path, err)
+}
+
+// unwritable names the file that a person asked for, not the temporary one that
+// was to become it.
+func unwritable(path string, err error) error {
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		err = e.Err
+	} else if e, ok := errors.AsType[*os.LinkError](err); ok {
+		err = e.Err
 	}
-	return f, nil
+	return town.Fail("write "+town.Clip(path, 200), "name a file in a directory that exists and that you may write to", "%w", err)
 }
 
 // Actor is who changes are recorded under: as git has it, the environment, then
