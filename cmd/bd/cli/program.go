@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"gastown/cmd/bd/about"
 	"gastown/cmd/bd/change"
 	"gastown/cmd/bd/comment"
 	"gastown/cmd/bd/config"
@@ -10,6 +9,7 @@ import (
 	"gastown/cmd/bd/find"
 	"gastown/cmd/bd/label"
 	"gastown/cmd/bd/transfer"
+	"gastown/cmd/internal/about"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/version"
 )
@@ -47,7 +47,6 @@ func Program(i *shell.Invocation) *shell.Program {
 	p.Add(p, find.Stats())
 	p.Add(p, doctor.Command())
 	config.Commands(p)
-	p.Add(p, about.Completion())
-	p.Add(p, about.Version())
+	about.Commands(p, "bd")
 	return p
 }

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"gastown/cmd/gt/about"
 	"gastown/cmd/gt/cache"
 	"gastown/cmd/gt/config"
 	"gastown/cmd/gt/deacon"
@@ -10,6 +9,7 @@ import (
 	"gastown/cmd/gt/feed"
 	"gastown/cmd/gt/hooks"
 	"gastown/cmd/gt/install"
+	"gastown/cmd/internal/about"
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/version"
@@ -31,6 +31,6 @@ func Program(i *shell.Invocation) *shell.Program {
 	cache.Commands(p)
 	feed.Commands(p)
 	config.Commands(p)
-	about.Commands(p)
+	about.Commands(p, "gt")
 	return p
 }
