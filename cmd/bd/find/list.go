@@ -163,22 +163,21 @@ func (o *listOptions) stream(ctx context.Context, r session.Reader, f ledger.Fil
 		return out.End()
 	}
 	p := o.call.Printer(o.call.Stdout)
-	count := view.Tally{}
 	if f.Fields != nil {
-		var values []any
-		err := o.query(ctx, r, f, func(i ledger.Item) error {
-			values = append(values, i)
-			return nil
-		})
-		if err == nil {
-			err = view.Table(p, f.Fields, values)
+		table := view.NewTable(p, f.Fields)
+		if err := o.query(ctx, r, f, func(i ledger.Item) error { return table.Add(i) }); err != nil {
+			return err
 		}
-		return errors.Join(err, p.Flush())
+		return table.Flush()
 	}
 	f.Fields = view.LineFields()
+	count, lines := view.Tally{}, 0
 	err := o.query(ctx, r, f, func(i ledger.Item) error {
 		count[i.Status]++
 		view.Bead(p, "", i.Bead, "")
+		if lines++; lines%view.BlockRows == 0 {
+			return p.Flush()
+		}
 		return nil
 	})
 	if err != nil {

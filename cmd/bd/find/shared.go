@@ -119,7 +119,7 @@ func (o *listOptions) listShared(ctx context.Context, name string, f ledger.Filt
 	}
 	p := o.call.Printer(o.call.Stdout)
 	if f.Fields != nil {
-		return errors.Join(view.Table(p, f.Fields, values), p.Flush())
+		return view.WriteTable(p, f.Fields, values)
 	}
 	for _, r := range list {
 		p.Line("%s", p.Fit(recordLine(r)))

@@ -83,9 +83,7 @@ func (o *showOptions) run(ctx context.Context) error {
 	p := o.call.Printer(o.call.Stdout)
 	switch {
 	case o.fields != "":
-		if err := view.Table(p, fields, values); err != nil {
-			return err
-		}
+		return view.WriteTable(p, fields, values)
 	case o.short:
 		for _, d := range list {
 			view.Bead(p, "", d.Bead, "")

@@ -1,6 +1,7 @@
 package term
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
@@ -12,44 +13,64 @@ const columnGap = 2
 // minColumn is the least a column is cut to.
 const minColumn = 10
 
-// maxAligned is how wide a column is made where there is no terminal: what is
-// longer stands out of line, and is not padded for.
+// maxAligned is the most columns that a cell is padded to where there is no
+// terminal. Longer cells are printed whole, out of line.
 const maxAligned = 200
 
 // Table adds rows in aligned columns below a header. On a terminal the last
 // column is cut where the line would not fit, then the widest of the others.
-func (p *Printer) Table(header []string, rows [][]string) {
-	widths := make([]int, len(header))
-	all := append([][]string{header}, rows...)
-	for i, row := range all {
-		cells := make([]string, len(row))
-		for c, cell := range row {
-			cells[c] = Clean(strings.ReplaceAll(cell, "\t", " "))
-			widths[c] = max(widths[c], ansi.StringWidth(cells[c]))
-		}
-		all[i] = cells
+func (p *Printer) Table(header []string, rows [][]string) { p.NewTable(header).Add(rows) }
+
+// Table prints rows block by block, so that a long table is never held whole. Each
+// block is aligned by itself: a column may be wider in a later block, and is never
+// narrower.
+type Table struct {
+	p      *Printer
+	header []string // nil once it was printed
+	widths []int    // of the widest cell so far, before columns are cut
+}
+
+// NewTable begins a table. Its header is printed above the first block.
+func (p *Printer) NewTable(header []string) *Table {
+	return &Table{p: p, header: header, widths: make([]int, len(header))}
+}
+
+// Add adds a block of rows to the printer.
+func (t *Table) Add(rows [][]string) {
+	all, first := rows, 0
+	if t.header != nil {
+		all, first, t.header = append([][]string{t.header}, rows...), 1, nil
 	}
-	last := len(widths) - 1
-	before := p.narrow(widths[:last])
+	cells := make([][]string, len(all))
 	for i, row := range all {
+		cells[i] = make([]string, len(row))
+		for c, cell := range row {
+			cells[i][c] = Clean(strings.ReplaceAll(cell, "\t", " "))
+			t.widths[c] = max(t.widths[c], ansi.StringWidth(cells[i][c]))
+		}
+	}
+	last := len(t.widths) - 1
+	widths := slices.Clone(t.widths[:last])
+	before := t.p.narrow(widths)
+	for i, row := range cells {
 		var line strings.Builder
 		for c, cell := range row {
 			if c < last {
-				if p.width > 0 {
+				if t.p.width > 0 {
 					cell = ansi.Truncate(cell, widths[c], "…")
 				}
 				cell += strings.Repeat(" ", max(widths[c]-ansi.StringWidth(cell), 0)+columnGap)
 			} else {
-				cell = p.fit(cell, p.width-before)
+				cell = t.p.fit(cell, t.p.width-before)
 			}
 			line.WriteString(cell)
 		}
 		text := strings.TrimRight(line.String(), " ")
-		if i == 0 {
-			p.Styled(Dim, "%s", text)
+		if i < first {
+			t.p.Styled(Dim, "%s", text)
 			continue
 		}
-		p.Line("%s", text)
+		t.p.Line("%s", text)
 	}
 }
 

@@ -71,26 +71,61 @@ func order(fields ledger.Fields) []string {
 	return order
 }
 
-// Table prints values as a table with a column for the id and for each field.
-func Table(p *term.Printer, fields ledger.Fields, values []any) error {
-	header := order(fields)
-	var rows [][]string
+// BlockRows is how many lines of a long result are collected before they are
+// printed.
+const BlockRows = 500
+
+// Table prints values as rows, with a column for the id and one for each field. It
+// collects BlockRows of them at most.
+type Table struct {
+	p       *term.Printer
+	out     *term.Table
+	columns []string
+	rows    [][]string
+}
+
+// NewTable begins a table.
+func NewTable(p *term.Printer, fields ledger.Fields) *Table {
+	columns := order(fields)
+	header := make([]string, len(columns))
+	for i, name := range columns {
+		header[i] = strings.ToUpper(name)
+	}
+	return &Table{p: p, out: p.NewTable(header), columns: columns}
+}
+
+// Add adds a row.
+func (t *Table) Add(value any) error {
+	all, err := Keys(value)
+	if err != nil {
+		return err
+	}
+	row := make([]string, len(t.columns))
+	for i, name := range t.columns {
+		row[i] = Cell(all[name])
+	}
+	if t.rows = append(t.rows, row); len(t.rows) < BlockRows {
+		return nil
+	}
+	return t.Flush()
+}
+
+// Flush prints what was collected. It ends the table.
+func (t *Table) Flush() error {
+	t.out.Add(t.rows)
+	t.rows = nil
+	return t.p.Flush()
+}
+
+// WriteTable prints values as a whole table.
+func WriteTable(p *term.Printer, fields ledger.Fields, values []any) error {
+	t := NewTable(p, fields)
 	for _, v := range values {
-		all, err := Keys(v)
-		if err != nil {
+		if err := t.Add(v); err != nil {
 			return err
 		}
-		row := make([]string, len(header))
-		for i, f := range header {
-			row[i] = Cell(all[f])
-		}
-		rows = append(rows, row)
 	}
-	for i := range header {
-		header[i] = strings.ToUpper(header[i])
-	}
-	p.Table(header, rows)
-	return nil
+	return t.Flush()
 }
 
 // Cell is a JSON value as text. Of an object in a list it shows the id.
