@@ -76,7 +76,6 @@ type front struct {
 	b              *bench
 	stdin          *os.File
 	stdout, stderr *os.File
-	out            chan string
 }
 
 // front connects and gets the answer.

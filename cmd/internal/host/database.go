@@ -40,9 +40,9 @@ func Serve(t layout.Town, cfg *config.Config) (opts doltdb.ServeOptions, ok bool
 	}, external(cfg) == nil
 }
 
-// Cached says whether a Deacon may answer reads of the ledger from memory: it
+// cached says whether a Deacon may answer reads of the ledger from memory: it
 // serves the planes, and the configuration allows it.
-func Cached(cfg *config.Config) bool {
+func cached(cfg *config.Config) bool {
 	enabled, err := cfg.Bool("cache.enabled")
 	return err == nil && enabled && external(cfg) == nil
 }

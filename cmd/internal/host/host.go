@@ -80,7 +80,7 @@ func (h *Host) Ledger(ctx context.Context, waiting func(what string)) (s *ledger
 
 // CachedLedger reports whether the ledger that Ledger returned answers from the
 // Deacon's caches.
-func (h *Host) CachedLedger() bool { return h.resident && Cached(h.Config) }
+func (h *Host) CachedLedger() bool { return h.resident && cached(h.Config) }
 
 // Operational opens the operational plane for fn.
 func (h *Host) Operational(ctx context.Context, fn func(*operational.Store) error) (err error) {
