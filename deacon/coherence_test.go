@@ -137,7 +137,7 @@ func TestNoReadOfTheDeaconsLedgerIsStale(t *testing.T) {
 }
 
 // titles is a command that reads or changes the title of a bead: get ID, set ID TEXT.
-func titles(l Ledgers, c commands.Call) commands.Command {
+func titles(l Lender, c commands.Call) commands.Command {
 	return commands.Command{
 		Name: "bd " + c.Args[0], Class: "bd", Wait: patience,
 		Run: func(ctx context.Context) int {
