@@ -28,8 +28,8 @@ type hostileStore struct {
 	kind error
 	sql  []string
 	tree func(t *testing.T, repo, sound string) (commit string)
-	// joins excludes the case from tests of a join: a new Town cannot tell it from a
-	// sound federation, or the join would only repeat a slow test.
+	// joins means that the test tries no join: a new Town cannot tell the store from a
+	// sound federation, or the join would only take as long again.
 	joins bool
 }
 

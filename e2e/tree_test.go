@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// topLevel lists all files and directories of the root, without what a build adds.
+// topLevel lists all that may be at the root, what is built included.
 var topLevel = []string{
 	"town", "planes", "sync", "deacon", "tmux", "cache", "cmd", "e2e", "docs", ".ci",
 	"go.mod", "go.sum", "Makefile", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "LICENSE",

@@ -29,7 +29,7 @@ func TestLostAnswer(t *testing.T) {
 			}
 			before := commits()
 
-			// Once: the same call finds out, and ends well.
+			// The fault happens once: the same call detects it and succeeds.
 			a.change(t, "one")
 			server.Once(fault)
 			a.must(t, "push", url)
@@ -37,8 +37,8 @@ func TestLostAnswer(t *testing.T) {
 			if n := b.plane(t).has("one"); n != len(paths) {
 				t.Errorf("%d of %d texts arrived", n, len(paths))
 			}
-			// Each time: a push that never arrives is not tried for ever, status
-			// tells, and the next one ends well.
+			// The fault happens each time: the push gives up, status says so, and the
+			// next push succeeds.
 			a.change(t, "two")
 			server.Set(fault)
 			if err := a.do(t.Context(), "push", url); err == nil && fault == gitserver.DropBefore {

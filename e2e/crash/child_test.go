@@ -82,7 +82,7 @@ func (p *process) wait() error {
 	return nil
 }
 
-// killAfter kills the process after a while and reports whether it was still at it.
+// killAfter kills the process after a while and reports whether it was still running.
 func (p *process) killAfter(t testing.TB, d time.Duration) bool {
 	t.Helper()
 	time.Sleep(d) // the moment is the point
@@ -149,7 +149,7 @@ func processesIn(dir string) (found []string) {
 	return found
 }
 
-// expected are the files gt keeps for itself when it is at rest.
+// expected are the files of gt's own that remain when no process works.
 var expected = regexp.MustCompile(`^(` + strings.Join([]string{
 	`index`, `(engine|data/\.home)/\.dolt/config_global\.json`, `locks/[a-z-]+\.lock`, `data/federation(\.client)?\.lock`, `retired/.*`,
 	`data/federation/\.dolt/.*`, `data/federation/\.doltcfg/.*`,

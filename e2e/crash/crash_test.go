@@ -21,7 +21,7 @@ type lane struct {
 	t             *testing.T
 	dir, url      string
 	victim, other *machine
-	usual         map[string]time.Duration // how long a call takes
+	usual         map[string]time.Duration // how long a call takes without a kill
 	killed, late  int
 	slow          time.Duration // the longest recovery
 }
@@ -78,10 +78,10 @@ func (l *lane) round(i int) {
 		}
 	} else {
 		l.late++
-		l.usual[verb] -= usual / 10 // the moments stay those of the call
+		l.usual[verb] -= usual / 10 // later kills hit the call, not its end
 	}
 
-	// The other Town, at once: all of the change or nothing of it.
+	// The other Town sees all of the change or nothing of it, at any time.
 	l.other.must(l.t, "pull", l.url)
 	if n := l.other.plane(l.t).has(body + " by victim"); n != 0 && n != len(paths) {
 		l.t.Errorf("round %d: the other Town sees %d of %d documents", i, n, len(paths))
@@ -93,7 +93,7 @@ func (l *lane) round(i int) {
 	l.agree(i, verb, body, contested)
 }
 
-// agree checks that nothing is lost and nothing is left.
+// agree checks that no text is lost and no temporary file is left.
 func (l *lane) agree(i int, verb, body string, contested bool) {
 	l.t.Helper()
 	victim, other := l.victim.plane(l.t), l.other.plane(l.t)

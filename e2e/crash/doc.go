@@ -1,3 +1,3 @@
-// Package crash kills processes that federate, and crowds them: whatever they
-// were doing, the next run goes on from there, and nothing is lost.
+// Package crash kills processes that federate, and runs many at once. The next run
+// completes what a killed one began, and nothing is lost.
 package crash

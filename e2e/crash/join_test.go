@@ -20,7 +20,7 @@ import (
 // joins is how many processes each of the tests below kills.
 var joins = flag.Int("joins", 16, "how many joins, and how many inits, to kill at random moments")
 
-// status must work, whatever was interrupted.
+// status must work after any interruption.
 func (m *machine) status(t testing.TB, url string) federate.Status {
 	t.Helper()
 	s, err := m.engine.Status(t.Context(), []federate.Remote{{Name: "origin", URL: url}})
@@ -30,8 +30,7 @@ func (m *machine) status(t testing.TB, url string) federate.Status {
 	return s
 }
 
-// retired reports whether one of the databases kept from before joins is the
-// Town's own.
+// retired reports whether one of the databases that joins retired is the Town's own.
 func (m *machine) retired(t testing.TB) bool {
 	t.Helper()
 	kept, err := filepath.Glob(filepath.Join(m.layout.Retired(), "federation-*"))
@@ -42,7 +41,7 @@ func (m *machine) retired(t testing.TB) bool {
 		if filepath.Ext(dir) == ".lock" {
 			continue
 		}
-		// A database is called what its directory is called.
+		// A database has the name of its directory.
 		link := filepath.Join(t.TempDir(), layout.Federation)
 		if err := os.Symlink(dir, link); err != nil {
 			t.Fatal(err)

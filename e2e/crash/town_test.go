@@ -19,7 +19,7 @@ import (
 	"gastown/town/layout"
 )
 
-// machine is a Town whose every part outlives the process that uses it.
+// machine is a Town of which every part survives the process that uses it.
 type machine struct {
 	dir, name string
 	layout    layout.Town
@@ -185,7 +185,7 @@ func (m *machine) must(t testing.TB, verb, url string) {
 // plane is what a Town holds.
 type plane struct {
 	head string
-	// kept are the bodies of texts, by document, that a person can have back.
+	// kept are the bodies of texts, by document, that a person can restore.
 	kept map[string]map[string]bool
 	open int // reviews
 }
@@ -220,7 +220,7 @@ func (m *machine) plane(t testing.TB) plane {
 	return p
 }
 
-// has counts the documents that keep their text of a change.
+// has counts the documents that still have their text of a change.
 func (p plane) has(body string) (n int) {
 	for _, path := range paths {
 		if p.kept[path][document(path, body)] {

@@ -8,9 +8,8 @@ import (
 	"time"
 )
 
-// An edit that is committed in one Town becomes a file in another by hook,
-// Deacon, push, notification and pull; and between edits nobody asks the
-// repository anything.
+// An edit that is committed in one Town becomes a file in another by hook, Deacon,
+// push, notification and pull. Between edits no Town contacts the repository.
 func TestArrival(t *testing.T) {
 	t.Parallel()
 	dir := short(t)
@@ -54,14 +53,14 @@ func TestArrival(t *testing.T) {
 		}
 	}
 
-	// Neither polls: by its schedule none is due for minutes.
+	// Neither Town polls: their schedules start no sync for minutes.
 	<-time.After(silence)
 	if n := watch(); n != 0 {
 		t.Errorf("with nothing to say the repository was asked %d times in %s", n, silence)
 	}
 
-	// With a schedule of its own it asks in each run, no more than a sync must,
-	// and runs are no closer than it says.
+	// With a schedule of its own a Town contacts the repository in each run, as often
+	// as a sync must, and the runs are as far apart as the schedule says.
 	const runs, every = 5, time.Second
 	beta.schedule(fmt.Sprintf("jobs:\n  federation-sync: {schedule: \"@every %s\", jitter: 0s}\n", every))
 	beta.run("gt", "deacon", "reload")
@@ -82,15 +81,15 @@ func TestArrival(t *testing.T) {
 }
 
 const (
-	// most is how often a sync turns to the repository: it fetches, then pushes
-	// or has confirmed that there is nothing to push.
+	// most is how often a sync contacts the repository: it fetches, then pushes or
+	// asks the remote to confirm that there is nothing to push.
 	most = 2
-	// silence is how long nobody must ask anything.
+	// silence is for how long no Town may contact the repository.
 	silence = 5 * time.Second
 )
 
-// settle waits until nobody has asked anything for a moment, and returns how
-// often somebody did before.
+// settle waits until no Town contacts the repository for a moment, and returns the
+// number of contacts before.
 func settle(t *testing.T, watch func() int64) (sum int64) {
 	t.Helper()
 	const calm = 500 * time.Millisecond

@@ -10,8 +10,8 @@ import (
 	"gastown/e2e/gitserver"
 )
 
-// pauses are what a failing job showed: after so many failures in a row, the
-// time from the end of the last run to the next.
+// pauses are those of a failing job: by the number of failures in a row, the time
+// from the end of the last run to the next.
 type pauses map[int]time.Duration
 
 func (p pauses) note(j control.Job) {
@@ -22,8 +22,8 @@ func (p pauses) note(j control.Job) {
 	p[j.Failures] = j.Next.Sub(end)
 }
 
-// Remotes that are dead in different ways are asked less and less often and
-// named by status, and a live one beside them is served all the while.
+// The Deacon contacts dead remotes less and less often and status names them. It
+// syncs with a live remote beside them all the time.
 func TestDeadRemotes(t *testing.T) {
 	t.Parallel()
 	dir := short(t)
@@ -82,7 +82,7 @@ func TestDeadRemotes(t *testing.T) {
 		}
 	}
 
-	// Meanwhile, and still, the good one has its turns and takes an edit.
+	// The live remote is synced meanwhile and still, and takes an edit.
 	if n := ran(t, d, prefix+"good", "ok") - before; n < failures {
 		t.Errorf("the good remote had %d syncs meanwhile", n)
 	}

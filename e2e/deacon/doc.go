@@ -4,10 +4,10 @@
 //
 //	TestSoak        agents, writers and federation at once, with a kill in the middle
 //	TestQuiet       a Deacon with nothing to do starts no process
-//	TestArrival     a committed edit reaches another Town, and nobody polls for it
+//	TestArrival     a committed edit reaches another Town without polling
 //	TestDeadRemotes remotes that do not answer, beside one that does
-//	TestHostile     what anybody may send to any of its sockets
-//	TestStarts...   starts that cannot be, and how they say so
+//	TestHostile     hostile input on each of its sockets
+//	TestStarts...   starts that must fail, and their messages
 //
 // "make soak" runs the first for longer. Counts are asserted; times and CPU are
 // printed.

@@ -52,7 +52,7 @@ func exitCode(t *testing.T, err error) int {
 }
 
 // A command inside the Deacon has its caller's arguments, directory, environment,
-// streams and umask, and does what it does alone.
+// streams and umask, and behaves as it does alone.
 func TestFrontsAreTheCallers(t *testing.T) {
 	t.Parallel()
 	dir := short(t)
@@ -206,8 +206,8 @@ func (p *place) follow(env ...string) (*exec.Cmd, *bytes.Buffer) {
 	return cmd, stderr
 }
 
-// Whoever ends a front ends its command: by Ctrl-C with the exit code it has alone,
-// by kill, and by closing the pipe it writes to.
+// Ending a front ends its command: Ctrl-C with the exit code of a command alone, a
+// kill, and a closed pipe on standard output.
 func TestFrontsThatAreEnded(t *testing.T) {
 	t.Parallel()
 	p := found(t, short(t), "town")
@@ -270,8 +270,8 @@ func TestFrontsWhoseDeaconDies(t *testing.T) {
 	p.run("gt", "deacon", "start")
 }
 
-// A hundred commands at once all succeed, and a thousand in a row leave the Deacon
-// as it was.
+// A hundred commands at once all succeed. A thousand in a row leave the Deacon with
+// the memory and descriptors it had before.
 func TestFrontsInCrowds(t *testing.T) {
 	t.Parallel()
 	p := found(t, short(t), "town")

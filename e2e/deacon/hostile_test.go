@@ -21,15 +21,15 @@ import (
 	"gastown/town/layout"
 )
 
-// marker stands in everything that is sent and must not be kept anywhere.
+// marker is in everything that is sent, and must not be stored or logged anywhere.
 const marker = "hunter2"
 
-// slack is by how many goroutines or descriptors two readings at rest may
-// differ: connections that were just closed, a pool that breathes.
+// slack is by how many goroutines or descriptors two readings of an idle Deacon may
+// differ: connections that were just closed, a pool that grows and shrinks.
 const slack = 8
 
-// Whatever is said to any of its sockets, a Deacon counts it, keeps none of it,
-// and goes on as before.
+// A Deacon counts hostile input on any of its sockets, stores none of it, and works
+// as before.
 func TestHostile(t *testing.T) {
 	t.Parallel()
 	dir := short(t)
@@ -77,7 +77,7 @@ func TestHostile(t *testing.T) {
 	}
 	p.run("bd", "create", "after all that")
 	p.run("gt", "federation", "status")
-	// Only of our own asking: whatever else was said, by nobody.
+	// Every pull was asked for by this test; no other input led to one.
 	for _, file := range []string{at.DeaconLog(), filepath.Join(filepath.Dir(at.DeaconLog()), "stderr")} {
 		text, err := os.ReadFile(file)
 		if err != nil && !errors.Is(err, os.ErrNotExist) {
@@ -89,8 +89,8 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// say sends raw bytes and returns what is answered until the other side closes,
-// or for a while.
+// say sends raw bytes and returns the answer, until the other side closes or a
+// deadline passes.
 func say(t *testing.T, network, address, raw string) string {
 	t.Helper()
 	c, err := net.Dial(network, address)
@@ -104,8 +104,8 @@ func say(t *testing.T, network, address, raw string) string {
 	return string(answer)
 }
 
-// notifications sends requests that are unsigned, signed by somebody else, old,
-// altered, too large, or a good one's second copy.
+// notifications sends requests that are unsigned, signed with another secret, old,
+// altered, too large, or repeated.
 func notifications(t *testing.T, d *daemon, path string) {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -164,7 +164,7 @@ func notifications(t *testing.T, d *daemon, path string) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// crowd opens more connections than anybody may, and says nothing on them.
+// crowd opens more connections than allowed, and sends nothing on them.
 func crowd(t *testing.T, d *daemon, at layout.Town) {
 	t.Helper()
 	const many = 300
@@ -178,7 +178,7 @@ func crowd(t *testing.T, d *daemon, at layout.Town) {
 			held = append(held, c)
 		}
 	}
-	// The databases are there for whoever speaks.
+	// Clients that do send something still reach the databases.
 	d.p.run("gt", "--wait", "30s", "federation", "status")
 	for _, c := range held {
 		_ = c.Close()

@@ -16,9 +16,9 @@ import (
 // ticks is the kernel's USER_HZ: how many a second of CPU time has in /proc.
 const ticks = 100
 
-// usage is what a process holds and has used.
+// usage is the resources that a process holds and has used.
 type usage struct {
-	// threads never get fewer: Go makes one for each call that waits for the disk.
+	// threads never decrease: Go makes one for each call that waits for the disk.
 	// descriptors are those of other files than the databases', files theirs.
 	goroutines, descriptors, files, threads, children int
 	// resident is in bytes.
@@ -29,8 +29,8 @@ type usage struct {
 	faults int
 }
 
-// lowest is the level of each figure: the least of several readings, as work
-// of the moment only ever adds to it.
+// lowest is the least of several readings of each figure, because momentary work
+// only adds to it.
 func lowest(t *testing.T, d *daemon) usage {
 	t.Helper()
 	const readings, pause = 30, 100 * time.Millisecond
@@ -75,15 +75,15 @@ func look(t *testing.T, d *daemon) usage {
 	return u
 }
 
-// fields reads a stat file of /proc: numbers by their place, from 0, as proc(5)
-// counts from 1. What is no number is 0.
+// fields reads a stat file of /proc. Index 0 is field 1 of proc(5); a field that is
+// not a number is 0.
 func fields(t *testing.T, path string) []int {
 	t.Helper()
 	data, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The name, in parentheses, may hold anything.
+	// The name, in parentheses, may contain any characters.
 	rest := data[bytes.LastIndexByte(data, ')')+1:]
 	all := make([]int, 2, 52)
 	for _, f := range strings.Fields(string(rest)) {
@@ -113,7 +113,7 @@ func offspring(pid int) (all []int) {
 	return all
 }
 
-// speaking lists the processes that name a directory among their arguments.
+// speaking lists the processes with a directory among their arguments.
 func speaking(of string) (all []string) {
 	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is well-formed
 	for _, path := range paths {

@@ -60,8 +60,8 @@ func TestQuiet(t *testing.T) {
 		100*spent.Seconds()/watched.Seconds(), after.resident/1e6, after.goroutines, after.descriptors)
 }
 
-// wrappers makes a directory of programs that note that they were called and
-// then do what they always did.
+// wrappers makes a directory of programs that log their call and then run the real
+// program.
 func wrappers(t *testing.T, dir string) string {
 	t.Helper()
 	bin := filepath.Join(dir, "wrap")
@@ -90,7 +90,7 @@ func shell(t *testing.T) string {
 	return path
 }
 
-// called is what was called since the last look.
+// called returns the calls since it was last asked.
 func called(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "called")

@@ -26,8 +26,8 @@ const (
 	otherPause = 5 * time.Second
 )
 
-// load is everybody who works in the Town. Whoever works holds the gate for
-// reading.
+// load is all the work in the Town. Each worker holds the gate for reading while it
+// works.
 type load struct {
 	t        *testing.T
 	p, other *place
@@ -81,11 +81,11 @@ func (l *load) each(ctx context.Context, pause time.Duration, do func(n int)) {
 	})
 }
 
-// open lets everybody work, shut has them finish what they do and rest.
+// open lets the workers work; shut waits until they have finished and pauses them.
 func (l *load) open() { l.gate.Unlock(); l.closed = false }
 func (l *load) shut() { l.gate.Lock(); l.closed = true }
 
-// end sends everybody home and waits for them; a second call does nothing.
+// end ends the workers and waits for them; a second call does nothing.
 func (l *load) end() {
 	l.cancel()
 	if l.closed {
@@ -120,7 +120,7 @@ func (l *load) write(title string) {
 	l.acknowledged[made.ID] = title
 }
 
-// beat sends a sign of life of every agent.
+// beat sends a heartbeat of every agent.
 func (l *load) beat(ctx context.Context, client *control.Client, n int) {
 	before := l.turbulent.Load()
 	for a := range agents {
@@ -147,7 +147,7 @@ func (l *load) edit(i int, then func() error) {
 	}
 }
 
-// said is the last text of an editor.
+// said is an editor's last text.
 func (l *load) said(i int) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -14,19 +14,19 @@ import (
 const (
 	agents  = 100
 	writers = 4
-	// files is how many the databases may have open: what is fetched adds one
-	// each time, until they are collected.
+	// files is how many files the databases may have open: each fetch adds one, until
+	// a garbage collection.
 	files = 128
 	// growth is how much more memory a Deacon may hold at the end than in the
 	// middle, in bytes: its caches fill while there is data to fill them with.
 	growth = 96 << 20
 )
 
-// TestSoak lets a Town work: signs of life of 100 agents every second, four
-// writers of beads, an editor, another Town that edits too, federation every
-// second and all checks running. In the middle the Deacon is killed and started
-// again. Nothing that was acknowledged is missing in the end, nothing failed,
-// and the Deacon holds no more than it did before the second half.
+// TestSoak lets a Town work: heartbeats of 100 agents every second, four writers of
+// beads, an editor, another Town that edits too, a sync every second and all checks.
+// In the middle it kills the Deacon and starts it again. In the end no acknowledged
+// change is missing, nothing failed, and the Deacon holds no more memory than before
+// the second half.
 func TestSoak(t *testing.T) {
 	t.Parallel()
 	dir := short(t)
@@ -111,7 +111,7 @@ func alive(pid int) bool {
 	return !strings.HasPrefix(rest, "Z")
 }
 
-// verify looks for everything that was acknowledged.
+// verify checks that every acknowledged change is there.
 func (l *load) verify() {
 	l.t.Helper()
 	var beads []struct{ ID, Title string }

@@ -11,8 +11,8 @@ import (
 	"gastown/town/layout"
 )
 
-// A start that cannot be ends with what is wrong, one next step and the usual
-// exit code, and leaves nothing running and nothing changed.
+// A start that fails prints what is wrong and one next step, and ends with the usual
+// exit code. It leaves no process and changes nothing.
 func TestStartsThatCannotBe(t *testing.T) {
 	t.Parallel()
 	dir := short(t)

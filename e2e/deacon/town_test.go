@@ -20,8 +20,7 @@ import (
 )
 
 const (
-	// patience bounds the wait for what must happen, poll is how often a test
-	// looks.
+	// patience bounds the wait for a condition, poll is the pause between two looks.
 	patience = 2 * time.Minute
 	poll     = 10 * time.Millisecond
 )
@@ -130,7 +129,7 @@ func (p *place) schedule(text string) {
 func (p *place) role(name, text string) {
 	p.t.Helper()
 	body := fmt.Sprintf("---\nname: %s\ndescription: for tests\n---\n\n%s\n", name, text)
-	// Whole or not at all: somebody may be looking.
+	// The file is replaced by a rename: a Deacon may read it at any time.
 	fresh := filepath.Join(p.root, name+".new")
 	if err := errors.Join(os.WriteFile(fresh, []byte(body), 0o600), os.Rename(fresh, p.file(name))); err != nil {
 		p.t.Error(err)
@@ -197,7 +196,7 @@ func (p *place) logged() string {
 	return string(data)
 }
 
-// await waits until something is so.
+// await waits until a condition holds.
 func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	tick := time.NewTicker(poll)

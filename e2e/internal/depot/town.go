@@ -1,6 +1,6 @@
-// Package depot gives tests what hosts of Git repositories and other Towns may
-// confront a Town with: whole Towns with real databases, files and git, stores
-// written by the stock dolt command, and trees put on a ref byte by byte.
+// Package depot makes what a Town may meet in a repository: whole Towns with real
+// databases, files and git, stores written by the stock dolt command, and trees put
+// on a ref byte by byte.
 package depot
 
 import (
@@ -35,7 +35,7 @@ type Town struct {
 	stores *stores
 }
 
-// stores stands in for the configuration file.
+// stores replaces the configuration file.
 type stores struct {
 	mu             sync.Mutex
 	uuid, previous string
