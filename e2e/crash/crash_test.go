@@ -78,7 +78,7 @@ func (l *lane) round(i int) {
 		}
 	} else {
 		l.late++
-		l.usual[verb] -= usual / 10 // later kills hit the call, not its end
+		l.usual[verb] -= usual / 10 // so that later kills hit the call, not its end
 	}
 
 	// The other Town sees all of the change or nothing of it, at any time.

@@ -270,8 +270,8 @@ func TestFrontsWhoseDeaconDies(t *testing.T) {
 	p.run("gt", "deacon", "start")
 }
 
-// A hundred commands at once all succeed. A thousand in a row leave the Deacon with
-// the memory and descriptors it had before.
+// A hundred commands at once all succeed. A thousand more leave the Deacon with the
+// descriptors it had before.
 func TestFrontsInCrowds(t *testing.T) {
 	t.Parallel()
 	p := found(t, short(t), "town")
