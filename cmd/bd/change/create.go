@@ -73,12 +73,12 @@ func (o *createOptions) flags(c *kingpin.CmdClause) {
 	c.Flag("deps", "What it depends on: ID or TYPE:ID, separated by commas.").PlaceHolder("ID,...").StringsVar(&o.deps)
 	c.Flag("parent", "Make it a child of this bead.").PlaceHolder("ID").StringVar(&o.parent)
 	c.Flag("id", "Give it this id instead of a new one.").PlaceHolder("ID").StringVar(&o.id)
-	c.Flag("prefix", "Begin its id so, instead of with the rig's prefix.").PlaceHolder("PREFIX").StringVar(&o.prefix)
-	c.Flag("rig", "The rig it is for (default: the one the working directory lies in).").PlaceHolder("RIG").StringVar(&o.rig)
+	c.Flag("prefix", "The prefix of its id, instead of the rig's.").PlaceHolder("PREFIX").StringVar(&o.prefix)
+	c.Flag("rig", "The rig it is for (default: the rig of the working directory).").PlaceHolder("RIG").StringVar(&o.rig)
 	c.Flag("estimate", "Minutes it may take.").Short('e').PlaceHolder("MINUTES").StringVar(&o.estimate)
 	c.Flag("due", "When it is due: 2026-01-31, tomorrow, +2d.").PlaceHolder("DATE").StringVar(&o.due.Text)
 	c.Flag("defer", "Not ready before then.").PlaceHolder("DATE").StringVar(&o.start.Text)
-	c.Flag("external-ref", "What it is elsewhere, such as gh-42.").PlaceHolder("REF").StringVar(&o.external)
+	c.Flag("external-ref", "Its id in another system, such as gh-42.").PlaceHolder("REF").StringVar(&o.external)
 	c.Flag("silent", "Print the id alone.").BoolVar(&o.silent)
 }
 
@@ -131,7 +131,7 @@ func (o *createOptions) create(ctx context.Context, l *session.Ledger, n ledger.
 	})
 }
 
-// bead is what the flags say.
+// bead returns the bead that the flags describe.
 func (o *createOptions) bead() (n ledger.NewBead, err error) {
 	if o.title != "" && o.titleFlag != "" && o.title != o.titleFlag {
 		return n, fmt.Errorf("%w: give TITLE or --title, not both", town.ErrUsage)
@@ -199,8 +199,8 @@ func parseDeps(words []string) (list []town.Dependency, err error) {
 	return list, nil
 }
 
-// idPrefix is how the new id begins: as was asked for, else as the rig's do,
-// else as the Town's do.
+// idPrefix returns the prefix of the new id: the one that was asked for, else the
+// rig's, else the Town's.
 func (o *createOptions) idPrefix(ctx context.Context, l *session.Ledger) (string, error) {
 	if o.prefix != "" || o.id != "" || o.parent != "" {
 		return strings.TrimSuffix(o.prefix, "-"), nil

@@ -24,7 +24,7 @@ type deleteOptions struct {
 	reason string
 }
 
-// moved is what bd delete and bd restore print for each bead.
+// moved is what bd delete and bd restore print of one bead.
 type moved struct {
 	Status string `json:"status"`
 	ID     string `json:"id"`
@@ -33,7 +33,7 @@ type moved struct {
 // Delete is bd delete.
 func Delete() shell.Command {
 	return shell.Command{
-		Name: "delete", Help: "Take beads out of the ledger, all or none. They are kept aside, and bd restore brings them back.",
+		Name: "delete", Help: "Delete beads, all or none. bd restore brings them back.",
 		Examples: []string{"bd delete gt-a3f8x", `bd delete gt-a3f8x gt-b7151 --force --reason "made twice"`},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
@@ -65,7 +65,7 @@ func (o *deleteOptions) delete(ctx context.Context) error {
 	var done []moved
 	ids := o.ids
 	take := func(l *session.Ledger) error { return l.Delete(ctx, ids, o.reason) }
-	// Nobody is kept from the ledger while somebody thinks.
+	// The ledger is closed while a person decides.
 	err := session.Use(ctx, o.call, func(l *session.Ledger) (err error) {
 		list, err = l.Get(ctx, o.ids, append(ledger.Fields{"dependent_count"}, view.LineFields()...))
 		if err != nil {
@@ -92,9 +92,9 @@ func (o *deleteOptions) delete(ctx context.Context) error {
 	return o.say(done, "deleted %s; bd restore %[1]s brings it back")
 }
 
-// confirm shows what would go and asks, where somebody can answer.
+// confirm shows what would be deleted and asks. It refuses where nobody can answer.
 func (o *deleteOptions) confirm(ctx context.Context, list []ledger.Detail) error {
-	refused := town.Fail("delete "+session.Names(o.ids), "look at what would go, then run it again with --force",
+	refused := town.Fail("delete "+session.Names(o.ids), "check what would be deleted, then run it again with --force",
 		"%w: nobody has confirmed it, and nothing was deleted", town.ErrRefused)
 	if !o.call.JSON {
 		p := o.call.Printer(o.call.Stderr)

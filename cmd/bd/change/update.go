@@ -69,7 +69,7 @@ func (o *updateOptions) flags(c *kingpin.CmdClause) {
 	c.Flag("estimate", "Minutes it may take; '' for no estimate.").Short('e').PlaceHolder("MINUTES").SetValue(&o.estimate)
 	c.Flag("due", "When it is due; '' for never.").PlaceHolder("DATE").SetValue(&o.due)
 	c.Flag("defer", "Not ready before then; '' for at once.").PlaceHolder("DATE").SetValue(&o.start)
-	c.Flag("external-ref", "What it is elsewhere.").PlaceHolder("REF").SetValue(&o.external)
+	c.Flag("external-ref", "Its id in another system; '' for none.").PlaceHolder("REF").SetValue(&o.external)
 }
 
 func (o *updateOptions) run(ctx context.Context) error {
@@ -100,14 +100,15 @@ func (o *updateOptions) run(ctx context.Context) error {
 	return view.Beads(o.call, "updated", list)
 }
 
-// patches are the changes that are asked for: one for each id, or a file's.
+// patches returns the changes that were asked for: one for each id, or those of a
+// file.
 func (o *updateOptions) patches() ([]ledger.Patch, error) {
 	p, any, err := o.patch()
 	switch {
 	case err != nil:
 		return nil, err
 	case o.batch != "" && (any || len(o.ids) > 0):
-		return nil, fmt.Errorf("%w: --batch FILE says everything; give no ids and no other changes", town.ErrUsage)
+		return nil, fmt.Errorf("%w: --batch FILE holds every change; give no ids and no other flags", town.ErrUsage)
 	case o.batch != "":
 		return o.file()
 	case len(o.ids) == 0:
@@ -136,7 +137,7 @@ func (o *updateOptions) file() ([]ledger.Patch, error) {
 	return patches, err
 }
 
-// patch is the change the flags describe, and whether there is any.
+// patch returns the change that the flags describe, and whether there is any.
 func (o *updateOptions) patch() (p ledger.Patch, any bool, err error) {
 	if err := o.prose.Read(o.call); err != nil {
 		return p, false, err

@@ -1,5 +1,5 @@
-// Package cli is the command line of bd, the front of a Town's ledger. It opens
-// that one plane and no other.
+// Package cli is the command line of bd, which works on a Town's ledger and opens no
+// other plane.
 //
 // Each command is a small struct of options, a function that describes it to
 // the parser, and one method that does the work. Scripts written for the public

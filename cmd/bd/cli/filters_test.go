@@ -9,8 +9,7 @@ import (
 	"gastown/town"
 )
 
-// What is exported is what the same filters list: an export of some statuses
-// hands nothing else out.
+// An export holds exactly the beads that the same filters list.
 func TestAnExportIsWhatTheFiltersSelect(t *testing.T) {
 	p := newPlace(t)
 	kinds := []string{"task", "bug"}
@@ -65,8 +64,8 @@ func TestAnExportIsWhatTheFiltersSelect(t *testing.T) {
 	}
 }
 
-// Ids that select are short for others as everywhere; one that is no bead's is
-// an error, and not a list of nothing. A list that its limit ended says so.
+// Filters take short ids. An id of no bead is an error, not an empty list. A list
+// that was cut at its limit says so.
 func TestFiltersNameBeads(t *testing.T) {
 	p := newPlace(t)
 	p.must("create", "--id", "gt-parent", "above")

@@ -12,11 +12,11 @@ import (
 	"gastown/cmd/internal/shell"
 )
 
-// fileFlags name files; they are no part of a statement.
+// fileFlags name files, which never reach a statement.
 var fileFlags = []string{"output", "input", "body-file", "batch", "file", "town"}
 
-// Whatever stands in an argument of whatever command, it is a value and never a
-// piece of a statement: nothing that was there changes, and bd ends in order.
+// Every argument of every command is a value, never a part of an SQL statement: the
+// bead that exists does not change, and bd exits normally.
 func TestArgumentsAreValues(t *testing.T) {
 	p := newPlace(t)
 	kept := p.id("kept", "-d", "as it is", "-l", "safe")
@@ -65,7 +65,7 @@ type shape struct {
 	args  int
 }
 
-// shapes reads every command off the parser, so that none is forgotten.
+// shapes lists every command that the parser knows.
 func shapes(t *testing.T) (readers, writers []shape) {
 	parser := Program(&shell.Invocation{})
 	writing := map[string]bool{"create": true, "comment": true, "label": true, "dep": true}

@@ -7,7 +7,7 @@ import (
 	"gastown/planes/ledger"
 )
 
-// What was deleted is filtered as what is there.
+// Deleted beads are filtered as existing ones are.
 func TestDeletedBeadsAreFiltered(t *testing.T) {
 	p := newPlace(t)
 	bug, task := p.id("bug", "-t", "bug", "-l", "ui"), p.id("task")

@@ -14,7 +14,7 @@ import (
 	"gastown/cmd/internal/shell"
 )
 
-// stream calls at before it is read or written the first time.
+// stream calls at before the first read or write.
 type stream struct {
 	io.Reader
 	io.Writer
@@ -31,8 +31,8 @@ func (s *stream) once() {
 func (s *stream) Read(p []byte) (int, error)  { s.once(); return s.Reader.Read(p) }
 func (s *stream) Write(p []byte) (int, error) { s.once(); return s.Writer.Write(p) }
 
-// Who waits for a person, or a pipe, keeps nobody from the ledger.
-func TestNobodyWaitsForAPipe(t *testing.T) {
+// A command that waits for a person or a pipe does not hold the ledger.
+func TestNoCommandHoldsTheLedgerWhileItWaits(t *testing.T) {
 	p := newPlace(t)
 	id := p.id("one")
 	export := p.must("export")
@@ -42,7 +42,7 @@ func TestNobodyWaitsForAPipe(t *testing.T) {
 		code   int
 	}{
 		"import":     {[]string{"import", "-"}, "in", shell.ExitOK},
-		"batch":      {[]string{"update", "--batch", "-"}, "in", shell.ExitFailed}, // it is no batch
+		"batch":      {[]string{"update", "--batch", "-"}, "in", shell.ExitFailed}, // the text is not a batch
 		"delete":     {[]string{"delete", id}, "err", shell.ExitRefused},
 		"list":       {[]string{"list", "-n", "0"}, "out", shell.ExitOK},
 		"list json":  {[]string{"list", "-n", "0", "--json"}, "out", shell.ExitOK},
@@ -54,7 +54,7 @@ func TestNobodyWaitsForAPipe(t *testing.T) {
 			hook := func() {
 				asked = true
 				if code, _, said := p.run("list", "--wait", "1ms"); code != shell.ExitOK {
-					t.Errorf("somebody else: exit %d: %s", code, said)
+					t.Errorf("another command: exit %d: %s", code, said)
 				}
 			}
 			in, out, said := &stream{Reader: strings.NewReader(export)}, &stream{Writer: &bytes.Buffer{}}, &stream{Writer: &bytes.Buffer{}}
@@ -63,7 +63,7 @@ func TestNobodyWaitsForAPipe(t *testing.T) {
 				t.Errorf("exit %d, want %d: %v%v", code, c.code, out.Writer, said.Writer)
 			}
 			if !asked {
-				t.Error("nobody came by")
+				t.Error("the stream was not used")
 			}
 		})
 	}

@@ -33,7 +33,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// What takes memory in proportion to the ledger runs in a process of its own.
+// Commands whose memory grows with the ledger run in a process of their own.
 func TestWhatRunsAlone(t *testing.T) {
 	var alone []string
 	for name, c := range Program(&shell.Invocation{}).Table() {

@@ -7,8 +7,8 @@ import (
 	"gastown/cmd/internal/shell"
 )
 
-// A batch is refused with every fault by its line, in the order of the lines,
-// whether the text, the keys, the values or the ledger say so.
+// A refused batch reports every fault with its line, in the order of the lines,
+// whether the fault is in the text, the keys, the values or the ledger.
 func TestABatchTellsEveryFaultByItsLine(t *testing.T) {
 	p := newPlace(t)
 	for _, id := range []string{"gt-one", "gt-two1", "gt-two2"} {
@@ -41,13 +41,13 @@ func TestABatchTellsEveryFaultByItsLine(t *testing.T) {
 		"line 11: malformed JSON: ",
 	}
 	expectLines(t, said, want)
-	// So are those of a batch that is in order as far as it can be read alone.
+	// Faults that only the ledger shows are reported by line, too.
 	said = p.refused("{\"id\": \"one\", \"title\": \"a\"}\n{\"id\": \"gt-zzz\"}\n{\"id\": \"two\"}\n{\"id\": \"one\", \"status\": \"nonsense\"}")
 	expectLines(t, said, []string{
 		"3 errors, and nothing was changed:", `line 2: gt-zzz: no such bead: "gt-zzz"`, "line 3: two: several beads match: gt-two1, gt-two2",
 		"line 4: gt-one: ",
 	})
-	// Cycles stand where the line is that closes them, also beside other faults.
+	// A cycle is reported at the line that closes it, beside other faults.
 	said = p.refused(`[
   {"id": "one", "parent": "gt-two1"},
   {"id": "two1", "parent": "gt-one"},
@@ -61,7 +61,7 @@ func TestABatchTellsEveryFaultByItsLine(t *testing.T) {
 	}
 }
 
-// refused gives bd a batch and expects it to fail.
+// refused runs bd update with a batch that must fail.
 func (p place) refused(batch string) (stderr string) {
 	p.t.Helper()
 	code, out, said := p.feed(batch, "update", "--batch", "-")
@@ -71,8 +71,8 @@ func (p place) refused(batch string) (stderr string) {
 	return said
 }
 
-// expectLines compares a message with the beginnings of its lines; the first
-// may have something before it, and advice may follow the last.
+// expectLines compares the lines of a message with how they must begin. The first
+// line may have something before it, and advice may follow the last.
 func expectLines(t *testing.T, said string, want []string) {
 	t.Helper()
 	got := strings.Split(strings.TrimSpace(said), "\n")
@@ -86,7 +86,7 @@ func expectLines(t *testing.T, said string, want []string) {
 	}
 }
 
-// Without a ledger a batch is still told its faults.
+// Without a ledger the faults in a batch's text are still reported.
 func TestABatchIsReadWithoutALedger(t *testing.T) {
 	p := placeAt(t, t.TempDir())
 	said := p.refused("{\"id\": \"gt-a\", \"titel\": 1}\n{\"id\": \"gt-b\", \"title\": \"x\"}")
@@ -95,7 +95,7 @@ func TestABatchIsReadWithoutALedger(t *testing.T) {
 	}
 }
 
-// So is an import, cycles included: whoever mends a file hears of everything.
+// A refused import reports every fault with its line, cycles included.
 func TestAnImportTellsEveryFaultByItsLine(t *testing.T) {
 	p := newPlace(t)
 	line := func(id, target, more string) string {

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// An error says what failed, on what, and what to do; nothing in it is this
-// program's own business.
+// An error says what failed, on what, and what to do. It does not mention the
+// program's internals.
 func TestWordsOfErrors(t *testing.T) {
 	p := newPlace(t)
 	id := p.id("here")
@@ -45,8 +45,8 @@ func TestWordsOfErrors(t *testing.T) {
 	}
 }
 
-// A change that was made is not to be made again because nobody could be told.
-func TestAChangeNobodyWasToldOf(t *testing.T) {
+// When a change was made but could not be printed, the error says not to repeat it.
+func TestAppliedUnprinted(t *testing.T) {
 	p := newPlace(t)
 	id := p.id("one")
 	for _, args := range [][]string{{"create", "two", "--silent"}, {"create", "two"}, {"create", "two", "--json"}, {"update", id, "-p", "1"}} {

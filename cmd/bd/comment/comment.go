@@ -28,9 +28,9 @@ type commentOptions struct {
 
 // Commands adds the group to a program.
 func Commands(p *shell.Program) {
-	g := p.Command("comment", "What people say about a bead.").Alias("comments").HelpLong(shell.Examples(`bd comment add gt-a3f8x "Seen on 32 bit only"`, "bd comment list gt-a3f8x"))
+	g := p.Command("comment", "Comments on beads.").Alias("comments").HelpLong(shell.Examples(`bd comment add gt-a3f8x "Seen on 32 bit only"`, "bd comment list gt-a3f8x"))
 	p.Add(g, shell.Command{
-		Name: "add", Help: "Say something about a bead.",
+		Name: "add", Help: "Comment on a bead.",
 		Examples: []string{`bd comment add gt-a3f8x "Seen on 32 bit only"`, "bd comment add gt-a3f8x --file notes.txt", "make 2>&1 | bd comment add gt-a3f8x -f -"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
@@ -41,7 +41,7 @@ func Commands(p *shell.Program) {
 		},
 	})
 	p.Add(g, shell.Command{
-		Name: "list", Help: "What was said about a bead, oldest first.",
+		Name: "list", Help: "List the comments on a bead, oldest first.",
 		Examples: []string{"bd comment list gt-a3f8x", "bd comment list gt-a3f8x --json"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
@@ -51,7 +51,7 @@ func Commands(p *shell.Program) {
 		},
 	})
 	p.Add(g, shell.Command{
-		// Habits: bd comment ID TEXT adds, bd comments ID lists.
+		// The public bd has it so: bd comment ID TEXT adds, bd comments ID lists.
 		Name: "either", Hidden: true, Default: true, Help: "bd comment ID TEXT adds, bd comment ID lists.",
 		Examples: []string{`bd comment gt-a3f8x "Seen again"`},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,

@@ -14,7 +14,7 @@ import (
 	"gastown/town/config"
 )
 
-// prefixKey is the setting that begins the ids of beads outside of rigs.
+// prefixKey is the setting for the prefix of ids of beads outside of rigs.
 const prefixKey = "bd.prefix"
 
 // configOptions are those of bd config.
@@ -71,7 +71,7 @@ func (o *configOptions) keyArg(c *kingpin.CmdClause) {
 	c.Arg("key", "The setting.").Required().PlaceHolder("KEY").HintAction(settings.Names).StringVar(&o.key)
 }
 
-// name is the setting that is meant: people of bd call the prefix issue_prefix.
+// name returns the setting's name. The public bd calls the prefix issue_prefix.
 func (o *configOptions) name() string {
 	if k := strings.ReplaceAll(o.key, "-", "_"); k == "issue_prefix" || k == "prefix" {
 		return prefixKey

@@ -42,7 +42,7 @@ type linkDone struct {
 func Commands(p *shell.Program) {
 	g := p.Command("dep", "What waits for what.").HelpLong(shell.Examples("bd dep add gt-a3f8x gt-b7151       # a3f8x waits for b7151", "bd dep tree gt-a3f8x", "bd dep cycles"))
 	p.Add(g, shell.Command{
-		Name: "add", Help: "Let a bead depend on another. A cycle is refused.",
+		Name: "add", Help: "Make a bead depend on another. A cycle is refused.",
 		Examples: []string{"bd dep add gt-a3f8x gt-b7151", "bd dep add gt-a3f8x gt-b7151 -t discovered-from"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
@@ -54,7 +54,7 @@ func Commands(p *shell.Program) {
 		},
 	})
 	p.Add(g, shell.Command{
-		Name: "remove", Alias: "rm", Help: "Let a bead no longer depend on another.",
+		Name: "remove", Alias: "rm", Help: "Remove the links from a bead to another.",
 		Examples: []string{"bd dep remove gt-a3f8x gt-b7151", "bd dep remove gt-a3f8x gt-b7151 -t related"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
@@ -65,7 +65,7 @@ func Commands(p *shell.Program) {
 		},
 	})
 	p.Add(g, shell.Command{
-		Name: "tree", Help: "What a bead depends on, and that in turn.",
+		Name: "tree", Help: "Show what a bead depends on, level by level.",
 		Examples: []string{"bd dep tree gt-a3f8x", "bd dep tree gt-a3f8x --reverse", "bd dep tree gt-a3f8x --max-depth 2 --json"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
@@ -78,7 +78,7 @@ func Commands(p *shell.Program) {
 		},
 	})
 	p.Add(g, shell.Command{
-		Name: "cycles", Help: "Beads that wait for each other, which only an import can have made. Exit 1 when there are any.",
+		Name: "cycles", Help: "Show beads that wait for each other; only another program can have made such a cycle. Exit 1 when there are any.",
 		Examples: []string{"bd dep cycles", "bd dep cycles --json"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
@@ -140,7 +140,7 @@ func (o *depOptions) remove(ctx context.Context) error {
 	var done linkDone
 	err := o.link(ctx, "unlink", func(l *session.Ledger, ids []string) error {
 		n, err := l.DepRemove(ctx, ids[0], ids[1], town.DepType(o.kind))
-		if err == nil && n == 0 { // short ids have no links
+		if err == nil && n == 0 { // the ids may be short
 			if ids, err = l.Resolve(ctx, o.refs()); err == nil {
 				ids = o.pair(ids)
 				n, err = l.DepRemove(ctx, ids[0], ids[1], town.DepType(o.kind))
@@ -236,5 +236,5 @@ func (o *depOptions) cycles(ctx context.Context) error {
 	if o.call.JSON {
 		return shell.Shown(nil)
 	}
-	return town.Fail(op, "bd dep remove ID ID takes one link of it away", "%s", term.Plural(len(list), "cycle", "cycles"))
+	return town.Fail(op, "bd dep remove ID ID removes one of its links", "%s", term.Plural(len(list), "cycle", "cycles"))
 }

@@ -90,7 +90,7 @@ func (o *doctorOptions) run(ctx context.Context) error {
 	return err
 }
 
-// examine reads every bead once and looks at it and at where its links lead.
+// examine reads every bead once and checks it and the targets of its links.
 func examine(ctx context.Context, l *session.Ledger) (diagnosis, error) {
 	out := diagnosis{Ledger: l.Layout.Data(layout.Ledger), Overall: true, Findings: []finding{}}
 	var invalid, orphans, stale []string
@@ -127,15 +127,15 @@ func examine(ctx context.Context, l *session.Ledger) (diagnosis, error) {
 	if out.Bytes, err = size(out.Ledger); err != nil {
 		return out, err
 	}
-	out.add("store", gradeError, nil, "it is the Town's own, and its schema is current", "", "")
+	out.add("store", gradeError, nil, "it belongs to this Town, and its schema is current", "", "")
 	out.add("values", gradeError, invalid, "every bead is valid", "hold values no bead may have", "bd update ID sets the field that is named")
 	out.add("links", gradeWarning, orphans, "every link leads to a bead", "lead to no bead of this ledger", "bd dep remove ID ID, or import what is missing")
 	out.add("cycles", gradeError, circles, "no bead waits for itself", "wait for themselves", "bd dep cycles shows them")
-	out.add("work", gradeWarning, stale, "whatever is in progress has somebody", "are in progress with nobody at work", "bd update ID --assignee NAME, or --status open")
+	out.add("work", gradeWarning, stale, "every bead in progress has an assignee", "are in progress without an assignee", "bd update ID --assignee NAME, or --status open")
 	return out, nil
 }
 
-// add notes a finding about some beads, or that all is well.
+// add adds a finding: that some beads are wrong, or that all are right.
 func (d *diagnosis) add(name, grade string, bad []string, well, ill, next string) {
 	if len(bad) == 0 {
 		d.Findings = append(d.Findings, finding{Name: name, Status: gradeOK, Message: well})
@@ -149,12 +149,12 @@ func (d *diagnosis) add(name, grade string, bad []string, well, ill, next string
 	d.Findings = append(d.Findings, finding{name, grade, fmt.Sprintf("%d %s: %s", len(bad), ill, text), next})
 }
 
-// size is how many bytes the files of a directory have; 0 when there is none,
-// because a server elsewhere has the ledger.
+// size returns the size of a directory's files in bytes. It is 0 when there is no
+// directory because the ledger is on another server.
 func size(dir string) (total int64, err error) {
 	err = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil // it went away while we looked
+			return nil // it was removed meanwhile
 		}
 		if err != nil || e.IsDir() {
 			return err

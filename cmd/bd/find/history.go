@@ -71,7 +71,7 @@ func (o *historyOptions) run(ctx context.Context) error {
 	})
 }
 
-// read looks under the id as it was written first: a deleted bead has no short one.
+// read tries the id as it was written first: a deleted bead has no short id.
 func (o *historyOptions) read(ctx context.Context, l *session.Ledger, events *[]town.AuditEntry, versions *[]ledger.Version) error {
 	find := func(id string) (n int, err error) {
 		if o.versions {
@@ -94,7 +94,7 @@ func (o *historyOptions) read(ctx context.Context, l *session.Ledger, events *[]
 	return err
 }
 
-// changeText words what an event changed.
+// changeText describes what an event changed.
 func changeText(e town.AuditEntry) string {
 	switch {
 	case e.Field == "":

@@ -26,7 +26,7 @@ type listOptions struct {
 	tree    bool
 	batch   bool
 	deleted bool
-	// ready asks for what can be taken up.
+	// ready selects the beads that can be taken up.
 	ready bool
 }
 
@@ -108,7 +108,7 @@ func (o *listOptions) run(ctx context.Context) error {
 	return session.Fail("list beads", err)
 }
 
-// print lists beads that are there.
+// print lists beads that are not deleted.
 func (o *listOptions) print(ctx context.Context, r session.Reader, f ledger.Filter) error {
 	f, err := session.FullFilter(ctx, r, f)
 	if err != nil {
@@ -120,15 +120,15 @@ func (o *listOptions) print(ctx context.Context, r session.Reader, f ledger.Filt
 	return o.stream(ctx, r, f)
 }
 
-// errEnough ends a list that has one bead more than was asked for.
+// errEnough ends a list after one bead more than its limit.
 var errEnough = errors.New("enough")
 
-// more says that a list was ended by its limit.
+// more tells the user that a list was cut at its limit.
 func more(call *shell.Call, limit int) {
 	call.Hint("The first %d are shown; there are more: --limit N, or 0 for all.", limit)
 }
 
-// query reads one bead more than the limit, to tell that there are more.
+// query reads one bead more than the limit, to know whether there are more.
 func (o *listOptions) query(ctx context.Context, r session.Reader, f ledger.Filter, yield func(ledger.Item) error) error {
 	limit := f.Limit
 	if limit > 0 {

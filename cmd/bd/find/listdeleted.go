@@ -10,12 +10,12 @@ import (
 	"gastown/planes/ledger"
 )
 
-// listDeleted prints what was deleted, closed ones too. A parent is a full id:
-// it may be deleted itself.
+// listDeleted prints deleted beads, closed ones too. The parent in the filter is a
+// full id, because the parent may be deleted itself.
 func (o *listOptions) listDeleted(ctx context.Context, l *session.Ledger, f ledger.Filter) error {
 	limit := f.Limit
 	if f.Not = nil; limit > 0 {
-		f.Limit++ // to tell that there are more
+		f.Limit++ // to know whether there are more
 	}
 	all, err := l.Tombstones(ctx, f)
 	if err != nil {

@@ -11,14 +11,15 @@ import (
 	"gastown/planes/ledger"
 )
 
-// leaf is a bead of a list with the bead it stands below.
+// leaf is a bead of a list with its parent.
 type leaf struct {
 	ledger.Item
 	Parent string `json:"parent,omitempty"`
 }
 
-// listTree prints the beads a filter selects, children below their parents. A
-// child whose parent was not selected stands at the top. Two queries.
+// listTree prints the beads that a filter selects, children below their parents. A
+// child whose parent was not selected is printed at the top level. It takes two
+// queries.
 func (o *listOptions) listTree(ctx context.Context, r session.Reader, f ledger.Filter) error {
 	if o.fields != "" {
 		return errors.New("--tree prints lines, --fields a table: use one of them")
@@ -60,8 +61,8 @@ func (o *listOptions) listTree(ctx context.Context, r session.Reader, f ledger.F
 	return p.Flush()
 }
 
-// parentsOf reads what each bead stands below. One that was deleted since its id
-// was read is missing.
+// parentsOf reads the parent of each bead. A bead that was deleted after it was
+// listed is missing from the result.
 func parentsOf(ctx context.Context, r session.Reader, ids []string) (map[string]string, error) {
 	parents := map[string]string{}
 	for len(ids) > 0 {
@@ -95,8 +96,8 @@ type branch struct {
 	depth int
 }
 
-// grow orders leaves below their parents. Beads that stand below each other in a
-// circle, which only another program can have made, come last and flat.
+// grow orders leaves below their parents. Beads whose parents form a cycle, which
+// only another program can have made, come last and without an indent.
 func grow(leaves []leaf) []branch {
 	below := map[string][]leaf{}
 	known := map[string]bool{}

@@ -58,7 +58,7 @@ func (o *blockedOptions) run(ctx context.Context) error {
 	}
 	limit := f.Limit
 	if limit > 0 {
-		f.Limit++ // one more, to tell that there are more
+		f.Limit++ // to know whether there are more
 	}
 	list := []ledger.Waiting{}
 	err = session.Read(ctx, o.call, func(r session.Reader) error {

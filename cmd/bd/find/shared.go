@@ -28,8 +28,8 @@ type record struct {
 	Town string `json:"town"`
 }
 
-// otherTown is what --town names when that is no directory of a Town but can be
-// the name, or the id, of another Town.
+// otherTown returns what --town names if that is not the directory of a Town and
+// can be the name or the id of another Town.
 func otherTown(call *shell.Call) (name string, ok bool) {
 	if call.Town == "" || call.Town == call.Getenv(rootEnv) || town.CheckName(strings.ToLower(call.Town)) != nil {
 		return "", false
@@ -40,8 +40,8 @@ func otherTown(call *shell.Call) (name string, ok bool) {
 	return call.Town, true
 }
 
-// withShared opens what other Towns share with the Town here, through whichever
-// of its remotes.
+// withShared opens the records that other Towns share with the Town in the
+// directory here, through all of its remotes.
 func withShared(ctx context.Context, call *shell.Call, here string, work func(exchange.Shelf) error) (err error) {
 	h, leave, err := session.Enter(ctx, call, here)
 	if err != nil {
@@ -64,7 +64,8 @@ func withShared(ctx context.Context, call *shell.Call, here string, work func(ex
 	return work(shelf)
 }
 
-// shares is what of a filter other Towns' records can be asked.
+// shares converts a filter into one for records of other Towns. It fails for a
+// filter that selects by anything those records do not have.
 func shares(f ledger.Filter) (exchange.Filter, error) {
 	out := exchange.Filter{
 		Statuses: f.Statuses, Not: f.Not, Types: f.Types, Priorities: f.Priorities, Assignees: f.Assignees,
@@ -80,7 +81,7 @@ func shares(f ledger.Filter) (exchange.Filter, error) {
 	return out, nil
 }
 
-// normal makes empty lists nil.
+// normal returns a filter whose empty lists are nil.
 func normal(f ledger.Filter) ledger.Filter {
 	v := reflect.ValueOf(&f).Elem()
 	for i := range v.NumField() {
@@ -133,8 +134,8 @@ func (o *listOptions) listShared(ctx context.Context, name string, f ledger.Filt
 	return p.Flush()
 }
 
-// shownRecord is a record with the fields that are shared, or those of them that
-// were asked for.
+// shownRecord returns a record for printing, with its shared fields or those of
+// them that were asked for.
 func shownRecord(r exchange.Record, asked ledger.Fields) any {
 	fields := ledger.Fields{}
 	for _, f := range r.Fields {
@@ -145,7 +146,7 @@ func shownRecord(r exchange.Record, asked ledger.Fields) any {
 	return view.Pick(record{r.Bead, r.Town.Name}, append(fields, "town"))
 }
 
-// recordLine is what is shared of a bead on one line.
+// recordLine shows the shared fields of a bead on one line.
 func recordLine(r exchange.Record) string {
 	b := r.Bead
 	var parts []string
@@ -166,7 +167,7 @@ func recordLine(r exchange.Record) string {
 	return strings.Join(parts, " ")
 }
 
-// sharedRefs takes references of the form TOWN/ID out of a list.
+// sharedRefs separates references of the form TOWN/ID from ids of this Town.
 func sharedRefs(refs []string) (own, shared []string) {
 	for _, ref := range refs {
 		if strings.Contains(ref, "/") {

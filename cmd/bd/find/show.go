@@ -1,4 +1,5 @@
-// Package find is the commands of bd that look at beads without changing any.
+// Package find is the commands of bd that read beads: show, list, search, ready,
+// blocked, history and stats.
 package find
 
 import (
@@ -106,8 +107,8 @@ type shown struct {
 	Dependents   []any `json:"dependents,omitempty"`
 }
 
-// newShown prints of beads at the other end of a link what was read of them: of
-// one that is in no ledger here that is its id.
+// newShown shows the beads at the other ends of links with the fields that were
+// read. Of a bead that is not in this ledger only the id is known.
 func newShown(d ledger.Detail, fields ledger.Fields) shown {
 	ends := func(list []ledger.Linked) (all []any) {
 		for _, l := range list {

@@ -15,8 +15,8 @@ import (
 	"gastown/town/layout"
 )
 
-// summaryOf is the ledger's numbers under the keys scripts know.
-type summaryOf struct {
+// summary is the ledger's numbers under the keys scripts know.
+type summary struct {
 	Total      int `json:"total_issues"`
 	Open       int `json:"open_issues"`
 	InProgress int `json:"in_progress_issues"`
@@ -31,7 +31,7 @@ type summaryOf struct {
 
 // stats are what bd stats prints.
 type stats struct {
-	Summary    summaryOf      `json:"summary"`
+	Summary    summary        `json:"summary"`
 	ByStatus   map[string]int `json:"by_status"`
 	ByType     map[string]int `json:"by_type"`
 	ByPriority map[string]int `json:"by_priority"`
@@ -62,7 +62,7 @@ func (o *statsOptions) run(ctx context.Context) error {
 	}
 	is := func(s town.Status) int { return got.ByStatus[string(s)] }
 	out := stats{
-		Summary: summaryOf{
+		Summary: summary{
 			Total: got.Total, Open: is(town.StatusOpen), InProgress: is(town.StatusInProgress), Hooked: is(town.StatusHooked),
 			Deferred: is(town.StatusDeferred), Pinned: is(town.StatusPinned), Closed: is(town.StatusClosed),
 			Blocked: got.Blocked, Ready: got.Ready, Deleted: got.Deleted,

@@ -13,7 +13,7 @@ import (
 	"gastown/town"
 )
 
-// A tree shows every bead once, also when the links are a circle.
+// A tree shows every bead once, also when the parents form a cycle.
 func TestGrow(t *testing.T) {
 	node := func(id, parent string) leaf {
 		return leaf{Item: ledger.Item{Bead: town.Bead{ID: id}}, Parent: parent}
@@ -27,7 +27,7 @@ func TestGrow(t *testing.T) {
 	}
 }
 
-// deleting has a bead deleted between the reads of a tree.
+// deleting deletes a bead between the two reads of a tree.
 type deleting struct {
 	*ledger.Store
 	id string
@@ -43,7 +43,7 @@ func (d *deleting) Get(ctx context.Context, ids []string, fields ledger.Fields) 
 	return d.Store.Get(ctx, ids, fields)
 }
 
-// A bead that is deleted while its tree is read is not on it.
+// A bead that is deleted while its tree is read is not printed.
 func TestATreeWithoutWhatWasDeleted(t *testing.T) {
 	store := newLedger(t)
 	made, err := store.Create(t.Context(), []ledger.NewBead{{Bead: town.Bead{Title: "stays"}}, {Bead: town.Bead{Title: "goes"}}})

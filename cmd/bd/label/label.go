@@ -24,7 +24,7 @@ type labelOptions struct {
 	id    string
 }
 
-// labelDone is what became of one label of one bead.
+// labelDone is the outcome for one label of one bead.
 type labelDone struct {
 	Status string `json:"status"`
 	Bead   string `json:"issue_id"`
@@ -45,7 +45,7 @@ func Commands(p *shell.Program) {
 		},
 	})
 	p.Add(g, shell.Command{
-		Name: "remove", Alias: "rm", Help: "Take labels away from beads.",
+		Name: "remove", Alias: "rm", Help: "Remove labels from beads.",
 		Examples: []string{"bd label remove gt-a3f8x urgent"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {

@@ -20,8 +20,9 @@ import (
 	"gastown/town/layout"
 )
 
-// importRoom is what an import may hold before it collects garbage, in bytes:
-// collecting at the usual floor is a fifth of the time of 5,000 beads.
+// importRoom is how much memory an import may use before the garbage collector
+// runs, in bytes. With the usual bound an import of 5,000 beads spends a fifth of
+// its time collecting.
 const importRoom = 256 << 20
 
 // importOptions are those of bd import.
@@ -42,7 +43,7 @@ type exportOptions struct {
 // Import is bd import.
 func Import() shell.Command {
 	return shell.Command{
-		Name: "import", Help: "Take in an export, one JSON object a line, all or none. Newer lines replace beads; nothing said is taken back.",
+		Name: "import", Help: "Import beads, one JSON object a line, all or none. A newer line replaces a bead; comments are only added.",
 		Examples: []string{"bd import issues.jsonl", "bd import --dry-run issues.jsonl", "ssh host bd export | bd import -"},
 		// It holds every line of the export.
 		Alone:  true,
@@ -71,7 +72,7 @@ func Export() shell.Command {
 			c.Flag("output", "Write this file, whole or not at all, instead of standard output.").Short('o').PlaceHolder("FILE").StringVar(&o.file)
 			o.filters.Define(c)
 			o.filters.All = true
-			// An export of the first fifty would be no export.
+			// An export has every bead, not the first fifty.
 			c.GetFlag("limit").Default("0").Hidden()
 			c.GetFlag("sort").Hidden()
 			c.GetFlag("reverse").Hidden()
@@ -100,7 +101,7 @@ func (o *importOptions) run(ctx context.Context) error {
 	if o.call.Resident == nil {
 		memory.Room(importRoom)
 	}
-	// A pipe may take its time: nobody is kept from the ledger meanwhile.
+	// A pipe may be slow, so it is read before the ledger is opened.
 	lines, err := ledger.ReadLines(f, o.options.KeepUnknown)
 	err = errors.Join(err, f.Close())
 	var result ledger.ImportResult

@@ -20,14 +20,14 @@ import (
 	"gastown/town"
 )
 
-// filterFlags are flags of which each has a language of its own.
+// filterFlags are flags whose values are parsed in different ways.
 var filterFlags = []string{
 	"status", "type", "priority", "assignee", "label", "id", "prefix", "sort", "limit", "offset", "created-after", "due-before",
 	"created-before", "closed-after", "parent", "owner", "label-not",
 }
 
-// checkFilter: what flags describe either is a filter, which the database runs,
-// or is refused as usage.
+// checkFilter checks that flags either make a filter that the database can run or
+// are refused as a usage error.
 func checkFilter(ctx context.Context, t rapid.TB, store *ledger.Store, flags ...[2]string) {
 	app := kingpin.New("bd", "")
 	app.Terminate(nil)
@@ -71,7 +71,7 @@ func checkFilter(ctx context.Context, t rapid.TB, store *ledger.Store, flags ...
 	}
 }
 
-// someLedger is one with a bead in it.
+// someLedger returns a ledger with one bead.
 func someLedger(t testing.TB) *ledger.Store {
 	s, err := ledger.Create(t.Context(), doltdb.Options{
 		Dir: filepath.Join(t.TempDir(), "ledger"), Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: time.Minute, Command: "test",
@@ -98,7 +98,7 @@ func TestFlagsAreFilters(t *testing.T) {
 	})
 }
 
-// FuzzFilters gives two flags any values.
+// FuzzFilters gives two flags arbitrary values.
 func FuzzFilters(f *testing.F) {
 	add := func(flag, value, other, otherValue string) {
 		f.Add(uint8(slices.Index(filterFlags, flag)), value, uint8(slices.Index(filterFlags, other)), otherValue)

@@ -1,5 +1,5 @@
-// Package hostile is values for tests that have ended statements, patterns, lists
-// or terminals elsewhere.
+// Package hostile has values for tests: texts that have broken out of SQL
+// statements, patterns, lists or terminals in other programs.
 package hostile
 
 import (

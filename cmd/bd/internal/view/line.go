@@ -36,7 +36,7 @@ func Glyph(s town.Status) string {
 	return "?"
 }
 
-// style is the colour of a status; ok is false for none.
+// style returns the colour of a status; ok is false where it has none.
 func style(s town.Status) (_ term.Style, ok bool) {
 	switch s {
 	case town.StatusInProgress, town.StatusHooked:

@@ -24,7 +24,7 @@ func TestLine(t *testing.T) {
 	}
 }
 
-// What is asked for is read and printed, in that order, and nothing else.
+// Only the fields that were asked for are printed, in their order.
 func TestPicked(t *testing.T) {
 	text, err := json.Marshal(Pick(town.Bead{ID: "a", Title: "t", Priority: 0, Status: "open"}, ledger.Fields{"status", "priority", "status", "notes"}))
 	if err != nil || string(text) != `{"id":"a","status":"open","priority":0}` {
