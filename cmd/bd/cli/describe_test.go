@@ -40,11 +40,15 @@ func TestHelpShowsEveryFlag(t *testing.T) {
 // The library prints completions on the standard output of its process, so they
 // never run inside the Deacon.
 func TestCompletionsRunAlone(t *testing.T) {
-	for _, args := range []string{"--completion-bash dep", "--completion-script-bash", "--help-man", "show --help-long"} {
+	for _, args := range []string{"--completion-bash dep", "--completion-script-bash", "show --help-long"} {
 		i := &shell.Invocation{Args: strings.Fields(args), Dir: t.TempDir(), Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}}
 		if got := Program(i).Prepare(); !got.Alone {
 			t.Errorf("bd %s runs inside the Deacon", args)
 		}
+	}
+	// The man page is the program's own and goes to the caller.
+	if out := placeAt(t, t.TempDir()).must("--help-man"); !strings.HasPrefix(out, ".TH BD 1 ") {
+		t.Errorf("%.80s", out)
 	}
 }
 
