@@ -176,13 +176,14 @@ func (f *office) alike(ctx context.Context) ([]duel, error) {
 		}
 		if run > 0 {
 			fronted, direct = append(fronted, one), append(direct, other)
-			added = append(added, sample{wall: one.wall - other.wall})
+			added = append(added, sample{wall: one.wall - other.wall, work: one.work - other.work})
 		}
 	}
 	return []duel{
 		{Name: frontShow + " without a Deacon", Unit: "ms", Value: milliseconds(fronted, whole), Other: milliseconds(direct, whole),
 			Beside: "the engine called directly"},
-		{Name: frontAdded, Unit: "ms", Value: milliseconds(added, whole)},
+		{Name: frontAdded, Unit: "ms", Value: milliseconds(added, whole), Other: milliseconds(added, processor),
+			Beside: "of processor time"},
 	}, nil
 }
 

@@ -190,6 +190,7 @@ func (s *stock) prepare(ctx context.Context, rows int) (recorded sample, err err
 		}
 		if step.records {
 			recorded.wall += got.wall
+			recorded.work += got.work
 		}
 	}
 	return recorded, os.Remove(table)

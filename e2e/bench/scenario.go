@@ -119,6 +119,7 @@ func one(ctx context.Context, o options, dir string, rows int, kind string) (_ [
 		recorded[side] = []sample{got}
 	}
 	s.add(stepRecord, "ms", milliseconds(recorded[ours], whole), milliseconds(recorded[theirs], whole))
+	s.add(stepRecord+", processor time", "ms", milliseconds(recorded[ours], processor), milliseconds(recorded[theirs], processor))
 	for _, part := range []func(context.Context) error{s.starts, s.firsts, s.reader, s.exchange, s.served, s.processes, s.joins} {
 		if err := part(ctx); err != nil {
 			return s.figures, err
@@ -155,7 +156,8 @@ func (s *scenario) add(name, unit string, ours, stock float64) {
 	s.figures = append(s.figures, judge(figure{Rows: s.rows, Remote: s.kind, Name: name, Unit: unit, Ours: ours, Stock: stock}))
 }
 
-func whole(s sample) time.Duration { return s.wall }
+func whole(s sample) time.Duration     { return s.wall }
+func processor(s sample) time.Duration { return s.work }
 
 // milliseconds is the median of a duration over samples.
 func milliseconds(samples []sample, of func(sample) time.Duration) float64 {
