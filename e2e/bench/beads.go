@@ -12,28 +12,29 @@ import (
 	"gastown/town/layout"
 )
 
-// office is a Town whose bd is measured, and the public bd if there is one.
-type office struct {
+// beadBench measures bd in one Town, and the public bd beside it if there is one.
+type beadBench struct {
 	*host
 	runs int
 	dir  string
 	bd   program
-	// export holds all beads, more those that are imported on top, added of them.
+	// export is the file of all beads, more the file of the beads imported on top,
+	// and added how many those are.
 	export, more string
 	added        int
 	clerk        clerk
 	public       *public
-	// theirs are the public bd's runs, by task.
+	// theirs are the runs of the public bd, by task.
 	theirs map[string][]sample
 	report *beadReport
 }
 
-// ledgers measures bd at every number of beads, alone and with a Deacon. After
-// an error it returns the figures it has.
+// ledgers measures bd with every number of beads, alone and with a Deacon. After an
+// error it returns the figures it has.
 func ledgers(ctx context.Context, o options, progress io.Writer) (r beadReport, err error) {
 	for _, n := range o.beads {
 		began := time.Now()
-		// A short path, as sockets want it.
+		// The path is short because the Deacon's sockets are in it.
 		dir, err := os.MkdirTemp("", "gtb")
 		if err != nil {
 			return r, err
@@ -52,9 +53,9 @@ func ledgers(ctx context.Context, o options, progress io.Writer) (r beadReport, 
 	return r, nil
 }
 
-// ledgerOf measures one number of beads in dir.
+// ledgerOf measures bd with one number of beads in dir.
 func ledgerOf(ctx context.Context, o options, dir string, beads int, r *beadReport) (err error) {
-	f := &office{host: &host{}, runs: o.runs, added: o.more, dir: dir, report: r, theirs: map[string][]sample{},
+	f := &beadBench{host: &host{}, runs: o.runs, added: o.more, dir: dir, report: r, theirs: map[string][]sample{},
 		export: filepath.Join(dir, "all.jsonl"), more: filepath.Join(dir, "more.jsonl")}
 	if f.gt, err = newGT(o, dir); err != nil {
 		return err
@@ -82,22 +83,22 @@ func ledgerOf(ctx context.Context, o options, dir string, beads int, r *beadRepo
 }
 
 // alone measures everything without a Deacon.
-func (f *office) alone(ctx context.Context) error {
+func (f *beadBench) alone(ctx context.Context) error {
 	if err := f.tasks(ctx, false); err != nil {
 		return err
 	}
 	return f.imports(ctx, false)
 }
 
-// served measures everything with one. Whatever fails, none stays behind.
-func (f *office) served(ctx context.Context) (err error) {
+// served measures everything with a Deacon, and always stops the Deacon.
+func (f *beadBench) served(ctx context.Context) (err error) {
 	if err := f.attended(ctx, func() error { return f.tasks(ctx, true) }); err != nil {
 		return err
 	}
 	return f.imports(ctx, true)
 }
 
-// attended runs do while the Deacon of the Town runs.
+// attended calls do while the Town's Deacon runs.
 func (h *host) attended(ctx context.Context, do func() error) (err error) {
 	if _, err := h.command(ctx, "deacon", "start"); err != nil {
 		return err
@@ -110,8 +111,8 @@ func (h *host) attended(ctx context.Context, do func() error) (err error) {
 	return do()
 }
 
-// tasks measures every task, and the same through an open ledger.
-func (f *office) tasks(ctx context.Context, served bool) error {
+// tasks measures every task as a process, and its queries through an open ledger.
+func (f *beadBench) tasks(ctx context.Context, served bool) error {
 	first := len(f.report.Tasks)
 	for _, t := range tasks {
 		got, err := f.task(ctx, t, served)
@@ -128,8 +129,8 @@ func (f *office) tasks(ctx context.Context, served bool) error {
 	return err
 }
 
-// task measures one. The first run on either side only warms up.
-func (f *office) task(ctx context.Context, t task, served bool) (beadFigure, error) {
+// task measures one task. The first run on each side is a warm-up and not counted.
+func (f *beadBench) task(ctx context.Context, t task, served bool) (beadFigure, error) {
 	if served {
 		if err := f.forgetPeak(ctx); err != nil {
 			return beadFigure{}, err
@@ -157,7 +158,7 @@ func (f *office) task(ctx context.Context, t task, served bool) (beadFigure, err
 	return f.judged(ctx, figureOf(t.name, samples), served)
 }
 
-// once runs a task of one side.
+// once runs a task on one side.
 func once(ctx context.Context, p program, dir string, c *clerk, t task) (sample, error) {
 	n := c.next(t.name)
 	if t.before != nil {
@@ -174,8 +175,8 @@ func once(ctx context.Context, p program, dir string, c *clerk, t task) (sample,
 	return p.run(ctx, dir, line...)
 }
 
-// judged completes a figure of a Town that has a Deacon if served is set.
-func (f *office) judged(ctx context.Context, got beadFigure, served bool) (_ beadFigure, err error) {
+// judged completes a figure. served says that the Town has a Deacon.
+func (f *beadBench) judged(ctx context.Context, got beadFigure, served bool) (_ beadFigure, err error) {
 	got.Beads, got.Deacon = f.clerk.beads, served
 	if served {
 		if got.Host, err = f.peak(ctx); err != nil {
@@ -185,8 +186,8 @@ func (f *office) judged(ctx context.Context, got beadFigure, served bool) (_ bea
 	return f.beside(got), nil
 }
 
-// beside adds what was measured of the public bd, and the limits.
-func (f *office) beside(got beadFigure) beadFigure {
+// beside adds the public bd's figures and the limits.
+func (f *beadBench) beside(got beadFigure) beadFigure {
 	if theirs := f.theirs[got.Task]; len(theirs) > 0 {
 		sum := figureOf(got.Task, theirs)
 		got.Public, got.PublicMemory, got.PublicCPU, got.Measured = sum.Median, sum.Memory, sum.CPU, true
@@ -194,8 +195,8 @@ func (f *office) beside(got beadFigure) beadFigure {
 	return judgeBead(got)
 }
 
-// sized adds how much of the disk the ledger takes.
-func (f *office) sized(name string) error {
+// sized adds the size of the ledger on disk.
+func (f *beadBench) sized(name string) error {
 	bytes, err := size(f.at.Data(layout.Ledger))
 	if err != nil {
 		return err

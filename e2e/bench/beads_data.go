@@ -15,17 +15,18 @@ import (
 )
 
 const (
-	// idSpace is what five digits of base 36 number; idStride, which has no
-	// divisor in common with it, scatters ids as if they had been drawn.
+	// idSpace is the number of ids of five base-36 digits. idStride has no common
+	// divisor with it and so scatters the ids as if they were random.
 	idSpace, idStride = 36 * 36 * 36 * 36 * 36, 7_368_787
-	// maxBeads leaves room for those that are imported on top.
+	// maxBeads leaves room for the beads that are imported on top.
 	maxBeads = 1_000_000
-	// beadWords is how many words there are; few of them are frequent, as in
-	// any language.
+	// beadWords is the number of different words. A few are frequent, as in any
+	// language.
 	beadWords = 4000
 )
 
-// searched is a word that about one bead in four has in its title or description.
+// searched is a word that occurs in the title or description of about one bead in
+// four.
 const searched = "regression"
 
 // beadID is the id of bead i.
@@ -34,7 +35,7 @@ func beadID(i int) string {
 	return "gt-" + strings.Repeat("0", 5-len(digits)) + digits
 }
 
-// lexicon is what texts are made of.
+// lexicon has the words that texts are made of.
 var lexicon = sync.OnceValue(func() []string {
 	random := rand.New(rand.NewPCG(1, 2))
 	syllables := strings.Fields("al be con de er fa gi ha in jo ka la mer no or pre qua re sta ti un ver wo ze")
@@ -47,7 +48,7 @@ var lexicon = sync.OnceValue(func() []string {
 	return list
 })
 
-// pen writes what depends on its number alone.
+// pen generates texts that depend on its number alone.
 type pen struct {
 	*rand.Rand
 	word *rand.Zipf
@@ -58,7 +59,7 @@ func newPen(i int) pen {
 	return pen{random, rand.NewZipf(random, 1.2, 8, beadWords-1)}
 }
 
-// text is at least so many bytes, and hardly more.
+// text has at least this many bytes, and hardly more.
 func (p pen) text(bytes int) string {
 	var b strings.Builder
 	for n := 1; b.Len() < bytes; n++ {
@@ -72,14 +73,14 @@ func (p pen) text(bytes int) string {
 	return strings.TrimSpace(b.String())
 }
 
-// one of some words.
+// one picks one word of a list.
 func (p pen) one(list string) string {
 	words := strings.Fields(list)
 	return words[p.IntN(len(words))]
 }
 
-// bead is the i-th of a project: a title, a description of 200 to 2,000 bytes,
-// now and then other texts, labels, links to older beads, comments.
+// bead is the i-th bead of a project: a title, a description of 200 to 2,000 bytes,
+// and sometimes other texts, labels, links to older beads, and comments.
 func bead(i int) town.Bead {
 	p := newPen(i)
 	const people = "ada ben cleo dan eve finn gus hana"
@@ -121,8 +122,8 @@ func bead(i int) town.Bead {
 	return b
 }
 
-// writeBeads writes an export of beads from (included) to (not), which both
-// sides import, and returns the ids of those that are open.
+// writeBeads writes the beads from (inclusive) to (exclusive) as an export that
+// both sides import. It returns the ids of the open ones.
 func writeBeads(path string, from, to int) (open []string, err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {

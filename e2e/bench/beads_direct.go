@@ -14,9 +14,9 @@ import (
 	"gastown/town/layout"
 )
 
-// opened calls fn with the Town's ledger, open in this process or through the
+// opened calls fn with the Town's ledger, opened in this process or through the
 // Deacon.
-func (f *office) opened(ctx context.Context, fn func(*ledger.Store) error) (err error) {
+func (f *beadBench) opened(ctx context.Context, fn func(*ledger.Store) error) (err error) {
 	s, err := ledger.Open(ctx, f.database(layout.Ledger), f.config.Stores[layout.Ledger])
 	if err != nil {
 		return err
@@ -25,9 +25,9 @@ func (f *office) opened(ctx context.Context, fn func(*ledger.Store) error) (err 
 	return fn(s)
 }
 
-// direct measures the tasks' own work: how long it takes through a ledger that
-// is open, in milliseconds by task.
-func (f *office) direct(ctx context.Context) (took map[string]float64, err error) {
+// direct measures the queries of each task through an open ledger, in milliseconds
+// by task.
+func (f *beadBench) direct(ctx context.Context) (took map[string]float64, err error) {
 	took = map[string]float64{}
 	err = f.opened(ctx, func(s *ledger.Store) error {
 		for _, t := range tasks {
@@ -41,7 +41,7 @@ func (f *office) direct(ctx context.Context) (took map[string]float64, err error
 				if err := t.direct(ctx, s, &f.clerk, n); err != nil {
 					return fmt.Errorf("%s, direct: %w", t.name, err)
 				}
-				if run > 0 { // the first warms up
+				if run > 0 { // the first run is a warm-up
 					samples = append(samples, sample{wall: time.Since(began)})
 				}
 			}
@@ -52,13 +52,13 @@ func (f *office) direct(ctx context.Context) (took map[string]float64, err error
 	return took, err
 }
 
-// proc is the path of what the kernel says of the Deacon.
+// proc is the path of a file in the Deacon's /proc directory.
 func (h *host) proc(ctx context.Context, name string) (string, error) {
 	status, err := h.client.Status(ctx)
 	return filepath.Join("/proc", strconv.Itoa(status.PID), name), err
 }
 
-// forgetPeak has the kernel measure the Deacon's most memory anew.
+// forgetPeak resets the kernel's record of the Deacon's peak memory.
 func (h *host) forgetPeak(ctx context.Context) error {
 	path, err := h.proc(ctx, "clear_refs")
 	if err != nil {
@@ -67,7 +67,7 @@ func (h *host) forgetPeak(ctx context.Context) error {
 	return os.WriteFile(path, []byte("5"), 0)
 }
 
-// peak is the most the Deacon held since it was last forgotten, in MB.
+// peak is the most memory the Deacon held since forgetPeak, in MB.
 func (h *host) peak(ctx context.Context) (float64, error) {
 	path, err := h.proc(ctx, "status")
 	if err != nil {

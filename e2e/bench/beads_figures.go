@@ -9,46 +9,48 @@ import (
 	"time"
 )
 
-// beadFigure is what one task costs at one number of beads. Times are in
-// milliseconds, memory is in MB; 0 stands for what was not measured.
+// beadFigure is what one task costs with one number of beads. Times are in
+// milliseconds, memory is in MB; 0 means not measured.
 type beadFigure struct {
 	Beads  int    `json:"beads"`
 	Deacon bool   `json:"deacon"`
 	Task   string `json:"task"`
-	// Median and Best are of whole processes. Start, Open and Work are what the
-	// median one consists of: what is neither of the others, until the ledger
-	// is open, and what is done with it.
+	// Median and Best are wall times of whole processes. Open and Work split the
+	// median run: opening the ledger, and using it. Start is the rest.
 	Median float64 `json:"median_ms"`
 	Best   float64 `json:"best_ms"`
 	Start  float64 `json:"start_ms"`
 	Open   float64 `json:"open_ms"`
 	Work   float64 `json:"work_ms"`
-	// CPU is how long processors were busy with the median process, however
-	// busy they were with others. What a Deacon does for it is not in it.
+	// CPU is the processor time of the median process, without the Deacon's.
 	CPU float64 `json:"cpu_ms"`
-	// Memory is the most any of the processes held, Host the most the Deacon did.
+	// Memory is the most memory that any of the processes held, Host the most that
+	// the Deacon held.
 	Memory float64 `json:"memory_mb"`
 	Host   float64 `json:"deacon_memory_mb,omitempty"`
-	// Queries is the most any of the processes sent; -1 where it does not say.
+	// Queries is the largest number of queries of any of the processes; -1 where it
+	// is unknown.
 	Queries int `json:"queries"`
-	// Direct is the same through a ledger that is open already, in this process.
+	// Direct is the time of the same work through a ledger that is already open, in
+	// this process.
 	Direct float64 `json:"direct_ms,omitempty"`
-	// Public is the public bd's, Measured in this run or else from the table.
+	// Public are the public bd's figures: of this run if Measured is set, otherwise
+	// from promises.
 	Public       float64 `json:"public_ms,omitempty"`
 	PublicMemory float64 `json:"public_memory_mb,omitempty"`
 	PublicCPU    float64 `json:"public_cpu_ms,omitempty"`
 	Measured     bool    `json:"public_measured,omitempty"`
-	// Least is how many times faster than the public one it must be, Most how
-	// many queries it may take; 0 for no limit.
+	// Least is how many times faster than the public bd it must be, Most the
+	// maximum of queries; 0 for no limit.
 	Least float64 `json:"least_times_faster,omitempty"`
 	Most  int     `json:"most_queries,omitempty"`
 	Over  bool    `json:"over"`
 }
 
-// faster is how many times faster than the public bd it is.
+// faster is how many times faster than the public bd a task is.
 func (f beadFigure) faster() float64 { return f.Public / f.Median }
 
-// beadSize is how much of the disk a ledger takes, in MB.
+// beadSize is the size of a ledger on disk, in MB.
 type beadSize struct {
 	Beads  int     `json:"beads"`
 	Name   string  `json:"name"`
@@ -58,13 +60,13 @@ type beadSize struct {
 	Over   bool    `json:"over"`
 }
 
-// beadReport is everything about bd.
+// beadReport has all figures of bd.
 type beadReport struct {
 	Tasks []beadFigure `json:"tasks,omitempty"`
 	Sizes []beadSize   `json:"sizes,omitempty"`
 }
 
-// judged is the number of beads the limits are about.
+// judged is the number of beads that the limits apply to.
 const judged = 5000
 
 // promises are the limits of each task, and how long the public bd takes, in
@@ -92,7 +94,7 @@ var promises = []struct {
 	{taskRaw, 0, 1, map[int]float64{judged: 1618}},
 }
 
-// Names and limits of what is on the disk, and the public bd's, in MB.
+// The names and limits of sizes on disk, and the public bd's sizes, in MB.
 const (
 	sizeImported   = "ledger after the import"
 	sizeCollected  = "ledger after a collection"
@@ -101,8 +103,8 @@ const (
 	publicPacked   = 6
 )
 
-// judgeBead adds to a figure what is known of the public bd, and its limits. A
-// limit of time holds for 5,000 beads, and wherever the public bd was measured.
+// judgeBead adds to a figure the public bd's time and the limits. A limit of time
+// applies to 5,000 beads, and wherever the public bd was measured in this run.
 func judgeBead(f beadFigure) beadFigure {
 	for _, p := range promises {
 		if p.task != f.Task {
@@ -131,7 +133,7 @@ func judgeSize(s beadSize) beadSize {
 	return s
 }
 
-// figureOf sums up runs of our bd.
+// figureOf summarises runs of our bd.
 func figureOf(name string, samples []sample) beadFigure {
 	f := beadFigure{Task: name, Queries: -1}
 	work := func(s sample) time.Duration { return s.steps["work"] }
@@ -210,7 +212,7 @@ func reportBeads(w io.Writer, r beadReport) error {
 	return err
 }
 
-// known prints what was measured, and a dash for what was not.
+// known formats a figure, or prints a dash for 0, which means not measured.
 func known(v float64) string {
 	if v == 0 {
 		return "-"

@@ -17,13 +17,13 @@ import (
 	"gastown/town/layout"
 )
 
-// maxRepeated is the most beads whose import into an empty ledger is repeated;
-// a larger one is measured once.
+// maxRepeated is the largest number of beads whose import into an empty ledger is
+// repeated. Larger imports are measured once.
 const maxRepeated = judged
 
-// fill imports all beads into a new Town, as often as is measured; the last one
-// is what the rest uses.
-func (f *office) fill(ctx context.Context) error {
+// fill imports all beads into a new Town, once per measurement. The other tasks use
+// the last Town.
+func (f *beadBench) fill(ctx context.Context) error {
 	runs := f.runs
 	if f.clerk.beads > maxRepeated {
 		runs = 1
@@ -64,8 +64,8 @@ func (f *office) fill(ctx context.Context) error {
 	return errors.Join(err, f.sized(sizeImported))
 }
 
-// fillDirect is how long the import takes in this process, in milliseconds.
-func (f *office) fillDirect(ctx context.Context) (_ float64, err error) {
+// fillDirect measures the import in this process, in milliseconds.
+func (f *beadBench) fillDirect(ctx context.Context) (_ float64, err error) {
 	opts := doltdb.Options{Dir: filepath.Join(f.dir, "direct", layout.Ledger), Actor: f.database(layout.Ledger).Actor}
 	s, err := ledger.Create(ctx, opts, uuid.NewString())
 	if err != nil {
@@ -82,8 +82,9 @@ func (f *office) fillDirect(ctx context.Context) (_ float64, err error) {
 	return float64(time.Since(began).Microseconds()) / 1000, err
 }
 
-// collect measures what a ledger costs that was just filled, and collects it.
-func (f *office) collect(ctx context.Context) error {
+// collect measures a read of the freshly filled ledger, collects its garbage, and
+// measures its size.
+func (f *beadBench) collect(ctx context.Context) error {
 	got, err := f.task(ctx, task{name: taskRaw, line: show(1)}, false)
 	if err != nil {
 		return err
@@ -100,9 +101,9 @@ func (f *office) collect(ctx context.Context) error {
 	return f.sized(sizeCollected)
 }
 
-// imports measures an import on top of all beads, each time into a copy of the
-// Town, so that the next finds what this one found.
-func (f *office) imports(ctx context.Context, served bool) error {
+// imports measures an import on top of all beads. Each run uses a new copy of the
+// Town, so that all start from the same state.
+func (f *beadBench) imports(ctx context.Context, served bool) error {
 	var samples []sample
 	var most float64
 	for range f.runs {

@@ -8,22 +8,22 @@ import (
 	"path/filepath"
 )
 
-// maxPublic is the most beads the public bd is measured with: its import grows
-// with the square of what is there, and takes minutes at this number.
+// maxPublic is the largest number of beads the public bd is measured with. The time
+// of its import grows with the square of the number and is minutes at this one.
 const maxPublic = judged
 
-// publicEnv names the public bd to measure beside ours.
+// publicEnv names the public bd to compare with.
 const publicEnv = "GT_PEER_BD"
 
-// public is the public bd with a repository of its own.
+// public is the public bd with its own repository.
 type public struct {
 	program
 	root  string
 	clerk *clerk
 }
 
-// newPublic prepares a repository for the public bd, which stays as it is, and
-// a clerk of its own for the same beads.
+// newPublic prepares a repository for the public bd, and a clerk for its copy of
+// the beads. It does not change the program.
 func newPublic(ctx context.Context, o options, dir string, c clerk) (*public, error) {
 	p := &public{root: filepath.Join(dir, "public"), clerk: &c}
 	c.operations, c.dir, c.done = true, dir, map[string]int{}
@@ -55,7 +55,7 @@ func (p *public) fill(ctx context.Context, export string) (sample, error) {
 	return p.run(ctx, p.root, "import", export)
 }
 
-// collect has it collect its garbage, deleting nothing.
+// collect has the public bd collect garbage without deleting beads.
 func (p *public) collect(ctx context.Context) error {
 	_, err := p.run(ctx, p.root, "gc", "--skip-decay", "--force")
 	return err

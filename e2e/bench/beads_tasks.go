@@ -13,7 +13,7 @@ import (
 	"gastown/town"
 )
 
-// Names of what bd is asked to do.
+// The names of the tasks.
 const (
 	taskCreate  = "create"
 	taskShow    = "show 1"
@@ -30,26 +30,27 @@ const (
 	taskVersion = "start-up alone"
 )
 
-// taskImport is the name of an import on top of all beads.
+// taskImport is the name of the task that imports n beads on top of all others.
 func taskImport(n int) string { return fmt.Sprintf("import %d more", n) }
 
 const (
-	// batchSize is how many beads a batch changes, showSize how many one show
-	// prints, listSize and pageSize how many a list and the others.
+	// batchSize is how many beads a batch changes, showSize how many beads one show
+	// prints, listSize and pageSize how many rows a list and the other queries
+	// print.
 	batchSize, showSize, listSize, pageSize = 100, 10, 100, 50
 	// defaultMore is how many beads are imported on top of the others.
 	defaultMore = 5000
 )
 
-// clerk knows the beads of one side, and what was done to them: no run repeats
-// the change of an earlier one.
+// clerk knows the beads of one side and how they were changed, so that no run
+// repeats an earlier change.
 type clerk struct {
 	dir   string
 	beads int
 	open  []string
 	done  map[string]int
-	// operations has batches written as lines of operations, as the public bd
-	// takes them, instead of JSON.
+	// operations has batches written as lines of operations, the public bd's
+	// format, instead of JSON.
 	operations bool
 }
 
@@ -58,7 +59,7 @@ func (c *clerk) next(name string) int {
 	return c.done[name]
 }
 
-// some ids, spread over the ledger.
+// some returns n ids from first on, spread over the ledger.
 func (c *clerk) some(first, n int) []string {
 	ids := make([]string, min(n, c.beads))
 	for i := range ids {
@@ -67,7 +68,7 @@ func (c *clerk) some(first, n int) []string {
 	return ids
 }
 
-// changes are what the n-th batch does: every bead gets a title it never had.
+// changes are the n-th batch: each bead gets a title it never had.
 func (c *clerk) changes(n int) map[string]string {
 	changes := map[string]string{}
 	for i, id := range c.some(0, batchSize) {
@@ -94,24 +95,24 @@ func (c *clerk) batch(n int) (path string, err error) {
 	return path, os.WriteFile(path, data, 0o600)
 }
 
-// task is one thing bd is asked to do.
+// task is one command of bd to measure.
 type task struct {
 	name string
-	// line is the command line of the n-th time; before, if any, is one that
-	// makes it possible and is not timed.
+	// line is the command line of the n-th run. before, if any, prepares that run
+	// and is not timed.
 	line   func(c *clerk, n int) ([]string, error)
 	before func(c *clerk, n int) []string
-	// direct does the same through a ledger that is open already: the same
-	// queries, without a process, an opening, or anything printed.
+	// direct runs the same queries through a ledger that is already open, without
+	// starting a process, opening, or printing.
 	direct func(ctx context.Context, s *ledger.Store, c *clerk, n int) error
 }
 
-// always is the line of a task that is always the same.
+// always is the line of a task that does not change between runs.
 func always(list ...string) func(*clerk, int) ([]string, error) {
 	return func(*clerk, int) ([]string, error) { return list, nil }
 }
 
-// tasks are measured in this order: those that change nothing first.
+// tasks are measured in this order: those that only read come first.
 var tasks = []task{
 	{name: taskVersion, line: always("--version")},
 	{name: taskShow, line: show(1), direct: get(1)},
@@ -183,10 +184,11 @@ var tasks = []task{
 		}},
 }
 
-// closing is the bead closed the n-th time: another one while there are any.
+// closing is the bead that the n-th run closes, another one in each run until all
+// were used.
 func (c *clerk) closing(n int) string { return c.open[n%len(c.open)] }
 
-// before is what makes the n-th closing possible when all were closed already.
+// before reopens the bead of the n-th closing when all were closed already.
 func (c *clerk) before(n int) []string {
 	if n < len(c.open) {
 		return nil

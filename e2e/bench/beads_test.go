@@ -15,15 +15,15 @@ import (
 	"gastown/town"
 )
 
-// stranger stands in for a public bd: it takes every command and does nothing
-// but note it.
+// stranger stands in for a public bd: it accepts every command and only logs it.
 const stranger = `#!/bin/sh
 echo "$*" >>'%s'
 mkdir -p .beads
 echo "$*" >.beads/last
 `
 
-// A quick run over bd measures every task in both ways, beside the public one.
+// A quick run over bd measures every task alone and with a Deacon, beside the
+// public one.
 func TestQuickBeads(t *testing.T) {
 	dir := t.TempDir()
 	calls, peer := filepath.Join(dir, "calls"), filepath.Join(dir, "bd")
@@ -70,7 +70,7 @@ func TestQuickBeads(t *testing.T) {
 	t.Log(out.String())
 }
 
-// checkFigure checks what does not depend on the machine.
+// checkFigure checks the values that do not depend on the machine.
 func checkFigure(t *testing.T, f beadFigure) {
 	t.Helper()
 	if f.Median <= 0 || f.Best > f.Median || f.Memory <= 0 || f.CPU <= 0 || f.Start <= 0 || f.Deacon != (f.Host > 0) {
@@ -80,7 +80,7 @@ func checkFigure(t *testing.T, f beadFigure) {
 		return
 	}
 	asks := f.Queries > 0 && f.Open > 0 && f.Work > 0
-	if !f.Deacon && !asks { // a Deacon may know without a query
+	if !f.Deacon && !asks { // a Deacon may answer without a query
 		t.Errorf("%s: no queries: %+v", f.Task, f)
 	}
 	if (f.Task == taskShow || f.Task == taskShows) && f.Queries > 1 {
@@ -95,7 +95,8 @@ func checkFigure(t *testing.T, f beadFigure) {
 	}
 }
 
-// What is measured does not depend on when, and is what issue trackers hold.
+// The beads to measure with are the same in every run, and resemble those of real
+// issue trackers.
 func TestBeadsMade(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "all.jsonl")
 	open, err := writeBeads(path, 0, 300)
@@ -195,8 +196,8 @@ func TestBeadReport(t *testing.T) {
 	}
 }
 
-// What is left running must not hold up what measures, and a program's memory is
-// its own.
+// A process that the program leaves running does not delay timed, and the memory of
+// a program does not include timed's.
 func TestTimed(t *testing.T) {
 	o := quick(t)
 	large := bytes.Repeat([]byte("x"), 64<<20)

@@ -12,14 +12,15 @@ import (
 	"testing"
 )
 
-// counted are the figures that no machine changes, at any number of rows.
+// counted are the figures that are the same on every machine and for any number of
+// rows.
 var counted = map[string]float64{
 	stepConnect + stepNone: 1, stepConnect + stepPush: 1, stepConnect + stepPull: 1,
 	stepGit + stepNone: 1, stepGit + stepPush: 2, stepGit + stepPull: 2,
 }
 
-// A quick run over every kind of remote measures everything there is to
-// measure. Times are not looked at; counts are.
+// A quick run over every kind of remote measures everything. The test checks
+// counts, not times.
 func TestQuick(t *testing.T) {
 	o := quick(t, "-dir", t.TempDir())
 	var progress bytes.Buffer
@@ -55,70 +56,71 @@ func TestQuick(t *testing.T) {
 	}
 }
 
-// A quick run over a Deacon measures everything once.
+// A quick run of a Town with a Deacon measures everything once.
 func TestQuickDeacon(t *testing.T) {
 	o := quick(t)
-	duels, err := deacons(t.Context(), o)
+	figures, err := deacons(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	seen := map[string]bool{}
-	for _, d := range duels {
+	for _, d := range figures {
 		seen[d.Name] = true
 		if d.Value <= 0 || d.Beside != "" && d.Other <= 0 {
 			t.Errorf("measured %+v", d)
 		}
 	}
-	for _, name := range []string{duelStart, duelStop, duelStatus, duelRead, duelWrite, duelStall, duelMemory} {
+	for _, name := range []string{deaconStart, deaconStop, deaconStatus, deaconRead, deaconWrite, deaconStall, deaconMemory} {
 		if !seen[name] {
 			t.Errorf("%s was not measured", name)
 		}
 	}
 	var out strings.Builder
-	if err := report(&out, results{Deacon: duels}, false); err != nil || !strings.Contains(out.String(), duelStall) {
+	if err := report(&out, results{Deacon: figures}, false); err != nil || !strings.Contains(out.String(), deaconStall) {
 		t.Errorf("%v\n%s", err, out.String())
 	}
 	t.Log(out.String())
 }
 
-// A quick run over fronts measures every limited figure, with whole output.
+// A quick run of fronts measures every figure that has a limit, and reads their
+// whole output.
 func TestQuickFronts(t *testing.T) {
-	duels, err := fronts(t.Context(), quick(t))
+	figures, err := fronts(t.Context(), quick(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]bool{duelStatus: true} // TestQuickDeacon's
-	for _, d := range duels {
+	seen := map[string]bool{deaconStatus: true} // TestQuickDeacon measures it
+	for _, d := range figures {
 		seen[d.Name] = true
 		if d.Value <= 0 && d.Name != frontAdded { // a difference may be negative
 			t.Errorf("measured %+v", d)
 		}
 	}
-	for name := range duelLimits {
+	for name := range deaconLimits {
 		if !seen[name] {
 			t.Errorf("%s was not measured", name)
 		}
 	}
 }
 
-func TestDuelLimits(t *testing.T) {
+func TestDeaconLimits(t *testing.T) {
 	for _, test := range []struct {
-		d             duel
+		d             deaconFigure
 		limited, over bool
 	}{
-		{duel{Name: frontShow, Value: 8}, true, false},
-		{duel{Name: frontShow, Value: 8.1}, true, true},
-		{duel{Name: frontRowHandles, Value: 50, Other: 50}, true, false},
-		{duel{Name: frontRowHandles, Value: 51, Other: 50}, true, true},
-		{duel{Name: duelRead, Value: 1000}, false, false},
+		{deaconFigure{Name: frontShow, Value: 8}, true, false},
+		{deaconFigure{Name: frontShow, Value: 8.1}, true, true},
+		{deaconFigure{Name: frontRowHandles, Value: 50, Other: 50}, true, false},
+		{deaconFigure{Name: frontRowHandles, Value: 51, Other: 50}, true, true},
+		{deaconFigure{Name: deaconRead, Value: 1000}, false, false},
 	} {
-		if got := judgeDuel(test.d); (got.Limit != 0) != test.limited || got.Over != test.over {
+		if got := judgeDeacon(test.d); (got.Limit != 0) != test.limited || got.Over != test.over {
 			t.Errorf("%+v: limit %v, over %v", test.d, got.Limit, got.Over)
 		}
 	}
 }
 
-// programs is where gt, bd and what measures them are built, once.
+// programs is the directory of gt, bd and timed, built once.
 var programs struct {
 	dir   string
 	build func() error
@@ -148,7 +150,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// quick are the options of a quick run of fresh programs.
+// quick are the options of a quick run with fresh programs.
 func quick(t *testing.T, args ...string) options {
 	t.Helper()
 	if err := programs.build(); err != nil {

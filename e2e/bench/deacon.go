@@ -21,28 +21,28 @@ import (
 	"gastown/town/layout"
 )
 
-// duel is a figure of a Town with a Deacon, and of the same without what it is
-// about. Both are in Unit; Other is 0 where there is nothing beside it.
-type duel struct {
+// deaconFigure is a figure of a Town with a Deacon, beside one to compare it with.
+// Both are in Unit; Other is 0 where there is nothing to compare with.
+type deaconFigure struct {
 	Name   string  `json:"name"`
 	Unit   string  `json:"unit"`
 	Value  float64 `json:"value"`
 	Other  float64 `json:"other,omitempty"`
 	Beside string  `json:"beside,omitempty"`
-	// Limit is the most that is allowed, 0 for no limit: of Value, or of
-	// Value/Other where Relative says so.
+	// Limit is the maximum for Value, or for Value/Other if Relative is set; 0 for
+	// no limit.
 	Limit    float64 `json:"limit,omitempty"`
 	Relative bool    `json:"relative,omitempty"`
 	Over     bool    `json:"over"`
 }
 
-// duelLimits are what is promised of a Town with a Deacon, in the figure's unit or
-// as a ratio to what stands beside it.
-var duelLimits = map[string]struct {
+// deaconLimits are the promised limits of a Town with a Deacon, in the figure's unit
+// or as a ratio to the figure beside it.
+var deaconLimits = map[string]struct {
 	most     float64
 	relative bool
 }{
-	duelStatus:      {15, false},
+	deaconStatus:    {15, false},
 	frontVersion:    {6, false},
 	frontShow:       {8, false},
 	frontMemory:     {10, false},
@@ -54,13 +54,13 @@ var duelLimits = map[string]struct {
 	frontAdded:      {8, false},
 	frontCrowd:      {1000, false},
 	frontCrowdPeak:  {300, false},
-	frontRowMemory:  {1.1, true}, // what the collector has not freed yet varies by that
+	frontRowMemory:  {1.1, true}, // uncollected garbage varies by that much
 	frontRowHandles: {1, true},
 }
 
-// judgeDuel adds the limit of a figure, if it has one.
-func judgeDuel(d duel) duel {
-	l, ok := duelLimits[d.Name]
+// judgeDeacon sets the limit of a figure, if it has one.
+func judgeDeacon(d deaconFigure) deaconFigure {
+	l, ok := deaconLimits[d.Name]
 	if !ok {
 		return d
 	}
@@ -73,15 +73,15 @@ func judgeDuel(d duel) duel {
 	return d
 }
 
-// Names of the Deacon's figures.
+// The names of the Deacon's figures.
 const (
-	duelStart  = "gt deacon start"
-	duelStop   = "gt deacon stop"
-	duelStatus = "gt federation status"
-	duelRead   = "point read"
-	duelWrite  = "write, median of 4 writers"
-	duelStall  = "write, longest of 4 writers"
-	duelMemory = "resident memory at rest"
+	deaconStart  = "gt deacon start"
+	deaconStop   = "gt deacon stop"
+	deaconStatus = "gt federation status"
+	deaconRead   = "point read"
+	deaconWrite  = "write, median of 4 writers"
+	deaconStall  = "write, longest of 4 writers"
+	deaconMemory = "resident memory at rest"
 )
 
 // host is a Town with 1,000 documents whose Deacon is measured.
@@ -92,8 +92,9 @@ type host struct {
 	client *control.Client
 }
 
-// deacons measures a Deacon. Its Town has a short path, as sockets want it.
-func deacons(ctx context.Context, o options) (duels []duel, err error) {
+// deacons measures a Deacon. The Town's path is short because its sockets are in
+// it.
+func deacons(ctx context.Context, o options) (figures []deaconFigure, err error) {
 	dir, err := os.MkdirTemp("", "gtb")
 	if err != nil {
 		return nil, err
@@ -118,26 +119,26 @@ func deacons(ctx context.Context, o options) (duels []duel, err error) {
 	}
 	defer h.client.Close()
 	defer func() {
-		for i := range duels {
-			duels[i] = judgeDuel(duels[i])
+		for i := range figures {
+			figures[i] = judgeDeacon(figures[i])
 		}
 	}()
 	defer func() {
-		// Whatever failed, no Deacon stays behind.
+		// Stop the Deacon even after an error.
 		_, stopped := h.command(context.WithoutCancel(ctx), "deacon", "stop")
 		err = errors.Join(err, stopped)
 	}()
-	for _, part := range []func(context.Context, options) ([]duel, error){h.lives, h.reads, h.load} {
+	for _, part := range []func(context.Context, options) ([]deaconFigure, error){h.lives, h.reads, h.load} {
 		got, err := part(ctx, o)
-		duels = append(duels, got...)
+		figures = append(figures, got...)
 		if err != nil {
-			return duels, fmt.Errorf("the Deacon: %w", err)
+			return figures, fmt.Errorf("the Deacon: %w", err)
 		}
 	}
-	return duels, nil
+	return figures, nil
 }
 
-// settle makes the Town at root the one whose Deacon is measured.
+// settle selects the Town at root for the measurements.
 func (h *host) settle(ctx context.Context, root string) (err error) {
 	h.writer, h.at = root, layout.Town{Root: root}
 	if _, err := h.command(ctx, "config", "deacon.http_address", "127.0.0.1:0"); err != nil {
@@ -153,15 +154,15 @@ func (h *host) command(ctx context.Context, args ...string) (sample, error) {
 	return h.run(ctx, h.dir, append([]string{"--town", h.writer, "--wait", "60s"}, args...)...)
 }
 
-// lives measures starts, stops, and a command with and without a Deacon. The first
-// after a start opens what later ones find open, and is not measured. It ends with
-// a Deacon that runs.
-func (h *host) lives(ctx context.Context, o options) ([]duel, error) {
+// lives measures starts and stops, and a command with and without a Deacon. The
+// first command after a start is not measured, because it opens the stores for the
+// later ones. The Deacon runs at the end.
+func (h *host) lives(ctx context.Context, o options) ([]deaconFigure, error) {
 	samples := map[string][]sample{}
 	for range o.runs {
 		for _, step := range []struct{ name, line string }{
-			{"without", duelStatus}, {duelStart, duelStart}, {"first", duelStatus}, {"with", duelStatus}, {"with", duelStatus},
-			{"with", duelStatus}, {duelStop, duelStop},
+			{"without", deaconStatus}, {deaconStart, deaconStart}, {"first", deaconStatus}, {"with", deaconStatus}, {"with", deaconStatus},
+			{"with", deaconStatus}, {deaconStop, deaconStop},
 		} {
 			s, err := h.command(ctx, strings.Fields(step.line)[1:]...)
 			if err != nil {
@@ -172,16 +173,16 @@ func (h *host) lives(ctx context.Context, o options) ([]duel, error) {
 	}
 	_, err := h.command(ctx, "deacon", "start")
 	wall := func(name string) float64 { return milliseconds(samples[name], whole) }
-	return []duel{
-		{Name: duelStart, Unit: "ms", Value: wall(duelStart)},
-		{Name: duelStop, Unit: "ms", Value: wall(duelStop)},
-		{Name: duelStatus, Unit: "ms", Value: wall("with"), Other: wall("without"), Beside: "without a Deacon"},
+	return []deaconFigure{
+		{Name: deaconStart, Unit: "ms", Value: wall(deaconStart)},
+		{Name: deaconStop, Unit: "ms", Value: wall(deaconStop)},
+		{Name: deaconStatus, Unit: "ms", Value: wall("with"), Other: wall("without"), Beside: "without a Deacon"},
 	}, err
 }
 
-// reads measures point reads through the socket and, with the Deacon stopped,
-// of the database in this process. It ends with a Deacon that runs.
-func (h *host) reads(ctx context.Context, o options) ([]duel, error) {
+// reads measures point reads through the socket and, with the Deacon stopped, from
+// the database in this process. The Deacon runs at the end.
+func (h *host) reads(ctx context.Context, o options) ([]deaconFigure, error) {
 	served, err := h.latency(ctx, 200*o.runs)
 	if err != nil {
 		return nil, err
@@ -194,7 +195,7 @@ func (h *host) reads(ctx context.Context, o options) ([]duel, error) {
 		return nil, err
 	}
 	_, err = h.command(ctx, "deacon", "start")
-	return []duel{{Name: duelRead, Unit: "us", Value: served, Other: embedded, Beside: "embedded"}}, err
+	return []deaconFigure{{Name: deaconRead, Unit: "us", Value: served, Other: embedded, Beside: "embedded"}}, err
 }
 
 func (h *host) latency(ctx context.Context, reads int) (_ float64, err error) {
@@ -221,7 +222,7 @@ func (h *host) database(plane string) doltdb.Options {
 	}
 }
 
-// resident is what the Deacon holds, in MB.
+// resident is the memory that the Deacon holds, in MB.
 func (h *host) resident(ctx context.Context) (float64, error) {
 	status, err := h.client.Status(ctx)
 	if err != nil {
@@ -239,12 +240,12 @@ func (h *host) resident(ctx context.Context) (float64, error) {
 	return float64(pages*os.Getpagesize()) / 1e6, err
 }
 
-// reportDuels prints figures of a Town with a Deacon.
-func reportDuels(w io.Writer, title string, duels []duel) error {
+// reportDeacon prints figures of a Town with a Deacon.
+func reportDeacon(w io.Writer, title string, figures []deaconFigure) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintf(t, "\n%s\tgt\tunit\tlimit\t\tbeside it\t\t\n", title)
 	kept, limited := 0, 0
-	for _, d := range duels {
+	for _, d := range figures {
 		other, limit, verdict := "", "", ""
 		if d.Beside != "" {
 			other = number(d.Other)
@@ -269,5 +270,5 @@ func reportDuels(w io.Writer, title string, duels []duel) error {
 	return err
 }
 
-// longest of at least one value.
+// longest of one or more values.
 func longest(values []float64) float64 { return slices.Max(values) }

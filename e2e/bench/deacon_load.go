@@ -16,15 +16,15 @@ import (
 const (
 	writers = 4
 	agents  = 100
-	// writePause is what each writer rests between two writes.
+	// writePause is the pause of each writer between two writes.
 	writePause = 20 * time.Millisecond
-	// beatPause is how often each agent says that it is alive.
+	// beatPause is the time between two heartbeats of an agent.
 	beatPause = time.Second
 )
 
-// load measures writes of beads while nothing else goes on and while the
-// federation pushes an edit again and again, and what the Deacon then holds.
-func (h *host) load(ctx context.Context, o options) ([]duel, error) {
+// load measures writes of beads on an idle Deacon and while the federation pushes
+// one edit after the other, and then the Deacon's memory.
+func (h *host) load(ctx context.Context, o options) ([]deaconFigure, error) {
 	idle, err := h.resident(ctx)
 	if err != nil {
 		return nil, err
@@ -58,15 +58,15 @@ func (h *host) load(ctx context.Context, o options) ([]duel, error) {
 	}
 	loaded, err := h.resident(ctx)
 	beside := fmt.Sprintf("during %d pushes", pushes)
-	return []duel{
-		{Name: duelWrite, Unit: "ms", Value: median(calm), Other: median(busy), Beside: beside},
-		{Name: duelStall, Unit: "ms", Value: longest(calm), Other: longest(busy), Beside: beside},
-		{Name: duelMemory, Unit: "MB", Value: idle, Other: loaded, Beside: "under that load"},
+	return []deaconFigure{
+		{Name: deaconWrite, Unit: "ms", Value: median(calm), Other: median(busy), Beside: beside},
+		{Name: deaconStall, Unit: "ms", Value: longest(calm), Other: longest(busy), Beside: beside},
+		{Name: deaconMemory, Unit: "MB", Value: idle, Other: loaded, Beside: "under that load"},
 	}, err
 }
 
-// writes has writers and agents at work while do runs, and returns how long
-// each write took, in milliseconds.
+// writes runs writers and agents while do runs, and returns how long each write
+// took, in milliseconds.
 func (h *host) writes(ctx context.Context, do func(context.Context) error) ([]float64, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -124,7 +124,7 @@ func (h *host) writes(ctx context.Context, do func(context.Context) error) ([]fl
 	return took, err
 }
 
-// pause waits, or until ctx ends.
+// pause waits for d, or until ctx ends.
 func pause(ctx context.Context, d time.Duration) error {
 	t := time.NewTimer(d)
 	defer t.Stop()

@@ -9,8 +9,8 @@ import (
 	"text/tabwriter"
 )
 
-// figure is one measured quantity of both sides. Ours and Stock are in Unit;
-// Stock is 0 where there is nothing to compare with.
+// figure is one quantity measured on both sides. Ours and Stock are in Unit. Stock
+// is 0 where there is nothing to compare with.
 type figure struct {
 	Rows   int     `json:"rows"`
 	Remote string  `json:"remote"`
@@ -18,8 +18,8 @@ type figure struct {
 	Unit   string  `json:"unit"`
 	Ours   float64 `json:"ours"`
 	Stock  float64 `json:"stock,omitempty"`
-	// Limit is the most that is allowed; 0 for no limit. It is of Ours/Stock,
-	// or of Ours itself where Absolute says so.
+	// Limit is the maximum for Ours/Stock, or for Ours itself if Absolute is set; 0
+	// for no limit.
 	Limit    float64 `json:"limit,omitempty"`
 	Absolute bool    `json:"absolute,omitempty"`
 	Over     bool    `json:"over"`
@@ -55,9 +55,9 @@ const (
 	stepSent    = "bytes sent by a "
 )
 
-// limit is one line of what federation may cost.
+// limit bounds one quantity of the federation.
 type limit struct {
-	remote   string // "" for any
+	remote   string // "" for any kind
 	rows     int    // 0 for any
 	name     string
 	most     float64
@@ -66,7 +66,7 @@ type limit struct {
 
 const small, medium, usual, large = 1000, 10_000, 20_000, 100_000
 
-// limits are what is promised. The first that matches a figure counts.
+// limits are the promised limits. The first one that matches a figure applies.
 var limits = []limit{
 	{remote: "local", rows: large, name: stepPush, most: 0.60},
 	{remote: "local", rows: large, name: stepSync, most: 0.15},
@@ -95,7 +95,7 @@ var limits = []limit{
 	{rows: large, name: stepMemory, most: 300, absolute: true},
 }
 
-// judge adds the limit of a figure, if it has one.
+// judge sets the limit of a figure, if it has one.
 func judge(f figure) figure {
 	i := slices.IndexFunc(limits, func(l limit) bool {
 		return l.name == f.Name && (l.remote == "" || l.remote == f.Remote) && (l.rows == 0 || l.rows == f.Rows)
@@ -112,15 +112,15 @@ func judge(f figure) figure {
 	return f
 }
 
-// results are all that was measured.
+// results are all measurements of a run.
 type results struct {
-	Federation []figure   `json:"federation,omitempty"`
-	Deacon     []duel     `json:"deacon,omitempty"`
-	Fronts     []duel     `json:"fronts,omitempty"`
-	Beads      beadReport `json:"bd,omitzero"`
+	Federation []figure       `json:"federation,omitempty"`
+	Deacon     []deaconFigure `json:"deacon,omitempty"`
+	Fronts     []deaconFigure `json:"fronts,omitempty"`
+	Beads      beadReport     `json:"bd,omitzero"`
 }
 
-// report prints what was measured as tables, or as JSON.
+// report prints the results as tables, or as JSON.
 func report(w io.Writer, r results, asJSON bool) (err error) {
 	if asJSON {
 		e := json.NewEncoder(w)
@@ -134,15 +134,15 @@ func report(w io.Writer, r results, asJSON bool) (err error) {
 		err = errors.Join(err, reportBeads(w, r.Beads))
 	}
 	if len(r.Deacon) > 0 {
-		err = errors.Join(err, reportDuels(w, "with a Deacon", r.Deacon))
+		err = errors.Join(err, reportDeacon(w, "with a Deacon", r.Deacon))
 	}
 	if len(r.Fronts) > 0 {
-		err = errors.Join(err, reportDuels(w, "commands in the Deacon", r.Fronts))
+		err = errors.Join(err, reportDeacon(w, "commands in the Deacon", r.Fronts))
 	}
 	return err
 }
 
-// reportFigures prints the figures of the federation.
+// reportFigures prints the federation's figures.
 func reportFigures(w io.Writer, figures []figure) error {
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprintln(t, "rows\tremote\tstep\tgt\tstock dolt\tunit\tratio\tlimit\t\t")
@@ -173,7 +173,7 @@ func reportFigures(w io.Writer, figures []figure) error {
 	return err
 }
 
-// number prints about three significant digits.
+// number formats v with about three significant digits.
 func number(v float64) string {
 	switch {
 	case v == float64(int64(v)):
@@ -187,7 +187,7 @@ func number(v float64) string {
 	}
 }
 
-// median of at least one value.
+// median of one or more values.
 func median(values []float64) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[len(sorted)/2]

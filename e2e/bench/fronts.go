@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Names of the figures of commands that a front hands to the Deacon.
+// The names of the figures of commands that a front hands to the Deacon.
 const (
 	frontVersion = "gt --version"
 	frontShow    = "bd show"
@@ -24,24 +24,25 @@ const (
 	frontAdded   = "added by a front without a Deacon"
 )
 
-// frontRuns is how often each of these commands is measured for each -n: they
-// take milliseconds, which other work on the machine easily doubles.
+// frontRuns is how often each of these commands runs for each -n. They take
+// milliseconds, which other load on the machine easily doubles.
 const frontRuns = 4
 
-// fronts measures whole commands that run in the Deacon of a Town with beads,
-// many of them at once and in a row, and what a front adds without a Deacon.
-func fronts(ctx context.Context, o options) (duels []duel, err error) {
-	dir, err := os.MkdirTemp("", "gtb") // sockets want a short path
+// fronts measures whole commands that run in the Deacon of a Town with beads: one
+// at a time, many at once, and many in a row. It also measures what a front adds
+// without a Deacon.
+func fronts(ctx context.Context, o options) (figures []deaconFigure, err error) {
+	dir, err := os.MkdirTemp("", "gtb") // the Deacon's sockets need a short path
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
-		for i := range duels {
-			duels[i] = judgeDuel(duels[i])
+		for i := range figures {
+			figures[i] = judgeDeacon(figures[i])
 		}
 		err = errors.Join(err, os.RemoveAll(dir))
 	}()
-	f := &office{host: &host{}, runs: frontRuns * o.runs, dir: dir, export: filepath.Join(dir, "all.jsonl")}
+	f := &beadBench{host: &host{}, runs: frontRuns * o.runs, dir: dir, export: filepath.Join(dir, "all.jsonl")}
 	if f.gt, err = newGT(o, dir); err != nil {
 		return nil, err
 	}
@@ -61,13 +62,13 @@ func fronts(ctx context.Context, o options) (duels []duel, err error) {
 	if _, err := f.bd.run(ctx, root, "import", f.export); err != nil {
 		return nil, err
 	}
-	if duels, err = f.alike(ctx); err != nil {
-		return duels, err
+	if figures, err = f.alike(ctx); err != nil {
+		return figures, err
 	}
-	return duels, f.attended(ctx, func() error {
-		for _, part := range []func(context.Context, options) ([]duel, error){f.handed, f.crowd, f.row} {
+	return figures, f.attended(ctx, func() error {
+		for _, part := range []func(context.Context, options) ([]deaconFigure, error){f.handed, f.crowd, f.row} {
 			got, err := part(ctx, o)
-			duels = append(duels, got...)
+			figures = append(figures, got...)
 			if err != nil {
 				return err
 			}
@@ -76,10 +77,10 @@ func fronts(ctx context.Context, o options) (duels []duel, err error) {
 	})
 }
 
-// handed measures commands in turns, so that all meet the same machine. Lists are
-// measured twice: as they are asked for again and again, when the Deacon has the
-// answer, and after a write, when it has none.
-func (f *office) handed(ctx context.Context, _ options) ([]duel, error) {
+// handed measures the commands in turns, so that load on the machine affects all
+// alike. Lists are measured twice: when the Deacon has the answer cached, and right
+// after a write, when it has not.
+func (f *beadBench) handed(ctx context.Context, _ options) ([]deaconFigure, error) {
 	type line struct {
 		name  string
 		p     program
@@ -106,7 +107,7 @@ func (f *office) handed(ctx context.Context, _ options) ([]duel, error) {
 		if err != nil {
 			return nil, err
 		}
-		if run > 0 { // the first warms up
+		if run > 0 { // the first run is a warm-up
 			floor = append(floor, s)
 		}
 		for _, l := range lines {
@@ -124,28 +125,28 @@ func (f *office) handed(ctx context.Context, _ options) ([]duel, error) {
 		}
 	}
 	least := milliseconds(floor, whole)
-	var duels []duel
+	var figures []deaconFigure
 	for _, l := range lines {
 		if strings.HasSuffix(l.name, after) {
 			continue
 		}
-		d := duel{Name: l.name, Unit: "ms", Value: milliseconds(samples[l.name], whole), Other: least, Beside: "a process that does nothing"}
+		d := deaconFigure{Name: l.name, Unit: "ms", Value: milliseconds(samples[l.name], whole), Other: least, Beside: "a process that does nothing"}
 		if others := samples[l.name+after]; others != nil {
 			d.Other, d.Beside = milliseconds(others, whole), "right after a write"
 		}
-		duels = append(duels, d)
+		figures = append(figures, d)
 	}
 	most := 0.0
 	for _, s := range samples[frontShow] {
 		most = max(most, s.memory)
 	}
-	return append(duels, duel{Name: frontMemory, Unit: "MB", Value: most}), nil
+	return append(figures, deaconFigure{Name: frontMemory, Unit: "MB", Value: most}), nil
 }
 
-// after marks a figure taken right after a write.
+// after marks a figure that is taken right after a write.
 const after = ", after a write"
 
-// taskNamed is one of tasks.
+// taskNamed returns a task by its name.
 func taskNamed(name string) task {
 	for _, t := range tasks {
 		if t.name == name {
@@ -155,9 +156,9 @@ func taskNamed(name string) task {
 	panic("no task is named " + name)
 }
 
-// alike measures a front that becomes the engine beside the engine itself, which
-// is what a command was before there were fronts. No Deacon runs.
-func (f *office) alike(ctx context.Context) ([]duel, error) {
+// alike compares a front that becomes the engine with the engine started directly.
+// No Deacon runs.
+func (f *beadBench) alike(ctx context.Context) ([]deaconFigure, error) {
 	engine := f.bd
 	engine.path = filepath.Join(filepath.Dir(f.path), "gt-engine")
 	var fronted, direct, added []sample
@@ -179,7 +180,7 @@ func (f *office) alike(ctx context.Context) ([]duel, error) {
 			added = append(added, sample{wall: one.wall - other.wall, work: one.work - other.work})
 		}
 	}
-	return []duel{
+	return []deaconFigure{
 		{Name: frontShow + " without a Deacon", Unit: "ms", Value: milliseconds(fronted, whole), Other: milliseconds(direct, whole),
 			Beside: "the engine called directly"},
 		{Name: frontAdded, Unit: "ms", Value: milliseconds(added, whole), Other: milliseconds(added, processor),
@@ -187,5 +188,5 @@ func (f *office) alike(ctx context.Context) ([]duel, error) {
 	}, nil
 }
 
-// since is a duration in milliseconds.
+// since is the time since began, in milliseconds.
 func since(began time.Time) float64 { return float64(time.Since(began).Microseconds()) / 1000 }

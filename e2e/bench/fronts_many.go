@@ -16,7 +16,7 @@ const (
 	defaultInRow  = 1000
 )
 
-// Names of the figures of many commands.
+// The names of the figures of many commands.
 const (
 	frontCrowd      = "many bd show at once, until the last has ended"
 	frontCrowdPeak  = "the Deacon's most memory meanwhile"
@@ -25,8 +25,8 @@ const (
 	frontRowHandles = "the Deacon's descriptors after them"
 )
 
-// shown runs one bd show and checks that it prints the bead that was asked for.
-func (f *office) shown(ctx context.Context, n int) error {
+// shown runs one bd show and checks that it prints the right bead.
+func (f *beadBench) shown(ctx context.Context, n int) error {
 	id := f.clerk.some(n, 1)[0]
 	cmd := exec.CommandContext(ctx, f.bd.path, "show", "--json", id)
 	cmd.Dir, cmd.Env = f.writer, f.env
@@ -41,13 +41,13 @@ func (f *office) shown(ctx context.Context, n int) error {
 }
 
 // crowd runs many bd show at once.
-func (f *office) crowd(ctx context.Context, o options) ([]duel, error) {
+func (f *beadBench) crowd(ctx context.Context, o options) ([]deaconFigure, error) {
 	var took []float64
 	if err := f.forgetPeak(ctx); err != nil {
 		return nil, err
 	}
 	for round := range o.runs {
-		_ = pause(ctx, time.Second) // rate.burst_size commands may begin at once again
+		_ = pause(ctx, time.Second) // lets rate.burst_size commands begin at once again
 		var all errgroup.Group
 		began := time.Now()
 		for n := range o.atOnce {
@@ -59,15 +59,15 @@ func (f *office) crowd(ctx context.Context, o options) ([]duel, error) {
 		took = append(took, since(began))
 	}
 	most, err := f.peak(ctx)
-	return []duel{
+	return []deaconFigure{
 		{Name: frontCrowd, Unit: "ms", Value: median(took), Other: float64(o.atOnce), Beside: "processes"},
 		{Name: frontCrowdPeak, Unit: "MB", Value: most},
 	}, err
 }
 
-// row runs many bd show, one after the other, twice: what the Deacon holds after
-// the second time is compared with what it held after the first.
-func (f *office) row(ctx context.Context, o options) ([]duel, error) {
+// row runs many bd show one after the other, twice, and compares the Deacon's
+// memory and descriptors after each.
+func (f *beadBench) row(ctx context.Context, o options) ([]deaconFigure, error) {
 	var memory, handles [2]float64
 	var took float64
 	for round := range memory {
@@ -87,14 +87,14 @@ func (f *office) row(ctx context.Context, o options) ([]duel, error) {
 		}
 	}
 	before := fmt.Sprintf("after %d others", o.inRow)
-	return []duel{
+	return []deaconFigure{
 		{Name: frontRow, Unit: "ms", Value: took, Other: float64(o.inRow), Beside: "processes"},
 		{Name: frontRowMemory, Unit: "MB", Value: memory[1], Other: memory[0], Beside: before},
 		{Name: frontRowHandles, Value: handles[1], Other: handles[0], Beside: before},
 	}, nil
 }
 
-// handles is how many descriptors the Deacon has open.
+// handles is the number of descriptors the Deacon has open.
 func (h *host) handles(ctx context.Context) (float64, error) {
 	path, err := h.proc(ctx, "fd")
 	if err != nil {

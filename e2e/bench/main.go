@@ -40,24 +40,24 @@ import (
 // options are the command line.
 type options struct {
 	gt string
-	// timed is the path of the program that starts and measures others.
+	// timed is the path of the program that starts and measures other programs.
 	timed   string
 	rows    []int
 	remotes []string
 	runs    int
-	// pushes is how many one-row pushes precede the size of the repository; 0
-	// leaves that out.
+	// pushes is how many one-row pushes are made before the size of the repository
+	// is measured; 0 skips that.
 	pushes int
-	// federation and deacon are what is measured.
+	// federation and deacon say which parts to measure.
 	federation, deacon, bd bool
-	// beads are the numbers of beads bd is measured with, more how many are
-	// imported on top of them.
+	// beads are the numbers of beads to measure bd with; more is how many beads are
+	// imported on top.
 	beads []int
 	more  int
-	// served is the number of beads that fronts are measured with, atOnce and inRow
-	// how many of them run at once and one after the other.
+	// served is the number of beads to measure fronts with; atOnce and inRow are
+	// how many run at once and one after the other.
 	served, atOnce, inRow int
-	// public is the path of the public bd to measure beside ours; "" for none.
+	// public is the path of the public bd to compare with; "" for none.
 	public string
 	dir    string
 	keep   bool
@@ -117,7 +117,7 @@ func parse(args []string) (options, error) {
 	return o, nil
 }
 
-// numbers reads numbers from 1 to most, separated by commas.
+// numbers parses numbers from 1 to most, separated by commas.
 func numbers(list string, most int) (all []int, err error) {
 	for field := range strings.SplitSeq(list, ",") {
 		n, err := strconv.Atoi(field)
@@ -149,7 +149,8 @@ func main() {
 	}
 }
 
-// everything measures what was asked for. After an error it returns what it has.
+// everything takes the measurements that the options select. After an error it
+// returns the results it has.
 func everything(ctx context.Context, o options) (r results, err error) {
 	dir, err := os.MkdirTemp("", "gtb")
 	if err != nil {

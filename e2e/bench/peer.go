@@ -10,36 +10,36 @@ import (
 	"gastown/e2e/stockdolt"
 )
 
-// peer is one of the two sides: a writer that holds the rows and readers that
-// copied them. Every method that returns a sample runs exactly one process.
+// peer is one of the two sides: a writer that has the rows and readers that copied
+// them. Every method that returns a sample runs exactly one process.
 type peer interface {
-	// prepare makes the writer with its rows recorded, and ready to be measured. The
-	// sample is of recording them, from files to a commit.
+	// prepare makes the writer and records its rows. The sample is of recording
+	// them, from files to a commit.
 	prepare(ctx context.Context, rows int) (sample, error)
-	// first publishes all rows in an empty repository and makes it the one that
-	// push and pull use.
+	// first publishes all rows to an empty repository, which push and pull then
+	// use.
 	first(ctx context.Context, r *remote) (sample, error)
-	// join makes a new reader a copy of what the repository holds. Older readers
-	// stay: some file systems are slow to give out the inodes of files that were
-	// removed a moment ago.
+	// join makes a new reader that copies the repository. Older readers stay,
+	// because some file systems are slow to reuse inodes of files that were just
+	// removed.
 	join(ctx context.Context) (sample, error)
-	// edit changes one row of the writer, ready to be pushed.
+	// edit changes one row of the writer. push then sends it.
 	edit(ctx context.Context) error
 	push(ctx context.Context) (sample, error)
-	// pull is the reader's.
+	// pull lets the reader pull.
 	pull(ctx context.Context) (sample, error)
 	start(ctx context.Context) (sample, error)
-	// counting makes every later process run under the environment entry path.
+	// counting adds the environment entry path to all later processes.
 	counting(path string)
 }
 
-// tally numbers what a peer makes: edits, remotes, readers.
+// tally numbers a peer's edits, remotes and readers.
 type tally struct{ edits, remotes, readers int }
 
 // editStride spreads edits over the rows.
 const editStride = 137
 
-// gt is our side.
+// gt is this project's side.
 type gt struct {
 	program
 	tally
@@ -49,7 +49,7 @@ type gt struct {
 	extra               []string
 }
 
-// newGT prepares a home for the command to measure, which stays as it is.
+// newGT prepares a home for the command to measure. It does not change the command.
 func newGT(o options, dir string) (*gt, error) {
 	path, err := filepath.Abs(o.gt)
 	if err != nil {
@@ -95,8 +95,8 @@ func (g *gt) prepare(ctx context.Context, rows int) (sample, error) {
 	}
 	recorded, err := g.federation(ctx, g.writer, "commit")
 	if err == nil {
-		// Now gt finds every file older than the clock's grain and remembers it, as in
-		// any Town that is not being made this second.
+		// Now gt finds every file older than the clock's resolution and caches its
+		// state, as in any Town that was not made this second.
 		_, err = g.federation(ctx, g.writer, "commit")
 	}
 	return recorded, err
@@ -120,8 +120,8 @@ func (g *gt) join(ctx context.Context) (sample, error) {
 	if err != nil {
 		return s, err
 	}
-	// It registered itself: the writer takes that first, so that its next push
-	// is one of one row.
+	// The reader registered itself. The writer pulls that first, so that its next
+	// push sends one row only.
 	_, err = g.federation(ctx, g.writer, "pull", "--remote", g.remoteName())
 	return s, err
 }
@@ -141,7 +141,7 @@ func (g *gt) pull(ctx context.Context) (sample, error) {
 
 func (g *gt) start(ctx context.Context) (sample, error) { return g.run(ctx, g.dir, "--version") }
 
-// stock is the other side.
+// stock is the side of the stock dolt command.
 type stock struct {
 	*stockdolt.Runner
 	tally

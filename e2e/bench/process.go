@@ -13,39 +13,39 @@ import (
 	"time"
 )
 
-// sample is one run of a process.
+// sample is the measurement of one process.
 type sample struct {
 	wall time.Duration
-	// work is how long processors were busy with the process, on all of them
-	// together. Unlike wall it hardly depends on what else the machine does.
+	// work is the processor time of the process, over all cores. Unlike wall time
+	// it hardly depends on the machine's other load.
 	work time.Duration
-	// memory is the most the process itself held, in MB.
+	// memory is the most memory that the process itself held, in MB.
 	memory float64
-	// steps are the process's own measurements, added up by name; only gt has
+	// steps are the process's own measurements, summed by name. Only gt reports
 	// them.
 	steps map[string]time.Duration
-	// queries is how many SQL queries it says it sent; -1 when it does not.
+	// queries is how many SQL queries the process reports; -1 when it reports none.
 	queries int
 }
 
-// queriesStep is the step whose line tells a number of queries.
+// queriesStep is the step whose line reports the number of queries.
 const queriesStep = "queries"
 
-// program is a command under measurement, and the path of the one that starts
-// and measures it.
+// program is a command to measure, and the path of the program that starts and
+// measures it.
 type program struct {
 	path  string
 	env   []string
 	timed string
 }
 
-// with adds to the environment.
+// with adds entries to the environment.
 func (p program) with(env ...string) program {
 	p.env = append(slices.Clone(p.env), env...)
 	return p
 }
 
-// run runs the program in dir to its end; an exit code other than 0 is an error.
+// run runs the program in dir until it ends. An exit code other than 0 is an error.
 func (p program) run(ctx context.Context, dir string, args ...string) (sample, error) {
 	s := sample{steps: map[string]time.Duration{}, queries: -1}
 	report, w, err := os.Pipe()
@@ -58,7 +58,7 @@ func (p program) run(ctx context.Context, dir string, args ...string) (sample, e
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err = cmd.Run()
-	_ = w.Close() // nothing was written through it here
+	_ = w.Close() // nothing is written here, so closing loses nothing
 	if err != nil {
 		return s, fmt.Errorf("%s %s: %w: %s", filepath.Base(p.path), strings.Join(args, " "), err, tail(out.String()))
 	}
@@ -78,7 +78,7 @@ func (p program) run(ctx context.Context, dir string, args ...string) (sample, e
 	return s, nil
 }
 
-// buildTimed builds the program that measures others.
+// buildTimed builds the program that measures other programs.
 func buildTimed(ctx context.Context, dir string) (string, error) {
 	path := filepath.Join(dir, "timed")
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", path, "gastown/e2e/bench/timed").CombinedOutput(); err != nil {
@@ -87,7 +87,8 @@ func buildTimed(ctx context.Context, dir string) (string, error) {
 	return path, nil
 }
 
-// traced reads a line that gt prints when GT_TRACE is set: "trace STEP MICROSECONDS".
+// traced parses a line that gt prints when GT_TRACE is set: "trace STEP
+// MICROSECONDS".
 func traced(line string) (name string, took time.Duration, ok bool) {
 	rest, ok := strings.CutPrefix(strings.TrimSpace(line), "trace ")
 	cut := strings.LastIndexByte(rest, ' ')
@@ -106,9 +107,8 @@ func tail(s string) string {
 	return s
 }
 
-// counter counts the git processes a program starts, by a wrapper that is
-// first in its search path. The wrapper costs time, so what it counts is never
-// timed.
+// counter counts the git processes that a program starts, with a wrapper first in
+// the search path. The wrapper takes time, so counted runs are never timed.
 type counter struct{ dir string }
 
 func newCounter(dir string) (counter, error) {
@@ -131,7 +131,7 @@ func (c counter) path() string {
 	return "PATH=" + c.dir + string(os.PathListSeparator) + os.Getenv("PATH")
 }
 
-// take returns the count since the last call.
+// take returns the number of git processes since the last call.
 func (c counter) take() (int, error) {
 	data, err := os.ReadFile(c.tally())
 	if os.IsNotExist(err) {

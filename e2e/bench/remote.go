@@ -11,14 +11,14 @@ import (
 // sshDelay is how long the SSH server makes each new connection wait.
 const sshDelay = 100 * time.Millisecond
 
-// remote is one bare repository and the way to it.
+// remote is one bare repository and how to reach it.
 type remote struct {
 	dir    string
-	url    string // as gt takes it
+	url    string // the URL for gt
 	server *gitserver.Server
 }
 
-// reach are the kinds of remote. A local path has no server.
+// reach are the kinds of remote. A local path needs no server.
 var reach = map[string]func(repo string) (*gitserver.Server, error){
 	"local": func(string) (*gitserver.Server, error) { return nil, nil },
 	"http": func(repo string) (*gitserver.Server, error) {
@@ -33,7 +33,7 @@ var reach = map[string]func(repo string) (*gitserver.Server, error){
 	},
 }
 
-// newRemote makes an empty repository in dir and serves it.
+// newRemote makes an empty repository in dir, and serves it unless it is local.
 func newRemote(ctx context.Context, kind, dir string) (*remote, error) {
 	r := &remote{dir: filepath.Join(dir, "depot.git")}
 	if err := gitserver.Bare(ctx, r.dir, gitserver.BareOptions{FirstCommit: true}); err != nil {
@@ -50,7 +50,7 @@ func newRemote(ctx context.Context, kind, dir string) (*remote, error) {
 	return r, nil
 }
 
-// stockURL is the address as the stock dolt command takes it.
+// stockURL is the URL for the stock dolt command.
 func (r *remote) stockURL() string {
 	if r.server == nil {
 		return "git+file://" + r.dir

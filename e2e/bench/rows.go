@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// maxRows is what six digits name.
+	// maxRows is the largest number that six digits can name.
 	maxRows = 1_000_000
-	// words of eight bytes make the text of a row; with its name, digest,
-	// Town and author it has about 400 bytes.
+	// words of eight bytes make the text of a row. With name, digest, Town and
+	// author a row has about 400 bytes.
 	words, vocabulary = 20, 4000
 )
 
-// document is row i: a role, and the same text on both sides. Its text depends
-// on i and edit alone.
+// document is row i: a role with the same text on both sides. The text depends on i
+// and edit alone.
 func document(i, edit int) (name, text string) {
 	random := rand.New(rand.NewPCG(uint64(i), uint64(edit)))
 	name = fmt.Sprintf("role-%06d", i)
@@ -36,14 +36,14 @@ func document(i, edit int) (name, text string) {
 	return name, b.String()
 }
 
-// writeFile makes row i a file of a Town.
+// writeFile writes row i as a file of a Town.
 func writeFile(town string, i, edit int) error {
 	name, text := document(i, edit)
 	return os.WriteFile(filepath.Join(town, "federation", "roles", name+".md"), []byte(text), 0o600)
 }
 
-// plainFiles writes as many files of a document's size in a new directory, on
-// every core, and flushes the disk once.
+// plainFiles writes as many files of a document's size to a new directory, on every
+// core, and flushes the disk once.
 func plainFiles(dir string, rows int) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
@@ -72,12 +72,12 @@ func plainFiles(dir string, rows int) error {
 	return unix.Syncfs(int(d.Fd()))
 }
 
-// createRoles is the table of the federation plane that holds roles.
+// createRoles creates the federation plane's table of roles.
 const createRoles = `CREATE TABLE roles (
 	name VARCHAR(64) PRIMARY KEY, text LONGTEXT NOT NULL, digest CHAR(64) NOT NULL,
 	revision BIGINT UNSIGNED NOT NULL, town VARCHAR(64) NOT NULL, author VARCHAR(255) NOT NULL)`
 
-// digest stands for one: as long and as little compressible.
+// digest is a stand-in for a real digest, with the same length and entropy.
 func digest(i, edit int) string {
 	random := rand.New(rand.NewPCG(uint64(edit), uint64(i)))
 	return fmt.Sprintf("%016x%016x%016x%016x", random.Uint64(), random.Uint64(), random.Uint64(), random.Uint64())
@@ -109,7 +109,7 @@ func writeCSV(path string, rows int) error {
 	return w.Error()
 }
 
-// updateSQL changes row i as an edit of its file does.
+// updateSQL changes row i, as an edit of its file would.
 func updateSQL(i, edit int) string {
 	name, text := document(i, edit)
 	return fmt.Sprintf("UPDATE roles SET text = '%s', digest = '%s', revision = revision + 1 WHERE name = '%s'",

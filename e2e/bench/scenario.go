@@ -17,7 +17,7 @@ const (
 	theirs
 )
 
-// scenario measures both sides at one number of rows.
+// scenario measures both sides with one number of rows.
 type scenario struct {
 	peers [2]peer
 	count counter
@@ -31,7 +31,8 @@ type scenario struct {
 	made    []*remote
 }
 
-// measure takes every figure of a run. After an error it returns those it has.
+// measure takes every figure of a run. After an error it returns the figures it
+// has.
 func measure(ctx context.Context, o options, progress io.Writer) (figures []figure, err error) {
 	dir := o.dir
 	if dir == "" {
@@ -129,7 +130,7 @@ func one(ctx context.Context, o options, dir string, rows int, kind string) (_ [
 	return s.figures, nil
 }
 
-// each runs one step of both sides in turns, as often as asked for.
+// each runs one step of both sides in turns, as often as the caller asks.
 func (s *scenario) each(step string, run func(side int) (sample, error)) error {
 	both := s.samples[step]
 	if both == nil {
@@ -146,7 +147,7 @@ func (s *scenario) each(step string, run func(side int) (sample, error)) error {
 	return nil
 }
 
-// wall adds the figure of a step's whole processes.
+// wall adds the figure for the wall time of a step.
 func (s *scenario) wall(step string) {
 	both := s.samples[step]
 	s.add(step, "ms", milliseconds(both[ours], whole), milliseconds(both[theirs], whole))
@@ -159,7 +160,7 @@ func (s *scenario) add(name, unit string, ours, stock float64) {
 func whole(s sample) time.Duration     { return s.wall }
 func processor(s sample) time.Duration { return s.work }
 
-// milliseconds is the median of a duration over samples.
+// milliseconds is the median of a duration over the samples.
 func milliseconds(samples []sample, of func(sample) time.Duration) float64 {
 	values := make([]float64, len(samples))
 	for i, s := range samples {
@@ -168,7 +169,7 @@ func milliseconds(samples []sample, of func(sample) time.Duration) float64 {
 	return median(values)
 }
 
-// memory adds the most memory of any step.
+// memory adds the largest memory of any step.
 func (s *scenario) memory() {
 	var most [2]float64
 	for step, both := range s.samples {

@@ -6,9 +6,9 @@ import (
 	"fmt"
 )
 
-// served measures what Towns do all day once more, with a Deacon in the writer's
-// and the reader's Town. The stock command takes its turns as before. It is done
-// with a local remote alone: the others add their own time, not the Deacon's.
+// served repeats the daily steps of the exchange with a Deacon in the writer's and
+// in the reader's Town. The stock command takes its turns as before. Only the local
+// remote is measured: the others add their own time, not the Deacon's.
 func (s *scenario) served(ctx context.Context) (err error) {
 	ours, ok := s.peers[ours].(*gt)
 	if !ok || s.kind != "local" {
@@ -21,7 +21,7 @@ func (s *scenario) served(ctx context.Context) (err error) {
 		}()
 		for _, line := range [][]string{
 			{"config", "deacon.http_address", "127.0.0.1:0"},
-			{"config", "federation.interval", "720h"}, // the commands find what the Deacon has not sent
+			{"config", "federation.interval", "720h"}, // so that the Deacon leaves the edits to the commands
 			{"deacon", "start"},
 		} {
 			if _, err := ours.run(ctx, ours.dir, append([]string{"--town", town}, line...)...); err != nil {

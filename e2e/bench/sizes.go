@@ -11,11 +11,11 @@ import (
 	"strconv"
 )
 
-// stockShare is the part of the pushes that the other side makes too: enough to
+// stockShare is the share of the pushes that the other side makes too, enough to
 // show how its repository grows.
 const stockShare = 10
 
-// sizes measures what one-row pushes leave in a repository.
+// sizes measures how one-row pushes make a repository grow.
 func sizes(ctx context.Context, o options, dir string) (figures []figure, err error) {
 	peers, err := newPeers(ctx, o, dir)
 	if err != nil {
@@ -64,8 +64,8 @@ func sizes(ctx context.Context, o options, dir string) (figures []figure, err er
 	return figures, err
 }
 
-// grow makes pushes and returns the size of the repository, and of a copy of it
-// after a collection.
+// grow makes pushes. It returns the size of the repository, and the size of a copy
+// of it after a garbage collection.
 func grow(ctx context.Context, p peer, r *remote, pushes int) (loose, packed int64, err error) {
 	for range pushes {
 		if err := p.edit(ctx); err != nil {

@@ -22,7 +22,7 @@ func (s *scenario) starts(ctx context.Context) error {
 	return nil
 }
 
-// firsts publishes to a new repository each time; the last is what the rest uses.
+// firsts publishes to a new repository each time. The later steps use the last one.
 func (s *scenario) firsts(ctx context.Context) error {
 	for range s.runs {
 		err := s.each(stepFirst, func(side int) (sample, error) {
@@ -45,17 +45,17 @@ func (s *scenario) firsts(ctx context.Context) error {
 	return nil
 }
 
-// depot is the repository a side uses: they were made in turns.
+// depot is the repository that a side uses. Both sides made theirs in turns.
 func (s *scenario) depot(side int) *remote { return s.made[len(s.made)-2+side] }
 
-// reader makes each side's reader: the first of its joins. The others come last,
-// for what they leave, a million files in the kernel's tables, makes whatever
-// looks for files slower than it is in any Town.
+// reader makes each side's reader, the first of its joins. The other joins come
+// last: they leave a million files in the kernel's tables, which makes every search
+// for files slower than in any real Town.
 func (s *scenario) reader(ctx context.Context) error {
 	if err := s.join(ctx); err != nil {
 		return err
 	}
-	unix.Sync() // what comes next is not measured while the disk still takes all that
+	unix.Sync() // so that the disk has finished before the next measurement
 	return nil
 }
 
@@ -80,20 +80,20 @@ func (s *scenario) joins(ctx context.Context) error {
 	}
 	verify := milliseconds(both[ours], func(p sample) time.Duration { return p.steps["verify"] })
 	s.add(stepVerify, "ms per MB", verify/max(megabytes, 0.001), 0)
-	// A join ends in a push of the Town's entry, which a clone does not.
+	// A join ends with a push of the Town's registry entry; a clone does not.
 	s.add(stepEntry, "ms", milliseconds(both[ours], whole),
 		milliseconds(both[theirs], whole)+milliseconds(s.samples[stepPush][theirs], whole))
 	return s.plain()
 }
 
-// tableBytes is the size in MB of what a repository holds, which is close to
-// that of the table files.
+// tableBytes is the size in MB of a whole repository, which is close to the size of
+// its table files.
 func tableBytes(dir string) (float64, error) {
 	bytes, err := size(dir)
 	return float64(bytes) / 1e6, err
 }
 
-// exchange measures what Towns do all day.
+// exchange measures the daily exchange of Towns.
 func (s *scenario) exchange(ctx context.Context) error {
 	var used [3][2]gitserver.Counts
 	for range s.runs {
@@ -134,8 +134,8 @@ func (s *scenario) exchange(ctx context.Context) error {
 	return nil
 }
 
-// pushParts adds what a push consists of. The sync itself is compared with the
-// other side's whole push.
+// pushParts adds the parts of a push. The sync alone is compared with the other
+// side's whole push.
 func (s *scenario) pushParts() {
 	both := s.samples[stepPush]
 	stock := milliseconds(both[theirs], whole)
@@ -144,7 +144,7 @@ func (s *scenario) pushParts() {
 	s.add(stepSync, "ms", milliseconds(both[ours], func(p sample) time.Duration { return p.steps["sync"] }), stock)
 }
 
-// processes counts git processes, in runs of their own.
+// processes counts git processes, in separate runs.
 func (s *scenario) processes(ctx context.Context) error {
 	counts := map[string][2]float64{}
 	for side, p := range s.peers {
@@ -174,9 +174,9 @@ func (s *scenario) processes(ctx context.Context) error {
 	return nil
 }
 
-// plain measures the least that writing a Town's files can take on this disk:
-// as many files of that size, made in one directory and flushed once, with
-// none of what makes it safe.
+// plain measures a lower bound for writing a Town's files on this disk: as many
+// files of the same size, in one directory, flushed once, without the steps that
+// make it safe.
 func (s *scenario) plain() error {
 	var samples []sample
 	for n := range s.runs {

@@ -27,9 +27,10 @@ const (
 )
 
 func main() {
-	// The child is told of this thread's end, not of the process's.
+	// The kernel signals the child when this thread ends, not when the process
+	// does.
 	runtime.LockOSThread()
-	syscall.CloseOnExec(reportFile) // what the program leaves running must not hold it
+	syscall.CloseOnExec(reportFile) // processes that the program leaves running must not hold it open
 	code, err := run(os.Args[1:], os.NewFile(reportFile, "report"))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "timed:", err)
@@ -61,5 +62,5 @@ func run(line []string, report *os.File) (int, error) {
 	if code := cmd.ProcessState.ExitCode(); code >= 0 {
 		return code, nil
 	}
-	return notRun, err // ended by a signal
+	return notRun, err // a signal ended it
 }
