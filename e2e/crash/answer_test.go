@@ -8,7 +8,7 @@ import (
 	"gastown/sync/federate"
 )
 
-// TestLostAnswer loses a push, or only its answer, on the way.
+// TestLostAnswer loses a push, or only the answer to it.
 func TestLostAnswer(t *testing.T) {
 	for _, fault := range []gitserver.Fault{gitserver.DropAnswer, gitserver.DropBefore} {
 		t.Run(fault.String(), func(t *testing.T) {
@@ -37,8 +37,8 @@ func TestLostAnswer(t *testing.T) {
 			if n := b.plane(t).has("one"); n != len(paths) {
 				t.Errorf("%d of %d texts arrived", n, len(paths))
 			}
-			// The fault happens each time: the push gives up, status says so, and the
-			// next push succeeds.
+			// If the fault happens each time, the push gives up, status says so,
+			// and the next push succeeds.
 			a.change(t, "two")
 			server.Set(fault)
 			if err := a.do(t.Context(), "push", url); err == nil && fault == gitserver.DropBefore {

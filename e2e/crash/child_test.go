@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// The test runs its own binary as the process to be killed, so that a kill
-// takes the whole of it.
+// The test runs its own binary as the process to kill, so that the kill ends
+// everything the call does.
 const (
 	childVerb = "GT_CRASH_VERB"
 	childTown = "GT_CRASH_TOWN"
@@ -54,7 +54,7 @@ type process struct {
 	stderr bytes.Buffer
 }
 
-// begin starts a call in a process of its own and returns when it is about to begin.
+// begin starts a process and returns when it is about to make the call.
 func (m *machine) begin(t testing.TB, verb, url, task string) *process {
 	t.Helper()
 	p := &process{cmd: exec.Command(os.Args[0])}
@@ -74,7 +74,7 @@ func (m *machine) begin(t testing.TB, verb, url, task string) *process {
 	return p
 }
 
-// wait is nil when the call succeeded.
+// wait returns nil when the call succeeded.
 func (p *process) wait() error {
 	if err := p.cmd.Wait(); err != nil {
 		return fmt.Errorf("%w: %s", err, strings.TrimSpace(p.stderr.String()))
@@ -85,7 +85,7 @@ func (p *process) wait() error {
 // killAfter kills the process after a while and reports whether it was still running.
 func (p *process) killAfter(t testing.TB, d time.Duration) bool {
 	t.Helper()
-	time.Sleep(d) // the moment is the point
+	time.Sleep(d) // the kill must come at a given moment of the call
 	killed := p.cmd.Process.Kill()
 	err := p.wait()
 	var exit *exec.ExitError
@@ -99,7 +99,7 @@ func (p *process) killAfter(t testing.TB, d time.Duration) bool {
 	return false
 }
 
-// took measures a call from its beginning to the process's end.
+// took measures a call until its process has ended.
 func (m *machine) took(t testing.TB, verb, url string) time.Duration {
 	t.Helper()
 	p := m.begin(t, verb, url, "")
@@ -110,10 +110,10 @@ func (m *machine) took(t testing.TB, verb, url string) time.Duration {
 	return time.Since(start)
 }
 
-// defaultGrace is how long a process whose parent was killed may take to end.
+// defaultGrace is how long processes may take to end after their parent was killed.
 const defaultGrace = 10 * time.Second
 
-// alone waits until no process works in dir any more, but this one.
+// alone waits until this is the only process that works in dir.
 func alone(t testing.TB, dir string) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -149,7 +149,7 @@ func processesIn(dir string) (found []string) {
 	return found
 }
 
-// expected are the files of gt's own that remain when no process works.
+// expected are the files of gt that stay when no process works.
 var expected = regexp.MustCompile(`^(` + strings.Join([]string{
 	`index`, `(engine|data/\.home)/\.dolt/config_global\.json`, `locks/[a-z-]+\.lock`, `data/federation(\.client)?\.lock`, `retired/.*`,
 	`data/federation/\.dolt/.*`, `data/federation/\.doltcfg/.*`,
@@ -157,10 +157,10 @@ var expected = regexp.MustCompile(`^(` + strings.Join([]string{
 	`remotes/origin/objects\.git/.*`,
 }, "|") + `)$`)
 
-// debris are files that only a process at work may have.
+// debris are files that may exist only while a process works.
 var debris = regexp.MustCompile(`(\.lock|/tmp_[^/]*|/fast_import_crash[^/]*|/nbs_table_[^/]*|\.next|/buffered[^/]*)$`)
 
-// tidy checks that nothing temporary is left in a Town.
+// tidy checks that no temporary file is left in a Town.
 func (m *machine) tidy(t testing.TB) {
 	t.Helper()
 	for name := range m.files(t) {

@@ -13,10 +13,11 @@ import (
 // points is how many processes TestKilledAnywhere kills.
 var points = flag.Int("points", 200, "how many processes to kill at random moments")
 
-// lanes is how many pairs of Towns share the points, each with a repository.
+// lanes is how many pairs of Towns share the points. Each pair has its own
+// repository.
 const lanes = 2
 
-// lane is two Towns and their repository: victim's processes are killed.
+// lane is two Towns and their repository. The test kills processes of victim.
 type lane struct {
 	t             *testing.T
 	dir, url      string
@@ -45,8 +46,8 @@ func newLane(t *testing.T) *lane {
 	return l
 }
 
-// prepare gives a push or pull of the victim something to do: in a contested
-// one both Towns changed the same documents.
+// prepare gives a push or pull of the victim something to do. With contested, both
+// Towns changed the same documents.
 func (l *lane) prepare(verb, body string, contested, recorded bool) {
 	l.t.Helper()
 	if verb == "pull" || contested {
@@ -78,10 +79,10 @@ func (l *lane) round(i int) {
 		}
 	} else {
 		l.late++
-		l.usual[verb] -= usual / 10 // so that later kills hit the call, not its end
+		l.usual[verb] -= usual / 10 // so that later kills hit the call rather than its end
 	}
 
-	// The other Town sees all of the change or nothing of it, at any time.
+	// At any time the other Town sees all of the change or none of it.
 	l.other.must(l.t, "pull", l.url)
 	if n := l.other.plane(l.t).has(body + " by victim"); n != 0 && n != len(paths) {
 		l.t.Errorf("round %d: the other Town sees %d of %d documents", i, n, len(paths))
@@ -110,7 +111,7 @@ func (l *lane) agree(i int, verb, body string, contested bool) {
 	}
 	l.victim.tidy(l.t)
 	alone(l.t, l.dir)
-	if i%10 == 0 { // it reads everything
+	if i%10 == 0 { // it reads every file
 		git(l.t, l.url, "fsck", "--strict", "--no-progress")
 	} else {
 		git(l.t, l.url, "fsck", "--connectivity-only", "--no-progress")
@@ -131,7 +132,7 @@ func TestKilledAnywhere(t *testing.T) {
 				l.round(i)
 			}
 			git(t, l.url, "fsck", "--strict", "--no-progress")
-			// Every text of every round, at the end.
+			// At the end, every text of every round must still exist.
 			end := l.other.plane(t)
 			for i := 0; i <= last; i++ {
 				contested := i/2%2 == 0

@@ -11,22 +11,22 @@ import (
 )
 
 const (
-	// crowdSize is how many processes work in the first Town, crowdTowns how
-	// many Towns share the repository, crowdTurns how often each process syncs.
+	// crowdSize is how many processes work in the first Town, crowdTowns how many
+	// Towns share the repository, crowdTurns how often each process syncs.
 	crowdSize  = 8
 	crowdTowns = 4
 	crowdTurns = 2
 )
 
-// own is a document only one process writes.
+// own is a document that only one process writes.
 func own(task string) string { return "templates/" + task + ".txt" }
 
 func ownText(task string, turn int) string {
 	return fmt.Sprintf("%s wrote this in turn %d\n", task, turn)
 }
 
-// crowd is one process: it writes and syncs, again and again. The first of each
-// Town also writes what other Towns write.
+// crowd is one process, which repeatedly writes and syncs. The first process of
+// each Town also writes documents that other Towns write.
 func (m *machine) crowd(ctx context.Context, task, url string) error {
 	for turn := range crowdTurns {
 		if err := m.put(own(task), ownText(task, turn)); err != nil {
@@ -89,7 +89,7 @@ func TestCrowd(t *testing.T) {
 	wait.Wait()
 	alone(t, dir)
 	for _, m := range towns {
-		m.tidy(t) // before anything else could clean up
+		m.tidy(t) // before anything else can clean up
 	}
 	for range 2 {
 		for _, m := range towns {

@@ -1,3 +1,3 @@
-// Package crash kills processes that federate, and runs many at once. The next run
-// completes what a killed one began, and nothing is lost.
+// Package crash kills processes of the federation, and runs many of them at once.
+// The next call completes what a killed process began, and nothing is lost.
 package crash

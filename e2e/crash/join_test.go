@@ -20,7 +20,7 @@ import (
 // joins is how many processes each of the tests below kills.
 var joins = flag.Int("joins", 16, "how many joins, and how many inits, to kill at random moments")
 
-// status must work after any interruption.
+// status checks that the status command works after any interruption.
 func (m *machine) status(t testing.TB, url string) federate.Status {
 	t.Helper()
 	s, err := m.engine.Status(t.Context(), []federate.Remote{{Name: "origin", URL: url}})
@@ -30,7 +30,8 @@ func (m *machine) status(t testing.TB, url string) federate.Status {
 	return s
 }
 
-// retired reports whether one of the databases that joins retired is the Town's own.
+// retired reports whether the Town's own database is among those that joins
+// retired.
 func (m *machine) retired(t testing.TB) bool {
 	t.Helper()
 	kept, err := filepath.Glob(filepath.Join(m.layout.Retired(), "federation-*"))
@@ -41,7 +42,7 @@ func (m *machine) retired(t testing.TB) bool {
 		if filepath.Ext(dir) == ".lock" {
 			continue
 		}
-		// A database has the name of its directory.
+		// A database is named after its directory.
 		link := filepath.Join(t.TempDir(), layout.Federation)
 		if err := os.Symlink(dir, link); err != nil {
 			t.Fatal(err)
@@ -61,7 +62,7 @@ func (m *machine) retired(t testing.TB) bool {
 	return false
 }
 
-// TestJoinKilledAnywhere kills joins of Towns that hold texts of their own.
+// TestJoinKilledAnywhere kills joins of Towns that have texts of their own.
 func TestJoinKilledAnywhere(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -132,7 +133,7 @@ func TestInitKilledAnywhere(t *testing.T) {
 		}
 		m.status(t, url)
 		switch err := m.do(t.Context(), "init", url); {
-		case errors.Is(err, town.ErrRefused): // it had published already, and says to join
+		case errors.Is(err, town.ErrRefused): // it had already published, and the error says to join
 			m.must(t, "join", url)
 		case err != nil:
 			t.Fatal(err)

@@ -19,14 +19,15 @@ import (
 	"gastown/town/layout"
 )
 
-// machine is a Town of which every part survives the process that uses it.
+// machine is a Town whose state is all on disk, so that several processes can use
+// it in turn.
 type machine struct {
 	dir, name string
 	layout    layout.Town
 	engine    *federate.Engine
 }
 
-// storeFile is the part of a Town's configuration the engine writes.
+// storeFile is the part of a Town's configuration that the engine writes.
 type storeFile struct{ path string }
 
 type storeNames struct{ UUID, Previous string }
@@ -55,7 +56,7 @@ func (f storeFile) SetFederation(uuid, previous string) error {
 	return os.Rename(next, f.path)
 }
 
-// at is the Town in dir, which may belong to another process too.
+// at is the Town in dir, which other processes may use too.
 func at(dir, name string) *machine {
 	m := &machine{dir: dir, name: name, layout: layout.Town{Root: dir}}
 	m.engine = federate.New(federate.Options{
@@ -68,7 +69,7 @@ func at(dir, name string) *machine {
 
 func (m *machine) actor() town.Actor { return town.Actor{Name: m.name, Email: m.name + "@example.com"} }
 
-// paths are the documents of one change: it arrives whole or not at all.
+// paths are the documents of one change, which arrives whole or not at all.
 var paths = []string{"roles/mayor.md", "formulas/build.formula.toml", "templates/bug.md"}
 
 func key(path string) town.Key {
@@ -141,7 +142,7 @@ func (m *machine) put(path, text string) error {
 	return os.WriteFile(full, []byte(text), 0o600)
 }
 
-// change writes a text of its own into every document.
+// change gives every document a text that no other change has.
 func (m *machine) change(t testing.TB, body string) {
 	t.Helper()
 	for _, p := range paths {
@@ -149,7 +150,7 @@ func (m *machine) change(t testing.TB, body string) {
 	}
 }
 
-// do runs one call of the engine by its name.
+// do makes one call of the engine by its name.
 func (m *machine) do(ctx context.Context, verb, url string) (err error) {
 	remote := federate.Remote{Name: "origin", URL: url}
 	yes := func(federate.Preview) error { return nil }
@@ -182,10 +183,10 @@ func (m *machine) must(t testing.TB, verb, url string) {
 	}
 }
 
-// plane is what a Town holds.
+// plane is the content of a Town's federation plane.
 type plane struct {
 	head string
-	// kept are the bodies of texts, by document, that a person can restore.
+	// kept are the texts that a person can restore, by document.
 	kept map[string]map[string]bool
 	open int // reviews
 }
@@ -220,7 +221,7 @@ func (m *machine) plane(t testing.TB) plane {
 	return p
 }
 
-// has counts the documents that still have their text of a change.
+// has counts the documents whose text of a change still exists.
 func (p plane) has(body string) (n int) {
 	for _, path := range paths {
 		if p.kept[path][document(path, body)] {

@@ -9,20 +9,20 @@ import (
 	"strings"
 )
 
-// BareOptions are the habits of a repository; the zero value accepts all.
+// BareOptions configure a repository. With the zero value it accepts every push.
 type BareOptions struct {
-	// FirstCommit gives the repository a branch main with one empty commit, as
-	// hosts do when asked for a README: stock Dolt wants at least one branch.
+	// FirstCommit creates a branch main with one empty commit, as hosts do when
+	// asked for a README. Stock Dolt needs at least one branch.
 	FirstCommit bool
-	// ReadOnly installs an update hook that declines each ref by name.
+	// ReadOnly installs an update hook that rejects each ref by name.
 	ReadOnly bool
-	// Refuse installs a pre-receive hook that prints this line and declines
-	// everything.
+	// Refuse installs a pre-receive hook that prints this line and rejects every
+	// push.
 	Refuse string
 	// DenyNonFastForwards refuses forced updates, as many hosts do.
 	DenyNonFastForwards bool
-	// AutoGC lets a push collect garbage, before it is answered. Off, the
-	// repository grows until something else collects it.
+	// AutoGC lets a push collect garbage before it is answered. Without it the
+	// repository grows until something else collects.
 	AutoGC bool
 }
 
@@ -58,11 +58,11 @@ func Bare(ctx context.Context, dir string, o BareOptions) error {
 	return nil
 }
 
-// hook installs a shell hook that reads its input, so that git never meets a
-// closed pipe, and then runs body.
+// hook installs a shell hook that reads all of its input before it runs body, so
+// that git never writes to a closed pipe.
 func hook(dir, name, body string) error {
 	script := "#!/bin/sh\ncat >/dev/null\n" + body + "\n"
-	if name == "update" { // git gives it no input
+	if name == "update" { // git gives an update hook no input
 		script = "#!/bin/sh\n" + body + "\n"
 	}
 	path := filepath.Join(dir, "hooks", name)
@@ -98,7 +98,7 @@ func output(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = dir
 	for _, kv := range os.Environ() {
-		if !strings.HasPrefix(kv, "GIT_") { // a hook's GIT_DIR would mislead git
+		if !strings.HasPrefix(kv, "GIT_") { // GIT_DIR of a surrounding hook would point git elsewhere
 			cmd.Env = append(cmd.Env, kv)
 		}
 	}
@@ -112,7 +112,7 @@ func output(ctx context.Context, dir string, args ...string) (string, error) {
 	return strings.TrimSpace(string(out)), nil
 }
 
-// quote makes text one word of a POSIX shell.
+// quote makes text one word for a POSIX shell.
 func quote(text string) string {
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
 }

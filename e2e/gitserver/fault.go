@@ -6,17 +6,17 @@ import "time"
 type Fault int
 
 const (
-	// None: behave.
+	// None serves normally.
 	None Fault = iota
 	// DropBefore receives a push, or at least its beginning, and cuts the
 	// connection without applying any of it.
 	DropBefore
-	// DropAnswer applies a push and cuts the connection instead of reporting.
+	// DropAnswer applies a push and closes the connection without the report.
 	DropAnswer
-	// BlackHole accepts new connections and never says a word on them. Another
-	// fault, None or Close cuts the connections so held.
+	// BlackHole accepts new connections and never answers on them. Setting another
+	// fault, None, or calling Close closes these connections.
 	BlackHole
-	// RefuseAuth lets nobody in, whatever key, password or token they show.
+	// RefuseAuth rejects every key, password and token.
 	RefuseAuth
 	// ReadOnly serves fetches and refuses pushes before any data is sent, as a
 	// host does for a key or user without write access.
@@ -44,8 +44,8 @@ func (f Fault) String() string {
 // Set switches to a fault until the next Set or Once.
 func (s *Server) Set(f Fault) { s.set(f, false) }
 
-// Once switches to a fault that strikes one connection, request or push, and
-// then behaves again.
+// Once sets a fault that affects one connection, request or push; afterwards the
+// server behaves normally.
 func (s *Server) Once(f Fault) { s.set(f, true) }
 
 func (s *Server) set(f Fault, once bool) {
@@ -57,7 +57,7 @@ func (s *Server) set(f Fault, once bool) {
 	}
 }
 
-// take reports whether f strikes now, and uses it up when it was set by Once.
+// take reports whether f applies now, and clears it when it was set by Once.
 func (s *Server) take(f Fault) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -70,9 +70,9 @@ func (s *Server) take(f Fault) bool {
 	return true
 }
 
-// BeforePush calls f each time a client's push has begun to arrive and before
-// git sees any of it: the place to let another client win the race. It is
-// called on the server's goroutine; nil calls nothing.
+// BeforePush has f called when a client's push has begun to arrive, before git sees
+// any of it, so that a test can let another client win the race. f runs on the
+// server's goroutine. nil removes it.
 func (s *Server) BeforePush(f func()) {
 	s.mu.Lock()
 	s.beforePush = f
@@ -92,10 +92,10 @@ func (s *Server) pushBegins() {
 // says anything on it, as a distant host would. Zero is no delay.
 func (s *Server) Delay(d time.Duration) { s.delay.Store(int64(d)) }
 
-// Throttle limits every connection to so many bytes a second in each
-// direction. Zero is no limit.
+// Throttle limits every connection to this many bytes a second in each direction.
+// Zero is no limit.
 func (s *Server) Throttle(bytesPerSecond int64) { s.rate.Store(bytesPerSecond) }
 
-// CutAfter cuts every connection accepted from now on once the server has sent
-// this many bytes on it, wherever that falls. Zero cuts none.
+// CutAfter closes every connection accepted from now on once the server has sent
+// this many bytes on it. Zero is no limit.
 func (s *Server) CutAfter(bytes int64) { s.cut.Store(bytes) }

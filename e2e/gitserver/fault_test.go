@@ -49,7 +49,8 @@ func TestDropAnswer(t *testing.T) {
 	})
 }
 
-// A push that finds nothing to do uses up no fault: the next real one does.
+// A push that has nothing to send does not use up a fault; the next real push meets
+// it.
 func TestFaultAwaitsAPush(t *testing.T) {
 	eachTransport(t, func(t *testing.T, s *Server, c clone) {
 		s.Once(DropAnswer)
@@ -80,7 +81,7 @@ func TestBlackHole(t *testing.T) {
 			t.Error("a connection cut by ending the black hole succeeded")
 		}
 		c.must(t, "fetch", "-q")
-		s.Set(BlackHole) // and Close ends what it holds
+		s.Set(BlackHole) // Close closes the connections that it holds
 		if out, err := c.try(300*time.Millisecond, "fetch"); err == nil {
 			t.Fatalf("a black hole answered: %s", out)
 		}
@@ -131,7 +132,7 @@ func TestHTTPCredentials(t *testing.T) {
 		}
 		want := int64(0)
 		if good {
-			want = 1 // the refused first try of a client is no exchange
+			want = 1 // a client's first request without credentials is not an exchange
 		}
 		if cost := s.Counts().Sub(before); cost.Exchanges != want || cost.Refused < 1 {
 			t.Errorf("%s cost %+v, want %d exchanges", user, cost, want)
@@ -151,8 +152,8 @@ func TestHTTPCredentials(t *testing.T) {
 	}
 }
 
-// Nothing but the two commands on the one repository runs over SSH, and a
-// stranger's key opens nothing.
+// Over SSH only the two git commands on the one repository run, and only the
+// generated key is accepted.
 func TestSSHRunsNothingElse(t *testing.T) {
 	s := start(t, BareOptions{FirstCommit: true}, SSH)
 	address := strings.TrimPrefix(strings.TrimSuffix(s.URL(), "/"+s.name()), "ssh://git@")
@@ -259,7 +260,7 @@ func TestBeforePush(t *testing.T) {
 	})
 }
 
-// Close ends what is under way: a throttled push, with its git processes.
+// Close ends a throttled push and its git processes.
 func TestCloseUnderWay(t *testing.T) {
 	eachTransport(t, func(t *testing.T, s *Server, c clone) {
 		c.commit(t, 1<<20)
@@ -312,7 +313,7 @@ func running(t *testing.T, repo string) string {
 		t.Fatal(err)
 	}
 	for _, dir := range dirs {
-		command, _ := os.ReadFile(filepath.Join(dir, "cmdline")) // it may have ended meanwhile
+		command, _ := os.ReadFile(filepath.Join(dir, "cmdline")) // the process may have ended meanwhile
 		cwd, _ := os.Readlink(filepath.Join(dir, "cwd"))
 		if strings.Contains(string(command), repo) || strings.HasPrefix(cwd, repo) {
 			found = append(found, dir+" "+strings.ReplaceAll(string(command), "\x00", " "))

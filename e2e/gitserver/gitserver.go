@@ -24,8 +24,8 @@ import (
 	"time"
 )
 
-// defaultGrace is how long Close lets git processes over SSH end by themselves
-// before it asks them to (SIGTERM, so that they remove their lock files).
+// defaultGrace is how long Close lets git processes of SSH sessions end by
+// themselves before it sends SIGTERM, which lets them remove their lock files.
 const defaultGrace = 10 * time.Second
 
 // Server is one repository served on 127.0.0.1. Its methods may be called from
@@ -33,12 +33,12 @@ const defaultGrace = 10 * time.Second
 type Server struct {
 	repo    string // the bare repository
 	git     string // the git executable
-	scratch string // HOME of git processes, keys of clients; removed by Close
+	scratch string // HOME of git processes and the clients' keys; Close removes it
 	url     string
 	env     []string
 
 	line      *line
-	transport func() // ends the transport's own goroutines once the line is cut
+	transport func() // ends the transport's own goroutines after shutdown
 	life      context.Context
 	end       context.CancelFunc
 	shut      sync.Once
@@ -55,23 +55,24 @@ type Server struct {
 	beforePush func()
 }
 
-// Counts is what clients have cost so far.
+// Counts says what clients have cost so far.
 type Counts struct {
 	// Connections is the number of TCP connections accepted.
 	Connections int64
-	// Exchanges is the number of conversations with Git: answered info/refs
-	// requests over HTTP, sessions that ran a git command over SSH. It is the
-	// number that limits on connections per sync speak of.
+	// Exchanges is the number of exchanges with Git: info/refs requests that were
+	// answered over HTTP, or sessions that ran a git command over SSH. Limits on
+	// connections a sync are about this number.
 	Exchanges int64
-	// Requests is every HTTP request or SSH session request, refused or not.
+	// Requests is every HTTP request or SSH session request, including refused
+	// ones.
 	Requests int64
-	// Refused is how many of them lacked what they needed to be let in.
+	// Refused counts the requests that lacked valid credentials.
 	Refused int64
-	// In and Out are bytes received and sent, as on the wire.
+	// In and Out are bytes received and sent on the wire.
 	In, Out int64
 }
 
-// Sub returns what was added since an earlier reading.
+// Sub returns the difference from an earlier reading.
 func (c Counts) Sub(before Counts) Counts {
 	return Counts{
 		Connections: c.Connections - before.Connections,
@@ -83,7 +84,7 @@ func (c Counts) Sub(before Counts) Counts {
 	}
 }
 
-// newServer listens on a free port; the transport is added by its caller.
+// newServer listens on a free port. The caller sets up the transport.
 func newServer(repo string) (*Server, error) {
 	repo, err := filepath.Abs(repo)
 	if err != nil {
@@ -110,15 +111,15 @@ func newServer(repo string) (*Server, error) {
 	return s, nil
 }
 
-// name is the repository's last name, as URLs spell it.
+// name is the repository's base name, escaped for a URL.
 func (s *Server) name() string { return url.PathEscape(filepath.Base(s.repo)) }
 
 // URL is the address of the repository, without credentials.
 func (s *Server) URL() string { return s.url }
 
-// Env is what a client adds to its environment to reach the server: the SSH
-// command with key and known host, or the CA of a TLS server. The git command
-// line, go test and stock Dolt all honour it.
+// Env is what a client adds to its environment to reach the server: an SSH command
+// with the key and the known host, or the CA of a TLS server. git, go test and
+// stock dolt all use it.
 func (s *Server) Env() []string { return append([]string(nil), s.env...) }
 
 // Counts reads the counters.
@@ -133,10 +134,10 @@ func (s *Server) Counts() Counts {
 	}
 }
 
-// Close cuts every connection, waits for every goroutine and git process, and
-// removes the server's temporary files (not the repository). A git process
-// that a hook keeps busy is waited for; over SSH it is asked to end after ten
-// seconds. Calling Close again does nothing.
+// Close closes every connection, waits for every goroutine and git process, and
+// removes the server's temporary files, but not the repository. It waits for git
+// processes that a hook keeps busy; over SSH it sends them SIGTERM after ten
+// seconds. A second call does nothing.
 func (s *Server) Close() error {
 	var err error
 	s.shut.Do(func() {
@@ -154,7 +155,7 @@ func (s *Server) Close() error {
 	return err
 }
 
-// begin enters work that Close waits for; it is false once Close has begun.
+// begin registers work that Close waits for. It returns false once Close has begun.
 func (s *Server) begin() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -164,7 +165,7 @@ func (s *Server) begin() bool {
 	return !s.closed
 }
 
-// gitEnv is the environment of git processes: nothing of the user's settings.
+// gitEnv is the environment of git processes, without the user's settings.
 func (s *Server) gitEnv(extra ...string) []string {
 	return append([]string{
 		"PATH=" + os.Getenv("PATH"),
@@ -175,7 +176,7 @@ func (s *Server) gitEnv(extra ...string) []string {
 		"GIT_CONFIG_COUNT=2",
 		"GIT_CONFIG_KEY_0=http.receivepack",
 		"GIT_CONFIG_VALUE_0=true",
-		// A collection that detaches would outlive the server.
+		// A garbage collection in the background would outlive the server.
 		"GIT_CONFIG_KEY_1=gc.autoDetach",
 		"GIT_CONFIG_VALUE_1=false",
 	}, extra...)

@@ -13,20 +13,20 @@ import (
 	"go.uber.org/goleak"
 )
 
-// defaultPatience bounds every git command of these tests.
+// defaultPatience is the time limit of every git command in these tests.
 const defaultPatience = 60 * time.Second
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// transports are the ways to serve; what follows holds for each.
+// transports are the ways to serve. The tests below hold for each.
 var transports = map[string]func(repo string) (*Server, error){
 	"http": func(repo string) (*Server, error) { return HTTP(repo, HTTPOptions{}) },
 	"tls":  func(repo string) (*Server, error) { return HTTP(repo, HTTPOptions{TLS: true}) },
 	"ssh":  SSH,
 }
 
-// eachTransport runs a test once per transport, on a repository with one
-// commit and a clone made before anything misbehaves.
+// eachTransport runs a test once per transport, with a repository of one commit and
+// a clone made before any fault is set.
 func eachTransport(t *testing.T, test func(t *testing.T, s *Server, c clone)) {
 	for name, serve := range transports {
 		t.Run(name, func(t *testing.T) {
@@ -57,8 +57,8 @@ func start(t *testing.T, o BareOptions, serve func(string) (*Server, error)) *Se
 	return s
 }
 
-// clone is a working copy whose git reaches the server and sees nothing else
-// of this machine.
+// clone is a working copy whose git can reach the server and ignores the
+// configuration of this machine.
 type clone struct {
 	dir string
 	env []string
@@ -79,7 +79,7 @@ func (s *Server) cloneFor(t *testing.T, url string) clone {
 	return c
 }
 
-// try runs git in the clone and returns everything it said.
+// try runs git in the clone and returns its output and errors.
 func (c clone) try(patience time.Duration, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
@@ -89,7 +89,8 @@ func (c clone) try(patience time.Duration, args ...string) (string, error) {
 		cmd.Dir = ""
 	}
 	cmd.Env = c.env
-	// With its ssh or curl helper, which would hold the output open.
+	// The timeout also ends its ssh or curl helper, which would hold the output
+	// open.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	out, err := cmd.CombinedOutput()
@@ -105,7 +106,7 @@ func (c clone) must(t *testing.T, args ...string) string {
 	return out
 }
 
-// commit records a file of so many bytes that do not compress.
+// commit records a file of size incompressible bytes.
 func (c clone) commit(t *testing.T, size int) string {
 	t.Helper()
 	data := make([]byte, size)
@@ -122,7 +123,7 @@ func (c clone) commit(t *testing.T, size int) string {
 	return c.must(t, "rev-parse", "HEAD")
 }
 
-// head is what the repository's main is, asked without the server.
+// head is the tip of the repository's main, read from disk.
 func (s *Server) head(t *testing.T) string {
 	t.Helper()
 	commit, err := output(t.Context(), s.repo, "rev-parse", "main")

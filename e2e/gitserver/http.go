@@ -13,19 +13,19 @@ import (
 	"sync"
 )
 
-// HTTPOptions say who is let in; the zero value lets everybody in.
+// HTTPOptions say which credentials are needed. With the zero value none are.
 type HTTPOptions struct {
-	// User and Password are basic authentication.
+	// User and Password are for basic authentication.
 	User, Password string
-	// Token is a bearer token. As on most hosts it also serves as the password
-	// of any user.
+	// Token is a bearer token. As on most hosts, it is also accepted as the
+	// password of any user.
 	Token string
-	// TLS serves https with a certificate that only Env's CA vouches for.
+	// TLS serves https. Only the CA in Env has signed the certificate.
 	TLS bool
 }
 
-// probeLength is the size of the empty request with which git tries out
-// authentication before a large push; it is not a push.
+// probeLength is the size of the request with which git tests its credentials
+// before a large push. It is not a push.
 const probeLength = 4
 
 // HTTP serves the bare repository at repo through git http-backend. The caller
@@ -41,7 +41,7 @@ func HTTP(repo string, o HTTPOptions) (*Server, error) {
 		config, err := s.selfSigned()
 		if err != nil {
 			s.transport = func() {}
-			_ = s.Close() // err says more
+			_ = s.Close() // the first error is the one to report
 			return nil, err
 		}
 		listener = tls.NewListener(s.line, config)
@@ -51,13 +51,13 @@ func HTTP(repo string, o HTTPOptions) (*Server, error) {
 	server := &http.Server{Handler: &backend{s: s, o: o}, ErrorLog: quiet()}
 	server.ConnState = func(_ net.Conn, state http.ConnState) {
 		switch state {
-		case http.StateNew: // its goroutine is about to start
+		case http.StateNew: // counted before its goroutine starts
 			serving.Add(1)
-		case http.StateClosed, http.StateHijacked: // ends; the handler is counted by begin
+		case http.StateClosed, http.StateHijacked: // the connection ends; begin counts its handler
 			serving.Done()
 		}
 	}
-	serving.Go(func() { _ = server.Serve(listener) }) // always ends with an error
+	serving.Go(func() { _ = server.Serve(listener) }) // it always returns an error
 	s.transport = func() {
 		_ = server.Close()
 		serving.Wait()
@@ -103,7 +103,7 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 
 	if s.take(DropBefore) {
-		_, _ = io.Copy(io.Discard, r.Body) // a client that leaves first is cut as well
+		_, _ = io.Copy(io.Discard, r.Body) // an error means that the client closed the connection first
 		hangUp(w)
 		return
 	}
@@ -116,8 +116,8 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	b.git(w, r)
 }
 
-// locate splits a request into the file below the repository and the git
-// service it is part of; ok is false outside the repository.
+// locate splits a request into the file below the repository and the git service.
+// ok is false when the path is outside the repository.
 func (b *backend) locate(r *http.Request) (name, service string, ok bool) {
 	name, ok = strings.CutPrefix(r.URL.Path, "/"+filepath.Base(b.s.repo)+"/")
 	if path.Clean(r.URL.Path) != r.URL.Path {
@@ -153,9 +153,9 @@ func (b *backend) allowed(r *http.Request) bool {
 func (b *backend) git(w http.ResponseWriter, r *http.Request) {
 	s := b.s
 	// git may report progress before it has read the whole push.
-	_ = http.NewResponseController(w).EnableFullDuplex() // not offered by unheard, which needs none
-	// The CGI host refuses chunked bodies for want of a length, but
-	// http-backend reads to the end of its input when it is given none.
+	_ = http.NewResponseController(w).EnableFullDuplex() // unheard has no full duplex and needs none
+	// net/http/cgi refuses chunked bodies because they have no length. http-backend
+	// reads to the end of its input when it gets no length.
 	r.TransferEncoding = nil
 	extra := []string{"GIT_PROJECT_ROOT=" + filepath.Dir(s.repo), "GIT_HTTP_EXPORT_ALL=1"}
 	if protocol := gitProtocol(r.Header.Get("Git-Protocol")); protocol != "" {
@@ -167,14 +167,14 @@ func (b *backend) git(w http.ResponseWriter, r *http.Request) {
 		Dir:    s.scratch,
 		Env:    s.gitEnv(extra...),
 		Logger: quiet(),
-		// Not a file: the process is waited for until its children, which
-		// inherit this, have ended too.
+		// Not a file, so that the CGI host waits for all processes that inherit it.
 		Stderr: struct{ io.Writer }{io.Discard},
 	}
 	handler.ServeHTTP(w, r)
 }
 
-// gitProtocol passes on a protocol version a client asks for, and nothing else.
+// gitProtocol passes on the protocol version that a client asks for, if git knows
+// it.
 func gitProtocol(value string) string {
 	switch value {
 	case "version=0", "version=1", "version=2":
@@ -183,24 +183,24 @@ func gitProtocol(value string) string {
 	return ""
 }
 
-// hangUp cuts the connection when an answer has begun and says nothing yet. A
-// connection that ends without a byte would make curl, and so git, silently
-// send the request again.
+// hangUp starts the answer and closes the connection before any content. If the
+// connection ended without a byte, curl, and so git, would silently repeat the
+// request.
 func hangUp(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/x-git-receive-pack-result")
 	w.WriteHeader(http.StatusOK)
 	control := http.NewResponseController(w)
-	if control.Flush() != nil { // the connection has gone already
+	if control.Flush() != nil { // the client has closed the connection
 		return
 	}
 	connection, _, err := control.Hijack()
-	if err != nil { // likewise
+	if err != nil { // the client has closed the connection
 		return
 	}
 	_ = connection.Close()
 }
 
-// unheard is an answer nobody gets.
+// unheard discards the response.
 type unheard struct{ header http.Header }
 
 func (u *unheard) Header() http.Header         { return u.header }

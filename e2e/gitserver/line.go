@@ -6,10 +6,11 @@ import (
 	"time"
 )
 
-// paceSteps is how many portions a second a throttled connection moves.
+// paceSteps is how many times a second a throttled connection moves data.
 const paceSteps = 50
 
-// line is the listener: it counts, slows, holds and cuts what passes.
+// line is the listener. It counts traffic and applies the delay, the throttle, the
+// cut and the faults to every connection.
 type line struct {
 	net.Listener
 	s *Server
@@ -19,8 +20,8 @@ type line struct {
 	closed bool
 }
 
-// Accept waits for a client. The connection it returns belongs to the caller,
-// but the line can cut it at any time.
+// Accept waits for a client. The caller owns the connection, but the line can close
+// it at any time.
 func (l *line) Accept() (net.Conn, error) {
 	raw, err := l.Listener.Accept()
 	if err != nil {
@@ -45,7 +46,7 @@ func (l *line) Accept() (net.Conn, error) {
 	return c, nil
 }
 
-// releaseHeld cuts the connections a black hole swallowed.
+// releaseHeld closes the connections that BlackHole accepted.
 func (l *line) releaseHeld() {
 	l.mu.Lock()
 	var held []*conn
@@ -58,9 +59,9 @@ func (l *line) releaseHeld() {
 	closeAll(held)
 }
 
-// shutdown stops listening and cuts everything.
+// shutdown stops listening and closes every connection.
 func (l *line) shutdown() {
-	_ = l.Listener.Close() // already closed is as good
+	_ = l.Listener.Close() // an error means that it is closed already
 	l.mu.Lock()
 	l.closed = true
 	open := make([]*conn, 0, len(l.open))
@@ -73,7 +74,7 @@ func (l *line) shutdown() {
 
 func closeAll(conns []*conn) {
 	for _, c := range conns {
-		_ = c.Close() // the other side may have gone first
+		_ = c.Close() // an error means that the client closed it first
 	}
 }
 
@@ -83,7 +84,7 @@ type conn struct {
 	net.Conn
 	line *line
 	due  time.Time // when the delay of a new connection is over
-	cut  int64     // bytes after which it breaks; 0 never
+	cut  int64     // bytes sent after which the connection is closed; 0 for never
 	sent int64
 	held bool
 	once sync.Once
@@ -102,7 +103,7 @@ func (c *conn) Close() error {
 	return err
 }
 
-// wait lets time pass, and ends early when the connection is cut.
+// wait sleeps for d, and returns early when the connection is closed.
 func (c *conn) wait(d time.Duration) error {
 	if d <= 0 {
 		return nil
@@ -117,7 +118,7 @@ func (c *conn) wait(d time.Duration) error {
 	}
 }
 
-// ready returns when the connection may be used for the first time.
+// ready waits until the delay of a new connection is over.
 func (c *conn) ready() error {
 	if c.held {
 		<-c.gone
@@ -126,7 +127,8 @@ func (c *conn) ready() error {
 	return c.wait(time.Until(c.due))
 }
 
-// portion is how much of n bytes may pass in one step, and how long n bytes take.
+// portion says how many of n bytes may pass in one step, and how long the step
+// takes for the bytes that were moved.
 func (c *conn) portion(n int) (int, func(moved int) time.Duration) {
 	rate := c.line.s.rate.Load()
 	if rate <= 0 {

@@ -25,7 +25,7 @@ func SSH(repo string) (*Server, error) {
 	client, host, err := s.identities()
 	if err != nil {
 		s.transport = func() {}
-		_ = s.Close() // err says more
+		_ = s.Close() // the first error is the one to report
 		return nil, err
 	}
 	s.url = fmt.Sprintf("ssh://git@%s/%s", s.line.Addr(), s.name())
@@ -86,7 +86,8 @@ func (s *Server) session(sess ssh.Session) {
 			}
 		}
 	}
-	// The whole group is asked to end, and politely: git removes its locks.
+	// Cancelling sends SIGTERM to the whole group, so that git removes its lock
+	// files.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGTERM) }
 	t := &talk{s: s, sess: sess, push: service == "receive-pack"}
@@ -95,7 +96,7 @@ func (s *Server) session(sess ssh.Session) {
 		_ = sess.Context().Value(ssh.ContextKeyConn).(*gossh.ServerConn).Close()
 		return
 	}
-	_ = sess.Exit(code) // a client that has gone needs no status
+	_ = sess.Exit(code) // an error means that the client has gone
 }
 
 // service recognises the two commands git sends, for the one repository.
@@ -112,24 +113,24 @@ func (s *Server) service(command []string) (string, bool) {
 	return "", false
 }
 
-// leave ends a session with a message and a failure.
+// leave ends a session with a message and exit code 1.
 func (s *Server) leave(sess ssh.Session, message string) {
 	_, _ = io.WriteString(sess.Stderr(), "ERROR: "+message+"\n")
 	_ = sess.Exit(1)
 }
 
-// talk carries bytes between a client and git, and notices a push.
+// talk carries bytes between a client and git, and recognises a push.
 type talk struct {
 	s    *Server
 	sess ssh.Session
 	push bool
-	mute atomic.Bool // git's words no longer reach the client
-	drop atomic.Bool // the connection is to be cut at the end
+	mute atomic.Bool // git's output is dropped
+	drop atomic.Bool // the connection is closed at the end
 }
 
-// run returns git's exit status once git, and every process holding its
-// output, has ended. The client's disappearance ends git's input, and thereby
-// git, in its own time: it is never killed while it may hold a lock.
+// run returns git's exit status once git, and every process that holds its output,
+// has ended. When the client disappears, git's input ends and git stops by itself.
+// It is never killed, because it may hold a lock.
 func (t *talk) run(cmd *exec.Cmd) int {
 	stdin, err := cmd.StdinPipe()
 	if err != nil {
@@ -141,8 +142,8 @@ func (t *talk) run(cmd *exec.Cmd) int {
 		_ = stdin.Close()
 		return 1
 	}
-	// The goroutine ends when the client closes the channel, at the latest
-	// with its connection; begin makes Close wait for it.
+	// The goroutine ends when the client closes the channel or its connection.
+	// begin makes Close wait for it.
 	if t.s.begin() {
 		go func() {
 			defer t.s.work.Done()
@@ -151,17 +152,17 @@ func (t *talk) run(cmd *exec.Cmd) int {
 				t.receive(stdin)
 				return
 			}
-			_, _ = io.Copy(stdin, t.sess) // git says what it misses
+			_, _ = io.Copy(stdin, t.sess) // an incomplete input is git's to report
 		}()
 	} else {
 		_ = stdin.Close()
 	}
-	_ = cmd.Wait() // the status is all a client sees
+	_ = cmd.Wait() // the client sees only the exit status
 	return cmd.ProcessState.ExitCode() & 0xff
 }
 
-// receive passes a push to git unless a fault strikes it. Four zeros instead
-// of a first command mean that the client has nothing to push.
+// receive passes a push to git, or applies the fault that is set. Four zeros in the
+// place of the first command mean that the client has nothing to push.
 func (t *talk) receive(git io.Writer) {
 	head := make([]byte, 4)
 	if _, err := io.ReadFull(t.sess, head); err != nil {
@@ -182,10 +183,10 @@ func (t *talk) receive(git io.Writer) {
 	if _, err := git.Write(head); err != nil {
 		return
 	}
-	_, _ = io.Copy(git, t.sess) // git says what it misses
+	_, _ = io.Copy(git, t.sess) // an incomplete input is git's to report
 }
 
-// toClient is a writer that falls silent when the talk is muted.
+// toClient is a writer that drops everything once the talk is muted.
 func (t *talk) toClient(w io.Writer) io.Writer {
 	return writerFunc(func(p []byte) (int, error) {
 		if t.mute.Load() {

@@ -12,8 +12,8 @@ import (
 	gossh "golang.org/x/crypto/ssh"
 )
 
-// identities generates the host's key and the client's, and writes the files
-// that make the system's ssh use them and nothing of the user's.
+// identities generates the keys of the host and of the client. It writes the files
+// that make the system's ssh use them and ignore the user's configuration.
 func (s *Server) identities() (client gossh.PublicKey, host gossh.Signer, err error) {
 	_, hostKey, err := ed25519.GenerateKey(rand.Reader)
 	if err != nil {

@@ -18,10 +18,10 @@ import (
 	"time"
 )
 
-// certificateLife is longer than any test.
+// certificateLife is longer than any test takes.
 const certificateLife = 24 * time.Hour
 
-// selfSigned makes a certificate for loopback and tells clients of it in Env.
+// selfSigned makes a certificate for loopback and adds its CA to Env.
 func (s *Server) selfSigned() (*tls.Config, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -53,5 +53,5 @@ func (s *Server) selfSigned() (*tls.Config, error) {
 	}, nil
 }
 
-// quiet is a log for the complaints of servers whose clients are cut on purpose.
+// quiet discards the errors that net/http logs when a fault closes a connection.
 func quiet() *log.Logger { return log.New(io.Discard, "", 0) }

@@ -1,7 +1,7 @@
-// Package stockdolt provides the unmodified dolt command, of the very version
-// this module pins, for tests of interoperability and for benchmarks to
-// compare with. It is built from the module cache once and kept; runs of it are
-// isolated from the user's settings and send no metrics.
+// Package stockdolt provides the unmodified dolt command, in the version that
+// go.mod pins, for interoperability tests and for benchmarks. It builds the command
+// once from the module cache. Runs are isolated from the user's settings and send
+// no metrics.
 package stockdolt
 
 import (
@@ -25,17 +25,18 @@ const (
 	command = "github.com/dolthub/dolt/go/cmd/dolt"
 	tags    = "gms_pure_go"
 
-	// defaultPoll is how often a process waiting for another's build looks.
+	// defaultPoll is the pause between two looks while another process builds.
 	defaultPoll = 200 * time.Millisecond
 )
 
-// Build returns the path of the stock dolt command in the directory cache,
-// building it when it is not there yet: seconds when Dolt's packages are in
-// Go's build cache, minutes when not. An empty cache means a directory of ours
-// in os.UserCacheDir. Processes that ask at the same time wait for one build.
+// Build returns the path of the stock dolt command in the directory cache, and
+// builds it if it is missing. A build takes seconds when Go's build cache has
+// Dolt's packages, minutes otherwise. An empty cache means a directory of this
+// module in os.UserCacheDir. Processes that call Build at the same time share one
+// build.
 //
-// It must be called below this module's directory, where go finds the pinned
-// version. A change of that version, or of Go, builds anew under another name.
+// Build must be called below this module's directory, where go finds the pinned
+// version. Another version of Dolt or of Go is built under another name.
 func Build(ctx context.Context, cache string) (string, error) {
 	if cache == "" {
 		user, err := os.UserCacheDir()
@@ -60,12 +61,12 @@ func Build(ctx context.Context, cache string) (string, error) {
 	if _, err := lock.TryLockContext(ctx, defaultPoll); err != nil {
 		return "", fmt.Errorf("build stock dolt: wait for another build: %w", err)
 	}
-	defer lock.Close() // unlocks; nothing was written through it
+	defer lock.Close() // releases the lock; nothing was written
 	if info, err := os.Stat(binary); err == nil && info.Mode().IsRegular() {
 		return binary, nil
 	}
-	// One fixed name, which the lock makes ours. Go does not overwrite what an
-	// interrupted build left unless it looks like a program.
+	// The lock protects this one fixed name. Go overwrites the remains of an
+	// interrupted build only if they look like a program.
 	unfinished := binary + ".unfinished"
 	if err := os.Remove(unfinished); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return "", fmt.Errorf("build stock dolt: %w", err)
@@ -79,7 +80,7 @@ func Build(ctx context.Context, cache string) (string, error) {
 	return binary, nil
 }
 
-// binaryName distinguishes everything the binary depends on.
+// binaryName names a binary by everything it depends on.
 func binaryName(ctx context.Context) (string, error) {
 	version, err := goCommand(ctx, "list", "-m", "-f", "{{.Version}}{{with .Replace}}{{.Path}}{{.Version}}{{end}}", module)
 	if err != nil {

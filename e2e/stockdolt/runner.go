@@ -10,22 +10,22 @@ import (
 	"time"
 )
 
-// defaultWaitDelay is how long output of a helper is awaited after dolt ended.
+// defaultWaitDelay is how long to wait for the output of dolt's helpers after dolt
+// has ended.
 const defaultWaitDelay = 5 * time.Second
 
-// Runner runs the stock dolt command with a home of its own.
+// Runner runs the stock dolt command with its own home directory.
 type Runner struct {
 	// Bin is the command's path.
 	Bin string
-	// Home is HOME and Dolt's root: global settings and credentials live here.
+	// Home is HOME and Dolt's root. It holds global settings and credentials.
 	Home string
 
 	extra []string
 }
 
-// New builds the command if need be (see Build, with its default cache) and
-// prepares home, a directory the caller owns, with a name to commit under and
-// metrics off.
+// New builds the command if needed (see Build, with its default cache). It prepares
+// home, a directory the caller owns, with a committer's name and metrics off.
 func New(ctx context.Context, home string) (*Runner, error) {
 	bin, err := Build(ctx, "")
 	if err != nil {
@@ -34,7 +34,7 @@ func New(ctx context.Context, home string) (*Runner, error) {
 	return At(ctx, bin, home)
 }
 
-// At is New for a command that was built already.
+// At is New for a command that is already built.
 func At(ctx context.Context, bin, home string) (*Runner, error) {
 	home, err := filepath.Abs(home)
 	if err != nil {
@@ -49,7 +49,7 @@ func At(ctx context.Context, bin, home string) (*Runner, error) {
 	}
 	r := &Runner{Bin: bin, Home: home}
 	for _, setting := range [][2]string{
-		{"metrics.disabled", "true"}, // first: the next command obeys it
+		{"metrics.disabled", "true"}, // first, so that the next command sends no metrics
 		{"versioncheck.disabled", "true"},
 		{"user.name", "Stock"},
 		{"user.email", "stock@localhost"},
@@ -62,16 +62,15 @@ func At(ctx context.Context, bin, home string) (*Runner, error) {
 	return r, nil
 }
 
-// With returns a runner that adds entries to the environment, such as a git
-// server's Env.
+// With returns a Runner with more environment entries, such as a git server's Env.
 func (r *Runner) With(env ...string) *Runner {
 	changed := *r
 	changed.extra = append(append([]string(nil), r.extra...), env...)
 	return &changed
 }
 
-// Env is the whole environment of a run: the user's search path and temporary
-// directory, and otherwise only ours. Git never prompts.
+// Env is the whole environment of a run. Only the search path and the temporary
+// directory come from the user. Git never prompts.
 func (r *Runner) Env() []string {
 	env := []string{
 		"PATH=" + os.Getenv("PATH"),
@@ -88,8 +87,8 @@ func (r *Runner) Env() []string {
 	return append(env, r.extra...)
 }
 
-// Command is a run of dolt in dir that the caller starts, for those who
-// measure or kill it.
+// Command is a run of dolt in dir for callers that start, measure or kill it
+// themselves.
 func (r *Runner) Command(ctx context.Context, dir string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, r.Bin, args...)
 	cmd.Dir = dir
@@ -98,8 +97,8 @@ func (r *Runner) Command(ctx context.Context, dir string, args ...string) *exec.
 	return cmd
 }
 
-// Run runs dolt in dir and returns what it wrote to standard output; an error
-// holds both streams. It does not retry.
+// Run runs dolt in dir and returns its standard output. An error contains both
+// streams. Run does not retry.
 func (r *Runner) Run(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := r.Command(ctx, dir, args...)
 	var stdout, stderr strings.Builder

@@ -12,23 +12,24 @@ import (
 )
 
 const (
-	// defaultStart bounds how long a server may take until it answers.
+	// defaultStart is how long a server may take until it answers.
 	defaultStart = 30 * time.Second
-	// servePoll is how often it is asked meanwhile.
+	// servePoll is the pause between two attempts to reach it.
 	servePoll = 10 * time.Millisecond
 )
 
-// Serve runs dolt sql-server on the databases below dir and returns its
-// address, host:port, when it answers. Its user root has no password. stop ends
-// it and waits; the caller calls it, once or more.
+// Serve runs dolt sql-server on the databases below dir and returns its address
+// (host:port) once it answers. The user root has no password. The caller must call
+// stop, which ends the server and waits for it; a second call does nothing.
 func (r *Runner) Serve(ctx context.Context, dir string) (address string, stop func() error, err error) {
-	// Bound and released, the port is free for the moment it takes to start.
+	// The listener finds a free port and closes; the port stays free until the
+	// server starts.
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return "", nil, fmt.Errorf("serve with stock dolt: %w", err)
 	}
 	address = l.Addr().String()
-	_, port, _ := net.SplitHostPort(address) // it is one of the system's own
+	_, port, _ := net.SplitHostPort(address) // the address comes from the system, so it parses
 	if err := l.Close(); err != nil {
 		return "", nil, fmt.Errorf("serve with stock dolt: %w", err)
 	}
@@ -63,7 +64,7 @@ func (r *Runner) Serve(ctx context.Context, dir string) (address string, stop fu
 	}
 }
 
-// answers reports whether a server greets who connects.
+// answers reports whether a MySQL server sends its greeting.
 func answers(address string) bool {
 	conn, err := net.DialTimeout("tcp", address, time.Second)
 	if err != nil {

@@ -112,8 +112,8 @@ func TestIsolated(t *testing.T) {
 	}
 }
 
-// Builds that start together give one file, and a finished one is not rebuilt;
-// remains of an interrupted build do no harm.
+// Builds that start at the same time produce one file, and a finished one is not
+// rebuilt. The remains of an interrupted build do no harm.
 func TestBuildOnce(t *testing.T) {
 	cache := t.TempDir()
 	name, err := binaryName(t.Context())
@@ -159,7 +159,7 @@ func TestBuildOnce(t *testing.T) {
 	if entries, err := os.ReadDir(cache); err != nil || len(entries) != 2 {
 		t.Errorf("the cache holds %v, want the command and its lock (%v)", entries, err)
 	}
-	// A cancelled wait says so and builds nothing.
+	// A cancelled wait returns an error and builds nothing.
 	if _, err := Build(canceled(t), cache); err == nil {
 		t.Error("a build with a cancelled context succeeded")
 	}

@@ -1,5 +1,5 @@
 // Package depot makes what a Town may meet in a repository: whole Towns with real
-// databases, files and git, stores written by the stock dolt command, and trees put
+// databases, files and git; stores written by the stock dolt command; and trees put
 // on a ref byte by byte.
 package depot
 
@@ -28,14 +28,14 @@ type Town struct {
 	*federate.Engine
 	Dir  string
 	Name string
-	// Remote is what Init, Join, Push, Pull and Sync below exchange with.
+	// Remote is the name of the remote that Init, Join, Push, Pull and Sync use.
 	Remote federate.Remote
 
 	t      testing.TB
 	stores *stores
 }
 
-// stores replaces the configuration file.
+// stores stands in for the configuration file.
 type stores struct {
 	mu             sync.Mutex
 	uuid, previous string
@@ -54,7 +54,7 @@ func (s *stores) SetFederation(uuid, previous string) error {
 	return nil
 }
 
-// Role, Formula and Template are documents that parse.
+// Role, Formula and Template return documents that parse.
 func Role(name, body string) string {
 	return fmt.Sprintf("---\nname: %s\ndescription: a role for tests\n---\n\n%s\n", name, body)
 }
@@ -64,7 +64,7 @@ func Formula(name, version, title string) string {
 	return fmt.Sprintf("formula = %q\nversion = %q\ndescription = \"for tests\"\n\n[[steps]]\nid = \"one\"\ntitle = %q\n", name, version, title)
 }
 
-// Starter is what every Town begins with.
+// Starter has the documents that every Town begins with.
 func Starter() map[town.Key]string {
 	return map[town.Key]string{
 		{Kind: town.KindRole, Name: "mayor"}:      Role("mayor", "starter"),
@@ -73,7 +73,7 @@ func Starter() map[town.Key]string {
 	}
 }
 
-// New makes a Town in dir, which must not exist or be empty. change adjusts
+// New makes a Town in dir, which must not exist or must be empty. change adjusts
 // the engine's options.
 func New(t testing.TB, dir, name, url string, change ...func(*federate.Options)) *Town {
 	t.Helper()
@@ -104,7 +104,7 @@ func (tt *Town) database() doltdb.Options {
 	return doltdb.Options{Dir: layout.Town{Root: tt.Dir}.Data(layout.Federation), Actor: tt.actor(), Command: "test"}
 }
 
-// SQL changes rows of the federation plane past gt, as a person with the stock
+// SQL changes rows of the federation plane without gt, as a person with the stock
 // command could.
 func (tt *Town) SQL(query string) {
 	tt.t.Helper()
@@ -147,7 +147,7 @@ func (tt *Town) options(change []func(*federate.Options)) federate.Options {
 	return o
 }
 
-// With is the same Town run with other options.
+// With returns the same Town with other options.
 func (tt *Town) With(t testing.TB, change ...func(*federate.Options)) *Town {
 	other := *tt
 	other.t = t
@@ -158,10 +158,10 @@ func (tt *Town) With(t testing.TB, change ...func(*federate.Options)) *Town {
 // Store is the UUID of the Town's store.
 func (tt *Town) Store() string { uuid, _ := tt.stores.Federation(); return uuid }
 
-// Yes confirms whatever is previewed.
+// Yes confirms every preview.
 func Yes(federate.Preview) error { return nil }
 
-// Init, and the four below, fail the test when they fail.
+// MustInit and the four functions below fail the test on an error.
 func (tt *Town) MustInit() {
 	tt.t.Helper()
 	if _, err := tt.Init(tt.t.Context(), tt.Remote, Yes); err != nil {
@@ -169,7 +169,6 @@ func (tt *Town) MustInit() {
 	}
 }
 
-// MustJoin joins.
 func (tt *Town) MustJoin() federate.Joined {
 	tt.t.Helper()
 	out, err := tt.Join(tt.t.Context(), tt.Remote, Yes)
@@ -179,7 +178,6 @@ func (tt *Town) MustJoin() federate.Joined {
 	return out
 }
 
-// MustPush pushes.
 func (tt *Town) MustPush() federate.Pushed {
 	tt.t.Helper()
 	out, err := tt.Push(tt.t.Context(), tt.Remote, false)
@@ -189,7 +187,6 @@ func (tt *Town) MustPush() federate.Pushed {
 	return out
 }
 
-// MustPull pulls.
 func (tt *Town) MustPull() federate.Pulled {
 	tt.t.Helper()
 	out, err := tt.Pull(tt.t.Context(), tt.Remote, false)
@@ -199,7 +196,6 @@ func (tt *Town) MustPull() federate.Pulled {
 	return out
 }
 
-// MustSync syncs.
 func (tt *Town) MustSync() federate.Synced {
 	tt.t.Helper()
 	out, err := tt.Sync(tt.t.Context(), tt.Remote, false)
@@ -238,7 +234,8 @@ func (tt *Town) Files() map[string]string {
 	return Tree(tt.t, filepath.Join(tt.Dir, "federation"))
 }
 
-// Tree is the content of every file below dir, by path; large ones by digest.
+// Tree is the content of every file below dir, by path; large files are represented
+// by their digest.
 func Tree(t testing.TB, dir string) map[string]string {
 	t.Helper()
 	out := map[string]string{}
@@ -246,7 +243,7 @@ func Tree(t testing.TB, dir string) map[string]string {
 		if err != nil || d.IsDir() {
 			return err
 		}
-		rel, _ := filepath.Rel(dir, path) // path lies below dir
+		rel, _ := filepath.Rel(dir, path) // path is below dir
 		data, err := os.ReadFile(path)
 		if len(data) > 4096 {
 			sum := sha256.Sum256(data)
@@ -261,7 +258,7 @@ func Tree(t testing.TB, dir string) map[string]string {
 	return out
 }
 
-// columns are what Rows shows of each table of the federation plane.
+// columns are the columns that Rows shows of each table of the federation plane.
 var columns = map[string]string{
 	"roles": "name, text, digest, revision, town, author", "formulas": "name, version, text, digest, revision, town, author",
 	"templates": "name, version, text, deleted, digest, revision, town, author", "archive": "kind, name, digest, version, text",
@@ -310,7 +307,7 @@ func (tt *Town) Head() (head string) {
 	return head
 }
 
-// Has reports that one of the lines has a part.
+// Has reports whether one of the lines contains part.
 func Has(lines []string, part string) bool {
 	for _, l := range lines {
 		if strings.Contains(l, part) {

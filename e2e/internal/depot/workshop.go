@@ -12,7 +12,7 @@ import (
 	"gastown/town"
 )
 
-// Ref is where Towns look.
+// Ref is the ref that Towns read.
 const Ref = "refs/dolt/data"
 
 // Git runs git in dir and returns what it printed.
@@ -61,7 +61,7 @@ func CommitDir(t testing.TB, repo, dir string) string {
 	return CommitTree(t, repo, tree.String())
 }
 
-// CommitTree makes a commit of a tree given as git mktree wants it.
+// CommitTree makes a commit of a tree, given in the format of git mktree.
 func CommitTree(t testing.TB, repo, lines string) string {
 	t.Helper()
 	return Git(t, repo, "", "commit-tree", "-m", "from the workshop", Git(t, repo, lines, "mktree", "--missing"))

@@ -1,5 +1,5 @@
-// Package programs finds the programs under test: gt, bd and gt-engine, as a
-// person has them after make build.
+// Package programs finds the programs under test: gt, bd and gt-engine, as make
+// build makes them.
 package programs
 
 import (
@@ -10,14 +10,13 @@ import (
 	"path/filepath"
 )
 
-// Env names a directory that has the programs already. It must be absolute.
+// Env names a directory that already has the programs. It must be absolute.
 const Env = "GT_TEST_BIN"
 
-// names are the programs.
 var names = []string{"gt", "bd", "gt-engine"}
 
-// Dir returns a directory with the programs, and what removes it again. Without
-// Env it builds them, which takes a quarter of a minute when nothing has changed.
+// Dir returns a directory with the programs, and a function that removes it. Unless
+// Env is set it builds them, which takes about 15 s when nothing has changed.
 func Dir() (dir string, remove func(), err error) {
 	if dir = os.Getenv(Env); dir != "" {
 		for _, name := range names {
