@@ -1,9 +1,10 @@
-// Package check says what a check is, and has those of disk, Dolt, tmux, Git and the
-// federation. The result of a check is a state, the figure it follows from, the
-// threshold, and one next step.
+// Package check defines what a check is, and has the checks of disk, Dolt, tmux,
+// Git and the federation. The result of a check is a state, the figure it follows
+// from, the threshold, and one next step.
 //
-// Checks change nothing, repair nothing and contact nobody. The paths, thresholds
-// and intervals come from the caller. Parts of the Deacon add checks of their own.
+// Checks change nothing, repair nothing and contact no remote. The paths,
+// thresholds and intervals come from the caller. Parts of the Deacon add checks of
+// their own.
 package check
 
 import (
@@ -15,7 +16,7 @@ import (
 	"gastown/town"
 )
 
-// State is how well something is.
+// State is how well a component is.
 type State string
 
 // The states, best first.
@@ -37,7 +38,7 @@ func (s State) Level() int {
 	}
 }
 
-// Worse is the worse of two states.
+// Worse returns the worse of two states.
 func Worse(a, b State) State {
 	if b.Level() > a.Level() {
 		return b
@@ -48,8 +49,8 @@ func Worse(a, b State) State {
 // Result is what a check found.
 type Result struct {
 	State State
-	// Figure is what was measured, and Threshold what it was compared with, both with
-	// units.
+	// Figure is the measured value, and Threshold the value it was compared with,
+	// both with units.
 	Figure    string
 	Threshold string
 	// Next is the next step; empty when all is well.
@@ -58,15 +59,16 @@ type Result struct {
 	Details []string
 }
 
-// Check looks at one thing.
+// Check examines one component.
 type Check struct {
-	// Name is a word; /health shows the result under it.
+	// Name is one word; /health shows the result under it.
 	Name string
-	// Help is one line for people.
+	// Help is one line of explanation.
 	Help string
-	// Slow checks read much, so a job of their own runs them less often.
+	// Slow checks read much, so they run less often, in a job of their own.
 	Slow bool
-	// Run looks. An error means that it could not look, which is critical.
+	// Run performs the check. An error means that it could not, which counts as
+	// critical.
 	Run func(context.Context) (Result, error)
 }
 

@@ -146,14 +146,15 @@ func TestFederation(t *testing.T) {
 	if seen != 2 {
 		t.Errorf("told of %d remotes", seen)
 	}
-	// Reviews are a person's: no fault, but the next thing to do.
+	// Reviews wait for a person: the state stays healthy and the next step names
+	// them.
 	contacts, reviews = nil, 2
 	if got := check.Do(t.Context()); got.State != Healthy || got.Next != "gt federation conflicts" || !strings.Contains(got.Figure, "2 open") {
 		t.Errorf("%+v", got)
 	}
 }
 
-// repository makes one with a commit.
+// repository makes a repository with one commit.
 func repository(t *testing.T) (dir string, repo *git.Repository) {
 	t.Helper()
 	dir = t.TempDir()
@@ -191,7 +192,7 @@ func TestGit(t *testing.T) {
 	if err := os.WriteFile(lock, nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	do(t, check, Healthy) // somebody is at work
+	do(t, check, Healthy) // a fresh lock: somebody is working
 	old := time.Now().Add(-time.Hour)
 	if err := os.Chtimes(lock, old, old); err != nil {
 		t.Fatal(err)

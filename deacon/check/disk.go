@@ -7,12 +7,12 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Disk looks how full the disk is that holds a directory.
+// Disk checks how full the disk of a directory is.
 type Disk struct {
 	Path string
-	// Warning and Critical are percentages of use.
+	// Warning and Critical are percentages of the disk in use.
 	Warning, Critical int
-	// Seen is told the figures; may be nil.
+	// Seen is called with the figures of each run; may be nil.
 	Seen func(used float64, free uint64)
 }
 
@@ -45,7 +45,8 @@ func (d Disk) run(context.Context) (Result, error) {
 	return out, nil
 }
 
-// percent is as df has it; a file system that counts nothing is not full.
+// percent is computed as df does. A file system that reports no blocks counts as
+// empty.
 func percent(used, all uint64) float64 {
 	if all == 0 {
 		return 0
@@ -53,7 +54,7 @@ func percent(used, all uint64) float64 {
 	return 100 * float64(used) / float64(all)
 }
 
-// grade holds a figure against its thresholds.
+// grade compares a figure with its thresholds.
 func grade(figure, warning, critical float64) Result {
 	switch {
 	case figure >= critical:
@@ -64,7 +65,7 @@ func grade(figure, warning, critical float64) Result {
 	return Result{State: Healthy}
 }
 
-// bytes words a size.
+// bytes formats a size.
 func bytes(n uint64) string {
 	switch {
 	case n < 1<<20:

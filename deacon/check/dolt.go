@@ -9,19 +9,20 @@ import (
 	"time"
 )
 
-// growthWindow is how long growth is watched before it is told.
+// growthWindow is the period over which growth is reported.
 const growthWindow = time.Hour
 
-// Dolt looks how fast the database answers and how it grows.
+// Dolt checks how fast the database answers and how it grows.
 type Dolt struct {
-	// Latency is how long a point read takes.
+	// Latency measures how long a point read takes.
 	Latency func(context.Context) (time.Duration, error)
 	// Data is the directory of the planes.
 	Data string
-	// Warning and Critical are latencies, MaxBytes the size that is a warning.
+	// Warning and Critical are latencies; MaxBytes is the size, in bytes, from
+	// which the check warns.
 	Warning, Critical time.Duration
 	MaxBytes          int64
-	// Seen is told the figures; may be nil.
+	// Seen is called with the figures of each run; may be nil.
 	Seen func(latency time.Duration, bytes int64)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -30,8 +31,8 @@ type Dolt struct {
 	then  int64
 }
 
-// Check returns the check named dolt. It remembers the size between runs, and
-// runs one at a time.
+// Check returns the check named dolt. It remembers the size between runs, so runs
+// must not overlap.
 func (d *Dolt) Check() Check {
 	return Check{Name: "dolt", Help: "latency of a query, size and growth of the planes", Run: d.run}
 }
@@ -61,7 +62,7 @@ func (d *Dolt) run(ctx context.Context) (Result, error) {
 	return out, nil
 }
 
-// growth words the change of size since about an hour ago.
+// growth describes the change of size over about the last hour.
 func (d *Dolt) growth(size int64) string {
 	now := time.Now
 	if d.Now != nil {
@@ -82,8 +83,8 @@ func (d *Dolt) growth(size int64) string {
 	return fmt.Sprintf(", %s%s in %s", sign, bytes(uint64(change)), at.Sub(since).Round(time.Second))
 }
 
-// treeSize is what the files below a directory hold. Files come and go
-// meanwhile.
+// treeSize is the size of all files below a directory, in bytes. Files may appear
+// and disappear meanwhile.
 func treeSize(dir string) (total int64, err error) {
 	err = filepath.WalkDir(dir, func(_ string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) {

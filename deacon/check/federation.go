@@ -6,28 +6,29 @@ import (
 	"time"
 )
 
-// Contact is what is known of one remote.
+// Contact is the last known state of one remote.
 type Contact struct {
 	Remote string
-	// Confirmed: a person agreed to exchange with it.
+	// Confirmed says that a person agreed to exchange with it.
 	Confirmed bool
-	// Verified is when it last confirmed an exchange; zero for never.
+	// Verified is when the remote last confirmed an exchange; zero for never.
 	Verified time.Time
-	// Error is why the last attempt failed; empty when it did not.
+	// Error is why the last attempt failed; empty when it succeeded.
 	Error string
 }
 
-// Federation looks when the Town was last in step with its remotes.
+// Federation checks when the Town last had a verified sync with each remote.
 type Federation struct {
 	Contacts func(context.Context) ([]Contact, error)
 	// Reviews counts the proposals that wait for a person.
 	Reviews func(context.Context) (int, error)
 	// Warning and Critical are ages of the last verified sync.
 	Warning, Critical time.Duration
-	// Since is when the watch began: a remote that was never in step is as old
-	// as that.
+	// Since is when the watch began. The age of a remote that never had a sync
+	// counts from then.
 	Since time.Time
-	// Seen is told each remote's last verified sync, and the reviews; may be nil.
+	// Seen is called with each remote's last verified sync and the number of
+	// reviews; may be nil.
 	Seen func(contacts []Contact, reviews int)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -84,7 +85,7 @@ func (f Federation) run(ctx context.Context) (Result, error) {
 	if oldest > 0 {
 		out.Figure += ", in step " + oldest.Round(time.Second).String() + " ago"
 	}
-	// Reviews wait for a person; that is no fault of the Town.
+	// Reviews wait for a person and do not worsen the state.
 	if reviews > 0 && out.Next == "" {
 		out.Next = "gt federation conflicts"
 	}

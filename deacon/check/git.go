@@ -15,15 +15,15 @@ import (
 )
 
 const (
-	// staleLock is the age from which a lock file of git's is nobody's any more.
+	// staleLock is the age from which a lock file of git's counts as left behind.
 	staleLock = 10 * time.Minute
-	// maxRefs is how many references of one repository are followed.
+	// maxRefs is how many references of one repository are checked.
 	maxRefs = 1000
 )
 
-// Git looks at repositories without executing git and without writing.
+// Git checks repositories without running git and without writing.
 type Git struct {
-	// Repositories lists their directories.
+	// Repositories lists the directories of the repositories.
 	Repositories func() ([]string, error)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -64,7 +64,7 @@ func (g Git) run(ctx context.Context) (Result, error) {
 	return out, nil
 }
 
-// look reads what each reference points to, and finds locks that were left.
+// look checks the object of each reference, and finds locks that were left behind.
 func (g Git) look(ctx context.Context, dir string) (locks []string, err error) {
 	repo, err := git.PlainOpenWithOptions(dir, &git.PlainOpenOptions{EnableDotGitCommonDir: true})
 	if err != nil {
@@ -101,7 +101,7 @@ func (g Git) look(ctx context.Context, dir string) (locks []string, err error) {
 	return g.locks(dir)
 }
 
-// readable reads an object and, of a commit, its tree.
+// readable reads an object and, for a commit, its tree.
 func readable(s storer.EncodedObjectStorer, h plumbing.Hash) error {
 	o, err := object.GetObject(s, h)
 	if err != nil {

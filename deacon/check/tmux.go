@@ -8,16 +8,16 @@ import (
 	"gastown/tmux"
 )
 
-// Tmux looks at the Town's tmux sessions.
+// Tmux checks the number of the Town's tmux sessions.
 type Tmux struct {
 	// Sessions lists them.
 	Sessions func(context.Context) ([]tmux.Session, error)
-	// Max is how many there may be.
+	// Max is how many sessions there may be.
 	Max int
 }
 
-// Check returns the check named tmux. Without a tmux server it starts no
-// process.
+// Check returns the check named tmux. It starts no process when no tmux server
+// runs.
 func (t Tmux) Check() Check {
 	return Check{Name: "tmux", Help: "the Town's tmux sessions", Run: t.run}
 }

@@ -14,8 +14,8 @@ import (
 
 type connKey struct{}
 
-// listener bounds the connections, and with Owner accepts only those of the owner's
-// processes.
+// listener bounds the number of connections. With Owner it accepts only processes
+// of the owner.
 type listener struct {
 	net.Listener
 	server *Server
@@ -43,7 +43,7 @@ func (l *listener) Accept() (net.Conn, error) {
 	}
 }
 
-// sameUser reports whether the peer may use what belongs to this user.
+// sameUser reports whether the peer's user may use what belongs to this user.
 func sameUser(c net.Conn) bool {
 	u, ok := c.(*net.UnixConn)
 	if !ok {
@@ -53,7 +53,7 @@ func sameUser(c net.Conn) bool {
 	return err == nil && allowed(peer, os.Getuid())
 }
 
-// PeerUser asks the kernel which user's process is at the other end.
+// PeerUser asks the kernel for the user of the process at the other end.
 func PeerUser(c *net.UnixConn) (int, error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
@@ -71,18 +71,18 @@ func PeerUser(c *net.UnixConn) (int, error) {
 // Owner reports whether the peer is a process of this user, or of root.
 func Owner(c *net.UnixConn) bool { return sameUser(c) }
 
-// allowed: root may do anything anyway.
+// allowed also accepts root, which can do anything anyway.
 func allowed(peer, own int) bool { return peer == own || peer == 0 }
 
-// conn observes its peer: net/http does not report requests that never arrive
-// whole.
+// conn observes its peer, because net/http does not report requests that never
+// arrive whole.
 type conn struct {
 	net.Conn
 	server  *Server
 	release func()
 	got     atomic.Bool // bytes of a request arrived
-	handled atomic.Bool // and its handler was called
-	slow    atomic.Bool // or the peer was too slow
+	handled atomic.Bool // the request's handler was called
+	slow    atomic.Bool // the peer was too slow
 	idle    atomic.Bool // between two requests
 	aborted atomic.Bool // the server itself interrupts its read
 }
@@ -98,7 +98,7 @@ func (c *conn) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// Write bounds how long the peer takes for each piece, with Owner.
+// Write limits, with Owner, how long the peer may take for each piece.
 func (c *conn) Write(p []byte) (int, error) {
 	if c.server.opts.Owner {
 		if err := c.SetWriteDeadline(time.Now().Add(c.server.opts.Write)); err != nil {
@@ -112,8 +112,8 @@ func (c *conn) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// SetReadDeadline recognises how net/http interrupts its own reads: by a time in the
-// past.
+// SetReadDeadline recognises a deadline in the past, with which net/http interrupts
+// its own reads.
 func (c *conn) SetReadDeadline(t time.Time) error {
 	c.aborted.Store(!t.IsZero() && t.Year() < 2000)
 	return c.Conn.SetReadDeadline(t)
@@ -124,7 +124,7 @@ func (c *conn) Close() error {
 	return c.Conn.Close()
 }
 
-// state is called by net/http when a connection changes.
+// state is net/http's callback for a connection whose state changes.
 func state(n net.Conn, s http.ConnState) {
 	c, ok := n.(*conn)
 	if !ok {

@@ -1,10 +1,10 @@
-// Package guard is what stands between a listener and its handler: everything
-// that arrives is hostile until checked.
+// Package guard protects a handler from everything that arrives at its listener.
+// Input is treated as hostile until it is checked.
 //
-// It bounds connections, header and body sizes and the time a peer may take,
-// lets only the Town's owner use a unix socket, contains a handler that panics,
-// and counts what it refuses by a reason from a fixed list. It logs the reason,
-// seldom, and never what the peer sent.
+// It limits connections, sizes of headers and bodies, and the time a peer may take.
+// It accepts only the Town's owner on a unix socket, contains a handler that
+// panics, and counts refusals by a reason from a fixed list. It logs the reason now
+// and then, and never what the peer sent.
 package guard
 
 import (
@@ -21,7 +21,7 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// Limits where Options leave them out.
+// Defaults for values that Options leave out.
 const (
 	defaultConns  = 256
 	defaultBody   = 64 << 10
@@ -32,11 +32,11 @@ const (
 	defaultIdle = 60 * time.Second
 	// defaultWrite is how long a peer may take to read an answer.
 	defaultWrite = 10 * time.Second
-	// logEvery is how often a reason of refusal is logged after the first three times.
+	// logEvery is how often a reason is logged after its first three times.
 	logEvery = 10 * time.Second
 )
 
-// The reasons of refusal. There are no others.
+// The reasons for a refusal; there are no others.
 const (
 	Peer      = "peer"      // another user's process
 	Crowded   = "crowded"   // too many connections
@@ -45,30 +45,30 @@ const (
 	Oversized = "oversized" // a body above the limit
 	Unknown   = "unknown"   // no such path or method
 	Unsigned  = "unsigned"  // a notification without a valid signature
-	Limited   = "limited"   // more requests a second than there may be
+	Limited   = "limited"   // more requests a second than allowed
 )
 
-// Reasons lists them all.
+// Reasons lists all reasons.
 func Reasons() []string {
 	return []string{Peer, Crowded, Slow, Malformed, Oversized, Unknown, Unsigned, Limited}
 }
 
-// Options say how to guard.
+// Options configure a guard.
 type Options struct {
-	// Log gets the refusals, by reason.
+	// Log gets the reasons of refusals.
 	Log logrus.FieldLogger
-	// Refused counts a refusal; it must not block.
+	// Refused is called for each refusal and must not block.
 	Refused func(reason string)
-	// Owner lets only processes of this user, and root's, in. The listener must
-	// be of a unix socket.
+	// Owner accepts only processes of this user and of root. The listener must be a
+	// unix socket.
 	Owner bool
 	// Conns, Body and Read replace the defaults above.
 	Conns int
 	Body  int64
 	Read  time.Duration
-	// Write replaces the default too. It bounds a request from its headers to
-	// the end of its answer; with Owner, whose requests may take long, each piece
-	// of the answer that is written.
+	// Write also replaces a default. It bounds the time from a request's headers to
+	// the end of its answer. With Owner requests may take long, so it bounds each
+	// written piece of the answer instead.
 	Write time.Duration
 }
 
@@ -84,7 +84,7 @@ type Server struct {
 	logged map[string]*rate.Sometimes
 }
 
-// Serve serves h on l, which it closes in the end.
+// Serve serves h on l and closes l at the end.
 func Serve(l net.Listener, h http.Handler, o Options) *Server {
 	if o.Conns == 0 {
 		o.Conns = defaultConns
@@ -112,7 +112,7 @@ func Serve(l net.Listener, h http.Handler, o Options) *Server {
 			return context.WithValue(ctx, connKey{}, c)
 		},
 		ConnState: state,
-		// Its messages may quote the peer.
+		// Its messages may quote what the peer sent.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
 	s.served.Go(func() {
@@ -124,11 +124,11 @@ func Serve(l net.Listener, h http.Handler, o Options) *Server {
 	return s
 }
 
-// Failed tells when the listener fails for good.
+// Failed delivers the error when the listener fails for good.
 func (s *Server) Failed() <-chan error { return s.failed }
 
 // Close cancels the requests under way, waits for their answers until ctx ends, and
-// then closes the connections that are left.
+// then closes the remaining connections.
 func (s *Server) Close(ctx context.Context) error {
 	s.cancel()
 	err := s.http.Shutdown(ctx)
@@ -139,7 +139,7 @@ func (s *Server) Close(ctx context.Context) error {
 	return err
 }
 
-// refuse counts a request that is refused, and logs some of them.
+// refuse counts a refused request, and logs some of them.
 func (s *Server) refuse(reason string) {
 	if s.opts.Refused != nil {
 		s.opts.Refused(reason)

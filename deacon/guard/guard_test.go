@@ -20,7 +20,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// counts are refusals by reason.
+// counts counts refusals by reason.
 type counts struct {
 	mu sync.Mutex
 	n  map[string]int
@@ -41,7 +41,7 @@ func (c *counts) of(reason string) int {
 	return c.n[reason]
 }
 
-// await waits until a reason was counted so often.
+// await waits until a reason was counted want times.
 func (c *counts) await(t *testing.T, reason string, want int) {
 	t.Helper()
 	deadline := time.Now().Add(10 * time.Second)
@@ -85,11 +85,11 @@ func dial(t *testing.T, path string) net.Conn {
 	return c
 }
 
-// ask sends raw bytes and reads what comes back until the end.
+// ask sends raw bytes and returns everything that comes back.
 func ask(t *testing.T, path, raw string) string {
 	t.Helper()
 	c := dial(t, path)
-	_, _ = io.WriteString(c, raw) // it may be cut before it is all written
+	_, _ = io.WriteString(c, raw) // the server may close the connection before all is written
 	answer, _ := io.ReadAll(c)
 	return string(answer)
 }
@@ -152,7 +152,7 @@ func TestWhatIsRefused(t *testing.T) {
 	if text := log.String(); strings.Contains(text, secret) || !strings.Contains(text, Oversized) {
 		t.Errorf("the log: %s", text)
 	}
-	// Few lines, however many requests.
+	// The log has few lines, however many requests were refused.
 	if n := strings.Count(log.String(), "reason="+Malformed); n > 3 {
 		t.Errorf("%d lines for one reason", n)
 	}
@@ -164,7 +164,7 @@ func TestAPeerThatLeavesEarlyIsNoHarm(t *testing.T) {
 	_, _ = io.WriteString(conn, "POST /echo HTTP/1.1\r\nHo")
 	_ = conn.Close()
 	c.await(t, Malformed, 1)
-	_ = dial(t, path).Close() // only looked whether somebody listens
+	_ = dial(t, path).Close() // as a client does that only looks whether somebody listens
 	if got := ask(t, path, post("/echo", `{"say":"x"}`)); !strings.Contains(got, "said") {
 		t.Error(got)
 	}
@@ -174,7 +174,7 @@ func TestCrowd(t *testing.T) {
 	path, _, c := serve(t, echo, Options{Conns: 2, Read: 20 * time.Second})
 	first, second := dial(t, path), dial(t, path)
 	for _, conn := range []net.Conn{first, second} {
-		// An answer on each proves that it was let in.
+		// An answer on each connection proves that it was accepted.
 		fmt.Fprintf(conn, "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{}")
 		if n, err := conn.Read(make([]byte, 1000)); err != nil || n == 0 {
 			t.Fatal(n, err)
@@ -248,7 +248,7 @@ func TestOnlyTheOwner(t *testing.T) {
 			t.Errorf("uid %d at the socket of %d: %v", v.peer, v.own, got)
 		}
 	}
-	// A connection that no unix socket made has no user.
+	// A connection that is not of a unix socket has no user.
 	a, b := net.Pipe()
 	defer a.Close()
 	defer b.Close()

@@ -15,8 +15,7 @@ import (
 
 type serverKey struct{}
 
-// handler bounds the body, contains panics and counts what the handler below
-// refuses.
+// handler limits the body, contains panics, and counts what h refuses.
 func (s *Server) handler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := r.Context().Value(connKey{}).(*conn); ok {
@@ -44,8 +43,9 @@ func (s *Server) handler(h http.Handler) http.Handler {
 	})
 }
 
-// body reads the request's body while the peer has time for it. Its deadline
-// ends here: it would cut the connection under a handler that takes long.
+// body reads the request's body within the peer's read time. It then clears the
+// deadline, which would otherwise close the connection during a handler that takes
+// long.
 func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	data, err := io.ReadAll(http.MaxBytesReader(w, r.Body, s.opts.Body))
 	var large *http.MaxBytesError
@@ -55,7 +55,7 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 		return data, true
 	case errors.As(err, &large):
 		Refuse(w, r, Oversized, http.StatusRequestEntityTooLarge)
-	case errors.Is(err, os.ErrDeadlineExceeded): // counted where it happened
+	case errors.Is(err, os.ErrDeadlineExceeded): // conn counted it already
 		http.Error(w, Slow, http.StatusRequestTimeout)
 	default:
 		Refuse(w, r, Malformed, http.StatusBadRequest)
@@ -63,24 +63,24 @@ func (s *Server) body(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
 	return nil, false
 }
 
-// answer remembers the status.
+// answer remembers the status code.
 type answer struct {
 	http.ResponseWriter
 	code int
 }
 
 func (a *answer) WriteHeader(code int) {
-	if a.code == 0 && code >= http.StatusOK { // not an interim one
+	if a.code == 0 && code >= http.StatusOK { // 1xx codes are interim answers
 		a.code = code
 	}
 	a.ResponseWriter.WriteHeader(code)
 }
 
-// Unwrap lets http.ResponseController reach the connection.
+// Unwrap gives http.ResponseController access to the connection.
 func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 
-// Refuse counts and answers a request for a reason of the list; a handler
-// behind Serve calls it.
+// Refuse counts and answers a refused request. A handler behind Serve calls it with
+// a reason of the list.
 func Refuse(w http.ResponseWriter, r *http.Request, reason string, code int) {
 	if s, ok := r.Context().Value(serverKey{}).(*Server); ok {
 		s.refuse(reason)
@@ -88,11 +88,11 @@ func Refuse(w http.ResponseWriter, r *http.Request, reason string, code int) {
 	http.Error(w, reason, code)
 }
 
-// ReadJSON reads the request's body, exactly one JSON value whose every field
-// must be known. When it returns false the request was refused and answered. An
-// empty body leaves value as it is.
+// ReadJSON decodes the request's body, which must be exactly one JSON value without
+// unknown fields. When it returns false it has refused and answered the request. An
+// empty body leaves value unchanged.
 func ReadJSON(w http.ResponseWriter, r *http.Request, value any) bool {
-	data, err := io.ReadAll(r.Body) // body has bounded it
+	data, err := io.ReadAll(r.Body) // body has limited its size
 	if err == nil {
 		err = strict.JSON(data, value)
 	}

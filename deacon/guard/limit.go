@@ -12,11 +12,11 @@ import (
 )
 
 const (
-	// PatienceHeader is how long a client waits for its turn, in milliseconds.
+	// PatienceHeader says how long a client waits for its turn, in milliseconds.
 	PatienceHeader = "Gt-Patience"
-	// WaitingHeader says in an interim answer (102) what the client waits for.
+	// WaitingHeader, in an interim answer (102), says what the client waits for.
 	WaitingHeader = "Gt-Waiting"
-	// maxPatience bounds what a client may say.
+	// maxPatience is the longest wait a client may ask for.
 	maxPatience = 5 * time.Minute
 )
 
@@ -27,12 +27,12 @@ type LimitOptions struct {
 	Queue int
 	// Exempt says which requests are neither counted nor delayed. May be nil.
 	Exempt func(*http.Request) bool
-	// Delayed counts a request that had to wait. May be nil.
+	// Delayed is called for each request that had to wait. May be nil.
 	Delayed func()
 }
 
-// Limiter admits so many requests a second, and a burst above that. Requests have
-// their turns in the order in which they came. Its methods may be called from many
+// Limiter admits a number of requests a second, and a burst above that. Requests
+// are admitted in the order in which they came. Its methods may be called from many
 // goroutines.
 type Limiter struct {
 	opts    LimitOptions
@@ -46,14 +46,15 @@ func NewLimiter(perSecond, burst int, o LimitOptions) *Limiter {
 	return &Limiter{opts: o, rate: rate.NewLimiter(rate.Limit(perSecond), burst)}
 }
 
-// Set changes the limit, for requests that come from now on.
+// Set changes the limit for later requests.
 func (l *Limiter) Set(perSecond, burst int) {
 	l.rate.SetLimit(rate.Limit(perSecond))
 	l.rate.SetBurst(burst)
 }
 
-// Handler is h behind the limit. A request that gets no turn while its client waits,
-// or finds the queue full, is refused with 429 and Retry-After. Serve it with Serve.
+// Handler is h behind the limit. A request is refused with 429 and Retry-After when
+// the queue is full, or when its turn comes later than its client waits. Serve it
+// with Serve.
 func (l *Limiter) Handler(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if l.opts.Exempt != nil && l.opts.Exempt(r) || l.admit(w, r) {
@@ -62,7 +63,7 @@ func (l *Limiter) Handler(h http.Handler) http.Handler {
 	})
 }
 
-// admit waits for the request's turn. When it returns false, the request was
+// admit waits for the request's turn. When it returns false, it has already
 // answered.
 func (l *Limiter) admit(w http.ResponseWriter, r *http.Request) bool {
 	turn, delay, ahead, ok := l.turn(patience(r))
@@ -92,15 +93,16 @@ func (l *Limiter) admit(w http.ResponseWriter, r *http.Request) bool {
 		return true
 	case <-r.Context().Done():
 		turn.Cancel()
-		// Without this an end of the server would look like success to the client.
+		// Without an answer, the end of the server would look like success to the
+		// client.
 		http.Error(w, "stopped", http.StatusServiceUnavailable)
 		return false
 	}
 }
 
-// turn takes the next turn, which comes after delay, and a place in the queue
-// until then. ok is false when that is too late for the client, or the queue is
-// full.
+// turn reserves the next turn, which comes after delay, and a place in the queue
+// until then. ok is false when that is too late for the client, or when the queue
+// is full.
 func (l *Limiter) turn(patience time.Duration) (turn *rate.Reservation, delay time.Duration, ahead int, ok bool) {
 	l.mu.Lock() // a turn that is cancelled must be given back before the next request
 	defer l.mu.Unlock()
@@ -123,7 +125,7 @@ func (l *Limiter) leave() {
 	l.waiting--
 }
 
-// patience is how long the client waits; 0 when it does not say.
+// patience is how long the client waits; 0 when the request does not say.
 func patience(r *http.Request) time.Duration {
 	ms, err := strconv.ParseInt(r.Header.Get(PatienceHeader), 10, 64)
 	if err != nil || ms < 0 {

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// kept is a ResponseWriter that keeps interim answers, too.
+// kept is a ResponseWriter that also records interim answers.
 type kept struct {
 	header  http.Header
 	codes   []int
@@ -27,7 +27,7 @@ func (k *kept) WriteHeader(code int) {
 	}
 }
 
-// asked is a request of a client that waits so long; path /free is exempt.
+// asked is the request of a client that waits this long. The path /free is exempt.
 func asked(t *testing.T, h http.Handler, ctx context.Context, path string, patience time.Duration) *kept {
 	t.Helper()
 	r, err := http.NewRequestWithContext(ctx, "GET", "http://x"+path, nil)
@@ -88,7 +88,7 @@ func TestLimit(t *testing.T) {
 		if took := time.Since(began); took != time.Second || delayed != 2 {
 			t.Errorf("two turns took %s, %d were delayed", took, delayed)
 		}
-		// Who hangs up gives the turn back.
+		// A client that hangs up gives its turn back.
 		hung, hangUp := context.WithCancel(ctx)
 		wait.Go(func() {
 			if w := asked(t, h, hung, "/", time.Minute); !w.is(102, 503) {
@@ -108,8 +108,8 @@ func TestLimit(t *testing.T) {
 	})
 }
 
-// A refused flood takes no turns: what comes after it is admitted as if nothing
-// had been.
+// Refused requests take no turns: the request after a flood is admitted as if there
+// had been none.
 func TestRefusalsTakeNoTurns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		l := NewLimiter(1, 1, LimitOptions{})

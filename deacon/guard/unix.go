@@ -13,9 +13,9 @@ import (
 const maxSocketPath = 107
 
 // ListenUnix listens on a unix socket that only its owner can use, in a directory
-// that it closes to others. A socket that is there already was left by a process
-// that was killed, and is replaced: the caller holds a lock that says so. Anything
-// else that is there is refused.
+// that it closes to others. The caller must hold a lock that excludes other
+// listeners: an existing socket at path is then the leftover of a killed process
+// and is replaced. Any other file at path is an error.
 func ListenUnix(path string) (*net.UnixListener, error) {
 	if err := CheckSocket(path); err != nil {
 		return nil, err
@@ -28,7 +28,8 @@ func ListenUnix(path string) (*net.UnixListener, error) {
 			return nil, err
 		}
 	}
-	// Nobody else reaches it before its mode is set: the directory is closed.
+	// The directory is closed to others, so no one can connect before the mode is
+	// set.
 	if err := os.Chmod(filepath.Dir(path), 0o700); err != nil {
 		return nil, err
 	}
@@ -43,7 +44,8 @@ func ListenUnix(path string) (*net.UnixListener, error) {
 	return l, nil
 }
 
-// CheckSocket refuses a path that the kernel does not take for a socket.
+// CheckSocket returns an error for a path that the kernel does not accept for a
+// socket.
 func CheckSocket(path string) error {
 	if len(path) <= maxSocketPath {
 		return nil

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// Who asks and does not read the answer is cut and counted, and its place is
-// free for others; who reads gets all of it.
+// A client that does not read its answer is disconnected and counted, and its place
+// becomes free. A client that reads gets the whole answer.
 func TestSlowReaders(t *testing.T) {
 	const write = 200 * time.Millisecond
 	large := bytes.Repeat([]byte("x"), 16<<20)
@@ -35,7 +35,7 @@ func TestSlowReaders(t *testing.T) {
 			})
 			mux.HandleFunc("/small", func(w http.ResponseWriter, _ *http.Request) {
 				if network == "unix" {
-					// The command of a person that takes its time.
+					// A person's command that takes its time.
 					<-time.After(2 * write)
 				}
 				fmt.Fprint(w, "done")

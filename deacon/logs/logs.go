@@ -1,8 +1,8 @@
-// Package logs is the Deacon's log: one JSON object a line, in a file that is
-// private to its owner and rotated by size, and a reader that follows it.
+// Package logs writes and reads the Deacon's log: one JSON object a line, in a file
+// that is private to its owner and rotated by size.
 //
-// What came from outside (a request, a remote's answer) is never logged with
-// its content; callers log what it was and why it was refused.
+// Content from outside (a request, a remote's answer) is never logged. Callers log
+// what kind of thing it was and why it was refused.
 package logs
 
 import (
@@ -19,23 +19,24 @@ import (
 	"gastown/town"
 )
 
-// Limits of the log where Options leave them out.
+// Defaults for values that Options leave out.
 const (
 	defaultSize  = 10 << 20
 	defaultFiles = 5
 	defaultAge   = 30 * 24 * time.Hour
 )
 
-// Options say where the log is and how much of it is kept.
+// Options say where the log is and how much of it is retained.
 type Options struct {
 	Path string
-	// Size is when a new file is begun, in bytes; rounded up to whole MB.
+	// Size is the size at which a new file is begun, in bytes; rounded up to whole
+	// MB.
 	Size int64
-	// Files is how many former files are kept, and Age how long; rounded up to
-	// whole days.
+	// Files is how many former files are retained, and Age for how long; Age is
+	// rounded up to whole days.
 	Files int
 	Age   time.Duration
-	// Also gets each line too; may be nil.
+	// Also gets a copy of each line; may be nil.
 	Also io.Writer
 }
 
@@ -50,8 +51,8 @@ func Open(o Options) (*logrus.Logger, io.Closer, error) {
 	if o.Age == 0 {
 		o.Age = defaultAge
 	}
-	// The writer opens its file at the first line, too late to say that it
-	// cannot.
+	// The rotating writer opens its file only when the first line is written.
+	// Opening it here reports an error in time.
 	f, err := os.OpenFile(o.Path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600)
 	if err == nil {
 		err = f.Close()
@@ -73,8 +74,8 @@ func Open(o Options) (*logrus.Logger, io.Closer, error) {
 	return log, file, nil
 }
 
-// Prune removes former files of the log at path that are older than age, and
-// says how many. Rotation does so too, but a quiet log seldom rotates.
+// Prune removes former files of the log at path that are older than age and returns
+// how many. Rotation does so too, but a quiet log seldom rotates.
 func Prune(path string, age time.Duration, now time.Time) (removed int, err error) {
 	ext := filepath.Ext(path)
 	former, err := filepath.Glob(path[:len(path)-len(ext)] + "-[0-9]*" + ext)

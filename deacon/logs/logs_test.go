@@ -61,7 +61,7 @@ func TestRotation(t *testing.T) {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "*"))
-	if err != nil || len(files) < 2 || len(files) > 4 { // removing them may be under way
+	if err != nil || len(files) < 2 || len(files) > 4 { // the rotation may still be removing files
 		t.Errorf("%v, %v", files, err)
 	}
 	old := time.Now().Add(-48 * time.Hour)

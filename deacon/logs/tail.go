@@ -14,15 +14,16 @@ import (
 	"gastown/town"
 )
 
-// tailBytes bounds how far back the last lines are looked for.
+// tailBytes bounds how far from the end Tail searches for the last lines.
 const tailBytes = 4 << 20
 
-// Tail copies the last lines of the log at path to w and, if it is to follow,
-// what is added until ctx ends, also across a rotation. Waiting costs nothing.
+// Tail copies the last lines of the log at path to w. With follow it also copies
+// new lines until ctx ends, and continues with the new file after a rotation. It
+// waits without polling.
 func Tail(ctx context.Context, path string, lines int, follow bool, w io.Writer) (err error) {
 	var changes <-chan fsnotify.Event
 	if follow {
-		// Watched before the first read, so that nothing falls in between.
+		// Watch before the first read, so that no line is missed in between.
 		watcher, err := fsnotify.NewWatcher()
 		if err != nil {
 			return fmt.Errorf("watch the log: %w", err)
@@ -94,11 +95,11 @@ func last(f *os.File, lines int, w io.Writer) error {
 	return err
 }
 
-// current goes on with the new file once the log was rotated.
+// current returns the new file if the log was rotated, otherwise f.
 func current(f *os.File, path string, w io.Writer) (*os.File, error) {
 	now, err := os.Stat(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return f, nil // between its renaming and the new one
+		return f, nil // the rotation has renamed the old file and not yet made the new one
 	}
 	if err != nil {
 		return f, err
