@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,12 +21,13 @@ type places struct {
 	mu      sync.Mutex
 	limits  Limits
 	running map[string]int
-	// changed is closed and replaced when a place may have become free.
-	changed chan struct{}
+	// waiting are the commands that wait for a place, by class, first come first
+	// served. A channel is closed when its command has its place.
+	waiting map[string][]chan struct{}
 }
 
 func newPlaces(l Limits) *places {
-	return &places{limits: l, rate: rate.NewLimiter(l.starts()), running: map[string]int{}, changed: make(chan struct{})}
+	return &places{limits: l, rate: rate.NewLimiter(l.starts()), running: map[string]int{}, waiting: map[string][]chan struct{}{}}
 }
 
 func (p *places) set(l Limits) {
@@ -35,7 +37,9 @@ func (p *places) set(l Limits) {
 	limit, burst := l.starts()
 	p.rate.SetLimit(limit)
 	p.rate.SetBurst(burst)
-	p.wake()
+	for class := range p.waiting {
+		p.grant(class)
+	}
 }
 
 // starts says how many commands may begin in a second, and how many at once.
@@ -47,9 +51,19 @@ func (l Limits) starts() (limit rate.Limit, burst int) {
 	return limit, max(1, l.Burst)
 }
 
-func (p *places) wake() {
-	close(p.changed)
-	p.changed = make(chan struct{})
+// grant gives free places to those that came first. The caller holds mu.
+func (p *places) grant(class string) {
+	for len(p.waiting[class]) > 0 && p.room(class) {
+		p.running[class]++
+		close(p.waiting[class][0])
+		p.waiting[class] = p.waiting[class][1:]
+	}
+}
+
+// room reports whether a place is free. The caller holds mu.
+func (p *places) room(class string) bool {
+	limit, bounded := p.limits.Concurrent[class]
+	return !bounded || p.running[class] < limit
 }
 
 // waitNotice is how long a command waits before its caller is told what for: most
@@ -79,27 +93,36 @@ func (p *places) enter(ctx context.Context, class string, wait time.Duration, sa
 		}
 		return nil, errRate
 	}
-	for {
-		p.mu.Lock()
-		limit, bounded := p.limits.Concurrent[class]
-		if !bounded || p.running[class] < limit {
-			p.running[class]++
-			p.mu.Unlock()
-			return sync.OnceFunc(func() { p.free(class) }), nil
-		}
-		changed := p.changed
-		p.mu.Unlock()
-		notice.set(fmt.Sprintf("at most %d work at once", limit))
-		select {
-		case <-changed:
-		case <-waiting.Done():
-			if ctx.Err() != nil {
-				return nil, context.Cause(ctx)
-			}
-			return nil, town.Fail("wait for a place in the Deacon", "run the command again, or wait longer with --wait DURATION",
-				"%w: at most %d commands work at once (waited %s)", town.ErrBusy, limit, wait)
-		}
+	p.mu.Lock()
+	place := make(chan struct{})
+	p.waiting[class] = append(p.waiting[class], place)
+	p.grant(class)
+	limit := p.limits.Concurrent[class]
+	p.mu.Unlock()
+	leave = sync.OnceFunc(func() { p.free(class) })
+	notice.set(fmt.Sprintf("at most %d work at once", limit))
+	select {
+	case <-place:
+		return leave, nil
+	case <-waiting.Done():
 	}
+	if !p.giveUp(class, place) {
+		leave() // it came just now
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	return nil, town.Fail("wait for a place in the Deacon", "run the command again, or wait longer with --wait DURATION",
+		"%w: at most %d commands work at once (waited %s)", town.ErrBusy, limit, wait)
+}
+
+// giveUp ends a wait. It reports false when the place was granted meanwhile.
+func (p *places) giveUp(class string, place chan struct{}) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	before := len(p.waiting[class])
+	p.waiting[class] = slices.DeleteFunc(p.waiting[class], func(c chan struct{}) bool { return c == place })
+	return len(p.waiting[class]) < before
 }
 
 // notice tells a caller once what a wait is for, if it lasts.
@@ -142,7 +165,7 @@ func (p *places) free(class string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.running[class]--
-	p.wake()
+	p.grant(class)
 }
 
 // errMemory is why a command is cancelled when the process holds too much.
