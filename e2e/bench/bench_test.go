@@ -5,11 +5,11 @@ import (
 	"context"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
+
+	"gastown/e2e/internal/programs"
 )
 
 // counted are the figures that are the same on every machine and for any number of
@@ -120,47 +120,37 @@ func TestDeaconLimits(t *testing.T) {
 	}
 }
 
-// programs is the directory of gt, bd and timed, built once.
-var programs struct {
-	dir   string
-	build func() error
-}
+// bin is the directory of the programs under test, timed that of the program that
+// measures them.
+var bin, timed string
 
 func TestMain(m *testing.M) {
-	dir, err := os.MkdirTemp("", "gtb")
+	dir, remove, err := programs.Dir()
+	if err == nil {
+		bin = dir
+		timed, err = os.MkdirTemp("", "gtb")
+	}
+	if err == nil {
+		_, err = buildTimed(context.Background(), timed)
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
-	programs.dir = dir
-	programs.build = sync.OnceValue(func() error {
-		for _, name := range []string{"gt", "bd", "gt-engine"} {
-			out, err := exec.Command("go", "build", "-ldflags", "-s -w", "-o", filepath.Join(dir, name), "../../cmd/"+name).CombinedOutput()
-			if err != nil {
-				return fmt.Errorf("build %s: %w: %s", name, err, out)
-			}
-		}
-		_, err := buildTimed(context.Background(), dir)
-		return err
-	})
 	code := m.Run()
-	if err := os.RemoveAll(dir); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-	}
+	remove()
+	_ = os.RemoveAll(timed)
 	os.Exit(code)
 }
 
-// quick are the options of a quick run with fresh programs.
+// quick are the options of a quick run.
 func quick(t *testing.T, args ...string) options {
 	t.Helper()
-	if err := programs.build(); err != nil {
-		t.Fatal(err)
-	}
-	o, err := parse(append([]string{"-quick", "-gt", filepath.Join(programs.dir, "gt")}, args...))
+	o, err := parse(append([]string{"-quick", "-gt", filepath.Join(bin, "gt")}, args...))
 	if err != nil {
 		t.Fatal(err)
 	}
-	o.timed = filepath.Join(programs.dir, "timed")
+	o.timed = filepath.Join(timed, "timed")
 	return o
 }
 
