@@ -1,9 +1,9 @@
-// Command gt-engine is the one large program: every command of gt and bd, the
-// Deacon, and the database. People call the fronts gt and bd, which become it
-// when no Deacon runs their command.
+// Command gt-engine is the one large program: all commands of gt and bd, the
+// Deacon, and the database. People call the fronts gt and bd, which become this
+// program when no Deacon runs their command.
 //
-// The name it is called by says which program it is: gt, bd, or, as gt-engine,
-// the program its first argument names.
+// The name it is called by selects the program: gt, bd, or, for gt-engine, the
+// program that its first argument names.
 package main
 
 import (
@@ -17,7 +17,7 @@ import (
 
 	bd "gastown/cmd/bd/cli"
 	gt "gastown/cmd/gt/cli"
-	_ "gastown/cmd/internal/memory" // when to collect garbage
+	_ "gastown/cmd/internal/memory" // sets when to collect garbage
 	"gastown/cmd/internal/shell"
 )
 
@@ -47,8 +47,9 @@ func run(args []string) int {
 	})
 }
 
-// front is the path of the program a person called, for hooks and daemons to start
-// it later: the one that became this engine, else one beside the engine.
+// front is the path of the program that a person called, with which hooks and
+// daemons start it later: the front that became this engine, otherwise one beside
+// the engine.
 func front(called, program string) string {
 	if filepath.IsAbs(called) {
 		return called

@@ -18,7 +18,7 @@ import (
 	"gastown/town/layout"
 )
 
-// cacheOptions are those of gt cache.
+// cacheOptions are the options of gt cache.
 type cacheOptions struct {
 	call  *shell.Call
 	do    string
@@ -26,8 +26,8 @@ type cacheOptions struct {
 	all   bool
 }
 
-// Commands adds the group to a program. The commands run alone: they ask the
-// Deacon, and must be able to say that none runs.
+// Commands adds the group to a program. The commands run alone: they talk to the
+// Deacon, and must also work when none runs.
 func Commands(p *shell.Program) {
 	g := p.Command("cache", "What the Deacon caches: beads, results of queries, agents.").HelpLong(shell.Examples(
 		"gt cache stats", "gt cache warmup --type=status", "gt cache refresh --all", "gt cache clear --type=bead"))
@@ -102,14 +102,14 @@ func (o *cacheOptions) run(ctx context.Context) error {
 	})
 }
 
-// cacheReport is control.CacheStats for printing. Without a Deacon it says only that
-// none is running.
+// cacheReport is control.CacheStats. Without a Deacon it says only that none is
+// running.
 type cacheReport struct {
 	Running bool `json:"running"`
 	*control.CacheStats
 }
 
-// cacheNames say what each cache holds.
+// cacheNames describe what each cache holds.
 var cacheNames = map[string]string{
 	control.CacheAgents:  "who is alive",
 	control.CacheResults: "results of queries (second level)",

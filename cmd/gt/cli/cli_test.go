@@ -25,7 +25,7 @@ func TestRewrite(t *testing.T) {
 	}
 }
 
-// A full device is a failure, not a success nobody can read.
+// Output to a full device is a failure.
 func TestOutputThatCannotBeWritten(t *testing.T) {
 	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
 	if err != nil {
@@ -44,7 +44,7 @@ func TestOutputThatCannotBeWritten(t *testing.T) {
 	}
 }
 
-// A command that waits for a lock says who has it, and ends in time.
+// A command that waits for a lock names its holder, and gives up in time.
 func TestBusy(t *testing.T) {
 	w := gttest.New(t)
 	run := func(args ...string) (int, string) {

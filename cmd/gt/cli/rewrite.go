@@ -2,13 +2,13 @@ package cli
 
 import "strings"
 
-// rewrite takes gt config.KEY VALUE, which people know from a document, for
-// gt config KEY VALUE.
+// rewrite turns gt config.KEY VALUE into gt config KEY VALUE.
+// config KEY VALUE.
 func rewrite(args []string) []string {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
 		if arg == "--town" || arg == "--wait" {
-			i++ // its value
+			i++ // skip the flag's value
 			continue
 		}
 		if key, ok := strings.CutPrefix(arg, "config."); ok && key != "" {

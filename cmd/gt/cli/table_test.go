@@ -13,7 +13,7 @@ import (
 	"gastown/cmd/internal/shell"
 )
 
-// alone are the commands that must have a process of their own, and why.
+// alone are the commands that need a process of their own, and the reason.
 var alone = map[string]string{
 	"install":         "it makes the planes",
 	"doctor":          "it must work when the Deacon does not, and reads every chunk",
@@ -26,8 +26,8 @@ var alone = map[string]string{
 	"completion":      "it needs no Town",
 }
 
-// Every entry of the table says what its user must be allowed to do, and how it is
-// used; each command is there once.
+// Every entry of the table names a permission and has examples, and each command is
+// in the table once.
 func TestTable(t *testing.T) {
 	p := Program(gttest.Towns{}.Invocation())
 	table := p.Table()
@@ -64,7 +64,7 @@ func TestTable(t *testing.T) {
 	}
 }
 
-// An editor has the terminal, so the flag that starts one makes a command run
+// An editor needs the terminal, so the flag that starts one makes a command run
 // alone.
 func TestAloneWithAnEditor(t *testing.T) {
 	for flag, want := range map[string]bool{"--edit": true, "--ours": false} {
@@ -84,11 +84,11 @@ func mustBeAlone(name string) bool {
 	return false
 }
 
-// leaves are the commands that do something, by full name.
+// leaves are the commands without subcommands, by full name.
 func leaves(groups []*kingpin.CmdModel) (names []string) {
 	for _, c := range groups {
 		switch {
-		case c.Name == "help": // the parser's own
+		case c.Name == "help": // the parser provides it
 		case len(c.Commands) > 0:
 			names = append(names, leaves(c.Commands)...)
 		default:

@@ -13,7 +13,7 @@ import (
 	"gastown/town/config"
 )
 
-// configOptions are those of gt config.
+// configOptions are the options of gt config.
 type configOptions struct {
 	call       *shell.Call
 	key, value string

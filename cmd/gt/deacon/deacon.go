@@ -20,13 +20,13 @@ import (
 	"gastown/town/layout"
 )
 
-// deaconPoll is how often a command looks whether a Deacon has started or ended.
+// deaconPoll is the pause between two looks whether a Deacon has started or ended.
 const deaconPoll = 20 * time.Millisecond
 
 // hintTime bounds how long completion waits for the Deacon.
 const hintTime = time.Second
 
-// deaconOptions are those of gt deacon.
+// deaconOptions are the options of gt deacon.
 type deaconOptions struct {
 	call       *shell.Call
 	foreground bool
@@ -37,8 +37,8 @@ type deaconOptions struct {
 	template   bool
 }
 
-// Commands adds the group to a program. All of them run alone: they start and stop
-// the process that would run them.
+// Commands adds the group to a program. All of its commands run alone: they start
+// and stop the process that would otherwise run them.
 func Commands(p *shell.Program) {
 	g := p.Command("deacon", "The Town's daemon: owns its databases, keeps time, watches.").HelpLong(shell.Examples(
 		"gt deacon start", "gt deacon status", "gt deacon logs --follow", "gt deacon run disk"))
@@ -130,9 +130,9 @@ func (o *deaconOptions) reload(ctx context.Context) error {
 	}{true}, func(p *term.Printer) { p.Line("the Deacon has read its configuration and schedule") })
 }
 
-// stopped is what gt deacon stop did.
+// stopped is the result of gt deacon stop.
 type stopped struct {
-	// Stopped is false when there was nothing to stop.
+	// Stopped is false when no Deacon ran.
 	Stopped bool `json:"stopped"`
 }
 
@@ -150,8 +150,8 @@ func (o *deaconOptions) stop(ctx context.Context) error {
 	})
 }
 
-// stopAndWait asks the Deacon to stop and waits until it has ended; did is false
-// when none ran. It waits also for one that is still starting.
+// stopAndWait asks the Deacon to stop and waits until it has ended. did is false
+// when none ran. It also waits for a Deacon that is still starting.
 func (o *deaconOptions) stopAndWait(ctx context.Context) (did bool, err error) {
 	t, client, err := o.client()
 	if err != nil {
@@ -245,7 +245,7 @@ func hintRuns(o *deaconOptions) kingpin.HintAction {
 	}
 }
 
-// seconds words a duration for people.
+// seconds formats a duration in seconds.
 func seconds(s float64) string {
 	d := time.Duration(s * float64(time.Second))
 	switch {

@@ -24,7 +24,7 @@ func (o *deaconOptions) logs(ctx context.Context) error {
 	return logs.Tail(ctx, t.DeaconLog(), max(0, o.lines), o.follow, w)
 }
 
-// logWriter prints the lines of a log for people; with --json it passes them on
+// logWriter formats the lines of a log for people; with --json it passes them on
 // unchanged.
 type logWriter struct {
 	call *shell.Call

@@ -30,9 +30,9 @@ import (
 	"gastown/town/config"
 )
 
-// room is what the Deacon holds before it collects garbage, in bytes. What its
-// planes and caches need is about 90 MB, and each command adds a megabyte or two
-// of garbage: with the limit of an ordinary command a fifth of its work was
+// room is how much memory, in bytes, the Deacon may hold before it collects
+// garbage. Its planes and caches need about 90 MB, and each command adds one or two
+// MB of garbage. With the limit of an ordinary command it spent a fifth of its time
 // collecting.
 const room = 160 << 20
 
@@ -81,10 +81,10 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		},
 		Reload: reload,
 		Ready: func() {
-			memory.Room(room) // only now: the engine has sized its caches by the smaller limit
+			memory.Room(room) // only now, because the engine sizes its caches by the smaller limit
 			if ready != nil {
 				_ = json.NewEncoder(ready).Encode(started{os.Getpid(), d.Address(), h.Layout.DeaconLog()})
-				_ = ready.Close() // whoever started it may be gone
+				_ = ready.Close() // the process that started it may have gone
 			}
 		},
 		Now: o.call.Now,
@@ -95,7 +95,7 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 	return d.Run(ctx)
 }
 
-// openLog opens the Deacon's log as the configuration wants it.
+// openLog opens the Deacon's log as configured.
 func openLog(h *host.Host, also io.Writer) (*logrus.Logger, io.Closer, error) {
 	opts := logs.Options{Path: h.Layout.DeaconLog(), Also: also}
 	var size, files, age error
@@ -109,7 +109,7 @@ func openLog(h *host.Host, also io.Writer) (*logrus.Logger, io.Closer, error) {
 }
 
 // reloadSignals passes SIGHUP on until ignore is called. Signals that arrive before
-// the last one was read count as one.
+// the last one was read are merged into one.
 func reloadSignals() (reload <-chan struct{}, ignore func()) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGHUP)
@@ -131,8 +131,8 @@ func reloadSignals() (reload <-chan struct{}, ignore func()) {
 	return out, func() { signal.Stop(signals); close(over); <-ended }
 }
 
-// planes serves the Town's planes from this process. It is nil when they are on a
-// server of somebody else.
+// planes serves the Town's planes from this process. It returns nil when they are
+// on an external server.
 func (o *deaconOptions) planes(h *host.Host) func(context.Context, *config.Config, func(string)) (deacon.Server, error) {
 	if _, ok := host.Serve(h.Layout, h.Config); !ok {
 		return nil
@@ -148,8 +148,8 @@ func (o *deaconOptions) planes(h *host.Host) func(context.Context, *config.Confi
 	}
 }
 
-// readyPipe is where to write that the Deacon is ready; nil when nobody waits. No
-// child inherits it.
+// readyPipe is the pipe on which to report that the Deacon is ready; nil if no
+// process waits for it. Child processes do not inherit it.
 func readyPipe(fd string) (*os.File, error) {
 	if fd == "" {
 		return nil, nil
@@ -162,7 +162,7 @@ func readyPipe(fd string) (*os.File, error) {
 	return os.NewFile(uintptr(n), "ready"), nil
 }
 
-// without is a call whose environment lacks a variable.
+// without returns the call without one environment variable.
 func without(call *shell.Call, name string) *shell.Call {
 	i := *call.Invocation
 	i.Env = slices.DeleteFunc(slices.Clone(i.Env), func(v string) bool { return strings.HasPrefix(v, name+"=") })

@@ -17,12 +17,12 @@ import (
 	"gastown/town"
 )
 
-// readyEnv names the descriptor to which a Deacon in the background writes when it
-// is ready.
+// readyEnv names the descriptor to which a background Deacon writes when it is
+// ready.
 const readyEnv = "GT_DEACON_READY_FD"
 
-// maxComplaint bounds, in bytes, what is read of the error of a Deacon that did not
-// start.
+// maxComplaint bounds, in bytes, how much is read of the error of a Deacon that did
+// not start.
 const maxComplaint = 16 << 10
 
 // started is what a Deacon writes when it is ready.
@@ -56,7 +56,7 @@ func (o *deaconOptions) restart(ctx context.Context) error {
 	return o.start(ctx)
 }
 
-// detach starts the Deacon in a session of its own and waits until it is ready.
+// detach starts the Deacon in its own session and waits until it is ready.
 func (o *deaconOptions) detach(ctx context.Context) (out started, err error) {
 	h, err := host.Open(o.call)
 	if err != nil {
@@ -69,8 +69,8 @@ func (o *deaconOptions) detach(ctx context.Context) (out started, err error) {
 	if err := os.MkdirAll(h.Layout.Deacon(), 0o700); err != nil {
 		return out, err
 	}
-	// A file of its own for each start. A panic is written there, and a Deacon that
-	// is refused later must not overwrite it.
+	// Each start has its own file for standard error. A panic is written there, and
+	// a later Deacon that is refused must not overwrite it.
 	errorFile, err := os.CreateTemp(h.Layout.Deacon(), ".start-*")
 	if err != nil {
 		return out, err
@@ -104,7 +104,7 @@ func (o *deaconOptions) detach(ctx context.Context) (out started, err error) {
 		return out, ctx.Err()
 	}
 	if err == nil {
-		// From here on standard error goes to a file that stays.
+		// From here on standard error goes to a file that is retained.
 		return out, errors.Join(os.Rename(errorFile.Name(), filepath.Join(h.Layout.Deacon(), "stderr")), cmd.Process.Release())
 	}
 	_ = cmd.Wait() // it ended before it was ready

@@ -13,18 +13,18 @@ import (
 	"gastown/town"
 )
 
-// maxAlive bounds the agents gt deacon status names; --json has all.
+// maxAlive is how many agents gt deacon status names; --json lists all.
 const maxAlive = 10
 
 // alivePatience bounds how long the command waits for the names of agents.
 const alivePatience = time.Second
 
-// deaconStatus is control.Status for printing. Without a Deacon it says only that
-// none is running.
+// deaconStatus is control.Status. Without a Deacon it says only that none is
+// running.
 type deaconStatus struct {
 	Running bool `json:"running"`
 	*control.Status
-	// Alive are the agents whose heartbeat came lately.
+	// Alive are the agents with a recent heartbeat.
 	Alive []control.Agent `json:"alive,omitempty"`
 }
 
@@ -48,8 +48,8 @@ func (o *deaconOptions) status(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The status is worth printing without the agents, which the Deacon may be unable
-	// to read now.
+	// The Deacon may be unable to read the agents now; the rest of the status is
+	// worth printing without them.
 	soon, cancel := context.WithTimeout(ctx, alivePatience)
 	defer cancel()
 	alive, _ := client.Agents(soon)
@@ -114,12 +114,12 @@ func (o *deaconOptions) jobRow(j control.Job) []string {
 	return []string{j.Name, j.Schedule, last, took, next, result}
 }
 
-// shortAgo says in a table how long ago a time was.
+// shortAgo is the time since t, for a table.
 func (o *deaconOptions) shortAgo(t time.Time) string {
 	return max(0, o.call.Now().Sub(t)).Round(time.Second).String() + " ago"
 }
 
-// printCheck prints what a check found.
+// printCheck prints the result of a check.
 func printCheck(p *term.Printer, c control.Check) {
 	style := term.Good
 	if c.State != "healthy" {

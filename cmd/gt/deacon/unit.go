@@ -14,10 +14,11 @@ import (
 	"gastown/town/config"
 )
 
-// unitText is a service with no more rights than it needs. Run by the system's
-// manager, it can write only the Town and the repositories on this machine that the
-// Town exchanges with. A user's manager cannot restrict its services so: it would
-// need a user namespace, in which ssh refuses the system's configuration files.
+// unitText is a service with no more rights than it needs. When the system's
+// manager runs it, it can write only to the Town and to the repositories on this
+// machine that the Town exchanges with. A user's manager cannot restrict services
+// like this: it would need a user namespace, in which ssh refuses the system's
+// configuration files.
 var unitText = template.Must(template.New("unit").Parse(`# The Deacon of the Town {{.Name}}.
 [Unit]
 Description=Gas Town Deacon of {{.Name}}
@@ -69,17 +70,17 @@ CapabilityBoundingSet=
 WantedBy={{if .User}}multi-user.target{{else}}default.target{{end}}
 `))
 
-// unitValues are what differs between two services.
+// unitValues are the values in which two services differ.
 type unitValues struct {
-	// Name is for people. Self, Root and Dir are written as systemd reads them.
+	// Name is for people. Self, Root and Dir are escaped for systemd.
 	Name, Self, Root, Dir string
-	// User is set for a service of the system's manager.
+	// User is set for services of the system's manager.
 	User     string
 	Writable []string
 }
 
-// anyTown are the values of a template, whose instance names the Town. systemd
-// splits a line into words before it replaces %f, so a path may hold blanks.
+// anyTown has the values of a template unit, whose instance names the Town. systemd
+// splits a line into words before it replaces %f, so the path may contain spaces.
 func anyTown() unitValues { return unitValues{Name: "%f", Root: "%f", Dir: "%f"} }
 
 func (o *deaconOptions) unit(context.Context) error {
@@ -111,7 +112,7 @@ func (o *deaconOptions) unit(context.Context) error {
 	return err
 }
 
-// thisTown are the values of a service for the Town of the call.
+// thisTown has the values of a service for the Town of the call.
 func (o *deaconOptions) thisTown() (unitValues, error) {
 	h, err := host.Open(o.call)
 	if err != nil {
@@ -143,11 +144,11 @@ func localRemote(r config.Remote) (string, bool) {
 	return dir, filepath.IsAbs(dir)
 }
 
-// unitPath writes a path where systemd reads the rest of the line literally, except
-// for its specifiers.
+// unitPath escapes a path for a setting in which systemd takes the rest of the line
+// literally, except for specifiers.
 func unitPath(s string) string { return strings.ReplaceAll(s, "%", "%%") }
 
-// unitQuote writes a word as systemd reads it.
+// unitQuote quotes a word for systemd.
 func unitQuote(s string) string {
 	s = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "%", "%%", "$", "$$").Replace(s)
 	if strings.ContainsAny(s, " \t'\"\\;") {

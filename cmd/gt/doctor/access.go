@@ -39,7 +39,7 @@ func (d *doctor) permissions(ctx context.Context) (found []finding, err error) {
 	return d.writable(ctx, found)
 }
 
-// writable looks for files that the Town's owner cannot use.
+// writable finds files that the Town's owner cannot use.
 func (d *doctor) writable(ctx context.Context, found []finding) ([]finding, error) {
 	other := 0
 	for _, root := range []string{filepath.Dir(d.layout.Config()), d.layout.Private(), d.layout.Files()} {
@@ -82,7 +82,7 @@ func (d *doctor) writable(ctx context.Context, found []finding) ([]finding, erro
 	return found, nil
 }
 
-// locks notes who holds which lock.
+// locks reports which process holds each lock.
 func (d *doctor) locks(context.Context) (found []finding, err error) {
 	t := d.layout
 	var paths []string

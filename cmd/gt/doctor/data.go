@@ -23,7 +23,7 @@ import (
 const (
 	// remoteDeadline bounds the contact with one remote.
 	remoteDeadline = 20 * time.Second
-	// skewAllowed is how far in the future a recorded time may lie.
+	// skewAllowed is how far in the future a recorded time may be.
 	skewAllowed = 5 * time.Minute
 )
 
@@ -77,8 +77,7 @@ func (d *doctor) read(ctx context.Context, plane string) (err error) {
 	return errors.Join(db.ReadAll(ctx), db.Close())
 }
 
-// remotes examines each remote's mirror and exchange, and asks the remote what is
-// new.
+// remotes examines each remote's mirror and exchange, and asks the remote for news.
 func (d *doctor) remotes(ctx context.Context, offline bool) (found []finding, err error) {
 	all := d.host.Remotes()
 	known, err := d.engine.Contacts(all)
@@ -127,7 +126,7 @@ func (d *doctor) mirror(ctx context.Context, r federate.Remote) []finding {
 		}}}
 }
 
-// exchange examines the store of records exchanged with a remote.
+// exchange examines the database of records exchanged with a remote.
 func (d *doctor) exchange(ctx context.Context, r federate.Remote) []finding {
 	err := d.engine.VerifyExchange(ctx, r)
 	switch {
@@ -148,7 +147,7 @@ func (d *doctor) exchange(ctx context.Context, r federate.Remote) []finding {
 		}}}
 }
 
-// contact asks a remote what it has for the Town.
+// contact asks a remote what it holds for the Town.
 func (d *doctor) contact(ctx context.Context, r federate.Remote) []finding {
 	ctx, cancel := context.WithTimeout(ctx, remoteDeadline)
 	defer cancel()
@@ -165,7 +164,7 @@ func (d *doctor) contact(ctx context.Context, r federate.Remote) []finding {
 	return nil
 }
 
-// remembered is what the last exchange with a remote says of it.
+// remembered describes the last exchange with a remote.
 func (d *doctor) remembered(c federate.Contact) []finding {
 	why := "what this Town and others write does not meet until it works again; nothing is lost meanwhile"
 	switch {

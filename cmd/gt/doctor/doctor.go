@@ -1,5 +1,5 @@
 // Package doctor is gt doctor: it examines a Town area by area, says what is wrong
-// and why it matters, and repairs what needs no person to decide.
+// and why it matters, and makes the repairs that need no decision by a person.
 package doctor
 
 import (
@@ -24,19 +24,20 @@ import (
 // areaDeadline bounds the examination of one area.
 const areaDeadline = 2 * time.Minute
 
-// doctorWait bounds how long the doctor waits for what other processes hold. It says
-// who holds it instead of waiting longer.
+// doctorWait bounds how long the doctor waits for a lock. After that it reports the
+// holder.
 const doctorWait = 2 * time.Second
 
 // severity is how bad a finding is.
 type severity string
 
 const (
-	// problem: something does not work, or a text could be lost. Exit 1.
+	// problem: something does not work, or a text could be lost. The exit code is
+	// 1.
 	problem severity = "problem"
-	// warning: it works now, and may stop working.
+	// warning: it works now, and may fail later.
 	warning severity = "warning"
-	// note: nothing is wrong, but people want to know.
+	// note: nothing is wrong; the information is useful.
 	note severity = "note"
 )
 
@@ -44,13 +45,13 @@ const (
 type finding struct {
 	Area     string   `json:"area"`
 	Severity severity `json:"severity"`
-	// What is wrong, Why it matters, what --fix would do, and Next, what a person
-	// must do where --fix does nothing.
+	// What is wrong, Why it matters, Fix: what --fix would do, and Next: what a
+	// person must do where --fix does nothing.
 	What string `json:"what"`
 	Why  string `json:"why,omitempty"`
 	Fix  string `json:"fix,omitempty"`
 	Next string `json:"next,omitempty"`
-	// Fixed and Failed say how --fix went.
+	// Fixed and Failed are the outcome of --fix.
 	Fixed  bool   `json:"fixed,omitempty"`
 	Failed string `json:"fix_failed,omitempty"`
 
@@ -67,19 +68,19 @@ type area struct {
 type doctor struct {
 	call   *shell.Call
 	layout layout.Town
-	// host and engine are nil while the configuration cannot be read.
+	// host and engine are nil when the configuration cannot be read.
 	host   *host.Host
 	engine *federate.Engine
 }
 
-// doctorOptions are those of gt doctor.
+// doctorOptions are the options of gt doctor.
 type doctorOptions struct {
 	call    *shell.Call
 	fix     bool
 	offline bool
 }
 
-// examined is the doctor's report, for printing.
+// examined is the doctor's report.
 type examined struct {
 	Path string `json:"path"`
 	Town string `json:"town,omitempty"`
@@ -91,8 +92,8 @@ type examined struct {
 	Warnings int       `json:"warnings"`
 }
 
-// Commands adds gt doctor to a program. It runs alone: it has to work when the
-// Deacon does not, and reads every chunk of every plane.
+// Commands adds gt doctor to a program. It runs alone, because it has to work when
+// the Deacon does not, and it reads every chunk of every plane.
 func Commands(p *shell.Program) {
 	p.Add(p, shell.Command{
 		Name: "doctor", Help: "Examine the Town: what is wrong, why it matters, and what to do. Nothing of yours is ever removed.",
@@ -154,8 +155,8 @@ func (o *doctorOptions) run(ctx context.Context) (err error) {
 	return nil
 }
 
-// repair makes the repairs there are and reports whether to examine again. The
-// error of a repair is noted with its finding.
+// repair makes the repairs and reports whether to examine again. An error is
+// recorded with its finding.
 func repair(ctx context.Context, found []finding, out *examined) (again bool) {
 	for i := range found {
 		f := &found[i]
@@ -183,8 +184,8 @@ func keepFailures(found, before []finding) {
 	}
 }
 
-// examine looks at every area. A configuration that cannot be read is a finding, and
-// the areas that need none are examined nevertheless.
+// examine examines every area. If the configuration cannot be read, that is a
+// finding, and the areas that do not need it are examined all the same.
 func (o *doctorOptions) examine(ctx context.Context, t layout.Town, out *examined) ([]finding, error) {
 	d := &doctor{call: o.call, layout: t}
 	var found []finding
@@ -220,8 +221,8 @@ func (o *doctorOptions) examine(ctx context.Context, t layout.Town, out *examine
 	return found, nil
 }
 
-// areas are the areas in the order of examination: an area that others depend on
-// comes before them.
+// areas are in the order of examination: an area comes before the areas that depend
+// on it.
 func (d *doctor) areas(offline bool) []area {
 	all := []area{{"tools", d.tools}, {"disk", d.disk}, {"clock", d.clock}, {"permissions", d.permissions}, {"leftovers", d.leftovers}}
 	if d.host == nil {
@@ -262,7 +263,7 @@ func (out examined) print(p *term.Printer) {
 	}
 }
 
-// exists reports whether there is anything at a path.
+// exists reports whether a path exists.
 func exists(path string) bool {
 	_, err := os.Lstat(path)
 	return err == nil

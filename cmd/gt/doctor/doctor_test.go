@@ -24,7 +24,7 @@ func newTowns(t *testing.T) towns {
 	return towns{gttest.New(t, install.Commands, federation.Commands, Commands)}
 }
 
-// doctored examines a Town at a time and returns what was found.
+// doctored examines a Town at a given time and returns the findings.
 func (w towns) doctored(now time.Time, args ...string) (out examined) {
 	w.T.Helper()
 	w.Now = func() time.Time { return now }
@@ -47,8 +47,8 @@ func (out examined) has(s severity, area, text string) bool {
 	return false
 }
 
-// Who holds a lock is told, and nobody is waited for; the doctor of a Town at
-// work finds nothing wrong with that.
+// The doctor names the holder of a lock and does not wait for it. The doctor of a
+// Town at work reports no problem.
 func TestDoctorTellsWhoHoldsLocks(t *testing.T) {
 	w := newTowns(t)
 	w.Must("install", "alpha")
@@ -84,7 +84,7 @@ func TestDoctorKnowsTheClock(t *testing.T) {
 	}
 }
 
-// A repair that fails is told with its finding, and the others are made.
+// A repair that fails is reported with its finding, and the other repairs are made.
 func TestDoctorGoesOnAfterAFailedRepair(t *testing.T) {
 	w := newTowns(t)
 	w.Must("install", "alpha")
@@ -92,7 +92,7 @@ func TestDoctorGoesOnAfterAFailedRepair(t *testing.T) {
 	if err := os.Chmod(filepath.Join(root, ".gt"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	// What is missing is not made beside a plane that cannot be opened.
+	// The doctor makes nothing beside a plane that cannot be opened.
 	if err := os.Rename(filepath.Join(root, ".gt/data/ledger/.dolt"), filepath.Join(root, ".gt/kept")); err != nil {
 		t.Fatal(err)
 	}
@@ -121,7 +121,7 @@ func TestDoctorGoesOnAfterAFailedRepair(t *testing.T) {
 	}
 }
 
-// A schedule that a Deacon would not start with is a problem before one starts.
+// A schedule with which a Deacon would not start is reported before one starts.
 func TestDoctorReadsTheSchedule(t *testing.T) {
 	w := newTowns(t)
 	w.Must("install", "alpha")
@@ -143,8 +143,8 @@ func TestDoctorReadsTheSchedule(t *testing.T) {
 	}
 }
 
-// A ledger that is made anew is empty: the sync after it takes nothing back
-// that was shared before a person has agreed to it.
+// A ledger that is made anew is empty. The sync after it takes back nothing that
+// was shared before, unless a person agrees.
 func TestALedgerMadeAnewAsksAgain(t *testing.T) {
 	w := newTowns(t)
 	repo := filepath.Join(w.Dir, "town.git")

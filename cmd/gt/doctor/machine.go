@@ -32,15 +32,16 @@ const (
 	minInodes = 1000
 	// deaconDeadline bounds the request to the Deacon.
 	deaconDeadline = 5 * time.Second
-	// diskWarning and diskCritical, in percent, hold while the configuration
+	// diskWarning and diskCritical, in percent, are used when the configuration
 	// cannot be read.
 	diskWarning, diskCritical = 80, 95
 )
 
-// eldest is a day before the first version of this program.
+// eldest is a day before the first version of this program. A clock that shows an
+// earlier time is wrong.
 var eldest = time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// tools looks for the programs gt uses.
+// tools checks the programs that gt uses.
 func (d *doctor) tools(ctx context.Context) (found []finding, err error) {
 	if _, err := gitcmd.Version(ctx, host.Git(d.call)); err != nil {
 		found = append(found, finding{Severity: problem, What: shell.Message(err), Next: shell.Advice(err),
@@ -53,7 +54,7 @@ func (d *doctor) tools(ctx context.Context) (found []finding, err error) {
 	return found, nil
 }
 
-// disk looks at the free space where the Town is.
+// disk checks the free space where the Town is.
 func (d *doctor) disk(context.Context) (found []finding, err error) {
 	warn, critical := diskWarning, diskCritical
 	if d.host != nil {
@@ -84,7 +85,7 @@ func (d *doctor) disk(context.Context) (found []finding, err error) {
 	return []finding{f}, nil
 }
 
-// percent is a setting in percent; otherwise when it is not valid.
+// percent is a setting in percent, or otherwise if the setting is not valid.
 func (d *doctor) percent(key string, otherwise int) int {
 	value, _, err := d.host.Config.Get(key)
 	if err != nil {
@@ -105,7 +106,7 @@ func (d *doctor) clock(context.Context) (found []finding, err error) {
 		found = append(found, finding{Severity: problem, What: "the clock says " + now.UTC().Format(time.DateOnly),
 			Why: "logins, certificates and schedules do not work at a wrong time", Next: "set the clock"})
 	}
-	f, err := os.CreateTemp(d.layout.Private(), ".index*") // a name under which leftovers know it
+	f, err := os.CreateTemp(d.layout.Private(), ".index*") // leftovers recognises this name
 	if err != nil {
 		return found, nil // examined under permissions, layout and disk
 	}
@@ -123,8 +124,8 @@ func (d *doctor) clock(context.Context) (found []finding, err error) {
 	return found, nil
 }
 
-// hooks examines the Git hooks of the repository that holds the Town. A Town without
-// hooks is fine.
+// hooks examines the Git hooks of the repository that holds the Town. A Town needs
+// no hooks.
 func (d *doctor) hooks(ctx context.Context) (found []finding, err error) {
 	p, err := gitcmd.Locate(ctx, d.layout.Root, host.Git(d.call))
 	if err != nil || p.Top == "" {
@@ -146,7 +147,7 @@ func (d *doctor) hooks(ctx context.Context) (found []finding, err error) {
 		return nil, err
 	}
 	scripts, err := host.HookScripts(p, dir, d.layout, self)
-	if err != nil { // they serve another Town, or none
+	if err != nil { // the hooks serve another Town, or none
 		return nil, nil
 	}
 	var wrong []string
@@ -172,8 +173,8 @@ func (d *doctor) hooks(ctx context.Context) (found []finding, err error) {
 	return found, nil
 }
 
-// schedule reads the Deacon's settings and its schedule, as the Deacon does when it
-// starts.
+// schedule checks the Deacon's settings and schedule, as the Deacon does at its
+// start.
 func (d *doctor) schedule(context.Context) ([]finding, error) {
 	if err := deacon.CheckSettings(d.layout); err != nil {
 		return []finding{{Severity: problem, What: shell.Message(err), Next: shell.Advice(err),

@@ -16,13 +16,14 @@ import (
 )
 
 const (
-	// leftoverAge is the age from which nobody can still be writing a temporary file.
+	// leftoverAge is the age from which a temporary file counts as left behind: no
+	// process takes that long to write one.
 	leftoverAge = time.Hour
 	// maxShown bounds how many findings of one kind are listed.
 	maxShown = 5
 )
 
-// parts looks for missing parts of what gt install makes.
+// parts finds missing parts of what gt install makes.
 func (d *doctor) parts(ctx context.Context) (found []finding, err error) {
 	h, t := d.host, d.layout
 	var missing []string
@@ -68,17 +69,17 @@ func (d *doctor) parts(ctx context.Context) (found []finding, err error) {
 }
 
 // complete makes everything that is missing. Several findings of one run share it;
-// after the first there is nothing left to do.
+// after the first call it does nothing.
 func (d *doctor) complete(ctx context.Context) error {
 	_, err := d.host.Complete(ctx)
 	return err
 }
 
-// leftover matches the names of temporary files that a killed process leaves: a dot,
-// the name of the file it would have become, and a number.
+// leftover matches the names of temporary files: a dot, the name of the target, and
+// a number.
 var leftover = regexp.MustCompile(`^\.(town\.yaml|access\.yaml|index|joining|reviews|sync\.json|notify\.secret|notify\.newest|\.gitignore)[0-9]+$`)
 
-// leftovers looks for temporary files that a killed process left.
+// leftovers finds temporary files that killed processes left behind.
 func (d *doctor) leftovers(context.Context) (found []finding, err error) {
 	t := d.layout
 	remotes := filepath.Join(t.Private(), "remotes")
@@ -116,9 +117,9 @@ func (d *doctor) leftovers(context.Context) (found []finding, err error) {
 	return append(found, d.exchanges()...), nil
 }
 
-// exchanges looks for exchanged records that nothing reads any more.
+// exchanges finds databases of exchanged records that nothing reads any more.
 func (d *doctor) exchanges() (found []finding) {
-	former := d.layout.Exchange("") // where an earlier version had one for all remotes
+	former := d.layout.Exchange("") // an earlier version had one for all remotes here
 	dir := filepath.Dir(former)
 	if exists(filepath.Join(former, ".dolt")) {
 		found = append(found, finding{Severity: note, What: former + " is of an earlier version: it holds records of all remotes together",
@@ -137,7 +138,7 @@ func (d *doctor) exchanges() (found []finding) {
 	return found
 }
 
-// files compares files with rows, as gt federation status does.
+// files compares the files with the rows, as gt federation status does.
 func (d *doctor) files(ctx context.Context) (found []finding, err error) {
 	status, err := d.engine.Status(ctx, nil)
 	if errors.Is(err, town.ErrBusy) {

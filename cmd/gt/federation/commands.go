@@ -1,6 +1,6 @@
 // Package federation is the command group gt federation: what a Town shares with
 // other Towns through Git repositories. The engine (package federate) does the
-// work; these commands read flags, ask people and print what came of it.
+// work; these commands read flags, ask people and print results.
 package federation
 
 import (
@@ -42,8 +42,7 @@ type target struct {
 	progress *term.Progress
 }
 
-// open finds the Town. Nothing of it is open yet: the engine opens the plane when
-// it must.
+// open finds the Town. It opens no plane; the engine does so when it must.
 func open(call *shell.Call) (*target, error) { return openWith(call, host.EngineOptions{}) }
 
 func openWith(call *shell.Call, opts host.EngineOptions) (*target, error) {
@@ -69,13 +68,13 @@ func hintRemotes(call *shell.Call) kingpin.HintAction {
 	}
 }
 
-// short is the part of a commit or an id that people are shown.
+// short shortens a commit or an id for printing.
 func short(id string) string { return id[:min(len(id), shortID)] }
 
 // shortID is the length of an abbreviated id.
 const shortID = 10
 
-// list makes an absent list an empty one, which is easier on readers of JSON.
+// list replaces a nil list by an empty one, so that JSON has [] instead of null.
 func nonNil[T any](l []T) []T {
 	if l == nil {
 		return []T{}

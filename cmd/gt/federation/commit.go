@@ -11,7 +11,7 @@ import (
 	"gastown/town/layout"
 )
 
-// commitOptions are those of gt federation commit.
+// commitOptions are the options of gt federation commit.
 type commitOptions struct {
 	call    *shell.Call
 	message string

@@ -14,7 +14,7 @@ import (
 	"gastown/cmd/internal/shell"
 )
 
-// terminal makes a pseudo-terminal: what is typed at person reads at program.
+// terminal makes a pseudo-terminal: text written to person is read from program.
 func terminal(t *testing.T) (person, program *os.File) {
 	t.Helper()
 	person, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -44,7 +44,7 @@ func question(person, program *os.File) *initOptions {
 	return &initOptions{call: w.Program(i).Call()}
 }
 
-// On a terminal the preview is shown and a person is asked; only yes is yes.
+// On a terminal the preview is shown and the person is asked. Only yes agrees.
 func TestConfirmAsks(t *testing.T) {
 	for answer, agreed := range map[string]bool{"y\n": true, "YES\n": true, "n\n": false, "\n": false, "yeah\n": false} {
 		person, program := terminal(t)
@@ -59,7 +59,7 @@ func TestConfirmAsks(t *testing.T) {
 			t.Errorf("%q exits %d", answer, shell.ExitCode(err))
 		}
 		buf, screen := make([]byte, 4096), ""
-		for !strings.Contains(screen, "[y/N]") { // what was typed is echoed first
+		for !strings.Contains(screen, "[y/N]") { // the typed text is echoed first
 			n, err := person.Read(buf)
 			if err != nil {
 				t.Fatal(err)
@@ -74,7 +74,7 @@ func TestConfirmAsks(t *testing.T) {
 	}
 }
 
-// Somebody who ends the question instead of answering has not agreed.
+// A person who ends the question without an answer has not agreed.
 func TestConfirmInterrupted(t *testing.T) {
 	person, program := terminal(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -92,7 +92,7 @@ func TestConfirmInterrupted(t *testing.T) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
-	// Lets the reader of the abandoned question end.
+	// Ends the reader of the abandoned question.
 	if _, err := person.WriteString("y\n"); err != nil {
 		t.Fatal(err)
 	}

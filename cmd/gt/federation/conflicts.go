@@ -16,7 +16,7 @@ import (
 	"gastown/town/layout"
 )
 
-// conflictsOptions are those of gt federation conflicts list and show.
+// conflictsOptions are the options of gt federation conflicts list and show.
 type conflictsOptions struct {
 	call *shell.Call
 	what string
@@ -33,18 +33,18 @@ type review struct {
 	Author string `json:"author"`
 }
 
-// reviewTexts is a review with what a person needs to decide it.
+// reviewTexts is a review with the texts that a person needs to decide it.
 type reviewTexts struct {
 	review
 	Base   string  `json:"base"`
 	Ours   string  `json:"ours"`
 	Theirs *string `json:"theirs"`
-	// TheirsBy wrote the text in force.
+	// TheirsBy is the writer of the text in force.
 	TheirsBy string `json:"theirs_by,omitempty"`
-	// TheirsDigest names it for resolve --over.
+	// TheirsDigest is the digest of the text in force, for resolve --over.
 	TheirsDigest string `json:"theirs_digest"`
 	Merged       string `json:"merged"`
-	// Open: the merged text has conflicts for a person to settle.
+	// Open says that the merged text has conflicts that a person must settle.
 	Open bool `json:"merged_has_conflicts"`
 }
 
@@ -76,7 +76,7 @@ func reviewArg(call *shell.Call, c *kingpin.CmdClause, what *string) {
 		HintAction(hintReviews(call)).StringVar(what)
 }
 
-// hintReviews completes ids of open reviews. It opens no plane.
+// hintReviews completes the ids of open reviews. It opens no plane.
 func hintReviews(call *shell.Call) kingpin.HintAction {
 	return func() []string {
 		h, err := host.Open(call)
@@ -98,7 +98,7 @@ func newReview(r federation.Review) review {
 	return review{ID: string(r.ID), Document: r.Key.String(), Delete: r.Delete, Town: string(r.Town), Author: r.Author}
 }
 
-// Short is the part of the id people are shown.
+// Short is the shortened id for printing.
 func (r review) Short() string { return town.Digest(r.ID).Short() }
 
 func (r review) proposes() string {

@@ -14,7 +14,7 @@ import (
 	"gastown/town/layout"
 )
 
-// diffOptions are those of gt federation diff.
+// diffOptions are the options of gt federation diff.
 type diffOptions struct {
 	call *shell.Call
 	what []string
@@ -106,7 +106,7 @@ func printDiff(p *term.Printer, text string) {
 	}
 }
 
-// parseKey reads KIND/NAME or a path of a document's file.
+// parseKey reads KIND/NAME or the path of a document's file.
 func parseKey(what string) (town.Key, error) {
 	if key, err := town.ParsePath(strings.TrimPrefix(strings.TrimPrefix(what, "./"), "federation/")); err == nil {
 		return key, nil

@@ -14,10 +14,10 @@ import (
 	"gastown/town/layout"
 )
 
-// allPlanes is the value of --plane for both planes.
+// allPlanes is the value of --plane that means both planes.
 const allPlanes = "all"
 
-// exchangeOptions are those of pull, push and sync.
+// exchangeOptions are the options of pull, push and sync.
 type exchangeOptions struct {
 	call   *shell.Call
 	remote string
@@ -51,8 +51,8 @@ type pushed struct {
 	Shared   *shared   `json:"shared,omitempty"`
 }
 
-// exchanged is what a command did with one remote. A step that Failed is part of it
-// when documents changed before the failure.
+// exchanged is the result with one remote. A step that Failed is included when
+// documents changed before the failure.
 type exchanged struct {
 	Recorded *recorded `json:"recorded,omitempty"`
 	Pulled   *pulled   `json:"pulled,omitempty"`
@@ -121,7 +121,7 @@ func (o *exchangeOptions) push(ctx context.Context) error {
 	})
 }
 
-// one runs a step with the remote that was named.
+// one runs a step with the named remote.
 func (o *exchangeOptions) one(ctx context.Context, call func(*target, federate.Remote) (exchanged, error)) error {
 	h, err := o.open(ctx)
 	if err != nil {
@@ -140,7 +140,7 @@ func (o *exchangeOptions) one(ctx context.Context, call func(*target, federate.R
 }
 
 // end prints the result and returns the error of the command. After a failure it
-// also tells of open reviews, but the failure alone decides the exit code.
+// also reports open reviews, but the failure alone decides the exit code.
 func (h *target) end(value any, print func(*term.Printer), failed error) error {
 	err := errors.Join(failed, h.call.Summary(value, print))
 	left := h.CheckReviews()
@@ -150,8 +150,8 @@ func (h *target) end(value any, print func(*term.Printer), failed error) error {
 	return fmt.Errorf("%w\n%v", err, left)
 }
 
-// sync goes on with the next remote when one fails, so that a dead remote does not
-// keep the others waiting.
+// sync continues with the next remote when one fails, so that a dead remote does
+// not hold up the others.
 func (o *exchangeOptions) sync(ctx context.Context) error {
 	h, err := o.open(ctx)
 	if err != nil {
@@ -198,7 +198,7 @@ func newExchanged(out federate.Synced, err error) (e exchanged) {
 	if rec := newRecorded(out.Recorded); rec.worthPrinting() && (err != nil || rec.Edits > 0) {
 		e.Recorded = &rec
 	}
-	if out.Pushed.Remote == "" { // it ended before the push
+	if out.Pushed.Remote == "" { // the sync ended before the push
 		e.Pulled = newPulled(out.Pulled).endedWith(err)
 		return e
 	}
@@ -206,8 +206,8 @@ func newExchanged(out federate.Synced, err error) (e exchanged) {
 	return e
 }
 
-// endedWith is the result of a pull that ended with err; nil when there is nothing
-// to print.
+// endedWith is the result of a pull that ended with err; nil if there is nothing to
+// print.
 func (out pulled) endedWith(err error) *pulled {
 	out.Failed = err != nil && !errors.Is(err, federate.ErrRecords)
 	if out.Failed && len(out.Notes) == 0 && !out.fileReport.hasEntries() {
@@ -216,8 +216,8 @@ func (out pulled) endedWith(err error) *pulled {
 	return &out
 }
 
-// endedWith is the result of a push that ended with err; nil when there is nothing
-// to print.
+// endedWith is the result of a push that ended with err; nil if there is nothing to
+// print.
 func (out pushed) endedWith(err error) *pushed {
 	out.Failed = err != nil && !errors.Is(err, federate.ErrRecords)
 	if out.Failed && out.Recorded == nil && out.Merged == nil {
@@ -260,7 +260,7 @@ func (e exchanged) print(p *term.Printer) {
 
 func (out pulled) print(p *term.Printer) {
 	switch {
-	case out.Failed: // the error says it
+	case out.Failed: // the error says why
 	case out.UpToDate || out.Commits == 0 && out.Documents == 0 && out.Records == 0:
 		p.Line("%s: nothing new", out.Remote)
 	case out.DryRun:
@@ -286,7 +286,7 @@ func (out pushed) print(p *term.Printer) {
 		out.Merged.print(p)
 	}
 	switch {
-	case out.Failed: // the error says it
+	case out.Failed: // the error says why
 	case out.UpToDate:
 		p.Line("%s: has everything", out.Remote)
 	case out.DryRun:

@@ -12,11 +12,11 @@ import (
 	"gastown/cmd/internal/shell"
 )
 
-// newTowns has gt with what the tests of this package need.
+// newTowns returns gt with the commands that the tests of this package need.
 func newTowns(t *testing.T) gttest.Towns { return gttest.New(t, install.Commands, Commands) }
 
-// A sync whose push fails still tells what was recorded and merged, how
-// conflicts ended and what awaits a person; the exit code is the failure's.
+// A sync whose push fails still reports what was recorded and merged, how conflicts
+// were resolved, and what waits for a person. The exit code is that of the failure.
 func TestSyncTellsWhatItDidBeforeItFailed(t *testing.T) {
 	w := newTowns(t)
 	repo := filepath.Join(w.Dir, "town.git")
@@ -44,14 +44,14 @@ func TestSyncTellsWhatItDidBeforeItFailed(t *testing.T) {
 	if code == shell.ExitOK || code == shell.ExitReview || strings.Contains(out, "published") || !strings.Contains(said, "1 role awaits a person's review") {
 		t.Errorf("exit %d\n%s\n%s", code, out, said)
 	}
-	// A failure with nothing to tell prints nothing.
+	// A failure without any other result prints nothing else.
 	if code, out, _ := w.Run("--town", "beta", "federation", "push"); code == shell.ExitOK || code == shell.ExitReview || out != "" {
 		t.Errorf("exit %d: %s", code, out)
 	}
 }
 
-// A file that cannot be recorded is found by the recording and by the push of a
-// sync, and by those of each remote: it is told of once.
+// A file that cannot be recorded is found by the recording and by the push of each
+// remote, and reported once.
 func TestSyncTellsOfAFaultOnce(t *testing.T) {
 	w := newTowns(t)
 	w.Must("install", "alpha")
@@ -71,7 +71,8 @@ func TestSyncTellsOfAFaultOnce(t *testing.T) {
 	}
 }
 
-// A remote that was removed and added again is not agreed to.
+// Agreement with a remote ends when the remote is removed, even if it is added
+// again.
 func TestRemovedRemoteIsConfirmedAgain(t *testing.T) {
 	w := newTowns(t)
 	repo := filepath.Join(w.Dir, "town.git")

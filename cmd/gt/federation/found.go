@@ -15,7 +15,7 @@ import (
 	"gastown/town/config"
 )
 
-// initOptions are those of init and join.
+// initOptions are the options of init and join.
 type initOptions struct {
 	call *shell.Call
 	url  string
@@ -23,8 +23,8 @@ type initOptions struct {
 	yes  bool
 }
 
-// initResult is what init and join did. Without a confirmation it holds the preview
-// alone.
+// initResult is the result of init and join. Without a confirmation it has only the
+// preview.
 type initResult struct {
 	Preview *preview `json:"preview,omitempty"`
 	Pushed  *pushed  `json:"pushed,omitempty"`
@@ -55,8 +55,8 @@ func joinCommand() shell.Command {
 	}, (*initOptions).join)
 }
 
-// initOrJoin completes the entry of init or join. Both run alone: join replaces
-// a plane, and a person reads and answers for as long as they like.
+// initOrJoin completes the entry of init or join. Both run alone: join replaces a
+// plane, and a person may take any time to answer.
 func initOrJoin(entry shell.Command, run func(*initOptions, context.Context) error) shell.Command {
 	entry.Planes, entry.Permission = host.Planes, shell.MayWriteFederation
 	entry.Alone, entry.Writes, entry.Repeatable = true, true, true
@@ -80,7 +80,7 @@ func (o *initOptions) init(ctx context.Context) error {
 
 func (o *initOptions) join(ctx context.Context) error {
 	return o.confirmed(ctx, func(h *target, r federate.Remote, confirm federate.Confirm, out *initResult) (err error) {
-		// The store is replaced as a directory, which nobody may have open.
+		// Join replaces the store's directory, so no process may have it open.
 		release, err := h.Borrow(ctx)
 		if err != nil {
 			return err
@@ -99,15 +99,15 @@ func (o *initOptions) join(ctx context.Context) error {
 }
 
 // confirmed runs init or join. The remote enters the configuration after a person
-// has agreed and before anything leaves. So the Town knows the remote it may have
-// published at, whatever interrupts the command. A remote that nothing was agreed
-// with is taken out again.
+// has agreed and before anything leaves, so that the Town knows every remote it may
+// have published at, even if the command is interrupted. If nothing was agreed with
+// the remote, it is removed again.
 func (o *initOptions) confirmed(ctx context.Context, call func(*target, federate.Remote, federate.Confirm, *initResult) error) error {
 	h, err := openWith(o.call, host.EngineOptions{ConfirmShare: confirmShare(ctx, o.call, o.yes)})
 	if err != nil {
 		return err
 	}
-	// A Git origin of the Town's directory is never looked at.
+	// The Git origin of the Town's directory is never used.
 	remote, err := h.NewRemote(o.name, o.url, true)
 	if err != nil {
 		return err
@@ -141,8 +141,8 @@ func (o *initOptions) confirmed(ctx context.Context, call func(*target, federate
 	return h.end(out, out.print, err)
 }
 
-// withdraw takes a remote out of the configuration unless the Town agreed with it.
-// It has a context of its own, because an interrupted command does it too.
+// withdraw removes a remote from the configuration unless the Town agreed with it.
+// It has its own context, because it also runs after an interruption.
 func (h *target) withdraw(r federate.Remote) error {
 	ctx := context.Background()
 	status, err := h.engine.Status(ctx, []federate.Remote{r})
@@ -155,7 +155,7 @@ func (h *target) withdraw(r federate.Remote) error {
 	})
 }
 
-// confirm shows a person what would leave, and asks.
+// confirm shows a person what would leave the Town, and asks.
 func (o *initOptions) confirm(ctx context.Context, p *preview) error {
 	if o.yes {
 		return nil

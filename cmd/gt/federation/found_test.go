@@ -11,8 +11,8 @@ import (
 	"gastown/e2e/gitserver"
 )
 
-// A remote the Town may have published at stays in the configuration, and the
-// same command goes on there.
+// A remote that the Town may have published at stays in the configuration, and
+// running the same command again continues there.
 func TestInitOfUnknownOutcomeKeepsTheRemote(t *testing.T) {
 	w := newTowns(t)
 	repo := filepath.Join(w.Dir, "town.git")
@@ -37,8 +37,8 @@ func TestInitOfUnknownOutcomeKeepsTheRemote(t *testing.T) {
 	w.Must("--town", "alpha", "federation", "sync")
 }
 
-// A join that cannot publish tells what has become of the Town all the same, and
-// the next sync goes on.
+// A join that cannot publish still reports the state of the Town, and the next sync
+// completes it.
 func TestJoinThatCannotPublishTellsWhatItDid(t *testing.T) {
 	w := newTowns(t)
 	repo := filepath.Join(w.Dir, "town.git")

@@ -19,7 +19,7 @@ import (
 // defaultLog is how many commits gt federation log lists.
 const defaultLog = 20
 
-// historyOptions are those of log, show and restore.
+// historyOptions are the options of log, show and restore.
 type historyOptions struct {
 	call    *shell.Call
 	what    string
@@ -166,7 +166,7 @@ func (o *historyOptions) list(ctx context.Context, h *target, key town.Key) erro
 			return err
 		}
 		if len(past) == 0 {
-			_, err := s.Find(ctx, key, "") // its error says so
+			_, err := s.Find(ctx, key, "") // the error already says so
 			return err
 		}
 		for _, one := range past {

@@ -12,7 +12,7 @@ import (
 	"gastown/town"
 )
 
-// maxListed is how many names of one kind a preview spells out.
+// maxListed is how many names of one kind a preview lists.
 const maxListed = 12
 
 // preview is federate.Preview for printing.
@@ -22,14 +22,14 @@ type preview struct {
 	Address   string              `json:"address"`
 	Store     string              `json:"store"`
 	Documents map[string][]string `json:"documents"`
-	// Former counts texts that are not in force and leave too, by document.
+	// Former counts, by document, texts that leave although they are not in force.
 	Former  map[string]int `json:"former"`
 	Town    string         `json:"town"`
 	TownID  string         `json:"town_id"`
 	Commits int            `json:"commits"`
 	Authors []string       `json:"authors"`
 	Notes   []string       `json:"notes"`
-	// Arrives counts the documents a join brings.
+	// Arrives counts the documents that a join brings.
 	Arrives int `json:"arrives"`
 }
 
@@ -84,7 +84,7 @@ func (out *preview) print(p *term.Printer) {
 	}
 }
 
-// clipped joins names, and only counts those beyond maxListed.
+// clipped joins names, and counts those beyond maxListed.
 func clipped(names []string) string {
 	if len(names) <= maxListed {
 		return strings.Join(names, ", ")
@@ -92,7 +92,7 @@ func clipped(names []string) string {
 	return strings.Join(names[:maxListed], ", ") + ", and " + strconv.Itoa(len(names)-maxListed) + " more"
 }
 
-// names are keys as people write them.
+// names are keys in the form KIND/NAME.
 func names(keys []town.Key) []string {
 	all := make([]string, len(keys))
 	for i, k := range keys {

@@ -14,7 +14,7 @@ import (
 	"gastown/town/layout"
 )
 
-// remoteOptions are those of gt federation remote.
+// remoteOptions are the options of gt federation remote.
 type remoteOptions struct {
 	call      *shell.Call
 	name, url string
@@ -105,8 +105,9 @@ func (o *remoteOptions) remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// Forgotten before it leaves the configuration: after an interruption the remote
-	// asks for a confirmation again, instead of being agreed with.
+	// The agreement is dropped before the remote leaves the configuration: if this
+	// is interrupted, the remote asks for a confirmation again instead of being
+	// trusted.
 	if r, ok := h.Config.Remote(o.name); ok {
 		if err := h.engine.Forget(ctx, federate.Remote(r)); err != nil {
 			return err

@@ -55,7 +55,7 @@ func reportFiles(r federate.FileReport) (out fileReport) {
 	return out
 }
 
-// hasEntries reports whether print has anything to print.
+// hasEntries reports whether print would print anything.
 func (r fileReport) hasEntries() bool {
 	return len(r.Invalid)+len(r.Kept)+len(r.Changing)+len(r.Rescued)+len(r.Dropped) > 0
 }
@@ -69,8 +69,8 @@ func invalid(f files.Invalid) invalidFile {
 	return out
 }
 
-// print lists what people must look at themselves. Several steps of a command may
-// find the same invalid file: it is printed once.
+// print lists the files that need a person. Several steps of a command may find the
+// same invalid file; it is printed once.
 func (r fileReport) print(p *term.Printer) {
 	found := slices.DeleteFunc(slices.Clone(r.Invalid), func(f invalidFile) bool { return !p.Once(f.text) })
 	if len(found) > 0 {

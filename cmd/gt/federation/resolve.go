@@ -21,13 +21,13 @@ import (
 	"gastown/town/layout"
 )
 
-// defaultEditor is used where neither VISUAL nor EDITOR names one.
+// defaultEditor is used when neither VISUAL nor EDITOR is set.
 const defaultEditor = "vi"
 
 // marks are the lines that policy.ThreeWay puts around a conflict.
 var marks = []string{"<<<<<<< ours", "||||||| base", ">>>>>>> theirs"}
 
-// resolveOptions are those of gt federation conflicts resolve.
+// resolveOptions are the options of gt federation conflicts resolve.
 type resolveOptions struct {
 	call         *shell.Call
 	what         string
@@ -54,7 +54,7 @@ func resolveCommand() shell.Command {
 			"gt federation conflicts resolve mayor --edit       # the merged text, in an editor", "gt federation conflicts resolve mayor --merged mayor.md",
 			"gt federation conflicts resolve mayor --merged mayor.md --over 3f9a12c0",
 		},
-		AloneWith: []string{"edit"}, // the editor has the terminal
+		AloneWith: []string{"edit"}, // the editor needs the terminal
 		Planes:    []string{layout.Federation, layout.Operational}, Permission: shell.MayWriteFederation, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &resolveOptions{call: call}
@@ -94,7 +94,7 @@ func (o *resolveOptions) run(ctx context.Context) error {
 		return o.saveText(d, path, err)
 	}
 	if path != "" {
-		// The text is in force now; the file was only there to be edited.
+		// The text is in force now, so its file is no longer needed.
 		if err := os.Remove(path); err != nil {
 			return err
 		}
@@ -107,7 +107,8 @@ func (o *resolveOptions) run(ctx context.Context) error {
 }
 
 // saveText says where the person's text is after it could not be put in force. A
-// text that was typed or piped in may exist nowhere else, so it goes into a file.
+// text that was typed or piped in may exist nowhere else, so it is written to a
+// file.
 func (o *resolveOptions) saveText(d federate.Decision, path string, failed error) error {
 	if path == "" && o.merged == "-" {
 		var err error
@@ -126,7 +127,7 @@ func (o *resolveOptions) saveText(d federate.Decision, path string, failed error
 	return town.Fail("use the merged text", next, "%w", failed)
 }
 
-// newFile puts a text in a new private file.
+// newFile writes a text to a new private file.
 func (o *resolveOptions) newFile(name, text string) (path string, err error) {
 	f, err := os.CreateTemp(cmp.Or(o.call.Getenv("TMPDIR"), "/tmp"), "gt-"+name+"-*.md")
 	if err != nil {
@@ -136,7 +137,7 @@ func (o *resolveOptions) newFile(name, text string) (path string, err error) {
 	return f.Name(), errors.Join(err, f.Close())
 }
 
-// outcome checks that exactly one was chosen.
+// outcome checks that exactly one outcome was chosen.
 func (o *resolveOptions) outcome() (out federation.Outcome, err error) {
 	chosen := 0
 	for _, c := range []struct {
@@ -159,7 +160,7 @@ func (o *resolveOptions) outcome() (out federation.Outcome, err error) {
 	return out, nil
 }
 
-// read reads a text that is to be a document.
+// read reads a text for a document.
 func (o *resolveOptions) read(path string) (string, error) {
 	in, err := o.call.Open(path)
 	if err != nil {
@@ -179,7 +180,7 @@ func (o *resolveOptions) read(path string) (string, error) {
 	return string(data), nil
 }
 
-// unsettled refuses a text that still has the marks of a merge.
+// unsettled refuses a text that still has conflict marks.
 func unsettled(text string) error {
 	n := 0
 	for line := range strings.Lines(text) {
@@ -193,15 +194,15 @@ func unsettled(text string) error {
 	return nil
 }
 
-// editText lets a person finish the merged text, in the file path, which stays until
+// editText lets a person edit the merged text in the file path, which stays until
 // the text is in force. The decision names the review by its id and the text that
-// was in force, so that it cannot be applied to others.
+// was in force, so it cannot be applied to other texts.
 func (o *resolveOptions) editText(ctx context.Context, h *target) (d federate.Decision, path string, err error) {
 	if o.command() == "" && !term.IsTerminal(o.call.Stdin) {
 		return d, "", town.Fail("edit the review "+town.Clip(o.what, 80), "set EDITOR, or resolve with --merged FILE",
 			"%w: there is no terminal for "+defaultEditor+", and neither VISUAL nor EDITOR names a program", town.ErrUsage)
 	}
-	// Recorded first, because an edited file may become the text in force.
+	// Edited files are recorded first, because one may become the text in force.
 	if _, err := h.engine.Commit(ctx, ""); err != nil {
 		return d, "", err
 	}
@@ -229,7 +230,7 @@ func (o *resolveOptions) editText(ctx context.Context, h *target) (d federate.De
 	return d, path, nil
 }
 
-// editor runs the person's editor on a file. The variables hold shell commands.
+// editor runs the person's editor on a file. VISUAL and EDITOR hold shell commands.
 func (o *resolveOptions) editor(ctx context.Context, path string) error {
 	command := cmp.Or(o.command(), defaultEditor)
 	c := exec.CommandContext(ctx, "sh", "-c", command+` "$1"`, "sh", path)
@@ -241,7 +242,7 @@ func (o *resolveOptions) editor(ctx context.Context, path string) error {
 	return nil
 }
 
-// command is the editor the person has chosen; "" for none.
+// command is the editor that the person chose; "" for none.
 func (o *resolveOptions) command() string {
 	return cmp.Or(o.call.Getenv("VISUAL"), o.call.Getenv("EDITOR"))
 }

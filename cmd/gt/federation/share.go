@@ -14,7 +14,7 @@ import (
 	"gastown/town/layout"
 )
 
-// shareOptions are those of gt federation share.
+// shareOptions are the options of gt federation share.
 type shareOptions struct {
 	call   *shell.Call
 	name   string
@@ -118,7 +118,7 @@ func (o *shareOptions) list(context.Context) error {
 	})
 }
 
-// matchText says which beads a rule selects.
+// matchText describes which beads a rule selects.
 func matchText(r share.Rule) string {
 	var parts []string
 	add := func(name, value string) {
@@ -152,7 +152,7 @@ func joinWords[T ~string](list []T) string {
 	return strings.Join(words, ",")
 }
 
-// split splits lists at their commas.
+// split splits each value at its commas.
 func split[T ~string](lists []string) (all []T) {
 	for _, l := range lists {
 		for part := range strings.SplitSeq(l, ",") {
@@ -215,7 +215,7 @@ func (o *shareOptions) remove(ctx context.Context) error {
 	})
 }
 
-// withdrawn is what people who remove a rule must know.
+// withdrawn tells a person who removed a rule what happens next.
 const withdrawn = "what only it shared is taken back at the next push, but the repository's history keeps it: " +
 	"whoever could read it there still can"
 

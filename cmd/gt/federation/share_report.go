@@ -15,10 +15,10 @@ import (
 	"gastown/town"
 )
 
-// maxAsked is how many records a question spells out.
+// maxAsked is how many records a question shows in full.
 const maxAsked = 10
 
-// maxValue is how many bytes of a value text shows; JSON has all of it.
+// maxValue is how many bytes of a value are printed as text; JSON has all of them.
 const maxValue = 400
 
 // sharePreview is records.Preview for printing.
@@ -57,7 +57,7 @@ func newSharePreview(p records.Preview) *sharePreview {
 	return out
 }
 
-// print shows the records; most is their greatest number, 0 for all.
+// print shows at most this many records; 0 means all.
 func (out *sharePreview) print(p *term.Printer, most int) {
 	if len(out.Rules) == 0 && len(out.Removed) == 0 {
 		p.Line("no rules: nothing of the ledger leaves this Town")
@@ -92,7 +92,7 @@ func (out *sharePreview) print(p *term.Printer, most int) {
 	printWithheld(p, out.Withheld)
 }
 
-// shown is a value on one line, clipped.
+// shown is a value on one line, shortened.
 func shown(value string) string {
 	if strings.ContainsAny(value, "\n\r\t") {
 		value = strconv.Quote(value)
@@ -133,7 +133,7 @@ func newShared(s *records.Shared, dry bool) *shared {
 	return &shared{Put: s.Put, Removed: s.Removed, Withheld: s.Withheld, Waiting: s.Waiting, dry: dry}
 }
 
-// moved reports whether records were shared or taken back.
+// moved reports whether any records were shared or taken back.
 func (s *shared) moved() bool { return s != nil && s.Put+s.Removed > 0 }
 
 func (s *shared) print(p *term.Printer) {
@@ -153,8 +153,8 @@ func (s *shared) print(p *term.Printer) {
 	printWithheld(p, s.Withheld)
 }
 
-// sharesWait is how a push ends that did everything except to share records by
-// rules nobody has confirmed.
+// sharesWait is the error of a push that did everything except sharing records by
+// rules that no person has confirmed.
 type sharesWait struct{ rules []string }
 
 func (e sharesWait) Error() string {
@@ -171,14 +171,14 @@ func (e exchanged) waiting() error {
 		"%w", sharesWait{e.Pushed.Shared.Waiting})
 }
 
-// confirmShare shows a person what new rules would send, and asks.
+// confirmShare shows a person which records new rules would send, and asks.
 func confirmShare(ctx context.Context, call *shell.Call, yes bool) func(records.Preview) error {
 	return func(p records.Preview) error {
 		if yes {
 			return nil
 		}
 		if !call.CanAsk() {
-			return town.ErrRefused // the push says that the rules wait
+			return town.ErrRefused // the push reports that the rules wait
 		}
 		out := call.Printer(call.Stderr)
 		newSharePreview(p).print(out, maxAsked)

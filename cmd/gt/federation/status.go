@@ -12,7 +12,7 @@ import (
 	"gastown/town/layout"
 )
 
-// statusOptions are those of gt federation status.
+// statusOptions are the options of gt federation status.
 type statusOptions struct {
 	call  *shell.Call
 	short bool
@@ -99,7 +99,7 @@ func newStatus(h *target, got federate.Status) status {
 	return out
 }
 
-// optionalTime is a time, or nothing for never.
+// optionalTime is a time, or nil for never.
 func optionalTime(t time.Time) *time.Time {
 	if t.IsZero() {
 		return nil
@@ -169,7 +169,7 @@ func (r remoteStatus) print(call *shell.Call, p *term.Printer) {
 	}
 }
 
-// letters are those git status has for the states of a file.
+// letters are the letters that git status uses for the states of a file.
 var letters = map[string]string{"added": "A", "modified": "M", "deleted": "D"}
 
 func (s status) printShort(p *term.Printer) {

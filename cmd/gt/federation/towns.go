@@ -13,7 +13,7 @@ import (
 	"gastown/town/layout"
 )
 
-// townsOptions are those of gt federation towns.
+// townsOptions are the options of gt federation towns.
 type townsOptions struct{ call *shell.Call }
 
 func townsCommand() shell.Command {
@@ -72,7 +72,7 @@ func townNames(ctx context.Context, s *federation.Store) (map[town.ID]string, er
 	return all, err
 }
 
-// townName is a Town's name, or the start of the id of one that has none.
+// townName is a Town's name, or the start of its id if it has no name.
 func townName(all map[town.ID]string, id town.ID) string {
 	if name := all[id]; name != "" {
 		return name

@@ -22,11 +22,12 @@ import (
 const (
 	// followPage is how many events gt feed --follow reads at once.
 	followPage = 500
-	// busyPause is how long it waits when the planes are busy, before it goes on.
+	// busyPause is how long it waits before it tries again when the planes are
+	// busy.
 	busyPause = time.Second
 )
 
-// feedOptions are those of gt feed.
+// feedOptions are the options of gt feed.
 type feedOptions struct {
 	call   *shell.Call
 	follow bool
@@ -63,8 +64,8 @@ func (o *feedOptions) run(ctx context.Context) error {
 		return err
 	}
 	f := h.Feed()
-	// What is there is shown also when nothing can be added to it: on a full disk,
-	// or while the ledger cannot be read.
+	// Existing events are shown even when none can be appended: on a full disk, or
+	// while the ledger cannot be read.
 	_, incomplete := f.Collect(ctx)
 	page, err := f.Newest(ctx, since, o.limit)
 	if err == nil {
@@ -81,7 +82,7 @@ func (o *feedOptions) run(ctx context.Context) error {
 	return o.followFrom(ctx, f, page.Next, since)
 }
 
-// followFrom prints what comes after a number until a person ends it.
+// followFrom prints the events after a number until a person interrupts it.
 func (o *feedOptions) followFrom(ctx context.Context, f *feed.Feed, next int64, since time.Time) error {
 	for {
 		err := f.Wait(ctx, next)
@@ -92,7 +93,7 @@ func (o *feedOptions) followFrom(ctx context.Context, f *feed.Feed, next int64, 
 		switch {
 		case ctx.Err() != nil:
 			return nil
-		case errors.Is(err, town.ErrBusy): // a Deacon stops or starts, or a command has the planes
+		case errors.Is(err, town.ErrBusy): // a Deacon starts or stops, or a command borrows the planes
 			select {
 			case <-time.After(busyPause):
 			case <-ctx.Done():
@@ -108,7 +109,7 @@ func (o *feedOptions) followFrom(ctx context.Context, f *feed.Feed, next int64, 
 	}
 }
 
-// show prints events, a line each.
+// show prints events, one a line.
 func (o *feedOptions) show(page feed.Page, since time.Time) error {
 	if page.Loss != nil {
 		page.Events = append([]feed.Event{feed.Missed(*page.Loss)}, page.Events...)
@@ -130,7 +131,7 @@ func (o *feedOptions) show(page feed.Page, since time.Time) error {
 	return p.Flush()
 }
 
-// feedLine words one event: time, kind, what it is about, what happened, who.
+// feedLine formats one event: time, kind, subject, text, actor.
 func feedLine(e feed.Event) string {
 	line := fmt.Sprintf("%s  %-16s %-12s %s", e.At.UTC().Format(time.RFC3339), e.Kind, e.Subject, strings.ReplaceAll(e.Text, "\n", " "))
 	if e.Actor != "" {
@@ -139,7 +140,7 @@ func feedLine(e feed.Event) string {
 	return strings.TrimRight(line, " ")
 }
 
-// sinceTime reads how long ago something was, or when.
+// sinceTime reads a duration before now, or a time.
 func sinceTime(text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil

@@ -1,5 +1,5 @@
 // Package hooks is the command group gt hooks: the Git hooks of a Town's
-// repository, and of shared repositories that tell Towns of a push.
+// repository, and those of shared repositories, which notify Towns of a push.
 package hooks
 
 import (
@@ -16,7 +16,7 @@ import (
 	"gastown/town/layout"
 )
 
-// hooksOptions are those of gt hooks install, list and remove.
+// hooksOptions are the options of gt hooks install, list and remove.
 type hooksOptions struct {
 	call    *shell.Call
 	repo    string
@@ -77,7 +77,7 @@ func (o *hooksOptions) repoFlag(c *kingpin.CmdClause) {
 	c.Flag("repo", "A directory in the repository (default: the Town's).").PlaceHolder("DIR").StringVar(&o.repo)
 }
 
-// place finds the repository: that of --repo, of the Town, or of the working
+// place finds the repository: the one of --repo, of the Town, or of the working
 // directory.
 func (o *hooksOptions) place(ctx context.Context) (gitcmd.Place, hooks.Directory, error) {
 	dir := o.call.Dir
@@ -137,7 +137,7 @@ func (o *hooksOptions) townScripts(p gitcmd.Place, d hooks.Directory, self strin
 	return host.HookScripts(p, d, t, self)
 }
 
-// town is the Town of --town, of --repo, or the nearest one.
+// town is the Town of --town, the Town of --repo, or the nearest one.
 func (o *hooksOptions) town() (layout.Town, error) {
 	if o.call.Town == "" && o.repo != "" {
 		if t, err := layout.Find(o.call.Abs(o.repo)); err == nil {
@@ -187,7 +187,7 @@ func (o *hooksOptions) remove(ctx context.Context) error {
 	return o.changed(p, d, changes, failed)
 }
 
-// changed prints what was done with hooks, also after a failure.
+// changed prints what was done to hooks, also after a failure.
 func (o *hooksOptions) changed(p gitcmd.Place, d hooks.Directory, changes []hooks.Change, failed error) error {
 	if failed != nil && len(changes) == 0 {
 		return failed

@@ -23,8 +23,8 @@ func newTowns(t *testing.T) towns {
 	return towns{gttest.New(t, install.Commands, federation.Commands, Commands)}
 }
 
-// tracked makes a Town with a remote, in a Git repository of its own with two
-// commits of which the last one changes federation/.
+// tracked makes a Town with a remote, in its own Git repository with two commits.
+// The second one changes federation/.
 func (w towns) tracked() layout.Town {
 	w.T.Helper()
 	t := layout.Town{Root: filepath.Join(w.Dir, "alpha")}
@@ -61,7 +61,7 @@ func (w towns) log(t layout.Town) string {
 	return string(data)
 }
 
-// await waits for a condition that work in the background brings about.
+// await waits for a condition that background work fulfils.
 func await(t *testing.T, otherwise string, done func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)
@@ -75,7 +75,7 @@ func await(t *testing.T, otherwise string, done func() bool) {
 	}
 }
 
-// However many hooks run, one syncs, one waits, and the others leave it to that.
+// However many hooks run at once, one syncs, one waits, and the others end at once.
 func TestHooksTakeTurns(t *testing.T) {
 	w := newTowns(t)
 	where := w.tracked()
@@ -108,8 +108,8 @@ func TestHooksTakeTurns(t *testing.T) {
 	}
 }
 
-// A Town that is not there any more, a remote that is gone, a hook of another
-// tree: told in the log, or with an exit code where there is no place for one.
+// A Town or remote that does not exist any more, and a hook of another tree, are
+// reported in the log, or with an exit code where there is no log.
 func TestHooksOfATownInTrouble(t *testing.T) {
 	w := newTowns(t)
 	where := w.tracked()
@@ -133,7 +133,7 @@ func TestHooksOfATownInTrouble(t *testing.T) {
 	}
 }
 
-// The log is bounded, one line for each note, and steers no terminal.
+// The log is bounded, each note is one line, and no text can control a terminal.
 func TestHookLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "a", "hooks.log")
 	log := hookLog{now: time.Now, path: path, prefix: "post-commit: "}

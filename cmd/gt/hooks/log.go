@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// maxHookLog is the size in bytes at which a new log is begun; the one before
-	// it is retained. maxHookLine bounds a line.
+	// maxHookLog is the size in bytes at which a new log is begun; the previous log
+	// is retained. maxHookLine bounds a line, in bytes.
 	maxHookLog  = 256 << 10
 	maxHookLine = 2000
 )
 
-// hookLog is a file of lines. Nobody sees the output of a hook in the background,
-// and a line that cannot be written must not fail the hook.
+// hookLog is a log file for hooks, which run in the background and have no visible
+// output. A line that cannot be written must not fail the hook.
 type hookLog struct {
 	now          func() time.Time
 	path, prefix string

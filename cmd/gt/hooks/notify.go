@@ -19,10 +19,10 @@ import (
 	"gastown/town"
 )
 
-// notifyDeadline bounds telling all Towns of one push.
+// notifyDeadline bounds the notification of all Towns about one push.
 const notifyDeadline = time.Minute
 
-// secretOptions are those of gt hooks secret.
+// secretOptions are the options of gt hooks secret.
 type secretOptions struct {
 	call  *shell.Call
 	out   string
@@ -83,7 +83,7 @@ func (o *secretOptions) run(ctx context.Context) (err error) {
 		out.Secret = secret.Reveal()
 	} else {
 		out.Out = o.call.Abs(o.out)
-		// Made exclusively, so that no file is overwritten.
+		// O_EXCL, so that no existing file is overwritten.
 		f, err := os.OpenFile(out.Out, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		if err != nil {
 			return town.Fail("write "+out.Out, "name a file that does not exist yet", "%w", err)
@@ -104,8 +104,8 @@ func (o *secretOptions) run(ctx context.Context) (err error) {
 	})
 }
 
-// notifyScripts is the hook for a shared repository. It saves the Towns to tell
-// beside the repository's hooks.
+// notifyScripts is the hook for a shared repository. It saves the list of Towns to
+// notify beside the repository's hooks.
 func (o *hooksOptions) notifyScripts(p gitcmd.Place, d hooks.Directory, self string) ([]hooks.Script, error) {
 	op := "install hooks in " + p.CommonDir
 	if !d.Bare {
@@ -138,7 +138,8 @@ func (o *hooksOptions) notifyScripts(p gitcmd.Place, d hooks.Directory, self str
 	return []hooks.Script{{Name: hooks.PostReceive, Program: self, Args: []string{"hooks", "notify", "--config", path}}}, nil
 }
 
-// removeTargets stops telling the named Towns, or all, and returns how many are left.
+// removeTargets removes the named Towns, or all, from the list and returns how many
+// remain.
 func (o *hooksOptions) removeTargets(p gitcmd.Place) (left int, err error) {
 	path := filepath.Join(p.CommonDir, hooks.TargetsFile)
 	targets, err := hooks.LoadTargets(path)
@@ -165,14 +166,14 @@ func (o *hooksOptions) removeTargets(p gitcmd.Place) (left int, err error) {
 	return len(targets), hooks.SaveTargets(path, targets)
 }
 
-// notifyOptions are those of gt hooks notify.
+// notifyOptions are the options of gt hooks notify.
 type notifyOptions struct {
 	call   *shell.Call
 	config string
 }
 
-// run tells the Towns of a push. Nobody sees its output, so it writes a log beside
-// the repository's hooks.
+// run notifies the Towns of a push. Its output goes nowhere, so it writes a log
+// beside the repository's hooks.
 func (o *notifyOptions) run(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, notifyDeadline)
 	defer cancel()

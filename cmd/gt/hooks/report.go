@@ -8,14 +8,14 @@ import (
 	"gastown/sync/hooks"
 )
 
-// hookReport is the hooks of a repository for printing.
+// hookReport lists the hooks of a repository.
 type hookReport struct {
 	Directory string `json:"directory"`
-	// HooksPath is core.hooksPath, which gt obeys and never sets.
+	// HooksPath is core.hooksPath. gt uses it and never sets it.
 	HooksPath string      `json:"core_hooks_path,omitempty"`
 	InTree    bool        `json:"in_working_tree,omitempty"`
 	Hooks     []hookEntry `json:"hooks"`
-	// Notify are the Towns told of a push.
+	// Notify lists the Towns that are notified of a push.
 	Notify []string `json:"notify,omitempty"`
 }
 

@@ -25,7 +25,7 @@ const hookDeadline = 2 * time.Minute
 // deaconDeadline bounds the request to the Deacon.
 const deaconDeadline = 5 * time.Second
 
-// hookRunOptions are those of gt hooks run.
+// hookRunOptions are the options of gt hooks run.
 type hookRunOptions struct {
 	call *shell.Call
 	name string
@@ -68,7 +68,7 @@ func (o *hookRunOptions) syncIfChanged(ctx context.Context, h *host.Host, log ho
 		log.note("the Town has no federation plane; nothing was synced")
 		return nil
 	}
-	// Git starts these hooks at the top of the working tree it worked in.
+	// Git starts these hooks at the top of the working tree.
 	path, err := host.FilesWithin(o.call.Dir, h.Layout)
 	if errors.Is(err, town.ErrUsage) {
 		log.note("%s is another working tree; the Town's files did not change", o.call.Dir)
@@ -96,8 +96,8 @@ func (o *hookRunOptions) syncIfChanged(ctx context.Context, h *host.Host, log ho
 	return o.sync(ctx, h, log, reason)
 }
 
-// place is the repository the hook ran in: the one git names to its hooks, else
-// that of the working directory.
+// place is the repository the hook ran in: the one that git names in the
+// environment, otherwise that of the working directory.
 func (o *hookRunOptions) place(ctx context.Context) (gitcmd.Place, error) {
 	if dir := o.call.Getenv("GIT_DIR"); dir != "" {
 		return gitcmd.PlaceOf(o.call.Abs(dir), host.Git(o.call)), nil
@@ -105,8 +105,8 @@ func (o *hookRunOptions) place(ctx context.Context) (gitcmd.Place, error) {
 	return gitcmd.Locate(ctx, o.call.Dir, host.Git(o.call))
 }
 
-// syncByDeacon has the Town's Deacon sync. It is false when no Deacon answers: this
-// process then does the work.
+// syncByDeacon has the Town's Deacon sync. It returns false when no Deacon answers;
+// this process then syncs itself.
 func (o *hookRunOptions) syncByDeacon(ctx context.Context, h *host.Host, log hookLog) bool {
 	ctx, cancel := context.WithTimeout(ctx, deaconDeadline)
 	defer cancel()
@@ -119,9 +119,9 @@ func (o *hookRunOptions) syncByDeacon(ctx context.Context, h *host.Host, log hoo
 	return err == nil
 }
 
-// sync syncs with every remote. However many hooks run, one of them works and at
-// most one waits. The one that waits will see every change the others saw, so the
-// others end at once.
+// sync syncs with every remote. However many hooks run at once, one of them syncs
+// and at most one waits. The waiting one will see the changes of all the others, so
+// those end at once.
 func (o *hookRunOptions) sync(ctx context.Context, h *host.Host, log hookLog, reason string) error {
 	remotes := h.Remotes()
 	if len(remotes) == 0 {
@@ -136,7 +136,7 @@ func (o *hookRunOptions) sync(ctx context.Context, h *host.Host, log hookLog, re
 	if err != nil {
 		return err
 	}
-	defer func() { _ = done() }() // the kernel drops it with the process
+	defer func() { _ = done() }() // the kernel releases it with the process anyway
 	engine := h.Engine(host.EngineOptions{})
 	var failed []error
 	for _, r := range remotes {
@@ -154,8 +154,8 @@ func (o *hookRunOptions) sync(ctx context.Context, h *host.Host, log hookLog, re
 	return h.CheckReviews()
 }
 
-// turn waits until no other hook syncs. It is town.ErrBusy when another one waits
-// already.
+// turn waits until no other hook syncs. It returns town.ErrBusy when another hook
+// already waits.
 func (o *hookRunOptions) turn(ctx context.Context, h *host.Host) (done func() error, err error) {
 	leave, err := shell.Lock(ctx, h.Layout, "hooks-next", o.call.Name, time.Millisecond)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"gastown/town/layout"
 )
 
-// installOptions are those of gt install.
+// installOptions are the options of gt install.
 type installOptions struct {
 	call *shell.Call
 	path string
@@ -29,15 +29,15 @@ type installOptions struct {
 	yes  bool
 }
 
-// installed is what gt install did.
+// installed is the result of gt install.
 type installed struct {
 	Town    string `json:"town"`
 	ID      string `json:"id"`
 	Path    string `json:"path"`
 	Created bool   `json:"created"`
-	// Made lists what was missing, for people.
+	// Made lists the parts that were missing, for people.
 	Made []string `json:"made"`
-	// Documents counts roles, formulas and templates in files.
+	// Documents counts the files of roles, formulas and templates.
 	Documents int `json:"documents"`
 	// Federated says that the Town has a remote.
 	Federated bool `json:"federated"`
@@ -99,7 +99,7 @@ func (o *installOptions) run(ctx context.Context) (err error) {
 	return o.call.Summary(out, out.print)
 }
 
-// check refuses directories where a Town would do harm or come to harm.
+// check refuses directories in which a Town would do harm or be harmed.
 func (o *installOptions) check(t layout.Town) error {
 	op := "install a Town in " + t.Root
 	if strings.ContainsAny(t.Root, "%?#") || term.Clean(t.Root) != t.Root {
@@ -124,7 +124,7 @@ func (o *installOptions) check(t layout.Town) error {
 		return town.Fail(op, "choose a directory", "%w: %w", town.ErrRefused, err)
 	}
 	if _, err := os.Lstat(t.Lock("install")); err == nil {
-		return nil // an installation that was interrupted
+		return nil // an installation was interrupted here
 	}
 	if i := slices.IndexFunc(entries, func(e os.DirEntry) bool { return !strings.HasPrefix(e.Name(), ".") }); i >= 0 {
 		return town.Fail(op, "choose an empty directory, or one that does not exist yet",
@@ -133,8 +133,8 @@ func (o *installOptions) check(t layout.Town) error {
 	return nil
 }
 
-// configure makes the configuration. It comes first, and what follows is made by
-// it, so that the next installation completes an interrupted one.
+// configure makes the configuration. It comes first: everything else is derived
+// from it, so the next installation can complete an interrupted one.
 func (o *installOptions) configure(t layout.Town, out *installed) (*config.Config, error) {
 	cfg, err := config.Load(t.Config())
 	if err == nil {
@@ -148,8 +148,8 @@ func (o *installOptions) configure(t layout.Town, out *installed) (*config.Confi
 		return nil, err
 	}
 	for _, plane := range []string{layout.Federation, layout.Ledger, layout.Operational} {
-		// The configuration is made first, so planes without one have lost it. A new
-		// configuration would name other stores.
+		// The configuration is always made first, so planes without one mean that
+		// it was lost. A new configuration would name other stores.
 		if _, err := os.Lstat(t.Data(plane)); err == nil {
 			return nil, town.Fail("install a Town in "+t.Root, "put config/town.yaml back, from the Town's Git repository or a copy",
 				"%w: the Town's planes are there, and %s, which says which Town this is, is gone", town.ErrRefused, t.Config())

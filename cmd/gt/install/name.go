@@ -6,7 +6,7 @@ import (
 	"gastown/town"
 )
 
-// nameFrom makes a Town's name from the name of its directory.
+// nameFrom derives a Town's name from the name of its directory.
 func nameFrom(dir string) string {
 	name := strings.Map(func(r rune) rune {
 		switch {

@@ -1,4 +1,4 @@
-// Package about is the commands in which a program describes itself: version and
+// Package about has the commands with which a program describes itself: version and
 // completion.
 package about
 
@@ -12,7 +12,7 @@ import (
 	"gastown/cmd/internal/term"
 )
 
-// Commands adds the commands to the program of that name.
+// Commands adds the commands to the program with this name.
 func Commands(p *shell.Program, name string) {
 	p.Add(p, completion(name))
 	p.Add(p, version(name))

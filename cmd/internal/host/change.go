@@ -12,12 +12,12 @@ import (
 	"gastown/town/layout"
 )
 
-// reloadTime bounds how long a command waits for the Deacon to read what it has
-// changed.
+// reloadTime bounds how long a command waits for the Deacon to read the changed
+// configuration.
 const reloadTime = 2 * time.Second
 
-// Change runs fn with the configuration locked and read anew, and saves what fn
-// changed.
+// Change runs fn with the configuration locked and freshly read, and saves the
+// changes fn made.
 func (h *Host) Change(ctx context.Context, fn func(*config.Config) error) error {
 	cfg, err := settings.Change(ctx, h.Layout, h.call.Name, h.call.Wait, fn)
 	if cfg != nil {
@@ -27,9 +27,9 @@ func (h *Host) Change(ctx context.Context, fn func(*config.Config) error) error 
 	return err
 }
 
-// reloadDeacon has the Town's Deacon, if one runs, read the configuration anew.
-// One that cannot says so in its status, and one that is not reached notices the
-// change within a minute, so the command succeeds whatever comes of it.
+// reloadDeacon has the Town's Deacon, if one runs, reload the configuration. A
+// Deacon that cannot reload says so in its status, and one that cannot be reached
+// notices the change by itself, so the command succeeds in any case.
 func (h *Host) reloadDeacon(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, reloadTime)
 	defer cancel()
@@ -39,9 +39,9 @@ func (h *Host) reloadDeacon(ctx context.Context) {
 }
 
 // Borrow has the Town's Deacon give up the planes until release is called, for a
-// command that replaces a plane's directory, which nobody may have open. Without
-// a Deacon there is nothing to borrow. A Dolt SQL server of somebody else lends
-// nothing.
+// command that replaces a plane's directory while no process may have it open.
+// Without a Deacon, or with an external Dolt SQL server, there is nothing to
+// borrow.
 func (h *Host) Borrow(ctx context.Context) (release func() error, err error) {
 	opts := h.Database(layout.Federation)
 	err = doltdb.Serving(opts)
@@ -56,7 +56,7 @@ func (h *Host) Borrow(ctx context.Context) (release func() error, err error) {
 	if lendErr != nil {
 		client.Close()
 		if errors.Is(lendErr, control.ErrNoDeacon) {
-			return nil, err // it is starting or stopping
+			return nil, err // the Deacon is starting or stopping
 		}
 		return nil, lendErr
 	}

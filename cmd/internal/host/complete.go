@@ -14,12 +14,12 @@ import (
 	"gastown/town/layout"
 )
 
-// ignored is what a Town's own Git repository must not track.
+// ignored are the paths that a Town's own Git repository must not track.
 const ignored = "/.gt/"
 
-// Complete makes whatever a Town with a configuration is missing: access control,
-// planes, files. It overwrites nothing. made lists for people what it made. The
-// caller holds the lock "install".
+// Complete makes everything that a Town with a configuration is missing: access
+// control, planes, files. It overwrites nothing. made lists what it made, for
+// people. The caller holds the lock "install".
 func (h *Host) Complete(ctx context.Context) (made []string, err error) {
 	if _, err := os.Lstat(h.Layout.Access()); errors.Is(err, os.ErrNotExist) {
 		if err := durable.WritePrivate(h.Layout.Access(), []byte(accessText(h.Actor))); err != nil {
@@ -38,7 +38,7 @@ func (h *Host) Complete(ctx context.Context) (made []string, err error) {
 	}
 	_, err = os.Lstat(h.Layout.Index())
 	if slices.Contains(planes, layout.Federation) || errors.Is(err, os.ErrNotExist) {
-		// Shows the rows as files, and takes over files that were there.
+		// Writes the rows to files, and records files that already exist.
 		progress := h.call.Progress()
 		recorded, err := h.Engine(EngineOptions{Progress: progress}).Commit(ctx, "")
 		progress.Clear()
@@ -57,7 +57,7 @@ func (h *Host) Complete(ctx context.Context) (made []string, err error) {
 }
 
 // IgnorePrivate makes sure that Git does not track the Town's private directory.
-// changed says whether .gitignore had to be changed.
+// changed reports whether it changed .gitignore.
 func IgnorePrivate(t layout.Town) (changed bool, err error) {
 	path := filepath.Join(t.Root, ".gitignore")
 	data, err := os.ReadFile(path)
@@ -76,7 +76,7 @@ func IgnorePrivate(t layout.Town) (changed bool, err error) {
 	return true, durable.WritePrivate(path, []byte(text+"# Private to gt: databases and caches.\n"+ignored+"\n"))
 }
 
-// accessText is the access control a new Town begins with.
+// accessText is the access control of a new Town.
 func accessText(admin town.Actor) string {
 	return fmt.Sprintf(`# Who may do what in this Town.
 #

@@ -14,9 +14,9 @@ import (
 // Planes are the names of a Town's planes.
 var Planes = []string{layout.Operational, layout.Ledger, layout.Federation}
 
-// Database says where a plane is: behind the Deacon's socket when it answers, in
-// this process when not, or on an existing Dolt SQL server and nowhere else. The
-// caller adds who it is: Actor, Wait, Command.
+// Database says where a plane is: behind the Deacon's socket when it answers,
+// otherwise in this process; or only on an external Dolt SQL server if one is
+// configured. The caller adds Actor, Wait and Command.
 func Database(t layout.Town, cfg *config.Config, plane string) doltdb.Options {
 	opts := doltdb.Options{
 		Dir: t.Data(plane), Home: t.Engine(), Socket: t.SQLSocket(), External: external(cfg),
@@ -26,13 +26,13 @@ func Database(t layout.Town, cfg *config.Config, plane string) doltdb.Options {
 		},
 	}
 	if opts.Pool.MaxIdle == 0 {
-		opts.Pool.MaxIdle = -1 // none, rather than the library's default
+		opts.Pool.MaxIdle = -1 // no idle connections, instead of the library's default
 	}
 	return opts
 }
 
-// Serve says what the Deacon serves, and where. ok is false when the planes are
-// on a server of somebody else, and there is nothing to serve.
+// Serve says what the Deacon serves, and where. ok is false when the planes are on
+// an external server, and there is nothing to serve.
 func Serve(t layout.Town, cfg *config.Config) (opts doltdb.ServeOptions, ok bool) {
 	return doltdb.ServeOptions{
 		Dir: filepath.Dir(t.Data(layout.Federation)), Planes: Planes, Socket: t.SQLSocket(), Home: t.Engine(),
@@ -40,7 +40,7 @@ func Serve(t layout.Town, cfg *config.Config) (opts doltdb.ServeOptions, ok bool
 	}, external(cfg) == nil
 }
 
-// cached says whether a Deacon may answer reads of the ledger from memory: it
+// cached reports whether a Deacon may answer reads of the ledger from memory: it
 // serves the planes, and the configuration allows it.
 func cached(cfg *config.Config) bool {
 	enabled, err := cfg.Bool("cache.enabled")
@@ -53,14 +53,14 @@ func external(cfg *config.Config) *doltdb.External {
 		return nil
 	}
 	address := host
-	if !filepath.IsAbs(host) { // not the path of a socket
+	if !filepath.IsAbs(host) { // a host name, not the path of a socket
 		address = net.JoinHostPort(host, strconv.Itoa(number(cfg, "dolt.port")))
 	}
 	return &doltdb.External{Address: address, User: text(cfg, "dolt.user"), PasswordEnv: text(cfg, "dolt.password_env")}
 }
 
-// The settings below exist, and their values were checked when the
-// configuration was read: there is no error to pass on.
+// The settings below exist, and their values were checked when the configuration
+// was read, so there is no error to return.
 
 func number(cfg *config.Config, key string) int {
 	n, _ := cfg.Int(key)

@@ -18,29 +18,30 @@ import (
 
 const (
 	// tokenEnv is the variable that may hold an access token for HTTPS remotes,
-	// and tokenHostEnv names the host the token is for.
+	// tokenHostEnv the one that names the token's host.
 	tokenEnv     = "GT_GIT_TOKEN"
 	tokenHostEnv = "GT_GIT_TOKEN_HOST"
-	// traceEnv asks for the duration of each step of a sync on standard error, in
-	// microseconds: for those who measure.
+	// traceEnv requests the duration of each step of a sync on standard error, in
+	// microseconds, for measurements.
 	traceEnv = "GT_TRACE"
 )
 
-// EngineOptions say how the engine of the federation works for one command. The
-// zero value exchanges everything, and asks and shows nobody anything.
+// EngineOptions configure the engine of the federation for one command. With the
+// zero value the engine exchanges both planes, asks no questions and shows no
+// progress.
 type EngineOptions struct {
 	// Plane is the one plane to exchange, layout.Federation or layout.Ledger; ""
 	// is both.
 	Plane string
-	// ConfirmShare is asked before rules that are new for a remote share anything
-	// through it. nil means that nobody can be asked.
+	// ConfirmShare is called before rules that are new for a remote share anything
+	// through it. nil means that no person can be asked.
 	ConfirmShare func(records.Preview) error
 	// Progress shows how far long work has come. May be nil.
 	Progress *term.Progress
 }
 
-// Engine returns an engine of the Town's federation. It opens a plane only when
-// it must.
+// Engine returns an engine of the Town's federation. It opens a plane only when it
+// must.
 func (h *Host) Engine(o EngineOptions) *federate.Engine {
 	texts := map[town.Key]string{}
 	for _, d := range starter.Documents() {
@@ -73,7 +74,7 @@ func (h *Host) Engine(o EngineOptions) *federate.Engine {
 	return federate.New(opts)
 }
 
-// sharedLedger opens the Town's work for the engine.
+// sharedLedger opens the Town's ledger for the engine.
 type sharedLedger struct{ host *Host }
 
 // OpenLedger implements records.LedgerOpener.
@@ -85,8 +86,8 @@ func (l sharedLedger) OpenLedger(ctx context.Context) (records.Ledger, error) {
 	return openLedger{s, release}, nil
 }
 
-// openLedger is a ledger whose Close releases it, which may not be to close it:
-// inside the Deacon the ledger stays open.
+// openLedger is a ledger whose Close releases it. Inside the Deacon the ledger then
+// stays open.
 type openLedger struct {
 	*ledger.Store
 	release func() error
@@ -95,7 +96,8 @@ type openLedger struct {
 // Close implements records.Ledger.
 func (l openLedger) Close() error { return l.release() }
 
-// approver asks a person, for the engine, about rules that are new for a remote.
+// approver asks a person, on behalf of the engine, about rules that are new for a
+// remote.
 type approver struct{ opts EngineOptions }
 
 // ApproveRules implements records.Approver.
@@ -107,9 +109,9 @@ func (a approver) ApproveRules(_ context.Context, p records.Preview) error {
 	return a.opts.ConfirmShare(p)
 }
 
-// tokenHost is the host the token is for: the one that was named, else that of
-// the Town's https remotes if they are all at one. Where there are several
-// nobody can tell whose the token is, so no host gets it.
+// tokenHost is the host that the token is for: the named host, otherwise the host
+// of the Town's https remotes if they all have the same one. With several hosts it
+// cannot be known whose the token is, so no host gets it.
 func (h *Host) tokenHost(r federate.Remote) string {
 	if named := h.call.Getenv(tokenHostEnv); named != "" {
 		return named

@@ -8,8 +8,7 @@ import (
 	"gastown/town/config"
 )
 
-// A token goes to the host that was named, or to the one there can be no doubt
-// about.
+// A token goes to the named host, or to the only host it can be for.
 func TestTokenIsForOneHost(t *testing.T) {
 	named := ""
 	at := func(urls ...string) *Host {

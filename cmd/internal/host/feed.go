@@ -11,8 +11,8 @@ import (
 	"gastown/town/layout"
 )
 
-// Feed is the Town's stream of events. The planes are open only while it reads or
-// writes them, so that one who follows it keeps nobody out.
+// Feed is the Town's stream of events. It opens the planes only while it reads or
+// writes them, so a command that follows the feed does not block others.
 func (h *Host) Feed() *feed.Feed {
 	sign := func(plane string) feed.Sign {
 		opts := h.Database(plane)
@@ -32,9 +32,9 @@ func (h *Host) Feed() *feed.Feed {
 	})
 }
 
-// feedPlane is Operational, but inside the Deacon the store the Deacon has open.
-// That serves the feed alone: its rows name who did something, while what makes a
-// Dolt commit must open the plane under the caller's own name.
+// feedPlane is Operational, except that inside the Deacon it uses the store that
+// the Deacon has open. Only the feed may do so: its rows name the actor themselves,
+// while a Dolt commit needs a plane that was opened under the caller's name.
 func (h *Host) feedPlane(ctx context.Context, fn func(*operational.Store) error) error {
 	if h.call.Resident != nil {
 		if s, release, ok := h.call.Resident.LendOperational(ctx); ok {

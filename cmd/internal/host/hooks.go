@@ -13,12 +13,12 @@ import (
 	"gastown/town/layout"
 )
 
-// Git says how git looks at repositories for a call.
+// Git returns the options with which git inspects repositories for a call.
 func Git(c *shell.Call) gitcmd.Options { return gitcmd.Options{Env: c.Env} }
 
 // HookScripts are the Git hooks of a repository that holds a Town's files; program
-// is what they start. It refuses a bare repository, one that does not hold the
-// files, and one whose hooks serve another Town.
+// is the program that they start. It refuses a bare repository, one that does not
+// hold the files, and one whose hooks serve another Town.
 func HookScripts(p gitcmd.Place, d hooks.Directory, t layout.Town, program string) ([]hooks.Script, error) {
 	if d.Bare {
 		return nil, town.Fail("install hooks in "+p.GitDir, "add --bare --notify URL --secret-file FILE",
@@ -38,8 +38,8 @@ func HookScripts(p gitcmd.Place, d hooks.Directory, t layout.Town, program strin
 	return all, checkOtherTown(list, t)
 }
 
-// FilesWithin is the Town's federation/ as a path from the top of a working tree.
-// It fails with town.ErrUsage when the tree does not hold it.
+// FilesWithin is the path of the Town's federation/ relative to the top of a
+// working tree. It fails with town.ErrUsage when the tree does not contain it.
 func FilesWithin(top string, t layout.Town) (string, error) {
 	files, err := filepath.EvalSymlinks(t.Files())
 	if errors.Is(err, os.ErrNotExist) {
@@ -61,7 +61,7 @@ func FilesWithin(top string, t layout.Town) (string, error) {
 	return filepath.ToSlash(rel), err
 }
 
-// checkOtherTown refuses to take over the hooks of another Town that exists.
+// checkOtherTown refuses to take over the hooks of another existing Town.
 func checkOtherTown(list []hooks.Hook, t layout.Town) error {
 	for _, h := range list {
 		words := h.Args()

@@ -1,7 +1,7 @@
-// Package host puts a Town together for whoever works on it: the commands of gt
-// and bd, alone or inside the Deacon, and the Deacon itself. It finds the Town,
-// reads its configuration, and says how each plane is opened, so that no program
-// sees another store than the others. It opens a plane only when it is asked for.
+// Package host puts a Town together for the commands of gt and bd, alone or inside
+// the Deacon, and for the Deacon itself. It finds the Town, reads its
+// configuration, and decides how each plane is opened, so that all programs use the
+// same stores. It opens a plane only on demand.
 package host
 
 import (
@@ -17,12 +17,12 @@ import (
 	"gastown/town/layout"
 )
 
-// Host is the Town one call works on. It belongs to that call.
+// Host is the Town that one call works on. It belongs to that call.
 type Host struct {
 	Layout layout.Town
 	Config *config.Config
-	// Actor is who the call's changes are recorded under. A program may replace it
-	// before it opens a plane.
+	// Actor is the author of the call's changes. A program may replace it before it
+	// opens a plane.
 	Actor town.Actor
 
 	call *shell.Call
@@ -30,7 +30,7 @@ type Host struct {
 	resident bool
 }
 
-// Open finds the Town the call is for and reads its configuration.
+// Open finds the call's Town and reads its configuration.
 func Open(c *shell.Call) (*Host, error) {
 	t, err := c.FindTown()
 	if err != nil {
@@ -43,7 +43,7 @@ func Open(c *shell.Call) (*Host, error) {
 	return New(c, t, cfg), nil
 }
 
-// New puts a Town together whose configuration is known already.
+// New returns the Host of a Town whose configuration is already known.
 func New(c *shell.Call, t layout.Town, cfg *config.Config) *Host {
 	return &Host{Layout: t, Config: cfg.In(c.Getenv), Actor: c.Actor(cfg.Actor), call: c}
 }
@@ -58,9 +58,10 @@ func (h *Host) Database(plane string) doltdb.Options {
 	return opts
 }
 
-// Ledger opens the Town's work until release is called, which is not called after
-// an error. Inside the Deacon that is a view of the store the Deacon has open,
-// with its caches. waiting is told what the call waits for; it may be nil.
+// Ledger opens the Town's ledger until release is called. After an error release
+// must not be called. Inside the Deacon it is a view of the store that the Deacon
+// has open, with its caches. waiting is called with the reason when the call has to
+// wait; it may be nil.
 func (h *Host) Ledger(ctx context.Context, waiting func(what string)) (s *ledger.Store, release func() error, err error) {
 	session := ledger.Session{Actor: h.Actor, Command: h.call.Name, Wait: h.call.Wait, Waiting: waiting}
 	if h.call.Resident != nil {

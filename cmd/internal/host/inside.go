@@ -11,9 +11,9 @@ import (
 	"gastown/town"
 )
 
-// Inside is how the Deacon understands the commands of fronts: it runs the same
-// code as a process of its own would, with what the call brings and with the
-// stores the Deacon lends.
+// Inside is how the Deacon runs the commands of fronts: with the same code as in a
+// process of their own, with what the call brings, and with the stores that the
+// Deacon lends.
 func Inside(programs shell.Programs, lend shell.Resident) func(commands.Call) commands.Command {
 	return func(c commands.Call) commands.Command {
 		i := &shell.Invocation{
@@ -22,7 +22,7 @@ func Inside(programs shell.Programs, lend shell.Resident) func(commands.Call) co
 		}
 		p, ok := programs.Prepare(i)
 		if !ok {
-			return commands.Command{Alone: true} // the engine says what is wrong
+			return commands.Command{Alone: true} // the engine reports what is wrong
 		}
 		return commands.Command{
 			Name: p.Name, Town: p.Town, Class: c.Program, Alone: p.Alone,
@@ -34,7 +34,7 @@ func Inside(programs shell.Programs, lend shell.Resident) func(commands.Call) co
 	}
 }
 
-// told words why a command that waited for its place did not run.
+// told explains why a command that waited for its turn did not run.
 func told(err error) error {
 	if errors.Is(err, context.Canceled) || !errors.Is(err, town.ErrBusy) && town.Next(err) == "" {
 		return shell.Stopped()

@@ -20,17 +20,18 @@ import (
 	"gastown/town/starter"
 )
 
-// Staging is where planes are made before they are moved into place whole.
+// Staging is where planes are made before they are moved to their place as a whole.
 const Staging = ".install"
 
 // closer is an open plane.
 type closer interface{ Close() error }
 
-// makePlanes makes the planes that are missing and opens those that are there,
-// to see that they can be. The caller holds the install lock.
+// makePlanes makes the planes that are missing, and opens the others to check that
+// they can be opened. The caller holds the install lock.
 func (h *Host) makePlanes(ctx context.Context) (made []string, err error) {
 	aside := h.Layout.Data(Staging)
-	// Only what an interrupted installation left: no plane is used from here.
+	// Staging holds only what an interrupted installation left; no plane is used
+	// from there.
 	if err := os.RemoveAll(aside); err != nil {
 		return nil, err
 	}
@@ -52,7 +53,7 @@ func (h *Host) makePlanes(ctx context.Context) (made []string, err error) {
 			return made, err
 		}
 		opts := h.Database(plane)
-		opts.Dir, opts.Socket = filepath.Join(aside, plane), "" // which nobody serves
+		opts.Dir, opts.Socket = filepath.Join(aside, plane), "" // no server serves it
 		store, err := h.createPlane(ctx, plane, opts)
 		if err != nil {
 			return made, err
@@ -68,8 +69,8 @@ func (h *Host) makePlanes(ctx context.Context) (made []string, err error) {
 	return made, os.RemoveAll(aside)
 }
 
-// makeExternal makes a plane on an existing Dolt SQL server if it is missing
-// there; what is there is opened and left as it is.
+// makeExternal makes a plane on an external Dolt SQL server if it is missing there.
+// An existing plane is opened and not changed.
 func (h *Host) makeExternal(ctx context.Context, plane string) (made []string, err error) {
 	if err := h.checkPlane(ctx, plane); !errors.Is(err, doltdb.ErrMissing) {
 		return nil, err
@@ -101,14 +102,14 @@ func (h *Host) checkPlane(ctx context.Context, plane string) error {
 func (h *Host) createPlane(ctx context.Context, plane string, opts doltdb.Options) (closer, error) {
 	switch plane {
 	case layout.Operational:
-		// What it was told before is not in it any more.
+		// The new plane does not contain the reviews that were posted before.
 		if err := os.Remove(h.Layout.Reviews()); err != nil && !errors.Is(err, os.ErrNotExist) {
 			return nil, err
 		}
 		return operational.Create(ctx, opts, h.Config.Stores[plane])
 	case layout.Ledger:
-		// By the rules nothing in an empty ledger is shared: a person decides
-		// whether what was shared before shall go, not the next sync.
+		// With an empty ledger the rules select no records. A person, not the next
+		// sync, must decide whether to take back what was shared before.
 		if err := h.Engine(EngineOptions{}).ForgetRules(ctx, h.Remotes()); err != nil {
 			return nil, err
 		}
@@ -118,13 +119,13 @@ func (h *Host) createPlane(ctx context.Context, plane string, opts doltdb.Option
 	}
 }
 
-// createFederation makes the plane with what a new Town begins with, already
-// recorded: the files are then shown from its rows, by this call or a later
-// one. A Town that has files keeps to them. The store gets an identity of its
-// own, because one that was lost may live on in the Town's remotes.
+// createFederation makes the plane and records the starter documents. This call or
+// a later one then writes the rows to files. A Town that has files keeps them. The
+// store gets a new identity, because a lost one may still exist in the Town's
+// remotes.
 func (h *Host) createFederation(ctx context.Context, opts doltdb.Options) (_ closer, err error) {
-	// The index says which rows of the former store the files show. Without it
-	// no file counts as shown from a row, so none is taken away with its row.
+	// The index says which rows of the former store the files show. It is removed,
+	// so that no file is deleted because its row is missing.
 	if err := os.Remove(h.Layout.Index()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil, err
 	}
@@ -161,7 +162,7 @@ func starterEdits() ([]federation.FileEdit, error) {
 	return edits, nil
 }
 
-// hasFiles reports whether people have documents in the Town already.
+// hasFiles reports whether the Town already has documents in files.
 func hasFiles(t layout.Town) (bool, error) {
 	for _, k := range town.Kinds {
 		entries, err := os.ReadDir(filepath.Join(t.Files(), k.Dir()))

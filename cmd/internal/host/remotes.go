@@ -8,10 +8,10 @@ import (
 	"gastown/town/config"
 )
 
-// DefaultRemote is what a remote is called when nobody says otherwise.
+// DefaultRemote is the name of a remote that is added without one.
 const DefaultRemote = "origin"
 
-// Remotes is every remote of the Town.
+// Remotes lists every remote of the Town.
 func (h *Host) Remotes() []federate.Remote {
 	all := make([]federate.Remote, len(h.Config.Remotes))
 	for i, r := range h.Config.Remotes {
@@ -43,9 +43,8 @@ func (h *Host) Remote(name string) (federate.Remote, error) {
 	return federate.Remote{}, town.Fail(op, "gt federation remote list shows them", "%w: there is no remote %q", town.ErrUsage, town.Clip(name, 64))
 }
 
-// NewRemote checks a name and a URL for a remote to be added, and that they do
-// not contradict the configuration. The remote may be there already if again says
-// so.
+// NewRemote checks the name and the URL of a remote to be added, alone and against
+// the configuration. With again, the remote may already be there.
 func (h *Host) NewRemote(name, url string, again bool) (federate.Remote, error) {
 	op := "add the remote " + town.Clip(name, 64)
 	if err := config.CheckRemoteName(name); err != nil {
@@ -60,8 +59,8 @@ func (h *Host) NewRemote(name, url string, again bool) (federate.Remote, error) 
 		return r, town.Fail(op, "choose another name for the new one; gt federation remote list shows all",
 			"%w: there is one, with the URL %s", town.ErrRefused, known.URL)
 	}
-	// A repository under two names would show each what the Town published under
-	// the other as somebody else's doing.
+	// One repository under two names would show what the Town published under one
+	// name as another Town's work under the other.
 	i := slices.IndexFunc(h.Config.Remotes, func(o config.Remote) bool { return o.URL == r.URL && o.Name != name })
 	if i >= 0 {
 		return r, town.Fail(op, "go on with "+h.Config.Remotes[i].Name+"; to give it another name, remove it first",

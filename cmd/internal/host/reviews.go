@@ -15,7 +15,7 @@ import (
 	"gastown/town/durable"
 )
 
-// ReviewsOpen is how a command ends that did its work while roles await a
+// ReviewsOpen is the error of a command that succeeded while roles wait for a
 // person's review.
 type ReviewsOpen struct{ Count int }
 
@@ -26,8 +26,7 @@ func (e ReviewsOpen) Error() string {
 // Unwrap makes it a town.ErrReview.
 func (e ReviewsOpen) Unwrap() error { return town.ErrReview }
 
-// Advice is the next step for errors of this package that carry none themselves;
-// "" for others.
+// Advice is the next step for errors of this package that have none; "" for others.
 func Advice(err error) string {
 	var reviews ReviewsOpen
 	if errors.As(err, &reviews) {
@@ -46,7 +45,7 @@ func (h *Host) OpenReviews() ([]string, error) {
 	return strings.Fields(string(data)), err
 }
 
-// CheckReviews is ReviewsOpen when a person has to decide something.
+// CheckReviews returns ReviewsOpen if a person has to decide something.
 func (h *Host) CheckReviews() error {
 	known, err := h.OpenReviews()
 	if err != nil || len(known) == 0 {
@@ -55,12 +54,12 @@ func (h *Host) CheckReviews() error {
 	return ReviewsOpen{len(known)}
 }
 
-// reviews tells the operational plane, for the engine, which reviews are open.
+// reviews lets the engine report open reviews to the operational plane.
 type reviews struct{ host *Host }
 
-// Post writes the open reviews to the operational plane. A small file
-// holds the set that plane knows, so that it is opened only when the set has
-// changed: most calls change none.
+// Post writes the open reviews to the operational plane. A small file holds the set
+// that the plane has, so that the plane is opened only when the set has changed,
+// which is rare.
 func (r reviews) Post(ctx context.Context, open []federation.Review) error {
 	h := r.host
 	ids := make([]string, len(open))

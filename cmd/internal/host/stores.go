@@ -11,16 +11,17 @@ import (
 	"gastown/town/layout"
 )
 
-// stores remembers for the engine which store is the Town's federation plane: in
-// the configuration, and the store a join replaces in a file that exists only
-// while the join is under way. The file is written first and removed last, so it
-// is never missing too early; the engine notices one that stayed too long.
+// stores records for the engine which store is the Town's federation plane. The
+// configuration holds the current store. While a join is under way, a file holds
+// the store it replaces. That file is written first and removed last, so it is
+// never missing too early; the engine recognises one that stayed too long.
 type stores struct {
 	host *Host
 	last string
 }
 
-// Federation reads anew each time: another process may have joined meanwhile.
+// Federation reads the configuration each time, because another process may have
+// joined meanwhile.
 func (s *stores) Federation() (uuid, previous string) {
 	if cfg, err := config.Load(s.host.Layout.Config()); err == nil {
 		s.last = cfg.Stores[layout.Federation]

@@ -1,15 +1,14 @@
-// Package memory decides when a command collects garbage. Most import it for
-// that alone.
+// Package memory decides when a command collects garbage. Most programs import it
+// only for this effect.
 //
-// Go's default is made for programs that stay: it collects three times before a
-// command has even begun, a quarter of the time that takes. Here nothing is
+// Go's default suits long-running programs: it collects three times before a
+// command has even begun, which takes a quarter of that time. Here nothing is
 // collected below a floor; above it the process may hold a quarter more than it
-// needs, rather than twice as much. The database engine, too, sizes its caches
-// by the limit it finds when it is first used.
+// needs, instead of twice as much. The database engine also sizes its caches by the
+// limit that it finds when it is first used.
 //
-// Whoever sets GOGC or GOMEMLIMIT gets what they ask for instead. The package
-// imports only the standard library and its path sorts before the engine's, so
-// the language initialises it first.
+// GOGC and GOMEMLIMIT override this. The package imports only the standard library,
+// and its path sorts before the engine's, so that Go initialises it first.
 package memory
 
 import (
@@ -21,14 +20,16 @@ import (
 )
 
 const (
-	// defaultFloor is what a process may hold without collecting, in bytes.
+	// defaultFloor is how much memory a process may hold without collecting, in
+	// bytes.
 	defaultFloor = 96 << 20
-	// overhead is what the runtime holds beside the heap, in bytes.
+	// overhead is the memory that the runtime needs beside the heap, in bytes.
 	overhead = 24 << 20
 )
 
-// floor is what this process may hold without collecting, in bytes; roomy
-// whether it may hold half more than it needs, not a quarter.
+// floor is how much memory this process may hold without collecting, in bytes.
+// roomy says that above it the process may hold half more than it needs, instead of
+// a quarter.
 var (
 	floor atomic.Int64
 	roomy atomic.Bool
@@ -45,9 +46,9 @@ func init() {
 	watch()
 }
 
-// Room lets the process hold so many bytes before it collects, and half more
-// than it needs above them: for an import, which makes much garbage once, and for
-// the Deacon, which makes some with each command it runs.
+// Room lets the process hold this many bytes before it collects, and above that
+// half more than it needs. It is for imports, which make much garbage once, and for
+// the Deacon, which makes some with each command.
 func Room(bytes int64) {
 	if chosen() {
 		return
@@ -57,8 +58,8 @@ func Room(bytes int64) {
 	debug.SetMemoryLimit(bytes)
 }
 
-// cycle is unreachable as soon as it is made, so its finalizer tells of the
-// next collection.
+// cycle is unreachable as soon as it is made, so its finalizer runs after the next
+// collection.
 type cycle struct{ _ *byte }
 
 func watch() {
@@ -68,7 +69,7 @@ func watch() {
 	})
 }
 
-// limit is what the process may hold when so many bytes of heap are in use.
+// limit is the memory limit for a process whose heap has this many live bytes.
 func limit(live uint64) int64 {
 	more := int64(live) / 4
 	if roomy.Load() {
@@ -77,7 +78,7 @@ func limit(live uint64) int64 {
 	return max(floor.Load(), int64(live)+more+overhead)
 }
 
-// live is what the last collection found in use, in bytes.
+// live is the heap in use after the last collection, in bytes.
 func live() uint64 {
 	sample := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
 	metrics.Read(sample)

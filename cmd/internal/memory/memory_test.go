@@ -21,8 +21,8 @@ func TestLimitFollowsWhatIsInUse(t *testing.T) {
 	wait(t, func(limit int64) bool { return limit == defaultFloor })
 }
 
-// wait collects until the limit is as it should be: finalizers run some time
-// after a collection.
+// wait collects garbage until the limit has the expected value, because finalizers
+// run some time after a collection.
 func wait(t *testing.T, ok func(int64) bool) {
 	t.Helper()
 	deadline := time.Now().Add(30 * time.Second)

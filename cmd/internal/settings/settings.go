@@ -1,5 +1,5 @@
-// Package settings shows and changes a Town's settings, for gt config and
-// bd config alike.
+// Package settings shows and changes a Town's settings, for gt config and bd
+// config.
 package settings
 
 import (
@@ -14,7 +14,7 @@ import (
 	"gastown/town/layout"
 )
 
-// Setting is one setting for printing.
+// Setting is one setting as it is printed.
 type Setting struct {
 	Key     string `json:"key"`
 	Value   string `json:"value"`
@@ -30,10 +30,10 @@ type Setting struct {
 	InForce bool `json:"in_force"`
 }
 
-// notInForce words a setting that nothing reads yet.
+// notInForce marks a setting that nothing reads yet.
 const notInForce = "not in force yet"
 
-// Get is a setting in force.
+// Get returns a setting as it is in force.
 func Get(c *config.Config, name string) (Setting, error) {
 	key, err := config.Lookup(name)
 	if err != nil {
@@ -46,7 +46,7 @@ func Get(c *config.Config, name string) (Setting, error) {
 	}, err
 }
 
-// List is every setting in force.
+// List returns every setting as it is in force.
 func List(c *config.Config) ([]Setting, error) {
 	all := []Setting{}
 	for _, k := range config.Keys() {
@@ -59,7 +59,8 @@ func List(c *config.Config) ([]Setting, error) {
 	return all, nil
 }
 
-// Set gives a setting a value. One that is not in force yet is town.ErrRefused.
+// Set gives a setting a value. For a setting that is not in force yet it returns
+// town.ErrRefused.
 func Set(c *config.Config, name, value string) error {
 	if _, err := c.Set(name, value); err != nil {
 		return err
@@ -71,8 +72,9 @@ func Set(c *config.Config, name, value string) error {
 	return nil
 }
 
-// Change runs fn with the Town's configuration locked and read anew, saves what
-// fn changed and returns it. Who waits for the lock is told the command.
+// Change runs fn with the Town's configuration locked and freshly read, saves the
+// changes fn made, and returns the configuration. Processes that wait for the lock
+// are shown the command.
 func Change(ctx context.Context, t layout.Town, command string, wait time.Duration, fn func(*config.Config) error) (_ *config.Config, err error) {
 	unlock, err := shell.Lock(ctx, t, "config", command, wait)
 	if err != nil {
@@ -89,7 +91,7 @@ func Change(ctx context.Context, t layout.Town, command string, wait time.Durati
 	return cfg, cfg.Save(t.Config())
 }
 
-// Say tells what a change came to.
+// Say prints the result of a change.
 func (s Setting) Say(p *term.Printer) {
 	switch config.Source(s.Source) {
 	case config.SourceEnv:
@@ -120,7 +122,7 @@ func SayAll(p *term.Printer, all []Setting) {
 	p.Table([]string{"KEY", "VALUE", "SOURCE", ""}, rows)
 }
 
-// Names are those of all settings, for completion.
+// Names lists all settings, for completion.
 func Names() []string {
 	var all []string
 	for _, k := range config.Keys() {

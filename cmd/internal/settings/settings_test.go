@@ -12,11 +12,11 @@ import (
 	"gastown/town/config"
 )
 
-// module is where this module begins, from here.
+// module is the path from here to the root of this module.
 const module = "../../.."
 
-// A setting is either read by the program or marked as not in force, and the
-// mark goes when something begins to read it.
+// A setting is either read by the program or marked as not in force. The mark must
+// be removed when code begins to read it.
 func TestEverySettingIsReadOrMarked(t *testing.T) {
 	var code strings.Builder
 	err := filepath.WalkDir(module, func(path string, d fs.DirEntry, err error) error {

@@ -10,7 +10,7 @@ import (
 // doltModule is the module whose version decides which stores can be read.
 const doltModule = "github.com/dolthub/dolt/go"
 
-// Build says what a program is and what it is built on.
+// Build describes a program's build.
 type Build struct {
 	Version string `json:"version"`
 	Dolt    string `json:"dolt"`
@@ -18,7 +18,7 @@ type Build struct {
 	System  string `json:"system"`
 }
 
-// NewBuild describes this program, whose version is given.
+// NewBuild describes the build of this program, with the given version.
 func NewBuild(version string) Build {
 	b := Build{version, "unknown", runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH}
 	if info, ok := debug.ReadBuildInfo(); ok {
@@ -31,7 +31,7 @@ func NewBuild(version string) Build {
 	return b
 }
 
-// Say prints it for people.
+// Say prints the build for people.
 func (b Build) Say(p *term.Printer, program string) {
 	p.Line("%s %s", program, b.Version)
 	p.Line("  dolt %s", b.Dolt)

@@ -14,12 +14,12 @@ import (
 	"gastown/town"
 )
 
-// Call is one command at work: its invocation, the flags every command has, and
-// how it prints.
+// Call is one running command: its invocation, the flags that every command has,
+// and how it prints.
 type Call struct {
 	*Invocation
 	Globals
-	// Name is the whole command, as others are told who wait for it.
+	// Name is the full name of the command. Processes that wait for it show it.
 	Name   string
 	traits Traits
 }
@@ -27,8 +27,8 @@ type Call struct {
 // Version is the program's.
 func (c *Call) Version() string { return c.traits.Version }
 
-// Executable is the absolute path of the program, for what starts it later: a
-// hook, a daemon.
+// Executable is the absolute path of the program, for hooks and daemons that start
+// it later.
 func (c *Call) Executable() (string, error) {
 	if c.Self == "" {
 		return "", town.Fail("find out where "+c.traits.Name+" is", "call it by its absolute path", "its path is unknown")
@@ -36,7 +36,7 @@ func (c *Call) Executable() (string, error) {
 	return c.Self, nil
 }
 
-// Actor is Invocation.Actor, under the name the program's flag gives.
+// Actor is Invocation.Actor, with the name that the program's flag gives, if any.
 func (c *Call) Actor(configured town.Actor) town.Actor {
 	who := c.Invocation.Actor(configured)
 	if name := AuthorText(c.ActorName); name != "" {
@@ -55,7 +55,7 @@ func (c *Call) WithStdout(w io.Writer) *Call {
 // Printer returns a printer for one of the caller's streams.
 func (c *Call) Printer(w io.Writer) *term.Printer { return term.New(w, !c.NoColor && c.Colors()) }
 
-// Progress begins to show on standard error how far long work comes. With --quiet
+// Progress starts to show the progress of long work on standard error. With --quiet
 // it is nil, which shows nothing.
 func (c *Call) Progress() *term.Progress {
 	if c.Quiet {
@@ -64,10 +64,11 @@ func (c *Call) Progress() *term.Progress {
 	return term.NewProgress(c.Stderr, c.Now)
 }
 
-// CanAsk reports whether there is a person to answer a question.
+// CanAsk reports whether a person can answer questions.
 func (c *Call) CanAsk() bool { return !c.JSON && term.IsTerminal(c.Stdin) && term.IsTerminal(c.Stderr) }
 
-// Show prints a result: value itself with --json, else what say words.
+// Show prints a result: value as JSON with --json, otherwise the text that say
+// prints.
 func (c *Call) Show(value any, say func(*term.Printer)) error {
 	if c.JSON {
 		text, err := JSONText(value, "")
@@ -82,8 +83,7 @@ func (c *Call) Show(value any, say func(*term.Printer)) error {
 	return p.Flush()
 }
 
-// Summary is Show for results that only say what was done: --quiet leaves them
-// out.
+// Summary is Show for results that only confirm what was done; --quiet omits them.
 func (c *Call) Summary(value any, say func(*term.Printer)) error {
 	if c.Quiet && !c.JSON {
 		return nil
@@ -91,26 +91,26 @@ func (c *Call) Summary(value any, say func(*term.Printer)) error {
 	return c.Show(value, say)
 }
 
-// Changed is Summary for a change that was made. Its error says that the change
-// must not be repeated because its result could not be printed.
+// Changed is Summary for a change that was made. Its error says that the result
+// could not be printed and that the change must not be repeated.
 func (c *Call) Changed(value any, say func(*term.Printer)) error {
 	return ErrAppliedUnprinted(c.Summary(value, say))
 }
 
-// Hint tells people, not scripts, something beside the result.
+// Hint prints additional information for people, not for scripts.
 func (c *Call) Hint(format string, args ...any) {
 	if c.Quiet {
 		return
 	}
 	p := c.Printer(c.Stderr)
 	p.Line(format, args...)
-	_ = p.Flush() // nobody is left to tell
+	_ = p.Flush() // an error cannot be reported any more
 }
 
-// Ago words a time relative to the call's clock.
+// Ago formats a time relative to the call's clock.
 func (c *Call) Ago(t time.Time) string { return term.Ago(c.Now(), t) }
 
-// JSONText is a value as JSON people can read, without the final line end.
+// JSONText is a value as indented JSON, without the final line end.
 func JSONText(value any, prefix string) ([]byte, error) {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
@@ -122,8 +122,8 @@ func JSONText(value any, prefix string) ([]byte, error) {
 	return bytes.TrimSuffix(text.Bytes(), []byte("\n")), nil
 }
 
-// Array writes a JSON array element by element, so that a long one is never held
-// whole.
+// Array writes a JSON array element by element, so that a long one is never in
+// memory as a whole.
 type Array struct {
 	w *bufio.Writer
 	n int
@@ -158,7 +158,7 @@ func (l *Array) End() error {
 	return l.w.Flush()
 }
 
-// Report tells how the command ended and returns its exit code.
+// Report prints the command's error, if any, and returns its exit code.
 func (c *Call) Report(err error) int {
 	code := ExitCode(err)
 	if err == nil || errors.Is(err, errShown) || c.traits.QuietReview && c.Quiet && code == ExitReview {
@@ -185,7 +185,7 @@ func (c *Call) Report(err error) int {
 	if f.Next != "" {
 		p.Line("  next: %s", f.Next)
 	}
-	_ = p.Flush() // nobody is left to tell
+	_ = p.Flush() // an error cannot be reported any more
 	return code
 }
 
@@ -199,8 +199,8 @@ func (c *Call) reportJSON(f Failure) {
 	fmt.Fprintln(c.Stderr, string(line))
 }
 
-// ErrAppliedUnprinted wraps the error of a result that could not be printed
-// although the change was made, so that the caller does not repeat it.
+// ErrAppliedUnprinted wraps the error of printing a result after the change was
+// made, so that the caller does not repeat the change.
 func ErrAppliedUnprinted(err error) error {
 	if err == nil {
 		return nil

@@ -2,10 +2,10 @@ package shell
 
 import "strings"
 
-// Shells are those that CompletionScript knows.
+// Shells lists the shells that CompletionScript supports.
 var Shells = []string{"bash", "zsh", "fish"}
 
-// scripts complete words by asking the program itself, NAME.
+// scripts complete words by asking the program, whose name replaces NAME.
 var scripts = map[string]string{
 	"bash": `# For bash: source <(NAME completion bash)
 _NAME() {
@@ -32,7 +32,8 @@ complete -c NAME -a '(__NAME_complete)'
 `,
 }
 
-// CompletionScript is what a shell reads to complete a program's commands.
+// CompletionScript returns the script with which a shell completes a program's
+// commands.
 func CompletionScript(program, shell string) string {
 	return strings.ReplaceAll(scripts[shell], "NAME", program)
 }

@@ -1,6 +1,5 @@
-// Package shell is what gt and bd share of being a command: exit codes and how
-// a failure is told, the text of --help, completion, which Town is meant and
-// who is at work in it.
+// Package shell is what the commands of gt and bd have in common: exit codes, error
+// messages, help texts, completion, and finding the Town and the author.
 package shell
 
 import (
@@ -13,7 +12,7 @@ import (
 	"gastown/town"
 )
 
-// Exit codes, for scripts to rely on.
+// Exit codes, which scripts may rely on.
 const (
 	ExitOK = iota
 	ExitFailed
@@ -23,7 +22,7 @@ const (
 	ExitRefused
 )
 
-// kinds says which exit code a kind of failure has.
+// kinds maps each kind of failure to its exit code.
 var kinds = []struct {
 	kind error
 	code int
@@ -34,8 +33,8 @@ var kinds = []struct {
 	{town.ErrReview, ExitReview},
 }
 
-// ExitCode maps an error to the code it exits with. Of several failures the one
-// that is no mere review decides.
+// ExitCode is the exit code for an error. Of several errors, one that is more than
+// an open review decides.
 func ExitCode(err error) int {
 	if err == nil {
 		return ExitOK
@@ -48,7 +47,7 @@ func ExitCode(err error) int {
 	return ExitFailed
 }
 
-// Kind is the kind of failure an exit code stands for; nil when it has none.
+// Kind is the kind of failure of an exit code; nil if it has none.
 func Kind(code int) error {
 	for _, k := range kinds {
 		if k.code == code {
@@ -58,19 +57,19 @@ func Kind(code int) error {
 	return nil
 }
 
-// Failure is how a failure is told with --json.
+// Failure is how an error is printed with --json.
 type Failure struct {
 	Error string `json:"error"`
 	Next  string `json:"next,omitempty"`
 	Exit  int    `json:"exit"`
 }
 
-// Fail words an error.
+// Fail prints an error for people.
 func Fail(err error) Failure {
 	return Failure{Error: Message(err), Next: Advice(err), Exit: ExitCode(err)}
 }
 
-// again is what helps after an interruption.
+// again is the advice after an interruption.
 const again = "run it again: it goes on where it stopped"
 
 // Advice is the one next step for an error, or "".
@@ -87,41 +86,41 @@ func Advice(err error) string {
 	return ""
 }
 
-// Message is the error's text without the kind that only the exit code needs.
+// Message is the error's text without the kind, which only the exit code needs.
 func Message(err error) string {
 	usage := town.ErrUsage.Error() + ": "
 	text := strings.NewReplacer(": "+usage, ": ", "\n"+usage, "\n").Replace(err.Error())
 	return strings.TrimPrefix(text, usage)
 }
 
-// Interrupted says of a command that a person ended just that: what was under
-// way when it happened, in whose words, helps nobody.
+// Interrupted replaces the error of a command that a person interrupted, because
+// the error of the step under way does not help anyone.
 func Interrupted(ctx context.Context, err error) error {
 	if err == nil || ctx.Err() == nil || errors.Is(err, town.ErrReview) || errors.Is(err, town.ErrRefused) {
 		return err
 	}
 	if cause := context.Cause(ctx); errors.Is(cause, town.ErrBusy) {
-		return cause // the Deacon ended it, not a person
+		return cause // the Deacon ended the command, not a person
 	}
 	return Stopped()
 }
 
-// Stopped is the error of a command that a person ended.
+// Stopped is the error of a command that a person interrupted.
 func Stopped() error { return &town.Error{Op: "interrupted", Err: errStopped, Next: again} }
 
 var errStopped = errors.New("what was done is kept whole, and nothing is half done")
 
-// UsageError is what the parser said of the arguments.
+// UsageError is the parser's error about the arguments.
 type UsageError struct {
 	Err error
-	// Command is the one that was meant, as far as it can be told.
+	// Command is the command that the arguments seem to mean.
 	Command string
 }
 
 func (e UsageError) Error() string   { return e.Err.Error() }
 func (e UsageError) Unwrap() []error { return []error{e.Err, town.ErrUsage} }
 
-// Meant is the longest command the arguments begin with.
+// Meant is the longest command name that the arguments begin with.
 func Meant(p *kingpin.Application, args []string) string {
 	command := p.Name
 	find := p.GetCommand

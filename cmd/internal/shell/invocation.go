@@ -17,37 +17,38 @@ import (
 	"gastown/town/durable"
 )
 
-// Invocation is one run of a program: what its caller gave it. A command knows
-// its surroundings from here alone, for it may run inside the Deacon, whose
-// working directory, environment and streams are other ones.
+// Invocation is one run of a program, with everything its caller gave it. A command
+// knows its surroundings only from here: it may run inside the Deacon, which has
+// another working directory, environment and streams.
 type Invocation struct {
-	// Program is gt or bd, Args its arguments.
+	// Program is gt or bd, Args are its arguments.
 	Program string
 	Args    []string
 	// Dir is the working directory, absolute.
 	Dir string
 	Env Environment
-	// Stdin, Stdout and Stderr are *os.File in a process of its own, else
-	// something with their Fd; package term can tell whether they are terminals.
+	// Stdin, Stdout and Stderr are *os.File when the command has its own process,
+	// otherwise values with an Fd method. Package term can tell whether they are
+	// terminals.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	// Umask is the caller's. It counts for files that are made for a person
-	// outside the Town; those of the Town are always private.
+	// Umask is the caller's. It applies to files that are made for a person outside
+	// the Town; the Town's own files are always private.
 	Umask fs.FileMode
-	// User is the caller's number on this machine.
+	// User is the caller's user id on this machine.
 	User int
-	// Self is the path of the program a person typed, for hooks and daemons to
-	// start it later; "" when unknown.
+	// Self is the path of the program that the person called, with which hooks and
+	// daemons start it later; "" when unknown.
 	Self string
 	Now  func() time.Time
-	// Programs are those of the engine, for a Deacon that this invocation starts.
+	// Programs are the engine's programs, for a Deacon that this invocation starts.
 	Programs Programs
-	// Resident is what the Deacon lends to commands that run inside it; nil in a
-	// process of its own.
+	// Resident is what the Deacon lends to commands that run inside it; nil for a
+	// command in its own process.
 	Resident Resident
 }
 
-// Environment is the caller's variables, as NAME=value.
+// Environment are the caller's variables, as NAME=value.
 type Environment []string
 
 // Get returns a variable's value; "" when it is not set.
@@ -58,7 +59,7 @@ func (e Environment) Get(name string) string {
 
 // Lookup returns a variable's value, and whether it is set.
 func (e Environment) Lookup(name string) (string, bool) {
-	for _, v := range e { // as in a process, the first counts
+	for _, v := range e { // as in a process, the first one counts
 		if value, ok := strings.CutPrefix(v, name); ok && strings.HasPrefix(value, "=") {
 			return value[1:], true
 		}
@@ -66,14 +67,14 @@ func (e Environment) Lookup(name string) (string, bool) {
 	return "", false
 }
 
-// Getenv is Env.Get under the name the standard library uses.
+// Getenv is Get, under the name that the standard library uses.
 func (i *Invocation) Getenv(name string) string { return i.Env.Get(name) }
 
 // Abs resolves a path against the working directory.
 func (i *Invocation) Abs(path string) string { return Abs(i.Dir, path) }
 
-// Open opens a file a person named; - and StandardInput are standard input,
-// which stays open.
+// Open opens a file that a person named. "-" and StandardInput mean standard input,
+// whose Close does nothing.
 func (i *Invocation) Open(path string) (io.ReadCloser, error) {
 	if path == "-" || path == StandardInput {
 		return io.NopCloser(i.Stdin), nil
@@ -81,10 +82,10 @@ func (i *Invocation) Open(path string) (io.ReadCloser, error) {
 	return os.Open(i.Abs(path))
 }
 
-// WriteFile makes or replaces a file for a person: whole, or not at all when write
-// fails. A new file has the permissions that the caller's umask leaves of 0666; one
-// that is replaced keeps its own. It fails for what exists and is not a regular
-// file. Its errors name path, and those of write are returned as they are.
+// WriteFile writes a file for a person: whole, or not at all if write fails. A new
+// file has the permissions 0666 less the caller's umask; an existing file keeps its
+// own. WriteFile fails if path exists and is not a regular file. Its own errors
+// name path; those of write are returned unchanged.
 func (i *Invocation) WriteFile(path string, write func(io.Writer) error) error {
 	path = i.Abs(path)
 	switch info, err := os.Stat(path); {
@@ -104,8 +105,8 @@ func (i *Invocation) WriteFile(path string, write func(io.Writer) error) error {
 	return unwritable(path, err)
 }
 
-// unwritable names the file that a person asked for, not the temporary one that
-// was to become it.
+// unwritable makes an error name the file that the person asked for, instead of the
+// temporary file.
 func unwritable(path string, err error) error {
 	if e, ok := errors.AsType[*fs.PathError](err); ok {
 		err = e.Err
@@ -115,8 +116,8 @@ func unwritable(path string, err error) error {
 	return town.Fail("write "+town.Clip(path, 200), "name a file in a directory that exists and that you may write to", "%w", err)
 }
 
-// Actor is who changes are recorded under: as git has it, the environment, then
-// the configuration, then the login name.
+// Actor is the author of changes. As in git, it comes from the environment, then
+// from the configuration, then from the login name.
 func (i *Invocation) Actor(configured town.Actor) town.Actor {
 	name, login := "gt", "gt"
 	if u, err := user.LookupId(strconv.Itoa(i.User)); err == nil {
@@ -133,5 +134,5 @@ func (i *Invocation) Actor(configured town.Actor) town.Actor {
 	}
 }
 
-// Colors says whether the caller's environment welcomes colours.
+// Colors reports whether the caller's environment allows colours.
 func (i *Invocation) Colors() bool { return term.Colors(i.Getenv) }

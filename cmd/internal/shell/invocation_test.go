@@ -31,7 +31,7 @@ func TestWriteFile(t *testing.T) {
 	if err := errors.Join(os.WriteFile(path, []byte("former"), 0o600), os.Chmod(path, 0o604)); err != nil {
 		t.Fatal(err)
 	}
-	// A write that fails changes nothing and leaves nothing behind.
+	// A write that fails changes nothing and leaves no file behind.
 	failed := errors.New("half way")
 	if err := i.WriteFile("own", func(w io.Writer) error { return errors.Join(hello(w), failed) }); !errors.Is(err, failed) {
 		t.Error(err)

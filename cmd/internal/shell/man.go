@@ -8,8 +8,8 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 )
 
-// manFlag prints the program's man page. The parser has a page of its own, which
-// it writes to the standard output of the process and which has no examples.
+// manFlag prints the program's man page. The parser's own flag writes to the
+// process's standard output, and its page has no examples.
 const manFlag = "--help-man"
 
 // writeMan writes the man page of a program, in the macros of man(7).
@@ -49,7 +49,7 @@ func (p *Program) writeMan(w io.Writer) {
 		".SH SEE ALSO\n.B %s %s \\-\\-help\n", name, "\\fIcommand\\fR")
 }
 
-// manArguments are a command's flags and arguments on one line.
+// manArguments lists a command's flags and arguments on one line.
 func manArguments(c *kingpin.CmdModel) string {
 	words := strings.Fields(c.FlagSummary())
 	for _, a := range c.Args {
@@ -84,7 +84,7 @@ func manFlags(w io.Writer, flags []*kingpin.FlagModel) {
 	}
 }
 
-// roff is text that stands for itself in a man page.
+// roff escapes text for a man page.
 func roff(text string) string {
 	lines := strings.Split(strings.NewReplacer(`\`, `\e`, "-", `\-`).Replace(text), "\n")
 	for i, line := range lines {

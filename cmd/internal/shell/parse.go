@@ -10,11 +10,12 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 )
 
-// errEnded ends a parse that was the whole run.
+// errEnded ends the parsing when the parser itself has answered.
 var errEnded = errors.New("nothing more to do")
 
-// VersionFlag makes --version print one line and end the run; ended becomes its
-// exit code. The parser's own goes on, and then misses a command.
+// VersionFlag makes --version print one line and end the run with the exit code
+// *ended. The parser's own flag continues, and then fails because no command is
+// named.
 func VersionFlag(p *kingpin.Application, line string, stdout io.Writer, ended *int) {
 	p.Flag("version", "Print the version.").PreAction(func(*kingpin.ParseContext) error {
 		if *ended < 0 {
@@ -27,8 +28,8 @@ func VersionFlag(p *kingpin.Application, line string, stdout io.Writer, ended *i
 	}).Bool()
 }
 
-// Misused is what to tell of arguments the parser refused with err. Where that
-// only says what is wrong with a value, it names the flag.
+// Misused is the message for arguments that the parser refused with err. If err
+// only describes a value, the message also names the flag.
 func Misused(p *kingpin.Application, args []string, err error) UsageError {
 	out := UsageError{Err: err, Command: Meant(p, args)}
 	parsed, _ := p.ParseContext(args)

@@ -5,26 +5,26 @@ import (
 	"time"
 )
 
-// defaultWait is how long a command waits for what another process holds.
+// defaultWait is how long a command waits for a lock of another process.
 const defaultWait = 60 * time.Second
 
-// Globals is what the flags of every command say.
+// Globals are the values of the flags that every command has.
 type Globals struct {
 	Town    string
 	JSON    bool
 	Quiet   bool
 	NoColor bool
 	Wait    time.Duration
-	// ActorName replaces the author's name in what the call changes; "" leaves it.
-	// Only programs with a flag for it set it.
+	// ActorName replaces the author's name for changes of this call; "" keeps it.
+	// Only programs that have a flag for it set it.
 	ActorName string
 }
 
-// StandardInput is the file that - stands for.
+// StandardInput is the file name that - is replaced by.
 const StandardInput = "/dev/stdin"
 
-// ReadDash replaces arguments that are a dash, which the parser would take for
-// none, by the file they stand for. What comes after -- stays.
+// ReadDash replaces arguments that are a single dash by StandardInput, because the
+// parser would drop them. Arguments after -- are unchanged.
 func ReadDash(args []string) []string {
 	out := make([]string, len(args))
 	for i, arg := range args {

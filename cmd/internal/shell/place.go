@@ -14,7 +14,7 @@ import (
 	"gastown/town/lockfile"
 )
 
-// Abs resolves a path against a working directory, which is absolute.
+// Abs resolves a path against an absolute working directory.
 func Abs(dir, path string) string {
 	if filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -22,7 +22,7 @@ func Abs(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// FindTown is the Town that was named, else the nearest one at or above dir.
+// FindTown is the named Town, otherwise the nearest one at or above dir.
 func FindTown(dir, named string) (layout.Town, error) {
 	if named == "" {
 		return layout.Find(dir)
@@ -38,7 +38,7 @@ func FindTown(dir, named string) (layout.Town, error) {
 	return t, nil
 }
 
-// AuthorText drops what an author in a commit cannot have.
+// AuthorText removes characters that the author of a commit cannot contain.
 func AuthorText(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r == '<' || r == '>' {
@@ -49,9 +49,9 @@ func AuthorText(s string) string {
 	return strings.TrimSpace(town.Clip(s, 120))
 }
 
-// Lock takes one of the Town's locks; the kernel drops it with the process. Who
-// waits for it is told the command. A lock that another process holds for longer
-// than wait is a town.ErrBusy.
+// Lock takes one of the Town's locks; the kernel releases it when the process ends.
+// Processes that wait for it are shown the command. If another process holds the
+// lock for longer than wait, the error is town.ErrBusy.
 func Lock(ctx context.Context, t layout.Town, name, command string, wait time.Duration) (unlock func() error, err error) {
 	l, err := lockfile.Acquire(ctx, t.Lock(name), lockfile.Options{Command: command, Wait: wait})
 	var busy *lockfile.BusyError

@@ -19,28 +19,28 @@ type Command struct {
 	Name, Help string
 	// Examples are shown below the help, one a line.
 	Examples []string
-	// Alias is another name for it; "" for none.
+	// Alias is another name for the command; "" for none.
 	Alias  string
 	Hidden bool
 	// Default says that the command runs when its group is named without a command.
 	Default bool
-	// Alone says that the command runs in a process of its own, never inside the
-	// Deacon: it replaces planes, starts an editor, or needs memory nobody can
-	// bound. AloneWith names flags with which it does.
+	// Alone says that the command always has its own process and never runs inside
+	// the Deacon, because it replaces planes, starts an editor, or may need any
+	// amount of memory. AloneWith lists flags that have the same effect.
 	Alone     bool
 	AloneWith []string
-	// Planes are those it uses.
+	// Planes lists the planes that the command uses.
 	Planes []string
-	// Permission is what its user must be allowed to do, as AREA:ACTION.
+	// Permission is what the user must be allowed to do, as AREA:ACTION.
 	Permission string
-	// Writes says that it may change something. Repeatable says that running it
-	// again after it was cut off does no harm, as it goes on where it stopped.
+	// Writes says that the command may change something. Repeatable says that it
+	// may be run again after an interruption: it continues where it stopped.
 	Writes, Repeatable bool
-	// NoTown says that it needs no Town.
+	// NoTown says that the command needs no Town.
 	NoTown bool
-	// Define describes its flags and arguments, and returns what it does. It is
-	// called for each invocation, so options belong to one. The call's flags have
-	// their values when the action runs, and when a hint for completion does.
+	// Define describes the command's flags and arguments, and returns its action.
+	// It is called for each invocation, so no two invocations share options. The
+	// call's flags have their values when the action or a completion hint runs.
 	Define func(*Call, *kingpin.CmdClause) Action
 }
 
@@ -49,20 +49,20 @@ type Group interface {
 	Command(name, help string) *kingpin.CmdClause
 }
 
-// Action does what a command is for.
+// Action does the work of a command.
 type Action func(context.Context) error
 
-// Program is the parser of one invocation with its table of commands.
+// Program is the parser of one invocation, with its table of commands.
 type Program struct {
 	*kingpin.Application
 	call     *Call
-	args     []string // rewritten
+	args     []string // after Traits.Rewrite and ReadDash
 	commands map[string]entry
-	// words are the arguments; nil when every command is to be described whole.
+	// words are the arguments; nil when every command must be fully described.
 	words   map[string]bool
-	ended   int          // the exit code the parser wants; -1 while it wants none
-	endedAt int          // how much it had printed then; it prints on afterwards
-	printed bytes.Buffer // by the parser
+	ended   int          // the exit code with which the parser ended the run; -1 while it has not
+	endedAt int          // how much was printed by then; the parser prints more afterwards
+	printed bytes.Buffer // the parser's output
 }
 
 type entry struct {
@@ -71,27 +71,26 @@ type entry struct {
 	action Action
 }
 
-// Traits are what differs between programs.
+// Traits are the differences between programs.
 type Traits struct {
 	Name, Help, Version string
 	// Rewrite changes arguments before they are parsed. May be nil.
 	Rewrite func([]string) []string
 	// ErrorsOnStdout says that --json prints errors on standard output.
 	ErrorsOnStdout bool
-	// Advice words the next step for errors the program knows. May be nil.
+	// Advice is the next step for errors that the program knows. May be nil.
 	Advice func(error) string
-	// QuietReview says that --quiet does not tell that reviews wait.
+	// QuietReview says that --quiet omits the message about open reviews.
 	QuietReview bool
 }
 
 var parserSettings sync.Once
 
-// NewProgram describes a program for one invocation, with the flags every command
-// has. Flags of the program itself are added before Begin is called, and
-// commands after it.
+// NewProgram describes a program for one invocation, with the flags that every
+// command has. Add the program's own flags before Begin, and commands after it.
 func NewProgram(t Traits, i *Invocation) *Program {
-	// An argument such as @x is a name here, not a file of arguments. The setting
-	// is the library's, for all parsers.
+	// An argument such as @x is a name here, not a file of arguments. The library
+	// has one such setting for all parsers.
 	parserSettings.Do(func() { kingpin.EnableFileExpansion = false })
 	args := i.Args
 	if t.Rewrite != nil {
@@ -112,7 +111,8 @@ func NewProgram(t Traits, i *Invocation) *Program {
 	p.UsageTemplate(UsageTemplate)
 	VersionFlag(p.Application, t.Name+" "+t.Version, &p.printed, &p.ended)
 	p.HelpFlag.Short('h')
-	// The environment is the caller's, so the parser may not look at its own.
+	// Variables come from the caller's environment, so the parser may not read the
+	// process's.
 	p.Flag("town", "The Town's directory (default: GT_ROOT, or the nearest Town at or above the working directory).").
 		PlaceHolder("DIR").Default(i.Getenv("GT_ROOT")).StringVar(&g.Town)
 	p.Flag("json", "Print results as JSON.").BoolVar(&g.JSON)
@@ -126,10 +126,10 @@ func NewProgram(t Traits, i *Invocation) *Program {
 // Begin ends the description of the program's own flags.
 func (p *Program) Begin() { p.UsageFuncs(UsageFuncs(p.Application)) }
 
-// Call is the invocation with its flags, as the commands get it.
+// Call is the invocation with its flags, which the commands get.
 func (p *Program) Call() *Call { return p.call }
 
-// Add puts a command into the table, below the program or a group of commands.
+// Add adds a command to the table, below the program or a group of commands.
 func (p *Program) Add(g Group, c Command) {
 	clause := g.Command(c.Name, c.Help).HelpLong(Examples(c.Examples...))
 	if c.Alias != "" {
@@ -149,14 +149,14 @@ func (p *Program) Add(g Group, c Command) {
 }
 
 // named returns the arguments that may name commands. Most runs need the flags of
-// one command, and to describe them all takes longer than to parse. nil means that
-// every command is needed: for help, for completion, and where nothing is named.
+// one command, and describing all of them takes longer than parsing. nil means that
+// every command is needed: for help, for completion, and when no command is named.
 func named(args []string) map[string]bool {
 	words := map[string]bool{}
 	for _, arg := range args {
 		switch {
 		case arg == "help" || strings.HasPrefix(arg, "-") && strings.Contains(arg, "h"):
-			return nil // -h, --help and its variants, --completion-bash, or a flag with an h
+			return nil // -h, --help and its variants, --completion-bash, or a combination of short flags with an h
 		case arg != "" && !strings.HasPrefix(arg, "-"):
 			words[arg] = true
 		}
@@ -176,20 +176,21 @@ func (p *Program) Table() map[string]Command {
 	return all
 }
 
-// Prepared is an invocation whose arguments were parsed. Nothing has run and
-// nothing was printed.
+// Prepared is an invocation whose arguments were parsed. Nothing has run or been
+// printed yet.
 type Prepared struct {
-	// Name is the whole command, such as "gt federation push".
+	// Name is the full name of the command, such as "gt federation push".
 	Name string
-	// Command is the table's entry; its zero value if the arguments name none.
+	// Command is the table's entry; the zero value if the arguments name none.
 	Command Command
-	// Alone says that the command runs in a process of its own.
+	// Alone says that the command needs its own process.
 	Alone bool
-	// Town is the root of the Town it is for; "" when it needs or finds none.
+	// Town is the root of the command's Town; "" when it needs none or none was
+	// found.
 	Town string
 
 	program *Program
-	// unparsed says that the parser itself answers, in Run.
+	// unparsed says that the parser itself answers, when Run is called.
 	unparsed bool
 	action   Action
 	printed  []byte
@@ -233,7 +234,7 @@ func (p *Program) Prepare() *Prepared {
 	return out
 }
 
-// text is what the parser printed until it wanted to end the process.
+// text is what the parser had printed when it ended the run.
 func (p *Program) text() []byte {
 	if p.ended >= 0 && p.endedAt > 0 {
 		return p.printed.Bytes()[:p.endedAt]
@@ -242,8 +243,8 @@ func (p *Program) text() []byte {
 }
 
 // answersItself reports whether arguments ask the parser for completions or long
-// help. The library prints those on the standard output of its process, so they
-// are parsed in Run and in a process of their own.
+// help. The library prints those on its process's standard output, so they are
+// parsed in Run, in a process of their own.
 func answersItself(args []string) bool {
 	for _, arg := range args {
 		switch {
@@ -256,7 +257,7 @@ func answersItself(args []string) bool {
 	return false
 }
 
-// given reports whether a flag stands among parsed arguments.
+// given reports whether a flag is among the parsed arguments.
 func (p *Program) given(args []string, flag string) bool {
 	parsed, err := p.ParseContext(args)
 	if err != nil {
@@ -268,10 +269,10 @@ func (p *Program) given(args []string, flag string) bool {
 	})
 }
 
-// Wait is how long the command waits for others.
+// Wait is how long the command waits for locks of other processes.
 func (r *Prepared) Wait() time.Duration { return r.program.call.Wait }
 
-// Run does what was asked for and returns the exit code.
+// Run runs the command and returns the exit code.
 func (r *Prepared) Run(ctx context.Context) int {
 	c := r.program.call
 	if r.unparsed {
@@ -280,7 +281,7 @@ func (r *Prepared) Run(ctx context.Context) int {
 		}
 		r.printed = r.program.text()
 	}
-	if len(r.printed) > 0 { // a device may refuse even to write nothing
+	if len(r.printed) > 0 { // some devices refuse even an empty write
 		if _, err := c.Stdout.Write(r.printed); err != nil {
 			return c.Report(err)
 		}
@@ -297,13 +298,13 @@ func (r *Prepared) Run(ctx context.Context) int {
 	return c.Report(Interrupted(ctx, r.action(ctx)))
 }
 
-// Hint tells people something beside the result.
+// Hint prints additional information for people.
 func (r *Prepared) Hint(format string, args ...any) { r.program.call.Hint(format, args...) }
 
-// Fail tells that the command could not run and returns the exit code.
+// Fail reports that the command could not run and returns the exit code.
 func (r *Prepared) Fail(err error) int { return r.program.call.Report(err) }
 
-// wantsJSON looks at arguments that could not be parsed.
+// wantsJSON looks for --json in arguments that could not be parsed.
 func wantsJSON(args []string) bool {
 	for _, arg := range args {
 		if arg == "--" {
@@ -316,13 +317,14 @@ func wantsJSON(args []string) bool {
 	return false
 }
 
-// FindTown is the Town of --town or GT_ROOT, else the nearest one.
+// FindTown is the Town of --town or GT_ROOT, otherwise the nearest one.
 func (c *Call) FindTown() (layout.Town, error) { return FindTown(c.Dir, c.Town) }
 
-// errShown is a failure whose whole story was printed already.
+// errShown is an error that was printed completely before.
 var errShown = errors.New("see the findings")
 
-// Shown is an error that only sets the exit code: everything was printed.
+// Shown is an error that only sets the exit code, because everything was printed
+// before.
 func Shown(kind error) error {
 	if kind == nil {
 		return errShown

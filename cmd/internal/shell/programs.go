@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// privateUmask keeps what a program creates to its owner.
+// privateUmask makes the files that a program creates private to its owner.
 const privateUmask = 0o077
 
-// Programs are those of the engine, by name.
+// Programs are the engine's programs, by name.
 type Programs map[string]func(*Invocation) *Program
 
-// Prepare parses an invocation's arguments. ok is false when it names no program
-// there is.
+// Prepare parses an invocation's arguments. ok is false when it names an unknown
+// program.
 func (p Programs) Prepare(i *Invocation) (prepared *Prepared, ok bool) {
 	program, ok := p[i.Program]
 	if !ok {
@@ -24,9 +24,9 @@ func (p Programs) Prepare(i *Invocation) (prepared *Prepared, ok bool) {
 	return program(i).Prepare(), true
 }
 
-// Run runs an invocation in a process of its own and returns the exit code. Files
-// the process creates belong to its owner alone. The first SIGINT or SIGTERM ends
-// the command in order, the next one at once.
+// Run runs an invocation in its own process and returns the exit code. Files that
+// the process creates are private to their owner. The first SIGINT or SIGTERM
+// cancels the command; the next one ends the process at once.
 func (p Programs) Run(i *Invocation) int {
 	unix.Umask(privateUmask)
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)

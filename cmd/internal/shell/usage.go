@@ -8,7 +8,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 )
 
-// UsageTemplate is the text of --help. Examples stand in HelpLong.
+// UsageTemplate is the template of --help. Examples are in HelpLong.
 const UsageTemplate = `{{define "arguments"}}{{if .FlagSummary}} {{.FlagSummary}}{{end}}` +
 	`{{range .Args}}{{if not .Hidden}} {{if not .Required}}[{{end}}{{if .PlaceHolder}}{{.PlaceHolder}}{{else}}{{.Name}}{{end}}` +
 	`{{if .Value|IsCumulative}}...{{end}}{{if not .Required}}]{{end}}{{end}}{{end}}{{end -}}
@@ -39,8 +39,8 @@ Everywhere:
 {{template "commands" .App}}{{end -}}
 `
 
-// UsageFuncs tell the flags every command has from its own. They must be asked
-// after the application's own flags are described, and before any other.
+// UsageFuncs separate the flags that every command has from the command's own. Call
+// it after the application's flags are described and before any other flag.
 func UsageFuncs(p *kingpin.Application) template.FuncMap {
 	var global []string
 	for _, f := range p.Model().Flags {
@@ -75,5 +75,5 @@ func flagRows(flags []*kingpin.FlagModel) [][2]string {
 	return rows
 }
 
-// Examples words lines for the usage template.
+// Examples formats lines for the usage template.
 func Examples(lines ...string) string { return "  " + strings.Join(lines, "\n  ") }

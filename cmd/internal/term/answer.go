@@ -11,8 +11,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Ask puts a question to the person at a terminal and reports whether the answer
-// agrees.
+// Ask asks the person at a terminal a question and reports whether the answer is
+// yes.
 func Ask(ctx context.Context, in io.Reader, out io.Writer, question string) (bool, error) {
 	if _, err := fmt.Fprint(out, question+" [y/N] "); err != nil {
 		return false, err
@@ -24,8 +24,8 @@ func Ask(ctx context.Context, in io.Reader, out io.Writer, question string) (boo
 	return Yes(answer), nil
 }
 
-// ReadLine reads an answer. When ctx ends first it returns that error, and what
-// a person types after that stays for whoever reads next.
+// ReadLine reads an answer. When ctx ends first it returns that error, and text
+// that is typed later remains for the next reader.
 func ReadLine(ctx context.Context, from io.Reader) (string, error) {
 	var line string
 	var err error
@@ -35,7 +35,7 @@ func ReadLine(ctx context.Context, from io.Reader) (string, error) {
 	return line, err
 }
 
-// readLine reads from a stream only when there is something to read.
+// readLine reads from a stream only when data is available.
 func readLine(ctx context.Context, from io.Reader, fd int) (string, error) {
 	ended, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
@@ -76,8 +76,8 @@ func readLine(ctx context.Context, from io.Reader, fd int) (string, error) {
 	}
 }
 
-// readAbandoned reads from a stream whose reads cannot be interrupted: after the
-// end of ctx the read goes on until the stream ends.
+// readAbandoned reads from a stream whose reads cannot be interrupted. After the
+// end of ctx the read continues in the background until the stream ends.
 func readAbandoned(ctx context.Context, from io.Reader) (string, error) {
 	type answer struct {
 		text string
@@ -99,7 +99,7 @@ func readAbandoned(ctx context.Context, from io.Reader) (string, error) {
 	}
 }
 
-// Yes reports whether an answer agrees.
+// Yes reports whether an answer means yes.
 func Yes(answer string) bool {
 	switch strings.ToLower(strings.TrimSpace(answer)) {
 	case "y", "yes":

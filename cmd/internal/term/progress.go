@@ -7,17 +7,17 @@ import (
 )
 
 const (
-	// progressAfter is how long work takes before people are told how it goes,
-	// and progressEvery how often the line then changes.
+	// progressAfter is how long work runs before its progress is shown,
+	// progressEvery how often the line changes then.
 	progressAfter = time.Second
 	progressEvery = 100 * time.Millisecond
 
-	// restart goes to the start of the terminal's line and empties it.
+	// restart moves to the start of the terminal's line and clears it.
 	restart = "\r\x1b[K"
 )
 
-// Progress shows on a terminal, in one line, how far long work has come. A nil
-// Progress shows nothing. It is for one goroutine at a time.
+// Progress shows the progress of long work on a terminal, in one line. A nil
+// Progress shows nothing. Only one goroutine may use it at a time.
 type Progress struct {
 	w           io.Writer
 	now         func() time.Time
@@ -25,12 +25,12 @@ type Progress struct {
 	began, last time.Time
 }
 
-// NewProgress begins to count the time. Nothing is shown where w is no terminal.
+// NewProgress starts to measure the time. If w is no terminal nothing is shown.
 func NewProgress(w io.Writer, now func() time.Time) *Progress {
 	return &Progress{w: w, now: now, on: IsTerminal(w), began: now()}
 }
 
-// Step tells what is being done. A total of 0 is unknown.
+// Step says what is being done. A total of 0 means unknown.
 func (p *Progress) Step(phase string, done, total int64, unit string) {
 	if p == nil || !p.on {
 		return

@@ -10,24 +10,24 @@ import (
 // columnGap separates the columns of a table.
 const columnGap = 2
 
-// minColumn is the least a column is cut to.
+// minColumn is the smallest width to which a column is cut.
 const minColumn = 10
 
-// maxAligned is the most columns that a cell is padded to where there is no
-// terminal. Longer cells are printed whole, out of line.
+// maxAligned is the largest width to which a cell is padded when the stream is no
+// terminal. Longer cells are printed whole and break the alignment.
 const maxAligned = 200
 
-// Table adds rows in aligned columns below a header. On a terminal the last
-// column is cut where the line would not fit, then the widest of the others.
+// Table adds rows in aligned columns below a header. On a terminal, if a line does
+// not fit, the last column is cut first, then the widest of the others.
 func (p *Printer) Table(header []string, rows [][]string) { p.NewTable(header).Add(rows) }
 
-// Table prints rows block by block, so that a long table is never held whole. Each
-// block is aligned by itself: a column may be wider in a later block, and is never
-// narrower.
+// Table prints rows block by block, so that a long table is never in memory as a
+// whole. Each block is aligned by itself; a column may become wider in a later
+// block, but never narrower.
 type Table struct {
 	p      *Printer
-	header []string // nil once it was printed
-	widths []int    // of the widest cell so far, before columns are cut
+	header []string // nil once it is printed
+	widths []int    // widths of the widest cells so far, before columns are cut
 }
 
 // NewTable begins a table. Its header is printed above the first block.
@@ -74,8 +74,8 @@ func (t *Table) Add(rows [][]string) {
 	}
 }
 
-// narrow makes the columns before the last one as narrow as need be, the widest
-// first, and says how much they take with their gaps.
+// narrow reduces the columns before the last one as far as needed, the widest
+// first, and returns their total width with gaps.
 func (p *Printer) narrow(widths []int) (before int) {
 	for level := maxAligned; ; level-- {
 		before = 0
@@ -89,7 +89,7 @@ func (p *Printer) narrow(widths []int) (before int) {
 	}
 }
 
-// fit cuts text where a terminal's line ends.
+// fit cuts text at the end of a terminal's line.
 func (p *Printer) fit(text string, columns int) string {
 	if p.width == 0 {
 		return text
@@ -97,7 +97,7 @@ func (p *Printer) fit(text string, columns int) string {
 	return ansi.Truncate(text, max(minColumn, columns), "…")
 }
 
-// Fit is a line as it is shown: cleaned, and on a terminal cut where it ends.
+// Fit is a line as it is printed: cleaned, and on a terminal cut to its width.
 func (p *Printer) Fit(text string) string {
 	return p.fit(Clean(strings.ReplaceAll(text, "\t", " ")), p.width)
 }

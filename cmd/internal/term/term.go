@@ -1,6 +1,6 @@
-// Package term puts text on terminals and into pipes: aligned tables, colours
-// where people sit, and no control character whatever a name, a message or a
-// remote contains. gt and bd share it.
+// Package term writes text to terminals and pipes: aligned tables, colours on
+// terminals only, and no control character, whatever a name, a message or a remote
+// contains. gt and bd share it.
 package term
 
 import (
@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Style is a colour by its purpose.
+// Style is a colour, named by its purpose.
 type Style string
 
-// The styles, as terminals number them.
+// The styles, with their ANSI numbers.
 const (
 	Good Style = "32"
 	Bad  Style = "31"
@@ -30,7 +30,7 @@ type Printer struct {
 	w     io.Writer
 	text  strings.Builder
 	color bool
-	// width is the terminal's in columns; 0 where there is none.
+	// width is the terminal's width in columns; 0 if the stream is no terminal.
 	width int
 	once  map[string]bool
 }
@@ -42,21 +42,21 @@ func New(w io.Writer, color bool) *Printer {
 	return &Printer{w: w, color: color && terminal, width: width}
 }
 
-// Colors says whether colours are welcome in an environment.
+// Colors reports whether an environment allows colours.
 func Colors(getenv func(string) string) bool {
 	return getenv("NO_COLOR") == "" && getenv("TERM") != "dumb"
 }
 
-// Width is the stream's in columns; 0 where there is none.
+// Width is the stream's width in columns; 0 if it is no terminal.
 func (p *Printer) Width() int { return p.width }
 
-// Line adds one line. Line ends within it are shown, not made.
+// Line adds one line. Line ends in the text are made visible.
 func (p *Printer) Line(format string, args ...any) {
 	p.text.WriteString(Clean(fmt.Sprintf(format, args...)))
 	p.text.WriteByte('\n')
 }
 
-// Styled is Line in a colour.
+// Styled is Line with a colour.
 func (p *Printer) Styled(s Style, format string, args ...any) {
 	if !p.color {
 		p.Line(format, args...)
@@ -72,8 +72,8 @@ func (p *Printer) Body(indent, text string) {
 	}
 }
 
-// Once reports whether it is asked about this for the first time, so that what
-// several parts of a result contain is printed once.
+// Once reports whether it is called with this text for the first time, so that a
+// text which occurs in several parts of a result is printed once.
 func (p *Printer) Once(what string) bool {
 	if p.once[what] {
 		return false
@@ -85,7 +85,7 @@ func (p *Printer) Once(what string) bool {
 	return true
 }
 
-// Flush writes what was collected, and empties the printer.
+// Flush writes the collected text and empties the printer.
 func (p *Printer) Flush() error {
 	text := p.text.String()
 	p.text.Reset()
@@ -93,8 +93,8 @@ func (p *Printer) Flush() error {
 	return err
 }
 
-// IsTerminal reports whether people sit at a stream: an *os.File, or whatever
-// else has an Fd.
+// IsTerminal reports whether a stream is a terminal. The stream may be an *os.File
+// or anything with an Fd method.
 func IsTerminal(stream any) bool {
 	terminal := false
 	withDescriptor(stream, func(fd int) {
@@ -104,7 +104,7 @@ func IsTerminal(stream any) bool {
 	return terminal
 }
 
-// Width is that of a terminal in columns, 0 when it does not tell.
+// Width is a terminal's width in columns, 0 when it is unknown.
 func Width(stream any) (columns int, terminal bool) {
 	if !IsTerminal(stream) {
 		return 0, false
@@ -118,8 +118,8 @@ func Width(stream any) (columns int, terminal bool) {
 }
 
 // withDescriptor calls fn with a stream's descriptor and reports whether there is
-// one. It leaves the descriptor's modes alone, which (*os.File).Fd may not: with
-// other processes they are shared.
+// one. It does not change the descriptor's mode, as (*os.File).Fd may: other
+// processes share it.
 func withDescriptor(stream any, fn func(fd int)) bool {
 	switch f := stream.(type) {
 	case syscall.Conn:

@@ -11,7 +11,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-// What a remote or a file contains never steers a terminal.
+// Text from a remote or a file never controls a terminal.
 func TestClean(t *testing.T) {
 	for in, want := range map[string]string{
 		"plain ünïcode 表\tx": "plain ünïcode 表\tx", "\x1b[31mred": `\x1b[31mred`, "a\r\nb": `a\x0d\x0ab`,
@@ -39,8 +39,8 @@ func TestTableFitsTheTerminal(t *testing.T) {
 	}
 }
 
-// A table is never wider than the terminal while that has room for ten columns
-// of each; in a pipe nothing is cut, and nothing is padded without bound.
+// A table is never wider than the terminal, if that has room for ten columns of
+// text in each column. In a pipe nothing is cut, and padding is bounded.
 func TestTablesOfLongColumns(t *testing.T) {
 	long := strings.Repeat("x", 100_000)
 	var out bytes.Buffer
@@ -65,7 +65,7 @@ func TestTablesOfLongColumns(t *testing.T) {
 	}
 }
 
-// Nobody waits for an answer longer than the work it is for.
+// A question is abandoned when the work it is for has ended.
 func TestReadLineEnds(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

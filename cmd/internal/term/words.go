@@ -9,7 +9,7 @@ import (
 	"unicode/utf8"
 )
 
-// Clean makes control characters, and those that reorder text, visible.
+// Clean makes control characters, and characters that reorder text, visible.
 func Clean(s string) string {
 	if !strings.ContainsFunc(s, hidden) && utf8.ValidString(s) {
 		return s
@@ -34,7 +34,7 @@ func hidden(r rune) bool {
 	return r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != '\u200d' || r == '\u2028' || r == '\u2029')
 }
 
-// Plural words a count: Plural(2, "edit", "edits") is "2 edits".
+// Plural formats a count: Plural(2, "edit", "edits") is "2 edits".
 func Plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
@@ -42,7 +42,7 @@ func Plural(n int, one, many string) string {
 	return strconv.Itoa(n) + " " + many
 }
 
-// Ago words a time for people, with the time itself.
+// Ago formats the distance from now to a time, followed by the time itself.
 func Ago(now, t time.Time) string {
 	since := now.Sub(t)
 	var text string
@@ -61,7 +61,7 @@ func Ago(now, t time.Time) string {
 	return text + " (" + t.UTC().Format("2006-01-02 15:04:05 UTC") + ")"
 }
 
-// Size words a number of bytes.
+// Size formats a number of bytes.
 func Size(n int64) string {
 	switch {
 	case n < 1<<10:

@@ -1,4 +1,4 @@
-// Package version is the number that all programs of the project share.
+// Package version has the version number that all programs of the project share.
 package version
 
 // Number is the version. A release sets it at build time with

@@ -1,5 +1,5 @@
-// Package gttest runs gt's commands in tests, with a directory, an environment and
-// a clock of the test's own.
+// Package gttest runs gt's commands in tests, with the test's own directory,
+// environment and clock.
 package gttest
 
 import (
@@ -19,7 +19,7 @@ import (
 type Towns struct {
 	T   testing.TB
 	Dir string
-	// Commands are the groups this gt has.
+	// Commands are the command groups of this gt.
 	Commands []func(*shell.Program)
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
@@ -30,7 +30,7 @@ func New(t testing.TB, commands ...func(*shell.Program)) Towns {
 	return Towns{T: t, Dir: t.TempDir(), Commands: commands}
 }
 
-// Invocation is what a caller with nothing special gives gt.
+// Invocation is an ordinary invocation of gt.
 func (w Towns) Invocation(args ...string) *shell.Invocation {
 	now := w.Now
 	if now == nil {
@@ -64,7 +64,7 @@ func (w Towns) RunIn(dir string, args ...string) (code int, stdout, stderr strin
 	return code, out.String(), errors.String()
 }
 
-// Must runs gt and accepts success, or reviews that are open.
+// Must runs gt and fails the test on an error other than open reviews.
 func (w Towns) Must(args ...string) {
 	w.T.Helper()
 	if code, _, stderr := w.Run(args...); code != shell.ExitOK && code != shell.ExitReview {
