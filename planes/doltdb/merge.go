@@ -85,6 +85,11 @@ func (db *Shared) Merge(ctx context.Context, m Merge) (commit string, err error)
 // commitMerge commits even when no row changed: the commit then records that
 // both histories are contained.
 func (db *Local) commitMerge(ctx context.Context, tx *Tx, message string) (commit string, err error) {
+	ctx, end, err := ending(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer end()
 	err = tx.conn.QueryRowContext(ctx, "CALL DOLT_COMMIT('-A', '--allow-empty', '-m', ?, '--author', ?)",
 		message, db.opts.Actor.String()).Scan(&commit)
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"time"
 
 	"gastown/planes/doltdb/internal/engine"
 	"gastown/town"
@@ -197,11 +198,39 @@ func (db *Local) transactHere(ctx context.Context, fn func(*Tx) error) error {
 	return nil
 }
 
+// endTime is how much longer the statement that ends a transaction may take once
+// its caller's context has ended.
+const endTime = 5 * time.Second
+
+// ending is the context for the statement that ends a transaction. A caller who
+// gives up while it runs could not know whether the change was made, and might
+// make it twice. So it ends only some time after ctx has, and fails at once if ctx
+// has ended before.
+func ending(ctx context.Context) (_ context.Context, end func(), err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, nil, err
+	}
+	last, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stop := context.AfterFunc(ctx, func() {
+		select {
+		case <-time.After(endTime):
+			cancel()
+		case <-last.Done():
+		}
+	})
+	return last, func() { stop(); cancel() }, nil
+}
+
 // commit ends the transaction with a Dolt commit; it returns "" when nothing
 // changed.
 func (db *Local) commit(ctx context.Context, tx *Tx, message string) (string, error) {
+	ctx, end, err := ending(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer end()
 	var commit sql.NullString
-	err := tx.conn.QueryRowContext(ctx, "CALL DOLT_COMMIT('-A', '--skip-empty', '-m', ?, '--author', ?)",
+	err = tx.conn.QueryRowContext(ctx, "CALL DOLT_COMMIT('-A', '--skip-empty', '-m', ?, '--author', ?)",
 		message, db.opts.Actor.String()).Scan(&commit)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("commit to the %s database: %w", db.opts.name(), err)

@@ -36,8 +36,13 @@ func (db *Local) UpdateTables(ctx context.Context, message string, tables []stri
 // commitStaged ends the transaction with a Dolt commit of what is staged, or
 // without one, and then returns "", when nothing is.
 func (db *Local) commitStaged(ctx context.Context, tx *Tx, message string) (string, error) {
+	ctx, end, err := ending(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer end()
 	var commit sql.NullString
-	err := tx.conn.QueryRowContext(ctx, "CALL DOLT_COMMIT('--skip-empty', '-m', ?, '--author', ?)",
+	err = tx.conn.QueryRowContext(ctx, "CALL DOLT_COMMIT('--skip-empty', '-m', ?, '--author', ?)",
 		message, db.opts.Actor.String()).Scan(&commit)
 	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		return "", fmt.Errorf("commit to the %s database: %w", db.opts.name(), err)

@@ -16,7 +16,12 @@ func (db *Local) Write(ctx context.Context, fn func(*Tx) error) (err error) {
 		if err := fn(tx); err != nil {
 			return err
 		}
-		_, err := tx.conn.ExecContext(ctx, "COMMIT")
+		ctx, end, err := ending(ctx)
+		if err != nil {
+			return err
+		}
+		defer end()
+		_, err = tx.conn.ExecContext(ctx, "COMMIT")
 		return err
 	})
 }
