@@ -20,7 +20,7 @@ const module = "gastown"
 // which TestDocumentedFloors compares with this one. "x/..." is x and all below.
 var floors = map[string]int{
 	"town": 0, "cache": 0, "tmux": 0, "sync/gitcmd": 0,
-	"town/durable": 0, "town/lockfile": 0, "town/process": 0, "town/strict": 0,
+	"town/durable": 0, "town/group": 0, "town/lockfile": 0, "town/process": 0, "town/strict": 0,
 
 	"town/layout": 1, "town/config": 1, "town/starter": 1, "town/slots": 1, "town/access": 1, "town/secrets": 1,
 	"planes/doltdb": 1, "planes/doltdb/server": 1, "planes/doltdb/tables": 1, "sync/gitremote": 1, "sync/policy": 1, "sync/files": 1, "sync/hooks": 1, "sync/share": 1, "sync/leaks": 1,
@@ -70,6 +70,7 @@ var reserved = []struct {
 }{
 	{"github.com/dolthub/", []string{"planes/doltdb/...", "e2e/..."}, true, "planes/doltdb is the only importer of Dolt"},
 	{"github.com/alecthomas/kingpin/", []string{"cmd/..."}, true, "kingpin belongs to the command line, in cmd/"},
+	{"golang.org/x/sync/errgroup", []string{"town/group", "e2e/..."}, false, "a panic in a goroutine of errgroup ends the Deacon; town/group passes it on"},
 	{"os/exec", []string{"sync/gitcmd", "tmux", "town/process", "sync/hooks", "deacon/...", "cmd/...", "e2e/..."}, false,
 		"git is executed in sync/gitcmd and tmux in tmux; other packages execute nothing"},
 	{module + "/town/layout", []string{"cmd/...", "e2e/...", "sync/records", "sync/federate", "deacon/..."}, false,

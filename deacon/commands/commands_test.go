@@ -15,6 +15,7 @@ import (
 
 	"gastown/deacon/invocation"
 	"gastown/town"
+	"gastown/town/group"
 )
 
 // Hundreds of commands at once see their own arguments, directory, environment
@@ -213,18 +214,26 @@ func TestBrokenPipe(t *testing.T) {
 	}
 }
 
-// A panic is an error of that command.
+// A panic is an error of that command, in whichever of its goroutines it is.
 func TestPanic(t *testing.T) {
 	b := newBench(t, verbs{
 		"panic": func(context.Context, Call) int { panic("a secret mistake") },
-		"x":     func(context.Context, Call) int { return 0 },
+		"group": func(context.Context, Call) int {
+			g := group.New()
+			g.Go(func() error { panic("a secret mistake") })
+			_ = g.Wait()
+			return 0
+		},
+		"x": func(context.Context, Call) int { return 0 },
 	}, Options{})
-	f := b.start("panic")
-	if e := f.wait(); e.Code != 4 {
-		t.Errorf("%+v", e)
-	}
-	if got := text(t, f.stderr); !strings.Contains(got, "internal error") || strings.Contains(got, ".go:") {
-		t.Errorf("stderr %q", got)
+	for _, verb := range []string{"panic", "group"} {
+		f := b.start(verb)
+		if e := f.wait(); e.Code != 4 {
+			t.Errorf("%s: %+v", verb, e)
+		}
+		if got := text(t, f.stderr); !strings.Contains(got, "internal error: a secret mistake") || strings.Contains(got, ".go:") {
+			t.Errorf("%s: stderr %q", verb, got)
+		}
 	}
 	if e := b.start("x").wait(); e.Code != 0 {
 		t.Errorf("the next command: %+v", e)

@@ -12,6 +12,7 @@ import (
 	"gastown/deacon/guard"
 	"gastown/deacon/invocation"
 	"gastown/town"
+	"gastown/town/group"
 )
 
 // work is one command of one front.
@@ -129,7 +130,7 @@ func (w *work) contained() (code int) {
 	s := w.server
 	defer func() {
 		if p := recover(); p != nil {
-			s.opts.Log.WithField("command", w.command.Name).WithField("stack", string(debug.Stack())).
+			s.opts.Log.WithField("command", w.command.Name).WithField("stack", stack(p)).
 				Errorf("a command panicked: %s", town.Clip(fmt.Sprint(p), 300))
 			code = w.fail(town.Fail(w.command.Name, "gt deacon logs has the details", "an internal error: %s", town.Clip(fmt.Sprint(p), 300)))
 		}
@@ -163,4 +164,12 @@ func (w *work) fail(err error) int {
 		return 1
 	}
 	return w.command.Fail(err)
+}
+
+// stack is where a panic began: in another goroutine if a group passed it on.
+func stack(p any) string {
+	if passed, ok := p.(*group.Panic); ok {
+		return string(passed.Stack)
+	}
+	return string(debug.Stack())
 }

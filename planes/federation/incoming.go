@@ -9,6 +9,7 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/town"
+	"gastown/town/group"
 )
 
 // CheckIncoming decides whether a revision that arrived from a remote may be merged:
@@ -112,19 +113,22 @@ const judgeAhead = 32
 // judge runs read and, on another goroutine, the verdicts that read hands on, in
 // order. It returns the first error of a verdict, or read's.
 func judge(read func(submit func(verdict)) error) error {
-	verdicts, done := make(chan verdict, judgeAhead), make(chan error, 1)
-	go func() {
-		var bad error
+	verdicts, judging := make(chan verdict, judgeAhead), group.New()
+	judging.Go(func() (bad error) {
+		defer func() { // after a panic, so that read does not wait for a reader
+			for range verdicts {
+			}
+		}()
 		for v := range verdicts {
 			if bad == nil {
 				bad = v()
 			}
 		}
-		done <- bad
-	}()
+		return bad
+	})
 	err := read(func(v verdict) { verdicts <- v })
 	close(verdicts)
-	return cmp.Or(<-done, err)
+	return cmp.Or(judging.Wait(), err)
 }
 
 // checkSizes refuses the first text that is too long.

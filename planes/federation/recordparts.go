@@ -8,6 +8,7 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/town"
+	"gastown/town/group"
 )
 
 // byWidth cuts edits into batches by the size of their texts and of the rows
@@ -39,27 +40,29 @@ type filled struct {
 func ahead(ctx context.Context, parts iter.Seq[[]FileEdit]) iter.Seq[filled] {
 	return func(yield func(filled) bool) {
 		ctx, cancel := context.WithCancel(ctx)
-		next := make(chan filled)
-		go func() {
+		next, reading := make(chan filled), group.New()
+		reading.Go(func() error {
 			defer close(next)
 			for part := range parts {
 				f := fill(ctx, part)
 				select {
 				case next <- f:
 				case <-ctx.Done():
-					return
+					return nil
 				}
 				if f.err != nil {
-					return
+					return nil
 				}
 			}
-		}()
+			return nil
+		})
 		// The goroutine ends before ahead returns, because the caller may then close
 		// what Read uses.
 		defer func() {
 			cancel()
 			for range next {
 			}
+			_ = reading.Wait() // nothing but a panic
 		}()
 		for f := range next {
 			if !yield(f) {

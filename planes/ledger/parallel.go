@@ -6,9 +6,8 @@ import (
 	"io"
 	"runtime"
 
-	"golang.org/x/sync/errgroup"
-
 	"gastown/town"
+	"gastown/town/group"
 )
 
 // Lines are parsed in groups of about so many bytes, and at most so many lines.
@@ -66,7 +65,7 @@ func eachLine(r io.Reader, keep bool, took func(parsed)) (n int, err error) {
 }
 
 func parseAll(lines []parsed, keep bool) {
-	var all errgroup.Group
+	all := group.New()
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
 		all.Go(func() error {

@@ -6,15 +6,15 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"gastown/town"
+	"gastown/town/group"
 )
 
 // each runs f for every job, several at a time, until one fails or ctx ends.
 func (a *apply) each(ctx context.Context, f func(*job) error) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := group.WithContext(ctx)
 	var next atomic.Int64
 	for range a.opts.Workers {
 		g.Go(func() error {

@@ -8,8 +8,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
+
+	"gastown/town/group"
 )
 
 // A directory's mtime changes when an entry is added or removed. When a listing
@@ -86,7 +87,7 @@ const chunkRefs = 4096
 // runKnown examines every file that the Index knows, in one goroutine for each
 // processor.
 func (s *scan) runKnown() error {
-	g, ctx := errgroup.WithContext(s.ctx)
+	g, ctx := group.WithContext(s.ctx)
 	var next atomic.Int64
 	var missing []ref
 	for range runtime.GOMAXPROCS(0) {

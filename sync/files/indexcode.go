@@ -8,7 +8,7 @@ import (
 	"io"
 	"runtime"
 
-	"golang.org/x/sync/errgroup"
+	"gastown/town/group"
 )
 
 // ErrBadIndex reports a file that is torn, altered, of another format or not an
@@ -197,7 +197,7 @@ func readBlocks(f io.ReaderAt, body, sums []byte, start int64) error {
 	if len(body) == 0 {
 		return bad("it has no body")
 	}
-	var g errgroup.Group
+	g := group.New()
 	g.SetLimit(runtime.GOMAXPROCS(0))
 	for i := range blocks(len(body)) {
 		g.Go(func() error {

@@ -7,10 +7,10 @@ import (
 	"fmt"
 	"iter"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"gastown/town"
+	"gastown/town/group"
 )
 
 // job is one write of an Apply, from prepare to commit and settle.
@@ -67,7 +67,7 @@ func (a *apply) newJob(w Write) (*job, error) {
 
 // prepare writes every text to a hidden file.
 func (a *apply) prepare(ctx context.Context, writes iter.Seq[Write]) error {
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := group.WithContext(ctx)
 	todo := make(chan *job, a.opts.Workers) // few, because each holds a text
 	for range a.opts.Workers {
 		g.Go(func() error {

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"strings"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"gastown/town"
+	"gastown/town/group"
 )
 
 // recoverIfIdle resolves leftovers, unless another process is writing: they may be
@@ -34,7 +34,7 @@ func (d *dir) recoverIfIdle(ctx context.Context, found []leftover) (rescued []Re
 // lock.
 func (d *dir) recoverAll(ctx context.Context) ([]Rescue, error) {
 	var found []leftover
-	g, ctx := errgroup.WithContext(ctx)
+	g, ctx := group.WithContext(ctx)
 	batches := make(chan nameBatch)
 	g.Go(func() error {
 		defer close(batches)

@@ -10,10 +10,10 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
 	"gastown/town"
+	"gastown/town/group"
 )
 
 // Scan compares the files with the Index. It does not open a file whose inode is as
@@ -137,7 +137,7 @@ func newScan(ctx context.Context, d *dir, ix *Index, kept int64) *scan {
 func (s *scan) run() error {
 	s.reliable = s.mtimeReliable()
 	s.between("list")
-	g, ctx := errgroup.WithContext(s.ctx)
+	g, ctx := group.WithContext(s.ctx)
 	batches := make(chan nameBatch, 4)
 	g.Go(func() error {
 		defer close(batches)

@@ -16,9 +16,9 @@ import (
 	"github.com/dolthub/dolt/go/store/constants"
 	"github.com/dolthub/dolt/go/store/hash"
 	"github.com/dolthub/dolt/go/store/nbs"
-	"golang.org/x/sync/errgroup"
 
 	"gastown/planes/doltdb/internal/engine"
+	"gastown/town/group"
 )
 
 // ErrCorrupt reports table files whose content is not what their index says.
@@ -73,10 +73,10 @@ func verifyStore(ctx context.Context, dir string) error {
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
 	// One goroutine reads and unpacks, the others hash and check.
-	group, checking := errgroup.WithContext(ctx)
+	all, checking := group.WithContext(ctx)
 	arriving := make(chan chunks.Chunk, readAhead)
 	for range max(1, runtime.GOMAXPROCS(0)-1) {
-		group.Go(func() error {
+		all.Go(func() error {
 			for c := range arriving {
 				if hash.Of(c.Data()) != c.Hash() {
 					return fmt.Errorf("%w: a chunk does not hash to its address %s", ErrCorrupt, c.Hash())
@@ -95,7 +95,7 @@ func verifyStore(ctx context.Context, dir string) error {
 		}
 	})
 	close(arriving)
-	bad := group.Wait()
+	bad := all.Wait()
 	if err != nil && bad == nil && ctx.Err() == nil {
 		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}
