@@ -29,7 +29,7 @@ func (r *active) cached(kind string) (entries int, hits, misses int64) {
 	return 0, 0, 0
 }
 
-// keep does something with what is kept.
+// keep clears, warms or refreshes caches.
 func (r *active) keep(do string, types ...string) map[string]control.CacheDone {
 	r.t.Helper()
 	done, err := r.client.Cache(r.t.Context(), control.CacheRequest{Do: do, Types: types})
@@ -86,12 +86,12 @@ func TestCachesByHand(t *testing.T) {
 			t.Errorf("%+v was done", bad)
 		}
 	}
-	// What there is no time for is left out, and told.
+	// Entries that Warm has no time for are left out and reported.
 	if done, err := r.client.Cache(t.Context(), control.CacheRequest{Do: control.CacheWarmup, Types: []string{"bead", "status"}, Within: 1}); err != nil ||
 		len(done) != 2 || done[0].Left+done[1].Left == 0 || done[0].Why+done[1].Why == "" {
 		t.Errorf("%+v, %v", done, err)
 	}
-	// Another size: what was kept is dropped, what was counted is not.
+	// Changing the size drops the entries and keeps the counts.
 	p.configure(func(c *config.Config) { p.set(c, "cache.memory_size", "1MB") })
 	if err := r.client.Reload(t.Context()); err != nil {
 		t.Fatal(err)
@@ -122,7 +122,7 @@ func TestCachesByHand(t *testing.T) {
 	}
 	r.keep(control.CacheClear, control.CacheTypes...)
 
-	// Agents outlive the Deacon that heard them.
+	// The list of agents survives a restart of the Deacon.
 	r.end()
 	again := p.mustStart()
 	defer again.end()

@@ -36,8 +36,8 @@ func (r *active) hits() (n int64) {
 	return n
 }
 
-// seen awaits so many more hits: where somebody writes all the time there are
-// few, since each write outdates the cached answers.
+// seen waits for that many more hits. While others write all the time hits are
+// rare, because each write invalidates the cached answers.
 func seen(t *testing.T, r *active, more int64) bool {
 	want := r.hits() + more
 	for deadline := time.Now().Add(patience); r.hits() < want; time.Sleep(time.Millisecond) {
@@ -65,7 +65,7 @@ func TestNoReadOfTheDeaconsLedgerIsStale(t *testing.T) {
 	for range writers {
 		ids = append(ids, made(t, first, titled("0"))[0].ID)
 	}
-	var count [writers]atomic.Int64 // of changes that were acknowledged
+	var count [writers]atomic.Int64 // acknowledged changes
 	var done atomic.Bool
 	var writing, reading sync.WaitGroup
 	for w := range writers {
@@ -88,7 +88,7 @@ func TestNoReadOfTheDeaconsLedgerIsStale(t *testing.T) {
 	for n := range readers {
 		reading.Go(func() {
 			r := r.ledger()
-			pace := time.NewTicker(time.Millisecond) // without it nobody has time to write
+			pace := time.NewTicker(time.Millisecond) // without it the writers would get no time
 			defer pace.Stop()
 			for i := n; !done.Load(); i++ {
 				<-pace.C
@@ -209,7 +209,7 @@ func TestNoCommandInTheDeaconReadsStale(t *testing.T) {
 		})
 		all.Go(func() {
 			for last := false; !last; {
-				last = done.Load() // once more after the last change
+				last = done.Load() // one more read after the last change
 				before := acknowledged.Load()
 				code, text := p.send(t, "get", id)
 				if got, err := strconv.ParseInt(text, 10, 64); code != 0 || err != nil || got < before {

@@ -95,7 +95,7 @@ func TestCommands(t *testing.T) {
 	if code, text := p.send(t, "a", "b"); code != 0 || text != "2 a b" {
 		t.Errorf("%d %q", code, text)
 	}
-	// While the planes are lent, commands go on without the Deacon's ledger.
+	// While the planes are lent, commands run without the Deacon's ledger.
 	release, err := r.client.Lend(t.Context())
 	if err != nil {
 		t.Fatal(err)

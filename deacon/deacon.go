@@ -35,7 +35,7 @@ type Deacon struct {
 	mu      sync.Mutex
 	address string // of http, once it listens
 	ending  bool
-	cause   error // why it stops by itself
+	cause   error // the error that ended the Deacon
 	stop    context.CancelFunc
 }
 
@@ -77,7 +77,7 @@ func (d *Deacon) Run(ctx context.Context) (err error) {
 	return err
 }
 
-// attend reloads when it is asked to, until ctx ends.
+// attend reloads on request until ctx ends.
 func (d *Deacon) attend(ctx context.Context) {
 	for {
 		select {
@@ -89,7 +89,7 @@ func (d *Deacon) attend(ctx context.Context) {
 	}
 }
 
-// watch ends the Deacon when something that it needs fails for good.
+// watch ends the Deacon when something it needs fails for good.
 func (d *Deacon) watch(ctx context.Context, what string, failed <-chan error) {
 	d.watches.Go(func() {
 		select {
@@ -100,7 +100,7 @@ func (d *Deacon) watch(ctx context.Context, what string, failed <-chan error) {
 	})
 }
 
-// end undoes the steps within the time there is.
+// end undoes the steps within stopBudget.
 func (d *Deacon) end(run *steps) error {
 	d.mu.Lock()
 	d.ending = true
@@ -134,7 +134,7 @@ func (d *Deacon) stopping() bool {
 	return d.ending
 }
 
-// Address is where it answers over HTTP, once Ready was called; "" for nowhere.
+// Address is the HTTP address, once Ready was called; "" without HTTP.
 func (d *Deacon) Address() string {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -143,8 +143,8 @@ func (d *Deacon) Address() string {
 
 // Ledger is the Town's ledger, open with its caches, for a command in this process
 // until release is called. ok is false when the Deacon does not have it now,
-// because the planes are lent or somebody else serves them: the command then opens
-// the ledger itself.
+// because the planes are lent or another process serves them. The command then
+// opens the ledger itself.
 func (d *Deacon) Ledger(ctx context.Context) (s *ledger.Store, release func(), ok bool) {
 	return d.host.stores.Ledger(ctx)
 }

@@ -9,8 +9,8 @@ import (
 	"gastown/town/config"
 )
 
-// A remote that does not answer delays no other, is named, and is asked less
-// and less often.
+// A remote that does not answer does not delay others, is named in the status, and
+// is contacted less and less often.
 func TestADeadRemoteDelaysNothing(t *testing.T) {
 	for name, v := range map[string]struct {
 		kill func(*gitserver.Server)

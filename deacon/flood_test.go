@@ -14,8 +14,8 @@ import (
 	"gastown/town/config"
 )
 
-// A hundred agents that speak at once are all heard, with the limits as they
-// are by default.
+// With the default limits, a hundred agents that send heartbeats at once are all
+// recorded.
 func TestNoHeartbeatIsLostToTheLimit(t *testing.T) {
 	const agents = 100
 	p := found(t)
@@ -37,8 +37,9 @@ func TestNoHeartbeatIsLostToTheLimit(t *testing.T) {
 	}
 }
 
-// A flood keeps nobody from asking how the Deacon is, nor from stopping it;
-// whoever waits is told for what, and who cannot wait learns when to come again.
+// During a flood of requests the Deacon's status can still be read and it can be
+// stopped. A client that waits is told the reason, and one that does not wait is
+// told when to try again.
 func TestFlood(t *testing.T) {
 	const flood = 60
 	p := found(t)
@@ -102,7 +103,7 @@ func TestFlood(t *testing.T) {
 	if got := r.Status().Agents; int64(got) != heard.Load() {
 		t.Errorf("%d agents for %d heartbeats", got, heard.Load())
 	}
-	// More than were told wait for nothing: they give up, and nothing is left.
+	// Of the clients that waited in vain nothing is left.
 	cancel()
 	wait.Wait()
 	if told.Load() < flood/2 || heard.Load()+gone.Load() != flood {

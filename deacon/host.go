@@ -28,19 +28,20 @@ import (
 	"gastown/town/layout"
 )
 
-// host is what the parts may use. Each part names what it needs of it in its own
-// interface Host. It holds what the Deacon owns, and nothing of the Deacon itself.
+// host is what the parts may use. Each part lists what it needs in its own
+// interface Host. The host holds what the Deacon owns, but not the Deacon itself.
 type host struct {
 	opts     Options
 	started  time.Time
 	records  *recorder.Recorder
 	refused  func(listener, reason string)
-	settings *settings.Owner // nil until the settings were read
+	settings *settings.Owner // nil until the settings are read
 	stores   *stores.Stores
 	feed     *feed.Feed
-	jobs     *schedule.Scheduler // nil until the planes were read
-	// parts are those of the list, then what the Deacon itself owns; starts are the
-	// same in the order of the start: the list may use what the Deacon owns.
+	jobs     *schedule.Scheduler // nil until the planes are open
+	// parts are the parts of the list, then those that the Deacon itself owns.
+	// starts are the same parts in the order of the start, in which the Deacon's
+	// own come first because the others may use them.
 	parts, starts []part.Part
 }
 
@@ -63,19 +64,19 @@ func newHost(o Options) *host {
 	return h
 }
 
-// Layout is where everything of the Town is.
+// Layout has the paths of the Town.
 func (h *host) Layout() layout.Town { return h.opts.Layout }
 
-// Version is that of gt.
+// Version is the version of gt.
 func (h *host) Version() string { return h.opts.Version }
 
 // Started is when the Deacon started.
 func (h *host) Started() time.Time { return h.started }
 
-// Now is the time of day.
+// Now is the current time.
 func (h *host) Now() time.Time { return h.opts.Now() }
 
-// Log is the Deacon's.
+// Log is the Deacon's log.
 func (h *host) Log() logrus.FieldLogger { return h.opts.Log }
 
 // Config is the configuration in force.
@@ -87,7 +88,7 @@ func (h *host) Engine(cfg *config.Config) *federate.Engine { return h.opts.Engin
 // Sessions lists the Town's tmux sessions.
 func (h *host) Sessions(ctx context.Context) ([]tmux.Session, error) { return h.opts.Sessions(ctx) }
 
-// Verify says whether a notification is authentic.
+// Verify checks whether a notification is authentic.
 func (h *host) Verify(r *http.Request) error {
 	if h.opts.Verify == nil {
 		return hooks.ErrNoSecret
@@ -95,18 +96,18 @@ func (h *host) Verify(r *http.Request) error {
 	return h.opts.Verify(r)
 }
 
-// Beat has a heartbeat recorded. It fails with town.ErrBusy when too many wait.
+// Beat records a heartbeat. It fails with town.ErrBusy when too many wait.
 func (h *host) Beat(b operational.Heartbeat) error { return h.records.Beat(b) }
 
-// Written changes whenever heartbeats were written.
+// Written returns a value that changes whenever heartbeats were written.
 func (h *host) Written() string { return h.records.Written() }
 
-// CheckChanged has the new state of a check recorded. detail is for the feed.
+// CheckChanged records the new state of a check. detail is for the feed.
 func (h *host) CheckChanged(c operational.CheckState, detail string) {
 	h.records.CheckChanged(c, detail)
 }
 
-// Prepare understands the call of a front.
+// Prepare parses the call of a front.
 func (h *host) Prepare(c commands.Call) commands.Command { return h.opts.Commands(h.stores, c) }
 
 // Refused counts, by reason, a connection that was not served.
@@ -115,7 +116,7 @@ func (h *host) Refused(listener, reason string) { h.refused(listener, reason) }
 // Feed is the Town's stream of events.
 func (h *host) Feed() *feed.Feed { return h.feed }
 
-// ledger uses the Town's ledger for fn.
+// ledger calls fn with the Town's ledger.
 func (h *host) ledger(ctx context.Context, fn func(*ledger.Store) error) error {
 	if s, release, ok := h.stores.Ledger(ctx); ok {
 		defer release()
@@ -129,18 +130,18 @@ func (h *host) ledger(ctx context.Context, fn func(*ledger.Store) error) error {
 	return errors.Join(fn(s), s.Close())
 }
 
-// sign tells cheaply whether a plane may have changed.
+// sign is a cheap hint of whether a plane may have changed.
 func (h *host) sign(plane string) feed.Sign {
 	return func() (string, bool, bool) { return doltdb.Sign(h.opts.Database(h.Config(), plane)) }
 }
 
-// Operational uses the operational plane for fn.
+// Operational calls fn with the operational plane.
 func (h *host) Operational(ctx context.Context, fn func(*operational.Store) error) error {
 	return h.stores.Operational(ctx, fn)
 }
 
 // Collect collects the garbage of a plane: always, or only if its files have grown
-// enough. did says whether it did.
+// enough. did reports whether it collected.
 func (h *host) Collect(ctx context.Context, plane string, always bool) (did bool, err error) {
 	return h.stores.Collect(ctx, plane, always)
 }
@@ -156,7 +157,7 @@ func (h *host) Uncached() error {
 	return stores.ErrNotServed
 }
 
-// Checks are those of all parts, with the thresholds in force.
+// Checks returns the checks of all parts, with the thresholds in force.
 func (h *host) Checks() (all []check.Check) {
 	for _, p := range offering[part.Checked](h.parts) {
 		all = append(all, p.Checks(h.Config())...)
@@ -164,7 +165,7 @@ func (h *host) Checks() (all []check.Check) {
 	return all
 }
 
-// Caches are those of all parts.
+// Caches returns the caches of all parts.
 func (h *host) Caches() (all []part.Cache) {
 	for _, p := range offering[part.Caching](h.parts) {
 		all = append(all, p.Caches()...)
@@ -172,10 +173,10 @@ func (h *host) Caches() (all []part.Cache) {
 	return all
 }
 
-// StartJob has a job run now and does not wait for it.
+// StartJob starts a job now and does not wait for it.
 func (h *host) StartJob(name string) error { return h.jobs.Start(name) }
 
-// DoJobs has jobs run now, side by side, and waits for all.
+// DoJobs runs jobs now, at the same time, and waits for all of them.
 func (h *host) DoJobs(ctx context.Context, names []string) ([]schedule.Run, error) {
 	type answer struct {
 		run schedule.Run
@@ -217,7 +218,7 @@ func (h *host) resume() {
 	}
 }
 
-// stored is the part of what the stores themselves offer: the ledger's caches.
+// stored is the part for what the stores offer: the ledger's caches.
 type stored struct{ *stores.Stores }
 
 var _ part.Caching = stored{}

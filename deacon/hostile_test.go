@@ -54,7 +54,7 @@ func TestStartsThatCannotBe(t *testing.T) {
 			if v.kind != nil && !errors.Is(err, v.kind) {
 				t.Errorf("kind of %v", err)
 			}
-			// It is undone: nothing is held.
+			// The start is undone: no lock or socket is left.
 			if _, held, err := Holder(whole); held || err != nil {
 				t.Errorf("the lock is held: %v", err)
 			}
@@ -116,7 +116,7 @@ func TestNotifications(t *testing.T) {
 	}
 }
 
-// The control socket and the HTTP address survive what anybody may send.
+// The control socket and the HTTP address survive any input.
 func TestHostileRequests(t *testing.T) {
 	p := found(t)
 	r := p.mustStart()

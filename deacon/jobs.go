@@ -17,7 +17,7 @@ import (
 	"gastown/town/layout"
 )
 
-// table is every row there is for a configuration.
+// table has every row of jobs for a configuration.
 func (h *host) table(cfg *config.Config) (rows []schedule.Job) {
 	for _, p := range offering[part.Scheduled](h.parts) {
 		rows = append(rows, p.Jobs(cfg)...)
@@ -25,7 +25,7 @@ func (h *host) table(cfg *config.Config) (rows []schedule.Job) {
 	return rows
 }
 
-// jobsOf is the table as deacon/schedule.yaml changes it.
+// jobsOf is the table with the changes of deacon/schedule.yaml.
 func (h *host) jobsOf(s *settings.Settings) ([]schedule.Job, error) {
 	jobs, err := s.Schedule.Apply(h.table(s.Config))
 	if err != nil {
@@ -39,9 +39,9 @@ func (h *host) jobsOf(s *settings.Settings) ([]schedule.Job, error) {
 	return jobs, nil
 }
 
-// CheckSettings reports why a Deacon would not start in a Town, or keep its former
-// settings on a reload: the configuration or the schedule is malformed. It fails
-// as a start does, and changes nothing.
+// CheckSettings returns the error with which a Deacon would refuse the Town's
+// settings at its start or on a reload: the configuration or the schedule is
+// malformed. It changes nothing.
 func CheckSettings(t layout.Town) error {
 	o := Options{Layout: t}
 	o.defaults()
@@ -75,9 +75,9 @@ func (d *Deacon) ran(r schedule.Run) {
 	}
 	switch {
 	case r.Job == recorder.Job:
-		return // the row would only say that rows were written
+		return // the event would only say that rows were written
 	case r.Outcome == schedule.Stopped && job.Resumable:
-		return // without a row the run counts as missed, and the next start goes on
+		return // without a row the run counts as missed, and the next start makes up for it
 	}
 	note := operational.JobRun{Job: r.Job, Began: r.Began, Took: r.Took, Outcome: string(r.Outcome), Note: r.Note}
 	if r.Err != nil {
@@ -86,7 +86,7 @@ func (d *Deacon) ran(r schedule.Run) {
 	d.host.records.JobRan(note)
 }
 
-// run is what gt deacon run does: something a part can run, such as a check, a
+// run is gt deacon run: it runs something that a part offers, such as a check, or a
 // job, or all jobs of a row.
 func (d *Deacon) run(ctx context.Context, name string) (out control.Ran, err error) {
 	var names []string
@@ -104,7 +104,7 @@ func (d *Deacon) run(ctx context.Context, name string) (out control.Ran, err err
 		names = append(names, j.Name)
 	}
 	row := slices.ContainsFunc(d.host.table(d.host.Config()), func(j schedule.Job) bool { return j.Name == name })
-	if len(wanted) == 0 && !row { // a row without keys has nothing to run
+	if len(wanted) == 0 && !row { // the row has no keys, so it has no jobs to run
 		return out, town.Fail("run "+town.Clip(name, 64), "choose one of: "+strings.Join(names, ", "), "%w: there is no such check or job", town.ErrUsage)
 	}
 	runs, err := d.host.DoJobs(ctx, wanted)

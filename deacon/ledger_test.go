@@ -29,15 +29,15 @@ func (p *place) ledger() *ledger.Store {
 	return s
 }
 
-// ledger is a view of the ledger that the Deacon has open, for as long as the test
-// runs or the planes are lent.
+// ledger is a view of the ledger that the Deacon has open, valid until the test
+// ends or the planes are lent.
 func (r *active) ledger() *ledger.Store {
 	r.t.Helper()
 	s, release, ok := r.Ledger(context.Background())
 	if !ok {
 		r.t.Fatalf("the Deacon does not have the ledger: %s", r.log)
 	}
-	defer release() // the store stays open: only a lease, a reload or the end closes it
+	defer release() // the store stays open until a lease, a reload or the end
 	return s.As(ledger.Session{Actor: ada})
 }
 
@@ -54,7 +54,7 @@ func titled(title string) ledger.NewBead {
 	return ledger.NewBead{Bead: town.Bead{Title: title}, Prefix: "gt"}
 }
 
-// full are beads that have every field, and beads that have none.
+// full has beads with every field set, and beads with none.
 const full = `{"id":"gt-full","title":"é <b> \"quoted\" \\ufffe","description":"d\n\t&","design":"e","acceptance_criteria":"f","notes":"g",` +
 	`"status":"closed","priority":0,"issue_type":"bug","assignee":"ada","owner":"bob","estimated_minutes":0,"created_at":"2026-01-02T03:04:05.678901Z",` +
 	`"created_by":"eve","updated_at":"2026-01-03T03:04:05Z","closed_at":"2026-01-03T03:04:05Z","close_reason":"done","due_at":"2027-01-01T00:00:00Z",` +
@@ -65,8 +65,8 @@ const full = `{"id":"gt-full","title":"é <b> \"quoted\" \\ufffe","description":
 {"id":"gt-child","title":"waits","created_at":"2026-01-01T00:00:00Z","dependencies":[{"issue_id":"gt-child","depends_on_id":"gt-bare","type":"blocks"}]}
 `
 
-// What is read from the Deacon's ledger is what is read from the ledger opened
-// beside it, to the last field; the second time it comes from memory.
+// The Deacon's ledger returns the same as a ledger opened beside it, to the last
+// field. The second read is answered from memory.
 func TestTheDeaconsLedger(t *testing.T) {
 	p := found(t)
 	r := p.mustStart()
@@ -117,14 +117,15 @@ func TestTheDeaconsLedger(t *testing.T) {
 		if got := ask(through); !reflect.DeepEqual(got, want) {
 			t.Errorf("round %d:\n%+v\nwant\n%+v", round, got, want)
 		}
-		// What depends on the time of day is read again every quarter of a minute.
+		// Answers that depend on the time of day expire after a quarter of a
+		// minute.
 		if n := through.Queries(); round == 1 && n > 3 {
 			t.Errorf("round %d: %d queries", round, n)
 		}
 	}
 }
 
-// A collection, a lease and a reload leave the answers right.
+// After a collection, a lease and a reload the answers are still right.
 func TestTheLedgerIsReplaced(t *testing.T) {
 	p := found(t)
 	r := p.mustStart()
@@ -155,7 +156,7 @@ func TestTheLedgerIsReplaced(t *testing.T) {
 	if _, _, ok := r.Ledger(t.Context()); ok {
 		t.Error("the ledger is open while the planes are lent")
 	}
-	alone := p.ledger() // opens the directory: nobody serves it
+	alone := p.ledger() // opens the directory, because it is not served
 	title := "meanwhile"
 	if _, err := alone.Update(t.Context(), []ledger.Patch{{ID: id, Title: &title}}); err != nil {
 		t.Fatal(err)

@@ -8,10 +8,10 @@ import (
 	"testing"
 )
 
-// clumsy is a server that cannot be lent, and then cannot serve again for a
-// while.
+// clumsy is a server whose Lend fails, and which then fails to serve again a few
+// times.
 type clumsy struct {
-	fails    atomic.Int32 // how often serving again still fails
+	fails    atomic.Int32 // how many more attempts to serve again fail
 	attempts atomic.Int32
 }
 
@@ -28,8 +28,8 @@ func (c *clumsy) Lend(context.Context) (func(context.Context) error, error) {
 	}, errors.New("it did not stop in order")
 }
 
-// A server that fails while it is lent is started again by the Deacon, which
-// says so until it has succeeded.
+// When lending fails, the Deacon starts the server again, and its status says so
+// until that has succeeded.
 func TestALeaseThatFailsIsMended(t *testing.T) {
 	p := found(t)
 	server := &clumsy{}
@@ -52,7 +52,7 @@ func TestALeaseThatFailsIsMended(t *testing.T) {
 	}
 }
 
-// One that never comes back does not keep the Deacon from stopping.
+// A server that never recovers does not prevent the Deacon from stopping.
 func TestALeaseThatIsNeverMended(t *testing.T) {
 	p := found(t)
 	server := &clumsy{}

@@ -65,7 +65,8 @@ func body(t *testing.T, url string) (int, string) {
 	return res.StatusCode, string(data)
 }
 
-// systemd listens as the service manager does; each call returns one message.
+// systemd listens in the place of the service manager; each call returns one
+// message.
 func systemd(t *testing.T) func() string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "notify")
@@ -123,7 +124,7 @@ func TestLife(t *testing.T) {
 	if who, held, err := Holder(p.layout); err != nil || !held || !strings.Contains(who, fmt.Sprint(os.Getpid())) {
 		t.Errorf("%q, %v, %v", who, held, err)
 	}
-	// What gt deacon stop does. The heartbeats are not lost by it.
+	// gt deacon stop ends the Deacon without losing heartbeats.
 	if err := r.client.Stop(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +162,7 @@ func TestOneForEachTown(t *testing.T) {
 	p := found(t)
 	outcomes := make(chan error, 2)
 	deacons := make(chan *active, 2)
-	for range 2 { // two starts at once
+	for range 2 { // two starts at the same time
 		go func() {
 			r, err := p.start()
 			if r != nil {
@@ -224,8 +225,8 @@ func TestStartsAtOnceAfterAKill(t *testing.T) {
 	}
 }
 
-// Killed while git waits for a remote that says nothing: what is left of git is
-// ended by the next start, and the remote is free.
+// The Deacon is killed while git waits for a silent remote. The next start ends the
+// remaining git processes, and the remote is free.
 func TestAKillLeavesNoProcess(t *testing.T) {
 	p := found(t)
 	_, hole := hub(t)
@@ -274,7 +275,8 @@ func TestReload(t *testing.T) {
 	if err := r.client.Reload(t.Context()); err != nil || spec("checks") != "@every 7m" {
 		t.Errorf("%s, %v", spec("checks"), err)
 	}
-	// A malformed schedule leaves the former in force, and the status says so.
+	// With a malformed schedule the former one stays in force, and the status says
+	// so.
 	p.schedule("jobs:\n  checks: {schedule: nonsense}\n")
 	if err := r.client.Reload(t.Context()); !errors.Is(err, town.ErrUsage) || !strings.Contains(err.Error(), "line 2") || town.Next(err) == "" {
 		t.Error(err)
@@ -289,10 +291,10 @@ func TestReload(t *testing.T) {
 	p.schedule("jobs:\n  checks: {schedule: \"@every 9m\"}\n")
 	p.reload <- struct{}{}
 	until(t, "the schedule is read", func() bool { return spec("checks") == "@every 9m" })
-	// A change that nobody reports is noticed.
+	// A change of the file is noticed without a request.
 	p.configure(func(c *config.Config) { c.Remotes = []config.Remote{{Name: "origin", URL: "/nowhere"}} })
 	until(t, "the new remote has a job", func() bool { return spec("federation-sync:origin") == "@every 5m0s" })
-	// A remote that nobody confirmed is left alone, which is not a failure.
+	// A remote that no person confirmed is skipped, which is not a failure.
 	if runs, err := r.client.Sync(t.Context(), "origin", true); err != nil || len(runs) != 1 || runs[0].Outcome != "ok" {
 		t.Errorf("%+v, %v", runs, err)
 	}
@@ -328,7 +330,7 @@ func TestChecksAndTheirChanges(t *testing.T) {
 		}
 	}
 	r.end()
-	// The next Deacon remembers, and one event was made for each change.
+	// The next Deacon remembers the states, and each change made one event.
 	r = p.mustStart()
 	defer r.end()
 	var events operational.Page
@@ -378,8 +380,8 @@ func TestALeaseFreesThePlanes(t *testing.T) {
 	}
 }
 
-// Somebody else takes a plane before the Deacon has it back: it says so, goes
-// on, and serves the planes as soon as they are free.
+// Another process takes a plane before the Deacon has it back. The Deacon says so,
+// keeps running, and serves the planes as soon as they are free.
 func TestALeaseThatComesBackLate(t *testing.T) {
 	p := found(t)
 	p.wait = 100 * time.Millisecond
@@ -410,8 +412,8 @@ func TestALeaseThatComesBackLate(t *testing.T) {
 	})
 }
 
-// What a reload cannot put in force is named until a restart, or until it is
-// changed back.
+// A setting that a reload cannot put in force is named until a restart, or until it
+// is changed back.
 func TestReloadNamesWhatWaitsForARestart(t *testing.T) {
 	p := found(t)
 	r := p.mustStart()

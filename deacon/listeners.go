@@ -21,7 +21,7 @@ import (
 	"gastown/town"
 )
 
-// noAddress is the setting of a Deacon that does not answer over HTTP.
+// noAddress is the value of the setting that turns HTTP off.
 const noAddress = "none"
 
 func (d *Deacon) listenControl(ctx context.Context) error {
@@ -66,7 +66,7 @@ func (d *Deacon) listenHTTP(ctx context.Context) error {
 		return town.Fail("answer on "+address, "gt config deacon.http_address HOST:PORT chooses another, for instance localhost:0", "%w", err)
 	}
 	d.mu.Lock()
-	d.address = l.Addr().String() // the control socket answers already
+	d.address = l.Addr().String() // locked because the control socket already answers
 	d.mu.Unlock()
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", d.metrics.Handler())
@@ -81,14 +81,14 @@ func (d *Deacon) listenHTTP(ctx context.Context) error {
 	return nil
 }
 
-// limit admits as many requests as the settings say. Each listener has a limit of
-// its own, so that strangers on the network delay no command.
+// limit admits as many requests as the settings allow. Each listener has its own
+// limit, so that strangers on the network do not delay commands.
 func (d *Deacon) limit(listener string, queue int, exempt func(*http.Request) bool) *guard.Limiter {
 	cfg := d.host.Config()
 	l := guard.NewLimiter(part.Int(cfg, "rate.requests_per_second"), part.Int(cfg, "rate.burst_size"), guard.LimitOptions{
 		Queue: queue, Exempt: exempt, Delayed: func() { d.metrics.Delayed(listener) },
 	})
-	d.mu.Lock() // the control socket may reload already
+	d.mu.Lock() // locked because a reload on the control socket may already run
 	defer d.mu.Unlock()
 	d.limits = append(d.limits, l)
 	return l
@@ -103,7 +103,7 @@ func shut(ctx context.Context, s *guard.Server, path string) error {
 	defer cancel()
 	err := s.Close(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
-		err = nil // the requests under way were cut off
+		err = nil // the grace is over, and the requests under way were cut off
 	}
 	if path != "" {
 		if failed := os.Remove(path); failed != nil && !os.IsNotExist(failed) {
@@ -116,7 +116,7 @@ func shut(ctx context.Context, s *guard.Server, path string) error {
 // refusalsEvery is how often a reason is logged after the first three times.
 const refusalsEvery = 10 * time.Second
 
-// refusals counts and logs what a listener without a guard refuses.
+// refusals counts and logs the refusals of a listener without a guard.
 type refusals struct {
 	metrics  *web.Metrics
 	log      logrus.FieldLogger

@@ -14,9 +14,10 @@ import (
 // claimWait is how long a start waits for the lock.
 const claimWait = 300 * time.Millisecond
 
-// claim takes the Town's Deacon lock; town.ErrBusy when another has it.
+// claim takes the Town's Deacon lock, or returns town.ErrBusy when another process
+// has it.
 func claim(ctx context.Context, t layout.Town, command string) (*lockfile.Lock, error) {
-	// Waiting a moment: Holder has the lock while it looks.
+	// It waits a moment because Holder takes the lock while it checks.
 	l, err := lockfile.Acquire(ctx, t.DeaconLock(), lockfile.Options{Command: command, Wait: claimWait})
 	var busy *lockfile.BusyError
 	switch {
@@ -37,8 +38,8 @@ func running(h lockfile.Holder) string {
 	return "a Deacon"
 }
 
-// Holder says whether a Deacon runs in the Town, starts or stops, and which
-// process it is. It asks the kernel, not a file.
+// Holder reports whether a Deacon runs, starts or stops in the Town, and its
+// process. It asks the kernel and does not rely on a file's content.
 func Holder(t layout.Town) (who string, held bool, err error) {
 	h, held, err := lockfile.Look(t.DeaconLock())
 	if err != nil || !held {

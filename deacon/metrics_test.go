@@ -12,7 +12,7 @@ import (
 )
 
 // The metrics of the Deacon and of all parts have the documented names and follow
-// the conventions of Prometheus.
+// Prometheus's conventions.
 func TestMetrics(t *testing.T) {
 	p := found(t)
 	r := p.mustStart()
@@ -43,7 +43,7 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// Nothing but the documented paths is answered over HTTP.
+// Only the documented paths are answered over HTTP.
 func TestOtherPaths(t *testing.T) {
 	p := found(t)
 	r := p.mustStart()

@@ -21,12 +21,13 @@ import (
 )
 
 const (
-	// stopBudget is how long the stop may take.
+	// stopBudget is the most time that the stop may take.
 	stopBudget = 5 * time.Second
 	// jobGrace is how long a job under way has to end after it was cancelled.
 	jobGrace = 2500 * time.Millisecond
-	// controlQueue is how many requests of commands wait for their turn. There are
-	// more connections than that, so that requests without a limit find one.
+	// controlQueue is how many requests of commands may wait for their turn. More
+	// connections than that are allowed, so that requests without a limit are still
+	// accepted.
 	controlQueue = 128
 )
 
@@ -35,47 +36,48 @@ type Server = stores.Server
 
 // Lender lends the planes that the Deacon has open to a command in its process.
 type Lender interface {
-	// Ledger is open, with its caches, until release is called. ok is false when the
-	// Deacon does not have it now, because the planes are lent or somebody else
-	// serves them: the command then opens the ledger itself.
+	// Ledger is open, with its caches, until release is called. ok is false when
+	// the Deacon does not have it now, because the planes are lent or another
+	// process serves them. The command then opens the ledger itself.
 	Ledger(ctx context.Context) (s *ledger.Store, release func(), ok bool)
-	// LendOperational does the same with the operational plane.
+	// LendOperational does the same for the operational plane.
 	LendOperational(ctx context.Context) (s *operational.Store, release func(), ok bool)
 }
 
 // Options describe a Town to its Deacon.
 type Options struct {
 	Layout layout.Town
-	// Version is that of gt; Command is what others are told that wait for this
-	// process.
+	// Version is the version of gt. Command names this process to others that wait
+	// for it.
 	Version, Command string
-	// Getenv finds the variables that override settings. May be nil.
+	// Getenv returns the variables that override settings. May be nil.
 	Getenv func(string) string
 	// Log is the Deacon's log.
 	Log logrus.FieldLogger
-	// Engine returns a new engine for the Town as configured. Each sync uses
-	// one of its own.
+	// Engine returns a new engine for the Town as configured. Each sync uses its
+	// own.
 	Engine func(*config.Config) *federate.Engine
 	// Database says how to open a plane, as any command would.
 	Database func(cfg *config.Config, plane string) doltdb.Options
-	// Serve takes the planes and serves them. It is nil where they are on a server of
-	// somebody else. refused counts, by reason, the connections over the network
+	// Serve takes the planes and serves them. It is nil when they are on an
+	// external server. refused counts, by reason, the connections over the network
 	// that were refused.
 	Serve func(ctx context.Context, cfg *config.Config, refused func(reason string)) (Server, error)
 	// Sessions lists the Town's tmux sessions.
 	Sessions func(context.Context) ([]tmux.Session, error)
-	// Verify says whether a notification is authentic. With nil, all are refused.
+	// Verify checks whether a notification is authentic. If it is nil, all are
+	// refused.
 	Verify func(*http.Request) error
-	// Commands understands the call of a front; the command may use the planes that
-	// the Deacon has open. With nil the Deacon runs no commands.
+	// Commands parses the call of a front. The command may use the planes that the
+	// Deacon has open. If it is nil, the Deacon runs no commands.
 	Commands func(Lender, commands.Call) commands.Command
-	// Checks are more checks, beside those of the parts.
+	// Checks are additional checks beside those of the parts.
 	Checks []check.Check
 	// Ready is called once, when the Deacon answers. May be nil.
 	Ready func()
-	// Reload asks for a reload with each value. May be nil.
+	// Each value of Reload requests a reload. May be nil.
 	Reload <-chan struct{}
-	// Now is the time of day; nil means time.Now.
+	// Now returns the current time; nil means time.Now.
 	Now func() time.Time
 }
 

@@ -11,9 +11,10 @@ import (
 	"gastown/town/process"
 )
 
-// endOrphans ends helpers of git that a killed gt left. They wait for a remote that
-// may never answer, and hold its lock meanwhile. If one of them was pushing, its
-// answer is lost; the next contact with the remote finds out what happened.
+// endOrphans ends git's helper processes that a killed gt left behind. They wait
+// for a remote that may never answer, and hold its lock meanwhile. If one of them
+// was pushing, its answer is lost; the next contact with the remote finds out what
+// happened.
 func (d *Deacon) endOrphans(context.Context) error {
 	locks := filepath.Dir(d.opts.Layout.Lock(""))
 	for _, pid := range orphans(locks) {
@@ -27,7 +28,7 @@ func (d *Deacon) endOrphans(context.Context) error {
 }
 
 // orphans finds the processes that hold the lock of one of the Town's remotes
-// although the git process that leads their session has ended.
+// although the git process that led their session has ended.
 func orphans(locks string) (found []int) {
 	all, err := os.ReadDir("/proc")
 	if err != nil {
@@ -47,9 +48,10 @@ func isOrphan(pid int, locks string) bool {
 		return false
 	}
 	if _, err := os.Stat(fmt.Sprint("/proc/", session)); !os.IsNotExist(err) {
-		return false // its leader lives, or another process has that number
+		return false // the leader lives, or another process has its number
 	}
-	// The descriptors of other users' processes cannot be read, and are not ours.
+	// The descriptors of other users' processes cannot be read, and those are not
+	// this Town's.
 	fds, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
 	if err != nil {
 		return false

@@ -15,10 +15,9 @@ import (
 	"gastown/town/config"
 )
 
-// parts is the list of what the Deacon does. They start in this order and stop in
-// the reverse one; their jobs stand in it in gt deacon status. A function that
-// returns nil has no part for this Town. To add a part, write its package and add
-// a line.
+// parts lists what the Deacon does. The parts start in this order and stop in
+// reverse; gt deacon status lists their jobs in this order. A function that returns
+// nil has no part for this Town. To add a part, write its package and add a line.
 var parts = []func(*host) part.Part{
 	func(h *host) part.Part { return events.New(h) },
 	func(h *host) part.Part { return machine.New(h) },
@@ -47,7 +46,7 @@ func offering[T any](all []part.Part) (some []T) {
 	return some
 }
 
-// given is the part of what Options add.
+// given is the part for the checks of Options.
 type given struct{ host *host }
 
 var _ part.Checked = given{}

@@ -10,7 +10,7 @@ import (
 	"gastown/tmux"
 )
 
-// Looking starts no process: every program on the path would leave a trace.
+// The checks start no process: every program on the path would leave a trace.
 func TestAQuietDeaconStartsNoProcess(t *testing.T) {
 	p := found(t)
 	_, server := hub(t)
@@ -39,7 +39,7 @@ func TestAQuietDeaconStartsNoProcess(t *testing.T) {
 	if programs, err := os.ReadFile(trace); err == nil {
 		t.Errorf("programs were started:\n%s", programs)
 	}
-	// The trace works.
+	// The trace works: calling such a program leaves one.
 	if _, err := r.client.Sync(t.Context(), "origin", true); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 	"gastown/planes/operational"
 )
 
-// steps are those of a start, in order.
+// steps are the steps of a start, in order.
 func (d *Deacon) steps() []step {
 	all := []step{
 		{"lock", d.takeLock, func(context.Context) error { return d.lock.Release() }},
@@ -44,7 +44,8 @@ func (d *Deacon) takeLock(ctx context.Context) (err error) {
 	return err
 }
 
-// readSettings reads the first settings. A malformed schedule ends the start here.
+// readSettings reads the settings for the first time. A malformed schedule ends the
+// start here.
 func (d *Deacon) readSettings(context.Context) error {
 	first, err := settings.Read(d.opts.Layout, d.opts.Getenv)
 	if err != nil {
@@ -60,7 +61,7 @@ func (d *Deacon) readSettings(context.Context) error {
 	return nil
 }
 
-// inForce tells everything that has to know of other settings.
+// inForce applies new settings everywhere they are used.
 func (d *Deacon) inForce(before, now *settings.Settings) {
 	d.setJobs(now)
 	d.host.stores.Configure(now.Config)
@@ -111,8 +112,8 @@ func (d *Deacon) takePlanes(ctx context.Context) error {
 	return nil
 }
 
-// makeSchedule makes the scheduler. It reads when an earlier Deacon ran the jobs,
-// so that a run that was missed is made up for.
+// makeSchedule makes the scheduler. It reads when an earlier Deacon ran each job,
+// so that a missed run is made up for.
 func (d *Deacon) makeSchedule(ctx context.Context) error {
 	last := map[string]time.Time{}
 	err := d.host.Operational(ctx, func(s *operational.Store) error {

@@ -9,7 +9,7 @@ import (
 	"gastown/deacon/schedule"
 )
 
-// Status tells how the Deacon is.
+// Status is the state of the Deacon.
 func (d *Deacon) Status() control.Status {
 	h := d.host
 	s := control.Status{
@@ -37,7 +37,7 @@ func (d *Deacon) Status() control.Status {
 	return s
 }
 
-// job is a job as gt is told about it.
+// job is the state of a job, as the control socket reports it.
 func job(j schedule.State) control.Job {
 	out := control.Job{
 		Name: j.Name, Schedule: j.Schedule, Running: j.Running, Stuck: j.Stuck, Waiting: j.Waiting, Failures: j.Failures, Skipped: j.Skipped,

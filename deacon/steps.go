@@ -32,7 +32,8 @@ func (s *steps) start(ctx context.Context, all []step) error {
 		}
 		began := time.Now()
 		if err := st.do(ctx); err != nil {
-			// Not logged: when another Deacon has the lock, the log is that Deacon's.
+			// Not logged: when another Deacon has the lock, the log file belongs to
+			// it.
 			return err
 		}
 		s.log.WithField("step", st.name).WithField("took", time.Since(began).String()).Debug("started")
@@ -41,8 +42,8 @@ func (s *steps) start(ctx context.Context, all []step) error {
 	return nil
 }
 
-// stop undoes what start did. It does not wait for a step that does not end when
-// ctx does, so that the others are undone, too. All errors are returned.
+// stop undoes the steps of start. When ctx ends it leaves a step that has not
+// ended, so that the others are undone, too. It returns all errors.
 func (s *steps) stop(ctx context.Context) error {
 	var failed []error
 	for _, st := range slices.Backward(s.done) {
@@ -55,7 +56,8 @@ func (s *steps) stop(ctx context.Context) error {
 		select {
 		case err = <-ended:
 		case <-ctx.Done():
-			// Locks and open files that are left end with the process.
+			// The kernel releases the remaining locks and files when the process
+			// ends.
 			select {
 			case err = <-ended:
 			case <-time.After(lastChance):
@@ -71,5 +73,5 @@ func (s *steps) stop(ctx context.Context) error {
 	return errors.Join(failed...)
 }
 
-// lastChance is how long a step has when the time of all steps is over.
+// lastChance is how long a step has when the time for all steps is over.
 const lastChance = 100 * time.Millisecond

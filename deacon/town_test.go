@@ -29,29 +29,29 @@ import (
 	"gastown/town/layout"
 )
 
-// patience is how long a test waits for what must happen.
+// patience is the longest time that a test waits for a condition.
 const patience = 30 * time.Second
 
 var ada = town.Actor{Name: "Ada", Email: "ada@example.com"}
 
-// place is a Town on disk, and how a Deacon of it is made.
+// place is a Town on disk and the options of its Deacon.
 type place struct {
 	t      testing.TB
 	layout layout.Town
-	// sessions and verify are what the Deacon is told of tmux and signatures.
+	// sessions and verify replace tmux and the check of signatures.
 	sessions func(context.Context) ([]tmux.Session, error)
 	verify   func(*http.Request) error
 	checks   []check.Check
 	commands func(Lender, commands.Call) commands.Command
 	reload   chan struct{}
 	idle     time.Duration
-	// server is used in the place of a real one, if it is set.
+	// server replaces the real server if it is set.
 	server Server
 	// wait is how long the server waits for the planes; 0 means patience.
 	wait time.Duration
 }
 
-// fixed is a Town's store that nobody replaces.
+// fixed is a Town whose store is never replaced.
 type fixed string
 
 func (f fixed) Federation() (string, string)       { return string(f), "" }
@@ -62,7 +62,7 @@ func noSessions(context.Context) ([]tmux.Session, error) { return nil, nil }
 // found makes a Town with three empty planes.
 func found(t testing.TB) *place {
 	t.Helper()
-	// A short path, as sockets want it.
+	// A short path, because sockets are below it.
 	root, err := os.MkdirTemp("", "gtd")
 	if err != nil {
 		t.Fatal(err)
@@ -86,14 +86,14 @@ func found(t testing.TB) *place {
 	return p
 }
 
-// founded is a Town nobody has used, copied for each test: making its planes
-// takes longer than many a test.
+// founded is an unused Town that each test copies, because making planes takes
+// longer than many tests.
 var founded struct {
 	sync.Mutex
 	root string
 }
 
-// found makes the Town.
+// found makes the Town for founded.
 func (p *place) found() {
 	t := p.t
 	t.Helper()
@@ -198,7 +198,7 @@ func (l *logged) String() string {
 	return string(l.text)
 }
 
-// active is a Deacon at work.
+// active is a running Deacon.
 type active struct {
 	*Deacon
 	t      testing.TB
@@ -255,7 +255,7 @@ func (p *place) mustStart() *active {
 	return r
 }
 
-// end stops the Deacon and checks that it took no longer than it may.
+// end stops the Deacon and checks that the stop was in time.
 func (r *active) end() {
 	r.t.Helper()
 	began := time.Now()
@@ -273,7 +273,7 @@ func (r *active) end() {
 	}
 }
 
-// until waits for something to be so.
+// until waits for a condition.
 func until(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !so(); time.Sleep(5 * time.Millisecond) {

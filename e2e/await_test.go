@@ -15,7 +15,7 @@ const (
 	awaitPoll  = 20 * time.Millisecond
 )
 
-// await waits for a line in a file that something in the background writes.
+// await waits for a line in a file that a background process writes.
 func await(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: await FILE PATTERN")

@@ -1,4 +1,3 @@
-// Package e2e holds what proves the product as a whole: scripts that drive the
-// real binaries, fault and benchmark programs, and the rule that imports point
-// down.
+// Package e2e tests the product as a whole: scripts that run the real binaries,
+// fault injection, benchmarks, and the rule that imports point down.
 package e2e

@@ -117,7 +117,8 @@ func TestFaultFullDisk(t *testing.T) {
 	}
 }
 
-// faultAny is the first of the kinds that an error has, or the first kind of all.
+// faultAny returns the first of the kinds that an error has, or the first kind if
+// it has none.
 func faultAny(err error, kinds ...error) error {
 	for _, k := range kinds {
 		if errors.Is(err, k) {

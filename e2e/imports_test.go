@@ -54,8 +54,8 @@ var level = map[[2]string]string{
 	{"cmd/gt-engine", "cmd/bd/cli"}: "the engine is both programs",
 }
 
-// contract is what the parts of the Deacon have in common. They may import it, but
-// never each other.
+// contract is the package that the parts of the Deacon share. They may import it,
+// but never each other.
 var contract = []string{
 	"deacon/part", "deacon/schedule", "deacon/check", "deacon/control", "deacon/guard", "deacon/logs", "deacon/invocation",
 }
@@ -77,7 +77,7 @@ var reserved = []struct {
 		"paths are handed down from cmd; a package does not know the whole Town"},
 }
 
-// pkg is what the rules need of one line of go list.
+// pkg is the part of go list's output that the rules need.
 type pkg struct {
 	ImportPath   string
 	Dir          string
@@ -161,7 +161,7 @@ func breach(name string, floor int, path string, test bool) string {
 	}
 	below, known := floorOf(target)
 	switch {
-	case !known: // reported as a package of its own
+	case !known: // checkGraph reports it as a package
 		return ""
 	case below > floor:
 		return fmt.Sprintf("imports point down, not from floor %d to floor %d", floor, below)
@@ -173,9 +173,9 @@ func breach(name string, floor int, path string, test bool) string {
 		return ""
 	case strings.HasPrefix(name, "deacon/") && slices.Contains(contract, target):
 		return ""
-	case strings.HasPrefix(target, name+"/"): // its own parts: deacon starts deacon/checks
+	case strings.HasPrefix(target, name+"/"): // a package's own parts: deacon starts deacon/checks
 		return ""
-	case isInternal(target): // what its owner's parts have in common; Go confines it to them
+	case isInternal(target): // shared by the owner's packages; Go confines it to them
 		return ""
 	case strings.HasPrefix(name, "cmd/") && filepath.Base(name) == "cli" && filepath.Dir(name) == filepath.Dir(target): // a program and its groups of commands
 		return ""
@@ -224,8 +224,8 @@ func TestImports(t *testing.T) {
 	report(t, checkGraph(graph))
 }
 
-// The page people read and the table above say the same, and every package
-// below the commands is on the page.
+// The table in docs/architecture.md and the one above are the same, and every
+// package below the commands is on that page.
 func TestDocumentedFloors(t *testing.T) {
 	page, err := os.ReadFile(filepath.Join("..", "docs", "architecture.md"))
 	if err != nil {

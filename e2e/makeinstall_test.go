@@ -40,7 +40,7 @@ func TestMakeInstall(t *testing.T) {
 	root, prefix := filepath.Join(work, "root"), "/opt/gas town"
 	at := filepath.Join(root, prefix)
 	makeFor(t, "install", root, prefix)
-	makeFor(t, "install", root, prefix) // replaces what is there
+	makeFor(t, "install", root, prefix) // replaces the existing files
 	all, err := readTree(at)
 	if err != nil {
 		t.Fatal(err)

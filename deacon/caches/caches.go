@@ -1,5 +1,5 @@
-// Package caches is the part of the Deacon behind gt cache: it shows what the
-// caches of all parts did, clears them, and reads ahead.
+// Package caches is the part of the Deacon for gt cache: it shows the statistics of
+// all caches, clears them, and reads ahead.
 package caches
 
 import (
@@ -23,7 +23,7 @@ import (
 // maxWarm bounds how long one request reads ahead.
 const maxWarm = 10 * time.Second
 
-// errDisabled says why nothing is cached.
+// errDisabled reports that caches are disabled.
 var errDisabled = errors.New("cache.enabled is false")
 
 // Host is what the part needs of the Deacon.
@@ -31,8 +31,8 @@ type Host interface {
 	Config() *config.Config
 	// Caches are those of all parts.
 	Caches() []part.Cache
-	// Uncached says why nothing of the ledger is cached although caches are
-	// enabled; nil if it is.
+	// Uncached is the reason why nothing of the ledger is cached although caches
+	// are enabled; nil if it is cached.
 	Uncached() error
 }
 
@@ -93,7 +93,7 @@ func (p *Part) levels() (all []cache.Stats) {
 	return all
 }
 
-// stats is what gt cache stats shows.
+// stats answers gt cache stats.
 func (p *Part) stats() control.CacheStats {
 	cfg := p.host.Config()
 	out := control.CacheStats{Enabled: p.enabled(), TTL: part.Duration(cfg, "cache.ttl").Seconds(), Levels: p.levels()}

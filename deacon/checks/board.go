@@ -11,13 +11,13 @@ import (
 	"gastown/planes/operational"
 )
 
-// board shows what each check last found.
+// board holds the latest result of each check.
 type board struct {
 	mu    sync.Mutex
 	found map[string]control.Check
 }
 
-// recall begins with what an earlier Deacon recorded.
+// recall loads the states that an earlier Deacon recorded.
 func (b *board) recall(states []operational.CheckState) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -27,7 +27,7 @@ func (b *board) recall(states []operational.CheckState) {
 	}
 }
 
-// put shows a result and returns the state before; "" for a check that never ran.
+// put stores a result and returns the state before; "" for a check that never ran.
 func (b *board) put(name string, r check.Result, at time.Time) (now control.Check, before string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -43,7 +43,7 @@ func (b *board) put(name string, r check.Result, at time.Time) (now control.Chec
 	return now, old.State
 }
 
-// retain drops the results of checks that do not exist any more.
+// retain drops the results of checks that no longer exist.
 func (b *board) retain(checks []check.Check) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -54,7 +54,7 @@ func (b *board) retain(checks []check.Check) {
 	}
 }
 
-// all returns what is shown, by name.
+// all returns the results, by name.
 func (b *board) all() []control.Check {
 	b.mu.Lock()
 	defer b.mu.Unlock()

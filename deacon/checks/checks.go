@@ -1,5 +1,5 @@
-// Package checks is the part of the Deacon that runs the checks of all parts,
-// shows what each last found, and records each change of a state.
+// Package checks is the part of the Deacon that runs the checks of all parts, shows
+// their latest results, and records each change of a state.
 package checks
 
 import (
@@ -32,7 +32,7 @@ type Host interface {
 	Checks() []check.Check
 }
 
-// About is what the part says of the Deacon in /health.
+// About is what /health says about the Deacon.
 type About interface {
 	Version() string
 	Started() time.Time
@@ -48,7 +48,7 @@ type Records interface {
 type Part struct {
 	host    Host
 	board   board
-	looking sync.Mutex // held while checks run: each runs once at a time
+	looking sync.Mutex // held while checks run, so that each runs once at a time
 
 	states  *prometheus.GaugeVec
 	changes *prometheus.CounterVec
@@ -80,8 +80,9 @@ func (p *Part) Name() string { return "checks" }
 // Metrics implements part.Measured.
 func (p *Part) Metrics() []prometheus.Collector { return []prometheus.Collector{p.states, p.changes} }
 
-// Start reads the states an earlier Deacon recorded, so that a state keeps its
-// age, and runs the quick checks, so that the first answer to anybody is right.
+// Start reads the states that an earlier Deacon recorded, so that the age of a
+// state survives a restart. It runs the quick checks, so that the first answer is
+// right.
 func (p *Part) Start(ctx context.Context) error {
 	err := p.host.Operational(ctx, func(s *operational.Store) error {
 		states, err := s.CheckStates(ctx)
@@ -132,8 +133,7 @@ func (p *Part) Run(ctx context.Context, name string) (out control.Ran, err error
 	return out, err
 }
 
-// run runs the checks that are wanted, shows what they found, and records what
-// has changed.
+// run runs the selected checks, stores their results, and records what has changed.
 func (p *Part) run(ctx context.Context, wanted func(check.Check) bool) (found []control.Check, err error) {
 	p.looking.Lock()
 	defer p.looking.Unlock()

@@ -11,13 +11,13 @@ import (
 	"gastown/deacon/control"
 )
 
-// always are the components that /health names even when all is well; the others
-// appear when they are not. Plugins are well while there are none.
+// always are the components that /health always names; others appear only when they
+// are not healthy. Plugins are healthy while there are none.
 var always = []string{"dolt", "tmux", plugins}
 
 const plugins = "plugins"
 
-// component is one thing a check looked at, as /health shows it.
+// component is one checked component, as /health shows it.
 type component struct {
 	State     string    `json:"status"`
 	Figure    string    `json:"figure,omitempty"`
@@ -37,7 +37,7 @@ type health struct {
 	components map[string]component
 }
 
-// newHealth sums up what the checks found.
+// newHealth summarises the results of the checks.
 func newHealth(found []control.Check) health {
 	h := health{state: check.Healthy, components: map[string]component{}}
 	for _, c := range found {
@@ -77,10 +77,10 @@ func (h health) serve(w http.ResponseWriter, r *http.Request) {
 	if h.state == check.Critical {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	_, _ = w.Write(body) // a peer that has gone is not an error
+	_, _ = w.Write(body) // an error means that the peer has gone
 }
 
-// brief is the documented body, to the byte: its keys have an order.
+// brief is the documented body, byte for byte: its keys have an order.
 func (h health) brief() []byte {
 	var out bytes.Buffer
 	out.WriteString(`{"status":` + quote(string(h.state)) + `,"components":{`)
@@ -106,7 +106,7 @@ func (h health) brief() []byte {
 }
 
 func (h health) verbose() []byte {
-	body, _ := json.MarshalIndent(struct { // of plain values: it cannot fail
+	body, _ := json.MarshalIndent(struct { // plain values, so it cannot fail
 		Status     string               `json:"status"`
 		Version    string               `json:"version"`
 		Uptime     float64              `json:"uptime_seconds"`
@@ -116,6 +116,6 @@ func (h health) verbose() []byte {
 }
 
 func quote(s string) string {
-	text, _ := json.Marshal(s) // a string always can be
+	text, _ := json.Marshal(s) // a string, so it cannot fail
 	return string(text)
 }

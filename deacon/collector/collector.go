@@ -1,5 +1,5 @@
-// Package collector is the part of the Deacon that collects the garbage of the
-// planes, and watches how fast they answer and how they grow.
+// Package collector is the part of the Deacon that collects the planes' garbage and
+// watches how fast they answer and how they grow.
 package collector
 
 import (
@@ -116,7 +116,7 @@ func (p *Part) Checks(cfg *config.Config) []check.Check {
 	return []check.Check{one}
 }
 
-// measure asks the database something small.
+// measure runs a small query.
 func (p *Part) measure(ctx context.Context) (took time.Duration, err error) {
 	err = p.host.Operational(ctx, func(s *operational.Store) error {
 		took, err = s.Latency(ctx)

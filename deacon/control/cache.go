@@ -9,7 +9,7 @@ import (
 	"gastown/town"
 )
 
-// The kinds of caches, and what may be done with them.
+// The kinds of caches, and the operations on them.
 const (
 	CacheAgents  = "agent"
 	CacheResults = "status"
@@ -27,14 +27,14 @@ var CacheTypes = []string{CacheAgents, CacheResults, CacheBeads}
 type CacheRequest struct {
 	// Do is warmup, refresh or clear.
 	Do string `json:"do"`
-	// Types are of CacheTypes.
+	// Types are some of CacheTypes.
 	Types []string `json:"types"`
-	// Within bounds how long reading ahead takes, in nanoseconds. 0 means ten
-	// seconds, which is also the most.
+	// Within is how long reading ahead may take, in nanoseconds. 0 means ten
+	// seconds, which is also the maximum.
 	Within time.Duration `json:"within,omitempty"`
 }
 
-// Validate reports, wrapping town.ErrUsage, why a request cannot be one.
+// Validate returns why a request is invalid. The error wraps town.ErrUsage.
 func (r CacheRequest) Validate() error {
 	if !slices.Contains([]string{CacheWarmup, CacheRefresh, CacheClear}, r.Do) {
 		return fmt.Errorf("%w: %q is not something to do with a cache", town.ErrUsage, town.Clip(r.Do, 20))
@@ -47,25 +47,27 @@ func (r CacheRequest) Validate() error {
 	return nil
 }
 
-// CacheDone is what was done with one kind of cache.
+// CacheDone is the result for one kind of cache.
 type CacheDone struct {
 	Type string `json:"type"`
 	// Cleared is how many entries were dropped, Read how many were read ahead.
 	Cleared int `json:"cleared"`
 	Read    int `json:"read"`
-	// Left is how many were not, and Why says why.
+	// Left is how many entries were not read, and Why the reason.
 	Left int    `json:"left_out"`
 	Why  string `json:"why,omitempty"`
 }
 
-// CacheStats is what the caches did since the Deacon started, and what they hold
-// now.
+// CacheStats are the counts of the caches since the Deacon started, and their
+// present content.
 type CacheStats struct {
-	// Enabled is false when cache.enabled is, or the ledger is on another server.
+	// Enabled is false when cache.enabled is false, or the ledger is on an external
+	// server.
 	Enabled bool `json:"enabled"`
-	// Why says why not.
+	// Why is the reason if caches are not enabled.
 	Why string `json:"why,omitempty"`
-	// MaxBytes bounds all levels together; TTL is that of beads, in seconds.
+	// MaxBytes bounds all levels together. TTL is how long a bead is cached, in
+	// seconds.
 	MaxBytes int64   `json:"max_bytes"`
 	TTL      float64 `json:"ttl_seconds"`
 	// Levels are the kinds in the order of CacheTypes.

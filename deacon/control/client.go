@@ -24,13 +24,13 @@ import (
 // maxAnswer is the largest answer that is read, in bytes.
 const maxAnswer = 4 << 20
 
-// ErrNoDeacon reports that nobody answers on the socket: no Deacon runs.
+// ErrNoDeacon reports that no process answers on the socket: no Deacon runs.
 var ErrNoDeacon = errors.New("no Deacon runs in this Town")
 
 // Client talks to the Deacon behind a socket. It is safe for concurrent use.
 type Client struct {
-	// Waiting is told, from another goroutine, what a request waits for. May be nil.
-	// It is set before the client is used.
+	// Waiting is called, from another goroutine, with the reason when a request has
+	// to wait. May be nil. Set it before the client is used.
 	Waiting func(what string)
 
 	path string
@@ -56,30 +56,30 @@ func (c *Client) Status(ctx context.Context) (out Status, err error) {
 	return out, err
 }
 
-// Stop asks the Deacon to end; it does so within a few seconds.
+// Stop asks the Deacon to stop, which it does within a few seconds.
 func (c *Client) Stop(ctx context.Context) error { return c.call(ctx, "POST", "stop", nil, nil) }
 
-// Reload has the configuration and the schedule read again. When one of them is
-// malformed, the former ones stay in force and the error says why.
+// Reload makes the Deacon read the configuration and the schedule again. When one
+// of them is malformed, the former ones stay in force and the error says why.
 func (c *Client) Reload(ctx context.Context) error { return c.call(ctx, "POST", "reload", nil, nil) }
 
-// Run runs a check or a job, waits for it and returns how it went.
+// Run runs a check or a job, waits for it and returns its outcome.
 func (c *Client) Run(ctx context.Context, name string) (out Ran, err error) {
 	err = c.call(ctx, "POST", "run", runRequest{name}, &out)
 	return out, err
 }
 
-// Sync has the federation synced now with a remote, or with all of them when
-// it is "". With wait it returns how that went, else at once.
+// Sync makes the Deacon sync the federation now with one remote, or with all of
+// them when remote is "". With wait it returns the outcome, otherwise at once.
 func (c *Client) Sync(ctx context.Context, remote string, wait bool) ([]Run, error) {
 	var out Ran
 	err := c.call(ctx, "POST", "federation", SyncRequest{remote, wait}, &out)
 	return out.Runs, err
 }
 
-// Heartbeat says that an agent is alive. The Deacon writes it with others every few
-// seconds. A heartbeat that is over the limit is sent again until ctx ends, or for
-// ten seconds if ctx has no deadline.
+// Heartbeat reports that an agent is alive. The Deacon writes heartbeats together
+// every few seconds. A heartbeat over the limit is sent again until ctx ends, or
+// for ten seconds if ctx has no deadline.
 func (c *Client) Heartbeat(ctx context.Context, h Heartbeat) error {
 	ctx, cancel := patient(ctx)
 	defer cancel()
@@ -97,19 +97,19 @@ func (c *Client) Heartbeat(ctx context.Context, h Heartbeat) error {
 	}
 }
 
-// Agents lists those whose heartbeat was seen lately.
+// Agents lists the agents with a recent heartbeat.
 func (c *Client) Agents(ctx context.Context) (all []Agent, err error) {
 	err = c.call(ctx, "GET", "agents", nil, &all)
 	return all, err
 }
 
-// Cache warms, refreshes or clears caches of the Deacon, and says what was done.
+// Cache warms, refreshes or clears caches of the Deacon, and returns what was done.
 func (c *Client) Cache(ctx context.Context, r CacheRequest) (done []CacheDone, err error) {
 	err = c.call(ctx, "POST", "cache", r, &done)
 	return done, err
 }
 
-// CacheStats tells what the Deacon's caches did and hold.
+// CacheStats returns the statistics of the Deacon's caches.
 func (c *Client) CacheStats(ctx context.Context) (out CacheStats, err error) {
 	err = c.call(ctx, "GET", "cache", nil, &out)
 	return out, err
@@ -118,7 +118,7 @@ func (c *Client) CacheStats(ctx context.Context) (out CacheStats, err error) {
 // Lend has the Deacon lend the planes, so that this process can open them itself.
 // The lease ends with release, or with this process.
 func (c *Client) Lend(ctx context.Context) (release func() error, err error) {
-	// The lease is the connection's, so its context must outlive ctx.
+	// The lease lasts as long as the connection, so its context must outlive ctx.
 	lease, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer context.AfterFunc(ctx, end)()
 	res, err := c.send(lease, "POST", "lend", nil)
@@ -185,7 +185,7 @@ func (c *Client) send(ctx context.Context, method, what string, in any) (*http.R
 	return nil, refused(what, res)
 }
 
-// trace tells Waiting what a request waits for.
+// trace calls Waiting with what a request waits for.
 func (c *Client) trace(ctx context.Context) context.Context {
 	if c.Waiting == nil {
 		return ctx
@@ -200,7 +200,7 @@ func (c *Client) trace(ctx context.Context) context.Context {
 	})
 }
 
-// refused turns an answer into the error it was.
+// refused turns an answer into the Deacon's error.
 func refused(what string, res *http.Response) error {
 	if res.StatusCode == http.StatusTooManyRequests {
 		return overLimit(what, res)
@@ -229,7 +229,7 @@ type remoteError struct {
 func (e remoteError) Error() string { return strings.TrimSpace(e.text) }
 func (e remoteError) Unwrap() error { return e.kind }
 
-// advised is an error of the Deacon's with its advice. The text says already what
+// advised is an error of the Deacon with its advice. The text already says what
 // failed.
 type advised struct{ advice *town.Error }
 

@@ -108,7 +108,7 @@ func TestNobodyThere(t *testing.T) {
 	if _, err := c.Status(t.Context()); !errors.Is(err, ErrNoDeacon) || town.Next(err) == "" {
 		t.Error(err)
 	}
-	// A socket that a killed Deacon left.
+	// The socket of a killed Deacon.
 	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: path})
 	if err != nil {
 		t.Fatal(err)
@@ -118,7 +118,7 @@ func TestNobodyThere(t *testing.T) {
 	if _, err := c.Status(t.Context()); !errors.Is(err, ErrNoDeacon) {
 		t.Error(err)
 	}
-	// One that takes connections and says nothing.
+	// A socket that accepts connections and never answers.
 	mute, err := net.Listen("unix", path+"2")
 	if err != nil {
 		t.Fatal(err)
@@ -150,7 +150,7 @@ func TestLend(t *testing.T) {
 		t.Fatal(err)
 	}
 	<-lent
-	cancel() // of the call, not of the lease
+	cancel() // ends the call, not the lease
 	select {
 	case <-back:
 		t.Fatal("the lease ended by itself")
@@ -158,7 +158,7 @@ func TestLend(t *testing.T) {
 	}
 	_ = release()
 	<-back
-	if _, err := c.Lend(t.Context()); err != nil { // ended by the Deacon's end, in Cleanup
+	if _, err := c.Lend(t.Context()); err != nil { // the end of the Deacon, in Cleanup, ends this lease
 		t.Fatal(err)
 	}
 	<-lent

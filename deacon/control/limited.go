@@ -10,12 +10,12 @@ import (
 	"gastown/town"
 )
 
-// minAgain and maxAgain bound the pause before a request that was over the limit is
-// sent again.
+// minAgain and maxAgain bound the pause before a request over the limit is sent
+// again.
 const minAgain, maxAgain = 100 * time.Millisecond, 5 * time.Second
 
-// ErrLimited reports a request that had no turn while its caller waited: there are
-// more than rate.requests_per_second. It wraps town.ErrBusy.
+// ErrLimited reports a request that did not get its turn while its caller waited,
+// because there are more than rate.requests_per_second. It wraps town.ErrBusy.
 var ErrLimited = fmt.Errorf("%w: the Deacon has more requests than it takes a second", town.ErrBusy)
 
 // defaultPatience is how long a request waits for its turn when its context has no
@@ -38,7 +38,8 @@ type limited struct {
 
 func (l *limited) Unwrap() error { return l.error }
 
-// overLimit is the error for an answer that says the request is over the limit.
+// overLimit is the error for an answer which says that the request is over the
+// limit.
 func overLimit(what string, res *http.Response) error {
 	seconds, err := strconv.Atoi(res.Header.Get("Retry-After"))
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 // several goroutines; its context ends with the request.
 type Deacon struct {
 	Status func() Status
-	// Stop begins the end and returns at once.
+	// Stop begins the stop and returns at once.
 	Stop   func()
 	Reload func(context.Context) error
 	Run    func(ctx context.Context, name string) (Ran, error)
@@ -22,8 +22,8 @@ type Deacon struct {
 	Lend func(context.Context) (release func(context.Context) error, err error)
 }
 
-// Exempt says which requests no limit delays: those that show how the Deacon is,
-// and those that end it.
+// Exempt selects the requests that no limit delays: those that show the state of
+// the Deacon and those that stop it.
 func Exempt(r *http.Request) bool {
 	switch r.URL.Path {
 	case prefix + "status", prefix + "stop", prefix + "reload":
@@ -35,8 +35,8 @@ func Exempt(r *http.Request) bool {
 // prefix of every path.
 const prefix = "/v1/"
 
-// Handler answers for a Deacon; serve it behind package guard. Each of more adds
-// requests of its own.
+// Handler answers requests for a Deacon; serve it behind package guard. Each of
+// more adds requests of its own.
 func Handler(d Deacon, more ...func(*http.ServeMux)) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /v1/status", func(w http.ResponseWriter, _ *http.Request) { Reply(w, d.Status(), nil) })
@@ -73,13 +73,14 @@ func (d Deacon) lend(w http.ResponseWriter, r *http.Request) {
 	if err := http.NewResponseController(w).Flush(); err == nil {
 		<-r.Context().Done()
 	}
-	// The request's context has ended; the planes must be served again all the same.
+	// The request's context has ended, but the planes must still be served again.
 	if err := release(context.WithoutCancel(r.Context())); err != nil {
-		panic(http.ErrAbortHandler) // the Deacon's own function failed, so it knows
+		panic(http.ErrAbortHandler) // the Deacon's own function failed, so it already knows
 	}
 }
 
-// kinds are the kinds of errors that a client tells apart, by the word for them.
+// kinds are the kinds of errors that a client distinguishes, by their words on the
+// wire.
 var kinds = map[string]error{
 	"usage": town.ErrUsage, "busy": town.ErrBusy, "refused": town.ErrRefused, "review": town.ErrReview,
 }
@@ -98,5 +99,5 @@ func Reply(w http.ResponseWriter, value any, err error) {
 		w.WriteHeader(http.StatusUnprocessableEntity)
 		value = f
 	}
-	_ = json.NewEncoder(w).Encode(value) // a peer that has gone is not an error
+	_ = json.NewEncoder(w).Encode(value) // an error means that the peer has gone
 }

@@ -9,7 +9,7 @@ import (
 	"gastown/town"
 )
 
-// Status describes a Deacon and how it goes.
+// Status is the state of a Deacon.
 type Status struct {
 	Version string `json:"version"`
 	Town    string `json:"town"`
@@ -20,30 +20,31 @@ type Status struct {
 	State   string    `json:"state"`
 	Started time.Time `json:"started"`
 	Uptime  float64   `json:"uptime_seconds"`
-	// HTTP is the address it answers on; empty for none.
+	// HTTP is the address of the HTTP listener; empty for none.
 	HTTP string `json:"http,omitempty"`
-	// SQL is the socket it serves the planes on; empty for none.
+	// SQL is the socket on which it serves the planes; empty for none.
 	SQL string `json:"sql,omitempty"`
-	// Agents counts those whose heartbeat was seen lately.
+	// Agents counts the agents with a recent heartbeat.
 	Agents int     `json:"agents"`
 	Health string  `json:"health"`
 	Jobs   []Job   `json:"jobs"`
 	Checks []Check `json:"checks"`
-	// Problem is why the last reload was refused; empty when it was not.
+	// Problem is why the last reload was refused; empty when it succeeded.
 	Problem string `json:"problem,omitempty"`
-	// Pending are settings that were changed and take effect with a restart.
+	// Pending are changed settings that take effect after a restart.
 	Pending []string `json:"pending,omitempty"`
 	// Unserved is why planes that were lent cannot be served again yet.
 	Unserved string `json:"unserved,omitempty"`
 }
 
-// Job is a job and how it goes.
+// Job is the state of a job.
 type Job struct {
 	Name     string `json:"name"`
 	Schedule string `json:"schedule"`
 	Running  bool   `json:"running"`
 	Stuck    bool   `json:"stuck,omitempty"`
-	// Waiting for a place: as many runs are under way as there may be.
+	// Waiting says that the job waits because as many runs are under way as
+	// allowed.
 	Waiting  bool       `json:"waiting,omitempty"`
 	Next     *time.Time `json:"next,omitempty"`
 	Last     *Run       `json:"last,omitempty"`
@@ -62,7 +63,7 @@ type Run struct {
 	Next    string    `json:"next,omitempty"`
 }
 
-// Check is what one check found.
+// Check is the result of one check.
 type Check struct {
 	Name      string    `json:"name"`
 	State     string    `json:"state"`
@@ -81,13 +82,13 @@ type Ran struct {
 	Runs   []Run   `json:"runs,omitempty"`
 }
 
-// Heartbeat says that an agent is alive.
+// Heartbeat reports that an agent is alive.
 type Heartbeat struct {
 	// Agent is its name, such as rig/polecat.
 	Agent string `json:"agent"`
-	// State is a word: working, idle, stuck...
+	// State is one word: working, idle, stuck...
 	State string `json:"state"`
-	// Note is a line about what it does; may be empty.
+	// Note is a line about the agent's work; may be empty.
 	Note string `json:"note,omitempty"`
 }
 
@@ -100,7 +101,7 @@ const (
 var agentPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/@-]*$`)
 var statePattern = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
 
-// Validate reports, wrapping town.ErrUsage, why a heartbeat cannot be one.
+// Validate returns why a heartbeat is invalid. The error wraps town.ErrUsage.
 func (h Heartbeat) Validate() error {
 	switch {
 	case len(h.Agent) > maxAgent || !agentPattern.MatchString(h.Agent):
@@ -118,12 +119,12 @@ func (h Heartbeat) Validate() error {
 	return nil
 }
 
-// runRequest and failure are bodies.
+// runRequest and failure are JSON bodies.
 type runRequest struct {
 	Name string `json:"name"`
 }
 
-// SyncRequest asks for a sync with a remote, or with all of them when it is "".
+// SyncRequest asks for a sync with one remote, or with all of them when it is "".
 type SyncRequest struct {
 	Remote string `json:"remote,omitempty"`
 	// Wait asks for the outcome; without it the answer comes at once.

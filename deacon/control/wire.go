@@ -12,8 +12,8 @@ import (
 // larger one.
 const maxRequest = 60 << 10
 
-// replaced is what the encoder writes in the place of bytes that are not UTF-8.
-// Text that spells out these letters is refused as well, which does no harm.
+// replaced is what the encoder writes for bytes that are not UTF-8. Text that
+// contains exactly these characters is refused as well, which does no harm.
 var replaced = []byte(`\ufffd`)
 
 // encode returns a value as JSON that decodes to an equal one. It fails with

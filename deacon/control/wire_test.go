@@ -11,7 +11,7 @@ import (
 	"gastown/town"
 )
 
-// A request arrives as it was sent, or is refused.
+// A request arrives unchanged, or is refused.
 func TestRequestsArriveAsTheyWereSent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sent := Heartbeat{Agent: rapid.String().Draw(t, "agent"), State: rapid.String().Draw(t, "state"), Note: rapid.String().Draw(t, "note")}
@@ -40,7 +40,7 @@ func TestTextThatIsNotUTF8IsRefused(t *testing.T) {
 	}
 }
 
-// A request that the other side would not take is not sent.
+// The client does not send a request that the server would refuse.
 func TestLargeRequestsAreRefused(t *testing.T) {
 	c := NewClient("/nowhere")
 	if err := c.call(t.Context(), "POST", "run", runRequest{strings.Repeat("x", maxRequest)}, nil); !errors.Is(err, town.ErrUsage) {

@@ -20,7 +20,7 @@ import (
 
 const uuid = "3f8d3c1e-6a55-4c7c-9d1c-0c2f5b8f3a12"
 
-// host is a Deacon's, as far as the part knows it.
+// host stands in for the Deacon.
 type host struct {
 	feed *feed.Feed
 	log  logrus.FieldLogger
@@ -60,7 +60,7 @@ func TestThePartCollectsWhileItRuns(t *testing.T) {
 	p := New(host{f, log})
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	// A reader that collects nothing itself.
+	// A reader that does not collect itself.
 	reader := feed.New(feed.Options{
 		Operational: func(_ context.Context, fn func(*operational.Store) error) error { return fn(o) }, Poll: 5 * time.Millisecond,
 	})

@@ -1,5 +1,5 @@
 // Package events is the part of the Deacon that completes the Town's feed: it
-// collects changes of the ledger as they come, and appends what happens to the
+// collects changes of the ledger as they happen, and appends events about the
 // Deacon itself: start, stop and leases of the planes.
 package events
 
@@ -31,7 +31,7 @@ type Part struct {
 
 	mu   sync.Mutex
 	life context.Context // ends with the Deacon; nil before Start and after Stop
-	stop func()          // ends collecting and waits for it; nil while nothing collects
+	stop func()          // ends collecting and waits for it; nil while not collecting
 	told string          // the last failure that was logged
 }
 
@@ -56,8 +56,8 @@ func (p *Part) Start(ctx context.Context) error {
 	return nil
 }
 
-// Stop ends it, and appends that the Deacon stops. While the planes are lent,
-// nothing is appended: to wait for them would delay the stop.
+// Stop ends collecting, and appends an event. While the planes are lent it appends
+// none, because waiting for them would delay the stop.
 func (p *Part) Stop(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -74,13 +74,13 @@ func (p *Part) Pause(ctx context.Context) error {
 	defer p.mu.Unlock()
 	if p.end() {
 		if err := p.host.Feed().Append(ctx, p.event(feed.Lent, "a command has the planes to itself")); err != nil {
-			p.log(err) // no reason not to lend them
+			p.log(err) // a failure is no reason not to lend them
 		}
 	}
 	return nil
 }
 
-// Resume goes on collecting.
+// Resume continues collecting.
 func (p *Part) Resume() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,7 +111,7 @@ func (p *Part) collect(first feed.Event) {
 	p.stop = func() { cancel(); group.Wait() }
 }
 
-// end ends collecting, and reports whether anything did. The caller holds mu.
+// end ends collecting, and reports whether it was under way. The caller holds mu.
 func (p *Part) end() bool {
 	if p.stop == nil {
 		return false

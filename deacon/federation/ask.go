@@ -25,7 +25,7 @@ func (p *Part) Control(mux *http.ServeMux) {
 	})
 }
 
-// ask has the job of one remote, or of all, run now.
+// ask runs the job of one remote, or of all, now.
 func (p *Part) ask(ctx context.Context, remote string, wait bool) ([]schedule.Run, error) {
 	var names []string
 	for _, r := range p.host.Config().Remotes {
@@ -49,8 +49,8 @@ func (p *Part) ask(ctx context.Context, remote string, wait bool) ([]schedule.Ru
 // HTTP implements part.Web: POST /notify is for Git hosts.
 func (p *Part) HTTP(mux *http.ServeMux) { mux.HandleFunc("POST /notify", p.notified) }
 
-// notified syncs when a Git host says that something arrived and proves that it
-// is the host it should be. A sender that cannot prove it learns nothing more.
+// notified syncs when a Git host reports that something arrived and proves its
+// identity. A sender that cannot prove it learns nothing more.
 func (p *Part) notified(w http.ResponseWriter, r *http.Request) {
 	if err := p.host.Verify(r); err != nil {
 		reason := guard.Unsigned

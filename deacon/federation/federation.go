@@ -1,6 +1,7 @@
 // Package federation is the part of the Deacon that exchanges with the Town's
-// federation remotes: regularly, when a person or a hook asks, and when a Git
-// host says that something arrived. It watches when the Town was last in step.
+// federation remotes: regularly, when a person or a hook asks, and when a Git host
+// reports that something arrived. It watches when the last sync with each remote
+// was.
 package federation
 
 import (
@@ -21,15 +22,15 @@ import (
 	"gastown/town/config"
 )
 
-// job is the row of the jobs, one for each remote: a remote that does not answer
-// delays no other.
+// job is the name of the row of jobs. Each remote has its own job, so that a remote
+// that does not answer does not delay others.
 const job = "federation-sync"
 
 const (
 	// maxPause is the longest pause between attempts at a remote that fails.
 	maxPause = time.Hour
 	// atOnce is how many remotes are synced at the same time. A remote that does
-	// not answer takes a place until its deadline.
+	// not answer occupies a place until its deadline.
 	atOnce = 16
 )
 
@@ -47,7 +48,7 @@ type Host interface {
 	Verify(*http.Request) error
 }
 
-// Runs are the runs of jobs that somebody asks for.
+// Runs lets others run jobs now.
 type Runs interface {
 	// StartJob has a job run now and does not wait for it.
 	StartJob(name string) error
@@ -116,7 +117,7 @@ func (p *Part) sync(ctx context.Context, name string) (string, error) {
 	cfg := p.host.Config()
 	r, ok := cfg.Remote(name)
 	if !ok {
-		return "", nil // removed a moment ago
+		return "", nil // the remote was removed a moment ago
 	}
 	engine, remote := p.host.Engine(cfg), federate.Remote(r)
 	known, err := engine.Contacts([]federate.Remote{remote})
@@ -124,7 +125,8 @@ func (p *Part) sync(ctx context.Context, name string) (string, error) {
 		return "", err
 	}
 	if !known[0].Confirmed {
-		// Only a person may decide to exchange with it, so this is not a failure.
+		// Only a person may decide to exchange with the remote, so this is not a
+		// failure.
 		return "", nil
 	}
 	out, err := engine.Sync(ctx, remote, false)
@@ -134,8 +136,8 @@ func (p *Part) sync(ctx context.Context, name string) (string, error) {
 	return summary(out), nil
 }
 
-// summary says what a sync did; "" for nothing. Reviews that wait are a person's
-// to decide, so they are not a failure.
+// summary describes what a sync did; "" for nothing. Reviews wait for a person, so
+// they are not a failure.
 func summary(out federate.Synced) string {
 	var did []string
 	add := func(n int, what string) {
@@ -168,7 +170,7 @@ func (p *Part) Checks(cfg *config.Config) []check.Check {
 	}.Check()}
 }
 
-// contacts is what is known of each remote.
+// contacts is the last known state of each remote.
 func (p *Part) contacts(cfg *config.Config) (all []check.Contact, err error) {
 	var remotes []federate.Remote
 	for _, r := range cfg.Remotes {
@@ -191,7 +193,7 @@ func (p *Part) openReviews(ctx context.Context) (n int, err error) {
 	return n, err
 }
 
-// seen passes what the check found to the metrics.
+// seen passes the figures of the check to the metrics.
 func (p *Part) seen(contacts []check.Contact, reviews int) {
 	for _, c := range contacts {
 		at := 0.0

@@ -15,18 +15,17 @@ const agentSize = 400
 
 func listSize(all []control.Agent) int64 { return int64(len(all)) * agentSize }
 
-// list caches the agents that were written, within the memory that all caches
-// share.
+// list caches the written agents, within the memory that all caches share.
 type list struct {
 	host Host
 
 	mu      sync.Mutex
 	budget  *cache.Budget
-	now     *cache.Cache[[]control.Agent] // nil while nothing may be cached
+	now     *cache.Cache[[]control.Agent] // nil while caches are disabled
 	earlier cache.Stats                   // of caches that were replaced
 }
 
-// current is the cache; another one after a change of the settings.
+// current is the cache; it is replaced when the settings change.
 func (l *list) current() *cache.Cache[[]control.Agent] {
 	budget := l.host.Budget()
 	l.mu.Lock()
@@ -53,7 +52,7 @@ func (l *list) stats() cache.Stats {
 	return part.Total(now, l.earlier)
 }
 
-// load returns what was cached while token was the same, or reads it.
+// load returns the value cached under token, or reads it.
 func (l *list) load(ctx context.Context, token string, read func(context.Context) ([]control.Agent, error)) ([]control.Agent, error) {
 	c := l.current()
 	if c == nil {

@@ -1,6 +1,6 @@
-// Package heartbeat is the part of the Deacon that knows which agents are alive.
-// It takes their heartbeats, has them recorded in the operational plane, and
-// lists the agents that were heard lately, also those an earlier Deacon heard.
+// Package heartbeat is the part of the Deacon that knows which agents are alive. It
+// accepts their heartbeats, records them in the operational plane, and lists the
+// agents with a recent heartbeat, including those that an earlier Deacon recorded.
 package heartbeat
 
 import (
@@ -20,24 +20,25 @@ import (
 	"gastown/planes/operational"
 )
 
-// life is how long after its last heartbeat an agent counts as alive.
+// life is how long an agent counts as alive after its last heartbeat.
 const life = 5 * time.Minute
 
 // Host is what the part needs of the Deacon.
 type Host interface {
 	Now() time.Time
 	Operational(context.Context, func(*operational.Store) error) error
-	// Beat has a heartbeat recorded; Written changes whenever some were written.
+	// Beat records a heartbeat. Written returns a value that changes whenever some
+	// were written.
 	Beat(operational.Heartbeat) error
 	Written() string
-	// Budget is the memory that all caches share; nil while nothing may be cached.
+	// Budget is the memory that all caches share; nil while caches are disabled.
 	Budget() *cache.Budget
 }
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
 	host Host
-	list list // what was written, read back
+	list list // the heartbeats that were written, read back
 
 	mu   sync.Mutex
 	seen map[string]control.Agent // the last heartbeat of each agent since the start
@@ -90,7 +91,7 @@ func (p *Part) Control(mux *http.ServeMux) {
 	})
 }
 
-// take takes a heartbeat.
+// take accepts a heartbeat.
 func (p *Part) take(h control.Heartbeat) error {
 	at := p.host.Now()
 	if err := p.host.Beat(operational.Heartbeat{Agent: h.Agent, State: h.State, Note: h.Note, At: at}); err != nil {
@@ -103,7 +104,7 @@ func (p *Part) take(h control.Heartbeat) error {
 	return nil
 }
 
-// count is how many agents were heard lately since the start. It forgets the
+// count is how many agents sent a heartbeat lately, since the start. It forgets the
 // others.
 func (p *Part) count() int {
 	p.mu.Lock()
@@ -116,8 +117,8 @@ func (p *Part) count() int {
 	return len(p.seen)
 }
 
-// alive lists the agents that were heard lately, by name. What was written of them
-// is read once, and again when more was written; what came since is in memory.
+// alive lists the agents with a recent heartbeat, by name. The written ones are
+// read once, and again after more were written; later ones are in memory.
 func (p *Part) alive(ctx context.Context) ([]control.Agent, error) {
 	written, err := p.list.load(ctx, p.host.Written(), func(ctx context.Context) (all []control.Agent, err error) {
 		err = p.host.Operational(ctx, func(s *operational.Store) error {
@@ -135,8 +136,8 @@ func (p *Part) alive(ctx context.Context) ([]control.Agent, error) {
 	return p.merge(written), nil
 }
 
-// merge brings a list up to date with what was heard, and leaves out agents that
-// were silent for too long.
+// merge updates a list with the received heartbeats, and removes agents that were
+// silent for too long.
 func (p *Part) merge(written []control.Agent) []control.Agent {
 	p.mu.Lock()
 	defer p.mu.Unlock()

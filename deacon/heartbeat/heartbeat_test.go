@@ -54,7 +54,7 @@ func TestAgentsAreForgotten(t *testing.T) {
 	}
 }
 
-// The newest of what was written and what was heard counts.
+// The newer of the written and the received heartbeat counts.
 func TestMerge(t *testing.T) {
 	h := &host{now: time.Unix(1000, 0)}
 	p := New(h)
@@ -68,7 +68,7 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// Other settings begin another cache; what the former one did is still counted.
+// New settings replace the cache; the counts of the former one are retained.
 func TestTheListFollowsTheBudget(t *testing.T) {
 	h := &host{now: time.Unix(1000, 0), budget: cache.NewBudget(1 << 20)}
 	p := New(h)
@@ -97,7 +97,8 @@ func TestTheListFollowsTheBudget(t *testing.T) {
 	}
 }
 
-// A request that is no heartbeat is refused, and nothing of it is recorded.
+// A request that is not a valid heartbeat is refused, and nothing of it is
+// recorded.
 func TestMalformedHeartbeatsAreRefused(t *testing.T) {
 	h := &host{now: time.Unix(1000, 0)}
 	mux := http.NewServeMux()

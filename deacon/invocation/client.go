@@ -13,10 +13,10 @@ import (
 // except Interrupt.
 type Client struct{ fd int }
 
-// Dial connects to a command socket. An error that is os.ErrNotExist or
-// ECONNREFUSED means that nobody listens.
+// Dial connects to a command socket. os.ErrNotExist or ECONNREFUSED mean that no
+// process listens.
 //
-// It uses system calls: package net would double the size of a front.
+// It uses system calls, because package net would double the size of a front.
 func Dial(socket string) (*Client, error) {
 	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -29,12 +29,12 @@ func Dial(socket string) (*Client, error) {
 	return &Client{fd}, nil
 }
 
-// Close ends the connection; a command that runs is then cancelled.
+// Close ends the connection, which cancels a running command.
 func (c *Client) Close() error { return unix.Close(c.fd) }
 
-// Send hands over a request with the streams it is to use, and waits for the
-// answer for as long as patience says. It fails with os.ErrDeadlineExceeded when
-// there is none: nothing was run then, and nothing will be.
+// Send sends a request with its streams, and waits for the answer for as long as
+// patience allows. It fails with os.ErrDeadlineExceeded when none comes: nothing
+// was run then, and nothing will be.
 func (c *Client) Send(r Request, streams [Streams]int, patience time.Duration) (Answer, error) {
 	data, err := r.Encode()
 	if err != nil {
@@ -61,7 +61,7 @@ func (c *Client) Send(r Request, streams [Streams]int, patience time.Duration) (
 	return a, late(err)
 }
 
-// Go has the command run. After it the connection has no deadline any more.
+// Go starts the command. From then on the connection has no deadline.
 func (c *Client) Go() error {
 	var none unix.Timeval
 	if err := unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &none); err != nil {
@@ -70,12 +70,12 @@ func (c *Client) Go() error {
 	return c.write([]byte{KindGo})
 }
 
-// Interrupt asks the command to end in order. It may be called from another
+// Interrupt asks the command to stop cleanly. It may be called from another
 // goroutine.
 func (c *Client) Interrupt() error { return c.write([]byte{KindInterrupt}) }
 
-// Wait returns how the command ended. io.EOF or io.ErrUnexpectedEOF means that
-// the Deacon ended first, so nobody knows how far the command came.
+// Wait returns how the command ended. io.EOF or io.ErrUnexpectedEOF means that the
+// Deacon ended first, so it is unknown how far the command came.
 func (c *Client) Wait() (Ended, error) { return readEnded(reader{c.fd}) }
 
 func (c *Client) write(data []byte) error {
@@ -93,7 +93,7 @@ func (c *Client) write(data []byte) error {
 	return nil
 }
 
-// reader reads a socket that has no place in Go's poller.
+// reader reads a socket without Go's poller.
 type reader struct{ fd int }
 
 func (r reader) Read(p []byte) (n int, err error) {
@@ -107,7 +107,7 @@ func (r reader) Read(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// late names the end of patience.
+// late turns the end of patience into os.ErrDeadlineExceeded.
 func late(err error) error {
 	if errors.Is(err, unix.EAGAIN) {
 		return os.ErrDeadlineExceeded

@@ -63,7 +63,7 @@ func TestMessagesRoundTrip(t *testing.T) {
 	}
 }
 
-// Whatever arrives is decoded or refused, and what is decoded encodes to itself.
+// Any input is decoded or refused, and a decoded request encodes to the same bytes.
 func FuzzDecode(f *testing.F) {
 	for _, r := range []Request{{}, {Program: "bd", Args: []string{"show", "x"}, Env: []string{"A=b"}, Dir: "/"}} {
 		data, err := r.Encode()

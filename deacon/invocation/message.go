@@ -4,7 +4,7 @@ import (
 	"io"
 )
 
-// Kinds of messages; see the package's documentation. Go and Interrupt are what
+// The kinds of messages; see the package's documentation. Go and Interrupt are what
 // a front sends, one byte each.
 const (
 	kindReady     = 'R'
@@ -19,27 +19,28 @@ const maxReason = 255
 
 // Answer is the Deacon's first message.
 type Answer struct {
-	// Declined says that the front is to run the command itself, and Reason why.
+	// Declined says that the front must run the command itself, and Reason says
+	// why.
 	Declined bool
 	Reason   string
-	// Writes says of a command that was not declined that it may change
-	// something.
+	// Writes says that the command may change something. It is set only if the
+	// command was not declined.
 	Writes bool
 }
 
-// Ended is how a command ended.
+// Ended says how a command ended.
 type Ended struct {
 	// Code is the exit code.
 	Code int
-	// BrokenPipe says that standard output was closed by its reader: the front
-	// ends as SIGPIPE would end it.
+	// BrokenPipe says that the reader of standard output closed it: the front ends
+	// as SIGPIPE would end it.
 	BrokenPipe bool
-	// Alone says that the command needs a process of its own after all: the
-	// front becomes the engine. Nothing was printed.
+	// Alone says that the command needs its own process after all: the front
+	// becomes the engine. Nothing was printed.
 	Alone bool
 }
 
-// bits of a message's flags.
+// The bits of a message's flags.
 const (
 	flagWrites = 1 << iota
 	flagBrokenPipe

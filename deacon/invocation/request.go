@@ -12,11 +12,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// MaxRequest bounds a request in bytes. It is above what Linux lets a process
-// have of arguments and environment with the usual limits.
+// MaxRequest is the largest request, in bytes. It is above the limit that Linux by
+// default sets for the arguments and environment of a process.
 const MaxRequest = 8 << 20
 
-// MaxStrings bounds the arguments and the variables of a request.
+// MaxStrings is the largest number of arguments and variables of a request.
 const MaxStrings = 1 << 17
 
 // magic begins every request; its last byte is the version of the protocol.
@@ -31,20 +31,20 @@ const HeaderSize = len(magic) + 4
 const Streams = 3
 
 var (
-	// ErrProtocol reports a peer that speaks another version, or not this
-	// protocol at all.
+	// ErrProtocol reports a peer that uses another version of the protocol, or
+	// another protocol.
 	ErrProtocol = errors.New("the other side does not speak this version of the command protocol")
 	// ErrTooLarge reports arguments and environment above MaxRequest or MaxStrings.
 	ErrTooLarge = errors.New("the arguments and the environment are too large to hand over")
 )
 
-// Request is what a front was called with.
+// Request is the call of a front.
 type Request struct {
 	// Program is gt or bd.
 	Program string
-	// Engine identifies the engine the front would run itself.
+	// Engine identifies the engine that the front would run itself.
 	Engine Identity
-	// Self is the path the front was started by; "" when unknown.
+	// Self is the path by which the front was started; "" when unknown.
 	Self string
 	// Dir is the working directory, absolute.
 	Dir string
@@ -55,7 +55,7 @@ type Request struct {
 	Args, Env []string
 }
 
-// Identity tells two builds of the engine apart: it is the file's own.
+// Identity distinguishes builds of the engine by the file.
 type Identity struct{ Device, Inode, Size, Modified uint64 }
 
 // Identify returns the identity of the program at path.
@@ -67,7 +67,7 @@ func Identify(path string) (Identity, error) {
 	return Identity{uint64(st.Dev), st.Ino, uint64(st.Size), uint64(st.Mtim.Nano())}, nil
 }
 
-// Encode is the request as it is sent. Strings of a process cannot hold a NUL
+// Encode is the request as it is sent. Arguments and variables cannot contain a NUL
 // byte, so NUL ends each of them.
 func (r Request) Encode() ([]byte, error) {
 	if len(r.Args) > MaxStrings || len(r.Env) > MaxStrings {
@@ -123,8 +123,8 @@ func BodySize(header []byte) (int, error) {
 	return int(size), nil
 }
 
-// Decode reads the body of a request. Whatever the bytes are, it neither panics
-// nor takes more memory than a small multiple of their number.
+// Decode reads the body of a request. For any input it neither panics nor uses more
+// memory than a small multiple of the input's size.
 func Decode(body []byte) (Request, error) {
 	d := decoder{rest: string(body)}
 	r := Request{Program: d.next(), Self: d.next(), Dir: d.next(), Umask: d.count(0o777)}
@@ -142,8 +142,8 @@ func Decode(body []byte) (Request, error) {
 	return r, nil
 }
 
-// decoder takes strings off the front of a body. After the first mistake it
-// returns nothing.
+// decoder takes strings from the front of a body. After the first error it returns
+// nothing.
 type decoder struct {
 	rest string
 	bad  bool
@@ -170,7 +170,7 @@ func (d *decoder) count(most int) int {
 
 func (d *decoder) list() []string {
 	n := d.count(MaxStrings)
-	if d.bad || n > len(d.rest) { // each string takes a byte at least
+	if d.bad || n > len(d.rest) { // each string takes at least a byte
 		d.bad = true
 		return nil
 	}

@@ -1,5 +1,5 @@
-// Package machine is the part of the Deacon that watches what the Town uses of
-// its machine: the disk, tmux, and the Git repositories.
+// Package machine is the part of the Deacon that watches the Town's use of its
+// machine: the disk, tmux, and the Git repositories.
 package machine
 
 import (
@@ -64,8 +64,8 @@ func (p *Part) Checks(cfg *config.Config) []check.Check {
 	}
 }
 
-// repositories are those of the Town: its own, if its directory is tracked, and
-// the one it has of each remote.
+// repositories are the Town's repositories: its own, if its directory is tracked,
+// and the local one for each remote.
 func (p *Part) repositories(cfg *config.Config) (all []string, err error) {
 	root := p.host.Layout().Root
 	if _, err := os.Stat(filepath.Join(root, ".git")); err == nil {

@@ -6,14 +6,14 @@ import (
 	"gastown/town/config"
 )
 
-// The values of a configuration were checked when it was read. What is left to go
-// wrong is a key that does not exist, which is a mistake in the program; the
+// The values of a configuration are checked when it is read. The only possible
+// error is a key that does not exist, which is a mistake in the program; the
 // functions below panic on it.
 
-// Int is a setting that counts something.
+// Int is a setting that is a number.
 func Int(c *config.Config, key string) int { return must(c.Int(key)) }
 
-// Duration is a setting that is a length of time.
+// Duration is a setting that is a duration.
 func Duration(c *config.Config, key string) time.Duration { return must(c.Duration(key)) }
 
 // Bytes is a setting that is a size, in bytes.

@@ -17,10 +17,10 @@ import (
 	"gastown/town/feed"
 )
 
-// Job is the name of the job that writes.
+// Job is the name of the job that writes the records.
 const Job = "heartbeat-flush"
 
-// Options are a Recorder's.
+// Options are the options of a Recorder.
 type Options struct {
 	Log logrus.FieldLogger
 	Now func() time.Time
@@ -30,7 +30,7 @@ type Options struct {
 	Appended func()
 }
 
-// Recorder collects what is to be written. Its methods may be called from many
+// Recorder collects records and writes them. Its methods may be called from many
 // goroutines.
 type Recorder struct {
 	opts    Options
@@ -47,7 +47,7 @@ var (
 	_ part.Stopper   = (*Recorder)(nil)
 )
 
-// New returns a recorder in which nothing waits.
+// New returns an empty recorder.
 func New(o Options) *Recorder {
 	return &Recorder{
 		opts: o, batch: newBatch(o.Now),
@@ -76,26 +76,25 @@ func (r *Recorder) Jobs(*config.Config) []schedule.Job {
 	}}
 }
 
-// Stop writes everything that waits.
+// Stop writes all waiting records.
 func (r *Recorder) Stop(ctx context.Context) error { return r.Flush(ctx, true) }
 
-// Beat takes a heartbeat. It fails with town.ErrBusy when too many agents wait to
-// be recorded.
+// Beat adds a heartbeat. It fails with town.ErrBusy when too many agents wait to be
+// recorded.
 func (r *Recorder) Beat(h operational.Heartbeat) error { return r.batch.beat(h) }
 
-// CheckChanged takes the new state of a check. detail is for the feed.
+// CheckChanged adds the new state of a check. detail is for the feed.
 func (r *Recorder) CheckChanged(c operational.CheckState, detail string) { r.batch.changed(c, detail) }
 
-// JobRan takes a run of a job. It becomes an event if it fails after one that
-// succeeded, if it succeeds after one that failed, or if it is an exchange with a
-// remote that changed something.
+// JobRan adds a run of a job. It becomes an event if it fails after a success,
+// succeeds after a failure, or is an exchange with a remote that changed something.
 func (r *Recorder) JobRan(j operational.JobRun) { r.batch.ran(j) }
 
-// Recall takes the last run of a job that an earlier Deacon recorded, so that
-// JobRan knows whether the job had failed.
+// Recall adds the last run of a job that an earlier Deacon recorded, so that JobRan
+// knows whether the job had failed.
 func (r *Recorder) Recall(j operational.JobRun) { r.batch.runs.recall(j) }
 
-// droppedEvent says that events were lost before they could be written.
+// droppedEvent reports that events were lost before they could be written.
 func (r *Recorder) droppedEvent(lost int) operational.Entry {
 	return feed.Event{
 		At: r.opts.Now(), Kind: feed.Dropped, Subject: "deacon", Data: map[string]string{"count": strconv.Itoa(lost)},
@@ -106,8 +105,9 @@ func (r *Recorder) droppedEvent(lost int) operational.Entry {
 // Written changes whenever heartbeats were written.
 func (r *Recorder) Written() string { return strconv.FormatInt(r.batches.Load(), 10) }
 
-// Flush writes what waits, as one transaction. Runs of jobs alone are written
-// every five minutes, or with all. What cannot be written waits for the next time.
+// Flush writes the waiting records as one transaction. Runs of jobs alone are
+// written every five minutes, or with all. After a failure the records wait for the
+// next time.
 func (r *Recorder) Flush(ctx context.Context, all bool) error {
 	b, lost := r.batch.take(all)
 	out := b

@@ -1,7 +1,6 @@
-// Package recorder writes what happens often into the operational plane: many
+// Package recorder writes frequent records into the operational plane: many
 // heartbeats, states of checks and runs of jobs become one transaction every few
-// seconds. What waits in memory is lost when the process is killed; the next
-// heartbeat says it again.
+// seconds. A kill loses the records in memory; the next heartbeats replace them.
 package recorder
 
 import (
@@ -14,14 +13,14 @@ import (
 )
 
 const (
-	// maxAgents and maxEvents bound what waits in memory to be written.
+	// maxAgents and maxEvents bound the records that wait in memory.
 	maxAgents = 10_000
 	maxEvents = 1_000
-	// jobsEvery is how often runs of jobs are written when nothing else is.
+	// jobsEvery is how often runs of jobs are written when no other record waits.
 	jobsEvery = 5 * time.Minute
 )
 
-// batch is what waits to be written, the newest of each.
+// batch holds the records that wait to be written, the newest of each kind.
 type batch struct {
 	now func() time.Time
 
@@ -42,7 +41,7 @@ func newBatch(now func() time.Time) *batch {
 	}
 }
 
-// beat takes a heartbeat. It fails with town.ErrBusy when too many agents wait.
+// beat adds a heartbeat. It fails with town.ErrBusy when too many agents wait.
 func (b *batch) beat(h operational.Heartbeat) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -53,7 +52,7 @@ func (b *batch) beat(h operational.Heartbeat) error {
 	return nil
 }
 
-// changed notes that a check has another state than before.
+// changed adds a new state of a check.
 func (b *batch) changed(c operational.CheckState, detail string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -62,7 +61,7 @@ func (b *batch) changed(c operational.CheckState, detail string) {
 	b.trim()
 }
 
-// ran notes a run of a job, and the events it is worth.
+// ran adds a run of a job and its events.
 func (b *batch) ran(j operational.JobRun) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -71,7 +70,7 @@ func (b *batch) ran(j operational.JobRun) {
 	b.trim()
 }
 
-// loseAgain takes back a number of dropped events that nobody could be told of.
+// loseAgain restores the number of dropped events when it could not be written.
 func (b *batch) loseAgain(lost int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,9 +85,9 @@ func (b *batch) trim() {
 	}
 }
 
-// take returns what is to be written now, and how many events were dropped since
-// the last call. Runs of jobs alone are not worth a write each time; with all they
-// are.
+// take returns the records to write now, and how many events were dropped since the
+// last call. Runs of jobs alone are not worth a write each time; with all, they are
+// written too.
 func (b *batch) take(all bool) (out operational.Batch, lost int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -110,7 +109,8 @@ func (b *batch) take(all bool) (out operational.Batch, lost int) {
 	return out, lost
 }
 
-// giveBack takes a batch that could not be written. What came since is newer.
+// giveBack restores a batch that could not be written. Records added since then are
+// newer and stay.
 func (b *batch) giveBack(old operational.Batch) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -30,7 +30,7 @@ func TestRecorderKeepsWhatCouldNotBeWritten(t *testing.T) {
 	if again, _ := r.take(true); !again.Empty() {
 		t.Errorf("taken twice: %+v", again)
 	}
-	// It could not be written, and meanwhile there is news.
+	// The batch could not be written, and newer records were added meanwhile.
 	beat("a", "stuck")
 	r.changed(operational.CheckState{Name: "disk", State: "critical", Since: now}, "second")
 	r.giveBack(b)

@@ -14,22 +14,22 @@ import (
 // follows.
 const syncPrefix = "federation-sync:"
 
-// runs tells which runs of jobs are worth an event: the first that fails, the
-// first that succeeds again, and exchanges that changed something. Its methods
-// may be called from many goroutines. The zero value is ready for use.
+// runs decides which runs of jobs become events: the first failure, the first
+// success after failures, and exchanges that changed something. Its methods may be
+// called from many goroutines. The zero value is ready for use.
 type runs struct {
 	mu     sync.Mutex
-	failed map[string]time.Time // jobs whose last run failed, since when
+	failed map[string]time.Time // when each job that fails began to fail
 }
 
-// recall notes how the last run of a job went that an earlier Deacon recorded.
+// recall sets the outcome of the last run that an earlier Deacon recorded.
 func (r *runs) recall(j operational.JobRun) {
 	if j.Error != "" {
 		r.fail(j)
 	}
 }
 
-// fail notes a failure, and reports whether it is the first in a row.
+// fail records a failure, and reports whether it is the first in a row.
 func (r *runs) fail(j operational.JobRun) (first bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -43,7 +43,7 @@ func (r *runs) fail(j operational.JobRun) (first bool) {
 	return true
 }
 
-// succeed notes a success, and returns since when the job had failed.
+// succeed records a success, and returns since when the job had failed.
 func (r *runs) succeed(job string) (since time.Time, failed bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()

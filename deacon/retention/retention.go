@@ -1,5 +1,5 @@
-// Package retention is the part of the Deacon that removes what is too old to be
-// of use: logs, records of the operational plane, and cached answers.
+// Package retention is the part of the Deacon that removes old data: logs, records
+// of the operational plane, and cached answers.
 package retention
 
 import (

@@ -15,6 +15,6 @@
 //   - A job that keeps failing runs less often, up to Job.MaxPause, with jitter.
 //   - A run of a resumable job can be told to stop at its next step.
 //
-// The package does not know what jobs do. It never retries a run at once: the
-// next run is due by schedule, after a pause, or when somebody asks for it.
+// The package does not know what jobs do. It never retries a run at once: the next
+// run comes by schedule, after a pause, or on request.
 package schedule

@@ -16,23 +16,23 @@ import (
 const (
 	// maxFile is the largest schedule file that is read, in bytes.
 	maxFile = 64 << 10
-	// Limits of what the file may say.
+	// The limits of values in the file.
 	minDeadline = time.Second
 	maxDeadline = 24 * time.Hour
 	maxJitter   = time.Hour
 	maxAtOnce   = 1000
 )
 
-// File is what people change about the table.
+// File is a person's changes to the table.
 type File struct {
-	// AtOnce is how many runs are under way at once; 0 means the default.
+	// AtOnce is how many runs may be under way at once; 0 means the default.
 	AtOnce int
 
 	path string
 	jobs map[string]override
 }
 
-// override is what a file says of one row or one job; what it leaves out stays.
+// override is what the file says about one row or one job; missing values stay.
 type override struct {
 	Schedule *string `yaml:"schedule"`
 	Jitter   *string `yaml:"jitter"`
@@ -90,11 +90,11 @@ func decode(data []byte) (out File, err error) {
 	return out, nil
 }
 
-// Apply returns the jobs of the table as the file changes them, one for each key
-// of a row. What the file says of a row counts for all its jobs; what it says of
-// NAME:KEY counts for that job alone. A name of no row, or a value that it cannot
-// have, is town.ErrUsage with the line. A key that the row does not have now is
-// accepted: a remote that was removed must not keep the Deacon from starting.
+// Apply returns the jobs of the table with the file's changes, one for each key of
+// a row. An entry for a row applies to all its jobs; an entry NAME:KEY applies to
+// that job alone. An unknown row or an invalid value is town.ErrUsage with the
+// line. A key that the row does not have now is accepted: a removed remote must not
+// prevent the Deacon from starting.
 func (f File) Apply(table []Job) ([]Job, error) {
 	rows := slices.Clone(table)
 	var jobs []Job
@@ -123,7 +123,7 @@ func (f File) Apply(table []Job) ([]Job, error) {
 	return jobs, nil
 }
 
-// change applies what the file says of a row or a job.
+// change applies an entry of the file to a row or a job.
 func (f File) change(name string, j *Job) error {
 	o, ok := f.jobs[name]
 	if !ok {

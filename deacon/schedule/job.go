@@ -13,55 +13,54 @@ import (
 // maxSpec is the longest schedule that is read, in bytes.
 const maxSpec = 128
 
-// Overlap says what becomes of a run that is due, or asked for, while the
-// previous run of its job goes on.
+// Overlap says what happens when a run is due or requested while the previous run
+// of its job is under way.
 type Overlap int
 
 // The overlap rules.
 const (
-	// Skip drops it: the run under way does what there is to do.
+	// Skip drops the run, because the run under way does the work.
 	Skip Overlap = iota
-	// Follow starts it when the run under way ends, once: what that one may
-	// have looked at too early is looked at again.
+	// Follow starts one run when the run under way ends, because that one may have
+	// missed the latest changes.
 	Follow
 )
 
 // Job is one row of the table: one job, or one for each of its Keys.
 type Job struct {
-	// Name is what people call it: words and dashes. The job of a key is called
-	// NAME:KEY.
+	// Name is words and dashes. The job of a key is called NAME:KEY.
 	Name string
 	// Help is one line for people.
 	Help string
-	// Keys, unless nil, are what the row does its work for, one job each: remotes,
-	// rigs. RunKey is then what the jobs do, instead of Run.
+	// Keys, unless nil, are what the row works for, one job each: remotes or rigs.
+	// The jobs then call RunKey instead of Run.
 	Keys []string
-	// AtOnce is how many of the row's jobs run at the same time; 0 means that only
-	// Options.AtOnce bounds them.
+	// AtOnce is how many of the row's jobs may run at the same time; 0 means that
+	// only Options.AtOnce limits them.
 	AtOnce int
-	// Schedule is in cron's five fields, or @every DURATION, @hourly, @daily...
+	// Schedule is cron's five fields, or @every DURATION, @hourly, @daily...
 	Schedule string
-	// Jitter is the most that is added to each due time, chosen anew each time.
+	// Jitter is the largest random delay added to each due time.
 	Jitter time.Duration
 	// Deadline bounds a run; 0 means defaultDeadline.
 	Deadline time.Duration
 	Overlap  Overlap
-	// MaxPause is the longest wait between two runs of a job that fails: it
-	// doubles from the schedule's own with each failure. 0 means that failures
-	// change nothing.
+	// MaxPause is the longest pause between runs of a failing job: the pause starts
+	// at the schedule's interval and doubles with each failure. 0 means that
+	// failures do not change the schedule.
 	MaxPause time.Duration
-	// Disabled jobs run only when somebody asks.
+	// Disabled jobs run only on request.
 	Disabled bool
 	// Resumable says that Run calls Yield between its steps, and that a later run
 	// goes on where one that yielded stopped. When the scheduler stops, such a run
 	// has time to reach its next step before its context ends.
 	Resumable bool
-	// Run does the work and says in a few words what it did. It must end soon
-	// after its context does.
+	// Run does the work and returns a short description of what it did. It must
+	// return soon after its context ends.
 	Run    func(context.Context) (note string, err error)
 	RunKey func(ctx context.Context, key string) (note string, err error)
 
-	// row is the name of the row an expanded job comes from.
+	// row is the name of the row that an expanded job comes from.
 	row string
 }
 
@@ -97,8 +96,8 @@ func KeyedName(row, key string) string { return row + ":" + key }
 // defaultDeadline bounds runs of jobs that name no deadline.
 const defaultDeadline = time.Minute
 
-// Parse reads a schedule. It fails with town.ErrUsage for one that makes no
-// sense or that is never due.
+// Parse reads a schedule. It fails with town.ErrUsage if the schedule is malformed
+// or is never due.
 func Parse(spec string) (cron.Schedule, error) {
 	s, err := parse(spec)
 	if err != nil {
@@ -111,7 +110,7 @@ func parse(spec string) (s cron.Schedule, err error) {
 	if len(spec) > maxSpec {
 		return nil, fmt.Errorf("longer than %d bytes", maxSpec)
 	}
-	// Some malformed specs make the parser panic instead of failing.
+	// Some malformed schedules make the parser panic.
 	defer func() {
 		if p := recover(); p != nil {
 			s, err = nil, fmt.Errorf("malformed")
@@ -120,7 +119,7 @@ func parse(spec string) (s cron.Schedule, err error) {
 	if s, err = cron.ParseStandard(spec); err != nil {
 		return nil, err
 	}
-	// A date that does not exist, such as 30 February.
+	// The date does not exist, such as 30 February.
 	if s.Next(time.Now()).IsZero() {
 		return nil, fmt.Errorf("it is never due")
 	}

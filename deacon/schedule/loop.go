@@ -13,12 +13,12 @@ var (
 	errNoMore  = errors.New("the job was removed, or the Deacon stops")
 )
 
-// Run keeps time until ctx ends, then cancels the runs under way and waits for
-// them, but no longer than Options.Grace for those that do not end. It returns
+// Run schedules jobs until ctx ends, then cancels the runs under way. It waits for
+// them, but no longer than Options.Grace for those that do not end, and returns
 // whether all ended. A scheduler runs once.
 func (s *Scheduler) Run(ctx context.Context) bool {
-	// The runs end with a cause of their own, so that it is told apart from
-	// what went wrong in them.
+	// The runs end with their own cause, which distinguishes it from errors within
+	// them.
 	runs, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer cancel(errStopping)
 	patient, cancelPatient := context.WithCancelCause(context.WithoutCancel(ctx))
@@ -44,7 +44,7 @@ func (s *Scheduler) Run(ctx context.Context) bool {
 			e.yield()
 		}
 	}
-	s.admit() // tells those who wait that there will be no run
+	s.admit() // tells waiting callers that there will be no run
 	s.mu.Unlock()
 	cancel(errStopping)
 	late := time.AfterFunc(s.opts.Grace/2, func() { cancelPatient(errStopping) })
@@ -63,7 +63,7 @@ func (s *Scheduler) Run(ctx context.Context) bool {
 // Began is closed when Run has begun: Start and Do take jobs from then on.
 func (s *Scheduler) Began() <-chan struct{} { return s.began }
 
-// startDue starts what is due and returns how long to wait for the next.
+// startDue starts the jobs that are due and returns how long to wait for the next.
 func (s *Scheduler) startDue() time.Duration {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -73,8 +73,7 @@ func (s *Scheduler) startDue() time.Duration {
 		if e.job.Disabled {
 			continue
 		}
-		// A clock that was put back must not leave a job waiting for the day it
-		// once was.
+		// When the clock is put back, a job must not wait for its former due time.
 		if latest := e.schedule.Next(now).Add(e.job.Jitter + e.job.MaxPause); e.next.After(latest) {
 			e.next = s.after(e, now)
 		}
@@ -126,7 +125,7 @@ func (s *Scheduler) start(e *entry) {
 	})
 }
 
-// carryOut performs a run and draws the conclusions from it.
+// carryOut performs a run and records its outcome.
 func (s *Scheduler) carryOut(ctx context.Context, e *entry, job Job, waiters []chan Run) {
 	run, ended := s.perform(ctx, job)
 	s.mu.Lock()
@@ -142,7 +141,7 @@ func (s *Scheduler) carryOut(ctx context.Context, e *entry, job Job, waiters []c
 	default:
 		e.failures++
 		if e.job.MaxPause > 0 {
-			// Its pause begins now, whatever was due meanwhile.
+			// The pause begins now, even if the job became due meanwhile.
 			e.due, e.next = false, s.after(e, s.now())
 		}
 	}
@@ -164,8 +163,9 @@ func (s *Scheduler) carryOut(ctx context.Context, e *entry, job Job, waiters []c
 	s.poke()
 }
 
-// rest waits until a run that was cancelled has really ended: its job may then
-// run again. Nobody waits for it, for it cannot be ended from outside.
+// rest waits until a cancelled run has really ended, after which its job may run
+// again. The scheduler does not wait for this goroutine, because such a run cannot
+// be ended from outside.
 func (s *Scheduler) rest(e *entry, ended <-chan struct{}) {
 	<-ended
 	s.mu.Lock()
@@ -182,7 +182,7 @@ func (s *Scheduler) find(name string) (*entry, error) {
 	return nil, town.Fail("run "+town.Clip(name, 64), "gt deacon status lists the jobs", "%w: %w", town.ErrUsage, errUnknown)
 }
 
-// idle reports, as town.ErrBusy, why a job cannot run now nor next. The caller
+// idle returns why a job can run neither now nor next, as town.ErrBusy. The caller
 // holds mu.
 func (s *Scheduler) idle(e *entry) error {
 	op := "run " + e.job.Name
@@ -197,9 +197,9 @@ func (s *Scheduler) idle(e *entry) error {
 	return nil
 }
 
-// Start has a job run now, whatever its schedule and pause say, and does not
-// wait for it. While a run goes on the overlap rule of the job holds. It fails
-// with town.ErrBusy, as Do does, when no run can come of it.
+// Start runs a job now, whatever its schedule and pause are, and does not wait for
+// it. While another run is under way the job's overlap rule applies. It fails with
+// town.ErrBusy, like Do, when there will be no run.
 func (s *Scheduler) Start(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -213,9 +213,9 @@ func (s *Scheduler) Start(name string) error {
 	return err
 }
 
-// Do has a job run now and waits for that run; while another run goes on it
-// waits for one that begins later. It fails with town.ErrBusy while the
-// scheduler starts or stops, and when a run of the job does not end.
+// Do runs a job now and waits for that run. While another run is under way it waits
+// for one that begins later. It fails with town.ErrBusy while the scheduler starts
+// or stops, and when a run of the job does not end.
 func (s *Scheduler) Do(ctx context.Context, name string) (Run, error) {
 	wait := make(chan Run, 1)
 	s.mu.Lock()

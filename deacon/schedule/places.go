@@ -2,10 +2,10 @@ package schedule
 
 import "slices"
 
-// places counts the runs under way, in all and by row, and holds the jobs that
-// wait for a place. The scheduler's mutex guards it.
+// places counts the runs under way, in total and by row, and holds the queue of
+// jobs that wait for a place. The scheduler's mutex guards it.
 type places struct {
-	most    int // in all
+	most    int // in total
 	all     int
 	rows    map[string]int
 	waiting []*entry
@@ -38,8 +38,8 @@ func (p *places) wait(e *entry) {
 	}
 }
 
-// next takes the first job off the queue that may run, or that is not in the
-// table any more; nil if there is none.
+// next removes from the queue the first job that may run, or that was removed from
+// the table; nil if there is none.
 func (p *places) next() *entry {
 	for i, e := range p.waiting {
 		if e.gone || p.free(e.job) {
@@ -51,7 +51,7 @@ func (p *places) next() *entry {
 	return nil
 }
 
-// admit starts the jobs that wait and have a place now. The caller holds mu.
+// admit starts waiting jobs for which there is a place now. The caller holds mu.
 func (s *Scheduler) admit() {
 	for e := s.places.next(); e != nil; e = s.places.next() {
 		if !e.gone {
@@ -63,7 +63,7 @@ func (s *Scheduler) admit() {
 	}
 }
 
-// dismiss tells those who wait for a run of a job that there will be none. The
+// dismiss tells callers that wait for a run of a job that there will be none. The
 // caller holds mu.
 func (s *Scheduler) dismiss(e *entry) {
 	for _, w := range e.waiters {

@@ -18,21 +18,21 @@ const (
 	Deadline Outcome = "deadline" // cancelled at its deadline
 	Stuck    Outcome = "stuck"    // cancelled, and still not ended
 	Panicked Outcome = "panicked"
-	Stopped  Outcome = "stopped" // told to stop: at its next step, or cancelled because the scheduler stops
+	Stopped  Outcome = "stopped" // told to stop: it ended at its next step, or was cancelled because the scheduler stops
 )
 
-// Run tells of one run of a job.
+// Run describes one run of a job.
 type Run struct {
 	Job     string
 	Began   time.Time
 	Took    time.Duration
 	Outcome Outcome
-	// Note is what the job says it did; Err why it did not.
+	// Note says what the job did; Err is its error.
 	Note string
 	Err  error
 }
 
-// OK reports that the run did what it should.
+// OK reports whether the run succeeded.
 func (r Run) OK() bool { return r.Outcome == OK }
 
 var (
@@ -41,8 +41,8 @@ var (
 	errPanic    = errors.New("the job panicked")
 )
 
-// perform runs a job within its deadline. ended is closed when its function
-// has really returned, which may be later than perform does.
+// perform runs a job within its deadline. It closes ended when the job's function
+// has really returned, which may be after perform returns.
 func (s *Scheduler) perform(ctx context.Context, job Job) (out Run, ended <-chan struct{}) {
 	out = Run{Job: job.Name, Began: s.now(), Outcome: OK}
 	began := time.Now()

@@ -75,11 +75,11 @@ func TestNeverOverlapsItself(t *testing.T) {
 			t.Errorf("%d at once, %d runs, %d skipped", most.Load(), skip.Load(), s.Jobs()[0].Skipped)
 		}
 		stop()
-		time.Sleep(time.Hour) // the last run is deaf
+		time.Sleep(time.Hour) // the last run ignores its cancellation
 		most.Store(0)
 
 		s, stop = start(t, Options{}, Job{Name: "follow", Schedule: "@yearly", Deadline: time.Hour, Overlap: Follow, Run: slow(&follow)})
-		for range 5 { // asked for while it runs: once more, not five times
+		for range 5 { // requested while it runs: one more run, not five
 			if err := s.Start("follow"); err != nil {
 				t.Fatal(err)
 			}
@@ -126,7 +126,7 @@ func TestPanicDeadlineAndFailureEndTheRunOnly(t *testing.T) {
 		if !errors.Is(got["fails"].Err, broken) || got["stuck"].Took != 3*time.Second {
 			t.Errorf("%+v", got)
 		}
-		// A job whose run does not end rests, and says so.
+		// A job whose run does not end is not started again, and its state says so.
 		if _, err := s.Do(t.Context(), "stuck"); !errors.Is(err, town.ErrBusy) {
 			t.Errorf("a stuck job was run again: %v", err)
 		}
@@ -203,7 +203,7 @@ func TestFailingPausesGrow(t *testing.T) {
 				t.Fatalf("pauses %v, want %v", gaps, want)
 			}
 		}
-		// Whoever asks does not wait for the pause, and a success ends it.
+		// A request does not wait for the pause, and a success ends the pause.
 		fail = false
 		if r, err := s.Do(t.Context(), "dead"); err != nil || !r.OK() {
 			t.Fatal(r, err)
@@ -215,8 +215,8 @@ func TestFailingPausesGrow(t *testing.T) {
 	})
 }
 
-// A run that lasts longer than its schedule and fails is no reason to run at
-// once again, and one that fails just before it is due pauses no less.
+// A run that fails after its next due time has passed is not repeated at once, and
+// a failure just before the due time leads to the same pause.
 func TestSlowFailuresPauseToo(t *testing.T) {
 	for _, spec := range []string{"@every 1m", "* * * * *"} {
 		synctest.Test(t, func(t *testing.T) {
@@ -262,7 +262,7 @@ func TestPausesHaveJitter(t *testing.T) {
 	})
 }
 
-// The clock on the wall goes on while the machine sleeps; timers do not.
+// The wall clock advances while the machine sleeps; timers do not.
 func TestMissedRunsRunOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var slept atomic.Int64
@@ -275,7 +275,7 @@ func TestMissedRunsRunOnce(t *testing.T) {
 		if hourly.Load() != 1 {
 			t.Errorf("%d runs after five were missed", hourly.Load())
 		}
-		// And back: nothing waits for the day that once was.
+		// When the clock is put back, no job waits for its former due time.
 		slept.Store(0)
 		time.Sleep(time.Hour)
 		synctest.Wait()
@@ -284,7 +284,7 @@ func TestMissedRunsRunOnce(t *testing.T) {
 		}
 		stop()
 
-		// A program that did not run at all.
+		// The program did not run for a while.
 		for last, want := range map[time.Duration]int32{25 * time.Hour: 1, time.Minute: 0} {
 			var daily atomic.Int32
 			at := time.Now().Add(-last)
@@ -437,7 +437,8 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// A run that can never come is not promised: whoever asked does it otherwise.
+// Do and Start fail at once when there can be no run, so the caller can do the work
+// itself.
 func TestNoPromiseIsMadeThatCannotBeKept(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var n atomic.Int32
@@ -474,7 +475,7 @@ func TestNoPromiseIsMadeThatCannotBeKept(t *testing.T) {
 	})
 }
 
-// A row with keys is one job for each; the file changes the row or one job.
+// A row with keys is one job for each key; the file changes the row or one job.
 func TestKeys(t *testing.T) {
 	var ran []string
 	table := []Job{
@@ -522,7 +523,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// No more runs are under way than the limits say, and nobody is forgotten.
+// No more runs are under way than the limits allow, and every request is served.
 func TestRunsWaitForAPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var now, most, all atomic.Int32
@@ -556,7 +557,7 @@ func TestRunsWaitForAPlace(t *testing.T) {
 		if r, err := s.Do(t.Context(), "other"); err != nil || r.Outcome != OK || now.Load() != 3 {
 			t.Errorf("%+v, %v", r, err)
 		}
-		// Whoever waits for a run that has no place yet gets it.
+		// A caller that waits for a run without a place gets it later.
 		if r, err := s.Do(t.Context(), "sync:g"); err != nil || r.Outcome != OK {
 			t.Errorf("%+v, %v", r, err)
 		}
@@ -564,7 +565,7 @@ func TestRunsWaitForAPlace(t *testing.T) {
 		if most.Load() != 3 || all.Load() != int32(len(keys)) {
 			t.Errorf("%d at once, %d runs", most.Load(), all.Load())
 		}
-		// A job that is removed while it waits tells those who asked for it.
+		// When a waiting job is removed, the callers that wait for it are told.
 		s.SetAtOnce(1)
 		if err := s.Start("sync:a"); err != nil {
 			t.Fatal(err)

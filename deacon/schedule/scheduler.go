@@ -17,29 +17,29 @@ import (
 const (
 	// defaultGrace is how long a run may take to end once it is cancelled.
 	defaultGrace = 3 * time.Second
-	// defaultAtOnce is how many runs are under way at once.
+	// defaultAtOnce is how many runs may be under way at once.
 	defaultAtOnce = 32
-	// defaultLook is the longest time between two looks at the clock: timers
-	// stand still while the machine sleeps, the clock does not.
+	// defaultLook is the longest time between two looks at the clock: timers stop
+	// while the machine sleeps, the clock does not.
 	defaultLook = 30 * time.Second
 )
 
-// Options are a Scheduler's; all may be left out.
+// Options are the options of a Scheduler; all may be left out.
 type Options struct {
 	Log logrus.FieldLogger
-	// Now is the clock on the wall.
+	// Now is the wall clock.
 	Now func() time.Time
-	// Random is a number from 0 up to but not including 1, for jitter.
+	// Random returns a number in [0, 1), for jitter.
 	Random func() float64
 	// Grace is how long a cancelled run may take to end.
 	Grace time.Duration
-	// AtOnce is how many runs are under way at once; 0 means 32. SetAtOnce
+	// AtOnce is how many runs may be under way at once; 0 means 32. SetAtOnce
 	// changes it.
 	AtOnce int
-	// Done is told of every run that ended. It must not block.
+	// Done is called after each run. It must not block.
 	Done func(Run)
-	// Last says when a job ran last, in an earlier life of the program; the
-	// zero time for never.
+	// Last returns when a job ran last in an earlier process; the zero time for
+	// never.
 	Last func(job string) time.Time
 }
 
@@ -55,28 +55,28 @@ type Scheduler struct {
 	order   []string
 	places  places
 	stopped bool
-	// ctx ends the runs, and patient those of resumable jobs, which have time to
+	// ctx ends the runs. patient ends those of resumable jobs, which get time to
 	// reach their next step. Run sets both.
 	ctx, patient context.Context
 }
 
-// entry is a job and where it stands.
+// entry is a job and its state.
 type entry struct {
 	job      Job
 	schedule cron.Schedule
 	next     time.Time
 	running  bool
 	queued   bool   // waits for a place
-	yield    func() // tells a run under way to stop at its next step
+	yield    func() // makes a run under way stop at its next step
 	began    time.Time
 	stuck    bool
-	again    bool // somebody asked for one more run
-	due      bool // the schedule did
+	again    bool // one more run was requested
+	due      bool // one more run is due by schedule
 	failures int
 	skipped  int
 	last     *Run
 	waiters  []chan Run
-	// gone: taken from the table while it ran.
+	// gone says that the job was removed from the table during a run.
 	gone bool
 }
 
@@ -110,8 +110,8 @@ func New(opts Options) *Scheduler {
 	return s
 }
 
-// SetAtOnce changes how many runs are under way at once; 0 means 32. Runs that
-// are under way go on.
+// SetAtOnce changes how many runs may be under way at once; 0 means 32. Current
+// runs continue.
 func (s *Scheduler) SetAtOnce(n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -122,11 +122,11 @@ func (s *Scheduler) SetAtOnce(n int) {
 	s.admit()
 }
 
-// now has no monotonic part, which would stand still while the machine sleeps.
+// now has no monotonic part, which stops while the machine sleeps.
 func (s *Scheduler) now() time.Time { return s.opts.Now().Round(0) }
 
-// Set replaces the table. Jobs that are in both keep their history and, with an
-// unchanged schedule, their due time; a run under way goes on. When one job is
+// Set replaces the table. Jobs that are in both keep their history and, if their
+// schedule is unchanged, their due time; current runs continue. If one job is
 // malformed the old table stays.
 func (s *Scheduler) Set(jobs []Job) error {
 	now := s.now()
@@ -169,13 +169,13 @@ func (s *Scheduler) Set(jobs []Job) error {
 		old.gone = fresh[name] == nil
 	}
 	s.entries, s.order = fresh, order
-	s.admit() // limits may be wider, and a job that waits may be gone
+	s.admit() // limits may be wider, and waiting jobs may have been removed
 	s.poke()
 	return nil
 }
 
-// due is the first due time of a job that ran last at that time: at once, but
-// for the jitter, when a run was missed since.
+// due is the first due time of a job that last ran at that time. If a run was
+// missed since, it is now, plus jitter.
 func (s *Scheduler) due(e *entry, last, now time.Time) time.Time {
 	if last.IsZero() || last.After(now) {
 		return s.after(e, now)
@@ -194,7 +194,7 @@ func (s *Scheduler) jitter(e *entry) time.Duration {
 func (s *Scheduler) after(e *entry, t time.Time) time.Time {
 	next := e.schedule.Next(t).Round(0)
 	if e.failures > 1 && e.job.MaxPause > 0 {
-		// From one due time to the next, because t may be just before one.
+		// Counted from one due time to the next, because t may be just before one.
 		period := e.schedule.Next(next).Sub(next)
 		pause := period
 		for range min(e.failures-1, 30) {
@@ -203,7 +203,8 @@ func (s *Scheduler) after(e *entry, t time.Time) time.Time {
 				break
 			}
 		}
-		// Up to a quarter less, so that Towns that failed together part.
+		// Up to a quarter less, so that Towns that failed together do not retry
+		// together.
 		next = t.Add(pause - time.Duration(s.opts.Random()*float64(pause)/4))
 	}
 	return next.Add(s.jitter(e))

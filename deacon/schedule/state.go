@@ -2,21 +2,23 @@ package schedule
 
 import "time"
 
-// State is a job and how it goes.
+// State is the state of a job.
 type State struct {
 	Job
-	// Next is when it is due; zero for one that is disabled.
+	// Next is when the job is due; zero if it is disabled.
 	Next time.Time
-	// Running since Began. Stuck: cancelled, and it does not end.
+	// Running says that a run is under way since Began; Stuck, that it was
+	// cancelled and does not end.
 	Running bool
 	Stuck   bool
 	Began   time.Time
-	// Waiting for a place: as many runs are under way as there may be.
+	// Waiting says that the job waits because as many runs are under way as
+	// allowed.
 	Waiting bool
 	// Last is the last run since the scheduler was made; nil for none.
 	Last *Run
-	// Failures counts those since the last success, Skipped the runs that the
-	// overlap rule dropped.
+	// Failures counts the failures since the last success, Skipped the runs that
+	// the overlap rule dropped.
 	Failures int
 	Skipped  int
 }

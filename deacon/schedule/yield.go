@@ -7,8 +7,8 @@ import (
 	"gastown/town"
 )
 
-// ErrYield is returned by a run of a resumable job that was told to stop and did
-// so between two steps. It ends the run as Stopped, which is not a failure.
+// ErrYield is what a run of a resumable job returns when it stopped between two
+// steps because it was told to. The run ends as Stopped, which is not a failure.
 var ErrYield = errors.New("the run was told to stop at its next step")
 
 type yieldKey struct{}
@@ -26,15 +26,15 @@ func Yield(ctx context.Context) error {
 	return nil
 }
 
-// yielding is ctx for one run that tell makes stop at its next step.
+// yielding is the context of a run; tell makes the run stop at its next step.
 func yielding(ctx context.Context) (run context.Context, tell context.CancelFunc) {
 	told, tell := context.WithCancel(context.Background())
 	return context.WithValue(ctx, yieldKey{}, told), tell
 }
 
-// Interrupt tells the run of a resumable job that is under way to stop at its
-// next step, and returns at once. Without such a run it does nothing. It fails
-// with town.ErrUsage for a job that is not resumable.
+// Interrupt makes the current run of a resumable job stop at its next step, and
+// returns at once. If there is no run it does nothing. It fails with town.ErrUsage
+// for a job that is not resumable.
 func (s *Scheduler) Interrupt(name string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,23 +11,22 @@ import (
 	"gastown/town/layout"
 )
 
-// defaultLook is how often the owner looks whether a file has changed. The look
-// is two stat calls.
+// defaultLook is how often the owner checks whether a file has changed, which costs
+// two stat calls.
 const defaultLook = time.Second
 
-// Options are an Owner's.
+// Options are the options of an Owner.
 type Options struct {
 	Town layout.Town
 	// Getenv finds the variables that override settings. May be nil.
 	Getenv func(string) string
 	Log    logrus.FieldLogger
-	// Check reports why settings cannot come into force: the former ones then stay.
-	// InForce is called once they are. Both are called by one goroutine at a time.
+	// Check returns why settings cannot come into force; the former ones then stay.
 	Check   func(*Settings) error
 	InForce func(before, now *Settings)
-	// Reloaded is told of each reload. May be nil.
+	// Reloaded is called after each reload. May be nil.
 	Reloaded func(error)
-	// Look replaces how often the files are looked at; 0 means every second.
+	// Look is how often the files are checked; 0 means every second.
 	Look time.Duration
 }
 
@@ -39,8 +38,8 @@ type Owner struct {
 
 	mu      sync.Mutex
 	now     *Settings
-	first   *Settings // of the start
-	seen    stamps    // of the last look
+	first   *Settings // the settings of the start
+	seen    stamps    // the stamps of the last check
 	problem string
 	pending []string
 }
@@ -66,8 +65,8 @@ func (o *Owner) Current() *Settings {
 // Config returns the configuration in force.
 func (o *Owner) Config() *config.Config { return o.Current().Config }
 
-// Problem says why the last reload failed; "" when it did not. Pending are the
-// settings that were changed and take effect after a restart.
+// Problem is why the last reload failed; "" when it succeeded. Pending are changed
+// settings that take effect after a restart.
 func (o *Owner) Problem() (problem string, pending []string) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -126,7 +125,7 @@ func (o *Owner) Watch(ctx context.Context) {
 	}
 }
 
-// look reloads if a file has changed since the last look and since it was read.
+// look reloads if a file has changed since the last check and since it was read.
 func (o *Owner) look() {
 	files, err := stampsOf(o.opts.Town)
 	if err != nil {

@@ -1,6 +1,6 @@
-// Package settings owns what the Deacon reads of a Town's configuration and of
-// deacon/schedule.yaml. It reads both files, puts them in force together or not
-// at all, and notices by itself when one of them has changed.
+// Package settings reads a Town's configuration and deacon/schedule.yaml for the
+// Deacon. It puts both in force together or not at all, and notices when one of the
+// files has changed.
 package settings
 
 import (
@@ -25,9 +25,11 @@ type Settings struct {
 }
 
 // Read reads and checks both files. Afterwards every setting of the configuration
-// has a value, also those that a variable of getenv overrides; getenv may be nil.
+// has a value, including those that a variable of getenv overrides; getenv may be
+// nil.
 func Read(t layout.Town, getenv func(string) string) (*Settings, error) {
-	// Before the files, so that a change that is made meanwhile is noticed later.
+	// Taken before the files are read, so that a change made meanwhile is noticed
+	// later.
 	files, err := stampsOf(t)
 	if err != nil {
 		return nil, err
@@ -49,7 +51,7 @@ func Read(t layout.Town, getenv func(string) string) (*Settings, error) {
 	return &Settings{Config: cfg, Schedule: file, files: files}, nil
 }
 
-// stamps tell two states of the files apart: the configuration and the schedule.
+// stamps distinguish states of the two files: the configuration and the schedule.
 type stamps [2]stamp
 
 type stamp struct {

@@ -92,7 +92,7 @@ func TestReloadIsAllOrNothing(t *testing.T) {
 	}
 }
 
-// A change of either file is noticed; a malformed file is reported once.
+// A change of either file is noticed, and a malformed file is reported once.
 func TestWatch(t *testing.T) {
 	at := place(t)
 	applied := make(chan *Settings, 100)

@@ -14,8 +14,8 @@ import (
 	"gastown/town/config"
 )
 
-// caches are those of the ledger. They outlive the store, which is opened anew
-// now and then.
+// caches are the ledger's caches. They outlive the store, which is reopened now and
+// then.
 type caches struct {
 	mu      sync.Mutex
 	now     *ledger.Caches // nil while cache.enabled is false
@@ -30,7 +30,8 @@ type cacheLimits struct {
 	ttl     time.Duration
 }
 
-// configure puts settings in force. Caches whose settings changed begin empty.
+// configure applies settings. Caches whose settings changed are replaced by empty
+// ones.
 func (c *caches) configure(cfg *config.Config) {
 	limits := cacheLimits{part.Bool(cfg, "cache.enabled"), part.Bytes(cfg, "cache.memory_size"), part.Duration(cfg, "cache.ttl")}
 	c.mu.Lock()
@@ -56,7 +57,7 @@ func (c *caches) current() *ledger.Caches {
 	return c.now
 }
 
-// stats of a kind since the Deacon started. The caller holds mu.
+// stats are the counts of a kind since the Deacon started. The caller holds mu.
 func (c *caches) stats(kind string) (s cache.Stats) {
 	if c.now != nil {
 		for _, one := range c.now.Stats() {
@@ -69,8 +70,8 @@ func (c *caches) stats(kind string) (s cache.Stats) {
 	return part.Total(s, c.earlier[kind])
 }
 
-// Budget is the memory that all caches share. It is replaced when
-// cache.memory_size changes; nil while cache.enabled is false.
+// Budget is the memory that all caches share. It is replaced when cache.memory_size
+// changes; nil while cache.enabled is false.
 func (s *Stores) Budget() *cache.Budget {
 	if c := s.caches.current(); c != nil {
 		return c.Budget()
@@ -78,7 +79,7 @@ func (s *Stores) Budget() *cache.Budget {
 	return nil
 }
 
-// Caches are those of the ledger: results of queries and beads.
+// Caches returns the ledger's caches: results of queries, and beads.
 func (s *Stores) Caches() []part.Cache {
 	return []part.Cache{ledgerCache{s, control.CacheResults}, ledgerCache{s, control.CacheBeads}}
 }
@@ -105,14 +106,14 @@ func (c ledgerCache) Clear() int {
 	return now.Clear(c.kind == control.CacheBeads, c.kind == control.CacheResults)
 }
 
-// Sweep drops what is too old in both levels.
+// Sweep drops expired entries from both levels.
 func (c ledgerCache) Sweep() {
 	if now := c.stores.caches.current(); now != nil && c.kind == control.CacheBeads {
 		now.Sweep()
 	}
 }
 
-// Warm reads the beads of open work, or the lists that are asked for most.
+// Warm reads the beads of open work, or the most frequent lists.
 func (c ledgerCache) Warm(ctx context.Context, within time.Duration) (part.Warmed, error) {
 	var none part.Warmed
 	if !c.stores.Served() {
@@ -135,6 +136,6 @@ func (c ledgerCache) Warm(ctx context.Context, within time.Duration) (part.Warme
 	return part.Warmed{Read: w.Read, Left: w.Left, Why: w.Why}, err
 }
 
-// ErrNotServed says why nothing of the ledger is cached: the Deacon does not
-// serve it.
+// ErrNotServed is why nothing of the ledger is cached: the Deacon does not serve
+// it.
 var ErrNotServed = errors.New("the Deacon does not serve the ledger: commands read it themselves")

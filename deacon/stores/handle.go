@@ -7,13 +7,12 @@ import (
 	"sync"
 )
 
-// handle is a store that is opened for its first use and stays open for those
-// that follow, until it is retired. Its methods may be called from many
-// goroutines.
+// handle is a store that is opened at its first use and stays open for later uses,
+// until it is retired. Its methods may be called from many goroutines.
 type handle[S io.Closer] struct {
 	open func(context.Context) (S, error)
 
-	opening chan struct{} // holds a value while somebody opens the store
+	opening chan struct{} // holds a value while a goroutine opens the store
 	mu      sync.Mutex
 	current *opened[S] // nil while it is not open
 	// retired counts the calls of retire, so that a store whose opening began
@@ -37,8 +36,8 @@ func newHandle[S io.Closer](open func(context.Context) (S, error)) *handle[S] {
 	return &handle[S]{open: open, opening: make(chan struct{}, 1)}
 }
 
-// use returns the store, open, until release is called. release may be called
-// more than once. It fails with errBlocked after block.
+// use returns the open store until release is called. release may be called more
+// than once. use fails with errBlocked after block.
 func (h *handle[S]) use(ctx context.Context) (s S, release func(), err error) {
 	o, _, err := h.take()
 	if err != nil {
@@ -47,7 +46,7 @@ func (h *handle[S]) use(ctx context.Context) (s S, release func(), err error) {
 	if o != nil {
 		return o.store, sync.OnceFunc(func() { h.release(o) }), nil
 	}
-	select { // with the mutex held nobody could give up waiting
+	select { // a mutex could not be abandoned when ctx ends
 	case h.opening <- struct{}{}:
 		defer func() { <-h.opening }()
 	case <-ctx.Done():
@@ -81,8 +80,8 @@ func (h *handle[S]) take() (o *opened[S], retired int, err error) {
 	return h.current, h.retired, nil
 }
 
-// opened puts a store in use that was just opened. If the handle was retired
-// meanwhile, nobody else uses it.
+// opened starts to use a store that was just opened. If the handle was retired
+// meanwhile, the store has no other users.
 func (h *handle[S]) opened(s S, before int) (*opened[S], error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -99,7 +98,7 @@ func (h *handle[S]) opened(s S, before int) (*opened[S], error) {
 	return o, nil
 }
 
-// block is retire, and refuses uses until unblock is called.
+// block is retire, and also refuses uses until unblock is called.
 func (h *handle[S]) block(ctx context.Context) (closed <-chan error) {
 	h.mu.Lock()
 	h.blocked = true
@@ -123,9 +122,9 @@ func (h *handle[S]) release(o *opened[S]) {
 	}
 }
 
-// retire makes the next use open the store anew. Present uses go on with the one
-// they have; it is closed when the last of them ends, or when ctx does. closed
-// tells then, with the error of the close.
+// retire makes the next use reopen the store. Current uses continue with the
+// present store, which is closed when the last of them ends, or when ctx does.
+// closed then delivers the error of the close.
 func (h *handle[S]) retire(ctx context.Context) (closed <-chan error) {
 	h.mu.Lock()
 	o := h.current

@@ -57,7 +57,7 @@ func TestAStoreIsOpenedOnce(t *testing.T) {
 	})
 }
 
-// A retired store is closed after its last use, and nobody new gets it.
+// A retired store is closed after its last use, and new users get another one.
 func TestARetiredStoreServesItsUses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var opened atomic.Int32
@@ -75,7 +75,7 @@ func TestARetiredStoreServesItsUses(t *testing.T) {
 		if err := <-closed; err != nil || !first.closed.Load() || second.closed.Load() {
 			t.Errorf("%v", err)
 		}
-		// Whoever does not end in time is cut off.
+		// Uses that do not end in time are cut off.
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := <-h.retire(ctx); err != nil || !second.closed.Load() {
@@ -85,7 +85,8 @@ func TestARetiredStoreServesItsUses(t *testing.T) {
 	})
 }
 
-// While a handle is blocked nothing is open, also not what was being opened.
+// While a handle is blocked nothing is open, including a store that was just being
+// opened.
 func TestABlockedStoreIsNotOpened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var opened atomic.Int32
@@ -108,7 +109,8 @@ func TestABlockedStoreIsNotOpened(t *testing.T) {
 			t.Fatal(err)
 		}
 		release()
-		// What was being opened when the handle was retired is used by one only.
+		// A store that was being opened when the handle was retired has a single
+		// user.
 		<-h.retire(t.Context())
 		got := make(chan *thing)
 		go func() {

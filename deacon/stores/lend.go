@@ -7,17 +7,18 @@ import (
 )
 
 const (
-	// lendTime is how long the uses of the stores may go on once a command wants
-	// the planes. Those that do not end by then fail.
+	// lendTime is how long current uses of the stores may continue when a command
+	// wants the planes. Uses that have not ended by then fail.
 	lendTime = 5 * time.Second
-	// firstPause is how long it takes until planes that could not be served again
-	// are tried again. It doubles with each failure, up to maxPause.
+	// firstPause is the pause before another attempt to serve the planes again. It
+	// doubles with each failure, up to maxPause.
 	firstPause = time.Second
 	maxPause   = time.Minute
 )
 
 // Lend gives up the planes until release is called. There is one lease at a time;
-// the next one waits for it. Where nothing is served there is nothing to give up.
+// the next caller waits for it. If the planes are not served here, Lend does
+// nothing.
 func (s *Stores) Lend(ctx context.Context) (release func(context.Context) error, err error) {
 	select {
 	case s.lending <- struct{}{}:
@@ -51,7 +52,7 @@ func (s *Stores) Lend(ctx context.Context) (release func(context.Context) error,
 	}, nil
 }
 
-// served ends the time in which nothing is opened.
+// served ends the period in which no store may be opened.
 func (s *Stores) served() {
 	s.mu.Lock()
 	s.unserved = ""
@@ -61,8 +62,8 @@ func (s *Stores) served() {
 	s.opts.Resume()
 }
 
-// notLent cleans up after planes that could not be lent. If they are not served
-// either, back serves them again, tried as often as it takes: nobody else would.
+// notLent cleans up after a failed lend. If the planes are not served either, it
+// calls back until they are served again, because nothing else would.
 func (s *Stores) notLent(back func(context.Context) error) {
 	if back == nil {
 		s.served()
@@ -72,8 +73,9 @@ func (s *Stores) notLent(back func(context.Context) error) {
 	s.background.Go(func() { _ = s.takeBack(s.life, back) }) // the log and the status tell about it
 }
 
-// takeBack ends a lease: it serves the planes again, as soon as whoever has them
-// gives them up. Until then the Deacon works as a command does, without a server.
+// takeBack ends a lease: it serves the planes again as soon as the other process
+// releases them. Until then the Deacon opens planes as a command does, without a
+// server.
 func (s *Stores) takeBack(ctx context.Context, back func(context.Context) error) error {
 	defer func() { <-s.lending }()
 	pause := firstPause

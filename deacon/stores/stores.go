@@ -1,11 +1,11 @@
 // Package stores owns the databases that the Deacon has open: the server of the
-// planes, the operational plane and the ledger with its caches. A store is opened
-// once, for whoever needs it first, and handed to the parts and to the commands
-// that run in the Deacon for as long as they use it.
+// planes, the operational plane, and the ledger with its caches. A store is opened
+// at its first use and lent to the parts, and to the commands that run in the
+// Deacon, for as long as they use it.
 //
 // The planes are lent to one command at a time, which then has their directories
-// for itself. Meanwhile nothing is open here. Afterwards the stores are opened
-// anew, as they are after a change of the configuration.
+// for itself. Nothing is open here during that time. Afterwards, and after a change
+// of the configuration, the stores are opened again.
 package stores
 
 import (
@@ -31,13 +31,13 @@ const openTime = 5 * time.Second
 type Server interface {
 	// Close stops serving and lets other processes open the planes.
 	Close(context.Context) error
-	// Lend does so until release is called. release may be called again if it
-	// failed. A Lend that failed and left the planes unserved returns release, too:
-	// it serves them again.
+	// Lend gives up the planes until release is called. If release fails it may be
+	// called again. If Lend fails and leaves the planes unserved, it also returns
+	// release, which serves them again.
 	Lend(context.Context) (release func(context.Context) error, err error)
 }
 
-// Options are a Stores'.
+// Options are the options of Stores.
 type Options struct {
 	Log logrus.FieldLogger
 	// Database says how to open a plane, as any command would.
@@ -50,7 +50,7 @@ type Options struct {
 	Resume func()
 }
 
-// Stores owns what is open. Its methods may be called from many goroutines.
+// Stores owns the open stores. Its methods may be called from many goroutines.
 type Stores struct {
 	opts       Options
 	lending    chan struct{}  // holds a value while the planes are lent
@@ -63,11 +63,11 @@ type Stores struct {
 	caches      caches
 
 	mu       sync.Mutex
-	server   Server // nil where nothing is served
+	server   Server // nil if nothing is served
 	unserved string // why the planes are not served again yet
 }
 
-// New returns an owner that has nothing open.
+// New returns a Stores without open stores.
 func New(o Options) *Stores {
 	s := &Stores{opts: o, lending: make(chan struct{}, 1)}
 	s.life, s.end = context.WithCancel(context.Background())
@@ -80,27 +80,27 @@ func New(o Options) *Stores {
 	return s
 }
 
-// Serve begins with a server; nil where the planes are served by somebody else
-// or by nobody. It is called once, before the other methods.
+// Serve sets the server; nil if another process serves the planes, or none does. It
+// is called once, before the other methods.
 func (s *Stores) Serve(server Server) { s.server = server }
 
 // Served reports whether the planes are served from here.
 func (s *Stores) Served() bool { return s.server != nil }
 
-// Configure puts the settings of a configuration in force. The stores are opened
-// anew for their next use, as their pools may differ.
+// Configure applies the settings of a configuration. The stores are reopened for
+// their next use, because their pools may differ.
 func (s *Stores) Configure(cfg *config.Config) {
 	s.caches.configure(cfg)
 	s.replace()
 }
 
-// replace retires what is open. Uses under way go on.
+// replace retires the open stores. Current uses continue.
 func (s *Stores) replace() {
 	s.closeLater("operational", s.operational.retire)
 	s.closeLater("ledger", s.ledger.retire)
 }
 
-// closeLater retires a store. It is closed when its last use ends, or with the
+// closeLater retires a store, which is closed when its last use ends, or with the
 // Deacon.
 func (s *Stores) closeLater(plane string, retire func(context.Context) <-chan error) {
 	closed := retire(s.life)
@@ -111,8 +111,7 @@ func (s *Stores) closeLater(plane string, retire func(context.Context) <-chan er
 	})
 }
 
-// Close closes what is open and stops serving. Uses under way have until ctx
-// ends.
+// Close closes the stores and stops serving. Current uses have until ctx ends.
 func (s *Stores) Close(ctx context.Context) error {
 	s.end() // ends an attempt to serve the planes again
 	err := s.shut(ctx)
@@ -123,29 +122,30 @@ func (s *Stores) Close(ctx context.Context) error {
 	return err
 }
 
-// shut closes both stores and lets nobody open them. Uses that go on when ctx ends
-// fail then.
+// shut closes both stores and prevents opening them. Uses that have not ended when
+// ctx ends will fail.
 func (s *Stores) shut(ctx context.Context) error {
 	first, second := s.operational.block(ctx), s.ledger.block(ctx)
 	return errors.Join(<-first, <-second)
 }
 
-// resident reports whether stores may stay open here: the planes are served by
-// this process, or on an external server. Without a server an open store would
-// keep every other process out.
+// resident reports whether stores may stay open here: this process or an external
+// server serves the planes. Otherwise an open store would keep every other process
+// out.
 func (s *Stores) resident(plane string) bool {
 	return s.server != nil || s.opts.Database(s.opts.Config(), plane).External != nil
 }
 
-// Operational uses the operational plane for fn. Where it is not open here, which
-// includes the time of a lease, it is opened as a command would open it.
+// Operational calls fn with the operational plane. If it is not open here, for
+// example during a lease, it is opened as a command would open it.
 func (s *Stores) Operational(ctx context.Context, fn func(*operational.Store) error) error {
 	if s.resident(layout.Operational) {
 		store, release, err := s.operational.use(ctx)
 		if err == nil {
 			defer release()
 			if err = fn(store); err != nil {
-				// Perhaps the server was restarted: the next use opens it anew.
+				// The server may have been restarted, so the next use reopens the
+				// store.
 				s.closeLater("operational", s.operational.retire)
 			}
 			return err
@@ -162,7 +162,7 @@ func (s *Stores) Operational(ctx context.Context, fn func(*operational.Store) er
 }
 
 // LendOperational is the operational plane, open until release is called. ok is
-// false when it is not open here now: the caller then opens the plane itself.
+// false when it is not open here now; the caller then opens the plane itself.
 func (s *Stores) LendOperational(ctx context.Context) (store *operational.Store, release func(), ok bool) {
 	if !s.resident(layout.Operational) {
 		return nil, nil, false
@@ -184,9 +184,9 @@ func (s *Stores) openOperational(ctx context.Context) (*operational.Store, error
 	return store, err
 }
 
-// Ledger is the Town's ledger, open with its caches, until release is called. ok
-// is false when it is not open here now, because the planes are lent or nobody
-// serves them: the caller then opens the ledger itself.
+// Ledger is the Town's ledger, open with its caches, until release is called. ok is
+// false when it is not open here now, because the planes are lent or not served;
+// the caller then opens the ledger itself.
 func (s *Stores) Ledger(ctx context.Context) (store *ledger.Store, release func(), ok bool) {
 	if !s.resident(layout.Ledger) {
 		return nil, nil, false
@@ -215,8 +215,8 @@ func (s *Stores) openLedger(ctx context.Context) (*ledger.Store, error) {
 	return store, nil
 }
 
-// Collect collects the garbage of a plane: always, or only if its files have
-// grown enough. did says whether it did.
+// Collect collects the garbage of a plane: always, or only if its files have grown
+// enough. did reports whether it collected.
 func (s *Stores) Collect(ctx context.Context, plane string, always bool) (did bool, err error) {
 	opts := s.opts.Database(s.opts.Config(), plane)
 	var db *doltdb.Local
@@ -236,8 +236,8 @@ func (s *Stores) Collect(ctx context.Context, plane string, always bool) (did bo
 	return db.MaybeGC(ctx)
 }
 
-// State says whether the planes are lent, and why they cannot be served again;
-// "" if nothing is in the way.
+// State reports whether the planes are lent, and why they cannot be served again;
+// "" if there is no problem.
 func (s *Stores) State() (lent bool, unserved string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -9,8 +9,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Metrics are what Prometheus may collect. They have a registry of their own:
-// the database engine puts its metrics into the default one.
+// Metrics are the metrics for Prometheus. They have their own registry, because the
+// database engine uses the default one.
 type Metrics struct {
 	registry *prometheus.Registry
 
@@ -23,9 +23,9 @@ type Metrics struct {
 	reloads *prometheus.CounterVec
 }
 
-// NewMetrics returns the metrics of a Deacon of that version. reasons are those
-// for which requests are refused, so that each has a count from the start. seconds
-// are the buckets of times.
+// NewMetrics returns the metrics of a Deacon with that version. reasons are the
+// reasons for refusing requests, so that each has a count from the start. seconds
+// are the buckets of durations.
 func NewMetrics(version string, started time.Time, reasons []string, seconds []float64) *Metrics {
 	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
@@ -62,7 +62,8 @@ func NewMetrics(version string, started time.Time, reasons []string, seconds []f
 	return m
 }
 
-// Add adds metrics. Two of the same name are a mistake in the program: it panics.
+// Add adds metrics. It panics if one has a name that is taken, which is a mistake
+// in the program.
 func (m *Metrics) Add(more ...prometheus.Collector) { m.registry.MustRegister(more...) }
 
 // Handler answers /metrics.
@@ -80,7 +81,7 @@ func (m *Metrics) JobRan(job, outcome string, took time.Duration, failures int) 
 	m.failing.WithLabelValues(job).Set(float64(failures))
 }
 
-// ForgetJob drops the figures of a job that does not exist any more.
+// ForgetJob drops the metrics of a job that no longer exists.
 func (m *Metrics) ForgetJob(job string) {
 	m.jobs.DeleteLabelValues(job)
 	m.failing.DeleteLabelValues(job)

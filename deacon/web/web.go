@@ -1,6 +1,6 @@
-// Package web has what the Deacon's HTTP address and its listeners have in
-// common: the metrics for Prometheus, and which requests no limit refuses. The
-// parts of the Deacon add their own metrics and their own paths.
+// Package web has what the Deacon's HTTP address and its listeners share: the
+// metrics for Prometheus, and which requests no limit refuses. The parts of the
+// Deacon add their own metrics and paths.
 package web
 
 import "net/http"
@@ -13,6 +13,6 @@ const (
 	ListenerSQL      = "sql"
 )
 
-// Exempt says which requests no limit refuses: /health is answered from memory,
-// and whoever asks acts on the answer.
+// Exempt selects the requests that no limit refuses: /health is answered from
+// memory, and its clients act on the answer.
 func Exempt(r *http.Request) bool { return r.URL.Path == "/health" }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// An edit that is committed in one Town becomes a file in another by hook, Deacon,
-// push, notification and pull. Between edits no Town contacts the repository.
+// A commit in one Town becomes a file in another by way of hook, Deacon, push,
+// notification and pull. Between edits no Town contacts the repository.
 func TestArrival(t *testing.T) {
 	t.Parallel()
 	dir := short(t)
@@ -59,8 +59,8 @@ func TestArrival(t *testing.T) {
 		t.Errorf("with nothing to say the repository was asked %d times in %s", n, silence)
 	}
 
-	// With a schedule of its own a Town contacts the repository in each run, as often
-	// as a sync must, and the runs are as far apart as the schedule says.
+	// With its own schedule a Town contacts the repository in each run, no more
+	// often than a sync needs, and at the intervals of the schedule.
 	const runs, every = 5, time.Second
 	beta.schedule(fmt.Sprintf("jobs:\n  federation-sync: {schedule: \"@every %s\", jitter: 0s}\n", every))
 	beta.run("gt", "deacon", "reload")
@@ -72,7 +72,7 @@ func TestArrival(t *testing.T) {
 	began := time.Now()
 	await(t, "it ran some times", func() bool { return ran(t, d, job, "") >= first+runs })
 	asks, did := watch(), int64(ran(t, d, job, "")-first)
-	if allowed := most * (did + 1); asks > allowed { // one may be under way
+	if allowed := most * (did + 1); asks > allowed { // one run may be under way
 		t.Errorf("%d runs asked %d times, want at most %d", did, asks, allowed)
 	}
 	if allowed := int64(time.Since(began)/every) + 2; did > allowed {

@@ -76,7 +76,8 @@ func TestDeadRemotes(t *testing.T) {
 	})
 	for name, p := range seen {
 		t.Logf("%s: pauses by failures %v", name, p)
-		// One second, doubled three times, less at most a quarter.
+		// One second, doubled three times, with at most a quarter of jitter
+		// subtracted.
 		if p[failures] < 6*time.Second || p[failures] > 8*time.Second+time.Second {
 			t.Errorf("%s: after %d failures it pauses for %s", name, failures, p[failures])
 		}

@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// front is a program of the Town's, not started yet.
+// front is a front that is not started yet.
 func (p *place) front(program, dir string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(context.Background(), filepath.Join(binaries, program), args...)
 	cmd.Env, cmd.Dir = p.env, dir
@@ -31,13 +31,13 @@ func (d *daemon) ran() int {
 	return int(metric(d.p.t, d, "gt_commands_total"))
 }
 
-// running is how many commands the Deacon says are under way.
+// running is how many commands are under way in the Deacon.
 func (d *daemon) running() int {
 	d.p.t.Helper()
 	return int(metric(d.p.t, d, "gt_commands_running"))
 }
 
-// exitCode of a command; -1 when a signal ended it.
+// exitCode is the exit code of a command; -1 when a signal ended it.
 func exitCode(t *testing.T, err error) int {
 	t.Helper()
 	var exit *exec.ExitError
@@ -110,14 +110,16 @@ func TestFrontsAreTheCallers(t *testing.T) {
 		t.Errorf("the export has mode %o", info.Mode().Perm())
 	}
 
-	// A shell's <(command) is a descriptor of the front: it becomes the engine.
+	// A shell's <(command) is a descriptor of the front, so the front becomes the
+	// engine.
 	shell := exec.Command("bash", "-c", filepath.Join(binaries, "bd")+` update --batch <(printf '{"id":"%s","title":"substituted"}' `+bead+`)`)
 	shell.Dir, shell.Env = sub, p.env
 	if out, err := shell.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("substituted")) {
 		t.Errorf("%v: %s", err, out)
 	}
 
-	// Errors and their exit codes are those of a process alone, on the same stream.
+	// Errors and exit codes are those of a command in its own process, on the same
+	// stream.
 	for _, args := range [][]string{{"show", "bd-none"}, {"show"}, {"lst"}, {"create"}, {"close", bead, "--nothing"}, {"show", "bd-none", "--json"}, {"update", bead, "-p", "9"}} {
 		results := map[string]bool{}
 		for _, alone := range []string{"", "1"} {
@@ -138,7 +140,7 @@ func TestFrontsAreTheCallers(t *testing.T) {
 	}
 }
 
-// A Deacon with another engine than the front's runs nothing for it, and the
+// A Deacon whose engine differs from the front's does not run its commands, and the
 // command works all the same.
 func TestFrontsOfAnotherBuild(t *testing.T) {
 	t.Parallel()
@@ -185,8 +187,7 @@ func TestFrontsOfAnotherBuild(t *testing.T) {
 	}
 }
 
-// follow starts gt feed --follow, which runs until it is ended, and waits for its
-// first line.
+// follow starts gt feed --follow and waits for its first line.
 func (p *place) follow(env ...string) (*exec.Cmd, *bytes.Buffer) {
 	p.t.Helper()
 	cmd := p.front("gt", p.root, "feed", "--follow", "--json")
@@ -206,8 +207,8 @@ func (p *place) follow(env ...string) (*exec.Cmd, *bytes.Buffer) {
 	return cmd, stderr
 }
 
-// Ending a front ends its command: Ctrl-C with the exit code of a command alone, a
-// kill, and a closed pipe on standard output.
+// Ending a front ends its command: Ctrl-C with the same exit code as in a process
+// of its own, a kill, and a closed pipe on standard output.
 func TestFrontsThatAreEnded(t *testing.T) {
 	t.Parallel()
 	p := found(t, short(t), "town")
@@ -252,7 +253,7 @@ func TestFrontsThatAreEnded(t *testing.T) {
 	await(t, "the command without a reader has ended", func() bool { return d.running() == 0 })
 }
 
-// When the Deacon is killed under a command, the front says what that means.
+// When the Deacon is killed during a command, the front explains the consequences.
 func TestFrontsWhoseDeaconDies(t *testing.T) {
 	t.Parallel()
 	p := found(t, short(t), "town")
@@ -323,7 +324,7 @@ func (d *daemon) files() int {
 	return len(all)
 }
 
-// A question inside the Deacon is put to the terminal of the person who called.
+// A question inside the Deacon is shown on the caller's terminal.
 func TestFrontsAskOnTheCallersTerminal(t *testing.T) {
 	t.Parallel()
 	dir := short(t)
@@ -372,8 +373,7 @@ func TestFrontsAskOnTheCallersTerminal(t *testing.T) {
 	}
 }
 
-// openTerminal makes a pseudo terminal: what a person sees and types at, and what
-// a program has.
+// openTerminal makes a pseudo-terminal: the person's end and the program's end.
 func openTerminal(t *testing.T) (screen, terminal *os.File) {
 	t.Helper()
 	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)

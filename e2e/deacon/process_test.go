@@ -16,20 +16,19 @@ import (
 // ticks is the kernel's USER_HZ: how many a second of CPU time has in /proc.
 const ticks = 100
 
-// usage is the resources that a process holds and has used.
+// usage is what a process uses: threads, descriptors, memory, CPU time.
 type usage struct {
-	// threads never decrease: Go makes one for each call that waits for the disk.
-	// descriptors are those of other files than the databases', files theirs.
+	// threads never decrease: Go creates one for each call that waits for the disk.
 	goroutines, descriptors, files, threads, children int
 	// resident is in bytes.
 	resident int64
 	cpu      time.Duration
-	// faults counts the page faults of children that have ended: every process
-	// that was started adds to it.
+	// faults counts the page faults of children that have ended. It grows with
+	// every process that was started.
 	faults int
 }
 
-// lowest is the least of several readings of each figure, because momentary work
+// lowest is the smallest of several readings of each figure, because momentary work
 // only adds to it.
 func lowest(t *testing.T, d *daemon) usage {
 	t.Helper()
@@ -113,7 +112,7 @@ func offspring(pid int) (all []int) {
 	return all
 }
 
-// speaking lists the processes with a directory among their arguments.
+// speaking lists the processes that have a directory among their arguments.
 func speaking(of string) (all []string) {
 	paths, _ := filepath.Glob("/proc/[0-9]*/cmdline") // the pattern is well-formed
 	for _, path := range paths {
@@ -125,7 +124,7 @@ func speaking(of string) (all []string) {
 	return all
 }
 
-// page reads a page of the Deacon's.
+// page reads a page from the Deacon's HTTP address.
 func page(t *testing.T, d *daemon, path string) string {
 	t.Helper()
 	client := http.Client{Timeout: patience}
@@ -165,7 +164,7 @@ func metric(t *testing.T, d *daemon, name string, labels ...string) (sum float64
 	return sum
 }
 
-// ran counts runs of a job that ended so; of any end with "".
+// ran counts the runs of a job with an outcome; "" counts all.
 func ran(t *testing.T, d *daemon, job, outcome string) int {
 	t.Helper()
 	labels := []string{fmt.Sprintf("job=%q", job)}

@@ -14,9 +14,9 @@ import (
 // watched is how long a Deacon is left alone.
 const watched = time.Minute
 
-// A Deacon that has nothing to do, in a Town with a remote, starts no process
-// for a minute: neither git nor tmux is called by their names, and the kernel
-// knows of no child that ended.
+// A Deacon with nothing to do, in a Town with a remote, starts no process for a
+// minute: git and tmux are not called by their names, and the kernel has counted no
+// child that ended.
 func TestQuiet(t *testing.T) {
 	t.Parallel()
 	dir := short(t)
@@ -90,7 +90,7 @@ func shell(t *testing.T) string {
 	return path
 }
 
-// called returns the calls since it was last asked.
+// called returns the calls since the last call of it.
 func called(t *testing.T, dir string) string {
 	t.Helper()
 	path := filepath.Join(dir, "called")

@@ -18,8 +18,8 @@ import (
 var editors = [2]string{"mayor", "witness"}
 
 const (
-	// Pauses between two things of a kind: the load is steady and leaves room
-	// for whatever else the machine does.
+	// The pauses between two actions of a kind. The load is steady and leaves room
+	// for the machine's other work.
 	writePause = 400 * time.Millisecond
 	beatPause  = time.Second
 	editPause  = 2 * time.Second
@@ -34,9 +34,9 @@ type load struct {
 	cancel   context.CancelFunc
 	all      sync.WaitGroup
 	gate     sync.RWMutex
-	closed   bool // the gate, for the goroutine of the test
+	closed   bool // the gate is closed; for the test's goroutine only
 
-	// turbulent: the Deacon is being killed, and commands may be cut off.
+	// turbulent says that the Deacon is being killed, so commands may be cut off.
 	turbulent  atomic.Bool
 	cut, beats atomic.Int64
 
@@ -48,7 +48,7 @@ type load struct {
 func newLoad(t *testing.T, p, other *place) *load {
 	ctx, cancel := context.WithCancel(context.Background())
 	l := &load{t: t, p: p, other: other, cancel: cancel, acknowledged: map[string]string{}}
-	l.shut() // until there is work
+	l.shut() // until the test has work for them
 	for w := range writers {
 		l.each(ctx, writePause, func(n int) { l.write(fmt.Sprintf("writer %d, bead %d", w, n)) })
 	}
@@ -61,7 +61,7 @@ func newLoad(t *testing.T, p, other *place) *load {
 	return l
 }
 
-// each does something again and again until ctx ends.
+// each repeats do until ctx ends.
 func (l *load) each(ctx context.Context, pause time.Duration, do func(n int)) {
 	l.all.Go(func() {
 		tick := time.NewTicker(pause)
@@ -94,7 +94,7 @@ func (l *load) end() {
 	l.all.Wait()
 }
 
-// failed notes an error, unless the Deacon was being killed around it.
+// failed records an error, unless the Deacon was being killed at that time.
 func (l *load) failed(before bool, err error) {
 	if before || l.turbulent.Load() {
 		l.cut.Add(1)
@@ -103,7 +103,8 @@ func (l *load) failed(before bool, err error) {
 	l.t.Error(err)
 }
 
-// write makes a bead; the command's exit code acknowledges it.
+// write creates a bead. The change counts as acknowledged when the command exits
+// with 0.
 func (l *load) write(title string) {
 	before := l.turbulent.Load()
 	out, err := l.p.try("bd", "--wait", "60s", "create", title, "--json")
@@ -135,7 +136,7 @@ func (l *load) beat(ctx context.Context, client *control.Client, n int) {
 	}
 }
 
-// edit changes the file of a role and lets then deal with it.
+// edit changes the file of a role and calls then.
 func (l *load) edit(i int, then func() error) {
 	before := l.turbulent.Load()
 	l.mu.Lock()
@@ -147,7 +148,7 @@ func (l *load) edit(i int, then func() error) {
 	}
 }
 
-// said is an editor's last text.
+// said is the text that an editor wrote last.
 func (l *load) said(i int) string {
 	l.mu.Lock()
 	defer l.mu.Unlock()

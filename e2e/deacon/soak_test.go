@@ -47,12 +47,12 @@ func TestSoak(t *testing.T) {
 
 	l.open()
 	<-time.After(*lasting / 4)
-	l.turbulent.Store(true) // commands may be cut off now, and say so
+	l.turbulent.Store(true) // commands may be cut off from now on, and report it
 	if err := syscall.Kill(d.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
 	killed := time.Now()
-	remote := layout.Town{Root: p.root}.Remote("origin") // what every git process of a sync names
+	remote := layout.Town{Root: p.root}.Remote("origin") // every git process of a sync has this path in its arguments
 	await(t, "nothing of the killed Deacon is left", func() bool { return !alive(d.PID) && len(speaking(remote)) == 0 })
 	d.Close()
 	d = p.start()

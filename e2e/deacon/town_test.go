@@ -20,7 +20,8 @@ import (
 )
 
 const (
-	// patience bounds the wait for a condition, poll is the pause between two looks.
+	// patience is the longest wait for a condition, poll the pause between two
+	// checks.
 	patience = 2 * time.Minute
 	poll     = 10 * time.Millisecond
 )
@@ -36,7 +37,7 @@ func TestMain(m *testing.M) {
 	os.Exit(run(m))
 }
 
-// run has the programs in a directory, as a person would.
+// run runs the programs in a directory, as a person would.
 func run(m *testing.M) int {
 	dir, remove, err := programs.Dir()
 	if err != nil {
@@ -55,8 +56,8 @@ type place struct {
 	env  []string
 }
 
-// found makes a Town in dir whose Deacon listens on a free port. Paths are
-// short, as sockets want them.
+// found makes a Town in dir whose Deacon listens on a free port. The path is short
+// because sockets need that.
 func found(t *testing.T, dir, name string) *place {
 	t.Helper()
 	p := &place{t: t, root: filepath.Join(dir, name), env: environment(dir)}
@@ -76,7 +77,8 @@ func short(t *testing.T) string {
 	return dir
 }
 
-// environment is what a command sees: no configuration of this machine's.
+// environment is the environment of a command, without this machine's
+// configuration.
 func environment(dir string) []string {
 	return []string{
 		"PATH=" + binaries + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + dir, "TMPDIR=" + os.TempDir(), "LC_ALL=C",
@@ -170,7 +172,7 @@ func (p *place) start() *daemon {
 	return d
 }
 
-// job is where a job stands.
+// job is the state of a job.
 func (d *daemon) job(name string) control.Job {
 	d.p.t.Helper()
 	s, err := d.Status(context.Background())

@@ -3,7 +3,6 @@ package cli
 import "strings"
 
 // rewrite turns gt config.KEY VALUE into gt config KEY VALUE.
-// config KEY VALUE.
 func rewrite(args []string) []string {
 	for i := 0; i < len(args); i++ {
 		arg := args[i]
