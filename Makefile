@@ -1,7 +1,7 @@
 # Every target works in a fresh clone with Go, a C compiler and git. "make" lists them.
 
-# Builds, vets and tests use the same flags, whatever the user's own are. With other
-# flags Go would compile Dolt once more, which takes minutes.
+# Builds, vets and tests use these flags and ignore the user's. With other flags Go
+# would compile Dolt once more, which takes minutes.
 export GOFLAGS := -tags=gms_pure_go -trimpath -buildvcs=false
 export CGO_ENABLED := 1
 unexport GT_ROOT
@@ -67,12 +67,12 @@ soak: build ## run a Town for half an hour and kill its Deacon once (SOAK=4h for
 bench: build ## measure gt and bd, with and without a Deacon, and the stock dolt of the same version
 	$(GO) run ./e2e/bench
 
-# It does not build, so that "make build" and "sudo make install" leave nothing of
-# root's in this directory or in Go's cache.
-install: ## put what make build made into PREFIX (/usr/local), below DESTDIR if that is set
+# install does not build, so that "make build" and "sudo make install" leave no files
+# of root's in this directory or in Go's cache.
+install: ## install the results of make build in PREFIX (/usr/local), below DESTDIR if that is set
 	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" .ci/install
 
-uninstall: ## remove from PREFIX what make install put there
+uninstall: ## remove what make install put in PREFIX
 	@PREFIX="$(PREFIX)" DESTDIR="$(DESTDIR)" .ci/install remove
 
 clean: ## remove what was built here, but not Go's own caches
