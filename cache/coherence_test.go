@@ -57,7 +57,7 @@ func (s *source) reader(ctx context.Context, c *Cache[int64], key, how int) erro
 	var got int64
 	var err error
 	switch how {
-	case 0: // as who reads many at once and keeps them one by one
+	case 0: // a caller that reads many keys at once and caches each
 		var ok bool
 		if got, ok = c.Get(token, name); !ok {
 			got = s.read(key)
@@ -66,7 +66,7 @@ func (s *source) reader(ctx context.Context, c *Cache[int64], key, how int) erro
 	case 1:
 		c.Clear()
 		return nil
-	case 2: // a caller that gives up, or whose read fails, spoils nothing
+	case 2: // a caller that gives up, or whose read fails, does not affect others
 		ctx, cancel := context.WithCancel(ctx)
 		cancel()
 		_, err := c.Load(ctx, token, name, func(ctx context.Context) (int64, error) { return -1, errors.Join(ctx.Err(), errNow) })
@@ -77,7 +77,7 @@ func (s *source) reader(ctx context.Context, c *Cache[int64], key, how int) erro
 	default:
 		got, err = c.Load(ctx, token, name, func(context.Context) (int64, error) { return s.read(key), nil })
 		if errors.Is(err, errNow) {
-			return nil // shared with one whose read failed
+			return nil // this caller shared a read that failed
 		}
 	}
 	if newest := s.begun[key].Load(); err != nil || got < oldest || got > newest {

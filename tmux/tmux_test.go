@@ -64,15 +64,16 @@ func TestSessions(t *testing.T) {
 	if !names["mayor"] || !names["a name with $1 spaces 表"] {
 		t.Errorf("names %v", names)
 	}
-	// Inside another session it is still this server that is asked.
+	// Inside another tmux session, the Town's server is still the one that is
+	// asked.
 	s.Env = append(s.Env, "TMUX=/nowhere,1,0")
 	if again, err := s.Sessions(t.Context()); err != nil || len(again) != 2 {
 		t.Errorf("%v, %v", again, err)
 	}
 }
 
-// Where no server runs there are no sessions, none is started, and tmux itself
-// is not needed to know it.
+// Where no server runs there are no sessions, none is started, and tmux need not
+// even be installed.
 func TestNoServer(t *testing.T) {
 	s := server(t)
 	s.Binary = "/nowhere/tmux"
@@ -91,12 +92,12 @@ func TestNoServer(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	look() // a socket somebody left
+	look() // an abandoned socket
 }
 
 func TestServerThatHangs(t *testing.T) {
 	s := server(t)
-	l, err := net.Listen("unix", s.Socket) // accepts, and says nothing
+	l, err := net.Listen("unix", s.Socket) // accepts connections and never answers
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 // Bead is one piece of work in the ledger: a task, a bug, an epic. The JSON
 // keys are those scripts written for bd rely on; empty fields are left out.
 //
-// Times are UTC and kept to the microsecond.
+// Times are UTC, with microseconds.
 type Bead struct {
 	ID                 string   `json:"id"`
 	Title              string   `json:"title"`
@@ -23,7 +23,7 @@ type Bead struct {
 	Type               BeadType `json:"issue_type,omitempty"`
 	Assignee           string   `json:"assignee,omitempty"`
 	Owner              string   `json:"owner,omitempty"`
-	// EstimatedMinutes is nil when nobody estimated.
+	// EstimatedMinutes is nil when there is no estimate.
 	EstimatedMinutes *int      `json:"estimated_minutes,omitempty"`
 	CreatedAt        time.Time `json:"created_at"`
 	CreatedBy        string    `json:"created_by,omitempty"`
@@ -43,8 +43,8 @@ type Bead struct {
 	// Comments are oldest first.
 	Comments []Comment `json:"comments,omitempty"`
 
-	// Extra are fields of an imported bead that this program keeps and writes
-	// back, but does not interpret; by JSON key.
+	// Extra are fields of an imported bead that this program does not interpret. It
+	// stores them and exports them again; by JSON key.
 	Extra map[string]json.RawMessage `json:"-"`
 }
 

@@ -2,8 +2,8 @@ package town
 
 import "strconv"
 
-// Edit is one written state of one document: what was written, and where it
-// stands in the order of edits. Rows of the federation plane are Edits.
+// Edit is one state of one document that was written: its content, and its place in
+// the order of edits. Rows of the federation plane are Edits.
 type Edit struct {
 	Key
 	// Text is the whole file, byte for byte.

@@ -18,8 +18,8 @@ var (
 	ErrRefused = errors.New("refused by policy")
 )
 
-// Error is a failure as people are told it: what failed and on what, why, and
-// the one thing to do next.
+// Error is a failure in a form for people: what failed and on what, why, and the
+// one next step.
 type Error struct {
 	// Op names what failed and on what: "publish to origin".
 	Op string

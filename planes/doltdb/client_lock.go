@@ -10,9 +10,9 @@ import (
 	"gastown/town"
 )
 
-// lock takes a named lock of the server for the session. A Server of ours lets
-// those who ask wait in a row. Another server is asked repeatedly instead: a
-// statement that waited in it would keep it from collecting garbage.
+// lock takes a named lock of the server for the session. This program's Server
+// queues the sessions that ask for it. Another server is asked repeatedly instead:
+// a statement that waited in it would keep it from collecting garbage.
 func (tx *Tx) lock(ctx context.Context, opts Options, deadline time.Time, name string) (err error) {
 	defer func() {
 		if err != nil {

@@ -174,8 +174,7 @@ func TestViewIsASnapshot(t *testing.T) {
 	}
 }
 
-// Whatever was done in a session, the next user of its connection sees nothing
-// of it.
+// Nothing that was done in a session is visible to the next user of its connection.
 func TestSessionsLeaveNothingBehind(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "federation")
 	made(t, dir)
@@ -308,7 +307,8 @@ func TestCollectionBesideClients(t *testing.T) {
 		defer db.Close()
 		all.Go(func() error {
 			for ; ctx.Err() == nil; kept[w]++ {
-				// One connection, held over the collection, within a transaction.
+				// One connection is held across the collection, within a
+				// transaction.
 				_, err := db.Update(t.Context(), "w", func(tx *Tx) error {
 					for part := range 5 {
 						if _, err := tx.Exec(t.Context(), "INSERT INTO notes VALUES (?, ?)", fmt.Sprint(w, "-", kept[w], "-", part), strings.Repeat("x", 5000)); err != nil {
@@ -436,7 +436,7 @@ func TestServerEndsInItsGreeting(t *testing.T) {
 			if err != nil {
 				return
 			}
-			// From here on what the client writes fails, whenever it does.
+			// From here on everything the client writes fails.
 			if err := conn.(*net.UnixConn).CloseRead(); err != nil {
 				return
 			}

@@ -19,10 +19,10 @@ import (
 // use, because the server runs on another machine or as another user.
 var ErrUnreachable = errors.New("the database server cannot use the mirror")
 
-// sameMirror fails with ErrUnreachable unless the mirror's branch, as this
-// process sees it, is at the commit that the server reported. A server on
-// another machine would create and use its own directory of that path, and what
-// it writes there would reach nobody.
+// sameMirror fails with ErrUnreachable unless the mirror's branch, as this process
+// sees it, is at the commit that the server reported. A server on another machine
+// would create and use its own directory with that path, and what it writes there
+// would never be published.
 func (db *Shared) sameMirror(ctx context.Context, mirror, commit string) error {
 	if db.opts.External == nil {
 		return nil

@@ -18,10 +18,10 @@ type Options struct {
 	Actor town.Actor
 	// Wait bounds the wait for another process; 0 means 30 s.
 	Wait time.Duration
-	// Command is what others are told when they wait for this process.
+	// Command names this process to others that wait for it.
 	Command string
-	// Waiting is told what a wait is for once it takes about a second. It is
-	// called from another goroutine, possibly when the wait has just ended. May
+	// Waiting is called with the reason of a wait that takes more than about a
+	// second, from another goroutine and possibly when the wait has just ended. May
 	// be nil.
 	Waiting func(what string)
 	// Home is a directory for the engine's own settings; it is made if need be.

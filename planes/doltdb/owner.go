@@ -47,11 +47,11 @@ func lockFile(ctx context.Context, opts Options, path string, instead func() (do
 	return lock, err
 }
 
-// waitingAfter is how long a wait lasts before Waiting is told: most waits are
-// shorter and interest nobody.
+// waitingAfter is how long a wait lasts before Waiting is called; most waits are
+// shorter.
 const waitingAfter = time.Second
 
-// waits tells Waiting what is waited for, unless over is called soon.
+// waits calls Waiting with the reason of the wait, unless over is called soon.
 func (o Options) waits(what func() string) (over func()) {
 	if o.Waiting == nil {
 		return func() {}

@@ -9,10 +9,10 @@ import (
 	"gastown/town/durable"
 )
 
-// Retire moves the directory of a database, which nobody has open, into the
-// directory retired, under the database's name and the time now. It returns
-// where the database is then, or "" when there is none in dir. The move is
-// durable when Retire returns.
+// Retire moves the directory of a database, which no process may have open, into
+// the directory retired, under the database's name and the present time. It returns
+// the new path, or "" when there is no database in dir. The move is durable when
+// Retire returns.
 func Retire(dir, retired, name string, now time.Time) (at string, err error) {
 	if _, err := os.Lstat(dir); errors.Is(err, os.ErrNotExist) {
 		return "", nil

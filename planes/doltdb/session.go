@@ -14,12 +14,12 @@ import (
 type Session struct {
 	// Actor is recorded as the author of commits.
 	Actor town.Actor
-	// Command is what others are told while they wait for this caller's write.
+	// Command names this caller to others that wait for its write.
 	Command string
 	// Wait bounds the wait for other writers; 0 means 30 s.
 	Wait time.Duration
-	// Waiting is told what a write waits for once that takes about a second. It
-	// is called from another goroutine. May be nil.
+	// Waiting is called with the reason of a wait that takes more than about a
+	// second, from another goroutine. May be nil.
 	Waiting func(what string)
 }
 

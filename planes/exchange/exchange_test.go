@@ -255,8 +255,8 @@ func TestRowsBelongToTheirTown(t *testing.T) {
 	}
 }
 
-// Two Towns hold different forged rows of a third. In the end the third's own
-// rows stand, and no conflict stops anybody meanwhile.
+// Two Towns hold different forged rows of a third. In the end the third's own rows
+// are in force, and no conflict stops a Town meanwhile.
 func TestLiesAboutAThird(t *testing.T) {
 	a := newStore(t, "a")
 	a.publish(t, []share.Record{record("gt-1", "one"), record("gt-2", "two")})

@@ -101,9 +101,9 @@ type Adoption struct {
 }
 
 // Adopt merges what a Town held before it joined into the store it joined, in one
-// commit with the Town's entry in the registry. starter has the texts a new Town
-// begins with: a document nobody edited since is not offered. With dry set nothing
-// is written; the result says what would be.
+// commit with the Town's entry in the registry. starter has the texts that a new
+// Town begins with; a document that still has its starter text is not offered. With
+// dry set nothing is written, and the result says what would be.
 func (s *Store) Adopt(ctx context.Context, h Holdings, starter map[town.Key]string, name string, dry bool) (Adoption, error) {
 	var out Adoption
 	work := func(tx *doltdb.Tx) error {

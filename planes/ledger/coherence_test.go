@@ -168,7 +168,8 @@ func TestNoInterleavingReturnsAnOldValue(t *testing.T) {
 		for _, list := range writers {
 			run(list, func(a action) error {
 				if a.how == 0 {
-					// One that meets another's is put off; that is no fault.
+					// A collection may fail because another one runs, which is not
+					// an error here.
 					_ = stores[a.store].GC(t.Context())
 				}
 				return all[a.register].next(t.Context(), stores[a.store])
@@ -182,7 +183,8 @@ func TestNoInterleavingReturnsAnOldValue(t *testing.T) {
 		for err := range errs {
 			rt.Error(err)
 		}
-		// Nobody writes now: every Store sees the last version, in every way.
+		// No goroutine writes any more: every Store sees the last version, in every
+		// way.
 		for _, r := range all {
 			for how := range r.reads {
 				for _, h := range stores {

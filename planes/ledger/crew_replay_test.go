@@ -171,7 +171,7 @@ func mixed(session []command, thousandths int) []command {
 // one mix, of one write in a hundred commands; -ledger.mixes -v prints all.
 func TestCachesAtOtherMixes(t *testing.T) {
 	if crewLedger(t).fingerprint.generation == nil {
-		return // nothing is spared: see above
+		return // no query is saved: see above
 	}
 	session := recording(t)
 	shares := mixedShares

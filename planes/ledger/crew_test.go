@@ -19,11 +19,11 @@ var record = flag.Bool("ledger.record", false, "record testdata/crew.txt anew: w
 
 var crewFile = filepath.Join("testdata", "crew.txt")
 
-// A crew's session: how long it is, how many work in it, and how often who
-// looks. A bead takes an agent the better part of an hour, and four commands
-// write: it claims the bead, notes its plan, says what it found, and closes it.
-// What looks is what looks in a Town: a status line in every session, patrols
-// of the supervisors, and a person's dashboard.
+// A crew's session: its length, the number of agents, and how often each kind of
+// reader asks. A bead takes an agent most of an hour, and four commands write: it
+// claims the bead, notes its plan, reports its findings, and closes it. The readers
+// are those of a real Town: a status line in every session, patrols of the
+// supervisors, and a person's dashboard.
 const (
 	crewTime     = 10 * time.Minute
 	crewAgents   = 8
@@ -122,7 +122,7 @@ func crewLedger(t *testing.T) *Store {
 
 func crewBead(i int) string { return fmt.Sprintf("gt-crew%d", i) }
 
-// actor is one of the crew: it acts, and says when it will again.
+// actor is one member of the crew: it acts, and returns when it will act again.
 type actor struct {
 	next time.Duration
 	act  func(now time.Duration) (pause time.Duration)

@@ -15,7 +15,7 @@
 //   - Nothing is lost: deleted beads stay in tombstones and can be restored,
 //     fields of an import that this program does not know are kept.
 //
-// No table counts anything up: ids are random or made of content, so rows made
-// apart never claim the same key. Nothing here retries, except that the
-// database may run a change again when another writer came first.
+// No table has counters: ids are random or derived from content, so rows that are
+// made independently never claim the same key. Nothing here retries, except that
+// the database may run a change again when another writer was first.
 package ledger

@@ -61,18 +61,17 @@ func newStore(db *doltdb.Local, opts doltdb.Options) (*Store, error) {
 type Session struct {
 	// Actor is the author of commits, events, comments and new beads.
 	Actor town.Actor
-	// Command, Wait and Waiting are those of doltdb.Session: what others are told
-	// while they wait for this caller, how long this caller waits for other
-	// writers (0 means 30 s), and who is told what it waits for.
+	// Command, Wait and Waiting are those of doltdb.Session: the name that others
+	// see while they wait for this caller, how long this caller waits for other
+	// writers (0 means 30 s), and the function that is called with the reason of a
+	// wait.
 	Command string
 	Wait    time.Duration
 	Waiting func(what string)
 	// MaxText bounds the bytes of text that one read may collect; a read that
 	// would collect more ends with ErrTooMuch as soon as that shows. 0 means no
 	// bound.
-	MaxText int64
-	// NoSuggestions leaves the nearest ids out of errors about unknown ids: to
-	// find them costs a look at all ids.
+	MaxText       int64
 	NoSuggestions bool
 }
 

@@ -47,8 +47,6 @@ type JobRun struct {
 	Outcome, Note, Error string
 }
 
-// Batch is what is recorded together. Of several heartbeats of an agent, runs of
-// a job or states of a check, the last one counts.
 type Batch struct {
 	Heartbeats []Heartbeat
 	Checks     []CheckState

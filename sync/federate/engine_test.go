@@ -271,7 +271,7 @@ func TestMissingDirectoryIsNotARemovalOfEverything(t *testing.T) {
 		}
 		settle(t, url, a, b)
 	}
-	a.remove("roles/mayor.md") // an empty directory is a wish
+	a.remove("roles/mayor.md") // an empty directory is deliberate
 	if rec := a.commit(); rec.Edits != 1 {
 		t.Errorf("removing the last role: %+v", rec)
 	}

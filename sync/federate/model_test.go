@@ -42,7 +42,7 @@ type model struct {
 	n    int // texts made so far
 }
 
-// modelTown is a Town and its person's memory.
+// modelTown is a Town and what its person remembers.
 type modelTown struct {
 	*testTown
 	// shown is each file as gt last wrote or recorded it.
@@ -254,7 +254,8 @@ func (m *model) afterRace(mt *modelTown, name string, r *race) {
 	}
 	if mt.read(r.path) == r.text && edited {
 		mt.pending[r.path] = r.text
-		// The test does not know what gt would show instead, so no deed undoes this.
+		// The test does not know what gt would show instead, so no step of the
+		// history can undo this edit.
 		mt.shown[r.path] = "unknown"
 		return
 	}

@@ -17,9 +17,8 @@ type stagedTip struct {
 	shown bool
 }
 
-// stage records edits and puts the plane's tip into the mirror. Where the
-// federation plane is no concern of the push, the mirror is made to say what the
-// remote says.
+// stage records edits and puts the plane's tip into the mirror. If the push does
+// not concern the federation plane, the mirror gets the remote's state.
 func (p *push) stage(ctx context.Context) (tip stagedTip, err error) {
 	if p.opts.OnlyLedger {
 		return tip, p.mirror.Reset(ctx)
@@ -41,7 +40,7 @@ func (p *push) stage(ctx context.Context) (tip stagedTip, err error) {
 	return tip, err
 }
 
-// recordEdits records edited files, unless files are no concern of the push.
+// recordEdits records edited files, unless the push does not concern files.
 func (p *push) recordEdits(ctx context.Context, w *workspace) (err error) {
 	var rec Recorded
 	if p.asRecorded {
@@ -160,7 +159,7 @@ func (p *push) send(ctx context.Context, tip stagedTip) (done bool, err error) {
 }
 
 // findOut looks at the remote after a push whose answer was lost, with the error
-// lost. arrived is false, without an error, when the push must be made again.
+// lost. arrived is false, without an error, when the push must be repeated.
 func (p *push) findOut(ctx context.Context, lost error) (head string, arrived, records bool, err error) {
 	fetched, err := p.mirror.Fetch(ctx)
 	if fetched.Empty || p.publish.Recreate && errors.Is(err, gitremote.ErrGone) {

@@ -21,8 +21,8 @@ const (
 	// maxLost bounds the attempts of a push that does not arrive.
 	maxLost = 3
 	// maxRefused bounds how often in a row a push is repeated that the server
-	// refused although nobody had moved the ref. refusedPause is the pause before
-	// the first repetition; a server that was only busy needs no more.
+	// refused although the ref had not moved. refusedPause is the pause before the
+	// first repetition; a server that was only busy needs no longer one.
 	maxRefused   = 2
 	refusedPause = 250 * time.Millisecond
 )
@@ -158,9 +158,10 @@ func (p *push) attempt(ctx context.Context) (done bool, rejected, err error) {
 	return done, nil, err
 }
 
-// mergeOthers takes what other Towns published, after an attempt that was not
-// done; before are the heads then. refused: no other Town did, and the server
-// rejected the push for a reason of its own. It has then waited already.
+// mergeOthers merges what other Towns published, after an attempt that was not
+// done; before are the heads then. refused says that no other Town published and
+// the server rejected the push for its own reason; mergeOthers has then waited
+// already.
 func (p *push) mergeOthers(ctx context.Context, before [2]string, rejected error) (refused bool, err error) {
 	if err := p.mirror.Reset(ctx); err != nil {
 		return false, err
@@ -187,7 +188,7 @@ func (p *push) mergeOthers(ctx context.Context, before [2]string, rejected error
 	if err := p.plan.Adapt(ctx); err != nil {
 		return false, err
 	}
-	// Whatever the first attempt was to create exists by now.
+	// The first attempt has already created what it was asked to create.
 	p.publish.CreateInfoBranch, p.publish.Recreate = false, false
 	p.out.Reviews = got.Reviews
 	p.agreed, err = got.agreedWith(p.agreed)
@@ -215,8 +216,8 @@ func wait(ctx context.Context, d time.Duration) error {
 }
 
 // agreedWith extends an agreement to publish the commit agreed to what a pull
-// merged into it. It fails with errUnseen if the pull started from another
-// commit. Where nobody was asked, agreed is empty and stays so.
+// merged into it. It fails with errUnseen if the pull started from another commit.
+// If no person was asked, agreed is empty and stays so.
 func (p pulled) agreedWith(agreed string) (string, error) {
 	switch {
 	case agreed == "" || p.merged == "":
@@ -227,7 +228,7 @@ func (p pulled) agreedWith(agreed string) (string, error) {
 	return p.merged, nil
 }
 
-// foretell tells what a push would do. It contacts nobody.
+// foretell reports what a push would do. It contacts no remote.
 func (e *Engine) foretell(ctx context.Context, remote Remote, out *Pushed) (err error) {
 	s, err := e.lockRemote(ctx, remote)
 	if err != nil {

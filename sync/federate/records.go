@@ -19,7 +19,7 @@ type recordsError struct{ error }
 func (e recordsError) Is(target error) bool { return target == ErrRecords }
 func (e recordsError) Unwrap() error        { return e.error }
 
-// withRefused is how a call ended whose own part ended with err.
+// withRefused is the error of a call whose own part ended with err.
 func (s *session) withRefused(err error) error {
 	if err == nil && s.refused != nil {
 		return recordsError{s.refused}
@@ -36,8 +36,8 @@ func (e *Engine) sharing() *records.Sharing {
 	})
 }
 
-// pullRecords merges the records that arrived with the last fetch. Records that
-// are refused do not undo the rest of the pull: see session.refused.
+// pullRecords merges the records that arrived with the last fetch. Refused records
+// do not undo the rest of the pull: see session.refused.
 func (s *session) pullRecords(ctx context.Context, dry bool, out *Pulled) {
 	if s.records == nil {
 		return
@@ -49,10 +49,10 @@ func (s *session) pullRecords(ctx context.Context, dry bool, out *Pulled) {
 	s.refused = err
 }
 
-// planRecords plans what a push sends of the ledger, once the records that the
-// remote holds are merged. A pull of this session has merged them. Without one,
-// the remote is asked where what is known does not say what a push of records
-// would be added to. Records that are refused stop no more than records.
+// planRecords plans which records a push sends, after the records at the remote are
+// merged. A pull of this session has merged them. Without one, the remote is asked
+// if the known state does not say what a push of records would be added to. If
+// records are refused, only records stop.
 func (s *session) planRecords(ctx context.Context) (*records.Plan, error) {
 	if s.records == nil || s.refused != nil {
 		return nil, nil
@@ -87,8 +87,8 @@ func (s *session) lookAtRecords(ctx context.Context) error {
 	return s.save()
 }
 
-// PreviewShare tells what would leave by the rules for sharing as they are,
-// approved or not. It contacts nobody and changes nothing.
+// PreviewShare returns what would leave by the present rules for sharing, approved
+// or not. It contacts no remote and changes nothing.
 func (e *Engine) PreviewShare(ctx context.Context) (p records.Preview, err error) {
 	defer func() { err = e.disk(err) }()
 	remotes, err := e.exchangedWith()
@@ -140,8 +140,8 @@ func (e *Engine) ForgetRules(ctx context.Context, remotes []Remote) error {
 	return nil
 }
 
-// VerifyExchange opens what is exchanged of records with a remote, if there is
-// anything. An error that is not town.ErrBusy says that it cannot be used.
+// VerifyExchange opens the exchange with a remote, if there is one. An error that
+// is not town.ErrBusy says that it cannot be used.
 func (e *Engine) VerifyExchange(ctx context.Context, r Remote) error {
 	return e.sharing().Verify(ctx, r.Name)
 }

@@ -52,7 +52,7 @@ func TestALostStateSendsNothingElse(t *testing.T) {
 			}
 			a.describe("gt-1", "SHARED-LATER")
 			if _, err := a.Push(t.Context(), Remote{Name: "origin", URL: url}, false); err != nil {
-				a.join(url) // nobody has confirmed it
+				a.join(url) // no person has confirmed it
 			}
 			a.push(url)
 			if has(t, url, "PLANTED") || !has(t, url, "SHARED-LATER") {
@@ -66,7 +66,8 @@ func TestALostStateSendsNothingElse(t *testing.T) {
 	}
 }
 
-// A person agrees to what was shown, not to later changes of the ledger or the rules.
+// A person agrees to what was shown. Later changes of the ledger or the rules need
+// a new agreement.
 func TestAgreementIsToWhatWasShown(t *testing.T) {
 	t.Parallel()
 	url := bare(t)

@@ -52,7 +52,7 @@ func TestLaterPushesBringNothingUnagreed(t *testing.T) {
 	redacting.Redact = []share.Redaction{{Field: "title", Pattern: "PLANTED-[A-Z]+"}}
 	for name, test := range map[string]struct {
 		during, after share.Rules
-		// planted: the person is asked about it, and agrees.
+		// the person is asked about the planted records, and agrees.
 		planted bool
 	}{
 		"a rule that was there for a while":      {share.Rules{only, extra}, share.Rules{only}, false},

@@ -14,8 +14,8 @@ import (
 	"gastown/town"
 )
 
-// Somebody resets the repository's records to an earlier state. The next sync takes
-// back and adds again what changed since, and blames nobody.
+// Somebody resets the repository's records to an earlier state. The next sync
+// repeats the later changes, and no note blames another Town.
 func TestRecordsPutBackToAnEarlierState(t *testing.T) {
 	t.Parallel()
 	a, url := sharingAll(t)

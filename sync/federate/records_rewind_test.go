@@ -136,7 +136,7 @@ func TestUnpublishedRecordsDoNotLeaveByAMerge(t *testing.T) {
 	}
 }
 
-// unanswered is a push that arrives and whose process ends before it gets the answer.
+// unanswered is a push that arrives, but whose process ends before the answer.
 func (s *sharer) unanswered(url string) {
 	s.t.Helper()
 	dir, former := s.opts.Layout.Remote("origin"), filepath.Join(tempDir(s.t), "former")

@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// A push that the server refuses although nobody was first is repeated a few times,
-// and then the server's own reason is reported. This holds for the first push and
-// for every other one, and nothing is lost.
+// A push that the server refuses although the ref has not moved is repeated a few
+// times, and then the server's own reason is reported. This holds for the first
+// push and for every other one, and nothing is lost.
 func TestServerRefusesForAReasonOfItsOwn(t *testing.T) {
 	t.Parallel()
 	url := bare(t)

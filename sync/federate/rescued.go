@@ -16,10 +16,10 @@ func (w *workspace) scan(ctx context.Context) (files.Changes, error) {
 }
 
 // rescue notes texts that were put beside the file they belonged to. After a kill
-// during the replacement of a directory nobody can distinguish a text that was
-// replaced since from an edit, so both are put there. A text that the plane holds
-// is removed again and reported, because it can be shown and restored at any time.
-// The others are for a person to look at.
+// during the replacement of a directory, an edit cannot be distinguished from a
+// text that was replaced, so both are put there. A text that the plane holds is
+// removed again and reported, because it can be shown and restored at any time. A
+// person must look at the others.
 func (w *workspace) rescue(ctx context.Context, found []files.Rescue) {
 	if len(found) == 0 {
 		return

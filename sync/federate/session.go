@@ -14,7 +14,7 @@ import (
 )
 
 // session is what the engine holds while it works with one remote: the remote's
-// lock, its mirror, and what is known of it. It is for one goroutine.
+// lock, mirror and state. It is for one goroutine.
 //
 // The plane and the files are not open for the whole session: a step that needs
 // them opens them (Engine.with) and closes them before the next network step.
@@ -32,13 +32,13 @@ type session struct {
 	// records is the session's part for shared records; nil when none are
 	// exchanged.
 	records *records.Session
-	// state is what is known of the remote. Nobody else changes it while the lock
-	// is held.
+	// state is the remote's state. Only this session changes it while the lock is
+	// held.
 	state state
 	// last is what the last pull of this session found; nil after one that failed.
 	last *lastPull
-	// refused is why the records that arrived last were not taken. The rest of the
-	// call goes on, and ends with this error.
+	// refused is why the records that arrived last were not merged. The rest of the
+	// call continues, and the call ends with this error.
 	refused error
 	// notes are for people; the outcome of the call takes them.
 	notes []string
@@ -72,8 +72,8 @@ func (e *Engine) begin(ctx context.Context, remote Remote) (*session, error) {
 	return s, nil
 }
 
-// end ends a session whose call ended with err, and returns how the call ended.
-// A failure is noted for status.
+// end ends a session whose call ended with err, and returns the call's error. It
+// records a failure for status.
 func (s *session) end(err error) error {
 	if err = s.withRefused(err); err != nil {
 		s.noteFailure(err)
@@ -137,8 +137,8 @@ func (s *session) openMirror(ctx context.Context) (err error) {
 	return err
 }
 
-// tidy drops what piled up in the mirror. A failure is only logged: the exchange
-// that went before has succeeded.
+// tidy removes what has accumulated in the mirror. A failure is only logged,
+// because the exchange before it has succeeded.
 func (s *session) tidy() {
 	if err := s.mirror.Tidy(); err != nil {
 		s.opts.Log.WithError(err).Warn("tidy the mirror")

@@ -43,8 +43,8 @@ func (e *Engine) statePath(remote string) string {
 	return filepath.Join(e.opts.Layout.Remote(remote), "sync.json")
 }
 
-// loadState reads what is known. A file that makes no sense counts as lost, and
-// the confirmation with it: a person then confirms the remote again.
+// loadState reads the state. A malformed file counts as lost, and the confirmation
+// with it: a person must then confirm the remote again.
 func (e *Engine) loadState(remote string) (s state, err error) {
 	data, err := os.ReadFile(e.statePath(remote))
 	if errors.Is(err, os.ErrNotExist) {
@@ -80,8 +80,8 @@ func (s *session) load() (err error) {
 // save writes the session's state.
 func (s *session) save() error { return s.saveState(s.remote.Name, s.state) }
 
-// confirmed loads the state, refuses a remote nobody agreed to exchange with, and
-// notes where the remote is.
+// confirmed loads the state, refuses a remote that no person agreed to exchange
+// with, and sets the session's address.
 func (s *session) confirmed() error {
 	if err := s.load(); err != nil {
 		return err
@@ -109,15 +109,15 @@ func (s *session) confirm() error {
 	return s.save()
 }
 
-// verified notes that the remote itself confirmed the session's state, and when.
+// verified records that the remote itself confirmed the session's state, and when.
 func (s *session) verified(when time.Time) error {
 	s.state.Verified = when.UTC()
 	s.state.Error, s.state.Failed = "", time.Time{}
 	return s.save()
 }
 
-// noteFailure records why the call failed, for status. It reports no error: the
-// call's own matters more.
+// noteFailure records why the call failed, for status. It returns no error, because
+// the call's own error matters more.
 func (s *session) noteFailure(cause error) {
 	s.state.Failed, s.state.Error = s.opts.Now().UTC(), cause.Error()
 	if err := s.save(); err != nil {
@@ -125,9 +125,9 @@ func (s *session) noteFailure(cause error) {
 	}
 }
 
-// Forget withdraws the agreement to exchange with a remote that is taken out of
-// the configuration: should it come back, a person is asked again. The rest of
-// what is known of it stays, and so does its mirror.
+// Forget withdraws the agreement to exchange with a remote that is removed from the
+// configuration. If the remote is added again, a person is asked again. The rest of
+// its state and its mirror stay.
 func (e *Engine) Forget(ctx context.Context, remote Remote) error {
 	return e.changeState(ctx, remote, func(st *state) bool {
 		if st.Confirmed == "" {
@@ -139,8 +139,8 @@ func (e *Engine) Forget(ctx context.Context, remote Remote) error {
 	})
 }
 
-// changeState changes what is known of a remote, with its lock held, if change
-// returns true.
+// changeState changes the state of a remote, with its lock held, if change returns
+// true.
 func (e *Engine) changeState(ctx context.Context, remote Remote, change func(*state) bool) (err error) {
 	s, err := e.lockRemote(ctx, remote)
 	if err != nil {

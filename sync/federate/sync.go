@@ -4,7 +4,7 @@ import "context"
 
 // Synced is the outcome of Sync.
 type Synced struct {
-	// Recorded is what was recorded first.
+	// Recorded is the outcome of recording, which comes first.
 	Recorded Recorded
 	Pulled   Pulled
 	Pushed   Pushed

@@ -177,8 +177,8 @@ func (t *takeover) replace(ctx context.Context) error {
 }
 
 // onlyFederation refuses to take over another federation's store while the Town
-// exchanges with a remote of its present one: that remote would be of no use any
-// more, and what other Towns shared there would go on to the new one.
+// exchanges with a remote of its present one: that remote would become useless, and
+// what other Towns shared there would be passed on to the new one.
 func (t *takeover) onlyFederation() error {
 	if known, _ := t.opts.Stores.Federation(); known == t.out.Store {
 		return nil // the same federation, with another history

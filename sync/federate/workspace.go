@@ -60,8 +60,8 @@ func (e *Engine) workspace(s *federation.Store) (*workspace, error) {
 	return &workspace{engine: e, store: s, tree: tree, index: index, behind: map[town.Key]bool{}}, nil
 }
 
-// checkPresent refuses to go on when a whole directory of documents is gone. An
-// unmounted disk, a checkout or half a copy is far more likely than the wish to
+// checkPresent fails when a whole directory of documents is gone. An unmounted
+// disk, a checkout or an incomplete copy is far more likely than the intention to
 // remove every document for everybody.
 func checkPresent(dir string, index *files.Index) error {
 	for _, k := range town.Kinds {

@@ -15,8 +15,8 @@ import (
 	"gastown/town"
 )
 
-// What git's configuration puts in the place of a URL is told by Address, and
-// by nothing else: data goes to the URL that was given.
+// Address resolves the replacements of URLs in git's configuration; no other
+// operation does. Data goes to the given URL.
 func TestAddressIsWhereDataGoes(t *testing.T) {
 	shown, elsewhere := bareRepo(t), bareRepo(t)
 	cfg := filepath.Join(t.TempDir(), "config")
@@ -52,7 +52,7 @@ func TestAddressIsWhereDataGoes(t *testing.T) {
 	}
 }
 
-// A server does not send what is for it to another one.
+// A server cannot redirect data that is meant for it to another server.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	remote := bareRepo(t)
 	url, exchanges := serve(t, remote, "")
@@ -73,8 +73,8 @@ func TestRedirectsAreNotFollowed(t *testing.T) {
 	}
 }
 
-// A host that serves a repository only at its address with ".git", as GitLab
-// does, is no riddle: the error has the address to use.
+// If a host serves a repository only at its address with ".git", as GitLab does,
+// the error names that address.
 func TestRedirectToDotGit(t *testing.T) {
 	remote := bareRepo(t)
 	served, _ := serve(t, remote, "")

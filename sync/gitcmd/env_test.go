@@ -13,7 +13,7 @@ import (
 	"gastown/town"
 )
 
-// An environment as a hook leaves it.
+// The environment that a hook leaves.
 func TestDeafToSurroundingRepository(t *testing.T) {
 	remote, dir := bareRepo(t), filepath.Join(t.TempDir(), "c.git")
 	a := open(t, Options{})
@@ -27,7 +27,7 @@ func TestDeafToSurroundingRepository(t *testing.T) {
 		"GIT_CONFIG_PARAMETERS": "'core.bare'='false'", "GIT_TRACE": "1", "GIT_ALLOW_PROTOCOL": "none", "GIT_SHALLOW_FILE": "/nowhere/s"} {
 		t.Setenv(k, v)
 	}
-	// What git itself calls local must be among what we remove.
+	// Every variable that git itself calls local is removed.
 	names, err := exec.Command("git", "rev-parse", "--local-env-vars").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func TestLoginOverHTTP(t *testing.T) {
 	if _, err := bad.Fetch(t.Context(), FetchSpec{URL: url, Ref: testRef, Into: "refs/gt/in"}); !errors.Is(err, ErrAuth) || strings.Contains(err.Error(), "wrong-token") {
 		t.Fatalf("want ErrAuth without the token, got %v", err)
 	}
-	// A token whose host is another one, or is not known, is not offered.
+	// A token for another host, or for an unknown one, is not sent.
 	for _, elsewhere := range []string{"", "example.org", "127.0.0.1:1"} {
 		r := open(t, Options{TokenEnv: "MY_TOKEN", TokenHost: elsewhere})
 		_, err := r.Fetch(t.Context(), FetchSpec{URL: url, Ref: testRef, Into: "refs/gt/in"})
@@ -128,7 +128,7 @@ func TestLoginOverHTTP(t *testing.T) {
 			t.Errorf("token for %q: %v (%s)", elsewhere, err, town.Next(err))
 		}
 	}
-	// Another host gets nothing, and plain http to one is refused.
+	// Another host gets no token, and plain http to another machine is refused.
 	other, _, err := tokenConfig("https://example.org:8443/x", "T", "Example.org", "")
 	if err != nil || other[1][0] != "credential.https://example.org:8443.helper" {
 		t.Fatalf("%v %v", other, err)
@@ -141,8 +141,8 @@ func TestLoginOverHTTP(t *testing.T) {
 	}
 }
 
-// What answers for a person in scripts is used: a program that is named for it,
-// and configuration that is in the environment, as far as it is about logins.
+// Programs and settings that answer for a person in scripts are used: GIT_ASKPASS,
+// and configuration in the environment that is about logins.
 func TestLoginFromTheEnvironment(t *testing.T) {
 	remote := bareRepo(t)
 	url, _ := serve(t, remote, "s3cret-token")
@@ -176,7 +176,7 @@ func TestLoginFromTheEnvironment(t *testing.T) {
 	if err := fetch(); err != nil {
 		t.Error(err)
 	}
-	// None of it turns what comes after into a prompt, or a push elsewhere.
+	// None of these settings can cause a prompt or redirect a push.
 	t.Setenv("GIT_CONFIG_VALUE_0", "true")
 	from := httptest.NewServer(http.RedirectHandler(url+"/info/refs?service=git-upload-pack", http.StatusFound))
 	t.Cleanup(from.Close)
@@ -187,7 +187,7 @@ func TestLoginFromTheEnvironment(t *testing.T) {
 	}
 }
 
-// SSH_ASKPASS stays only where a person has said that it is to be used always.
+// SSH_ASKPASS is kept only if a person set it to be used always.
 func TestAskpassForSSH(t *testing.T) {
 	for _, test := range []struct {
 		base []string
@@ -209,7 +209,7 @@ func TestAskpassForSSH(t *testing.T) {
 	}
 }
 
-// Git sees the environment it was given, and nothing of this process's.
+// Git gets the given environment, and nothing of this process's.
 func TestOnlyTheGivenEnvironment(t *testing.T) {
 	cfg := filepath.Join(t.TempDir(), "config")
 	if err := os.WriteFile(cfg, []byte("[url \"https://elsewhere.invalid/\"]\n\tinsteadOf = https://alias.invalid/\n"), 0o600); err != nil {

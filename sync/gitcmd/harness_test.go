@@ -36,7 +36,7 @@ func bareRepo(t testing.TB) string {
 	return dir
 }
 
-// here is the environment of this test as Options.Env, with what is added.
+// here returns this test's environment for Options.Env, with additions.
 func here(add ...string) []string { return append(os.Environ(), add...) }
 
 // open makes a Repo that runs git in the environment the test has now.

@@ -45,7 +45,7 @@ func TestLocate(t *testing.T) {
 		}
 		return p
 	}
-	// What a hook finds in its environment is of no account.
+	// The environment of a hook has no effect.
 	t.Setenv("GIT_DIR", "/nowhere")
 	t.Setenv("GIT_WORK_TREE", "/nowhere")
 	if p := where(filepath.Join(dir, "sub")); p.Top != dir || p.GitDir != dir+"/.git" || p.CommonDir != p.GitDir ||

@@ -27,14 +27,14 @@ const (
 
 // command describes one git process.
 type command struct {
-	op     string // what people are told it was for
+	op     string // the operation, as errors name it
 	args   []string
 	config [][2]string
 	push   bool // a write: see classify
 	remote bool // its data comes from a remote: bound memory and files
 	net    bool // bound the time without progress
 	bare   bool // run outside any repository
-	// withheld names a token that was not offered, as it is for another host.
+	// withheld names a token that was not sent, because it is for another host.
 	withheld string
 	// dotGit is the address to suggest when the server redirects.
 	dotGit string

@@ -110,7 +110,7 @@ func TestNoGit(t *testing.T) {
 	}
 }
 
-// A lock whose file is handed down is held until the last child has ended.
+// A lock whose descriptor is inherited is held until the last child has ended.
 func TestInheritedLockOutlivesUs(t *testing.T) {
 	dir := t.TempDir()
 	ssh := filepath.Join(dir, "ssh")
@@ -179,8 +179,8 @@ func TestIdleRemoteIsGivenUp(t *testing.T) {
 	}
 }
 
-// Table files are compressed already: nobody compresses them once more on the
-// way from one directory to another. What the remote keeps is its own business.
+// Table files are compressed already, so they are not compressed again on the way
+// from one directory to another. How the remote stores them is up to the remote.
 func TestLocalFetchesDoNotCompress(t *testing.T) {
 	remote := bareRepo(t)
 	const size = 1 << 20

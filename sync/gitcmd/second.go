@@ -11,7 +11,7 @@ import (
 // then fetch nothing at all. So it is fetched by a pattern, which may match
 // nothing. A pattern may also match other refs; those are dropped afterwards.
 
-// prepareSecond removes what a former fetch may have left and returns the pattern.
+// prepareSecond removes the leftovers of an earlier fetch and returns the pattern.
 func (r *Repo) prepareSecond(s FetchSpec) (refspec string, err error) {
 	for _, ref := range []string{s.Second, s.SecondInto} {
 		if err := CheckRef(ref); err != nil {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// A process that was killed while it made the repository does not keep the next
-// one from making it, whatever the directory is called.
+// A process that was killed while it made the repository does not prevent the next
+// one from making it, whatever the directory's name is.
 func TestInitAfterAKill(t *testing.T) {
 	for _, name := range []string{"plain", "with [a] pattern*"} {
 		dir := filepath.Join(t.TempDir(), name)

@@ -7,8 +7,8 @@ import (
 	"gastown/sync/gitcmd"
 )
 
-// The cost of one small change beside 20 MB that stay as they are, over a
-// local bare repository. Connections cost nothing here.
+// The cost of one small change beside 20 MB of unchanged data, with a local bare
+// repository, where connections cost nothing.
 
 func prepared(b *testing.B) (*Mirror, *Mirror, []string) {
 	url := bareRepo(b)

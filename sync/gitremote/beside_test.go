@@ -61,7 +61,7 @@ exec sh -c "$cmd"`)
 	equal(t, read(t, b), "one")
 	equal(t, read(t, bl), "ledger one")
 
-	// Only the second changes: the first is confirmed all the same.
+	// Only the second ref changes; the first is confirmed all the same.
 	write(t, bl, "ledger one", "ledger two")
 	head := b.Head()
 	if res, err := publishBoth(t, b); err != nil || res.Unchanged || res.Head != head {
@@ -125,7 +125,7 @@ func TestSecondRefMissing(t *testing.T) {
 	}
 	fetch(t, b)
 	equal(t, read(t, bl), "ledger")
-	// Somebody takes the ref away.
+	// Another program removes the ref.
 	git(t, url, "update-ref", "-d", secondRef)
 	if f := fetch(t, b); f.Changed {
 		t.Fatalf("%+v", f)
@@ -144,8 +144,8 @@ func TestSecondRefMissing(t *testing.T) {
 	equal(t, read(t, al), "anew")
 }
 
-// A repository that has lost the first ref is asked for the second: whoever begins
-// there anew must know whether that is gone too.
+// When a repository has lost the first ref, the second is asked for too: a caller
+// who begins there anew must know whether it is also gone.
 func TestSecondRefWhereTheFirstIsGone(t *testing.T) {
 	for name, gone := range map[string]bool{"gone too": true, "still there": false} {
 		t.Run(name, func(t *testing.T) {
@@ -226,7 +226,7 @@ func TestBothMoveOrNone(t *testing.T) {
 	}
 }
 
-// A server that cannot move two refs at once is sent one after the other.
+// To a server that cannot move two refs at once they are sent one after the other.
 func TestServerWithoutAtomicPush(t *testing.T) {
 	url := bareRepo(t)
 	git(t, url, "config", "receive.advertiseAtomic", "false")
@@ -242,7 +242,7 @@ func TestServerWithoutAtomicPush(t *testing.T) {
 	leftovers(t, a)
 }
 
-// What is wrong with the second ref is told apart and harms the first in nothing.
+// An error of the second ref is reported separately and does not affect the first.
 func TestDamagedSecondRef(t *testing.T) {
 	url := bareRepo(t)
 	a, al := openTwo(t, t.TempDir(), url)
@@ -271,7 +271,7 @@ func TestDamagedSecondRef(t *testing.T) {
 	}
 	leftovers(t, b)
 
-	// A directory of refs in the place of the ref is no ref.
+	// A directory of refs at the name of the ref does not count as a ref.
 	git(t, url, "update-ref", "-d", secondRef)
 	git(t, url, "update-ref", secondRef+"/x", commit)
 	fetch(t, b)
@@ -298,7 +298,7 @@ exec sh -c "$cmd"`)
 	if _, err := publishBoth(t, a); err != nil {
 		t.Fatal(err)
 	}
-	// How long the list of refs is decides how much may pass.
+	// The connection is cut after as many bytes as the server's list of refs has.
 	adv, err := exec.Command("sh", "-c", "printf 0000 | git-receive-pack "+url+" | wc -c").Output()
 	if err != nil {
 		t.Fatal(err)

@@ -14,8 +14,8 @@ import (
 	"gastown/sync/gitcmd"
 )
 
-// fakeSSH returns an environment in which ssh runs the remote's command here,
-// by way of a script whose body sees it as "$cmd". The remote is reached as
+// fakeSSH returns an environment in which ssh runs a script here instead of
+// connecting; body finds the remote's command in "$cmd". The remote's URL is
 // ssh://host/path.
 func fakeSSH(t testing.TB, body string) []string {
 	t.Helper()
@@ -44,7 +44,7 @@ exec sh -c "$cmd"`)
 	write(t, a, "one")
 	publish(t, a)
 
-	// How long the list of refs is decides how much may pass.
+	// The connection is cut after as many bytes as the server's list of refs has.
 	adv, err := exec.Command("sh", "-c", "printf 0000 | git-receive-pack "+url+" | wc -c").Output()
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ exec sh -c "$cmd"`)
 		t.Fatal("the push was not applied: the test proves nothing")
 	}
 	leftovers(t, a)
-	// The next process finds out by looking.
+	// The next process finds the outcome at the remote.
 	a = openMirror(t, a.opts.Dir, remote, func(o *Options) { o.Env = env })
 	if f := fetch(t, a); !f.PublishedEarlier || f.Head != applied {
 		t.Fatalf("fetch: %+v", f)
@@ -131,8 +131,8 @@ func TestRefusedByHook(t *testing.T) {
 	publish(t, a)
 }
 
-// A remote that says nothing is given up after the idle limit; one that says
-// nothing while the caller gives up, at once. Nothing keeps running.
+// A silent remote is given up after the idle limit, or at once when the caller
+// cancels. No process keeps running.
 func TestSilentRemote(t *testing.T) {
 	t.Parallel()
 	pids := filepath.Join(t.TempDir(), "pids")
@@ -202,8 +202,8 @@ func TestVerifyDecides(t *testing.T) {
 	}
 }
 
-// gone waits for a killed process to end. An orphan may stay as a zombie until
-// init takes notice of it.
+// gone waits for a killed process to end. An orphan may stay a zombie until init
+// reaps it.
 func gone(t *testing.T, pid int) {
 	t.Helper()
 	await(t, fmt.Sprintf("process %d of the remote side to end", pid), func() bool {

@@ -189,7 +189,7 @@ func leftovers(t testing.TB, m *Mirror) {
 // defaultPatience is how long await waits.
 const defaultPatience = 10 * time.Second
 
-// await waits until something is so that announces itself in no other way.
+// await polls a condition that has no other signal.
 func await(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -36,9 +36,9 @@ func reachable(t testing.TB, repo string) int64 {
 	return total
 }
 
-// Many publishes from two Towns in turn, each replacing some tables: what the
-// ref reaches stays bounded, cuts happen, and neither side nor a late third
-// one stumbles over them.
+// Two Towns publish in turn, many times, and replace tables each time. The size of
+// what the ref reaches stays bounded, cuts happen, and both Towns and a third one
+// that joins late can continue.
 func TestHistoryStaysBounded(t *testing.T) {
 	t.Parallel()
 	url := bareRepo(t)
@@ -179,7 +179,7 @@ func TestTrailerRoundTripAndHostileValues(t *testing.T) {
 	}
 }
 
-// Whatever is published when, history never holds more dead bytes than the
+// In any order of publications, the history never holds more dead bytes than the
 // rule allows.
 func TestSquashRule(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

@@ -177,7 +177,7 @@ func TestHostileRemotes(t *testing.T) {
 			if strings.ContainsFunc(err.Error(), func(r rune) bool { return r < ' ' }) {
 				t.Errorf("control characters in %q", err)
 			}
-			// Nothing moved, also not for whoever opens the directory next.
+			// Nothing moved, also for the next process that opens the directory.
 			leftovers(t, b)
 			equal(t, read(t, b), "good")
 			if now, err := os.ReadFile(b.statePath()); err != nil || string(now) != string(state) {
@@ -187,7 +187,7 @@ func TestHostileRemotes(t *testing.T) {
 			if b.Head() != good {
 				t.Fatalf("head is %s, was %s", b.Head(), good)
 			}
-			// The next sound state is taken.
+			// The next sound state is accepted.
 			git(t, url, "update-ref", testRef, good)
 			write(t, a, "good", "better")
 			publish(t, a)

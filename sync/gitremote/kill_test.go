@@ -144,7 +144,7 @@ func TestKilledWhilePublishing(t *testing.T) {
 	}
 }
 
-// debris adds what a git process killed at a worse moment leaves.
+// debris adds what git leaves when it is killed at an unfavourable moment.
 func debris(t *testing.T, dir string) {
 	t.Helper()
 	for _, f := range []string{
@@ -162,7 +162,7 @@ func debris(t *testing.T, dir string) {
 	}
 }
 
-// git does not outlive us, nor does what it runs.
+// git ends with this process, and so do its children.
 func TestKilledWithoutLeavingProcesses(t *testing.T) {
 	t.Parallel()
 	pids := filepath.Join(t.TempDir(), "pids")
@@ -220,7 +220,7 @@ func TestKilledAtRandom(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(i+1) * later) // the moment is the point
+		time.Sleep(time.Duration(i+1) * later) // the kill must come at a given moment
 		killed := cmd.Process.Kill()
 		if err := cmd.Wait(); err == nil && killed == nil {
 			t.Log("round", i, "was done before it could be killed")
@@ -232,11 +232,11 @@ func TestKilledAtRandom(t *testing.T) {
 		c := openMirror(t, t.TempDir(), url)
 		fetch(t, c)
 		if b.Head() != c.Head() {
-			// The server went on without the killed process and was done only
+			// The server continued without the killed process and finished only
 			// after the first look.
 			fetch(t, b)
 		}
-		if err := b.Reset(t.Context()); err != nil { // it may be ahead
+		if err := b.Reset(t.Context()); err != nil { // the mirror may be ahead
 			t.Fatal(err)
 		}
 		equal(t, read(t, b), read(t, c)...)

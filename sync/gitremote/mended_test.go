@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// The mirror is derived data: one that is damaged is made anew from the last
-// verified state, and what was in it beyond that can be put there again.
+// The mirror can be derived again: a damaged one is rebuilt from the last verified
+// state, and unpublished content can be pushed into it again.
 func TestDamagedMirrorIsMadeAnew(t *testing.T) {
 	url := bareRepo(t)
 	a := openMirror(t, t.TempDir(), url)
@@ -44,7 +44,7 @@ func TestDamagedMirrorIsMadeAnew(t *testing.T) {
 	}
 	publish(t, m)
 
-	// Before anything was verified there is nothing to go back to but nothing.
+	// Before any state was verified, the rebuilt mirror is empty.
 	b := openMirror(t, t.TempDir(), bareRepo(t))
 	if err := os.WriteFile(filepath.Join(b.Dir(), manifestName), []byte("5:"), 0o600); err != nil {
 		t.Fatal(err)

@@ -53,7 +53,7 @@ func TestTwoMirrorsExchange(t *testing.T) {
 	git(t, url, "fsck", "--strict")
 }
 
-// The counts are part of the design: they bound time and connections.
+// These counts are requirements: they bound time and connections.
 func TestProcessCounts(t *testing.T) {
 	url := bareRepo(t)
 	a, b := openMirror(t, t.TempDir(), url), openMirror(t, t.TempDir(), url)

@@ -13,7 +13,7 @@ import (
 // watched is the directory these tests watch, as a Town within a repository has it.
 const watched = awkward + "/federation"
 
-// changed asks what an operation meant.
+// changed asks whether an operation changed the directory.
 func (r *repo) changed(name, input string, args ...string) bool {
 	r.t.Helper()
 	got, reason, err := Changed(r.t.Context(), Run{Name: name, Args: args, Input: strings.NewReader(input),
@@ -122,7 +122,7 @@ func TestChangedByPush(t *testing.T) {
 	}
 }
 
-// In the middle of a rebase the files show what nobody means to keep.
+// During a rebase the files show temporary states.
 func TestNothingIsTakenFromARebase(t *testing.T) {
 	r := newRepo(t)
 	r.commit(watched+"/roles/mayor.md", "one")
@@ -139,8 +139,8 @@ func TestNothingIsTakenFromARebase(t *testing.T) {
 	r.expect("afterwards", true, r.changed(PostCommit, ""))
 }
 
-// What git leaves in a hook's environment does not lead elsewhere, and a linked
-// working tree has a HEAD of its own.
+// Variables that git leaves in a hook's environment do not redirect git, and a
+// linked working tree has its own HEAD.
 func TestChangedInLinkedTree(t *testing.T) {
 	r := newRepo(t)
 	r.commit("file", "1")

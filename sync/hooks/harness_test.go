@@ -15,8 +15,8 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// repo is a person's repository, and beside it a program that stands for gt:
-// it writes down what it was called with.
+// repo is a person's repository beside a program that stands in for gt and records
+// how it was called.
 type repo struct {
 	t   testing.TB
 	dir string
@@ -36,7 +36,8 @@ func newRepo(t testing.TB, args ...string) *repo {
 	base = filepath.Join(base, awkward)
 	r := &repo{t: t, dir: filepath.Join(base, "repo"), gt: filepath.Join(base, "bin", "gt"), log: filepath.Join(base, "called")}
 	r.run("/", append(append([]string{"init", "-q", "-b", "main"}, args...), r.dir)...)
-	// Written whole before it has its name, so that nobody reads half of it.
+	// The file is complete before it gets its name, so that it is never read half
+	// written.
 	r.write(r.gt, 0o700, "#!/bin/sh\n{ printf '%s\\n' \"$PWD\" \"$@\"; cat; } >'"+strings.ReplaceAll(r.log, "'", `'\''`)+
 		"'.$$ && mv '"+strings.ReplaceAll(r.log, "'", `'\''`)+"'.$$ '"+strings.ReplaceAll(r.log, "'", `'\''`)+"'\n")
 	return r
@@ -119,8 +120,8 @@ func (r *repo) install(names ...string) []Change {
 	return changes
 }
 
-// called waits until the program was started and returns what it wrote: its
-// directory, its arguments and its input, one a line.
+// called waits until the program was started and returns its directory, its
+// arguments and its input, one a line.
 func (r *repo) called() []string {
 	r.t.Helper()
 	await(r.t, "gt was not started", func() bool { _, err := os.Stat(r.log); return err == nil })

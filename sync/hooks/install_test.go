@@ -101,7 +101,7 @@ func TestInstallAndRemove(t *testing.T) {
 	}
 }
 
-// A directory of hooks for all of a person's repositories is left alone.
+// A hooks directory for all of a person's repositories is left alone.
 func TestSharedHooksAreLeftAlone(t *testing.T) {
 	r := newRepo(t)
 	shared := r.dir + "-shared"
@@ -121,7 +121,7 @@ func TestSharedHooksAreLeftAlone(t *testing.T) {
 	}
 }
 
-// What a person changed is theirs, whatever else is installed or removed.
+// A hook that a person changed stays, whatever else is installed or removed.
 func TestEditedHookIsKept(t *testing.T) {
 	r := newRepo(t)
 	r.install(Watched...)
@@ -148,8 +148,7 @@ func TestEditedHookIsKept(t *testing.T) {
 	}
 }
 
-// Someone replaced our hook by theirs, while the former one is still aside:
-// neither is thrown away.
+// Somebody replaced gt's hook while the former one was still aside. Both are kept.
 func TestTwoFormerHooks(t *testing.T) {
 	r := newRepo(t)
 	d := r.hooks()
@@ -172,7 +171,7 @@ func TestTwoFormerHooks(t *testing.T) {
 	}
 }
 
-// Whatever step an installation ended after, the next one completes it and a
+// After an interruption at any step, the next installation completes it and a
 // removal undoes it.
 func TestInterruptedInstallation(t *testing.T) {
 	for name, interrupt := range map[string]func(path string) error{
@@ -211,8 +210,8 @@ func TestInterruptedInstallation(t *testing.T) {
 	}
 }
 
-// An installation of another gt, or for another Town, is brought up to date; a
-// hook that is there and may not run is made to.
+// An installation by another gt, or for another Town, is updated, and a hook that
+// is not executable is made executable.
 func TestUpdate(t *testing.T) {
 	r := newRepo(t)
 	r.install(PostCommit)
@@ -252,7 +251,7 @@ func TestQuote(t *testing.T) {
 	}
 }
 
-// What a hook gives to gt can be read back from it.
+// The arguments that a hook passes to gt can be read back from it.
 func TestArguments(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		words := rapid.SliceOf(rapid.StringMatching(`[ -~]*`)).Draw(t, "words")

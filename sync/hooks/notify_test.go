@@ -106,8 +106,8 @@ type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
 
-// Within the window it is remembered, after it the time alone refuses it; a
-// clock that is ahead does not open a gap between the two.
+// Within the window the nonce is remembered; after it the time alone refuses the
+// request. A clock that is ahead leaves no gap between the two.
 func TestReplay(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s, c := NewSecret(), newClock()
@@ -129,7 +129,7 @@ func TestReplay(t *testing.T) {
 			}
 		}
 	})
-	// A receiver that was started again has forgotten, and knows it.
+	// After a restart the receiver has no nonces and refuses older requests.
 	s, c := NewSecret(), newClock()
 	r := request(s, c.at, nonce(1), "{}")
 	c.at = c.at.Add(time.Second)
@@ -152,7 +152,8 @@ func TestFlood(t *testing.T) {
 	if accepted != defaultBurst {
 		t.Errorf("%d were accepted at once, want %d", accepted, defaultBurst)
 	}
-	// What is not signed is not even looked at now, and costs no memory.
+	// During the flood an unsigned request is refused without being examined.
+	// Requests that are not accepted cost no memory.
 	if err := v.Verify(httptest.NewRequest(http.MethodGet, "/", nil)); !errors.Is(err, ErrFlood) {
 		t.Errorf("got %v", err)
 	}
@@ -178,7 +179,7 @@ func TestNoSecret(t *testing.T) {
 	if err := v.Verify(request(Secret{}, c.at, nonce(1), "")); !errors.Is(err, ErrNoSecret) || Status(err) != http.StatusForbidden {
 		t.Errorf("got %v", err)
 	}
-	// One that is made later counts at once.
+	// A secret that is created later takes effect at once.
 	s := NewSecret()
 	if err := s.Write(path); err != nil {
 		t.Fatal(err)
@@ -272,14 +273,14 @@ func TestCheckURL(t *testing.T) {
 	}
 }
 
-// What is sent is accepted, across a real connection; a Town that is down, says
-// no or leads elsewhere is told apart.
+// Signed requests are accepted over a real connection. A Town that is down,
+// refuses, or redirects elsewhere is reported as such.
 func TestSend(t *testing.T) {
 	s := NewSecret()
 	v := NewVerifier(VerifierOptions{Secret: func() (Secret, error) { return s, nil }})
 	var calls atomic.Int64
 	var mu sync.Mutex
-	var bodies bytes.Buffer // several are sent at once further down
+	var bodies bytes.Buffer // several are sent at the same time below
 	answer := func(code func(n int64, r *http.Request) int) string {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Location", "/elsewhere")
@@ -328,8 +329,8 @@ func TestSend(t *testing.T) {
 	}
 }
 
-// What was accepted does not pass again after a restart, whatever the clock of
-// the sender says; another secret begins anew.
+// An accepted request is not accepted again after a restart, whatever the sender's
+// clock was. Another secret starts a new record.
 func TestNoReplayAfterARestart(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "newest")
 	s, c := NewSecret(), newClock()
@@ -360,7 +361,8 @@ func TestNoReplayAfterARestart(t *testing.T) {
 	if err := start(other).Verify(request(other, c.at, nonce(1), "")); err != nil {
 		t.Errorf("another secret: %v", err)
 	}
-	// A record that cannot be read forbids all that it may have said.
+	// If the record cannot be read, everything that it may have forbidden is
+	// refused.
 	for _, damage := range []string{"", "{}", "[", `{"at":"x"}`} {
 		if err := os.WriteFile(path, []byte(damage), 0o600); err != nil {
 			t.Fatal(err)

@@ -13,7 +13,7 @@ import (
 	"testing"
 )
 
-// former makes a former hook that writes its name, arguments and input.
+// former makes an earlier hook that records its name, arguments and input.
 func (r *repo) former(name, interpreter, tail string) (out string) {
 	out = filepath.Join(filepath.Dir(r.dir), "former")
 	r.write(filepath.Join(r.hooks().Path, name), 0o700,
@@ -50,8 +50,8 @@ func TestHooksStartGT(t *testing.T) {
 	expect("push", "pre-push", "origin", remote.dir, "refs/heads/main "+two+" refs/heads/main "+zero)
 }
 
-// A former hook runs first, under its own name where it is a shell script, with
-// its arguments and input to the byte; its exit code is the hook's.
+// An earlier hook runs first, under its own name if it is a shell script, with its
+// exact arguments and input. Its exit code is the hook's.
 func TestFormerHook(t *testing.T) {
 	for _, interpreter := range []string{"#!/bin/sh", "#!/usr/bin/env sh", "#!/bin/bash", "#!/bin/sh -e"} {
 		r := newRepo(t)
@@ -92,7 +92,8 @@ func TestExitCodes(t *testing.T) {
 			r.called()
 		}
 	}
-	// A push that the former hook refuses is not made, and gt not told.
+	// When the earlier hook refuses a push, the push is not made and gt is not
+	// started.
 	r := newRepo(t)
 	remote := newRepo(t, "--bare")
 	r.git("commit", "-q", "--allow-empty", "-m", "1")
@@ -101,7 +102,7 @@ func TestExitCodes(t *testing.T) {
 	if out, err := r.try(r.dir, "push", "-q", remote.dir, "main"); err == nil {
 		t.Errorf("pushed: %s", out)
 	}
-	r.git("commit", "-q", "--allow-empty", "-m", "2") // would come after it
+	r.git("commit", "-q", "--allow-empty", "-m", "2") // its notification would follow
 	if got := r.called(); got[5] != PostCommit {
 		t.Errorf("gt was told of %q", got)
 	}
@@ -135,8 +136,8 @@ func TestFailOpen(t *testing.T) {
 	}
 }
 
-// The hook returns while gt is still at work, and leaves it no stream that the
-// caller of git waits for, nor its process group.
+// The hook returns while gt still works. It leaves gt none of its streams, for
+// which git's caller would wait, and not its process group.
 func TestDetached(t *testing.T) {
 	r := newRepo(t)
 	fifo := filepath.Join(filepath.Dir(r.dir), "go")
@@ -145,7 +146,7 @@ func TestDetached(t *testing.T) {
 	}
 	r.write(r.gt, 0o700, "#!/bin/sh\nread -r _ <"+quote(fifo)+"\ncut -d ' ' -f 5 /proc/$$/stat >"+quote(r.log)+".part && mv "+quote(r.log)+".part "+quote(r.log)+"\n")
 	r.install(PostCommit)
-	// CombinedOutput returns when nobody holds the pipe any more.
+	// CombinedOutput returns when no process holds the pipe any more.
 	r.git("commit", "-q", "--allow-empty", "-m", "1")
 	f, err := os.OpenFile(fifo, os.O_WRONLY, 0)
 	if err != nil {
@@ -162,8 +163,8 @@ func TestDetached(t *testing.T) {
 	}
 }
 
-// A manager of hooks keeps its own scripts, which find out their name and
-// directory by $0; core.hooksPath leads to its directory.
+// The scripts of hook managers find their name and directory with $0;
+// core.hooksPath names their directory.
 func TestHuskyLike(t *testing.T) {
 	r := newRepo(t)
 	out := filepath.Join(filepath.Dir(r.dir), "managed")
@@ -181,7 +182,7 @@ func TestHuskyLike(t *testing.T) {
 	}
 }
 
-// A shared repository tells of refs/dolt/ alone, and says when it cannot.
+// A shared repository notifies only of refs/dolt/, and reports when it cannot.
 func TestPostReceive(t *testing.T) {
 	shared := newRepo(t, "--bare")
 	shared.install(PostReceive)
@@ -221,7 +222,7 @@ func TestReceived(t *testing.T) {
 	}
 }
 
-// BenchmarkHook is the time a hook takes of git's, with gt there and missing.
+// BenchmarkHook measures git's time for a hook, with gt and without.
 func BenchmarkHook(b *testing.B) {
 	for _, name := range []string{PostCommit, PrePush} {
 		for _, missing := range []bool{false, true} {

@@ -40,7 +40,7 @@ func TestSecrets(t *testing.T) {
 	}
 }
 
-// The search still finds a secret of which a redaction leaves a part.
+// The search still finds a secret when a redaction leaves a part of it.
 func TestSecretsCutInPart(t *testing.T) {
 	s, err := NewScanner()
 	if err != nil {

@@ -17,7 +17,7 @@
 // force, archived, proposed, or an issue of the template. And agreement is
 // stable: merging a result with itself changes nothing.
 //
-// No error here is temporary, so nobody retries.
+// No error here is temporary, so retrying does not help.
 package policy
 
 import (

@@ -116,7 +116,7 @@ func count(text string) map[string]int {
 	return n
 }
 
-// A hostile text takes no hours to merge, and no line is lost.
+// Merging a hostile text ends soon, and no line is lost.
 func TestThreeWayBoundsWork(t *testing.T) {
 	many := func(line string, n int) string { return strings.Repeat(line, n) }
 	tests := []struct{ name, base, ours, theirs string }{

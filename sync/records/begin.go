@@ -39,7 +39,7 @@ func (p *Plan) begin(ctx context.Context) error {
 		return err
 	}
 	p.exists = true
-	// Nobody's record is in that commit yet.
+	// That commit has no records of any Town yet.
 	return s.noteBase(head)
 }
 

@@ -28,9 +28,9 @@ type Plan struct {
 	commit string
 }
 
-// Plan decides what a push sends of the ledger, and has a person approve rules
-// that are new for the remote, which is at address. It is nil when the ledger is
-// no concern of the push. No database is open while the person is asked.
+// Plan decides which records a push sends, and has a person approve rules that are
+// new for the remote at address. It is nil when the push does not concern the
+// ledger. No database is open while the person is asked.
 func (s *Session) Plan(ctx context.Context, address string) (*Plan, error) {
 	p, err := s.plan()
 	if p == nil || err != nil {
@@ -48,9 +48,9 @@ func (s *Session) Plan(ctx context.Context, address string) (*Plan, error) {
 	return p, p.approve(ctx, address)
 }
 
-// Foretell tells what a push to a remote would do with records, and asks nobody.
-// It needs no mirror and contacts nobody. It returns nil when the ledger is no
-// concern of the push.
+// Foretell reports what a push to a remote would do with records. It asks no
+// question, needs no mirror and contacts no remote. It returns nil when the push
+// does not concern the ledger.
 func (r *Sharing) Foretell(ctx context.Context, remote gitremote.Remote, st State) (*Shared, error) {
 	s := &Session{Sharing: r, link: Link{Remote: remote, State: &st}}
 	p, err := s.plan()
@@ -80,8 +80,8 @@ func (s *Session) plan() (*Plan, error) {
 	return &Plan{session: s, selection: sel, exists: exists}, nil
 }
 
-// unchanged reports that the remote holds what rules and ledger still select, by
-// an approval that still stands.
+// unchanged reports that the remote holds what the rules and the ledger still
+// select, under an approval that is still valid.
 func (p *Plan) unchanged(ctx context.Context) (same bool, err error) {
 	s, st := p.session, p.session.state()
 	if !p.exists || st.Head == "" || st.Rules != p.rules.Digest() || len(p.rules) > 0 && st.At != s.link.Remote.URL {
@@ -123,7 +123,7 @@ func (p *Plan) withdrawLapsed() error {
 	return p.session.link.Save()
 }
 
-// approve shows a person what rules nobody approved would send.
+// approve shows a person what the rules that are not approved would send.
 func (p *Plan) approve(ctx context.Context, address string) error {
 	s := p.session
 	if len(p.waiting) == 0 || s.opts.Approver == nil {
@@ -136,7 +136,7 @@ func (p *Plan) approve(ctx context.Context, address string) error {
 	}
 	switch err := s.opts.Approver.ApproveRules(ctx, preview); {
 	case errors.Is(err, town.ErrRefused):
-		return nil // Shared.Waiting says that they wait
+		return nil // Shared.Waiting lists them
 	case err != nil:
 		return err
 	}
@@ -146,8 +146,8 @@ func (p *Plan) approve(ctx context.Context, address string) error {
 	return s.link.Save()
 }
 
-// Shared is the plan for people; nil for a nil Plan. Until the ledger has been
-// read, because nothing seemed to have changed, there is nothing to tell.
+// Shared is the plan for people; nil for a nil Plan. It is empty if the ledger was
+// not read because nothing seemed to have changed.
 func (p *Plan) Shared() *Shared {
 	if p == nil {
 		return nil

@@ -33,7 +33,7 @@ type Withheld struct {
 	ID string `json:"id"`
 	// Rules select it.
 	Rules []string `json:"rules"`
-	// Field is at fault; Reason never holds what is in it.
+	// Field is the field at fault; Reason never contains its value.
 	Field  string `json:"field,omitempty"`
 	Reason string `json:"reason"`
 }
@@ -55,9 +55,9 @@ type Preview struct {
 	Town   exchange.Member
 }
 
-// Preview tells what would leave by the rules as they are, approved or not.
-// remotes are those that this Town exchanges with, and what is known of each. It
-// contacts nobody and changes nothing.
+// Preview returns what would leave by the present rules, approved or not. remotes
+// are the remotes that this Town exchanges with, and their states. It contacts no
+// remote and changes nothing.
 func (r *Sharing) Preview(ctx context.Context, remotes map[gitremote.Remote]State) (Preview, error) {
 	sel, err := r.load()
 	if err != nil {

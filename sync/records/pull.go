@@ -17,7 +17,7 @@ type Pulled struct {
 	Looked bool
 	// Records counts records of other Towns that arrived or went.
 	Records int
-	// Changed: the records here are not as they were.
+	// Changed says that the records here have changed.
 	Changed bool
 	// Notes tell people what became of this Town's own records.
 	Notes []string
@@ -169,8 +169,8 @@ func (s *Session) takeCopy(ctx context.Context, out *Pulled, other bool) (record
 	return records, tip, err
 }
 
-// refGone follows when somebody removed the ref from the repository. What is
-// here is not sent there again unseen.
+// refGone handles a ref that somebody removed from the repository. The records here
+// are not sent there again without a preview.
 func (s *Session) refGone(ctx context.Context, out *Pulled) error {
 	if err := s.mirror.Forget(); err != nil {
 		return err

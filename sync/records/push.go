@@ -9,9 +9,9 @@ import (
 	"gastown/sync/share"
 )
 
-// concerned reports whether the push has anything to do with the exchange. A
-// remote that has no records gets none before there is one to share and every
-// rule is approved.
+// concerned reports whether the push has anything to do with the exchange. A remote
+// without records gets none before there is a record to share and every rule is
+// approved.
 func (p *Plan) concerned() bool {
 	begins := len(p.waiting) == 0 && len(p.records) > 0
 	if p.session.Head() == "" {
@@ -52,7 +52,7 @@ func (p *Plan) write(ctx context.Context, x *exchange.Store) error {
 		return err
 	}
 	if len(p.waiting) > 0 && s.state().At == "" {
-		return nil // nobody's approval holds, so nothing moves: see State.Withdraw
+		return nil // no approval is valid, so nothing moves: see State.Withdraw
 	}
 	if p.filled {
 		commit, nothing, err := p.writeRows(ctx, x)
@@ -67,9 +67,9 @@ func (p *Plan) write(ctx context.Context, x *exchange.Store) error {
 	return err
 }
 
-// writeRows brings this Town's rows of the exchange to what the rules select. The
-// commit is empty when the rows were so already. nothing: rules wait, and there
-// is no record to take back either.
+// writeRows makes this Town's rows of the exchange equal to what the rules select.
+// The commit is empty when they already were. nothing reports that rules wait and
+// no record has to be taken back.
 func (p *Plan) writeRows(ctx context.Context, x *exchange.Store) (commit string, nothing bool, err error) {
 	if p.own, err = x.Own(ctx, ""); err != nil {
 		return "", false, err
@@ -87,7 +87,8 @@ func (p *Plan) writeRows(ctx context.Context, x *exchange.Store) (commit string,
 			return "", false, err
 		}
 		if commit != "" {
-			// Before anything is sent, so that a push whose answer is lost is known.
+			// Recorded before anything is sent, so that a push whose answer is lost
+			// is known.
 			p.session.state().try(commit)
 			if err := p.session.link.Save(); err != nil {
 				return "", false, err

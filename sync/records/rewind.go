@@ -52,9 +52,9 @@ func published(ctx context.Context, x *exchange.Store, st State) (base string, e
 	return base, err
 }
 
-// settle is rewind before a merge of theirs. If theirs includes a commit that was
-// taken for unpublished, then its push had arrived: the exchange goes on from
-// that commit, whatever the rules say since.
+// settle is rewind before a merge of theirs. If theirs includes a commit that
+// counted as unpublished, its push had arrived after all: the exchange continues
+// from that commit, whatever the rules are now.
 func (s *Session) settle(ctx context.Context, x *exchange.Store, theirs string) (tip string, err error) {
 	if tip, err = x.Head(ctx); err != nil {
 		return "", err

@@ -59,8 +59,8 @@ func (s *Session) Arrived() bool {
 // Reset drops from the mirror what was staged and not published.
 func (s *Session) Reset(ctx context.Context) error { return s.mirror.Reset(ctx) }
 
-// NeedsFetch reports that what is known here does not say what a push of records
-// would be added to, so that the remote must be asked first.
+// NeedsFetch reports that the known state does not say what a push of records would
+// be added to, so the remote must be asked first.
 func (s *Session) NeedsFetch() (bool, error) {
 	has, err := s.has(s.link.Remote.Name)
 	if err != nil || s.seen() {

@@ -35,10 +35,10 @@ type Key struct {
 	Words   []string
 	Env     string // environment variable that overrides the file
 	Help    string // one line, without a full stop
-	// Restart: a Deacon that runs takes a change only with gt deacon restart.
+	// Restart says that a running Deacon needs gt deacon restart to apply a change.
 	Restart bool
-	// NotInForce: nothing reads the setting yet. A file may hold it, but people
-	// who set it are refused, so that nobody believes it does something.
+	// NotInForce says that no code reads the setting yet. A file may contain it,
+	// but setting it is refused, so that it is not mistaken for effective.
 	NotInForce bool
 }
 

@@ -42,7 +42,8 @@ func TestANewTownRoundTrips(t *testing.T) {
 	}
 }
 
-// A comment between entries belongs to neither and outlives both.
+// A comment between two entries belongs to neither and survives the removal of
+// both.
 func TestSaveLeavesWhatSomebodyElseChanged(t *testing.T) {
 	path := write(t, sample)
 	c := load(t, path)
@@ -103,7 +104,7 @@ func TestSaveFollowsALink(t *testing.T) {
 	}
 }
 
-// While many write, whoever reads sees one of the whole files.
+// While many write, every reader sees one of the complete files.
 func TestReadersNeverSeeHalfAFile(t *testing.T) {
 	path := write(t, sample)
 	const writers, rounds = 4, 25
@@ -125,7 +126,7 @@ func TestReadersNeverSeeHalfAFile(t *testing.T) {
 				case err == nil:
 					saved[w]++
 					round++
-				case errors.Is(err, town.ErrBusy): // somebody was quicker
+				case errors.Is(err, town.ErrBusy): // another writer was faster
 				default:
 					t.Error(err)
 					return
@@ -145,7 +146,7 @@ func TestReadersNeverSeeHalfAFile(t *testing.T) {
 	onlyFile(t, path)
 }
 
-// Whatever is changed, what is written is what is read, and comments stay.
+// After any change, what was written can be read back, and comments stay.
 func TestSaveThenLoad(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {

@@ -16,10 +16,10 @@
 //   - The feed is bounded in rows and age (operational.Retention), and the oldest
 //     events go. A reader that had not come to them is told by Page.Loss.
 //
-// A ledger that was set back to an earlier commit, or whose noted commit is gone,
-// does not stop the feed: an event of the kind LedgerDiverged or LedgerUnknown
-// says so, and the feed goes on from the present commit.
+// A ledger that was set back to an earlier commit, or that lost the commit
+// collected last, does not stop the feed: an event of the kind LedgerDiverged or
+// LedgerUnknown reports it, and the feed continues from the present commit.
 //
-// Nothing here retries, but Run. The databases are opened by the functions in
-// Options, which may hand out a store that is open already.
+// Nothing here retries except Run. The functions in Options open the databases, and
+// may return a store that is already open.
 package feed

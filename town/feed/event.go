@@ -68,7 +68,7 @@ type Page struct {
 	Events []Event `json:"events"`
 	// Next is where the following page begins: what Acknowledge and After take.
 	Next int64 `json:"next"`
-	// Loss says what was removed before the reader came to it; nil for nothing.
+	// Loss says what was removed before the reader read it; nil for nothing.
 	Loss *operational.Loss `json:"loss,omitempty"`
 }
 
@@ -82,7 +82,7 @@ func (e Event) Entry() operational.Entry {
 func fromEntry(e operational.Entry) Event {
 	out := Event{Seq: e.Seq, At: e.At, Kind: e.Kind, Subject: e.Subject, Actor: e.Actor, Text: e.Detail}
 	if e.Data != "" {
-		_ = json.Unmarshal([]byte(e.Data), &out.Data) // what is not ours stays out
+		_ = json.Unmarshal([]byte(e.Data), &out.Data) // data of other programs is left out
 	}
 	return out
 }
@@ -154,8 +154,8 @@ func brief(value string) string {
 	return town.Clip(value, 200)
 }
 
-// Missed words what a reader missed as an event without a number, for output in
-// which events stand alone.
+// Missed describes what a reader missed as an event without a number, for output in
+// which each event stands alone.
 func Missed(l operational.Loss) Event {
 	text := fmt.Sprintf("%d event(s) until %s were removed before they were read", l.Count, l.Until.UTC().Format(time.RFC3339))
 	data := map[string]string{"count": strconv.FormatInt(l.Count, 10), "until": l.Until.UTC().Format(time.RFC3339Nano)}

@@ -39,7 +39,7 @@ type Feed struct {
 	opts Options
 	// collecting holds a value while a goroutine collects.
 	collecting chan struct{}
-	// ledger says what was last seen of the ledger; guarded by collecting.
+	// ledger is the last known state of the ledger; guarded by collecting.
 	ledger watch
 
 	mu    sync.Mutex
@@ -152,8 +152,8 @@ func (f *Feed) Acknowledge(ctx context.Context, reader string, next int64) error
 	return f.opts.Operational(ctx, func(s *operational.Store) error { return s.Acknowledge(ctx, reader, next) })
 }
 
-// SkipToEnd moves a reader's cursor behind the newest event: a new reader that
-// wants nothing of the past calls it first.
+// SkipToEnd moves a reader's cursor to the end of the feed. A new reader that does
+// not want earlier events calls it first.
 func (f *Feed) SkipToEnd(ctx context.Context, reader string) error {
 	return f.opts.Operational(ctx, func(s *operational.Store) error {
 		st, err := s.FeedState(ctx)

@@ -237,8 +237,8 @@ func TestCollectingNothingComparesNothing(t *testing.T) {
 
 var errCut = errors.New("cut off")
 
-// A collector that ends before, in or after its transaction loses and repeats
-// nothing, and neither do two that work at once.
+// A collector that ends before, in or after its transaction neither loses nor
+// repeats anything, and neither do two that work at the same time.
 func TestCollectorsMayEndAnywhere(t *testing.T) {
 	p, f := start(t)
 	collect(t, f)
@@ -313,7 +313,8 @@ func TestMoreChangesThanTheFeedHolds(t *testing.T) {
 	}
 }
 
-// A ledger that was set back, and one whose noted commit is gone, are told.
+// Events report a ledger that was set back, and one whose last collected commit is
+// gone.
 func TestALedgerThatWasSetBack(t *testing.T) {
 	p := newPlace(t, t.TempDir())
 	defer func() { p.close() }()

@@ -68,7 +68,7 @@ func TestAKilledCollector(t *testing.T) {
 		if err != nil || line != "works\n" {
 			t.Fatalf("%q, %v", line, err)
 		}
-		time.Sleep(time.Duration(rand.IntN(150)) * time.Millisecond) // the moment is what is tried
+		time.Sleep(time.Duration(rand.IntN(150)) * time.Millisecond) // a random moment
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	}

@@ -43,7 +43,7 @@ func (m *model) happened(kind, bead string) { m.pending = append(m.pending, Bead
 
 func (m *model) collected() { m.all, m.pending = append(m.all, m.pending...), nil }
 
-// act does one thing to the Town and the same to the model.
+// act does the same thing to the Town and to the model.
 func (m *model) act(t *rapid.T) {
 	ctx := context.Background()
 	switch rapid.SampledFrom([]string{"append", "append", "create", "comment", "label", "collect", "collect", "cut", "lost answer", "restart", "read", "read", "forget"}).Draw(t, "act") {
@@ -81,7 +81,7 @@ func (m *model) act(t *rapid.T) {
 		m.collected()
 	case "cut": // the process ends before it reads, or before it writes
 		m.cut(t, rapid.IntRange(1, 2).Draw(t, "at"))
-	case "lost answer": // what was written stands, but nobody learns of it
+	case "lost answer": // the write succeeds, but the writer does not learn of it
 		m.lose(t)
 	case "restart":
 		m.close()

@@ -93,7 +93,7 @@ func (t Town) Joining() string { return t.join(".gt", "joining") }
 // Reviews lists the open reviews the operational plane was last told.
 func (t Town) Reviews() string { return t.join(".gt", "reviews") }
 
-// HooksLog is what the Git hooks of the Town's repository led to.
+// HooksLog is the log of the Git hooks of the Town's repository.
 func (t Town) HooksLog() string { return t.join(".gt", "hooks.log") }
 
 // NotifySecret is the secret that signs requests to this Town to pull.
@@ -106,8 +106,8 @@ func (t Town) NotifyNewest() string { return t.join(".gt", "notify.newest") }
 // changed that.
 func (t Town) Schedule() string { return t.join("deacon", "schedule.yaml") }
 
-// Deacon is the directory of the Town's daemon. The sockets in it are open to
-// nobody but the Town's owner.
+// Deacon is the directory of the Town's daemon. Only the Town's owner can use the
+// sockets in it.
 func (t Town) Deacon() string { return t.join(".gt", "deacon") }
 
 // DeaconLock is held by the daemon for as long as it lives.

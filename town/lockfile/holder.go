@@ -24,13 +24,13 @@ const (
 	maxHolder  = 1 << 10
 )
 
-// Holder is what a process wrote into its lock file. It may be out of date; see
-// Look for who holds the lock now. The zero value is a process that wrote
+// Holder is what a process wrote into its lock file. It may be out of date; Look
+// reports who holds the lock now. The zero value means that the process wrote
 // nothing.
 type Holder struct {
 	PID     int    `json:"pid"`
 	Command string `json:"command"`
-	// State says what a holder is about, where that explains a wait.
+	// State is what the holder is doing, if that explains a wait.
 	State string `json:"state,omitempty"`
 	// Since is when it took the lock, to the second.
 	Since time.Time `json:"since,omitzero"`
@@ -54,8 +54,8 @@ func (h Holder) String() string {
 	return s
 }
 
-// Note writes into the lock file who holds it. State may be empty. A failure is
-// ignored: a lock that does not say who holds it is a lock all the same.
+// Note writes the holder into the lock file. State may be empty. A failure is
+// ignored, because the lock is valid without it.
 func (l *Lock) Note(state string) {
 	line, err := json.Marshal(Holder{PID: os.Getpid(), Command: plain(l.command), State: state,
 		Since: time.Now().UTC().Truncate(time.Second)})
@@ -69,9 +69,9 @@ func (l *Lock) Note(state string) {
 	}
 }
 
-// Look reports whether another process holds the lock at path, and what the
-// holder wrote. It asks the kernel by taking a shared lock for a moment, so
-// whoever makes only one attempt at that moment may fail. It makes no file.
+// Look reports whether another process holds the lock at path, and what the holder
+// wrote. It asks the kernel by taking a shared lock for a moment, so a process that
+// makes a single attempt at that moment may fail. It creates no file.
 func Look(path string) (h Holder, held bool, err error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -88,8 +88,8 @@ func Look(path string) (h Holder, held bool, err error) {
 	return parse(f), true, nil
 }
 
-// Read is what a holder wrote into the file at path, whether or not anybody
-// holds the lock now. The zero Holder when nothing can be read.
+// Read returns what a holder wrote into the file at path, whether or not the lock
+// is held now. It returns the zero Holder when nothing can be read.
 func Read(path string) Holder {
 	info, err := os.Stat(path)
 	if err != nil || !info.Mode().IsRegular() {
@@ -107,8 +107,8 @@ func Read(path string) Holder {
 // format.
 var former = regexp.MustCompile(`^pid ([0-9]{1,10}), (.*)`)
 
-// parse reads what a holder wrote, now or in a former version. What makes no
-// sense is a holder that wrote nothing.
+// parse reads what a holder wrote, in this or in a former version. Malformed
+// content counts as nothing written.
 func parse(r io.Reader) Holder {
 	text, err := io.ReadAll(io.LimitReader(r, maxHolder))
 	if err != nil {
@@ -126,7 +126,7 @@ func parse(r io.Reader) Holder {
 	return h
 }
 
-// plain makes a word from a file fit for one line of a terminal.
+// plain makes a word from a file safe for one line of a terminal.
 func plain(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {

@@ -1,9 +1,9 @@
 // Package lockfile takes advisory locks that say who holds them.
 //
-// A lock is flock(2) on a file, so it ends with its process, however that ends.
-// The holder writes into the file who it is, for the error of whoever waits in
-// vain; what is written has no effect on the lock. A lock file is never
-// removed: a process that waits may have it open.
+// A lock is flock(2) on a file, so it ends with its process, however that ends. The
+// holder writes its name into the file, for the error of processes that wait in
+// vain; the content has no effect on the lock. A lock file is never removed,
+// because a waiting process may have it open.
 //
 // This package calls flock itself and uses no library for it: a lock may have
 // to be inherited by children (see Lock.File), and the libraries hide the
@@ -27,8 +27,8 @@ import (
 const (
 	// defaultPoll is how often a waiting process looks whether the lock is free.
 	defaultPoll = 10 * time.Millisecond
-	// waitingAfter is how long a wait lasts before Options.Waiting is called:
-	// most waits are shorter and nobody needs to hear of them.
+	// waitingAfter is how long a wait lasts before Options.Waiting is called; most
+	// waits are shorter.
 	waitingAfter = time.Second
 
 	filePerm fs.FileMode = 0o600
@@ -37,7 +37,7 @@ const (
 
 // Options say how a lock is taken. The zero value makes one attempt.
 type Options struct {
-	// Command is what others are told that this process does.
+	// Command is what this process does, as others see it.
 	Command string
 	// Wait is how long to wait for another holder: 0 makes one attempt, less
 	// than 0 waits until the context ends.
@@ -55,8 +55,8 @@ type Options struct {
 	Before func() (unneeded bool, err error)
 }
 
-// BusyError is the cause of the error that reports a lock as busy: Acquire's,
-// and that of who makes one attempt. It is a town.ErrBusy.
+// BusyError is the cause of the error that reports a busy lock, from Acquire or
+// from a single attempt. It is a town.ErrBusy.
 type BusyError struct {
 	// Path is the file that is locked.
 	Path   string
@@ -131,7 +131,7 @@ func create(path string) (*os.File, error) {
 func open(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, filePerm)
 	if errors.Is(err, fs.ErrPermission) {
-		// It cannot be said who holds it, but it can be held.
+		// The holder cannot be recorded, but the lock can be held.
 		if r, err := os.Open(path); err == nil {
 			return r, nil
 		}

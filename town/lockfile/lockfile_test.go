@@ -15,8 +15,8 @@ import (
 	"gastown/town"
 )
 
-// A process that is told to holds a lock until its standard input ends. With a
-// command to start it leaves the lock to a child and ends.
+// A child process of the tests: it holds a lock until its standard input ends. With
+// a command to start it leaves the lock to a child and ends.
 func TestMain(m *testing.M) {
 	path := os.Getenv("LOCKFILE_HOLD")
 	if path == "" {
@@ -128,7 +128,7 @@ func TestAcquireWaits(t *testing.T) {
 		got <- err
 	}()
 	<-looked
-	<-looked // it has tried once and tries again
+	<-looked // it has tried once and will try again
 	end()
 	if err := <-got; err != nil {
 		t.Error(err)
@@ -227,7 +227,7 @@ func TestAcquireDir(t *testing.T) {
 	}
 }
 
-// What processes of former versions, or nobody, wrote.
+// The contents that processes of former versions wrote, and arbitrary ones.
 func TestHoldersAreReadInEveryFormat(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                               "another process",

@@ -8,10 +8,10 @@ import (
 	"strings"
 )
 
-// Command is exec.CommandContext for a program that runs in the environment that
-// is given, as NAME=value, and in no other: it is found by the PATH in there,
-// and nothing of this process's own environment reaches it. What cannot be found
-// is exec.ErrNotFound when the command is started.
+// Command is exec.CommandContext for a program that runs only in the given
+// environment (NAME=value). The program is found by PATH in that environment, and
+// nothing of this process's own environment reaches it. If the program cannot be
+// found, starting the command returns exec.ErrNotFound.
 func Command(ctx context.Context, env []string, program string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, program, args...)
 	cmd.Env = append([]string{}, env...) // never nil, which means this process's

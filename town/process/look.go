@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Alive reports whether a process of that id runs. One that has ended and was
-// not waited for does not. Another process may have got the id meanwhile: what
-// must be certain of its process holds a lock instead (see town/lockfile).
+// Alive reports whether a process with that id runs. A process that has ended and
+// was not waited for does not count. Another process may have got the id meanwhile,
+// so code that must be certain uses a lock instead (see town/lockfile).
 func Alive(pid int) bool {
 	if pid <= 0 || errors.Is(unix.Kill(pid, 0), unix.ESRCH) {
 		return false

@@ -1,9 +1,9 @@
-// Package process starts programs that end as a whole, and ends them.
+// Package process starts programs and ends them together with their children.
 //
-// A program and whatever it starts are one group: a session of its own without
-// a terminal. When its context ends, the group is asked to end (SIGTERM), and
-// what is left of it after the grace is killed (SIGKILL). A group that ends by
-// itself may leave a daemon of its own behind; only an ended context kills it.
+// A program and everything it starts are one group: a session of its own without a
+// terminal. When its context ends, the group gets SIGTERM, and after the grace
+// SIGKILL. A group that ends by itself may leave a daemon behind; only an ended
+// context kills it.
 package process
 
 import (

@@ -32,7 +32,7 @@ const (
 	ticketPrefix = "ticket-"
 )
 
-// Options say what is limited.
+// Options describe a set of slots.
 type Options struct {
 	// Dir holds the locks; Acquire makes it when it is missing. Processes with
 	// the same Dir share its slots.
@@ -47,7 +47,7 @@ type Options struct {
 	Waiting func(Wait)
 }
 
-// Wait says what a process waits for.
+// Wait describes what a process waits for.
 type Wait struct {
 	// Ahead is how many processes came before and still wait.
 	Ahead int
@@ -261,7 +261,7 @@ func (q *queue) try() (*Slot, error) {
 // slot is the path of a slot's lock.
 func (q *queue) slot(i int) string { return q.path(slotPrefix + strconv.Itoa(i)) }
 
-// look says who has the slots.
+// look returns the holders of the slots.
 func (q *queue) look(ahead int) Wait {
 	w := Wait{Ahead: ahead, Limit: q.opts.Limit}
 	for i := range q.opts.Limit {

@@ -16,7 +16,7 @@ import (
 	"gastown/town"
 )
 
-// A process that is told to holds a slot until its standard input ends.
+// A child process of the tests: it holds a slot until its standard input ends.
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("SLOTS_HOLD"); dir != "" {
 		s, err := Acquire(context.Background(), Options{Dir: dir, Limit: 1, Command: "holder"})

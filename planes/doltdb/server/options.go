@@ -40,8 +40,8 @@ type Options struct {
 	Home string
 	// Wait bounds the wait for another process that has a database; 0 means 30 s.
 	Wait time.Duration
-	// Command is what others are told when they wait for this process; by default
-	// the name of the program.
+	// Command names this process to others that wait for it; by default the name of
+	// the program.
 	Command string
 	// Grace bounds how long Close and Lend let transactions end; 0 means 5 s.
 	Grace time.Duration
@@ -51,9 +51,9 @@ type Options struct {
 	// 0 means 16. GuestTime is how long each may take; 0 means 5 s.
 	MaxGuests int
 	GuestTime time.Duration
-	// Refused is told of each connection on Listen that is refused: crowded,
-	// slow, oversized, malformed, or unsigned for a wrong password. It must not
-	// block; nil is fine.
+	// Refused is called with the reason for each connection on Listen that is
+	// refused: crowded, slow, oversized, malformed, or unsigned for a wrong
+	// password. It must not block; nil is fine.
 	Refused func(reason string)
 }
 

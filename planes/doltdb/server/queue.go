@@ -13,11 +13,11 @@ import (
 	"gastown/planes/doltdb/internal/wire"
 )
 
-// queue lets the sessions that ask for one of gt's named locks wait in a row, so
-// that each gets the lock in its turn and need not ask again and again. The lock
-// itself is the engine's: a session is let through to the engine when no other
-// session of the queue has the lock. The engine's own waiting has no order, and
-// keeps a garbage collection from beginning.
+// queue makes the sessions that ask for one of gt's named locks wait in order, so
+// that each gets the lock in its turn and need not ask repeatedly. The lock itself
+// is the engine's: a session is passed on to the engine when no other session of
+// the queue has the lock. The engine's own waiting has no order, and prevents a
+// garbage collection.
 type queue struct {
 	mu    sync.Mutex
 	locks map[string]*turns

@@ -1,11 +1,11 @@
-// Package server serves the databases of one directory on a socket, and on an
-// address of this machine if that is wanted. It is put together from the engine's
-// parts; the engine's own server always opens a port, has a root user without a
-// password, and stops by cutting everybody off.
+// Package server serves the databases of one directory on a socket, and optionally
+// on an address of this machine. It is assembled from the engine's parts, because
+// the engine's own server always opens a port, has a root user without a password,
+// and stops by disconnecting all clients.
 //
-// One process at a time serves a directory. While it does, it holds the locks of
-// all databases. When it stops, no transaction begins any more, those under way
-// have a time to end, and the rest is undone. Nothing here retries.
+// Only one process serves a directory at a time. While it does, it holds the locks
+// of all databases. When it stops, no transaction may begin, current ones have some
+// time to end, and the rest is rolled back. Nothing here retries.
 //
 // Commands use it through planes/doltdb.Serve.
 package server
@@ -101,11 +101,11 @@ func (s *Server) Close(ctx context.Context) error {
 	return s.stop(ctx)
 }
 
-// Lend stops serving and releases the locks, so that another process, or this
-// one, may open the databases itself. release takes them back and serves again;
-// it waits for whoever has them, and may be called again when it failed. After
-// Close it does nothing. The caller must release what it borrowed. When Lend
-// fails, the server goes on; where it cannot, release comes with the error.
+// Lend stops serving and releases the locks, so that another process, or this one,
+// may open the databases itself. release takes them back and serves again; it waits
+// for the process that has them, and may be called again if it fails. After Close
+// it does nothing. The caller must call release. If Lend fails, the server
+// continues; if it cannot, Lend returns release with the error.
 func (s *Server) Lend(ctx context.Context) (release func(context.Context) error, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -1,6 +1,5 @@
-// Package wire is what the clients of databases and the server that has them
-// agree on: names of locks, users and states, and how a process that is in the
-// way is described.
+// Package wire defines what clients of databases and the server share: names of
+// locks, users and states, and how to describe the process that holds a database.
 package wire
 
 import (
@@ -11,8 +10,8 @@ import (
 )
 
 const (
-	// LockSuffix, after a database's directory, names the lock of whoever has the
-	// directory open.
+	// LockSuffix, after a database's directory, names the lock of the process that
+	// has the directory open.
 	LockSuffix = ".lock"
 	// TurnFile, beside the databases, is locked by a server that waits for them.
 	TurnFile = "server.lock"
@@ -45,12 +44,12 @@ const (
 	ErrLockDeadlock    = 1213
 )
 
-// Actor is who writes when nobody was named.
+// Actor is the author of writes without one.
 var Actor = town.Actor{Name: "gt", Email: "gt@localhost"}
 
-// The statements that take and release a named lock of the server. All names of
-// gt's locks begin with LockPrefix; a server of ours lets those who ask for one
-// wait in a row.
+// The statements that take and release a named lock of the server. The names of all
+// of gt's locks begin with LockPrefix; this program's server queues the sessions
+// that ask for one.
 const (
 	GetLock     = "SELECT GET_LOCK(?, ?)"
 	ReleaseLock = "SELECT RELEASE_LOCK(?)"
@@ -66,7 +65,7 @@ func WriteLock(database string) string { return LockPrefix + "write-" + database
 // exchanged.
 func SharedLock(database string) string { return LockPrefix + "shared-" + database }
 
-// Describe words the process that holds a database's lock.
+// Describe names the process that holds a database's lock.
 func Describe(h lockfile.Holder) string {
 	if h.State == string(Serving) {
 		h.State = "serving it but does not answer"
@@ -74,7 +73,7 @@ func Describe(h lockfile.Holder) string {
 	return h.String()
 }
 
-// Busy says that a database is held by another process.
+// Busy is the error for a database that another process holds.
 func Busy(database string, wait time.Duration, h lockfile.Holder) error {
 	return town.Fail("open the "+database+" database", "wait for it to finish, then run the command again",
 		"%w: held by %s (waited %s)", town.ErrBusy, Describe(h), wait)
