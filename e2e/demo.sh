@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Two Towns and a Git repository meet, disagree and agree again. Leaves its
-# directory for you to look around; DEMO_DIR names an empty or new one.
+# Two Towns and a Git repository meet, disagree and agree again. The directory stays
+# for you to look around; DEMO_DIR names an empty or new one.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 bin=$here/bin
 [ -x "$bin/gt" ] || { echo "demo: bin/gt is missing; run: make demo" >&2; exit 1; }
 PATH=$bin:$PATH
 
-# Only what the demonstration sets counts, not who runs it or where.
+# The environment and configuration of the caller have no effect.
 unset GT_ROOT GIT_DIR GIT_WORK_TREE GIT_INDEX_FILE VISUAL EDITOR
 export GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 
@@ -23,8 +23,8 @@ trap 'status=$?; [ "$status" -eq 0 ] || echo "demo: FAILED with exit $status; lo
 began=$SECONDS
 
 title() { printf '\n=== %s\n' "$*"; }
-# run shows a command as a person would type it, and runs it; expect CODE does
-# so for one that ends with that exit code.
+# run prints a command as a person would type it, and runs it. expect CODE does the same
+# for a command that ends with that exit code.
 run() { expect 0 "$@"; }
 expect() {
   local want=$1 got=0 word line=
@@ -36,7 +36,7 @@ expect() {
   "$@" 2>&1 || got=$?
   [ "$got" -eq "$want" ] || { echo "demo: exit $got, expected $want" >&2; exit 1; }
 }
-# edit changes one line of a file and shows how.
+# edit changes one line of a file and prints the command.
 edit() {
   local file=$1 from=$2 to=$3
   grep -q "$from" "$file" || { echo "demo: $file has no line with: $from" >&2; exit 1; }
