@@ -71,7 +71,9 @@ type Session struct {
 	// MaxText bounds the bytes of text that one read may collect; a read that
 	// would collect more ends with ErrTooMuch as soon as that shows. 0 means no
 	// bound.
-	MaxText       int64
+	MaxText int64
+	// NoSuggestions leaves the nearest ids out of errors about unknown ids, because
+	// finding them reads all ids.
 	NoSuggestions bool
 }
 

@@ -47,6 +47,8 @@ type JobRun struct {
 	Outcome, Note, Error string
 }
 
+// Batch is recorded as a whole. Of several heartbeats of one agent, runs of one
+// job or states of one check, the last one is stored.
 type Batch struct {
 	Heartbeats []Heartbeat
 	Checks     []CheckState
