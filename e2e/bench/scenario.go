@@ -130,7 +130,7 @@ func one(ctx context.Context, o options, dir string, rows int, kind string) (_ [
 	return s.figures, nil
 }
 
-// each runs one step of both sides in turns, as often as the caller asks.
+// each runs one step once on each side and adds the samples.
 func (s *scenario) each(step string, run func(side int) (sample, error)) error {
 	both := s.samples[step]
 	if both == nil {
