@@ -38,7 +38,7 @@ func TestStartsThatCannotBe(t *testing.T) {
 		"no address":      {func(p *place) { p.configure(func(c *config.Config) { p.set(c, "deacon.http_address", "nonsense") }) }, "answer on nonsense", nil},
 		"path too long":   {func(p *place) { p.layout.Root = filepath.Join(p.layout.Root, strings.Repeat("long/", 20)) }, "at most 107 bytes", town.ErrRefused},
 		"no data":         {func(p *place) { _ = os.RemoveAll(p.layout.Data(layout.Ledger)) }, "ledger", nil},
-		"a file in place": {func(p *place) { _ = os.MkdirAll(p.layout.ControlSocket(), 0o700) }, "is no socket", town.ErrRefused},
+		"a file in place": {func(p *place) { _ = os.MkdirAll(p.layout.ControlSocket(), 0o700) }, "is not a socket", town.ErrRefused},
 		"another Town's": {func(p *place) {
 			p.configure(func(c *config.Config) { c.Stores[layout.Operational] = "7b6c2c5e-0000-4000-8000-000000000000" })
 		}, "another store", town.ErrRefused},

@@ -110,7 +110,7 @@ func (k Key) Path() string { return k.Kind.Dir() + "/" + k.Name + k.Kind.Suffix(
 func ParsePath(p string) (Key, error) {
 	dir, base, ok := strings.Cut(p, "/")
 	if !ok {
-		return Key{}, fmt.Errorf("%q lies in none of roles/, formulas/, templates/", Clip(p, 120))
+		return Key{}, fmt.Errorf("%q is not below roles/, formulas/ or templates/", Clip(p, 120))
 	}
 	for _, k := range Kinds {
 		if dir != k.Dir() {
@@ -125,7 +125,7 @@ func ParsePath(p string) (Key, error) {
 		}
 		return Key{Kind: k, Name: name}, nil
 	}
-	return Key{}, fmt.Errorf("%q lies in none of roles/, formulas/, templates/", Clip(p, 120))
+	return Key{}, fmt.Errorf("%q is not below roles/, formulas/ or templates/", Clip(p, 120))
 }
 
 // Digest is a lower-case hexadecimal SHA-256.

@@ -55,7 +55,7 @@ func (g Git) run(ctx context.Context) (Result, error) {
 		}
 		for _, l := range locks {
 			out.State = Worse(out.State, Warning)
-			out.Details = append(out.Details, l+": a lock that nobody gave up for more than "+staleLock.String())
+			out.Details = append(out.Details, l+": a lock held for more than "+staleLock.String())
 			if out.Next == "" {
 				out.Next = "end the git program that holds " + l + "; if none runs, move the file aside"
 			}

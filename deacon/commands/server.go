@@ -40,8 +40,8 @@ type Server struct {
 }
 
 // errStopping ends the commands under way when the Deacon stops.
-var errStopping = town.Fail("run the command", "run it again: it goes on where it stopped",
-	"%w: the Deacon stops; what was done is whole, and nothing is half done", town.ErrBusy)
+var errStopping = town.Fail("run the command", "run it again: it continues where it stopped",
+	"%w: the Deacon stops; every change that was made is complete, and none was made in part", town.ErrBusy)
 
 // Serve runs the commands of fronts that connect to l, which it closes in the end.
 func Serve(l *net.UnixListener, o Options) *Server {

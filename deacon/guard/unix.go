@@ -22,7 +22,7 @@ func ListenUnix(path string) (*net.UnixListener, error) {
 	}
 	if info, err := os.Lstat(path); err == nil {
 		if info.Mode().Type() != os.ModeSocket {
-			return nil, town.Fail("listen on "+path, "move it aside", "%w: it exists and is no socket", town.ErrRefused)
+			return nil, town.Fail("listen on "+path, "move it aside", "%w: it exists and is not a socket", town.ErrRefused)
 		}
 		if err := os.Remove(path); err != nil {
 			return nil, err

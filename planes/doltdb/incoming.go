@@ -64,7 +64,7 @@ func (tx *Tx) CheckShape(ctx context.Context, remote, uuid, base, theirs string,
 // Refuse is the error for a revision of a remote that is not accepted.
 func Refuse(remote, format string, args ...any) error {
 	return town.Fail("take what "+remote+" holds",
-		"nothing was changed here; tell whoever wrote it, or restore the remote from a Town that has it right",
+		"nothing was changed here; tell its author, or restore the remote from a Town that has it right",
 		"%w: "+format, append([]any{town.ErrRefused}, args...)...)
 }
 

@@ -167,7 +167,7 @@ func (s *Store) count(owner town.ID, id string, fresh bool, a *Arrival) {
 
 func (r row) check() error {
 	if !ownerPattern.MatchString(string(r.town)) {
-		return fmt.Errorf("its owner is no Town")
+		return fmt.Errorf("its owner is not a Town")
 	}
 	if err := r.Record.Check(); err != nil {
 		return err
@@ -185,7 +185,7 @@ func (d difference) checkTowns(ctx context.Context) error {
 			return err
 		}
 		if !ownerPattern.MatchString(id) {
-			return doltdb.Refuse(d.remote, "table towns: %q is no Town", town.Clip(id, 64))
+			return doltdb.Refuse(d.remote, "table towns: %q is not a Town", town.Clip(id, 64))
 		}
 		if err := town.CheckName(name); err != nil {
 			return doltdb.Refuse(d.remote, "table towns: %w", err)

@@ -29,7 +29,7 @@ func (e *Engine) advise(op string, err error) error {
 	case errors.Is(err, gitremote.ErrUnknownOutcome):
 		next = "run it again: the next contact finds out"
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
-		next = "run it again: it goes on where it stopped"
+		next = "run it again: it continues where it stopped"
 	}
 	return &town.Error{Op: op, Err: err, Next: next}
 }

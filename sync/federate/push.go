@@ -200,7 +200,7 @@ func (p *push) mergeOthers(ctx context.Context, before [2]string, rejected error
 func (p *push) waitRefused(ctx context.Context, reason error) error {
 	if p.refusals++; p.refusals > maxRefused {
 		return town.Fail("push to "+p.remote.Name,
-			"ask whoever runs the repository: a lock that was left behind there or a rule of the server may be the reason",
+			"ask the repository's administrator: a lock that was left behind there or a rule of the server may be the reason",
 			"the server refuses it, and no other Town published meanwhile: %w", reason)
 	}
 	return wait(ctx, time.Duration(p.refusals*p.refusals)*refusedPause)

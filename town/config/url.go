@@ -108,7 +108,7 @@ func isRelative(raw string) bool { return isLocal(raw) && !filepath.IsAbs(raw) }
 
 func checkURL(raw, scheme string) error {
 	if !slices.Contains(transports, scheme) {
-		return refused("its transport is none of " + strings.Join(transports, ", "))
+		return refused("its transport is not one of " + strings.Join(transports, ", "))
 	}
 	u, err := url.Parse(raw)
 	if err != nil { // the parser's own words would repeat the URL

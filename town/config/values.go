@@ -168,7 +168,7 @@ func (k Key) parseList(value string) ([]string, error) {
 	for i, w := range given {
 		given[i] = strings.ToLower(strings.TrimSpace(w))
 		if !slices.Contains(k.Words, given[i]) {
-			return nil, fmt.Errorf("%q is none of %s", town.Clip(given[i], 40), strings.Join(k.Words, ", "))
+			return nil, fmt.Errorf("%q is not one of %s", town.Clip(given[i], 40), strings.Join(k.Words, ", "))
 		}
 	}
 	var words []string

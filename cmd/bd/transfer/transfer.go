@@ -55,7 +55,7 @@ func Import() shell.Command {
 			c.Flag("dry-run", "Check and count, and change nothing.").BoolVar(&o.options.DryRun)
 			c.Flag("force", "Replace also beads that were changed here later.").BoolVar(&o.options.Force)
 			c.Flag("revive", "Bring back beads that were deleted here.").BoolVar(&o.options.Revive)
-			c.Flag("keep-unknown", "Keep fields nobody knows, instead of refusing their lines.").BoolVar(&o.options.KeepUnknown)
+			c.Flag("keep-unknown", "Keep unknown fields, instead of refusing their lines.").BoolVar(&o.options.KeepUnknown)
 			return o.run
 		},
 	}

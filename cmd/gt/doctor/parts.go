@@ -44,7 +44,7 @@ func (d *doctor) parts(ctx context.Context) (found []finding, err error) {
 	}
 	for _, dir := range []string{filepath.Dir(t.Lock("x")), filepath.Join(t.Private(), "remotes")} {
 		if info, err := os.Stat(dir); err == nil && !info.IsDir() {
-			found = append(found, finding{Severity: problem, What: dir + " is no directory", Why: "gt keeps files in it",
+			found = append(found, finding{Severity: problem, What: dir + " is not a directory", Why: "gt keeps files in it",
 				Next: "move it elsewhere; gt makes the directory"})
 		}
 	}

@@ -51,7 +51,7 @@ type remoteStatus struct {
 
 func statusCommand() shell.Command {
 	return shell.Command{
-		Name: "status", Help: "Compare files, this Town's plane and its remotes. It contacts nobody.",
+		Name: "status", Help: "Compare files, this Town's plane and its remotes. It uses no network.",
 		Examples: []string{"gt federation status", "gt federation status --short", "gt federation status --json"},
 		Planes:   []string{layout.Federation}, Permission: shell.MayReadFederation, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {

@@ -64,7 +64,7 @@ func Commands(p *shell.Program) {
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &hooksOptions{call: call}
 			o.repoFlag(c)
-			c.Flag("notify", "Only stop telling this Town. May be given again.").PlaceHolder("URL").StringsVar(&o.notify)
+			c.Flag("notify", "Only stop notifying this Town. May be given again.").PlaceHolder("URL").StringsVar(&o.notify)
 			return o.remove
 		},
 	})

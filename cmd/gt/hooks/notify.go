@@ -156,7 +156,7 @@ func (o *hooksOptions) removeTargets(p gitcmd.Place) (left int, err error) {
 		}
 		i := slices.IndexFunc(targets, func(t hooks.Target) bool { return t.URL == u })
 		if i < 0 {
-			return 0, town.Fail("stop telling "+u, "gt hooks list shows who is told", "%w: it is not told", town.ErrUsage)
+			return 0, town.Fail("stop notifying "+u, "gt hooks list shows who is notified", "%w: it is not notified now", town.ErrUsage)
 		}
 		targets = slices.Delete(targets, i, i+1)
 	}

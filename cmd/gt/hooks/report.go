@@ -83,6 +83,6 @@ func (out hookReport) print(p *term.Printer) {
 
 func (out hookReport) printNotify(p *term.Printer) {
 	for _, url := range out.Notify {
-		p.Line("  a push is told to %s", url)
+		p.Line("  a push notifies %s", url)
 	}
 }

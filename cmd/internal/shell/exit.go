@@ -70,7 +70,7 @@ func Fail(err error) Failure {
 }
 
 // again is the advice after an interruption.
-const again = "run it again: it goes on where it stopped"
+const again = "run it again: it continues where it stopped"
 
 // Advice is the one next step for an error, or "".
 func Advice(err error) string {
@@ -108,7 +108,7 @@ func Interrupted(ctx context.Context, err error) error {
 // Stopped is the error of a command that a person interrupted.
 func Stopped() error { return &town.Error{Op: "interrupted", Err: errStopped, Next: again} }
 
-var errStopped = errors.New("what was done is kept whole, and nothing is half done")
+var errStopped = errors.New("every change that was made is complete, and none was made in part")
 
 // UsageError is the parser's error about the arguments.
 type UsageError struct {

@@ -53,7 +53,7 @@ func checkArchive(ctx context.Context, f io.ReaderAt, size int64) error {
 	}
 	version := footer[archiveFooter-8]
 	if string(footer[archiveFooter-7:]) != archiveSignature || version < 1 || version > archiveVersions {
-		return errors.New("it is no archive of a known version")
+		return errors.New("it is not an archive of a known version")
 	}
 	length, end := binary.BigEndian.Uint64(footer[:8]), size-archiveFooter
 	if version < archiveWide {
