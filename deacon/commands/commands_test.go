@@ -192,6 +192,83 @@ func TestInterruptedReadTakesNothing(t *testing.T) {
 	}
 }
 
+// While its front is stopped a command neither takes what is typed nor prints. In the
+// background it prints.
+func TestStreamsAreHeld(t *testing.T) {
+	begun := make(signal)
+	b := newBench(t, verbs{"copy": func(_ context.Context, c Call) int {
+		close(begun)
+		if _, err := io.Copy(c.Stdout, c.Stdin); err != nil {
+			return 1
+		}
+		return 0
+	}, "print": func(ctx context.Context, c Call) int {
+		for ctx.Err() == nil {
+			if _, err := c.Stdout.Write([]byte("x")); err != nil {
+				return 1
+			}
+		}
+		return 0
+	}}, Options{})
+	use := func(f *front, kind byte) {
+		t.Helper()
+		if err := f.Use(kind); err != nil {
+			t.Fatal(err)
+		}
+	}
+	f := b.start("copy")
+	begun.await(t, "the read")
+	one := make([]byte, 1)
+	for range 20 {
+		// What is typed at once after the pause may still be taken, in the middle of
+		// a read: a person takes longer.
+		use(f, invocation.KindPause)
+		time.Sleep(20 * time.Millisecond) //nolint:sleep // nothing must happen
+		fmt.Fprint(f.stdin, "a")
+		if quiet := f.quiet(); !quiet {
+			t.Fatal("a stopped front's command took what was typed")
+		}
+		use(f, invocation.KindBackground)
+		if quiet := f.quiet(); !quiet {
+			t.Fatal("a command in the background took what was typed")
+		}
+		use(f, invocation.KindContinue)
+		if _, err := io.ReadFull(f.stdout, one); err != nil || one[0] != 'a' {
+			t.Fatalf("%q, %v", one, err)
+		}
+	}
+	use(f, invocation.KindPause)
+	_ = f.Client.Close() // which ends the wait, or the server would not close
+	p := b.start("print")
+	if _, err := io.ReadFull(p.stdout, one); err != nil {
+		t.Fatal(err)
+	}
+	use(p, invocation.KindPause)
+	deadline := time.Now().Add(patience)
+	for !p.quiet() { // the pipe held some
+		if time.Now().After(deadline) {
+			t.Fatal("the command of a stopped front prints on")
+		}
+	}
+	use(p, invocation.KindBackground)
+	if _, err := io.ReadFull(p.stdout, one); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// quiet takes what standard output holds, and reports whether nothing came for a
+// while.
+func (f *front) quiet() bool {
+	if err := f.stdout.SetReadDeadline(time.Now().Add(20 * time.Millisecond)); err != nil {
+		f.b.t.Fatal(err)
+	}
+	n, err := f.stdout.Read(make([]byte, 64<<10))
+	if err := f.stdout.SetReadDeadline(time.Time{}); err != nil {
+		f.b.t.Fatal(err)
+	}
+	return n == 0 && errors.Is(err, os.ErrDeadlineExceeded)
+}
+
 // When the reader of standard output goes away, the front ends as SIGPIPE would
 // end it, and nothing more is printed.
 func TestBrokenPipe(t *testing.T) {

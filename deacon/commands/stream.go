@@ -26,6 +26,9 @@ type stream struct {
 	fd   int
 	// ended ends a wait.
 	ended *event
+	// held keeps the command from the stream while its front is stopped: what a
+	// person types then is for somebody else.
+	held *hold
 	// broken is shared by output and error: once the reader of standard output
 	// has gone, nothing is written to either.
 	broken *atomic.Bool
@@ -84,10 +87,19 @@ func (s *stream) Write(p []byte) (n int, err error) {
 	return n, nil
 }
 
-// await waits until the descriptor is ready, or the stream has ended.
+// await waits until the descriptor is ready and not held, or the stream has ended.
 func (s *stream) await(events int16) error {
 	for {
-		fds := []unix.PollFd{{Fd: int32(s.fd), Events: events}, {Fd: int32(s.ended.fd), Events: unix.POLLIN}}
+		if over := s.held.waits(); over != nil {
+			select {
+			case <-over:
+			case <-s.ended.done:
+				return errGone
+			}
+		}
+		fds := []unix.PollFd{
+			{Fd: int32(s.fd), Events: events}, {Fd: int32(s.ended.fd), Events: unix.POLLIN}, {Fd: int32(s.held.fd), Events: unix.POLLIN},
+		}
 		_, err := unix.Poll(fds, -1)
 		switch {
 		case errors.Is(err, unix.EINTR):
@@ -95,18 +107,69 @@ func (s *stream) await(events int16) error {
 			return os.NewSyscallError("poll", err)
 		case fds[1].Revents != 0:
 			return errGone
+		case fds[2].Revents != 0: // held now
 		case fds[0].Revents != 0:
 			return nil
 		}
 	}
 }
 
-// event wakes every poll that waits for it, once and for good.
-type event struct {
+// hold keeps a command from streams for a while. Its descriptor is readable then,
+// which wakes every poll that waits for it.
+type hold struct {
 	fd int
 
 	mu     sync.Mutex
+	over   chan struct{} // closed at the end of the hold; nil while there is none
 	closed bool
+}
+
+func newHold() (*hold, error) {
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
+	if err != nil {
+		return nil, os.NewSyscallError("eventfd", err)
+	}
+	return &hold{fd: fd}, nil
+}
+
+// waits returns what tells the end of the hold; nil if there is none.
+func (h *hold) waits() <-chan struct{} {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.over
+}
+
+// set begins or ends the hold. After close it does nothing.
+func (h *hold) set(held bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	var count [8]byte
+	switch {
+	case h.closed || held == (h.over != nil):
+	case held:
+		h.over = make(chan struct{})
+		_, _ = unix.Write(h.fd, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	default:
+		_, _ = unix.Read(h.fd, count[:])
+		close(h.over)
+		h.over = nil
+	}
+}
+
+func (h *hold) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.closed = true
+	_ = unix.Close(h.fd)
+}
+
+// event wakes every poll that waits for it, once and for good.
+type event struct {
+	fd   int
+	done chan struct{} // closed then, for what waits without a poll
+
+	mu          sync.Mutex
+	was, closed bool
 }
 
 func newEvent() (*event, error) {
@@ -114,16 +177,19 @@ func newEvent() (*event, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("eventfd", err)
 	}
-	return &event{fd: fd}, nil
+	return &event{fd: fd, done: make(chan struct{})}, nil
 }
 
 // set wakes them. After close it does nothing: the number may be another file's.
 func (e *event) set() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if !e.closed {
-		_, _ = unix.Write(e.fd, []byte{1, 0, 0, 0, 0, 0, 0, 0})
+	if e.was || e.closed {
+		return
 	}
+	e.was = true
+	close(e.done)
+	_, _ = unix.Write(e.fd, []byte{1, 0, 0, 0, 0, 0, 0, 0})
 }
 
 func (e *event) close() {

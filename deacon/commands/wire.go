@@ -137,15 +137,27 @@ func await(c *net.UnixConn, within time.Duration) error {
 	return c.SetReadDeadline(time.Time{})
 }
 
-// watch calls interrupted for each Interrupt of the front. It returns when the
-// front is gone, or says anything else, or the connection is closed.
-func watch(c *net.UnixConn, interrupted func()) {
+// watch calls interrupted for each Interrupt of the front, and use for what it says
+// about its streams. It returns when the front is gone, or says anything else, or
+// the connection is closed.
+func watch(c *net.UnixConn, interrupted func(), use func(reads, writes bool)) {
 	var m [1]byte
 	for {
-		if _, err := c.Read(m[:]); err != nil || m[0] != invocation.KindInterrupt {
+		if _, err := c.Read(m[:]); err != nil {
 			return
 		}
-		interrupted()
+		switch m[0] {
+		case invocation.KindInterrupt:
+			interrupted()
+		case invocation.KindPause:
+			use(false, false)
+		case invocation.KindBackground:
+			use(false, true)
+		case invocation.KindContinue:
+			use(true, true)
+		default:
+			return
+		}
 	}
 }
 

@@ -25,6 +25,7 @@ type work struct {
 	cancel         context.CancelCauseFunc
 	cancelled      *event // ends reads
 	gone           *event // ends writes
+	reads, writes  *hold
 	broken         atomic.Bool
 	alone          atomic.Bool // it did not begin, and its front is to run it
 	stdout, stderr *stream
@@ -36,35 +37,49 @@ var (
 	errFrontGone   = errors.New("the front has gone")
 )
 
-func (s *Server) newWork(c *net.UnixConn, r *received) (*work, error) {
-	cancelled, err := newEvent()
-	if err != nil {
+func (s *Server) newWork(c *net.UnixConn, r *received) (_ *work, err error) {
+	w := &work{server: s, conn: c}
+	w.ctx, w.cancel = context.WithCancelCause(s.life)
+	defer func() {
+		if err != nil {
+			w.close()
+		}
+	}()
+	if w.cancelled, err = newEvent(); err != nil {
 		return nil, err
 	}
-	gone, err := newEvent()
-	if err != nil {
-		cancelled.close()
+	if w.gone, err = newEvent(); err != nil {
+		return nil, err
+	}
+	if w.reads, err = newHold(); err != nil {
+		return nil, err
+	}
+	if w.writes, err = newHold(); err != nil {
 		return nil, err
 	}
 	user, err := guard.PeerUser(c)
 	if err != nil {
-		cancelled.close()
-		gone.close()
 		return nil, err
 	}
-	w := &work{server: s, conn: c, cancelled: cancelled, gone: gone}
-	w.ctx, w.cancel = context.WithCancelCause(s.life)
-	w.stdout = &stream{file: r.Stdout, fd: int(r.Stdout.Fd()), ended: gone, broken: &w.broken, output: true}
-	w.stderr = &stream{file: r.Stderr, fd: int(r.Stderr.Fd()), ended: gone, broken: &w.broken}
-	stdin := &stream{file: r.Stdin, fd: int(r.Stdin.Fd()), ended: cancelled, broken: &w.broken}
+	w.stdout = &stream{file: r.Stdout, fd: int(r.Stdout.Fd()), ended: w.gone, held: w.writes, broken: &w.broken, output: true}
+	w.stderr = &stream{file: r.Stderr, fd: int(r.Stderr.Fd()), ended: w.gone, held: w.writes, broken: &w.broken}
+	stdin := &stream{file: r.Stdin, fd: int(r.Stdin.Fd()), ended: w.cancelled, held: w.reads, broken: &w.broken}
 	w.call = Call{Request: r.Request, Stdin: stdin, Stdout: w.stdout, Stderr: w.stderr, User: user}
 	return w, nil
 }
 
 func (w *work) close() {
 	w.cancel(nil)
-	w.cancelled.close()
-	w.gone.close()
+	for _, e := range []*event{w.cancelled, w.gone} {
+		if e != nil {
+			e.close()
+		}
+	}
+	for _, h := range []*hold{w.reads, w.writes} {
+		if h != nil {
+			h.close()
+		}
+	}
 }
 
 // run runs the command and tells the front how it ended.
@@ -74,7 +89,10 @@ func (w *work) run() {
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		watch(w.conn, func() { w.cancel(errInterrupted) })
+		watch(w.conn, func() { w.cancel(errInterrupted) }, func(reads, writes bool) {
+			w.reads.set(!reads)
+			w.writes.set(!writes)
+		})
 		w.cancel(errFrontGone)
 		w.gone.set()
 	}()

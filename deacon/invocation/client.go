@@ -10,7 +10,7 @@ import (
 )
 
 // Client is a front's end of a connection. Its methods are for one goroutine,
-// except Interrupt.
+// except Interrupt and Use.
 type Client struct{ fd int }
 
 // Dial connects to a command socket. os.ErrNotExist or ECONNREFUSED mean that no
@@ -73,6 +73,10 @@ func (c *Client) Go() error {
 // Interrupt asks the command to stop cleanly. It may be called from another
 // goroutine.
 func (c *Client) Interrupt() error { return c.write([]byte{KindInterrupt}) }
+
+// Use says which of the streams the command may use from now on: KindPause,
+// KindBackground or KindContinue. It may be called from another goroutine.
+func (c *Client) Use(kind byte) error { return c.write([]byte{kind}) }
 
 // Wait returns how the command ended. io.EOF or io.ErrUnexpectedEOF means that the
 // Deacon ended first, so it is unknown how far the command came.

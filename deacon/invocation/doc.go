@@ -10,6 +10,7 @@
 //	                        <- Ready, or Declined with a reason
 //	Go                      -> runs the command
 //	Interrupt (any time)    -> cancels the command's context
+//	Pause (any time)        -> uses none of the streams until Continue
 //	                        <- Exit with the code
 //
 // The command runs only after Go. A front that did not see Ready in time can

@@ -4,14 +4,17 @@ import (
 	"io"
 )
 
-// The kinds of messages; see the package's documentation. Go and Interrupt are what
+// The kinds of messages; see the package's documentation. Those from Go on are what
 // a front sends, one byte each.
 const (
-	kindReady     = 'R'
-	kindDeclined  = 'D'
-	kindExit      = 'X'
-	KindGo        = 'G'
-	KindInterrupt = 'I'
+	kindReady      = 'R'
+	kindDeclined   = 'D'
+	kindExit       = 'X'
+	KindGo         = 'G'
+	KindInterrupt  = 'I'
+	KindPause      = 'P' // use no stream
+	KindBackground = 'B' // write, but do not read
+	KindContinue   = 'C' // read and write
 )
 
 // maxReason bounds the text of a Declined in bytes.

@@ -13,10 +13,12 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 
 	"golang.org/x/sys/unix"
 
@@ -27,6 +29,9 @@ import (
 // patience is how long the Deacon has to say whether it runs the command. After
 // it the front runs the command itself.
 const patience = 5 * time.Second
+
+// backgroundEvery is how often a front in the background looks whether it still is.
+const backgroundEvery = 100 * time.Millisecond
 
 // Exit codes the front itself ends with; see cmd/internal/shell.
 const (
@@ -96,17 +101,21 @@ func (f *front) hand() (code int, done bool) {
 	}
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
+	stops := stopSignals()
+	defer signal.Stop(stops)
 	if err := c.Go(); err != nil {
 		// The Deacon runs nothing without it, but whether it arrived is unknown.
 		return f.lost(answer), true
 	}
 	go pass(signals, c)
+	go obey(stops, c)
 	ended, err := c.Wait()
 	switch {
 	case err != nil:
 		return f.lost(answer), true
 	case ended.Alone:
 		signal.Stop(signals)
+		signal.Stop(stops)
 		return 0, false
 	case ended.BrokenPipe:
 		// Go ends a program whose own write finds nobody at the other end.
@@ -127,6 +136,59 @@ func pass(signals <-chan os.Signal, c *invocation.Client) {
 			}
 		}
 		raise(s.(syscall.Signal))
+	}
+}
+
+// stopSignals is where the signals arrive with which a terminal stops a job and has
+// it go on. Nothing arrives if the front's caller has it ignore the first.
+func stopSignals() chan os.Signal {
+	stops := make(chan os.Signal, 4)
+	if !signal.Ignored(syscall.SIGTSTP) {
+		signal.Notify(stops, syscall.SIGTSTP, syscall.SIGCONT)
+	}
+	return stops
+}
+
+// obey stops the front when the terminal says so. The command in the Deacon goes on,
+// but leaves the front's streams alone: what a person types then is for another
+// job, and so it is while the front is in the background.
+func obey(stops chan os.Signal, c *invocation.Client) {
+	var look <-chan time.Time // a shell says nothing to a running job it brings to the foreground
+	for {
+		select {
+		case s := <-stops:
+			if s == syscall.SIGTSTP {
+				_ = c.Use(invocation.KindPause) // Wait tells of a Deacon that ended
+				stop()
+			}
+		case <-look:
+		}
+		kind := byte(invocation.KindContinue)
+		look = nil
+		if inBackground() {
+			kind, look = invocation.KindBackground, time.After(backgroundEvery)
+		}
+		_ = c.Use(kind)
+	}
+}
+
+// stop stops the process as SIGTSTP would have stopped it, and returns when it goes
+// on. The kernel does not stop a job that no shell could continue.
+//
+// Package signal does not give this signal its default action back, so the kernel
+// is asked to. Its structure of an action is at most as long as these; zero is the
+// default action.
+func stop() {
+	runtime.LockOSThread() // a signal to the thread itself is there when the call returns
+	defer runtime.UnlockOSThread()
+	var byDefault, ours [64]byte
+	act := func(now, before unsafe.Pointer) bool {
+		_, _, err := unix.RawSyscall6(unix.SYS_RT_SIGACTION, uintptr(unix.SIGTSTP), uintptr(now), uintptr(before), 8, 0, 0)
+		return err == 0
+	}
+	if act(unsafe.Pointer(&byDefault), unsafe.Pointer(&ours)) {
+		_ = unix.Tgkill(os.Getpid(), unix.Gettid(), unix.SIGTSTP)
+		act(unsafe.Pointer(&ours), nil)
 	}
 }
 
