@@ -41,7 +41,8 @@ type Command struct {
 	Name string
 	// Town is the root of the Town the command is for; "" if it needs none.
 	Town string
-	// Class chooses the limit the command counts against.
+	// Class chooses the limit the command counts against; one without a limit may
+	// run as often as there are connections.
 	Class string
 	// Alone says that it must have a process of its own.
 	Alone bool

@@ -75,6 +75,16 @@ func TestAloneWithAnEditor(t *testing.T) {
 	}
 }
 
+// Whoever follows the feed keeps nobody from running a command.
+func TestFollowingTheFeedIsEndless(t *testing.T) {
+	for flag, want := range map[string]bool{"--follow": true, "-f": true, "--json": false} {
+		i := gttest.Towns{}.Invocation("feed", flag)
+		if got := Program(i).Prepare().Endless; got != want {
+			t.Errorf("%s: endless is %v", flag, got)
+		}
+	}
+}
+
 func mustBeAlone(name string) bool {
 	for prefix := range alone {
 		if name == prefix || strings.HasSuffix(prefix, " ") && strings.HasPrefix(name, prefix) {

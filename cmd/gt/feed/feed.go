@@ -40,7 +40,7 @@ func Commands(p *shell.Program) {
 	p.Add(p, shell.Command{
 		Name: "feed", Help: "Show what happened in the Town: changes of beads, checks, jobs and exchanges, oldest first.",
 		Examples: []string{"gt feed", "gt feed --since 2h --limit 500", "gt feed --follow --json    # one JSON object a line"},
-		Planes:   []string{layout.Operational, layout.Ledger}, Permission: shell.MayReadTown, Repeatable: true,
+		Planes:   []string{layout.Operational, layout.Ledger}, Permission: shell.MayReadTown, Repeatable: true, EndlessWith: []string{"follow"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &feedOptions{call: call}
 			c.Flag("follow", "Go on with what happens next, until interrupted.").Short('f').BoolVar(&o.follow)
@@ -92,6 +92,9 @@ func (o *feedOptions) followFrom(ctx context.Context, f *feed.Feed, next int64, 
 		}
 		switch {
 		case ctx.Err() != nil:
+			if cause := context.Cause(ctx); errors.Is(cause, town.ErrBusy) {
+				return cause // the Deacon ended it, not a person
+			}
 			return nil
 		case errors.Is(err, town.ErrBusy): // a Deacon starts or stops, or a command borrows the planes
 			select {

@@ -24,8 +24,12 @@ func Inside(programs shell.Programs, lend shell.Resident) func(commands.Call) co
 		if !ok {
 			return commands.Command{Alone: true} // the engine reports what is wrong
 		}
+		class := c.Program
+		if p.Endless {
+			class = "" // which has no bound: enough of them would keep all others out for good
+		}
 		return commands.Command{
-			Name: p.Name, Town: p.Town, Class: c.Program, Alone: p.Alone,
+			Name: p.Name, Town: p.Town, Class: class, Alone: p.Alone,
 			Writes: p.Command.Writes, Repeatable: p.Command.Repeatable, Wait: p.Wait(),
 			Waiting: func(what string) { p.Hint("%s waits for the Deacon: %s", c.Program, what) },
 			Run:     p.Run,

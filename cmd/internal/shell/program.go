@@ -29,6 +29,9 @@ type Command struct {
 	// amount of memory. AloneWith lists flags that have the same effect.
 	Alone     bool
 	AloneWith []string
+	// EndlessWith lists flags with which the command goes on until a person
+	// interrupts it. It then takes no place among the commands that run at once.
+	EndlessWith []string
 	// Planes lists the planes that the command uses.
 	Planes []string
 	// Permission is what the user must be allowed to do, as AREA:ACTION.
@@ -185,6 +188,8 @@ type Prepared struct {
 	Command Command
 	// Alone says that the command needs its own process.
 	Alone bool
+	// Endless says that the command goes on until a person interrupts it.
+	Endless bool
 	// Town is the root of the command's Town; "" when it needs none or none was
 	// found.
 	Town string
@@ -225,7 +230,9 @@ func (p *Program) Prepare() *Prepared {
 	out.Name += " " + name
 	p.call.Name = out.Name
 	out.Command, out.action = e.Command, e.action
-	out.Alone = e.Alone || slices.ContainsFunc(e.AloneWith, func(flag string) bool { return p.given(args, flag) })
+	given := func(flag string) bool { return p.given(args, flag) }
+	out.Alone = e.Alone || slices.ContainsFunc(e.AloneWith, given)
+	out.Endless = slices.ContainsFunc(e.EndlessWith, given)
 	if !e.NoTown {
 		if t, err := p.call.FindTown(); err == nil {
 			out.Town = t.Root
