@@ -13,6 +13,9 @@ import (
 // except Interrupt and Use.
 type Client struct{ fd int }
 
+// connectTime bounds how long Dial waits for a Deacon whose queue is full.
+const connectTime = 5 * time.Second
+
 // Dial connects to a command socket. os.ErrNotExist or ECONNREFUSED mean that no
 // process listens.
 //
@@ -22,7 +25,12 @@ func Dial(socket string) (*Client, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
-	if err := retry(func() error { return unix.Connect(fd, &unix.SockaddrUnix{Name: socket}) }); err != nil {
+	limit := unix.NsecToTimeval(connectTime.Nanoseconds())
+	err = unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit)
+	if err == nil {
+		err = retry(func() error { return unix.Connect(fd, &unix.SockaddrUnix{Name: socket}) })
+	}
+	if err != nil {
 		_ = unix.Close(fd)
 		return nil, &os.PathError{Op: "connect", Path: socket, Err: err}
 	}

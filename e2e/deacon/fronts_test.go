@@ -253,6 +253,56 @@ func TestFrontsThatAreEnded(t *testing.T) {
 	await(t, "the command without a reader has ended", func() bool { return d.running() == 0 })
 }
 
+// A front that Ctrl-Z stopped leaves its standard input alone, though its command
+// goes on in the Deacon: what is typed then is for the shell.
+func TestFrontsThatAreStopped(t *testing.T) {
+	t.Parallel()
+	p := found(t, short(t), "town")
+	d := p.start()
+	in, typed, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer typed.Close()
+	var out bytes.Buffer
+	cmd := p.front("bd", p.root, "create", "read later", "--body-file", "-", "--json")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &out, &out
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a job of its own, with a parent that can continue it
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the command runs", func() bool { return d.running() == 1 })
+	if err := cmd.Process.Signal(syscall.SIGTSTP); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the front has stopped", func() bool {
+		var status syscall.WaitStatus
+		pid, err := syscall.Wait4(cmd.Process.Pid, &status, syscall.WUNTRACED|syscall.WNOHANG, nil)
+		if err != nil || pid != 0 && !status.Stopped() {
+			t.Fatalf("it ended: %v, %s", err, &out)
+		}
+		return pid != 0
+	})
+	fmt.Fprint(typed, "for the shell")
+	p.run("bd", "list") // time in which nothing must be read
+	word := make([]byte, len("for the shell"))
+	if n, err := unix.IoctlGetInt(int(in.Fd()), unix.TIOCINQ); err != nil || n != len(word) {
+		t.Fatalf("%d of %d bytes are left, %v", n, len(word), err)
+	}
+	if _, err := io.ReadFull(in, word); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Process.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(typed, "for the bead")
+	_ = typed.Close()
+	if err := cmd.Wait(); err != nil || !strings.Contains(out.String(), `"description": "for the bead"`) {
+		t.Errorf("%v: %s", err, &out)
+	}
+}
+
 // When the Deacon is killed during a command, the front explains the consequences.
 func TestFrontsWhoseDeaconDies(t *testing.T) {
 	t.Parallel()

@@ -9,6 +9,7 @@
 package front
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -16,6 +17,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 	"unsafe"
@@ -107,7 +109,8 @@ func (f *front) hand() (code int, done bool) {
 		// The Deacon runs nothing without it, but whether it arrived is unknown.
 		return f.lost(answer), true
 	}
-	go pass(signals, c)
+	var interrupted atomic.Bool
+	go pass(signals, c, &interrupted)
 	go obey(stops, c)
 	ended, err := c.Wait()
 	switch {
@@ -116,6 +119,9 @@ func (f *front) hand() (code int, done bool) {
 	case ended.Alone:
 		signal.Stop(signals)
 		signal.Stop(stops)
+		if interrupted.Load() { // it would begin anew as if nobody had
+			return f.fail(exitFailed, errors.New("interrupted before it began; nothing was changed"), "run it again"), true
+		}
 		return 0, false
 	case ended.BrokenPipe:
 		// Go ends a program whose own write finds nobody at the other end.
@@ -124,18 +130,13 @@ func (f *front) hand() (code int, done bool) {
 	return ended.Code, true
 }
 
-// pass gives the first signal to the command, which then ends in order. The next
-// one ends the front at once, and with it the command.
-func pass(signals <-chan os.Signal, c *invocation.Client) {
-	first := true
+// pass gives the first signal to the command, which then ends in order, and notes
+// that it came. The next one ends the front at once, and with it the command.
+func pass(signals <-chan os.Signal, c *invocation.Client, interrupted *atomic.Bool) {
 	for s := range signals {
-		if first {
-			first = false
-			if c.Interrupt() == nil {
-				continue
-			}
+		if interrupted.Swap(true) || c.Interrupt() != nil {
+			raise(s.(syscall.Signal))
 		}
-		raise(s.(syscall.Signal))
 	}
 }
 
