@@ -305,7 +305,7 @@ func TestHostileRowsAreRefused(t *testing.T) {
 		"long":            {"INSERT INTO beads (town, id, digest, description) VALUES ('b', 'gt-1', '', REPEAT('x', 1048577))", "too long"},
 		"status":          {"INSERT INTO beads (town, id, digest, status) VALUES ('b', 'gt-1', '', 'Not A Word')", "word"},
 		"town name":       {"INSERT INTO towns VALUES ('b', 'Two Words')", "name"},
-		"town id":         {"INSERT INTO towns VALUES ('b\x07', 'fine')", "no Town"},
+		"town id":         {"INSERT INTO towns VALUES ('b\x07', 'fine')", "not a Town"},
 		"another table":   {"CREATE TABLE more (a INT PRIMARY KEY)", "has a table"},
 		"another column":  {"ALTER TABLE beads ADD COLUMN more INT", "definition"},
 		"no table":        {"DROP TABLE towns", "removed"},
