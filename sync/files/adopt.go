@@ -30,24 +30,42 @@ type adoption struct {
 // Only a program that has it as its working directory can still add files.
 const defaultAdoptions = 8
 
-func (a *adoption) run(ctx context.Context) error {
+// run empties the old directory and removes it with remove. A program that is about to
+// save a file may still put it there after the last listing: then the directory is
+// emptied once more.
+func (a *adoption) run(ctx context.Context, remove func() error) error {
 	if err := a.removals(); err != nil {
 		return err
 	}
 	for range defaultAdoptions {
-		found := 0
-		err := eachName(ctx, a.from, func(name string) error {
-			found++
-			if err := a.adoptName(name); err != nil && !gone(err) {
-				return fmt.Errorf("%s: %w", a.path(name), err)
-			}
-			return nil
-		})
-		if err != nil || found == 0 {
+		found, err := a.empty(ctx)
+		if err != nil {
+			return err
+		}
+		if found > 0 {
+			continue
+		}
+		if err := unix.Fsync(a.fd); err != nil {
+			return err
+		}
+		a.between("adopted")
+		if err := remove(); !errors.Is(err, unix.ENOTEMPTY) && !errors.Is(err, unix.EEXIST) {
 			return err
 		}
 	}
 	return fmt.Errorf("the former %s: %w: files keep appearing in it", kinds[a.kind].Dir(), unix.ENOTEMPTY)
+}
+
+// empty moves or removes each name in the old directory, and returns how many it found.
+func (a *adoption) empty(ctx context.Context) (found int, err error) {
+	err = eachName(ctx, a.from, func(name string) error {
+		found++
+		if err := a.adoptName(name); err != nil && !gone(err) {
+			return fmt.Errorf("%s: %w", a.path(name), err)
+		}
+		return nil
+	})
+	return found, err
 }
 
 // removals removes from the new directory the files that somebody removed from the

@@ -75,10 +75,7 @@ func (t *Tree) recoverRenewal(ctx context.Context, hidden string) ([]Rescue, err
 	}
 	defer d.close()
 	old := &adoption{dir: d, from: fd, made: func() map[string]*job { return nil }}
-	err = errors.Join(old.run(ctx), unix.Fsync(d.fd))
-	if err == nil {
-		err = unix.Unlinkat(root, hidden, unix.AT_REMOVEDIR)
-	}
+	err = old.run(ctx, func() error { return unix.Unlinkat(root, hidden, unix.AT_REMOVEDIR) })
 	return old.rescued, err
 }
 

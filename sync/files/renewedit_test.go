@@ -114,6 +114,35 @@ func TestRenewKeepsOpenFiles(t *testing.T) {
 	expectChanges(t, scanTree(t, tree, ix), "~template/a")
 }
 
+// A program that opened the former directory saves a file in it just before it is
+// removed.
+func TestRenewMeetsLateFiles(t *testing.T) {
+	tree, ix := withFiles(t)
+	inside, err := os.Open(tree.abs("templates"))
+	must(t, err)
+	defer inside.Close()
+	dir := fmt.Sprintf("/proc/self/fd/%d", inside.Fd())
+	late := 0
+	tree.between = func(moment string) {
+		if moment != "adopted" {
+			return
+		}
+		switch late++; late {
+		case 1:
+			overwrite(t, dir+"/a", "edit of a")
+		case 2:
+			overwrite(t, dir+"/mine", "edit of mine")
+		}
+	}
+	if out := applyRenewing(t, tree, ix, renewWrites()...); out.Written != renewMade || len(out.Rescued) != 0 {
+		t.Fatalf("%+v", out)
+	}
+	if late != 3 || get(t, tree, "templates/a") != "edit of a" || get(t, tree, "templates/mine") != "edit of mine" || get(t, tree, "templates/b") != "old b" {
+		t.Fatalf("after %d looks: %v", late, content(t, tree))
+	}
+	noHiddenNames(t, tree)
+}
+
 // Somebody replaces the directory after its files were linked.
 func TestRenewMeetsAnotherDirectory(t *testing.T) {
 	for what, replace := range map[string]func(dir string) error{

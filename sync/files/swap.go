@@ -38,13 +38,11 @@ func (s *staging) put(ctx context.Context) error {
 		return err
 	}
 	old := &adoption{dir: s.dir, from: s.other, links: links, made: sync.OnceValue(s.byFile)}
-	err = errors.Join(old.run(context.WithoutCancel(ctx)), unix.Fsync(s.fd))
+	err = old.run(context.WithoutCancel(ctx), func() error {
+		return unix.Unlinkat(root, s.hidden, unix.AT_REMOVEDIR)
+	})
 	s.rescued = old.rescued
 	if err != nil {
-		return err
-	}
-	s.between("adopted")
-	if err := unix.Unlinkat(root, s.hidden, unix.AT_REMOVEDIR); err != nil {
 		return fmt.Errorf("remove the former %s, %s: %w", kinds[s.kind].Dir(), s.hidden, err)
 	}
 	return unix.Fsync(root)
