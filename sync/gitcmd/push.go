@@ -3,6 +3,9 @@ package gitcmd
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"gastown/town"
@@ -14,14 +17,42 @@ type Update struct {
 	// Old is the value the ref must have at the remote; "" means that it must
 	// not exist.
 	Old string
-	// New is the object the ref is to name.
+	// New is the object the ref is to name; "" deletes the ref.
 	New string
 }
 
-// PushResult is the remote's own report of a successful push.
+// check refuses an update that is not made of object ids.
+func (u Update) check() error {
+	switch {
+	case u.Old != "" && !IsID(u.Old), u.New != "" && !IsID(u.New), u.Old == "" && u.New == "":
+		return fmt.Errorf("%s: not an object id", u.Ref)
+	}
+	return nil
+}
+
+// PushSpec describes a push.
+type PushSpec struct {
+	URL     string
+	Updates []Update
+	// Guard is a prefix of refs, ending in "/"; "" for none. The push changes
+	// nothing, with ErrRejected, if the remote has a ref below Guard that neither
+	// Updates nor Seen names with its value. So a push without a fetch before it
+	// learns of such refs, in the one connection that it makes. It needs a server
+	// that moves several refs at once.
+	Guard string
+	// Seen are refs below Guard that the caller knows, with their values. Their
+	// names come from a fetch, so git has accepted them as names.
+	Seen map[string]string
+}
+
+// PushResult is the remote's own report of a push.
 type PushResult struct {
 	// Report holds the server's words for each ref, by ref name.
 	Report map[string]string
+	// Causes are the refs for which the push failed, with the kind of failure of
+	// each. Refs that did not move only because another one could not are not
+	// among them.
+	Causes map[string]error
 	// Bytes sent, as far as git tells.
 	Bytes int64
 }
@@ -33,49 +64,41 @@ type PushResult struct {
 // been moved. After any other error nothing was changed; ErrNotAtomic says that
 // the server cannot move several refs at once.
 func (r *Repo) Push(ctx context.Context, rawURL string, updates ...Update) (PushResult, error) {
-	op := "push to " + clean(rawURL)
-	refs := make([]string, len(updates))
-	for i, u := range updates {
-		refs[i] = u.Ref
-		if !IsID(u.New) || (u.Old != "" && !IsID(u.Old)) {
-			return PushResult{}, town.Fail(op, "", "%s: not an object id", u.Ref)
-		}
-	}
-	c, err := r.network(op, rawURL, refs...)
+	return r.PushGuarded(ctx, PushSpec{URL: rawURL, Updates: updates})
+}
+
+// PushGuarded is Push with a guard; see PushSpec.
+func (r *Repo) PushGuarded(ctx context.Context, s PushSpec) (PushResult, error) {
+	op := "push to " + clean(s.URL)
+	c, err := r.preparePush(op, s)
 	if err != nil {
 		return PushResult{}, err
 	}
-	c.push = true
-	c.args = []string{"push", "--porcelain", "--progress", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no"}
-	if len(updates) > 1 {
-		// One ref is atomic by itself, and not every server offers --atomic.
-		c.args = append(c.args, "--atomic")
-	}
-	for _, u := range updates {
-		c.args = append(c.args, "--force-with-lease="+u.Ref+":"+u.Old)
-	}
-	c.args = append(c.args, "--end-of-options", rawURL)
-	for _, u := range updates {
-		c.args = append(c.args, u.New+":"+u.Ref)
-	}
 	out, err := r.run(ctx, c)
+	text := out.stderr.text()
 	report := parseReport(out.stdout)
 	n, begun := out.stderr.transferred()
-	res := PushResult{Report: map[string]string{}, Bytes: n}
+	res := PushResult{Report: map[string]string{}, Causes: map[string]error{}, Bytes: n}
 	missing := false
-	for _, u := range updates {
-		line, ok := report[u.Ref]
-		if ok && line.flag == '!' {
-			return res, fail(op, refusal(line.summary, out.stderr.text()), u.Ref+" "+line.summary+" "+remoteWords(out.stderr.text()), nil)
+	var refused []string
+	for ref, line := range report {
+		if line.flag == '!' {
+			refused = append(refused, ref)
 		}
+	}
+	for _, u := range s.Updates {
+		line, ok := report[u.Ref]
 		missing = missing || !ok
 		res.Report[u.Ref] = clean(line.summary)
+	}
+	if len(refused) > 0 {
+		return res, res.refuse(op, s, report, refused, text)
 	}
 	switch {
 	case !missing:
 		// The server has confirmed, so how git ended afterwards does not matter.
 		return res, nil
-	case len(updates) > 1 && strings.Contains(strings.ToLower(out.stderr.text()), "does not support --atomic"):
+	case s.atomic() && strings.Contains(strings.ToLower(text), "does not support --atomic"):
 		return res, fail(op, ErrNotAtomic, "", nil)
 	case err == nil:
 		return res, fail(op, ErrOutcomeUnknown, "the server reported nothing for the ref", nil)
@@ -83,6 +106,79 @@ func (r *Repo) Push(ctx context.Context, rawURL string, updates ...Update) (Push
 		return res, err
 	}
 	return res, town.Fail(op, "sync again: it first looks at what the remote has", "%w: %w", ErrOutcomeUnknown, err)
+}
+
+// atomic reports that the push concerns more than one ref. One ref is atomic by
+// itself, and not every server offers --atomic.
+func (s PushSpec) atomic() bool { return len(s.Updates) > 1 || s.Guard != "" }
+
+// unmatched is a pattern of refs that no private repository has. With --prune it
+// makes git regard everything below PushSpec.Guard as to be deleted, and the lease
+// without a value refuses that.
+const unmatched = "refs/gt/none/*"
+
+func (r *Repo) preparePush(op string, s PushSpec) (command, error) {
+	var refs []string
+	for _, u := range s.Updates {
+		refs = append(refs, u.Ref)
+		if err := u.check(); err != nil {
+			return command{}, town.Fail(op, "", "%w", err)
+		}
+	}
+	if s.Guard != "" {
+		refs = append(refs, s.Guard+"x")
+	}
+	c, err := r.network(op, s.URL, refs...)
+	if err != nil {
+		return command{}, err
+	}
+	c.push = true
+	c.args = []string{"push", "--porcelain", "--progress", "--no-verify", "--no-signed", "--no-follow-tags", "--recurse-submodules=no"}
+	if s.atomic() {
+		c.args = append(c.args, "--atomic")
+	}
+	var specs []string
+	for _, u := range s.Updates {
+		c.args = append(c.args, "--force-with-lease="+u.Ref+":"+u.Old)
+		specs = append(specs, u.New+":"+u.Ref)
+	}
+	if s.Guard != "" {
+		specs = append(specs, unmatched+":"+s.Guard+"*")
+		for _, ref := range slices.Sorted(maps.Keys(s.Seen)) {
+			if slices.Contains(refs, ref) || !strings.HasPrefix(ref, s.Guard) || !IsID(s.Seen[ref]) {
+				continue
+			}
+			// A ref that gets the value it has is not pruned, and nothing is sent.
+			c.args = append(c.args, "--force-with-lease="+ref+":"+s.Seen[ref])
+			specs = append(specs, s.Seen[ref]+":"+ref)
+		}
+		c.args = append(c.args, "--prune", "--force-with-lease")
+	}
+	c.args = append(append(c.args, "--end-of-options", s.URL), specs...)
+	return c, nil
+}
+
+// refuse finds which refs were refused for their own sake, and returns the error
+// of the first of them in the order of the updates.
+func (res *PushResult) refuse(op string, s PushSpec, report map[string]verdict, refused []string, text string) error {
+	own := slices.DeleteFunc(slices.Clone(refused), func(ref string) bool {
+		return strings.Contains(strings.ToLower(report[ref].summary), "atomic")
+	})
+	if len(own) == 0 {
+		own = refused
+	}
+	slices.Sort(own)
+	first := own[0]
+	for _, ref := range own {
+		res.Causes[ref] = refusal(report[ref].summary, text)
+	}
+	for _, u := range s.Updates {
+		if slices.Contains(own, u.Ref) {
+			first = u.Ref
+			break
+		}
+	}
+	return fail(op, res.Causes[first], clean(first)+" "+report[first].summary+" "+remoteWords(text), nil)
 }
 
 type verdict struct {

@@ -35,6 +35,48 @@ func (r *Repo) Ref(ref string) (string, error) {
 	return id, nil
 }
 
+// RefsBelow reads the refs of the private repository below a prefix that ends in
+// "/", with their values. A file that holds no object id is left out.
+func (r *Repo) RefsBelow(prefix string) (map[string]string, error) {
+	if err := CheckRef(prefix + "x"); err != nil {
+		return nil, err
+	}
+	refs := map[string]string{}
+	root := filepath.Join(r.Dir, filepath.FromSlash(prefix))
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err != nil || !d.Type().IsRegular() {
+			return err
+		}
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if id := strings.TrimSpace(string(b)); IsID(id) {
+			rel, err := filepath.Rel(root, path)
+			if err != nil {
+				return err
+			}
+			refs[prefix+filepath.ToSlash(rel)] = id
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, town.Fail("read the refs below "+prefix+" of "+r.Dir, "check the permissions of that directory", "%w", err)
+	}
+	return refs, nil
+}
+
+// DropBelow removes the refs below a prefix that ends in "/".
+func (r *Repo) DropBelow(prefix string) error {
+	if err := CheckRef(prefix + "x"); err != nil {
+		return err
+	}
+	return os.RemoveAll(filepath.Join(r.Dir, filepath.FromSlash(strings.TrimSuffix(prefix, "/"))))
+}
+
 // SetRef gives a ref the value id, atomically: after a loss of power it has the
 // former value or the new one. The object must exist; SetRef does not check that.
 func (r *Repo) SetRef(ref, id string) error {

@@ -2,9 +2,11 @@ package gitcmd
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -22,6 +24,10 @@ type FetchSpec struct {
 	// Second and SecondInto are likewise for a second ref, which is fetched over
 	// the same connection if the remote has it; "" for none.
 	Second, SecondInto string
+	// Below and BelowInto are prefixes of refs, ending in "/"; "" for none. Every
+	// ref below Below at the remote comes over the same connection and gets its
+	// name below BelowInto. What is no longer there goes here too.
+	Below, BelowInto string
 }
 
 // FetchResult is the outcome of a fetch that reached the remote.
@@ -33,6 +39,8 @@ type FetchResult struct {
 	Missing bool
 	// SecondID is what Second names at the remote; "" if it is not there.
 	SecondID string
+	// Below are the refs below FetchSpec.Below and their values.
+	Below map[string]string
 	// Bytes received, as far as git tells.
 	Bytes int64
 }
@@ -59,6 +67,13 @@ func (r *Repo) Fetch(ctx context.Context, s FetchSpec) (FetchResult, error) {
 		}
 		c.args = append(c.args, second)
 	}
+	if s.Below != "" {
+		if err := errors.Join(CheckRef(s.Below+"x"), CheckRef(s.BelowInto+"x")); err != nil {
+			return FetchResult{}, err
+		}
+		c.args = slices.Insert(c.args, 1, "--prune")
+		c.args = append(c.args, "+"+s.Below+"*:"+s.BelowInto+"*")
+	}
 	out, err := r.run(ctx, c)
 	if err != nil {
 		for line := range strings.Lines(out.stderr.text()) {
@@ -82,9 +97,21 @@ func (r *Repo) Fetch(ctx context.Context, s FetchSpec) (FetchResult, error) {
 	n, _ := out.stderr.transferred()
 	res := FetchResult{ID: id, Bytes: n}
 	if s.Second != "" {
-		res.SecondID, err = r.takeSecond(s)
+		if res.SecondID, err = r.takeSecond(s); err != nil {
+			return res, err
+		}
 	}
-	return res, err
+	if s.Below != "" {
+		into, err := r.RefsBelow(s.BelowInto)
+		if err != nil {
+			return res, err
+		}
+		res.Below = map[string]string{}
+		for ref, id := range into {
+			res.Below[s.Below+strings.TrimPrefix(ref, s.BelowInto)] = id
+		}
+	}
+	return res, nil
 }
 
 // cutShort reports whether the limit on the size of files ended a pack. Git itself
