@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"gastown/e2e/gitserver"
-	"gastown/sync/federate"
+	"gastown/sync/gitremote"
 )
 
 // TestLostAnswer loses a push, or only the answer to it.
@@ -25,7 +25,7 @@ func TestLostAnswer(t *testing.T) {
 			b.must(t, "join", url)
 			a.must(t, "pull", url)
 			commits := func() string {
-				return strings.TrimSpace(git(t, repo, "rev-list", "--count", federate.Ref))
+				return strings.TrimSpace(git(t, repo, "rev-list", "--count", gitremote.SpaceDolt.Data()))
 			}
 			before := commits()
 

@@ -39,7 +39,7 @@ func TestRemoteStaysWhereItWasShown(t *testing.T) {
 	}
 	tip := func() string {
 		t.Helper()
-		out, err := exec.Command("git", "-C", shown, "rev-parse", Ref).Output()
+		out, err := exec.Command("git", "-C", shown, "rev-parse", dataRef).Output()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,9 +17,6 @@ import (
 	"gastown/town/layout"
 )
 
-// Ref is the federation plane's ref in a Git repository.
-const Ref = "refs/dolt/data"
-
 // defaultWait bounds the wait for a lock another process holds.
 const defaultWait = 60 * time.Second
 

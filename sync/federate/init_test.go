@@ -161,7 +161,7 @@ func TestInitOfUnknownOutcome(t *testing.T) {
 	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	remote := Remote{Name: "origin", URL: server.URL()}
 	for range 2 {
-		if err := exec.Command("git", "-C", repo, "update-ref", "-d", Ref).Run(); err != nil {
+		if err := exec.Command("git", "-C", repo, "update-ref", "-d", dataRef).Run(); err != nil {
 			t.Fatal(err)
 		}
 		server.Once(gitserver.DropBefore)

@@ -4,7 +4,6 @@ import (
 	"os"
 	"testing"
 
-	"gastown/sync/records"
 	"gastown/sync/share"
 	"gastown/town"
 )
@@ -41,7 +40,7 @@ func TestInitWhereRecordsWereShared(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(a.asked) != 1 || len(out.Shared.Waiting) != 1 || gitOut(t, second, "for-each-ref", records.Ref) != "" {
+			if len(a.asked) != 1 || len(out.Shared.Waiting) != 1 || gitOut(t, second, "for-each-ref", ledgerRef) != "" {
 				t.Fatalf("asked %d times: %+v", len(a.asked), out.Shared)
 			}
 			a.refuse = false

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"testing"
 
-	"gastown/sync/records"
 	"gastown/sync/share"
 	"gastown/town"
 )
@@ -19,7 +18,7 @@ func sharedTwice(t *testing.T) (a *sharer, first, second string) {
 	a.rules(share.Rule{Name: "all", Labels: []string{"all"}})
 	a.beads(town.Bead{ID: "gt-1", Title: "SHARED-ONE", Labels: []string{"all"}})
 	a.init(first)
-	gitOut(t, first, "push", "-q", second, Ref)
+	gitOut(t, first, "push", "-q", second, dataRef)
 	a.alsoAt("second", second)
 	if !has(t, second, "SHARED-ONE") {
 		t.Fatal("the second repository has no records")
@@ -108,7 +107,7 @@ func TestRecordsOfOthersStayWhereTheyWereShared(t *testing.T) {
 	}
 	a.init(first)
 	b.join(first)
-	gitOut(t, first, "push", "-q", second, Ref)
+	gitOut(t, first, "push", "-q", second, dataRef)
 	b.alsoAt("second", second)
 	c.join(second)
 	a.describe("gt-1", "changed")
@@ -194,7 +193,7 @@ func TestTwoRepositoriesTakeTurns(t *testing.T) {
 func TestAnotherAddressIsAnotherRepository(t *testing.T) {
 	t.Parallel()
 	only := share.Rule{Name: "all", Labels: []string{"all"}}
-	for name, common := range map[string][]string{"nothing": {Ref}, "what was there then": {Ref, records.Ref + ":" + records.Ref}} {
+	for name, common := range map[string][]string{"nothing": {dataRef}, "what was there then": {dataRef, ledgerRef + ":" + ledgerRef}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			first, second := bare(t), bare(t)

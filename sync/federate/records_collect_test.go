@@ -9,7 +9,6 @@ import (
 
 	"gastown/planes/exchange"
 	"gastown/planes/ledger"
-	"gastown/sync/records"
 	"gastown/sync/share"
 	"gastown/town"
 )
@@ -21,12 +20,12 @@ func TestRecordsPutBackToAnEarlierState(t *testing.T) {
 	a, url := sharingAll(t)
 	a.beads(town.Bead{ID: "gt-2", Title: "two", Labels: []string{"extra"}})
 	a.push(url)
-	former := gitOut(t, url, "rev-parse", records.Ref)
+	former := gitOut(t, url, "rev-parse", ledgerRef)
 	a.rules(share.Rule{Name: "all"}, share.Rule{Name: "none", Labels: []string{"none"}})
 	a.work(func(l *ledger.Store) error { return l.Delete(t.Context(), []string{"gt-2"}, "") })
 	a.beads(town.Bead{ID: "gt-3", Title: "three"})
 	a.push(url)
-	gitOut(t, url, "update-ref", records.Ref, former)
+	gitOut(t, url, "update-ref", ledgerRef, former)
 	out := a.sync(url)
 	if len(out.Pulled.Notes) > 0 {
 		t.Errorf("%q", out.Pulled.Notes)

@@ -4,7 +4,6 @@ import (
 	"slices"
 	"testing"
 
-	"gastown/sync/records"
 	"gastown/sync/share"
 	"gastown/town"
 )
@@ -30,7 +29,7 @@ func TestSecondRemoteGetsNoHistory(t *testing.T) {
 	a.init(first)
 	a.describe("gt-1", "SHARED-LATER")
 	a.push(first)
-	gitOut(t, first, "push", "-q", second, Ref) // the federation, without records
+	gitOut(t, first, "push", "-q", second, dataRef) // the federation, without records
 	remote := Remote{Name: "second", URL: second}
 
 	a.refuse = true
@@ -43,7 +42,7 @@ func TestSecondRemoteGetsNoHistory(t *testing.T) {
 			t.Fatalf("%+v", out.Shared)
 		}
 	}
-	if refs := gitOut(t, second, "for-each-ref", records.Ref); refs != "" {
+	if refs := gitOut(t, second, "for-each-ref", ledgerRef); refs != "" {
 		t.Fatal("records are there")
 	}
 	a.refuse = false

@@ -220,7 +220,7 @@ func TestShareOneRecord(t *testing.T) {
 
 	// Without a rule nothing leaves, not even an empty database.
 	a.push(url)
-	if refs := gitOut(t, url, "for-each-ref", "--format=%(refname)", "refs/dolt"); refs != Ref {
+	if refs := gitOut(t, url, "for-each-ref", "--format=%(refname)", "refs/dolt"); refs != dataRef {
 		t.Fatalf("refs: %s", refs)
 	}
 	if len(a.asked) > 0 || dirExists(a.opts.Layout.Exchange("origin")) {
@@ -348,7 +348,7 @@ func TestShareCostsNoConnection(t *testing.T) {
 	a.rules(share.Rule{Name: "all"})
 	a.beads(town.Bead{ID: "gt-1", Title: "one"})
 	a.write("templates/bug.md", "changed\n")
-	before := gitOut(t, url, "for-each-ref", "--format=%(objectname)", Ref)
+	before := gitOut(t, url, "for-each-ref", "--format=%(objectname)", dataRef)
 	ssh := filepath.Join(filepath.Dir(log), "ssh")
 	if err := os.WriteFile(ssh, []byte("#!/bin/sh\nfor cmd; do :; done\necho \"$cmd\" >>"+log+"\nexec sh -c \"$cmd\"\n"), 0o700); err != nil {
 		t.Fatal(err)
@@ -374,7 +374,7 @@ func TestShareCostsNoConnection(t *testing.T) {
 	if err != nil || strings.Count(string(text), "\n") != 2 {
 		t.Fatalf("connections:\n%s%v", text, err)
 	}
-	if after := gitOut(t, url, "for-each-ref", "--format=%(objectname)", Ref); after == before {
+	if after := gitOut(t, url, "for-each-ref", "--format=%(objectname)", dataRef); after == before {
 		t.Fatal("nothing was pushed")
 	}
 	if err := os.WriteFile(log, nil, 0o600); err != nil {
@@ -464,7 +464,7 @@ func TestHostileRecordsHarmNothingElse(t *testing.T) {
 func TestRecordsBegunAnewAreAskedAbout(t *testing.T) {
 	t.Parallel()
 	a, url := sharingAll(t)
-	gitOut(t, url, "update-ref", "-d", records.Ref)
+	gitOut(t, url, "update-ref", "-d", ledgerRef)
 	b := newSharer(t, "beta")
 	b.rules(share.Rule{Name: "all"})
 	b.beads(town.Bead{ID: "b-1", Title: "of b"})
@@ -515,7 +515,7 @@ func pushExchange(t testing.TB, s *sharer, url string) {
 func TestRemovedRefIsNotSharedAgainUnseen(t *testing.T) {
 	t.Parallel()
 	a, url := sharingAll(t)
-	gitOut(t, url, "update-ref", "-d", records.Ref)
+	gitOut(t, url, "update-ref", "-d", ledgerRef)
 	if out := a.pull(url); len(out.Notes) != 1 {
 		t.Fatalf("%q", out.Notes)
 	}
@@ -523,7 +523,7 @@ func TestRemovedRefIsNotSharedAgainUnseen(t *testing.T) {
 	if out := a.push(url); len(out.Shared.Waiting) != 1 {
 		t.Fatalf("%+v", out.Shared)
 	}
-	if refs := gitOut(t, url, "for-each-ref", records.Ref); refs != "" {
+	if refs := gitOut(t, url, "for-each-ref", ledgerRef); refs != "" {
 		t.Fatal("it is there again")
 	}
 	a.refuse = false

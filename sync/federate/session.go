@@ -116,7 +116,7 @@ func (s *session) openMirror(ctx context.Context) (err error) {
 		tokenHost = s.opts.TokenHost(s.remote)
 	}
 	s.mirror, err = gitremote.Open(ctx, gitremote.Options{
-		Dir: s.opts.Layout.Remote(s.remote.Name), URL: s.where(), Ref: Ref,
+		Dir: s.opts.Layout.Remote(s.remote.Name), URL: s.where(), Ref: s.remote.Space.Data(),
 		Verify: func(ctx context.Context, dir string, names []string) error {
 			defer s.step("verify")()
 			s.progress("verify", 0, int64(len(names)), "files")

@@ -15,8 +15,15 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
+	"gastown/sync/gitremote"
 	"gastown/town"
 	"gastown/town/layout"
+)
+
+// The refs of most remotes in these tests.
+var (
+	dataRef   = gitremote.SpaceDolt.Data()
+	ledgerRef = gitremote.SpaceDolt.Ledger()
 )
 
 // memoryStores is the part of a Town's configuration the engine writes.

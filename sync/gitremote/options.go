@@ -33,6 +33,8 @@ var (
 type Remote struct {
 	Name string
 	URL  string
+	// Space is where in the repository its refs are.
+	Space Space
 }
 
 // VerifyFunc checks that every chunk of the named table files (names relative

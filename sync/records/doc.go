@@ -3,7 +3,7 @@
 //
 // Rules (sync/share) select records and their fields. What they select is
 // copied into an exchange (planes/exchange), a database that belongs to one
-// remote and lies on a Git ref of its own (Ref). A record is searched for
+// remote and lies on a Git ref of its own (gitremote.Space). A record is searched for
 // secrets (sync/leaks) before it is written there. Each Town owns its rows: a
 // row that another Town changed is put back.
 //

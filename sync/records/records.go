@@ -10,10 +10,7 @@ import (
 	"gastown/town/layout"
 )
 
-// Ref is where shared records lie in a Git repository.
-const Ref = "refs/dolt/ledger"
-
-// mirrorDir is the directory of that ref's mirror, below the remote's.
+// mirrorDir is the directory of the mirror of the records' ref, below the remote's.
 const mirrorDir = "ledger"
 
 // Ledger is what sharing reads of the Town's work.

@@ -28,7 +28,7 @@ type Session struct {
 
 // Begin opens the mirror of the records beside the federation's.
 func (r *Sharing) Begin(ctx context.Context, link Link) (*Session, error) {
-	m, err := link.Mirror.Beside(ctx, mirrorDir, Ref)
+	m, err := link.Mirror.Beside(ctx, mirrorDir, link.Remote.Space.Ledger())
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +38,7 @@ func (r *Sharing) Begin(ctx context.Context, link Link) (*Session, error) {
 // Mended reports that the local copy was damaged and was rebuilt.
 func (s *Session) Mended() bool { return s != nil && s.mirror.Mended() }
 
-// Head is the commit of Ref as last seen.
+// Head is the commit of the records' ref as last seen.
 func (s *Session) Head() string {
 	if s == nil {
 		return ""
@@ -71,7 +71,7 @@ func (s *Session) NeedsFetch() (bool, error) {
 	return len(st.Tried) > 0 || (st.Head != "") != known || known && !has, nil
 }
 
-// seen reports whether a fetch of this session has looked at Ref.
+// seen reports whether a fetch of this session has looked at the records' ref.
 func (s *Session) seen() bool {
 	_, seen, _ := s.mirror.Arrived()
 	return seen

@@ -11,7 +11,7 @@ import (
 // stores it with its own state of the remote. Losing it costs a repeated step or
 // question and no record.
 type State struct {
-	// Head is the commit of Ref whose content is merged into the exchange.
+	// Head is the commit of the records' ref whose content is merged into the exchange.
 	Head string `json:"head,omitempty"`
 	// Commit is the tip of the exchange when that was so. A later commit has not
 	// left this machine, unless it is in Tried.
@@ -72,7 +72,7 @@ func (st *State) try(commit string) {
 // so that the next push compares them with the ledger.
 func (st *State) madeFromUnknown() { st.Rules, st.Ledger = "", "" }
 
-// confirmed notes that the commit head of Ref holds the exchange as of commit.
+// confirmed notes that the commit head of their ref holds the exchange as of commit.
 func (st *State) confirmed(head, commit string, r gitremote.Remote, exchangeUUID string) {
 	st.Head, st.Commit, st.Tried = head, commit, nil
 	st.From, st.Store = r.URL, exchangeUUID

@@ -1,0 +1,38 @@
+package gitremote
+
+import (
+	"cmp"
+
+	"gastown/town"
+)
+
+// Space is where a remote's refs are in its Git repository: the prefix that they
+// have in common. The zero value is SpaceDolt.
+type Space string
+
+const (
+	// SpaceDolt is where stock dolt looks by default.
+	SpaceDolt Space = "refs/dolt/"
+	// SpaceBranches is for hosts that accept branches only, and for mirrors that
+	// copy nothing else.
+	SpaceBranches Space = "refs/heads/dolt/"
+)
+
+// Spaces are all spaces, the usual one first.
+var Spaces = []Space{SpaceDolt, SpaceBranches}
+
+// Prefix is how the refs of the space begin; it ends in "/".
+func (s Space) Prefix() string { return string(cmp.Or(s, SpaceDolt)) }
+
+// Data is the ref of the federation plane.
+func (s Space) Data() string { return s.Prefix() + "data" }
+
+// Ledger is the ref of the shared records of ledgers.
+func (s Space) Ledger() string { return s.Prefix() + "ledger" }
+
+// Turns is how the refs begin on which Towns leave edits for whoever publishes
+// next; it ends in "/".
+func (s Space) Turns() string { return s.Prefix() + "turns/" }
+
+// Turn is the ref on which one Town leaves its edits.
+func (s Space) Turn(id town.ID) string { return s.Turns() + string(id) }
