@@ -119,7 +119,7 @@ func (p *Part) sync(ctx context.Context, name string) (string, error) {
 	if !ok {
 		return "", nil // the remote was removed a moment ago
 	}
-	engine, remote := p.host.Engine(cfg), federate.Remote(r)
+	engine, remote := p.host.Engine(cfg), federate.Configured(r)
 	known, err := engine.Contacts([]federate.Remote{remote})
 	if err != nil {
 		return "", err
@@ -174,7 +174,7 @@ func (p *Part) Checks(cfg *config.Config) []check.Check {
 func (p *Part) contacts(cfg *config.Config) (all []check.Contact, err error) {
 	var remotes []federate.Remote
 	for _, r := range cfg.Remotes {
-		remotes = append(remotes, federate.Remote(r))
+		remotes = append(remotes, federate.Configured(r))
 	}
 	known, err := p.host.Engine(cfg).Contacts(remotes)
 	for _, c := range known {

@@ -13,6 +13,7 @@ import (
 	"gastown/sync/gitremote"
 	"gastown/sync/records"
 	"gastown/town"
+	"gastown/town/config"
 	"gastown/town/durable"
 	"gastown/town/layout"
 )
@@ -22,6 +23,16 @@ const defaultWait = 60 * time.Second
 
 // Remote is a Git repository the Town exchanges with.
 type Remote = gitremote.Remote
+
+// Configured is a remote of a Town's configuration.
+func Configured(r config.Remote) Remote {
+	return Remote{Name: r.Name, URL: r.URL, Space: gitremote.Space(r.Refs)}
+}
+
+// Configuration is the remote's entry in a Town's configuration.
+func Configuration(r Remote) config.Remote {
+	return config.Remote{Name: r.Name, URL: r.URL, Refs: string(r.Space)}
+}
 
 // Stores remembers which store is the Town's federation plane. previous is not
 // empty only while a join is under way (see Engine.Join).

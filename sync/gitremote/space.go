@@ -1,28 +1,29 @@
 package gitremote
 
-import (
-	"cmp"
-
-	"gastown/town"
-)
+import "gastown/town"
 
 // Space is where a remote's refs are in its Git repository: the prefix that they
-// have in common. The zero value is SpaceDolt.
+// have in common. Its text is what a Town's configuration says.
 type Space string
 
 const (
-	// SpaceDolt is where stock dolt looks by default.
-	SpaceDolt Space = "refs/dolt/"
-	// SpaceBranches is for hosts that accept branches only, and for mirrors that
-	// copy nothing else.
-	SpaceBranches Space = "refs/heads/dolt/"
+	// SpaceDolt is refs/dolt/, where stock dolt looks by default.
+	SpaceDolt Space = ""
+	// SpaceBranches is refs/heads/dolt/, for hosts that accept branches only and
+	// for mirrors that copy nothing else.
+	SpaceBranches Space = "branches"
 )
 
 // Spaces are all spaces, the usual one first.
 var Spaces = []Space{SpaceDolt, SpaceBranches}
 
 // Prefix is how the refs of the space begin; it ends in "/".
-func (s Space) Prefix() string { return string(cmp.Or(s, SpaceDolt)) }
+func (s Space) Prefix() string {
+	if s == SpaceBranches {
+		return "refs/heads/dolt/"
+	}
+	return "refs/dolt/"
+}
 
 // Data is the ref of the federation plane.
 func (s Space) Data() string { return s.Prefix() + "data" }

@@ -57,11 +57,27 @@ func (c *Config) applyRemotes(e *editor, root *yaml.Node) {
 		}
 		e.set(list.Content[i], "name", r.Name, tagString)
 		e.set(list.Content[i], "url", r.URL, tagString)
+		e.setRefs(list.Content[i], r.Refs)
 	}
 	order := func(a, b *yaml.Node) int { return wanted[remoteName(a)] - wanted[remoteName(b)] }
 	if !slices.IsSortedFunc(list.Content, order) {
 		slices.SortFunc(list.Content, order)
 		e.changed = true
+	}
+}
+
+// setRefs gives a remote's entry its refs; "" is written by leaving the line out.
+func (e *editor) setRefs(remote *yaml.Node, refs string) {
+	if refs != "" {
+		e.set(remote, "refs", refs, tagString)
+		return
+	}
+	for i := 0; i < len(remote.Content); i += 2 {
+		// The entry begins with the name, so comments stay in it.
+		if remote.Content[i].Value == "refs" {
+			e.cutFrom(remote, i, 2)
+			return
+		}
 	}
 }
 

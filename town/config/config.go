@@ -30,7 +30,16 @@ type Identity struct {
 }
 
 // Remote is one place the Town federates with.
-type Remote struct{ Name, URL string }
+type Remote struct {
+	Name, URL string
+	// Refs is where in the repository the refs are: "" for refs/dolt/, or
+	// RefsBranches.
+	Refs string
+}
+
+// RefsBranches is for a host that accepts only branches: the refs are below
+// refs/heads/dolt/.
+const RefsBranches = "branches"
 
 // Config is the content of town.yaml. Its fields may be changed; Save checks them.
 type Config struct {
@@ -146,6 +155,9 @@ func (c *Config) checkRemotes() error {
 		seen[r.Name] = true
 		if err := CheckRemoteURL(r.URL); err != nil {
 			return fault(err, "remotes", n, "url")
+		}
+		if r.Refs != "" && r.Refs != RefsBranches {
+			return fault(fmt.Errorf("want %s, or no entry for refs/dolt/", RefsBranches), "remotes", n, "refs")
 		}
 		if isRelative(r.URL) {
 			return fault(errors.New("a stored path must be absolute: it would mean another place in another directory"), "remotes", n, "url")

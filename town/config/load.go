@@ -28,6 +28,7 @@ type file struct {
 	Remotes []struct {
 		Name string `yaml:"name"`
 		URL  string `yaml:"url"`
+		Refs string `yaml:"refs"`
 	} `yaml:"remotes"`
 	Settings map[string]string `yaml:"settings"`
 }
@@ -71,7 +72,7 @@ func parse(data []byte) (*Config, error) {
 		c.Settings = map[string]string{}
 	}
 	for _, r := range f.Remotes {
-		c.Remotes = append(c.Remotes, Remote{Name: r.Name, URL: r.URL})
+		c.Remotes = append(c.Remotes, Remote{Name: r.Name, URL: r.URL, Refs: r.Refs})
 	}
 	if err := c.check(); err != nil {
 		var at *fieldError

@@ -32,6 +32,7 @@ remotes:
     # A disk in the cupboard.
     - name: cupboard
       url: /srv/town.git
+      refs: branches
 
 settings:
     cache.ttl: 5m # long enough
@@ -81,7 +82,7 @@ func TestLoad(t *testing.T) {
 			"ledger":      "3f8d3c1e-6a55-4c7c-9d1c-0c2f5b8f3a13",
 			"federation":  "3f8d3c1e-6a55-4c7c-9d1c-0c2f5b8f3a14",
 		},
-		Remotes:  []Remote{{"origin", "ssh://git@example.com/town.git"}, {"cupboard", "/srv/town.git"}},
+		Remotes:  []Remote{{Name: "origin", URL: "ssh://git@example.com/town.git"}, {Name: "cupboard", URL: "/srv/town.git", Refs: RefsBranches}},
 		Settings: map[string]string{"cache.ttl": "300", "cache.memory_size": "64MB", "polecat.max_concurrent": "4"},
 	}
 	if !c.equal(want) {
@@ -100,13 +101,13 @@ func TestFaultsNameTheirLine(t *testing.T) {
 		return strings.Replace(sample, from, to, 1)
 	}
 	for name, test := range map[string]struct{ text, want string }{
-		"unknown section":    {swap("settings:", "setings:"), `line 22: there is no field "setings"`},
+		"unknown section":    {swap("settings:", "setings:"), `line 23: there is no field "setings"`},
 		"unknown field":      {swap("    name: harbour", "    nam: harbour"), `line 5: there is no field "nam"`},
-		"unknown setting":    {swap("cache.ttl: 5m", "cache.tll: 5m"), `line 23: settings.cache.tll: there is no setting "cache.tll": did you mean cache.ttl?`},
-		"out of range":       {swap("max_concurrent: 4", "max_concurrent: 0"), `line 26: settings.polecat.max_concurrent: "0" is out of range: from 1 to 100000`},
-		"empty setting":      {swap("cache.ttl: 5m", "cache.ttl:"), "line 23: settings.cache.ttl: "},
+		"unknown setting":    {swap("cache.ttl: 5m", "cache.tll: 5m"), `line 24: settings.cache.tll: there is no setting "cache.tll": did you mean cache.ttl?`},
+		"out of range":       {swap("max_concurrent: 4", "max_concurrent: 0"), `line 27: settings.polecat.max_concurrent: "0" is out of range: from 1 to 100000`},
+		"empty setting":      {swap("cache.ttl: 5m", "cache.ttl:"), "line 24: settings.cache.ttl: "},
 		"wrong kind":         {swap("name: harbour", "name: [harbour]"), "line 5: a value of the wrong kind (!!seq)"},
-		"duplicate":          {swap("cache.ttl: 5m", "cache.memory_size: 1GB"), "line 25: mapping key \"cache.memory_size\" already defined at line 23"},
+		"duplicate":          {swap("cache.ttl: 5m", "cache.memory_size: 1GB"), "line 26: mapping key \"cache.memory_size\" already defined at line 24"},
 		"not a UUID":         {swap("5b8f3a11", "5b8f3a1"), "line 4: town.id: "},
 		"upper-case UUID":    {swap("5b8f3a11", "5B8F3A11"), "line 4: town.id: "},
 		"bad town name":      {swap("name: harbour", "name: ../harbour"), "line 5: town.name: "},
@@ -119,7 +120,7 @@ func TestFaultsNameTheirLine(t *testing.T) {
 		"secret in a remote": {swap("ssh://git@", "ssh://git:hunter2@"), "line 17: remotes.0.url: "},
 		"syntax":             {swap("settings:", "settings: {"), "line 2"},
 		"alias":              {swap("name: harbour", "name: &x harbour"), "line 5: anchors, aliases"},
-		"merge":              {swap("settings:\n", "settings:\n    <<: {cache.ttl: 1}\n"), "line 23: anchors, aliases"},
+		"merge":              {swap("settings:\n", "settings:\n    <<: {cache.ttl: 1}\n"), "line 24: anchors, aliases"},
 		"two documents":      {sample + "---\ntown: {}\n", "more than one YAML document"},
 		"empty":              {"", "it is empty"},
 		"only a comment":     {"# nothing\n", "it is "},

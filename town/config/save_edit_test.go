@@ -22,7 +22,7 @@ func TestSaveKeepsComments(t *testing.T) {
 	c := load(t, path)
 	c.Actor.Name = "Grace"
 	c.Remotes[0].URL = "git@example.com:other.git"
-	c.Remotes = append(c.Remotes, Remote{"third", "https://example.com/t.git"})
+	c.Remotes = append(c.Remotes, Remote{Name: "third", URL: "https://example.com/t.git"})
 	for key, value := range map[string]string{"cache.memory_size": "1GB", "cache.enabled": "no", "agent.command": "yes: no # really"} {
 		if _, err := c.Set(key, value); err != nil {
 			t.Fatal(err)
@@ -114,7 +114,7 @@ func TestLooseCommentsBetweenRemotes(t *testing.T) {
 func TestRemotesAreReorderedAndRemoved(t *testing.T) {
 	path := write(t, sample)
 	c := load(t, path)
-	c.Remotes = []Remote{{"new", "/srv/new.git"}, c.Remotes[1]}
+	c.Remotes = []Remote{{Name: "new", URL: "/srv/new.git"}, c.Remotes[1]}
 	if err := c.Save(path); err != nil {
 		t.Fatal(err)
 	}
@@ -128,11 +128,30 @@ func TestRemotesAreReorderedAndRemoved(t *testing.T) {
 	if err := c.Save(path); err != nil {
 		t.Fatal(err)
 	}
-	c.Remotes = []Remote{{"back", "/srv/new.git"}}
+	c.Remotes = []Remote{{Name: "back", URL: "/srv/new.git"}}
 	if err := c.Save(path); err != nil {
 		t.Fatal(err)
 	}
 	if got := load(t, path); !got.equal(c) {
 		t.Errorf("wrote %v, read %v", c.Remotes, got.Remotes)
+	}
+}
+
+// A comment that the parser attaches to the line of the refs survives the line.
+func TestRefsOfARemoteComeAndGo(t *testing.T) {
+	path := write(t, strings.Replace(sample, "refs: branches\n", "refs: branches\n    # loose\n", 1))
+	c := load(t, path)
+	for _, refs := range []string{"", RefsBranches, ""} {
+		c.Remotes[1].Refs = refs
+		if err := c.Save(path); err != nil {
+			t.Fatal(err)
+		}
+		if got := load(t, path); !got.equal(c) || !strings.Contains(read(t, path), "# loose") {
+			t.Errorf("wrote %q, read %q:\n%s", refs, got.Remotes[1].Refs, read(t, path))
+		}
+	}
+	c.Remotes[1].Refs = "tags"
+	if err := c.Save(path); err == nil || !strings.Contains(err.Error(), "remotes.1.refs: want branches") {
+		t.Error(err)
 	}
 }

@@ -63,7 +63,7 @@ func TestSaveLeavesWhatSomebodyElseChanged(t *testing.T) {
 func TestAFailedSaveChangesNothing(t *testing.T) {
 	path := write(t, sample)
 	c := load(t, path)
-	c.Remotes = append(c.Remotes, Remote{"bad", "https://a:hunter2@example.com/x"})
+	c.Remotes = append(c.Remotes, Remote{Name: "bad", URL: "https://a:hunter2@example.com/x"})
 	if err := c.Save(path); !errors.Is(err, town.ErrRefused) || strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("a secret was saved: %v", err)
 	}
@@ -172,7 +172,10 @@ func TestSaveThenLoad(t *testing.T) {
 			names := rapid.SliceOfNDistinct(rapid.StringMatching(`[a-z0-9_]{1,5}|true|null|1e3|0x1f`).Filter(func(s string) bool { return town.CheckName(s) == nil }), 0, 4, rapid.ID).Draw(t, "remotes")
 			c.Remotes = nil
 			for _, n := range names {
-				c.Remotes = append(c.Remotes, Remote{n, "/srv/" + rapid.StringMatching(`[a-z#: '"]{0,8}`).Draw(t, "path") + ".git"})
+				c.Remotes = append(c.Remotes, Remote{
+					Name: n, URL: "/srv/" + rapid.StringMatching(`[a-z#: '"]{0,8}`).Draw(t, "path") + ".git",
+					Refs: rapid.SampledFrom([]string{"", RefsBranches}).Draw(t, "refs"),
+				})
 			}
 			if err := c.Save(path); err != nil {
 				t.Fatal(err)

@@ -84,9 +84,22 @@ func (e *editor) setOrRemove(root *yaml.Node, section, key, text string) {
 // section's name when the entry was the last. The caller cuts entries from the
 // end, so that no comment moves to an entry that is cut next.
 func (e *editor) cut(root *yaml.Node, section string, i, n int) {
+	loose := e.cutFrom(value(root, section), i, n)
+	if len(loose) == 0 {
+		return
+	}
+	for i := 0; i < len(root.Content); i += 2 {
+		if name := root.Content[i]; name.Value == section {
+			name.HeadComment = paragraphs(append([]string{name.HeadComment}, loose...)...)
+		}
+	}
+}
+
+// cutFrom is cut for a node without a name. It returns the comments for which no
+// neighbour is left.
+func (e *editor) cutFrom(m *yaml.Node, i, n int) (loose []string) {
 	e.changed = true
-	m := value(root, section)
-	loose := footComments(m.Content[i : i+n])
+	loose = footComments(m.Content[i : i+n])
 	m.Content = append(m.Content[:i:i], m.Content[i+n:]...)
 	switch {
 	case len(loose) == 0:
@@ -97,12 +110,9 @@ func (e *editor) cut(root *yaml.Node, section string, i, n int) {
 		next := m.Content[0]
 		next.HeadComment = paragraphs(append(loose, next.HeadComment)...)
 	default:
-		for i := 0; i < len(root.Content); i += 2 {
-			if name := root.Content[i]; name.Value == section {
-				name.HeadComment = paragraphs(append([]string{name.HeadComment}, loose...)...)
-			}
-		}
+		return loose
 	}
+	return nil
 }
 
 func footComments(nodes []*yaml.Node) (found []string) {

@@ -122,7 +122,7 @@ func (o *initOptions) confirmed(ctx context.Context, call func(*target, federate
 		}
 		return h.Change(ctx, func(c *config.Config) error {
 			if _, ok := c.Remote(remote.Name); !ok {
-				c.Remotes = append(c.Remotes, config.Remote(remote))
+				c.Remotes = append(c.Remotes, federate.Configuration(remote))
 				added = true
 			}
 			return nil
@@ -150,7 +150,7 @@ func (h *target) withdraw(r federate.Remote) error {
 		return err
 	}
 	return h.Change(ctx, func(c *config.Config) error {
-		c.Remotes = slices.DeleteFunc(c.Remotes, func(known config.Remote) bool { return known == config.Remote(r) })
+		c.Remotes = slices.DeleteFunc(c.Remotes, func(known config.Remote) bool { return known == federate.Configuration(r) })
 		return nil
 	})
 }

@@ -24,6 +24,12 @@ type remoteOptions struct {
 type remoteEntry struct {
 	Name string `json:"name"`
 	URL  string `json:"url"`
+	// Refs is "branches" where the refs are below refs/heads/dolt/.
+	Refs string `json:"refs,omitempty"`
+}
+
+func newRemoteEntry(r federate.Remote) remoteEntry {
+	return remoteEntry{Name: r.Name, URL: r.URL, Refs: string(r.Space)}
 }
 
 func addRemote(p *shell.Program, fed *kingpin.CmdClause) {
@@ -65,7 +71,7 @@ func (o *remoteOptions) list(context.Context) error {
 	}
 	out := []remoteEntry{}
 	for _, r := range h.Config.Remotes {
-		out = append(out, remoteEntry(r))
+		out = append(out, newRemoteEntry(federate.Configured(r)))
 	}
 	return o.call.Show(out, func(p *term.Printer) {
 		var rows [][]string
@@ -88,13 +94,13 @@ func (o *remoteOptions) add(ctx context.Context) error {
 		return err
 	}
 	err = h.Change(ctx, func(c *config.Config) error {
-		c.Remotes = append(c.Remotes, config.Remote(r))
+		c.Remotes = append(c.Remotes, federate.Configuration(r))
 		return nil
 	})
 	if err != nil {
 		return err
 	}
-	return o.call.Summary(remoteEntry(r), func(p *term.Printer) {
+	return o.call.Summary(newRemoteEntry(r), func(p *term.Printer) {
 		p.Line("remote %s is %s", r.Name, r.URL)
 		p.Line("  confirm it with: gt federation init (first Town) or join, the URL, and --name %s", r.Name)
 	})
@@ -109,7 +115,7 @@ func (o *remoteOptions) remove(ctx context.Context) error {
 	// is interrupted, the remote asks for a confirmation again instead of being
 	// trusted.
 	if r, ok := h.Config.Remote(o.name); ok {
-		if err := h.engine.Forget(ctx, federate.Remote(r)); err != nil {
+		if err := h.engine.Forget(ctx, federate.Configured(r)); err != nil {
 			return err
 		}
 	}
@@ -119,7 +125,7 @@ func (o *remoteOptions) remove(ctx context.Context) error {
 		if i < 0 {
 			return town.Fail("remove the remote "+town.Clip(o.name, 64), "gt federation remote list shows them", "%w: there is none of that name", town.ErrUsage)
 		}
-		gone = remoteEntry(c.Remotes[i])
+		gone = newRemoteEntry(federate.Configured(c.Remotes[i]))
 		c.Remotes = slices.Delete(c.Remotes, i, i+1)
 		return nil
 	})

@@ -15,7 +15,7 @@ const DefaultRemote = "origin"
 func (h *Host) Remotes() []federate.Remote {
 	all := make([]federate.Remote, len(h.Config.Remotes))
 	for i, r := range h.Config.Remotes {
-		all[i] = federate.Remote(r)
+		all[i] = federate.Configured(r)
 	}
 	return all
 }
@@ -29,16 +29,16 @@ func (h *Host) Remote(name string) (federate.Remote, error) {
 		return federate.Remote{}, town.Fail(op, "gt federation init URL (first Town) or gt federation join URL",
 			"%w: this Town has no federation remote", town.ErrUsage)
 	case name == "" && len(known) == 1:
-		return federate.Remote(known[0]), nil
+		return federate.Configured(known[0]), nil
 	case name == "":
 		if r, ok := h.Config.Remote(DefaultRemote); ok {
-			return federate.Remote(r), nil
+			return federate.Configured(r), nil
 		}
 		return federate.Remote{}, town.Fail(op, "name one with --remote NAME; gt federation remote list shows them",
 			"%w: there are %d and none is called %s", town.ErrUsage, len(known), DefaultRemote)
 	}
 	if r, ok := h.Config.Remote(name); ok {
-		return federate.Remote(r), nil
+		return federate.Configured(r), nil
 	}
 	return federate.Remote{}, town.Fail(op, "gt federation remote list shows them", "%w: there is no remote %q", town.ErrUsage, town.Clip(name, 64))
 }
