@@ -3,6 +3,7 @@ package doltdb
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
 
 	"gastown/town"
@@ -13,9 +14,19 @@ type Shape struct {
 	// Plane is the store's name in messages, Steps its schema.
 	Plane string
 	Steps []Migration
-	// Tables maps every table to the digest of its definition after all steps
-	// (Tx.Definition).
-	Tables map[string]town.Digest
+	// Tables has, for each step, the tables that it makes or alters, with the digest
+	// of their definition after it (Tx.Definition).
+	Tables []map[string]town.Digest
+}
+
+// After are the tables of a store that took so many steps, with the digests of
+// their definitions.
+func (s Shape) After(steps int) map[string]town.Digest {
+	all := map[string]town.Digest{}
+	for _, tables := range s.Tables[:steps] {
+		maps.Copy(all, tables)
+	}
+	return all
 }
 
 // ChangedTable is a table with rows that differ between two revisions.
@@ -29,36 +40,47 @@ type ChangedTable struct {
 // uuidPattern matches the identity of a store.
 var uuidPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
+// Incoming is a revision that passed CheckShape.
+type Incoming struct {
+	// From is the revision that changes are counted from.
+	From string
+	// Steps is how many steps of the shape it took: at least one, and fewer than
+	// there are where a former version of gt wrote it.
+	Steps int
+	// Changed are the tables whose rows the caller must check.
+	Changed []ChangedTable
+}
+
 // CheckShape refuses a revision that arrived from a remote unless it is the
-// store of that UUID, took exactly the steps of the shape, and has its tables
-// and nothing else. Changes are counted from base. Without a base they are
-// counted from the first commit of the history, which then must be empty. from
-// is the one used. The caller checks the rows. The error wraps town.ErrRefused,
+// store of that UUID, took the first steps of the shape and at least those of base,
+// and has the tables of those steps and nothing else. Changes are counted from base.
+// Without a base they are counted from the first commit of the history, which then
+// must be empty. The caller checks the rows. The error wraps town.ErrRefused,
 // ErrNewerSchema or ErrOtherStore.
-func (tx *Tx) CheckShape(ctx context.Context, remote, uuid, base, theirs string, s Shape) (from string, changed []ChangedTable, err error) {
+func (tx *Tx) CheckShape(ctx context.Context, remote, uuid, base, theirs string, s Shape) (in Incoming, err error) {
 	c := incoming{tx: tx, remote: remote, theirs: theirs, shape: s}
 	if err := tx.CheckStore(ctx, theirs, uuid); err != nil {
-		return "", nil, err
+		return in, err
 	}
-	done, err := tx.Migrations(ctx, theirs)
-	if err != nil {
-		return "", nil, c.refuse("its schema cannot be read: %w", err)
+	if err := c.steps(ctx); err != nil {
+		return in, err
 	}
-	if err := CheckMigrations(s.Plane, done, s.Steps); err != nil {
-		return "", nil, err
-	}
-	if base == "" {
-		if base, err = c.first(ctx); err != nil {
-			return "", nil, err
+	if in.From = base; base == "" {
+		if in.From, err = c.first(ctx); err != nil {
+			return in, err
 		}
 	}
-	if changed, err = c.tables(ctx, base); err == nil {
+	if err := c.stepsSince(ctx, in.From); err != nil {
+		return in, err
+	}
+	if in.Changed, err = c.changed(ctx, in.From); err == nil {
 		err = c.definitions(ctx)
 	}
 	if err == nil {
 		err = c.identity(ctx)
 	}
-	return base, changed, err
+	in.Steps = c.done
+	return in, err
 }
 
 // Refuse is the error for a revision of a remote that is not accepted.
@@ -91,6 +113,10 @@ type incoming struct {
 	tx             *Tx
 	remote, theirs string
 	shape          Shape
+	// base and done count the steps that were taken, and defined are the tables
+	// that there must be.
+	base, done int
+	defined    map[string]town.Digest
 }
 
 func (c incoming) refuse(format string, args ...any) error { return Refuse(c.remote, format, args...) }
@@ -114,9 +140,39 @@ func (c incoming) first(ctx context.Context) (hash string, err error) {
 	}, "SHOW TABLES"+asOf)
 }
 
-// tables refuses tables, views, procedures and triggers that the shape does not
-// have, and changed definitions of those it has.
-func (c incoming) tables(ctx context.Context, base string) (changed []ChangedTable, err error) {
+// steps refuses a schema whose steps are not the first ones of the shape. A former
+// version of gt knows fewer.
+func (c *incoming) steps(ctx context.Context) error {
+	done, err := c.tx.Migrations(ctx, c.theirs)
+	if err != nil {
+		return c.refuse("its schema cannot be read: %w", err)
+	}
+	if err := checkMigrations(c.shape.Plane, done, c.shape.Steps); err != nil {
+		return err
+	}
+	if len(done) == 0 {
+		return c.refuse("it has no schema")
+	}
+	c.done, c.defined = len(done), c.shape.After(len(done))
+	return nil
+}
+
+// stepsSince refuses a schema that lost a step since base.
+func (c *incoming) stepsSince(ctx context.Context, base string) error {
+	from, err := c.tx.Migrations(ctx, base)
+	if err != nil {
+		return err
+	}
+	if c.base = len(from); c.done < c.base {
+		return c.refuse("its schema went back from version %d to version %d", c.base, c.done)
+	}
+	return nil
+}
+
+// changed lists the tables that were changed since base. It refuses tables, views,
+// procedures and triggers that the shape does not have, and changed definitions of
+// those it has, unless a step may have changed them; definitions looks at all.
+func (c incoming) changed(ctx context.Context, base string) (changed []ChangedTable, err error) {
 	err = c.tx.Each(ctx, func(r *Rows) error {
 		var from, to *string
 		var kind string
@@ -127,10 +183,10 @@ func (c incoming) tables(ctx context.Context, base string) (changed []ChangedTab
 		if to == nil || *to == "" {
 			return c.refuse("table %s was removed", clipped(from))
 		}
-		if _, ok := c.shape.Tables[*to]; !ok {
+		if _, ok := c.defined[*to]; !ok {
 			return c.refuse("it has a table %s, which the %s plane does not have", clipped(to), c.shape.Plane)
 		}
-		if schema && kind != "added" {
+		if schema && kind != "added" && c.base == c.done {
 			return c.refuse("the definition of table %s was changed", clipped(to))
 		}
 		if data {
@@ -150,7 +206,7 @@ func clipped(s *string) string {
 
 // definitions refuses tables that are missing or have another definition.
 func (c incoming) definitions(ctx context.Context) error {
-	for table, want := range c.shape.Tables {
+	for table, want := range c.defined {
 		got, err := c.tx.Definition(ctx, table, c.theirs)
 		if err != nil && ctx.Err() != nil {
 			return err

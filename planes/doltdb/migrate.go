@@ -153,16 +153,3 @@ func checkMigrations(name string, done []string, steps []Migration) error {
 	}
 	return nil
 }
-
-// CheckMigrations reports whether a revision with these checksums may be merged
-// with a database of exactly these steps: it must have taken the same ones.
-func CheckMigrations(name string, done []string, steps []Migration) error {
-	if err := checkMigrations(name, done, steps); err != nil {
-		return err
-	}
-	if len(done) < len(steps) {
-		return town.Fail("check the schema of the "+name+" database", "upgrade gt where it was written, and push from there",
-			"%w: its schema is version %d, ours is %d", town.ErrRefused, len(done), len(steps))
-	}
-	return nil
-}

@@ -53,7 +53,7 @@ func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs st
 
 func (s *Store) checkAll(ctx context.Context, tx *doltdb.Tx, remote, uuid, base, theirs string, a *Arrival) error {
 	fresh := base == ""
-	base, changed, err := tx.CheckShape(ctx, remote, uuid, base, theirs, shape)
+	in, err := tx.CheckShape(ctx, remote, uuid, base, theirs, shape)
 	if err != nil {
 		return err
 	}
@@ -73,8 +73,8 @@ func (s *Store) checkAll(ctx context.Context, tx *doltdb.Tx, remote, uuid, base,
 			return doltdb.Refuse(remote, "it holds %d %s; the limit is %d", rows, limit.what, limit.most)
 		}
 	}
-	for _, c := range changed {
-		d := difference{tx: tx, remote: remote, from: base, to: theirs}
+	for _, c := range in.Changed {
+		d := difference{tx: tx, remote: remote, from: in.From, to: theirs}
 		switch c.Name {
 		case "beads":
 			err = s.checkBeads(ctx, d, fresh, a)

@@ -27,9 +27,9 @@ var migrations = []doltdb.Migration{{
 }}
 
 // shape is what a store that arrives must look like.
-var shape = doltdb.Shape{Plane: "exchange", Steps: migrations, Tables: map[string]town.Digest{
+var shape = doltdb.Shape{Plane: "exchange", Steps: migrations, Tables: []map[string]town.Digest{{
 	"beads":             "10665980784b8fddab9236edef451725cf9029df958a4e789ebfeaf893e8cbdc",
 	"meta":              "9e8c044a6dc79016acd581674a43b92c2d250c3b1e198ac95c31778faabb77f2",
 	"schema_migrations": "8743370880ac67bbc104af54fbcf5c7651af6dc76f4176691b360a346ad6b16c",
 	"towns":             "58af6155303f8847fe02713099000441cf45e5193e34f153678f3369274f8dd2",
-}}
+}}}

@@ -104,7 +104,7 @@ type Adoption struct {
 // commit with the Town's entry in the registry. starter has the texts that a new
 // Town begins with; a document that still has its starter text is not offered. With
 // dry set nothing is written, and the result says what would be.
-func (s *Store) Adopt(ctx context.Context, h Holdings, starter map[town.Key]string, name string, dry bool) (Adoption, error) {
+func (s *Store) Adopt(ctx context.Context, h Holdings, starter map[town.Key]string, self Entry, dry bool) (Adoption, error) {
 	var out Adoption
 	work := func(tx *doltdb.Tx) error {
 		c := newChangeset()
@@ -128,12 +128,12 @@ func (s *Store) Adopt(ctx context.Context, h Holdings, starter map[town.Key]stri
 		if err := write(ctx, tx, doltdb.InsertNew, "resolutions", "id, proposal, outcome, result, town, author", rows); err != nil {
 			return err
 		}
-		return s.register(ctx, tx, name)
+		return s.register(ctx, tx, self)
 	}
 	if dry {
 		return out, s.db.View(ctx, work)
 	}
-	commit, err := s.db.Update(ctx, fmt.Sprintf("Town %s joins", name), work)
+	commit, err := s.db.Update(ctx, fmt.Sprintf("Town %s joins", self.Name), work)
 	out.Commit = commit
 	return out, err
 }

@@ -301,20 +301,6 @@ func TestChangedTellsWhatFilesShouldBe(t *testing.T) {
 	}
 }
 
-func TestRegistryIsWrittenOnce(t *testing.T) {
-	s := newStore(t)
-	for n, name := range []string{"alpha", "alpha", "omega"} {
-		commit, err := s.Register(t.Context(), name)
-		if err != nil || (commit == "") != (n == 1) {
-			t.Errorf("register %d: %q, %v", n, commit, err)
-		}
-	}
-	members, err := s.Towns(t.Context())
-	if err != nil || len(members) != 1 || members[0] != (Member{ID: "town-1", Name: "omega", Revision: 2}) {
-		t.Errorf("%+v, %v", members, err)
-	}
-}
-
 func TestIssuesGoOnAfterAGap(t *testing.T) {
 	s := newStore(t)
 	for _, text := range []string{"one", "two", "three"} {

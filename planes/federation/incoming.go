@@ -35,12 +35,13 @@ func checkIncoming(ctx context.Context, tx *doltdb.Tx, remote, uuid, base, their
 }
 
 func checkAll(ctx context.Context, tx *doltdb.Tx, remote, uuid, base, theirs string) (foreign bool, err error) {
-	base, changed, err := tx.CheckShape(ctx, remote, uuid, base, theirs, shape)
+	in, err := tx.CheckShape(ctx, remote, uuid, base, theirs, shape)
 	if err != nil {
 		return false, err
 	}
-	for _, c := range changed {
-		if err := checkRows(ctx, tx, c, remote, base, theirs, &foreign); err != nil {
+	for _, c := range in.Changed {
+		columns, check := rowCheck(c.Name, in.Steps, &foreign)
+		if err := checkRows(ctx, tx, c, remote, in.From, theirs, columns, check); err != nil {
 			return false, err
 		}
 	}
@@ -55,8 +56,9 @@ var textColumns = map[string][]string{
 
 // checkRows reads the changed rows of a table once. A text that is too long is read
 // as NULL, which fails the check; checkSizes then finds it. A table that is all
-// new is read without a diff, which takes half the time.
-func checkRows(ctx context.Context, tx *doltdb.Tx, c doltdb.ChangedTable, remote, base, theirs string, foreign *bool) error {
+// new is read without a diff, which takes half the time. columns and check are of
+// rowCheck.
+func checkRows(ctx context.Context, tx *doltdb.Tx, c doltdb.ChangedTable, remote, base, theirs, columns string, check rowChecker) error {
 	table := c.Name
 	if slices.Contains(appendOnly, table) && !c.Whole {
 		err := diffEach(ctx, tx, table, base, theirs, "COUNT(*)", "WHERE diff_type = 'removed'", func(r *doltdb.Rows) error {
@@ -70,7 +72,6 @@ func checkRows(ctx context.Context, tx *doltdb.Tx, c doltdb.ChangedTable, remote
 			return err
 		}
 	}
-	columns, check := rowCheck(table, foreign)
 	if check == nil {
 		return nil
 	}

@@ -2,6 +2,7 @@ package federation
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -20,10 +21,14 @@ const (
 // for the issues that follow.
 const maxIssue = 1 << 31
 
-// rowCheck gives the columns to read of a table's changed rows, and their check;
-// nil for meta and schema_migrations, which are checked with the shape. The check
-// sets foreign for a row whose digest does not match its content.
-func rowCheck(table string, foreign *bool) (list string, check func(*doltdb.Rows) (verdict, error)) {
+// rowChecker reads a row and says how to check it.
+type rowChecker func(*doltdb.Rows) (verdict, error)
+
+// rowCheck gives the columns to read of a table's changed rows in a store that took
+// so many steps, and their check; nil for meta and schema_migrations, which are
+// checked with the shape. The check sets foreign for a row whose digest does not
+// match its content.
+func rowCheck(table string, steps int, foreign *bool) (list string, check rowChecker) {
 	switch table {
 	case "roles", "formulas", "templates":
 		k, _ := town.ParseKind(table)
@@ -52,16 +57,10 @@ func rowCheck(table string, foreign *bool) (list string, check func(*doltdb.Rows
 	case "resolutions":
 		return "to_id, to_proposal, to_outcome, to_result, to_town, to_author", checkResolution
 	case "towns":
-		return "to_id, to_name, to_revision", func(r *doltdb.Rows) (verdict, error) {
-			var m Member
-			err := r.Scan(&m.ID, &m.Name, &m.Revision)
-			return func() error {
-				if err := checkWriter(m.ID, "", m.Revision); err != nil {
-					return err
-				}
-				return town.CheckName(m.Name)
-			}, err
+		if steps < stepInstances {
+			return "to_id, to_name, to_revision, ''", checkMember
 		}
+		return "to_id, to_name, to_revision, to_instance", checkMember
 	}
 	return "", nil
 }
@@ -104,6 +103,23 @@ func checkArchived(r *doltdb.Rows) (verdict, error) {
 		return checkEdit(e)
 	}, err
 }
+
+func checkMember(r *doltdb.Rows) (verdict, error) {
+	var m Member
+	err := r.Scan(&m.ID, &m.Name, &m.Revision, &m.Instance)
+	return func() error {
+		if err := checkWriter(m.ID, "", m.Revision); err != nil {
+			return err
+		}
+		if m.Instance != "" && !instancePattern.MatchString(m.Instance) {
+			return fmt.Errorf("Town %q has no valid instance: %q", m.ID, town.Clip(m.Instance, 64))
+		}
+		return town.CheckName(m.Name)
+	}, err
+}
+
+// instancePattern matches the instance of a Town.
+var instancePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 func checkResolution(r *doltdb.Rows) (verdict, error) {
 	var id town.Digest

@@ -179,13 +179,20 @@ func (m *merger) templates(ctx context.Context, tx *doltdb.Tx) error {
 }
 
 // towns decides the registry: each Town writes only its own row, so a conflict
-// means that one identity wrote from two places. The later revision stands.
+// means that one identity wrote from two places. The later revision stands, whole.
 func (m *merger) towns(ctx context.Context, tx *doltdb.Tx) error {
-	_, err := tx.Exec(ctx, `REPLACE INTO towns (id, name, revision)
-		SELECT COALESCE(their_id, our_id),
-			IF(our_id IS NULL OR their_revision > our_revision OR (their_revision = our_revision AND their_name > our_name), their_name, our_name),
-			GREATEST(COALESCE(our_revision, 0), COALESCE(their_revision, 0))
-		FROM dolt_conflicts_towns`)
+	instance := "their_instance"
+	if steps, err := tx.Migrations(ctx, m.theirs); err != nil {
+		return err
+	} else if len(steps) < stepInstances {
+		instance = "''"
+	}
+	later := func(of string) string { return "(" + of + "_revision, " + of + "_name, " }
+	theirsStands := "(our_id IS NULL OR their_id IS NOT NULL AND " + later("their") + instance + ") > " + later("our") + "our_instance))"
+	_, err := tx.Exec(ctx, "REPLACE INTO towns ("+memberColumns+") SELECT COALESCE(their_id, our_id), "+
+		"IF("+theirsStands+", their_name, our_name), "+
+		"GREATEST(COALESCE(our_revision, 0), COALESCE(their_revision, 0)), "+
+		"IF("+theirsStands+", "+instance+", our_instance) FROM dolt_conflicts_towns")
 	return err
 }
 

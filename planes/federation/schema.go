@@ -39,11 +39,20 @@ var migrations = []doltdb.Migration{{
 		`CREATE TABLE towns (
 			id VARCHAR(64) PRIMARY KEY, name VARCHAR(64) NOT NULL, revision BIGINT UNSIGNED NOT NULL)`,
 	},
+}, {
+	// A Town that a former version of gt entered has no instance.
+	Name: "instances of Towns",
+	Statements: []string{
+		`ALTER TABLE towns ADD COLUMN instance VARCHAR(64) NOT NULL DEFAULT ''`,
+	},
 }}
+
+// stepInstances is the step that gave towns the column instance.
+const stepInstances = 2
 
 // shape is the schema an incoming store must have. A store with anything else in it
 // is refused before it is merged.
-var shape = doltdb.Shape{Plane: "federation", Steps: migrations, Tables: map[string]town.Digest{
+var shape = doltdb.Shape{Plane: "federation", Steps: migrations, Tables: []map[string]town.Digest{{
 	"archive":           "a5bfb93f89a03c57b5e0ffece52ab284c2620f5b2f78648920aae5d4456afcef",
 	"formulas":          "c307ad4c7333dc2cc7d7e38ac2a9048c6ab1e4b9218e6d8ccd660fc40b7222f3",
 	"meta":              "9e8c044a6dc79016acd581674a43b92c2d250c3b1e198ac95c31778faabb77f2",
@@ -53,7 +62,9 @@ var shape = doltdb.Shape{Plane: "federation", Steps: migrations, Tables: map[str
 	"schema_migrations": "8743370880ac67bbc104af54fbcf5c7651af6dc76f4176691b360a346ad6b16c",
 	"templates":         "ea2160aeb73dc57f2bf7126a872ea09327aba1bc07a594e8fba4d162c98c2283",
 	"towns":             "126fa50d58595046d3e160a8ca1f3be438239754d19030a2f4f0f3573733c7c3",
-}}
+}, {
+	"towns": "2313f7ed1450643eef0256caa8649815ed3aec6dd26f212c3076f0c10cde5cb0",
+}}}
 
 // appendOnly are the tables whose rows are added and never removed.
 var appendOnly = []string{"archive", "proposals", "resolutions"}

@@ -40,33 +40,42 @@ func Open(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (*S
 	return wrap(db, opts, id), nil
 }
 
+// Origin says what a Clone was made of: the store, and the remote's commit.
+type Origin struct{ UUID, Commit string }
+
 // Clone makes the plane at opts.Dir a copy of a mirror, after the same checks as a
-// merge, and mends rows another program wrote. It returns the plane with its UUID.
-// When a check fails the copy is closed; the caller owns the directory.
-func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id town.ID) (_ *Store, uuid string, err error) {
+// merge, brings its schema up to date, and mends rows another program wrote. When a
+// check fails the copy is closed; the caller owns the directory.
+func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id town.ID) (_ *Store, from Origin, err error) {
 	db, err := doltdb.Clone(ctx, opts, remote, mirror)
 	if err != nil {
-		return nil, "", err
+		return nil, from, err
 	}
 	s := wrap(db, opts, id)
 	foreign := false
 	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
-		if uuid, err = tx.StoreUUID(ctx, "HEAD"); err != nil {
+		if from.Commit, err = tx.Head(ctx); err != nil {
 			return err
 		}
-		if uuid == "" {
+		if from.UUID, err = tx.StoreUUID(ctx, "HEAD"); err != nil {
+			return err
+		}
+		if from.UUID == "" {
 			return town.Fail("adopt "+remote, "check the URL", "%w: it is not a federation store", doltdb.ErrOtherStore)
 		}
-		foreign, err = checkIncoming(ctx, tx, remote, uuid, "", "HEAD")
+		foreign, err = checkIncoming(ctx, tx, remote, from.UUID, "", "HEAD")
 		return err
 	})
+	if err == nil {
+		err = s.db.Migrate(ctx, migrations)
+	}
 	if err == nil && foreign {
 		_, err = s.Mend(ctx, "", "HEAD")
 	}
 	if err != nil {
-		return nil, "", errors.Join(err, db.Close())
+		return nil, from, errors.Join(err, db.Close())
 	}
-	return s, uuid, nil
+	return s, from, nil
 }
 
 func wrap(db *doltdb.Shared, opts doltdb.Options, id town.ID) *Store {

@@ -2,6 +2,9 @@ package federation
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -12,36 +15,95 @@ type Member struct {
 	ID       town.ID `json:"id"`
 	Name     string  `json:"name"`
 	Revision uint64  `json:"revision"`
+	// Instance is the directory that speaks for the Town; empty when a former
+	// version of gt entered the Town.
+	Instance string `json:"instance"`
+}
+
+// memberColumns are the columns of a Member, in the order of scanMember.
+const memberColumns = "id, name, revision, instance"
+
+func scanMember(r scanner) (m Member, err error) {
+	err = r.Scan(&m.ID, &m.Name, &m.Revision, &m.Instance)
+	return m, err
 }
 
 // Towns lists the registry by name.
 func (s *Store) Towns(ctx context.Context) (members []Member, err error) {
 	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		return tx.Each(ctx, func(r *doltdb.Rows) error {
-			var m Member
-			err := r.Scan(&m.ID, &m.Name, &m.Revision)
+			m, err := scanMember(r)
 			members = append(members, m)
 			return err
-		}, "SELECT id, name, revision FROM towns ORDER BY name, id")
+		}, "SELECT "+memberColumns+" FROM towns ORDER BY name, id")
 	})
 	return members, err
 }
 
-// Register enters this Town in the registry, or renames it there. The commit is
-// empty when the entry was right already.
-func (s *Store) Register(ctx context.Context, name string) (commit string, err error) {
-	return s.db.Update(ctx, "register Town "+name, func(tx *doltdb.Tx) error { return s.register(ctx, tx, name) })
+// Self is this Town's entry in the registry; it has no ID when there is none.
+func (s *Store) Self(ctx context.Context) (m Member, err error) {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
+		m, err = s.self(ctx, tx)
+		return err
+	})
+	return m, err
 }
 
-func (s *Store) register(ctx context.Context, tx *doltdb.Tx, name string) error {
-	var known string
-	var revision uint64
-	err := tx.QueryRow(ctx, "SELECT name, revision FROM towns WHERE id = ?", string(s.Town)).Scan(&known, &revision)
-	if err == doltdb.ErrNoRows {
-		err = nil
+func (s *Store) self(ctx context.Context, tx *doltdb.Tx) (Member, error) {
+	m, err := scanMember(tx.QueryRow(ctx, "SELECT "+memberColumns+" FROM towns WHERE id = ?", string(s.Town)))
+	if errors.Is(err, doltdb.ErrNoRows) {
+		return Member{}, nil
 	}
-	if err != nil || known == name {
+	return m, err
+}
+
+// Entry is what a Town writes about itself into the registry.
+type Entry struct {
+	Name string
+	// Instance is the directory that speaks. Replaces are the instances whose place
+	// it takes.
+	Instance string
+	Replaces []string
+}
+
+// mayReplace reports whether the entry may stand where the registry has m.
+func (e Entry) mayReplace(m Member) bool {
+	return m.Instance == "" || m.Instance == e.Instance || slices.Contains(e.Replaces, m.Instance)
+}
+
+// InstanceError reports that another directory speaks for this Town. It is a
+// town.ErrRefused.
+type InstanceError struct {
+	// Member is the Town's entry, which names the other instance.
+	Member Member
+}
+
+func (e *InstanceError) Error() string {
+	return fmt.Sprintf("another directory speaks for Town %s (instance %s)", e.Member.Name, e.Member.Instance)
+}
+
+func (e *InstanceError) Unwrap() error { return town.ErrRefused }
+
+// Register enters this Town in the registry, or brings its entry there up to date.
+// The commit is empty when the entry was right already. It fails with an
+// *InstanceError, and changes nothing, when the entry names an instance that e may
+// not replace.
+func (s *Store) Register(ctx context.Context, e Entry) (commit string, err error) {
+	return s.db.Update(ctx, "register Town "+e.Name, func(tx *doltdb.Tx) error { return s.register(ctx, tx, e) })
+}
+
+func (s *Store) register(ctx context.Context, tx *doltdb.Tx, e Entry) error {
+	known, err := s.self(ctx, tx)
+	if err != nil {
 		return err
 	}
-	return write(ctx, tx, doltdb.Replace, "towns", "id, name, revision", [][]any{{string(s.Town), name, revision + 1}})
+	if !e.mayReplace(known) {
+		return &InstanceError{Member: known}
+	}
+	now := Member{ID: s.Town, Name: e.Name, Revision: known.Revision, Instance: e.Instance}
+	if known == now {
+		return nil
+	}
+	return write(ctx, tx, doltdb.Replace, "towns", memberColumns,
+		[][]any{{string(now.ID), now.Name, now.Revision + 1, now.Instance}})
 }

@@ -89,15 +89,15 @@ func (s *session) adopt(ctx context.Context, confirm Confirm, out *Joined) (rela
 	}
 	s.progress("copy", 0, 0, "")
 	copied := s.step("copy")
-	theirs, uuid, err := federation.Clone(ctx, opts, s.remote.Name, s.mirror.Dir(), s.opts.ID)
+	theirs, from, err := federation.Clone(ctx, opts, s.remote.Name, s.mirror.Dir(), s.opts.ID)
 	copied()
 	if err != nil {
 		// A copy of a remote that was refused is not the Town's former store.
 		return false, "", errors.Join(err, os.RemoveAll(opts.Dir))
 	}
-	out.Store = uuid
+	out.Store = from.UUID
 	known, _ := s.opts.Stores.Federation()
-	if uuid == known {
+	if from.UUID == known {
 		related, err = s.related(ctx)
 		if err != nil || related {
 			return related, "", errors.Join(err, theirs.Close(), os.RemoveAll(opts.Dir))
@@ -105,7 +105,7 @@ func (s *session) adopt(ctx context.Context, confirm Confirm, out *Joined) (rela
 		// A store of that UUID with a history of its own, made from a dump for
 		// instance, is adopted like any other.
 	}
-	if agreed, err = s.takeOver(ctx, theirs, opts.Dir, confirm, out); err != nil {
+	if agreed, err = s.takeOver(ctx, theirs, from, opts.Dir, confirm, out); err != nil {
 		return false, "", err
 	}
 	out.Done = true

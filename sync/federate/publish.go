@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"gastown/planes/federation"
 	"gastown/sync/gitremote"
 	"gastown/town"
 )
@@ -97,7 +98,7 @@ func (p *push) onlyAgreed(ctx context.Context, w *workspace) (tip string, err er
 	if tip != p.agreed {
 		return "", errUnseen
 	}
-	if _, err := w.store.Register(ctx, p.opts.Name); err != nil {
+	if _, err := w.store.Register(ctx, federation.Entry{Name: p.opts.Name}); err != nil {
 		return "", err
 	}
 	if p.agreed, err = w.store.Head(ctx); err != nil {

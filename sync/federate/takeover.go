@@ -18,10 +18,10 @@ import (
 // documents were edited while a person looked at the preview.
 const maxPreviews = 5
 
-// takeOver merges what the Town holds into the store theirs, which lies in dir,
-// and puts it in the place of the Town's own. It closes theirs. agreed is the
-// commit that the person who confirmed has seen.
-func (s *session) takeOver(ctx context.Context, theirs *federation.Store, dir string, confirm Confirm, out *Joined) (agreed string, err error) {
+// takeOver merges what the Town holds into the store theirs, a copy of from that
+// lies in dir, and puts it in the place of the Town's own. It closes theirs. agreed
+// is the commit that the person who confirmed has seen.
+func (s *session) takeOver(ctx context.Context, theirs *federation.Store, from federation.Origin, dir string, confirm Confirm, out *Joined) (agreed string, err error) {
 	t := takeover{session: s, dir: dir, theirs: theirs, close: sync.OnceValue(theirs.Close), out: out}
 	for n := 0; err == nil && !t.exchanged; n++ {
 		if n == maxPreviews {
@@ -50,8 +50,7 @@ func (s *session) takeOver(ctx context.Context, theirs *federation.Store, dir st
 	if out.Retired, err = s.retire(dir); err != nil {
 		return "", err
 	}
-	// The remote is known to hold this commit.
-	s.state.Commit = t.tip
+	s.state.Commit = from.Commit
 	return t.agreed, s.save()
 }
 
@@ -65,7 +64,6 @@ type takeover struct {
 
 	head      string // the tip of the Town's own plane, as previewed
 	holdings  federation.Holdings
-	tip       string // the remote's, before anything of ours
 	agreed    string // the tip of theirs with what was previewed
 	exchanged bool
 }
@@ -103,11 +101,8 @@ func (t *takeover) adoptPreviewed(ctx context.Context, ours *federation.Store) (
 	if err != nil || head != t.head {
 		return false, err
 	}
-	if t.tip, err = t.theirs.Head(ctx); err != nil {
-		return false, err
-	}
 	adopted := t.step("adopt")
-	adoption, err := t.theirs.Adopt(ctx, t.holdings, t.opts.Starter, t.opts.Name, false)
+	adoption, err := t.theirs.Adopt(ctx, t.holdings, t.opts.Starter, federation.Entry{Name: t.opts.Name}, false)
 	adopted()
 	t.out.Offered, t.out.Notes = adoption.Offered, adoption.Notes
 	if err == nil {
@@ -135,7 +130,7 @@ func (t *takeover) preview(ctx context.Context) (p Preview, err error) {
 	if err != nil {
 		return p, err
 	}
-	adoption, err := t.theirs.Adopt(ctx, t.holdings, t.opts.Starter, t.opts.Name, true)
+	adoption, err := t.theirs.Adopt(ctx, t.holdings, t.opts.Starter, federation.Entry{Name: t.opts.Name}, true)
 	if err != nil {
 		return p, err
 	}
