@@ -24,16 +24,26 @@ var (
 	ErrMoved = errors.New("the repository is at another address")
 	// ErrReadOnly: the remote can be read but refuses this write.
 	ErrReadOnly = errors.New("remote refuses the write")
+	// ErrForbidden: a rule of the remote (a hook, a protected or hidden ref)
+	// refuses this ref. Everybody's login is refused alike. It is an ErrReadOnly.
+	ErrForbidden error = &narrower{"a rule of the remote refuses the write", ErrReadOnly}
 	// ErrRejected: the ref has another value than expected; fetch and try again.
 	ErrRejected = errors.New("the remote has moved on")
 	// ErrNonFastForward: the remote's own configuration forbids rewinding.
 	ErrNonFastForward = errors.New("the remote forbids rewriting a ref")
 	// ErrNotAtomic: the server moves one ref at a time only.
 	ErrNotAtomic = errors.New("the remote cannot move several refs at once")
-	// ErrNoSpace: a disk is full, here or at the remote.
-	ErrNoSpace = errors.New("no space left")
-	// ErrDeadline: the deadline or the idle limit ended the operation.
+	// ErrNoSpace: a disk of this machine is full.
+	ErrNoSpace = errors.New("this machine's disk is full")
+	// ErrRemoteFull: the remote's disk is full, or its quota is used up.
+	ErrRemoteFull = errors.New("the remote's disk is full")
+	// ErrFormat: the repository names its objects by SHA-256.
+	ErrFormat = errors.New("the repository uses SHA-256, and gt needs one that uses SHA-1")
+	// ErrDeadline: the deadline, or that of the caller, ended the operation.
 	ErrDeadline = errors.New("took too long")
+	// ErrIdle: the remote sent nothing for longer than allowed. It is an
+	// ErrDeadline.
+	ErrIdle error = &narrower{"the remote fell silent", ErrDeadline}
 	// ErrTooLarge: the remote sent more than the configured maximum.
 	ErrTooLarge = errors.New("more data than allowed")
 	// ErrCorrupt: git found the data damaged.
@@ -49,6 +59,15 @@ var (
 	ErrOutcomeUnknown = errors.New("the remote's answer was lost")
 )
 
+// narrower is a kind of failure that is a case of another kind.
+type narrower struct {
+	text string
+	kind error
+}
+
+func (n *narrower) Error() string { return n.text }
+func (n *narrower) Unwrap() error { return n.kind }
+
 // MinVersion is the oldest git this package is written for.
 const MinVersion = "2.34"
 
@@ -62,6 +81,8 @@ type phrase struct {
 // connection it also causes.
 var phrases = []phrase{
 	{ErrNoSpace, []string{"no space left on device", "disk quota exceeded"}},
+	{ErrRemoteFull, []string{"error: 507", "exceeded its allocated storage", "exceeded the allocated storage", "storage limit"}},
+	{ErrFormat, []string{"mismatched algorithms", "hash algorithm", "unknown object format"}},
 	{ErrTooLarge, []string{"file too large", "file size limit exceeded", "attempting to allocate", "pack exceeds maximum"}},
 	{ErrMoved, []string{"error: 301", "error: 302", "error: 303", "error: 307", "error: 308"}},
 	{ErrReadOnly, []string{"marked as read only", "service not enabled", "not allowed to push", "does not have write access",
@@ -93,6 +114,9 @@ func classify(exit int, text string, push bool) error {
 			if !strings.Contains(t, w) {
 				continue
 			}
+			if p.kind == ErrNoSpace && (push || remoteOnly(t, w)) {
+				return ErrRemoteFull
+			}
 			if push && p.kind == ErrAuth && (strings.Contains(t, "error: 403") || strings.Contains(t, "permission to")) {
 				return ErrReadOnly
 			}
@@ -102,15 +126,30 @@ func classify(exit int, text string, push bool) error {
 	return nil
 }
 
+// remoteOnly reports that only lines of the server hold a word. A push writes
+// nothing on this machine, so there the question does not come up.
+func remoteOnly(text, word string) bool {
+	for line := range strings.Lines(text) {
+		if strings.Contains(line, word) && !strings.HasPrefix(line, "remote: ") {
+			return false
+		}
+	}
+	return true
+}
+
 var advice = map[error]string{
 	ErrAuth:        "check that `git ls-remote URL` works without asking for anything",
 	ErrUnreachable: "check the network and the address, then try again",
 	ErrNotFound:    "check the address; create the repository on the host first",
 	ErrMoved:       "`git ls-remote URL` says where it redirects; use that address",
 	ErrReadOnly:    "ask the owner of the repository for write access",
-	ErrRejected:    "pull, then push again",
-	ErrNoSpace:     "free some space, then try again",
-	ErrDeadline:    "try again, or raise the deadline of this remote",
+	ErrForbidden:   "ask the administrator of the repository to allow pushes to that ref",
+	ErrRejected:    "gt federation sync merges what is there and publishes again",
+	ErrNoSpace:     "free some space on this machine, then run it again",
+	ErrRemoteFull:  "ask the administrator of the repository for space there, then run it again",
+	ErrFormat:      "make a repository with: git init --bare --object-format=sha1 DIR, and use that",
+	ErrDeadline:    "run it again; for a slow connection: gt config remote.deadline 2h",
+	ErrIdle:        "run it again; for a slow server: gt config remote.idle 5m",
 	ErrTooLarge:    "check with its owner what is in the repository",
 	ErrCorrupt:     "run `git fsck` in the remote repository",
 	ErrTooOld:      "install git " + MinVersion + " or newer",
@@ -118,10 +157,27 @@ var advice = map[error]string{
 	ErrURL:         "use https://, ssh://, user@host:path or an absolute path",
 }
 
+// nextFor is the advice for a kind of failure.
+func nextFor(kind, also error) string {
+	switch {
+	case kind == nil:
+		return ""
+	case errors.Is(also, context.DeadlineExceeded): // no setting of the remote changes it
+		return "run it again"
+	case advice[kind] != "":
+		return advice[kind]
+	case errors.Is(kind, ErrIdle):
+		return advice[ErrIdle]
+	case errors.Is(kind, ErrDeadline):
+		return advice[ErrDeadline]
+	}
+	return ""
+}
+
 // fail builds the error people see. detail is hostile text.
 func fail(op string, kind error, detail string, also error) error {
-	next := advice[kind]
-	detail = clean(detail)
+	next := nextFor(kind, also)
+	detail, also = clean(detail), town.Worded(also)
 	switch {
 	case kind == nil && also == nil:
 		return town.Fail(op, next, "git failed: %s", detail)
@@ -146,7 +202,7 @@ func ended(ctx context.Context) (kind, also error) {
 	case cause == nil:
 		return nil, nil
 	case errors.Is(cause, ErrDeadline):
-		return ErrDeadline, nil
+		return cause, nil
 	case errors.Is(cause, context.DeadlineExceeded):
 		return ErrDeadline, cause
 	default:

@@ -66,7 +66,7 @@ func (r *Repo) start(parent context.Context, c command, stdin, stdout *os.File) 
 	if deadline <= 0 {
 		deadline = defaultDeadline
 	}
-	timer := time.AfterFunc(deadline, func() { cancel(fmt.Errorf("%w: not done within %s", ErrDeadline, deadline)) })
+	timer := time.AfterFunc(deadline, func() { cancel(fmt.Errorf("%w: not done in %s", ErrDeadline, deadline)) })
 	p := &running{cmd: c, ctx: ctx, cancel: cancel}
 	p.result = sync.OnceValue(p.outcome)
 
@@ -91,7 +91,7 @@ func (r *Repo) start(parent context.Context, c command, stdin, stdout *os.File) 
 	}
 	idle := func() {}
 	if c.net {
-		t := time.AfterFunc(r.opts.Idle, func() { cancel(fmt.Errorf("%w: no progress for %s", ErrDeadline, r.opts.Idle)) })
+		t := time.AfterFunc(r.opts.Idle, func() { cancel(fmt.Errorf("%w: nothing for %s", ErrIdle, r.opts.Idle)) })
 		idle = func() { t.Reset(r.opts.Idle) }
 		context.AfterFunc(ctx, func() { t.Stop() })
 	}

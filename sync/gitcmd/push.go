@@ -178,7 +178,17 @@ func (res *PushResult) refuse(op string, s PushSpec, report map[string]verdict, 
 			break
 		}
 	}
-	return fail(op, res.Causes[first], clean(first)+" "+report[first].summary+" "+remoteWords(text), nil)
+	return refusalError(op, res.Causes[first], first, report[first].summary, text)
+}
+
+// refusalError is the error for a ref that the server did not move.
+func refusalError(op string, kind error, ref, summary, text string) error {
+	why := strings.Trim(strings.TrimPrefix(strings.TrimPrefix(summary, "[remote rejected]"), "[rejected]"), " ()")
+	detail := ref + ": " + why
+	if words := remoteWords(text); words != "" {
+		detail += "; the server says: " + words
+	}
+	return fail(op, kind, detail, nil)
 }
 
 type verdict struct {
@@ -217,7 +227,7 @@ func refusal(summary, text string) error {
 	switch {
 	case has("unpack", "migrate objects"):
 		switch kind := classify(1, text, true); kind {
-		case ErrNoSpace, ErrTooLarge, ErrUnreachable:
+		case ErrRemoteFull, ErrTooLarge, ErrUnreachable, ErrFormat:
 			return kind
 		}
 		return ErrReadOnly
@@ -228,6 +238,8 @@ func refusal(summary, text string) error {
 		return ErrRejected
 	case has("remote failure", "no match", "did not report", "hung up"):
 		return ErrOutcomeUnknown
+	case has("hook declined", "hidden ref", "prohibited", "protected", "deny updating", "not allowed", "funny refname", "branch is currently checked out"):
+		return ErrForbidden
 	}
 	return ErrReadOnly
 }
@@ -237,7 +249,7 @@ func remoteWords(text string) string {
 	var keep []string
 	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, "remote: ") {
-			keep = append(keep, strings.TrimSpace(line))
+			keep = append(keep, strings.TrimSpace(strings.TrimPrefix(line, "remote: ")))
 		}
 	}
 	return strings.Join(keep, " ")
