@@ -41,7 +41,7 @@ func TestKeyTable(t *testing.T) {
 		"sling.parallelism": "3", "sling.queue_size": "100", "rate.requests_per_second": "100", "rate.burst_size": "50",
 		"cache.enabled": "true", "cache.memory_size": "256MB", "cache.ttl": "300", "tmux.max_sessions": "50",
 		"rig.memory": "16GB", "rig.cpu": "8", "autotune.interval": "1h", "autotune.scope": "dolt,cache,concurrency",
-		"federation.interval": "5m", "agent.command": "",
+		"federation.interval": "5m", "agent.command": "", "remote.deadline": "30m", "remote.idle": "1m",
 		"deacon.http_address": "localhost:8080", "deacon.disk_warning": "80", "deacon.disk_critical": "95",
 		"deacon.latency_warning": "10", "deacon.latency_critical": "50", "deacon.data_warning": "10GB",
 		"deacon.sync_warning": "1h", "deacon.sync_critical": "24h",

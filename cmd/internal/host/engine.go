@@ -58,6 +58,7 @@ func (h *Host) Engine(o EngineOptions) *federate.Engine {
 		},
 		Wait: h.call.Wait, Command: h.call.Name, Now: h.call.Now,
 	}
+	opts.Deadline, opts.Idle = h.duration("remote.deadline"), h.duration("remote.idle")
 	if o.Plane != layout.Federation {
 		opts.Ledger = sharedLedger{h}
 		opts.OnlyLedger = o.Plane == layout.Ledger
@@ -72,6 +73,16 @@ func (h *Host) Engine(o EngineOptions) *federate.Engine {
 		opts.TokenEnv, opts.TokenHost = tokenEnv, h.tokenHost
 	}
 	return federate.New(opts)
+}
+
+// duration is a setting's value; 0, which leaves it to the engine, if it is not
+// valid.
+func (h *Host) duration(name string) time.Duration {
+	d, err := h.Config.Duration(name)
+	if err != nil {
+		return 0
+	}
+	return d
 }
 
 // sharedLedger opens the Town's ledger for the engine.
