@@ -81,7 +81,7 @@ func (d *Deacon) ran(r schedule.Run) {
 	}
 	note := operational.JobRun{Job: r.Job, Began: r.Began, Took: r.Took, Outcome: string(r.Outcome), Note: r.Note}
 	if r.Err != nil {
-		note.Error = r.Err.Error()
+		note.Error = town.Plain(r.Err.Error())
 	}
 	d.host.records.JobRan(note)
 }

@@ -103,7 +103,7 @@ func (p *Part) stats() control.CacheStats {
 	}
 	out.MaxBytes = part.Bytes(cfg, "cache.memory_size")
 	if err := p.host.Uncached(); err != nil {
-		out.Why = err.Error()
+		out.Why = town.Plain(err.Error())
 	}
 	return out
 }

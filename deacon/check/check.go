@@ -91,5 +91,5 @@ func (c Check) Do(ctx context.Context) (out Result) {
 	if next == "" {
 		next = "gt doctor"
 	}
-	return Result{State: Critical, Figure: figure, Next: next, Details: strings.Split(town.Clip(err.Error(), 1000), "\n")}
+	return Result{State: Critical, Figure: figure, Next: next, Details: strings.Split(town.Clip(town.Plain(err.Error()), 1000), "\n")}
 }

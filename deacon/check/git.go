@@ -12,6 +12,8 @@ import (
 	"github.com/go-git/go-git/v5/plumbing"
 	"github.com/go-git/go-git/v5/plumbing/object"
 	"github.com/go-git/go-git/v5/plumbing/storer"
+
+	"gastown/town"
 )
 
 const (
@@ -50,7 +52,7 @@ func (g Git) run(ctx context.Context) (Result, error) {
 		locks, err := g.look(ctx, dir)
 		if err != nil {
 			out.State = Critical
-			out.Details = append(out.Details, dir+": "+err.Error())
+			out.Details = append(out.Details, dir+": "+town.Plain(err.Error()))
 			out.Next = "git -C '" + dir + "' fsck says what is damaged; a clone of another Town or the remote has it whole"
 		}
 		for _, l := range locks {

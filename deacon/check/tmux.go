@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"gastown/tmux"
+	"gastown/town"
 )
 
 // Tmux checks the number of the Town's tmux sessions.
@@ -27,7 +28,7 @@ func (t Tmux) run(ctx context.Context) (Result, error) {
 	if errors.Is(err, tmux.ErrMissing) || errors.Is(err, tmux.ErrTooOld) {
 		return Result{
 			State: Warning, Figure: "no usable tmux", Threshold: "tmux " + tmux.MinVersion,
-			Next: "install tmux " + tmux.MinVersion + " or newer", Details: []string{err.Error()},
+			Next: "install tmux " + tmux.MinVersion + " or newer", Details: []string{town.Plain(err.Error())},
 		}, nil
 	}
 	if err != nil {

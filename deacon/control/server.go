@@ -90,7 +90,7 @@ var kinds = map[string]error{
 func Reply(w http.ResponseWriter, value any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
-		f := failure{Error: err.Error(), Next: town.Next(err)}
+		f := failure{Error: town.Plain(err.Error()), Next: town.Next(err)}
 		for word, kind := range kinds {
 			if errors.Is(err, kind) {
 				f.Kind = word

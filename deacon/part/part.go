@@ -140,7 +140,7 @@ func Runs(runs []schedule.Run) (all []control.Run) {
 	for _, r := range runs {
 		one := control.Run{Job: r.Job, Began: r.Began, Took: r.Took.Seconds(), Outcome: string(r.Outcome), Note: r.Note}
 		if r.Err != nil {
-			one.Error, one.Next = r.Err.Error(), town.Next(r.Err)
+			one.Error, one.Next = town.Plain(r.Err.Error()), town.Next(r.Err)
 		}
 		all = append(all, one)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"gastown/town"
 )
@@ -65,8 +66,7 @@ func (s *session) pull(ctx context.Context, dry bool) (out pulled, err error) {
 	}
 	found := lastPull{head: fetched.Head, records: s.records.Head(), at: s.opts.Now()}
 	if fetched.Empty {
-		return out, town.Fail("pull from "+s.remote.Name, "gt federation push publishes this Town's federation there",
-			"%w: %w", town.ErrRefused, errNone)
+		return out, s.none()
 	}
 	if out.UpToDate = s.state.Head == fetched.Head || s.opts.OnlyLedger; !out.UpToDate {
 		err = s.with(ctx, func(w *workspace) error { return s.merge(ctx, w, dry, &out) })
@@ -88,6 +88,16 @@ func (s *session) pull(ctx context.Context, dry bool) (out pulled, err error) {
 		s.last = &found
 	}
 	return out, err
+}
+
+// none is the error for a repository without a federation. When an attempt to publish
+// there failed, that is the reason.
+func (s *session) none() error {
+	op, next := "pull from "+s.remote.Name, "gt federation push publishes this Town's federation there"
+	if last := s.state.Error; last != "" && !strings.Contains(last, errNone.Error()) {
+		return town.Fail(op, next, "%w: %w; the last attempt failed: %s", town.ErrRefused, errNone, town.Clip(last, 500))
+	}
+	return town.Fail(op, next, "%w: %w", town.ErrRefused, errNone)
 }
 
 // merge brings the mirror's tip into the plane and the files.

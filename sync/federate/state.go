@@ -119,7 +119,10 @@ func (s *session) verified(when time.Time) error {
 // noteFailure records why the call failed, for status. It returns no error, because
 // the call's own error matters more.
 func (s *session) noteFailure(cause error) {
-	s.state.Failed, s.state.Error = s.opts.Now().UTC(), cause.Error()
+	if errors.Is(cause, errNone) && s.state.Error != "" {
+		return // the reason why nothing was published there says more
+	}
+	s.state.Failed, s.state.Error = s.opts.Now().UTC(), town.Plain(cause.Error())
 	if err := s.save(); err != nil {
 		s.opts.Log.WithError(err).Warn("note the failed sync")
 	}

@@ -164,7 +164,7 @@ func repair(ctx context.Context, found []finding, out *examined) (again bool) {
 			continue
 		}
 		if err := f.repair(ctx); err != nil {
-			f.Failed = err.Error()
+			f.Failed = shell.Message(err)
 			continue
 		}
 		f.Fixed, again = true, true
@@ -195,7 +195,7 @@ func (o *doctorOptions) examine(ctx context.Context, t layout.Town, out *examine
 		d.engine = d.host.Engine(host.EngineOptions{})
 		out.Town = cfg.Town.Name
 	} else {
-		found = append(found, finding{Area: "layout", Severity: problem, What: err.Error(),
+		found = append(found, finding{Area: "layout", Severity: problem, What: shell.Message(err),
 			Why: "without its configuration the Town has no identity, and nothing else works", Next: shell.Advice(err)})
 	}
 	out.Areas = out.Areas[:0]

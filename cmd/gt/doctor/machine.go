@@ -48,7 +48,7 @@ func (d *doctor) tools(ctx context.Context) (found []finding, err error) {
 			Why: "everything that is exchanged with other Towns goes through git"})
 	}
 	if _, err := tmux.Version(ctx, d.call.Env); err != nil {
-		found = append(found, finding{Severity: warning, What: err.Error(), Why: "agents work in tmux sessions",
+		found = append(found, finding{Severity: warning, What: shell.Message(err), Why: "agents work in tmux sessions",
 			Next: "install tmux " + tmux.MinVersion + " or newer"})
 	}
 	return found, nil

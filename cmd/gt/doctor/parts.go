@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/sync/gitcmd"
 	"gastown/town"
@@ -142,7 +143,7 @@ func (d *doctor) exchanges() (found []finding) {
 func (d *doctor) files(ctx context.Context) (found []finding, err error) {
 	status, err := d.engine.Status(ctx, nil)
 	if errors.Is(err, town.ErrBusy) {
-		return []finding{{Severity: note, What: "not compared with the plane: " + err.Error()}}, nil
+		return []finding{{Severity: note, What: "not compared with the plane: " + shell.Message(err)}}, nil
 	}
 	if err != nil {
 		return nil, err
@@ -151,7 +152,7 @@ func (d *doctor) files(ctx context.Context) (found []finding, err error) {
 		if i == maxShown {
 			break
 		}
-		found = append(found, finding{Severity: warning, What: f.Err.Error(), Why: "the file is left alone, and not shared, until it is corrected",
+		found = append(found, finding{Severity: warning, What: shell.Message(f.Err), Why: "the file is left alone, and not shared, until it is corrected",
 			Next: "edit " + filepath.Join(d.layout.Files(), f.Path)})
 	}
 	for i, f := range status.Rescued {

@@ -86,11 +86,12 @@ func Advice(err error) string {
 	return ""
 }
 
-// Message is the error's text without the kind, which only the exit code needs.
+// Message is the error's text in plain words, without the kind, which only the exit
+// code needs.
 func Message(err error) string {
 	usage := town.ErrUsage.Error() + ": "
 	text := strings.NewReplacer(": "+usage, ": ", "\n"+usage, "\n").Replace(err.Error())
-	return strings.TrimPrefix(text, usage)
+	return town.Plain(strings.TrimPrefix(text, usage))
 }
 
 // Interrupted replaces the error of a command that a person interrupted, because
