@@ -16,6 +16,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"gastown/e2e/terminal"
 )
 
 // front is a front that is not started yet.
@@ -392,55 +394,25 @@ func TestFrontsAskOnTheCallersTerminal(t *testing.T) {
 		code   int
 	}{{"n", 3}, {"y", 0}} {
 		answer, want := c.answer, c.code
-		screen, terminal := openTerminal(t)
+		person, program := terminal.Open(t)
 		cmd := p.front("gt", p.root, "federation", "push")
-		cmd.Stdin, cmd.Stdout, cmd.Stderr = terminal, terminal, terminal
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
 		before := d.ran()
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		_ = terminal.Close()
-		var shown strings.Builder
-		buffer := make([]byte, 4096)
-		for !strings.Contains(shown.String(), "[y/N]") {
-			n, err := screen.Read(buffer)
-			if err != nil {
-				t.Fatalf("%v after %s", err, shown.String())
-			}
-			shown.Write(buffer[:n])
-		}
-		if _, err := screen.WriteString(answer + "\n"); err != nil {
+		_ = program.Close()
+		shown := terminal.ReadUntil(t, person, "[y/N]")
+		if _, err := person.WriteString(answer + "\n"); err != nil {
 			t.Fatal(err)
 		}
-		go func() { _, _ = io.Copy(io.Discard, screen) }()
+		go func() { _, _ = io.Copy(io.Discard, person) }()
 		if code := exitCode(t, cmd.Wait()); code != want {
-			t.Errorf("%q: exit %d, want %d: %s", answer, code, want, shown.String())
+			t.Errorf("%q: exit %d, want %d: %s", answer, code, want, shown)
 		}
 		if d.ran() != before+1 {
 			t.Error("it did not run inside the Deacon")
 		}
 	}
-}
-
-// openTerminal makes a pseudo-terminal: the person's end and the program's end.
-func openTerminal(t *testing.T) (screen, terminal *os.File) {
-	t.Helper()
-	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = screen.Close() })
-	n, err := unix.IoctlGetInt(int(screen.Fd()), unix.TIOCGPTN)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.IoctlSetPointerInt(int(screen.Fd()), unix.TIOCSPTLCK, 0); err != nil {
-		t.Fatal(err)
-	}
-	terminal, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return screen, terminal
 }

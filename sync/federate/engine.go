@@ -72,8 +72,9 @@ type Options struct {
 	Approver records.Approver
 	// Reviews may be nil.
 	Reviews ReviewBoard
-	// Progress is called with each step of long work. It must not block. May be
-	// nil.
+	// Progress is called with each step that may take long, also with one that can
+	// report no figures, such as the wait for a server's first byte. It must not block
+	// and may be called by several goroutines. May be nil.
 	Progress func(Progress)
 	// Trace is called when a step of a call ends, with how long it took; "sync" is
 	// a push from the recorded commit to the verified remote. Steps may contain
@@ -99,7 +100,8 @@ type Options struct {
 
 // Progress is how far a step of long work has come.
 type Progress struct {
-	// Phase is what is being done: "fetch", "verify", "write files".
+	// Phase is what is being done, in words for people: "wait for the server of
+	// origin", "write files".
 	Phase string
 	// Done and Total count Unit; Total 0 means unknown.
 	Done, Total int64
@@ -137,10 +139,13 @@ func (e *Engine) progress(phase string, done, total int64, unit string) {
 	}
 }
 
+// waiting shows what a step waits for.
+func (e *Engine) waiting(what string) { e.progress("waiting: "+what, 0, 0, "") }
+
 func (e *Engine) database() doltdb.Options {
 	opts := e.opts.Plane
 	opts.Dir, opts.Home = e.opts.Layout.Data(layout.Federation), e.opts.Layout.Engine()
-	opts.Actor, opts.Wait, opts.Command = e.opts.Actor, e.opts.Wait, e.opts.Command
+	opts.Actor, opts.Wait, opts.Command, opts.Waiting = e.opts.Actor, e.opts.Wait, e.opts.Command, e.waiting
 	return opts
 }
 

@@ -54,7 +54,7 @@ func (e *Engine) Init(ctx context.Context, remote Remote, confirm Confirm) (out 
 	if err := s.firstContact(ctx); err != nil {
 		return out, e.advise(op, err)
 	}
-	fetched, err := s.mirror.Fetch(ctx)
+	fetched, err := s.ask(ctx)
 	opts := gitremote.PublishOptions{CreateInfoBranch: fetched.NoBranches}
 	if errors.Is(err, gitremote.ErrGone) {
 		// The repository was made again: publish there what the Town has.

@@ -46,7 +46,7 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 	notes := s.takeNotes()
 	defer func() { out.Notes = append(notes, out.Notes...) }()
 	arrived := e.step("fetch")
-	fetched, err := s.mirror.Fetch(ctx)
+	fetched, err := s.ask(ctx)
 	arrived()
 	if err != nil {
 		return out, e.advise(op, err)
@@ -87,7 +87,6 @@ func (s *session) adopt(ctx context.Context, confirm Confirm, out *Joined) (rela
 	if err := s.beginCopy(s.remote.Name, opts.Dir); err != nil {
 		return false, "", err
 	}
-	s.progress("copy", 0, 0, "")
 	copied := s.step("copy")
 	theirs, from, err := federation.Clone(ctx, opts, s.remote.Name, s.mirror.Dir(), s.opts.ID)
 	copied()

@@ -112,6 +112,7 @@ func (p *push) onlyAgreed(ctx context.Context, w *workspace) (tip string, err er
 // did not arrive or the remote has changed.
 func (p *push) send(ctx context.Context, tip stagedTip) (done bool, err error) {
 	published := p.step("publish")
+	p.progress("send to "+p.remote.Name+" and wait for its server", 0, 0, "")
 	res, err := p.mirror.Publish(ctx, p.publish)
 	published()
 	recordsArrived := true
@@ -131,7 +132,7 @@ func (p *push) send(ctx context.Context, tip stagedTip) (done bool, err error) {
 	case res.Unchanged:
 		// Nothing was sent, so the remote has confirmed nothing yet: ask it.
 		before := p.heads()
-		if _, err := p.mirror.Fetch(ctx); err != nil {
+		if _, err := p.ask(ctx); err != nil {
 			return false, err
 		}
 		if p.heads() != before {
@@ -162,7 +163,7 @@ func (p *push) send(ctx context.Context, tip stagedTip) (done bool, err error) {
 // findOut looks at the remote after a push whose answer was lost, with the error
 // lost. arrived is false, without an error, when the push must be repeated.
 func (p *push) findOut(ctx context.Context, lost error) (head string, arrived, records bool, err error) {
-	fetched, err := p.mirror.Fetch(ctx)
+	fetched, err := p.ask(ctx)
 	if fetched.Empty || p.publish.Recreate && errors.Is(err, gitremote.ErrGone) {
 		// It was the first push, and there is nothing to merge before another.
 		return "", false, false, town.Fail("publish the federation at "+p.remote.Name, "run it again", "%w, and nothing has arrived", lost)

@@ -59,7 +59,7 @@ func (s *session) pull(ctx context.Context, dry bool) (out pulled, err error) {
 	out.Remote, out.DryRun, out.Notes = s.remote.Name, dry, s.takeNotes()
 	s.last, s.refused = nil, nil
 	arrived := s.step("fetch")
-	fetched, err := s.mirror.Fetch(ctx)
+	fetched, err := s.ask(ctx)
 	arrived()
 	if err != nil {
 		return out, err
@@ -178,8 +178,8 @@ func (s *session) mergeTip(ctx context.Context, w *workspace, base, ours, theirs
 		return err
 	}
 	w.skipped = nil
-	s.progress("merge", 0, int64(out.Commits), "commits")
 	defer s.step("merge")()
+	s.progress(said["merge"], 0, int64(out.Commits), "commits")
 	merged, err := w.store.Merge(ctx, base, ours, theirs, "merge "+s.remote.Name)
 	if err != nil {
 		return err

@@ -83,8 +83,8 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 	if message == "" {
 		message = describe(edits)
 	}
-	w.engine.progress("record", 0, int64(len(edits)), "files")
 	recorded := w.engine.step("record")
+	w.engine.progress(said["record"], 0, int64(len(edits)), "files")
 	rec, err := w.store.Record(ctx, message, edits)
 	recorded()
 	if err != nil {

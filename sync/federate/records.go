@@ -75,7 +75,7 @@ func (s *session) lookAtRecords(ctx context.Context) error {
 		return err
 	}
 	if ask {
-		if _, err := s.mirror.Fetch(ctx); err != nil {
+		if _, err := s.ask(ctx); err != nil {
 			return err
 		}
 	}

@@ -81,6 +81,12 @@ func (s *session) end(err error) error {
 	return errors.Join(err, s.release())
 }
 
+// ask fetches from the remote. A person sees which server is awaited.
+func (s *session) ask(ctx context.Context) (gitremote.FetchResult, error) {
+	s.progress("wait for the server of "+s.remote.Name, 0, 0, "")
+	return s.mirror.Fetch(ctx)
+}
+
 // where is the address of the remote.
 func (s *session) where() string { return cmp.Or(s.address, s.remote.URL) }
 
@@ -96,6 +102,7 @@ func (e *Engine) lockRemote(ctx context.Context, r Remote) (_ *session, err erro
 	defer func() { err = e.disk(err) }()
 	lock, err := lockfile.Acquire(ctx, e.opts.Layout.Lock("remote-"+r.Name), lockfile.Options{
 		Command: e.opts.Command, Wait: e.opts.Wait, Op: "sync with " + r.Name,
+		Waiting: func(h lockfile.Holder) { e.waiting(h.String() + " exchanges with " + r.Name) },
 	})
 	if err != nil {
 		return nil, err
@@ -119,7 +126,7 @@ func (s *session) openMirror(ctx context.Context) (err error) {
 		Dir: s.opts.Layout.Remote(s.remote.Name), URL: s.where(), Ref: s.remote.Space.Data(),
 		Verify: func(ctx context.Context, dir string, names []string) error {
 			defer s.step("verify")()
-			s.progress("verify", 0, int64(len(names)), "files")
+			s.progress(said["verify"], 0, int64(len(names)), "files")
 			return tables.Verify(ctx, dir, names)
 		},
 		Progress: func(p gitremote.Progress) { s.progress(p.Phase, p.Done, p.Total, "objects") },

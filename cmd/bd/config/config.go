@@ -137,7 +137,7 @@ func (o *configOptions) change(ctx context.Context, fn func(*config.Config) erro
 	if err != nil {
 		return err
 	}
-	c, err := settings.Change(ctx, t, o.call.Name, o.call.Wait, fn)
+	c, err := settings.Change(ctx, o.call, t, fn)
 	if err != nil {
 		return err
 	}

@@ -64,7 +64,7 @@ func Command() shell.Command {
 func (o *doctorOptions) run(ctx context.Context) error {
 	var out diagnosis
 	err := session.Use(ctx, o.call, func(l *session.Ledger) (err error) {
-		out, err = examine(ctx, l)
+		out, err = examine(ctx, o.call, l)
 		return err
 	})
 	if err != nil {
@@ -91,13 +91,15 @@ func (o *doctorOptions) run(ctx context.Context) error {
 }
 
 // examine reads every bead once and checks it and the targets of its links.
-func examine(ctx context.Context, l *session.Ledger) (diagnosis, error) {
+func examine(ctx context.Context, call *shell.Call, l *session.Ledger) (diagnosis, error) {
 	out := diagnosis{Ledger: l.Layout.Data(layout.Ledger), Overall: true, Findings: []finding{}}
 	var invalid, orphans, stale []string
 	known := map[string]bool{}
 	var links []town.Dependency
 	err := l.Export(ctx, ledger.Filter{}, func(b town.Bead) error {
-		out.Beads++
+		if out.Beads++; out.Beads%1000 == 0 {
+			call.Progress().Step("examine", int64(out.Beads), 0, "beads")
+		}
 		known[b.ID] = true
 		links = append(links, b.Dependencies...)
 		if err := b.Validate(); err != nil {
@@ -116,6 +118,7 @@ func examine(ctx context.Context, l *session.Ledger) (diagnosis, error) {
 			orphans = append(orphans, l.Bead+" -> "+l.Target)
 		}
 	}
+	call.Progress().Step("look for cycles", 0, 0, "")
 	cycles, err := l.DepCycles(ctx)
 	if err != nil {
 		return out, err

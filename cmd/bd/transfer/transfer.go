@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -102,6 +103,7 @@ func (o *importOptions) run(ctx context.Context) error {
 		memory.Room(importRoom)
 	}
 	// A pipe may be slow, so it is read before the ledger is opened.
+	o.call.Progress().Step("read "+strings.TrimPrefix(op, "import "), 0, 0, "")
 	lines, err := ledger.ReadLines(f, o.options.KeepUnknown)
 	err = errors.Join(err, f.Close())
 	var result ledger.ImportResult
@@ -115,6 +117,7 @@ func (o *importOptions) run(ctx context.Context) error {
 		return session.FailBatch(ctx, o.call, op, next, bad, func(l *session.Ledger) error { return l.CheckLines(ctx, lines) })
 	case err == nil:
 		err = session.Use(ctx, o.call, func(l *session.Ledger) error {
+			o.call.Progress().Step("import", 0, 0, "")
 			result, err = l.ImportLines(ctx, lines, o.options)
 			return err
 		})
@@ -161,7 +164,9 @@ func (o *exportOptions) run(ctx context.Context) error {
 			write := func(w io.Writer) error {
 				out := bufio.NewWriterSize(w, 1<<18)
 				err := l.Export(ctx, f, func(b town.Bead) error {
-					n++
+					if n++; n%1000 == 0 {
+						o.call.Progress().Step("export", int64(n), 0, "beads")
+					}
 					return ledger.WriteLine(out, b)
 				})
 				if err != nil {

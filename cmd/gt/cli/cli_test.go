@@ -61,7 +61,7 @@ func TestBusy(t *testing.T) {
 		lock string
 		args []string
 	}{{"config", []string{"--town", "alpha", "config", "cache.ttl", "7"}}, {"install", []string{"install", "alpha"}}} {
-		unlock, err := shell.Lock(t.Context(), where, test.lock, "gt test", time.Second)
+		unlock, err := shell.Lock(t.Context(), where, test.lock, shell.LockOptions{Command: "gt test", Wait: time.Second})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -56,7 +56,7 @@ func Commands(p *shell.Program) {
 	add(shell.Command{
 		Name: "start", Help: "Start it; one for each Town.",
 		Examples: []string{"gt deacon start", "gt deacon start --foreground     # for systemd: gt deacon unit"},
-		Planes:   host.Planes, Permission: shell.MayAdminDeacon, Writes: true,
+		Planes:   host.Planes, Permission: shell.MayAdminDeacon, Writes: true, EndlessWith: []string{"foreground"},
 	}, (*deaconOptions).start, func(o *deaconOptions, c *kingpin.CmdClause) {
 		c.Flag("foreground", "Stay, and log to standard error too.").BoolVar(&o.foreground)
 	})
@@ -79,7 +79,7 @@ func Commands(p *shell.Program) {
 	add(shell.Command{
 		Name: "logs", Help: "Show its log.",
 		Examples:   []string{"gt deacon logs", "gt deacon logs -f -n 0", "gt deacon logs --json | jq .msg"},
-		Permission: shell.MayReadDeacon, Repeatable: true,
+		Permission: shell.MayReadDeacon, Repeatable: true, EndlessWith: []string{"follow"},
 	}, (*deaconOptions).logs, func(o *deaconOptions, c *kingpin.CmdClause) {
 		c.Flag("follow", "Go on with what is added, until interrupted.").Short('f').BoolVar(&o.follow)
 		c.Flag("lines", "How many of the last lines to show.").Short('n').Default("50").IntVar(&o.lines)
@@ -166,6 +166,7 @@ func (o *deaconOptions) stopAndWait(ctx context.Context) (did bool, err error) {
 			return did, err
 		}
 		did = true
+		o.call.Progress().Wait("the Deacon stops (" + who + ")")
 		if !asked {
 			switch err := client.Stop(waiting); {
 			case err == nil:
@@ -191,6 +192,7 @@ func (o *deaconOptions) run(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
+	o.call.Progress().Wait("the Deacon runs " + o.name)
 	out, err := client.Run(ctx, o.name)
 	if err != nil {
 		return err

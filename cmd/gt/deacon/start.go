@@ -93,6 +93,7 @@ func (o *deaconOptions) detach(ctx context.Context) (out started, err error) {
 	if err != nil {
 		return out, err
 	}
+	o.call.Progress().Wait("the Deacon starts")
 	ready := make(chan error, 1)
 	go func() { ready <- json.NewDecoder(io.LimitReader(ours, maxComplaint)).Decode(&out) }()
 	select {

@@ -118,7 +118,7 @@ func (o *doctorOptions) run(ctx context.Context) (err error) {
 	o.call = &impatient
 	out := examined{Path: t.Root, Areas: []string{}, Fixed: []finding{}}
 	if o.fix {
-		unlock, err := shell.Lock(ctx, t, "install", o.call.Name, o.call.Wait)
+		unlock, err := o.call.Lock(ctx, t, "install")
 		if err != nil {
 			return town.Fail("repair the Town "+t.Root, "", "%w", err)
 		}
@@ -129,7 +129,7 @@ func (o *doctorOptions) run(ctx context.Context) (err error) {
 		return err
 	}
 	if o.fix {
-		if again := repair(ctx, found, &out); again {
+		if again := repair(ctx, o.call.Progress(), found, &out); again {
 			before := found
 			if found, err = o.examine(ctx, t, &out); err != nil {
 				return err
@@ -157,12 +157,13 @@ func (o *doctorOptions) run(ctx context.Context) (err error) {
 
 // repair makes the repairs and reports whether to examine again. An error is
 // recorded with its finding.
-func repair(ctx context.Context, found []finding, out *examined) (again bool) {
+func repair(ctx context.Context, progress *term.Progress, found []finding, out *examined) (again bool) {
 	for i := range found {
 		f := &found[i]
 		if f.repair == nil || ctx.Err() != nil {
 			continue
 		}
+		progress.Step("repair: "+f.What, 0, 0, "")
 		if err := f.repair(ctx); err != nil {
 			f.Failed = shell.Message(err)
 			continue
@@ -201,6 +202,7 @@ func (o *doctorOptions) examine(ctx context.Context, t layout.Town, out *examine
 	out.Areas = out.Areas[:0]
 	for _, area := range d.areas(o.offline) {
 		out.Areas = append(out.Areas, area.name)
+		o.call.Progress().Step("examine: "+area.name, 0, 0, "")
 		limited, cancel := context.WithTimeout(ctx, areaDeadline)
 		more, err := area.look(limited)
 		cancel()

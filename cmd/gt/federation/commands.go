@@ -8,7 +8,6 @@ import (
 
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
-	"gastown/cmd/internal/term"
 	"gastown/sync/federate"
 )
 
@@ -37,9 +36,8 @@ func Commands(p *shell.Program) {
 // target is the Town a command works on, with the engine of its federation.
 type target struct {
 	*host.Host
-	call     *shell.Call
-	engine   *federate.Engine
-	progress *term.Progress
+	call   *shell.Call
+	engine *federate.Engine
 }
 
 // open finds the Town. It opens no plane; the engine does so when it must.
@@ -50,8 +48,7 @@ func openWith(call *shell.Call, opts host.EngineOptions) (*target, error) {
 	if err != nil {
 		return nil, err
 	}
-	opts.Progress = call.Progress()
-	return &target{Host: h, call: call, engine: h.Engine(opts), progress: opts.Progress}, nil
+	return &target{Host: h, call: call, engine: h.Engine(opts)}, nil
 }
 
 // hintRemotes completes names of remotes.

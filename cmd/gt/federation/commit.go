@@ -44,7 +44,6 @@ func (o *commitOptions) run(ctx context.Context) error {
 		return err
 	}
 	done, err := h.engine.Commit(ctx, o.message)
-	h.progress.Clear()
 	if err != nil {
 		return err
 	}

@@ -132,7 +132,6 @@ func (o *exchangeOptions) one(ctx context.Context, call func(*target, federate.R
 		return err
 	}
 	out, err := call(h, remote)
-	h.progress.Clear()
 	if err != nil && out == (exchanged{}) {
 		return err
 	}
@@ -181,7 +180,6 @@ func (o *exchangeOptions) sync(ctx context.Context) error {
 			failed = append(failed, err)
 		}
 	}
-	h.progress.Clear()
 	value := struct {
 		Remotes []exchanged `json:"remotes"`
 	}{done}

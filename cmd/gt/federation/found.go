@@ -115,7 +115,7 @@ func (o *initOptions) confirmed(ctx context.Context, call func(*target, federate
 	var out initResult
 	added := false
 	confirm := func(p federate.Preview) error {
-		h.progress.Clear()
+		h.call.Progress().Clear()
 		out.Preview = newPreview(p)
 		if err := o.confirm(ctx, out.Preview); err != nil {
 			return err
@@ -129,7 +129,6 @@ func (o *initOptions) confirmed(ctx context.Context, call func(*target, federate
 		})
 	}
 	err = call(h, remote, confirm, &out)
-	h.progress.Clear()
 	if err != nil {
 		if added {
 			err = errors.Join(err, h.withdraw(remote))

@@ -212,7 +212,6 @@ func (o *historyOptions) restore(ctx context.Context) error {
 		return err
 	}
 	past, err := h.engine.Restore(ctx, key, version)
-	h.progress.Clear()
 	if err != nil {
 		return err
 	}

@@ -89,7 +89,6 @@ func (o *resolveOptions) run(ctx context.Context) error {
 		return err
 	}
 	done, err := h.engine.Resolve(ctx, d)
-	h.progress.Clear()
 	if err != nil {
 		return o.saveText(d, path, err)
 	}
@@ -206,7 +205,6 @@ func (o *resolveOptions) editText(ctx context.Context, h *target) (d federate.De
 	if _, err := h.engine.Commit(ctx, ""); err != nil {
 		return d, "", err
 	}
-	h.progress.Clear()
 	r, _, err := h.pick(ctx, o.what)
 	if err != nil {
 		return d, "", err
@@ -235,7 +233,8 @@ func (o *resolveOptions) editor(ctx context.Context, path string) error {
 	command := cmp.Or(o.command(), defaultEditor)
 	c := exec.CommandContext(ctx, "sh", "-c", command+` "$1"`, "sh", path)
 	c.Dir, c.Env = o.call.Dir, o.call.Env
-	c.Stdin, c.Stdout, c.Stderr = o.call.Stdin, o.call.Stderr, o.call.Stderr
+	o.call.Progress().Clear() // the terminal is the editor's
+	c.Stdin, c.Stdout, c.Stderr = term.Direct(o.call.Stdin), term.Direct(o.call.Stderr), term.Direct(o.call.Stderr)
 	if err := c.Run(); err != nil {
 		return fmt.Errorf("the editor %s: %w", town.Clip(command, 80), err)
 	}

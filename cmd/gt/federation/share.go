@@ -225,7 +225,7 @@ func (o *shareOptions) change(ctx context.Context, fn func(*share.File) error) (
 	if err != nil {
 		return err
 	}
-	unlock, err := shell.Lock(ctx, h.Layout, "sharing", o.call.Name, o.call.Wait)
+	unlock, err := o.call.Lock(ctx, h.Layout, "sharing")
 	if err != nil {
 		return err
 	}

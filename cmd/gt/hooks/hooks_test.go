@@ -79,7 +79,7 @@ func await(t *testing.T, otherwise string, done func() bool) {
 func TestHooksTakeTurns(t *testing.T) {
 	w := newTowns(t)
 	where := w.tracked()
-	working, err := shell.Lock(t.Context(), where, "hooks-sync", "gt test", time.Second)
+	working, err := shell.Lock(t.Context(), where, "hooks-sync", shell.LockOptions{Command: "gt test", Wait: time.Second})
 	if err != nil {
 		t.Fatal(err)
 	}

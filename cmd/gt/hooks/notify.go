@@ -63,7 +63,7 @@ func (o *secretOptions) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	unlock, err := shell.Lock(ctx, h.Layout, "config", o.call.Name, o.call.Wait)
+	unlock, err := o.call.Lock(ctx, h.Layout, "config")
 	if err != nil {
 		return err
 	}

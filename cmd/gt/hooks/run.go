@@ -157,10 +157,10 @@ func (o *hookRunOptions) sync(ctx context.Context, h *host.Host, log hookLog, re
 // turn waits until no other hook syncs. It returns town.ErrBusy when another hook
 // already waits.
 func (o *hookRunOptions) turn(ctx context.Context, h *host.Host) (done func() error, err error) {
-	leave, err := shell.Lock(ctx, h.Layout, "hooks-next", o.call.Name, time.Millisecond)
+	leave, err := shell.Lock(ctx, h.Layout, "hooks-next", shell.LockOptions{Command: o.call.Name, Wait: time.Millisecond})
 	if err != nil {
 		return nil, err
 	}
-	done, err = shell.Lock(ctx, h.Layout, "hooks-sync", o.call.Name, hookDeadline)
+	done, err = shell.Lock(ctx, h.Layout, "hooks-sync", shell.LockOptions{Command: o.call.Name, Wait: hookDeadline, Waiting: o.call.Progress().Wait})
 	return done, errors.Join(err, leave())
 }

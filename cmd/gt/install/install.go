@@ -65,7 +65,7 @@ func (o *installOptions) run(ctx context.Context) (err error) {
 	if err := o.check(t); err != nil {
 		return err
 	}
-	unlock, err := shell.Lock(ctx, t, "install", o.call.Name, o.call.Wait)
+	unlock, err := o.call.Lock(ctx, t, "install")
 	if err != nil {
 		return town.Fail("install a Town in "+t.Root, "", "%w", err)
 	}

@@ -95,9 +95,11 @@ func (f *front) hand() (code int, done bool) {
 	if err != nil {
 		return 0, false
 	}
+	waiting := beginNotice("waiting for the Deacon")
 	answer, err := c.Send(invocation.Request{
 		Program: f.program, Engine: engine, Self: self(), Dir: f.dir, Umask: umask(), Args: f.args, Env: os.Environ(),
 	}, [invocation.Streams]int{0, 1, 2}, patience)
+	waiting.end()
 	if err != nil || answer.Declined {
 		return 0, false
 	}
@@ -223,6 +225,7 @@ func firstWords(args []string) []string {
 }
 
 func (f *front) fail(code int, err error, next string) int {
+	clearLine()
 	fmt.Fprintf(os.Stderr, "%s: %v\n  next: %s\n", f.program, err, next)
 	return code
 }

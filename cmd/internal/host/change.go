@@ -19,7 +19,7 @@ const reloadTime = 2 * time.Second
 // Change runs fn with the configuration locked and freshly read, and saves the
 // changes fn made.
 func (h *Host) Change(ctx context.Context, fn func(*config.Config) error) error {
-	cfg, err := settings.Change(ctx, h.Layout, h.call.Name, h.call.Wait, fn)
+	cfg, err := settings.Change(ctx, h.call, h.Layout, fn)
 	if cfg != nil {
 		h.Config = cfg.In(h.call.Getenv)
 		h.reloadDeacon(ctx)

@@ -39,9 +39,7 @@ func (h *Host) Complete(ctx context.Context) (made []string, err error) {
 	_, err = os.Lstat(h.Layout.Index())
 	if slices.Contains(planes, layout.Federation) || errors.Is(err, os.ErrNotExist) {
 		// Writes the rows to files, and records files that already exist.
-		progress := h.call.Progress()
-		recorded, err := h.Engine(EngineOptions{Progress: progress}).Commit(ctx, "")
-		progress.Clear()
+		recorded, err := h.Engine(EngineOptions{}).Commit(ctx, "")
 		if err != nil {
 			return made, err
 		}

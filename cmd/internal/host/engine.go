@@ -27,8 +27,8 @@ const (
 )
 
 // EngineOptions configure the engine of the federation for one command. With the
-// zero value the engine exchanges both planes, asks no questions and shows no
-// progress.
+// zero value the engine exchanges both planes and asks no questions. It always shows
+// how far long work has come as the call's progress.
 type EngineOptions struct {
 	// Plane is the one plane to exchange, layout.Federation or layout.Ledger; ""
 	// is both.
@@ -36,8 +36,6 @@ type EngineOptions struct {
 	// ConfirmShare is called before rules that are new for a remote share anything
 	// through it. nil means that no person can be asked.
 	ConfirmShare func(records.Preview) error
-	// Progress shows how far long work has come. May be nil.
-	Progress *term.Progress
 }
 
 // Engine returns an engine of the Town's federation. It opens a plane only when it
@@ -54,7 +52,7 @@ func (h *Host) Engine(o EngineOptions) *federate.Engine {
 		Plane:   h.Database(layout.Federation),
 		Reviews: reviews{h},
 		Progress: func(e federate.Progress) {
-			o.Progress.Step(e.Phase, e.Done, e.Total, e.Unit)
+			h.call.Progress().Step(e.Phase, e.Done, e.Total, e.Unit)
 		},
 		Wait: h.call.Wait, Command: h.call.Name, Now: h.call.Now,
 	}
@@ -63,7 +61,7 @@ func (h *Host) Engine(o EngineOptions) *federate.Engine {
 		opts.Ledger = sharedLedger{h}
 		opts.OnlyLedger = o.Plane == layout.Ledger
 	}
-	opts.Approver = approver{o}
+	opts.Approver = approver{h.call.Progress(), o}
 	if h.call.Getenv(traceEnv) != "" {
 		opts.Trace = func(step string, took time.Duration) {
 			fmt.Fprintf(h.call.Stderr, "trace %s %d\n", step, took.Microseconds())
@@ -109,14 +107,17 @@ func (l openLedger) Close() error { return l.release() }
 
 // approver asks a person, on behalf of the engine, about rules that are new for a
 // remote.
-type approver struct{ opts EngineOptions }
+type approver struct {
+	progress *term.Progress
+	opts     EngineOptions
+}
 
 // ApproveRules implements records.Approver.
 func (a approver) ApproveRules(_ context.Context, p records.Preview) error {
 	if a.opts.ConfirmShare == nil {
 		return town.ErrRefused
 	}
-	a.opts.Progress.Clear()
+	a.progress.Clear()
 	return a.opts.ConfirmShare(p)
 }
 

@@ -55,14 +55,18 @@ func (h *Host) Database(plane string) doltdb.Options {
 		opts.External.Getenv = h.call.Getenv
 	}
 	opts.Actor, opts.Wait, opts.Command = h.Actor, h.call.Wait, h.call.Name
+	opts.Waiting = h.call.Progress().Wait
 	return opts
 }
 
 // Ledger opens the Town's ledger until release is called. After an error release
 // must not be called. Inside the Deacon it is a view of the store that the Deacon
 // has open, with its caches. waiting is called with the reason when the call has to
-// wait; it may be nil.
+// wait; nil shows it as the call's progress.
 func (h *Host) Ledger(ctx context.Context, waiting func(what string)) (s *ledger.Store, release func() error, err error) {
+	if waiting == nil {
+		waiting = h.call.Progress().Wait
+	}
 	session := ledger.Session{Actor: h.Actor, Command: h.call.Name, Wait: h.call.Wait, Waiting: waiting}
 	if h.call.Resident != nil {
 		s, free, ok := h.call.Resident.Ledger(ctx)

@@ -5,7 +5,6 @@ package settings
 import (
 	"context"
 	"errors"
-	"time"
 
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
@@ -75,8 +74,8 @@ func Set(c *config.Config, name, value string) error {
 // Change runs fn with the Town's configuration locked and freshly read, saves the
 // changes fn made, and returns the configuration. Processes that wait for the lock
 // are shown the command.
-func Change(ctx context.Context, t layout.Town, command string, wait time.Duration, fn func(*config.Config) error) (_ *config.Config, err error) {
-	unlock, err := shell.Lock(ctx, t, "config", command, wait)
+func Change(ctx context.Context, c *shell.Call, t layout.Town, fn func(*config.Config) error) (_ *config.Config, err error) {
+	unlock, err := c.Lock(ctx, t, "config")
 	if err != nil {
 		return nil, err
 	}

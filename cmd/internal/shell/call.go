@@ -3,6 +3,7 @@ package shell
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"gastown/cmd/internal/term"
 	"gastown/town"
+	"gastown/town/layout"
 )
 
 // Call is one running command: its invocation, the flags that every command has,
@@ -22,6 +24,8 @@ type Call struct {
 	// Name is the full name of the command. Processes that wait for it show it.
 	Name   string
 	traits Traits
+	// progress is nil before the command runs, and where nothing is shown.
+	progress *term.Progress
 }
 
 // Version is the program's.
@@ -55,13 +59,26 @@ func (c *Call) WithStdout(w io.Writer) *Call {
 // Printer returns a printer for one of the caller's streams.
 func (c *Call) Printer(w io.Writer) *term.Printer { return term.New(w, !c.NoColor && c.Colors()) }
 
-// Progress starts to show the progress of long work on standard error. With --quiet
-// it is nil, which shows nothing.
-func (c *Call) Progress() *term.Progress {
+// Progress shows on standard error, if that is a terminal, what the command does or
+// waits for once that takes more than a second. The command says so with Step; it
+// does not close the Progress. With --quiet it is nil, which shows nothing.
+func (c *Call) Progress() *term.Progress { return c.progress }
+
+// beginProgress gives the call its Progress, and streams that respect it.
+func (c *Call) beginProgress() {
 	if c.Quiet {
-		return nil
+		return
 	}
-	return term.NewProgress(c.Stderr, c.Now)
+	c.progress = term.NewProgress(c.Stderr, c.Name, c.Now)
+	i := *c.Invocation
+	i.Stdin, i.Stdout, i.Stderr = c.progress.Input(i.Stdin), c.progress.Output(i.Stdout), c.progress.Output(i.Stderr)
+	c.Invocation = &i
+}
+
+// Lock takes one of the Town's locks; see the function Lock. A person is shown what a
+// long wait is for.
+func (c *Call) Lock(ctx context.Context, t layout.Town, name string) (unlock func() error, err error) {
+	return Lock(ctx, t, name, LockOptions{Command: c.Name, Wait: c.Wait, Waiting: c.progress.Wait})
 }
 
 // CanAsk reports whether a person can answer questions.

@@ -49,16 +49,31 @@ func AuthorText(s string) string {
 	return strings.TrimSpace(town.Clip(s, 120))
 }
 
+// LockOptions say how to wait for one of the Town's locks.
+type LockOptions struct {
+	// Command is shown to processes that wait for this one.
+	Command string
+	// Wait bounds the wait.
+	Wait time.Duration
+	// Waiting, if any, is called once with the reason of a wait that takes more than
+	// a second, on another goroutine.
+	Waiting func(what string)
+}
+
 // Lock takes one of the Town's locks; the kernel releases it when the process ends.
-// Processes that wait for it are shown the command. If another process holds the
-// lock for longer than wait, the error is town.ErrBusy.
-func Lock(ctx context.Context, t layout.Town, name, command string, wait time.Duration) (unlock func() error, err error) {
-	l, err := lockfile.Acquire(ctx, t.Lock(name), lockfile.Options{Command: command, Wait: wait})
+// If another process holds the lock for longer than the wait, the error is
+// town.ErrBusy.
+func Lock(ctx context.Context, t layout.Town, name string, o LockOptions) (unlock func() error, err error) {
+	opts := lockfile.Options{Command: o.Command, Wait: o.Wait}
+	if o.Waiting != nil {
+		opts.Waiting = func(h lockfile.Holder) { o.Waiting("another gt changes the Town's " + name + ": " + h.String()) }
+	}
+	l, err := lockfile.Acquire(ctx, t.Lock(name), opts)
 	var busy *lockfile.BusyError
 	switch {
 	case errors.As(err, &busy):
 		return nil, town.Fail("use the Town "+t.Root, "wait for it to finish, then run the command again",
-			"%w: another gt changes its %s: %s (waited %s)", town.ErrBusy, name, busy.Holder, wait)
+			"%w: another gt changes its %s: %s (waited %s)", town.ErrBusy, name, busy.Holder, o.Wait)
 	case err != nil:
 		return nil, err
 	}

@@ -302,7 +302,14 @@ func (r *Prepared) Run(ctx context.Context) int {
 		}
 		return c.Report(r.err)
 	}
-	return c.Report(Interrupted(ctx, r.action(ctx)))
+	if !r.Endless {
+		c.beginProgress()
+		// Also after a panic, which the Deacon survives.
+		defer c.progress.Close()
+	}
+	err := Interrupted(ctx, r.action(ctx))
+	c.progress.Clear()
+	return c.Report(err)
 }
 
 // Hint prints additional information for people.

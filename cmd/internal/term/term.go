@@ -121,7 +121,7 @@ func Width(stream any) (columns int, terminal bool) {
 // one. It does not change the descriptor's mode, as (*os.File).Fd may: other
 // processes share it.
 func withDescriptor(stream any, fn func(fd int)) bool {
-	switch f := stream.(type) {
+	switch f := Direct(stream).(type) {
 	case syscall.Conn:
 		raw, err := f.SyscallConn()
 		return err == nil && raw.Control(func(fd uintptr) { fn(int(fd)) }) == nil

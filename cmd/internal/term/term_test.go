@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/charmbracelet/x/ansi"
 )
@@ -74,4 +75,41 @@ func TestReadLineEnds(t *testing.T) {
 	if _, err := ReadLine(ctx, from); !errors.Is(err, context.Canceled) {
 		t.Errorf("%v", err)
 	}
+}
+
+// A short step is not shown, nor is a long one just after the command wrote something
+// or while a question stands on the terminal.
+func TestProgressLine(t *testing.T) {
+	now := time.Unix(1000, 0)
+	p := &Progress{w: io.Discard, now: func() time.Time { return now }, phase: "gt doctor", since: now}
+	out := &guarded{p, io.Discard}
+	expect := func(want string) {
+		t.Helper()
+		if got := p.line(); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	pass := func(d time.Duration) { now = now.Add(d) }
+	expect("")
+	pass(time.Second)
+	expect("gt doctor (1 s)")
+	_, _ = out.Write([]byte("a finding\n"))
+	expect("")
+	pass(time.Second)
+	expect("gt doctor (2 s)")
+	_, _ = out.Write([]byte("Continue? [y/N] "))
+	pass(time.Hour)
+	expect("")
+	p.Step("merge", 0, 0, "")
+	expect("")
+	pass(2 * time.Second)
+	expect("merge (2 s)")
+	p.Step("merge", 5, 0, "commits")
+	expect("merge 5 commits (2 s)")
+	p.Wait("pid 7 has it open")
+	p.shown = true // a line that is there changes at once
+	expect("waiting: pid 7 has it open")
+	p.Step("", 0, 0, "")
+	pass(time.Hour)
+	expect("")
 }
