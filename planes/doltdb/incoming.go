@@ -2,6 +2,7 @@ package doltdb
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -32,9 +33,11 @@ func (s Shape) After(steps int) map[string]town.Digest {
 // ChangedTable is a table with rows that differ between two revisions.
 type ChangedTable struct {
 	Name string
-	// Whole: the table does not exist in the older revision, so all of its rows
-	// are new.
+	// Whole: the table does not exist in the older revision, or had another
+	// definition there, so all of its rows are to be checked.
 	Whole bool
+	// Redefined: it had another definition in the older revision.
+	Redefined bool
 }
 
 // uuidPattern matches the identity of a store.
@@ -55,7 +58,9 @@ type Incoming struct {
 // store of that UUID, took the first steps of the shape and at least those of base,
 // and has the tables of those steps and nothing else. Changes are counted from base.
 // Without a base they are counted from the first commit of the history, which then
-// must be empty. The caller checks the rows. The error wraps town.ErrRefused,
+// must be empty. A table that is not in the shape may be removed, and a definition
+// that was not the shape's be corrected: that is how a store is repaired. The caller
+// checks the rows. The error wraps town.ErrRefused,
 // ErrNewerSchema or ErrOtherStore.
 func (tx *Tx) CheckShape(ctx context.Context, remote, uuid, base, theirs string, s Shape) (in Incoming, err error) {
 	c := incoming{tx: tx, remote: remote, theirs: theirs, shape: s}
@@ -74,6 +79,9 @@ func (tx *Tx) CheckShape(ctx context.Context, remote, uuid, base, theirs string,
 		return in, err
 	}
 	if in.Changed, err = c.changed(ctx, in.From); err == nil {
+		err = c.redefined(ctx, in.From, in.Changed)
+	}
+	if err == nil {
 		err = c.definitions(ctx)
 	}
 	if err == nil {
@@ -86,8 +94,21 @@ func (tx *Tx) CheckShape(ctx context.Context, remote, uuid, base, theirs string,
 // Refuse is the error for a revision of a remote that is not accepted.
 func Refuse(remote, format string, args ...any) error {
 	return town.Fail("take what "+remote+" holds",
-		"nothing was changed here; tell its author, or restore the remote from a Town that has it right",
+		"nothing was changed here; see what would bring it back to its last good state: gt federation repair "+remote+" --dry-run",
 		"%w: "+format, append([]any{town.ErrRefused}, args...)...)
+}
+
+// Outgoing is the refusal of a revision that is about to be published, made from that
+// of the same revision as incoming. Other errors pass unchanged. what names the store.
+func Outgoing(remote, what string, err error) error {
+	var told *town.Error
+	if !errors.Is(err, town.ErrRefused) && !errors.Is(err, ErrNewerSchema) || !errors.As(err, &told) {
+		return err
+	}
+	return &town.Error{
+		Op: "publish to " + remote, Err: fmt.Errorf("every other Town would refuse what %s holds: %w", what, told.Err),
+		Next: "nothing has left; see what would put it right: gt federation repair --dry-run",
+	}
 }
 
 // Definition is a digest of the engine's definition of a table at a revision.
@@ -160,18 +181,22 @@ func (c *incoming) steps(ctx context.Context) error {
 // stepsSince refuses a schema that lost a step since base.
 func (c *incoming) stepsSince(ctx context.Context, base string) error {
 	from, err := c.tx.Migrations(ctx, base)
-	if err != nil {
-		return err
+	if err == nil {
+		err = checkMigrations(c.shape.Plane, from, c.shape.Steps)
 	}
-	if c.base = len(from); c.done < c.base {
+	if err != nil && ctx.Err() == nil {
+		c.base = c.done // base is not fit itself, and theirs may have repaired it
+		return nil
+	}
+	if c.base = len(from); err == nil && c.done < c.base {
 		return c.refuse("its schema went back from version %d to version %d", c.base, c.done)
 	}
-	return nil
+	return err
 }
 
 // changed lists the tables that were changed since base. It refuses tables, views,
-// procedures and triggers that the shape does not have, and changed definitions of
-// those it has, unless a step may have changed them; definitions looks at all.
+// procedures and triggers that the shape does not have, and the removal of those it
+// has. redefined and definitions look at definitions.
 func (c incoming) changed(ctx context.Context, base string) (changed []ChangedTable, err error) {
 	err = c.tx.Each(ctx, func(r *Rows) error {
 		var from, to *string
@@ -181,20 +206,41 @@ func (c incoming) changed(ctx context.Context, base string) (changed []ChangedTa
 			return err
 		}
 		if to == nil || *to == "" {
+			if from != nil {
+				if _, ok := c.shape.After(len(c.shape.Steps))[*from]; !ok {
+					return nil
+				}
+			}
 			return c.refuse("table %s was removed", clipped(from))
 		}
 		if _, ok := c.defined[*to]; !ok {
 			return c.refuse("it has a table %s, which the %s plane does not have", clipped(to), c.shape.Plane)
 		}
-		if schema && kind != "added" && c.base == c.done {
-			return c.refuse("the definition of table %s was changed", clipped(to))
-		}
-		if data {
-			changed = append(changed, ChangedTable{Name: *to, Whole: kind == "added"})
+		redefined := schema && kind != "added" && c.base == c.done
+		if data || redefined {
+			changed = append(changed, ChangedTable{Name: *to, Whole: kind == "added" || redefined, Redefined: redefined})
 		}
 		return nil
 	}, "SELECT from_table_name, to_table_name, diff_type, data_change, schema_change FROM dolt_diff_summary(?, ?)", base, c.theirs)
 	return changed, err
+}
+
+// redefined refuses tables that had the right definition at base and were defined
+// again since: the engine does not merge them, even where the text is equal.
+func (c incoming) redefined(ctx context.Context, base string, changed []ChangedTable) error {
+	for _, table := range changed {
+		if !table.Redefined {
+			continue
+		}
+		before, err := c.tx.Definition(ctx, table.Name, base)
+		if err != nil {
+			return err
+		}
+		if before == c.defined[table.Name] {
+			return c.refuse("the definition of table %q was changed", table.Name)
+		}
+	}
+	return nil
 }
 
 func clipped(s *string) string {

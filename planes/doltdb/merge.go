@@ -28,32 +28,50 @@ type Merge struct {
 // schemas conflict and no rule decides.
 var ErrConflict = errors.New("changed on both sides, and no rule decides")
 
-// FastForward moves the database's branch to a revision that contains it.
+// FastForward moves the database's branch to a revision that contains it. It fails
+// with ErrUncommitted as Merge does.
 func (db *Shared) FastForward(ctx context.Context, to string) (err error) {
 	defer engine.Recovered("advance the "+db.opts.name()+" database", &err)
 	return db.exclusively(ctx, func() error {
 		return db.administer(ctx, func(tx *Tx) error {
+			if err := tx.onlyCommitted(ctx); err != nil {
+				return err
+			}
 			return tx.call(ctx, "CALL DOLT_MERGE('--ff-only', ?)", to)
 		})
 	})
 }
 
+// Keep gives the tip a branch of its own, which no Push sends and no Rewind moves.
+func (db *Shared) Keep(ctx context.Context, branch string) (err error) {
+	defer engine.Recovered("name a commit of the "+db.opts.name()+" database", &err)
+	return db.administer(ctx, func(tx *Tx) error { return tx.call(ctx, "CALL DOLT_BRANCH('-f', ?, 'HEAD')", branch) })
+}
+
 // Rewind moves the database's branch, and its tables, back to a revision that
-// it contains. Later commits become garbage, and no Push sends them.
+// it contains. Later commits become garbage, and no Push sends them. It fails with
+// ErrUncommitted as Merge does.
 func (db *Shared) Rewind(ctx context.Context, to string) (err error) {
 	defer engine.Recovered("rewind the "+db.opts.name()+" database", &err)
 	return db.exclusively(ctx, func() error {
 		return db.administer(ctx, func(tx *Tx) error {
+			if err := tx.onlyCommitted(ctx); err != nil {
+				return err
+			}
 			return tx.call(ctx, "CALL DOLT_RESET('--hard', ?)", to)
 		})
 	})
 }
 
-// Merge merges a revision in one transaction and returns the merge commit.
+// Merge merges a revision in one transaction and returns the merge commit. It fails
+// with ErrUncommitted when another program has written rows since CommitOthers.
 func (db *Shared) Merge(ctx context.Context, m Merge) (commit string, err error) {
 	op := "merge into the " + db.opts.name() + " database"
 	defer engine.Recovered(op, &err)
 	err = db.transact(ctx, func(tx *Tx) error {
+		if err := tx.onlyCommitted(ctx); err != nil {
+			return err
+		}
 		tx.used = true // by the variables
 		for _, q := range []string{"SET @@dolt_allow_commit_conflicts = 1", "SET @@dolt_force_transaction_commit = 0"} {
 			if _, err := tx.conn.ExecContext(ctx, q); err != nil {

@@ -45,6 +45,12 @@ func (db *Local) Migrate(ctx context.Context, steps []Migration) error {
 	if err := checkMigrations(db.opts.name(), done, steps); err != nil || len(done) == len(steps) {
 		return err
 	}
+	if len(done) > 0 {
+		// A step is taken on a branch, where rows that no commit has would be in its way.
+		if _, err := db.CommitOthers(ctx); err != nil {
+			return err
+		}
+	}
 	return db.exclusively(ctx, func() error { return db.takeSteps(ctx, steps) })
 }
 

@@ -45,6 +45,11 @@ type Replica struct {
 // Replica returns the methods of the database that a plane may promote.
 func (db *Shared) Replica() Replica { return Replica{db.Local.Upkeep(), db} }
 
+// CommitOthers is Local.CommitOthers.
+func (r Replica) CommitOthers(ctx context.Context) (commit string, err error) {
+	return r.db.CommitOthers(ctx)
+}
+
 // Detach is Local.Detach.
 func (r Replica) Detach() (release func() error, err error) { return r.db.Detach() }
 

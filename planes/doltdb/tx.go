@@ -139,7 +139,8 @@ func (db *Local) View(ctx context.Context, fn func(*Tx) error) (err error) {
 // Update runs fn in one transaction and commits it as one Dolt commit under
 // message. When fn fails, nothing is changed. It returns the new commit, or ""
 // when fn changed nothing. Updates of one database run one after the other, in
-// whatever process; do not begin one within another.
+// whatever process; do not begin one within another. Rows that another program
+// wrote without a commit get one of their own first; see CommitOthers.
 //
 // Through a server, fn may run again on a later state when a program other than
 // gt changed the same rows. So it must have no effect except through its Tx, or
@@ -148,6 +149,9 @@ func (db *Local) View(ctx context.Context, fn func(*Tx) error) (err error) {
 func (db *Local) Update(ctx context.Context, message string, fn func(*Tx) error) (commit string, err error) {
 	defer engine.Recovered("write the "+db.opts.name()+" database", &err)
 	err = db.transact(ctx, func(tx *Tx) error {
+		if _, err := db.commitOthers(ctx, tx); err != nil {
+			return err
+		}
 		if err := fn(tx); err != nil {
 			return err
 		}

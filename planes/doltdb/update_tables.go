@@ -12,10 +12,15 @@ import (
 // UpdateTables is Update, but the commit takes only the named tables. What fn
 // or an earlier Write changed in other tables is as durable, and stays outside
 // of history: use it in a database where Write fills tables whose past is worth
-// nothing, so that no commit retains that past.
+// nothing, so that no commit retains that past. No Write may fill the named tables:
+// what they hold beside their last commit was written by another program, and gets
+// a commit of its own first.
 func (db *Local) UpdateTables(ctx context.Context, message string, tables []string, fn func(*Tx) error) (commit string, err error) {
 	defer engine.Recovered("write the "+db.opts.name()+" database", &err)
 	err = db.transact(ctx, func(tx *Tx) error {
+		if err := db.commitOthersOf(ctx, tx, tables); err != nil {
+			return err
+		}
 		if err := fn(tx); err != nil {
 			return err
 		}

@@ -8,7 +8,8 @@ import (
 
 // Write runs fn in one transaction that ends without a Dolt commit: for state
 // that changes all the time and needs no history. What it writes is durable,
-// and becomes part of the next commit that an Update or Migrate makes. When fn
+// and stays in no commit. Do not use Update in the same database, which would take
+// it for another program's. When fn
 // fails, nothing is changed. fn may run again where Update's may.
 func (db *Local) Write(ctx context.Context, fn func(*Tx) error) (err error) {
 	defer engine.Recovered("write the "+db.opts.name()+" database", &err)

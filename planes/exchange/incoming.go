@@ -51,6 +51,14 @@ func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs st
 	return a, err
 }
 
+// CheckOutgoing decides, by the same rules, whether other Towns may merge the plane's
+// tip. base is the last commit of the plane that the remote is known to hold; "" for
+// none.
+func (s *Store) CheckOutgoing(ctx context.Context, remote, uuid, base string) error {
+	_, err := s.CheckIncoming(ctx, remote, uuid, base, "HEAD")
+	return doltdb.Outgoing(remote, "this Town's shared records", err)
+}
+
 func (s *Store) checkAll(ctx context.Context, tx *doltdb.Tx, remote, uuid, base, theirs string, a *Arrival) error {
 	fresh := base == ""
 	in, err := tx.CheckShape(ctx, remote, uuid, base, theirs, shape)

@@ -121,3 +121,16 @@ func (s *Store) putBack(ctx context.Context, tx *doltdb.Tx, revision string, a A
 // Rewind moves the plane back to a commit that it contains. Later commits are
 // lost, and no Push sends them.
 func (s *Store) Rewind(ctx context.Context, to string) error { return s.db.Rewind(ctx, to) }
+
+// PutApart commits rows that another program wrote into the plane without a commit,
+// and leaves that commit on a branch of its own, which nothing sends. The caller
+// takes the plane back to what was there before (Rewind). It returns "" when there
+// are no such rows.
+func (s *Store) PutApart(ctx context.Context) (branch string, err error) {
+	commit, err := s.db.CommitOthers(ctx)
+	if err != nil || commit == "" {
+		return "", err
+	}
+	branch = "others-" + commit[:8]
+	return branch, s.db.Keep(ctx, branch)
+}

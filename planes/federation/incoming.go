@@ -23,6 +23,14 @@ func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs st
 	})
 }
 
+// CheckOutgoing decides, by the same rules, whether other Towns may merge the plane's
+// tip. base is the last commit of the plane that the remote is known to hold; "" for
+// none.
+func (s *Store) CheckOutgoing(ctx context.Context, remote, uuid, base string) error {
+	err := s.CheckIncoming(ctx, remote, uuid, base, "HEAD")
+	return doltdb.Outgoing(remote, "this Town's federation plane", err)
+}
+
 // checkIncoming also says whether a program other than gt wrote some of the rows,
 // so that Mend must give them digests.
 func checkIncoming(ctx context.Context, tx *doltdb.Tx, remote, uuid, base, theirs string) (foreign bool, err error) {
@@ -60,24 +68,14 @@ var textColumns = map[string][]string{
 // rowCheck.
 func checkRows(ctx context.Context, tx *doltdb.Tx, c doltdb.ChangedTable, remote, base, theirs, columns string, check rowChecker) error {
 	table := c.Name
-	if slices.Contains(appendOnly, table) && !c.Whole {
-		err := diffEach(ctx, tx, table, base, theirs, "COUNT(*)", "WHERE diff_type = 'removed'", func(r *doltdb.Rows) error {
-			var n int
-			if err := r.Scan(&n); err != nil || n == 0 {
-				return err
-			}
-			return doltdb.Refuse(remote, "table %s: %d row(s) were removed, but its rows are only ever added", table, n)
-		})
-		if err != nil {
-			return err
-		}
-	}
 	if check == nil {
 		return nil
 	}
-	for _, column := range textColumns[table] {
-		columns = strings.Replace(columns, "to_"+column,
-			fmt.Sprintf("IF(OCTET_LENGTH(to_%[1]s) > %[2]d, NULL, to_%[1]s)", column, town.MaxDocumentBytes), 1)
+	columns = limited(table, columns)
+	if slices.Contains(appendOnly, table) && !c.Whole {
+		if err := checkRemoved(ctx, tx, table, remote, base, theirs, columns, check); err != nil {
+			return err
+		}
 	}
 	refused := func(err error) error { return doltdb.Refuse(remote, "table %s: %w", table, err) }
 	err := judge(func(submit func(verdict)) error {
@@ -104,6 +102,30 @@ func checkRows(ctx context.Context, tx *doltdb.Tx, c doltdb.ChangedTable, remote
 	}
 	return nil
 }
+
+// limited makes a list of columns give NULL for a text that is too long.
+func limited(table, columns string) string {
+	for _, column := range textColumns[table] {
+		columns = strings.Replace(columns, "to_"+column,
+			fmt.Sprintf("IF(OCTET_LENGTH(to_%[1]s) > %[2]d, NULL, to_%[1]s)", column, town.MaxDocumentBytes), 1)
+	}
+	return columns
+}
+
+// checkRemoved refuses the removal of rows that are only ever added. A row that no
+// Town would have taken may go: a repair removes it.
+func checkRemoved(ctx context.Context, tx *doltdb.Tx, table, remote, base, theirs, columns string, check rowChecker) error {
+	columns = strings.ReplaceAll(columns, "to_", "from_")
+	return diffEach(ctx, tx, table, base, theirs, columns, "WHERE diff_type = 'removed'", func(r *doltdb.Rows) error {
+		if !valid(check(r)) {
+			return nil
+		}
+		return doltdb.Refuse(remote, "table %s: rows were removed, but its rows are only ever added", table)
+	})
+}
+
+// valid reports that a row was read and passes its check.
+func valid(v verdict, err error) bool { return err == nil && v() == nil }
 
 // verdict checks a row that was read.
 type verdict func() error

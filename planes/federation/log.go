@@ -10,6 +10,10 @@ import (
 	"gastown/town"
 )
 
+// logColumns are those of a LogEntry. Who wrote a commit is its author. Its committer
+// may be somebody who only passed it on.
+const logColumns = "commit_hash, COALESCE(NULLIF(author, ''), committer), COALESCE(NULLIF(author_email, ''), email), date, message"
+
 // LogEntry is one commit of the plane.
 type LogEntry struct {
 	Commit  string    `json:"commit"`
@@ -27,7 +31,7 @@ func (s *Store) Log(ctx context.Context, limit int) (entries []LogEntry, err err
 			err := r.Scan(&e.Commit, &e.Author, &e.Email, &e.Date, &e.Message)
 			entries = append(entries, e)
 			return err
-		}, "SELECT commit_hash, committer, email, date, message FROM dolt_log LIMIT "+strconv.Itoa(max(limit, 0)))
+		}, "SELECT "+logColumns+" FROM dolt_log LIMIT "+strconv.Itoa(max(limit, 0)))
 	})
 	return entries, err
 }
@@ -35,9 +39,10 @@ func (s *Store) Log(ctx context.Context, limit int) (entries []LogEntry, err err
 // errEnough ends a read that has found enough.
 var errEnough = errors.New("enough")
 
-// LogOf is Log for the commits that changed one document. As in git, a merge counts
-// only where its document differs from that of every parent. It reads the whole
-// history of the plane.
+// LogOf is Log for the commits that changed one document, whoever wrote them. As in
+// git, a merge counts only where its document differs from that of every parent; a
+// commit that only mends digests changes none. It reads the whole history of the
+// plane.
 func (s *Store) LogOf(ctx context.Context, key town.Key, limit int) (entries []LogEntry, err error) {
 	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		changed, err := changers(ctx, tx, key)
@@ -54,7 +59,7 @@ func (s *Store) LogOf(ctx context.Context, key town.Key, limit int) (entries []L
 				entries = append(entries, e)
 			}
 			return err
-		}, "SELECT commit_hash, committer, email, date, message FROM dolt_log")
+		}, "SELECT "+logColumns+" FROM dolt_log")
 		if errors.Is(err, errEnough) {
 			return nil
 		}
@@ -65,13 +70,17 @@ func (s *Store) LogOf(ctx context.Context, key town.Key, limit int) (entries []L
 
 // changers finds the commits at which a document differs from every parent's.
 func changers(ctx context.Context, tx *doltdb.Tx, key town.Key) (map[string]bool, error) {
+	content := map[town.Kind]string{ // of a row: another program may not set its digest
+		town.KindRole: "SHA2(text, 256)", town.KindFormula: "CONCAT(SHA2(text, 256), version)",
+		town.KindTemplate: "CONCAT(SHA2(text, 256), deleted, '.', version)",
+	}[key.Kind]
 	at := map[string]string{} // what the document was; a template is all its issues
 	err := tx.Each(ctx, func(r *doltdb.Rows) error {
-		var commit, digest string
-		err := r.Scan(&commit, &digest)
-		at[commit] += digest
+		var commit, row string
+		err := r.Scan(&commit, &row)
+		at[commit] += row
 		return err
-	}, "SELECT commit_hash, digest FROM dolt_history_"+rowTable(key.Kind)+" WHERE name = ? ORDER BY commit_hash, digest", key.Name)
+	}, "SELECT commit_hash, "+content+" AS row_content FROM dolt_history_"+rowTable(key.Kind)+" WHERE name = ? ORDER BY commit_hash, row_content", key.Name)
 	if err != nil {
 		return nil, err
 	}

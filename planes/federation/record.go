@@ -31,8 +31,8 @@ type FileEdit struct {
 
 // Recorded says what became of edits.
 type Recorded struct {
-	// Commit is empty when the edits changed no row.
-	Commit string
+	// Commit is empty when the edits changed no row. Parent is the commit before it.
+	Commit, Parent string
 	// Rows gives the digest of the row now in force for each edit whose text is
 	// in force; an absent document has "".
 	Rows map[town.Key]town.Digest
@@ -58,6 +58,10 @@ func (s *Store) Record(ctx context.Context, message string, edits []FileEdit) (R
 	}
 	commit, err := s.db.Update(ctx, message, func(tx *doltdb.Tx) error {
 		out = Recorded{Rows: make(map[town.Key]town.Digest, len(edits))}
+		var err error
+		if out.Parent, err = tx.Head(ctx); err != nil {
+			return err
+		}
 		for _, k := range town.Kinds {
 			parts, err := byWidth(ctx, tx, k, byKind[k])
 			if err != nil {

@@ -47,7 +47,8 @@ type ForeignChange struct {
 	Bead, Title string
 	// Difference is added, modified or removed.
 	Difference string
-	// Committer and At are those of the newer commit of the range.
+	// Committer and At are the author and the time of the last commit that changed the
+	// bead; of the newest commit of the range where it has more than maxTraced.
 	Committer string
 	At        time.Time
 }
@@ -170,12 +171,56 @@ func (q txn) foreign(ctx context.Context, c *Changes, from, to string, limit int
 	if err != nil || len(c.Foreign) == 0 {
 		return err
 	}
-	var who string
-	var at time.Time
-	err = q.each(ctx, func(rows *doltdb.Rows) error { return rows.Scan(&who, timeTo{&at}) },
-		"SELECT committer, date FROM dolt_commits WHERE commit_hash = ?", to)
-	for i := range c.Foreign {
-		c.Foreign[i].Committer, c.Foreign[i].At = who, at
+	return q.credit(ctx, c.Foreign, from, to)
+}
+
+// maxTraced is how many commits of a range are examined to find who changed what.
+const maxTraced = 256
+
+// credit finds out who made changes between two commits.
+func (q txn) credit(ctx context.Context, changes []ForeignChange, from, to string) error {
+	type commit struct {
+		hash, who string
+		at        time.Time
 	}
-	return err
+	var commits []commit // newest first
+	err := q.each(ctx, func(rows *doltdb.Rows) error {
+		var c commit
+		err := rows.Scan(&c.hash, &c.who, timeTo{&c.at})
+		commits = append(commits, c)
+		return err
+	}, fmt.Sprintf("SELECT commit_hash, COALESCE(NULLIF(author, ''), committer), date FROM dolt_log('%s', '--not', '%s') LIMIT %d", to, from, maxTraced+1))
+	if err != nil || len(commits) == 0 {
+		return err
+	}
+	left := make(map[string]*ForeignChange, len(changes))
+	for i := range changes {
+		changes[i].Committer, changes[i].At = commits[0].who, commits[0].at
+		left[changes[i].Bead] = &changes[i]
+	}
+	if len(commits) > maxTraced {
+		return nil
+	}
+	for i, c := range commits {
+		before := from
+		if i+1 < len(commits) {
+			before = commits[i+1].hash
+		}
+		if len(left) == 0 || len(commits) == 1 {
+			return nil
+		}
+		err := q.each(ctx, func(rows *doltdb.Rows) error {
+			var id string
+			err := rows.Scan(&id)
+			if change := left[id]; change != nil {
+				change.Committer, change.At = c.who, c.at
+				delete(left, id)
+			}
+			return err
+		}, fmt.Sprintf("SELECT COALESCE(to_id, from_id) FROM dolt_diff('%s', '%s', 'issues')", before, c.hash))
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"gastown/planes/doltdb"
@@ -25,39 +26,87 @@ func (s *Store) History(ctx context.Context, id string) (events []town.AuditEntr
 // Version is a bead as of a commit of the ledger.
 type Version struct {
 	town.Bead
-	Commit    string    `json:"commit"`
+	Commit string `json:"commit"`
+	// Committer is who wrote the commit: its author.
 	Committer string    `json:"committer"`
 	At        time.Time `json:"commit_date"`
 }
 
 // Versions returns the states of a bead in the history of the database, newest
-// first, for at most limit commits that changed it (0: all). It reads every
-// commit, so it is slow where there are many.
+// first, for at most limit commits that changed it (0: all), whoever wrote them. As
+// in git, a merge counts only where the bead differs from that of every parent. It
+// reads every commit, so it is slow where there are many.
 func (s *Store) Versions(ctx context.Context, id string, limit int) (all []Version, err error) {
-	cols := Fields(nil).columns()
 	err = s.read(ctx, func(q txn) error {
-		return q.each(ctx, func(rows *doltdb.Rows) error {
+		changed, err := q.changers(ctx, id)
+		if err != nil || len(changed) == 0 {
+			return err
+		}
+		all = nil
+		err = q.each(ctx, func(rows *doltdb.Rows) error {
 			var v Version
-			dest := []any{&v.Commit, &v.Committer, timeTo{&v.At}}
-			for _, c := range cols {
-				dest = append(dest, c.into(&v.Bead))
+			err := rows.Scan(&v.Commit, &v.Committer, timeTo{&v.At})
+			if changed[v.Commit] && (limit == 0 || len(all) < limit) {
+				all = append(all, v)
 			}
-			if err := rows.Scan(dest...); err != nil {
+			return err
+		}, "SELECT commit_hash, COALESCE(NULLIF(author, ''), committer), date FROM dolt_log")
+		if err != nil {
+			return err
+		}
+		cols := Fields(nil).columns()
+		for i := range all {
+			asOf, err := doltdb.AsOf(all[i].Commit)
+			if err != nil {
 				return err
 			}
-			if n := len(all); n > 0 && all[n-1].UpdatedAt.Equal(v.UpdatedAt) {
-				all[n-1] = v // the same state in an earlier commit: that one made it
-				return nil
+			err = q.each(ctx, func(rows *doltdb.Rows) error {
+				var dest []any
+				for _, c := range cols {
+					dest = append(dest, c.into(&all[i].Bead))
+				}
+				return rows.Scan(dest...)
+			}, "SELECT "+names("", cols)+" FROM issues"+asOf+" WHERE id = ?", id)
+			if err != nil {
+				return err
 			}
-			all = append(all, v)
-			return nil
-		}, "SELECT h.commit_hash, h.committer, h.commit_date, "+names("h.", cols)+
-			" FROM dolt_history_issues h WHERE h.id = ? ORDER BY h.updated_at DESC, h.commit_date DESC", id)
+		}
+		return nil
 	})
-	if limit > 0 && len(all) > limit {
-		all = all[:limit]
-	}
 	return all, err
+}
+
+// changers finds the commits that have a bead and at which it differs from that of
+// every parent.
+func (q txn) changers(ctx context.Context, id string) (map[string]bool, error) {
+	var list []string
+	for _, c := range Fields(nil).columns() {
+		list = append(list, "COALESCE("+c.name+", '')")
+	}
+	at := map[string]string{}
+	err := q.each(ctx, func(rows *doltdb.Rows) error {
+		var commit, row string
+		err := rows.Scan(&commit, &row)
+		at[commit] = row
+		return err
+	}, "SELECT commit_hash, SHA2(CONCAT_WS('\x1f', "+strings.Join(list, ", ")+"), 256) FROM dolt_history_issues WHERE id = ?", id)
+	if err != nil || len(at) == 0 {
+		return nil, err
+	}
+	changed := make(map[string]bool)
+	for commit := range at {
+		changed[commit] = true
+	}
+	err = q.each(ctx, func(rows *doltdb.Rows) error {
+		var commit string
+		var parent *string
+		err := rows.Scan(&commit, &parent)
+		if err == nil && parent != nil && at[commit] == at[*parent] {
+			delete(changed, commit)
+		}
+		return err
+	}, "SELECT commit_hash, parent_hash FROM dolt_commit_ancestors")
+	return changed, err
 }
 
 // Stats are the ledger in numbers.

@@ -112,6 +112,16 @@ func (s *Store) Dir() string { return s.db.Dir() }
 // Head is the commit at the tip of the ledger: it changes with every write.
 func (s *Store) Head(ctx context.Context) (string, error) { return s.db.Head(ctx) }
 
+// CommitOthers commits the rows that programs other than gt wrote without a Dolt
+// commit, as a commit of their own; see doltdb.Local.CommitOthers. Every write does
+// so first.
+func (s *Store) CommitOthers(ctx context.Context) error {
+	return s.alter(func() (bool, error) {
+		commit, err := s.db.CommitOthers(ctx)
+		return commit != "" || err != nil, err
+	})
+}
+
 // ReadAll reads every row of every table, to find out whether that is possible.
 func (s *Store) ReadAll(ctx context.Context) error { return s.db.ReadAll(ctx) }
 

@@ -7,6 +7,7 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
+	"gastown/sync/gitremote"
 	"gastown/town"
 )
 
@@ -27,6 +28,23 @@ func (tt *testTown) sql(statements ...string) {
 	})
 	if err := errors.Join(err, db.Close()); err != nil {
 		tt.t.Fatalf("%s: %v", tt.opts.Name, err)
+	}
+}
+
+// publishUnchecked publishes the plane's tip as a program does that has no rules.
+func (tt *testTown) publishUnchecked(url string) {
+	tt.t.Helper()
+	ctx := tt.t.Context()
+	s, err := tt.begin(ctx, Remote{Name: "origin", URL: url})
+	if err != nil {
+		tt.t.Fatal(err)
+	}
+	err = s.with(ctx, func(w *workspace) error { return w.store.Push(ctx, "origin", s.mirror.Dir()) })
+	if err == nil {
+		_, err = s.mirror.Publish(ctx, gitremote.PublishOptions{AuthorName: "stock", AuthorEmail: "stock@example.com", Message: "by hand"})
+	}
+	if err := s.end(err); err != nil {
+		tt.t.Fatal(err)
 	}
 }
 
@@ -100,7 +118,7 @@ func TestRemovalOfKeptRowsIsRefused(t *testing.T) {
 		}
 		c.join(url)
 		c.sql("DELETE FROM " + table)
-		c.push(url)
+		c.publishUnchecked(url)
 		_, err := a.Pull(t.Context(), Remote{Name: table, URL: url}, false)
 		if !errors.Is(err, town.ErrRefused) || !strings.Contains(err.Error(), table) {
 			t.Errorf("pull of a %s without its rows: %v", table, err)

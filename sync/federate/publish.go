@@ -3,8 +3,10 @@ package federate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
+	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/sync/gitremote"
 	"gastown/town"
@@ -35,8 +37,14 @@ func (p *push) stage(ctx context.Context) (tip stagedTip, err error) {
 		if err := p.countUnpublished(ctx, w, tip.commit); err != nil {
 			return err
 		}
+		if err := p.checkUnpublished(ctx, w, tip.commit); err != nil {
+			return err
+		}
 		defer p.step("stage")()
-		return w.store.Push(ctx, p.remote.Name, p.mirror.Dir())
+		if err := w.store.Push(ctx, p.remote.Name, p.mirror.Dir()); err != nil {
+			return err
+		}
+		return p.onlyChecked(ctx, w, tip.commit)
 	})
 	return tip, err
 }
@@ -77,12 +85,42 @@ func (p *push) countUnpublished(ctx context.Context, w *workspace, tip string) (
 	case p.state.Commit == tip:
 		p.out.Commits = 0
 		return nil
-	case w.recordedOn != "" && w.recordedOn == p.state.Commit && tip == w.tip:
+	case p.recordedLast(w, tip):
 		p.out.Commits = 1
 		return nil
 	}
 	p.out.Commits, err = w.store.Ahead(ctx, p.state.Commit)
 	return err
+}
+
+// checkUnpublished refuses to publish what a peer would refuse, by the rules of a
+// pull. Where the only new commit is the one that this call recorded, all of its rows
+// are gt's own and were checked as edits.
+func (p *push) checkUnpublished(ctx context.Context, w *workspace, tip string) error {
+	if tip == p.state.Commit || w.unfit == nil && p.recordedLast(w, tip) {
+		return nil
+	}
+	defer p.step("check outgoing")()
+	base, err := w.store.Known(ctx, p.state.Commit)
+	if err != nil {
+		return err
+	}
+	return w.fit(ctx, p.remote.Name, base)
+}
+
+// onlyChecked fails when the mirror may hold a later commit than tip: a program other
+// than gt has made one meanwhile. The push then begins again.
+func (p *push) onlyChecked(ctx context.Context, w *workspace, tip string) error {
+	head, err := w.store.Head(ctx)
+	if err == nil && head != tip {
+		err = fmt.Errorf("%w: %s was committed while the push went on", doltdb.ErrBehind, head)
+	}
+	return err
+}
+
+// recordedLast reports that all the remote lacks is the commit just recorded.
+func (p *push) recordedLast(w *workspace, tip string) bool {
+	return w.recordedOn != "" && w.recordedOn == p.state.Commit && tip == w.tip
 }
 
 // onlyAgreed returns the plane's tip, which was just recorded or shown and is

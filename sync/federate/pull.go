@@ -69,7 +69,9 @@ func (s *session) pull(ctx context.Context, dry bool) (out pulled, err error) {
 		return out, s.none()
 	}
 	if out.UpToDate = s.state.Head == fetched.Head || s.opts.OnlyLedger; !out.UpToDate {
-		err = s.with(ctx, func(w *workspace) error { return s.merge(ctx, w, dry, &out) })
+		err = s.with(ctx, func(w *workspace) error {
+			return undisturbed(func() error { return s.merge(ctx, w, dry, &out) })
+		})
 		if err != nil {
 			return out, err
 		}
@@ -108,6 +110,11 @@ func (s *session) merge(ctx context.Context, w *workspace, dry bool, out *pulled
 	taken()
 	if err != nil {
 		return err
+	}
+	if !dry {
+		if err := w.adoptForeign(ctx); err != nil {
+			return err
+		}
 	}
 	c, err := w.store.Compare(ctx, theirs)
 	if err != nil {

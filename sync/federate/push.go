@@ -147,6 +147,12 @@ func (p *push) attempt(ctx context.Context) (done bool, rejected, err error) {
 	switch {
 	case errors.Is(err, doltdb.ErrBehind):
 		return false, nil, nil
+	case errors.Is(err, records.ErrUnfit):
+		p.refused = err // the rest goes on without records
+		if err := p.plan.Reset(ctx); err != nil {
+			return false, nil, err
+		}
+		p.plan = nil
 	case err != nil:
 		return false, nil, err
 	}

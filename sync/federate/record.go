@@ -60,8 +60,16 @@ func (e *Engine) Commit(ctx context.Context, message string) (out Recorded, err 
 }
 
 // record makes edited files rows, and first shows rows that the files do not show
-// yet.
+// yet, whoever wrote them.
 func (w *workspace) record(ctx context.Context, message string) (out Recorded, err error) {
+	if err := w.adoptForeign(ctx); err != nil {
+		return out, err
+	}
+	defer func() {
+		if err != nil && w.unfit != nil {
+			err = w.unfit // the reason
+		}
+	}()
 	if err := w.show(ctx); err != nil {
 		return out, err
 	}
@@ -181,7 +189,7 @@ func (w *workspace) settle(ctx context.Context, rec federation.Recorded, byKey m
 		w.behind[skip.Key] = true // edited once more since it was read
 	}
 	if rec.Commit != "" {
-		w.recordedOn, w.tip = w.tip, rec.Commit
+		w.recordedOn, w.tip = rec.Parent, rec.Commit
 	}
 	return w.saveShown(w.tip)
 }

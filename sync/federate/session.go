@@ -92,7 +92,7 @@ func (s *session) where() string { return cmp.Or(s.address, s.remote.URL) }
 
 // takeNotes returns the notes for an outcome and clears them.
 func (s *session) takeNotes() []string {
-	notes := s.notes
+	notes := append(s.notes, s.records.TakeNotes()...)
 	s.notes = nil
 	return notes
 }

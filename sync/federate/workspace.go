@@ -33,6 +33,8 @@ type workspace struct {
 	// tip is the plane's tip as show or settle left it: what follows at once need
 	// not ask again. recordedOn is the parent of the commit that recorded edits.
 	tip, recordedOn string
+	// unfit is why other Towns would refuse what another program committed here.
+	unfit error
 }
 
 func (e *Engine) workspace(s *federation.Store) (*workspace, error) {

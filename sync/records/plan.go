@@ -36,6 +36,7 @@ func (s *Session) Plan(ctx context.Context, address string) (*Plan, error) {
 	if p == nil || err != nil {
 		return nil, err
 	}
+	p.leaves = true
 	if same, err := p.unchanged(ctx); err != nil || same {
 		return p, err
 	}
@@ -91,7 +92,7 @@ func (p *Plan) unchanged(ctx context.Context) (same bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	p.head, err = l.Head(ctx)
+	p.head, err = p.headOf(ctx, l)
 	return p.head == st.Ledger, errors.Join(err, l.Close())
 }
 

@@ -30,6 +30,7 @@ func (b *beads) OpenLedger(context.Context) (Ledger, error) {
 	b.open++
 	return b, nil
 }
+func (b *beads) CommitOthers(context.Context) error                  { return nil }
 func (b *beads) Head(context.Context) (string, error)                { return "head", b.fail }
 func (b *beads) Prefixes(context.Context) (map[string]string, error) { return nil, nil }
 func (b *beads) Close() error                                        { b.open--; return nil }

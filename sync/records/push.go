@@ -7,7 +7,11 @@ import (
 
 	"gastown/planes/exchange"
 	"gastown/sync/share"
+	"gastown/town"
 )
+
+// ErrUnfit reports records that other Towns would refuse. None of them was sent.
+var ErrUnfit = errors.New("other Towns would refuse these records")
 
 // concerned reports whether the push has anything to do with the exchange. A remote
 // without records gets none before there is a record to share and every rule is
@@ -62,8 +66,25 @@ func (p *Plan) write(ctx context.Context, x *exchange.Store) error {
 		tip = cmp.Or(commit, tip)
 	}
 	p.commit = tip
+	if err := p.check(ctx, x); err != nil {
+		return err
+	}
 	err = x.Push(ctx, s.link.Remote.Name, s.mirror.Dir())
 	p.staged = err == nil
+	return err
+}
+
+// check fails with ErrUnfit when other Towns would refuse what is about to leave.
+func (p *Plan) check(ctx context.Context, x *exchange.Store) error {
+	s := p.session
+	base, err := published(ctx, x, *s.state())
+	if err != nil || base == p.commit {
+		return err
+	}
+	err = x.CheckOutgoing(ctx, s.link.Remote.Name, s.uuid(), base)
+	if errors.Is(err, town.ErrRefused) {
+		return town.Fail("share records with "+s.link.Remote.Name, "gt federation share preview shows what the rules select", "%w: %w", ErrUnfit, err)
+	}
 	return err
 }
 

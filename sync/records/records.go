@@ -15,6 +15,8 @@ const mirrorDir = "ledger"
 
 // Ledger is what sharing reads of the Town's work.
 type Ledger interface {
+	// CommitOthers commits rows that another program wrote without a commit.
+	CommitOthers(context.Context) error
 	// Head is the ledger's last commit.
 	Head(context.Context) (string, error)
 	// Prefixes are the id prefixes of the rigs, by name.

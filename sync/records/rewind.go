@@ -18,8 +18,7 @@ var errUnpublished = errors.New("the exchange holds nothing that was published")
 // a record that a person withdrew meanwhile must not leave as part of the
 // history. It fails with errUnpublished when there is no such commit.
 func (s *Session) rewind(ctx context.Context, x *exchange.Store) (tip string, err error) {
-	tip, err = x.Head(ctx)
-	if err != nil {
+	if tip, err = s.ownTip(ctx, x); err != nil {
 		return "", err
 	}
 	base, err := published(ctx, x, *s.state())
@@ -34,6 +33,21 @@ func (s *Session) rewind(ctx context.Context, x *exchange.Store) (tip string, er
 		return "", errUnpublished
 	}
 	return base, x.Rewind(ctx, base)
+}
+
+// ownTip is the exchange's tip after rows that another program wrote there were put
+// apart. What an exchange holds of this Town comes from the ledger by approved rules,
+// so such rows do not leave.
+func (s *Session) ownTip(ctx context.Context, x *exchange.Store) (tip string, err error) {
+	branch, err := x.PutApart(ctx)
+	if err != nil {
+		return "", err
+	}
+	if branch != "" {
+		s.notes = append(s.notes, "another program wrote rows into "+x.Dir()+
+			"; they do not leave, and are there on the branch "+branch+" (share the record by a rule instead)")
+	}
+	return x.Head(ctx)
 }
 
 // published is the commit of the exchange that the remote is known to hold; ""
@@ -56,7 +70,7 @@ func published(ctx context.Context, x *exchange.Store, st State) (base string, e
 // counted as unpublished, its push had arrived after all: the exchange continues
 // from that commit, whatever the rules are now.
 func (s *Session) settle(ctx context.Context, x *exchange.Store, theirs string) (tip string, err error) {
-	if tip, err = x.Head(ctx); err != nil {
+	if tip, err = s.ownTip(ctx, x); err != nil {
 		return "", err
 	}
 	candidates := append(slices.Clone(s.state().Tried), tip)

@@ -18,6 +18,8 @@ import (
 type selection struct {
 	sharing *Sharing
 	rules   share.Rules
+	// leaves: what is selected is about to leave, not only shown.
+	leaves bool
 	// filled: the ledger was read at the commit head, and records are what the
 	// rules select from it and may leave, by id. prefixes are those of the rigs.
 	filled   bool
@@ -74,7 +76,7 @@ func (sel *selection) selectRecords(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	if sel.head, err = l.Head(ctx); err != nil || len(sel.rules) == 0 {
+	if sel.head, err = sel.headOf(ctx, l); err != nil || len(sel.rules) == 0 {
 		return err
 	}
 	if sel.prefixes, err = l.Prefixes(ctx); err != nil {
@@ -86,6 +88,17 @@ func (sel *selection) selectRecords(ctx context.Context) (err error) {
 		}
 		return nil
 	})
+}
+
+// headOf is the ledger's last commit. Before anything leaves, rows that another
+// program wrote without a commit get one, so that the commit tells what is shared.
+func (sel *selection) headOf(ctx context.Context, l Ledger) (string, error) {
+	if sel.leaves {
+		if err := l.CommitOthers(ctx); err != nil {
+			return "", err
+		}
+	}
+	return l.Head(ctx)
 }
 
 // inspect withholds records that cannot be stored elsewhere or hold a secret. A

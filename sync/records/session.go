@@ -24,6 +24,7 @@ type Session struct {
 	*Sharing
 	link   Link
 	mirror *gitremote.Mirror
+	notes  []string // for people; TakeNotes returns them
 }
 
 // Begin opens the mirror of the records beside the federation's.
@@ -37,6 +38,16 @@ func (r *Sharing) Begin(ctx context.Context, link Link) (*Session, error) {
 
 // Mended reports that the local copy was damaged and was rebuilt.
 func (s *Session) Mended() bool { return s != nil && s.mirror.Mended() }
+
+// TakeNotes returns what people must hear of, and forgets it.
+func (s *Session) TakeNotes() []string {
+	if s == nil {
+		return nil
+	}
+	notes := s.notes
+	s.notes = nil
+	return notes
+}
 
 // Head is the commit of the records' ref as last seen.
 func (s *Session) Head() string {

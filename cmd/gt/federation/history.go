@@ -169,7 +169,15 @@ func (o *historyOptions) list(ctx context.Context, h *target, key town.Key) erro
 			_, err := s.Find(ctx, key, "") // the error already says so
 			return err
 		}
+		writers, err := s.Writers(ctx, key)
+		if err != nil {
+			return err
+		}
 		for _, one := range past {
+			proposed := one.Source == "proposed" || one.Source == "settled"
+			if w, ok := writers[one.Content]; ok && !proposed {
+				one.Town, one.Author = w.Town, w.Author
+			}
 			out = append(out, newPastText(one))
 		}
 		towns, err = townNames(ctx, s)
