@@ -79,7 +79,7 @@ func hostileStores() []hostileStore {
 		refused("resolution that does not hash to its id", "INSERT INTO resolutions VALUES ('"+id+"', '"+id+"', 'ours', '', 'id-x', 'x')"),
 		refused("town name that climbs", "INSERT INTO towns (id, name, revision) VALUES ('id-x', '../x', 1)"),
 		refused("town id with an escape", "INSERT INTO towns (id, name, revision) VALUES (CONCAT('id', CHAR(27), '[2J'), 'x', 1)"),
-		refused("town instance that climbs", "INSERT INTO towns VALUES ('id-x', 'x', 1, '../x')"),
+		refused("town instance that climbs", "INSERT INTO towns VALUES ('id-x', 'x', 1, '../x', 0)"),
 		refused("town revision at the end of numbers", "INSERT INTO towns (id, name, revision) VALUES ('id-x', 'x', 18446744073709551615)"),
 		refused("role of 100 MiB", "UPDATE roles SET text = REPEAT('x', 104857600)"),
 		refused("archived text of 2 MiB", "INSERT INTO archive VALUES ('role', 'mayor', '"+id+"', '', REPEAT('x', 2097152))"),

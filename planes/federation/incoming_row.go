@@ -58,9 +58,9 @@ func rowCheck(table string, steps int, foreign *bool) (list string, check rowChe
 		return "to_id, to_proposal, to_outcome, to_result, to_town, to_author", checkResolution
 	case "towns":
 		if steps < stepInstances {
-			return "to_id, to_name, to_revision, ''", checkMember
+			return "to_id, to_name, to_revision, '', 0", checkMember
 		}
-		return "to_id, to_name, to_revision, to_instance", checkMember
+		return "to_id, to_name, to_revision, to_instance, to_departed", checkMember
 	}
 	return "", nil
 }
@@ -106,7 +106,7 @@ func checkArchived(r *doltdb.Rows) (verdict, error) {
 
 func checkMember(r *doltdb.Rows) (verdict, error) {
 	var m Member
-	err := r.Scan(&m.ID, &m.Name, &m.Revision, &m.Instance)
+	err := r.Scan(&m.ID, &m.Name, &m.Revision, &m.Instance, &m.Left)
 	return func() error {
 		if err := checkWriter(m.ID, "", m.Revision); err != nil {
 			return err

@@ -181,18 +181,18 @@ func (m *merger) templates(ctx context.Context, tx *doltdb.Tx) error {
 // towns decides the registry: each Town writes only its own row, so a conflict
 // means that one identity wrote from two places. The later revision stands, whole.
 func (m *merger) towns(ctx context.Context, tx *doltdb.Tx) error {
-	instance := "their_instance"
+	instance, departed := "their_instance", "their_departed"
 	if steps, err := tx.Migrations(ctx, m.theirs); err != nil {
 		return err
 	} else if len(steps) < stepInstances {
-		instance = "''"
+		instance, departed = "''", "0"
 	}
 	later := func(of string) string { return "(" + of + "_revision, " + of + "_name, " }
-	theirsStands := "(our_id IS NULL OR their_id IS NOT NULL AND " + later("their") + instance + ") > " + later("our") + "our_instance))"
+	theirsStands := "(our_id IS NULL OR their_id IS NOT NULL AND " + later("their") + instance + ", " + departed + ") > " + later("our") + "our_instance, our_departed))"
 	_, err := tx.Exec(ctx, "REPLACE INTO towns ("+memberColumns+") SELECT COALESCE(their_id, our_id), "+
 		"IF("+theirsStands+", their_name, our_name), "+
 		"GREATEST(COALESCE(our_revision, 0), COALESCE(their_revision, 0)), "+
-		"IF("+theirsStands+", "+instance+", our_instance) FROM dolt_conflicts_towns")
+		"IF("+theirsStands+", "+instance+", our_instance), IF("+theirsStands+", "+departed+", our_departed) FROM dolt_conflicts_towns")
 	return err
 }
 

@@ -40,14 +40,16 @@ var migrations = []doltdb.Migration{{
 			id VARCHAR(64) PRIMARY KEY, name VARCHAR(64) NOT NULL, revision BIGINT UNSIGNED NOT NULL)`,
 	},
 }, {
-	// A Town that a former version of gt entered has no instance.
-	Name: "instances of Towns",
+	// A Town that a former version of gt entered has no instance. departed says that
+	// the Town left the federation.
+	Name: "instances of Towns, and Towns that left",
 	Statements: []string{
 		`ALTER TABLE towns ADD COLUMN instance VARCHAR(64) NOT NULL DEFAULT ''`,
+		`ALTER TABLE towns ADD COLUMN departed TINYINT(1) NOT NULL DEFAULT 0`,
 	},
 }}
 
-// stepInstances is the step that gave towns the column instance.
+// stepInstances is the step that gave towns the columns instance and departed.
 const stepInstances = 2
 
 // shape is the schema an incoming store must have. A store with anything else in it
@@ -63,7 +65,7 @@ var shape = doltdb.Shape{Plane: "federation", Steps: migrations, Tables: []map[s
 	"templates":         "ea2160aeb73dc57f2bf7126a872ea09327aba1bc07a594e8fba4d162c98c2283",
 	"towns":             "126fa50d58595046d3e160a8ca1f3be438239754d19030a2f4f0f3573733c7c3",
 }, {
-	"towns": "2313f7ed1450643eef0256caa8649815ed3aec6dd26f212c3076f0c10cde5cb0",
+	"towns": "e0b1372b72d8e0cee4ed62306dac546d561aa8cc78ed3878f501ecc421704aa2",
 }}}
 
 // appendOnly are the tables whose rows are added and never removed.

@@ -18,13 +18,15 @@ type Member struct {
 	// Instance is the directory that speaks for the Town; empty when a former
 	// version of gt entered the Town.
 	Instance string `json:"instance"`
+	// Left: the Town left the federation. It may join again.
+	Left bool `json:"left"`
 }
 
 // memberColumns are the columns of a Member, in the order of scanMember.
-const memberColumns = "id, name, revision, instance"
+const memberColumns = "id, name, revision, instance, departed"
 
 func scanMember(r scanner) (m Member, err error) {
-	err = r.Scan(&m.ID, &m.Name, &m.Revision, &m.Instance)
+	err = r.Scan(&m.ID, &m.Name, &m.Revision, &m.Instance, &m.Left)
 	return m, err
 }
 
@@ -68,7 +70,7 @@ type Entry struct {
 
 // mayReplace reports whether the entry may stand where the registry has m.
 func (e Entry) mayReplace(m Member) bool {
-	return m.Instance == "" || m.Instance == e.Instance || slices.Contains(e.Replaces, m.Instance)
+	return m.Instance == "" || m.Left || m.Instance == e.Instance || slices.Contains(e.Replaces, m.Instance)
 }
 
 // InstanceError reports that another directory speaks for this Town. It is a
@@ -104,6 +106,24 @@ func (s *Store) register(ctx context.Context, tx *doltdb.Tx, e Entry) error {
 	if known == now {
 		return nil
 	}
-	return write(ctx, tx, doltdb.Replace, "towns", memberColumns,
-		[][]any{{string(now.ID), now.Name, now.Revision + 1, now.Instance}})
+	now.Revision++
+	return writeMember(ctx, tx, now)
+}
+
+func writeMember(ctx context.Context, tx *doltdb.Tx, m Member) error {
+	return write(ctx, tx, doltdb.Replace, "towns", memberColumns, [][]any{{string(m.ID), m.Name, m.Revision, m.Instance, m.Left}})
+}
+
+// Leave notes in the registry that this Town left the federation. Register takes it
+// back. The commit is empty when the registry says so already, or has no such Town.
+func (s *Store) Leave(ctx context.Context) (commit string, err error) {
+	return s.db.Update(ctx, "this Town leaves the federation", func(tx *doltdb.Tx) error {
+		m, err := s.self(ctx, tx)
+		if err != nil || m.ID == "" || m.Left {
+			return err
+		}
+		m.Left = true
+		m.Revision++
+		return writeMember(ctx, tx, m)
+	})
 }

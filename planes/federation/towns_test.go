@@ -329,8 +329,8 @@ func TestIncomingSchemasThatAreRefused(t *testing.T) {
 		"another column":              {2, "ALTER TABLE towns MODIFY COLUMN instance VARCHAR(65) NOT NULL DEFAULT ''", "definition"},
 		"a step back":                 {2, "DELETE FROM schema_migrations WHERE version = 2", "went back"},
 		"no step at all":              {1, "DELETE FROM schema_migrations", "no schema"},
-		"an instance with an escape":  {2, "INSERT INTO towns VALUES ('id-x', 'x', 1, CONCAT('i', CHAR(27), '[2J'))", "instance"},
-		"an instance that is a path":  {2, "INSERT INTO towns VALUES ('id-x', 'x', 1, '../x')", "instance"},
+		"an instance with an escape":  {2, "INSERT INTO towns VALUES ('id-x', 'x', 1, CONCAT('i', CHAR(27), '[2J'), 0)", "instance"},
+		"an instance that is a path":  {2, "INSERT INTO towns VALUES ('id-x', 'x', 1, '../x', 0)", "instance"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			there, mirror := formerStore(t, test.steps, "alpha"), t.TempDir()
@@ -345,4 +345,35 @@ func TestIncomingSchemasThatAreRefused(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A Town that left stays in the registry and says so, in every Town; when it joins
+// again, from whichever directory, it is there as before.
+func TestATownLeavesAndReturns(t *testing.T) {
+	s := newStore(t)
+	if commit, err := s.Leave(t.Context()); err != nil || commit != "" {
+		t.Fatalf("a Town that is not in the registry left: %q %v", commit, err)
+	}
+	register := func(e Entry) {
+		t.Helper()
+		if _, err := s.Register(t.Context(), e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expect := func(want Member) {
+		t.Helper()
+		if got, err := s.Self(t.Context()); err != nil || got != want {
+			t.Errorf("%+v, %v, want %+v", got, err, want)
+		}
+	}
+	register(Entry{Name: "alpha", Instance: "one"})
+	if commit, err := s.Leave(t.Context()); err != nil || commit == "" {
+		t.Fatalf("%q %v", commit, err)
+	}
+	if commit, err := s.Leave(t.Context()); err != nil || commit != "" {
+		t.Errorf("it left twice: %q %v", commit, err)
+	}
+	expect(Member{ID: "town-1", Name: "alpha", Revision: 2, Instance: "one", Left: true})
+	register(Entry{Name: "alpha", Instance: "two"})
+	expect(Member{ID: "town-1", Name: "alpha", Revision: 3, Instance: "two"})
 }
