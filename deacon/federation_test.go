@@ -1,11 +1,15 @@
 package deacon
 
 import (
+	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"gastown/e2e/gitserver"
+	"gastown/sync/federate"
 	"gastown/town/config"
 )
 
@@ -83,6 +87,64 @@ func TestADeadRemoteDelaysNothing(t *testing.T) {
 			r.end()
 		})
 	}
+}
+
+// A remote that refuses every push is not in step, and is pulled from by schedule all
+// the same.
+func TestRefusedPushesDelayNoPull(t *testing.T) {
+	t.Parallel() // it mostly waits
+	p := found(t)
+	dir, server := hub(t)
+	p.edit("mayor", "first")
+	p.agree("origin", server.URL())
+	refuse := filepath.Join(dir, "hooks", "pre-receive")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(refuse), 0o700), os.WriteFile(refuse, []byte("#!/bin/sh\nexit 1\n"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	p.schedule("jobs: {federation-sync: {schedule: \"@every 1s\", jitter: 0s}}")
+	p.edit("mayor", "second")
+	r := p.mustStart()
+	contact := func() federate.Contact {
+		cfg := r.host.Config()
+		all, err := p.engine(cfg).Contacts([]federate.Remote{federate.Remote{Name: "origin", URL: server.URL()}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return all[0]
+	}
+	var paused federate.Contact
+	until(t, "pushes pause", func() bool {
+		j := r.Status().Jobs
+		for _, j := range j {
+			if j.Name == "federation-sync:origin" && j.Last != nil && strings.Contains(j.Last.Error, "pulls go on") {
+				if j.Last.Outcome != "failed" || time.Until(*j.Next) > 2*time.Second {
+					t.Errorf("%+v, next in %s", j.Last, time.Until(*j.Next))
+				}
+				paused = contact()
+				return true
+			}
+		}
+		return false
+	})
+	until(t, "a pull succeeds while pushes pause", func() bool {
+		c := contact()
+		return c.Push.Failing && c.Push.Failed.Equal(paused.Push.Failed) && c.Pull.Succeeded.After(paused.Pull.Succeeded)
+	})
+	out, err := r.client.Run(t.Context(), "federation")
+	if err != nil || out.Checks[0].State != "warning" || !strings.Contains(strings.Join(out.Checks[0].Details, "\n"), "origin: the last push failed (the last push that succeeded was") {
+		t.Errorf("%+v, %v", out, err)
+	}
+	// Who asks does not wait for the pause.
+	if err := os.Remove(refuse); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := r.client.Run(t.Context(), "federation-sync"); err != nil || out.Runs[0].Outcome != "ok" {
+		t.Errorf("%+v, %v", out, err)
+	}
+	if out, err := r.client.Run(t.Context(), "federation"); err != nil || out.Checks[0].State != "healthy" {
+		t.Errorf("%+v, %v", out, err)
+	}
+	r.end()
 }
 
 // The stop does not wait for a remote.

@@ -107,6 +107,11 @@ func (d *Deacon) run(ctx context.Context, name string) (out control.Ran, err err
 	if len(wanted) == 0 && !row { // the row has no keys, so it has no jobs to run
 		return out, town.Fail("run "+town.Clip(name, 64), "choose one of: "+strings.Join(names, ", "), "%w: there is no such check or job", town.ErrUsage)
 	}
+	for _, p := range offering[part.Asked](d.host.parts) {
+		for _, name := range wanted {
+			p.Asked(name)
+		}
+	}
 	runs, err := d.host.DoJobs(ctx, wanted)
 	out.Runs = part.Runs(runs)
 	return out, err

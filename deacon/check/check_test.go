@@ -112,6 +112,8 @@ func TestTmux(t *testing.T) {
 func TestFederation(t *testing.T) {
 	now := time.Unix(1_000_000, 0)
 	ago := func(d time.Duration) time.Time { return now.Add(-d) }
+	worked := func(d time.Duration) Attempts { return Attempts{Succeeded: ago(d)} }
+	fails := func(d time.Duration) Attempts { return Attempts{Succeeded: ago(d), Failing: true, Error: "refused"} }
 	var contacts []Contact
 	reviews := 0
 	seen := 0
@@ -127,14 +129,20 @@ func TestFederation(t *testing.T) {
 		want    State
 		says    string
 	}{
-		{Contact{Remote: "fine", Confirmed: true, Verified: ago(time.Minute)}, Healthy, ""},
-		{Contact{Remote: "asked", Verified: time.Time{}}, Healthy, "not confirmed"},
+		{Contact{Remote: "fine", Confirmed: true, Pull: worked(time.Minute)}, Healthy, ""},
+		{Contact{Remote: "asked"}, Healthy, "not confirmed"},
 		{Contact{Remote: "young", Confirmed: true}, Healthy, ""},
-		{Contact{Remote: "late", Confirmed: true, Verified: ago(2 * time.Hour)}, Warning, "late: not in step for 2h0m0s"},
-		{Contact{Remote: "dead", Confirmed: true, Verified: ago(time.Minute), Error: "refused"}, Warning, "dead: the last attempt failed: refused"},
-		{Contact{Remote: "lost", Confirmed: true, Verified: ago(25 * time.Hour), Error: "refused"}, Critical, "lost"},
+		{Contact{Remote: "late", Confirmed: true, Pull: worked(2 * time.Hour)}, Warning, "late: not in step: the last pull that succeeded was 2h0m0s ago"},
+		{Contact{Remote: "dead", Confirmed: true, Pull: fails(time.Minute)}, Warning, "dead: the last pull failed (the last pull that succeeded was 1m0s ago): refused"},
+		{Contact{Remote: "lost", Confirmed: true, Pull: fails(25 * time.Hour)}, Critical, "lost"},
+		// Pulls that succeed do not hide pushes that fail.
+		{Contact{Remote: "read-only", Confirmed: true, Pull: worked(time.Second), Push: fails(time.Minute)}, Warning, "read-only: the last push failed"},
+		{Contact{Remote: "never", Confirmed: true, Pull: worked(time.Second), Push: Attempts{Failing: true, Error: "refused"}}, Warning, "none has succeeded yet"},
+		{Contact{Remote: "deaf", Confirmed: true, Pull: worked(time.Second), Push: fails(25 * time.Hour)}, Critical, "deaf: the last push failed"},
+		// Who never pushes is in step with what it pulls.
+		{Contact{Remote: "reader", Confirmed: true, Pull: worked(time.Second), Push: worked(48 * time.Hour)}, Healthy, ""},
 	} {
-		contacts = []Contact{{Remote: "other", Confirmed: true, Verified: ago(time.Second)}, v.contact}
+		contacts = []Contact{{Remote: "other", Confirmed: true, Pull: worked(time.Second)}, v.contact}
 		got := do(t, check, v.want)
 		if text := strings.Join(got.Details, "\n"); (v.says == "") != (text == "") || !strings.Contains(text, v.says) {
 			t.Errorf("%s: %q", v.contact.Remote, text)

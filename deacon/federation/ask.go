@@ -36,6 +36,9 @@ func (p *Part) ask(ctx context.Context, remote string, wait bool) ([]schedule.Ru
 	if len(names) == 0 && remote != "" {
 		return nil, town.Fail("sync with "+town.Clip(remote, 64), "gt federation remote list shows them", "%w: there is no such remote", town.ErrUsage)
 	}
+	for _, name := range names {
+		p.Asked(name)
+	}
 	if wait {
 		return p.host.DoJobs(ctx, names)
 	}

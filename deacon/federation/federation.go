@@ -19,6 +19,7 @@ import (
 	"gastown/deacon/schedule"
 	"gastown/planes/operational"
 	"gastown/sync/federate"
+	"gastown/town"
 	"gastown/town/config"
 )
 
@@ -59,7 +60,9 @@ type Runs interface {
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
 	host     Host
+	pushes   pushes
 	verified *prometheus.GaugeVec
+	failing  *prometheus.GaugeVec
 	reviews  prometheus.Gauge
 }
 
@@ -70,6 +73,7 @@ var (
 	_ part.Controlled = (*Part)(nil)
 	_ part.Web        = (*Part)(nil)
 	_ part.Reloaded   = (*Part)(nil)
+	_ part.Asked      = (*Part)(nil)
 )
 
 // New returns the part.
@@ -78,6 +82,8 @@ func New(h Host) *Part {
 		host: h,
 		verified: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gt_federation_last_verified_time_seconds",
 			Help: "When a remote last confirmed an exchange, in Unix time; 0 for never."}, []string{"remote"}),
+		failing: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gt_federation_failing",
+			Help: "Whether the last pull from a remote, or the last push to it, failed: 0 or 1."}, []string{"remote", "direction"}),
 		reviews: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gt_federation_open_reviews", Help: "Conflicts that wait for a person."}),
 	}
 }
@@ -86,7 +92,9 @@ func New(h Host) *Part {
 func (p *Part) Name() string { return "federation" }
 
 // Metrics implements part.Measured.
-func (p *Part) Metrics() []prometheus.Collector { return []prometheus.Collector{p.verified, p.reviews} }
+func (p *Part) Metrics() []prometheus.Collector {
+	return []prometheus.Collector{p.verified, p.failing, p.reviews}
+}
 
 // Reload implements part.Reloaded: it forgets the figures of remotes that were
 // removed.
@@ -94,6 +102,8 @@ func (p *Part) Reload(before, now *config.Config) {
 	for _, r := range before.Remotes {
 		if _, still := now.Remote(r.Name); !still {
 			p.verified.DeleteLabelValues(r.Name)
+			p.failing.DeletePartialMatch(prometheus.Labels{"remote": r.Name})
+			p.pushes.forget(r.Name)
 		}
 	}
 }
@@ -110,6 +120,13 @@ func (p *Part) Jobs(cfg *config.Config) []schedule.Job {
 		Schedule: "@every " + interval.String(), Jitter: min(30*time.Second, interval/10),
 		Deadline: 5 * time.Minute, Overlap: schedule.Follow, MaxPause: maxPause, RunKey: p.sync,
 	}}
+}
+
+// Asked implements part.Asked: somebody wants a sync now, with its push.
+func (p *Part) Asked(name string) {
+	if remote, ok := strings.CutPrefix(name, schedule.KeyedName(job, "")); ok {
+		p.pushes.forget(remote)
+	}
 }
 
 // sync exchanges with one remote.
@@ -129,11 +146,35 @@ func (p *Part) sync(ctx context.Context, name string) (string, error) {
 		// failure.
 		return "", nil
 	}
+	began := p.host.Now()
+	if ok, wait := p.pushes.due(name, began); !ok && known[0].Push.Failing {
+		return p.onlyPull(ctx, engine, known[0], wait)
+	}
 	out, err := engine.Sync(ctx, remote, false)
-	if err != nil {
+	if err == nil {
+		p.pushes.forget(name)
+		return summary(out), nil
+	}
+	if after, unknown := engine.Contacts([]federate.Remote{remote}); unknown == nil {
+		if c := after[0]; c.Push.Failing && !c.Pull.Failing && c.Push.Failed != known[0].Push.Failed {
+			p.pushes.failed(name, began)
+			return summary(out), schedule.KeepPace(err)
+		}
+	}
+	return "", err
+}
+
+// onlyPull is a sync with a remote to which pushes fail, until the next push is due.
+func (p *Part) onlyPull(ctx context.Context, engine *federate.Engine, c federate.Contact, wait time.Duration) (note string, err error) {
+	var out federate.Synced
+	if out.Recorded, err = engine.Commit(ctx, ""); err != nil {
 		return "", err
 	}
-	return summary(out), nil
+	if out.Pulled, err = engine.Pull(ctx, c.Remote, false); err != nil {
+		return "", err
+	}
+	return summary(out), schedule.KeepPace(town.Fail("push to "+c.Name, "gt federation push --remote "+c.Name+" tries now",
+		"pushes fail, and the next one is due in %s; pulls go on: %s", wait.Round(time.Second), c.Push.Error))
 }
 
 // summary describes what a sync did; "" for nothing. Reviews wait for a person, so
@@ -178,9 +219,13 @@ func (p *Part) contacts(cfg *config.Config) (all []check.Contact, err error) {
 	}
 	known, err := p.host.Engine(cfg).Contacts(remotes)
 	for _, c := range known {
-		all = append(all, check.Contact{Remote: c.Name, Confirmed: c.Confirmed, Verified: c.Verified, Error: c.Error})
+		all = append(all, check.Contact{Remote: c.Name, Confirmed: c.Confirmed, Verified: c.Verified, Pull: attempts(c.Pull), Push: attempts(c.Push)})
 	}
 	return all, err
+}
+
+func attempts(a federate.Attempts) check.Attempts {
+	return check.Attempts{Succeeded: a.Succeeded, Failing: a.Failing, Error: a.Error}
 }
 
 // openReviews counts the conflicts that wait for a person.
@@ -201,6 +246,13 @@ func (p *Part) seen(contacts []check.Contact, reviews int) {
 			at = float64(c.Verified.UnixNano()) / 1e9
 		}
 		p.verified.WithLabelValues(c.Remote).Set(at)
+		for direction, a := range map[string]check.Attempts{"pull": c.Pull, "push": c.Push} {
+			value := 0.0
+			if a.Failing {
+				value = 1
+			}
+			p.failing.WithLabelValues(c.Remote, direction).Set(value)
+		}
 	}
 	p.reviews.Set(float64(reviews))
 }

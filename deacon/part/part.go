@@ -100,6 +100,10 @@ type Runner interface {
 	Run(ctx context.Context, name string) (control.Ran, error)
 }
 
+// Asked is a part that must know that somebody asked for a run of one of its jobs,
+// because such a run does more than one by schedule.
+type Asked interface{ Asked(job string) }
+
 // Caching is a part with caches for gt cache.
 type Caching interface{ Caches() []Cache }
 

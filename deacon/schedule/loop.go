@@ -133,14 +133,22 @@ func (s *Scheduler) carryOut(ctx context.Context, e *entry, job Job, waiters []c
 	e.running, e.stuck, e.last = false, run.Outcome == Stuck, &run
 	switch run.Outcome {
 	case OK:
-		if e.failures > 0 {
-			e.failures = 0
+		slow := e.slowing > 0
+		e.failures, e.slowing = 0, 0
+		if slow {
 			e.next = s.after(e, s.now())
 		}
 	case Stopped:
 	default:
 		e.failures++
-		if e.job.MaxPause > 0 {
+		if paced := (pacedError{}); run.Outcome == Failed && errors.As(run.Err, &paced) {
+			if e.slowing > 0 {
+				e.slowing = 0
+				e.next = s.after(e, s.now())
+			}
+			break
+		}
+		if e.slowing++; e.job.MaxPause > 0 {
 			// The pause begins now, even if the job became due meanwhile.
 			e.due, e.next = false, s.after(e, s.now())
 		}

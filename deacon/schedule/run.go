@@ -41,6 +41,14 @@ var (
 	errPanic    = errors.New("the job panicked")
 )
 
+// KeepPace marks the error of a run that failed in part: the job goes on by its
+// schedule, although failures otherwise make its pauses longer.
+func KeepPace(err error) error { return pacedError{err} }
+
+type pacedError struct{ error }
+
+func (e pacedError) Unwrap() error { return e.error }
+
 // perform runs a job within its deadline. It closes ended when the job's function
 // has really returned, which may be after perform returns.
 func (s *Scheduler) perform(ctx context.Context, job Job) (out Run, ended <-chan struct{}) {

@@ -215,6 +215,39 @@ func TestFailingPausesGrow(t *testing.T) {
 	})
 }
 
+// A run that failed in part counts as a failure and does not slow its job down.
+func TestPartialFailuresKeepPace(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		runs := 0
+		whole := false
+		job := Job{Name: "half", Schedule: "@every 5m", MaxPause: time.Hour, Run: func(context.Context) (string, error) {
+			runs++
+			if whole {
+				return "", errors.New("no answer")
+			}
+			return "", KeepPace(errors.New("no answer"))
+		}}
+		s, stop := start(t, Options{}, job)
+		time.Sleep(61 * time.Minute)
+		synctest.Wait()
+		st := s.Jobs()[0]
+		if runs != 12 || st.Failures != 12 || st.Last.Outcome != Failed {
+			t.Errorf("%d runs, %+v", runs, st)
+		}
+		// Whole failures slow it down, and a partial one ends that.
+		whole = true
+		time.Sleep(time.Hour)
+		whole = false
+		if _, err := s.Do(t.Context(), "half"); err != nil {
+			t.Fatal(err)
+		}
+		if st := s.Jobs()[0]; time.Until(st.Next) > 5*time.Minute {
+			t.Errorf("%+v", st)
+		}
+		stop()
+	})
+}
+
 // A run that fails after its next due time has passed is not repeated at once, and
 // a failure just before the due time leads to the same pause.
 func TestSlowFailuresPauseToo(t *testing.T) {
@@ -244,7 +277,7 @@ func TestSlowFailuresPauseToo(t *testing.T) {
 func TestPausesHaveJitter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		random := 0.0
-		e := &entry{job: Job{MaxPause: time.Hour}, failures: 4}
+		e := &entry{job: Job{MaxPause: time.Hour}, slowing: 4}
 		e.schedule, _ = Parse("@every 5m")
 		s := New(Options{Random: func() float64 { random += .1; return random - .1 }})
 		now := time.Now()

@@ -73,6 +73,7 @@ type entry struct {
 	again    bool // one more run was requested
 	due      bool // one more run is due by schedule
 	failures int
+	slowing  int // failures in a row that make the pauses longer
 	skipped  int
 	last     *Run
 	waiters  []chan Run
@@ -193,11 +194,11 @@ func (s *Scheduler) jitter(e *entry) time.Duration {
 // after is the due time that follows t, later when the job keeps failing.
 func (s *Scheduler) after(e *entry, t time.Time) time.Time {
 	next := e.schedule.Next(t).Round(0)
-	if e.failures > 1 && e.job.MaxPause > 0 {
+	if e.slowing > 1 && e.job.MaxPause > 0 {
 		// Counted from one due time to the next, because t may be just before one.
 		period := e.schedule.Next(next).Sub(next)
 		pause := period
-		for range min(e.failures-1, 30) {
+		for range min(e.slowing-1, 30) {
 			if pause *= 2; pause >= e.job.MaxPause {
 				pause = max(e.job.MaxPause, period)
 				break

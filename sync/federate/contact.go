@@ -1,17 +1,11 @@
 package federate
 
-import "time"
-
 // Contact is what is known of a remote without opening the plane.
 type Contact struct {
 	Remote
 	// Confirmed: this remote was agreed to in init or join.
 	Confirmed bool
-	// Verified is when the remote last confirmed an exchange; zero for never.
-	Verified time.Time
-	// Failed and Error are of the last attempt, if it failed.
-	Failed time.Time
-	Error  string
+	Exchange
 }
 
 // Contacts says when each remote last confirmed an exchange. It contacts nobody,
@@ -24,7 +18,7 @@ func (e *Engine) Contacts(remotes []Remote) ([]Contact, error) {
 			return nil, err
 		}
 		all = append(all, Contact{
-			Remote: r, Confirmed: st.Confirmed == r.URL, Verified: st.Verified, Failed: st.Failed, Error: st.Error,
+			Remote: r, Confirmed: st.Confirmed == r.URL, Exchange: st.exchange(),
 		})
 	}
 	return all, nil

@@ -43,7 +43,7 @@ func (tt *testTown) publishUnchecked(url string) {
 	if err == nil {
 		_, err = s.mirror.Publish(ctx, gitremote.PublishOptions{AuthorName: "stock", AuthorEmail: "stock@example.com", Message: "by hand"})
 	}
-	if err := s.end(err); err != nil {
+	if err := s.end(err, &s.state.Pull); err != nil {
 		tt.t.Fatal(err)
 	}
 }

@@ -91,7 +91,7 @@ func (s *session) agree(ctx context.Context, confirm Confirm, out *Pushed, send 
 			return nil
 		}
 		if !errors.Is(err, errUnseen) {
-			s.noteFailure(err)
+			s.noteFailure(err, &s.state.Push)
 			return err
 		}
 		out.Attempts = 0

@@ -59,7 +59,7 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 		op = "publish the Town's entry at " + remote.Name
 		err = s.push(ctx, pushOptions{agreed: agreed, asRecorded: true}, &out.Pushed)
 		if err != nil && !errors.Is(err, errUnseen) {
-			s.noteFailure(err)
+			s.noteFailure(err, &s.state.Push)
 		}
 	}
 	if err == nil && related || errors.Is(err, errUnseen) {

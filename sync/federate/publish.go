@@ -189,7 +189,7 @@ func (p *push) send(ctx context.Context, tip stagedTip) (done bool, err error) {
 		p.plan.Published()
 	}
 	p.tidy()
-	if err := p.verified(when); err != nil {
+	if err := p.verified(when, &p.state.Push); err != nil {
 		return false, err
 	}
 	if !p.recorded.IsZero() {

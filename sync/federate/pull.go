@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"gastown/town"
 )
@@ -49,7 +48,7 @@ func (e *Engine) Pull(ctx context.Context, remote Remote, dry bool) (_ Pulled, e
 	if err != nil {
 		return Pulled{}, e.advise("pull from "+remote.Name, err)
 	}
-	defer func() { err = e.advise("pull from "+remote.Name, s.end(err)) }()
+	defer func() { err = e.advise("pull from "+remote.Name, s.end(err, &s.state.Pull)) }()
 	out, err := s.pull(ctx, dry)
 	return out.Pulled, err
 }
@@ -85,7 +84,7 @@ func (s *session) pull(ctx context.Context, dry bool) (out pulled, err error) {
 		s.tidy()
 	}
 	s.pullRecords(ctx, dry, &out.Pulled)
-	err = s.verified(found.at)
+	err = s.verified(found.at, &s.state.Pull)
 	if err == nil && s.refused == nil && !dry {
 		s.last = &found
 	}
@@ -96,8 +95,8 @@ func (s *session) pull(ctx context.Context, dry bool) (out pulled, err error) {
 // there failed, that is the reason.
 func (s *session) none() error {
 	op, next := "pull from "+s.remote.Name, "gt federation push publishes this Town's federation there"
-	if last := s.state.Error; last != "" && !strings.Contains(last, errNone.Error()) {
-		return town.Fail(op, next, "%w: %w; the last attempt failed: %s", town.ErrRefused, errNone, town.Clip(last, 500))
+	if last := s.state.Push; last.Failing {
+		return town.Fail(op, next, "%w: %w; the last attempt failed: %s", town.ErrRefused, errNone, town.Clip(last.Error, 500))
 	}
 	return town.Fail(op, next, "%w: %w", town.ErrRefused, errNone)
 }

@@ -65,7 +65,7 @@ func (e *Engine) Push(ctx context.Context, remote Remote, dry bool) (out Pushed,
 	if err != nil {
 		return out, e.advise("push to "+remote.Name, err)
 	}
-	defer func() { err = e.advise("push to "+remote.Name, s.end(err)) }()
+	defer func() { err = e.advise("push to "+remote.Name, s.end(err, &s.state.Push)) }()
 	out.Remote = remote.Name
 	err = s.push(ctx, pushOptions{}, &out)
 	return out, err

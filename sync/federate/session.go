@@ -66,19 +66,23 @@ func (e *Engine) begin(ctx context.Context, remote Remote) (*session, error) {
 		return nil, errors.Join(err, s.release())
 	}
 	if err := s.openMirror(ctx); err != nil {
-		s.noteFailure(err)
+		s.noteFailure(err, &s.state.Pull, &s.state.Push)
 		return nil, errors.Join(err, s.release())
 	}
 	return s, nil
 }
 
 // end ends a session whose call ended with err, and returns the call's error. It
-// records a failure for status.
-func (s *session) end(err error) error {
-	if err = s.withRefused(err); err != nil {
-		s.noteFailure(err)
+// records a failure for status: err as that of the state's pulls or pushes, and
+// refused records as one of pulls, because they arrived.
+func (s *session) end(err error, of *Attempts) error {
+	if s.refused != nil {
+		s.noteFailure(s.refused, &s.state.Pull)
 	}
-	return errors.Join(err, s.release())
+	if err != nil {
+		s.noteFailure(err, of)
+	}
+	return errors.Join(s.withRefused(err), s.release())
 }
 
 // ask fetches from the remote. A person sees which server is awaited.

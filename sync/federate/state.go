@@ -31,9 +31,13 @@ type state struct {
 	Shared records.State `json:"shared,omitzero"`
 	// Verified is when the remote itself last said so.
 	Verified time.Time `json:"verified,omitzero"`
-	// Failed and Error describe the last attempt, if it failed.
-	Failed time.Time `json:"failed,omitzero"`
-	Error  string    `json:"error,omitempty"`
+	// Pull and Push are how the last pulls and pushes went.
+	Pull Attempts `json:"pull,omitzero"`
+	Push Attempts `json:"push,omitzero"`
+	// FormerFailed and FormerError are of a version that did not tell pulls and
+	// pushes apart. They are read and never written.
+	FormerFailed time.Time `json:"failed,omitzero"`
+	FormerError  string    `json:"error,omitempty"`
 
 	// damaged: the file did not make sense, so nothing is known.
 	damaged bool
@@ -57,6 +61,7 @@ func (e *Engine) loadState(remote string) (s state, err error) {
 		e.opts.Log.WithError(err).WithField("file", e.statePath(remote)).Warn("what is known of the remote is damaged")
 		return state{damaged: true}, nil
 	}
+	s.upgrade()
 	return s, nil
 }
 
@@ -109,20 +114,27 @@ func (s *session) confirm() error {
 	return s.save()
 }
 
-// verified records that the remote itself confirmed the session's state, and when.
-func (s *session) verified(when time.Time) error {
+// verified records that the remote itself confirmed the session's state, and when,
+// at the end of a pull or a push.
+func (s *session) verified(when time.Time, of *Attempts) error {
 	s.state.Verified = when.UTC()
-	s.state.Error, s.state.Failed = "", time.Time{}
+	of.succeed(when)
 	return s.save()
 }
 
-// noteFailure records why the call failed, for status. It returns no error, because
-// the call's own error matters more.
-func (s *session) noteFailure(cause error) {
-	if errors.Is(cause, errNone) && s.state.Error != "" {
+// noteFailure records why a pull, a push or both failed, for status. It returns no
+// error, because the call's own error matters more. A call that was interrupted has
+// not failed.
+func (s *session) noteFailure(cause error, of ...*Attempts) {
+	switch {
+	case errors.Is(cause, context.Canceled):
+		return
+	case errors.Is(cause, errNone) && (s.state.Pull.Failing || s.state.Push.Failing):
 		return // the reason why nothing was published there says more
 	}
-	s.state.Failed, s.state.Error = s.opts.Now().UTC(), town.Plain(cause.Error())
+	for _, a := range of {
+		a.fail(s.opts.Now(), cause)
+	}
 	if err := s.save(); err != nil {
 		s.opts.Log.WithError(err).Warn("note the failed sync")
 	}

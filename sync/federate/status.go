@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"time"
 
 	"gastown/planes/federation"
 	"gastown/sync/files"
@@ -37,11 +36,7 @@ type RemoteStatus struct {
 	// Ahead counts commits the remote is not known to hold, Behind commits that
 	// were fetched and not merged.
 	Ahead, Behind int
-	// Verified is when the remote last confirmed an exchange; zero for never.
-	Verified time.Time
-	// Failed and Error are of the last attempt, if it failed.
-	Failed time.Time
-	Error  string
+	Exchange
 }
 
 // Status compares files, plane and remotes, as of the last contact.
@@ -173,7 +168,7 @@ func (e *Engine) remoteStatus(ctx context.Context, w *workspace, head string, r 
 		return RemoteStatus{}, err
 	}
 	out := RemoteStatus{
-		Remote: r, Confirmed: st.Confirmed == r.URL, Verified: st.Verified, Failed: st.Failed, Error: st.Error,
+		Remote: r, Confirmed: st.Confirmed == r.URL, Exchange: st.exchange(),
 	}
 	out.Ahead, out.Behind, err = w.store.Standing(ctx, head, r.Name, st.Commit)
 	return out, err

@@ -26,17 +26,18 @@ func (e *Engine) Sync(ctx context.Context, remote Remote, dry bool) (out Synced,
 			return out, err
 		}
 	}
-	op := "pull from "
+	op := "pull from " // what is under way
 	s, err := e.begin(ctx, remote)
 	if err != nil {
 		return out, e.advise(op+remote.Name, err)
 	}
-	defer func() { err = e.advise(op+remote.Name, s.end(err)) }()
+	doing := &s.state.Pull
+	defer func() { err = e.advise(op+remote.Name, s.end(err, doing)) }()
 	pulled, err := s.pull(ctx, false)
 	if out.Pulled = pulled.Pulled; err != nil {
 		return out, err
 	}
-	op, out.Pushed.Remote = "push to ", remote.Name
+	op, doing, out.Pushed.Remote = "push to ", &s.state.Push, remote.Name
 	err = s.push(ctx, pushOptions{}, &out.Pushed)
 	return out, err
 }

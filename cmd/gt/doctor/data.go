@@ -96,6 +96,7 @@ func (d *doctor) remotes(ctx context.Context, offline bool) (found []finding, er
 				Why: "the clock was set back, so ages that are shown are wrong", Next: "correct the clock"})
 		}
 		found = append(found, append(d.mirror(ctx, r), d.exchange(ctx, r)...)...)
+		found = append(found, d.refusedPushes(c)...)
 		if offline {
 			found = append(found, d.remembered(c)...)
 			continue
@@ -165,14 +166,30 @@ func (d *doctor) contact(ctx context.Context, r federate.Remote) []finding {
 }
 
 // remembered describes the last exchange with a remote.
-func (d *doctor) remembered(c federate.Contact) []finding {
-	why := "what this Town and others write does not meet until it works again; nothing is lost meanwhile"
-	switch {
-	case c.Error != "":
-		return []finding{{Severity: warning, What: fmt.Sprintf("the last exchange with %s failed %s: %s", c.Name, d.call.Ago(c.Failed), town.Clip(c.Error, 500)),
-			Why: why, Next: "gt federation sync --remote " + c.Name}}
-	case c.Verified.IsZero():
-		return []finding{{Severity: warning, What: c.Name + " was never in step with this Town", Why: why, Next: "gt federation sync --remote " + c.Name}}
+func (d *doctor) remembered(c federate.Contact) (found []finding) {
+	next := "gt federation sync --remote " + c.Name
+	if c.Pull.Failing {
+		return append(found, finding{Severity: warning, What: fmt.Sprintf("the last pull from %s failed %s: %s", c.Name, d.call.Ago(c.Pull.Failed), town.Clip(c.Pull.Error, 500)),
+			Why: "what this Town and others write does not meet until it works again; nothing is lost meanwhile", Next: next})
 	}
-	return nil
+	if c.Verified.IsZero() {
+		found = append(found, finding{Severity: warning, What: c.Name + " was never in step with this Town",
+			Why: "what this Town and others write does not meet; nothing is lost meanwhile", Next: next})
+	}
+	return found
+}
+
+// refusedPushes reports a remote from which this Town may pull and to which it
+// cannot push. A doctor's contact with the remote is a pull, which does not tell.
+func (d *doctor) refusedPushes(c federate.Contact) []finding {
+	if !c.Push.Failing {
+		return nil
+	}
+	since := "no push has succeeded yet"
+	if !c.Push.Succeeded.IsZero() {
+		since = "the last one that succeeded was " + d.call.Ago(c.Push.Succeeded)
+	}
+	return []finding{{Severity: warning,
+		What: fmt.Sprintf("the last push to %s failed %s, and %s: %s", c.Name, d.call.Ago(c.Push.Failed), since, town.Clip(c.Push.Error, 500)),
+		Why:  "other Towns do not get what this Town writes; nothing is lost meanwhile", Next: "gt federation push --remote " + c.Name}}
 }

@@ -45,8 +45,23 @@ type remoteStatus struct {
 	Ahead     int        `json:"ahead"`
 	Behind    int        `json:"behind"`
 	Verified  *time.Time `json:"verified,omitempty"`
+	// Failed and Error are of the pull or push that failed last, if that fails now.
+	Failed *time.Time `json:"failed,omitempty"`
+	Error  string     `json:"error,omitempty"`
+	Pull   attempts   `json:"pull"`
+	Push   attempts   `json:"push"`
+}
+
+// attempts is federate.Attempts for printing.
+type attempts struct {
+	Failing   bool       `json:"failing"`
+	Succeeded *time.Time `json:"succeeded,omitempty"`
 	Failed    *time.Time `json:"failed,omitempty"`
 	Error     string     `json:"error,omitempty"`
+}
+
+func newAttempts(a federate.Attempts) attempts {
+	return attempts{a.Failing, optionalTime(a.Succeeded), optionalTime(a.Failed), a.Error}
 }
 
 func statusCommand() shell.Command {
@@ -91,10 +106,14 @@ func newStatus(h *target, got federate.Status) status {
 		out.Reviews = append(out.Reviews, newReview(r))
 	}
 	for _, r := range got.Remotes {
-		out.Remotes = append(out.Remotes, remoteStatus{
+		one := remoteStatus{
 			Name: r.Name, URL: r.URL, Confirmed: r.Confirmed, Ahead: r.Ahead, Behind: r.Behind,
-			Verified: optionalTime(r.Verified), Failed: optionalTime(r.Failed), Error: r.Error,
-		})
+			Verified: optionalTime(r.Verified), Pull: newAttempts(r.Pull), Push: newAttempts(r.Push),
+		}
+		if failing := r.Failing(); len(failing) > 0 {
+			one.Failed, one.Error = optionalTime(failing[0].Failed), failing[0].Error
+		}
+		out.Remotes = append(out.Remotes, one)
 	}
 	return out
 }
@@ -164,9 +183,20 @@ func (r remoteStatus) print(call *shell.Call, p *term.Printer) {
 	} else {
 		p.Line("  last verified %s", call.Ago(*r.Verified))
 	}
-	if r.Failed != nil {
-		p.Styled(term.Bad, "  last attempt failed %s: %s", call.Ago(*r.Failed), r.Error)
+	r.Pull.print(call, p, "pull")
+	r.Push.print(call, p, "push")
+}
+
+// print names a failure of the last pull or push, and how long it has been so.
+func (a attempts) print(call *shell.Call, p *term.Printer, what string) {
+	if !a.Failing {
+		return
 	}
+	since := "none has succeeded yet"
+	if a.Succeeded != nil {
+		since = "the last " + what + " that succeeded was " + call.Ago(*a.Succeeded)
+	}
+	p.Styled(term.Bad, "  last %s failed %s (%s): %s", what, call.Ago(*a.Failed), since, a.Error)
 }
 
 // letters are the letters that git status uses for the states of a file.
