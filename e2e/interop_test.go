@@ -10,6 +10,7 @@ import (
 	"gastown/e2e/gitserver"
 	"gastown/e2e/internal/depot"
 	"gastown/planes/federation"
+	"gastown/sync/gitremote"
 	"gastown/town"
 )
 
@@ -210,5 +211,36 @@ func TestInteropLargeTableFiles(t *testing.T) {
 	}
 	if now := interopParts(t, second); fmt.Sprint(now) != fmt.Sprint(parts) {
 		t.Errorf("parts are %v now, were %v", now, parts)
+	}
+}
+
+// The stock command reads and writes a federation that is on branches.
+func TestInteropStockReadsBranches(t *testing.T) {
+	t.Parallel()
+	repo := depot.Bare(t)
+	root := t.TempDir()
+	a := depot.New(t, filepath.Join(root, "a"), "alpha", repo)
+	a.Remote.Space = gitremote.SpaceBranches
+	a.MustInit()
+	ref := a.Remote.Space.Data()
+	stock := depot.NewWorkshop(t, "git+file://"+repo, "--ref", ref)
+	text := depot.Role("mayor", "rewritten by SQL")
+	stock.SQL("UPDATE roles SET text = " + depot.Quote(text) + " WHERE name = 'mayor';\n" +
+		"CALL DOLT_COMMIT('-A', '-m', 'by hand');")
+	stock.Dolt("push", "origin", "main")
+	if out := a.MustPull(); out.Commits != 1 || a.Read("roles/mayor.md") != text {
+		t.Errorf("pull of what the stock command pushed: %+v", out)
+	}
+	a.Write("roles/mayor.md", depot.Role("mayor", "edited"))
+	a.MustPush()
+	stock.Dolt("pull", "origin", "main")
+	if out := stock.SQL("SELECT text FROM roles WHERE name = 'mayor'"); !strings.Contains(out, "edited") {
+		t.Errorf("the stock command has %s", out)
+	}
+	// A clone that was made before the refs moved takes them like this.
+	stock.Dolt("remote", "add", "branches", "git+file://"+repo, "--ref", ref)
+	stock.Dolt("fetch", "branches")
+	if refs := depot.Git(t, repo, "", "for-each-ref", "--format=%(refname)"); strings.Contains(refs, "refs/dolt/") {
+		t.Errorf("the repository has %s", refs)
 	}
 }

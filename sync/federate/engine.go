@@ -64,6 +64,9 @@ type Options struct {
 	// Ledger opens the Town's work, of which rules share some. nil: records of the
 	// ledger are neither shared nor taken from other Towns.
 	Ledger records.LedgerOpener
+	// FindRefs: Init and Join find out in which space the repository has its refs,
+	// or takes them, where Remote.Space is not known to be right.
+	FindRefs bool
 	// OnlyLedger leaves the federation plane as it is: pulls and pushes exchange
 	// records of the ledger alone.
 	OnlyLedger bool

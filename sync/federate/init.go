@@ -12,7 +12,10 @@ import (
 
 // Preview is what is about to leave the Town, shown before anything does.
 type Preview struct {
+	// Remote is where it would go. Its Space may be another one than the caller
+	// gave; then Why says what the reason is, unless the repository has it there.
 	Remote Remote
+	Why    string
 	// Address is where the remote is: git's configuration may replace the URL by
 	// another address.
 	Address string
@@ -54,25 +57,58 @@ func (e *Engine) Init(ctx context.Context, remote Remote, confirm Confirm) (out 
 	if err := s.firstContact(ctx); err != nil {
 		return out, e.advise(op, err)
 	}
-	fetched, err := s.ask(ctx)
+	if err := s.findSpace(ctx); err != nil {
+		return out, e.advise(op, err)
+	}
+	err = s.publishFirst(ctx, confirm, &out)
+	if s.onlyBranches(err) {
+		out = Pushed{Remote: remote.Name}
+		if berr := s.useBranches(ctx, err); berr != nil {
+			return out, e.advise(op, berr)
+		}
+		err = s.publishFirst(ctx, confirm, &out)
+	}
+	return out, e.advise(op, s.withRefused(err))
+}
+
+// publishFirst publishes the federation in a repository that holds none, once a
+// person has agreed.
+func (s *session) publishFirst(ctx context.Context, confirm Confirm, out *Pushed) error {
+	fetched, err := s.lookEmpty(ctx)
 	opts := gitremote.PublishOptions{CreateInfoBranch: fetched.NoBranches}
 	if errors.Is(err, gitremote.ErrGone) {
 		// The repository was made again: publish there what the Town has.
 		opts.Recreate, err = true, nil
 	}
 	if err != nil {
-		return out, e.advise(op, err)
+		return err
 	}
+	op := "publish the federation at " + s.remote.Name
 	if !fetched.Empty && !opts.Recreate && !fetched.PublishedEarlier {
-		return out, town.Fail(op, "gt federation join "+remote.URL, "%w: the repository holds a federation already", town.ErrRefused)
+		return town.Fail(op, "gt federation join "+s.remote.URL, "%w: the repository holds a federation already", town.ErrRefused)
 	}
-	err = s.agree(ctx, confirm, &out, func(agreed string) error {
+	if len(fetched.Elsewhere) > 0 && s.opts.FindRefs {
+		return town.Fail(op, "gt federation join "+s.remote.URL+" "+refsOption(fetched.Elsewhere[0]),
+			"%w: the repository holds a federation already, at %s", town.ErrRefused, fetched.Elsewhere[0].Data())
+	}
+	return s.agree(ctx, confirm, out, func(agreed string) error {
 		if out.Pulled != nil {
 			opts = gitremote.PublishOptions{} // another Town has published there by now
 		}
-		return s.push(ctx, pushOptions{publish: opts, agreed: agreed}, &out)
+		if err := s.push(ctx, pushOptions{publish: opts, agreed: agreed}, out); err != nil {
+			return err
+		}
+		return s.stillThere(ctx)
 	})
-	return out, e.advise(op, s.withRefused(err))
+}
+
+// lookEmpty is a fetch from a repository that should hold no federation. It makes
+// no connection where findSpace has just seen that there is none.
+func (s *session) lookEmpty(ctx context.Context) (gitremote.FetchResult, error) {
+	if s.empty != nil && s.mirror.Head() == "" {
+		return gitremote.FetchResult{Empty: true, NoBranches: s.empty.NoBranches}, nil
+	}
+	return s.ask(ctx)
 }
 
 // agree shows a person what would leave and has it sent. agreed is the plane's
@@ -119,7 +155,7 @@ func (s *session) previewInit(ctx context.Context) (p Preview, head string, err 
 	if _, err := s.Commit(ctx, ""); err != nil {
 		return p, "", err
 	}
-	p.Remote, p.Address = s.remote, s.address
+	p.Remote, p.Why, p.Address = s.remote, s.why, s.address
 	p.Member = federation.Member{ID: s.opts.ID, Name: s.opts.Name, Revision: 1}
 	p.Store, _ = s.opts.Stores.Federation()
 	err = s.Read(ctx, func(plane *federation.Store) error {

@@ -43,11 +43,17 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 	if err := s.firstContact(ctx); err != nil {
 		return out, e.advise(op, err)
 	}
+	if err := s.findSpace(ctx); err != nil {
+		return out, e.advise(op, err)
+	}
 	notes := s.takeNotes()
 	defer func() { out.Notes = append(notes, out.Notes...) }()
 	arrived := e.step("fetch")
 	fetched, err := s.ask(ctx)
 	arrived()
+	if found := s.elsewhere(op, fetched, err); found != nil {
+		return out, found
+	}
 	if err != nil {
 		return out, e.advise(op, err)
 	}

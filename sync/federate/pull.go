@@ -60,6 +60,9 @@ func (s *session) pull(ctx context.Context, dry bool) (out pulled, err error) {
 	arrived := s.step("fetch")
 	fetched, err := s.ask(ctx)
 	arrived()
+	if found := s.elsewhere("pull from "+s.remote.Name, fetched, err); found != nil {
+		return out, found
+	}
 	if err != nil {
 		return out, err
 	}

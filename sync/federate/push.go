@@ -8,6 +8,7 @@ import (
 	"github.com/cenkalti/backoff/v5"
 
 	"gastown/planes/doltdb"
+	"gastown/sync/gitcmd"
 	"gastown/sync/gitremote"
 	"gastown/sync/records"
 	"gastown/town"
@@ -114,6 +115,9 @@ func (s *session) push(ctx context.Context, opts pushOptions, out *Pushed) (err 
 		out.Attempts++
 		before := p.heads()
 		done, rejected, err := p.attempt(ctx)
+		if errors.Is(err, gitcmd.ErrForbidden) {
+			return p.forbidden(err)
+		}
 		if done || err != nil {
 			return err
 		}

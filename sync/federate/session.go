@@ -29,6 +29,10 @@ type session struct {
 	lock *lockfile.Lock
 	// mirror is open from begin or firstContact on.
 	mirror *gitremote.Mirror
+	// empty is what findSpace saw of a repository without a federation; nil when it
+	// did not look. why is the reason for using branches. Both are for Init.
+	empty *gitremote.Found
+	why   string
 	// records is the session's part for shared records; nil when none are
 	// exchanged.
 	records *records.Session

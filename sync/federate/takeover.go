@@ -135,7 +135,7 @@ func (t *takeover) preview(ctx context.Context) (p Preview, err error) {
 		return p, err
 	}
 	p = Preview{
-		Remote: t.remote, Address: t.address, Store: t.out.Store, Documents: adoption.Offered, Notes: adoption.Notes, Commits: 1,
+		Remote: t.remote, Why: t.why, Address: t.address, Store: t.out.Store, Documents: adoption.Offered, Notes: adoption.Notes, Commits: 1,
 		Member:  federation.Member{ID: t.opts.ID, Name: t.opts.Name, Revision: 1},
 		Authors: []string{t.opts.Actor.String()}, Former: t.holdings.Former(),
 	}

@@ -47,7 +47,7 @@ func TestAddressIsWhereDataGoes(t *testing.T) {
 	if f, err := a.Fetch(t.Context(), FetchSpec{URL: address, Ref: testRef, Into: "refs/gt/in"}); err != nil || f.ID != c {
 		t.Errorf("%+v, %v", f, err)
 	}
-	if l, err := a.LsRemote(t.Context(), address, testRef); err != nil || l.ID != c {
+	if l, err := a.LsRemote(t.Context(), address, testRef); err != nil || l.IDs[testRef] != c {
 		t.Errorf("%+v, %v", l, err)
 	}
 }

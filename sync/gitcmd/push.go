@@ -238,7 +238,7 @@ func refusal(summary, text string) error {
 		return ErrRejected
 	case has("remote failure", "no match", "did not report", "hung up"):
 		return ErrOutcomeUnknown
-	case has("hook declined", "hidden ref", "prohibited", "protected", "deny updating", "not allowed", "funny refname", "branch is currently checked out"):
+	case has("[remote rejected]", "hook declined", "hidden ref", "prohibited", "protected", "deny updating", "not allowed", "funny refname", "branch is currently checked out"):
 		return ErrForbidden
 	}
 	return ErrReadOnly

@@ -134,31 +134,34 @@ type Listing struct {
 	// Heads are the branches, sorted, as full ref names. Empty means that the
 	// stock dolt command would call the repository empty.
 	Heads []string
-	// ID is the value of the ref asked for; "" if it does not exist.
-	ID string
+	// IDs are the values of those refs asked for that exist.
+	IDs map[string]string
 }
 
-// LsRemote asks a remote for its branches and one ref. It costs a connection,
-// so it is for first contact only.
-func (r *Repo) LsRemote(ctx context.Context, rawURL, ref string) (Listing, error) {
-	c, err := r.network("ask "+clean(rawURL)+" for its refs", rawURL, ref)
+// LsRemote asks a remote for its branches and some other refs. It costs a
+// connection, so it is for first contact only.
+func (r *Repo) LsRemote(ctx context.Context, rawURL string, refs ...string) (Listing, error) {
+	c, err := r.network("ask "+clean(rawURL)+" for its refs", rawURL, refs...)
 	if err != nil {
 		return Listing{}, err
 	}
 	c.remote = true
-	c.args = []string{"ls-remote", "--quiet", "--end-of-options", rawURL, "refs/heads/*", ref}
+	c.args = []string{"ls-remote", "--quiet", "--end-of-options", rawURL, "refs/heads/*"}
+	c.args = append(c.args, refs...)
 	out, err := r.run(ctx, c)
 	if err != nil {
 		return Listing{}, err
 	}
-	var l Listing
+	l := Listing{IDs: map[string]string{}}
 	for line := range strings.Lines(out.stdout) {
 		id, name, ok := strings.Cut(strings.TrimSpace(line), "\t")
-		switch {
-		case !ok || !IsID(id):
-		case name == ref:
-			l.ID = id
-		case strings.HasPrefix(name, "refs/heads/"):
+		if !ok || !IsID(id) {
+			continue
+		}
+		if slices.Contains(refs, name) {
+			l.IDs[name] = id
+		}
+		if strings.HasPrefix(name, "refs/heads/") {
 			l.Heads = append(l.Heads, clean(name))
 		}
 	}

@@ -17,14 +17,14 @@ func TestFetchPushAndList(t *testing.T) {
 	if err != nil || !f.Missing {
 		t.Fatalf("empty repository: %+v, %v", f, err)
 	}
-	if l, err := b.LsRemote(t.Context(), remote, testRef); err != nil || len(l.Heads) != 0 || l.ID != "" {
+	if l, err := b.LsRemote(t.Context(), remote, testRef); err != nil || len(l.Heads) != 0 || len(l.IDs) != 0 {
 		t.Fatalf("empty repository: %+v, %v", l, err)
 	}
 	c1 := commitOf(t, a, "", "one")
 	if _, err := a.Push(t.Context(), remote, Update{testRef, "", c1}, Update{"refs/heads/info", "", c1}); err != nil {
 		t.Fatal(err)
 	}
-	if l, err := b.LsRemote(t.Context(), remote, testRef); err != nil || len(l.Heads) != 1 || l.ID != c1 {
+	if l, err := b.LsRemote(t.Context(), remote, testRef); err != nil || len(l.Heads) != 1 || l.IDs[testRef] != c1 {
 		t.Fatalf("%+v, %v", l, err)
 	}
 	if f, err = b.Fetch(t.Context(), FetchSpec{URL: remote, Ref: testRef, Into: "refs/gt/in"}); err != nil || f.ID != c1 {

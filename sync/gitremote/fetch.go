@@ -25,6 +25,9 @@ type FetchResult struct {
 	// NoBranches, beside Empty or ErrGone: the repository has no branch at all,
 	// so the first Publish should create one (PublishOptions.CreateInfoBranch).
 	NoBranches bool
+	// Elsewhere, beside Empty or ErrGone, are the other spaces in which the
+	// repository holds a federation.
+	Elsewhere []Space
 	// PublishedEarlier: Head is the commit of an earlier Publish whose answer
 	// was lost; it had arrived.
 	PublishedEarlier bool
@@ -104,23 +107,25 @@ func (m *Mirror) hasManifest() bool {
 // fetchMissing explains why a ref is not at the remote. This needs a second
 // connection.
 func (m *Mirror) fetchMissing(ctx context.Context) (FetchResult, error) {
-	l, err := m.repo.LsRemote(ctx, m.opts.URL, m.opts.Ref)
+	l, err := m.Look(ctx)
 	if err != nil {
 		return FetchResult{}, err
 	}
-	if l.ID != "" {
+	if l.ids[m.opts.Ref] != "" {
 		return FetchResult{}, town.Fail("fetch from "+gitcmd.Redact(m.opts.URL), "sync again",
 			"%w: %s appeared this moment", ErrRejected, m.opts.Ref)
 	}
 	if err := m.fetchBeside(ctx); err != nil {
 		return FetchResult{}, err
 	}
+	res := FetchResult{NoBranches: l.NoBranches, Elsewhere: l.Spaces()}
 	if m.head != "" {
 		m.gone = true
-		return FetchResult{NoBranches: len(l.Heads) == 0}, town.Fail("fetch "+m.opts.Ref+" from "+gitcmd.Redact(m.opts.URL),
+		return res, town.Fail("fetch "+m.opts.Ref+" from "+gitcmd.Redact(m.opts.URL),
 			"check that the repository is still the same one", "%w; the last known commit is %s", ErrGone, m.head)
 	}
-	return FetchResult{Empty: true, NoBranches: len(l.Heads) == 0}, m.settle()
+	res.Empty = true
+	return res, m.settle()
 }
 
 // fetchBeside fetches the second ref when the first is missing. A repository that

@@ -47,8 +47,12 @@ func (m *Mirror) importParts(imp *gitcmd.Importer, t table) ([]gitcmd.Entry, err
 
 // importInfo stores the commit of the explanatory branch, signed as spec is.
 func (m *Mirror) importInfo(imp *gitcmd.Importer, spec gitcmd.CommitSpec) (string, error) {
+	clone := "dolt clone"
+	if m.opts.Ref != SpaceDolt.Data() {
+		clone += " --ref " + m.opts.Ref
+	}
 	text := "# A shared database\n\nTowns exchange data through the ref `" + m.opts.Ref + "` of this repository. Each commit there\n" +
-		"holds the files of a Dolt database; this branch only says so. Read it with `dolt clone` or `gt federation join`.\n"
+		"holds the files of a Dolt database; this branch only says so. Read it with `" + clone + "` or `gt federation join`.\n"
 	id, err := imp.Blob(int64(len(text)), strings.NewReader(text))
 	if err != nil {
 		return "", err

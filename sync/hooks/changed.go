@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gastown/sync/gitcmd"
@@ -157,6 +158,11 @@ func arg(args []string, i int) string {
 	return ""
 }
 
+// announced reports whether Towns are told of a ref.
+func announced(ref string) bool {
+	return slices.ContainsFunc(RefPrefixes, func(prefix string) bool { return strings.HasPrefix(ref, prefix) })
+}
+
 // Received reads the lines of a post-receive hook, OLD NEW REF, and returns the refs
 // of which Towns are notified, at most maxNoted.
 func Received(input io.Reader) (refs []string, err error) {
@@ -164,7 +170,7 @@ func Received(input io.Reader) (refs []string, err error) {
 	lines.Buffer(nil, maxLine)
 	for lines.Scan() {
 		f := strings.Fields(lines.Text())
-		if len(f) == 3 && strings.HasPrefix(f[2], RefPrefix) && gitcmd.CheckRef(f[2]) == nil && len(refs) < maxNoted {
+		if len(f) == 3 && announced(f[2]) && gitcmd.CheckRef(f[2]) == nil && len(refs) < maxNoted {
 			refs = append(refs, f[2])
 		}
 	}

@@ -36,7 +36,7 @@ const (
 
 // Note is the body of a notification.
 type Note struct {
-	// Refs moved; they begin with RefPrefix.
+	// Refs moved; they begin with one of RefPrefixes.
 	Refs []string `json:"refs"`
 }
 

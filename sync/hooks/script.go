@@ -25,8 +25,9 @@ var Watched = []string{PostCommit, PostMerge, PostCheckout, PrePush}
 // All are the hooks this package may install.
 var All = append(append([]string(nil), Watched...), PostReceive)
 
-// RefPrefix is how refs begin that a shared repository tells Towns about.
-const RefPrefix = "refs/dolt/"
+// RefPrefixes are how refs begin that a shared repository tells Towns about: the
+// usual ones, and those at a host that takes only branches.
+var RefPrefixes = []string{"refs/dolt/", "refs/heads/dolt/"}
 
 const (
 	// marker begins the second line of a hook of ours; the rest of that line is
@@ -118,7 +119,7 @@ func (s Script) Text() string {
 		b.WriteString(`if [ -x "$gt" ] && [ "$code" -eq 0 ]; then` + "\n" +
 			`  { printf %s "$input" | start pre-push "$@"; } ` + detached + "\nfi\n")
 	case PostReceive:
-		b.WriteString("case $input in\n*' " + RefPrefix + "'*)\n  if [ -x \"$gt\" ]; then\n" +
+		b.WriteString("case $input in\n*' " + strings.Join(RefPrefixes, "'* | *' ") + "'*)\n  if [ -x \"$gt\" ]; then\n" +
 			`    { printf %s "$input" | start "$@"; } ` + detached + "\n  else\n" +
 			`    echo "gt: $gt is missing here, so Towns are not told of this push; they find it at their next sync" >&2` +
 			"\n  fi\n  ;;\nesac\n")

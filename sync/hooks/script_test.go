@@ -83,7 +83,7 @@ func TestExitCodes(t *testing.T) {
 		r.install(name)
 		cmd := exec.Command(filepath.Join(r.hooks().Path, name))
 		cmd.Dir = r.dir
-		cmd.Stdin = strings.NewReader("a b " + RefPrefix + "data\n")
+		cmd.Stdin = strings.NewReader("a b " + RefPrefixes[0] + "data\n")
 		var exit *exec.ExitError
 		if err := cmd.Run(); !errors.As(err, &exit) || exit.ExitCode() != 7 {
 			t.Errorf("%s: %v", name, err)
@@ -182,7 +182,7 @@ func TestHuskyLike(t *testing.T) {
 	}
 }
 
-// A shared repository notifies only of refs/dolt/, and reports when it cannot.
+// A shared repository notifies only of the refs of federations, and reports when it cannot.
 func TestPostReceive(t *testing.T) {
 	shared := newRepo(t, "--bare")
 	shared.install(PostReceive)
@@ -211,7 +211,7 @@ func TestReceived(t *testing.T) {
 		many.WriteString("a b refs/dolt/x\n")
 	}
 	for in, want := range map[string]int{
-		"": 0, "a b refs/heads/main\n": 0, "a b refs/dolt/data": 1, "a b refs/dolt/../x\na refs/dolt/data\n": 0, many.String(): maxNoted,
+		"": 0, "a b refs/heads/main\n": 0, "a b refs/heads/dolt\n": 0, "a b refs/heads/dolt/data\n": 1, "a b refs/dolt/data": 1, "a b refs/dolt/../x\na refs/dolt/data\n": 0, many.String(): maxNoted,
 	} {
 		if refs, err := Received(strings.NewReader(in)); err != nil || len(refs) != want {
 			t.Errorf("%q: %v, %v", in, refs, err)

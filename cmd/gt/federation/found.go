@@ -11,6 +11,7 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/sync/federate"
+	"gastown/sync/gitremote"
 	"gastown/town"
 	"gastown/town/config"
 )
@@ -20,6 +21,7 @@ type initOptions struct {
 	call *shell.Call
 	url  string
 	name string
+	refs string
 	yes  bool
 }
 
@@ -64,6 +66,7 @@ func initOrJoin(entry shell.Command, run func(*initOptions, context.Context) err
 		o := &initOptions{call: call}
 		c.Arg("url", "A path, an https or ssh URL, or USER@HOST:PATH.").Required().PlaceHolder("URL").StringVar(&o.url)
 		c.Flag("name", "What to call the remote.").Default(host.DefaultRemote).PlaceHolder("REMOTE").StringVar(&o.name)
+		refsFlag(c, &o.refs)
 		c.Flag("yes", "Do not ask; what would leave is not shown.").Short('y').BoolVar(&o.yes)
 		return func(ctx context.Context) error { return run(o, ctx) }
 	}
@@ -103,7 +106,7 @@ func (o *initOptions) join(ctx context.Context) error {
 // have published at, even if the command is interrupted. If nothing was agreed with
 // the remote, it is removed again.
 func (o *initOptions) confirmed(ctx context.Context, call func(*target, federate.Remote, federate.Confirm, *initResult) error) error {
-	h, err := openWith(o.call, host.EngineOptions{ConfirmShare: confirmShare(ctx, o.call, o.yes)})
+	h, err := openWith(o.call, host.EngineOptions{ConfirmShare: confirmShare(ctx, o.call, o.yes), FindRefs: o.refs == ""})
 	if err != nil {
 		return err
 	}
@@ -112,26 +115,23 @@ func (o *initOptions) confirmed(ctx context.Context, call func(*target, federate
 	if err != nil {
 		return err
 	}
+	if o.refs != "" {
+		remote.Space = refSpace(o.refs)
+	}
 	var out initResult
-	added := false
+	entered := entry{target: h}
 	confirm := func(p federate.Preview) error {
 		h.call.Progress().Clear()
 		out.Preview = newPreview(p)
 		if err := o.confirm(ctx, out.Preview); err != nil {
 			return err
 		}
-		return h.Change(ctx, func(c *config.Config) error {
-			if _, ok := c.Remote(remote.Name); !ok {
-				c.Remotes = append(c.Remotes, federate.Configuration(remote))
-				added = true
-			}
-			return nil
-		})
+		return entered.write(ctx, p.Remote)
 	}
 	err = call(h, remote, confirm, &out)
 	if err != nil {
-		if added {
-			err = errors.Join(err, h.withdraw(remote))
+		if out.Joined == nil && !errors.Is(err, gitremote.ErrUnknownOutcome) {
+			err = errors.Join(err, entered.undo())
 		}
 		if out.Joined == nil && out.Pushed == nil {
 			return err
@@ -140,16 +140,51 @@ func (o *initOptions) confirmed(ctx context.Context, call func(*target, federate
 	return h.end(out, out.print, err)
 }
 
-// withdraw removes a remote from the configuration unless the Town agreed with it.
-// It has its own context, because it also runs after an interruption.
-func (h *target) withdraw(r federate.Remote) error {
+// entry is the remote's entry in the configuration, which init and join write.
+type entry struct {
+	*target
+	remote federate.Remote
+	// added: the entry was new. former is the one before it otherwise.
+	added  bool
+	former *config.Remote
+}
+
+// write gives the remote its entry, or the present one its refs.
+func (e *entry) write(ctx context.Context, r federate.Remote) error {
+	err := e.Change(ctx, func(c *config.Config) error {
+		i := slices.IndexFunc(c.Remotes, func(known config.Remote) bool { return known.Name == r.Name })
+		if i < 0 {
+			e.added = true
+			c.Remotes = append(c.Remotes, federate.Configuration(r))
+			return nil
+		}
+		if former := c.Remotes[i]; e.former == nil && !e.added {
+			e.former = &former
+		}
+		c.Remotes[i].Refs = federate.Configuration(r).Refs
+		return nil
+	})
+	e.remote = r
+	return err
+}
+
+// undo gives the remote its former entry. A new one it removes, unless the Town
+// agreed with the remote. It has its own context, because it also runs after an
+// interruption.
+func (e *entry) undo() error {
+	if e.former != nil {
+		return e.write(context.Background(), federate.Configured(*e.former))
+	}
+	if !e.added {
+		return nil
+	}
 	ctx := context.Background()
-	status, err := h.engine.Status(ctx, []federate.Remote{r})
+	status, err := e.engine.Status(ctx, []federate.Remote{e.remote})
 	if err != nil || status.Remotes[0].Confirmed {
 		return err
 	}
-	return h.Change(ctx, func(c *config.Config) error {
-		c.Remotes = slices.DeleteFunc(c.Remotes, func(known config.Remote) bool { return known == federate.Configuration(r) })
+	return e.Change(ctx, func(c *config.Config) error {
+		c.Remotes = slices.DeleteFunc(c.Remotes, func(known config.Remote) bool { return known == federate.Configuration(e.remote) })
 		return nil
 	})
 }
@@ -157,7 +192,7 @@ func (h *target) withdraw(r federate.Remote) error {
 // confirm shows a person what would leave the Town, and asks.
 func (o *initOptions) confirm(ctx context.Context, p *preview) error {
 	if o.yes {
-		return nil
+		return o.tellWhy(p)
 	}
 	refused := town.Fail("share with "+p.Remote, "look at it, then run the command again with --yes",
 		"%w: nobody has confirmed it, and nothing has left", town.ErrRefused)
@@ -177,6 +212,17 @@ func (o *initOptions) confirm(ctx context.Context, p *preview) error {
 		return err
 	}
 	return refused
+}
+
+// tellWhy says why the refs are not the usual ones, where nobody looks at the
+// preview.
+func (o *initOptions) tellWhy(p *preview) error {
+	if p.Why == "" {
+		return nil
+	}
+	out := o.call.Printer(o.call.Stderr)
+	p.printRefs(out)
+	return out.Flush()
 }
 
 func (out initResult) print(p *term.Printer) {

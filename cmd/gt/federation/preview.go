@@ -9,6 +9,7 @@ import (
 
 	"gastown/cmd/internal/term"
 	"gastown/sync/federate"
+	"gastown/sync/gitremote"
 	"gastown/town"
 )
 
@@ -17,9 +18,13 @@ const maxListed = 12
 
 // preview is federate.Preview for printing.
 type preview struct {
-	Remote    string              `json:"remote"`
-	URL       string              `json:"url"`
-	Address   string              `json:"address"`
+	Remote  string `json:"remote"`
+	URL     string `json:"url"`
+	Address string `json:"address"`
+	// Refs is how the refs begin. Why is the reason when they are not the usual ones
+	// because the server refuses those.
+	Refs      string              `json:"refs"`
+	Why       string              `json:"why,omitempty"`
 	Store     string              `json:"store"`
 	Documents map[string][]string `json:"documents"`
 	// Former counts, by document, texts that leave although they are not in force.
@@ -35,7 +40,7 @@ type preview struct {
 
 func newPreview(p federate.Preview) *preview {
 	out := &preview{
-		Remote: p.Remote.Name, URL: p.Remote.URL, Address: p.Address, Store: p.Store, Documents: map[string][]string{},
+		Remote: p.Remote.Name, URL: p.Remote.URL, Address: p.Address, Refs: p.Remote.Space.Prefix(), Why: p.Why, Store: p.Store, Documents: map[string][]string{},
 		Town: p.Member.Name, TownID: string(p.Member.ID), Commits: p.Commits, Authors: nonNil(p.Authors),
 		Notes: nonNil(p.Notes), Arrives: p.Arrives,
 	}
@@ -57,6 +62,7 @@ func (out *preview) print(p *term.Printer) {
 	if out.Address != "" && out.Address != out.URL {
 		p.Line("  %-20s git's own configuration puts it in the place of %s", "address", out.URL)
 	}
+	out.printRefs(p)
 	for _, k := range town.Kinds {
 		names := out.Documents[k.Dir()]
 		if len(names) == 0 {
@@ -81,6 +87,16 @@ func (out *preview) print(p *term.Printer) {
 	if len(out.Notes) > 0 {
 		p.Line("Where both sides have a document:")
 		printNotes(p, out.Notes)
+	}
+}
+
+// printRefs says which refs are used, if those are not the usual ones.
+func (out *preview) printRefs(p *term.Printer) {
+	if out.Refs != gitremote.SpaceDolt.Prefix() {
+		p.Line("  %-20s %s, which everyone who clones the repository gets", "branches", strings.TrimPrefix(out.Refs, "refs/heads/")+"*")
+	}
+	if out.Why != "" {
+		p.Line("  %-20s %s", "because", out.Why)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/sync/federate"
+	"gastown/sync/gitremote"
 	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/layout"
@@ -18,6 +19,7 @@ import (
 type remoteOptions struct {
 	call      *shell.Call
 	name, url string
+	refs      string
 }
 
 // remoteEntry is a remote for printing.
@@ -26,6 +28,26 @@ type remoteEntry struct {
 	URL  string `json:"url"`
 	// Refs is "branches" where the refs are below refs/heads/dolt/.
 	Refs string `json:"refs,omitempty"`
+}
+
+// The values of --refs.
+const (
+	refsDolt     = "dolt"
+	refsBranches = config.RefsBranches
+)
+
+// refsFlag defines --refs.
+func refsFlag(c *kingpin.CmdClause, value *string) {
+	c.Flag("refs", "Where in the repository its refs are: "+refsDolt+" (refs/dolt/) or, on hosts that take only branches, "+refsBranches+
+		" (refs/heads/dolt/). Without it, init and join find out.").EnumVar(value, refsDolt, refsBranches)
+}
+
+// refSpace is the space that a value of --refs names.
+func refSpace(refs string) gitremote.Space {
+	if refs == refsBranches {
+		return gitremote.SpaceBranches
+	}
+	return gitremote.SpaceDolt
 }
 
 func newRemoteEntry(r federate.Remote) remoteEntry {
@@ -49,6 +71,7 @@ func addRemote(p *shell.Program, fed *kingpin.CmdClause) {
 			o := &remoteOptions{call: call}
 			c.Arg("name", "What to call it.").Required().PlaceHolder("NAME").StringVar(&o.name)
 			c.Arg("url", "A path, an https or ssh URL, or USER@HOST:PATH.").Required().PlaceHolder("URL").StringVar(&o.url)
+			refsFlag(c, &o.refs)
 			return o.add
 		},
 	})
@@ -74,12 +97,16 @@ func (o *remoteOptions) list(context.Context) error {
 		out = append(out, newRemoteEntry(federate.Configured(r)))
 	}
 	return o.call.Show(out, func(p *term.Printer) {
+		head := []string{"NAME", "URL"}
+		if slices.ContainsFunc(out, func(r remoteEntry) bool { return r.Refs != "" }) {
+			head = append(head, "REFS")
+		}
 		var rows [][]string
 		for _, r := range out {
-			rows = append(rows, []string{r.Name, r.URL})
+			rows = append(rows, []string{r.Name, r.URL, gitremote.Space(r.Refs).Prefix()}[:len(head)])
 		}
 		if len(rows) > 0 {
-			p.Table([]string{"NAME", "URL"}, rows)
+			p.Table(head, rows)
 		}
 	})
 }
@@ -93,6 +120,7 @@ func (o *remoteOptions) add(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	r.Space = refSpace(o.refs)
 	err = h.Change(ctx, func(c *config.Config) error {
 		c.Remotes = append(c.Remotes, federate.Configuration(r))
 		return nil

@@ -41,6 +41,7 @@ type editedFile struct {
 type remoteStatus struct {
 	Name      string     `json:"name"`
 	URL       string     `json:"url"`
+	Refs      string     `json:"refs,omitempty"`
 	Confirmed bool       `json:"confirmed"`
 	Ahead     int        `json:"ahead"`
 	Behind    int        `json:"behind"`
@@ -107,7 +108,7 @@ func newStatus(h *target, got federate.Status) status {
 	}
 	for _, r := range got.Remotes {
 		one := remoteStatus{
-			Name: r.Name, URL: r.URL, Confirmed: r.Confirmed, Ahead: r.Ahead, Behind: r.Behind,
+			Name: r.Name, URL: r.URL, Refs: string(r.Space), Confirmed: r.Confirmed, Ahead: r.Ahead, Behind: r.Behind,
 			Verified: optionalTime(r.Verified), Pull: newAttempts(r.Pull), Push: newAttempts(r.Push),
 		}
 		if failing := r.Failing(); len(failing) > 0 {
@@ -163,7 +164,11 @@ func (s status) print(call *shell.Call, p *term.Printer) {
 }
 
 func (r remoteStatus) print(call *shell.Call, p *term.Printer) {
-	p.Line("Remote %s  %s", r.Name, r.URL)
+	if r.Refs == "" {
+		p.Line("Remote %s  %s", r.Name, r.URL)
+	} else {
+		p.Line("Remote %s  %s  (branches dolt/*)", r.Name, r.URL)
+	}
 	switch {
 	case !r.Confirmed:
 		p.Line("  not confirmed: gt federation init or join shows what would leave, and asks")

@@ -44,7 +44,8 @@ func (h *Host) Remote(name string) (federate.Remote, error) {
 }
 
 // NewRemote checks the name and the URL of a remote to be added, alone and against
-// the configuration. With again, the remote may already be there.
+// the configuration. With again, the remote may already be there; then it has the
+// space that is configured.
 func (h *Host) NewRemote(name, url string, again bool) (federate.Remote, error) {
 	op := "add the remote " + town.Clip(name, 64)
 	if err := config.CheckRemoteName(name); err != nil {
@@ -55,6 +56,7 @@ func (h *Host) NewRemote(name, url string, again bool) (federate.Remote, error) 
 	}
 	r := federate.Remote{Name: name, URL: config.AbsRemoteURL(url, h.call.Dir)}
 	known, ok := h.Config.Remote(name)
+	r.Space = federate.Configured(known).Space
 	if ok && (!again || known.URL != r.URL) {
 		return r, town.Fail(op, "choose another name for the new one; gt federation remote list shows all",
 			"%w: there is one, with the URL %s", town.ErrRefused, known.URL)

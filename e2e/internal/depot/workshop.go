@@ -78,9 +78,9 @@ type Workshop struct {
 	shops int
 }
 
-// NewWorkshop clones the federation at url, or begins an empty database when
-// url is "".
-func NewWorkshop(t testing.TB, url string) *Workshop {
+// NewWorkshop clones the federation at url, with options of dolt clone, or begins an
+// empty database when url is "".
+func NewWorkshop(t testing.TB, url string, options ...string) *Workshop {
 	t.Helper()
 	dir := t.TempDir()
 	stock, err := stockdolt.New(t.Context(), filepath.Join(dir, "home"))
@@ -89,7 +89,7 @@ func NewWorkshop(t testing.TB, url string) *Workshop {
 	}
 	w := &Workshop{Stock: stock, DB: filepath.Join(dir, "shop"), t: t, dir: dir}
 	if url != "" {
-		w.run(dir, "clone", url, "shop")
+		w.run(dir, append(append([]string{"clone"}, options...), url, "shop")...)
 		return w
 	}
 	if err := os.Mkdir(w.DB, 0o700); err != nil {
