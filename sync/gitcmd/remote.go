@@ -141,7 +141,7 @@ type Listing struct {
 // LsRemote asks a remote for its branches and some other refs. It costs a
 // connection, so it is for first contact only.
 func (r *Repo) LsRemote(ctx context.Context, rawURL string, refs ...string) (Listing, error) {
-	c, err := r.network("ask "+clean(rawURL)+" for its refs", rawURL, refs...)
+	c, err := r.network("ask for the refs of "+clean(rawURL), rawURL, refs...)
 	if err != nil {
 		return Listing{}, err
 	}
