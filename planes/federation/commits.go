@@ -80,25 +80,48 @@ func countAfter(ctx context.Context, r doltdb.Revisions, of string) (n int, err 
 	return r.Count(ctx, known, "HEAD")
 }
 
-// Standing counts the commits that the plane has and a remote does not, published
-// being the last one the remote is known to hold, and the commits that were
-// fetched from the remote and not merged. head is the plane's Head: for a remote in
-// step with it, as most are, no history is walked.
-func (s *Store) Standing(ctx context.Context, head, remote, published string) (unpublished, unmerged int, err error) {
+// Standing is how the plane stands to a remote.
+type Standing struct {
+	// Unpublished counts the commits that the plane has and the remote does not.
+	Unpublished int
+	// Unmerged counts the commits that were fetched from the remote and not merged.
+	Unmerged int
+	// Older: the plane lacks the commit that the remote is known to hold.
+	// Unpublished then counts from the last one that was fetched or sent.
+	Older bool
+}
+
+// Standing compares the plane with a remote, published being the last commit the
+// remote is known to hold. head is the plane's Head: for a remote in step with it,
+// as most are, no history is walked.
+func (s *Store) Standing(ctx context.Context, head, remote, published string) (st Standing, err error) {
 	err = s.Revisions(ctx, func(r doltdb.Revisions) error {
+		tip, err := r.Resolve(ctx, doltdb.Tracking(remote))
+		if err != nil {
+			return err
+		}
 		if published != head {
-			if unpublished, err = countAfter(ctx, r, published); err != nil {
+			known, err := knownIn(ctx, r, published)
+			if err == nil && known == "" && published != "" {
+				st.Older = true
+				if tip != "" {
+					known, err = r.MergeBase(ctx, tip, "HEAD")
+				}
+			}
+			if err == nil && known != head {
+				st.Unpublished, err = r.Count(ctx, known, "HEAD")
+			}
+			if err != nil {
 				return err
 			}
 		}
-		tip, err := r.Resolve(ctx, doltdb.Tracking(remote))
-		if err != nil || tip == "" || tip == head {
-			return err
+		if tip == "" || tip == head {
+			return nil
 		}
-		unmerged, err = r.Count(ctx, "HEAD", tip)
+		st.Unmerged, err = r.Count(ctx, "HEAD", tip)
 		return err
 	})
-	return unpublished, unmerged, err
+	return st, err
 }
 
 // Committers counts the plane's commits and names who is recorded in them.

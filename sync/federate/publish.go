@@ -18,6 +18,8 @@ type stagedTip struct {
 	commit string
 	// shown: the files show it.
 	shown bool
+	// sign is that of the plane's files when the plane was closed.
+	sign string
 }
 
 // stage records edits and puts the plane's tip into the mirror. If the push does
@@ -26,7 +28,16 @@ func (p *push) stage(ctx context.Context) (tip stagedTip, err error) {
 	if p.opts.OnlyLedger {
 		return tip, p.mirror.Reset(ctx)
 	}
+	if !p.mirror.AtHead() {
+		// Otherwise the engine could not tell that the plane lacks what is there.
+		if err := p.mirror.Reset(ctx); err != nil {
+			return tip, err
+		}
+	}
 	err = p.with(ctx, func(w *workspace) error {
+		if err := p.catchUp(ctx, w); err != nil {
+			return err
+		}
 		if err := p.recordEdits(ctx, w); err != nil {
 			return err
 		}
@@ -46,6 +57,11 @@ func (p *push) stage(ctx context.Context) (tip stagedTip, err error) {
 		}
 		return p.onlyChecked(ctx, w, tip.commit)
 	})
+	if errors.Is(err, doltdb.ErrBehind) {
+		// Whatever is noted of it, the plane lacks commits of the remote.
+		p.state.Head = ""
+	}
+	tip.sign = p.planeSign()
 	return tip, err
 }
 
@@ -180,7 +196,7 @@ func (p *push) send(ctx context.Context, tip stagedTip) (done bool, err error) {
 	}
 	p.out.Sent += res.Sent
 	if tip.commit != "" {
-		p.state.Commit = tip.commit
+		p.state.Commit, p.state.Plane = tip.commit, tip.sign
 	}
 	if tip.shown {
 		p.state.Head = res.Head

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"gastown/planes/doltdb"
 	"gastown/town"
 )
 
@@ -70,13 +71,23 @@ func (s *session) pull(ctx context.Context, dry bool) (out pulled, err error) {
 	if fetched.Empty {
 		return out, s.none()
 	}
-	if out.UpToDate = s.state.Head == fetched.Head || s.opts.OnlyLedger; !out.UpToDate {
+	if out.UpToDate, err = s.unchanged(ctx, fetched.Head); err != nil {
+		return out, err
+	}
+	if !out.UpToDate {
+		if !fetched.Changed && !s.mirror.AtHead() {
+			// What a push staged there and did not publish is not the remote's.
+			if err := s.mirror.Reset(ctx); err != nil {
+				return out, err
+			}
+		}
 		err = s.with(ctx, func(w *workspace) error {
 			return undisturbed(func() error { return s.merge(ctx, w, dry, &out) })
 		})
 		if err != nil {
 			return out, err
 		}
+		s.state.Plane = s.planeSign()
 		if dry {
 			s.pullRecords(ctx, dry, &out.Pulled)
 			return out, nil
@@ -104,12 +115,22 @@ func (s *session) none() error {
 	return town.Fail(op, next, "%w: %w", town.ErrRefused, errNone)
 }
 
+// unchanged reports that everything at the remote's commit head is merged.
+func (s *session) unchanged(ctx context.Context, head string) (bool, error) {
+	if s.opts.OnlyLedger || s.state.Head != head {
+		return s.opts.OnlyLedger, nil
+	}
+	return s.holds(ctx)
+}
+
 // merge brings the mirror's tip into the plane and the files.
 func (s *session) merge(ctx context.Context, w *workspace, dry bool, out *pulled) error {
 	name := s.remote.Name
-	taken := s.step("take")
-	theirs, err := w.store.Fetch(ctx, name, s.mirror.Dir())
-	taken()
+	held, err := w.holds(ctx, s.state)
+	if err != nil {
+		return err
+	}
+	theirs, err := s.take(ctx, w, held)
 	if err != nil {
 		return err
 	}
@@ -148,12 +169,32 @@ func (s *session) merge(ctx context.Context, w *workspace, dry bool, out *pulled
 	if dry {
 		return nil
 	}
+	if !held && c.Commits > 0 {
+		out.Notes = append(out.Notes, broughtBack(name, c.Commits))
+	}
 	s.state.Commit = theirs
 	out.ours = ours
 	if out.merged, err = w.store.Head(ctx); err != nil {
 		return err
 	}
 	return w.finish(ctx, &out.Pulled)
+}
+
+// take copies the mirror's commits into the plane and returns their tip. held says
+// that the plane contains what was exchanged earlier.
+func (s *session) take(ctx context.Context, w *workspace, held bool) (theirs string, err error) {
+	defer s.step("take")()
+	theirs, err = w.store.Fetch(ctx, s.remote.Name, s.mirror.Dir())
+	if held || !errors.Is(err, doltdb.ErrCorrupt) {
+		return theirs, err
+	}
+	// The plane's database lost the end of its journal. It may still have files with
+	// commits whose parents are lost, and the engine does not fetch what comes before
+	// a commit that it has. A collection removes them.
+	if err := w.store.GC(ctx); err != nil {
+		return "", err
+	}
+	return w.store.Fetch(ctx, s.remote.Name, s.mirror.Dir())
 }
 
 // checkIncoming refuses, and forgets, commits that may not be merged.

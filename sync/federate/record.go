@@ -48,14 +48,33 @@ type Recorded struct {
 
 // Commit records edited files in the plane. It needs no network.
 func (e *Engine) Commit(ctx context.Context, message string) (out Recorded, err error) {
-	err = e.with(ctx, func(w *workspace) error {
+	record := func(w *workspace) error {
 		if out, err = w.record(ctx, message); err != nil {
 			return err
 		}
 		reviews, err := w.postReviews(ctx)
 		out.Reviews = len(reviews)
 		return err
+	}
+	err = e.with(ctx, func(w *workspace) error {
+		remotes, err := w.olderThan(ctx)
+		if err == nil && len(remotes) > 0 {
+			err = errOlder{remotes}
+		}
+		if err != nil {
+			return err
+		}
+		return record(w)
 	})
+	var older errOlder
+	if !errors.As(err, &older) {
+		return out, err
+	}
+	notes, err := e.catchUp(ctx, older.remotes)
+	if err == nil {
+		err = e.with(ctx, record)
+	}
+	out.Notes = append(notes, out.Notes...)
 	return out, err
 }
 

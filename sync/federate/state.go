@@ -16,6 +16,9 @@ import (
 // state is what this Town knows of its agreement with one remote. It is local.
 // Each value is written after the fact it states, but for Shared.Tried, which is
 // written before. Losing it costs a repeated step or question and no document.
+//
+// It lies beside the plane, and either may be restored from an older copy. So what
+// it says of the plane is a hint; see session.holds.
 type state struct {
 	// Confirmed: a person agreed, in init or join, to exchange with this URL.
 	Confirmed string `json:"confirmed_url,omitempty"`
@@ -27,6 +30,10 @@ type state struct {
 	Head string `json:"head,omitempty"`
 	// Commit is the plane's commit the remote is known to hold.
 	Commit string `json:"commit,omitempty"`
+	// Plane is the sign (doltdb.Sign) of the plane's files when the plane was last
+	// seen to contain Commit. While the files have that sign, nobody has put an
+	// older copy in their place.
+	Plane string `json:"plane,omitempty"`
 	// Shared is about records of the ledger.
 	Shared records.State `json:"shared,omitzero"`
 	// Verified is when the remote itself last said so.

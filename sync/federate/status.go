@@ -36,6 +36,10 @@ type RemoteStatus struct {
 	// Ahead counts commits the remote is not known to hold, Behind commits that
 	// were fetched and not merged.
 	Ahead, Behind int
+	// Older: the plane lacks a commit that was exchanged with the remote, so it was
+	// restored from an older copy. Ahead then counts from what the plane knows of
+	// the remote.
+	Older bool
 	Exchange
 }
 
@@ -170,7 +174,8 @@ func (e *Engine) remoteStatus(ctx context.Context, w *workspace, head string, r 
 	out := RemoteStatus{
 		Remote: r, Confirmed: st.Confirmed == r.URL, Exchange: st.exchange(),
 	}
-	out.Ahead, out.Behind, err = w.store.Standing(ctx, head, r.Name, st.Commit)
+	standing, err := w.store.Standing(ctx, head, r.Name, st.Commit)
+	out.Ahead, out.Behind, out.Older = standing.Unpublished, standing.Unmerged, standing.Older
 	return out, err
 }
 

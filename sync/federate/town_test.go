@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
@@ -266,4 +267,13 @@ func contains(list []string, part string) bool {
 // confirmed is nil when a person agreed to exchange with the remote.
 func (tt *testTown) confirmed(remote Remote) error {
 	return (&session{Engine: tt.Engine, remote: remote}).confirmed()
+}
+
+// counting counts how often a step ends.
+func (tt *testTown) counting(step string, n *int) func(string, time.Duration) {
+	return func(ended string, _ time.Duration) {
+		if ended == step {
+			*n++
+		}
+	}
 }

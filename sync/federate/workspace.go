@@ -30,6 +30,9 @@ type workspace struct {
 	rescued []files.Rescue
 	dropped []files.Rescue
 	written int
+	// unheld are entries of the index whose text the plane did not hold when they
+	// were taken out; see distrust.
+	unheld map[town.Key]files.Entry
 	// tip is the plane's tip as show or settle left it: what follows at once need
 	// not ask again. recordedOn is the parent of the commit that recorded edits.
 	tip, recordedOn string
@@ -110,10 +113,15 @@ func (w *workspace) show(ctx context.Context) error {
 		return err
 	}
 	defer w.engine.step("show")()
+	if err := w.trustAgain(ctx); err != nil {
+		return err
+	}
 	if from == "" && w.index.Len() > 0 {
 		if err := w.distrust(ctx); err != nil {
 			return err
 		}
+		// A merge may bring this commit, but the files will not show it any more.
+		w.index.Head = ""
 	}
 	if err := w.apply(ctx, w.states(ctx, from, head)); err != nil {
 		return err
@@ -124,7 +132,7 @@ func (w *workspace) show(ctx context.Context) error {
 // distrust removes from the index the files whose text this plane does not hold. The
 // plane was replaced, by a join or by an older copy, and such a text may exist
 // nowhere else. The file then counts as an edit and is recorded, instead of being
-// written over.
+// written over. See trustAgain for texts that arrive later.
 func (w *workspace) distrust(ctx context.Context) error {
 	texts := make([]federation.Text, 0, w.index.Len())
 	for key, entry := range w.index.All() {
@@ -137,8 +145,43 @@ func (w *workspace) distrust(ctx context.Context) error {
 	for _, t := range texts {
 		starter, ok := w.engine.opts.Starter[t.Key]
 		if !held[t] && !(ok && town.ContentDigest(starter) == t.Content) {
+			if w.unheld == nil {
+				w.unheld = map[town.Key]files.Entry{}
+			}
+			w.unheld[t.Key], _ = w.index.Get(t.Key)
 			w.index.Delete(t.Key)
 		}
+	}
+	return nil
+}
+
+// trustAgain puts entries back into the index that distrust took out, if the plane
+// holds their text now: a merge has brought it. A later edit of such a file is then
+// one of that text. A file that is missing was restored from an older copy too, so it
+// does not count as removed.
+func (w *workspace) trustAgain(ctx context.Context) error {
+	if len(w.unheld) == 0 {
+		return nil
+	}
+	var texts []federation.Text
+	for key, entry := range w.unheld {
+		texts = append(texts, federation.Text{Key: key, Content: entry.Content})
+	}
+	held, err := w.store.Held(ctx, texts)
+	if err != nil {
+		return err
+	}
+	for _, t := range texts {
+		if _, known := w.index.Get(t.Key); known || !held[t] {
+			continue
+		}
+		if _, err := os.Lstat(filepath.Join(w.engine.opts.Layout.Files(), t.Path())); err != nil {
+			continue
+		}
+		if err := w.index.Set(t.Key, w.unheld[t.Key]); err != nil {
+			return err
+		}
+		delete(w.unheld, t.Key)
 	}
 	return nil
 }

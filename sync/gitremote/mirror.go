@@ -173,6 +173,17 @@ func (m *Mirror) Locate(ctx context.Context) (address string, err error) {
 // it never had one.
 func (m *Mirror) Head() string { return m.head }
 
+// AtHead reports whether the mirror has exactly the content of Head. It has another
+// one when Dolt has pushed into it since, or when an older copy was put in its
+// place.
+func (m *Mirror) AtHead() bool {
+	text, err := m.localManifest()
+	if err != nil || m.head == "" || text == nil {
+		return err == nil && m.head == "" && text == nil
+	}
+	return m.fresh() && gitcmd.BlobID(text) == m.state.Manifest
+}
+
 // Reset gives the mirror the content of the last commit that was fetched or
 // published, and so discards what Dolt pushed into it since. It restores missing
 // table files. When there is no such commit, it removes the manifest.
