@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -116,7 +117,9 @@ func (e *Engine) catchUpWith(ctx context.Context, r Remote) (notes []string, err
 	if err := s.openMirror(ctx); err != nil {
 		return nil, err
 	}
-	err = s.with(ctx, func(w *workspace) error { return s.catchUp(ctx, w) })
+	err = s.with(ctx, func(w *workspace) error {
+		return undisturbed(func() error { return s.catchUp(ctx, w) })
+	})
 	return s.takeNotes(), errors.Join(err, s.save())
 }
 
@@ -149,14 +152,33 @@ func broughtBack(remote string, commits int) string {
 	return fmt.Sprintf("the federation plane was older than what was exchanged with %s; %d commit(s) were brought back", remote, commits)
 }
 
-// Older says which remotes something was exchanged with that the plane, or the
+// Older names the remotes with which something was exchanged that the plane, or the
 // exchange of records, lacks. It contacts nobody.
-func (e *Engine) Older(ctx context.Context) (remotes []Remote, err error) {
+func (e *Engine) Older(ctx context.Context) (names []string, err error) {
 	err = e.with(ctx, func(w *workspace) error {
-		remotes, err = w.olderThan(ctx)
+		remotes, err := w.olderThan(ctx)
+		for _, r := range remotes {
+			names = append(names, r.Name)
+		}
 		return err
 	})
-	return remotes, err
+	if err != nil {
+		return nil, err
+	}
+	all, err := e.exchangedWith()
+	if err != nil {
+		return nil, err
+	}
+	for r, st := range all {
+		older, err := e.sharing().Older(ctx, r, st)
+		if err != nil {
+			return nil, err
+		}
+		if older && !slices.Contains(names, r.Name) {
+			names = append(names, r.Name)
+		}
+	}
+	return names, nil
 }
 
 // BringBack merges into an older plane what the mirror of a remote holds. It contacts
@@ -169,11 +191,9 @@ func (e *Engine) BringBack(ctx context.Context, r Remote) error {
 	if err != nil {
 		return err
 	}
-	for _, o := range left {
-		if o.Name == r.Name {
-			return town.Fail("bring back what was exchanged with "+r.Name, "gt federation pull --remote "+r.Name,
-				"%w: the mirror of the remote does not hold it either", town.ErrRefused)
-		}
+	if slices.Contains(left, r.Name) {
+		return town.Fail("bring back what was exchanged with "+r.Name, "gt federation pull --remote "+r.Name,
+			"%w: the mirror of the remote does not hold it", town.ErrRefused)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/planes/exchange"
+	"gastown/sync/gitremote"
 	"gastown/town"
 	"gastown/town/durable"
 )
@@ -58,6 +59,62 @@ func (r *Sharing) with(ctx context.Context, remote string, fn func(*exchange.Sto
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
 	return fn(x)
+}
+
+// sign is the sign of the files of the exchange; "" where there is none.
+func (s *Session) sign() string { return s.signOf(s.link.Remote.Name) }
+
+func (r *Sharing) signOf(remote string) string {
+	sign, _, _ := doltdb.Sign(r.database(r.opts.Layout.Exchange(remote)))
+	return sign
+}
+
+// holds reports whether the exchange contains what is noted of the remote. It is not
+// so when the exchange is missing, or was restored from an older copy. The exchange
+// is opened only if its files have changed since that was last seen.
+func (s *Session) holds(ctx context.Context) (held bool, err error) {
+	if has, err := s.has(s.link.Remote.Name); err != nil || !has {
+		return false, err
+	}
+	st := s.state()
+	if sign := s.sign(); sign != "" && sign == st.Exchange {
+		return true, nil
+	}
+	if held, err = s.contains(ctx, s.link.Remote.Name, *st); err == nil && held {
+		st.Exchange = s.sign()
+	}
+	return held, err
+}
+
+// contains reports whether the exchange with a remote has the commit that a state
+// notes.
+func (r *Sharing) contains(ctx context.Context, remote string, st State) (held bool, err error) {
+	err = r.with(ctx, remote, func(x *exchange.Store) error {
+		base, err := published(ctx, x, st)
+		held = base != ""
+		return err
+	})
+	if errors.Is(err, errNoExchange) {
+		return false, nil
+	}
+	return held, err
+}
+
+// Older reports whether the exchange with a remote lacks what a state notes of it.
+// An exchange that is missing, or that cannot be read, is not older.
+func (r *Sharing) Older(ctx context.Context, remote gitremote.Remote, st State) (bool, error) {
+	st = st.For(remote, r.uuid())
+	if has, err := r.has(remote.Name); err != nil || !has || st.Commit == "" {
+		return false, err
+	}
+	if sign := r.signOf(remote.Name); sign != "" && sign == st.Exchange {
+		return false, nil
+	}
+	held, err := r.contains(ctx, remote.Name, st)
+	if err != nil && !errors.Is(err, town.ErrBusy) {
+		return false, nil // examined by Verify
+	}
+	return !held && err == nil, err
 }
 
 // unusable adds the way back from an exchange that does not open: everything in

@@ -26,6 +26,8 @@ type Plan struct {
 	// staged: the mirror holds the exchange as of commit.
 	staged bool
 	commit string
+	// sign is that of the exchange's files when it was closed.
+	sign string
 }
 
 // Plan decides which records a push sends, and has a person approve rules that are

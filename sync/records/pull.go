@@ -42,8 +42,15 @@ func (s *Session) Pull(ctx context.Context, dry bool) (out Pulled, err error) {
 	case !seen || got.Empty:
 		return out, nil
 	}
-	if has, err := s.has(s.link.Remote.Name); err != nil || has && st.Head == got.Head {
-		return out, err
+	older := false
+	if st.Head == got.Head {
+		held, err := s.holds(ctx)
+		if err != nil || held {
+			return out, err
+		}
+		if older, err = s.has(s.link.Remote.Name); err != nil {
+			return out, err
+		}
 	}
 	if !got.Changed {
 		// The mirror may be ahead, by what a push staged and did not publish.
@@ -58,6 +65,9 @@ func (s *Session) Pull(ctx context.Context, dry bool) (out Pulled, err error) {
 	if err != nil && !errors.Is(err, errNoExchange) {
 		return out, s.failed(err)
 	}
+	if older && !dry {
+		out.Notes = append(out.Notes, "the records exchanged with "+s.link.Remote.Name+" were older than what was exchanged; they were brought back")
+	}
 	out.Records = arrival.Records
 	out.Changed = arrival.Records+arrival.OursTotal > 0
 	if arrival.OursTotal > 0 {
@@ -65,6 +75,7 @@ func (s *Session) Pull(ctx context.Context, dry bool) (out Pulled, err error) {
 	}
 	if !dry {
 		st.confirmed(got.Head, tip, s.link.Remote, s.uuid())
+		st.Exchange = s.sign()
 	}
 	return out, nil
 }

@@ -46,6 +46,7 @@ func (p *Plan) Stage(ctx context.Context) error {
 		}
 		err = write()
 	}
+	p.sign = s.sign()
 	return err
 }
 
@@ -156,6 +157,7 @@ func (p *Plan) Published() {
 	s := p.session
 	st := s.state()
 	st.confirmed(s.mirror.Head(), p.commit, s.link.Remote, s.uuid())
+	st.Exchange = p.sign
 	if len(p.waiting) > 0 {
 		st.madeFromUnknown()
 		return

@@ -16,6 +16,9 @@ type State struct {
 	// Commit is the tip of the exchange when that was so. A later commit has not
 	// left this machine, unless it is in Tried.
 	Commit string `json:"commit,omitempty"`
+	// Exchange is the sign (doltdb.Sign) of the exchange's files when the exchange
+	// was last seen to contain Commit; see Session.holds.
+	Exchange string `json:"exchange,omitempty"`
 	// Tried are commits of the exchange whose push was begun and not confirmed,
 	// the newest last.
 	Tried []string `json:"tried,omitempty"`

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"gastown/cmd/internal/host"
@@ -84,6 +85,10 @@ func (d *doctor) remotes(ctx context.Context, offline bool) (found []finding, er
 	if err != nil {
 		return nil, err
 	}
+	older, err := d.engine.Older(ctx)
+	if err != nil && !errors.Is(err, town.ErrBusy) {
+		return nil, err
+	}
 	for i, r := range all {
 		c := known[i]
 		if !c.Confirmed {
@@ -97,6 +102,9 @@ func (d *doctor) remotes(ctx context.Context, offline bool) (found []finding, er
 		}
 		found = append(found, append(d.mirror(ctx, r), d.exchange(ctx, r)...)...)
 		found = append(found, d.refusedPushes(c)...)
+		if slices.Contains(older, r.Name) {
+			found = append(found, d.older(r, offline))
+		}
 		if offline {
 			found = append(found, d.remembered(c)...)
 			continue
@@ -104,6 +112,20 @@ func (d *doctor) remotes(ctx context.Context, offline bool) (found []finding, er
 		found = append(found, d.contact(ctx, r)...)
 	}
 	return found, nil
+}
+
+// older is the finding that the plane lacks what was exchanged with a remote.
+func (d *doctor) older(r federate.Remote, offline bool) finding {
+	return finding{Severity: problem, What: "the databases of this Town are older than what was exchanged with " + r.Name,
+		Why: "they were restored from an older copy, or lost their end in a crash; until they catch up, this Town knows less than it published",
+		Fix: "brings back what the mirror of the remote holds, or else the remote",
+		repair: func(ctx context.Context) error {
+			err := d.engine.BringBack(ctx, r)
+			if err != nil && !offline {
+				_, err = d.engine.Pull(ctx, r, false)
+			}
+			return err
+		}}
 }
 
 // mirror examines the local copy of what a remote holds.

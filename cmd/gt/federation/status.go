@@ -45,6 +45,7 @@ type remoteStatus struct {
 	Confirmed bool       `json:"confirmed"`
 	Ahead     int        `json:"ahead"`
 	Behind    int        `json:"behind"`
+	Older     bool       `json:"older,omitempty"`
 	Verified  *time.Time `json:"verified,omitempty"`
 	// Failed and Error are of the pull or push that failed last, if that fails now.
 	Failed *time.Time `json:"failed,omitempty"`
@@ -108,7 +109,7 @@ func newStatus(h *target, got federate.Status) status {
 	}
 	for _, r := range got.Remotes {
 		one := remoteStatus{
-			Name: r.Name, URL: r.URL, Refs: string(r.Space), Confirmed: r.Confirmed, Ahead: r.Ahead, Behind: r.Behind,
+			Name: r.Name, URL: r.URL, Refs: string(r.Space), Confirmed: r.Confirmed, Ahead: r.Ahead, Behind: r.Behind, Older: r.Older,
 			Verified: optionalTime(r.Verified), Pull: newAttempts(r.Pull), Push: newAttempts(r.Push),
 		}
 		if failing := r.Failing(); len(failing) > 0 {
@@ -173,6 +174,11 @@ func (r remoteStatus) print(call *shell.Call, p *term.Printer) {
 	case !r.Confirmed:
 		p.Line("  not confirmed: gt federation init or join shows what would leave, and asks")
 		return
+	case r.Older:
+		p.Styled(term.Bad, "  the plane here is older than what was exchanged (a restored copy?); gt federation sync brings the rest back")
+		if r.Ahead > 0 {
+			p.Line("  lacks %s of ours", term.Plural(r.Ahead, "commit", "commits"))
+		}
 	case r.Ahead == 0 && r.Behind == 0:
 		p.Line("  holds everything recorded here, as of the last contact")
 	case r.Behind == 0:
@@ -209,7 +215,11 @@ var letters = map[string]string{"added": "A", "modified": "M", "deleted": "D"}
 
 func (s status) printShort(p *term.Printer) {
 	for _, r := range s.Remotes {
-		p.Line("## %s ahead %d behind %d", r.Name, r.Ahead, r.Behind)
+		older := ""
+		if r.Older {
+			older = " older"
+		}
+		p.Line("## %s ahead %d behind %d%s", r.Name, r.Ahead, r.Behind, older)
 	}
 	for _, f := range s.Edited {
 		p.Line("%s %s", letters[f.State], f.Path)
