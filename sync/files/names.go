@@ -85,9 +85,3 @@ func parseHidden(name string) (l leftover, ok bool) {
 	l.file = rest
 	return l, plainName(strings.TrimSuffix(strings.TrimSuffix(rest, ".md"), ".formula.toml"))
 }
-
-// ignored reports names that cannot be documents: hidden files, and what editors
-// leave beside the file they edit.
-func ignored(name string) bool {
-	return name[0] == '.' || name[len(name)-1] == '~' || name[0] == '#' && name[len(name)-1] == '#'
-}

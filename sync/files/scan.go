@@ -183,20 +183,24 @@ func (s *scan) merge(out *Changes) {
 
 // visit examines one name of the listing.
 func (s *scan) visit(w *worker, file string) {
-	if ignored(file) {
-		if l, ok := parseHidden(file); ok {
+	name, ok := strings.CutSuffix(file, kinds[s.kind].Suffix())
+	ok = ok && plainName(name)
+	known := none
+	if ok {
+		known = s.ix.lookup(s.kind, name)
+	}
+	if known == none && ignored(file) {
+		if l, hidden := parseHidden(file); hidden {
 			w.leftovers = append(w.leftovers, l)
 		}
 		return
 	}
-	name, ok := strings.CutSuffix(file, kinds[s.kind].Suffix())
-	if !ok || !plainName(name) {
+	if !ok {
 		_, err := town.ParsePath(s.path(file))
 		w.invalid = append(w.invalid, s.invalid(file, err))
 		w.unknownNames = true
 		return
 	}
-	known := s.ix.lookup(s.kind, name)
 	st, err := lstat(s.fd, file)
 	if gone(err) {
 		return // removed since it was listed; confirm examines known files again
