@@ -40,6 +40,8 @@ type PushSpec struct {
 	// learns of such refs, in the one connection that it makes. It needs a server
 	// that moves several refs at once.
 	Guard string
+	// Any moves each ref by itself, whatever value it has at the remote.
+	Any bool
 	// Seen are refs below Guard that the caller knows, with their values. Their
 	// names come from a fetch, so git has accepted them as names.
 	Seen map[string]string
@@ -110,7 +112,7 @@ func (r *Repo) PushGuarded(ctx context.Context, s PushSpec) (PushResult, error) 
 
 // atomic reports that the push concerns more than one ref. One ref is atomic by
 // itself, and not every server offers --atomic.
-func (s PushSpec) atomic() bool { return len(s.Updates) > 1 || s.Guard != "" }
+func (s PushSpec) atomic() bool { return !s.Any && (len(s.Updates) > 1 || s.Guard != "") }
 
 // unmatched is a pattern of refs that no private repository has. With --prune it
 // makes git regard everything below PushSpec.Guard as to be deleted, and the lease
@@ -139,6 +141,10 @@ func (r *Repo) preparePush(op string, s PushSpec) (command, error) {
 	}
 	var specs []string
 	for _, u := range s.Updates {
+		if s.Any {
+			specs = append(specs, "+"+u.New+":"+u.Ref)
+			continue
+		}
 		c.args = append(c.args, "--force-with-lease="+u.Ref+":"+u.Old)
 		specs = append(specs, u.New+":"+u.Ref)
 	}

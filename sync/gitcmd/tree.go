@@ -5,7 +5,9 @@ import (
 	"crypto/sha1"
 	"encoding/hex"
 	"fmt"
+	"strconv"
 	"strings"
+	"time"
 
 	"gastown/town"
 )
@@ -31,6 +33,8 @@ type Commit struct {
 	ID      string
 	Tree    string
 	Parents []string
+	// When is the committer's time; zero if it makes no sense.
+	When time.Time
 	// Message is hostile text.
 	Message string
 }
@@ -51,6 +55,12 @@ func (o *Objects) Commit(id string) (Commit, error) {
 			c.Tree = value
 		case "parent":
 			c.Parents = append(c.Parents, value)
+		case "committer":
+			_, when, _ := strings.Cut(value, "> ")
+			seconds, _, _ := strings.Cut(when, " ")
+			if n, err := strconv.ParseInt(seconds, 10, 64); err == nil {
+				c.When = time.Unix(n, 0).UTC()
+			}
 		}
 	}
 	if !IsID(c.Tree) {

@@ -133,7 +133,12 @@ func (m *Mirror) commit(ctx context.Context, base state, d draft, o PublishOptio
 		return next, "", false, err
 	}
 	spec.Entries = append(spec.Entries, gitcmd.Entry{Mode: gitcmd.ModeFile, Name: manifestName, ID: next.Manifest})
-	if next.History, squashed = base.next(m.opts, next.Tables); !squashed {
+	if o.turn {
+		next.History = base.chained(next.Tables)
+	} else {
+		next.History, squashed = base.next(m.opts, next.Tables)
+	}
+	if !squashed {
 		spec.Parent, next.KeepHistory = base.Head, base.KeepHistory
 	}
 	spec.Message = strings.TrimSpace(o.Message) + "\n\n" + next.History.trailer() + "\n"

@@ -40,15 +40,24 @@ type FetchResult struct {
 // A manifest that is ahead of the remote is overwritten if the remote has
 // changed, and stays otherwise. When the remote has lost a ref that it had, the
 // error is ErrGone, and PublishOptions.Recreate makes the ref anew.
-func (m *Mirror) Fetch(ctx context.Context) (FetchResult, error) {
+func (m *Mirror) Fetch(ctx context.Context) (FetchResult, error) { return m.fetch(ctx, false) }
+
+// fetch is Fetch, with the turns or without.
+func (m *Mirror) fetch(ctx context.Context, withTurns bool) (FetchResult, error) {
 	m.gone = false
 	spec := gitcmd.FetchSpec{URL: m.opts.URL, Ref: m.opts.Ref, Into: m.refs.incoming}
 	if b := m.beside; b != nil {
 		spec.Second, spec.SecondInto = b.opts.Ref, b.refs.incoming
 		b.arrived, b.failed = FetchResult{}, nil
 	}
+	if withTurns {
+		spec.Below, spec.BelowInto = m.opts.Space.Turns(), turnsInto
+	}
 	got, err := m.repo.Fetch(ctx, spec)
 	if err != nil {
+		if withTurns && mayBeTurns(ctx, err) {
+			return FetchResult{}, m.undoFetch(ctx, fmt.Errorf("%w: %w", errTurnsUnusable, err))
+		}
 		return FetchResult{}, m.undoFetch(ctx, m.refuse(kinds(err, ErrCorrupt)))
 	}
 	m.opts.reached("fetched")

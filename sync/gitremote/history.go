@@ -86,8 +86,17 @@ func (s state) live() int64 {
 // the numbers of the new commit, and whether the history is cut.
 func (s state) next(o Options, tables []table) (history, bool) {
 	now := state{Tables: tables}
+	h := s.chained(tables)
+	if s.Head != "" && (!s.KeepHistory || h.Commits%retrySquash == 0) && (h.Commits > o.SquashCommits || h.Dead > max(now.live(), o.SquashBytes)) {
+		return history{Commits: 1}, true
+	}
+	return h, false
+}
+
+// chained is the numbers of a commit with these tables on top of the state's.
+func (s state) chained(tables []table) history {
 	if s.Head == "" {
-		return history{Commits: 1}, false
+		return history{Commits: 1}
 	}
 	kept := map[string]bool{}
 	for _, t := range tables {
@@ -99,8 +108,5 @@ func (s state) next(o Options, tables []table) (history, bool) {
 			h.Dead += t.Size
 		}
 	}
-	if (!s.KeepHistory || h.Commits%retrySquash == 0) && (h.Commits > o.SquashCommits || h.Dead > max(now.live(), o.SquashBytes)) {
-		return history{Commits: 1}, true
-	}
-	return h, false
+	return h
 }

@@ -51,6 +51,11 @@ type Mirror struct {
 	beside, lead *Mirror
 	arrived      FetchResult
 	failed       error
+
+	// host is what is known of the remote's host; the first mirror has it. turns are
+	// the commits of turns that were read.
+	host  host
+	turns map[string]Turn
 }
 
 // Open opens the remote's directory. It creates what is missing (mode 0700) and
@@ -134,10 +139,16 @@ func (m *Mirror) open() error {
 	if err := durable.Sweep(m.manifestPath()); err != nil {
 		return err
 	}
-	if err := removeAll(m.opts.Dir, filepath.Base(m.statePath())+stateTemp, "mirror/"+manifestTemp, "mirror/"+doltTemp+"*"); err != nil {
+	if err := removeAll(m.opts.Dir, filepath.Base(m.statePath())+stateTemp, filepath.Base(m.hostPath())+stateTemp, "mirror/"+manifestTemp, "mirror/"+doltTemp+"*"); err != nil {
 		return err
 	}
-	var err error
+	err := os.RemoveAll(filepath.Join(m.opts.Dir, "turn"))
+	if err == nil {
+		err = m.loadHost()
+	}
+	if err != nil {
+		return err
+	}
 	if m.lead != nil {
 		m.repo = m.lead.repo
 	} else if m.repo, err = gitcmd.Init(filepath.Join(m.opts.Dir, "objects.git"), m.opts.git()); err != nil {

@@ -9,6 +9,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"gastown/sync/gitcmd"
+	"gastown/town"
 )
 
 // The kinds of failure of this package. Those of the connection are gitcmd's.
@@ -52,6 +53,10 @@ type Options struct {
 	Dir string
 	// URL and Ref name it, for example refs/dolt/data.
 	URL, Ref string
+	// Space is where turns are in the repository, and Town whose this directory is.
+	// Without a Town there are no turns; see Turn.
+	Space Space
+	Town  town.ID
 	// Verify is called for all table files that arrive. Required.
 	Verify VerifyFunc
 	// Progress receives reports; it must not block. May be nil.

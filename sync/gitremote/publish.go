@@ -3,6 +3,8 @@ package gitremote
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"gastown/sync/gitcmd"
@@ -26,11 +28,20 @@ type PublishOptions struct {
 	// Beside also publishes the mirror that was opened beside this one, in the
 	// same push: both refs move or none.
 	Beside bool
+	// Absorbed are turns of other Towns whose content the mirror has. The push
+	// removes their refs, and this Town's own.
+	Absorbed []Turn
+	// Guard refuses the push, with ErrTurnsWait, if turns wait that the last
+	// FetchTurns did not bring or that were not absorbed. A push right after a fetch
+	// needs no guard; with one, Towns that leave turns could delay it for ever.
+	Guard bool
+
+	turn bool // the commit is a turn: its history is not cut
 }
 
 // forBeside is the options for the second mirror.
 func (o PublishOptions) forBeside() PublishOptions {
-	o.CreateInfoBranch, o.Recreate, o.Beside = false, false, false
+	o.CreateInfoBranch, o.Recreate, o.Beside, o.Absorbed, o.Guard = false, false, false, nil, false
 	return o
 }
 
@@ -74,7 +85,7 @@ func (m *Mirror) Publish(ctx context.Context, o PublishOptions) (PublishResult, 
 	}
 	// An unchanged ref is sent as it is, so that the server confirms it too.
 	parts = append([]*outgoing{lead}, parts...)
-	res, err := m.send(ctx, parts, o)
+	res, err := m.sendAll(ctx, parts, o)
 	if !res.Squashed || !errors.Is(err, gitcmd.ErrNonFastForward) && !errors.Is(err, gitcmd.ErrReadOnly) {
 		return res, err
 	}
@@ -86,7 +97,52 @@ func (m *Mirror) Publish(ctx context.Context, o PublishOptions) (PublishResult, 
 			p.base.KeepHistory, p.m.state.KeepHistory = true, true
 		}
 	}
-	return m.send(ctx, parts, o)
+	return m.sendAll(ctx, parts, o)
+}
+
+// sendAll is send at a host that may not accept turns, or not several refs at once.
+func (m *Mirror) sendAll(ctx context.Context, parts []*outgoing, o PublishOptions) (PublishResult, error) {
+	res, removed, err := m.send(ctx, parts, o)
+	switch {
+	case errors.Is(err, gitcmd.ErrNotAtomic):
+		m.host.Apart = true
+		if err := m.saveHost(); err != nil {
+			return res, err
+		}
+		res, removed, err = m.send(ctx, parts, o)
+	case removed > 0 && (errors.Is(err, gitcmd.ErrReadOnly) || errors.Is(err, gitcmd.ErrNonFastForward) && !res.Squashed):
+		// Perhaps only turns may not be removed there.
+		skip := m.host.Skip
+		m.host.Skip = time.Now().Add(skipTurns)
+		if again, _, aerr := m.send(ctx, parts, o); aerr == nil {
+			m.log.WithError(err).Info("the remote accepts no removal of a turn, going on without turns")
+			return again, m.saveHost()
+		}
+		m.host.Skip = skip
+	}
+	if err == nil && m.host.Apart {
+		m.removeApart(ctx, o)
+	}
+	return res, err
+}
+
+// removeApart removes turns at a host that cannot move several refs at once. What
+// stays there is removed by a later publication.
+func (m *Mirror) removeApart(ctx context.Context, o PublishOptions) {
+	apart := m.host.Apart
+	m.host.Apart = false
+	updates, err := m.removals(o)
+	m.host.Apart = apart
+	for _, u := range updates {
+		if _, perr := m.repo.Push(ctx, m.opts.URL, u); perr != nil {
+			err = errors.Join(err, perr)
+			continue
+		}
+		err = errors.Join(err, m.forgetTurns([]gitcmd.Update{u}))
+	}
+	if err != nil {
+		m.log.WithError(err).Info("turns were not removed at the remote")
+	}
 }
 
 // outgoing is one ref of a publish.
@@ -123,8 +179,13 @@ func (m *Mirror) prepare(ctx context.Context, o PublishOptions) (*outgoing, erro
 	return p, nil
 }
 
-// send commits drafts on top of what was there and pushes them, all or none.
-func (m *Mirror) send(ctx context.Context, parts []*outgoing, o PublishOptions) (res PublishResult, err error) {
+// send commits drafts on top of what was there and pushes them, all or none. It
+// also returns how many turns the push was to remove.
+func (m *Mirror) send(ctx context.Context, parts []*outgoing, o PublishOptions) (res PublishResult, removed int, err error) {
+	if m.host.Apart && len(parts) > 1 {
+		res, err = m.sendApart(ctx, parts, o)
+		return res, 0, err
+	}
 	var updates []gitcmd.Update
 	info := ""
 	for _, p := range parts {
@@ -135,7 +196,7 @@ func (m *Mirror) send(ctx context.Context, parts []*outgoing, o PublishOptions) 
 		if p.next, p.squashed = p.base, false; !p.same {
 			var extra string
 			if p.next, extra, p.squashed, err = p.m.commit(ctx, p.base, p.d, own); err != nil {
-				return res, dropOutgoing(parts, err)
+				return res, removed, dropOutgoing(parts, err)
 			}
 			info += extra // only the first has one
 		}
@@ -145,37 +206,62 @@ func (m *Mirror) send(ctx context.Context, parts []*outgoing, o PublishOptions) 
 	m.opts.reached("committed")
 	for _, p := range parts {
 		if err := p.attempt(p.next.Head); err != nil {
-			return res, dropOutgoing(parts, err)
+			return res, removed, dropOutgoing(parts, err)
 		}
 	}
 	if info != "" {
 		updates = append(updates, gitcmd.Update{Ref: infoBranch, New: info})
 	}
-	pushed, err := m.repo.Push(ctx, m.opts.URL, updates...)
-	m.opts.reached("pushed")
-	if errors.Is(err, gitcmd.ErrNotAtomic) && len(parts) > 1 {
-		return m.sendApart(ctx, parts, o)
+	turns, err := m.removals(o)
+	if err != nil {
+		return res, 0, dropOutgoing(parts, err)
 	}
+	removed = len(turns)
+	spec := gitcmd.PushSpec{URL: m.opts.URL, Updates: append(updates, turns...)}
+	if spec.Guard, spec.Seen, err = m.guard(o); err != nil {
+		return res, removed, dropOutgoing(parts, err)
+	}
+	pushed, err := m.repo.PushGuarded(ctx, spec)
+	m.opts.reached("pushed")
+	err = m.turnsWait(pushed, err)
 	if err != nil {
 		if !errors.Is(err, ErrUnknownOutcome) {
 			for _, p := range parts {
 				err = errors.Join(err, p.attempt(""))
 			}
 		}
-		return res, dropOutgoing(parts, err)
+		return res, removed, dropOutgoing(parts, err)
 	}
 	for _, p := range parts {
 		if err := p.settle(); err != nil {
-			return res, err
+			return res, removed, err
 		}
 	}
 	m.opts.reached("saved")
+	if removed > 0 {
+		if err := m.forgetTurns(turns); err != nil {
+			return res, removed, err
+		}
+	}
 	if err := dropOutgoing(parts, nil); err != nil {
-		return res, err
+		return res, removed, err
 	}
 	m.tidy(ctx)
 	res.Head, res.Sent = m.head, pushed.Bytes
-	return res, nil
+	return res, removed, nil
+}
+
+// turnsWait gives the error of a push that only turns made fail its kind.
+func (m *Mirror) turnsWait(res gitcmd.PushResult, err error) error {
+	if !errors.Is(err, gitcmd.ErrRejected) || len(res.Causes) == 0 {
+		return err
+	}
+	for ref, kind := range res.Causes {
+		if !strings.HasPrefix(ref, m.opts.Space.Turns()) || !errors.Is(kind, gitcmd.ErrRejected) {
+			return err
+		}
+	}
+	return fmt.Errorf("%w (%w)", ErrTurnsWait, err)
 }
 
 // sendApart sends one ref after the other, to a server that cannot move both at
@@ -192,7 +278,8 @@ func (m *Mirror) sendApart(ctx context.Context, parts []*outgoing, o PublishOpti
 		if p.m != m {
 			own = o.forBeside()
 		}
-		one, err := p.m.send(ctx, []*outgoing{p}, own)
+		own.Guard = own.Guard && p.m == m
+		one, _, err := p.m.send(ctx, []*outgoing{p}, own)
 		res.Sent += one.Sent
 		res.Squashed = res.Squashed || one.Squashed
 		if err != nil {
