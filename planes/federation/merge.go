@@ -25,13 +25,24 @@ type Merged struct {
 // branch. Conflicts of documents are decided by sync/policy; any other conflict
 // stops the merge with doltdb.ErrConflict and nothing changes.
 func (s *Store) Merge(ctx context.Context, base, ours, theirs, message string) (Merged, error) {
+	return s.merge(ctx, base, ours, theirs, message, false)
+}
+
+// MergeLater is Merge for a revision that another Town has not published yet, and
+// which therefore counts as published after ours. The rules take it as their own
+// side and the plane as the remote's, as they would in that Town.
+func (s *Store) MergeLater(ctx context.Context, base, ours, theirs, message string) (Merged, error) {
+	return s.merge(ctx, base, ours, theirs, message, true)
+}
+
+func (s *Store) merge(ctx context.Context, base, ours, theirs, message string, later bool) (Merged, error) {
 	if base == ours {
 		if err := s.db.FastForward(ctx, theirs); err != nil {
 			return Merged{}, err
 		}
 		return Merged{Commit: theirs, FastForward: true}, nil
 	}
-	m := merger{store: s, base: base, ours: ours, theirs: theirs, changes: newChangeset()}
+	m := merger{store: s, base: base, ours: ours, theirs: theirs, later: later, changes: newChangeset()}
 	commit, err := s.db.Merge(ctx, doltdb.Merge{Theirs: theirs, Message: message, Resolve: m.resolve})
 	if err != nil {
 		return Merged{}, err
@@ -42,8 +53,10 @@ func (s *Store) Merge(ctx context.Context, base, ours, theirs, message string) (
 type merger struct {
 	store              *Store
 	base, ours, theirs string
-	changes            *changeset
-	notes              []string
+	// later: theirs counts as published after ours.
+	later   bool
+	changes *changeset
+	notes   []string
 }
 
 func (m *merger) resolve(ctx context.Context, tx *doltdb.Tx, tables []string) error {
@@ -137,6 +150,9 @@ func (m *merger) rows(ctx context.Context, tx *doltdb.Tx, k town.Kind) error {
 				key = e.Key
 			}
 		}
+		if m.later {
+			sides[1], sides[2] = sides[2], sides[1]
+		}
 		res, err := policy.Resolve(policy.Conflict{Key: key, Base: sides[0], Ours: sides[1], Theirs: sides[2]})
 		if err != nil {
 			return err
@@ -165,7 +181,11 @@ func (m *merger) templates(ctx context.Context, tx *doltdb.Tx) error {
 		return err
 	}
 	var sides [3]map[string][]row
-	for i, revision := range []string{m.base, m.ours, m.theirs} {
+	revisions := []string{m.base, m.ours, m.theirs}
+	if m.later {
+		revisions[1], revisions[2] = m.theirs, m.ours
+	}
+	for i, revision := range revisions {
 		if sides[i], err = editsByName(ctx, tx, town.KindTemplate, revision, names); err != nil {
 			return err
 		}

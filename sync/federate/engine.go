@@ -86,6 +86,9 @@ type Options struct {
 	// Wait bounds the wait for a lock; 0 means 60 s. Deadline and Idle bound
 	// network steps; 0 means gitremote's defaults.
 	Wait, Deadline, Idle time.Duration
+	// Patience bounds, from its beginning, how long a push competes with other Towns;
+	// 0 means turns.DefaultPatience.
+	Patience time.Duration
 	// Command names this call to other processes that wait for it.
 	Command string
 	// Env is the environment of whom git runs for, as NAME=value; see

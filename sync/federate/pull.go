@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"gastown/planes/doltdb"
+	"gastown/sync/gitremote"
 	"gastown/town"
 )
 
@@ -56,18 +58,36 @@ func (e *Engine) Pull(ctx context.Context, remote Remote, dry bool) (_ Pulled, e
 
 // pull is Pull within a session. What it found is valid beside an error too.
 func (s *session) pull(ctx context.Context, dry bool) (out pulled, err error) {
-	out.Remote, out.DryRun, out.Notes = s.remote.Name, dry, s.takeNotes()
-	s.last, s.refused = nil, nil
-	arrived := s.step("fetch")
-	fetched, err := s.ask(ctx)
-	arrived()
-	if found := s.elsewhere("pull from "+s.remote.Name, fetched, err); found != nil {
-		return out, found
-	}
+	found, err := s.fetch(ctx)
 	if err != nil {
+		out.Remote, out.DryRun, out.Notes = s.remote.Name, dry, s.takeNotes()
 		return out, err
 	}
-	found := lastPull{head: fetched.Head, records: s.records.Head(), at: s.opts.Now()}
+	return s.bringIn(ctx, found, dry)
+}
+
+// fetched is what a fetch found, and when.
+type fetched struct {
+	gitremote.FetchResult
+	at time.Time
+}
+
+// fetch brings the mirrors to what the remote has.
+func (s *session) fetch(ctx context.Context) (out fetched, err error) {
+	defer s.step("fetch")()
+	s.last, s.refused = nil, nil
+	out.FetchResult, err = s.ask(ctx)
+	if found := s.elsewhere("pull from "+s.remote.Name, out.FetchResult, err); found != nil {
+		err = found
+	}
+	out.at = s.opts.Now()
+	return out, err
+}
+
+// bringIn merges what a fetch found.
+func (s *session) bringIn(ctx context.Context, fetched fetched, dry bool) (out pulled, err error) {
+	out.Remote, out.DryRun, out.Notes = s.remote.Name, dry, s.takeNotes()
+	found := lastPull{head: fetched.Head, records: s.records.Head(), at: fetched.at}
 	if fetched.Empty {
 		return out, s.none()
 	}

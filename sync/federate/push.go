@@ -5,20 +5,15 @@ import (
 	"errors"
 	"time"
 
-	"github.com/cenkalti/backoff/v5"
-
 	"gastown/planes/doltdb"
 	"gastown/sync/gitcmd"
 	"gastown/sync/gitremote"
 	"gastown/sync/records"
+	"gastown/sync/turns"
 	"gastown/town"
 )
 
 const (
-	// maxPushes bounds the attempts of a push that loses to other Towns, and
-	// pushPause is the mean pause before the first repetition.
-	maxPushes = 20
-	pushPause = 50 * time.Millisecond
 	// maxLost bounds the attempts of a push that does not arrive.
 	maxLost = 3
 	// maxRefused bounds how often in a row a push is repeated that the server
@@ -26,6 +21,9 @@ const (
 	// first repetition; a server that was only busy needs no longer one.
 	maxRefused   = 2
 	refusedPause = 250 * time.Millisecond
+	// crowdedFor is for how long a push that met others makes the next ones expect
+	// that too.
+	crowdedFor = time.Minute
 )
 
 // Pushed is the outcome of Push.
@@ -95,6 +93,26 @@ type push struct {
 	// lost counts attempts that did not arrive, refusals those in a row that the
 	// server rejected while the ref stayed where it was.
 	lost, refusals int
+
+	// turn decides what comes next.
+	turn *turns.Push
+	// arrived is what a look found and the next attempt merges; nil when there is
+	// nothing to merge.
+	arrived *fetched
+	// fetched: this push has looked at the remote.
+	fetched bool
+	// rejected is the server's answer to the last attempt, if it gave one, and before
+	// what the remote had then.
+	rejected error
+	before   [2]string
+	// waiting are the turns that the last look found, and absorbed those that the
+	// mirror has merged.
+	waiting, absorbed []gitremote.Turn
+	// tip is what the last attempt staged.
+	tip stagedTip
+	// wasLeft: the Town left a turn; left is how many commits the remote lacked then.
+	wasLeft bool
+	left    int
 }
 
 // push is Push within a session.
@@ -102,6 +120,7 @@ func (s *session) push(ctx context.Context, opts pushOptions, out *Pushed) (err 
 	p := &push{session: s, pushOptions: opts, out: out}
 	p.publish.AuthorName, p.publish.AuthorEmail = s.opts.Actor.Name, s.opts.Actor.Email
 	p.publish.Message = "federation of Town " + s.opts.Name
+	s.withTurns = true
 	defer func() {
 		out.Recorded.Notes = append(out.Recorded.Notes, s.takeNotes()...)
 		out.Shared = p.plan.Shared()
@@ -109,32 +128,11 @@ func (s *session) push(ctx context.Context, opts pushOptions, out *Pushed) (err 
 	if p.plan, err = s.planRecords(ctx); err != nil {
 		return err
 	}
-	pause := backoff.NewExponentialBackOff()
-	pause.InitialInterval, pause.MaxInterval = pushPause, 20*pushPause
-	for {
-		out.Attempts++
-		before := p.heads()
-		done, rejected, err := p.attempt(ctx)
-		if errors.Is(err, gitcmd.ErrForbidden) {
-			return p.forbidden(err)
-		}
-		if done || err != nil {
-			return err
-		}
-		if out.Attempts == maxPushes {
-			return town.Fail("push to "+s.remote.Name, "run it again in a while",
-				"%w: other Towns published first %d times", town.ErrBusy, maxPushes)
-		}
-		refused, err := p.mergeOthers(ctx, before, rejected)
-		if err != nil {
-			return err
-		}
-		if out.Attempts > 1 && !refused {
-			if err := wait(ctx, pause.NextBackOff()); err != nil {
-				return err
-			}
-		}
+	err = errors.Join(p.compete(ctx), s.mirror.DropTurn())
+	if errors.Is(err, gitcmd.ErrForbidden) {
+		return p.forbidden(err)
 	}
+	return err
 }
 
 // heads are the commits of both refs as last seen.
@@ -143,66 +141,61 @@ func (p *push) heads() [2]string { return [2]string{p.mirror.Head(), p.records.H
 // attempt stages and publishes once. It is done when the remote has confirmed.
 // Otherwise the caller merges what is there and tries again; rejected is then
 // the server's answer, if it gave one.
-func (p *push) attempt(ctx context.Context) (done bool, rejected, err error) {
-	tip, err := p.stage(ctx)
-	if err == nil {
-		err = p.plan.Stage(ctx)
-	}
-	switch {
-	case errors.Is(err, doltdb.ErrBehind):
+func (p *push) attempt(ctx context.Context, absorb []turns.Turn) (done bool, rejected, err error) {
+	if err = p.stageAll(ctx); errors.Is(err, doltdb.ErrBehind) {
 		return false, nil, nil
-	case errors.Is(err, records.ErrUnfit):
-		p.refused = err // the rest goes on without records
-		if err := p.plan.Reset(ctx); err != nil {
-			return false, nil, err
-		}
-		p.plan = nil
-	case err != nil:
+	}
+	if err == nil {
+		err = p.absorb(ctx, absorb)
+	}
+	if err != nil {
 		return false, nil, err
 	}
-	p.publish.Beside = p.plan.Staged()
-	done, err = p.send(ctx, tip)
+	p.publish.Absorbed, p.publish.Guard = p.absorbed, !p.fetched && p.last == nil
+	done, err = p.send(ctx, p.tip)
 	if errors.Is(err, gitremote.ErrRejected) && !done {
 		return false, err, nil
 	}
 	return done, nil, err
 }
 
-// mergeOthers merges what other Towns published, after an attempt that was not
-// done; before are the heads then. refused says that no other Town published and
-// the server rejected the push for its own reason; mergeOthers has then waited
-// already.
-func (p *push) mergeOthers(ctx context.Context, before [2]string, rejected error) (refused bool, err error) {
-	if err := p.mirror.Reset(ctx); err != nil {
-		return false, err
+// stageAll puts what the push publishes into the mirrors.
+func (p *push) stageAll(ctx context.Context) (err error) {
+	if p.tip, err = p.stage(ctx); err != nil {
+		return err
 	}
-	if err := p.plan.Reset(ctx); err != nil {
-		return false, err
+	err = p.plan.Stage(ctx)
+	if errors.Is(err, records.ErrUnfit) {
+		p.refused = err // the rest goes on without records
+		err = p.plan.Reset(ctx)
+		p.plan = nil
 	}
-	got, err := p.pull(ctx, false)
+	p.publish.Beside = p.plan.Staged()
+	return err
+}
+
+// mergeOthers merges what the last look found.
+func (p *push) mergeOthers(ctx context.Context) (err error) {
+	got, err := p.bringIn(ctx, *p.arrived, false)
+	p.arrived = nil
 	if p.refused != nil && p.plan != nil {
 		// The records there cannot be merged: the rest goes on without records.
-		p.plan, rejected = nil, nil
+		p.plan = nil
 	}
-	if rejected != nil && p.heads() == before &&
-		(err == nil || errors.Is(err, errNone) || p.publish.Recreate && errors.Is(err, gitremote.ErrGone)) {
-		return true, p.waitRefused(ctx, rejected)
-	}
-	p.refusals = 0
 	if err == nil || got.worthTelling() {
 		p.out.Pulled = got.after(p.out.Pulled)
 	}
 	if err != nil {
-		return false, err
+		return err
 	}
 	if err := p.plan.Adapt(ctx); err != nil {
-		return false, err
+		return err
 	}
 	// The first attempt has already created what it was asked to create.
 	p.publish.CreateInfoBranch, p.publish.Recreate = false, false
 	p.out.Reviews = got.Reviews
 	p.agreed, err = got.agreedWith(p.agreed)
-	return false, err
+	return err
 }
 
 // waitRefused waits before a push that the server refused is made once more,

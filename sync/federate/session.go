@@ -44,6 +44,8 @@ type session struct {
 	// refused is why the records that arrived last were not merged. The rest of the
 	// call continues, and the call ends with this error.
 	refused error
+	// withTurns: fetches bring the turns that wait, because this session publishes.
+	withTurns bool
 	// notes are for people; the outcome of the call takes them.
 	notes []string
 }
@@ -92,6 +94,9 @@ func (s *session) end(err error, of *Attempts) error {
 // ask fetches from the remote. A person sees which server is awaited.
 func (s *session) ask(ctx context.Context) (gitremote.FetchResult, error) {
 	s.progress("wait for the server of "+s.remote.Name, 0, 0, "")
+	if s.withTurns {
+		return s.mirror.FetchTurns(ctx)
+	}
 	return s.mirror.Fetch(ctx)
 }
 
@@ -132,6 +137,7 @@ func (s *session) openMirror(ctx context.Context) (err error) {
 	}
 	s.mirror, err = gitremote.Open(ctx, gitremote.Options{
 		Dir: s.opts.Layout.Remote(s.remote.Name), URL: s.where(), Ref: s.remote.Space.Data(),
+		Space: s.remote.Space, Town: s.opts.ID,
 		Verify: func(ctx context.Context, dir string, names []string) error {
 			defer s.step("verify")()
 			s.progress(said["verify"], 0, int64(len(names)), "files")

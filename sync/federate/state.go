@@ -38,6 +38,8 @@ type state struct {
 	Shared records.State `json:"shared,omitzero"`
 	// Verified is when the remote itself last said so.
 	Verified time.Time `json:"verified,omitzero"`
+	// Crowded is when a push last met another Town's, by this Town's clock.
+	Crowded time.Time `json:"crowded,omitzero"`
 	// Pull and Push are how the last pulls and pushes went.
 	Pull Attempts `json:"pull,omitzero"`
 	Push Attempts `json:"push,omitzero"`

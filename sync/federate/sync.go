@@ -33,6 +33,7 @@ func (e *Engine) Sync(ctx context.Context, remote Remote, dry bool) (out Synced,
 	}
 	doing := &s.state.Pull
 	defer func() { err = e.advise(op+remote.Name, s.end(err, doing)) }()
+	s.withTurns = true
 	pulled, err := s.pull(ctx, false)
 	if out.Pulled = pulled.Pulled; err != nil {
 		return out, err

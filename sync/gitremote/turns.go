@@ -88,7 +88,7 @@ var errTurnsUnusable = errors.New("the turns are not usable")
 // mayBeTurns reports whether a fetch with turns that failed may succeed without.
 func mayBeTurns(ctx context.Context, err error) bool {
 	for _, kind := range []error{gitcmd.ErrAuth, gitcmd.ErrUnreachable, gitcmd.ErrNotFound, gitcmd.ErrMoved, gitcmd.ErrDeadline,
-		gitcmd.ErrNoSpace, gitcmd.ErrTooOld, gitcmd.ErrNoGit, gitcmd.ErrURL} {
+		gitcmd.ErrNoSpace, gitcmd.ErrFormat, gitcmd.ErrTooOld, gitcmd.ErrNoGit, gitcmd.ErrURL} {
 		if errors.Is(err, kind) {
 			return false
 		}
