@@ -43,7 +43,7 @@ type Server struct {
 	end       context.CancelFunc
 	shut      sync.Once
 
-	connections, exchanges, requests, refused, in, out atomic.Int64
+	connections, exchanges, pushes, requests, refused, in, out atomic.Int64
 
 	delay, rate, cut atomic.Int64
 
@@ -63,6 +63,9 @@ type Counts struct {
 	// answered over HTTP, or sessions that ran a git command over SSH. Limits on
 	// connections a sync are about this number.
 	Exchanges int64
+	// Pushes is how many of the exchanges were for a push, whether it succeeded or
+	// not.
+	Pushes int64
 	// Requests is every HTTP request or SSH session request, including refused
 	// ones.
 	Requests int64
@@ -77,6 +80,7 @@ func (c Counts) Sub(before Counts) Counts {
 	return Counts{
 		Connections: c.Connections - before.Connections,
 		Exchanges:   c.Exchanges - before.Exchanges,
+		Pushes:      c.Pushes - before.Pushes,
 		Requests:    c.Requests - before.Requests,
 		Refused:     c.Refused - before.Refused,
 		In:          c.In - before.In,
@@ -127,6 +131,7 @@ func (s *Server) Counts() Counts {
 	return Counts{
 		Connections: s.connections.Load(),
 		Exchanges:   s.exchanges.Load(),
+		Pushes:      s.pushes.Load(),
 		Requests:    s.requests.Load(),
 		Refused:     s.refused.Load(),
 		In:          s.in.Load(),

@@ -96,6 +96,9 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if name == "info/refs" {
 		s.exchanges.Add(1)
+		if service == "git-receive-pack" {
+			s.pushes.Add(1)
+		}
 	}
 	if name != "git-receive-pack" || r.ContentLength == probeLength {
 		b.git(w, r)

@@ -75,6 +75,9 @@ func (s *Server) session(sess ssh.Session) {
 		return
 	}
 	s.exchanges.Add(1)
+	if service == "receive-pack" {
+		s.pushes.Add(1)
+	}
 
 	cmd := exec.CommandContext(s.life, s.git, service, s.repo)
 	cmd.Dir = s.scratch
