@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/sync/gitremote"
 	"gastown/sync/records"
@@ -206,6 +207,7 @@ func (p *push) absorb(ctx context.Context, order []turns.Turn) error {
 		}
 	}
 	var data []gitremote.Turn
+	defer func() { p.tip.sign = p.planeSign() }()
 	for i, t := range list {
 		if i > 0 && time.Since(began) > turns.AbsorbTime {
 			break
@@ -250,10 +252,7 @@ func (p *push) absorbDocuments(ctx context.Context, w *workspace, list []gitremo
 		}
 		notes, added, err := p.absorbOne(ctx, w, t)
 		if err != nil {
-			if ctx.Err() != nil {
-				return err
-			}
-			if err := p.ignore(t.Ref, err); err != nil {
+			if err := p.skip(ctx, t, err); err != nil {
 				return err
 			}
 			continue
@@ -272,7 +271,10 @@ func (p *push) absorbDocuments(ctx context.Context, w *workspace, list []gitremo
 	p.out.Pulled = got.after(p.out.Pulled)
 	p.out.Reviews = got.Reviews
 	p.tip.commit, p.tip.shown = w.tip, len(w.behind) == 0
-	return w.store.Push(ctx, p.remote.Name, p.mirror.Dir())
+	if err := w.store.Push(ctx, p.remote.Name, p.mirror.Dir()); err != nil {
+		return err
+	}
+	return p.onlyChecked(ctx, w, p.tip.commit)
 }
 
 // absorbOne merges one turn. An error refuses it, and nothing has changed.
@@ -317,12 +319,31 @@ func (p *push) absorbRecords(ctx context.Context, t gitremote.Turn) error {
 	case err == nil:
 		p.absorbed = append(p.absorbed, t)
 		return nil
-	case ctx.Err() != nil:
-		return err
 	case errors.Is(err, records.ErrNotExchanged):
 		return nil
 	}
-	return p.ignore(t.Ref, err)
+	return p.skip(ctx, t, err)
+}
+
+// refusals are the kinds of errors that say that a turn itself is not acceptable.
+var refusals = []error{
+	town.ErrRefused, ErrUnrelated, doltdb.ErrNewerSchema, doltdb.ErrCorrupt, doltdb.ErrNoBranch, doltdb.ErrConflict,
+	gitremote.ErrNotDolt, gitremote.ErrCorrupt, gitremote.ErrTooLarge,
+}
+
+// skip goes on without a turn that could not be merged. If the turn itself is the
+// reason it is ignored from now on; else the next publication takes it.
+func (p *push) skip(ctx context.Context, t gitremote.Turn, reason error) error {
+	if ctx.Err() != nil {
+		return reason
+	}
+	for _, kind := range refusals {
+		if errors.Is(reason, kind) {
+			return p.ignore(t.Ref, reason)
+		}
+	}
+	p.opts.Log.WithError(reason).WithField("turn", t.Ref).Warn("a turn is not merged this time")
+	return nil
 }
 
 // from names a turn to people.

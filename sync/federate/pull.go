@@ -255,7 +255,11 @@ func (s *session) mergeTip(ctx context.Context, w *workspace, base, ours, theirs
 		return err
 	}
 	out.Notes = append(out.Notes, merged.Notes...)
-	_, err = w.store.Mend(ctx, base, theirs)
+	if _, err = w.store.Mend(ctx, base, theirs); err != nil || !s.wasLeft {
+		return err
+	}
+	// Another Town has published the turn and merged what this one merged since.
+	_, err = w.store.AdoptEqual(ctx, theirs)
 	return err
 }
 

@@ -110,17 +110,13 @@ type push struct {
 	waiting, absorbed []gitremote.Turn
 	// tip is what the last attempt staged.
 	tip stagedTip
-	// wasLeft: the Town left a turn; left is how many commits the remote lacked then.
-	wasLeft bool
-	left    int
+	// left is how many commits the remote lacked when the Town left its turn.
+	left int
 }
 
 // push is Push within a session.
 func (s *session) push(ctx context.Context, opts pushOptions, out *Pushed) (err error) {
-	p := &push{session: s, pushOptions: opts, out: out}
-	p.publish.AuthorName, p.publish.AuthorEmail = s.opts.Actor.Name, s.opts.Actor.Email
-	p.publish.Message = "federation of Town " + s.opts.Name
-	s.withTurns = true
+	p := s.newPush(opts, out)
 	defer func() {
 		out.Recorded.Notes = append(out.Recorded.Notes, s.takeNotes()...)
 		out.Shared = p.plan.Shared()
@@ -133,6 +129,14 @@ func (s *session) push(ctx context.Context, opts pushOptions, out *Pushed) (err 
 		return p.forbidden(err)
 	}
 	return err
+}
+
+func (s *session) newPush(opts pushOptions, out *Pushed) *push {
+	p := &push{session: s, pushOptions: opts, out: out}
+	p.publish.AuthorName, p.publish.AuthorEmail = s.opts.Actor.Name, s.opts.Actor.Email
+	p.publish.Message = "federation of Town " + s.opts.Name
+	s.withTurns = true
+	return p
 }
 
 // heads are the commits of both refs as last seen.

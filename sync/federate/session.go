@@ -46,6 +46,8 @@ type session struct {
 	refused error
 	// withTurns: fetches bring the turns that wait, because this session publishes.
 	withTurns bool
+	// wasLeft: a push of this session left a turn.
+	wasLeft bool
 	// notes are for people; the outcome of the call takes them.
 	notes []string
 }

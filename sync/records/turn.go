@@ -7,6 +7,7 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/planes/exchange"
+	"gastown/town"
 )
 
 // turnRemote is what Dolt calls a turn that is merged.
@@ -32,6 +33,7 @@ func (p *Plan) Absorb(ctx context.Context, dir, from string) (added bool, err er
 		added, err = p.absorb(ctx, x, dir, from)
 		return errors.Join(err, x.Forget(ctx, turnRemote))
 	})
+	p.sign = s.sign()
 	if errors.Is(err, errNoExchange) {
 		return false, ErrNotExchanged
 	}
@@ -57,7 +59,7 @@ func (p *Plan) absorb(ctx context.Context, x *exchange.Store, dir, from string) 
 		return false, err
 	}
 	if base == "" {
-		return false, fmt.Errorf("%w", errOtherHistory)
+		return false, fmt.Errorf("%w: %w", town.ErrRefused, errOtherHistory)
 	}
 	arrival, err := x.CheckIncoming(ctx, from, s.uuid(), base, theirs)
 	if err != nil {

@@ -1,0 +1,241 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gastown/sync/share"
+	"gastown/sync/turns"
+	"gastown/town"
+)
+
+// killed runs the first steps of a push, and ends as a process that is killed.
+func (tt *testTown) killed(url string, steps func(context.Context, *push) error) {
+	tt.t.Helper()
+	ctx := tt.t.Context()
+	s, err := tt.begin(ctx, Remote{Name: "origin", URL: url})
+	if err != nil {
+		tt.t.Fatal(err)
+	}
+	p := s.newPush(pushOptions{}, &Pushed{Attempts: 1})
+	p.turn = turns.New(turns.Options{Town: string(tt.opts.ID), Random: func() float64 { return 0 }})
+	if p.plan, err = s.planRecords(ctx); err == nil {
+		err = steps(ctx, p)
+	}
+	if err := errors.Join(err, s.release()); err != nil {
+		tt.t.Fatalf("%s: %v", tt.opts.Name, err)
+	}
+}
+
+func now() time.Duration { return 0 }
+
+// leaveTurn is a push that lost, left its turn and was killed.
+func (tt *testTown) leaveTurn(url string) {
+	tt.t.Helper()
+	tt.killed(url, func(ctx context.Context, p *push) error { return p.leave(ctx, now) })
+	if !strings.Contains(waitingAt(tt.t, url), string(tt.opts.ID)) {
+		tt.t.Fatalf("%s left no turn", tt.opts.Name)
+	}
+}
+
+// waitingAt lists the turns at a repository.
+func waitingAt(t testing.TB, url string) string {
+	t.Helper()
+	return gitOut(t, url, "for-each-ref", "--format=%(refname)", "refs/dolt/turns")
+}
+
+// Whoever publishes next takes a turn along, by the rules that hold where its owner
+// publishes later, and its owner only confirms.
+func TestTurnIsPublishedByWhoeverIsNext(t *testing.T) {
+	t.Parallel()
+	a, b, url := pair(t)
+	b.write("roles/mayor.md", role("mayor", "beta"))
+	b.write("templates/bug.md", "beta\n")
+	b.write("templates/betas.md", "only beta's\n")
+	b.leaveTurn(url)
+	a.write("roles/mayor.md", role("mayor", "alpha"))
+	a.write("templates/bug.md", "alpha\n")
+	out := a.push(url)
+	if out.Attempts != 2 || out.Pulled == nil || out.Reviews != 1 || !contains(out.Recorded.Notes, "for Town id-beta: ") {
+		t.Errorf("push over a turn: %+v %+v", out, out.Pulled)
+	}
+	if left := waitingAt(t, url); left != "" {
+		t.Errorf("still waiting: %s", left)
+	}
+	a.want("templates/betas.md", "only beta's\n")
+	a.want("roles/mayor.md", role("mayor", "alpha"))
+	a.want("templates/bug.md", "beta\n")
+	if again := b.push(url); again.Commits != 0 && !again.UpToDate {
+		t.Errorf("the owner of the turn: %+v", again)
+	}
+	b.pull(url)
+	b.want("roles/mayor.md", role("mayor", "alpha"))
+	settle(t, url, a, b)
+	rows := a.rows()
+	if len(rows["proposals"]) != 1 || !contains(rows["proposals"], "\n\nbeta\n|") || !contains(rows["templates"], "bug.md|2|alpha") || !contains(rows["templates"], "bug.md|3|beta") {
+		t.Errorf("proposals %v, templates %v", rows["proposals"], rows["templates"])
+	}
+}
+
+// A Town that was killed after it left its turn loses nothing, whether it comes back
+// before somebody publishes the turn or after.
+func TestKilledAfterItLeftATurn(t *testing.T) {
+	t.Parallel()
+	a, b, url := pair(t)
+	b.write("templates/one.md", "one\n")
+	b.leaveTurn(url)
+	b.write("templates/two.md", "two\n")
+	b.push(url)
+	if left := waitingAt(t, url); left != "" {
+		t.Errorf("it published and its turn still waits: %s", left)
+	}
+	b.write("templates/three.md", "three\n")
+	b.leaveTurn(url)
+	b.write("templates/four.md", "four\n")
+	a.write("templates/five.md", "five\n")
+	a.push(url)
+	settle(t, url, a, b)
+	for _, n := range []string{"one", "two", "three", "four", "five"} {
+		a.want("templates/"+n+".md", n+"\n")
+	}
+	if left := waitingAt(t, url); left != "" {
+		t.Errorf("still waiting: %s", left)
+	}
+}
+
+// Two Towns that merge one turn at once converge, and so does one that is killed
+// after it merged a turn and before it published.
+func TestTwoTownsAbsorbOneTurn(t *testing.T) {
+	t.Parallel()
+	a, b, url := pair(t)
+	c := newTown(t, filepath.Join(tempDir(t), "c"), "gamma")
+	c.join(url)
+	a.pull(url)
+	b.pull(url)
+	c.write("roles/mayor.md", role("mayor", "gamma"))
+	c.write("templates/bug.md", "gamma\n")
+	c.leaveTurn(url)
+	for _, tt := range []*testTown{a, b} {
+		tt.write("roles/mayor.md", role("mayor", tt.opts.Name))
+		tt.write("templates/bug.md", tt.opts.Name+"\n")
+		tt.killed(url, func(ctx context.Context, p *push) error {
+			if err := p.look(ctx, now); err != nil {
+				return err
+			}
+			if err := errors.Join(p.mergeOthers(ctx), p.stageAll(ctx)); err != nil {
+				return err
+			}
+			err := p.absorb(ctx, []turns.Turn{{Town: "id-gamma"}})
+			if len(p.absorbed) != 1 {
+				t.Errorf("%s merged %v", tt.opts.Name, p.absorbed)
+			}
+			return err
+		})
+	}
+	b.push(url)
+	a.push(url)
+	if left := waitingAt(t, url); left != "" {
+		t.Errorf("still waiting: %s", left)
+	}
+	settle(t, url, a, b, c)
+	rows := a.rows()
+	for _, name := range []string{"alpha", "beta", "gamma"} {
+		if !contains(rows["templates"], "|"+name) {
+			t.Errorf("the template of %s is gone: %v", name, rows["templates"])
+		}
+		if !contains(rows["proposals"], "\n\n"+name+"\n|") && !contains(rows["roles"], "\n\n"+name+"\n|") {
+			t.Errorf("the role of %s is gone: %v", name, rows["proposals"])
+		}
+	}
+}
+
+// A turn that cannot be merged is told once, stays, and holds nobody up.
+func TestBadTurnIsToldOnce(t *testing.T) {
+	t.Parallel()
+	a, b, url := pair(t)
+	other := bare(t)
+	newTown(t, filepath.Join(tempDir(t), "x"), "xi").init(other)
+	gitOut(t, other, "push", "-q", url, "refs/dolt/data:refs/dolt/turns/id-xi")
+	gitOut(t, url, "update-ref", "refs/dolt/turns/id-blob", gitOut(t, url, "hash-object", "-w", "HEAD"))
+	b.write("templates/betas.md", "beta\n")
+	b.leaveTurn(url)
+	a.write("templates/bug.md", "one\n")
+	out := a.push(url)
+	told := slices.Concat(out.Recorded.Notes, out.Pulled.Notes)
+	for _, name := range []string{"id-xi", "id-blob"} {
+		if !contains(told, "refs/dolt/turns/"+name+" of origin holds is not merged") {
+			t.Errorf("nothing is told of %s: %q", name, told)
+		}
+	}
+	a.want("templates/betas.md", "beta\n")
+	a.write("templates/bug.md", "two\n")
+	if out := a.push(url); out.Attempts != 1 || len(out.Recorded.Notes) > 0 {
+		t.Errorf("the next push: %d attempts, %q", out.Attempts, out.Recorded.Notes)
+	}
+	settle(t, url, a, b)
+	if left := waitingAt(t, url); !strings.Contains(left, "id-xi") || strings.Contains(left, "id-beta") {
+		t.Errorf("waiting: %s", left)
+	}
+}
+
+// Records of ledgers travel by turns too.
+func TestTurnOfRecords(t *testing.T) {
+	t.Parallel()
+	a, url := sharingAll(t)
+	b := newSharer(t, "beta")
+	b.rules(share.Rule{Name: "all"})
+	b.join(url)
+	a.sync(url)
+	b.sync(url)
+	b.beads(town.Bead{ID: "gt-7", Title: "of beta"})
+	b.leaveTurn(url)
+	if left := waitingAt(t, url); left != "refs/dolt/turns/id-beta.ledger" {
+		t.Fatalf("waiting: %s", left)
+	}
+	a.beads(town.Bead{ID: "gt-2", Title: "two"})
+	a.push(url)
+	if left := waitingAt(t, url); left != "" {
+		t.Errorf("still waiting: %s", left)
+	}
+	if got := a.seen("beta"); !slices.Equal(got, []string{"gt-7 of beta"}) {
+		t.Errorf("alpha sees %v", got)
+	}
+	b.sync(url)
+	if got := b.seen("alpha"); !slices.Equal(got, []string{"gt-1 one", "gt-2 two"}) {
+		t.Errorf("beta sees %v", got)
+	}
+	// A record that is withdrawn while its turn waits is taken back.
+	b.beads(town.Bead{ID: "gt-8", Title: "withdrawn"})
+	b.leaveTurn(url)
+	b.rules(share.Rule{Name: "all", Labels: []string{"none has it"}})
+	a.beads(town.Bead{ID: "gt-3", Title: "three"})
+	a.push(url)
+	b.sync(url)
+	a.sync(url)
+	if got := a.seen("beta"); len(got) != 0 {
+		t.Errorf("alpha still sees %v", got)
+	}
+	settle(t, url, a.testTown, b.testTown)
+}
+
+// A push whose patience ends says so, and what it left is published by the next one.
+func TestPatienceEnds(t *testing.T) {
+	t.Parallel()
+	a, b, url := pair(t)
+	a.write("templates/bug.md", "alpha\n")
+	a.push(url)
+	b.write("templates/betas.md", "beta\n")
+	b.opts.Patience = time.Nanosecond
+	_, err := b.Push(t.Context(), Remote{Name: "origin", URL: url}, false)
+	if !errors.Is(err, town.ErrBusy) || town.Next(err) == "" || !strings.Contains(err.Error(), "other Towns published first") {
+		t.Errorf("%v", err)
+	}
+	b.opts.Patience = 0
+	settle(t, url, a, b)
+	a.want("templates/betas.md", "beta\n")
+}
