@@ -98,6 +98,15 @@ func Refuse(remote, format string, args ...any) error {
 		"%w: "+format, append([]any{town.ErrRefused}, args...)...)
 }
 
+// ErrUnfit reports a store of this Town that holds what other Towns would refuse.
+var ErrUnfit = errors.New("not fit to be published")
+
+// unfit is an ErrUnfit with its reason.
+type unfit struct{ error }
+
+func (e unfit) Is(target error) bool { return target == ErrUnfit }
+func (e unfit) Unwrap() error        { return e.error }
+
 // Outgoing is the refusal of a revision that is about to be published, made from that
 // of the same revision as incoming. Other errors pass unchanged. what names the store.
 func Outgoing(remote, what string, err error) error {
@@ -106,7 +115,7 @@ func Outgoing(remote, what string, err error) error {
 		return err
 	}
 	return &town.Error{
-		Op: "publish to " + remote, Err: fmt.Errorf("every other Town would refuse what %s holds: %w", what, told.Err),
+		Op: "publish to " + remote, Err: unfit{fmt.Errorf("every other Town would refuse what %s holds: %w", what, told.Err)},
 		Next: "nothing has left; see what would put it right: gt federation repair --dry-run",
 	}
 }

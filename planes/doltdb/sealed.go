@@ -99,3 +99,8 @@ func (r Revisions) Contains(ctx context.Context, tip, commit string) (bool, erro
 	base, err := r.tx.MergeBase(ctx, commit, tip)
 	return err == nil && base == commit, ctx.Err()
 }
+
+// First is Tx.First.
+func (r Revisions) First(ctx context.Context, revision string) (string, error) {
+	return r.tx.First(ctx, revision)
+}

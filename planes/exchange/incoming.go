@@ -188,16 +188,21 @@ func (r row) check() error {
 
 func (d difference) checkTowns(ctx context.Context) error {
 	return d.each(ctx, "towns", "to_id, to_name", "WHERE diff_type <> 'removed'", func(r *doltdb.Rows) error {
-		var id, name string
-		if err := r.Scan(&id, &name); err != nil {
-			return err
-		}
-		if !ownerPattern.MatchString(id) {
-			return doltdb.Refuse(d.remote, "table towns: %q is not a Town", town.Clip(id, 64))
-		}
-		if err := town.CheckName(name); err != nil {
+		if err := checkMember(r); err != nil {
 			return doltdb.Refuse(d.remote, "table towns: %w", err)
 		}
 		return nil
 	})
+}
+
+// checkMember checks a row of towns.
+func checkMember(r doltdb.Scanner) error {
+	var id, name string
+	if err := r.Scan(&id, &name); err != nil {
+		return err
+	}
+	if !ownerPattern.MatchString(id) {
+		return fmt.Errorf("%q is not a Town", town.Clip(id, 64))
+	}
+	return town.CheckName(name)
 }

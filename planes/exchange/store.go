@@ -102,7 +102,7 @@ func (r row) values() []any {
 	return list
 }
 
-func scanRow(rows *doltdb.Rows) (r row, err error) {
+func scanRow(rows doltdb.Scanner) (r row, err error) {
 	cells := make([]*string, len(rowColumns))
 	dest := make([]any, len(cells))
 	for i := range cells {

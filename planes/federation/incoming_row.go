@@ -7,7 +7,6 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"gastown/planes/doltdb"
 	"gastown/town"
 )
 
@@ -22,7 +21,7 @@ const (
 const maxIssue = 1 << 31
 
 // rowChecker reads a row and says how to check it.
-type rowChecker func(*doltdb.Rows) (verdict, error)
+type rowChecker func(scanner) (verdict, error)
 
 // rowCheck gives the columns to read of a table's changed rows in a store that took
 // so many steps, and their check; nil for meta and schema_migrations, which are
@@ -32,7 +31,7 @@ func rowCheck(table string, steps int, foreign *bool) (list string, check rowChe
 	switch table {
 	case "roles", "formulas", "templates":
 		k, _ := town.ParseKind(table)
-		return prefixed(columns(k)), func(r *doltdb.Rows) (verdict, error) {
+		return prefixed(columns(k)), func(r scanner) (verdict, error) {
 			e, err := scanEdit(r, k)
 			return func() error {
 				*foreign = *foreign || !e.intact()
@@ -42,7 +41,7 @@ func rowCheck(table string, steps int, foreign *bool) (list string, check rowChe
 	case "archive":
 		return "to_kind, to_name, to_digest, to_version, to_text", checkArchived
 	case "proposals":
-		return prefixed(proposalColumns), func(r *doltdb.Rows) (verdict, error) {
+		return prefixed(proposalColumns), func(r scanner) (verdict, error) {
 			p, id, err := scanProposal(r)
 			return func() error {
 				if p.ID() != id {
@@ -86,7 +85,7 @@ func checkEdit(e town.Edit) error {
 	return nil
 }
 
-func checkArchived(r *doltdb.Rows) (verdict, error) {
+func checkArchived(r scanner) (verdict, error) {
 	var e town.Edit
 	var content town.Digest
 	err := r.Scan(&e.Kind, &e.Name, &content, &e.Version, &e.Text)
@@ -104,7 +103,7 @@ func checkArchived(r *doltdb.Rows) (verdict, error) {
 	}, err
 }
 
-func checkMember(r *doltdb.Rows) (verdict, error) {
+func checkMember(r scanner) (verdict, error) {
 	var m Member
 	err := r.Scan(&m.ID, &m.Name, &m.Revision, &m.Instance, &m.Left)
 	return func() error {
@@ -121,7 +120,7 @@ func checkMember(r *doltdb.Rows) (verdict, error) {
 // instancePattern matches the instance of a Town.
 var instancePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
-func checkResolution(r *doltdb.Rows) (verdict, error) {
+func checkResolution(r scanner) (verdict, error) {
 	var id town.Digest
 	var v Resolution
 	err := r.Scan(&id, &v.Proposal, &v.Outcome, &v.Result, &v.Town, &v.Author)

@@ -54,9 +54,17 @@ func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs stri
 	}
 	err = diffEach(ctx, tx, rowTable(k), base, theirs, from(columns(k)), where, func(r *doltdb.Rows) error {
 		e, err := scanEdit(r, k)
-		touched[e.Name] = append(touched[e.Name], e.Edit)
+		if err == nil && len(e.Text) <= town.MaxDocumentBytes && checkEdit(e.Edit) == nil {
+			// A row that no Town would have taken is not archived either: a repair
+			// removed it.
+			touched[e.Name] = append(touched[e.Name], e.Edit)
+		}
 		return err
 	})
+	if err != nil && unlike(ctx, tx, rowTable(k), base, theirs) {
+		clear(touched) // base had other columns, and a repair has put them right
+		err = nil
+	}
 	if err != nil || len(names)+len(touched) == 0 {
 		return err
 	}
@@ -71,7 +79,11 @@ func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs stri
 	}
 	var before map[string][]row
 	if !whole {
-		if before, err = editsByName(ctx, tx, k, base, names); err != nil {
+		before, err = editsByName(ctx, tx, k, base, names)
+		if err != nil && unlike(ctx, tx, rowTable(k), base, theirs) {
+			before, err = nil, nil
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -89,6 +101,13 @@ func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs stri
 		}
 	}
 	return nil
+}
+
+// unlike reports that a table is defined otherwise at two revisions.
+func unlike(ctx context.Context, tx *doltdb.Tx, table, a, b string) bool {
+	first, err1 := tx.Definition(ctx, table, a)
+	second, err2 := tx.Definition(ctx, table, b)
+	return err1 == nil && err2 == nil && first != second
 }
 
 // retainGone archives the texts of former rows that no present row holds.

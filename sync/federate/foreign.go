@@ -32,6 +32,19 @@ func (w *workspace) adoptForeign(ctx context.Context) error {
 	return err
 }
 
+// showFit is show. A plane that is not fit may hold what cannot be shown: then the files
+// stay as they are, until what arrives or a repair has put the plane right.
+func (w *workspace) showFit(ctx context.Context) error {
+	err := w.show(ctx)
+	if err == nil || w.unfit == nil || ctx.Err() != nil {
+		return err
+	}
+	w.unshown = true
+	w.engine.opts.Log.WithError(err).Warn("the plane holds what files cannot show")
+	w.tip, err = w.store.Head(ctx)
+	return err
+}
+
 // fit fails when other Towns would refuse what the plane holds since a commit.
 func (w *workspace) fit(ctx context.Context, remote, base string) error {
 	uuid, _ := w.engine.opts.Stores.Federation()

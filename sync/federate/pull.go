@@ -104,6 +104,7 @@ func (s *session) bringIn(ctx context.Context, fetched fetched, dry bool) (out p
 		err = s.with(ctx, func(w *workspace) error {
 			return undisturbed(func() error { return s.merge(ctx, w, dry, &out) })
 		})
+		err = s.repairable(err)
 		if err != nil {
 			return out, err
 		}
@@ -244,7 +245,7 @@ func (s *session) completeMerge(ctx context.Context, w *workspace, theirs string
 func (s *session) mergeTip(ctx context.Context, w *workspace, base, ours, theirs string, out *pulled) error {
 	// Files and index first agree on our own tip, so that what the merge changes
 	// is not taken for edits when the index was lost.
-	if err := w.show(ctx); err != nil {
+	if err := w.showFit(ctx); err != nil {
 		return err
 	}
 	w.skipped = nil
@@ -285,6 +286,7 @@ func (w *workspace) foresee(ctx context.Context, base, ours, theirs string, out 
 
 // finish shows the merged rows as files and counts what awaits a person.
 func (w *workspace) finish(ctx context.Context, out *Pulled) error {
+	w.unshown = false
 	if err := w.show(ctx); err != nil {
 		return err
 	}

@@ -89,7 +89,7 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 			err = w.unfit // the reason
 		}
 	}()
-	if err := w.show(ctx); err != nil {
+	if err := w.showFit(ctx); err != nil {
 		return out, err
 	}
 	// What show could not write has an edit, which is recorded now.

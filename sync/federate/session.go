@@ -9,6 +9,7 @@ import (
 	"gastown/planes/doltdb/tables"
 	"gastown/sync/gitremote"
 	"gastown/sync/records"
+	"gastown/town"
 	"gastown/town/durable"
 	"gastown/town/lockfile"
 )
@@ -96,10 +97,23 @@ func (s *session) end(err error, of *Attempts) error {
 // ask fetches from the remote. A person sees which server is awaited.
 func (s *session) ask(ctx context.Context) (gitremote.FetchResult, error) {
 	s.progress("wait for the server of "+s.remote.Name, 0, 0, "")
+	fetch := s.mirror.Fetch
 	if s.withTurns {
-		return s.mirror.FetchTurns(ctx)
+		fetch = s.mirror.FetchTurns
 	}
-	return s.mirror.Fetch(ctx)
+	got, err := fetch(ctx)
+	return got, s.repairable(err)
+}
+
+// repairable adds the step that helps where what the remote holds is not accepted.
+func (s *session) repairable(err error) error {
+	if err == nil || !unusable(err) {
+		return err
+	}
+	return &town.Error{
+		Op: "take what " + s.remote.Name + " holds", Err: err,
+		Next: "nothing was changed here; see what would bring it back to its last good state: gt federation repair " + s.remote.Name + " --dry-run",
+	}
 }
 
 // where is the address of the remote.

@@ -1,6 +1,11 @@
 package federate
 
-import "context"
+import (
+	"context"
+	"errors"
+
+	"gastown/planes/doltdb"
+)
 
 // Synced is the outcome of Sync.
 type Synced struct {
@@ -22,9 +27,10 @@ func (e *Engine) Sync(ctx context.Context, remote Remote, dry bool) (out Synced,
 	if !e.opts.OnlyLedger {
 		// Edits are recorded before the pull, so that an edit and what arrives meet
 		// in a merge and sync/policy decides.
-		if out.Recorded, err = e.Commit(ctx, ""); err != nil {
+		if out.Recorded, err = e.Commit(ctx, ""); err != nil && !errors.Is(err, doltdb.ErrUnfit) {
 			return out, err
 		}
+		// What other Towns have published may be what puts an unfit plane right.
 	}
 	op := "pull from " // what is under way
 	s, err := e.begin(ctx, remote)

@@ -38,6 +38,8 @@ type workspace struct {
 	tip, recordedOn string
 	// unfit is why other Towns would refuse what another program committed here.
 	unfit error
+	// unshown: the files show an older commit, because the tip cannot be shown.
+	unshown bool
 }
 
 func (e *Engine) workspace(s *federation.Store) (*workspace, error) {
@@ -188,7 +190,7 @@ func (w *workspace) trustAgain(ctx context.Context) error {
 
 // saveShown saves the index, with Head at head if no file is behind.
 func (w *workspace) saveShown(head string) error {
-	if len(w.behind) == 0 {
+	if len(w.behind) == 0 && !w.unshown {
 		w.index.Head = head
 	}
 	return w.saveIndex()

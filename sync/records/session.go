@@ -2,7 +2,10 @@ package records
 
 import (
 	"context"
+	"errors"
 
+	"gastown/planes/doltdb"
+	"gastown/planes/exchange"
 	"gastown/sync/gitremote"
 )
 
@@ -93,4 +96,36 @@ func (s *Session) seen() bool {
 func (s *Session) state() *State {
 	*s.link.State = s.link.State.For(s.link.Remote, s.uuid())
 	return s.link.State
+}
+
+// Mirror is the local copy of the records' ref; nil for a nil Session.
+func (s *Session) Mirror() *gitremote.Mirror {
+	if s == nil {
+		return nil
+	}
+	return s.mirror
+}
+
+// UUID is the identity of the exchange.
+func (s *Session) UUID() string { return s.uuid() }
+
+// Base is the last commit that both the mirror's tip and this Town's exchange have; ""
+// where there is none.
+func (s *Session) Base(ctx context.Context) (base string, err error) {
+	name := s.link.Remote.Name
+	err = s.with(ctx, name, func(x *exchange.Store) error {
+		theirs, err := x.Fetch(ctx, name, s.mirror.Dir())
+		if err != nil {
+			return err
+		}
+		err = x.Revisions(ctx, func(r doltdb.Revisions) error {
+			base, err = r.MergeBase(ctx, "HEAD", theirs)
+			return err
+		})
+		return errors.Join(err, x.Forget(ctx, name))
+	})
+	if errors.Is(err, errNoExchange) {
+		return "", nil
+	}
+	return base, err
 }

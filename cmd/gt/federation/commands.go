@@ -28,6 +28,7 @@ func Commands(p *shell.Program) {
 	p.Add(fed, logCommand())
 	p.Add(fed, showCommand())
 	p.Add(fed, restoreCommand())
+	p.Add(fed, repairCommand())
 	p.Add(fed, townsCommand())
 	addShare(p, fed)
 	addRemote(p, fed)
