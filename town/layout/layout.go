@@ -12,6 +12,7 @@
 //	    exchange/<name>/     records shared through a remote, a Dolt data directory
 //	    remotes/<name>/      one federation remote: mirror/ objects.git/ state.json
 //	    engine/              the database engine's own settings
+//	    instance             which directory of the Town this is, of those that copies may have made (0600)
 //	    index                what the files in federation/ were when last written
 //	    locks/               one lock file per thing that may have one owner
 //	    retired/             databases that a join replaced
@@ -70,6 +71,9 @@ func (t Town) Exchange(remote string) string { return t.join(".gt", "exchange", 
 
 // Engine is where the database engine keeps settings of its own.
 func (t Town) Engine() string { return t.join(".gt", "engine") }
+
+// Instance says which directory of the Town this is; see town/instance.
+func (t Town) Instance() string { return t.join(".gt", "instance") }
 
 // Index records the state of the files in Files when gt last wrote or read them.
 func (t Town) Index() string { return t.join(".gt", "index") }
