@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -68,6 +69,11 @@ type Entry struct {
 	Replaces []string
 }
 
+// in reports whether m is the entry.
+func (e Entry) in(m Member) bool {
+	return m.ID != "" && m.Name == e.Name && m.Instance == e.Instance && !m.Left
+}
+
 // mayReplace reports whether the entry may stand where the registry has m.
 func (e Entry) mayReplace(m Member) bool {
 	return m.Instance == "" || m.Left || m.Instance == e.Instance || slices.Contains(e.Replaces, m.Instance)
@@ -78,6 +84,8 @@ func (e Entry) mayReplace(m Member) bool {
 type InstanceError struct {
 	// Member is the Town's entry, which names the other instance.
 	Member Member
+	// Since is when the entry was written; zero when that is not known.
+	Since time.Time
 }
 
 func (e *InstanceError) Error() string {
@@ -91,7 +99,48 @@ func (e *InstanceError) Unwrap() error { return town.ErrRefused }
 // *InstanceError, and changes nothing, when the entry names an instance that e may
 // not replace.
 func (s *Store) Register(ctx context.Context, e Entry) (commit string, err error) {
+	// Nearly always the entry is right, and reading it takes no transaction that writes.
+	if known, err := s.Self(ctx); err != nil || e.in(known) {
+		return "", err
+	}
 	return s.db.Update(ctx, "register Town "+e.Name, func(tx *doltdb.Tx) error { return s.register(ctx, tx, e) })
+}
+
+// MayRegister fails as Register would, and changes nothing.
+func (s *Store) MayRegister(ctx context.Context, e Entry) error {
+	return s.db.View(ctx, func(tx *doltdb.Tx) error {
+		known, err := s.self(ctx, tx)
+		if err == nil && !e.mayReplace(known) {
+			err = &InstanceError{Member: known, Since: since(ctx, tx, known)}
+		}
+		return err
+	})
+}
+
+// MayRegisterAt is MayRegister for the registry at a revision that was fetched and
+// not checked. A registry that cannot be read there says nothing.
+func (s *Store) MayRegisterAt(ctx context.Context, e Entry, revision string) error {
+	asOf, err := doltdb.AsOf(revision)
+	if err != nil {
+		return err
+	}
+	return s.db.View(ctx, func(tx *doltdb.Tx) error {
+		known, err := scanMember(tx.QueryRow(ctx, "SELECT "+memberColumns+" FROM towns"+asOf+" WHERE id = ?", string(s.Town)))
+		if err == nil && instancePattern.MatchString(known.Instance) && town.CheckName(known.Name) == nil && !e.mayReplace(known) {
+			return &InstanceError{Member: known}
+		}
+		return ctx.Err()
+	})
+}
+
+// since is when an entry came to name its instance. It is for people: an error means
+// that nobody knows.
+func since(ctx context.Context, tx *doltdb.Tx, m Member) (when time.Time) {
+	err := tx.QueryRow(ctx, "SELECT MIN(to_commit_date) FROM dolt_diff_towns WHERE to_id = ? AND to_instance = ?", string(m.ID), m.Instance).Scan(&when)
+	if err != nil {
+		return time.Time{}
+	}
+	return when
 }
 
 func (s *Store) register(ctx context.Context, tx *doltdb.Tx, e Entry) error {
@@ -100,14 +149,12 @@ func (s *Store) register(ctx context.Context, tx *doltdb.Tx, e Entry) error {
 		return err
 	}
 	if !e.mayReplace(known) {
-		return &InstanceError{Member: known}
+		return &InstanceError{Member: known, Since: since(ctx, tx, known)}
 	}
-	now := Member{ID: s.Town, Name: e.Name, Revision: known.Revision, Instance: e.Instance}
-	if known == now {
+	if e.in(known) {
 		return nil
 	}
-	now.Revision++
-	return writeMember(ctx, tx, now)
+	return writeMember(ctx, tx, Member{ID: s.Town, Name: e.Name, Revision: known.Revision + 1, Instance: e.Instance})
 }
 
 func writeMember(ctx context.Context, tx *doltdb.Tx, m Member) error {

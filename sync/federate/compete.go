@@ -90,7 +90,7 @@ func (p *push) look(ctx context.Context, at func() time.Duration) error {
 	if err != nil && !gone {
 		return err
 	}
-	p.arrived, p.fetched = &arrived, true
+	p.arrived, p.fetched, p.behind = &arrived, true, false
 	if err := p.see(ctx, at()); err != nil {
 		return err
 	}
@@ -143,6 +143,9 @@ func (p *push) see(ctx context.Context, at time.Duration) error {
 
 // leave leaves what is not published as the Town's turn.
 func (p *push) leave(ctx context.Context, at func() time.Duration) error {
+	if p.behind {
+		return p.look(ctx, at)
+	}
 	if p.arrived != nil {
 		if err := p.mergeOthers(ctx); err != nil {
 			return err

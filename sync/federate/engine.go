@@ -102,6 +102,8 @@ type Options struct {
 	Log       logrus.FieldLogger
 	// Now is the clock for display; nil means time.Now.
 	Now func() time.Time
+	// Machine replaces instance.Machine, for tests; nil means that.
+	Machine func() (id, host string, err error)
 }
 
 // Progress is how far a step of long work has come.

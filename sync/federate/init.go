@@ -3,7 +3,6 @@ package federate
 import (
 	"context"
 	"errors"
-	"slices"
 
 	"gastown/planes/federation"
 	"gastown/sync/gitremote"
@@ -172,8 +171,8 @@ func (s *session) previewInit(ctx context.Context) (p Preview, head string, err 
 		if p.Commits, p.Authors, err = plane.Committers(ctx); err != nil {
 			return err
 		}
-		members, err := plane.Towns(ctx)
-		if !slices.ContainsFunc(members, func(m federation.Member) bool { return m.ID == s.opts.ID && m.Name == s.opts.Name }) {
+		self, err := plane.Self(ctx)
+		if self.Name != s.opts.Name || self.Instance != s.self.Instance {
 			p.Commits++ // the one that enters the Town in the registry
 		}
 		return err

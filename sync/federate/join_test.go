@@ -144,8 +144,8 @@ func TestJoinWithoutAnExchange(t *testing.T) {
 	url := bare(t)
 	a := newTown(t, filepath.Join(root, "a"), "alpha")
 	a.init(url)
-	for _, errno := range []syscall.Errno{syscall.EINVAL, syscall.ENOSYS, syscall.EOPNOTSUPP} {
-		b := newTown(t, filepath.Join(root, errno.Error()), "beta")
+	for i, errno := range []syscall.Errno{syscall.EINVAL, syscall.ENOSYS, syscall.EOPNOTSUPP} {
+		b := newTown(t, filepath.Join(root, errno.Error()), fmt.Sprint("beta-", i))
 		b.write("roles/own.md", role("own", "beta's own"))
 		b.exchange = func(_, _ string) error { return fmt.Errorf("%w: %w", errors.ErrUnsupported, errno) }
 		out := b.join(url)

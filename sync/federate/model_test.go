@@ -108,6 +108,10 @@ func (tpl template) start(t testing.TB, dir string) *model {
 		if err := errors.Join(s.load(), s.confirm()); err != nil {
 			t.Fatal(err)
 		}
+		// The copy goes on as the Town.
+		if _, err := mt.ContinueHere(t.Context()); err != nil {
+			t.Fatal(err)
+		}
 		mt.shown = mt.documents()
 		for path, text := range mt.shown {
 			m.kept[wrote{path, text}] = true

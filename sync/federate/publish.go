@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"gastown/planes/doltdb"
-	"gastown/planes/federation"
 	"gastown/sync/gitremote"
 	"gastown/town"
 )
@@ -26,6 +25,9 @@ type stagedTip struct {
 // not concern the federation plane, the mirror gets the remote's state.
 func (p *push) stage(ctx context.Context) (tip stagedTip, err error) {
 	if p.opts.OnlyLedger {
+		if err := p.speaks(ctx); err != nil {
+			return tip, err
+		}
 		return tip, p.mirror.Reset(ctx)
 	}
 	if !p.mirror.AtHead() {
@@ -140,11 +142,13 @@ func (p *push) recordedLast(w *workspace, tip string) bool {
 }
 
 // onlyAgreed returns the plane's tip, which was just recorded or shown and is
-// about to be published. Where a person was asked, it must be the commit that
-// person saw; then the Town enters the registry, and the agreement is saved.
+// about to be published, with the Town's entry in the registry. Where a person was
+// asked, what was recorded must be the commit that person saw; then the agreement is
+// saved.
 func (p *push) onlyAgreed(ctx context.Context, w *workspace) (tip string, err error) {
 	if p.agreed == "" {
-		return w.tip, nil
+		err := p.register(ctx, w)
+		return w.tip, err
 	}
 	if tip, err = w.store.Head(ctx); err != nil {
 		return "", err
@@ -152,7 +156,7 @@ func (p *push) onlyAgreed(ctx context.Context, w *workspace) (tip string, err er
 	if tip != p.agreed {
 		return "", errUnseen
 	}
-	if _, err := w.store.Register(ctx, federation.Entry{Name: p.opts.Name}); err != nil {
+	if err := p.register(ctx, w); err != nil {
 		return "", err
 	}
 	if p.agreed, err = w.store.Head(ctx); err != nil {
@@ -205,7 +209,7 @@ func (p *push) send(ctx context.Context, tip stagedTip) (done bool, err error) {
 		p.plan.Published()
 	}
 	p.tidy()
-	if err := p.verified(when, &p.state.Push); err != nil {
+	if err := errors.Join(p.heard(ctx), p.verified(when, &p.state.Push)); err != nil {
 		return false, err
 	}
 	if !p.recorded.IsZero() {

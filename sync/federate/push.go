@@ -101,6 +101,9 @@ type push struct {
 	arrived *fetched
 	// fetched: this push has looked at the remote.
 	fetched bool
+	// behind: the last attempt found that what is known here is out of date, so a look
+	// comes first.
+	behind bool
 	// rejected is the server's answer to the last attempt, if it gave one, and before
 	// what the remote had then.
 	rejected error
@@ -124,7 +127,8 @@ func (s *session) push(ctx context.Context, opts pushOptions, out *Pushed) (err 
 	if p.plan, err = s.planRecords(ctx); err != nil {
 		return err
 	}
-	err = errors.Join(p.compete(ctx), s.mirror.DropTurn())
+	err = p.spokenFor(ctx, "push to "+p.remote.Name, p.compete(ctx))
+	err = errors.Join(err, s.mirror.DropTurn())
 	if errors.Is(err, gitcmd.ErrForbidden) {
 		return p.forbidden(err)
 	}
@@ -146,7 +150,8 @@ func (p *push) heads() [2]string { return [2]string{p.mirror.Head(), p.records.H
 // Otherwise the caller merges what is there and tries again; rejected is then
 // the server's answer, if it gave one.
 func (p *push) attempt(ctx context.Context, absorb []turns.Turn) (done bool, rejected, err error) {
-	if err = p.stageAll(ctx); errors.Is(err, doltdb.ErrBehind) {
+	if err = p.stageAll(ctx); errors.Is(err, doltdb.ErrBehind) || p.maybeOutdated(err) {
+		p.behind = true
 		return false, nil, nil
 	}
 	if err == nil {
@@ -160,6 +165,7 @@ func (p *push) attempt(ctx context.Context, absorb []turns.Turn) (done bool, rej
 	if errors.Is(err, gitremote.ErrRejected) && !done {
 		return false, err, nil
 	}
+	p.behind = !done && err == nil
 	return done, nil, err
 }
 

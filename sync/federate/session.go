@@ -11,6 +11,7 @@ import (
 	"gastown/sync/records"
 	"gastown/town"
 	"gastown/town/durable"
+	"gastown/town/instance"
 	"gastown/town/lockfile"
 )
 
@@ -37,6 +38,9 @@ type session struct {
 	// records is the session's part for shared records; nil when none are
 	// exchanged.
 	records *records.Session
+	// self says which directory of the Town this is. It is known when the mirror is
+	// open.
+	self instance.Note
 	// state is the remote's state. Only this session changes it while the lock is
 	// held.
 	state state
@@ -147,6 +151,9 @@ func (s *session) openMirror(ctx context.Context) (err error) {
 	if err := durable.Sweep(s.statePath(s.remote.Name)); err != nil {
 		return err
 	}
+	if s.self, err = s.here().Ensure(ctx); err != nil {
+		return err
+	}
 	tokenHost := ""
 	if s.opts.TokenHost != nil {
 		tokenHost = s.opts.TokenHost(s.remote)
@@ -165,7 +172,7 @@ func (s *session) openMirror(ctx context.Context) (err error) {
 	})
 	if err == nil && s.opts.Ledger != nil {
 		s.records, err = s.sharing().Begin(ctx, records.Link{
-			Remote: s.remote, Mirror: s.mirror, State: &s.state.Shared, Save: s.save,
+			Remote: s.remote, Mirror: s.mirror, State: &s.state.Shared, Save: s.save, Speaks: s.speaksFor,
 		})
 	}
 	if err == nil && (s.mirror.Mended() || s.records.Mended()) {

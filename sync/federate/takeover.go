@@ -102,8 +102,9 @@ func (t *takeover) adoptPreviewed(ctx context.Context, ours *federation.Store) (
 		return false, err
 	}
 	adopted := t.step("adopt")
-	adoption, err := t.theirs.Adopt(ctx, t.holdings, t.opts.Starter, federation.Entry{Name: t.opts.Name}, false)
+	adoption, err := t.theirs.Adopt(ctx, t.holdings, t.opts.Starter, t.entry(), false)
 	adopted()
+	err = t.spokenFor(ctx, "join the federation at "+t.remote.Name, err)
 	t.out.Offered, t.out.Notes = adoption.Offered, adoption.Notes
 	if err == nil {
 		// What is recorded from here on was not in the preview.
@@ -130,7 +131,7 @@ func (t *takeover) preview(ctx context.Context) (p Preview, err error) {
 	if err != nil {
 		return p, err
 	}
-	adoption, err := t.theirs.Adopt(ctx, t.holdings, t.opts.Starter, federation.Entry{Name: t.opts.Name}, true)
+	adoption, err := t.theirs.Adopt(ctx, t.holdings, t.opts.Starter, t.entry(), true)
 	if err != nil {
 		return p, err
 	}

@@ -219,7 +219,7 @@ func (tt *testTown) rows() map[string][]string {
 		for table, columns := range map[string]string{
 			"roles": "name, text, digest, revision, town, author", "formulas": "name, version, text, digest, revision, town, author",
 			"templates": "name, version, text, deleted, digest, revision, town, author", "archive": "kind, name, digest, version, text",
-			"proposals": "id, kind, name, removal, base, text, revision, town, author", "towns": "id, name, revision",
+			"proposals": "id, kind, name, removal, base, text, revision, town, author", "towns": "id, name, revision, instance",
 			"resolutions": "id, proposal, outcome, result, town, author", "meta": "k, v",
 		} {
 			rows, err := dump(tt.t.Context(), tx, "SELECT CONCAT_WS('|', "+columns+") FROM "+table+" ORDER BY 1")

@@ -47,10 +47,15 @@ func (r *Sharing) has(remote string) (bool, error) {
 // with runs fn with the exchange of a remote open. It fails with errNoExchange
 // when there is none, or only that of a federation the Town has left.
 func (r *Sharing) with(ctx context.Context, remote string, fn func(*exchange.Store) error) (err error) {
+	return r.withAs(ctx, remote, r.opts.Town.ID, fn)
+}
+
+// withAs is with for another owner of rows; "" owns none.
+func (r *Sharing) withAs(ctx context.Context, remote string, owner town.ID, fn func(*exchange.Store) error) (err error) {
 	if has, err := r.has(remote); err != nil || !has {
 		return cmp.Or(err, errNoExchange)
 	}
-	x, err := exchange.Open(ctx, r.database(r.opts.Layout.Exchange(remote)), r.uuid(), r.opts.Town.ID)
+	x, err := exchange.Open(ctx, r.database(r.opts.Layout.Exchange(remote)), r.uuid(), owner)
 	if errors.Is(err, doltdb.ErrOtherStore) {
 		return errNoExchange
 	}

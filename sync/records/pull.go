@@ -1,6 +1,7 @@
 package records
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -89,7 +90,16 @@ func (s *Session) failed(err error) error {
 func (s *Session) merge(ctx context.Context, dry bool) (arrival exchange.Arrival, tip string, err error) {
 	st := s.state()
 	tip = st.Commit
-	err = s.with(ctx, s.link.Remote.Name, func(x *exchange.Store) error {
+	owner := s.opts.Town.ID
+	if has, err := s.has(s.link.Remote.Name); err != nil || !has {
+		return arrival, tip, cmp.Or(err, errNoExchange)
+	}
+	if speaks, err := s.link.Speaks(ctx); err != nil {
+		return arrival, tip, err
+	} else if !speaks {
+		owner = ""
+	}
+	err = s.withAs(ctx, s.link.Remote.Name, owner, func(x *exchange.Store) error {
 		var before string
 		if arrival, before, err = s.mergeInto(ctx, x, dry); err != nil || dry {
 			return err

@@ -18,6 +18,10 @@ type Link struct {
 	// calls Save where that must be durable before the next step.
 	State *State
 	Save  func() error
+	// Speaks reports whether this directory speaks for the Town. One that does not
+	// takes the Town's records as they come, like those of any other Town. It is called
+	// only while no database of the session is open.
+	Speaks func(context.Context) (bool, error)
 }
 
 // Session is the part of a session with a remote that is about records. It is

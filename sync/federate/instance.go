@@ -1,0 +1,199 @@
+package federate
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"gastown/planes/federation"
+	"gastown/sync/records"
+	"gastown/town"
+	"gastown/town/instance"
+)
+
+// ErrInstance reports a Town that did not publish because another directory with its
+// identity does. It is a town.ErrRefused.
+var ErrInstance = fmt.Errorf("another directory publishes as this Town: %w", town.ErrRefused)
+
+// instanceNext are the two ways on.
+const instanceNext = "if the Town goes on here: gt federation instance continue (the other one then stops); " +
+	"if this is another Town: gt federation instance new --name NAME"
+
+// Instance says which directory speaks for the Town, as of the last contact.
+type Instance struct {
+	// Note is this directory's own, as Verdict says: a copy gets an instance of its
+	// own before it exchanges anything.
+	instance.Note
+	Verdict instance.Verdict
+	// Entry is the Town's entry in the registry. It has no ID when there is none.
+	Entry federation.Member
+	// Other is the instance that speaks; empty when it is this directory, or when none
+	// does yet.
+	Other string
+}
+
+// here is the directory that the engine works in.
+func (e *Engine) here() instance.Dir {
+	return instance.Dir{
+		Root: e.opts.Layout.Root, File: e.opts.Layout.Instance(), Lock: e.opts.Layout.Lock("instance"),
+		Wait: e.opts.Wait, Now: e.opts.Now, Machine: e.opts.Machine,
+	}
+}
+
+// Instance compares this directory's instance with the registry. It contacts nobody
+// and changes nothing.
+func (e *Engine) Instance(ctx context.Context) (out Instance, err error) {
+	if out.Note, out.Verdict, err = e.here().Look(); err != nil {
+		return out, err
+	}
+	if err := e.readEntry(ctx, &out); err != nil {
+		return out, err
+	}
+	if out.Verdict == instance.Copied && out.Other == "" {
+		out.Other = out.Entry.Instance
+	}
+	return out, nil
+}
+
+// readEntry reads the Town's entry, and who else speaks.
+func (e *Engine) readEntry(ctx context.Context, out *Instance) (err error) {
+	return e.Read(ctx, func(s *federation.Store) error {
+		if out.Entry, err = s.Self(ctx); err != nil {
+			return err
+		}
+		mine := append([]string{"", out.Instance}, out.Replaces...)
+		if other := out.Note.Other; other != nil {
+			out.Other = other.Instance
+		}
+		if !slices.Contains(mine, out.Entry.Instance) {
+			out.Other = out.Entry.Instance
+		}
+		if slices.Contains(mine, out.Other) {
+			out.Other = ""
+		}
+		return nil
+	})
+}
+
+// ContinueHere makes this directory the one that speaks for the Town, from its next
+// publication on. The one that spoke before stops at its own. It contacts nobody. It
+// changes nothing when no other directory is known to speak.
+func (e *Engine) ContinueHere(ctx context.Context) (out Instance, err error) {
+	dir := e.here()
+	if out.Note, err = dir.Ensure(ctx); err != nil {
+		return out, err
+	}
+	out.Verdict = instance.Same
+	if err := e.readEntry(ctx, &out); err != nil || out.Other == "" {
+		return out, err
+	}
+	out.Note, err = dir.Replace(ctx, out.Other)
+	return out, err
+}
+
+// StartOver prepares this directory to become another Town: what it shared of its
+// ledger through these remotes is left to the directory that goes on as the present
+// Town. The caller then gives the Town another id. It contacts nobody, and fails with
+// town.ErrBusy while a remote is in use.
+func (e *Engine) StartOver(ctx context.Context, remotes []Remote) error {
+	for _, r := range remotes {
+		if err := e.leaveRecords(ctx, r); err != nil {
+			return err
+		}
+	}
+	_, err := e.here().Renew(ctx)
+	return err
+}
+
+func (e *Engine) leaveRecords(ctx context.Context, r Remote) (err error) {
+	s, err := e.lockRemote(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.release()) }()
+	if err := s.load(); err != nil || s.state.damaged {
+		return err
+	}
+	if _, err := e.sharing().PutAside(r.Name); err != nil {
+		return err
+	}
+	s.state.Shared = records.State{Agreed: s.state.Shared.Agreed, At: s.state.Shared.At}
+	return s.save()
+}
+
+// entry is what this Town writes about itself into the registry.
+func (s *session) entry() federation.Entry {
+	return federation.Entry{Name: s.opts.Name, Instance: s.self.Instance, Replaces: s.self.Replaces}
+}
+
+// register brings the Town's entry in the registry up to date.
+func (p *push) register(ctx context.Context, w *workspace) error {
+	commit, err := w.store.Register(ctx, p.entry())
+	if commit != "" {
+		w.tip, w.recordedOn = commit, ""
+	}
+	return err
+}
+
+// maybeOutdated reports that another directory spoke for the Town when the remote was
+// last asked, which was before this push.
+func (p *push) maybeOutdated(err error) bool {
+	var other *federation.InstanceError
+	return errors.As(err, &other) && !p.fetched && p.last == nil
+}
+
+// speaks fails with a *federation.InstanceError when another directory speaks for the
+// Town, as far as is known: also by what was fetched and is not merged, because the
+// call is about records alone.
+func (s *session) speaks(ctx context.Context) error {
+	return s.Read(ctx, func(plane *federation.Store) error {
+		if err := plane.MayRegister(ctx, s.entry()); err != nil || s.mirror.Head() == "" || s.mirror.Head() == s.state.Head {
+			return err
+		}
+		theirs, err := plane.Fetch(ctx, s.remote.Name, s.mirror.Dir())
+		if err != nil {
+			return err
+		}
+		return plane.MayRegisterAt(ctx, s.entry(), theirs)
+	})
+}
+
+// speaksFor reports whether this directory speaks for the Town.
+func (s *session) speaksFor(ctx context.Context) (bool, error) {
+	err := s.speaks(ctx)
+	var other *federation.InstanceError
+	if errors.As(err, &other) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// spokenFor turns the error of an entry that names another instance into one for
+// people, and notes that instance for those who decide.
+func (s *session) spokenFor(ctx context.Context, op string, err error) error {
+	var other *federation.InstanceError
+	if !errors.As(err, &other) {
+		return err
+	}
+	m := other.Member
+	text := fmt.Sprintf("as Town %s (instance %s", m.Name, town.Clip(m.Instance, 8))
+	if !other.Since.IsZero() {
+		text += ", since " + other.Since.UTC().Format(time.RFC3339)
+	}
+	text += ")"
+	if from := s.self.CopyOf; from != nil && from.Instance == m.Instance {
+		text += "; this directory is a copy of " + from.Place.Root + " on " + from.Place.Host
+	}
+	met := s.here().Met(ctx, instance.Other{Instance: m.Instance, Remote: s.remote.Name, Seen: s.opts.Now().UTC()})
+	return errors.Join(town.Fail(op, instanceNext, "%w: %s; nothing was published", ErrInstance, text), met)
+}
+
+// heard notes that the remote took a publication: no other instance speaks there.
+func (s *session) heard(ctx context.Context) error {
+	if s.self.Other == nil || s.self.Other.Remote != s.remote.Name {
+		return nil
+	}
+	return s.here().Met(ctx, instance.Other{})
+}
