@@ -66,8 +66,12 @@ func Find(p gitcmd.Place) (Directory, error) {
 			return d, nil
 		}
 	}
-	return d, town.Fail("find the hooks of "+p.CommonDir,
-		"let this repository have hooks of its own: git config --local core.hooksPath .git/hooks",
+	// An absolute path, because linked working trees have another .git.
+	next := "let this repository have hooks of its own: git -C " + quote(common) + " config core.hooksPath " + quote(filepath.Join(common, "hooks"))
+	if p.HooksPath == "" {
+		next = "put a directory in the place of the link " + p.Hooks
+	}
+	return d, town.Fail("find the hooks of "+p.CommonDir, next,
 		"%w: git takes them from %s, which lies outside the repository and may serve others too", town.ErrRefused, d.Path)
 }
 

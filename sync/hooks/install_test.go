@@ -3,6 +3,7 @@ package hooks
 import (
 	"errors"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"gastown/sync/gitcmd"
 	"gastown/town"
 )
 
@@ -116,12 +118,47 @@ func TestSharedHooksAreLeftAlone(t *testing.T) {
 	if err := errors.Join(os.RemoveAll(r.dir+"/.git/hooks"), os.Symlink(shared, r.dir+"/.git/hooks")); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := Find(r.place()); !errors.Is(err, town.ErrRefused) {
-		t.Errorf("through a link: %v", err)
+	if _, err := Find(r.place()); !errors.Is(err, town.ErrRefused) || !strings.Contains(town.Next(err), "the link") {
+		t.Errorf("through a link: %v [next: %s]", err, town.Next(err))
 	}
 }
 
 // A hook that a person changed stays, whatever else is installed or removed.
+// The advice where hooks lie elsewhere gives the repository hooks of its own, in its
+// linked working trees too.
+func TestAdviceOnSharedHooks(t *testing.T) {
+	r := newRepo(t)
+	r.git("commit", "-q", "--allow-empty", "-m", "first")
+	linked := filepath.Join(filepath.Dir(r.dir), "linked")
+	r.git("worktree", "add", "-q", linked, "-b", "linked")
+	shared := t.TempDir()
+	r.git("config", "core.hooksPath", shared)
+	for _, dir := range []string{r.dir, linked} {
+		p, err := gitcmd.Locate(t.Context(), dir, gitcmd.Options{Env: os.Environ()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = Find(p)
+		_, command, ok := strings.Cut(town.Next(err), ": ")
+		if !errors.Is(err, town.ErrRefused) || !ok {
+			t.Fatalf("%v [next: %s]", err, town.Next(err))
+		}
+		if out, err := exec.Command("sh", "-c", command).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v: %s", command, err, out)
+		}
+		for _, dir := range []string{r.dir, linked} {
+			p, err := gitcmd.Locate(t.Context(), dir, gitcmd.Options{Env: os.Environ()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d, err := Find(p); err != nil || d.Path != filepath.Join(r.dir, ".git", "hooks") {
+				t.Errorf("after %s, the hooks of %s are in %s, %v", command, dir, d.Path, err)
+			}
+		}
+		r.git("config", "core.hooksPath", shared)
+	}
+}
+
 func TestEditedHookIsKept(t *testing.T) {
 	r := newRepo(t)
 	r.install(Watched...)
