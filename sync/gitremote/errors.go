@@ -7,6 +7,7 @@ import (
 
 	"gastown/sync/gitcmd"
 	"gastown/town"
+	"gastown/town/durable"
 )
 
 // kinds gives the kinds of this package to errors of git about objects of the
@@ -23,6 +24,9 @@ func kinds(err, corrupt error) error {
 
 // diskErr adds the kind to an error of the local file system.
 func diskErr(err error) error {
+	if errors.Is(err, gitcmd.ErrNoSpace) {
+		return err
+	}
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("%w: %w", gitcmd.ErrNoSpace, err)
 	}
@@ -33,14 +37,15 @@ func diskErr(err error) error {
 func (m *Mirror) refuse(err error) error {
 	next := ""
 	switch {
+	case errors.Is(err, gitcmd.ErrNoSpace):
+		next = "free some space on this machine, then run it again"
+	case durable.OfMachine(err): // the engine knows the advice
 	case errors.Is(err, ErrNotDolt):
 		next = "check the address and the ref " + m.opts.Ref
 	case errors.Is(err, ErrCorrupt):
 		next = "ask the Town that published last to push again; nothing here was changed"
 	case errors.Is(err, ErrTooLarge):
 		next = "check with its owner what is in the repository; nothing here was changed"
-	case errors.Is(err, gitcmd.ErrNoSpace):
-		next = "free some space, then sync again"
 	default:
 		if town.Next(err) != "" {
 			return err

@@ -121,7 +121,7 @@ func (m *Mirror) fetchMissing(ctx context.Context) (FetchResult, error) {
 		return FetchResult{}, err
 	}
 	if l.ids[m.opts.Ref] != "" {
-		return FetchResult{}, town.Fail("fetch from "+gitcmd.Redact(m.opts.URL), "sync again",
+		return FetchResult{}, town.Fail("fetch from "+gitcmd.Redact(m.opts.URL), "run it again",
 			"%w: %s appeared this moment", ErrRejected, m.opts.Ref)
 	}
 	if err := m.fetchBeside(ctx); err != nil {
@@ -130,8 +130,7 @@ func (m *Mirror) fetchMissing(ctx context.Context) (FetchResult, error) {
 	res := FetchResult{NoBranches: l.NoBranches, Elsewhere: l.Spaces()}
 	if m.head != "" {
 		m.gone = true
-		return res, town.Fail("fetch "+m.opts.Ref+" from "+gitcmd.Redact(m.opts.URL),
-			"check that the repository is still the same one", "%w; the last known commit is %s", ErrGone, m.head)
+		return res, town.Fail("fetch "+m.opts.Ref+" from "+gitcmd.Redact(m.opts.URL), "", "%w; the last known commit is %s", ErrGone, m.head)
 	}
 	res.Empty = true
 	return res, m.settle()

@@ -160,7 +160,7 @@ type outgoing struct {
 func (m *Mirror) prepare(ctx context.Context, o PublishOptions) (*outgoing, error) {
 	op := "publish to " + m.opts.Ref + " of " + gitcmd.Redact(m.opts.URL)
 	if o.Recreate && !m.gone {
-		return nil, town.Fail(op, "pull first", "%w: no pull has found that the remote lacks the ref", ErrRejected)
+		return nil, town.Fail(op, "gt federation sync", "%w: no pull has found that the remote lacks the ref", ErrRejected)
 	}
 	if m.head != "" && !m.fresh() {
 		if _, err := m.describe(ctx, m.head); err != nil {
@@ -173,7 +173,7 @@ func (m *Mirror) prepare(ctx context.Context, o PublishOptions) (*outgoing, erro
 	}
 	var err error
 	if p.d, err = m.draft(p.base); err != nil {
-		return nil, town.Fail(op, "pull, then push again", "%w", diskErr(err))
+		return nil, town.Fail(op, "", "%w", diskErr(err))
 	}
 	p.same = p.d.same(p.base)
 	return p, nil

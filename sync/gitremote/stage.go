@@ -156,8 +156,8 @@ func (m *Mirror) install(ctx context.Context, staged, fresh []string) error {
 		return nil
 	}
 	if err := m.opts.Verify(ctx, m.staging(), staged); err != nil {
-		if ctx.Err() != nil {
-			return err
+		if ctx.Err() != nil || durable.OfMachine(err) {
+			return diskErr(err)
 		}
 		return fmt.Errorf("%w: %w", ErrCorrupt, err)
 	}

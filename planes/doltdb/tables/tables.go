@@ -18,6 +18,7 @@ import (
 	"github.com/dolthub/dolt/go/store/nbs"
 
 	"gastown/planes/doltdb/internal/engine"
+	"gastown/town/durable"
 	"gastown/town/group"
 )
 
@@ -50,7 +51,7 @@ func Verify(ctx context.Context, dir string, tables []string) (err error) {
 			return err
 		}
 		if err != nil {
-			return fmt.Errorf("%w: table file %s: %w", ErrCorrupt, t, err)
+			return damaged(fmt.Errorf("table file %s: %w", t, err))
 		}
 		fmt.Fprintf(&specs, ":%s:%d", strings.TrimSuffix(t, engine.ArchiveSuffix), count)
 	}
@@ -70,7 +71,7 @@ func Verify(ctx context.Context, dir string, tables []string) (err error) {
 func verifyStore(ctx context.Context, dir string) error {
 	store, err := nbs.NewLocalStore(ctx, constants.FormatDoltString, dir, bufferBytes, nbs.NewUnlimitedMemQuotaProvider(), false)
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrCorrupt, err)
+		return damaged(err)
 	}
 	// One goroutine reads and unpacks, the others hash and check.
 	all, checking := group.WithContext(ctx)
@@ -97,12 +98,21 @@ func verifyStore(ctx context.Context, dir string) error {
 	close(arriving)
 	bad := all.Wait()
 	if err != nil && bad == nil && ctx.Err() == nil {
-		err = fmt.Errorf("%w: %w", ErrCorrupt, err)
+		err = damaged(err)
 	}
 	if bad != nil {
 		err = nil // reading ended because of bad
 	}
 	return errors.Join(bad, err, store.Close())
+}
+
+// damaged makes an error of reading table files ErrCorrupt, unless this machine could
+// not read them.
+func damaged(err error) error {
+	if err = engine.Classify(err); durable.OfMachine(err) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrCorrupt, err)
 }
 
 func remove(path string) error {

@@ -18,7 +18,7 @@ var ErrCorrupt = errors.New("damaged or altered data")
 
 // diskErrors are the failures of a disk that callers can tell apart. The engine
 // passes on their texts only.
-var diskErrors = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EACCES}
+var diskErrors = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EACCES, syscall.EIO, syscall.EMFILE}
 
 // Classify wraps the kind of a disk failure around an error that has only its
 // text.
