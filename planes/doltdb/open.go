@@ -14,6 +14,7 @@ import (
 	"gastown/planes/doltdb/internal/engine"
 	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
+	"gastown/town/durable"
 	"gastown/town/lockfile"
 )
 
@@ -189,7 +190,13 @@ func (o Options) explain(err error) error {
 		return town.Fail(op, "end the program that has it open (a dolt command or server), then run this again",
 			"%w: %s is in use by a program other than gt", town.ErrBusy, o.Dir)
 	}
-	return town.Fail(op, "check that the disk is sound and that "+o.Dir+" may be read and written", "%w", err)
+	if err = engine.Classify(err); durable.OfMachine(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		return town.Fail(op, "", "%w", err)
+	}
+	if errors.Is(err, nbs.ErrJournalDataLoss) {
+		return town.Fail(op, "gt doctor says what can be done", "%w: %s: %w", ErrCorrupt, o.Dir, ErrJournal)
+	}
+	return town.Fail(op, "gt doctor says what can be done", "%w: %s: %w", ErrCorrupt, o.Dir, err)
 }
 
 // Close releases the database and its locks. It waits a few seconds for reads

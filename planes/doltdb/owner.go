@@ -32,6 +32,25 @@ func own(ctx context.Context, opts Options) (*lockfile.Lock, error) {
 	})
 }
 
+// LockDirectory keeps every process from opening a database, so that its directory
+// can be moved or replaced although the database itself cannot be opened. It fails
+// with ErrServed when a server has the directory.
+func LockDirectory(ctx context.Context, opts Options) (release func() error, err error) {
+	opts = opts.withDefaults()
+	if opts.External != nil {
+		return nil, opts.served("use the directory of the " + opts.name() + " database")
+	}
+	client, err := lockFile(ctx, opts, opts.Dir+clientLockSuffix, nil)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := own(ctx, opts)
+	if err != nil {
+		return nil, errors.Join(err, client.Release())
+	}
+	return func() error { return errors.Join(lock.Release(), client.Release()) }, nil
+}
+
 // lockFile takes a lock, waiting opts.Wait for it. instead, if not nil, is
 // asked before each attempt whether the lock is still needed.
 func lockFile(ctx context.Context, opts Options, path string, instead func() (done bool, err error)) (*lockfile.Lock, error) {

@@ -12,7 +12,7 @@ import (
 
 // advise adds the next step to errors of lower packages, which do not know the
 // command.
-func (e *Engine) advise(op string, err error) error {
+func (e *Engine) advise(op string, r Remote, err error) error {
 	if err == nil || town.Next(err) != "" {
 		return err
 	}
@@ -20,14 +20,14 @@ func (e *Engine) advise(op string, err error) error {
 	switch {
 	case next != "":
 	case errors.Is(err, ErrUnrelated):
-		next = "gt federation join adopts it and keeps what is yours"
+		next = "gt federation join " + r.URL + " --name " + r.Name + " adopts it and retains what is yours"
 	case errors.Is(err, gitremote.ErrNotDolt), errors.Is(err, gitremote.ErrCorrupt), errors.Is(err, gitremote.ErrTooLarge),
 		errors.Is(err, doltdb.ErrNoBranch), errors.Is(err, doltdb.ErrCorrupt):
 		next = "nothing was changed here; check the URL, or publish again from a Town that has it right"
 	case errors.Is(err, gitremote.ErrGone):
-		next = "check the URL; if the repository was made anew, gt federation init publishes there again"
+		next = "gt federation init " + r.URL + " --name " + r.Name + " publishes what this Town holds there again"
 	case errors.Is(err, gitremote.ErrUnknownOutcome):
-		next = "run it again: the next contact finds out"
+		next = "gt federation sync finds out, and publishes what did not arrive"
 	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
 		next = "run it again: it continues where it stopped"
 	}
@@ -39,13 +39,17 @@ func (e *Engine) disk(err error) error {
 	if err == nil || town.Next(err) != "" || diskAdvice(err) == "" {
 		return err
 	}
-	return e.advise("use the Town at "+e.opts.Layout.Root, err)
+	return e.advise("use the Town at "+e.opts.Layout.Root, Remote{}, err)
 }
 
 func diskAdvice(err error) string {
 	switch {
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "free some space, then run it again: nothing was lost"
+		return "free some space on this machine, then run it again: nothing was lost"
+	case errors.Is(err, syscall.EIO):
+		return "this machine's disk reports errors: copy the Town to another disk"
+	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return "allow more open files, for instance with ulimit -n 4096, then run it again"
 	case errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
 		return "make the Town's directory writable for you, then run it again"
 	}

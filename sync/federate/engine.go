@@ -165,6 +165,9 @@ func (e *Engine) open(ctx context.Context) (*federation.Store, error) {
 	for {
 		uuid, previous := e.opts.Stores.Federation()
 		s, err := e.openAs(ctx, uuid, previous)
+		if errors.Is(err, doltdb.ErrCorrupt) {
+			return nil, e.adviseDamaged(err)
+		}
 		if !errors.Is(err, doltdb.ErrOtherStore) {
 			return s, err
 		}

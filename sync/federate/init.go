@@ -54,20 +54,20 @@ func (e *Engine) Init(ctx context.Context, remote Remote, confirm Confirm) (out 
 	out.Remote = remote.Name
 	op := "publish the federation at " + remote.Name
 	if err := s.firstContact(ctx); err != nil {
-		return out, e.advise(op, err)
+		return out, e.advise(op, remote, err)
 	}
 	if err := s.findSpace(ctx); err != nil {
-		return out, e.advise(op, err)
+		return out, e.advise(op, remote, err)
 	}
 	err = s.publishFirst(ctx, confirm, &out)
 	if s.onlyBranches(err) {
 		out = Pushed{Remote: remote.Name}
 		if berr := s.useBranches(ctx, err); berr != nil {
-			return out, e.advise(op, berr)
+			return out, e.advise(op, remote, berr)
 		}
 		err = s.publishFirst(ctx, confirm, &out)
 	}
-	return out, e.advise(op, s.withRefused(err))
+	return out, e.advise(op, remote, s.withRefused(err))
 }
 
 // publishFirst publishes the federation in a repository that holds none, once a

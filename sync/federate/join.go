@@ -41,10 +41,10 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 	out.Pushed.Remote = remote.Name
 	op := "join the federation at " + remote.Name
 	if err := s.firstContact(ctx); err != nil {
-		return out, e.advise(op, err)
+		return out, e.advise(op, remote, err)
 	}
 	if err := s.findSpace(ctx); err != nil {
-		return out, e.advise(op, err)
+		return out, e.advise(op, remote, err)
 	}
 	notes := s.takeNotes()
 	defer func() { out.Notes = append(notes, out.Notes...) }()
@@ -55,7 +55,7 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 		return out, found
 	}
 	if err != nil {
-		return out, e.advise(op, err)
+		return out, e.advise(op, remote, err)
 	}
 	if fetched.Empty {
 		return out, town.Fail(op, "gt federation init "+remote.URL, "%w: the repository holds no federation yet", town.ErrRefused)
@@ -72,7 +72,7 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 		out.Pushed.Attempts = 0
 		err = s.rejoin(ctx, confirm, &out)
 	}
-	return out, e.advise(op, s.withRefused(err))
+	return out, e.advise(op, remote, s.withRefused(err))
 }
 
 // adopt replaces the Town's store by the mirror's, unless that is related: of
@@ -102,15 +102,18 @@ func (s *session) adopt(ctx context.Context, confirm Confirm, out *Joined) (rela
 	}
 	out.Store = from.UUID
 	known, _ := s.opts.Stores.Federation()
+	damaged := false
 	if from.UUID == known {
-		related, err = s.related(ctx)
+		if damaged, err = s.damaged(ctx); err == nil && !damaged {
+			related, err = s.related(ctx)
+		}
 		if err != nil || related {
 			return related, "", errors.Join(err, theirs.Close(), os.RemoveAll(opts.Dir))
 		}
 		// A store of that UUID with a history of its own, made from a dump for
 		// instance, is adopted like any other.
 	}
-	if agreed, err = s.takeOver(ctx, theirs, from, opts.Dir, confirm, out); err != nil {
+	if agreed, err = s.takeOver(ctx, theirs, from, opts.Dir, damaged, confirm, out); err != nil {
 		return false, "", err
 	}
 	out.Done = true

@@ -49,9 +49,9 @@ type pulled struct {
 func (e *Engine) Pull(ctx context.Context, remote Remote, dry bool) (_ Pulled, err error) {
 	s, err := e.begin(ctx, remote)
 	if err != nil {
-		return Pulled{}, e.advise("pull from "+remote.Name, err)
+		return Pulled{}, e.advise("pull from "+remote.Name, remote, err)
 	}
-	defer func() { err = e.advise("pull from "+remote.Name, s.end(err, &s.state.Pull)) }()
+	defer func() { err = e.advise("pull from "+remote.Name, remote, s.end(err, &s.state.Pull)) }()
 	out, err := s.pull(ctx, dry)
 	return out.Pulled, err
 }

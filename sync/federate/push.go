@@ -62,9 +62,9 @@ func (e *Engine) Push(ctx context.Context, remote Remote, dry bool) (out Pushed,
 	}
 	s, err := e.begin(ctx, remote)
 	if err != nil {
-		return out, e.advise("push to "+remote.Name, err)
+		return out, e.advise("push to "+remote.Name, remote, err)
 	}
-	defer func() { err = e.advise("push to "+remote.Name, s.end(err, &s.state.Push)) }()
+	defer func() { err = e.advise("push to "+remote.Name, remote, s.end(err, &s.state.Push)) }()
 	out.Remote = remote.Name
 	err = s.push(ctx, pushOptions{}, &out)
 	return out, err

@@ -35,10 +35,10 @@ func (e *Engine) Sync(ctx context.Context, remote Remote, dry bool) (out Synced,
 	op := "pull from " // what is under way
 	s, err := e.begin(ctx, remote)
 	if err != nil {
-		return out, e.advise(op+remote.Name, err)
+		return out, e.advise(op+remote.Name, remote, err)
 	}
 	doing := &s.state.Pull
-	defer func() { err = e.advise(op+remote.Name, s.end(err, doing)) }()
+	defer func() { err = e.advise(op+remote.Name, remote, s.end(err, doing)) }()
 	s.withTurns = true
 	pulled, err := s.pull(ctx, false)
 	if out.Pulled = pulled.Pulled; err != nil {

@@ -20,9 +20,10 @@ const maxPreviews = 5
 
 // takeOver merges what the Town holds into the store theirs, a copy of from that
 // lies in dir, and puts it in the place of the Town's own. It closes theirs. agreed
-// is the commit that the person who confirmed has seen.
-func (s *session) takeOver(ctx context.Context, theirs *federation.Store, from federation.Origin, dir string, confirm Confirm, out *Joined) (agreed string, err error) {
-	t := takeover{session: s, dir: dir, theirs: theirs, close: sync.OnceValue(theirs.Close), out: out}
+// is the commit that the person who confirmed has seen. damaged says that the Town's
+// own plane cannot be read.
+func (s *session) takeOver(ctx context.Context, theirs *federation.Store, from federation.Origin, dir string, damaged bool, confirm Confirm, out *Joined) (agreed string, err error) {
+	t := takeover{session: s, dir: dir, damaged: damaged, theirs: theirs, close: sync.OnceValue(theirs.Close), out: out}
 	for n := 0; err == nil && !t.exchanged; n++ {
 		if n == maxPreviews {
 			err = town.Fail("join the federation at "+s.remote.Name, "run it again when nobody edits the Town's documents",
@@ -62,6 +63,9 @@ type takeover struct {
 	close  func() error
 	out    *Joined
 
+	// damaged: the Town's own plane is of the same federation and cannot be read.
+	damaged bool
+
 	head      string // the tip of the Town's own plane, as previewed
 	holdings  federation.Holdings
 	agreed    string // the tip of theirs with what was previewed
@@ -72,6 +76,9 @@ type takeover struct {
 // have changed since. The plane stays locked until it has been replaced, so that
 // nothing is recorded in the former one.
 func (t *takeover) attempt(ctx context.Context) error {
+	if t.damaged {
+		return t.attemptDamaged(ctx)
+	}
 	ours, err := t.open(ctx)
 	if err != nil {
 		return err
@@ -118,16 +125,9 @@ func (t *takeover) preview(ctx context.Context) (p Preview, err error) {
 	if err := t.onlyFederation(); err != nil {
 		return p, err
 	}
-	err = t.with(ctx, func(w *workspace) error {
-		if _, err := w.record(ctx, ""); err != nil {
-			return err
-		}
-		if t.head, err = w.store.Head(ctx); err != nil {
-			return err
-		}
-		t.holdings, err = w.store.Holdings(ctx)
-		return err
-	})
+	if !t.damaged {
+		err = t.holds(ctx)
+	}
 	if err != nil {
 		return p, err
 	}
@@ -140,8 +140,25 @@ func (t *takeover) preview(ctx context.Context) (p Preview, err error) {
 		Member:  federation.Member{ID: t.opts.ID, Name: t.opts.Name, Revision: 1},
 		Authors: []string{t.opts.Actor.String()}, Former: t.holdings.Former(),
 	}
+	if t.damaged {
+		p.Notes = append(p.Notes, "the federation plane here is damaged: it is retired, and taken anew from "+t.remote.Name)
+	}
 	p.Arrives, err = t.theirs.Count(ctx)
 	return p, err
+}
+
+// holds records edited files and reads what the Town holds.
+func (t *takeover) holds(ctx context.Context) error {
+	return t.with(ctx, func(w *workspace) (err error) {
+		if _, err := w.record(ctx, ""); err != nil {
+			return err
+		}
+		if t.head, err = w.store.Head(ctx); err != nil {
+			return err
+		}
+		t.holdings, err = w.store.Holdings(ctx)
+		return err
+	})
 }
 
 // replace puts the new directory in the place of the plane's in one step. Stores

@@ -45,9 +45,7 @@ func (d *doctor) databases(ctx context.Context) (found []finding, err error) {
 		case errors.Is(err, town.ErrBusy):
 			found = append(found, finding{Severity: note, What: "the " + plane + " plane was not examined: " + shell.Message(err), Why: "somebody works with it"})
 		case errors.Is(err, doltdb.ErrCorrupt):
-			found = append(found, finding{Severity: problem, What: fmt.Sprintf("the %s plane is damaged: %s", plane, shell.Message(err)),
-				Why:  "what is damaged cannot be read, now or when it is needed",
-				Next: "copy " + opts.Dir + " elsewhere, then put a backup of it in its place; a federation can be joined again"})
+			found = append(found, d.damaged(plane, err))
 		default:
 			found = append(found, finding{Severity: problem, What: fmt.Sprintf("the %s plane cannot be read: %s", plane, shell.Message(err)),
 				Why: "commands that need it fail", Next: shell.Advice(err)})
@@ -56,21 +54,70 @@ func (d *doctor) databases(ctx context.Context) (found []finding, err error) {
 	return found, nil
 }
 
+// damaged describes a plane that cannot be read, and what brings it back: of the
+// federation what a remote holds, of another plane what its journal holds before the
+// damage.
+func (d *doctor) damaged(plane string, err error) finding {
+	opts := d.host.Database(plane)
+	f := finding{Severity: problem, What: fmt.Sprintf("the %s plane is damaged: %s", plane, shell.Message(err)),
+		Why:  "what is damaged cannot be read, now or when it is needed",
+		Next: "copy " + opts.Dir + " elsewhere, then put a backup of it in its place"}
+	if plane == layout.Federation {
+		known, cerr := d.engine.Contacts(d.host.Remotes())
+		i := slices.IndexFunc(known, func(c federate.Contact) bool { return c.Confirmed })
+		if cerr == nil && i >= 0 {
+			f.Next = "gt federation join " + known[i].URL + " --name " + known[i].Name + " takes it anew from there; the files in " + d.layout.Files() + " stay"
+			return f
+		}
+	}
+	if errors.Is(err, doltdb.ErrJournal) {
+		f.Fix = "goes on from what was recorded before the damage, and moves the damaged plane to " + d.layout.Retired()
+		f.repair = func(ctx context.Context) error { return d.revive(ctx, plane) }
+	}
+	return f
+}
+
+// revive brings a plane back whose journal is damaged. The operational plane is made
+// anew if nothing is left of it, because it holds only the state of this machine.
+func (d *doctor) revive(ctx context.Context, plane string) error {
+	opts, retired := d.host.Database(plane), d.layout.Retired()
+	_, err := doltdb.Revive(ctx, opts, retired, d.call.Now(), func(copied doltdb.Options) error { return d.readAt(ctx, plane, copied) })
+	if err == nil || plane != layout.Operational || errors.Is(err, town.ErrBusy) || ctx.Err() != nil {
+		return err
+	}
+	release, lerr := doltdb.LockDirectory(ctx, opts)
+	if lerr != nil {
+		return lerr
+	}
+	_, err = doltdb.Retire(opts.Dir, retired, plane, d.call.Now())
+	if err = errors.Join(err, release()); err != nil {
+		return err
+	}
+	return d.complete(ctx)
+}
+
 // read opens a plane and reads all of it.
 func (d *doctor) read(ctx context.Context, plane string) (err error) {
-	h := d.host
 	if plane == layout.Federation {
 		return d.engine.Read(ctx, func(s *federation.Store) error { return s.ReadAll(ctx) })
 	}
+	return d.readAt(ctx, plane, d.host.Database(plane))
+}
+
+// readAt is read for a database in a directory of its own.
+func (d *doctor) readAt(ctx context.Context, plane string, opts doltdb.Options) (err error) {
+	uuid := d.host.Config.Stores[plane]
 	var db interface {
 		Close() error
 		ReadAll(context.Context) error
 	}
 	switch plane {
 	case layout.Operational:
-		db, err = operational.Open(ctx, h.Database(plane), h.Config.Stores[plane])
+		db, err = operational.Open(ctx, opts, uuid)
+	case layout.Federation:
+		db, err = federation.Open(ctx, opts, uuid, d.host.Config.Town.ID)
 	default:
-		db, err = ledger.Open(ctx, h.Database(plane), h.Config.Stores[plane])
+		db, err = ledger.Open(ctx, opts, uuid)
 	}
 	if err != nil {
 		return err

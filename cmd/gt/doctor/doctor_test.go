@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,7 +15,11 @@ import (
 	"gastown/cmd/gt/federation"
 	"gastown/cmd/gt/install"
 	"gastown/cmd/gt/internal/gttest"
+	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
+	"gastown/planes/ledger"
+	"gastown/town/config"
+	"gastown/town/layout"
 )
 
 // towns runs gt with the doctor.
@@ -169,5 +174,95 @@ func TestALedgerMadeAnewAsksAgain(t *testing.T) {
 	}
 	if out := w.doctored(time.Now(), "--fix", "--offline"); len(out.Fixed) == 0 || agreed() {
 		t.Errorf("fixed %+v, and the rule still holds: %v", out.Fixed, agreed())
+	}
+}
+
+// harm overwrites a place of the journal of a plane that was written when the
+// journal had so many bytes.
+func (w towns) harm(plane string, at int64) {
+	w.T.Helper()
+	f, err := os.OpenFile(filepath.Join(w.Dir, "alpha/.gt/data", plane, journal), os.O_WRONLY, 0)
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	if _, err := f.WriteAt(make([]byte, 100), at+80); err != nil {
+		w.T.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+// journal is where a database has its newest writes.
+const journal = ".dolt/noms/vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv"
+
+// prefixes writes so many commits into the ledger.
+func (w towns) prefixes(n int) {
+	w.T.Helper()
+	t := layout.Town{Root: filepath.Join(w.Dir, "alpha")}
+	cfg, err := config.Load(t.Config())
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	s, err := ledger.Open(w.T.Context(), host.Database(t, cfg, layout.Ledger), cfg.Stores[layout.Ledger])
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	for i := range n {
+		if err := s.SetPrefix(w.T.Context(), fmt.Sprintf("rig%d", i), fmt.Sprintf("p%d", i)); err != nil {
+			w.T.Error(err)
+		}
+	}
+	if err := s.Close(); err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+func (w towns) journalSize(plane string) int64 {
+	w.T.Helper()
+	info, err := os.Stat(filepath.Join(w.Dir, "alpha/.gt/data", plane, journal))
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	return info.Size()
+}
+
+// The doctor brings a plane back whose journal is damaged: as it was before the
+// damage, and the damaged plane is retired. An operational plane of which nothing is
+// left is made anew, and a ledger is then left alone.
+func TestDoctorRevivesAPlane(t *testing.T) {
+	for _, test := range []struct {
+		plane        string
+		early, fixed bool
+	}{
+		{"ledger", false, true}, {"ledger", true, false}, {"operational", true, true}, {"federation", false, true},
+	} {
+		t.Run(test.plane+map[bool]string{true: "-at-once"}[test.early], func(t *testing.T) {
+			w := newTowns(t)
+			w.Must("install", "alpha")
+			size := int64(2000)
+			if !test.early {
+				size = w.journalSize(test.plane)
+				for _, text := range []string{"a text", "another text", "a third text"} {
+					w.Write("alpha/federation/templates/x.txt", text)
+					w.Must("--town", "alpha", "federation", "commit")
+				}
+				w.prefixes(10)
+			}
+			w.harm(test.plane, size)
+			before := w.doctored(time.Now(), "--offline")
+			if !before.has(problem, "database", "the "+test.plane+" plane is damaged") {
+				t.Fatalf("%+v", before.Findings)
+			}
+			after := w.doctored(time.Now(), "--offline", "--fix")
+			retired, _ := os.ReadDir(filepath.Join(w.Dir, "alpha/.gt/retired"))
+			if fixed := !after.has(problem, "database", test.plane); fixed != test.fixed || (len(retired) == 1) != test.fixed {
+				t.Errorf("fixed: %v, retired %v: %+v", fixed, retired, after.Findings)
+			}
+			if test.plane == "federation" {
+				w.Must("--town", "alpha", "federation", "commit")
+				w.Must("--town", "alpha", "federation", "show", "template/x.txt")
+			}
+		})
 	}
 }
