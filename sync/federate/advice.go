@@ -21,9 +21,10 @@ func (e *Engine) advise(op string, r Remote, err error) error {
 	case next != "":
 	case errors.Is(err, ErrUnrelated):
 		next = "gt federation join " + r.URL + " --name " + r.Name + " adopts it and retains what is yours"
-	case errors.Is(err, gitremote.ErrNotDolt), errors.Is(err, gitremote.ErrCorrupt), errors.Is(err, gitremote.ErrTooLarge),
-		errors.Is(err, doltdb.ErrNoBranch), errors.Is(err, doltdb.ErrCorrupt):
-		next = "nothing was changed here; check the URL, or publish again from a Town that has it right"
+	case errors.Is(err, gitremote.ErrCorrupt), errors.Is(err, doltdb.ErrCorrupt):
+		next = "nothing was changed here; see what would bring it back: gt federation repair " + r.Name + " --dry-run"
+	case errors.Is(err, gitremote.ErrNotDolt), errors.Is(err, gitremote.ErrTooLarge), errors.Is(err, doltdb.ErrNoBranch):
+		next = "nothing was changed here; check that " + r.URL + " is the repository of this federation"
 	case errors.Is(err, gitremote.ErrGone):
 		next = "gt federation init " + r.URL + " --name " + r.Name + " publishes what this Town holds there again"
 	case errors.Is(err, gitremote.ErrUnknownOutcome):

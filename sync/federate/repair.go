@@ -97,9 +97,9 @@ func (e *Engine) RepairRemote(ctx context.Context, remote Remote, dry bool, conf
 	out.Remote = remote.Name
 	s, err := e.begin(ctx, remote)
 	if err != nil {
-		return out, e.advise(op, err)
+		return out, e.advise(op, remote, err)
 	}
-	defer func() { err = e.advise(op, s.end(err, &s.state.Push)) }()
+	defer func() { err = e.advise(op, remote, s.end(err, &s.state.Push)) }()
 	all, err := s.diagnose(ctx)
 	defer func() { err = errors.Join(err, s.endRepair(ctx, all)) }()
 	if err != nil {

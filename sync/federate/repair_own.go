@@ -57,7 +57,7 @@ func (e *Engine) RepairOwn(ctx context.Context, dry bool, confirm ConfirmRepair)
 		_, err = w.postReviews(ctx)
 		return err
 	})
-	return out, e.advise("repair this Town's federation plane", err)
+	return out, e.advise("repair this Town's federation plane", Remote{}, err)
 }
 
 // publishedBase is a commit of the plane that a remote is known to hold; the first
