@@ -25,7 +25,9 @@ type Result struct {
 	Published []int
 
 	delays []time.Duration
-	others int
+	// others is the most publications between an edit and its own; passed the most
+	// that passed a turn that waited.
+	others, passed int
 }
 
 // Delay is how long the given share of the edits took at most.
@@ -62,7 +64,7 @@ func (r Result) String() string {
 	fmt.Fprintf(&b, "delay        median %v, 90%% %v, 99%% %v, longest %v\n", r.Delay(0.5).Round(time.Millisecond),
 		r.Delay(0.9).Round(time.Millisecond), r.Delay(0.99).Round(time.Millisecond), r.Delay(1).Round(time.Millisecond))
 	fmt.Fprintf(&b, "pushes       %.2f an edit: %d tries, of which %d lost, and %d turns left\n", r.PushesPerEdit(), r.Tries, r.Lost, r.Leaves)
-	fmt.Fprintf(&b, "publications %d, with %d turns of others; at most %d between an edit and its own\n", r.Publications, r.Absorbed, r.others)
+	fmt.Fprintf(&b, "publications %d, with %d turns of others; at most %d between an edit and its own, %d passed a turn\n", r.Publications, r.Absorbed, r.others, r.passed)
 	fmt.Fprintf(&b, "connections  %.2f an edit; %d refused by the host, %d failed\n", float64(r.Connections)/float64(max(1, r.Edits)), r.Refused, r.Failed)
 	fmt.Fprintf(&b, "fairness     the Town served least has %.2f of the mean (%d to %d edits)\n", r.Fairness(), slices.Min(r.Published), slices.Max(r.Published))
 	return b.String()

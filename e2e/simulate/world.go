@@ -70,10 +70,12 @@ func (e *events) Pop() any {
 	return last
 }
 
-// left is a turn at the host: the edit it holds.
+// left is a turn at the host: the edit it holds, and how many publications there
+// were when it was left first.
 type left struct {
 	turn turns.Turn
 	edit int
+	at   int
 }
 
 // simulation is a world under way.
@@ -104,7 +106,7 @@ type person struct {
 	// edits counts what was written; since when the oldest unpublished one waits.
 	edits int
 	since []time.Duration
-	// missed counts the publications of others since an edit's turn waited.
+	// from is how many publications there were when each of them was written.
 	from []int
 
 	// What the Town knows: the ref's value and the turns as of its last contact.
@@ -154,15 +156,12 @@ func (p *person) edit() {
 		return
 	}
 	p.edits++
-	p.since, p.from = append(p.since, p.now), append(p.from, p.head0())
+	p.since, p.from = append(p.since, p.now), append(p.from, p.simulation.head)
 	if p.Every > 0 {
 		p.after(time.Duration(p.random.ExpFloat64()*float64(p.Every)), p.edit)
 	}
 	p.begin()
 }
-
-// head0 counts all publications so far.
-func (p *person) head0() int { return p.simulation.head }
 
 // begin begins a push unless one is under way.
 func (p *person) begin() {
@@ -244,7 +243,7 @@ func (p *person) look() {
 // leave ends the push of a turn.
 func (p *person) leave() {
 	clock := p.now + time.Duration(p.id%7-3)*time.Hour // clocks differ
-	p.waiting[p.id] = left{turns.Turn{Town: p.name, Since: p.head + 1, When: time.Unix(0, int64(clock))}, p.edits}
+	p.waiting[p.id] = left{turns.Turn{Town: p.name, Since: p.head, When: time.Unix(0, int64(clock))}, p.edits, p.simulation.head}
 	p.push.Left(p.at())
 	if p.random.Float64() < p.Killed {
 		p.out.Killed++
@@ -306,6 +305,7 @@ func (p *person) arrive(edit int, taken []int) {
 		last := edit
 		if id != p.id {
 			last = p.known[id].edit
+			p.out.passed = max(p.out.passed, p.simulation.head-1-p.waiting[id].at)
 		}
 		delete(p.waiting, id)
 		delete(p.known, id)
@@ -318,7 +318,7 @@ func (p *person) arrive(edit int, taken []int) {
 func (p *person) publish(last int) {
 	for n := p.published[p.id]; n < last; n++ {
 		p.out.delays = append(p.out.delays, p.now-p.since[0])
-		p.out.others = max(p.out.others, p.head0()-p.from[0])
+		p.out.others = max(p.out.others, p.simulation.head-p.from[0])
 		p.since, p.from = p.since[1:], p.from[1:]
 		p.out.Edits++
 		if p.now <= p.For {
