@@ -63,6 +63,26 @@ func (db *Shared) Rewind(ctx context.Context, to string) (err error) {
 	})
 }
 
+// AdoptEqual moves the database's branch to a revision with exactly the same rows,
+// whatever commits the two have. adopted is false, and nothing has changed, if rows
+// differ, those without a commit included. Rows that another program writes
+// meanwhile stay, without a commit.
+func (db *Shared) AdoptEqual(ctx context.Context, to string) (adopted bool, err error) {
+	defer engine.Recovered("advance the "+db.opts.name()+" database", &err)
+	err = db.exclusively(ctx, func() error {
+		return db.administer(ctx, func(tx *Tx) error {
+			var differ int
+			err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM dolt_diff_summary(?, 'WORKING')", to).Scan(&differ)
+			if err != nil || differ > 0 {
+				return err
+			}
+			adopted = true
+			return tx.call(ctx, "CALL DOLT_RESET('--soft', ?)", to)
+		})
+	})
+	return adopted && err == nil, err
+}
+
 // Merge merges a revision in one transaction and returns the merge commit. It fails
 // with ErrUncommitted when another program has written rows since CommitOthers.
 func (db *Shared) Merge(ctx context.Context, m Merge) (commit string, err error) {

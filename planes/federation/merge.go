@@ -54,14 +54,7 @@ func (s *Store) merge(ctx context.Context, base, ours, theirs, message string, l
 // rows. Commits that only merge what theirs has merged too then need not be
 // published. adopted is false, and nothing has changed, if the rows differ.
 func (s *Store) AdoptEqual(ctx context.Context, theirs string) (adopted bool, err error) {
-	equal := false
-	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
-		return tx.QueryRow(ctx, "SELECT DOLT_HASHOF_DB('HEAD') = DOLT_HASHOF_DB(?) AND DOLT_HASHOF_DB('HEAD') = DOLT_HASHOF_DB()", theirs).Scan(&equal)
-	})
-	if err != nil || !equal {
-		return false, err
-	}
-	return true, s.db.Rewind(ctx, theirs)
+	return s.db.AdoptEqual(ctx, theirs)
 }
 
 type merger struct {

@@ -239,3 +239,47 @@ func TestPatienceEnds(t *testing.T) {
 	settle(t, url, a, b)
 	a.want("templates/betas.md", "beta\n")
 }
+
+// A Town whose turn was published while it merged others itself has nothing of its
+// own to publish afterwards: it takes the remote's commit.
+func TestNothingIsPublishedTwice(t *testing.T) {
+	t.Parallel()
+	a, b, url := pair(t)
+	a.write("templates/alphas.md", "alpha\n")
+	a.push(url)
+	b.write("templates/betas.md", "beta\n")
+	var before string
+	b.killed(url, func(ctx context.Context, p *push) error {
+		if err := p.leave(ctx, now); err != nil {
+			return err
+		}
+		// It merges what alpha published, and loses.
+		if err := p.look(ctx, now); err != nil {
+			return err
+		}
+		if err := errors.Join(p.mergeOthers(ctx), p.stageAll(ctx)); err != nil {
+			return err
+		}
+		a.write("templates/bug.md", "more\n")
+		a.push(url)
+		before = gitOut(t, url, "rev-parse", "refs/dolt/data")
+		if err := p.look(ctx, now); err != nil {
+			return err
+		}
+		done, err := p.try(ctx, nil, now)
+		if !done || p.out.UpToDate {
+			t.Errorf("done is %v: %+v", done, p.out)
+		}
+		return err
+	})
+	if now := gitOut(t, url, "rev-parse", "refs/dolt/data"); now != before {
+		t.Error("it published a merge that says nothing new")
+	}
+	b.want("templates/alphas.md", "alpha\n")
+	b.want("templates/bug.md", "more\n")
+	a.want("templates/betas.md", "beta\n")
+	if status, err := b.Status(t.Context(), []Remote{{Name: "origin", URL: url}}); err != nil || status.Remotes[0].Ahead != 0 || len(status.Edited) != 0 {
+		t.Errorf("%+v %v", status, err)
+	}
+	settle(t, url, a, b)
+}
