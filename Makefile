@@ -18,7 +18,7 @@ PARTS  := cmd/gt cmd/bd cmd/gt-engine
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps build check fmt vet lint test race fuzz demo soak bench install uninstall clean
+.PHONY: help deps build check fmt vet lint test race fuzz demo soak crowd bench install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,10 @@ demo: build ## two Towns and a Git repository meet, disagree and agree again
 soak: build ## run a Town for half an hour and kill its Deacon once (SOAK=4h for longer)
 	$(GO) test -count 1 -timeout 0 -v -run TestSoak ./e2e/deacon -args -duration $(SOAK)
 	$(GO) test -count 1 -timeout 0 -v -run TestHeartbeatsStaySmall ./planes/operational -args -batches 8640
+
+crowd: ## let Towns publish in loops, and fifty at once, for about ten minutes
+	$(GO) run ./e2e/simulate
+	$(GO) test -vet=off -count 1 -timeout 0 -v ./e2e/crowd -args -long
 
 bench: build ## measure gt and bd, with and without a Deacon, and the stock dolt of the same version
 	$(GO) run ./e2e/bench

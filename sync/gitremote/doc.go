@@ -10,6 +10,8 @@
 //	              the last state of the remote that was verified
 //	staging/      files on their way into the mirror; emptied by Open
 //	state.json    what can be known of that state without starting git
+//	host.json     what was found out about the host, and about turns there
+//	turn/         the turn of another Town that is being merged; see Turn
 //
 // The ref is the truth. All else is derived from it and rebuilt when it is missing.
 // Whatever fails, and wherever the process is killed, the ref and the mirror's

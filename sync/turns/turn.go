@@ -17,9 +17,9 @@ const AbsorbTime = 5 * time.Second
 type Turn struct {
 	// Town is the id of the Town that left it.
 	Town string
-	// Since is how many commits the history of the federation's ref would have had
-	// with this one. It grows with each publication, so it orders turns by when
-	// they were left, whatever the clocks of their Towns say.
+	// Since is how many commits the histories of the remote's refs had when the turn
+	// was left. It grows with each publication, so it orders turns by when they
+	// were left, whatever the clocks of their Towns say.
 	Since int
 	// When is the Town's own clock. It orders turns that were left between two
 	// publications.
@@ -27,12 +27,11 @@ type Turn struct {
 }
 
 // InOrder returns turns in the order in which they are published, the oldest first.
-// commits is how many commits the history of the federation's ref has. A turn that
-// was left before that history was cut has a higher number than possible, and is
-// the oldest.
+// commits is how many commits the histories have now. A turn that was left before a
+// history was cut may have a higher number than that, and is the oldest.
 func InOrder(list []Turn, commits int) []Turn {
 	since := func(t Turn) int {
-		if t.Since > commits+1 {
+		if t.Since > commits {
 			return 0
 		}
 		return t.Since
