@@ -189,6 +189,10 @@ func summary(out federate.Synced) string {
 	add(out.Recorded.Edits, "edit(s) recorded")
 	add(out.Pulled.Commits, "commit(s) merged")
 	add(out.Pulled.Documents, "file(s) written")
+	add(out.Pulled.Removed, "file(s) removed")
+	if names := out.Arrived().Brief(); names != "" {
+		did = append(did, "changed by others: "+names)
+	}
 	add(out.Pushed.Commits, "commit(s) published")
 	add(out.Pulled.Records, "record(s) of other Towns arrived")
 	if s := out.Pushed.Shared; s != nil {

@@ -9,7 +9,9 @@ import (
 
 	"gastown/deacon/check"
 	"gastown/deacon/schedule"
+	"gastown/planes/federation"
 	"gastown/sync/federate"
+	"gastown/town"
 	"gastown/town/config"
 )
 
@@ -64,6 +66,18 @@ func TestSummary(t *testing.T) {
 	}
 	out.Recorded.Edits, out.Pushed.Commits, out.Pushed.Reviews = 2, 1, 1
 	if got := summary(out); got != "2 edit(s) recorded, 1 commit(s) published, 1 review(s) open" {
+		t.Errorf("%q", got)
+	}
+	// A role tells agents how to behave, so the log and the feed name it and its author.
+	out = federate.Synced{}
+	mayor := town.Key{Kind: town.KindRole, Name: "mayor"}
+	out.Pulled.Commits, out.Pulled.Documents, out.Pulled.Removed = 1, 1, 2
+	out.Pulled.Arrived = federate.Changes{Towns: map[town.ID]string{"id-b": "beta"}, Differences: federation.Differences{
+		List:    []federation.Difference{{Key: mayor, State: federation.Changed, Author: "Ben <ben@example.com>", Town: "id-b"}},
+		Changed: 1, Removed: 2}}
+	want := "1 commit(s) merged, 1 file(s) written, 2 file(s) removed, " +
+		"changed by others: role/mayor changed by Ben <ben@example.com> in beta, and 2 more"
+	if got := summary(out); !strings.HasPrefix(got, want) {
 		t.Errorf("%q", got)
 	}
 }

@@ -24,8 +24,11 @@ type Pulled struct {
 	UpToDate bool
 	// Commits is how many commits arrived.
 	Commits int
-	// Documents is how many files were written or removed.
-	Documents int
+	// Documents is how many files were written, Removed how many were removed.
+	Documents, Removed int
+	// Arrived names the documents whose text in force changed here, or in a dry run
+	// those that other Towns changed.
+	Arrived Changes
 	// Records counts records of other Towns' ledgers that arrived.
 	Records int
 	// Notes tell what became of conflicts; Reviews counts open proposals.
@@ -181,6 +184,9 @@ func (s *session) merge(ctx context.Context, w *workspace, dry bool, out *pulled
 			return err
 		}
 		if dry {
+			if out.Arrived, err = changesBetween(ctx, w.store, base, theirs); err != nil {
+				return err
+			}
 			return w.foresee(ctx, base, ours, theirs, out)
 		}
 		if err := s.mergeTip(ctx, w, base, ours, theirs, out); err != nil {
@@ -196,6 +202,9 @@ func (s *session) merge(ctx context.Context, w *workspace, dry bool, out *pulled
 	s.state.Commit = theirs
 	out.ours = ours
 	if out.merged, err = w.store.Head(ctx); err != nil {
+		return err
+	}
+	if out.Arrived, err = changesBetween(ctx, w.store, ours, out.merged); err != nil {
 		return err
 	}
 	return w.finish(ctx, &out.Pulled)
@@ -291,6 +300,7 @@ func (w *workspace) finish(ctx context.Context, out *Pulled) error {
 		return err
 	}
 	out.Documents += w.written
+	out.Removed += w.removed
 	out.FileReport = w.report()
 	reviews, err := w.postReviews(ctx)
 	out.Reviews = len(reviews)
@@ -305,6 +315,11 @@ func (p Pulled) after(earlier *Pulled) *Pulled {
 	if earlier != nil {
 		p.Commits += earlier.Commits
 		p.Documents += earlier.Documents
+		p.Removed += earlier.Removed
+		var arrived Changes
+		arrived.Add(earlier.Arrived)
+		arrived.Add(p.Arrived)
+		p.Arrived = arrived
 		p.Notes = append(earlier.Notes, p.Notes...)
 	}
 	return &p

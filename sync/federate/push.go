@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gastown/planes/doltdb"
+	"gastown/planes/federation"
 	"gastown/sync/gitcmd"
 	"gastown/sync/gitremote"
 	"gastown/sync/records"
@@ -42,6 +43,8 @@ type Pushed struct {
 	Pulled   *Pulled
 	Reviews  int
 	DryRun   bool
+	// Leaving names what would leave; only a dry run has it.
+	Leaving *Leaving
 	// Shared is about records of the ledger; nil when the push had nothing to do
 	// with them.
 	Shared *records.Shared
@@ -252,7 +255,8 @@ func (e *Engine) foretell(ctx context.Context, remote Remote, out *Pushed) (err 
 		return err
 	}
 	out.Remote, out.DryRun = remote.Name, true
-	if err := e.foretellEdits(ctx, remote, out); err != nil || e.opts.Ledger == nil {
+	out.Leaving = &Leaving{Address: s.where()}
+	if err := s.foretellEdits(ctx, out); err != nil || e.opts.Ledger == nil {
 		return err
 	}
 	out.Shared, err = e.sharing().Foretell(ctx, remote, s.state.Shared)
@@ -260,15 +264,28 @@ func (e *Engine) foretell(ctx context.Context, remote Remote, out *Pushed) (err 
 	return err
 }
 
-// foretellEdits counts what a push would record and send.
-func (e *Engine) foretellEdits(ctx context.Context, remote Remote, out *Pushed) error {
-	status, err := e.Status(ctx, []Remote{remote})
+// foretellEdits tells what a push would record and send of the federation.
+func (s *session) foretellEdits(ctx context.Context, out *Pushed) error {
+	status, err := s.Status(ctx, []Remote{s.remote})
 	if err != nil {
 		return err
 	}
-	if e.opts.OnlyLedger {
+	if s.opts.OnlyLedger {
 		out.UpToDate = true
 		return nil
+	}
+	err = s.Read(ctx, func(plane *federation.Store) error {
+		known, err := plane.Known(ctx, s.state.Commit)
+		if err == nil {
+			out.Leaving.Documents, err = changesBetween(ctx, plane, known, status.Head)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, f := range status.Edited {
+		out.Leaving.addEdit(f, s.opts.Actor, s.opts.ID)
 	}
 	out.Recorded.Edits = len(status.Edited)
 	out.Recorded.Invalid = status.Invalid

@@ -15,6 +15,17 @@ type Synced struct {
 	Pushed   Pushed
 }
 
+// Arrived names the documents that other Towns changed: in the pull, and in what the
+// push merged.
+func (s Synced) Arrived() Changes {
+	var all Changes
+	all.Add(s.Pulled.Arrived)
+	if s.Pushed.Pulled != nil {
+		all.Add(s.Pushed.Pulled.Arrived)
+	}
+	return all
+}
+
 // Sync records edits, pulls, and pushes, in one session. Where there is nothing
 // to publish it makes one connection.
 func (e *Engine) Sync(ctx context.Context, remote Remote, dry bool) (out Synced, err error) {

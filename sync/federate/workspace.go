@@ -29,7 +29,8 @@ type workspace struct {
 	skipped []files.Skipped
 	rescued []files.Rescue
 	dropped []files.Rescue
-	written int
+	// written and removed count files.
+	written, removed int
 	// unheld are entries of the index whose text the plane did not hold when they
 	// were taken out; see distrust.
 	unheld map[town.Key]files.Entry
@@ -279,5 +280,6 @@ func (w *workspace) report() FileReport {
 func (w *workspace) note(ctx context.Context, out files.Applied) {
 	w.skipped = append(w.skipped, out.Skipped...)
 	w.rescue(context.WithoutCancel(ctx), out.Rescued)
-	w.written += out.Written + out.Removed
+	w.written += out.Written
+	w.removed += out.Removed
 }

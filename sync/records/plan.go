@@ -63,11 +63,22 @@ func (r *Sharing) Foretell(ctx context.Context, remote gitremote.Remote, st Stat
 	if err := p.fill(ctx); err != nil {
 		return nil, err
 	}
-	p.put = len(p.changed(p.own))
-	if len(p.waiting) == 0 || s.state().At != "" {
-		p.gone = len(p.removed())
+	out := p.Shared()
+	for _, record := range p.changed(p.own) {
+		m := Move{ID: record.ID, State: "added", Fields: len(record.Values) + 1}
+		if _, there := p.own[record.ID]; there {
+			m.State = "changed"
+		}
+		out.Put++
+		out.Records = append(out.Records, m)
 	}
-	return p.Shared(), nil
+	if len(p.waiting) == 0 || s.state().At != "" {
+		for _, id := range p.removed() {
+			out.Removed++
+			out.Records = append(out.Records, Move{ID: id, State: "removed"})
+		}
+	}
+	return out, nil
 }
 
 // plan reads the rules; nil where there are none and nothing was ever shared.

@@ -17,12 +17,23 @@ type Shared struct {
 	// Put and Removed count records of this Town that were written and taken
 	// back; Total is how many it shares now.
 	Put, Removed, Total int
+	// Records name what would be put and taken back, by id; only Foretell fills them.
+	Records []Move
 	// Withheld records do not leave although a rule selects them. They are listed
 	// when the ledger or the rules changed.
 	Withheld []Withheld
 	// Waiting are rules that nobody has approved for this remote. While there are
 	// any, records are only taken back.
 	Waiting []string
+}
+
+// Move is one record that a push would put or take back.
+type Move struct {
+	ID string `json:"id"`
+	// State is "added", "changed" or "removed".
+	State string `json:"state"`
+	// Fields is how many fields would leave, the id among them.
+	Fields int `json:"fields,omitempty"`
 }
 
 // Moved reports that records were written or taken back.

@@ -170,7 +170,7 @@ func (d *doctor) files(ctx context.Context) (found []finding, err error) {
 			Why: "the history of " + f.Key.String() + " has its text"})
 	}
 	if n := len(status.Reviews); n > 0 {
-		found = append(found, finding{Severity: note, What: term.Plural(n, "role awaits", "roles await") + " a person's review", Next: "gt federation conflicts"})
+		found = append(found, finding{Severity: note, What: term.Plural(n, "review awaits", "reviews await") + " a person", Next: "gt federation conflicts"})
 	}
 	return found, nil
 }

@@ -28,14 +28,18 @@ type exchangeOptions struct {
 
 // pulled is the engine's result of a pull for printing, pushed that of a push.
 type pulled struct {
-	Remote    string   `json:"remote"`
-	UpToDate  bool     `json:"up_to_date"`
-	DryRun    bool     `json:"dry_run,omitempty"`
-	Failed    bool     `json:"failed,omitempty"`
-	Commits   int      `json:"commits"`
-	Documents int      `json:"documents"`
-	Records   int      `json:"records"`
-	Notes     []string `json:"notes"`
+	Remote   string `json:"remote"`
+	UpToDate bool   `json:"up_to_date"`
+	DryRun   bool   `json:"dry_run,omitempty"`
+	Failed   bool   `json:"failed,omitempty"`
+	Commits  int    `json:"commits"`
+	// Documents counts files written, Removed files removed.
+	Documents int `json:"documents"`
+	Removed   int `json:"removed"`
+	Records   int `json:"records"`
+	// Changed names the documents that other Towns changed.
+	Changed *changes `json:"changed,omitempty"`
+	Notes   []string `json:"notes"`
 	fileReport
 }
 
@@ -49,6 +53,8 @@ type pushed struct {
 	Recorded *recorded `json:"recorded,omitempty"`
 	Merged   *pulled   `json:"merged,omitempty"`
 	Shared   *shared   `json:"shared,omitempty"`
+	// Leaving names what would leave, in a dry run.
+	Leaving *leaving `json:"leaving,omitempty"`
 }
 
 // exchanged is the result with one remote. A step that Failed is included when
@@ -225,15 +231,19 @@ func (out pushed) endedWith(err error) *pushed {
 }
 
 func newPulled(out federate.Pulled) pulled {
-	return pulled{
+	p := pulled{
 		Remote: out.Remote, UpToDate: out.UpToDate, DryRun: out.DryRun, Commits: out.Commits,
-		Documents: out.Documents, Records: out.Records, Notes: nonNil(out.Notes), fileReport: reportFiles(out.FileReport),
+		Documents: out.Documents, Removed: out.Removed, Records: out.Records, Notes: nonNil(out.Notes), fileReport: reportFiles(out.FileReport),
 	}
+	if out.Arrived.Total() > 0 {
+		p.Changed = newChanges(out.Arrived, nil)
+	}
+	return p
 }
 
 func newPushed(out federate.Pushed) pushed {
 	p := pushed{Remote: out.Remote, UpToDate: out.UpToDate, DryRun: out.DryRun, Commits: out.Commits, Sent: out.Sent,
-		Shared: newShared(out.Shared, out.DryRun)}
+		Shared: newShared(out.Shared, out.DryRun), Leaving: newLeaving(out.Leaving)}
 	if rec := newRecorded(out.Recorded); rec.worthPrinting() {
 		p.Recorded = &rec
 	}
@@ -259,16 +269,21 @@ func (e exchanged) print(p *term.Printer) {
 func (out pulled) print(p *term.Printer) {
 	switch {
 	case out.Failed: // the error says why
-	case out.UpToDate || out.Commits == 0 && out.Documents == 0 && out.Records == 0:
+	case out.UpToDate || out.Commits == 0 && out.Documents == 0 && out.Removed == 0 && out.Records == 0:
 		p.Line("%s: nothing new", out.Remote)
 	case out.DryRun:
 		p.Line("%s: %s to merge", out.Remote, term.Plural(out.Commits, "commit", "commits"))
-	case out.Commits == 0 && out.Documents == 0:
+	case out.Commits == 0 && out.Documents == 0 && out.Removed == 0:
 		p.Styled(term.Good, "%s: records arrived", out.Remote)
 	default:
-		p.Styled(term.Good, "%s: %s merged, %s written", out.Remote,
-			term.Plural(out.Commits, "commit", "commits"), term.Plural(out.Documents, "file", "files"))
+		removed := ""
+		if out.Removed > 0 {
+			removed = ", " + term.Plural(out.Removed, "file", "files") + " removed"
+		}
+		p.Styled(term.Good, "%s: %s merged, %s written%s", out.Remote,
+			term.Plural(out.Commits, "commit", "commits"), term.Plural(out.Documents, "file", "files"), removed)
 	}
+	out.Changed.printBy(p)
 	if out.Records > 0 && !out.DryRun {
 		p.Line("  %s of other Towns (bd list --town NAME)", term.Plural(out.Records, "record", "records"))
 	}
@@ -296,5 +311,6 @@ func (out pushed) print(p *term.Printer) {
 	default:
 		p.Styled(term.Good, "%s: %s published", out.Remote, term.Plural(out.Commits, "commit", "commits"))
 	}
+	out.Leaving.print(p, out.Shared)
 	out.Shared.print(p)
 }

@@ -41,7 +41,7 @@ func TestSyncTellsWhatItDidBeforeItFailed(t *testing.T) {
 			t.Errorf("not told %q:\n%s", want, out)
 		}
 	}
-	if code == shell.ExitOK || code == shell.ExitReview || strings.Contains(out, "published") || !strings.Contains(said, "1 role awaits a person's review") {
+	if code == shell.ExitOK || code == shell.ExitReview || strings.Contains(out, "published") || !strings.Contains(said, "1 review awaits a person") {
 		t.Errorf("exit %d\n%s\n%s", code, out, said)
 	}
 	// A failure without any other result prints nothing else.

@@ -123,14 +123,16 @@ type shared struct {
 	Removed  int                `json:"removed"`
 	Withheld []records.Withheld `json:"withheld,omitempty"`
 	Waiting  []string           `json:"waiting,omitempty"`
-	dry      bool
+	// Records names what would be put and taken back, in a dry run.
+	Records []records.Move `json:"records,omitempty"`
+	dry     bool
 }
 
 func newShared(s *records.Shared, dry bool) *shared {
 	if s == nil {
 		return nil
 	}
-	return &shared{Put: s.Put, Removed: s.Removed, Withheld: s.Withheld, Waiting: s.Waiting, dry: dry}
+	return &shared{Put: s.Put, Removed: s.Removed, Withheld: s.Withheld, Waiting: s.Waiting, Records: s.Records, dry: dry}
 }
 
 // moved reports whether any records were shared or taken back.

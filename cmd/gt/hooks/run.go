@@ -147,6 +147,9 @@ func (o *hookRunOptions) sync(ctx context.Context, h *host.Host, log hookLog, re
 		}
 		log.note("%s; %s: %s recorded, %s merged, %s published", reason, r.Name, term.Plural(out.Recorded.Edits, "edit", "edits"),
 			term.Plural(out.Pulled.Commits, "commit", "commits"), term.Plural(out.Pushed.Commits, "commit", "commits"))
+		if names := out.Arrived().Brief(); names != "" {
+			log.note("%s: changed by others: %s", r.Name, names)
+		}
 	}
 	if len(failed) > 0 {
 		return fmt.Errorf("sync after %s: %w", o.name, errors.Join(failed...))

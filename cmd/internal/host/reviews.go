@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"errors"
-	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -20,7 +19,7 @@ import (
 type ReviewsOpen struct{ Count int }
 
 func (e ReviewsOpen) Error() string {
-	return fmt.Sprintf("%s a person's review", term.Plural(e.Count, "role awaits", "roles await"))
+	return term.Plural(e.Count, "review awaits", "reviews await") + " a person"
 }
 
 // Unwrap makes it a town.ErrReview.
