@@ -3,7 +3,9 @@ package exchange
 import (
 	"context"
 	"fmt"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"gastown/planes/doltdb"
@@ -26,9 +28,15 @@ type Arrival struct {
 	// Records is how many records of other Towns it adds, changes or removes.
 	Records int
 	// Ours are ids of this Town's records that somebody else changed or
-	// removed, sorted, at most maxNamed; OursTotal counts all.
+	// removed, at most maxNamed; OursTotal counts all.
 	Ours      []string
 	OursTotal int
+	// Mine are ids of this Town's records that this Town itself published and this
+	// store does not know, or no longer.
+	Mine []string
+
+	// changed are the ids of all records of this Town that differ.
+	changed map[string]bool
 }
 
 // maxNamed is how many records of ours an Arrival names.
@@ -40,9 +48,18 @@ const maxNamed = 20
 // written. It changes nothing. An error is town.ErrRefused or
 // doltdb.ErrNewerSchema.
 func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs string) (a Arrival, err error) {
+	return s.check(ctx, remote, uuid, base, theirs, true)
+}
+
+// check is CheckIncoming. With divide it tells whose changes of this Town's records
+// arrive.
+func (s *Store) check(ctx context.Context, remote, uuid, base, theirs string, divide bool) (a Arrival, err error) {
 	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		a = Arrival{}
 		err := s.checkAll(ctx, tx, remote, uuid, base, theirs, &a)
+		if err == nil && divide && len(a.changed) > 0 {
+			err = s.divide(ctx, tx, base, theirs, &a)
+		}
 		if err != nil && ctx.Err() == nil && town.Next(err) == "" {
 			return doltdb.Refuse(remote, "it cannot be read: %w", err)
 		}
@@ -55,7 +72,7 @@ func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs st
 // tip. base is the last commit of the plane that the remote is known to hold; "" for
 // none.
 func (s *Store) CheckOutgoing(ctx context.Context, remote, uuid, base string) error {
-	_, err := s.CheckIncoming(ctx, remote, uuid, base, "HEAD")
+	_, err := s.check(ctx, remote, uuid, base, "HEAD", false)
 	return doltdb.Outgoing(remote, "this Town's shared records", err)
 }
 
@@ -167,10 +184,28 @@ func (s *Store) count(owner town.ID, id string, fresh bool, a *Arrival) {
 	case owner != s.Town:
 		a.Records++
 	case !fresh:
-		if a.OursTotal++; len(a.Ours) < maxNamed {
+		if a.changed == nil {
+			a.changed = map[string]bool{}
+		}
+		a.changed[id] = true
+	}
+}
+
+// divide tells this Town's records that it published itself from those that somebody
+// else changed.
+func (s *Store) divide(ctx context.Context, tx *doltdb.Tx, base, theirs string, a *Arrival) error {
+	mine, err := s.attribute(ctx, tx, base, theirs, a.changed)
+	if err != nil {
+		return err
+	}
+	for _, id := range slices.Sorted(maps.Keys(a.changed)) {
+		if mine[id] {
+			a.Mine = append(a.Mine, id)
+		} else if a.OursTotal++; len(a.Ours) < maxNamed {
 			a.Ours = append(a.Ours, id)
 		}
 	}
+	return nil
 }
 
 func (r row) check() error {

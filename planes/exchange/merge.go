@@ -10,21 +10,22 @@ import (
 )
 
 // Merge merges the revision theirs, which CheckIncoming has passed with this
-// Arrival. Rows of this Town stay as they are, whatever theirs says; rows of
-// other Towns become as in theirs. It returns the new tip.
+// Arrival. Rows of this Town stay as they are, except for those that it published
+// itself (Arrival.Mine); rows of other Towns become as in theirs. It returns the new
+// tip.
 func (s *Store) Merge(ctx context.Context, base, ours, theirs, message string, a Arrival) (commit string, err error) {
 	if base != ours {
-		return s.db.Merge(ctx, doltdb.Merge{Theirs: theirs, Message: message, Resolve: func(ctx context.Context, tx *doltdb.Tx, tables []string) error {
+		return s.db.Merge(ctx, doltdb.Merge{Theirs: theirs, Message: s.message(message), Resolve: func(ctx context.Context, tx *doltdb.Tx, tables []string) error {
 			if err := s.resolve(ctx, tx, tables); err != nil {
 				return err
 			}
-			return s.putBack(ctx, tx, ours, a)
+			return s.putBack(ctx, tx, ours, theirs, a)
 		}})
 	}
 	if err := s.db.FastForward(ctx, theirs); err != nil {
 		return "", err
 	}
-	commit, err = s.db.Update(ctx, "put back records of this Town", func(tx *doltdb.Tx) error { return s.putBack(ctx, tx, ours, a) })
+	commit, err = s.db.Update(ctx, s.message("put back records of this Town"), func(tx *doltdb.Tx) error { return s.putBack(ctx, tx, ours, theirs, a) })
 	if commit == "" {
 		commit = theirs
 	}
@@ -96,15 +97,16 @@ func (s *Store) remove(ctx context.Context, tx *doltdb.Tx, table, query string) 
 	return nil
 }
 
-// putBack makes this Town's rows what they were at a revision, if theirs
-// changed some. It works within the database, however many rows there are.
-func (s *Store) putBack(ctx context.Context, tx *doltdb.Tx, revision string, a Arrival) error {
-	asOf, err := doltdb.AsOf(revision)
+// putBack makes this Town's rows what they were at the revision ours, if somebody
+// else changed some, and those that this Town published itself what they are in
+// theirs. It works within the database, however many rows there are.
+func (s *Store) putBack(ctx context.Context, tx *doltdb.Tx, ours, theirs string, a Arrival) error {
+	asOf, err := doltdb.AsOf(ours)
 	if err != nil {
 		return err
 	}
 	for _, t := range []struct{ table, key, list string }{{"beads", "town", columns("")}, {"towns", "id", "id, name"}} {
-		if t.table == "beads" && a.OursTotal == 0 {
+		if t.table == "beads" && a.OursTotal == 0 || t.table == "towns" && len(a.Mine) > 0 {
 			continue
 		}
 		if _, err := tx.Exec(ctx, "DELETE FROM "+t.table+" WHERE "+t.key+" = ?", string(s.Town)); err != nil {
@@ -115,7 +117,30 @@ func (s *Store) putBack(ctx context.Context, tx *doltdb.Tx, revision string, a A
 			return err
 		}
 	}
-	return nil
+	return s.takeMine(ctx, tx, theirs, a.Mine)
+}
+
+// takeMine makes rows of this Town what they are in a revision.
+func (s *Store) takeMine(ctx context.Context, tx *doltdb.Tx, revision string, ids []string) error {
+	asOf, err := doltdb.AsOf(revision)
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	if err := drop(ctx, tx, s.Town, ids); err != nil {
+		return err
+	}
+	for part := range slices.Chunk(ids, batchRows) {
+		args := []any{string(s.Town)}
+		for _, id := range part {
+			args = append(args, id)
+		}
+		copied := "INSERT INTO beads (" + columns("") + ") SELECT " + columns("") + " FROM beads" + asOf + " WHERE town = ? AND id IN (" + marks(len(part)) + ")"
+		if _, err := tx.Exec(ctx, copied, args...); err != nil {
+			return err
+		}
+	}
+	_, err = tx.Exec(ctx, "INSERT IGNORE INTO towns (id, name) SELECT id, name FROM towns"+asOf+" WHERE id = ?", string(s.Town))
+	return err
 }
 
 // Rewind moves the plane back to a commit that it contains. Later commits are

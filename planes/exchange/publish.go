@@ -40,7 +40,7 @@ func (s *Store) Publish(ctx context.Context, name string, put []share.Record, re
 			return "", err
 		}
 	}
-	return s.db.Update(ctx, "records of Town "+name, func(tx *doltdb.Tx) error {
+	return s.db.Update(ctx, s.message(publishedBy+name), func(tx *doltdb.Tx) error {
 		if err := drop(ctx, tx, s.Town, remove); err != nil {
 			return err
 		}

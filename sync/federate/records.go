@@ -122,9 +122,9 @@ func (e *Engine) exchangedWith() (map[Remote]records.State, error) {
 }
 
 // ForgetRules withdraws what a person agreed to share, with each of these
-// remotes. Call it before the ledger is replaced by an empty one, from which rules
-// select nothing: a sync would take back everything this Town ever shared.
-// Afterwards the rules wait for a person, who is shown what would be taken back.
+// remotes. Call it before the ledger is replaced by an empty one. Afterwards the
+// rules wait for a person, who is shown what they select. Records that this Town
+// shared come back into the ledger from the remotes.
 // It contacts nobody, and fails with town.ErrBusy while a remote is in use.
 func (e *Engine) ForgetRules(ctx context.Context, remotes []Remote) error {
 	for _, r := range remotes {

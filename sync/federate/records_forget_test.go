@@ -12,8 +12,8 @@ import (
 	"gastown/town/layout"
 )
 
-// A ledger that was lost and made again is empty. The shared records stay shared
-// until a person has seen that they would be taken back.
+// A ledger that was lost and made again is empty. The shared records stay shared, and
+// come back into it; a person is asked again before anything else leaves.
 func TestALedgerMadeAnewTakesNothingBack(t *testing.T) {
 	t.Parallel()
 	url := bare(t)
@@ -41,15 +41,18 @@ func TestALedgerMadeAnewTakesNothingBack(t *testing.T) {
 	if out := a.push(url); !slices.Equal(out.Shared.Waiting, []string{"all"}) || out.Shared.Removed != 0 {
 		t.Fatalf("%+v", out.Shared)
 	}
-	if p := a.asked[len(a.asked)-1]; !slices.Equal(p.Removed, []string{"gt-1"}) || len(p.Records) != 0 {
+	if p := a.asked[len(a.asked)-1]; len(p.Removed) != 0 || len(p.Records) != 1 {
 		t.Fatalf("the person was shown %+v", p)
+	}
+	if got := a.holds(); !slices.Equal(got, []string{"gt-1 one"}) {
+		t.Fatalf("the ledger has %q", got)
 	}
 	b.pull(url)
 	if got := b.seen("alpha"); !slices.Equal(got, []string{"gt-1 one"}) {
 		t.Fatalf("beta sees %v", got)
 	}
 	a.refuse = false
-	if out := a.push(url); out.Shared.Removed != 1 {
+	if out := a.push(url); out.Shared.Removed != 0 || out.Shared.Total != 1 {
 		t.Fatalf("confirmed: %+v", out.Shared)
 	}
 }

@@ -56,6 +56,16 @@ func newSharer(t testing.TB, name string) *sharer {
 	return ledgerOf(newTown(t, tempDir(t), name))
 }
 
+// newSharerAt is the Town in a directory that is a copy of one of that name.
+func newSharerAt(t testing.TB, dir, name string) *sharer {
+	tt := &testTown{t: t, dir: dir, stores: &memoryStores{uuid: "uuid-of-" + name}}
+	tt.Engine = New(Options{
+		Env: os.Environ(), Layout: layout.Town{Root: dir}, ID: town.ID("id-" + name), Name: name,
+		Actor: town.Actor{Name: name, Email: name + "@example.com"}, Stores: tt.stores, Command: "test",
+	})
+	return ledgerOf(tt)
+}
+
 // ledgerOf gives a Town a ledger, if it has none, and a person who is asked.
 func ledgerOf(tt *testTown) *sharer {
 	s := &sharer{testTown: tt}

@@ -29,7 +29,8 @@ func (p *Plan) begin(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		return p.fill(ctx)
+		p.filled = false // the copy may hold records that were not looked at
+		return p.fillAdopted(ctx)
 	}
 	if err := p.fill(ctx); err != nil || len(p.records) == 0 {
 		return err // nothing leaves, not even an empty database

@@ -42,7 +42,7 @@ func (s *Session) Plan(ctx context.Context, address string) (*Plan, error) {
 	if same, err := p.unchanged(ctx); err != nil || same {
 		return p, err
 	}
-	if err := p.fill(ctx); err != nil {
+	if err := p.fillAdopted(ctx); err != nil {
 		return nil, err
 	}
 	if err := p.withdrawLapsed(); err != nil {
@@ -117,12 +117,31 @@ func (p *Plan) fill(ctx context.Context) (err error) {
 		if p.own, err = s.publishedRecords(ctx, s.link.Remote, *s.state()); err != nil {
 			return err
 		}
-		if err := p.read(ctx); err != nil {
+		if err := p.read(ctx, *s.state()); err != nil {
 			return err
 		}
 	}
 	p.waiting = p.rules.Unconfirmed(s.state().agreed(s.link.Remote), p.prefixes)
 	return nil
+}
+
+// fillAdopted is fill after the ledger has got what it lacks of this Town's records
+// at the remote.
+func (p *Plan) fillAdopted(ctx context.Context) error {
+	if err := p.fill(ctx); err != nil {
+		return err
+	}
+	changed, err := p.session.adopt(ctx, p.selection)
+	if err != nil {
+		return err
+	}
+	if changed {
+		p.filled = false
+		if err := p.fill(ctx); err != nil {
+			return err
+		}
+	}
+	return p.session.retain(p.selection)
 }
 
 // withdrawLapsed forgets the approval of rules that are no longer there: a rule

@@ -75,14 +75,17 @@ func (r *Sharing) Preview(ctx context.Context, remotes map[gitremote.Remote]Stat
 		return Preview{}, err
 	}
 	sel.own = map[string]town.Digest{}
+	var known State
 	for remote, st := range remotes {
-		own, err := r.publishedRecords(ctx, remote, st.For(remote, r.uuid()))
+		st = st.For(remote, r.uuid())
+		own, err := r.publishedRecords(ctx, remote, st)
 		if err != nil {
 			return Preview{}, err
 		}
 		maps.Copy(sel.own, own)
+		known.Adopted = append(known.Adopted, st.Adopted...)
 	}
-	if err := sel.read(ctx); err != nil {
+	if err := sel.read(ctx, known); err != nil {
 		return Preview{}, err
 	}
 	return sel.preview(), nil

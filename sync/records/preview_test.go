@@ -30,10 +30,15 @@ func (b *beads) OpenLedger(context.Context) (Ledger, error) {
 	b.open++
 	return b, nil
 }
-func (b *beads) CommitOthers(context.Context) error                  { return nil }
-func (b *beads) Head(context.Context) (string, error)                { return "head", b.fail }
-func (b *beads) Prefixes(context.Context) (map[string]string, error) { return nil, nil }
-func (b *beads) Close() error                                        { b.open--; return nil }
+func (b *beads) CommitOthers(context.Context) error                       { return nil }
+func (b *beads) Head(context.Context) (string, error)                     { return "head", b.fail }
+func (b *beads) Prefixes(context.Context) (map[string]string, error)      { return nil, nil }
+func (b *beads) Known(context.Context, []string) (map[string]bool, error) { return nil, nil }
+func (b *beads) Contains(context.Context, string) (bool, error)           { return true, nil }
+func (b *beads) Adopt(context.Context, []string, func(string, ledger.Held) (*ledger.Taken, error)) ([]string, error) {
+	return nil, nil
+}
+func (b *beads) Close() error { b.open--; return nil }
 func (b *beads) List(_ context.Context, f ledger.Filter, yield func(ledger.Item) error) error {
 	b.asked = append(b.asked, f)
 	for _, bead := range b.list {

@@ -60,7 +60,8 @@ func (s *Session) Pull(ctx context.Context, dry bool) (out Pulled, err error) {
 		}
 	}
 	arrival, tip, err := s.merge(ctx, dry)
-	if !dry && (errors.Is(err, errNoExchange) || errors.Is(err, errOtherHistory)) {
+	copied := !dry && (errors.Is(err, errNoExchange) || errors.Is(err, errOtherHistory))
+	if copied {
 		arrival.Records, tip, err = s.takeCopy(ctx, &out, errors.Is(err, errOtherHistory))
 	}
 	if err != nil && !errors.Is(err, errNoExchange) {
@@ -70,13 +71,22 @@ func (s *Session) Pull(ctx context.Context, dry bool) (out Pulled, err error) {
 		out.Notes = append(out.Notes, "the records exchanged with "+s.link.Remote.Name+" were older than what was exchanged; they were brought back")
 	}
 	out.Records = arrival.Records
-	out.Changed = arrival.Records+arrival.OursTotal > 0
+	out.Changed = arrival.Records+arrival.OursTotal+len(arrival.Mine) > 0
 	if arrival.OursTotal > 0 {
 		out.Notes = append(out.Notes, putBack(arrival))
 	}
-	if !dry {
-		st.confirmed(got.Head, tip, s.link.Remote, s.uuid())
-		st.Exchange = s.sign()
+	if dry {
+		return out, nil
+	}
+	st.confirmed(got.Head, tip, s.link.Remote, s.uuid())
+	st.Exchange = s.sign()
+	if older || copied || len(arrival.Mine) > 0 {
+		st.madeFromUnknown()
+		err = s.adoptPublished(ctx)
+		out.Notes = append(out.Notes, s.TakeNotes()...)
+		if err != nil {
+			return out, s.failed(err)
+		}
 	}
 	return out, nil
 }

@@ -142,8 +142,11 @@ func (p *Plan) Adapt(ctx context.Context) (err error) {
 	if p.exists, err = s.has(s.link.Remote.Name); err != nil {
 		return err
 	}
+	if len(s.fresh) > 0 {
+		p.filled = false // the pull changed the ledger
+	}
 	if p.filled || s.state().Rules == "" {
-		return p.fill(ctx)
+		return p.fillAdopted(ctx)
 	}
 	return nil
 }

@@ -22,6 +22,13 @@ type Ledger interface {
 	// Prefixes are the id prefixes of the rigs, by name.
 	Prefixes(context.Context) (map[string]string, error)
 	List(context.Context, ledger.Filter, func(ledger.Item) error) error
+	// Known says of each id whether the ledger has a bead of it (true) or had one
+	// that was deleted (false).
+	Known(ctx context.Context, ids []string) (map[string]bool, error)
+	// Contains reports whether the ledger's history has a commit.
+	Contains(ctx context.Context, commit string) (bool, error)
+	// Adopt stores beads that this Town recorded earlier; see ledger.Store.Adopt.
+	Adopt(ctx context.Context, ids []string, decide func(id string, h ledger.Held) (*ledger.Taken, error)) (stored []string, err error)
 	Close() error
 }
 

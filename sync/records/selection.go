@@ -27,8 +27,14 @@ type selection struct {
 	prefixes map[string]string
 	records  map[string]share.Selection
 	withheld []Withheld
-	// own are this Town's records that are published, with their digests.
-	own map[string]town.Digest
+	// own are this Town's records that are published, with their digests. known says
+	// which of those that no rule selects the ledger has (true) or had (false).
+	own   map[string]town.Digest
+	known map[string]bool
+	// adopted are records that stay shared although no rule selects them.
+	adopted []string
+	// suspect: the ledger may be older than what this Town published.
+	suspect bool
 }
 
 // load reads the rules.
@@ -59,15 +65,16 @@ func (r *Sharing) publishedRecords(ctx context.Context, remote gitremote.Remote,
 
 // read applies the rules to the ledger. The ledger is closed again before the
 // records are searched for secrets.
-func (sel *selection) read(ctx context.Context) error {
+func (sel *selection) read(ctx context.Context, st State) error {
 	sel.filled, sel.records, sel.withheld = true, map[string]share.Selection{}, nil
-	if err := sel.selectRecords(ctx); err != nil {
+	if err := sel.selectRecords(ctx, st); err != nil {
 		return err
 	}
 	return sel.inspect()
 }
 
-func (sel *selection) selectRecords(ctx context.Context) (err error) {
+func (sel *selection) selectRecords(ctx context.Context, st State) (err error) {
+	sel.adopted = st.Adopted
 	if sel.sharing.opts.Ledger == nil {
 		return nil
 	}
@@ -76,9 +83,20 @@ func (sel *selection) selectRecords(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	if sel.head, err = sel.headOf(ctx, l); err != nil || len(sel.rules) == 0 {
+	if sel.head, err = sel.headOf(ctx, l); err != nil {
 		return err
 	}
+	if sel.suspect, err = sel.older(ctx, l, st); err != nil {
+		return err
+	}
+	if len(sel.rules) > 0 {
+		err = sel.list(ctx, l)
+	}
+	return errors.Join(err, sel.learn(ctx, l))
+}
+
+// list selects from the beads of a ledger.
+func (sel *selection) list(ctx context.Context, l Ledger) (err error) {
 	if sel.prefixes, err = l.Prefixes(ctx); err != nil {
 		return err
 	}
@@ -147,10 +165,15 @@ func (sel *selection) changed(own map[string]town.Digest) (list []share.Record) 
 	return list
 }
 
-// removed are the ids of published records that no rule selects any more.
+// removed are the ids of published records that are taken back: the ledger has them
+// and no rule selects them any more, or had them and they were deleted.
 func (sel *selection) removed() (ids []string) {
 	for id := range sel.own {
-		if _, ok := sel.records[id]; !ok {
+		if _, ok := sel.records[id]; ok {
+			continue
+		}
+		alive, known := sel.known[id]
+		if sel.isWithheld(id) || known && !(alive && slices.Contains(sel.adopted, id)) {
 			ids = append(ids, id)
 		}
 	}

@@ -32,6 +32,8 @@ type Session struct {
 	link   Link
 	mirror *gitremote.Mirror
 	notes  []string // for people; TakeNotes returns them
+	// fresh are ids of records that this session adopted; see retain.
+	fresh []string
 }
 
 // Begin opens the mirror of the records beside the federation's.

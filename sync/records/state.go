@@ -33,6 +33,9 @@ type State struct {
 	// records at the remote were made from. Empty: find out at the next push.
 	Rules  town.Digest `json:"rules,omitempty"`
 	Ledger string      `json:"ledger,omitempty"`
+	// Adopted are records of this Town that came back from the remote and that no
+	// rule selects here. They are not taken back.
+	Adopted []string `json:"adopted,omitempty"`
 }
 
 // maxTried bounds Tried. Each entry is a push without an answer, and the next

@@ -120,6 +120,12 @@ func (f Field) Check(value string) error {
 	return nil
 }
 
+// Get is the bead's value of the field, as text.
+func (f Field) Get(b town.Bead) string { return f.get(b) }
+
+// Put gives the bead a value that passed Check.
+func (f Field) Put(b *town.Bead, value string) error { return f.put(b, value) }
+
 // printable reports whether the field may hold a character. Characters that
 // control a terminal or change the direction of writing may not stand in it.
 func (f Field) printable(r rune) bool {
