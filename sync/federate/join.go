@@ -98,6 +98,10 @@ func (s *session) adopt(ctx context.Context, confirm Confirm, out *Joined) (rela
 	copied()
 	if err != nil {
 		// A copy of a remote that was refused is not the Town's former store.
+		if errors.Is(err, town.ErrRefused) && s.state.Confirmed == "" {
+			err = &town.Error{Op: "join the federation at " + s.remote.Name, Err: err,
+				Next: "nothing was changed here; ask a Town that is in it to run: gt federation repair"}
+		}
 		return false, "", errors.Join(err, os.RemoveAll(opts.Dir))
 	}
 	out.Store = from.UUID

@@ -225,7 +225,7 @@ func (s *session) examine(ctx context.Context, p patient, failed error) (*treatm
 // reason is an error for a preview.
 func reason(err error) string {
 	var told *town.Error
-	if errors.As(err, &told) {
+	for errors.As(err, &told) {
 		err = told.Err
 	}
 	return town.Clip(err.Error(), 500)

@@ -3,7 +3,6 @@ package gitremote
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -119,7 +118,8 @@ func (m *Mirror) CopyTo(ctx context.Context, dir string) error {
 	if err != nil {
 		return town.Fail("copy what is at the remote into "+dir, "free some space, then run it again", "%w", diskErr(err))
 	}
-	if _, err := os.Stat(dir); err != nil {
+	// The stock command reads no repository without a branch.
+	if err := to.SetRef("refs/heads/retired", got.ID); err != nil {
 		return err
 	}
 	return durable.SyncDir(filepath.Dir(dir))
