@@ -35,7 +35,7 @@ func TestMain(m *testing.M) {
 
 func child(verb string) error {
 	ctx := context.Background()
-	m, err := Open(ctx, Options{Dir: os.Getenv(childDir), URL: os.Getenv(childURL), Ref: testRef, Verify: checkNames, Env: os.Environ(),
+	m, err := Open(ctx, Options{Dir: os.Getenv(childDir), URL: os.Getenv(childURL), Ref: testRef, Verify: checkNames, Env: os.Environ(), Town: "b",
 		reached: func(p string) {
 			if p == os.Getenv(childPoint) {
 				_ = syscall.Kill(os.Getpid(), syscall.SIGKILL)
@@ -45,9 +45,17 @@ func child(verb string) error {
 	if err != nil {
 		return err
 	}
-	if verb == "fetch" {
+	switch verb {
+	case "fetch":
 		_, err = m.Fetch(ctx)
-	} else {
+	case "leave":
+		err = m.Leave(ctx, PublishOptions{Message: "child"})
+	case "take":
+		var list []Turn
+		if list, _, err = m.Turns(ctx); err == nil && len(list) == 1 {
+			_, err = m.TakeTurn(ctx, list[0])
+		}
+	default:
 		_, err = m.Publish(ctx, PublishOptions{Message: "child"})
 	}
 	return err
@@ -101,6 +109,52 @@ func TestKilledWhileFetching(t *testing.T) {
 			fetch(t, a)
 			equal(t, read(t, a), "four", "one")
 			leftovers(t, b)
+		})
+	}
+}
+
+// A Town that is killed while it leaves a turn, or takes one, has what it had, and
+// goes on.
+func TestKilledWithTurns(t *testing.T) {
+	t.Parallel()
+	for _, at := range [][2]string{{"leave", "leaving"}, {"leave", "left"}, {"take", "staged"}, {"take", "verified"}, {"take", "tables"}, {"take", "manifest"}} {
+		t.Run(strings.Join(at[:], " "), func(t *testing.T) {
+			t.Parallel()
+			url := bareRepo(t)
+			towns := crowd(t, url, "a", "b")
+			a, b := towns[0], towns[1]
+			dir := b.opts.Dir
+			if at[0] == "take" {
+				write(t, a, "first", "of a")
+				leave(t, a)
+				waiting(t, b)
+			}
+			write(t, b, "first", "of b")
+			if !killedAt(t, at[0], at[1], dir, url) {
+				t.Fatal("the child lived on")
+			}
+			b = openMirror(t, dir, url, func(o *Options) { o.Town = "b" })
+			leftovers(t, b)
+			if _, err := os.Stat(filepath.Join(dir, "turn")); !errors.Is(err, os.ErrNotExist) {
+				t.Error("a turn that was being taken is left behind")
+			}
+			equal(t, read(t, b), "first", "of b")
+			list := waiting(t, b)
+			if want := at[1] != "leaving"; want != (len(list) == 1) {
+				t.Fatalf("waiting: %+v", list)
+			}
+			for _, turn := range list {
+				if _, err := b.TakeTurn(t.Context(), turn); err != nil {
+					t.Fatal(err)
+				}
+			}
+			equal(t, read(t, b), "first", "of b")
+			if err := guarded(t, b, list...); err != nil {
+				t.Fatal(err)
+			}
+			if refs := git(t, url, "for-each-ref", "refs/dolt/turns"); refs != "" {
+				t.Errorf("still waiting: %s", refs)
+			}
 		})
 	}
 }
