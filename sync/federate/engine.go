@@ -67,6 +67,8 @@ type Options struct {
 	// FindRefs: Init and Join find out in which space the repository has its refs,
 	// or takes them, where Remote.Space is not known to be right.
 	FindRefs bool
+	// AllowSecrets: documents may leave that have something that looks like a secret.
+	AllowSecrets bool
 	// OnlyLedger leaves the federation plane as it is: pulls and pushes exchange
 	// records of the ledger alone.
 	OnlyLedger bool

@@ -151,7 +151,7 @@ func (s *session) firstContact(ctx context.Context) (err error) {
 // previewInit records edits, so that the preview shows exactly what would leave: the
 // plane's commit head, and the Town's entry in the registry.
 func (s *session) previewInit(ctx context.Context) (p Preview, head string, err error) {
-	if _, err := s.Commit(ctx, ""); err != nil {
+	if _, err := s.commit(ctx, "", true); err != nil {
 		return p, "", err
 	}
 	p.Remote, p.Why, p.Address = s.remote, s.why, s.address
@@ -162,6 +162,14 @@ func (s *session) previewInit(ctx context.Context) (p Preview, head string, err 
 		if head, err = plane.Head(ctx); err != nil {
 			return err
 		}
+		published, err := plane.Known(ctx, s.state.Commit)
+		if err != nil {
+			return err
+		}
+		if err := s.searchUnpublished(ctx, plane, published); err != nil {
+			return err
+		}
+		s.searched = head
 		if p.Documents, err = plane.Documents(ctx); err != nil {
 			return err
 		}

@@ -1,6 +1,7 @@
 package federate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -73,6 +74,7 @@ func (p *push) recordEdits(ctx context.Context, w *workspace) (err error) {
 	if p.asRecorded {
 		err = w.show(ctx)
 	} else {
+		w.publishing = true
 		rec, err = w.record(ctx, "")
 	}
 	if err != nil {
@@ -123,7 +125,13 @@ func (p *push) checkUnpublished(ctx context.Context, w *workspace, tip string) e
 	if err != nil {
 		return err
 	}
-	return w.fit(ctx, p.remote.Name, base)
+	if err := w.fit(ctx, p.remote.Name, base); err != nil {
+		return err
+	}
+	if tip == p.searched {
+		return nil
+	}
+	return p.searchUnpublished(ctx, w.store, cmp.Or(base, p.searched))
 }
 
 // onlyChecked fails when the mirror may hold a later commit than tip: a program other

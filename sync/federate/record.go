@@ -44,11 +44,19 @@ type Recorded struct {
 	// Reviews counts the proposals that await a person.
 	Reviews int
 	FileReport
+	// onto is the parent of Commit.
+	onto string
 }
 
 // Commit records edited files in the plane. It needs no network.
 func (e *Engine) Commit(ctx context.Context, message string) (out Recorded, err error) {
+	return e.commit(ctx, message, false)
+}
+
+// commit is Commit. publishing says that what is recorded is about to leave.
+func (e *Engine) commit(ctx context.Context, message string, publishing bool) (out Recorded, err error) {
 	record := func(w *workspace) error {
+		w.publishing = publishing
 		if out, err = w.record(ctx, message); err != nil {
 			return err
 		}
@@ -107,6 +115,9 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 		}
 		return out, nil
 	}
+	if err := w.searchEdits(ctx, edits); err != nil {
+		return out, err
+	}
 	if message == "" {
 		message = describe(edits)
 	}
@@ -126,7 +137,7 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 	if err != nil {
 		return out, err
 	}
-	out.Commit, out.Edits, out.Notes = rec.Commit, rec.Edits, rec.Notes
+	out.Commit, out.Edits, out.Notes, out.onto = rec.Commit, rec.Edits, rec.Notes, w.recordedOn
 	out.Changing = rec.Left
 	out.Kept, out.Rescued, out.Dropped = w.skipped, w.rescued, w.dropped
 	return out, nil

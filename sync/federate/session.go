@@ -35,6 +35,9 @@ type session struct {
 	// did not look. why is the reason for using branches. Both are for Init.
 	empty *gitremote.Found
 	why   string
+	// searched is the plane's commit whose texts were searched for secrets before a
+	// person was asked.
+	searched string
 	// records is the session's part for shared records; nil when none are
 	// exchanged.
 	records *records.Session

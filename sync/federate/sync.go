@@ -35,10 +35,14 @@ func (e *Engine) Sync(ctx context.Context, remote Remote, dry bool) (out Synced,
 		}
 		return out, err
 	}
+	var secrets error
 	if !e.opts.OnlyLedger {
 		// Edits are recorded before the pull, so that an edit and what arrives meet
 		// in a merge and sync/policy decides.
-		if out.Recorded, err = e.Commit(ctx, ""); err != nil && !errors.Is(err, doltdb.ErrUnfit) {
+		out.Recorded, err = e.commit(ctx, "", true)
+		if errors.Is(err, errSecrets) {
+			secrets = err // what other Towns wrote arrives nevertheless
+		} else if err != nil && !errors.Is(err, doltdb.ErrUnfit) {
 			return out, err
 		}
 		// What other Towns have published may be what puts an unfit plane right.
@@ -48,12 +52,18 @@ func (e *Engine) Sync(ctx context.Context, remote Remote, dry bool) (out Synced,
 	if err != nil {
 		return out, e.advise(op+remote.Name, remote, err)
 	}
+	if out.Recorded.Commit != "" && out.Recorded.onto == s.state.Commit {
+		s.searched = out.Recorded.Commit
+	}
 	doing := &s.state.Pull
 	defer func() { err = e.advise(op+remote.Name, remote, s.end(err, doing)) }()
 	s.withTurns = true
 	pulled, err := s.pull(ctx, false)
 	if out.Pulled = pulled.Pulled; err != nil {
 		return out, err
+	}
+	if secrets != nil {
+		return out, secrets
 	}
 	op, doing, out.Pushed.Remote = "push to ", &s.state.Push, remote.Name
 	err = s.push(ctx, pushOptions{}, &out.Pushed)

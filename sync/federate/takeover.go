@@ -99,6 +99,7 @@ func (t *takeover) adoptPreviewed(ctx context.Context, ours *federation.Store) (
 		return false, err
 	}
 	defer func() { err = errors.Join(err, w.close()) }()
+	w.publishing = true
 	rec, err := w.record(ctx, "")
 	if err != nil {
 		return false, err
@@ -135,6 +136,9 @@ func (t *takeover) preview(ctx context.Context) (p Preview, err error) {
 	if err != nil {
 		return p, err
 	}
+	if err := t.searchHoldings(t.holdings, adoption.Offered); err != nil {
+		return p, err
+	}
 	p = Preview{
 		Remote: t.remote, Why: t.why, Address: t.address, Store: t.out.Store, Documents: adoption.Offered, Notes: adoption.Notes, Commits: 1,
 		Member:  federation.Member{ID: t.opts.ID, Name: t.opts.Name, Revision: 1},
@@ -150,6 +154,7 @@ func (t *takeover) preview(ctx context.Context) (p Preview, err error) {
 // holds records edited files and reads what the Town holds.
 func (t *takeover) holds(ctx context.Context) error {
 	return t.with(ctx, func(w *workspace) (err error) {
+		w.publishing = true
 		if _, err := w.record(ctx, ""); err != nil {
 			return err
 		}

@@ -37,6 +37,9 @@ type workspace struct {
 	// tip is the plane's tip as show or settle left it: what follows at once need
 	// not ask again. recordedOn is the parent of the commit that recorded edits.
 	tip, recordedOn string
+	// publishing: what is recorded is about to leave, so it is searched for secrets
+	// first.
+	publishing bool
 	// unfit is why other Towns would refuse what another program committed here.
 	unfit error
 	// unshown: the files show an older commit, because the tip cannot be shown.

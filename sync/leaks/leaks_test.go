@@ -87,3 +87,26 @@ func TestScannersWorkSideBySide(t *testing.T) {
 	}
 	all.Wait()
 }
+
+// A document's findings name the line, and equal secrets have equal marks.
+func TestScanDocument(t *testing.T) {
+	s, err := NewScanner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := "---\nname: x\n---\n\nThe key is AKIAQYLPMN5HFIQR7XYA.\nagain AKIAQYLPMN5HFIQR7XYA\ndb: postgres://app:s3cr3t-pw@db.example.com/app\n"
+	places := s.ScanDocument(first)
+	if len(places) != 2 || places[0].Line != 5 || places[1].Line != 7 || places[1].Rule != "url-with-password" {
+		t.Fatalf("%+v", places)
+	}
+	again := s.ScanDocument("one line more\n" + first)
+	if len(again) != 2 || again[0].Line != 6 || again[0].Mark != places[0].Mark || again[1].Mark != places[1].Mark {
+		t.Errorf("%+v", again)
+	}
+	if other := s.ScanDocument("postgres://app:another-pw@db.example.com/app"); len(other) != 1 || other[0].Mark == places[1].Mark {
+		t.Errorf("%+v", other)
+	}
+	if fine := s.ScanDocument("The password field is too short.\nSee https://example.com/a:b@c\n"); len(fine) > 0 {
+		t.Errorf("%+v", fine)
+	}
+}

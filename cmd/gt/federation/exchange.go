@@ -23,7 +23,9 @@ type exchangeOptions struct {
 	remote string
 	plane  string
 	dry    bool
-	yes    bool
+	// secrets: documents may leave that have something that looks like a secret.
+	secrets bool
+	yes     bool
 }
 
 // pulled is the engine's result of a pull for printing, pushed that of a push.
@@ -98,15 +100,21 @@ func exchangeCommand(entry shell.Command, run func(*exchangeOptions, context.Con
 		c.Flag("dry-run", "Only say what there is to do.").Short('n').BoolVar(&o.dry)
 		if entry.Name != "pull" {
 			c.Flag("yes", "Confirm rules that are new for a remote without asking; see gt federation share preview.").Short('y').BoolVar(&o.yes)
+			secretsFlag(c, &o.secrets)
 		}
 		return func(ctx context.Context) error { return run(o, ctx) }
 	}
 	return entry
 }
 
+// secretsFlag defines --allow-secrets.
+func secretsFlag(c *kingpin.CmdClause, value *bool) {
+	c.Flag("allow-secrets", "Publish documents although something in them looks like a secret. Later versions of them are searched again for others.").BoolVar(value)
+}
+
 // open opens the Town for an exchange.
 func (o *exchangeOptions) open(ctx context.Context) (*target, error) {
-	opts := host.EngineOptions{ConfirmShare: confirmShare(ctx, o.call, o.yes)}
+	opts := host.EngineOptions{ConfirmShare: confirmShare(ctx, o.call, o.yes), AllowSecrets: o.secrets}
 	if o.plane != allPlanes {
 		opts.Plane = o.plane
 	}

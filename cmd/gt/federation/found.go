@@ -23,6 +23,8 @@ type initOptions struct {
 	name string
 	refs string
 	yes  bool
+	// secrets: documents may leave that have something that looks like a secret.
+	secrets bool
 }
 
 // initResult is the result of init and join. Without a confirmation it has only the
@@ -67,6 +69,7 @@ func initOrJoin(entry shell.Command, run func(*initOptions, context.Context) err
 		c.Arg("url", "A path, an https or ssh URL, or USER@HOST:PATH.").Required().PlaceHolder("URL").StringVar(&o.url)
 		c.Flag("name", "What to call the remote.").Default(host.DefaultRemote).PlaceHolder("REMOTE").StringVar(&o.name)
 		refsFlag(c, &o.refs)
+		secretsFlag(c, &o.secrets)
 		c.Flag("yes", "Do not ask; what would leave is not shown.").Short('y').BoolVar(&o.yes)
 		return func(ctx context.Context) error { return run(o, ctx) }
 	}
@@ -106,7 +109,7 @@ func (o *initOptions) join(ctx context.Context) error {
 // have published at, even if the command is interrupted. If nothing was agreed with
 // the remote, it is removed again.
 func (o *initOptions) confirmed(ctx context.Context, call func(*target, federate.Remote, federate.Confirm, *initResult) error) error {
-	h, err := openWith(o.call, host.EngineOptions{ConfirmShare: confirmShare(ctx, o.call, o.yes), FindRefs: o.refs == ""})
+	h, err := openWith(o.call, host.EngineOptions{ConfirmShare: confirmShare(ctx, o.call, o.yes), FindRefs: o.refs == "", AllowSecrets: o.secrets})
 	if err != nil {
 		return err
 	}

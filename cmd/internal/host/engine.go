@@ -35,6 +35,8 @@ type EngineOptions struct {
 	Plane string
 	// FindRefs: init and join find out where the repository has its refs.
 	FindRefs bool
+	// AllowSecrets: documents may leave that have something that looks like a secret.
+	AllowSecrets bool
 	// ConfirmShare is called before rules that are new for a remote share anything
 	// through it. nil means that no person can be asked.
 	ConfirmShare func(records.Preview) error
@@ -56,8 +58,8 @@ func (h *Host) Engine(o EngineOptions) *federate.Engine {
 		Progress: func(e federate.Progress) {
 			h.call.Progress().Step(e.Phase, e.Done, e.Total, e.Unit)
 		},
-		FindRefs: o.FindRefs,
-		Wait:     h.call.Wait, Command: h.call.Name, Now: h.call.Now,
+		FindRefs: o.FindRefs, AllowSecrets: o.AllowSecrets,
+		Wait: h.call.Wait, Command: h.call.Name, Now: h.call.Now,
 	}
 	opts.Deadline, opts.Idle = h.duration("remote.deadline"), h.duration("remote.idle")
 	if o.Plane != layout.Federation {
