@@ -109,22 +109,10 @@ func write(ctx context.Context, tx *doltdb.Tx, mode doltdb.WriteMode, table, col
 // editsByName reads the rows of one kind for some names; a template has a row
 // for each issue. Revision "" reads the session's own state.
 func editsByName(ctx context.Context, tx *doltdb.Tx, k town.Kind, revision string, names []string) (map[string][]row, error) {
-	from, err := tableAt(k, revision)
+	found := make(map[string][]row, len(names))
+	err := eachByName(ctx, tx, k, revision, names, func(r row) { found[r.Name] = append(found[r.Name], r) })
 	if err != nil {
 		return nil, err
-	}
-	found := make(map[string][]row, len(names))
-	for batch := range slices.Chunk(names, batchSize) {
-		err := tx.Each(ctx, func(rows *doltdb.Rows) error {
-			r, err := scanEdit(rows, k)
-			if err == nil {
-				found[r.Name] = append(found[r.Name], r)
-			}
-			return err
-		}, "SELECT "+columns(k)+" FROM "+from+" WHERE name IN "+placeholders(len(batch)), anys(batch)...)
-		if err != nil {
-			return nil, err
-		}
 	}
 	if k == town.KindTemplate {
 		for _, issues := range found {
@@ -132,6 +120,39 @@ func editsByName(ctx context.Context, tx *doltdb.Tx, k town.Kind, revision strin
 		}
 	}
 	return found, nil
+}
+
+// newestByName is editsByName, but of a template it returns the newest issue only. So
+// it holds one text of each document, however many issues there are.
+func newestByName(ctx context.Context, tx *doltdb.Tx, k town.Kind, revision string, names []string) (map[string][]row, error) {
+	found := make(map[string][]row, len(names))
+	err := eachByName(ctx, tx, k, revision, names, func(r row) {
+		if before := found[r.Name]; len(before) == 0 || number(before[0].Edit) < number(r.Edit) {
+			found[r.Name] = []row{r}
+		}
+	})
+	return found, err
+}
+
+// eachByName reads the rows of one kind for some names.
+func eachByName(ctx context.Context, tx *doltdb.Tx, k town.Kind, revision string, names []string, take func(row)) error {
+	from, err := tableAt(k, revision)
+	if err != nil {
+		return err
+	}
+	for batch := range slices.Chunk(names, batchSize) {
+		err := tx.Each(ctx, func(rows *doltdb.Rows) error {
+			r, err := scanEdit(rows, k)
+			if err == nil {
+				take(r)
+			}
+			return err
+		}, "SELECT "+columns(k)+" FROM "+from+" WHERE name IN "+placeholders(len(batch)), anys(batch)...)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // changeset collects what one transaction writes, so that it goes out in

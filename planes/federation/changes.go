@@ -36,7 +36,7 @@ func (s *Store) Changed(ctx context.Context, from, to string, yield func(State) 
 				return err
 			}
 			for part := range parts {
-				rows, err := editsByName(ctx, tx, k, to, part)
+				rows, err := newestByName(ctx, tx, k, to, part)
 				if err != nil {
 					return err
 				}

@@ -48,6 +48,9 @@ func checkAll(ctx context.Context, tx *doltdb.Tx, remote, uuid, base, theirs str
 		return false, err
 	}
 	for _, c := range in.Changed {
+		if err := checkCounts(ctx, tx, c.Name, remote, theirs); err != nil {
+			return false, err
+		}
 		columns, check := rowCheck(c.Name, in.Steps, &foreign)
 		if err := checkRows(ctx, tx, c, remote, in.From, theirs, columns, check); err != nil {
 			return false, err

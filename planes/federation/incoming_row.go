@@ -31,11 +31,15 @@ func rowCheck(table string, steps int, foreign *bool) (list string, check rowChe
 	switch table {
 	case "roles", "formulas", "templates":
 		k, _ := town.ParseKind(table)
+		var bytes issueBytes
 		return prefixed(columns(k)), func(r scanner) (verdict, error) {
 			e, err := scanEdit(r, k)
 			return func() error {
 				*foreign = *foreign || !e.intact()
-				return checkEdit(e.Edit)
+				if err := checkEdit(e.Edit); err != nil || k != town.KindTemplate {
+					return err
+				}
+				return bytes.add(e.Edit)
 			}, err
 		}
 	case "archive":

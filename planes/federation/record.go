@@ -98,7 +98,9 @@ func (s *Store) recordBatch(ctx context.Context, tx *doltdb.Tx, k town.Kind, edi
 	changes := newChangeset()
 	for _, e := range edits {
 		if k == town.KindTemplate {
-			s.recordIssue(changes, e, plain(current[e.Name]), out)
+			if err := s.recordIssue(changes, e, plain(current[e.Name]), out); err != nil {
+				return err
+			}
 			continue
 		}
 		var cur *town.Edit
@@ -150,11 +152,14 @@ func (s *Store) recordRow(ctx context.Context, tx *doltdb.Tx, c *changeset, e Fi
 }
 
 // recordIssue records an edit of a template: a new issue.
-func (s *Store) recordIssue(c *changeset, e FileEdit, issues []town.Edit, out *Recorded) {
+func (s *Store) recordIssue(c *changeset, e FileEdit, issues []town.Edit, out *Recorded) error {
 	cur := shown(issues)
 	if same(e, cur) {
 		out.Rows[e.Key] = digest(cur)
-		return
+		return nil
+	}
+	if len(issues) >= lastIssue && !e.Removed {
+		return full(e.Key)
 	}
 	next := s.edit(e, last(issues))
 	next = issue(e, next, issues)
@@ -162,7 +167,7 @@ func (s *Store) recordIssue(c *changeset, e FileEdit, issues []town.Edit, out *R
 	if digest(cur) == e.Base {
 		c.append = append(c.append, *next)
 		out.Rows[e.Key] = shownDigest(*next)
-		return
+		return nil
 	}
 	base := issues[:0:0]
 	for i := range issues {
@@ -179,6 +184,7 @@ func (s *Store) recordIssue(c *changeset, e FileEdit, issues []town.Edit, out *R
 	} else {
 		out.Lost = append(out.Lost, e.Key)
 	}
+	return nil
 }
 
 // edit is the row a file's edit becomes when it follows cur; nil for a removal.

@@ -46,6 +46,13 @@ type Review struct {
 	Current *town.Edit
 }
 
+// maxReviews and maxReviewBytes bound how many open proposals are read, and their
+// texts together. The others follow when these are decided.
+const (
+	maxReviews     = 1000
+	maxReviewBytes = 64 << 20
+)
+
 // Reviews lists the proposals that await a person, by role and then by id. A
 // proposal that is already in force is not among them.
 func (s *Store) Reviews(ctx context.Context) (reviews []Review, err error) {
@@ -56,24 +63,48 @@ func (s *Store) Reviews(ctx context.Context) (reviews []Review, err error) {
 	return reviews, err
 }
 
+// reviewsAtOnce is how many proposals one statement reads; each may have two texts of
+// 1 MiB.
+const reviewsAtOnce = 32
+
 func openReviews(ctx context.Context, tx *doltdb.Tx) (reviews []Review, err error) {
+	ids, err := openProposals(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	total := 0
+	for batch := range slices.Chunk(ids, reviewsAtOnce) {
+		part, err := reviewsOf(ctx, tx, batch)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range part {
+			reviews = append(reviews, r)
+			total += len(r.Text) + len(r.Base)
+		}
+		if len(reviews) >= maxReviews || total >= maxReviewBytes {
+			break
+		}
+	}
+	return reviews, nil
+}
+
+// reviewsOf reads those proposals that are not in force already, with the text in
+// force.
+func reviewsOf(ctx context.Context, tx *doltdb.Tx, ids []string) (reviews []Review, err error) {
+	var names []string
 	err = tx.Each(ctx, func(r *doltdb.Rows) error {
 		p, id, err := scanProposal(r)
 		if err == nil {
-			reviews = append(reviews, Review{ID: id, Proposal: p})
+			reviews, names = append(reviews, Review{ID: id, Proposal: p}), append(names, p.Name)
 		}
 		return err
-	}, "SELECT "+proposalColumns+" FROM proposals WHERE id NOT IN (SELECT proposal FROM resolutions) ORDER BY name, id")
-	if err != nil || len(reviews) == 0 {
+	}, "SELECT "+proposalColumns+" FROM proposals WHERE id IN "+placeholders(len(ids))+" ORDER BY name, id", anys(ids)...)
+	if err != nil {
 		return nil, err
 	}
-	var names []string
-	for _, r := range reviews {
-		if !slices.Contains(names, r.Name) {
-			names = append(names, r.Name)
-		}
-	}
-	rows, err := editsByName(ctx, tx, town.KindRole, "", names)
+	slices.Sort(names)
+	rows, err := editsByName(ctx, tx, town.KindRole, "", slices.Compact(names))
 	if err != nil {
 		return nil, err
 	}
@@ -83,6 +114,18 @@ func openReviews(ctx context.Context, tx *doltdb.Tx) (reviews []Review, err erro
 		}
 	}
 	return slices.DeleteFunc(reviews, func(r Review) bool { return settled(r.Proposal, rows[r.Name]) }), nil
+}
+
+// openProposals lists the ids of proposals that no resolution names, by role
+// and then by id. It reads no text.
+func openProposals(ctx context.Context, tx *doltdb.Tx) (ids []string, err error) {
+	err = tx.Each(ctx, func(r *doltdb.Rows) error {
+		var id, name string
+		err := r.Scan(&id, &name)
+		ids = append(ids, id)
+		return err
+	}, "SELECT id, name FROM proposals WHERE id NOT IN (SELECT proposal FROM resolutions) ORDER BY name, id")
+	return ids, err
 }
 
 // settled reports that the proposal is already in force.

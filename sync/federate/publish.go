@@ -113,11 +113,14 @@ func (p *push) countUnpublished(ctx context.Context, w *workspace, tip string) (
 	return err
 }
 
+// fewDocuments are so few that no limit of a reader is near.
+const fewDocuments = 100_000
+
 // checkUnpublished refuses to publish what a peer would refuse, by the rules of a
 // pull. Where the only new commit is the one that this call recorded, all of its rows
 // are gt's own and were checked as edits.
 func (p *push) checkUnpublished(ctx context.Context, w *workspace, tip string) error {
-	if tip == p.state.Commit || w.unfit == nil && p.recordedLast(w, tip) {
+	if tip == p.state.Commit || w.unfit == nil && p.recordedLast(w, tip) && w.index.Len() < fewDocuments {
 		return nil
 	}
 	defer p.step("check outgoing")()
