@@ -77,6 +77,11 @@ func (c *crowd) run(ctx context.Context, pause time.Duration) {
 	var wait sync.WaitGroup
 	for i, tt := range c.towns {
 		wait.Go(func() {
+			// People do not begin at once.
+			select {
+			case <-ctx.Done():
+			case <-time.After(pause * time.Duration(i) / time.Duration(len(c.towns))):
+			}
 			for n := 1; ctx.Err() == nil && !c.failed.Load(); n++ {
 				began := time.Now()
 				tt.Write(own(tt), ownText(tt, n))

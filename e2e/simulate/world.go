@@ -117,7 +117,6 @@ type person struct {
 	push    *turns.Push
 	began   time.Duration
 	fetched bool
-	next    bool // an edit is due as soon as all is published
 }
 
 func (s *simulation) after(d time.Duration, do func()) {

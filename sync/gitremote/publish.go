@@ -109,7 +109,7 @@ func (m *Mirror) sendAll(ctx context.Context, parts []*outgoing, o PublishOption
 		if err := m.saveHost(); err != nil {
 			return res, err
 		}
-		res, removed, err = m.send(ctx, parts, o)
+		res, _, err = m.send(ctx, parts, o)
 	case removed > 0 && (errors.Is(err, gitcmd.ErrReadOnly) || errors.Is(err, gitcmd.ErrNonFastForward) && !res.Squashed):
 		// Perhaps only turns may not be removed there.
 		skip := m.host.Skip
