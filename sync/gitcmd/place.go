@@ -189,6 +189,13 @@ func (p Place) feed(ctx context.Context, c command, input io.Reader) (string, er
 	return answer.String(), err
 }
 
+// Indexed reports whether git tracks a path of the working tree.
+func (p Place) Indexed(ctx context.Context, path string) (bool, error) {
+	r := &Repo{Dir: p.Top, opts: p.opts}
+	known, err := r.run(ctx, command{op: "ask git whether it tracks " + path, bare: true, args: []string{"ls-files", "-z", "--", path}})
+	return known.stdout != "", err
+}
+
 // Tracked reports whether git tracks a path of the working tree or would track it
 // when everything is added: git does not ignore it.
 func (p Place) Tracked(ctx context.Context, path string) (bool, error) {
@@ -200,8 +207,7 @@ func (p Place) Tracked(ctx context.Context, path string) (bool, error) {
 	}
 	// "!!" is ignored; nothing at all is tracked and unchanged, or not there.
 	if out.stdout == "" {
-		known, err := r.run(ctx, command{op: "ask git whether it tracks " + path, bare: true, args: []string{"ls-files", "-z", "--", path}})
-		return known.stdout != "", err
+		return p.Indexed(ctx, path)
 	}
 	return !strings.HasPrefix(out.stdout, "!!"), nil
 }

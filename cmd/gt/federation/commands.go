@@ -30,6 +30,7 @@ func Commands(p *shell.Program) {
 	p.Add(fed, restoreCommand())
 	p.Add(fed, repairCommand())
 	p.Add(fed, townsCommand())
+	addInstance(p, fed)
 	addShare(p, fed)
 	addRemote(p, fed)
 }

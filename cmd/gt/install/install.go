@@ -27,6 +27,8 @@ type installOptions struct {
 	name string
 	git  bool
 	yes  bool
+	// proceed and fresh answer whose directory this is; see identity.
+	proceed, fresh bool
 }
 
 // installed is the result of gt install.
@@ -47,13 +49,16 @@ type installed struct {
 func Commands(p *shell.Program) {
 	p.Add(p, shell.Command{
 		Name: "install", Help: "Make a Town in a directory, or repair the one there. Nothing that is there is overwritten.",
-		Examples: []string{"gt install ~/gt", "gt install ~/gt --name harbour --git", "gt install ~/gt     # again: makes what is missing"},
-		Alone:    true, NoTown: true, Planes: host.Planes, Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Examples: []string{"gt install ~/gt", "gt install ~/gt --name harbour --git", "gt install ~/gt     # again: makes what is missing",
+			"gt install ~/clone --new --name harbour-2     # in a clone of a Town's Git repository"},
+		Alone: true, NoTown: true, Planes: host.Planes, Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &installOptions{call: call}
 			c.Arg("path", "The Town's directory; made when missing.").Required().PlaceHolder("PATH").StringVar(&o.path)
 			c.Flag("name", "What people call the Town (default: made from the directory's name).").PlaceHolder("NAME").StringVar(&o.name)
 			c.Flag("git", "Write a .gitignore, for a Town whose directory is tracked in a Git repository of its own.").BoolVar(&o.git)
+			c.Flag("continue", "In a clone or worktree of a Town's Git repository: the Town goes on here.").BoolVar(&o.proceed)
+			c.Flag("new", "In a clone or worktree of a Town's Git repository: make a Town of its own, called --name.").BoolVar(&o.fresh)
 			c.Flag("yes", "Accepted for scripts; install asks nothing.").Hidden().BoolVar(&o.yes)
 			return o.run
 		},
@@ -72,7 +77,7 @@ func (o *installOptions) run(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, unlock()) }()
 
 	out := installed{Path: t.Root, Made: []string{}}
-	cfg, err := o.configure(t, &out)
+	cfg, err := o.configure(ctx, t, &out)
 	if err != nil {
 		return err
 	}
@@ -135,9 +140,12 @@ func (o *installOptions) check(t layout.Town) error {
 
 // configure makes the configuration. It comes first: everything else is derived
 // from it, so the next installation can complete an interrupted one.
-func (o *installOptions) configure(t layout.Town, out *installed) (*config.Config, error) {
+func (o *installOptions) configure(ctx context.Context, t layout.Town, out *installed) (*config.Config, error) {
 	cfg, err := config.Load(t.Config())
 	if err == nil {
+		if err := o.identity(ctx, t, cfg); err != nil {
+			return nil, err
+		}
 		if o.name != "" && o.name != cfg.Town.Name {
 			return nil, town.Fail("install a Town in "+t.Root, "run it without --name",
 				"%w: it is called %s already", town.ErrRefused, cfg.Town.Name)
