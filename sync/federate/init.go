@@ -151,6 +151,12 @@ func (s *session) firstContact(ctx context.Context) (err error) {
 // previewInit records edits, so that the preview shows exactly what would leave: the
 // plane's commit head, and the Town's entry in the registry.
 func (s *session) previewInit(ctx context.Context) (p Preview, head string, err error) {
+	// commit would wait for this session's own lock to do this.
+	if err := s.with(ctx, func(w *workspace) error {
+		return undisturbed(func() error { return s.catchUp(ctx, w) })
+	}); err != nil {
+		return p, "", err
+	}
 	if _, err := s.commit(ctx, "", true); err != nil {
 		return p, "", err
 	}
