@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 
@@ -29,6 +30,23 @@ func Sign(o Options) (sign string, settled, ok bool) {
 		return "", true, false
 	}
 	return sign, time.Since(written) >= settleTime, true
+}
+
+// Grew reports whether a database that had the sign before may have come to the sign
+// after by writes alone: the same journal, and not shorter. A copy that was put in
+// its place has another journal; so has a database that was collected meanwhile.
+// Without a sign after, only the database can tell, and Grew reports true.
+func Grew(before, after string) bool {
+	if after == "" {
+		return true
+	}
+	var was, is struct{ inode, size int64 }
+	for sign, to := range map[string]*struct{ inode, size int64 }{before: &was, after: &is} {
+		if _, err := fmt.Sscanf(strings.TrimSpace(sign), "%d.%d.", &to.inode, &to.size); err != nil {
+			return false
+		}
+	}
+	return was.inode == is.inode && was.size <= is.size || before == after
 }
 
 // FileState tells states of the database at dir apart without opening it. Every

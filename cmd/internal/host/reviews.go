@@ -8,10 +8,12 @@ import (
 	"strings"
 
 	"gastown/cmd/internal/term"
+	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/durable"
+	"gastown/town/layout"
 )
 
 // ReviewsOpen is the error of a command that succeeded while roles wait for a
@@ -41,7 +43,24 @@ func (h *Host) OpenReviews() ([]string, error) {
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
-	return strings.Fields(string(data)), err
+	ids, _, _ := strings.Cut(string(data), boardMark)
+	return strings.Fields(ids), err
+}
+
+// boardMark begins the line of the reviews' file with the sign that the operational
+// plane had when the reviews were written to it.
+const boardMark = "\nplane:"
+
+// posted reports whether the operational plane has the reviews in the file. It has
+// not if an older copy was put in its place.
+func (h *Host) posted() (bool, error) {
+	data, err := os.ReadFile(h.Layout.Reviews())
+	if errors.Is(err, os.ErrNotExist) {
+		return true, nil // nothing was ever written
+	}
+	_, sign, _ := strings.Cut(string(data), boardMark)
+	now, _, _ := doltdb.Sign(h.Database(layout.Operational))
+	return doltdb.Grew(sign, now), err
 }
 
 // CheckReviews returns ReviewsOpen if a person has to decide something.
@@ -67,7 +86,11 @@ func (r reviews) Post(ctx context.Context, open []federation.Review) error {
 	}
 	slices.Sort(ids)
 	known, err := h.OpenReviews()
-	if err != nil || slices.Equal(known, ids) {
+	if err != nil {
+		return err
+	}
+	posted, err := h.posted()
+	if err != nil || posted && slices.Equal(known, ids) {
 		return err
 	}
 	list := make([]operational.Review, len(open))
@@ -81,5 +104,6 @@ func (r reviews) Post(ctx context.Context, open []federation.Review) error {
 	if err != nil {
 		return err
 	}
-	return durable.WritePrivate(h.Layout.Reviews(), []byte(strings.Join(ids, "\n")))
+	sign, _, _ := doltdb.Sign(h.Database(layout.Operational))
+	return durable.WritePrivate(h.Layout.Reviews(), []byte(strings.Join(ids, "\n")+boardMark+sign))
 }
