@@ -101,7 +101,7 @@ func Commands(p *shell.Program) {
 		Alone:    true, Planes: host.Planes, Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &doctorOptions{call: call}
-			c.Flag("fix", "Repair permissions, missing parts, leftovers, mirrors and hooks.").BoolVar(&o.fix)
+			c.Flag("fix", "Repair permissions, missing parts, leftovers, mirrors, hooks and planes that are older than what was exchanged.").BoolVar(&o.fix)
 			c.Flag("offline", "Contact no remote.").BoolVar(&o.offline)
 			return o.run
 		},
