@@ -53,7 +53,7 @@ func (d *Dolt) run(ctx context.Context) (Result, error) {
 	out.Figure = fmt.Sprintf("%s for a query, %s on disk%s", took.Round(10*time.Microsecond), bytes(uint64(size)), d.growth(size))
 	out.Threshold = fmt.Sprintf("%s warning, %s critical; %s warning", d.Warning, d.Critical, bytes(uint64(d.MaxBytes)))
 	if out.State != Healthy {
-		out.Next = "gt analyze --type=dolt shows where time goes"
+		out.Next = "gt deacon run gc packs the planes; gt config deacon.latency_warning N moves the threshold"
 	}
 	if size >= d.MaxBytes {
 		out.State = Worse(out.State, Warning)

@@ -70,7 +70,7 @@ func (f Federation) run(ctx context.Context) (Result, error) {
 	var oldest time.Duration
 	for _, c := range contacts {
 		if !c.Confirmed {
-			out.Details = append(out.Details, c.Remote+": not confirmed; gt federation join shows what would leave, and asks")
+			out.Details = append(out.Details, c.Remote+": not confirmed; gt federation join URL shows what would leave, and asks")
 			continue
 		}
 		state, age := f.direction(c.Remote, "pull", c.Pull, at, &out)

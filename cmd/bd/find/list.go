@@ -35,7 +35,7 @@ func List() shell.Command {
 	return shell.Command{
 		Name: "list", Alias: "ls", Help: "List beads in one query, most urgent first; closed ones only when asked for.",
 		Examples: []string{
-			"bd list", "bd list -s open,in_progress -t bug -p 0,1", "bd list -a none -l backend -n 20", "bd list --created-after -2w --sort -updated_at",
+			"bd list", "bd list -s open,in_progress -t bug -p 0,1", "bd list -a none -l backend -n 20", "bd list --created-after=-2w --sort=-updated_at",
 			"bd list --batch --status=open --json", "bd list --tree",
 			"bd list --town beta    # what another Town shares",
 		},

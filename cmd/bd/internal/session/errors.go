@@ -25,7 +25,7 @@ func Fail(op string, err error) error {
 	var unknown *ledger.UnknownError
 	var field *ledger.FieldError
 	if errors.As(err, &unknown) && strings.Contains(unknown.ID, "/") {
-		return town.Fail(op, "bd show reads it; ask that Town to change it",
+		return town.Fail(op, "bd show "+town.Clip(unknown.ID, 80)+" reads it; ask that Town to change it",
 			"%w: %s belongs to another Town, if it exists, and cannot be changed here", town.ErrRefused, town.Clip(unknown.ID, 80))
 	}
 	switch {

@@ -1,0 +1,365 @@
+package main
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	bd "gastown/cmd/bd/cli"
+	gt "gastown/cmd/gt/cli"
+	"gastown/cmd/internal/shell"
+)
+
+// said is a text that the product can print. Where it has a value, it has unknown.
+type said struct {
+	where string
+	text  string
+	role  role
+}
+
+// role is what a text is for.
+type role int
+
+const (
+	prose   role = iota
+	advice       // the next step of an error or a finding
+	example      // an example in the help of a command
+)
+
+// unknown stands for a value that only a run knows.
+const unknown = "VALUE"
+
+// texts collects every text in the sources, and marks what is given as a next step.
+func texts(t *testing.T) (all []said) {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	files := token.NewFileSet()
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel(root, path)
+		if err != nil || e.IsDir() && (rel == "e2e" || strings.HasPrefix(e.Name(), ".") && rel != ".") {
+			return skip(err)
+		}
+		if e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(files, path, nil, 0)
+		if err != nil {
+			return err
+		}
+		roles := rolesIn(f)
+		ast.Inspect(f, func(n ast.Node) bool {
+			expr, ok := n.(ast.Expr)
+			if _, imported := n.(*ast.ImportSpec); imported || !ok {
+				return !imported
+			}
+			text, literal := flatten(expr)
+			if !literal {
+				return true
+			}
+			p := files.Position(expr.Pos())
+			all = append(all, said{fmt.Sprintf("%s:%d", rel, p.Line), text, roles[expr]})
+			return false
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func skip(err error) error {
+	if err != nil {
+		return err
+	}
+	return filepath.SkipDir
+}
+
+// rolesIn finds the expressions that a file gives as a next step (the second argument
+// of town.Fail, and whatever is assigned to something called Next, next or advice) and
+// as examples.
+func rolesIn(f *ast.File) map[ast.Expr]role {
+	found := map[ast.Expr]role{}
+	all := func(e ast.Expr, r role) {
+		if list, ok := e.(*ast.CompositeLit); ok {
+			for _, e := range list.Elts {
+				if kv, ok := e.(*ast.KeyValueExpr); ok {
+					e = kv.Value
+				}
+				found[e] = r
+			}
+		}
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		switch n := n.(type) {
+		case *ast.CallExpr:
+			if s, ok := n.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "Fail" && len(n.Args) > 2 {
+				found[n.Args[1]] = advice
+			}
+		case *ast.KeyValueExpr:
+			switch nameOf(n.Key) {
+			case "Next":
+				found[n.Value] = advice
+			case "Examples":
+				all(n.Value, example)
+			}
+		case *ast.ValueSpec:
+			if n.Names[0].Name == "advice" && len(n.Values) == 1 {
+				all(n.Values[0], advice)
+			}
+		case *ast.AssignStmt:
+			for i, left := range n.Lhs {
+				if name := nameOf(left); i < len(n.Rhs) && (name == "next" || name == "Next") {
+					found[n.Rhs[i]] = advice
+				}
+			}
+		}
+		return true
+	})
+	return found
+}
+
+func nameOf(e ast.Expr) string {
+	switch e := e.(type) {
+	case *ast.Ident:
+		return e.Name
+	case *ast.SelectorExpr:
+		return e.Sel.Name
+	}
+	return ""
+}
+
+var verb = regexp.MustCompile(`%[-+# 0]*[0-9.]*[a-zA-Z]`)
+
+// flatten is the text of an expression of literals joined with values.
+func flatten(e ast.Expr) (text string, literal bool) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		if e.Kind != token.STRING {
+			return "", false
+		}
+		text, err := strconv.Unquote(e.Value)
+		return verb.ReplaceAllString(text, unknown), err == nil
+	case *ast.BinaryExpr:
+		if e.Op != token.ADD {
+			return "", false
+		}
+		left, a := flatten(e.X)
+		right, b := flatten(e.Y)
+		if !a && !b {
+			return "", false
+		}
+		if !a {
+			left = unknown
+		}
+		if !b {
+			right = unknown
+		}
+		return left + right, true
+	}
+	return "", false
+}
+
+// command matches a command within a text, up to the end of the clause.
+var command = regexp.MustCompile("(?:^|[\\s(,:`'])(gt|bd) ([a-z-][^;()\\n`]*)")
+
+// commands are the parsers of the programs.
+var commands = map[string]func(*shell.Invocation) *shell.Program{"gt": gt.Program, "bd": bd.Program}
+
+func invocation(dir, program string, args []string) *shell.Invocation {
+	return &shell.Invocation{Program: program, Args: args, Dir: dir, Env: []string{"PATH=" + os.Getenv("PATH"), "USER=ada"},
+		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard, User: os.Getuid(), Self: "/bin/true", Now: time.Now}
+}
+
+// argument is a word of a text that can only be an argument of a command: a flag, a
+// placeholder, or something with a sign that words of prose lack.
+var argument = regexp.MustCompile(`^-|^'|^[A-Z]{2,}$|[0-9/=@_|]|[a-z]\.[a-z]|^(?:true|false|none|gc)$|` + unknown)
+
+// words are the words of a clause that make up the command: its name, and arguments as
+// far as they can be told from prose.
+func words(p *shell.Program, clause string) (args []string, named bool) {
+	var c *kingpin.CmdClause
+	value := false // the last flag takes a value
+	for _, raw := range strings.Fields(clause) {
+		if strings.HasPrefix(raw, "#") || raw == "|" {
+			break
+		}
+		word := strings.TrimRight(raw, ".,:?!\"'")
+		ended := word != raw && !strings.HasPrefix(raw, "'")
+		switch sub := get(p, c, word); {
+		case sub != nil && len(args) == depth(c):
+			c = sub
+		case value, argument.MatchString(word):
+		default:
+			return args, c != nil
+		}
+		value = takesValue(p, c, word)
+		args = append(args, strings.Trim(word, "'"))
+		if ended {
+			break
+		}
+	}
+	return args, c != nil
+}
+
+// shellWords are the words of an example up to a comment, a pipe or a redirection.
+func shellWords(line string) (args []string) {
+	for _, end := range []string{" #", " |", " >", " <"} {
+		line, _, _ = strings.Cut(line, end)
+	}
+	for i, part := range strings.Split(line, `"`) {
+		if i%2 == 1 {
+			args = append(args, part)
+		} else {
+			args = append(args, strings.Fields(part)...)
+		}
+	}
+	return args
+}
+
+func get(p *shell.Program, c *kingpin.CmdClause, word string) *kingpin.CmdClause {
+	if c == nil {
+		return p.GetCommand(word)
+	}
+	return c.GetCommand(word)
+}
+
+func depth(c *kingpin.CmdClause) int {
+	if c == nil {
+		return 0
+	}
+	return len(strings.Fields(c.FullCommand()))
+}
+
+func takesValue(p *shell.Program, c *kingpin.CmdClause, word string) bool {
+	flags := p.Model().Flags
+	if c != nil {
+		flags = append(flags, c.Model().Flags...)
+	}
+	return slices.ContainsFunc(flags, func(f *kingpin.FlagModel) bool {
+		return !f.IsBoolFlag() && (word == "--"+f.Name || f.Short != 0 && word == "-"+string(f.Short))
+	})
+}
+
+// values replace placeholders, in the order in which they are tried. The last leaves
+// them out, because a value may be an option that is not always there.
+var values = []string{"x", "1", "5m", "/srv/x.git", "role/mayor", "true", "bd-1", "localhost:0", "warmup", ""}
+
+var placeholder = regexp.MustCompile(`\b(?:[A-Z][A-Z_-]+(?:@[A-Z]+)?|` + unknown + `)\b`)
+
+// parses reports whether the real parser accepts a command.
+func parses(dir, program string, args []string) (ok bool, why error) {
+	for _, v := range values {
+		given := make([]string, len(args))
+		for i, arg := range args {
+			first, _, _ := strings.Cut(arg, "|")
+			if v == "" && i < len(args)-1 {
+				given[i] = placeholder.ReplaceAllString(first, "x")
+				continue
+			}
+			given[i] = placeholder.ReplaceAllString(first, v)
+		}
+		given = slices.DeleteFunc(given, func(arg string) bool { return arg == "" })
+		p := commands[program](invocation(dir, program, given))
+		prepared := p.Prepare()
+		if prepared.Command.Name != "" || slices.Contains(given, "--help") {
+			return true, nil
+		}
+		if _, err := p.Parse(given); why == nil {
+			why = err
+		}
+	}
+	return false, why
+}
+
+// Every command that a text of the product names is one that the real parser accepts.
+func TestEveryNamedCommandParses(t *testing.T) {
+	dir := t.TempDir()
+	seen, advised := map[string]bool{}, 0
+	for _, s := range texts(t) {
+		for _, m := range command.FindAllStringSubmatch(s.text, -1) {
+			program, clause := m[1], m[2]
+			p := commands[program](invocation(dir, program, nil))
+			args, named := words(p, clause)
+			if s.role == example {
+				args, named = shellWords(clause), true
+			}
+			if !named {
+				if s.role == advice && begins(s.text, m[0]) {
+					t.Errorf("%s: it advises %s %s, and there is no such command: %q", s.where, program, clause, s.text)
+				}
+				continue
+			}
+			if s.role == advice {
+				advised++
+			}
+			line := program + " " + strings.Join(args, " ")
+			if seen[line] {
+				continue
+			}
+			seen[line] = true
+			if s.role == prose && isName(p, args) {
+				continue // prose about a command
+			}
+			if ok, why := parses(dir, program, args); !ok {
+				t.Errorf("%s: the parser refuses %q (%v) of %q", s.where, line, why, s.text)
+			}
+		}
+	}
+	if len(seen) < 100 || advised < 60 {
+		t.Errorf("found only %d commands, %d of them in advice: the test reads too little", len(seen), advised)
+	}
+}
+
+// begins reports whether a command is an advice of its own: at the beginning of the
+// text or behind a colon.
+func begins(text, match string) bool {
+	return strings.HasPrefix(text, match) || strings.Contains(text, ":"+match)
+}
+
+// isName reports that a text names a command or a group of commands and gives no
+// arguments.
+func isName(p *shell.Program, args []string) bool {
+	var c *kingpin.CmdClause
+	for _, arg := range args {
+		if c = get(p, c, arg); c == nil {
+			return false
+		}
+	}
+	return true
+}
+
+// A next step says what to do. It is not about another program's repairs, and it does
+// not tell people to remove what holds their data.
+func TestAdviceIsSound(t *testing.T) {
+	bad := regexp.MustCompile(`(?i)dolt fsck|\brm -|git gc|\bdelete (?:the|your) (?:file|directory|database|town)|` + "%!|<nil>")
+	n := 0
+	for _, s := range texts(t) {
+		if s.role != advice {
+			continue
+		}
+		n++
+		if bad.MatchString(s.text) {
+			t.Errorf("%s: %q", s.where, s.text)
+		}
+		if strings.HasSuffix(s.text, ".") || strings.TrimSpace(s.text) != s.text && s.text != "" && !strings.Contains(s.text, unknown) {
+			t.Errorf("%s: an advice ends without a full stop and has no space around it: %q", s.where, s.text)
+		}
+	}
+	if n < 150 {
+		t.Errorf("found only %d next steps: the test reads too little", n)
+	}
+}
