@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -64,12 +65,27 @@ func TestScripts(t *testing.T) {
 // program runs one of the programs under test.
 func program(name string) func(*testscript.TestScript, bool, []string) {
 	return func(ts *testscript.TestScript, neg bool, args []string) {
-		if err := ts.Exec(filepath.Join(bin, name), args...); (err != nil) != neg {
+		err := ts.Exec(filepath.Join(bin, name), args...)
+		plain(ts)
+		if (err != nil) != neg {
 			if neg {
 				ts.Fatalf("%s succeeded", name)
 			}
 			ts.Fatalf("%s: %v", name, err)
 		}
+	}
+}
+
+// raw matches what means nothing to the person who reads it: texts of Go's libraries,
+// names of its types, and what the database's protocol puts before an error.
+var raw = regexp.MustCompile(`context deadline exceeded|context canceled|\bEOF\b|\bError \d{4}\b|\(HY000\)|%!|<nil>|goroutine \d+ \[|` +
+	`runtime error|panic:|strconv\.|\bsql: |driver: bad|cannot unmarshal|\bof type (?:u?int|string|bool|map|\[\])|Go (?:struct|value)|` +
+	`\*[a-z]+\.[A-Z][A-Za-z]+|dolt fsck|i/o timeout|time: (?:invalid|missing|unknown)|x509:|dial (?:tcp|unix)`)
+
+// plain fails when a program told a person something raw on standard error.
+func plain(ts *testscript.TestScript) {
+	if found := raw.FindString(ts.ReadFile("stderr")); found != "" {
+		ts.Fatalf("%q stands in what a person reads", found)
 	}
 }
 
@@ -80,6 +96,7 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 	want, err := strconv.Atoi(args[0])
 	ts.Check(err)
 	err = ts.Exec(args[1], args[2:]...)
+	plain(ts)
 	got := 0
 	var exit *exec.ExitError
 	if errors.As(err, &exit) {

@@ -49,7 +49,7 @@ func (t *takeover) attemptDamaged(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	adoption, err := t.theirs.Adopt(ctx, federation.Holdings{}, t.opts.Starter, federation.Entry{Name: t.opts.Name}, false)
+	adoption, err := t.theirs.Adopt(ctx, federation.Holdings{}, t.opts.Starter, t.entry(), false)
 	t.out.Notes = append(adoption.Notes, "the damaged federation plane was retired; edits in files stay")
 	if err == nil {
 		t.agreed, err = t.theirs.Head(ctx)
