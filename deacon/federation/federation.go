@@ -198,6 +198,7 @@ func summary(out federate.Synced) string {
 	if s := out.Pushed.Shared; s != nil {
 		add(s.Put, "record(s) shared")
 		add(s.Removed, "record(s) taken back")
+		add(s.Held, "record(s) still shared although no rule is left, wait for a person: gt federation push")
 		add(len(s.Waiting), "rule(s) for sharing wait for a person: gt federation push")
 	}
 	if len(did) > 0 {

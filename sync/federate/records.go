@@ -7,6 +7,7 @@ import (
 
 	"gastown/planes/exchange"
 	"gastown/sync/records"
+	"gastown/sync/share"
 )
 
 // ErrRecords reports a call that did everything but take over the records that
@@ -96,6 +97,13 @@ func (e *Engine) PreviewShare(ctx context.Context) (p records.Preview, err error
 		return p, err
 	}
 	return e.sharing().Preview(ctx, remotes)
+}
+
+// WarnShare tells what the rules for sharing may say that was not meant: that they
+// share everything, or ask for what no bead has. It contacts no remote.
+func (e *Engine) WarnShare(ctx context.Context) (all []share.Warning, err error) {
+	defer func() { err = e.disk(err) }()
+	return e.sharing().Warnings(ctx)
 }
 
 // exchangedWith lists the remotes that a person agreed to exchange with, and what

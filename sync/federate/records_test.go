@@ -275,11 +275,19 @@ func TestShareOneRecord(t *testing.T) {
 	if out := a.push(url); !slices.Equal(out.Shared.Waiting, []string{"public"}) || out.Shared.Put != 0 || len(a.asked) != 2 {
 		t.Fatalf("%+v", out.Shared)
 	}
-	a.refuse = false
 
-	// Without rules the next push takes the records back, without a question.
+	// Without rules a person is asked before everything is taken back. Until then it
+	// stays.
 	a.rules()
-	if out := a.push(url); out.Shared.Removed != 2 || len(a.asked) != 2 {
+	if out := a.push(url); out.Shared.Removed != 0 || out.Shared.Held != 2 || len(a.asked) != 3 || len(a.asked[2].Removed) != 2 {
+		t.Fatalf("%+v", out.Shared)
+	}
+	b.pull(url)
+	if got := b.seen("alpha"); len(got) != 2 {
+		t.Fatalf("%v", got)
+	}
+	a.refuse = false
+	if out := a.push(url); out.Shared.Removed != 2 || out.Shared.Held != 0 || len(a.asked) != 4 {
 		t.Fatalf("%+v", out.Shared)
 	}
 	b.pull(url)

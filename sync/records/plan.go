@@ -21,6 +21,11 @@ type Plan struct {
 	exists bool
 	// waiting are rules nobody approved: then records are only taken back.
 	waiting share.Rules
+	// mayEmpty: a person agreed to take back every record, because no rule is left.
+	// Without that they stay; held counts them. A file that was emptied or lost by
+	// mistake must not take back everything.
+	mayEmpty bool
+	held     int
 	// put and gone count what was staged; a later attempt finds most of it done.
 	put, gone int
 	// staged: the mirror holds the exchange as of commit.
@@ -156,10 +161,15 @@ func (p *Plan) withdrawLapsed() error {
 	return p.session.link.Save()
 }
 
-// approve shows a person what the rules that are not approved would send.
+// empties reports that no rule is left and that records would be taken back.
+func (p *Plan) empties() bool { return len(p.rules) == 0 && len(p.removed()) > 0 }
+
+// approve shows a person what the rules that are not approved would send, or that
+// everything would be taken back.
 func (p *Plan) approve(ctx context.Context, address string) error {
 	s := p.session
-	if len(p.waiting) == 0 || s.opts.Approver == nil {
+	empties := p.empties()
+	if len(p.waiting) == 0 && !empties || s.opts.Approver == nil {
 		return nil
 	}
 	preview := p.preview()
@@ -169,9 +179,12 @@ func (p *Plan) approve(ctx context.Context, address string) error {
 	}
 	switch err := s.opts.Approver.ApproveRules(ctx, preview); {
 	case errors.Is(err, town.ErrRefused):
-		return nil // Shared.Waiting lists them
+		return nil // Shared.Waiting lists them, or Shared.Held counts the records
 	case err != nil:
 		return err
+	}
+	if p.mayEmpty = empties; empties {
+		return nil
 	}
 	p.waiting = nil
 	st := s.state()
@@ -188,7 +201,7 @@ func (p *Plan) Shared() *Shared {
 	if !p.filled {
 		return &Shared{}
 	}
-	out := &Shared{Total: len(p.records), Withheld: p.withheld, Put: p.put, Removed: p.gone}
+	out := &Shared{Total: len(p.records), Withheld: p.withheld, Put: p.put, Removed: p.gone, Held: p.held}
 	for _, r := range p.waiting {
 		out.Waiting = append(out.Waiting, r.Name)
 	}

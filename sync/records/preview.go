@@ -25,6 +25,8 @@ type Shared struct {
 	// Waiting are rules that nobody has approved for this remote. While there are
 	// any, records are only taken back.
 	Waiting []string
+	// Held counts records that nobody has agreed to take back, although no rule is left.
+	Held int
 }
 
 // Move is one record that a push would put or take back.
@@ -61,6 +63,8 @@ type Preview struct {
 	Records  []share.Selection
 	Removed  []string
 	Withheld []Withheld
+	// Warnings are about rules that may not say what was meant.
+	Warnings []share.Warning
 	// Author is recorded in the commits, beside the Town's name and id.
 	Author string
 	Town   exchange.Member
@@ -91,9 +95,21 @@ func (r *Sharing) Preview(ctx context.Context, remotes map[gitremote.Remote]Stat
 	return sel.preview(), nil
 }
 
+// Warnings tells what the rules may say that was not meant. It contacts no remote and
+// changes nothing.
+func (r *Sharing) Warnings(ctx context.Context) ([]share.Warning, error) {
+	sel, err := r.load()
+	if err != nil || len(sel.rules) == 0 {
+		return nil, err
+	}
+	sel.records = map[string]share.Selection{}
+	err = sel.selectRecords(ctx, State{})
+	return sel.warnings, err
+}
+
 func (sel *selection) preview() Preview {
 	p := Preview{
-		Rules: sel.rules, Withheld: sel.withheld, Removed: sel.removed(), Author: sel.sharing.opts.Actor.String(),
+		Rules: sel.rules, Withheld: sel.withheld, Warnings: sel.warnings, Removed: sel.removed(), Author: sel.sharing.opts.Actor.String(),
 		Town: sel.sharing.opts.Town,
 	}
 	for _, id := range slices.Sorted(maps.Keys(sel.records)) {

@@ -101,6 +101,11 @@ func (p *Plan) writeRows(ctx context.Context, x *exchange.Store) (commit string,
 		put = p.changed(p.own)
 	}
 	gone := p.removed()
+	p.held = 0
+	if p.empties() && !p.mayEmpty {
+		p.held = len(gone)
+		return "", true, nil
+	}
 	if len(p.waiting) > 0 && len(gone) == 0 {
 		return "", true, nil
 	}
@@ -161,7 +166,7 @@ func (p *Plan) Published() {
 	st := s.state()
 	st.confirmed(s.mirror.Head(), p.commit, s.link.Remote, s.uuid())
 	st.Exchange = p.sign
-	if len(p.waiting) > 0 {
+	if len(p.waiting) > 0 || p.held > 0 {
 		st.madeFromUnknown()
 		return
 	}

@@ -35,6 +35,8 @@ type selection struct {
 	adopted []string
 	// suspect: the ledger may be older than what this Town published.
 	suspect bool
+	// warnings are about rules that may not say what was meant.
+	warnings []share.Warning
 }
 
 // load reads the rules.
@@ -100,12 +102,16 @@ func (sel *selection) list(ctx context.Context, l Ledger) (err error) {
 	if sel.prefixes, err = l.Prefixes(ctx); err != nil {
 		return err
 	}
-	return l.List(ctx, ledger.Filter{Fields: sel.rules.Names()}, func(i ledger.Item) error {
+	var seen share.Seen
+	err = l.List(ctx, ledger.Filter{Fields: sel.rules.Names()}, func(i ledger.Item) error {
+		seen.Add(i.Bead)
 		if s, ok := sel.rules.Select(i.Bead, sel.prefixes); ok {
 			sel.records[i.ID] = s
 		}
 		return nil
 	})
+	sel.warnings = sel.rules.Warnings(seen, sel.prefixes)
+	return err
 }
 
 // headOf is the ledger's last commit. Before anything leaves, rows that another

@@ -116,7 +116,7 @@ func (c *Config) check() error {
 	if err := town.CheckName(c.Town.Name); err != nil {
 		return fault(err, "town", "name")
 	}
-	if err := checkActor(c.Actor); err != nil {
+	if err := CheckActor(c.Actor); err != nil {
 		return fault(err, "actor")
 	}
 	for _, p := range slices.Sorted(maps.Keys(c.Stores)) {
@@ -174,8 +174,8 @@ func checkUUID(s string) error {
 	return nil
 }
 
-// checkActor keeps an author to what a commit can carry on one line.
-func checkActor(a town.Actor) error {
+// CheckActor keeps an author to what a commit can carry on one line.
+func CheckActor(a town.Actor) error {
 	for _, s := range []string{a.Name, a.Email} {
 		if !utf8.ValidString(s) || strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r == 0x7f || r == '<' || r == '>' }) {
 			return errors.New("control characters, < and > cannot be part of an author")

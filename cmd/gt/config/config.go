@@ -22,7 +22,7 @@ type configOptions struct {
 // Commands adds the group to a program.
 func Commands(p *shell.Program) {
 	g := p.Command("config", "The Town's settings: gt config KEY prints one, gt config KEY VALUE gives it a value.").
-		HelpLong(shell.Examples("gt config list", "gt config cache.ttl", "gt config cache.ttl 300", "gt config unset cache.ttl"))
+		HelpLong(shell.Examples("gt config list", "gt config cache.ttl", "gt config cache.ttl 300", `gt config actor "Ada <ada@example.com>"`, "gt config unset cache.ttl"))
 	p.Add(g, shell.Command{
 		Name: "key", Default: true, Help: "Print a setting, or give it a value: gt config KEY [VALUE].", Hidden: true,
 		Examples:   []string{"gt config cache.ttl", "gt config cache.ttl 300", "gt config.cache.ttl 300"},
@@ -101,7 +101,7 @@ func (o *configOptions) set(ctx context.Context) error {
 }
 
 func (o *configOptions) unset(ctx context.Context) error {
-	return o.change(ctx, func(c *config.Config) error { return c.Unset(o.key) })
+	return o.change(ctx, func(c *config.Config) error { return settings.Unset(c, o.key) })
 }
 
 func (o *configOptions) change(ctx context.Context, fn func(*config.Config) error) error {

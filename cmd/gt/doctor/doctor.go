@@ -230,7 +230,8 @@ func (d *doctor) areas(offline bool) []area {
 	if d.host == nil {
 		return all
 	}
-	return append(all, area{"layout", d.parts}, area{"locks", d.locks}, area{"database", d.databases}, area{"files", d.files}, area{"instance", d.instance},
+	return append(all, area{"layout", d.parts}, area{"locks", d.locks}, area{"database", d.databases}, area{"files", d.files},
+		area{"instance", d.instance}, area{"sharing", d.sharing},
 		area{"remotes", func(ctx context.Context) ([]finding, error) { return d.remotes(ctx, offline) }},
 		area{"hooks", d.hooks}, area{"schedule", d.schedule}, area{"deacon", d.deacon})
 }

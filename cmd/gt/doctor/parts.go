@@ -174,3 +174,16 @@ func (d *doctor) files(ctx context.Context) (found []finding, err error) {
 	}
 	return found, nil
 }
+
+// sharing compares the rules for sharing with the ledger.
+func (d *doctor) sharing(ctx context.Context) (found []finding, err error) {
+	warnings, err := d.engine.WarnShare(ctx)
+	if errors.Is(err, town.ErrBusy) {
+		return []finding{{Severity: note, What: "the rules are not compared with the ledger: " + shell.Message(err)}}, nil
+	}
+	for _, w := range warnings {
+		found = append(found, finding{Severity: warning, What: w.String(), Why: "it may not be what was meant",
+			Next: "gt federation share preview shows what leaves; gt federation share remove " + w.Rule + " takes the rule away"})
+	}
+	return found, err
+}

@@ -3,6 +3,7 @@ package federation
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -30,6 +31,7 @@ func addShare(p *shell.Program, fed *kingpin.CmdClause) {
 		"gt federation push                                         # confirm and publish"))
 	p.Add(g, shell.Command{
 		Name: "list", Default: true, Help: "List the rules.", Examples: []string{"gt federation share list", "gt federation share list --json"},
+		Planes:     []string{layout.Ledger},
 		Permission: shell.MayReadFederation, Repeatable: true,
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
 			return (&shareOptions{call: call}).list
@@ -42,6 +44,7 @@ func addShare(p *shell.Program, fed *kingpin.CmdClause) {
 			"gt federation share add bugs --type bug,task --status open --label public",
 			"gt federation share add web --rig web --fields title,status,description --redact 'description=ACME-[0-9]+'",
 		},
+		Planes:     []string{layout.Ledger},
 		Permission: shell.MayWriteFederation, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &shareOptions{call: call}
@@ -100,12 +103,32 @@ func (o *shareOptions) load() (*target, *share.File, error) {
 	return h, f, err
 }
 
-func (o *shareOptions) list(context.Context) error {
-	_, f, err := o.load()
+// listedRule is a rule for printing.
+type listedRule struct {
+	share.Rule
+	// Everything says that the rule has no condition.
+	Everything bool `json:"everything,omitempty"`
+	// Warnings say what may not be meant.
+	Warnings []string `json:"warnings,omitempty"`
+}
+
+func (o *shareOptions) list(ctx context.Context) error {
+	h, f, err := o.load()
 	if err != nil {
 		return err
 	}
-	return o.call.Show(nonNil(f.Rules), func(p *term.Printer) {
+	warnings := o.warnings(ctx, h)
+	out := []listedRule{}
+	for _, r := range f.Rules {
+		l := listedRule{Rule: r, Everything: r.Everything()}
+		for _, w := range warnings {
+			if w.Rule == r.Name {
+				l.Warnings = append(l.Warnings, w.What)
+			}
+		}
+		out = append(out, l)
+	}
+	return o.call.Show(out, func(p *term.Printer) {
 		if len(f.Rules) == 0 {
 			p.Line("no rules: nothing of the ledger leaves this Town")
 			return
@@ -115,7 +138,18 @@ func (o *shareOptions) list(context.Context) error {
 			rows = append(rows, []string{r.Name, matchText(r), strings.Join(r.Fields, ","), redactText(r)})
 		}
 		p.Table([]string{"NAME", "BEADS", "FIELDS", "REDACTED"}, rows)
+		printWarnings(p, warnings)
 	})
+}
+
+// warnings tells what the rules may say that was not meant. A ledger that cannot be
+// read now does not keep the rules from being shown.
+func (o *shareOptions) warnings(ctx context.Context, h *target) []share.Warning {
+	all, err := h.engine.WarnShare(ctx)
+	if err != nil {
+		o.call.Hint("the rules are not compared with the ledger: %s", shell.Message(err))
+	}
+	return all
 }
 
 // matchText describes which beads a rule selects.
@@ -131,7 +165,7 @@ func matchText(r share.Rule) string {
 	add("status", joinWords(r.Statuses))
 	add("label", strings.Join(r.Labels, "+"))
 	if len(parts) == 0 {
-		return "all"
+		return "every bead"
 	}
 	return strings.Join(parts, " ")
 }
@@ -189,7 +223,13 @@ func (o *shareOptions) add(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	h, err := open(o.call)
+	if err != nil {
+		return err
+	}
+	warnings := slices.DeleteFunc(o.warnings(ctx, h), func(w share.Warning) bool { return w.Rule != r.Name })
 	return o.call.Summary(r, func(p *term.Printer) {
+		printWarnings(p, warnings)
 		p.Line("rule %s added; gt federation share preview shows what would leave, the next push asks for it", r.Name)
 	})
 }
@@ -216,7 +256,7 @@ func (o *shareOptions) remove(ctx context.Context) error {
 }
 
 // withdrawn tells a person who removed a rule what happens next.
-const withdrawn = "what only it shared is taken back at the next push, but the repository's history keeps it: " +
+const withdrawn = "what only it shared is taken back at the next push (which asks if no rule is left), but the repository's history keeps it: " +
 	"whoever could read it there still can"
 
 // change runs fn with the rules locked, and saves them.

@@ -12,6 +12,7 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/sync/records"
+	"gastown/sync/share"
 	"gastown/town"
 )
 
@@ -34,6 +35,8 @@ type sharePreview struct {
 	Records  []shareRecord      `json:"records"`
 	Removed  []string           `json:"removed"`
 	Withheld []records.Withheld `json:"withheld"`
+	// Warnings are about rules that may not say what was meant.
+	Warnings []share.Warning `json:"warnings"`
 }
 
 type shareRecord struct {
@@ -47,6 +50,7 @@ func newSharePreview(p records.Preview) *sharePreview {
 	out := &sharePreview{
 		Remote: p.Remote.Name, URL: p.Remote.URL, Address: p.Address, Town: p.Town.Name, TownID: string(p.Town.ID), Author: p.Author,
 		Rules: []string{}, Confirm: p.Unconfirmed, Records: []shareRecord{}, Removed: nonNil(p.Removed), Withheld: nonNil(p.Withheld),
+		Warnings: nonNil(p.Warnings),
 	}
 	for _, r := range p.Rules {
 		out.Rules = append(out.Rules, r.Name)
@@ -63,9 +67,18 @@ func (out *sharePreview) print(p *term.Printer, most int) {
 		p.Line("no rules: nothing of the ledger leaves this Town")
 		return
 	}
-	where := ""
+	printWarnings(p, out.Warnings)
+	where, from := "", ""
 	if out.Remote != "" {
 		where = ", for everyone who can read " + cmp.Or(out.Address, out.URL)
+		from = " from " + cmp.Or(out.Address, out.URL)
+	}
+	if len(out.Rules) == 0 {
+		p.Styled(term.Head, "No rule is left in config/sharing.yaml, so %s of this Town would be taken back%s:",
+			term.Plural(len(out.Removed), "record", "records"), from)
+		p.Line("  %s", clipped(out.Removed))
+		p.Line("  the repository's history keeps them")
+		return
 	}
 	p.Styled(term.Head, "By the rules %s of the ledger would leave the Town%s:", term.Plural(len(out.Records), "record", "records"), where)
 	if len(out.Confirm) > 0 {
@@ -103,6 +116,13 @@ func shown(value string) string {
 	return value
 }
 
+// printWarnings prints what rules may say that was not meant.
+func printWarnings(p *term.Printer, all []share.Warning) {
+	for _, w := range all {
+		p.Styled(term.Warn, "warning: %s", w)
+	}
+}
+
 func printWithheld(p *term.Printer, withheld []records.Withheld) {
 	if len(withheld) == 0 {
 		return
@@ -123,6 +143,9 @@ type shared struct {
 	Removed  int                `json:"removed"`
 	Withheld []records.Withheld `json:"withheld,omitempty"`
 	Waiting  []string           `json:"waiting,omitempty"`
+	// Held counts records that are still shared although no rule is left, because
+	// nobody has agreed to take all of them back.
+	Held int `json:"held,omitempty"`
 	// Records names what would be put and taken back, in a dry run.
 	Records []records.Move `json:"records,omitempty"`
 	dry     bool
@@ -132,7 +155,7 @@ func newShared(s *records.Shared, dry bool) *shared {
 	if s == nil {
 		return nil
 	}
-	return &shared{Put: s.Put, Removed: s.Removed, Withheld: s.Withheld, Waiting: s.Waiting, Records: s.Records, dry: dry}
+	return &shared{Put: s.Put, Removed: s.Removed, Withheld: s.Withheld, Waiting: s.Waiting, Held: s.Held, Records: s.Records, dry: dry}
 }
 
 // moved reports whether any records were shared or taken back.
@@ -164,9 +187,26 @@ func (e sharesWait) Error() string {
 }
 func (e sharesWait) Unwrap() error { return town.ErrReview }
 
-// waiting is the error of an exchange that left rules unconfirmed.
+// takeBackWaits is the error of a push that did everything except taking back every
+// shared record.
+type takeBackWaits struct{ records int }
+
+func (e takeBackWaits) Error() string {
+	return "no rule is left, and nobody has confirmed that " + term.Plural(e.records, "shared record is", "shared records are") + " to be taken back"
+}
+func (e takeBackWaits) Unwrap() error { return town.ErrReview }
+
+// waiting is the error of an exchange that left rules, or taking back everything,
+// unconfirmed.
 func (e exchanged) waiting() error {
-	if e.Pushed == nil || e.Pushed.Shared == nil || len(e.Pushed.Shared.Waiting) == 0 {
+	switch {
+	case e.Pushed == nil || e.Pushed.Shared == nil:
+		return nil
+	case e.Pushed.Shared.Held > 0:
+		return town.Fail("take records back from "+e.Pushed.Remote,
+			"gt federation push --yes takes them back; to go on sharing, put the rules back into config/sharing.yaml",
+			"%w", takeBackWaits{e.Pushed.Shared.Held})
+	case len(e.Pushed.Shared.Waiting) == 0:
 		return nil
 	}
 	return town.Fail("share records through "+e.Pushed.Remote, "gt federation share preview shows them; gt federation push --yes confirms them",
@@ -187,7 +227,11 @@ func confirmShare(ctx context.Context, call *shell.Call, yes bool) func(records.
 		if err := out.Flush(); err != nil {
 			return err
 		}
-		agreed, err := term.Ask(ctx, call.Stdin, call.Stderr, "Share these records?")
+		question := "Share these records?"
+		if len(p.Rules) == 0 {
+			question = "Take back " + term.Plural(len(p.Removed), "record", "records") + "?"
+		}
+		agreed, err := term.Ask(ctx, call.Stdin, call.Stderr, question)
 		if err != nil || agreed {
 			return err
 		}

@@ -34,6 +34,9 @@ const notInForce = "not in force yet"
 
 // Get returns a setting as it is in force.
 func Get(c *config.Config, name string) (Setting, error) {
+	if name == actorKey {
+		return actor(c), nil
+	}
 	key, err := config.Lookup(name)
 	if err != nil {
 		return Setting{}, err
@@ -47,7 +50,7 @@ func Get(c *config.Config, name string) (Setting, error) {
 
 // List returns every setting as it is in force.
 func List(c *config.Config) ([]Setting, error) {
-	all := []Setting{}
+	all := []Setting{actor(c)}
 	for _, k := range config.Keys() {
 		s, err := Get(c, k.Name)
 		if err != nil {
@@ -61,6 +64,9 @@ func List(c *config.Config) ([]Setting, error) {
 // Set gives a setting a value. For a setting that is not in force yet it returns
 // town.ErrRefused.
 func Set(c *config.Config, name, value string) error {
+	if name == actorKey {
+		return setActor(c, value)
+	}
 	if _, err := c.Set(name, value); err != nil {
 		return err
 	}
@@ -96,6 +102,10 @@ func (s Setting) Say(p *term.Printer) {
 	case config.SourceEnv:
 		p.Line("%s is stored; now %s in the environment says %s", s.Key, s.Env, s.Value)
 	case config.SourceDefault:
+		if s.Value == "" {
+			p.Line("%s is the default", s.Key)
+			break
+		}
 		p.Line("%s is %s, the default", s.Key, s.Value)
 	default:
 		p.Line("%s is %s", s.Key, s.Value)
@@ -123,7 +133,7 @@ func SayAll(p *term.Printer, all []Setting) {
 
 // Names lists all settings, for completion.
 func Names() []string {
-	var all []string
+	all := []string{actorKey}
 	for _, k := range config.Keys() {
 		all = append(all, k.Name)
 	}
