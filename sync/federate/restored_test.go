@@ -59,15 +59,6 @@ func (tt *testTown) backup(path string) (restore func()) {
 	}
 }
 
-// backups are the copies of all parts.
-func (tt *testTown) backups() map[string]func() {
-	all := map[string]func(){}
-	for _, p := range parts {
-		all[p.name] = tt.backup(p.path)
-	}
-	return all
-}
-
 // moveOn has the Town publish edits of every kind, and take over those of another.
 func moveOn(a, b *testTown, url string) {
 	a.t.Helper()
