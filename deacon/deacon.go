@@ -15,7 +15,7 @@ import (
 	"gastown/deacon/part"
 	"gastown/deacon/web"
 	"gastown/planes/ledger"
-	"gastown/town/lockfile"
+	"gastown/town/socket"
 )
 
 // Deacon is the daemon of one Town. It runs once.
@@ -26,17 +26,19 @@ type Deacon struct {
 	host    *host
 	metrics *web.Metrics
 
-	lock    *lockfile.Lock
-	control *guard.Server
-	http    *guard.Server // nil where it does not answer over HTTP
-	limits  []*guard.Limiter
-	watches sync.WaitGroup // goroutines that end with the run
+	controlSocket *socket.Listener
+	control       *guard.Server
+	http          *guard.Server // nil where it does not answer over HTTP
+	limits        []*guard.Limiter
+	watches       sync.WaitGroup // goroutines that end with the run
 
 	mu      sync.Mutex
 	address string // of http, once it listens
 	ending  bool
-	cause   error // the error that ended the Deacon
-	stop    context.CancelFunc
+	// displaced says that the Deacon's directory is not its own any more.
+	displaced bool
+	cause     error // the error that ended the Deacon
+	stop      context.CancelFunc
 }
 
 // New returns the Deacon of a Town. It opens nothing yet.
@@ -108,6 +110,9 @@ func (d *Deacon) end(run *steps) error {
 	d.stop()
 	ctx, cancel := context.WithTimeout(context.Background(), stopBudget)
 	defer cancel()
+	if d.isDisplaced() {
+		run.leave()
+	}
 	err := run.stop(ctx)
 	d.watches.Wait()
 	return err

@@ -35,6 +35,7 @@ type host struct {
 	started  time.Time
 	records  *recorder.Recorder
 	refused  func(listener, reason string)
+	own      *own            // nil until the lock is taken
 	settings *settings.Owner // nil until the settings are read
 	stores   *stores.Stores
 	feed     *feed.Feed
@@ -47,7 +48,7 @@ type host struct {
 
 func newHost(o Options) *host {
 	h := &host{opts: o, started: o.Now().UTC()}
-	h.stores = stores.New(stores.Options{Log: o.Log, Database: o.Database, Config: h.Config, Pause: h.pause, Resume: h.resume})
+	h.stores = stores.New(stores.Options{Log: o.Log, Database: o.Database, Config: h.Config, Own: h.checkOwn, Pause: h.pause, Resume: h.resume})
 	h.feed = feed.New(feed.Options{
 		Operational: h.stores.Operational, Ledger: h.ledger, Now: o.Now,
 		OperationalSign: h.sign(layout.Operational), LedgerSign: h.sign(layout.Ledger),
@@ -121,6 +122,9 @@ func (h *host) ledger(ctx context.Context, fn func(*ledger.Store) error) error {
 	if s, release, ok := h.stores.Ledger(ctx); ok {
 		defer release()
 		return fn(s)
+	}
+	if err := h.checkOwn(); err != nil {
+		return err
 	}
 	cfg := h.Config()
 	s, err := ledger.Open(ctx, h.opts.Database(cfg, layout.Ledger), cfg.Stores[layout.Ledger])

@@ -55,7 +55,7 @@ func TestStartsThatCannotBe(t *testing.T) {
 				t.Errorf("kind of %v", err)
 			}
 			// The start is undone: no lock or socket is left.
-			if _, held, err := Holder(whole); held || err != nil {
+			if now, err := Look(whole); now.Held || err != nil {
 				t.Errorf("the lock is held: %v", err)
 			}
 			if _, err := os.Lstat(whole.SQLSocket()); !os.IsNotExist(err) {

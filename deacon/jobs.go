@@ -31,7 +31,15 @@ func (h *host) jobsOf(s *settings.Settings) ([]schedule.Job, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, j := range jobs {
+	for i, j := range jobs {
+		if j.Run != nil {
+			jobs[i].Run = h.ownJob(j.Run)
+		}
+		if run := j.RunKey; run != nil {
+			jobs[i].RunKey = func(ctx context.Context, key string) (string, error) {
+				return h.ownJob(func(ctx context.Context) (string, error) { return run(ctx, key) })(ctx)
+			}
+		}
 		if _, err := schedule.Parse(j.Schedule); err != nil {
 			return nil, fmt.Errorf("job %s: %w", j.Name, err)
 		}

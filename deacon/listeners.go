@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"syscall"
 	"time"
@@ -29,6 +28,7 @@ func (d *Deacon) listenControl(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	d.controlSocket = l
 	var more []func(*http.ServeMux)
 	for _, p := range offering[part.Controlled](d.host.parts) {
 		more = append(more, p.Control)
@@ -94,8 +94,8 @@ func (d *Deacon) limit(listener string, queue int, exempt func(*http.Request) bo
 	return l
 }
 
-// shut closes a listener and removes its socket.
-func shut(ctx context.Context, s *guard.Server, path string) error {
+// shut closes a listener.
+func shut(ctx context.Context, s *guard.Server) error {
 	if s == nil {
 		return nil
 	}
@@ -104,11 +104,6 @@ func shut(ctx context.Context, s *guard.Server, path string) error {
 	err := s.Close(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = nil // the grace is over, and the requests under way were cut off
-	}
-	if path != "" {
-		if failed := os.Remove(path); failed != nil && !os.IsNotExist(failed) {
-			err = errors.Join(err, failed)
-		}
 	}
 	return err
 }

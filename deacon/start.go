@@ -3,6 +3,7 @@ package deacon
 import (
 	"context"
 	"errors"
+	"os"
 	"slices"
 	"time"
 
@@ -17,31 +18,40 @@ import (
 // steps are the steps of a start, in order.
 func (d *Deacon) steps() []step {
 	all := []step{
-		{"lock", d.takeLock, func(context.Context) error { return d.lock.Release() }},
-		{"orphans", d.endOrphans, nil},
-		{"settings", d.readSettings, nil},
-		{"planes", d.takePlanes, d.host.stores.Close},
-		{"schedule", d.makeSchedule, nil},
+		{name: "lock", do: d.takeLock, undo: func(context.Context) error { return d.host.own.lock.Release() }},
+		{name: "orphans", do: d.endOrphans},
+		{name: "settings", do: d.readSettings},
+		{name: "planes", do: d.takePlanes, undo: d.host.stores.Close, writes: true},
+		{name: "schedule", do: d.makeSchedule},
 	}
 	for _, p := range d.host.starts {
 		all = append(all, d.partStep(p))
 	}
 	return append(all,
-		step{"control", d.listenControl, func(ctx context.Context) error { return shut(ctx, d.control, d.opts.Layout.ControlSocket()) }},
-		step{"http", d.listenHTTP, func(ctx context.Context) error { return shut(ctx, d.http, "") }},
+		step{name: "control", do: d.listenControl, undo: func(ctx context.Context) error { return shut(ctx, d.control) }},
+		step{name: "http", do: d.listenHTTP, undo: func(ctx context.Context) error { return shut(ctx, d.http) }},
 		d.runJobs(),
-		step{"watch", d.watchSettings, nil},
+		step{name: "watch", do: d.watchSettings},
+		step{name: "own", do: d.watchOwn},
 	)
 }
 
-func (d *Deacon) takeLock(ctx context.Context) (err error) {
+func (d *Deacon) takeLock(ctx context.Context) error {
 	for _, path := range []string{d.opts.Layout.CommandSocket(), d.opts.Layout.ControlSocket(), d.opts.Layout.SQLSocket()} {
 		if err := guard.CheckSocket(path); err != nil {
 			return err
 		}
 	}
-	d.lock, err = claim(ctx, d.opts.Layout, d.opts.Command)
-	return err
+	lock, err := claim(ctx, d.opts.Layout, d.opts.Command)
+	if err != nil {
+		return err
+	}
+	directory, err := os.Stat(d.opts.Layout.Deacon())
+	if err != nil {
+		return errors.Join(err, lock.Release())
+	}
+	d.host.own = &own{path: d.opts.Layout.Deacon(), directory: directory, lock: lock}
+	return nil
 }
 
 // readSettings reads the settings for the first time. A malformed schedule ends the
@@ -156,7 +166,8 @@ func (d *Deacon) partStep(p part.Part) step {
 		return nil
 	}
 	if s, ok := p.(part.Stopper); ok {
-		out.undo = s.Stop
+		_, apart := p.(part.Renewed) // it only listens
+		out.undo, out.writes = s.Stop, !apart
 	}
 	return out
 }
@@ -166,14 +177,14 @@ func (d *Deacon) runJobs() step {
 	var cancel context.CancelFunc
 	ended := make(chan bool, 1)
 	return step{
-		"jobs",
-		func(ctx context.Context) error {
+		name: "jobs",
+		do: func(ctx context.Context) error {
 			ctx, cancel = context.WithCancel(context.WithoutCancel(ctx))
 			go func() { ended <- d.host.jobs.Run(ctx) }()
 			<-d.host.jobs.Began()
 			return nil
 		},
-		func(ctx context.Context) error {
+		undo: func(ctx context.Context) error {
 			cancel()
 			select {
 			case all := <-ended:

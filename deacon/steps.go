@@ -16,6 +16,8 @@ type step struct {
 	name string
 	do   func(context.Context) error
 	undo func(context.Context) error
+	// writes says that undo writes files of the Town.
+	writes bool
 }
 
 // steps does steps in order, and undoes those that were done in reverse order.
@@ -40,6 +42,11 @@ func (s *steps) start(ctx context.Context, all []step) error {
 		s.done = append(s.done, st)
 	}
 	return nil
+}
+
+// leave has stop leave out the steps whose undo writes files of the Town.
+func (s *steps) leave() {
+	s.done = slices.DeleteFunc(s.done, func(st step) bool { return st.writes })
 }
 
 // stop undoes the steps of start. When ctx ends it leaves a step that has not

@@ -16,10 +16,10 @@ func TestStepsAreUndoneInReverse(t *testing.T) {
 		var did []string
 		release := make(chan struct{})
 		make := func(name string, fails error, deaf bool) step {
-			return step{name, func(context.Context) error {
+			return step{name: name, do: func(context.Context) error {
 				did = append(did, name)
 				return fails
-			}, func(context.Context) error {
+			}, undo: func(context.Context) error {
 				if deaf {
 					<-release
 					return nil

@@ -2,10 +2,7 @@ package commands
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -19,6 +16,7 @@ import (
 	"gastown/deacon/part"
 	"gastown/town/config"
 	"gastown/town/layout"
+	"gastown/town/socket"
 )
 
 const (
@@ -48,6 +46,7 @@ const Listener = "commands"
 type Part struct {
 	host   Host
 	server *Server // nil until it starts
+	socket *socket.Listener
 
 	ran                *prometheus.CounterVec
 	took               *prometheus.HistogramVec
@@ -61,6 +60,7 @@ var (
 	_ part.Checked  = (*Part)(nil)
 	_ part.Measured = (*Part)(nil)
 	_ part.Reloaded = (*Part)(nil)
+	_ part.Renewed  = (*Part)(nil)
 )
 
 // NewPart returns the part.
@@ -106,6 +106,7 @@ func (p *Part) Start(context.Context) error {
 	if err != nil {
 		return err
 	}
+	p.socket = l
 	p.server = Serve(l, Options{
 		Root: p.host.Layout().Root, Engine: self, Prepare: p.host.Prepare, Log: p.host.Log(), Limits: limits(p.host.Config()),
 		Done:    p.done,
@@ -125,9 +126,14 @@ func (p *Part) done(name string, code int, _, took time.Duration) {
 func (p *Part) Stop(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, stopTime)
 	defer cancel()
-	err := p.server.Close(ctx)
-	if failed := os.Remove(p.host.Layout().CommandSocket()); failed != nil && !errors.Is(failed, fs.ErrNotExist) {
-		err = errors.Join(err, failed)
+	return p.server.Close(ctx)
+}
+
+// Renew implements part.Renewed.
+func (p *Part) Renew() error {
+	renewed, err := p.socket.Renew()
+	if renewed {
+		p.host.Log().Warn("somebody removed the Deacon's command socket; it was put back")
 	}
 	return err
 }

@@ -26,7 +26,7 @@ const (
 // Server runs commands for fronts. Close ends it.
 type Server struct {
 	opts   Options
-	listen *net.UnixListener
+	listen Acceptor
 	life   context.Context
 	end    context.CancelCauseFunc
 	served sync.WaitGroup // the accept loop and each connection
@@ -43,8 +43,14 @@ type Server struct {
 var errStopping = town.Fail("run the command", "run it again: it continues where it stopped",
 	"%w: the Deacon stops; every change that was made is complete, and none was made in part", town.ErrBusy)
 
+// Acceptor accepts the connections of fronts.
+type Acceptor interface {
+	AcceptUnix() (*net.UnixConn, error)
+	Close() error
+}
+
 // Serve runs the commands of fronts that connect to l, which it closes in the end.
-func Serve(l *net.UnixListener, o Options) *Server {
+func Serve(l Acceptor, o Options) *Server {
 	o.defaults()
 	s := &Server{opts: o, listen: l, failed: make(chan error, 1), places: newPlaces(o.Limits)}
 	s.life, s.end = context.WithCancelCause(context.Background())

@@ -24,6 +24,10 @@ import (
 // maxAnswer is the largest answer that is read, in bytes.
 const maxAnswer = 4 << 20
 
+// ErrSilent reports a Deacon that did not answer while its caller waited. It wraps
+// town.ErrBusy.
+var ErrSilent = fmt.Errorf("%w: the Deacon does not answer", town.ErrBusy)
+
 // ErrNoDeacon reports that no process answers on the socket: no Deacon runs.
 var ErrNoDeacon = errors.New("no Deacon runs in this Town")
 
@@ -172,6 +176,9 @@ func (c *Client) send(ctx context.Context, method, what string, in any) (*http.R
 	if err != nil {
 		if errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, os.ErrNotExist) {
 			return nil, town.Fail("ask the Deacon for "+what, "gt deacon start", "%w", ErrNoDeacon)
+		}
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			return nil, town.Fail("ask the Deacon for "+what, "gt deacon status tells what is wrong with it", "%w on %s", ErrSilent, c.path)
 		}
 		if ctx.Err() != nil {
 			return nil, ctx.Err()

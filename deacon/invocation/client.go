@@ -14,7 +14,11 @@ import (
 type Client struct{ fd int }
 
 // connectTime bounds how long Dial waits for a Deacon whose queue is full.
-const connectTime = 5 * time.Second
+const connectTime = 2 * time.Second
+
+// SilentEnv in the environment of an engine says that its front waited in vain for
+// the Deacon.
+const SilentEnv = "GT_DEACON_SILENT"
 
 // Dial connects to a command socket. os.ErrNotExist or ECONNREFUSED mean that no
 // process listens.
@@ -42,17 +46,15 @@ func (c *Client) Close() error { return unix.Close(c.fd) }
 
 // Send sends a request with its streams, and waits for the answer for as long as
 // patience allows. It fails with os.ErrDeadlineExceeded when none comes: nothing
-// was run then, and nothing will be.
+// was run then, and nothing will be without Go. Answer waits longer.
 func (c *Client) Send(r Request, streams [Streams]int, patience time.Duration) (Answer, error) {
 	data, err := r.Encode()
 	if err != nil {
 		return Answer{}, err
 	}
-	limit := unix.NsecToTimeval(patience.Nanoseconds())
-	for _, option := range []int{unix.SO_RCVTIMEO, unix.SO_SNDTIMEO} {
-		if err := unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, option, &limit); err != nil {
-			return Answer{}, os.NewSyscallError("setsockopt", err)
-		}
+	limit := unix.NsecToTimeval(connectTime.Nanoseconds())
+	if err := unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit); err != nil {
+		return Answer{}, os.NewSyscallError("setsockopt", err)
 	}
 	var n int
 	err = retry(func() (err error) {
@@ -64,6 +66,15 @@ func (c *Client) Send(r Request, streams [Streams]int, patience time.Duration) (
 	}
 	if err != nil {
 		return Answer{}, late(err)
+	}
+	return c.Answer(patience)
+}
+
+// Answer waits for the answer to a request that was sent, like Send.
+func (c *Client) Answer(patience time.Duration) (Answer, error) {
+	limit := unix.NsecToTimeval(patience.Nanoseconds())
+	if err := unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &limit); err != nil {
+		return Answer{}, os.NewSyscallError("setsockopt", err)
 	}
 	a, err := readAnswer(reader{c.fd})
 	return a, late(err)

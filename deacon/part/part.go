@@ -100,6 +100,11 @@ type Runner interface {
 	Run(ctx context.Context, name string) (control.Ran, error)
 }
 
+// Renewed is a part with a socket in the Town. Renew is called every second; it puts
+// the socket back if somebody removed it. Its Stop writes no file of the Town, and
+// removes none that is not its own.
+type Renewed interface{ Renew() error }
+
 // Asked is a part that must know that somebody asked for a run of one of its jobs,
 // because such a run does more than one by schedule.
 type Asked interface{ Asked(job string) }

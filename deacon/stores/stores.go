@@ -37,6 +37,13 @@ type Server interface {
 	Lend(context.Context) (release func(context.Context) error, err error)
 }
 
+// renewer is a Server that is reached by files of the Town.
+type renewer interface {
+	// Renew puts back what somebody removed. It fails with lockfile.ErrReplaced
+	// when the databases' directories are not the server's own any more.
+	Renew(context.Context) error
+}
+
 // Options are the options of Stores.
 type Options struct {
 	Log logrus.FieldLogger
@@ -44,6 +51,9 @@ type Options struct {
 	Database func(cfg *config.Config, plane string) doltdb.Options
 	// Config returns the configuration in force.
 	Config func() *config.Config
+	// Own fails when the Town's directory is not the Deacon's any more. It is asked
+	// before a store is opened by its path. May be nil.
+	Own func() error
 	// Pause is called before the planes are lent, and Resume when they are served
 	// again.
 	Pause  func(context.Context) error
@@ -86,6 +96,15 @@ func (s *Stores) Serve(server Server) { s.server = server }
 
 // Served reports whether the planes are served from here.
 func (s *Stores) Served() bool { return s.server != nil }
+
+// Renew looks whether the server can still be reached and owns its files; see
+// renewer.
+func (s *Stores) Renew(ctx context.Context) error {
+	if r, ok := s.server.(renewer); ok {
+		return r.Renew(ctx)
+	}
+	return nil
+}
 
 // Configure applies the settings of a configuration. The stores are reopened for
 // their next use, because their pools may differ.
@@ -175,7 +194,18 @@ func (s *Stores) LendOperational(ctx context.Context) (store *operational.Store,
 	return store, release, true
 }
 
+// own asks Options.Own.
+func (s *Stores) own() error {
+	if s.opts.Own == nil {
+		return nil
+	}
+	return s.opts.Own()
+}
+
 func (s *Stores) openOperational(ctx context.Context) (*operational.Store, error) {
+	if err := s.own(); err != nil {
+		return nil, err
+	}
 	cfg := s.opts.Config()
 	store, err := operational.Open(ctx, s.opts.Database(cfg, layout.Operational), cfg.Stores[layout.Operational])
 	if err == nil {
@@ -200,6 +230,9 @@ func (s *Stores) Ledger(ctx context.Context) (store *ledger.Store, release func(
 }
 
 func (s *Stores) openLedger(ctx context.Context) (*ledger.Store, error) {
+	if err := s.own(); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, openTime)
 	defer cancel()
 	cfg := s.opts.Config()
@@ -218,6 +251,9 @@ func (s *Stores) openLedger(ctx context.Context) (*ledger.Store, error) {
 // Collect collects the garbage of a plane: always, or only if its files have grown
 // enough. did reports whether it collected.
 func (s *Stores) Collect(ctx context.Context, plane string, always bool) (did bool, err error) {
+	if err := s.own(); err != nil {
+		return false, err
+	}
 	opts := s.opts.Database(s.opts.Config(), plane)
 	var db *doltdb.Local
 	if plane == layout.Federation {

@@ -20,6 +20,7 @@ import (
 	"gastown/planes/doltdb/internal/callers"
 	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
+	"gastown/town/lockfile"
 )
 
 const (
@@ -29,6 +30,10 @@ const (
 	// connection, also with a shorter Options.Wait: on a busy machine a server that
 	// works may take that long.
 	leastDial = time.Second
+	// socketDial is the most it waits on the Town's own socket, and silentDial where
+	// the caller has waited already.
+	socketDial = 4 * time.Second
+	silentDial = 500 * time.Millisecond
 )
 
 // errSilent reports a server that accepts connections and does not answer.
@@ -78,6 +83,9 @@ func dialSocket(ctx context.Context, opts Options) (*Local, error) {
 	if _, err := os.Lstat(opts.Socket); errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
+	if opts.stopped() {
+		return nil, opts.silent()
+	}
 	cfg := clientConfig(opts.name(), opts)
 	cfg.Net, cfg.Addr, cfg.User = "unix", opts.Socket, wire.SocketUser
 	over := opts.waits(func() string { return "the Deacon has not answered yet" })
@@ -89,8 +97,7 @@ func dialSocket(ctx context.Context, opts Options) (*Local, error) {
 	case ctx.Err() != nil:
 		return nil, ctx.Err()
 	case errors.Is(err, errSilent):
-		return nil, town.Fail("open the "+opts.name()+" database", "see what it does: gt deacon status",
-			"%w: the Deacon does not answer on %s", town.ErrBusy, opts.Socket)
+		return nil, opts.silent()
 	case absent(err):
 		return nil, nil
 	case isMySQL(err, wire.ErrUnknownDatabase):
@@ -100,6 +107,36 @@ func dialSocket(ctx context.Context, opts Options) (*Local, error) {
 		return nil, town.Fail("open the "+opts.name()+" database",
 			"check who may use "+opts.Socket+", and what gt deacon status says", "%w", err)
 	}
+}
+
+// silent is the error for a server that has the database and does not answer.
+func (o Options) silent() error {
+	op := "open the " + o.name() + " database"
+	h := lockfile.Read(o.Dir + wire.LockSuffix)
+	if h.Stopped() {
+		return town.Fail(op, fmt.Sprintf("kill -CONT %d lets it go on; gt deacon stop ends it", h.PID),
+			"%w: the Deacon (pid %d), which has it open, is stopped", town.ErrBusy, h.PID)
+	}
+	who := "the Deacon"
+	if h.Runs() {
+		who = fmt.Sprintf("the Deacon (pid %d)", h.PID)
+	}
+	return town.Fail(op, "gt deacon status tells what is wrong with it; gt deacon restart ends it and starts another",
+		"%w: %s, which has it open, does not answer on %s", town.ErrBusy, who, o.Socket)
+}
+
+// stopped reports whether the server of the socket is stopped, so that asking it
+// would only take time.
+func (o Options) stopped() bool {
+	h := lockfile.Read(o.Dir + wire.LockSuffix)
+	return h.State != "" && h.Stopped()
+}
+
+// unreachable reports whether a server has the database although there is nothing to
+// connect to. One that works puts its socket back within a second.
+func (o Options) unreachable() bool {
+	h := lockfile.Read(o.Dir + wire.LockSuffix)
+	return h.State == string(wire.Serving) && h.Runs()
 }
 
 // openExternal connects to the server of opts.External and to no other.
@@ -192,10 +229,13 @@ func dial(ctx context.Context, opts Options, cfg *mysql.Config) (*Local, error) 
 
 // dialTime bounds the wait for the server to take a connection.
 func (o Options) dialTime() time.Duration {
-	if o.External != nil {
+	switch {
+	case o.External != nil:
 		return wire.DialTimeout
+	case o.Silent:
+		return silentDial
 	}
-	return min(wire.DialTimeout, max(leastDial, o.Wait))
+	return min(socketDial, max(leastDial, o.Wait))
 }
 
 // clientConnector classifies the error of a connection that ended during its

@@ -38,6 +38,10 @@ var harmlessPattern = regexp.MustCompile(`(?i)^[\s(]*(select|insert|update|delet
 // gone makes an error town.ErrBusy when the server went away. What was not
 // committed has not happened; whether a commit has happened is unknown.
 func gone(err error) error {
+	if isMySQL(err, wire.ErrUnknownDatabase) {
+		return town.Fail("use the database", "run the command again",
+			"%w: the server does not find it any more, because its directory was moved or replaced: %w", town.ErrBusy, err)
+	}
 	if err == nil || !lost(err) || errors.Is(err, town.ErrBusy) {
 		return err
 	}

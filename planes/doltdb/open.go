@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/dolthub/dolt/go/store/nbs"
 	embedded "github.com/dolthub/driver"
@@ -136,8 +137,12 @@ func (o Options) missing(where string) error {
 // in this process. It waits while neither is possible.
 func openHere(ctx context.Context, opts Options) (*Local, error) {
 	var db *Local
+	began := time.Now()
 	lock, err := lockFile(ctx, opts, opts.Dir+wire.LockSuffix, func() (done bool, err error) {
 		if db, err = dialSocket(ctx, opts); db == nil && err == nil && opts.Socket != "" {
+			if time.Since(began) > socketDial && opts.unreachable() {
+				return false, opts.silent()
+			}
 			opts.letServerGo(ctx)
 		}
 		return db != nil, err

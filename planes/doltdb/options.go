@@ -33,6 +33,9 @@ type Options struct {
 	// databases beside Dir; "" for nowhere. When a server answers, the database
 	// is used through it; otherwise it is opened in this process.
 	Socket string
+	// Silent says that the server of Socket did not answer a moment ago, so that
+	// opening the database does not wait for it as long again.
+	Silent bool
 	// External names an existing Dolt SQL server that has the database. Then
 	// nothing else is tried, and Dir gives only the database's name and the
 	// place of its client lock.

@@ -61,7 +61,7 @@ func lockFile(ctx context.Context, opts Options, path string, instead func() (do
 	lock, err := lockfile.Acquire(ctx, path, options)
 	var taken *lockfile.BusyError
 	if errors.As(err, &taken) {
-		return nil, wire.Busy(opts.name(), opts.Wait, taken.Holder)
+		return nil, wire.Busy(opts.name(), taken.Waited, taken.Holder)
 	}
 	return lock, err
 }

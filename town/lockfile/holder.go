@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gastown/town"
+	"gastown/town/process"
 )
 
 const (
@@ -34,7 +35,23 @@ type Holder struct {
 	State string `json:"state,omitempty"`
 	// Since is when it took the lock, to the second.
 	Since time.Time `json:"since,omitzero"`
+	// Start is process.Began of the holder; 0 when it did not say.
+	Start uint64 `json:"start,omitempty"`
 }
+
+// Runs reports whether the process that wrote the holder still runs, and not another
+// one that has got its id. It reports false for a holder that did not say when it
+// was started.
+func (h Holder) Runs() bool {
+	if h.PID <= 0 || h.Start == 0 {
+		return false
+	}
+	began, err := process.Began(h.PID)
+	return err == nil && began == h.Start && process.Alive(h.PID)
+}
+
+// Stopped reports whether the holder does not go on until somebody tells it to.
+func (h Holder) Stopped() bool { return h.Runs() && process.Stopped(h.PID) }
 
 // String words a holder: "pid 12, gt federation sync, since 2026-01-02 15:04:05Z".
 func (h Holder) String() string {
@@ -45,7 +62,10 @@ func (h Holder) String() string {
 	if h.Command != "" {
 		s += ", " + h.Command
 	}
-	if h.State != "" {
+	switch {
+	case h.Stopped():
+		s += ", which is stopped"
+	case h.State != "":
 		s += ", which is " + h.State
 	}
 	if !h.Since.IsZero() {
@@ -57,8 +77,10 @@ func (h Holder) String() string {
 // Note writes the holder into the lock file. State may be empty. A failure is
 // ignored, because the lock is valid without it.
 func (l *Lock) Note(state string) {
+	l.state = state
+	began, _ := process.Began(os.Getpid()) // without /proc nobody could compare it
 	line, err := json.Marshal(Holder{PID: os.Getpid(), Command: plain(l.command), State: state,
-		Since: time.Now().UTC().Truncate(time.Second)})
+		Since: time.Now().UTC().Truncate(time.Second), Start: began})
 	if err != nil {
 		return
 	}

@@ -14,6 +14,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -27,6 +28,9 @@ import (
 const (
 	// defaultPoll is how often a waiting process looks whether the lock is free.
 	defaultPoll = 10 * time.Millisecond
+	// stoppedAfter is how long a wait lasts before a holder that is stopped ends it:
+	// somebody may be about to let it go on.
+	stoppedAfter = 2 * time.Second
 	// waitingAfter is how long a wait lasts before Options.Waiting is called; most
 	// waits are shorter.
 	waitingAfter = time.Second
@@ -79,6 +83,7 @@ func (e *BusyError) Unwrap() error { return town.ErrBusy }
 type Lock struct {
 	file    *os.File
 	command string
+	state   string // the last note
 }
 
 // Acquire takes the lock at path and writes who holds it. It makes the file
@@ -157,6 +162,8 @@ func acquire(ctx context.Context, f *os.File, opts Options, tell bool) (l *Lock,
 		deadline = time.After(opts.Wait)
 	}
 	var quiet func() bool
+	look := time.NewTicker(stoppedAfter)
+	defer look.Stop()
 	for {
 		if opts.Before != nil {
 			if unneeded, err := opts.Before(); unneeded || err != nil {
@@ -182,18 +189,25 @@ func acquire(ctx context.Context, f *os.File, opts Options, tell bool) (l *Lock,
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		case <-deadline:
-			return nil, opts.busy(f.Name())
+			return nil, opts.busy(f.Name(), opts.Wait)
+		case <-look.C:
+			if tell && Read(f.Name()).Stopped() {
+				return nil, opts.busy(f.Name(), stoppedAfter)
+			}
 		case <-tick.C:
 		}
 	}
 }
 
 // busy is the error of a lock that another process still holds.
-func (o Options) busy(path string) error {
+func (o Options) busy(path string, waited time.Duration) error {
+	h := Read(path)
+	next := cmp.Or(o.Next, "wait for it to finish, then run the command again")
+	if h.Stopped() {
+		next = fmt.Sprintf("kill -CONT %d lets it go on", h.PID)
+	}
 	return &town.Error{
-		Op:   cmp.Or(o.Op, "lock "+path),
-		Next: cmp.Or(o.Next, "wait for it to finish, then run the command again"),
-		Err:  &BusyError{Path: path, Holder: Read(path), Waited: o.Wait},
+		Op: cmp.Or(o.Op, "lock "+path), Next: next, Err: &BusyError{Path: path, Holder: h, Waited: waited},
 	}
 }
 

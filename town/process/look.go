@@ -21,6 +21,26 @@ func Alive(pid int) bool {
 	return err != nil || fields[0] != "Z" && fields[0] != "X"
 }
 
+// Began says when a process was started, in ticks of the kernel since the machine
+// was. The id and this number together name no other process.
+func Began(pid int) (uint64, error) {
+	fields, err := stat(pid)
+	if err != nil {
+		return 0, err
+	}
+	if len(fields) < 20 {
+		return 0, fmt.Errorf("/proc/%d/stat is malformed", pid)
+	}
+	return strconv.ParseUint(fields[19], 10, 64)
+}
+
+// Stopped reports whether a process does not go on until it is told to: a signal
+// such as SIGSTOP stopped it, or a debugger has.
+func Stopped(pid int) bool {
+	fields, err := stat(pid)
+	return err == nil && (fields[0] == "T" || fields[0] == "t")
+}
+
 // Session is the id of the session that a process belongs to.
 func Session(pid int) (int, error) {
 	fields, err := stat(pid)
@@ -46,10 +66,13 @@ func stat(pid int) ([]string, error) {
 	return fields, nil
 }
 
-// KillIf kills a process for which the check still holds. It holds the process
-// by a descriptor while it checks, so it never kills another one that has got
-// the same id. A process that is gone is not an error.
-func KillIf(pid int, check func() bool) error {
+// KillIf is SignalIf with SIGKILL.
+func KillIf(pid int, check func() bool) error { return SignalIf(pid, check, unix.SIGKILL) }
+
+// SignalIf sends signals to a process for which the check still holds. It holds the
+// process by a descriptor while it checks, so no signal reaches another one that has
+// got the same id. A process that is gone is not an error.
+func SignalIf(pid int, check func() bool, signals ...unix.Signal) error {
 	handle, err := unix.PidfdOpen(pid, 0)
 	if errors.Is(err, unix.ESRCH) {
 		return nil
@@ -61,8 +84,10 @@ func KillIf(pid int, check func() bool) error {
 	if !check() {
 		return nil
 	}
-	if err := unix.PidfdSendSignal(handle, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
-		return err
+	for _, s := range signals {
+		if err := unix.PidfdSendSignal(handle, s, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+			return err
+		}
 	}
 	return nil
 }

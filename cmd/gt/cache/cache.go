@@ -11,6 +11,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/deacon/control"
@@ -56,12 +57,13 @@ func Commands(p *shell.Program) {
 }
 
 // client connects to the Deacon of the Town.
-func (o *cacheOptions) client() (*control.Client, error) {
+func (o *cacheOptions) client(ctx context.Context, op string) (*control.Client, error) {
 	t, err := o.call.FindTown()
 	if err != nil {
 		return nil, err
 	}
-	return control.NewClient(t.ControlSocket()), nil
+	client, _, err := host.Reach(ctx, t, op)
+	return client, err
 }
 
 func (o *cacheOptions) run(ctx context.Context) error {
@@ -74,7 +76,7 @@ func (o *cacheOptions) run(ctx context.Context) error {
 	case len(o.types) == 0:
 		return town.Fail(op, "gt cache "+o.do+" --all", "%w: say what: --type=%s or --all", town.ErrUsage, strings.Join(control.CacheTypes, "|"))
 	}
-	client, err := o.client()
+	client, err := o.client(ctx, op)
 	if err != nil {
 		return err
 	}
@@ -117,7 +119,7 @@ var cacheNames = map[string]string{
 }
 
 func (o *cacheOptions) stats(ctx context.Context) error {
-	client, err := o.client()
+	client, err := o.client(ctx, "show the statistics of the caches")
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,6 @@ import (
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
-	"gastown/deacon"
 	"gastown/deacon/control"
 	"gastown/town"
 	"gastown/town/layout"
@@ -61,7 +60,7 @@ func Commands(p *shell.Program) {
 		c.Flag("foreground", "Stay, and log to standard error too.").BoolVar(&o.foreground)
 	})
 	add(shell.Command{
-		Name: "stop", Help: "Stop it. What it is doing is finished or undone.", Examples: []string{"gt deacon stop"},
+		Name: "stop", Help: "Stop it: what it is doing is finished or undone. One that does not answer gets SIGTERM, and after 10 s SIGKILL.", Examples: []string{"gt deacon stop"},
 		Permission: shell.MayAdminDeacon, Writes: true, Repeatable: true,
 	}, (*deaconOptions).stop, nil)
 	add(shell.Command{
@@ -113,9 +112,18 @@ func (o *deaconOptions) client() (layout.Town, *control.Client, error) {
 	return t, control.NewClient(t.ControlSocket()), nil
 }
 
+// reach connects to a Deacon that answers; see host.Reach.
+func (o *deaconOptions) reach(ctx context.Context, op string) (*control.Client, control.Status, error) {
+	t, err := o.call.FindTown()
+	if err != nil {
+		return nil, control.Status{}, err
+	}
+	return host.Reach(ctx, t, op)
+}
+
 // reload has the Deacon read the configuration and the schedule anew.
 func (o *deaconOptions) reload(ctx context.Context) error {
-	_, client, err := o.client()
+	client, _, err := o.reach(ctx, "reload the Deacon's configuration")
 	if err != nil {
 		return err
 	}
@@ -128,62 +136,6 @@ func (o *deaconOptions) reload(ctx context.Context) error {
 	return o.call.Summary(struct {
 		Reloaded bool `json:"reloaded"`
 	}{true}, func(p *term.Printer) { p.Line("the Deacon has read its configuration and schedule") })
-}
-
-// stopped is the result of gt deacon stop.
-type stopped struct {
-	// Stopped is false when no Deacon ran.
-	Stopped bool `json:"stopped"`
-}
-
-func (o *deaconOptions) stop(ctx context.Context) error {
-	did, err := o.stopAndWait(ctx)
-	if err != nil {
-		return err
-	}
-	return o.call.Summary(stopped{did}, func(p *term.Printer) {
-		if did {
-			p.Line("the Deacon has stopped")
-		} else {
-			p.Line("no Deacon runs in this Town")
-		}
-	})
-}
-
-// stopAndWait asks the Deacon to stop and waits until it has ended. did is false
-// when none ran. It also waits for a Deacon that is still starting.
-func (o *deaconOptions) stopAndWait(ctx context.Context) (did bool, err error) {
-	t, client, err := o.client()
-	if err != nil {
-		return false, err
-	}
-	defer client.Close()
-	waiting, cancel := context.WithTimeout(ctx, o.call.Wait)
-	defer cancel()
-	for asked := false; ; {
-		who, held, err := deacon.Holder(t)
-		if err != nil || !held {
-			return did, err
-		}
-		did = true
-		o.call.Progress().Wait("the Deacon stops (" + who + ")")
-		if !asked {
-			switch err := client.Stop(waiting); {
-			case err == nil:
-				asked = true
-			case !errors.Is(err, control.ErrNoDeacon) && waiting.Err() == nil:
-				return did, err
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return did, ctx.Err()
-		case <-waiting.Done():
-			return did, town.Fail("stop the Deacon", "gt deacon logs shows what it waits for",
-				"%w: %s does not end (waited %s)", town.ErrBusy, who, o.call.Wait)
-		case <-time.After(deaconPoll):
-		}
-	}
 }
 
 func (o *deaconOptions) run(ctx context.Context) error {

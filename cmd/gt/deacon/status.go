@@ -8,9 +8,7 @@ import (
 	"time"
 
 	"gastown/cmd/internal/term"
-	"gastown/deacon"
 	"gastown/deacon/control"
-	"gastown/town"
 )
 
 // maxAlive is how many agents gt deacon status names; --json lists all.
@@ -29,25 +27,14 @@ type deaconStatus struct {
 }
 
 func (o *deaconOptions) status(ctx context.Context) error {
-	t, client, err := o.client()
+	client, s, err := o.reach(ctx, "ask the Deacon for status")
+	if errors.Is(err, control.ErrNoDeacon) {
+		return errors.Join(err, o.call.Show(deaconStatus{}, func(p *term.Printer) { p.Line("no Deacon runs in this Town") }))
+	}
 	if err != nil {
 		return err
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, o.call.Wait)
-	defer cancel()
-	s, err := client.Status(ctx)
-	if errors.Is(err, control.ErrNoDeacon) {
-		who, held, lockErr := deacon.Holder(t)
-		if held {
-			return town.Fail("ask the Deacon for status", "try again in a moment", "%w: %s starts or stops", town.ErrBusy, who)
-		}
-		none := o.call.Show(deaconStatus{}, func(p *term.Printer) { p.Line("no Deacon runs in this Town") })
-		return errors.Join(err, lockErr, none)
-	}
-	if err != nil {
-		return err
-	}
 	// The Deacon may be unable to read the agents now; the rest of the status is
 	// worth printing without them.
 	soon, cancel := context.WithTimeout(ctx, alivePatience)

@@ -30,8 +30,6 @@ const (
 	// done; minInodes the same in files.
 	minFree   = 64 << 20
 	minInodes = 1000
-	// deaconDeadline bounds the request to the Deacon.
-	deaconDeadline = 5 * time.Second
 	// diskWarning and diskCritical, in percent, are used when the configuration
 	// cannot be read.
 	diskWarning, diskCritical = 80, 95
@@ -185,18 +183,25 @@ func (d *doctor) schedule(context.Context) ([]finding, error) {
 
 // deacon asks the Town's Deacon for its status.
 func (d *doctor) deacon(ctx context.Context) ([]finding, error) {
-	client := control.NewClient(d.layout.ControlSocket())
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, deaconDeadline)
-	defer cancel()
-	status, err := client.Status(ctx)
-	if errors.Is(err, control.ErrNoDeacon) {
-		return []finding{{Severity: note, What: "no Deacon runs", Why: "nothing syncs or is checked by itself", Next: "gt deacon start"}}, nil
-	}
+	presence, err := deacon.Look(d.layout)
 	if err != nil {
-		return []finding{{Severity: problem, What: shell.Message(err), Why: "commands that need it fail", Next: "gt deacon restart"}}, nil
+		return nil, err
 	}
 	var found []finding
+	for _, pid := range deacon.Others(d.layout, presence.PID) {
+		found = append(found, finding{Severity: problem,
+			What: fmt.Sprintf("a second Deacon (pid %d) was started in this Town, and its directory or lock was moved or removed since", pid),
+			Why:  "one of the two works on files that are not this Town's any more; such a Deacon ends by itself, unless it is stopped or hangs",
+			Next: fmt.Sprintf("kill %d, and if it stays: kill -CONT %d", pid, pid)})
+	}
+	client, status, err := host.Reach(ctx, d.layout, "ask the Deacon for status")
+	if errors.Is(err, control.ErrNoDeacon) {
+		return append(found, finding{Severity: note, What: "no Deacon runs", Why: "nothing syncs or is checked by itself", Next: "gt deacon start"}), nil
+	}
+	if err != nil {
+		return append(found, finding{Severity: problem, What: shell.Message(err), Why: "commands that need the Town's planes fail", Next: shell.Advice(err)}), nil
+	}
+	client.Close()
 	if status.Problem != "" {
 		found = append(found, finding{Severity: warning, What: "the Deacon refused its configuration: " + town.Clip(status.Problem, 500),
 			Why: "it goes on with the former one", Next: "correct the file, then gt deacon status"})

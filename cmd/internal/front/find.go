@@ -15,6 +15,7 @@ import (
 const (
 	townConfig    = "config/town.yaml"
 	commandSocket = ".gt/deacon/command.sock"
+	deaconLock    = ".gt/deacon/deacon.lock"
 )
 
 // engineName is the program a front becomes.

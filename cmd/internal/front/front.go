@@ -28,9 +28,13 @@ import (
 	"gastown/deacon/invocation"
 )
 
-// patience is how long the Deacon has to say whether it runs the command. After
-// it the front runs the command itself.
-const patience = 5 * time.Second
+const (
+	// patience is how long the Deacon has to say whether it runs the command. After
+	// it the front runs the command itself.
+	patience = 4 * time.Second
+	// glance is how often the front looks meanwhile whether the Deacon is stopped.
+	glance = 300 * time.Millisecond
+)
 
 // backgroundEvery is how often a front in the background looks whether it still is.
 const backgroundEvery = 100 * time.Millisecond
@@ -72,6 +76,8 @@ type front struct {
 	args    []string
 	dir     string
 	engine  string
+	// silent says that the Deacon did not answer.
+	silent bool
 }
 
 // hand gives the command to the Deacon. done is false when the front must become
@@ -84,10 +90,17 @@ func (f *front) hand() (code int, done bool) {
 	if !ok {
 		return 0, false
 	}
+	if isStopped(filepath.Join(root, deaconLock)) {
+		// The descriptors that are sent would stay open in its queue, so that
+		// whoever reads this command's output would wait for the end of it.
+		f.silent = true
+		return 0, false
+	}
 	// Signals are caught before the command can begin, so that none is lost.
 	signals := make(chan os.Signal, 4)
 	c, err := invocation.Dial(filepath.Join(root, commandSocket))
 	if err != nil {
+		f.silent = errors.Is(err, syscall.EAGAIN) // its queue is full
 		return 0, false
 	}
 	defer c.Close()
@@ -98,7 +111,12 @@ func (f *front) hand() (code int, done bool) {
 	waiting := beginNotice("waiting for the Deacon")
 	answer, err := c.Send(invocation.Request{
 		Program: f.program, Engine: engine, Self: self(), Dir: f.dir, Umask: umask(), Args: f.args, Env: os.Environ(),
-	}, [invocation.Streams]int{0, 1, 2}, patience)
+	}, [invocation.Streams]int{0, 1, 2}, glance)
+	for waited := glance; errors.Is(err, os.ErrDeadlineExceeded) && !f.silent; waited += glance {
+		if f.silent = waited > patience || isStopped(filepath.Join(root, deaconLock)); !f.silent {
+			answer, err = c.Answer(glance)
+		}
+	}
 	waiting.end()
 	if err != nil || answer.Declined {
 		return 0, false
@@ -236,7 +254,11 @@ func (f *front) become() int {
 	if called == "" || filepath.Base(called) != f.program {
 		called = f.program // by which the engine knows what it is
 	}
-	err := syscall.Exec(f.engine, append([]string{called}, f.args...), os.Environ())
+	env := os.Environ()
+	if f.silent {
+		env = append(env, invocation.SilentEnv+"=1")
+	}
+	err := syscall.Exec(f.engine, append([]string{called}, f.args...), env)
 	return f.fail(exitFailed, fmt.Errorf("start %s: %w", f.engine, err), "make build, or install it again")
 }
 

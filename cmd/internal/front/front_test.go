@@ -8,11 +8,14 @@ import (
 	"gastown/town/layout"
 )
 
-// The front repeats two paths of town/layout, which it cannot link.
+// The front repeats three paths of town/layout, which it cannot link.
 func TestPathsAreTheLayouts(t *testing.T) {
 	town := layout.Town{Root: "/town"}
 	if got := filepath.Join("/town", townConfig); got != town.Config() {
 		t.Errorf("%s, want %s", got, town.Config())
+	}
+	if got := filepath.Join("/town", deaconLock); got != town.DeaconLock() {
+		t.Errorf("%s, want %s", got, town.DeaconLock())
 	}
 	if got := filepath.Join("/town", commandSocket); got != town.CommandSocket() {
 		t.Errorf("%s, want %s", got, town.CommandSocket())

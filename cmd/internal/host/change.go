@@ -51,7 +51,13 @@ func (h *Host) Borrow(ctx context.Context) (release func() error, err error) {
 	if !errors.Is(err, doltdb.ErrServed) || opts.External != nil {
 		return nil, err
 	}
-	client := control.NewClient(h.Layout.ControlSocket())
+	client, _, reachErr := Reach(ctx, h.Layout, "borrow the planes from the Deacon")
+	if errors.Is(reachErr, control.ErrNoDeacon) {
+		return nil, err // it has just ended
+	}
+	if reachErr != nil {
+		return nil, reachErr
+	}
 	giveBack, lendErr := client.Lend(ctx)
 	if lendErr != nil {
 		client.Close()

@@ -9,6 +9,7 @@ import (
 	"errors"
 
 	"gastown/cmd/internal/shell"
+	"gastown/deacon/invocation"
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
@@ -54,6 +55,7 @@ func (h *Host) Database(plane string) doltdb.Options {
 	if opts.External != nil {
 		opts.External.Getenv = h.call.Getenv
 	}
+	opts.Silent = h.call.Getenv(invocation.SilentEnv) != ""
 	opts.Actor, opts.Wait, opts.Command = h.Actor, h.call.Wait, h.call.Name
 	opts.Waiting = h.call.Progress().Wait
 	return opts

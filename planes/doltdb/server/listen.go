@@ -3,7 +3,6 @@ package server
 import (
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -13,6 +12,7 @@ import (
 
 	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
+	"gastown/town/socket"
 )
 
 // acceptPause is how long a listener pauses that cannot accept at the moment,
@@ -20,13 +20,12 @@ import (
 const acceptPause = 50 * time.Millisecond
 
 // listen binds all addresses.
-func (o Options) listen(r *running) (*listeners, error) {
-	socket, err := listenSocket(o.Socket)
-	if err != nil {
+func (o Options) listen(r *running) (_ *listeners, err error) {
+	if r.socket, err = listenSocket(o.Socket); err != nil {
 		return nil, err
 	}
 	if o.Listen == "" {
-		return newListeners(socket), nil
+		return newListeners(r.socket), nil
 	}
 	r.tcp, err = net.Listen("tcp", o.Listen)
 	if err != nil {
@@ -34,14 +33,14 @@ func (o Options) listen(r *running) (*listeners, error) {
 			err = town.Fail("serve the databases", "end the program that has it, or set dolt.listen to another port",
 				"%w: another program listens on %s", town.ErrBusy, o.Listen)
 		}
-		return nil, errors.Join(err, socket.Close())
+		return nil, errors.Join(err, r.socket.Close())
 	}
-	return newListeners(socket, o.lobby(r.tcp)), nil
+	return newListeners(r.socket, o.lobby(r.tcp)), nil
 }
 
 // listenSocket binds the unix socket. The caller holds the databases' locks, so
 // a socket on which nobody answers was left by a process that has ended.
-func listenSocket(path string) (net.Listener, error) {
+func listenSocket(path string) (*socket.Listener, error) {
 	if err := privateDir(filepath.Dir(path)); err != nil {
 		return nil, err
 	}
@@ -50,18 +49,9 @@ func listenSocket(path string) (net.Listener, error) {
 		return nil, town.Fail("serve the databases", "end the process that answers there",
 			"%w: %s is in use by another process", town.ErrBusy, path)
 	}
-	if info, err := os.Lstat(path); err == nil && info.Mode()&fs.ModeSocket == 0 {
-		return nil, town.Fail("serve the databases", "move it away", "%w: %s exists and is not a socket", town.ErrRefused, path)
-	}
-	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return nil, err
-	}
-	l, err := net.Listen("unix", path)
+	l, err := socket.Listen(path)
 	if err != nil {
-		return nil, fmt.Errorf("serve the databases on %s: %w", path, err)
-	}
-	if err := os.Chmod(path, 0o600); err != nil {
-		return nil, errors.Join(err, l.Close())
+		return nil, fmt.Errorf("serve the databases: %w", err)
 	}
 	return l, nil
 }

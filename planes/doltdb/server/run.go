@@ -21,6 +21,7 @@ import (
 	"gastown/planes/doltdb/internal/engine"
 	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
+	"gastown/town/socket"
 )
 
 // killGrace bounds how long a statement may go on after it was told to end.
@@ -38,6 +39,7 @@ type running struct {
 	engine *sqlengine.SqlEngine
 	server *gms.Server
 	gate   *gate
+	socket *socket.Listener
 	tcp    net.Listener  // nil when there is none
 	done   chan struct{} // closed when it has stopped accepting
 }

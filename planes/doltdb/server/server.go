@@ -13,6 +13,7 @@ package server
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"net"
 	"path/filepath"
 	"sync"
@@ -53,6 +54,7 @@ type Server struct {
 	mu    sync.Mutex       // held while the server starts, stops, or is lent
 	run   *running         // nil while it is lent
 	locks []*lockfile.Lock // nil while it is lent
+	dirs  []fs.FileInfo    // of Options.Planes, since they were opened
 }
 
 // Start takes the databases' locks, waiting for them as an opening does, and
@@ -153,7 +155,10 @@ func (s *Server) start(ctx context.Context) (err error) {
 		return err
 	}
 	s.note(wire.Starting)
-	if s.run, err = s.opts.run(ctx, s.opener); err != nil {
+	if s.dirs, err = s.opts.directories(); err == nil {
+		s.run, err = s.opts.run(ctx, s.opener)
+	}
+	if err != nil {
 		return errors.Join(err, s.release())
 	}
 	s.note(wire.Serving)

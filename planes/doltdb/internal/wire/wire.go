@@ -3,6 +3,7 @@
 package wire
 
 import (
+	"fmt"
 	"time"
 
 	"gastown/town"
@@ -67,7 +68,7 @@ func SharedLock(database string) string { return LockPrefix + "shared-" + databa
 
 // Describe names the process that holds a database's lock.
 func Describe(h lockfile.Holder) string {
-	if h.State == string(Serving) {
+	if h.State == string(Serving) && !h.Stopped() {
 		h.State = "serving it but does not answer"
 	}
 	return h.String()
@@ -75,7 +76,11 @@ func Describe(h lockfile.Holder) string {
 
 // Busy is the error for a database that another process holds.
 func Busy(database string, wait time.Duration, h lockfile.Holder) error {
-	return town.Fail("open the "+database+" database", "wait for it to finish, then run the command again",
+	next := "wait for it to finish, then run the command again"
+	if h.Stopped() {
+		next = fmt.Sprintf("kill -CONT %d lets it go on; where it is the Deacon, gt deacon stop ends it", h.PID)
+	}
+	return town.Fail("open the "+database+" database", next,
 		"%w: held by %s (waited %s)", town.ErrBusy, Describe(h), wait)
 }
 
