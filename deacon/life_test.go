@@ -121,8 +121,8 @@ func TestLife(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if who, held, err := Holder(p.layout); err != nil || !held || !strings.Contains(who, fmt.Sprint(os.Getpid())) {
-		t.Errorf("%q, %v, %v", who, held, err)
+	if now, err := Look(p.layout); err != nil || !now.Held || now.PID != os.Getpid() || now.Stopped {
+		t.Errorf("%+v, %v", now, err)
 	}
 	// gt deacon stop ends the Deacon without losing heartbeats.
 	if err := r.client.Stop(t.Context()); err != nil {
@@ -134,8 +134,8 @@ func TestLife(t *testing.T) {
 	if word := notified() + notified(); word != "READY=1STOPPING=1" {
 		t.Errorf("systemd was told %q", word)
 	}
-	if _, held, err := Holder(p.layout); err != nil || held {
-		t.Errorf("held %v, %v", held, err)
+	if now, err := Look(p.layout); err != nil || now.Held {
+		t.Errorf("held %v, %v", now.Held, err)
 	}
 	left, err := filepath.Glob(filepath.Join(p.layout.Deacon(), "*.sock"))
 	if err != nil || len(left) > 0 {

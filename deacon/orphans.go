@@ -17,6 +17,9 @@ import (
 // happened.
 func (d *Deacon) endOrphans(context.Context) error {
 	locks := filepath.Dir(d.opts.Layout.Lock(""))
+	if real, err := filepath.EvalSymlinks(locks); err == nil {
+		locks = real // which is what the kernel calls it
+	}
 	for _, pid := range orphans(locks) {
 		if err := process.KillIf(pid, func() bool { return isOrphan(pid, locks) }); err != nil {
 			d.log.WithError(err).WithField("pid", pid).Warn("a process that a killed gt left could not be ended")

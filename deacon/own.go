@@ -57,7 +57,8 @@ func (d *Deacon) watchOwn(ctx context.Context) error {
 // concurrent use.
 type own struct {
 	path      string
-	directory fs.FileInfo // of the lock, as it was at the start
+	link      func() error // makes the link to the directory, if there is to be one
+	directory fs.FileInfo  // of the lock, as it was at the start
 
 	mu   sync.Mutex
 	lock *lockfile.Lock
@@ -82,6 +83,9 @@ func (o *own) check(log logrus.FieldLogger) (err error) {
 		}
 	}()
 	now, err := os.Stat(o.path)
+	if errors.Is(err, fs.ErrNotExist) && o.link() == nil { // git clean removes it
+		now, err = os.Stat(o.path)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%w: %s is gone", errDisplaced, o.path)

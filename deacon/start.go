@@ -50,7 +50,7 @@ func (d *Deacon) takeLock(ctx context.Context) error {
 	if err != nil {
 		return errors.Join(err, lock.Release())
 	}
-	d.host.own = &own{path: d.opts.Layout.Deacon(), directory: directory, lock: lock}
+	d.host.own = &own{path: d.opts.Layout.Deacon(), link: d.opts.Layout.Link, directory: directory, lock: lock}
 	return nil
 }
 

@@ -33,7 +33,7 @@ func stopDeacon(root string) {
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()
 	for ctx.Err() == nil {
-		if _, held, err := deacon.Holder(t); err != nil || !held {
+		if p, err := deacon.Look(t); err != nil || !p.Held {
 			return
 		}
 		<-tick.C

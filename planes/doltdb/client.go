@@ -118,11 +118,11 @@ func (o Options) silent() error {
 			"%w: the Deacon (pid %d), which has it open, is stopped", town.ErrBusy, h.PID)
 	}
 	who := "the Deacon"
-	if h.Runs() {
+	if h.State == string(wire.Serving) && h.Runs() {
 		who = fmt.Sprintf("the Deacon (pid %d)", h.PID)
 	}
 	return town.Fail(op, "gt deacon status tells what is wrong with it; gt deacon restart ends it and starts another",
-		"%w: %s, which has it open, does not answer on %s", town.ErrBusy, who, o.Socket)
+		"%w: %s does not answer on %s", town.ErrBusy, who, o.Socket)
 }
 
 // stopped reports whether the server of the socket is stopped, so that asking it

@@ -7,7 +7,8 @@
 //	  config/sharing.yaml    which records of the ledger leave (0600)
 //	  federation/            files people edit: roles/ formulas/ templates/
 //	  deacon/schedule.yaml   when the Deacon's jobs run, where that differs from the default
-//	  .gt/                   gt's own; never edited, never tracked
+//	  .gt/                   gt's own; never edited, never tracked; in a Git
+//	                         repository a link to .git/gt (see GitPlace)
 //	    data/<plane>/        one Dolt data directory per plane
 //	    exchange/<name>/     records shared through a remote, a Dolt data directory
 //	    remotes/<name>/      one federation remote: mirror/ objects.git/ state.json
@@ -142,6 +143,7 @@ func Find(dir string) (Town, error) {
 	for d := dir; ; d = filepath.Dir(d) {
 		t := Town{Root: d}
 		if _, err := os.Stat(t.Config()); err == nil {
+			_ = t.Link() // what needs the link says that it is missing
 			return t, nil
 		}
 		if d == filepath.Dir(d) {

@@ -139,7 +139,7 @@ func (o *deaconOptions) reload(ctx context.Context) error {
 }
 
 func (o *deaconOptions) run(ctx context.Context) error {
-	_, client, err := o.client()
+	client, _, err := o.reach(ctx, "run "+town.Clip(o.name, 64))
 	if err != nil {
 		return err
 	}

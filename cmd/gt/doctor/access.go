@@ -43,6 +43,9 @@ func (d *doctor) permissions(ctx context.Context) (found []finding, err error) {
 func (d *doctor) writable(ctx context.Context, found []finding) ([]finding, error) {
 	other := 0
 	for _, root := range []string{filepath.Dir(d.layout.Config()), d.layout.Private(), d.layout.Files()} {
+		if real, err := filepath.EvalSymlinks(root); err == nil {
+			root = real
+		}
 		err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 			if ctx.Err() != nil {
 				return ctx.Err()

@@ -53,6 +53,18 @@ func (d *doctor) parts(ctx context.Context) (found []finding, err error) {
 		found = append(found, finding{Severity: warning, What: "a join was interrupted, or is under way",
 			Why: "until it is known which store is in place the Town works with either", Next: "gt federation status, which finds out"})
 	}
+	if host.Exposed(t) {
+		place, _ := t.GitPlace()
+		found = append(found, finding{Severity: warning, What: t.Private() + " lies in the work tree of a Git repository",
+			Why: "git clean -xdf would delete the Town's databases", Fix: "moves it to " + place + ", and leaves a link in its place; stop the Deacon first",
+			repair: func(context.Context) error {
+				_, err := host.Shelter(t, "gt doctor")
+				if err == nil {
+					_, err = host.IgnorePrivate(t)
+				}
+				return err
+			}})
+	}
 	p, err := gitcmd.Locate(ctx, t.Root, host.Git(d.call))
 	if err != nil || p.Top == "" {
 		return found, nil // not in a repository, or one that is examined under hooks
@@ -64,7 +76,7 @@ func (d *doctor) parts(ctx context.Context) (found []finding, err error) {
 	if tracked {
 		found = append(found, finding{Severity: warning, What: t.Private() + " is not ignored by the Git repository " + p.Top,
 			Why: "a commit of everything would publish the Town's databases, and a checkout could put old ones in their place",
-			Fix: "adds /.gt/ to .gitignore", repair: func(context.Context) error { _, err := host.IgnorePrivate(t); return err }})
+			Fix: "adds /.gt to .gitignore", repair: func(context.Context) error { _, err := host.IgnorePrivate(t); return err }})
 	}
 	return found, nil
 }

@@ -70,6 +70,14 @@ func (o *installOptions) run(ctx context.Context) (err error) {
 	if err := o.check(t); err != nil {
 		return err
 	}
+	if err := t.Link(); err != nil {
+		return err
+	}
+	if o.git {
+		if err := host.PrepareShelter(t); err != nil {
+			return err
+		}
+	}
 	unlock, err := o.call.Lock(ctx, t, "install")
 	if err != nil {
 		return town.Fail("install a Town in "+t.Root, "", "%w", err)
@@ -87,7 +95,17 @@ func (o *installOptions) run(ctx context.Context) (err error) {
 		return fmt.Errorf("install a Town in %s: %w", t.Root, err)
 	}
 	out.Made = append(out.Made, made...)
-	if o.git {
+	sheltered, err := host.Shelter(t, o.call.Name)
+	switch {
+	case errors.Is(err, town.ErrBusy):
+		o.call.Hint("git clean -xdf would delete %s: %v", t.Private(), err)
+	case err != nil:
+		return err
+	case sheltered:
+		place, _ := t.GitPlace()
+		out.Made = append(out.Made, place+", where git clean does not find the Town's databases")
+	}
+	if o.git || sheltered {
 		changed, err := host.IgnorePrivate(t)
 		if err != nil {
 			return err

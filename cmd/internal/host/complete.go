@@ -15,7 +15,7 @@ import (
 )
 
 // ignored are the paths that a Town's own Git repository must not track.
-const ignored = "/.gt/"
+const ignored = "/.gt"
 
 // Complete makes everything that a Town with a configuration is missing: access
 // control, planes, files. It overwrites nothing. made lists what it made, for
@@ -64,7 +64,9 @@ func IgnorePrivate(t layout.Town) (changed bool, err error) {
 	}
 	text := string(data)
 	for line := range strings.Lines(text) {
-		if strings.Trim(strings.TrimSpace(line), "/") == strings.Trim(ignored, "/") {
+		// With a slash at the end the line would mean a directory, and not the link to
+		// one.
+		if strings.TrimPrefix(strings.TrimSpace(line), "/") == strings.TrimPrefix(ignored, "/") {
 			return false, nil
 		}
 	}

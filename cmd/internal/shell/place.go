@@ -35,6 +35,7 @@ func FindTown(dir, named string) (layout.Town, error) {
 		return t, town.Fail("use the Town "+t.Root, "name another with --town DIR or GT_ROOT, or make it: gt install "+t.Root,
 			"%w: there is no config/town.yaml in it", town.ErrUsage)
 	}
+	_ = t.Link() // what needs the link says that it is missing
 	return t, nil
 }
 

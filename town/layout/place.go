@@ -1,0 +1,79 @@
+package layout
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// GitPlace is where the private directory of a Town is whose own directory is the
+// work tree of a Git repository: inside the repository's own directory, which
+// git clean never touches. Private is then a link to it. ok is false when there is
+// no repository at the Town's root.
+//
+// In a linked worktree the place is in the directory that all worktrees share, since
+// git removes the worktree's own directory when it believes that the worktree is
+// gone.
+func (t Town) GitPlace() (path string, ok bool) {
+	own := t.join(".git")
+	info, err := os.Stat(own)
+	if err != nil {
+		return "", false
+	}
+	if info.IsDir() {
+		return filepath.Join(own, "gt"), true
+	}
+	dir, ok := pointer(own, "gitdir: ")
+	if !ok {
+		return "", false
+	}
+	shared, ok := pointer(filepath.Join(dir, "commondir"), "")
+	if !ok {
+		return filepath.Join(dir, "gt"), true // a repository whose directory is elsewhere
+	}
+	return filepath.Join(shared, "gt-worktrees", filepath.Base(dir)), true
+}
+
+// pointer reads a file of Git that names a directory, relative to the file's own.
+func pointer(path, prefix string) (dir string, ok bool) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return "", false
+	}
+	dir, ok = strings.CutPrefix(strings.TrimSpace(string(text)), prefix)
+	if ok && !filepath.IsAbs(dir) {
+		dir = filepath.Join(filepath.Dir(path), dir)
+	}
+	return filepath.Clean(dir), ok
+}
+
+// Link makes the link that leads to the private directory in GitPlace, if that
+// exists and nothing is in the link's place: git clean removes the link.
+func (t Town) Link() error {
+	if _, err := os.Lstat(t.Private()); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	place, ok := t.GitPlace()
+	if !ok {
+		return nil
+	}
+	if _, err := os.Stat(filepath.Join(place, "data")); err != nil {
+		return nil // it is not a Town's
+	}
+	err := os.Symlink(t.target(place), t.Private())
+	if errors.Is(err, fs.ErrExist) {
+		return nil // another process was faster
+	}
+	return err
+}
+
+// target is what the link holds: a path that a copy of the whole Town understands,
+// where that is possible.
+func (t Town) target(place string) string {
+	if rel, err := filepath.Rel(t.Root, place); err == nil && filepath.IsLocal(rel) {
+		return rel
+	}
+	return place
+}
