@@ -39,7 +39,9 @@ type model struct {
 	towns []*modelTown
 	// kept is every text that was recorded; starter texts count.
 	kept map[wrote]bool
-	n    int // texts made so far
+	// published is every text that a Town held when the remote confirmed its state.
+	published map[wrote]bool
+	n         int // texts made so far
 }
 
 // modelTown is a Town and what its person remembers.
@@ -51,6 +53,10 @@ type modelTown struct {
 	pending map[string]string
 	// racing is an edit to make while a call of the engine runs; nil for none.
 	racing *race
+	// saved is the Town's copy; nil for none. cancel stops a call at the step stopAt.
+	saved  *saved
+	stopAt string
+	cancel context.CancelFunc
 }
 
 // race is an edit made at a moment of a call.
@@ -93,7 +99,7 @@ func (tpl template) start(t testing.TB, dir string) *model {
 	if out, err := exec.Command("cp", "-a", tpl.dir+"/.", dir).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	m := &model{t: t, url: filepath.Join(dir, "federation.git"), kept: map[wrote]bool{}}
+	m := &model{t: t, url: filepath.Join(dir, "federation.git"), kept: map[wrote]bool{}, published: map[wrote]bool{}}
 	for _, name := range modelTowns {
 		mt := &modelTown{pending: map[string]string{}}
 		mt.testTown = &testTown{t: t, dir: filepath.Join(dir, name), stores: &memoryStores{uuid: "uuid-of-" + modelTowns[0]}}
@@ -115,6 +121,7 @@ func (tpl template) start(t testing.TB, dir string) *model {
 		mt.shown = mt.documents()
 		for path, text := range mt.shown {
 			m.kept[wrote{path, text}] = true
+			m.published[wrote{path, text}] = true
 		}
 		m.towns = append(m.towns, mt)
 	}
@@ -123,7 +130,13 @@ func (tpl template) start(t testing.TB, dir string) *model {
 
 func (mt *modelTown) String() string { return mt.opts.Name }
 
+// GoString is how a failed history names the Town.
+func (mt *modelTown) GoString() string { return mt.opts.Name }
+
 func (mt *modelTown) progress(e Progress) {
+	if mt.cancel != nil && mt.stopAt == e.Phase {
+		mt.cancel()
+	}
 	if r := mt.racing; r != nil && r.phase != "" && r.phase == e.Phase {
 		r.once.Do(func() { mt.write(r.path, r.text) })
 	}
@@ -242,6 +255,9 @@ func (m *model) call(mt *modelTown, name string, records bool, call func(context
 	if r != nil {
 		m.afterRace(mt, name, r)
 	}
+	if name == "push" || name == "sync" {
+		maps.Copy(m.published, mt.keeps())
+	}
 }
 
 // afterRace finds an edit that was made during a call: it is in its file, beside it,
@@ -353,18 +369,7 @@ func (m *model) end() {
 // inForce checks that the files show the rows.
 func (m *model) inForce(mt *modelTown) {
 	m.t.Helper()
-	rows := map[string]string{}
-	err := mt.Read(m.t.Context(), func(s *federation.Store) error {
-		return s.Changed(m.t.Context(), "", "HEAD", func(st federation.State) error {
-			if !st.Absent {
-				rows[st.Path()] = st.Text
-			}
-			return nil
-		})
-	})
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	rows := mt.inForceNow()
 	if diff := cmp.Diff(rows, mt.documents()); diff != "" {
 		m.t.Errorf("%s: rows and files differ:\n%s", mt.opts.Name, diff)
 	}
