@@ -6,6 +6,7 @@ import (
 	"syscall"
 
 	"gastown/planes/doltdb"
+	"gastown/planes/federation"
 	"gastown/sync/gitremote"
 	"gastown/town"
 )
@@ -19,6 +20,8 @@ func (e *Engine) advise(op string, r Remote, err error) error {
 	next := diskAdvice(err)
 	switch {
 	case next != "":
+	case errors.As(err, new(*federation.InstanceError)):
+		next = instanceNext
 	case errors.Is(err, ErrUnrelated):
 		next = "gt federation join " + r.URL + " --name " + r.Name + " adopts it and retains what is yours"
 	case errors.Is(err, gitremote.ErrCorrupt), errors.Is(err, doltdb.ErrCorrupt):

@@ -50,6 +50,7 @@ func (t *takeover) attemptDamaged(ctx context.Context) error {
 		return err
 	}
 	adoption, err := t.theirs.Adopt(ctx, federation.Holdings{}, t.opts.Starter, t.entry(), false)
+	err = t.spokenFor(ctx, "join the federation at "+t.remote.Name, err)
 	t.out.Notes = append(adoption.Notes, "the damaged federation plane was retired; edits in files stay")
 	if err == nil {
 		t.agreed, err = t.theirs.Head(ctx)
