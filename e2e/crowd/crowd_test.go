@@ -18,7 +18,11 @@ import (
 	"gastown/sync/federate"
 )
 
-var long = flag.Bool("long", false, "also run the proofs that take minutes")
+var (
+	long = flag.Bool("long", false, "also run the proofs that take minutes")
+	size = flag.Int("towns", 50, "how many Towns are a large crowd")
+	runs = flag.Duration("for", 3*time.Minute, "for how long a large crowd edits")
+)
 
 // crowd is Towns at one repository, and what they do there.
 type crowd struct {
@@ -217,11 +221,11 @@ func TestFifty(t *testing.T) {
 	if !*long {
 		t.Skip("-long runs it")
 	}
-	c := assemble(t, 50)
-	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	c := assemble(t, *size)
+	ctx, cancel := context.WithTimeout(t.Context(), *runs)
 	defer cancel()
 	c.run(ctx, 5*time.Second)
-	if pushes := c.report("50 Towns, an edit every 5 s and its delay"); pushes >= 3 {
+	if pushes := c.report(fmt.Sprintf("%d Towns, an edit every 5 s and its delay", *size)); pushes >= 3 {
 		t.Errorf("%.2f pushes an edit, want less than 3", pushes)
 	}
 	longest := slices.Max(slices.Concat(c.took...))

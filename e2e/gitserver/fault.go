@@ -21,6 +21,9 @@ const (
 	// ReadOnly serves fetches and refuses pushes before any data is sent, as a
 	// host does for a key or user without write access.
 	ReadOnly
+	// Busy serves nobody for now: HTTP requests are answered by turns with 429 and
+	// 503, and SSH connections are closed before the first line.
+	Busy
 )
 
 func (f Fault) String() string {
@@ -37,6 +40,8 @@ func (f Fault) String() string {
 		return "refuse authentication"
 	case ReadOnly:
 		return "read-only"
+	case Busy:
+		return "busy"
 	}
 	return "unknown fault"
 }

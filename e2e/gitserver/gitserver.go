@@ -69,7 +69,8 @@ type Counts struct {
 	// Requests is every HTTP request or SSH session request, including refused
 	// ones.
 	Requests int64
-	// Refused counts the requests that lacked valid credentials.
+	// Refused counts the requests, and over SSH connections, that were not served:
+	// without valid credentials, without the right to write, or while it is Busy.
 	Refused int64
 	// In and Out are bytes received and sent on the wire.
 	In, Out int64

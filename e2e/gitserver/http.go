@@ -81,6 +81,13 @@ func (b *backend) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	name, service, ok := b.locate(r)
 	switch {
+	case s.take(Busy):
+		status := http.StatusTooManyRequests
+		if s.refused.Add(1)%2 == 0 {
+			status = http.StatusServiceUnavailable
+		}
+		http.Error(w, "try again later", status)
+		return
 	case !b.allowed(r) || s.take(RefuseAuth):
 		s.refused.Add(1)
 		w.Header().Set("WWW-Authenticate", `Basic realm="git"`)

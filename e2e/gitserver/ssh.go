@@ -49,6 +49,11 @@ func SSH(repo string) (*Server, error) {
 			if err != nil { // the line was shut down
 				return
 			}
+			if s.take(Busy) {
+				s.refused.Add(1)
+				_ = c.Close()
+				continue
+			}
 			serving.Go(func() { server.HandleConn(c) })
 		}
 	})

@@ -69,6 +69,18 @@ func TestFifty(t *testing.T) {
 	}
 }
 
+// Fifty Towns at a host where a push takes 2 to 5 s, and merges are slow too.
+func TestSlowHost(t *testing.T) {
+	for _, every := range []time.Duration{5 * time.Second, time.Minute} {
+		for seed := range uint64(3) {
+			w := defaults()
+			w.Seed, w.Towns, w.Every, w.For, w.Merge = seed, 50, every, 10*time.Minute, 250*time.Millisecond
+			w.Host.Latency, w.Host.Push = 500*time.Millisecond, 3*time.Second
+			limits{median: 30 * time.Second, most99: 90 * time.Second, longest: 4 * time.Minute, pushes: 3, fairness: 0.2}.check(t, run(w))
+		}
+	}
+}
+
 // Towns that end after they left a turn hold nobody up for long.
 func TestTownsThatEnd(t *testing.T) {
 	w := defaults()

@@ -10,6 +10,7 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
+	"gastown/sync/gitcmd"
 	"gastown/sync/gitremote"
 	"gastown/sync/records"
 	"gastown/sync/turns"
@@ -44,13 +45,44 @@ func (p *push) compete(ctx context.Context) error {
 		case turns.Look:
 			err = p.look(ctx, at)
 		case turns.Wait:
-			p.progress("wait for other Towns", int64(at()/time.Second), 0, "s")
+			what := "wait for other Towns"
+			if p.turn.Unserved() {
+				what = "wait for the server of " + p.remote.Name + ", which is too busy"
+			}
+			p.progress(what, int64(at()/time.Second), 0, "s")
 			err = wait(ctx, step.Wait)
 		case turns.GiveUp:
 			err = p.giveUp(at())
 		}
+		if errors.Is(err, gitcmd.ErrBusy) {
+			p.unserved, err = err, nil
+			p.turn.Busy(at())
+		}
 		if done || err != nil {
 			return err
+		}
+	}
+}
+
+// patiently repeats a contact with a server that is too busy, with growing pauses
+// within the patience.
+func (s *session) patiently(ctx context.Context, contact func() error) (err error) {
+	began := time.Now()
+	p := turns.New(turns.Options{Patience: s.opts.Patience, Random: rand.Float64})
+	for {
+		switch step := p.Next(time.Since(began)); step.Do {
+		case turns.Wait:
+			s.progress("wait for the server of "+s.remote.Name+", which is too busy", 0, 0, "")
+			if werr := wait(ctx, step.Wait); werr != nil {
+				return werr
+			}
+		case turns.GiveUp:
+			return err
+		default:
+			if err = contact(); !errors.Is(err, gitcmd.ErrBusy) {
+				return err
+			}
+			p.Busy(time.Since(began))
 		}
 	}
 }
@@ -177,6 +209,9 @@ func (p *push) leave(ctx context.Context, at func() time.Duration) error {
 // giveUp is the error of a push whose patience has ended.
 func (p *push) giveUp(after time.Duration) error {
 	p.state.Crowded = p.opts.Now().UTC()
+	if p.turn.Unserved() {
+		return p.unserved
+	}
 	what := ""
 	if p.turn.Waits() {
 		what = "; the edits wait there, and the Town that publishes next takes them along"

@@ -88,7 +88,8 @@ type Options struct {
 	// Wait bounds the wait for a lock; 0 means 60 s. Deadline and Idle bound
 	// network steps; 0 means gitremote's defaults.
 	Wait, Deadline, Idle time.Duration
-	// Patience bounds, from its beginning, how long a push competes with other Towns;
+	// Patience bounds, from its beginning, how long a push competes with other Towns,
+	// and how long a push or pull waits for a server that is too busy;
 	// 0 means turns.DefaultPatience.
 	Patience time.Duration
 	// Command names this call to other processes that wait for it.

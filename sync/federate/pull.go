@@ -61,7 +61,11 @@ func (e *Engine) Pull(ctx context.Context, remote Remote, dry bool) (_ Pulled, e
 
 // pull is Pull within a session. What it found is valid beside an error too.
 func (s *session) pull(ctx context.Context, dry bool) (out pulled, err error) {
-	found, err := s.fetch(ctx)
+	var found fetched
+	err = s.patiently(ctx, func() (err error) {
+		found, err = s.fetch(ctx)
+		return err
+	})
 	if err != nil {
 		out.Remote, out.DryRun, out.Notes = s.remote.Name, dry, s.takeNotes()
 		return out, err

@@ -111,6 +111,8 @@ type push struct {
 	// what the remote had then.
 	rejected error
 	before   [2]string
+	// unserved is the last refusal of a server that was too busy.
+	unserved error
 	// waiting are the turns that the last look found, and absorbed those that the
 	// mirror has merged.
 	waiting, absorbed []gitremote.Turn

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"gastown/e2e/gitserver"
 	"gastown/sync/share"
 	"gastown/sync/turns"
 	"gastown/town"
@@ -223,21 +224,40 @@ func TestTurnOfRecords(t *testing.T) {
 	settle(t, url, a.testTown, b.testTown)
 }
 
-// A push whose patience ends says so, and what it left is published by the next one.
+// A push whose patience has ended makes a last attempt on what the remote has then.
+// If that is lost too it says so, and the next push publishes the edits.
 func TestPatienceEnds(t *testing.T) {
 	t.Parallel()
-	a, b, url := pair(t)
+	a, b, path := pair(t)
+	server, err := gitserver.HTTP(path, gitserver.HTTPOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	b.join(server.URL())
 	a.write("templates/bug.md", "alpha\n")
-	a.push(url)
+	a.push(path)
 	b.write("templates/betas.md", "beta\n")
 	b.opts.Patience = time.Nanosecond
-	_, err := b.Push(t.Context(), Remote{Name: "origin", URL: url}, false)
-	if !errors.Is(err, town.ErrBusy) || town.Next(err) == "" || !strings.Contains(err.Error(), "other Towns published first") {
-		t.Errorf("%v", err)
+	if out := b.push(server.URL()); out.Attempts != 2 {
+		t.Errorf("%+v", out)
 	}
+	b.write("templates/betas.md", "beta again\n")
+	n := 0
+	server.BeforePush(func() {
+		n++
+		a.write("templates/bug.md", strings.Repeat("alpha\n", n))
+		a.push(path)
+	})
+	_, err = b.Push(t.Context(), Remote{Name: "origin", URL: server.URL()}, false)
+	if !errors.Is(err, town.ErrBusy) || town.Next(err) == "" || !strings.Contains(err.Error(), "other Towns published first") || n != 2 {
+		t.Errorf("after %d attempts: %v", n, err)
+	}
+	server.BeforePush(nil)
 	b.opts.Patience = 0
-	settle(t, url, a, b)
-	a.want("templates/betas.md", "beta\n")
+	b.push(server.URL())
+	a.pull(path)
+	a.want("templates/betas.md", "beta again\n")
 }
 
 // A Town whose turn was published while it merged others itself has nothing of its

@@ -18,6 +18,9 @@ var (
 	ErrAuth = errors.New("login refused")
 	// ErrUnreachable: no connection, or it broke.
 	ErrUnreachable = errors.New("remote unreachable")
+	// ErrBusy: the server, which is there, does not serve for now: too many requests
+	// or connections. Later it does. It is an ErrUnreachable.
+	ErrBusy error = &narrower{"the server is too busy", ErrUnreachable}
 	// ErrNotFound: there is no repository at the URL.
 	ErrNotFound = errors.New("no repository there")
 	// ErrMoved: the server redirects to another address, to which nobody agreed.
@@ -84,6 +87,9 @@ var phrases = []phrase{
 	{ErrRemoteFull, []string{"error: 507", "exceeded its allocated storage", "exceeded the allocated storage", "storage limit"}},
 	{ErrFormat, []string{"mismatched algorithms", "hash algorithm", "unknown object format"}},
 	{ErrTooLarge, []string{"file too large", "file size limit exceeded", "attempting to allocate", "pack exceeds maximum"}},
+	// sshd closes a connection before its first line when it has too many.
+	{ErrBusy, []string{"error: 429", "error: 503", "too many requests", "too many connections", "too many concurrent", "exceeded maxstartups",
+		"exchange_identification: connection closed", "exchange_identification: read: connection reset", "not allowed at this time"}},
 	{ErrMoved, []string{"error: 301", "error: 302", "error: 303", "error: 307", "error: 308"}},
 	{ErrReadOnly, []string{"marked as read only", "service not enabled", "not allowed to push", "does not have write access",
 		"insufficient permission for adding an object", "unable to create temporary object directory", "read-only file system",
@@ -95,7 +101,7 @@ var phrases = []phrase{
 		"not found", "does not exist", "no such project", "could not be found"}},
 	{ErrUnreachable, []string{"could not resolve", "connection refused", "timed out", "network is unreachable", "no route to host",
 		"failed to connect", "couldn't connect", "could not connect", "unable to connect", "connection reset", "connection closed", "broken pipe",
-		"ssl", "certificate", "kex_exchange", "error: 5", "error: 429", "early eof", "unexpected disconnect", "hung up", "rpc failed", "empty reply",
+		"ssl", "certificate", "kex_exchange", "error: 5", "early eof", "unexpected disconnect", "hung up", "rpc failed", "empty reply",
 		"transfer closed", "operation too slow", "bytes/sec transferred", "expected flush", "expected packfile", "expected 'packfile", "bad line length"}},
 	{ErrCorrupt, []string{"fsck error", "index-pack", "unresolved deltas", "did not send all necessary objects", "bad object", "corrupt",
 		"bad tree", "missing blob", "missing tree", "unpack-objects", "invalid object", "bad pack", "not a valid object", "is empty", "unable to read"}},
@@ -140,6 +146,7 @@ func remoteOnly(text, word string) bool {
 var advice = map[error]string{
 	ErrAuth:        "check that `git ls-remote URL` works without asking for anything",
 	ErrUnreachable: "check the network and the address, then try again",
+	ErrBusy:        "run it again in a while",
 	ErrNotFound:    "check the address; create the repository on the host first",
 	ErrMoved:       "`git ls-remote URL` says where it redirects; use that address",
 	ErrReadOnly:    "ask the owner of the repository for write access",

@@ -14,7 +14,7 @@ import (
 // ref where no other Town writes, so nobody is faster. It replaces a turn that
 // waits, and makes one connection. The mirror stays as it is.
 //
-// ErrNoTurns: the host does not accept such refs. ErrUnknownOutcome: the next
+// ErrNoTurns: the host does not accept such refs, or not now. ErrUnknownOutcome: the next
 // FetchTurns tells whether the turn waits.
 func (m *Mirror) Leave(ctx context.Context, o PublishOptions) error {
 	if !m.turnsUsable() {
@@ -47,9 +47,12 @@ func (m *Mirror) Leave(ctx context.Context, o PublishOptions) error {
 	if err == nil {
 		return dropOutgoing(parts, m.noteTurns(left))
 	}
-	if errors.Is(err, gitcmd.ErrReadOnly) || errors.Is(err, gitcmd.ErrNonFastForward) || errors.Is(err, gitcmd.ErrRejected) ||
-		errors.Is(err, gitcmd.ErrNotAtomic) {
+	switch {
+	case errors.Is(err, gitcmd.ErrReadOnly) || errors.Is(err, gitcmd.ErrNonFastForward) || errors.Is(err, gitcmd.ErrNotAtomic):
 		err = errors.Join(fmt.Errorf("%w: %w", ErrNoTurns, err), m.withoutTurns())
+	case errors.Is(err, gitcmd.ErrRejected):
+		// A lock was held there: the next push may leave a turn.
+		err = fmt.Errorf("%w: %w", ErrNoTurns, err)
 	}
 	return dropOutgoing(parts, err)
 }

@@ -18,7 +18,7 @@ const (
 	Look
 	// Wait waits for Step.Wait.
 	Wait
-	// GiveUp ends the push: the patience is exhausted.
+	// GiveUp ends the push: the patience is exhausted, and a last attempt was made.
 	GiveUp
 )
 
@@ -37,8 +37,9 @@ type Step struct {
 type Options struct {
 	// Town is the id of the Town that pushes.
 	Town string
-	// Patience is after how long a push that others are faster than ends (default
-	// DefaultPatience).
+	// Patience is after how long a push that others are faster than, or that a host
+	// does not serve, makes its last attempt (default DefaultPatience). It begins anew
+	// whenever fewer turns than ever are before the Town's own, up to ten times.
 	Patience time.Duration
 	// NoTurns: the host accepts no turns.
 	NoTurns bool
@@ -70,6 +71,8 @@ const (
 	// up to longestBusy.
 	busyPause   = time.Second
 	longestBusy = 30 * time.Second
+	// patiences bounds how often progress in the order renews the patience.
+	patiences = 10
 )
 
 // Push is one push on its way. It is for one goroutine. Times are since the push
@@ -91,6 +94,13 @@ type Push struct {
 	moved time.Duration
 	// looks counts looks since the turn was left, busy refusals to serve in a row.
 	looks, busy int
+	// ahead is the fewest turns that were before the Town's own since it was left; -1
+	// before the first look. progress is when it last fell.
+	ahead    int
+	progress time.Duration
+	// last: the patience has ended, and the last attempt is being made. over: it
+	// failed.
+	last, over bool
 	// wait is for how long to wait before the next step.
 	wait time.Duration
 	// took is how long a publication takes, begun when the last one began.
@@ -107,16 +117,15 @@ func New(o Options) *Push {
 
 // Next is the next step at a time.
 func (p *Push) Next(at time.Duration) Step {
-	if p.wait > 0 {
-		if at+p.wait > p.opts.Patience {
-			return Step{Do: GiveUp}
-		}
-		wait := p.wait
-		p.wait = 0
-		return Step{Do: Wait, Wait: wait}
-	}
-	if p.tried+p.looks > 0 && at > p.opts.Patience {
+	wait := p.wait
+	p.wait = 0
+	switch {
+	case p.over:
 		return Step{Do: GiveUp}
+	case p.last, p.tried+p.looks+p.busy > 0 && at+wait > p.ends():
+		return p.finish(at)
+	case wait > 0:
+		return Step{Do: Wait, Wait: wait}
 	}
 	switch {
 	case !p.seen && p.tried == 0:
@@ -133,6 +142,21 @@ func (p *Push) Next(at time.Duration) Step {
 	case p.leaves(len(p.turns) >= crowd || p.opts.Crowded && len(p.turns) > 0):
 		return Step{Do: Leave}
 	}
+	return p.try(at)
+}
+
+// ends is when the patience ends.
+func (p *Push) ends() time.Duration {
+	return min(p.progress+p.opts.Patience, patiences*p.opts.Patience)
+}
+
+// finish makes the last attempt, on what the remote has then.
+func (p *Push) finish(at time.Duration) Step {
+	p.last = true
+	if !p.seen && (p.tried > 0 || p.left) {
+		return Step{Do: Look}
+	}
+	p.gone = false
 	return p.try(at)
 }
 
@@ -161,23 +185,33 @@ func (p *Push) try(at time.Duration) Step {
 // oldest turn, and else when the remote has not moved for a time that grows with
 // the place in the order.
 func (p *Push) queue(at time.Duration) Step {
-	place := slices.IndexFunc(p.turns, func(t Turn) bool { return t.Town == p.opts.Town })
-	if patience := time.Duration(1+place) * 3 * p.publication(); place == 0 || at-p.moved > patience {
+	place := p.place()
+	if place == 0 || at-p.moved > p.overdue(place) {
 		p.moved = at // whoever is next in the order gives this attempt as much time
 		return p.try(at)
 	}
 	p.seen = false
 	rounds := 1 + place/MaxAbsorbed
 	wait := p.jitter(min(longest, p.publication()*time.Duration(rounds+p.looks)))
-	if at+wait > p.opts.Patience {
-		return Step{Do: GiveUp}
+	if at+wait > p.ends() {
+		p.seen = true
+		return p.finish(at)
 	}
 	return Step{Do: Wait, Wait: wait}
 }
 
-// mine reports that the Town's own turn waits.
-func (p *Push) mine() bool {
-	return slices.ContainsFunc(p.turns, func(t Turn) bool { return t.Town == p.opts.Town })
+// overdue is after how long without a publication the Town at a place of the order
+// publishes itself. A publication merges the turns that wait first, which takes
+// longer the more there are. Who lost such an attempt was not needed, and waits
+// longer before another one.
+func (p *Push) overdue(place int) time.Duration {
+	merge := min(AbsorbTime, time.Duration(len(p.turns)-1)*p.publication()/4)
+	return time.Duration((1+place)*(1+p.lost)) * (3*p.publication() + merge)
+}
+
+// place is how many turns are before the Town's own; -1 if its own does not wait.
+func (p *Push) place() int {
+	return slices.IndexFunc(p.turns, func(t Turn) bool { return t.Town == p.opts.Town })
 }
 
 func (p *Push) publication() time.Duration { return min(max(p.took, shortest), longest) }
@@ -197,8 +231,14 @@ func (p *Push) Seen(at time.Duration, head string, commits int, waiting []Turn) 
 	p.commits, p.turns = commits, InOrder(waiting, commits)
 	if p.left {
 		p.looks++
-		p.gone = !p.mine()
-		p.left = !p.gone
+		place := p.place()
+		p.gone, p.left = place < 0, place >= 0
+		if p.gone || p.ahead >= 0 && place < p.ahead {
+			p.progress = at
+		}
+		if p.ahead < 0 || place < p.ahead {
+			p.ahead = place
+		}
 	}
 }
 
@@ -208,7 +248,7 @@ func (p *Push) Lost(at time.Duration) {
 	p.took = at - p.begun
 	p.tried++
 	p.lost++
-	p.seen, p.busy = false, 0
+	p.seen, p.busy, p.over = false, 0, p.last
 	if p.lost > 1 && (p.left || p.opts.NoTurns) {
 		p.wait = p.jitter(lostPause * time.Duration(min(1<<min(p.lost, 16), lostPauses)))
 	}
@@ -217,7 +257,7 @@ func (p *Push) Lost(at time.Duration) {
 // Left says that the Town's turn waits now.
 func (p *Push) Left(at time.Duration) {
 	p.left, p.seen, p.lost, p.busy = true, false, 0, 0
-	p.gone, p.moved = false, at
+	p.gone, p.moved, p.ahead = false, at, -1
 	p.wait = p.jitter(p.publication())
 }
 
@@ -229,7 +269,11 @@ func (p *Push) Refused() { p.opts.NoTurns, p.left = true, false }
 func (p *Push) Busy(time.Duration) {
 	p.wait = p.jitter(min(busyPause<<min(p.busy, 16), longestBusy))
 	p.busy++
+	p.over = p.last
 }
+
+// Unserved reports that the last answer of the host was a refusal to serve.
+func (p *Push) Unserved() bool { return p.busy > 0 }
 
 // Waits reports that the Town's turn waits at the remote, as far as is known.
 func (p *Push) Waits() bool { return p.left }

@@ -128,6 +128,89 @@ func TestOwnerOfTheOldestTurnIsGone(t *testing.T) {
 	}
 }
 
+// A push whose patience ends looks once more and tries on what it finds.
+func TestLastAttempt(t *testing.T) {
+	for name, last := range map[string]func(*Push, time.Duration){"lost": lost, "busy": func(p *Push, at time.Duration) { p.Busy(at) }} {
+		t.Run(name, func(t *testing.T) {
+			p := New(Options{Town: "a", Patience: time.Millisecond, Random: middle})
+			expect(t, p, happens{Try, lost}, happens{Look, sees(Turn{Town: "b"})}, happens{Try, last}, happens{GiveUp, nil}, happens{GiveUp, nil})
+		})
+	}
+	// A Town that waits for its turn, too.
+	p := New(Options{Town: "a", Crowded: true, Patience: 700 * time.Millisecond, Random: middle})
+	waiting := sees(Turn{Town: "b", Since: 1}, Turn{Town: "a", Since: 2})
+	expect(t, p, happens{Try, lost}, happens{Leave, left}, happens{Look, waiting}, happens{Try, lost}, happens{GiveUp, nil})
+	// A host that never served is asked twice, and the first step is repeated.
+	busy := func(p *Push, at time.Duration) { p.Busy(at) }
+	expect(t, New(Options{Town: "a", Patience: time.Millisecond, Random: middle}), happens{Try, busy}, happens{Try, busy}, happens{GiveUp, nil})
+}
+
+// A Town does not end while it gets ahead in the order.
+func TestProgressRenewsThePatience(t *testing.T) {
+	const before = 5
+	p := New(Options{Town: "z", Crowded: true, Patience: time.Minute, Random: middle})
+	p.Next(0)
+	p.Lost(0)
+	p.Next(0)
+	p.Left(0)
+	at := time.Duration(0)
+	for {
+		switch s := p.Next(at); s.Do {
+		case Wait:
+			at += s.Wait
+		case Look:
+			// Each 50 s one of the turns before it is published.
+			done := int(at / (50 * time.Second))
+			var waiting []Turn
+			for i := done; i < before; i++ {
+				waiting = append(waiting, Turn{Town: string(rune('a' + i))})
+			}
+			if done <= before {
+				waiting = append(waiting, Turn{Town: "z", Since: 1})
+			}
+			p.Seen(at, string(rune('a'+done)), 9, waiting)
+		case Try:
+			if len(s.Absorb) == 0 {
+				if at < before*50*time.Second {
+					t.Errorf("its turn came after %v", at)
+				}
+				return
+			}
+			p.Lost(at + time.Second)
+		default:
+			t.Fatalf("%v after %v", s.Do, at)
+		}
+	}
+}
+
+// Pauses of a busy host grow, and end with the patience.
+func TestBusyHost(t *testing.T) {
+	p := New(Options{Town: "a", Random: middle})
+	at, before, asked := time.Duration(0), time.Duration(0), 0
+	for {
+		switch s := p.Next(at); s.Do {
+		case Wait:
+			if s.Wait < before {
+				t.Errorf("a pause of %v follows one of %v", s.Wait, before)
+			}
+			before = s.Wait
+			at += s.Wait
+			continue
+		case Try:
+			asked++
+			p.Busy(at)
+			continue
+		case GiveUp:
+			if asked < 6 || asked > 12 || at > DefaultPatience || !p.Unserved() {
+				t.Errorf("asked %d times in %v", asked, at)
+			}
+			return
+		default:
+			t.Fatalf("%v after %v", s.Do, at)
+		}
+	}
+}
+
 // Whatever happens, a push ends within its patience, and absorbs a bounded number of
 // turns, never its own.
 func TestEnds(t *testing.T) {
@@ -143,7 +226,12 @@ func TestEnds(t *testing.T) {
 		const slow = 20 * time.Second
 		for range 100_000 {
 			s := p.Next(at)
-			if at > o.Patience+slow {
+			// A step that began in time, and the last look and attempt.
+			most := o.Patience + 3*slow
+			if !o.NoTurns {
+				most += (patiences - 1) * o.Patience
+			}
+			if at > most {
 				rt.Fatalf("%v after %v, with a patience of %v", s.Do, at, o.Patience)
 			}
 			if s.Do == GiveUp {
