@@ -52,7 +52,7 @@ func (p *push) compete(ctx context.Context) error {
 			p.progress(what, int64(at()/time.Second), 0, "s")
 			err = wait(ctx, step.Wait)
 		case turns.GiveUp:
-			err = p.giveUp(at())
+			return p.giveUp(at())
 		}
 		if errors.Is(err, gitcmd.ErrBusy) {
 			p.unserved, err = err, nil

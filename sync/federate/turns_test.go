@@ -246,7 +246,7 @@ func TestPatienceEnds(t *testing.T) {
 	n := 0
 	server.BeforePush(func() {
 		n++
-		a.write("templates/bug.md", strings.Repeat("alpha\n", n))
+		a.write("templates/bug.md", strings.Repeat("alpha\n", 1+n))
 		a.push(path)
 	})
 	_, err = b.Push(t.Context(), Remote{Name: "origin", URL: server.URL()}, false)
