@@ -58,6 +58,13 @@ func (s *session) planRecords(ctx context.Context) (*records.Plan, error) {
 	if s.records == nil || s.refused != nil {
 		return nil, nil
 	}
+	if s.self.CopyOf != nil || s.self.Other != nil {
+		// Records of a Town that another directory speaks for are not adopted here. The
+		// push stops when it stages.
+		if speaks, err := s.speaksFor(ctx); err != nil || !speaks {
+			return nil, err
+		}
+	}
 	if s.last == nil {
 		if err := s.lookAtRecords(ctx); err != nil || s.refused != nil {
 			return nil, err

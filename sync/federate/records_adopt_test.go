@@ -248,7 +248,8 @@ func TestCopiesOfATownTakeNothingBack(t *testing.T) {
 	if got := b.seen("alpha"); len(got) != 4 {
 		t.Errorf("%q", got)
 	}
-	if first, other := a.holds(), second.holds(); len(first) != 4 || len(other) != 7 {
+	// What the Town shares meanwhile is not the copy's: it may become another Town.
+	if first, other := a.holds(), second.holds(); len(first) != 4 || len(other) != 4 {
 		t.Errorf("%q, %q", first, other)
 	}
 }
