@@ -29,7 +29,13 @@ func (d *doctor) permissions(ctx context.Context) (found []finding, err error) {
 		{t.SQLSocket(), 0o600, "whoever may connect can read and write every plane"},
 		{t.ControlSocket(), 0o600, "whoever may connect can stop the Deacon"},
 	} {
-		info, err := os.Lstat(p.path)
+		path := p.path
+		if path == t.Private() { // a link where Git tracks the Town
+			if real, err := filepath.EvalSymlinks(path); err == nil {
+				path = real
+			}
+		}
+		info, err := os.Lstat(path)
 		if err != nil || info.Mode()&fs.ModeSymlink != 0 || info.Mode().Perm()&0o077 == 0 {
 			continue
 		}
