@@ -115,7 +115,7 @@ func checkMember(r scanner) (verdict, error) {
 			return err
 		}
 		if m.Instance != "" && !instancePattern.MatchString(m.Instance) {
-			return fmt.Errorf("Town %q has no valid instance: %q", m.ID, town.Clip(m.Instance, 64))
+			return fmt.Errorf("the instance %q of Town %q is not valid", town.Clip(m.Instance, 64), m.ID)
 		}
 		return town.CheckName(m.Name)
 	}, err
