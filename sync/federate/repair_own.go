@@ -6,7 +6,6 @@ import (
 	"os"
 
 	"gastown/planes/doltdb"
-	"gastown/town"
 )
 
 // RepairOwn makes this Town's own plane fit to be published again: a further commit
@@ -33,10 +32,7 @@ func (e *Engine) RepairOwn(ctx context.Context, dry bool, confirm ConfirmRepair)
 		if err != nil || found == nil {
 			return err
 		}
-		out.Parts = []RepairPart{{
-			What: "federation", Reason: reason(found.Reason), Good: "commit " + town.Clip(found.Good, 10), Commits: found.Commits,
-			Kept: found.Kept, Gone: found.Gone, GoneTotal: found.GoneTotal,
-		}}
+		out.Parts = []RepairPart{newRepairPart("federation", found)}
 		if dry {
 			return nil
 		}
