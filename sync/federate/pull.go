@@ -263,7 +263,7 @@ func (s *session) mergeTip(ctx context.Context, w *workspace, base, ours, theirs
 	}
 	w.skipped = nil
 	defer s.step("merge")()
-	s.progress(said["merge"], 0, int64(out.Commits), "commits")
+	s.progress(phases["merge"], 0, int64(out.Commits), "commits")
 	merged, err := w.store.Merge(ctx, base, ours, theirs, "merge "+s.remote.Name)
 	if err != nil {
 		return err

@@ -122,7 +122,7 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 		message = describe(edits)
 	}
 	recorded := w.engine.step("record")
-	w.engine.progress(said["record"], 0, int64(len(edits)), "files")
+	w.engine.progress(phases["record"], 0, int64(len(edits)), "files")
 	rec, err := w.store.Record(ctx, message, edits)
 	recorded()
 	if err != nil {

@@ -166,7 +166,7 @@ func (s *session) openMirror(ctx context.Context) (err error) {
 		Space: s.remote.Space, Town: s.opts.ID,
 		Verify: func(ctx context.Context, dir string, names []string) error {
 			defer s.step("verify")()
-			s.progress(said["verify"], 0, int64(len(names)), "files")
+			s.progress(phases["verify"], 0, int64(len(names)), "files")
 			return tables.Verify(ctx, dir, names)
 		},
 		Progress: func(p gitremote.Progress) { s.progress(p.Phase, p.Done, p.Total, "objects") },

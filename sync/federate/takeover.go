@@ -127,7 +127,7 @@ func (t *takeover) preview(ctx context.Context) (p Preview, err error) {
 		return p, err
 	}
 	if !t.damaged {
-		err = t.holds(ctx)
+		err = t.readOwn(ctx)
 	}
 	if err != nil {
 		return p, err
@@ -151,8 +151,8 @@ func (t *takeover) preview(ctx context.Context) (p Preview, err error) {
 	return p, err
 }
 
-// holds records edited files and reads what the Town holds.
-func (t *takeover) holds(ctx context.Context) error {
+// readOwn records edited files and reads what the Town holds.
+func (t *takeover) readOwn(ctx context.Context) error {
 	return t.with(ctx, func(w *workspace) (err error) {
 		w.publishing = true
 		if _, err := w.record(ctx, ""); err != nil {

@@ -2,9 +2,9 @@ package federate
 
 import "time"
 
-// said is how Options.Progress names the steps that may take long. The steps that use
+// phases are the names, for people, of the steps that may take long. The steps that use
 // the network name the remote themselves.
-var said = map[string]string{
+var phases = map[string]string{
 	"open": "open the federation", "scan": "look for edited files", "record": "record edits", "collect": "collect garbage",
 	"verify": "verify what arrived", "take": "take what arrived", "check": "check what arrived", "merge": "merge",
 	"show": "write files", "reviews": "look for open reviews", "count": "count commits", "stage": "prepare what leaves",
@@ -17,7 +17,7 @@ var said = map[string]string{
 // Options.Trace. Use: defer e.step("scan")().
 func (e *Engine) step(name string) func() {
 	start := time.Now()
-	if phase := said[name]; phase != "" {
+	if phase := phases[name]; phase != "" {
 		e.progress(phase, 0, 0, "")
 	}
 	return func() { e.took(name, start) }

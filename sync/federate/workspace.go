@@ -250,7 +250,7 @@ func (w *workspace) apply(ctx context.Context, states func(func(federation.State
 			}
 			done++
 			if done%1000 == 0 {
-				w.engine.progress(said["show"], done, 0, "files")
+				w.engine.progress(phases["show"], done, 0, "files")
 			}
 			if !yield(files.Write{Key: s.Key, Text: s.Text, Remove: s.Absent, Base: s.Digest, Expect: entry.Content}) {
 				return errStop
