@@ -7,8 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"gastown/town"
 )
 
 // skipTurns is for how long turns are not used after the host refused them, or
@@ -48,19 +46,7 @@ func (m *Mirror) loadHost() error {
 	return nil
 }
 
-func (m *Mirror) saveHost() error {
-	b, err := json.Marshal(m.host)
-	if err == nil {
-		err = os.WriteFile(m.hostPath()+stateTemp, append(b, '\n'), 0o600)
-	}
-	if err == nil {
-		err = os.Rename(m.hostPath()+stateTemp, m.hostPath())
-	}
-	if err != nil {
-		return town.Fail("write "+m.hostPath(), "check its permissions and the free space", "%w", diskErr(err))
-	}
-	return nil
-}
+func (m *Mirror) saveHost() error { return saveHint(m.hostPath(), m.host) }
 
 // turnsUsable reports whether turns are used at this remote. Only a first mirror of
 // a known Town uses them, and there must be something to be faster with.

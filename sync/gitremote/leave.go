@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"gastown/sync/gitcmd"
@@ -131,7 +133,7 @@ func (m *Mirror) removals(o PublishOptions) ([]gitcmd.Update, error) {
 		gone[ref] = commit
 	}
 	var updates []gitcmd.Update
-	for _, ref := range sortedKeys(gone) {
+	for _, ref := range slices.Sorted(maps.Keys(gone)) {
 		updates = append(updates, gitcmd.Update{Ref: ref, Old: gone[ref]})
 	}
 	return updates, nil

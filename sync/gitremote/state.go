@@ -65,20 +65,21 @@ func (s state) plausible() bool {
 	return (s.Attempt == "" || gitcmd.IsID(s.Attempt)) && (s.Head == "" || gitcmd.IsID(s.Head) && gitcmd.IsID(s.Manifest))
 }
 
-// saveState replaces the state file atomically. It does not flush it to the disk:
-// what a loss of power takes from it is found out again from the ref.
-func (m *Mirror) saveState() error {
-	b, err := json.Marshal(m.state)
+func (m *Mirror) saveState() error { return saveHint(m.statePath(), m.state) }
+
+// saveHint replaces a file beside the mirror atomically. It does not flush it to the
+// disk: what a loss of power takes from it is found out again from the remote.
+func saveHint(path string, value any) error {
+	b, err := json.Marshal(value)
 	if err != nil {
 		return err
 	}
-	tmp := m.statePath() + stateTemp
-	err = os.WriteFile(tmp, append(b, '\n'), 0o600)
+	err = os.WriteFile(path+stateTemp, append(b, '\n'), 0o600)
 	if err == nil {
-		err = os.Rename(tmp, m.statePath())
+		err = os.Rename(path+stateTemp, path)
 	}
 	if err != nil {
-		return town.Fail("write "+m.statePath(), "check its permissions and the free space", "%w", diskErr(err))
+		return town.Fail("write "+path, "check its permissions and the free space", "%w", diskErr(err))
 	}
 	return nil
 }

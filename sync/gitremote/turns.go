@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -107,7 +108,7 @@ func (m *Mirror) Turns(ctx context.Context) (list []Turn, bad map[string]error, 
 	bad = map[string]error{}
 	objects := m.repo.Objects(ctx)
 	defer func() { err = errors.Join(err, ignoreAfter(err, objects.Close())) }()
-	for _, name := range sortedKeys(seen) {
+	for _, name := range slices.Sorted(maps.Keys(seen)) {
 		commit := seen[name]
 		if m.host.Ignored[name] == commit || len(list) == maxTurns {
 			continue
@@ -252,13 +253,4 @@ func (m *Mirror) Pending(beside bool) (bool, error) {
 		return false, nil
 	}
 	return m.beside.Pending(false)
-}
-
-func sortedKeys(m map[string]string) []string {
-	keys := make([]string, 0, len(m))
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
