@@ -21,7 +21,7 @@ func (e *Engine) advise(op string, r Remote, err error) error {
 	switch {
 	case next != "":
 	case errors.As(err, new(*federation.InstanceError)):
-		next = instanceNext
+		next = InstanceAdvice
 	case errors.Is(err, ErrUnrelated):
 		next = "gt federation join " + r.URL + " --name " + r.Name + " adopts it and retains what is yours"
 	case errors.Is(err, gitremote.ErrCorrupt), errors.Is(err, doltdb.ErrCorrupt):

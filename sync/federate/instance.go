@@ -17,8 +17,8 @@ import (
 // identity does. It is a town.ErrRefused.
 var ErrInstance = fmt.Errorf("another directory publishes as this Town: %w", town.ErrRefused)
 
-// instanceNext are the two ways on.
-const instanceNext = "if the Town goes on here: gt federation instance continue (the other one then stops); " +
+// InstanceAdvice is the next step where another directory speaks for the Town.
+const InstanceAdvice = "if the Town goes on here: gt federation instance continue (the other one then stops); " +
 	"if this is another Town: gt federation instance new --name NAME"
 
 // Instance says which directory speaks for the Town, as of the last contact.
@@ -184,10 +184,10 @@ func (s *session) spokenFor(ctx context.Context, op string, err error) error {
 	}
 	text += ")"
 	if from := s.self.CopyOf; from != nil && from.Instance == m.Instance {
-		text += "; this directory is a copy of " + from.Place.Root + " on " + from.Place.Host
+		text += "; this directory is a copy of " + from.Place.String()
 	}
 	met := s.here().Met(ctx, instance.Other{Instance: m.Instance, Remote: s.remote.Name, Seen: s.opts.Now().UTC()})
-	return errors.Join(town.Fail(op, instanceNext, "%w: %s; nothing was published", ErrInstance, text), met)
+	return errors.Join(town.Fail(op, InstanceAdvice, "%w: %s; nothing was published", ErrInstance, text), met)
 }
 
 // heard notes that the remote took a publication: no other instance speaks there.

@@ -25,6 +25,9 @@ type Place struct {
 	Born   int64  `json:"born,omitempty"`
 }
 
+// String names the place for people.
+func (p Place) String() string { return p.Root + " on " + p.Host }
+
 // sameDirectory reports whether two places on one machine are the same directory,
 // maybe under two paths. The number of a device may change when the machine starts,
 // so the time of birth counts more.

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"gastown/planes/doltdb"
+	"gastown/sync/federate"
 	"gastown/town"
 )
 
@@ -19,8 +20,8 @@ func (d *doctor) instance(ctx context.Context) (found []finding, err error) {
 	}
 	what := "another directory speaks for this Town (instance " + town.Clip(in.Other, 8) + ")"
 	if in.CopyOf != nil {
-		what += "; this one is a copy of " + in.CopyOf.Place.Root + " on " + in.CopyOf.Place.Host
+		what += "; this one is a copy of " + in.CopyOf.Place.String()
 	}
 	return []finding{{Severity: problem, What: what, Why: "nothing is published from here until a person decides which one goes on",
-		Next: "if the Town goes on here: gt federation instance continue; if this is another Town: gt federation instance new --name NAME"}}, nil
+		Next: federate.InstanceAdvice}}, nil
 }

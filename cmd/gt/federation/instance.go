@@ -88,7 +88,7 @@ func newInstanceResult(h *target, in federate.Instance) instanceResult {
 		out.Instance, out.Since, out.Host = in.Instance, in.Since, in.Place.Host
 	}
 	if from != nil {
-		out.CopyOf = from.Place.Root + " on " + from.Place.Host
+		out.CopyOf = from.Place.String()
 	}
 	return out
 }
