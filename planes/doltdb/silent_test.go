@@ -64,11 +64,30 @@ func TestASilentServerIsBusy(t *testing.T) {
 	if _, err := OpenLocal(ctx, opts); !errors.Is(err, context.DeadlineExceeded) || errors.Is(err, town.ErrBusy) {
 		t.Errorf("given up: %v", err)
 	}
-	for wait, want := range map[time.Duration]time.Duration{
-		0: wire.DialTimeout, time.Millisecond: leastDial, 2 * time.Second: 2 * time.Second, time.Hour: wire.DialTimeout,
+}
+
+// A command answers within 5 s that the Town's own server does not, and sooner where
+// that is known. A server elsewhere gets more time.
+func TestDialTime(t *testing.T) {
+	if most := 5 * time.Second; socketDial >= most {
+		t.Errorf("a command waits %s for the Town's own server, and must answer within %s", socketDial, most)
+	}
+	external := &External{Address: "db.example.com:3306"}
+	for _, c := range []struct {
+		name string
+		opts Options
+		want time.Duration
+	}{
+		{"the default", Options{}, socketDial},
+		{"a short wait", Options{Wait: time.Millisecond}, leastDial},
+		{"a wait between the bounds", Options{Wait: 2 * time.Second}, 2 * time.Second},
+		{"a long wait", Options{Wait: time.Hour}, socketDial},
+		{"a server known to be silent", Options{Wait: time.Hour, Silent: true}, silentDial},
+		{"a server elsewhere", Options{External: external}, wire.DialTimeout},
+		{"a server elsewhere, a short wait", Options{Wait: time.Millisecond, External: external}, wire.DialTimeout},
 	} {
-		if got := (Options{Wait: wait}).withDefaults().dialTime(); got != want {
-			t.Errorf("who waits %s waits %s for an answer, not %s", wait, got, want)
+		if got := c.opts.withDefaults().dialTime(); got != c.want {
+			t.Errorf("%s: %s, want %s", c.name, got, c.want)
 		}
 	}
 }
