@@ -28,11 +28,11 @@ type Arrival struct {
 	// Records is how many records of other Towns it adds, changes or removes.
 	Records int
 	// Ours are ids of this Town's records that somebody else changed or
-	// removed, at most maxNamed; OursTotal counts all.
+	// removed, sorted, at most maxNamed; OursTotal counts all.
 	Ours      []string
 	OursTotal int
 	// Mine are ids of this Town's records that this Town itself published and this
-	// store does not know, or no longer.
+	// store does not know, or no longer, sorted.
 	Mine []string
 
 	// changed are the ids of all records of this Town that differ.
