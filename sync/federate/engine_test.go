@@ -57,7 +57,7 @@ func TestEditTravels(t *testing.T) {
 		t.Errorf("push of nothing: %+v", again)
 	}
 	pulled := b.pull(url)
-	if pulled.Documents != 3 || pulled.UpToDate {
+	if pulled.Documents != 2 || pulled.Removed != 1 || pulled.UpToDate {
 		t.Errorf("pull: %+v", pulled)
 	}
 	b.want("roles/mayor.md", role("mayor", "edited by alpha"))
