@@ -186,7 +186,7 @@ func (s *session) previewInit(ctx context.Context) (p Preview, head string, err 
 			return err
 		}
 		self, err := plane.Self(ctx)
-		if self.Name != s.opts.Name || self.Instance != s.self.Instance {
+		if self.Name != s.opts.Name || self.Instance != s.self.Instance || self.Left {
 			p.Commits++ // the one that enters the Town in the registry
 		}
 		return err

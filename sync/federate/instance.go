@@ -128,9 +128,17 @@ func (s *session) entry() federation.Entry {
 	return federation.Entry{Name: s.opts.Name, Instance: s.self.Instance, Replaces: s.self.Replaces}
 }
 
-// register brings the Town's entry in the registry up to date.
+// register brings the Town's entry in the registry up to date, or notes there that the
+// Town left.
 func (p *push) register(ctx context.Context, w *workspace) error {
-	commit, err := w.store.Register(ctx, p.entry())
+	write := func() (string, error) { return w.store.Register(ctx, p.entry()) }
+	if p.leaving {
+		if err := w.store.MayRegister(ctx, p.entry()); err != nil {
+			return err
+		}
+		write = func() (string, error) { return w.store.Leave(ctx) }
+	}
+	commit, err := write()
 	if commit != "" {
 		w.tip, w.recordedOn = commit, ""
 	}

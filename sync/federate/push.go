@@ -82,6 +82,9 @@ type pushOptions struct {
 	// asRecorded: files are not looked at, as a join has just written them all.
 	// A later edit waits for the next push.
 	asRecorded bool
+	// leaving: the registry gets the note that the Town left, and shared records are
+	// taken back.
+	leaving bool
 }
 
 // push is one push on its way.
@@ -129,8 +132,11 @@ func (s *session) push(ctx context.Context, opts pushOptions, out *Pushed) (err 
 		out.Recorded.Notes = append(out.Recorded.Notes, s.takeNotes()...)
 		out.Shared = p.plan.Shared()
 	}()
-	if p.plan, err = s.planRecords(ctx); err != nil {
+	if p.plan, err = s.planRecords(ctx, p.leaving); err != nil {
 		return err
+	}
+	if p.leaving && s.refused != nil {
+		return nil // the Town does not leave while its records would stay; see withRefused
 	}
 	err = p.spokenFor(ctx, "push to "+p.remote.Name, p.compete(ctx))
 	err = errors.Join(err, s.mirror.DropTurn())

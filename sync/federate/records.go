@@ -53,8 +53,8 @@ func (s *session) pullRecords(ctx context.Context, dry bool, out *Pulled) {
 // planRecords plans which records a push sends, after the records at the remote are
 // merged. A pull of this session has merged them. Without one, the remote is asked
 // if the known state does not say what a push of records would be added to. If
-// records are refused, only records stop.
-func (s *session) planRecords(ctx context.Context) (*records.Plan, error) {
+// records are refused, only records stop. A Town that leaves takes its records back.
+func (s *session) planRecords(ctx context.Context, leaving bool) (*records.Plan, error) {
 	if s.records == nil || s.refused != nil {
 		return nil, nil
 	}
@@ -70,7 +70,11 @@ func (s *session) planRecords(ctx context.Context) (*records.Plan, error) {
 			return nil, err
 		}
 	}
-	plan, err := s.records.Plan(ctx, s.where())
+	decide := func() (*records.Plan, error) { return s.records.Plan(ctx, s.where()) }
+	if leaving {
+		decide = func() (*records.Plan, error) { return s.records.PlanLeaving(ctx) }
+	}
+	plan, err := decide()
 	if err != nil {
 		return nil, err
 	}

@@ -157,10 +157,15 @@ func (e *Engine) Forget(ctx context.Context, remote Remote) error {
 		if st.Confirmed == "" {
 			return false
 		}
-		st.Confirmed, st.Address = "", ""
-		st.Shared.Withdraw()
+		st.forget()
 		return true
 	})
+}
+
+// forget withdraws the agreement to exchange with the remote, and its rules.
+func (st *state) forget() {
+	st.Confirmed, st.Address = "", ""
+	st.Shared.Withdraw()
 }
 
 // changeState changes the state of a remote, with its lock held, if change returns

@@ -25,7 +25,7 @@ func (tt *testTown) killed(url string, steps func(context.Context, *push) error)
 	}
 	p := s.newPush(pushOptions{}, &Pushed{Attempts: 1})
 	p.turn = turns.New(turns.Options{Town: string(tt.opts.ID), Random: func() float64 { return 0 }})
-	if p.plan, err = s.planRecords(ctx); err == nil {
+	if p.plan, err = s.planRecords(ctx, false); err == nil {
 		err = steps(ctx, p)
 	}
 	if err := errors.Join(err, s.release()); err != nil {

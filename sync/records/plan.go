@@ -3,6 +3,8 @@ package records
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 
 	"gastown/sync/gitremote"
 	"gastown/sync/share"
@@ -54,6 +56,25 @@ func (s *Session) Plan(ctx context.Context, address string) (*Plan, error) {
 		return nil, err
 	}
 	return p, p.approve(ctx, address)
+}
+
+// PlanLeaving plans to take back every record that this Town shares through the
+// remote, after the ledger has got what it lacks of them. A person agreed to that. It
+// is nil where nothing was ever shared.
+func (s *Session) PlanLeaving(ctx context.Context) (*Plan, error) {
+	exists, err := s.has(s.link.Remote.Name)
+	if err != nil || !exists {
+		return nil, err
+	}
+	p := &Plan{session: s, selection: &selection{sharing: s.Sharing, leaves: true, all: true}, exists: true, mayEmpty: true}
+	return p, p.fillAdopted(ctx)
+}
+
+// Published lists the records of this Town that the remote is known to hold, by id. It
+// contacts no remote.
+func (r *Sharing) Published(ctx context.Context, remote gitremote.Remote, st State) ([]string, error) {
+	own, err := r.publishedRecords(ctx, remote, st.For(remote, r.uuid()))
+	return slices.Sorted(maps.Keys(own)), err
 }
 
 // Foretell reports what a push to a remote would do with records. It asks no
@@ -145,6 +166,9 @@ func (p *Plan) fillAdopted(ctx context.Context) error {
 		if err := p.fill(ctx); err != nil {
 			return err
 		}
+	}
+	if p.all {
+		return nil
 	}
 	return p.session.retain(p.selection)
 }

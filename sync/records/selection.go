@@ -31,6 +31,8 @@ type selection struct {
 	// which of those that no rule selects the ledger has (true) or had (false).
 	own   map[string]town.Digest
 	known map[string]bool
+	// all: every published record is taken back, because the Town leaves.
+	all bool
 	// adopted are records that stay shared although no rule selects them.
 	adopted []string
 	// suspect: the ledger may be older than what this Town published.
@@ -172,14 +174,15 @@ func (sel *selection) changed(own map[string]town.Digest) (list []share.Record) 
 }
 
 // removed are the ids of published records that are taken back: the ledger has them
-// and no rule selects them any more, or had them and they were deleted.
+// and no rule selects them any more, or had them and they were deleted. A Town that
+// leaves takes back all.
 func (sel *selection) removed() (ids []string) {
 	for id := range sel.own {
 		if _, ok := sel.records[id]; ok {
 			continue
 		}
 		alive, known := sel.known[id]
-		if sel.isWithheld(id) || known && !(alive && slices.Contains(sel.adopted, id)) {
+		if sel.all || sel.isWithheld(id) || known && !(alive && slices.Contains(sel.adopted, id)) {
 			ids = append(ids, id)
 		}
 	}

@@ -22,6 +22,7 @@ func Commands(p *shell.Program) {
 	p.Add(fed, syncCommand())
 	p.Add(fed, initCommand())
 	p.Add(fed, joinCommand())
+	p.Add(fed, leaveCommand())
 	p.Add(fed, commitCommand())
 	p.Add(fed, diffCommand())
 	addConflicts(p, fed)
