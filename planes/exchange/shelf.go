@@ -55,6 +55,13 @@ func OpenShelf(ctx context.Context, uuid string, id town.ID, opts ...doltdb.Opti
 	return sh, nil
 }
 
+// Hide has the Shelf not find these Towns.
+func (sh Shelf) Hide(towns []town.ID) {
+	for _, s := range sh {
+		s.hidden = towns
+	}
+}
+
 // Close closes the stores. It is safe to call once.
 func (sh Shelf) Close() (err error) {
 	for _, s := range sh {
@@ -66,16 +73,20 @@ func (sh Shelf) Close() (err error) {
 // find returns the Town with a name or an id, and the stores that have it.
 func (sh Shelf) find(ctx context.Context, name string) (m Member, in Shelf, err error) {
 	var all, found []Member
-	has := map[town.ID]Shelf{}
+	has, hidden := map[town.ID]Shelf{}, false
 	for _, s := range sh {
 		list, err := s.members(ctx)
 		if err != nil {
 			return m, nil, err
 		}
 		for _, t := range list {
+			if slices.Contains(s.hidden, t.ID) {
+				hidden = hidden || t.Name == name || string(t.ID) == name
+				continue
+			}
 			has[t.ID] = append(has[t.ID], s)
+			all = append(all, t)
 		}
-		all = append(all, list...)
 	}
 	for _, t := range all {
 		if string(t.ID) == name {
@@ -90,6 +101,9 @@ func (sh Shelf) find(ctx context.Context, name string) (m Member, in Shelf, err 
 	case 1:
 		return found[0], has[found[0].ID], nil
 	case 0:
+		if hidden {
+			return m, nil, town.Fail(op, "gt federation towns --remember "+name+" shows it again", "%w: it is forgotten here", ErrTown)
+		}
 		var names []string
 		for _, t := range all {
 			names = append(names, t.Name)

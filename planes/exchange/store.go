@@ -17,6 +17,8 @@ type Store struct {
 	db *doltdb.Shared
 	// Town owns the rows that this Store writes.
 	Town town.ID
+	// hidden are Towns that a Shelf does not find.
+	hidden []town.ID
 }
 
 // UUID is the identity of the exchange of a federation. All its Towns compute

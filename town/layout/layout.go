@@ -98,6 +98,9 @@ func (t Town) Joining() string { return t.join(".gt", "joining") }
 // Reviews lists the open reviews the operational plane was last told.
 func (t Town) Reviews() string { return t.join(".gt", "reviews") }
 
+// Forgotten lists the Towns that this one does not show any more.
+func (t Town) Forgotten() string { return t.join(".gt", "forgotten") }
+
 // HooksLog is the log of the Git hooks of the Town's repository.
 func (t Town) HooksLog() string { return t.join(".gt", "hooks.log") }
 

@@ -52,6 +52,10 @@ func withShared(ctx context.Context, call *shell.Call, here string, work func(ex
 	for _, r := range h.Config.Remotes {
 		opts = append(opts, doltdb.Options{Dir: h.Layout.Exchange(r.Name), Home: h.Layout.Engine(), Actor: h.Actor, Wait: call.Wait, Command: call.Name})
 	}
+	hidden, err := h.HiddenTowns(ctx)
+	if err != nil {
+		return err
+	}
 	shelf, err := exchange.OpenShelf(ctx, exchange.UUID(h.Config.Stores[layout.Federation]), h.Config.Town.ID, opts...)
 	if err != nil {
 		return err
@@ -61,6 +65,7 @@ func withShared(ctx context.Context, call *shell.Call, here string, work func(ex
 		return town.Fail("read what other Towns share", "gt federation pull brings it, once a Town shares something",
 			"%w: nothing has arrived here", exchange.ErrTown)
 	}
+	shelf.Hide(hidden)
 	return work(shelf)
 }
 

@@ -3,9 +3,11 @@ package federation
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/federation"
@@ -14,14 +16,37 @@ import (
 )
 
 // townsOptions are the options of gt federation towns.
-type townsOptions struct{ call *shell.Call }
+type townsOptions struct {
+	call *shell.Call
+	all  bool
+	// forget and remember are a Town's name or id.
+	forget, remember string
+}
+
+// member is a Town for printing.
+type member struct {
+	federation.Member
+	Self bool `json:"self"`
+	// Forgotten: only --all lists it.
+	Forgotten bool `json:"forgotten"`
+}
 
 func townsCommand() shell.Command {
 	return shell.Command{
 		Name: "towns", Help: "List the Towns of the federation.",
-		Examples: []string{"gt federation towns", "gt federation towns --json"},
-		Planes:   []string{layout.Federation}, Permission: shell.MayReadFederation, Repeatable: true,
-		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action { return (&townsOptions{call: call}).run },
+		Examples: []string{
+			"gt federation towns", "gt federation towns --json", "gt federation towns --all",
+			"gt federation towns --forget harbour      # do not list a Town that is gone; only here",
+		},
+		Planes: []string{layout.Federation}, Permission: shell.MayReadFederation, Writes: true, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &townsOptions{call: call}
+			c.Flag("all", "List forgotten Towns too.").Short('a').BoolVar(&o.all)
+			c.Flag("forget", "Hide a Town here, by name or id, and what it shares, until it writes into the registry again.").
+				PlaceHolder("TOWN").HintAction(o.hint(false)).StringVar(&o.forget)
+			c.Flag("remember", "Show a forgotten Town again.").PlaceHolder("TOWN").HintAction(o.hint(true)).StringVar(&o.remember)
+			return o.run
+		},
 	}
 }
 
@@ -30,36 +55,146 @@ func (o *townsOptions) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	type member struct {
-		federation.Member
-		Self bool `json:"self"`
-	}
-	out := []member{}
-	err = h.engine.Read(ctx, func(s *federation.Store) error {
-		members, err := s.Towns(ctx)
-		for _, m := range members {
-			out = append(out, member{m, m.ID == h.Config.Town.ID})
-		}
-		return err
-	})
+	all, err := h.members(ctx)
 	if err != nil {
 		return err
 	}
+	switch {
+	case o.forget != "" && o.remember != "":
+		return town.Fail("change which Towns are shown", "give one of the two", "%w: --forget and --remember exclude each other", town.ErrUsage)
+	case o.forget != "":
+		return o.change(ctx, h, all, o.forget, true)
+	case o.remember != "":
+		return o.change(ctx, h, all, o.remember, false)
+	}
+	out := []member{}
+	for _, m := range all {
+		if o.all || !m.Forgotten {
+			out = append(out, m)
+		}
+	}
+	hidden := len(all) - len(out)
 	return o.call.Show(out, func(p *term.Printer) {
-		if len(out) == 0 {
+		if len(all) == 0 {
 			p.Line("no Town is registered: that happens with gt federation init or join")
 			return
 		}
 		var rows [][]string
 		for _, m := range out {
-			self := ""
-			if m.Self {
-				self = "this Town"
-			}
-			rows = append(rows, []string{m.Name, string(m.ID), strconv.FormatUint(m.Revision, 10), self})
+			rows = append(rows, []string{m.Name, string(m.ID), strconv.FormatUint(m.Revision, 10), m.remark()})
 		}
 		p.Table([]string{"NAME", "ID", "REVISION", ""}, rows)
+		if hidden > 0 {
+			p.Line("%s forgotten here; --all lists them", term.Plural(hidden, "Town is", "Towns are"))
+		}
 	})
+}
+
+// remark says what is special about a Town.
+func (m member) remark() string {
+	var all []string
+	if m.Left {
+		all = append(all, "left")
+	}
+	if m.Forgotten {
+		all = append(all, "forgotten here")
+	}
+	if m.Self {
+		all = append(all, "this Town")
+	}
+	return strings.Join(all, ", ")
+}
+
+// members lists the registry.
+func (h *target) members(ctx context.Context) (out []member, err error) {
+	forgotten, err := h.Forgotten()
+	if err != nil {
+		return nil, err
+	}
+	err = h.engine.Read(ctx, func(s *federation.Store) error {
+		all, err := s.Towns(ctx)
+		for _, m := range all {
+			out = append(out, member{m, m.ID == h.Config.Town.ID, forgotten.Hides(m)})
+		}
+		return err
+	})
+	return out, err
+}
+
+// change hides a Town, or shows it again.
+func (o *townsOptions) change(ctx context.Context, h *target, all []member, name string, hide bool) error {
+	verb := "remember"
+	if hide {
+		verb = "forget"
+	}
+	op := verb + " Town " + town.Clip(name, 64)
+	m, err := named(op, all, name)
+	if err != nil {
+		return err
+	}
+	if hide && m.Self {
+		return town.Fail(op, "gt federation leave ends the exchange with a remote", "%w: it is this Town", town.ErrRefused)
+	}
+	err = h.ChangeForgotten(ctx, func(f host.Forgotten) {
+		if delete(f, m.ID); hide {
+			f[m.ID] = m.Revision
+		}
+	})
+	if err != nil {
+		return err
+	}
+	m.Forgotten = hide
+	return o.call.Summary(m, func(p *term.Printer) {
+		if hide {
+			p.Line("Town %s (%s) is forgotten here until it writes into the registry again", m.Name, m.ID)
+		} else {
+			p.Line("Town %s (%s) is shown here", m.Name, m.ID)
+		}
+	})
+}
+
+// named finds the Town with a name or an id.
+func named(op string, all []member, name string) (m member, err error) {
+	var found []member
+	var names, ids []string
+	for _, m := range all {
+		if string(m.ID) == name {
+			return m, nil
+		}
+		if m.Name == name {
+			found, ids = append(found, m), append(ids, string(m.ID))
+		}
+		names = append(names, m.Name)
+	}
+	switch len(found) {
+	case 1:
+		return found[0], nil
+	case 0:
+		next := "gt federation towns --all lists them"
+		if near := town.Nearest(name, names, 3); len(near) > 0 {
+			next = "did you mean " + strings.Join(near, " or ") + "?"
+		}
+		return m, town.Fail(op, next, "%w: the registry has no such Town", town.ErrUsage)
+	}
+	return m, town.Fail(op, "name one by its id: "+strings.Join(ids, ", "), "%w: %d Towns have that name", town.ErrUsage, len(found))
+}
+
+// hint completes names of other Towns, of those that are forgotten or of those that
+// are not.
+func (o *townsOptions) hint(forgotten bool) kingpin.HintAction {
+	return func() (names []string) {
+		h, err := open(o.call)
+		if err != nil {
+			return nil
+		}
+		all, err := h.members(context.Background())
+		for _, m := range all {
+			if err == nil && !m.Self && m.Forgotten == forgotten {
+				names = append(names, m.Name)
+			}
+		}
+		return names
+	}
 }
 
 // townNames maps the registry's ids to names.
