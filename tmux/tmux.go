@@ -3,12 +3,13 @@
 // A Town has a tmux server of its own, known by the path of its socket, so this
 // package never touches a person's other sessions. Looking never starts a server:
 // when none answers on the socket, there are no sessions, and no process is
-// started to find that out. Tmux runs in the environment that Server.Env gives.
+// started to find that out. A machine without tmux is reported all the same. Tmux runs in the environment that Server.Env gives.
 //
 // Every process has a deadline. Nothing is retried here.
 package tmux
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -86,12 +87,16 @@ func Version(ctx context.Context, env []string) (string, error) {
 // format is a line of Sessions. The name comes last, because it may hold spaces.
 const format = "#{session_id} #{session_created} #{session_activity} #{session_windows} #{session_attached} #{session_name}"
 
-// Sessions lists the sessions in tmux's order; none when no server runs.
+// Sessions lists the sessions in tmux's order; none when no server runs. It reports
+// ErrMissing where the program is not installed, so that no session could be made.
 func (s Server) Sessions(ctx context.Context) ([]Session, error) {
 	op := "list the tmux sessions on " + s.Socket
 	if alive, err := s.alive(ctx); err != nil {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	} else if !alive {
+		if err := s.installed(); err != nil {
+			return nil, fmt.Errorf("%s: %w", op, err)
+		}
 		return nil, nil
 	}
 	out, words, err := s.run(ctx, "-u", "-S", s.Socket, "list-sessions", "-F", format)
@@ -112,6 +117,18 @@ func (s Server) Sessions(ctx context.Context) ([]Session, error) {
 	return all, nil
 }
 
+// installed reports ErrMissing without the program. It starts no process.
+func (s Server) installed() error {
+	x := process.Command(context.Background(), s.Env, s.binary())
+	if x.Err != nil {
+		return ErrMissing
+	}
+	if _, err := os.Stat(x.Path); errors.Is(err, os.ErrNotExist) {
+		return ErrMissing
+	}
+	return nil
+}
+
 // alive says whether a server listens on the socket.
 func (s Server) alive(ctx context.Context) (bool, error) {
 	if _, err := os.Stat(s.Socket); errors.Is(err, os.ErrNotExist) {
@@ -129,6 +146,8 @@ func (s Server) alive(ctx context.Context) (bool, error) {
 	return false, err
 }
 
+func (s Server) binary() string { return cmp.Or(s.Binary, "tmux") }
+
 func (s Server) deadline() time.Duration {
 	if s.Deadline > 0 {
 		return s.Deadline
@@ -140,11 +159,7 @@ func (s Server) deadline() time.Duration {
 func (s Server) run(parent context.Context, args ...string) (out, words string, err error) {
 	ctx, cancel := context.WithTimeout(parent, s.deadline())
 	defer cancel()
-	binary := s.Binary
-	if binary == "" {
-		binary = "tmux"
-	}
-	x := process.Command(ctx, environ(s.Env), binary, args...)
+	x := process.Command(ctx, environ(s.Env), s.binary(), args...)
 	stdout, stderr := &bounded{max: maxOutput}, &bounded{max: maxWords}
 	x.Stdout, x.Stderr = stdout, stderr
 	err = process.Run(ctx, x, process.Options{Grace: grace})

@@ -72,11 +72,14 @@ func TestSessions(t *testing.T) {
 	}
 }
 
-// Where no server runs there are no sessions, none is started, and tmux need not
-// even be installed.
+// Where no server runs there are no sessions, and no process is started.
 func TestNoServer(t *testing.T) {
 	s := server(t)
-	s.Binary = "/nowhere/tmux"
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "tmux"), []byte("#!/bin/sh\necho started >&2\nexit 1\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.Env = []string{"PATH=" + dir}
 	look := func() {
 		t.Helper()
 		if all, err := s.Sessions(t.Context()); err != nil || len(all) != 0 {
@@ -93,6 +96,25 @@ func TestNoServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	look() // an abandoned socket
+}
+
+// Without tmux nobody can begin a session: this is reported whether or not a server
+// runs, as from another tmux that was removed since.
+func TestMissing(t *testing.T) {
+	with := server(t, "mayor")
+	none := Server{Socket: filepath.Join(t.TempDir(), "none.sock")}
+	for _, s := range []Server{none, with} {
+		for _, change := range []func(*Server){
+			func(s *Server) { s.Env = nil },
+			func(s *Server) { s.Env = []string{"PATH=" + t.TempDir()} },
+			func(s *Server) { s.Env, s.Binary = os.Environ(), "/nowhere/tmux" },
+		} {
+			change(&s)
+			if all, err := s.Sessions(t.Context()); !errors.Is(err, ErrMissing) || len(all) != 0 {
+				t.Errorf("on %s: %v, %v", s.Socket, all, err)
+			}
+		}
+	}
 }
 
 func TestServerThatHangs(t *testing.T) {
