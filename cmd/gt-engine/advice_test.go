@@ -188,11 +188,12 @@ func invocation(dir, program string, args []string) *shell.Invocation {
 // placeholder, or something with a sign that words of prose lack.
 var argument = regexp.MustCompile(`^-|^'|^[A-Z]{2,}$|[0-9/=@_|]|[a-z]\.[a-z]|^(?:true|false|none|gc)$|` + unknown)
 
-// words are the words of a clause that make up the command: its name, and arguments as
-// far as they can be told from prose.
+// words are the words of a clause that make up the command: its name, which flags may
+// precede, and arguments as far as they can be told from prose.
 func words(p *shell.Program, clause string) (args []string, named bool) {
 	var c *kingpin.CmdClause
 	value := false // the last flag takes a value
+	given := false // an argument came, so that no command follows
 	for _, raw := range strings.Fields(clause) {
 		if strings.HasPrefix(raw, "#") || raw == "|" {
 			break
@@ -200,9 +201,11 @@ func words(p *shell.Program, clause string) (args []string, named bool) {
 		word := strings.TrimRight(raw, ".,:?!\"'")
 		ended := word != raw && !strings.HasPrefix(raw, "'")
 		switch sub := get(p, c, word); {
-		case sub != nil && len(args) == depth(c):
+		case value:
+		case sub != nil && !given:
 			c = sub
-		case value, argument.MatchString(word):
+		case argument.MatchString(word):
+			given = given || !strings.HasPrefix(word, "-")
 		default:
 			return args, c != nil
 		}
@@ -235,13 +238,6 @@ func get(p *shell.Program, c *kingpin.CmdClause, word string) *kingpin.CmdClause
 		return p.GetCommand(word)
 	}
 	return c.GetCommand(word)
-}
-
-func depth(c *kingpin.CmdClause) int {
-	if c == nil {
-		return 0
-	}
-	return len(strings.Fields(c.FullCommand()))
 }
 
 func takesValue(p *shell.Program, c *kingpin.CmdClause, word string) bool {
