@@ -30,8 +30,9 @@ const (
 	// connection, also with a shorter Options.Wait: on a busy machine a server that
 	// works may take that long.
 	leastDial = time.Second
-	// socketDial is the most it waits on the Town's own socket, and silentDial where
-	// the caller has waited already.
+	// socketDial is the most it waits on the Town's own socket: commands that find the
+	// Deacon silent say so within 5 s, the start of the program included. silentDial
+	// is for a caller that has waited already.
 	socketDial = 4 * time.Second
 	silentDial = 500 * time.Millisecond
 )
