@@ -97,7 +97,7 @@ func openExisting(ctx context.Context, opts Options, alone bool) (_ *Local, err 
 	// Taken before the plane's lock, by every process. So it also excludes a
 	// client of the server from a process that opened the database after the
 	// server had ended.
-	lock, err := lockFile(ctx, opts, opts.Dir+clientLockSuffix, nil)
+	lock, err := lockFile(ctx, opts, opts.Dir+clientLockSuffix, true, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -138,7 +138,7 @@ func (o Options) missing(where string) error {
 func openHere(ctx context.Context, opts Options) (*Local, error) {
 	var db *Local
 	began := time.Now()
-	lock, err := lockFile(ctx, opts, opts.Dir+wire.LockSuffix, func() (done bool, err error) {
+	lock, err := lockFile(ctx, opts, opts.Dir+wire.LockSuffix, true, func() (done bool, err error) {
 		if db, err = dialSocket(ctx, opts); db == nil && err == nil && opts.Socket != "" {
 			if time.Since(began) > socketDial && opts.unreachable() {
 				return false, opts.silent()

@@ -3,6 +3,7 @@ package doltdb
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"path/filepath"
 	"time"
 
@@ -24,7 +25,7 @@ const politePause = 40 * time.Millisecond
 // own takes the lock beside the database directory. When a server has the
 // directory, waiting would be useless, so it fails with ErrServed.
 func own(ctx context.Context, opts Options) (*lockfile.Lock, error) {
-	return lockFile(ctx, opts, opts.Dir+wire.LockSuffix, func() (bool, error) {
+	return lockFile(ctx, opts, opts.Dir+wire.LockSuffix, false, func() (bool, error) {
 		if opts.answers() {
 			return true, opts.served("use the directory of the " + opts.name() + " database")
 		}
@@ -40,7 +41,7 @@ func LockDirectory(ctx context.Context, opts Options) (release func() error, err
 	if opts.External != nil {
 		return nil, opts.served("use the directory of the " + opts.name() + " database")
 	}
-	client, err := lockFile(ctx, opts, opts.Dir+clientLockSuffix, nil)
+	client, err := lockFile(ctx, opts, opts.Dir+clientLockSuffix, false, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -51,10 +52,12 @@ func LockDirectory(ctx context.Context, opts Options) (release func() error, err
 	return func() error { return errors.Join(lock.Release(), client.Release()) }, nil
 }
 
-// lockFile takes a lock, waiting opts.Wait for it. instead, if not nil, is
-// asked before each attempt whether the lock is still needed.
-func lockFile(ctx context.Context, opts Options, path string, instead func() (done bool, err error)) (*lockfile.Lock, error) {
-	options := lockfile.Options{Command: opts.Command, Wait: opts.Wait, Poll: lockPoll, Before: instead}
+// lockFile takes a lock, waiting opts.Wait for it. existing says that the database
+// is there already, so that a Town which is moved at this moment is not made anew in
+// its former place. instead, if not nil, is asked before each attempt whether the
+// lock is still needed.
+func lockFile(ctx context.Context, opts Options, path string, existing bool, instead func() (done bool, err error)) (*lockfile.Lock, error) {
+	options := lockfile.Options{Command: opts.Command, Wait: opts.Wait, Poll: lockPoll, Existing: existing, Before: instead}
 	if opts.Waiting != nil {
 		options.Waiting = func(h lockfile.Holder) { opts.Waiting(wire.Describe(h) + " has it open") }
 	}
@@ -62,6 +65,9 @@ func lockFile(ctx context.Context, opts Options, path string, instead func() (do
 	var taken *lockfile.BusyError
 	if errors.As(err, &taken) {
 		return nil, wire.Busy(opts.name(), taken.Waited, taken.Holder)
+	}
+	if existing && errors.Is(err, fs.ErrNotExist) {
+		return nil, opts.missing(opts.Dir)
 	}
 	return lock, err
 }

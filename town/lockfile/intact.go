@@ -30,13 +30,14 @@ func (l *Lock) Intact() error {
 }
 
 // Retake makes and locks the lock's file again after somebody removed it. It fails
-// with ErrReplaced when another process has locked a new file first. The caller
-// knows that the directory is still the same.
+// with ErrReplaced when another process has locked a new file first, and with
+// fs.ErrNotExist when the directory is gone, too. The caller knows that a directory
+// that is there is still the same.
 func (l *Lock) Retake() error {
 	if err := l.Intact(); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	fresh, err := Try(l.Path(), l.command)
+	fresh, err := TryExisting(l.Path(), l.command)
 	if err != nil {
 		return err
 	}

@@ -54,6 +54,33 @@ func TestALockNoticesThatItsFileIsGone(t *testing.T) {
 	}
 }
 
+// Whoever locks what is there already does not make a directory anew that somebody
+// moved or removed.
+func TestAMissingDirectoryIsNotMade(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "town")
+	path := filepath.Join(dir, "data", "a.lock")
+	l, err := Acquire(t.Context(), path, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(dir, dir+".moved"); err != nil {
+		t.Fatal(err)
+	}
+	_, acquired := Acquire(t.Context(), path, Options{Existing: true})
+	_, tried := TryExisting(path, "test")
+	for what, err := range map[string]error{"retake": l.Retake(), "acquire": acquired, "try": tried} {
+		if !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	if _, err := os.Lstat(dir); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the former place is there again: %v", err)
+	}
+	if err := l.Release(); err != nil {
+		t.Error(err)
+	}
+}
+
 // A holder is its process and no other one that has got its id. One that is stopped
 // is named as such, and nobody waits for it as long as for one that works.
 func TestAStoppedHolder(t *testing.T) {

@@ -51,6 +51,10 @@ type Options struct {
 	// Op and Next make the error of a lock that stays busy: what failed, and
 	// the next step. By default that is to wait and run the command again.
 	Op, Next string
+	// Existing says that the lock guards what is in its directory already. Then a
+	// directory that is not there, because somebody moved or removed it, is
+	// fs.ErrNotExist and is not made.
+	Existing bool
 	// Waiting, if any, is called once when the wait takes longer than a second,
 	// on another goroutine.
 	Waiting func(Holder)
@@ -86,12 +90,16 @@ type Lock struct {
 	state   string // the last note
 }
 
-// Acquire takes the lock at path and writes who holds it. It makes the file
-// (0600) and its directory (0700) when they are missing. A lock that stays busy
-// for Options.Wait is town.ErrBusy, and the error names the holder. When ctx
-// ends, its cause is returned.
+// Acquire takes the lock at path and writes who holds it. It makes the file (0600)
+// when it is missing, and its directory (0700), too, unless Options.Existing is set.
+// A lock that stays busy for Options.Wait is town.ErrBusy, and the error names the
+// holder. When ctx ends, its cause is returned.
 func Acquire(ctx context.Context, path string, opts Options) (*Lock, error) {
-	f, err := create(path)
+	open := create
+	if opts.Existing {
+		open = inPlace
+	}
+	f, err := open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -108,9 +116,14 @@ func AcquireDir(ctx context.Context, dir string, opts Options) (*Lock, error) {
 }
 
 // Try makes one attempt and writes nothing: Note does. The Lock is nil when
-// another holds it.
-func Try(path, command string) (*Lock, error) {
-	f, err := create(path)
+// another holds it. Try makes the file and its directory when they are missing.
+func Try(path, command string) (*Lock, error) { return try(path, command, create) }
+
+// TryExisting is Try in a directory that must exist, as with Options.Existing.
+func TryExisting(path, command string) (*Lock, error) { return try(path, command, inPlace) }
+
+func try(path, command string, open func(string) (*os.File, error)) (*Lock, error) {
+	f, err := open(path)
 	if err != nil {
 		return nil, err
 	}
@@ -122,18 +135,20 @@ func Try(path, command string) (*Lock, error) {
 	return &Lock{file: f, command: command}, nil
 }
 
+// create opens a lock file and makes its directory if need be.
 func create(path string) (*os.File, error) {
-	f, err := open(path)
+	f, err := inPlace(path)
 	if !errors.Is(err, fs.ErrNotExist) {
 		return f, err
 	}
 	if err := os.MkdirAll(filepath.Dir(path), dirPerm); err != nil {
 		return nil, err
 	}
-	return open(path)
+	return inPlace(path)
 }
 
-func open(path string) (*os.File, error) {
+// inPlace opens a lock file in a directory that exists.
+func inPlace(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, filePerm)
 	if errors.Is(err, fs.ErrPermission) {
 		// The holder cannot be recorded, but the lock can be held.

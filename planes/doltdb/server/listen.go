@@ -3,6 +3,7 @@ package server
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
@@ -56,9 +57,10 @@ func listenSocket(path string) (*socket.Listener, error) {
 	return l, nil
 }
 
-// privateDir makes the socket's directory, or checks that it is closed to others.
+// privateDir makes the socket's directory, or checks that it is closed to others. The
+// directory above it must exist: a Town that was moved is not made anew.
 func privateDir(dir string) error {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	info, err := os.Stat(dir)

@@ -19,7 +19,7 @@ const pollInterval = time.Millisecond
 func (o Options) announce(ctx context.Context) (leave func()) {
 	// A command that looks holds it for a moment; a second server goes without.
 	lock, err := lockfile.Acquire(ctx, filepath.Join(o.Dir, wire.TurnFile),
-		lockfile.Options{Command: o.Command, Wait: 10 * pollInterval, Poll: pollInterval})
+		lockfile.Options{Command: o.Command, Wait: 10 * pollInterval, Poll: pollInterval, Existing: true})
 	if err != nil {
 		return func() {}
 	}
@@ -50,7 +50,7 @@ func (o Options) takeAll(ctx context.Context) ([]*lockfile.Lock, error) {
 
 func (o Options) tryAll() (locks []*lockfile.Lock, blocked string, err error) {
 	for _, plane := range o.Planes {
-		lock, err := lockfile.Try(o.lockPath(plane), o.Command)
+		lock, err := lockfile.TryExisting(o.lockPath(plane), o.Command)
 		if lock != nil {
 			locks = append(locks, lock)
 			continue

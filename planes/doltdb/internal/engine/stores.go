@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"io/fs"
 	"net/url"
 	"os"
 	"strings"
@@ -47,9 +48,10 @@ func Prepare(home string) error {
 }
 
 // SetHome gives the engine a directory for its own settings, in place of one in
-// the person's home. The engine finds it by this variable only.
+// the person's home. The engine finds it by this variable only. The directory above
+// it must exist: a Town that was moved is not made anew.
 func SetHome(home string) error {
-	if err := os.MkdirAll(home, 0o700); err != nil {
+	if err := os.Mkdir(home, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
 	return os.Setenv("DOLT_ROOT_PATH", home)
