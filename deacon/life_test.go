@@ -32,8 +32,13 @@ func TestMain(m *testing.M) {
 	if root := os.Getenv(childEnv); root != "" {
 		child(root)
 	}
+	var err error
+	if engineHome, err = os.MkdirTemp("", "gtd"); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 	code := m.Run()
-	if err := os.RemoveAll(founded.root); err != nil {
+	if err := errors.Join(os.RemoveAll(founded.root), os.RemoveAll(engineHome)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		code = max(code, 1)
 	}

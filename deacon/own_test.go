@@ -136,7 +136,7 @@ func TestADisplacedDeaconEnds(t *testing.T) {
 			switch name {
 			case "town moved", "moved away", "removed":
 				if _, err := os.Lstat(p.layout.Private()); !errors.Is(err, fs.ErrNotExist) {
-					t.Errorf("it made the former place anew: %v", err)
+					t.Errorf("it made the former place anew:\n%s", tree(t, p.layout.Root))
 				}
 				return
 			case "replaced":

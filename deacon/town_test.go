@@ -140,9 +140,17 @@ func (p *place) configure(fn func(*config.Config)) {
 	}
 }
 
+// engineHome is where the engine of this test process has its settings. The engine
+// finds them by the environment, so the Towns of one process would otherwise write
+// into the place of the one that opened a database last, also after that was moved. A
+// child has one Town, and no such directory.
+var engineHome string
+
+func (p *place) home() string { return cmp.Or(engineHome, p.layout.Engine()) }
+
 func (p *place) database(_ *config.Config, plane string) doltdb.Options {
 	return doltdb.Options{
-		Dir: p.layout.Data(plane), Home: p.layout.Engine(), Socket: p.layout.SQLSocket(), Actor: ada, Wait: patience, Command: "test",
+		Dir: p.layout.Data(plane), Home: p.home(), Socket: p.layout.SQLSocket(), Actor: ada, Wait: patience, Command: "test",
 	}
 }
 
@@ -160,7 +168,7 @@ func (p *place) serve(ctx context.Context, _ *config.Config, _ func(string)) (Se
 	}
 	s, err := doltdb.Serve(ctx, doltdb.ServeOptions{
 		Dir: filepath.Dir(p.layout.Data(layout.Federation)), Planes: []string{layout.Operational, layout.Ledger, layout.Federation},
-		Socket: p.layout.SQLSocket(), Home: p.layout.Engine(), Wait: cmp.Or(p.wait, patience), Command: "gt deacon",
+		Socket: p.layout.SQLSocket(), Home: p.home(), Wait: cmp.Or(p.wait, patience), Command: "gt deacon",
 	})
 	if err != nil {
 		return nil, err
