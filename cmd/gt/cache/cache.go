@@ -120,13 +120,13 @@ var cacheNames = map[string]string{
 
 func (o *cacheOptions) stats(ctx context.Context) error {
 	client, err := o.client(ctx, "show the statistics of the caches")
-	if err != nil {
-		return err
+	var s control.CacheStats
+	if err == nil {
+		defer client.Close()
+		asked, cancel := context.WithTimeout(ctx, o.call.Wait)
+		defer cancel()
+		s, err = client.CacheStats(asked)
 	}
-	defer client.Close()
-	ctx, cancel := context.WithTimeout(ctx, o.call.Wait)
-	defer cancel()
-	s, err := client.CacheStats(ctx)
 	if errors.Is(err, control.ErrNoDeacon) {
 		none := o.call.Show(cacheReport{}, func(p *term.Printer) { p.Line("nothing is cached: the Deacon has the caches, and none runs") })
 		return errors.Join(err, none)
