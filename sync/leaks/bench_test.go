@@ -1,7 +1,9 @@
 package leaks
 
 import (
+	"encoding/base64"
 	"fmt"
+	"math/rand"
 	"strings"
 	"testing"
 )
@@ -22,5 +24,20 @@ func BenchmarkScan(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// BenchmarkScanRandom searches a text in which nearly every word of a rule occurs.
+func BenchmarkScanRandom(b *testing.B) {
+	s, err := NewScanner()
+	if err != nil {
+		b.Fatal(err)
+	}
+	raw := make([]byte, 48<<10)
+	rand.New(rand.NewSource(1)).Read(raw)
+	text := base64.StdEncoding.EncodeToString(raw)
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		s.ScanDocument(text)
 	}
 }

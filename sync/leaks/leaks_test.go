@@ -110,3 +110,40 @@ func TestScanDocument(t *testing.T) {
 		t.Errorf("%+v", fine)
 	}
 }
+
+// A secret in a long document is found once, on its line, wherever windows begin.
+func TestWindowsMissNothing(t *testing.T) {
+	s, err := NewScanner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const line = "Read the queue, take the oldest bead, and report when it is done.\n"
+	lines := 3 * windowSize / len(line)
+	for _, filler := range []string{line, strings.Repeat("z", len(line))} {
+		for at := 0; at < lines; at += 3 {
+			text := strings.Repeat(filler, at) + "\nuse AKIAQYLPMN5HFIQR7XYA here\n" + strings.Repeat(filler, lines-at)
+			want := 2 + strings.Count(strings.Repeat(filler, at), "\n")
+			found := s.ScanDocument(text)
+			if len(found) != 1 || found[0].Line != want {
+				t.Fatalf("a secret on line %d, after %d bytes: %+v", want, at*len(filler), found)
+			}
+		}
+	}
+}
+
+// Windows cover a text, overlap, and come to its end.
+func TestWindowsCover(t *testing.T) {
+	for _, text := range []string{"", "short", strings.Repeat("x", 5*windowSize), strings.Repeat("x\n", 3*windowSize), strings.Repeat("x", windowSize+1)} {
+		from, covered := 0, 0
+		for from < len(text) {
+			next, to := window(text, from)
+			if from > covered || next <= from || to-from > windowSize || next < len(text) && to-next < windowOverlap/2 {
+				t.Fatalf("window of %d bytes from %d to %d, next %d", len(text), from, to, next)
+			}
+			covered, from = to, next
+		}
+		if covered != len(text) {
+			t.Fatalf("%d of %d bytes are covered", covered, len(text))
+		}
+	}
+}
