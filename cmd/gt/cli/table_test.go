@@ -15,15 +15,16 @@ import (
 
 // alone are the commands that need a process of their own, and the reason.
 var alone = map[string]string{
-	"install":         "it makes the planes",
-	"doctor":          "it must work when the Deacon does not, and reads every chunk",
-	"deacon ":         "they direct the process that would run them",
-	"federation init": "a person reads and answers",
-	"federation join": "it replaces a plane",
-	"hooks run":       "git starts it in the background",
-	"hooks notify":    "git starts it in the background",
-	"cache ":          "they ask the Deacon, which may not run",
-	"completion":      "it needs no Town",
+	"install":          "it makes the planes",
+	"doctor":           "it must work when the Deacon does not, and reads every chunk",
+	"deacon ":          "they direct the process that would run them",
+	"federation init":  "a person reads and answers",
+	"federation join":  "it replaces a plane",
+	"federation leave": "a person reads and answers",
+	"hooks run":        "git starts it in the background",
+	"hooks notify":     "git starts it in the background",
+	"cache ":           "they ask the Deacon, which may not run",
+	"completion":       "it needs no Town",
 }
 
 // Every entry of the table names a permission and has examples, and each command is
