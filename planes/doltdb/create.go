@@ -62,7 +62,7 @@ func install(from, to string) error {
 // inDirectory runs one statement with no database selected.
 func inDirectory(ctx context.Context, dir string, opts Options, query string, args ...any) (err error) {
 	engine.Tame()
-	if err := engine.SetHome(opts.Home); err != nil {
+	if err := engine.MakeHome(opts.Home); err != nil {
 		return err
 	}
 	defer engine.Forget(dir)

@@ -18,7 +18,7 @@ func TestOpeningMakesNoPlaceAnew(t *testing.T) {
 	if _, err := openHere(t.Context(), opts); !errors.Is(err, ErrMissing) {
 		t.Errorf("open: %v", err)
 	}
-	if err := engine.SetHome(opts.Home); !errors.Is(err, fs.ErrNotExist) {
+	if err := engine.Prepare(opts.Home); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("the engine's settings: %v", err)
 	}
 	if _, err := os.Lstat(town); !errors.Is(err, fs.ErrNotExist) {

@@ -38,24 +38,31 @@ const (
 	ArchiveSuffix = ".darc"
 )
 
-// Prepare readies the process for the engine. home is a directory for the
-// engine's own settings; it is made if need be.
+// Prepare readies the process for the engine, which is to open databases that exist.
+// home is a directory for the engine's own settings; it is made if need be. The
+// directory above it must exist: a Town that was moved is not made anew.
 func Prepare(home string) error {
 	// The engine logs through the process-wide logger. Its errors say what matters.
 	logrus.SetOutput(io.Discard)
 	Tame()
-	return SetHome(home)
-}
-
-// SetHome gives the engine a directory for its own settings, in place of one in
-// the person's home. The engine finds it by this variable only. The directory above
-// it must exist: a Town that was moved is not made anew.
-func SetHome(home string) error {
 	if err := os.Mkdir(home, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
-	return os.Setenv("DOLT_ROOT_PATH", home)
+	return setHome(home)
 }
+
+// MakeHome is what Prepare does about home, for a database that is being made. It
+// makes the directories above it, too.
+func MakeHome(home string) error {
+	if err := os.MkdirAll(home, 0o700); err != nil {
+		return err
+	}
+	return setHome(home)
+}
+
+// setHome gives the engine a directory for its own settings, in place of one in the
+// person's home. The engine finds it by this variable only.
+func setHome(home string) error { return os.Setenv("DOLT_ROOT_PATH", home) }
 
 // Tame changes, once for the process and before the first database is opened,
 // the table by which the engine finds what opens the URL of a database:
