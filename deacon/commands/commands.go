@@ -18,8 +18,8 @@ const (
 	// receiveTime bounds how long a front takes to send its request, and to say
 	// Go after the answer.
 	receiveTime = 10 * time.Second
-	// maxConnections bounds the fronts that are connected at once. Those beyond it
-	// run their commands themselves.
+	// maxConnections bounds the fronts that are connected at once. One beyond it gets
+	// the place of a front that has sent no request, or runs its command itself.
 	maxConnections = 1024
 )
 

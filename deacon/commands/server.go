@@ -14,6 +14,7 @@ import (
 	"gastown/deacon/guard"
 	"gastown/deacon/invocation"
 	"gastown/town"
+	"gastown/town/socket"
 )
 
 // Reasons why a connection is not served, for Options.Refused.
@@ -33,10 +34,10 @@ type Server struct {
 	failed chan error
 	places *places
 	memory *memory
+	room   *socket.Room
 
-	connections atomic.Int64
-	running     atomic.Int64
-	abandoned   atomic.Int64
+	running   atomic.Int64
+	abandoned atomic.Int64
 }
 
 // errStopping ends the commands under way when the Deacon stops.
@@ -54,6 +55,7 @@ func Serve(l Acceptor, o Options) *Server {
 	o.defaults()
 	s := &Server{opts: o, listen: l, failed: make(chan error, 1), places: newPlaces(o.Limits)}
 	s.life, s.end = context.WithCancelCause(context.Background())
+	s.room = socket.NewRoom(maxConnections, func() { o.Refused(RefusedCrowded) })
 	s.memory = newMemory(o.Memory, o.used)
 	s.served.Go(s.accept)
 	s.served.Go(func() { s.memory.watch(s.life) })
@@ -104,35 +106,35 @@ func (s *Server) accept() {
 			s.failed <- err
 			return
 		case !guard.Owner(c):
-			s.refuse(c, RefusedPeer)
-		case s.connections.Load() >= maxConnections:
-			s.refuse(c, RefusedCrowded)
+			s.opts.Refused(RefusedPeer)
+			_ = c.Close()
 		default:
-			s.connections.Add(1)
+			seat := s.room.Enter(c)
+			if seat == nil {
+				continue
+			}
 			s.served.Go(func() {
-				defer s.connections.Add(-1)
+				defer seat.Leave()
 				defer c.Close()
-				s.serve(c)
+				s.serve(c, seat)
 			})
 		}
 	}
 }
 
-func (s *Server) refuse(c *net.UnixConn, reason string) {
-	s.opts.Refused(reason)
-	_ = c.Close()
-}
-
 // serve handles one connection: one command.
-func (s *Server) serve(c *net.UnixConn) {
+func (s *Server) serve(c *net.UnixConn, seat *socket.Seat) {
 	r, err := receive(c, receiveTime)
 	if err != nil {
-		if s.life.Err() == nil {
+		if s.life.Err() == nil && !seat.Lost() {
 			s.opts.Refused(RefusedMalformed)
 		}
 		return
 	}
 	defer r.close()
+	if !seat.Hold() {
+		return
+	}
 	w, err := s.newWork(c, r)
 	if err != nil {
 		_ = reply(c, invocation.Answer{Declined: true, Reason: "the Deacon has no descriptors left"})

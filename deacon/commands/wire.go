@@ -28,6 +28,10 @@ func (r *received) close() {
 	}
 }
 
+// firstRead is the size of the buffer that each connection has before it says
+// anything, in bytes. Many requests fit in.
+const firstRead = 4 << 10
+
 // receive reads a request. It fails when the peer has not sent all of it within
 // the given time. Descriptors that do not belong to a sound request are closed.
 func receive(c *net.UnixConn, within time.Duration) (_ *received, err error) {
@@ -41,7 +45,7 @@ func receive(c *net.UnixConn, within time.Duration) (_ *received, err error) {
 		}
 	}()
 	// The first read brings the descriptors, whatever of the data comes with it.
-	first := make([]byte, 64<<10)
+	first := make([]byte, firstRead)
 	control := make([]byte, unix.CmsgSpace(invocation.Streams*4))
 	n, nc, flags, _, err := c.ReadMsgUnix(first, control)
 	files, rightsErr := descriptors(control[:nc])

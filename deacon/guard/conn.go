@@ -5,21 +5,22 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"gastown/town/socket"
 )
 
 type connKey struct{}
 
-// listener bounds the number of connections. With Owner it accepts only processes
-// of the owner.
+// listener bounds the number of connections; see socket.Room. With Owner it accepts
+// only processes of the owner.
 type listener struct {
 	net.Listener
 	server *Server
-	free   chan struct{}
+	room   *socket.Room
 }
 
 func (l *listener) Accept() (net.Conn, error) {
@@ -33,12 +34,8 @@ func (l *listener) Accept() (net.Conn, error) {
 			_ = c.Close()
 			continue
 		}
-		select {
-		case l.free <- struct{}{}:
-			return &conn{Conn: c, server: l.server, release: sync.OnceFunc(func() { <-l.free })}, nil
-		default:
-			l.server.refuse(Crowded)
-			_ = c.Close()
+		if seat := l.room.Enter(c); seat != nil {
+			return &conn{Conn: c, server: l.server, seat: seat}, nil
 		}
 	}
 }
@@ -79,7 +76,7 @@ func allowed(peer, own int) bool { return peer == own || peer == 0 }
 type conn struct {
 	net.Conn
 	server  *Server
-	release func()
+	seat    *socket.Seat
 	got     atomic.Bool // bytes of a request arrived
 	handled atomic.Bool // the request's handler was called
 	slow    atomic.Bool // the peer was too slow
@@ -120,7 +117,7 @@ func (c *conn) SetReadDeadline(t time.Time) error {
 }
 
 func (c *conn) Close() error {
-	c.release()
+	c.seat.Leave()
 	return c.Conn.Close()
 }
 
@@ -138,7 +135,7 @@ func state(n net.Conn, s http.ConnState) {
 	case http.StateActive:
 		c.idle.Store(false)
 	case http.StateClosed:
-		if c.got.Load() && !c.handled.Load() && !c.slow.Load() {
+		if c.got.Load() && !c.handled.Load() && !c.slow.Load() && !c.seat.Lost() {
 			c.server.refuse(Malformed)
 		}
 	}

@@ -19,6 +19,8 @@ import (
 
 	"github.com/sirupsen/logrus"
 	"golang.org/x/time/rate"
+
+	"gastown/town/socket"
 )
 
 // Defaults for values that Options leave out.
@@ -115,8 +117,9 @@ func Serve(l net.Listener, h http.Handler, o Options) *Server {
 		// Its messages may quote what the peer sent.
 		ErrorLog: log.New(io.Discard, "", 0),
 	}
+	room := socket.NewRoom(o.Conns, func() { s.refuse(Crowded) })
 	s.served.Go(func() {
-		err := s.http.Serve(&listener{Listener: l, server: s, free: make(chan struct{}, o.Conns)})
+		err := s.http.Serve(&listener{Listener: l, server: s, room: room})
 		if !errors.Is(err, http.ErrServerClosed) {
 			s.failed <- err
 		}

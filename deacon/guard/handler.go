@@ -34,6 +34,9 @@ func (s *Server) handler(h http.Handler) http.Handler {
 		if !ok {
 			return
 		}
+		if c, ok := r.Context().Value(connKey{}).(*conn); ok && !c.seat.Hold() {
+			panic(http.ErrAbortHandler) // the room has closed the connection
+		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		answer := &answer{ResponseWriter: w}
 		h.ServeHTTP(answer, r)

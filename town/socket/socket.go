@@ -4,6 +4,8 @@
 // gone: a cleaner of old files removes sockets, too. Renew looks whether the file is
 // still the listener's own, and otherwise binds the path again. Connections that
 // were accepted go on.
+//
+// Room bounds the connections of a listener, so that silent ones hold nobody up.
 package socket
 
 import (

@@ -37,7 +37,7 @@ func (a *authority) UserEntryWithHash(c *mysql.Conn, salt []byte, user string, r
 	}
 	want := mysql.ScrambleMysqlNativePassword(salt, []byte(a.password))
 	if a.password == "" || user != a.user || subtle.ConstantTimeCompare(want, response) != 1 {
-		if from, ok := c.Conn.(*guest); ok {
+		if from := guestOf(c); from != nil {
 			from.refuse(RefusedUnsigned)
 		}
 		return nil, mysql.NewSQLError(mysql.ERAccessDeniedError, mysql.SSAccessDeniedError, "access denied")

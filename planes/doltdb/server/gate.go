@@ -55,10 +55,8 @@ func (g *gate) NewConnection(c *mysql.Conn) {
 
 // ConnectionAuthenticated is called when the client has shown who it is.
 func (g *gate) ConnectionAuthenticated(c *mysql.Conn) error {
-	if from, ok := c.Conn.(*guest); ok {
-		if err := from.admit(); err != nil {
-			return err
-		}
+	if err := admit(c); err != nil {
+		return err
 	}
 	return g.Handler.ConnectionAuthenticated(c)
 }

@@ -23,8 +23,8 @@ const (
 	packetHeader = 4
 )
 
-// The reasons for refusing a connection over the network, as Options.Refused is
-// told them.
+// The reasons for refusing a connection, as Options.Refused is told them. All but
+// RefusedCrowded are about connections over the network.
 const (
 	RefusedCrowded   = "crowded"
 	RefusedSlow      = "slow"

@@ -26,7 +26,7 @@ func (o Options) listen(r *running) (_ *listeners, err error) {
 		return nil, err
 	}
 	if o.Listen == "" {
-		return newListeners(r.socket), nil
+		return o.listeners(r.socket), nil
 	}
 	r.tcp, err = net.Listen("tcp", o.Listen)
 	if err != nil {
@@ -36,7 +36,7 @@ func (o Options) listen(r *running) (_ *listeners, err error) {
 		}
 		return nil, errors.Join(err, r.socket.Close())
 	}
-	return newListeners(r.socket, o.lobby(r.tcp)), nil
+	return o.listeners(r.socket, o.lobby(r.tcp)), nil
 }
 
 // listenSocket binds the unix socket. The caller holds the databases' locks, so
@@ -74,8 +74,10 @@ func privateDir(dir string) error {
 	return nil
 }
 
-// listeners are several listeners that look like one.
+// listeners are several listeners that look like one. They share the places for
+// clients.
 type listeners struct {
+	room   *socket.Room
 	all    []net.Listener
 	conns  chan net.Conn
 	closed chan struct{}
@@ -83,8 +85,9 @@ type listeners struct {
 	wg     sync.WaitGroup
 }
 
-func newListeners(all ...net.Listener) *listeners {
-	l := &listeners{all: all, conns: make(chan net.Conn), closed: make(chan struct{})}
+func (o Options) listeners(all ...net.Listener) *listeners {
+	room := socket.NewRoom(o.MaxConnections, func() { o.Refused(RefusedCrowded) })
+	l := &listeners{room: room, all: all, conns: make(chan net.Conn), closed: make(chan struct{})}
 	for _, one := range all {
 		l.wg.Go(func() { l.accept(one) })
 	}
@@ -96,10 +99,15 @@ func (l *listeners) accept(from net.Listener) {
 		conn, err := from.Accept()
 		switch {
 		case err == nil:
+			seat := l.room.Enter(conn)
+			if seat == nil {
+				continue
+			}
+			visitor := &visitor{Conn: conn, seat: seat}
 			select {
-			case l.conns <- conn:
+			case l.conns <- visitor:
 			case <-l.closed:
-				_ = conn.Close()
+				_ = visitor.Close()
 				return
 			}
 		case errors.Is(err, net.ErrClosed):

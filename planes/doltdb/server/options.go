@@ -45,15 +45,16 @@ type Options struct {
 	Command string
 	// Grace bounds how long Close and Lend let transactions end; 0 means 5 s.
 	Grace time.Duration
-	// MaxConnections bounds the clients connected at once; 0 means 1000.
+	// MaxConnections bounds the clients connected at once; 0 means 1000. One more
+	// gets the place of the client that has not logged in for longest.
 	MaxConnections int
 	// MaxGuests bounds connections on Listen that have not shown the password yet;
 	// 0 means 16. GuestTime is how long each may take; 0 means 5 s.
 	MaxGuests int
 	GuestTime time.Duration
-	// Refused is called with the reason for each connection on Listen that is
-	// refused: crowded, slow, oversized, malformed, or unsigned for a wrong
-	// password. It must not block; nil is fine.
+	// Refused is called with the reason for each connection that is closed because
+	// there are too many (crowded), and for each on Listen that is slow, oversized,
+	// malformed, or unsigned for a wrong password. It must not block; nil is fine.
 	Refused func(reason string)
 }
 

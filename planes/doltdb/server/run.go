@@ -116,6 +116,7 @@ func (r *running) serve(o Options, l *listeners) (err error) {
 	cfg := gms.Config{
 		Listener: l, Address: o.Socket, Version: serverVersion, MaxConnections: uint64(o.MaxConnections),
 		ProtocolListenerFactory: func(cfg gms.Config, lc mysql.ListenerConfig, events gms.ServerEventListener) (gms.ProtocolListener, error) {
+			lc.MaxConns = 0 // the listeners bound them, and know who may go
 			lc.AuthServer = &authority{user: o.User, password: secret}
 			return gms.MySQLProtocolListenerFactory(cfg, lc, events)
 		},
