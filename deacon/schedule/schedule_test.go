@@ -218,11 +218,11 @@ func TestFailingPausesGrow(t *testing.T) {
 // A run that failed in part counts as a failure and does not slow its job down.
 func TestPartialFailuresKeepPace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		runs := 0
-		whole := false
+		var runs atomic.Int64
+		var whole atomic.Bool
 		job := Job{Name: "half", Schedule: "@every 5m", MaxPause: time.Hour, Run: func(context.Context) (string, error) {
-			runs++
-			if whole {
+			runs.Add(1)
+			if whole.Load() {
 				return "", errors.New("no answer")
 			}
 			return "", KeepPace(errors.New("no answer"))
@@ -231,13 +231,13 @@ func TestPartialFailuresKeepPace(t *testing.T) {
 		time.Sleep(61 * time.Minute)
 		synctest.Wait()
 		st := s.Jobs()[0]
-		if runs != 12 || st.Failures != 12 || st.Last.Outcome != Failed {
-			t.Errorf("%d runs, %+v", runs, st)
+		if runs.Load() != 12 || st.Failures != 12 || st.Last.Outcome != Failed {
+			t.Errorf("%d runs, %+v", runs.Load(), st)
 		}
 		// Whole failures slow it down, and a partial one ends that.
-		whole = true
+		whole.Store(true)
 		time.Sleep(time.Hour)
-		whole = false
+		whole.Store(false)
 		if _, err := s.Do(t.Context(), "half"); err != nil {
 			t.Fatal(err)
 		}
