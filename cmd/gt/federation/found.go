@@ -12,7 +12,6 @@ import (
 	"gastown/cmd/internal/term"
 	"gastown/sync/federate"
 	"gastown/sync/gitremote"
-	"gastown/town"
 	"gastown/town/config"
 )
 
@@ -197,24 +196,7 @@ func (o *initOptions) confirm(ctx context.Context, p *preview) error {
 	if o.yes {
 		return o.tellWhy(p)
 	}
-	refused := town.Fail("share with "+p.Remote, "look at it, then run the command again with --yes",
-		"%w: nobody has confirmed it, and nothing has left", town.ErrRefused)
-	if o.call.JSON {
-		return errors.Join(o.call.Show(initResult{Preview: p}, nil), refused)
-	}
-	out := o.call.Printer(o.call.Stderr)
-	p.print(out)
-	if err := out.Flush(); err != nil {
-		return err
-	}
-	if !o.call.CanAsk() {
-		return refused
-	}
-	agreed, err := term.Ask(ctx, o.call.Stdin, o.call.Stderr, "Continue?")
-	if err != nil || agreed {
-		return err
-	}
-	return refused
+	return confirmation{"share with " + p.Remote, "nothing has left", initResult{Preview: p}, p.print}.ask(ctx, o.call)
 }
 
 // tellWhy says why the refs are not the usual ones, where nobody looks at the

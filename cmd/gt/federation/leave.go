@@ -2,7 +2,6 @@ package federation
 
 import (
 	"context"
-	"errors"
 	"slices"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -11,7 +10,6 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/sync/federate"
-	"gastown/town"
 	"gastown/town/config"
 )
 
@@ -109,24 +107,7 @@ func (o *leaveOptions) confirm(ctx context.Context, out departure) error {
 	if o.yes {
 		return nil
 	}
-	refused := town.Fail("leave "+out.Remote, "look at it, then run the command again with --yes",
-		"%w: nobody has confirmed it, and nothing was changed", town.ErrRefused)
-	if o.call.JSON {
-		return errors.Join(o.call.Show(out, nil), refused)
-	}
-	p := o.call.Printer(o.call.Stderr)
-	out.preview(p)
-	if err := p.Flush(); err != nil {
-		return err
-	}
-	if !o.call.CanAsk() {
-		return refused
-	}
-	agreed, err := term.Ask(ctx, o.call.Stdin, o.call.Stderr, "Continue?")
-	if err != nil || agreed {
-		return err
-	}
-	return refused
+	return confirmation{"leave " + out.Remote, "nothing was changed", out, out.preview}.ask(ctx, o.call)
 }
 
 func newDeparture(h *target, d federate.Departure) departure {

@@ -10,7 +10,6 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/sync/federate"
-	"gastown/town"
 )
 
 // repairOptions are the options of gt federation repair.
@@ -105,24 +104,7 @@ func (o *repairOptions) confirm(ctx context.Context, out repaired) error {
 	if o.yes {
 		return nil
 	}
-	refused := town.Fail("repair "+out.subject(), "look at it, then run the command again with --yes",
-		"%w: nobody has confirmed it, and nothing was changed", town.ErrRefused)
-	if o.call.JSON {
-		return errors.Join(o.call.Show(out, nil), refused)
-	}
-	p := o.call.Printer(o.call.Stderr)
-	out.preview(p)
-	if err := p.Flush(); err != nil {
-		return err
-	}
-	if !o.call.CanAsk() {
-		return refused
-	}
-	agreed, err := term.Ask(ctx, o.call.Stdin, o.call.Stderr, "Continue?")
-	if err != nil || agreed {
-		return err
-	}
-	return refused
+	return confirmation{"repair " + out.subject(), "nothing was changed", out, out.preview}.ask(ctx, o.call)
 }
 
 func newRepaired(r federate.Repair) repaired {

@@ -222,19 +222,11 @@ func confirmShare(ctx context.Context, call *shell.Call, yes bool) func(records.
 		if !call.CanAsk() {
 			return town.ErrRefused // the push reports that the rules wait
 		}
-		out := call.Printer(call.Stderr)
-		newSharePreview(p).print(out, maxAsked)
-		if err := out.Flush(); err != nil {
-			return err
-		}
 		question := "Share these records?"
 		if len(p.Rules) == 0 {
 			question = "Take back " + term.Plural(len(p.Removed), "record", "records") + "?"
 		}
-		agreed, err := term.Ask(ctx, call.Stdin, call.Stderr, question)
-		if err != nil || agreed {
-			return err
-		}
-		return town.ErrRefused
+		preview := newSharePreview(p)
+		return askAfter(ctx, call, func(out *term.Printer) { preview.print(out, maxAsked) }, question, town.ErrRefused)
 	}
 }
