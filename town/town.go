@@ -161,6 +161,14 @@ func DigestOf(parts ...string) Digest {
 // ID identifies a Town for good. It is a random UUID made by gt install.
 type ID string
 
+// identityPattern matches what IsIdentity accepts.
+var identityPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
+
+// IsIdentity reports whether s may be the identity of a Town, of a Town's directory or
+// of a store, as docs/federation-format.md says. Such a text is also safe as part of a
+// path and of a ref.
+func IsIdentity(s string) bool { return identityPattern.MatchString(s) }
+
 // Actor is the person or agent a change is recorded under.
 type Actor struct {
 	Name  string

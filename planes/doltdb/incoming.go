@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 
 	"gastown/town"
 )
@@ -39,9 +38,6 @@ type ChangedTable struct {
 	// Redefined: it had another definition in the older revision.
 	Redefined bool
 }
-
-// uuidPattern matches the identity of a store.
-var uuidPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 // Incoming is a revision that passed CheckShape.
 type Incoming struct {
@@ -287,7 +283,7 @@ func (c incoming) identity(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !uuidPattern.MatchString(uuid) {
+	if !town.IsIdentity(uuid) {
 		return c.refuse("its identity is %q, which is no identity of a store", town.Clip(uuid, 64))
 	}
 	var rows int

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -19,9 +18,6 @@ const (
 	maxRows  = 1 << 20
 	maxTowns = 1 << 14
 )
-
-// ownerPattern matches a Town's id in a key.
-var ownerPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 // Arrival says what a revision that passed the checks brings.
 type Arrival struct {
@@ -209,7 +205,7 @@ func (s *Store) divide(ctx context.Context, tx *doltdb.Tx, base, theirs string, 
 }
 
 func (r row) check() error {
-	if !ownerPattern.MatchString(string(r.town)) {
+	if !town.IsIdentity(string(r.town)) {
 		return fmt.Errorf("its owner is not a Town")
 	}
 	if err := r.Record.Check(); err != nil {
@@ -236,7 +232,7 @@ func checkMember(r doltdb.Scanner) error {
 	if err := r.Scan(&id, &name); err != nil {
 		return err
 	}
-	if !ownerPattern.MatchString(id) {
+	if !town.IsIdentity(id) {
 		return fmt.Errorf("%q is not a Town", town.Clip(id, 64))
 	}
 	return town.CheckName(name)

@@ -2,7 +2,6 @@ package federation
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -114,15 +113,12 @@ func checkMember(r scanner) (verdict, error) {
 		if err := checkWriter(m.ID, "", m.Revision); err != nil {
 			return err
 		}
-		if m.Instance != "" && !instancePattern.MatchString(m.Instance) {
+		if m.Instance != "" && !town.IsIdentity(m.Instance) {
 			return fmt.Errorf("the instance %q of Town %q is not valid", town.Clip(m.Instance, 64), m.ID)
 		}
 		return town.CheckName(m.Name)
 	}, err
 }
-
-// instancePattern matches the instance of a Town.
-var instancePattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
 
 func checkResolution(r scanner) (verdict, error) {
 	var id town.Digest

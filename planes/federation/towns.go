@@ -126,7 +126,7 @@ func (s *Store) MayRegisterAt(ctx context.Context, e Entry, revision string) err
 	}
 	return s.db.View(ctx, func(tx *doltdb.Tx) error {
 		known, err := scanMember(tx.QueryRow(ctx, "SELECT "+memberColumns+" FROM towns"+asOf+" WHERE id = ?", string(s.Town)))
-		if err == nil && instancePattern.MatchString(known.Instance) && town.CheckName(known.Name) == nil && !e.mayReplace(known) {
+		if err == nil && town.IsIdentity(known.Instance) && town.CheckName(known.Name) == nil && !e.mayReplace(known) {
 			return &InstanceError{Member: known}
 		}
 		return ctx.Err()

@@ -59,8 +59,6 @@ type Turn struct {
 	When  time.Time
 }
 
-var townID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$`)
-
 // FetchTurns is Fetch that also brings the turns that wait, over the same
 // connection. If the turns are what makes the fetch fail, it is made once more
 // without them, and they are not asked for again for a while.
@@ -131,7 +129,7 @@ func (m *Mirror) Turns(ctx context.Context) (list []Turn, bad map[string]error, 
 			m.turns[commit] = t
 		}
 		id, ledger := strings.CutSuffix(strings.TrimPrefix(name, m.opts.Space.Turns()), ledgerTurn)
-		if !townID.MatchString(id) {
+		if !town.IsIdentity(id) {
 			bad[name] = fmt.Errorf("%w: %q names no Town", ErrNotDolt, town.Clip(name, 80))
 			continue
 		}
