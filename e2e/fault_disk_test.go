@@ -168,12 +168,7 @@ func TestFaultReadOnlyDisk(t *testing.T) {
 // remain in the database until their files can be written.
 func TestFaultReadOnlyFiles(t *testing.T) {
 	t.Parallel()
-	repo := depot.Bare(t)
-	root := t.TempDir()
-	a := depot.New(t, filepath.Join(root, "a"), "alpha", repo)
-	a.MustInit()
-	b := depot.New(t, filepath.Join(root, "b"), "beta", repo)
-	b.MustJoin()
+	a, b, _ := depot.Pair(t)
 	a.MustPull()
 	b.Write("templates/beta.txt", "beta\n")
 	b.MustPush()
@@ -207,12 +202,7 @@ func TestFaultReadOnlyFiles(t *testing.T) {
 // other files are recorded and exchanged as usual.
 func TestFaultMalformedFiles(t *testing.T) {
 	t.Parallel()
-	repo := depot.Bare(t)
-	root := t.TempDir()
-	a := depot.New(t, filepath.Join(root, "a"), "alpha", repo)
-	a.MustInit()
-	b := depot.New(t, filepath.Join(root, "b"), "beta", repo)
-	b.MustJoin()
+	a, b, _ := depot.Pair(t)
 	a.MustPull()
 	broken := map[string]struct {
 		text string

@@ -34,13 +34,8 @@ func foreignWriters(t *testing.T, tt *depot.Town, key town.Key) (list []string) 
 // show it, other Towns get it, and the history of the documents tells who wrote what.
 func TestForeignStockInTheTownsPlane(t *testing.T) {
 	t.Parallel()
-	repo := depot.Bare(t)
-	root := t.TempDir()
-	a := depot.New(t, filepath.Join(root, "a"), "alpha", repo)
-	a.MustInit()
-	b := depot.New(t, filepath.Join(root, "b"), "beta", repo)
-	b.MustJoin()
-	stock, err := stockdolt.New(t.Context(), filepath.Join(root, "home"))
+	a, b, _ := depot.Pair(t)
+	stock, err := stockdolt.New(t.Context(), filepath.Join(t.TempDir(), "home"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,12 +74,7 @@ func TestForeignStockInTheTownsPlane(t *testing.T) {
 // everybody goes on: the Town that stood still, and the stock command itself.
 func TestForeignRepairAfterTheStockCommand(t *testing.T) {
 	t.Parallel()
-	repo := depot.Bare(t)
-	root := t.TempDir()
-	a := depot.New(t, filepath.Join(root, "a"), "alpha", repo)
-	a.MustInit()
-	b := depot.New(t, filepath.Join(root, "b"), "beta", repo)
-	b.MustJoin()
+	a, b, repo := depot.Pair(t)
 	a.MustPull()
 	stock := depot.NewWorkshop(t, "git+file://"+repo)
 	stock.SQL("CREATE TABLE extra (a INT PRIMARY KEY); CALL DOLT_COMMIT('-A', '-m', 'extra');\n" +

@@ -17,12 +17,7 @@ import (
 // historyPair is two Towns of one federation and what the remote holds.
 func historyPair(t *testing.T) (a, b *depot.Town, repo, tip string) {
 	t.Helper()
-	repo = depot.Bare(t)
-	root := t.TempDir()
-	a = depot.New(t, filepath.Join(root, "a"), "alpha", repo)
-	a.MustInit()
-	b = depot.New(t, filepath.Join(root, "b"), "beta", repo)
-	b.MustJoin()
+	a, b, repo = depot.Pair(t)
 	a.MustPull()
 	return a, b, repo, depot.Tip(t, repo, depot.Ref)
 }

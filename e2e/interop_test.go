@@ -39,12 +39,7 @@ func interopMended(t *testing.T, tt *depot.Town) {
 // pushes; Towns take that, and the stock command pulls what they push on top.
 func TestInteropStockClonesPullsAndPushes(t *testing.T) {
 	t.Parallel()
-	repo := depot.Bare(t)
-	root := t.TempDir()
-	a := depot.New(t, filepath.Join(root, "a"), "alpha", repo)
-	a.MustInit()
-	b := depot.New(t, filepath.Join(root, "b"), "beta", repo)
-	b.MustJoin()
+	a, b, repo := depot.Pair(t)
 	stock := depot.NewWorkshop(t, "git+file://"+repo)
 	if got := interopCount(stock, "towns"); got != "2" {
 		t.Errorf("the clone has %s Towns", got)

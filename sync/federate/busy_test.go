@@ -32,11 +32,7 @@ func busyFor(t *testing.T, s *gitserver.Server, times int64) {
 func TestBusyServer(t *testing.T) {
 	t.Parallel()
 	a, b, path := pair(t)
-	server, err := gitserver.HTTP(path, gitserver.HTTPOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
+	server := served(t, path)
 	remote := Remote{Name: "origin", URL: server.URL()}
 	b.join(remote.URL)
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -56,9 +55,7 @@ func (m *model) replace(from, to string) {
 	if err := os.RemoveAll(to); err != nil {
 		m.t.Fatal(err)
 	}
-	if out, err := exec.Command("cp", "-a", from, to).CombinedOutput(); err != nil {
-		m.t.Fatalf("%v: %s", err, out)
-	}
+	shell(m.t, "cp", "-a", from, to)
 }
 
 // putBack puts the saved copy of a part of a Town in its place. What only that part
@@ -95,17 +92,8 @@ func (m *model) stop(t *rapid.T, mt *modelTown) {
 	defer cancel()
 	mt.stopAt, mt.cancel = rapid.SampledFrom([]string{"fetch", "verify", "merge", "record", "write files"}).Draw(t, "phase"), cancel
 	defer func() { mt.stopAt, mt.cancel = "", nil }()
-	remote := Remote{Name: "origin", URL: m.url}
-	var err error
 	deed := rapid.SampledFrom([]string{"pull", "push", "sync"}).Draw(t, "stopped")
-	switch deed {
-	case "pull":
-		_, err = mt.Pull(ctx, remote, false)
-	case "push":
-		_, err = mt.Push(ctx, remote, false)
-	case "sync":
-		_, err = mt.Sync(ctx, remote, false)
-	}
+	err := mt.do(ctx, deed, Remote{Name: "origin", URL: m.url})
 	if err != nil && ctx.Err() == nil {
 		m.t.Fatalf("%s: %s: %v", mt, deed, err)
 	}

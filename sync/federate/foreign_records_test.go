@@ -7,7 +7,6 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
-	"gastown/sync/share"
 	"gastown/town"
 	"gastown/town/layout"
 )
@@ -19,14 +18,7 @@ func plain(t *testing.T, opts doltdb.Options, statements ...string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = db.Write(t.Context(), func(tx *doltdb.Tx) error {
-		for _, q := range statements {
-			if _, err := tx.Exec(t.Context(), q); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err = db.Write(t.Context(), func(tx *doltdb.Tx) error { return execute(t, tx, statements) })
 	if err := errors.Join(err, db.Close()); err != nil {
 		t.Fatal(err)
 	}
@@ -36,13 +28,7 @@ func plain(t *testing.T, opts doltdb.Options, statements ...string) {
 // whoever writes next does not contain the change.
 func TestUncommittedBeadsAreShared(t *testing.T) {
 	t.Parallel()
-	url := bare(t)
-	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
-	a.init(url)
-	b.join(url)
-	a.beads(town.Bead{ID: "gt-1", Title: "first"})
-	a.rules(share.Rule{Name: "all", Fields: []string{"title"}})
-	a.push(url)
+	a, b, url := titlesShared(t)
 	a.work(func(l *ledger.Store) error { return nil })
 	opts := doltdb.Options{Dir: a.opts.Layout.Data(layout.Ledger), Home: a.opts.Layout.Engine(), Actor: a.opts.Actor}
 	plain(t, opts, "UPDATE issues SET title = 'by hand' WHERE id = 'gt-1'")
@@ -64,13 +50,7 @@ func TestUncommittedBeadsAreShared(t *testing.T) {
 // lost either.
 func TestUncommittedRowsOfAnExchangeStay(t *testing.T) {
 	t.Parallel()
-	url := bare(t)
-	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
-	a.init(url)
-	b.join(url)
-	a.beads(town.Bead{ID: "gt-1", Title: "first"})
-	a.rules(share.Rule{Name: "all", Fields: []string{"title"}})
-	a.push(url)
+	a, b, url := titlesShared(t)
 	b.pull(url)
 	opts := doltdb.Options{Dir: a.opts.Layout.Exchange("origin"), Home: a.opts.Layout.Engine(), Actor: a.opts.Actor}
 	plain(t, opts, "UPDATE beads SET title = 'unapproved'", "CREATE TABLE extra (a INT PRIMARY KEY)")

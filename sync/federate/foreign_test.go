@@ -14,21 +14,29 @@ import (
 // sql writes rows as a program does that knows the tables and not their rules.
 func (tt *testTown) sql(statements ...string) {
 	tt.t.Helper()
-	db, err := doltdb.OpenShared(tt.t.Context(), tt.database())
+	bySQL(tt.t, tt.database(), statements...)
+}
+
+// bySQL runs statements in a database and makes one commit of them.
+func bySQL(t testing.TB, opts doltdb.Options, statements ...string) {
+	t.Helper()
+	db, err := doltdb.OpenShared(t.Context(), opts)
 	if err != nil {
-		tt.t.Fatal(err)
+		t.Fatal(err)
 	}
-	_, err = db.Update(tt.t.Context(), "by hand", func(tx *doltdb.Tx) error {
-		for _, q := range statements {
-			if _, err := tx.Exec(tt.t.Context(), q); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	_, err = db.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error { return execute(t, tx, statements) })
 	if err := errors.Join(err, db.Close()); err != nil {
-		tt.t.Fatalf("%s: %v", tt.opts.Name, err)
+		t.Fatalf("%s: %v", opts.Dir, err)
 	}
+}
+
+func execute(t testing.TB, tx *doltdb.Tx, statements []string) error {
+	for _, q := range statements {
+		if _, err := tx.Exec(t.Context(), q); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // publishUnchecked publishes the plane's tip as a program does that has no rules.

@@ -83,19 +83,22 @@ func (m *model) exchange(t *rapid.T, mt *modelTown, deed string) {
 			delay: time.Duration(rapid.IntRange(0, 120).Draw(t, "delay")) * time.Millisecond}
 	}
 	remote := Remote{Name: "origin", URL: m.url}
-	m.call(mt, deed, deed != "pull", func(ctx context.Context) (err error) {
-		switch deed {
-		case "commit":
-			_, err = mt.Commit(ctx, "")
-		case "pull":
-			_, err = mt.Pull(ctx, remote, false)
-		case "push":
-			_, err = mt.Push(ctx, remote, false)
-		case "sync":
-			_, err = mt.Sync(ctx, remote, false)
-		}
-		return err
-	})
+	m.call(mt, deed, deed != "pull", func(ctx context.Context) error { return mt.do(ctx, deed, remote) })
+}
+
+// do makes the call of the engine that a deed names.
+func (mt *modelTown) do(ctx context.Context, deed string, remote Remote) (err error) {
+	switch deed {
+	case "commit":
+		_, err = mt.Commit(ctx, "")
+	case "pull":
+		_, err = mt.Pull(ctx, remote, false)
+	case "push":
+		_, err = mt.Push(ctx, remote, false)
+	case "sync":
+		_, err = mt.Sync(ctx, remote, false)
+	}
+	return err
 }
 
 // resolve decides the Town's first open review.

@@ -153,11 +153,7 @@ func TestTwoTownsInitOneRepository(t *testing.T) {
 func TestInitOfUnknownOutcome(t *testing.T) {
 	t.Parallel()
 	repo := bare(t)
-	server, err := gitserver.HTTP(repo, gitserver.HTTPOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
+	server := served(t, repo)
 	a := newTown(t, filepath.Join(tempDir(t), "a"), "alpha")
 	remote := Remote{Name: "origin", URL: server.URL()}
 	for range 2 {
@@ -165,7 +161,7 @@ func TestInitOfUnknownOutcome(t *testing.T) {
 			t.Fatal(err)
 		}
 		server.Once(gitserver.DropBefore)
-		_, err = a.Init(t.Context(), remote, yes)
+		_, err := a.Init(t.Context(), remote, yes)
 		if !errors.Is(err, gitremote.ErrUnknownOutcome) || town.Next(err) != "run it again" {
 			t.Errorf("got %v, next %q", err, town.Next(err))
 		}

@@ -10,13 +10,12 @@ import (
 	"strings"
 	"testing"
 
-	"gastown/planes/doltdb"
 	"gastown/town"
 	"gastown/town/instance"
 	"gastown/town/layout"
 )
 
-// at is the Town in another directory: the one that was copied or moved there.
+// in is the Town in another directory, to which it was copied or moved.
 func (tt *testTown) in(dir string) *testTown {
 	moved := &testTown{t: tt.t, dir: dir, stores: &memoryStores{}}
 	moved.stores.uuid, moved.stores.previous = tt.stores.Federation()
@@ -27,6 +26,14 @@ func (tt *testTown) in(dir string) *testTown {
 }
 
 func (s *sharer) in(dir string) *sharer { return ledgerOf(s.testTown.in(dir)) }
+
+// copied is a copy of the Town's directory, which is removed with the test.
+func (tt *testTown) copied(dir string) *testTown {
+	tt.t.Helper()
+	shell(tt.t, "cp", "-a", tt.dir, dir)
+	tt.t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return tt.in(dir)
+}
 
 // named is the Town's directory with another identity.
 func (tt *testTown) named(name string) *testTown {
@@ -92,8 +99,7 @@ func TestACopiedTownStopsUntilAPersonDecides(t *testing.T) {
 	b := newTown(t, filepath.Join(root, "b"), "beta")
 	a.init(url)
 	b.join(url)
-	shell(t, "cp", "-a", a.dir, filepath.Join(root, "copy"))
-	c := a.in(filepath.Join(root, "copy"))
+	c := a.copied(filepath.Join(root, "copy"))
 	if got := c.instance(); got.Verdict != instance.Copied || got.Other != a.instance().Instance {
 		t.Errorf("the copy before it speaks: %+v", got)
 	}
@@ -149,9 +155,7 @@ func TestACopyBecomesATownOfItsOwn(t *testing.T) {
 	a, url := sharingAll(t)
 	b := newSharer(t, "beta")
 	b.join(url)
-	shell(t, "cp", "-a", a.dir, a.dir+"-copy")
-	t.Cleanup(func() { _ = os.RemoveAll(a.dir + "-copy") })
-	c := a.in(a.dir + "-copy")
+	c := ledgerOf(a.copied(a.dir + "-copy"))
 	c.beads(town.Bead{ID: "gt-8", Title: "of the copy"})
 	a.beads(town.Bead{ID: "gt-2", Title: "of the original"})
 	a.sync(url)
@@ -189,9 +193,7 @@ func TestCopiesShareRecordsOneAtATime(t *testing.T) {
 	a, url := sharingAll(t)
 	b := newSharer(t, "beta")
 	b.join(url)
-	shell(t, "cp", "-a", a.dir, a.dir+"-copy")
-	t.Cleanup(func() { _ = os.RemoveAll(a.dir + "-copy") })
-	c := a.in(a.dir + "-copy")
+	c := ledgerOf(a.copied(a.dir + "-copy"))
 	only := func(s *sharer) *sharer {
 		o := s.in(s.dir)
 		o.opts.OnlyLedger = true
@@ -257,12 +259,11 @@ func TestAnEntryWithoutInstanceIsClaimed(t *testing.T) {
 	root, url := tempDir(t), bare(t)
 	a := newTown(t, filepath.Join(root, "a"), "alpha")
 	a.init(url)
-	a.bySQL("UPDATE towns SET instance = '', revision = revision + 1")
+	a.sql("UPDATE towns SET instance = '', revision = revision + 1")
 	if err := os.Remove(a.opts.Layout.Instance()); err != nil {
 		t.Fatal(err)
 	}
-	shell(t, "cp", "-a", a.dir, filepath.Join(root, "copy"))
-	c := a.in(filepath.Join(root, "copy"))
+	c := a.copied(filepath.Join(root, "copy"))
 	// Both claim it before either publishes.
 	for _, tt := range []*testTown{a, c} {
 		self, err := tt.here().Ensure(t.Context())
@@ -298,8 +299,7 @@ func TestACopyDoesNotJoinAsItsTown(t *testing.T) {
 	founder := newTown(t, filepath.Join(root, "f"), "founder")
 	founder.init(url)
 	a := newTown(t, filepath.Join(root, "a"), "alpha")
-	shell(t, "cp", "-a", a.dir, filepath.Join(root, "copy"))
-	c := a.in(filepath.Join(root, "copy"))
+	c := a.copied(filepath.Join(root, "copy"))
 	a.join(url)
 	if _, err := c.Join(t.Context(), Remote{Name: "origin", URL: url}, yes); !errors.Is(err, ErrInstance) {
 		t.Fatalf("the copy joined: %v", err)
@@ -310,20 +310,4 @@ func TestACopyDoesNotJoinAsItsTown(t *testing.T) {
 	c.continues()
 	c.join(url)
 	a.stopped(url)
-}
-
-// bySQL changes rows of the federation plane.
-func (tt *testTown) bySQL(query string) {
-	tt.t.Helper()
-	db, err := doltdb.OpenShared(tt.t.Context(), tt.database())
-	if err != nil {
-		tt.t.Fatal(err)
-	}
-	_, err = db.Update(tt.t.Context(), "by hand", func(tx *doltdb.Tx) error {
-		_, err := tx.Exec(tt.t.Context(), query)
-		return err
-	})
-	if err := errors.Join(err, db.Close()); err != nil {
-		tt.t.Fatal(err)
-	}
 }

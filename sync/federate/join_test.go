@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"syscall"
@@ -105,9 +104,7 @@ func TestCopyOfAKilledJoinIsNotKept(t *testing.T) {
 	adopt, killed := filepath.Join(b.opts.Layout.Remote("origin"), "adopt"), filepath.Join(root, "killed")
 	no := errors.New("no")
 	if _, err := b.Join(t.Context(), Remote{Name: "origin", URL: url}, func(Preview) error {
-		if out, err := exec.Command("cp", "-a", adopt, killed).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
+		shell(t, "cp", "-a", adopt, killed)
 		return no
 	}); !errors.Is(err, no) {
 		t.Fatal(err)

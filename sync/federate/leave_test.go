@@ -42,12 +42,9 @@ func (s *sharer) left(name string) (left bool) {
 // stays, and it comes back by joining again.
 func TestLeaveAndComeBack(t *testing.T) {
 	t.Parallel()
-	url := bare(t)
+	a, url := sharingAll(t)
 	remote := Remote{Name: "origin", URL: url}
-	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
-	a.rules(share.Rule{Name: "all"})
-	a.beads(town.Bead{ID: "gt-1", Title: "one"})
-	a.init(url)
+	b := newSharer(t, "beta")
 	b.join(url)
 	a.write("roles/mayor.md", role("mayor", "not recorded"))
 
@@ -91,12 +88,9 @@ func TestLeaveAndComeBack(t *testing.T) {
 // also when a sync has entered the Town again meanwhile.
 func TestLeaveContinues(t *testing.T) {
 	t.Parallel()
-	url := bare(t)
+	a, url := sharingAll(t)
 	remote := Remote{Name: "origin", URL: url}
-	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
-	a.rules(share.Rule{Name: "all"})
-	a.beads(town.Bead{ID: "gt-1", Title: "one"})
-	a.init(url)
+	b := newSharer(t, "beta")
 	b.join(url)
 	for _, meanwhile := range []func(){func() {}, func() { a.sync(url) }} {
 		s, err := a.begin(t.Context(), remote)

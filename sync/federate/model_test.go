@@ -96,9 +96,7 @@ func makeTemplate(t *testing.T) template {
 // start copies the Towns into dir, together with the repository.
 func (tpl template) start(t testing.TB, dir string) *model {
 	t.Helper()
-	if out, err := exec.Command("cp", "-a", tpl.dir+"/.", dir).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	shell(t, "cp", "-a", tpl.dir+"/.", dir)
 	m := &model{t: t, url: filepath.Join(dir, "federation.git"), kept: map[wrote]bool{}, published: map[wrote]bool{}}
 	for _, name := range modelTowns {
 		mt := &modelTown{pending: map[string]string{}}

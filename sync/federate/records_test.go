@@ -185,17 +185,7 @@ func (s *sharer) withExchange(fn func(*exchange.Store) error) error {
 // does.
 func (s *sharer) forge(query string) {
 	s.t.Helper()
-	db, err := doltdb.OpenShared(s.t.Context(), s.exchangeDir(s.opts.Layout.Exchange("origin")))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	_, err = db.Update(s.t.Context(), "forge", func(tx *doltdb.Tx) error {
-		_, err := tx.Exec(s.t.Context(), query)
-		return err
-	})
-	if err := errors.Join(err, db.Close()); err != nil {
-		s.t.Fatal(err)
-	}
+	bySQL(s.t, s.exchangeDir(s.opts.Layout.Exchange("origin")), query)
 }
 
 // sharingAll is a Town that shares its one record, gt-1, by the rule "all".
@@ -207,6 +197,20 @@ func sharingAll(t testing.TB) (a *sharer, url string) {
 	a.beads(town.Bead{ID: "gt-1", Title: "one"})
 	a.init(url)
 	return a, url
+}
+
+// titlesShared is two Towns of a federation. Alpha shares the titles of its beads and
+// has published gt-1, "first".
+func titlesShared(t testing.TB) (a, b *sharer, url string) {
+	t.Helper()
+	url = bare(t)
+	a, b = newSharer(t, "alpha"), newSharer(t, "beta")
+	a.init(url)
+	b.join(url)
+	a.beads(town.Bead{ID: "gt-1", Title: "first"})
+	a.rules(share.Rule{Name: "all", Fields: []string{"title"}})
+	a.push(url)
+	return a, b, url
 }
 
 func gitOut(t testing.TB, dir string, args ...string) string {

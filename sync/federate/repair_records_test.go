@@ -6,7 +6,6 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/sync/gitremote"
-	"gastown/sync/share"
 	"gastown/town"
 )
 
@@ -49,13 +48,7 @@ func (s *sharer) publishRecordsUnchecked(url string, statements ...string) {
 // and in their Git layer.
 func TestRepairOfRecords(t *testing.T) {
 	t.Parallel()
-	url := bare(t)
-	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
-	a.init(url)
-	b.join(url)
-	a.beads(town.Bead{ID: "gt-1", Title: "first"})
-	a.rules(share.Rule{Name: "all", Fields: []string{"title"}})
-	a.push(url)
+	a, b, url := titlesShared(t)
 	b.pull(url)
 	a.publishRecordsUnchecked(url, "CREATE TABLE extra (a INT PRIMARY KEY)", "UPDATE beads SET digest = 'wrong'")
 	if _, err := b.Pull(t.Context(), Remote{Name: "origin", URL: url}, false); err == nil || !strings.Contains(town.Next(err), "gt federation repair origin") {

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"gastown/e2e/gitserver"
 	"gastown/sync/gitcmd"
 	"gastown/sync/gitremote"
 	"gastown/sync/share"
@@ -57,12 +56,7 @@ func TestHostTakesOnlyBranches(t *testing.T) {
 	serve := map[string]func(t *testing.T, repo string) string{
 		"file": func(_ *testing.T, repo string) string { return repo },
 		"http": func(t *testing.T, repo string) string {
-			s, err := gitserver.HTTP(repo, gitserver.HTTPOptions{})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = s.Close() })
-			return s.URL()
+			return served(t, repo).URL()
 		},
 	}
 	for transport, rule := range map[string]string{"file": "pre-receive", "http": "update"} {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"gastown/e2e/gitserver"
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/sync/gitremote"
@@ -253,6 +254,17 @@ func bare(t testing.TB) string {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return dir
+}
+
+// served serves a repository over HTTP.
+func served(t testing.TB, repo string) *gitserver.Server {
+	t.Helper()
+	server, err := gitserver.HTTP(repo, gitserver.HTTPOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = server.Close() })
+	return server
 }
 
 func contains(list []string, part string) bool {

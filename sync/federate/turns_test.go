@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"gastown/e2e/gitserver"
 	"gastown/sync/share"
 	"gastown/sync/turns"
 	"gastown/town"
@@ -229,11 +228,7 @@ func TestTurnOfRecords(t *testing.T) {
 func TestPatienceEnds(t *testing.T) {
 	t.Parallel()
 	a, b, path := pair(t)
-	server, err := gitserver.HTTP(path, gitserver.HTTPOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = server.Close() })
+	server := served(t, path)
 	b.join(server.URL())
 	a.write("templates/bug.md", "alpha\n")
 	a.push(path)
@@ -249,7 +244,7 @@ func TestPatienceEnds(t *testing.T) {
 		a.write("templates/bug.md", strings.Repeat("alpha\n", 1+n))
 		a.push(path)
 	})
-	_, err = b.Push(t.Context(), Remote{Name: "origin", URL: server.URL()}, false)
+	_, err := b.Push(t.Context(), Remote{Name: "origin", URL: server.URL()}, false)
 	if !errors.Is(err, town.ErrBusy) || town.Next(err) == "" || !strings.Contains(err.Error(), "other Towns published first") || n != 2 {
 		t.Errorf("after %d attempts: %v", n, err)
 	}

@@ -99,6 +99,19 @@ func New(t testing.TB, dir, name, url string, change ...func(*federate.Options))
 	return tt
 }
 
+// Pair makes two Towns, alpha and beta, that are in the federation of a new repository.
+// Alpha has not pulled since beta joined.
+func Pair(t testing.TB) (alpha, beta *Town, repo string) {
+	t.Helper()
+	root := t.TempDir()
+	repo = Bare(t)
+	alpha = New(t, filepath.Join(root, "a"), "alpha", repo)
+	alpha.MustInit()
+	beta = New(t, filepath.Join(root, "b"), "beta", repo)
+	beta.MustJoin()
+	return alpha, beta, repo
+}
+
 // database says how to open the federation plane.
 func (tt *Town) database() doltdb.Options {
 	return doltdb.Options{Dir: layout.Town{Root: tt.Dir}.Data(layout.Federation), Actor: tt.actor(), Command: "test"}
