@@ -111,7 +111,7 @@ func (o *own) lose(err error) {
 	o.lost = err
 }
 
-// own fails when the place is not the Deacon's any more.
+// checkOwn fails when the place is not the Deacon's any more.
 func (h *host) checkOwn() error { return h.own.check(h.opts.Log) }
 
 // ownJob runs a job only while the place is the Deacon's own.

@@ -54,7 +54,7 @@ func (m *Mirror) turnsUsable() bool {
 	return m.lead == nil && m.opts.Town != "" && m.head != "" && time.Now().After(m.host.Skip)
 }
 
-// withoutTurns notes that the host accepts no turns.
+// withoutTurns notes that turns are not used at the remote for a while.
 func (m *Mirror) withoutTurns() error {
 	m.host.Skip = time.Now().Add(skipTurns)
 	return m.saveHost()

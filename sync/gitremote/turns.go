@@ -74,8 +74,7 @@ func (m *Mirror) FetchTurns(ctx context.Context) (FetchResult, error) {
 	if derr := m.repo.DropBelow(turnsInto); derr != nil {
 		return FetchResult{}, errors.Join(err, derr)
 	}
-	m.host.Skip = time.Now().Add(skipTurns)
-	if serr := m.saveHost(); serr != nil {
+	if serr := m.withoutTurns(); serr != nil {
 		return FetchResult{}, serr
 	}
 	return m.fetch(ctx, false)
