@@ -115,11 +115,11 @@ func (s *session) bringIn(ctx context.Context, fetched fetched, dry bool) (out p
 		if err != nil {
 			return out, err
 		}
-		s.state.Plane = s.planeSign()
 		if dry {
 			s.pullRecords(ctx, dry, &out.Pulled)
 			return out, nil
 		}
+		s.state.Plane = s.planeSign()
 		if len(out.Kept) == 0 {
 			s.state.Head = fetched.Head
 		}
