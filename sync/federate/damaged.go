@@ -3,7 +3,6 @@ package federate
 import (
 	"context"
 	"errors"
-	"os"
 	"path/filepath"
 
 	"gastown/planes/doltdb"
@@ -16,17 +15,16 @@ import (
 // adviseDamaged adds the next step to the error of a plane that cannot be read: a
 // remote holds what the Town has published.
 func (e *Engine) adviseDamaged(err error) error {
-	entries, derr := os.ReadDir(e.opts.Layout.Remote(""))
-	if derr != nil {
+	all, aerr := e.agreements()
+	if aerr != nil {
+		e.opts.Log.WithError(aerr).Warn("read what is known of the remotes")
+	}
+	if len(all) == 0 {
 		return err
 	}
-	for _, entry := range entries {
-		if st, serr := e.loadState(entry.Name()); serr == nil && st.Confirmed != "" {
-			return town.Fail("use the federation plane", "gt federation join "+st.Confirmed+" --name "+entry.Name()+
-				" takes it anew from there; the files in "+e.opts.Layout.Files()+" stay", "%w", err)
-		}
-	}
-	return err
+	r := all[0].remote
+	return town.Fail("use the federation plane", "gt federation join "+r.URL+" --name "+r.Name+
+		" takes it anew from there; the files in "+e.opts.Layout.Files()+" stay", "%w", err)
 }
 
 // damaged reports whether the Town's own plane cannot be read. It checks every chunk.

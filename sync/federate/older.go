@@ -22,7 +22,7 @@ func (s *session) holds(ctx context.Context) (held bool, err error) {
 	if s.state.Commit == "" {
 		return false, nil
 	}
-	if sign := s.planeSign(); sign != "" && sign == s.state.Plane {
+	if s.unwritten(s.state) {
 		return true, nil
 	}
 	err = s.with(ctx, func(w *workspace) error {
@@ -45,10 +45,17 @@ func (e *Engine) planeSign() string {
 	return sign
 }
 
+// unwritten reports that the plane's files are those that a state noted when the plane
+// held the state's commit.
+func (e *Engine) unwritten(st state) bool {
+	sign := e.planeSign()
+	return sign != "" && sign == st.Plane
+}
+
 // holds reports whether the open plane contains the commit that a state notes. A
-// state without one notes nothing.
+// state without one notes nothing. It costs no query where the plane is as noted.
 func (w *workspace) holds(ctx context.Context, st state) (bool, error) {
-	if st.Commit == "" {
+	if st.Commit == "" || w.engine.unwritten(st) {
 		return true, nil
 	}
 	known, err := w.store.Known(ctx, st.Commit)
@@ -58,25 +65,17 @@ func (w *workspace) holds(ctx context.Context, st state) (bool, error) {
 // olderThan lists the remotes with which something was exchanged that the plane
 // lacks.
 func (w *workspace) olderThan(ctx context.Context) (remotes []Remote, err error) {
-	all, err := w.engine.exchangedWith()
+	all, err := w.engine.agreements()
 	if err != nil {
 		return nil, err
 	}
-	sign := w.engine.planeSign()
-	for r := range all {
-		st, err := w.engine.loadState(r.Name)
-		if err != nil {
-			return nil, err
-		}
-		if sign != "" && sign == st.Plane {
-			continue
-		}
-		held, err := w.holds(ctx, st)
+	for _, a := range all {
+		held, err := w.holds(ctx, a.state)
 		if err != nil {
 			return nil, err
 		}
 		if !held {
-			remotes = append(remotes, r)
+			remotes = append(remotes, a.remote)
 		}
 	}
 	return remotes, nil
@@ -165,17 +164,17 @@ func (e *Engine) Older(ctx context.Context) (names []string, err error) {
 	if err != nil {
 		return nil, err
 	}
-	all, err := e.exchangedWith()
+	all, err := e.agreements()
 	if err != nil {
 		return nil, err
 	}
-	for r, st := range all {
-		older, err := e.sharing().Older(ctx, r, st)
+	for _, a := range all {
+		older, err := e.sharing().Older(ctx, a.remote, a.state.Shared)
 		if err != nil {
 			return nil, err
 		}
-		if older && !slices.Contains(names, r.Name) {
-			names = append(names, r.Name)
+		if older && !slices.Contains(names, a.remote.Name) {
+			names = append(names, a.remote.Name)
 		}
 	}
 	return names, nil

@@ -3,7 +3,6 @@ package federate
 import (
 	"context"
 	"errors"
-	"os"
 
 	"gastown/planes/exchange"
 	"gastown/sync/records"
@@ -103,9 +102,13 @@ func (s *session) lookAtRecords(ctx context.Context) error {
 // or not. It contacts no remote and changes nothing.
 func (e *Engine) PreviewShare(ctx context.Context) (p records.Preview, err error) {
 	defer func() { err = e.disk(err) }()
-	remotes, err := e.exchangedWith()
+	all, err := e.agreements()
 	if err != nil {
 		return p, err
+	}
+	remotes := map[Remote]records.State{}
+	for _, a := range all {
+		remotes[a.remote] = a.state.Shared
 	}
 	return e.sharing().Preview(ctx, remotes)
 }
@@ -115,29 +118,6 @@ func (e *Engine) PreviewShare(ctx context.Context) (p records.Preview, err error
 func (e *Engine) WarnShare(ctx context.Context) (all []share.Warning, err error) {
 	defer func() { err = e.disk(err) }()
 	return e.sharing().Warnings(ctx)
-}
-
-// exchangedWith lists the remotes that a person agreed to exchange with, and what
-// is known of the records shared through each.
-func (e *Engine) exchangedWith() (map[Remote]records.State, error) {
-	remotes := map[Remote]records.State{}
-	entries, err := os.ReadDir(e.opts.Layout.Remote(""))
-	if errors.Is(err, os.ErrNotExist) {
-		return remotes, nil
-	}
-	for _, entry := range entries {
-		if !entry.IsDir() {
-			continue
-		}
-		st, err := e.loadState(entry.Name())
-		if err != nil {
-			return nil, err
-		}
-		if st.Confirmed != "" {
-			remotes[Remote{Name: entry.Name(), URL: st.Confirmed}] = st.Shared
-		}
-	}
-	return remotes, err
 }
 
 // ForgetRules withdraws what a person agreed to share, with each of these

@@ -134,13 +134,13 @@ func (s *sharer) rules(rules ...share.Rule) {
 func (s *sharer) seen(name string) []string {
 	s.t.Helper()
 	list := []string{}
-	remotes, err := s.exchangedWith()
+	all, err := s.agreements()
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	var opts []doltdb.Options
-	for r := range remotes {
-		opts = append(opts, s.exchangeDir(s.opts.Layout.Exchange(r.Name)))
+	for _, a := range all {
+		opts = append(opts, s.exchangeDir(s.opts.Layout.Exchange(a.remote.Name)))
 	}
 	shelf, err := exchange.OpenShelf(s.t.Context(), s.exchangeUUID(), s.opts.ID, opts...)
 	if err != nil {

@@ -74,6 +74,33 @@ func (e *Engine) loadState(remote string) (s state, err error) {
 	return s, nil
 }
 
+// agreement is a remote that a person agreed to exchange with, and its state. The
+// remote has no Space, which only the configuration knows.
+type agreement struct {
+	remote Remote
+	state  state
+}
+
+// agreements lists them by name. Those whose state can be read are valid beside an
+// error.
+func (e *Engine) agreements() (all []agreement, err error) {
+	entries, err := os.ReadDir(e.opts.Layout.Remote(""))
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	for _, entry := range entries {
+		if !entry.IsDir() {
+			continue
+		}
+		st, serr := e.loadState(entry.Name())
+		err = errors.Join(err, serr)
+		if st.Confirmed != "" {
+			all = append(all, agreement{Remote{Name: entry.Name(), URL: st.Confirmed}, st})
+		}
+	}
+	return all, err
+}
+
 func (e *Engine) saveState(remote string, s state) error {
 	data, err := json.MarshalIndent(s, "", "  ")
 	if err != nil {

@@ -201,20 +201,13 @@ func (t *takeover) onlyFederation() error {
 	if known, _ := t.opts.Stores.Federation(); known == t.out.Store {
 		return nil // the same federation, with another history
 	}
-	entries, err := os.ReadDir(t.opts.Layout.Remote(""))
-	if err != nil {
-		return err
-	}
-	for _, entry := range entries {
-		name := entry.Name()
-		if name == t.remote.Name || !entry.IsDir() {
-			continue
-		}
-		if st, err := t.loadState(name); err == nil && st.Confirmed != "" {
+	all, err := t.agreements()
+	for _, a := range all {
+		if name := a.remote.Name; name != t.remote.Name {
 			return town.Fail("join the federation at "+t.remote.Name,
 				"make another Town for it, or leave the present one first: gt federation remote remove "+name,
 				"%w: this Town is in another federation, which it shares with remote %s", town.ErrRefused, name)
 		}
 	}
-	return nil
+	return err
 }
