@@ -31,8 +31,10 @@ func TestRoom(t *testing.T) {
 	enter(0)
 	enter(1)
 	enter(2)
-	if !seats[0].Hold() || !seats[0].Hold() {
-		t.Error("there was no seat to hold")
+	for range 2 {
+		if !seats[0].Hold() {
+			t.Error("there was no seat to hold")
+		}
 	}
 	is(0, 0, 0)
 	// 1 has been silent longest.
