@@ -36,6 +36,8 @@ type Local struct {
 	users *callers.Users
 	// hold keeps other clients of a server out; nil if not needed.
 	hold *hold
+	// scratch is the directory of a copy, removed when it is closed; "" for none.
+	scratch string
 	// borrowed marks a view, which does not own what it uses; see As.
 	borrowed bool
 }
@@ -91,7 +93,10 @@ func openExisting(ctx context.Context, opts Options, alone bool) (_ *Local, err 
 	if err := opts.present(); err != nil {
 		return nil, err
 	}
-	if !alone {
+	switch {
+	case !alone && opts.ReadOnly:
+		return openForReading(ctx, opts)
+	case !alone:
 		return openHere(ctx, opts)
 	}
 	// Taken before the plane's lock, by every process. So it also excludes a
@@ -211,6 +216,9 @@ func (db *Local) Close() error {
 		return nil
 	}
 	err := db.end()
+	if db.scratch != "" {
+		err = errors.Join(err, os.RemoveAll(db.scratch))
+	}
 	return errors.Join(err, db.unlock())
 }
 

@@ -40,6 +40,11 @@ type Options struct {
 	// nothing else is tried, and Dir gives only the database's name and the
 	// place of its client lock.
 	External *External
+	// ReadOnly says that the caller writes nothing. Where nothing can be written, the
+	// database is then read from a copy. Scratch lists directories for the copy,
+	// before the usual ones.
+	ReadOnly bool
+	Scratch  []string
 	// Pool bounds the connections, to a server or to the engine in this process.
 	Pool Pool
 }

@@ -50,11 +50,12 @@ func Open(ctx context.Context, opts doltdb.Options, uuid string) (*Store, error)
 }
 
 func newStore(db *doltdb.Local, opts doltdb.Options) (*Store, error) {
+	opts.Dir = db.Dir() // a reader may have got a copy
 	f, err := openFingerprint(opts)
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Store{db: db, actor: opts.Actor, now: time.Now, fingerprint: f}, nil
+	return &Store{db: db, actor: opts.Actor, now: time.Now, fingerprint: f, session: Session{ReadOnly: opts.ReadOnly}}, nil
 }
 
 // Session says on whose behalf a Store is used, and what its reads may cost.
@@ -68,6 +69,8 @@ type Session struct {
 	Command string
 	Wait    time.Duration
 	Waiting func(what string)
+	// ReadOnly refuses every write with town.ErrRefused.
+	ReadOnly bool
 	// MaxText bounds the bytes of text that one read may collect; a read that
 	// would collect more ends with ErrTooMuch as soon as that shows. 0 means no
 	// bound.
@@ -147,6 +150,9 @@ func (s *Store) MaybeGC(ctx context.Context) (did bool, err error) {
 // alter runs fn, which may change the database's files, and then marks them as
 // changed unless fn knows that they are not. The ledger cannot close in between.
 func (s *Store) alter(fn func() (changed bool, err error)) error {
+	if s.session.ReadOnly {
+		return town.Fail("change the ledger", "leave --readonly out, if it was given", "%w: it is open for reading only", town.ErrRefused)
+	}
 	release, err := s.db.Hold()
 	if err != nil {
 		return err

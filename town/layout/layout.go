@@ -89,6 +89,10 @@ func (t Town) Slots(name string) string { return t.join(".gt", "locks", name) }
 // Remote is the directory of what this machine knows about one federation remote.
 func (t Town) Remote(name string) string { return t.join(".gt", "remotes", name) }
 
+// Touched holds the bead that each author last worked on, for commands that name
+// none.
+func (t Town) Touched() string { return t.join(".gt", "touched") }
+
 // Retired is the directory of databases that a join replaced.
 func (t Town) Retired() string { return t.join(".gt", "retired") }
 

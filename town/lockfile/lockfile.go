@@ -150,7 +150,7 @@ func create(path string) (*os.File, error) {
 // inPlace opens a lock file in a directory that exists.
 func inPlace(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, filePerm)
-	if errors.Is(err, fs.ErrPermission) {
+	if errors.Is(err, fs.ErrPermission) || errors.Is(err, unix.EROFS) {
 		// The holder cannot be recorded, but the lock can be held.
 		if r, err := os.Open(path); err == nil {
 			return r, nil

@@ -25,6 +25,9 @@ type Host struct {
 	// Actor is the author of the call's changes. A program may replace it before it
 	// opens a plane.
 	Actor town.Actor
+	// ReadOnly says that the call changes nothing: Ledger then refuses writes, and
+	// also opens a ledger to which nothing can be written.
+	ReadOnly bool
 
 	call *shell.Call
 	// resident says that Ledger returned the Deacon's store.
@@ -58,6 +61,9 @@ func (h *Host) Database(plane string) doltdb.Options {
 	opts.Silent = h.call.Getenv(invocation.SilentEnv) != ""
 	opts.Actor, opts.Wait, opts.Command = h.Actor, h.call.Wait, h.call.Name
 	opts.Waiting = h.call.Progress().Wait
+	if dir := h.call.Getenv("TMPDIR"); dir != "" {
+		opts.Scratch = []string{dir}
+	}
 	return opts
 }
 
@@ -69,7 +75,9 @@ func (h *Host) Ledger(ctx context.Context, waiting func(what string)) (s *ledger
 	if waiting == nil {
 		waiting = h.call.Progress().Wait
 	}
-	session := ledger.Session{Actor: h.Actor, Command: h.call.Name, Wait: h.call.Wait, Waiting: waiting}
+	session := ledger.Session{
+		Actor: h.Actor, Command: h.call.Name, Wait: h.call.Wait, Waiting: waiting, ReadOnly: h.ReadOnly,
+	}
 	if h.call.Resident != nil {
 		s, free, ok := h.call.Resident.Ledger(ctx)
 		if ok {
@@ -78,7 +86,7 @@ func (h *Host) Ledger(ctx context.Context, waiting func(what string)) (s *ledger
 		}
 	}
 	opts := h.Database(layout.Ledger)
-	opts.Waiting = waiting
+	opts.Waiting, opts.ReadOnly = waiting, h.ReadOnly
 	if s, err = ledger.Open(ctx, opts, h.Config.Stores[layout.Ledger]); err != nil {
 		return nil, nil, err
 	}
