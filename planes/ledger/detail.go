@@ -10,8 +10,6 @@ import (
 // Detail is a bead with everything that belongs to it.
 type Detail struct {
 	Item
-	// Parent is the bead whose child it is.
-	Parent string `json:"parent,omitempty"`
 	// Dependencies are the beads it depends on, Dependents the beads that
 	// depend on it, both sorted by id and type. Of a bead in another ledger
 	// only the id is known.

@@ -19,6 +19,8 @@ type Item struct {
 	DependencyCount int `json:"dependency_count"`
 	DependentCount  int `json:"dependent_count"`
 	CommentCount    int `json:"comment_count"`
+	// Parent is the bead whose child it is. In a list, Dependencies are its links.
+	Parent string `json:"parent,omitempty"`
 }
 
 func (i Item) clone() Item {
@@ -45,16 +47,23 @@ func (s *Store) List(ctx context.Context, f Filter, yield func(Item) error) erro
 // labels and counts of all beads than those of each bead on the list.
 const manyItems = 500
 
-// aggregates are the derived columns of an Item: which field wants the column,
+// aggregates are the derived columns of an Item: which fields want the column,
 // and what is aggregated over which rows.
 var aggregates = []struct {
-	field, value, table, key string
-	into                     func(*Item) sql.Scanner
+	wanted            func(Fields) bool
+	value, table, key string
+	into              func(*Item, Fields) sql.Scanner
 }{
-	{"labels", "JSON_ARRAYAGG(label)", "labels", "issue_id", func(i *Item) sql.Scanner { return labelsTo{&i.Labels} }},
-	{"dependency_count", "COUNT(*)", "dependencies", "issue_id", func(i *Item) sql.Scanner { return intTo{&i.DependencyCount} }},
-	{"dependent_count", "COUNT(*)", "dependencies", "depends_on_id", func(i *Item) sql.Scanner { return intTo{&i.DependentCount} }},
-	{"comment_count", "COUNT(*)", "comments", "issue_id", func(i *Item) sql.Scanner { return intTo{&i.CommentCount} }},
+	{func(f Fields) bool { return f.has("labels") }, "JSON_ARRAYAGG(label)", "labels", "issue_id",
+		func(i *Item, _ Fields) sql.Scanner { return labelsTo{&i.Labels} }},
+	{Fields.wantsEdges, edges, "dependencies", "issue_id",
+		func(i *Item, f Fields) sql.Scanner { return edgesTo{i, f.has("dependencies")} }},
+	{func(f Fields) bool { return f.has("dependency_count") && !f.wantsEdges() }, "COUNT(*)", "dependencies", "issue_id",
+		func(i *Item, _ Fields) sql.Scanner { return intTo{&i.DependencyCount} }},
+	{func(f Fields) bool { return f.has("dependent_count") }, "COUNT(*)", "dependencies", "depends_on_id",
+		func(i *Item, _ Fields) sql.Scanner { return intTo{&i.DependentCount} }},
+	{func(f Fields) bool { return f.has("comment_count") }, "COUNT(*)", "comments", "issue_id",
+		func(i *Item, _ Fields) sql.Scanner { return intTo{&i.CommentCount} }},
 }
 
 // items runs the query of a list; see listing.
@@ -124,10 +133,10 @@ func (f Filter) selecting(with, from string) (query string, targets []func(*Item
 		targets = append(targets, func(i *Item) sql.Scanner { return c.into(&i.Bead) })
 	}
 	for n, a := range aggregates {
-		if !f.Fields.has(a.field) {
+		if !a.wanted(f.Fields) {
 			continue
 		}
-		targets = append(targets, a.into)
+		targets = append(targets, func(i *Item) sql.Scanner { return a.into(i, f.Fields) })
 		if f.Cacheable() {
 			query += fmt.Sprintf(", (SELECT %s FROM %s t WHERE t.%s = i.id)", a.value, a.table, a.key)
 		} else {
@@ -140,8 +149,8 @@ func (f Filter) selecting(with, from string) (query string, targets []func(*Item
 // joinAggregates joins the derived columns of a long list.
 func (f Filter) joinAggregates() (join string) {
 	for n, a := range aggregates {
-		if f.Fields.has(a.field) {
-			join += fmt.Sprintf(" LEFT JOIN (SELECT %[2]s AS k, %[3]s AS v FROM %[4]s GROUP BY %[2]s) a%[1]d ON a%[1]d.k = i.id",
+		if a.wanted(f.Fields) {
+			join += fmt.Sprintf(" LEFT JOIN (SELECT t.%[2]s AS k, %[3]s AS v FROM %[4]s t GROUP BY t.%[2]s) a%[1]d ON a%[1]d.k = i.id",
 				n, a.key, a.value, a.table)
 		}
 	}

@@ -105,6 +105,9 @@ func (s *Store) blocked(ctx context.Context, f Filter, order string) ([]Waiting,
 	waiting := make([]Waiting, len(items))
 	for i, item := range items {
 		by := blockers[item.ID]
+		if by == nil {
+			by = []string{}
+		}
 		waiting[i] = Waiting{Item: item, BlockedBy: by, BlockedByCount: len(by)}
 	}
 	return waiting, err
