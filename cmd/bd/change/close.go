@@ -27,7 +27,7 @@ func Close() shell.Command {
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &closeOptions{call: call}
-			c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
+			c.Arg("id", "Ids, of which a unique beginning is enough; the bead you touched last if you give none.").PlaceHolder("ID").StringsVar(&o.ids)
 			c.Flag("reason", "Why.").Short('r').PlaceHolder("TEXT").StringVar(&o.reason)
 			return o.close
 		},
@@ -49,7 +49,10 @@ func Reopen() shell.Command {
 	}
 }
 
-func (o *closeOptions) close(ctx context.Context) error {
+func (o *closeOptions) close(ctx context.Context) (err error) {
+	if o.ids, err = session.Named(o.call, "close", o.ids); err != nil {
+		return err
+	}
 	return o.move(ctx, "close", "closed", func(l *session.Ledger, ids []string) ([]town.Bead, error) {
 		return l.CloseBeads(ctx, ids, o.reason)
 	})
@@ -69,6 +72,7 @@ func (o *closeOptions) move(ctx context.Context, verb, done string, fn func(*ses
 	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
 		return l.FullIDs(ctx, o.ids, func(ids []string) (err error) {
 			list, err = fn(l, ids)
+			touchLast(l, list)
 			return err
 		})
 	})
@@ -76,4 +80,11 @@ func (o *closeOptions) move(ctx context.Context, verb, done string, fn func(*ses
 		return session.Fail(verb+" "+session.Names(o.ids), err)
 	}
 	return view.Beads(o.call, done, list)
+}
+
+// touchLast notes the last of the changed beads as the one that the author touched.
+func touchLast(l *session.Ledger, list []town.Bead) {
+	if len(list) > 0 {
+		l.Touch(list[len(list)-1].ID)
+	}
 }

@@ -104,6 +104,7 @@ func (o *createOptions) run(ctx context.Context) error {
 		_, err := fmt.Fprintln(o.call.Stdout, made.ID)
 		return shell.ErrAppliedUnprinted(err)
 	}
+	made.Dependencies = nil // strict clients know them in lists only, and would make the bead again
 	return view.Done(o.call, made, "created %s", view.Line(made))
 }
 
@@ -126,6 +127,7 @@ func (o *createOptions) create(ctx context.Context, l *session.Ledger, n ledger.
 		list, err := l.Create(ctx, []ledger.NewBead{n})
 		if err == nil {
 			*made = list[0]
+			touchLast(l, list)
 		}
 		return err
 	})

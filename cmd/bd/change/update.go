@@ -29,7 +29,7 @@ type updateOptions struct {
 	assignee, owner, parent          flags.Text
 	external, due, start             flags.Text
 	addLabels, removeLabels          []string
-	labels                           flags.Text
+	labels                           flags.List
 	claim                            bool
 }
 
@@ -51,7 +51,7 @@ func Update() shell.Command {
 }
 
 func (o *updateOptions) flags(c *kingpin.CmdClause) {
-	c.Arg("id", "Ids; a unique beginning is enough.").PlaceHolder("ID").StringsVar(&o.ids)
+	c.Arg("id", "Ids, of which a unique beginning is enough; the bead you touched last if you give none.").PlaceHolder("ID").StringsVar(&o.ids)
 	c.Flag("batch", "Changes in a file: an array of objects with id and the keys to change, or one object a line.").PlaceHolder("FILE").StringVar(&o.batch)
 	c.Flag("title", "A new title.").PlaceHolder("TEXT").SetValue(&o.title)
 	o.prose.Define(c)
@@ -91,6 +91,7 @@ func (o *updateOptions) run(ctx context.Context) error {
 	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
 		return l.FullPatches(ctx, patches, func(p []ledger.Patch) error {
 			list, err = l.Update(ctx, p)
+			touchLast(l, list)
 			return err
 		})
 	})
@@ -111,10 +112,11 @@ func (o *updateOptions) patches() ([]ledger.Patch, error) {
 		return nil, fmt.Errorf("%w: --batch FILE holds every change; give no ids and no other flags", town.ErrUsage)
 	case o.batch != "":
 		return o.file()
-	case len(o.ids) == 0:
-		return nil, fmt.Errorf("%w: which bead? bd update ID..., or --batch FILE", town.ErrUsage)
 	case !any:
 		return nil, fmt.Errorf("%w: nothing to change; bd update --help lists what can be", town.ErrUsage)
+	}
+	if o.ids, err = session.Named(o.call, "update", o.ids); err != nil {
+		return nil, err
 	}
 	list := make([]ledger.Patch, len(o.ids))
 	for i, id := range o.ids {
@@ -149,7 +151,7 @@ func (o *updateOptions) patch() (p ledger.Patch, any bool, err error) {
 		AddLabels: flags.Split(o.addLabels), RemoveLabels: flags.Split(o.removeLabels), Claim: o.claim,
 	}
 	if o.labels.Given {
-		all := flags.Split([]string{o.labels.Value})
+		all := flags.Split(o.labels.Values)
 		p.Labels = &all
 	}
 	var errs []error

@@ -25,15 +25,21 @@ type place struct {
 func newPlace(t testing.TB) place {
 	t.Helper()
 	p := placeAt(t, t.TempDir())
+	installAt(t, p.dir)
+	return p
+}
+
+// installAt makes a Town.
+func installAt(t testing.TB, dir string) {
+	t.Helper()
 	var said bytes.Buffer
 	i := &shell.Invocation{
-		Program: "gt", Args: []string{"install", "."}, Dir: p.dir, Env: p.env,
+		Program: "gt", Args: []string{"install", "."}, Dir: dir, Env: placeAt(t, dir).env,
 		Stdin: strings.NewReader(""), Stdout: &said, Stderr: &said, User: os.Getuid(), Now: time.Now,
 	}
 	if code := gt.Program(i).Prepare().Run(t.Context()); code != 0 {
 		t.Fatalf("gt install: exit %d: %s", code, said.String())
 	}
-	return p
 }
 
 // placeAt runs bd in a directory.

@@ -47,7 +47,7 @@ func TestAnExportIsWhatTheFiltersSelect(t *testing.T) {
 		}
 	}
 	for _, flags := range [][]string{{"-n", "5"}, {"--sort", "title"}, {"--offset", "1"}, {"-r"}} {
-		if code, out, _ := p.run(append([]string{"export"}, flags...)...); code != 2 || out != "" {
+		if code, out, _ := p.run(append([]string{"export"}, flags...)...); code != usageExit || out != "" {
 			t.Errorf("%q: exit %d, %s", flags, code, out)
 		}
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"testing"
 
-	"gastown/cmd/internal/shell"
 	"gastown/planes/ledger"
 )
 
@@ -22,7 +21,7 @@ func TestDeletedBeadsAreFiltered(t *testing.T) {
 			t.Errorf("%q: %d beads, want %d", c.args, len(got), c.want)
 		}
 	}
-	if code, _, _ := p.run("list", "--deleted", "--sort", "title"); code != shell.ExitUsage {
+	if code, _, _ := p.run("list", "--deleted", "--sort", "title"); code != usageExit {
 		t.Errorf("exit %d", code)
 	}
 }

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	describe "gastown/cmd/bd/about"
 	"gastown/cmd/bd/change"
 	"gastown/cmd/bd/comment"
 	"gastown/cmd/bd/config"
@@ -14,17 +15,13 @@ import (
 	"gastown/cmd/internal/version"
 )
 
-// actorEnv is the variable beside --actor.
-const actorEnv = "BD_ACTOR"
-
 // Program describes bd for one invocation: its parser and its table of commands.
 func Program(i *shell.Invocation) *shell.Program {
 	p := shell.NewProgram(shell.Traits{
-		Name: "bd", Help: "The ledger of a Town's work: make, find, change and link beads.", Version: version.Number,
-		Rewrite: shell.ReadDash, ErrorsOnStdout: true,
+		Name: "bd", Help: help(), Version: version.Number, Ignored: ignored, UsageExit: usageExit, ErrorsOnStdout: true,
+		Schema: schema, EnvTown: envTown,
 	}, i)
-	p.Flag("actor", "Who does this (default: BD_ACTOR, git's author, the Town's configuration, the login).").
-		PlaceHolder("NAME").Default(i.Getenv(actorEnv)).StringVar(&p.Call().ActorName)
+	programFlags(p, i)
 	p.Begin()
 
 	p.Add(p, change.Create())
@@ -47,6 +44,11 @@ func Program(i *shell.Invocation) *shell.Program {
 	p.Add(p, find.Stats())
 	p.Add(p, doctor.Command())
 	config.Commands(p)
-	about.Commands(p, "bd")
+	p.Add(p, describe.Where())
+	p.Add(p, describe.Info())
+	p.Add(p, describe.Ping())
+	p.Add(p, describe.Context())
+	p.Add(p, about.Completion("bd"))
+	p.Add(p, describe.Version())
 	return p
 }

@@ -18,7 +18,7 @@ func TestTable(t *testing.T) {
 		if !strings.HasSuffix(c.Help, ".") || len(c.Examples) == 0 {
 			t.Errorf("bd %s: help %q, %d examples", name, c.Help, len(c.Examples))
 		}
-		if reads := strings.HasSuffix(c.Permission, ":read"); reads == c.Writes {
+		if reads := strings.HasSuffix(c.Permission, ":read"); reads == (c.Writes || len(c.WritesWith) > 0) {
 			t.Errorf("bd %s: permission %s, writes %v", name, c.Permission, c.Writes)
 		}
 		if !c.Writes && !c.Repeatable {

@@ -84,7 +84,7 @@ func TestAWriterSaysWhoHasTheLedger(t *testing.T) {
 }
 
 // opened opens a Town's ledger until the test ends.
-func opened(t *testing.T, where layout.Town) *ledger.Store {
+func opened(t testing.TB, where layout.Town) *ledger.Store {
 	t.Helper()
 	cfg, err := config.Load(where.Config())
 	if err != nil {
@@ -101,11 +101,11 @@ func opened(t *testing.T, where layout.Town) *ledger.Store {
 func TestShowNoFieldsAtAll(t *testing.T) {
 	p := newPlace(t)
 	id := p.id("one")
-	if code, out, said := p.run("show", id, "--fields="); code != 2 || out != "" || !strings.Contains(said, "field") {
+	if code, out, said := p.run("show", id, "--fields="); code != usageExit || out != "" || !strings.Contains(said, "field") {
 		t.Errorf("exit %d: %s%s", code, out, said)
 	}
 	for _, command := range [][]string{{"list"}, {"ready"}, {"search", "one"}} {
-		if code, out, said := p.run(append(command, "--fields=")...); code != 2 || out != "" {
+		if code, out, said := p.run(append(command, "--fields=")...); code != usageExit || out != "" {
 			t.Errorf("bd %q: exit %d: %s%s", command, code, out, said)
 		}
 	}

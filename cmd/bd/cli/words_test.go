@@ -19,15 +19,15 @@ func TestWordsOfErrors(t *testing.T) {
 		want []string
 		not  string
 	}{
-		"a sort that is none":      {[]string{"list", "--sort", "labels"}, 2, []string{`no such field: "labels"`, "use one of: id, title"}, "dependencies"},
-		"an update of nothing":     {[]string{"update"}, 2, []string{"bd: update: which bead?"}, "update :"},
+		"a sort that is none":      {[]string{"list", "--sort", "labels"}, usageExit, []string{`no such field: "labels"`, "use one of: id, title"}, "dependencies"},
+		"an update of nothing":     {[]string{"update"}, usageExit, []string{"bd: update: nothing to change"}, "update :"},
 		"a restore of what is":     {[]string{"restore", id}, 1, []string{id + ": it was not deleted", "next: bd list --deleted"}, "nearest"},
 		"an export to nowhere":     {[]string{"export", "-o", "none/x.jsonl"}, 1, []string{"write " + filepath.Join(p.dir, "none", "x.jsonl") + ": no such file", "next: "}, ".x.jsonl"},
 		"an export to a directory": {[]string{"export", "-o", "."}, 1, []string{"write " + p.dir + ": ", "next: "}, "rename"},
-		"an estimate in hours":     {[]string{"create", "x", "-e", "1h30"}, 2, []string{`--estimate "1h30": use a whole number of minutes`}, "strconv"},
-		"an estimate below zero":   {[]string{"create", "x", "-e=-5"}, 2, []string{"use a whole number of minutes"}, ""},
+		"an estimate in hours":     {[]string{"create", "x", "-e", "1h30"}, usageExit, []string{`--estimate "1h30": use a whole number of minutes`}, "strconv"},
+		"an estimate below zero":   {[]string{"create", "x", "-e=-5"}, usageExit, []string{"use a whole number of minutes"}, ""},
 		"an id that is taken":      {[]string{"create", "x", "--id", id}, 1, []string{"the id is taken", "next: give it another id"}, ""},
-		"a rig that is none":       {[]string{"create", "x", "--rig", "nowhere"}, 2, []string{`no rig "nowhere" has a prefix`, "next: give the prefix"}, ""},
+		"a rig that is none":       {[]string{"create", "x", "--rig", "nowhere"}, usageExit, []string{`no rig "nowhere" has a prefix`, "next: give the prefix"}, ""},
 	} {
 		code, out, said := p.run(c.args...)
 		if code != c.code || out != "" || c.not != "" && strings.Contains(said, c.not) {

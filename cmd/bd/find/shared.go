@@ -19,9 +19,6 @@ import (
 	"gastown/town/layout"
 )
 
-// rootEnv is the variable beside --town.
-const rootEnv = "GT_ROOT"
-
 // record is a bead another Town shares, for printing.
 type record struct {
 	town.Bead
@@ -31,7 +28,7 @@ type record struct {
 // otherTown returns what --town names if that is not the directory of a Town and
 // can be the name or the id of another Town.
 func otherTown(call *shell.Call) (name string, ok bool) {
-	if call.Town == "" || call.Town == call.Getenv(rootEnv) || town.CheckName(strings.ToLower(call.Town)) != nil {
+	if !call.NamesTown() || town.CheckName(strings.ToLower(call.Town)) != nil {
 		return "", false
 	}
 	if _, err := call.FindTown(); err == nil {
@@ -107,7 +104,7 @@ func (o *listOptions) listShared(ctx context.Context, name string, f ledger.Filt
 		return err
 	}
 	var list []exchange.Record
-	err = withShared(ctx, o.call, o.call.Getenv(rootEnv), func(s exchange.Shelf) error {
+	err = withShared(ctx, o.call, o.call.EnvTown(), func(s exchange.Shelf) error {
 		return s.List(ctx, name, filter, func(r exchange.Record) error {
 			list = append(list, r)
 			return nil

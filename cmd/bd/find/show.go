@@ -40,7 +40,7 @@ func Show() shell.Command {
 		Planes: []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &showOptions{call: call}
-			c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
+			c.Arg("id", "Ids, of which a unique beginning is enough; the bead you touched last if you give none.").PlaceHolder("ID").StringsVar(&o.ids)
 			c.Flag("fields", "Read and print these fields only: id,title,status.").PlaceHolder("NAME,...").IsSetByUser(&o.picks).StringVar(&o.fields)
 			c.Flag("short", "One line for each bead.").BoolVar(&o.short)
 			return o.run
@@ -48,9 +48,11 @@ func Show() shell.Command {
 	}
 }
 
-func (o *showOptions) run(ctx context.Context) error {
+func (o *showOptions) run(ctx context.Context) (err error) {
+	if o.ids, err = session.Named(o.call, "show", o.ids); err != nil {
+		return err
+	}
 	var fields ledger.Fields
-	var err error
 	switch {
 	case o.picks:
 		if fields, err = ledger.ParseFields(o.fields); err != nil {
@@ -68,7 +70,9 @@ func (o *showOptions) run(ctx context.Context) error {
 	}
 	var list []ledger.Detail
 	err = session.Read(ctx, o.call, func(r session.Reader) error {
-		list, err = r.Get(ctx, o.ids, fields)
+		if list, err = r.Get(ctx, o.ids, fields); len(list) > 0 {
+			session.Touch(r, list[len(list)-1].ID)
+		}
 		return err
 	})
 	if err != nil {

@@ -174,7 +174,7 @@ func (o *exportOptions) run(ctx context.Context) error {
 				}
 				return out.Flush()
 			}
-			if o.file == "" || o.file == shell.StandardInput {
+			if shell.IsStandard(o.file) {
 				return write(call.Stdout)
 			}
 			return call.WriteFile(o.file, write)
@@ -183,7 +183,7 @@ func (o *exportOptions) run(ctx context.Context) error {
 	if err != nil {
 		return session.Fail("export", err)
 	}
-	if o.file != "" && o.file != shell.StandardInput {
+	if !shell.IsStandard(o.file) {
 		o.call.Hint("exported %s to %s", term.Plural(n, "bead", "beads"), o.file)
 	}
 	return nil

@@ -14,11 +14,12 @@ import (
 
 // Commands adds the commands to the program with this name.
 func Commands(p *shell.Program, name string) {
-	p.Add(p, completion(name))
+	p.Add(p, Completion(name))
 	p.Add(p, version(name))
 }
 
-func completion(program string) shell.Command {
+// Completion is the command completion of the program with this name.
+func Completion(program string) shell.Command {
 	return shell.Command{
 		Name: "completion", Help: "Print a script that completes " + program + "'s commands in a shell.",
 		Examples: []string{

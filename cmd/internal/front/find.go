@@ -40,27 +40,84 @@ func findEngine() (string, error) {
 	return "", fmt.Errorf("%s is not beside %s, nor in %s", engineName, own, filepath.Join(dir, "..", "libexec", "gt"))
 }
 
-// findTown guesses the Town a command is for: --town, GT_ROOT, or the nearest one
-// at or above the working directory. The Deacon that is asked parses the
-// arguments itself and declines what is for another Town, so a wrong guess costs
-// time and nothing else.
-func findTown(dir string, args []string, root string) (string, bool) {
-	for i, arg := range args {
+// place is what says where a command's Town is: the working directory, the arguments
+// and the environment.
+type place struct {
+	program, dir string
+	args         []string
+	getenv       func(string) string
+}
+
+// town guesses the Town a command is for: that of --town, for bd also of --db or
+// --directory, of the environment, or the nearest one at or above the working
+// directory. The Deacon that is asked parses the arguments itself and declines what
+// is for another Town, so a wrong guess costs time and nothing else.
+func (p place) town() (string, bool) {
+	if root := p.flag("town", ""); root != "" {
+		root = abs(p.dir, root)
+		return root, isTown(root)
+	}
+	if p.program != "bd" {
+		return p.environment(p.getenv("GT_ROOT"))
+	}
+	dir := p.flag("directory", "C")
+	if dir != "" {
+		p.dir = abs(p.dir, dir)
+	}
+	if path := p.flag("db", ""); path != "" {
+		return above(abs(p.dir, path))
+	}
+	if dir != "" {
+		return above(p.dir)
+	}
+	if root := p.getenv("GT_ROOT"); root != "" {
+		return p.environment(root)
+	}
+	if path := p.getenv("BEADS_DIR"); path != "" {
+		return above(abs(p.dir, path))
+	}
+	return above(p.dir)
+}
+
+// environment is the Town that a variable names, or the nearest one.
+func (p place) environment(root string) (string, bool) {
+	if root == "" {
+		return above(p.dir)
+	}
+	root = abs(p.dir, root)
+	return root, isTown(root)
+}
+
+// flag is the value of a flag; "" when it is not given.
+func (p place) flag(long, short string) (value string) {
+	for i, arg := range p.args {
 		if arg == "--" {
 			break
 		}
-		if value, ok := strings.CutPrefix(arg, "--town="); ok {
-			root = value
-		} else if arg == "--town" && i+1 < len(args) {
-			root = args[i+1]
+		next := ""
+		if i+1 < len(p.args) {
+			next = p.args[i+1]
+		}
+		if v, ok := strings.CutPrefix(arg, "--"+long+"="); ok {
+			value = v
+		} else if arg == "--"+long || short != "" && arg == "-"+short {
+			value = next
+		} else if v, ok := strings.CutPrefix(arg, "-"+short); ok && short != "" {
+			value = strings.TrimPrefix(v, "=")
 		}
 	}
-	if root != "" {
-		if !filepath.IsAbs(root) {
-			root = filepath.Join(dir, root)
-		}
-		return filepath.Clean(root), isTown(root)
+	return value
+}
+
+func abs(dir, path string) string {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
 	}
+	return filepath.Clean(path)
+}
+
+// above is the nearest Town at or above a directory.
+func above(dir string) (string, bool) {
 	for d := dir; ; d = filepath.Dir(d) {
 		if isTown(d) {
 			return d, true

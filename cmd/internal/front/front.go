@@ -52,8 +52,8 @@ const aloneEnv = "GT_ALONE"
 // front becomes the engine.
 func Main(program string) int {
 	args := os.Args[1:]
-	if len(args) == 1 && args[0] == "--version" {
-		fmt.Println(program, version.Number)
+	if len(args) == 1 && (args[0] == "--version" || args[0] == "-V") {
+		fmt.Println(version.Line(program))
 		return 0
 	}
 	f := &front{program: program, args: args}
@@ -86,7 +86,7 @@ func (f *front) hand() (code int, done bool) {
 	if os.Getenv(aloneEnv) != "" || ownDescriptors(f.args) || inBackground() {
 		return 0, false
 	}
-	root, ok := findTown(f.dir, f.args, os.Getenv("GT_ROOT"))
+	root, ok := place{program: f.program, dir: f.dir, args: f.args, getenv: os.Getenv}.town()
 	if !ok {
 		return 0, false
 	}

@@ -92,7 +92,7 @@ func (c *Call) Show(value any, say func(*term.Printer)) error {
 		if err != nil {
 			return err
 		}
-		_, err = c.Stdout.Write(append(text, '\n'))
+		_, err = c.Stdout.Write(append(c.versioned(text), '\n'))
 		return err
 	}
 	p := c.Printer(c.Stdout)
@@ -126,6 +126,22 @@ func (c *Call) Hint(format string, args ...any) {
 
 // Ago formats a time relative to the call's clock.
 func (c *Call) Ago(t time.Time) string { return term.Ago(c.Now(), t) }
+
+// schemaKey begins the line of an object's own schema_version.
+const schemaKey = "\n  \"schema_version\":"
+
+// versioned adds the schema_version to the text of an object that has none. Other
+// values stay as they are.
+func (c *Call) versioned(text []byte) []byte {
+	if c.traits.Schema == 0 || !bytes.HasPrefix(text, []byte("{")) || bytes.Contains(text, []byte(schemaKey)) {
+		return text
+	}
+	before, comma := bytes.TrimSuffix(bytes.TrimSuffix(text, []byte("}")), []byte("\n")), ","
+	if len(before) == 1 {
+		comma = ""
+	}
+	return fmt.Appendf(before, "%s%s %d\n}", comma, schemaKey, c.traits.Schema)
+}
 
 // JSONText is a value as indented JSON, without the final line end.
 func JSONText(value any, prefix string) ([]byte, error) {
@@ -177,11 +193,12 @@ func (l *Array) End() error {
 
 // Report prints the command's error, if any, and returns its exit code.
 func (c *Call) Report(err error) int {
-	code := ExitCode(err)
+	code := c.exitCode(ExitCode(err))
 	if err == nil || errors.Is(err, errShown) || c.traits.QuietReview && c.Quiet && code == ExitReview {
 		return code
 	}
 	f := Fail(err)
+	f.Exit = code
 	if f.Next == "" && c.traits.Advice != nil {
 		f.Next = c.traits.Advice(err)
 	}
@@ -206,11 +223,19 @@ func (c *Call) Report(err error) int {
 	return code
 }
 
+// exitCode is the program's exit code for one of those of all programs.
+func (c *Call) exitCode(code int) int {
+	if code == ExitUsage && c.traits.UsageExit != 0 {
+		return c.traits.UsageExit
+	}
+	return code
+}
+
 func (c *Call) reportJSON(f Failure) {
+	f.Schema = c.traits.Schema
 	if c.traits.ErrorsOnStdout {
 		text, _ := JSONText(f, "")
 		fmt.Fprintln(c.Stdout, string(text))
-		return
 	}
 	line, _ := json.Marshal(f)
 	fmt.Fprintln(c.Stderr, string(line))

@@ -62,6 +62,8 @@ type Failure struct {
 	Error string `json:"error"`
 	Next  string `json:"next,omitempty"`
 	Exit  int    `json:"exit"`
+	// Schema is the schema_version of programs that have one.
+	Schema int `json:"schema_version,omitempty"`
 }
 
 // Fail prints an error for people.

@@ -76,7 +76,7 @@ func (i *Invocation) Abs(path string) string { return Abs(i.Dir, path) }
 // Open opens a file that a person named. "-" and StandardInput mean standard input,
 // whose Close does nothing.
 func (i *Invocation) Open(path string) (io.ReadCloser, error) {
-	if path == "-" || path == StandardInput {
+	if path != "" && IsStandard(path) {
 		return io.NopCloser(i.Stdin), nil
 	}
 	return os.Open(i.Abs(path))

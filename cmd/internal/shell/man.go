@@ -15,9 +15,11 @@ const manFlag = "--help-man"
 // writeMan writes the man page of a program, in the macros of man(7).
 func (p *Program) writeMan(w io.Writer) {
 	m := p.Model()
-	name, help := m.Name, roff(m.Help)
+	name := m.Name
+	summary, _, _ := strings.Cut(m.Help, "\n")
+	help, summary := roff(m.Help), roff(summary)
 	fmt.Fprintf(w, ".TH %s 1 \"\" \"%s %s\"\n", strings.ToUpper(name), name, p.call.Version())
-	fmt.Fprintf(w, ".SH NAME\n%s \\- %s\n", name, strings.TrimSuffix(help, "."))
+	fmt.Fprintf(w, ".SH NAME\n%s \\- %s\n", name, strings.TrimSuffix(summary, "."))
 	fmt.Fprintf(w, ".SH SYNOPSIS\n.B %s\n[\\fIflags\\fR] \\fIcommand\\fR [\\fIarguments\\fR]\n", name)
 	fmt.Fprintf(w, ".SH DESCRIPTION\n%s\n", help)
 	fmt.Fprint(w, ".SH OPTIONS\nEvery command has these.\n")
@@ -42,6 +44,9 @@ func (p *Program) writeMan(w io.Writer) {
 	for code, meaning := range []string{
 		"done", "failed", "wrong usage", "something awaits a person's review", "locked or busy: try again later", "refused by a rule",
 	} {
+		if p.call.exitCode(code) != code {
+			continue
+		}
 		fmt.Fprintf(w, ".TP\n%d\n%s\n", code, meaning)
 	}
 	fmt.Fprintf(w, ".SH ENVIRONMENT\n.TP\nGT_ROOT\nThe Town's directory, unless \\-\\-town names one.\n"+

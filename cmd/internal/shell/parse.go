@@ -17,7 +17,7 @@ var errEnded = errors.New("nothing more to do")
 // *ended. The parser's own flag continues, and then fails because no command is
 // named.
 func VersionFlag(p *kingpin.Application, line string, stdout io.Writer, ended *int) {
-	p.Flag("version", "Print the version.").PreAction(func(*kingpin.ParseContext) error {
+	p.Flag("version", "Print the version.").Short('V').PreAction(func(*kingpin.ParseContext) error {
 		if *ended < 0 {
 			*ended = 0
 			if _, err := fmt.Fprintln(stdout, line); err != nil {

@@ -1,9 +1,6 @@
 package shell
 
-import (
-	"strings"
-	"time"
-)
+import "time"
 
 // defaultWait is how long a command waits for a lock of another process.
 const defaultWait = 60 * time.Second
@@ -18,27 +15,22 @@ type Globals struct {
 	// ActorName replaces the author's name for changes of this call; "" keeps it.
 	// Only programs that have a flag for it set it.
 	ActorName string
+	// Only programs that have flags for them set the following. Directory is where
+	// the command runs instead of the working directory, and Database is a path in
+	// the Town. ReadOnly refuses every command that may change something. Verbose
+	// asks how long the steps took.
+	Directory, Database string
+	ReadOnly, Verbose   bool
+
+	// reads says that this call may change nothing.
+	reads bool
+	// named says that --town was given.
+	named bool
 }
 
-// StandardInput is the file name that - is replaced by.
+// StandardInput is a file name that means standard input, as a single dash does.
 const StandardInput = "/dev/stdin"
 
-// ReadDash replaces arguments that are a single dash by StandardInput, because the
-// parser would drop them. Arguments after -- are unchanged.
-func ReadDash(args []string) []string {
-	out := make([]string, len(args))
-	for i, arg := range args {
-		if arg == "--" {
-			copy(out[i:], args[i:])
-			break
-		}
-		if arg == "-" {
-			arg = StandardInput
-		}
-		if flag, ok := strings.CutSuffix(arg, "=-"); ok && strings.HasPrefix(arg, "--") {
-			arg = flag + "=" + StandardInput
-		}
-		out[i] = arg
-	}
-	return out
-}
+// IsStandard reports whether a file that a person named, or did not, is standard input
+// or output.
+func IsStandard(name string) bool { return name == "" || name == "-" || name == StandardInput }

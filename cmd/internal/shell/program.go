@@ -5,12 +5,14 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/version"
 	"gastown/town/layout"
 )
 
@@ -36,9 +38,11 @@ type Command struct {
 	Planes []string
 	// Permission is what the user must be allowed to do, as AREA:ACTION.
 	Permission string
-	// Writes says that the command may change something. Repeatable says that it
-	// may be run again after an interruption: it continues where it stopped.
+	// Writes says that the command may change something. WritesWith lists flags and
+	// arguments with which a command that otherwise reads may. Repeatable says that
+	// it may be run again after an interruption: it continues where it stopped.
 	Writes, Repeatable bool
+	WritesWith         []string
 	// NoTown says that the command needs no Town.
 	NoTown bool
 	// Define describes the command's flags and arguments, and returns its action.
@@ -59,7 +63,7 @@ type Action func(context.Context) error
 type Program struct {
 	*kingpin.Application
 	call     *Call
-	args     []string // after Traits.Rewrite and ReadDash
+	args     []string // after Traits.Rewrite, then in the parser's one form
 	commands map[string]entry
 	// words are the arguments; nil when every command must be fully described.
 	words   map[string]bool
@@ -79,8 +83,18 @@ type Traits struct {
 	Name, Help, Version string
 	// Rewrite changes arguments before they are parsed. May be nil.
 	Rewrite func([]string) []string
-	// ErrorsOnStdout says that --json prints errors on standard output.
+	// Ignored are the names of flags that the program accepts without effect, where a
+	// command has none of that name. The value says whether the flag has a value.
+	Ignored map[string]bool
+	// UsageExit is the exit code for wrong usage; 0 is ExitUsage.
+	UsageExit int
+	// ErrorsOnStdout says that --json prints errors on standard output, too.
 	ErrorsOnStdout bool
+	// Schema, if not 0, is the schema_version of every JSON object that is printed.
+	Schema int
+	// EnvTown returns the directory of the Town that the environment names; "" if it
+	// names none. nil is GT_ROOT.
+	EnvTown func(*Invocation) string
 	// Advice is the next step for errors that the program knows. May be nil.
 	Advice func(error) string
 	// QuietReview says that --quiet omits the message about open reviews.
@@ -112,12 +126,12 @@ func NewProgram(t Traits, i *Invocation) *Program {
 	p.UsageWriter(&p.printed)
 	p.ErrorWriter(&p.printed)
 	p.UsageTemplate(UsageTemplate)
-	VersionFlag(p.Application, t.Name+" "+t.Version, &p.printed, &p.ended)
+	VersionFlag(p.Application, version.Line(t.Name), &p.printed, &p.ended)
 	p.HelpFlag.Short('h')
 	// Variables come from the caller's environment, so the parser may not read the
 	// process's.
 	p.Flag("town", "The Town's directory (default: GT_ROOT, or the nearest Town at or above the working directory).").
-		PlaceHolder("DIR").Default(i.Getenv("GT_ROOT")).StringVar(&g.Town)
+		PlaceHolder("DIR").StringVar(&g.Town)
 	p.Flag("json", "Print results as JSON.").BoolVar(&g.JSON)
 	p.Flag("quiet", "Print no summaries; errors and what was asked for are still printed.").Short('q').BoolVar(&g.Quiet)
 	p.Flag("no-color", "Never use colours (so does NO_COLOR).").BoolVar(&g.NoColor)
@@ -205,7 +219,6 @@ type Prepared struct {
 
 // Prepare parses the invocation's arguments.
 func (p *Program) Prepare() *Prepared {
-	i := p.call.Invocation
 	args := p.args
 	switch {
 	case len(args) == 1 && args[0] == manFlag:
@@ -214,6 +227,11 @@ func (p *Program) Prepare() *Prepared {
 	case answersItself(args):
 		return &Prepared{Name: p.Name, Alone: true, program: p, unparsed: true}
 	}
+	args, err := p.normal(args)
+	if err != nil {
+		return &Prepared{Name: p.Name, program: p, err: err}
+	}
+	p.args = args
 	name, err := p.Parse(args)
 	out := &Prepared{Name: p.Name, program: p, printed: p.text()}
 	switch {
@@ -223,14 +241,21 @@ func (p *Program) Prepare() *Prepared {
 		out.code = ExitUsage
 		return out
 	case err != nil:
-		out.err = Misused(p.Application, i.Args, err)
+		out.err = Misused(p.Application, args, err)
 		return out
 	}
 	e := p.commands[name]
 	out.Name += " " + name
 	p.call.Name = out.Name
-	out.Command, out.action = e.Command, e.action
+	out.Command = e.Command
 	given := func(flag string) bool { return p.given(args, flag) }
+	if !e.Writes && slices.ContainsFunc(e.WritesWith, given) {
+		out.Command.Writes, out.Command.Repeatable = true, false
+	}
+	if out.err = p.call.settle(out.Command); out.err != nil {
+		return out
+	}
+	out.action = e.action
 	out.Alone = e.Alone || slices.ContainsFunc(e.AloneWith, given)
 	out.Endless = slices.ContainsFunc(e.EndlessWith, given)
 	if !e.NoTown {
@@ -264,15 +289,22 @@ func answersItself(args []string) bool {
 	return false
 }
 
-// given reports whether a flag is among the parsed arguments.
-func (p *Program) given(args []string, flag string) bool {
+// given reports whether a flag, other than one that is set to false, or an argument
+// is among the parsed ones.
+func (p *Program) given(args []string, name string) bool {
 	parsed, err := p.ParseContext(args)
 	if err != nil {
 		return false
 	}
 	return slices.ContainsFunc(parsed.Elements, func(e *kingpin.ParseElement) bool {
-		f, ok := e.Clause.(*kingpin.FlagClause)
-		return ok && f.Model().Name == flag
+		switch c := e.Clause.(type) {
+		case *kingpin.FlagClause:
+			m := c.Model()
+			return m.Name == name && !(m.IsBoolFlag() && *e.Value == "false")
+		case *kingpin.ArgClause:
+			return c.Model().Name == name
+		}
+		return false
 	})
 }
 
@@ -295,7 +327,7 @@ func (r *Prepared) Run(ctx context.Context) int {
 	}
 	if r.action == nil {
 		if r.err == nil {
-			return r.code
+			return c.exitCode(r.code)
 		}
 		if r.program.call.traits.ErrorsOnStdout {
 			c.JSON = c.JSON || wantsJSON(c.Args)
@@ -319,20 +351,29 @@ func (r *Prepared) Hint(format string, args ...any) { r.program.call.Hint(format
 func (r *Prepared) Fail(err error) int { return r.program.call.Report(err) }
 
 // wantsJSON looks for --json in arguments that could not be parsed.
-func wantsJSON(args []string) bool {
+func wantsJSON(args []string) (wants bool) {
 	for _, arg := range args {
-		if arg == "--" {
-			return false
-		}
-		if arg == "--json" {
-			return true
+		switch {
+		case arg == "--":
+			return wants
+		case arg == "--json":
+			wants = true
+		case strings.HasPrefix(arg, "--json="):
+			set, err := strconv.ParseBool(strings.TrimPrefix(arg, "--json="))
+			wants = set && err == nil
 		}
 	}
-	return false
+	return wants
 }
 
-// FindTown is the Town of --town or GT_ROOT, otherwise the nearest one.
-func (c *Call) FindTown() (layout.Town, error) { return FindTown(c.Dir, c.Town) }
+// FindTown is the Town of --town or of the environment, otherwise the nearest one.
+func (c *Call) FindTown() (layout.Town, error) {
+	named := c.Town
+	if named == "" && c.Directory == "" {
+		named = c.EnvTown()
+	}
+	return FindTown(c.Dir, named)
+}
 
 // errShown is an error that was printed completely before.
 var errShown = errors.New("see the findings")

@@ -61,6 +61,24 @@ func (t *Text) Pointer() *string {
 	return &t.Value
 }
 
+// List is the values of a flag that may be given several times, for which "" and a
+// flag that is not given differ.
+type List struct {
+	Values []string
+	Given  bool
+}
+
+func (l *List) String() string { return strings.Join(l.Values, ",") }
+
+// Set is called by the parser, once for each value.
+func (l *List) Set(s string) error {
+	l.Values, l.Given = append(l.Values, s), true
+	return nil
+}
+
+// IsCumulative tells the parser that the flag may be repeated.
+func (l *List) IsCumulative() bool { return true }
+
 // Parsed is the value of a flag as parse reads it; nil when the flag was not
 // given. It appends the error to errs.
 func Parsed[T any](t Text, parse func(string) (T, error), errs *[]error) *T {

@@ -13,7 +13,9 @@ import (
 
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
+	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
+	"gastown/town"
 	"gastown/town/config"
 )
 
@@ -25,6 +27,7 @@ const traceEnv = "GT_TRACE"
 type Ledger struct {
 	*ledger.Store
 	*host.Host
+	call *shell.Call
 }
 
 // Reader reads beads. Ledger implements it.
@@ -64,9 +67,9 @@ func use(ctx context.Context, call *shell.Call, note func(*Ledger) string, work 
 	}
 	defer func() { err = errors.Join(err, release()) }()
 	opened := time.Now()
-	l := &Ledger{s, h}
+	l := &Ledger{s, h, call}
 	err = work(l)
-	if call.Getenv(traceEnv) != "" {
+	if call.Verbose || call.Getenv(traceEnv) != "" {
 		text := ""
 		if err == nil {
 			text = note(l)
@@ -100,10 +103,18 @@ func Enter(ctx context.Context, call *shell.Call, dir string) (h *host.Host, lea
 		return nil, nil, err
 	}
 	h = host.New(call, t, cfg)
-	if leave, err = takeSlot(ctx, call, h); err != nil {
+	h.ReadOnly = call.Reads()
+	leave, err = takeSlot(ctx, call, h)
+	switch {
+	case err == nil:
+		return h, leave, nil
+	case !doltdb.Obstructed(err):
 		return nil, nil, err
+	case h.ReadOnly: // a reader that can write no lock disturbs nobody
+		return h, func() error { return nil }, nil
 	}
-	return h, leave, nil
+	return nil, nil, town.Fail("change the ledger of "+town.Clip(t.Root, 200),
+		"reading works, with bd list and bd show; to change it, let this user write there, or make room", "%w", shell.Cause(err))
 }
 
 // Rig is the name of the directory below the Town's root that the call's working
