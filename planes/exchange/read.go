@@ -37,6 +37,8 @@ type Filter struct {
 	Labels     []string
 	// Text is searched for in id, title and description, ignoring case.
 	Text string
+	// Title is searched for in the title, ignoring case.
+	Title string
 	// Limit bounds the answer; 0 means all.
 	Limit int
 }
@@ -100,6 +102,7 @@ func (f Filter) matches(r row) bool {
 		among(f.Types, town.BeadType(r.Values["issue_type"])) && among(words(f.Priorities), r.Values["priority"]) &&
 		among(f.Assignees, r.Values["assignee"]) &&
 		!slices.ContainsFunc(f.Labels, func(l string) bool { return !slices.Contains(b.Labels, l) }) &&
+		strings.Contains(strings.ToLower(b.Title), strings.ToLower(f.Title)) &&
 		(f.Text == "" || strings.Contains(strings.ToLower(r.ID+"\n"+b.Title+"\n"+b.Description), strings.ToLower(f.Text)))
 }
 

@@ -70,6 +70,7 @@ var graves = func() string {
 // JSON.
 func (f Filter) buried(now time.Time) *where {
 	w := f.own(now)
+	w.combine(f, func(part Filter) *where { return part.buried(now) })
 	const labelled = "COALESCE(JSON_CONTAINS(i.bead, JSON_QUOTE(?), '$.labels'), 0)"
 	for _, l := range f.Labels {
 		w.add(labelled+" = 1", l)
@@ -82,6 +83,12 @@ func (f Filter) buried(now time.Time) *where {
 	}
 	if f.Parent != "" {
 		w.add("COALESCE(JSON_CONTAINS(i.bead, JSON_ARRAY(JSON_OBJECT('depends_on_id', ?, 'type', ?)), '$.dependencies'), 0) = 1", f.Parent, string(town.DepParent))
+	}
+	if f.NoLabels {
+		w.add("COALESCE(JSON_LENGTH(i.bead, '$.labels'), 0) = 0")
+	}
+	if f.NoParent {
+		w.add("COALESCE(JSON_CONTAINS(i.bead, JSON_ARRAY(JSON_OBJECT('issue_id', i.id, 'type', ?)), '$.dependencies'), 0) = 0", string(town.DepParent))
 	}
 	return w
 }

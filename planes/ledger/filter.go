@@ -41,6 +41,11 @@ type Filter struct {
 	Created, Updated, Closed, Due Span
 	// Overdue selects beads that are not closed and were due before now.
 	Overdue bool
+	Details
+	// All, Any and None combine filters: a bead must be selected by every filter
+	// of All, by one of Any, and by none of None. Their Sort, Limit, Offset and
+	// Fields are ignored.
+	All, Any, None []Filter
 	// Sort orders the answer. Ties, and answers without Sort, are ordered by
 	// priority, then newest first.
 	Sort []Order
@@ -143,6 +148,7 @@ func like(s string) string {
 // conditions is the filter as SQL about the table issues, named i.
 func (f Filter) conditions(now time.Time) *where {
 	w := f.own(now)
+	w.combine(f, func(part Filter) *where { return part.conditions(now) })
 	for _, l := range f.Labels {
 		w.add("i.id IN (SELECT issue_id FROM labels WHERE label = ?)", l)
 	}
@@ -150,6 +156,12 @@ func (f Filter) conditions(now time.Time) *where {
 	in(w, "i.id NOT IN (SELECT issue_id FROM labels WHERE label IN (%s))", f.NotLabels)
 	if f.Parent != "" {
 		w.add("i.id IN (SELECT issue_id FROM dependencies WHERE depends_on_id = ? AND type = ?)", f.Parent, string(town.DepParent))
+	}
+	if f.NoLabels {
+		w.add("i.id NOT IN (SELECT issue_id FROM labels)")
+	}
+	if f.NoParent {
+		w.add("i.id NOT IN (SELECT issue_id FROM dependencies WHERE type = ?)", string(town.DepParent))
 	}
 	return w
 }
@@ -189,6 +201,7 @@ func (f Filter) own(now time.Time) *where {
 	if f.Overdue {
 		w.add("i.due_at < ? AND i.status <> ?", stamp(now.Truncate(deferGrain)), string(town.StatusClosed))
 	}
+	f.Details.own(w)
 	return w
 }
 

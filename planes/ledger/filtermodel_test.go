@@ -19,7 +19,27 @@ func (f Filter) match(b town.Bead, now time.Time) bool {
 		(len(f.AnyLabels) == 0 || slices.ContainsFunc(f.AnyLabels, has)) && !slices.ContainsFunc(f.NotLabels, has) &&
 		f.matchID(b) && f.matchText(b) &&
 		f.Created.holds(&b.CreatedAt) && f.Updated.holds(&b.UpdatedAt) && f.Closed.holds(b.ClosedAt) && f.Due.holds(b.DueAt) &&
-		(!f.Overdue || b.DueAt != nil && b.DueAt.Before(now) && b.Open())
+		(!f.Overdue || b.DueAt != nil && b.DueAt.Before(now) && b.Open()) && f.Details.match(b) && f.matchParts(b, now)
+}
+
+// match compares what is in Details.
+func (d Details) match(b town.Bead) bool {
+	child := slices.ContainsFunc(b.Dependencies, func(l town.Dependency) bool { return l.Bead == b.ID && l.Type == town.DepParent })
+	return contains(b.Title, d.Title) && contains(b.Description, d.Description) && contains(b.Notes, d.Notes) &&
+		contains(b.ExternalRef, d.Reference) && (!d.NoDescription || b.Description == "") &&
+		(!d.NoLabels || len(b.Labels) == 0) && (!d.NoParent || !child) &&
+		strings.HasPrefix(b.ID, d.IDPrefix) && (!d.Deferred || b.Status == town.StatusDeferred || b.DeferUntil != nil) && d.DeferUntil.holds(b.DeferUntil)
+}
+
+// contains ignores case.
+func contains(s, text string) bool {
+	return strings.Contains(strings.ToLower(s), strings.ToLower(text))
+}
+
+func (f Filter) matchParts(b town.Bead, now time.Time) bool {
+	matches := func(part Filter) bool { return part.match(b, now) }
+	return !slices.ContainsFunc(f.All, func(part Filter) bool { return !matches(part) }) &&
+		(len(f.Any) == 0 || slices.ContainsFunc(f.Any, matches)) && !slices.ContainsFunc(f.None, matches)
 }
 
 // among reports whether a value is one of a list; of an empty list every one is.

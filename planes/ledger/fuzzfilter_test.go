@@ -13,9 +13,12 @@ import (
 	"gastown/town"
 )
 
+// fuzzedConditions is how many conditions fuzzedFilter knows.
+const fuzzedConditions = 37
+
 // fuzzedFilter makes a filter of what a fuzzer gives: a bit of which for each
 // condition, and what they compare with.
-func fuzzedFilter(which uint32, list, text string, n int, at int64) (f Filter) {
+func fuzzedFilter(which uint64, list, text string, n int, at int64) (f Filter) {
 	values := strings.Split(list, ",")
 	typed := func(to *[]town.BeadType) {
 		for _, v := range values {
@@ -37,6 +40,14 @@ func fuzzedFilter(which uint32, list, text string, n int, at int64) (f Filter) {
 		func() { f.Prefixes = values }, func() { f.Parent = text }, func() { f.Text = text }, func() { f.Created = span },
 		func() { f.Updated.From = span.From }, func() { f.Closed.To = span.To }, func() { f.Due = span }, func() { f.Overdue = true },
 		func() { f.Sort, _ = ParseOrder(text) }, func() { f.Limit = max(n, -n) }, func() { f.Offset = max(n, -n) }, func() { f.Limit = math.MaxInt },
+		func() { f.Title = text }, func() { f.Description = text }, func() { f.Notes = list }, func() { f.Reference = text },
+		func() { f.NoDescription = true }, func() { f.NoLabels = true }, func() { f.NoParent = true }, func() { f.IDPrefix = text },
+		func() { f.Deferred = true }, func() { f.DeferUntil = span },
+		func() { f.All = []Filter{{Statuses: f.Statuses, Labels: values[:1]}, {}} },
+		func() { f.Any = []Filter{{Parent: text}, {Owners: values, Overdue: true}, {Assignees: values}} },
+		func() {
+			f.None = []Filter{{Closed: span}, {NotLabels: values, Any: []Filter{{Due: span}, {Details: Details{Title: text, Deferred: true}}}}}
+		},
 	} {
 		if which&(1<<i) != 0 {
 			set()
@@ -56,9 +67,15 @@ func bland(f Filter) Filter {
 	for _, list := range []*[]town.BeadType{&f.Types, &f.NotTypes} {
 		*list = slices.Repeat([]town.BeadType{"x"}, len(*list))
 	}
-	for _, text := range []*string{&f.Text, &f.Parent} {
+	for _, text := range []*string{&f.Text, &f.Parent, &f.Title, &f.Description, &f.Notes, &f.Reference, &f.IDPrefix} {
 		if *text != "" {
 			*text = "x"
+		}
+	}
+	for _, list := range []*[]Filter{&f.All, &f.Any, &f.None} {
+		*list = slices.Clone(*list)
+		for i := range *list {
+			(*list)[i] = bland((*list)[i])
 		}
 	}
 	return f
@@ -68,18 +85,18 @@ func bland(f Filter) Filter {
 // same, it runs, and it selects what match selects, among existing and among
 // deleted beads.
 func FuzzFilter(f *testing.F) {
-	for i := range 24 {
-		f.Add(uint32(1)<<i, "gt-a,open,ui,,bug,Ada", "gt-p", 3, int64(1767323045))
-		f.Add(uint32(1)<<i|1<<22|1<<23, "", "", 1, int64(0))
-		f.Add(uint32(1)<<i|1<<14, "it's,%,_", `100% _sure_ \`, -1, int64(0))
+	for i := range fuzzedConditions {
+		f.Add(uint64(1)<<i, "gt-a,open,ui,,bug,Ada", "gt-p", 3, int64(1767323045))
+		f.Add(uint64(1)<<i|1<<22|1<<23, "", "", 1, int64(0))
+		f.Add(uint64(1)<<i|1<<14, "it's,%,_", `100% _sure_ \`, -1, int64(0))
 	}
 	for _, text := range []string{"-priority,created", "id,id", "İ", "ß", "\\", "%_", "ǅ", "K", "\xff", "\x00", "'; --"} {
-		f.Add(uint32(1<<14|1<<20), "", text, 0, int64(0))
-		f.Add(uint32(1<<5|1<<9|1<<12), text, text, 0, int64(0))
+		f.Add(uint64(1<<14|1<<20), "", text, 0, int64(0))
+		f.Add(uint64(1<<5|1<<9|1<<12), text, text, 0, int64(0))
 	}
 	s := newLedger(f)
 	beads, dead := fuzzedBeads(f, s)
-	f.Fuzz(func(t *testing.T, which uint32, list, text string, n int, at int64) {
+	f.Fuzz(func(t *testing.T, which uint64, list, text string, n int, at int64) {
 		filter := fuzzedFilter(which, list, text, n%1000, at)
 		filter.Fields = Fields{"id"}
 		now := s.moment()
@@ -159,8 +176,8 @@ func fuzzedBeads(f *testing.F, s *Store) (beads, dead []town.Bead) {
 		parent := prefix + "gt-p"
 		list := []town.Bead{
 			{ID: parent, Title: "100% _sure_ \\ it's", Status: town.StatusOpen, Type: "epic", Assignee: "Ada", CreatedAt: *day(1)},
-			{ID: prefix + "gt-a", Title: "FIX the Parser", Status: town.StatusOpen, Type: "bug", Labels: []string{"ui", "a:b/c"}, Priority: 1, CreatedAt: *day(2), DueAt: day(3)},
-			{ID: prefix + "gt-b", Title: "鍍金 ÉTÉ İ ß K ǅ", Description: "Straße\nGROSS", Status: town.StatusInProgress, Type: "task", Assignee: "a,b", Labels: []string{"ui"},
+			{ID: prefix + "gt-a", Title: "FIX the Parser", Status: town.StatusOpen, Type: "bug", Notes: "gt-p is 100% _sure_", ExternalRef: "gh-9", Labels: []string{"ui", "a:b/c"}, Priority: 1, CreatedAt: *day(2), DueAt: day(3)},
+			{ID: prefix + "gt-b", Title: "鍍金 ÉTÉ İ ß K ǅ", Description: "Straße\nGROSS", Status: town.StatusInProgress, Type: "task", Assignee: "a,b", Labels: []string{"ui"}, DeferUntil: day(7),
 				Priority: 4, CreatedAt: *day(3), Owner: "Eve", Dependencies: []town.Dependency{{Target: parent, Type: town.DepParent}}},
 			{ID: prefix + "x-y-1.1", Title: "a;DROP TABLE issues--", Status: town.StatusClosed, Type: "chore", CreatedBy: "%", ClosedAt: day(9), CreatedAt: *day(4), Labels: []string{"_%"},
 				Dependencies: []town.Dependency{{Target: prefix + "gt-a", Type: town.DepBlocks}}},

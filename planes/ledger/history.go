@@ -119,6 +119,10 @@ type Stats struct {
 	Ready      int            `json:"ready_issues"`
 	Blocked    int            `json:"blocked_issues"`
 	Deleted    int            `json:"deleted_issues"`
+	// EligibleEpics are the epics that are not closed and whose children all are.
+	EligibleEpics int `json:"epics_eligible_for_closure"`
+	// LeadHours is how many hours closed beads were open, on average.
+	LeadHours float64 `json:"average_lead_time_hours"`
 }
 
 // Stats counts, in one query. With caches the answer is cached.
@@ -155,6 +159,10 @@ func (s *Store) stats(ctx context.Context, now string) (Stats, error) {
 				st.Blocked = n
 			case "deleted":
 				st.Deleted = n
+			case "epics":
+				st.EligibleEpics = n
+			case "lead":
+				st.LeadHours = float64(n) / 3600
 			}
 			return nil
 		}, heldUp+"SELECT 'status' AS k, status AS v, COUNT(*) AS n FROM issues GROUP BY status"+
@@ -162,6 +170,8 @@ func (s *Store) stats(ctx context.Context, now string) (Stats, error) {
 			" UNION ALL SELECT 'priority' AS k, CAST(priority AS CHAR) AS v, COUNT(*) AS n FROM issues GROUP BY priority"+
 			" UNION ALL SELECT 'assignee' AS k, assignee AS v, COUNT(*) AS n FROM issues WHERE status <> 'closed' GROUP BY assignee"+
 			" UNION ALL SELECT 'deleted' AS k, '' AS v, COUNT(*) AS n FROM tombstones"+
+			" UNION ALL SELECT 'epics' AS k, '' AS v, COUNT(*) AS n FROM ("+childrenOfEpics+") e WHERE e.n = e.done"+
+			" UNION ALL SELECT 'lead' AS k, '' AS v, CAST(COALESCE(AVG(TIMESTAMPDIFF(SECOND, created_at, closed_at)), 0) AS SIGNED) AS n FROM issues WHERE status = 'closed'"+
 			" UNION ALL SELECT 'held' AS k, '' AS v, COUNT(*) AS n FROM issues i JOIN held ON held.id = i.id WHERE i.status <> 'closed'"+
 			" UNION ALL SELECT 'ready' AS k, '' AS v, COUNT(*) AS n FROM issues i LEFT JOIN held ON held.id = i.id"+
 			" WHERE held.id IS NULL AND i.status = 'open' AND (i.defer_until IS NULL OR i.defer_until <= ?)"+

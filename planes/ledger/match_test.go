@@ -34,6 +34,11 @@ func TestMatchIsTheFilter(t *testing.T) {
 		{AnyLabels: []string{"ui", "x"}}, {NotLabels: []string{"ui"}}, {Prefixes: []string{"bd"}}, {Prefixes: []string{"b"}}, {Parent: root.ID},
 		{Text: "login"}, {Created: Span{From: now}}, {Created: Span{To: now}}, {Closed: Span{To: now.Add(time.Hour)}}, {Due: Span{From: due.Add(-time.Second)}},
 		{Overdue: true}, {Labels: []string{"db"}, Text: "CHILD"},
+		{Details: Details{Title: "LOGIN"}}, {Details: Details{Description: "LOGIN"}}, {Details: Details{Notes: "login"}}, {Details: Details{Reference: "gh"}},
+		{Details: Details{NoDescription: true}}, {Details: Details{NoLabels: true}}, {Details: Details{NoParent: true}}, {Details: Details{IDPrefix: root.ID}},
+		{Details: Details{Deferred: true}}, {Details: Details{DeferUntil: Span{To: now}}}, {All: []Filter{{Labels: []string{"db"}}, {Labels: []string{"ui"}}}},
+		{Any: []Filter{{Parent: root.ID}, {Priorities: []int{1}}}}, {None: []Filter{{Closed: Span{From: due}}}}, {None: []Filter{{Parent: root.ID}, {IDs: []string{root.ID}}}},
+		{None: []Filter{{}}}, {Any: []Filter{{}}}, {None: []Filter{{None: []Filter{{Labels: []string{"ui"}}}}}},
 	}
 	compare := func(what string, selected func(Filter) []string) {
 		for _, f := range filters {

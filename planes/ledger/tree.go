@@ -14,11 +14,11 @@ type Node struct {
 	town.Bead
 	// Depth is 0 for the root; Via is the id of the bead above.
 	Depth int    `json:"depth"`
-	Via   string `json:"parent_id,omitempty"`
+	Via   string `json:"parent_id"`
 	// Type is the type of the link to the bead above.
 	Type town.DepType `json:"dependency_type,omitempty"`
 	// Seen says that the bead was expanded higher up.
-	Seen bool `json:"truncated,omitempty"`
+	Seen bool `json:"truncated"`
 }
 
 // DepTree walks the links from a bead to what it depends on or, with up, to

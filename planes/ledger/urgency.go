@@ -21,7 +21,8 @@ var inUrgency = []string{"id", "status", "priority", "created_at", "issue_type",
 // not in the index stays as it is.
 func (f Filter) urgent() Filter {
 	others := len(f.IDs) + len(f.Assignees) + len(f.Owners) + len(f.CreatedBy) + len(f.Labels) + len(f.AnyLabels) + len(f.NotLabels)
-	if !f.Cacheable() || others > 0 || f.Parent+f.Text != "" || f.Overdue || f.Updated != (Span{}) || f.Closed != (Span{}) || f.Due != (Span{}) {
+	others += len(f.All) + len(f.Any) + len(f.None)
+	if !f.Cacheable() || others > 0 || !f.Details.empty() || f.Parent+f.Text != "" || f.Overdue || f.Updated != (Span{}) || f.Closed != (Span{}) || f.Due != (Span{}) {
 		return f
 	}
 	for _, o := range f.Sort {

@@ -1,0 +1,75 @@
+package ledger
+
+import (
+	"strings"
+
+	"gastown/town"
+)
+
+// Details are conditions that few lists have. The zero Details select all beads.
+type Details struct {
+	// Title, Description, Notes and Reference are searched for in the field of
+	// that name, ignoring case. Reference is that of the external_ref.
+	Title, Description, Notes, Reference string
+	// NoDescription, NoLabels and NoParent select beads that have none.
+	NoDescription, NoLabels, NoParent bool
+	// IDPrefix is what the id begins with.
+	IDPrefix string
+	// Deferred selects beads that were put aside: by their status, or until a time.
+	// DeferUntil bounds that time.
+	Deferred   bool
+	DeferUntil Span
+}
+
+func (d Details) empty() bool { return d == Details{} }
+
+// own adds the conditions on the bead's own columns.
+func (d Details) own(w *where) {
+	for _, c := range []struct{ column, text string }{
+		{"title", d.Title}, {"description", d.Description}, {"notes", d.Notes}, {"external_ref", d.Reference},
+	} {
+		if c.text != "" {
+			w.add("INSTR(LOWER(i."+c.column+"), ?) > 0", strings.ToLower(c.text))
+		}
+	}
+	if d.NoDescription {
+		w.add("i.description = ''")
+	}
+	if d.IDPrefix != "" {
+		w.add("LEFT(i.id, ?) = ?", len([]rune(d.IDPrefix)), d.IDPrefix)
+	}
+	if d.Deferred {
+		w.add("(i.status = ? OR i.defer_until IS NOT NULL)", string(town.StatusDeferred))
+	}
+	w.span("i.defer_until", d.DeferUntil)
+}
+
+// combine adds the conditions of the filters in All, Any and None; sql is that of
+// one of them. A condition about a value that is missing is not met.
+func (w *where) combine(f Filter, sql func(Filter) *where) {
+	for _, part := range f.All {
+		p := sql(part)
+		w.add(p.group(), p.args...)
+	}
+	var ways []string
+	for _, part := range f.Any {
+		p := sql(part)
+		ways = append(ways, p.group())
+		w.args = append(w.args, p.args...)
+	}
+	if len(ways) > 0 {
+		w.conds = append(w.conds, "("+strings.Join(ways, " OR ")+")")
+	}
+	for _, part := range f.None {
+		p := sql(part)
+		w.add("COALESCE("+p.group()+", FALSE) = FALSE", p.args...)
+	}
+}
+
+// group is the conditions as one.
+func (w *where) group() string {
+	if len(w.conds) == 0 {
+		return "TRUE"
+	}
+	return "(" + strings.Join(w.conds, " AND ") + ")"
+}
