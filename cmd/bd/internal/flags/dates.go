@@ -15,9 +15,18 @@ var dateUnits = map[byte]time.Duration{'h': time.Hour, 'd': 24 * time.Hour, 'w':
 // maxRelative bounds the number of a relative date.
 const maxRelative = 100_000
 
+// ParseDate is parseDate that refuses a time which the ledger cannot hold.
+func ParseDate(s string, now time.Time) (time.Time, error) {
+	t, err := parseDate(s, now)
+	if err != nil {
+		return t, err
+	}
+	return t, town.CheckTime("a date", t)
+}
+
 // parseDate parses a time as people write it: RFC 3339; a day with or without a
-// time of day, in the zone of now; today, tomorrow, yesterday or now; or a
-// distance from now such as +2d, -6h or 3w.
+// time of day, in the zone of now; today, tomorrow, yesterday or now; a distance
+// from now such as +2d, -6h or 3w; or as people say it, see saying.
 func parseDate(s string, now time.Time) (time.Time, error) {
 	s = strings.TrimSpace(s)
 	midnight := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, now.Location())
@@ -46,7 +55,14 @@ func parseDate(s string, now time.Time) (time.Time, error) {
 			}
 		}
 	}
-	return time.Time{}, fmt.Errorf("%w: %q is not a date: write 2026-01-31, 2026-01-31T15:04:05Z, tomorrow, +2d or -6h", town.ErrUsage, town.Clip(s, 40))
+	switch t, ok, err := saying(s, now); {
+	case err != nil:
+		return t, err
+	case ok:
+		return t, nil
+	}
+	return time.Time{}, fmt.Errorf("%w: %q is not a date: write 2026-01-31, 2026-01-31T15:04:05Z, tomorrow, +2d, -6h, next monday or in 2 weeks",
+		town.ErrUsage, town.Clip(s, 40))
 }
 
 // Date is a flag that holds a time. "" means that it was not given.
