@@ -9,6 +9,7 @@ import (
 	"gastown/cmd/bd/doctor"
 	"gastown/cmd/bd/find"
 	"gastown/cmd/bd/label"
+	"gastown/cmd/bd/survey"
 	"gastown/cmd/bd/transfer"
 	"gastown/cmd/internal/about"
 	"gastown/cmd/internal/shell"
@@ -36,12 +37,19 @@ func Program(i *shell.Invocation) *shell.Program {
 	label.Commands(p)
 	comment.Commands(p)
 	p.Add(p, find.Search())
+	p.Add(p, find.Query())
+	p.Add(p, find.Children())
+	p.Add(p, find.Stale())
 	p.Add(p, change.Delete())
 	p.Add(p, change.Restore())
 	p.Add(p, transfer.Import())
 	p.Add(p, transfer.Export())
 	p.Add(p, find.History())
 	p.Add(p, find.Stats())
+	survey.Commands(p)
+	find.State(p)
+	find.Todo(p)
+	find.Human(p)
 	p.Add(p, doctor.Command())
 	config.Commands(p)
 	p.Add(p, describe.Where())

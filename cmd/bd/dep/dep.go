@@ -12,7 +12,6 @@ import (
 	"gastown/cmd/bd/internal/view"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
-	"gastown/planes/ledger"
 	"gastown/town"
 	"gastown/town/layout"
 )
@@ -22,13 +21,7 @@ type depOptions struct {
 	call         *shell.Call
 	bead, target string
 	kind         string
-	depth        int
-	up           bool
-	direction    string
 }
-
-// nodeFields are what a node of a tree holds.
-var nodeFields = append(view.LineFields(), "depth", "parent_id", "dependency_type", "truncated")
 
 // linkDone is what bd dep add and remove print.
 type linkDone struct {
@@ -64,19 +57,8 @@ func Commands(p *shell.Program) {
 			return o.remove
 		},
 	})
-	p.Add(g, shell.Command{
-		Name: "tree", Help: "Show what a bead depends on, level by level.",
-		Examples: []string{"bd dep tree gt-a3f8x", "bd dep tree gt-a3f8x --reverse", "bd dep tree gt-a3f8x --max-depth 2 --json"},
-		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
-		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-			o := &depOptions{call: call}
-			c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&o.bead)
-			c.Flag("reverse", "What depends on it instead.").BoolVar(&o.up)
-			c.Flag("direction", "down (as usual) or up, which is --reverse.").PlaceHolder("WAY").EnumVar(&o.direction, "down", "up")
-			c.Flag("max-depth", "How many levels at most; 0 for all.").Short('d').PlaceHolder("N").IntVar(&o.depth)
-			return o.tree
-		},
-	})
+	p.Add(g, tree())
+	p.Add(g, list())
 	p.Add(g, shell.Command{
 		Name: "cycles", Help: "Show beads that wait for each other; only another program can have made such a cycle. Exit 1 when there are any.",
 		Examples: []string{"bd dep cycles", "bd dep cycles --json"},
@@ -158,39 +140,6 @@ func (o *depOptions) remove(ctx context.Context) error {
 		return err
 	}
 	return view.Done(o.call, done, "removed: %s no longer depends on %s", done.Bead, done.Target)
-}
-
-func (o *depOptions) tree(ctx context.Context) error {
-	var nodes []ledger.Node
-	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
-		return l.FullIDs(ctx, []string{o.bead}, func(ids []string) (err error) {
-			nodes, err = l.DepTree(ctx, ids[0], o.up || o.direction == "up", o.depth)
-			return err
-		})
-	})
-	if err != nil {
-		return session.Fail("show what "+town.Clip(o.bead, 80)+" depends on", err)
-	}
-	values := []any{}
-	for _, n := range nodes {
-		values = append(values, view.Pick(n, nodeFields))
-	}
-	return o.call.Show(values, func(p *term.Printer) {
-		for _, n := range nodes {
-			more := ""
-			if n.Depth > 0 {
-				more = " (" + string(n.Type) + ")"
-			}
-			if n.Seen {
-				more += " …"
-			}
-			if n.Title == "" {
-				p.Line("%s? %s, not in this ledger%s", strings.Repeat("  ", n.Depth), n.ID, more)
-				continue
-			}
-			view.Bead(p, strings.Repeat("  ", n.Depth), n.Bead, more)
-		}
-	})
 }
 
 func (o *depOptions) cycles(ctx context.Context) error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -26,6 +27,13 @@ type listOptions struct {
 	tree    bool
 	batch   bool
 	deleted bool
+	long    bool
+	watch   bool
+	format  string
+	// text is the text of bd search, if it is a flag.
+	text string
+	// narrow changes the filter that the flags make; nil changes nothing.
+	narrow func(*ledger.Filter, time.Time)
 	// ready selects the beads that can be taken up.
 	ready bool
 }
@@ -36,22 +44,35 @@ func List() shell.Command {
 		Name: "list", Alias: "ls", Help: "List beads in one query, most urgent first; closed ones only when asked for.",
 		Examples: []string{
 			"bd list", "bd list -s open,in_progress -t bug -p 0,1", "bd list -a none -l backend -n 20", "bd list --created-after=-2w --sort=-updated_at",
-			"bd list --batch --status=open --json", "bd list --tree",
+			"bd list --batch --status=open --json", "bd list --tree", "bd list --ready --no-assignee --priority-max 1",
+			"bd list --format '{{.ID}} {{.Title}}'", "bd list --format dot | dot -Tsvg > beads.svg", "bd list -s in_progress --watch",
 			"bd list --town beta    # what another Town shares",
 		},
-		Planes: []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
+		Planes: []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true, EndlessWith: []string{"watch"},
+		AloneWith: []string{"format"}, // a template may take any amount of time
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &listOptions{call: call}
 			o.filters.Define(c)
 			c.Flag("all", "Closed ones too.").BoolVar(&o.filters.All)
-			c.Flag("title-contains", "Text in the title, the description or the id, in any case.").PlaceHolder("TEXT").StringVar(&o.filters.Text)
-			o.fieldsFlag(c)
+			c.Flag("ready", "Only what can be taken up, in the order of bd ready.").BoolVar(&o.ready)
+			o.printFlags(c)
+			c.Flag("format", "Print each bead by a Go template, or the links as digraph or dot.").PlaceHolder("TEMPLATE").StringVar(&o.format)
+			c.Flag("watch", "Print the list again when it changes, until interrupted.").Short('w').BoolVar(&o.watch)
 			c.Flag("tree", "Children below their parents.").BoolVar(&o.tree)
 			c.Flag("batch", "One query, streamed: what bd list always does.").BoolVar(&o.batch)
 			c.Flag("deleted", "What was deleted, newest first.").BoolVar(&o.deleted)
-			return o.run
+			for _, kind := range []string{"templates", "gates", "infra"} {
+				c.Flag("include-"+kind, "Without effect: every type is listed.").Hidden().Bool()
+			}
+			return o.act
 		},
 	}
+}
+
+// printFlags describes the flags of how beads are printed.
+func (o *listOptions) printFlags(c *kingpin.CmdClause) {
+	o.fieldsFlag(c)
+	c.Flag("long", "Several lines for each bead.").BoolVar(&o.long)
 }
 
 func (o *listOptions) fieldsFlag(c *kingpin.CmdClause) {
@@ -66,17 +87,43 @@ func Search() shell.Command {
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &listOptions{call: call}
-			c.Arg("text", "What to look for.").Required().PlaceHolder("TEXT").StringVar(&o.filters.Text)
+			c.Arg("text", "What to look for.").PlaceHolder("TEXT").StringVar(&o.filters.Text)
+			c.Flag("query", "What to look for, as a flag.").PlaceHolder("TEXT").StringVar(&o.text)
 			o.filters.Define(c)
 			o.filters.All = true
-			o.fieldsFlag(c)
-			return o.run
+			o.printFlags(c)
+			return o.search
 		},
 	}
 }
 
+// search looks for the text that an argument or a flag gives.
+func (o *listOptions) search(ctx context.Context) error {
+	if (o.filters.Text == "") == (o.text == "") {
+		return session.Fail("search", fmt.Errorf("%w: give one text to look for: bd search TEXT", town.ErrUsage))
+	}
+	o.filters.Text += o.text
+	return o.run(ctx)
+}
+
+// act lists once, or again and again.
+func (o *listOptions) act(ctx context.Context) error {
+	if !o.watch {
+		return o.run(ctx)
+	}
+	return watch(ctx, o.call, func(ctx context.Context, call *shell.Call) error {
+		again := *o
+		again.call = call
+		return again.run(ctx)
+	})
+}
+
 func (o *listOptions) run(ctx context.Context) error {
-	f, err := o.filters.Build(o.call.Now(), !o.ready)
+	now := o.call.Now()
+	f, err := o.filters.Build(now, !o.ready)
+	if err == nil && o.narrow != nil {
+		o.narrow(&f, now)
+	}
 	if err == nil && o.picks {
 		if f.Fields, err = ledger.ParseFields(o.fields); err != nil {
 			err = fmt.Errorf("--fields: %w: %w", town.ErrUsage, err)
@@ -88,8 +135,8 @@ func (o *listOptions) run(ctx context.Context) error {
 	if o.ready && len(f.Statuses) == 0 && o.filters.All {
 		f.Statuses = town.Statuses
 	}
-	if o.deleted && (o.tree || f.Fields != nil || len(f.Sort) > 0) {
-		return session.Fail("list beads", fmt.Errorf("%w: --deleted shows whole beads, the last deleted first: no --tree, --fields or --sort", town.ErrUsage))
+	if o.deleted && (o.tree || o.ready || o.long || o.format != "" || f.Fields != nil || len(f.Sort) > 0) {
+		return session.Fail("list beads", fmt.Errorf("%w: --deleted shows whole beads, the last deleted first: no --tree, --ready, --long, --format, --fields or --sort", town.ErrUsage))
 	}
 	if name, ok := otherTown(o.call); ok {
 		return session.Fail("list what "+town.Clip(name, 64)+" shares", o.listShared(ctx, name, f))
@@ -114,8 +161,13 @@ func (o *listOptions) print(ctx context.Context, r session.Reader, f ledger.Filt
 	if err != nil {
 		return err
 	}
-	if o.tree {
+	switch {
+	case o.format != "":
+		return o.listFormat(ctx, r, f)
+	case o.tree:
 		return o.listTree(ctx, r, f)
+	case o.long && !o.call.JSON && f.Fields == nil:
+		return o.listLong(ctx, r, f)
 	}
 	return o.stream(ctx, r, f)
 }

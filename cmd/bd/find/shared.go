@@ -71,11 +71,11 @@ func withShared(ctx context.Context, call *shell.Call, here string, work func(ex
 func shares(f ledger.Filter) (exchange.Filter, error) {
 	out := exchange.Filter{
 		Statuses: f.Statuses, Not: f.Not, Types: f.Types, Priorities: f.Priorities, Assignees: f.Assignees,
-		Labels: f.Labels, Text: f.Text, Limit: f.Limit,
+		Labels: f.Labels, Text: f.Text, Title: f.Title, Limit: f.Limit,
 	}
 	rest := f
 	rest.Statuses, rest.Not, rest.Types, rest.Priorities, rest.Assignees, rest.Labels = nil, nil, nil, nil, nil, nil
-	rest.Text, rest.Limit, rest.Fields = "", 0, nil
+	rest.Text, rest.Title, rest.Limit, rest.Fields = "", "", 0, nil
 	if !reflect.DeepEqual(normal(rest), ledger.Filter{}) {
 		return out, fmt.Errorf("%w: records of another Town are selected by --status, --type, --priority, --assignee, --label, "+
 			"--title-contains and --limit alone", town.ErrUsage)
@@ -97,7 +97,7 @@ func normal(f ledger.Filter) ledger.Filter {
 // listShared prints records of another Town.
 func (o *listOptions) listShared(ctx context.Context, name string, f ledger.Filter) error {
 	filter, err := shares(f)
-	if err == nil && (o.tree || o.deleted || o.ready) {
+	if err == nil && (o.tree || o.deleted || o.ready || o.long || o.format != "") {
 		err = fmt.Errorf("%w: records of another Town are listed plainly", town.ErrUsage)
 	}
 	if err != nil {

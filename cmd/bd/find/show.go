@@ -1,5 +1,5 @@
-// Package find is the commands of bd that read beads: show, list, search, ready,
-// blocked, history and stats.
+// Package find is the commands of bd that read beads: show, list and its kin, search,
+// query, ready, blocked, history and stats.
 package find
 
 import (
@@ -27,6 +27,14 @@ type showOptions struct {
 	fields string
 	picks  bool // --fields was given
 	short  bool
+	long   bool
+	watch  bool
+	// current is the bead that the caller works on; asOf a commit of the ledger.
+	current bool
+	asOf    string
+	// Instead of the beads: their children, what refers to them, or the messages
+	// of their thread.
+	children, refs, thread bool
 }
 
 // Show is bd show.
@@ -35,23 +43,71 @@ func Show() shell.Command {
 		Name: "show", Alias: "view", Help: "Show beads with everything that belongs to them, in one query.",
 		Examples: []string{
 			"bd show gt-a3f8x", "bd show a3f gt-b71 c2", "bd show gt-a3f8x gt-b7151 --fields=id,title,status", "bd show gt-a3f8x --json",
+			"bd show --current", "bd show gt-a3f8x --children", "bd show gt-a3f8x --as-of 4k1c9o2m", "bd show gt-a3f8x --watch",
 			"bd show beta/gt-x21    # what another Town shares",
 		},
-		Planes: []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
+		Planes: []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true, EndlessWith: []string{"watch"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &showOptions{call: call}
 			c.Arg("id", "Ids, of which a unique beginning is enough; the bead you touched last if you give none.").PlaceHolder("ID").StringsVar(&o.ids)
+			c.Flag("id", "An id, as a flag.").PlaceHolder("ID").StringsVar(&o.ids)
+			c.Flag("current", "The bead that you work on.").BoolVar(&o.current)
 			c.Flag("fields", "Read and print these fields only: id,title,status.").PlaceHolder("NAME,...").IsSetByUser(&o.picks).StringVar(&o.fields)
 			c.Flag("short", "One line for each bead.").BoolVar(&o.short)
-			return o.run
+			c.Flag("long", "Every field, those of other programs too.").BoolVar(&o.long)
+			c.Flag("children", "The children instead.").BoolVar(&o.children)
+			c.Flag("refs", "What refers to the bead instead.").BoolVar(&o.refs)
+			c.Flag("thread", "The messages of its thread instead, oldest first.").BoolVar(&o.thread)
+			c.Flag("as-of", "As it was at a commit of the ledger; bd history --versions lists them.").PlaceHolder("COMMIT").StringVar(&o.asOf)
+			c.Flag("watch", "Print it again when it changes, until interrupted.").Short('w').BoolVar(&o.watch)
+			for _, kind := range []string{"dependents", "comments"} {
+				c.Flag("include-"+kind, "Without effect: they are always shown.").Hidden().Bool()
+			}
+			c.Flag("local-time", "Without effect: times are local.").Hidden().Bool()
+			return o.act
 		},
 	}
 }
 
-func (o *showOptions) run(ctx context.Context) (err error) {
-	if o.ids, err = session.Named(o.call, "show", o.ids); err != nil {
-		return err
+// act shows once, or again and again.
+func (o *showOptions) act(ctx context.Context) error {
+	err := o.check()
+	if err == nil && !o.current {
+		o.ids, err = session.Named(o.call, "show", o.ids)
 	}
+	if err != nil {
+		return session.Fail("show "+session.Names(o.ids), err)
+	}
+	if !o.watch {
+		return o.run(ctx)
+	}
+	return watch(ctx, o.call, func(ctx context.Context, call *shell.Call) error {
+		again := *o
+		again.call, again.ids = call, slices.Clone(o.ids)
+		return again.run(ctx)
+	})
+}
+
+// check refuses flags that exclude each other.
+func (o *showOptions) check() error {
+	instead := 0
+	for _, on := range []bool{o.children, o.refs, o.thread, o.asOf != "", o.picks} {
+		if on {
+			instead++
+		}
+	}
+	switch {
+	case o.current && len(o.ids) > 0:
+		return fmt.Errorf("%w: give --current or ids, not both", town.ErrUsage)
+	case instead > 1:
+		return fmt.Errorf("%w: give one of --children, --refs, --thread, --as-of and --fields", town.ErrUsage)
+	case o.thread && len(o.ids) > 1:
+		return fmt.Errorf("%w: --thread shows the thread of one bead", town.ErrUsage)
+	}
+	return nil
+}
+
+func (o *showOptions) run(ctx context.Context) (err error) {
 	var fields ledger.Fields
 	switch {
 	case o.picks:
@@ -61,12 +117,25 @@ func (o *showOptions) run(ctx context.Context) (err error) {
 	case o.short && !o.call.JSON:
 		fields = view.LineFields()
 	}
+	if o.current {
+		if err := o.findCurrent(ctx); err != nil {
+			return session.Fail("find the bead that you work on", err)
+		}
+	}
 	own, others := sharedRefs(o.ids)
 	if len(others) > 0 {
 		if len(own) > 0 {
 			return session.Fail("show "+session.Names(o.ids), fmt.Errorf("%w: beads of this Town and of others are shown apart", town.ErrUsage))
 		}
 		return session.Fail("show "+session.Names(o.ids), o.showShared(ctx, others, fields))
+	}
+	switch {
+	case o.asOf != "":
+		return session.Fail("show "+session.Names(o.ids)+" as of "+town.Clip(o.asOf, 80), o.showAsOf(ctx))
+	case o.thread:
+		return session.Fail("show the thread of "+session.Names(o.ids), o.showThread(ctx))
+	case o.children, o.refs:
+		return session.Fail("show what refers to "+session.Names(o.ids), o.showRefs(ctx))
 	}
 	var list []ledger.Detail
 	err = session.Read(ctx, o.call, func(r session.Reader) error {
@@ -99,6 +168,9 @@ func (o *showOptions) run(ctx context.Context) (err error) {
 				p.Line("")
 			}
 			sayDetail(p, d)
+			if o.long {
+				sayExtra(p, d)
+			}
 		}
 	}
 	return p.Flush()
@@ -114,20 +186,7 @@ type shown struct {
 // newShown shows the beads at the other ends of links with the fields that were
 // read. Of a bead that is not in this ledger only the id is known.
 func newShown(d ledger.Detail, fields ledger.Fields) shown {
-	ends := func(list []ledger.Linked) (all []any) {
-		for _, l := range list {
-			switch {
-			case fields != nil:
-				all = append(all, view.Pick(l, append(slices.Clone(fields), "dependency_type")))
-			case l.Title == "":
-				all = append(all, view.Pick(l, ledger.Fields{"dependency_type"}))
-			default:
-				all = append(all, l)
-			}
-		}
-		return all
-	}
-	return shown{d, ends(d.Dependencies), ends(d.Dependents)}
+	return shown{d, view.Linked(d.Dependencies, fields), view.Linked(d.Dependents, fields)}
 }
 
 func sayDetail(p *term.Printer, d ledger.Detail) {
@@ -180,10 +239,6 @@ func sayLinked(p *term.Printer, name string, list []ledger.Linked) {
 	p.Line("")
 	p.Styled(term.Head, "%s", name)
 	for _, l := range list {
-		if l.Title == "" {
-			p.Line("  %s (%s, not in this ledger)", l.ID, l.Type)
-			continue
-		}
-		view.Bead(p, "  ", l.Bead, fmt.Sprintf(" (%s)", l.Type))
+		view.Link(p, l)
 	}
 }

@@ -27,6 +27,10 @@ type summary struct {
 	Blocked    int `json:"blocked_issues"`
 	Ready      int `json:"ready_issues"`
 	Deleted    int `json:"tombstone_issues"`
+	// EligibleEpics are open epics whose children are all closed.
+	EligibleEpics int `json:"epics_eligible_for_closure"`
+	// LeadHours is how long closed beads were open, on average.
+	LeadHours float64 `json:"average_lead_time_hours"`
 }
 
 // stats are what bd stats prints.
@@ -47,7 +51,12 @@ func Stats() shell.Command {
 		Name: "stats", Alias: "status", Help: "The ledger in numbers.",
 		Examples: []string{"bd stats", "bd stats --json"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
-		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action { return (&statsOptions{call: call}).run },
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			for _, name := range []string{"all", "no-activity", "no-blocked"} {
+				c.Flag(name, "Without effect: everything is counted in one query.").Hidden().Bool()
+			}
+			return (&statsOptions{call: call}).run
+		},
 	}
 }
 
@@ -65,12 +74,18 @@ func (o *statsOptions) run(ctx context.Context) error {
 		Summary: summary{
 			Total: got.Total, Open: is(town.StatusOpen), InProgress: is(town.StatusInProgress), Hooked: is(town.StatusHooked),
 			Deferred: is(town.StatusDeferred), Pinned: is(town.StatusPinned), Closed: is(town.StatusClosed),
-			Blocked: got.Blocked, Ready: got.Ready, Deleted: got.Deleted,
+			Blocked: got.Blocked, Ready: got.Ready, Deleted: got.Deleted, EligibleEpics: got.EligibleEpics, LeadHours: got.LeadHours,
 		},
 		ByStatus: got.ByStatus, ByType: got.ByType, ByPriority: got.ByPriority, ByAssignee: got.ByAssignee,
 	}
 	return o.call.Show(out, func(p *term.Printer) {
 		p.Styled(term.Head, "%s, %d ready, %d waiting, %d deleted", term.Plural(got.Total, "bead", "beads"), got.Ready, got.Blocked, got.Deleted)
+		if got.LeadHours > 0 {
+			p.Line("closed after %.1f hours, on average", got.LeadHours)
+		}
+		if got.EligibleEpics > 0 {
+			p.Line("%s: bd epic status --eligible-only", term.Plural(got.EligibleEpics, "epic can be closed", "epics can be closed"))
+		}
 		counts(p, "BY STATUS", got.ByStatus)
 		counts(p, "BY TYPE", got.ByType)
 		counts(p, "BY PRIORITY", got.ByPriority)

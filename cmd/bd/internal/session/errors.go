@@ -39,6 +39,8 @@ func Fail(op string, err error) error {
 		next = "give it another id; bd show ID and bd list --deleted tell what has this one"
 	case errors.Is(err, ledger.ErrCycle):
 		next = "bd dep tree ID shows what a bead waits for"
+	case errors.Is(err, ledger.ErrRevision):
+		next = "bd history ID --versions lists the commits that changed a bead"
 	case errors.Is(err, ledger.ErrTaken):
 		next = "bd ready shows what is free"
 	case errors.As(err, &field):

@@ -103,13 +103,14 @@ func (l *Ledger) resolveEach(ctx context.Context, refs []string) (full map[strin
 	return full, ambiguous
 }
 
-// FullFilter returns a filter with the full ids of the beads and of the parent it
-// names. One that is no bead is an error, not an empty list.
+// FullFilter returns a filter with the full ids of the beads and of the parents that
+// it and its parts name. One that is no bead is an error, not an empty list.
 func FullFilter(ctx context.Context, r Reader, f ledger.Filter) (ledger.Filter, error) {
-	refs := slices.Clone(f.IDs)
-	if f.Parent != "" {
-		refs = append(refs, f.Parent)
-	}
+	var refs []string
+	f = replaceRefs(f, func(ref string) string {
+		refs = append(refs, ref)
+		return ref
+	})
 	if len(refs) == 0 {
 		return f, nil
 	}
@@ -117,13 +118,28 @@ func FullFilter(ctx context.Context, r Reader, f ledger.Filter) (ledger.Filter, 
 	if err != nil {
 		return f, err
 	}
+	next := 0
+	return replaceRefs(f, func(string) string {
+		next++
+		return got[next-1].ID
+	}), nil
+}
+
+// replaceRefs returns a copy of a filter in which every id was replaced, always in
+// the same order.
+func replaceRefs(f ledger.Filter, replace func(string) string) ledger.Filter {
+	f.IDs = slices.Clone(f.IDs)
+	for i, id := range f.IDs {
+		f.IDs[i] = replace(id)
+	}
 	if f.Parent != "" {
-		f.Parent = got[len(f.IDs)].ID
+		f.Parent = replace(f.Parent)
 	}
-	ids := make([]string, len(f.IDs))
-	for i := range ids {
-		ids[i] = got[i].ID
+	for _, parts := range []*[]ledger.Filter{&f.All, &f.Any, &f.None} {
+		*parts = slices.Clone(*parts)
+		for i, part := range *parts {
+			(*parts)[i] = replaceRefs(part, replace)
+		}
 	}
-	f.IDs = ids
-	return f, nil
+	return f
 }

@@ -1,0 +1,20 @@
+// Package survey is the commands of bd that look at the whole ledger: count, lint,
+// orphans, duplicates, epic, graph, and the words it knows.
+package survey
+
+import "gastown/cmd/internal/shell"
+
+// Commands adds the commands to a program.
+func Commands(p *shell.Program) {
+	p.Add(p, Count())
+	p.Add(p, Lint())
+	p.Add(p, Orphans())
+	p.Add(p, Duplicates())
+	p.Add(p, Statuses())
+	p.Add(p, Types())
+	epics := p.Command("epic", "Epics, and how far their children are.").HelpLong(shell.Examples("bd epic status", "bd epic status --eligible-only"))
+	p.Add(epics, EpicStatus())
+	graphs := p.Command("graph", "How beads are linked.").HelpLong(shell.Examples("bd graph gt-a3f8x", "bd graph --all", "bd graph check"))
+	p.Add(graphs, Graph())
+	p.Add(graphs, GraphCheck())
+}

@@ -1,0 +1,93 @@
+package survey
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/bd/internal/view"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// word is a status or a type that bd knows.
+type word struct {
+	Name        string `json:"name"`
+	Category    string `json:"category,omitempty"`
+	Icon        string `json:"icon,omitempty"`
+	Description string `json:"description,omitempty"`
+}
+
+// statuses are the statuses that every ledger has. The category says how lists
+// treat them: active is work to take up, wip is taken up, frozen waits, done is
+// over.
+var statuses = []word{
+	{Name: string(town.StatusOpen), Category: "active", Description: "to be taken up; what a new bead is"},
+	{Name: string(town.StatusInProgress), Category: "wip", Description: "somebody works on it"},
+	{Name: string(town.StatusHooked), Category: "wip", Description: "on an agent's hook"},
+	{Name: string(town.StatusBlocked), Category: "wip", Description: "waits for something else"},
+	{Name: string(town.StatusDeferred), Category: "frozen", Description: "put aside on purpose"},
+	{Name: string(town.StatusPinned), Category: "frozen", Description: "a standing note that stays open"},
+	{Name: string(town.StatusClosed), Category: "done", Description: "done, or given up"},
+}
+
+// types are the types of work that people give.
+var types = []word{
+	{Name: string(town.TypeTask), Description: "any piece of work; what a new bead is"},
+	{Name: string(town.TypeBug), Description: "something that is wrong"},
+	{Name: string(town.TypeFeature), Description: "something new"},
+	{Name: string(town.TypeChore), Description: "upkeep that nobody sees"},
+	{Name: string(town.TypeEpic), Description: "work of several beads, its children"},
+	{Name: "decision", Description: "a choice, with its reasons"},
+	{Name: "spike", Description: "a look ahead, bounded in time"},
+	{Name: "story", Description: "what a user wants to do"},
+	{Name: "milestone", Description: "a point that several beads lead to"},
+}
+
+// Statuses is bd statuses.
+func Statuses() shell.Command {
+	return shell.Command{
+		Name: "statuses", Help: "List the statuses a bead may have.",
+		Examples: []string{"bd statuses", "bd statuses --json"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
+		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
+			return func(context.Context) error {
+				out := struct {
+					BuiltIn []word `json:"built_in_statuses"`
+				}{}
+				for _, s := range statuses {
+					s.Icon = view.Glyph(town.Status(s.Name))
+					out.BuiltIn = append(out.BuiltIn, s)
+				}
+				return call.Show(out, func(p *term.Printer) {
+					for _, s := range out.BuiltIn {
+						p.Line("%s", p.Fit(fmt.Sprintf("%s %-12s %-7s %s", s.Icon, s.Name, s.Category, s.Description)))
+					}
+				})
+			}
+		},
+	}
+}
+
+// Types is bd types.
+func Types() shell.Command {
+	return shell.Command{
+		Name: "types", Help: "List the types of work a bead may be.",
+		Examples: []string{"bd types", "bd types --json"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
+		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
+			return func(context.Context) error {
+				return call.Show(struct {
+					Core []word `json:"core_types"`
+				}{types}, func(p *term.Printer) {
+					for _, t := range types {
+						p.Line("%s", p.Fit(fmt.Sprintf("%-12s %s", t.Name, t.Description)))
+					}
+				})
+			}
+		},
+	}
+}
