@@ -303,3 +303,46 @@ func TestOrphans(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// The habits over other commands change what they say.
+func TestHabits(t *testing.T) {
+	p := shop(t)
+	p.must("todo", "add", "Buy", "milk", "-p", "1")
+	if got := p.listed("todo", "--title", "Buy milk"); len(got) != 1 {
+		t.Fatalf("%q", got)
+	} else if p.must("todo", "done", got[0]); len(p.listed("todo", "--title", "Buy milk")) != 0 {
+		t.Error("it is not done")
+	}
+	p.must("human", "respond", "gt-one", "the", "second way")
+	if got := p.must("show", "gt-one"); !strings.Contains(got, "Response: the second way") || !strings.Contains(got, "Responded") {
+		t.Error(got)
+	}
+	if code, _, said := p.run("human", "dismiss", "gt-one"); code != 1 || !strings.Contains(said, "closed already") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	p.must("update", "gt-old", "--add-label", "human")
+	p.must("human", "dismiss", "gt-old", "--reason", "too late")
+	if got := p.plain("human", "stats"); got != `{"dismissed":1,"pending":0,"responded":1,"total":2}` {
+		t.Error(got)
+	}
+	for _, c := range []struct{ args, want string }{
+		{"gt-two health=good", `"changed":false,"dimension":"health"`},
+		{"gt-two health=bad", `"changed":true,"dimension":"health","event_id":"gt-two.1","issue_id":"gt-two","new_value":"bad","old_value":"good"`},
+		{"gt-two mood=fine", `"event_id":"gt-two.2","issue_id":"gt-two","new_value":"fine","old_value":null`},
+	} {
+		if got := p.plain(append([]string{"set-state"}, strings.Fields(c.args)...)...); !strings.Contains(got, c.want) {
+			t.Errorf("bd set-state %s prints %s", c.args, got)
+		}
+	}
+	if got := p.plain("state", "list", "gt-two"); got != `{"issue_id":"gt-two","states":{"health":"bad","mood":"fine"}}` {
+		t.Error(got)
+	}
+	if got := p.listed("children", "gt-two"); !slices.Equal(got, []string{"two.1", "two.2"}) {
+		t.Error(got)
+	}
+	for _, args := range [][]string{{"set-state", "gt-two", "health"}, {"set-state", "gt-two", "=x"}, {"set-state", "gt-two", "a:b=x"}, {"human", "respond", "gt-two"}, {"todo", "add", ""}} {
+		if code, out, _ := p.run(args...); code == 0 {
+			t.Errorf("bd %q: %s", args, out)
+		}
+	}
+}

@@ -22,9 +22,9 @@ const dismissed = "Dismissed"
 // forHuman selects the beads that wait, or waited, for a person.
 var forHuman = ledger.Filter{Labels: []string{humanLabel}}
 
-// Human adds the group bd human to a program.
-func Human(p *shell.Program) {
-	g := p.Command("human", "Beads that wait for a person: those with the label human.").HelpLong(shell.Examples("bd human", "bd human stats"))
+// Human adds the group bd human to a program, and returns it.
+func Human(p *shell.Program) shell.Group {
+	g := p.Command("human", "Beads that wait for a person: those with the label human.").HelpLong(shell.Examples("bd human", "bd human respond gt-a3f8x yes", "bd human stats"))
 	p.Add(g, narrowed("list", "List what waits for a person.", []string{"bd human", "bd human list -s all --json"}, forHuman))
 	p.Add(g, shell.Command{
 		Name: "stats", Help: "Count what waits for a person, and what was answered or dismissed.",
@@ -34,6 +34,7 @@ func Human(p *shell.Program) {
 			return func(ctx context.Context) error { return humanStats(ctx, call) }
 		},
 	})
+	return g
 }
 
 func humanStats(ctx context.Context, call *shell.Call) error {

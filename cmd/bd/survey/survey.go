@@ -12,9 +12,14 @@ func Commands(p *shell.Program) {
 	p.Add(p, Duplicates())
 	p.Add(p, Statuses())
 	p.Add(p, Types())
-	epics := p.Command("epic", "Epics, and how far their children are.").HelpLong(shell.Examples("bd epic status", "bd epic status --eligible-only"))
-	p.Add(epics, EpicStatus())
 	graphs := p.Command("graph", "How beads are linked.").HelpLong(shell.Examples("bd graph gt-a3f8x", "bd graph --all", "bd graph check"))
 	p.Add(graphs, Graph())
 	p.Add(graphs, GraphCheck())
+}
+
+// Epics adds the group bd epic to a program, and returns it.
+func Epics(p *shell.Program) shell.Group {
+	g := p.Command("epic", "Epics, and how far their children are.").HelpLong(shell.Examples("bd epic status", "bd epic status --eligible-only"))
+	p.Add(g, EpicStatus())
+	return g
 }

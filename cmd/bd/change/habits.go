@@ -1,0 +1,139 @@
+package change
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/bd/internal/session"
+	"gastown/cmd/bd/internal/view"
+	"gastown/cmd/internal/shell"
+	"gastown/planes/ledger"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// TodoAdd is bd todo add.
+func TodoAdd() shell.Command {
+	return shell.Command{
+		Name: "add", Help: "Make a task.",
+		Examples: []string{"bd todo add \"Buy milk\"", "bd todo add Buy milk -p 1"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &createOptions{call: call, kind: string(town.TypeTask)}
+			var words []string
+			c.Arg("title", "What is to be done.").Required().PlaceHolder("TITLE").StringsVar(&words)
+			c.Flag("priority", "0 (most urgent) to 4.").Short('p').PlaceHolder("N").StringVar(&o.priority)
+			c.Flag("description", "What it is about.").Short('d').PlaceHolder("TEXT").SetValue(&o.prose.Description)
+			return func(ctx context.Context) error {
+				o.title = strings.Join(words, " ")
+				return o.run(ctx)
+			}
+		},
+	}
+}
+
+// endOptions are those of commands that close beads with a word of their own.
+type endOptions struct {
+	call *shell.Call
+	ids  []string
+	// reason is the close reason, and comment what is said before.
+	reason, comment string
+}
+
+// TodoDone is bd todo done.
+func TodoDone() shell.Command {
+	return shell.Command{
+		Name: "done", Help: "Close tasks.",
+		Examples: []string{"bd todo done gt-a3f8x", "bd todo done gt-a3f8x gt-b71 --reason bought"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &endOptions{call: call}
+			c.Arg("id", "The tasks.").Required().PlaceHolder("ID").StringsVar(&o.ids)
+			c.Flag("reason", "Why.").Short('r').Default("Completed").PlaceHolder("TEXT").StringVar(&o.reason)
+			return o.end
+		},
+	}
+}
+
+// HumanRespond is bd human respond.
+func HumanRespond() shell.Command {
+	return shell.Command{
+		Name: "respond", Help: "Answer what waits for a person: comment, and close it.",
+		Examples: []string{"bd human respond gt-a3f8x \"Use the second way\"", "bd human respond gt-a3f8x -r approved"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &endOptions{call: call, reason: "Responded"}
+			id, words, text := "", []string{}, ""
+			c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&id)
+			c.Arg("text", "The answer.").PlaceHolder("TEXT").StringsVar(&words)
+			c.Flag("response", "The answer, as a flag.").Short('r').PlaceHolder("TEXT").StringVar(&text)
+			return func(ctx context.Context) error {
+				o.ids = []string{id}
+				answer := strings.TrimSpace(strings.Join(append(words, text), " "))
+				if answer == "" {
+					return session.Fail("answer "+session.Names(o.ids), fmt.Errorf("%w: give the answer: bd human respond ID TEXT", town.ErrUsage))
+				}
+				o.comment = "Response: " + answer
+				return o.end(ctx)
+			}
+		},
+	}
+}
+
+// HumanDismiss is bd human dismiss.
+func HumanDismiss() shell.Command {
+	return shell.Command{
+		Name: "dismiss", Help: "Close what waits for a person without an answer.",
+		Examples: []string{"bd human dismiss gt-a3f8x", "bd human dismiss gt-a3f8x --reason \"no longer needed\""},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &endOptions{call: call}
+			id, words, text := "", []string{}, ""
+			c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&id)
+			c.Arg("text", "Why.").PlaceHolder("TEXT").StringsVar(&words)
+			c.Flag("reason", "Why, as a flag.").PlaceHolder("TEXT").StringVar(&text)
+			return func(ctx context.Context) error {
+				o.ids = []string{id}
+				o.reason = "Dismissed"
+				if why := strings.TrimSpace(strings.Join(append(words, text), " ")); why != "" {
+					o.reason += ": " + why
+				}
+				return o.end(ctx)
+			}
+		},
+	}
+}
+
+// end comments on the beads, if there is something to say, and closes them. One that
+// is closed already is an error.
+func (o *endOptions) end(ctx context.Context) error {
+	var closed []town.Bead
+	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
+		beads, err := l.Get(ctx, o.ids, ledger.Fields{"status"})
+		if err != nil {
+			return err
+		}
+		done := town.StatusClosed
+		var patches []ledger.Patch
+		for _, b := range beads {
+			if !b.Open() {
+				return town.Fail("close "+b.ID, "bd show "+b.ID+" tells why, bd reopen "+b.ID+" opens it again", "it is closed already")
+			}
+			patches = append(patches, ledger.Patch{ID: b.ID, Status: &done, CloseReason: &o.reason})
+			if o.comment != "" {
+				if _, err := l.Comment(ctx, b.ID, o.comment); err != nil {
+					return err
+				}
+			}
+		}
+		closed, err = l.Update(ctx, patches)
+		return err
+	})
+	if err != nil {
+		return session.Fail("close "+session.Names(o.ids), err)
+	}
+	return view.Beads(o.call, "closed", closed)
+}
