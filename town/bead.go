@@ -35,6 +35,15 @@ type Bead struct {
 	// DeferUntil hides the bead from ready work until then.
 	DeferUntil  *time.Time `json:"defer_until,omitempty"`
 	ExternalRef string     `json:"external_ref,omitempty"`
+	// SpecID names the document that specifies the work.
+	SpecID string `json:"spec_id,omitempty"`
+	// Metadata are values that only other programs interpret: a JSON object. It is nil
+	// where there are none.
+	Metadata json.RawMessage `json:"metadata,omitempty"`
+	// Ephemeral beads, templates and pinned ones are no work: they are never ready.
+	Ephemeral bool `json:"ephemeral,omitempty"`
+	Template  bool `json:"is_template,omitempty"`
+	Pinned    bool `json:"pinned,omitempty"`
 
 	// Labels are sorted and distinct.
 	Labels []string `json:"labels,omitempty"`
@@ -55,6 +64,11 @@ type Dependency struct {
 	Type      DepType   `json:"type"`
 	CreatedAt time.Time `json:"created_at"`
 	CreatedBy string    `json:"created_by,omitempty"`
+	// Metadata is text that belongs to the link, in most cases a JSON object. Links
+	// of the type DepWaitsFor have their gate there.
+	Metadata string `json:"metadata,omitempty"`
+	// Thread groups links of a conversation.
+	Thread string `json:"thread_id,omitempty"`
 }
 
 // Comment is what somebody said about a bead.
@@ -88,6 +102,7 @@ func (b Bead) Clone() Bead {
 	b.Labels = slices.Clone(b.Labels)
 	b.Dependencies = slices.Clone(b.Dependencies)
 	b.Comments = slices.Clone(b.Comments)
+	b.Metadata = slices.Clone(b.Metadata)
 	b.Extra = maps.Clone(b.Extra)
 	b.EstimatedMinutes = clonePtr(b.EstimatedMinutes)
 	b.ClosedAt = clonePtr(b.ClosedAt)

@@ -21,6 +21,10 @@ const (
 	MaxBeadID     = 128     // bytes of an id
 	MaxPriority   = 4       // the least urgent
 	MaxExtraBytes = 1 << 20 // bytes of all fields kept and not interpreted
+	MaxSpecBytes  = 1024    // bytes of a spec_id
+	MaxMetadata   = 1 << 20 // bytes of a bead's metadata
+	MaxLinkBytes  = 1 << 16 // bytes of a link's metadata
+	MaxStatus     = 32      // bytes of a status
 )
 
 // ErrBadBead reports a value a bead may not have.
@@ -30,6 +34,7 @@ var (
 	beadIDPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]*$`)
 	prefixPattern = regexp.MustCompile(`^[a-z][a-z0-9_-]{0,30}[a-z0-9]$|^[a-z]$`)
 	wordPattern   = regexp.MustCompile(`^[a-z][a-z0-9_:-]{0,63}$`)
+	statusPattern = regexp.MustCompile(fmt.Sprintf(`^[a-z][a-z0-9_-]{0,%d}$`, MaxStatus-1))
 )
 
 // CheckBeadID reports whether s may name a bead. The alphabet has no separator
@@ -77,8 +82,8 @@ func CheckText(field, s string, max int) error {
 }
 
 // Validate reports everything that is wrong with the bead, joined; every error
-// wraps ErrBadBead and names its field. Unusual types of beads and links pass
-// when they are words: other programs have their own.
+// wraps ErrBadBead and names its field. Unusual statuses and types of beads and links
+// pass when they are words: other programs have their own, and a ledger has custom ones.
 func (b Bead) Validate() error {
 	errs := []error{CheckBeadID(b.ID), checkTitle(b.Title)}
 	text := func(field, s string, max int) { errs = append(errs, CheckText(field, s, max)) }
@@ -91,7 +96,9 @@ func (b Bead) Validate() error {
 	text("owner", b.Owner, MaxNameBytes)
 	text("created_by", b.CreatedBy, MaxNameBytes)
 	text("external_ref", b.ExternalRef, MaxNameBytes)
-	if _, err := ParseStatus(string(b.Status)); err != nil {
+	text("spec_id", b.SpecID, MaxSpecBytes)
+	errs = append(errs, checkMetadata(b.Metadata))
+	if !statusPattern.MatchString(string(b.Status)) {
 		errs = append(errs, fmt.Errorf("%w: status %q", ErrBadBead, Clip(string(b.Status), 40)))
 	}
 	if b.Priority < 0 || b.Priority > MaxPriority {
@@ -108,6 +115,21 @@ func (b Bead) Validate() error {
 	}
 	errs = append(errs, b.checkTimes(), b.checkLists())
 	return errors.Join(errs...)
+}
+
+// checkMetadata refuses metadata that is not one JSON object.
+func checkMetadata(raw json.RawMessage) error {
+	if len(raw) == 0 {
+		return nil
+	}
+	if err := CheckText("metadata", string(raw), MaxMetadata); err != nil {
+		return err
+	}
+	var object map[string]json.RawMessage
+	if json.Unmarshal(raw, &object) != nil || object == nil {
+		return fmt.Errorf("%w: metadata is not a JSON object", ErrBadBead)
+	}
+	return nil
 }
 
 func checkTitle(s string) error {
@@ -172,7 +194,10 @@ const externalTarget = "external:"
 // Validate reports what is wrong with the link alone; whether its target
 // exists, and closes no cycle, only a ledger can say.
 func (d Dependency) Validate() error {
-	errs := []error{CheckBeadID(d.Bead), CheckText("dependency author", d.CreatedBy, MaxNameBytes)}
+	errs := []error{
+		CheckBeadID(d.Bead), CheckText("dependency author", d.CreatedBy, MaxNameBytes),
+		CheckText("dependency metadata", d.Metadata, MaxLinkBytes), CheckText("dependency thread_id", d.Thread, MaxNameBytes),
+	}
 	if rest, ok := strings.CutPrefix(d.Target, externalTarget); ok {
 		if rest == "" || len(d.Target) > MaxNameBytes || strings.ContainsFunc(rest, func(r rune) bool { return !unicode.IsPrint(r) }) {
 			errs = append(errs, fmt.Errorf("%w: dependency on %q", ErrBadBead, Clip(d.Target, 80)))

@@ -29,7 +29,7 @@ func TestBeadLimits(t *testing.T) {
 		"description has 1048577 bytes":   func(b *Bead) { b.Description = strings.Repeat("x", MaxTextBytes+1) },
 		"notes is not UTF-8":              func(b *Bead) { b.Notes = "\xff" },
 		"design holds a NUL":              func(b *Bead) { b.Design = "a\x00b" },
-		`status "shut"`:                   func(b *Bead) { b.Status = "shut" },
+		`status "shut!"`:                  func(b *Bead) { b.Status = "shut!" },
 		"priority 5":                      func(b *Bead) { b.Priority = 5 },
 		`issue_type "a b"`:                func(b *Bead) { b.Type = "a b" },
 		"closed_at is set exactly when":   func(b *Bead) { b.Status = StatusClosed },

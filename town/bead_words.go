@@ -25,9 +25,19 @@ var Statuses = []Status{
 	StatusOpen, StatusInProgress, StatusHooked, StatusBlocked, StatusDeferred, StatusPinned, StatusClosed,
 }
 
-// ParseStatus accepts a status, with a dash or an underscore between words.
+// ParseStatus accepts one of Statuses, with a dash or an underscore between words.
 func ParseStatus(s string) (Status, error) {
-	return parseWord("status", s, Statuses)
+	return ParseWord("status", s, Statuses)
+}
+
+// StatusWord accepts what may be a status: one of Statuses, or a word that may be a
+// custom one. Which custom ones there are only a ledger knows.
+func StatusWord(s string) (Status, error) {
+	status, err := ParseStatus(s)
+	if w := Status(strings.ToLower(strings.TrimSpace(s))); err != nil && statusPattern.MatchString(string(w)) {
+		return w, nil
+	}
+	return status, err
 }
 
 // BeadType says what kind of work a bead is.
@@ -48,29 +58,81 @@ var BeadTypes = []BeadType{
 	"message", "merge-request", "molecule", "gate", "agent", "role", "convoy", "event",
 }
 
-// ParseBeadType accepts one of BeadTypes.
+// typeNames are other names of types.
+var typeNames = map[string]BeadType{
+	"feat": TypeFeature, "enhancement": TypeFeature, "defect": TypeBug, "adr": "decision", "dec": "decision",
+	"investigation": "spike", "timebox": "spike", "user-story": "story", "user_story": "story", "ms": "milestone",
+	"mr": "merge-request", "mol": "molecule",
+}
+
+// ParseBeadType accepts one of BeadTypes, or another name of one.
 func ParseBeadType(s string) (BeadType, error) {
-	return parseWord("type", s, BeadTypes)
+	if t, ok := typeNames[strings.ToLower(strings.TrimSpace(s))]; ok {
+		return t, nil
+	}
+	return ParseWord("type", s, BeadTypes)
+}
+
+// TypeWord accepts what may be a type, as StatusWord does for statuses.
+func TypeWord(s string) (BeadType, error) {
+	t, err := ParseBeadType(s)
+	if w := BeadType(strings.ToLower(strings.TrimSpace(s))); err != nil && wordPattern.MatchString(string(w)) {
+		return w, nil
+	}
+	return t, err
 }
 
 // DepType says how one bead is linked to another.
 type DepType string
 
-// The usual links. Only DepBlocks holds work up, and DepParent hands that down:
-// a child of a blocked bead is not ready either.
+// The links that hold work up. A bead waits for an open bead that blocks it, for one
+// that must fail first (DepConditional, see Failed), and for the children of another
+// (DepWaitsFor, see AnyChild). DepParent hands waiting down: a child of a bead that
+// waits or is deferred is not ready either.
 const (
-	DepBlocks     DepType = "blocks"
-	DepParent     DepType = "parent-child"
+	DepBlocks      DepType = "blocks"
+	DepParent      DepType = "parent-child"
+	DepConditional DepType = "conditional-blocks"
+	DepWaitsFor    DepType = "waits-for"
+)
+
+// Links that hold nothing up.
+const (
 	DepRelated    DepType = "related"
 	DepDiscovered DepType = "discovered-from"
+	DepRelates    DepType = "relates-to"
+	DepDuplicates DepType = "duplicates"
+	DepSupersedes DepType = "supersedes"
 )
 
 // DepTypes lists the links people may make. An import may bring others.
-var DepTypes = []DepType{DepBlocks, DepParent, DepRelated, DepDiscovered, "duplicates", "supersedes", "replies-to", "tracks"}
+var DepTypes = []DepType{
+	DepBlocks, DepParent, DepConditional, DepWaitsFor, DepRelated, DepDiscovered, DepRelates, DepDuplicates, DepSupersedes,
+	"replies-to", "authored-by", "assigned-to", "approved-by", "attests", "tracks", "until", "caused-by", "validates", "delegated-from",
+}
 
 // ParseDepType accepts one of DepTypes.
 func ParseDepType(s string) (DepType, error) {
-	return parseWord("dependency type", s, DepTypes)
+	return ParseWord("dependency type", s, DepTypes)
+}
+
+// The gates of DepWaitsFor: a bead waits until all children of the other are closed,
+// or until one is. Other metadata of such a link means all.
+const (
+	AllChildren = `{"gate":"all-children"}`
+	AnyChild    = `{"gate":"any-children"}`
+)
+
+// FailureWords are the words of a close reason that say that a bead failed.
+var FailureWords = []string{
+	"failed", "rejected", "wontfix", "won't fix", "canceled", "cancelled", "abandoned", "blocked", "error", "timeout", "aborted",
+}
+
+// Failed reports whether a close reason says that the bead failed, which is what a
+// DepConditional link waits for.
+func Failed(reason string) bool {
+	reason = strings.ToLower(reason)
+	return slices.ContainsFunc(FailureWords, func(w string) bool { return strings.Contains(reason, w) })
 }
 
 // ParsePriority accepts 0 to 4, and P0 to P4.
@@ -82,7 +144,9 @@ func ParsePriority(s string) (int, error) {
 	return 0, fmt.Errorf("%w: priority %q: use 0 (most urgent) to %d", ErrUsage, Clip(s, 40), MaxPriority)
 }
 
-func parseWord[T ~string](what, s string, words []T) (T, error) {
+// ParseWord accepts one of the words, with a dash or an underscore between its parts. what
+// names the kind of word in the error, which lists them.
+func ParseWord[T ~string](what, s string, words []T) (T, error) {
 	w := T(strings.ToLower(strings.TrimSpace(s)))
 	for _, alike := range []T{w, T(strings.ReplaceAll(string(w), "-", "_")), T(strings.ReplaceAll(string(w), "_", "-"))} {
 		if slices.Contains(words, alike) {

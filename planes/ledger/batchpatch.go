@@ -85,7 +85,7 @@ func (p *Patch) set(name string, value json.RawMessage) error {
 
 // clear makes a patch empty a field.
 func (p *Patch) clear(name string) error {
-	empty, none := "", -1
+	empty, none, no := "", -1, false
 	switch name {
 	case "due_at":
 		p.DueAt = &time.Time{}
@@ -111,6 +111,16 @@ func (p *Patch) clear(name string) error {
 		p.ExternalRef = &empty
 	case "parent":
 		p.Parent = &empty
+	case "spec_id":
+		p.SpecID = &empty
+	case "metadata":
+		p.Metadata = &json.RawMessage{}
+	case "ephemeral":
+		p.Ephemeral = &no
+	case "is_template":
+		p.Template = &no
+	case "pinned":
+		p.Pinned = &no
 	default:
 		return fmt.Errorf("%w: %s cannot be null", town.ErrBadBead, strings.TrimSpace(name))
 	}

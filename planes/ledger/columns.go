@@ -51,7 +51,13 @@ var columns = []column{
 	optTimeColumn("due_at", func(b *town.Bead) **time.Time { return &b.DueAt }),
 	optTimeColumn("defer_until", func(b *town.Bead) **time.Time { return &b.DeferUntil }),
 	textColumn("external_ref", func(b *town.Bead) *string { return &b.ExternalRef }),
-	{"extra", func(b *town.Bead) any { return extraText(b.Extra) }, func(b *town.Bead) sql.Scanner { return extraTo{&b.Extra} }},
+	emptyColumn("spec_id", func(b *town.Bead) string { return b.SpecID }, func(b *town.Bead) sql.Scanner { return textTo{&b.SpecID} }),
+	emptyColumn("metadata", func(b *town.Bead) string { return string(b.Metadata) }, func(b *town.Bead) sql.Scanner { return rawTo{&b.Metadata} }),
+	flagColumn("ephemeral", func(b *town.Bead) *bool { return &b.Ephemeral }),
+	flagColumn("is_template", func(b *town.Bead) *bool { return &b.Template }),
+	flagColumn("pinned", func(b *town.Bead) *bool { return &b.Pinned }),
+	// It comes last: what it has of the fields above counts; see promote.
+	{"extra", func(b *town.Bead) any { return extraText(b.Extra) }, func(b *town.Bead) sql.Scanner { return extraTo{b} }},
 }
 
 // derived are the fields of a bead that are stored in other tables.
@@ -152,6 +158,21 @@ func optTimeColumn(name string, field func(*town.Bead) **time.Time) column {
 		}
 		return nil
 	}, func(b *town.Bead) sql.Scanner { return optTimeTo{field(b)} }}
+}
+
+// emptyColumn is a text column that is NULL where the text is empty.
+func emptyColumn(name string, value func(*town.Bead) string, into func(*town.Bead) sql.Scanner) column {
+	return column{name, func(b *town.Bead) any { return textOrNull(value(b)) }, into}
+}
+
+// flagColumn is a column that is 1 or NULL.
+func flagColumn(name string, field func(*town.Bead) *bool) column {
+	return column{name, func(b *town.Bead) any {
+		if *field(b) {
+			return 1
+		}
+		return nil
+	}, func(b *town.Bead) sql.Scanner { return flagTo{field(b)} }}
 }
 
 func stamp(t time.Time) string { return t.UTC().Format(timeFormat) }

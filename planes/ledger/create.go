@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -94,6 +95,7 @@ func (s *Store) prepare(ctx context.Context, q txn, list []NewBead, r *rows) ([]
 		return nil, err
 	}
 	made := make([]town.Bead, len(list))
+	var odd wordCheck
 	for i, n := range list {
 		b := n.Clone()
 		if err := known.name(&b, n); err != nil {
@@ -101,7 +103,11 @@ func (s *Store) prepare(ctx context.Context, q txn, list []NewBead, r *rows) ([]
 			continue
 		}
 		r.complete(&b, n)
-		bad.add(i, n.Line, n.ID, b.Validate())
+		fault, err := odd.check(ctx, q, b.Status, b.Type)
+		if err != nil {
+			return nil, err
+		}
+		bad.add(i, n.Line, n.ID, errors.Join(fault, b.Validate()))
 		made[i] = b
 	}
 	for i := range made {
@@ -122,6 +128,9 @@ func (r *rows) complete(b *town.Bead, n NewBead) {
 	b.Type = or(b.Type, town.TypeTask)
 	if n.NoPriority {
 		b.Priority = defaultPriority
+	}
+	if object, ok := objectOf(b.Metadata); ok {
+		b.Metadata = object
 	}
 	if b.Status == town.StatusClosed && b.ClosedAt == nil {
 		b.ClosedAt = &r.at

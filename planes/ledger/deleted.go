@@ -34,8 +34,8 @@ func (s *Store) Tombstones(ctx context.Context, f Filter) (all []Tombstone, err 
 			if err := json.Unmarshal([]byte(text), &b); err != nil {
 				return fmt.Errorf("read what was deleted: %w", err)
 			}
+			b.restoreExtra()
 			t.Bead = b.Bead
-			t.Bead.Extra = b.Extra
 			return keep(t)
 		}, query, w.args...)
 	})
@@ -52,8 +52,13 @@ var graves = func() string {
 	for _, c := range columns {
 		value := fmt.Sprintf("JSON_UNQUOTE(JSON_EXTRACT(bead, '$.%s'))", c.name)
 		switch c.name {
-		case "id", "estimated_minutes", "extra":
+		case "id", "estimated_minutes":
 			continue
+		case "spec_id":
+		case "metadata", "extra":
+			value = fmt.Sprintf("JSON_EXTRACT(bead, '$.%s')", c.name)
+		case "ephemeral", "is_template", "pinned":
+			value = "CASE WHEN " + value + " IN ('true', '1') THEN 1 END"
 		case "priority":
 			value = "CAST(" + value + " AS SIGNED)"
 		case "created_at", "updated_at", "closed_at", "due_at", "defer_until":

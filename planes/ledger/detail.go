@@ -24,6 +24,9 @@ type Linked struct {
 	// LinkedAt and LinkedBy say when and by whom the link was made.
 	LinkedAt time.Time `json:"-"`
 	LinkedBy string    `json:"-"`
+	// LinkMetadata and Thread are those of the link.
+	LinkMetadata string `json:"dependency_metadata,omitempty"`
+	Thread       string `json:"thread_id,omitempty"`
 }
 
 func (d Detail) clone() Detail {

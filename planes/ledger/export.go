@@ -32,10 +32,10 @@ func (s *Store) Export(ctx context.Context, f Filter, yield func(town.Bead) erro
 		}
 		err = q.each(ctx, func(rows *doltdb.Rows) error {
 			var d town.Dependency
-			err := rows.Scan(&d.Bead, &d.Target, &d.Type, timeTo{&d.CreatedAt}, &d.CreatedBy)
+			err := rows.Scan(&d.Bead, &d.Target, &d.Type, timeTo{&d.CreatedAt}, &d.CreatedBy, textTo{&d.Metadata}, textTo{&d.Thread})
 			links[d.Bead] = append(links[d.Bead], d)
 			return err
-		}, "SELECT issue_id, depends_on_id, type, created_at, created_by FROM dependencies ORDER BY issue_id, depends_on_id, type")
+		}, "SELECT issue_id, depends_on_id, type, created_at, created_by, metadata, thread_id FROM dependencies ORDER BY issue_id, depends_on_id, type")
 		if err != nil {
 			return err
 		}

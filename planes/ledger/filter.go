@@ -35,6 +35,14 @@ type Filter struct {
 	Prefixes []string
 	// Parent selects the children of a bead.
 	Parent string
+	// Metadata are values that keys of the metadata must have, as text; MetadataKeys are
+	// keys that must be there.
+	Metadata     map[string]string
+	MetadataKeys []string
+	// Spec is how spec_id begins.
+	Spec string
+	// Ephemeral selects ephemeral beads, or those that are not.
+	Ephemeral *bool
 	// Text is searched for in id, title and description, ignoring case.
 	Text string
 	// Spans of time; the zero time is no bound. From is included, To is not.
@@ -54,6 +62,8 @@ type Filter struct {
 	// Fields restricts what is read; other fields stay empty.
 	Fields Fields
 
+	// every are all statuses of the ledger; see known.
+	every []town.Status
 	// bounded adds a condition that every priority meets; see urgent.
 	bounded bool
 }
@@ -194,6 +204,7 @@ func (f Filter) own(now time.Time) *where {
 		p := strings.ToLower(f.Text)
 		w.add("(INSTR(LOWER(i.title), ?) > 0 OR INSTR(LOWER(i.description), ?) > 0 OR INSTR(LOWER(i.id), ?) > 0)", p, p, p)
 	}
+	f.metadata(w)
 	w.span("i.created_at", f.Created)
 	w.span("i.updated_at", f.Updated)
 	w.span("i.closed_at", f.Closed)

@@ -9,9 +9,9 @@ import (
 // again unchanged. counted are fields that follow from the rest of an export.
 var (
 	foreign = []string{
-		"spec_id", "started_at", "closed_by_session", "lease_expires_at", "heartbeat_at", "source_system", "metadata",
-		"compaction_level", "compacted_at", "compacted_at_commit", "original_size", "sender", "ephemeral", "no_history",
-		"wisp_type", "pinned", "is_template", "bonded_from", "creator", "validations", "quality_score", "crystallizes",
+		"started_at", "closed_by_session", "lease_expires_at", "heartbeat_at", "source_system",
+		"compaction_level", "compacted_at", "compacted_at_commit", "original_size", "sender", "no_history",
+		"wisp_type", "bonded_from", "creator", "validations", "quality_score", "crystallizes",
 		"await_type", "await_id", "timeout", "waiters", "holder", "source_formula", "source_location", "hook_bead",
 		"role_bead", "agent_state", "last_activity", "role_type", "rig", "mol_type", "work_type", "event_kind", "actor",
 		"target", "payload", "source_repo", "source_repo_path", "original_type", "deleted_at", "deleted_by", "delete_reason",
@@ -24,8 +24,7 @@ var (
 // its backups, to the form in its exports. A text that is not such a value
 // stays as it is.
 var tableForms = map[string]func(json.RawMessage) json.RawMessage{
-	"ephemeral": truth, "no_history": truth, "pinned": truth, "is_template": truth, "crystallizes": truth,
-	"metadata": unquoted, "waiters": unquoted,
+	"no_history": truth, "crystallizes": truth, "waiters": unquoted,
 	timeoutColumn: func(raw json.RawMessage) json.RawMessage { return raw },
 }
 
@@ -66,6 +65,11 @@ func unquoted(raw json.RawMessage) json.RawMessage {
 	}
 	return json.RawMessage(text)
 }
+
+// wireFlag is true or false, or 1 or 0 as in tables.
+type wireFlag bool
+
+func (w *wireFlag) UnmarshalJSON(raw []byte) error { return json.Unmarshal(truth(raw), (*bool)(w)) }
 
 // wireTime is a time, or a date, which means its first moment in UTC.
 type wireTime struct{ at time.Time }

@@ -106,11 +106,11 @@ func (q txn) details(ctx context.Context, ids []string, fields Fields, found map
 	// The engine confuses columns of a UNION that have the same name, so each
 	// has its own.
 	arms := []string{
-		"SELECT '" + rowBead + "' AS k, i.id AS o, '' AS w, '' AS t, NULL AS a, '' AS b, " + names("i.", cols) +
+		"SELECT '" + rowBead + "' AS k, i.id AS o, '' AS w, '' AS t, NULL AS a, '' AS b, NULL AS m, NULL AS h, " + names("i.", cols) +
 			" FROM issues i WHERE i.id" + in,
 	}
 	if fields.has("labels") {
-		arms = append(arms, "SELECT '"+rowLabel+"' AS k, l.issue_id AS o, l.label AS w, '' AS t, NULL AS a, '' AS b, "+blank+
+		arms = append(arms, "SELECT '"+rowLabel+"' AS k, l.issue_id AS o, l.label AS w, '' AS t, NULL AS a, '' AS b, NULL AS m, NULL AS h, "+blank+
 			" FROM labels l WHERE l.issue_id"+in)
 	}
 	if fields.hasAny("dependencies", "dependency_count", "parent") {
@@ -118,7 +118,7 @@ func (q txn) details(ctx context.Context, ids []string, fields Fields, found map
 		if fields.has("dependencies") {
 			other, join = names("i.", cols), " LEFT JOIN issues i ON i.id = d.depends_on_id"
 		}
-		arms = append(arms, "SELECT '"+rowNeeds+"' AS k, d.issue_id AS o, d.type AS w, d.depends_on_id AS t, d.created_at AS a, d.created_by AS b, "+
+		arms = append(arms, "SELECT '"+rowNeeds+"' AS k, d.issue_id AS o, d.type AS w, d.depends_on_id AS t, d.created_at AS a, d.created_by AS b, d.metadata AS m, d.thread_id AS h, "+
 			other+" FROM dependencies d"+join+" WHERE d.issue_id"+in)
 	}
 	if fields.hasAny("dependents", "dependent_count") {
@@ -126,11 +126,11 @@ func (q txn) details(ctx context.Context, ids []string, fields Fields, found map
 		if fields.has("dependents") {
 			other, join = names("i.", cols), " LEFT JOIN issues i ON i.id = d.issue_id"
 		}
-		arms = append(arms, "SELECT '"+rowNeeded+"' AS k, d.depends_on_id AS o, d.type AS w, d.issue_id AS t, d.created_at AS a, d.created_by AS b, "+
+		arms = append(arms, "SELECT '"+rowNeeded+"' AS k, d.depends_on_id AS o, d.type AS w, d.issue_id AS t, d.created_at AS a, d.created_by AS b, d.metadata AS m, d.thread_id AS h, "+
 			other+" FROM dependencies d"+join+" WHERE d.depends_on_id"+in)
 	}
 	if fields.hasAny("comments", "comment_count") {
-		arms = append(arms, "SELECT '"+rowCommented+"' AS k, c.issue_id AS o, c.id AS w, c.text AS t, c.created_at AS a, c.author AS b, "+blank+
+		arms = append(arms, "SELECT '"+rowCommented+"' AS k, c.issue_id AS o, c.id AS w, c.text AS t, c.created_at AS a, c.author AS b, NULL AS m, NULL AS h, "+blank+
 			" FROM comments c WHERE c.issue_id"+in)
 	}
 	var args []any
@@ -142,14 +142,14 @@ func (q txn) details(ctx context.Context, ids []string, fields Fields, found map
 	var parts []part
 	err := q.each(ctx, func(rows *doltdb.Rows) error {
 		var p part
-		dest := []any{&p.kind, &p.of, textTo{&p.word}, textTo{&p.text}, timeTo{&p.at}, textTo{&p.by}}
+		dest := []any{&p.kind, &p.of, textTo{&p.word}, textTo{&p.text}, timeTo{&p.at}, textTo{&p.by}, textTo{&p.metadata}, textTo{&p.thread}}
 		for _, c := range cols {
 			dest = append(dest, c.into(&p.bead))
 		}
 		if err := rows.Scan(dest...); err != nil {
 			return err
 		}
-		if err := q.collect(textSize(&p.bead) + int64(len(p.text))); err != nil {
+		if err := q.collect(textSize(&p.bead) + int64(len(p.text)+len(p.metadata))); err != nil {
 			return err
 		}
 		if p.kind == rowBead {
@@ -171,12 +171,12 @@ func (q txn) details(ctx context.Context, ids []string, fields Fields, found map
 type part struct {
 	kind, of, word, text string
 	at                   time.Time
-	by                   string
+	by, metadata, thread string
 	bead                 town.Bead
 }
 
 func (d *Detail) take(p part) {
-	linked := Linked{Bead: p.bead, Type: town.DepType(p.word), LinkedAt: p.at, LinkedBy: p.by}
+	linked := Linked{Bead: p.bead, Type: town.DepType(p.word), LinkedAt: p.at, LinkedBy: p.by, LinkMetadata: p.metadata, Thread: p.thread}
 	linked.ID = p.text
 	switch p.kind {
 	case rowLabel:

@@ -3,6 +3,7 @@ package ledger
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"gastown/planes/doltdb/doltdbtest"
@@ -13,6 +14,9 @@ import (
 func TestMain(m *testing.M) {
 	if dir := os.Getenv("LEDGER_IMPORT"); dir != "" {
 		os.Exit(importFrom(dir, os.Stdin))
+	}
+	if dir := os.Getenv("LEDGER_MIGRATE"); dir != "" {
+		os.Exit(importFrom(dir, strings.NewReader("")))
 	}
 	os.Exit(doltdbtest.Main(m))
 }
@@ -47,7 +51,7 @@ func served(s *Store) bool {
 func second(t testing.TB, s *Store) *Store {
 	t.Helper()
 	opts := options(s.Dir())
-	other := &Store{db: s.db, actor: s.actor, now: s.now}
+	other := &Store{db: s.db, actor: s.actor, now: s.now, words: &wordsCache{}}
 	var err error
 	if served(s) {
 		if other, err = Open(t.Context(), opts, uuid); err != nil {

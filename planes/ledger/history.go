@@ -56,17 +56,13 @@ func (s *Store) Versions(ctx context.Context, id string, limit int) (all []Versi
 		}
 		cols := Fields(nil).columns()
 		for i := range all {
-			asOf, err := doltdb.AsOf(all[i].Commit)
-			if err != nil {
-				return err
-			}
 			err = q.each(ctx, func(rows *doltdb.Rows) error {
 				var dest []any
 				for _, c := range cols {
 					dest = append(dest, c.into(&all[i].Bead))
 				}
 				return rows.Scan(dest...)
-			}, "SELECT "+names("", cols)+" FROM issues"+asOf+" WHERE id = ?", id)
+			}, "SELECT "+names("", cols)+" FROM dolt_history_issues WHERE commit_hash = ? AND id = ?", all[i].Commit, id)
 			if err != nil {
 				return err
 			}

@@ -69,16 +69,34 @@ func TestCommentsOfOneIDInOneLine(t *testing.T) {
 	}
 }
 
-// What was imported is exported in a form that can be imported again.
+// A custom status stays what it is, and becomes one of this ledger's.
+func TestACustomStatusStays(t *testing.T) {
+	s, other := newLedger(t), newLedger(t)
+	line := strings.Replace(line0, `"open"`, `"in_review"`, 1) + "}"
+	r := imported(t, s, line, ImportOptions{})
+	if r.Created != 1 || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], `line 1: the status "in_review" is new here`) {
+		t.Errorf("%+v", r)
+	}
+	text := exported(t, s)
+	if r := imported(t, s, text, ImportOptions{}); r.Unchanged != 1 || len(r.Warnings) != 0 || !strings.Contains(text, `"status":"in_review"`) {
+		t.Errorf("%+v, %s", r, text)
+	}
+	if r := imported(t, other, text, ImportOptions{}); r.Created != 1 || exported(t, other) != text {
+		t.Errorf("%+v", r)
+	}
+}
+
+// What was imported is exported in a form that can be imported again, even where no
+// bead here may have its status.
 func TestOurExportOfAForeignBeadComesInAgain(t *testing.T) {
 	s := newLedger(t)
-	line := strings.Replace(line0, `"open"`, `"in_review"`, 1) + `,"closed_at":"2026-01-02T05:00:00Z"}`
+	line := strings.Replace(line0, `"open"`, `"In_Review"`, 1) + `,"closed_at":"2026-01-02T05:00:00Z"}`
 	r := imported(t, s, line, ImportOptions{})
-	if r.Created != 1 || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "line 1: gt-a") || !strings.Contains(r.Warnings[0], `"in_review"`) {
+	if r.Created != 1 || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "line 1: gt-a") || !strings.Contains(r.Warnings[0], `"In_Review"`) {
 		t.Errorf("%+v", r)
 	}
 	got, err := s.Get(t.Context(), []string{"gt-a"}, nil)
-	if err != nil || got[0].Status != town.StatusOpen || string(got[0].Extra["original_status"]) != `"in_review"` || got[0].Extra["previously_closed_at"] == nil {
+	if err != nil || got[0].Status != town.StatusOpen || string(got[0].Extra["original_status"]) != `"In_Review"` || got[0].Extra["previously_closed_at"] == nil {
 		t.Errorf("%+v, %v", got, err)
 	}
 	text := exported(t, s)

@@ -138,7 +138,7 @@ func TestAForeignExportComesInAndGoesOut(t *testing.T) {
 }
 
 // A dump of the public program's table has its columns: booleans as numbers,
-// JSON as text, nothing as null or an empty text. Dates may stand for times.
+// JSON as text, nothing as null or an empty text. A known one that is false is left out. Dates may stand for times.
 func TestADumpOfTheirTableComesInAsAnExport(t *testing.T) {
 	s := newLedger(t)
 	in := `{"acceptance_criteria":"","actor":"","agent_state":"","assignee":null,"await_id":"","close_reason":"","closed_at":null,` +
@@ -156,7 +156,7 @@ func TestADumpOfTheirTableComesInAsAnExport(t *testing.T) {
 		"_type": "issue", "id": "hq-1x0k", "title": "t", "description": "x", "status": "deferred", "priority": 2.0,
 		"issue_type": "task", "owner": "j@x", "created_at": "2026-03-04T23:08:26Z", "created_by": "dog",
 		"updated_at": "2026-03-05T07:08:26Z", "defer_until": "2099-01-01T00:00:00Z", "compaction_level": 0.0,
-		"crystallizes": false, "ephemeral": true, "pinned": false, "metadata": map[string]any{"k": []any{1.0}},
+		"crystallizes": false, "ephemeral": true, "metadata": map[string]any{"k": []any{1.0}},
 		"source_repo_path": "/src", "timeout": 90.0, "waiters": []any{"a"},
 	}
 	if diff := cmp.Diff(want, out); diff != "" {

@@ -20,6 +20,7 @@ type Store struct {
 	now         func() time.Time
 	fingerprint *fingerprint
 	caches      *Caches
+	words       *wordsCache
 	uncached    atomic.Int64 // answers that were too large for their cache
 	session     Session
 	borrowed    bool // a view: Close leaves the ledger open
@@ -55,7 +56,7 @@ func newStore(db *doltdb.Local, opts doltdb.Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Store{db: db, actor: opts.Actor, now: time.Now, fingerprint: f, session: Session{ReadOnly: opts.ReadOnly}}, nil
+	return &Store{db: db, actor: opts.Actor, now: time.Now, fingerprint: f, words: &wordsCache{}, session: Session{ReadOnly: opts.ReadOnly}}, nil
 }
 
 // Session says on whose behalf a Store is used, and what its reads may cost.
@@ -89,7 +90,7 @@ func (s *Store) As(session Session) *Store {
 		db: s.db.As(doltdb.Session{
 			Actor: session.Actor, Command: session.Command, Wait: session.Wait, Waiting: session.Waiting,
 		}),
-		actor: session.Actor, now: s.now, fingerprint: s.fingerprint, caches: s.caches, session: session, borrowed: true,
+		actor: session.Actor, now: s.now, fingerprint: s.fingerprint, caches: s.caches, words: s.words, session: session, borrowed: true,
 	}
 }
 

@@ -27,6 +27,9 @@ type wireBead struct {
 	DueAt      *wireTime     `json:"due_at,omitempty"`
 	DeferUntil *wireTime     `json:"defer_until,omitempty"`
 	Comments   []wireComment `json:"comments,omitempty"`
+	Ephemeral  wireFlag      `json:"ephemeral,omitempty"`
+	Template   wireFlag      `json:"is_template,omitempty"`
+	Pinned     wireFlag      `json:"pinned,omitempty"`
 }
 
 // wireComment is a comment whose id may be a number.
@@ -55,6 +58,12 @@ func parseLine(line []byte, keep bool) (town.Bead, error) {
 	}
 	b := w.Bead
 	b.DueAt, b.DeferUntil = w.DueAt.time(), w.DeferUntil.time()
+	b.Ephemeral, b.Template, b.Pinned = bool(w.Ephemeral), bool(w.Template), bool(w.Pinned)
+	if object, ok := objectOf(b.Metadata); ok {
+		b.Metadata = object
+	} else { // another program's, of another kind
+		b.Extra, b.Metadata = put(b.Extra, "metadata", b.Metadata), nil
+	}
 	for _, c := range w.Comments {
 		c.Comment.ID = strings.Trim(string(c.ID), `"`)
 		if c.Comment.ID == "null" {

@@ -37,6 +37,9 @@ var byUrgency = []Order{{Field: "priority"}, {Field: "created_at", Desc: true}}
 // cached.
 func (s *Store) List(ctx context.Context, f Filter, yield func(Item) error) error {
 	order, err := f.order(byUrgency...)
+	if err == nil {
+		f, err = s.known(ctx, f)
+	}
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,9 @@
 package ledger
 
 import (
+	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,6 +31,15 @@ type Patch struct {
 	DueAt              *time.Time     `json:"due_at"`      // the zero time: none
 	DeferUntil         *time.Time     `json:"defer_until"` // the zero time: none
 	ExternalRef        *string        `json:"external_ref"`
+	SpecID             *string        `json:"spec_id"`
+	Ephemeral          *bool          `json:"ephemeral"`
+	Template           *bool          `json:"is_template"`
+	Pinned             *bool          `json:"pinned"`
+	// Metadata replaces all metadata; {} is none. SetMetadata then gives keys a value,
+	// which is JSON, and UnsetMetadata removes keys.
+	Metadata      *json.RawMessage           `json:"metadata"`
+	SetMetadata   map[string]json.RawMessage `json:"set_metadata"`
+	UnsetMetadata []string                   `json:"unset_metadata"`
 	// Labels replaces all labels; the other two change some.
 	Labels       *[]string `json:"labels"`
 	AddLabels    []string  `json:"add_labels"`
@@ -61,6 +72,13 @@ func (p Patch) apply(b *town.Bead, parent string, r *rows) (drop, add *town.Depe
 	set(&b.Assignee, p.Assignee)
 	set(&b.Owner, p.Owner)
 	set(&b.ExternalRef, p.ExternalRef)
+	set(&b.SpecID, p.SpecID)
+	set(&b.Ephemeral, p.Ephemeral)
+	set(&b.Template, p.Template)
+	set(&b.Pinned, p.Pinned)
+	if err := p.describe(b); err != nil {
+		return nil, nil, err
+	}
 	if p.EstimatedMinutes != nil {
 		if b.EstimatedMinutes = p.EstimatedMinutes; *p.EstimatedMinutes < 0 {
 			b.EstimatedMinutes = nil
@@ -110,6 +128,36 @@ func (p Patch) move(b *town.Bead, r *rows) error {
 	if b.Status == town.StatusClosed {
 		set(&b.CloseReason, p.CloseReason)
 	}
+	return nil
+}
+
+// describe changes the metadata.
+func (p Patch) describe(b *town.Bead) error {
+	if p.Metadata != nil {
+		object, ok := objectOf(*p.Metadata)
+		if !ok {
+			return fmt.Errorf("%w: metadata is not a JSON object", town.ErrBadBead)
+		}
+		b.Metadata = object
+	}
+	if len(p.SetMetadata)+len(p.UnsetMetadata) == 0 {
+		return nil
+	}
+	all := map[string]json.RawMessage{}
+	if len(b.Metadata) > 0 {
+		if err := json.Unmarshal(b.Metadata, &all); err != nil {
+			return fmt.Errorf("%w: metadata: %w", town.ErrBadBead, err)
+		}
+	}
+	maps.Copy(all, p.SetMetadata)
+	for _, key := range p.UnsetMetadata {
+		delete(all, key)
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		return fmt.Errorf("%w: metadata: %w", town.ErrBadBead, err)
+	}
+	b.Metadata, _ = objectOf(text)
 	return nil
 }
 

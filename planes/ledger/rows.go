@@ -84,9 +84,9 @@ func (r *rows) store(ctx context.Context, q txn) error {
 			return writeRows(ctx, q, doltdb.Replace, "labels", "issue_id, label", r.labels, func(l [2]string) []any { return []any{l[0], l[1]} })
 		},
 		func() error {
-			return writeRows(ctx, q, doltdb.Replace, "dependencies", "issue_id, depends_on_id, type, created_at, created_by", r.links,
+			return writeRows(ctx, q, doltdb.Replace, "dependencies", "issue_id, depends_on_id, type, created_at, created_by, metadata, thread_id", r.links,
 				func(d town.Dependency) []any {
-					return []any{d.Bead, d.Target, string(d.Type), stamp(d.CreatedAt), d.CreatedBy}
+					return []any{d.Bead, d.Target, string(d.Type), stamp(d.CreatedAt), d.CreatedBy, textOrNull(d.Metadata), textOrNull(d.Thread)}
 				})
 		},
 		func() error {
@@ -105,6 +105,14 @@ func (r *rows) store(ctx context.Context, q txn) error {
 		}
 	}
 	return nil
+}
+
+// textOrNull is nil for an empty text.
+func textOrNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
 }
 
 func byID(list []*town.Bead) []*town.Bead {

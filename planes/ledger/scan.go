@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"time"
+
+	"gastown/town"
 )
 
 // The scanners below accept what either driver of the database returns for a
@@ -89,14 +91,36 @@ func (s optTimeTo) Scan(v any) error {
 	return nil
 }
 
-type extraTo struct{ p *map[string]json.RawMessage }
+type flagTo struct{ p *bool }
+
+func (s flagTo) Scan(v any) error {
+	var n int
+	err := (intTo{&n}).Scan(v)
+	*s.p = *s.p || n != 0
+	return err
+}
+
+type rawTo struct{ p *json.RawMessage }
+
+func (s rawTo) Scan(v any) error {
+	var text string
+	err := (textTo{&text}).Scan(v)
+	if text != "" {
+		*s.p = json.RawMessage(text)
+	}
+	return err
+}
+
+type extraTo struct{ b *town.Bead }
 
 func (s extraTo) Scan(v any) error {
 	var text string
 	if err := (textTo{&text}).Scan(v); err != nil || text == "" {
 		return err
 	}
-	return json.Unmarshal([]byte(text), s.p)
+	err := json.Unmarshal([]byte(text), &s.b.Extra)
+	promote(s.b)
+	return err
 }
 
 // labelsTo scans a JSON array of strings, which is how the database aggregates

@@ -79,4 +79,30 @@ var migrations = []doltdb.Migration{
 	{Name: "urgency", Statements: []string{
 		"CREATE INDEX idx_urgency ON issues(status, priority, created_at, id, issue_type, defer_until)",
 	}},
+	// Columns that are NULL in most rows, so that no row is rewritten for them. What an
+	// import brought before is in extra, and stays there until the bead is written again;
+	// see promote.go. Only what idx_urgency needs is copied.
+	{Name: "meaning", Statements: []string{
+		"ALTER TABLE issues ADD COLUMN spec_id VARCHAR(1024)",
+		"ALTER TABLE issues ADD COLUMN metadata TEXT(1048576)",
+		"ALTER TABLE issues ADD COLUMN ephemeral TINYINT",
+		"ALTER TABLE issues ADD COLUMN is_template TINYINT",
+		"ALTER TABLE issues ADD COLUMN pinned TINYINT",
+		"DROP INDEX idx_urgency ON issues",
+		`UPDATE issues SET
+	ephemeral = IF(JSON_UNQUOTE(JSON_EXTRACT(extra, '$.ephemeral')) = 'true', 1, NULL),
+	is_template = IF(JSON_UNQUOTE(JSON_EXTRACT(extra, '$.is_template')) = 'true', 1, NULL),
+	pinned = IF(JSON_UNQUOTE(JSON_EXTRACT(extra, '$.pinned')) = 'true', 1, NULL)
+	WHERE extra LIKE '%"ephemeral":true%' OR extra LIKE '%"is_template":true%' OR extra LIKE '%"pinned":true%'`,
+		"CREATE INDEX idx_urgency ON issues(status, priority, created_at, id, issue_type, defer_until, ephemeral, is_template, pinned)",
+		"ALTER TABLE dependencies ADD COLUMN metadata TEXT(65536)",
+		"ALTER TABLE dependencies ADD COLUMN thread_id VARCHAR(255)",
+		"CREATE TABLE settings (name VARCHAR(255) PRIMARY KEY, value TEXT(65536) NOT NULL)",
+		`CREATE TABLE memories (
+	name VARCHAR(255) PRIMARY KEY,
+	text TEXT(1048576) NOT NULL,
+	author VARCHAR(255) NOT NULL,
+	created_at DATETIME(6) NOT NULL,
+	updated_at DATETIME(6) NOT NULL)`,
+	}},
 }

@@ -14,8 +14,11 @@ const (
 	originalStatus   = "original_status"
 )
 
+// noMetadata is what the public program writes for a link without metadata.
+const noMetadata = "{}"
+
 // tidy completes what an export leaves out, and sorts the lists. It returns the
-// status if this program does not know it; the bead is open then.
+// status if no bead here may have it; the bead is open then.
 func tidy(b *town.Bead) (unknown string) {
 	b.Status, b.Type = or(b.Status, town.StatusOpen), or(b.Type, town.TypeTask)
 	unknown = adoptStatus(b)
@@ -32,6 +35,9 @@ func tidy(b *town.Bead) (unknown string) {
 	for i := range b.Dependencies {
 		d := &b.Dependencies[i]
 		d.Bead, d.Type, d.CreatedAt = b.ID, or(d.Type, town.DepBlocks), orTime(d.CreatedAt, b.CreatedAt)
+		if d.Metadata == noMetadata {
+			d.Metadata = ""
+		}
 	}
 	at := &rows{at: b.UpdatedAt, actor: or(b.CreatedBy, "unknown")}
 	for i := range b.Comments {
@@ -50,7 +56,7 @@ func tidy(b *town.Bead) (unknown string) {
 // maxStatus is the length limit of a status that only another program knows.
 const maxStatus = 64
 
-// adoptStatus opens a bead whose status only another program knows, and stores
+// adoptStatus opens a bead whose status may not be a custom one here, and stores
 // that status among the fields that are exported again.
 func adoptStatus(b *town.Bead) (unknown string) {
 	word := string(b.Status)
@@ -60,7 +66,7 @@ func adoptStatus(b *town.Bead) (unknown string) {
 	if slices.Contains(town.Statuses, b.Status) || len(word) > maxStatus || strings.ContainsFunc(word, strange) {
 		return "" // what is no word at all is refused later
 	}
-	if s, err := town.ParseStatus(word); err == nil {
+	if s, err := town.StatusWord(word); err == nil && (s == b.Status || slices.Contains(town.Statuses, s)) {
 		b.Status = s
 		return ""
 	}

@@ -84,6 +84,12 @@ func (s *Store) Delete(ctx context.Context, ids []string, reason string) error {
 	return s.withNearest(ctx, err)
 }
 
+// restoreExtra gives the bead the fields that JSON keeps beside it.
+func (b *buried) restoreExtra() {
+	b.Bead.Extra = b.Extra
+	promote(&b.Bead)
+}
+
 func bury(d *Detail) buried {
 	b := buried{Bead: d.Bead, Extra: d.Extra}
 	b.Bead.Dependencies = links(d.ID, d.Dependencies, false)
@@ -95,7 +101,7 @@ func bury(d *Detail) buried {
 func links(id string, list []Linked, up bool) []town.Dependency {
 	var all []town.Dependency
 	for _, l := range list {
-		d := town.Dependency{Bead: id, Target: l.ID, Type: l.Type, CreatedAt: l.LinkedAt, CreatedBy: l.LinkedBy}
+		d := town.Dependency{Bead: id, Target: l.ID, Type: l.Type, CreatedAt: l.LinkedAt, CreatedBy: l.LinkedBy, Metadata: l.LinkMetadata, Thread: l.Thread}
 		if up {
 			d.Bead, d.Target = l.ID, id
 		}
@@ -149,7 +155,7 @@ func (s *Store) Restore(ctx context.Context, ids []string) error {
 		}
 		for _, id := range ids {
 			b := graves[id]
-			b.Bead.Extra = b.Extra
+			b.restoreExtra()
 			all := slices.Concat(b.Dependencies, b.Dependents)
 			b.Bead.Dependencies = slices.DeleteFunc(all, func(d town.Dependency) bool {
 				return !live[d.Bead] || !live[d.Target] && b.Bead.ID != d.Bead

@@ -133,8 +133,16 @@ func (e *editing) load(ctx context.Context, q txn, patches []Patch) error {
 // every patch that cannot be applied, including those that close cycles.
 func (e *editing) applyAll(ctx context.Context, q txn, patches []Patch) error {
 	var bad batch
+	var odd wordCheck
 	for i, p := range patches {
-		bad.add(i, p.Line, p.ID, e.apply(i, p))
+		fault, err := odd.checkPatch(ctx, q, p)
+		if err != nil {
+			return err
+		}
+		if fault == nil {
+			fault = e.apply(i, p)
+		}
+		bad.add(i, p.Line, p.ID, fault)
 	}
 	gone := e.relink()
 	found, err := q.cycles(ctx, e.links, gone)

@@ -15,14 +15,14 @@ var inUrgency = []string{"id", "status", "priority", "created_at", "issue_type",
 // idx_urgency alone. That index holds only the columns that such lists are
 // chosen and ordered by, which is a tenth of the pages. The engine uses the
 // index of which it can bound the most columns, so both the status and the
-// priority are bounded: the status by a list of all statuses if need be,
+// priority are bounded: the status by a list of all statuses if need be (see known),
 // because the engine uses no range for it, and the priority by all integers,
 // because other programs may use more than ours. A filter on columns that are
 // not in the index stays as it is.
 func (f Filter) urgent() Filter {
 	others := len(f.IDs) + len(f.Assignees) + len(f.Owners) + len(f.CreatedBy) + len(f.Labels) + len(f.AnyLabels) + len(f.NotLabels)
 	others += len(f.All) + len(f.Any) + len(f.None)
-	if !f.Cacheable() || others > 0 || !f.Details.empty() || f.Parent+f.Text != "" || f.Overdue || f.Updated != (Span{}) || f.Closed != (Span{}) || f.Due != (Span{}) {
+	if !f.Cacheable() || others > 0 || !f.Details.empty() || f.describes() || f.Parent+f.Text != "" || f.Overdue || f.Updated != (Span{}) || f.Closed != (Span{}) || f.Due != (Span{}) {
 		return f
 	}
 	for _, o := range f.Sort {
@@ -32,7 +32,7 @@ func (f Filter) urgent() Filter {
 	}
 	statuses := f.Statuses
 	if len(statuses) == 0 {
-		statuses = town.Statuses
+		statuses = f.every
 	}
 	statuses = slices.DeleteFunc(slices.Clone(statuses), func(s town.Status) bool { return slices.Contains(f.Not, s) })
 	if len(statuses) == 0 {

@@ -112,7 +112,7 @@ func TestReadyShortIsPartOfWhole(t *testing.T) {
 			}
 			for kind, list := range links {
 				for _, l := range list {
-					_, err := tx.Exec(r.Context(), "INSERT INTO dependencies VALUES (?, ?, ?, NOW(), 'ada')",
+					_, err := tx.Exec(r.Context(), "INSERT INTO dependencies VALUES (?, ?, ?, NOW(), 'ada', NULL, NULL)",
 						fmt.Sprintf("gt-b%03d", l[0]), fmt.Sprintf("gt-b%03d", l[1]), string(kind))
 					if err != nil {
 						return err
@@ -158,9 +158,13 @@ func TestShortListsAreChosenByTheirIndex(t *testing.T) {
 		if !c.sorted {
 			order = " ORDER BY i.status, i.priority, i.created_at, i.id"
 		}
-		w := c.filter.urgent().conditions(s.moment())
+		f, err := s.known(t.Context(), c.filter)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w := f.urgent().conditions(s.moment())
 		plan := ""
-		err := s.read(t.Context(), func(q txn) error {
+		err = s.read(t.Context(), func(q txn) error {
 			return q.each(t.Context(), func(rows *doltdb.Rows) error {
 				var line string
 				err := rows.Scan(&line)

@@ -3,14 +3,11 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"gastown/planes/doltdb"
-	"gastown/planes/doltdb/doltdbtest"
 	"gastown/town"
 )
 
@@ -36,7 +33,7 @@ func TestShortListsHoldForeignRows(t *testing.T) {
 		for _, q := range []string{
 			"UPDATE issues SET priority = -3 WHERE id = 'gt-b001'",
 			"UPDATE issues SET priority = 2147483647, issue_type = '' WHERE id = 'gt-b002'",
-			"INSERT INTO dependencies VALUES ('gt-b003', '" + far + "', 'parent-child', NOW(), 'ada')",
+			"INSERT INTO dependencies VALUES ('gt-b003', '" + far + "', 'parent-child', NOW(), 'ada', NULL, NULL)",
 		} {
 			if _, err := tx.Exec(t.Context(), q); err != nil {
 				return err
@@ -80,35 +77,15 @@ func TestShortListsHoldForeignRows(t *testing.T) {
 // A ledger from before the index is migrated with its rows, also through a
 // server.
 func TestLedgerOfBeforeUrgency(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "data", "ledger")
-	db, err := doltdb.CreateStore(t.Context(), options(dir), uuid, migrations[:len(migrations)-1])
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := newStore(db, options(dir))
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	var want []string
+	var want, rows []string
 	for i := range 9 {
-		id := fmt.Sprintf("gt-%d", i)
-		b := town.Bead{ID: id, Title: "bead", Status: town.StatusOpen, Type: town.TypeTask, CreatedAt: at.Add(time.Duration(i)), CreatedBy: "ada"}
-		if _, err := s.Import(t.Context(), strings.NewReader(string(lines(t, []town.Bead{b}))), ImportOptions{}); err != nil {
-			t.Fatal(err)
-		}
-		want = append(want, id)
+		want = append(want, fmt.Sprintf("gt-%d", i))
+		rows = append(rows, oldBead(want[i], ""))
 	}
-	if got := readyIDs(t, s, Filter{Limit: 9}); !slices.Equal(got, want) {
-		t.Errorf("before: %v", got)
-	}
-	if !doltdbtest.Serve(t, dir, s.Close) {
-		if err := s.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
+	dir := before(t, "urgency", rows...)
 	for range 2 {
-		if s, err = Open(context.Background(), options(dir), uuid); err != nil {
+		s, err := Open(context.Background(), options(dir), uuid)
+		if err != nil {
 			t.Fatal(err)
 		}
 		if got := readyIDs(t, s, Filter{Limit: 9}); !slices.Equal(got, want) {

@@ -153,12 +153,12 @@ func (o *createOptions) bead() (n ledger.NewBead, err error) {
 		return n, fmt.Errorf("%w: a bead has a title: bd create TITLE", town.ErrUsage)
 	}
 	if o.kind != "" {
-		if n.Type, err = town.ParseBeadType(o.kind); err != nil {
+		if n.Type, err = town.TypeWord(o.kind); err != nil {
 			return n, err
 		}
 	}
 	if o.status != "" {
-		if n.Status, err = town.ParseStatus(o.status); err != nil {
+		if n.Status, err = town.StatusWord(o.status); err != nil {
 			return n, err
 		}
 	}

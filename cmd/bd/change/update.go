@@ -155,8 +155,8 @@ func (o *updateOptions) patch() (p ledger.Patch, any bool, err error) {
 		p.Labels = &all
 	}
 	var errs []error
-	p.Status = flags.Parsed(o.status, town.ParseStatus, &errs)
-	p.Type = flags.Parsed(o.kind, town.ParseBeadType, &errs)
+	p.Status = flags.Parsed(o.status, town.StatusWord, &errs)
+	p.Type = flags.Parsed(o.kind, town.TypeWord, &errs)
 	p.Priority = flags.Parsed(o.priority, town.ParsePriority, &errs)
 	p.EstimatedMinutes = flags.Parsed(o.estimate, flags.Minutes, &errs)
 	date := func(name string) func(string) (time.Time, error) {

@@ -85,7 +85,7 @@ func (o *treeOptions) run(ctx context.Context) error {
 	})
 	if err == nil && o.status != "" {
 		var status town.Status
-		if status, err = town.ParseStatus(o.status); err == nil {
+		if status, err = town.StatusWord(o.status); err == nil {
 			above, below = leadingTo(above, status), leadingTo(below, status)
 		}
 	}

@@ -48,8 +48,8 @@ func (f *Filters) Build(now time.Time, unclosed bool) (ledger.Filter, error) {
 	}
 	var errs []error
 	f.buildStatuses(&out, &errs)
-	out.Types = parseEach(f.types, town.ParseBeadType, &errs)
-	out.NotTypes = parseEach(f.notTypes, town.ParseBeadType, &errs)
+	out.Types = parseEach(f.types, town.TypeWord, &errs)
+	out.NotTypes = parseEach(f.notTypes, town.TypeWord, &errs)
 	f.buildPriorities(&out, &errs)
 	for _, name := range Split(f.assignees) {
 		if strings.EqualFold(name, "none") {
@@ -106,7 +106,7 @@ func (f *Filters) buildStatuses(out *ledger.Filter, errs *[]error) {
 		}
 		named = append(named, word)
 	}
-	if list := parseEach(named, town.ParseStatus, errs); !every {
+	if list := parseEach(named, town.StatusWord, errs); !every {
 		out.Statuses = list
 	}
 }

@@ -55,7 +55,7 @@ func checkFilter(ctx context.Context, t rapid.TB, store *ledger.Store, flags ...
 		}
 	}
 	for _, s := range append(got.Statuses, got.Not...) {
-		if _, err := town.ParseStatus(string(s)); err != nil {
+		if _, err := town.StatusWord(string(s)); err != nil {
 			t.Error(err)
 		}
 	}

@@ -25,12 +25,12 @@ const none = "none"
 // fields are what can be compared, by name.
 var fields = map[string]func(condition) (ledger.Filter, error){
 	"status": equal(func(v string) (f ledger.Filter, err error) {
-		s, err := town.ParseStatus(v)
+		s, err := town.StatusWord(v)
 		f.Statuses = []town.Status{s}
 		return f, err
 	}),
 	"type": equal(func(v string) (f ledger.Filter, err error) {
-		t, err := town.ParseBeadType(v)
+		t, err := town.TypeWord(v)
 		f.Types = []town.BeadType{t}
 		return f, err
 	}),

@@ -37,6 +37,7 @@ type Reader interface {
 	Ready(ctx context.Context, f ledger.Filter, yield func(ledger.Item) error) error
 	Blocked(ctx context.Context, f ledger.Filter) ([]ledger.Waiting, error)
 	Stats(ctx context.Context) (ledger.Stats, error)
+	CheckWords(ctx context.Context, f ledger.Filter) error
 }
 
 // Read is Use for commands that only read. To those who measure it also says

@@ -104,8 +104,12 @@ func (l *Ledger) resolveEach(ctx context.Context, refs []string) (full map[strin
 }
 
 // FullFilter returns a filter with the full ids of the beads and of the parents that
-// it and its parts name. One that is no bead is an error, not an empty list.
+// it and its parts name. One that is no bead is an error, not an empty list, and so is a
+// status or type that the ledger does not know.
 func FullFilter(ctx context.Context, r Reader, f ledger.Filter) (ledger.Filter, error) {
+	if err := r.CheckWords(ctx, f); err != nil {
+		return f, err
+	}
 	var refs []string
 	f = replaceRefs(f, func(ref string) string {
 		refs = append(refs, ref)
