@@ -36,9 +36,9 @@ const (
 	// copyAttempts is how often a copy is made anew because the database was changed
 	// meanwhile.
 	copyAttempts = 5
-	// copyWait is how long a copy waits for a writer. It is made without the lock
-	// after that.
-	copyWait = 2 * time.Second
+	// copyWait is how long a copy waits for a writer. After that it is made without the
+	// lock: a journal that grows meanwhile is read up to its last whole record.
+	copyWait = 200 * time.Millisecond
 )
 
 // obstacles are the failures that keep a reader from opening a database for writing.
@@ -47,6 +47,16 @@ var obstacles = []syscall.Errno{syscall.EROFS, syscall.EACCES, syscall.EPERM, sy
 // Obstructed reports whether an error says that nothing can be written.
 func Obstructed(err error) bool {
 	return slices.ContainsFunc(obstacles, func(kind syscall.Errno) bool { return errors.Is(err, kind) })
+}
+
+// Obstacle is the failure among obstacles that an error is about, or the error itself.
+func Obstacle(err error) error {
+	for _, kind := range obstacles {
+		if errors.Is(err, kind) {
+			return kind
+		}
+	}
+	return err
 }
 
 // openForReading is openHere for a caller that writes nothing.
@@ -73,11 +83,27 @@ func (o Options) writable() bool {
 	return true
 }
 
+// readable fails when a file of the database cannot be read.
+func (o Options) readable() error {
+	return filepath.WalkDir(filepath.Join(o.Dir, engine.StoreDir), func(path string, e fs.DirEntry, err error) error {
+		if err == nil && !leftOut(e) && unix.Access(path, unix.R_OK) != nil {
+			err = &fs.PathError{Op: "read", Path: path, Err: fs.ErrPermission}
+		}
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil // replaced meanwhile
+		}
+		return err
+	})
+}
+
 // openCopy opens a copy of the database, which is removed when it is closed.
 func openCopy(ctx context.Context, opts Options) (_ *Local, err error) {
 	op := "read the " + opts.name() + " database"
+	if err := opts.readable(); err != nil {
+		return nil, town.Fail(op, "let this user read it: ls -l "+filepath.Join(opts.Dir, engine.StoreDir), "%w", err)
+	}
 	quick := opts
-	quick.Wait = min(opts.Wait, copyWait)
+	quick.Wait, quick.Waiting = min(opts.Wait, copyWait), nil
 	if lock, err := lockFile(ctx, quick, opts.Dir+wire.LockSuffix, true, nil); err == nil {
 		defer func() { _ = lock.Release() }() // what was read is not affected
 	} else if ctx.Err() != nil {
@@ -96,7 +122,7 @@ func openCopy(ctx context.Context, opts Options) (_ *Local, err error) {
 			}
 		}
 	}
-	return nil, town.Fail(op, "name a directory that may be written with TMPDIR, and see that this user may read "+opts.Dir,
+	return nil, town.Fail(op, "name a directory that may be written and has room with TMPDIR",
 		"it cannot be opened where it is, and no copy could be made: %w", failed)
 }
 

@@ -25,6 +25,7 @@
 package layout
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -140,6 +141,12 @@ func (t Town) ControlSocket() string { return t.join(".gt", "deacon", "control.s
 // Tmux is the socket of the Town's own tmux server.
 func (t Town) Tmux() string { return t.join(".gt", "tmux.sock") }
 
+// Unreadable is the error for a directory that this user may not read, so that nobody
+// knows whether it is a Town.
+func Unreadable(dir string) error {
+	return town.Fail("use the Town "+dir, "let this user read it, or use another: ls -ld "+dir, "%w", os.ErrPermission)
+}
+
 // Find returns the Town at or above dir, an absolute path. It reports
 // town.ErrUsage when there is none.
 func Find(dir string) (Town, error) {
@@ -147,13 +154,21 @@ func Find(dir string) (Town, error) {
 		return Town{}, fmt.Errorf("find a Town: %q is not an absolute path", town.Clip(dir, 200))
 	}
 	dir = filepath.Clean(dir)
+	var denied error
 	for d := dir; ; d = filepath.Dir(d) {
 		t := Town{Root: d}
-		if _, err := os.Stat(t.Config()); err == nil {
+		_, err := os.Stat(t.Config())
+		if err == nil {
 			_ = t.Link() // what needs the link says that it is missing
 			return t, nil
 		}
+		if denied == nil && errors.Is(err, os.ErrPermission) {
+			denied = Unreadable(d)
+		}
 		if d == filepath.Dir(d) {
+			if denied != nil {
+				return Town{}, denied
+			}
 			return Town{}, town.Fail("find a Town at or above "+dir,
 				"name it with --town DIR or GT_ROOT, or make one: gt install DIR",
 				"%w: no config/town.yaml here or in any parent directory", town.ErrUsage)

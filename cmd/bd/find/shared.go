@@ -31,7 +31,7 @@ func otherTown(call *shell.Call) (name string, ok bool) {
 	if !call.NamesTown() || town.CheckName(strings.ToLower(call.Town)) != nil {
 		return "", false
 	}
-	if _, err := call.FindTown(); err == nil {
+	if _, err := call.FindTown(); !errors.Is(err, town.ErrUsage) {
 		return "", false
 	}
 	return call.Town, true

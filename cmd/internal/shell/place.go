@@ -29,6 +29,9 @@ func FindTown(dir, named string) (layout.Town, error) {
 	}
 	t := layout.Town{Root: Abs(dir, named)}
 	if _, err := os.Stat(t.Config()); err != nil {
+		if errors.Is(err, os.ErrPermission) {
+			return t, layout.Unreadable(t.Root)
+		}
 		if !errors.Is(err, os.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
 			return t, err
 		}

@@ -64,6 +64,9 @@ func use(ctx context.Context, call *shell.Call, note func(*Ledger) string, work 
 	defer n.stop()
 	s, release, err := h.Ledger(ctx, n.tell)
 	if err != nil {
+		if !h.ReadOnly && doltdb.Obstructed(err) {
+			err = unwritable(h.Layout.Root, err)
+		}
 		return err
 	}
 	defer func() { err = errors.Join(err, release()) }()
@@ -114,8 +117,13 @@ func Enter(ctx context.Context, call *shell.Call, dir string) (h *host.Host, lea
 	case h.ReadOnly: // a reader that can write no lock disturbs nobody
 		return h, func() error { return nil }, nil
 	}
-	return nil, nil, town.Fail("change the ledger of "+town.Clip(t.Root, 200),
-		"reading works, with bd list and bd show; to change it, let this user write there, or make room", "%w", shell.Cause(err))
+	return nil, nil, unwritable(t.Root, err)
+}
+
+// unwritable is the error for a ledger that cannot be changed where it is.
+func unwritable(root string, err error) error {
+	return town.Fail("change the ledger of "+town.Clip(root, 200),
+		"see that this user may write there and that the disk has room; reading works meanwhile: bd list, bd show ID", "%w", doltdb.Obstacle(err))
 }
 
 // Rig is the name of the directory below the Town's root that the call's working
