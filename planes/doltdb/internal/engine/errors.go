@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -55,7 +57,7 @@ func Contain(err *error) {
 		return
 	}
 	logrus.StandardLogger().WithField("stack", string(debug.Stack())).Debug("the database engine panicked")
-	*err = fmt.Errorf("the database engine stopped unexpectedly: %s", town.Clip(fmt.Sprint(p), 300))
+	*err = fmt.Errorf("the database engine stopped unexpectedly: %s", panicText(p))
 }
 
 // Recovered is deferred around direct calls of the engine. It turns a panic into
@@ -63,6 +65,26 @@ func Contain(err *error) {
 func Recovered(op string, err *error) {
 	if p := recover(); p != nil {
 		*err = town.Fail(op, "nothing was changed; report it together with the command",
-			"the database engine stopped unexpectedly: %s", town.Clip(fmt.Sprint(p), 300))
+			"the database engine stopped unexpectedly: %s", panicText(p))
 	}
+}
+
+// panicText is a panic's value with the place in the engine where it began, for
+// reports of the fault. Call it in the deferred function that recovered.
+func panicText(value any) string {
+	text := town.Clip(fmt.Sprint(value), 300)
+	pcs := make([]uintptr, 32)
+	frames := runtime.CallersFrames(pcs[:runtime.Callers(1, pcs)])
+	panicking := false
+	for more := true; more; {
+		var f runtime.Frame
+		f, more = frames.Next()
+		switch inRuntime := strings.HasPrefix(f.Function, "runtime."); {
+		case inRuntime:
+			panicking = true
+		case panicking:
+			return fmt.Sprintf("%s (%s:%d)", text, path.Base(f.File), f.Line)
+		}
+	}
+	return text
 }

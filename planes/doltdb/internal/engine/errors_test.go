@@ -2,6 +2,7 @@ package engine
 
 import (
 	"errors"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -17,5 +18,25 @@ func TestClassify(t *testing.T) {
 	plain := errors.New("plain")
 	if err := Classify(plain); err != plain || IsDiskError(err) {
 		t.Error(err)
+	}
+}
+
+// The error of a panic names the line where it began, not where it was caught.
+func TestPanicNamesItsPlace(t *testing.T) {
+	call := func() (err error) {
+		defer Contain(&err)
+		var none *struct{ n int }
+		none.n++
+		return nil
+	}
+	if err := call(); err == nil || !strings.Contains(err.Error(), "nil pointer dereference (errors_test.go:") {
+		t.Errorf("%v", err)
+	}
+	direct := func() (err error) {
+		defer Recovered("read", &err)
+		panic("broken")
+	}
+	if err := direct(); err == nil || !strings.Contains(err.Error(), "broken (errors_test.go:") {
+		t.Errorf("%v", err)
 	}
 }
