@@ -27,6 +27,30 @@ func BenchmarkScan(b *testing.B) {
 	}
 }
 
+// BenchmarkScanRecord searches the text of a record in which nearly every word of a
+// rule occurs, whole and before something is cut out of it.
+func BenchmarkScanRecord(b *testing.B) {
+	s, err := NewScanner()
+	if err != nil {
+		b.Fatal(err)
+	}
+	raw := make([]byte, 768<<10)
+	rand.New(rand.NewSource(1)).Read(raw)
+	text := base64.StdEncoding.EncodeToString(raw)
+	b.Run("whole", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		for b.Loop() {
+			s.Scan(map[string]string{"notes": text})
+		}
+	})
+	b.Run("cut", func(b *testing.B) {
+		b.SetBytes(int64(len(text)))
+		for b.Loop() {
+			s.ScanCut("notes", text, [][2]int{{0, 10}})
+		}
+	})
+}
+
 // BenchmarkScanRandom searches a text in which nearly every word of a rule occurs.
 func BenchmarkScanRandom(b *testing.B) {
 	s, err := NewScanner()

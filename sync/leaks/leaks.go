@@ -7,6 +7,7 @@ package leaks
 import (
 	"cmp"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -29,7 +30,9 @@ var ownRules = []struct {
 	words   []string
 	pattern *regexp.Regexp
 }{
-	{"private-key-block", []string{"private key"}, regexp.MustCompile(`-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----`)},
+	// The whole block, where it has an end: it is longer than the library is shown at once.
+	{"private-key-block", []string{"private key"}, regexp.MustCompile(
+		`-----BEGIN [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----(([^-]|-{1,4}[^-])*-----END [A-Z0-9 ]*PRIVATE KEY( BLOCK)?-----)?`)},
 	{"url-with-password", []string{"://"}, regexp.MustCompile(`(?i)\b[a-z][a-z0-9+.-]*://[^\s:/?#@]*:(?P<secret>[^\s/?#@]+)@[^\s/]`)},
 	{"dsn-with-password", []string{"@tcp", "@unix", "@udp"}, regexp.MustCompile(`(?i)\b[\w.-]+:(?P<secret>[^\s@]+)@(tcp|unix|udp)\d?\(`)},
 	{"quoted-password", []string{"pass", "pwd", "secret", "token", "key", "credential"}, regexp.MustCompile(
@@ -82,20 +85,11 @@ type Finding struct {
 
 // Scan searches values, which are given by the name of their field.
 func (s *Scanner) Scan(values map[string]string) []Finding {
-	var found []Finding
+	found := map[Finding]bool{}
 	for name, value := range values {
-		lower := strings.ToLower(value)
-		for _, own := range ownRules {
-			if hasAny(lower, own.words) && own.pattern.MatchString(value) {
-				found = append(found, Finding{name, own.name})
-			}
-		}
-		for _, f := range s.detector.DetectString(value) {
-			found = append(found, Finding{name, f.RuleID})
-		}
+		s.search(value, func(h hit) { found[Finding{name, h.rule}] = true })
 	}
-	slices.SortFunc(found, Compare)
-	return slices.Compact(found)
+	return slices.SortedFunc(maps.Keys(found), Compare)
 }
 
 func hasAny(lower string, words []string) bool {
@@ -111,32 +105,38 @@ func Compare(a, b Finding) int {
 // secrets that are not wholly inside one range. A part of a secret that is left
 // over would no longer look like a secret. The ranges are in order and do not
 // overlap. A secret that shows only after decoding counts as outside.
-func (s *Scanner) ScanCut(field, text string, cut [][2]int) (found []Finding) {
+func (s *Scanner) ScanCut(field, text string, cut [][2]int) []Finding {
 	inside := func(from, to int) bool {
-		return slices.ContainsFunc(cut, func(r [2]int) bool { return r[0] <= from && to <= r[1] })
+		n, _ := slices.BinarySearchFunc(cut, from+1, func(r [2]int, at int) int { return cmp.Compare(r[0], at) })
+		return n > 0 && to <= cut[n-1][1] // the last range that does not begin after from
 	}
-	for _, own := range ownRules {
-		group := 2 * max(0, own.pattern.SubexpIndex("secret"))
-		for _, at := range own.pattern.FindAllStringSubmatchIndex(text, -1) {
-			if !inside(at[group], at[group+1]) {
-				found = append(found, Finding{field, own.name})
+	found, seen := map[Finding]bool{}, map[string]bool{}
+	s.search(text, func(h hit) {
+		f := Finding{field, h.rule}
+		switch {
+		case found[f] || h.own && inside(h.from, h.to):
+		case h.own || h.decoded:
+			found[f] = true
+		case !seen[h.secret]:
+			// Wherever else it stands it must not stay either.
+			if seen[h.secret] = true; !everywhere(text, h.secret, inside) {
+				found[f] = true
 			}
 		}
-	}
-	for _, f := range s.detector.DetectString(text) {
-		seen := f.Secret != "" && strings.Contains(text, f.Secret)
-		for from := 0; seen && from < len(text); from++ {
-			at := strings.Index(text[from:], f.Secret)
-			if at < 0 {
-				break
-			}
-			from += at
-			seen = inside(from, from+len(f.Secret))
+	})
+	return slices.SortedFunc(maps.Keys(found), Compare)
+}
+
+// everywhere reports whether all places of a secret within a text are good.
+func everywhere(text, secret string, good func(from, to int) bool) bool {
+	for from := 0; from < len(text); from++ {
+		at := strings.Index(text[from:], secret)
+		if at < 0 {
+			break
 		}
-		if !seen {
-			found = append(found, Finding{field, f.RuleID})
+		if from += at; !good(from, from+len(secret)) {
+			return false
 		}
 	}
-	slices.SortFunc(found, Compare)
-	return slices.Compact(found)
+	return true
 }

@@ -147,3 +147,59 @@ func TestWindowsCover(t *testing.T) {
 		}
 	}
 }
+
+// A secret in a long value is found wherever windows begin, and a cut hides it only
+// where it takes all of it.
+func TestLongValues(t *testing.T) {
+	s, err := NewScanner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const secret = "AKIAQYLPMN5HFIQR7XYA"
+	filler := strings.Repeat("Read the queue, take the oldest bead. ", 3*windowSize/38)
+	for at := 0; at < len(filler); at += 997 {
+		text := filler[:at] + " " + secret + " " + filler[at:]
+		if found := s.Scan(map[string]string{"notes": text}); len(found) != 1 || found[0].Field != "notes" {
+			t.Fatalf("a secret after %d bytes: %v", at, found)
+		}
+		whole, part := [][2]int{{0, 1}, {at + 1, at + 1 + len(secret)}, {len(text) - 1, len(text)}}, [][2]int{{0, 1}, {at + 1, at + 10}}
+		if found := s.ScanCut("notes", text, whole); len(found) != 0 {
+			t.Fatalf("cut out whole after %d bytes: %v", at, found)
+		}
+		if found := s.ScanCut("notes", text, part); len(found) != 1 {
+			t.Fatalf("cut out in part after %d bytes: %v", at, found)
+		}
+		// The same secret stands once more, and there it is not cut out.
+		if found := s.ScanCut("notes", text+" "+secret+" ", whole); len(found) != 1 {
+			t.Fatalf("cut out once of twice, after %d bytes: %v", at, found)
+		}
+	}
+}
+
+// The body of a private key is longer than a window, and its header alone cut out
+// leaves it.
+func TestPrivateKeyOfManyLines(t *testing.T) {
+	s, err := NewScanner()
+	if err != nil {
+		t.Fatal(err)
+	}
+	block := "-----BEGIN RSA PRIVATE KEY-----\n" // the parts are joined so that this file holds no key
+	header := len(block)
+	block += strings.Repeat("MIIEpAIBAAKCAQEAx7Tq1bWk9Zr2hQm5dYp8sGfLcXn4uVj0\n", 2*windowSize/49) + "-----END RSA " + "PRIVATE KEY-----\n"
+	text := "before\n" + block + "after\n"
+	for name, c := range map[string]struct {
+		cut  [][2]int
+		want bool
+	}{
+		"nothing": {nil, true}, "the header": {[][2]int{{7, 7 + header}}, true}, "all": {[][2]int{{7, 7 + len(block)}}, false},
+	} {
+		if found := s.ScanCut("notes", text, c.cut); (len(found) > 0) != c.want {
+			t.Errorf("%s is cut out: %v", name, found)
+		}
+	}
+	other := strings.Replace(text, "MIIEpAIB", "MIIEpQIB", 1)
+	a, b := s.ScanDocument(text), s.ScanDocument(other)
+	if len(a) == 0 || len(b) == 0 || a[0].Mark == b[0].Mark {
+		t.Errorf("two keys have one mark: %+v %+v", a, b)
+	}
+}
