@@ -24,6 +24,9 @@ type Options struct {
 	// second, from another goroutine and possibly when the wait has just ended. May
 	// be nil.
 	Waiting func(what string)
+	// Checked is called now and then while rows that arrived from a remote are checked,
+	// with how many were so far. It must not block. May be nil.
+	Checked func(rows int64)
 	// Home is a directory for the engine's own settings; it is made if need be.
 	// The default is .home beside the database. Nothing in a person's home
 	// directory is read or written.

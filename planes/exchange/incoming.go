@@ -148,7 +148,9 @@ func (s *Store) checkBeads(ctx context.Context, d difference, fresh bool, a *Arr
 	if err != nil {
 		return err
 	}
+	counted := s.opts.CountChecked()
 	err = d.each(ctx, "beads", columns("to_"), "WHERE diff_type <> 'removed'", func(rows *doltdb.Rows) error {
+		counted()
 		r, err := scanRow(rows)
 		if err != nil {
 			return err

@@ -65,5 +65,5 @@ func Copy(ctx context.Context, opts doltdb.Options, remote, mirror string, id to
 	if err != nil {
 		return nil, err
 	}
-	return wrap(db, id), nil
+	return wrap(db, opts, id), nil
 }

@@ -15,6 +15,8 @@ import (
 type Store struct {
 	doltdb.Replica
 	db *doltdb.Shared
+	// opts are those it was opened with.
+	opts doltdb.Options
 	// Town owns the rows that this Store writes.
 	Town town.ID
 	// hidden are Towns that a Shelf does not find.
@@ -35,7 +37,7 @@ func Create(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (
 	if err != nil {
 		return nil, err
 	}
-	return wrap(doltdb.Share(db), id), nil
+	return wrap(doltdb.Share(db), opts, id), nil
 }
 
 // Open opens the plane, checks that it is the store of that UUID, and brings
@@ -48,11 +50,11 @@ func Open(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (*S
 	if err != nil {
 		return nil, err
 	}
-	return wrap(db, id), nil
+	return wrap(db, opts, id), nil
 }
 
-func wrap(db *doltdb.Shared, id town.ID) *Store {
-	return &Store{Replica: db.Replica(), db: db, Town: id}
+func wrap(db *doltdb.Shared, opts doltdb.Options, id town.ID) *Store {
+	return &Store{Replica: db.Replica(), db: db, opts: opts, Town: id}
 }
 
 // Clone makes the plane at opts.Dir a copy of a mirror, after the checks that a
@@ -63,7 +65,7 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror, uuid string
 	if err != nil {
 		return nil, err
 	}
-	s := wrap(db, id)
+	s := wrap(db, opts, id)
 	if _, err := s.CheckIncoming(ctx, remote, uuid, "", "HEAD"); err != nil {
 		return nil, errors.Join(err, s.Close())
 	}

@@ -109,8 +109,26 @@ func write(ctx context.Context, tx *doltdb.Tx, mode doltdb.WriteMode, table, col
 // editsByName reads the rows of one kind for some names; a template has a row
 // for each issue. Revision "" reads the session's own state.
 func editsByName(ctx context.Context, tx *doltdb.Tx, k town.Kind, revision string, names []string) (map[string][]row, error) {
+	return editsBeside(ctx, tx, k, revision, names, nil)
+}
+
+// editsBeside is editsByName for rows of which most are as in another result. A text
+// that has the same number there is held once.
+func editsBeside(ctx context.Context, tx *doltdb.Tx, k town.Kind, revision string, names []string, other map[string][]row) (map[string][]row, error) {
+	type place struct{ name, version string }
+	texts := map[place]string{}
+	for name, rows := range other {
+		for _, r := range rows {
+			texts[place{name, r.Version}] = r.Text
+		}
+	}
 	found := make(map[string][]row, len(names))
-	err := eachByName(ctx, tx, k, revision, names, func(r row) { found[r.Name] = append(found[r.Name], r) })
+	err := eachByName(ctx, tx, k, revision, names, func(r row) {
+		if text, ok := texts[place{r.Name, r.Version}]; ok && text == r.Text {
+			r.Text = text
+		}
+		found[r.Name] = append(found[r.Name], r)
+	})
 	if err != nil {
 		return nil, err
 	}

@@ -18,7 +18,7 @@ import (
 // town.ErrRefused, doltdb.ErrNewerSchema or doltdb.ErrOtherStore.
 func (s *Store) CheckIncoming(ctx context.Context, remote, uuid, base, theirs string) error {
 	return s.db.View(ctx, func(tx *doltdb.Tx) error {
-		_, err := checkIncoming(ctx, tx, remote, uuid, base, theirs)
+		_, err := checkIncoming(ctx, tx, s.opts.CountChecked(), remote, uuid, base, theirs)
 		return err
 	})
 }
@@ -32,9 +32,9 @@ func (s *Store) CheckOutgoing(ctx context.Context, remote, uuid, base string) er
 }
 
 // checkIncoming also says whether a program other than gt wrote some of the rows,
-// so that Mend must give them digests.
-func checkIncoming(ctx context.Context, tx *doltdb.Tx, remote, uuid, base, theirs string) (foreign bool, err error) {
-	foreign, err = checkAll(ctx, tx, remote, uuid, base, theirs)
+// so that Mend must give them digests. It calls counted for each row.
+func checkIncoming(ctx context.Context, tx *doltdb.Tx, counted func(), remote, uuid, base, theirs string) (foreign bool, err error) {
+	foreign, err = checkAll(ctx, tx, counted, remote, uuid, base, theirs)
 	if err != nil && ctx.Err() == nil && town.Next(err) == "" {
 		// For instance because a part of it is missing.
 		err = doltdb.Refuse(remote, "it cannot be read: %w", err)
@@ -42,7 +42,7 @@ func checkIncoming(ctx context.Context, tx *doltdb.Tx, remote, uuid, base, their
 	return foreign, err
 }
 
-func checkAll(ctx context.Context, tx *doltdb.Tx, remote, uuid, base, theirs string) (foreign bool, err error) {
+func checkAll(ctx context.Context, tx *doltdb.Tx, counted func(), remote, uuid, base, theirs string) (foreign bool, err error) {
 	in, err := tx.CheckShape(ctx, remote, uuid, base, theirs, shape)
 	if err != nil {
 		return false, err
@@ -52,6 +52,12 @@ func checkAll(ctx context.Context, tx *doltdb.Tx, remote, uuid, base, theirs str
 			return false, err
 		}
 		columns, check := rowCheck(c.Name, in.Steps, &foreign)
+		if read := check; read != nil {
+			check = func(r scanner) (verdict, error) {
+				counted()
+				return read(r)
+			}
+		}
 		if err := checkRows(ctx, tx, c, remote, in.From, theirs, columns, check); err != nil {
 			return false, err
 		}

@@ -205,3 +205,61 @@ func TestLimitOfReviews(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// Two Towns that both added many issues to a template merge them in bounded memory, and
+// so are rows mended that another program wrote, and a join reads what a Town holds.
+// What people are told of it stays short.
+func TestLimitOfMergedIssues(t *testing.T) {
+	base, each := 100, 40
+	if *large {
+		base, each = 100_000, 15_000
+	}
+	s := newStore(t)
+	list := columns(town.KindTemplate)
+	text := func(who string, i int) string { return fmt.Sprintf("%s %d %s", who, i, strings.Repeat("x", 1000)) }
+	fillWith(t, s, "templates", list, base, func(i int) []any { return issueRow("big", i, text("base", i)) })
+	from := headOf(t, s)
+	fillWith(t, s, "templates", list, each, func(i int) []any { return issueRow("big", base+i, text("theirs", i)) })
+	theirs := headOf(t, s)
+	if err := s.db.Rewind(t.Context(), from); err != nil {
+		t.Fatal(err)
+	}
+	fillWith(t, s, "templates", list, each, func(i int) []any { return issueRow("big", base+i, text("ours", i)) })
+	ours := headOf(t, s)
+	peak(t, fmt.Sprint("merge ", each, " issues of each side into ", base), func() {
+		merged, err := s.Merge(t.Context(), from, ours, theirs, "merge")
+		if err != nil || len(merged.Notes) > 25 {
+			t.Fatalf("%d notes, %v", len(merged.Notes), err)
+		}
+		if last := merged.Notes[len(merged.Notes)-1]; !strings.Contains(last, fmt.Sprint("and ", each-20, " more")) {
+			t.Errorf("the last note is %q", last)
+		}
+	})
+	peak(t, "mend them", func() {
+		if _, err := s.Mend(t.Context(), from, theirs); err != nil {
+			t.Fatal(err)
+		}
+	})
+	peak(t, "mend what another program rewrote", func() {
+		was := headOf(t, s)
+		s.exec(t, "UPDATE templates SET text = CONCAT('rewritten ', version) WHERE name = 'big'")
+		if _, err := s.Mend(t.Context(), was, headOf(t, s)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	peak(t, "read all that a Town holds", func() {
+		h, err := s.Holdings(t.Context())
+		if err != nil || len(h.Rows[town.Key{Kind: town.KindTemplate, Name: "big"}]) != base+2*each || len(h.Archive) != base+2*each {
+			t.Fatalf("%d issues, %d archived, %v", len(h.Rows[town.Key{Kind: town.KindTemplate, Name: "big"}]), len(h.Archive), err)
+		}
+	})
+}
+
+func headOf(t *testing.T, s *Store) string {
+	t.Helper()
+	head, err := s.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return head
+}

@@ -193,7 +193,7 @@ func (m *merger) templates(ctx context.Context, tx *doltdb.Tx) error {
 		revisions[1], revisions[2] = m.theirs, m.ours
 	}
 	for i, revision := range revisions {
-		if sides[i], err = editsByName(ctx, tx, town.KindTemplate, revision, names); err != nil {
+		if sides[i], err = editsBeside(ctx, tx, town.KindTemplate, revision, names, sides[0]); err != nil {
 			return err
 		}
 	}

@@ -79,7 +79,7 @@ func mendKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, base, theirs stri
 	}
 	var before map[string][]row
 	if !whole {
-		before, err = editsByName(ctx, tx, k, base, names)
+		before, err = editsBeside(ctx, tx, k, base, names, now)
 		if err != nil && unlike(ctx, tx, rowTable(k), base, theirs) {
 			before, err = nil, nil
 		}
@@ -112,8 +112,15 @@ func unlike(ctx context.Context, tx *doltdb.Tx, table, a, b string) bool {
 
 // retainGone archives the texts of former rows that no present row holds.
 func retainGone(c *changeset, former []town.Edit, rows []row) {
+	if len(former) == 0 {
+		return
+	}
+	held := make(map[string]bool, len(rows))
+	for _, r := range rows {
+		held[r.Text] = true
+	}
 	for _, e := range former {
-		if e.Deleted || slices.ContainsFunc(rows, func(r row) bool { return r.Text == e.Text }) {
+		if e.Deleted || held[e.Text] {
 			continue
 		}
 		if e.Kind == town.KindTemplate {

@@ -19,7 +19,7 @@ var keyColumns = map[string][]string{
 // the good state took.
 func salvaging(remote, uuid string, steps int) doltdb.Salvaging {
 	p := doltdb.Salvaging{Shape: shape, Accepts: func(ctx context.Context, tx *doltdb.Tx, base, revision string) error {
-		_, err := checkIncoming(ctx, tx, remote, uuid, base, revision)
+		_, err := checkIncoming(ctx, tx, func() {}, remote, uuid, base, revision)
 		return err
 	}}
 	for _, name := range []string{"roles", "formulas", "templates", "archive", "proposals", "resolutions", "towns"} {

@@ -16,6 +16,7 @@ type Store struct {
 	// Town and Author are recorded with every edit made through this Store.
 	Town   town.ID
 	Author string
+	opts   doltdb.Options
 }
 
 // Create makes a new, empty plane with its own identity.
@@ -63,7 +64,7 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 		if from.UUID == "" {
 			return town.Fail("adopt "+remote, "check the URL", "%w: it is not a federation store", doltdb.ErrOtherStore)
 		}
-		foreign, err = checkIncoming(ctx, tx, remote, from.UUID, "", "HEAD")
+		foreign, err = checkIncoming(ctx, tx, opts.CountChecked(), remote, from.UUID, "", "HEAD")
 		return err
 	})
 	if err == nil {
@@ -79,7 +80,7 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 }
 
 func wrap(db *doltdb.Shared, opts doltdb.Options, id town.ID) *Store {
-	return &Store{Replica: db.Replica(), db: db, Town: id, Author: opts.Actor.String()}
+	return &Store{Replica: db.Replica(), db: db, Town: id, Author: opts.Actor.String(), opts: opts}
 }
 
 // rowTable is the table of the edits in force of a kind.

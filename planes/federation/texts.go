@@ -39,14 +39,9 @@ func (s *Store) Held(ctx context.Context, texts []Text) (map[Text]bool, error) {
 }
 
 func heldOf(ctx context.Context, tx *doltdb.Tx, k town.Kind, names []string, held map[Text]bool) error {
-	rows, err := editsByName(ctx, tx, k, "", names)
+	err := eachByName(ctx, tx, k, "", names, func(r row) { held[Text{r.Key, r.Content()}] = true })
 	if err != nil {
 		return err
-	}
-	for _, edits := range rows {
-		for _, e := range edits {
-			held[Text{e.Key, e.Content()}] = true
-		}
 	}
 	args := []any{string(k)}
 	for _, n := range names {

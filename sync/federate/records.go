@@ -33,6 +33,7 @@ func (e *Engine) sharing() *records.Sharing {
 		Layout: e.opts.Layout, Town: exchange.Member{ID: e.opts.ID, Name: e.opts.Name}, Actor: e.opts.Actor,
 		Membership: e.opts.Stores, Ledger: e.opts.Ledger, Approver: e.opts.Approver,
 		Wait: e.opts.Wait, Command: e.opts.Command, Now: e.opts.Now, Step: e.step,
+		Checked: func(n int64) { e.progress(phases["check records"], n, 0, "records") },
 	})
 }
 
@@ -86,7 +87,7 @@ func (s *session) lookAtRecords(ctx context.Context) error {
 		return err
 	}
 	if ask {
-		if _, err := s.ask(ctx); err != nil {
+		if _, err := s.askPatiently(ctx); err != nil {
 			return err
 		}
 	}

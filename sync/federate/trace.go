@@ -6,7 +6,7 @@ import "time"
 // the network name the remote themselves.
 var phases = map[string]string{
 	"open": "open the federation", "scan": "look for edited files", "record": "record edits", "collect": "collect garbage",
-	"verify": "verify what arrived", "take": "take what arrived", "check": "check what arrived", "merge": "merge",
+	"verify": "verify what arrived", "take": "take what arrived", "check": "check what arrived", "check records": "check records of other Towns", "merge": "merge",
 	"show": "write files", "reviews": "look for open reviews", "count": "count commits", "stage": "prepare what leaves",
 	"preview": "look at what would leave", "adopt": "merge what the Town has", "copy": "copy the federation",
 	"select records": "select records by the rules", "stage records": "prepare the records that leave",

@@ -24,7 +24,7 @@ import (
 //
 // The result is ordered by number, and merging it with itself over the same base
 // gives the same result. The notes, one line each, tell people what was issued
-// again or dropped.
+// again or dropped; of many the first, and how many more there are.
 func Templates(base, ours, theirs []town.Edit) (merged []town.Edit, notes []string) {
 	base, ours, theirs = sorted(base), sorted(ours), sorted(theirs)
 
@@ -44,7 +44,11 @@ func Templates(base, ours, theirs []town.Edit) (merged []town.Edit, notes []stri
 		m.append(e, "%s: their issue %s is now issue %d")
 	}
 	m.reissue(agreed.since(ours), agreed.since(theirs))
-	return m.at.list(), m.notes
+	merged = m.at.list()
+	if m.more > 0 {
+		m.notes = append(m.notes, fmt.Sprintf("%s: and %d more issues likewise", label(merged[0].Key), m.more))
+	}
+	return merged, m.notes
 }
 
 // merge is the list under construction.
@@ -52,7 +56,12 @@ type merge struct {
 	at    byNumber
 	last  uint64
 	notes []string
+	// more counts the notes that were left out.
+	more int
 }
+
+// maxNotes is how many notes there are about one template.
+const maxNotes = 20
 
 // place puts each issue at its own number and returns the rest: issues whose number
 // is unusable, or taken by an issue that says something else. An issue replaces
@@ -142,5 +151,9 @@ func (m *merge) noteRestored(agreed byNumber, theirs []town.Edit) {
 }
 
 func (m *merge) note(format string, args ...any) {
+	if len(m.notes) == maxNotes {
+		m.more++
+		return
+	}
 	m.notes = append(m.notes, fmt.Sprintf(format, args...))
 }

@@ -26,6 +26,7 @@ var errNoExchange = errors.New("nothing is shared here yet")
 func (r *Sharing) database(dir string) doltdb.Options {
 	return doltdb.Options{
 		Dir: dir, Home: r.opts.Layout.Engine(), Actor: r.opts.Actor, Wait: r.opts.Wait, Command: r.opts.Command,
+		Checked: r.opts.Checked,
 	}
 }
 

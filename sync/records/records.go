@@ -67,6 +67,9 @@ type Options struct {
 	Wait    time.Duration
 	Command string
 	Now     func() time.Time
+	// Checked is called now and then while records that arrived are checked, with how
+	// many were so far. May be nil.
+	Checked func(records int64)
 	// Step is called when a step begins; the function it returns, when the step
 	// ends.
 	Step func(name string) (end func())
