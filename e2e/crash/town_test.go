@@ -92,10 +92,10 @@ func document(path, body string) string {
 	}
 }
 
-func starter() map[town.Key]string {
-	s := map[town.Key]string{}
+func starter() map[town.Key][]string {
+	s := map[town.Key][]string{}
 	for _, p := range paths {
-		s[key(p)] = document(p, "starter")
+		s[key(p)] = []string{document(p, "starter")}
 	}
 	return s
 }
@@ -118,8 +118,8 @@ func newMachine(t *testing.T, dir, name string) *machine {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for k, text := range starter() {
-		m.write(t, k.Path(), text)
+	for k, texts := range starter() {
+		m.write(t, k.Path(), texts[0])
 	}
 	if _, err := m.engine.Commit(t.Context(), ""); err != nil {
 		t.Fatal(err)

@@ -101,10 +101,10 @@ type Adoption struct {
 }
 
 // Adopt merges what a Town held before it joined into the store it joined, in one
-// commit with the Town's entry in the registry. starter has the texts that a new
-// Town begins with; a document that still has its starter text is not offered. With
+// commit with the Town's entry in the registry. starter has the texts that a
+// Town began with, the newest first; a document that still has one is not offered. With
 // dry set nothing is written, and the result says what would be.
-func (s *Store) Adopt(ctx context.Context, h Holdings, starter map[town.Key]string, self Entry, dry bool) (Adoption, error) {
+func (s *Store) Adopt(ctx context.Context, h Holdings, starter map[town.Key][]string, self Entry, dry bool) (Adoption, error) {
 	var out Adoption
 	work := func(tx *doltdb.Tx) error {
 		c := newChangeset()
@@ -138,10 +138,10 @@ func (s *Store) Adopt(ctx context.Context, h Holdings, starter map[town.Key]stri
 	return out, err
 }
 
-func (s *Store) adoptKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, h Holdings, starter map[town.Key]string, c *changeset, out *Adoption) error {
+func (s *Store) adoptKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, h Holdings, starter map[town.Key][]string, c *changeset, out *Adoption) error {
 	var names []string
 	for key, rows := range h.Rows {
-		untouched := len(rows) == 1 && rows[0].Text == starter[key] && !rows[0].Deleted
+		untouched := len(rows) == 1 && slices.Contains(starter[key], rows[0].Text) && !rows[0].Deleted
 		if key.Kind == k && !untouched {
 			names = append(names, key.Name)
 		}
@@ -170,7 +170,7 @@ func (s *Store) adoptKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, h Hol
 	return nil
 }
 
-func (s *Store) adoptRow(key town.Key, ours town.Edit, theirs []row, starter map[town.Key]string, c *changeset, out *Adoption) error {
+func (s *Store) adoptRow(key town.Key, ours town.Edit, theirs []row, starter map[town.Key][]string, c *changeset, out *Adoption) error {
 	conflict := policy.Conflict{Key: key, Ours: &ours}
 	if len(theirs) > 0 {
 		conflict.Theirs = &theirs[0].Edit
@@ -178,8 +178,12 @@ func (s *Store) adoptRow(key town.Key, ours town.Edit, theirs []row, starter map
 			return nil
 		}
 	}
-	if text, ok := starter[key]; ok {
-		conflict.Base = &town.Edit{Key: key, Text: text}
+	if texts := starter[key]; len(texts) > 0 {
+		base := texts[0]
+		if conflict.Theirs != nil && slices.Contains(texts, conflict.Theirs.Text) {
+			base = conflict.Theirs.Text // they have not changed it
+		}
+		conflict.Base = &town.Edit{Key: key, Text: base}
 	}
 	res, err := policy.Resolve(conflict)
 	if err != nil {

@@ -55,9 +55,9 @@ type Options struct {
 	Name   string
 	Actor  town.Actor
 	Stores Stores
-	// Starter has the texts of a new Town. A document that still has that text does
-	// not count as an edit.
-	Starter map[town.Key]string
+	// Starter has the texts that a Town began with, the newest first. A document that
+	// still has one of them does not count as an edit.
+	Starter map[town.Key][]string
 	// Plane says how to reach the federation plane: its Socket, External and Pool.
 	// The engine sets the rest.
 	Plane doltdb.Options
@@ -157,6 +157,7 @@ func (e *Engine) database() doltdb.Options {
 	opts := e.opts.Plane
 	opts.Dir, opts.Home = e.opts.Layout.Data(layout.Federation), e.opts.Layout.Engine()
 	opts.Actor, opts.Wait, opts.Command, opts.Waiting = e.opts.Actor, e.opts.Wait, e.opts.Command, e.waiting
+	opts.Checked = func(n int64) { e.progress(phases["check"], n, 0, "rows") }
 	return opts
 }
 

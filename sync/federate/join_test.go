@@ -255,3 +255,29 @@ func TestEditsAfterTheExchangeAreShown(t *testing.T) {
 		}
 	}
 }
+
+// A document that nobody edited since the Town was made is not offered to the others,
+// also when the Town was made by a former version, with another text. And who edited
+// that text edited it, and not the others.
+func TestJoinWithFormerStarterTexts(t *testing.T) {
+	t.Parallel()
+	_, url, a, b := founded(t)
+	mayor, bug := key("roles/mayor.md"), key("templates/bug.md")
+	former := role("mayor", "as it was once")
+	b.opts.Starter[mayor] = []string{b.opts.Starter[mayor][0], former}
+	b.opts.Starter[bug] = []string{b.opts.Starter[bug][0], "as it was once\n"}
+	b.write("roles/mayor.md", former)
+	b.commit()
+	var shown Preview
+	if _, err := b.Join(t.Context(), Remote{Name: "origin", URL: url}, func(p Preview) error {
+		shown = p
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if len(shown.Documents) != 0 {
+		t.Errorf("offered %v", shown.Documents)
+	}
+	b.want("roles/mayor.md", role("mayor", "starter"))
+	settle(t, url, a, b)
+}

@@ -74,10 +74,10 @@ func key(path string) town.Key {
 // newTown makes a Town with one role, one formula and one template as starter content.
 func newTown(t testing.TB, dir, name string) *testTown {
 	t.Helper()
-	starter := map[town.Key]string{
-		key("roles/mayor.md"):              role("mayor", "starter"),
-		key("formulas/build.formula.toml"): formula("build", "1.0.0", "starter"),
-		key("templates/bug.md"):            "starter\n",
+	starter := map[town.Key][]string{
+		key("roles/mayor.md"):              {role("mayor", "starter")},
+		key("formulas/build.formula.toml"): {formula("build", "1.0.0", "starter")},
+		key("templates/bug.md"):            {"starter\n"},
 	}
 	tt := &testTown{t: t, dir: dir, stores: &memoryStores{uuid: "uuid-of-" + name}}
 	tt.Engine = New(Options{
@@ -89,8 +89,8 @@ func newTown(t testing.TB, dir, name string) *testTown {
 	fresh(t, name, tt.database(), func(opts doltdb.Options) (io.Closer, error) {
 		return federation.Create(t.Context(), opts, tt.stores.uuid, tt.opts.ID)
 	})
-	for k, text := range starter {
-		tt.write(k.Path(), text)
+	for k, texts := range starter {
+		tt.write(k.Path(), texts[0])
 	}
 	tt.commit()
 	return tt

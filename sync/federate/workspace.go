@@ -7,6 +7,7 @@ import (
 	"iter"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"gastown/planes/federation"
 	"gastown/sync/files"
@@ -149,8 +150,8 @@ func (w *workspace) distrust(ctx context.Context) error {
 		return err
 	}
 	for _, t := range texts {
-		starter, ok := w.engine.opts.Starter[t.Key]
-		if !held[t] && !(ok && town.ContentDigest(starter) == t.Content) {
+		untouched := slices.ContainsFunc(w.engine.opts.Starter[t.Key], func(text string) bool { return town.ContentDigest(text) == t.Content })
+		if !held[t] && !untouched {
 			if w.unheld == nil {
 				w.unheld = map[town.Key]files.Entry{}
 			}

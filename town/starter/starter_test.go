@@ -78,6 +78,9 @@ func TestTextsAreClean(t *testing.T) {
 			t.Errorf("%s: %d bytes", d.Key, len(d.Text))
 		}
 		for i, line := range strings.Split(d.Text, "\n") {
+			if strings.Count(line, "`")%2 != 0 {
+				t.Errorf("%s:%d: what stands between backticks goes over the end of the line", d.Key, i+1)
+			}
 			if strings.TrimRight(line, " ") != line {
 				t.Errorf("%s:%d: blanks at the end", d.Key, i+1)
 			}
@@ -104,7 +107,7 @@ func TestRoles(t *testing.T) {
 		if meta.Name != d.Key.Name || meta.Description == "" {
 			t.Errorf("%s: name %q, description %q", d.Key, meta.Name, meta.Description)
 		}
-		for _, section := range []string{"\n# ", "\n## Never\n", "`gt "} {
+		for _, section := range []string{"\n# ", "\n## Never\n", "`bd "} {
 			if !strings.Contains("\n"+body, section) {
 				t.Errorf("%s: no %q", d.Key, section)
 			}
@@ -177,53 +180,18 @@ func TestFormulas(t *testing.T) {
 }
 
 var (
-	command  = regexp.MustCompile("`((?:gt|bd) [^`]*)`")
 	mention  = regexp.MustCompile("the `([a-z-]+)` formula")
 	template = regexp.MustCompile("template `([a-z.-]+)`")
 )
 
-// Agents type what these texts say, so every command must be one there is.
+// A text names only documents that exist. A test of cmd/gt-engine gives the commands
+// in it to the parsers.
 func TestTextsNameOnlyWhatExists(t *testing.T) {
-	words := strings.Fields("create show list update close reopen ready dep label comment search")
-	known := map[string]bool{}
-	for _, w := range words {
-		known["bd "+w] = true
-	}
-	for group, subs := range map[string]string{
-		"federation": "status pull push sync conflicts log show diff towns",
-		"rig":        "add list remove status rebalance",
-		"polecat":    "list show nuke cleanup",
-		"worktree":   "pool",
-		"convoy":     "create list status add close",
-		"mail":       "send inbox read reply archive",
-		"queue":      "list",
-		"refinery":   "merge verify test status",
-		"witness":    "status patrol",
-		"tmux":       "list cleanup",
-		"deacon":     "start restart status logs run",
-		"plugin":     "list",
-		"metrics":    "show",
-		"analyze":    "--type=dolt",
-		"backup":     "list verify",
-	} {
-		for _, s := range strings.Fields(subs) {
-			known["gt "+group+" "+s] = true
-		}
-	}
-	for _, alone := range []string{"prime", "hook", "done", "handoff", "status", "agents", "doctor", "sling", "nudge", "config"} {
-		known["gt "+alone] = true
-	}
 	keys := map[town.Key]bool{}
 	for _, d := range Documents() {
 		keys[d.Key] = true
 	}
 	for _, d := range Documents() {
-		for _, m := range command.FindAllStringSubmatch(d.Text, -1) {
-			w := strings.Fields(m[1])
-			if !known[strings.Join(w[:2], " ")] && !(len(w) > 2 && known[strings.Join(w[:3], " ")]) {
-				t.Errorf("%s: %q is no command", d.Key, m[1])
-			}
-		}
 		for _, m := range mention.FindAllStringSubmatch(d.Text, -1) {
 			if !keys[town.Key{Kind: town.KindFormula, Name: m[1]}] {
 				t.Errorf("%s: no formula %q", d.Key, m[1])
@@ -234,6 +202,27 @@ func TestTextsNameOnlyWhatExists(t *testing.T) {
 				t.Errorf("%s: no template %q", d.Key, m[1])
 			}
 		}
+	}
+}
+
+// Texts has the text in use first, then former ones. A former text differs from all
+// that came later, or it would say nothing.
+func TestFormerTexts(t *testing.T) {
+	texts, former := Texts(), 0
+	for _, d := range Documents() {
+		all := texts[d.Key]
+		if len(all) == 0 || all[0] != d.Text {
+			t.Errorf("%s: its text is not the first of %d", d.Key, len(all))
+		}
+	}
+	for key, all := range texts {
+		former += len(all) - 1
+		if sorted := slices.Compact(slices.Sorted(slices.Values(all))); len(sorted) != len(all) {
+			t.Errorf("%s: the same text stands twice among %d", key, len(all))
+		}
+	}
+	if former < 11 {
+		t.Errorf("%d former texts, want those of the first version", former)
 	}
 }
 

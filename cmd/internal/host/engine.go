@@ -45,14 +45,10 @@ type EngineOptions struct {
 // Engine returns an engine of the Town's federation. It opens a plane only when it
 // must.
 func (h *Host) Engine(o EngineOptions) *federate.Engine {
-	texts := map[town.Key]string{}
-	for _, d := range starter.Documents() {
-		texts[d.Key] = d.Text
-	}
 	opts := federate.Options{
 		Env:    h.call.Env,
 		Layout: h.Layout, ID: h.Config.Town.ID, Name: h.Config.Town.Name, Actor: h.Actor,
-		Stores: &stores{host: h, last: h.Config.Stores[layout.Federation]}, Starter: texts,
+		Stores: &stores{host: h, last: h.Config.Stores[layout.Federation]}, Starter: starter.Texts(),
 		Plane:   h.Database(layout.Federation),
 		Reviews: reviews{h},
 		Progress: func(e federate.Progress) {

@@ -65,11 +65,11 @@ func Formula(name, version, title string) string {
 }
 
 // Starter has the documents that every Town begins with.
-func Starter() map[town.Key]string {
-	return map[town.Key]string{
-		{Kind: town.KindRole, Name: "mayor"}:      Role("mayor", "starter"),
-		{Kind: town.KindFormula, Name: "build"}:   Formula("build", "1.0.0", "starter"),
-		{Kind: town.KindTemplate, Name: "bug.md"}: "starter\n",
+func Starter() map[town.Key][]string {
+	return map[town.Key][]string{
+		{Kind: town.KindRole, Name: "mayor"}:      {Role("mayor", "starter")},
+		{Kind: town.KindFormula, Name: "build"}:   {Formula("build", "1.0.0", "starter")},
+		{Kind: town.KindTemplate, Name: "bug.md"}: {"starter\n"},
 	}
 }
 
@@ -90,8 +90,8 @@ func New(t testing.TB, dir, name, url string, change ...func(*federate.Options))
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for k, text := range Starter() {
-		tt.Write(k.Path(), text)
+	for k, texts := range Starter() {
+		tt.Write(k.Path(), texts[0])
 	}
 	if _, err := tt.Commit(t.Context(), ""); err != nil {
 		t.Fatalf("%s: commit: %v", name, err)
