@@ -1,6 +1,7 @@
 package doltdb
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"errors"
@@ -201,7 +202,7 @@ func (o Options) explain(err error) error {
 			"%w: %s is in use by a program other than gt", town.ErrBusy, o.Dir)
 	}
 	if err = engine.Classify(err); durable.OfMachine(err) || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
-		return town.Fail(op, "", "%w", err)
+		return town.Fail(op, cmp.Or(durable.Advice(err), "run it again"), "%w", err)
 	}
 	if errors.Is(err, nbs.ErrJournalDataLoss) {
 		return town.Fail(op, "gt doctor says what can be done", "%w: %s: %w", ErrCorrupt, o.Dir, ErrJournal)

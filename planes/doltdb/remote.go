@@ -14,6 +14,7 @@ import (
 	"gastown/planes/doltdb/internal/engine"
 	"gastown/planes/doltdb/internal/quiet"
 	"gastown/town"
+	"gastown/town/durable"
 )
 
 // Branch is the one branch Towns exchange.
@@ -76,7 +77,7 @@ func unreadable(err error) error {
 	switch {
 	case strings.Contains(text, "invalid ref spec"), strings.Contains(text, "no branches"), strings.Contains(text, "no Dolt data"):
 		return ErrNoBranch
-	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errCall), engine.IsDiskError(err):
+	case errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded), errors.Is(err, errCall), durable.OfMachine(err):
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrCorrupt, err)

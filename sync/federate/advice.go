@@ -3,12 +3,12 @@ package federate
 import (
 	"context"
 	"errors"
-	"syscall"
 
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
 	"gastown/sync/gitremote"
 	"gastown/town"
+	"gastown/town/durable"
 )
 
 // advise adds the next step to errors of lower packages, which do not know the
@@ -17,7 +17,7 @@ func (e *Engine) advise(op string, r Remote, err error) error {
 	if err == nil || town.Next(err) != "" {
 		return err
 	}
-	next := diskAdvice(err)
+	next := durable.Advice(err)
 	switch {
 	case next != "":
 	case errors.As(err, new(*federation.InstanceError)):
@@ -40,22 +40,8 @@ func (e *Engine) advise(op string, r Remote, err error) error {
 
 // disk adds the next step to errors of the Town's own disk.
 func (e *Engine) disk(err error) error {
-	if err == nil || town.Next(err) != "" || diskAdvice(err) == "" {
+	if err == nil || town.Next(err) != "" || durable.Advice(err) == "" {
 		return err
 	}
 	return e.advise("use the Town at "+e.opts.Layout.Root, Remote{}, err)
-}
-
-func diskAdvice(err error) string {
-	switch {
-	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
-		return "free some space on this machine, then run it again: nothing was lost"
-	case errors.Is(err, syscall.EIO):
-		return "this machine's disk reports errors: copy the Town to another disk"
-	case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
-		return "allow more open files, for instance with ulimit -n 4096, then run it again"
-	case errors.Is(err, syscall.EROFS), errors.Is(err, syscall.EACCES), errors.Is(err, syscall.EPERM):
-		return "make the Town's directory writable for you, then run it again"
-	}
-	return ""
 }

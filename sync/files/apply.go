@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gastown/town"
+	"gastown/town/durable"
 )
 
 // ErrEdited reports a file that is not what the caller expected: somebody edited
@@ -91,7 +92,7 @@ func (t *Tree) Apply(ctx context.Context, ix *Index, writes iter.Seq[Write], opt
 	a := &apply{Tree: t, ix: ix, opts: opts}
 	defer func() {
 		if err != nil {
-			err = town.Fail("write the files in "+t.path, nextAfterWrite(err), "%w", err)
+			err = town.Fail("write the files in "+t.path, durable.Advice(err), "%w", err)
 		}
 	}()
 	release, err := t.lock(ctx, true)

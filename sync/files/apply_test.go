@@ -260,7 +260,7 @@ func TestApplyFullDisk(t *testing.T) {
 			writes = append(writes, write(fmt.Sprintf("f%d", i), filler, ""))
 		}
 		_, err := tree.Apply(context.Background(), ix, slices.Values(writes), ApplyOptions{})
-		if !errors.Is(err, unix.ENOSPC) || !strings.Contains(town.Next(err), "make room") {
+		if !errors.Is(err, unix.ENOSPC) || !strings.Contains(town.Next(err), "free some space") {
 			t.Fatalf("%v", err)
 		}
 		if got := content(t, tree); len(got) != 1 || got["templates/before"] != "old" {

@@ -105,7 +105,7 @@ func TestIndexSaveKeepsOld(t *testing.T) {
 		}
 	}
 	err := ix.Save(path)
-	if err == nil || !strings.Contains(town.Next(err), "make room") {
+	if err == nil || !strings.Contains(town.Next(err), "free some space") {
 		t.Fatalf("saved to a full disk: %v", err)
 	}
 	if got, err := LoadIndex(path); err != nil || got.Head != "old" {

@@ -58,7 +58,7 @@ func (ix *Index) Save(path string) (err error) {
 	defer func() {
 		if err != nil {
 			ix.file.end = 0
-			err = town.Fail("save the index of files to "+path, nextAfterWrite(err), "%w", err)
+			err = town.Fail("save the index of files to "+path, durable.Advice(err), "%w", err)
 		}
 	}()
 	if len(ix.Head) > maxHead {

@@ -210,7 +210,7 @@ func TestRenewFullDisk(t *testing.T) {
 	defer tree.Close()
 	put(t, tree, "templates/mine", "mine")
 	_, err := tree.Apply(context.Background(), ix, rows(2000), ApplyOptions{})
-	if !errors.Is(err, unix.ENOSPC) || !strings.Contains(town.Next(err), "make room") {
+	if !errors.Is(err, unix.ENOSPC) || !strings.Contains(town.Next(err), "free some space") {
 		t.Fatal(err)
 	}
 	if all := content(t, tree); len(all) != 1 || all["templates/mine"] != "mine" {

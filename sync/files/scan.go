@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gastown/town"
+	"gastown/town/durable"
 	"gastown/town/group"
 )
 
@@ -28,7 +29,7 @@ func (t *Tree) Scan(ctx context.Context, ix *Index) (Changes, error) {
 	var out Changes
 	var err error
 	if out.Rescued, err = t.recoverRenewalsIfIdle(ctx); err != nil {
-		return Changes{}, town.Fail("put the files in "+t.path+" back in place", nextAfterWrite(err), "%w", err)
+		return Changes{}, town.Fail("put the files in "+t.path+" back in place", durable.Advice(err), "%w", err)
 	}
 	for kind := range uint8(len(kinds)) {
 		if err := t.scanKind(ctx, ix, kind, &out); err != nil {

@@ -52,20 +52,6 @@ func unsupported(err error) bool {
 		errors.Is(err, unix.ENOLCK) || errors.Is(err, unix.EBADF)
 }
 
-// nextAfterWrite is what a person can do after a write failed with err; "" when
-// nothing is known to help.
-func nextAfterWrite(err error) string {
-	switch {
-	case errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EDQUOT):
-		return "make room on that disk, then run the command again; nothing was lost"
-	case errors.Is(err, unix.EROFS):
-		return "mount that directory writable, then run the command again"
-	case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
-		return "give this user the right to write there, then run the command again"
-	}
-	return ""
-}
-
 // lock takes the lock on the tree. It waits until ctx ends while another process has
 // the lock; with wait false it fails with town.ErrBusy instead. The lock is on the
 // open directory, so it needs no file of its own and ends with the process.

@@ -7,43 +7,26 @@ import (
 	"path"
 	"runtime"
 	"runtime/debug"
-	"strings"
-	"syscall"
 
 	"github.com/sirupsen/logrus"
 
 	"gastown/town"
+	"gastown/town/durable"
 )
 
 // ErrCorrupt reports data that is not what its index or its place says.
 var ErrCorrupt = errors.New("damaged or altered data")
 
-// diskErrors are the failures of a disk that callers can tell apart. The engine
-// passes on their texts only.
-var diskErrors = []syscall.Errno{syscall.ENOSPC, syscall.EDQUOT, syscall.EROFS, syscall.EACCES, syscall.EIO, syscall.EMFILE}
-
-// Classify wraps the kind of a disk failure around an error that has only its
-// text.
+// Classify wraps the kind of a failure of this machine (see durable.OfMachine) around
+// an error that has only its text: the engine passes on no more.
 func Classify(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || durable.OfMachine(err) {
+		return err
 	}
-	for _, kind := range diskErrors {
-		if !errors.Is(err, kind) && strings.Contains(err.Error(), kind.Error()) {
-			return fmt.Errorf("%w: %w", kind, err)
-		}
+	if kind, ok := durable.Told(err.Error()); ok {
+		return fmt.Errorf("%w: %w", kind, err)
 	}
 	return err
-}
-
-// IsDiskError reports an error that Classify knows.
-func IsDiskError(err error) bool {
-	for _, kind := range diskErrors {
-		if errors.Is(err, kind) {
-			return true
-		}
-	}
-	return false
 }
 
 // Contain is deferred around calls of the engine that database/sql makes. It
