@@ -46,6 +46,7 @@ var helpers = []string{"planes/doltdb/doltdbtest", "cmd/gt/internal/gttest", "cm
 // reason. Keep it this short.
 var level = map[[2]string]string{
 	{"sync/gitcmd", "town"}:           "errors of git are told as every error is, with town.Fail; town itself imports nothing",
+	{"sync/gitcmd", "town/durable"}:   "what helps against a full disk is said in one place",
 	{"sync/gitcmd", "town/process"}:   "git ends as a whole group, as every program does",
 	{"tmux", "town/process"}:          "tmux ends as a whole group, as every program does",
 	{"town/lockfile", "town"}:         "a busy lock is town.ErrBusy",

@@ -167,6 +167,10 @@ func (b *backend) git(w http.ResponseWriter, r *http.Request) {
 	// net/http/cgi refuses chunked bodies because they have no length. http-backend
 	// reads to the end of its input when it gets no length.
 	r.TransferEncoding = nil
+	// With a length it would wait for what a client that went away did not send.
+	if r.ContentLength > 0 {
+		r.ContentLength = -1
+	}
 	extra := []string{"GIT_PROJECT_ROOT=" + filepath.Dir(s.repo), "GIT_HTTP_EXPORT_ALL=1"}
 	if protocol := gitProtocol(r.Header.Get("Git-Protocol")); protocol != "" {
 		extra = append(extra, protocol)

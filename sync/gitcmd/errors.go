@@ -1,12 +1,14 @@
 package gitcmd
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"regexp"
 	"strings"
 
 	"gastown/town"
+	"gastown/town/durable"
 )
 
 // The kinds of failure. Every error of this package that has a known cause
@@ -18,6 +20,9 @@ var (
 	ErrAuth = errors.New("login refused")
 	// ErrUnreachable: no connection, or it broke.
 	ErrUnreachable = errors.New("remote unreachable")
+	// ErrBroken: the server is there, and the connection to it broke, or a proxy lost
+	// it. Another attempt may succeed. It is an ErrUnreachable.
+	ErrBroken error = &narrower{"the connection broke", ErrUnreachable}
 	// ErrBusy: the server, which is there, does not serve for now: too many requests
 	// or connections. Later it does. It is an ErrUnreachable.
 	ErrBusy error = &narrower{"the server is too busy", ErrUnreachable}
@@ -111,7 +116,7 @@ var phrases = []phrase{
 // classify finds the kind of a failed git process by its words; nil when they are
 // not known. push tells whether the operation was a write.
 func classify(exit int, text string, push bool) error {
-	t := strings.ToLower(text)
+	t := remainder.ReplaceAllString(strings.ToLower(text), "early eof")
 	if exit == 129 && strings.Contains(t, "usage:") {
 		return ErrTooOld
 	}
@@ -146,6 +151,7 @@ func remoteOnly(text, word string) bool {
 var advice = map[error]string{
 	ErrAuth:        "check that `git ls-remote URL` works without asking for anything",
 	ErrUnreachable: "check the network and the address, then try again",
+	ErrBroken:      "run it again; if it stays so, check the network and any proxy between",
 	ErrBusy:        "run it again in a while",
 	ErrNotFound:    "check the address; create the repository on the host first",
 	ErrMoved:       "`git ls-remote URL` says where it redirects; use that address",
@@ -164,15 +170,27 @@ var advice = map[error]string{
 	ErrURL:         "use https://, ssh://, user@host:path or an absolute path",
 }
 
+// reportIt is the step after a fault of the program.
+const reportIt = "report it together with the command"
+
+// failHere is the error of a failure of this machine.
+func failHere(op string, err error) error {
+	return town.Fail(op, cmp.Or(durable.Advice(err), "run it again"), "%w", noSpace(err))
+}
+
 // nextFor is the advice for a kind of failure.
 func nextFor(kind, also error) string {
 	switch {
+	case kind == nil && also == nil:
+		return reportIt
 	case kind == nil:
-		return ""
+		return "" // the caller ended it, and knows why
 	case errors.Is(also, context.DeadlineExceeded): // no setting of the remote changes it
 		return "run it again"
 	case advice[kind] != "":
 		return advice[kind]
+	case errors.Is(kind, ErrBusy):
+		return advice[ErrBusy]
 	case errors.Is(kind, ErrIdle):
 		return advice[ErrIdle]
 	case errors.Is(kind, ErrDeadline):

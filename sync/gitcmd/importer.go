@@ -94,7 +94,7 @@ func (i *Importer) Blob(size int64, content io.Reader) (string, error) {
 		if errors.Is(src.err, io.EOF) {
 			src.err = fmt.Errorf("the file has %d bytes where %d were announced", n, size)
 		}
-		i.err = town.Fail(writeOp, "", "%w", src.err)
+		i.err = failHere(writeOp, src.err)
 		return "", i.err
 	}
 	fmt.Fprintf(i.w, "\nget-mark :%d\n", i.mark)
@@ -195,7 +195,7 @@ func (i *Importer) broken(err error) error {
 	if werr := i.proc.wait(); werr != nil && (i.proc.stderr.text() != "" || i.ctx.Err() != nil) {
 		err = werr
 	} else {
-		err = town.Fail(writeOp, "", "%w", noSpace(err))
+		err = failHere(writeOp, err)
 	}
 	i.err = err
 	return err

@@ -83,6 +83,7 @@ func (o *Objects) header(id, typ string, limit int64) (int64, error) {
 	}
 	f := strings.Fields(string(line))
 	if len(f) == 2 && f[1] == "missing" {
+		// No step: the caller knows whose data it is.
 		return 0, town.Fail(readOp, "", "%w: object %s is missing", ErrCorrupt, id)
 	}
 	if len(f) != 3 || f[0] != id {
@@ -148,6 +149,7 @@ func (o *Objects) broken(err error) error {
 	} else if kind, also := ended(o.ctx); kind != nil || also != nil {
 		err = fail(readOp, kind, "", also)
 	} else {
+		// No step: the caller knows whose data it is.
 		err = town.Fail(readOp, "", "%w: %w", ErrCorrupt, err)
 	}
 	o.err = err
@@ -156,6 +158,7 @@ func (o *Objects) broken(err error) error {
 
 // abandon ends the process without reading the rest of its output.
 func (o *Objects) abandon(err error) {
+	// No step: the caller stopped reading, and knows why.
 	o.err = town.Fail(readOp, "", "%w", err)
 	o.proc.stop()
 	o.abandonQuietly()

@@ -127,7 +127,7 @@ func (p Place) Objects(ctx context.Context, pairs [][2]string) ([]string, error)
 			continue
 		}
 		if !IsID(commit) || strings.ContainsAny(path, "\n\x00") {
-			return nil, town.Fail(op, "", "%q at %q cannot be looked up", town.Clip(path, 120), town.Clip(commit, 64))
+			return nil, town.Fail(op, reportIt, "%q at %q cannot be looked up", town.Clip(path, 120), town.Clip(commit, 64))
 		}
 		asked = append(asked, i)
 		fmt.Fprintf(&input, "%s:%s\n", commit, path)
@@ -141,7 +141,7 @@ func (p Place) Objects(ctx context.Context, pairs [][2]string) ([]string, error)
 	}
 	lines := strings.Split(strings.TrimSuffix(answer, "\n"), "\n")
 	if len(lines) != len(asked) {
-		return nil, town.Fail(op, "", "git's answer is not understood: %d lines instead of %d", len(lines), len(asked))
+		return nil, town.Fail(op, advice[ErrTooOld], "git's answer is not understood: %d lines instead of %d", len(lines), len(asked))
 	}
 	for n, line := range lines {
 		if IsID(line) {

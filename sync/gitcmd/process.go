@@ -34,6 +34,8 @@ type command struct {
 	remote bool // its data comes from a remote: bound memory and files
 	net    bool // bound the time without progress
 	bare   bool // run outside any repository
+	// connects: the remote is on another machine, or at least behind a connection.
+	connects bool
 	// withheld names a token that was not sent, because it is for another host.
 	withheld string
 	// dotGit is the address to suggest when the server redirects.
@@ -78,6 +80,9 @@ func (r *Repo) start(parent context.Context, c command, stdin, stdout *os.File) 
 	if c.remote {
 		env = append(env, "GIT_ALLOC_LIMIT="+strconv.Itoa(allocLimit))
 	}
+	if c.net {
+		env = append(env, traced...)
+	}
 	x := process.Command(ctx, env, r.opts.Git, args...)
 	x.Dir = r.Dir
 	if stdin != nil {
@@ -115,7 +120,7 @@ func (r *Repo) start(parent context.Context, c command, stdin, stdout *os.File) 
 		if kind, also := ended(parent); kind != nil || also != nil {
 			return nil, fail(c.op, kind, "", also)
 		}
-		return nil, town.Fail(c.op, "", "start git: %w", err)
+		return nil, failHere(c.op, fmt.Errorf("start git: %w", err))
 	}
 	context.AfterFunc(ctx, func() { timer.Stop() })
 	return p, nil
@@ -142,6 +147,12 @@ func (p *running) outcome() error {
 			kind = ErrTooLarge
 		default:
 			kind = classify(exit.ExitCode(), detail, p.cmd.push)
+			switch {
+			case kind == ErrUnreachable && p.cmd.connects && broke(detail):
+				kind = ErrBroken
+			case kind == ErrBusy && p.stderr.askedToWait() > 0:
+				kind = &asksToWait{p.stderr.askedToWait()}
+			}
 			if detail == "" {
 				detail = exit.String()
 			}
@@ -183,7 +194,7 @@ type output struct {
 func (r *Repo) run(ctx context.Context, c command) (output, error) {
 	pr, pw, err := os.Pipe()
 	if err != nil {
-		return output{stderr: &messages{}}, town.Fail(c.op, "", "%w", err)
+		return output{stderr: &messages{}}, failHere(c.op, err)
 	}
 	defer pr.Close()
 	p, err := r.start(ctx, c, nil, pw)
@@ -199,7 +210,7 @@ func (r *Repo) run(ctx context.Context, c command) (output, error) {
 	}
 	err = p.wait()
 	if err == nil && rerr != nil {
-		err = town.Fail(c.op, "", "read git's answer: %w", rerr)
+		err = failHere(c.op, fmt.Errorf("read git's answer: %w", rerr))
 	}
 	return output{stdout: buf.String(), stderr: p.stderr}, err
 }

@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 // Progress is one report of a fetch or push under way.
@@ -58,8 +59,11 @@ type messages struct {
 	line  []byte
 	kept  []string
 	size  int
-	sent  bool  // a push had begun to send objects
-	bytes int64 // highest figure of "Writing objects" or "Receiving objects"
+	sent  bool          // a push had begun to send objects
+	bytes int64         // highest figure of "Writing objects" or "Receiving objects"
+	after time.Duration // how long an HTTP server asks to wait
+	// awaited: an HTTP request was sent, and the header of its answer has not ended.
+	awaited bool
 }
 
 func (m *messages) Write(b []byte) (int, error) {
@@ -82,6 +86,18 @@ func (m *messages) flush() {
 	line := strings.TrimRight(string(m.line), " ")
 	m.line = m.line[:0]
 	if line == "" {
+		return
+	}
+	if trace.MatchString(line) {
+		if found := retryAfter.FindStringSubmatch(line); found != nil {
+			m.after = wish(found[1])
+		}
+		switch {
+		case strings.HasPrefix(line, "=> Send header,"):
+			m.awaited = true
+		case line == "<= Recv header:": // the empty line at its end
+			m.awaited = false
+		}
 		return
 	}
 	if p, ok := parseProgress(line); ok {
@@ -114,6 +130,21 @@ func (m *messages) text() string {
 		m.flush()
 	}
 	return strings.Join(m.kept, "\n")
+}
+
+// cutShort reports that the last answer of an HTTP server ended within its header. Git
+// may take it for a repository without any ref.
+func (m *messages) cutShort() bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.awaited
+}
+
+// askedToWait is what the server asked for last; 0 for nothing.
+func (m *messages) askedToWait() time.Duration {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.after
 }
 
 // transferred returns the bytes git reported and whether a push had begun.

@@ -124,7 +124,7 @@ func (r *Repo) preparePush(op string, s PushSpec) (command, error) {
 	for _, u := range s.Updates {
 		refs = append(refs, u.Ref)
 		if err := u.check(); err != nil {
-			return command{}, town.Fail(op, "", "%w", err)
+			return command{}, town.Fail(op, reportIt, "%w", err)
 		}
 	}
 	if s.Guard != "" {

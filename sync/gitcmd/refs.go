@@ -30,6 +30,7 @@ func (r *Repo) Ref(ref string) (string, error) {
 	}
 	id := strings.TrimSpace(string(b))
 	if !IsID(id) {
+		// No step: a mirror whose object cache is damaged is made anew when it is opened.
 		return "", town.Fail("read "+ref+" of "+r.Dir, "", "%w: the file holds no object id", ErrCorrupt)
 	}
 	return id, nil

@@ -78,6 +78,9 @@ func (r *Repo) Fetch(ctx context.Context, s FetchSpec) (FetchResult, error) {
 	if err != nil {
 		for line := range strings.Lines(out.stderr.text()) {
 			if strings.HasPrefix(strings.ToLower(line), "fatal: couldn't find remote ref") {
+				if out.stderr.cutShort() {
+					return FetchResult{}, fail(op, ErrBroken, "the server's answer is not complete", nil)
+				}
 				return FetchResult{Missing: true}, nil
 			}
 		}
@@ -149,6 +152,9 @@ func (r *Repo) LsRemote(ctx context.Context, rawURL string, refs ...string) (Lis
 	c.args = []string{"ls-remote", "--quiet", "--end-of-options", rawURL, "refs/heads/*"}
 	c.args = append(c.args, refs...)
 	out, err := r.run(ctx, c)
+	if err == nil && out.stderr.cutShort() {
+		err = fail(c.op, ErrBroken, "the server's answer is not complete", nil)
+	}
 	if err != nil {
 		return Listing{}, err
 	}
@@ -229,7 +235,7 @@ func (r *Repo) network(op, rawURL string, refs ...string) (command, error) {
 		}
 	}
 	idle := strconv.Itoa(max(1, int(r.opts.Idle/time.Second)))
-	c := command{op: op, net: true, dotGit: withDotGit(rawURL), config: [][2]string{{"http.lowSpeedLimit", "1"}, {"http.lowSpeedTime", idle}}}
+	c := command{op: op, net: true, connects: !local(rawURL), dotGit: withDotGit(rawURL), config: [][2]string{{"http.lowSpeedLimit", "1"}, {"http.lowSpeedTime", idle}}}
 	c.config = append(c.config, pinned(rawURL)...)
 	if r.opts.TokenEnv != "" {
 		t, withheld, err := tokenConfig(rawURL, r.opts.TokenEnv, r.opts.TokenHost, r.opts.TokenUser)

@@ -64,6 +64,7 @@ func (o *Objects) Commit(id string) (Commit, error) {
 		}
 	}
 	if !IsID(c.Tree) {
+		// No step: the caller knows whose data it is.
 		return c, town.Fail(readOp, "", "%w: commit %s names no tree", ErrCorrupt, id)
 	}
 	return c, nil
@@ -77,6 +78,7 @@ func (o *Objects) Tree(id string, limit int64) ([]Entry, error) {
 	}
 	entries, err := parseTree(b, len(id)/2)
 	if err != nil {
+		// No step: the caller knows whose data it is.
 		return nil, town.Fail(readOp, "", "%w: tree %s: %w", ErrCorrupt, id, err)
 	}
 	return entries, nil
