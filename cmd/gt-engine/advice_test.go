@@ -21,6 +21,7 @@ import (
 	bd "gastown/cmd/bd/cli"
 	gt "gastown/cmd/gt/cli"
 	"gastown/cmd/internal/shell"
+	"gastown/town/starter"
 )
 
 // said is a text that the product can print. Where it has a value, it has unknown.
@@ -37,6 +38,7 @@ const (
 	prose   role = iota
 	advice       // the next step of an error or a finding
 	example      // an example in the help of a command
+	order        // what a starter document tells an agent to run
 )
 
 // unknown stands for a value that only a run knows.
@@ -45,20 +47,7 @@ const unknown = "VALUE"
 // texts collects every text in the sources, and marks what is given as a next step.
 func texts(t *testing.T) (all []said) {
 	t.Helper()
-	root := filepath.Join("..", "..")
-	files := token.NewFileSet()
-	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
-		rel, _ := filepath.Rel(root, path)
-		if err != nil || e.IsDir() && (rel == "e2e" || strings.HasPrefix(e.Name(), ".") && rel != ".") {
-			return skip(err)
-		}
-		if e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		f, err := parser.ParseFile(files, path, nil, 0)
-		if err != nil {
-			return err
-		}
+	sources(t, func(rel string, files *token.FileSet, f *ast.File) {
 		roles := rolesIn(f)
 		ast.Inspect(f, func(n ast.Node) bool {
 			expr, ok := n.(ast.Expr)
@@ -73,13 +62,53 @@ func texts(t *testing.T) (all []said) {
 			all = append(all, said{fmt.Sprintf("%s:%d", rel, p.Line), text, roles[expr]})
 			return false
 		})
-		return nil
+	})
+	return append(all, orders()...)
+}
+
+// sources calls read with each source of the product.
+func sources(t *testing.T, read func(rel string, files *token.FileSet, f *ast.File)) {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	files := token.NewFileSet()
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		rel, _ := filepath.Rel(root, path)
+		if err != nil || e.IsDir() && (rel == "e2e" || strings.HasPrefix(e.Name(), ".") && rel != ".") {
+			return skip(err)
+		}
+		if e.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return nil
+		}
+		f, err := parser.ParseFile(files, path, nil, parser.ParseComments)
+		if err == nil {
+			read(rel, files, f)
+		}
+		return err
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// quoted is what a document sets as a command.
+var quoted = regexp.MustCompile("`((?:gt|bd)(?: [^`]*)?)`")
+
+// orders are the commands in the documents that a new Town begins with. Agents type
+// what those say.
+func orders() (all []said) {
+	for _, d := range starter.Documents() {
+		for i, line := range strings.Split(d.Text, "\n") {
+			for _, m := range quoted.FindAllStringSubmatch(line, -1) {
+				text := variable.ReplaceAllString(m[1], unknown)
+				all = append(all, said{fmt.Sprintf("%s:%d", d.Key, i+1), text, order})
+			}
+		}
+	}
 	return all
 }
+
+// variable is a placeholder in a formula.
+var variable = regexp.MustCompile(`\{\{[^}]*\}\}`)
 
 func skip(err error) error {
 	if err != nil {
@@ -284,13 +313,13 @@ func parses(dir, program string, args []string) (ok bool, why error) {
 // Every command that a text of the product names is one that the real parser accepts.
 func TestEveryNamedCommandParses(t *testing.T) {
 	dir := t.TempDir()
-	seen, advised := map[string]bool{}, 0
+	seen, advised, ordered := map[string]bool{}, 0, 0
 	for _, s := range texts(t) {
 		for _, m := range command.FindAllStringSubmatch(s.text, -1) {
 			program, clause := m[1], m[2]
 			p := commands[program](invocation(dir, program, nil))
 			args, named := words(p, clause)
-			if s.role == example {
+			if s.role == example || s.role == order {
 				args, named = shellWords(clause), true
 			}
 			if !named {
@@ -299,24 +328,27 @@ func TestEveryNamedCommandParses(t *testing.T) {
 				}
 				continue
 			}
-			if s.role == advice {
+			switch s.role {
+			case advice:
 				advised++
+			case order:
+				ordered++
 			}
 			line := program + " " + strings.Join(args, " ")
 			if seen[line] {
 				continue
 			}
 			seen[line] = true
-			if s.role == prose && isName(p, args) {
-				continue // prose about a command
+			if (s.role == prose || s.role == order) && isName(p, args) {
+				continue // it is about a command
 			}
 			if ok, why := parses(dir, program, args); !ok {
 				t.Errorf("%s: the parser refuses %q (%v) of %q", s.where, line, why, s.text)
 			}
 		}
 	}
-	if len(seen) < 100 || advised < 60 {
-		t.Errorf("found only %d commands, %d of them in advice: the test reads too little", len(seen), advised)
+	if len(seen) < 100 || advised < 60 || ordered < 100 {
+		t.Errorf("found only %d commands, %d of them in advice and %d in documents: the test reads too little", len(seen), advised, ordered)
 	}
 }
 
@@ -336,6 +368,61 @@ func isName(p *shell.Program, args []string) bool {
 		}
 	}
 	return true
+}
+
+// Every failure that is made with town.Fail or as a town.Error has a next step. Where
+// it has none, a comment right above it begins with "No step:" and says why.
+func TestEveryFailureHasANextStep(t *testing.T) {
+	failures, without := 0, 0
+	sources(t, func(rel string, files *token.FileSet, f *ast.File) {
+		reasons := map[int]bool{} // lines below such a comment
+		for _, c := range f.Comments {
+			if strings.HasPrefix(c.Text(), "No step: ") {
+				reasons[files.Position(c.End()).Line+1] = true
+			}
+		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			next, fails := stepOf(n)
+			if !fails {
+				return true
+			}
+			failures++
+			text, literal := flatten(next)
+			if next != nil && (!literal || text != "") {
+				return true
+			}
+			without++
+			if line := files.Position(n.Pos()).Line; !reasons[line] {
+				t.Errorf("%s:%d: this failure has no next step, and no comment above it that begins with \"No step:\"", rel, line)
+			}
+			return true
+		})
+	})
+	if failures < 300 || without == 0 {
+		t.Errorf("found only %d failures, %d of them without a step: the test reads too little", failures, without)
+	}
+}
+
+// stepOf is the next step that an expression gives a failure, nil for none. fails is
+// false when the expression makes no failure.
+func stepOf(n ast.Node) (next ast.Expr, fails bool) {
+	switch n := n.(type) {
+	case *ast.CallExpr:
+		if s, ok := n.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "Fail" && nameOf(s.X) == "town" && len(n.Args) > 2 {
+			return n.Args[1], true
+		}
+	case *ast.CompositeLit:
+		if s, ok := n.Type.(*ast.SelectorExpr); !ok || s.Sel.Name != "Error" || nameOf(s.X) != "town" {
+			return nil, false
+		}
+		for _, e := range n.Elts {
+			if kv, ok := e.(*ast.KeyValueExpr); ok && nameOf(kv.Key) == "Next" {
+				next = kv.Value
+			}
+		}
+		return next, true
+	}
+	return nil, false
 }
 
 // A next step says what to do. It is not about another program's repairs, and it does

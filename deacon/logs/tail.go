@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"github.com/fsnotify/fsnotify"
 
 	"gastown/town"
+	"gastown/town/durable"
 )
 
 // tailBytes bounds how far from the end Tail searches for the last lines.
@@ -67,7 +69,7 @@ func notThere(path string, err error) error {
 	if errors.Is(err, os.ErrNotExist) {
 		return town.Fail("read the log", "gt deacon start", "there is none at %s: no Deacon has run in this Town", path)
 	}
-	return town.Fail("read the log", "", "%w", err)
+	return town.Fail("read the log", cmp.Or(durable.Advice(err), "gt doctor says whether the Town is whole"), "%w", err)
 }
 
 // last copies the last lines and leaves f at its end.

@@ -56,6 +56,7 @@ func (m *Mirror) Forget() error {
 func (m *Mirror) take(ctx context.Context, id string) (FetchResult, error) {
 	if id == "" {
 		if m.head != "" {
+			// No step: the engine knows what the records of the ledger need.
 			return FetchResult{}, town.Fail("fetch "+m.opts.Ref+" from "+gitcmd.Redact(m.opts.URL), "", "%w; the last known commit is %s", ErrGone, m.head)
 		}
 		return FetchResult{Empty: true}, m.settle()

@@ -130,6 +130,7 @@ func (m *Mirror) fetchMissing(ctx context.Context) (FetchResult, error) {
 	res := FetchResult{NoBranches: l.NoBranches, Elsewhere: l.Spaces()}
 	if m.head != "" {
 		m.gone = true
+		// No step: the engine knows the command that publishes anew.
 		return res, town.Fail("fetch "+m.opts.Ref+" from "+gitcmd.Redact(m.opts.URL), "", "%w; the last known commit is %s", ErrGone, m.head)
 	}
 	res.Empty = true

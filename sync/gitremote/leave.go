@@ -75,7 +75,7 @@ func (m *Mirror) prepareTurn(ctx context.Context, o PublishOptions) (parts []*ou
 		}
 	}
 	if len(parts) == 0 {
-		return nil, town.Fail("leave a turn at "+gitcmd.Redact(m.opts.URL), "", "the remote has everything")
+		return nil, town.Fail("leave a turn at "+gitcmd.Redact(m.opts.URL), "gt federation sync", "the remote has everything")
 	}
 	return parts, nil
 }

@@ -30,6 +30,8 @@ const (
 	parallel = 8
 	// maxNoted is how many refs a notification names. The Town pulls all anyway.
 	maxNoted = 16
+	// reachable is the step after a Town could not be notified.
+	reachable = "check that the Town's Deacon runs and has this secret: gt deacon status"
 	// DefaultPath is where a Town's Deacon listens for notifications.
 	DefaultPath = "/notify"
 )
@@ -134,9 +136,9 @@ func (n *Notifier) Send(ctx context.Context, t Target, note Note) error {
 	case err == nil:
 		return nil
 	case ctx.Err() != nil:
-		return town.Fail("notify "+t.URL, "", "%w: %w", ctx.Err(), failed)
+		return town.Fail("notify "+t.URL, reachable, "%w: %w", ctx.Err(), failed)
 	}
-	return town.Fail("notify "+t.URL, "check that the Town's Deacon runs and has this secret: gt deacon status", "%w", failed)
+	return town.Fail("notify "+t.URL, reachable, "%w", failed)
 }
 
 // attempt makes one request and says whether another might succeed.

@@ -57,7 +57,7 @@ func (s Script) check() error {
 		}
 	}
 	if !filepath.IsAbs(s.Program) {
-		return town.Fail("write the hook "+s.Name, "", "the path of gt is not absolute: %q", town.Clip(s.Program, 120))
+		return town.Fail("write the hook "+s.Name, "run gt by its full path, for instance $(command -v gt) hooks install", "the path of gt is not absolute: %q", town.Clip(s.Program, 120))
 	}
 	return nil
 }

@@ -88,7 +88,7 @@ func readPrivate(path string, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", op, err)
 	}
 	if !info.Mode().IsRegular() {
-		return nil, town.Fail(op, "", "it is not a regular file")
+		return nil, town.Fail(op, "put the secret, as gt hooks secret showed it, into a file there", "it is not a regular file")
 	}
 	if info.Mode().Perm()&0o077 != 0 {
 		return nil, town.Fail(op, "chmod 600 it, and make another secret if someone may have read it",

@@ -68,7 +68,7 @@ func LoadTargets(path string) ([]Target, error) {
 // SaveTargets writes that file (0600), whole or not at all.
 func SaveTargets(path string, targets []Target) error {
 	if len(targets) > maxTargets {
-		return town.Fail("write "+path, "", "%w: at most %d Towns can be notified", town.ErrRefused, maxTargets)
+		return town.Fail("write "+path, "take Towns that are gone out of that file", "%w: at most %d Towns can be notified", town.ErrRefused, maxTargets)
 	}
 	f := targetsFile{Version: 1, Targets: []targetEntry{}}
 	for _, t := range targets {

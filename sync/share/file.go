@@ -185,7 +185,7 @@ func (f *File) Save() error {
 	enc := yaml.NewEncoder(&out)
 	enc.SetIndent(2)
 	if err := errors.Join(enc.Encode(&f.doc), enc.Close()); err != nil {
-		return town.Fail(op, "", "%w", err)
+		return town.Fail(op, "edit the file by hand", "%w", err)
 	}
 	// A text that cannot be read back must not replace one that can.
 	again := &File{raw: out.Bytes()}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -24,26 +25,26 @@ import (
 func (c *Config) Save(path string) error {
 	op := "write " + path
 	if err := c.check(); err != nil {
-		return town.Fail(op, "", "%w", err)
+		return town.Fail(op, "gt config list shows the settings that are in force", "%w", err)
 	}
 	data, err := c.render()
 	if err != nil {
-		return town.Fail(op, "", "%w", err)
+		return town.Fail(op, "change that setting in the file by hand", "%w", err)
 	}
 	if path, err = target(path); err != nil {
-		return town.Fail(op, "", "%w", err)
+		return town.Fail(op, cmp.Or(durable.Advice(err), "check where that symbolic link leads"), "%w", err)
 	}
 	switch now, err := strict.ReadFile(path, maxFile); {
 	case errors.Is(err, os.ErrNotExist):
 	case err != nil:
-		return town.Fail(op, "", "%w", err)
+		return town.Fail(op, cmp.Or(durable.Advice(err), "gt config list reads the file, and says what is wrong with it"), "%w", err)
 	case c.raw == nil:
 		return town.Fail(op, "use the Town that is there, or another directory", "%w: %w", town.ErrBusy, os.ErrExist)
 	case !bytes.Equal(now, c.raw):
 		return town.Fail(op, "run the command again", "%w: another process changed it meanwhile", town.ErrBusy)
 	}
 	if err := durable.WritePrivate(path, data); err != nil {
-		return town.Fail(op, "", "%w", err)
+		return town.Fail(op, cmp.Or(durable.Advice(err), "check the permissions of its directory"), "%w", err)
 	}
 	c.raw = data
 	return nil

@@ -120,6 +120,7 @@ func (o *doctorOptions) run(ctx context.Context) (err error) {
 	if o.fix {
 		unlock, err := o.call.Lock(ctx, t, "install")
 		if err != nil {
+			// No step: the cause, a lock, says who has it and what to do.
 			return town.Fail("repair the Town "+t.Root, "", "%w", err)
 		}
 		defer func() { err = errors.Join(err, unlock()) }()

@@ -83,7 +83,7 @@ func restoreCommand() shell.Command {
 
 func (o *historyOptions) log(ctx context.Context) error {
 	if o.number < 1 {
-		return town.Fail("list the log", "", "%w: -n counts from 1", town.ErrUsage)
+		return town.Fail("list the log", "gt federation log -n 20", "%w: -n counts from 1", town.ErrUsage)
 	}
 	var key town.Key
 	if o.what != "" {
@@ -131,7 +131,7 @@ func (o *historyOptions) show(ctx context.Context) error {
 		return err
 	}
 	if o.history && version != "" {
-		return town.Fail("show "+key.String(), "", "%w: --history lists all versions, so name none", town.ErrUsage)
+		return town.Fail("show "+key.String(), "gt federation show "+key.String()+" --history", "%w: --history lists all versions, so name none", town.ErrUsage)
 	}
 	h, err := open(o.call)
 	if err != nil {

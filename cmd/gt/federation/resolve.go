@@ -149,7 +149,7 @@ func (o *resolveOptions) outcome() (out federation.Outcome, err error) {
 		}
 	}
 	if o.over != "" && (o.edit || o.over != federate.NoText && len(o.over) < 4) {
-		return "", town.Fail("resolve "+town.Clip(o.what, 80), "",
+		return "", town.Fail("resolve "+town.Clip(o.what, 80), "gt federation conflicts show "+town.Clip(o.what, 80)+" has the digests",
 			"%w: --over is at least four characters of a digest, and not for --edit, which checks that itself", town.ErrUsage)
 	}
 	if chosen != 1 {
@@ -174,7 +174,7 @@ func (o *resolveOptions) read(path string) (string, error) {
 		err = unsettled(string(data))
 	}
 	if err != nil {
-		return "", town.Fail("read "+path, "", "%w", err)
+		return "", town.Fail("read "+path, "put the text as it should be into that file, then run it again", "%w", err)
 	}
 	return string(data), nil
 }

@@ -80,6 +80,7 @@ func (o *installOptions) run(ctx context.Context) (err error) {
 	}
 	unlock, err := o.call.Lock(ctx, t, "install")
 	if err != nil {
+		// No step: the cause, a lock, says who has it and what to do.
 		return town.Fail("install a Town in "+t.Root, "", "%w", err)
 	}
 	defer func() { err = errors.Join(err, unlock()) }()

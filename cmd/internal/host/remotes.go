@@ -52,7 +52,7 @@ func (h *Host) NewRemote(name, url string, again bool) (federate.Remote, error) 
 		return federate.Remote{}, town.Fail(op, "choose another name", "%w", err)
 	}
 	if err := config.CheckRemoteURL(url); err != nil {
-		return federate.Remote{}, town.Fail(op, "", "%w", err)
+		return federate.Remote{}, town.Fail(op, "name it by https://, ssh://, user@host:path or a path", "%w", err)
 	}
 	r := federate.Remote{Name: name, URL: config.AbsRemoteURL(url, h.call.Dir)}
 	known, ok := h.Config.Remote(name)
