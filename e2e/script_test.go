@@ -80,12 +80,16 @@ func program(name string) func(*testscript.TestScript, bool, []string) {
 // names of its types, and what the database's protocol puts before an error.
 var raw = regexp.MustCompile(`context deadline exceeded|context canceled|\bEOF\b|\bError \d{4}\b|\(HY000\)|%!|<nil>|goroutine \d+ \[|` +
 	`runtime error|panic:|strconv\.|\bsql: |driver: bad|cannot unmarshal|\bof type (?:u?int|string|bool|map|\[\])|Go (?:struct|value)|` +
-	`\*[a-z]+\.[A-Z][A-Za-z]+|dolt fsck|i/o timeout|time: (?:invalid|missing|unknown)|x509:|dial (?:tcp|unix)`)
+	`\*[a-z]+\.[A-Z][A-Za-z]+|dolt fsck|i/o timeout|time: (?:invalid|missing|unknown)|x509:|dial (?:tcp|unix)|` +
+	`\bno such host|connect: [a-z]|\blookup \S+ on |read: connection reset|write: broken pipe`)
 
-// plain fails when a program told a person something raw on standard error.
+// plain fails when a program told a person something raw, on standard error or
+// standard output, with --json or without.
 func plain(ts *testscript.TestScript) {
-	if found := raw.FindString(ts.ReadFile("stderr")); found != "" {
-		ts.Fatalf("%q stands in what a person reads", found)
+	for _, stream := range []string{"stderr", "stdout"} {
+		if found := raw.FindString(ts.ReadFile(stream)); found != "" {
+			ts.Fatalf("%q stands on %s, in what a person reads", found, stream)
+		}
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/layout"
 )
@@ -83,7 +84,7 @@ func (o *Owner) Reload() (err error) {
 		o.mu.Lock()
 		o.problem = ""
 		if err != nil {
-			o.problem = err.Error()
+			o.problem = town.Plain(err.Error())
 		}
 		o.mu.Unlock()
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"gastown/cmd/internal/term"
 	"gastown/sync/federate"
 	"gastown/sync/files"
+	"gastown/town"
 )
 
 // fileReport is federate.FileReport for printing.
@@ -41,7 +42,7 @@ func reportFiles(r federate.FileReport) (out fileReport) {
 		out.Invalid = append(out.Invalid, invalid(f))
 	}
 	for _, f := range r.Kept {
-		out.Kept = append(out.Kept, keptFile{f.Key.String(), f.Path(), f.Reason.Error()})
+		out.Kept = append(out.Kept, keptFile{f.Key.String(), f.Path(), town.Plain(f.Reason.Error())})
 	}
 	for _, key := range r.Changing {
 		out.Changing = append(out.Changing, namedFile{key.String(), key.Path()})
@@ -61,7 +62,7 @@ func (r fileReport) hasEntries() bool {
 }
 
 func invalid(f files.Invalid) invalidFile {
-	out := invalidFile{Path: f.Path, Reason: f.Err.Error(), text: f.Err.Error()}
+	out := invalidFile{Path: f.Path, Reason: town.Plain(f.Err.Error()), text: town.Plain(f.Err.Error())}
 	var at *files.SyntaxError
 	if errors.As(f.Err, &at) {
 		out.Line, out.Reason = at.Line, at.Reason
