@@ -5,13 +5,11 @@ import (
 	"flag"
 	"fmt"
 	"iter"
-	"runtime/metrics"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"gastown/planes/doltdb"
+	"gastown/planes/doltdb/doltdbtest"
 	"gastown/town"
 )
 
@@ -37,34 +35,6 @@ func fillWith(t *testing.T, s *Store, table, columns string, n int, rowOf func(i
 	if err != nil {
 		t.Fatal(err)
 	}
-}
-
-// peak measures the highest size of the heap while run runs.
-func peak(t *testing.T, what string, run func()) {
-	t.Helper()
-	sample := []metrics.Sample{{Name: "/memory/classes/heap/objects:bytes"}}
-	var most uint64
-	stop := make(chan struct{})
-	var wait sync.WaitGroup
-	wait.Add(1)
-	go func() {
-		defer wait.Done()
-		for {
-			if metrics.Read(sample); sample[0].Value.Uint64() > most {
-				most = sample[0].Value.Uint64()
-			}
-			select {
-			case <-stop:
-				return
-			case <-time.After(5 * time.Millisecond):
-			}
-		}
-	}()
-	began := time.Now()
-	run()
-	close(stop)
-	wait.Wait()
-	t.Logf("%s: %s, at most %d MiB of heap", what, time.Since(began).Round(time.Millisecond), most>>20)
 }
 
 func issueRow(name string, i int, text string) []any {
@@ -116,13 +86,13 @@ func TestLimitOfRows(t *testing.T) {
 			most := limited100(t, table)
 			s := newStore(t)
 			fillWith(t, s, table, c.columns, most, c.row)
-			peak(t, fmt.Sprint(most, " rows are taken"), func() {
+			doltdbtest.Peak(t, fmt.Sprint(most, " rows are taken"), func() {
 				if err := s.CheckIncoming(t.Context(), "origin", "store-1", "", "HEAD"); err != nil {
 					t.Fatal(err)
 				}
 			})
 			fillWith(t, s, table, c.columns, 1, func(int) []any { return c.row(most) })
-			peak(t, "one more is refused", func() {
+			doltdbtest.Peak(t, "one more is refused", func() {
 				err := s.CheckIncoming(t.Context(), "origin", "store-1", "", "HEAD")
 				if !errors.Is(err, town.ErrRefused) || !strings.Contains(err.Error(), fmt.Sprintf("it has %d rows; the limit is %d", most+1, most)) {
 					t.Error(err)
@@ -141,7 +111,7 @@ func TestLimitOfIssues(t *testing.T) {
 	s := newStore(t)
 	list := columns(town.KindTemplate)
 	fillWith(t, s, "templates", list, maxIssues, func(i int) []any { return issueRow("big", i, fmt.Sprintf("issue %d %s", i, strings.Repeat("x", 1000))) })
-	peak(t, "a template at the limit is checked", func() {
+	doltdbtest.Peak(t, "a template at the limit is checked", func() {
 		if err := s.CheckIncoming(t.Context(), "origin", "store-1", "", "HEAD"); err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +121,7 @@ func TestLimitOfIssues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	peak(t, "and shown", func() {
+	doltdbtest.Peak(t, "and shown", func() {
 		n := 0
 		if err := s.Changed(t.Context(), first, "HEAD", func(State) error { n++; return nil }); err != nil || n != 1 {
 			t.Error(n, err)
@@ -162,7 +132,7 @@ func TestLimitOfIssues(t *testing.T) {
 		t.Error(err)
 	}
 	fillWith(t, s, "templates", list, tableLimits["templates"]-maxIssues, func(i int) []any { return issueRow("big", maxIssues+i, "x") })
-	peak(t, "a million issues are refused", func() {
+	doltdbtest.Peak(t, "a million issues are refused", func() {
 		err := s.CheckIncoming(t.Context(), "origin", "store-1", "", "HEAD")
 		if !errors.Is(err, town.ErrRefused) || !strings.Contains(err.Error(), "issues; the limit is") {
 			t.Error(err)
@@ -226,7 +196,7 @@ func TestLimitOfMergedIssues(t *testing.T) {
 	}
 	fillWith(t, s, "templates", list, each, func(i int) []any { return issueRow("big", base+i, text("ours", i)) })
 	ours := headOf(t, s)
-	peak(t, fmt.Sprint("merge ", each, " issues of each side into ", base), func() {
+	doltdbtest.Peak(t, fmt.Sprint("merge ", each, " issues of each side into ", base), func() {
 		merged, err := s.Merge(t.Context(), from, ours, theirs, "merge")
 		if err != nil || len(merged.Notes) > 25 {
 			t.Fatalf("%d notes, %v", len(merged.Notes), err)
@@ -235,19 +205,19 @@ func TestLimitOfMergedIssues(t *testing.T) {
 			t.Errorf("the last note is %q", last)
 		}
 	})
-	peak(t, "mend them", func() {
+	doltdbtest.Peak(t, "mend them", func() {
 		if _, err := s.Mend(t.Context(), from, theirs); err != nil {
 			t.Fatal(err)
 		}
 	})
-	peak(t, "mend what another program rewrote", func() {
+	doltdbtest.Peak(t, "mend what another program rewrote", func() {
 		was := headOf(t, s)
 		s.exec(t, "UPDATE templates SET text = CONCAT('rewritten ', version) WHERE name = 'big'")
 		if _, err := s.Mend(t.Context(), was, headOf(t, s)); err != nil {
 			t.Fatal(err)
 		}
 	})
-	peak(t, "read all that a Town holds", func() {
+	doltdbtest.Peak(t, "read all that a Town holds", func() {
 		h, err := s.Holdings(t.Context())
 		if err != nil || len(h.Rows[town.Key{Kind: town.KindTemplate, Name: "big"}]) != base+2*each || len(h.Archive) != base+2*each {
 			t.Fatalf("%d issues, %d archived, %v", len(h.Rows[town.Key{Kind: town.KindTemplate, Name: "big"}]), len(h.Archive), err)
