@@ -115,7 +115,7 @@ func faultRecovered(t *testing.T, a, b *depot.Town, edits map[string]string) {
 // appears, no process is left, and no edit is lost. When the remote works again,
 // everything arrives.
 func TestFaultyServers(t *testing.T) {
-	impatient := func(o *federate.Options) { o.Idle, o.Deadline = time.Second, 2*time.Second }
+	impatient := func(o *federate.Options) { o.Idle, o.Deadline, o.Patience = time.Second, 2*time.Second, time.Second }
 	for name, start := range faultServers() {
 		t.Run(name, func(t *testing.T) {
 			asked := faultPrompt(t)

@@ -210,7 +210,7 @@ func (p *person) connect(more time.Duration, then func()) {
 	if p.Host.Connections > 0 && p.open >= p.Host.Connections || p.Host.PerMinute > 0 && len(p.recent) > p.Host.PerMinute {
 		p.out.Refused++
 		p.recent = p.recent[:len(p.recent)-1]
-		p.after(p.around(p.Host.Latency/2), func() { p.push.Busy(p.at()); p.step() })
+		p.after(p.around(p.Host.Latency/2), func() { p.push.Busy(p.at(), 0); p.step() })
 		return
 	}
 	p.open++

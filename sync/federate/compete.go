@@ -43,16 +43,16 @@ func (p *push) compete(ctx context.Context) error {
 		case turns.Wait:
 			what := "wait for other Towns"
 			if p.turn.Unserved() {
-				what = "wait for the server of " + p.remote.Name + ", which is too busy"
+				what = p.pausing(p.unserved)
 			}
 			p.progress(what, int64(at()/time.Second), 0, "s")
 			err = wait(ctx, step.Wait)
 		case turns.GiveUp:
 			return p.giveUp(at())
 		}
-		if errors.Is(err, gitcmd.ErrBusy) {
+		if passing(err) && ctx.Err() == nil {
 			p.unserved, err = err, nil
-			p.turn.Busy(at())
+			p.turn.Busy(at(), gitcmd.RetryAfter(p.unserved))
 		}
 		if done || err != nil {
 			return err
@@ -60,25 +60,39 @@ func (p *push) compete(ctx context.Context) error {
 	}
 }
 
-// patiently repeats a contact with a server that is too busy, with growing pauses
-// within the patience.
+// passing reports a failure that may pass: the server is too busy, or the connection
+// to it broke. It is false when nobody knows whether a push has arrived.
+func passing(err error) bool {
+	return (errors.Is(err, gitcmd.ErrBusy) || errors.Is(err, gitcmd.ErrBroken)) && !errors.Is(err, errUnknown)
+}
+
+// pausing tells a person why the next attempt waits.
+func (s *session) pausing(err error) string {
+	if errors.Is(err, gitcmd.ErrBroken) {
+		return "wait for the server of " + s.remote.Name + ": the connection broke"
+	}
+	return "wait for the server of " + s.remote.Name + ", which is too busy"
+}
+
+// patiently repeats a contact that failed for a reason that may pass, with growing
+// pauses within the patience.
 func (s *session) patiently(ctx context.Context, contact func() error) (err error) {
 	began := time.Now()
 	p := turns.New(turns.Options{Patience: s.opts.Patience, Random: rand.Float64})
 	for {
 		switch step := p.Next(time.Since(began)); step.Do {
 		case turns.Wait:
-			s.progress("wait for the server of "+s.remote.Name+", which is too busy", 0, 0, "")
+			s.progress(s.pausing(err), 0, 0, "")
 			if werr := wait(ctx, step.Wait); werr != nil {
 				return werr
 			}
 		case turns.GiveUp:
 			return err
 		default:
-			if err = contact(); !errors.Is(err, gitcmd.ErrBusy) {
+			if err = contact(); !passing(err) || ctx.Err() != nil {
 				return err
 			}
-			p.Busy(time.Since(began))
+			p.Busy(time.Since(began), gitcmd.RetryAfter(err))
 		}
 	}
 }
@@ -94,7 +108,9 @@ func (p *push) try(ctx context.Context, absorb []turns.Turn, at func() time.Dura
 	p.before = p.heads()
 	done, p.rejected, err = p.attempt(ctx, absorb)
 	if err != nil || !done {
-		p.turn.Lost(at())
+		if !passing(err) {
+			p.turn.Lost(at())
+		}
 		return false, err
 	}
 	if p.wasLeft && p.out.UpToDate {
@@ -119,6 +135,10 @@ func (p *push) look(ctx context.Context, at func() time.Duration) error {
 		return err
 	}
 	p.arrived, p.fetched, p.behind = &arrived, true, false
+	if arrived.PublishedEarlier {
+		// The server had taken the attempt that it then refused.
+		p.wasLeft, p.left = true, p.out.Commits
+	}
 	if err := p.see(ctx, at()); err != nil {
 		return err
 	}

@@ -107,7 +107,7 @@ func (s *session) lookEmpty(ctx context.Context) (gitremote.FetchResult, error) 
 	if s.empty != nil && s.mirror.Head() == "" {
 		return gitremote.FetchResult{Empty: true, NoBranches: s.empty.NoBranches}, nil
 	}
-	return s.ask(ctx)
+	return s.askPatiently(ctx)
 }
 
 // agree shows a person what would leave and has it sent. agreed is the plane's

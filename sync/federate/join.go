@@ -49,7 +49,7 @@ func (e *Engine) Join(ctx context.Context, remote Remote, confirm Confirm) (out 
 	notes := s.takeNotes()
 	defer func() { out.Notes = append(notes, out.Notes...) }()
 	arrived := e.step("fetch")
-	fetched, err := s.ask(ctx)
+	fetched, err := s.askPatiently(ctx)
 	arrived()
 	if found := s.elsewhere(op, fetched, err); found != nil {
 		return out, found

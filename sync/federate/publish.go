@@ -230,22 +230,26 @@ func (p *push) send(ctx context.Context, tip stagedTip) (done bool, err error) {
 }
 
 // findOut looks at the remote after a push whose answer was lost, with the error
-// lost. arrived is false, without an error, when the push must be repeated.
+// lost. arrived is false, without an error, when the caller should merge what is there
+// and push again. When the remote is as it was, the error tells whether the reason may
+// pass.
 func (p *push) findOut(ctx context.Context, lost error) (head string, arrived, records bool, err error) {
-	fetched, err := p.ask(ctx)
-	if fetched.Empty || p.publish.Recreate && errors.Is(err, gitremote.ErrGone) {
-		// It was the first push, and there is nothing to merge before another.
-		return "", false, false, town.Fail("publish the federation at "+p.remote.Name, "run it again", "%w, and nothing has arrived", lost)
-	}
-	if err != nil {
-		return "", false, false, errors.Join(lost, err)
+	before := p.heads()
+	fetched, err := p.askPatiently(ctx)
+	first := fetched.Empty || p.publish.Recreate && errors.Is(err, gitremote.ErrGone)
+	if err != nil && !first {
+		return "", false, false, fmt.Errorf("%w: %w", errUnknown, errors.Join(lost, err))
 	}
 	records = p.records.Arrived()
-	if !fetched.PublishedEarlier && !records {
-		if p.lost++; p.lost == maxLost {
-			return "", false, false, lost
-		}
-		return "", false, false, nil
+	if !first && (fetched.PublishedEarlier || records) {
+		return fetched.Head, true, records, nil
 	}
-	return fetched.Head, true, records, nil
+	p.lost++
+	if first || passing(lost) && p.heads() == before || p.lost == maxLost {
+		return "", false, false, town.Fail("publish the federation at "+p.remote.Name, "run it again", "%w, and nothing has arrived", lost)
+	}
+	return "", false, false, nil
 }
+
+// errUnknown: nobody knows whether a push has arrived, after all that was tried.
+var errUnknown = errors.New("the remote cannot be asked what has arrived")

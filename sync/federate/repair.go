@@ -3,6 +3,7 @@ package federate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -153,12 +154,35 @@ func (s *session) publishRepair(ctx context.Context, all []*refRepair) error {
 			return err
 		}
 	}
-	_, err := s.mirror.Publish(ctx, opts)
+	err := s.patiently(ctx, func() error {
+		_, err := s.mirror.Publish(ctx, opts)
+		if errors.Is(err, gitremote.ErrUnknownOutcome) {
+			return s.repairArrived(ctx, err)
+		}
+		return err
+	})
 	if errors.Is(err, gitremote.ErrRejected) {
 		return town.Fail("repair "+s.remote.Name, "look again: gt federation repair "+s.remote.Name+" --dry-run",
 			"%w: another Town published meanwhile, and nothing was changed: %w", town.ErrBusy, err)
 	}
 	return err
+}
+
+// repairArrived looks at the remote after a repair whose answer was lost, with the
+// error lost. It returns nil when the repair has arrived, and lost when the remote is
+// as it was.
+func (s *session) repairArrived(ctx context.Context, lost error) error {
+	before := [2]string{s.mirror.Head(), s.records.Head()}
+	fetched, err := s.askPatiently(ctx)
+	switch {
+	case err == nil && (fetched.PublishedEarlier || s.records.Arrived()):
+		return nil
+	case err != nil && !unusable(err):
+		return fmt.Errorf("%w: %w", errUnknown, errors.Join(lost, err))
+	case before != [2]string{s.mirror.Head(), s.records.Head()}:
+		return fmt.Errorf("%w (%w)", gitremote.ErrRejected, lost)
+	}
+	return lost
 }
 
 func (t *refRepair) close() error {

@@ -20,7 +20,7 @@ const maxTried = 50
 
 // diagnose finds the parts of the remote that Towns refuse.
 func (s *session) diagnose(ctx context.Context) (all []*refRepair, err error) {
-	fetched, failed := s.ask(ctx)
+	fetched, failed := s.askPatiently(ctx)
 	if failed == nil && fetched.Empty {
 		return nil, s.none()
 	}

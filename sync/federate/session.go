@@ -54,7 +54,8 @@ type session struct {
 	refused error
 	// withTurns: fetches bring the turns that wait, because this session publishes.
 	withTurns bool
-	// wasLeft: a push of this session left a turn.
+	// wasLeft: a push of this session left a turn, or an attempt that the server took
+	// and refused when it came again.
 	wasLeft bool
 	// notes are for people; the outcome of the call takes them.
 	notes []string
@@ -110,6 +111,15 @@ func (s *session) ask(ctx context.Context) (gitremote.FetchResult, error) {
 	}
 	got, err := fetch(ctx)
 	return got, s.repairable(err)
+}
+
+// askPatiently is ask, made again while the failure may pass.
+func (s *session) askPatiently(ctx context.Context) (got gitremote.FetchResult, err error) {
+	err = s.patiently(ctx, func() (err error) {
+		got, err = s.ask(ctx)
+		return err
+	})
+	return got, err
 }
 
 // repairable adds the step that helps where what the remote holds is not accepted.

@@ -24,7 +24,11 @@ func (s *session) findSpace(ctx context.Context) error {
 	if !s.opts.FindRefs || s.state.Confirmed == s.remote.URL && s.mirror.Head() != "" {
 		return nil
 	}
-	found, err := s.look(ctx)
+	var found gitremote.Found
+	err := s.patiently(ctx, func() (err error) {
+		found, err = s.look(ctx)
+		return err
+	})
 	if err != nil {
 		return err
 	}

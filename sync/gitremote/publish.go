@@ -173,6 +173,7 @@ func (m *Mirror) prepare(ctx context.Context, o PublishOptions) (*outgoing, erro
 	}
 	var err error
 	if p.d, err = m.draft(p.base); err != nil {
+		// No step: the engine tells a damaged mirror from a full disk.
 		return nil, town.Fail(op, "", "%w", diskErr(err))
 	}
 	p.same = p.d.same(p.base)
@@ -225,7 +226,9 @@ func (m *Mirror) send(ctx context.Context, parts []*outgoing, o PublishOptions) 
 	m.opts.reached("pushed")
 	err = m.turnsWait(pushed, err)
 	if err != nil {
-		if !errors.Is(err, ErrUnknownOutcome) {
+		// A client that sends a request again, over a new connection, may get a refusal
+		// because the first one has arrived. The next Fetch tells.
+		if !errors.Is(err, ErrUnknownOutcome) && !errors.Is(err, ErrRejected) {
 			for _, p := range parts {
 				err = errors.Join(err, p.attempt(""))
 			}

@@ -92,7 +92,8 @@ type Push struct {
 	head    string
 	// moved is when the remote was last seen to have moved, or the turn was left.
 	moved time.Duration
-	// looks counts looks since the turn was left, busy refusals to serve in a row.
+	// looks counts looks since the turn was left, busy how often in a row the host did
+	// not serve.
 	looks, busy int
 	// ahead is the fewest turns that were before the Town's own since it was left; -1
 	// before the first look. progress is when it last fell.
@@ -264,10 +265,11 @@ func (p *Push) Left(at time.Duration) {
 // Refused says that the host accepts no turns.
 func (p *Push) Refused() { p.opts.NoTurns, p.left = true, false }
 
-// Busy says that the host refused to serve for now: too many requests or
-// connections. The step is then made again after a pause.
-func (p *Push) Busy(time.Duration) {
-	p.wait = p.jitter(min(busyPause<<min(p.busy, 16), longestBusy))
+// Busy says that the host did not serve for now: it has too many requests, or the
+// connection broke. The step is then made again after a pause, which is at least what
+// the host asks for, if it does (0 if not).
+func (p *Push) Busy(_, asked time.Duration) {
+	p.wait = max(asked, p.jitter(min(busyPause<<min(p.busy, 16), longestBusy)))
 	p.busy++
 	p.over = p.last
 }

@@ -130,7 +130,7 @@ func TestOwnerOfTheOldestTurnIsGone(t *testing.T) {
 
 // A push whose patience ends looks once more and tries on what it finds.
 func TestLastAttempt(t *testing.T) {
-	for name, last := range map[string]func(*Push, time.Duration){"lost": lost, "busy": func(p *Push, at time.Duration) { p.Busy(at) }} {
+	for name, last := range map[string]func(*Push, time.Duration){"lost": lost, "busy": func(p *Push, at time.Duration) { p.Busy(at, 0) }} {
 		t.Run(name, func(t *testing.T) {
 			p := New(Options{Town: "a", Patience: time.Millisecond, Random: middle})
 			expect(t, p, happens{Try, lost}, happens{Look, sees(Turn{Town: "b"})}, happens{Try, last}, happens{GiveUp, nil}, happens{GiveUp, nil})
@@ -141,7 +141,7 @@ func TestLastAttempt(t *testing.T) {
 	waiting := sees(Turn{Town: "b", Since: 1}, Turn{Town: "a", Since: 2})
 	expect(t, p, happens{Try, lost}, happens{Leave, left}, happens{Look, waiting}, happens{Try, lost}, happens{GiveUp, nil})
 	// A host that never served is asked twice, and the first step is repeated.
-	busy := func(p *Push, at time.Duration) { p.Busy(at) }
+	busy := func(p *Push, at time.Duration) { p.Busy(at, 0) }
 	expect(t, New(Options{Town: "a", Patience: time.Millisecond, Random: middle}), happens{Try, busy}, happens{Try, busy}, happens{GiveUp, nil})
 }
 
@@ -198,7 +198,7 @@ func TestBusyHost(t *testing.T) {
 			continue
 		case Try:
 			asked++
-			p.Busy(at)
+			p.Busy(at, 0)
 			continue
 		case GiveUp:
 			if asked < 6 || asked > 12 || at > DefaultPatience || !p.Unserved() {
@@ -254,7 +254,7 @@ func TestEnds(t *testing.T) {
 			}
 			at += time.Duration(rapid.IntRange(1, int(slow/time.Millisecond)).Draw(rt, "took ms")) * time.Millisecond
 			if rapid.IntRange(0, 9).Draw(rt, "busy") == 0 {
-				p.Busy(at)
+				p.Busy(at, 0)
 				continue
 			}
 			switch s.Do {
