@@ -3,8 +3,10 @@ package crash
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"gastown/e2e/gitserver"
+	"gastown/sync/federate"
 	"gastown/sync/gitremote"
 )
 
@@ -41,12 +43,16 @@ func TestLostAnswer(t *testing.T) {
 			// and the next push succeeds.
 			a.change(t, "two")
 			server.Set(fault)
+			patient, opts := a.engine, a.options()
+			opts.Patience = time.Second
+			a.engine = federate.New(opts)
 			if err := a.do(t.Context(), "push", url); err == nil && fault == gitserver.DropBefore {
 				t.Error("a push that never arrived succeeded")
 			} else if s := a.status(t, url).Remotes[0]; err != nil && (!s.Push.Failing || s.Push.Error == "" || s.Ahead != 1) {
 				t.Errorf("status after a push that failed: %+v", s)
 			}
 			server.Set(gitserver.None)
+			a.engine = patient
 			a.must(t, "push", url)
 			b.must(t, "sync", url)
 			if n := b.plane(t).has("two"); n != len(paths) {

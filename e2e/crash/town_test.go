@@ -59,12 +59,16 @@ func (f storeFile) SetFederation(uuid, previous string) error {
 // at is the Town in dir, which other processes may use too.
 func at(dir, name string) *machine {
 	m := &machine{dir: dir, name: name, layout: layout.Town{Root: dir}}
-	m.engine = federate.New(federate.Options{
-		Env:    os.Environ(),
-		Layout: m.layout, ID: town.ID("id-" + name), Name: name, Actor: m.actor(),
-		Stores: storeFile{filepath.Join(dir, "store.json")}, Starter: starter(), Command: "crash test",
-	})
+	m.engine = federate.New(m.options())
 	return m
+}
+
+func (m *machine) options() federate.Options {
+	return federate.Options{
+		Env:    os.Environ(),
+		Layout: m.layout, ID: town.ID("id-" + m.name), Name: m.name, Actor: m.actor(),
+		Stores: storeFile{filepath.Join(m.dir, "store.json")}, Starter: starter(), Command: "crash test",
+	}
 }
 
 func (m *machine) actor() town.Actor { return town.Actor{Name: m.name, Email: m.name + "@example.com"} }

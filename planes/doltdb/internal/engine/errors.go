@@ -7,6 +7,7 @@ import (
 	"path"
 	"runtime"
 	"runtime/debug"
+	"strings"
 
 	"github.com/sirupsen/logrus"
 
