@@ -50,6 +50,9 @@ type Options struct {
 	Scratch  []string
 	// Pool bounds the connections, to a server or to the engine in this process.
 	Pool Pool
+	// Marker is a directory in which the plane may show each write to programs that
+	// watch files; "" for none. Package doltdb does not use it.
+	Marker string
 }
 
 // External is a Dolt SQL server that somebody else runs.

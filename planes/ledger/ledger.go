@@ -19,6 +19,7 @@ type Store struct {
 	queries     atomic.Int64
 	now         func() time.Time
 	fingerprint *fingerprint
+	marker      marker
 	caches      *Caches
 	words       *wordsCache
 	uncached    atomic.Int64 // answers that were too large for their cache
@@ -56,7 +57,10 @@ func newStore(db *doltdb.Local, opts doltdb.Options) (*Store, error) {
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
-	return &Store{db: db, actor: opts.Actor, now: time.Now, fingerprint: f, words: &wordsCache{}, session: Session{ReadOnly: opts.ReadOnly}}, nil
+	return &Store{
+		db: db, actor: opts.Actor, now: time.Now, fingerprint: f, marker: marker(opts.Marker), words: &wordsCache{},
+		session: Session{ReadOnly: opts.ReadOnly},
+	}, nil
 }
 
 // Session says on whose behalf a Store is used, and what its reads may cost.
@@ -90,7 +94,8 @@ func (s *Store) As(session Session) *Store {
 		db: s.db.As(doltdb.Session{
 			Actor: session.Actor, Command: session.Command, Wait: session.Wait, Waiting: session.Waiting,
 		}),
-		actor: session.Actor, now: s.now, fingerprint: s.fingerprint, caches: s.caches, words: s.words, session: session, borrowed: true,
+		actor: session.Actor, now: s.now, fingerprint: s.fingerprint, marker: s.marker, caches: s.caches, words: s.words,
+		session: session, borrowed: true,
 	}
 }
 
@@ -162,6 +167,7 @@ func (s *Store) alter(fn func() (changed bool, err error)) error {
 	changed, err := fn()
 	if changed {
 		err = errors.Join(err, s.fingerprint.renew())
+		s.marker.touch(s.now())
 	}
 	return err
 }

@@ -7,6 +7,7 @@
 //	  config/sharing.yaml    which records of the ledger leave (0600)
 //	  federation/            files people edit: roles/ formulas/ templates/
 //	  deacon/schedule.yaml   when the Deacon's jobs run, where that differs from the default
+//	  .beads/                changes with the ledger, for programs that watch files; holds no data
 //	  .gt/                   gt's own; never edited, never tracked; in a Git
 //	                         repository a link to .git/gt (see GitPlace)
 //	    data/<plane>/        one Dolt data directory per plane
@@ -137,6 +138,10 @@ func (t Town) CommandSocket() string { return t.join(".gt", "deacon", "command.s
 
 // ControlSocket is where the daemon takes requests of gt's commands.
 func (t Town) ControlSocket() string { return t.join(".gt", "deacon", "control.sock") }
+
+// Marker is a directory that shows each change of the ledger to programs that watch
+// files, such as clients of the public bd. It holds no data.
+func (t Town) Marker() string { return t.join(".beads") }
 
 // Tmux is the socket of the Town's own tmux server.
 func (t Town) Tmux() string { return t.join(".gt", "tmux.sock") }

@@ -28,6 +28,9 @@ func Database(t layout.Town, cfg *config.Config, plane string) doltdb.Options {
 	if opts.Pool.MaxIdle == 0 {
 		opts.Pool.MaxIdle = -1 // no idle connections, instead of the library's default
 	}
+	if plane == layout.Ledger {
+		opts.Marker = t.Marker()
+	}
 	return opts
 }
 
