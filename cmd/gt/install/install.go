@@ -27,6 +27,8 @@ type installOptions struct {
 	name string
 	git  bool
 	yes  bool
+	// project says that the directory holds a project, whose files stay as they are.
+	project bool
 	// proceed and fresh answer whose directory this is; see identity.
 	proceed, fresh bool
 }
@@ -57,6 +59,7 @@ func Commands(p *shell.Program) {
 			c.Arg("path", "The Town's directory; made when missing.").Required().PlaceHolder("PATH").StringVar(&o.path)
 			c.Flag("name", "What people call the Town (default: made from the directory's name).").PlaceHolder("NAME").StringVar(&o.name)
 			c.Flag("git", "Write a .gitignore, for a Town whose directory is tracked in a Git repository of its own.").BoolVar(&o.git)
+			c.Flag("project", "The directory holds a project: its files stay as they are, and its Git repository does not see the Town.").BoolVar(&o.project)
 			c.Flag("continue", "In a clone or worktree of a Town's Git repository: the Town goes on here.").BoolVar(&o.proceed)
 			c.Flag("new", "In a clone or worktree of a Town's Git repository: make a Town of its own, called --name.").BoolVar(&o.fresh)
 			c.Flag("yes", "Accepted for scripts; install asks nothing.").Hidden().BoolVar(&o.yes)
@@ -73,7 +76,7 @@ func (o *installOptions) run(ctx context.Context) (err error) {
 	if err := t.Link(); err != nil {
 		return err
 	}
-	if o.git {
+	if _, inRepository := t.GitPlace(); o.git || o.project && inRepository {
 		if err := host.PrepareShelter(t); err != nil {
 			return err
 		}
@@ -106,7 +109,15 @@ func (o *installOptions) run(ctx context.Context) (err error) {
 		place, _ := t.GitPlace()
 		out.Made = append(out.Made, place+", where git clean does not find the Town's databases")
 	}
-	if o.git || sheltered {
+	if o.project {
+		path, err := host.Exclude(ctx, o.call, t)
+		if err != nil {
+			return err
+		}
+		if path != "" {
+			out.Made = append(out.Made, "lines in "+path+", so that Git does not see the Town")
+		}
+	} else if o.git || sheltered {
 		changed, err := host.IgnorePrivate(t)
 		if err != nil {
 			return err
@@ -150,9 +161,13 @@ func (o *installOptions) check(t layout.Town) error {
 	if _, err := os.Lstat(t.Lock("install")); err == nil {
 		return nil // an installation was interrupted here
 	}
+	if o.project {
+		return o.checkProject(t)
+	}
 	if i := slices.IndexFunc(entries, func(e os.DirEntry) bool { return !strings.HasPrefix(e.Name(), ".") }); i >= 0 {
 		return town.Fail(op, "choose an empty directory, or one that does not exist yet",
-			"%w: the directory is not empty (%s) and holds no Town", town.ErrRefused, town.Clip(entries[i].Name(), 64))
+			"%w: the directory is not empty (%s) and holds no Town; --project makes one beside the files of a project",
+			town.ErrRefused, town.Clip(entries[i].Name(), 64))
 	}
 	return nil
 }
