@@ -51,6 +51,7 @@ func placeAt(t testing.TB, dir string) place {
 func (p place) with(in io.Reader, out, said io.Writer, args ...string) (code int) {
 	i := &shell.Invocation{
 		Program: "bd", Args: args, Dir: p.dir, Env: p.env, Stdin: in, Stdout: out, Stderr: said, User: os.Getuid(), Now: time.Now,
+		Programs: shell.Programs{"bd": Program, "gt": gt.Program},
 	}
 	return Program(i).Prepare().Run(p.t.Context())
 }

@@ -2,13 +2,17 @@ package cli
 
 import (
 	describe "gastown/cmd/bd/about"
+	"gastown/cmd/bd/begin"
 	"gastown/cmd/bd/change"
 	"gastown/cmd/bd/comment"
 	"gastown/cmd/bd/config"
 	"gastown/cmd/bd/dep"
 	"gastown/cmd/bd/doctor"
+	"gastown/cmd/bd/elsewhere"
+	"gastown/cmd/bd/exchange"
 	"gastown/cmd/bd/find"
 	"gastown/cmd/bd/label"
+	"gastown/cmd/bd/setup"
 	"gastown/cmd/bd/survey"
 	"gastown/cmd/bd/transfer"
 	"gastown/cmd/internal/about"
@@ -20,7 +24,7 @@ import (
 func Program(i *shell.Invocation) *shell.Program {
 	p := shell.NewProgram(shell.Traits{
 		Name: "bd", Help: help(), Version: version.Number, Ignored: ignored, UsageExit: usageExit, ErrorsOnStdout: true,
-		Schema: schema, EnvTown: envTown,
+		Rewrite: elsewhere.Rewrite, Footer: elsewhere.Footer(), Schema: schema, EnvTown: envTown,
 	}, i)
 	programFlags(p, i)
 	p.Begin()
@@ -58,6 +62,11 @@ func Program(i *shell.Invocation) *shell.Program {
 	p.Add(human, change.HumanDismiss())
 	p.Add(p, doctor.Command())
 	config.Commands(p)
+	p.Add(p, setup.Command())
+	p.Add(p, setup.Onboard())
+	begin.Commands(p)
+	exchange.Commands(p)
+	elsewhere.Commands(p)
 	p.Add(p, describe.Where())
 	p.Add(p, describe.Info())
 	p.Add(p, describe.Ping())

@@ -42,7 +42,7 @@ func TestWhatRunsAlone(t *testing.T) {
 		}
 	}
 	slices.Sort(alone)
-	if want := []string{"completion", "doctor", "import"}; !slices.Equal(alone, want) {
+	if want := []string{"completion", "doctor", "import", "init"}; !slices.Equal(alone, want) {
 		t.Errorf("%q", alone)
 	}
 }

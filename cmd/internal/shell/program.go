@@ -83,6 +83,8 @@ type Traits struct {
 	Name, Help, Version string
 	// Rewrite changes arguments before they are parsed. May be nil.
 	Rewrite func([]string) []string
+	// Footer is the last line of the main help; "" for none.
+	Footer string
 	// Ignored are the names of flags that the program accepts without effect, where a
 	// command has none of that name. The value says whether the flag has a value.
 	Ignored map[string]bool
@@ -125,7 +127,7 @@ func NewProgram(t Traits, i *Invocation) *Program {
 	})
 	p.UsageWriter(&p.printed)
 	p.ErrorWriter(&p.printed)
-	p.UsageTemplate(UsageTemplate)
+	p.UsageTemplate(UsageTemplate + footer(t.Footer))
 	VersionFlag(p.Application, version.Line(t.Name), &p.printed, &p.ended)
 	p.HelpFlag.Short('h')
 	// Variables come from the caller's environment, so the parser may not read the
@@ -164,6 +166,10 @@ func (p *Program) Add(g Group, c Command) {
 	}
 	p.commands[clause.FullCommand()] = e
 }
+
+// Named reports whether the arguments may name a command, so that one that few need
+// is added only then. Help and completion need all of them.
+func (p *Program) Named(word string) bool { return p.words == nil || p.words[word] }
 
 // named returns the arguments that may name commands. Most runs need the flags of
 // one command, and describing all of them takes longer than parsing. nil means that

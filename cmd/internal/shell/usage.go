@@ -1,6 +1,7 @@
 package shell
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"text/template"
@@ -38,6 +39,14 @@ Everywhere:
 {{else if .App.Commands}}Commands:
 {{template "commands" .App}}{{end -}}
 `
+
+// footer is the template of the last line of the main help.
+func footer(text string) string {
+	if text == "" {
+		return ""
+	}
+	return fmt.Sprintf("{{if not .Context.SelectedCommand}}\n{{%q|Wrap 0}}{{end}}", text)
+}
 
 // UsageFuncs separate the flags that every command has from the command's own. Call
 // it after the application's flags are described and before any other flag.

@@ -17,6 +17,7 @@ import (
 	"gastown/planes/ledger"
 	"gastown/town"
 	"gastown/town/config"
+	"gastown/town/layout"
 )
 
 // traceEnv asks for the duration of each step and the number of SQL queries on
@@ -126,10 +127,13 @@ func unwritable(root string, err error) error {
 		"see that this user may write there and that the disk has room; reading works meanwhile: bd list, bd show ID", "%w", doltdb.Obstacle(err))
 }
 
-// Rig is the name of the directory below the Town's root that the call's working
+// Rig is RigOf for the ledger's Town.
+func (l *Ledger) Rig(call *shell.Call) string { return RigOf(l.Layout, call) }
+
+// RigOf is the name of the directory below a Town's root that the call's working
 // directory is in. It may be no rig. "" means the root itself, or outside.
-func (l *Ledger) Rig(call *shell.Call) string {
-	rel, err := filepath.Rel(l.Layout.Root, call.Dir)
+func RigOf(t layout.Town, call *shell.Call) string {
+	rel, err := filepath.Rel(t.Root, call.Dir)
 	if err != nil || rel == "." || strings.HasPrefix(rel, "..") {
 		return ""
 	}

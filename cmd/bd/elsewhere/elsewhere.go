@@ -1,0 +1,118 @@
+// Package elsewhere answers for words of the public bd that are no commands here: it
+// says in one line what does it in a Town, or that nothing does yet.
+package elsewhere
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/shell"
+)
+
+// answers are the lines by word. A word leaves this table when it becomes a command.
+var answers = map[string]string{
+	// Done by other commands.
+	"hooks":       "the Git hooks of a Town are those of gt: gt hooks install, gt hooks list",
+	"federation":  "the exchange with other Towns is a command of gt: gt federation status, gt federation sync",
+	"backup":      "bd export -o FILE writes every bead; a whole Town is its directories config, federation and .gt/data",
+	"vc":          "every change of a bead is a commit already: bd history ID shows those of one bead",
+	"branch":      "the ledger of a Town has one branch; every Town has a ledger of its own",
+	"diff":        "bd history ID shows what changed in a bead, gt feed what changed in the Town",
+	"sql":         "bd list --json and bd stats read the ledger; while a Deacon runs, any MySQL client can use .gt/deacon/sql.sock",
+	"gc":          "the Deacon collects the garbage of the databases by itself: gt deacon status",
+	"compact":     "nothing is compacted: the Deacon keeps the databases small, and every text stays in bd history ID",
+	"flatten":     "the history of beads stays whole; the Deacon keeps the databases small",
+	"admin":       "settings are bd config list, checks are bd doctor and gt doctor, and the Deacon cleans up by itself",
+	"cleanup":     "closed beads stay, and lists leave them out; bd delete ID archives one",
+	"purge":       "nothing is ever lost here: bd delete ID archives a bead, bd restore ID brings it back",
+	"prune":       "nothing is ever lost here: bd delete ID archives a bead, bd restore ID brings it back",
+	"reset":       "nothing removes a Town; gt install DIR makes another one",
+	"migrate":     "the databases migrate by themselves when a new version opens them; bd import FILE takes beads of the public bd",
+	"bootstrap":   "gt install DIR makes a Town, gt federation join URL makes it one of a federation, bd import FILE takes beads",
+	"daemon":      "the daemon of a Town is the Deacon: gt deacon start, gt deacon status",
+	"repair-deps": "bd doctor finds links that lead nowhere, and bd dep remove takes them out",
+	"upgrade":     "a new version is installed with make install, and opens what an older one made",
+	"audit":       "bd history ID shows who changed what; gt feed shows the whole Town",
+	"activity":    "gt feed shows what happens in the Town, gt feed --follow as it happens",
+	"telemetry":   "nothing is measured and nothing is sent",
+	"metrics":     "nothing is measured and nothing is sent",
+
+	// Not here yet.
+	"worktree":   "worktrees are not managed here yet; a command works in any directory below a Town, or with --town DIR",
+	"repo":       "a Town has one ledger; beads of other Towns arrive by gt federation share and are read with bd list --town NAME",
+	"jira":       "the exchange with Jira is not here yet; bd import takes JSON lines, and external_ref stays on each bead",
+	"github":     "the exchange with GitHub issues is not here yet; bd import takes JSON lines, and external_ref stays on each bead",
+	"gitlab":     "the exchange with GitLab is not here yet; bd import takes JSON lines, and external_ref stays on each bead",
+	"linear":     "the exchange with Linear is not here yet; bd import takes JSON lines, and external_ref stays on each bead",
+	"ado":        "the exchange with Azure DevOps is not here yet; bd import takes JSON lines, and external_ref stays on each bead",
+	"notion":     "the exchange with Notion is not here yet; bd import takes JSON lines, and external_ref stays on each bead",
+	"mail":       "mail between agents is not here yet; bd comment ID TEXT speaks to everybody who works on a bead",
+	"gate":       "gates are not here yet: beads of the type gate are kept, and are no ready work",
+	"mol":        "molecules are not here yet: formulas stand in federation/formulas, and bd create --parent ID makes steps",
+	"formula":    "formulas are files of the Town in federation/formulas; running them is not here yet",
+	"cook":       "formulas are files of the Town in federation/formulas; running them is not here yet",
+	"pour":       "formulas are files of the Town in federation/formulas; running them is not here yet",
+	"wisp":       "formulas are files of the Town in federation/formulas; running them is not here yet",
+	"swarm":      "swarms are not here yet; bd ready lists what several agents can take up at once",
+	"merge-slot": "merge slots are not here yet",
+	"slot":       "slots of agents are not here yet",
+	"agent":      "states of agents are not here yet; bd list -a NAME shows what an agent works on",
+	"ship":       "capabilities are not published here; bd close ID --reason TEXT ends the work",
+	"move":       "a Town has one ledger: bd update ID --parent OTHER moves a bead in it",
+	"refile":     "a Town has one ledger: bd update ID --parent OTHER moves a bead in it",
+}
+
+// Words are the words with an answer, in order.
+func Words() []string { return slices.Sorted(maps.Keys(answers)) }
+
+// Footer is the line of the main help that lists them.
+func Footer() string {
+	return "These words of the public bd say what does it here: " + strings.Join(Words(), ", ") + "."
+}
+
+// Commands adds to a program the words that its arguments may name.
+func Commands(p *shell.Program) {
+	for _, word := range Words() {
+		if !p.Named(word) {
+			continue
+		}
+		p.Add(p, shell.Command{
+			Name: word, Help: "No command here: " + answers[word] + ".", Hidden: true, Examples: []string{"bd " + word},
+			Permission: shell.MayReadProgram, NoTown: true, Repeatable: true,
+			Define: func(*shell.Call, *kingpin.CmdClause) shell.Action {
+				return func(context.Context) error { return errors.New("no " + word + " here: " + answers[word]) }
+			},
+		})
+	}
+}
+
+// globals are the flags before a command that take a value.
+var globals = []string{"--town", "--actor", "--wait", "--db", "--directory", "-C"}
+
+// Rewrite leaves out the arguments of a word with an answer, as none of its flags are
+// known here. What concerns the answer itself stays.
+func Rewrite(args []string) []string {
+	for i := 0; i < len(args); i++ {
+		switch {
+		case slices.Contains(globals, args[i]):
+			i++
+		case strings.HasPrefix(args[i], "-"):
+		case answers[args[i]] == "":
+			return args
+		default:
+			kept := slices.Clone(args[:i+1])
+			for _, a := range args[i+1:] {
+				if a == "--json" || a == "--help" || a == "-h" {
+					kept = append(kept, a)
+				}
+			}
+			return kept
+		}
+	}
+	return args
+}
