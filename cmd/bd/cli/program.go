@@ -12,6 +12,7 @@ import (
 	"gastown/cmd/bd/exchange"
 	"gastown/cmd/bd/find"
 	"gastown/cmd/bd/label"
+	"gastown/cmd/bd/prime"
 	"gastown/cmd/bd/setup"
 	"gastown/cmd/bd/survey"
 	"gastown/cmd/bd/transfer"
@@ -62,6 +63,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	p.Add(human, change.HumanDismiss())
 	p.Add(p, doctor.Command())
 	config.Commands(p)
+	p.Add(p, prime.Command())
 	p.Add(p, setup.Command())
 	p.Add(p, setup.Onboard())
 	begin.Commands(p)
