@@ -255,6 +255,71 @@ func TestRowsBelongToTheirTown(t *testing.T) {
 	}
 }
 
+// The name of a Town that is older than what it published is put back like its records,
+// although some of those were its own: the name that another Town wrote does not stand.
+func TestTheNameBelongsToItsTown(t *testing.T) {
+	for what, c := range map[string]struct {
+		first  []share.Record // what the older state knows
+		others string
+		want   []Member
+	}{
+		"renamed":                    {[]share.Record{record("gt-1", "one")}, "UPDATE towns SET name = 'other' WHERE id = 'a'", []Member{{ID: "a", Name: "town-a"}}},
+		"removed":                    {[]share.Record{record("gt-1", "one")}, "DELETE FROM towns WHERE id = 'a'", []Member{{ID: "a", Name: "town-a"}}},
+		"untouched":                  {[]share.Record{record("gt-1", "one")}, "", []Member{{ID: "a", Name: "town-a"}}},
+		"from before it had records": {nil, "", []Member{{ID: "a", Name: "town-a"}}},
+		"removed, from before":       {nil, "DELETE FROM towns WHERE id = 'a'", nil},
+	} {
+		for _, diverged := range []bool{false, true} {
+			t.Run(fmt.Sprint(what, " diverged ", diverged), func(t *testing.T) {
+				a := newStore(t, "a")
+				if len(c.first) > 0 {
+					a.publish(t, c.first)
+				}
+				older := a.clone(t, "a")
+				a.publish(t, []share.Record{record("gt-2", "two")})
+				b := a.clone(t, "b")
+				if c.others != "" {
+					b.exec(t, c.others)
+				}
+				mirror := t.TempDir()
+				if err := b.Push(t.Context(), "origin", mirror); err != nil {
+					t.Fatal(err)
+				}
+				want := append(slices.Clone(c.first), record("gt-2", "two"))
+				if diverged {
+					older.publish(t, []share.Record{record("gt-3", "three")})
+					want = append(want, record("gt-3", "three"))
+				}
+				arrival, err := older.take(t, mirror)
+				if err != nil || !slices.Equal(arrival.Mine, []string{"gt-2"}) || arrival.OursTotal != 0 {
+					t.Fatalf("%+v, %v", arrival, err)
+				}
+				all, err := older.members(t.Context())
+				members := c.want
+				if diverged {
+					members = []Member{{ID: "a", Name: "town-a"}} // it published under its name itself
+				}
+				if err != nil || !slices.Equal(all, members) {
+					t.Errorf("Towns: %v, %v, want %v", all, err, members)
+				}
+				own, err := older.Own(t.Context(), "")
+				if err != nil || len(own) != len(want) {
+					t.Errorf("records: %v, %v", own, err)
+				}
+				// The next publication names the Town, where nothing else did.
+				named, err := older.Named(t.Context(), "town-a")
+				if err != nil || named != (len(members) == 1) {
+					t.Errorf("named: %v, %v", named, err)
+				}
+				older.publish(t, nil)
+				if named, err := older.Named(t.Context(), "town-a"); err != nil || !named {
+					t.Errorf("named after a publication: %v, %v", named, err)
+				}
+			})
+		}
+	}
+}
+
 // Two Towns hold different forged rows of a third. In the end the third's own rows
 // are in force, and no conflict stops a Town meanwhile.
 func TestLiesAboutAThird(t *testing.T) {

@@ -106,7 +106,7 @@ func (s *Store) putBack(ctx context.Context, tx *doltdb.Tx, ours, theirs string,
 		return err
 	}
 	for _, t := range []struct{ table, key, list string }{{"beads", "town", columns("")}, {"towns", "id", "id, name"}} {
-		if t.table == "beads" && a.OursTotal == 0 || t.table == "towns" && len(a.Mine) > 0 {
+		if t.table == "beads" && a.OursTotal == 0 {
 			continue
 		}
 		if _, err := tx.Exec(ctx, "DELETE FROM "+t.table+" WHERE "+t.key+" = ?", string(s.Town)); err != nil {
@@ -120,7 +120,8 @@ func (s *Store) putBack(ctx context.Context, tx *doltdb.Tx, ours, theirs string,
 	return s.takeMine(ctx, tx, theirs, a.Mine)
 }
 
-// takeMine makes rows of this Town what they are in a revision.
+// takeMine makes records of this Town what they are in a revision. With the records of
+// a Town that is not in the table of Towns here, it takes the Town's row there.
 func (s *Store) takeMine(ctx context.Context, tx *doltdb.Tx, revision string, ids []string) error {
 	asOf, err := doltdb.AsOf(revision)
 	if err != nil || len(ids) == 0 {

@@ -55,6 +55,19 @@ func (s *Store) Publish(ctx context.Context, name string, put []share.Record, re
 	})
 }
 
+// Named reports whether the table of Towns has this Town under the name, as long as it
+// shares anything.
+func (s *Store) Named(ctx context.Context, name string) (named bool, err error) {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
+		var records, rows int
+		err := tx.QueryRow(ctx, "SELECT (SELECT COUNT(*) FROM beads WHERE town = ?), (SELECT COUNT(*) FROM towns WHERE id = ? AND name = ?)",
+			string(s.Town), string(s.Town), name).Scan(&records, &rows)
+		named = records == 0 || rows == 1
+		return err
+	})
+	return named, err
+}
+
 // drop deletes rows of a Town.
 func drop(ctx context.Context, tx *doltdb.Tx, owner town.ID, ids []string) error {
 	for part := range slices.Chunk(ids, batchRows) {

@@ -109,7 +109,11 @@ func (p *Plan) writeRows(ctx context.Context, x *exchange.Store) (commit string,
 	if len(p.waiting) > 0 && len(gone) == 0 {
 		return "", true, nil
 	}
-	if len(put)+len(gone) > 0 {
+	named, err := x.Named(ctx, p.session.opts.Town.Name)
+	if err != nil {
+		return "", false, err
+	}
+	if len(put)+len(gone) > 0 || !named {
 		if commit, err = x.Publish(ctx, p.session.opts.Town.Name, put, gone); err != nil {
 			return "", false, err
 		}
