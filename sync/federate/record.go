@@ -18,8 +18,8 @@ type FileReport struct {
 	// Kept files have an edit that is not recorded yet; a row that changed
 	// meanwhile was not written over it.
 	Kept []files.Skipped
-	// Changing files were edited, renamed or removed while they were read; the
-	// next Commit records them.
+	// Changing files were edited, renamed or removed while they were read, or another
+	// program has them open for writing; the next Commit records them.
 	Changing []town.Key
 	// Rescued texts were found beside the file they belong to.
 	Rescued []files.Rescue
@@ -106,7 +106,7 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 	if err != nil {
 		return out, err
 	}
-	out.Invalid = changes.Invalid
+	out.Invalid, out.Changing = busyApart(changes.Invalid)
 	edits, byKey := w.edits(&changes)
 	if len(edits) == 0 {
 		out.Rescued, out.Dropped = w.rescued, w.dropped
@@ -138,9 +138,22 @@ func (w *workspace) record(ctx context.Context, message string) (out Recorded, e
 		return out, err
 	}
 	out.Commit, out.Edits, out.Notes, out.onto = rec.Commit, rec.Edits, rec.Notes, w.recordedOn
-	out.Changing = rec.Left
+	out.Changing = append(out.Changing, rec.Left...)
 	out.Kept, out.Rescued, out.Dropped = w.skipped, w.rescued, w.dropped
 	return out, nil
+}
+
+// busyApart takes documents that another program has open for writing out of the files
+// that are invalid.
+func busyApart(all []files.Invalid) (invalid []files.Invalid, busy []town.Key) {
+	for _, f := range all {
+		if key, err := town.ParsePath(f.Path); err == nil && errors.Is(f.Err, town.ErrBusy) {
+			busy = append(busy, key)
+		} else {
+			invalid = append(invalid, f)
+		}
+	}
+	return invalid, busy
 }
 
 // edits turns what Scan found into what Record takes.

@@ -12,10 +12,15 @@ import (
 )
 
 const (
-	// defaultReadTries is how often a file is read that somebody is writing to.
-	// defaultReadPause is the first pause between two tries; it doubles each time.
-	defaultReadTries = 4
+	// defaultReadTries is how often a file is read that somebody is writing to, which
+	// takes a quarter of a second. defaultReadPause is the first pause between two
+	// tries; it doubles each time.
+	defaultReadTries = 8
 	defaultReadPause = 2 * time.Millisecond
+	// defaultFewTries is how often that is when the reads of one directory have paused
+	// for defaultPatience together, because many files are being written.
+	defaultFewTries = 4
+	defaultPatience = 2 * time.Second
 )
 
 var (
@@ -25,14 +30,18 @@ var (
 )
 
 // read returns the whole text of a file and the stamp it had before and after.
-// A file that is being written is tried again a few times, then errWriting.
+// A file that is being written is tried again a few times, then errWriting. A program
+// that has closed the file can still seem to write: a process that it started has the
+// descriptor until it runs another program.
 func (d *dir) read(ctx context.Context, file string) ([]byte, stamp, error) {
 	pause := defaultReadPause
 	for try := 1; ; try++ {
 		text, s, err := d.readOnce(file)
-		if !errors.Is(err, errWriting) || try == defaultReadTries {
+		if !errors.Is(err, errWriting) || try == defaultReadTries || try >= defaultFewTries && d.paused.Load() >= int64(defaultPatience) {
 			return text, s, err
 		}
+		d.between("busy")
+		d.paused.Add(int64(pause))
 		select { // there is no event for the end of another program's writing
 		case <-ctx.Done():
 			return nil, stamp{}, context.Cause(ctx)

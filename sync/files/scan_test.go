@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -285,6 +286,46 @@ func TestScanBusy(t *testing.T) {
 		t.Fatal(err)
 	}
 	expectChanges(t, scanTree(t, tree, ix), "+template/a")
+}
+
+// A file that another process still has open for a moment is waited for: the edit is
+// found at once. Where many files are open, a scan does not wait for each of them.
+func TestScanWaitsForAWriter(t *testing.T) {
+	tree, ix := newTree(t), NewIndex()
+	put(t, tree, "templates/a", "one")
+	f, err := os.OpenFile(tree.abs("templates/a"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tries := 0
+	tree.between = func(moment string) {
+		if moment != "busy" {
+			return
+		}
+		if tries++; tries == 6 {
+			if err := f.Close(); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if expectChanges(t, scanTree(t, tree, ix), "+template/a"); tries != 6 {
+		t.Errorf("%d pauses", tries)
+	}
+
+	if f, err = os.OpenFile(tree.abs("templates/a"), os.O_WRONLY, 0); err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	d, err := tree.open(uint8(slices.Index(kinds[:], town.KindTemplate)), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.close()
+	d.paused.Store(int64(defaultPatience))
+	tries = 10
+	if _, _, err := d.read(t.Context(), "a"); !errors.Is(err, errWriting) || tries != 10+defaultFewTries-1 {
+		t.Errorf("%d pauses, %v", tries-10, err)
+	}
 }
 
 func TestScanSeesManyNames(t *testing.T) {

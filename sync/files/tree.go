@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"sync/atomic"
 
 	"golang.org/x/sys/unix"
 
@@ -54,6 +55,8 @@ type dir struct {
 	kind uint8
 	// renewed: a new directory took the place of the one that was opened first.
 	renewed bool
+	// paused is for how long reads have waited for programs that write, in nanoseconds.
+	paused atomic.Int64
 }
 
 // open opens the directory of a kind. If there is none, it makes it or, without make,
