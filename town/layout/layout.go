@@ -165,7 +165,7 @@ func Find(dir string) (Town, error) {
 		_, err := os.Stat(t.Config())
 		if err == nil {
 			_ = t.Link() // what needs the link says that it is missing
-			return t, nil
+			return t, t.Claim()
 		}
 		if denied == nil && errors.Is(err, os.ErrPermission) {
 			denied = Unreadable(d)

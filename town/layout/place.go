@@ -2,10 +2,13 @@ package layout
 
 import (
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"gastown/town"
 )
 
 // GitPlace is where the private directory of a Town is whose own directory is the
@@ -63,10 +66,49 @@ func (t Town) Link() error {
 		return nil // it is not a Town's
 	}
 	err := os.Symlink(t.target(place), t.Private())
-	if errors.Is(err, fs.ErrExist) {
-		return nil // another process was faster
+	if err != nil && !errors.Is(err, fs.ErrExist) { // another process may be faster
+		return err
 	}
-	return err
+	return nil
+}
+
+// Claim fails with town.ErrRefused when the private directory is that of another
+// directory: cp -a of a linked worktree copies the link, and two directories would
+// take each other's files for edits. A private directory in the Town's own directory
+// or repository is copied with it, so there is nothing to claim.
+func (t Town) Claim() error {
+	target, err := os.Readlink(t.Private())
+	if err != nil || filepath.IsLocal(target) {
+		return nil
+	}
+	note := t.join(".gt", "owner")
+	text, err := os.ReadFile(note)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	owner := Town{Root: strings.TrimSpace(string(text))}
+	switch {
+	case owner.Root == t.Root, sameFile(owner.Root, t.Root):
+		return nil
+	case owner.Root != "" && sameFile(owner.Private(), t.Private()):
+		return town.Fail("use the Town "+t.Root, "work in "+owner.Root+"; for another directory make a worktree (git worktree add DIR), then gt install DIR",
+			"%w: it is a copy of %s, and its databases are those of that directory", town.ErrRefused, owner.Root)
+	}
+	// Nobody, or a directory that was moved here.
+	next := fmt.Sprint(note, ".", os.Getpid())
+	if err := os.WriteFile(next, []byte(t.Root+"\n"), 0o600); err != nil {
+		return nil // a Town that cannot be written to is only read
+	}
+	return os.Rename(next, note)
+}
+
+func sameFile(a, b string) bool {
+	one, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	other, err := os.Stat(b)
+	return err == nil && os.SameFile(one, other)
 }
 
 // target is what the link holds: a path that a copy of the whole Town understands,

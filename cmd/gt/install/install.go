@@ -73,7 +73,7 @@ func (o *installOptions) run(ctx context.Context) (err error) {
 	if err := o.check(t); err != nil {
 		return err
 	}
-	if err := t.Link(); err != nil {
+	if err := errors.Join(t.Link(), t.Claim()); err != nil {
 		return err
 	}
 	if _, inRepository := t.GitPlace(); o.git || o.project && inRepository {

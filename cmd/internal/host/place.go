@@ -51,7 +51,7 @@ func Shelter(t layout.Town, command string) (did bool, err error) {
 	if err := durable.Rename(t.Private(), place); err != nil {
 		return false, town.Fail(op, "leave it; nothing was changed", "%w", err)
 	}
-	if err := t.Link(); err != nil {
+	if err := errors.Join(t.Link(), t.Claim()); err != nil {
 		return false, err
 	}
 	return true, durable.SyncDir(t.Root)
@@ -112,7 +112,7 @@ func PrepareShelter(t layout.Town) error {
 	if err := os.Chmod(place, 0o700); err != nil {
 		return err
 	}
-	return t.Link()
+	return errors.Join(t.Link(), t.Claim())
 }
 
 // inRepository reports whether a directory, or one above it, has a repository.

@@ -39,7 +39,7 @@ func FindTown(dir, named string) (layout.Town, error) {
 			"%w: there is no config/town.yaml in it", town.ErrUsage)
 	}
 	_ = t.Link() // what needs the link says that it is missing
-	return t, nil
+	return t, t.Claim()
 }
 
 // AuthorText removes characters that the author of a commit cannot contain.
