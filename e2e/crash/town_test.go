@@ -171,6 +171,10 @@ func (m *machine) do(ctx context.Context, verb, url string) (err error) {
 		_, err = m.engine.Push(ctx, remote, false)
 	case "sync":
 		_, err = m.engine.Sync(ctx, remote, false)
+	case "continue":
+		_, err = m.engine.ContinueHere(ctx)
+	case "start over":
+		err = m.engine.StartOver(ctx, []federate.Remote{remote})
 	default:
 		err = errors.New("unknown call " + verb)
 	}

@@ -2,6 +2,7 @@ package federate
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"os"
 	"path/filepath"
@@ -15,8 +16,12 @@ import (
 
 // disasters are what befalls a Town beside its work: it is copied aside, put back
 // in parts or whole, stopped in the middle of a call, or written to by a program
-// that knows the tables and not their rules.
-var disasters = []string{"save", "save", "put back plane", "put back plane", "put back .gt", "put back town", "stop", "stop", "sql"}
+// that knows the tables and not their rules. Its directory is copied and used in both
+// places; then one of the directories goes on, or one becomes another Town.
+var disasters = []string{
+	"save", "save", "put back plane", "put back plane", "put back .gt", "put back town", "stop", "stop", "sql",
+	"copied", "copied", "continue", "new",
+}
 
 // saved is a copy of a Town and what its person remembered then.
 type saved struct {
@@ -36,6 +41,12 @@ func (m *model) disaster(t *rapid.T) {
 		m.stop(t, mt)
 	case what == "sql":
 		m.foreign(t, mt)
+	case what == "copied":
+		m.copied(mt)
+	case what == "continue":
+		m.goesOn(mt)
+	case what == "new":
+		m.becomesNew(mt)
 	case putBack && mt.saved != nil:
 		m.putBack(mt, part)
 	}
@@ -94,7 +105,7 @@ func (m *model) stop(t *rapid.T, mt *modelTown) {
 	defer func() { mt.stopAt, mt.cancel = "", nil }()
 	deed := rapid.SampledFrom([]string{"pull", "push", "sync"}).Draw(t, "stopped")
 	err := mt.do(ctx, deed, Remote{Name: "origin", URL: m.url})
-	if err != nil && ctx.Err() == nil {
+	if err != nil && ctx.Err() == nil && !errors.Is(err, ErrInstance) {
 		m.t.Fatalf("%s: %s: %v", mt, deed, err)
 	}
 	m.afterStop(mt, deed)
@@ -174,8 +185,10 @@ func (mt *modelTown) inForceNow() map[string]string {
 }
 
 // TestDisasters lets three Towns edit and sync at random while they are put back to
-// older copies, stopped and written to by other programs. All converge, none stands
-// still, and nothing is lost that was published or that its Town still had.
+// older copies, stopped and written to by other programs, and while copies of them are
+// used beside them. All converge, none stands still, and nothing is lost that was
+// published or that its Town still had. Of directories with one identity, only the one
+// that a person chose goes on.
 func TestDisasters(t *testing.T) {
 	t.Parallel()
 	tpl := makeTemplate(t)

@@ -42,6 +42,9 @@ type model struct {
 	// published is every text that a Town held when the remote confirmed its state.
 	published map[wrote]bool
 	n         int // texts made so far
+	// silenced counts the calls of directories that were stopped as they should be,
+	// copies those directories that were copied.
+	silenced, copies int
 }
 
 // modelTown is a Town and what its person remembers.
@@ -57,6 +60,8 @@ type modelTown struct {
 	saved  *saved
 	stopAt string
 	cancel context.CancelFunc
+	// silent: another directory with this identity goes on, as a person decided.
+	silent bool
 }
 
 // race is an edit made at a moment of a call.
@@ -218,6 +223,10 @@ func (m *model) call(mt *modelTown, name string, records bool, call func(context
 	err := call(m.t.Context())
 	writer.Wait()
 	mt.racing = nil
+	stopped := errors.Is(err, ErrInstance)
+	if stopped {
+		stopped, err = m.stopped(mt, name, err, call)
+	}
 	if err != nil && !errors.Is(err, town.ErrUsage) {
 		m.t.Fatalf("%s: %s: %v", mt.opts.Name, name, err)
 	}
@@ -233,6 +242,10 @@ func (m *model) call(mt *modelTown, name string, records bool, call func(context
 	if r != nil {
 		delete(before, r.path)
 		delete(mt.pending, r.path)
+	}
+	if stopped {
+		m.afterStop(mt, name)
+		before = nil
 	}
 	for path, text := range before {
 		if records && valid(path, text) {
@@ -253,7 +266,7 @@ func (m *model) call(mt *modelTown, name string, records bool, call func(context
 	if r != nil {
 		m.afterRace(mt, name, r)
 	}
-	if name == "push" || name == "sync" {
+	if !stopped && (name == "push" || name == "sync") {
 		maps.Copy(m.published, mt.keeps())
 	}
 }
@@ -317,6 +330,21 @@ func (mt *modelTown) keeps() map[wrote]bool {
 	return kept
 }
 
+// stopped decides for the person whose directory was stopped, because another one
+// publishes as its Town. A directory that shall go on does so after one more decision.
+func (m *model) stopped(mt *modelTown, name string, err error, call func(context.Context) error) (bool, error) {
+	m.t.Helper()
+	if town.Next(err) != InstanceAdvice {
+		m.t.Fatalf("%s: %s: %v, next %q", mt, name, err, town.Next(err))
+	}
+	if mt.silent {
+		m.silenced++
+		return true, nil
+	}
+	mt.continues()
+	return false, call(m.t.Context())
+}
+
 // end makes all files valid, syncs until nothing changes, and checks that nothing is
 // lost.
 func (m *model) end() {
@@ -331,6 +359,7 @@ func (m *model) end() {
 			}
 		}
 	}
+	m.decide()
 	for range 2 {
 		for _, mt := range m.towns {
 			m.call(mt, "sync", true, func(ctx context.Context) error {

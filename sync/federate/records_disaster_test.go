@@ -1,6 +1,7 @@
 package federate
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -22,8 +23,9 @@ var ledgerParts = map[string]string{
 }
 
 // TestRecordsSurviveDisasters lets three Towns share all their records while they are
-// put back to older copies. No record that was published leaves its Town or another
-// one, and all Towns read each record alike.
+// put back to older copies, and while copies of them are used beside them. No record
+// that was published leaves its Town or another one, and all Towns read each record
+// alike.
 func TestRecordsSurviveDisasters(t *testing.T) {
 	t.Parallel()
 	tpl := makeTemplate(t)
@@ -43,15 +45,38 @@ func TestRecordsSurviveDisasters(t *testing.T) {
 		}
 		n := 0
 		exchange := func(mt *modelTown) {
-			towns[mt].sync(m.url)
+			s, remote := towns[mt], Remote{Name: "origin", URL: m.url}
+			_, err := s.Sync(m.t.Context(), remote, false)
+			if errors.Is(err, ErrInstance) && mt.silent {
+				return
+			}
+			if errors.Is(err, ErrInstance) {
+				s.continues()
+				_, err = s.Sync(m.t.Context(), remote, false)
+			}
+			if err != nil {
+				m.t.Fatalf("%s in %s: sync: %v", mt, mt.dir, err)
+			}
 			for _, b := range towns[mt].own() {
 				published[mt][b.ID] = true
+				for _, twin := range m.twins(mt) {
+					if !twin.silent {
+						published[twin][b.ID] = true // it goes on, and adopts it
+					}
+				}
+			}
+		}
+		// A new Town leaves what it published to the directory that goes on.
+		becomesNew := func(mt *modelTown) {
+			if mt.silent {
+				m.becomesNew(mt)
+				published[mt] = map[string]bool{}
 			}
 		}
 		for range rapid.IntRange(6, 20).Draw(rt, "steps") {
 			mt := rapid.SampledFrom(m.towns).Draw(rt, "town")
 			s := towns[mt]
-			switch deed := rapid.SampledFrom([]string{"bead", "bead", "title", "sync", "sync", "sync", "save", "put back", "put back"}).Draw(rt, "deed"); deed {
+			switch deed := rapid.SampledFrom([]string{"bead", "bead", "title", "sync", "sync", "sync", "save", "put back", "put back", "copied", "continue", "new"}).Draw(rt, "deed"); deed {
 			case "bead":
 				n++
 				s.beads(town.Bead{ID: fmt.Sprint("gt-", n), Title: fmt.Sprint("bead ", n)})
@@ -64,6 +89,21 @@ func TestRecordsSurviveDisasters(t *testing.T) {
 				exchange(mt)
 			case "save":
 				m.save(mt)
+			case "copied":
+				if m.copied(mt); len(m.towns) > len(towns) {
+					c := m.towns[len(m.towns)-1]
+					towns[c], published[c] = ledgerOf(c.testTown), maps.Clone(published[mt])
+				}
+			case "continue":
+				m.goesOn(mt)
+				for _, twin := range m.twins(mt) {
+					if !mt.silent {
+						// What the other one published carries the name of this one too.
+						maps.Copy(published[mt], published[twin])
+					}
+				}
+			case "new":
+				becomesNew(mt)
 			case "put back":
 				part := rapid.SampledFrom(slices.Sorted(maps.Keys(ledgerParts))).Draw(rt, "part")
 				from := ""
@@ -74,6 +114,14 @@ func TestRecordsSurviveDisasters(t *testing.T) {
 					m.replace(from, filepath.Join(mt.dir, ledgerParts[part]))
 				}
 			}
+		}
+		for _, mt := range m.towns {
+			if !mt.silent {
+				exchange(mt)
+			}
+		}
+		for _, mt := range m.towns {
+			becomesNew(mt)
 		}
 		for range 3 {
 			for _, mt := range m.towns {
