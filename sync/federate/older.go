@@ -180,10 +180,14 @@ func (e *Engine) Older(ctx context.Context) (names []string, err error) {
 	return names, nil
 }
 
-// BringBack merges into an older plane what the mirror of a remote holds. It contacts
-// nobody. It fails with ErrRefused when the mirror does not hold it either.
+// BringBack merges into an older plane, and an older exchange of records, what the
+// mirror of a remote holds. It contacts nobody. It fails with ErrRefused when the mirror
+// does not hold it either.
 func (e *Engine) BringBack(ctx context.Context, r Remote) error {
 	if _, err := e.catchUpWith(ctx, r); err != nil {
+		return err
+	}
+	if err := e.bringBackRecords(ctx, r); err != nil {
 		return err
 	}
 	left, err := e.Older(ctx)
@@ -195,4 +199,20 @@ func (e *Engine) BringBack(ctx context.Context, r Remote) error {
 			"%w: the mirror of the remote does not hold it", town.ErrRefused)
 	}
 	return nil
+}
+
+func (e *Engine) bringBackRecords(ctx context.Context, r Remote) (err error) {
+	if e.opts.Ledger == nil {
+		return nil
+	}
+	s, err := e.lockRemote(ctx, r)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.release()) }()
+	if err := errors.Join(s.confirmed(), s.openMirror(ctx)); err != nil || s.records == nil {
+		return err
+	}
+	_, err = s.records.CatchUp(ctx)
+	return errors.Join(err, s.save())
 }

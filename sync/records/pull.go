@@ -59,13 +59,36 @@ func (s *Session) Pull(ctx context.Context, dry bool) (out Pulled, err error) {
 			return out, err
 		}
 	}
+	err = s.bring(ctx, got.Head, older, dry, &out)
+	return out, err
+}
+
+// CatchUp merges into an exchange that is older than what was exchanged what the
+// mirror holds. It contacts nobody, and does nothing for an exchange that is not older,
+// or where the mirror is older too. The caller saves the state, also after an error.
+func (s *Session) CatchUp(ctx context.Context) (out Pulled, err error) {
+	older, err := s.Older(ctx, s.link.Remote, *s.state())
+	if err != nil || !older || s.Head() == "" || s.Head() != s.state().Head {
+		return out, err
+	}
+	if err := s.Reset(ctx); err != nil {
+		return out, err
+	}
+	err = s.bring(ctx, s.Head(), true, false, &out)
+	return out, err
+}
+
+// bring merges what the mirror holds, which is the remote's commit head. older says
+// that the exchange lacks what was exchanged.
+func (s *Session) bring(ctx context.Context, head string, older, dry bool, out *Pulled) error {
+	st := s.state()
 	arrival, tip, err := s.merge(ctx, dry)
 	copied := !dry && (errors.Is(err, errNoExchange) || errors.Is(err, errOtherHistory))
 	if copied {
-		arrival.Records, tip, err = s.takeCopy(ctx, &out, errors.Is(err, errOtherHistory))
+		arrival.Records, tip, err = s.takeCopy(ctx, out, errors.Is(err, errOtherHistory))
 	}
 	if err != nil && !errors.Is(err, errNoExchange) {
-		return out, s.failed(err)
+		return s.failed(err)
 	}
 	if older && !dry {
 		out.Notes = append(out.Notes, "the records exchanged with "+s.link.Remote.Name+" were older than what was exchanged; they were brought back")
@@ -76,19 +99,19 @@ func (s *Session) Pull(ctx context.Context, dry bool) (out Pulled, err error) {
 		out.Notes = append(out.Notes, putBack(arrival))
 	}
 	if dry {
-		return out, nil
+		return nil
 	}
-	st.confirmed(got.Head, tip, s.link.Remote, s.uuid())
+	st.confirmed(head, tip, s.link.Remote, s.uuid())
 	st.Exchange = s.sign()
 	if older || copied || len(arrival.Mine) > 0 {
 		st.madeFromUnknown()
 		err = s.adoptPublished(ctx)
 		out.Notes = append(out.Notes, s.TakeNotes()...)
 		if err != nil {
-			return out, s.failed(err)
+			return s.failed(err)
 		}
 	}
-	return out, nil
+	return nil
 }
 
 func (s *Session) failed(err error) error {
