@@ -6,6 +6,7 @@ import (
 
 	"gastown/sync/gitremote"
 	"gastown/town"
+	"gastown/town/lockfile"
 )
 
 // LeaveOptions say how a Town leaves a remote.
@@ -48,6 +49,18 @@ type Departure struct {
 // the next call continues. Join takes the Town back in.
 func (e *Engine) Leave(ctx context.Context, remote Remote, opts LeaveOptions) (out Departure, err error) {
 	out.Remote, out.KeepRecords = remote, opts.KeepRecords || e.opts.Ledger == nil
+	if !opts.Dry {
+		// Two that leave at once, from two remotes, would each take the other's for one
+		// in which the Town stays.
+		var leaving *lockfile.Lock
+		leaving, err = lockfile.Acquire(ctx, e.opts.Layout.Lock("leave"), lockfile.Options{
+			Command: e.opts.Command, Wait: e.opts.Wait, Op: "leave " + remote.Name,
+		})
+		if err != nil {
+			return out, err
+		}
+		defer func() { err = errors.Join(err, leaving.Release()) }()
+	}
 	if out.Last, err = e.noneConfirmed(opts.Others); err != nil {
 		return out, err
 	}

@@ -3,6 +3,7 @@ package federate
 import (
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 
 	"gastown/planes/federation"
@@ -145,5 +146,42 @@ func TestLeaveOneRemote(t *testing.T) {
 	b.pull(first)
 	if !b.left("alpha") || !slices.Equal(b.seen("alpha"), []string{"gt-1 one"}) {
 		t.Fatalf("left %v, seen %v", b.left("alpha"), b.seen("alpha"))
+	}
+}
+
+// A Town that leaves its two remotes at once leaves them one after the other, so the one
+// that is last says that the Town left.
+func TestLeaveTwoRemotesAtOnce(t *testing.T) {
+	t.Parallel()
+	for range 3 {
+		a, url := sharingAll(t)
+		second := bare(t)
+		remotes := []Remote{{Name: "origin", URL: url}, {Name: "second", URL: second}}
+		if _, err := a.Init(t.Context(), remotes[1], yes); err != nil {
+			t.Fatal(err)
+		}
+		outs, errs := make([]Departure, 2), make([]error, 2)
+		var all sync.WaitGroup
+		for i := range remotes {
+			all.Go(func() {
+				engine := a.in(a.dir) // as another process
+				outs[i], errs[i] = engine.Leave(t.Context(), remotes[i], LeaveOptions{Others: []Remote{remotes[1-i]}, Confirm: func(Departure) error { return nil }})
+			})
+		}
+		all.Wait()
+		if err := errors.Join(errs...); err != nil {
+			t.Fatal(err)
+		}
+		if outs[0].Last == outs[1].Last {
+			t.Fatalf("last: %v and %v", outs[0].Last, outs[1].Last)
+		}
+		for i, out := range outs {
+			if b := newSharer(t, "beta"); out.Last {
+				b.join(remotes[i].URL)
+				if !b.left("alpha") {
+					t.Errorf("%s has no mark", remotes[i].Name)
+				}
+			}
+		}
 	}
 }
