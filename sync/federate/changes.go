@@ -72,6 +72,9 @@ type Leaving struct {
 	// edits that the push would record first.
 	Documents  Changes
 	Unrecorded map[town.Key]bool
+	// Refused is why a push would send nothing, as far as that is known here; nil for
+	// no reason.
+	Refused error
 }
 
 // addEdit adds an edit that is not recorded.

@@ -264,8 +264,16 @@ func (e *Engine) foretell(ctx context.Context, remote Remote, out *Pushed) (err 
 	}
 	out.Remote, out.DryRun = remote.Name, true
 	out.Leaving = &Leaving{Address: s.where()}
-	if err := s.foretellEdits(ctx, out); err != nil || e.opts.Ledger == nil {
+	if err := s.foretellEdits(ctx, out); err != nil {
 		return err
+	}
+	if err := s.foretellRefusal(ctx); errors.Is(err, town.ErrRefused) {
+		out.Leaving.Refused = err
+	} else if err != nil {
+		return err
+	}
+	if e.opts.Ledger == nil {
+		return nil
 	}
 	out.Shared, err = e.sharing().Foretell(ctx, remote, s.state.Shared)
 	out.UpToDate = out.UpToDate && !out.Shared.Moved()
@@ -301,4 +309,36 @@ func (s *session) foretellEdits(ctx context.Context, out *Pushed) error {
 	out.Reviews = len(status.Reviews)
 	out.UpToDate = out.Recorded.Edits == 0 && out.Commits == 0
 	return nil
+}
+
+// foretellRefusal fails as a push would before it contacts the remote: because of
+// something that looks like a secret, of what other Towns would refuse, or of another
+// directory that speaks for the Town.
+func (s *session) foretellRefusal(ctx context.Context) (err error) {
+	if s.opts.OnlyLedger {
+		return nil
+	}
+	if s.self, err = s.here().Ensure(ctx); err != nil {
+		return err
+	}
+	err = s.with(ctx, func(w *workspace) error {
+		if err := w.store.MayRegister(ctx, s.entry()); err != nil {
+			return err
+		}
+		changes, err := w.scan(ctx)
+		if err != nil {
+			return err
+		}
+		w.publishing = true
+		edits, _ := w.edits(&changes)
+		if err := w.searchEdits(ctx, edits); err != nil {
+			return err
+		}
+		tip, err := w.store.Head(ctx)
+		if err != nil {
+			return err
+		}
+		return s.newPush(pushOptions{}, &Pushed{}).checkUnpublished(ctx, w, tip)
+	})
+	return s.spokenFor(ctx, "push to "+s.remote.Name, err)
 }

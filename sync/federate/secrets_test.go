@@ -121,3 +121,47 @@ func TestSecretsBeforeThePreview(t *testing.T) {
 	b.write("templates/z.md", "three\n")
 	b.push(url) // what another Town published is not searched
 }
+
+// A dry run searches what would leave, edits and what is recorded, and says what a push
+// would refuse. It names other reasons too, and changes nothing.
+func TestDryRunSaysWhatIsRefused(t *testing.T) {
+	t.Parallel()
+	a, _, url := pair(t)
+	remote := Remote{Name: "origin", URL: url}
+	refused := func() error {
+		t.Helper()
+		head := gitOut(t, url, "rev-parse", dataRef)
+		out, err := a.Push(t.Context(), remote, true)
+		if err != nil || gitOut(t, url, "rev-parse", dataRef) != head {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		return out.Leaving.Refused
+	}
+	if err := refused(); err != nil {
+		t.Errorf("nothing leaves: %v", err)
+	}
+	a.write("templates/bug.md", "harmless\n")
+	if err := refused(); err != nil {
+		t.Errorf("harmless: %v", err)
+	}
+	a.write("templates/bug.md", aSecret+"\n")
+	heldBack(t, refused(), "templates/bug.md line 1")
+	a.commit() // recording alone asks nothing
+	heldBack(t, refused(), "templates/bug.md line 1")
+	a.write("templates/bug.md", "taken out\n")
+	heldBack(t, refused(), "federation/templates/bug.md line 1") // recorded, so it would leave
+	a.opts.AllowSecrets = true
+	if err := refused(); err != nil {
+		t.Errorf("allowed: %v", err)
+	}
+	a.push(url)
+	a.opts.AllowSecrets = false
+	a.sql("CREATE TABLE notes (a INT PRIMARY KEY)")
+	if err := refused(); !errors.Is(err, town.ErrRefused) || town.Next(err) == "" {
+		t.Errorf("a table that nobody takes: %v", err)
+	}
+	c := a.copied(a.dir + "-copy")
+	if out, err := c.Push(t.Context(), remote, true); err != nil || !errors.Is(out.Leaving.Refused, ErrInstance) {
+		t.Errorf("a copy: %+v, %v", out.Leaving, err)
+	}
+}

@@ -3,6 +3,7 @@ package federation
 import (
 	"strconv"
 
+	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/federation"
 	"gastown/sync/federate"
@@ -85,17 +86,28 @@ func printMore(p *term.Printer, more int) {
 type leaving struct {
 	Address   string   `json:"address"`
 	Documents *changes `json:"documents"`
+	// Refused is why a push would send nothing; Next what to do about it.
+	Refused string `json:"refused,omitempty"`
+	Next    string `json:"next,omitempty"`
 }
 
 func newLeaving(l *federate.Leaving) *leaving {
 	if l == nil {
 		return nil
 	}
-	return &leaving{Address: l.Address, Documents: newChanges(l.Documents, l.Unrecorded)}
+	out := &leaving{Address: l.Address, Documents: newChanges(l.Documents, l.Unrecorded)}
+	if l.Refused != nil {
+		out.Refused, out.Next = shell.Message(l.Refused), town.Next(l.Refused)
+	}
+	return out
 }
 
 // print says what would leave, and to where.
 func (l *leaving) print(p *term.Printer, s *shared) {
+	if l != nil && l.Refused != "" {
+		p.Styled(term.Bad, "  a push would be refused: %s", l.Refused)
+		p.Line("  next: %s", l.Next)
+	}
 	records := 0
 	if s != nil {
 		records = s.Put + s.Removed

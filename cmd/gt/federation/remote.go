@@ -130,6 +130,7 @@ func (o *remoteOptions) add(ctx context.Context) error {
 	}
 	return o.call.Summary(newRemoteEntry(r), func(p *term.Printer) {
 		p.Line("remote %s is %s", r.Name, r.URL)
+		p.Line("  nothing was looked at: whether it can be reached, and where its refs are, init and join find out")
 		p.Line("  confirm it with: gt federation init (first Town) or join, the URL, and --name %s", r.Name)
 	})
 }
