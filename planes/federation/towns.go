@@ -64,9 +64,10 @@ func (s *Store) self(ctx context.Context, tx *doltdb.Tx) (Member, error) {
 type Entry struct {
 	Name string
 	// Instance is the directory that speaks. Replaces are the instances whose place
-	// it takes.
+	// it takes. Any: it takes the place of every other one.
 	Instance string
 	Replaces []string
+	Any      bool
 }
 
 // in reports whether m is the entry.
@@ -76,7 +77,7 @@ func (e Entry) in(m Member) bool {
 
 // mayReplace reports whether the entry may stand where the registry has m.
 func (e Entry) mayReplace(m Member) bool {
-	return m.Instance == "" || m.Left || m.Instance == e.Instance || slices.Contains(e.Replaces, m.Instance)
+	return e.Any || m.Instance == "" || m.Left || m.Instance == e.Instance || slices.Contains(e.Replaces, m.Instance)
 }
 
 // InstanceError reports that another directory speaks for this Town. It is a

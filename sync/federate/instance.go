@@ -70,7 +70,7 @@ func (e *Engine) readEntry(ctx context.Context, out *Instance) (err error) {
 		if !slices.Contains(mine, out.Entry.Instance) {
 			out.Other = out.Entry.Instance
 		}
-		if slices.Contains(mine, out.Other) {
+		if out.Decided || slices.Contains(mine, out.Other) {
 			out.Other = ""
 		}
 		return nil
@@ -125,7 +125,7 @@ func (e *Engine) leaveRecords(ctx context.Context, r Remote) (err error) {
 
 // entry is what this Town writes about itself into the registry.
 func (s *session) entry() federation.Entry {
-	return federation.Entry{Name: s.opts.Name, Instance: s.self.Instance, Replaces: s.self.Replaces}
+	return federation.Entry{Name: s.opts.Name, Instance: s.self.Instance, Replaces: s.self.Replaces, Any: s.self.Decided}
 }
 
 // register brings the Town's entry in the registry up to date, or notes there that the
@@ -198,10 +198,12 @@ func (s *session) spokenFor(ctx context.Context, op string, err error) error {
 	return errors.Join(town.Fail(op, InstanceAdvice, "%w: %s; nothing was published", ErrInstance, text), met)
 }
 
-// heard notes that the remote took a publication: no other instance speaks there.
+// heard notes that the remote took a publication: no other instance speaks there. A
+// decision of a person that was made before has had its effect.
 func (s *session) heard(ctx context.Context) error {
-	if s.self.Other == nil || s.self.Other.Remote != s.remote.Name {
+	if !s.self.Decided && (s.self.Other == nil || s.self.Other.Remote != s.remote.Name) {
 		return nil
 	}
+	s.self.Decided = false
 	return s.here().Met(ctx, instance.Other{})
 }

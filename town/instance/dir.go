@@ -54,6 +54,16 @@ func (d Dir) Replace(ctx context.Context, other string) (Note, error) {
 	return d.change(ctx, func(n Note) Note { return n.replacing(other, d.Now()) })
 }
 
+// Decide notes that the directory takes the place of whichever instance speaks, until
+// Met notes that none does.
+func (d Dir) Decide(ctx context.Context) error {
+	_, err := d.change(ctx, func(n Note) Note {
+		n.Decided = true
+		return n
+	})
+	return err
+}
+
 // Renew gives the directory a new instance that takes nobody's place: the directory is
 // another Town from now on.
 func (d Dir) Renew(ctx context.Context) (Note, error) {
@@ -64,12 +74,14 @@ func (d Dir) Renew(ctx context.Context) (Note, error) {
 // Other.Instance empty that none does.
 func (d Dir) Met(ctx context.Context, o Other) error {
 	note, verdict, here, err := d.look()
-	if err == nil && verdict == Same && note.Place == here && note.Other.same(o) {
+	if err == nil && verdict == Same && note.Place == here && note.Other.same(o) && !(note.Decided && o.Instance == "") {
 		return nil
 	}
 	_, err = d.change(ctx, func(n Note) Note {
 		if n.Other = nil; o.Instance != "" {
 			n.Other = &o
+		} else {
+			n.Decided = false
 		}
 		return n
 	})

@@ -34,6 +34,9 @@ type Note struct {
 	Replaces []string `json:"replaces,omitempty"`
 	// CopyOf is the directory that this one was copied from, if it is a copy.
 	CopyOf *Origin `json:"copy_of,omitempty"`
+	// Decided: a person said that the Town goes on here, before it was known which
+	// instance speaks for it. This one takes the place of any, once.
+	Decided bool `json:"decided,omitempty"`
 	// Other is the instance that was last found to speak for the Town; nil for none.
 	Other *Other `json:"other,omitempty"`
 }

@@ -255,3 +255,27 @@ func TestANoteThatCannotBeWrittenSaysSo(t *testing.T) {
 		t.Errorf("got %v", err)
 	}
 }
+
+// A decision that was made before another instance was known holds until a publication,
+// and not in a copy.
+func TestADecisionHoldsOnce(t *testing.T) {
+	root := t.TempDir()
+	a, b := filepath.Join(root, "a"), filepath.Join(root, "b")
+	first := made(t, at(a, "m1"))
+	if err := at(a, "m1").Decide(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if n := ensured(t, at(a, "m1")); !n.Decided || n.Instance != first.Instance {
+		t.Errorf("decided: %+v", n)
+	}
+	run(t, "cp", "-a", a, b)
+	if n := ensured(t, at(b, "m1")); n.Decided {
+		t.Errorf("the copy: %+v", n)
+	}
+	if err := at(a, "m1").Met(t.Context(), Other{}); err != nil {
+		t.Fatal(err)
+	}
+	if n := ensured(t, at(a, "m1")); n.Decided || n.Instance != first.Instance {
+		t.Errorf("after a publication: %+v", n)
+	}
+}

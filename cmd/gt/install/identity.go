@@ -36,13 +36,18 @@ func (o *installOptions) identity(ctx context.Context, t layout.Town, cfg *confi
 		return err
 	case what == "" && o.fresh:
 		return town.Fail(op, "gt --town "+t.Root+" federation instance new --name NAME", "%w: Town %s is installed here", town.ErrRefused, cfg.Town.Name)
-	case what == "" || o.proceed:
+	case what == "":
 		return nil
-	case !o.fresh:
+	case !o.fresh && !o.proceed:
 		answer, err := o.ask(ctx, t, cfg, what)
-		if err != nil || answer == goOn {
+		if err != nil {
 			return err
 		}
+		o.proceed = answer == goOn
+	}
+	if o.proceed {
+		// A later join knows no more than this, so the decision is for it too.
+		return o.instance(t).Decide(ctx)
 	}
 	if o.name == "" || o.name == cfg.Town.Name {
 		return town.Fail(op, "gt install "+t.Root+" --new --name NAME", "%w: the new Town needs a name of its own", town.ErrUsage)
@@ -60,8 +65,7 @@ func (o *installOptions) elsewhere(ctx context.Context, t layout.Town) (what str
 			return "", nil
 		}
 	}
-	dir := instance.Dir{Root: t.Root, File: t.Instance(), Lock: t.Lock("instance"), Wait: o.call.Wait, Now: o.call.Now}
-	if _, verdict, err := dir.Look(); err != nil || verdict == instance.Same || verdict == instance.Moved {
+	if _, verdict, err := o.instance(t).Look(); err != nil || verdict == instance.Same || verdict == instance.Moved {
 		return "", err
 	}
 	p, err := gitcmd.Locate(ctx, t.Root, host.Git(o.call))
@@ -75,6 +79,10 @@ func (o *installOptions) elsewhere(ctx context.Context, t layout.Town) (what str
 		return "this is a linked working tree of " + filepath.Dir(p.CommonDir), nil
 	}
 	return "this looks like a clone of the Town's Git repository", nil
+}
+
+func (o *installOptions) instance(t layout.Town) instance.Dir {
+	return instance.Dir{Root: t.Root, File: t.Instance(), Lock: t.Lock("instance"), Wait: o.call.Wait, Now: o.call.Now}
 }
 
 // ask asks a person, or refuses where nobody can be asked.
