@@ -42,6 +42,71 @@ func TestGitCleanLeavesTheLedger(t *testing.T) {
 	await(t, "it runs commands again", func() bool { p.run("bd", "list"); return d.ran() > before })
 }
 
+// Before the first commit git clean removes what people edit, so gt install and gt
+// doctor name the commit. The command that they name does it.
+func TestTheFirstCommitIsNamed(t *testing.T) {
+	t.Parallel()
+	p := &place{t: t, root: filepath.Join(short(t), "town")}
+	p.env = environment(filepath.Dir(p.root))
+	out := p.run("gt", "install", p.root, "--name", "town", "--git")
+	_, advice, ok := strings.Cut(out, "git clean -xdf would remove them:\n")
+	if !ok {
+		t.Fatalf("install: %s", out)
+	}
+	p.run("git", "init", "-q")
+	if out := p.run("gt", "doctor", "--offline"); !strings.Contains(out, "config/ and federation/ are not in the Git repository") {
+		t.Errorf("doctor: %s", out)
+	}
+	command, _, _ := strings.Cut(strings.TrimSpace(advice), "\n")
+	p.run("sh", "-c", command)
+	p.run("git", "clean", "-q", "-ffdx")
+	if out := p.run("gt", "doctor", "--offline"); strings.Contains(out, "are not in the Git repository") || strings.Contains(out, "is missing") {
+		t.Errorf("doctor after %q: %s", command, out)
+	}
+	if out := p.run("gt", "install", p.root); !strings.Contains(out, "nothing is missing") {
+		t.Errorf("install: %s", out)
+	}
+}
+
+// git clean in a larger repository leaves the databases of a Town in a subdirectory. A
+// copy of the repository has a Town of its own, with the same identity.
+func TestATownInALargerRepository(t *testing.T) {
+	t.Parallel()
+	outer := &place{t: t, root: filepath.Join(short(t), "repo")}
+	outer.env = environment(filepath.Dir(outer.root))
+	if err := os.MkdirAll(outer.root, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	outer.run("git", "init", "-q")
+	p := *outer
+	p.root = filepath.Join(outer.root, "towns", "town")
+	outer.run("gt", "install", p.root, "--name", "town")
+	p.run("bd", "create", "dear to us")
+	outer.run("git", "add", "-A")
+	outer.run("git", "commit", "-qm", "first")
+	if out := outer.run("git", "ls-files"); strings.Contains(out, ".gt") || !strings.Contains(out, "towns/town/config/town.yaml") {
+		t.Fatalf("tracked:\n%s", out)
+	}
+	for _, form := range []string{"-xdf", "-ffdx", "-Xdf", "-ffdX"} {
+		outer.run("git", "clean", "-q", form)
+		if out := p.run("bd", "list"); !strings.Contains(out, "dear to us") {
+			t.Errorf("git clean %s: %s", form, out)
+		}
+	}
+	outer.run("cp", "-a", outer.root, outer.root+"-copy")
+	c := *outer
+	c.root = filepath.Join(outer.root+"-copy", "towns", "town")
+	c.run("bd", "create", "of the copy")
+	if out := p.run("bd", "list"); strings.Contains(out, "of the copy") {
+		t.Errorf("the copy writes into the original: %s", out)
+	}
+	outer.run("cp", "-a", p.root, p.root+"-copy")
+	c.root = p.root + "-copy"
+	if out, err := c.try("bd", "list"); err == nil || !strings.Contains(err.Error(), "its databases are those of that directory") {
+		t.Errorf("a copy of the Town alone: %v\n%s", err, out)
+	}
+}
+
 // A Town of a former version, whose databases are in the work tree, is moved over.
 func TestDatabasesLeaveTheWorkTree(t *testing.T) {
 	t.Parallel()

@@ -99,3 +99,77 @@ func TestAPrivateDirectoryBelongsToOneDirectory(t *testing.T) {
 		t.Error("a note was written where none is needed")
 	}
 }
+
+// A Town in a subdirectory of a repository has its private directory in that repository.
+// It is found again after git clean removed the link, after the Town or the repository
+// was moved, and in a copy of the repository.
+func TestATownInASubdirectoryOfARepository(t *testing.T) {
+	root := t.TempDir()
+	do := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	repo := filepath.Join(root, "repo")
+	here := layout.Town{Root: filepath.Join(repo, "towns", "a")}
+	do(os.MkdirAll(filepath.Dir(here.Config()), 0o700))
+	do(os.WriteFile(here.Config(), nil, 0o600))
+	do(os.MkdirAll(filepath.Join(repo, ".git"), 0o700))
+	if place, ok := here.GitPlace(); ok {
+		t.Fatalf("an empty directory is no repository: %s", place)
+	}
+	do(os.WriteFile(filepath.Join(repo, ".git", "HEAD"), nil, 0o600))
+	place, ok := here.GitPlace()
+	if !ok || place != filepath.Join(repo, ".git", "gt-towns", "towns", "a.gt") {
+		t.Fatalf("place %s", place)
+	}
+	do(os.MkdirAll(filepath.Join(place, "data"), 0o700))
+	do(os.WriteFile(filepath.Join(place, "data", "ledger"), []byte("dear"), 0o600))
+	holds := func(at layout.Town) {
+		t.Helper()
+		if _, err := layout.Find(at.Root); err != nil {
+			t.Errorf("%s: %v", at.Root, err)
+		}
+		if text, err := os.ReadFile(at.Data("ledger")); err != nil || string(text) != "dear" {
+			t.Errorf("%s: %q, %v", at.Root, text, err)
+		}
+	}
+	holds(here)
+	do(os.Remove(here.Private())) // git clean
+	holds(here)
+
+	// A copy of the repository has its own.
+	other := layout.Town{Root: filepath.Join(root, "copy", "towns", "a")}
+	do(os.CopyFS(filepath.Join(root, "copy", ".git"), os.DirFS(filepath.Join(repo, ".git"))))
+	do(os.MkdirAll(filepath.Dir(other.Config()), 0o700))
+	do(os.WriteFile(other.Config(), nil, 0o600))
+	link, err := os.Readlink(here.Private())
+	do(err)
+	do(os.Symlink(link, other.Private()))
+	holds(other)
+	holds(here)
+
+	// A copy of the Town alone, at the same depth and at another, is refused.
+	for _, to := range []string{"towns/b", "c"} {
+		twin := layout.Town{Root: filepath.Join(repo, to)}
+		do(os.MkdirAll(filepath.Dir(twin.Config()), 0o700))
+		do(os.WriteFile(twin.Config(), nil, 0o600))
+		do(os.Symlink(link, twin.Private()))
+		if _, err := layout.Find(twin.Root); !errors.Is(err, town.ErrRefused) || town.Next(err) == "" {
+			t.Errorf("%s: %v", to, err)
+		}
+		holds(here)
+		do(os.RemoveAll(twin.Root))
+	}
+
+	// The Town is moved within the repository, and the repository with it.
+	moved := layout.Town{Root: filepath.Join(repo, "deep", "er", "still")}
+	do(os.MkdirAll(filepath.Dir(moved.Root), 0o700))
+	do(os.Rename(here.Root, moved.Root))
+	holds(moved)
+	do(os.Remove(moved.Private()))
+	holds(moved)
+	do(os.Rename(repo, repo+"-moved"))
+	holds(layout.Town{Root: filepath.Join(repo+"-moved", "deep", "er", "still")})
+}

@@ -18,8 +18,40 @@ import (
 //
 // In a linked worktree the place is in the directory that all worktrees share, since
 // git removes the worktree's own directory when it believes that the worktree is
-// gone.
+// gone. A Town in a subdirectory of a work tree has its place in that repository.
 func (t Town) GitPlace() (path string, ok bool) {
+	if path, ok := t.ownGitPlace(); ok {
+		return path, true
+	}
+	for dir := filepath.Dir(t.Root); ; dir = filepath.Dir(dir) {
+		outer := Town{Root: dir}
+		if place, ok := outer.ownGitPlace(); ok {
+			rel, err := filepath.Rel(dir, t.Root)
+			if err != nil || !isRepository(filepath.Dir(place)) {
+				return "", false
+			}
+			return filepath.Join(place+towns, rel+".gt"), true
+		}
+		if dir == filepath.Dir(dir) {
+			return "", false
+		}
+	}
+}
+
+// isRepository reports whether a directory, or one above it, is that of a repository,
+// and not an empty one that git init completes.
+func isRepository(dir string) bool {
+	for range 2 {
+		if _, err := os.Stat(filepath.Join(dir, "HEAD")); err == nil {
+			return true
+		}
+		dir = filepath.Dir(dir)
+	}
+	return false
+}
+
+// ownGitPlace is GitPlace for a Town at the top of a work tree.
+func (t Town) ownGitPlace() (path string, ok bool) {
 	own := t.join(".git")
 	info, err := os.Stat(own)
 	if err != nil {
@@ -56,7 +88,10 @@ func pointer(path, prefix string) (dir string, ok bool) {
 // exists and nothing is in the link's place: git clean removes the link.
 func (t Town) Link() error {
 	if _, err := os.Lstat(t.Private()); !errors.Is(err, fs.ErrNotExist) {
-		return err
+		if err != nil {
+			return err
+		}
+		return t.follow()
 	}
 	place, ok := t.GitPlace()
 	if !ok {
@@ -72,6 +107,39 @@ func (t Town) Link() error {
 	return nil
 }
 
+// towns ends the name of the directory, beside a repository's own place, that has the
+// places of Towns in subdirectories, by their paths.
+const towns = "-towns"
+
+// follow moves the private directory of a Town that was moved within its repository,
+// and the link with it. A Town that was copied there leaves the other one's alone.
+func (t Town) follow() error {
+	target, err := os.Readlink(t.Private())
+	if err != nil || exists(t.Private()) {
+		return nil
+	}
+	_, former, sub := strings.Cut(target, towns+"/")
+	place, ok := t.GitPlace()
+	base, _, in := strings.Cut(place, towns+"/")
+	if !sub || !ok || !in {
+		return nil
+	}
+	former = filepath.Join(base+towns, former)
+	owner, err := os.ReadFile(filepath.Join(former, "owner"))
+	if err != nil || exists(strings.TrimSpace(string(owner))) || exists(place) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(place), 0o700); err != nil {
+		return err
+	}
+	return errors.Join(os.Rename(former, place), os.Remove(t.Private()), os.Symlink(t.target(place), t.Private()))
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
 // Claim fails with town.ErrRefused when the private directory is that of another
 // directory: cp -a of a linked worktree copies the link, and two directories would
 // take each other's files for edits. A private directory in the Town's own directory
@@ -80,6 +148,10 @@ func (t Town) Claim() error {
 	target, err := os.Readlink(t.Private())
 	if err != nil || filepath.IsLocal(target) {
 		return nil
+	}
+	if !exists(t.Private()) {
+		return town.Fail("use the Town "+t.Root, "copy the whole repository, whose own directory holds the databases, or work in the original",
+			"%w: its databases are not there: %s leads to %s", town.ErrRefused, t.Private(), target)
 	}
 	note := t.join(".gt", "owner")
 	text, err := os.ReadFile(note)
@@ -112,10 +184,15 @@ func sameFile(a, b string) bool {
 }
 
 // target is what the link holds: a path that a copy of the whole Town understands,
-// where that is possible.
+// where that is possible. In a subdirectory of a repository that is a copy of the whole
+// repository.
 func (t Town) target(place string) string {
-	if rel, err := filepath.Rel(t.Root, place); err == nil && filepath.IsLocal(rel) {
-		return rel
+	rel, err := filepath.Rel(t.Root, place)
+	if err != nil {
+		return place
 	}
-	return place
+	if _, own := t.ownGitPlace(); own && !filepath.IsLocal(rel) {
+		return place
+	}
+	return rel
 }

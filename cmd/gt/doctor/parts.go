@@ -69,6 +69,15 @@ func (d *doctor) parts(ctx context.Context) (found []finding, err error) {
 	if err != nil || p.Top == "" {
 		return found, nil // not in a repository, or one that is examined under hooks
 	}
+	commit, err := host.FirstCommit(ctx, t, d.call)
+	if err != nil {
+		return found, err
+	}
+	// What git ignores, a person does not want there.
+	if wanted, err := p.Tracked(ctx, t.Config()); commit != "" && err == nil && wanted {
+		found = append(found, finding{Severity: warning, What: "config/ and federation/ are not in the Git repository " + p.Top + " yet",
+			Why: "git clean -xdf would remove them", Next: commit})
+	}
 	tracked, err := p.Tracked(ctx, t.Private())
 	if err != nil {
 		return found, err

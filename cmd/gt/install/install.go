@@ -45,6 +45,9 @@ type installed struct {
 	Documents int `json:"documents"`
 	// Federated says that the Town has a remote.
 	Federated bool `json:"federated"`
+	// Commit is what keeps git clean from removing what people edit; empty when git
+	// tracks it already, or when no repository is concerned.
+	Commit string `json:"commit,omitempty"`
 }
 
 // Commands adds gt install to a program.
@@ -123,7 +126,10 @@ func (o *installOptions) run(ctx context.Context) (err error) {
 			return err
 		}
 		if changed {
-			out.Made = append(out.Made, ".gitignore (make the repository with: git init)")
+			out.Made = append(out.Made, ".gitignore")
+		}
+		if out.Commit, err = host.FirstCommit(ctx, t, o.call); err != nil {
+			return err
 		}
 	}
 	status, err := h.Engine(host.EngineOptions{}).Status(ctx, nil)
@@ -224,6 +230,10 @@ func (out installed) print(p *term.Printer) {
 		for _, m := range out.Made {
 			p.Line("  made: %s", m)
 		}
+	}
+	if out.Commit != "" {
+		p.Line("Commit config/ and federation/ now; until then git clean -xdf would remove them:")
+		p.Line("  %s", out.Commit)
 	}
 	if !out.Federated {
 		p.Line("To share them: gt federation init URL (first Town), or gt federation join URL")

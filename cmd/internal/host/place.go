@@ -1,12 +1,15 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
 
+	"gastown/cmd/internal/shell"
 	"gastown/deacon"
+	"gastown/sync/gitcmd"
 	"gastown/town"
 	"gastown/town/durable"
 	"gastown/town/layout"
@@ -125,4 +128,22 @@ func inRepository(dir string) bool {
 			return false
 		}
 	}
+}
+
+// FirstCommit is the command that commits what people edit in a Town whose directory a
+// Git repository is to track; "" when git tracks it. Until then git clean -xdf removes it.
+func FirstCommit(ctx context.Context, t layout.Town, call *shell.Call) (command string, err error) {
+	commit := "git add . && git commit -m 'Town'"
+	p, err := gitcmd.Locate(ctx, t.Root, Git(call))
+	if errors.Is(err, gitcmd.ErrNotFound) {
+		return "cd " + t.Root + " && git init && " + commit, nil
+	}
+	if err != nil || p.Top == "" {
+		return "", ctx.Err() // without git, nothing removes anything
+	}
+	known, err := p.Indexed(ctx, t.Config())
+	if err != nil || known {
+		return "", err
+	}
+	return "cd " + t.Root + " && " + commit, nil
 }
