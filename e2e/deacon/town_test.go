@@ -33,6 +33,9 @@ var (
 )
 
 func TestMain(m *testing.M) {
+	if root := os.Getenv(hangsIn); root != "" {
+		hang(root)
+	}
 	flag.Parse()
 	os.Exit(run(m))
 }
