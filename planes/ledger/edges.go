@@ -11,8 +11,9 @@ import (
 )
 
 // edges is the value from which a list reads what its beads depend on: per bead an
-// array of [target, type, time, author].
-const edges = "JSON_ARRAYAGG(JSON_ARRAY(t.depends_on_id, t.type, CAST(t.created_at AS CHAR), t.created_by))"
+// array of [target, type, time, author, metadata, thread].
+const edges = "JSON_ARRAYAGG(JSON_ARRAY(t.depends_on_id, t.type, CAST(t.created_at AS CHAR), t.created_by, " +
+	"CAST(COALESCE(t.metadata, '') AS CHAR), CAST(COALESCE(t.thread_id, '') AS CHAR)))"
 
 // wantsEdges reports whether a list has to read links, not only count them.
 func (f Fields) wantsEdges() bool { return f.hasAny("dependencies", "parent") }
@@ -26,12 +27,12 @@ type edgesTo struct {
 
 func (s edgesTo) Scan(v any) error {
 	var text string
-	if err := (textTo{&text}).Scan(v); err != nil || text == "" {
+	if err := (textTo{&text}).Scan(v); err != nil || text == "" || text == "[]" {
 		return err
 	}
 	var rows [][]string
 	if err := json.Unmarshal([]byte(text), &rows); err != nil {
-		return fmt.Errorf("read the links of a bead: %w", err)
+		return fmt.Errorf("read the links of %s: %w", s.item.ID, err)
 	}
 	list := make([]town.Dependency, 0, len(rows))
 	for _, r := range rows {
@@ -57,7 +58,7 @@ func (s edgesTo) Scan(v any) error {
 
 // edge is one element of edges.
 func edge(bead string, r []string) (town.Dependency, error) {
-	const parts = 4
+	const parts = 6
 	if len(r) != parts {
 		return town.Dependency{}, fmt.Errorf("a link of %s has %d parts", bead, len(r))
 	}
@@ -65,5 +66,7 @@ func edge(bead string, r []string) (town.Dependency, error) {
 	if err != nil {
 		return town.Dependency{}, fmt.Errorf("a link of %s: %w", bead, err)
 	}
-	return town.Dependency{Bead: bead, Target: r[0], Type: town.DepType(r[1]), CreatedAt: at, CreatedBy: r[3]}, nil
+	return town.Dependency{
+		Bead: bead, Target: r[0], Type: town.DepType(r[1]), CreatedAt: at, CreatedBy: r[3], Metadata: r[4], Thread: r[5],
+	}, nil
 }

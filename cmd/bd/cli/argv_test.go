@@ -24,6 +24,7 @@ type vocabulary struct {
 	commands [][]string
 	flags    map[string][]*kingpin.FlagModel // by the command's full name; "" are the program's
 	values   []string
+	ids      []string
 }
 
 // outside are commands that work on more than the ledger: files, editors, other
@@ -38,7 +39,7 @@ var paths = []string{
 
 func newVocabulary(t testing.TB, ids ...string) *vocabulary {
 	parser := Program(&shell.Invocation{})
-	v := &vocabulary{flags: map[string][]*kingpin.FlagModel{}}
+	v := &vocabulary{ids: ids, flags: map[string][]*kingpin.FlagModel{}}
 	usable := func(all []*kingpin.FlagModel) []*kingpin.FlagModel {
 		return slices.DeleteFunc(slices.Clone(all), func(f *kingpin.FlagModel) bool { return slices.Contains(paths, f.Name) })
 	}
@@ -76,6 +77,9 @@ func (v *vocabulary) draw(t *rapid.T) []string {
 	}
 	value := rapid.SampledFrom(v.values)
 	var rest []string
+	if rapid.Bool().Draw(t, "named") { // most commands do nothing without a bead
+		rest = append(rest, rapid.SampledFrom(v.ids).Draw(t, "id"))
+	}
 	for range rapid.IntRange(0, 4).Draw(t, "parts") {
 		switch rapid.IntRange(0, 9).Draw(t, "part") {
 		case 0:
