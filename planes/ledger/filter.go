@@ -41,6 +41,9 @@ type Filter struct {
 	MetadataKeys []string
 	// Spec is how spec_id begins.
 	Spec string
+	// IncludeDeferred makes Ready yield deferred beads and their children too. Hybrid
+	// makes it order the beads of the last two days by priority, then the others by age.
+	IncludeDeferred, Hybrid bool
 	// Ephemeral selects ephemeral beads, or those that are not.
 	Ephemeral *bool
 	// Text is searched for in id, title and description, ignoring case.

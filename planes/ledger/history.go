@@ -123,14 +123,16 @@ type Stats struct {
 
 // Stats counts, in one query. With caches the answer is cached.
 func (s *Store) Stats(ctx context.Context) (Stats, error) {
-	now := stamp(s.moment().Truncate(deferGrain))
+	h := holding{s.moment(), true}
 	if s.caches == nil {
-		return s.stats(ctx, now)
+		return s.stats(ctx, h)
 	}
-	return cached(ctx, s, "stats", []any{now}, copyStats, func(ctx context.Context) (Stats, error) { return s.stats(ctx, now) })
+	return cached(ctx, s, "stats", []any{h.asOf()}, copyStats, func(ctx context.Context) (Stats, error) { return s.stats(ctx, h) })
 }
 
-func (s *Store) stats(ctx context.Context, now string) (Stats, error) {
+func (s *Store) stats(ctx context.Context, h holding) (Stats, error) {
+	w := &where{}
+	w.due(Filter{}, h)
 	st := Stats{ByStatus: map[string]int{}, ByType: map[string]int{}, ByPriority: map[string]int{}, ByAssignee: map[string]int{}}
 	err := s.read(ctx, func(q txn) error {
 		return q.each(ctx, func(rows *doltdb.Rows) error {
@@ -161,18 +163,18 @@ func (s *Store) stats(ctx context.Context, now string) (Stats, error) {
 				st.LeadHours = float64(n) / 3600
 			}
 			return nil
-		}, heldUp+"SELECT 'status' AS k, status AS v, COUNT(*) AS n FROM issues GROUP BY status"+
+		}, h.all()+"SELECT 'status' AS k, status AS v, COUNT(*) AS n FROM issues GROUP BY status"+
 			" UNION ALL SELECT 'type' AS k, issue_type AS v, COUNT(*) AS n FROM issues GROUP BY issue_type"+
 			" UNION ALL SELECT 'priority' AS k, CAST(priority AS CHAR) AS v, COUNT(*) AS n FROM issues GROUP BY priority"+
 			" UNION ALL SELECT 'assignee' AS k, assignee AS v, COUNT(*) AS n FROM issues WHERE status <> 'closed' GROUP BY assignee"+
 			" UNION ALL SELECT 'deleted' AS k, '' AS v, COUNT(*) AS n FROM tombstones"+
 			" UNION ALL SELECT 'epics' AS k, '' AS v, COUNT(*) AS n FROM ("+childrenOfEpics+") e WHERE e.n = e.done"+
 			" UNION ALL SELECT 'lead' AS k, '' AS v, CAST(COALESCE(AVG(TIMESTAMPDIFF(SECOND, created_at, closed_at)), 0) AS SIGNED) AS n FROM issues WHERE status = 'closed'"+
-			" UNION ALL SELECT 'held' AS k, '' AS v, COUNT(*) AS n FROM issues i JOIN held ON held.id = i.id WHERE i.status <> 'closed'"+
+			" UNION ALL SELECT 'held' AS k, '' AS v, COUNT(*) AS n FROM issues i JOIN held ON held.id = i.id AND held.how = 'w' WHERE i.status <> 'closed'"+
 			" UNION ALL SELECT 'ready' AS k, '' AS v, COUNT(*) AS n FROM issues i LEFT JOIN held ON held.id = i.id"+
-			" WHERE held.id IS NULL AND i.status = 'open' AND (i.defer_until IS NULL OR i.defer_until <= ?)"+
+			" WHERE held.id IS NULL AND (i.status = 'open' OR "+h.awake()+") AND "+strings.Join(w.conds, " AND ")+
 			" AND i.issue_type NOT IN ("+marks(len(internalTypes))+")",
-			append([]any{now}, anys(words(internalTypes))...)...)
+			anys(words(internalTypes))...)
 	})
 	return st, err
 }

@@ -60,7 +60,7 @@ func (m *model) held() map[string]bool {
 	for before := -1; before != len(held); {
 		before = len(held)
 		for _, d := range m.links {
-			if d.Type == town.DepBlocks && m.open(d.Target) || d.Type == town.DepParent && held[d.Target] {
+			if d.Type == town.DepBlocks && m.open(d.Target) || d.Type == town.DepParent && held[d.Target] && m.open(d.Target) {
 				held[d.Bead] = true
 			}
 		}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"slices"
+	"time"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -10,44 +11,72 @@ import (
 
 // internalTypes are types of beads that programs use among themselves. Ready
 // skips them unless they are asked for.
-var internalTypes = []town.BeadType{"message", "merge-request", "molecule", "gate", "agent", "role", "convoy", "event"}
+var internalTypes = []town.BeadType{"message", "merge-request", "molecule", "gate", "agent", "role", "rig", "convoy", "event"}
 
-// heldUp is a common table expression of the beads that wait: those with an
-// open blocker, and the children of a bead that waits. A blocker in another
-// ledger does not count.
-const heldUp = "WITH RECURSIVE held (id) AS (" +
-	"SELECT d.issue_id FROM dependencies d JOIN issues b ON b.id = d.depends_on_id WHERE d.type = 'blocks' AND b.status <> 'closed'" +
-	" UNION SELECT d.issue_id FROM held JOIN dependencies d ON d.depends_on_id = held.id WHERE d.type = 'parent-child') "
+// recent is how old a bead may be to come first by its priority in the Hybrid order.
+const recent = 48 * time.Hour
 
-// Ready calls yield for the beads that can be started, most urgent first: open,
-// not deferred, and not waiting for an open blocker, neither themselves nor a
-// parent. The Filter narrows that; its Statuses and Types replace "open" and
-// "every type that people use". It takes one query. A short list takes two when
-// few beads are ready, and three when nearly all of the first ones wait.
-func (s *Store) Ready(ctx context.Context, f Filter, yield func(Item) error) error {
-	if len(f.Statuses) == 0 {
+// ready is a query for ready beads.
+type ready struct {
+	Filter
+	holding
+	w, late *where // the conditions on open beads, and on deferred ones whose time has come
+	order   string
+}
+
+// readyQuery prepares a query for ready beads.
+func (s *Store) readyQuery(f Filter) (r ready, err error) {
+	r.holding = holding{s.moment(), !f.IncludeDeferred}
+	usual := len(f.Statuses) == 0
+	if usual {
 		f.Statuses = []town.Status{town.StatusOpen}
 	}
-	if len(f.Types) == 0 {
-		f.NotTypes = append(f.NotTypes, internalTypes...)
+	if usual && f.IncludeDeferred {
+		f.Statuses = append(f.Statuses, town.StatusDeferred)
 	}
-	order, err := f.order(Order{Field: "priority"}, Order{Field: "created_at"})
+	if len(f.Types) == 0 {
+		f.NotTypes = append(slices.Clone(f.NotTypes), internalTypes...)
+	}
+	r.order, err = f.order(Order{Field: "priority"}, Order{Field: "created_at"})
+	if f.Hybrid {
+		since := stamp(r.now.Add(-recent).Truncate(deferGrain))
+		r.order = " ORDER BY CASE WHEN i.created_at >= '" + since + "' THEN 0 ELSE 1 END," +
+			" CASE WHEN i.created_at >= '" + since + "' THEN i.priority ELSE 0 END, i.created_at, i.id"
+	}
+	r.w = f.urgent().conditions(r.now)
+	r.w.due(f, r.holding)
+	if usual && !f.IncludeDeferred {
+		asleep := f
+		asleep.Statuses = []town.Status{town.StatusDeferred}
+		r.late = asleep.urgent().conditions(r.now)
+		r.late.due(f, r.holding)
+		r.late.add(r.awake())
+	}
+	r.Filter = f
+	return r, err
+}
+
+// Ready calls yield for the beads that can be started, most urgent first: open, or
+// deferred until a time that has come; work, not a template or a note; and not waiting
+// for others, neither themselves nor a parent. The Filter narrows that; its Statuses
+// and Types replace "open" and "every type that people use". It takes one query. A
+// short list takes two when few beads are ready, and three when nearly all of the
+// first ones wait.
+func (s *Store) Ready(ctx context.Context, f Filter, yield func(Item) error) error {
+	r, err := s.readyQuery(f)
 	if err != nil {
 		return err
 	}
-	now := s.moment()
-	w := f.urgent().conditions(now)
-	w.add("COALESCE(i.defer_until, '1000-01-01') <= ?", stamp(now.Truncate(deferGrain)))
 	if !f.Cacheable() || f.Offset > manyItems {
-		return s.readyOfAll(f, w, order)(ctx, yield)
+		return s.readyOfAll(r)(ctx, yield)
 	}
-	return s.cachedItems(ctx, "ready "+f.described(w, order), w.args, func(ctx context.Context, yield func(Item) error) error {
-		items, sure, err := s.readyOfFirst(ctx, f, w, order)
+	return s.cachedItems(ctx, "ready "+f.described(r.w, r.order), r.w.args, func(ctx context.Context, yield func(Item) error) error {
+		items, sure, err := s.readyOfFirst(ctx, r)
 		if err != nil {
 			return err
 		}
 		if !sure {
-			return s.readyOfAll(f, w, order)(ctx, yield)
+			return s.readyOfAll(r)(ctx, yield)
 		}
 		return each(items, yield)
 	}, yield)
@@ -56,14 +85,15 @@ func (s *Store) Ready(ctx context.Context, f Filter, yield func(Item) error) err
 // Waiting is a bead that waits for others.
 type Waiting struct {
 	Item
-	// BlockedBy are its own open blockers; none when only its parent waits.
+	// BlockedBy are the beads that it waits for itself; none when it waits with its
+	// parent.
 	BlockedBy []string `json:"blocked_by"`
 	// BlockedByCount is their number.
 	BlockedByCount int `json:"blocked_by_count"`
 }
 
-// Blocked returns the open beads that wait, most urgent first, with what they
-// wait for, in two queries.
+// Blocked returns the open beads that wait for others, most urgent first, with what
+// they wait for, in two queries. Children of a deferred bead are not among them.
 func (s *Store) Blocked(ctx context.Context, f Filter) ([]Waiting, error) {
 	f.Not = append(f.Not, town.StatusClosed)
 	order, err := f.order(byUrgency...)
@@ -88,7 +118,8 @@ func copyWaiting(list []Waiting) []Waiting {
 
 func (s *Store) blocked(ctx context.Context, f Filter, order string) ([]Waiting, error) {
 	var items []Item
-	err := s.items(ctx, f, heldUp, " JOIN held ON held.id = i.id", f.conditions(s.moment()), order, Collect(&items))
+	h := holding{now: s.moment()}
+	err := s.items(ctx, f, h.all(), " JOIN held ON held.id = i.id", f.conditions(s.moment()), order, Collect(&items))
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +131,7 @@ func (s *Store) blocked(ctx context.Context, f Filter, order string) ([]Waiting,
 			blockers[bead] = append(blockers[bead], by)
 			return err
 		}, "SELECT d.issue_id, d.depends_on_id FROM dependencies d JOIN issues b ON b.id = d.depends_on_id"+
-			" WHERE d.type = 'blocks' AND b.status <> 'closed' ORDER BY d.issue_id, d.depends_on_id")
+			" WHERE "+waits+" ORDER BY d.issue_id, d.depends_on_id")
 	})
 	waiting := make([]Waiting, len(items))
 	for i, item := range items {

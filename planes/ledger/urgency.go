@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"slices"
 
@@ -47,35 +48,58 @@ func (f Filter) described(w *where, order string) string {
 	return fmt.Sprintf("%t %q", f.Fields == nil, f.Fields) + w.String() + order + f.bounds()
 }
 
-// readyOfAll finds all beads that wait, and yields the others that w selects.
-func (s *Store) readyOfAll(f Filter, w *where, order string) reader {
-	w = &where{conds: append(slices.Clone(w.conds), "held.id IS NULL"), args: w.args}
-	_, read := s.listing(f, heldUp, " LEFT JOIN held ON held.id = i.id", w, order)
+// readyOfAll finds all beads that wait, and yields the others that the query selects.
+func (s *Store) readyOfAll(r ready) reader {
+	_, read := s.listing(r.Filter, r.all(), " LEFT JOIN held ON held.id = i.id", r.free(), r.order)
 	return read
 }
 
-// readyOfFirst looks only at the first beads that w selects, somewhat more than
-// are wanted, and finds out whether those or their parents wait. sure is false
-// when so many of them wait that later beads may belong on the list.
-func (s *Store) readyOfFirst(ctx context.Context, f Filter, w *where, order string) (items []Item, sure bool, err error) {
-	wanted := f.Limit + max(f.Offset, 0)
+// readyRows is the query of readyOfAll, with its arguments and where its columns go.
+func (s *Store) readyRows(r ready) (query string, args []any, targets []func(*Item) sql.Scanner) {
+	w := r.free()
+	query, targets = r.selecting(r.all(), " FROM issues i LEFT JOIN held ON held.id = i.id"+w.String()+r.order+r.bounds())
+	return query, w.args, targets
+}
+
+// free are the conditions on beads that are ready.
+func (r ready) free() *where {
+	w := &where{conds: slices.Clone(r.w.conds), args: slices.Clone(r.w.args)}
+	if r.late != nil {
+		w = &where{conds: []string{"(" + r.w.group() + " OR " + r.late.group() + ")"}, args: slices.Concat(r.w.args, r.late.args)}
+	}
+	w.add("held.id IS NULL")
+	return w
+}
+
+// readyOfFirst looks only at the first beads that the query selects, somewhat more than
+// are wanted, and at deferred ones whose time has come. It finds out whether those or
+// their parents wait. sure is false when so many of them wait that later beads may
+// belong on the list.
+func (s *Store) readyOfFirst(ctx context.Context, r ready) (items []Item, sure bool, err error) {
+	wanted := r.Limit + max(r.Offset, 0)
 	looked := 2*wanted + 100
-	along := order
-	if len(f.Statuses) == 1 && len(f.Sort) == 0 {
+	along := r.order
+	if len(r.Statuses) == 1 && len(r.Sort) == 0 && !r.Hybrid {
 		along = " ORDER BY i.status, i.priority, i.created_at, i.id" // as idx_urgency is: nothing is sorted
 	}
-	first := "SELECT i.id FROM issues i" + w.String() + along + fmt.Sprintf(" LIMIT %d", looked)
-	with := "WITH RECURSIVE up (root, id) AS (SELECT f.id, f.id FROM (" + first + ") f" +
-		" UNION SELECT up.root, d.depends_on_id FROM up JOIN dependencies d ON d.issue_id = up.id WHERE d.type = 'parent-child')," +
-		" held (id) AS (SELECT up.root FROM up JOIN dependencies d ON d.issue_id = up.id JOIN issues b ON b.id = d.depends_on_id" +
-		" WHERE d.type = 'blocks' AND b.status <> 'closed') "
-	query, targets := f.selecting(with, " FROM (SELECT up.id FROM up LEFT JOIN held ON held.id = up.id"+
-		" WHERE up.root = up.id AND held.id IS NULL) free JOIN issues i ON i.id = free.id"+order+f.bounds())
+	first := "SELECT i.id FROM issues i" + r.w.String() + along + fmt.Sprintf(" LIMIT %d", looked)
+	both, args := first, r.w.args
+	if r.late != nil {
+		both = "SELECT o.id FROM (" + first + ") o UNION ALL SELECT i.id FROM issues i" + r.late.String()
+		args = slices.Concat(args, r.late.args)
+	}
+	query, targets := r.selecting(r.among(both), " FROM (SELECT up.id FROM up LEFT JOIN held ON held.id = up.id"+
+		" WHERE up.root = up.id AND held.id IS NULL) free JOIN issues i ON i.id = free.id"+r.order+r.bounds())
 	// In one view, so that both queries see the same state through a server.
-	var n int
+	n := 0
 	err = s.read(ctx, func(q txn) (err error) {
-		if err = q.items(ctx, query, w.args, targets, Collect(&items)); err == nil && len(items) < f.Limit {
-			n, err = q.count(ctx, "("+first+") f", w.args...)
+		if err = q.items(ctx, query, args, targets, Collect(&items)); err != nil {
+			return err
+		}
+		// A deferred bead may take the place of an open one that was not looked at.
+		asleep := func(i Item) bool { return i.Status != town.StatusOpen }
+		if len(items) < r.Limit || r.late != nil && (!r.Fields.has("status") || slices.ContainsFunc(items, asleep)) {
+			n, err = q.count(ctx, "("+first+") f", r.w.args...)
 		}
 		return err
 	})
