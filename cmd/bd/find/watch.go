@@ -20,6 +20,10 @@ const clearScreen = "\x1b[H\x1b[2J"
 // watch shows a result, and shows it again whenever it has changed, until a person
 // interrupts it. Each look opens the ledger anew, so nobody waits for the watcher.
 func watch(ctx context.Context, call *shell.Call, show func(context.Context, *shell.Call) error) error {
+	return watchEvery(ctx, call, watchPause, show)
+}
+
+func watchEvery(ctx context.Context, call *shell.Call, pause time.Duration, show func(context.Context, *shell.Call) error) error {
 	var shown []byte
 	for first := true; ; first = false {
 		var out bytes.Buffer
@@ -46,7 +50,7 @@ func watch(ctx context.Context, call *shell.Call, show func(context.Context, *sh
 			}
 		}
 		select {
-		case <-time.After(watchPause):
+		case <-time.After(pause):
 		case <-ctx.Done():
 		}
 	}
