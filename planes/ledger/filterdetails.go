@@ -19,6 +19,9 @@ type Details struct {
 	// DeferUntil bounds that time.
 	Deferred   bool
 	DeferUntil Span
+	// Pinned and NotPinned select standing notes, by their status or their mark, or
+	// everything else.
+	Pinned, NotPinned bool
 }
 
 func (d Details) empty() bool { return d == Details{} }
@@ -42,6 +45,13 @@ func (d Details) own(w *where) {
 		w.add("(i.status = ? OR i.defer_until IS NOT NULL)", string(town.StatusDeferred))
 	}
 	w.span("i.defer_until", d.DeferUntil)
+	const pinned = "(i.status = 'pinned' OR COALESCE(i.pinned, 0) = 1)"
+	if d.Pinned {
+		w.add(pinned)
+	}
+	if d.NotPinned {
+		w.add("NOT " + pinned)
+	}
 }
 
 // combine adds the conditions of the filters in All, Any and None; sql is that of

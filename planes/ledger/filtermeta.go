@@ -10,11 +10,16 @@ import (
 	"gastown/town"
 )
 
-// CheckMetadataKey refuses a key that a filter cannot ask for: it is printable, has no
-// quotes or backslashes, and at most town.MaxNameBytes.
+// CheckMetadataKey refuses a key that a filter cannot ask for, because the database
+// reads other characters as parts of a path, also within quotes: it has letters,
+// digits, underscores, dots, dashes, colons and slashes, and at most
+// town.MaxNameBytes.
 func CheckMetadataKey(key string) error {
-	if key == "" || len(key) > town.MaxNameBytes || strings.ContainsFunc(key, func(r rune) bool { return r == '"' || r == '\\' || !unicode.IsPrint(r) }) {
-		return fmt.Errorf("%w: metadata key %q: use at most %d bytes of printable text without quotes", town.ErrUsage, town.Clip(key, 40), town.MaxNameBytes)
+	odd := func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("_.-:/", r)
+	}
+	if key == "" || len(key) > town.MaxNameBytes || strings.ContainsFunc(key, odd) {
+		return fmt.Errorf("%w: metadata key %q: use at most %d bytes of letters, digits, underscores, dots, dashes, colons and slashes", town.ErrUsage, town.Clip(key, 40), town.MaxNameBytes)
 	}
 	return nil
 }

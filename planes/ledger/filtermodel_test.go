@@ -1,6 +1,8 @@
 package ledger
 
 import (
+	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -19,7 +21,7 @@ func (f Filter) match(b town.Bead, now time.Time) bool {
 		(len(f.AnyLabels) == 0 || slices.ContainsFunc(f.AnyLabels, has)) && !slices.ContainsFunc(f.NotLabels, has) &&
 		f.matchID(b) && f.matchText(b) &&
 		f.Created.holds(&b.CreatedAt) && f.Updated.holds(&b.UpdatedAt) && f.Closed.holds(b.ClosedAt) && f.Due.holds(b.DueAt) &&
-		(!f.Overdue || b.DueAt != nil && b.DueAt.Before(now) && b.Open()) && f.Details.match(b) && f.matchParts(b, now)
+		(!f.Overdue || b.DueAt != nil && b.DueAt.Before(now) && b.Open()) && f.Details.match(b) && f.matchMetadata(b) && f.matchParts(b, now)
 }
 
 // match compares what is in Details.
@@ -28,7 +30,28 @@ func (d Details) match(b town.Bead) bool {
 	return contains(b.Title, d.Title) && contains(b.Description, d.Description) && contains(b.Notes, d.Notes) &&
 		contains(b.ExternalRef, d.Reference) && (!d.NoDescription || b.Description == "") &&
 		(!d.NoLabels || len(b.Labels) == 0) && (!d.NoParent || !child) &&
-		strings.HasPrefix(b.ID, d.IDPrefix) && (!d.Deferred || b.Status == town.StatusDeferred || b.DeferUntil != nil) && d.DeferUntil.holds(b.DeferUntil)
+		strings.HasPrefix(b.ID, d.IDPrefix) && (!d.Deferred || b.Status == town.StatusDeferred || b.DeferUntil != nil) && d.DeferUntil.holds(b.DeferUntil) &&
+		(!d.Pinned || b.Pinned || b.Status == town.StatusPinned) && (!d.NotPinned || !b.Pinned && b.Status != town.StatusPinned)
+}
+
+// matchMetadata compares metadata, spec_id and ephemeral.
+func (f Filter) matchMetadata(b town.Bead) bool {
+	var has map[string]any
+	if len(b.Metadata) > 0 && json.Unmarshal(b.Metadata, &has) != nil {
+		return false
+	}
+	for key, want := range f.Metadata {
+		if got, ok := has[key]; !ok || fmt.Sprint(got) != want {
+			return false
+		}
+	}
+	return !slices.ContainsFunc(f.MetadataKeys, func(key string) bool { return !keyOf(has, key) }) && strings.HasPrefix(b.SpecID, f.Spec) &&
+		(f.Ephemeral == nil || *f.Ephemeral == b.Ephemeral)
+}
+
+func keyOf(m map[string]any, key string) bool {
+	_, ok := m[key]
+	return ok
 }
 
 // contains ignores case.

@@ -1,6 +1,7 @@
 package ledger
 
 import (
+	"encoding/json"
 	"errors"
 	"hash/crc32"
 	"math"
@@ -14,7 +15,7 @@ import (
 )
 
 // fuzzedConditions is how many conditions fuzzedFilter knows.
-const fuzzedConditions = 37
+const fuzzedConditions = 43
 
 // fuzzedFilter makes a filter of what a fuzzer gives: a bit of which for each
 // condition, and what they compare with.
@@ -42,7 +43,9 @@ func fuzzedFilter(which uint64, list, text string, n int, at int64) (f Filter) {
 		func() { f.Sort, _ = ParseOrder(text) }, func() { f.Limit = max(n, -n) }, func() { f.Offset = max(n, -n) }, func() { f.Limit = math.MaxInt },
 		func() { f.Title = text }, func() { f.Description = text }, func() { f.Notes = list }, func() { f.Reference = text },
 		func() { f.NoDescription = true }, func() { f.NoLabels = true }, func() { f.NoParent = true }, func() { f.IDPrefix = text },
-		func() { f.Deferred = true }, func() { f.DeferUntil = span },
+		func() { f.Deferred = true }, func() { f.DeferUntil = span }, func() { f.Pinned = true }, func() { f.NotPinned = true },
+		func() { f.Metadata = map[string]string{"k": text} }, func() { f.MetadataKeys = []string{"k", "n.x:y/z-é"} }, func() { f.Spec = text },
+		func() { f.Ephemeral = new(bool) },
 		func() { f.All = []Filter{{Statuses: f.Statuses, Labels: values[:1]}, {}} },
 		func() { f.Any = []Filter{{Parent: text}, {Owners: values, Overdue: true}, {Assignees: values}} },
 		func() {
@@ -67,7 +70,7 @@ func bland(f Filter) Filter {
 	for _, list := range []*[]town.BeadType{&f.Types, &f.NotTypes} {
 		*list = slices.Repeat([]town.BeadType{"x"}, len(*list))
 	}
-	for _, text := range []*string{&f.Text, &f.Parent, &f.Title, &f.Description, &f.Notes, &f.Reference, &f.IDPrefix} {
+	for _, text := range []*string{&f.Text, &f.Parent, &f.Title, &f.Description, &f.Notes, &f.Reference, &f.IDPrefix, &f.Spec} {
 		if *text != "" {
 			*text = "x"
 		}
@@ -90,8 +93,9 @@ func FuzzFilter(f *testing.F) {
 		f.Add(uint64(1)<<i|1<<22|1<<23, "", "", 1, int64(0))
 		f.Add(uint64(1)<<i|1<<14, "it's,%,_", `100% _sure_ \`, -1, int64(0))
 	}
-	for _, text := range []string{"-priority,created", "id,id", "İ", "ß", "\\", "%_", "ǅ", "K", "\xff", "\x00", "'; --"} {
+	for _, text := range []string{"-priority,created", "id,id", "İ", "ß", "\\", "%_", "ǅ", "K", "\xff", "\x00", "'; --", "it's", "docs/", "docs/a%"} {
 		f.Add(uint64(1<<14|1<<20), "", text, 0, int64(0))
+		f.Add(uint64(1<<38|1<<40), "", text, 0, int64(0))
 		f.Add(uint64(1<<5|1<<9|1<<12), text, text, 0, int64(0))
 	}
 	s := newLedger(f)
@@ -177,7 +181,7 @@ func fuzzedBeads(f *testing.F, s *Store) (beads, dead []town.Bead) {
 		list := []town.Bead{
 			{ID: parent, Title: "100% _sure_ \\ it's", Status: town.StatusOpen, Type: "epic", Assignee: "Ada", CreatedAt: *day(1)},
 			{ID: prefix + "gt-a", Title: "FIX the Parser", Status: town.StatusOpen, Type: "bug", Notes: "gt-p is 100% _sure_", ExternalRef: "gh-9", Labels: []string{"ui", "a:b/c"}, Priority: 1, CreatedAt: *day(2), DueAt: day(3)},
-			{ID: prefix + "gt-b", Title: "鍍金 ÉTÉ İ ß K ǅ", Description: "Straße\nGROSS", Status: town.StatusInProgress, Type: "task", Assignee: "a,b", Labels: []string{"ui"}, DeferUntil: day(7),
+			{ID: prefix + "gt-b", Title: "鍍金 ÉTÉ İ ß K ǅ", Description: "Straße\nGROSS", Status: town.StatusInProgress, Type: "task", Assignee: "a,b", Labels: []string{"ui"}, DeferUntil: day(7), Pinned: true, Metadata: json.RawMessage(`{"k":"it's","n.x:y/z-é":7}`), SpecID: "docs/a_b.md",
 				Priority: 4, CreatedAt: *day(3), Owner: "Eve", Dependencies: []town.Dependency{{Target: parent, Type: town.DepParent}}},
 			{ID: prefix + "x-y-1.1", Title: "a;DROP TABLE issues--", Status: town.StatusClosed, Type: "chore", CreatedBy: "%", ClosedAt: day(9), CreatedAt: *day(4), Labels: []string{"_%"},
 				Dependencies: []town.Dependency{{Target: prefix + "gt-a", Type: town.DepBlocks}}},

@@ -151,14 +151,17 @@ func (s *Store) known(ctx context.Context, f Filter) (Filter, error) {
 // CheckWords refuses a filter with statuses or types that the ledger does not know. The
 // methods that read do not: they select what is there.
 func (s *Store) CheckWords(ctx context.Context, f Filter) error {
+	var errs []error
+	for _, part := range slices.Concat(f.All, f.Any, f.None) {
+		errs = append(errs, s.CheckWords(ctx, part))
+	}
 	if !f.strange() {
-		return nil
+		return errors.Join(errs...)
 	}
 	words, err := s.Words(ctx)
 	if err != nil {
 		return err
 	}
-	var errs []error
 	for _, status := range slices.Concat(f.Statuses, f.Not) {
 		_, err := words.Status(string(status))
 		errs = append(errs, errWord(err))

@@ -2,11 +2,15 @@ package cli
 
 import (
 	"encoding/json"
+	"errors"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"testing"
+
+	"gastown/planes/ledger"
+	"gastown/town/layout"
 )
 
 // shop makes a Town with beads of which each condition selects some.
@@ -301,6 +305,54 @@ func TestOrphans(t *testing.T) {
 	}
 	if want := []string{"gt-one in_progress newer words (gt-one)", "gt-two open Closes: gt-two."}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
+	}
+}
+
+// Metadata, specs, marks and custom words can be asked for, in flags and queries.
+func TestWhatOtherProgramsStore(t *testing.T) {
+	p := newPlace(t)
+	line := `{"id":"gt-meta","title":"m","status":"open","issue_type":"task","priority":2,"created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z",` +
+		`"metadata":{"team":"a b","n":7},"spec_id":"docs/x.md","pinned":true}`
+	if code, out, said := p.feed(line, "import", "-"); code != 0 {
+		t.Fatalf("exit %d: %s%s", code, out, said)
+	}
+	p.must("create", "--id", "gt-other", "o")
+	store := opened(t, layout.Town{Root: p.dir})
+	err := store.SetSettings(t.Context(), ledger.Setting{Name: ledger.CustomStatuses, Value: "in_review:active,qa"}, ledger.Setting{Name: ledger.CustomTypes, Value: "probe"})
+	if err := errors.Join(err, store.Close()); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{
+		{"list", "--metadata-field", "team=a b"}, {"list", "--has-metadata-key", "n", "--spec", "docs/"}, {"list", "--pinned"}, {"query", "metadata.n=7"},
+		{"query", "has_metadata_key=team AND spec=docs*"}, {"query", "pinned=true"}, {"query", "NOT ephemeral=yes AND NOT metadata.n=8 AND pinned=1"},
+	} {
+		if got := p.listed(args...); !slices.Equal(got, []string{"meta"}) {
+			t.Errorf("bd %q lists %q", args, got)
+		}
+	}
+	if got := p.listed("list", "--no-pinned"); !slices.Equal(got, []string{"other"}) {
+		t.Errorf("%q", got)
+	}
+	if got := p.must("show", "gt-meta", "--long"); !strings.Contains(got, "docs/x.md") || !strings.Contains(got, `"team"`) {
+		t.Error(got)
+	}
+	for _, args := range [][]string{{"list", "--metadata-field", "team"}, {"list", "--has-metadata-key", `a"b`}, {"query", "status=unheard"}, {"query", "type=unheard OR status=open"}} {
+		if code, out, _ := p.run(args...); code == 0 {
+			t.Errorf("bd %q: %s", args, out)
+		}
+	}
+	if got := p.listed("query", "status=in_review OR type=probe"); len(got) != 0 {
+		t.Errorf("%q", got)
+	}
+	var words struct {
+		Statuses []map[string]string `json:"custom_statuses"`
+		Types    []string            `json:"custom_types"`
+	}
+	if p.json(&words, "statuses"); len(words.Statuses) != 2 || words.Statuses[0]["category"] != "active" || words.Statuses[1]["category"] != "unspecified" {
+		t.Errorf("%+v", words)
+	}
+	if p.json(&words, "types"); !slices.Equal(words.Types, []string{"probe"}) {
+		t.Errorf("%+v", words)
 	}
 }
 

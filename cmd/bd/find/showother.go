@@ -139,8 +139,12 @@ func (o *showOptions) showThread(ctx context.Context) error {
 	})
 }
 
-// sayExtra prints the fields of other programs.
+// sayExtra prints the fields that other programs interpret.
 func sayExtra(p *term.Printer, d ledger.Detail) {
+	if d.SpecID != "" {
+		p.Line("  %-12s %s", "spec", d.SpecID)
+	}
+	view.Section(p, "Metadata", string(d.Metadata))
 	for i, name := range slices.Sorted(maps.Keys(d.Extra)) {
 		if i == 0 {
 			p.Line("")

@@ -1,14 +1,19 @@
 package survey
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/bd/internal/session"
 	"gastown/cmd/bd/internal/view"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
 	"gastown/town"
 	"gastown/town/layout"
 )
@@ -47,6 +52,24 @@ var types = []word{
 	{Name: "milestone", Description: "a point that several beads lead to"},
 }
 
+// unspecified is the category of a custom status that gives none.
+const unspecified = "unspecified"
+
+// custom reads the words that a setting adds, each with its category.
+func custom(ctx context.Context, call *shell.Call, setting string) (words []word, err error) {
+	err = session.Use(ctx, call, func(l *session.Ledger) error {
+		value, _, err := l.Setting(ctx, setting)
+		for w := range strings.SplitSeq(value, ",") {
+			name, category, _ := strings.Cut(w, ":")
+			if name = strings.ToLower(strings.TrimSpace(name)); name != "" {
+				words = append(words, word{Name: name, Category: cmp.Or(strings.TrimSpace(category), unspecified)})
+			}
+		}
+		return err
+	})
+	return words, session.Fail("read the setting "+setting, err)
+}
+
 // Statuses is bd statuses.
 func Statuses() shell.Command {
 	return shell.Command{
@@ -54,22 +77,28 @@ func Statuses() shell.Command {
 		Examples: []string{"bd statuses", "bd statuses --json"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
-			return func(context.Context) error {
-				out := struct {
-					BuiltIn []word `json:"built_in_statuses"`
-				}{}
-				for _, s := range statuses {
-					s.Icon = view.Glyph(town.Status(s.Name))
-					out.BuiltIn = append(out.BuiltIn, s)
-				}
-				return call.Show(out, func(p *term.Printer) {
-					for _, s := range out.BuiltIn {
-						p.Line("%s", p.Fit(fmt.Sprintf("%s %-12s %-7s %s", s.Icon, s.Name, s.Category, s.Description)))
-					}
-				})
-			}
+			return func(ctx context.Context) error { return showStatuses(ctx, call) }
 		},
 	}
+}
+
+func showStatuses(ctx context.Context, call *shell.Call) (err error) {
+	var out struct {
+		BuiltIn []word `json:"built_in_statuses"`
+		Custom  []word `json:"custom_statuses,omitempty"`
+	}
+	if out.Custom, err = custom(ctx, call, ledger.CustomStatuses); err != nil {
+		return err
+	}
+	for _, s := range statuses {
+		s.Icon = view.Glyph(town.Status(s.Name))
+		out.BuiltIn = append(out.BuiltIn, s)
+	}
+	return call.Show(out, func(p *term.Printer) {
+		for _, s := range slices.Concat(out.BuiltIn, out.Custom) {
+			p.Line("%s", p.Fit(fmt.Sprintf("%s %-12s %-7s %s", view.Glyph(town.Status(s.Name)), s.Name, s.Category, s.Description)))
+		}
+	})
 }
 
 // Types is bd types.
@@ -79,15 +108,29 @@ func Types() shell.Command {
 		Examples: []string{"bd types", "bd types --json"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
-			return func(context.Context) error {
-				return call.Show(struct {
-					Core []word `json:"core_types"`
-				}{types}, func(p *term.Printer) {
-					for _, t := range types {
-						p.Line("%s", p.Fit(fmt.Sprintf("%-12s %s", t.Name, t.Description)))
-					}
-				})
-			}
+			return func(ctx context.Context) error { return showTypes(ctx, call) }
 		},
 	}
+}
+
+func showTypes(ctx context.Context, call *shell.Call) error {
+	added, err := custom(ctx, call, ledger.CustomTypes)
+	if err != nil {
+		return err
+	}
+	out := struct {
+		Core   []word   `json:"core_types"`
+		Custom []string `json:"custom_types,omitempty"`
+	}{Core: types}
+	for _, t := range added {
+		out.Custom = append(out.Custom, t.Name)
+	}
+	return call.Show(out, func(p *term.Printer) {
+		for _, t := range types {
+			p.Line("%s", p.Fit(fmt.Sprintf("%-12s %s", t.Name, t.Description)))
+		}
+		for _, name := range out.Custom {
+			p.Line("%s", p.Fit(name))
+		}
+	})
 }

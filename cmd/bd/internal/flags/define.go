@@ -36,8 +36,8 @@ func (f *Filters) DefineOrder(c *kingpin.CmdClause) {
 func (f *Filters) defineFields(c *kingpin.CmdClause) {
 	c.Flag("status", "Statuses, separated by commas; all for every one.").Short('s').PlaceHolder("STATUS,...").StringsVar(&f.statuses)
 	c.Flag("state", "The same as --status.").Hidden().StringsVar(&f.statuses)
-	c.Flag("pinned", "Only pinned beads.").BoolVar(&f.pinned)
-	c.Flag("no-pinned", "No pinned beads.").BoolVar(&f.unpinned)
+	c.Flag("pinned", "Only pinned beads.").BoolVar(&f.details.Pinned)
+	c.Flag("no-pinned", "No pinned beads.").BoolVar(&f.details.NotPinned)
 	c.Flag("type", "Types.").Short('t').PlaceHolder("TYPE,...").StringsVar(&f.types)
 	c.Flag("exclude-type", "Types to leave out.").PlaceHolder("TYPE,...").StringsVar(&f.notTypes)
 	c.Flag("priority", "Priorities, 0 to 4 or P0 to P4.").Short('p').PlaceHolder("N,...").StringsVar(&f.priorities)
@@ -67,5 +67,8 @@ func (f *Filters) defineTexts(c *kingpin.CmdClause) {
 	c.Flag("desc-contains", "Text in the description, in any case.").PlaceHolder("TEXT").StringVar(&f.details.Description)
 	c.Flag("notes-contains", "Text in the notes, in any case.").PlaceHolder("TEXT").StringVar(&f.details.Notes)
 	c.Flag("external-contains", "Text in the external reference, in any case.").PlaceHolder("TEXT").StringVar(&f.details.Reference)
+	c.Flag("spec", "What the spec's id begins with.").PlaceHolder("TEXT").StringVar(&f.spec)
+	c.Flag("metadata-field", "A value of the metadata, as KEY=VALUE; may be repeated.").PlaceHolder("KEY=VALUE").StringsVar(&f.metadata)
+	c.Flag("has-metadata-key", "A key that the metadata must have; may be repeated.").PlaceHolder("KEY").StringsVar(&f.metadataKeys)
 	c.Flag("empty-description", "Only beads without a description.").BoolVar(&f.details.NoDescription)
 }

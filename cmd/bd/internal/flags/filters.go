@@ -29,7 +29,8 @@ type Filters struct {
 	labels, anyLabels, notLabels, prefixes []string
 	parent, sort, lowest, highest          string
 	unassigned, overdue, reverse           bool
-	pinned, unpinned                       bool
+	spec                                   string
+	metadata, metadataKeys                 []string
 	limit, offset                          int
 	details                                ledger.Details
 	spans                                  [len(spanFlags)]string
@@ -51,6 +52,7 @@ func (f *Filters) Build(now time.Time, unclosed bool) (ledger.Filter, error) {
 	out.Types = parseEach(f.types, town.TypeWord, &errs)
 	out.NotTypes = parseEach(f.notTypes, town.TypeWord, &errs)
 	f.buildPriorities(&out, &errs)
+	f.buildMetadata(&out, &errs)
 	for _, name := range Split(f.assignees) {
 		if strings.EqualFold(name, "none") {
 			name = ""
@@ -85,12 +87,6 @@ func (f *Filters) Build(now time.Time, unclosed bool) (ledger.Filter, error) {
 	if unclosed && len(out.Statuses) == 0 && !f.All && out.Closed == (ledger.Span{}) && len(out.IDs) == 0 {
 		out.Not = []town.Status{town.StatusClosed}
 	}
-	if f.pinned {
-		out.Statuses, out.Not = []town.Status{town.StatusPinned}, nil
-	}
-	if f.unpinned {
-		out.Not = append(out.Not, town.StatusPinned)
-	}
 	return out, errors.Join(errs...)
 }
 
@@ -108,6 +104,26 @@ func (f *Filters) buildStatuses(out *ledger.Filter, errs *[]error) {
 	}
 	if list := parseEach(named, town.StatusWord, errs); !every {
 		out.Statuses = list
+	}
+}
+
+// buildMetadata reads the conditions on metadata and spec.
+func (f *Filters) buildMetadata(out *ledger.Filter, errs *[]error) {
+	out.Spec, out.MetadataKeys = f.spec, f.metadataKeys
+	for _, key := range f.metadataKeys {
+		*errs = append(*errs, ledger.CheckMetadataKey(key))
+	}
+	for _, field := range f.metadata {
+		key, value, ok := strings.Cut(field, "=")
+		if !ok {
+			*errs = append(*errs, fmt.Errorf("%w: --metadata-field %q is not KEY=VALUE", town.ErrUsage, town.Clip(field, 40)))
+			continue
+		}
+		if out.Metadata == nil {
+			out.Metadata = map[string]string{}
+		}
+		out.Metadata[key] = value
+		*errs = append(*errs, ledger.CheckMetadataKey(key))
 	}
 }
 

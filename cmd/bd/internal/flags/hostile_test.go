@@ -24,7 +24,7 @@ import (
 var filterFlags = []string{
 	"status", "type", "priority", "assignee", "label", "id", "prefix", "sort", "limit", "offset", "created-after", "due-before",
 	"created-before", "closed-after", "parent", "owner", "label-not", "exclude-type", "priority-min", "priority-max", "title", "desc-contains",
-	"notes-contains", "external-contains", "defer-before", "exclude-label", "state",
+	"notes-contains", "external-contains", "defer-before", "exclude-label", "state", "metadata-field", "has-metadata-key", "spec",
 }
 
 // checkFilter checks that flags either make a filter that the database can run or
@@ -110,6 +110,8 @@ func FuzzFilters(f *testing.F) {
 		add("created-after", s, "parent", s)
 		add("title", s, "notes-contains", s)
 		add("priority-min", s, "exclude-type", s)
+		add("metadata-field", "k="+s, "spec", s)
+		add("metadata-field", s+"=v", "has-metadata-key", s)
 	}
 	for _, date := range []string{"+2w", "-99999999w", "0000-01-01", "9999-12-31T23:59:59+23:59", "2026-02-30", "yesterday", "in 99999 years", "in 100000 months", "99999 weeks ago", "next monday at 25:00", "-9223372036854775808h", "99999999999999d"} {
 		add("due-before", date, "closed-after", date)

@@ -62,8 +62,13 @@ var fields = map[string]func(condition) (ledger.Filter, error){
 		f.IDs = []string{v}
 		return f, nil
 	}),
-	"parent":  equal(func(v string) (ledger.Filter, error) { return ledger.Filter{Parent: v}, nil }),
-	"pinned":  boolean(ledger.Filter{Statuses: []town.Status{town.StatusPinned}}),
+	"parent":    equal(func(v string) (ledger.Filter, error) { return ledger.Filter{Parent: v}, nil }),
+	"spec":      equal(func(v string) (ledger.Filter, error) { return ledger.Filter{Spec: strings.TrimSuffix(v, "*")}, nil }),
+	"pinned":    boolean(ledger.Filter{Details: ledger.Details{Pinned: true}}),
+	"ephemeral": boolean(ledger.Filter{Ephemeral: &yes}),
+	"has_metadata_key": equal(func(v string) (ledger.Filter, error) {
+		return ledger.Filter{MetadataKeys: []string{v}}, ledger.CheckMetadataKey(v)
+	}),
 	"created": times(true, func(s ledger.Span) ledger.Filter { return ledger.Filter{Created: s} }),
 	"updated": times(true, func(s ledger.Span) ledger.Filter { return ledger.Filter{Updated: s} }),
 	"closed":  times(true, func(s ledger.Span) ledger.Filter { return ledger.Filter{Closed: s} }),
@@ -71,14 +76,20 @@ var fields = map[string]func(condition) (ledger.Filter, error){
 	"defer":   times(false, func(s ledger.Span) (f ledger.Filter) { f.DeferUntil = s; return f }),
 }
 
+// yes is what a mark that is set is compared with.
+var yes = true
+
+// metadataField begins the name of a value in the metadata.
+const metadataField = "metadata."
+
 // aliases are other names of fields.
 var aliases = map[string]string{
 	"labels": "label", "desc": "description", "created_at": "created", "updated_at": "updated", "closed_at": "closed", "due_at": "due",
-	"defer_until": "defer", "issue_type": "type", "created_by": "creator",
+	"defer_until": "defer", "spec_id": "spec", "issue_type": "type", "created_by": "creator",
 }
 
 // Fields lists the names of what can be compared.
-func Fields() []string { return slices.Sorted(maps.Keys(fields)) }
+func Fields() []string { return append(slices.Sorted(maps.Keys(fields)), metadataField+"KEY") }
 
 // filter is the comparison as a filter.
 func (c condition) filter() (ledger.Filter, error) {
@@ -86,6 +97,11 @@ func (c condition) filter() (ledger.Filter, error) {
 		c.field = name
 	}
 	selects, ok := fields[c.field]
+	if key, inside := strings.CutPrefix(c.field, metadataField); inside {
+		selects, ok = equal(func(v string) (ledger.Filter, error) {
+			return ledger.Filter{Metadata: map[string]string{key: v}}, ledger.CheckMetadataKey(key)
+		}), true
+	}
 	if !ok {
 		return ledger.Filter{}, fmt.Errorf("%w: query: no field %q; there are: %s", town.ErrUsage, town.Clip(c.field, 40),
 			strings.Join(Fields(), ", "))

@@ -133,7 +133,12 @@ func (p *parser) comparison() (ledger.Filter, error) {
 	if p.peek().kind != bare {
 		return ledger.Filter{}, p.unexpected("a field")
 	}
-	name := strings.ToLower(p.next().text)
+	name := p.next().text
+	if lower := strings.ToLower(name); !strings.HasPrefix(lower, metadataField) {
+		name = lower // keys of metadata differ by case
+	} else {
+		name = metadataField + name[len(metadataField):]
+	}
 	if p.peek().kind != operator {
 		return ledger.Filter{}, p.unexpected("one of = != < <= > >=")
 	}

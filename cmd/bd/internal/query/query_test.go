@@ -41,12 +41,13 @@ func TestWhatBindsMore(t *testing.T) {
 		"priority!=2":                      {Priorities: []int{0, 1, 3, 4}},
 		"PRIORITY>=P3":                     {Priorities: []int{3, 4}},
 		"assignee=NONE":                    {Assignees: []string{""}},
-		"pinned=no":                        without(ledger.Filter{Statuses: []town.Status{town.StatusPinned}}),
-		"status=in-progress":               {Statuses: []town.Status{town.StatusInProgress}},
-		"description=none":                 {Details: ledger.Details{NoDescription: true}},
-		"id=gt-a*":                         {Details: ledger.Details{IDPrefix: "gt-a"}},
-		"\tlabel=a\n":                      a,
-		"label=a=b":                        {},
+		"pinned=no":                        without(ledger.Filter{Details: ledger.Details{Pinned: true}}),
+		"Metadata.aB=x":                    {Metadata: map[string]string{"aB": "x"}}, "spec=docs/*": {Spec: "docs/"}, "ephemeral=1": {Ephemeral: &yes},
+		"status=in-progress": {Statuses: []town.Status{town.StatusInProgress}},
+		"description=none":   {Details: ledger.Details{NoDescription: true}},
+		"id=gt-a*":           {Details: ledger.Details{IDPrefix: "gt-a"}},
+		"\tlabel=a\n":        a,
+		"label=a=b":          {},
 	} {
 		got, err := Parse(text, now)
 		if text == "label=a=b" {
