@@ -14,14 +14,7 @@ import (
 )
 
 // patchFields are the JSON keys of a Patch.
-var patchFields = func() (names []string) {
-	for f := range reflect.TypeFor[Patch]().Fields() {
-		if name := f.Tag.Get("json"); name != "" && name != "-" {
-			names = append(names, name)
-		}
-	}
-	return names
-}()
+var patchFields = jsonKeys(reflect.TypeFor[Patch]())
 
 // parsePatch reads one patch. When anything is wrong with it, all errors are
 // returned, and the patch holds only the id.

@@ -11,10 +11,16 @@ import (
 
 // Comment adds a comment to a bead.
 func (s *Store) Comment(ctx context.Context, id, text string) (town.Comment, error) {
+	return s.CommentAs(ctx, id, "", text)
+}
+
+// CommentAs is Comment in the name of another author; "" is the Store's actor, which
+// is also in the audit trail.
+func (s *Store) CommentAs(ctx context.Context, id, author, text string) (town.Comment, error) {
 	var c town.Comment
 	err := s.write(ctx, "comment on "+id, func(q txn) error {
 		r := s.change()
-		c = town.Comment{Text: text}
+		c = town.Comment{Author: author, Text: text}
 		r.completeComment(&c, id)
 		if err := c.Validate(); err != nil {
 			return err

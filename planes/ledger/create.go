@@ -30,6 +30,8 @@ type NewBead struct {
 	// created.
 	Prefix string
 	Parent string
+	// Blocks are beads that exist and shall wait for the new one.
+	Blocks []string
 	// Line is where the bead was read, for errors; 0 for nowhere.
 	Line int
 }
@@ -81,7 +83,20 @@ func (s *Store) create(ctx context.Context, q txn, list []NewBead) ([]town.Bead,
 	if err := q.link(ctx, r.links, func(c closing) (int, int) { i := at[c.link.Bead]; return i, list[i].Line }); err != nil {
 		return nil, err
 	}
-	return made, r.store(ctx, q)
+	if err := r.store(ctx, q); err != nil {
+		return nil, err
+	}
+	var waiting []town.Dependency
+	for i, n := range list {
+		for _, id := range n.Blocks {
+			waiting = append(waiting, town.Dependency{Bead: id, Target: made[i].ID})
+		}
+	}
+	if len(waiting) == 0 {
+		return made, nil
+	}
+	_, err = s.depAdd(ctx, q, waiting)
+	return made, err
 }
 
 // duplicate reports whether a row was refused because its key exists.

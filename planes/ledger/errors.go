@@ -135,3 +135,13 @@ func (e *UnknownError) Error() string {
 }
 
 func (e *UnknownError) Unwrap() error { return ErrUnknown }
+
+// unwrapBatch is the fault of a batch with one entry, without the place of the
+// entry; other errors stay as they are.
+func unwrapBatch(err error) error {
+	var b *BatchError
+	if errors.As(err, &b) && len(b.Entries) == 1 {
+		return b.Entries[0].Err
+	}
+	return err
+}

@@ -9,7 +9,7 @@ import (
 // again unchanged. counted are fields that follow from the rest of an export.
 var (
 	foreign = []string{
-		"started_at", "closed_by_session", "lease_expires_at", "heartbeat_at", "source_system",
+		"started_at", closedBySession, "lease_expires_at", "heartbeat_at", "source_system",
 		"compaction_level", "compacted_at", "compacted_at_commit", "original_size", "sender", "no_history",
 		"wisp_type", "bonded_from", "creator", "validations", "quality_score", "crystallizes",
 		"await_type", "await_id", "timeout", "waiters", "holder", "source_formula", "source_location", "hook_bead",
@@ -17,7 +17,7 @@ var (
 		"target", "payload", "source_repo", "source_repo_path", "original_type", "deleted_at", "deleted_by", "delete_reason",
 		previouslyClosed, originalStatus,
 	}
-	counted = []string{"_type", "dependency_count", "dependent_count", "comment_count", "parent", "dependents", "content_hash"}
+	counted = []string{"_type", "dependency_count", "dependent_count", "comment_count", "parent", "dependents", "content_hash", "wisp"}
 )
 
 // tableForms convert values from a dump of the public program's tables, such as
@@ -27,6 +27,9 @@ var tableForms = map[string]func(json.RawMessage) json.RawMessage{
 	"no_history": truth, "crystallizes": truth, "waiters": unquoted,
 	timeoutColumn: func(raw json.RawMessage) json.RawMessage { return raw },
 }
+
+// closedBySession is the field with the session of an agent that closed a bead.
+const closedBySession = "closed_by_session"
 
 // timeoutColumn is the name of the field timeout in the table.
 const timeoutColumn = "timeout_ns"
@@ -71,19 +74,38 @@ type wireFlag bool
 
 func (w *wireFlag) UnmarshalJSON(raw []byte) error { return json.Unmarshal(truth(raw), (*bool)(w)) }
 
-// wireTime is a time, or a date, which means its first moment in UTC.
+// wireTime is a time as exports and dumps of tables write it; a date means its
+// first moment in UTC. The zero value and an empty text are no time.
 type wireTime struct{ at time.Time }
 
+// wireForms are what is accepted beside RFC 3339, in UTC.
+var wireForms = []string{`"` + time.DateOnly + `"`, `"` + time.DateTime + `"`}
+
 func (w *wireTime) UnmarshalJSON(raw []byte) error {
-	if day, err := time.Parse(`"`+time.DateOnly+`"`, string(raw)); err == nil {
-		w.at = day
+	w.at = time.Time{}
+	if string(raw) == `""` {
 		return nil
+	}
+	for _, form := range wireForms {
+		if at, err := time.Parse(form, string(raw)); err == nil {
+			w.at = at
+			return nil
+		}
 	}
 	return json.Unmarshal(raw, &w.at)
 }
 
-func (w *wireTime) time() *time.Time {
+// value is the zero time for none.
+func (w *wireTime) value() time.Time {
 	if w == nil {
+		return time.Time{}
+	}
+	return w.at
+}
+
+// time is nil for none.
+func (w *wireTime) time() *time.Time {
+	if w == nil || w.at.IsZero() {
 		return nil
 	}
 	return &w.at

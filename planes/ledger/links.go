@@ -26,32 +26,36 @@ func (s *Store) DepAdd(ctx context.Context, list []town.Dependency) (added int, 
 		message = fmt.Sprintf("link %d pairs of beads", len(list))
 	}
 	err = s.write(ctx, message, func(q txn) error {
-		added = 0
-		r := s.change()
-		fresh, err := s.newLinks(ctx, q, list, r)
-		if err != nil {
-			return err
-		}
-		var changed []string
-		at := map[string]int{}
-		for i, d := range list {
-			at[linkKey(town.Dependency{Bead: d.Bead, Target: d.Target, Type: or(d.Type, town.DepBlocks)})] = i
-		}
-		for _, d := range fresh {
-			added++
-			r.links = append(r.links, d)
-			r.event(d.Bead, "linked", string(d.Type), "", d.Target)
-			changed = append(changed, d.Bead)
-		}
-		if err := q.touch(ctx, r.at, changed); err != nil {
-			return err
-		}
-		if err := q.link(ctx, r.links, func(c closing) (int, int) { return at[linkKey(c.link)], 0 }); err != nil {
-			return err
-		}
-		return r.store(ctx, q)
+		added, err = s.depAdd(ctx, q, list)
+		return err
 	})
 	return added, s.withNearest(ctx, err)
+}
+
+// depAdd makes links in a transaction.
+func (s *Store) depAdd(ctx context.Context, q txn, list []town.Dependency) (added int, err error) {
+	r := s.change()
+	fresh, err := s.newLinks(ctx, q, list, r)
+	if err != nil {
+		return 0, err
+	}
+	var changed []string
+	at := map[string]int{}
+	for i, d := range list {
+		at[linkKey(town.Dependency{Bead: d.Bead, Target: d.Target, Type: or(d.Type, town.DepBlocks)})] = i
+	}
+	for _, d := range fresh {
+		r.links = append(r.links, d)
+		r.event(d.Bead, "linked", string(d.Type), "", d.Target)
+		changed = append(changed, d.Bead)
+	}
+	if err := q.touch(ctx, r.at, changed); err != nil {
+		return 0, err
+	}
+	if err := q.link(ctx, r.links, func(c closing) (int, int) { return at[linkKey(c.link)], 0 }); err != nil {
+		return 0, err
+	}
+	return len(fresh), r.store(ctx, q)
 }
 
 // newLinks completes and checks links, and leaves out those that exist.
@@ -74,7 +78,7 @@ func (s *Store) newLinks(ctx context.Context, q txn, list []town.Dependency, r *
 			continue
 		}
 		for _, id := range []string{d.Bead, d.Target} {
-			if !live[id] && !strings.HasPrefix(id, "external:") {
+			if !live[id] && !External(id) {
 				bad.add(i, 0, d.Bead, &UnknownError{ID: id})
 			}
 		}
@@ -118,31 +122,36 @@ func (q txn) ends(ctx context.Context, ids []string) (live, links map[string]boo
 // kind is empty, of any, and returns how many there were.
 func (s *Store) DepRemove(ctx context.Context, bead, target string, kind town.DepType) (removed int, err error) {
 	err = s.write(ctx, fmt.Sprintf("unlink %s from %s", bead, target), func(q txn) error {
-		removed = 0
-		_, links, err := q.ends(ctx, []string{bead})
-		if err != nil {
-			return err
-		}
-		r := s.change()
-		for key := range links {
-			part := strings.Split(key, " ")
-			if part[1] != target || kind != "" && part[2] != string(kind) {
-				continue
-			}
-			removed++
-			r.event(bead, "unlinked", part[2], target, "")
-			if err := q.unlink(ctx, town.Dependency{Bead: bead, Target: target, Type: town.DepType(part[2])}); err != nil {
-				return err
-			}
-		}
-		if removed > 0 {
-			if err := q.touch(ctx, r.at, []string{bead}); err != nil {
-				return err
-			}
-		}
-		return r.store(ctx, q)
+		removed, err = s.depRemove(ctx, q, bead, target, kind)
+		return err
 	})
 	return removed, err
+}
+
+// depRemove removes links in a transaction.
+func (s *Store) depRemove(ctx context.Context, q txn, bead, target string, kind town.DepType) (removed int, err error) {
+	_, links, err := q.ends(ctx, []string{bead})
+	if err != nil {
+		return 0, err
+	}
+	r := s.change()
+	for key := range links {
+		part := strings.Split(key, " ")
+		if part[1] != target || kind != "" && part[2] != string(kind) {
+			continue
+		}
+		removed++
+		r.event(bead, "unlinked", part[2], target, "")
+		if err := q.unlink(ctx, town.Dependency{Bead: bead, Target: target, Type: town.DepType(part[2])}); err != nil {
+			return 0, err
+		}
+	}
+	if removed > 0 {
+		if err := q.touch(ctx, r.at, []string{bead}); err != nil {
+			return 0, err
+		}
+	}
+	return removed, r.store(ctx, q)
 }
 
 func (q txn) unlink(ctx context.Context, d town.Dependency) error {
@@ -193,3 +202,6 @@ func (q txn) reach(ctx context.Context, fresh []town.Dependency) (old []town.Dep
 	}, query, args...)
 	return old, err
 }
+
+// External reports whether the target of a link is something outside of ledgers.
+func External(target string) bool { return strings.HasPrefix(target, "external:") }

@@ -50,6 +50,12 @@ type Patch struct {
 	// ErrTaken when somebody else has it.
 	Claim bool `json:"claim"`
 
+	// Undefer opens a bead that is deferred.
+	Undefer bool `json:"-"`
+	// Session is the session of an agent, which a bead that is closed keeps for other
+	// programs.
+	Session string `json:"-"`
+
 	// Line is where the patch was read, for errors; 0 for nowhere.
 	Line int `json:"-"`
 
@@ -116,6 +122,13 @@ func (p Patch) move(b *town.Bead, r *rows) error {
 		return nil
 	}
 	set(&b.Status, p.Status)
+	if p.Undefer && b.Status == town.StatusDeferred {
+		b.Status = town.StatusOpen
+	}
+	if p.Session != "" && b.Status == town.StatusClosed {
+		text, _ := json.Marshal(p.Session) // a text
+		b.Extra = put(b.Extra, closedBySession, text)
+	}
 	if p.CloseReason != nil && *p.CloseReason != "" && b.Status != town.StatusClosed {
 		return fmt.Errorf("%w: close_reason of a bead that is %s", town.ErrBadBead, b.Status)
 	}

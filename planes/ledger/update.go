@@ -60,24 +60,28 @@ var touched = append(slices.Clone(fieldNames()[:len(columns)-1]), "labels", "par
 
 func (s *Store) update(ctx context.Context, message string, patches []Patch) (changed []town.Bead, err error) {
 	err = s.write(ctx, message, func(q txn) error {
-		changed = changed[:0]
-		r := s.change()
-		e := newEditing(r)
-		if err := e.load(ctx, q, patches); err != nil {
-			return err
-		}
-		if err := e.applyAll(ctx, q, patches); err != nil {
-			return err
-		}
-		for _, p := range patches {
-			changed = append(changed, e.found[p.ID].Bead)
-		}
-		return e.store(ctx, q)
+		changed, err = s.updateIn(ctx, q, patches)
+		return err
 	})
 	if err != nil {
 		return nil, s.withNearest(ctx, err)
 	}
 	return changed, nil
+}
+
+// updateIn changes beads in a transaction.
+func (s *Store) updateIn(ctx context.Context, q txn, patches []Patch) (changed []town.Bead, err error) {
+	e := newEditing(s.change())
+	if err := e.load(ctx, q, patches); err != nil {
+		return nil, err
+	}
+	if err := e.applyAll(ctx, q, patches); err != nil {
+		return nil, err
+	}
+	for _, p := range patches {
+		changed = append(changed, e.found[p.ID].Bead)
+	}
+	return changed, e.store(ctx, q)
 }
 
 // withNearest adds suggestions to the UnknownErrors in a BatchError.

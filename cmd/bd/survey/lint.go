@@ -23,18 +23,6 @@ type lintOptions struct {
 	ids     []string
 }
 
-// The headings that a description is expected to have.
-const (
-	steps      = "## Steps to Reproduce"
-	acceptance = "## Acceptance Criteria"
-	success    = "## Success Criteria"
-)
-
-// expected are the headings for each type.
-var expected = map[town.BeadType][]string{
-	town.TypeBug: {steps, acceptance}, town.TypeTask: {acceptance}, town.TypeFeature: {acceptance}, town.TypeEpic: {success},
-}
-
 // finding is a bead that lacks something.
 type finding struct {
 	ID       string        `json:"id"`
@@ -82,7 +70,7 @@ func (o *lintOptions) run(ctx context.Context) error {
 		}
 		return l.List(ctx, f, func(i ledger.Item) error {
 			checked++
-			if missing := lacks(i.Bead); len(missing) > 0 {
+			if missing := ledger.Lacks(i.Bead); len(missing) > 0 {
 				warnings += len(missing)
 				i.Bead.Description, i.Bead.AcceptanceCriteria = "", ""
 				found = append(found, finding{i.ID, i.Title, i.Type, missing, len(missing), i.Bead})
@@ -113,19 +101,4 @@ func (o *lintOptions) run(ctx context.Context) error {
 	}
 	return town.Fail(op, "bd update ID --acceptance TEXT or --description TEXT says it",
 		"%s of %d lack something", term.Plural(len(found), "bead", "beads"), checked)
-}
-
-// lacks lists the headings that the bead's type should have and its texts do not.
-func lacks(b town.Bead) (missing []string) {
-	text := strings.ToLower(b.Description)
-	has := func(heading string) bool {
-		return strings.Contains(text, strings.ToLower(strings.TrimPrefix(heading, "## ")))
-	}
-	for _, heading := range expected[b.Type] {
-		criteria := heading != steps && (strings.TrimSpace(b.AcceptanceCriteria) != "" || has(acceptance))
-		if !criteria && !has(heading) {
-			missing = append(missing, heading)
-		}
-	}
-	return missing
 }

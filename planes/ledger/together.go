@@ -1,0 +1,65 @@
+package ledger
+
+import (
+	"context"
+	"errors"
+
+	"gastown/town"
+)
+
+// Change is several changes in one commit; see Together. Each of them sees what
+// the ones before it did. Their errors are those of the Store's methods of the
+// same name, without suggestions.
+type Change struct {
+	s *Store
+	q txn
+}
+
+// Together runs fn and commits everything that it changes at once, or nothing if
+// fn fails. fn may run again when another writer came first, so it starts from
+// scratch each time.
+func (s *Store) Together(ctx context.Context, message string, fn func(*Change) error) (err error) {
+	for range attempts {
+		// As in Create, a random id may be taken.
+		err = s.write(ctx, message, func(q txn) error { return fn(&Change{s, q}) })
+		if err == nil || !duplicate(err) {
+			break
+		}
+	}
+	return s.withNearest(ctx, err)
+}
+
+// Try is Together that takes everything back in the end: it shows whether fn would
+// succeed, and with what result.
+func (s *Store) Try(ctx context.Context, fn func(*Change) error) error {
+	err := s.Together(ctx, "try", func(c *Change) error {
+		if err := fn(c); err != nil {
+			return err
+		}
+		return errDryRun
+	})
+	if errors.Is(err, errDryRun) {
+		return nil
+	}
+	return err
+}
+
+// Create makes beads.
+func (c *Change) Create(ctx context.Context, list []NewBead) ([]town.Bead, error) {
+	return c.s.create(ctx, c.q, list)
+}
+
+// Update changes beads.
+func (c *Change) Update(ctx context.Context, patches []Patch) ([]town.Bead, error) {
+	return c.s.updateIn(ctx, c.q, patches)
+}
+
+// DepAdd makes links, and returns how many are new.
+func (c *Change) DepAdd(ctx context.Context, list []town.Dependency) (int, error) {
+	return c.s.depAdd(ctx, c.q, list)
+}
+
+// DepRemove removes links, and returns how many there were.
+func (c *Change) DepRemove(ctx context.Context, bead, target string, kind town.DepType) (int, error) {
+	return c.s.depRemove(ctx, c.q, bead, target, kind)
+}
