@@ -72,7 +72,7 @@ func TestTheDeaconsLedger(t *testing.T) {
 	r := p.mustStart()
 	defer r.end()
 	s := p.ledger()
-	if _, err := s.Import(t.Context(), strings.NewReader(full), ledger.ImportOptions{KeepUnknown: true}); err != nil {
+	if _, err := s.Import(t.Context(), strings.NewReader(full), ledger.ImportOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	type answers struct {

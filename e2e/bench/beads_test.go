@@ -108,7 +108,7 @@ func TestBeadsMade(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer f.Close()
-	if _, err := ledger.ReadLines(f, false); err != nil {
+	if _, err := ledger.ReadLines(f, ledger.ImportOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	older := map[string]bool{}

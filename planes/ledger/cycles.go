@@ -104,12 +104,13 @@ func (q txn) link(ctx context.Context, fresh []town.Dependency, blame func(closi
 	return bad.err()
 }
 
-func cycleError(cycle []string) error {
+func cycleError(cycle []string) error { return fmt.Errorf("%w: %s", ErrCycle, cyclePath(cycle)) }
+
+// cyclePath writes a cycle for people; of a long one it writes the beginning.
+func cyclePath(cycle []string) string {
 	path := strings.Join(cycle[:min(len(cycle), maxCyclePath)], " -> ")
 	if len(cycle) > maxCyclePath {
-		path += fmt.Sprintf(" (and %d more)", len(cycle)-maxCyclePath)
-	} else {
-		path += " -> " + cycle[0]
+		return path + fmt.Sprintf(" (and %d more)", len(cycle)-maxCyclePath)
 	}
-	return fmt.Errorf("%w: %s", ErrCycle, path)
+	return path + " -> " + cycle[0]
 }

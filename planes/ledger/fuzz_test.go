@@ -64,7 +64,7 @@ const storedShare = 8
 
 func importText(t *testing.T, s *Store, text []byte, share uint32) {
 	count := bytes.Count(text, []byte("\n")) + 1
-	l, err := ReadLines(bytes.NewReader(text), true)
+	l, err := ReadLines(bytes.NewReader(text), ImportOptions{})
 	var bad *BatchError
 	switch {
 	case errors.As(err, &bad):
@@ -97,7 +97,7 @@ func importText(t *testing.T, s *Store, text []byte, share uint32) {
 			}
 		}
 	}
-	again, err := ReadLines(bytes.NewReader(out.Bytes()), true)
+	again, err := ReadLines(bytes.NewReader(out.Bytes()), ImportOptions{})
 	if err != nil {
 		t.Fatalf("an export is refused: %v in %s", err, out.Bytes())
 	}
@@ -122,7 +122,7 @@ func importText(t *testing.T, s *Store, text []byte, share uint32) {
 func stored(ctx context.Context, s *Store, l *Lines) (map[string]town.Bead, error) {
 	kept := map[string]town.Bead{}
 	err := s.write(ctx, "try", func(q txn) error {
-		in := &importing{rows: s.change(), result: &ImportResult{}, lines: l.at}
+		in := &importing{rows: s.change(), opts: ImportOptions{Strict: true}, result: &ImportResult{}, lines: l.at}
 		if err := in.run(ctx, q, l.beads); err != nil {
 			return err
 		}

@@ -2,18 +2,15 @@ package ledger
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
+	"time"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
 )
-
-// maxWarnings is how many warnings an import lists. The others are dropped.
-const maxWarnings = 20
 
 // compareRows is how many beads one query reads to compare lines with. The
 // engine plans the list of ids for each table of the query: reading 5,000 beads
@@ -27,6 +24,7 @@ type importing struct {
 	opts    ImportOptions
 	result  *ImportResult
 	lines   map[string]int
+	undated map[string]bool // beads whose lines have no dates
 	drop    []town.Dependency
 	renewed []string // beads whose labels are written anew
 	revived []string
@@ -54,6 +52,9 @@ func (in *importing) run(ctx context.Context, q txn, beads []town.Bead) error {
 				in.revived = append(in.revived, b.ID)
 			}
 			in.result.Created++
+			if in.undated[b.ID] {
+				in.date(b, town.Bead{CreatedAt: in.at, UpdatedAt: in.at})
+			}
 			in.add(b)
 			in.event(b.ID, "imported", "", "", "")
 		default:
@@ -139,12 +140,16 @@ func (in *importing) load(ctx context.Context, q txn, ids []string) (map[string]
 func (in *importing) replace(old *Detail, b *town.Bead) {
 	was := old.Bead
 	was.Dependencies = links(was.ID, old.Dependencies, false)
+	undated := in.undated[b.ID]
+	if undated {
+		in.date(b, was)
+	}
 	// Comments are added to, whether the line is older or newer: an import
 	// neither removes nor drops what somebody wrote.
 	merged := *b
 	merged.Comments = mergeComments(was.Comments, b.Comments)
 	said := slices.Clone(merged.Comments[len(was.Comments):])
-	if was.UpdatedAt.Equal(merged.UpdatedAt) && !in.opts.Force {
+	if was.UpdatedAt.Equal(merged.UpdatedAt) && !undated && !in.opts.Force {
 		// Neither is newer, and other programs do not date links.
 		merged.Dependencies = slices.Concat(b.Dependencies, was.Dependencies)
 	}
@@ -154,12 +159,15 @@ func (in *importing) replace(old *Detail, b *town.Bead) {
 		in.result.Unchanged++
 		return
 	}
-	if was.UpdatedAt.After(merged.UpdatedAt) && !in.opts.Force {
+	if (undated || was.UpdatedAt.After(merged.UpdatedAt)) && !in.opts.Force {
 		in.result.Older++
 		in.notes = append(in.notes, said...)
 		return
 	}
 	in.result.Updated++
+	if undated {
+		merged.UpdatedAt = in.later(was.UpdatedAt)
+	}
 	kept := make(map[string]bool, len(merged.Dependencies))
 	for _, d := range merged.Dependencies {
 		kept[linkKey(d)] = true
@@ -176,6 +184,36 @@ func (in *importing) replace(old *Detail, b *town.Bead) {
 	in.beads = append(in.beads, b)
 	in.renewed = append(in.renewed, b.ID)
 	in.belongings(b)
+}
+
+// date gives a bead without dates those of another, and its links those that the
+// other's have.
+func (in *importing) date(b *town.Bead, like town.Bead) {
+	dated := map[string]town.Dependency{}
+	for _, d := range like.Dependencies {
+		dated[linkKey(d)] = d
+	}
+	fill := func(t *time.Time, at time.Time) {
+		if t != nil && t.Equal(undatedAt) {
+			*t = at
+		}
+	}
+	for i := range b.Dependencies {
+		d := &b.Dependencies[i]
+		if old, ok := dated[linkKey(*d)]; ok && d.CreatedAt.Equal(undatedAt) {
+			*d = old
+		}
+		fill(&d.CreatedAt, in.at)
+	}
+	for i := range b.Comments {
+		fill(&b.Comments[i].CreatedAt, in.at)
+	}
+	closed := in.at
+	if like.ClosedAt != nil {
+		closed = *like.ClosedAt
+	}
+	fill(b.ClosedAt, closed)
+	b.CreatedAt, b.UpdatedAt = like.CreatedAt, like.UpdatedAt
 }
 
 // sameBead compares two beads as they are stored; nil equals an empty list.
@@ -230,9 +268,9 @@ func (q txn) removeExisting(ctx context.Context, ids map[string]bool) error {
 	}, query, args...)
 }
 
-// checkCycles refuses cycles of links of one kind, each by the line that closes
-// it. It only warns of cycles that need both kinds, because other programs let
-// a bead wait for its own child.
+// checkCycles leaves out the links that close a cycle of links of one kind, or
+// refuses them with Strict, each by its line. It only warns of cycles that need
+// several kinds, because other programs let a bead wait for its own child.
 func (in *importing) checkCycles(ctx context.Context, q txn) error {
 	if !anyBlocking(in.links) {
 		return nil
@@ -244,34 +282,37 @@ func (in *importing) checkCycles(ctx context.Context, q txn) error {
 	if err != nil {
 		return err
 	}
-	gone := map[string]bool{}
+	gone, there := map[string]bool{}, map[string]bool{}
 	for _, d := range in.drop {
 		gone[linkKey(d)] = true
 	}
+	for _, d := range old {
+		there[linkKey(d)] = true
+	}
+	fresh := slices.DeleteFunc(slices.Clone(in.links), func(d town.Dependency) bool { return there[linkKey(d)] })
 	var bad batch
+	leave := map[string]bool{}
 	for _, kind := range blocking {
-		for _, c := range closings(in.links, old, gone, kind) {
+		for _, c := range closings(fresh, old, gone, kind) {
 			line := in.lines[c.link.Bead]
-			bad.add(line-1, line, c.link.Bead, c.err())
+			if in.opts.Strict {
+				bad.add(line-1, line, c.link.Bead, c.err())
+				continue
+			}
+			leave[linkKey(c.link)] = true
+			in.result.warn("line %d: %s: its link %s %s is left out, because it closes a cycle: %s", line, c.link.Bead, c.link.Type, c.link.Target, cyclePath(c.path))
 		}
 	}
 	if err := bad.err(); err != nil {
 		return err
 	}
-	for _, c := range closings(in.links, old, gone, blocking...) {
+	left := func(d town.Dependency) bool { return leave[linkKey(d)] }
+	in.links, fresh = slices.DeleteFunc(in.links, left), slices.DeleteFunc(fresh, left)
+	for _, c := range closings(fresh, old, gone, blocking...) {
 		in.result.warn("line %d: a bead waits for one below it, so neither is ever ready: %s", in.lines[c.link.Bead],
 			strings.Join(c.path[:min(len(c.path), maxCyclePath)], ", "))
 	}
 	return nil
-}
-
-func (r *ImportResult) warn(format string, args ...any) {
-	switch n := len(r.Warnings); {
-	case n < maxWarnings:
-		r.Warnings = append(r.Warnings, fmt.Sprintf(format, args...))
-	case n == maxWarnings:
-		r.Warnings = append(r.Warnings, "and more")
-	}
 }
 
 func (in *importing) store(ctx context.Context, q txn) error {

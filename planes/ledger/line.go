@@ -21,96 +21,147 @@ const lineType = "issue"
 // errOtherLine reports a line that is not about a bead.
 var errOtherLine = errors.New("not about a bead")
 
+// errMemoryLine reports a line that holds a memory.
+var errMemoryLine = errors.New("a memory")
+
 // wireBead is a bead as in a line of an export.
 type wireBead struct {
 	town.Bead
-	DueAt      *wireTime     `json:"due_at,omitempty"`
-	DeferUntil *wireTime     `json:"defer_until,omitempty"`
-	Comments   []wireComment `json:"comments,omitempty"`
-	Ephemeral  wireFlag      `json:"ephemeral,omitempty"`
-	Template   wireFlag      `json:"is_template,omitempty"`
-	Pinned     wireFlag      `json:"pinned,omitempty"`
+	Priority     json.RawMessage `json:"priority"`
+	CreatedAt    *wireTime       `json:"created_at"`
+	UpdatedAt    *wireTime       `json:"updated_at"`
+	ClosedAt     *wireTime       `json:"closed_at"`
+	DueAt        *wireTime       `json:"due_at"`
+	DeferUntil   *wireTime       `json:"defer_until"`
+	Dependencies []wireLink      `json:"dependencies"`
+	Comments     []wireComment   `json:"comments"`
+	Ephemeral    wireFlag        `json:"ephemeral"`
+	Template     wireFlag        `json:"is_template"`
+	Pinned       wireFlag        `json:"pinned"`
+}
+
+// wireLink is a link whose date and metadata may be written in several ways.
+type wireLink struct {
+	town.Dependency
+	Metadata  json.RawMessage `json:"metadata"`
+	CreatedAt *wireTime       `json:"created_at"`
 }
 
 // wireComment is a comment whose id may be a number.
 type wireComment struct {
 	town.Comment
-	ID json.RawMessage `json:"id"`
+	ID        json.RawMessage `json:"id"`
+	CreatedAt *wireTime       `json:"created_at"`
 }
 
-// parseLine reads one line of an export. It refuses unknown fields, or stores
-// them when keep is set. errOtherLine reports a line that is not a bead.
-func parseLine(line []byte, keep bool) (town.Bead, error) {
+// read reads the line. errOtherLine reports one that is not about a bead, and
+// errMemoryLine a memory.
+func (p *parsed) read() error {
+	if !utf8.Valid(p.text) {
+		return fmt.Errorf("%w: the line is not UTF-8", town.ErrBadBead)
+	}
 	var fields map[string]json.RawMessage
-	if !utf8.Valid(line) {
-		return town.Bead{}, fmt.Errorf("%w: the line is not UTF-8", town.ErrBadBead)
+	if err := decode(p.text, &fields); err != nil {
+		return err
 	}
-	if err := decode(line, &fields); err != nil {
-		return town.Bead{}, err
+	if _, header := fields["_schema"]; header {
+		return fmt.Errorf("%w: it names a format", errOtherLine)
 	}
-	if kind, ok := fields["_type"]; ok && string(kind) != `"`+lineType+`"` {
-		return town.Bead{}, fmt.Errorf("%w: _type %s", errOtherLine, town.Clip(string(kind), 40))
+	switch kind, ok := fields["_type"]; {
+	case ok && string(kind) == `"`+memoryType+`"`:
+		return p.readMemory()
+	case ok && string(kind) != `"`+lineType+`"`:
+		return fmt.Errorf("%w: _type %s", errOtherLine, town.Clip(string(kind), 40))
 	}
+	return p.readBead(fields)
+}
+
+func (p *parsed) readBead(fields map[string]json.RawMessage) error {
 	known := fieldNames()
-	var w wireBead
-	if errs := unreadable(line, fields, known, keep, &w); len(errs) > 0 {
-		return town.Bead{ID: w.ID}, errors.Join(errs...)
+	line := p.text
+	if p.foldNames(fields, known) {
+		line, _ = json.Marshal(fields) // they came from JSON
 	}
-	b := w.Bead
-	b.DueAt, b.DeferUntil = w.DueAt.time(), w.DeferUntil.time()
-	b.Ephemeral, b.Template, b.Pinned = bool(w.Ephemeral), bool(w.Template), bool(w.Pinned)
+	var w wireBead
+	var errs []error
+	if whole := decode(line, &w); whole != nil {
+		errs = fieldErrors(fields, known, &w)
+		if len(errs) == 0 {
+			errs = append(errs, whole)
+		}
+	}
+	b := &p.bead
+	*b = w.Bead
+	var err error
+	if b.Priority, err = p.priority(w.Priority); err != nil {
+		errs = append(errs, err)
+	}
+	if len(errs) > 0 {
+		*b = town.Bead{ID: w.ID}
+		return errors.Join(errs...)
+	}
+	b.CreatedAt, b.UpdatedAt = w.CreatedAt.value(), w.UpdatedAt.value()
+	b.ClosedAt, b.DueAt, b.DeferUntil = w.ClosedAt.time(), w.DueAt.time(), w.DeferUntil.time()
+	for _, d := range w.Dependencies {
+		d.Dependency.CreatedAt = d.CreatedAt.value()
+		d.Dependency.Metadata = linkMetadata(d.Metadata)
+		b.Dependencies = append(b.Dependencies, d.Dependency)
+	}
+	b.Ephemeral, b.Template, b.Pinned = bool(w.Ephemeral) || string(fields["wisp"]) == "true", bool(w.Template), bool(w.Pinned)
 	if object, ok := objectOf(b.Metadata); ok {
 		b.Metadata = object
 	} else { // another program's, of another kind
 		b.Extra, b.Metadata = put(b.Extra, "metadata", b.Metadata), nil
 	}
 	for _, c := range w.Comments {
+		c.Comment.CreatedAt = c.CreatedAt.value()
 		c.Comment.ID = strings.Trim(string(c.ID), `"`)
 		if c.Comment.ID == "null" {
 			c.Comment.ID = ""
 		}
 		b.Comments = append(b.Comments, c.Comment)
 	}
-	if _, ok := fields["priority"]; !ok {
-		b.Priority = defaultPriority
-	}
 	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		if !slices.Contains(known, name) && !slices.Contains(counted, name) {
-			if name, raw := exportForm(name, fields[name]); raw != nil {
-				b.Extra = put(b.Extra, name, raw)
-			}
+		if slices.Contains(known, name) || slices.Contains(counted, name) {
+			continue
+		}
+		if !slices.Contains(foreign, name) && tableForms[name] == nil {
+			p.strange = append(p.strange, name)
+		}
+		if name, raw := exportForm(name, fields[name]); raw != nil {
+			b.Extra = put(b.Extra, name, raw)
 		}
 	}
-	return b, nil
+	return nil
 }
 
-// unreadable reads a line and returns an error for every field that is unknown
-// or has an invalid value. The bead it returns has at least its id, if that is
-// valid.
-func unreadable(line []byte, fields map[string]json.RawMessage, known []string, keep bool, w *wireBead) (errs []error) {
-	whole := decode(line, w)
-	for _, name := range slices.Sorted(maps.Keys(fields)) {
-		alike := func(k string) bool { return strings.EqualFold(k, name) }
-		switch {
-		case slices.Contains(known, name):
-			if whole == nil {
-				continue
-			}
-			var one wireBead
-			if err := decodeField(name, fields[name], &one); err != nil {
-				errs = append(errs, err)
-			} else if name == "id" {
-				w.ID = one.ID
-			}
-		case slices.ContainsFunc(known, alike):
-			// The JSON library would accept one for the other.
-			errs = append(errs, unknownField(name, known))
-		case !keep && !slices.Contains(counted, name) && !slices.Contains(foreign, name) && tableForms[name] == nil:
-			errs = append(errs, unknownField(name, slices.Concat(known, foreign)))
-		}
+// linkMetadata is the metadata of a link, which is a text or JSON itself.
+func linkMetadata(raw json.RawMessage) string {
+	var text string
+	if json.Unmarshal(raw, &text) == nil { // null too
+		return text
 	}
-	if len(errs) == 0 && whole != nil {
-		errs = append(errs, whole)
+	var flat bytes.Buffer
+	if json.Compact(&flat, raw) != nil {
+		return ""
+	}
+	return flat.String()
+}
+
+// fieldErrors returns an error for every field that has an invalid value. The
+// bead it fills has at least its id, if that is valid.
+func fieldErrors(fields map[string]json.RawMessage, known []string, w *wireBead) (errs []error) {
+	w.ID = ""
+	for _, name := range slices.Sorted(maps.Keys(fields)) {
+		var one wireBead
+		if !slices.Contains(known, name) {
+			continue
+		}
+		if err := decodeField(name, fields[name], &one); err != nil {
+			errs = append(errs, err)
+		} else if name == "id" {
+			w.ID = one.ID
+		}
 	}
 	return errs
 }

@@ -3,6 +3,8 @@ package ledger
 import (
 	"bufio"
 	"bytes"
+	"errors"
+	"fmt"
 	"io"
 	"runtime"
 
@@ -21,56 +23,89 @@ const tombstone = "tombstone"
 
 // parsed is one line of an import.
 type parsed struct {
-	text []byte
-	line int
-	bead town.Bead
-	// unknown is a status that this program does not know. err says why the
-	// line could not be read, invalid what is wrong with the bead that was
-	// read.
-	unknown      string
+	text   []byte
+	line   int
+	bead   town.Bead
+	memory Memory
+	// strange are the fields that this program does not know and keeps, odd what
+	// was mended. undated says that the line has no dates.
+	strange, odd []string
+	undated      bool
+	// err says why the line could not be read, invalid what is wrong with the bead
+	// that was read.
 	invalid, err error
 }
 
 // eachLine parses the lines of an import on all processors and calls took with
-// each, in order. It returns how many lines there were.
-func eachLine(r io.Reader, keep bool, took func(parsed)) (n int, err error) {
-	scanner := bufio.NewScanner(r)
-	scanner.Buffer(make([]byte, 0, 1<<16), maxLine)
+// each, in order. A line of more than maxLine bytes has an error and no text.
+func eachLine(r io.Reader, took func(*parsed)) (n int, err error) {
+	in := bufio.NewReaderSize(r, 1<<16)
 	var some []parsed
 	size := 0
 	flush := func() {
-		parseAll(some, keep)
+		parseAll(some)
 		for i := range some {
-			took(some[i])
+			took(&some[i])
 		}
 		clear(some)
 		some, size = some[:0], 0
 	}
-	for scanner.Scan() {
-		n++
-		line := bytes.TrimSpace(scanner.Bytes())
-		if n == 1 {
-			line = bytes.TrimPrefix(line, []byte("\ufeff"))
+	for {
+		text, err := readLine(in)
+		if err != nil && !errors.Is(err, errLongLine) {
+			flush()
+			if errors.Is(err, io.EOF) {
+				return n, nil
+			}
+			return n, err
 		}
-		if len(line) == 0 {
+		if n++; n == 1 {
+			text = bytes.TrimPrefix(text, []byte("\ufeff"))
+		}
+		if text = bytes.TrimSpace(text); len(text) == 0 && err == nil {
 			continue
 		}
-		some = append(some, parsed{text: bytes.Clone(line), line: n})
-		if size += len(line); size >= parseBytes || len(some) == parseLines {
+		some = append(some, parsed{text: text, line: n, err: err})
+		if size += len(text); size >= parseBytes || len(some) == parseLines {
 			flush()
 		}
 	}
-	flush()
-	return n, scanner.Err()
 }
 
-func parseAll(lines []parsed, keep bool) {
+// errLongLine reports a line that is too long to be read.
+var errLongLine = fmt.Errorf("%w: the line is longer than %d bytes", town.ErrBadBead, maxLine)
+
+// readLine returns the next line in memory of its own. Of a line that is too long
+// it keeps nothing.
+func readLine(in *bufio.Reader) (line []byte, err error) {
+	long := false
+	for {
+		part, more, err := in.ReadLine()
+		if err != nil {
+			return nil, err // ReadLine returns a line or an error, never both
+		}
+		if long = long || len(line)+len(part) > maxLine; long {
+			line = nil
+		} else {
+			line = append(line, part...)
+		}
+		switch {
+		case more:
+		case long:
+			return nil, errLongLine
+		default:
+			return line, nil
+		}
+	}
+}
+
+func parseAll(lines []parsed) {
 	all := group.New()
 	workers := runtime.GOMAXPROCS(0)
 	for w := range workers {
 		all.Go(func() error {
 			for i := w; i < len(lines); i += workers {
-				lines[i].parse(keep)
+				lines[i].parse()
 			}
 			return nil
 		})
@@ -78,10 +113,14 @@ func parseAll(lines []parsed, keep bool) {
 	_ = all.Wait() // none fails
 }
 
-func (p *parsed) parse(keep bool) {
-	p.bead, p.err = parseLine(p.text, keep)
-	if p.err == nil && p.bead.Status != tombstone {
-		p.unknown = tidy(&p.bead)
-		p.invalid = p.bead.Validate()
+func (p *parsed) parse() {
+	if p.err != nil {
+		return
 	}
+	if p.err = p.read(); p.err != nil || p.bead.Status == tombstone {
+		return
+	}
+	p.mend()
+	tidy(&p.bead)
+	p.invalid = p.bead.Validate()
 }

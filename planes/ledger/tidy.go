@@ -17,11 +17,9 @@ const (
 // noMetadata is what the public program writes for a link without metadata.
 const noMetadata = "{}"
 
-// tidy completes what an export leaves out, and sorts the lists. It returns the
-// status if no bead here may have it; the bead is open then.
-func tidy(b *town.Bead) (unknown string) {
+// tidy completes what an export leaves out, and sorts the lists.
+func tidy(b *town.Bead) {
 	b.Status, b.Type = or(b.Status, town.StatusOpen), or(b.Type, town.TypeTask)
-	unknown = adoptStatus(b)
 	b.UpdatedAt = orTime(b.UpdatedAt, b.CreatedAt)
 	b.CreatedAt = orTime(b.CreatedAt, b.UpdatedAt)
 	if b.Status == town.StatusClosed && b.ClosedAt == nil {
@@ -50,29 +48,6 @@ func tidy(b *town.Bead) (unknown string) {
 	truncate(b)
 	b.Comments = mergeComments(nil, b.Comments)
 	arrange(b)
-	return unknown
-}
-
-// maxStatus is the length limit of a status that only another program knows.
-const maxStatus = 64
-
-// adoptStatus opens a bead whose status may not be a custom one here, and stores
-// that status among the fields that are exported again.
-func adoptStatus(b *town.Bead) (unknown string) {
-	word := string(b.Status)
-	strange := func(r rune) bool {
-		return !('a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || r == '_' || r == '-')
-	}
-	if slices.Contains(town.Statuses, b.Status) || len(word) > maxStatus || strings.ContainsFunc(word, strange) {
-		return "" // what is no word at all is refused later
-	}
-	if s, err := town.StatusWord(word); err == nil && (s == b.Status || slices.Contains(town.Statuses, s)) {
-		b.Status = s
-		return ""
-	}
-	b.Status = town.StatusOpen
-	b.Extra = put(b.Extra, originalStatus, []byte(`"`+word+`"`))
-	return word
 }
 
 // arrange sorts the lists of a bead as they are stored.

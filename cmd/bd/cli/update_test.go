@@ -103,8 +103,8 @@ func TestAnImportTellsEveryFaultByItsLine(t *testing.T) {
 			`,"dependencies":[{"depends_on_id":"` + target + `","type":"blocks"}]}` + "\n"
 	}
 	p.must("create", "--id", "gt-kept", "kept")
-	code, out, said := p.feed(line("gt-a", "gt-b", "")+line("gt-b", "gt-a", "")+line("gt-c", "gt-a", `,"titel":1`)+"{\n"+line("gt-d", "gt-d", ""), "import", "-")
-	if code != shell.ExitFailed || out != "" || !strings.Contains(said, "--keep-unknown") {
+	code, out, said := p.feed(line("gt-a", "gt-b", "")+line("gt-b", "gt-a", "")+line("gt-c", "gt-a", `,"titel":1`)+"{\n"+line("gt-d", "gt-d", ""), "import", "--strict", "-")
+	if code != shell.ExitFailed || out != "" || !strings.Contains(said, "without --strict") {
 		t.Errorf("exit %d, %q: %s", code, out, said)
 	}
 	expectLines(t, said, []string{

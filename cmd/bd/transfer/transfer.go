@@ -2,11 +2,9 @@
 package transfer
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -26,19 +24,15 @@ import (
 // its time collecting.
 const importRoom = 256 << 20
 
+// shownWarnings is how many warnings people are shown.
+const shownWarnings = 20
+
 // importOptions are those of bd import.
 type importOptions struct {
 	call    *shell.Call
 	file    string
 	flag    string
 	options ledger.ImportOptions
-}
-
-// exportOptions are those of bd export.
-type exportOptions struct {
-	call    *shell.Call
-	file    string
-	filters flags.Filters
 }
 
 // Import is bd import.
@@ -55,29 +49,11 @@ func Import() shell.Command {
 			c.Flag("input", "The same as FILE.").Short('i').Hidden().PlaceHolder("FILE").StringVar(&o.flag)
 			c.Flag("dry-run", "Check and count, and change nothing.").BoolVar(&o.options.DryRun)
 			c.Flag("force", "Replace also beads that were changed here later.").BoolVar(&o.options.Force)
+			c.Flag("allow-stale", "The same as --force.").Hidden().BoolVar(&o.options.Force)
 			c.Flag("revive", "Bring back beads that were deleted here.").BoolVar(&o.options.Revive)
-			c.Flag("keep-unknown", "Keep unknown fields, instead of refusing their lines.").BoolVar(&o.options.KeepUnknown)
-			return o.run
-		},
-	}
-}
-
-// Export is bd export.
-func Export() shell.Command {
-	return shell.Command{
-		Name: "export", Help: "Write beads with everything that belongs to them, one JSON object a line, in the order of their ids.",
-		Examples: []string{"bd export -o issues.jsonl", "bd export -s open | gzip > open.jsonl.gz", "bd export -l public"},
-		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
-		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-			o := &exportOptions{call: call}
-			c.Flag("output", "Write this file, whole or not at all, instead of standard output.").Short('o').PlaceHolder("FILE").StringVar(&o.file)
-			o.filters.Define(c)
-			o.filters.All = true
-			// An export has every bead, not the first fifty.
-			c.GetFlag("limit").Default("0").Hidden()
-			c.GetFlag("sort").Hidden()
-			c.GetFlag("reverse").Hidden()
-			c.GetFlag("offset").Hidden()
+			c.Flag("strict", "Refuse what would be mended, and unknown fields.").BoolVar(&o.options.Strict)
+			c.Flag("skip-invalid", "Leave out lines of which nothing can be made.").BoolVar(&o.options.SkipInvalid)
+			c.Flag("keep-unknown", "Accepted without effect: unknown fields are kept.").Hidden().Bool()
 			return o.run
 		},
 	}
@@ -104,17 +80,17 @@ func (o *importOptions) run(ctx context.Context) error {
 	}
 	// A pipe may be slow, so it is read before the ledger is opened.
 	o.call.Progress().Step("read "+strings.TrimPrefix(op, "import "), 0, 0, "")
-	lines, err := ledger.ReadLines(f, o.options.KeepUnknown)
+	lines, err := ledger.ReadLines(f, o.options)
 	err = errors.Join(err, f.Close())
 	var result ledger.ImportResult
 	var bad *ledger.BatchError
 	switch {
 	case errors.As(err, &bad):
-		next := ""
-		if errors.Is(err, ledger.ErrField) {
-			next = "bd import --keep-unknown keeps such fields and writes them back"
+		next := "bd import --skip-invalid takes the other lines"
+		if o.options.Strict {
+			next = "without --strict what can be mended is mended, and unknown fields are kept"
 		}
-		return session.FailBatch(ctx, o.call, op, next, bad, func(l *session.Ledger) error { return l.CheckLines(ctx, lines) })
+		return session.FailBatch(ctx, o.call, op, next, bad, func(l *session.Ledger) error { return l.CheckLines(ctx, lines, o.options) })
 	case err == nil:
 		err = session.Use(ctx, o.call, func(l *session.Ledger) error {
 			o.call.Progress().Step("import", 0, 0, "")
@@ -125,7 +101,11 @@ func (o *importOptions) run(ctx context.Context) error {
 	if err != nil {
 		return session.Fail(op, err)
 	}
-	for _, w := range result.Warnings {
+	for i, w := range result.Warnings {
+		if i == shownWarnings && len(result.Warnings) > shownWarnings+1 {
+			o.call.Hint("and %d more; --json lists them", len(result.Warnings)-shownWarnings)
+			break
+		}
 		o.call.Hint("warning: %s", w)
 	}
 	return o.call.Changed(result, func(p *term.Printer) {
@@ -140,51 +120,14 @@ func (o *importOptions) run(ctx context.Context) error {
 		if result.Deleted > 0 {
 			p.Line("  %s deleted, here or there, and left alone", term.Plural(result.Deleted, "bead was", "beads were"))
 		}
+		if result.Memories > 0 {
+			p.Line("  %s", term.Plural(result.Memories, "memory", "memories"))
+		}
 		if result.Other > 0 {
 			p.Line("  %s about no bead", term.Plural(result.Other, "line was", "lines were"))
 		}
+		if result.Invalid > 0 {
+			p.Line("  %s invalid and left out", term.Plural(result.Invalid, "line was", "lines were"))
+		}
 	})
-}
-
-func (o *exportOptions) run(ctx context.Context) error {
-	f, err := o.filters.Build(o.call.Now(), false)
-	if err == nil && (f.Limit != 0 || f.Offset != 0 || len(f.Sort) > 0) {
-		err = fmt.Errorf("%w: an export has every bead the filters select, in the order of their ids: no --limit, --offset, --sort or --reverse", town.ErrUsage)
-	}
-	if err != nil {
-		return session.Fail("export", err)
-	}
-	n := 0
-	err = session.Deferred(o.call, func(call *shell.Call) error {
-		return session.Use(ctx, call, func(l *session.Ledger) error {
-			f, err := session.FullFilter(ctx, l, f)
-			if err != nil {
-				return err
-			}
-			write := func(w io.Writer) error {
-				out := bufio.NewWriterSize(w, 1<<18)
-				err := l.Export(ctx, f, func(b town.Bead) error {
-					if n++; n%1000 == 0 {
-						o.call.Progress().Step("export", int64(n), 0, "beads")
-					}
-					return ledger.WriteLine(out, b)
-				})
-				if err != nil {
-					return err
-				}
-				return out.Flush()
-			}
-			if shell.IsStandard(o.file) {
-				return write(call.Stdout)
-			}
-			return call.WriteFile(o.file, write)
-		})
-	})
-	if err != nil {
-		return session.Fail("export", err)
-	}
-	if !shell.IsStandard(o.file) {
-		o.call.Hint("exported %s to %s", term.Plural(n, "bead", "beads"), o.file)
-	}
-	return nil
 }

@@ -1,0 +1,223 @@
+package ledger
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"gastown/town"
+)
+
+// Each oddity is mended in the obvious way and listed by its line. With Strict it is
+// a fault instead.
+func TestAnImportMends(t *testing.T) {
+	s := newLedger(t)
+	const dates = `"created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z"`
+	for i, c := range []struct {
+		line, want string
+		check      func(b Detail) bool
+	}{
+		{`{"id":"ID","title":"t"}`, "it has no dates", func(b Detail) bool { return time.Since(b.CreatedAt) < time.Hour && b.UpdatedAt.Equal(b.CreatedAt) }},
+		{`{"id":"ID","title":"t","created_at":"","updated_at":"0001-01-01T00:00:00Z"}`, "it has no dates", nil},
+		{`{"id":"ID","title":"t","created_at":"2026-01-02 03:04:05"}`, "updated_at is missing", func(b Detail) bool { return b.UpdatedAt.Year() == 2026 }},
+		{`{"id":"ID","title":"t","updated_at":"2026-01-02"}`, "created_at is missing", func(b Detail) bool { return b.CreatedAt.Year() == 2026 }},
+		{`{"id":"ID","title":"t","labels":["a",""," b ","c,d",null],` + dates + `}`, `the label " b " is taken as ["b"]`,
+			func(b Detail) bool { return strings.Join(b.Labels, " ") == "a b c d" }},
+		{`{"id":"ID","title":"t","priority":9,` + dates + `}`, "priority 9 is taken as 4", func(b Detail) bool { return b.Priority == 4 }},
+		{`{"id":"ID","title":"t","priority":"P0",` + dates + `}`, `priority "P0" is taken as 0`, func(b Detail) bool { return b.Priority == 0 }},
+		{`{"id":"ID","Title":"t",` + dates + `}`, "Title is taken as title", func(b Detail) bool { return b.Title == "t" }},
+		{`{"id":"ID","Title":"u","title":"t",` + dates + `}`, "Title is left out", func(b Detail) bool { return b.Title == "t" }},
+		{`{"id":"ID","title":"t","status":"no word!",` + dates + `}`, `the status "no word!" may not be one here`,
+			func(b Detail) bool {
+				return b.Status == town.StatusOpen && string(b.Extra["original_status"]) == `"no word!"`
+			}},
+		{`{"id":"ID","title":"t","dependencies":[{"depends_on_id":"ID"},{"depends_on_id":""},{"depends_on_id":"external:x"}],` + dates + `}`, "its link to itself is left out",
+			func(b Detail) bool { return len(b.Dependencies) == 1 }},
+		{`{"id":"ID","title":"t","comments":[{"text":" "},{"text":"said"}],` + dates + `}`, "an empty comment is left out",
+			func(b Detail) bool { return len(b.Comments) == 1 && b.Comments[0].CreatedAt.Year() == 2026 }},
+	} {
+		id := fmt.Sprintf("gt-%d", i)
+		line := strings.ReplaceAll(c.line, "ID", id)
+		if _, err := s.Import(t.Context(), strings.NewReader(line), ImportOptions{Strict: true}); !errors.Is(err, town.ErrBadBead) || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("strict: %s: %v", line, err)
+		}
+		r := imported(t, s, line, ImportOptions{})
+		if told := strings.Join(r.Warnings, "\n"); r.Created != 1 || !strings.Contains(told, "line 1: "+id+": ") || !strings.Contains(told, c.want) {
+			t.Errorf("%s: %+v", line, r)
+		}
+		got, err := s.Get(t.Context(), []string{id}, nil)
+		if err != nil || c.check != nil && !c.check(got[0]) {
+			t.Errorf("%s: %+v, %v", line, got, err)
+		}
+		was := exported(t, s)
+		if r := imported(t, s, line, ImportOptions{}); r.Unchanged != 1 || exported(t, s) != was {
+			t.Errorf("again: %s: %+v\n%s\n%s", line, r, was, exported(t, s))
+		}
+	}
+}
+
+// A bead without an id gets one made of its content, so that it comes in once.
+func TestABeadWithoutAnIDComesInOnce(t *testing.T) {
+	s := newLedger(t)
+	const line = `{"title":"by hand","description":"d","comments":[{"author":"Kim","text":"said"}]}`
+	for i := range 2 {
+		if r := imported(t, s, line, ImportOptions{}); r.Created != 1-i || r.Unchanged != i {
+			t.Errorf("%+v", r)
+		}
+	}
+	if r := imported(t, s, `{"title":"by hand","description":"other"}`, ImportOptions{}); r.Created != 1 {
+		t.Errorf("%+v", r)
+	}
+}
+
+// A line without dates does not replace what was changed here, unless by force.
+func TestALineWithoutDatesIsOlder(t *testing.T) {
+	s := newLedger(t)
+	const line = `{"id":"gt-a","title":"one","dependencies":[{"depends_on_id":"external:x"}]}`
+	imported(t, s, line, ImportOptions{})
+	changed := strings.Replace(line, "one", "two", 1)
+	if r := imported(t, s, changed, ImportOptions{}); r.Older != 1 || r.Updated != 0 {
+		t.Errorf("%+v", r)
+	}
+	was, _ := s.Get(t.Context(), []string{"gt-a"}, nil)
+	if r := imported(t, s, changed, ImportOptions{Force: true}); r.Updated != 1 {
+		t.Errorf("%+v", r)
+	}
+	is, err := s.Get(t.Context(), []string{"gt-a"}, nil)
+	if err != nil || is[0].Title != "two" || !is[0].UpdatedAt.After(was[0].UpdatedAt) || !is[0].CreatedAt.Equal(was[0].CreatedAt) {
+		t.Errorf("%+v\n%+v, %v", was, is, err)
+	}
+}
+
+// Of two lines with one id the newer one counts, and both say what they say.
+func TestARepeatedID(t *testing.T) {
+	s := newLedger(t)
+	line := func(title, updated string) string {
+		return fmt.Sprintf(`{"id":"gt-a","title":%q,"created_at":"2026-01-01T00:00:00Z","updated_at":%q,"comments":[{"text":%q,"author":"Kim"}]}`, title, updated, "of "+title)
+	}
+	text := line("newer", "2026-01-03T00:00:00Z") + "\n" + line("older", "2026-01-02T00:00:00Z")
+	r := imported(t, s, text, ImportOptions{})
+	if r.Created != 1 || len(r.Warnings) != 1 || !strings.HasPrefix(r.Warnings[0], "line 2: gt-a: line 1 has this id too") {
+		t.Errorf("%+v", r)
+	}
+	got, err := s.Get(t.Context(), []string{"gt-a"}, nil)
+	if err != nil || got[0].Title != "newer" || len(got[0].Comments) != 2 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := s.Import(t.Context(), strings.NewReader(text), ImportOptions{Strict: true}); err == nil || !strings.HasPrefix(err.Error(), "line 2: gt-a: ") {
+		t.Error(err)
+	}
+}
+
+// Of a cycle the link of the last line is left out. Links that are here already stay.
+func TestACycleIsOpened(t *testing.T) {
+	s := newLedger(t)
+	line := func(id, target string) string {
+		return strings.Replace(line0, "gt-a", id, 1) + fmt.Sprintf(`,"dependencies":[{"depends_on_id":%q,"type":"blocks"}]}`, target) + "\n"
+	}
+	two := line("gt-a", "gt-b") + line("gt-b", "gt-a")
+	if _, err := s.Import(t.Context(), strings.NewReader(two), ImportOptions{Strict: true}); !errors.Is(err, ErrCycle) || !strings.HasPrefix(err.Error(), "line 2: gt-b: ") {
+		t.Error(err)
+	}
+	r := imported(t, s, two, ImportOptions{})
+	if r.Created != 2 || len(r.Warnings) != 1 || !strings.HasPrefix(r.Warnings[0], "line 2: gt-b: its link blocks gt-a is left out") {
+		t.Errorf("%+v", r)
+	}
+	// gt-a comes last here, but its link was there before.
+	r = imported(t, s, strings.ReplaceAll(line("gt-b", "gt-a")+line("gt-a", "gt-b"), `"updated_at":"2026-01-02`, `"updated_at":"2026-02-02`), ImportOptions{})
+	if len(r.Warnings) != 1 || !strings.HasPrefix(r.Warnings[0], "line 1: gt-b: ") {
+		t.Errorf("%+v", r)
+	}
+	if a, b := linkTargets(t, s, "gt-a"), linkTargets(t, s, "gt-b"); len(a) != 1 || len(b) != 0 {
+		t.Errorf("%q, %q", a, b)
+	}
+	if cycles, err := s.DepCycles(t.Context()); err != nil || len(cycles) != 0 {
+		t.Errorf("%v, %v", cycles, err)
+	}
+}
+
+// Lines of which nothing can be made are left out, each listed, if that is asked for.
+func TestInvalidLinesAreLeftOut(t *testing.T) {
+	s := newLedger(t)
+	text := strings.Join([]string{
+		`{"id":"gt-x","title":"cut of`, `[1]`, `{"id":"gt-y"}`, `{"id":"../etc","title":"t"}`, "{\"title\":\"\xff\"}",
+		`{"id":"gt-z","title":"` + strings.Repeat("x", maxLine) + `"}`, `{"_type":"memory","key":"k","value":""}`, line0 + "}",
+	}, "\n")
+	if _, err := s.Import(t.Context(), strings.NewReader(text), ImportOptions{}); err == nil || !strings.Contains(err.Error(), "line 6: ") {
+		t.Errorf("%.500v", err)
+	}
+	r := imported(t, s, text, ImportOptions{SkipInvalid: true})
+	if r.Created != 1 || r.Invalid != 7 || len(r.Warnings) != 7 {
+		t.Errorf("%+v", r)
+	}
+	for i, w := range r.Warnings {
+		if !strings.HasPrefix(w, fmt.Sprintf("line %d: ", i+1)) || !strings.Contains(w, "left out") {
+			t.Error(w)
+		}
+	}
+}
+
+// Unknown fields are kept and told of once; headers and lines of other kinds are no
+// reason to refuse a file.
+func TestWhatIsNotKnownIsKept(t *testing.T) {
+	s := newLedger(t)
+	text := `{"_schema":"beads-jsonl/1","_sort":"stable-v1"}` + "\n" + `{"_type":"config","key":"x"}` + "\n" + `{"_type":7}` + "\n" +
+		line0 + `,"shape":{"round": true},"tint":1}` + "\n" + strings.Replace(line0, "gt-a", "gt-b", 1) + `,"tint":2}`
+	if _, err := s.Import(t.Context(), strings.NewReader(text), ImportOptions{Strict: true}); !errors.Is(err, ErrField) || !strings.Contains(err.Error(), `line 4: gt-a: no such field: "shape"`) {
+		t.Error(err)
+	}
+	r := imported(t, s, text, ImportOptions{})
+	if r.Other != 3 || r.Created != 2 || len(r.Warnings) != 1 || !strings.HasPrefix(r.Warnings[0], "line 4: 2 lines have fields that this bd does not know: shape, tint;") {
+		t.Errorf("%+v", r)
+	}
+	if out := exported(t, s); !strings.Contains(out, `"shape":{"round":true},"tint":1}`) || !strings.Contains(out, `"tint":2}`) {
+		t.Error(out)
+	}
+}
+
+// Memories come in with beads, in the same commit. Newer ones replace those that are
+// here; one without a date does not, unless by force.
+func TestMemoriesComeIn(t *testing.T) {
+	s := newLedger(t)
+	line := func(text, more string) string {
+		return fmt.Sprintf(`{"_type":"memory","key":"k","value":%q%s}`, text, more)
+	}
+	text := func() string {
+		m, _, err := s.Recall(t.Context(), "k")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return m.Text
+	}
+	if r := imported(t, s, line("one", ""), ImportOptions{}); r.Memories != 1 || text() != "one" {
+		t.Errorf("%+v, %q", r, text())
+	}
+	if r := imported(t, s, line("one", ""), ImportOptions{}); r.Memories != 0 || len(r.Warnings) != 0 {
+		t.Errorf("%+v", r)
+	}
+	if r := imported(t, s, line("two", ""), ImportOptions{}); r.Memories != 0 || len(r.Warnings) != 1 || text() != "one" {
+		t.Errorf("%+v, %q", r, text())
+	}
+	if r := imported(t, s, line("three", `,"updated_at":"2999-01-01T00:00:00Z"`), ImportOptions{}); r.Memories != 1 || text() != "three" {
+		t.Errorf("%+v, %q", r, text())
+	}
+	if r := imported(t, s, line("four", ""), ImportOptions{Force: true}); r.Memories != 1 || text() != "four" {
+		t.Errorf("%+v, %q", r, text())
+	}
+	if r := imported(t, s, line("five", `,"updated_at":"2999-06-01T00:00:00Z"`), ImportOptions{DryRun: true}); r.Memories != 1 || text() != "four" {
+		t.Errorf("%+v, %q", r, text())
+	}
+}
+
+func TestMemoryKey(t *testing.T) {
+	for text, want := range map[string]string{
+		"Always run the tests with -race": "always-run-the-tests-with-race", "a b c d e f g h i j": "a-b-c-d-e-f-g-h", "é!": "",
+		strings.Repeat("x", 70): strings.Repeat("x", 60), "already-a-name": "already-a-name",
+	} {
+		if got := MemoryKey(text); got != want {
+			t.Errorf("%q: %q", text, got)
+		}
+	}
+}
