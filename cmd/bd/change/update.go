@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -23,14 +22,17 @@ type updateOptions struct {
 	call                             *shell.Call
 	ids                              []string
 	batch                            string
-	title, appendNotes               flags.Text
+	title                            flags.Text
 	prose                            flags.Prose
 	status, kind, priority, estimate flags.Text
 	assignee, owner, parent          flags.Text
-	external, due, start             flags.Text
+	external, spec, due, start       flags.Text
 	addLabels, removeLabels          []string
 	labels                           flags.List
-	claim                            bool
+	metadata                         flags.Text
+	setMetadata, unsetMetadata       []string
+	ephemeral, persistent, claim     bool
+	session                          string
 }
 
 // Update is bd update.
@@ -40,6 +42,7 @@ func Update() shell.Command {
 		Examples: []string{
 			"bd update gt-a3f8x -s in_progress -a ada", "bd update gt-a3f8x gt-b7151 -p 0 --add-label urgent",
 			"bd update gt-a3f8x --claim", "bd update --batch changes.json", "bd update gt-a3f8x --due ''",
+			"bd update gt-a3f8x --set-metadata team=core --unset-metadata old",
 		},
 		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
@@ -48,28 +51,6 @@ func Update() shell.Command {
 			return o.run
 		},
 	}
-}
-
-func (o *updateOptions) flags(c *kingpin.CmdClause) {
-	c.Arg("id", "Ids, of which a unique beginning is enough; the bead you touched last if you give none.").PlaceHolder("ID").StringsVar(&o.ids)
-	c.Flag("batch", "Changes in a file: an array of objects with id and the keys to change, or one object a line.").PlaceHolder("FILE").StringVar(&o.batch)
-	c.Flag("title", "A new title.").PlaceHolder("TEXT").SetValue(&o.title)
-	o.prose.Define(c)
-	c.Flag("append-notes", "Add a line to the notes.").PlaceHolder("TEXT").SetValue(&o.appendNotes)
-	c.Flag("status", "Where it stands.").Short('s').PlaceHolder("STATUS").SetValue(&o.status)
-	c.Flag("type", "Its type.").Short('t').PlaceHolder("TYPE").SetValue(&o.kind)
-	c.Flag("priority", "0 (most urgent) to 4.").Short('p').PlaceHolder("N").SetValue(&o.priority)
-	c.Flag("assignee", "Who does it; '' for nobody.").Short('a').PlaceHolder("NAME").SetValue(&o.assignee)
-	c.Flag("owner", "Who answers for it.").PlaceHolder("NAME").SetValue(&o.owner)
-	c.Flag("claim", "Take it up: assigned to you and in progress, unless somebody else has it.").BoolVar(&o.claim)
-	c.Flag("add-label", "Labels to add.").PlaceHolder("LABEL,...").StringsVar(&o.addLabels)
-	c.Flag("remove-label", "Labels to take away.").PlaceHolder("LABEL,...").StringsVar(&o.removeLabels)
-	c.Flag("set-labels", "All its labels; '' for none.").PlaceHolder("LABEL,...").SetValue(&o.labels)
-	c.Flag("parent", "Make it a child of another bead; '' of none.").PlaceHolder("ID").SetValue(&o.parent)
-	c.Flag("estimate", "Minutes it may take; '' for no estimate.").Short('e').PlaceHolder("MINUTES").SetValue(&o.estimate)
-	c.Flag("due", "When it is due; '' for never.").PlaceHolder("DATE").SetValue(&o.due)
-	c.Flag("defer", "Not ready before then; '' for at once.").PlaceHolder("DATE").SetValue(&o.start)
-	c.Flag("external-ref", "Its id in another system; '' for none.").PlaceHolder("REF").SetValue(&o.external)
 }
 
 func (o *updateOptions) run(ctx context.Context) error {
@@ -137,36 +118,4 @@ func (o *updateOptions) file() ([]ledger.Patch, error) {
 		err = fmt.Errorf("%w: it holds no changes", town.ErrUsage)
 	}
 	return patches, err
-}
-
-// patch returns the change that the flags describe, and whether there is any.
-func (o *updateOptions) patch() (p ledger.Patch, any bool, err error) {
-	if err := o.prose.Read(o.call); err != nil {
-		return p, false, err
-	}
-	p = ledger.Patch{
-		Title: o.title.Pointer(), Description: o.prose.Description.Pointer(), Design: o.prose.Design.Pointer(),
-		AcceptanceCriteria: o.prose.Acceptance.Pointer(), Notes: o.prose.Notes.Pointer(), AppendNotes: o.appendNotes.Pointer(),
-		Assignee: o.assignee.Pointer(), Owner: o.owner.Pointer(), ExternalRef: o.external.Pointer(), Parent: o.parent.Pointer(),
-		AddLabels: flags.Split(o.addLabels), RemoveLabels: flags.Split(o.removeLabels), Claim: o.claim,
-	}
-	if o.labels.Given {
-		all := flags.Split(o.labels.Values)
-		p.Labels = &all
-	}
-	var errs []error
-	p.Status = flags.Parsed(o.status, town.StatusWord, &errs)
-	p.Type = flags.Parsed(o.kind, town.TypeWord, &errs)
-	p.Priority = flags.Parsed(o.priority, town.ParsePriority, &errs)
-	p.EstimatedMinutes = flags.Parsed(o.estimate, flags.Minutes, &errs)
-	date := func(name string) func(string) (time.Time, error) {
-		return func(s string) (time.Time, error) { return flags.Date{Name: name, Text: s}.At(o.call.Now()) }
-	}
-	p.DueAt = flags.Parsed(o.due, date("due"), &errs)
-	p.DeferUntil = flags.Parsed(o.start, date("defer"), &errs)
-	any = p.Title != nil || p.Description != nil || p.Design != nil || p.AcceptanceCriteria != nil || p.Notes != nil ||
-		p.AppendNotes != nil || p.Assignee != nil || p.Owner != nil || p.ExternalRef != nil || p.Parent != nil ||
-		len(p.AddLabels)+len(p.RemoveLabels) > 0 || p.Claim || p.Labels != nil || p.Status != nil || p.Type != nil ||
-		p.Priority != nil || p.EstimatedMinutes != nil || p.DueAt != nil || p.DeferUntil != nil
-	return p, any, errors.Join(errs...)
 }

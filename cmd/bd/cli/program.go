@@ -11,7 +11,9 @@ import (
 	"gastown/cmd/bd/elsewhere"
 	"gastown/cmd/bd/exchange"
 	"gastown/cmd/bd/find"
+	"gastown/cmd/bd/kv"
 	"gastown/cmd/bd/label"
+	"gastown/cmd/bd/memory"
 	"gastown/cmd/bd/prime"
 	"gastown/cmd/bd/setup"
 	"gastown/cmd/bd/survey"
@@ -31,11 +33,21 @@ func Program(i *shell.Invocation) *shell.Program {
 	p.Begin()
 
 	p.Add(p, change.Create())
+	p.Add(p, change.Quick())
 	p.Add(p, find.Show())
 	p.Add(p, find.List())
 	p.Add(p, change.Update())
 	p.Add(p, change.Close())
 	p.Add(p, change.Reopen())
+	p.Add(p, change.Note())
+	p.Add(p, change.Assign())
+	p.Add(p, change.Tag())
+	p.Add(p, change.Link())
+	p.Add(p, change.Edit())
+	p.Add(p, change.Duplicate())
+	p.Add(p, change.Supersede())
+	p.Add(p, change.Batch())
+	p.Add(p, change.RenamePrefix())
 	p.Add(p, find.Ready())
 	p.Add(p, find.Blocked())
 	dep.Commands(p)
@@ -52,7 +64,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	p.Add(p, find.History())
 	p.Add(p, find.Stats())
 	survey.Commands(p)
-	survey.Epics(p)
+	p.Add(survey.Epics(p), survey.CloseEligible())
 	find.State(p)
 	p.Add(p, change.SetState())
 	todo := find.Todo(p)
@@ -62,6 +74,8 @@ func Program(i *shell.Invocation) *shell.Program {
 	p.Add(human, change.HumanRespond())
 	p.Add(human, change.HumanDismiss())
 	p.Add(p, doctor.Command())
+	memory.Commands(p)
+	kv.Commands(p)
 	config.Commands(p)
 	p.Add(p, prime.Command())
 	p.Add(p, setup.Command())

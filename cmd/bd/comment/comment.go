@@ -3,8 +3,6 @@ package comment
 
 import (
 	"context"
-	"fmt"
-	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -20,10 +18,10 @@ import (
 
 // commentOptions are those of bd comment.
 type commentOptions struct {
-	call  *shell.Call
-	id    string
-	words []string
-	file  string
+	call   *shell.Call
+	id     string
+	text   flags.Words
+	author string
 }
 
 // Commands adds the group to a program.
@@ -36,7 +34,6 @@ func Commands(p *shell.Program) {
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &commentOptions{call: call}
 			o.args(c)
-			c.Flag("file", "Read it from a file, - for standard input.").Short('f').PlaceHolder("FILE").StringVar(&o.file)
 			return o.add
 		},
 	})
@@ -54,7 +51,7 @@ func Commands(p *shell.Program) {
 		// The public bd has it so: bd comment ID TEXT adds, bd comments ID lists.
 		Name: "either", Hidden: true, Default: true, Help: "bd comment ID TEXT adds, bd comment ID lists.",
 		Examples: []string{`bd comment gt-a3f8x "Seen again"`},
-		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, WritesWith: []string{"text"}, Repeatable: true,
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, WritesWith: []string{"text", "file", "stdin"}, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &commentOptions{call: call}
 			o.args(c)
@@ -65,11 +62,13 @@ func Commands(p *shell.Program) {
 
 func (o *commentOptions) args(c *kingpin.CmdClause) {
 	c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&o.id)
-	c.Arg("text", "What to say.").PlaceHolder("TEXT").StringsVar(&o.words)
+	o.text.Define(c, "What to say.")
+	c.Flag("author", "Who says it, instead of you.").Short('a').PlaceHolder("NAME").StringVar(&o.author)
+	c.Flag("local-time", "Accepted without effect: times are local.").Hidden().Bool()
 }
 
 func (o *commentOptions) either(ctx context.Context) error {
-	if len(o.words) == 0 {
+	if !o.text.Given() {
 		return o.list(ctx)
 	}
 	return o.add(ctx)
@@ -77,23 +76,14 @@ func (o *commentOptions) either(ctx context.Context) error {
 
 func (o *commentOptions) add(ctx context.Context) error {
 	op := "comment on " + town.Clip(o.id, 80)
-	text := strings.Join(o.words, " ")
-	if o.file != "" {
-		if text != "" {
-			return session.Fail(op, fmt.Errorf("%w: give TEXT or --file, not both", town.ErrUsage))
-		}
-		var err error
-		if text, err = flags.ReadFile(o.call, o.file, town.MaxTextBytes); err != nil {
-			return session.Fail(op, err)
-		}
-	}
-	if strings.TrimSpace(text) == "" {
-		return session.Fail(op, fmt.Errorf("%w: say something: bd comment add ID TEXT", town.ErrUsage))
+	text, err := o.text.Read(o.call, "bd comment add ID TEXT")
+	if err != nil {
+		return session.Fail(op, err)
 	}
 	var made town.Comment
-	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
+	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
 		return l.FullIDs(ctx, []string{o.id}, func(ids []string) (err error) {
-			made, err = l.Comment(ctx, ids[0], text)
+			made, err = l.CommentAs(ctx, ids[0], o.author, text)
 			return err
 		})
 	})

@@ -1,4 +1,5 @@
-// Package config is the command group bd config: the Town's settings.
+// Package config is the command group bd config: the Town's settings, and those of
+// its ledger.
 package config
 
 import (
@@ -7,11 +8,13 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/bd/internal/session"
 	"gastown/cmd/internal/settings"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/town"
 	"gastown/town/config"
+	"gastown/town/layout"
 )
 
 // prefixKey is the setting for the prefix of ids of beads outside of rigs.
@@ -21,50 +24,49 @@ const prefixKey = "bd.prefix"
 type configOptions struct {
 	call       *shell.Call
 	key, value string
+	pairs      []string
 }
 
 // Commands adds the group to a program.
 func Commands(p *shell.Program) {
-	g := p.Command("config", "The Town's settings, as gt config has them.").HelpLong(shell.Examples("bd config list", "bd config get bd.prefix", "bd config set bd.max_concurrent 20"))
-	p.Add(g, shell.Command{
-		Name: "list", Help: "List every setting, with its value and where that comes from.",
-		Examples:   []string{"bd config list", "bd config list --json"},
-		Permission: shell.MayReadTown, Repeatable: true,
-		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
-			return (&configOptions{call: call}).list
-		},
-	})
-	p.Add(g, shell.Command{
-		Name: "get", Help: "Print one setting.",
-		Examples:   []string{"bd config get bd.prefix"},
-		Permission: shell.MayReadTown, Repeatable: true,
-		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-			o := &configOptions{call: call}
+	g := p.Command("config", "Settings of the Town, as gt config has them, and of its ledger.").
+		HelpLong(shell.Examples("bd config list", "bd config set bd.max_concurrent 20", "bd config set status.custom awaiting_review,on_hold", "bd config set types.custom incident"))
+	add := func(name, help string, write bool, examples []string, define func(*configOptions, *kingpin.CmdClause) shell.Action) {
+		c := shell.Command{
+			Name: name, Help: help, Examples: examples, Planes: []string{layout.Ledger},
+			Permission: shell.MayReadTown, Repeatable: true,
+			Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+				return define(&configOptions{call: call}, c)
+			},
+		}
+		if write {
+			c.Permission, c.Writes = shell.MayAdminTown, true
+		}
+		p.Add(g, c)
+	}
+	add("list", "List every setting, with its value and where that comes from.", false, []string{"bd config list", "bd config list --json"},
+		func(o *configOptions, _ *kingpin.CmdClause) shell.Action { return o.list })
+	add("get", "Print one setting.", false, []string{"bd config get bd.prefix", "bd config get status.custom"},
+		func(o *configOptions, c *kingpin.CmdClause) shell.Action {
 			o.keyArg(c)
 			return o.get
-		},
-	})
-	p.Add(g, shell.Command{
-		Name: "set", Help: "Give a setting a value.",
-		Examples:   []string{"bd config set bd.prefix gt", "bd config set issue_prefix gt"},
-		Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
-		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-			o := &configOptions{call: call}
+		})
+	add("set", "Give a setting a value.", true, []string{"bd config set bd.prefix gt", "bd config set status.custom awaiting_review,on_hold"},
+		func(o *configOptions, c *kingpin.CmdClause) shell.Action {
 			o.keyArg(c)
 			c.Arg("value", "Its new value.").Required().PlaceHolder("VALUE").StringVar(&o.value)
 			return o.set
-		},
-	})
-	p.Add(g, shell.Command{
-		Name: "unset", Help: "Return a setting to its default.",
-		Examples:   []string{"bd config unset bd.prefix"},
-		Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
-		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-			o := &configOptions{call: call}
+		})
+	add("set-many", "Give several settings of the ledger values, all or none.", true, []string{"bd config set-many jira.url=https://example.com jira.project=GT"},
+		func(o *configOptions, c *kingpin.CmdClause) shell.Action {
+			c.Arg("pair", "KEY=VALUE.").Required().PlaceHolder("KEY=VALUE").StringsVar(&o.pairs)
+			return o.setMany
+		})
+	add("unset", "Return a setting to its default.", true, []string{"bd config unset bd.prefix"},
+		func(o *configOptions, c *kingpin.CmdClause) shell.Action {
 			o.keyArg(c)
 			return o.unset
-		},
-	})
+		})
 }
 
 func (o *configOptions) keyArg(c *kingpin.CmdClause) {
@@ -91,7 +93,7 @@ func (o *configOptions) load() (*config.Config, error) {
 	return cfg.In(o.call.Getenv), nil
 }
 
-func (o *configOptions) list(context.Context) error {
+func (o *configOptions) list(ctx context.Context) error {
 	c, err := o.load()
 	if err != nil {
 		return err
@@ -100,10 +102,25 @@ func (o *configOptions) list(context.Context) error {
 	if err != nil {
 		return err
 	}
-	return o.call.Show(all, func(p *term.Printer) { settings.SayAll(p, all) })
+	stored, err := o.stored(ctx)
+	if err != nil {
+		return session.Fail("list the settings", err)
+	}
+	values := map[string]string{}
+	for _, s := range all {
+		values[s.Key] = s.Value
+	}
+	for _, s := range stored {
+		values[s.Name] = s.Value
+		all = append(all, settings.Setting{Key: s.Name, Value: s.Value, Source: "ledger", Help: ledgerHelp[s.Name], InForce: true})
+	}
+	return o.call.Show(values, func(p *term.Printer) { settings.SayAll(p, all) })
 }
 
-func (o *configOptions) get(context.Context) error {
+func (o *configOptions) get(ctx context.Context) error {
+	if inLedger(o.name()) {
+		return o.getStored(ctx)
+	}
 	c, err := o.load()
 	if err != nil {
 		return err
@@ -116,6 +133,9 @@ func (o *configOptions) get(context.Context) error {
 }
 
 func (o *configOptions) set(ctx context.Context) error {
+	if inLedger(o.name()) {
+		return o.setStored(ctx)
+	}
 	return o.change(ctx, func(c *config.Config) error {
 		value := o.value
 		if o.name() == prefixKey {
@@ -129,6 +149,9 @@ func (o *configOptions) set(ctx context.Context) error {
 }
 
 func (o *configOptions) unset(ctx context.Context) error {
+	if inLedger(o.name()) {
+		return o.unsetStored(ctx)
+	}
 	return o.change(ctx, func(c *config.Config) error { return c.Unset(o.name()) })
 }
 

@@ -91,14 +91,18 @@ func (o *labelOptions) change(ctx context.Context, done string, set func(*ledger
 	if len(o.words) < 2 {
 		return session.Fail(op, fmt.Errorf("%w: name a bead and a label: bd label add ID... LABEL", town.ErrUsage))
 	}
-	ids, labels := o.words[:len(o.words)-1], flags.Split(o.words[len(o.words)-1:])
+	ids := o.words[:len(o.words)-1]
+	labels, err := flags.Labels(o.words[len(ids):])
+	if err != nil {
+		return session.Fail("label "+session.Names(ids), err)
+	}
 	patches := make([]ledger.Patch, len(ids))
 	for i, id := range ids {
 		patches[i].ID = id
 		set(&patches[i], labels)
 	}
 	list := []labelDone{}
-	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
+	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
 		return l.FullPatches(ctx, patches, func(p []ledger.Patch) error {
 			changed, err := l.Update(ctx, p)
 			for _, b := range changed {

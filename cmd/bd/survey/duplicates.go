@@ -49,28 +49,33 @@ type twins struct {
 func Duplicates() shell.Command {
 	return shell.Command{
 		Name: "duplicates", Help: "Find beads that are not closed and say exactly the same, and which of them to keep.",
-		Examples: []string{"bd duplicates", "bd duplicates --json"},
-		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
+		Examples: []string{"bd duplicates", "bd duplicates --json", "bd duplicates --auto-merge    # closes the others, and moves their children"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, WritesWith: []string{"auto-merge"}, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-			c.Flag("dry-run", "Without effect: nothing is changed.").Hidden().Bool()
-			return func(ctx context.Context) error { return showDuplicates(ctx, call) }
+			merge := c.Flag("auto-merge", "Close all but the one to keep, link them to it, and make their children its own.").Bool()
+			dry := c.Flag("dry-run", "Change nothing, also with --auto-merge.").Bool()
+			return func(ctx context.Context) error { return showDuplicates(ctx, call, *merge && !*dry) }
 		},
 	}
 }
 
-func showDuplicates(ctx context.Context, call *shell.Call) error {
+func showDuplicates(ctx context.Context, call *shell.Call, merge bool) error {
 	var groups []twins
+	var merged []merging
 	err := session.Use(ctx, call, func(l *session.Ledger) (err error) {
-		groups, err = findDuplicates(ctx, l)
+		if groups, err = findDuplicates(ctx, l); err == nil && merge && len(groups) > 0 {
+			merged, err = mergeDuplicates(ctx, l, groups)
+		}
 		return err
 	})
 	if err != nil {
 		return session.Fail("look for duplicates", err)
 	}
 	return call.Show(struct {
-		Count  int     `json:"duplicate_groups"`
-		Groups []twins `json:"groups"`
-	}{len(groups), groups}, func(p *term.Printer) {
+		Count  int       `json:"duplicate_groups"`
+		Groups []twins   `json:"groups"`
+		Merged []merging `json:"merge_results,omitempty"`
+	}{len(groups), groups, merged}, func(p *term.Printer) {
 		for _, g := range groups {
 			for _, t := range g.Issues {
 				mark := "  "
@@ -80,10 +85,15 @@ func showDuplicates(ctx context.Context, call *shell.Call) error {
 				view.Bead(p, mark, town.Bead{ID: t.ID, Title: t.Title, Status: t.Status, Priority: t.Priority, Type: town.TypeTask},
 					fmt.Sprintf("  %s, %s", term.Plural(t.Dependents, "dependent", "dependents"), term.Plural(t.References, "mention", "mentions")))
 			}
-			p.Styled(term.Dim, "    %s", g.Action)
+			if !merge {
+				p.Styled(term.Dim, "    %s", g.Action)
+			}
 		}
-		if len(groups) == 0 {
+		switch {
+		case len(groups) == 0:
 			p.Line("No two beads say the same.")
+		case merge:
+			p.Styled(term.Good, "merged %s", term.Plural(len(groups), "group", "groups"))
 		}
 	})
 }

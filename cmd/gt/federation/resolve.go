@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -20,9 +19,6 @@ import (
 	"gastown/town"
 	"gastown/town/layout"
 )
-
-// defaultEditor is used when neither VISUAL nor EDITOR is set.
-const defaultEditor = "vi"
 
 // marks are the lines that policy.ThreeWay puts around a conflict.
 var marks = []string{"<<<<<<< ours", "||||||| base", ">>>>>>> theirs"}
@@ -197,9 +193,9 @@ func unsettled(text string) error {
 // the text is in force. The decision names the review by its id and the text that
 // was in force, so it cannot be applied to other texts.
 func (o *resolveOptions) editText(ctx context.Context, h *target) (d federate.Decision, path string, err error) {
-	if o.command() == "" && !term.IsTerminal(o.call.Stdin) {
+	if !o.call.HasEditor() {
 		return d, "", town.Fail("edit the review "+town.Clip(o.what, 80), "set EDITOR, or resolve with --merged FILE",
-			"%w: there is no terminal for "+defaultEditor+", and neither VISUAL nor EDITOR names a program", town.ErrUsage)
+			"%w: there is no terminal for "+shell.DefaultEditor+", and neither VISUAL nor EDITOR names a program", town.ErrUsage)
 	}
 	// Edited files are recorded first, because one may become the text in force.
 	if _, err := h.engine.Commit(ctx, ""); err != nil {
@@ -219,31 +215,13 @@ func (o *resolveOptions) editText(ctx context.Context, h *target) (d federate.De
 		return d, path, err
 	}
 	op := "edit the review of " + r.Key.String()
-	if err := o.editor(ctx, path); err != nil {
+	if err := o.call.Edit(ctx, path); err != nil {
 		return d, path, town.Fail(op, "set EDITOR, or finish "+path+" and resolve with --merged "+path, "%w", err)
 	}
 	if d.Merged, err = o.read(path); err != nil {
 		return d, path, town.Fail(op, "finish "+path+", then resolve with --merged "+path, "%w", err)
 	}
 	return d, path, nil
-}
-
-// editor runs the person's editor on a file. VISUAL and EDITOR hold shell commands.
-func (o *resolveOptions) editor(ctx context.Context, path string) error {
-	command := cmp.Or(o.command(), defaultEditor)
-	c := exec.CommandContext(ctx, "sh", "-c", command+` "$1"`, "sh", path)
-	c.Dir, c.Env = o.call.Dir, o.call.Env
-	o.call.Progress().Clear() // the terminal is the editor's
-	c.Stdin, c.Stdout, c.Stderr = term.Direct(o.call.Stdin), term.Direct(o.call.Stderr), term.Direct(o.call.Stderr)
-	if err := c.Run(); err != nil {
-		return fmt.Errorf("the editor %s: %w", town.Clip(command, 80), err)
-	}
-	return nil
-}
-
-// command is the editor that the person chose; "" for none.
-func (o *resolveOptions) command() string {
-	return cmp.Or(o.call.Getenv("VISUAL"), o.call.Getenv("EDITOR"))
 }
 
 func (out resolved) print(p *term.Printer) {

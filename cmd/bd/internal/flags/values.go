@@ -3,6 +3,7 @@
 package flags
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -130,4 +131,33 @@ func ReadFile(call *shell.Call, name string, limit int64) (string, error) {
 		return "", fmt.Errorf("%w: %s has more than %d bytes, the limit of one text", town.ErrBadBead, name, limit)
 	}
 	return string(text), nil
+}
+
+// Labels are the words of flags that hold labels. An empty one is an error, because a
+// script that passes it has lost what it meant.
+func Labels(values []string) ([]string, error) {
+	for _, v := range values {
+		for word := range strings.SplitSeq(v, ",") {
+			if strings.TrimSpace(word) == "" {
+				return nil, fmt.Errorf("%w: a label is empty", town.ErrUsage)
+			}
+		}
+	}
+	return Split(values), nil
+}
+
+// JSONObject reads the value of a flag: a JSON object, or @FILE with one.
+func JSONObject(call *shell.Call, flag, value string) (json.RawMessage, error) {
+	if file, ok := strings.CutPrefix(value, "@"); ok {
+		text, err := ReadFile(call, file, town.MaxMetadata)
+		if err != nil {
+			return nil, err
+		}
+		value = text
+	}
+	var object map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(value), &object); err != nil || object == nil {
+		return nil, fmt.Errorf("%w: --%s is no JSON object", town.ErrUsage, flag)
+	}
+	return json.RawMessage(strings.TrimSpace(value)), nil
 }

@@ -49,6 +49,9 @@ func Fail(op string, err error) error {
 	return town.Fail(op, next, "%w", eachOnItsLine(err))
 }
 
+// FailNext is Fail with a next step of the caller's.
+func FailNext(op, next string, err error) error { return town.Fail(op, next, "%w", eachOnItsLine(err)) }
+
 // eachOnItsLine puts the errors of a batch on lines of their own.
 func eachOnItsLine(err error) error {
 	var b *ledger.BatchError

@@ -3,6 +3,7 @@ package session
 import (
 	"context"
 	"errors"
+	"maps"
 	"slices"
 
 	"gastown/planes/ledger"
@@ -61,6 +62,42 @@ func (l *Ledger) FullPatches(ctx context.Context, patches []ledger.Patch, fn fun
 		}
 	}
 	return err
+}
+
+// FullNew is FullIDs for new beads: it replaces the ids of their parents and of the
+// beads they link to.
+func (l *Ledger) FullNew(ctx context.Context, list []ledger.NewBead, fn func([]ledger.NewBead) error) error {
+	named := map[string]bool{}
+	for _, n := range list {
+		for _, d := range n.Dependencies {
+			named[d.Target] = !ledger.External(d.Target)
+		}
+		for _, id := range append(n.Blocks, n.Parent) {
+			named[id] = id != ""
+		}
+	}
+	maps.DeleteFunc(named, func(_ string, is bool) bool { return !is })
+	refs := slices.Sorted(maps.Keys(named))
+	return l.FullIDs(ctx, refs, func(ids []string) error {
+		full := map[string]string{"": ""}
+		for i, ref := range refs {
+			full[ref] = ids[i]
+		}
+		out := slices.Clone(list)
+		for i := range out {
+			n := &out[i]
+			n.Bead, n.Blocks, n.Parent = n.Bead.Clone(), slices.Clone(n.Blocks), full[n.Parent]
+			for k, d := range n.Dependencies {
+				if id, ok := full[d.Target]; ok {
+					n.Dependencies[k].Target = id
+				}
+			}
+			for k, id := range n.Blocks {
+				n.Blocks[k] = full[id]
+			}
+		}
+		return fn(out)
+	})
 }
 
 // unknownRefs are the ids and parents of the patches in which a bead was unknown.

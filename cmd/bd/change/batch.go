@@ -1,0 +1,113 @@
+package change
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/bd/internal/flags"
+	"gastown/cmd/bd/internal/session"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// maxScript is how large a script of bd batch may be, in bytes.
+const maxScript = 64 << 20
+
+// batchOptions are those of bd batch.
+type batchOptions struct {
+	call    *shell.Call
+	file    string
+	message string
+	dryRun  bool
+}
+
+// batchResult is what bd batch prints.
+type batchResult struct {
+	Operations int             `json:"operations"`
+	Status     string          `json:"status"`
+	DryRun     bool            `json:"dry_run,omitempty"`
+	Results    []ledger.Effect `json:"results"`
+}
+
+// Batch is bd batch.
+func Batch() shell.Command {
+	return shell.Command{
+		Name: "batch", Help: "Make many changes in one commit, all or none: a line for each.",
+		Examples: []string{
+			"bd batch -f changes.txt", `printf 'close gt-a3f8x done\nupdate gt-b7151 status=in_progress\n' | bd batch`,
+			`echo 'create bug 1 Login fails' | bd batch`, `echo 'dep add gt-a3f8x gt-b7151' | bd batch --dry-run`,
+		},
+		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &batchOptions{call: call}
+			c.Flag("file", "Read the lines from a file instead of standard input.").Short('f').PlaceHolder("FILE").StringVar(&o.file)
+			c.Flag("dry-run", "Check everything and change nothing.").BoolVar(&o.dryRun)
+			c.Flag("message", "What the commit is called.").Short('m').PlaceHolder("TEXT").StringVar(&o.message)
+			return o.run
+		},
+	}
+}
+
+func (o *batchOptions) run(ctx context.Context) error {
+	const op = "run the batch"
+	text, err := flags.ReadFile(o.call, o.file, maxScript)
+	if err != nil {
+		return session.Fail(op, err)
+	}
+	steps, err := ledger.ReadScript(text)
+	if err != nil {
+		return session.FailNext(op, "bd batch --help shows what a line may be", err)
+	}
+	result := batchResult{Operations: len(steps), Status: "ok", DryRun: o.dryRun, Results: []ledger.Effect{}}
+	if len(steps) > 0 {
+		result.Results, err = o.apply(ctx, steps)
+	}
+	if err != nil {
+		return session.Fail(op, err)
+	}
+	verb := "done"
+	if o.dryRun {
+		verb = "checked, and nothing was changed"
+	}
+	return o.call.Changed(result, func(p *term.Printer) {
+		p.Styled(term.Good, "%s: %s", term.Plural(len(result.Results), "line", "lines"), verb)
+		for _, r := range result.Results {
+			p.Line("  line %d: %s %s", r.Line, r.Op, r.Target)
+		}
+	})
+}
+
+func (o *batchOptions) apply(ctx context.Context, steps []ledger.Step) (effects []ledger.Effect, err error) {
+	message := o.message
+	if strings.TrimSpace(message) == "" {
+		message = fmt.Sprintf("batch of %d lines", len(steps))
+	}
+	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
+		prefix, _, err := l.Config.Get(prefixKey)
+		if err != nil {
+			return err
+		}
+		refs := ledger.ScriptRefs(steps)
+		return l.FullIDs(ctx, refs, func(ids []string) error {
+			full := map[string]string{}
+			for i, ref := range refs {
+				full[ref] = ids[i]
+			}
+			run := func(c *ledger.Change) (err error) {
+				effects, err = c.Script(ctx, steps, full, prefix)
+				return err
+			}
+			if o.dryRun {
+				return l.Try(ctx, run)
+			}
+			return l.Together(ctx, town.Clip(message, 200), run)
+		})
+	})
+	return effects, err
+}

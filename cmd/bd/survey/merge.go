@@ -1,0 +1,94 @@
+package survey
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/bd/internal/session"
+	"gastown/cmd/bd/internal/view"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// merging is what became of beads that say the same.
+type merging struct {
+	Target   string   `json:"target"`
+	Sources  []string `json:"sources"`
+	Children []string `json:"reparented"`
+}
+
+// mergeDuplicates merges every group into the bead to keep, all or none.
+func mergeDuplicates(ctx context.Context, l *session.Ledger, groups []twins) (merged []merging, err error) {
+	err = l.Together(ctx, fmt.Sprintf("merge %d groups of duplicates", len(groups)), func(c *ledger.Change) error {
+		merged = nil
+		for _, g := range groups {
+			children, err := c.Merge(ctx, g.Target, g.Sources)
+			if err != nil {
+				return err
+			}
+			merged = append(merged, merging{g.Target, g.Sources, append([]string{}, children...)})
+		}
+		return nil
+	})
+	return merged, err
+}
+
+// finished is what bd epic close-eligible prints.
+type finished struct {
+	Closed []string `json:"closed"`
+	Count  int      `json:"count"`
+	Reason string   `json:"reason"`
+	DryRun bool     `json:"dry_run,omitempty"`
+}
+
+// CloseEligible is bd epic close-eligible.
+func CloseEligible() shell.Command {
+	return shell.Command{
+		Name: "close-eligible", Help: "Close the epics that have children, all of them closed.",
+		Examples: []string{"bd epic close-eligible --dry-run", `bd epic close-eligible --reason "released"`},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			reason := c.Flag("reason", "Why.").Short('r').Default("All children completed").PlaceHolder("TEXT").String()
+			dry := c.Flag("dry-run", "Show which, and change nothing.").Bool()
+			return func(ctx context.Context) error { return closeEligible(ctx, call, *reason, *dry) }
+		},
+	}
+}
+
+func closeEligible(ctx context.Context, call *shell.Call, reason string, dry bool) error {
+	var list []town.Bead
+	err := session.Use(ctx, call, func(l *session.Ledger) error {
+		run := func(c *ledger.Change) (err error) {
+			list, err = c.CloseFinished(ctx, reason)
+			return err
+		}
+		if dry {
+			return l.Try(ctx, run)
+		}
+		return l.Together(ctx, "close finished epics", run)
+	})
+	if err != nil {
+		return session.Fail("close finished epics", err)
+	}
+	done := finished{Closed: []string{}, Count: len(list), Reason: reason, DryRun: dry}
+	for _, b := range list {
+		done.Closed = append(done.Closed, b.ID)
+	}
+	verb := "closed"
+	if dry {
+		verb = "would close"
+	}
+	return call.Changed(done, func(p *term.Printer) {
+		for _, b := range list {
+			p.Styled(term.Good, "%s %s", verb, view.Line(b))
+		}
+		if len(list) == 0 {
+			p.Line("No epic is finished.")
+		}
+	})
+}
