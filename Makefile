@@ -18,7 +18,7 @@ PARTS  := cmd/gt cmd/bd cmd/gt-engine
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps build check fmt vet lint test race fuzz demo soak crowd bench install uninstall clean
+.PHONY: help deps build check fmt vet lint clients test race fuzz demo soak crowd bench install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,7 +48,12 @@ vet:
 lint:
 	GOGC=$${GOGC:-400} $(GO) tool staticcheck ./...
 
-test: deps build fmt vet lint ## run every test; the last line says whether they passed
+# What the test runs comes from Debian's packages and from npm, in the versions that
+# .ci/deps names, and is kept in a cache outside of this directory.
+clients: build ## run beads-ui on a Town in a browser; installs both on Debian as root
+	@clients=$$(.ci/deps clients) && GT_CLIENTS="$$clients" $(GO) test -vet=off -count 1 -timeout 10m ./e2e/clients
+
+test: deps build fmt vet lint clients ## run every test; the last line says whether they passed
 	@JOBS=$(JOBS) FUZZTIME=$(FUZZTIME) .ci/gotest unit race-light e2e fuzz
 
 race: vet ## unit tests under the race detector (compiles everything anew)

@@ -52,6 +52,9 @@ func TestPrime(t *testing.T) {
 	if err := os.WriteFile(rules, []byte("Speak to Ben first.\n"+strings.Repeat("And more.\n", 1000)), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	for i := range 30 {
+		p.must("remember", "fact "+strconv.Itoa(i)+" "+strings.Repeat("and so on ", 60), "--key", "fact-"+strconv.Itoa(i))
+	}
 	for range 9 {
 		p.must("update", p.id(strings.Repeat("long ", 90)), "--claim")
 	}
@@ -60,7 +63,7 @@ func TestPrime(t *testing.T) {
 		t.Errorf("%d bytes", len(out))
 	}
 	at := 0
-	for _, want := range []string{"You are Ada in the Town", p.dir, "You have begun bd-", "bd ready", "federation/roles/: boot, crew", "Speak to Ben first."} {
+	for _, want := range []string{"You are Ada in the Town", p.dir, "You have begun bd-", "bd ready", "federation/roles/: boot, crew", "Speak to Ben first.", "fact-29: fact 29", "(clipped: bd recall fact-29)", " more: bd memories"} {
 		i := strings.Index(out, want)
 		if i < at {
 			t.Errorf("%q is at %d, after %d: %s", want, i, at, out)
@@ -87,7 +90,7 @@ func TestPrime(t *testing.T) {
 	}
 }
 
-// bd prime takes one query for the beads of the caller.
+// bd prime takes one query for the beads of the caller and one for the memories.
 func TestPrimeCounts(t *testing.T) {
 	p := newPlace(t)
 	p.env = append(p.env, "GT_TRACE=1")
@@ -103,7 +106,7 @@ func TestPrimeCounts(t *testing.T) {
 			}
 		}
 		_, _, said := p.run("prime")
-		if !strings.Contains(said, "trace queries 1\n") {
+		if !strings.Contains(said, "trace queries 2\n") {
 			t.Errorf("with %d beads: %s", beads, said)
 		}
 	}

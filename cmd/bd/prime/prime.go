@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -63,7 +64,7 @@ type facts struct {
 	// Held are the beads the caller works on.
 	Held []town.Bead `json:"held"`
 	// Memories are the newest first.
-	Memories []memory `json:"memories"`
+	Memories []ledger.Memory `json:"memories"`
 	// Documents are the names of the Town's documents by the name of their kind's
 	// directory.
 	Documents map[string][]string `json:"documents"`
@@ -72,9 +73,6 @@ type facts struct {
 	// Missing says what could not be read, and why.
 	Missing []string `json:"missing,omitempty"`
 }
-
-// memory is a text that a session is to know.
-type memory struct{ Name, Text string }
 
 // run prints what it can find out. What cannot be read is named in the text, as the
 // hooks of agents drop the text of a command that fails.
@@ -123,7 +121,7 @@ func (o *primeOptions) printHook(text string) error {
 // collect finds the Town and reads what concerns the caller. Its error says that
 // there is no Town; all other failures are among what is missing.
 func (o *primeOptions) collect(ctx context.Context) (facts, error) {
-	f := facts{Held: []town.Bead{}, Memories: []memory{}, Documents: map[string][]string{}}
+	f := facts{Held: []town.Bead{}, Memories: []ledger.Memory{}, Documents: map[string][]string{}}
 	t, err := o.call.FindTown()
 	if err != nil {
 		return f, err
@@ -156,5 +154,8 @@ func (f *facts) readLedger(ctx context.Context, l *session.Ledger) error {
 	if err != nil {
 		return err
 	}
-	return nil
+	memories, err := l.Memories(ctx, "")
+	slices.SortStableFunc(memories, func(a, b ledger.Memory) int { return b.UpdatedAt.Compare(a.UpdatedAt) })
+	f.Memories = append(f.Memories, memories...)
+	return err
 }

@@ -40,10 +40,10 @@ Plans, findings and what is left to do stand in beads, not in files or lists of 
     bd create "TITLE" -t bug -p 1 -d "TEXT"        # priority 0 is the most urgent, 4 the least
     bd create "TITLE" --deps discovered-from:ID    # found while you worked on ID
     bd dep add ID OTHER                            # ID waits for OTHER
-    bd comment ID "TEXT"                           # what others must know of it
+    bd note ID "TEXT"                              # append to its notes
     bd close ID --reason "TEXT"                    # done
     bd search "WORDS"                              # look before you create
-    bd blocked                                     # what waits, and for what
+    bd remember "TEXT"                             # tell all sessions to come
 --json works everywhere; bd COMMAND --help has examples.
 `
 
