@@ -49,6 +49,10 @@ func resultSize(v any) (n int64) {
 		for i := range v {
 			n += beadSize(&v[i].Bead)
 		}
+	case []Memory:
+		for _, m := range v {
+			n += int64(len(m.Name) + len(m.Text) + len(m.Author))
+		}
 	case Stats:
 		n = int64(len(v.ByStatus)+len(v.ByType)+len(v.ByPriority)+len(v.ByAssignee)) * pointerBytes
 	}

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -107,12 +108,18 @@ func (q txn) remember(ctx context.Context, r *rows, list []Memory) (added, chang
 
 // Memories returns the memories by name. With a text it returns those that have it in
 // their name or text, ignoring case.
-func (s *Store) Memories(ctx context.Context, text string) (list []Memory, err error) {
-	err = s.read(ctx, func(q txn) error {
-		list, err = q.memories(ctx, text)
-		return err
-	})
-	return list, err
+func (s *Store) Memories(ctx context.Context, text string) ([]Memory, error) {
+	read := func(ctx context.Context) (list []Memory, err error) {
+		err = s.read(ctx, func(q txn) error {
+			list, err = q.memories(ctx, text)
+			return err
+		})
+		return list, err
+	}
+	if s.caches == nil {
+		return read(ctx)
+	}
+	return cached(ctx, s, "memories", []any{text}, slices.Clone[[]Memory], read)
 }
 
 func (q txn) memories(ctx context.Context, text string) (list []Memory, err error) {
