@@ -169,7 +169,7 @@ var tasks = []task{
 		}},
 	{name: taskClose,
 		line: func(c *clerk, n int) ([]string, error) {
-			return []string{"close", c.closing(n), "--reason", "done"}, nil
+			return []string{"close", c.closing(n), "--force", "--reason", "done"}, nil
 		},
 		before: (*clerk).before,
 		direct: func(ctx context.Context, s *ledger.Store, c *clerk, n int) error {

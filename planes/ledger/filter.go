@@ -80,12 +80,13 @@ type Order struct {
 	Desc  bool
 }
 
-// ParseOrder reads fields separated by commas; a dash before one reverses it.
+// ParseOrder reads fields separated by commas; a dash before one reverses it. The names
+// created, updated and closed mean the newest first, as the public bd has them.
 func ParseOrder(list string) ([]Order, error) {
 	var orders []Order
 	for name := range strings.SplitSeq(list, ",") {
 		name, desc := strings.CutPrefix(strings.TrimSpace(name), "-")
-		o := Order{Field: alias(name), Desc: desc}
+		o := Order{Field: alias(name), Desc: desc != newestFirst(name)}
 		if _, err := o.sql(); err != nil {
 			return nil, err
 		}
@@ -93,6 +94,9 @@ func ParseOrder(list string) ([]Order, error) {
 	}
 	return orders, nil
 }
+
+// newestFirst reports whether a name means the latest time first.
+func newestFirst(name string) bool { return name == "created" || name == "updated" || name == "closed" }
 
 // alias accepts the short names people use for a field.
 func alias(name string) string {

@@ -28,13 +28,14 @@ type Patch struct {
 	Owner              *string        `json:"owner"`
 	EstimatedMinutes   *int           `json:"estimated_minutes"` // negative: none
 	CloseReason        *string        `json:"close_reason"`
-	DueAt              *time.Time     `json:"due_at"`      // the zero time: none
-	DeferUntil         *time.Time     `json:"defer_until"` // the zero time: none
-	ExternalRef        *string        `json:"external_ref"`
-	SpecID             *string        `json:"spec_id"`
-	Ephemeral          *bool          `json:"ephemeral"`
-	Template           *bool          `json:"is_template"`
-	Pinned             *bool          `json:"pinned"`
+	DueAt              *time.Time     `json:"due_at"` // the zero time: none
+	// DeferUntil defers the bead; the zero time is none, and opens a deferred bead.
+	DeferUntil  *time.Time `json:"defer_until"`
+	ExternalRef *string    `json:"external_ref"`
+	SpecID      *string    `json:"spec_id"`
+	Ephemeral   *bool      `json:"ephemeral"`
+	Template    *bool      `json:"is_template"`
+	Pinned      *bool      `json:"pinned"`
 	// Metadata replaces all metadata; {} is none. SetMetadata then gives keys a value,
 	// which is JSON, and UnsetMetadata removes keys.
 	Metadata      *json.RawMessage           `json:"metadata"`
@@ -55,6 +56,8 @@ type Patch struct {
 	// Session is the session of an agent, which a bead that is closed keeps for other
 	// programs.
 	Session string `json:"-"`
+	// UnlessClosed makes the patch fail with ErrTaken for a closed bead.
+	UnlessClosed bool `json:"-"`
 
 	// Line is where the patch was read, for errors; 0 for nowhere.
 	Line int `json:"-"`
@@ -65,6 +68,9 @@ type Patch struct {
 
 // apply changes a bead and returns the links to remove and to add.
 func (p Patch) apply(b *town.Bead, parent string, r *rows) (drop, add *town.Dependency, err error) {
+	if p.UnlessClosed && b.Status == town.StatusClosed {
+		return nil, nil, fmt.Errorf("%w: it is closed", ErrTaken)
+	}
 	set(&b.Title, p.Title)
 	set(&b.Description, p.Description)
 	set(&b.Design, p.Design)
@@ -92,6 +98,7 @@ func (p Patch) apply(b *town.Bead, parent string, r *rows) (drop, add *town.Depe
 	}
 	setTime(&b.DueAt, p.DueAt)
 	setTime(&b.DeferUntil, p.DeferUntil)
+	p.putAside(b, r)
 	if p.Claim {
 		if b.Assignee != "" && b.Assignee != r.actor {
 			return nil, nil, fmt.Errorf("%w by %s", ErrTaken, b.Assignee)
@@ -114,6 +121,18 @@ func (p Patch) apply(b *town.Bead, parent string, r *rows) (drop, add *town.Depe
 		}
 	}
 	return drop, add, nil
+}
+
+// putAside sets the status that a new date to defer to means, unless a status is set
+// too. A date in the past defers nothing.
+func (p Patch) putAside(b *town.Bead, r *rows) {
+	switch {
+	case p.DeferUntil == nil || p.Status != nil:
+	case p.DeferUntil.IsZero() && b.Status == town.StatusDeferred:
+		b.Status = town.StatusOpen
+	case p.DeferUntil.After(r.at) && b.Status != town.StatusClosed:
+		b.Status = town.StatusDeferred
+	}
 }
 
 // move sets the status, and closed_at and close_reason to match it.

@@ -2,33 +2,51 @@ package change
 
 import (
 	"context"
+	"errors"
+	"fmt"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/bd/internal/flags"
 	"gastown/cmd/bd/internal/session"
 	"gastown/cmd/bd/internal/view"
 	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
 	"gastown/town"
 	"gastown/town/layout"
 )
 
 // closeOptions are those of bd close and bd reopen.
 type closeOptions struct {
-	call   *shell.Call
-	ids    []string
-	reason string
+	call                             *shell.Call
+	ids                              []string
+	reason, reasonFile               string
+	force, goOn, suggest, claimsNext bool
+}
+
+// closedBeads is what bd close prints when it also tells what is ready now.
+type closedBeads struct {
+	Closed    []town.Bead   `json:"closed"`
+	Unblocked []ledger.Item `json:"unblocked,omitempty"`
+	Claimed   *town.Bead    `json:"claimed,omitempty"`
 }
 
 // Close is bd close.
 func Close() shell.Command {
 	return shell.Command{
-		Name: "close", Alias: "done", Help: "Close beads, all or none.",
-		Examples: []string{"bd close gt-a3f8x", `bd close gt-a3f8x gt-b7151 --reason "merged in 4f2a"`, "bd close gt-a3f8x --json"},
+		Name: "close", Alias: "done", Help: "Close beads, all or none. One that waits for open beads, or has open children, is refused.",
+		Examples: []string{"bd close gt-a3f8x", `bd close gt-a3f8x gt-b7151 --reason "merged in 4f2a"`, "bd close gt-a3f8x --force", "bd close gt-a3f8x --claim-next --json"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &closeOptions{call: call}
 			c.Arg("id", "Ids, of which a unique beginning is enough; the bead you touched last if you give none.").PlaceHolder("ID").StringsVar(&o.ids)
 			c.Flag("reason", "Why.").Short('r').PlaceHolder("TEXT").StringVar(&o.reason)
+			c.Flag("reason-file", "Read the reason from a file, - for standard input.").PlaceHolder("FILE").StringVar(&o.reasonFile)
+			c.Flag("force", "Close beads that wait for open ones or have open children, too.").Short('f').BoolVar(&o.force)
+			c.Flag("continue", "Close the beads that can be closed, and report the others.").BoolVar(&o.goOn)
+			c.Flag("suggest-next", "Tell what is ready now and waited for them.").BoolVar(&o.suggest)
+			c.Flag("claim-next", "Then claim the most urgent bead that is ready.").BoolVar(&o.claimsNext)
 			return o.close
 		},
 	}
@@ -53,8 +71,74 @@ func (o *closeOptions) close(ctx context.Context) (err error) {
 	if o.ids, err = session.Named(o.call, "close", o.ids); err != nil {
 		return err
 	}
-	return o.move(ctx, "close", "closed", func(l *session.Ledger, ids []string) ([]town.Bead, error) {
-		return l.CloseBeads(ctx, ids, o.reason)
+	op := "close " + session.Names(o.ids)
+	if o.reasonFile != "" {
+		if o.reason != "" {
+			return session.Fail(op, fmt.Errorf("%w: give --reason or --reason-file, not both", town.ErrUsage))
+		}
+		if o.reason, err = flags.ReadFile(o.call, o.reasonFile, town.MaxTextBytes); err != nil {
+			return session.Fail(op, err)
+		}
+	}
+	var out closedBeads
+	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
+		err := l.FullIDs(ctx, o.ids, func(ids []string) (err error) {
+			out.Closed, err = l.CloseReady(ctx, ids, ledger.Closing{Reason: o.reason, Force: o.force, Continue: o.goOn})
+			touchLast(l, out.Closed)
+			return err
+		})
+		if len(out.Closed) == 0 {
+			return err
+		}
+		return errors.Join(err, o.next(ctx, l, &out))
+	})
+	if err != nil && len(out.Closed) == 0 {
+		return session.Fail(op, err)
+	}
+	if !o.suggest && !o.claimsNext {
+		return errors.Join(view.Beads(o.call, "closed", out.Closed), session.Fail("close the others", err))
+	}
+	return errors.Join(o.say(out), session.Fail("close the others", err))
+}
+
+// next finds what is ready after beads were closed, and claims some of it.
+func (o *closeOptions) next(ctx context.Context, l *session.Ledger, out *closedBeads) (err error) {
+	if o.suggest {
+		var ids []string
+		for _, b := range out.Closed {
+			ids = append(ids, b.ID)
+		}
+		if out.Unblocked, err = l.Freed(ctx, ids, ledger.Filter{Limit: ledger.UsualLimit}); err != nil {
+			return err
+		}
+	}
+	if o.claimsNext {
+		b, ok, err := l.ClaimReady(ctx, ledger.Filter{})
+		if err != nil {
+			return err
+		}
+		if ok {
+			out.Claimed = &b
+			touchLast(l, []town.Bead{b})
+		}
+	}
+	return nil
+}
+
+func (o *closeOptions) say(out closedBeads) error {
+	return o.call.Changed(out, func(p *term.Printer) {
+		for _, b := range out.Closed {
+			p.Styled(term.Good, "closed %s", view.Line(b))
+		}
+		for _, i := range out.Unblocked {
+			p.Line("ready now: %s", view.Line(i.Bead))
+		}
+		switch {
+		case out.Claimed != nil:
+			p.Styled(term.Good, "claimed %s", view.Line(*out.Claimed))
+		case o.claimsNext:
+			p.Line("nothing is ready to be claimed")
+		}
 	})
 }
 

@@ -48,6 +48,8 @@ func Program(i *shell.Invocation) *shell.Program {
 	p.Add(p, change.Supersede())
 	p.Add(p, change.Batch())
 	p.Add(p, change.RenamePrefix())
+	p.Add(p, change.Defer())
+	p.Add(p, change.Undefer())
 	p.Add(p, find.Ready())
 	p.Add(p, find.Blocked())
 	dep.Commands(p)

@@ -19,13 +19,18 @@ import (
 func Ready() shell.Command {
 	return shell.Command{
 		Name: "ready", Help: "List what can be taken up: open, not deferred, waiting for nothing.",
-		Examples: []string{"bd ready", "bd ready -n 1 --json", "bd ready -a none -t bug"},
-		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
+		Examples: []string{"bd ready", "bd ready --claim --json", "bd ready -a none -t bug", "bd ready --sort hybrid --explain"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Repeatable: true, WritesWith: []string{"claim"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-			o := &listOptions{call: call, ready: true}
+			o := &readyOptions{listOptions: listOptions{call: call, ready: true}}
+			o.filters.Limited(readyLimit)
 			o.filters.Define(c)
+			o.filters.DefineReady(c)
 			o.fieldsFlag(c)
-			return o.run
+			c.Flag("claim", "Take up the first one: assigned to you and in progress. No two get the same.").BoolVar(&o.claim)
+			c.Flag("explain", "Tell of each bead what it waited for, and what else waits and why.").BoolVar(&o.explain)
+			c.Flag("gated", "Only beads that waited for a gate which is closed now.").BoolVar(&o.gated)
+			return o.act
 		},
 	}
 }
@@ -38,6 +43,7 @@ func Blocked() shell.Command {
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &blockedOptions{call: call}
+			o.filters.Limited(0)
 			o.filters.Define(c)
 			return o.run
 		},

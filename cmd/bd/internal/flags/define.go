@@ -24,11 +24,19 @@ func (f *Filters) Define(c *kingpin.CmdClause) {
 	f.DefineOrder(c)
 }
 
+// usualLimit is how many beads the list shows without --limit.
+func (f *Filters) usualLimit() int {
+	if f.standard > 0 {
+		return f.standard - 1
+	}
+	return defaultLimit
+}
+
 // DefineOrder describes only the flags of the order and of how many beads.
 func (f *Filters) DefineOrder(c *kingpin.CmdClause) {
 	c.Flag("sort", "Order: fields separated by commas, - before one reverses it.").PlaceHolder("FIELD,...").StringVar(&f.sort)
 	c.Flag("reverse", "Reverse the order, that of --sort or the usual one.").Short('r').BoolVar(&f.reverse)
-	c.Flag("limit", "How many at most; 0 for all.").Short('n').Default(fmt.Sprint(defaultLimit)).PlaceHolder("N").IntVar(&f.limit)
+	c.Flag("limit", "How many at most; 0 for all.").Short('n').Default(fmt.Sprint(f.usualLimit())).PlaceHolder("N").IntVar(&f.limit)
 	c.Flag("offset", "Skip this many.").PlaceHolder("N").IntVar(&f.offset)
 }
 

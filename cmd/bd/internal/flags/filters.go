@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kingpin/v2"
+
 	"gastown/planes/ledger"
 	"gastown/town"
 )
@@ -32,8 +34,18 @@ type Filters struct {
 	spec                                   string
 	metadata, metadataKeys                 []string
 	limit, offset                          int
+	standard                               int // the limit of this list without --limit, plus one
+	withDeferred                           bool
 	details                                ledger.Details
 	spans                                  [len(spanFlags)]string
+}
+
+// Limited sets how many beads the list shows without --limit; 0 means all.
+func (f *Filters) Limited(n int) { f.standard = n + 1 }
+
+// DefineReady describes the flags that only bd ready has.
+func (f *Filters) DefineReady(c *kingpin.CmdClause) {
+	c.Flag("include-deferred", "Deferred beads and their children, too.").BoolVar(&f.withDeferred)
 }
 
 // ChildrenOf selects the children of a bead.
@@ -68,8 +80,12 @@ func (f *Filters) Build(now time.Time, unclosed bool) (ledger.Filter, error) {
 		span.To, to = Date{spanFlags[2*i+1], f.spans[2*i+1]}.At(now)
 		errs = append(errs, from, to)
 	}
+	out.IncludeDeferred = f.withDeferred
 	if f.reverse && f.sort == "" {
 		f.sort = usualOrder
+	}
+	if f.policy(&out) {
+		f.sort = ""
 	}
 	if f.sort != "" {
 		sort, err := ledger.ParseOrder(f.sort)
@@ -88,6 +104,20 @@ func (f *Filters) Build(now time.Time, unclosed bool) (ledger.Filter, error) {
 		out.Not = []town.Status{town.StatusClosed}
 	}
 	return out, errors.Join(errs...)
+}
+
+// policy reads the orders of ready work: hybrid, and oldest for the longest waiting
+// first. It reports whether --sort is one of them.
+func (f *Filters) policy(out *ledger.Filter) bool {
+	switch f.sort {
+	case "hybrid":
+		out.Hybrid = true
+	case "oldest":
+		out.Sort = []ledger.Order{{Field: "created_at", Desc: f.reverse}}
+	default:
+		return false
+	}
+	return true
 }
 
 // buildStatuses reads the statuses. The word all selects every status. The flag

@@ -41,6 +41,8 @@ func Fail(op string, err error) error {
 		next = "bd dep tree ID shows what a bead waits for"
 	case errors.Is(err, ledger.ErrRevision):
 		next = "bd history ID --versions lists the commits that changed a bead"
+	case errors.Is(err, ledger.ErrHeld):
+		next = "close those first, or close it anyway with --force"
 	case errors.Is(err, ledger.ErrTaken):
 		next = "bd ready shows what is free"
 	case errors.As(err, &field):

@@ -1,0 +1,92 @@
+package change
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/bd/internal/flags"
+	"gastown/cmd/bd/internal/session"
+	"gastown/cmd/bd/internal/view"
+	"gastown/cmd/internal/shell"
+	"gastown/planes/ledger"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// deferOptions are those of bd defer and bd undefer.
+type deferOptions struct {
+	call  *shell.Call
+	ids   []string
+	until flags.Date
+}
+
+// Defer is bd defer.
+func Defer() shell.Command {
+	return shell.Command{
+		Name: "defer", Help: "Put beads aside: they and their children are not ready, until a date or bd undefer.",
+		Examples: []string{"bd defer gt-a3f8x", `bd defer gt-a3f8x gt-b7151 --until "next monday"`},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &deferOptions{call: call, until: flags.Date{Name: "until"}}
+			c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
+			c.Flag("until", "Ready again then: tomorrow, +2d, next monday, 2026-01-31.").PlaceHolder("DATE").StringVar(&o.until.Text)
+			return o.put
+		},
+	}
+}
+
+// Undefer is bd undefer.
+func Undefer() shell.Command {
+	return shell.Command{
+		Name: "undefer", Help: "Take up deferred beads again: they are open, without a date. Others lose only their date.",
+		Examples: []string{"bd undefer gt-a3f8x", "bd undefer gt-a3f8x gt-b7151 --json"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &deferOptions{call: call}
+			c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
+			return func(ctx context.Context) error {
+				return o.change(ctx, "undefer", "took up", ledger.Patch{DeferUntil: &time.Time{}})
+			}
+		},
+	}
+}
+
+func (o *deferOptions) put(ctx context.Context) error {
+	status := town.StatusDeferred
+	p := ledger.Patch{Status: &status}
+	now := o.call.Now()
+	until, err := o.until.Optional(now)
+	if err != nil {
+		return session.Fail("defer "+session.Names(o.ids), err)
+	}
+	if p.DeferUntil = until; until != nil && !until.After(now) {
+		p.Status = nil // a date that is over defers nothing
+		fmt.Fprintf(o.call.Stderr, "bd: %s is in the past: bd ready shows the bead at once\n", view.Time(*until))
+	}
+	return o.change(ctx, "defer", "deferred", p)
+}
+
+// change applies a patch to all beads. A closed bead is not deferred.
+func (o *deferOptions) change(ctx context.Context, verb, done string, p ledger.Patch) error {
+	p.UnlessClosed = true
+	var list []town.Bead
+	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
+		patches := make([]ledger.Patch, len(o.ids))
+		for i, id := range o.ids {
+			patches[i] = p
+			patches[i].ID = id
+		}
+		return l.FullPatches(ctx, patches, func(patches []ledger.Patch) (err error) {
+			list, err = l.Update(ctx, patches)
+			touchLast(l, list)
+			return err
+		})
+	})
+	if err != nil {
+		return session.Fail(verb+" "+session.Names(o.ids), err)
+	}
+	return view.Beads(o.call, done, list)
+}

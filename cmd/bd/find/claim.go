@@ -1,0 +1,150 @@
+package find
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gastown/cmd/bd/internal/session"
+	"gastown/cmd/bd/internal/view"
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+	"gastown/town"
+)
+
+// readyLimit is how many beads bd ready shows without --limit.
+const readyLimit = 100
+
+// readyOptions are those of bd ready.
+type readyOptions struct {
+	listOptions
+	claim, explain, gated bool
+}
+
+// explained is what bd ready --explain prints.
+type explained struct {
+	Ready   []explainedBead  `json:"ready"`
+	Blocked []ledger.Waiting `json:"blocked"`
+}
+
+// explainedBead is a ready bead with what it no longer waits for.
+type explainedBead struct {
+	ledger.Detail
+	Reason string `json:"reason"`
+}
+
+func (o *readyOptions) act(ctx context.Context) error {
+	switch {
+	case o.claim:
+		return session.Fail("claim ready work", o.take(ctx))
+	case o.explain || o.gated:
+		return session.Fail("list what is ready", o.reasons(ctx))
+	}
+	return o.run(ctx)
+}
+
+// take claims the first ready bead.
+func (o *readyOptions) take(ctx context.Context) error {
+	f, err := o.filters.Build(o.call.Now(), false)
+	if err != nil {
+		return err
+	}
+	var claimed []town.Bead
+	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
+		f, err := session.FullFilter(ctx, l, f)
+		if err != nil {
+			return err
+		}
+		b, ok, err := l.ClaimReady(ctx, f)
+		if ok {
+			claimed = append(claimed, b)
+			l.Touch(b.ID)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if len(claimed) == 0 && !o.call.JSON {
+		o.call.Hint("Nothing is ready that nobody has: bd blocked tells what waits.")
+	}
+	return view.Beads(o.call, "claimed", claimed)
+}
+
+// reasons lists ready beads with what they waited for.
+func (o *readyOptions) reasons(ctx context.Context) error {
+	f, err := o.filters.Build(o.call.Now(), false)
+	if err != nil {
+		return err
+	}
+	out := explained{Ready: []explainedBead{}, Blocked: []ledger.Waiting{}}
+	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
+		f, err := session.FullFilter(ctx, l, f)
+		if err != nil {
+			return err
+		}
+		var items []ledger.Item
+		if err := l.Ready(ctx, f, ledger.Collect(&items)); err != nil {
+			return err
+		}
+		ids := make([]string, len(items))
+		for i, item := range items {
+			ids[i] = item.ID
+		}
+		details, err := l.Get(ctx, ids, nil)
+		if err != nil {
+			return err
+		}
+		for _, d := range details {
+			if reason, gated := waitedFor(d); gated || !o.gated {
+				out.Ready = append(out.Ready, explainedBead{d, reason})
+			}
+		}
+		if !o.gated {
+			waiting, err := l.Blocked(ctx, ledger.Filter{})
+			out.Blocked = append(out.Blocked, waiting...)
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if o.gated && !o.explain {
+		return o.call.Show(out.Ready, out.say)
+	}
+	return o.call.Show(out, out.say)
+}
+
+// waitedFor tells what a ready bead waited for, and whether a gate was among it.
+func waitedFor(d ledger.Detail) (reason string, gated bool) {
+	var over []string
+	holding := []town.DepType{town.DepBlocks, town.DepConditional, town.DepWaitsFor}
+	for _, l := range d.Dependencies {
+		if slices.Contains(holding, l.Type) {
+			over = append(over, l.ID)
+			gated = gated || l.Bead.Type == "gate"
+		}
+	}
+	if len(over) == 0 {
+		return "it waits for nothing", false
+	}
+	return "it waited for " + strings.Join(over, ", "), gated
+}
+
+func (e explained) say(p *term.Printer) {
+	for _, d := range e.Ready {
+		view.Bead(p, "", d.Bead, "")
+		p.Styled(term.Dim, "%s", p.Fit("    "+d.Reason))
+	}
+	for _, w := range e.Blocked {
+		view.Bead(p, "", w.Bead, "")
+		why := "waits with its parent"
+		if len(w.BlockedBy) > 0 {
+			why = "waits for " + strings.Join(w.BlockedBy, ", ")
+		}
+		p.Styled(term.Dim, "%s", p.Fit("    "+why))
+	}
+	p.Styled(term.Dim, "%s", fmt.Sprintf("%d ready, %d waiting", len(e.Ready), len(e.Blocked)))
+}
