@@ -51,8 +51,6 @@ type Patch struct {
 	// ErrTaken when somebody else has it.
 	Claim bool `json:"claim"`
 
-	// Undefer opens a bead that is deferred.
-	Undefer bool `json:"-"`
 	// Session is the session of an agent, which a bead that is closed keeps for other
 	// programs.
 	Session string `json:"-"`
@@ -141,9 +139,6 @@ func (p Patch) move(b *town.Bead, r *rows) error {
 		return nil
 	}
 	set(&b.Status, p.Status)
-	if p.Undefer && b.Status == town.StatusDeferred {
-		b.Status = town.StatusOpen
-	}
 	if p.Session != "" && b.Status == town.StatusClosed {
 		text, _ := json.Marshal(p.Session) // a text
 		b.Extra = put(b.Extra, closedBySession, text)

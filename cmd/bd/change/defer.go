@@ -2,7 +2,6 @@ package change
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -64,7 +63,7 @@ func (o *deferOptions) put(ctx context.Context) error {
 	}
 	if p.DeferUntil = until; until != nil && !until.After(now) {
 		p.Status = nil // a date that is over defers nothing
-		fmt.Fprintf(o.call.Stderr, "bd: %s is in the past: bd ready shows the bead at once\n", view.Time(*until))
+		warnPast(o.call, "--until "+o.until.Text)
 	}
 	return o.change(ctx, "defer", "deferred", p)
 }
@@ -89,4 +88,9 @@ func (o *deferOptions) change(ctx context.Context, verb, done string, p ledger.P
 		return session.Fail(verb+" "+session.Names(o.ids), err)
 	}
 	return view.Beads(o.call, done, list)
+}
+
+// warnPast says that the date of a flag, until which a bead is to be deferred, is over.
+func warnPast(call *shell.Call, flag string) {
+	call.Hint("warning: %s is in the past, so the bead is ready at once", flag)
 }

@@ -156,7 +156,7 @@ func (o *createOptions) dates(n *ledger.NewBead) (err error) {
 	}
 	switch {
 	case !n.DeferUntil.After(now):
-		o.call.Hint("warning: --defer %s is in the past, so the bead is ready at once", o.start.Text)
+		warnPast(o.call, "--defer "+o.start.Text)
 	case n.Status == "":
 		n.Status = town.StatusDeferred
 	}

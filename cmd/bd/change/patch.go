@@ -82,8 +82,7 @@ func (o *updateOptions) patch() (p ledger.Patch, any bool, err error) {
 	return p, !reflect.DeepEqual(p, ledger.Patch{Session: o.session}), errors.Join(errs...)
 }
 
-// dates reads the flags that hold dates. A bead that is put aside until some time to
-// come is deferred, and one that no longer is put aside is open.
+// dates reads the flags that hold dates.
 func (o *updateOptions) dates(p *ledger.Patch) error {
 	now := o.call.Now()
 	date := func(name string) func(string) (time.Time, error) {
@@ -92,18 +91,10 @@ func (o *updateOptions) dates(p *ledger.Patch) error {
 	var errs []error
 	p.DueAt = flags.Parsed(o.due, date("due"), &errs)
 	p.DeferUntil = flags.Parsed(o.start, date("defer"), &errs)
-	if err := errors.Join(errs...); err != nil || p.DeferUntil == nil || p.Status != nil {
-		return err
+	if p.DeferUntil != nil && !p.DeferUntil.IsZero() && !p.DeferUntil.After(now) {
+		warnPast(o.call, "--defer "+o.start.Value)
 	}
-	switch deferred := town.StatusDeferred; {
-	case p.DeferUntil.IsZero():
-		p.Undefer = true
-	case p.DeferUntil.After(now):
-		p.Status = &deferred
-	default:
-		o.call.Hint("warning: --defer %s is in the past, so the bead is ready at once", o.start.Value)
-	}
-	return nil
+	return errors.Join(errs...)
 }
 
 // values reads the flags that hold metadata.
