@@ -97,6 +97,7 @@ func TestManPages(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s --help lists no commands", program)
 		}
+		commands, _, _ = strings.Cut(commands, "\nThese words of the public bd") // they are no commands
 		for line := range strings.Lines(commands) {
 			command := strings.TrimSpace(line)
 			if strings.HasPrefix(line, "   ") || command == "" || strings.HasPrefix(command, "help ") {

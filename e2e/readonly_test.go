@@ -147,6 +147,7 @@ func TestReadOnlyMount(t *testing.T) {
 func TestOtherUserReads(t *testing.T) {
 	place := scratch(t)
 	owner := sandbox{tmp: scratch(t)}.town(t, place)
+	owner.must(t, "gt", "config", "deacon.http_address", "localhost:0")
 	readable := func() {
 		t.Helper()
 		if out, err := exec.CommandContext(t.Context(), "chmod", "-R", "a+rX", place).CombinedOutput(); err != nil {

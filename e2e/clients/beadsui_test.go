@@ -128,6 +128,7 @@ func start(t *testing.T) *page {
 	}
 	p.run("gt", "install", p.dir)
 	p.fillTown()
+	p.run("gt", "config", "deacon.http_address", "localhost:0")
 	p.run("gt", "deacon", "start")
 	t.Cleanup(func() {
 		cmd := exec.Command(filepath.Join(bin, "gt"), "deacon", "stop")

@@ -87,7 +87,7 @@ func shares(f ledger.Filter) (exchange.Filter, error) {
 func normal(f ledger.Filter) ledger.Filter {
 	v := reflect.ValueOf(&f).Elem()
 	for i := range v.NumField() {
-		if field := v.Field(i); field.Kind() == reflect.Slice && field.Len() == 0 {
+		if field := v.Field(i); field.CanSet() && field.Kind() == reflect.Slice && field.Len() == 0 {
 			field.SetZero()
 		}
 	}
