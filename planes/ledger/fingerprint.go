@@ -3,12 +3,13 @@ package ledger
 import (
 	"context"
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"gastown/planes/doltdb"
 )
@@ -33,7 +34,8 @@ const generationBytes = 16
 // generation file after its commit is visible and before it reports success. What
 // was read in the gap then belongs to a state that never returns.
 //
-// A writer that is killed in the gap leaves no such bytes. So nothing is cached
+// A writer that is killed in the gap leaves no such bytes, nor does one whose disk is
+// full and whose files' times cannot be set. So nothing is cached
 // that was read while the database's files are both newer than the generation file and
 // younger than settleTime: after that, what the killed writer wrote is visible
 // or lost.
@@ -64,17 +66,19 @@ func (f *fingerprint) close() error {
 	return f.generation.Close()
 }
 
-// renew marks a change as complete.
-func (f *fingerprint) renew() error {
+// renew marks a change as complete. It never fails, because the change is made: a
+// caller who gets an error makes it again. Where the bytes cannot be written, for
+// instance on a full disk, the file's time is the mark, since that needs no room.
+func (f *fingerprint) renew() {
 	if f.generation == nil {
-		return nil
+		return
 	}
 	var mark [generationBytes]byte
 	_, _ = rand.Read(mark[:]) // never fails
 	if _, err := f.generation.WriteAt(mark[:], 0); err != nil {
-		return fmt.Errorf("write the ledger's generation file: %w", err)
+		now := unix.NsecToTimeval(time.Now().UnixNano())
+		_ = unix.Futimes(int(f.generation.Fd()), []unix.Timeval{now, now})
 	}
-	return nil
 }
 
 // state differs after every write that has returned. What is read after the state
@@ -110,5 +114,6 @@ func (f *fingerprint) ofFiles() (state string, settled bool, err error) {
 	if err != nil {
 		return "", false, err
 	}
-	return hex.EncodeToString(mark[:n]) + state, !written.After(info.ModTime()) || time.Since(written) >= settleTime, nil
+	state = fmt.Sprintf("%x %d %s", mark[:n], info.ModTime().UnixNano(), state)
+	return state, !written.After(info.ModTime()) || time.Since(written) >= settleTime, nil
 }

@@ -166,7 +166,7 @@ func (s *Store) alter(fn func() (changed bool, err error)) error {
 	defer release()
 	changed, err := fn()
 	if changed {
-		err = errors.Join(err, s.fingerprint.renew())
+		s.fingerprint.renew()
 		s.marker.touch(s.now())
 	}
 	return err
