@@ -40,11 +40,11 @@ func (p *place) send(t *testing.T, args ...string) (code int, text string) {
 	}
 	defer c.Close()
 	r := invocation.Request{Program: "bd", Engine: engine, Dir: p.layout.Root, Args: args}
-	answer, err := c.Send(r, [invocation.Streams]int{int(null.Fd()), int(in.Fd()), int(in.Fd())}, patience)
+	answer, err := c.Send(r, patience)
 	if err != nil || answer.Declined {
 		t.Fatalf("%+v, %v", answer, err)
 	}
-	if err := c.Go(); err != nil {
+	if err := c.Go([invocation.Streams]int{int(null.Fd()), int(in.Fd()), int(in.Fd())}); err != nil {
 		t.Fatal(err)
 	}
 	ended, err := c.Wait()

@@ -26,8 +26,9 @@ const (
 // Call is one invocation, as the code of a command gets it.
 type Call struct {
 	invocation.Request
-	// Stdin, Stdout and Stderr are the caller's. They offer Fd, for questions
-	// about a terminal; nobody may close that descriptor or change its modes.
+	// Stdin, Stdout and Stderr are the caller's; before Command.Run they cannot be
+	// used. They offer Fd, for questions about a terminal; nobody may close that
+	// descriptor or change its modes.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	// User is the caller's user on this machine, as the kernel says.

@@ -37,7 +37,7 @@ func TestCommandsDoNotSeeEachOther(t *testing.T) {
 				t.Errorf("declined: %s", a.Reason)
 				return
 			}
-			if err := f.Go(); err != nil {
+			if err := f.begin(); err != nil {
 				t.Error(err)
 				return
 			}
@@ -172,10 +172,10 @@ func TestInterruptedReadTakesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	if _, err := c.Send(invocation.Request{Args: []string{"ask"}, Engine: engine}, [3]int{int(in.Fd()), int(out.Fd()), int(out.Fd())}, patience); err != nil {
+	if _, err := c.Send(invocation.Request{Args: []string{"ask"}, Engine: engine}, patience); err != nil {
 		t.Fatal(err)
 	}
-	if err := c.Go(); err != nil {
+	if err := c.Go([invocation.Streams]int{int(in.Fd()), int(out.Fd()), int(out.Fd())}); err != nil {
 		t.Fatal(err)
 	}
 	begun.await(t, "the question")
@@ -352,7 +352,13 @@ func TestCommandThatDoesNotEnd(t *testing.T) {
 // Where memory runs out, the command that began last is cancelled. One that
 // printed nothing and may be repeated then runs alone.
 func TestMemory(t *testing.T) {
-	var used atomic.Uint64
+	var over atomic.Int32 // how many more times too much is held: one look asks twice
+	used := func() uint64 {
+		if over.Add(-1) >= 0 {
+			return 101
+		}
+		return 0
+	}
 	begun := make(chan struct{}, 2)
 	wait := func(ctx context.Context, c Call) int {
 		if len(c.Args) > 1 {
@@ -369,7 +375,7 @@ func TestMemory(t *testing.T) {
 		begun <- struct{}{}
 		<-ctx.Done()
 		return 0
-	}}, Options{Memory: 100, used: used.Load})
+	}}, Options{Memory: 100, used: used})
 	calm := b.start("calm")
 	<-begun
 	for _, c := range []struct {
@@ -378,9 +384,8 @@ func TestMemory(t *testing.T) {
 	}{{[]string{"wait"}, true}, {[]string{"wait", "printed"}, false}} {
 		f := b.start(c.args...)
 		<-begun
-		used.Store(101)
+		over.Store(2)
 		e := f.wait()
-		used.Store(0)
 		if e.Alone != c.alone || e.Code != 4 {
 			t.Errorf("%v: %+v", c.args, e)
 		}

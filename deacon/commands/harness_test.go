@@ -76,6 +76,7 @@ type front struct {
 	b              *bench
 	stdin          *os.File
 	stdout, stderr *os.File
+	theirs         [invocation.Streams]*os.File // until Go
 }
 
 // front connects and gets the answer.
@@ -86,22 +87,31 @@ func (b *bench) front(r invocation.Request) (*front, invocation.Answer) {
 		b.t.Fatal(err)
 	}
 	f := &front{Client: c, b: b}
-	var theirs [3]*os.File
-	theirs[0], f.stdin = b.pipe()
-	f.stdout, theirs[1] = b.pipe()
-	f.stderr, theirs[2] = b.pipe()
+	f.theirs[0], f.stdin = b.pipe()
+	f.stdout, f.theirs[1] = b.pipe()
+	f.stderr, f.theirs[2] = b.pipe()
 	if r.Engine == (invocation.Identity{}) {
 		r.Engine = engine
 	}
-	a, err := c.Send(r, [3]int{int(theirs[0].Fd()), int(theirs[1].Fd()), int(theirs[2].Fd())}, patience)
+	a, err := c.Send(r, patience)
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	for _, p := range theirs {
-		_ = p.Close()
-	}
-	b.t.Cleanup(func() { _ = c.Close(); _ = f.stdin.Close(); _ = f.stdout.Close(); _ = f.stderr.Close() })
+	b.t.Cleanup(func() {
+		_ = c.Close()
+		closeAll(append(f.theirs[:], f.stdin, f.stdout, f.stderr))
+	})
 	return f, a
+}
+
+// begin says Go.
+func (f *front) begin() error {
+	defer closeAll(f.theirs[:])
+	var fds [invocation.Streams]int
+	for i, p := range f.theirs {
+		fds[i] = int(p.Fd())
+	}
+	return f.Go(fds)
 }
 
 func (b *bench) pipe() (r, w *os.File) {
@@ -120,7 +130,7 @@ func (b *bench) start(args ...string) *front {
 	if a.Declined {
 		b.t.Fatalf("declined: %s", a.Reason)
 	}
-	if err := f.Go(); err != nil {
+	if err := f.begin(); err != nil {
 		b.t.Fatal(err)
 	}
 	return f

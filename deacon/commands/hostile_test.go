@@ -3,6 +3,8 @@ package commands
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"io"
 	"net"
 	"os"
 	"testing"
@@ -26,17 +28,21 @@ func TestHostilePeers(t *testing.T) {
 	cut := append([]byte{}, good...)
 	binary.BigEndian.PutUint32(cut[4:], uint32(len(good)-invocation.HeaderSize-1))
 	before := descriptorsOpen(t)
+	ready := string(invocation.Answer{}.Encode())
 	for name, c := range map[string]struct {
-		data []byte
-		fds  int
+		request, start []byte // each with so many descriptors
+		early, fds     int
+		answer         string
 	}{
-		"nothing":          {nil, 0},
-		"no descriptors":   {good, 0},
-		"two":              {good, 2},
-		"eight":            {good, 8},
-		"another protocol": {[]byte("GET / HTTP/1.1\r\n\r\n"), 3},
-		"too long":         {long, 3},
-		"cut short":        {cut, 3},
+		"nothing":          {},
+		"no descriptors":   {request: good, start: []byte("G"), answer: ready},
+		"two":              {request: good, start: []byte("G"), fds: 2, answer: ready},
+		"eight":            {request: good, start: []byte("G"), fds: 8, answer: ready},
+		"too early":        {request: good, early: 3, start: []byte("G"), answer: ready},
+		"no Go":            {request: good, start: []byte("I"), fds: 3, answer: ready},
+		"another protocol": {request: []byte("GET / HTTP/1.1\r\n\r\n"), early: 3},
+		"too long":         {request: long, early: 3},
+		"cut short":        {request: cut, early: 3},
 	} {
 		t.Run(name, func(t *testing.T) {
 			conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: b.socket})
@@ -44,20 +50,16 @@ func TestHostilePeers(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer conn.Close()
-			var rights []byte
-			if c.fds > 0 {
-				fds := make([]int, c.fds)
-				rights = unix.UnixRights(fds...) // standard input, so often
-			}
-			if len(c.data) > 0 {
-				if _, _, err := conn.WriteMsgUnix(c.data, rights, nil); err != nil {
-					t.Fatal(err)
-				}
-			}
-			if err := conn.CloseWrite(); err != nil {
+			if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
 				t.Fatal(err)
 			}
-			if err := conn.SetReadDeadline(time.Now().Add(patience)); err != nil {
+			sendWith(t, conn, c.request, c.early)
+			answer := make([]byte, len(c.answer))
+			if _, err := io.ReadFull(conn, answer); err != nil || string(answer) != c.answer {
+				t.Fatalf("the answer is %q, %v", answer, err)
+			}
+			sendWith(t, conn, c.start, c.fds)
+			if err := conn.CloseWrite(); err != nil {
 				t.Fatal(err)
 			}
 			if n, err := conn.Read(make([]byte, 1)); n > 0 || err == nil || os.IsTimeout(err) {
@@ -74,6 +76,65 @@ func TestHostilePeers(t *testing.T) {
 			t.Fatalf("%d descriptors are open, %d were", descriptorsOpen(t), before)
 		}
 		time.Sleep(time.Millisecond) //nolint:sleep // polls a condition with a deadline
+	}
+}
+
+// sendWith sends data, and standard input so often.
+func sendWith(t *testing.T, conn *net.UnixConn, data []byte, fds int) {
+	t.Helper()
+	if len(data) == 0 {
+		return
+	}
+	var rights []byte
+	if fds > 0 {
+		rights = unix.UnixRights(make([]int, fds)...)
+	}
+	if _, _, err := conn.WriteMsgUnix(data, rights, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A front of the former version sent the descriptors with its request. It is told to
+// run its command itself.
+func TestAnOlderFront(t *testing.T) {
+	b := newBench(t, verbs{}, Options{Refused: func(why string) { t.Errorf("refused: %s", why) }})
+	request, err := invocation.Request{Args: []string{"x"}, Engine: engine}.Encode()
+	if err != nil {
+		t.Fatal(err)
+	}
+	request[3] = 1
+	conn, err := net.DialUnix("unix", nil, &net.UnixAddr{Name: b.socket})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	sendWith(t, conn, request, invocation.Streams)
+	answer, err := io.ReadAll(conn)
+	if err != nil && !errors.Is(err, unix.ECONNRESET) || len(answer) == 0 || answer[0] != 'D' {
+		t.Errorf("the answer is %q, %v", answer, err)
+	}
+}
+
+// A Deacon that can have no more descriptors has the front run the command itself.
+func TestNoRoomForDescriptors(t *testing.T) {
+	b := newBench(t, verbs{"x": func(context.Context, Call) int { t.Error("it ran"); return 0 }}, Options{})
+	f, a := b.front(invocation.Request{Args: []string{"x"}})
+	if a.Declined {
+		t.Fatal(a.Reason)
+	}
+	var was unix.Rlimit
+	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &was); err != nil {
+		t.Fatal(err)
+	}
+	none := was
+	none.Cur = 1
+	if err := unix.Setrlimit(unix.RLIMIT_NOFILE, &none); err != nil {
+		t.Fatal(err)
+	}
+	err := f.begin()
+	ended, waitErr := f.Wait()
+	if err := errors.Join(unix.Setrlimit(unix.RLIMIT_NOFILE, &was), err, waitErr); err != nil || !ended.Alone {
+		t.Errorf("%+v, %v", ended, err)
 	}
 }
 

@@ -125,6 +125,10 @@ func (s *Server) accept() {
 // serve handles one connection: one command.
 func (s *Server) serve(c *net.UnixConn, seat *socket.Seat) {
 	r, err := receive(c, receiveTime)
+	if errors.Is(err, invocation.ErrOlder) {
+		_ = reply(c, invocation.Answer{Declined: true, Reason: "the front is of another build"})
+		return
+	}
 	if err != nil {
 		if s.life.Err() == nil && !seat.Lost() {
 			s.opts.Refused(RefusedMalformed)
@@ -137,7 +141,7 @@ func (s *Server) serve(c *net.UnixConn, seat *socket.Seat) {
 	}
 	w, err := s.newWork(c, r)
 	if err != nil {
-		_ = reply(c, invocation.Answer{Declined: true, Reason: "the Deacon has no descriptors left"})
+		_ = reply(c, invocation.Answer{Declined: true, Reason: errDescriptors.Error()})
 		return
 	}
 	defer w.close()
@@ -145,10 +149,18 @@ func (s *Server) serve(c *net.UnixConn, seat *socket.Seat) {
 		_ = reply(c, invocation.Answer{Declined: true, Reason: why})
 		return
 	}
-	if reply(c, invocation.Answer{Writes: w.command.Writes}) != nil || await(c, receiveTime) != nil {
-		return // the front has gone, or runs the command itself
+	if reply(c, invocation.Answer{Writes: w.command.Writes}) != nil {
+		return
 	}
-	w.run()
+	switch err := r.begin(c, receiveTime); {
+	case err == nil:
+		w.use(r)
+		w.run()
+	case errors.Is(err, errDescriptors):
+		_ = conclude(c, invocation.Ended{Alone: true})
+	case errors.Is(err, invocation.ErrProtocol):
+		s.opts.Refused(RefusedMalformed)
+	} // else the front has gone, or runs the command itself
 }
 
 // declines prepares the command and says why its front must run it itself; ""

@@ -36,6 +36,12 @@ type stream struct {
 	wrote  atomic.Bool
 }
 
+// noStream is the descriptor of a stream that was not opened.
+const noStream = -1
+
+// open gives the stream its file.
+func (s *stream) open(f *os.File) { s.file, s.fd = f, int(f.Fd()) }
+
 // Fd is the descriptor, for questions about a terminal. It implements the
 // interface package term asks for.
 func (s *stream) Fd() uintptr { return uintptr(s.fd) }

@@ -12,8 +12,8 @@ import (
 	"gastown/deacon/invocation"
 )
 
-// received is a request at the Deacon's end, with the caller's streams. Whoever
-// has one closes it.
+// received is a request at the Deacon's end, and after begin with the caller's
+// streams. Whoever has one closes it.
 type received struct {
 	invocation.Request
 	Stdin, Stdout, Stderr *os.File
@@ -33,43 +33,19 @@ func (r *received) close() {
 const firstRead = 4 << 10
 
 // receive reads a request. It fails when the peer has not sent all of it within
-// the given time. Descriptors that do not belong to a sound request are closed.
+// the given time.
 func receive(c *net.UnixConn, within time.Duration) (_ *received, err error) {
 	if err := c.SetDeadline(time.Now().Add(within)); err != nil {
 		return nil, err
 	}
 	out := &received{}
-	defer func() {
-		if err != nil {
-			out.close()
-		}
-	}()
-	// The first read brings the descriptors, whatever of the data comes with it.
+	// Descriptors that come with it are dropped by the kernel, since nobody asks for them.
 	first := make([]byte, firstRead)
-	control := make([]byte, unix.CmsgSpace(invocation.Streams*4))
-	n, nc, flags, _, err := c.ReadMsgUnix(first, control)
-	files, rightsErr := descriptors(control[:nc])
-	if len(files) == invocation.Streams {
-		out.Stdin, out.Stdout, out.Stderr = files[0], files[1], files[2]
-	}
-	if err != nil || rightsErr != nil || len(files) != invocation.Streams || flags&unix.MSG_CTRUNC != 0 {
-		if len(files) != invocation.Streams {
-			closeAll(files)
-		}
-		if err == nil {
-			err = errors.Join(invocation.ErrProtocol, rightsErr)
-		}
+	n, err := io.ReadAtLeast(c, first, invocation.HeaderSize)
+	if err != nil {
 		return nil, err
 	}
 	have := first[:n]
-	for len(have) < invocation.HeaderSize {
-		more := make([]byte, invocation.HeaderSize-len(have))
-		n, err := c.Read(more)
-		if err != nil {
-			return nil, err
-		}
-		have = append(have, more[:n]...)
-	}
 	size, err := invocation.BodySize(have)
 	if err != nil {
 		return nil, err
@@ -125,19 +101,34 @@ func send(c *net.UnixConn, data []byte) error {
 	return err
 }
 
-// await reads the front's Go. It fails when the front goes away first, which
-// means that the command must not run, or does not decide within the given time.
-func await(c *net.UnixConn, within time.Duration) error {
+// errDescriptors reports that this process can have no more descriptors, so that it
+// did not get those of the streams.
+var errDescriptors = errors.New("the Deacon has no descriptors left")
+
+// begin reads the front's Go and the streams that come with it. It fails when the
+// front goes away first, which means that the command must not run, or does not
+// decide within the given time.
+func (r *received) begin(c *net.UnixConn, within time.Duration) error {
 	if err := c.SetReadDeadline(time.Now().Add(within)); err != nil {
 		return err
 	}
 	var m [1]byte
-	if _, err := c.Read(m[:]); err != nil {
+	control := make([]byte, unix.CmsgSpace(invocation.Streams*4))
+	n, nc, flags, _, err := c.ReadMsgUnix(m[:], control)
+	files, rightsErr := descriptors(control[:nc])
+	switch {
+	case err == nil && n == 0:
+		err = io.EOF
+	case err == nil && len(files) < invocation.Streams && flags&unix.MSG_CTRUNC != 0:
+		err = errDescriptors
+	case err == nil && (rightsErr != nil || len(files) != invocation.Streams || m[0] != invocation.KindGo):
+		err = errors.Join(invocation.ErrProtocol, rightsErr)
+	}
+	if err != nil {
+		closeAll(files)
 		return err
 	}
-	if m[0] != invocation.KindGo {
-		return invocation.ErrProtocol
-	}
+	r.Stdin, r.Stdout, r.Stderr = files[0], files[1], files[2]
 	return c.SetReadDeadline(time.Time{})
 }
 

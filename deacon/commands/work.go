@@ -28,6 +28,7 @@ type work struct {
 	reads, writes  *hold
 	broken         atomic.Bool
 	alone          atomic.Bool // it did not begin, and its front is to run it
+	stdin          *stream
 	stdout, stderr *stream
 }
 
@@ -61,11 +62,18 @@ func (s *Server) newWork(c *net.UnixConn, r *received) (_ *work, err error) {
 	if err != nil {
 		return nil, err
 	}
-	w.stdout = &stream{file: r.Stdout, fd: int(r.Stdout.Fd()), ended: w.gone, held: w.writes, broken: &w.broken, output: true}
-	w.stderr = &stream{file: r.Stderr, fd: int(r.Stderr.Fd()), ended: w.gone, held: w.writes, broken: &w.broken}
-	stdin := &stream{file: r.Stdin, fd: int(r.Stdin.Fd()), ended: w.cancelled, held: w.reads, broken: &w.broken}
-	w.call = Call{Request: r.Request, Stdin: stdin, Stdout: w.stdout, Stderr: w.stderr, User: user}
+	w.stdout = &stream{fd: noStream, ended: w.gone, held: w.writes, broken: &w.broken, output: true}
+	w.stderr = &stream{fd: noStream, ended: w.gone, held: w.writes, broken: &w.broken}
+	w.stdin = &stream{fd: noStream, ended: w.cancelled, held: w.reads, broken: &w.broken}
+	w.call = Call{Request: r.Request, Stdin: w.stdin, Stdout: w.stdout, Stderr: w.stderr, User: user}
 	return w, nil
+}
+
+// use gives the streams their files, which came with Go.
+func (w *work) use(r *received) {
+	w.stdin.open(r.Stdin)
+	w.stdout.open(r.Stdout)
+	w.stderr.open(r.Stderr)
 }
 
 func (w *work) close() {

@@ -44,10 +44,10 @@ func Dial(socket string) (*Client, error) {
 // Close ends the connection, which cancels a running command.
 func (c *Client) Close() error { return unix.Close(c.fd) }
 
-// Send sends a request with its streams, and waits for the answer for as long as
-// patience allows. It fails with os.ErrDeadlineExceeded when none comes: nothing
-// was run then, and nothing will be without Go. Answer waits longer.
-func (c *Client) Send(r Request, streams [Streams]int, patience time.Duration) (Answer, error) {
+// Send sends a request, and waits for the answer for as long as patience allows. It
+// fails with os.ErrDeadlineExceeded when none comes: nothing was run then, and
+// nothing will be without Go. Answer waits longer.
+func (c *Client) Send(r Request, patience time.Duration) (Answer, error) {
 	data, err := r.Encode()
 	if err != nil {
 		return Answer{}, err
@@ -56,15 +56,7 @@ func (c *Client) Send(r Request, streams [Streams]int, patience time.Duration) (
 	if err := unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &limit); err != nil {
 		return Answer{}, os.NewSyscallError("setsockopt", err)
 	}
-	var n int
-	err = retry(func() (err error) {
-		n, err = unix.SendmsgN(c.fd, data, unix.UnixRights(streams[:]...), nil, unix.MSG_NOSIGNAL)
-		return err
-	})
-	if err == nil {
-		err = c.write(data[n:])
-	}
-	if err != nil {
+	if err := c.write(data, nil); err != nil {
 		return Answer{}, late(err)
 	}
 	return c.Answer(patience)
@@ -80,38 +72,40 @@ func (c *Client) Answer(patience time.Duration) (Answer, error) {
 	return a, late(err)
 }
 
-// Go starts the command. From then on the connection has no deadline.
-func (c *Client) Go() error {
+// Go starts the command with these streams. From then on the connection has no
+// deadline. After an error nothing was sent, so nothing runs.
+func (c *Client) Go(streams [Streams]int) error {
 	var none unix.Timeval
 	if err := unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &none); err != nil {
 		return os.NewSyscallError("setsockopt", err)
 	}
-	return c.write([]byte{KindGo})
+	return c.write([]byte{KindGo}, unix.UnixRights(streams[:]...))
 }
 
 // Interrupt asks the command to stop cleanly. It may be called from another
 // goroutine.
-func (c *Client) Interrupt() error { return c.write([]byte{KindInterrupt}) }
+func (c *Client) Interrupt() error { return c.write([]byte{KindInterrupt}, nil) }
 
 // Use says which of the streams the command may use from now on: KindPause,
 // KindBackground or KindContinue. It may be called from another goroutine.
-func (c *Client) Use(kind byte) error { return c.write([]byte{kind}) }
+func (c *Client) Use(kind byte) error { return c.write([]byte{kind}, nil) }
 
 // Wait returns how the command ended. io.EOF or io.ErrUnexpectedEOF means that the
 // Deacon ended first, so it is unknown how far the command came.
 func (c *Client) Wait() (Ended, error) { return readEnded(reader{c.fd}) }
 
-func (c *Client) write(data []byte) error {
+// write sends all of data. The descriptors in rights go with its first byte.
+func (c *Client) write(data, rights []byte) error {
 	for len(data) > 0 {
 		var n int
 		err := retry(func() (err error) {
-			n, err = unix.SendmsgN(c.fd, data, nil, nil, unix.MSG_NOSIGNAL)
+			n, err = unix.SendmsgN(c.fd, data, rights, nil, unix.MSG_NOSIGNAL)
 			return err
 		})
 		if err != nil {
 			return os.NewSyscallError("send", err)
 		}
-		data = data[n:]
+		data, rights = data[n:], nil
 	}
 	return nil
 }

@@ -19,21 +19,27 @@ const MaxRequest = 8 << 20
 // MaxStrings is the largest number of arguments and variables of a request.
 const MaxStrings = 1 << 17
 
-// magic begins every request; its last byte is the version of the protocol.
-const magic = "GTF\x01"
+// magic begins every request; its last byte is the version of the protocol. older
+// began those of the former version.
+const (
+	magic = "GTF\x02"
+	older = "GTF\x01"
+)
 
 // HeaderSize is the length of a request's header in bytes: magic, and the length
 // of what follows.
 const HeaderSize = len(magic) + 4
 
-// Streams is the number of descriptors that come with a request: standard
-// input, output and error.
+// Streams is the number of descriptors that come with Go: standard input, output
+// and error.
 const Streams = 3
 
 var (
 	// ErrProtocol reports a peer that uses another version of the protocol, or
 	// another protocol.
 	ErrProtocol = errors.New("the other side does not speak this version of the command protocol")
+	// ErrOlder reports a front that uses the former version of the protocol.
+	ErrOlder = fmt.Errorf("%w: the front is of a former version", ErrProtocol)
 	// ErrTooLarge reports arguments and environment above MaxRequest or MaxStrings.
 	ErrTooLarge = errors.New("the arguments and the environment are too large to hand over")
 )
@@ -111,8 +117,11 @@ func (r Request) fixed() []string {
 func number(n uint64) string { return strconv.FormatUint(n, 10) }
 
 // BodySize is the length of the body that a header announces. It fails with
-// ErrProtocol or ErrTooLarge.
+// ErrProtocol, ErrOlder or ErrTooLarge.
 func BodySize(header []byte) (int, error) {
+	if string(header[:len(magic)]) == older {
+		return 0, ErrOlder
+	}
 	if string(header[:len(magic)]) != magic {
 		return 0, ErrProtocol
 	}

@@ -15,6 +15,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"gastown/town/layout"
 	"gastown/town/lockfile"
@@ -81,23 +82,39 @@ func (p *place) hangs() *exec.Cmd {
 	return cmd
 }
 
-// intoFile runs a command whose output goes to a file. A pipe would stay open as long as
-// a Deacon that hangs has not read the request, which passes the descriptor on.
-func (p *place) intoFile(name string, args ...string) (text string, code int) {
+// piped runs a command whose output goes to a pipe, as an agent does. The pipe has to
+// end with the command: a Deacon that hangs must not have it open.
+func (p *place) piped(name string, args ...string) (text string, code int) {
 	p.t.Helper()
-	f, err := os.CreateTemp(p.t.TempDir(), "output")
+	out, in, err := os.Pipe()
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	defer f.Close()
+	defer out.Close()
 	cmd := p.front(name, p.root, args...)
-	cmd.Stdout, cmd.Stderr = f, f
-	code = exitCode(p.t, cmd.Run())
-	out, err := os.ReadFile(f.Name())
+	cmd.Stdout, cmd.Stderr = in, in
+	err = cmd.Start()
+	_ = in.Close()
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	return string(out), code
+	type read struct {
+		text []byte
+		err  error
+	}
+	all := make(chan read, 1)
+	go func() { text, err := io.ReadAll(out); all <- read{text, err} }()
+	code = exitCode(p.t, cmd.Wait())
+	select {
+	case r := <-all:
+		if r.err != nil {
+			p.t.Fatal(r.err)
+		}
+		return string(r.text), code
+	case <-time.After(patience):
+		p.t.Fatalf("%s %v has ended, and its pipe stays open", name, args)
+		return "", code
+	}
 }
 
 // A Deacon that hangs, and is not stopped, is named, with what helps;
@@ -110,8 +127,8 @@ func TestADeaconThatHangs(t *testing.T) {
 	p := found(t, short(t), "town")
 	pid := strconv.Itoa(p.hangs().Process.Pid)
 	for _, args := range [][]string{{"bd", "list"}, {"gt", "deacon", "status"}} {
-		text, code := p.intoFile(args[0], args[1:]...)
-		if code == 0 || !strings.Contains(text, "does not answer") || args[0] == "gt" && !strings.Contains(text, "pid "+pid) ||
+		text, code := p.piped(args[0], args[1:]...)
+		if code == 0 || !strings.Contains(text, "does not answer") || !strings.Contains(text, "pid "+pid) ||
 			!strings.Contains(text, "gt deacon restart") || strings.Contains(text, "context deadline") {
 			t.Errorf("%v: exit code %d\n%s", args, code, text)
 		}
@@ -120,10 +137,10 @@ func TestADeaconThatHangs(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if out, code := p.intoFile("gt", "--json", "deacon", "stop"); code != 0 || !strings.Contains(out, `"how": "SIGKILL"`) || !strings.Contains(out, `"pid": `+pid) || process.Alive(n) {
+	if out, code := p.piped("gt", "--json", "deacon", "stop"); code != 0 || !strings.Contains(out, `"how": "SIGKILL"`) || !strings.Contains(out, `"pid": `+pid) || process.Alive(n) {
 		t.Errorf("stop: %s", out)
 	}
-	if text, code := p.intoFile("bd", "create", "after it"); code != 0 {
+	if text, code := p.piped("bd", "create", "after it"); code != 0 {
 		t.Errorf("create: %s", text)
 	}
 }

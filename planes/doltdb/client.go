@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+	"golang.org/x/sys/unix"
 
 	"gastown/planes/doltdb/internal/callers"
 	"gastown/planes/doltdb/internal/wire"
@@ -118,12 +119,36 @@ func (o Options) silent() error {
 		return town.Fail(op, fmt.Sprintf("kill -CONT %d lets it go on; gt deacon stop ends it", h.PID),
 			"%w: the Deacon (pid %d), which has it open, is stopped", town.ErrBusy, h.PID)
 	}
-	who := "the Deacon"
+	pid := o.listener()
 	if h.State == string(wire.Serving) && h.Runs() {
-		who = fmt.Sprintf("the Deacon (pid %d)", h.PID)
+		pid = h.PID
+	}
+	who := "the Deacon"
+	if pid > 0 {
+		who = fmt.Sprintf("the Deacon (pid %d)", pid)
 	}
 	return town.Fail(op, "gt deacon status tells what is wrong with it; gt deacon restart ends it and starts another",
 		"%w: %s does not answer on %s", town.ErrBusy, who, o.Socket)
+}
+
+// listener is the process that listens on the socket, as the kernel says; 0 when that
+// is unknown, for instance because its queue of connections is full.
+func (o Options) listener() (pid int) {
+	conn, err := net.DialTimeout("unix", o.Socket, silentDial)
+	if err != nil {
+		return 0
+	}
+	defer conn.Close()
+	raw, err := conn.(*net.UnixConn).SyscallConn()
+	if err != nil {
+		return 0
+	}
+	_ = raw.Control(func(fd uintptr) {
+		if peer, err := unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
+			pid = int(peer.Pid)
+		}
+	})
+	return pid
 }
 
 // stopped reports whether the server of the socket is stopped, so that asking it

@@ -91,9 +91,7 @@ func (f *front) hand() (code int, done bool) {
 		return 0, false
 	}
 	if isStopped(filepath.Join(root, deaconLock)) {
-		// The descriptors that are sent would stay open in its queue, so that
-		// whoever reads this command's output would wait for the end of it.
-		f.silent = true
+		f.silent = true // asking it would only take time
 		return 0, false
 	}
 	// Signals are caught before the command can begin, so that none is lost.
@@ -111,7 +109,7 @@ func (f *front) hand() (code int, done bool) {
 	waiting := beginNotice("waiting for the Deacon")
 	answer, err := c.Send(invocation.Request{
 		Program: f.program, Engine: engine, Self: self(), Dir: f.dir, Umask: umask(), Args: f.args, Env: os.Environ(),
-	}, [invocation.Streams]int{0, 1, 2}, glance)
+	}, glance)
 	for waited := glance; errors.Is(err, os.ErrDeadlineExceeded) && !f.silent; waited += glance {
 		if f.silent = waited > patience || isStopped(filepath.Join(root, deaconLock)); !f.silent {
 			answer, err = c.Answer(glance)
@@ -125,9 +123,9 @@ func (f *front) hand() (code int, done bool) {
 	defer signal.Stop(signals)
 	stops := stopSignals()
 	defer signal.Stop(stops)
-	if err := c.Go(); err != nil {
-		// The Deacon runs nothing without it, but whether it arrived is unknown.
-		return f.lost(answer), true
+	if err := c.Go([invocation.Streams]int{0, 1, 2}); err != nil {
+		signal.Stop(signals)
+		return f.again(len(signals) > 0) // the Deacon runs nothing without it
 	}
 	var interrupted atomic.Bool
 	go pass(signals, c, &interrupted)
@@ -139,15 +137,21 @@ func (f *front) hand() (code int, done bool) {
 	case ended.Alone:
 		signal.Stop(signals)
 		signal.Stop(stops)
-		if interrupted.Load() { // it would begin anew as if nobody had
-			return f.fail(exitFailed, errors.New("interrupted before it began; nothing was changed"), "run it again"), true
-		}
-		return 0, false
+		return f.again(interrupted.Load())
 	case ended.BrokenPipe:
 		// Go ends a program whose own write finds nobody at the other end.
 		_, _ = os.Stdout.Write([]byte{'\n'})
 	}
 	return ended.Code, true
+}
+
+// again has the front become the engine, unless somebody interrupted it: it would
+// begin anew as if nobody had.
+func (f *front) again(interrupted bool) (code int, done bool) {
+	if interrupted {
+		return f.fail(exitFailed, errors.New("interrupted before it began; nothing was changed"), "run it again"), true
+	}
+	return 0, false
 }
 
 // pass gives the first signal to the command, which then ends in order, and notes
