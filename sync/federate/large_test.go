@@ -100,6 +100,9 @@ func TestAFileThatIsBeingWrittenIsLeft(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if status, err := tt.Status(t.Context(), nil); err != nil || !slices.Equal(status.Changing, []town.Key{key("roles/open.md")}) || len(status.Invalid) > 0 {
+		t.Errorf("the status is %+v, %v", status, err)
+	}
 	out := tt.commit()
 	if out.Edits != 1 || !slices.Equal(out.Changing, []town.Key{key("roles/open.md")}) || len(out.Invalid) > 0 {
 		t.Errorf("%d recorded, %v left, %v invalid", out.Edits, out.Changing, out.Invalid)

@@ -304,7 +304,7 @@ func (s *session) foretellEdits(ctx context.Context, out *Pushed) error {
 		out.Leaving.addEdit(f, s.opts.Actor, s.opts.ID)
 	}
 	out.Recorded.Edits = len(status.Edited)
-	out.Recorded.Invalid = status.Invalid
+	out.Recorded.Invalid, out.Recorded.Changing = status.Invalid, status.Changing
 	out.Commits = status.Remotes[0].Ahead
 	out.Reviews = len(status.Reviews)
 	out.UpToDate = out.Recorded.Edits == 0 && out.Commits == 0

@@ -48,7 +48,9 @@ type Status struct {
 	Head    string
 	Edited  []FileState
 	Invalid []files.Invalid
-	Rescued []files.Rescue
+	// Changing are documents that another program has open for writing.
+	Changing []town.Key
+	Rescued  []files.Rescue
 	// Dropped is as in FileReport.
 	Dropped []files.Rescue
 	// Files counts documents in files.
@@ -62,7 +64,7 @@ type Status struct {
 
 // Clean reports that there is nothing to record, to fix or to review.
 func (s Status) Clean() bool {
-	return len(s.Edited) == 0 && len(s.Invalid) == 0 && len(s.Reviews) == 0 && len(s.Rescued) == 0
+	return len(s.Edited) == 0 && len(s.Invalid) == 0 && len(s.Changing) == 0 && len(s.Reviews) == 0 && len(s.Rescued) == 0
 }
 
 // Status compares the files with the plane, and the plane with each remote. It
@@ -108,7 +110,8 @@ func (w *workspace) status(ctx context.Context) (out Status, edits []fileEdit, e
 		w.index.Head = out.Head
 		w.saveLearnt()
 	}
-	out.Invalid, out.Files = changes.Invalid, changes.Files
+	out.Invalid, out.Changing = busyApart(changes.Invalid)
+	out.Files = changes.Files
 	out.Rescued, out.Dropped = w.rescued, w.dropped
 	for _, group := range []struct {
 		name string

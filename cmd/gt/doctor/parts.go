@@ -176,6 +176,12 @@ func (d *doctor) files(ctx context.Context) (found []finding, err error) {
 		found = append(found, finding{Severity: warning, What: shell.Message(f.Err), Why: "the file is left alone, and not shared, until it is corrected",
 			Next: "edit " + filepath.Join(d.layout.Files(), f.Path)})
 	}
+	for i, key := range status.Changing {
+		if i == maxShown {
+			break
+		}
+		found = append(found, finding{Severity: note, What: "another program is writing " + key.Path(), Why: "it is recorded once that program has closed it"})
+	}
 	for i, f := range status.Rescued {
 		if i == maxShown {
 			break

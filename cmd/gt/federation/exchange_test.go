@@ -71,6 +71,26 @@ func TestSyncTellsOfAFaultOnce(t *testing.T) {
 	}
 }
 
+// A document that another program has open for writing is not invalid: there is nothing
+// to correct.
+func TestStatusTellsWhatIsBeingWritten(t *testing.T) {
+	w := newTowns(t)
+	w.Must("install", "alpha")
+	w.Write("alpha/federation/templates/open.txt", "half of")
+	f, err := os.OpenFile(filepath.Join(w.Dir, "alpha/federation/templates/open.txt"), os.O_WRONLY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	code, out, said := w.Run("--town", "alpha", "federation", "status")
+	if code != shell.ExitOK || !strings.Contains(out, "Being written by another program") || !strings.Contains(out, "templates/open.txt") || strings.Contains(out, "corrected") {
+		t.Errorf("exit %d: %s%s", code, out, said)
+	}
+	if _, out, _ := w.Run("--town", "alpha", "federation", "status", "--short"); !strings.Contains(out, "! templates/open.txt: being written") {
+		t.Error(out)
+	}
+}
+
 // Agreement with a remote ends when the remote is removed, even if it is added
 // again.
 func TestRemovedRemoteIsConfirmedAgain(t *testing.T) {

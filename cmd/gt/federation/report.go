@@ -87,7 +87,7 @@ func (r fileReport) print(p *term.Printer) {
 		}
 	}
 	if len(r.Changing) > 0 {
-		p.Line("Changed while they were read, so not recorded yet; the next commit takes them:")
+		p.Line("Being written by another program, so not recorded yet; taken once it has closed them:")
 		for _, f := range r.Changing {
 			p.Line("  %s", f.Path)
 		}

@@ -99,7 +99,7 @@ func newStatus(h *target, got federate.Status) status {
 	out := status{
 		Town: h.Config.Town.Name, Store: h.Config.Stores[layout.Federation], Commit: got.Head, Clean: got.Clean(),
 		Files: got.Files, Pending: got.Pending, Edited: []editedFile{}, Reviews: []review{}, Remotes: []remoteStatus{},
-		fileReport: reportFiles(federate.FileReport{Invalid: got.Invalid, Rescued: got.Rescued, Dropped: got.Dropped}),
+		fileReport: reportFiles(federate.FileReport{Invalid: got.Invalid, Changing: got.Changing, Rescued: got.Rescued, Dropped: got.Dropped}),
 	}
 	for _, f := range got.Edited {
 		out.Edited = append(out.Edited, editedFile{f.Key.String(), f.Path(), f.State})
@@ -226,6 +226,9 @@ func (s status) printShort(p *term.Printer) {
 	}
 	for _, f := range s.Invalid {
 		p.Line("! %s", f.text)
+	}
+	for _, f := range s.Changing {
+		p.Line("! %s: being written", f.Path)
 	}
 	for _, r := range s.Reviews {
 		p.Line("U %s %s", r.Document, r.Short())
