@@ -18,7 +18,7 @@ func ReadMarkdown(text string) ([]NewBead, error) {
 	m := markdown{}
 	fence := ""
 	n := 0
-	for line := range strings.Lines(text) {
+	for line := range strings.Lines(strings.TrimPrefix(text, "\ufeff")) {
 		n++
 		line = strings.TrimRight(line, "\r\n")
 		title, isTitle := heading(line, "##")

@@ -45,6 +45,10 @@ func (p *parsed) readMemory() error {
 			*t = t.UTC().Truncate(time.Microsecond)
 		}
 	}
+	if name := strings.Join(strings.FieldsFunc(m.Name, blank), "-"); name != m.Name && name != "" {
+		p.mended("the name %q is taken as %s", town.Clip(m.Name, 40), town.Clip(name, 40))
+		m.Name = name
+	}
 	p.memory = m
 	if err := m.Check(); err != nil {
 		return err

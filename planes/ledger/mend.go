@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -63,7 +64,7 @@ func (p *parsed) foldNames(fields map[string]json.RawMessage, known []string) (d
 	return differ
 }
 
-// priority reads a priority: a number, or a text such as P1.
+// priority reads a priority: a number, 1.0 too, or a text such as P1.
 func (p *parsed) priority(raw json.RawMessage) (int, error) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return defaultPriority, nil
@@ -74,6 +75,10 @@ func (p *parsed) priority(raw json.RawMessage) (int, error) {
 			p.mended("priority %q is taken as %d", text, n)
 			return n, nil
 		}
+	}
+	var whole float64
+	if json.Unmarshal(raw, &whole) == nil && whole == float64(int32(whole)) {
+		raw = strconv.AppendInt(nil, int64(whole), 10)
 	}
 	var n struct {
 		Priority int `json:"priority"`

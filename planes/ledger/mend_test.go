@@ -26,6 +26,7 @@ func TestAnImportMends(t *testing.T) {
 		{`{"id":"ID","title":"t","labels":["a",""," b ","c,d",null],` + dates + `}`, `the label " b " is taken as ["b"]`,
 			func(b Detail) bool { return strings.Join(b.Labels, " ") == "a b c d" }},
 		{`{"id":"ID","title":"t","priority":9,` + dates + `}`, "priority 9 is taken as 4", func(b Detail) bool { return b.Priority == 4 }},
+		{`{"id":"ID","title":"t","priority":9.0,` + dates + `}`, "priority 9 is taken as 4", func(b Detail) bool { return b.Priority == 4 }},
 		{`{"id":"ID","title":"t","priority":"P0",` + dates + `}`, `priority "P0" is taken as 0`, func(b Detail) bool { return b.Priority == 0 }},
 		{`{"id":"ID","Title":"t",` + dates + `}`, "Title is taken as title", func(b Detail) bool { return b.Title == "t" }},
 		{`{"id":"ID","Title":"u","title":"t",` + dates + `}`, "Title is left out", func(b Detail) bool { return b.Title == "t" }},
@@ -219,5 +220,44 @@ func TestMemoryKey(t *testing.T) {
 		if got := MemoryKey(text); got != want {
 			t.Errorf("%q: %q", text, got)
 		}
+	}
+}
+
+// A whole number is a priority, however it is written.
+func TestAnImportReadsWholeNumbers(t *testing.T) {
+	s := newLedger(t)
+	for i, c := range []struct {
+		priority string
+		want     int
+	}{{"1.0", 1}, {"3e0", 3}, {"0.0", 0}, {"-0.0", 0}} {
+		id := fmt.Sprintf("gt-%d", i)
+		r := imported(t, s, `{"id":"`+id+`","title":"t","created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z","priority":`+c.priority+`}`, ImportOptions{Strict: true})
+		if got, err := s.Get(t.Context(), []string{id}, nil); err != nil || got[0].Priority != c.want || r.Created != 1 {
+			t.Errorf("%s: %+v, %v", c.priority, got, err)
+		}
+	}
+	for _, none := range []string{"1.5", "1e400", "[1]", "true"} {
+		if _, err := s.Import(t.Context(), strings.NewReader(`{"id":"gt-x","title":"t","priority":`+none+`}`), ImportOptions{}); !errors.Is(err, town.ErrBadBead) {
+			t.Errorf("%s: %v", none, err)
+		}
+	}
+}
+
+// The name of a memory may have spaces in the public bd. Here it has dashes.
+func TestAnImportMendsNamesOfMemories(t *testing.T) {
+	s := newLedger(t)
+	const line = `{"_type":"memory","key":" auth\u001b jwt ","value":"no sessions"}`
+	if _, err := s.Import(t.Context(), strings.NewReader(line), ImportOptions{Strict: true}); !errors.Is(err, town.ErrBadBead) {
+		t.Errorf("strict: %v", err)
+	}
+	r := imported(t, s, line, ImportOptions{})
+	if told := strings.Join(r.Warnings, "\n"); r.Memories != 1 || !strings.Contains(told, "is taken as auth-jwt") {
+		t.Errorf("%+v", r)
+	}
+	if list, err := s.Memories(t.Context(), ""); err != nil || len(list) != 1 || list[0].Name != "auth-jwt" {
+		t.Errorf("%+v, %v", list, err)
+	}
+	if r := imported(t, s, line, ImportOptions{}); r.Memories != 0 {
+		t.Errorf("again: %+v", r)
 	}
 }

@@ -35,6 +35,7 @@ func (r *reading) take(p *parsed) {
 	case errors.Is(p.err, errOtherLine):
 		r.result.Other++
 	case errors.Is(p.err, errMemoryLine):
+		r.tell(p)
 		r.memories = append(r.memories, lineMemory{p.memory, p.line})
 	case p.err != nil:
 		r.refuse(p, p.err)

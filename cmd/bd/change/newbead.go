@@ -173,18 +173,17 @@ func (o *createOptions) links(n *ledger.NewBead) error {
 			n.Dependencies = append(n.Dependencies, d)
 			continue
 		}
-		d.Target = id
+		d.Target = strings.TrimSpace(id)
 		var err error
-		switch kind {
+		switch strings.ToLower(strings.TrimSpace(kind)) {
 		case "blocked-by", "depends-on":
+		case string(town.DepBlocks):
+			n.Blocks = append(n.Blocks, d.Target)
+			continue
 		default:
 			if d.Type, err = town.ParseDepType(kind); err != nil {
 				return err
 			}
-		}
-		if kind == string(town.DepBlocks) {
-			n.Blocks = append(n.Blocks, id)
-			continue
 		}
 		n.Dependencies = append(n.Dependencies, d)
 	}

@@ -1,0 +1,26 @@
+package cli
+
+import "testing"
+
+// What people and programs write in an odd way means what they meant, or fails; it
+// never does something else.
+func TestExpectOddInput(t *testing.T) {
+	const x = "create X --id gt-x"
+	expect(t, []row{
+		// The words of --deps in any case and with spaces around them.
+		{setup: x, argv: "create N --id gt-n --deps BLOCKS:gt-x", holds: "gt-x dependencies=gt-n\ngt-n dependencies="},
+		{setup: x, argv: "create N --id gt-n --deps ' Blocks : gt-x '", holds: "gt-x dependencies=gt-n\ngt-n dependencies="},
+		{setup: x, argv: "create N --id gt-n --deps 'Blocked-By: gt-x'", holds: "gt-n dependencies=gt-x\ngt-x dependencies="},
+		{setup: x, argv: "create N --id gt-n --deps 'Depends-On:gt-x'", holds: "gt-n dependencies=gt-x"},
+		{setup: x, argv: "create N --id gt-n --deps blocks:", code: 1, holds: "-gt-n"},
+		// Files as Windows writes them.
+		{argv: "create -f -", stdin: "\ufeff## First\r\n### Priority\r\n0\r\n## Second\r\n", check: func(t *testing.T, w *world) {
+			if list := printedIDs(t, w.must("list", "--json")); len(list) != 2 {
+				t.Errorf("%q", list)
+			}
+			if list := printedIDs(t, w.must("list", "--title", "First", "-p", "0", "--json")); len(list) != 1 {
+				t.Errorf("%q", list)
+			}
+		}},
+	})
+}
