@@ -17,11 +17,12 @@ import (
 func Info() shell.Command {
 	return shell.Command{
 		Name: "info", Help: "Print where the ledger is, how it is used now, and how many beads it has.",
-		Examples: []string{"bd info", "bd info --json", "bd info --schema --json"},
+		Examples: []string{"bd info", "bd info --json", "bd info --schema --json", "bd info --whats-new"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &infoOptions{call: call}
 			c.Flag("schema", "The tables and a few ids, too.").BoolVar(&o.schema)
+			c.Flag("whats-new", "What is new in this version, instead.").BoolVar(&o.news)
 			return o.run
 		},
 	}
@@ -29,8 +30,8 @@ func Info() shell.Command {
 
 // infoOptions are those of bd info.
 type infoOptions struct {
-	call   *shell.Call
-	schema bool
+	call         *shell.Call
+	schema, news bool
 }
 
 // info is what bd info prints.
@@ -56,6 +57,9 @@ var tables = []string{"issues", "dependencies", "labels", "comments", "events"}
 const samples = 3
 
 func (o *infoOptions) run(ctx context.Context) error {
+	if o.news {
+		return showNews(o.call)
+	}
 	var out info
 	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
 		at, err := placeOf(l.Host)

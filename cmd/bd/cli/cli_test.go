@@ -53,7 +53,7 @@ func (p place) with(in io.Reader, out, said io.Writer, args ...string) (code int
 		Program: "bd", Args: args, Dir: p.dir, Env: p.env, Stdin: in, Stdout: out, Stderr: said, User: os.Getuid(), Now: time.Now,
 		Programs: shell.Programs{"bd": Program, "gt": gt.Program},
 	}
-	return Program(i).Prepare().Run(p.t.Context())
+	return prepare(i).Run(p.t.Context())
 }
 
 func (p place) feed(in string, args ...string) (code int, stdout, stderr string) {

@@ -109,6 +109,8 @@ func TestExpectWhichTown(t *testing.T) {
 		{[]string{"--db", filepath.Join(w.dir, ".beads", "beads.db")}, "GT_ROOT=" + elsewhere, 0},
 		{nil, "BEADS_DIR=" + filepath.Join(w.dir, "rig", ".beads"), 0},
 		{nil, "BEADS_DIR=" + w.dir, 0},
+		{nil, "BEADS_DB=" + filepath.Join(w.dir, ".beads", "beads.db"), 0},
+		{nil, "BEADS_DB=" + w.dir, 0},
 		{nil, "BEADS_DIR=" + elsewhere, 1},
 		{[]string{"--db", elsewhere}, "", 1},
 		{[]string{"-C", filepath.Join(elsewhere, "none")}, "", 1},

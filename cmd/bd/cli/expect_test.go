@@ -54,6 +54,9 @@ type row struct {
 	// prints are the ids that the command prints with --json, in their order; - for
 	// none.
 	prints string
+	// gives is what the object that the command prints with --json, or the first one of
+	// its list, has under some keys, as key=value and group.key=value.
+	gives string
 	// says are regular expressions that match standard output and error together.
 	says []string
 	// check looks at what the other fields cannot say.
@@ -83,8 +86,7 @@ func (w *world) run(stdin string, env []string, args ...string) (code int, stdou
 		Program: "bd", Args: args, Dir: w.dir, Env: append(env, w.env...), Stdin: strings.NewReader(stdin), Stdout: &out, Stderr: &said,
 		User: os.Getuid(), Now: time.Now, Resident: w,
 	}
-	code = Program(i).Prepare().Run(context.Background())
-	return code, out.String(), said.String()
+	return prepare(i).Run(context.Background()), out.String(), said.String()
 }
 
 // template is a Town with an empty ledger, of which each row gets a copy.
@@ -95,6 +97,9 @@ var template struct {
 
 func TestMain(m *testing.M) {
 	code := m.Run()
+	if code == 0 && wholeRun() {
+		code = reportUntested()
+	}
 	if template.dir != "" {
 		_ = os.RemoveAll(template.dir)
 	}
@@ -162,7 +167,7 @@ func (r row) run(t *testing.T, args []string) {
 			t.Fatalf("setup: bd %s: exit %d: %s%s", line, code, out, said)
 		}
 	}
-	if r.prints != "" {
+	if r.prints != "" || r.gives != "" {
 		args = append([]string{"--json"}, args...)
 	}
 	code, out, said := w.run(r.stdin, r.env, args...)
@@ -172,6 +177,12 @@ func (r row) run(t *testing.T, args []string) {
 	if r.prints != "" {
 		if got := strings.Join(printedIDs(t, out), " "); got != strings.TrimSpace(strings.TrimPrefix(r.prints, "-")) {
 			t.Errorf("prints %q, want %q", got, r.prints)
+		}
+	}
+	for _, want := range words(t, r.gives) {
+		key, value, _ := strings.Cut(want, "=")
+		if got := view.Cell(valueAt(t, out, key)); got != value {
+			t.Errorf("%s is %q, want %q, in %s", key, got, value, out)
 		}
 	}
 	for _, pattern := range r.says {
@@ -232,6 +243,24 @@ func printedIDs(t *testing.T, out string) (ids []string) {
 		ids = append(ids, b.ID)
 	}
 	return ids
+}
+
+// valueAt is what a JSON object, or the first one of a list, has under a key, which
+// may be one of a group.
+func valueAt(t *testing.T, out, key string) json.RawMessage {
+	t.Helper()
+	var object map[string]json.RawMessage
+	var list []json.RawMessage
+	if json.Unmarshal([]byte(out), &list) == nil && len(list) > 0 {
+		out = string(list[0])
+	}
+	if err := json.Unmarshal([]byte(out), &object); err != nil {
+		t.Errorf("%v in %s", err, out)
+	}
+	if group, rest, nested := strings.Cut(key, "."); nested && object[key] == nil {
+		return valueAt(t, string(object[group]), rest)
+	}
+	return object[key]
 }
 
 // words splits a line as a shell does.

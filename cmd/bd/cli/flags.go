@@ -15,6 +15,7 @@ const (
 	formerActorEnv = "BD_ACTOR"
 	rootEnv        = "GT_ROOT"
 	beadsDirEnv    = "BEADS_DIR"
+	beadsDBEnv     = "BEADS_DB"
 )
 
 // usageExit is the exit code for wrong usage. Scripts for the public bd test for 1.
@@ -50,10 +51,10 @@ func programFlags(p *shell.Program, i *shell.Invocation) {
 	p.Flag("verbose", "Say on standard error how long opening the ledger and the work took.").Short('v').BoolVar(&g.Verbose)
 }
 
-// envTown is the Town that the environment names: GT_ROOT, or BEADS_DIR, which may be
-// a Town's directory or one in it.
+// envTown is the Town that the environment names: GT_ROOT, or BEADS_DIR or BEADS_DB,
+// which may be a Town's directory or any path in it.
 func envTown(i *shell.Invocation) string {
-	root, beads := i.Getenv(rootEnv), i.Getenv(beadsDirEnv)
+	root, beads := i.Getenv(rootEnv), cmp.Or(i.Getenv(beadsDirEnv), i.Getenv(beadsDBEnv))
 	if root != "" || beads == "" {
 		return root
 	}

@@ -27,7 +27,7 @@ import (
 func Program(i *shell.Invocation) *shell.Program {
 	p := shell.NewProgram(shell.Traits{
 		Name: "bd", Help: help(), Version: version.Number, Ignored: ignored, UsageExit: usageExit, ErrorsOnStdout: true,
-		Rewrite: elsewhere.Rewrite, Footer: elsewhere.Footer(), Schema: schema, EnvTown: envTown,
+		Rewrite: rewrite, Footer: elsewhere.Footer(), Schema: schema, EnvTown: envTown,
 	}, i)
 	programFlags(p, i)
 	p.Begin()

@@ -36,7 +36,7 @@ func Commands(p *shell.Program) {
 	g := p.Command("dep", "What waits for what.").HelpLong(shell.Examples("bd dep add gt-a3f8x gt-b7151       # a3f8x waits for b7151", "bd dep tree gt-a3f8x", "bd dep cycles"))
 	p.Add(g, shell.Command{
 		Name: "add", Help: "Make a bead depend on another. A cycle is refused.",
-		Examples: []string{"bd dep add gt-a3f8x gt-b7151", "bd dep add gt-a3f8x gt-b7151 -t discovered-from"},
+		Examples: []string{"bd dep add gt-a3f8x gt-b7151", "bd dep gt-b7151 --blocks gt-a3f8x    # the same", "bd dep add gt-a3f8x gt-b7151 -t discovered-from"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &depOptions{call: call}
@@ -57,6 +57,8 @@ func Commands(p *shell.Program) {
 			return o.remove
 		},
 	})
+	p.Add(g, relate())
+	p.Add(g, unrelate())
 	p.Add(g, tree())
 	p.Add(g, list())
 	p.Add(g, shell.Command{

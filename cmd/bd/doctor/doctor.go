@@ -57,7 +57,10 @@ func Command() shell.Command {
 		// It holds the id and the links of every bead there is.
 		Alone:  true,
 		Planes: []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
-		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action { return (&doctorOptions{call: call}).run },
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			c.Flag("agent", "Without effect: what is found always has a next step.").Hidden().Bool()
+			return (&doctorOptions{call: call}).run
+		},
 	}
 }
 

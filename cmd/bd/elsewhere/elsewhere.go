@@ -94,25 +94,31 @@ func Commands(p *shell.Program) {
 // globals are the flags before a command that take a value.
 var globals = []string{"--town", "--actor", "--wait", "--db", "--directory", "-C"}
 
-// Rewrite leaves out the arguments of a word with an answer, as none of its flags are
-// known here. What concerns the answer itself stays.
-func Rewrite(args []string) []string {
+// Command is the index of the argument that names the command; len(args) if none does.
+func Command(args []string) int {
 	for i := 0; i < len(args); i++ {
 		switch {
 		case slices.Contains(globals, args[i]):
 			i++
-		case strings.HasPrefix(args[i], "-"):
-		case answers[args[i]] == "":
-			return args
-		default:
-			kept := slices.Clone(args[:i+1])
-			for _, a := range args[i+1:] {
-				if a == "--json" || a == "--help" || a == "-h" {
-					kept = append(kept, a)
-				}
-			}
-			return kept
+		case !strings.HasPrefix(args[i], "-"):
+			return i
 		}
 	}
-	return args
+	return len(args)
+}
+
+// Rewrite leaves out the arguments of a word with an answer, as none of its flags are
+// known here. What concerns the answer itself stays.
+func Rewrite(args []string) []string {
+	i := Command(args)
+	if i == len(args) || answers[args[i]] == "" {
+		return args
+	}
+	kept := slices.Clone(args[:i+1])
+	for _, a := range args[i+1:] {
+		if a == "--json" || a == "--help" || a == "-h" {
+			kept = append(kept, a)
+		}
+	}
+	return kept
 }

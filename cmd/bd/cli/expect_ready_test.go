@@ -1,0 +1,100 @@
+package cli
+
+import (
+	"testing"
+
+	"gastown/town"
+)
+
+// What can be taken up, and what waits.
+func TestExpectReady(t *testing.T) {
+	const two = "create A --id gt-a -p 1; create B --id gt-b -p 0 --deps gt-a; "
+	rows := []row{
+		{setup: two, argv: "ready", prints: "gt-a"},
+		{setup: two, argv: "blocked", prints: "gt-b"},
+		{setup: two, argv: "blocked", gives: "id=gt-b blocked_by=gt-a blocked_by_count=1"},
+		{setup: two + "close gt-a", argv: "ready", prints: "gt-b"},
+		{setup: two + "close gt-a", argv: "blocked", prints: "-"},
+		{setup: two + "close gt-a; reopen gt-a", argv: "ready", prints: "gt-a"},
+		{setup: two + "create C --id gt-c --parent gt-b", argv: "ready", prints: "gt-a"},
+		{setup: two, argv: "ready --limit 1000", prints: "gt-a"},
+		{setup: "create A --id gt-a; create B --id gt-b; create C --id gt-c", argv: "ready --limit 1", prints: "gt-a"},
+		// Links that hold work up, and all others.
+		{setup: "create A --id gt-a; create B --id gt-b; dep add gt-b gt-a -t conditional-blocks", argv: "ready", prints: "gt-a"},
+		{setup: "create A --id gt-a; create B --id gt-b; dep add gt-b gt-a -t conditional-blocks; close gt-a --reason failed", argv: "ready", prints: "gt-b"},
+		{setup: "create A --id gt-a; create B --id gt-b; dep add gt-b gt-a -t conditional-blocks; close gt-a --reason done", argv: "ready", prints: "-"},
+		{setup: "create A --id gt-a; create C --id gt-c --parent gt-a; create B --id gt-b; dep add gt-b gt-a -t waits-for", argv: "ready", prints: "gt-a gt-c"},
+		{setup: "create A --id gt-a; create C --id gt-c --parent gt-a; create B --id gt-b; dep add gt-b gt-a -t waits-for; close gt-c", argv: "ready", prints: "gt-a gt-b"},
+		{setup: "create A --id gt-a; create B --id gt-b --deps related:gt-a", argv: "ready", prints: "gt-a gt-b"},
+		// What is no work.
+		{setup: "create A --id gt-a -t gate; create B --id gt-b -t message; create C --id gt-c -t agent; create D --id gt-d", argv: "ready", prints: "gt-d"},
+		{setup: "create A --id gt-a -s in_progress; create B --id gt-b -s blocked; create C --id gt-c -s pinned; create D --id gt-d -s hooked; create E --id gt-e", argv: "ready --status open", prints: "gt-e"},
+		// Deferring.
+		{setup: "create A --id gt-a --defer 2999-01-01", argv: "ready", prints: "-"},
+		{setup: "create A --id gt-a --defer 2999-01-01", argv: "ready --include-deferred", prints: "gt-a"},
+		{setup: "create A --id gt-a; update gt-a --defer yesterday", argv: "ready", prints: "gt-a"},
+		// Filters.
+		{setup: "create A --id gt-a -t bug -l x; create B --id gt-b", argv: "ready --exclude-type bug", prints: "gt-b"},
+		{setup: "create A --id gt-a -l x; create B --id gt-b", argv: "ready --exclude-label x", prints: "gt-b"},
+		{setup: "create A --id gt-a; update gt-a --set-metadata team=core; create B --id gt-b", argv: "ready --metadata-field team=core", prints: "gt-a"},
+		// Orders.
+		{setup: "create A --id gt-a -p 3; create B --id gt-b -p 0", argv: "ready --sort priority", prints: "gt-b gt-a"},
+		{setup: "create A --id gt-a -p 3; create B --id gt-b -p 0", argv: "ready --sort oldest", prints: "gt-a gt-b"},
+		{setup: "create A --id gt-a -p 3; create B --id gt-b -p 0", argv: "ready --sort hybrid", prints: "gt-b gt-a"},
+		{setup: two, argv: "ready --sort colour", code: 1},
+		// Claiming takes the first one, and nobody's else.
+		{setup: "create A --id gt-a -p 1; create B --id gt-b -p 0", argv: "ready --claim", prints: "gt-b", holds: "gt-b status=in_progress assignee=Ada\ngt-a status=open"},
+		{setup: "create A --id gt-a -p 0; ready --claim --actor Bob; create B --id gt-b", argv: "ready --claim", prints: "gt-b", holds: "gt-a assignee=Bob"},
+		{argv: "ready --claim --json", says: []string{`^\[\]$`}},
+		{setup: two, argv: "ready --claim --readonly", code: 5, holds: "gt-a status=open"},
+		// Reasons.
+		{setup: two, argv: "ready --explain", gives: "ready=gt-a blocked=gt-b"},
+		{setup: "create G --id gt-g -t gate; create A --id gt-a --deps gt-g; create B --id gt-b; close gt-g", argv: "ready --gated", prints: "gt-a"},
+	}
+	for _, kind := range town.DepTypes {
+		if kind == town.DepParent {
+			continue
+		}
+		rows = append(rows, row{
+			setup: "create A --id gt-a; create B --id gt-b", argv: "dep add gt-b gt-a --type " + string(kind), gives: "status=added type=" + string(kind),
+			holds: "gt-b dependencies=gt-a", check: exports(`"type":"` + string(kind) + `"`),
+		})
+	}
+	expect(t, rows)
+}
+
+// Links between beads.
+func TestExpectLinks(t *testing.T) {
+	const two = "create A --id gt-a; create B --id gt-b; "
+	const chain = two + "create C --id gt-c; dep add gt-b gt-a; dep add gt-c gt-b; "
+	expect(t, []row{
+		{setup: two, argv: "dep add gt-b gt-a", gives: "status=added issue_id=gt-b depends_on_id=gt-a type=blocks", holds: "gt-b dependencies=gt-a"},
+		{setup: two + "dep add gt-b gt-a", argv: "dep add gt-b gt-a", gives: "status=unchanged"},
+		{setup: two + "dep add gt-b gt-a", argv: "dep add gt-a gt-b", code: 1, holds: "gt-a dependencies="},
+		{setup: two, argv: "dep add gt-a gt-a", code: 1, holds: "gt-a dependencies="},
+		{setup: two, argv: "dep add gt-a gt-none", code: 1},
+		{setup: two, argv: "dep add gt-a gt-b --type nonsense", code: 1, holds: "gt-a dependencies="},
+		{setup: two + "dep add gt-b gt-a", argv: "dep remove gt-b gt-a", gives: "status=removed issue_id=gt-b depends_on_id=gt-a", holds: "gt-b dependencies="},
+		{setup: two + "dep add gt-b gt-a", argv: "dep rm gt-b gt-a", holds: "gt-b dependencies="},
+		{setup: two, argv: "dep remove gt-b gt-a", code: 1},
+		{setup: two, argv: "dep gt-a --blocks gt-b", holds: "gt-b dependencies=gt-a\ngt-a dependencies="},
+		{setup: two + "dep gt-a --blocks gt-b", argv: "ready", prints: "gt-a"},
+		{setup: two, argv: "dep relate gt-a gt-b", holds: "gt-a dependencies=gt-b\ngt-b dependencies=gt-a"},
+		{setup: two + "dep relate gt-a gt-b", argv: "ready", prints: "gt-a gt-b"},
+		{setup: two + "dep relate gt-a gt-b", argv: "dep unrelate gt-a gt-b", holds: "gt-a dependencies=\ngt-b dependencies="},
+		{setup: two, argv: "link gt-b gt-a", gives: "status=added type=blocks", holds: "gt-b dependencies=gt-a"},
+		{setup: two, argv: "link gt-b gt-a --type related", gives: "type=related"},
+		{setup: chain, argv: "dep list gt-b", prints: "gt-a"},
+		{setup: chain, argv: "dep list gt-b --direction up", prints: "gt-c"},
+		{setup: chain, argv: "dep list gt-b -t related", prints: "-"},
+		{setup: chain, argv: "dep tree gt-c", prints: "gt-c gt-b gt-a"},
+		{setup: chain, argv: "dep tree gt-a --direction up", prints: "gt-a gt-b gt-c"},
+		{setup: chain, argv: "dep tree gt-b --direction both", says: []string{"gt-a", "gt-c"}},
+		{setup: chain, argv: "dep tree gt-c --max-depth 1", prints: "gt-c gt-b"},
+		{setup: chain + "close gt-a", argv: "dep tree gt-c --status closed", says: []string{"gt-a"}},
+		{setup: chain, argv: "dep tree gt-c --format mermaid", says: []string{"flowchart", "-->"}},
+		{setup: chain, argv: "dep tree gt-c --format json", prints: "gt-c gt-b gt-a"},
+		{setup: chain, argv: "dep tree gt-none", code: 1},
+		{setup: chain, argv: "dep cycles --json", says: []string{`^\[\]$`}},
+	})
+}

@@ -1,0 +1,42 @@
+package cli
+
+import (
+	"slices"
+	"strings"
+
+	"gastown/cmd/bd/elsewhere"
+)
+
+// rewrite brings what is said differently with the public bd into the form that the
+// parser knows.
+func rewrite(args []string) []string { return elsewhere.Rewrite(blocks(formatJSON(args))) }
+
+// formatJSON replaces --format json, which is another name of --json.
+func formatJSON(args []string) []string {
+	for i, arg := range args {
+		switch {
+		case arg == "--":
+			return args
+		case arg == "--format=json":
+			return slices.Concat(args[:i], []string{"--json"}, args[i+1:])
+		case arg == "--format" && i+1 < len(args) && args[i+1] == "json":
+			return slices.Concat(args[:i], []string{"--json"}, args[i+2:])
+		}
+	}
+	return args
+}
+
+// blocks turns bd dep ID --blocks OTHER into bd dep add OTHER ID.
+func blocks(args []string) []string {
+	i := elsewhere.Command(args)
+	if len(args)-i < 3 || args[i] != "dep" || strings.HasPrefix(args[i+1], "-") {
+		return args
+	}
+	if other, ok := strings.CutPrefix(args[i+2], "--blocks="); ok {
+		return slices.Concat(args[:i], []string{"dep", "add", other, args[i+1]}, args[i+3:])
+	}
+	if len(args)-i > 3 && (args[i+2] == "--blocks" || args[i+2] == "-b") {
+		return slices.Concat(args[:i], []string{"dep", "add", args[i+3], args[i+1]}, args[i+4:])
+	}
+	return args
+}
