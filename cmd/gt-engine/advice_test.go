@@ -138,6 +138,15 @@ func rolesIn(f *ast.File) map[ast.Expr]role {
 			if s, ok := n.Fun.(*ast.SelectorExpr); ok && s.Sel.Name == "Fail" && len(n.Args) > 2 {
 				found[n.Args[1]] = advice
 			}
+			if nameOf(n.Fun) == "Examples" {
+				for _, e := range n.Args {
+					found[e] = example
+				}
+			}
+		case *ast.CompositeLit:
+			if !slices.ContainsFunc(n.Elts, func(e ast.Expr) bool { return !isCommand(e) }) {
+				all(n, example)
+			}
 		case *ast.KeyValueExpr:
 			switch nameOf(n.Key) {
 			case "Next":
@@ -159,6 +168,12 @@ func rolesIn(f *ast.File) map[ast.Expr]role {
 		return true
 	})
 	return found
+}
+
+// isCommand reports whether an expression is a text that begins with a program's name.
+func isCommand(e ast.Expr) bool {
+	text, literal := flatten(e)
+	return literal && (strings.HasPrefix(text, "bd ") || strings.HasPrefix(text, "gt "))
 }
 
 func nameOf(e ast.Expr) string {
@@ -252,12 +267,14 @@ func shellWords(line string) (args []string) {
 	for _, end := range []string{" #", " |", " >", " <"} {
 		line, _, _ = strings.Cut(line, end)
 	}
-	for i, part := range strings.Split(line, `"`) {
-		if i%2 == 1 {
-			args = append(args, part)
+	for line = strings.TrimSpace(line); line != ""; line = strings.TrimSpace(line) {
+		var word string
+		if quote := line[:1]; quote == `"` || quote == "'" {
+			word, line, _ = strings.Cut(line[1:], quote)
 		} else {
-			args = append(args, strings.Fields(part)...)
+			word, line, _ = strings.Cut(line, " ")
 		}
+		args = append(args, word)
 	}
 	return args
 }
@@ -288,16 +305,15 @@ var placeholder = regexp.MustCompile(`\b(?:[A-Z][A-Z_-]+(?:@[A-Z]+)?|` + unknown
 // parses reports whether the real parser accepts a command.
 func parses(dir, program string, args []string) (ok bool, why error) {
 	for _, v := range values {
-		given := make([]string, len(args))
+		var given []string
 		for i, arg := range args {
 			first, _, _ := strings.Cut(arg, "|")
 			if v == "" && i < len(args)-1 {
-				given[i] = placeholder.ReplaceAllString(first, "x")
-				continue
+				given = append(given, placeholder.ReplaceAllString(first, "x"))
+			} else if value := placeholder.ReplaceAllString(first, v); value != "" || arg == "" {
+				given = append(given, value)
 			}
-			given[i] = placeholder.ReplaceAllString(first, v)
 		}
-		given = slices.DeleteFunc(given, func(arg string) bool { return arg == "" })
 		p := commands[program](invocation(dir, program, given))
 		prepared := p.Prepare()
 		if prepared.Command.Name != "" || slices.Contains(given, "--help") {

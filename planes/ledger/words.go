@@ -126,7 +126,7 @@ func errWord(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%w (custom ones are added with bd config set %s or %s)", err, CustomStatuses, CustomTypes)
+	return fmt.Errorf("%w (your own are settings: bd config set %s LIST, bd config set %s LIST)", err, CustomStatuses, CustomTypes)
 }
 
 // strange reports whether a filter names statuses or types that are not the usual ones.

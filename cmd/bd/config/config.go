@@ -141,7 +141,7 @@ func (o *configOptions) set(ctx context.Context) error {
 		if o.name() == prefixKey {
 			value = strings.TrimSuffix(value, "-")
 			if err := town.CheckPrefix(value); err != nil {
-				return town.Fail("set "+prefixKey, "bd config set bd.prefix gt", "%w: %w", town.ErrUsage, err)
+				return town.Fail("set "+prefixKey, "bd config set bd.prefix NAME, such as gt", "%w: %w", town.ErrUsage, err)
 			}
 		}
 		return settings.Set(c, o.name(), value)

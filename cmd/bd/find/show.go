@@ -58,7 +58,7 @@ func Show() shell.Command {
 			c.Flag("children", "The children instead.").BoolVar(&o.children)
 			c.Flag("refs", "What refers to the bead instead.").BoolVar(&o.refs)
 			c.Flag("thread", "The messages of its thread instead, oldest first.").BoolVar(&o.thread)
-			c.Flag("as-of", "As it was at a commit of the ledger; bd history --versions lists them.").PlaceHolder("COMMIT").StringVar(&o.asOf)
+			c.Flag("as-of", "As it was at a commit of the ledger; bd history ID --versions lists them.").PlaceHolder("COMMIT").StringVar(&o.asOf)
 			c.Flag("watch", "Print it again when it changes, until interrupted.").Short('w').BoolVar(&o.watch)
 			for _, kind := range []string{"dependents", "comments"} {
 				c.Flag("include-"+kind, "Without effect: they are always shown.").Hidden().Bool()
