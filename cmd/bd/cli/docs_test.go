@@ -68,6 +68,19 @@ func runQuietly(i *shell.Invocation) (code int, said string) {
 	return p.Run(context.Background()), out.String()
 }
 
+// The help of a command shows its examples.
+func TestHelpShowsExamples(t *testing.T) {
+	p := placeAt(t, t.TempDir())
+	for name, c := range Program(&shell.Invocation{}).Table() {
+		out := p.must(append(strings.Fields(name), "--help")...)
+		for _, e := range c.Examples {
+			if !strings.Contains(out, e) {
+				t.Errorf("bd %s --help does not show %q", name, e)
+			}
+		}
+	}
+}
+
 // Every command that people see has an entry in the reference.
 func TestEveryCommandIsDocumented(t *testing.T) {
 	page := document(t, "docs/bd.md")

@@ -70,6 +70,8 @@ func TestExpectCreate(t *testing.T) {
 		{setup: a, argv: "create T --id gt-n --deps nonsense:gt-a", code: 1, holds: "-gt-n"},
 		{setup: a + "; create C --id gt-c --parent gt-a", argv: "create T --id gt-n --waits-for gt-a", holds: "gt-n dependencies=gt-a"},
 		{setup: a + "; create C --id gt-c --parent gt-a; create T --id gt-n --waits-for gt-a", argv: "ready --exclude-type epic --no-parent", prints: "gt-a"},
+		{setup: a, argv: "create T --id gt-n --waits-for gt-a --waits-for-gate any-children", holds: "gt-n dependencies=gt-a", check: exports("any-children")},
+		{setup: a, argv: "create T --id gt-n --waits-for gt-a --waits-for-gate some", code: 1, holds: "-gt-n"},
 		{setup: a, argv: "create T --parent gt-a", holds: "gt-a.1 title=T parent=gt-a"},
 		{setup: a + "; create B --parent gt-a", argv: "create T --parent gt-a", holds: "gt-a.2 title=T parent=gt-a"},
 		// Several at once.

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"gastown/town"
@@ -63,6 +65,26 @@ func TestExpectReady(t *testing.T) {
 	expect(t, rows)
 }
 
+// Ready work has a limit of its own, and waiting work none.
+func TestExpectLimits(t *testing.T) {
+	w := newWorld(t)
+	var lines strings.Builder
+	for i := range 120 {
+		fmt.Fprintf(&lines, `{"id":"gt-r%d","title":"R"}`+"\n", i)
+		fmt.Fprintf(&lines, `{"id":"gt-w%d","title":"W","dependencies":[{"issue_id":"gt-w%d","depends_on_id":"gt-r0","type":"blocks"}]}`+"\n", i, i)
+	}
+	if code, out, said := w.run(lines.String(), nil, "import", "-"); code != 0 {
+		t.Fatalf("exit %d: %s%s", code, out, said)
+	}
+	for line, want := range map[string]int{
+		"ready": 100, "ready --limit 1000": 120, "ready --limit 0": 120, "ready -n 7": 7, "blocked": 120, "blocked --limit 9": 9, "list": 50, "list --limit 0": 240,
+	} {
+		if got := len(printedIDs(t, w.must(append(words(t, line), "--json")...))); got != want {
+			t.Errorf("bd %s prints %d beads, not %d", line, got, want)
+		}
+	}
+}
+
 // Links between beads.
 func TestExpectLinks(t *testing.T) {
 	const two = "create A --id gt-a; create B --id gt-b; "
@@ -84,6 +106,18 @@ func TestExpectLinks(t *testing.T) {
 		{setup: two + "dep relate gt-a gt-b", argv: "dep unrelate gt-a gt-b", holds: "gt-a dependencies=\ngt-b dependencies="},
 		{setup: two, argv: "link gt-b gt-a", gives: "status=added type=blocks", holds: "gt-b dependencies=gt-a"},
 		{setup: two, argv: "link gt-b gt-a --type related", gives: "type=related"},
+		{setup: two, argv: "dep add gt-b gt-a --type parent-child", holds: "gt-b parent=gt-a"},
+		{setup: two, argv: "dep add gt-b external:other:x", gives: "status=added depends_on_id=external:other:x"},
+		{setup: two, argv: "dep relate gt-a gt-b", gives: "status=added issue_id=gt-a depends_on_id=gt-b type=relates-to"},
+		{setup: two + "dep relate gt-a gt-b", argv: "dep relate gt-b gt-a", gives: "status=unchanged"},
+		{setup: two + "dep add gt-a gt-b", argv: "dep unrelate gt-a gt-b", code: 1, holds: "gt-a dependencies=gt-b"},
+		{setup: two, argv: "dep relate gt-a gt-none", code: 1, holds: "gt-a dependencies="},
+		{setup: two, argv: "dep relate gt-a gt-b --readonly", code: 5, holds: "gt-a dependencies="},
+		{setup: two, argv: "dep gt-a --blocks=gt-b", gives: "status=added issue_id=gt-b depends_on_id=gt-a type=blocks"},
+		{setup: two, argv: "dep gt-a --blocks gt-b --readonly", code: 5, holds: "gt-b dependencies="},
+		{setup: two, argv: "dep gt-a --blocks", code: 1},
+		{setup: two, argv: "dep gt-a gt-b", code: 1, holds: "gt-a dependencies="},
+		{setup: two + "dep add gt-b gt-a", argv: "list --id gt-b --json", says: []string{`"issue_id": "gt-b"`, `"depends_on_id": "gt-a"`, `"type": "blocks"`}},
 		{setup: chain, argv: "dep list gt-b", prints: "gt-a"},
 		{setup: chain, argv: "dep list gt-b --direction up", prints: "gt-c"},
 		{setup: chain, argv: "dep list gt-b -t related", prints: "-"},

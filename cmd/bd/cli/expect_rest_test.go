@@ -25,6 +25,10 @@ func TestExpectTransfer(t *testing.T) {
 		{argv: "import - --dry-run", stdin: line + "}", gives: "created=1", holds: "-gt-n"},
 		{argv: "import -", stdin: line + `,"metadata":{"a":1},"dependencies":[{"issue_id":"gt-n","depends_on_id":"gt-x","type":"tracks","metadata":"{\"m\":1}"}]}`, check: exports(`"metadata":"{\"m\":1}"`)},
 		{argv: "import -", stdin: line + `,"comments":[{"id":7,"issue_id":"gt-n","author":"kim","text":"seen","created_at":"2026-01-02T03:04:05Z"}]}`, check: exports(`"text":"seen"`)},
+		{argv: "import -", stdin: line + `,"dependencies":[{"issue_id":"gt-n","depends_on_id":"gt-m","type":"blocks"}]}` + "\n" +
+			`{"id":"gt-m","title":"M","dependencies":[{"issue_id":"gt-m","depends_on_id":"gt-n","type":"blocks"}]}`, gives: "created=2", says: []string{"line 2"}},
+		{argv: "import -", stdin: line + `,"priority":9}`, holds: "gt-n priority=4", says: []string{"line 1"}},
+		{argv: "import /nowhere/x.jsonl", code: 1},
 		{setup: a, argv: "export", says: []string{`"id":"gt-a"`}},
 		{setup: a + " --ephemeral; create B --id gt-b", argv: "export", says: []string{`\A{"_type":"issue","id":"gt-b"`}},
 		{setup: a + " --ephemeral", argv: "export --all", says: []string{`"id":"gt-a"`}},
@@ -73,6 +77,8 @@ func TestExpectAbout(t *testing.T) {
 	rows := []row{
 		{argv: "prime", says: []string{"You are Ada", "bd ready", "bd close"}},
 		{setup: "remember text --key k", argv: "prime --json", says: []string{"text"}},
+		{argv: "prime --hook-json", says: []string{`"hookEventName": ?"SessionStart"`}},
+		{argv: "--help", says: []string{"accepted without effect", "--sandbox", "defer ", "gate,"}},
 		{argv: "onboard", says: []string{"bd prime"}},
 		{argv: "quickstart", says: []string{"bd create"}},
 		{argv: "init", says: []string{"nothing to make"}},
