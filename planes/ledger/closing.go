@@ -117,7 +117,8 @@ func heldError(holders []string, going map[string]bool) error {
 	return fmt.Errorf("%w: open beads come first: %s", ErrHeld, text)
 }
 
-// holders finds the open beads that beads wait for, and their open children.
+// holders finds the open beads that beads wait for, and their open children. What waits
+// for the children of a bead waits for those, not for the bead.
 func (q txn) holders(ctx context.Context, ids []string) (map[string][]string, error) {
 	found := map[string][]string{}
 	for part := range slices.Chunk(ids, batchRows) {
@@ -130,10 +131,13 @@ func (q txn) holders(ctx context.Context, ids []string) (map[string][]string, er
 			}
 			return err
 		}, "SELECT d.issue_id AS o, d.depends_on_id AS h FROM dependencies d JOIN issues b ON b.id = d.depends_on_id"+
-			" WHERE d.issue_id"+in+" AND b.status NOT IN "+done+" AND "+waits+
+			" WHERE d.issue_id"+in+" AND d.type <> 'waits-for' AND b.status NOT IN "+done+" AND "+waits+
+			" UNION ALL SELECT d.issue_id AS o, c.issue_id AS h FROM dependencies d JOIN issues b ON b.id = d.depends_on_id"+
+			" JOIN dependencies c ON c.depends_on_id = b.id AND c.type = 'parent-child' JOIN issues o ON o.id = c.issue_id"+
+			" WHERE d.issue_id"+in+" AND d.type = 'waits-for' AND o.status NOT IN "+done+" AND "+waits+
 			" UNION ALL SELECT d.depends_on_id AS o, d.issue_id AS h FROM dependencies d JOIN issues b ON b.id = d.issue_id"+
 			" WHERE d.depends_on_id"+in+" AND d.type = 'parent-child' AND b.status NOT IN "+done,
-			append(anys(part), anys(part)...)...)
+			slices.Concat(anys(part), anys(part), anys(part))...)
 		if err != nil {
 			return nil, err
 		}

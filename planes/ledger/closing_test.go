@@ -3,6 +3,7 @@ package ledger
 import (
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 
 	"gastown/town"
@@ -55,6 +56,12 @@ func TestClosingWhatIsHeld(t *testing.T) {
 		{"go on, by another that stays", []town.Dependency{link("a", "b", town.DepBlocks), link("b", "d", town.DepBlocks)}, []string{"gt-a", "gt-b", "gt-c"},
 			Closing{Continue: true}, []string{"gt-c"}, true},
 		{"related", []town.Dependency{link("a", "b", town.DepRelated)}, []string{"gt-a"}, Closing{}, []string{"gt-a"}, false},
+		{"waits for children", []town.Dependency{link("a", "d", town.DepWaitsFor), link("b", "d", town.DepParent)}, []string{"gt-a"}, Closing{}, nil, true},
+		{"waits for children that go with it", []town.Dependency{link("a", "d", town.DepWaitsFor), link("b", "d", town.DepParent)}, []string{"gt-a", "gt-b"}, Closing{},
+			[]string{"gt-a", "gt-b"}, false},
+		{"waits for one of two children that go", []town.Dependency{link("a", "d", town.DepWaitsFor), link("b", "d", town.DepParent), link("c", "d", town.DepParent)},
+			[]string{"gt-a", "gt-b"}, Closing{}, nil, true},
+		{"waits for no children", []town.Dependency{link("a", "d", town.DepWaitsFor)}, []string{"gt-a"}, Closing{}, []string{"gt-a"}, false},
 		{"waits for a failure", []town.Dependency{link("a", "b", town.DepConditional)}, []string{"gt-a"}, Closing{}, nil, true},
 	} {
 		s := linked(t, c.links...)
@@ -67,7 +74,11 @@ func TestClosingWhatIsHeld(t *testing.T) {
 			t.Errorf("%s: %+v, %v", c.name, st, err)
 		}
 	}
-	s := linked(t)
+	s := linked(t, link("a", "d", town.DepWaitsFor), link("b", "d", town.DepParent))
+	if _, err := s.CloseReady(t.Context(), []string{"gt-a"}, Closing{}); err == nil || !strings.Contains(err.Error(), "gt-b") || strings.Contains(err.Error(), "gt-d") {
+		t.Errorf("it names what to close first: %v", err)
+	}
+	s = linked(t)
 	if closed, err := s.CloseReady(t.Context(), []string{"gt-a", "gt-nope"}, Closing{Continue: true}); len(closed) != 1 || !errors.Is(err, ErrUnknown) {
 		t.Errorf("%v, %v", closed, err)
 	}

@@ -122,9 +122,13 @@ func (p Patch) apply(b *town.Bead, parent string, r *rows) (drop, add *town.Depe
 }
 
 // putAside sets the status that a new date to defer to means, unless a status is set
-// too. A date in the past defers nothing.
+// too. A date in the past defers nothing; a bead that is deferred anew loses it.
 func (p Patch) putAside(b *town.Bead, r *rows) {
 	switch {
+	case p.DeferUntil == nil && p.Status != nil && *p.Status == town.StatusDeferred:
+		if b.DeferUntil != nil && !b.DeferUntil.After(r.at) {
+			b.DeferUntil = nil
+		}
 	case p.DeferUntil == nil || p.Status != nil:
 	case p.DeferUntil.IsZero() && b.Status == town.StatusDeferred:
 		b.Status = town.StatusOpen
