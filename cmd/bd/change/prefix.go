@@ -2,6 +2,7 @@ package change
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -58,7 +59,7 @@ func (o *prefixOptions) run(ctx context.Context) error {
 	how := ledger.Renaming{From: strings.TrimSuffix(o.from, "-"), To: strings.TrimSuffix(o.to, "-"), DryRun: o.dryRun}
 	op := "rename a prefix to " + town.Clip(how.To, 40)
 	if o.repair && how.From != "" {
-		return town.Fail(op, "", "%w: give --from or --repair, not both", town.ErrUsage)
+		return fmt.Errorf("%s: %w: give --from or --repair, not both", op, town.ErrUsage)
 	}
 	var renamed []ledger.Renamed
 	usual := ""

@@ -88,7 +88,7 @@ var reserved = []string{kvPrefix, "memory.", "sync.", "conflict.", "federation."
 
 func (o *kvOptions) check() error {
 	if strings.TrimSpace(o.key) == "" {
-		return town.Fail("change a value", "", "%w: its name is empty", town.ErrUsage)
+		return town.Fail("change a value", "bd kv list shows the names", "%w: its name is empty", town.ErrUsage)
 	}
 	for _, r := range reserved {
 		if strings.HasPrefix(o.key, r) {

@@ -54,7 +54,7 @@ func Touch(r Reader, id string) {
 // has lost what it meant.
 func Named(call *shell.Call, verb string, ids []string) ([]string, error) {
 	if slices.Contains(ids, "") {
-		return nil, town.Fail(verb, "", "%w: an id is empty", town.ErrUsage)
+		return nil, town.Fail(verb, "give an id, or none at all for the bead that was last touched", "%w: an id is empty", town.ErrUsage)
 	}
 	if len(ids) > 0 {
 		return ids, nil
