@@ -171,6 +171,8 @@ func (m *machine) do(ctx context.Context, verb, url string) (err error) {
 		_, err = m.engine.Push(ctx, remote, false)
 	case "sync":
 		_, err = m.engine.Sync(ctx, remote, false)
+	case "repair":
+		_, err = m.engine.RepairRemote(ctx, remote, false, func(federate.Repair) error { return nil })
 	case "continue":
 		_, err = m.engine.ContinueHere(ctx)
 	case "start over":
