@@ -233,6 +233,9 @@ func (db *Local) commit(ctx context.Context, tx *Tx, message string) (string, er
 		return "", err
 	}
 	defer end()
+	if err := db.room(); err != nil {
+		return "", err
+	}
 	var commit sql.NullString
 	err = tx.conn.QueryRowContext(ctx, "CALL DOLT_COMMIT('-A', '--skip-empty', '-m', ?, '--author', ?)",
 		message, db.opts.Actor.String()).Scan(&commit)

@@ -24,11 +24,7 @@ func TestMain(m *testing.M) {
 // newLedger makes a ledger that is closed with the test.
 func newLedger(t testing.TB) *Store {
 	t.Helper()
-	return newLedgerAt(t, filepath.Join(t.TempDir(), "data", "ledger"))
-}
-
-func newLedgerAt(t testing.TB, dir string) *Store {
-	t.Helper()
+	dir := filepath.Join(t.TempDir(), "data", "ledger")
 	s, err := Create(t.Context(), options(dir), uuid)
 	if err == nil && doltdbtest.Serve(t, dir, s.Close) {
 		s, err = Open(t.Context(), options(dir), uuid)
