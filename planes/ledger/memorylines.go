@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 	"time"
+	"unicode"
 
 	"gastown/town"
 )
@@ -45,15 +46,45 @@ func (p *parsed) readMemory() error {
 			*t = t.UTC().Truncate(time.Microsecond)
 		}
 	}
-	if name := strings.Join(strings.FieldsFunc(m.Name, blank), "-"); name != m.Name && name != "" {
-		p.mended("the name %q is taken as %s", town.Clip(m.Name, 40), town.Clip(name, 40))
-		m.Name = name
+	if m.Text = strings.ReplaceAll(m.Text, "\x00", ""); strings.TrimSpace(m.Text) == "" {
+		p.mended("the memory %s is empty and left out", town.Clip(m.Name, 40))
+		return errMemoryLine
 	}
+	p.mendMemoryName(&m)
 	p.memory = m
 	if err := m.Check(); err != nil {
 		return err
 	}
 	return errMemoryLine
+}
+
+// mendMemoryName makes a name of one that people could not type: characters that
+// cannot be printed are spaces, and one that is too long ends with a digest of all of
+// it. A memory without a name gets that of MemoryKey or, without words, of its digest.
+func (p *parsed) mendMemoryName(m *Memory) {
+	was := m.Name
+	if m.Check() == nil {
+		return
+	}
+	name := strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) {
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(was, " "))
+	if name = strings.Join(strings.Fields(name), " "); name == "" {
+		name = MemoryKey(m.Text)
+	}
+	digest := string(town.DigestOf(was, m.Text))[:idLength]
+	switch {
+	case name == "":
+		name = "memory-" + digest
+	case len(name) > MaxMemoryName:
+		name = strings.ToValidUTF8(name[:MaxMemoryName-len(digest)-1], "") + "-" + digest
+	}
+	if m.Name = name; name != was {
+		p.mended("the name %q of a memory is taken as %q", town.Clip(was, 40), town.Clip(name, 80))
+	}
 }
 
 // WriteMemory writes a memory as one line of an export.

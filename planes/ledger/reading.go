@@ -36,7 +36,9 @@ func (r *reading) take(p *parsed) {
 		r.result.Other++
 	case errors.Is(p.err, errMemoryLine):
 		r.tell(p)
-		r.memories = append(r.memories, lineMemory{p.memory, p.line})
+		if p.memory.Name != "" {
+			r.memories = append(r.memories, lineMemory{p.memory, p.line})
+		}
 	case p.err != nil:
 		r.refuse(p, p.err)
 	case b.Status == tombstone:

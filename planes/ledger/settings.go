@@ -35,17 +35,15 @@ func (s Setting) Check() error {
 	return s.checkWords()
 }
 
-// checkName refuses a name that people cannot type and read: it is printable, has no
-// spaces, and at most max bytes.
+// checkName refuses a name that people cannot type and read: it is printable, begins
+// and ends with no space, and has at most max bytes.
 func checkName(what, name string, max int) error {
-	if name == "" || len(name) > max || !utf8.ValidString(name) || strings.ContainsFunc(name, blank) {
-		return fmt.Errorf("%w: %s %q: use a name of at most %d bytes without spaces", town.ErrUsage, what, town.Clip(name, 40), max)
+	bad := func(r rune) bool { return !unicode.IsPrint(r) }
+	if name == "" || len(name) > max || name != strings.TrimSpace(name) || !utf8.ValidString(name) || strings.ContainsFunc(name, bad) {
+		return fmt.Errorf("%w: %s %q: use a name of at most %d printable bytes, with no space at its ends", town.ErrUsage, what, town.Clip(name, 40), max)
 	}
 	return nil
 }
-
-// blank reports a character that no name has.
-func blank(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
 
 // SetSettings stores settings, all or none, in one commit. Settings that have their
 // value already are left alone.

@@ -337,7 +337,7 @@ func TestValuesOfScripts(t *testing.T) {
 	if o := p.object("kv", "clear", "k.a"); o["deleted"] != "true" {
 		t.Errorf("%v", o)
 	}
-	for _, key := range []string{"", "a b", "kv.x", "memory.x", "jira.x"} {
+	for _, key := range []string{"", " ", "kv.x", "memory.x", "jira.x"} {
 		if code, _, said := p.run("kv", "set", key, "v"); code == 0 || said == "" {
 			t.Errorf("%q: exit %d: %s", key, code, said)
 		}
