@@ -69,7 +69,10 @@ func (o *preflightOptions) run(ctx context.Context) error {
 		{"waiting", len(waiting) == 0, "begun, and waiting for others: " + some(waiting), "bd blocked"},
 	}
 	passed := !slices.ContainsFunc(checks, func(f finding) bool { return !f.Passed })
-	err = o.call.Show(map[string]any{"checks": checks, "passed": passed}, func(p *term.Printer) {
+	err = o.call.Show(struct {
+		Checks []finding `json:"checks"`
+		Passed bool      `json:"passed"`
+	}{checks, passed}, func(p *term.Printer) {
 		for _, f := range checks {
 			if f.Passed {
 				p.Line("ok    %s", p.Fit(f.Output))

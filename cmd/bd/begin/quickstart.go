@@ -48,7 +48,9 @@ func quickstart() shell.Command {
 		NoTown: true, Permission: shell.MayReadProgram, Repeatable: true,
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
 			return func(context.Context) error {
-				return call.Show(map[string]string{"guide": guide}, func(p *term.Printer) { p.Body("", guide) })
+				return call.Show(struct {
+					Guide string `json:"guide"`
+				}{guide}, func(p *term.Printer) { p.Body("", guide) })
 			}
 		},
 	}

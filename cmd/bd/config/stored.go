@@ -117,5 +117,7 @@ func (o *configOptions) unsetStored(ctx context.Context) error {
 	if err != nil {
 		return session.Fail("unset "+town.Clip(o.key, 80), err)
 	}
-	return o.call.Changed(map[string]string{"key": o.key}, func(p *term.Printer) { p.Line("%s is not set", o.key) })
+	return o.call.Changed(struct {
+		Key string `json:"key"`
+	}{o.key}, func(p *term.Printer) { p.Line("%s is not set", o.key) })
 }

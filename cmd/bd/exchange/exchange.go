@@ -87,7 +87,10 @@ func (o *options) exchange(ctx context.Context, does string) error {
 		return err
 	}
 	if len(h.Config.Remotes) == 0 {
-		out := map[string]any{"remotes": []string{}, "exchanged": false}
+		out := struct {
+			Remotes   []string `json:"remotes"`
+			Exchanged bool     `json:"exchanged"`
+		}{Remotes: []string{}}
 		return o.call.Summary(out, func(p *term.Printer) {
 			p.Line("Town %s has no remote: every change is stored here already, and there is nobody to exchange with.", h.Config.Town.Name)
 			p.Line("For that: gt federation init URL (first Town), or gt federation join URL")

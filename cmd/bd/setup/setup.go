@@ -235,7 +235,10 @@ func Onboard() shell.Command {
 		NoTown:   true, Permission: shell.MayReadProgram, Repeatable: true,
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
 			return func(context.Context) error {
-				return call.Show(map[string]string{"text": body, "command": "bd setup AGENT"}, func(p *term.Printer) {
+				return call.Show(struct {
+					Text    string `json:"text"`
+					Command string `json:"command"`
+				}{body, "bd setup AGENT"}, func(p *term.Printer) {
 					p.Body("", body)
 					p.Line("")
 					p.Line("bd setup AGENT writes this where the agent reads it, and has bd prime run when a session starts.")

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 	"time"
 
@@ -92,7 +93,10 @@ func (c *Call) Show(value any, say func(*term.Printer)) error {
 		if err != nil {
 			return err
 		}
-		_, err = c.Stdout.Write(append(c.versioned(text), '\n'))
+		if !keyedByData(value) {
+			text = c.versioned(text)
+		}
+		_, err = c.Stdout.Write(append(text, '\n'))
 		return err
 	}
 	p := c.Printer(c.Stdout)
@@ -126,6 +130,11 @@ func (c *Call) Hint(format string, args ...any) {
 
 // Ago formats a time relative to the call's clock.
 func (c *Call) Ago(t time.Time) string { return term.Ago(c.Now(), t) }
+
+// keyedByData reports whether the keys of a result's JSON object are data, among which
+// a schema_version would look like an entry. Those results are maps; results with
+// fields of their own are structs.
+func keyedByData(value any) bool { return reflect.ValueOf(value).Kind() == reflect.Map }
 
 // schemaKey begins the line of an object's own schema_version.
 const schemaKey = "\n  \"schema_version\":"
