@@ -18,8 +18,11 @@ func TestTable(t *testing.T) {
 		if !strings.HasSuffix(c.Help, ".") || len(c.Examples) == 0 {
 			t.Errorf("bd %s: help %q, %d examples", name, c.Help, len(c.Examples))
 		}
-		if reads := strings.HasSuffix(c.Permission, ":read"); reads == (c.Writes || len(c.WritesWith) > 0) {
+		if reads := strings.HasSuffix(c.Permission, ":read"); reads == c.Writes {
 			t.Errorf("bd %s: permission %s, writes %v", name, c.Permission, c.Writes)
+		}
+		if sometimes := len(c.WritesWith) > 0; sometimes != strings.HasSuffix(c.WritePermission, ":write") {
+			t.Errorf("bd %s writes with %q: permission %q", name, c.WritesWith, c.WritePermission)
 		}
 		if !c.Writes && !c.Repeatable {
 			t.Errorf("bd %s only reads and cannot be repeated", name)

@@ -51,7 +51,7 @@ func Commands(p *shell.Program) {
 		// The public bd has it so: bd comment ID TEXT adds, bd comments ID lists.
 		Name: "either", Hidden: true, Default: true, Help: "bd comment ID TEXT adds, bd comment ID lists.",
 		Examples: []string{`bd comment gt-a3f8x "Seen again"`},
-		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, WritesWith: []string{"text", "file", "stdin"}, Repeatable: true,
+		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, WritesWith: []string{"text", "file", "stdin"}, WritePermission: shell.MayWriteLedger, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &commentOptions{call: call}
 			o.args(c)

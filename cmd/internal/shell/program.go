@@ -43,6 +43,8 @@ type Command struct {
 	// it may be run again after an interruption: it continues where it stopped.
 	Writes, Repeatable bool
 	WritesWith         []string
+	// WritePermission replaces Permission with a flag or argument of WritesWith.
+	WritePermission string
 	// NoTown says that the command needs no Town.
 	NoTown bool
 	// Define describes the command's flags and arguments, and returns its action.
@@ -257,6 +259,9 @@ func (p *Program) Prepare() *Prepared {
 	given := func(flag string) bool { return p.given(args, flag) }
 	if !e.Writes && slices.ContainsFunc(e.WritesWith, given) {
 		out.Command.Writes, out.Command.Repeatable = true, false
+		if e.WritePermission != "" {
+			out.Command.Permission = e.WritePermission
+		}
 	}
 	if out.err = p.call.settle(out.Command); out.err != nil {
 		return out
