@@ -90,6 +90,32 @@ func (s *Store) CloseReady(ctx context.Context, ids []string, c Closing) (closed
 	return closed, s.withNearest(ctx, err)
 }
 
+// guard refuses guarded patches that close beads which wait for open ones or have open
+// children.
+func (e *editing) guard(ctx context.Context, q txn, patches []Patch) error {
+	var ids []string
+	for _, p := range patches {
+		if p.Guarded && p.Status != nil && *p.Status == town.StatusClosed {
+			ids = append(ids, p.ID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	holders, err := q.holders(ctx, ids)
+	if err != nil {
+		return err
+	}
+	going := closable(ids, e.found, holders)
+	var bad batch
+	for i, p := range patches {
+		if e.found[p.ID] != nil && slices.Contains(ids, p.ID) && !going[p.ID] {
+			bad.add(i, p.Line, p.ID, heldError(holders[p.ID], going))
+		}
+	}
+	return bad.err()
+}
+
 // closable are the beads that can be closed together: those that are closed already,
 // and those that wait only for others that can.
 func closable(ids []string, found map[string]*Detail, holders map[string][]string) map[string]bool {

@@ -18,31 +18,37 @@ func (s *Store) Comment(ctx context.Context, id, text string) (town.Comment, err
 // is also in the audit trail.
 func (s *Store) CommentAs(ctx context.Context, id, author, text string) (town.Comment, error) {
 	var c town.Comment
-	err := s.write(ctx, "comment on "+id, func(q txn) error {
-		r := s.change()
-		c = town.Comment{Author: author, Text: text}
-		r.completeComment(&c, id)
-		if err := c.Validate(); err != nil {
-			return err
-		}
-		live, _, err := q.ends(ctx, []string{id})
-		if err != nil {
-			return err
-		}
-		if !live[id] {
-			return &BatchError{[]Entry{{ID: id, Err: &UnknownError{ID: id}}}}
-		}
-		r.notes = append(r.notes, c)
-		r.event(id, "commented", "", "", text)
-		if err := q.touch(ctx, r.at, []string{id}); err != nil {
-			return err
-		}
-		return r.store(ctx, q)
+	err := s.write(ctx, "comment on "+id, func(q txn) (err error) {
+		c, err = s.comment(ctx, q, id, author, text)
+		return err
 	})
 	if err != nil {
 		return town.Comment{}, fmt.Errorf("comment on %s: %w", town.Clip(id, 80), s.withNearest(ctx, err))
 	}
 	return c, nil
+}
+
+// comment adds a comment in a transaction.
+func (s *Store) comment(ctx context.Context, q txn, id, author, text string) (town.Comment, error) {
+	r := s.change()
+	c := town.Comment{Author: author, Text: text}
+	r.completeComment(&c, id)
+	if err := c.Validate(); err != nil {
+		return c, err
+	}
+	live, _, err := q.ends(ctx, []string{id})
+	if err != nil {
+		return c, err
+	}
+	if !live[id] {
+		return c, &BatchError{[]Entry{{ID: id, Err: &UnknownError{ID: id}}}}
+	}
+	r.notes = append(r.notes, c)
+	r.event(id, "commented", "", "", text)
+	if err := q.touch(ctx, r.at, []string{id}); err != nil {
+		return c, err
+	}
+	return c, r.store(ctx, q)
 }
 
 // commentIDLength is how many characters of a comment's digest its id is.

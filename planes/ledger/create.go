@@ -30,6 +30,8 @@ type NewBead struct {
 	// created.
 	Prefix string
 	Parent string
+	// InheritLabels gives it the labels of its parent too.
+	InheritLabels bool
 	// Blocks are beads that exist and shall wait for the new one.
 	Blocks []string
 	// Line is where the bead was read, for errors; 0 for nowhere.
@@ -109,10 +111,17 @@ func (s *Store) prepare(ctx context.Context, q txn, list []NewBead, r *rows) ([]
 	if err != nil {
 		return nil, err
 	}
+	inherited, err := q.inherited(ctx, list)
+	if err != nil {
+		return nil, err
+	}
 	made := make([]town.Bead, len(list))
 	var odd wordCheck
 	for i, n := range list {
 		b := n.Clone()
+		if n.InheritLabels {
+			b.Labels = append(b.Labels, inherited[n.Parent]...)
+		}
 		if err := known.name(&b, n); err != nil {
 			bad.add(i, n.Line, n.ID, err)
 			continue

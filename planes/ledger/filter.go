@@ -44,8 +44,10 @@ type Filter struct {
 	// IncludeDeferred makes Ready yield deferred beads and their children too. Hybrid
 	// makes it order the beads of the last two days by priority, then the others by age.
 	IncludeDeferred, Hybrid bool
-	// Ephemeral selects ephemeral beads, or those that are not.
-	Ephemeral *bool
+	// Ephemeral selects ephemeral beads, or those that are not. NoTemplates leaves
+	// templates out.
+	Ephemeral   *bool
+	NoTemplates bool
 	// Text is searched for in id, title and description, ignoring case.
 	Text string
 	// Spans of time; the zero time is no bound. From is included, To is not.

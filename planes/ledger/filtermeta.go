@@ -24,7 +24,7 @@ func CheckMetadataKey(key string) error {
 	return nil
 }
 
-// metadata adds the conditions on metadata, spec_id and ephemeral. The first two are
+// metadata adds the conditions on metadata, spec_id, ephemeral and is_template. The first two are
 // looked for in extra too, as promote says. A key that no bead can be asked for selects
 // nothing.
 func (f Filter) metadata(w *where) {
@@ -53,9 +53,10 @@ func (f Filter) metadata(w *where) {
 		}
 		w.add("COALESCE(i.ephemeral, 0) = ?", want)
 	}
+	if f.NoTemplates {
+		w.add("COALESCE(i.is_template, 0) = 0")
+	}
 }
 
-// describes reports whether the filter has conditions of metadata.
-func (f Filter) describes() bool {
-	return len(f.Metadata)+len(f.MetadataKeys) > 0 || f.Spec != "" || f.Ephemeral != nil
-}
+// describes reports whether the filter has conditions of metadata or spec_id.
+func (f Filter) describes() bool { return len(f.Metadata)+len(f.MetadataKeys) > 0 || f.Spec != "" }

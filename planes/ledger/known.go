@@ -80,6 +80,30 @@ func (q txn) facts(ctx context.Context, list []NewBead) (*known, error) {
 	return k, err
 }
 
+// inherited are the labels of the parents whose new children inherit them.
+func (q txn) inherited(ctx context.Context, list []NewBead) (map[string][]string, error) {
+	var parents []string
+	for _, n := range list {
+		if n.InheritLabels && n.Parent != "" {
+			parents = append(parents, n.Parent)
+		}
+	}
+	labels := map[string][]string{}
+	slices.Sort(parents)
+	for part := range slices.Chunk(slices.Compact(parents), batchRows) {
+		err := q.each(ctx, func(rows *doltdb.Rows) error {
+			var id, label string
+			err := rows.Scan(&id, &label)
+			labels[id] = append(labels[id], label)
+			return err
+		}, "SELECT issue_id, label FROM labels WHERE issue_id IN ("+marks(len(part))+")", anys(part)...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return labels, nil
+}
+
 // count returns how many rows there are; from is what follows FROM.
 func (q txn) count(ctx context.Context, from string, args ...any) (n int, err error) {
 	err = q.each(ctx, func(rows *doltdb.Rows) error { return rows.Scan(intTo{&n}) }, "SELECT COUNT(*) FROM "+from, args...)

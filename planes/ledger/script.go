@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -137,19 +138,25 @@ func ScriptRefs(steps []Step) (refs []string) {
 }
 
 // Script makes the changes of a script, in order. full gives the full ids of those
-// that ScriptRefs returned, and prefix begins the ids of new beads. An error names
-// the line.
+// that ScriptRefs returned, and prefix begins the ids of new beads. The BatchError it
+// returns lists every line that cannot be done.
 func (c *Change) Script(ctx context.Context, steps []Step, full map[string]string, prefix string) ([]Effect, error) {
 	effects := make([]Effect, 0, len(steps))
 	id := func(ref string) string { return or(full[ref], ref) }
+	var bad batch
 	for i, s := range steps {
 		target, err := c.step(ctx, s, id, prefix)
-		if err != nil {
-			var bad batch
+		var faults *BatchError
+		switch {
+		case err != nil && !errors.As(err, &faults) && !errors.Is(err, town.ErrUsage) && !errors.Is(err, town.ErrBadBead):
+			return nil, fmt.Errorf("line %d: %w", s.Line, err) // the database's, which ends the transaction
+		case err != nil:
 			bad.add(i, s.Line, "", unwrapBatch(err))
-			return nil, bad.err()
 		}
 		effects = append(effects, Effect{s.Line, s.Op, target})
+	}
+	if err := bad.err(); err != nil {
+		return nil, err
 	}
 	return effects, nil
 }

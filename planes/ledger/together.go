@@ -54,6 +54,11 @@ func (c *Change) Update(ctx context.Context, patches []Patch) ([]town.Bead, erro
 	return c.s.updateIn(ctx, c.q, patches)
 }
 
+// Comment adds a comment to a bead.
+func (c *Change) Comment(ctx context.Context, id, text string) (town.Comment, error) {
+	return c.s.comment(ctx, c.q, id, "", text)
+}
+
 // DepAdd makes links, and returns how many are new.
 func (c *Change) DepAdd(ctx context.Context, list []town.Dependency) (int, error) {
 	return c.s.depAdd(ctx, c.q, list)

@@ -75,6 +75,9 @@ func (s *Store) updateIn(ctx context.Context, q txn, patches []Patch) (changed [
 	if err := e.load(ctx, q, patches); err != nil {
 		return nil, err
 	}
+	if err := e.guard(ctx, q, patches); err != nil {
+		return nil, err
+	}
 	if err := e.applyAll(ctx, q, patches); err != nil {
 		return nil, err
 	}

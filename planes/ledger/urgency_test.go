@@ -151,6 +151,7 @@ func TestShortListsAreChosenByTheirIndex(t *testing.T) {
 		{"list", Filter{Limit: 5, Not: []town.Status{town.StatusClosed}}, true},
 		{"all", Filter{Limit: 5}, true},
 		{"types", Filter{Limit: 5, Types: []town.BeadType{"task", "bug"}, Not: []town.Status{town.StatusClosed}}, true},
+		{"work of people", Filter{Limit: 5, Not: []town.Status{town.StatusClosed}, NotTypes: []town.BeadType{"gate", "message"}, Ephemeral: new(bool), NoTemplates: true}, true},
 		{"by age", Filter{Limit: 5, Sort: []Order{{Field: "created_at"}}}, true},
 		{"ready", Filter{Limit: 5, Statuses: []town.Status{town.StatusOpen}, NotTypes: internalTypes}, false},
 	} {

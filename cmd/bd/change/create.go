@@ -47,6 +47,7 @@ type createOptions struct {
 	context    string
 	extra      [len(extraFlags)]string
 	ephemeral  bool
+	noInherit  bool
 	silent     bool
 	dryRun     bool
 	validate   bool

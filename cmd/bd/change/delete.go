@@ -2,11 +2,12 @@ package change
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/bd/internal/flags"
 	"gastown/cmd/bd/internal/session"
 	"gastown/cmd/bd/internal/view"
 	"gastown/cmd/internal/shell"
@@ -16,12 +17,15 @@ import (
 	"gastown/town/layout"
 )
 
-// deleteOptions are those of bd delete and bd restore.
+// deleteOptions are those of bd delete and bd restore, which only has ids.
 type deleteOptions struct {
-	call   *shell.Call
-	ids    []string
-	force  bool
-	reason string
+	call    *shell.Call
+	ids     []string
+	file    string
+	force   bool
+	dryRun  bool
+	cascade bool
+	reason  string
 }
 
 // moved is what bd delete and bd restore print of one bead.
@@ -34,11 +38,17 @@ type moved struct {
 func Delete() shell.Command {
 	return shell.Command{
 		Name: "delete", Help: "Delete beads, all or none. bd restore brings them back.",
-		Examples: []string{"bd delete gt-a3f8x", `bd delete gt-a3f8x gt-b7151 --force --reason "made twice"`},
-		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Examples: []string{
+			"bd delete gt-a3f8x", `bd delete gt-a3f8x gt-b7151 --force --reason "made twice"`,
+			"bd delete gt-a3f8x --cascade --dry-run", "bd delete --from-file ids.txt --force",
+		},
+		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &deleteOptions{call: call}
-			c.Arg("id", "Ids; a unique beginning is enough.").Required().PlaceHolder("ID").StringsVar(&o.ids)
+			c.Arg("id", "Ids; a unique beginning is enough.").PlaceHolder("ID").StringsVar(&o.ids)
+			c.Flag("from-file", "A file with an id on each line; - for standard input.").PlaceHolder("FILE").StringVar(&o.file)
+			c.Flag("cascade", "Their children too, and what waits for them.").BoolVar(&o.cascade)
+			c.Flag("dry-run", "Show what would be deleted, and delete nothing.").BoolVar(&o.dryRun)
 			c.Flag("force", "Do not ask.").Short('f').BoolVar(&o.force)
 			c.Flag("reason", "Why.").PlaceHolder("TEXT").StringVar(&o.reason)
 			return o.delete
@@ -46,29 +56,17 @@ func Delete() shell.Command {
 	}
 }
 
-// Restore is bd restore.
-func Restore() shell.Command {
-	return shell.Command{
-		Name: "restore", Help: "Bring deleted beads back, with their links to beads that exist.",
-		Examples: []string{"bd list --deleted", "bd restore gt-a3f8x"},
-		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
-		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-			o := &deleteOptions{call: call}
-			c.Arg("id", "Full ids.").Required().PlaceHolder("ID").StringsVar(&o.ids)
-			return o.restore
-		},
-	}
-}
-
 func (o *deleteOptions) delete(ctx context.Context) error {
+	if err := o.readIDs(); err != nil {
+		return session.Fail("delete beads", err)
+	}
 	var list []ledger.Detail
 	var done []moved
 	ids := o.ids
 	take := func(l *session.Ledger) error { return l.Delete(ctx, ids, o.reason) }
 	// The ledger is closed while a person decides.
 	err := session.Use(ctx, o.call, func(l *session.Ledger) (err error) {
-		list, err = l.Get(ctx, o.ids, append(ledger.Fields{"dependent_count"}, view.LineFields()...))
-		if err != nil {
+		if list, err = o.find(ctx, l); err != nil {
 			return err
 		}
 		ids = nil
@@ -76,11 +74,17 @@ func (o *deleteOptions) delete(ctx context.Context) error {
 			ids = append(ids, b.ID)
 			done = append(done, moved{"deleted", b.ID})
 		}
-		if !o.force {
+		if !o.force || o.dryRun {
 			return nil
 		}
 		return take(l)
 	})
+	if err == nil && o.dryRun {
+		for i := range done {
+			done[i].Status = "would delete"
+		}
+		return o.say(done, "would delete %s")
+	}
 	if err == nil && !o.force {
 		if err = o.confirm(ctx, list); err == nil {
 			err = session.Use(ctx, o.call, take)
@@ -90,6 +94,43 @@ func (o *deleteOptions) delete(ctx context.Context) error {
 		return session.Fail("delete "+session.Names(o.ids), err)
 	}
 	return o.say(done, "deleted %s; bd restore %[1]s brings it back")
+}
+
+// readIDs adds the ids of the file to those that were given. Empty lines and lines that
+// begin with # are no ids.
+func (o *deleteOptions) readIDs() error {
+	if o.file != "" {
+		text, err := flags.ReadFile(o.call, o.file, maxPlan)
+		if err != nil {
+			return err
+		}
+		for line := range strings.Lines(text) {
+			if line = strings.TrimSpace(line); line != "" && !strings.HasPrefix(line, "#") {
+				o.ids = append(o.ids, line)
+			}
+		}
+	}
+	if len(o.ids) == 0 {
+		return fmt.Errorf("%w: give the ids: bd delete ID..., or --from-file FILE", town.ErrUsage)
+	}
+	return nil
+}
+
+// find reads the beads to delete, each once.
+func (o *deleteOptions) find(ctx context.Context, l *session.Ledger) ([]ledger.Detail, error) {
+	fields := append(ledger.Fields{"dependent_count"}, view.LineFields()...)
+	list, err := l.Get(ctx, o.ids, fields)
+	if err != nil || !o.cascade {
+		return list, err
+	}
+	ids := make([]string, len(list))
+	for i, b := range list {
+		ids[i] = b.ID
+	}
+	if ids, err = l.WithDependents(ctx, ids); err != nil {
+		return nil, err
+	}
+	return l.Get(ctx, ids, fields)
 }
 
 // confirm shows what would be deleted and asks. It refuses where nobody can answer.
@@ -122,24 +163,6 @@ func (o *deleteOptions) confirm(ctx context.Context, list []ledger.Detail) error
 		return refused
 	}
 	return nil
-}
-
-func (o *deleteOptions) restore(ctx context.Context) error {
-	var done []moved
-	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
-		for _, id := range o.ids {
-			done = append(done, moved{"restored", id})
-		}
-		err := l.Restore(ctx, o.ids)
-		if errors.Is(err, ledger.ErrUnknown) || errors.Is(err, ledger.ErrAlive) {
-			return town.Fail("restore "+session.Names(o.ids), "bd list --deleted shows what can be brought back", "%w", err)
-		}
-		return err
-	})
-	if err != nil {
-		return session.Fail("restore "+session.Names(o.ids), err)
-	}
-	return o.say(done, "restored %s")
 }
 
 func (o *deleteOptions) say(done []moved, format string) error {

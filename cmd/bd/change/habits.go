@@ -123,14 +123,19 @@ func (o *endOptions) end(ctx context.Context) error {
 				return town.Fail("close "+b.ID, "bd show "+b.ID+" tells why, bd reopen "+b.ID+" opens it again", "it is closed already")
 			}
 			patches = append(patches, ledger.Patch{ID: b.ID, Status: &done, CloseReason: &o.reason})
-			if o.comment != "" {
-				if _, err := l.Comment(ctx, b.ID, o.comment); err != nil {
+		}
+		return l.Together(ctx, "close "+session.Names(o.ids), func(c *ledger.Change) (err error) {
+			for _, p := range patches {
+				if o.comment == "" {
+					break
+				}
+				if _, err := c.Comment(ctx, p.ID, o.comment); err != nil {
 					return err
 				}
 			}
-		}
-		closed, err = l.Update(ctx, patches)
-		return err
+			closed, err = c.Update(ctx, patches)
+			return err
+		})
 	})
 	if err != nil {
 		return session.Fail("close "+session.Names(o.ids), err)

@@ -51,7 +51,9 @@ func link(ctx context.Context, call *shell.Call, id, target, word string) error 
 			if len(ids) > 1 {
 				d.Target = ids[1]
 			}
-			n, err = l.DepAdd(ctx, []town.Dependency{d})
+			if n, err = l.DepAdd(ctx, []town.Dependency{d}); err == nil {
+				l.Touch(d.Bead)
+			}
 			return err
 		})
 	})

@@ -56,9 +56,9 @@ func (o *createOptions) flags(c *kingpin.CmdClause) {
 	for i, f := range extraFlags {
 		c.Flag(f[0], "Kept for other programs as "+f[1]+".").Hidden().StringVar(&o.extra[i])
 	}
-	for _, name := range []string{"force", "no-inherit-labels", "no-history"} {
-		c.Flag(name, "Accepted without effect.").Hidden().Bool()
-	}
+	c.Flag("no-inherit-labels", "Do not give it the labels of its parent.").BoolVar(&o.noInherit)
+	c.Flag("force", "Accepted without effect: an id may have any prefix.").Hidden().Bool()
+	c.Flag("no-history", "Accepted without effect.").Hidden().Bool()
 	c.Flag("file", "Make a bead for each heading ## of a Markdown file, with fields under ###; - for standard input.").Short('f').PlaceHolder("FILE.md").StringVar(&o.file)
 	c.Flag("graph", "Make the beads of a plan and the links between them, from a JSON file; - for standard input.").PlaceHolder("FILE.json").StringVar(&o.graph)
 	c.Flag("validate", "Refuse it if it lacks what its type should say; see bd lint.").BoolVar(&o.validate)
@@ -91,7 +91,7 @@ func (o *createOptions) bead() (n ledger.NewBead, err error) {
 		}
 	}
 	n.Assignee, n.Owner, n.ExternalRef, n.SpecID = o.assignee, o.owner, o.external, o.spec
-	n.ID, n.Parent, n.Ephemeral = o.id, o.parent, o.ephemeral
+	n.ID, n.Parent, n.Ephemeral, n.InheritLabels = o.id, o.parent, o.ephemeral, !o.noInherit
 	if n.Labels, err = flags.Labels(o.labels); err != nil {
 		return n, err
 	}

@@ -41,7 +41,8 @@ func (o *updateOptions) flags(c *kingpin.CmdClause) {
 	c.Flag("ephemeral", "It is short-lived: it is no work, and exports leave it out.").BoolVar(&o.ephemeral)
 	c.Flag("persistent", "It is not short-lived.").BoolVar(&o.persistent)
 	c.Flag("session", "The session of an agent that closes it; kept with it.").PlaceHolder("ID").StringVar(&o.session)
-	for _, name := range []string{"no-history", "history", "force"} {
+	c.Flag("force", "Assign it although somebody else has begun it, and close it although it waits.").BoolVar(&o.force)
+	for _, name := range []string{"no-history", "history"} {
 		c.Flag(name, "Accepted without effect.").Hidden().Bool()
 	}
 }
@@ -79,7 +80,9 @@ func (o *updateOptions) patch() (p ledger.Patch, any bool, err error) {
 	if o.ephemeral || o.persistent {
 		p.Ephemeral = &o.ephemeral
 	}
-	return p, !reflect.DeepEqual(p, ledger.Patch{Session: o.session}), errors.Join(errs...)
+	any = !reflect.DeepEqual(p, ledger.Patch{Session: o.session})
+	p.Guarded = !o.force
+	return p, any, errors.Join(errs...)
 }
 
 // dates reads the flags that hold dates.

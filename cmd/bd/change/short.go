@@ -40,10 +40,11 @@ func Quick() shell.Command {
 
 // shortOptions are those of the commands that change one thing of one bead.
 type shortOptions struct {
-	call *shell.Call
-	id   string
-	word string
-	text flags.Words
+	call  *shell.Call
+	id    string
+	word  string
+	text  flags.Words
+	force bool
 }
 
 // Note is bd note.
@@ -77,9 +78,9 @@ func Assign() shell.Command {
 			o := &shortOptions{call: call}
 			o.bead(c)
 			c.Arg("name", "Who does it; '' for nobody.").Required().PlaceHolder("NAME").StringVar(&o.word)
-			c.Flag("force", "Accepted without effect: a bead may always be assigned anew.").Hidden().Bool()
+			c.Flag("force", "Also if somebody else has begun it.").BoolVar(&o.force)
 			return func(ctx context.Context) error {
-				return o.change(ctx, ledger.Patch{Assignee: &o.word}, "assigned %s", nil)
+				return o.change(ctx, ledger.Patch{Assignee: &o.word, Guarded: !o.force}, "assigned %s", nil)
 			}
 		},
 	}
@@ -116,6 +117,7 @@ func (o *shortOptions) change(ctx context.Context, p ledger.Patch, done string, 
 		err = session.Use(ctx, o.call, func(l *session.Ledger) error {
 			return l.FullPatches(ctx, []ledger.Patch{p}, func(p []ledger.Patch) error {
 				list, err := l.Update(ctx, p)
+				touchLast(l, list)
 				if err == nil {
 					b = list[0]
 				}

@@ -73,7 +73,7 @@ func (o *stateOptions) run(ctx context.Context) error {
 	return view.Done(o.call, done, "%s is %s, recorded as %s", done.Name, done.New, done.Event)
 }
 
-// set records the change before the label shows it.
+// set makes the label and the child that records the change, in one commit.
 func (o *stateOptions) set(ctx context.Context, l *session.Ledger) (stateDone, error) {
 	done := stateDone{Name: o.name, New: o.value}
 	beads, err := l.Get(ctx, []string{o.id}, ledger.Fields{"labels"})
@@ -100,11 +100,14 @@ func (o *stateOptions) set(ctx context.Context, l *session.Ledger) (stateDone, e
 		Title: town.Clip("State: "+o.name+" is "+o.value, 200), Description: o.reason, Status: town.StatusClosed, ClosedAt: &now,
 		Type: "event", Priority: town.MaxPriority,
 	}}
-	made, err := l.Create(ctx, []ledger.NewBead{event})
-	if err != nil {
-		return done, err
-	}
-	done.Event, done.Changed = made[0].ID, true
-	_, err = l.Update(ctx, []ledger.Patch{patch})
+	err = l.Together(ctx, "set "+label+" on "+done.ID, func(c *ledger.Change) error {
+		made, err := c.Create(ctx, []ledger.NewBead{event})
+		if err != nil {
+			return err
+		}
+		done.Event, done.Changed = made[0].ID, true
+		_, err = c.Update(ctx, []ledger.Patch{patch})
+		return err
+	})
 	return done, err
 }

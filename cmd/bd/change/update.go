@@ -32,6 +32,7 @@ type updateOptions struct {
 	metadata                         flags.Text
 	setMetadata, unsetMetadata       []string
 	ephemeral, persistent, claim     bool
+	force                            bool
 	session                          string
 }
 

@@ -36,6 +36,7 @@ type listOptions struct {
 	narrow func(*ledger.Filter, time.Time)
 	// ready selects the beads that can be taken up.
 	ready bool
+	hidden
 }
 
 // List is bd list.
@@ -61,9 +62,7 @@ func List() shell.Command {
 			c.Flag("tree", "Children below their parents.").BoolVar(&o.tree)
 			c.Flag("batch", "One query, streamed: what bd list always does.").BoolVar(&o.batch)
 			c.Flag("deleted", "What was deleted, newest first.").BoolVar(&o.deleted)
-			for _, kind := range []string{"templates", "gates", "infra"} {
-				c.Flag("include-"+kind, "Without effect: every type is listed.").Hidden().Bool()
-			}
+			o.hidden.flags(c)
 			return o.act
 		},
 	}
@@ -140,6 +139,9 @@ func (o *listOptions) run(ctx context.Context) error {
 	}
 	if name, ok := otherTown(o.call); ok {
 		return session.Fail("list what "+town.Clip(name, 64)+" shares", o.listShared(ctx, name, f))
+	}
+	if !o.deleted {
+		o.hide(&f)
 	}
 	err = session.Deferred(o.call, func(call *shell.Call) error {
 		o := *o

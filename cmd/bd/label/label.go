@@ -55,6 +55,18 @@ func Commands(p *shell.Program) {
 		},
 	})
 	p.Add(g, shell.Command{
+		Name: "propagate", Help: "Give a label to all children of a bead.",
+		Examples: []string{"bd label propagate gt-a3f8x branch:release"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &labelOptions{call: call}
+			var label string
+			c.Arg("id", "The parent.").Required().PlaceHolder("ID").StringVar(&o.id)
+			c.Arg("label", "Labels, separated by commas.").Required().PlaceHolder("LABEL").StringVar(&label)
+			return func(ctx context.Context) error { return o.propagate(ctx, label) }
+		},
+	})
+	p.Add(g, shell.Command{
 		Name: "list", Help: "The labels of a bead.",
 		Examples: []string{"bd label list gt-a3f8x", "bd label list gt-a3f8x --json"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
@@ -116,6 +128,44 @@ func (o *labelOptions) change(ctx context.Context, done string, set func(*ledger
 	if err != nil {
 		return session.Fail("label "+session.Names(ids), err)
 	}
+	return o.say(list)
+}
+
+// propagate labels the children of a bead, closed ones too.
+func (o *labelOptions) propagate(ctx context.Context, word string) error {
+	op := "label the children of " + town.Clip(o.id, 80)
+	labels, err := flags.Labels([]string{word})
+	if err != nil {
+		return session.Fail(op, err)
+	}
+	list := []labelDone{}
+	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
+		f, err := session.FullFilter(ctx, l, ledger.Filter{Parent: o.id, Fields: ledger.Fields{"id"}})
+		if err != nil {
+			return err
+		}
+		var patches []ledger.Patch
+		if err := l.List(ctx, f, func(i ledger.Item) error {
+			patches = append(patches, ledger.Patch{ID: i.ID, AddLabels: labels})
+			return nil
+		}); err != nil {
+			return err
+		}
+		_, err = l.Update(ctx, patches)
+		for _, p := range patches {
+			for _, label := range labels {
+				list = append(list, labelDone{"propagated", p.ID, label})
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return session.Fail(op, err)
+	}
+	return o.say(list)
+}
+
+func (o *labelOptions) say(list []labelDone) error {
 	return o.call.Changed(list, func(p *term.Printer) {
 		for _, l := range list {
 			p.Styled(term.Good, "%s: %s %s", l.Status, l.Bead, l.Label)
