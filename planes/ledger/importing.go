@@ -2,13 +2,10 @@ package ledger
 
 import (
 	"context"
-	"maps"
 	"reflect"
 	"slices"
-	"strings"
 	"time"
 
-	"gastown/planes/doltdb"
 	"gastown/town"
 )
 
@@ -65,52 +62,6 @@ func (in *importing) run(ctx context.Context, q txn, beads []town.Bead) error {
 		return err
 	}
 	return in.check(ctx, q, here)
-}
-
-// adoptWords makes statuses and types that the ledger does not know custom ones.
-func (in *importing) adoptWords(ctx context.Context, q txn, beads []town.Bead) error {
-	var words *Words
-	fresh := map[string][]string{}
-	note := func(b *town.Bead, setting, what, word string) {
-		fresh[setting] = append(fresh[setting], word)
-		in.result.warn("line %d: the %s %q is new here, and was added to %s", in.lines[b.ID], what, word, setting)
-	}
-	for i := range beads {
-		b := &beads[i]
-		if slices.Contains(town.Statuses, b.Status) && slices.Contains(usualTypes, b.Type) {
-			continue
-		}
-		if words == nil {
-			w, err := q.words(ctx)
-			if err != nil {
-				return err
-			}
-			words = &w
-		}
-		if !slices.Contains(words.Statuses, b.Status) {
-			words.Statuses = append(words.Statuses, b.Status)
-			note(b, CustomStatuses, "status", string(b.Status))
-		}
-		if !slices.Contains(words.Types, b.Type) && !slices.Contains(usualTypes, b.Type) {
-			words.Types = append(words.Types, b.Type)
-			note(b, CustomTypes, "type", string(b.Type))
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(fresh)) {
-		was, _, err := q.setting(ctx, name)
-		if err != nil {
-			return err
-		}
-		all := strings.Join(append(slices.DeleteFunc([]string{was}, func(s string) bool { return s == "" }), fresh[name]...), ",")
-		set := Setting{name, all}
-		if err := set.Check(); err != nil {
-			return err
-		}
-		if err := q.setSettings(ctx, in.rows, []Setting{set}); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // load reads the beads that exist, and those that were deleted.
@@ -225,94 +176,6 @@ func sameBead(a, b town.Bead) bool {
 	}
 	return slices.Equal(a.Labels, b.Labels) && slices.Equal(a.Dependencies, b.Dependencies) &&
 		(len(a.Comments) == 0 && len(b.Comments) == 0 || reflect.DeepEqual(a.Comments, b.Comments))
-}
-
-// check refuses cycles of one kind of link, and warns of what is only odd.
-func (in *importing) check(ctx context.Context, q txn, here map[string]*Detail) error {
-	nowhere := map[string]bool{}
-	for _, d := range in.links {
-		if in.lines[d.Target] == 0 && here[d.Target] == nil && !strings.HasPrefix(d.Target, "external:") {
-			nowhere[d.Target] = true
-		}
-	}
-	if !in.empty {
-		if err := q.removeExisting(ctx, nowhere); err != nil {
-			return err
-		}
-	}
-	for _, d := range in.links {
-		if nowhere[d.Target] {
-			in.result.warn("line %d: %s %s %s, which does not exist", in.lines[d.Bead], d.Bead, d.Type, d.Target)
-		}
-	}
-	return in.checkCycles(ctx, q)
-}
-
-// removeExisting removes from a set the ids that beads have, in one query. For
-// many ids it reads all ids of the ledger, because that is faster than planning
-// a long list.
-func (q txn) removeExisting(ctx context.Context, ids map[string]bool) error {
-	if len(ids) == 0 {
-		return nil
-	}
-	query, args := "SELECT id FROM issues", []any(nil)
-	if len(ids) <= batchRows {
-		args = anys(slices.Sorted(maps.Keys(ids)))
-		query += " WHERE id IN (" + marks(len(args)) + ")"
-	}
-	return q.each(ctx, func(rows *doltdb.Rows) error {
-		var id string
-		err := rows.Scan(&id)
-		delete(ids, id)
-		return err
-	}, query, args...)
-}
-
-// checkCycles leaves out the links that close a cycle of links of one kind, or
-// refuses them with Strict, each by its line. It only warns of cycles that need
-// several kinds, because other programs let a bead wait for its own child.
-func (in *importing) checkCycles(ctx context.Context, q txn) error {
-	if !anyBlocking(in.links) {
-		return nil
-	}
-	if err := q.markLinks(ctx); err != nil {
-		return err
-	}
-	old, err := q.reach(ctx, in.links)
-	if err != nil {
-		return err
-	}
-	gone, there := map[string]bool{}, map[string]bool{}
-	for _, d := range in.drop {
-		gone[linkKey(d)] = true
-	}
-	for _, d := range old {
-		there[linkKey(d)] = true
-	}
-	fresh := slices.DeleteFunc(slices.Clone(in.links), func(d town.Dependency) bool { return there[linkKey(d)] })
-	var bad batch
-	leave := map[string]bool{}
-	for _, kind := range blocking {
-		for _, c := range closings(fresh, old, gone, kind) {
-			line := in.lines[c.link.Bead]
-			if in.opts.Strict {
-				bad.add(line-1, line, c.link.Bead, c.err())
-				continue
-			}
-			leave[linkKey(c.link)] = true
-			in.result.warn("line %d: %s: its link %s %s is left out, because it closes a cycle: %s", line, c.link.Bead, c.link.Type, c.link.Target, cyclePath(c.path))
-		}
-	}
-	if err := bad.err(); err != nil {
-		return err
-	}
-	left := func(d town.Dependency) bool { return leave[linkKey(d)] }
-	in.links, fresh = slices.DeleteFunc(in.links, left), slices.DeleteFunc(fresh, left)
-	for _, c := range closings(fresh, old, gone, blocking...) {
-		in.result.warn("line %d: a bead waits for one below it, so neither is ever ready: %s", in.lines[c.link.Bead],
-			strings.Join(c.path[:min(len(c.path), maxCyclePath)], ", "))
-	}
-	return nil
 }
 
 func (in *importing) store(ctx context.Context, q txn) error {

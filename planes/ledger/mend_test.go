@@ -274,7 +274,7 @@ func TestNamesOfMemories(t *testing.T) {
 	}
 	for _, want := range []string{"two words", "a/b: c'd \"e\" 🧠", "at the ends", "tab here", "say"} {
 		if !names[want] {
-			t.Errorf("no memory %q in %q", want, names)
+			t.Errorf("no memory %q in %v", want, names)
 		}
 	}
 	if r := imported(t, s, strings.Join(lines, "\n"), ImportOptions{}); r.Memories != 0 {

@@ -12,7 +12,6 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
-	"gastown/town"
 	"gastown/town/layout"
 )
 
@@ -93,20 +92,11 @@ func (o *batchOptions) apply(ctx context.Context, steps []ledger.Step) (effects 
 		if err != nil {
 			return err
 		}
-		refs := ledger.ScriptRefs(steps)
-		return l.FullIDs(ctx, refs, func(ids []string) error {
-			full := map[string]string{}
-			for i, ref := range refs {
-				full[ref] = ids[i]
-			}
-			run := func(c *ledger.Change) (err error) {
+		return l.FullByRef(ctx, ledger.ScriptRefs(steps), func(full map[string]string) error {
+			return l.Change(ctx, o.dryRun, message, func(c *ledger.Change) (err error) {
 				effects, err = c.Script(ctx, steps, full, prefix)
 				return err
-			}
-			if o.dryRun {
-				return l.Try(ctx, run)
-			}
-			return l.Together(ctx, town.Clip(message, 200), run)
+			})
 		})
 	})
 	return effects, err

@@ -83,20 +83,11 @@ func (o *createOptions) runGraph(ctx context.Context) error {
 		if usual.Prefix, err = o.idPrefix(ctx, l); err != nil {
 			return err
 		}
-		refs := plan.Refs()
-		return l.FullIDs(ctx, refs, func(ids []string) error {
-			full := map[string]string{}
-			for i, ref := range refs {
-				full[ref] = ids[i]
-			}
-			run := func(c *ledger.Change) (err error) {
+		return l.FullByRef(ctx, plan.Refs(), func(full map[string]string) error {
+			return l.Change(ctx, o.dryRun, plan.Title(), func(c *ledger.Change) (err error) {
 				done.IDs, err = c.Plan(ctx, plan, full, usual)
 				return err
-			}
-			if o.dryRun {
-				return l.Try(ctx, run)
-			}
-			return l.Together(ctx, town.Clip(plan.Title(), 200), run)
+			})
 		})
 	})
 	if err != nil {

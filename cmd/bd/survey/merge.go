@@ -63,14 +63,10 @@ func CloseEligible() shell.Command {
 func closeEligible(ctx context.Context, call *shell.Call, reason string, dry bool) error {
 	var list []town.Bead
 	err := session.Use(ctx, call, func(l *session.Ledger) error {
-		run := func(c *ledger.Change) (err error) {
+		return l.Change(ctx, dry, "close finished epics", func(c *ledger.Change) (err error) {
 			list, err = c.CloseFinished(ctx, reason)
 			return err
-		}
-		if dry {
-			return l.Try(ctx, run)
-		}
-		return l.Together(ctx, "close finished epics", run)
+		})
 	})
 	if err != nil {
 		return session.Fail("close finished epics", err)

@@ -24,6 +24,9 @@ import (
 // standard error: for those who measure.
 const traceEnv = "GT_TRACE"
 
+// maxMessage is how many bytes a commit's message has at most.
+const maxMessage = 200
+
 // Ledger is a Town's ledger, open for one command.
 type Ledger struct {
 	*ledger.Store
@@ -125,6 +128,15 @@ func Enter(ctx context.Context, call *shell.Call, dir string) (h *host.Host, lea
 func unwritable(root string, err error) error {
 	return town.Fail("change the ledger of "+town.Clip(root, 200),
 		"see that this user may write there and that the disk has room; reading works meanwhile: bd list, bd show ID", "%w", doltdb.Obstacle(err))
+}
+
+// Change makes several changes in one commit or, in a dry run, only finds out whether
+// they could be made.
+func (l *Ledger) Change(ctx context.Context, dryRun bool, message string, fn func(*ledger.Change) error) error {
+	if dryRun {
+		return l.Try(ctx, fn)
+	}
+	return l.Together(ctx, town.Clip(message, maxMessage), fn)
 }
 
 // Rig is RigOf for the ledger's Town.

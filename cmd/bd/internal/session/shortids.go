@@ -29,6 +29,17 @@ func (l *Ledger) FullIDs(ctx context.Context, refs []string, fn func(ids []strin
 	return fn(ids)
 }
 
+// FullByRef is FullIDs whose fn gets the full id of each ref.
+func (l *Ledger) FullByRef(ctx context.Context, refs []string, fn func(full map[string]string) error) error {
+	return l.FullIDs(ctx, refs, func(ids []string) error {
+		full := map[string]string{}
+		for i, ref := range refs {
+			full[ref] = ids[i]
+		}
+		return fn(full)
+	})
+}
+
 // FullPatches is FullIDs for patches: it replaces their ids and parents. A short
 // id that begins no bead's id stays, so that fn reports it with its line.
 func (l *Ledger) FullPatches(ctx context.Context, patches []ledger.Patch, fn func([]ledger.Patch) error) error {
