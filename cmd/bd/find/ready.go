@@ -20,7 +20,8 @@ func Ready() shell.Command {
 	return shell.Command{
 		Name: "ready", Help: "List what can be taken up: open, not deferred, waiting for nothing.",
 		Examples: []string{"bd ready", "bd ready --claim --json", "bd ready -a none -t bug", "bd ready --sort hybrid --explain"},
-		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Repeatable: true, WritesWith: []string{"claim"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
+		WritesWith: []string{"claim"}, WritePermission: shell.MayWriteLedger,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &readyOptions{listOptions: listOptions{call: call, ready: true}}
 			o.filters.Limited(readyLimit)
