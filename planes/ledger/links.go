@@ -11,12 +11,12 @@ import (
 )
 
 // blocking are the types of links that make one bead wait for another. Neither
-// the links of one type nor those of both together may form a cycle.
-var blocking = []town.DepType{town.DepBlocks, town.DepParent}
+// the links of one type nor those of all of them together may form a cycle.
+var blocking = []town.DepType{town.DepBlocks, town.DepParent, town.DepConditional, town.DepWaitsFor}
 
-// DepAdd makes links, all or none, in one commit, and returns how many are new.
-// A link that exists is left as it is. Errors are a BatchError: UnknownError
-// for either end, ErrCycle.
+// DepAdd makes links, all or none, in one commit, and returns how many it changed. A
+// link that exists is left as it is, but gets the metadata that is given. Errors are a
+// BatchError: UnknownError for either end, ErrCycle.
 func (s *Store) DepAdd(ctx context.Context, list []town.Dependency) (added int, err error) {
 	if len(list) == 0 {
 		return 0, nil
@@ -35,7 +35,7 @@ func (s *Store) DepAdd(ctx context.Context, list []town.Dependency) (added int, 
 // depAdd makes links in a transaction.
 func (s *Store) depAdd(ctx context.Context, q txn, list []town.Dependency) (added int, err error) {
 	r := s.change()
-	fresh, err := s.newLinks(ctx, q, list, r)
+	fresh, described, err := s.newLinks(ctx, q, list, r)
 	if err != nil {
 		return 0, err
 	}
@@ -49,27 +49,35 @@ func (s *Store) depAdd(ctx context.Context, q txn, list []town.Dependency) (adde
 		r.event(d.Bead, "linked", string(d.Type), "", d.Target)
 		changed = append(changed, d.Bead)
 	}
+	for _, d := range described {
+		if _, err := q.exec(ctx, "UPDATE dependencies SET metadata = ? WHERE issue_id = ? AND depends_on_id = ? AND type = ?",
+			d.Metadata, d.Bead, d.Target, string(d.Type)); err != nil {
+			return 0, err
+		}
+		r.event(d.Bead, "linked", string(d.Type), "", d.Target)
+		changed = append(changed, d.Bead)
+	}
 	if err := q.touch(ctx, r.at, changed); err != nil {
 		return 0, err
 	}
 	if err := q.link(ctx, r.links, func(c closing) (int, int) { return at[linkKey(c.link)], 0 }); err != nil {
 		return 0, err
 	}
-	return len(fresh), r.store(ctx, q)
+	return len(changed), r.store(ctx, q)
 }
 
-// newLinks completes and checks links, and leaves out those that exist.
-func (s *Store) newLinks(ctx context.Context, q txn, list []town.Dependency, r *rows) ([]town.Dependency, error) {
+// newLinks completes and checks links. It returns those that are new, and those that
+// exist and get other metadata.
+func (s *Store) newLinks(ctx context.Context, q txn, list []town.Dependency, r *rows) (fresh, described []town.Dependency, err error) {
 	var ids []string
 	for _, d := range list {
 		ids = append(ids, d.Bead, d.Target)
 	}
 	live, there, err := q.ends(ctx, ids)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	var bad batch
-	var fresh []town.Dependency
 	for i, d := range list {
 		d.Type, d.CreatedBy = or(d.Type, town.DepBlocks), or(d.CreatedBy, r.actor)
 		d.CreatedAt = orTime(d.CreatedAt, r.at)
@@ -82,34 +90,40 @@ func (s *Store) newLinks(ctx context.Context, q txn, list []town.Dependency, r *
 				bad.add(i, 0, d.Bead, &UnknownError{ID: id})
 			}
 		}
-		if k := linkKey(d); !there[k] {
-			there[k] = true
+		switch metadata, exists := there[linkKey(d)]; {
+		case !exists:
 			fresh = append(fresh, d)
+		case d.Metadata != "" && d.Metadata != metadata:
+			described = append(described, d)
+		default:
+			continue
 		}
+		there[linkKey(d)] = d.Metadata
 	}
-	return fresh, bad.err()
+	return fresh, described, bad.err()
 }
 
 func linkKey(d town.Dependency) string { return d.Bead + " " + d.Target + " " + string(d.Type) }
 
-// ends reads which beads exist, and their outgoing links.
-func (q txn) ends(ctx context.Context, ids []string) (live, links map[string]bool, err error) {
-	live, links = map[string]bool{}, map[string]bool{}
+// ends reads which beads exist, and the metadata of their outgoing links.
+func (q txn) ends(ctx context.Context, ids []string) (live map[string]bool, links map[string]string, err error) {
+	live, links = map[string]bool{}, map[string]string{}
 	slices.Sort(ids)
 	for part := range slices.Chunk(slices.Compact(ids), batchRows) {
 		in := " IN (" + marks(len(part)) + ")"
 		err := q.each(ctx, func(rows *doltdb.Rows) error {
 			var d town.Dependency
-			if err := rows.Scan(&d.Bead, &d.Target, &d.Type); err != nil {
+			if err := rows.Scan(&d.Bead, &d.Target, &d.Type, textTo{&d.Metadata}); err != nil {
 				return err
 			}
 			if d.Target == "" {
 				live[d.Bead] = true
 			} else {
-				links[linkKey(d)] = true
+				links[linkKey(d)] = d.Metadata
 			}
 			return nil
-		}, "SELECT id AS o, '' AS t, '' AS w FROM issues WHERE id"+in+" UNION ALL SELECT issue_id AS o, depends_on_id AS t, type AS w FROM dependencies WHERE issue_id"+in,
+		}, "SELECT id AS o, '' AS t, '' AS w, '' AS m FROM issues WHERE id"+in+
+			" UNION ALL SELECT issue_id AS o, depends_on_id AS t, type AS w, CAST(COALESCE(metadata, '') AS CHAR) AS m FROM dependencies WHERE issue_id"+in,
 			append(anys(part), anys(part)...)...)
 		if err != nil {
 			return nil, nil, err

@@ -2,20 +2,21 @@ package ledger
 
 import (
 	"context"
+	"strings"
 
 	"gastown/town"
 )
 
-// ReopenBecause is Reopen that also adds the reason as a comment to every bead
-// that was closed, in the same commit.
-func (s *Store) ReopenBecause(ctx context.Context, ids []string, reason string) (changed []town.Bead, err error) {
+// ReopenBecause is Reopen that also adds the reason, unless it is empty, as a comment to
+// each bead, in the same commit. It also returns the ids of those that were not closed.
+func (s *Store) ReopenBecause(ctx context.Context, ids []string, reason string) (changed []town.Bead, unclosed []string, err error) {
 	open := town.StatusOpen
 	patches := make([]Patch, len(ids))
 	for i, id := range ids {
 		patches[i] = Patch{ID: id, Status: &open, ifClosed: true}
 	}
-	err = s.write(ctx, "reopen "+town.Clip(reason, 72), func(q txn) error {
-		changed = changed[:0]
+	err = s.write(ctx, strings.TrimSpace("reopen "+strings.Join(ids[:min(len(ids), 1)], "")+" "+town.Clip(reason, 72)), func(q txn) error {
+		changed, unclosed = changed[:0], unclosed[:0]
 		e := newEditing(s.change())
 		if err := e.load(ctx, q, patches); err != nil {
 			return err
@@ -24,10 +25,16 @@ func (s *Store) ReopenBecause(ctx context.Context, ids []string, reason string) 
 		said := map[string]bool{}
 		for i, p := range patches {
 			bad.add(i, 0, p.ID, e.apply(i, p))
-			if was := e.was[p.ID]; was.Status != town.StatusClosed || said[p.ID] {
+			if e.found[p.ID] == nil || said[p.ID] {
 				continue
 			}
 			said[p.ID] = true
+			if e.was[p.ID].Status != town.StatusClosed {
+				unclosed = append(unclosed, p.ID)
+			}
+			if reason == "" {
+				continue
+			}
 			c := town.Comment{Text: reason}
 			e.completeComment(&c, p.ID)
 			bad.add(i, 0, p.ID, c.Validate())
@@ -43,7 +50,7 @@ func (s *Store) ReopenBecause(ctx context.Context, ids []string, reason string) 
 		return e.store(ctx, q)
 	})
 	if err != nil {
-		return nil, s.withNearest(ctx, err)
+		return nil, nil, s.withNearest(ctx, err)
 	}
-	return changed, nil
+	return changed, unclosed, nil
 }

@@ -7,7 +7,8 @@ import (
 	"gastown/town"
 )
 
-// The reason is stored together with the reopening, or neither is.
+// The reason is stored together with the reopening, or neither is. A bead that is not
+// closed keeps it, too.
 func TestReopenBecause(t *testing.T) {
 	s := newLedger(t)
 	ctx := t.Context()
@@ -15,18 +16,18 @@ func TestReopenBecause(t *testing.T) {
 	if _, err := s.CloseBeads(ctx, []string{a}, "done"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.ReopenBecause(ctx, []string{a, "bd-nope"}, "why"); !errors.Is(err, ErrUnknown) {
+	if _, _, err := s.ReopenBecause(ctx, []string{a, "bd-nope"}, "why"); !errors.Is(err, ErrUnknown) {
 		t.Errorf("%v", err)
 	}
-	if _, err := s.ReopenBecause(ctx, []string{a}, "bad\xff"); !errors.Is(err, town.ErrBadBead) {
+	if _, _, err := s.ReopenBecause(ctx, []string{a}, "bad\xff"); !errors.Is(err, town.ErrBadBead) {
 		t.Errorf("%v", err)
 	}
-	got, err := s.ReopenBecause(ctx, []string{a, b, a}, "why")
-	if err != nil || len(got) != 3 || got[0].Status != town.StatusOpen || got[0].ClosedAt != nil {
+	got, unclosed, err := s.ReopenBecause(ctx, []string{a, b, a}, "why")
+	if err != nil || len(got) != 3 || len(unclosed) != 1 || unclosed[0] != b || got[0].Status != town.StatusOpen || got[0].ClosedAt != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
 	details, err := s.Get(ctx, []string{a, b}, nil)
-	if err != nil || details[0].CommentCount != 1 || details[0].Comments[0].Text != "why" || details[1].CommentCount != 0 {
+	if err != nil || details[0].CommentCount != 1 || details[0].Comments[0].Text != "why" || details[1].CommentCount != 1 {
 		t.Errorf("%+v, %v", details, err)
 	}
 }

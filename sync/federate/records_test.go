@@ -2,6 +2,7 @@ package federate
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -294,6 +295,45 @@ func TestShareOneRecord(t *testing.T) {
 	if out := a.push(url); out.Shared.Removed != 2 || out.Shared.Held != 0 || len(a.asked) != 4 {
 		t.Fatalf("%+v", out.Shared)
 	}
+	b.pull(url)
+	if got := b.seen("alpha"); len(got) != 0 {
+		t.Fatalf("%v", got)
+	}
+}
+
+// A short-lived bead never leaves, and one that becomes short-lived is taken back. Of
+// the others, metadata and links stay at home.
+func TestShortLivedBeadsStay(t *testing.T) {
+	t.Parallel()
+	url := bare(t)
+	a, b := newSharer(t, "alpha"), newSharer(t, "beta")
+	a.init(url)
+	b.join(url)
+	a.work(func(l *ledger.Store) error {
+		return l.SetSettings(t.Context(), []ledger.Setting{{Name: ledger.CustomStatuses, Value: "in_review"}})
+	})
+	a.beads(
+		town.Bead{ID: "gt-1", Title: "lasting", Status: "in_review", SpecID: "docs/x.md", Metadata: json.RawMessage(`{"team":"core"}`)},
+		town.Bead{ID: "gt-2", Title: "short-lived", Ephemeral: true},
+	)
+	a.work(func(l *ledger.Store) error {
+		_, err := l.DepAdd(t.Context(), []town.Dependency{{Bead: "gt-1", Target: "gt-2", Type: town.DepWaitsFor, Metadata: `{"gate":"any-children"}`}})
+		return err
+	})
+	a.rules(share.Rule{Name: "all", Fields: []string{"title", "status"}})
+	if out := a.push(url); out.Shared.Total != 1 {
+		t.Fatalf("%+v", out.Shared)
+	}
+	b.pull(url)
+	if got := b.seen("alpha"); !slices.Equal(got, []string{"gt-1 lasting"}) {
+		t.Fatalf("%v", got)
+	}
+	yes := true
+	a.work(func(l *ledger.Store) error {
+		_, err := l.Update(t.Context(), []ledger.Patch{{ID: "gt-1", Ephemeral: &yes}})
+		return err
+	})
+	a.push(url)
 	b.pull(url)
 	if got := b.seen("alpha"); len(got) != 0 {
 		t.Fatalf("%v", got)

@@ -99,13 +99,14 @@ func (sel *selection) selectRecords(ctx context.Context, st State) (err error) {
 	return errors.Join(err, sel.learn(ctx, l))
 }
 
-// list selects from the beads of a ledger.
+// list selects from the beads of a ledger. Short-lived ones never leave.
 func (sel *selection) list(ctx context.Context, l Ledger) (err error) {
 	if sel.prefixes, err = l.Prefixes(ctx); err != nil {
 		return err
 	}
 	var seen share.Seen
-	err = l.List(ctx, ledger.Filter{Fields: sel.rules.Names()}, func(i ledger.Item) error {
+	lasting := ledger.Filter{Fields: sel.rules.Names(), Ephemeral: new(bool)}
+	err = l.List(ctx, lasting, func(i ledger.Item) error {
 		seen.Add(i.Bead)
 		if s, ok := sel.rules.Select(i.Bead, sel.prefixes); ok {
 			sel.records[i.ID] = s

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -55,7 +56,7 @@ func Close() shell.Command {
 // Reopen is bd reopen.
 func Reopen() shell.Command {
 	return shell.Command{
-		Name: "reopen", Help: "Open closed beads again, all or none; others stay as they are.",
+		Name: "reopen", Help: "Open closed beads again, all or none; others keep their status, and the reason, too.",
 		Examples: []string{"bd reopen gt-a3f8x", `bd reopen gt-a3f8x --reason "fails again on 32 bit"`},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
@@ -143,27 +144,31 @@ func (o *closeOptions) say(out closedBeads) error {
 }
 
 func (o *closeOptions) reopen(ctx context.Context) error {
-	return o.move(ctx, "reopen", "opened again", func(l *session.Ledger, ids []string) ([]town.Bead, error) {
-		if o.reason != "" {
-			return l.ReopenBecause(ctx, ids, o.reason)
-		}
-		return l.Reopen(ctx, ids)
-	})
-}
-
-func (o *closeOptions) move(ctx context.Context, verb, done string, fn func(*session.Ledger, []string) ([]town.Bead, error)) error {
 	var list []town.Bead
+	var unclosed []string
 	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
 		return l.FullIDs(ctx, o.ids, func(ids []string) (err error) {
-			list, err = fn(l, ids)
+			list, unclosed, err = l.ReopenBecause(ctx, ids, o.reason)
 			touchLast(l, list)
 			return err
 		})
 	})
 	if err != nil {
-		return session.Fail(verb+" "+session.Names(o.ids), err)
+		return session.Fail("reopen "+session.Names(o.ids), err)
 	}
-	return view.Beads(o.call, done, list)
+	var reopened []town.Bead
+	for _, b := range list {
+		if o.call.JSON || !slices.Contains(unclosed, b.ID) {
+			reopened = append(reopened, b)
+		}
+	}
+	for _, id := range unclosed {
+		o.call.Hint("%s is not closed, so its status stays as it is", id)
+	}
+	if len(reopened) == 0 {
+		return nil
+	}
+	return view.Beads(o.call, "opened again", reopened)
 }
 
 // touchLast notes the last of the changed beads as the one that the author touched.

@@ -3,11 +3,13 @@ package dep
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/bd/internal/flags"
 	"gastown/cmd/bd/internal/session"
 	"gastown/cmd/bd/internal/view"
 	"gastown/cmd/internal/shell"
@@ -21,6 +23,7 @@ type depOptions struct {
 	call         *shell.Call
 	bead, target string
 	kind         string
+	metadata     string
 }
 
 // linkDone is what bd dep add and remove print.
@@ -36,13 +39,17 @@ func Commands(p *shell.Program) {
 	g := p.Command("dep", "What waits for what.").HelpLong(shell.Examples("bd dep add gt-a3f8x gt-b7151       # a3f8x waits for b7151", "bd dep tree gt-a3f8x", "bd dep cycles"))
 	p.Add(g, shell.Command{
 		Name: "add", Help: "Make a bead depend on another. A cycle is refused.",
-		Examples: []string{"bd dep add gt-a3f8x gt-b7151", "bd dep gt-b7151 --blocks gt-a3f8x    # the same", "bd dep add gt-a3f8x gt-b7151 -t discovered-from"},
+		Examples: []string{
+			"bd dep add gt-a3f8x gt-b7151", "bd dep gt-b7151 --blocks gt-a3f8x    # the same", "bd dep add gt-a3f8x gt-b7151 -t discovered-from",
+			`bd dep add gt-a3f8x gt-b7151 -t waits-for --metadata '{"gate":"any-children"}'`,
+		},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &depOptions{call: call}
 			o.ends(c)
 			c.Flag("type", "blocks, parent-child, related, discovered-from or another type.").Short('t').
 				Default(string(town.DepBlocks)).PlaceHolder("TYPE").StringVar(&o.kind)
+			c.Flag("metadata", "What belongs to the link: a JSON object, or @FILE. A link that exists gets it, too.").PlaceHolder("JSON").StringVar(&o.metadata)
 			return o.add
 		},
 	})
@@ -104,9 +111,16 @@ func (o *depOptions) pair(ids []string) []string {
 }
 
 func (o *depOptions) add(ctx context.Context) error {
+	var metadata json.RawMessage
+	var err error
+	if o.metadata != "" {
+		if metadata, err = flags.JSONObject(o.call, "metadata", o.metadata); err != nil {
+			return session.Fail("link "+session.Names([]string{o.bead, o.target}), err)
+		}
+	}
 	var done linkDone
-	err := o.link(ctx, "link", func(l *session.Ledger, ids []string) error {
-		link := town.Dependency{Bead: ids[0], Target: ids[1], Type: town.DepType(o.kind)}
+	err = o.link(ctx, "link", func(l *session.Ledger, ids []string) error {
+		link := town.Dependency{Bead: ids[0], Target: ids[1], Type: town.DepType(o.kind), Metadata: string(metadata)}
 		n, err := l.DepAdd(ctx, []town.Dependency{link})
 		done = linkDone{"added", link.Bead, link.Target, link.Type}
 		if n == 0 {
