@@ -310,7 +310,7 @@ func TestShortLivedBeadsStay(t *testing.T) {
 	a.init(url)
 	b.join(url)
 	a.work(func(l *ledger.Store) error {
-		return l.SetSettings(t.Context(), []ledger.Setting{{Name: ledger.CustomStatuses, Value: "in_review"}})
+		return l.SetSettings(t.Context(), ledger.Setting{Name: ledger.CustomStatuses, Value: "in_review"})
 	})
 	a.beads(
 		town.Bead{ID: "gt-1", Title: "lasting", Status: "in_review", SpecID: "docs/x.md", Metadata: json.RawMessage(`{"team":"core"}`)},

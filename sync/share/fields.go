@@ -44,7 +44,7 @@ type Field struct {
 }
 
 // Fields are the fields that may leave beside the id, in the order of columns.
-// Dependencies, comments and events never leave.
+// Dependencies, comments and events never leave, and no ephemeral bead does.
 var Fields = []Field{
 	text("title", town.MaxTitleChars*utf8.UTFMax, func(b *town.Bead) *string { return &b.Title }),
 	word("status", 32, func(b *town.Bead) *string { return (*string)(&b.Status) }),

@@ -36,7 +36,7 @@ update --metadata --set-metadata --unset-metadata --spec-id --stdin --design-fil
 close --force --continue --suggest-next --claim-next --reason-file --reason
 reopen --reason
 dep
-dep add --type
+dep add --type --metadata
 dep remove
 dep list
 dep tree --direction --format --status --max-depth

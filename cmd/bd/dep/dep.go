@@ -43,7 +43,7 @@ func Commands(p *shell.Program) {
 			"bd dep add gt-a3f8x gt-b7151", "bd dep gt-b7151 --blocks gt-a3f8x    # the same", "bd dep add gt-a3f8x gt-b7151 -t discovered-from",
 			`bd dep add gt-a3f8x gt-b7151 -t waits-for --metadata '{"gate":"any-children"}'`,
 		},
-		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &depOptions{call: call}
 			o.ends(c)
