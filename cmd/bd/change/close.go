@@ -156,14 +156,20 @@ func (o *closeOptions) reopen(ctx context.Context) error {
 	if err != nil {
 		return session.Fail("reopen "+session.Names(o.ids), err)
 	}
+	stays := map[string]town.Status{}
 	var reopened []town.Bead
 	for _, b := range list {
-		if o.call.JSON || !slices.Contains(unclosed, b.ID) {
+		if !slices.Contains(unclosed, b.ID) {
+			reopened = append(reopened, b)
+			continue
+		}
+		stays[b.ID] = b.Status
+		if o.call.JSON {
 			reopened = append(reopened, b)
 		}
 	}
 	for _, id := range unclosed {
-		o.call.Hint("%s is not closed, so its status stays as it is", id)
+		o.call.Hint("%s is not closed: its status stays %s", id, stays[id])
 	}
 	if len(reopened) == 0 {
 		return nil

@@ -95,7 +95,7 @@ func TestFlagsOfFields(t *testing.T) {
 func TestLinksOfANewBead(t *testing.T) {
 	p := newPlace(t)
 	a, b, c, d := p.id("a"), p.id("b"), p.id("c"), p.id("d")
-	id := p.id("new", "--deps", "blocks:"+a+",blocked-by:"+b+",depends-on:"+c, "--deps", d, "--waits-for", a, "--waits-for-gate", "any-children", "--deps", "discovered-from:"+d)
+	id := p.id("new", "--deps", "blocks:"+a+",blocked-by:"+b+",depends-on:"+c, "--deps", d, "--waits-for", c, "--waits-for-gate", "any-children", "--deps", "discovered-from:"+d)
 	links := map[string]bool{}
 	for line := range strings.Lines(p.must("export")) {
 		var bead town.Bead
@@ -108,7 +108,7 @@ func TestLinksOfANewBead(t *testing.T) {
 	}
 	for _, want := range []string{
 		a + " blocks " + id + " ", id + " blocks " + b + " ", id + " blocks " + c + " ", id + " blocks " + d + " ",
-		id + " discovered-from " + d + " ", id + " waits-for " + a + " " + town.AnyChild,
+		id + " discovered-from " + d + " ", id + " waits-for " + c + " " + town.AnyChild,
 	} {
 		if !links[want] {
 			t.Errorf("no link %q in %v", want, links)
