@@ -122,6 +122,7 @@ func NewProgram(t Traits, i *Invocation) *Program {
 	}
 	p.call = &Call{Invocation: i, traits: t, Name: t.Name}
 	g := &p.call.Globals
+	g.Wait = defaultWait // also when the arguments cannot be parsed
 	p.Terminate(func(status int) {
 		if p.ended < 0 {
 			p.ended, p.endedAt = status, p.printed.Len()
