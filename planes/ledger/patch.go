@@ -51,8 +51,7 @@ type Patch struct {
 	// ErrTaken when somebody else has it.
 	Claim bool `json:"claim"`
 
-	// Guarded refuses, with ErrTaken, to assign a bead that somebody else has begun to
-	// another one and, with ErrHeld, to close one that CloseReady would not close.
+	// Guarded refuses, with ErrHeld, to close a bead that CloseReady would not close.
 	Guarded bool `json:"-"`
 	// Session is the session of an agent, which a bead that is closed keeps for other
 	// programs.
@@ -82,9 +81,6 @@ func (p Patch) apply(b *town.Bead, parent string, r *rows) (drop, add *town.Depe
 	}
 	set(&b.Priority, p.Priority)
 	set(&b.Type, p.Type)
-	if p.Guarded && p.Assignee != nil && *p.Assignee != b.Assignee && b.Status == town.StatusInProgress && b.Assignee != "" && b.Assignee != r.actor {
-		return nil, nil, fmt.Errorf("%w by %s", ErrTaken, b.Assignee)
-	}
 	set(&b.Assignee, p.Assignee)
 	set(&b.Owner, p.Owner)
 	set(&b.ExternalRef, p.ExternalRef)

@@ -41,7 +41,7 @@ func (o *updateOptions) flags(c *kingpin.CmdClause) {
 	c.Flag("ephemeral", "It is short-lived: it is no work, and exports leave it out.").BoolVar(&o.ephemeral)
 	c.Flag("persistent", "It is not short-lived.").BoolVar(&o.persistent)
 	c.Flag("session", "The session of an agent that closes it; kept with it.").PlaceHolder("ID").StringVar(&o.session)
-	c.Flag("force", "Assign it although somebody else has begun it, and close it although it waits.").BoolVar(&o.force)
+	c.Flag("force", "With --status closed: close it although it waits for open ones or has open children.").BoolVar(&o.force)
 	for _, name := range []string{"no-history", "history"} {
 		c.Flag(name, "Accepted without effect.").Hidden().Bool()
 	}

@@ -40,11 +40,10 @@ func Quick() shell.Command {
 
 // shortOptions are those of the commands that change one thing of one bead.
 type shortOptions struct {
-	call  *shell.Call
-	id    string
-	word  string
-	text  flags.Words
-	force bool
+	call *shell.Call
+	id   string
+	word string
+	text flags.Words
 }
 
 // Note is bd note.
@@ -78,9 +77,8 @@ func Assign() shell.Command {
 			o := &shortOptions{call: call}
 			o.bead(c)
 			c.Arg("name", "Who does it; '' for nobody.").Required().PlaceHolder("NAME").StringVar(&o.word)
-			c.Flag("force", "Also if somebody else has begun it.").BoolVar(&o.force)
 			return func(ctx context.Context) error {
-				return o.change(ctx, ledger.Patch{Assignee: &o.word, Guarded: !o.force}, "assigned %s", nil)
+				return o.change(ctx, ledger.Patch{Assignee: &o.word}, "assigned %s", nil)
 			}
 		},
 	}

@@ -21,11 +21,11 @@ func TestExpectWrite(t *testing.T) {
 		{setup: family, argv: "label propagate gt-none x", code: 1},
 		{setup: family, argv: "label propagate gt-p ' '", code: 1},
 
-		// What somebody has begun is not taken from them, and what waits is not closed.
-		{setup: kims, argv: "update gt-a -a ada", code: 1, says: []string{"already claimed by kim"}, holds: "gt-a assignee=kim"},
-		{setup: kims, argv: "assign gt-a ''", code: 1, holds: "gt-a assignee=kim"},
-		{setup: kims, argv: "assign gt-a ada --force", holds: "gt-a assignee=ada status=in_progress"},
-		{setup: kims, argv: "update gt-a -a ada --force", holds: "gt-a assignee=ada"},
+		// What somebody has begun is not claimed by others, only assigned. What waits is not closed.
+		{setup: kims, argv: "update gt-a --claim", code: 1, says: []string{"already claimed by kim"}, holds: "gt-a assignee=kim"},
+		{setup: kims, argv: "update gt-a -a ada", holds: "gt-a assignee=ada status=in_progress"},
+		{setup: kims, argv: "update gt-a -s open -a ''", holds: "gt-a assignee= status=open"},
+		{setup: kims, argv: "assign gt-a ''", holds: "gt-a assignee= status=in_progress"},
 		{setup: kims, argv: "update gt-a -a kim -p 0", holds: "gt-a assignee=kim priority=0"},
 		{setup: kims, argv: "--actor kim assign gt-a lee", holds: "gt-a assignee=lee"},
 		{setup: "create A --id gt-a -a kim", argv: "assign gt-a lee", holds: "gt-a assignee=lee"},
