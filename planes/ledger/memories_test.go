@@ -20,11 +20,15 @@ func TestMemoriesAreCached(t *testing.T) {
 			t.Errorf("%q took %d queries, want %d", want, n, queries)
 		}
 	}
+	state := int64(0)
+	if options(s.Dir()).External != nil {
+		state = 1 // a server of somebody else is asked for its state at each read
+	}
 	for _, text := range []string{"one", "two"} {
 		if _, _, err := s.Remember(t.Context(), Memory{Name: "name", Text: text}); err != nil {
 			t.Fatal(err)
 		}
-		read(text, 1)
-		read(text, 0)
+		read(text, state+1)
+		read(text, state)
 	}
 }

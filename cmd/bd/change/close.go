@@ -91,15 +91,15 @@ func (o *closeOptions) close(ctx context.Context) (err error) {
 		if len(out.Closed) == 0 {
 			return err
 		}
-		return errors.Join(err, o.next(ctx, l, &out))
+		return errors.Join(session.Fail("close the others", err), session.Fail("look for what is ready now", o.next(ctx, l, &out)))
 	})
 	if err != nil && len(out.Closed) == 0 {
 		return session.Fail(op, err)
 	}
 	if !o.suggest && !o.claimsNext {
-		return errors.Join(view.Beads(o.call, "closed", out.Closed), session.Fail("close the others", err))
+		return errors.Join(view.Beads(o.call, "closed", out.Closed), err)
 	}
-	return errors.Join(o.say(out), session.Fail("close the others", err))
+	return errors.Join(o.say(out), err)
 }
 
 // next finds what is ready after beads were closed, and claims some of it.
