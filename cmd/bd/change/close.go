@@ -102,7 +102,8 @@ func (o *closeOptions) close(ctx context.Context) (err error) {
 	return errors.Join(o.say(out), err)
 }
 
-// next finds what is ready after beads were closed, and claims some of it.
+// next finds what became ready, with --suggest-next, and claims the most urgent ready
+// bead, with --claim-next.
 func (o *closeOptions) next(ctx context.Context, l *session.Ledger, out *closedBeads) (err error) {
 	if o.suggest {
 		var ids []string

@@ -141,13 +141,13 @@ func (o *createOptions) make(ctx context.Context, list []ledger.NewBead) (made [
 			return err
 		})
 	})
-	for i := range made { // a result says nothing of links; bd show does
+	for i := range made { // results have no links; bd show prints them
 		made[i].Dependencies = nil
 	}
 	if o.dryRun {
 		for i := range made {
 			if list[i].ID == "" {
-				made[i].ID = "" // it will be another one
+				made[i].ID = "" // a random id, which the real run does not use
 			}
 		}
 	}
@@ -175,7 +175,7 @@ func (o *createOptions) check(list []ledger.NewBead) error {
 		"%w: %s", town.ErrBadBead, strings.Join(bad, "\n"))
 }
 
-// say prints the beads that were made: value as JSON.
+// say prints the beads that were made; with --json it prints value.
 func (o *createOptions) say(value any, made []town.Bead) error {
 	if o.silent {
 		for _, b := range made {

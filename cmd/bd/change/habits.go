@@ -35,11 +35,12 @@ func TodoAdd() shell.Command {
 	}
 }
 
-// endOptions are those of commands that close beads with a word of their own.
+// endOptions are those of bd todo done, bd human respond and bd human dismiss.
 type endOptions struct {
 	call *shell.Call
 	ids  []string
-	// reason is the close reason, and comment what is said before.
+	// reason is the close reason. comment is added before the bead is closed; "" adds
+	// none.
 	reason, comment string
 }
 
@@ -107,8 +108,8 @@ func HumanDismiss() shell.Command {
 	}
 }
 
-// end comments on the beads, if there is something to say, and closes them. One that
-// is closed already is an error.
+// end adds the comment to the beads and closes them. A bead that is closed already is
+// an error.
 func (o *endOptions) end(ctx context.Context) error {
 	var closed []town.Bead
 	err := session.Use(ctx, o.call, func(l *session.Ledger) error {

@@ -111,7 +111,7 @@ func (o *createOptions) bead() (n ledger.NewBead, err error) {
 			if n.Extra == nil {
 				n.Extra = map[string]json.RawMessage{}
 			}
-			n.Extra[f[1]], _ = json.Marshal(o.extra[i]) // a text
+			n.Extra[f[1]], _ = json.Marshal(o.extra[i]) // a string: never fails
 		}
 	}
 	return n, o.links(&n)

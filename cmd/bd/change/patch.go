@@ -120,7 +120,7 @@ func (o *updateOptions) values(p *ledger.Patch) error {
 		if !ok || key == "" {
 			return fmt.Errorf("%w: --set-metadata %q is not KEY=VALUE", town.ErrUsage, town.Clip(pair, 80))
 		}
-		set[key], _ = json.Marshal(value) // a text
+		set[key], _ = json.Marshal(value) // a string: never fails
 	}
 	if len(set) > 0 {
 		p.SetMetadata = set

@@ -7,8 +7,7 @@ import (
 	"gastown/cmd/bd/elsewhere"
 )
 
-// rewrite brings what is said differently with the public bd into the form that the
-// parser knows.
+// rewrite translates forms of the public bd into arguments that the parser knows.
 func rewrite(args []string) []string { return elsewhere.Rewrite(blocks(formatJSON(args))) }
 
 // formatJSON replaces --format json, which is another name of --json.

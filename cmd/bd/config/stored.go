@@ -29,8 +29,8 @@ var ledgerHelp = map[string]string{
 // plain are settings of the public bd without a dot in their names.
 var plain = []string{"json", "no-db", "no-daemon", "no-auto-flush", "no-auto-import", "no-push", "no-git-ops", "db", "identity", "sync-branch", "auto-start-daemon"}
 
-// inLedger reports whether a name is a setting of the ledger. A name that only the
-// Town could have is misspelt.
+// inLedger reports whether a name is a setting of the ledger. A name in a group of the
+// Town's settings that the Town does not have is misspelt, and so is in neither.
 func inLedger(name string) bool {
 	if slices.Contains(settings.Names(), name) {
 		return false

@@ -143,7 +143,7 @@ func sayNode(p *term.Printer, n ledger.Node) {
 // order in which they are printed.
 func leadingTo(nodes []ledger.Node, status town.Status) []ledger.Node {
 	var kept []ledger.Node
-	depth := -1 // of the last node that was kept, as far up as its ancestors go
+	depth := -1 // of the kept node whose ancestors are still to come
 	for _, n := range slices.Backward(nodes) {
 		if n.Status == status || n.Depth < depth {
 			kept = append(kept, n)

@@ -117,7 +117,7 @@ func (o *readyOptions) reasons(ctx context.Context) error {
 	return o.call.Show(out, out.say)
 }
 
-// waitedFor tells what a ready bead waited for, and whether a gate was among it.
+// waitedFor tells what a ready bead waited for, and whether one of those was a gate.
 func waitedFor(d ledger.Detail) (reason string, gated bool) {
 	var over []string
 	holding := []town.DepType{town.DepBlocks, town.DepConditional, town.DepWaitsFor}

@@ -9,11 +9,11 @@ import (
 	"gastown/town"
 )
 
-// hidden says which beads bd list leaves out: what programs keep among the beads, and
-// is no work of people. The zero value leaves nothing out.
+// hidden leaves beads out of bd list that programs keep there and that are no work of
+// people. The zero value leaves nothing out.
 type hidden struct {
 	on                      bool
-	gates, infra, templates bool // that are listed all the same
+	gates, infra, templates bool // what is listed nevertheless
 }
 
 // gateType is the type of beads that hold others up until something happens, and
@@ -29,7 +29,7 @@ func (h *hidden) flags(c *kingpin.CmdClause) {
 	c.Flag("include-templates", "Templates too.").BoolVar(&h.templates)
 }
 
-// hide narrows a filter. What its flags name by type or id is listed.
+// hide narrows a filter. It leaves out no type and no id that the filter names.
 func (h hidden) hide(f *ledger.Filter) {
 	if !h.on || len(f.IDs) > 0 {
 		return

@@ -29,17 +29,19 @@ type kvOptions struct {
 	key, value string
 }
 
-// pair is a value with its name; found what bd kv get prints, cleared bd kv clear.
+// pair is a value with its name.
 type pair struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
 }
 
+// found is what bd kv get prints.
 type found struct {
 	pair
 	Found bool `json:"found"`
 }
 
+// cleared is what bd kv clear prints.
 type cleared struct {
 	Key     string `json:"key"`
 	Deleted string `json:"deleted"` // "true" or "false", a text as in the public bd

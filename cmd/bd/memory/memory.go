@@ -32,13 +32,14 @@ type remembered struct {
 	Action string `json:"action"` // remembered, updated or recalled
 }
 
-// recalled is what bd recall prints, forgotten bd forget.
+// recalled is what bd recall prints.
 type recalled struct {
 	Key   string `json:"key"`
 	Value string `json:"value"`
 	Found bool   `json:"found"`
 }
 
+// forgotten is what bd forget prints.
 type forgotten struct {
 	Key     string `json:"key"`
 	Deleted string `json:"deleted,omitempty"` // "true", a text as in the public bd
@@ -109,7 +110,7 @@ func (o *memoryOptions) remember(ctx context.Context) error {
 	if key == "" {
 		return town.Fail("remember", "give it a name with --key NAME", "%w: its text has no letters to make a name of", town.ErrUsage)
 	}
-	// One word that could be a name asks for that memory.
+	// A text that is its own key looks like a name, so it asks for that memory.
 	asks := o.key == "" && key == text
 	done := remembered{Key: key, Value: text, Action: "remembered"}
 	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
@@ -191,7 +192,8 @@ func (o *memoryOptions) forget(ctx context.Context) error {
 	return o.there("forget", was, o.call.JSON || was, func() error { return view.Done(o.call, out, "forgot %s", o.key) })
 }
 
-// there shows the result if it is to be shown, and fails if there is no such memory.
+// there ends recall and forget: it calls result if show is set, and fails unless the
+// memory exists.
 func (o *memoryOptions) there(verb string, is, show bool, result func() error) error {
 	if show {
 		if err := result(); err != nil || is {

@@ -103,7 +103,7 @@ func (d project) hookEdit(a agent, remove bool) edit {
 }
 
 // open reads a file of the project. A file that is not there is empty. A path that
-// leads out of the project is refused, as is what is not a text of a person.
+// leads out of the project is refused, as is a file that is not short UTF-8 text.
 func (d project) open(name string) edit {
 	e := edit{change: change{Path: name, State: broken}, path: filepath.Join(d.dir, name)}
 	real, err := resolve(e.path)

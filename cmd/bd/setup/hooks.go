@@ -19,8 +19,8 @@ const (
 	hookPrefix  = "bd prime"
 )
 
-// object is a JSON object that keeps the order of its keys, and the values that
-// nobody looks into as they were written.
+// object is a JSON object that keeps the order of its keys. Values that this package
+// does not read stay as they were written.
 type object []member
 
 type member struct {
@@ -158,7 +158,7 @@ func (s settings) with() (string, error) {
 }
 
 // without is the file without the hook that bd setup wrote; "" when nothing else is in
-// it. Hooks that differ are a person's, and stay. found says that it was there.
+// it. Hooks that differ are a person's, and stay. found says that the hook was there.
 func (s settings) without() (text string, found bool, err error) {
 	var left []object
 	for _, g := range s.groups {

@@ -25,7 +25,7 @@ type exportOptions struct {
 	call    *shell.Call
 	file    string
 	filters flags.Filters
-	// all includes short-lived beads, scrub leaves out what was made for a try.
+	// all includes short-lived beads, scrub leaves out test beads.
 	all, scrub                bool
 	memories, withoutMemories bool
 	// leftOut counts short-lived beads.
@@ -115,7 +115,7 @@ func unfiltered() ledger.Filter {
 	return f
 }
 
-// tried begins the title of a bead that was made for a try.
+// tried matches the beginning of the title of a test bead.
 var tried = regexp.MustCompile(`(?i)^(test|benchmark|sample|tmp|temp|debug|dummy)[-_\s]`)
 
 // beads writes the beads of a filter and returns how many there are.

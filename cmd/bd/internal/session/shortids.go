@@ -152,7 +152,7 @@ func (l *Ledger) resolveEach(ctx context.Context, refs []string) (full map[strin
 }
 
 // FullFilter returns a filter with the full ids of the beads and of the parents that
-// it and its parts name. One that is no bead is an error, not an empty list, and so is a
+// it and its parts name. An id of no bead is an error instead of an empty list. So is a
 // status or type that the ledger does not know.
 func FullFilter(ctx context.Context, r Reader, f ledger.Filter) (ledger.Filter, error) {
 	if err := r.CheckWords(ctx, f); err != nil {
