@@ -145,8 +145,8 @@ func (f *front) hand() (code int, done bool) {
 	return ended.Code, true
 }
 
-// again has the front become the engine, unless somebody interrupted it: it would
-// begin anew as if nobody had.
+// again makes the front become the engine. If somebody interrupted the command, it
+// fails instead, because the engine would begin as if nobody had.
 func (f *front) again(interrupted bool) (code int, done bool) {
 	if interrupted {
 		return f.fail(exitFailed, errors.New("interrupted before it began; nothing was changed"), "run it again"), true

@@ -18,9 +18,9 @@ import (
 // excludedLine begins the lines that Exclude adds.
 const excludedLine = "# A Town: see gt doctor. Commit config/ and federation/ with git add -f, if others should have them.\n"
 
-// Exclude has the Git repository around a Town not see the Town's files, by lines in
-// the repository's own info/exclude, which nobody commits. It returns the path of
-// that file, or "" when there was nothing to do.
+// Exclude hides a Town's files from the Git repository around it, with lines in the
+// repository's own info/exclude, which nobody commits. It returns the path of that
+// file, or "" when there was nothing to do.
 func Exclude(ctx context.Context, call *shell.Call, t layout.Town) (path string, err error) {
 	p, err := gitcmd.Locate(ctx, t.Root, Git(call))
 	switch {

@@ -194,8 +194,8 @@ func (a *argv) chooseBool(f *kingpin.FlagModel, inverted bool, value string, val
 	return nil
 }
 
-// choose takes the value of a flag that needs one. written is the flag as it was
-// written.
+// choose takes the value of a flag that needs one. written is the flag as the caller
+// wrote it.
 func (a *argv) choose(f *kingpin.FlagModel, written, value string, valued bool, next []string) (took bool, err error) {
 	if !valued {
 		switch {
@@ -211,8 +211,8 @@ func (a *argv) choose(f *kingpin.FlagModel, written, value string, valued bool, 
 	return took, nil
 }
 
-// names reports whether an argument is a flag of this command and nothing else. Such
-// an argument is more often a flag whose predecessor lost its value than a value.
+// names reports whether an argument is a flag of this command and nothing else. After a
+// flag that needs a value, such an argument is more often the next flag than the value.
 func (a *argv) names(arg string) bool {
 	if long, ok := strings.CutPrefix(arg, "--"); ok {
 		name, _, _ := strings.Cut(long, "=")
@@ -294,7 +294,8 @@ func (a *argv) unknownFlag(written string) error {
 	return fmt.Errorf("no such flag: %s%s", town.Clip(written, 64), hint)
 }
 
-// nearest words the known word that a misspelt one may have meant.
+// nearest is the end of a message that suggests a known word for a misspelt one; "" for
+// no suggestion.
 func nearest(word string, known []string, before string) string {
 	slices.Sort(known)
 	found := town.Nearest(strings.ToLower(word), slices.Compact(known), 1)

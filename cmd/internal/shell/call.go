@@ -232,7 +232,7 @@ func (c *Call) Report(err error) int {
 	return code
 }
 
-// exitCode is the program's exit code for one of those of all programs.
+// exitCode translates an exit code of this package into the program's own.
 func (c *Call) exitCode(code int) int {
 	if code == ExitUsage && c.traits.UsageExit != 0 {
 		return c.traits.UsageExit

@@ -31,6 +31,6 @@ type Globals struct {
 // StandardInput is a file name that means standard input, as a single dash does.
 const StandardInput = "/dev/stdin"
 
-// IsStandard reports whether a file that a person named, or did not, is standard input
-// or output.
+// IsStandard reports whether the name of a file means standard input or output, as ""
+// does.
 func IsStandard(name string) bool { return name == "" || name == "-" || name == StandardInput }

@@ -170,8 +170,8 @@ func (p *Program) Add(g Group, c Command) {
 	p.commands[clause.FullCommand()] = e
 }
 
-// Named reports whether the arguments may name a command, so that one that few need
-// is added only then. Help and completion need all of them.
+// Named reports whether the arguments may name a command. A command that few callers
+// need is added only then. It is true for help and completion, which need every command.
 func (p *Program) Named(word string) bool { return p.words == nil || p.words[word] }
 
 // named returns the arguments that may name commands. Most runs need the flags of
