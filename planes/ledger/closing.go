@@ -143,8 +143,8 @@ func heldError(holders []string, going map[string]bool) error {
 	return fmt.Errorf("%w: open beads come first: %s", ErrHeld, text)
 }
 
-// holders finds the open beads that beads wait for, and their open children. What waits
-// for the children of a bead waits for those, not for the bead.
+// holders finds the open beads that beads wait for, and their open children. For a
+// waits-for link those are the open children of its target, not the target.
 func (q txn) holders(ctx context.Context, ids []string) (map[string][]string, error) {
 	found := map[string][]string{}
 	for part := range slices.Chunk(ids, batchRows) {
@@ -174,8 +174,9 @@ func (q txn) holders(ctx context.Context, ids []string) (map[string][]string, er
 	return found, nil
 }
 
-// Freed returns the beads that are ready now and waited for some of these: those that
-// depend on one, on its parent, or are children of such. It takes two queries.
+// Freed returns the beads that are ready and that may have waited for a closed one: those
+// that depend on it, those that wait for the children of its parent, and the children of
+// both. It takes two queries.
 func (s *Store) Freed(ctx context.Context, closed []string, f Filter) (list []Item, err error) {
 	if len(closed) == 0 {
 		return nil, nil

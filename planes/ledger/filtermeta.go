@@ -24,9 +24,9 @@ func CheckMetadataKey(key string) error {
 	return nil
 }
 
-// metadata adds the conditions on metadata, spec_id, ephemeral and is_template. The first two are
-// looked for in extra too, as promote says. A key that no bead can be asked for selects
-// nothing.
+// metadata adds the conditions on metadata, spec_id, ephemeral and is_template. The
+// first two are looked for in extra too, as promote says. A key that CheckMetadataKey
+// refuses selects nothing.
 func (f Filter) metadata(w *where) {
 	const stored = "COALESCE(i.metadata, CASE WHEN i.extra LIKE '%\"metadata\":%' THEN JSON_EXTRACT(i.extra, '$.metadata') END)"
 	const object = "CASE WHEN JSON_VALID(" + stored + ") THEN " + stored + " ELSE '{}' END"

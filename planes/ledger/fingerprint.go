@@ -18,8 +18,8 @@ import (
 // write of a Store, in whatever process.
 const generationSuffix = ".generation"
 
-// settleTime is how old the database's files must be before what is read is cached although
-// the last write was not marked as complete.
+// settleTime is how old the database's files must be before what is read is cached
+// although the last write was not marked as complete.
 const settleTime = 2 * time.Second
 
 // generationBytes is the length of the generation file.
@@ -35,10 +35,9 @@ const generationBytes = 16
 // was read in the gap then belongs to a state that never returns.
 //
 // A writer that is killed in the gap leaves no such bytes, nor does one whose disk is
-// full and whose files' times cannot be set. So nothing is cached
-// that was read while the database's files are both newer than the generation file and
-// younger than settleTime: after that, what the killed writer wrote is visible
-// or lost.
+// full and whose files' times cannot be set. So nothing is cached that was read while
+// the database's files are both newer than the generation file and younger than
+// settleTime: after that, what the killed writer wrote is visible or lost.
 //
 // A database on another server is asked for the hash of its root. That costs one
 // small query and needs no generation file: the hash is taken before the read,

@@ -50,7 +50,8 @@ type holding struct {
 // grain.
 func (h holding) asOf() string { return "'" + stamp(h.now.Truncate(deferGrain)) + "'" }
 
-// direct is waits, and the children of deferred beads.
+// direct is a condition on a link d and its target b: the link alone makes its bead
+// wait. Those are waits and, with deferral, links to a deferred parent.
 func (h holding) direct() string {
 	if !h.deferral {
 		return waits
@@ -69,7 +70,8 @@ func (h holding) all() string {
 		" WHERE d.type = 'parent-child' AND p.status NOT IN " + done + ") "
 }
 
-// among is the same of those that a query selects.
+// among is all for the few beads that the query first selects. It climbs from each of
+// them (root) to its parents. held has the roots that wait, or that have such a parent.
 func (h holding) among(first string) string {
 	return "WITH RECURSIVE up (root, id) AS (SELECT f.id, f.id FROM (" + first + ") f" +
 		" UNION SELECT up.root, d.depends_on_id FROM up JOIN dependencies d ON d.issue_id = up.id JOIN issues p ON p.id = d.depends_on_id" +

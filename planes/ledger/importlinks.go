@@ -10,7 +10,7 @@ import (
 	"gastown/town"
 )
 
-// check refuses cycles of one kind of link, and warns of what is only odd.
+// check warns of links to beads that do not exist, and then checks for cycles.
 func (in *importing) check(ctx context.Context, q txn, here map[string]*Detail) error {
 	nowhere := map[string]bool{}
 	for _, d := range in.links {

@@ -80,7 +80,7 @@ func (q txn) facts(ctx context.Context, list []NewBead) (*known, error) {
 	return k, err
 }
 
-// inherited are the labels of the parents whose new children inherit them.
+// inherited returns the labels that new children get, by the id of their parent.
 func (q txn) inherited(ctx context.Context, list []NewBead) (map[string][]string, error) {
 	var parents []string
 	for _, n := range list {

@@ -11,8 +11,9 @@ import (
 // bead and is its title; the lines below it are its description. A heading of the
 // third level begins a field: Priority, Type, Description, Design, Acceptance
 // Criteria, Assignee, Labels or Dependencies. Labels and dependencies are separated
-// by commas, spaces or lines. A dependency is ID or TYPE:ID. What stands under another heading of the third
-// level belongs to the description, and what stands before the first bead to none.
+// by commas, spaces or lines. A dependency is ID or TYPE:ID. What stands under another
+// heading of the third level belongs to the description. What stands before the first
+// bead is ignored.
 // The BatchError it returns lists every fault by its line.
 func ReadMarkdown(text string) ([]NewBead, error) {
 	m := markdown{}

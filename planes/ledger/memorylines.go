@@ -15,7 +15,7 @@ import (
 // memoryType is the value of _type in an exported line about a memory.
 const memoryType = "memory"
 
-// What the name of a memory is made of.
+// Bounds of a name that MemoryKey makes.
 const (
 	slugWords = 8
 	slugBytes = 60
@@ -58,9 +58,9 @@ func (p *parsed) readMemory() error {
 	return errMemoryLine
 }
 
-// mendMemoryName makes a name of one that people could not type: characters that
-// cannot be printed are spaces, and one that is too long ends with a digest of all of
-// it. A memory without a name gets that of MemoryKey or, without words, of its digest.
+// mendMemoryName replaces a name that people could not type. Characters that cannot be
+// printed become spaces. A name that is too long is cut and ends with a digest. A memory
+// without a name gets one from MemoryKey or, if its text has no words, from the digest.
 func (p *parsed) mendMemoryName(m *Memory) {
 	was := m.Name
 	if m.Check() == nil {

@@ -157,7 +157,7 @@ func (p *parsed) mendStatus(b *town.Bead) {
 		b.Status = s
 		return
 	}
-	text, _ := json.Marshal(word) // a text
+	text, _ := json.Marshal(word) // a string: never fails
 	b.Extra = put(b.Extra, originalStatus, text)
 	b.Status = town.StatusOpen
 	p.mended("the status %q may not be one here: the bead is open, and original_status keeps the text", town.Clip(word, 40))

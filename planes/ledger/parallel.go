@@ -27,11 +27,11 @@ type parsed struct {
 	line   int
 	bead   town.Bead
 	memory Memory
-	// strange are the fields that this program does not know and keeps, odd what
-	// was mended. undated says that the line has no dates.
+	// strange are the unknown fields, which are kept. odd says what was mended. undated
+	// says that the line has no dates.
 	strange, odd []string
 	undated      bool
-	// err says why the line could not be read, invalid what is wrong with the bead
+	// err says why the line could not be read. invalid says what is wrong with the bead
 	// that was read.
 	invalid, err error
 }

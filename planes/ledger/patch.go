@@ -123,8 +123,8 @@ func (p Patch) apply(b *town.Bead, parent string, r *rows) (drop, add *town.Depe
 	return drop, add, nil
 }
 
-// putAside sets the status that a new date to defer to means, unless a status is set
-// too. A date in the past defers nothing; a bead that is deferred anew loses it.
+// putAside sets the status that a new defer_until implies, unless the patch sets one. A
+// date in the past defers nothing; a bead that is deferred anew loses it.
 func (p Patch) putAside(b *town.Bead, r *rows) {
 	switch {
 	case p.DeferUntil == nil && p.Status != nil && *p.Status == town.StatusDeferred:
@@ -146,7 +146,7 @@ func (p Patch) move(b *town.Bead, r *rows) error {
 	}
 	set(&b.Status, p.Status)
 	if p.Session != "" && b.Status == town.StatusClosed {
-		text, _ := json.Marshal(p.Session) // a text
+		text, _ := json.Marshal(p.Session) // a string: never fails
 		b.Extra = put(b.Extra, closedBySession, text)
 	}
 	if p.CloseReason != nil && *p.CloseReason != "" && b.Status != town.StatusClosed {

@@ -127,7 +127,7 @@ func ReadPlan(text []byte) (Plan, error) {
 func unknownKeys(text []byte) []string {
 	var plan map[string]json.RawMessage
 	var nodes, edges []map[string]json.RawMessage
-	// What is not of this form has no keys that could be unknown.
+	// After an error the value is empty, so it has no unknown keys.
 	_ = json.Unmarshal(text, &plan)
 	_ = json.Unmarshal(plan["nodes"], &nodes)
 	_ = json.Unmarshal(plan["edges"], &edges)

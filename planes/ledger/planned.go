@@ -10,8 +10,8 @@ import (
 )
 
 // Plan creates the beads and links of a plan, and returns the ids by their keys.
-// full gives the full ids of those that Refs returned, and usual what beads have
-// that the plan does not say: prefix and owner.
+// full has the full id for each id that Refs returned. usual has the prefix of all
+// beads, and the owner of those for which the plan names none.
 func (c *Change) Plan(ctx context.Context, p Plan, full map[string]string, usual NewBead) (map[string]string, error) {
 	ids := map[string]string{}
 	id := func(key, ref string) string {
@@ -128,7 +128,7 @@ func (c *Change) planRefs(ctx context.Context, p Plan, ids map[string]string) er
 		}
 		set := map[string]json.RawMessage{}
 		for name, key := range n.MetadataRefs {
-			set[name], _ = json.Marshal(ids[key]) // a text
+			set[name], _ = json.Marshal(ids[key]) // a string: never fails
 		}
 		patches = append(patches, Patch{ID: ids[n.Key], SetMetadata: set})
 	}

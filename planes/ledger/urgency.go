@@ -9,7 +9,7 @@ import (
 	"gastown/town"
 )
 
-// inUrgency are the fields in idx_urgency.
+// inUrgency are the fields in idx_urgency that a list may be ordered by.
 var inUrgency = []string{"id", "status", "priority", "created_at", "issue_type", "defer_until"}
 
 // urgent rewrites the filter so that the engine can choose a short list by
