@@ -12,8 +12,8 @@ import (
 	"gastown/deacon/invocation"
 )
 
-// received is a request at the Deacon's end, and after begin with the caller's
-// streams. Whoever has one closes it.
+// received is a request at the Deacon's end. After begin it has the caller's streams.
+// Whoever has one closes it.
 type received struct {
 	invocation.Request
 	Stdin, Stdout, Stderr *os.File

@@ -62,12 +62,12 @@ func RetryAfter(err error) time.Duration {
 // says when a server that is too busy wants to be asked again. Git leaves out logins.
 var traced = []string{"GIT_TRACE_CURL=2", "GIT_TRACE_CURL_NO_DATA=1", "GIT_TRACE_BARE=1"}
 
-// trace begins a line that is there because of traced.
+// trace matches the beginning of a line that git prints because of traced.
 var trace = regexp.MustCompile(`^(?:== Info|[<=][=>] (?:Send|Recv) (?:header|data|SSL data))(?:[:,]|$)`)
 
 var retryAfter = regexp.MustCompile(`(?i)^<= Recv header: retry-after: *([^\r\n]{1,40})$`)
 
-// maxRetryAfter bounds what is believed of a server's wish.
+// maxRetryAfter bounds the wait that a server may ask for.
 const maxRetryAfter = 24 * time.Hour
 
 // wish is how long a header asks to wait: a number of seconds, or a time.

@@ -18,8 +18,8 @@ func OfMachine(err error) bool {
 	return slices.ContainsFunc(machineErrors, func(kind syscall.Errno) bool { return errors.Is(err, kind) })
 }
 
-// Told finds the failure of this machine that a text tells of, for errors of libraries
-// that pass on texts only.
+// Told finds the failure of this machine that a text describes. It is for libraries
+// whose errors have nothing but a text.
 func Told(text string) (kind syscall.Errno, ok bool) {
 	for _, kind := range machineErrors {
 		if strings.Contains(text, kind.Error()) {

@@ -107,8 +107,9 @@ func (t Town) Link() error {
 	return nil
 }
 
-// towns ends the name of the directory, beside a repository's own place, that has the
-// places of Towns in subdirectories, by their paths.
+// towns is the suffix of the directory that holds the private directories of Towns in
+// subdirectories of a repository, by their paths. It stands beside the place of a Town
+// at the repository's top.
 const towns = "-towns"
 
 // follow moves the private directory of a Town that was moved within its repository,
@@ -166,7 +167,7 @@ func (t Town) Claim() error {
 		return town.Fail("use the Town "+t.Root, "work in "+owner.Root+"; for another directory make a worktree (git worktree add DIR), then gt install DIR",
 			"%w: it is a copy of %s, and its databases are those of that directory", town.ErrRefused, owner.Root)
 	}
-	// Nobody, or a directory that was moved here.
+	// There is no owner, or the owner's directory no longer leads here.
 	next := fmt.Sprint(note, ".", os.Getpid())
 	if err := os.WriteFile(next, []byte(t.Root+"\n"), 0o600); err != nil {
 		return nil // a Town that cannot be written to is only read
