@@ -14,6 +14,24 @@ import (
 // to find out whether there are more.
 const UsualLimit = 50
 
+// ReadyLimit is UsualLimit for lists of ready work.
+const ReadyLimit = 100
+
+// GateType is the type of beads that hold others up until something happens, and
+// InfraTypes are those of agents and their mail.
+const GateType = town.BeadType("gate")
+
+var InfraTypes = []town.BeadType{"agent", "role", "message"}
+
+// Listed is what bd list selects when nothing is asked for: work of people that is not
+// closed.
+func Listed() Filter {
+	return Filter{
+		Not:      []town.Status{town.StatusClosed},
+		NotTypes: append([]town.BeadType{GateType}, InfraTypes...), Ephemeral: new(bool), NoTemplates: true,
+	}
+}
+
 // LineFields are the fields in a line of a printed list.
 func LineFields() Fields {
 	return Fields{"id", "title", "status", "priority", "issue_type", "assignee"}
@@ -143,15 +161,19 @@ func (s *Store) WarmUsual(ctx context.Context, within time.Duration) (w Warmed, 
 	defer cancel()
 	r := s.ahead()
 	ignore := func(Item) error { return nil }
-	closed := []town.Status{town.StatusClosed}
 	var reads []func() error
 	for _, fields := range []Fields{nil, LineFields()} {
+		list := Listed()
+		list.Limit, list.Fields = UsualLimit+1, fields
 		reads = append(reads,
-			func() error { return r.List(soon, Filter{Not: closed, Limit: UsualLimit + 1, Fields: fields}, ignore) },
-			func() error { return r.Ready(soon, Filter{Limit: UsualLimit + 1, Fields: fields}, ignore) })
+			func() error { return r.List(soon, list, ignore) },
+			func() error { return r.Ready(soon, Filter{Limit: ReadyLimit + 1, Fields: fields}, ignore) })
 	}
 	reads = append(reads,
-		func() error { _, err := r.Blocked(soon, Filter{Not: closed, Limit: UsualLimit + 1}); return err },
+		func() error {
+			_, err := r.Blocked(soon, Filter{Not: []town.Status{town.StatusClosed}, Limit: UsualLimit + 1})
+			return err
+		},
 		func() error { _, err := r.Stats(soon); return err })
 	err = s.settled(soon)
 	for _, read := range reads {

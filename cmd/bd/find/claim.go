@@ -13,9 +13,6 @@ import (
 	"gastown/town"
 )
 
-// readyLimit is how many beads bd ready shows without --limit.
-const readyLimit = 100
-
 // readyOptions are those of bd ready.
 type readyOptions struct {
 	listOptions
@@ -124,7 +121,7 @@ func waitedFor(d ledger.Detail) (reason string, gated bool) {
 	for _, l := range d.Dependencies {
 		if slices.Contains(holding, l.Type) {
 			over = append(over, l.ID)
-			gated = gated || l.Bead.Type == "gate"
+			gated = gated || l.Bead.Type == ledger.GateType
 		}
 	}
 	if len(over) == 0 {

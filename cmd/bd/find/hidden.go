@@ -16,12 +16,6 @@ type hidden struct {
 	gates, infra, templates bool // what is listed nevertheless
 }
 
-// gateType is the type of beads that hold others up until something happens, and
-// infraTypes are those of agents and their mail.
-const gateType = town.BeadType("gate")
-
-var infraTypes = []town.BeadType{"agent", "role", "message"}
-
 func (h *hidden) flags(c *kingpin.CmdClause) {
 	h.on = true
 	c.Flag("include-gates", "Gates too.").BoolVar(&h.gates)
@@ -36,11 +30,11 @@ func (h hidden) hide(f *ledger.Filter) {
 	}
 	named := func(t town.BeadType) bool { return slices.Contains(f.Types, t) }
 	f.NotTypes = slices.Clone(f.NotTypes)
-	if !h.gates && !named(gateType) {
-		f.NotTypes = append(f.NotTypes, gateType)
+	if !h.gates && !named(ledger.GateType) {
+		f.NotTypes = append(f.NotTypes, ledger.GateType)
 	}
-	if !h.infra && !slices.ContainsFunc(infraTypes, named) {
-		f.NotTypes = append(f.NotTypes, infraTypes...)
+	if !h.infra && !slices.ContainsFunc(ledger.InfraTypes, named) {
+		f.NotTypes = append(f.NotTypes, ledger.InfraTypes...)
 		if f.Ephemeral == nil {
 			f.Ephemeral = new(bool)
 		}

@@ -24,7 +24,7 @@ func Ready() shell.Command {
 		WritesWith: []string{"claim"}, WritePermission: shell.MayWriteLedger,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &readyOptions{listOptions: listOptions{call: call, ready: true}}
-			o.filters.Limited(readyLimit)
+			o.filters.Limited(ledger.ReadyLimit)
 			o.filters.Define(c)
 			o.filters.DefineReady(c)
 			o.fieldsFlag(c)
