@@ -108,10 +108,24 @@ func roundTrip(t *testing.T, rt *rapid.T, s *Store) {
 		return buf.String()
 	}
 	text := export(s)
+	// A bead that was restored may be linked to one that is deleted. Imports warn of that
+	// alone.
+	dangling := 0
+	err := s.Export(t.Context(), Filter{}, func(b town.Bead) error {
+		for _, d := range b.Dependencies {
+			if !strings.Contains(text, `"id":"`+d.Target+`"`) {
+				dangling++
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		rt.Fatal(err)
+	}
 	other := newLedger(t)
 	for range 2 {
 		result, err := other.Import(t.Context(), strings.NewReader(text), ImportOptions{})
-		if err != nil || result.Created+result.Unchanged != strings.Count(text, "\n") || len(result.Warnings) > 0 {
+		if err != nil || result.Created+result.Unchanged != strings.Count(text, "\n") || len(result.Warnings) > dangling {
 			rt.Fatalf("%+v, %v", result, err)
 		}
 		if diff := cmp.Diff(text, export(other)); diff != "" {
