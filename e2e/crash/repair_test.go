@@ -17,8 +17,8 @@ import (
 	"gastown/town/layout"
 )
 
-// repairs is how many repairs TestRepairKilledAnywhere kills; make soak does so.
-var repairs = flag.Int("repairs", 0, "how many repairs to kill, at moments that cover the whole call")
+// repairs is how many repairs TestRepairKilledAnywhere kills.
+var repairs = flag.Int("repairs", 12, "how many repairs to kill, at moments that cover the whole call")
 
 // spoil publishes a row that no Town takes, and one that every Town takes, as another
 // program could.
@@ -61,9 +61,6 @@ func (m *machine) spoil(t *testing.T, url string, n int) {
 // TestRepairKilledAnywhere kills repairs of a remote that holds what no Town takes. The
 // next repair completes it: what is good stays, and every Town goes on by itself.
 func TestRepairKilledAnywhere(t *testing.T) {
-	if *repairs == 0 {
-		t.Skip("make soak runs it")
-	}
 	t.Parallel()
 	dir := t.TempDir()
 	url := bare(t, dir)
@@ -100,9 +97,10 @@ func TestRepairKilledAnywhere(t *testing.T) {
 		if err != nil || len(again.Parts) > 0 {
 			t.Errorf("repair %d: there is more to repair: %+v, %v", i, again.Parts, err)
 		}
-		for _, m := range []*machine{other, mess, victim, other} {
+		for n, m := range []*machine{other, mess, victim, other} {
 			if err := m.do(t.Context(), "sync", url); err != nil {
-				t.Fatalf("repair %d: %v [next: %s]", i, err, town.Next(err))
+				t.Fatalf("repair %d: sync %d: %v [next: %s]; the remote holds\n%s", i, n, err, town.Next(err),
+					git(t, url, "log", "-8", "--format=%h %an %s", string(gitremote.SpaceDolt.Data())))
 			}
 		}
 		if a, b := victim.plane(t), other.plane(t); a.head != b.head || a.has(body) != len(paths) {

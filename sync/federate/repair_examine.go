@@ -54,6 +54,12 @@ func (s *session) diagnose(ctx context.Context) (all []*refRepair, err error) {
 		if i > 0 && failures[i] == nil && p.mirror.Head() == "" {
 			continue
 		}
+		// A repair that was killed before it published left its outcome in the mirror.
+		if failures[i] == nil && !p.mirror.AtHead() {
+			if err := p.mirror.Reset(ctx); err != nil {
+				return all, err
+			}
+		}
 		t, err := s.examine(ctx, p, failures[i])
 		if t != nil {
 			all = append(all, t)
