@@ -257,7 +257,8 @@ func (p *Program) Prepare() *Prepared {
 	out.Name += " " + name
 	p.call.Name = out.Name
 	out.Command = e.Command
-	given := func(flag string) bool { return p.given(args, flag) }
+	names := sync.OnceValue(func() map[string]bool { return p.given(args) })
+	given := func(name string) bool { return names()[name] }
 	if !e.Writes && slices.ContainsFunc(e.WritesWith, given) {
 		out.Command.Writes, out.Command.Repeatable = true, false
 		if e.WritePermission != "" {
@@ -301,23 +302,25 @@ func answersItself(args []string) bool {
 	return false
 }
 
-// given reports whether a flag, other than one that is set to false, or an argument
-// is among the parsed ones.
-func (p *Program) given(args []string, name string) bool {
+// given are the names of the parsed flags, other than those that are set to false, and
+// of the parsed arguments.
+func (p *Program) given(args []string) map[string]bool {
+	names := map[string]bool{}
 	parsed, err := p.ParseContext(args)
 	if err != nil {
-		return false
+		return names
 	}
-	return slices.ContainsFunc(parsed.Elements, func(e *kingpin.ParseElement) bool {
+	for _, e := range parsed.Elements {
 		switch c := e.Clause.(type) {
 		case *kingpin.FlagClause:
-			m := c.Model()
-			return m.Name == name && !(m.IsBoolFlag() && *e.Value == "false")
+			if m := c.Model(); !(m.IsBoolFlag() && *e.Value == "false") {
+				names[m.Name] = true
+			}
 		case *kingpin.ArgClause:
-			return c.Model().Name == name
+			names[c.Model().Name] = true
 		}
-		return false
-	})
+	}
+	return names
 }
 
 // Wait is how long the command waits for locks of other processes.
