@@ -1,6 +1,7 @@
 package front
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"os/exec"
@@ -73,7 +74,7 @@ func (p place) town() (string, bool) {
 	if root := p.getenv("GT_ROOT"); root != "" {
 		return p.environment(root)
 	}
-	if path := p.getenv("BEADS_DIR"); path != "" {
+	if path := cmp.Or(p.getenv("BEADS_DIR"), p.getenv("BEADS_DB")); path != "" {
 		return above(abs(p.dir, path))
 	}
 	return above(p.dir)

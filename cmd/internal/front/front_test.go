@@ -97,6 +97,8 @@ func TestFindTownOfBd(t *testing.T) {
 		{root, []string{"--town", "b", "--db", "a"}, nil, b},
 		{root, nil, map[string]string{"BEADS_DIR": filepath.Join(a, ".beads")}, a},
 		{b, nil, map[string]string{"BEADS_DIR": a}, a},
+		{b, nil, map[string]string{"BEADS_DB": filepath.Join(a, ".beads", "beads.db")}, a},
+		{root, nil, map[string]string{"BEADS_DB": b, "BEADS_DIR": a}, a},
 		{root, nil, map[string]string{"BEADS_DIR": a, "GT_ROOT": b}, b},
 		{b, nil, map[string]string{"BEADS_DIR": filepath.Join(root, "none")}, ""},
 		{a, []string{"--", "-C", b}, nil, a},
