@@ -63,10 +63,7 @@ func (c *Change) CloseFinished(ctx context.Context, reason string) ([]town.Bead,
 		err := rows.Scan(&id)
 		patches = append(patches, Patch{ID: id, Status: &closed, CloseReason: &reason})
 		return err
-	}, `SELECT id FROM (SELECT d.depends_on_id AS id, COUNT(*) AS n, SUM(CASE WHEN c.status = ? THEN 1 ELSE 0 END) AS done
-FROM dependencies d JOIN issues e ON e.id = d.depends_on_id JOIN issues c ON c.id = d.issue_id
-WHERE d.type = ? AND e.issue_type = ? AND e.status <> ? GROUP BY d.depends_on_id) p WHERE n = done ORDER BY id`,
-		string(closed), string(town.DepParent), string(town.TypeEpic), string(closed))
+	}, "SELECT id FROM ("+childrenOfEpics+") p WHERE n = done ORDER BY id")
 	if err != nil || len(patches) == 0 {
 		return nil, err
 	}
