@@ -17,6 +17,9 @@ const (
 	MaxSetting     = 1 << 16 // bytes of a value
 )
 
+// KeyValues begins the names of the settings that are pairs of bd kv.
+const KeyValues = "kv."
+
 // Setting is a named value of the ledger. Only CustomStatuses and CustomTypes have a
 // meaning here; others are kept for programs that know them.
 type Setting struct {

@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/settings"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/cmd/internal/version"
@@ -18,9 +19,6 @@ import (
 
 // markerDir is the directory in a Town that programs for the public bd look for.
 const markerDir = ".beads"
-
-// prefixKey is the setting for the prefix of ids of beads outside of rigs.
-const prefixKey = "bd.prefix"
 
 // Version is bd version.
 func Version() shell.Command {
@@ -58,7 +56,7 @@ type place struct {
 }
 
 func placeOf(h *host.Host) (place, error) {
-	prefix, _, err := h.Config.Get(prefixKey)
+	prefix, _, err := h.Config.Get(settings.BeadPrefix)
 	return place{filepath.Join(h.Layout.Root, markerDir), h.Layout.Root, prefix, h.Layout.Data(layout.Ledger)}, err
 }
 

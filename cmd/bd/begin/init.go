@@ -10,6 +10,7 @@ import (
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/settings"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/town"
@@ -74,7 +75,7 @@ func (o *initOptions) run(ctx context.Context) error {
 	}
 	if o.prefix != "" {
 		call.Quiet, call.JSON = true, false
-		if err := call.Delegate(ctx, "bd", "--town="+dir, "config", "set", "bd.prefix", o.prefix); err != nil {
+		if err := call.Delegate(ctx, "bd", "--town="+dir, "config", "set", settings.BeadPrefix, o.prefix); err != nil {
 			return err
 		}
 	}
@@ -91,7 +92,7 @@ func (o *initOptions) joins(t layout.Town) error {
 	if err != nil {
 		return err
 	}
-	prefix, _, err := cfg.In(o.call.Getenv).Get("bd.prefix")
+	prefix, _, err := cfg.In(o.call.Getenv).Get(settings.BeadPrefix)
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"gastown/cmd/bd/internal/flags"
 	"gastown/cmd/bd/internal/session"
+	"gastown/cmd/internal/settings"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
@@ -88,7 +89,7 @@ func (o *batchOptions) apply(ctx context.Context, steps []ledger.Step) (effects 
 		message = fmt.Sprintf("batch of %d lines", len(steps))
 	}
 	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
-		prefix, _, err := l.Config.Get(prefixKey)
+		prefix, _, err := l.Config.Get(settings.BeadPrefix)
 		if err != nil {
 			return err
 		}

@@ -12,6 +12,7 @@ import (
 	"gastown/cmd/bd/internal/flags"
 	"gastown/cmd/bd/internal/session"
 	"gastown/cmd/bd/internal/view"
+	"gastown/cmd/internal/settings"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
@@ -202,7 +203,7 @@ func (o *createOptions) idPrefix(ctx context.Context, l *session.Ledger) (string
 	if o.prefix != "" || o.id != "" || o.parent != "" {
 		return strings.TrimSuffix(o.prefix, "-"), nil
 	}
-	usual, _, err := l.Config.Get(prefixKey)
+	usual, _, err := l.Config.Get(settings.BeadPrefix)
 	if err != nil {
 		return "", err
 	}

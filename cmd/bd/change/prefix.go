@@ -17,9 +17,6 @@ import (
 	"gastown/town/layout"
 )
 
-// prefixKey is the setting for the prefix of ids of beads outside of rigs.
-const prefixKey = "bd.prefix"
-
 // prefixOptions are those of bd rename-prefix.
 type prefixOptions struct {
 	call           *shell.Call
@@ -64,7 +61,7 @@ func (o *prefixOptions) run(ctx context.Context) error {
 	var renamed []ledger.Renamed
 	usual := ""
 	err := session.Use(ctx, o.call, func(l *session.Ledger) (err error) {
-		if usual, _, err = l.Config.Get(prefixKey); err != nil {
+		if usual, _, err = l.Config.Get(settings.BeadPrefix); err != nil {
 			return err
 		}
 		if how.From == "" && !o.repair {
@@ -102,6 +99,6 @@ func (o *prefixOptions) setUsual(ctx context.Context, prefix string) error {
 	if err != nil {
 		return err
 	}
-	_, err = settings.Change(ctx, o.call, t, func(c *config.Config) error { return settings.Set(c, prefixKey, prefix) })
+	_, err = settings.Change(ctx, o.call, t, func(c *config.Config) error { return settings.Set(c, settings.BeadPrefix, prefix) })
 	return err
 }

@@ -13,7 +13,6 @@ import (
 const (
 	actorEnv       = "BEADS_ACTOR"
 	formerActorEnv = "BD_ACTOR"
-	rootEnv        = "GT_ROOT"
 	beadsDirEnv    = "BEADS_DIR"
 	beadsDBEnv     = "BEADS_DB"
 )
@@ -54,7 +53,7 @@ func programFlags(p *shell.Program, i *shell.Invocation) {
 // envTown is the Town that the environment names: GT_ROOT, or BEADS_DIR or BEADS_DB,
 // which may be a Town's directory or any path in it.
 func envTown(i *shell.Invocation) string {
-	root, beads := i.Getenv(rootEnv), cmp.Or(i.Getenv(beadsDirEnv), i.Getenv(beadsDBEnv))
+	root, beads := i.Getenv(shell.RootEnv), cmp.Or(i.Getenv(beadsDirEnv), i.Getenv(beadsDBEnv))
 	if root != "" || beads == "" {
 		return root
 	}

@@ -17,9 +17,6 @@ import (
 	"gastown/town/layout"
 )
 
-// prefixKey is the setting for the prefix of ids of beads outside of rigs.
-const prefixKey = "bd.prefix"
-
 // configOptions are those of bd config.
 type configOptions struct {
 	call       *shell.Call
@@ -76,7 +73,7 @@ func (o *configOptions) keyArg(c *kingpin.CmdClause) {
 // name returns the setting's name. The public bd calls the prefix issue_prefix.
 func (o *configOptions) name() string {
 	if k := strings.ReplaceAll(o.key, "-", "_"); k == "issue_prefix" || k == "prefix" {
-		return prefixKey
+		return settings.BeadPrefix
 	}
 	return o.key
 }
@@ -138,10 +135,10 @@ func (o *configOptions) set(ctx context.Context) error {
 	}
 	return o.change(ctx, func(c *config.Config) error {
 		value := o.value
-		if o.name() == prefixKey {
+		if o.name() == settings.BeadPrefix {
 			value = strings.TrimSuffix(value, "-")
 			if err := town.CheckPrefix(value); err != nil {
-				return town.Fail("set "+prefixKey, "bd config set bd.prefix NAME, such as gt", "%w: %w", town.ErrUsage, err)
+				return town.Fail("set "+settings.BeadPrefix, "bd config set bd.prefix NAME, such as gt", "%w: %w", town.ErrUsage, err)
 			}
 		}
 		return settings.Set(c, o.name(), value)

@@ -17,9 +17,6 @@ import (
 // Settings that the Town does not have are stored in the ledger. Those of the public
 // bd that mean nothing here are kept and given back.
 
-// kvPrefix begins the names of what bd kv stores.
-const kvPrefix = "kv."
-
 // ledgerHelp says what settings of the ledger mean here; the others mean nothing.
 var ledgerHelp = map[string]string{
 	ledger.CustomStatuses: "Statuses beside the usual ones, separated by commas",
@@ -50,7 +47,7 @@ func (o *configOptions) stored(ctx context.Context) (list []ledger.Setting, err 
 		list, err = l.Settings(ctx, "")
 		return err
 	})
-	return slices.DeleteFunc(list, func(s ledger.Setting) bool { return strings.HasPrefix(s.Name, kvPrefix) }), err
+	return slices.DeleteFunc(list, func(s ledger.Setting) bool { return strings.HasPrefix(s.Name, ledger.KeyValues) }), err
 }
 
 func (o *configOptions) getStored(ctx context.Context) error {

@@ -20,9 +20,6 @@ import (
 	"gastown/town/layout"
 )
 
-// kvPrefix begins the names of the settings of the ledger that are such values.
-const kvPrefix = "kv."
-
 // kvOptions are those of bd kv.
 type kvOptions struct {
 	call       *shell.Call
@@ -86,7 +83,7 @@ func (o *kvOptions) keyArg(c *kingpin.CmdClause) {
 }
 
 // reserved begin the names that the public bd keeps for itself.
-var reserved = []string{kvPrefix, "memory.", "sync.", "conflict.", "federation.", "jira.", "linear.", "export.", "import."}
+var reserved = []string{ledger.KeyValues, "memory.", "sync.", "conflict.", "federation.", "jira.", "linear.", "export.", "import."}
 
 func (o *kvOptions) check() error {
 	if strings.TrimSpace(o.key) == "" {
@@ -105,7 +102,7 @@ func (o *kvOptions) set(ctx context.Context) error {
 		return err
 	}
 	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
-		return l.SetSettings(ctx, ledger.Setting{Name: kvPrefix + o.key, Value: o.value})
+		return l.SetSettings(ctx, ledger.Setting{Name: ledger.KeyValues + o.key, Value: o.value})
 	})
 	if err != nil {
 		return session.Fail("set "+town.Clip(o.key, 80), err)
@@ -117,9 +114,9 @@ func (o *kvOptions) set(ctx context.Context) error {
 func (o *kvOptions) all(ctx context.Context, prefix string) (map[string]string, error) {
 	pairs := map[string]string{}
 	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
-		all, err := l.Settings(ctx, kvPrefix+prefix)
+		all, err := l.Settings(ctx, ledger.KeyValues+prefix)
 		for _, s := range all {
-			pairs[strings.TrimPrefix(s.Name, kvPrefix)] = s.Value
+			pairs[strings.TrimPrefix(s.Name, ledger.KeyValues)] = s.Value
 		}
 		return err
 	})
@@ -128,11 +125,14 @@ func (o *kvOptions) all(ctx context.Context, prefix string) (map[string]string, 
 
 func (o *kvOptions) get(ctx context.Context) error {
 	op := "get " + town.Clip(o.key, 80)
-	all, err := o.all(ctx, o.key)
+	value, ok := "", false
+	err := session.Use(ctx, o.call, func(l *session.Ledger) (err error) {
+		value, ok, err = l.Setting(ctx, ledger.KeyValues+o.key)
+		return err
+	})
 	if err != nil {
 		return session.Fail(op, err)
 	}
-	value, ok := all[o.key]
 	if !ok && !o.call.JSON {
 		return town.Fail(op, "bd kv list shows what there is", "it is not set")
 	}
@@ -149,7 +149,7 @@ func (o *kvOptions) clear(ctx context.Context) error {
 	}
 	was := false
 	err := session.Use(ctx, o.call, func(l *session.Ledger) (err error) {
-		was, err = l.DeleteSetting(ctx, kvPrefix+o.key)
+		was, err = l.DeleteSetting(ctx, ledger.KeyValues+o.key)
 		return err
 	})
 	if err != nil {

@@ -29,6 +29,9 @@ type Setting struct {
 	InForce bool `json:"in_force"`
 }
 
+// BeadPrefix is the setting for the prefix of ids of beads outside of rigs.
+const BeadPrefix = "bd.prefix"
+
 // notInForce marks a setting that nothing reads yet.
 const notInForce = "not in force yet"
 

@@ -9,8 +9,8 @@ import (
 	"gastown/town/layout"
 )
 
-// rootEnv names a Town's directory.
-const rootEnv = "GT_ROOT"
+// RootEnv is the variable that names a Town's directory.
+const RootEnv = "GT_ROOT"
 
 // settle applies the program's flags before the command runs: where it runs, which
 // Town it is for, and whether it may change something.
@@ -60,7 +60,7 @@ func (c *Call) EnvTown() string {
 	if c.traits.EnvTown != nil {
 		return c.traits.EnvTown(c.Invocation)
 	}
-	return c.Getenv(rootEnv)
+	return c.Getenv(RootEnv)
 }
 
 // NamesTown reports whether --town was given.
