@@ -48,11 +48,7 @@ func (o *readyOptions) take(ctx context.Context) error {
 		return err
 	}
 	var claimed []town.Bead
-	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
-		f, err := session.FullFilter(ctx, l, f)
-		if err != nil {
-			return err
-		}
+	err = session.UseFilter(ctx, o.call, f, func(l *session.Ledger, f ledger.Filter) error {
 		b, ok, err := l.ClaimReady(ctx, f)
 		if ok {
 			claimed = append(claimed, b)
@@ -76,11 +72,7 @@ func (o *readyOptions) reasons(ctx context.Context) error {
 		return err
 	}
 	out := explained{Ready: []explainedBead{}, Blocked: []ledger.Waiting{}}
-	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
-		f, err := session.FullFilter(ctx, l, f)
-		if err != nil {
-			return err
-		}
+	err = session.UseFilter(ctx, o.call, f, func(l *session.Ledger, f ledger.Filter) error {
 		var items []ledger.Item
 		if err := l.Ready(ctx, f, ledger.Collect(&items)); err != nil {
 			return err

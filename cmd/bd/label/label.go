@@ -139,11 +139,8 @@ func (o *labelOptions) propagate(ctx context.Context, word string) error {
 		return session.Fail(op, err)
 	}
 	list := []labelDone{}
-	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
-		f, err := session.FullFilter(ctx, l, ledger.Filter{Parent: o.id, Fields: ledger.Fields{"id"}})
-		if err != nil {
-			return err
-		}
+	children := ledger.Filter{Parent: o.id, Fields: ledger.Fields{"id"}}
+	err = session.UseFilter(ctx, o.call, children, func(l *session.Ledger, f ledger.Filter) error {
 		var patches []ledger.Patch
 		if err := l.List(ctx, f, func(i ledger.Item) error {
 			patches = append(patches, ledger.Patch{ID: i.ID, AddLabels: labels})

@@ -58,11 +58,8 @@ func (o *countOptions) run(ctx context.Context) error {
 		return session.Fail("count beads", err)
 	}
 	var counts ledger.Counts
-	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
-		f, err := session.FullFilter(ctx, l, f)
-		if err == nil {
-			counts, err = l.Count(ctx, f, by)
-		}
+	err = session.UseFilter(ctx, o.call, f, func(l *session.Ledger, f ledger.Filter) (err error) {
+		counts, err = l.Count(ctx, f, by)
 		return err
 	})
 	if err != nil {

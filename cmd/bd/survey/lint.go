@@ -63,11 +63,7 @@ func (o *lintOptions) run(ctx context.Context) error {
 		f.Statuses = []town.Status{town.StatusOpen}
 	}
 	found, checked, warnings := []finding{}, 0, 0
-	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
-		f, err := session.FullFilter(ctx, l, f)
-		if err != nil {
-			return err
-		}
+	err = session.UseFilter(ctx, o.call, f, func(l *session.Ledger, f ledger.Filter) error {
 		return l.List(ctx, f, func(i ledger.Item) error {
 			checked++
 			if missing := ledger.Lacks(i.Bead); len(missing) > 0 {

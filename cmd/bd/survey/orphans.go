@@ -79,11 +79,7 @@ func (o *orphansOptions) run(ctx context.Context) error {
 	}
 	f.Limit, f.Fields = 0, ledger.Fields{"title", "status"}
 	found := []orphan{}
-	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
-		f, err := session.FullFilter(ctx, l, f)
-		if err != nil {
-			return err
-		}
+	err = session.UseFilter(ctx, o.call, f, func(l *session.Ledger, f ledger.Filter) error {
 		return l.List(ctx, f, func(i ledger.Item) error {
 			if c, ok := named[i.ID]; ok {
 				subject, _, _ := strings.Cut(c.Message, "\n")

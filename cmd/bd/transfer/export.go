@@ -70,11 +70,7 @@ func (o *exportOptions) run(ctx context.Context) error {
 	memories := !o.withoutMemories && (o.memories || o.all || reflect.DeepEqual(f, unfiltered()))
 	n, said := 0, 0
 	err = session.Deferred(o.call, func(call *shell.Call) error {
-		return session.Use(ctx, call, func(l *session.Ledger) error {
-			f, err := session.FullFilter(ctx, l, f)
-			if err != nil {
-				return err
-			}
+		return session.UseFilter(ctx, call, f, func(l *session.Ledger, f ledger.Filter) error {
 			write := func(w io.Writer) (err error) {
 				out := bufio.NewWriterSize(w, 1<<18)
 				if n, err = o.beads(ctx, l, f, out); err != nil {

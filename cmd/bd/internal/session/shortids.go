@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 
+	"gastown/cmd/internal/shell"
 	"gastown/planes/ledger"
 )
 
@@ -149,6 +150,17 @@ func (l *Ledger) resolveEach(ctx context.Context, refs []string) (full map[strin
 		}
 	}
 	return full, ambiguous
+}
+
+// UseFilter is Use whose work gets the filter as FullFilter returns it.
+func UseFilter(ctx context.Context, call *shell.Call, f ledger.Filter, work func(*Ledger, ledger.Filter) error) error {
+	return Use(ctx, call, func(l *Ledger) error {
+		full, err := FullFilter(ctx, l, f)
+		if err != nil {
+			return err
+		}
+		return work(l, full)
+	})
 }
 
 // FullFilter returns a filter with the full ids of the beads and of the parents that
