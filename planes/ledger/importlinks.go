@@ -14,7 +14,7 @@ import (
 func (in *importing) check(ctx context.Context, q txn, here map[string]*Detail) error {
 	nowhere := map[string]bool{}
 	for _, d := range in.links {
-		if in.lines[d.Target] == 0 && here[d.Target] == nil && !strings.HasPrefix(d.Target, "external:") {
+		if in.lines[d.Target] == 0 && here[d.Target] == nil && !External(d.Target) {
 			nowhere[d.Target] = true
 		}
 	}

@@ -18,7 +18,7 @@ type known struct {
 	length int
 }
 
-func (k *known) has(id string) bool { return k.live[id] || strings.HasPrefix(id, "external:") }
+func (k *known) has(id string) bool { return k.live[id] || External(id) }
 
 // facts reads how many beads there are, which of the ids that new beads name
 // exist or were deleted, and the children of their parents. It takes one query

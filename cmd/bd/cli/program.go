@@ -42,7 +42,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	p.Add(p, change.Note())
 	p.Add(p, change.Assign())
 	p.Add(p, change.Tag())
-	p.Add(p, change.Link())
+	p.Add(p, dep.Link())
 	p.Add(p, change.Edit())
 	p.Add(p, change.Duplicate())
 	p.Add(p, change.Supersede())

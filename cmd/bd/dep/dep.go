@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -14,6 +13,7 @@ import (
 	"gastown/cmd/bd/internal/view"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
 	"gastown/town"
 	"gastown/town/layout"
 )
@@ -24,6 +24,7 @@ type depOptions struct {
 	bead, target string
 	kind         string
 	metadata     string
+	touches      bool // the bead becomes the one last touched
 }
 
 // linkDone is what bd dep add and remove print.
@@ -47,8 +48,7 @@ func Commands(p *shell.Program) {
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &depOptions{call: call}
 			o.ends(c)
-			c.Flag("type", "blocks, parent-child, related, discovered-from or another type.").Short('t').
-				Default(string(town.DepBlocks)).PlaceHolder("TYPE").StringVar(&o.kind)
+			o.kindFlag(c)
 			c.Flag("metadata", "What belongs to the link: a JSON object, or @FILE. A link that exists gets it, too.").PlaceHolder("JSON").StringVar(&o.metadata)
 			return o.add
 		},
@@ -97,9 +97,29 @@ func (o *depOptions) link(ctx context.Context, op string, fn func(*session.Ledge
 	}))
 }
 
+// Link is bd link.
+func Link() shell.Command {
+	return shell.Command{
+		Name: "link", Help: "Make a bead depend on another, as bd dep add does.",
+		Examples: []string{"bd link gt-a3f8x gt-b7151        # a3f8x waits for b7151", "bd link gt-a3f8x gt-b7151 -t related"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &depOptions{call: call, touches: true}
+			o.ends(c)
+			o.kindFlag(c)
+			return o.add
+		},
+	}
+}
+
+func (o *depOptions) kindFlag(c *kingpin.CmdClause) {
+	c.Flag("type", "blocks, parent-child, related, discovered-from or another type.").Short('t').
+		Default(string(town.DepBlocks)).PlaceHolder("TYPE").StringVar(&o.kind)
+}
+
 // refs are the ends of a link that are beads of this ledger.
 func (o *depOptions) refs() []string {
-	if strings.HasPrefix(o.target, "external:") {
+	if ledger.External(o.target) {
 		return []string{o.bead}
 	}
 	return []string{o.bead, o.target}
@@ -125,6 +145,9 @@ func (o *depOptions) add(ctx context.Context) error {
 		done = linkDone{"added", link.Bead, link.Target, link.Type}
 		if n == 0 {
 			done.Status = "unchanged"
+		}
+		if err == nil && o.touches {
+			l.Touch(link.Bead)
 		}
 		return err
 	})

@@ -117,7 +117,7 @@ func examine(ctx context.Context, call *shell.Call, l *session.Ledger) (diagnosi
 		return out, err
 	}
 	for _, l := range links {
-		if !known[l.Target] && !strings.HasPrefix(l.Target, "external:") {
+		if !known[l.Target] && !ledger.External(l.Target) {
 			orphans = append(orphans, l.Bead+" -> "+l.Target)
 		}
 	}
