@@ -44,3 +44,24 @@ func Misused(p *kingpin.Application, args []string, err error) UsageError {
 	}
 	return out
 }
+
+// given are the names of the parsed flags, other than those that are set to false, and
+// of the parsed arguments.
+func (p *Program) given(args []string) map[string]bool {
+	names := map[string]bool{}
+	parsed, err := p.ParseContext(args)
+	if err != nil {
+		return names
+	}
+	for _, e := range parsed.Elements {
+		switch c := e.Clause.(type) {
+		case *kingpin.FlagClause:
+			if m := c.Model(); !(m.IsBoolFlag() && *e.Value == "false") {
+				names[m.Name] = true
+			}
+		case *kingpin.ArgClause:
+			names[c.Model().Name] = true
+		}
+	}
+	return names
+}

@@ -302,27 +302,6 @@ func answersItself(args []string) bool {
 	return false
 }
 
-// given are the names of the parsed flags, other than those that are set to false, and
-// of the parsed arguments.
-func (p *Program) given(args []string) map[string]bool {
-	names := map[string]bool{}
-	parsed, err := p.ParseContext(args)
-	if err != nil {
-		return names
-	}
-	for _, e := range parsed.Elements {
-		switch c := e.Clause.(type) {
-		case *kingpin.FlagClause:
-			if m := c.Model(); !(m.IsBoolFlag() && *e.Value == "false") {
-				names[m.Name] = true
-			}
-		case *kingpin.ArgClause:
-			names[c.Model().Name] = true
-		}
-	}
-	return names
-}
-
 // Wait is how long the command waits for locks of other processes.
 func (r *Prepared) Wait() time.Duration { return r.program.call.Wait }
 
