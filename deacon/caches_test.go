@@ -64,7 +64,8 @@ func TestCachesByHand(t *testing.T) {
 	if _, err := reader.Get(t.Context(), []string{beads[0].ID, beads[2].ID}, nil); err != nil || reader.Queries() != 0 {
 		t.Errorf("%d queries for what was read ahead, %v", reader.Queries(), err)
 	}
-	usual := ledger.Filter{Not: []town.Status{town.StatusClosed}, Limit: ledger.UsualLimit + 1, Fields: ledger.LineFields()}
+	usual := ledger.Listed()
+	usual.Limit, usual.Fields = ledger.UsualLimit+1, ledger.LineFields()
 	if err := reader.List(t.Context(), usual, func(ledger.Item) error { return nil }); err != nil || reader.Queries() != 0 {
 		t.Errorf("%d queries for what was read ahead, %v", reader.Queries(), err)
 	}

@@ -114,6 +114,9 @@ func (d Dir) change(ctx context.Context, edit func(Note) Note) (n Note, err erro
 	if err != nil {
 		return Note{}, err
 	}
+	if err := durable.Sweep(d.File); err != nil {
+		return Note{}, err
+	}
 	if err := durable.WritePrivate(d.File, append(data, '\n')); err != nil {
 		return Note{}, town.Fail("note which directory of the Town this is", "see that "+filepath.Dir(d.File)+" may be written", "%w", err)
 	}

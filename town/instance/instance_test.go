@@ -279,3 +279,18 @@ func TestADecisionHoldsOnce(t *testing.T) {
 		t.Errorf("after a publication: %+v", n)
 	}
 }
+
+func TestTheNextWriterRemovesWhatAKilledOneLeft(t *testing.T) {
+	d := at(filepath.Join(t.TempDir(), "a"), "m1")
+	half := filepath.Join(filepath.Dir(d.File), ".instance6795585675204764287")
+	if err := os.MkdirAll(filepath.Dir(half), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(half, []byte("{"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ensured(t, d)
+	if _, err := os.Stat(half); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is left: %v", half, err)
+	}
+}
