@@ -62,6 +62,20 @@ func TestInitInAProject(t *testing.T) {
 	}
 }
 
+// A home directory is no place for a Town, unless it is a project itself: a Git
+// repository, as in a container that has nothing else.
+func TestInitInAHomeDirectory(t *testing.T) {
+	dir := t.TempDir()
+	p := placeAt(t, dir)
+	p.env = append(p.env, "PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL=/dev/null", "HOME="+dir)
+	if code, _, said := p.run("init"); code != shell.ExitRefused || !strings.Contains(said, "home directory") {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	git(t, dir, "init", "-q")
+	p.must("init", "--prefix", "web", "--quiet")
+	p.id("made at home")
+}
+
 // Where the files of a Town would be among others', bd init makes nothing and says how
 // it can be done.
 func TestInitRefuses(t *testing.T) {
