@@ -1,0 +1,144 @@
+package operational
+
+import (
+	"cmp"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// Work is who works on what at one moment.
+type Work struct {
+	// Agents are in the order of their address.
+	Agents []Agent `json:"agents"`
+	// Assignments hold a bead, oldest first: open ones, and those that have ended
+	// and of which the ledger has not been told.
+	Assignments []Assignment `json:"assignments"`
+	// Queue is in the order in which the entries were made.
+	Queue []Waiting `json:"queue"`
+	// Merges are the open merge requests, oldest first.
+	Merges []MergeRequest `json:"merge_requests"`
+	// Spoilt says what is wrong with rows that could not be used, because another
+	// program wrote them.
+	Spoilt []string `json:"spoilt,omitempty"`
+}
+
+// spoilt is an error about what a row holds, not about reading it.
+type spoilt struct{ error }
+
+func (e spoilt) Unwrap() error { return e.error }
+
+// put adds what a row holds to a list, unless the row is spoilt.
+func put[T any](w *Work, list *[]T, v T, err error) error {
+	if bad, ok := errors.AsType[spoilt](err); ok {
+		w.Spoilt = append(w.Spoilt, bad.Error())
+		return nil
+	}
+	if err == nil {
+		*list = append(*list, v)
+	}
+	return err
+}
+
+// Work reads each table once, in two queries.
+func (s *Store) Work(ctx context.Context) (w Work, err error) {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
+		w = Work{}
+		err := tx.Each(ctx, func(rows *doltdb.Rows) error {
+			var beat sql.NullTime
+			a, err := scanAgent(rows, &beat)
+			if beat.Valid {
+				a.Beat = beat.Time.UTC()
+			}
+			return put(&w, &w.Agents, a, err)
+		}, "SELECT a.agent, a.status, a.run, a.session, a.sandbox, a.bead, a.preset, a.evidence, a.since, h.timestamp"+
+			" FROM operational_state a LEFT JOIN heartbeats h ON h.agent = a.agent ORDER BY a.agent")
+		if err != nil {
+			return err
+		}
+		return tx.Each(ctx, w.add, workQuery)
+	})
+	if err != nil {
+		return Work{}, fmt.Errorf("read who works on what: %w", err)
+	}
+	slices.SortFunc(w.Assignments, func(a, b Assignment) int { return cmp.Compare(a.Epoch, b.Epoch) })
+	slices.SortFunc(w.Queue, func(a, b Waiting) int { return cmp.Compare(a.Seq, b.Seq) })
+	slices.SortFunc(w.Merges, func(a, b MergeRequest) int { return cmp.Compare(a.Epoch, b.Epoch) })
+	return w, nil
+}
+
+// workQuery reads three tables whose columns stand for different things.
+const workQuery = "SELECT 'a' AS origin, epoch AS number, bead, rig, agent, run AS n, state, told, sessions AS m, options, reason AS x, '' AS y, '' AS z, asked_by, at, changed" +
+	" FROM assignments WHERE open_bead IS NOT NULL" +
+	" UNION ALL SELECT 'q', seq, bead, rig, '', priority, '', FALSE, tries, options, '', '', '', asked_by, at, at FROM work_queue" +
+	" UNION ALL SELECT 'm', epoch, bead, rig, agent, priority, state, FALSE, 0, branch, head, base, target, '', at, changed FROM merge_requests WHERE state = 'open'"
+
+func (w *Work) add(rows *doltdb.Rows) error {
+	var origin, bead, rig, agent, state, options, x, y, z, by string
+	var number, n int64
+	var told bool
+	var m int
+	var at, changed time.Time
+	if err := rows.Scan(&origin, &number, &bead, &rig, &agent, &n, &state, &told, &m, &options, &x, &y, &z, &by, &at, &changed); err != nil {
+		return err
+	}
+	switch origin {
+	case "a":
+		a := Assignment{
+			Ticket: town.Ticket{Bead: bead, Run: town.Run(n), Epoch: town.Epoch(number)},
+			Told:   told, Sessions: m, Reason: x, By: by, At: at, Changed: changed,
+		}
+		err := a.checked(agent, state, options)
+		return put(w, &w.Assignments, a, err)
+	case "q":
+		q := Waiting{Bead: bead, Seq: number, Rig: rig, Priority: int(n), Tries: m, By: by, At: at}
+		err := q.checked(options)
+		return put(w, &w.Queue, q, err)
+	default:
+		address, err := town.ParseAddress(agent)
+		r := MergeRequest{
+			Epoch: town.Epoch(number), Bead: bead, Agent: address, Branch: options, Head: x, Base: y, Target: z, State: MergeState(state),
+			Priority: int(n), At: at.UTC(),
+		}
+		if err == nil {
+			err = r.check()
+		}
+		if err != nil {
+			err = spoilt{fmt.Errorf("the merge request of epoch %d: %w", number, err)}
+		}
+		return put(w, &w.Merges, r, err)
+	}
+}
+
+// Agent returns the agent of an address.
+func (w Work) Agent(address town.Address) (Agent, bool) {
+	i := slices.IndexFunc(w.Agents, func(a Agent) bool { return a.Address == address })
+	if i < 0 {
+		return Agent{}, false
+	}
+	return w.Agents[i], true
+}
+
+// Holder returns the assignment that holds a bead.
+func (w Work) Holder(bead string) (Assignment, bool) {
+	i := slices.IndexFunc(w.Assignments, func(a Assignment) bool { return a.Bead == bead })
+	if i < 0 {
+		return Assignment{}, false
+	}
+	return w.Assignments[i], true
+}
+
+// HeldBy returns the assignment that holds an agent.
+func (w Work) HeldBy(address town.Address) (Assignment, bool) {
+	i := slices.IndexFunc(w.Assignments, func(a Assignment) bool { return a.Agent == address && a.State.Held() })
+	if i < 0 {
+		return Assignment{}, false
+	}
+	return w.Assignments[i], true
+}
