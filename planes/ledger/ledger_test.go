@@ -69,7 +69,7 @@ func TestCreateThenOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff([]string{"comments", "dependencies", "events", "guards", "issues", "labels", "memories", "meta", "prefixes", "schema_migrations", "settings", "tombstones"}, tables); diff != "" {
+	if diff := cmp.Diff([]string{"comments", "deliveries", "dependencies", "events", "guards", "issues", "labels", "memories", "messages", "meta", "prefixes", "schema_migrations", "settings", "tombstones"}, tables); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -105,4 +105,36 @@ var migrations = []doltdb.Migration{
 	created_at DATETIME(6) NOT NULL,
 	updated_at DATETIME(6) NOT NULL)`,
 	}},
+	// A message is stored once, with a row for each recipient. unread and archived repeat
+	// what the times say, for the indexes: idx_box lists a mailbox by time, idx_unread
+	// finds what is unread, of one mailbox or of all.
+	{Name: "mail", Statements: []string{
+		`CREATE TABLE messages (
+	id VARCHAR(64) PRIMARY KEY,
+	thread VARCHAR(64) NOT NULL,
+	reply_to VARCHAR(64) NOT NULL,
+	sender VARCHAR(255) NOT NULL,
+	author VARCHAR(255) NOT NULL,
+	addressed VARCHAR(1024) NOT NULL,
+	subject VARCHAR(500) NOT NULL,
+	body TEXT(1048576) NOT NULL,
+	kind VARCHAR(32) NOT NULL,
+	priority TINYINT NOT NULL,
+	sent_at DATETIME(6) NOT NULL,
+	claimed_by VARCHAR(255),
+	claimed_at DATETIME(6))`,
+		"CREATE INDEX idx_thread ON messages(thread, sent_at, id)",
+		`CREATE TABLE deliveries (
+	recipient VARCHAR(255) NOT NULL,
+	message_id VARCHAR(64) NOT NULL,
+	priority TINYINT NOT NULL,
+	sent_at DATETIME(6) NOT NULL,
+	unread TINYINT NOT NULL,
+	archived TINYINT NOT NULL,
+	read_at DATETIME(6),
+	archived_at DATETIME(6),
+	PRIMARY KEY (message_id, recipient))`,
+		"CREATE INDEX idx_box ON deliveries(recipient, archived, sent_at, message_id)",
+		"CREATE INDEX idx_unread ON deliveries(unread, recipient, priority, sent_at, message_id)",
+	}},
 }
