@@ -1,11 +1,18 @@
 // Package tmux is the only place in the project that executes tmux.
 //
 // A Town has a tmux server of its own, known by the path of its socket, so this
-// package never touches a person's other sessions. Looking never starts a server:
-// when none answers on the socket, there are no sessions, and no process is
-// started to find that out. A machine without tmux is reported all the same. Tmux runs in the environment that Server.Env gives.
+// package never touches a person's other sessions, and it never kills a server.
+// Looking never starts a server: when none answers on the socket, there are no
+// sessions, and no process is started to find that out. A machine without tmux is
+// reported all the same. Tmux runs in the environment that Server.Env gives.
 //
-// Every process has a deadline. Nothing is retried here.
+// A session carries tags, which are a user option of tmux, so it is found again after
+// a person renamed it. What a program shows in a session is hostile: Screen and the
+// names and titles of a Session are as tmux gives them, and a caller cleans them before
+// it prints them.
+//
+// Every process has a deadline. Nothing is retried here, except that a session is
+// created again when the server ended, empty, in that moment.
 package tmux
 
 import (
@@ -31,6 +38,10 @@ var (
 	ErrTooOld = errors.New("tmux is too old: install tmux " + MinVersion + " or newer")
 	// ErrDeadline: tmux did not answer in time.
 	ErrDeadline = errors.New("tmux does not answer: look with ps whether its server hangs")
+	// ErrGone: there is no such session, or no server.
+	ErrGone = errors.New("there is no such tmux session")
+	// ErrExists: there is a session of that name already.
+	ErrExists = errors.New("there is a tmux session of that name already")
 )
 
 // MinVersion is the oldest tmux this package is written for.
@@ -59,16 +70,6 @@ type Server struct {
 	Env []string
 }
 
-// Session is one session of a server.
-type Session struct {
-	// ID is tmux's own, such as "$3". Name may hold any printable text.
-	ID, Name string
-	// Created and Active are when it was made and last used, to the second.
-	Created, Active time.Time
-	// Windows counts its windows, Clients the terminals that show it.
-	Windows, Clients int
-}
-
 // Version asks the tmux that is installed for an environment for its version,
 // such as "3.3a". It reports ErrMissing without one and ErrTooOld below
 // MinVersion.
@@ -82,39 +83,6 @@ func Version(ctx context.Context, env []string) (string, error) {
 		return version, fmt.Errorf("use tmux %s: %w", clip(version), ErrTooOld)
 	}
 	return version, nil
-}
-
-// format is a line of Sessions. The name comes last, because it may hold spaces.
-const format = "#{session_id} #{session_created} #{session_activity} #{session_windows} #{session_attached} #{session_name}"
-
-// Sessions lists the sessions in tmux's order; none when no server runs. It reports
-// ErrMissing where the program is not installed, so that no session could be made.
-func (s Server) Sessions(ctx context.Context) ([]Session, error) {
-	op := "list the tmux sessions on " + s.Socket
-	if alive, err := s.alive(ctx); err != nil {
-		return nil, fmt.Errorf("%s: %w", op, err)
-	} else if !alive {
-		if err := s.installed(); err != nil {
-			return nil, fmt.Errorf("%s: %w", op, err)
-		}
-		return nil, nil
-	}
-	out, words, err := s.run(ctx, "-u", "-S", s.Socket, "list-sessions", "-F", format)
-	if err != nil {
-		if noServer(words) { // it ended meanwhile
-			return nil, nil
-		}
-		return nil, fmt.Errorf("%s: %w", op, err)
-	}
-	var all []Session
-	for line := range strings.Lines(out) {
-		session, err := parse(strings.TrimSuffix(line, "\n"))
-		if err != nil {
-			return all, fmt.Errorf("%s: %w", op, err)
-		}
-		all = append(all, session)
-	}
-	return all, nil
 }
 
 // installed reports ErrMissing without the program. It starts no process.
@@ -157,9 +125,17 @@ func (s Server) deadline() time.Duration {
 
 // run executes tmux once and returns what it printed and complained.
 func (s Server) run(parent context.Context, args ...string) (out, words string, err error) {
+	return s.feed(parent, "", args...)
+}
+
+// feed is run with a standard input.
+func (s Server) feed(parent context.Context, input string, args ...string) (out, words string, err error) {
 	ctx, cancel := context.WithTimeout(parent, s.deadline())
 	defer cancel()
 	x := process.Command(ctx, environ(s.Env), s.binary(), args...)
+	if input != "" {
+		x.Stdin = strings.NewReader(input)
+	}
 	stdout, stderr := &bounded{max: maxOutput}, &bounded{max: maxWords}
 	x.Stdout, x.Stderr = stdout, stderr
 	err = process.Run(ctx, x, process.Options{Grace: grace})
@@ -176,9 +152,44 @@ func (s Server) run(parent context.Context, args ...string) (out, words string, 
 	case ctx.Err() != nil:
 		return "", words, fmt.Errorf("%w (waited %s)", ErrDeadline, s.deadline())
 	case words != "":
-		return "", words, errors.New(words)
+		return "", words, complaint(words)
 	}
 	return "", words, err
+}
+
+// complaint is the error for what tmux says. It has a kind where tmux has one.
+func complaint(words string) error {
+	switch {
+	case noServer(words), strings.Contains(words, "can't find "):
+		return fmt.Errorf("%w: %s", ErrGone, words)
+	case strings.Contains(words, "duplicate session"):
+		return fmt.Errorf("%w: %s", ErrExists, words)
+	}
+	return errors.New(words)
+}
+
+// do executes commands of tmux on the server, one after the other in one process.
+func (s Server) do(ctx context.Context, input string, commands ...[]string) (string, error) {
+	args := []string{"-2", "-u", "-S", s.Socket}
+	for i, command := range commands {
+		if i > 0 {
+			args = append(args, ";")
+		}
+		for _, word := range command {
+			args = append(args, literal(word))
+		}
+	}
+	out, _, err := s.feed(ctx, input, args...)
+	return out, err
+}
+
+// literal is a word that tmux does not take for the end of a command. A semicolon at
+// the end of a word is one, unless a backslash stands before it.
+func literal(word string) string {
+	if before, ok := strings.CutSuffix(word, ";"); ok {
+		return before + `\;`
+	}
+	return word
 }
 
 // environ removes the variables that tie a tmux to the session it was started in.
@@ -196,24 +207,7 @@ func environ(all []string) []string {
 
 func noServer(words string) bool {
 	return strings.Contains(words, "no server running") || strings.Contains(words, "error connecting to") ||
-		strings.Contains(words, "server exited")
-}
-
-func parse(line string) (Session, error) {
-	f := strings.SplitN(line, " ", 6)
-	bad := fmt.Errorf("its answer is not understood: %q", clip(line))
-	if len(f) != 6 || !strings.HasPrefix(f[0], "$") {
-		return Session{}, bad
-	}
-	var n [4]int64
-	for i := range n {
-		var err error
-		if n[i], err = strconv.ParseInt(f[i+1], 10, 64); err != nil {
-			return Session{}, bad
-		}
-	}
-	return Session{ID: f[0], Name: f[5], Created: time.Unix(n[0], 0), Active: time.Unix(n[1], 0),
-		Windows: int(n[2]), Clients: int(n[3])}, nil
+		strings.Contains(words, "server exited") || strings.Contains(words, "lost server")
 }
 
 // tooOld compares the first number of versions. A version without one, such as

@@ -26,6 +26,7 @@ import (
 
 	"gastown/cmd/internal/version"
 	"gastown/deacon/invocation"
+	"gastown/town/launch"
 )
 
 const (
@@ -55,6 +56,11 @@ func Main(program string) int {
 	if len(args) == 1 && (args[0] == "--version" || args[0] == "-V") {
 		fmt.Println(version.Line(program))
 		return 0
+	}
+	if len(args) == 2 && args[0] == launch.Flag { // in a session of tmux
+		code, err := launch.Main(args[1])
+		fmt.Fprintln(os.Stderr, program+": "+err.Error())
+		return code
 	}
 	f := &front{program: program, args: args}
 	var err error

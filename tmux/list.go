@@ -1,0 +1,179 @@
+package tmux
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Session is one session of a server.
+type Session struct {
+	// ID is tmux's own, such as "$3". Name may hold any printable text; a person may
+	// change it.
+	ID, Name string
+	// Created and Active are when it was made and when a person last typed into it
+	// or attached to it, to the second.
+	Created, Active time.Time
+	// Windows counts its windows, Clients the terminals that show it.
+	Windows, Clients int
+	// Tags are what the session was created with; nil for a session of someone else.
+	Tags map[string]string
+	// Pane is the one in which the program of the session was started, or the
+	// oldest one if that is gone.
+	Pane Pane
+}
+
+// Pane is one terminal of a session.
+type Pane struct {
+	// ID is tmux's own, such as "%3". PID is the process that was started in it,
+	// also after it has ended.
+	ID  string
+	PID int
+	// Dead says that the process has ended; Status is its exit code then, or the
+	// number of the signal plus 128.
+	Dead   bool
+	Status int
+	// InMode says that a person scrolls in it, so it takes no keys.
+	InMode bool
+	// CursorX and CursorY, from 0, and the size in characters.
+	CursorX, CursorY, Width, Height int
+	// Output is when something was last printed in the pane's window, to the
+	// second.
+	Output time.Time
+	// Title and Command are what the programs in it say of themselves.
+	Title, Command string
+}
+
+// tagsOption is the user option that holds a session's tags, as a URL's query.
+const tagsOption = "@gt_session"
+
+// paneTag is the tag that names the pane in which a session's program was started.
+const paneTag = "pane"
+
+// facts is the format of a pane's line. Numbers come first. What a program or a person
+// can choose comes last: tmux allows no control characters in names and titles, and a
+// tab in an option only spoils the tags.
+var facts = strings.Join([]string{
+	"#{session_id}", "#{session_created}", "#{session_activity}", "#{session_windows}", "#{session_attached}",
+	"#{pane_id}", "#{pane_pid}", "#{pane_dead}", "#{pane_dead_status}", "#{pane_dead_signal}", "#{pane_in_mode}",
+	"#{cursor_x}", "#{cursor_y}", "#{pane_width}", "#{pane_height}", "#{window_activity}",
+	"#{session_name}", "#{pane_title}", "#{pane_current_command}", "#{" + tagsOption + "}",
+}, "\t")
+
+// factsFields is how many fields a line of facts has; firstText is the first one that
+// is no number.
+const factsFields, firstText = 20, 16
+
+// Sessions lists the sessions in tmux's order; none when no server runs. It is one
+// process for all. It reports ErrMissing where the program is not installed, so that
+// no session could be made.
+func (s Server) Sessions(ctx context.Context) ([]Session, error) {
+	op := "list the tmux sessions on " + s.Socket
+	if alive, err := s.alive(ctx); err != nil {
+		return nil, fmt.Errorf("%s: %w", op, err)
+	} else if !alive {
+		if err := s.installed(); err != nil {
+			return nil, fmt.Errorf("%s: %w", op, err)
+		}
+		return nil, nil
+	}
+	out, words, err := s.run(ctx, "-u", "-S", s.Socket, "list-panes", "-a", "-F", facts)
+	if err != nil {
+		if noServer(words) { // it ended meanwhile
+			return nil, nil
+		}
+		return nil, fmt.Errorf("%s: %w", op, err)
+	}
+	all, err := sessions(out)
+	if err != nil {
+		return all, fmt.Errorf("%s: %w", op, err)
+	}
+	return all, nil
+}
+
+// sessions puts the lines of panes together.
+func sessions(lines string) ([]Session, error) {
+	var all []Session
+	for line := range strings.Lines(lines) {
+		session, err := parse(strings.TrimSuffix(line, "\n"))
+		if err != nil {
+			return all, err
+		}
+		if i := slices.IndexFunc(all, func(s Session) bool { return s.ID == session.ID }); i >= 0 {
+			if session.better(all[i]) {
+				all[i] = session
+			}
+			continue
+		}
+		all = append(all, session)
+	}
+	return all, nil
+}
+
+// better reports whether the pane of a line is rather the one of the session's program
+// than that of another line of the same session.
+func (s Session) better(than Session) bool {
+	if first := s.Tags[paneTag]; first != "" && (s.Pane.ID == first) != (than.Pane.ID == first) {
+		return s.Pane.ID == first
+	}
+	return cmp.Or(cmp.Compare(len(s.Pane.ID), len(than.Pane.ID)), cmp.Compare(s.Pane.ID, than.Pane.ID)) < 0
+}
+
+func parse(line string) (Session, error) {
+	f := strings.SplitN(line, "\t", factsFields)
+	bad := fmt.Errorf("its answer is not understood: %q", clip(line))
+	if len(f) != factsFields || !strings.HasPrefix(f[0], "$") || !strings.HasPrefix(f[5], "%") {
+		return Session{}, bad
+	}
+	var n [firstText]int64
+	for i := range n {
+		if i == 0 || i == 5 || f[i] == "" { // an id, or nothing to say
+			continue
+		}
+		var err error
+		if n[i], err = strconv.ParseInt(f[i], 10, 64); err != nil {
+			return Session{}, bad
+		}
+	}
+	status := int(n[8])
+	if n[9] > 0 {
+		status = 128 + int(n[9])
+	}
+	return Session{
+		ID: f[0], Created: time.Unix(n[1], 0), Active: time.Unix(n[2], 0), Windows: int(n[3]), Clients: int(n[4]),
+		Name: f[16], Tags: tags(f[19]),
+		Pane: Pane{
+			ID: f[5], PID: int(n[6]), Dead: n[7] != 0, Status: status, InMode: n[10] != 0,
+			CursorX: int(n[11]), CursorY: int(n[12]), Width: int(n[13]), Height: int(n[14]), Output: time.Unix(n[15], 0),
+			Title: f[17], Command: f[18],
+		},
+	}, nil
+}
+
+// tags reads the option that holds a session's tags. A person may have changed it.
+func tags(text string) map[string]string {
+	values, err := url.ParseQuery(text)
+	if err != nil || len(values) == 0 {
+		return nil
+	}
+	out := make(map[string]string, len(values))
+	for name := range values {
+		out[name] = values.Get(name)
+	}
+	return out
+}
+
+// query is the form in which tags are in their option: printable ASCII without a
+// semicolon.
+func query(tags map[string]string) string {
+	values := url.Values{}
+	for name, value := range tags {
+		values.Set(name, value)
+	}
+	return values.Encode()
+}

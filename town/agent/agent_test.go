@@ -1,0 +1,252 @@
+package agent
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gastown/tmux"
+	"gastown/town"
+	"gastown/town/launch"
+	"gastown/town/process"
+)
+
+// The test's program is also the launcher and the scripted agent.
+func TestMain(m *testing.M) {
+	if len(os.Args) == 3 && os.Args[1] == launch.Flag {
+		code, err := launch.Main(os.Args[2])
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(code)
+	}
+	if len(os.Args) == 3 && os.Args[1] == "--fake" {
+		os.Exit(fakeMain(os.Args[2]))
+	}
+	os.Exit(m.Run())
+}
+
+// patience bounds what a test waits for.
+const patience = 30 * time.Second
+
+// runtime is a Town's tmux in a directory of the test's.
+func runtime(t *testing.T) Tmux {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "agent") // a socket's path is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	presets, err := Parse(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Tmux{
+		Server: tmux.Server{Socket: filepath.Join(dir, "tmux.sock"), Env: os.Environ()},
+		Dir:    dir, Launcher: []string{self}, Presets: presets, Grace: 300 * time.Millisecond,
+	}
+	t.Cleanup(func() {
+		_ = exec.Command("tmux", "-S", r.Server.Socket, "kill-server").Run() // no server: nothing to kill
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+// scripted starts a scripted agent as codex and waits until it is ready.
+func scripted(t *testing.T, r Tmux, o fakeOptions) (Session, string) {
+	t.Helper()
+	s, record := startScripted(t, r, o)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if look, err := AwaitReady(ctx, s); err != nil {
+		t.Fatalf("%v\n%s", err, strings.Join(look.Lines, "\n"))
+	}
+	return s, record
+}
+
+func startScripted(t *testing.T, r Tmux, o fakeOptions) (Session, string) {
+	t.Helper()
+	o.Record = filepath.Join(t.TempDir(), "record")
+	text, err := json.Marshal(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range r.Presets {
+		if r.Presets[i].Name == "codex" {
+			r.Presets[i].Command = []string{r.Launcher[0], "--fake", string(text)}
+		}
+	}
+	s, err := r.Start(t.Context(), Start{Agent: "web/polecats/nux", Run: 7, Preset: "codex", Dir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH"), "GT_ROLE=x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, o.Record
+}
+
+// received reads what the scripted agent was given.
+func received(t *testing.T, record string) (all []string) {
+	t.Helper()
+	text, err := os.ReadFile(record)
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(text)) {
+		var s string
+		if err := json.Unmarshal([]byte(line), &s); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for end := time.Now().Add(patience); !holds(); time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("waited in vain until %s", what)
+		}
+	}
+}
+
+func TestStartHandOverEnd(t *testing.T) {
+	r := runtime(t)
+	s, record := scripted(t, r, fakeOptions{Trust: true, Exit: true, Busy: time.Second, Absorb: 100 * time.Millisecond})
+	text := "do this:\n'\"$HOME\"'; rm -rf x; !! 😀\ttab\n\nthe last line;"
+	got, err := s.HandOver(t.Context(), text)
+	if err != nil || got.Result != Confirmed {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	if got, err := s.HandOver(t.Context(), "again"); err != nil || got.Result != Queued {
+		t.Errorf("busy: %+v, %v", got, err)
+	}
+	if all := received(t, record); !slices.Equal(all, []string{text}) {
+		t.Errorf("received %q", all)
+	}
+	signs, err := s.Signs(t.Context())
+	if err != nil || signs.Agent != "web/polecats/nux" || signs.Run != 7 || signs.Preset != "codex" || signs.Ended || !process.Alive(signs.PID) {
+		t.Errorf("%+v, %v", signs, err)
+	}
+	env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", signs.PID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, kv := range strings.Split(strings.TrimRight(string(env), "\x00"), "\x00") {
+		name, _, _ := strings.Cut(kv, "=")
+		names = append(names, name)
+	}
+	if want := []string{"TERM", "PATH", "GT_ROLE", "GT_TMUX_SESSION"}; !slices.Equal(names, want) {
+		t.Errorf("the environment has %q, want %q", names, want)
+	}
+	if _, err := r.Start(t.Context(), Start{Agent: "web/polecats/nux", Preset: "codex", Dir: t.TempDir()}); !errors.Is(err, ErrRunning) || !errors.Is(err, town.ErrRefused) {
+		t.Errorf("a second session: %v", err)
+	}
+	if err := s.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if process.Alive(signs.PID) {
+		t.Error("the program runs after its session ended")
+	}
+	if _, err := s.Signs(t.Context()); !errors.Is(err, ErrNoSession) {
+		t.Errorf("signs after the end: %v", err)
+	}
+	if err := s.End(t.Context()); err != nil {
+		t.Errorf("ended twice: %v", err)
+	}
+	if got, err := s.HandOver(t.Context(), "x"); err != nil || got.Result != Refused {
+		t.Errorf("after the end: %+v, %v", got, err)
+	}
+}
+
+// What a person typed and did not send is never mixed with a text that is handed over.
+func TestDraftOfAPerson(t *testing.T) {
+	r := runtime(t)
+	s, record := scripted(t, r, fakeOptions{})
+	now, err := s.(*session).current(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.Server.Paste(t.Context(), now.Pane.ID, "half a"); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the draft is seen", func() bool {
+		look, err := s.Look(t.Context(), 0)
+		return err == nil && look.Draft == "half a"
+	})
+	got, err := s.HandOver(t.Context(), "mine")
+	if err != nil || got.Result != Queued || !strings.Contains(got.Why, "composer") {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if all := received(t, record); len(all) != 0 {
+		t.Errorf("received %q", all)
+	}
+}
+
+func TestEnterIsLost(t *testing.T) {
+	for name, o := range map[string]fakeOptions{
+		"seen again": {Lose: 2, Busy: time.Second}, "never": {Deaf: true}, "no time to see it busy": {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, record := scripted(t, runtime(t), o)
+			got, err := s.HandOver(t.Context(), "please; now")
+			want := Confirmed
+			if o.Deaf {
+				want = Pasted
+			}
+			if err != nil || got.Result != want {
+				t.Errorf("%+v, %v", got, err)
+			}
+			if all := received(t, record); (want == Confirmed) != slices.Equal(all, []string{"please; now"}) {
+				t.Errorf("received %q", all)
+			}
+		})
+	}
+}
+
+func TestProgramsThatDoNotRun(t *testing.T) {
+	for name, test := range map[string]struct {
+		command []string
+		status  int
+		says    string
+	}{
+		"no such program": {[]string{"/nowhere/agent"}, launch.ExitNotFound, "start /nowhere/agent"},
+		"none in PATH":    {[]string{"no-such-agent-here"}, launch.ExitNotFound, "there is no such program in PATH"},
+		"ends at once":    {[]string{"sh", "-c", "echo cannot; exit 3"}, 3, "cannot"},
+		"killed":          {[]string{"sh", "-c", "kill -9 $$"}, 137, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := runtime(t)
+			for i := range r.Presets {
+				if r.Presets[i].Name == "codex" {
+					r.Presets[i].Command = test.command
+				}
+			}
+			s, err := r.Start(t.Context(), Start{Agent: "mayor/", Preset: "codex", Dir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH")}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			look, err := AwaitReady(t.Context(), s)
+			if !errors.Is(err, ErrEnded) || look.Signs.Status != test.status || !strings.Contains(strings.Join(look.Lines, "\n"), test.says) {
+				t.Errorf("status %d: %v\n%s", look.Signs.Status, err, strings.Join(look.Lines, "\n"))
+			}
+			if got, err := s.HandOver(t.Context(), "x"); err != nil || got.Result != Refused {
+				t.Errorf("%+v, %v", got, err)
+			}
+			if err := s.End(t.Context()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}

@@ -1,0 +1,87 @@
+package agent
+
+import "time"
+
+// builtin are the presets that every Town has. Seen says on which version the patterns
+// were seen; those without it come from what the programs' makers document.
+func builtin() []Preset {
+	return []Preset{
+		{
+			Name: "claude", Help: "Claude Code of Anthropic", Command: []string{"claude"}, Resume: []string{"--continue"},
+			Composer: `^\s*(│ )?[❯>]\s`, Hint: `^Try "`, Busy: `\besc to interrupt\b`,
+			Marker: `\[Pasted text #\d+( \+\d+ lines)?\]`, EnterDelay: 500 * time.Millisecond,
+			Hooks: ".claude/settings.local.json",
+			Dialogs: []Dialog{
+				{Name: "trust", Text: `(?i)do you trust the files in this folder|is this a project you created or one you trust`, Answers: []Answer{
+					{Selected: `^\s*(│ )?❯ 1\. Yes`, Keys: []string{"Enter"}},
+					{Selected: `^\s*(│ )?❯ 2\. No`, Keys: []string{"Up"}},
+				}},
+				{Name: "skip permissions", Text: `(?i)bypass permissions mode`, Answers: []Answer{
+					{Selected: `^\s*(│ )?❯ 2\. Yes, I accept`, Keys: []string{"Enter"}},
+					{Selected: `^\s*(│ )?❯ 1\. No, exit`, Keys: []string{"Down"}},
+				}},
+				{Name: "theme", Text: `(?i)choose the text style that looks best`, Answers: []Answer{{Selected: `^\s*❯ \d+\. `, Keys: []string{"Enter"}}}},
+				{Name: "login", Text: `(?i)select login method|paste code here if prompted|invalid api key`},
+				{Name: "usage limit", Text: `(?i)(usage|session|weekly) limit reached|you've hit your .{0,20}limit`, Always: true},
+				{Name: "question", Text: `(?i)do you want to (proceed|make this edit|create|allow)`, Always: true},
+			},
+		},
+		{
+			Name: "codex", Help: "Codex of OpenAI", Command: []string{"codex"}, Resume: []string{"resume", "--last"}, Seen: "0.171.0",
+			Composer: `^› `, Cursor: true, Busy: `\([^()]*esc to interrupt\)`, Marker: `\[Pasted Content \d+ chars\]`,
+			EnterDelay: 200 * time.Millisecond, Hooks: ".codex/hooks.json",
+			Dialogs: []Dialog{
+				{Name: "trust", Text: `(?i)trust this folder\?|do you trust the contents of this directory`, Answers: []Answer{
+					{Selected: `^› 1\. (Trust and continue|Yes, continue)`, Keys: []string{"Enter"}},
+					{Selected: `^› 2\. `, Keys: []string{"Up"}},
+				}},
+				{Name: "update", Text: `(?i)update available!.*\bskip\b`, Answers: []Answer{
+					{Selected: `^› 2\. Skip`, Keys: []string{"Enter"}},
+					{Selected: `^› 1\. Update now`, Keys: []string{"Down"}},
+				}},
+				{Name: "login", Text: `(?i)sign in with chatgpt`},
+				{Name: "usage limit", Text: `(?i)you've hit your usage limit`, Always: true},
+				{Name: "question", Text: `(?i)(would you like to|do you want to) (run the following command|make the following edits|allow)`, Always: true},
+			},
+		},
+		{
+			Name: "opencode", Help: "opencode", Command: []string{"opencode"}, Resume: []string{"--continue"},
+			Composer: `^\s*┃\s{2}`, Hint: `^Ask anything`, Busy: `\besc (again to )?interrupt\b`,
+			Marker: `\[Pasted ~?\d+ lines\]`, EnterDelay: 300 * time.Millisecond,
+		},
+		{
+			Name: "gemini", Help: "Gemini CLI of Google", Command: []string{"gemini"}, Resume: []string{"--resume"},
+			Composer: `^\s*(│ )?[>*!] `, Hint: `^Type your message`, Busy: `\(esc to cancel`,
+			Marker: `\[Pasted Text: \d+ (lines|chars)\]`, EnterDelay: 300 * time.Millisecond,
+			Dialogs: []Dialog{
+				{Name: "trust", Text: `(?i)do you trust (the files in )?this folder`, Answers: []Answer{{Selected: `● 1\. Trust folder`, Keys: []string{"Enter"}}}},
+				{Name: "login", Text: `(?i)how would you like to authenticate`},
+				{Name: "question", Text: `(?i)allow execution|apply this change\?`, Always: true},
+			},
+		},
+		{
+			Name: "copilot", Help: "Copilot CLI of GitHub", Command: []string{"copilot"}, Resume: []string{"--continue"},
+			Composer: `^\s*(│ )?[❯>] `, Hint: `^(Enter @|Type @)`, Busy: `(?i)\besc to cancel\b`, EnterDelay: 300 * time.Millisecond,
+			Dialogs: []Dialog{
+				{Name: "trust", Text: `(?i)do you trust the files in this folder`, Answers: []Answer{{Selected: `❯ 1\. Yes`, Keys: []string{"Enter"}}}},
+				{Name: "login", Text: `(?i)please use /login`},
+			},
+		},
+		{
+			Name: "cursor", Help: "Cursor's agent", Command: []string{"cursor-agent"}, Resume: []string{"resume"},
+			Composer: `^\s*│\s*→ `, Hint: `^(Plan, search|Add a follow-up)`, Busy: `(?i)\bctrl\+c to stop\b`, EnterDelay: 300 * time.Millisecond,
+			Dialogs: []Dialog{
+				{Name: "trust", Text: `(?i)workspace trust required`, Answers: []Answer{{Selected: `▶ \[a\] Trust`, Keys: []string{"a"}}}},
+				{Name: "login", Text: `(?i)press any key to log ?in`},
+			},
+		},
+		{
+			Name: "amp", Help: "Amp", Command: []string{"amp"}, Resume: []string{"threads", "continue"},
+			Composer: `^\s*│ `, Busy: `(?i)\besc to cancel\b`, EnterDelay: 300 * time.Millisecond,
+			Dialogs: []Dialog{{Name: "login", Text: `(?i)would you like to log in`}},
+		},
+		{
+			Name: "plain", Help: "any program; nobody can see whether it took a text", Command: []string{"sh"},
+		},
+	}
+}

@@ -1,0 +1,395 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"gastown/tmux"
+	"gastown/town"
+	"gastown/town/launch"
+	"gastown/town/lockfile"
+	"gastown/town/process"
+)
+
+const (
+	// defaultGrace is how long a program that was asked to end has.
+	defaultGrace = 3 * time.Second
+	// lockWait is how long one process waits for another that hands text to the same
+	// session or starts one.
+	lockWait = 20 * time.Second
+)
+
+// The tags of a session.
+const (
+	tagAgent  = "agent"
+	tagRun    = "run"
+	tagPreset = "preset"
+	tagBegan  = "began"
+	tagReady  = "ready"
+)
+
+// Tmux runs sessions on the Town's tmux server.
+type Tmux struct {
+	// Server is the Town's.
+	Server tmux.Server
+	// Dir is a private directory of gt's for files of sessions.
+	Dir string
+	// Launcher is the command, gt's, that starts what a file says; see town/launch.
+	Launcher []string
+	// Presets are the Town's.
+	Presets Presets
+	// Max is how many sessions there may be; 0 for any number.
+	Max int
+	// Grace is how long a program that was asked to end has (3 s when 0).
+	Grace time.Duration
+	// Cage, if any, returns the surroundings that limit a session.
+	Cage func(session string) (Cage, error)
+}
+
+// Cage limits what the processes of a session use.
+type Cage interface {
+	// Spec adds the limits to what is started.
+	Spec(*launch.Spec)
+	// Processes lists those inside.
+	Processes() []int
+	// Remove removes the cage once it is empty.
+	Remove() error
+}
+
+// Start describes a session to start.
+type Start struct {
+	// Agent is the agent's address, such as web/polecats/nux; Run numbers its runs.
+	Agent string
+	Run   int64
+	// Preset is what to start; Args are further arguments. Resume goes on with the
+	// last conversation.
+	Preset string
+	Args   []string
+	Resume bool
+	// Dir is the working directory; Env the whole environment, as NAME=value.
+	Dir string
+	Env []string
+	// Width and Height are the terminal's size; a usual one when zero.
+	Width, Height int
+}
+
+// SessionName is the name of an agent's session in tmux: its address without the final
+// slash. It identifies a session only together with its tags.
+func SessionName(agent string) string { return strings.TrimSuffix(agent, "/") }
+
+// Start starts a session and returns as soon as its program runs. It does not wait
+// until the agent is ready: AwaitReady does. ErrRunning when the agent has one,
+// ErrFull when there are too many; both are town.ErrRefused.
+func (t Tmux) Start(ctx context.Context, s Start) (Session, error) {
+	op := "start a session for " + town.Clip(s.Agent, 200)
+	p, err := t.Presets.Find(s.Preset)
+	if err != nil {
+		return nil, err
+	}
+	lock, err := lockfile.Acquire(ctx, filepath.Join(t.Dir, "start.lock"), lockfile.Options{Command: op, Wait: lockWait, Op: op})
+	if err != nil {
+		return nil, err
+	}
+	defer lock.Release()
+	all, err := t.Server.Sessions(ctx)
+	if err != nil {
+		return nil, town.Fail(op, "", "%w", err)
+	}
+	if _, ok := find(all, s.Agent); ok {
+		return nil, town.Fail(op, "gt peek "+s.Agent+" shows it", "%w: %w", town.ErrRefused, ErrRunning)
+	}
+	if t.Max > 0 && len(all) >= t.Max {
+		return nil, town.Fail(op, "gt tmux list shows them; gt config tmux.max_sessions N moves the limit", "%w: %w (%d)", town.ErrRefused, ErrFull, t.Max)
+	}
+	made, err := t.create(ctx, s, p)
+	if err != nil {
+		return nil, town.Fail(op, "", "%w", err)
+	}
+	return &session{t: t, agent: s.Agent, preset: p, id: made.ID}, nil
+}
+
+// create creates the session in tmux.
+func (t Tmux) create(ctx context.Context, s Start, p Preset) (tmux.Session, error) {
+	name := SessionName(s.Agent)
+	argv := append([]string{}, p.Command...)
+	if s.Resume {
+		argv = append(argv, p.Resume...)
+	}
+	env := append([]string{"TERM=" + tmux.Term}, p.Env...)
+	spec := launch.Spec{Argv: append(argv, s.Args...), Dir: s.Dir, Env: append(env, s.Env...)}
+	if t.Cage != nil {
+		cage, err := t.Cage(name)
+		if err != nil {
+			return tmux.Session{}, err
+		}
+		cage.Spec(&spec)
+	}
+	spec.Env = append(spec.Env, t.marker(name))
+	file := filepath.Join(t.Dir, fileName(name)+".launch")
+	if err := launch.Write(file, spec); err != nil {
+		return tmux.Session{}, err
+	}
+	made, err := t.Server.Create(ctx, tmux.New{
+		Name: name, Dir: s.Dir, Command: append(append([]string{}, t.Launcher...), launch.Flag, file), Width: s.Width, Height: s.Height,
+		Tags: map[string]string{tagAgent: s.Agent, tagRun: strconv.FormatInt(s.Run, 10), tagPreset: p.Name},
+	})
+	if err != nil {
+		return made, errors.Join(err, os.Remove(file))
+	}
+	began, err := process.Began(made.Pane.PID)
+	if err != nil { // it ended at once, which the screen shows
+		return made, nil
+	}
+	made.Tags[tagBegan] = strconv.FormatUint(began, 10)
+	return made, t.Server.Tag(ctx, made.ID, made.Tags)
+}
+
+// marker is the variable that tells the processes of a session from all others. The
+// socket tells apart the sessions of Towns.
+func (t Tmux) marker(name string) string { return "GT_TMUX_SESSION=" + t.Server.Socket + ":" + name }
+
+// fileName is a session's name as the name of a file. "@" is in no name.
+func fileName(name string) string { return strings.ReplaceAll(name, "/", "@") }
+
+// Find is an agent's session. It looks at nothing: a session that is gone is found out
+// by using it. preset is used when the session does not say which one it has.
+func (t Tmux) Find(agent, preset string) (Session, error) {
+	p, err := t.Presets.Find(preset)
+	if err != nil {
+		return nil, err
+	}
+	return &session{t: t, agent: agent, preset: p}, nil
+}
+
+// List returns the signs of life of every session of the Town, also of those that no
+// agent has, by one call of tmux.
+func (t Tmux) List(ctx context.Context) ([]Signs, error) {
+	all, err := t.Server.Sessions(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]Signs, len(all))
+	for i, s := range all {
+		out[i] = signs(s)
+	}
+	return out, nil
+}
+
+// find is the session of an agent: by its tag, which survives a new name.
+func find(all []tmux.Session, agent string) (tmux.Session, bool) {
+	for _, s := range all {
+		if s.Tags[tagAgent] == agent && agent != "" {
+			return s, true
+		}
+	}
+	for _, s := range all { // somebody changed the tags, or made it by hand
+		if s.Name == SessionName(agent) {
+			return s, true
+		}
+	}
+	return tmux.Session{}, false
+}
+
+func number(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return 0
+	}
+	return n
+}
+
+// session is a Session in tmux.
+type session struct {
+	t      Tmux
+	agent  string
+	preset Preset
+	id     string
+}
+
+var _ Session = (*session)(nil)
+
+// current finds the session among all.
+func (s *session) current(ctx context.Context) (tmux.Session, error) {
+	all, err := s.t.Server.Sessions(ctx)
+	if err != nil {
+		return tmux.Session{}, err
+	}
+	now, ok := find(all, s.agent)
+	if !ok {
+		return now, ErrNoSession
+	}
+	if p, err := s.t.Presets.Find(now.Tags[tagPreset]); err == nil {
+		s.preset = p
+	}
+	return now, nil
+}
+
+func (s *session) fail(do, next string, err error) error {
+	return town.Fail(do+" "+town.Clip(s.agent, 200), next, "%w", err)
+}
+
+func (s *session) Signs(ctx context.Context) (Signs, error) {
+	now, err := s.current(ctx)
+	if err != nil {
+		return Signs{}, s.fail("look at", "", err)
+	}
+	return signs(now), nil
+}
+
+func (s *session) Look(ctx context.Context, past int) (Look, error) {
+	look, err := s.look(ctx, past)
+	if err != nil {
+		return look, s.fail("look at", "gt agents lists the sessions", err)
+	}
+	return look, nil
+}
+
+func (s *session) look(ctx context.Context, past int) (Look, error) {
+	now, err := s.current(ctx)
+	if err != nil {
+		return Look{}, err
+	}
+	return s.lookAt(ctx, now, past)
+}
+
+func (s *session) lookAt(ctx context.Context, now tmux.Session, past int) (Look, error) {
+	if now.Pane.Dead { // tmux scrolls to make room for the line that says so
+		past = max(past, 1)
+	}
+	screen, err := s.t.Server.Capture(ctx, now.Pane.ID, past, true)
+	if errors.Is(err, tmux.ErrGone) {
+		return Look{}, ErrNoSession
+	}
+	if err != nil {
+		return Look{}, err
+	}
+	return s.preset.read(screen, screen.Tags[tagReady] != ""), nil
+}
+
+func (s *session) End(ctx context.Context) error {
+	now, err := s.current(ctx)
+	switch {
+	case errors.Is(err, ErrNoSession):
+		now = tmux.Session{}
+	case err != nil && !errors.Is(err, tmux.ErrDeadline):
+		return s.fail("end the session of", "", err)
+	}
+	hung := err
+	name := SessionName(s.agent)
+	tree := process.Tree{Marker: s.t.marker(name)}
+	if now.Tags[tagAgent] == s.agent {
+		tree.Leader = now.Pane.PID
+		tree.Began, _ = strconv.ParseUint(now.Tags[tagBegan], 10, 64)
+	}
+	var cage Cage
+	if s.t.Cage != nil {
+		if cage, err = s.t.Cage(name); err != nil {
+			return s.fail("end the session of", "", err)
+		}
+		tree.Cgroup = cage.Processes
+	}
+	grace := s.t.Grace
+	if grace <= 0 {
+		grace = defaultGrace
+	}
+	if err := tree.End(ctx, grace); err != nil {
+		return s.fail("end the session of", "ps shows them", err)
+	}
+	if cage != nil {
+		if err := cage.Remove(); err != nil {
+			return s.fail("end the session of", "", err)
+		}
+	}
+	if errors.Is(hung, tmux.ErrDeadline) {
+		return s.fail("end the session of", "its processes have ended; look with ps whether the Town's tmux hangs", hung)
+	}
+	if now.ID == "" {
+		return nil
+	}
+	if err := s.t.Server.Remove(ctx, now.ID); err != nil {
+		return s.fail("end the session of", "", err)
+	}
+	return nil
+}
+
+// Settle implements Session.
+func (s *session) Settle(ctx context.Context) (Look, error) {
+	now, err := s.current(ctx)
+	if err != nil {
+		return Look{}, s.fail("look at", "", err)
+	}
+	look, err := s.lookAt(ctx, now, 0)
+	if err != nil {
+		return look, s.fail("look at", "", err)
+	}
+	if look.State == Asking && !look.BeenReady && !now.Pane.InMode {
+		keys := make([]tmux.Key, len(look.keys))
+		for i, k := range look.keys {
+			keys[i] = tmux.Key(k)
+		}
+		if err := s.t.Server.Press(ctx, now.Pane.ID, keys...); err != nil {
+			return look, s.fail("answer the dialog "+look.Dialog+" of", "", err)
+		}
+	}
+	return look, nil
+}
+
+// settled notes that the agent has been ready.
+func (s *session) settled(ctx context.Context) error {
+	now, err := s.current(ctx)
+	if err != nil || now.Tags[tagReady] != "" {
+		return err
+	}
+	if now.Tags == nil {
+		now.Tags = map[string]string{}
+	}
+	now.Tags[tagReady] = "1"
+	return s.t.Server.Tag(ctx, now.ID, now.Tags)
+}
+
+// AwaitReady waits until an agent is seen ready twice, answering dialogs meanwhile. It
+// returns what was seen last. ErrNotReady when that takes longer than the context
+// allows or a person must act; ErrEnded when the program has ended.
+func AwaitReady(ctx context.Context, s Session) (Look, error) {
+	seen := 0
+	var last Look
+	for {
+		look, err := s.Settle(ctx)
+		if ctx.Err() != nil {
+			return last, fmt.Errorf("%w: the screen shows: %s", ErrNotReady, last.State)
+		}
+		if err != nil {
+			return last, err
+		}
+		last = look
+		switch look.State {
+		case Ready:
+			if seen++; seen == 2 {
+				if s, ok := s.(*session); ok {
+					return look, s.settled(ctx)
+				}
+				return look, nil
+			}
+		case Ended:
+			return look, fmt.Errorf("%w with status %d", ErrEnded, look.Signs.Status)
+		case Waiting:
+			return look, fmt.Errorf("%w: a person must act: %s", ErrNotReady, look.Dialog)
+		default:
+			seen = 0
+		}
+		select {
+		case <-ctx.Done():
+			return last, fmt.Errorf("%w: the screen shows: %s", ErrNotReady, last.State)
+		case <-time.After(settlePause):
+		}
+	}
+}
+
+// settlePause is the time between two looks at a screen that changes.
+const settlePause = 150 * time.Millisecond
