@@ -9,13 +9,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"gastown/tmux"
 	"gastown/town"
 	"gastown/town/launch"
+	"gastown/town/limits"
 	"gastown/town/process"
 )
 
@@ -248,5 +251,125 @@ func TestProgramsThatDoNotRun(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// A session without bounds takes what its limits allow, and ending it leaves no process
+// and no cgroup, also of what left the terminal and its parents.
+func TestLimitsOfASession(t *testing.T) {
+	r := runtime(t)
+	r.Limits = &limits.Limiter{Dir: r.Dir, Town: fmt.Sprintf("agent%d", os.Getpid())}
+	found := r.Limits.Host.Find()
+	for i := range r.Presets {
+		if r.Presets[i].Name == "codex" {
+			r.Presets[i].Command = []string{"sh", "-c", "(setsid env -i sleep 1000 &) ; i=0; while [ $i -lt 100 ]; do sleep 1000 & i=$((i+1)); done; wait"}
+		}
+	}
+	s, err := r.Start(t.Context(), Start{
+		Agent: "web/polecats/nux", Preset: "codex", Dir: t.TempDir(), Env: []string{"PATH=" + os.Getenv("PATH")},
+		Limits: limits.Limits{Memory: 256 << 20, CPU: 1, Processes: 30}, Group: limits.Group{Name: "web"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found.Kind == limits.V1 || found.Kind == limits.V2 {
+		await(t, "the session cannot fork any more", func() bool {
+			look, err := s.Look(t.Context(), 0)
+			return err == nil && strings.Contains(strings.ToLower(strings.Join(look.Lines, " ")), "fork")
+		})
+	}
+	inside := r.Limits.Processes("web@polecats@nux")
+	if err := s.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, pid := range inside {
+		if process.Alive(pid) {
+			t.Errorf("process %d is left", pid)
+		}
+	}
+	left, err := filepath.Glob("/sys/fs/cgroup/*/gastown-" + r.Limits.Town)
+	if err != nil || len(left) > 0 {
+		t.Errorf("left: %q, %v", left, err)
+	}
+}
+
+// A person's changes to a session do not hide it: another name, another window.
+func TestARenamedSession(t *testing.T) {
+	r := runtime(t)
+	s, record := scripted(t, r, fakeOptions{Busy: time.Second})
+	for _, args := range [][]string{{"rename-session", "mine"}, {"split-window", "sh"}, {"copy-mode", "-t", ":.0"}} {
+		if out, err := exec.Command("tmux", append([]string{"-S", r.Server.Socket}, args...)...).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+	}
+	if _, err := r.Start(t.Context(), Start{Agent: "web/polecats/nux", Preset: "codex", Dir: t.TempDir()}); !errors.Is(err, ErrRunning) {
+		t.Errorf("%v", err)
+	}
+	if got, err := s.HandOver(t.Context(), "one"); err != nil || got.Result != Confirmed {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if all := received(t, record); !slices.Equal(all, []string{"one"}) {
+		t.Errorf("received %q", all)
+	}
+	if err := s.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := r.List(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+func TestAsManySessionsAsThereMayBe(t *testing.T) {
+	r := runtime(t)
+	r.Max = 2
+	errs := make(chan error)
+	for i := range 5 {
+		go func() {
+			_, err := r.Start(t.Context(), Start{Agent: fmt.Sprintf("web/polecats/p%d", i), Preset: "plain", Dir: "/", Env: []string{"PATH=" + os.Getenv("PATH")}})
+			errs <- err
+		}()
+	}
+	full := 0
+	for range 5 {
+		if err := <-errs; errors.Is(err, ErrFull) && errors.Is(err, town.ErrRefused) {
+			full++
+		} else if err != nil {
+			t.Error(err)
+		}
+	}
+	if all, err := r.List(t.Context()); err != nil || len(all) != 2 || full != 3 {
+		t.Errorf("%d sessions, %d refused, %v", len(all), full, err)
+	}
+}
+
+// A tmux that hangs is bounded, and the processes of the session end all the same.
+func TestAStoppedServer(t *testing.T) {
+	r := runtime(t)
+	s, _ := scripted(t, r, fakeOptions{})
+	signs, err := s.Signs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("tmux", "-S", r.Server.Socket, "display-message", "-p", "#{pid}").Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server, err := strconv.Atoi(strings.TrimSpace(string(out)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(server, syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = syscall.Kill(server, syscall.SIGCONT) }()
+	s.(*session).t.Server.Deadline = 200 * time.Millisecond
+	if got, err := s.HandOver(t.Context(), "x"); !errors.Is(err, tmux.ErrDeadline) || got.Result != "" {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if err := s.End(t.Context()); !errors.Is(err, tmux.ErrDeadline) {
+		t.Errorf("%v", err)
+	}
+	if process.Alive(signs.PID) {
+		t.Error("the program runs")
 	}
 }

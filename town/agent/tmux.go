@@ -13,6 +13,7 @@ import (
 	"gastown/tmux"
 	"gastown/town"
 	"gastown/town/launch"
+	"gastown/town/limits"
 	"gastown/town/lockfile"
 	"gastown/town/process"
 )
@@ -48,18 +49,8 @@ type Tmux struct {
 	Max int
 	// Grace is how long a program that was asked to end has (3 s when 0).
 	Grace time.Duration
-	// Cage, if any, returns the surroundings that limit a session.
-	Cage func(session string) (Cage, error)
-}
-
-// Cage limits what the processes of a session use.
-type Cage interface {
-	// Spec adds the limits to what is started.
-	Spec(*launch.Spec)
-	// Processes lists those inside.
-	Processes() []int
-	// Remove removes the cage once it is empty.
-	Remove() error
+	// Limits makes what limits the sessions; nil for none.
+	Limits *limits.Limiter
 }
 
 // Start describes a session to start.
@@ -75,6 +66,9 @@ type Start struct {
 	// Dir is the working directory; Env the whole environment, as NAME=value.
 	Dir string
 	Env []string
+	// Limits are the session's, Group those of the set that it belongs to.
+	Limits limits.Limits
+	Group  limits.Group
 	// Width and Height are the terminal's size; a usual one when zero.
 	Width, Height int
 }
@@ -123,12 +117,15 @@ func (t Tmux) create(ctx context.Context, s Start, p Preset) (tmux.Session, erro
 	}
 	env := append([]string{"TERM=" + tmux.Term}, p.Env...)
 	spec := launch.Spec{Argv: append(argv, s.Args...), Dir: s.Dir, Env: append(env, s.Env...)}
-	if t.Cage != nil {
-		cage, err := t.Cage(name)
+	if t.Limits != nil {
+		enter, err := t.Limits.Make(fileName(name), s.Limits, s.Group)
 		if err != nil {
-			return tmux.Session{}, err
+			return tmux.Session{}, fmt.Errorf("limit what it may use: %w", err)
 		}
-		cage.Spec(&spec)
+		spec.Argv, spec.Join = append(enter.Prefix, spec.Argv...), enter.Join
+		for resource, most := range enter.Each {
+			spec.Limits = append(spec.Limits, launch.Limit{Resource: resource, Max: most})
+		}
 	}
 	spec.Env = append(spec.Env, t.marker(name))
 	file := filepath.Join(t.Dir, fileName(name)+".launch")
@@ -259,15 +256,17 @@ func (s *session) look(ctx context.Context, past int) (Look, error) {
 }
 
 func (s *session) lookAt(ctx context.Context, now tmux.Session, past int) (Look, error) {
-	if now.Pane.Dead { // tmux scrolls to make room for the line that says so
-		past = max(past, 1)
-	}
-	screen, err := s.t.Server.Capture(ctx, now.Pane.ID, past, true)
+	// One line more: tmux scrolls the screen of a program that ended to make room for
+	// the line that says so.
+	screen, err := s.t.Server.Capture(ctx, now.Pane.ID, past+1, true)
 	if errors.Is(err, tmux.ErrGone) {
 		return Look{}, ErrNoSession
 	}
 	if err != nil {
 		return Look{}, err
+	}
+	if !screen.Pane.Dead && strings.Count(screen.Text, "\n") == screen.Pane.Height+past+1 {
+		_, screen.Text, _ = strings.Cut(screen.Text, "\n")
 	}
 	return s.preset.read(screen, screen.Tags[tagReady] != ""), nil
 }
@@ -287,12 +286,8 @@ func (s *session) End(ctx context.Context) error {
 		tree.Leader = now.Pane.PID
 		tree.Began, _ = strconv.ParseUint(now.Tags[tagBegan], 10, 64)
 	}
-	var cage Cage
-	if s.t.Cage != nil {
-		if cage, err = s.t.Cage(name); err != nil {
-			return s.fail("end the session of", "", err)
-		}
-		tree.Cgroup = cage.Processes
+	if l := s.t.Limits; l != nil {
+		tree.Cgroup = func() []int { return l.Processes(fileName(name)) }
 	}
 	grace := s.t.Grace
 	if grace <= 0 {
@@ -301,8 +296,8 @@ func (s *session) End(ctx context.Context) error {
 	if err := tree.End(ctx, grace); err != nil {
 		return s.fail("end the session of", "ps shows them", err)
 	}
-	if cage != nil {
-		if err := cage.Remove(); err != nil {
+	if l := s.t.Limits; l != nil {
+		if err := l.Remove(fileName(name)); err != nil {
 			return s.fail("end the session of", "", err)
 		}
 	}
