@@ -28,7 +28,7 @@ func TestBasics(t *testing.T) {
 	}
 	b := titled("second")
 	b.Labels = []string{"x", "a b", "x"}
-	b.Dependencies = []town.Dependency{{Target: a.ID}}
+	b.Dependencies = []town.Dependency{{Target: a.ID, Type: town.DepDiscovered}}
 	b.Description = "long\ntext with 'quotes' and % and \\"
 	b.Parent = a.ID
 	second := create(t, s, b)[0]
@@ -62,14 +62,16 @@ func TestBasics(t *testing.T) {
 	if err != nil || changed[0].Assignee != "Ada" || changed[0].Title != "new" {
 		t.Errorf("%+v, %v", changed, err)
 	}
-	if _, err := s.DepAdd(ctx, []town.Dependency{{Bead: a.ID, Target: second.ID}}); !errors.Is(err, ErrCycle) {
-		t.Errorf("%v", err)
+	for _, d := range []town.Dependency{{Bead: a.ID, Target: second.ID}, {Bead: second.ID, Target: a.ID}} {
+		if _, err := s.DepAdd(ctx, []town.Dependency{d}); !errors.Is(err, ErrCycle) {
+			t.Errorf("%v: %v", d, err)
+		}
 	}
 	closed, err := s.CloseBeads(ctx, []string{a.ID}, "done")
 	if err != nil || closed[0].ClosedAt == nil || closed[0].CloseReason != "done" {
 		t.Errorf("%+v, %v", closed, err)
 	}
-	if n, err := s.DepRemove(ctx, second.ID, a.ID, town.DepBlocks); err != nil || n != 1 {
+	if n, err := s.DepRemove(ctx, second.ID, a.ID, town.DepDiscovered); err != nil || n != 1 {
 		t.Errorf("%d, %v", n, err)
 	}
 }

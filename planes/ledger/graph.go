@@ -1,40 +1,19 @@
 package ledger
 
 import (
-	"cmp"
 	"context"
 	"slices"
 
-	"gastown/planes/doltdb"
+	"gastown/town"
 )
-
-// allCycles returns one cycle for every group of beads that wait for each
-// other. Each begins with its smallest id, and they are sorted.
-func allCycles(graph map[string][]string) [][]string {
-	var cycles [][]string
-	for _, group := range components(graph) {
-		start := slices.Min(group)
-		if len(group) == 1 && !slices.Contains(graph[start], start) {
-			continue
-		}
-		for _, next := range graph[start] {
-			if cycle := shortest(graph, start, next); cycle != nil {
-				cycles = append(cycles, cycle)
-				break
-			}
-		}
-	}
-	slices.SortFunc(cycles, func(a, b []string) int { return cmp.Compare(a[0], b[0]) })
-	return cycles
-}
 
 // shortest is a shortest cycle that begins with the link from start to next;
 // nil when no path leads back.
-func shortest(graph map[string][]string, start, next string) []string {
-	before := map[string]string{next: start}
-	for queue := []string{next}; len(queue) > 0; queue = queue[1:] {
+func shortest[N comparable](graph map[N][]N, start, next N) []N {
+	before := map[N]N{next: start}
+	for queue := []N{next}; len(queue) > 0; queue = queue[1:] {
 		if queue[0] == start {
-			var path []string
+			var path []N
 			for at := before[start]; at != start; at = before[at] {
 				path = append(path, at)
 			}
@@ -54,14 +33,14 @@ func shortest(graph map[string][]string, start, next string) []string {
 
 // components returns the strongly connected components, by Tarjan's algorithm.
 // Its stack is explicit, because a chain of links may be long.
-func components(graph map[string][]string) [][]string {
+func components[N comparable](graph map[N][]N) [][]N {
 	type frame struct {
-		id   string
+		id   N
 		next int
 	}
-	index, low, on := map[string]int{}, map[string]int{}, map[string]bool{}
-	var stack []string
-	var found [][]string
+	index, low, on := map[N]int{}, map[N]int{}, map[N]bool{}
+	var stack []N
+	var found [][]N
 	for root := range graph {
 		if _, seen := index[root]; seen {
 			continue
@@ -104,18 +83,14 @@ func components(graph map[string][]string) [][]string {
 	return found
 }
 
-// DepCycles finds the cycles among the links that make beads wait. Only an
-// import or another program can have made them. Each begins with its smallest
-// id.
-func (s *Store) DepCycles(ctx context.Context) (cycles [][]string, err error) {
-	graph := map[string][]string{}
-	err = s.read(ctx, func(q txn) error {
-		return q.each(ctx, func(rows *doltdb.Rows) error {
-			var from, to string
-			err := rows.Scan(&from, &to)
-			graph[from] = append(graph[from], to)
-			return err
-		}, "SELECT issue_id, depends_on_id FROM dependencies WHERE type IN ("+marks(len(blocking))+")", anys(words(blocking))...)
+// DepCycles finds the cycles among the links that make beads wait: beads that cannot be
+// started and closed one after the other. Only another program or a former version of
+// this one can have made them. Each begins with its smallest id.
+func (s *Store) DepCycles(ctx context.Context) ([][]string, error) {
+	var list []town.Dependency
+	err := s.read(ctx, func(q txn) (err error) {
+		list, err = q.blockingLinks(ctx)
+		return err
 	})
-	return allCycles(graph), err
+	return allCycles(list), err
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"maps"
 	"slices"
-	"strings"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -51,9 +50,8 @@ func (q txn) removeExisting(ctx context.Context, ids map[string]bool) error {
 	}, query, args...)
 }
 
-// checkCycles leaves out the links that close a cycle of links of one kind, or
-// refuses them with Strict, each by its line. It only warns of cycles that need
-// several kinds, because other programs let a bead wait for its own child.
+// checkCycles leaves out the links that close a cycle, or refuses them with Strict, each
+// by its line. Of a parent and its child that wait for each other the family remains.
 func (in *importing) checkCycles(ctx context.Context, q txn) error {
 	if !anyBlocking(in.links) {
 		return nil
@@ -73,27 +71,26 @@ func (in *importing) checkCycles(ctx context.Context, q txn) error {
 		there[linkKey(d)] = true
 	}
 	fresh := slices.DeleteFunc(slices.Clone(in.links), func(d town.Dependency) bool { return there[linkKey(d)] })
+	family := func(d town.Dependency) int {
+		if d.Type == town.DepParent {
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(fresh, func(a, b town.Dependency) int { return family(a) - family(b) }) // the last one of a cycle goes
+	found := closings(fresh, old, gone)
+	slices.SortStableFunc(found, func(a, b closing) int { return in.lines[a.link.Bead] - in.lines[b.link.Bead] })
 	var bad batch
 	leave := map[string]bool{}
-	for _, kind := range blocking {
-		for _, c := range closings(fresh, old, gone, kind) {
-			line := in.lines[c.link.Bead]
-			if in.opts.Strict {
-				bad.add(line-1, line, c.link.Bead, c.err())
-				continue
-			}
-			leave[linkKey(c.link)] = true
-			in.result.warn("line %d: %s: its link %s %s is left out, because it closes a cycle: %s", line, c.link.Bead, c.link.Type, c.link.Target, cyclePath(c.path))
+	for _, c := range found {
+		line := in.lines[c.link.Bead]
+		if in.opts.Strict {
+			bad.add(line-1, line, c.link.Bead, c.err())
+			continue
 		}
+		leave[linkKey(c.link)] = true
+		in.result.warn("line %d: %s: its link %s %s is left out, because it closes a cycle: %s", line, c.link.Bead, c.link.Type, c.link.Target, cyclePath(c.path))
 	}
-	if err := bad.err(); err != nil {
-		return err
-	}
-	left := func(d town.Dependency) bool { return leave[linkKey(d)] }
-	in.links, fresh = slices.DeleteFunc(in.links, left), slices.DeleteFunc(fresh, left)
-	for _, c := range closings(fresh, old, gone, blocking...) {
-		in.result.warn("line %d: a bead waits for one below it, so neither is ever ready: %s", in.lines[c.link.Bead],
-			strings.Join(c.path[:min(len(c.path), maxCyclePath)], ", "))
-	}
-	return nil
+	in.links = slices.DeleteFunc(in.links, func(d town.Dependency) bool { return leave[linkKey(d)] })
+	return bad.err()
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -10,8 +11,8 @@ import (
 	"gastown/town"
 )
 
-// blocking are the types of links that make one bead wait for another. Neither
-// the links of one type nor those of all of them together may form a cycle.
+// blocking are the types of links that make one bead wait for another. They may not
+// form a cycle, see waitGraph.
 var blocking = []town.DepType{town.DepBlocks, town.DepParent, town.DepConditional, town.DepWaitsFor}
 
 // DepAdd makes links, all or none, in one commit, and returns how many it changed. A
@@ -190,31 +191,60 @@ func (q txn) markLinks(ctx context.Context) error {
 // read. For more, all links are read.
 const maxSeeds = 20
 
-// reach returns the old blocking links that are reachable from new ones, in one
-// query.
+// reach returns the old links that new ones may form cycles with, in one query. From a
+// bead that must be closed it goes on to what that waits for, and to its children; from
+// one that must be startable only to what that waits for.
 func (q txn) reach(ctx context.Context, fresh []town.Dependency) (old []town.Dependency, err error) {
-	var from []string
+	closes, starts := map[string]bool{}, map[string]bool{}
+	n := 0
 	for _, d := range fresh {
-		if slices.Contains(blocking, d.Type) {
-			from = append(from, d.Target)
+		switch {
+		case !slices.Contains(blocking, d.Type):
+			continue
+		case d.Type == town.DepParent:
+			closes[d.Bead], starts[d.Target] = true, true
+		default:
+			closes[d.Target] = true
 		}
+		n++
 	}
-	kinds := "(" + marks(len(blocking)) + ")"
-	query := "SELECT issue_id, depends_on_id, type FROM dependencies WHERE type IN " + kinds
-	args := anys(words(blocking))
-	if len(from) <= maxSeeds {
-		query = "WITH RECURSIVE r (id) AS (SELECT issue_id FROM dependencies WHERE issue_id IN (" + marks(len(from)) + ") AND type IN " + kinds +
-			" UNION SELECT d.depends_on_id FROM r JOIN dependencies d ON d.issue_id = r.id WHERE d.type IN " + kinds + ")" +
-			" SELECT d.issue_id, d.depends_on_id, d.type FROM r JOIN dependencies d ON d.issue_id = r.id WHERE d.type IN " + kinds
-		args = slices.Concat(anys(from), args, args, args)
+	if n > maxSeeds {
+		return q.blockingLinks(ctx)
 	}
+	kinds := anys(words(blocking))
+	in := func(ids map[string]bool) (string, []any) {
+		return " IN (" + marks(len(ids)) + ")", anys(slices.Sorted(maps.Keys(ids)))
+	}
+	some, list := in(closes)
+	ofKind := "d.type IN (" + marks(len(blocking)) + ")"
+	first := "SELECT issue_id, 1 FROM dependencies WHERE issue_id" + some +
+		" UNION SELECT depends_on_id, 1 FROM dependencies WHERE type = 'parent-child' AND depends_on_id" + some
+	args := slices.Concat(list, list)
+	if len(starts) > 0 {
+		some, list = in(starts)
+		first += " UNION SELECT issue_id, 0 FROM dependencies WHERE issue_id" + some
+		args = append(args, list...)
+	}
+	return q.scanLinks(ctx, "WITH RECURSIVE r (id, ends) AS ("+first+
+		" UNION SELECT d.depends_on_id, CASE WHEN d.type = 'parent-child' THEN 0 ELSE 1 END FROM r JOIN dependencies d ON d.issue_id = r.id WHERE "+within+ofKind+
+		" UNION SELECT d.issue_id, 1 FROM r JOIN dependencies d ON d.depends_on_id = r.id WHERE r.ends = 1 AND d.type = 'parent-child')"+
+		" SELECT DISTINCT d.issue_id, d.depends_on_id, d.type FROM r JOIN dependencies d ON d.issue_id = r.id WHERE "+ofKind,
+		slices.Concat(args, kinds, kinds)...)
+}
+
+// blockingLinks returns all links that hold work up.
+func (q txn) blockingLinks(ctx context.Context) ([]town.Dependency, error) {
+	return q.scanLinks(ctx, "SELECT issue_id, depends_on_id, type FROM dependencies WHERE type IN ("+marks(len(blocking))+")", anys(words(blocking))...)
+}
+
+func (q txn) scanLinks(ctx context.Context, query string, args ...any) (list []town.Dependency, err error) {
 	err = q.each(ctx, func(rows *doltdb.Rows) error {
 		var d town.Dependency
 		err := rows.Scan(&d.Bead, &d.Target, &d.Type)
-		old = append(old, d)
+		list = append(list, d)
 		return err
 	}, query, args...)
-	return old, err
+	return list, err
 }
 
 // External reports whether the target of a link is something outside of ledgers.

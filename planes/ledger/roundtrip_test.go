@@ -70,6 +70,20 @@ func anyBead(t *rapid.T, n int) town.Bead {
 	return b
 }
 
+// openCycles leaves out the links that no ledger has.
+func openCycles(list []town.Bead) {
+	var all []town.Dependency
+	for _, b := range list {
+		all = append(all, b.Dependencies...)
+	}
+	found := closings(all, nil, nil)
+	for i := range list {
+		list[i].Dependencies = slices.DeleteFunc(list[i].Dependencies, func(d town.Dependency) bool {
+			return slices.ContainsFunc(found, func(c closing) bool { return linkKey(c.link) == linkKey(d) })
+		})
+	}
+}
+
 // What was exported comes in unchanged: beads with all their fields, links with
 // their metadata, and memories.
 func TestExportThenImportIsTheIdentity(t *testing.T) {
@@ -78,6 +92,7 @@ func TestExportThenImportIsTheIdentity(t *testing.T) {
 		for i := range list {
 			list[i] = anyBead(t, i)
 		}
+		openCycles(list)
 		return list
 	})
 	all := func(s *Store) string {

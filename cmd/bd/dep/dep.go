@@ -69,7 +69,7 @@ func Commands(p *shell.Program) {
 	p.Add(g, tree())
 	p.Add(g, list())
 	p.Add(g, shell.Command{
-		Name: "cycles", Help: "Show beads that wait for each other; only another program can have made such a cycle. Exit 1 when there are any.",
+		Name: "cycles", Help: "Show beads that wait for each other; only another program or a former version can have made them wait. Exit 1 when there are any.",
 		Examples: []string{"bd dep cycles", "bd dep cycles --json"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
