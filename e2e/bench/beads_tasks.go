@@ -175,11 +175,11 @@ var tasks = []task{
 		direct: func(ctx context.Context, s *ledger.Store, c *clerk, n int) error {
 			id := []string{c.closing(n)}
 			if c.before(n) != nil {
-				if _, err := s.Reopen(ctx, id); err != nil {
+				if _, _, err := s.ReopenBecause(ctx, id, ""); err != nil {
 					return err
 				}
 			}
-			_, err := s.CloseBeads(ctx, id, "done")
+			_, err := s.CloseReady(ctx, id, ledger.Closing{Reason: "done", Force: true})
 			return err
 		}},
 }

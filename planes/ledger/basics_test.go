@@ -67,7 +67,7 @@ func TestBasics(t *testing.T) {
 			t.Errorf("%v: %v", d, err)
 		}
 	}
-	closed, err := s.CloseBeads(ctx, []string{a.ID}, "done")
+	closed, err := closeBeads(ctx, s, []string{a.ID}, "done")
 	if err != nil || closed[0].ClosedAt == nil || closed[0].CloseReason != "done" {
 		t.Errorf("%+v, %v", closed, err)
 	}

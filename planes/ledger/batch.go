@@ -117,7 +117,7 @@ func (s *Store) CheckPatches(ctx context.Context, patches []Patch) error {
 		if err := e.load(ctx, q, patches); err != nil {
 			return err
 		}
-		return e.applyAll(ctx, q, patches)
+		return e.check(ctx, q, patches)
 	})
 	return s.withNearest(ctx, err)
 }

@@ -98,6 +98,8 @@ func (p *Patch) clear(name string) error {
 		p.Notes = &empty
 	case "assignee":
 		p.Assignee = &empty
+	case "if_assignee":
+		p.IfAssignee = &empty
 	case "owner":
 		p.Owner = &empty
 	case "external_ref":

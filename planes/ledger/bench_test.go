@@ -120,7 +120,7 @@ func benchmarkAt(b *testing.B, n int) {
 		{"listall", func() error { var l []Item; return s.List(ctx, Filter{}, Collect(&l)) }},
 		{"update1", func() error { _, err := s.Update(ctx, patch(1)); return err }},
 		{"update100", func() error { _, err := s.Update(ctx, patch(100)); return err }},
-		{"close", func() error { _, err := s.CloseBeads(ctx, ids[50:51], town.NewBeadID("r", 9)); return err }},
+		{"close", func() error { _, err := closeBeads(ctx, s, ids[50:51], town.NewBeadID("r", 9)); return err }},
 		{"ready50", func() error { var l []Item; return s.Ready(ctx, Filter{Limit: 50}, Collect(&l)) }},
 		{"blocked50", func() error { _, err := s.Blocked(ctx, Filter{Limit: 50}); return err }},
 		{"search50", func() error {

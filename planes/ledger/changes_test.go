@@ -52,7 +52,7 @@ func TestChangesAreTheTrailOfARange(t *testing.T) {
 		_, err = s.Comment(ctx, b.ID, "said")
 	}
 	if err == nil {
-		_, err = s.CloseBeads(ctx, []string{b.ID}, "done")
+		_, err = closeBeads(ctx, s, []string{b.ID}, "done")
 	}
 	if err == nil {
 		_, err = s.DepRemove(ctx, a.ID, b.ID, town.DepBlocks)
@@ -100,7 +100,7 @@ func TestChangesOfAnotherProgram(t *testing.T) {
 	s := newLedger(t)
 	made := create(t, s, titled("one"), titled("two"), titled("three"))
 	from := tip(t, s)
-	if _, err := s.CloseBeads(t.Context(), []string{made[2].ID}, "done"); err != nil {
+	if _, err := closeBeads(t.Context(), s, []string{made[2].ID}, "done"); err != nil {
 		t.Fatal(err)
 	}
 	err := s.write(t.Context(), "by hand", func(q txn) error {

@@ -28,110 +28,142 @@ type Closing struct {
 	Continue bool
 }
 
-// CloseReady closes beads, in one commit: all or none, unless c.Continue. A bead that
-// waits for an open one, or has open children, is refused with ErrHeld unless those
-// are closed with it or c.Force is set. It returns the beads that are closed now. With
-// c.Continue it returns them beside the BatchError about the others.
-func (s *Store) CloseReady(ctx context.Context, ids []string, c Closing) (closed []town.Bead, err error) {
+// Closed is what became of beads that were to be closed.
+type Closed struct {
+	// Beads are closed now. Already were closed before; they keep date and reason.
+	Beads, Already []town.Bead
+	// Left says why others are not closed, with Closing.Continue.
+	Left *BatchError
+}
+
+// CloseReady is Change.Close in a commit of its own. With Closing.Continue it returns
+// Closed.Left as the error.
+func (s *Store) CloseReady(ctx context.Context, ids []string, how Closing) (done Closed, err error) {
 	if len(ids) == 0 {
-		return nil, nil
+		return done, nil
 	}
-	status := town.StatusClosed
 	message := fmt.Sprintf("close %d beads", len(ids))
 	if len(ids) == 1 {
 		message = "close " + ids[0]
 	}
-	var bad batch
-	err = s.write(ctx, message, func(q txn) error {
-		closed, bad = nil, batch{}
-		patches := make([]Patch, len(ids))
-		for i, id := range ids {
-			patches[i] = Patch{ID: id, Status: &status, CloseReason: &c.Reason}
-		}
-		e := newEditing(s.change())
-		if err := e.load(ctx, q, patches); err != nil {
-			return err
-		}
-		holders := map[string][]string{}
-		if !c.Force {
-			if holders, err = q.holders(ctx, ids); err != nil {
-				return err
-			}
-		}
-		going := closable(ids, e.found, holders)
-		var left []Patch
-		for i, p := range patches {
-			switch {
-			case e.found[p.ID] == nil:
-				bad.add(i, 0, p.ID, &UnknownError{ID: p.ID})
-			case !going[p.ID]:
-				bad.add(i, 0, p.ID, heldError(holders[p.ID], going))
-			default:
-				left = append(left, p)
-			}
-		}
-		if err := bad.err(); err != nil && (!c.Continue || len(left) == 0) {
-			return err
-		}
-		if err := e.applyAll(ctx, q, left); err != nil {
-			return err
-		}
-		for _, p := range left {
-			closed = append(closed, e.found[p.ID].Bead)
-		}
-		return e.store(ctx, q)
+	err = s.write(ctx, message, func(q txn) (err error) {
+		done, err = (&Change{s: s, q: q}).Close(ctx, ids, how)
+		return err
 	})
-	if err == nil {
-		err = bad.err()
+	switch {
+	case err != nil:
+		done = Closed{}
+	case done.Left != nil:
+		err = done.Left
 	}
-	if err != nil && !c.Continue {
-		closed = nil
-	}
-	return closed, s.withNearest(ctx, err)
+	return done, s.withNearest(ctx, err)
 }
 
-// guard refuses guarded patches that close beads which wait for open ones or have open
-// children.
-func (e *editing) guard(ctx context.Context, q txn, patches []Patch) error {
+// Close closes beads, all or none, unless how.Continue. It is the one place where the
+// rule of closing holds: a bead that waits for an open one, or has open children, is
+// refused with ErrHeld unless those are closed with it or how.Force is set. A bead that
+// is closed already stays as it is.
+func (c *Change) Close(ctx context.Context, ids []string, how Closing) (done Closed, err error) {
+	status := town.StatusClosed
+	var patches []Patch
+	seen := map[string]bool{}
+	for _, id := range ids {
+		if !seen[id] {
+			seen[id] = true
+			patches = append(patches, Patch{ID: id, Status: &status, CloseReason: &how.Reason, Guarded: !how.Force})
+		}
+	}
+	e := c.edit()
+	if err := e.load(ctx, c.q, patches); err != nil {
+		return done, err
+	}
+	held, err := e.held(ctx, c.q, patches)
+	if err != nil {
+		return done, err
+	}
+	var bad batch
+	var left []Patch
+	for i, p := range patches {
+		switch b := e.found[p.ID]; {
+		case b == nil:
+			bad.add(i, 0, p.ID, &UnknownError{ID: p.ID})
+		case held[p.ID] != nil:
+			bad.add(i, 0, p.ID, held[p.ID])
+		case !b.Open():
+			done.Already = append(done.Already, b.Bead)
+		default:
+			left = append(left, p)
+		}
+	}
+	if err := bad.err(); err != nil {
+		if !how.Continue {
+			return Closed{}, err
+		}
+		errors.As(err, &done.Left)
+	}
+	if err := e.applyAll(ctx, c.q, left); err != nil {
+		return Closed{}, err
+	}
+	for _, p := range left {
+		done.Beads = append(done.Beads, e.found[p.ID].Bead)
+	}
+	return done, e.store(ctx, c.q)
+}
+
+// held says why guarded patches may not close their beads: those wait for open ones, or
+// have open children, which the patches do not close, too.
+func (e *editing) held(ctx context.Context, q txn, patches []Patch) (map[string]error, error) {
 	var ids []string
+	going := map[string]bool{}
+	for _, id := range e.closing {
+		going[id] = true
+	}
 	for _, p := range patches {
-		if p.Guarded && p.Status != nil && *p.Status == town.StatusClosed {
+		if p.Status == nil || *p.Status != town.StatusClosed || e.found[p.ID] == nil {
+			continue
+		}
+		going[p.ID] = true
+		if p.Guarded && e.found[p.ID].Open() {
 			ids = append(ids, p.ID)
 		}
 	}
 	if len(ids) == 0 {
-		return nil
+		return nil, nil
 	}
 	holders, err := q.holders(ctx, ids)
 	if err != nil {
-		return err
-	}
-	going := closable(ids, e.found, holders)
-	var bad batch
-	for i, p := range patches {
-		if e.found[p.ID] != nil && slices.Contains(ids, p.ID) && !going[p.ID] {
-			bad.add(i, p.Line, p.ID, heldError(holders[p.ID], going))
-		}
-	}
-	return bad.err()
-}
-
-// closable are the beads that can be closed together: those that are closed already,
-// and those that wait only for others that can.
-func closable(ids []string, found map[string]*Detail, holders map[string][]string) map[string]bool {
-	going := map[string]bool{}
-	for _, id := range ids {
-		going[id] = found[id] != nil
+		return nil, err
 	}
 	for changed := true; changed; {
 		changed = false
 		for _, id := range ids {
-			if going[id] && found[id].Open() && slices.ContainsFunc(holders[id], func(h string) bool { return !going[h] }) {
+			if going[id] && slices.ContainsFunc(holders[id], func(h string) bool { return !going[h] }) {
 				going[id], changed = false, true
 			}
 		}
 	}
-	return going
+	held := map[string]error{}
+	for _, id := range ids {
+		if !going[id] {
+			held[id] = heldError(holders[id], going)
+		}
+	}
+	return held, nil
+}
+
+// guard refuses the patches that held finds.
+func (e *editing) guard(ctx context.Context, q txn, patches []Patch) error {
+	held, err := e.held(ctx, q, patches)
+	if err != nil {
+		return err
+	}
+	var bad batch
+	for i, p := range patches {
+		if p.Guarded && p.Status != nil {
+			bad.add(i, p.Line, p.ID, held[p.ID])
+		}
+	}
+	return bad.err()
 }
 
 func heldError(holders []string, going map[string]bool) error {

@@ -65,9 +65,9 @@ func TestClosingWhatIsHeld(t *testing.T) {
 		{"waits for a failure", []town.Dependency{link("a", "b", town.DepConditional)}, []string{"gt-a"}, Closing{}, nil, true},
 	} {
 		s := linked(t, c.links...)
-		closed, err := s.CloseReady(t.Context(), c.close, c.how)
-		if !slices.Equal(ids(closed), c.want) || errors.Is(err, ErrHeld) != c.held || err != nil && !c.held {
-			t.Errorf("%s: closed %v, %v", c.name, ids(closed), err)
+		done, err := s.CloseReady(t.Context(), c.close, c.how)
+		if !slices.Equal(ids(done.Beads), c.want) || len(done.Already) > 0 || errors.Is(err, ErrHeld) != c.held || err != nil && !c.held {
+			t.Errorf("%s: closed %v, %v", c.name, ids(done.Beads), err)
 		}
 		st, err := s.Stats(t.Context())
 		if err != nil || st.ByStatus["closed"] != len(c.want) {
@@ -79,8 +79,99 @@ func TestClosingWhatIsHeld(t *testing.T) {
 		t.Errorf("it names what to close first: %v", err)
 	}
 	s = linked(t)
-	if closed, err := s.CloseReady(t.Context(), []string{"gt-a", "gt-nope"}, Closing{Continue: true}); len(closed) != 1 || !errors.Is(err, ErrUnknown) {
-		t.Errorf("%v, %v", closed, err)
+	if done, err := s.CloseReady(t.Context(), []string{"gt-a", "gt-nope"}, Closing{Continue: true}); len(done.Beads) != 1 || !errors.Is(err, ErrUnknown) {
+		t.Errorf("%v, %v", done, err)
+	}
+}
+
+// Closing again changes nothing: date and reason stay, and there is no commit.
+func TestClosingAgain(t *testing.T) {
+	s := linked(t, link("a", "b", town.DepBlocks))
+	ctx := t.Context()
+	first, err := s.CloseReady(ctx, []string{"gt-a", "gt-a"}, Closing{Reason: "done", Force: true})
+	if err != nil || len(first.Beads) != 1 {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	before := s.Queries()
+	again, err := s.CloseReady(ctx, []string{"gt-a"}, Closing{Reason: "another"})
+	if err != nil || len(again.Beads) != 0 || len(again.Already) != 1 || again.Already[0].CloseReason != "done" || !again.Already[0].ClosedAt.Equal(*first.Beads[0].ClosedAt) {
+		t.Errorf("%+v, %v", again, err)
+	}
+	if n := s.Queries() - before; n != 1 {
+		t.Errorf("%d queries", n)
+	}
+	versions, err := s.Versions(ctx, "gt-a", 0)
+	if err != nil || len(versions) != 3 { // made, linked, closed
+		t.Errorf("%d versions, %v", len(versions), err)
+	}
+	both, err := s.CloseReady(ctx, []string{"gt-a", "gt-b", "gt-c"}, Closing{Reason: "later"})
+	if err != nil || len(both.Beads) != 2 || len(both.Already) != 1 {
+		t.Errorf("%+v, %v", both, err)
+	}
+}
+
+// Every way to close a bead follows the rule, except those that hand the work on.
+func TestEveryWayOfClosingFollowsTheRule(t *testing.T) {
+	ctx := t.Context()
+	done := town.StatusClosed
+	closes := func(id string) Patch { return Patch{ID: id, Status: &done, Guarded: true} }
+	script := func(text string, force bool) func(*Change) error {
+		return func(c *Change) error {
+			steps, err := ReadScript(text)
+			if err == nil {
+				_, err = c.Script(ctx, steps, nil, "gt", force)
+			}
+			return err
+		}
+	}
+	for _, c := range []struct {
+		name string
+		do   func(*Change) error
+		held bool
+	}{
+		{"close", func(c *Change) error { _, err := c.Close(ctx, []string{"gt-a"}, Closing{}); return err }, true},
+		{"update", func(c *Change) error { _, err := c.Update(ctx, []Patch{closes("gt-a")}); return err }, true},
+		{"update of both", func(c *Change) error { _, err := c.Update(ctx, []Patch{closes("gt-a"), closes("gt-b")}); return err }, false},
+		{"a script", script("close gt-a\n", false), true},
+		{"a script that updates", script("update gt-a status=closed\n", false), true},
+		{"a script by force", script("close gt-a\nupdate gt-d status=closed\n", true), false},
+		{"a script in any order", script("close gt-a now\nupdate gt-b status=closed\n", false), false},
+		{"a script after unlinking", script("dep rm gt-a gt-b\nclose gt-a\n", false), false},
+		{"a duplicate", func(c *Change) error {
+			_, err := c.Retire(ctx, "gt-a", "gt-d", town.DepDuplicates, "twice")
+			return err
+		}, false},
+	} {
+		s := linked(t, link("a", "b", town.DepBlocks))
+		if err := s.Together(ctx, c.name, c.do); errors.Is(err, ErrHeld) != c.held || err != nil && !c.held {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		got, err := s.Get(ctx, []string{"gt-a"}, nil)
+		if err != nil || got[0].Open() != c.held {
+			t.Errorf("%s: %+v, %v", c.name, got, err)
+		}
+	}
+	// An epic whose children are closed waits for others, too.
+	s := linked(t, link("b", "a", town.DepParent), link("c", "d", town.DepParent), link("d", "a", town.DepBlocks))
+	epic := town.TypeEpic
+	if _, err := s.Update(ctx, []Patch{{ID: "gt-a", Type: &epic}, {ID: "gt-d", Type: &epic}}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.CloseReady(ctx, []string{"gt-b", "gt-c"}, Closing{Force: true}); err != nil {
+		t.Fatal(err)
+	}
+	child := titled("another child")
+	child.Parent = "gt-a"
+	create(t, s, child)
+	err := s.Together(ctx, "finished", func(c *Change) error {
+		done, err := c.CloseFinished(ctx, "all done")
+		if len(done.Beads) != 0 || done.Left == nil || len(done.Left.Entries) != 1 || done.Left.Entries[0].ID != "gt-d" {
+			t.Errorf("%+v", done)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }
 

@@ -53,9 +53,9 @@ func registers(t *testing.T, s *Store) []*register {
 		}},
 		{name: "a status", write: func(ctx context.Context, s *Store, v int64) (err error) {
 			if isOdd(v) {
-				_, err = s.CloseBeads(ctx, []string{id(1)}, "done")
+				_, err = closeBeads(ctx, s, []string{id(1)}, "done")
 			} else {
-				_, err = s.Reopen(ctx, []string{id(1)})
+				_, _, err = s.ReopenBecause(ctx, []string{id(1)}, "")
 			}
 			return err
 		}, reads: []observation{

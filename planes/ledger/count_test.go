@@ -73,7 +73,7 @@ func TestEpicsThatCanBeClosed(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	now = now.Add(90 * time.Minute)
-	if _, err := s.CloseBeads(t.Context(), []string{id}, ""); err != nil {
+	if _, err := closeBeads(t.Context(), s, []string{id}, ""); err != nil {
 		t.Fatal(err)
 	}
 	if got := eligible(); len(got) != 1 || got[0] != made[0].ID {

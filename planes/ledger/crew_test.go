@@ -87,7 +87,7 @@ func (c command) run(ctx context.Context, s *Store) (ids []string, err error) {
 	case "comment":
 		_, err = s.Comment(ctx, c.arg, "Found by "+c.who+" at "+c.at.String())
 	case "close":
-		_, err = s.CloseBeads(ctx, []string{c.arg}, "done")
+		_, err = closeBeads(ctx, s, []string{c.arg}, "done")
 	default:
 		err = fmt.Errorf("no command %q", c.what)
 	}

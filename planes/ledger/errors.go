@@ -22,6 +22,10 @@ var (
 	ErrCycle = errors.New("dependency cycle")
 	// ErrTaken reports a claim of a bead that somebody else has.
 	ErrTaken = errors.New("already claimed")
+	// ErrClosed reports a change that only an open bead can have.
+	ErrClosed = errors.New("it is closed")
+	// ErrDiffers reports a bead that is not as a conditional change expects it.
+	ErrDiffers = errors.New("it is not as expected")
 	// ErrField reports a name that is no field of a bead.
 	ErrField = errors.New("no such field")
 	// ErrTooMuch reports an answer larger than the bound that its caller set.
@@ -112,6 +116,21 @@ func (b *batch) err() error {
 	}
 	slices.SortStableFunc(b.entries, func(a, b Entry) int { return a.Index - b.Index })
 	return &BatchError{Entries: b.entries}
+}
+
+// joinBatches joins errors, of which BatchErrors become one.
+func joinBatches(errs ...error) error {
+	var all batch
+	for _, err := range errs {
+		var b *BatchError
+		switch {
+		case errors.As(err, &b):
+			all.entries = append(all.entries, b.Entries...)
+		case err != nil:
+			return err
+		}
+	}
+	return all.err()
 }
 
 // UnknownError reports an id that no bead has. It wraps ErrUnknown.

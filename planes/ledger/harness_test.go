@@ -1,12 +1,14 @@
 package ledger
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"gastown/planes/doltdb/doltdbtest"
+	"gastown/town"
 )
 
 // TestMain runs the tests for each way a database may be used. As a child
@@ -66,4 +68,10 @@ func second(t testing.TB, s *Store) *Store {
 	}
 	other.Cached(NewCaches(0, 0))
 	return other
+}
+
+// closeBeads closes beads, whatever they wait for.
+func closeBeads(ctx context.Context, s *Store, ids []string, reason string) ([]town.Bead, error) {
+	done, err := s.CloseReady(ctx, ids, Closing{Reason: reason, Force: true})
+	return append(done.Beads, done.Already...), err
 }

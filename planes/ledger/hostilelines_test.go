@@ -63,7 +63,7 @@ func TestAChangeIsLaterThanWhatItChanges(t *testing.T) {
 			_, err := s.Update(t.Context(), []Patch{{ID: id, Title: &[]string{"changed here"}[0]}})
 			return err
 		},
-		"close":   func(id string) error { _, err := s.CloseBeads(t.Context(), []string{id}, "done"); return err },
+		"close":   func(id string) error { _, err := closeBeads(t.Context(), s, []string{id}, "done"); return err },
 		"comment": func(id string) error { _, err := s.Comment(t.Context(), id, "said"); return err },
 		"link": func(id string) error {
 			_, err := s.DepAdd(t.Context(), []town.Dependency{{Bead: id, Target: "external:a:b"}})

@@ -19,7 +19,7 @@ func TestMatchIsTheFilter(t *testing.T) {
 	child := titled("child")
 	child.Parent, child.Labels, child.Description = root.ID, []string{"db"}, "login too"
 	made := create(t, s, bug, child)
-	if _, err := s.CloseBeads(t.Context(), []string{made[1].ID}, "done"); err != nil {
+	if _, err := closeBeads(t.Context(), s, []string{made[1].ID}, "done"); err != nil {
 		t.Fatal(err)
 	}
 	all, err := s.Get(t.Context(), []string{root.ID, made[0].ID, made[1].ID}, nil)

@@ -182,9 +182,9 @@ func step(t *testing.T, rt *rapid.T, s *Store, m *model) {
 		var changed []town.Bead
 		var err error
 		if op == "close" {
-			changed, err = s.CloseBeads(ctx, []string{id}, "because")
+			changed, err = closeBeads(ctx, s, []string{id}, "because")
 		} else {
-			changed, err = s.Reopen(ctx, []string{id})
+			changed, _, err = s.ReopenBecause(ctx, []string{id}, "")
 		}
 		if m.live[id] == nil {
 			mustBe(rt, err, ErrUnknown)

@@ -47,16 +47,24 @@ type Patch struct {
 	RemoveLabels []string  `json:"remove_labels"`
 	// Parent moves the bead below another; "" makes it a child of none.
 	Parent *string `json:"parent"`
-	// Claim assigns the bead to the Store's actor and starts it. It fails with
-	// ErrTaken when somebody else has it.
+	// Claim assigns the bead to the Store's actor and starts it; a date until which it
+	// was deferred goes. It fails with ErrTaken when somebody else has it, and with
+	// ErrClosed.
 	Claim bool `json:"claim"`
+	// Unclaim is the inverse: it takes the assignee away, and opens a bead that was
+	// started. It fails with ErrTaken when somebody else has it, unless with Force.
+	Unclaim, Force bool `json:"-"`
+	// IfAssignee ("" for nobody) and IfStatus make the patch fail with ErrDiffers when
+	// the bead has another assignee or status.
+	IfAssignee *string      `json:"if_assignee"`
+	IfStatus   *town.Status `json:"if_status"`
 
-	// Guarded refuses, with ErrHeld, to close a bead that CloseReady would not close.
+	// Guarded refuses, with ErrHeld, to close a bead that Change.Close would not close.
 	Guarded bool `json:"-"`
 	// Session is the session of an agent, which a bead that is closed keeps for other
 	// programs.
 	Session string `json:"-"`
-	// UnlessClosed makes the patch fail with ErrTaken for a closed bead.
+	// UnlessClosed makes the patch fail with ErrClosed for a closed bead.
 	UnlessClosed bool `json:"-"`
 
 	// Line is where the patch was read, for errors; 0 for nowhere.
@@ -68,8 +76,8 @@ type Patch struct {
 
 // apply changes a bead and returns the links to remove and to add.
 func (p Patch) apply(b *town.Bead, parent string, r *rows) (drop, add *town.Dependency, err error) {
-	if p.UnlessClosed && b.Status == town.StatusClosed {
-		return nil, nil, fmt.Errorf("%w: it is closed", ErrTaken)
+	if err := p.condition(b); err != nil {
+		return nil, nil, err
 	}
 	set(&b.Title, p.Title)
 	set(&b.Description, p.Description)
@@ -99,14 +107,8 @@ func (p Patch) apply(b *town.Bead, parent string, r *rows) (drop, add *town.Depe
 	setTime(&b.DueAt, p.DueAt)
 	setTime(&b.DeferUntil, p.DeferUntil)
 	p.putAside(b, r)
-	if p.Claim {
-		if b.Assignee != "" && b.Assignee != r.actor {
-			return nil, nil, fmt.Errorf("%w by %s", ErrTaken, b.Assignee)
-		}
-		if b.Status == town.StatusClosed {
-			return nil, nil, fmt.Errorf("%w: it is closed", ErrTaken)
-		}
-		b.Assignee, b.Status = r.actor, town.StatusInProgress
+	if err := p.take(b, r); err != nil {
+		return nil, nil, err
 	}
 	if err := p.move(b, r); err != nil {
 		return nil, nil, err
@@ -121,6 +123,41 @@ func (p Patch) apply(b *town.Bead, parent string, r *rows) (drop, add *town.Depe
 		}
 	}
 	return drop, add, nil
+}
+
+// condition refuses a bead that is not as the patch expects it.
+func (p Patch) condition(b *town.Bead) error {
+	switch {
+	case p.UnlessClosed && !b.Open():
+		return ErrClosed
+	case p.IfAssignee != nil && *p.IfAssignee != b.Assignee:
+		return fmt.Errorf("%w: its assignee is %s, not %s", ErrDiffers, or(b.Assignee, "nobody"), or(town.Clip(*p.IfAssignee, 80), "nobody"))
+	case p.IfStatus != nil && *p.IfStatus != b.Status:
+		return fmt.Errorf("%w: its status is %s, not %s", ErrDiffers, b.Status, *p.IfStatus)
+	}
+	return nil
+}
+
+// take claims the bead, or gives it back.
+func (p Patch) take(b *town.Bead, r *rows) error {
+	switch {
+	case !p.Claim && !p.Unclaim:
+		return nil
+	case !b.Open():
+		return ErrClosed
+	case b.Assignee != "" && b.Assignee != r.actor && !(p.Unclaim && p.Force):
+		return fmt.Errorf("%w by %s", ErrTaken, b.Assignee)
+	case p.Claim:
+		b.Assignee, b.Status = r.actor, town.StatusInProgress
+		if b.DeferUntil != nil && b.DeferUntil.After(r.at) && p.DeferUntil == nil {
+			b.DeferUntil = nil
+		}
+		return nil
+	}
+	if b.Assignee = ""; b.Status == town.StatusInProgress || b.Status == town.StatusHooked {
+		b.Status = town.StatusOpen
+	}
+	return nil
 }
 
 // putAside sets the status that a new defer_until implies, unless the patch sets one. A

@@ -7,8 +7,9 @@ import (
 	"gastown/town"
 )
 
-// ReopenBecause is Reopen that also adds the reason, unless it is empty, as a comment to
-// each bead, in the same commit. It also returns the ids of those that were not closed.
+// ReopenBecause opens closed beads, and adds the reason, unless it is empty, as a comment
+// to each bead, in one commit. It also returns the ids of those that were not closed;
+// their status stays.
 func (s *Store) ReopenBecause(ctx context.Context, ids []string, reason string) (changed []town.Bead, unclosed []string, err error) {
 	open := town.StatusOpen
 	patches := make([]Patch, len(ids))

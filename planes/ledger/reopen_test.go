@@ -13,7 +13,7 @@ func TestReopenBecause(t *testing.T) {
 	s := newLedger(t)
 	ctx := t.Context()
 	a, b := create(t, s, titled("a"))[0].ID, create(t, s, titled("b"))[0].ID
-	if _, err := s.CloseBeads(ctx, []string{a}, "done"); err != nil {
+	if _, err := closeBeads(ctx, s, []string{a}, "done"); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := s.ReopenBecause(ctx, []string{a, "bd-nope"}, "why"); !errors.Is(err, ErrUnknown) {

@@ -8,15 +8,15 @@ import (
 	"gastown/town"
 )
 
-// Retire closes a bead in favour of another and links it to that. A bead that is
-// closed keeps its date.
-func (c *Change) Retire(ctx context.Context, id, remains string, kind town.DepType, reason string) error {
+// Retire closes a bead in favour of another and links it to that, whatever it waits for,
+// because the work goes on in the other one. already says that it was closed before;
+// then it keeps date and reason.
+func (c *Change) Retire(ctx context.Context, id, remains string, kind town.DepType, reason string) (already bool, err error) {
 	if _, err := c.DepAdd(ctx, []town.Dependency{{Bead: id, Target: remains, Type: kind}}); err != nil {
-		return err
+		return false, err
 	}
-	closed := town.StatusClosed
-	_, err := c.Update(ctx, []Patch{{ID: id, Status: &closed, CloseReason: &reason}})
-	return err
+	done, err := c.Close(ctx, []string{id}, Closing{Reason: reason, Force: true})
+	return len(done.Already) > 0, err
 }
 
 // Merge retires beads in favour of another that says the same, and makes their
@@ -46,26 +46,25 @@ func (c *Change) Merge(ctx context.Context, remains string, ids []string) (child
 		}
 	}
 	for _, id := range ids {
-		if err := c.Retire(ctx, id, remains, town.DepRelated, "duplicate of "+remains); err != nil {
+		if _, err := c.Retire(ctx, id, remains, town.DepRelated, "duplicate of "+remains); err != nil {
 			return nil, err
 		}
 	}
 	return children, nil
 }
 
-// CloseFinished closes the epics that have children, all of them closed, for a
-// reason, and returns them.
-func (c *Change) CloseFinished(ctx context.Context, reason string) ([]town.Bead, error) {
-	var patches []Patch
-	closed := town.StatusClosed
-	err := c.q.each(ctx, func(rows *doltdb.Rows) error {
+// CloseFinished closes the epics that have children, all of them closed, for a reason.
+// Those that wait for open beads stay as they are; see Closed.Left.
+func (c *Change) CloseFinished(ctx context.Context, reason string) (done Closed, err error) {
+	var ids []string
+	err = c.q.each(ctx, func(rows *doltdb.Rows) error {
 		var id string
 		err := rows.Scan(&id)
-		patches = append(patches, Patch{ID: id, Status: &closed, CloseReason: &reason})
+		ids = append(ids, id)
 		return err
 	}, "SELECT id FROM ("+childrenOfEpics+") p WHERE n = done ORDER BY id")
-	if err != nil || len(patches) == 0 {
-		return nil, err
+	if err != nil || len(ids) == 0 {
+		return done, err
 	}
-	return c.Update(ctx, patches)
+	return c.Close(ctx, ids, Closing{Reason: reason, Continue: true})
 }

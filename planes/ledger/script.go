@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gastown/town"
@@ -138,14 +139,21 @@ func ScriptRefs(steps []Step) (refs []string) {
 }
 
 // Script makes the changes of a script, in order. full gives the full ids of those
-// that ScriptRefs returned, and prefix begins the ids of new beads. The BatchError it
+// that ScriptRefs returned, and prefix begins the ids of new beads. The rule of Close
+// holds, but what the script closes holds nothing up; force closes whatever waits. The BatchError it
 // returns lists every line that cannot be done.
-func (c *Change) Script(ctx context.Context, steps []Step, full map[string]string, prefix string) ([]Effect, error) {
+func (c *Change) Script(ctx context.Context, steps []Step, full map[string]string, prefix string, force bool) ([]Effect, error) {
 	effects := make([]Effect, 0, len(steps))
 	id := func(ref string) string { return or(full[ref], ref) }
+	for _, s := range steps {
+		if s.Op == "close" || s.Op == "update" && slices.Contains(s.args[1:], "status="+string(town.StatusClosed)) {
+			c.closing = append(c.closing, id(s.args[0]))
+		}
+	}
+	defer func() { c.closing = nil }()
 	var bad batch
 	for i, s := range steps {
-		target, err := c.step(ctx, s, id, prefix)
+		target, err := c.step(ctx, s, id, prefix, force)
 		var faults *BatchError
 		switch {
 		case err != nil && !errors.As(err, &faults) && !errors.Is(err, town.ErrUsage) && !errors.Is(err, town.ErrBadBead):
@@ -161,14 +169,13 @@ func (c *Change) Script(ctx context.Context, steps []Step, full map[string]strin
 	return effects, nil
 }
 
-func (c *Change) step(ctx context.Context, s Step, id func(string) string, prefix string) (target string, err error) {
+func (c *Change) step(ctx context.Context, s Step, id func(string) string, prefix string, force bool) (target string, err error) {
 	switch s.Op {
 	case "close":
-		status, reason := town.StatusClosed, strings.Join(s.args[1:], " ")
-		_, err = c.Update(ctx, []Patch{{ID: id(s.args[0]), Status: &status, CloseReason: &reason}})
+		_, err = c.Close(ctx, []string{id(s.args[0])}, Closing{Reason: strings.Join(s.args[1:], " "), Force: force})
 		return id(s.args[0]), err
 	case "update":
-		p := Patch{ID: id(s.args[0])}
+		p := Patch{ID: id(s.args[0]), Guarded: !force}
 		for _, pair := range s.args[1:] {
 			if err := p.assign(pair); err != nil {
 				return "", err

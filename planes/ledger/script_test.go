@@ -60,7 +60,7 @@ func TestAScriptIsOneChange(t *testing.T) {
 		}
 		var effects []Effect
 		err = s.Together(t.Context(), "a script", func(c *Change) (err error) {
-			effects, err = c.Script(t.Context(), steps, nil, "gt")
+			effects, err = c.Script(t.Context(), steps, nil, "gt", false)
 			return err
 		})
 		return effects, err
@@ -107,7 +107,7 @@ func TestRetireAndMerge(t *testing.T) {
 	child.Parent = drop
 	childID := create(t, s, child)[0].ID
 	err := s.Together(t.Context(), "merge", func(c *Change) error {
-		if err := c.Retire(t.Context(), old, keep, town.DepSupersedes, "superseded by "+keep); err != nil {
+		if _, err := c.Retire(t.Context(), old, keep, town.DepSupersedes, "superseded by "+keep); err != nil {
 			return err
 		}
 		children, err := c.Merge(t.Context(), keep, []string{drop})
@@ -126,8 +126,8 @@ func TestRetireAndMerge(t *testing.T) {
 	}
 	closeAll := func() (ids []string) {
 		err := s.Together(t.Context(), "close", func(c *Change) error {
-			list, err := c.CloseFinished(t.Context(), "all done")
-			for _, b := range list {
+			done, err := c.CloseFinished(t.Context(), "all done")
+			for _, b := range done.Beads {
 				ids = append(ids, b.ID)
 			}
 			return err
@@ -140,7 +140,7 @@ func TestRetireAndMerge(t *testing.T) {
 	if ids := closeAll(); len(ids) != 0 {
 		t.Errorf("%q", ids)
 	}
-	if _, err := s.CloseBeads(t.Context(), []string{childID}, ""); err != nil {
+	if _, err := closeBeads(t.Context(), s, []string{childID}, ""); err != nil {
 		t.Fatal(err)
 	}
 	if ids := closeAll(); !slices.Equal(ids, []string{keep}) {

@@ -13,6 +13,14 @@ import (
 type Change struct {
 	s *Store
 	q txn
+	// closing are beads that later parts of the change close. They hold nothing up.
+	closing []string
+}
+
+func (c *Change) edit() *editing {
+	e := newEditing(c.s.change())
+	e.closing = c.closing
+	return e
 }
 
 // Together runs fn and commits everything that it changes at once, or nothing if
@@ -21,7 +29,7 @@ type Change struct {
 func (s *Store) Together(ctx context.Context, message string, fn func(*Change) error) (err error) {
 	for range attempts {
 		// As in Create, a random id may be taken.
-		err = s.write(ctx, message, func(q txn) error { return fn(&Change{s, q}) })
+		err = s.write(ctx, message, func(q txn) error { return fn(&Change{s: s, q: q}) })
 		if err == nil || !duplicate(err) {
 			break
 		}
@@ -51,7 +59,7 @@ func (c *Change) Create(ctx context.Context, list []NewBead) ([]town.Bead, error
 
 // Update changes beads.
 func (c *Change) Update(ctx context.Context, patches []Patch) ([]town.Bead, error) {
-	return c.s.updateIn(ctx, c.q, patches)
+	return c.edit().update(ctx, c.q, patches)
 }
 
 // Comment adds a comment to a bead.

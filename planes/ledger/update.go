@@ -24,43 +24,9 @@ func (s *Store) Update(ctx context.Context, patches []Patch) ([]town.Bead, error
 	if len(patches) == 1 {
 		message = "update " + patches[0].ID
 	}
-	return s.update(ctx, message, patches)
-}
-
-// CloseBeads closes beads for a reason. A bead that is closed keeps its date.
-func (s *Store) CloseBeads(ctx context.Context, ids []string, reason string) ([]town.Bead, error) {
-	closed := town.StatusClosed
-	return s.moveAll(ctx, "close", ids, Patch{Status: &closed, CloseReason: &reason})
-}
-
-// Reopen opens closed beads. Others stay as they are.
-func (s *Store) Reopen(ctx context.Context, ids []string) ([]town.Bead, error) {
-	open := town.StatusOpen
-	return s.moveAll(ctx, "reopen", ids, Patch{Status: &open, ifClosed: true})
-}
-
-func (s *Store) moveAll(ctx context.Context, verb string, ids []string, p Patch) ([]town.Bead, error) {
-	if len(ids) == 0 {
-		return nil, nil
-	}
-	patches := make([]Patch, len(ids))
-	for i, id := range ids {
-		patches[i] = p
-		patches[i].ID = id
-	}
-	message := fmt.Sprintf("%s %d beads", verb, len(ids))
-	if len(ids) == 1 {
-		message = verb + " " + ids[0]
-	}
-	return s.update(ctx, message, patches)
-}
-
-// touched are the fields that a change of a bead needs to read.
-var touched = append(slices.Clone(fieldNames()[:len(columns)-1]), "labels", "parent", "extra")
-
-func (s *Store) update(ctx context.Context, message string, patches []Patch) (changed []town.Bead, err error) {
-	err = s.write(ctx, message, func(q txn) error {
-		changed, err = s.updateIn(ctx, q, patches)
+	var changed []town.Bead
+	err := s.write(ctx, message, func(q txn) (err error) {
+		changed, err = newEditing(s.change()).update(ctx, q, patches)
 		return err
 	})
 	if err != nil {
@@ -69,22 +35,27 @@ func (s *Store) update(ctx context.Context, message string, patches []Patch) (ch
 	return changed, nil
 }
 
-// updateIn changes beads in a transaction.
-func (s *Store) updateIn(ctx context.Context, q txn, patches []Patch) (changed []town.Bead, err error) {
-	e := newEditing(s.change())
+// touched are the fields that a change of a bead needs to read.
+var touched = append(slices.Clone(fieldNames()[:len(columns)-1]), "labels", "parent", "extra")
+
+// update changes beads in a transaction.
+func (e *editing) update(ctx context.Context, q txn, patches []Patch) (changed []town.Bead, err error) {
 	if err := e.load(ctx, q, patches); err != nil {
 		return nil, err
 	}
-	if err := e.guard(ctx, q, patches); err != nil {
-		return nil, err
-	}
-	if err := e.applyAll(ctx, q, patches); err != nil {
+	if err := e.check(ctx, q, patches); err != nil {
 		return nil, err
 	}
 	for _, p := range patches {
 		changed = append(changed, e.found[p.ID].Bead)
 	}
 	return changed, e.store(ctx, q)
+}
+
+// check applies the patches to the beads that were read, if the rule of closing allows
+// them. Its error lists every fault.
+func (e *editing) check(ctx context.Context, q txn, patches []Patch) error {
+	return joinBatches(e.guard(ctx, q, patches), e.applyAll(ctx, q, patches))
 }
 
 // withNearest adds suggestions to the UnknownErrors in a BatchError.
@@ -107,6 +78,8 @@ type editing struct {
 	moved map[string]int    // the last patch that gave a bead another parent
 	taken map[string]bool   // the ids of rows.beads
 	drop  []town.Dependency // links that go
+	// closing are beads that are closed later in the same transaction.
+	closing []string
 }
 
 func newEditing(r *rows) *editing {

@@ -156,7 +156,7 @@ func TestChangesOfTheLedgerAreEvents(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	must(t, f.Append(ctx, Event{Kind: "test.last"}))
-	_, err = p.ledger.CloseBeads(ctx, []string{"gt-b"}, "done")
+	_, err = p.ledger.CloseReady(ctx, []string{"gt-b"}, ledger.Closing{Reason: "done", Force: true})
 	must(t, err)
 	_, err = p.ledger.Import(ctx, strings.NewReader(`{"id":"gt-i","title":"brought","created_at":"2031-03-10T12:00:00Z","updated_at":"2031-03-10T12:00:00Z"}`), ledger.ImportOptions{})
 	must(t, err)

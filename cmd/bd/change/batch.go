@@ -25,6 +25,7 @@ type batchOptions struct {
 	file    string
 	message string
 	dryRun  bool
+	force   bool
 }
 
 // batchResult is what bd batch prints.
@@ -48,6 +49,7 @@ func Batch() shell.Command {
 			o := &batchOptions{call: call}
 			c.Flag("file", "Read the lines from a file instead of standard input.").Short('f').PlaceHolder("FILE").StringVar(&o.file)
 			c.Flag("dry-run", "Check everything and change nothing.").BoolVar(&o.dryRun)
+			c.Flag("force", "Close beads that wait for open ones or have open children, too.").BoolVar(&o.force)
 			c.Flag("message", "What the commit is called.").Short('m').PlaceHolder("TEXT").StringVar(&o.message)
 			return o.run
 		},
@@ -95,7 +97,7 @@ func (o *batchOptions) apply(ctx context.Context, steps []ledger.Step) (effects 
 		}
 		return l.FullByRef(ctx, ledger.ScriptRefs(steps), func(full map[string]string) error {
 			return l.Change(ctx, o.dryRun, message, func(c *ledger.Change) (err error) {
-				effects, err = c.Script(ctx, steps, full, prefix)
+				effects, err = c.Script(ctx, steps, full, prefix, o.force)
 				return err
 			})
 		})

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -28,9 +29,41 @@ type closeOptions struct {
 
 // closedBeads is what bd close prints when it also tells what is ready now.
 type closedBeads struct {
-	Closed    []town.Bead   `json:"closed"`
+	Closed    []closedBead  `json:"closed"`
 	Unblocked []ledger.Item `json:"unblocked,omitempty"`
 	Claimed   *town.Bead    `json:"claimed,omitempty"`
+}
+
+// closedBead is a closed bead, and whether it was closed before.
+type closedBead struct {
+	town.Bead
+	Already bool `json:"already_closed,omitempty"`
+}
+
+// closedNow reports beads that are closed, and says of some that they were before.
+func closedNow(call *shell.Call, done ledger.Closed) (list []closedBead) {
+	list = []closedBead{}
+	for _, b := range done.Beads {
+		list = append(list, closedBead{Bead: b})
+	}
+	for _, b := range done.Already {
+		call.Hint("%s is closed already: its date and its reason stay", b.ID)
+		list = append(list, closedBead{b, true})
+	}
+	return list
+}
+
+// sayClosed prints beads that are closed: all of them with --json, else a line for each
+// that was not closed before.
+func sayClosed(call *shell.Call, done ledger.Closed) error {
+	list := closedNow(call, done)
+	if call.JSON {
+		return call.Changed(list, nil)
+	}
+	if len(done.Beads) == 0 {
+		return nil
+	}
+	return view.Beads(call, "closed", done.Beads)
 }
 
 // Close is bd close.
@@ -80,34 +113,45 @@ func (o *closeOptions) close(ctx context.Context) (err error) {
 		if o.reason, err = flags.ReadFile(o.call, o.reasonFile, town.MaxTextBytes); err != nil {
 			return session.Fail(op, err)
 		}
+		if strings.TrimSpace(o.reason) == "" {
+			return session.Fail(op, fmt.Errorf("%w: --reason-file %s holds no reason", town.ErrUsage, town.Clip(o.reasonFile, 200)))
+		}
 	}
 	var out closedBeads
+	var done ledger.Closed
+	any := func() bool { return len(done.Beads)+len(done.Already) > 0 }
 	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
 		err := l.FullIDs(ctx, o.ids, func(ids []string) (err error) {
-			out.Closed, err = l.CloseReady(ctx, ids, ledger.Closing{Reason: o.reason, Force: o.force, Continue: o.goOn})
-			touchLast(l, out.Closed)
+			before := done // with --continue, short ids are looked up after the first beads are closed
+			done, err = l.CloseReady(ctx, ids, ledger.Closing{Reason: o.reason, Force: o.force, Continue: o.goOn})
+			done.Beads = append(before.Beads, done.Beads...)
+			done.Already = slices.DeleteFunc(done.Already, func(b town.Bead) bool {
+				return slices.ContainsFunc(before.Beads, func(c town.Bead) bool { return c.ID == b.ID })
+			})
+			touchLast(l, done.Beads)
 			return err
 		})
-		if len(out.Closed) == 0 {
+		if !any() {
 			return err
 		}
-		return errors.Join(session.Fail("close the others", err), session.Fail("look for what is ready now", o.next(ctx, l, &out)))
+		return errors.Join(session.Fail("close the others", err), session.Fail("look for what is ready now", o.next(ctx, l, done.Beads, &out)))
 	})
-	if err != nil && len(out.Closed) == 0 {
+	if err != nil && !any() {
 		return session.Fail(op, err)
 	}
 	if !o.suggest && !o.claimsNext {
-		return errors.Join(view.Beads(o.call, "closed", out.Closed), err)
+		return errors.Join(sayClosed(o.call, done), err)
 	}
+	out.Closed = closedNow(o.call, done)
 	return errors.Join(o.say(out), err)
 }
 
 // next finds what became ready, with --suggest-next, and claims the most urgent ready
 // bead, with --claim-next.
-func (o *closeOptions) next(ctx context.Context, l *session.Ledger, out *closedBeads) (err error) {
+func (o *closeOptions) next(ctx context.Context, l *session.Ledger, closed []town.Bead, out *closedBeads) (err error) {
 	if o.suggest {
 		var ids []string
-		for _, b := range out.Closed {
+		for _, b := range closed {
 			ids = append(ids, b.ID)
 		}
 		if out.Unblocked, err = l.Freed(ctx, ids, ledger.Filter{Limit: ledger.UsualLimit}); err != nil {
@@ -130,7 +174,9 @@ func (o *closeOptions) next(ctx context.Context, l *session.Ledger, out *closedB
 func (o *closeOptions) say(out closedBeads) error {
 	return o.call.Changed(out, func(p *term.Printer) {
 		for _, b := range out.Closed {
-			p.Styled(term.Good, "closed %s", view.Line(b))
+			if !b.Already {
+				p.Styled(term.Good, "closed %s", view.Line(b.Bead))
+			}
 		}
 		for _, i := range out.Unblocked {
 			p.Line("ready now: %s", view.Line(i.Bead))

@@ -68,17 +68,26 @@ func (o *deferOptions) put(ctx context.Context) error {
 	return o.change(ctx, "defer", "deferred", p)
 }
 
-// change applies a patch to all beads. A closed bead is not deferred.
+// change applies a patch to all beads. A closed bead is neither deferred nor taken up
+// again. Of a bead that the patch leaves as it is the command says so.
 func (o *deferOptions) change(ctx context.Context, verb, done string, p ledger.Patch) error {
 	p.UnlessClosed = true
 	var list []town.Bead
+	was := map[string]town.Bead{}
 	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
-		patches := make([]ledger.Patch, len(o.ids))
-		for i, id := range o.ids {
-			patches[i] = p
-			patches[i].ID = id
-		}
-		return l.FullPatches(ctx, patches, func(patches []ledger.Patch) (err error) {
+		return l.FullIDs(ctx, o.ids, func(ids []string) error {
+			before, err := l.Get(ctx, ids, ledger.Fields{"status", "defer_until"})
+			if err != nil {
+				return err
+			}
+			for _, d := range before {
+				was[d.ID] = d.Bead
+			}
+			patches := make([]ledger.Patch, len(ids))
+			for i, id := range ids {
+				patches[i] = p
+				patches[i].ID = id
+			}
 			list, err = l.Update(ctx, patches)
 			touchLast(l, list)
 			return err
@@ -87,7 +96,24 @@ func (o *deferOptions) change(ctx context.Context, verb, done string, p ledger.P
 	if err != nil {
 		return session.Fail(verb+" "+session.Names(o.ids), err)
 	}
-	return view.Beads(o.call, done, list)
+	var changed []town.Bead
+	for _, b := range list {
+		old := was[b.ID]
+		same := old.Status == b.Status && (old.DeferUntil == nil) == (b.DeferUntil == nil) && (b.DeferUntil == nil || old.DeferUntil.Equal(*b.DeferUntil))
+		switch {
+		case same && b.Status != town.StatusDeferred:
+			o.call.Hint("%s is not deferred: it stays %s", b.ID, b.Status)
+		case same:
+			o.call.Hint("%s is deferred already", b.ID)
+		}
+		if !same || o.call.JSON {
+			changed = append(changed, b)
+		}
+	}
+	if len(changed) == 0 {
+		return nil
+	}
+	return view.Beads(o.call, done, changed)
 }
 
 // warnPast says that the date of a flag, until which a bead is to be deferred, is over.

@@ -8,7 +8,6 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"gastown/cmd/bd/internal/session"
-	"gastown/cmd/bd/internal/view"
 	"gastown/cmd/internal/shell"
 	"gastown/planes/ledger"
 	"gastown/town"
@@ -42,6 +41,11 @@ type endOptions struct {
 	// reason is the close reason. comment is added before the bead is closed; "" adds
 	// none.
 	reason, comment string
+	force           bool
+}
+
+func (o *endOptions) forceFlag(c *kingpin.CmdClause) {
+	c.Flag("force", "Also if it waits for open beads or has open children.").Short('f').BoolVar(&o.force)
 }
 
 // TodoDone is bd todo done.
@@ -54,6 +58,7 @@ func TodoDone() shell.Command {
 			o := &endOptions{call: call}
 			c.Arg("id", "The tasks.").Required().PlaceHolder("ID").StringsVar(&o.ids)
 			c.Flag("reason", "Why.").Short('r').Default("Completed").PlaceHolder("TEXT").StringVar(&o.reason)
+			o.forceFlag(c)
 			return o.end
 		},
 	}
@@ -71,6 +76,7 @@ func HumanRespond() shell.Command {
 			c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&id)
 			c.Arg("text", "The answer.").PlaceHolder("TEXT").StringsVar(&words)
 			c.Flag("response", "The answer, as a flag.").Short('r').PlaceHolder("TEXT").StringVar(&text)
+			o.forceFlag(c)
 			return func(ctx context.Context) error {
 				o.ids = []string{id}
 				answer := strings.TrimSpace(strings.Join(append(words, text), " "))
@@ -96,6 +102,7 @@ func HumanDismiss() shell.Command {
 			c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&id)
 			c.Arg("text", "Why.").PlaceHolder("TEXT").StringsVar(&words)
 			c.Flag("reason", "Why, as a flag.").PlaceHolder("TEXT").StringVar(&text)
+			o.forceFlag(c)
 			return func(ctx context.Context) error {
 				o.ids = []string{id}
 				o.reason = "Dismissed"
@@ -108,38 +115,29 @@ func HumanDismiss() shell.Command {
 	}
 }
 
-// end adds the comment to the beads and closes them. A bead that is closed already is
-// an error.
+// end adds the comment to the beads and closes them, all or none. It comments on beads
+// that are closed already, too.
 func (o *endOptions) end(ctx context.Context) error {
-	var closed []town.Bead
+	var done ledger.Closed
+	op := "close " + session.Names(o.ids)
 	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
-		beads, err := l.Get(ctx, o.ids, ledger.Fields{"status"})
-		if err != nil {
-			return err
-		}
-		done := town.StatusClosed
-		var patches []ledger.Patch
-		for _, b := range beads {
-			if !b.Open() {
-				return town.Fail("close "+b.ID, "bd show "+b.ID+" tells why, bd reopen "+b.ID+" opens it again", "it is closed already")
-			}
-			patches = append(patches, ledger.Patch{ID: b.ID, Status: &done, CloseReason: &o.reason})
-		}
-		return l.Together(ctx, "close "+session.Names(o.ids), func(c *ledger.Change) (err error) {
-			for _, p := range patches {
-				if o.comment == "" {
-					break
+		return l.FullIDs(ctx, o.ids, func(ids []string) error {
+			return l.Together(ctx, op, func(c *ledger.Change) (err error) {
+				for _, id := range ids {
+					if o.comment == "" {
+						break
+					}
+					if _, err := c.Comment(ctx, id, o.comment); err != nil {
+						return err
+					}
 				}
-				if _, err := c.Comment(ctx, p.ID, o.comment); err != nil {
-					return err
-				}
-			}
-			closed, err = c.Update(ctx, patches)
-			return err
+				done, err = c.Close(ctx, ids, ledger.Closing{Reason: o.reason, Force: o.force})
+				return err
+			})
 		})
 	})
 	if err != nil {
-		return session.Fail("close "+session.Names(o.ids), err)
+		return session.Fail(op, err)
 	}
-	return view.Beads(o.call, "closed", closed)
+	return sayClosed(o.call, done)
 }

@@ -42,6 +42,8 @@ func (o *updateOptions) flags(c *kingpin.CmdClause) {
 	c.Flag("persistent", "It is not short-lived.").BoolVar(&o.persistent)
 	c.Flag("session", "The session of an agent that closes it; kept with it.").PlaceHolder("ID").StringVar(&o.session)
 	c.Flag("force", "With --status closed: close it although it waits for open ones or has open children.").BoolVar(&o.force)
+	c.Flag("if-assignee", "Only if this is who has it, '' for nobody; else nothing is changed, and the exit code is 1.").PlaceHolder("NAME").SetValue(&o.ifAssignee)
+	c.Flag("if-status", "Only if this is its status; else nothing is changed, and the exit code is 1.").PlaceHolder("STATUS").SetValue(&o.ifStatus)
 	for _, name := range []string{"no-history", "history"} {
 		c.Flag(name, "Accepted without effect.").Hidden().Bool()
 	}
@@ -81,7 +83,8 @@ func (o *updateOptions) patch() (p ledger.Patch, any bool, err error) {
 		p.Ephemeral = &o.ephemeral
 	}
 	any = !reflect.DeepEqual(p, ledger.Patch{Session: o.session})
-	p.Guarded = !o.force
+	p.Guarded, p.IfAssignee = !o.force, o.ifAssignee.Pointer()
+	p.IfStatus = flags.Parsed(o.ifStatus, town.StatusWord, &errs)
 	return p, any, errors.Join(errs...)
 }
 

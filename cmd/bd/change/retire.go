@@ -75,16 +75,21 @@ func Supersede() shell.Command {
 
 func (o *retireOptions) run(ctx context.Context, verb string, done func(id, with string) error) error {
 	var pair []string
+	already := false
 	err := session.Use(ctx, o.call, func(l *session.Ledger) error {
 		return l.FullIDs(ctx, []string{o.id, o.with}, func(ids []string) error {
 			pair = ids
-			return l.Together(ctx, fmt.Sprintf("%s %s: %s", verb, ids[0], ids[1]), func(c *ledger.Change) error {
-				return c.Retire(ctx, ids[0], ids[1], o.kind, o.reason+ids[1])
+			return l.Together(ctx, fmt.Sprintf("%s %s: %s", verb, ids[0], ids[1]), func(c *ledger.Change) (err error) {
+				already, err = c.Retire(ctx, ids[0], ids[1], o.kind, o.reason+ids[1])
+				return err
 			})
 		})
 	})
 	if err != nil {
 		return session.Fail(verb+" "+session.Names([]string{o.id, o.with}), err)
+	}
+	if already {
+		o.call.Hint("%s is closed already: its date and its reason stay", pair[0])
 	}
 	return done(pair[0], pair[1])
 }

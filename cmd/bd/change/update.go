@@ -33,6 +33,7 @@ type updateOptions struct {
 	setMetadata, unsetMetadata       []string
 	ephemeral, persistent, claim     bool
 	force                            bool
+	ifAssignee, ifStatus             flags.Text
 	session                          string
 }
 
@@ -115,6 +116,9 @@ func (o *updateOptions) file() ([]ledger.Patch, error) {
 	}
 	defer f.Close()
 	patches, err := ledger.ReadPatches(f)
+	for i := range patches {
+		patches[i].Guarded = !o.force
+	}
 	if err == nil && len(patches) == 0 {
 		err = fmt.Errorf("%w: it holds no changes", town.ErrUsage)
 	}

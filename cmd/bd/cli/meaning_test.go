@@ -63,21 +63,30 @@ func TestExpectReopen(t *testing.T) {
 	})
 }
 
-// Only close holds back what waits. The other commands that close beads say themselves
-// why, or close what a script or a person names.
+// Every command that closes beads holds back what waits, unless it is told --force. Those
+// that hand the work on to another bead do not.
 func TestExpectClosingOtherwise(t *testing.T) {
 	const held = "create A --id gt-a; create B --id gt-b --deps gt-a; create C --id gt-c --parent gt-b; "
 	expect(t, []row{
 		{setup: held, argv: "close gt-b", code: 1, holds: "gt-b status=open"},
 		{setup: held, argv: "done gt-b", code: 1, holds: "gt-b status=open"},
-		{setup: held, argv: "batch", stdin: "close gt-b done\n", holds: "gt-b status=closed close_reason=done"},
+		{setup: held, argv: "batch", stdin: "close gt-b done\n", code: 1, holds: "gt-b status=open", says: []string{"line 1: .*gt-a, gt-c"}},
+		{setup: held, argv: "batch", stdin: "close gt-b done\nclose gt-a\nupdate gt-c status=closed\n", holds: "gt-b status=closed close_reason=done"},
+		{setup: held, argv: "batch --force", stdin: "close gt-b done\n", holds: "gt-b status=closed close_reason=done"},
+		{setup: held, argv: "update --batch -", stdin: `{"id":"gt-b","status":"closed"}`, code: 1, holds: "gt-b status=open"},
+		{setup: held, argv: "update --batch - --force", stdin: `{"id":"gt-b","status":"closed"}`, holds: "gt-b status=closed"},
 		{setup: held, argv: "duplicate gt-b --of gt-a", holds: "gt-b status=closed\ngt-c status=open"},
 		{setup: held, argv: "supersede gt-b --with gt-a", holds: "gt-b status=closed\ngt-c status=open"},
-		{setup: held, argv: "todo done gt-b", holds: "gt-b status=closed"},
-		{setup: held, argv: "human respond gt-b yes", holds: "gt-b status=closed"},
-		{setup: held, argv: "human dismiss gt-b", holds: "gt-b status=closed"},
+		{setup: held, argv: "todo done gt-b", code: 1, holds: "gt-b status=open"},
+		{setup: held, argv: "todo done gt-b --force", holds: "gt-b status=closed"},
+		{setup: held, argv: "human respond gt-b yes", code: 1, holds: "gt-b status=open comments="},
+		{setup: held, argv: "human respond gt-b yes --force", holds: "gt-b status=closed"},
+		{setup: held, argv: "human dismiss gt-b", code: 1, holds: "gt-b status=open"},
+		{setup: held, argv: "human dismiss gt-b --force", holds: "gt-b status=closed"},
 		{setup: held + "update gt-b -t epic", argv: "epic close-eligible", holds: "gt-b status=open"},
-		{setup: held + "update gt-b -t epic; close gt-c --force", argv: "epic close-eligible", holds: "gt-b status=closed"},
+		{setup: held + "update gt-b -t epic; close gt-c", argv: "epic close-eligible", gives: "count=0", holds: "gt-b status=open"},
+		{setup: held + "update gt-b -t epic; close gt-c", argv: "epic close-eligible --dry-run", says: []string{"open beads come first: gt-a"}, holds: "gt-b status=open"},
+		{setup: held + "update gt-b -t epic; close gt-c; close gt-a", argv: "epic close-eligible", holds: "gt-b status=closed"},
 	})
 }
 

@@ -39,6 +39,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	p.Add(p, change.Update())
 	p.Add(p, change.Close())
 	p.Add(p, change.Reopen())
+	p.Add(p, change.Unclaim())
 	p.Add(p, change.Note())
 	p.Add(p, change.Assign())
 	p.Add(p, change.Tag())

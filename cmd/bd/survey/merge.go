@@ -11,7 +11,6 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
-	"gastown/town"
 	"gastown/town/layout"
 )
 
@@ -49,7 +48,7 @@ type finished struct {
 // CloseEligible is bd epic close-eligible.
 func CloseEligible() shell.Command {
 	return shell.Command{
-		Name: "close-eligible", Help: "Close the epics that have children, all of them closed.",
+		Name: "close-eligible", Help: "Close the epics that have children, all of them closed, and wait for nothing.",
 		Examples: []string{"bd epic close-eligible --dry-run", `bd epic close-eligible --reason "released"`},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
@@ -61,16 +60,22 @@ func CloseEligible() shell.Command {
 }
 
 func closeEligible(ctx context.Context, call *shell.Call, reason string, dry bool) error {
-	var list []town.Bead
+	var closed ledger.Closed
 	err := session.Use(ctx, call, func(l *session.Ledger) error {
 		return l.Change(ctx, dry, "close finished epics", func(c *ledger.Change) (err error) {
-			list, err = c.CloseFinished(ctx, reason)
+			closed, err = c.CloseFinished(ctx, reason)
 			return err
 		})
 	})
 	if err != nil {
 		return session.Fail("close finished epics", err)
 	}
+	if closed.Left != nil {
+		for _, e := range closed.Left.Entries {
+			call.Hint("%s", e)
+		}
+	}
+	list := closed.Beads
 	done := finished{Closed: []string{}, Count: len(list), Reason: reason, DryRun: dry}
 	for _, b := range list {
 		done.Closed = append(done.Closed, b.ID)

@@ -43,6 +43,10 @@ func Fail(op string, err error) error {
 		next = "bd history ID --versions lists the commits that changed a bead"
 	case errors.Is(err, ledger.ErrHeld):
 		next = "close those first, or close it anyway with --force"
+	case errors.Is(err, ledger.ErrClosed):
+		next = "bd reopen ID opens it again"
+	case errors.Is(err, ledger.ErrDiffers):
+		next = "bd show ID shows how it is"
 	case errors.Is(err, ledger.ErrTaken):
 		next = "bd ready shows what is free"
 	case errors.As(err, &field):
