@@ -246,6 +246,10 @@ func Redact(text string) string {
 	return query.ReplaceAllString(userinfo.ReplaceAllString(text, "$1"), "$1")
 }
 
+// Plain makes hostile text fit for a message: one line, printable, bounded, without
+// credentials.
+func Plain(text string) string { return clean(text) }
+
 // clean makes hostile text fit for a message: one line, printable, bounded,
 // without credentials.
 func clean(text string) string {

@@ -2,12 +2,14 @@ package gitcmd
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
+	"slices"
 	"strconv"
 	"sync"
 	"syscall"
@@ -30,6 +32,10 @@ type command struct {
 	op     string // the operation, as errors name it
 	args   []string
 	config [][2]string
+	// env is added to the environment, after everything else.
+	env []string
+	// dir is where the process works; the repository's directory when empty.
+	dir    string
 	push   bool // a write: see classify
 	remote bool // its data comes from a remote: bound memory and files
 	net    bool // bound the time without progress
@@ -76,15 +82,15 @@ func (r *Repo) start(parent context.Context, c command, stdin, stdout *os.File) 
 	if !c.bare {
 		args = append([]string{"--git-dir=" + r.Dir}, c.args...)
 	}
-	env := environ(r.opts.Env, c.config)
+	env := environ(r.opts.Env, slices.Concat(r.config, c.config))
 	if c.remote {
 		env = append(env, "GIT_ALLOC_LIMIT="+strconv.Itoa(allocLimit))
 	}
 	if c.net {
 		env = append(env, traced...)
 	}
-	x := process.Command(ctx, env, r.opts.Git, args...)
-	x.Dir = r.Dir
+	x := process.Command(ctx, append(env, c.env...), r.opts.Git, args...)
+	x.Dir = cmp.Or(c.dir, r.Dir)
 	if stdin != nil {
 		x.Stdin = stdin
 	}

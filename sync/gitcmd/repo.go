@@ -67,6 +67,8 @@ type Repo struct {
 	// Dir is the absolute path of the repository.
 	Dir  string
 	opts Options
+	// config overrides the repository's own for each process.
+	config [][2]string
 }
 
 var processes atomic.Int64

@@ -106,6 +106,18 @@ func Rename(from, to string) error {
 	return err
 }
 
+// RenameNew is Rename that fails, with fs.ErrExist, when the new name is taken.
+func RenameNew(from, to string) error {
+	if err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: unsupported(err)}
+	}
+	err := SyncDir(filepath.Dir(to))
+	if filepath.Dir(from) != filepath.Dir(to) {
+		err = errors.Join(err, SyncDir(filepath.Dir(from)))
+	}
+	return err
+}
+
 // Exchange gives two files or directories each other's name in one step. It
 // flushes nothing, so that after an error nothing was changed; the caller calls
 // SyncDir for the directories of both. Where the file system cannot do it the
