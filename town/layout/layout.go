@@ -57,6 +57,12 @@ func (t Town) Access() string { return t.join("config", "access.yaml") }
 // Sharing holds the rules by which records of the ledger leave the Town.
 func (t Town) Sharing() string { return t.join("config", "sharing.yaml") }
 
+// RigsConfig holds the settings of the rigs.
+func (t Town) RigsConfig() string { return t.join("config", "rigs.yaml") }
+
+// Rigs is the directory of the rigs' clones and sandboxes; see town/rig.
+func (t Town) Rigs() string { return t.join("rigs") }
+
 // Files is the directory of the files people edit.
 func (t Town) Files() string { return t.join("federation") }
 

@@ -1,0 +1,270 @@
+package rig
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"gastown/sync/gitcmd"
+	"gastown/town"
+	"gastown/town/durable"
+)
+
+// Want says which sandbox a polecat needs.
+type Want struct {
+	// Name is the polecat's.
+	Name string
+	// Branch is created at Base, or put there if it exists. Commits that only this
+	// branch held are rescued.
+	Branch string
+	// Base is a branch or a commit; "" for the newest of the target branch.
+	Base string
+	// UsePool takes a working tree that is ready, if there is one.
+	UsePool bool
+	// Fresh is how old the newest known base may be before the remote is asked: a
+	// minute when it is zero, less than zero never asks. A remote that does not answer
+	// does not stop Prepare; Sandbox.Stale tells.
+	Fresh time.Duration
+}
+
+// Prepare gives a polecat its sandbox with a new branch checked out and nothing else in
+// it. A sandbox that is there is reused: what it holds is rescued first, and when that
+// fails nothing is changed. Files that git ignores stay. A directory that is no sandbox
+// of this rig is moved to rigs/NAME/lost.
+func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
+	op := "prepare the sandbox " + want.Name + " of the rig " + r.Name
+	if err := errors.Join(town.CheckHandle("polecat", want.Name), gitcmd.CheckBranch(want.Branch)); err != nil {
+		return Sandbox{}, err
+	}
+	if r.HasRemote() && want.Branch == r.Branch {
+		return Sandbox{}, town.Fail(op, "name another branch", "%w: %s is the branch that changes land on", town.ErrUsage, r.Branch)
+	}
+	fresh := want.Fresh
+	if fresh == 0 {
+		fresh = defaultFresh
+	}
+	stale := ""
+	if fresh > 0 {
+		if err := r.refresh(ctx, fresh); err != nil {
+			if ctx.Err() != nil {
+				return Sandbox{}, context.Cause(ctx)
+			}
+			stale = err.Error()
+		}
+	}
+	lock, err := r.lock(ctx, string(Polecats)+"-"+want.Name)
+	if err != nil {
+		return Sandbox{}, err
+	}
+	defer lock.Release() //nolint:errcheck // it ends with the process
+	base, err := r.Base(ctx, want.Base)
+	if err != nil {
+		return Sandbox{}, err
+	}
+	top := r.path(string(Polecats), want.Name)
+	if err := r.free(want.Branch, top); err != nil {
+		return Sandbox{}, err
+	}
+	sandbox := Sandbox{Rig: r.Name, Kind: Polecats, Name: want.Name, Dir: top, Branch: want.Branch, Head: base, Base: base, Stale: stale}
+	w, err := r.tree(Polecats, want.Name)
+	if errors.Is(err, gitcmd.ErrNotOurs) {
+		if err := r.setAside(top); err != nil {
+			return Sandbox{}, err
+		}
+		err = fs.ErrNotExist
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		if sandbox.Rescued, err = r.adoptOrphans(ctx, want.Name, top); err != nil {
+			return Sandbox{}, err
+		}
+		saved, err := r.saveBranch(ctx, want.Name, want.Branch)
+		if err != nil {
+			return Sandbox{}, err
+		}
+		sandbox.Rescued = cmp.Or(saved, sandbox.Rescued)
+		sandbox.FromPool, err = r.furnish(ctx, top, want.Branch, base, want.UsePool)
+		return sandbox, err
+	case err != nil:
+		return Sandbox{}, err
+	}
+	in := r.scope(Polecats, want.Name)
+	in.overwritten = "refs/heads/" + want.Branch
+	saved, err := r.rescue(ctx, w, Polecats, want.Name, in, "the sandbox is needed for "+want.Branch)
+	if err != nil {
+		return Sandbox{}, err
+	}
+	sandbox.Rescued = saved.Ref
+	return sandbox, w.Reset(ctx, want.Branch, base)
+}
+
+// furnish makes a sandbox where there is none, of a tree of the pool or a new one.
+func (r *Rig) furnish(ctx context.Context, top, branch, base string, usePool bool) (fromPool bool, err error) {
+	if err := os.MkdirAll(filepath.Dir(top), 0o700); err != nil {
+		return false, err
+	}
+	if usePool {
+		w, ok, err := r.take(ctx, top, base)
+		if err != nil {
+			return false, err
+		}
+		if ok {
+			head, _, err := w.Head(ctx)
+			if err != nil {
+				return true, err
+			}
+			if head == base {
+				return true, w.Switch(ctx, branch, base)
+			}
+			return true, w.Reset(ctx, branch, base)
+		}
+	}
+	return false, r.making(ctx, func(dir string) error {
+		w, err := r.repo.AddWorktree(ctx, filepath.Join(dir, "tree"), branch, base)
+		if err == nil {
+			_, err = w.Move(top)
+		}
+		return err
+	})
+}
+
+// free reports who has a branch checked out, if it is not the sandbox at top.
+func (r *Rig) free(branch, top string) error {
+	admins, err := r.linked()
+	if err != nil {
+		return err
+	}
+	for _, a := range admins {
+		if a.branch != branch || a.top == top || a.top == "" {
+			continue
+		}
+		if _, err := os.Lstat(a.top); err != nil {
+			continue // adoptOrphans or Sweep sees to it
+		}
+		return town.Fail("use the branch "+branch+" in "+top, "gt polecat list shows who works on what", "%w: it is checked out in %s", town.ErrRefused, a.top)
+	}
+	return nil
+}
+
+// admin is what the clone knows of one linked working tree.
+type admin struct {
+	dir    string // its git directory
+	top    string // where it was last; "" when that cannot be read
+	branch string
+}
+
+// linked lists the linked working trees that the clone knows.
+func (r *Rig) linked() ([]admin, error) {
+	dir := filepath.Join(r.repo.Dir(), "worktrees")
+	entries, err := os.ReadDir(dir)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	var all []admin
+	for _, e := range entries {
+		a := admin{dir: filepath.Join(dir, e.Name())}
+		if text, err := os.ReadFile(filepath.Join(a.dir, "gitdir")); err == nil {
+			if at, ok := strings.CutSuffix(strings.TrimSuffix(string(text), "\n"), "/.git"); ok {
+				a.top = at
+			}
+		}
+		if text, err := os.ReadFile(filepath.Join(a.dir, "HEAD")); err == nil {
+			a.branch, _ = strings.CutPrefix(strings.TrimSpace(string(text)), "ref: refs/heads/")
+		}
+		all = append(all, a)
+	}
+	return all, err
+}
+
+// adoptOrphans rescues the commits of working trees that somebody removed without gt,
+// and makes the clone forget them.
+func (r *Rig) adoptOrphans(ctx context.Context, name, top string) (ref string, err error) {
+	admins, err := r.linked()
+	if err != nil {
+		return "", err
+	}
+	for _, a := range admins {
+		if a.top != top || r.owner(a) != "" {
+			continue
+		}
+		w := gitcmd.Worktree{Top: top, GitDir: a.dir}
+		ids, err := w.Remembered()
+		if err != nil {
+			return ref, err
+		}
+		saved, err := r.saveCommits(ctx, name, ids, "its working tree is gone", "")
+		if err != nil {
+			return ref, err
+		}
+		if saved != "" {
+			ref = saved
+		}
+		if err := os.RemoveAll(a.dir); err != nil {
+			return ref, err
+		}
+	}
+	return ref, nil
+}
+
+// saveBranch rescues what only a branch holds that is about to be put elsewhere.
+func (r *Rig) saveBranch(ctx context.Context, name, branch string) (string, error) {
+	tip, err := r.repo.Resolve(ctx, "refs/heads/"+branch)
+	if err != nil || tip == "" {
+		return "", err
+	}
+	return r.saveCommits(ctx, name, []string{tip}, "the branch "+branch+" begins anew", "refs/heads/"+branch)
+}
+
+// saveCommits rescues commits, of those that ids name, that nothing else holds.
+func (r *Rig) saveCommits(ctx context.Context, name string, ids []string, why, overwritten string) (string, error) {
+	types, err := r.repo.Types(ctx, ids)
+	if err != nil {
+		return "", err
+	}
+	var tips []string
+	for id, kind := range types {
+		if kind == gitcmd.TypeCommit {
+			tips = append(tips, id)
+		}
+	}
+	safe, err := r.repo.Refs(ctx, r.scope(Polecats, name).saved...)
+	if err != nil {
+		return "", err
+	}
+	delete(safe, overwritten)
+	var saved []string
+	for _, id := range safe {
+		saved = append(saved, id)
+	}
+	lost, err := r.repo.Unreached(ctx, tips, saved, 0)
+	if err != nil || len(lost) == 0 {
+		return "", err
+	}
+	top := heads(lost)
+	tree, err := r.repo.TreeOf(ctx, top[0])
+	if err != nil {
+		return "", err
+	}
+	now := r.yard.now()
+	commit, err := r.repo.WriteCommit(ctx, gitcmd.NewCommit{Tree: tree, Parents: top, Name: r.yard.Town, When: now,
+		Message: fmt.Sprintf("Rescue of %s/%s/%s: %s\n\nSaved: %s.\n", r.Name, Polecats, name, why, Unsaved{Commits: lost})})
+	if err != nil {
+		return "", err
+	}
+	return r.publish(ctx, r.repo, fmt.Sprintf("%s/%s/%s-%s", Polecats, name, now.Format("20060102T150405Z"), commit[:8]), commit)
+}
+
+// setAside moves a directory that is no sandbox out of the way. Nothing of it is lost.
+func (r *Rig) setAside(top string) error {
+	to := r.path("lost", filepath.Base(top)+"-"+r.yard.now().Format("20060102T150405Z"))
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	return durable.RenameNew(top, to)
+}

@@ -1,0 +1,148 @@
+package rig
+
+import (
+	"cmp"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"gastown/sync/gitcmd"
+	"gastown/town"
+)
+
+// Merge says how a rig's changes land.
+type Merge string
+
+// The ways in which changes land.
+const (
+	// MergeDirect pushes to the target branch.
+	MergeDirect Merge = "direct"
+	// MergePR opens a pull request, and the host merges.
+	MergePR Merge = "pr"
+	// MergeLocal has no remote: the rig's bare clone is where changes land.
+	MergeLocal Merge = "local"
+)
+
+// Merges are all of them.
+var Merges = []Merge{MergeDirect, MergePR, MergeLocal}
+
+// defaultTimeout ends a check that says nothing else.
+const defaultTimeout = 30 * time.Minute
+
+// Settings are a rig's entry of config/rigs.yaml.
+type Settings struct {
+	Name string `yaml:"name" json:"name"`
+	// URL is where the rig was cloned from: an address that git knows or an absolute path.
+	URL string `yaml:"url" json:"url"`
+	// Prefix begins the ids of the rig's beads.
+	Prefix string `yaml:"prefix" json:"prefix"`
+	// Branch is the target branch, as a short name.
+	Branch string `yaml:"branch" json:"branch"`
+	Merge  Merge  `yaml:"merge,omitempty" json:"merge"`
+	// Checks run before a change lands, in this order.
+	Checks []Check `yaml:"checks,omitempty" json:"checks"`
+	// Agent is the preset of the rig's agents; "" for the Town's.
+	Agent string `yaml:"agent,omitempty" json:"agent,omitempty"`
+	// Pool is how many working trees are kept ready.
+	Pool int `yaml:"pool,omitempty" json:"pool,omitempty"`
+	// Limits bound all sessions of the rig together.
+	Limits Limits `yaml:"limits,omitempty" json:"limits,omitzero"`
+}
+
+// Limits bound a rig. A limit that is not set is the Town's (rig.memory, rig.cpu).
+type Limits struct {
+	// Memory is a size such as 16GB.
+	Memory string `yaml:"memory,omitempty" json:"memory,omitempty"`
+	// CPU is a number of cores.
+	CPU int `yaml:"cpu,omitempty" json:"cpu,omitempty"`
+}
+
+// Check is a command that must succeed before a change lands.
+type Check struct {
+	Name string `yaml:"name" json:"name"`
+	// Command is a program and its arguments. No shell is started.
+	Command []string `yaml:"command,flow" json:"command"`
+	// Timeout ends the check (30 minutes when it is zero).
+	Timeout time.Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
+}
+
+// Within is how long the check may take.
+func (c Check) Within() time.Duration { return cmp.Or(c.Timeout, defaultTimeout) }
+
+// HasRemote reports whether work of the rig is pushed anywhere.
+func (s Settings) HasRemote() bool { return s.Merge != MergeLocal }
+
+var (
+	prefixPattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
+	sizePattern   = regexp.MustCompile(`^[1-9][0-9]{0,9}(\.[0-9]{1,3})?([KMGT]i?B)$`)
+)
+
+// MaxPool is the largest pool.
+const MaxPool = 200
+
+const (
+	maxPrefix  = 20
+	maxChecks  = 50
+	maxCommand = 4096 // bytes of a check's words together
+	maxCPU     = 4096
+)
+
+// check reports the first thing that is wrong with an entry and the path of its key.
+func (s Settings) check() (at []string, err error) {
+	switch {
+	case town.CheckRig(s.Name) != nil:
+		return []string{"name"}, town.CheckRig(s.Name)
+	case len(s.Prefix) > maxPrefix || !prefixPattern.MatchString(s.Prefix):
+		return []string{"prefix"}, fmt.Errorf("prefix %q: use lower-case letters, digits and inner -, at most %d, and begin with a letter", town.Clip(s.Prefix, 80), maxPrefix)
+	case !slices.Contains(Merges, s.Merge):
+		return []string{"merge"}, fmt.Errorf("merge %q: use direct, pr or local", town.Clip(string(s.Merge), 80))
+	case len(s.Checks) > maxChecks:
+		return []string{"checks"}, fmt.Errorf("more than %d checks", maxChecks)
+	case s.Agent != "" && town.CheckHandle("preset", s.Agent) != nil:
+		return []string{"agent"}, town.CheckHandle("preset", s.Agent)
+	case s.Limits.Memory != "" && !sizePattern.MatchString(s.Limits.Memory):
+		return []string{"limits", "memory"}, fmt.Errorf("memory %q: use a size such as 16GB", town.Clip(s.Limits.Memory, 80))
+	case s.Pool < 0 || s.Pool > MaxPool:
+		return []string{"pool"}, fmt.Errorf("pool %d: use a number from 0 to %d", s.Pool, MaxPool)
+	case s.Limits.CPU < 0 || s.Limits.CPU > maxCPU:
+		return []string{"limits", "cpu"}, fmt.Errorf("cpu %d: use a number of cores", s.Limits.CPU)
+	}
+	if err := gitcmd.CheckBranch(s.Branch); err != nil {
+		return []string{"branch"}, fmt.Errorf("branch %q is no name of a branch", town.Clip(s.Branch, 80))
+	}
+	if err := gitcmd.CheckURL(s.URL); err != nil {
+		return []string{"url"}, err
+	}
+	names := map[string]bool{}
+	for i, c := range s.Checks {
+		at := []string{"checks", fmt.Sprint(i)}
+		switch {
+		case town.CheckHandle("check", c.Name) != nil:
+			return append(at, "name"), town.CheckHandle("check", c.Name)
+		case names[c.Name]:
+			return append(at, "name"), fmt.Errorf("two checks are called %s", c.Name)
+		case len(c.Command) == 0 || c.Command[0] == "":
+			return append(at, "command"), fmt.Errorf("check %s names no program", c.Name)
+		case len(strings.Join(c.Command, " ")) > maxCommand || strings.Contains(strings.Join(c.Command, ""), "\x00"):
+			return append(at, "command"), fmt.Errorf("the command of check %s is not acceptable", c.Name)
+		case c.Timeout < 0:
+			return append(at, "timeout"), fmt.Errorf("check %s: a timeout is a duration such as 10m", c.Name)
+		}
+		names[c.Name] = true
+	}
+	return nil, nil
+}
+
+// PrefixFor makes a prefix of a rig's name: "Web_UI" gives "web-ui".
+func PrefixFor(name string) string {
+	p := strings.Trim(strings.ReplaceAll(strings.ToLower(name), "_", "-"), "-0123456789")
+	for strings.Contains(p, "--") {
+		p = strings.ReplaceAll(p, "--", "-")
+	}
+	if p = strings.Trim(town.Clip(p, maxPrefix), "-."); p == "" {
+		return "rig"
+	}
+	return p
+}
