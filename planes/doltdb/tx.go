@@ -22,10 +22,16 @@ type Tx struct {
 	pooled, used bool
 	// locked are the server's locks that the session holds.
 	locked []string
+	// statements counts what callers sent.
+	statements int
 }
 
-// mark records whether a statement may change its session.
+// Statements is how many statements were sent in this session so far.
+func (tx *Tx) Statements() int { return tx.statements }
+
+// mark counts a statement, and records whether it may change its session.
 func (tx *Tx) mark(query string) {
+	tx.statements++
 	if tx.pooled && !tx.used && !harmlessPattern.MatchString(query) {
 		tx.used = true
 	}

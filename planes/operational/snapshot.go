@@ -27,6 +27,8 @@ type Work struct {
 	// Spoilt says what is wrong with rows that could not be used, because another
 	// program wrote them.
 	Spoilt []string `json:"spoilt,omitempty"`
+
+	checks []CheckState // only Glance reads them
 }
 
 // spoilt is an error about what a row holds, not about reading it.
@@ -48,8 +50,15 @@ func put[T any](w *Work, list *[]T, v T, err error) error {
 
 // Work reads each table once, in two queries.
 func (s *Store) Work(ctx context.Context) (w Work, err error) {
+	w, _, err = s.work(ctx, workQuery)
+	return w, err
+}
+
+// work is Work with another second query, and counts the queries.
+func (s *Store) work(ctx context.Context, query string) (w Work, queries int, err error) {
 	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		w = Work{}
+		defer func() { queries = tx.Statements() }()
 		err := tx.Each(ctx, func(rows *doltdb.Rows) error {
 			var beat sql.NullTime
 			a, err := scanAgent(rows, &beat)
@@ -62,15 +71,15 @@ func (s *Store) Work(ctx context.Context) (w Work, err error) {
 		if err != nil {
 			return err
 		}
-		return tx.Each(ctx, w.add, workQuery)
+		return tx.Each(ctx, w.add, query)
 	})
 	if err != nil {
-		return Work{}, fmt.Errorf("read who works on what: %w", err)
+		return Work{}, queries, fmt.Errorf("read who works on what: %w", err)
 	}
 	slices.SortFunc(w.Assignments, func(a, b Assignment) int { return cmp.Compare(a.Epoch, b.Epoch) })
 	slices.SortFunc(w.Queue, func(a, b Waiting) int { return cmp.Compare(a.Seq, b.Seq) })
 	slices.SortFunc(w.Merges, func(a, b MergeRequest) int { return cmp.Compare(a.Epoch, b.Epoch) })
-	return w, nil
+	return w, queries, nil
 }
 
 // workQuery reads three tables whose columns stand for different things.
@@ -100,6 +109,9 @@ func (w *Work) add(rows *doltdb.Rows) error {
 		q := Waiting{Bead: bead, Seq: number, Rig: rig, Priority: int(n), Tries: m, By: by, At: at}
 		err := q.checked(options)
 		return put(w, &w.Queue, q, err)
+	case "c":
+		w.checks = append(w.checks, CheckState{Name: bead, State: state, Figure: options, Since: changed.UTC()})
+		return nil
 	default:
 		address, err := town.ParseAddress(agent)
 		r := MergeRequest{

@@ -1,0 +1,51 @@
+package operational
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// Glance is the whole plane as far as it tells how the Town is: who works on what,
+// and what the Deacon's checks found.
+type Glance struct {
+	Work
+	// Checks are the last known states of the checks, by name.
+	Checks []CheckState `json:"checks"`
+	// Queries is how many queries it took.
+	Queries int `json:"-"`
+}
+
+// glanceQuery is workQuery with the states of checks.
+const glanceQuery = workQuery +
+	" UNION ALL SELECT 'c', 0, name, '', '', 0, state, FALSE, 0, figure, '', '', '', '', since, since FROM check_states"
+
+// Glance reads each table once, in two queries.
+func (s *Store) Glance(ctx context.Context) (Glance, error) {
+	w, queries, err := s.work(ctx, glanceQuery)
+	g := Glance{Work: w, Checks: w.checks, Queries: queries}
+	g.checks = nil
+	slices.SortFunc(g.Checks, func(a, b CheckState) int { return cmp.Compare(a.Name, b.Name) })
+	return g, err
+}
+
+// HeldBy returns the assignment that holds an agent, in one query. found is false
+// when it has none.
+func (s *Store) HeldBy(ctx context.Context, address town.Address) (a Assignment, found bool, err error) {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
+		a, err = scanAssignment(tx.QueryRow(ctx, "SELECT "+assignmentColumns+" FROM assignments WHERE open_agent = ?", address.String()))
+		return err
+	})
+	switch {
+	case errors.Is(err, doltdb.ErrNoRows):
+		return Assignment{}, false, nil
+	case err != nil:
+		return Assignment{}, false, fmt.Errorf("read the assignment of %s: %w", address, err)
+	}
+	return a, true, nil
+}
