@@ -13,6 +13,7 @@ import (
 	"gastown/cmd/bd/internal/view"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
+	"gastown/cmd/internal/watch"
 	"gastown/planes/ledger"
 	"gastown/town"
 	"gastown/town/layout"
@@ -110,7 +111,7 @@ func (o *listOptions) act(ctx context.Context) error {
 	if !o.watch {
 		return o.run(ctx)
 	}
-	return watch(ctx, o.call, func(ctx context.Context, call *shell.Call) error {
+	return watch.Run(ctx, o.call, func(ctx context.Context, call *shell.Call) error {
 		again := *o
 		again.call = call
 		return again.run(ctx)

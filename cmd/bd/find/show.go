@@ -15,6 +15,7 @@ import (
 	"gastown/cmd/bd/internal/view"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
+	"gastown/cmd/internal/watch"
 	"gastown/planes/ledger"
 	"gastown/town"
 	"gastown/town/layout"
@@ -81,7 +82,7 @@ func (o *showOptions) act(ctx context.Context) error {
 	if !o.watch {
 		return o.run(ctx)
 	}
-	return watch(ctx, o.call, func(ctx context.Context, call *shell.Call) error {
+	return watch.Run(ctx, o.call, func(ctx context.Context, call *shell.Call) error {
 		again := *o
 		again.call, again.ids = call, slices.Clone(o.ids)
 		return again.run(ctx)

@@ -37,9 +37,28 @@ func ReadLine(ctx context.Context, from io.Reader) (string, error) {
 
 // readLine reads from a stream only when data is available.
 func readLine(ctx context.Context, from io.Reader, fd int) (string, error) {
+	var line []byte
+	buf := make([]byte, 4096)
+	for {
+		if err := awaitData(ctx, fd); err != nil {
+			return "", err
+		}
+		n, err := from.Read(buf)
+		line = append(line, buf[:n]...)
+		if err != nil && len(line) == 0 {
+			return "", err
+		}
+		if err != nil || strings.Contains(string(line), "\n") {
+			return string(line), nil
+		}
+	}
+}
+
+// awaitData waits until a descriptor has data or has ended, or until ctx ends.
+func awaitData(ctx context.Context, fd int) error {
 	ended, err := unix.Eventfd(0, unix.EFD_CLOEXEC|unix.EFD_NONBLOCK)
 	if err != nil {
-		return "", err
+		return err
 	}
 	told := make(chan struct{})
 	stop := context.AfterFunc(ctx, func() {
@@ -52,26 +71,16 @@ func readLine(ctx context.Context, from io.Reader, fd int) (string, error) {
 		}
 		_ = unix.Close(ended)
 	}()
-	var line []byte
-	buf := make([]byte, 4096)
 	for {
 		fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}, {Fd: int32(ended), Events: unix.POLLIN}}
 		if _, err := unix.Poll(fds, -1); err != nil && !errors.Is(err, unix.EINTR) {
-			return "", err
+			return err
 		}
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
-		if fds[0].Revents == 0 {
-			continue
-		}
-		n, err := from.Read(buf)
-		line = append(line, buf[:n]...)
-		if err != nil && len(line) == 0 {
-			return "", err
-		}
-		if err != nil || strings.Contains(string(line), "\n") {
-			return string(line), nil
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case fds[0].Revents != 0:
+			return nil
 		}
 	}
 }

@@ -122,6 +122,8 @@ func Width(stream any) (columns int, terminal bool) {
 // processes share it.
 func withDescriptor(stream any, fn func(fd int)) bool {
 	switch f := Direct(stream).(type) {
+	case *Capture:
+		return withDescriptor(f.stream, fn)
 	case syscall.Conn:
 		raw, err := f.SyscallConn()
 		return err == nil && raw.Control(func(fd uintptr) { fn(int(fd)) }) == nil
