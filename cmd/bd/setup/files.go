@@ -10,6 +10,17 @@ import (
 	"unicode/utf8"
 
 	"gastown/cmd/internal/shell"
+	"gastown/town/agenthooks"
+)
+
+const (
+	// hookEvent is when agents run the hook: a session starts, goes on, or was
+	// compacted.
+	hookEvent = "SessionStart"
+	// hookCommand is what the hook runs. Any command that begins with hookPrefix does
+	// the same.
+	hookCommand = "bd prime --hook-json"
+	hookPrefix  = "bd prime"
 )
 
 // maxFile bounds a file that bd setup reads.
@@ -85,19 +96,27 @@ func (d project) hookEdit(a agent, remove bool) edit {
 	if e.err != nil {
 		return e
 	}
-	s, err := parseSettings(e.before)
+	s, err := agenthooks.ParseSettings(e.before)
+	set := false
+	if err == nil {
+		set, err = s.Runs(hookEvent, hookPrefix)
+	}
 	if err != nil {
 		e.State, e.err = broken, err
 		return e
 	}
-	e.State = s.state()
-	switch {
-	case remove:
-		if after, found, err := s.without(); err != nil || found {
-			e.after, e.err = after, err
-		}
-	case e.State != current:
-		e.after, e.err = s.with()
+	e.State = absent
+	if set {
+		e.State = current
+	}
+	changes := !remove && !set
+	if remove {
+		changes, e.err = s.Drop(hookEvent, hookCommand)
+	} else if changes {
+		e.err = s.Add(hookEvent, "", hookCommand)
+	}
+	if changes && e.err == nil {
+		e.after, e.err = s.Text()
 	}
 	return e
 }

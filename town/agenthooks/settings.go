@@ -1,4 +1,4 @@
-package setup
+package agenthooks
 
 import (
 	"bytes"
@@ -7,16 +7,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-)
-
-const (
-	// hookEvent is when agents run the hook: a session starts, goes on, or was
-	// compacted.
-	hookEvent = "SessionStart"
-	// hookCommand is what the hook runs. Any command that begins with hookPrefix does
-	// the same.
-	hookCommand = "bd prime --hook-json"
-	hookPrefix  = "bd prime"
 )
 
 // object is a JSON object that keeps the order of its keys. Values that this package
@@ -93,19 +83,19 @@ func (o *object) set(key string, value json.RawMessage) {
 	}
 }
 
-// settings is a file of an agent's settings, as far as its hooks are concerned.
-type settings struct {
-	all, hooks object
-	groups     []object
-}
+// Settings is a file of an agent's settings in JSON, as far as its hooks are concerned.
+// What this package does not know in it stays as it was written, in its order.
+type Settings struct{ all, hooks object }
 
-func parseSettings(text string) (s settings, err error) {
+// ParseSettings reads such a file; an empty one has no settings. Its error says why the
+// file is not understood.
+func ParseSettings(text string) (s Settings, err error) {
 	if strings.TrimSpace(text) == "" {
 		return s, nil
 	}
 	d := json.NewDecoder(strings.NewReader(text))
 	if err := d.Decode(&s.all); err != nil {
-		return s, fault("it is not JSON that bd understands: %w", err)
+		return s, fault("it is not JSON that is understood: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return s, fault("something stands after the JSON object")
@@ -115,83 +105,115 @@ func parseSettings(text string) (s settings, err error) {
 			return s, fault("its hooks are not an object: %w", err)
 		}
 	}
-	if raw := s.hooks.get(hookEvent); raw != nil {
-		if err := json.Unmarshal(raw, &s.groups); err != nil {
-			return s, fault("its hooks for %s are not a list of objects: %w", hookEvent, err)
-		}
-	}
 	return s, nil
 }
 
-// commands are the commands of one group of hooks.
-func commands(group object) (list []object) {
-	if json.Unmarshal(group.get("hooks"), &list) != nil {
-		return nil
+// groups are the groups of hooks of one event.
+func (s Settings) groups(event string) (list []object, err error) {
+	if raw := s.hooks.get(event); raw != nil {
+		if err := json.Unmarshal(raw, &list); err != nil {
+			return nil, fault("its hooks for %s are not a list of objects: %w", event, err)
+		}
 	}
-	return list
+	return list, nil
 }
 
+// setGroups gives an event its groups, or removes it when there are none.
+func (s *Settings) setGroups(event string, list []object) error {
+	var raw json.RawMessage
+	if len(list) > 0 {
+		var err error
+		if raw, err = encode(list); err != nil {
+			return err
+		}
+	}
+	s.hooks.set(event, raw)
+	return nil
+}
+
+// commands are the commands of one group of hooks. A group that is itself a command, as
+// some programs have it, is the only one.
+func commands(group object) (list []object) {
+	if json.Unmarshal(group.get("hooks"), &list) == nil {
+		return list
+	}
+	if group.get("command") != nil || group.get("bash") != nil {
+		return []object{group}
+	}
+	return nil
+}
+
+// command is what a hook runs; "" for a hook of another kind.
 func command(hook object) (text string) {
-	_ = json.Unmarshal(hook.get("command"), &text) // another kind of hook has none
+	for _, key := range []string{"command", "bash"} {
+		if text == "" {
+			_ = json.Unmarshal(hook.get(key), &text)
+		}
+	}
 	return text
 }
 
-// state says whether a session begins with bd prime.
-func (s settings) state() state {
-	for _, g := range s.groups {
+// Runs reports whether a hook for an event runs a command that begins with prefix.
+func (s Settings) Runs(event, prefix string) (bool, error) {
+	groups, err := s.groups(event)
+	for _, g := range groups {
 		for _, c := range commands(g) {
-			if strings.HasPrefix(command(c), hookPrefix) {
-				return current
+			if strings.HasPrefix(command(c), prefix) {
+				return true, nil
 			}
 		}
 	}
-	return absent
+	return false, err
 }
 
-// with is the file with the hook.
-func (s settings) with() (string, error) {
-	s.groups = append(slices.Clone(s.groups), object{
-		{"matcher", json.RawMessage(`""`)},
-		{"hooks", json.RawMessage(`[{"type":"command","command":"` + hookCommand + `"}]`)},
-	})
-	return s.text()
+// Add adds a hook that runs a command. matcher says for which tools; "" is for all.
+func (s *Settings) Add(event, matcher, command string) error {
+	groups, err := s.groups(event)
+	if err != nil {
+		return err
+	}
+	match, err := encode(matcher)
+	if err != nil {
+		return err
+	}
+	hooks, err := encode([]map[string]string{{"type": "command", "command": command}})
+	if err != nil {
+		return err
+	}
+	return s.setGroups(event, append(groups, object{{"matcher", match}, {"hooks", hooks}}))
 }
 
-// without is the file without the hook that bd setup wrote; "" when nothing else is in
-// it. Hooks that differ are a person's, and stay. found says that the hook was there.
-func (s settings) without() (text string, found bool, err error) {
+// Drop removes the hooks for an event that run exactly a command. Hooks that differ are
+// a person's, and stay. found says that there was one.
+func (s *Settings) Drop(event, text string) (found bool, err error) {
+	groups, err := s.groups(event)
+	if err != nil {
+		return false, err
+	}
 	var left []object
-	for _, g := range s.groups {
+	for _, g := range groups {
 		list := commands(g)
-		kept := slices.DeleteFunc(slices.Clone(list), func(c object) bool { return command(c) == hookCommand })
+		kept := slices.DeleteFunc(slices.Clone(list), func(c object) bool { return command(c) == text })
 		switch {
 		case len(kept) == len(list):
 			left = append(left, g)
 		case len(kept) > 0:
 			raw, err := encode(kept)
 			if err != nil {
-				return "", false, err
+				return false, err
 			}
 			g.set("hooks", raw)
 			left = append(left, g)
 		}
 		found = found || len(kept) < len(list)
 	}
-	s.groups = left
-	text, err = s.text()
-	return text, found, err
+	return found, s.setGroups(event, left)
 }
 
-// text is the file; "" for one with no settings.
-func (s settings) text() (string, error) {
-	var groups, hooks json.RawMessage
+// Text is the file; "" for one with no settings.
+func (s Settings) Text() (string, error) {
+	var hooks json.RawMessage
 	var err error
-	if len(s.groups) > 0 {
-		if groups, err = encode(s.groups); err != nil {
-			return "", err
-		}
-	}
-	s.hooks.set(hookEvent, groups)
 	if len(s.hooks) > 0 {
 		if hooks, err = encode(s.hooks); err != nil {
 			return "", err
