@@ -4,8 +4,8 @@ package prime
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
+	"io"
 	"slices"
 	"time"
 
@@ -15,6 +15,7 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/planes/ledger"
 	"gastown/town"
+	"gastown/town/agenthooks"
 	"gastown/town/config"
 	"gastown/town/layout"
 )
@@ -90,7 +91,8 @@ func (o *primeOptions) run(ctx context.Context) error {
 		text = f.text(!o.noMemories)
 	}
 	if o.hook {
-		return o.printHook(text)
+		_, err := io.WriteString(o.call.Stdout, agenthooks.Context("SessionStart", text))
+		return err
 	}
 	if o.call.JSON {
 		return o.call.Show(struct {
@@ -101,21 +103,6 @@ func (o *primeOptions) run(ctx context.Context) error {
 	p := o.call.Printer(o.call.Stdout)
 	p.Body("", text)
 	return p.Flush()
-}
-
-// printHook prints the text in the form in which Claude Code, Gemini CLI and Codex
-// take what a hook adds to the start of a session.
-func (o *primeOptions) printHook(text string) error {
-	type output struct {
-		Event   string `json:"hookEventName"`
-		Context string `json:"additionalContext"`
-	}
-	line, err := json.Marshal(map[string]output{"hookSpecificOutput": {"SessionStart", text}})
-	if err != nil {
-		return err
-	}
-	_, err = o.call.Stdout.Write(append(line, '\n'))
-	return err
 }
 
 // collect finds the Town and reads what concerns the caller. Its error says that

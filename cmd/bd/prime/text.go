@@ -2,11 +2,9 @@ package prime
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
-	"gastown/cmd/internal/term"
+	"gastown/cmd/internal/primer"
 	"gastown/town"
 	"gastown/town/layout"
 )
@@ -51,15 +49,15 @@ Plans, findings and what is left to do stand in beads, not in files or lists of 
 func (f facts) text(withMemories bool) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "# Work in this Town goes through bd\nYou are %s%s in the Town %s (%s). Your changes carry this name.\n",
-		clip(f.Actor, maxTitle), f.rig(), clip(f.Town, maxTitle), clip(f.Path, maxNames))
+		primer.Clip(f.Actor, maxTitle), f.rig(), primer.Clip(f.Town, maxTitle), primer.Clip(f.Path, maxNames))
 	for _, h := range f.Held {
-		fmt.Fprintf(&b, "You have begun %s: %s\n", h.ID, clip(h.Title, maxTitle))
+		fmt.Fprintf(&b, "You have begun %s: %s\n", h.ID, primer.Clip(h.Title, maxTitle))
 	}
 	if len(f.Held) > 0 {
 		b.WriteString("Go on with that, or give it back: bd update ID --status open\n")
 	}
 	for _, m := range f.Missing {
-		fmt.Fprintf(&b, "Not known now: %s\n", clip(m, maxMemory))
+		fmt.Fprintf(&b, "Not known now: %s\n", primer.Clip(m, maxMemory))
 	}
 	b.WriteString(loop)
 	b.WriteString(f.rules())
@@ -73,7 +71,7 @@ func (f facts) rig() string {
 	if f.Rig == "" {
 		return ""
 	}
-	return ", in the rig " + clip(f.Rig, maxTitle) + ","
+	return ", in the rig " + primer.Clip(f.Rig, maxTitle) + ","
 }
 
 // rules names the Town's documents and gives its own text for agents.
@@ -82,12 +80,12 @@ func (f facts) rules() string {
 	b.WriteString("\n## Rules of the Town\n")
 	for _, k := range town.Kinds {
 		if names := f.Documents[k.Dir()]; len(names) > 0 {
-			fmt.Fprintf(&b, "- federation/%s/: %s\n", k.Dir(), clip(strings.Join(names, ", "), maxNames))
+			fmt.Fprintf(&b, "- federation/%s/: %s\n", k.Dir(), primer.Clip(strings.Join(names, ", "), maxNames))
 		}
 	}
 	b.WriteString("Read your role before you begin. Never touch .gt/ and .beads/.\n")
 	if f.Rules != "" {
-		fmt.Fprintf(&b, "%s\n", strings.TrimSpace(whole(f.Rules, maxRules, "federation/templates/"+rulesTemplate)))
+		fmt.Fprintf(&b, "%s\n", strings.TrimSpace(primer.Whole(f.Rules, maxRules, "federation/templates/"+rulesTemplate)))
 	}
 	return b.String()
 }
@@ -102,10 +100,10 @@ func (f facts) memories(room int) string {
 	var b strings.Builder
 	b.WriteString("\n## Memories\n")
 	for i, m := range f.Memories {
-		name := clip(m.Name, maxTitle)
-		line := fmt.Sprintf("- %s: %s\n", name, clip(m.Text, maxMemory))
+		name := primer.Clip(m.Name, maxTitle)
+		line := fmt.Sprintf("- %s: %s\n", name, primer.Clip(m.Text, maxMemory))
 		if len(m.Text) > maxMemory {
-			line = fmt.Sprintf("- %s: %s (clipped: bd recall %s)\n", name, clip(m.Text, maxMemory), name)
+			line = fmt.Sprintf("- %s: %s (clipped: bd recall %s)\n", name, primer.Clip(m.Text, maxMemory), name)
 		}
 		if b.Len()+len(line) > room {
 			b.WriteString(more(len(f.Memories) - i))
@@ -119,46 +117,8 @@ func (f facts) memories(room int) string {
 // readDocuments lists the Town's documents and reads its text for agents. It says
 // what cannot be read.
 func (f *facts) readDocuments(t layout.Town) {
-	for _, k := range town.Kinds {
-		entries, err := os.ReadDir(filepath.Join(t.Files(), k.Dir()))
-		if err != nil {
-			if !os.IsNotExist(err) {
-				f.Missing = append(f.Missing, k.Dir()+": "+err.Error())
-			}
-			continue
-		}
-		for _, e := range entries {
-			key, err := town.ParsePath(k.Dir() + "/" + e.Name())
-			if err == nil && e.Type().IsRegular() && e.Name() != rulesTemplate {
-				f.Documents[k.Dir()] = append(f.Documents[k.Dir()], key.Name)
-			}
-		}
-	}
-	path := filepath.Join(t.Files(), town.KindTemplate.Dir(), rulesTemplate)
-	info, err := os.Lstat(path)
-	if err != nil || !info.Mode().IsRegular() || info.Size() > town.MaxDocumentBytes {
-		return
-	}
-	if text, err := os.ReadFile(path); err == nil {
-		f.Rules = string(text)
-	}
-}
-
-// clip is text on one line, shortened to about n bytes.
-func clip(text string, n int) string {
-	return term.Clean(town.Clip(strings.Join(strings.Fields(text), " "), n))
-}
-
-// whole is text of several lines in at most n bytes. where has all of it.
-func whole(text string, n int, where string) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		line = term.Clean(strings.TrimRight(line, "\r\n"))
-		if b.Len()+len(line) >= n {
-			fmt.Fprintf(&b, "%s\n(clipped: %s has the rest)", town.Clip(line, n-b.Len()), where)
-			break
-		}
-		b.WriteString(line + "\n")
-	}
-	return b.String()
+	names, missing := primer.Documents(t, rulesTemplate)
+	f.Documents, f.Missing = names, append(f.Missing, missing...)
+	// A text that cannot be read is as good as none.
+	f.Rules, _ = primer.Document(t, town.Key{Kind: town.KindTemplate, Name: rulesTemplate})
 }
