@@ -22,13 +22,13 @@ var floors = map[string]int{
 	"town": 0, "cache": 0, "tmux": 0, "sync/gitcmd": 0,
 	"town/durable": 0, "town/group": 0, "town/lockfile": 0, "town/socket": 0, "town/process": 0, "town/strict": 0,
 
-	"town/layout": 1, "town/config": 1, "town/starter": 1, "town/slots": 1, "town/instance": 1, "town/access": 1, "town/secrets": 1, "town/launch": 1, "town/limits": 1,
+	"town/layout": 1, "town/config": 1, "town/starter": 1, "town/slots": 1, "town/instance": 1, "town/access": 1, "town/secrets": 1, "town/agenthooks": 1, "town/guard": 1, "town/launch": 1, "town/limits": 1,
 	"planes/doltdb": 1, "planes/doltdb/server": 1, "planes/doltdb/tables": 1, "sync/gitremote": 1, "sync/policy": 1, "sync/files": 1, "sync/hooks": 1, "sync/share": 1, "sync/leaks": 1, "sync/turns": 1,
 
 	"planes/operational": 2, "planes/ledger": 2, "planes/federation": 2, "planes/exchange": 2, "planes/doltdb/doltdbtest": 2,
 	"town/polecat": 2, "town/convoy": 2, "town/mail": 2, "town/refinery": 2, "town/witness": 2,
 
-	"sync/records": 3, "town/feed": 3, "town/agent": 3, "town/rig": 3,
+	"sync/records": 3, "town/feed": 3, "town/agent": 3, "town/rig": 3, "town/glance": 3,
 	"sync/federate": 4,
 	"deacon/...":    6,
 	"cmd/...":       7,

@@ -9,6 +9,7 @@ import (
 	"gastown/cmd/gt/feed"
 	"gastown/cmd/gt/hooks"
 	"gastown/cmd/gt/install"
+	"gastown/cmd/gt/status"
 	"gastown/cmd/internal/about"
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
@@ -24,6 +25,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	}, i)
 	p.Begin()
 	install.Commands(p)
+	status.Commands(p)
 	federation.Commands(p)
 	hooks.Commands(p)
 	doctor.Commands(p)

@@ -6,7 +6,6 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
-	"gastown/planes/operational"
 	"gastown/town/feed"
 	"gastown/town/layout"
 )
@@ -19,7 +18,7 @@ func (h *Host) Feed() *feed.Feed {
 		return func() (string, bool, bool) { return doltdb.Sign(opts) }
 	}
 	return feed.New(feed.Options{
-		Operational: h.feedPlane,
+		Operational: h.Rows,
 		Ledger: func(ctx context.Context, fn func(*ledger.Store) error) (err error) {
 			s, release, err := h.Ledger(ctx, nil)
 			if err != nil {
@@ -30,17 +29,4 @@ func (h *Host) Feed() *feed.Feed {
 		},
 		OperationalSign: sign(layout.Operational), LedgerSign: sign(layout.Ledger),
 	})
-}
-
-// feedPlane is Operational, except that inside the Deacon it uses the store that
-// the Deacon has open. Only the feed may do so: its rows name the actor themselves,
-// while a Dolt commit needs a plane that was opened under the caller's name.
-func (h *Host) feedPlane(ctx context.Context, fn func(*operational.Store) error) error {
-	if h.call.Resident != nil {
-		if s, release, ok := h.call.Resident.LendOperational(ctx); ok {
-			defer release()
-			return fn(s)
-		}
-	}
-	return h.Operational(ctx, fn)
 }

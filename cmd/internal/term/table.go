@@ -101,3 +101,23 @@ func (p *Printer) fit(text string, columns int) string {
 func (p *Printer) Fit(text string) string {
 	return p.fit(Clean(strings.ReplaceAll(text, "\t", " ")), p.width)
 }
+
+// Wrapped adds a text that begins with a label. On a terminal it goes on below its own
+// beginning where it does not fit into one line.
+func (p *Printer) Wrapped(s Style, label, text string) {
+	label, text = Clean(label), Clean(strings.ReplaceAll(text, "\t", " "))
+	indent := ansi.StringWidth(label)
+	if p.width > indent+minColumn {
+		text = ansi.Wrap(text, p.width-indent, "")
+	}
+	for i, line := range strings.Split(text, "\n") {
+		if i > 0 {
+			label = strings.Repeat(" ", indent)
+		}
+		if s == "" {
+			p.Line("%s%s", label, line)
+		} else {
+			p.Styled(s, "%s%s", label, line)
+		}
+	}
+}

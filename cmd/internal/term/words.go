@@ -61,6 +61,19 @@ func Ago(now, t time.Time) string {
 	return text + " (" + t.UTC().Format("2006-01-02 15:04:05 UTC") + ")"
 }
 
+// Short formats a duration in as few characters as tell it: 45s, 12m, 3h, 5d.
+func Short(d time.Duration) string {
+	switch d = max(d, 0); {
+	case d < time.Minute:
+		return strconv.Itoa(int(d/time.Second)) + "s"
+	case d < time.Hour:
+		return strconv.Itoa(int(d/time.Minute)) + "m"
+	case d < 48*time.Hour:
+		return strconv.Itoa(int(d/time.Hour)) + "h"
+	}
+	return strconv.Itoa(int(d/(24*time.Hour))) + "d"
+}
+
 // Size formats a number of bytes.
 func Size(n int64) string {
 	switch {
