@@ -38,10 +38,10 @@ func Whole(text string, n int, where string) string {
 // agent's program puts around it. where has all of it.
 func Quoted(text string, n int, where string) string {
 	var b strings.Builder
-	for line := range strings.Lines(Whole(strings.TrimSpace(text), n, where)) {
-		b.WriteString("> " + harmless(strings.TrimRight(line, "\n")) + "\n")
+	for line := range strings.Lines(strings.TrimSpace(town.Clip(text, 2*n))) {
+		b.WriteString("> " + harmless(line))
 	}
-	return b.String()
+	return strings.TrimSuffix(Whole(b.String(), n, where), "\n") + "\n"
 }
 
 // Word is a text that somebody wrote, on one line and in quotes.

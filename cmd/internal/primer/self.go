@@ -1,0 +1,64 @@
+package primer
+
+import (
+	"path/filepath"
+	"strconv"
+	"strings"
+
+	"gastown/cmd/internal/shell"
+	"gastown/town"
+	"gastown/town/layout"
+)
+
+// Variables of the session of an agent.
+const (
+	roleEnv = "GT_ROLE"
+	runEnv  = "GT_RUN"
+)
+
+// Self is the agent that runs a command, as the environment of its session says or else
+// the sandbox that it is in, and the number of its run; 0 when that is not known. ok is
+// false for a person.
+func Self(c *shell.Call, t layout.Town) (a town.Address, run town.Run, ok bool) {
+	if n, err := strconv.ParseInt(c.Getenv(runEnv), 10, 64); err == nil && n > 0 {
+		run = town.Run(n)
+	}
+	if a, err := town.ParseAddress(c.Getenv(roleEnv)); err == nil {
+		return a, run, true
+	}
+	a, ok = In(t, c.Dir)
+	return a, 0, ok
+}
+
+// In is the agent whose sandbox a directory lies in.
+func In(t layout.Town, dir string) (town.Address, bool) {
+	rel, err := filepath.Rel(t.Rigs(), dir)
+	if err != nil {
+		return town.Address{}, false
+	}
+	if parts := strings.Split(filepath.ToSlash(rel), "/"); len(parts) >= 3 {
+		a, err := town.ParseAddress(strings.Join(parts[:3], "/"))
+		return a, err == nil
+	}
+	return town.Address{}, false
+}
+
+// Sandbox is where an agent works; "" for one without a sandbox.
+func Sandbox(t layout.Town, a town.Address) string {
+	if a.Kind != town.Polecat && a.Kind != town.Crew {
+		return ""
+	}
+	return filepath.Join(t.Rigs(), filepath.FromSlash(a.String()))
+}
+
+// Branch is the branch of a polecat for a bead.
+func Branch(a town.Address, bead string) string { return "polecat/" + a.Name + "/" + bead }
+
+// BeadOf is the bead that a branch of a polecat is for; "" for any other branch.
+func BeadOf(a town.Address, branch string) string {
+	bead, found := strings.CutPrefix(branch, Branch(a, ""))
+	if !found || a.Kind != town.Polecat {
+		return ""
+	}
+	return bead
+}
