@@ -7,8 +7,11 @@ import (
 	"gastown/cmd/gt/doctor"
 	"gastown/cmd/gt/federation"
 	"gastown/cmd/gt/feed"
+	"gastown/cmd/gt/guard"
+	"gastown/cmd/gt/heartbeat"
 	"gastown/cmd/gt/hooks"
 	"gastown/cmd/gt/install"
+	"gastown/cmd/gt/prime"
 	"gastown/cmd/gt/status"
 	"gastown/cmd/internal/about"
 	"gastown/cmd/internal/host"
@@ -26,6 +29,9 @@ func Program(i *shell.Invocation) *shell.Program {
 	p.Begin()
 	install.Commands(p)
 	status.Commands(p)
+	prime.Commands(p)
+	guard.Commands(p)
+	heartbeat.Commands(p)
 	federation.Commands(p)
 	hooks.Commands(p)
 	doctor.Commands(p)
