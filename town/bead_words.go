@@ -52,11 +52,15 @@ const (
 	TypeChore   BeadType = "chore"
 )
 
-// BeadTypes lists the types people may give a bead. An import may bring others.
-var BeadTypes = []BeadType{
-	TypeTask, TypeBug, TypeFeature, TypeEpic, TypeChore, "decision", "spike", "story", "milestone",
-	"message", "merge-request", "molecule", "gate", "agent", "role", "convoy", "event",
-}
+// WorkTypes are the types of people's work. ProgramTypes are those of beads that programs
+// use among themselves, which are no work to take up.
+var (
+	WorkTypes    = []BeadType{TypeTask, TypeBug, TypeFeature, TypeEpic, TypeChore, "decision", "spike", "story", "milestone"}
+	ProgramTypes = []BeadType{"message", "merge-request", "molecule", "gate", "agent", "role", "rig", "convoy", "event"}
+)
+
+// BeadTypes lists the types that every ledger has. A ledger may have more.
+var BeadTypes = slices.Concat(WorkTypes, ProgramTypes)
 
 // typeNames are other names of types.
 var typeNames = map[string]BeadType{

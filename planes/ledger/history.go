@@ -173,8 +173,8 @@ func (s *Store) stats(ctx context.Context, h holding) (Stats, error) {
 			" UNION ALL SELECT 'held' AS k, '' AS v, COUNT(*) AS n FROM issues i JOIN held ON held.id = i.id AND held.how = 'w' WHERE i.status <> 'closed'"+
 			" UNION ALL SELECT 'ready' AS k, '' AS v, COUNT(*) AS n FROM issues i LEFT JOIN held ON held.id = i.id"+
 			" WHERE held.id IS NULL AND (i.status = 'open' OR "+h.awake()+") AND "+strings.Join(w.conds, " AND ")+
-			" AND i.issue_type NOT IN ("+marks(len(internalTypes))+")",
-			anys(words(internalTypes))...)
+			" AND i.issue_type NOT IN ("+marks(len(town.ProgramTypes))+")",
+			anys(words(town.ProgramTypes))...)
 	})
 	return st, err
 }

@@ -19,7 +19,7 @@ func (in *importing) adoptWords(ctx context.Context, q txn, beads []town.Bead) e
 	}
 	for i := range beads {
 		b := &beads[i]
-		if slices.Contains(town.Statuses, b.Status) && slices.Contains(usualTypes, b.Type) {
+		if slices.Contains(town.Statuses, b.Status) && slices.Contains(town.BeadTypes, b.Type) {
 			continue
 		}
 		if words == nil {
@@ -33,7 +33,7 @@ func (in *importing) adoptWords(ctx context.Context, q txn, beads []town.Bead) e
 			words.Statuses = append(words.Statuses, b.Status)
 			note(b, CustomStatuses, "status", string(b.Status))
 		}
-		if !slices.Contains(words.Types, b.Type) && !slices.Contains(usualTypes, b.Type) {
+		if !slices.Contains(words.Types, b.Type) {
 			words.Types = append(words.Types, b.Type)
 			note(b, CustomTypes, "type", string(b.Type))
 		}

@@ -9,10 +9,6 @@ import (
 	"gastown/town"
 )
 
-// internalTypes are types of beads that programs use among themselves. Ready
-// skips them unless they are asked for.
-var internalTypes = []town.BeadType{"message", "merge-request", "molecule", "gate", "agent", "role", "rig", "convoy", "event"}
-
 // recent is how old a bead may be to come first by its priority in the Hybrid order.
 const recent = 48 * time.Hour
 
@@ -35,7 +31,7 @@ func (s *Store) readyQuery(f Filter) (r ready, err error) {
 		f.Statuses = append(f.Statuses, town.StatusDeferred)
 	}
 	if len(f.Types) == 0 {
-		f.NotTypes = append(slices.Clone(f.NotTypes), internalTypes...)
+		f.NotTypes = append(slices.Clone(f.NotTypes), town.ProgramTypes...)
 	}
 	r.order, err = f.order(Order{Field: "priority"}, Order{Field: "created_at"})
 	if f.Hybrid {

@@ -86,7 +86,7 @@ func (g *graph) ready(deferred bool) []string {
 	for id, b := range g.beads {
 		future := b.DeferUntil != nil && b.DeferUntil.After(g.now)
 		woken := b.Status == town.StatusDeferred && (deferred || b.DeferUntil != nil && !future)
-		if held[id] || b.Template || b.Pinned || b.Ephemeral || slices.Contains(internalTypes, b.Type) ||
+		if held[id] || b.Template || b.Pinned || b.Ephemeral || slices.Contains(town.ProgramTypes, b.Type) ||
 			b.Status != town.StatusOpen && !woken || future && !deferred {
 			continue
 		}

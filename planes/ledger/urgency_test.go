@@ -153,7 +153,7 @@ func TestShortListsAreChosenByTheirIndex(t *testing.T) {
 		{"types", Filter{Limit: 5, Types: []town.BeadType{"task", "bug"}, Not: []town.Status{town.StatusClosed}}, true},
 		{"work of people", Filter{Limit: 5, Not: []town.Status{town.StatusClosed}, NotTypes: []town.BeadType{"gate", "message"}, Ephemeral: new(bool), NoTemplates: true}, true},
 		{"by age", Filter{Limit: 5, Sort: []Order{{Field: "created_at"}}}, true},
-		{"ready", Filter{Limit: 5, Statuses: []town.Status{town.StatusOpen}, NotTypes: internalTypes}, false},
+		{"ready", Filter{Limit: 5, Statuses: []town.Status{town.StatusOpen}, NotTypes: town.ProgramTypes}, false},
 	} {
 		order := " ORDER BY i.priority, i.created_at DESC, i.id"
 		if !c.sorted {

@@ -132,11 +132,8 @@ func errWord(err error) error {
 // strange reports whether a filter names statuses or types that are not the usual ones.
 func (f Filter) strange() bool {
 	return slices.ContainsFunc(slices.Concat(f.Statuses, f.Not), func(s town.Status) bool { return !slices.Contains(town.Statuses, s) }) ||
-		slices.ContainsFunc(slices.Concat(f.Types, f.NotTypes), func(t town.BeadType) bool { return !slices.Contains(usualTypes, t) })
+		slices.ContainsFunc(slices.Concat(f.Types, f.NotTypes), func(t town.BeadType) bool { return !slices.Contains(town.BeadTypes, t) })
 }
-
-// usualTypes are the types that need no setting.
-var usualTypes = slices.Concat(town.BeadTypes, internalTypes)
 
 // known completes a filter that is to use idx_urgency.
 func (s *Store) known(ctx context.Context, f Filter) (Filter, error) {
@@ -167,7 +164,7 @@ func (s *Store) CheckWords(ctx context.Context, f Filter) error {
 		errs = append(errs, errWord(err))
 	}
 	for _, kind := range slices.Concat(f.Types, f.NotTypes) {
-		if !slices.Contains(usualTypes, kind) {
+		if !slices.Contains(town.BeadTypes, kind) {
 			_, err := words.Type(string(kind))
 			errs = append(errs, errWord(err))
 		}
@@ -194,7 +191,7 @@ func (w *wordCheck) checkPatch(ctx context.Context, q txn, p Patch) (fault, err 
 // not looked at.
 func (w *wordCheck) check(ctx context.Context, q txn, status town.Status, kind town.BeadType) (fault, err error) {
 	oddStatus := status != "" && !slices.Contains(town.Statuses, status)
-	oddKind := kind != "" && !slices.Contains(usualTypes, kind)
+	oddKind := kind != "" && !slices.Contains(town.BeadTypes, kind)
 	if !oddStatus && !oddKind {
 		return nil, nil
 	}

@@ -39,17 +39,17 @@ var statuses = []word{
 	{Name: string(town.StatusClosed), Category: "done", Description: "done, or given up"},
 }
 
-// types are the types of work that people give.
-var types = []word{
-	{Name: string(town.TypeTask), Description: "any piece of work; what a new bead is"},
-	{Name: string(town.TypeBug), Description: "something that is wrong"},
-	{Name: string(town.TypeFeature), Description: "something new"},
-	{Name: string(town.TypeChore), Description: "upkeep that nobody sees"},
-	{Name: string(town.TypeEpic), Description: "work of several beads, its children"},
-	{Name: "decision", Description: "a choice, with its reasons"},
-	{Name: "spike", Description: "a look ahead, bounded in time"},
-	{Name: "story", Description: "what a user wants to do"},
-	{Name: "milestone", Description: "a point that several beads lead to"},
+// meanings says what the types of people's work are for.
+var meanings = map[town.BeadType]string{
+	town.TypeTask:    "any piece of work; what a new bead is",
+	town.TypeBug:     "something that is wrong",
+	town.TypeFeature: "something new",
+	town.TypeChore:   "upkeep that nobody sees",
+	town.TypeEpic:    "work of several beads, its children",
+	"decision":       "a choice, with its reasons",
+	"spike":          "a look ahead, bounded in time",
+	"story":          "what a user wants to do",
+	"milestone":      "a point that several beads lead to",
 }
 
 // unspecified is the category of a custom status that gives none.
@@ -118,15 +118,18 @@ func showTypes(ctx context.Context, call *shell.Call) error {
 	if err != nil {
 		return err
 	}
-	out := struct {
+	var out struct {
 		Core   []word   `json:"core_types"`
 		Custom []string `json:"custom_types,omitempty"`
-	}{Core: types}
+	}
+	for _, t := range town.WorkTypes {
+		out.Core = append(out.Core, word{Name: string(t), Description: meanings[t]})
+	}
 	for _, t := range added {
 		out.Custom = append(out.Custom, t.Name)
 	}
 	return call.Show(out, func(p *term.Printer) {
-		for _, t := range types {
+		for _, t := range out.Core {
 			p.Line("%s", p.Fit(fmt.Sprintf("%-12s %s", t.Name, t.Description)))
 		}
 		for _, name := range out.Custom {
