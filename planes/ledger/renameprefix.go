@@ -3,7 +3,6 @@ package ledger
 import (
 	"context"
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -119,9 +118,6 @@ func (s *Store) rename(ctx context.Context, q txn, how Renaming, renamed []Renam
 	return r.store(ctx, q)
 }
 
-// idInText finds what may be an id in a text.
-var idInText = regexp.MustCompile(`[A-Za-z0-9][A-Za-z0-9._-]*`)
-
 // renameTexts renames the ids in the texts of all beads.
 func (s *Store) renameTexts(ctx context.Context, q txn, renamed []Renamed) error {
 	names := make(map[string]string, len(renamed))
@@ -145,11 +141,7 @@ func (s *Store) renameTexts(ctx context.Context, q txn, renamed []Renamed) error
 		}
 		was := now.texts
 		for i := range now.texts {
-			now.texts[i] = idInText.ReplaceAllStringFunc(now.texts[i], func(word string) string {
-				// A full stop may end a sentence.
-				id := strings.TrimRight(word, ".")
-				return or(names[id], id) + word[len(id):]
-			})
+			now.texts[i] = replaceIDs(now.texts[i], func(id string) string { return or(names[id], id) })
 		}
 		if now.texts != was {
 			changed = append(changed, now)

@@ -1,12 +1,8 @@
 package survey
 
 import (
-	"cmp"
 	"context"
-	"crypto/sha256"
 	"fmt"
-	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -20,29 +16,11 @@ import (
 	"gastown/town/layout"
 )
 
-// twin is a bead that says the same as another one.
-type twin struct {
-	ID       string      `json:"id"`
-	Title    string      `json:"title"`
-	Status   town.Status `json:"status"`
-	Priority int         `json:"priority"`
-	// References is how often texts of other beads name it.
-	References   int `json:"references"`
-	Dependents   int `json:"dependents"`
-	Dependencies int `json:"dependencies"`
-	// Weight says how much would be lost with it: dependents count three times.
-	Weight int  `json:"weight"`
-	Target bool `json:"is_merge_target"`
-}
-
-// twins are beads that say the same. The target is the one to keep.
+// twins are beads that say the same, with the command that merges them.
 type twins struct {
-	Title   string   `json:"title"`
-	Issues  []twin   `json:"issues"`
-	Target  string   `json:"suggested_target"`
-	Sources []string `json:"suggested_sources"`
-	Action  string   `json:"suggested_action"`
-	Note    string   `json:"note"`
+	ledger.Twins
+	Action string `json:"suggested_action"`
+	Note   string `json:"note"`
 }
 
 // Duplicates is bd duplicates.
@@ -60,122 +38,53 @@ func Duplicates() shell.Command {
 }
 
 func showDuplicates(ctx context.Context, call *shell.Call, merge bool) error {
-	var groups []twins
-	var merged []merging
+	var found []ledger.Twins
+	var merged []ledger.Merged
 	err := session.Use(ctx, call, func(l *session.Ledger) (err error) {
-		if groups, err = findDuplicates(ctx, l); err == nil && merge && len(groups) > 0 {
-			merged, err = mergeDuplicates(ctx, l, groups)
+		if found, err = l.Duplicates(ctx); err != nil || !merge || len(found) == 0 {
+			return err
 		}
-		return err
+		return l.Together(ctx, fmt.Sprintf("merge %d groups of duplicates", len(found)), func(c *ledger.Change) (err error) {
+			merged, err = c.MergeTwins(ctx, found)
+			return err
+		})
 	})
 	if err != nil {
 		return session.Fail("look for duplicates", err)
 	}
+	groups := make([]twins, len(found))
+	for i, t := range found {
+		var actions []string
+		for _, source := range t.Sources {
+			actions = append(actions, "bd duplicate "+source+" --of "+t.Target)
+		}
+		groups[i] = twins{t, strings.Join(actions, " && "), strings.Join(t.Sources, ", ") + " say the same as " + t.Target}
+	}
 	return call.Show(struct {
-		Count  int       `json:"duplicate_groups"`
-		Groups []twins   `json:"groups"`
-		Merged []merging `json:"merge_results,omitempty"`
-	}{len(groups), groups, merged}, func(p *term.Printer) {
-		for _, g := range groups {
-			for _, t := range g.Issues {
-				mark := "  "
-				if t.Target {
-					mark = "* "
-				}
-				view.Bead(p, mark, town.Bead{ID: t.ID, Title: t.Title, Status: t.Status, Priority: t.Priority, Type: town.TypeTask},
-					fmt.Sprintf("  %s, %s", term.Plural(t.Dependents, "dependent", "dependents"), term.Plural(t.References, "mention", "mentions")))
-			}
-			if !merge {
-				p.Styled(term.Dim, "    %s", g.Action)
-			}
-		}
-		switch {
-		case len(groups) == 0:
-			p.Line("No two beads say the same.")
-		case merge:
-			p.Styled(term.Good, "merged %s", term.Plural(len(groups), "group", "groups"))
-		}
-	})
+		Count  int             `json:"duplicate_groups"`
+		Groups []twins         `json:"groups"`
+		Merged []ledger.Merged `json:"merge_results,omitempty"`
+	}{len(groups), groups, merged}, func(p *term.Printer) { sayDuplicates(p, groups, merge) })
 }
 
-// findDuplicates reads every open bead once and, if some are alike, every bead once
-// more to count who names those.
-func findDuplicates(ctx context.Context, r session.Reader) ([]twins, error) {
-	byText := map[[sha256.Size]byte][]twin{}
-	open := ledger.Filter{
-		Not:    []town.Status{town.StatusClosed},
-		Fields: ledger.Fields{"title", "description", "design", "acceptance_criteria", "status", "priority", "dependency_count", "dependent_count"},
-	}
-	err := r.List(ctx, open, func(i ledger.Item) error {
-		key := sha256.Sum256(fmt.Appendf(nil, "%q", []string{i.Title, i.Description, i.Design, i.AcceptanceCriteria, string(i.Status)}))
-		byText[key] = append(byText[key], twin{
-			ID: i.ID, Title: i.Title, Status: i.Status, Priority: i.Priority, Dependents: i.DependentCount, Dependencies: i.DependencyCount,
-			Weight: 3*i.DependentCount + i.DependencyCount,
-		})
-		return nil
-	})
-	if err != nil {
-		return nil, err
-	}
-	mentions := map[string]int{}
-	for key, group := range byText {
-		if len(group) < 2 {
-			delete(byText, key)
-			continue
-		}
-		for _, t := range group {
-			mentions[t.ID] = 0
-		}
-	}
-	if len(byText) > 0 {
-		if err := countMentions(ctx, r, mentions); err != nil {
-			return nil, err
-		}
-	}
-	groups := []twins{}
-	for _, group := range byText {
-		groups = append(groups, suggest(group, mentions))
-	}
-	slices.SortFunc(groups, func(a, b twins) int { return cmp.Compare(a.Target, b.Target) })
-	return groups, nil
-}
-
-// idPattern finds what may be an id in a text.
-var idPattern = regexp.MustCompile(`[A-Za-z][A-Za-z0-9_.-]*-[A-Za-z0-9.]+`)
-
-// countMentions counts how often the texts of beads name each of some ids.
-func countMentions(ctx context.Context, r session.Reader, mentions map[string]int) error {
-	texts := ledger.Filter{Fields: ledger.Fields{"description", "design", "acceptance_criteria", "notes"}}
-	return r.List(ctx, texts, func(i ledger.Item) error {
-		for _, text := range []string{i.Description, i.Design, i.AcceptanceCriteria, i.Notes} {
-			for _, word := range idPattern.FindAllString(text, -1) {
-				word = strings.TrimRight(word, ".")
-				if _, asked := mentions[word]; asked {
-					mentions[word]++
-				}
+func sayDuplicates(p *term.Printer, groups []twins, merged bool) {
+	for _, g := range groups {
+		for _, t := range g.Issues {
+			mark := "  "
+			if t.Target {
+				mark = "* "
 			}
+			view.Bead(p, mark, town.Bead{ID: t.ID, Title: t.Title, Status: t.Status, Priority: t.Priority, Type: town.TypeTask},
+				fmt.Sprintf("  %s, %s", term.Plural(t.Dependents, "dependent", "dependents"), term.Plural(t.References, "mention", "mentions")))
 		}
-		return nil
-	})
-}
-
-// suggest chooses which bead to keep: the one with most links, then the one that
-// is named most often, then the first by id.
-func suggest(group []twin, mentions map[string]int) twins {
-	for i := range group {
-		group[i].References = mentions[group[i].ID]
+		if !merged {
+			p.Styled(term.Dim, "    %s", g.Action)
+		}
 	}
-	slices.SortFunc(group, func(a, b twin) int {
-		return cmp.Or(cmp.Compare(b.Weight, a.Weight), cmp.Compare(b.References, a.References), cmp.Compare(a.ID, b.ID))
-	})
-	group[0].Target = true
-	g := twins{Title: group[0].Title, Issues: group, Target: group[0].ID}
-	var actions []string
-	for _, t := range group[1:] {
-		g.Sources = append(g.Sources, t.ID)
-		actions = append(actions, fmt.Sprintf("bd duplicate %s --of %s", t.ID, g.Target))
+	switch {
+	case len(groups) == 0:
+		p.Line("No two beads say the same.")
+	case merged:
+		p.Styled(term.Good, "merged %s", term.Plural(len(groups), "group", "groups"))
 	}
-	g.Action = strings.Join(actions, " && ")
-	g.Note = strings.Join(g.Sources, ", ") + " say the same as " + g.Target
-	return g
 }

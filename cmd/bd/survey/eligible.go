@@ -2,7 +2,6 @@ package survey
 
 import (
 	"context"
-	"fmt"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -13,29 +12,6 @@ import (
 	"gastown/planes/ledger"
 	"gastown/town/layout"
 )
-
-// merging is what became of beads that say the same.
-type merging struct {
-	Target   string   `json:"target"`
-	Sources  []string `json:"sources"`
-	Children []string `json:"reparented"`
-}
-
-// mergeDuplicates merges every group into the bead to keep, all or none.
-func mergeDuplicates(ctx context.Context, l *session.Ledger, groups []twins) (merged []merging, err error) {
-	err = l.Together(ctx, fmt.Sprintf("merge %d groups of duplicates", len(groups)), func(c *ledger.Change) error {
-		merged = nil
-		for _, g := range groups {
-			children, err := c.Merge(ctx, g.Target, g.Sources)
-			if err != nil {
-				return err
-			}
-			merged = append(merged, merging{g.Target, g.Sources, append([]string{}, children...)})
-		}
-		return nil
-	})
-	return merged, err
-}
 
 // finished is what bd epic close-eligible prints.
 type finished struct {
