@@ -22,7 +22,8 @@ func TestHelpShowsEveryFlag(t *testing.T) {
 		{"dep", []string{"must select a subcommand"}},
 		{"dep --help", []string{"dep tree [<flags>] ID"}},
 		{"dep tree --help", []string{"--max-depth"}},
-		{"comments --help", []string{"comment add [<flags>]"}},
+		{"comment --help", []string{"comment add [<flags>]"}},
+		{"comments --help", []string{"comments list [<flags>]"}},
 		{"ls --help", []string{"--created-after", "--fields"}},
 		{"dep rm --help", []string{"Links of this type only."}},
 		{"help", []string{"dep cycles"}},
@@ -56,7 +57,7 @@ func TestCompletionsRunAlone(t *testing.T) {
 func TestAliasesAndDefaultsAreDescribed(t *testing.T) {
 	for args, want := range map[string]string{
 		"done a": "bd close", "ls --tree": "bd list", "view a --short": "bd show", "dep rm a b -t related": "bd dep remove",
-		"comment a said": "bd comment either", "comments a": "bd comment either", "--json new x -t bug": "bd create", "status": "bd stats",
+		"comment a said": "bd comment add", "comments a": "bd comments list", "--json new x -t bug": "bd create", "status": "bd stats",
 		"label rm a b": "bd label remove", "config unset bd.prefix": "bd config unset",
 	} {
 		i := &shell.Invocation{Args: strings.Fields(args), Dir: t.TempDir(), Stdout: &bytes.Buffer{}, Stderr: &bytes.Buffer{}}

@@ -24,59 +24,61 @@ type commentOptions struct {
 	author string
 }
 
-// Commands adds the group to a program.
+// Commands adds the groups to a program: bd comment ID TEXT adds a comment, bd comments
+// ID lists them, and each has both under their names.
 func Commands(p *shell.Program) {
-	g := p.Command("comment", "Comments on beads.").Alias("comments").HelpLong(shell.Examples(`bd comment add gt-a3f8x "Seen on 32 bit only"`, "bd comment list gt-a3f8x"))
-	p.Add(g, shell.Command{
-		Name: "add", Help: "Comment on a bead.",
-		Examples: []string{`bd comment add gt-a3f8x "Seen on 32 bit only"`, "bd comment add gt-a3f8x --file notes.txt", "make 2>&1 | bd comment add gt-a3f8x -f -"},
+	g := p.Command("comment", "Comment on beads.").HelpLong(shell.Examples(`bd comment gt-a3f8x "Seen on 32 bit only"`, "bd comment list gt-a3f8x"))
+	p.Add(g, add("comment", true))
+	p.Add(g, list("comment", false))
+	g = p.Command("comments", "Comments on beads.").HelpLong(shell.Examples("bd comments gt-a3f8x", `bd comments add gt-a3f8x "Seen on 32 bit only"`))
+	p.Add(g, list("comments", true))
+	p.Add(g, add("comments", false))
+}
+
+func add(group string, usual bool) shell.Command {
+	said := "bd " + group + " add gt-a3f8x"
+	if usual {
+		said = "bd " + group + " gt-a3f8x"
+	}
+	return shell.Command{
+		Name: "add", Default: usual, Help: "Comment on a bead.",
+		Examples: []string{said + ` "Seen on 32 bit only"`, said + " --file notes.txt", "make 2>&1 | " + said + " --stdin"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &commentOptions{call: call}
 			o.args(c)
 			return o.add
 		},
-	})
-	p.Add(g, shell.Command{
-		Name: "list", Help: "List the comments on a bead, oldest first.",
-		Examples: []string{"bd comment list gt-a3f8x", "bd comment list gt-a3f8x --json"},
+	}
+}
+
+func list(group string, usual bool) shell.Command {
+	said := "bd " + group + " list gt-a3f8x"
+	if usual {
+		said = "bd " + group + " gt-a3f8x"
+	}
+	return shell.Command{
+		Name: "list", Default: usual, Help: "List the comments on a bead, oldest first.",
+		Examples: []string{said, said + " --json"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &commentOptions{call: call}
 			c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&o.id)
+			c.Flag("local-time", "Accepted without effect: times are local.").Hidden().Bool()
 			return o.list
 		},
-	})
-	p.Add(g, shell.Command{
-		// The public bd has it so: bd comment ID TEXT adds, bd comments ID lists.
-		Name: "either", Hidden: true, Default: true, Help: "bd comment ID TEXT adds, bd comment ID lists.",
-		Examples: []string{`bd comment gt-a3f8x "Seen again"`},
-		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, WritesWith: []string{"text", "file", "stdin"}, WritePermission: shell.MayWriteLedger, Repeatable: true,
-		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-			o := &commentOptions{call: call}
-			o.args(c)
-			return o.either
-		},
-	})
+	}
 }
 
 func (o *commentOptions) args(c *kingpin.CmdClause) {
 	c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&o.id)
 	o.text.Define(c, "What to say.")
 	c.Flag("author", "Who says it, instead of you.").Short('a').PlaceHolder("NAME").StringVar(&o.author)
-	c.Flag("local-time", "Accepted without effect: times are local.").Hidden().Bool()
-}
-
-func (o *commentOptions) either(ctx context.Context) error {
-	if !o.text.Given() {
-		return o.list(ctx)
-	}
-	return o.add(ctx)
 }
 
 func (o *commentOptions) add(ctx context.Context) error {
 	op := "comment on " + town.Clip(o.id, 80)
-	text, err := o.text.Read(o.call, "bd comment add ID TEXT")
+	text, err := o.text.Read(o.call, "bd comment ID TEXT, or --stdin; bd comments ID lists what was said")
 	if err != nil {
 		return session.Fail(op, err)
 	}

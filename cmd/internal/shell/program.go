@@ -256,6 +256,9 @@ func (p *Program) Prepare() *Prepared {
 	e := p.commands[name]
 	out.Name += " " + name
 	p.call.Name = out.Name
+	if e.Default { // the group's name means it
+		p.call.Name = strings.TrimSuffix(out.Name, " "+e.Name)
+	}
 	out.Command = e.Command
 	names := sync.OnceValue(func() map[string]bool { return p.given(args) })
 	given := func(name string) bool { return names()[name] }
