@@ -44,10 +44,10 @@ type Filter struct {
 	// IncludeDeferred makes Ready yield deferred beads and their children too. Hybrid
 	// makes it order the beads of the last two days by priority, then the others by age.
 	IncludeDeferred, Hybrid bool
-	// Ephemeral selects ephemeral beads, or those that are not. NoTemplates leaves
-	// templates out.
-	Ephemeral   *bool
-	NoTemplates bool
+	// Ephemeral selects ephemeral beads, or those that are not. IncludeEphemeral makes
+	// Ready yield both. NoTemplates leaves templates out.
+	Ephemeral                     *bool
+	IncludeEphemeral, NoTemplates bool
 	// Text is searched for in id, title and description, ignoring case.
 	Text string
 	// Spans of time; the zero time is no bound. From is included, To is not.
@@ -173,6 +173,11 @@ func (f Filter) conditions(now time.Time) *where {
 	}
 	in(w, "i.id IN (SELECT issue_id FROM labels WHERE label IN (%s))", f.AnyLabels)
 	in(w, "i.id NOT IN (SELECT issue_id FROM labels WHERE label IN (%s))", f.NotLabels)
+	for _, pattern := range []string{globPattern(f.LabelGlob), f.LabelRegexp} {
+		if pattern != "" {
+			w.add("i.id IN (SELECT issue_id FROM labels WHERE label REGEXP ?)", pattern)
+		}
+	}
 	if f.Parent != "" {
 		w.add("i.id IN (SELECT issue_id FROM dependencies WHERE depends_on_id = ? AND type = ?)", f.Parent, string(town.DepParent))
 	}

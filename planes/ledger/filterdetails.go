@@ -1,7 +1,11 @@
 package ledger
 
 import (
+	"fmt"
+	"path"
+	"regexp"
 	"strings"
+	"unicode/utf8"
 
 	"gastown/town"
 )
@@ -13,6 +17,9 @@ type Details struct {
 	Title, Description, Notes, Reference string
 	// NoDescription, NoLabels and NoParent select beads that have none.
 	NoDescription, NoLabels, NoParent bool
+	// LabelGlob and LabelRegexp are patterns that one of the labels must match: a glob
+	// (*, ? and [a-z]) all of it, a regular expression a part.
+	LabelGlob, LabelRegexp string
 	// IDPrefix is what the id begins with.
 	IDPrefix string
 	// Deferred selects beads that were put aside: by their status, or until a time.
@@ -25,6 +32,51 @@ type Details struct {
 }
 
 func (d Details) empty() bool { return d == Details{} }
+
+// CheckPatterns refuses patterns of labels that cannot be read.
+func (d Details) CheckPatterns() error {
+	if _, err := path.Match(d.LabelGlob, ""); err != nil {
+		return fmt.Errorf("%w: the pattern of labels %q: a [ is not closed, or a \\ is the last character", town.ErrUsage, town.Clip(d.LabelGlob, 80))
+	}
+	if _, err := regexp.Compile(d.LabelRegexp); err != nil {
+		return fmt.Errorf("%w: the regular expression for labels: %w", town.ErrUsage, err)
+	}
+	return nil
+}
+
+// globPattern is a glob as a regular expression; "" stays "".
+func globPattern(glob string) string {
+	if glob == "" {
+		return ""
+	}
+	var b strings.Builder
+	b.WriteString("^")
+	within := false // between [ and ]
+	for rest := glob; rest != ""; {
+		r, size := utf8.DecodeRuneInString(rest)
+		char := rest[:size]
+		rest = rest[size:]
+		switch {
+		case r == '\\' && rest != "":
+			_, size = utf8.DecodeRuneInString(rest)
+			b.WriteString(regexp.QuoteMeta(rest[:size]))
+			rest = rest[size:]
+		case within:
+			within = r != ']'
+			b.WriteString(char)
+		case r == '[':
+			within = true
+			b.WriteString(char)
+		case r == '*':
+			b.WriteString(".*")
+		case r == '?':
+			b.WriteString(".")
+		default:
+			b.WriteString(regexp.QuoteMeta(char))
+		}
+	}
+	return b.String() + "$"
+}
 
 // own adds the conditions on the bead's own columns.
 func (d Details) own(w *where) {

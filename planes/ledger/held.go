@@ -87,7 +87,7 @@ const work = "COALESCE(i.is_template, 0) = 0 AND COALESCE(i.pinned, 0) = 0"
 // not put aside.
 func (w *where) due(f Filter, h holding) {
 	w.add(work)
-	if f.Ephemeral == nil {
+	if f.Ephemeral == nil && !f.IncludeEphemeral {
 		w.add("COALESCE(i.ephemeral, 0) = 0")
 	}
 	if !f.IncludeDeferred {

@@ -29,7 +29,7 @@ func (s *Store) DepTree(ctx context.Context, id string, up bool, depth int) ([]N
 	if depth <= 0 || depth > maxTreeDepth {
 		depth = maxTreeDepth
 	}
-	fields := Fields{"title", "status", "priority", "issue_type", "assignee", "dependencies"}
+	fields := append(LineFields(), "created_at", "updated_at", "dependencies")
 	if up {
 		fields[len(fields)-1] = "dependents"
 	}

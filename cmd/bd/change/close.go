@@ -70,12 +70,14 @@ func sayClosed(call *shell.Call, done ledger.Closed) error {
 func Close() shell.Command {
 	return shell.Command{
 		Name: "close", Alias: "done", Help: "Close beads, all or none. One that waits for open beads, or has open children, is refused.",
-		Examples: []string{"bd close gt-a3f8x", `bd close gt-a3f8x gt-b7151 --reason "merged in 4f2a"`, "bd close gt-a3f8x --force", "bd close gt-a3f8x --claim-next --json"},
+		Examples: []string{"bd close gt-a3f8x", `bd close gt-a3f8x gt-b7151 --reason "merged in 4f2a"`, `bd done gt-a3f8x "merged in 4f2a"`, "bd close gt-a3f8x --force", "bd close gt-a3f8x --claim-next --json"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &closeOptions{call: call}
-			c.Arg("id", "Ids, of which a unique beginning is enough; the bead you touched last if you give none.").PlaceHolder("ID").StringsVar(&o.ids)
+			c.Arg("id", "Ids, of which a unique beginning is enough; the bead you touched last if you give none. A text at the end is the reason.").PlaceHolder("ID").StringsVar(&o.ids)
 			c.Flag("reason", "Why.").Short('r').PlaceHolder("TEXT").StringVar(&o.reason)
+			c.Flag("message", "The same as --reason.").Short('m').Hidden().StringVar(&o.reason)
+			c.Flag("resolution", "The same as --reason.").Hidden().StringVar(&o.reason)
 			c.Flag("reason-file", "Read the reason from a file, - for standard input.").PlaceHolder("FILE").StringVar(&o.reasonFile)
 			c.Flag("force", "Close beads that wait for open ones or have open children, too.").Short('f').BoolVar(&o.force)
 			c.Flag("continue", "Close the beads that can be closed, and report the others.").BoolVar(&o.goOn)
@@ -101,7 +103,20 @@ func Reopen() shell.Command {
 	}
 }
 
+// saidLast takes the last argument for the reason when it is a text: bd done ID TEXT.
+// Words that may all be ids are no text.
+func (o *closeOptions) saidLast() {
+	if n := len(o.ids); n > 1 && o.reason == "" && o.reasonFile == "" {
+		words := strings.Fields(o.ids[n-1])
+		named := func(w string) bool { return town.CheckBeadID(w) == nil && strings.Contains(w, "-") }
+		if len(words) > 1 && slices.ContainsFunc(words, func(w string) bool { return !named(w) }) {
+			o.reason, o.ids = o.ids[n-1], o.ids[:n-1]
+		}
+	}
+}
+
 func (o *closeOptions) close(ctx context.Context) (err error) {
+	o.saidLast()
 	if o.ids, err = session.Named(o.call, "close", o.ids); err != nil {
 		return err
 	}

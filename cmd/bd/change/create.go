@@ -2,6 +2,7 @@
 package change
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"path/filepath"
@@ -207,24 +208,13 @@ func (o *createOptions) idPrefix(ctx context.Context, l *session.Ledger) (string
 	if err != nil {
 		return "", err
 	}
-	rig := o.rig
-	if rig == "" {
-		rig = l.Rig(o.call)
+	if o.rig != "" {
+		return l.RigPrefix(ctx, o.rig)
 	}
+	rig := l.Rig(o.call)
 	if rig == "" {
 		return usual, nil
 	}
 	all, err := l.Prefixes(ctx)
-	if err != nil {
-		return "", err
-	}
-	prefix, ok := all[rig]
-	switch {
-	case ok:
-		return prefix, nil
-	case o.rig != "":
-		return "", town.Fail("create a bead", "give the prefix itself with --prefix, or leave --rig out",
-			"%w: no rig %q has a prefix", town.ErrUsage, town.Clip(rig, 64))
-	}
-	return usual, nil
+	return cmp.Or(all[rig], usual), err
 }

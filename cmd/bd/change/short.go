@@ -84,6 +84,24 @@ func Assign() shell.Command {
 	}
 }
 
+// Priority is bd priority.
+func Priority() shell.Command {
+	return shell.Command{
+		Name: "priority", Help: "Set how urgent a bead is.",
+		Examples: []string{"bd priority gt-a3f8x 0"},
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &shortOptions{call: call}
+			o.bead(c)
+			c.Arg("priority", "0 (most urgent) to 4.").Required().PlaceHolder("N").StringVar(&o.word)
+			return func(ctx context.Context) error {
+				n, err := town.ParsePriority(o.word)
+				return o.change(ctx, ledger.Patch{Priority: &n}, "set %s", err)
+			}
+		},
+	}
+}
+
 // Tag is bd tag.
 func Tag() shell.Command {
 	return shell.Command{

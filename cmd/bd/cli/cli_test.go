@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,32 @@ func (p place) json(to any, args ...string) {
 	if out := p.must(append(args, "--json")...); json.Unmarshal([]byte(out), to) != nil {
 		p.t.Fatalf("bd %q printed no JSON: %s", args, out)
 	}
+}
+
+// object runs a command with --json and returns the object it prints.
+func (p place) object(args ...string) (o map[string]any) {
+	p.t.Helper()
+	p.json(&o, args...)
+	delete(o, "schema_version")
+	return o
+}
+
+// shown is a bead as bd show prints it.
+func (p place) shown(id string) map[string]any {
+	p.t.Helper()
+	var list []map[string]any
+	p.json(&list, "show", id)
+	return list[0]
+}
+
+// write writes a file in the place and returns its path.
+func (p place) write(name, text string) string {
+	p.t.Helper()
+	path := filepath.Join(p.dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		p.t.Fatal(err)
+	}
+	return path
 }
 
 // Every command shows how it is used, and every flag says what it is for.

@@ -26,8 +26,9 @@ q
 show --long --current --id --children --refs --thread --watch --as-of --include-dependents
 list --status --limit --tree --title --no-assignee --no-labels --no-parent --priority-min --priority-max
 list --title-contains --desc-contains --notes-contains --exclude-type --exclude-label --metadata-field --ready --sort
-list --deferred --overdue --spec --long --format --watch
+list --deferred --overdue --spec --long --format --watch --label-pattern --label-regex
 ready --limit --claim --gated --explain --exclude-type --exclude-label --include-deferred --metadata-field --sort
+ready --mine --plain --rig --mol --include-ephemeral
 blocked
 create --deps --file --stdin --design-file --metadata --spec-id --validate --dry-run --ephemeral --repo
 create --append-notes --waits-for --graph --type
@@ -36,7 +37,7 @@ update --metadata --set-metadata --unset-metadata --spec-id --stdin --design-fil
 close --force --continue --suggest-next --claim-next --reason-file --reason
 reopen --reason
 dep
-dep add --type --metadata
+dep add --type --metadata --blocked-by --depends-on
 dep remove
 dep list
 dep tree --direction --format --status --max-depth
@@ -60,7 +61,7 @@ config set
 config get
 config list
 config unset
-doctor --agent
+doctor --agent --check
 version
 info --whats-new
 where
@@ -70,13 +71,15 @@ undefer
 supersede --with
 duplicate --of
 duplicates
+find-duplicates --threshold --status
 stale
 count
 children
 lint
-orphans
+orphans --fix
 note
 assign
+priority
 tag
 link
 epic status
@@ -84,7 +87,7 @@ epic close-eligible
 statuses
 types
 human
-graph
+graph --html
 query
 todo
 state
@@ -112,7 +115,7 @@ sync
 const (
 	knownFlags = "json directory db readonly actor verbose version sandbox no-pager flat pretty no-auto-flush"
 	knownWords = "hooks gate mol formula cook pour wisp swarm merge-slot slot agent backup federation vc branch sql worktree repo gc compact admin " +
-		"migrate jira github"
+		"migrate jira github heartbeat hb lease reclaim promote rename"
 )
 
 // knownCommand is one line of known.

@@ -42,6 +42,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	p.Add(p, change.Unclaim())
 	p.Add(p, change.Note())
 	p.Add(p, change.Assign())
+	p.Add(p, change.Priority())
 	p.Add(p, change.Tag())
 	p.Add(p, dep.Link())
 	p.Add(p, change.Edit())

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"gastown/cmd/internal/shell"
 	"gastown/planes/ledger"
 	"gastown/town/layout"
 )
@@ -305,6 +306,23 @@ func TestOrphans(t *testing.T) {
 	}
 	if want := []string{"gt-one in_progress newer words (gt-one)", "gt-two open Closes: gt-two."}; !slices.Equal(got, want) {
 		t.Errorf("%q", got)
+	}
+	// With --fix they are closed, all or none.
+	p.must("create", "A", "--id", "gt-first")
+	p.must("dep", "add", "gt-two", "gt-first")
+	if code, _, said := p.run("orphans", "--fix"); code != 1 || !strings.Contains(said, "gt-first") || p.shown("gt-one")["status"] != "in_progress" {
+		t.Errorf("exit %d: %s", code, said)
+	}
+	if code, _, _ := p.run("orphans", "--fix", "--readonly"); code != shell.ExitRefused {
+		t.Errorf("exit %d", code)
+	}
+	p.must("dep", "remove", "gt-two", "gt-first")
+	p.json(&found, "orphans", "--fix")
+	if len(found) != 2 || found[0]["status"] != "closed" || p.shown("gt-two")["close_reason"] != "Implemented" {
+		t.Errorf("%v", found)
+	}
+	if p.json(&found, "orphans"); len(found) != 0 {
+		t.Errorf("%v", found)
 	}
 }
 

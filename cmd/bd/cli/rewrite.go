@@ -25,17 +25,26 @@ func formatJSON(args []string) []string {
 	return args
 }
 
-// blocks turns bd dep ID --blocks OTHER into bd dep add OTHER ID.
+// blocks turns bd dep ID --blocks OTHER into bd dep add OTHER ID, and bd dep ID
+// --blocked-by OTHER into bd dep add ID OTHER.
 func blocks(args []string) []string {
 	i := elsewhere.Command(args)
 	if len(args)-i < 3 || args[i] != "dep" || strings.HasPrefix(args[i+1], "-") {
 		return args
 	}
-	if other, ok := strings.CutPrefix(args[i+2], "--blocks="); ok {
-		return slices.Concat(args[:i], []string{"dep", "add", other, args[i+1]}, args[i+3:])
+	flag, other, valued := strings.Cut(args[i+2], "=")
+	rest := args[i+3:]
+	if !valued {
+		if len(rest) == 0 {
+			return args
+		}
+		other, rest = rest[0], rest[1:]
 	}
-	if len(args)-i > 3 && (args[i+2] == "--blocks" || args[i+2] == "-b") {
-		return slices.Concat(args[:i], []string{"dep", "add", args[i+3], args[i+1]}, args[i+4:])
+	switch flag {
+	case "--blocks", "-b":
+		return slices.Concat(args[:i], []string{"dep", "add", other, args[i+1]}, rest)
+	case "--blocked-by", "--depends-on":
+		return slices.Concat(args[:i], []string{"dep", "add", args[i+1], other}, rest)
 	}
 	return args
 }

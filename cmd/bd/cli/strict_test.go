@@ -91,8 +91,8 @@ func isKind(kind string, value any) bool {
 	case "text":
 		return isText
 	case "time":
-		_, err := time.Parse(time.RFC3339, text)
-		return isText && err == nil
+		at, err := time.Parse(time.RFC3339, text)
+		return isText && err == nil && !at.IsZero()
 	case "number":
 		_, ok := value.(float64)
 		return ok
@@ -112,6 +112,8 @@ func isKind(kind string, value any) bool {
 		return of(edge)
 	case "comments":
 		return of(said)
+	case "beads":
+		return of(beadKinds)
 	}
 	return false
 }
@@ -178,6 +180,8 @@ func TestStrictClient(t *testing.T) {
 	list(listed, 2, "ready", "--limit", "10")
 	list(listed, 1, "ready", "--limit", "10", "--type", "task", "--priority", "2", "--label", "x", "--label-any", "y", "--parent", epic)
 	list(listed, 1, "ready", "--limit", "10", "--unassigned")
+	list(listed, 2, "ready", "--limit", "10", "--sort", "hybrid")
+	list(listed, 2, "ready", "--limit", "10", "--sort", "oldest", "--unassigned=false")
 	list(waits, 1, "blocked")
 	list(waits, 0, "blocked", "--parent", epic)
 

@@ -47,7 +47,7 @@ func TestWhatRunsAlone(t *testing.T) {
 		}
 	}
 	slices.Sort(alone)
-	if want := []string{"completion", "doctor", "edit", "import", "init", "rename-prefix"}; !slices.Equal(alone, want) {
+	if want := []string{"completion", "doctor", "edit", "find-duplicates", "import", "init", "rename-prefix"}; !slices.Equal(alone, want) {
 		t.Errorf("%q", alone)
 	}
 }

@@ -22,6 +22,7 @@ import (
 type depOptions struct {
 	call         *shell.Call
 	bead, target string
+	other        string // the target, given as a flag
 	kind         string
 	metadata     string
 	touches      bool // the bead becomes the one last touched
@@ -41,13 +42,17 @@ func Commands(p *shell.Program) {
 	p.Add(g, shell.Command{
 		Name: "add", Help: "Make a bead depend on another. A cycle is refused.",
 		Examples: []string{
-			"bd dep add gt-a3f8x gt-b7151", "bd dep gt-b7151 --blocks gt-a3f8x    # the same", "bd dep add gt-a3f8x gt-b7151 -t discovered-from",
+			"bd dep add gt-a3f8x gt-b7151", "bd dep gt-a3f8x --blocked-by gt-b7151    # the same", "bd dep gt-b7151 --blocks gt-a3f8x    # the same", "bd dep add gt-a3f8x gt-b7151 -t discovered-from",
 			`bd dep add gt-a3f8x gt-b7151 -t waits-for --metadata '{"gate":"any-children"}'`,
 		},
 		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &depOptions{call: call}
-			o.ends(c)
+			c.Arg("id", "The bead that waits.").Required().PlaceHolder("ID").StringVar(&o.bead)
+			c.Arg("on", "The bead it waits for.").PlaceHolder("ID").StringVar(&o.target)
+			c.Flag("blocked-by", "The bead it waits for, as a flag.").PlaceHolder("ID").StringVar(&o.other)
+			c.Flag("depends-on", "The same as --blocked-by.").Hidden().StringVar(&o.other)
+			c.Flag("no-cycle-check", "Without effect: a cycle is refused.").Hidden().Bool()
 			o.kindFlag(c)
 			c.Flag("metadata", "What belongs to the link: a JSON object, or @FILE. A link that exists gets it, too.").PlaceHolder("JSON").StringVar(&o.metadata)
 			return o.add
@@ -133,6 +138,10 @@ func (o *depOptions) pair(ids []string) []string {
 func (o *depOptions) add(ctx context.Context) error {
 	var metadata json.RawMessage
 	var err error
+	if (o.target == "") == (o.other == "") {
+		return session.Fail("link "+town.Clip(o.bead, 80), fmt.Errorf("%w: give one bead that it waits for: bd dep add ID ID", town.ErrUsage))
+	}
+	o.target += o.other
 	if o.metadata != "" {
 		if metadata, err = flags.JSONObject(o.call, "metadata", o.metadata); err != nil {
 			return session.Fail("link "+session.Names([]string{o.bead, o.target}), err)

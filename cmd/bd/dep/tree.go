@@ -35,8 +35,11 @@ type treeOptions struct {
 	format    string
 }
 
-// nodeFields are what a node of a tree holds.
-var nodeFields = append(view.LineFields(), "depth", "parent_id", "dependency_type", "truncated")
+// nodeFields are what a node of a tree holds. One in another ledger has no dates.
+var (
+	nodeFields     = append(view.LineFields(), "created_at", "updated_at", "depth", "parent_id", "dependency_type", "truncated")
+	externalFields = append(view.LineFields(), "depth", "parent_id", "dependency_type", "truncated")
+)
 
 func tree() shell.Command {
 	return shell.Command{
@@ -107,7 +110,11 @@ func (o *treeOptions) print(above, below []ledger.Node) error {
 	}
 	values := []any{}
 	for _, n := range slices.Concat(all, below) {
-		values = append(values, view.Pick(n, nodeFields))
+		fields := nodeFields
+		if n.CreatedAt.IsZero() {
+			fields = externalFields
+		}
+		values = append(values, view.Pick(n, fields))
 	}
 	return o.call.Show(values, func(p *term.Printer) {
 		for _, part := range []struct {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -47,24 +48,47 @@ type diagnosis struct {
 }
 
 // doctorOptions are those of bd doctor.
-type doctorOptions struct{ call *shell.Call }
+type doctorOptions struct {
+	call  *shell.Call
+	check string
+	fix   bool
+}
+
+// checks are the names of what bd doctor examines, validate all that the public bd means
+// by that name.
+var checks = []string{"store", "values", "links", "cycles", "work", validate}
+
+const validate = "validate"
 
 // Command is bd doctor.
 func Command() shell.Command {
 	return shell.Command{
 		Name: "doctor", Help: "Check the ledger: every bead, every link. Exit 1 when something is wrong.",
-		Examples: []string{"bd doctor", "bd doctor --json"},
+		Examples: []string{"bd doctor", "bd doctor --json", "bd doctor --check=links"},
 		// It holds the id and the links of every bead there is.
 		Alone:  true,
 		Planes: []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &doctorOptions{call: call}
+			c.Flag("check", "Report one check only: "+strings.Join(checks, ", ")+" (all of them).").PlaceHolder("NAME").StringVar(&o.check)
 			c.Flag("agent", "Without effect: what is found always has a next step.").Hidden().Bool()
-			return (&doctorOptions{call: call}).run
+			c.Flag("deep", "Without effect: every bead and link is always read.").Hidden().Bool()
+			c.Flag("fix", "Refused: nothing is mended by itself.").Hidden().BoolVar(&o.fix)
+			c.Flag("yes", "As --fix.").Short('y').Hidden().Bool()
+			return o.run
 		},
 	}
 }
 
 func (o *doctorOptions) run(ctx context.Context) error {
+	if o.fix {
+		return town.Fail("mend the ledger", "bd doctor says what to do about each finding; gt doctor --fix mends databases that are damaged",
+			"%w: bd doctor changes nothing", town.ErrUsage)
+	}
+	if o.check != "" && !slices.Contains(checks, o.check) {
+		return town.Fail("check the ledger", "bd lint, bd stale, bd orphans and bd duplicates look at the work itself",
+			"%w: no check %q; there are: %s", town.ErrUsage, town.Clip(o.check, 40), strings.Join(checks, ", "))
+	}
 	var out diagnosis
 	err := session.Use(ctx, o.call, func(l *session.Ledger) (err error) {
 		out, err = examine(ctx, o.call, l)
@@ -72,6 +96,9 @@ func (o *doctorOptions) run(ctx context.Context) error {
 	})
 	if err != nil {
 		return session.Fail("check the ledger", err)
+	}
+	if o.check != "" && o.check != validate {
+		out.only(o.check)
 	}
 	err = o.call.Show(out, func(p *term.Printer) {
 		p.Line("%s, %s in %s", term.Plural(out.Beads, "bead", "beads"), term.Size(out.Bytes), out.Ledger)
@@ -153,6 +180,12 @@ func (d *diagnosis) add(name, grade string, bad []string, well, ill, next string
 	}
 	d.Overall = d.Overall && grade != gradeError
 	d.Findings = append(d.Findings, finding{name, grade, fmt.Sprintf("%d %s: %s", len(bad), ill, text), next})
+}
+
+// only keeps one of the findings.
+func (d *diagnosis) only(name string) {
+	d.Findings = slices.DeleteFunc(d.Findings, func(f finding) bool { return f.Name != name })
+	d.Overall = !slices.ContainsFunc(d.Findings, func(f finding) bool { return f.Status == gradeError })
 }
 
 // size returns the size of a directory's files in bytes. It is 0 when there is no

@@ -79,8 +79,10 @@ func exchange(name, example, does, help string) shell.Command {
 	}
 }
 
-// exchange runs the command of gt. A Town without a remote has nothing to exchange,
-// which is no failure: every change is stored when its command ends.
+// exchange runs the command of gt, whose failure is that of this one. A Town without a
+// remote has nothing to exchange, which is no failure: every change is stored when its
+// command ends, and agents call bd sync at the end of each session. It says so even with
+// --quiet.
 func (o *options) exchange(ctx context.Context, does string) error {
 	h, err := host.Open(o.call)
 	if err != nil {
@@ -91,9 +93,8 @@ func (o *options) exchange(ctx context.Context, does string) error {
 			Remotes   []string `json:"remotes"`
 			Exchanged bool     `json:"exchanged"`
 		}{Remotes: []string{}}
-		return o.call.Summary(out, func(p *term.Printer) {
-			p.Line("Town %s has no remote: every change is stored here already, and there is nobody to exchange with.", h.Config.Town.Name)
-			p.Line("For that: gt federation init URL (first Town), or gt federation join URL")
+		return o.call.Show(out, func(p *term.Printer) {
+			p.Line("Nothing was exchanged, as the Town %s has no remote; every change is stored here. To exchange with other Towns: gt federation init URL (first Town), or gt federation join URL", h.Config.Town.Name)
 		})
 	}
 	o.call.Hint("This is %s for the Town %s.", does, h.Config.Town.Name)

@@ -17,6 +17,8 @@ import (
 type readyOptions struct {
 	listOptions
 	claim, explain, gated bool
+	mine                  bool
+	rig                   string
 }
 
 // explained is what bd ready --explain prints.
@@ -32,6 +34,9 @@ type explainedBead struct {
 }
 
 func (o *readyOptions) act(ctx context.Context) error {
+	if err := o.narrowDown(ctx); err != nil {
+		return session.Fail("list what is ready", err)
+	}
 	switch {
 	case o.claim:
 		return session.Fail("claim ready work", o.take(ctx))
@@ -39,6 +44,24 @@ func (o *readyOptions) act(ctx context.Context) error {
 		return session.Fail("list what is ready", o.reasons(ctx))
 	}
 	return o.run(ctx)
+}
+
+// narrowDown adds to the filters who asks and which prefix the rig has.
+func (o *readyOptions) narrowDown(ctx context.Context) error {
+	if !o.mine && o.rig == "" {
+		return nil
+	}
+	return session.Use(ctx, o.call, func(l *session.Ledger) error {
+		if o.mine {
+			o.filters.AssignedTo(l.Host.Actor.Name)
+		}
+		if o.rig == "" {
+			return nil
+		}
+		prefix, err := l.RigPrefix(ctx, o.rig)
+		o.filters.WithPrefix(prefix)
+		return err
+	})
 }
 
 // take claims the first ready bead.

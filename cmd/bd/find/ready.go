@@ -19,7 +19,7 @@ import (
 func Ready() shell.Command {
 	return shell.Command{
 		Name: "ready", Help: "List what can be taken up: open, not deferred, waiting for nothing.",
-		Examples: []string{"bd ready", "bd ready --claim --json", "bd ready -a none -t bug", "bd ready --sort hybrid --explain"},
+		Examples: []string{"bd ready", "bd ready --claim --json", "bd ready -a none -t bug", "bd ready --mine", "bd ready --sort hybrid --explain"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
 		WritesWith: []string{"claim"}, WritePermission: shell.MayWriteLedger,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
@@ -29,6 +29,9 @@ func Ready() shell.Command {
 			o.filters.DefineReady(c)
 			o.fieldsFlag(c)
 			c.Flag("claim", "Take up the first one: assigned to you and in progress. No two get the same.").BoolVar(&o.claim)
+			c.Flag("mine", "Only beads that are assigned to you.").BoolVar(&o.mine)
+			c.Flag("rig", "Only beads of a rig: ids that begin with its prefix.").PlaceHolder("RIG").StringVar(&o.rig)
+			c.Flag("plain", "Without effect: a line for each bead is what is usual.").Hidden().Bool()
 			c.Flag("explain", "Tell of each bead what it waited for, and what else waits and why.").BoolVar(&o.explain)
 			c.Flag("gated", "Only beads that waited for a gate which is closed now.").BoolVar(&o.gated)
 			return o.act

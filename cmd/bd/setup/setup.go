@@ -32,6 +32,7 @@ var agents = []agent{
 	{name: "codex", title: "Codex", text: "AGENTS.md", hook: ".codex/hooks.json",
 		note: "Codex runs the hooks of a project when .codex/config.toml has hooks = true under [features]."},
 	{name: "opencode", title: "OpenCode", text: "AGENTS.md"},
+	{name: "factory", title: "Factory Droid", text: "AGENTS.md"},
 	{name: "gemini", title: "Gemini CLI", text: "GEMINI.md", hook: ".gemini/settings.json"},
 	{name: "cursor", title: "Cursor", text: ".cursor/rules/beads.mdc"},
 }

@@ -10,6 +10,7 @@ import (
 
 	"gastown/cmd/bd/internal/flags"
 	"gastown/cmd/bd/internal/session"
+	"gastown/cmd/bd/internal/view"
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
@@ -26,6 +27,7 @@ const maxCommits = 10_000
 type orphansOptions struct {
 	call    *shell.Call
 	filters flags.Filters
+	fix     bool
 }
 
 // orphan is an open bead that a commit names as its own.
@@ -41,11 +43,13 @@ type orphan struct {
 func Orphans() shell.Command {
 	return shell.Command{
 		Name: "orphans", Help: "Find beads that a commit of the Git repository here names as done, and that are still open.",
-		Examples: []string{"bd orphans    # commits that say (gt-a3f8x), or closes gt-a3f8x", "bd orphans -l backend --json"},
+		Examples: []string{"bd orphans    # commits that say (gt-a3f8x), or closes gt-a3f8x", "bd orphans -l backend --json", "bd orphans --fix"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
+		WritesWith: []string{"fix"}, WritePermission: shell.MayWriteLedger,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &orphansOptions{call: call}
 			o.filters.Define(c)
+			c.Flag("fix", "Close them, all or none, after asking on a terminal.").Short('f').BoolVar(&o.fix)
 			c.Flag("details", "Without effect: the commit is always named.").Hidden().Bool()
 			return o.run
 		},
@@ -92,27 +96,77 @@ func (o *orphansOptions) run(ctx context.Context) error {
 		return session.Fail(op, err)
 	}
 	slices.SortFunc(found, func(a, b orphan) int { return strings.Compare(a.ID, b.ID) })
-	return o.call.Show(found, func(p *term.Printer) {
-		for _, b := range found {
-			p.Line("%s", p.Fit(b.ID+" "+b.Title))
-			p.Styled(term.Dim, "%s", p.Fit("    "+b.Commit+" "+b.Subject))
-		}
-		if len(found) == 0 {
-			p.Line("No open bead is named as done.")
-		} else {
-			p.Styled(term.Dim, "bd close ID closes one that is done")
+	if !o.fix || len(found) == 0 {
+		return o.call.Show(found, func(p *term.Printer) { sayOrphans(p, found) })
+	}
+	if sure, err := o.confirm(ctx, found); err != nil || !sure {
+		return session.Fail("close beads that commits name", err)
+	}
+	var done ledger.Closed
+	err = session.Use(ctx, o.call, func(l *session.Ledger) (err error) {
+		done, err = l.CloseReady(ctx, orphanIDs(found), ledger.Closing{Reason: orphanReason})
+		return err
+	})
+	if err != nil {
+		return session.Fail("close beads that commits name", err)
+	}
+	for i := range found {
+		found[i].Status = town.StatusClosed
+	}
+	return o.call.Changed(found, func(p *term.Printer) {
+		for _, b := range done.Beads {
+			p.Styled(term.Good, "closed %s", view.Line(b))
 		}
 	})
 }
 
+// orphanReason is the close reason of beads that bd orphans closes.
+const orphanReason = "Implemented"
+
+// confirm asks a person on a terminal. Elsewhere --fix itself is the answer.
+func (o *orphansOptions) confirm(ctx context.Context, found []orphan) (bool, error) {
+	if !o.call.CanAsk() {
+		return true, nil
+	}
+	p := o.call.Printer(o.call.Stderr)
+	sayOrphans(p, found)
+	if err := p.Flush(); err != nil {
+		return false, err
+	}
+	return term.Ask(ctx, o.call.Stdin, o.call.Stderr, "Close "+term.Plural(len(found), "bead", "beads")+"?")
+}
+
+func orphanIDs(found []orphan) []string {
+	ids := make([]string, len(found))
+	for i, b := range found {
+		ids[i] = b.ID
+	}
+	return ids
+}
+
+func sayOrphans(p *term.Printer, found []orphan) {
+	for _, b := range found {
+		p.Line("%s", p.Fit(b.ID+" "+b.Title))
+		p.Styled(term.Dim, "%s", p.Fit("    "+b.Commit+" "+b.Subject))
+	}
+	if len(found) == 0 {
+		p.Line("No open bead is named as done.")
+	} else {
+		p.Styled(term.Dim, "bd close ID closes one that is done, bd orphans --fix all of them")
+	}
+}
+
 // doneWords find the ids that a commit message names as done: in parentheses, or
 // after a word that closes.
-var doneWords = regexp.MustCompile(`(?i)\(([a-z0-9][a-z0-9._-]*-[a-z0-9.]+)\)|\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):? +([a-z0-9][a-z0-9._-]*-[a-z0-9.]+)`)
+var doneWords = regexp.MustCompile(`(?i)\((` + ledger.IDPattern + `)\)|\b(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):? +(` + ledger.IDPattern + `)`)
 
 // doneBy lists the ids that a commit message names as done.
 func doneBy(message string) (ids []string) {
 	for _, m := range doneWords.FindAllStringSubmatch(message, -1) {
-		ids = append(ids, strings.TrimRight(m[1]+m[2], "."))
+		id := strings.TrimRight(m[1]+m[2], ".")
+		if prefix, rest, ok := strings.Cut(id, "-"); ok && prefix != "" && rest != "" {
+			ids = append(ids, id)
+		}
 	}
 	return ids
 }

@@ -10,6 +10,7 @@ func Commands(p *shell.Program) {
 	p.Add(p, Lint())
 	p.Add(p, Orphans())
 	p.Add(p, Duplicates())
+	p.Add(p, FindDuplicates())
 	p.Add(p, Statuses())
 	p.Add(p, Types())
 	graphs := p.Command("graph", "How beads are linked.").HelpLong(shell.Examples("bd graph gt-a3f8x", "bd graph --all", "bd graph check"))

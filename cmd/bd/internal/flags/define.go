@@ -40,9 +40,14 @@ func (f *Filters) DefineOrder(c *kingpin.CmdClause) {
 	c.Flag("offset", "Skip this many.").PlaceHolder("N").IntVar(&f.offset)
 }
 
+// DefineStatus describes only the flag that selects statuses.
+func (f *Filters) DefineStatus(c *kingpin.CmdClause) {
+	c.Flag("status", "Statuses, separated by commas; all for every one.").Short('s').PlaceHolder("STATUS,...").StringsVar(&f.statuses)
+}
+
 // defineFields describes the flags that compare fields.
 func (f *Filters) defineFields(c *kingpin.CmdClause) {
-	c.Flag("status", "Statuses, separated by commas; all for every one.").Short('s').PlaceHolder("STATUS,...").StringsVar(&f.statuses)
+	f.DefineStatus(c)
 	c.Flag("state", "The same as --status.").Hidden().StringsVar(&f.statuses)
 	c.Flag("pinned", "Only pinned beads.").BoolVar(&f.details.Pinned)
 	c.Flag("no-pinned", "No pinned beads.").BoolVar(&f.details.NotPinned)
@@ -60,6 +65,8 @@ func (f *Filters) defineFields(c *kingpin.CmdClause) {
 	c.Flag("label-any", "Labels of which one must be there.").PlaceHolder("LABEL,...").StringsVar(&f.anyLabels)
 	c.Flag("label-not", "Labels that must not be there.").PlaceHolder("LABEL,...").StringsVar(&f.notLabels)
 	c.Flag("exclude-label", "The same as --label-not.").PlaceHolder("LABEL,...").StringsVar(&f.notLabels)
+	c.Flag("label-pattern", "A pattern that one of the labels matches: 'tech-*'.").PlaceHolder("GLOB").StringVar(&f.details.LabelGlob)
+	c.Flag("label-regex", "A regular expression that a part of one of the labels matches.").PlaceHolder("REGEXP").StringVar(&f.details.LabelRegexp)
 	c.Flag("no-labels", "Only beads without a label.").BoolVar(&f.details.NoLabels)
 	c.Flag("id", "These ids only.").PlaceHolder("ID,...").StringsVar(&f.ids)
 	c.Flag("prefix", "Ids that begin with a rig's prefix.").PlaceHolder("PREFIX,...").StringsVar(&f.prefixes)

@@ -35,7 +35,7 @@ type Filters struct {
 	metadata, metadataKeys                 []string
 	limit, offset                          int
 	standard                               int // the limit of this list without --limit, plus one
-	withDeferred                           bool
+	withDeferred, withEphemeral            bool
 	details                                ledger.Details
 	spans                                  [len(spanFlags)]string
 }
@@ -46,7 +46,15 @@ func (f *Filters) Limited(n int) { f.standard = n + 1 }
 // DefineReady describes the flags that only bd ready has.
 func (f *Filters) DefineReady(c *kingpin.CmdClause) {
 	c.Flag("include-deferred", "Deferred beads and their children, too.").BoolVar(&f.withDeferred)
+	c.Flag("include-ephemeral", "Short-lived beads, too.").BoolVar(&f.withEphemeral)
+	c.Flag("mol", "The steps of a molecule: the same as --parent.").PlaceHolder("ID").StringVar(&f.parent)
 }
+
+// AssignedTo selects the beads of somebody, beside those of --assignee.
+func (f *Filters) AssignedTo(name string) { f.assignees = append(f.assignees, name) }
+
+// WithPrefix selects the ids that begin with a rig's prefix, beside those of --prefix.
+func (f *Filters) WithPrefix(prefix string) { f.prefixes = append(f.prefixes, prefix) }
 
 // ChildrenOf selects the children of a bead.
 func (f *Filters) ChildrenOf(id string) { f.parent = id }
@@ -80,7 +88,8 @@ func (f *Filters) Build(now time.Time, unclosed bool) (ledger.Filter, error) {
 		span.To, to = Date{spanFlags[2*i+1], f.spans[2*i+1]}.At(now)
 		errs = append(errs, from, to)
 	}
-	out.IncludeDeferred = f.withDeferred
+	out.IncludeDeferred, out.IncludeEphemeral = f.withDeferred, f.withEphemeral
+	errs = append(errs, f.details.CheckPatterns())
 	if f.reverse && f.sort == "" {
 		f.sort = usualOrder
 	}

@@ -142,6 +142,20 @@ func (l *Ledger) Change(ctx context.Context, dryRun bool, message string, fn fun
 // Rig is RigOf for the ledger's Town.
 func (l *Ledger) Rig(call *shell.Call) string { return RigOf(l.Layout, call) }
 
+// RigPrefix is the prefix of a rig's ids.
+func (l *Ledger) RigPrefix(ctx context.Context, rig string) (string, error) {
+	all, err := l.Prefixes(ctx)
+	if err != nil {
+		return "", err
+	}
+	prefix, ok := all[rig]
+	if !ok {
+		return "", town.Fail("find the rig "+town.Clip(rig, 64), "give the prefix itself with --prefix, or leave --rig out",
+			"%w: no rig %q has a prefix", town.ErrUsage, town.Clip(rig, 64))
+	}
+	return prefix, nil
+}
+
 // RigOf is the name of the directory below a Town's root that the call's working
 // directory is in. It may be no rig. "" means the root itself, or outside.
 func RigOf(t layout.Town, call *shell.Call) string {

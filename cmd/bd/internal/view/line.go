@@ -3,6 +3,8 @@ package view
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -80,7 +82,8 @@ type Tally map[town.Status]int
 func (t Tally) String() string {
 	total := 0
 	var parts []string
-	for _, s := range town.Statuses {
+	custom := slices.DeleteFunc(slices.Sorted(maps.Keys(t)), func(s town.Status) bool { return slices.Contains(town.Statuses, s) })
+	for _, s := range slices.Concat(town.Statuses, custom) {
 		if n := t[s]; n > 0 {
 			total += n
 			parts = append(parts, fmt.Sprintf("%d %s", n, strings.ReplaceAll(string(s), "_", " ")))
