@@ -42,20 +42,23 @@ var deaconLimits = map[string]struct {
 	most     float64
 	relative bool
 }{
-	deaconStatus:    {15, false},
-	frontVersion:    {6, false},
-	frontShow:       {8, false},
-	frontMemory:     {10, false},
-	frontShows:      {10, false},
-	frontList:       {15, false},
-	frontReady:      {15, false},
-	frontUpdate:     {25, false},
-	frontCreate:     {25, false},
-	frontAdded:      {8, false},
-	frontCrowd:      {1000, false},
-	frontCrowdPeak:  {300, false},
-	frontRowMemory:  {1.1, true}, // uncollected garbage varies by that much
-	frontRowHandles: {1, true},
+	deaconStatus:                   {15, false},
+	frontVersion:                   {6, false},
+	frontShow:                      {8, false},
+	frontMemory:                    {10, false},
+	frontShows:                     {10, false},
+	frontList:                      {15, false},
+	frontReady:                     {15, false},
+	frontUpdate:                    {25, false},
+	frontCreate:                    {25, false},
+	frontAdded:                     {8, false},
+	glancePrime:                    {15, false},
+	glanceGuard:                    {15, false},
+	fmt.Sprintf(glanceStatus, 100): {30, false},
+	frontCrowd:                     {1000, false},
+	frontCrowdPeak:                 {300, false},
+	frontRowMemory:                 {1.1, true}, // uncollected garbage varies by that much
+	frontRowHandles:                {1, true},
 }
 
 // judgeDeacon sets the limit of a figure, if it has one.

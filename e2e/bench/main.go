@@ -165,6 +165,11 @@ func everything(ctx context.Context, o options) (r results, err error) {
 		if err == nil {
 			r.Fronts, err = fronts(ctx, o)
 		}
+		if err == nil {
+			var more []deaconFigure
+			more, err = glances(ctx, o)
+			r.Fronts = append(r.Fronts, more...)
+		}
 	}
 	if err == nil && o.bd {
 		r.Beads, err = ledgers(ctx, o, os.Stderr)

@@ -87,7 +87,8 @@ func (r *reading) fill(part string, err error, fn func()) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, town.ErrBusy) {
+		late := errors.Is(err, context.DeadlineExceeded) || errors.Is(err, tmux.ErrDeadline)
+		if late && !errors.Is(err, town.ErrBusy) {
 			err = fmt.Errorf("%w: %w", town.ErrBusy, err)
 		}
 		r.Missing = append(r.Missing, Missing{Part: part, Why: why(err), Next: town.Next(err), Err: err})
