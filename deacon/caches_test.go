@@ -69,6 +69,9 @@ func TestCachesByHand(t *testing.T) {
 	if err := reader.List(t.Context(), usual, func(ledger.Item) error { return nil }); err != nil || reader.Queries() != 0 {
 		t.Errorf("%d queries for what was read ahead, %v", reader.Queries(), err)
 	}
+	if _, err := reader.Blocked(t.Context(), ledger.Filter{}); err != nil || reader.Queries() != 0 {
+		t.Errorf("%d queries for what was read ahead, %v", reader.Queries(), err)
+	}
 	if n, hits, misses := r.cached("bead"); n != 3 || hits != 2 || misses != 3 {
 		t.Errorf("%d beads, %d hits, %d misses", n, hits, misses)
 	}

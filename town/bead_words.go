@@ -86,6 +86,9 @@ func TypeWord(s string) (BeadType, error) {
 	return t, err
 }
 
+// IsWord reports whether s may be a type of beads or of links.
+func IsWord(s string) bool { return wordPattern.MatchString(s) }
+
 // DepType says how one bead is linked to another.
 type DepType string
 

@@ -48,6 +48,9 @@ func resultSize(v any) (n int64) {
 	case []Waiting:
 		for i := range v {
 			n += beadSize(&v[i].Bead)
+			for _, id := range v[i].BlockedBy {
+				n += int64(len(id)) + pointerBytes
+			}
 		}
 	case []Memory:
 		for _, m := range v {

@@ -2,6 +2,9 @@ package ledger
 
 import (
 	"encoding/json"
+	"math"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -14,7 +17,7 @@ var (
 		"wisp_type", "bonded_from", "creator", "validations", "quality_score", "crystallizes",
 		"await_type", "await_id", "timeout", "waiters", "holder", "source_formula", "source_location", "hook_bead",
 		"role_bead", "agent_state", "last_activity", "role_type", "rig", "mol_type", "work_type", "event_kind", "actor",
-		"target", "payload", "source_repo", "source_repo_path", "original_type", "deleted_at", "deleted_by", "delete_reason",
+		"target", "payload", "source_repo", "source_repo_path", originalType, "deleted_at", "deleted_by", "delete_reason",
 		previouslyClosed, originalStatus,
 	}
 	counted = []string{"_type", "dependency_count", "dependent_count", "comment_count", "parent", "dependents", "content_hash", "wisp"}
@@ -76,14 +79,22 @@ func (w *wireFlag) UnmarshalJSON(raw []byte) error { return json.Unmarshal(truth
 
 // wireTime is a time as exports and dumps of tables write it; a date means its
 // first moment in UTC. The zero value and an empty text are no time.
-type wireTime struct{ at time.Time }
+type wireTime struct {
+	at time.Time
+	// unix says that it was a number.
+	unix bool
+}
 
 // wireForms are what is accepted beside RFC 3339, in UTC.
 var wireForms = []string{`"` + time.DateOnly + `"`, `"` + time.DateTime + `"`}
 
 func (w *wireTime) UnmarshalJSON(raw []byte) error {
-	w.at = time.Time{}
+	*w = wireTime{}
 	if string(raw) == `""` {
+		return nil
+	}
+	if at, ok := unixTime(raw); ok {
+		w.at, w.unix = at, true
 		return nil
 	}
 	for _, form := range wireForms {
@@ -93,6 +104,41 @@ func (w *wireTime) UnmarshalJSON(raw []byte) error {
 		}
 	}
 	return json.Unmarshal(raw, &w.at)
+}
+
+// quotedSeconds is from how many digits on a text is a number of seconds, not a year.
+const quotedSeconds = 9
+
+// unixTime reads a number: seconds since 1970, or with that many more digits
+// milliseconds, microseconds or nanoseconds. 0 is no time.
+func unixTime(raw json.RawMessage) (at time.Time, ok bool) {
+	text := string(raw)
+	if quoted := strings.Trim(text, `"`); quoted != text {
+		if strings.Trim(quoted, "0123456789") != "" || len(quoted) < quotedSeconds {
+			return at, false
+		}
+		text = quoted
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		f, err := strconv.ParseFloat(text, 64)
+		if err != nil || math.Abs(f) > math.MaxInt32 {
+			return at, false
+		}
+		n = int64(math.Round(f * 1e6))
+		return time.UnixMicro(n).UTC(), true
+	}
+	switch size := max(n, -n); {
+	case n == 0:
+		return at, true
+	case size < 1e11:
+		return time.Unix(n, 0).UTC(), true
+	case size < 1e14:
+		return time.UnixMilli(n).UTC(), true
+	case size < 1e17:
+		return time.UnixMicro(n).UTC(), true
+	}
+	return time.Unix(0, n).UTC().Truncate(time.Microsecond), true
 }
 
 // value is the zero time for none.

@@ -17,8 +17,8 @@ func TestEveryFaultOfALineIsTold(t *testing.T) {
 		`{"id":"gt-a"}`,
 		`{"id":"gt-b","title":7,"bogus":1,"bogus2":2,"due_at":"2026-02-30T00:00:00Z","updated_at":"soon","comments":{}}`,
 		`[]`,
-		`{"id":"gt-c","title":"x","priority":"high","issue_type":"a b","created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z"}`,
-		`{"id":"gt-d","title":"x","issue_type":"a b","created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z"}`,
+		`{"id":"gt-c","title":"x","priority":"soonish","issue_type":"a b","created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z"}`,
+		`{"id":"gt-d","title":"x","estimated_minutes":2147483648,"created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z"}`,
 	}, "\n")
 	_, err := s.Import(t.Context(), strings.NewReader(text), ImportOptions{})
 	want := []string{
@@ -29,7 +29,7 @@ func TestEveryFaultOfALineIsTold(t *testing.T) {
 		`line 2: gt-b: updated_at: not a valid bead: "soon" is not a date: write `,
 		`line 3: not a valid bead: an array where an object is expected`,
 		`line 4: gt-c: not a valid bead: priority is a string`,
-		`line 5: gt-d: not a valid bead: issue_type "a b" is not a word`,
+		`line 5: gt-d: not a valid bead: estimated_minutes 2147483648`,
 	}
 	got := strings.Split(err.Error(), "\n")
 	for i, w := range want {

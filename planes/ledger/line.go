@@ -100,6 +100,16 @@ func (p *parsed) readBead(fields map[string]json.RawMessage) error {
 		*b = town.Bead{ID: w.ID}
 		return errors.Join(errs...)
 	}
+	for _, date := range []struct {
+		name string
+		*wireTime
+	}{
+		{"created_at", w.CreatedAt}, {"updated_at", w.UpdatedAt}, {"closed_at", w.ClosedAt}, {"due_at", w.DueAt}, {"defer_until", w.DeferUntil},
+	} {
+		if date.wireTime != nil && date.unix && !date.at.IsZero() {
+			p.mended("%s is a number and taken as %s", date.name, date.at.Format(time.RFC3339))
+		}
+	}
 	b.CreatedAt, b.UpdatedAt = w.CreatedAt.value(), w.UpdatedAt.value()
 	b.ClosedAt, b.DueAt, b.DeferUntil = w.ClosedAt.time(), w.DueAt.time(), w.DeferUntil.time()
 	for _, d := range w.Dependencies {

@@ -33,13 +33,17 @@ func MemoryKey(text string) string {
 func (p *parsed) readMemory() error {
 	var w struct {
 		Memory
-		CreatedAt *wireTime `json:"created_at"`
-		UpdatedAt *wireTime `json:"updated_at"`
+		Text      json.RawMessage `json:"value"`
+		CreatedAt *wireTime       `json:"created_at"`
+		UpdatedAt *wireTime       `json:"updated_at"`
 	}
 	if err := decode(p.text, &w); err != nil {
 		return err
 	}
 	m := w.Memory
+	if m.Text = linkMetadata(w.Text); len(w.Text) > 0 && w.Text[0] != '"' && string(w.Text) != "null" {
+		p.mended("the memory %s is no text and taken as it is written", town.Clip(m.Name, 40))
+	}
 	m.CreatedAt, m.UpdatedAt = w.CreatedAt.value(), w.UpdatedAt.value()
 	for _, t := range []*time.Time{&m.CreatedAt, &m.UpdatedAt} {
 		if !t.IsZero() {

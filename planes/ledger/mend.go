@@ -35,7 +35,10 @@ func (p *parsed) mend() {
 		b.ID = defaultPrefix + "-" + string(town.DigestOf(b.Title, b.Description))[:idLength]
 		p.mended("it has no id and gets %s", b.ID)
 	}
+	p.mendNULs(b)
+	p.mendTitle(b)
 	p.mendStatus(b)
+	p.mendType(b)
 	p.mendDates(b)
 	p.mendLabels(b)
 	p.mendLinks(b)
@@ -71,7 +74,12 @@ func (p *parsed) priority(raw json.RawMessage) (int, error) {
 	}
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
-		if n, err := town.ParsePriority(text); err == nil {
+		n, err := town.ParsePriority(text)
+		known := err == nil
+		if !known {
+			n, known = priorityWords[strings.ToLower(strings.TrimSpace(text))]
+		}
+		if known {
 			p.mended("priority %q is taken as %d", text, n)
 			return n, nil
 		}
@@ -111,7 +119,7 @@ func (p *parsed) mendLabels(b *town.Bead) {
 	for _, l := range b.Labels {
 		parts := strings.Split(l, ",")
 		for i := range parts {
-			parts[i] = strings.TrimSpace(parts[i])
+			parts[i] = shortened(strings.TrimSpace(printable(parts[i])), town.MaxLabelBytes)
 		}
 		parts = slices.DeleteFunc(parts, func(part string) bool { return part == "" })
 		if len(parts) != 1 || parts[0] != l {
@@ -123,6 +131,13 @@ func (p *parsed) mendLabels(b *town.Bead) {
 }
 
 func (p *parsed) mendLinks(b *town.Bead) {
+	for i := range b.Dependencies {
+		d := &b.Dependencies[i]
+		if was := string(d.Type); was != "" && !town.IsWord(was) {
+			d.Type = or(town.DepType(wordOf(was)), town.DepRelated)
+			p.mended("the type %q of its link to %s is taken as %s", town.Clip(was, 40), town.Clip(d.Target, 80), d.Type)
+		}
+	}
 	b.Dependencies = slices.DeleteFunc(b.Dependencies, func(d town.Dependency) bool {
 		switch {
 		case d.Target == "":

@@ -29,6 +29,30 @@ func TestAnImportMends(t *testing.T) {
 		{`{"id":"ID","title":"t","priority":9,` + dates + `}`, "priority 9 is taken as 4", func(b Detail) bool { return b.Priority == 4 }},
 		{`{"id":"ID","title":"t","priority":9.0,` + dates + `}`, "priority 9 is taken as 4", func(b Detail) bool { return b.Priority == 4 }},
 		{`{"id":"ID","title":"t","priority":"P0",` + dates + `}`, `priority "P0" is taken as 0`, func(b Detail) bool { return b.Priority == 0 }},
+		{`{"id":"ID","title":"t","priority":"High",` + dates + `}`, `priority "High" is taken as 1`, func(b Detail) bool { return b.Priority == 1 }},
+		{`{"id":"ID","title":"t","issue_type":"User Story!",` + dates + `}`, `the type "User Story!" is taken as story`,
+			func(b Detail) bool { return b.Type == "story" && string(b.Extra["original_type"]) == `"User Story!"` }},
+		{`{"id":"ID","title":"t","issue_type":"Bug",` + dates + `}`, `is taken as bug`, func(b Detail) bool { return b.Type == town.TypeBug }},
+		{`{"id":"ID","title":"t","issue_type":"!",` + dates + `}`, `is taken as task`, func(b Detail) bool { return b.Type == town.TypeTask }},
+		{`{"id":"ID","title":"t","dependencies":[{"depends_on_id":"external:x","type":"Waits On"},{"depends_on_id":"external:y","type":"?"}],` + dates + `}`, `is taken as waits-on`,
+			func(b Detail) bool {
+				return len(b.Dependencies) == 2 && b.Dependencies[0].Type == "waits-on" && b.Dependencies[1].Type == town.DepRelated
+			}},
+		{`{"id":"ID","title":"t","labels":["` + strings.Repeat("é", 51) + `","a\tb"],` + dates + `}`, `is taken as`,
+			func(b Detail) bool {
+				return len(b.Labels) == 2 && b.Labels[0] == "a b" && len(b.Labels[1]) <= town.MaxLabelBytes
+			}},
+		{`{"id":"ID","title":"` + strings.Repeat("é", 501) + `","description":"d",` + dates + `}`, `its title has 501 characters`,
+			func(b Detail) bool {
+				return b.Title == strings.Repeat("é", 499)+"…" && b.Description == strings.Repeat("é", 501)+"\n\nd"
+			}},
+		{`{"id":"ID","title":"a\u0000b","notes":"\u0000","comments":[{"text":"x\u0000y"}],` + dates + `}`, `NUL characters in title are left out`,
+			func(b Detail) bool { return b.Title == "ab" && b.Notes == "" && b.Comments[0].Text == "xy" }},
+		{`{"id":"ID","title":"t","created_at":1767323045,"updated_at":1767323045123}`, `created_at is a number and taken as 2026-01-02T03:04:05Z`,
+			func(b Detail) bool {
+				return b.CreatedAt.Unix() == 1767323045 && b.UpdatedAt.UnixMilli() == 1767323045123
+			}},
+		{`{"id":"ID","title":"t","created_at":0}`, "it has no dates", nil},
 		{`{"id":"ID","Title":"t",` + dates + `}`, "Title is taken as title", func(b Detail) bool { return b.Title == "t" }},
 		{`{"id":"ID","Title":"u","title":"t",` + dates + `}`, "Title is left out", func(b Detail) bool { return b.Title == "t" }},
 		{`{"id":"ID","title":"t","status":"no word!",` + dates + `}`, `the status "no word!" may not be one here`,

@@ -89,14 +89,17 @@ type Waiting struct {
 }
 
 // Blocked returns the open beads that wait for others, most urgent first, with what
-// they wait for, in two queries. Children of a deferred bead are not among them.
+// they wait for, in two queries. Children of a deferred bead are not among them. The
+// answer is cached whole, also without a Limit, unless it is too large for an entry.
 func (s *Store) Blocked(ctx context.Context, f Filter) ([]Waiting, error) {
-	f.Not = append(f.Not, town.StatusClosed)
+	if !slices.Contains(f.Not, town.StatusClosed) {
+		f.Not = append(slices.Clone(f.Not), town.StatusClosed)
+	}
 	order, err := f.order(byUrgency...)
 	if err != nil {
 		return nil, err
 	}
-	if s.caches == nil || !f.Cacheable() {
+	if s.caches == nil {
 		return s.blocked(ctx, f, order)
 	}
 	w := f.conditions(s.moment())

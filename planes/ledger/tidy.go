@@ -12,6 +12,7 @@ import (
 const (
 	previouslyClosed = "previously_closed_at"
 	originalStatus   = "original_status"
+	originalType     = "original_type"
 )
 
 // noMetadata is what the public program writes for a link without metadata.

@@ -171,7 +171,7 @@ func (s *Store) WarmUsual(ctx context.Context, within time.Duration) (w Warmed, 
 	}
 	reads = append(reads,
 		func() error {
-			_, err := r.Blocked(soon, Filter{Not: []town.Status{town.StatusClosed}, Limit: UsualLimit + 1})
+			_, err := r.Blocked(soon, Filter{})
 			return err
 		},
 		func() error { _, err := r.Stats(soon); return err })
