@@ -17,7 +17,8 @@ type Assignment struct {
 	// Told says that the ledger knows of the state. One that has ended holds its bead
 	// until then.
 	Told bool `json:"told"`
-	// Sessions counts the sessions that were begun for it.
+	// Sessions counts the sessions that were begun for it, one after the other was
+	// lost: a worker that hands off by itself begins anew.
 	Sessions int        `json:"sessions"`
 	Options  town.Sling `json:"options"`
 	// Reason says why it ended.
@@ -153,7 +154,7 @@ func (s *Store) assign(ctx context.Context, tx *doltdb.Tx, o Order, now time.Tim
 	if err != nil {
 		return a, err
 	}
-	_, err = tx.Exec(ctx, "UPDATE operational_state SET status = ?, run = ?, bead = ?, preset = ?, evidence = 'assigned; its session starts', since = ? WHERE agent = ?",
+	_, err = tx.Exec(ctx, "UPDATE operational_state SET status = ?, run = ?, bead = ?, sandbox = '', preset = ?, evidence = 'assigned; its session starts', since = ? WHERE agent = ?",
 		string(town.AgentWorking), int64(a.Run), a.Bead, a.Options.Preset, stamp(now), a.Agent.String())
 	if err != nil {
 		return a, err

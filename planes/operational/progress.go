@@ -102,24 +102,37 @@ func (s *Store) Working(ctx context.Context, t town.Ticket, evidence string, now
 	})
 }
 
+// Renewal says why an assignment gets another session.
+type Renewal struct {
+	Reason string
+	// Lost says that the former session was lost. Otherwise its agent asked for the
+	// next one, and Assignment.Sessions begins to count anew.
+	Lost bool
+}
+
 // Renew gives the assignment to the next session of its agent: the ticket is stale
-// from then on, and the one returned takes its place. The assignment starts again.
-func (s *Store) Renew(ctx context.Context, t town.Ticket, why string, now time.Time) (renewed town.Ticket, err error) {
+// from then on, and the one returned takes its place. The assignment starts again,
+// in the same sandbox.
+func (s *Store) Renew(ctx context.Context, t town.Ticket, how Renewal, now time.Time) (renewed town.Ticket, err error) {
 	err = s.advance(ctx, "begin another session for", t, func(tx *doltdb.Tx, a Assignment) error {
 		a.Run++
+		a.Sessions++
+		if !how.Lost {
+			a.Sessions = 1
+		}
 		renewed = a.Ticket
-		_, err := tx.Exec(ctx, "UPDATE assignments SET run = ?, state = ?, sessions = sessions + 1, changed = ? WHERE epoch = ?",
-			int64(a.Run), string(town.Assigned), stamp(now), int64(a.Epoch))
+		_, err := tx.Exec(ctx, "UPDATE assignments SET run = ?, state = ?, sessions = ?, changed = ? WHERE epoch = ?",
+			int64(a.Run), string(town.Assigned), a.Sessions, stamp(now), int64(a.Epoch))
 		if err != nil {
 			return err
 		}
 		_, err = tx.Exec(ctx, "UPDATE operational_state SET run = ?, status = ?, session = '', evidence = ?, since = ? WHERE agent = ?",
-			int64(a.Run), string(town.AgentWorking), text("its next session starts: "+why, maxEvidence), stamp(now), a.Agent.String())
+			int64(a.Run), string(town.AgentWorking), text("its next session starts: "+how.Reason, maxEvidence), stamp(now), a.Agent.String())
 		if err != nil {
 			return err
 		}
 		return s.note(ctx, tx, Entry{
-			At: now, Kind: SessionRenewed, Subject: a.Agent.String(), Detail: "run " + strconv.FormatInt(int64(a.Run), 10) + " for " + a.Bead + ": " + why,
+			At: now, Kind: SessionRenewed, Subject: a.Agent.String(), Detail: "run " + strconv.FormatInt(int64(a.Run), 10) + " for " + a.Bead + ": " + how.Reason,
 			Data: data("bead", a.Bead, "epoch", strconv.FormatInt(int64(a.Epoch), 10)),
 		})
 	})

@@ -177,14 +177,14 @@ func TestManyAssignAtOnce(t *testing.T) {
 func TestOldTicketsAreRefused(t *testing.T) {
 	s, _ := create(t)
 	first := s.mustAssign(t, "web-a", nux).Ticket
-	second, err := s.Renew(t.Context(), first, "handed off", noon)
+	second, err := s.Renew(t.Context(), first, Renewal{Reason: "handed off"}, noon)
 	if err != nil || second.Run != 2 || second.Epoch != first.Epoch {
 		t.Fatalf("%+v, %v", second, err)
 	}
 	refused := func(what string, old town.Ticket) {
 		t.Helper()
 		before := s.mustWork(t)
-		_, renewed := s.Renew(t.Context(), old, "", noon)
+		_, renewed := s.Renew(t.Context(), old, Renewal{}, noon)
 		for i, err := range []error{
 			s.Started(t.Context(), old, "x", "y", noon), s.Working(t.Context(), old, "", noon), s.Submit(t.Context(), old, mergeRequest(), noon),
 			s.End(t.Context(), old, town.Released, "", "", noon), renewed, s.Decide(t.Context(), old, town.Landed, "", "", "", noon),

@@ -1,0 +1,96 @@
+package polecat
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"gastown/planes/ledger"
+	"gastown/town"
+)
+
+// Beads is the Town's ledger as a Ledger.
+type Beads struct{ Store *ledger.Store }
+
+var _ Ledger = Beads{}
+
+// as is the ledger under an agent's name.
+func (b Beads) as(agent string) *ledger.Store {
+	return b.Store.As(ledger.Session{Actor: town.Actor{Name: agent, Email: b.Store.Actor().Email}, NoSuggestions: true})
+}
+
+// Claim implements Ledger. It is one conditional write.
+func (b Beads) Claim(ctx context.Context, bead, agent string) error {
+	_, err := b.as(agent).Update(ctx, []ledger.Patch{{ID: bead, Claim: true, UnlessClosed: true}})
+	if missed(err) {
+		return fmt.Errorf("%w: %w", ErrNotFree, err)
+	}
+	return err
+}
+
+// missed reports whether a conditional write found the bead in another state.
+func missed(err error) bool {
+	for _, kind := range []error{ledger.ErrTaken, ledger.ErrDiffers, ledger.ErrClosed, ledger.ErrUnknown} {
+		if errors.Is(err, kind) {
+			return true
+		}
+	}
+	return false
+}
+
+// Release implements Ledger.
+func (b Beads) Release(ctx context.Context, bead, agent, _ string) error {
+	return b.leave(ctx, agent, ledger.Patch{ID: bead, Status: new(town.StatusOpen), Assignee: new("")})
+}
+
+// Block implements Ledger. The reason becomes a comment.
+func (b Beads) Block(ctx context.Context, bead, agent, reason string) error {
+	err := b.leave(ctx, agent, ledger.Patch{ID: bead, Status: new(town.StatusBlocked), Assignee: new("")})
+	if err == nil && reason != "" {
+		_, err = b.as(agent).Comment(ctx, bead, reason)
+	}
+	return err
+}
+
+// Close implements Ledger.
+func (b Beads) Close(ctx context.Context, bead, agent, reason string) error {
+	return b.change(ctx, agent, ledger.Patch{ID: bead, Status: new(town.StatusClosed), CloseReason: &reason})
+}
+
+func (b Beads) leave(ctx context.Context, agent string, p ledger.Patch) error {
+	p.IfAssignee = &agent
+	return b.change(ctx, agent, p)
+}
+
+func (b Beads) change(ctx context.Context, agent string, p ledger.Patch) error {
+	p.UnlessClosed = true
+	_, err := b.as(agent).Update(ctx, []ledger.Patch{p})
+	if missed(err) {
+		return nil
+	}
+	return err
+}
+
+// Claims implements Ledger, with one query.
+func (b Beads) Claims(ctx context.Context) (map[string]town.Address, error) {
+	all := map[string]town.Address{}
+	f := ledger.Filter{Statuses: []town.Status{town.StatusInProgress}, Fields: ledger.Fields{"assignee"}}
+	err := b.Store.List(ctx, f, func(i ledger.Item) error {
+		if who, err := town.ParseAddress(i.Assignee); err == nil {
+			all[i.ID] = who
+		}
+		return nil
+	})
+	return all, err
+}
+
+// Beads implements Ledger, with one query.
+func (b Beads) Beads(ctx context.Context, ids []string) (map[string]Bead, error) {
+	all := map[string]Bead{}
+	f := ledger.Filter{IDs: ids, Fields: ledger.Fields{"title", "status", "assignee", "priority"}}
+	err := b.Store.List(ctx, f, func(i ledger.Item) error {
+		all[i.ID] = Bead{Title: i.Title, Status: i.Status, Assignee: i.Assignee, Priority: i.Priority}
+		return nil
+	})
+	return all, err
+}

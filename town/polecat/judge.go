@@ -1,0 +1,82 @@
+package polecat
+
+import (
+	"fmt"
+	"time"
+
+	"gastown/planes/operational"
+	"gastown/town"
+)
+
+// How long a polecat may do what.
+const (
+	// startFor is how long a session may take from its assignment until its agent is
+	// ready and was handed its work.
+	startFor = 3 * time.Minute
+	// silentFor is how long there may be neither output nor a heartbeat.
+	silentFor = 15 * time.Minute
+)
+
+// Facts are what is known of one polecat at one moment.
+type Facts struct {
+	Now   time.Time
+	Agent operational.Agent
+	// Assignment holds the agent; nil for none.
+	Assignment *operational.Assignment
+	// Session is what tmux has for it; nil for none.
+	Session *Session
+	// Look is what its session shows; nil when nobody looked.
+	Look *Look
+}
+
+// Judge says in which state a polecat is, and why. It decides by several signs
+// together: a polecat is a zombie only when its session or its program is gone, and
+// stalled only when neither output nor heartbeats come.
+func Judge(f Facts) (town.AgentState, string) {
+	a := f.Assignment
+	switch {
+	case a == nil && f.Session == nil:
+		return town.AgentIdle, "it has no assignment"
+	case a == nil:
+		return town.AgentZombie, fmt.Sprintf("its session %s has no assignment any more", f.Session.Name)
+	case f.Session == nil && f.Agent.Session == "" && a.State == town.Assigned:
+		return starting(f, "its session starts")
+	case f.Session == nil:
+		return town.AgentZombie, "its session is gone"
+	case f.Session.Run != a.Run:
+		return starting(f, fmt.Sprintf("its session is of run %d and that of run %d starts", f.Session.Run, a.Run))
+	case f.Session.Ended || f.Look != nil && f.Look.Ended:
+		return town.AgentZombie, fmt.Sprintf("its program has ended with status %d", f.Session.Status)
+	case f.Look != nil && f.Look.Waiting != "":
+		return town.AgentWaiting, "a person must act: " + f.Look.Waiting
+	case a.State == town.Assigned:
+		return starting(f, "its agent is not ready yet")
+	}
+	last, sign := latest(f)
+	if silent := f.Now.Sub(last); silent > silentFor {
+		return town.AgentStalled, fmt.Sprintf("neither output nor a heartbeat for %s", silent.Round(time.Minute))
+	}
+	return town.AgentWorking, sign + " at " + last.UTC().Format(time.TimeOnly)
+}
+
+// starting judges a polecat that has not begun its work.
+func starting(f Facts, why string) (town.AgentState, string) {
+	if f.Now.Sub(f.Assignment.Changed) > startFor {
+		return town.AgentStalled, why + ", for more than " + startFor.String()
+	}
+	return town.AgentWorking, why
+}
+
+// latest is the last sign of life.
+func latest(f Facts) (at time.Time, sign string) {
+	at, sign = f.Assignment.Changed, "it got its work"
+	for _, s := range []struct {
+		at   time.Time
+		sign string
+	}{{f.Session.Output, "output"}, {f.Agent.Beat, "heartbeat"}} {
+		if s.at.After(at) {
+			at, sign = s.at, s.sign
+		}
+	}
+	return at, sign
+}

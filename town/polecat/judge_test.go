@@ -1,0 +1,147 @@
+package polecat
+
+import (
+	"testing"
+	"time"
+
+	"gastown/planes/operational"
+	"gastown/town"
+)
+
+var noon = time.Date(2031, 3, 10, 12, 0, 0, 0, time.UTC)
+
+func assignment(state town.AssignmentState, age time.Duration) *operational.Assignment {
+	return &operational.Assignment{
+		Ticket: town.Ticket{Bead: "web-a", Agent: town.PolecatAddress("web", "nux"), Run: 2, Epoch: 1}, State: state, Told: true, Sessions: 1,
+		At: noon.Add(-age), Changed: noon.Add(-age),
+	}
+}
+
+// A polecat is taken for dead only when its session or its program is gone, and for
+// stalled only when several signs say so.
+func TestJudge(t *testing.T) {
+	live := func(run town.Run, silent time.Duration) *Session {
+		return &Session{Agent: town.PolecatAddress("web", "nux"), Run: run, Name: "web/polecats/nux", Output: noon.Add(-silent)}
+	}
+	ended := live(2, 0)
+	ended.Ended, ended.Status = true, 3
+	minute, hour := time.Minute, time.Hour
+	for what, c := range map[string]struct {
+		assignment *operational.Assignment
+		session    *Session
+		recorded   string
+		beat       time.Duration
+		look       *Look
+		want       town.AgentState
+	}{
+		"nothing":                           {want: town.AgentIdle},
+		"a session without an assignment":   {session: live(2, 0), want: town.AgentZombie},
+		"just assigned":                     {assignment: assignment(town.Assigned, minute), want: town.AgentWorking},
+		"assigned long ago":                 {assignment: assignment(town.Assigned, hour), want: town.AgentStalled},
+		"a session that is not ready":       {assignment: assignment(town.Assigned, minute), session: live(2, minute), recorded: "x", want: town.AgentWorking},
+		"one that is never ready":           {assignment: assignment(town.Assigned, hour), session: live(2, 0), recorded: "x", want: town.AgentStalled},
+		"one that was gone before its work": {assignment: assignment(town.Assigned, minute), recorded: "x", want: town.AgentZombie},
+		"the session of a former run":       {assignment: assignment(town.Assigned, minute), session: live(1, 0), want: town.AgentWorking},
+		"work":                              {assignment: assignment(town.Working, hour), session: live(2, minute), want: town.AgentWorking},
+		"silent, with a heartbeat":          {assignment: assignment(town.Working, hour), session: live(2, hour), beat: minute, want: town.AgentWorking},
+		"silent, without one":               {assignment: assignment(town.Working, hour), session: live(2, hour), beat: hour, want: town.AgentStalled},
+		"silent, just begun":                {assignment: assignment(town.Working, minute), session: live(2, hour), want: town.AgentWorking},
+		"no session":                        {assignment: assignment(town.Working, minute), want: town.AgentZombie},
+		"an ended program":                  {assignment: assignment(town.Working, minute), session: ended, want: town.AgentZombie},
+		"a dialog":                          {assignment: assignment(town.Working, hour), session: live(2, hour), look: &Look{Waiting: "login"}, want: town.AgentWaiting},
+	} {
+		f := Facts{Now: noon, Assignment: c.assignment, Session: c.session, Look: c.look, Agent: operational.Agent{Session: c.recorded}}
+		if c.beat > 0 {
+			f.Agent.Beat = noon.Add(-c.beat)
+		}
+		if got, why := Judge(f); got != c.want || why == "" {
+			t.Errorf("%s: %s, %q, want %s", what, got, why, c.want)
+		}
+	}
+}
+
+// A plan is decided by its snapshot alone, and does nothing about sessions that
+// nobody could look at.
+func TestPlanWithoutSessions(t *testing.T) {
+	a := *assignment(town.Working, time.Hour)
+	agent := operational.Agent{Address: a.Agent, State: town.AgentWorking, Run: 2, Session: "web/polecats/nux", Bead: a.Bead}
+	s := Snapshot{Now: noon, Work: operational.Work{Agents: []operational.Agent{agent}, Assignments: []operational.Assignment{a}}, Unknown: ErrNoSession}
+	if got := Plan(s); len(got) != 0 {
+		t.Errorf("%v", got)
+	}
+	s.Unknown = nil
+	for n := 1; n <= maxSessions; n++ {
+		s.Work.Assignments[0].Sessions = n
+		want := Restart
+		if n == maxSessions {
+			want = Return
+		}
+		if got := Plan(s); len(got) != 2 || got[0].Deed != Note || got[1].Deed != want {
+			t.Errorf("after %d sessions: %v", n, got)
+		}
+	}
+}
+
+func TestPlanMendsWhatACrashLeft(t *testing.T) {
+	a := *assignment(town.Working, time.Minute)
+	nux, me := a.Agent, a.Agent.String()
+	session := Session{Agent: nux, Run: 2, Output: noon}
+	agent := operational.Agent{Address: nux, State: town.AgentWorking, Run: 2, Session: "s", Bead: a.Bead}
+	for what, c := range map[string]struct {
+		change func(*Snapshot)
+		want   Deed
+	}{
+		"nothing":                    {func(*Snapshot) {}, ""},
+		"the ledger was not told":    {func(s *Snapshot) { s.Work.Assignments[0].Told = false }, Tell},
+		"the ledger lost the claim":  {func(s *Snapshot) { s.Beads["web-a"] = Bead{Status: town.StatusOpen} }, Retell},
+		"somebody else took it":      {func(s *Snapshot) { s.Beads["web-a"] = Bead{Status: town.StatusInProgress, Assignee: "ada"} }, Retell},
+		"somebody closed it":         {func(s *Snapshot) { s.Beads["web-a"] = Bead{Status: town.StatusClosed, Assignee: "ada"} }, ""},
+		"its agent blocked it":       {func(s *Snapshot) { s.Beads["web-a"] = Bead{Status: town.StatusBlocked, Assignee: me} }, ""},
+		"a claim without assignment": {func(s *Snapshot) { s.Claims["web-b"] = nux }, Reopen},
+		"a person's bead":            {func(s *Snapshot) { s.Claims["web-b"] = town.Address{Kind: town.Crew, Rig: "web", Name: "ann"} }, ""},
+		"a session of a former run":  {func(s *Snapshot) { s.Sessions[0].Run = 1 }, EndSession},
+		"assigned, no session": {func(s *Snapshot) {
+			s.Work.Assignments[0].State, s.Work.Agents[0].Session, s.Sessions = town.Assigned, "", nil
+		}, Spawn},
+		"assigned, not recorded":       {func(s *Snapshot) { s.Work.Assignments[0].State, s.Work.Agents[0].Session = town.Assigned, "" }, Spawn},
+		"assigned, the session stands": {func(s *Snapshot) { s.Work.Assignments[0].State = town.Assigned }, Brief},
+		"a session without a row of it": {func(s *Snapshot) {
+			s.Work.Assignments[0].State = town.Submitted
+			s.Work.Agents[0].State = town.AgentZombie
+		}, EndSession},
+		"nobody begins before the ledger knows": {func(s *Snapshot) {
+			s.Work.Assignments[0].State, s.Work.Assignments[0].Told, s.Work.Agents[0].Session, s.Sessions = town.Assigned, false, "", nil
+		}, Tell},
+	} {
+		s := Snapshot{
+			Now: noon, Work: operational.Work{Agents: []operational.Agent{agent}, Assignments: []operational.Assignment{a}},
+			Sessions: []Session{session}, Claims: map[string]town.Address{"web-a": nux}, Beads: map[string]Bead{"web-a": {Status: town.StatusInProgress, Assignee: me}},
+		}
+		c.change(&s)
+		got := Plan(s)
+		switch {
+		case c.want == "" && len(got) != 0, c.want != "" && (len(got) != 1 || got[0].Deed != c.want):
+			t.Errorf("%s: %v, want %q", what, got, c.want)
+		}
+	}
+}
+
+func TestNamesArePickedOnce(t *testing.T) {
+	busy := map[town.Address]bool{}
+	crew := []operational.Agent{{Address: town.Address{Kind: town.Crew, Rig: "web", Name: "Amber"}}, {Address: town.PolecatAddress("api", "birch")}}
+	for range 3*len(names) + 1 {
+		a := Pick("web", crew, busy)
+		if busy[a] || a.Check() != nil || a.Name == "amber" {
+			t.Fatalf("%s", a)
+		}
+		busy[a] = true
+	}
+	idle := []operational.Agent{
+		{Address: town.PolecatAddress("web", "wren"), State: town.AgentIdle, Since: noon},
+		{Address: town.PolecatAddress("web", "moss"), State: town.AgentIdle, Since: noon.Add(-time.Hour)},
+		{Address: town.PolecatAddress("web", "reed"), State: town.AgentZombie},
+	}
+	if a := Pick("web", idle, nil); a.Name != "moss" {
+		t.Errorf("%s, not the one that was idle longest", a)
+	}
+}

@@ -1,0 +1,55 @@
+package polecat
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gastown/planes/operational"
+	"gastown/town"
+)
+
+// names are given to polecats in this order. They are short, easy to tell apart
+// when spoken, and differ in their first letters.
+var names = []string{
+	"amber", "birch", "cedar", "dusk", "ember", "fern", "grit", "hazel", "iris", "jade", "kelp", "lark", "moss", "nettle", "onyx",
+	"plum", "quill", "reed", "sable", "thorn", "umber", "vetch", "wren", "yarrow", "zinc", "aspen", "brook", "clover", "drift", "elder",
+	"flint", "gorse", "heron", "ivy", "juniper", "kestrel", "linden", "maple", "newt", "otter", "pike", "quartz", "rowan", "sorrel",
+	"teal", "upland", "viper", "willow", "yew", "zephyr",
+}
+
+// Pick chooses a polecat of a rig for new work: one that is idle, the one idle for
+// longest first, otherwise the first name that no agent of the rig has. busy are
+// polecats that an earlier choice took.
+func Pick(rig string, agents []operational.Agent, busy map[town.Address]bool) town.Address {
+	var idle []operational.Agent
+	taken := map[string]bool{}
+	for _, a := range agents {
+		if a.Address.Rig != rig {
+			continue
+		}
+		// Also the crew's names: a polecat and a person of one name are confused.
+		taken[strings.ToLower(a.Address.Name)] = true
+		if free := a.State == town.AgentIdle && a.Bead == "" && a.Session == ""; free && a.Address.Kind == town.Polecat && !busy[a.Address] {
+			idle = append(idle, a)
+		}
+	}
+	if len(idle) > 0 {
+		return slices.MinFunc(idle, func(a, b operational.Agent) int {
+			return cmp.Or(a.Since.Compare(b.Since), strings.Compare(a.Address.Name, b.Address.Name))
+		}).Address
+	}
+	for n := 0; ; n++ {
+		name := names[n%len(names)]
+		if n >= len(names) {
+			name = fmt.Sprintf("%s%d", name, n/len(names)+1)
+		}
+		if address := town.PolecatAddress(rig, name); !taken[name] && !busy[address] {
+			return address
+		}
+	}
+}
+
+// Branch is the branch on which a polecat works on a bead.
+func Branch(t town.Ticket) string { return "polecat/" + t.Agent.Name + "/" + t.Bead }

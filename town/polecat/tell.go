@@ -1,0 +1,44 @@
+package polecat
+
+import (
+	"context"
+	"errors"
+
+	"gastown/planes/operational"
+	"gastown/town"
+)
+
+// tell makes the ledger follow an assignment, and records that it did. A bead that
+// is not free for the agent ends the assignment.
+func (c *Controller) tell(ctx context.Context, a operational.Assignment) (acted bool, err error) {
+	err = c.Beads(ctx, func(l Ledger) error { return follow(ctx, l, a) })
+	if errors.Is(err, ErrNotFree) && a.State.Held() {
+		why := err.Error()
+		return settled(true, c.Rows(ctx, func(rows Store) error {
+			return rows.End(ctx, a.Ticket, town.Released, why, c.Actor, c.Now())
+		}))
+	}
+	if err != nil && !errors.Is(err, ErrNotFree) {
+		return false, err
+	}
+	err = c.Rows(ctx, func(rows Store) error {
+		acted, err = rows.Told(ctx, a.Epoch, a.State)
+		return err
+	})
+	return acted, err
+}
+
+// follow brings a bead into the state that belongs to an assignment's.
+func follow(ctx context.Context, l Ledger, a operational.Assignment) error {
+	agent := a.Agent.String()
+	switch a.State {
+	case town.Landed, town.Finished:
+		return l.Close(ctx, a.Bead, agent, a.Reason)
+	case town.Returned, town.Released:
+		return l.Release(ctx, a.Bead, agent, string(a.State)+": "+a.Reason)
+	case town.Stuck:
+		return l.Block(ctx, a.Bead, agent, a.Reason)
+	default:
+		return l.Claim(ctx, a.Bead, agent)
+	}
+}
