@@ -18,10 +18,10 @@ PARTS  := cmd/gt cmd/bd cmd/gt-engine
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps build check fmt vet lint clients test race fuzz demo soak crowd bench install uninstall clean
+.PHONY: help deps build check fmt vet lint clients agents test-agents test race fuzz demo soak crowd bench install uninstall clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## check what is needed; install it on Debian as root, else say what to install
 	@.ci/deps test
@@ -53,7 +53,14 @@ lint:
 clients: build ## run beads-ui on a Town in a browser; installs both on Debian as root
 	@clients=$$(.ci/deps clients) && GT_CLIENTS="$$clients" $(GO) test -vet=off -count 1 -timeout 10m ./e2e/clients
 
-test: deps build fmt vet lint clients ## run every test; the last line says whether they passed
+# The programs of agents run in a network namespace that has nothing but loopback.
+agents: ## run codex, from npm, in tmux: dialogs, text handed over, a command
+	@agents=$$(.ci/deps agents) && GT_AGENTS="$$agents" $(GO) test -vet=off -count 1 -timeout 10m ./e2e/agents
+
+test-agents: ## the same with codex, opencode, gemini and claude, and 200 texts to codex
+	@agents=$$(.ci/deps agents-all) && GT_AGENTS="$$agents" $(GO) test -vet=off -count 1 -timeout 30m -v ./e2e/agents -args -long
+
+test: deps build fmt vet lint clients agents ## run every test; the last line says whether they passed
 	@JOBS=$(JOBS) FUZZTIME=$(FUZZTIME) .ci/gotest unit race-light e2e fuzz
 
 race: vet ## unit tests under the race detector (compiles everything anew)

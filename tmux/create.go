@@ -4,10 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"maps"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"gastown/town/process"
 )
 
 // Term is the terminal that programs in a session see.
@@ -151,6 +155,23 @@ func (s Server) Remove(ctx context.Context, id string) error {
 	_, err := s.do(ctx, "", []string{"kill-session", "-t", id})
 	if err != nil && !errors.Is(err, ErrGone) {
 		return fmt.Errorf("remove the tmux session %s: %w", clip(id), err)
+	}
+	return nil
+}
+
+// Attach shows a session, named by its ID, on the caller's terminal until the person
+// detaches. Server.Env names the terminal in TERM. It has no deadline.
+func (s Server) Attach(ctx context.Context, id string, stdin io.Reader, stdout, stderr io.Writer) error {
+	x := exec.CommandContext(ctx, s.binary(), "-2", "-u", "-S", s.Socket, "attach-session", "-t", id)
+	// It stays in the caller's process group, which owns the terminal.
+	found := process.Command(ctx, environ(s.Env), s.binary())
+	if found.Err != nil {
+		return ErrMissing
+	}
+	x.Path, x.Err, x.Env = found.Path, nil, found.Env
+	x.Stdin, x.Stdout, x.Stderr = stdin, stdout, stderr
+	if err := x.Run(); err != nil {
+		return fmt.Errorf("attach to the tmux session %s: %w", clip(id), err)
 	}
 	return nil
 }

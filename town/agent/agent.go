@@ -83,13 +83,12 @@ type Look struct {
 	// Lines are the screen's, without control characters. Lines of the past come
 	// first.
 	Lines []string `json:"lines"`
-	// Composer says that a composer is on the screen.
-	Composer bool `json:"-"`
 	// BeenReady says that the agent has been ready since it was started.
 	BeenReady bool  `json:"been_ready"`
 	Signs     Signs `json:"signs"`
-	// keys answer the dialog.
-	keys []string
+	// keys answer the dialog. composer is how many of Lines are above the composer.
+	keys     []string
+	composer int
 }
 
 // Signs are the signs of life of a session. None of them alone proves that an agent
@@ -100,8 +99,10 @@ type Signs struct {
 	Agent  string `json:"agent"`
 	Run    int64  `json:"run"`
 	Preset string `json:"preset"`
-	// Name is the session's name in tmux, which a person may have changed.
+	// Name is the session's name in tmux, which a person may have changed; ID is
+	// tmux's own.
 	Name string `json:"session"`
+	ID   string `json:"id"`
 	// PID is the program's process; Ended says that it has ended, with Status.
 	PID    int  `json:"pid"`
 	Ended  bool `json:"ended"`

@@ -7,27 +7,29 @@ import "time"
 func builtin() []Preset {
 	return []Preset{
 		{
-			Name: "claude", Help: "Claude Code of Anthropic", Command: []string{"claude"}, Resume: []string{"--continue"},
-			Composer: `^\s*(│ )?[❯>]\s`, Hint: `^Try "`, Busy: `\besc to interrupt\b`,
-			Marker: `\[Pasted text #\d+( \+\d+ lines)?\]`, EnterDelay: 500 * time.Millisecond,
-			Hooks: ".claude/settings.local.json",
+			Name: "claude", Help: "Claude Code of Anthropic", Command: []string{"claude"}, Resume: []string{"--continue"}, Seen: "2.1.332",
+			Pass:     []string{"ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUTH_TOKEN"},
+			Composer: `^❯[\s\x{a0}]`, Above: `^─{20}`, Cursor: true, Hint: `^Try "`, Busy: `^[^\s\w❯⎿] .*…( \(|$)`,
+			Marker: `\[Pasted text #\d+( \+\d+ lines)?\]`, EnterDelay: 500 * time.Millisecond, Hooks: ".claude/settings.local.json",
 			Dialogs: []Dialog{
 				{Name: "trust", Text: `(?i)do you trust the files in this folder|is this a project you created or one you trust`, Answers: []Answer{
-					{Selected: `^\s*(│ )?❯ 1\. Yes`, Keys: []string{"Enter"}},
-					{Selected: `^\s*(│ )?❯ 2\. No`, Keys: []string{"Up"}},
+					{Selected: `^\s*❯ (1\. )?Yes`, Keys: []string{"Enter"}},
+					{Selected: `^\s*❯ No, exit`, Keys: []string{"Down"}},
+					{Selected: `^\s*❯ 2\. No`, Keys: []string{"Up"}},
 				}},
-				{Name: "skip permissions", Text: `(?i)bypass permissions mode`, Answers: []Answer{
-					{Selected: `^\s*(│ )?❯ 2\. Yes, I accept`, Keys: []string{"Enter"}},
-					{Selected: `^\s*(│ )?❯ 1\. No, exit`, Keys: []string{"Down"}},
+				{Name: "skip permissions", Text: `(?i)bypass permissions mode.*yes, i accept`, Answers: []Answer{
+					{Selected: `^\s*❯ (2\. )?Yes, I accept`, Keys: []string{"Enter"}},
+					{Selected: `^\s*❯ (1\. )?No, exit`, Keys: []string{"Down"}},
 				}},
 				{Name: "theme", Text: `(?i)choose the text style that looks best`, Answers: []Answer{{Selected: `^\s*❯ \d+\. `, Keys: []string{"Enter"}}}},
 				{Name: "login", Text: `(?i)select login method|paste code here if prompted|invalid api key`},
 				{Name: "usage limit", Text: `(?i)(usage|session|weekly) limit reached|you've hit your .{0,20}limit`, Always: true},
-				{Name: "question", Text: `(?i)do you want to (proceed|make this edit|create|allow)`, Always: true},
+				{Name: "question", Text: `(?i)do you want to (proceed|make this edit|create|allow)[^?]*\? ❯|auto mode can't check actions`, Always: true},
 			},
 		},
 		{
 			Name: "codex", Help: "Codex of OpenAI", Command: []string{"codex"}, Resume: []string{"resume", "--last"}, Seen: "0.171.0",
+			Pass:     []string{"OPENAI_API_KEY", "CODEX_HOME"},
 			Composer: `^› `, Cursor: true, Busy: `\([^()]*esc to interrupt\)`, Marker: `\[Pasted Content \d+ chars\]`,
 			EnterDelay: 200 * time.Millisecond, Hooks: ".codex/hooks.json",
 			Dialogs: []Dialog{
@@ -45,13 +47,16 @@ func builtin() []Preset {
 			},
 		},
 		{
-			Name: "opencode", Help: "opencode", Command: []string{"opencode"}, Resume: []string{"--continue"},
-			Composer: `^\s*┃\s{2}`, Hint: `^Ask anything`, Busy: `\besc (again to )?interrupt\b`,
+			Name: "opencode", Help: "opencode", Command: []string{"opencode"}, Resume: []string{"--continue"}, Seen: "1.18.33",
+			Pass:     []string{"ANTHROPIC_API_KEY", "OPENAI_API_KEY"},
+			Composer: `^\s*┃(\s{2}|\s*$)`, Below: `^\s*┃\s+(Build|Plan)\b.* · |^\s*┃\s+(Build|Plan)\s+\S`, Block: true, Hint: `^Ask anything`, Busy: `\besc (again to )?interrupt\b`,
 			Marker: `\[Pasted ~?\d+ lines\]`, EnterDelay: 300 * time.Millisecond,
+			Dialogs: []Dialog{{Name: "question", Text: `△ Permission required`, Always: true}},
 		},
 		{
-			Name: "gemini", Help: "Gemini CLI of Google", Command: []string{"gemini"}, Resume: []string{"--resume"},
-			Composer: `^\s*(│ )?[>*!] `, Hint: `^Type your message`, Busy: `\(esc to cancel`,
+			Name: "gemini", Help: "Gemini CLI of Google", Command: []string{"gemini"}, Resume: []string{"--resume"}, Seen: "0.61.0",
+			Pass:     []string{"GEMINI_API_KEY", "GOOGLE_API_KEY"},
+			Composer: `^ (│ )?[>*] `, Hint: `^Type your message`, Busy: `\(esc to cancel`, Settle: 2 * time.Second,
 			Marker: `\[Pasted Text: \d+ (lines|chars)\]`, EnterDelay: 300 * time.Millisecond,
 			Dialogs: []Dialog{
 				{Name: "trust", Text: `(?i)do you trust (the files in )?this folder`, Answers: []Answer{{Selected: `● 1\. Trust folder`, Keys: []string{"Enter"}}}},
@@ -61,6 +66,7 @@ func builtin() []Preset {
 		},
 		{
 			Name: "copilot", Help: "Copilot CLI of GitHub", Command: []string{"copilot"}, Resume: []string{"--continue"},
+			Pass:     []string{"GH_TOKEN", "GITHUB_TOKEN"},
 			Composer: `^\s*(│ )?[❯>] `, Hint: `^(Enter @|Type @)`, Busy: `(?i)\besc to cancel\b`, EnterDelay: 300 * time.Millisecond,
 			Dialogs: []Dialog{
 				{Name: "trust", Text: `(?i)do you trust the files in this folder`, Answers: []Answer{{Selected: `❯ 1\. Yes`, Keys: []string{"Enter"}}}},
@@ -69,6 +75,7 @@ func builtin() []Preset {
 		},
 		{
 			Name: "cursor", Help: "Cursor's agent", Command: []string{"cursor-agent"}, Resume: []string{"resume"},
+			Pass:     []string{"CURSOR_API_KEY"},
 			Composer: `^\s*│\s*→ `, Hint: `^(Plan, search|Add a follow-up)`, Busy: `(?i)\bctrl\+c to stop\b`, EnterDelay: 300 * time.Millisecond,
 			Dialogs: []Dialog{
 				{Name: "trust", Text: `(?i)workspace trust required`, Answers: []Answer{{Selected: `▶ \[a\] Trust`, Keys: []string{"a"}}}},
@@ -77,6 +84,7 @@ func builtin() []Preset {
 		},
 		{
 			Name: "amp", Help: "Amp", Command: []string{"amp"}, Resume: []string{"threads", "continue"},
+			Pass:     []string{"AMP_API_KEY"},
 			Composer: `^\s*│ `, Busy: `(?i)\besc to cancel\b`, EnterDelay: 300 * time.Millisecond,
 			Dialogs: []Dialog{{Name: "login", Text: `(?i)would you like to log in`}},
 		},

@@ -25,6 +25,9 @@ const (
 	pasteFor = 5 * time.Second
 	enterFor = 1500 * time.Millisecond
 	enters   = 4
+	// acceptFor is how long an agent may take to show a text that has left its
+	// composer. Some draw a whole new screen first.
+	acceptFor = 10 * time.Second
 	// typingFor is how long after a person's last key nothing is typed into a
 	// session that a person is attached to.
 	typingFor = 5 * time.Second
@@ -203,7 +206,7 @@ func (h *handover) enter(ctx context.Context) (Handed, error) {
 			return Handed{}, err
 		}
 		left := false
-		for end := time.Now().Add(enterFor); time.Now().Before(end) || left && time.Now().Before(end.Add(enterFor)); {
+		for end := time.Now().Add(enterFor); time.Now().Before(end) || left && time.Now().Before(end.Add(acceptFor)); {
 			if err := wait(ctx, glance); err != nil {
 				return Handed{}, err
 			}
@@ -241,13 +244,7 @@ func (h *handover) accepted(look Look) bool {
 
 // transcript is what stands above the composer.
 func (h *handover) transcript(look Look) string {
-	all := look.Lines
-	for i := len(all) - 1; i >= 0; i-- {
-		if h.preset.composer != nil && h.preset.composer.MatchString(all[i]+" ") {
-			return fold(strings.Join(all[:i], "\n"))
-		}
-	}
-	return fold(strings.Join(all, "\n"))
+	return fold(strings.Join(look.Lines[:max(0, min(look.composer, len(look.Lines)))], "\n"))
 }
 
 func wait(ctx context.Context, d time.Duration) error {

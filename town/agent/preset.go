@@ -24,13 +24,21 @@ type Preset struct {
 	// Seen is the version that the patterns were seen on; "" when nobody has seen
 	// it.
 	Seen string `yaml:"seen" json:"seen,omitempty"`
-	// Env are variables it needs, as NAME=value.
-	Env []string `yaml:"env" json:"env,omitempty"`
+	// Env are variables it needs, as NAME=value. Pass names variables that it gets from
+	// the environment of whom gt runs for, such as those of keys.
+	Env  []string `yaml:"env" json:"env,omitempty"`
+	Pass []string `yaml:"pass" json:"pass,omitempty"`
 
 	// Composer matches the beginning of the line in which text is typed, up to the
 	// first character of the text. A preset without one cannot see whether text was
 	// taken.
 	Composer string `yaml:"composer" json:"composer,omitempty"`
+	// Above matches the line right above the composer, Below a line of the composer's
+	// frame that is none of its text. Block says that every line of the composer begins
+	// as the first one does.
+	Above string `yaml:"above" json:"above,omitempty"`
+	Below string `yaml:"below" json:"below,omitempty"`
+	Block bool   `yaml:"block" json:"block,omitempty"`
 	// Cursor says that the terminal's cursor stands in the composer, so that text
 	// before it is seen there even if its first line is empty.
 	Cursor bool `yaml:"cursor" json:"cursor,omitempty"`
@@ -44,13 +52,16 @@ type Preset struct {
 	// EnterDelay is the pause between a paste and Enter. Some programs take an
 	// Enter that comes sooner for a part of the paste.
 	EnterDelay time.Duration `yaml:"enter_delay" json:"enter_delay,omitempty"`
+	// Settle is how long the composer must be there until the program takes text;
+	// some drop what comes sooner.
+	Settle time.Duration `yaml:"settle" json:"settle,omitempty"`
 	// Dialogs are looked for in this order.
 	Dialogs []Dialog `yaml:"dialogs" json:"dialogs,omitempty"`
 	// Hooks is the file in a sandbox in which the program looks for hooks; "" when
 	// it has none.
 	Hooks string `yaml:"hooks" json:"hooks,omitempty"`
 
-	composer, hint, busy, marker *regexp.Regexp
+	composer, above, below, hint, busy, marker *regexp.Regexp
 }
 
 // Dialog is a question on the screen.
@@ -138,10 +149,16 @@ func (p *Preset) compile() error {
 	if p.EnterDelay < 0 || p.EnterDelay > 10*time.Second {
 		return fmt.Errorf("enter_delay %s is not between 0s and 10s", p.EnterDelay)
 	}
+	if p.Settle < 0 || p.Settle > time.Minute {
+		return fmt.Errorf("settle %s is not between 0s and 1m", p.Settle)
+	}
+	if len(p.Command) == 0 || p.Command[0] == "" {
+		return fmt.Errorf("it has no command")
+	}
 	for _, pattern := range []struct {
 		name, text string
 		to         **regexp.Regexp
-	}{{"composer", p.Composer, &p.composer}, {"hint", p.Hint, &p.hint}, {"busy", p.Busy, &p.busy}, {"marker", p.Marker, &p.marker}} {
+	}{{"composer", p.Composer, &p.composer}, {"above", p.Above, &p.above}, {"below", p.Below, &p.below}, {"hint", p.Hint, &p.hint}, {"busy", p.Busy, &p.busy}, {"marker", p.Marker, &p.marker}} {
 		if err := compileTo(pattern.name, pattern.text, pattern.to); err != nil {
 			return err
 		}

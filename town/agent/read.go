@@ -21,8 +21,9 @@ func (p *Preset) read(s tmux.Screen, been bool) Look {
 		return look
 	}
 	at := p.composerLine(visible)
-	look.Composer = at >= 0
+	look.composer = len(look.Lines)
 	if at >= 0 {
+		look.composer = len(all) - len(visible) + at
 		look.Draft = p.draft(visible, at, s.Pane)
 	}
 	if d := p.dialog(visible, been, &look); d {
@@ -43,11 +44,22 @@ func (p *Preset) composerLine(visible []line) int {
 		return -1
 	}
 	for i := len(visible) - 1; i >= 0; i-- {
-		if p.composer.MatchString(visible[i].text + " ") {
+		if !p.inComposer(visible[i]) {
+			continue
+		}
+		for p.Block && i > 0 && p.inComposer(visible[i-1]) {
+			i--
+		}
+		if p.above == nil || i > 0 && p.above.MatchString(visible[i-1].text) {
 			return i
 		}
 	}
 	return -1
+}
+
+// inComposer reports whether a line begins as those of the composer do.
+func (p *Preset) inComposer(l line) bool {
+	return p.composer.MatchString(l.text+" ") && (p.below == nil || !p.below.MatchString(l.text))
 }
 
 // draft is the text in the composer. Dimmed text is the program's own.
@@ -57,16 +69,19 @@ func (p *Preset) draft(visible []line, at int, pane tmux.Pane) string {
 	if p.Cursor && pane.CursorY > at && pane.CursorY < len(visible) {
 		last = pane.CursorY
 	}
+	for p.Block && last+1 < len(visible) && p.inComposer(visible[last+1]) {
+		last++
+	}
 	var text []string
 	for i := at; i <= last; i++ {
 		l := cut(visible[i].bright, prefix)
 		text = append(text, strings.TrimRight(l, " │┃"))
 	}
-	draft := strings.TrimSpace(strings.Join(text, "\n"))
+	draft := strings.TrimSpace(strings.ReplaceAll(strings.Join(text, "\n"), "\u00a0", " "))
 	if p.hint != nil && p.hint.MatchString(draft) {
 		return ""
 	}
-	if draft == "" && last > at { // the cursor says that there are lines, all blank
+	if draft == "" && p.Cursor && last > at { // the cursor says that there are lines, all blank
 		return "\n"
 	}
 	return draft
@@ -123,7 +138,7 @@ func (p *Preset) dialog(visible []line, been bool, look *Look) bool {
 // signs are the signs of life in a session's facts.
 func signs(s tmux.Session) Signs {
 	return Signs{
-		Agent: s.Tags[tagAgent], Run: number(s.Tags[tagRun]), Preset: s.Tags[tagPreset], Name: s.Name,
+		Agent: s.Tags[tagAgent], Run: number(s.Tags[tagRun]), Preset: s.Tags[tagPreset], Name: s.Name, ID: s.ID,
 		PID: s.Pane.PID, Ended: s.Pane.Dead, Status: s.Pane.Status,
 		Started: s.Created.UTC(), Output: s.Pane.Output.UTC(), Typed: s.Active.UTC(),
 		Attached: s.Clients, Scrolled: s.Pane.InMode,

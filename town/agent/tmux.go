@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -45,6 +46,9 @@ type Tmux struct {
 	Launcher []string
 	// Presets are the Town's.
 	Presets Presets
+	// Base is the environment of whom gt runs for. Only what a person's programs need
+	// and what the preset names gets into a session; see inherited.
+	Base []string
 	// Max is how many sessions there may be; 0 for any number.
 	Max int
 	// Grace is how long a program that was asked to end has (3 s when 0).
@@ -63,7 +67,8 @@ type Start struct {
 	Preset string
 	Args   []string
 	Resume bool
-	// Dir is the working directory; Env the whole environment, as NAME=value.
+	// Dir is the working directory; Env is the environment besides what Base gives, as
+	// NAME=value.
 	Dir string
 	Env []string
 	// Limits are the session's, Group those of the set that it belongs to.
@@ -115,8 +120,7 @@ func (t Tmux) create(ctx context.Context, s Start, p Preset) (tmux.Session, erro
 	if s.Resume {
 		argv = append(argv, p.Resume...)
 	}
-	env := append([]string{"TERM=" + tmux.Term}, p.Env...)
-	spec := launch.Spec{Argv: append(argv, s.Args...), Dir: s.Dir, Env: append(env, s.Env...)}
+	spec := launch.Spec{Argv: append(argv, s.Args...), Dir: s.Dir}
 	if t.Limits != nil {
 		enter, err := t.Limits.Make(fileName(name), s.Limits, s.Group)
 		if err != nil {
@@ -127,7 +131,7 @@ func (t Tmux) create(ctx context.Context, s Start, p Preset) (tmux.Session, erro
 			spec.Limits = append(spec.Limits, launch.Limit{Resource: resource, Max: most})
 		}
 	}
-	spec.Env = append(spec.Env, t.marker(name))
+	spec.Env = environment(t.Base, p, s.Env, t.marker(name))
 	file := filepath.Join(t.Dir, fileName(name)+".launch")
 	if err := launch.Write(file, spec); err != nil {
 		return tmux.Session{}, err
@@ -145,6 +149,33 @@ func (t Tmux) create(ctx context.Context, s Start, p Preset) (tmux.Session, erro
 	}
 	made.Tags[tagBegan] = strconv.FormatUint(began, 10)
 	return made, t.Server.Tag(ctx, made.ID, made.Tags)
+}
+
+// inherited are the variables that a session has of the environment of whom gt runs
+// for: what programs need to find their files, and to show text and time.
+var inherited = []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "TZ", "XDG_CONFIG_HOME", "XDG_CACHE_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"}
+
+// environment is the whole environment of a session. Each variable is in it once; a
+// later one replaces an earlier one.
+func environment(base []string, p Preset, more []string, marker string) []string {
+	all := []string{"TERM=" + tmux.Term}
+	for _, kv := range base {
+		if name, _, ok := strings.Cut(kv, "="); ok && (slices.Contains(inherited, name) || slices.Contains(p.Pass, name)) {
+			all = append(all, kv)
+		}
+	}
+	var out []string
+	at := map[string]int{}
+	for _, kv := range append(append(append(all, p.Env...), more...), marker) {
+		name, _, _ := strings.Cut(kv, "=")
+		if i, ok := at[name]; ok {
+			out[i] = kv
+			continue
+		}
+		at[name] = len(out)
+		out = append(out, kv)
+	}
+	return out
 }
 
 // marker is the variable that tells the processes of a session from all others. The
@@ -352,7 +383,11 @@ func (s *session) settled(ctx context.Context) error {
 // returns what was seen last. ErrNotReady when that takes longer than the context
 // allows or a person must act; ErrEnded when the program has ended.
 func AwaitReady(ctx context.Context, s Session) (Look, error) {
-	seen := 0
+	seen, since := 0, time.Time{}
+	var settle time.Duration
+	if s, ok := s.(*session); ok {
+		settle = s.preset.Settle
+	}
 	var last Look
 	for {
 		look, err := s.Settle(ctx)
@@ -365,7 +400,10 @@ func AwaitReady(ctx context.Context, s Session) (Look, error) {
 		last = look
 		switch look.State {
 		case Ready:
-			if seen++; seen == 2 {
+			if seen++; seen == 1 {
+				since = time.Now()
+			}
+			if seen >= 2 && time.Since(since) >= settle {
 				if s, ok := s.(*session); ok {
 					return look, s.settled(ctx)
 				}

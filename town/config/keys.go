@@ -100,7 +100,7 @@ var keys = []Key{
 	{Name: "cache.ttl", Type: TypeDuration, Default: "300", Min: second, Max: 720 * hour, Unit: unitSeconds,
 		Help: "Time a bead stays in the cache; results of queries stay three times as long"},
 	{Name: "tmux.max_sessions", Type: TypeInt, Default: "50", Min: 1, Max: many, Unit: "sessions",
-		Help: "tmux sessions of the Town above which a health check warns"},
+		Help: "tmux sessions of the Town at once"},
 	{Name: "rig.memory", Type: TypeBytes, Default: "16GB", Min: 16 * mega, Max: 64 * tera,
 		NotInForce: true, Help: "Memory all polecats of a rig may use together"},
 	{Name: "rig.cpu", Type: TypeInt, Default: "8", Min: 1, Max: many, Unit: "cores",

@@ -5,6 +5,7 @@
 //	  config/town.yaml       identity and settings (0600)
 //	  config/access.yaml     users, roles, permissions
 //	  config/sharing.yaml    which records of the ledger leave (0600)
+//	  config/agents.yaml     presets of agents that differ from the built-in ones
 //	  federation/            files people edit: roles/ formulas/ templates/
 //	  deacon/schedule.yaml   when the Deacon's jobs run, where that differs from the default
 //	  .beads/                changes with the ledger, for programs that watch files; holds no data
@@ -20,6 +21,7 @@
 //	    retired/             databases that a join replaced
 //	    joining              while a join replaces a store: the store it replaces
 //	    reviews              the open reviews the operational plane was last told
+//	    sessions/            locks and limits of agents' sessions
 //	    hooks.log            what Git hooks led to; hooks.log.1 is the one before
 //	    notify.secret        what a request to pull must be signed with (0600)
 //	    deacon/              the Town's daemon: deacon.lock deacon.log sql.sock control.sock
@@ -62,6 +64,12 @@ func (t Town) RigsConfig() string { return t.join("config", "rigs.yaml") }
 
 // Rigs is the directory of the rigs' clones and sandboxes; see town/rig.
 func (t Town) Rigs() string { return t.join("rigs") }
+
+// Agents holds presets of agents.
+func (t Town) Agents() string { return t.join("config", "agents.yaml") }
+
+// Sessions is the directory of gt's files about agents' sessions.
+func (t Town) Sessions() string { return t.join(".gt", "sessions") }
 
 // Files is the directory of the files people edit.
 func (t Town) Files() string { return t.join("federation") }

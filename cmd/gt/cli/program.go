@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"gastown/cmd/gt/agents"
 	"gastown/cmd/gt/cache"
 	"gastown/cmd/gt/config"
 	"gastown/cmd/gt/deacon"
@@ -12,6 +13,7 @@ import (
 	"gastown/cmd/gt/hooks"
 	"gastown/cmd/gt/install"
 	"gastown/cmd/gt/prime"
+	"gastown/cmd/gt/sessions"
 	"gastown/cmd/gt/status"
 	"gastown/cmd/internal/about"
 	"gastown/cmd/internal/host"
@@ -38,6 +40,8 @@ func Program(i *shell.Invocation) *shell.Program {
 	deacon.Commands(p)
 	cache.Commands(p)
 	feed.Commands(p)
+	agents.Commands(p)
+	sessions.Commands(p)
 	config.Commands(p)
 	about.Commands(p, "gt")
 	return p

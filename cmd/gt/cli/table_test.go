@@ -25,6 +25,7 @@ var alone = map[string]string{
 	"hooks notify":     "git starts it in the background",
 	"cache ":           "they ask the Deacon, which may not run",
 	"completion":       "it needs no Town",
+	"attach":           "it gives the terminal to tmux",
 }
 
 // Every entry of the table names a permission and has examples, and each command is

@@ -20,6 +20,7 @@ import (
 	"gastown/sync/hooks"
 	"gastown/tmux"
 	"gastown/town"
+	"gastown/town/limits"
 )
 
 const (
@@ -49,7 +50,20 @@ func (d *doctor) tools(ctx context.Context) (found []finding, err error) {
 		found = append(found, finding{Severity: warning, What: shell.Message(err), Why: "agents work in tmux sessions",
 			Next: "install tmux " + tmux.MinVersion + " or newer"})
 	}
-	return found, nil
+	return append(found, d.limits()), nil
+}
+
+// limits says what keeps the sessions of agents within their limits.
+func (d *doctor) limits() finding {
+	f := finding{Severity: note, What: "agents' sessions are limited by " + string(limits.Rlimits), Why: "each process by itself; cores are not limited"}
+	if by := (limits.Host{Env: d.call.Env}).Find(); by.Kind != limits.Rlimits {
+		f.What = "agents' sessions are limited by " + string(by.Kind)
+		f.Why = "all processes of a session together: memory, processes"
+		if by.CPU {
+			f.Why += ", cores"
+		}
+	}
+	return f
 }
 
 // disk checks the free space where the Town is.

@@ -1,0 +1,104 @@
+package agent
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"gastown/tmux"
+	"gastown/town"
+)
+
+func preset(t *testing.T, name string) Preset {
+	t.Helper()
+	all, err := Parse(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := all.Find(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// screens are what programs were seen to show, shortened.
+var screens = []struct {
+	name, preset, text string
+	x, y               int
+	been               bool
+	state              State
+	dialog, draft      string
+	keys               string
+}{
+	{"trust, exit preselected", "claude", " Quick safety check: Is this a project you created or one you trust?\n ❯ No, exit\n   Yes, I trust this folder\n", 0, 0, false, Asking, "trust", "", "Down"},
+	{"trust, yes selected", "claude", " Is this a project you created or one you trust?\n   No, exit\n ❯ Yes, I trust this folder\n", 0, 0, false, Asking, "trust", "", "Enter"},
+	{"trust, something unknown selected", "claude", " Is this a project you created or one you trust?\n ❯ Maybe\n", 0, 0, false, Waiting, "trust", "", ""},
+	{"the dialog in a text, later", "claude", "● Is this a project you created or one you trust?\n ❯ Yes, I do\n──────────────────────\n❯\u00a0\n──────\n", 2, 3, true, Ready, "", "", ""},
+	{"ready", "claude", " Claude Code v2\n──────────────────────\n❯\u00a0\x1b[7m \x1b[0m\n──────────────────────\n  ⏵⏵ auto mode on\n", 2, 2, true, Ready, "", "", ""},
+	{"draft", "claude", "──────────────────────\n❯\u00a0hello\n  line 2\n──────────────────────\n", 8, 2, true, Ready, "", "hello\nline 2", ""},
+	{"trust", "codex", "  Trust this folder? Codex can read\n› 1. Trust and continue\n  2. Back\n", 0, 0, false, Asking, "trust", "", "Enter"},
+	{"ready", "codex", "  Codex\n\n\x1b[1m›\x1b[0m \x1b[2mAsk Codex to do anything\x1b[0m\n\n  model · /somewhere\n", 2, 2, false, Ready, "", "", ""},
+	{"busy", "codex", "\x1b[2m◦ Working (0s • esc to interrupt)\x1b[0m\n\n› \x1b[2mAsk Codex to do anything\x1b[0m\n\n  model\n", 2, 2, true, Busy, "", "", ""},
+	{"an agent talks about the busy line", "codex", "• press esc to interrupt\n\n› \x1b[2mAsk\x1b[0m\n", 2, 2, true, Ready, "", "", ""},
+	{"a draft that begins with empty lines", "codex", "› \n\n  x\n\n  model\n", 3, 2, true, Ready, "", "x", ""},
+	{"a draft of empty lines", "codex", "› \n\n\n  model\n", 2, 1, true, Ready, "", "\n", ""},
+	{"usage limit", "codex", "■ You've hit your usage limit. Try later.\n\n› \x1b[2mAsk\x1b[0m\n", 2, 2, true, Waiting, "usage limit", "", ""},
+	{"ready", "gemini", "──────\n *   Type your message or @path/to/file\n workspace\n", 0, 0, true, Ready, "", "", ""},
+	{"pasted", "gemini", "──────\n * [Pasted Text: 201 lines]\x1b[7m \x1b[0m\n workspace\n", 0, 0, true, Ready, "", "[Pasted Text: 201 lines]", ""},
+	{"ready", "opencode", "  ┃\n  ┃  Ask anything… \"Fix\"\n  ┃\n  ┃  Build · stub stub\n  ╹▀▀▀▀\n", 0, 0, true, Ready, "", "", ""},
+	{"busy", "opencode", "  ┃  a message\n\n     ▣  Build · stub\n\n  ┃\n  ┃\n  ┃\n  ┃  Build · stub stub\n  ╹▀▀▀\n   ■■⬝  esc interrupt   tab agents\n", 0, 0, true, Busy, "", "", ""},
+	{"empty screen", "codex", "\n\n", 0, 0, false, Starting, "", "", ""},
+}
+
+func TestScreens(t *testing.T) {
+	for _, test := range screens {
+		t.Run(test.preset+" "+test.name, func(t *testing.T) {
+			p := preset(t, test.preset)
+			s := tmux.Screen{Text: test.text, Session: tmux.Session{Pane: tmux.Pane{CursorX: test.x, CursorY: test.y, Height: strings.Count(test.text, "\n")}}}
+			look := p.read(s, test.been)
+			if look.State != test.state || look.Dialog != test.dialog || strings.Join(look.keys, " ") != test.keys {
+				t.Errorf("%s, dialog %q, keys %q; want %s, %q, %q", look.State, look.Dialog, look.keys, test.state, test.dialog, test.keys)
+			}
+			if test.dialog == "" && look.Draft != test.draft {
+				t.Errorf("draft %q, want %q", look.Draft, test.draft)
+			}
+		})
+	}
+}
+
+func TestParse(t *testing.T) {
+	all, err := Parse([]byte("agents:\n  - name: codex\n    command: [my-codex, --fast]\n  - name: mine\n    command: [mine]\n    composer: '^> '\n    enter_delay: 50ms\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p, err := all.Find("codex"); err != nil || p.Command[0] != "my-codex" || p.Seen != "" {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if p, err := all.Find("mine"); err != nil || p.composer == nil {
+		t.Errorf("%+v, %v", p, err)
+	}
+	if _, err := all.Find("claud"); !errors.Is(err, town.ErrUsage) || !strings.Contains(err.Error(), "did you mean claude?") {
+		t.Errorf("%v", err)
+	}
+	for _, bad := range []string{
+		"agents:\n  - name: x\n", "agents:\n  - name: 'a b'\n    command: [x]\n", "agents:\n  - name: x\n    command: [x]\n    busy: '('\n",
+		"agents:\n  - name: x\n    command: [x]\n    nonsense: 1\n", "agents:\n  - name: x\n    command: [x]\n  - name: x\n    command: [x]\n",
+		"agents:\n  - name: x\n    command: [x]\n    dialogs: [{name: d, text: t, answers: [{selected: s, keys: [C-c]}]}]\n",
+		"agents:\n  - name: x\n    command: [x]\n    dialogs: [{name: d}]\n", "agents:\n  - name: x\n    command: [x]\n    enter_delay: 1h\n", "nonsense", "agents: 3\n",
+	} {
+		if _, err := Parse([]byte(bad)); !errors.Is(err, town.ErrUsage) {
+			t.Errorf("%q: %v", bad, err)
+		}
+	}
+}
+
+// A session's environment has each variable once, and nothing of its starter's but
+// what is named.
+func TestEnvironment(t *testing.T) {
+	got := environment([]string{"PATH=/bin", "SECRET=1", "KEY=k", "GT_ROLE=mine", "HOME=/h", "malformed"}, Preset{Pass: []string{"KEY"}, Env: []string{"A=1", "HOME=/preset"}},
+		[]string{"A=2", "GT_ROLE=polecat"}, "M=1")
+	if want := "TERM=screen-256color PATH=/bin KEY=k HOME=/preset A=2 GT_ROLE=polecat M=1"; strings.Join(got, " ") != want {
+		t.Errorf("%q, want %q", strings.Join(got, " "), want)
+	}
+}
