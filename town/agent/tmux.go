@@ -178,9 +178,12 @@ func environment(base []string, p Preset, more []string, marker string) []string
 	return out
 }
 
-// marker is the variable that tells the processes of a session from all others. The
-// socket tells apart the sessions of Towns.
-func (t Tmux) marker(name string) string { return "GT_TMUX_SESSION=" + t.Server.Socket + ":" + name }
+// Marker is the variable that tells the processes of a session from all others. Who
+// starts a program from within a session that is no part of it removes the variable.
+const Marker = "GT_TMUX_SESSION"
+
+// marker is the variable with its value. The socket tells apart the sessions of Towns.
+func (t Tmux) marker(name string) string { return Marker + "=" + t.Server.Socket + ":" + name }
 
 // fileName is a session's name as the name of a file. "@" is in no name.
 func fileName(name string) string { return strings.ReplaceAll(name, "/", "@") }

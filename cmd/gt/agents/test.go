@@ -42,7 +42,11 @@ func (o *options) test(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(scratch)) }()
-	s, err := t.Start(ctx, agent.Start{Agent: "agents-test/crew/" + o.preset, Preset: o.preset, Dir: scratch})
+	most, _, err := h.SessionLimits("")
+	if err != nil {
+		return err
+	}
+	s, err := t.Start(ctx, agent.Start{Agent: "agents-test/crew/" + o.preset, Preset: o.preset, Dir: scratch, Limits: most})
 	if err != nil {
 		return err
 	}
@@ -68,8 +72,10 @@ func (o *options) test(ctx context.Context) (err error) {
 	}
 	out.State, out.Screen = string(look.State), look.Lines
 	err = o.call.Show(out, func(p *term.Printer) {
-		for _, l := range out.Screen {
-			p.Line("  %s", l)
+		for i, l := range out.Screen {
+			if l != "" || i > 0 && out.Screen[i-1] != "" {
+				p.Line("  %s", l)
+			}
 		}
 		switch {
 		case !out.Ready:

@@ -9,12 +9,14 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"syscall"
 
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/town"
+	"gastown/town/agent"
 )
 
 // readyEnv names the descriptor to which a background Deacon writes when it is
@@ -86,7 +88,8 @@ func (o *deaconOptions) detach(ctx context.Context) (out started, err error) {
 	cmd.Dir = h.Layout.Root
 	cmd.Stderr = errorFile
 	cmd.ExtraFiles = []*os.File{theirs}
-	cmd.Env = append(slices.Clone(o.call.Env), readyEnv+"=3")
+	// A Deacon that is started within a session is no part of it.
+	cmd.Env = append(slices.DeleteFunc(slices.Clone(o.call.Env), func(kv string) bool { return strings.HasPrefix(kv, agent.Marker+"=") }), readyEnv+"=3")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	err = cmd.Start()
 	_ = theirs.Close()

@@ -55,13 +55,15 @@ func (d *doctor) tools(ctx context.Context) (found []finding, err error) {
 
 // limits says what keeps the sessions of agents within their limits.
 func (d *doctor) limits() finding {
-	f := finding{Severity: note, What: "agents' sessions are limited by " + string(limits.Rlimits), Why: "each process by itself; cores are not limited"}
-	if by := (limits.Host{Env: d.call.Env}).Find(); by.Kind != limits.Rlimits {
-		f.What = "agents' sessions are limited by " + string(by.Kind)
-		f.Why = "all processes of a session together: memory, processes"
-		if by.CPU {
-			f.Why += ", cores"
-		}
+	by := (limits.Host{Env: d.call.Env}).Find()
+	f := finding{Severity: note, What: "agents' sessions are limited by " + string(by.Kind) + ": "}
+	if by.Kind == limits.Rlimits {
+		f.What += "each process by itself, and not in cores"
+		return f
+	}
+	f.What += "memory, processes"
+	if by.CPU {
+		f.What += ", cores"
 	}
 	return f
 }

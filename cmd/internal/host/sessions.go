@@ -35,6 +35,24 @@ func (h *Host) Sessions() (agent.Tmux, error) {
 	}, nil
 }
 
+// maxProcesses is how many processes and threads a session may have.
+const maxProcesses = 4096
+
+// SessionLimits are what one session may use by the Town's settings, and, unless rig is
+// "", what all sessions of the rig may use together.
+func (h *Host) SessionLimits(rig string) (of limits.Limits, group limits.Group, err error) {
+	memory, err1 := h.Config.Bytes("polecat.max_memory")
+	cores, err2 := h.Config.Int("polecat.max_cpu")
+	of = limits.Limits{Memory: memory, CPU: cores, Processes: maxProcesses}
+	if rig == "" {
+		return of, group, errors.Join(err1, err2)
+	}
+	memory, err3 := h.Config.Bytes("rig.memory")
+	cores, err4 := h.Config.Int("rig.cpu")
+	group = limits.Group{Name: rig, Limits: limits.Limits{Memory: memory, CPU: cores}}
+	return of, group, errors.Join(err1, err2, err3, err4)
+}
+
 // Presets are the Town's presets of agents.
 func (h *Host) Presets() (agent.Presets, error) {
 	text, err := os.ReadFile(h.Layout.Agents())
