@@ -117,13 +117,13 @@ var processWide = []string{
 	"Args", "Chdir", "Clearenv", "Environ", "Exit", "ExpandEnv", "Getenv", "Getwd", "LookupEnv", "Setenv", "Stderr", "Stdin", "Stdout", "Unsetenv",
 }
 
-// ownsProcess reports whether a file belongs to a main or to the front, which have
-// a process to themselves, to what decides when a process collects garbage, or to
+// ownsProcess reports whether a file belongs to a main, to the front or to the launcher
+// of sessions, which have a process to themselves, to what decides when a process collects garbage, or to
 // the owner of the database engine, which takes its settings from the process.
 func ownsProcess(name string) bool {
 	dir := filepath.ToSlash(filepath.Dir(name))
 	main, _ := filepath.Match("cmd/*/main.go", name)
-	return main || slices.Contains(helpers, dir) || anyMatch(dir, []string{"cmd/internal/front", "cmd/internal/memory", "planes/doltdb/internal/..."})
+	return main || slices.Contains(helpers, dir) || anyMatch(dir, []string{"cmd/internal/front", "town/launch", "cmd/internal/memory", "planes/doltdb/internal/..."})
 }
 
 func TestTree(t *testing.T) {

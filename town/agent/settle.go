@@ -1,0 +1,92 @@
+package agent
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"gastown/tmux"
+)
+
+// Settle implements Session.
+func (s *session) Settle(ctx context.Context) (Look, error) {
+	now, err := s.current(ctx)
+	if err != nil {
+		return Look{}, s.fail("look at", "", err)
+	}
+	look, err := s.lookAt(ctx, now, 0)
+	if err != nil {
+		return look, s.fail("look at", "", err)
+	}
+	if look.State == Asking && !look.BeenReady && !now.Pane.InMode {
+		keys := make([]tmux.Key, len(look.keys))
+		for i, k := range look.keys {
+			keys[i] = tmux.Key(k)
+		}
+		if err := s.t.Server.Press(ctx, now.Pane.ID, keys...); err != nil {
+			return look, s.fail("answer the dialog "+look.Dialog+" of", "", err)
+		}
+	}
+	return look, nil
+}
+
+// settled notes that the agent has been ready.
+func (s *session) settled(ctx context.Context) error {
+	now, err := s.current(ctx)
+	if err != nil || now.Tags[tagReady] != "" {
+		return err
+	}
+	if now.Tags == nil {
+		now.Tags = map[string]string{}
+	}
+	now.Tags[tagReady] = "1"
+	return s.t.Server.Tag(ctx, now.ID, now.Tags)
+}
+
+// AwaitReady waits until an agent is seen ready twice, answering dialogs meanwhile. It
+// returns what was seen last. ErrNotReady when that takes longer than the context
+// allows or a person must act; ErrEnded when the program has ended.
+func AwaitReady(ctx context.Context, s Session) (Look, error) {
+	seen, since := 0, time.Time{}
+	var settle time.Duration
+	if s, ok := s.(*session); ok {
+		settle = s.preset.Settle
+	}
+	var last Look
+	for {
+		look, err := s.Settle(ctx)
+		if ctx.Err() != nil {
+			return last, fmt.Errorf("%w: the screen shows: %s", ErrNotReady, last.State)
+		}
+		if err != nil {
+			return last, err
+		}
+		last = look
+		switch look.State {
+		case Ready:
+			if seen++; seen == 1 {
+				since = time.Now()
+			}
+			if seen >= 2 && time.Since(since) >= settle {
+				if s, ok := s.(*session); ok {
+					return look, s.settled(ctx)
+				}
+				return look, nil
+			}
+		case Ended:
+			return look, fmt.Errorf("%w with status %d", ErrEnded, look.Signs.Status)
+		case Waiting:
+			return look, fmt.Errorf("%w: a person must act: %s", ErrNotReady, look.Dialog)
+		default:
+			seen = 0
+		}
+		select {
+		case <-ctx.Done():
+			return last, fmt.Errorf("%w: the screen shows: %s", ErrNotReady, last.State)
+		case <-time.After(settlePause):
+		}
+	}
+}
+
+// settlePause is the time between two looks at a screen that changes.
+const settlePause = 150 * time.Millisecond
