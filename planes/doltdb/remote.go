@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gastown/planes/doltdb/internal/engine"
@@ -144,6 +145,35 @@ func (tx *Tx) MergeBase(ctx context.Context, a, b string) (string, error) {
 		return "", nil
 	}
 	return base.String, err
+}
+
+// Common lists the newest commits that both revisions contain, sorted by hash. There are
+// several where each side merged what the other one had, and MergeBase is one of them.
+// A commit that both contain is the parent of one that only one of them contains, so
+// the query reads those commits only.
+func (tx *Tx) Common(ctx context.Context, a, b string) (common []string, err error) {
+	apart, parents := map[string]bool{}, map[string]bool{}
+	for _, sides := range [][2]string{{a, b}, {b, a}} {
+		err := tx.Each(ctx, func(r *Rows) error {
+			var hash, before string
+			err := r.Scan(&hash, &before)
+			apart[hash] = true
+			for p := range strings.SplitSeq(before, ",") {
+				parents[strings.TrimSpace(p)] = true
+			}
+			return err
+		}, "SELECT commit_hash, parents FROM dolt_log(?, '--not', ?, '--parents')", sides[0], sides[1])
+		if err != nil {
+			return nil, err
+		}
+	}
+	for hash := range parents {
+		if hash != "" && !apart[hash] {
+			common = append(common, hash)
+		}
+	}
+	slices.Sort(common)
+	return common, nil
 }
 
 // Count returns how many commits `to` contains that `from` lacks. An empty from

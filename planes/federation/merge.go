@@ -129,6 +129,10 @@ func (c cellScanner) Scan(dest ...any) error {
 
 // rows decides the conflicts of roles or formulas.
 func (m *merger) rows(ctx context.Context, tx *doltdb.Tx, k town.Kind) error {
+	known, err := m.known(ctx, tx, k)
+	if err != nil {
+		return err
+	}
 	names := strings.Split(columns(k), ", ")
 	var list []string
 	for _, prefix := range []string{"base_", "our_", "their_"} {
@@ -156,6 +160,9 @@ func (m *merger) rows(ctx context.Context, tx *doltdb.Tx, k town.Kind) error {
 			if sides[i] = e; e != nil {
 				key = e.Key
 			}
+		}
+		if seen, ok := known[key.Name]; ok && (sides[0] == nil || sides[0].Revision < seen.Revision) {
+			sides[0] = &seen
 		}
 		if m.later {
 			sides[1], sides[2] = sides[2], sides[1]

@@ -3,6 +3,7 @@ package federate
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -297,4 +298,50 @@ func TestNothingIsPublishedTwice(t *testing.T) {
 		t.Errorf("%+v %v", status, err)
 	}
 	settle(t, url, a, b)
+}
+
+// A Town and the one that publishes its turn may each merge what the other has. Their
+// tips then have two newest commits in common, and a merge must not take the Town's
+// former text for the common one.
+func TestATownDoesNotConflictWithItsOwnTurn(t *testing.T) {
+	t.Parallel()
+	for change, do := range map[string]func(*testTown, func(int)){
+		"edited":  func(_ *testTown, edit func(int)) { edit(2) },
+		"removed": func(b *testTown, _ func(int)) { b.remove("roles/mayor.md"); b.remove("formulas/build.formula.toml") },
+	} {
+		t.Run(change, func(t *testing.T) {
+			t.Parallel()
+			a, b, url := pair(t)
+			edit := func(n int) {
+				b.write("roles/mayor.md", role("mayor", fmt.Sprint("edit ", n)))
+				b.write("formulas/build.formula.toml", formula("build", fmt.Sprint("1.0.", n), "edit"))
+				b.write("templates/bug.md", fmt.Sprint("edit ", n, "\n"))
+			}
+			for n := range 5 {
+				a.write("templates/alphas.md", fmt.Sprint(n, "\n"))
+				a.push(url)
+			}
+			edit(1)
+			b.leaveTurn(url)
+			b.killed(url, func(ctx context.Context, p *push) error {
+				return errors.Join(p.look(ctx, now), p.mergeOthers(ctx))
+			})
+			a.write("templates/alphas.md", "and one more\n")
+			a.push(url)
+			do(b, edit)
+			want := []string{b.read("roles/mayor.md"), b.read("formulas/build.formula.toml"), b.read("templates/bug.md")}
+			if out := b.push(url); out.Reviews != 0 || len(out.Recorded.Notes) != 0 || out.Pulled == nil {
+				t.Errorf("%+v", out)
+			}
+			settle(t, url, a, b)
+			for _, tt := range []*testTown{a, b} {
+				tt.want("roles/mayor.md", want[0])
+				tt.want("formulas/build.formula.toml", want[1])
+				tt.want("templates/bug.md", want[2])
+			}
+			if rows := b.rows()["proposals"]; len(rows) != 0 {
+				t.Errorf("proposed: %v", rows)
+			}
+		})
+	}
 }
