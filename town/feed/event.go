@@ -41,6 +41,8 @@ const (
 	JobRecovered = "job.recovered"
 	// Synced: an exchange with a remote changed something here or there.
 	Synced = "federation.synced"
+	// MailSent: a message was delivered to the mailboxes of its recipients.
+	MailSent = "mail.sent"
 	// Lent and Returned: a command had the planes to itself.
 	Lent     = "planes.lent"
 	Returned = "planes.returned"

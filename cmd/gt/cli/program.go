@@ -12,6 +12,7 @@ import (
 	"gastown/cmd/gt/heartbeat"
 	"gastown/cmd/gt/hooks"
 	"gastown/cmd/gt/install"
+	"gastown/cmd/gt/mail"
 	"gastown/cmd/gt/prime"
 	"gastown/cmd/gt/sessions"
 	"gastown/cmd/gt/status"
@@ -42,6 +43,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	feed.Commands(p)
 	agents.Commands(p)
 	sessions.Commands(p)
+	mail.Commands(p)
 	config.Commands(p)
 	about.Commands(p, "gt")
 	return p

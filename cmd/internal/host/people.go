@@ -1,0 +1,58 @@
+package host
+
+import (
+	"context"
+	"slices"
+
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/feed"
+	"gastown/town/mail"
+	"gastown/town/rig"
+)
+
+// Caller says who runs the command: the agent that the environment of a session names,
+// or else a person.
+func (h *Host) Caller() mail.Caller {
+	return mail.CallerOf(h.call.Getenv("GT_ROLE"), h.call.Getenv("BD_ACTOR"), h.call.Getenv("GT_RUN"), h.Actor.Name)
+}
+
+// Directory is who can be written to: the agents that are known, and their rigs.
+func (h *Host) Directory(ctx context.Context) (d mail.Directory, agents []operational.Agent, err error) {
+	err = h.Rows(ctx, func(s *operational.Store) error {
+		w, err := s.Work(ctx)
+		agents = w.Agents
+		return err
+	})
+	if err != nil {
+		return d, nil, err
+	}
+	rigs, err := (&rig.Yard{Dir: h.Layout.Rigs(), File: h.Layout.RigsConfig()}).Load()
+	if err != nil {
+		return d, nil, err
+	}
+	for _, r := range rigs {
+		d.Rigs = append(d.Rigs, r.Name)
+	}
+	for _, a := range agents {
+		d.Agents = append(d.Agents, a.Address)
+		if a.Address.Rig != "" && !slices.Contains(d.Rigs, a.Address.Rig) {
+			d.Rigs = append(d.Rigs, a.Address.Rig)
+		}
+	}
+	return d, agents, nil
+}
+
+// Wakes tells whoever follows the feed what happened. Nothing depends on it: those who
+// act look by themselves too, only later. So a failure is not the caller's.
+func (h *Host) Wakes(ctx context.Context, e feed.Event) { _ = h.Feed().Append(ctx, e) }
+
+// RunOf is the number of an agent's newest session, as far as it is known.
+func RunOf(agents []operational.Agent, a town.Address) town.Run {
+	for _, known := range agents {
+		if known.Address == a {
+			return known.Run
+		}
+	}
+	return 0
+}
