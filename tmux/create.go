@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"os/exec"
 	"path/filepath"
 	"strconv"
@@ -60,12 +59,13 @@ var options = [][]string{
 // another window in a session needs them.
 var serverEnv = []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL"}
 
-// Create creates a session, with its server if there is none, and returns it. It
-// reports ErrExists when there is one of that name. No configuration file is read.
-func (s Server) Create(ctx context.Context, n New) (Session, error) {
+// Create creates a session, with its server if there is none. It returns the session,
+// and all that the server has then, by one process. It reports ErrExists when there is
+// one of that name. No configuration file is read.
+func (s Server) Create(ctx context.Context, n New) (made Session, all []Session, err error) {
 	op := "create the tmux session " + clip(n.Name)
 	if err := n.check(); err != nil {
-		return Session{}, fmt.Errorf("%s: %w", op, err)
+		return made, nil, fmt.Errorf("%s: %w", op, err)
 	}
 	bare := s
 	bare.Env = nil
@@ -86,29 +86,23 @@ func (s Server) Create(ctx context.Context, n New) (Session, error) {
 	named := "=" + n.Name + ":"
 	commands = append(commands,
 		[]string{"set-option", "-t", named, tagsOption, query(n.Tags)},
-		[]string{"list-panes", "-t", named, "-F", facts})
+		[]string{"list-panes", "-a", "-F", facts})
 	out, err := bare.do(ctx, "", commands...)
 	if errors.Is(err, ErrGone) { // the server ended, because it was empty
 		out, err = bare.do(ctx, "", commands...)
 	}
 	if err != nil {
-		return Session{}, fmt.Errorf("%s: %w", op, err)
+		return made, nil, fmt.Errorf("%s: %w", op, err)
 	}
-	all, err := sessions(out)
-	if err != nil || len(all) != 1 {
-		return Session{}, fmt.Errorf("%s: tmux does not say what it created: %w", op, err)
+	if all, err = sessions(out); err != nil {
+		return made, nil, fmt.Errorf("%s: %w", op, err)
 	}
-	made := all[0]
-	with := maps.Clone(n.Tags)
-	if with == nil {
-		with = map[string]string{}
+	for _, made := range all {
+		if made.Name == n.Name {
+			return made, all, nil
+		}
 	}
-	with[paneTag] = made.Pane.ID
-	if err := s.Tag(ctx, made.ID, with); err != nil {
-		return made, fmt.Errorf("%s: %w", op, err)
-	}
-	made.Tags = with
-	return made, nil
+	return made, all, fmt.Errorf("%s: it ended at once: %w", op, ErrGone)
 }
 
 func (n New) check() error {

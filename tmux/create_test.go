@@ -15,7 +15,7 @@ import (
 // created creates a session that runs a command.
 func created(t *testing.T, s Server, name string, command ...string) Session {
 	t.Helper()
-	made, err := s.Create(t.Context(), New{Name: name, Dir: t.TempDir(), Command: command, Tags: map[string]string{"agent": "web/x; y", "run": "3"}})
+	made, _, err := s.Create(t.Context(), New{Name: name, Dir: t.TempDir(), Command: command, Tags: map[string]string{"agent": "web/x; y", "run": "3"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestCreate(t *testing.T) {
 			t.Errorf("%s is %q, want %q (%v)", option, out, want, err)
 		}
 	}
-	if _, err := s.Create(t.Context(), New{Name: "web/polecats/nux", Dir: "/", Command: []string{"cat", "-"}}); !errors.Is(err, ErrExists) {
+	if _, _, err := s.Create(t.Context(), New{Name: "web/polecats/nux", Dir: "/", Command: []string{"cat", "-"}}); !errors.Is(err, ErrExists) {
 		t.Errorf("a second one: %v", err)
 	}
 	for _, n := range []New{
@@ -74,7 +74,7 @@ func TestCreate(t *testing.T) {
 		{Name: "x:y", Dir: "/", Command: []string{"cat", "-"}}, {Name: "", Dir: "/", Command: []string{"cat", "-"}}, {Name: "x", Dir: "rel", Command: []string{"cat", "-"}},
 		{Name: "x", Dir: "/", Command: []string{"cat", "a\x00b"}},
 	} {
-		if _, err := s.Create(t.Context(), n); err == nil {
+		if _, _, err := s.Create(t.Context(), n); err == nil {
 			t.Errorf("created %+v", n)
 		}
 	}
@@ -191,7 +191,7 @@ func TestStoppedServer(t *testing.T) {
 		"press":    func(ctx context.Context) error { return s.Press(ctx, made.Pane.ID, Enter) },
 		"remove":   func(ctx context.Context) error { return s.Remove(ctx, made.ID) },
 		"create": func(ctx context.Context) error {
-			_, err := s.Create(ctx, New{Name: "y", Dir: "/", Command: []string{"cat", "-"}})
+			_, _, err := s.Create(ctx, New{Name: "y", Dir: "/", Command: []string{"cat", "-"}})
 			return err
 		},
 	} {

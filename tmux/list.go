@@ -23,8 +23,7 @@ type Session struct {
 	Windows, Clients int
 	// Tags are what the session was created with; nil for a session of someone else.
 	Tags map[string]string
-	// Pane is the one in which the program of the session was started, or the
-	// oldest one if that is gone.
+	// Pane is the oldest one, in which the program of the session was started.
 	Pane Pane
 }
 
@@ -51,9 +50,6 @@ type Pane struct {
 
 // tagsOption is the user option that holds a session's tags, as a URL's query.
 const tagsOption = "@gt_session"
-
-// paneTag is the tag that names the pane in which a session's program was started.
-const paneTag = "pane"
 
 // facts is the format of a pane's line. Numbers come first. What a program or a person
 // can choose comes last: tmux allows no control characters in names and titles, and a
@@ -105,7 +101,7 @@ func sessions(lines string) ([]Session, error) {
 			return all, err
 		}
 		if i := slices.IndexFunc(all, func(s Session) bool { return s.ID == session.ID }); i >= 0 {
-			if session.better(all[i]) {
+			if session.Pane.older(all[i].Pane) {
 				all[i] = session
 			}
 			continue
@@ -115,13 +111,9 @@ func sessions(lines string) ([]Session, error) {
 	return all, nil
 }
 
-// better reports whether the pane of a line is rather the one of the session's program
-// than that of another line of the same session.
-func (s Session) better(than Session) bool {
-	if first := s.Tags[paneTag]; first != "" && (s.Pane.ID == first) != (than.Pane.ID == first) {
-		return s.Pane.ID == first
-	}
-	return cmp.Or(cmp.Compare(len(s.Pane.ID), len(than.Pane.ID)), cmp.Compare(s.Pane.ID, than.Pane.ID)) < 0
+// older reports whether a pane is older than another: tmux numbers them.
+func (p Pane) older(than Pane) bool {
+	return cmp.Or(cmp.Compare(len(p.ID), len(than.ID)), cmp.Compare(p.ID, than.ID)) < 0
 }
 
 func parse(line string) (Session, error) {

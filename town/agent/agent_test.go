@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 const patience = 30 * time.Second
 
 // runtime is a Town's tmux in a directory of the test's.
-func runtime(t *testing.T) Tmux {
+func runtime(t testing.TB) Tmux {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "agent") // a socket's path is short
 	if err != nil {
@@ -371,5 +371,26 @@ func TestAStoppedServer(t *testing.T) {
 	}
 	if process.Alive(signs.PID) {
 		t.Error("the program runs")
+	}
+}
+
+// BenchmarkStart measures the start of a session; BenchmarkPlain is tmux by itself.
+func BenchmarkStart(b *testing.B) {
+	r := runtime(b)
+	_, err := r.Start(b.Context(), Start{Agent: "keep", Preset: "plain", Dir: "/", Env: []string{"PATH=" + os.Getenv("PATH")}})
+	for i := 0; b.Loop() && err == nil; i++ {
+		_, err = r.Start(b.Context(), Start{Agent: fmt.Sprint("web/polecats/p", i), Preset: "plain", Dir: "/", Env: []string{"PATH=" + os.Getenv("PATH")}})
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+func BenchmarkPlain(b *testing.B) {
+	r := runtime(b)
+	for i := 0; b.Loop(); i++ {
+		if out, err := exec.Command("tmux", "-f", "/dev/null", "-S", r.Server.Socket, "new-session", "-d", "-s", fmt.Sprint("p", i), "-c", "/", "sh").CombinedOutput(); err != nil {
+			b.Fatalf("%v: %s", err, out)
+		}
 	}
 }

@@ -3,7 +3,6 @@ package agent
 import (
 	"context"
 	"errors"
-	"strconv"
 	"strings"
 
 	"gastown/tmux"
@@ -16,7 +15,6 @@ type session struct {
 	t      Tmux
 	agent  string
 	preset Preset
-	id     string
 }
 
 var _ Session = (*session)(nil)
@@ -93,8 +91,7 @@ func (s *session) End(ctx context.Context) error {
 	name := SessionName(s.agent)
 	tree := process.Tree{Marker: s.t.marker(name)}
 	if now.Tags[tagAgent] == s.agent {
-		tree.Leader = now.Pane.PID
-		tree.Began, _ = strconv.ParseUint(now.Tags[tagBegan], 10, 64)
+		tree.Leader, tree.Ended = now.Pane.PID, now.Pane.Dead
 	}
 	if l := s.t.Limits; l != nil {
 		tree.Cgroup = func() []int { return l.Processes(fileName(name)) }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -16,7 +17,6 @@ import (
 	"gastown/town/launch"
 	"gastown/town/limits"
 	"gastown/town/lockfile"
-	"gastown/town/process"
 )
 
 const (
@@ -32,7 +32,6 @@ const (
 	tagAgent  = "agent"
 	tagRun    = "run"
 	tagPreset = "preset"
-	tagBegan  = "began"
 	tagReady  = "ready"
 )
 
@@ -96,26 +95,54 @@ func (t Tmux) Start(ctx context.Context, s Start) (Session, error) {
 		return nil, err
 	}
 	defer lock.Release()
-	all, err := t.Server.Sessions(ctx)
+	name := SessionName(s.Agent)
+	file := filepath.Join(t.Dir, fileName(name)+".launch")
+	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a start that was killed
+		return nil, town.Fail(op, "", "%w", err)
+	}
+	made, all, err := t.Server.Create(ctx, tmux.New{
+		Name: name, Dir: s.Dir, Command: append(append([]string{}, t.Launcher...), launch.Flag, file), Width: s.Width, Height: s.Height,
+		Tags: map[string]string{tagAgent: s.Agent, tagRun: strconv.FormatInt(s.Run, 10), tagPreset: p.Name},
+	})
+	if errors.Is(err, tmux.ErrExists) {
+		return nil, running(op, s.Agent)
+	}
 	if err != nil {
 		return nil, town.Fail(op, "", "%w", err)
 	}
-	if _, ok := find(all, s.Agent); ok {
-		return nil, town.Fail(op, "gt peek "+s.Agent+" shows it", "%w: %w", town.ErrRefused, ErrRunning)
+	// The session waits for its file, so until then it can be taken back.
+	err = t.admit(op, s, made, all)
+	if err == nil {
+		if err = t.begin(file, name, s, p); err != nil {
+			err = town.Fail(op, "", "%w", err)
+		}
 	}
-	if t.Max > 0 && len(all) >= t.Max {
-		return nil, town.Fail(op, "gt tmux list shows them; gt config tmux.max_sessions N moves the limit", "%w: %w (%d)", town.ErrRefused, ErrFull, t.Max)
-	}
-	made, err := t.create(ctx, s, p)
 	if err != nil {
-		return nil, town.Fail(op, "", "%w", err)
+		return nil, errors.Join(err, t.Server.Remove(context.WithoutCancel(ctx), made.ID))
 	}
-	return &session{t: t, agent: s.Agent, preset: p, id: made.ID}, nil
+	return &session{t: t, agent: s.Agent, preset: p}, nil
 }
 
-// create creates the session in tmux.
-func (t Tmux) create(ctx context.Context, s Start, p Preset) (tmux.Session, error) {
-	name := SessionName(s.Agent)
+// admit refuses a session that is the agent's second one, under another name, or one
+// too many.
+func (t Tmux) admit(op string, s Start, made tmux.Session, all []tmux.Session) error {
+	for _, other := range all {
+		if other.ID != made.ID && other.Tags[tagAgent] == s.Agent {
+			return running(op, s.Agent)
+		}
+	}
+	if t.Max > 0 && len(all) > t.Max {
+		return town.Fail(op, "gt tmux list shows them; gt config tmux.max_sessions N moves the limit", "%w: %w (%d)", town.ErrRefused, ErrFull, t.Max)
+	}
+	return nil
+}
+
+func running(op, agent string) error {
+	return town.Fail(op, "gt peek "+agent+" shows it", "%w: %w", town.ErrRefused, ErrRunning)
+}
+
+// begin writes the file for which the session waits.
+func (t Tmux) begin(file, name string, s Start, p Preset) error {
 	argv := append([]string{}, p.Command...)
 	if s.Resume {
 		argv = append(argv, p.Resume...)
@@ -124,7 +151,7 @@ func (t Tmux) create(ctx context.Context, s Start, p Preset) (tmux.Session, erro
 	if t.Limits != nil {
 		enter, err := t.Limits.Make(fileName(name), s.Limits, s.Group)
 		if err != nil {
-			return tmux.Session{}, fmt.Errorf("limit what it may use: %w", err)
+			return fmt.Errorf("limit what it may use: %w", err)
 		}
 		spec.Argv, spec.Join = append(enter.Prefix, spec.Argv...), enter.Join
 		for resource, most := range enter.Each {
@@ -132,23 +159,7 @@ func (t Tmux) create(ctx context.Context, s Start, p Preset) (tmux.Session, erro
 		}
 	}
 	spec.Env = environment(t.Base, p, s.Env, t.marker(name))
-	file := filepath.Join(t.Dir, fileName(name)+".launch")
-	if err := launch.Write(file, spec); err != nil {
-		return tmux.Session{}, err
-	}
-	made, err := t.Server.Create(ctx, tmux.New{
-		Name: name, Dir: s.Dir, Command: append(append([]string{}, t.Launcher...), launch.Flag, file), Width: s.Width, Height: s.Height,
-		Tags: map[string]string{tagAgent: s.Agent, tagRun: strconv.FormatInt(s.Run, 10), tagPreset: p.Name},
-	})
-	if err != nil {
-		return made, errors.Join(err, os.Remove(file))
-	}
-	began, err := process.Began(made.Pane.PID)
-	if err != nil { // it ended at once, which the screen shows
-		return made, nil
-	}
-	made.Tags[tagBegan] = strconv.FormatUint(began, 10)
-	return made, t.Server.Tag(ctx, made.ID, made.Tags)
+	return launch.Write(file, spec)
 }
 
 // inherited are the variables that a session has of the environment of whom gt runs

@@ -16,6 +16,7 @@ import (
 	"os"
 	"strconv"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -31,6 +32,13 @@ const (
 	ExitSurroundings = 125
 	ExitNotRunnable  = 126
 	ExitNotFound     = 127
+)
+
+const (
+	// waitFor is how long Main waits for the file: the session is made first, and the
+	// file is written when it may begin.
+	waitFor = 15 * time.Second
+	poll    = time.Millisecond
 )
 
 // maxSpec bounds the file, in bytes.
@@ -66,9 +74,14 @@ func Write(path string, s Spec) error {
 	return durable.Replace(path, text, 0o600)
 }
 
-// Main reads the file, removes it, and becomes the program. It returns only if that
-// fails: the error, and the exit code that the process ends with.
+// Main waits for the file, reads and removes it, and becomes the program. It returns
+// only if that fails: the error, and the exit code that the process ends with.
 func Main(path string) (int, error) {
+	for end := time.Now().Add(waitFor); time.Now().Before(end); time.Sleep(poll) {
+		if _, err := os.Lstat(path); err == nil {
+			break
+		}
+	}
 	s, err := read(path)
 	if err != nil {
 		return ExitSurroundings, fmt.Errorf("start the session's program: %w", err)

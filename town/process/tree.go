@@ -22,11 +22,11 @@ const (
 
 // Tree is a process with everything it started.
 type Tree struct {
-	// Leader is the process at the root, which leads a session of the kernel; Began
-	// tells it apart from another one that got its id (see the function Began). 0
-	// for none.
+	// Leader is the process at the root, which leads a session of the kernel; 0 for
+	// none. Ended says that it has ended: another process may have its id then, but
+	// not while a process of its session runs.
 	Leader int
-	Began  uint64
+	Ended  bool
 	// Marker is a variable, as NAME=value, that only the processes of the tree have.
 	// It finds those whose parents have ended. "" for none.
 	Marker string
@@ -46,7 +46,7 @@ func (t *Tree) Members() ([]int, error) {
 	}
 	if t.seen == nil {
 		t.seen = map[int]uint64{}
-		if p, ok := all[t.Leader]; ok && (t.Began == 0 || t.Began == p.began) {
+		if p, ok := all[t.Leader]; ok && !t.Ended {
 			t.seen[t.Leader] = p.began
 		}
 	}
@@ -56,7 +56,8 @@ func (t *Tree) Members() ([]int, error) {
 			in[pid], t.seen[pid] = true, p.began
 		}
 	}
-	leads := t.Leader > 0 && (t.Began == 0 || all[t.Leader].began == t.Began || all[t.Leader].began == 0)
+	_, taken := all[t.Leader]
+	leads := t.Leader > 0 && !(t.Ended && taken)
 	for pid, p := range all {
 		if began, ok := t.seen[pid]; ok && began == p.began || leads && p.session == t.Leader {
 			add(pid)

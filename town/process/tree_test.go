@@ -29,11 +29,7 @@ func TestEndTree(t *testing.T) {
 	if _, err := out.Read(make([]byte, 10)); err != nil {
 		t.Fatal(err)
 	}
-	began, err := Began(cmd.Process.Pid)
-	if err != nil {
-		t.Fatal(err)
-	}
-	tree := Tree{Leader: cmd.Process.Pid, Began: began, Marker: marker}
+	tree := Tree{Leader: cmd.Process.Pid, Marker: marker}
 	var members []int
 	for end := time.Now().Add(awaited); len(members) < 6; time.Sleep(time.Millisecond) {
 		if members, err = tree.Members(); err != nil || time.Now().After(end) {
@@ -41,7 +37,7 @@ func TestEndTree(t *testing.T) {
 		}
 	}
 	// A tree of a former process of that id has only what has the marker.
-	former := Tree{Leader: cmd.Process.Pid, Began: began + 1, Marker: "TREE_OF=" + strings.Repeat("x", 9)}
+	former := Tree{Leader: cmd.Process.Pid, Ended: true, Marker: "TREE_OF=" + strings.Repeat("x", 9)}
 	if got, err := former.Members(); err != nil || len(got) != 0 {
 		t.Errorf("a former process: %v, %v", got, err)
 	}
