@@ -65,6 +65,14 @@ func OpenShared(dir string, opts Options) (*Shared, error) {
 // CreateShared makes an empty bare repository in a directory that does not exist.
 // remote is the address that people and agents reach as "origin"; "" for none.
 func CreateShared(dir, remote string, opts Options) (*Shared, error) {
+	text := fmt.Sprintf(cloneConfig, quoteConfig(remote))
+	if remote == "" {
+		text, _, _ = strings.Cut(text, "[remote")
+	}
+	return createShared(dir, text, opts)
+}
+
+func createShared(dir, config string, opts Options) (*Shared, error) {
 	dir, err := absolute(dir)
 	if err != nil {
 		return nil, err
@@ -72,16 +80,12 @@ func CreateShared(dir, remote string, opts Options) (*Shared, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return nil, err
 	}
-	for _, d := range []string{"objects/info", "objects/pack", "refs/heads", "refs/tags"} {
+	for _, d := range []string{"objects/info", "objects/pack", "refs/heads", "refs/tags", "info"} {
 		if err := os.MkdirAll(filepath.Join(dir, d), 0o700); err != nil {
 			return nil, noSpace(err)
 		}
 	}
-	text := fmt.Sprintf(cloneConfig, quoteConfig(remote))
-	if remote == "" {
-		text, _, _ = strings.Cut(text, "[remote")
-	}
-	err = durable.WriteFile(filepath.Join(dir, "config"), []byte(text), 0o600)
+	err = durable.WriteFile(filepath.Join(dir, "config"), []byte(config), 0o600)
 	if err == nil {
 		err = durable.WriteFile(filepath.Join(dir, "HEAD"), []byte("ref: refs/heads/none\n"), 0o600)
 	}
@@ -89,6 +93,62 @@ func CreateShared(dir, remote string, opts Options) (*Shared, error) {
 		return nil, noSpace(err)
 	}
 	return OpenShared(dir, opts)
+}
+
+// OwnConfig configures a person's clone.
+type OwnConfig struct {
+	// Origin is the address of the remote; Branch the one that is checked out first.
+	Origin, Branch string
+	// Name and Email are of commits made there; empty ones are left to the person's own
+	// configuration.
+	Name, Email string
+}
+
+// ownConfig is the configuration of a person's clone. What is not here is as git has it
+// and as the person configures it.
+const ownConfig = `[core]
+	repositoryformatversion = 0
+	bare = false
+	logAllRefUpdates = true
+[remote "origin"]
+	url = %[1]s
+	fetch = +refs/heads/*:refs/remotes/origin/*
+[branch %[2]s]
+	remote = origin
+	merge = %[3]s
+`
+
+// CreateOwn makes the empty repository of a person's clone in a directory that does not
+// exist, beside the working tree that Own describes.
+func CreateOwn(dir string, c OwnConfig, opts Options) (*Shared, error) {
+	if err := CheckBranch(c.Branch); err != nil {
+		return nil, err
+	}
+	text := fmt.Sprintf(ownConfig, quoteConfig(c.Origin), quoteConfig(c.Branch), quoteConfig("refs/heads/"+c.Branch))
+	if c.Name != "" || c.Email != "" {
+		text += "[user]\n"
+		if c.Name != "" {
+			text += "\tname = " + quoteConfig(c.Name) + "\n"
+		}
+		if c.Email != "" {
+			text += "\temail = " + quoteConfig(c.Email) + "\n"
+		}
+	}
+	return createShared(dir, text, opts)
+}
+
+// Identity is the name and the address that git's own configuration has for a person;
+// "" for what it does not have.
+func Identity(ctx context.Context, opts Options) (name, email string, err error) {
+	r := &Repo{Dir: "/", opts: withDefaults(opts)}
+	for key, value := range map[string]*string{"user.name": &name, "user.email": &email} {
+		out, err := r.run(ctx, command{op: "ask git for " + key, args: []string{"config", "--global", "--includes", "--default", "", "--get", key}, bare: true})
+		if err != nil {
+			return "", "", err
+		}
+		*value = strings.TrimSuffix(out.stdout, "\n")
+	}
+	return name, email, nil
 }
 
 // quoteConfig writes a value of git's configuration.

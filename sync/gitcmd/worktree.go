@@ -476,6 +476,16 @@ func (w Worktree) Unmerged(ctx context.Context) ([]IndexEntry, error) {
 	return slices.DeleteFunc(all, func(e IndexEntry) bool { return e.Stage == 0 }), err
 }
 
+// Paths are the paths of the index.
+func (w Worktree) Paths(ctx context.Context) (map[string]bool, error) {
+	all, err := w.entries(ctx)
+	paths := make(map[string]bool, len(all))
+	for _, e := range all {
+		paths[e.Path] = true
+	}
+	return paths, err
+}
+
 // EmptyIndex removes every entry of an index put aside.
 func (w Worktree) EmptyIndex(ctx context.Context) error {
 	_, err := w.shared.repo.run(ctx, w.aside("read-tree", "--empty"))
@@ -483,7 +493,7 @@ func (w Worktree) EmptyIndex(ctx context.Context) error {
 }
 
 // PutEntries adds entries to an index put aside, and removes the paths of those
-// without an id.
+// without an id. Names that git does not accept are left out: see Paths.
 func (w Worktree) PutEntries(ctx context.Context, entries []IndexEntry) error {
 	if len(entries) == 0 {
 		return nil

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"gastown/sync/gitcmd"
 	"gastown/town"
@@ -197,60 +199,80 @@ func (r *Rig) Forget(ctx context.Context) error {
 }
 
 // Leftover is what the bare clone holds that its remote has not: commits of branches and
-// stashes of former sandboxes.
+// stashes of former sandboxes. A rig without a remote is compared with the repository it
+// was cloned from; while that cannot be asked, everything counts.
 func (r *Rig) Leftover(ctx context.Context) (Unsaved, error) {
-	if !r.HasRemote() {
-		refs, err := r.repo.Refs(ctx, "refs/heads/", rescueRefs)
-		if err != nil {
-			return Unsaved{}, err
-		}
-		var tips, saved []string
-		for _, id := range refs {
-			tips = append(tips, id)
-		}
-		if listing, err := r.repo.ListRemote(ctx, r.URL); err == nil {
-			upstream, err := r.repo.ListRemote(ctx, r.URL, listing.Heads...)
-			if err != nil {
-				return Unsaved{}, err
-			}
-			for _, id := range upstream.IDs {
-				saved = append(saved, id)
-			}
-		}
-		types, err := r.repo.Types(ctx, saved)
-		if err != nil {
-			return Unsaved{}, err
-		}
-		saved = saved[:0]
-		for id := range types {
-			saved = append(saved, id)
-		}
-		lost, err := r.repo.Unreached(ctx, tips, saved, 100)
-		return Unsaved{Commits: lost}, err
-	}
-	safe, err := r.repo.Refs(ctx, originRefs, rescueRefs)
-	if err != nil {
-		return Unsaved{}, err
-	}
-	heads, err := r.repo.Refs(ctx, "refs/heads/")
-	if err != nil {
-		return Unsaved{}, err
-	}
-	var tips, saved []string
-	for _, id := range safe {
-		saved = append(saved, id)
-	}
-	for _, id := range heads {
-		tips = append(tips, id)
-	}
-	lost, err := r.repo.Unreached(ctx, tips, saved, 100)
-	if err != nil {
-		return Unsaved{}, err
-	}
+	lost, stashes, err := r.leftover(ctx)
 	u := Unsaved{Commits: lost}
-	stashes, err := r.stashes(ctx, r.repo, scope{all: true}, saved)
 	for _, s := range stashes {
 		u.Stashes = append(u.Stashes, s.Message)
 	}
 	return u, err
+}
+
+func (r *Rig) leftover(ctx context.Context) (lost []gitcmd.LostCommit, stashes []gitcmd.Stash, err error) {
+	known, own := []string{originRefs, rescueRefs}, []string{"refs/heads/"}
+	if !r.HasRemote() {
+		known, own = nil, []string{"refs/heads/", rescueRefs}
+	}
+	var saved []string
+	if known != nil {
+		safe, err := r.repo.Refs(ctx, known...)
+		if err != nil {
+			return nil, nil, err
+		}
+		saved = slices.Collect(maps.Values(safe))
+	} else if saved, err = r.upstream(ctx); err != nil {
+		return nil, nil, err
+	}
+	refs, err := r.repo.Refs(ctx, own...)
+	if err != nil {
+		return nil, nil, err
+	}
+	if lost, err = r.repo.Unreached(ctx, slices.Collect(maps.Values(refs)), saved, 0); err != nil {
+		return nil, nil, err
+	}
+	stashes, err = r.stashes(ctx, r.repo, scope{all: true}, saved)
+	return lost, stashes, err
+}
+
+// upstream are the commits that the repository a rig was cloned from has on branches, as
+// far as the clone knows them.
+func (r *Rig) upstream(ctx context.Context) ([]string, error) {
+	listing, err := r.repo.ListRemote(ctx, r.URL)
+	if err != nil {
+		return nil, nil // it may be gone: then nothing is safe there
+	}
+	if listing, err = r.repo.ListRemote(ctx, r.URL, listing.Heads...); err != nil {
+		return nil, nil
+	}
+	types, err := r.repo.Types(ctx, slices.Collect(maps.Values(listing.IDs)))
+	return slices.Collect(maps.Keys(types)), err
+}
+
+// RescueClone saves, as Rescue does, what only the bare clone holds. A rig without a
+// remote has no place to save it to: pushing it somewhere is for a person.
+func (r *Rig) RescueClone(ctx context.Context, why string) (Saved, error) {
+	lost, stashes, err := r.leftover(ctx)
+	if err != nil || len(lost)+len(stashes) == 0 || !r.HasRemote() {
+		return Saved{}, err
+	}
+	f := found{rig: r, commits: lost, stashes: stashes}
+	parents := f.heads(nil)
+	tree, err := r.repo.TreeOf(ctx, parents[0])
+	if err != nil {
+		return Saved{}, err
+	}
+	what := Unsaved{Commits: lost}
+	for _, s := range stashes {
+		what.Stashes = append(what.Stashes, s.Message)
+	}
+	now := r.yard.now()
+	commit, err := r.repo.WriteCommit(ctx, gitcmd.NewCommit{Tree: tree, Parents: parents, Name: r.yard.Town, When: now,
+		Message: fmt.Sprintf("Rescue of %s: %s\n\nSaved: %s.\n", r.Name, gitcmd.Plain(why), what)})
+	if err != nil {
+		return Saved{}, err
+	}
+	ref, err := r.publish(ctx, r.repo, "clone/"+now.Format("20060102T150405Z")+"-"+commit[:8], commit)
+	return Saved{Ref: ref, Commit: commit, What: what}, err
 }

@@ -121,6 +121,29 @@ func (y *Yard) put(ctx context.Context, s Settings) error {
 	})
 }
 
+// set changes one value of an entry.
+func (y *Yard) set(ctx context.Context, name, key string, to any) error {
+	return y.change(ctx, func(rigs []Settings, list *yaml.Node) error {
+		i := slices.IndexFunc(rigs, func(s Settings) bool { return s.Name == name })
+		if i < 0 {
+			_, err := y.Find(name)
+			return err
+		}
+		entry := list.Content[i]
+		var node yaml.Node
+		if err := node.Encode(to); err != nil {
+			return err
+		}
+		if have := value(entry, key); have != nil {
+			node.LineComment, node.HeadComment, node.FootComment = have.LineComment, have.HeadComment, have.FootComment
+			*have = node
+			return nil
+		}
+		entry.Content = append(entry.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, &node)
+		return nil
+	})
+}
+
 // drop takes an entry out of the file.
 func (y *Yard) drop(ctx context.Context, name string) error {
 	return y.change(ctx, func(rigs []Settings, list *yaml.Node) error {

@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -109,3 +110,5 @@ func held(t testing.TB, repo string) map[string]bool {
 	}
 	return all
 }
+
+func sorted(list []string) []string { slices.Sort(list); return list }

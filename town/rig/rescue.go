@@ -334,7 +334,7 @@ func (f *found) trees(ctx context.Context) (work, index, sides string, err error
 	if index, err = w.WriteTree(ctx); err != nil {
 		return "", "", "", err
 	}
-	if err := w.PutEntries(ctx, files); err != nil {
+	if err := put(ctx, w, files); err != nil {
 		return "", "", "", err
 	}
 	if work, err = w.WriteTree(ctx); err != nil {
@@ -363,6 +363,41 @@ func (f *found) trees(ctx context.Context) (work, index, sides string, err error
 	}
 	sides, err = w.WriteTree(ctx)
 	return work, index, sides, err
+}
+
+// put adds files to an index. Git leaves out names that could harm who checks them out,
+// such as a link called .gitmodules, and only mentions it. Those files get other names,
+// below renamed/.
+func put(ctx context.Context, w gitcmd.Worktree, files []gitcmd.IndexEntry) error {
+	if err := w.PutEntries(ctx, files); err != nil {
+		return err
+	}
+	there, err := w.Paths(ctx)
+	if err != nil {
+		return err
+	}
+	var renamed []gitcmd.IndexEntry
+	for i, f := range files {
+		if f.ID != "" && !there[f.Path] {
+			f.Path = fmt.Sprintf("renamed/%d-%s", i, strings.NewReplacer("/", "_", ".", "_", "\\", "_", ":", "_", "~", "_").Replace(f.Path))
+			renamed = append(renamed, f)
+		}
+	}
+	if len(renamed) == 0 {
+		return nil
+	}
+	if err := w.PutEntries(ctx, renamed); err != nil {
+		return err
+	}
+	if there, err = w.Paths(ctx); err != nil {
+		return err
+	}
+	for _, f := range renamed {
+		if !there[f.Path] {
+			return fmt.Errorf("git takes no file called %q", town.Clip(f.Path, 200))
+		}
+	}
+	return nil
 }
 
 // store stores the files that differ from the index, and returns how the index would

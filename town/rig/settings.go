@@ -74,10 +74,7 @@ func (c Check) Within() time.Duration { return cmp.Or(c.Timeout, defaultTimeout)
 // HasRemote reports whether work of the rig is pushed anywhere.
 func (s Settings) HasRemote() bool { return s.Merge != MergeLocal }
 
-var (
-	prefixPattern = regexp.MustCompile(`^[a-z][a-z0-9]*(-[a-z0-9]+)*$`)
-	sizePattern   = regexp.MustCompile(`^[1-9][0-9]{0,9}(\.[0-9]{1,3})?([KMGT]i?B)$`)
-)
+var sizePattern = regexp.MustCompile(`^[1-9][0-9]{0,9}(\.[0-9]{1,3})?([KMGT]i?B)$`)
 
 // MaxPool is the largest pool.
 const MaxPool = 200
@@ -94,8 +91,8 @@ func (s Settings) check() (at []string, err error) {
 	switch {
 	case town.CheckRig(s.Name) != nil:
 		return []string{"name"}, town.CheckRig(s.Name)
-	case len(s.Prefix) > maxPrefix || !prefixPattern.MatchString(s.Prefix):
-		return []string{"prefix"}, fmt.Errorf("prefix %q: use lower-case letters, digits and inner -, at most %d, and begin with a letter", town.Clip(s.Prefix, 80), maxPrefix)
+	case town.CheckPrefix(s.Prefix) != nil:
+		return []string{"prefix"}, town.CheckPrefix(s.Prefix)
 	case !slices.Contains(Merges, s.Merge):
 		return []string{"merge"}, fmt.Errorf("merge %q: use direct, pr or local", town.Clip(string(s.Merge), 80))
 	case len(s.Checks) > maxChecks:

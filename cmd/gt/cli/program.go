@@ -4,6 +4,7 @@ import (
 	"gastown/cmd/gt/agents"
 	"gastown/cmd/gt/cache"
 	"gastown/cmd/gt/config"
+	"gastown/cmd/gt/crew"
 	"gastown/cmd/gt/deacon"
 	"gastown/cmd/gt/doctor"
 	"gastown/cmd/gt/federation"
@@ -15,7 +16,9 @@ import (
 	"gastown/cmd/gt/mail"
 	"gastown/cmd/gt/prime"
 	"gastown/cmd/gt/sessions"
+	"gastown/cmd/gt/rig"
 	"gastown/cmd/gt/status"
+	"gastown/cmd/gt/worktree"
 	"gastown/cmd/internal/about"
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
@@ -44,6 +47,9 @@ func Program(i *shell.Invocation) *shell.Program {
 	agents.Commands(p)
 	sessions.Commands(p)
 	mail.Commands(p)
+	rig.Commands(p)
+	crew.Commands(p)
+	worktree.Commands(p)
 	config.Commands(p)
 	about.Commands(p, "gt")
 	return p
