@@ -26,6 +26,7 @@ import (
 	"gastown/town/config"
 	"gastown/town/feed"
 	"gastown/town/layout"
+	"gastown/town/rig"
 )
 
 // host is what the parts may use. Each part lists what it needs in its own
@@ -85,6 +86,9 @@ func (h *host) Config() *config.Config { return h.settings.Config() }
 
 // Engine returns a new engine of the federation.
 func (h *host) Engine(cfg *config.Config) *federate.Engine { return h.opts.Engine(cfg) }
+
+// Rigs are the Town's rigs.
+func (h *host) Rigs() *rig.Yard { return h.opts.Rigs() }
 
 // Sessions lists the Town's tmux sessions.
 func (h *host) Sessions(ctx context.Context) ([]tmux.Session, error) { return h.opts.Sessions(ctx) }

@@ -18,6 +18,7 @@ import (
 	"gastown/tmux"
 	"gastown/town/config"
 	"gastown/town/layout"
+	"gastown/town/rig"
 )
 
 const (
@@ -54,6 +55,8 @@ type Options struct {
 	Getenv func(string) string
 	// Log is the Deacon's log.
 	Log logrus.FieldLogger
+	// Rigs are the Town's projects. May be nil.
+	Rigs func() *rig.Yard
 	// Engine returns a new engine for the Town as configured. Each sync uses its
 	// own.
 	Engine func(*config.Config) *federate.Engine

@@ -11,6 +11,7 @@ import (
 	"gastown/deacon/heartbeat"
 	"gastown/deacon/machine"
 	"gastown/deacon/part"
+	"gastown/deacon/pool"
 	"gastown/deacon/retention"
 	"gastown/town/config"
 )
@@ -27,6 +28,12 @@ var parts = []func(*host) part.Part{
 	func(h *host) part.Part { return collector.New(h) },
 	func(h *host) part.Part { return retention.New(h) },
 	func(h *host) part.Part { return caches.New(h) },
+	func(h *host) part.Part {
+		if h.opts.Rigs == nil {
+			return nil
+		}
+		return pool.New(h)
+	},
 	func(h *host) part.Part { return given{h} },
 	func(h *host) part.Part {
 		if h.opts.Commands == nil {

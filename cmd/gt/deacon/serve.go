@@ -28,6 +28,7 @@ import (
 	"gastown/tmux"
 	"gastown/town"
 	"gastown/town/config"
+	"gastown/town/rig"
 )
 
 // room is how much memory, in bytes, the Deacon may hold before it collects
@@ -70,6 +71,11 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		},
 		Database: func(cfg *config.Config, plane string) doltdb.Options {
 			return host.New(call, h.Layout, cfg).Database(plane)
+		},
+		Rigs: func() *rig.Yard {
+			yard := host.New(call, h.Layout, h.Config).Rigs()
+			yard.Git.Progress = nil
+			return yard
 		},
 		Serve: o.planes(h),
 		Sessions: func(ctx context.Context) ([]tmux.Session, error) {
