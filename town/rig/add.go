@@ -79,6 +79,13 @@ func (y *Yard) Add(ctx context.Context, a Adding) (Settings, error) {
 	if err := r.clone(ctx, a.Local); err != nil {
 		return s, err
 	}
+	// The Town may be in a Git repository of its own, which does not hold its projects.
+	ignore := filepath.Join(y.Dir, ".gitignore")
+	if _, err := os.Lstat(ignore); errors.Is(err, fs.ErrNotExist) {
+		if err := durable.WriteFile(ignore, []byte("*\n"), 0o600); err != nil {
+			return s, err
+		}
+	}
 	if known {
 		return s, nil
 	}

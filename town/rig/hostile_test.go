@@ -7,6 +7,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"gastown/sync/gitcmd"
 	"gastown/town"
@@ -200,4 +201,30 @@ func must(t testing.TB, err error) {
 	if err != nil {
 		t.Fatal(err)
 	}
+}
+
+// A working tree that a person locked stays; locks that a killed git left are no
+// hindrance.
+func TestLocks(t *testing.T) {
+	r := rig(t, remote(t), MergeDirect)
+	s := prepare(t, r, "nux", "polecat/nux/web-1")
+	git(t, r.path("repo.git"), "worktree", "lock", "--reason", "mine", s.Dir)
+	if err := r.Remove(t.Context(), s); !errors.Is(err, town.ErrRefused) || !strings.Contains(err.Error(), "mine") {
+		t.Errorf("%v", err)
+	}
+	git(t, r.path("repo.git"), "worktree", "unlock", s.Dir)
+	gitDir := git(t, s.Dir, "rev-parse", "--absolute-git-dir")
+	for _, name := range []string{"index.lock", "HEAD.lock"} {
+		write(t, filepath.Join(gitDir, name), "")
+	}
+	for _, name := range []string{"refs/heads/polecat/nux/web-2.lock", "packed-refs.lock"} {
+		lock := r.path("repo.git", name)
+		write(t, lock, "")
+		must(t, os.Chtimes(lock, time.Time{}, time.Now().Add(-time.Hour)))
+	}
+	write(t, filepath.Join(s.Dir, "new"), "new\n")
+	if again := prepare(t, r, "nux", "polecat/nux/web-2"); again.Rescued == "" {
+		t.Errorf("%+v", again)
+	}
+	must(t, r.Remove(t.Context(), s))
 }

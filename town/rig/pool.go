@@ -240,14 +240,11 @@ func (r *Rig) owner(a admin) string {
 	return ""
 }
 
-// Sweep removes what killed processes left of trees that were not complete, or that
-// were being removed.
+// Sweep removes what killed processes left: trees that were not complete or were being
+// removed, and locks of git's.
 func (r *Rig) Sweep(ctx context.Context) error {
 	entries, err := os.ReadDir(r.path("pool"))
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err != nil {
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	var errs []error
@@ -262,5 +259,29 @@ func (r *Rig) Sweep(ctx context.Context) error {
 		}
 		errs = append(errs, r.clear(dir), lock.Release())
 	}
-	return errors.Join(errs...)
+	return errors.Join(append(errs, r.forgetPooled(), r.repo.ClearLocks(r.yard.now()))...)
+}
+
+// forgetPooled makes the clone forget trees of the pool that are gone. Nobody ever
+// worked in those.
+func (r *Rig) forgetPooled() error {
+	admins, err := r.linked()
+	if err != nil {
+		return err
+	}
+	for _, a := range admins {
+		at := a.top
+		if strings.HasPrefix(filepath.Base(filepath.Dir(at)), makingPrefix) {
+			at = filepath.Dir(at) // an operation that is under way may make the tree just now
+		}
+		if filepath.Dir(at) != r.path("pool") {
+			continue
+		}
+		if _, err := os.Lstat(at); errors.Is(err, fs.ErrNotExist) && r.owner(a) == "" {
+			if err := os.RemoveAll(a.dir); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }

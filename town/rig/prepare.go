@@ -42,7 +42,7 @@ func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
 	if err := errors.Join(town.CheckHandle("polecat", want.Name), gitcmd.CheckBranch(want.Branch)); err != nil {
 		return Sandbox{}, err
 	}
-	if r.HasRemote() && want.Branch == r.Branch {
+	if want.Branch == r.Branch {
 		return Sandbox{}, town.Fail(op, "name another branch", "%w: %s is the branch that changes land on", town.ErrUsage, r.Branch)
 	}
 	fresh := want.Fresh
@@ -63,6 +63,9 @@ func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
 		return Sandbox{}, err
 	}
 	defer lock.Release() //nolint:errcheck // it ends with the process
+	if err := r.repo.ClearLocks(r.yard.now(), "refs/heads/"+want.Branch); err != nil {
+		return Sandbox{}, err
+	}
 	base, err := r.Base(ctx, want.Base)
 	if err != nil {
 		return Sandbox{}, err

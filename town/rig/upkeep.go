@@ -2,7 +2,6 @@ package rig
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 )
@@ -94,10 +93,13 @@ func (r *Rig) KeepPool(ctx context.Context, size, most int, fresh time.Duration)
 		}
 		done = append(done, a)
 	}
+	if err := r.forgetPooled(); err != nil {
+		return done, err
+	}
 	if stale != nil {
 		err = fmt.Errorf("the newest base is not known: %w", stale)
 	}
-	return done, errors.Join(err)
+	return done, err
 }
 
 // SetPool records how many trees the rig's pool has.

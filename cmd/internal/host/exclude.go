@@ -47,7 +47,7 @@ func Exclude(ctx context.Context, call *shell.Call, t layout.Town) (path string,
 		b.WriteByte('\n')
 	}
 	b.WriteString(excludedLine)
-	for _, own := range []string{t.Config(), t.Access(), t.Sharing(), t.Schedule(), t.Files(), t.Private()} {
+	for _, own := range []string{t.Config(), t.Access(), t.Sharing(), t.RigsConfig(), t.Schedule(), t.Files(), t.Private()} {
 		rel, err := filepath.Rel(p.Top, filepath.Join(root, strings.TrimPrefix(own, t.Root)))
 		if err != nil {
 			return "", err
