@@ -144,3 +144,31 @@ func TestInstall(t *testing.T) {
 		t.Errorf("%v, %v", list, err)
 	}
 }
+
+func TestExclude(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "info"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "info/exclude")
+	if err := os.WriteFile(path, []byte("*.swp\n/.codex/hooks.json"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var texts []string
+	for range 2 {
+		if err := Exclude(dir); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		texts = append(texts, string(text))
+	}
+	if texts[0] != texts[1] || !strings.HasPrefix(texts[0], "*.swp\n/.codex/hooks.json\n/.claude/settings.local.json\n") || strings.Count(texts[0], "codex") != 1 {
+		t.Errorf("%q", texts)
+	}
+	if err := Exclude(t.TempDir()); err != nil {
+		t.Error(err)
+	}
+}

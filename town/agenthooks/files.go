@@ -196,7 +196,7 @@ type Installed struct {
 
 // Install writes the hooks of a preset below a sandbox. It leaves alone a file that the
 // repository has (tracked says so), that leads out of the sandbox, or that is not
-// understood: agents work without hooks too. The caller keeps the file out of commits.
+// understood: agents work without hooks too. Exclude keeps the file out of commits.
 func Install(sandbox, preset, gt string, tracked func(path string) (bool, error)) (done Installed, err error) {
 	done.Path = File(preset)
 	if done.Path == "" {
@@ -245,6 +245,33 @@ func Install(sandbox, preset, gt string, tracked func(path string) (bool, error)
 	}
 	done.Changed = true
 	return done, nil
+}
+
+// Exclude keeps the files of hooks out of what git takes for a change. gitDir is the
+// directory that all working trees of the repository share.
+func Exclude(gitDir string) error {
+	path := filepath.Join(gitDir, "info", "exclude")
+	data, err := os.ReadFile(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	text := string(data)
+	if text != "" && !strings.HasSuffix(text, "\n") {
+		text += "\n"
+	}
+	lines := strings.Split(text, "\n")
+	for _, p := range programs {
+		if !slices.Contains(lines, "/"+p.path) {
+			text += "/" + p.path + "\n"
+		}
+	}
+	if text == string(data) {
+		return nil
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		return err
+	}
+	return durable.WriteFile(path, []byte(text), durable.Perm(path, 0o644))
 }
 
 // inside refuses a directory that leads out of another one by a link.
