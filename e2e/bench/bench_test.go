@@ -70,7 +70,7 @@ func TestQuickDeacon(t *testing.T) {
 			t.Errorf("measured %+v", d)
 		}
 	}
-	for _, name := range []string{deaconStart, deaconStop, deaconStatus, deaconRead, deaconWrite, deaconStall, deaconMemory} {
+	for _, name := range []string{deaconStart, deaconStop, deaconStatus, deaconRead, deaconWrite, deaconStall, deaconMemory, sessionStart} {
 		if !seen[name] {
 			t.Errorf("%s was not measured", name)
 		}

@@ -43,6 +43,7 @@ var deaconLimits = map[string]struct {
 	relative bool
 }{
 	deaconStatus:                   {15, false},
+	sessionStart:                   {1.3, true},
 	frontVersion:                   {6, false},
 	frontShow:                      {8, false},
 	frontMemory:                    {10, false},
@@ -131,7 +132,7 @@ func deacons(ctx context.Context, o options) (figures []deaconFigure, err error)
 		_, stopped := h.command(context.WithoutCancel(ctx), "deacon", "stop")
 		err = errors.Join(err, stopped)
 	}()
-	for _, part := range []func(context.Context, options) ([]deaconFigure, error){h.lives, h.reads, h.load} {
+	for _, part := range []func(context.Context, options) ([]deaconFigure, error){h.lives, h.reads, h.load, h.sessions} {
 		got, err := part(ctx, o)
 		figures = append(figures, got...)
 		if err != nil {
