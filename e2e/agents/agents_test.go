@@ -210,6 +210,7 @@ func TestPrograms(t *testing.T) {
 			file := filepath.Join(project, "ran")
 			await(t, s, m, "the command ran", func() bool { _, err := os.Stat(file); return err == nil })
 			idle(t, s, m)
+			words(t, s, m, project)
 			if *long && p.preset == "codex" {
 				property(t, s, m)
 			}
@@ -232,6 +233,24 @@ func version(t *testing.T, preset string) string {
 		t.Fatal(err)
 	}
 	return p.Seen
+}
+
+// words hands over texts that would be commands of the program if they were typed.
+func words(t *testing.T, s agent.Session, m *model, project string) {
+	t.Helper()
+	for _, text := range []string{"!touch typed", "/quit now", "#a note", "@nobody", "?", "exit"} {
+		handed(t, s, m, text, agent.Confirmed)
+		idle(t, s, m)
+		m.mu.Lock()
+		last := m.said[len(m.said)-1]
+		m.mu.Unlock()
+		if strings.TrimSpace(last) != "Message: "+text {
+			t.Errorf("%q arrived as %q", text, last)
+		}
+	}
+	if _, err := os.Stat(filepath.Join(project, "typed")); err == nil {
+		t.Error("a text was run as a command")
+	}
 }
 
 // started starts a program in a session of a tmux of its own.

@@ -7,8 +7,9 @@
 //
 // What a session shows is judged by what is on its screen, and that is hostile: any
 // program, page or file can print a prompt. So a dialog is answered only at the start,
-// before the agent was ready for the first time, and only with the answer that fits
-// what is selected; and text handed over later is never an answer to a dialog.
+// before the first text was handed over, and only with the answer that fits what is
+// selected; and text handed over is never an answer to a dialog, nor a command of the
+// program.
 //
 // Nobody is told that text arrived unless that was seen: see Handed. Nothing is retried
 // by this package except pressing Enter, and that only while the composer still shows
@@ -55,8 +56,8 @@ const (
 
 // Session is one run of one agent.
 type Session interface {
-	// Settle looks once and, before the agent was ready for the first time, answers
-	// a dialog whose answer is known. A controller calls it at each pass; AwaitReady
+	// Settle looks once and, before the first text was handed over, answers a dialog
+	// whose answer is known. A controller calls it at each pass; AwaitReady
 	// does so until the agent is ready.
 	Settle(ctx context.Context) (Look, error)
 	// HandOver gives text to the agent as one message, and looks whether it was
@@ -83,9 +84,9 @@ type Look struct {
 	// Lines are the screen's, without control characters. Lines of the past come
 	// first.
 	Lines []string `json:"lines"`
-	// BeenReady says that the agent has been ready since it was started.
-	BeenReady bool  `json:"been_ready"`
-	Signs     Signs `json:"signs"`
+	// Begun says that text has been handed over since the agent was started.
+	Begun bool  `json:"begun"`
+	Signs Signs `json:"signs"`
 	// keys answer the dialog. composer is how many of Lines are above the composer.
 	keys     []string
 	composer int

@@ -31,7 +31,7 @@ func builtin() []Preset {
 			Name: "codex", Help: "Codex of OpenAI", Command: []string{"codex"}, Resume: []string{"resume", "--last"}, Seen: "0.171.0",
 			Pass:     []string{"OPENAI_API_KEY", "CODEX_HOME"},
 			Composer: `^› `, Cursor: true, Busy: `\([^()]*esc to interrupt\)`, Marker: `\[Pasted Content \d+ chars\]`,
-			EnterDelay: 200 * time.Millisecond, Hooks: ".codex/hooks.json",
+			Settle: 1500 * time.Millisecond, EnterDelay: 200 * time.Millisecond, Hooks: ".codex/hooks.json",
 			Dialogs: []Dialog{
 				{Name: "trust", Text: `(?i)trust this folder\?|do you trust the contents of this directory`, Answers: []Answer{
 					{Selected: `^› 1\. (Trust and continue|Yes, continue)`, Keys: []string{"Enter"}},

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -53,9 +54,25 @@ func Clean(text string) string {
 	}, text)
 }
 
+// commands are what texts begin with that programs take for commands of their own.
+const commands = "!/#@?&$%:\\"
+
+// words are texts that programs take for commands when they stand alone.
+var words = []string{"exit", "quit", "q", "logout", "bye", "help", "clear"}
+
+// Message is a text that no agent's program takes for a command of its own, such as one
+// for a shell. It begins with "Message: " if it would be one otherwise.
+func Message(text string) string {
+	begin := strings.TrimSpace(text)
+	if begin != "" && strings.ContainsRune(commands, rune(begin[0])) || slices.Contains(words, strings.ToLower(begin)) {
+		return "Message: " + text
+	}
+	return text
+}
+
 // HandOver implements Session.
 func (s *session) HandOver(ctx context.Context, text string) (Handed, error) {
-	text = strings.TrimRight(Clean(text), "\n")
+	text = Message(strings.TrimRight(Clean(text), "\n"))
 	switch {
 	case strings.TrimSpace(text) == "":
 		return Handed{Refused, "there is nothing in the text"}, nil
@@ -101,6 +118,9 @@ func (h *handover) run(ctx context.Context) (Handed, error) {
 	if err != nil {
 		return Handed{}, err
 	}
+	if err := h.answer(ctx, now, look); err != nil {
+		return Handed{}, err
+	}
 	if why, final := h.cannot(look); why != "" {
 		if final {
 			return Handed{Refused, why}, nil
@@ -111,6 +131,9 @@ func (h *handover) run(ctx context.Context) (Handed, error) {
 		if err := h.t.Server.LeaveMode(ctx, h.pane); err != nil {
 			return Handed{}, err
 		}
+	}
+	if err := h.begin(ctx, now); err != nil {
+		return Handed{}, err
 	}
 	h.before = h.transcript(look)
 	h.typed = true

@@ -26,7 +26,7 @@ func preset(t *testing.T, name string) Preset {
 var screens = []struct {
 	name, preset, text string
 	x, y               int
-	been               bool
+	begun              bool
 	state              State
 	dialog, draft      string
 	keys               string
@@ -56,7 +56,7 @@ func TestScreens(t *testing.T) {
 		t.Run(test.preset+" "+test.name, func(t *testing.T) {
 			p := preset(t, test.preset)
 			s := tmux.Screen{Text: test.text, Session: tmux.Session{Pane: tmux.Pane{CursorX: test.x, CursorY: test.y, Height: strings.Count(test.text, "\n")}}}
-			look := p.read(s, test.been)
+			look := p.read(s, test.begun)
 			if look.State != test.state || look.Dialog != test.dialog || strings.Join(look.keys, " ") != test.keys {
 				t.Errorf("%s, dialog %q, keys %q; want %s, %q, %q", look.State, look.Dialog, look.keys, test.state, test.dialog, test.keys)
 			}

@@ -82,7 +82,7 @@ func TestEveryTextArrivesOnce(t *testing.T) {
 			}
 			break
 		}
-		want = append(want, Clean(text))
+		want = append(want, Message(Clean(text)))
 	}
 	all := received(t, record)
 	if len(all) != len(want) {
@@ -91,6 +91,17 @@ func TestEveryTextArrivesOnce(t *testing.T) {
 	for i := range want {
 		if strings.TrimRight(all[i], "\n") != strings.TrimRight(want[i], "\n") {
 			t.Fatalf("text %d is %.300q, want %.300q", i, all[i], want[i])
+		}
+	}
+}
+
+// No text is a command of an agent's program.
+func TestMessage(t *testing.T) {
+	for text, want := range map[string]string{
+		"!rm -rf x": "Message: !rm -rf x", " \n/quit": "Message:  \n/quit", "Exit": "Message: Exit", "exit now": "exit now", "a!": "a!", "": "", "é": "é", "- x": "- x",
+	} {
+		if got := Message(text); got != want {
+			t.Errorf("%q becomes %q, want %q", text, got, want)
 		}
 	}
 }

@@ -12,9 +12,9 @@ const busyAbove = 8
 
 // read judges a screen. visible is how many lines at its end are on the screen; those
 // before them are of the past.
-func (p *Preset) read(s tmux.Screen, been bool) Look {
+func (p *Preset) read(s tmux.Screen, begun bool) Look {
 	all := lines(s.Text)
-	look := Look{State: Starting, Lines: texts(all), BeenReady: been, Signs: signs(s.Session)}
+	look := Look{State: Starting, Lines: texts(all), Begun: begun, Signs: signs(s.Session)}
 	visible := all[max(0, len(all)-s.Pane.Height):]
 	if s.Pane.Dead {
 		look.State = Ended
@@ -26,7 +26,7 @@ func (p *Preset) read(s tmux.Screen, been bool) Look {
 		look.composer = len(all) - len(visible) + at
 		look.Draft = p.draft(visible, at, s.Pane)
 	}
-	if d := p.dialog(visible, been, &look); d {
+	if d := p.dialog(visible, begun, &look); d {
 		return look
 	}
 	switch {
@@ -112,14 +112,14 @@ func (p *Preset) isBusy(visible []line, at int) bool {
 }
 
 // dialog looks for the dialogs of the preset, and reports whether one is open.
-func (p *Preset) dialog(visible []line, been bool, look *Look) bool {
+func (p *Preset) dialog(visible []line, begun bool, look *Look) bool {
 	whole := strings.Join(strings.Fields(strings.Join(texts(visible), " ")), " ")
 	for _, d := range p.Dialogs {
-		if been && !d.Always || !d.text.MatchString(whole) {
+		if begun && !d.Always || !d.text.MatchString(whole) {
 			continue
 		}
 		look.State, look.Dialog = Waiting, d.Name
-		if been || d.Always {
+		if begun || d.Always {
 			return true
 		}
 		for _, a := range d.Answers {

@@ -76,7 +76,7 @@ func (s *session) lookAt(ctx context.Context, now tmux.Session, past int) (Look,
 	if !screen.Pane.Dead && strings.Count(screen.Text, "\n") == screen.Pane.Height+past+1 {
 		_, screen.Text, _ = strings.Cut(screen.Text, "\n")
 	}
-	return s.preset.read(screen, screen.Tags[tagReady] != ""), nil
+	return s.preset.read(screen, screen.Tags[tagBegun] != ""), nil
 }
 
 func (s *session) End(ctx context.Context) error {

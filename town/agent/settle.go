@@ -18,28 +18,30 @@ func (s *session) Settle(ctx context.Context) (Look, error) {
 	if err != nil {
 		return look, s.fail("look at", "", err)
 	}
-	if look.State == Asking && !look.BeenReady && !now.Pane.InMode {
-		keys := make([]tmux.Key, len(look.keys))
-		for i, k := range look.keys {
-			keys[i] = tmux.Key(k)
-		}
-		if err := s.t.Server.Press(ctx, now.Pane.ID, keys...); err != nil {
-			return look, s.fail("answer the dialog "+look.Dialog+" of", "", err)
-		}
+	if err := s.answer(ctx, now, look); err != nil {
+		return look, s.fail("answer the dialog "+look.Dialog+" of", "", err)
 	}
 	return look, nil
 }
 
-// settled notes that the agent has been ready.
-func (s *session) settled(ctx context.Context) error {
-	now, err := s.current(ctx)
-	if err != nil || now.Tags[tagReady] != "" {
-		return err
+// answer answers a dialog of the start.
+func (s *session) answer(ctx context.Context, now tmux.Session, look Look) error {
+	if look.State != Asking || look.Begun || now.Pane.InMode {
+		return nil
 	}
-	if now.Tags == nil {
-		now.Tags = map[string]string{}
+	keys := make([]tmux.Key, len(look.keys))
+	for i, k := range look.keys {
+		keys[i] = tmux.Key(k)
 	}
-	now.Tags[tagReady] = "1"
+	return s.t.Server.Press(ctx, now.Pane.ID, keys...)
+}
+
+// begin notes that text is handed over, after which no dialog is answered any more.
+func (s *session) begin(ctx context.Context, now tmux.Session) error {
+	if now.Tags[tagBegun] != "" || len(now.Tags) == 0 {
+		return nil
+	}
+	now.Tags[tagBegun] = "1"
 	return s.t.Server.Tag(ctx, now.ID, now.Tags)
 }
 
@@ -50,7 +52,7 @@ func AwaitReady(ctx context.Context, s Session) (Look, error) {
 	seen, since := 0, time.Time{}
 	var settle time.Duration
 	if s, ok := s.(*session); ok {
-		settle = s.preset.Settle
+		settle = max(s.preset.Settle, minSettle)
 	}
 	var last Look
 	for {
@@ -68,9 +70,6 @@ func AwaitReady(ctx context.Context, s Session) (Look, error) {
 				since = time.Now()
 			}
 			if seen >= 2 && time.Since(since) >= settle {
-				if s, ok := s.(*session); ok {
-					return look, s.settled(ctx)
-				}
 				return look, nil
 			}
 		case Ended:
@@ -87,6 +86,10 @@ func AwaitReady(ctx context.Context, s Session) (Look, error) {
 		}
 	}
 }
+
+// minSettle is how long an agent is seen ready before it counts: some show their
+// composer for a moment before the first dialog.
+const minSettle = 500 * time.Millisecond
 
 // settlePause is the time between two looks at a screen that changes.
 const settlePause = 150 * time.Millisecond

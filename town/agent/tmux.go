@@ -32,7 +32,7 @@ const (
 	tagAgent  = "agent"
 	tagRun    = "run"
 	tagPreset = "preset"
-	tagReady  = "ready"
+	tagBegun  = "begun"
 )
 
 // Tmux runs sessions on the Town's tmux server.

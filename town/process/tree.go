@@ -110,7 +110,7 @@ func (t *Tree) End(ctx context.Context, grace time.Duration) error {
 			return fmt.Errorf("%d process(es) did not end when they were killed, such as %d", len(left), left[0])
 		}
 		// Stopped first, none of them can start another one meanwhile.
-		if left, err = t.signal(unix.SIGSTOP); err != nil {
+		if _, err = t.signal(unix.SIGSTOP); err != nil {
 			break
 		}
 		if left, err = t.signal(unix.SIGKILL); err != nil || len(left) == 0 {
