@@ -49,7 +49,7 @@ func (s *session) begin(ctx context.Context, now tmux.Session) error {
 // returns what was seen last. ErrNotReady when that takes longer than the context
 // allows or a person must act; ErrEnded when the program has ended.
 func AwaitReady(ctx context.Context, s Session) (Look, error) {
-	seen, since := 0, time.Time{}
+	seen, since := 0, time.Time{} // since when it is in the state in which it was seen last
 	var settle time.Duration
 	if s, ok := s.(*session); ok {
 		settle = max(s.preset.Settle, minSettle)
@@ -63,21 +63,17 @@ func AwaitReady(ctx context.Context, s Session) (Look, error) {
 		if err != nil {
 			return last, err
 		}
+		if seen++; seen == 1 || look.State != last.State {
+			seen, since = 1, time.Now()
+		}
 		last = look
-		switch look.State {
-		case Ready:
-			if seen++; seen == 1 {
-				since = time.Now()
-			}
-			if seen >= 2 && time.Since(since) >= settle {
-				return look, nil
-			}
-		case Ended:
+		switch {
+		case look.State == Ready && seen >= 2 && time.Since(since) >= settle:
+			return look, nil
+		case look.State == Ended:
 			return look, fmt.Errorf("%w with status %d", ErrEnded, look.Signs.Status)
-		case Waiting:
+		case look.State == Waiting && time.Since(since) >= drawnFor:
 			return look, fmt.Errorf("%w: a person must act: %s", ErrNotReady, look.Dialog)
-		default:
-			seen = 0
 		}
 		select {
 		case <-ctx.Done():
@@ -90,6 +86,9 @@ func AwaitReady(ctx context.Context, s Session) (Look, error) {
 // minSettle is how long an agent is seen ready before it counts: some show their
 // composer for a moment before the first dialog.
 const minSettle = 500 * time.Millisecond
+
+// drawnFor is how long a dialog may take to be drawn, with what is selected in it.
+const drawnFor = 2 * time.Second
 
 // settlePause is the time between two looks at a screen that changes.
 const settlePause = 150 * time.Millisecond
