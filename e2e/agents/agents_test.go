@@ -242,7 +242,7 @@ func words(t *testing.T, s agent.Session, m *model, project string) {
 		handed(t, s, m, text, agent.Confirmed)
 		idle(t, s, m)
 		m.mu.Lock()
-		last := m.said[len(m.said)-1]
+		last := m.last
 		m.mu.Unlock()
 		if strings.TrimSpace(last) != "Message: "+text {
 			t.Errorf("%q arrived as %q", text, last)

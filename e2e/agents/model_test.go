@@ -19,6 +19,8 @@ type model struct {
 	mu sync.Mutex
 	// said are the messages of the person in the longest conversation that was seen.
 	said []string
+	// last is the newest message of the person in any conversation.
+	last string
 	// ran are the commands that were asked for, tools the last request's.
 	ran   []string
 	tools []string
@@ -78,6 +80,9 @@ func (m *model) answer(t turn) reply {
 		last = t.said[len(t.said)-1]
 	}
 	m.mu.Lock()
+	if last != "" {
+		m.last = last
+	}
 	if len(t.said) > len(m.said) {
 		m.said = t.said
 	}

@@ -66,9 +66,14 @@ func TestEveryTextArrivesOnce(t *testing.T) {
 			}
 			if got.Result == Queued {
 				if typed != "" {
-					if err := r.Server.Press(t.Context(), now.Pane.ID, "Enter"); err != nil {
-						t.Fatal(err)
-					}
+					await(t, "the person's line is sent", func() bool {
+						if err := r.Server.Press(t.Context(), now.Pane.ID, "Enter"); err != nil {
+							t.Fatal(err)
+						}
+						time.Sleep(100 * time.Millisecond) // an Enter that comes too soon is a part of the paste
+						look, err := s.Look(t.Context(), 0)
+						return err == nil && look.Draft == "" && look.State != Starting
+					})
 					want, typed = append(want, typed), ""
 				}
 				continue
