@@ -1,6 +1,9 @@
 package agenthooks
 
-import "encoding/json"
+import (
+	"encoding/json"
+	"slices"
+)
 
 // Answer is what a hook prints, and its exit code.
 type Answer struct {
@@ -18,8 +21,15 @@ func Context(event, text string) (line string) {
 	return encoded(map[string]output{"hookSpecificOutput": {event, text}})
 }
 
+// contextual are the events for which programs take a context in JSON. For others the
+// plain text is what does no harm.
+var contextual = []string{"", "SessionStart", "UserPromptSubmit", "PostToolUse", "BeforeAgent", "sessionStart"}
+
 // ContextFor is Context for the program that told a hook something.
 func (in Input) ContextFor(text string) string {
+	if !slices.Contains(contextual, in.Event) {
+		return text
+	}
 	switch in.Protocol {
 	case Flat:
 		return encoded(map[string]string{"additionalContext": text})

@@ -60,7 +60,7 @@ type event struct {
 // programs are those that have hooks in a directory. amp and plain have none.
 var programs = []program{
 	{"claude", ".claude/settings.local.json", grouped, []event{
-		{"SessionStart", "", []job{prime}}, {"PreCompact", "", []job{prime}},
+		{"SessionStart", "", []job{prime}}, // also after a session was compacted
 		{"UserPromptSubmit", "", []job{mailCheck, heartbeat}},
 		{"PreToolUse", "Bash|Write|Edit|MultiEdit|NotebookEdit", []job{guard}},
 		{"PostToolUse", "", []job{heartbeat}}, {"Stop", "", []job{rest}},

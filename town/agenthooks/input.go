@@ -40,21 +40,21 @@ const (
 
 // raw has every name that one of the programs uses.
 type raw struct {
-	Event       string          `json:"hook_event_name"`
-	Session     string          `json:"session_id"`
-	SessionID   string          `json:"sessionId"`
-	Chat        string          `json:"conversation_id"`
-	Dir         string          `json:"cwd"`
-	Tool        string          `json:"tool_name"`
-	ToolName    string          `json:"toolName"`
-	ToolInput   json.RawMessage `json:"tool_input"`
-	ToolArgs    json.RawMessage `json:"toolArgs"`
-	Command     text            `json:"command"`
-	FilePath    text            `json:"file_path"`
-	Path        text            `json:"path"`
-	Notebook    text            `json:"notebook_path"`
-	CamelCase   text            `json:"filePath"`
-	AbsolutPath text            `json:"absolute_path"`
+	Event     string          `json:"hook_event_name"`
+	Session   string          `json:"session_id"`
+	SessionID string          `json:"sessionId"`
+	Chat      string          `json:"conversation_id"`
+	Dir       string          `json:"cwd"`
+	Tool      string          `json:"tool_name"`
+	ToolName  string          `json:"toolName"`
+	ToolInput json.RawMessage `json:"tool_input"`
+	ToolArgs  json.RawMessage `json:"toolArgs"`
+	Command   text            `json:"command"`
+	FilePath  text            `json:"file_path"`
+	Path      text            `json:"path"`
+	Notebook  text            `json:"notebook_path"`
+	CamelCase text            `json:"filePath"`
+	Absolute  text            `json:"absolute_path"`
 }
 
 // text is a string, or the words of a command; anything else is "".
@@ -110,7 +110,7 @@ func Parse(data []byte) (in Input, err error) {
 	var a raw
 	if len(args) > 0 && json.Unmarshal(args, &a) == nil {
 		in.Command = first(in.Command, string(a.Command))
-		for _, p := range []text{a.FilePath, a.Path, a.Notebook, a.CamelCase, a.AbsolutPath} {
+		for _, p := range []text{a.FilePath, a.Path, a.Notebook, a.CamelCase, a.Absolute} {
 			if p != "" && writes(in.Tool) {
 				in.Paths = append(in.Paths, string(p))
 			}

@@ -144,7 +144,7 @@ func TestHook(t *testing.T) {
 	env := shell.Environment{"GT_ROLE=" + nux.String(), fmt.Sprintf("GT_RUN=%d", a.Run)}
 	for name, c := range map[string]struct{ stdin, event string }{
 		"claude":  {`{"session_id":"s1","hook_event_name":"SessionStart","source":"startup"}`, "SessionStart"},
-		"compact": {`{"session_id":"s1","hook_event_name":"PreCompact"}`, "PreCompact"},
+		"prompt":  {`{"session_id":"s1","hook_event_name":"UserPromptSubmit"}`, "UserPromptSubmit"},
 		"nothing": {"", "SessionStart"}, "nonsense": {"{", "SessionStart"},
 	} {
 		code, stdout, stderr := run(t, w, c.stdin, env, "--hook")
@@ -160,6 +160,9 @@ func TestHook(t *testing.T) {
 		if (name == "nonsense") != strings.Contains(stderr, "not understood") {
 			t.Errorf("%s: %s", name, stderr)
 		}
+	}
+	if code, stdout, _ := run(t, w, `{"hook_event_name":"PreCompact"}`, env, "--hook"); code != 0 || !strings.HasPrefix(stdout, "# You are web/polecats/nux") {
+		t.Errorf("an event that takes no context: exit %d: %.200s", code, stdout)
 	}
 	// A ledger that is damaged, and no Town at all.
 	manifest := filepath.Join(w.Dir, "alpha/.gt/data/ledger/.dolt/noms/manifest")

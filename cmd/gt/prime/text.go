@@ -56,7 +56,7 @@ type facts struct {
 	queries int
 }
 
-// commands are what an agent calls. A test looks whether each exists.
+// commands are what an agent calls.
 const commands = `
 ## Commands
     gt hook                                # your bead and its steps
