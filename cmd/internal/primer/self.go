@@ -2,29 +2,21 @@ package primer
 
 import (
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"gastown/cmd/internal/shell"
 	"gastown/town"
 	"gastown/town/layout"
-)
-
-// Variables of the session of an agent.
-const (
-	roleEnv = "GT_ROLE"
-	runEnv  = "GT_RUN"
+	"gastown/town/mail"
 )
 
 // Self is the agent that runs a command, as the environment of its session says or else
 // the sandbox that it is in, and the number of its run; 0 when that is not known. ok is
 // false for a person.
 func Self(c *shell.Call, t layout.Town) (a town.Address, run town.Run, ok bool) {
-	if n, err := strconv.ParseInt(c.Getenv(runEnv), 10, 64); err == nil && n > 0 {
-		run = town.Run(n)
-	}
-	if a, err := town.ParseAddress(c.Getenv(roleEnv)); err == nil {
-		return a, run, true
+	caller := mail.CallerOf(c.Getenv("GT_ROLE"), c.Getenv("BD_ACTOR"), c.Getenv("GT_RUN"), "")
+	if caller.Agent != (town.Address{}) {
+		return caller.Agent, caller.Run, true
 	}
 	a, ok = In(t, c.Dir)
 	return a, 0, ok
