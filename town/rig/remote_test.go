@@ -83,6 +83,8 @@ func TestNoRescueNoLoss(t *testing.T) {
 func TestRescueIsSeen(t *testing.T) {
 	url := remote(t)
 	r := rig(t, url, MergeDirect)
+	moment := time.Now()
+	r.yard.Now = func() time.Time { return moment } // both rescues are of one second
 	s := prepare(t, r, "nux", "polecat/nux/web-1")
 	write(t, filepath.Join(s.Dir, "new"), "new\n")
 	saved, err := r.Rescue(t.Context(), s, "a test")

@@ -102,7 +102,7 @@ func (r *Rig) publish(ctx context.Context, repo *gitcmd.Shared, path, commit str
 				return "", err
 			}
 		}
-		return ref, errors.Join(r.repo.SetRef(ctx, ref, commit, ""), r.note(ctx, repo, ref, commit))
+		return ref, errors.Join(setOnce(ctx, r.repo, ref, commit), r.note(ctx, repo, ref, commit))
 	}
 	at := ref
 	err := r.pushSeen(ctx, repo, at, "", commit)
@@ -120,6 +120,15 @@ func (r *Rig) publish(ctx context.Context, repo *gitcmd.Shared, path, commit str
 func (r *Rig) note(ctx context.Context, repo *gitcmd.Shared, ref, commit string) error {
 	if !r.HasRemote() && repo.Dir() == r.repo.Dir() {
 		return nil // it is that ref
+	}
+	return setOnce(ctx, repo, ref, commit)
+}
+
+// setOnce makes a ref, unless it is there with that value: the same state was saved in
+// the same second.
+func setOnce(ctx context.Context, repo *gitcmd.Shared, ref, commit string) error {
+	if have, err := repo.Resolve(ctx, ref); err != nil || have == commit {
+		return err
 	}
 	return repo.SetRef(ctx, ref, commit, "")
 }

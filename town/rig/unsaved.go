@@ -88,7 +88,12 @@ func (r *Rig) Unsaved(ctx context.Context, s Sandbox) (Unsaved, error) {
 		return Unsaved{}, err
 	}
 	f, err := r.look(ctx, w, r.scope(s.Kind, s.Name))
-	if err != nil || f.unsaved.Empty() {
+	if err != nil || f.unsaved.Empty() || len(f.commits)+len(f.stashes) > 0 {
+		return f.unsaved, err
+	}
+	// Without a rescue of this sandbox there is nothing to compare its files with.
+	known, err := w.Shared().Refs(ctx, rescueRefs+string(s.Kind)+"/"+s.Name+"/")
+	if err != nil || len(known) == 0 {
 		return f.unsaved, err
 	}
 	_, refs, err := f.rescued(ctx)
