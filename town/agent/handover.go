@@ -61,9 +61,13 @@ const commands = "!/#@?&$%:\\"
 var words = []string{"exit", "quit", "q", "logout", "bye", "help", "clear"}
 
 // Message is a text that no agent's program takes for a command of its own, such as one
-// for a shell. It begins with "Message: " if it would be one otherwise.
+// for a shell. It begins with "Message: " if it would be one otherwise. A blank follows
+// a last word that begins with "@": some programs complete such a word on Enter.
 func Message(text string) string {
 	begin := strings.TrimSpace(text)
+	if at := strings.LastIndexAny(text, "@ \t\n"); at >= 0 && text[at] == '@' {
+		text += " "
+	}
 	if begin != "" && strings.ContainsRune(commands, rune(begin[0])) || slices.Contains(words, strings.ToLower(begin)) {
 		return "Message: " + text
 	}

@@ -94,7 +94,7 @@ func TestEveryTextArrivesOnce(t *testing.T) {
 		t.Fatalf("%d texts arrived of %d", len(all), len(want))
 	}
 	for i := range want {
-		if strings.TrimRight(all[i], "\n") != strings.TrimRight(want[i], "\n") {
+		if strings.TrimRight(all[i], "\n ") != strings.TrimRight(want[i], "\n ") {
 			t.Fatalf("text %d is %.300q, want %.300q", i, all[i], want[i])
 		}
 	}
@@ -104,6 +104,7 @@ func TestEveryTextArrivesOnce(t *testing.T) {
 func TestMessage(t *testing.T) {
 	for text, want := range map[string]string{
 		"!rm -rf x": "Message: !rm -rf x", " \n/quit": "Message:  \n/quit", "Exit": "Message: Exit", "exit now": "exit now", "a!": "a!", "": "", "é": "é", "- x": "- x",
+		"tell @ann": "tell @ann ", "@ann said": "Message: @ann said", "a\n@b/c": "a\n@b/c ",
 	} {
 		if got := Message(text); got != want {
 			t.Errorf("%q becomes %q, want %q", text, got, want)
