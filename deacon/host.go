@@ -12,6 +12,7 @@ import (
 	"gastown/cache"
 	"gastown/deacon/check"
 	"gastown/deacon/commands"
+	"gastown/deacon/deliverer"
 	"gastown/deacon/part"
 	"gastown/deacon/recorder"
 	"gastown/deacon/schedule"
@@ -120,6 +121,14 @@ func (h *host) Refused(listener, reason string) { h.refused(listener, reason) }
 
 // Feed is the Town's stream of events.
 func (h *host) Feed() *feed.Feed { return h.feed }
+
+// Ledger calls fn with the Town's ledger, under the Deacon's name.
+func (h *host) Ledger(ctx context.Context, fn func(*ledger.Store) error) error {
+	return h.ledger(ctx, fn)
+}
+
+// Typing returns the sessions that nudges are typed into.
+func (h *host) Typing() deliverer.Typing { return h.opts.Typing }
 
 // ledger calls fn with the Town's ledger.
 func (h *host) ledger(ctx context.Context, fn func(*ledger.Store) error) error {

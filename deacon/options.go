@@ -10,6 +10,7 @@ import (
 
 	"gastown/deacon/check"
 	"gastown/deacon/commands"
+	"gastown/deacon/deliverer"
 	"gastown/deacon/stores"
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
@@ -68,6 +69,9 @@ type Options struct {
 	Serve func(ctx context.Context, cfg *config.Config, refused func(reason string)) (Server, error)
 	// Sessions lists the Town's tmux sessions.
 	Sessions func(context.Context) ([]tmux.Session, error)
+	// Typing returns the sessions that nudges are typed into. nil means that the
+	// Deacon types none.
+	Typing deliverer.Typing
 	// Verify checks whether a notification is authentic. If it is nil, all are
 	// refused.
 	Verify func(*http.Request) error

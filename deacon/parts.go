@@ -6,6 +6,7 @@ import (
 	"gastown/deacon/checks"
 	"gastown/deacon/collector"
 	"gastown/deacon/commands"
+	"gastown/deacon/deliverer"
 	"gastown/deacon/events"
 	"gastown/deacon/federation"
 	"gastown/deacon/heartbeat"
@@ -33,6 +34,12 @@ var parts = []func(*host) part.Part{
 			return nil
 		}
 		return pool.New(h)
+	},
+	func(h *host) part.Part {
+		if h.opts.Typing == nil {
+			return nil
+		}
+		return deliverer.New(h)
 	},
 	func(h *host) part.Part { return given{h} },
 	func(h *host) part.Part {

@@ -123,7 +123,7 @@ func (d *Deliverer) carryOut(ctx context.Context, s Snapshot, actions []Action) 
 		})
 	}
 	errs := []error{g.Wait()}
-	for _, one := range results {
+	for i, one := range results {
 		errs = append(errs, one.err)
 		if one.told {
 			r.Told++
@@ -133,6 +133,9 @@ func (d *Deliverer) carryOut(ctx context.Context, s Snapshot, actions []Action) 
 		}
 		if one.state != "" && !one.state.Open() {
 			r.Waiting--
+			if s.reaches(actions[i].Nudge) {
+				r.Reachable--
+			}
 		}
 	}
 	return r, errors.Join(errs...)
@@ -144,7 +147,7 @@ func report(s Snapshot) Report {
 		if r.Oldest.IsZero() || n.At.Before(r.Oldest) {
 			r.Oldest = n.At
 		}
-		if run, ok := s.Sessions[n.Agent]; ok && run >= n.Run {
+		if s.reaches(n) {
 			r.Reachable++
 		}
 	}
@@ -154,6 +157,12 @@ func report(s Snapshot) Report {
 		}
 	}
 	return r
+}
+
+// reaches reports whether the session that a nudge is for is there.
+func (s Snapshot) reaches(n operational.Nudge) bool {
+	run, running := s.Sessions[n.Agent]
+	return running && run >= n.Run
 }
 
 // tell stores a notice of mail.

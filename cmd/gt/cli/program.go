@@ -14,6 +14,7 @@ import (
 	"gastown/cmd/gt/hooks"
 	"gastown/cmd/gt/install"
 	"gastown/cmd/gt/mail"
+	"gastown/cmd/gt/nudge"
 	"gastown/cmd/gt/prime"
 	"gastown/cmd/gt/rig"
 	"gastown/cmd/gt/sessions"
@@ -47,6 +48,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	agents.Commands(p)
 	sessions.Commands(p)
 	mail.Commands(p)
+	nudge.Commands(p)
 	rig.Commands(p)
 	crew.Commands(p)
 	worktree.Commands(p)

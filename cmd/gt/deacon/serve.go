@@ -28,6 +28,7 @@ import (
 	"gastown/tmux"
 	"gastown/town"
 	"gastown/town/config"
+	"gastown/town/mail"
 	"gastown/town/rig"
 )
 
@@ -80,6 +81,9 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		Serve: o.planes(h),
 		Sessions: func(ctx context.Context) ([]tmux.Session, error) {
 			return tmux.Server{Socket: h.Layout.Tmux(), Env: call.Env}.Sessions(ctx)
+		},
+		Typing: func(cfg *config.Config) (mail.Sessions, error) {
+			return host.New(call, h.Layout, cfg).Typist()
 		},
 		Verify: func(r *http.Request) error { return verifier.Verify(r) },
 		Commands: func(l deacon.Lender, c commands.Call) commands.Command {

@@ -53,13 +53,15 @@ func sendCommand() shell.Command {
 }
 
 func replyCommand() shell.Command {
-	return writes("reply", "Answer a message.", func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+	c := writes("reply", "Answer a message.", func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 		o := &sendOptions{call: call}
 		c.Arg("id", "The message.").Required().PlaceHolder("ID").StringVar(&o.id)
 		c.Flag("all", "Also to everybody else who got the message.").BoolVar(&o.all)
 		o.define(c)
 		return o.reply
 	}, `gt mail reply m-k3j9x2pq -m "On it."`, "git log -3 | gt mail reply m-k3j9x2pq --all --stdin")
+	c.Planes = append(c.Planes, layout.Operational)
+	return c
 }
 
 func (o *sendOptions) define(c *kingpin.CmdClause) {

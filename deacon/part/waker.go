@@ -1,0 +1,94 @@
+package part
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/town/feed"
+)
+
+const (
+	// wakePage is how many events a Waker reads at once.
+	wakePage = 200
+	// wakePause is its pause after a failure to read the feed.
+	wakePause = 10 * time.Second
+)
+
+// Waker calls a function after events of some kinds, while it is begun. Its part also
+// acts by schedule, so an event that is missed only makes it later.
+type Waker struct {
+	Feed interface {
+		Newest(ctx context.Context, since time.Time, limit int) (feed.Page, error)
+		After(ctx context.Context, seq int64, limit int) (feed.Page, error)
+		Wait(ctx context.Context, seq int64) error
+	}
+	// Wakes says which kinds of events matter.
+	Wakes func(kind string) bool
+	// Wake is called after them, once for several.
+	Wake func() error
+	Log  logrus.FieldLogger
+
+	mu   sync.Mutex
+	stop func() // ends watching and waits for it; nil while nothing is watched
+}
+
+// Begin begins to watch, until ctx ends or End is called. While it watches already it
+// does nothing.
+func (w *Waker) Begin(ctx context.Context) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stop != nil {
+		return
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	group.Go(func() { w.follow(ctx) })
+	w.stop = func() { cancel(); group.Wait() }
+}
+
+// End ends watching and waits for it.
+func (w *Waker) End() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.stop != nil {
+		w.stop()
+		w.stop = nil
+	}
+}
+
+func (w *Waker) follow(ctx context.Context) {
+	seq := int64(-1)
+	for ctx.Err() == nil {
+		next, wakes, err := w.read(ctx, seq)
+		if err == nil && wakes {
+			err = w.Wake()
+		}
+		if err == nil {
+			seq = next
+			err = w.Feed.Wait(ctx, seq)
+		}
+		if err != nil && ctx.Err() == nil {
+			w.Log.WithError(err).Debug("events could not be read; the next run by schedule looks itself")
+			select {
+			case <-ctx.Done():
+			case <-time.After(wakePause):
+			}
+		}
+	}
+}
+
+// read reads the events after a number; -1 skips to the end.
+func (w *Waker) read(ctx context.Context, seq int64) (next int64, wakes bool, err error) {
+	if seq < 0 {
+		newest, err := w.Feed.Newest(ctx, time.Time{}, 1)
+		return newest.Next, false, err
+	}
+	events, err := w.Feed.After(ctx, seq, wakePage)
+	for _, e := range events.Events {
+		wakes = wakes || w.Wakes(e.Kind)
+	}
+	return events.Next, wakes, err
+}
