@@ -17,7 +17,8 @@ func (h *Host) Caller() mail.Caller {
 	return mail.CallerOf(h.call.Getenv("GT_ROLE"), h.call.Getenv("BD_ACTOR"), h.call.Getenv("GT_RUN"), h.Actor.Name)
 }
 
-// Directory is who can be written to: the agents that are known, and their rigs.
+// Directory is who can be written to: the rigs, the agents that are known, and the
+// people who have a clone of a rig.
 func (h *Host) Directory(ctx context.Context) (d mail.Directory, agents []operational.Agent, err error) {
 	err = h.Rows(ctx, func(s *operational.Store) error {
 		w, err := s.Work(ctx)
@@ -27,17 +28,34 @@ func (h *Host) Directory(ctx context.Context) (d mail.Directory, agents []operat
 	if err != nil {
 		return d, nil, err
 	}
-	rigs, err := (&rig.Yard{Dir: h.Layout.Rigs(), File: h.Layout.RigsConfig()}).Load()
-	if err != nil {
-		return d, nil, err
-	}
-	for _, r := range rigs {
-		d.Rigs = append(d.Rigs, r.Name)
-	}
 	for _, a := range agents {
 		d.Agents = append(d.Agents, a.Address)
 		if a.Address.Rig != "" && !slices.Contains(d.Rigs, a.Address.Rig) {
 			d.Rigs = append(d.Rigs, a.Address.Rig)
+		}
+	}
+	rigs, err := h.Rigs().Load()
+	if err != nil {
+		return d, nil, err
+	}
+	for _, r := range rigs {
+		if !slices.Contains(d.Rigs, r.Name) {
+			d.Rigs = append(d.Rigs, r.Name)
+		}
+	}
+	open, err := h.SomeRigs("")
+	if err != nil {
+		return d, nil, err
+	}
+	for _, r := range open {
+		names, err := r.Sandboxes(rig.Crew)
+		if err != nil {
+			return d, nil, err
+		}
+		for _, name := range names {
+			if a := (town.Address{Kind: town.Crew, Rig: r.Name, Name: name}); !slices.Contains(d.Agents, a) {
+				d.Agents = append(d.Agents, a)
+			}
 		}
 	}
 	return d, agents, nil
