@@ -37,7 +37,7 @@ func (t Tmux) run(ctx context.Context) (Result, error) {
 	out := Result{State: Healthy, Figure: fmt.Sprintf("%d session(s)", len(all)), Threshold: fmt.Sprintf("%d sessions", t.Max)}
 	if len(all) > t.Max {
 		out.State = Warning
-		out.Next = "tmux kill-session -t NAME ends a session that nobody uses; gt config tmux.max_sessions N moves the limit"
+		out.Next = "gt tmux cleanup --dead ends sessions whose program has ended; gt config tmux.max_sessions N moves the limit"
 	}
 	return out, nil
 }
