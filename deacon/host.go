@@ -13,6 +13,7 @@ import (
 	"gastown/deacon/check"
 	"gastown/deacon/commands"
 	"gastown/deacon/deliverer"
+	"gastown/deacon/dispatcher"
 	"gastown/deacon/part"
 	"gastown/deacon/recorder"
 	"gastown/deacon/schedule"
@@ -129,6 +130,9 @@ func (h *host) Ledger(ctx context.Context, fn func(*ledger.Store) error) error {
 
 // Typing returns the sessions that nudges are typed into.
 func (h *host) Typing() deliverer.Typing { return h.opts.Typing }
+
+// Workers makes what drives the Town's workers.
+func (h *host) Workers() dispatcher.Workers { return h.opts.Workers }
 
 // ledger calls fn with the Town's ledger.
 func (h *host) ledger(ctx context.Context, fn func(*ledger.Store) error) error {

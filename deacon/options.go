@@ -11,6 +11,7 @@ import (
 	"gastown/deacon/check"
 	"gastown/deacon/commands"
 	"gastown/deacon/deliverer"
+	"gastown/deacon/dispatcher"
 	"gastown/deacon/stores"
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
@@ -61,6 +62,8 @@ type Options struct {
 	// Engine returns a new engine for the Town as configured. Each sync uses its
 	// own.
 	Engine func(*config.Config) *federate.Engine
+	// Workers makes what drives the Town's workers. nil means that it has none.
+	Workers dispatcher.Workers
 	// Database says how to open a plane, as any command would.
 	Database func(cfg *config.Config, plane string) doltdb.Options
 	// Serve takes the planes and serves them. It is nil when they are on an

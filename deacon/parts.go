@@ -7,6 +7,7 @@ import (
 	"gastown/deacon/collector"
 	"gastown/deacon/commands"
 	"gastown/deacon/deliverer"
+	"gastown/deacon/dispatcher"
 	"gastown/deacon/events"
 	"gastown/deacon/federation"
 	"gastown/deacon/heartbeat"
@@ -40,6 +41,12 @@ var parts = []func(*host) part.Part{
 			return nil
 		}
 		return deliverer.New(h)
+	},
+	func(h *host) part.Part {
+		if h.opts.Workers == nil {
+			return nil
+		}
+		return dispatcher.New(h)
 	},
 	func(h *host) part.Part { return given{h} },
 	func(h *host) part.Part {

@@ -11,13 +11,16 @@ import (
 	"gastown/cmd/gt/feed"
 	"gastown/cmd/gt/guard"
 	"gastown/cmd/gt/heartbeat"
+	"gastown/cmd/gt/hook"
 	"gastown/cmd/gt/hooks"
 	"gastown/cmd/gt/install"
 	"gastown/cmd/gt/mail"
 	"gastown/cmd/gt/nudge"
+	"gastown/cmd/gt/polecat"
 	"gastown/cmd/gt/prime"
 	"gastown/cmd/gt/rig"
 	"gastown/cmd/gt/sessions"
+	"gastown/cmd/gt/sling"
 	"gastown/cmd/gt/status"
 	"gastown/cmd/gt/worktree"
 	"gastown/cmd/internal/about"
@@ -36,6 +39,9 @@ func Program(i *shell.Invocation) *shell.Program {
 	p.Begin()
 	install.Commands(p)
 	status.Commands(p)
+	sling.Commands(p)
+	polecat.Commands(p)
+	hook.Commands(p)
 	prime.Commands(p)
 	guard.Commands(p)
 	heartbeat.Commands(p)

@@ -23,12 +23,16 @@ import (
 	"gastown/deacon/commands"
 	"gastown/deacon/logs"
 	"gastown/planes/doltdb"
+	"gastown/planes/ledger"
+	"gastown/planes/operational"
 	"gastown/sync/federate"
 	"gastown/sync/hooks"
 	"gastown/tmux"
 	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/mail"
+	"gastown/town/polecat"
+	"gastown/town/queue"
 	"gastown/town/rig"
 )
 
@@ -77,6 +81,11 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 			yard := host.New(call, h.Layout, h.Config).Rigs()
 			yard.Git.Progress = nil
 			return yard
+		},
+		Workers: func(cfg *config.Config, rows func(context.Context, func(*operational.Store) error) error,
+			beads func(context.Context, func(*ledger.Store) error) error,
+		) (*polecat.Controller, queue.Dispatcher, error) {
+			return host.New(call, h.Layout, cfg).WorkersWith(rows, beads)
 		},
 		Serve: o.planes(h),
 		Sessions: func(ctx context.Context) ([]tmux.Session, error) {

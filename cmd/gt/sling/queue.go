@@ -1,0 +1,116 @@
+package sling
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/layout"
+	"gastown/town/queue"
+)
+
+// queueOptions are the options of gt queue.
+type queueOptions struct {
+	call *shell.Call
+	kind string
+	rig  string
+}
+
+// queueCommands adds gt queue.
+func queueCommands(p *shell.Program) {
+	g := p.Command("queue", "What waits for a worker.").HelpLong(shell.Examples("gt queue list", "gt queue clear --type=sling"))
+	p.Add(g, shell.Command{
+		Name: "list", Help: "List the beads that wait for a polecat, in the order in which they are given out.",
+		Examples: []string{"gt queue list", "gt queue list --rig=web --json"},
+		Planes:   []string{layout.Operational}, Permission: shell.MayReadTown, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &queueOptions{call: call}
+			c.Flag("rig", "Only what waits for this rig.").PlaceHolder("R").StringVar(&o.rig)
+			return o.list
+		},
+	})
+	p.Add(g, shell.Command{
+		Name: "clear", Help: "Take what waits out of the queue. The beads stay open; what is assigned stays assigned.",
+		Examples: []string{"gt queue clear --type=sling", "gt queue clear --type=sling --rig=web"},
+		Planes:   []string{layout.Operational}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &queueOptions{call: call}
+			c.Flag("type", "What to clear: sling.").Required().EnumVar(&o.kind, "sling")
+			c.Flag("rig", "Only what waits for this rig.").PlaceHolder("R").StringVar(&o.rig)
+			return o.clear
+		},
+	})
+}
+
+// waiting is what waits, in the order in which it is given out.
+func (o *queueOptions) waiting(ctx context.Context) (h *host.Host, all []operational.Waiting, err error) {
+	if h, err = host.Open(o.call); err != nil {
+		return nil, nil, err
+	}
+	if o.rig != "" {
+		if err := town.CheckRig(o.rig); err != nil {
+			return nil, nil, err
+		}
+	}
+	err = h.Rows(ctx, func(s *operational.Store) error {
+		w, err := s.Work(ctx)
+		if err != nil {
+			return err
+		}
+		byBead := map[string]operational.Waiting{}
+		for _, q := range w.Queue {
+			byBead[q.Bead] = q
+		}
+		for _, order := range queue.Plan(operational.Work{Queue: w.Queue}, queue.Bounds{}, nil) {
+			if q := byBead[order.Bead]; o.rig == "" || q.Rig == o.rig {
+				all = append(all, q)
+			}
+		}
+		return nil
+	})
+	return h, all, err
+}
+
+func (o *queueOptions) list(ctx context.Context) error {
+	_, all, err := o.waiting(ctx)
+	if err != nil {
+		return err
+	}
+	if all == nil {
+		all = []operational.Waiting{}
+	}
+	return o.call.Show(all, func(p *term.Printer) {
+		if len(all) == 0 {
+			p.Line("nothing waits")
+			return
+		}
+		var rows [][]string
+		for _, q := range all {
+			rows = append(rows, []string{q.Bead, q.Rig, fmt.Sprint("P", q.Priority), o.call.Ago(q.At), q.By})
+		}
+		p.Table([]string{"BEAD", "RIG", "PRIORITY", "SINCE", "ASKED BY"}, rows)
+	})
+}
+
+func (o *queueOptions) clear(ctx context.Context) error {
+	h, all, err := o.waiting(ctx)
+	if err != nil {
+		return err
+	}
+	gone := []operational.Waiting{}
+	err = h.Rows(ctx, func(s *operational.Store) error {
+		some, err := s.Unqueue(ctx, all, "cleared by gt queue clear", h.Actor.Name, o.call.Now())
+		gone = append(gone, some...)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return o.call.Changed(gone, func(p *term.Printer) { p.Line("took %d bead(s) out of the queue", len(gone)) })
+}

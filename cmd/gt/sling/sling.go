@@ -1,0 +1,215 @@
+// Package sling is gt sling, which gives beads to polecats, and gt queue, which
+// shows what waits for one.
+package sling
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/layout"
+	"gastown/town/queue"
+)
+
+// slingOptions are the options of gt sling.
+type slingOptions struct {
+	call   *shell.Call
+	words  []string
+	rig    string
+	vars   map[string]string
+	how    town.Sling
+	dryRun bool
+}
+
+// Commands adds gt sling and gt queue to a program.
+func Commands(p *shell.Program) {
+	p.Add(p, shell.Command{
+		Name: "sling", Help: "Give beads to polecats of a rig. It returns when the assignment stands; what finds no room waits in the queue.",
+		Examples: []string{
+			"gt sling web-a1 web", "gt sling web-a1 web-b2 --rig=web --parallel --use-pool",
+			`gt sling web-a1 web --agent codex --message "keep the API as it is"`, "gt sling web-a1 --dry-run",
+		},
+		Planes: []string{layout.Operational, layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
+			o := &slingOptions{call: call, vars: map[string]string{}}
+			c.Arg("id", "The beads; the rig may come last.").Required().StringsVar(&o.words)
+			c.Flag("rig", "The rig whose polecats work on them (default: the last word, or the one whose prefix the beads have).").PlaceHolder("R").StringVar(&o.rig)
+			c.Flag("parallel", "Let their sessions start side by side.").BoolVar(&o.how.Parallel)
+			c.Flag("use-pool", "Take their sandboxes from the rig's pool.").BoolVar(&o.how.UsePool)
+			c.Flag("agent", "The preset of the agent program (default: the rig's).").PlaceHolder("A").StringVar(&o.how.Preset)
+			c.Flag("formula", "A formula that gives each bead its steps.").PlaceHolder("F").StringVar(&o.how.Formula)
+			c.Flag("var", "A variable of the formula, as NAME=VALUE. May be given again.").PlaceHolder("K=V").StringMapVar(&o.vars)
+			c.Flag("message", "A text that the agent is handed beside the bead.").Short('m').PlaceHolder("TEXT").StringVar(&o.how.Message)
+			c.Flag("dry-run", "Only show what would be done.").BoolVar(&o.dryRun)
+			return o.run
+		},
+	})
+	queueCommands(p)
+}
+
+// slung is what became of one bead.
+type slung struct {
+	Bead string `json:"bead"`
+	Rig  string `json:"rig"`
+	// State is assigned or queued; with --dry-run what it would be.
+	State string        `json:"state"`
+	Agent *town.Address `json:"agent,omitempty"`
+	Run   town.Run      `json:"run,omitempty"`
+	Epoch town.Epoch    `json:"epoch,omitempty"`
+	// Place is where it waits in its rig's queue, from 1.
+	Place int `json:"place,omitempty"`
+}
+
+func (o *slingOptions) run(ctx context.Context) error {
+	h, err := host.Open(o.call)
+	if err != nil {
+		return err
+	}
+	o.how.Vars = o.vars
+	if err := o.how.Check(); err != nil {
+		return town.Fail("sling", "gt sling --help shows what the flags take", "%w", err)
+	}
+	wanted, err := o.wanted(ctx, h)
+	if err != nil {
+		return err
+	}
+	if o.how.Formula != "" {
+		if err := steps(ctx, h, wanted, o.dryRun); err != nil {
+			return err
+		}
+	}
+	bounds, err := host.Bounds(h.Config)
+	if err != nil {
+		return err
+	}
+	if o.dryRun {
+		return o.preview(ctx, h, wanted, bounds)
+	}
+	err = h.Rows(ctx, func(s *operational.Store) error {
+		_, err := s.Enqueue(ctx, wanted, bounds.Size, o.call.Now())
+		return err
+	})
+	if err != nil {
+		return explain(err)
+	}
+	// What stands now stays, also when something below fails.
+	work, failed := drive(ctx, h)
+	list := outcome(work, wanted)
+	return errors.Join(o.call.Changed(list, func(p *term.Printer) { show(p, list) }), failed)
+}
+
+// drive assigns what waits and tells the ledger. Without a Deacon it also starts the
+// sessions; a Deacon is woken by the events.
+func drive(ctx context.Context, h *host.Host) (w operational.Work, err error) {
+	c, d, err := h.Workers()
+	if err == nil {
+		_, err = d.Pass(ctx)
+	}
+	if err == nil {
+		pass := c.Settle
+		if !h.HasDeacon() {
+			pass = c.Pass
+		}
+		done, perr := pass(ctx)
+		err = errors.Join(done.Err(), perr)
+	}
+	rerr := h.Rows(ctx, func(s *operational.Store) (err error) {
+		w, err = s.Work(ctx)
+		return err
+	})
+	return w, errors.Join(err, rerr)
+}
+
+// outcome says what became of each bead.
+func outcome(w operational.Work, wanted []operational.Waiting) []slung {
+	list := make([]slung, len(wanted))
+	for i, one := range wanted {
+		list[i] = slung{Bead: one.Bead, Rig: one.Rig, State: "released"}
+		if a, ok := w.Holder(one.Bead); ok {
+			list[i].State, list[i].Agent, list[i].Run, list[i].Epoch = string(a.State), &a.Agent, a.Run, a.Epoch
+		} else if place := queue.Place(w, one.Bead); place > 0 {
+			list[i].State, list[i].Place = "queued", place
+		}
+	}
+	return list
+}
+
+func show(p *term.Printer, list []slung) {
+	for _, s := range list {
+		switch {
+		case s.Agent != nil:
+			p.Line("%s: %s to %s (run %d)", s.Bead, s.State, s.Agent, s.Run)
+		case s.Place > 0:
+			p.Line("%s: waits for a polecat of %s, place %d", s.Bead, s.Rig, s.Place)
+		default:
+			p.Line("%s: nobody has it any more; gt feed says why", s.Bead)
+		}
+	}
+}
+
+// preview shows what would be assigned and what would wait.
+func (o *slingOptions) preview(ctx context.Context, h *host.Host, wanted []operational.Waiting, b queue.Bounds) error {
+	var w operational.Work
+	err := h.Rows(ctx, func(s *operational.Store) (err error) {
+		w, err = s.Work(ctx)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if room := b.Size - len(w.Queue); len(wanted) > room {
+		return explain(&operational.FullError{Waiting: len(w.Queue), Asked: len(wanted), Size: b.Size})
+	}
+	for i := range wanted {
+		if a, ok := w.Holder(wanted[i].Bead); ok {
+			return explain(&operational.TakenError{By: a})
+		}
+		wanted[i].Seq = int64(1<<60 + i)
+		w.Queue = append(w.Queue, wanted[i])
+	}
+	orders := queue.Plan(w, b, nil)
+	list := make([]slung, len(wanted))
+	for i, one := range wanted {
+		list[i] = slung{Bead: one.Bead, Rig: one.Rig, State: "queued", Place: queue.Place(w, one.Bead)}
+		n := slices.IndexFunc(orders, func(x operational.Order) bool { return x.Bead == one.Bead })
+		if n >= 0 {
+			list[i].State, list[i].Agent, list[i].Place = string(town.Assigned), &orders[n].Agent, 0
+		}
+	}
+	return o.call.Show(list, func(p *term.Printer) {
+		for _, s := range list {
+			if s.Agent != nil {
+				p.Line("%s would go to %s", s.Bead, s.Agent)
+			} else {
+				p.Line("%s would wait for a polecat of %s, place %d", s.Bead, s.Rig, s.Place)
+			}
+		}
+	})
+}
+
+// explain gives an error of the queue its next step.
+func explain(err error) error {
+	var taken *operational.TakenError
+	switch {
+	case errors.As(err, new(*operational.FullError)):
+		return town.Fail("sling", "try again later, or give the queue more room: gt config sling.queue_size N", "%w", err)
+	case errors.As(err, &taken):
+		return town.Fail("sling", "gt polecat show "+taken.By.Agent.String()+" shows how far it is", "%w", err)
+	case errors.As(err, new(*operational.QueuedError)):
+		return town.Fail("sling", "gt queue list shows what waits", "%w", err)
+	}
+	return err
+}
+
+func list(words []string) string { return strings.Join(words, ", ") }
+
+var errNotReady = fmt.Errorf("%w: it is not ready to be worked on", town.ErrRefused)

@@ -1,0 +1,103 @@
+package polecat
+
+import (
+	"context"
+	"errors"
+
+	"gastown/town"
+	"gastown/town/agent"
+	"gastown/town/limits"
+)
+
+// InTmux are the sessions on the Town's tmux server.
+type InTmux struct {
+	Tmux agent.Tmux
+	// Preset chooses the agent program where a Start names none.
+	Preset func(rig string) string
+	// Env is the environment of a session beside what Tmux.Base gives.
+	Env func(Start) []string
+	// Limits are those of one session, and of all sessions of its rig together.
+	Limits func(rig string) (limits.Limits, limits.Group, error)
+}
+
+var _ Sessions = InTmux{}
+
+// List implements Sessions, with one call of tmux.
+func (t InTmux) List(ctx context.Context) (all []Session, err error) {
+	signs, err := t.Tmux.List(ctx)
+	for _, s := range signs {
+		who, err := town.ParseAddress(s.Agent)
+		if err != nil {
+			continue // a person's, or of an older version
+		}
+		all = append(all, Session{
+			Agent: who, Run: town.Run(s.Run), Name: s.Name, Ended: s.Ended, Status: s.Status, Started: s.Started, Output: s.Output,
+		})
+	}
+	return all, err
+}
+
+// Start implements Sessions.
+func (t InTmux) Start(ctx context.Context, s Start) (string, error) {
+	if s.Preset == "" {
+		s.Preset = t.Preset(s.Ticket.Agent.Rig)
+	}
+	name := s.Ticket.Agent.String()
+	of, group, err := t.Limits(s.Ticket.Agent.Rig)
+	if err != nil {
+		return "", err
+	}
+	_, err = t.Tmux.Start(ctx, agent.Start{
+		Agent: name, Run: int64(s.Ticket.Run), Preset: s.Preset, Resume: s.Resume, Dir: s.Dir, Env: t.Env(s), Limits: of, Group: group,
+	})
+	if errors.Is(err, agent.ErrRunning) {
+		err = errors.Join(ErrRunning, err)
+	}
+	return agent.SessionName(name), err
+}
+
+// find is an agent's session. Its own tags say which preset it has.
+func (t InTmux) find(a town.Address) (agent.Session, error) {
+	return t.Tmux.Find(a.String(), t.Preset(a.Rig))
+}
+
+// Look implements Sessions.
+func (t InTmux) Look(ctx context.Context, a town.Address) (Look, error) {
+	s, err := t.find(a)
+	if err != nil {
+		return Look{}, err
+	}
+	seen, err := s.Settle(ctx)
+	if errors.Is(err, agent.ErrNoSession) {
+		return Look{}, errors.Join(ErrNoSession, err)
+	}
+	look := Look{Ready: seen.State == agent.Ready, Busy: seen.State == agent.Busy, Ended: seen.State == agent.Ended}
+	if seen.State == agent.Waiting {
+		look.Waiting = seen.Dialog
+		if look.Waiting == "" {
+			look.Waiting = "a dialog is open"
+		}
+	}
+	return look, err
+}
+
+// HandOver implements Sessions.
+func (t InTmux) HandOver(ctx context.Context, a town.Address, text string) (Handed, error) {
+	s, err := t.find(a)
+	if err != nil {
+		return Handed{}, err
+	}
+	h, err := s.HandOver(ctx, text)
+	return Handed{
+		Taken: h.Result == agent.Confirmed, Typed: h.Result == agent.Pasted, Final: h.Result == agent.Refused, Why: h.Why,
+	}, err
+}
+
+// End implements Sessions.
+func (t InTmux) End(ctx context.Context, a town.Address) error {
+	s, err := t.find(a)
+	if err != nil {
+		return err
+	}
+	return s.End(ctx)
+}
