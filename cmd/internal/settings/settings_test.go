@@ -59,7 +59,7 @@ func TestSetRefusesWhatIsNotInForce(t *testing.T) {
 			t.Errorf("%+v, %v", s, err)
 		}
 	}
-	if err := Set(config.New("alpha"), "polecat.max_cpu", "many"); !errors.Is(err, town.ErrUsage) {
+	if err := Set(config.New("alpha"), "autotune.interval", "many"); !errors.Is(err, town.ErrUsage) {
 		t.Errorf("an invalid value of a setting that is not in force: %v", err)
 	}
 }
