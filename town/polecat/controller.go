@@ -81,6 +81,9 @@ func (c *Controller) run(ctx context.Context, gather func(context.Context) (Snap
 			tried[key] = true
 		}
 		if len(fresh) == 0 {
+			if needed := len(s.Work.Assignments) > 0; needed && s.Unknown != nil && !errors.Is(s.Unknown, errNotAsked) {
+				done.Failed = append(done.Failed, fmt.Errorf("look at the sessions of agents: %w", s.Unknown))
+			}
 			return done, ctx.Err()
 		}
 		did, failed := c.do(ctx, fresh)

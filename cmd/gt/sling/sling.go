@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -209,7 +208,5 @@ func explain(err error) error {
 	}
 	return err
 }
-
-func list(words []string) string { return strings.Join(words, ", ") }
 
 var errNotReady = fmt.Errorf("%w: it is not ready to be worked on", town.ErrRefused)

@@ -65,7 +65,7 @@ func formula(h *host.Host, name string) (files.Meta, error) {
 		for _, p := range all {
 			names = append(names, strings.TrimSuffix(filepath.Base(p), town.KindFormula.Suffix()))
 		}
-		next := "choose one of " + list(names)
+		next := "choose one of " + strings.Join(names, ", ")
 		if near := town.Nearest(name, names, 1); len(near) > 0 {
 			next = "did you mean " + near[0] + "?"
 		}

@@ -87,8 +87,8 @@ func ready(ctx context.Context, h *host.Host, ids []string) (beads []town.Bead, 
 			err = fmt.Errorf("%s: %w: it is a template", d.ID, errNotReady)
 		case d.Status != town.StatusOpen && d.Status != town.StatusInProgress && d.Status != town.StatusHooked:
 			err = fmt.Errorf("%s: %w: it is %s", d.ID, errNotReady, d.Status)
-		case d.Assignee != "" && d.Assignee != h.Actor.Name:
-			err = fmt.Errorf("%s: %w: %s has it", d.ID, errNotReady, d.Assignee)
+		case d.Assignee != "":
+			err = fmt.Errorf("%s: %w: %s has it (a person gives it back with: bd update %s --assignee '')", d.ID, errNotReady, d.Assignee, d.ID)
 		case slices.ContainsFunc(waits, func(w ledger.Waiting) bool { return w.ID == d.ID }):
 			err = fmt.Errorf("%s: %w: it waits for other beads (bd dep tree %s)", d.ID, errNotReady, d.ID)
 		default:
