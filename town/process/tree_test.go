@@ -44,9 +44,10 @@ func TestEndTree(t *testing.T) {
 	// Those that only pass on to others come and go.
 	for end := time.Now().Add(awaited); ; time.Sleep(time.Millisecond) {
 		byMarker := Tree{Marker: marker}
-		got, err := byMarker.Members()
-		if members, err = tree.Members(); err != nil || time.Now().After(end) {
-			t.Fatalf("by the marker: %v, want %v (%v)", got, members, err)
+		got, failed := byMarker.Members()
+		members, err = tree.Members()
+		if failed != nil || err != nil || time.Now().After(end) {
+			t.Fatalf("by the marker: %v, want %v (%v, %v)", got, members, failed, err)
 		}
 		if slices.Equal(got, members) {
 			break
