@@ -35,7 +35,6 @@ type options struct {
 	words   []string
 	within  time.Duration
 	expires time.Duration
-	all     bool
 }
 
 // Commands adds the commands to a program.
