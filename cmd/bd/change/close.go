@@ -134,7 +134,7 @@ func (o *closeOptions) close(ctx context.Context) (err error) {
 	}
 	var out closedBeads
 	var done ledger.Closed
-	any := func() bool { return len(done.Beads)+len(done.Already) > 0 }
+	some := func() bool { return len(done.Beads)+len(done.Already) > 0 }
 	err = session.Use(ctx, o.call, func(l *session.Ledger) error {
 		err := l.FullIDs(ctx, o.ids, func(ids []string) (err error) {
 			before := done // with --continue, short ids are looked up after the first beads are closed
@@ -146,12 +146,12 @@ func (o *closeOptions) close(ctx context.Context) (err error) {
 			touchLast(l, done.Beads)
 			return err
 		})
-		if !any() {
+		if !some() {
 			return err
 		}
 		return errors.Join(session.Fail("close the others", err), session.Fail("look for what is ready now", o.next(ctx, l, done.Beads, &out)))
 	})
-	if err != nil && !any() {
+	if err != nil && !some() {
 		return session.Fail(op, err)
 	}
 	if !o.suggest && !o.claimsNext {
