@@ -45,8 +45,8 @@ func (in *importing) run(ctx context.Context, q txn, beads []town.Bead) error {
 		case gone[b.ID] != nil && !in.opts.Revive:
 			in.result.Deleted++
 		case old == nil:
-			if gone[b.ID] != nil {
-				in.revived = append(in.revived, b.ID)
+			if grave := gone[b.ID]; grave != nil {
+				in.revive(grave, b)
 			}
 			in.result.Created++
 			if in.undated[b.ID] {
@@ -135,6 +135,23 @@ func (in *importing) replace(old *Detail, b *town.Bead) {
 	in.beads = append(in.beads, b)
 	in.renewed = append(in.renewed, b.ID)
 	in.belongings(b)
+}
+
+// revive brings back a deleted bead with all its comments. What was deleted stays as
+// it was, unless the line is newer.
+func (in *importing) revive(grave *buried, b *town.Bead) {
+	in.revived = append(in.revived, b.ID)
+	grave.restoreExtra()
+	undated := in.undated[b.ID]
+	if undated {
+		in.date(b, grave.Bead)
+		delete(in.undated, b.ID)
+	}
+	comments := mergeComments(grave.Comments, b.Comments)
+	if (undated || grave.UpdatedAt.After(b.UpdatedAt)) && !in.opts.Force {
+		*b = grave.Bead
+	}
+	b.Comments = comments
 }
 
 // date gives a bead without dates those of another, and its links those that the

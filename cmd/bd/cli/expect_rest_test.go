@@ -11,6 +11,13 @@ func TestExpectTransfer(t *testing.T) {
 	const line = `{"id":"gt-n","title":"N","status":"open","priority":1,"issue_type":"bug","created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z"`
 	expect(t, []row{
 		{argv: "import -", stdin: line + "}", gives: "created=1", holds: "gt-n title=N priority=1 issue_type=bug created_at=2026-01-02T03:04:05Z"},
+		// A line that is older than what was deleted brings that back as it was.
+		{setup: "create A --id gt-n; update gt-n --notes kept; comment gt-n said; delete gt-n --force", argv: "import - --revive", stdin: line + "}",
+			gives: "created=1", holds: "gt-n title=A notes=kept comment_count=1"},
+		{setup: "create A --id gt-n; comment gt-n said; delete gt-n --force", argv: "import - --revive --force", stdin: line + "}", holds: "gt-n title=N comment_count=1"},
+		{setup: "create A --id gt-n; comment gt-n said; delete gt-n --force", argv: "import - --revive", stdin: `{"id":"gt-n","title":"N","comments":[{"text":"undated"}]}`,
+			holds: "gt-n title=A comment_count=2"},
+		{setup: "create A --id gt-n; delete gt-n --force", argv: "import - --revive", stdin: `{"id":"gt-n","title":"N","updated_at":"2999-01-01T00:00:00Z"}`, holds: "gt-n title=N"},
 		{argv: "import -", stdin: `{"_schema":"x"}` + "\n" + line + "}\n" + `{"_type":"other"}`, gives: "created=1 other=2", holds: "gt-n title=N"},
 		{argv: "import -", stdin: `{"_type":"memory","key":"k","value":"text"}`, gives: "memories=1", check: recalls("k", "text")},
 		{argv: "import -", stdin: line + `,"titel":"x"}`, holds: "gt-n title=N", says: []string{"titel"}, check: exports(`"titel":"x"`)},
