@@ -76,7 +76,7 @@ func Assign() shell.Command {
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &shortOptions{call: call}
 			o.bead(c)
-			c.Arg("name", "Who does it; '' for nobody.").Required().PlaceHolder("NAME").StringVar(&o.word)
+			c.Arg("name", "Who does it; \"\" for nobody.").Required().PlaceHolder("NAME").StringVar(&o.word)
 			return func(ctx context.Context) error {
 				return o.change(ctx, ledger.Patch{Assignee: &o.word}, "assigned %s", nil)
 			}

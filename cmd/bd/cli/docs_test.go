@@ -78,6 +78,9 @@ func TestHelpShowsExamples(t *testing.T) {
 				t.Errorf("bd %s --help does not show %q", name, e)
 			}
 		}
+		if strings.ContainsAny(out, "“”") { // what the library makes of two quotes
+			t.Errorf("bd %s --help shows quotes that no shell knows", name)
+		}
 	}
 }
 

@@ -104,6 +104,8 @@ func TestExpectSurveys(t *testing.T) {
 		{argv: "find-duplicates --threshold 0", code: 1},
 		{argv: "find-duplicates --method ai", code: 1, says: []string{"asks no model"}},
 		{setup: some, argv: "graph gt-c", gives: "root.id=gt-c"},
+		{setup: some, argv: "graph gt-c --json", says: []string{`"created_by": "Ada"`}},
+		{setup: some, argv: "graph --all --json", says: []string{`"created_by": "Ada"`}},
 		{setup: "create '<script>alert(1)</script>' --id gt-a; create B --id gt-b --deps gt-a", argv: "graph gt-a --html",
 			says: []string{`&lt;script&gt;alert`, `data-from="gt-b" data-to="gt-a" data-type="blocks"`, `default-src 'none'`}},
 		{setup: some, argv: "graph --all --html", says: []string{`data-id="gt-a"`, `data-id="gt-b"`}},

@@ -54,13 +54,17 @@ func (o *graphOptions) run(ctx context.Context) error {
 	case o.dot && o.html:
 		return session.Fail(op, fmt.Errorf("%w: give --dot or --html, not both", town.ErrUsage))
 	}
+	fields := view.LineFields()
+	if o.call.JSON {
+		fields = nil // whole beads
+	}
 	var graphs []ledger.Graph
 	err := session.Use(ctx, o.call, func(l *session.Ledger) (err error) {
 		if o.all {
-			graphs, err = l.OpenGraphs(ctx, view.LineFields())
+			graphs, err = l.OpenGraphs(ctx, fields)
 			return err
 		}
-		g, err := l.Graph(ctx, o.id, view.LineFields())
+		g, err := l.Graph(ctx, o.id, fields)
 		graphs = []ledger.Graph{g}
 		return err
 	})
