@@ -11,7 +11,7 @@ import (
 func facts() Facts {
 	return Facts{
 		Agent: town.PolecatAddress("web", "nux"), Town: "/town", Sandbox: "/town/rigs/web/polecats/nux", Dir: "/town/rigs/web/polecats/nux",
-		Bead: "web-a1", Branch: "polecat/nux/web-a1", Targets: []string{"main"}, Socket: "/town/.gt/tmux.sock", Home: "/home/ada", Temp: []string{"/tmp"},
+		Bead: "web-a1", Branch: "polecat/nux/web-a1", Targets: []string{"main"}, Socket: "/town/.gt/tmux.sock", Home: "/house/ada", Temp: []string{"/tmp"},
 		Current: func(dir string) string {
 			if dir == "/town/rigs/web/polecats/nux" {
 				return "polecat/nux/web-a1"
@@ -48,7 +48,7 @@ func TestRefused(t *testing.T) {
 		"close your own bead":                 {"bd close web-a1", "bd close web-a1 -r done", "bd close", "bd update web-a1 --status closed", "bd update web-a1 --status=closed", "bd update -s closed web-a1", "bd delete web-a1", "bd close web-b web-a1"},
 		"end processes by name":               {"pkill -f node", "killall make"},
 		"end every process":                   {"kill -9 -1", "kill -- -1"},
-		"remove files outside of the sandbox": {"rm -rf /", "rm -rf /*", "rm -r ..", "rm -rf ../ace", "rm -fr ~", "rm -rf ~/x", "rm -rf $HOME", "rm -rf \"${HOME}/src\"", "cd / && rm -rf etc", "rm -rf /town/.gt", "rm -rf .git", "rm --recursive -f /home/ada", "rm -rf . ", "rm -rf /home/$USER", "find / -delete", "find .. -name x -exec rm -rf {} +", "find /etc -name x | xargs -n 1 sudo rm -rf /etc", "rm -rf -- ../ace", "rm -rf ../*", "rm -rf /tmp", "rm -rf $PWD"},
+		"remove files outside of the sandbox": {"rm -rf /", "rm -rf /*", "rm -r ..", "rm -rf ../ace", "rm -fr ~", "rm -rf ~/x", "rm -rf $HOME", "rm -rf \"${HOME}/src\"", "cd / && rm -rf etc", "rm -rf /town/.gt", "rm -rf .git", "rm --recursive -f /house/ada", "rm -rf . ", "rm -rf /home/$USER", "find / -delete", "find .. -name x -exec rm -rf {} +", "find /etc -name x | xargs -n 1 sudo rm -rf /etc", "rm -rf -- ../ace", "rm -rf ../*", "rm -rf /tmp", "rm -rf $PWD"},
 		"write outside of the sandbox":        {"echo x > /town/config/town.yaml", "echo x >> ../ace/file", "cat a &> /town/.gt/x", "sed s/a/b/ f 2>/dev/null >/town/x"},
 		"change the tie to the repository":    {"echo x > .git", "> .git/config"},
 	} {
@@ -71,7 +71,7 @@ func TestAllowed(t *testing.T) {
 		"bd create 'close web-a1'", "kill 1234", "kill -9 1234", "rm -rf build", "rm -rf ./build *.o", "rm -rf /tmp/x", "rm -rf /tmp/*", "rm file", "rm -f /town/x", "rm -rf \"$DIR\"", "rm -rf $X/y",
 		"cd /tmp && rm -rf x", "rm -rf /town/rigs/web/polecats/nux/build", "find . -name '*.o' -delete", "find . -type f -exec rm -rf {} \\;", "(cd / && ls); rm -rf build",
 		"echo $((1 + 2)) > out", "cat <<'EOF' > notes\ngit push origin main\nrm -rf /\nEOF", "# git push origin main", "make 2>&1 | tee log", "ls # rm -rf /", "case x in a) ls;; esac",
-		"echo x > /dev/null", "echo x > /home/ada/x", "printf '%s' \"$x\"", "git push origin feature/main", "pushd /tmp; rm -rf x; popd", "sudo ls", "xargs", "env", "bash script.sh",
+		"echo x > /dev/null", "echo x > /house/ada/x", "printf '%s' \"$x\"", "git push origin feature/main", "pushd /tmp; rm -rf x; popd", "sudo ls", "xargs", "env", "bash script.sh",
 	} {
 		if v := facts().Line(line); !v.Allowed || v.Unclear != "" {
 			t.Errorf("%s: %+v", line, v)
@@ -110,7 +110,7 @@ func TestOthers(t *testing.T) {
 
 func TestWrite(t *testing.T) {
 	for path, want := range map[string]bool{
-		"src/x.go": true, "/town/rigs/web/polecats/nux/x": true, "../ace/x": false, "/town/config/rigs.yaml": false, "/tmp/x": true, ".git/hooks/pre-push": false, "/home/ada/.claude/plan": true,
+		"src/x.go": true, "/town/rigs/web/polecats/nux/x": true, "../ace/x": false, "/town/config/rigs.yaml": false, "/tmp/x": true, ".git/hooks/pre-push": false, "/house/ada/.claude/plan": true,
 	} {
 		if v := facts().Write(path); v.Allowed != want {
 			t.Errorf("%s: %+v", path, v)

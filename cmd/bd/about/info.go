@@ -22,7 +22,7 @@ func Info() shell.Command {
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &infoOptions{call: call}
 			c.Flag("schema", "The tables and a few ids, too.").BoolVar(&o.schema)
-			c.Flag("whats-new", "What is new in this version, instead.").BoolVar(&o.news)
+			c.Flag("whats-new", "Where the changes of this version are told, instead.").BoolVar(&o.news)
 			return o.run
 		},
 	}

@@ -106,7 +106,7 @@ func TestExpectAbout(t *testing.T) {
 		{argv: "doctor --fix --yes", code: 1, says: []string{"changes nothing"}},
 		{argv: "version", gives: "version=1.0.5 schema_version=1"},
 		{argv: "info", gives: "issue_count=0"},
-		{argv: "info --whats-new", says: []string{"New in"}},
+		{argv: "info --whats-new", says: []string{"CHANGELOG.md"}},
 		{argv: "info --whats-new", gives: "current_version=1.0.5"},
 		{argv: "where", gives: "prefix=bd schema_version=1"},
 		{argv: "ping", gives: "status=ok"},
