@@ -16,6 +16,9 @@ type InTmux struct {
 	Preset func(rig string) string
 	// Env is the environment of a session beside what Tmux.Base gives.
 	Env func(Start) []string
+	// Hooks writes the hooks of a preset's program into a sandbox; nil writes none. A
+	// failure does not keep the session from starting: an agent works without them.
+	Hooks func(ctx context.Context, sandbox, preset string) error
 	// Limits are those of one session, and of all sessions of its rig together.
 	Limits func(rig string) (limits.Limits, limits.Group, error)
 }
@@ -46,6 +49,11 @@ func (t InTmux) Start(ctx context.Context, s Start) (string, error) {
 	of, group, err := t.Limits(s.Ticket.Agent.Rig)
 	if err != nil {
 		return "", err
+	}
+	if t.Hooks != nil {
+		if err := t.Hooks(ctx, s.Dir, s.Preset); err != nil && ctx.Err() != nil {
+			return "", err
+		}
 	}
 	_, err = t.Tmux.Start(ctx, agent.Start{
 		Agent: name, Run: int64(s.Ticket.Run), Preset: s.Preset, Resume: s.Resume, Dir: s.Dir, Env: t.Env(s), Limits: of, Group: group,

@@ -108,6 +108,10 @@ func (h *Host) sessions(rigs []rig.Settings) (polecat.Sessions, error) {
 	own := h.ownPreset(&t.Presets)
 	return polecat.InTmux{
 		Tmux: t, Env: h.sessionEnv, Limits: h.SessionLimits,
+		Hooks: func(ctx context.Context, sandbox, preset string) error {
+			_, err := h.InstallHooks(ctx, sandbox, preset)
+			return err
+		},
 		Preset: func(name string) string {
 			for _, r := range rigs {
 				if r.Name == name && r.Agent != "" {
