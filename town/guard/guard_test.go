@@ -48,7 +48,7 @@ func TestRefused(t *testing.T) {
 		"close your own bead":                 {"bd close web-a1", "bd close web-a1 -r done", "bd close", "bd update web-a1 --status closed", "bd update web-a1 --status=closed", "bd update -s closed web-a1", "bd delete web-a1", "bd close web-b web-a1"},
 		"end processes by name":               {"pkill -f node", "killall make"},
 		"end every process":                   {"kill -9 -1", "kill -- -1"},
-		"remove files outside of the sandbox": {"rm -rf /", "rm -rf /*", "rm -r ..", "rm -rf ../ace", "rm -fr ~", "rm -rf ~/x", "rm -rf $HOME", "rm -rf \"${HOME}/src\"", "cd / && rm -rf etc", "rm -rf /town/.gt", "rm -rf .git", "rm --recursive -f /house/ada", "rm -rf . ", "rm -rf /home/$USER", "find / -delete", "find .. -name x -exec rm -rf {} +", "find /etc -name x | xargs -n 1 sudo rm -rf /etc", "rm -rf -- ../ace", "rm -rf ../*", "rm -rf /tmp", "rm -rf $PWD"},
+		"remove files outside of the sandbox": {"rm -rf /", "rm -rf /*", "rm -r ..", "rm -rf ../ace", "rm -fr ~", "rm -rf ~/x", "rm -rf $HOME", "rm -rf \"${HOME}/src\"", "cd / && rm -rf etc", "rm -rf /town/.gt", "rm -rf .git", "rm --recursive -f /house/ada", "rm -rf . ", "rm -rf /house/$USER", "find / -delete", "find .. -name x -exec rm -rf {} +", "find /etc -name x | xargs -n 1 sudo rm -rf /etc", "rm -rf -- ../ace", "rm -rf ../*", "rm -rf /tmp", "rm -rf $PWD"},
 		"write outside of the sandbox":        {"echo x > /town/config/town.yaml", "echo x >> ../ace/file", "cat a &> /town/.gt/x", "sed s/a/b/ f 2>/dev/null >/town/x"},
 		"change the tie to the repository":    {"echo x > .git", "> .git/config"},
 	} {
