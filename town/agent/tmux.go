@@ -98,7 +98,7 @@ func (t Tmux) Start(ctx context.Context, s Start) (Session, error) {
 	name := SessionName(s.Agent)
 	file := filepath.Join(t.Dir, fileName(name)+".launch")
 	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a start that was killed
-		return nil, town.Fail(op, "", "%w", err)
+		return nil, town.Fail(op, "see that "+t.Dir+" may be written", "%w", err)
 	}
 	made, all, err := t.Server.Create(ctx, tmux.New{
 		Name: name, Dir: s.Dir, Command: append(append([]string{}, t.Launcher...), launch.Flag, file), Width: s.Width, Height: s.Height,
@@ -108,13 +108,13 @@ func (t Tmux) Start(ctx context.Context, s Start) (Session, error) {
 		return nil, running(op, s.Agent)
 	}
 	if err != nil {
-		return nil, town.Fail(op, "", "%w", err)
+		return nil, town.Fail(op, "gt doctor tells whether tmux works, gt tmux list shows its sessions", "%w", err)
 	}
 	// The session waits for its file, so until then it can be taken back.
 	err = t.admit(op, s, made, all)
 	if err == nil {
 		if err = t.begin(file, name, s, p); err != nil {
-			err = town.Fail(op, "", "%w", err)
+			err = town.Fail(op, "see that "+t.Dir+" may be written", "%w", err)
 		}
 	}
 	if err != nil {

@@ -181,7 +181,7 @@ func (r *Rig) tree(kind Kind, name string) (gitcmd.Worktree, error) {
 func (r *Rig) inside(top string) error {
 	rel, err := filepath.Rel(r.yard.Dir, top)
 	if err != nil || !filepath.IsLocal(rel) {
-		return town.Fail("use "+top, "", "%w: it is not below %s", gitcmd.ErrNotOurs, r.yard.Dir)
+		return town.Fail("use "+top, "gt rig status shows the working trees of a rig", "%w: it is not below %s", gitcmd.ErrNotOurs, r.yard.Dir)
 	}
 	at := r.yard.Dir
 	for _, elem := range strings.Split(rel, string(filepath.Separator)) {

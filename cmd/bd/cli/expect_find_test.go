@@ -125,13 +125,13 @@ func TestExpectSurveys(t *testing.T) {
 
 // stopAfter ends a command when it has printed something.
 type stopAfter struct {
-	strings.Builder
+	text strings.Builder
 	stop func()
 }
 
 func (s *stopAfter) Write(b []byte) (int, error) {
 	s.stop()
-	return s.Builder.Write(b)
+	return s.text.Write(b)
 }
 
 // What is watched is printed at once, and then until somebody interrupts it.
@@ -145,8 +145,8 @@ func TestExpectWatch(t *testing.T) {
 			Program: "bd", Args: args, Dir: w.dir, Env: w.env, Stdin: strings.NewReader(""), Stdout: out, Stderr: &strings.Builder{},
 			User: os.Getuid(), Now: time.Now, Resident: w,
 		}).Run(ctx)
-		if cancel(); !strings.Contains(out.String(), "gt-a") {
-			t.Errorf("bd %q: %s", args, out.String())
+		if cancel(); !strings.Contains(out.text.String(), "gt-a") {
+			t.Errorf("bd %q: %s", args, out.text.String())
 		}
 	}
 }

@@ -136,7 +136,7 @@ func (o *kvOptions) get(ctx context.Context) error {
 	if !ok && !o.call.JSON {
 		return town.Fail(op, "bd kv list shows what there is", "it is not set")
 	}
-	err = o.call.Show(found{pair{o.key, value}, ok}, func(p *term.Printer) { p.Line("%s", value) })
+	err = o.call.Show(found{pair{o.key, value}, ok}, func(p *term.Printer) { p.Text(value) })
 	if err == nil && !ok {
 		err = shell.Shown(nil)
 	}

@@ -132,7 +132,7 @@ func (o *memoryOptions) remember(ctx context.Context) error {
 		return session.Fail("remember "+town.Clip(key, 80), err)
 	}
 	if asks {
-		return o.call.Show(done, func(p *term.Printer) { p.Line("%s", done.Value) })
+		return o.call.Show(done, func(p *term.Printer) { p.Text(done.Value) })
 	}
 	return view.Done(o.call, done, "%s %s", done.Action, key)
 }
@@ -172,7 +172,7 @@ func (o *memoryOptions) recall(ctx context.Context) error {
 		return session.Fail("recall "+town.Clip(o.key, 80), err)
 	}
 	return o.there("recall", out.Found, o.call.JSON || out.Found, func() error {
-		return o.call.Show(out, func(p *term.Printer) { p.Line("%s", out.Value) })
+		return o.call.Show(out, func(p *term.Printer) { p.Text(out.Value) })
 	})
 }
 

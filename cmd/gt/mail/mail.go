@@ -82,6 +82,7 @@ func fail(op string, err error) error {
 	case errors.Is(err, ledger.ErrTaken):
 		return town.Fail(op, "ask who has it, or take another one", "%w", err)
 	}
+	// No step: what the planes report names one.
 	return town.Fail(op, "", "%w", err)
 }
 
@@ -137,7 +138,7 @@ func (t *text) read(call *shell.Call) (string, error) {
 	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, ledger.MaxMailBody+1))
 	if err != nil {
-		return "", town.Fail("read the text from "+town.Clip(name, 80), "", "%w", err)
+		return "", town.Fail("read the text from "+town.Clip(name, 80), "name a file that you may read", "%w", err)
 	}
 	if len(data) > ledger.MaxMailBody {
 		return "", town.Fail("read the text from "+town.Clip(name, 80), "put it into a file of the project and send its name",

@@ -45,7 +45,7 @@ func Commands(p *shell.Program) {
 		c.Arg("agent", "Its address: mayor/, RIG/witness, RIG/polecats/NAME, RIG/crew/NAME, or RIG/NAME.").Required().PlaceHolder("AGENT").StringVar(&o.agent)
 		o.define(c)
 		return o.one
-	}, `gt nudge web/polecats/nux "Look at the failing test"`, `gt nudge mayor/ "web is red" --within 0s    # do not wait for the result`)
+	}, "gt nudge web/polecats/nux 'Look at the failing test'", "gt nudge mayor/ 'web is red' --within 0s    # do not wait for the result")
 	send.Default = true
 	p.Add(g, send)
 	p.Add(g, command("broadcast", "Type a line into every session of the Town.", func(o *options, c *kingpin.CmdClause) shell.Action {
@@ -158,6 +158,7 @@ func (o *options) nudge(ctx context.Context, op string, choose func(mail.Directo
 		return err
 	})
 	if err != nil {
+		// No step: what the plane reports names one.
 		return town.Fail(op, "", "%w", err)
 	}
 	h.Feed().Wake()

@@ -72,6 +72,9 @@ func (p *Printer) Body(indent, text string) {
 	}
 }
 
+// Text adds a text as it is, with all its lines, and ends the last one.
+func (p *Printer) Text(text string) { p.Body("", text+"\n") }
+
 // Once reports whether it is called with this text for the first time, so that a
 // text which occurs in several parts of a result is printed once.
 func (p *Printer) Once(what string) bool {
