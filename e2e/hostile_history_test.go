@@ -71,7 +71,7 @@ func TestHostileRemoteIsAnotherHistory(t *testing.T) {
 	b.Write("roles/own.md", depot.Role("own", "beta's own"))
 	b.MustPush()
 	tip := depot.Tip(t, repo, depot.Ref)
-	root := t.TempDir()
+	root := depot.Dir(t)
 	shop := depot.NewWorkshop(t, "git+file://"+repo)
 	shop.Dolt("dump", "--result-format", "sql", "--file-name", filepath.Join(root, "dump.sql"), "--no-create-db")
 	other := depot.NewWorkshop(t, "")
@@ -176,7 +176,7 @@ func TestHostileStoreWithMissingChunks(t *testing.T) {
 	if len(fields) < 9 {
 		t.Fatalf("a manifest of several table files was expected: %s", whole)
 	}
-	c := depot.New(t, filepath.Join(t.TempDir(), "c"), "gamma", repo)
+	c := depot.New(t, filepath.Join(depot.Dir(t), "c"), "gamma", repo)
 	refused := 0
 	no := errors.New("not confirmed")
 	for i := 5; i < len(fields); i += 2 {
@@ -217,7 +217,7 @@ func TestHostileHistoryBeginsWithRows(t *testing.T) {
 	other := depot.Bare(t)
 	depot.Git(t, repo, "", "push", "-q", other, "refs/dolt/data")
 	depot.Git(t, other, "", "update-ref", depot.Ref, depot.CommitDir(t, other, dir))
-	c := depot.New(t, filepath.Join(t.TempDir(), "c"), "gamma", other)
+	c := depot.New(t, filepath.Join(depot.Dir(t), "c"), "gamma", other)
 	rows, files := c.Rows(), c.Files()
 	_, err := c.Join(t.Context(), c.Remote, depot.Yes)
 	if !errors.Is(err, town.ErrRefused) || !strings.Contains(err.Error(), "its history begins with a table") {

@@ -92,7 +92,7 @@ func TestHostileOperationalHasNoMethodForARemote(t *testing.T) {
 // another program added a remote is not opened.
 func TestHostileOperationalGetsNoRemote(t *testing.T) {
 	t.Parallel()
-	root := t.TempDir()
+	root := depot.Dir(t)
 	outside := filepath.Join(root, "outside")
 	opts := doltdb.Options{Dir: filepath.Join(root, "data", "operational"), Actor: town.Actor{Name: "a", Email: "a@example.com"}, Command: "test"}
 	created, err := operational.Create(t.Context(), opts, "uuid-1")

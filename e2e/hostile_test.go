@@ -246,7 +246,7 @@ func hostileSound(n int) town.Edit {
 func TestHostileRemotes(t *testing.T) {
 	t.Parallel()
 	repo := depot.Bare(t)
-	root := t.TempDir()
+	root := depot.Dir(t)
 	a := depot.New(t, filepath.Join(root, "a"), "alpha", repo)
 	a.MustInit()
 	member := depot.New(t, filepath.Join(root, "b"), "beta", repo)

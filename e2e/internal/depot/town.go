@@ -103,7 +103,7 @@ func New(t testing.TB, dir, name, url string, change ...func(*federate.Options))
 // Alpha has not pulled since beta joined.
 func Pair(t testing.TB) (alpha, beta *Town, repo string) {
 	t.Helper()
-	root := t.TempDir()
+	root := Dir(t)
 	repo = Bare(t)
 	alpha = New(t, filepath.Join(root, "a"), "alpha", repo)
 	alpha.MustInit()
@@ -328,4 +328,17 @@ func Has(lines []string, part string) bool {
 		}
 	}
 	return false
+}
+
+// Dir is a directory for Towns of a test, removed when the test ends. Dolt has one home
+// for the process, that of the Town opened last, and may write there while another test
+// removes that Town. What is left then is a few bytes in the temporary directory.
+func Dir(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "depot")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
 }
