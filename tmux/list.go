@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -34,8 +35,10 @@ type Pane struct {
 	ID  string
 	PID int
 	// Dead says that the process has ended; Status is its exit code then, or the
-	// number of the signal plus 128.
+	// number of the signal plus 128. Reaped says that tmux knows it: that is after the
+	// terminal was closed, and in old versions never after a signal.
 	Dead   bool
+	Reaped bool
 	Status int
 	// InMode says that a person scrolls in it, so it takes no keys.
 	InMode bool
@@ -46,6 +49,8 @@ type Pane struct {
 	Output time.Time
 	// Title and Command are what the programs in it say of themselves.
 	Title, Command string
+	// server is the process of the tmux server.
+	server int
 }
 
 // tagsOption is the user option that holds a session's tags, as a URL's query.
@@ -57,13 +62,13 @@ const tagsOption = "@gt_session"
 var facts = strings.Join([]string{
 	"#{session_id}", "#{session_created}", "#{session_activity}", "#{session_windows}", "#{session_attached}",
 	"#{pane_id}", "#{pane_pid}", "#{pane_dead}", "#{pane_dead_status}", "#{pane_dead_signal}", "#{pane_in_mode}",
-	"#{cursor_x}", "#{cursor_y}", "#{pane_width}", "#{pane_height}", "#{window_activity}",
+	"#{cursor_x}", "#{cursor_y}", "#{pane_width}", "#{pane_height}", "#{window_activity}", "#{pid}",
 	"#{session_name}", "#{pane_title}", "#{pane_current_command}", "#{" + tagsOption + "}",
 }, "\t")
 
 // factsFields is how many fields a line of facts has; firstText is the first one that
 // is no number.
-const factsFields, firstText = 20, 16
+const factsFields, firstText = 21, 17
 
 // Sessions lists the sessions in tmux's order; none when no server runs. It is one
 // process for all. It reports ErrMissing where the program is not installed, so that
@@ -100,6 +105,7 @@ func sessions(lines string) ([]Session, error) {
 		if err != nil {
 			return all, err
 		}
+		session.Pane.remind()
 		if i := slices.IndexFunc(all, func(s Session) bool { return s.ID == session.ID }); i >= 0 {
 			if session.Pane.older(all[i].Pane) {
 				all[i] = session
@@ -109,6 +115,14 @@ func sessions(lines string) ([]Session, error) {
 		all = append(all, session)
 	}
 	return all, nil
+}
+
+// remind makes the server collect a process that has ended. A server that starts may miss
+// the signal that says so. Then the process stays a zombie, and its status is not known.
+func (p Pane) remind() {
+	if p.Dead && !p.Reaped && p.server > 1 {
+		_ = syscall.Kill(p.server, syscall.SIGCHLD) // the next look shows what came of it
+	}
 }
 
 // older reports whether a pane is older than another: tmux numbers them.
@@ -138,11 +152,11 @@ func parse(line string) (Session, error) {
 	}
 	return Session{
 		ID: f[0], Created: time.Unix(n[1], 0), Active: time.Unix(n[2], 0), Windows: int(n[3]), Clients: int(n[4]),
-		Name: f[16], Tags: tags(f[19]),
+		Name: f[17], Tags: tags(f[20]),
 		Pane: Pane{
-			ID: f[5], PID: int(n[6]), Dead: n[7] != 0, Status: status, InMode: n[10] != 0,
+			ID: f[5], PID: int(n[6]), Dead: n[7] != 0, Reaped: f[8] != "" || f[9] != "", Status: status, InMode: n[10] != 0,
 			CursorX: int(n[11]), CursorY: int(n[12]), Width: int(n[13]), Height: int(n[14]), Output: time.Unix(n[15], 0),
-			Title: f[17], Command: f[18],
+			Title: f[18], Command: f[19], server: int(n[16]),
 		},
 	}, nil
 }

@@ -40,5 +40,6 @@ func (s Server) Capture(ctx context.Context, pane string, past int, attributes b
 	if err != nil {
 		return Screen{}, fmt.Errorf("look at the tmux pane %s: %w", clip(pane), err)
 	}
+	of.Pane.remind()
 	return Screen{Session: of, Text: text}, nil
 }

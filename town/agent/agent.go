@@ -107,6 +107,7 @@ type Signs struct {
 	// PID is the program's process; Ended says that it has ended, with Status.
 	PID    int  `json:"pid"`
 	Ended  bool `json:"ended"`
+	reaped bool // Status is known
 	Status int  `json:"status,omitempty"`
 	// Started is when the session was made, Output when it last printed something,
 	// Typed when a person last typed into it or attached, each to the second.

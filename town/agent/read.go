@@ -139,7 +139,7 @@ func (p *Preset) dialog(visible []line, begun bool, look *Look) bool {
 func signs(s tmux.Session) Signs {
 	return Signs{
 		Agent: s.Tags[tagAgent], Run: number(s.Tags[tagRun]), Preset: s.Tags[tagPreset], Name: s.Name, ID: s.ID,
-		PID: s.Pane.PID, Ended: s.Pane.Dead, Status: s.Pane.Status,
+		PID: s.Pane.PID, Ended: s.Pane.Dead, reaped: s.Pane.Reaped, Status: s.Pane.Status,
 		Started: s.Created.UTC(), Output: s.Pane.Output.UTC(), Typed: s.Active.UTC(),
 		Attached: s.Clients, Scrolled: s.Pane.InMode,
 	}

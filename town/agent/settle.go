@@ -70,7 +70,7 @@ func AwaitReady(ctx context.Context, s Session) (Look, error) {
 		switch {
 		case look.State == Ready && seen >= 2 && time.Since(since) >= settle:
 			return look, nil
-		case look.State == Ended:
+		case look.State == Ended && (look.Signs.reaped || seen >= 2): // after the second look it is known, or never
 			return look, fmt.Errorf("%w with status %d", ErrEnded, look.Signs.Status)
 		case look.State == Waiting && time.Since(since) >= drawnFor:
 			return look, fmt.Errorf("%w: a person must act: %s", ErrNotReady, look.Dialog)
