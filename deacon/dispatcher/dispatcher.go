@@ -30,10 +30,6 @@ const (
 	job = "dispatch"
 	// glance is the pause between two passes while sessions start.
 	glance = time.Second
-	// page is how many events are read at once.
-	page = 200
-	// retryPause is the pause after a failure to read the feed.
-	retryPause = 10 * time.Second
 )
 
 // Workers returns the controller and the dispatcher for a configuration. The
@@ -56,9 +52,9 @@ type Host interface {
 type Part struct {
 	host Host
 
-	mu   sync.Mutex
-	life context.Context // ends with the Deacon; nil before Start and after Stop
-	stop func()          // ends watching and waits for it; nil while nothing is watched
+	mu    sync.Mutex
+	life  context.Context // ends with the Deacon; nil before Start and after Stop
+	waker *part.Waker     // nil before Start
 }
 
 var (
@@ -85,9 +81,10 @@ func (p *Part) Jobs(*config.Config) []schedule.Job {
 // Start implements part.Starter. It watches for events about work.
 func (p *Part) Start(ctx context.Context) error {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.life = ctx
-	p.mu.Unlock()
-	p.watch()
+	p.waker = &part.Waker{Feed: p.host.Feed(), Wakes: Wakes, Wake: func() error { return p.host.StartJob(job) }, Log: p.host.Log()}
+	p.waker.Begin(ctx)
 	return nil
 }
 
@@ -109,12 +106,17 @@ func (p *Part) Pause(context.Context) error {
 }
 
 // Resume implements part.Paused.
-func (p *Part) Resume() { p.watch() }
+func (p *Part) Resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.life != nil {
+		p.waker.Begin(p.life)
+	}
+}
 
 func (p *Part) end() {
-	if p.stop != nil {
-		p.stop()
-		p.stop = nil
+	if p.waker != nil {
+		p.waker.End()
 	}
 }
 
@@ -165,55 +167,6 @@ func summary(assigned, did int) string {
 		return ""
 	}
 	return fmt.Sprintf("%d assigned, %d action(s)", assigned, did)
-}
-
-// watch begins to watch for events about work, if the Deacon runs and nothing is
-// watched yet.
-func (p *Part) watch() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.life == nil || p.stop != nil {
-		return
-	}
-	ctx, cancel := context.WithCancel(p.life)
-	var group sync.WaitGroup
-	group.Go(func() { p.follow(ctx) })
-	p.stop = func() { cancel(); group.Wait() }
-}
-
-// follow starts the job after events about work, until ctx ends.
-func (p *Part) follow(ctx context.Context) {
-	seq := int64(-1)
-	for ctx.Err() == nil {
-		next, wakes, err := p.read(ctx, seq)
-		if err == nil && wakes {
-			err = p.host.StartJob(job)
-		}
-		if err == nil {
-			seq = next
-			err = p.host.Feed().Wait(ctx, seq)
-		}
-		if err != nil && ctx.Err() == nil {
-			p.host.Log().WithError(err).Warn("events about work could not be read; passes come every half minute")
-			select {
-			case <-ctx.Done():
-			case <-time.After(retryPause):
-			}
-		}
-	}
-}
-
-// read reads the events after a number; -1 skips to the end.
-func (p *Part) read(ctx context.Context, seq int64) (next int64, wakes bool, err error) {
-	if seq < 0 {
-		newest, err := p.host.Feed().Newest(ctx, time.Time{}, 1)
-		return newest.Next, false, err
-	}
-	events, err := p.host.Feed().After(ctx, seq, page)
-	for _, e := range events.Events {
-		wakes = wakes || Wakes(e.Kind)
-	}
-	return events.Next, wakes, err
 }
 
 // Wakes reports whether an event may mean that there is something to do.
