@@ -141,3 +141,9 @@ func (a *Address) UnmarshalText(text []byte) (err error) {
 	*a, err = ParseAddress(string(text))
 	return err
 }
+
+// PolecatBranches is what the branches of polecats begin with.
+const PolecatBranches = "polecat/"
+
+// Branch is the branch on which a polecat works on a bead.
+func (a Address) Branch(bead string) string { return PolecatBranches + a.Name + "/" + bead }

@@ -50,6 +50,3 @@ func Pick(rig string, agents []operational.Agent, busy map[town.Address]bool) to
 		}
 	}
 }
-
-// Branch is the branch on which a polecat works on a bead.
-func Branch(t town.Ticket) string { return "polecat/" + t.Agent.Name + "/" + t.Bead }

@@ -75,11 +75,11 @@ func (c *Controller) spawn(ctx context.Context, p present) error {
 	resume := dir != ""
 	var err error
 	if !resume {
-		if dir, err = c.Sandboxes.Prepare(ctx, t.Agent, Branch(t), p.held.Options.UsePool); err != nil {
+		if dir, err = c.Sandboxes.Prepare(ctx, t.Agent, t.Agent.Branch(t.Bead), p.held.Options.UsePool); err != nil {
 			return c.unable(ctx, p, "its sandbox could not be prepared", err)
 		}
 	}
-	name, err := c.Sessions.Start(ctx, Start{Ticket: t, Preset: p.held.Options.Preset, Resume: resume, Dir: dir, Branch: Branch(t)})
+	name, err := c.Sessions.Start(ctx, Start{Ticket: t, Preset: p.held.Options.Preset, Resume: resume, Dir: dir, Branch: t.Agent.Branch(t.Bead)})
 	if err != nil {
 		return c.unable(ctx, p, "its session could not be started", err)
 	}
@@ -128,7 +128,7 @@ func Briefing(a operational.Assignment) string {
 	lines := []string{
 		fmt.Sprintf("You are %s. Your work is the bead %s.", a.Agent, a.Bead),
 		"Read it with: gt hook",
-		fmt.Sprintf("You are on the branch %s in a sandbox of your own. Commit your work there.", Branch(a.Ticket)),
+		fmt.Sprintf("You are on the branch %s in a sandbox of your own. Commit your work there.", a.Agent.Branch(a.Bead)),
 		"When it is done run: gt done (or, if nothing had to be changed: gt done --no-change --reason TEXT)",
 		"If you run out of room, go on in a new session with: gt handoff --message TEXT",
 	}

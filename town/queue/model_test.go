@@ -15,7 +15,6 @@ import (
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
 	"gastown/town"
-	"gastown/town/polecat"
 )
 
 // modelRuns is how many histories are tried, each of modelSteps operations, unless
@@ -55,7 +54,7 @@ func (m *model) act(t *rapid.T) {
 	case "done":
 		k := m.pick(t)
 		m.expect(t, k, m.operational.Submit(m.ctx, k, operational.MergeRequest{
-			Branch: polecat.Branch(k), Head: strings.Repeat("a", 40), Target: "main",
+			Branch: k.Agent.Branch(k.Bead), Head: strings.Repeat("a", 40), Target: "main",
 		}, m.clock()))
 	case "no change":
 		k := m.pick(t)

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"gastown/sync/gitcmd"
+	"gastown/town"
 )
 
 // Unsaved is what a sandbox holds that its remote does not. Paths are relative to the
@@ -113,18 +114,15 @@ type scope struct {
 	overwritten string
 }
 
-// branchPrefix begins the names of the branches of all polecats.
-const branchPrefix = "polecat/"
-
 func (r *Rig) scope(kind Kind, name string) scope {
 	s := scope{saved: []string{originRefs, rescueRefs}}
 	switch {
 	case kind == Crew:
 		s.all = true
 	case r.HasRemote():
-		s.prefix = branchPrefix + name + "/"
+		s.prefix = town.PolecatBranches + name + "/"
 	default:
-		s.prefix = branchPrefix + name + "/"
+		s.prefix = town.PolecatBranches + name + "/"
 		s.saved = []string{"refs/heads/", rescueRefs}
 	}
 	return s
@@ -244,7 +242,7 @@ func (r *Rig) stashes(ctx context.Context, repo *gitcmd.Shared, s scope, saved [
 		if on == "" {
 			_, on, _ = strings.Cut(st.Message, "On ")
 		}
-		if !s.all && s.prefix != "" && strings.HasPrefix(on, branchPrefix) && !strings.HasPrefix(on, s.prefix) {
+		if !s.all && s.prefix != "" && strings.HasPrefix(on, town.PolecatBranches) && !strings.HasPrefix(on, s.prefix) {
 			continue
 		}
 		missing, err := repo.Unreached(ctx, []string{st.ID}, saved, 1)

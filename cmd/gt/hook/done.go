@@ -84,7 +84,7 @@ func clean(held operational.Assignment, u rig.Unsaved, noChange bool) error {
 // row is written last, under the ticket: a former run that comes late has pushed to a
 // branch of its own and changes nothing else.
 func (o *options) submit(ctx context.Context, h *host.Host, r *rig.Rig, box rig.Sandbox, held operational.Assignment) (out handedIn, err error) {
-	branch := polecat.Branch(held.Ticket)
+	branch := held.Agent.Branch(held.Bead)
 	op := "hand in " + held.Bead
 	if box.Branch != branch {
 		return out, town.Fail(op, "git switch "+branch+", with your commits on it", "%w: the sandbox has the branch %q checked out, not %s", town.ErrRefused, town.Clip(box.Branch, 80), branch)

@@ -116,7 +116,7 @@ func (o *options) show(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	out := onHook{Ticket: held.Ticket, State: held.State, Branch: polecat.Branch(held.Ticket), Message: held.Options.Message}
+	out := onHook{Ticket: held.Ticket, State: held.State, Branch: held.Agent.Branch(held.Bead), Message: held.Options.Message}
 	s, release, err := h.Ledger(ctx, nil)
 	if err != nil {
 		return err

@@ -120,7 +120,7 @@ func (f facts) vital() string {
 	if f.Sandbox != "" {
 		fmt.Fprintf(&b, "Work only below %s", primer.Clip(f.Sandbox, maxName))
 		if a != nil {
-			fmt.Fprintf(&b, ", on the branch %s", primer.Branch(a.Agent, a.Bead))
+			fmt.Fprintf(&b, ", on the branch %s", a.Agent.Branch(a.Bead))
 		}
 		b.WriteString(". Never on the target branch.\n")
 	}

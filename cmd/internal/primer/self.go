@@ -43,12 +43,9 @@ func Sandbox(t layout.Town, a town.Address) string {
 	return filepath.Join(t.Rigs(), filepath.FromSlash(a.String()))
 }
 
-// Branch is the branch of a polecat for a bead.
-func Branch(a town.Address, bead string) string { return "polecat/" + a.Name + "/" + bead }
-
 // BeadOf is the bead that a branch of a polecat is for; "" for any other branch.
 func BeadOf(a town.Address, branch string) string {
-	bead, found := strings.CutPrefix(branch, Branch(a, ""))
+	bead, found := strings.CutPrefix(branch, a.Branch(""))
 	if !found || a.Kind != town.Polecat {
 		return ""
 	}
