@@ -13,12 +13,17 @@ import (
 //
 // A commit without the document says nothing: it may be older than the document.
 func (m *merger) known(ctx context.Context, tx *doltdb.Tx, k town.Kind) (map[string]town.Edit, error) {
-	commits, err := tx.Common(ctx, m.ours, m.theirs)
-	if err != nil || len(commits) < 2 {
-		return nil, err
+	if m.common == nil {
+		var err error
+		if m.common, err = tx.Common(ctx, m.ours, m.theirs); err != nil {
+			return nil, err
+		}
+	}
+	if len(m.common) < 2 {
+		return nil, nil
 	}
 	var names []string
-	err = tx.Each(ctx, func(r *doltdb.Rows) error {
+	err := tx.Each(ctx, func(r *doltdb.Rows) error {
 		var name string
 		err := r.Scan(&name)
 		names = append(names, name)
@@ -28,7 +33,7 @@ func (m *merger) known(ctx context.Context, tx *doltdb.Tx, k town.Kind) (map[str
 		return nil, err
 	}
 	newest := map[string]town.Edit{}
-	for _, commit := range commits {
+	for _, commit := range m.common {
 		err := eachByName(ctx, tx, k, commit, names, func(r row) {
 			if was, ok := newest[r.Name]; !ok || was.Revision < r.Revision {
 				newest[r.Name] = r.Edit

@@ -64,6 +64,8 @@ type merger struct {
 	later   bool
 	changes *changeset
 	notes   []string
+	// common are the newest commits that both sides contain; nil before a conflict asks.
+	common []string
 }
 
 func (m *merger) resolve(ctx context.Context, tx *doltdb.Tx, tables []string) error {

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -204,6 +203,6 @@ func (o *crewOptions) remove(ctx context.Context) error {
 		if saved.Ref != "" {
 			p.Line("rescued %s to %s", saved.What, saved.Ref)
 		}
-		p.Line("%s", fmt.Sprintf("removed %s", s.Address()))
+		p.Line("removed %s", s.Address())
 	})
 }
