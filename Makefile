@@ -69,7 +69,7 @@ race: vet ## unit tests under the race detector (compiles everything anew)
 fuzz: ## run each fuzz target for a while (FUZZTIME=10m for longer, FUZZ=Import for some)
 	@JOBS=$(JOBS) FUZZTIME=$(FUZZTIME) FUZZ="$(FUZZ)" .ci/gotest fuzz
 
-demo: build ## two Towns and a Git repository meet, disagree and agree again
+demo: build ## an agent works on a bead; two Towns meet, disagree and agree again
 	@./e2e/demo.sh
 
 soak: build ## run a Town for half an hour and kill its Deacon once (SOAK=4h for longer)

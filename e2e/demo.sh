@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
-# Two Towns and a Git repository meet, disagree and agree again. The directory stays
-# for you to look around; DEMO_DIR names an empty or new one.
+# An agent works on a bead, as README.md tells it. Then two Towns and a Git repository
+# meet, disagree and agree again. The directory stays for you to look around; DEMO_DIR
+# names an empty or new one.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-bin=$here/bin
+bin=${GT_TEST_BIN:-$here/bin}
 [ -x "$bin/gt" ] || { echo "demo: bin/gt is missing; run: make demo" >&2; exit 1; }
 PATH=$bin:$PATH
 
@@ -44,8 +45,24 @@ edit() {
   sed -i "s|$from|$to|" "$file"
 }
 add() { printf '\n# %s: + %s\n' "$1" "$2"; printf '%s\n' "$2" >>"$1"; }
-as() { export GIT_AUTHOR_NAME=$1 GIT_AUTHOR_EMAIL=$2; }
+as() { export GIT_AUTHOR_NAME=$1 GIT_AUTHOR_EMAIL=$2 GIT_COMMITTER_NAME=$1 GIT_COMMITTER_EMAIL=$2; }
 must() { "$@" >/dev/null || { echo "demo: not as expected: $*" >&2; exit 1; }; }
+
+if command -v tmux >/dev/null; then
+  title "A scripted agent works on a bead: the lines of README.md"
+  as Ada ada@alpha.example
+  mkdir tour
+  sed -n '/^## Two minutes/,/^`gt rig add`/s/^    //p' "$here/README.md" >tour/lines.sh
+  must test -s tour/lines.sh
+  (
+    cd tour
+    trap 'gt --town town deacon stop; gt --town town polecat nuke web/amber' EXIT >/dev/null 2>&1
+    timeout 60 bash -ev lines.sh </dev/null 2>&1
+  )
+  must test "$(git -C tour/web.git show polecat/amber/web-1:hello.txt)" = hello
+else
+  title "Left out, because tmux is not installed: a scripted agent works on a bead"
+fi
 
 title "A Git repository, and two Towns that know nothing of each other"
 as Ada ada@alpha.example
