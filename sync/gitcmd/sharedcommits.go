@@ -93,6 +93,22 @@ func (s *Shared) Contains(ctx context.Context, descendant, commit string) (bool,
 	return err == nil && len(found) == 0, err
 }
 
+// Fork is the newest commit that two commits both lead to; "" if there is none. It is
+// the first of them when the second leads to it.
+func (s *Shared) Fork(ctx context.Context, one, other string) (string, error) {
+	c := command{op: "look for what two commits of " + s.repo.Dir + " share", args: []string{"rev-parse", one + "..." + other}}
+	if !IsID(one) || !IsID(other) {
+		return "", fail(c.op, ErrNotFound, "not an id", nil)
+	}
+	out, err := s.repo.run(ctx, c)
+	for line := range strings.Lines(out.stdout) {
+		if id, ok := strings.CutPrefix(strings.TrimSpace(line), "^"); ok && err == nil && IsID(id) {
+			return id, nil
+		}
+	}
+	return "", err
+}
+
 // LostCommit is a commit that is not reached.
 type LostCommit struct {
 	ID      string   `json:"id"`

@@ -142,6 +142,39 @@ func TestReuse(t *testing.T) {
 	nothingLeft(t, r)
 }
 
+// What a branch has beyond the target is known also after the target moved on.
+func TestLeft(t *testing.T) {
+	url := remote(t)
+	seed := filepath.Join(filepath.Dir(url), "seed")
+	r := rig(t, url, MergeDirect)
+	s := prepare(t, r, "nux", "polecat/nux/web-1")
+	first := git(t, s.Dir, "rev-parse", "HEAD")
+	left := func(what, commit, want string) {
+		t.Helper()
+		if got, err := r.Left(t.Context(), commit); err != nil || got != want {
+			t.Errorf("%s: left at %q, want %q: %v", what, got, want, err)
+		}
+	}
+	left("nothing", first, first)
+	git(t, seed, "commit", "-q", "--allow-empty", "-m", "the target moves on")
+	git(t, seed, "push", "-q", "origin", "main")
+	if err := r.Fetch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	tip := git(t, seed, "rev-parse", "HEAD")
+	left("nothing, and the target moved on", first, first)
+	git(t, s.Dir, "commit", "-q", "--allow-empty", "-m", "work")
+	left("one commit", git(t, s.Dir, "rev-parse", "HEAD"), first)
+	git(t, s.Dir, "merge", "-q", "-m", "merged", "origin/main")
+	left("the target merged in", git(t, s.Dir, "rev-parse", "HEAD"), tip)
+	git(t, s.Dir, "checkout", "-q", "--orphan", "alone")
+	git(t, s.Dir, "commit", "-q", "-m", "shares nothing")
+	left("nothing shared", git(t, s.Dir, "rev-parse", "HEAD"), "")
+	if _, err := r.Left(t.Context(), "--all"); !errors.Is(err, gitcmd.ErrNotFound) {
+		t.Errorf("no commit: %v", err)
+	}
+}
+
 // gt done pushes a branch and sees it. A former worker does not overwrite a later one.
 func TestPush(t *testing.T) {
 	url := remote(t)

@@ -19,8 +19,10 @@ type handedIn struct {
 	State  town.AssignmentState `json:"state"`
 	Branch string               `json:"branch,omitempty"`
 	Head   string               `json:"head,omitempty"`
-	Target string               `json:"target,omitempty"`
-	Reason string               `json:"reason,omitempty"`
+	// Base is the commit at which the branch left Target.
+	Base   string `json:"base,omitempty"`
+	Target string `json:"target,omitempty"`
+	Reason string `json:"reason,omitempty"`
 }
 
 func (o *options) done(ctx context.Context) error {
@@ -89,12 +91,14 @@ func (o *options) submit(ctx context.Context, h *host.Host, r *rig.Rig, box rig.
 	if box.Branch != branch {
 		return out, town.Fail(op, "git switch "+branch+", with your commits on it", "%w: the sandbox has the branch %q checked out, not %s", town.ErrRefused, town.Clip(box.Branch, 80), branch)
 	}
-	base, err := r.Base(ctx, "")
-	if err != nil {
-		return out, err
+	base := ""
+	if box.Head != "" {
+		if base, err = r.Left(ctx, box.Head); err != nil {
+			return out, err
+		}
 	}
-	if box.Head == base || box.Head == "" {
-		return out, town.Fail(op, "commit your work, or say why there is none: gt done --no-change --reason TEXT", "%w: there is no commit on %s", town.ErrRefused, branch)
+	if box.Head == base {
+		return out, town.Fail(op, "commit your work, or say why there is none: gt done --no-change --reason TEXT", "%w: there is no commit on %s that %s does not have", town.ErrRefused, branch, r.Branch)
 	}
 	before, err := r.At(ctx, branch)
 	if err != nil {
@@ -115,9 +119,9 @@ func (o *options) submit(ctx context.Context, h *host.Host, r *rig.Rig, box rig.
 	if err != nil {
 		return out, err
 	}
-	out = handedIn{Ticket: held.Ticket, State: town.Submitted, Branch: branch, Head: head, Target: r.Branch}
+	out = handedIn{Ticket: held.Ticket, State: town.Submitted, Branch: branch, Head: head, Base: base, Target: r.Branch}
 	return out, h.Rows(ctx, func(s *operational.Store) error {
-		return s.Submit(ctx, held.Ticket, operational.MergeRequest{Branch: branch, Head: head, Target: r.Branch, Priority: priority}, o.call.Now())
+		return s.Submit(ctx, held.Ticket, operational.MergeRequest{Branch: branch, Head: head, Base: base, Target: r.Branch, Priority: priority}, o.call.Now())
 	})
 }
 

@@ -21,6 +21,8 @@ type Towns struct {
 	Dir string
 	// Commands are the command groups of this gt.
 	Commands []func(*shell.Program)
+	// Env is added to the environment of the commands.
+	Env []string
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
@@ -37,7 +39,7 @@ func (w Towns) Invocation(args ...string) *shell.Invocation {
 		now = time.Now
 	}
 	return &shell.Invocation{
-		Program: "gt", Args: args, Dir: w.Dir, Env: shell.Environment{"PATH=" + os.Getenv("PATH")},
+		Program: "gt", Args: args, Dir: w.Dir, Env: append(shell.Environment{"PATH=" + os.Getenv("PATH")}, w.Env...),
 		Stdin: strings.NewReader(""), Stdout: io.Discard, Stderr: io.Discard, User: os.Getuid(), Self: "/bin/true", Now: now,
 	}
 }
