@@ -99,6 +99,9 @@ func (p *place) found() {
 	t.Helper()
 	cfg := config.New("harbour")
 	p.set(cfg, "deacon.http_address", "127.0.0.1:0")
+	// How full the disk of the machine is decides no test.
+	p.set(cfg, "deacon.disk_warning", "100")
+	p.set(cfg, "deacon.disk_critical", "100")
 	if err := cfg.Save(p.layout.Config()); err != nil {
 		t.Fatal(err)
 	}
