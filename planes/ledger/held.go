@@ -16,9 +16,9 @@ const done = "('closed', 'pinned')"
 // looks for a longer id.
 var within = fmt.Sprintf("LENGTH(d.depends_on_id) <= %d AND ", town.MaxBeadID)
 
-// anyGate reports whether a link d waits for one child alone. Text that is not JSON is
-// no gate.
-const anyGate = "JSON_UNQUOTE(JSON_EXTRACT(CASE WHEN JSON_VALID(d.metadata) THEN d.metadata ELSE '{}' END, '$.gate')) = 'any-children'"
+// anyGate reports whether a link d waits for one child alone. Text that is not JSON, or
+// names no gate, is no gate: false, never NULL.
+const anyGate = "COALESCE(JSON_UNQUOTE(JSON_EXTRACT(CASE WHEN JSON_VALID(d.metadata) THEN d.metadata ELSE '{}' END, '$.gate')), '') = 'any-children'"
 
 // children selects the children k of a link's target that meet a condition.
 const children = "EXISTS (SELECT 1 FROM dependencies c JOIN issues k ON k.id = c.issue_id" +
