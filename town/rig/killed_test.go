@@ -101,6 +101,8 @@ func TestKilled(t *testing.T) {
 			t.Fatalf("it ended by itself: %s", out)
 		}
 	}
+	later := time.Now().Add(time.Hour) // what was left a moment ago may still be in use
+	r.yard.Now = func() time.Time { return later }
 	must(t, r.Sweep(t.Context()))
 	if s, err := r.Sandbox(t.Context(), Polecats, "nux"); err == nil {
 		if _, err := r.Rescue(t.Context(), s, "the end"); err != nil {
@@ -120,4 +122,34 @@ func TestKilled(t *testing.T) {
 	}
 	t.Logf("%d contents", len(strings.Fields(string(journal))))
 	nothingLeft(t, r)
+}
+
+// What a killed process left of a tree, without its place, is forgotten once nobody can
+// be at work on it. Commits that only it holds are rescued.
+func TestSweepForgetsWhatWasHalfRemoved(t *testing.T) {
+	url := remote(t)
+	r := rig(t, url, MergeDirect)
+	s := prepare(t, r, "nux", "polecat/nux/web-1")
+	git(t, s.Dir, "checkout", "-q", "--detach")
+	write(t, filepath.Join(s.Dir, "only.txt"), "here\n")
+	git(t, s.Dir, "add", "only.txt")
+	git(t, s.Dir, "commit", "-q", "-m", "only here")
+	id := git(t, s.Dir, "rev-parse", "HEAD")
+	admins, err := r.linked()
+	must(t, err)
+	must(t, os.RemoveAll(s.Dir))
+	must(t, os.Remove(filepath.Join(admins[0].dir, "gitdir")))
+	must(t, r.Sweep(t.Context()))
+	if now, err := r.linked(); err != nil || len(now) != 1 {
+		t.Errorf("forgotten at once: %v, %v", now, err)
+	}
+	later := time.Now().Add(time.Hour)
+	r.yard.Now = func() time.Time { return later }
+	must(t, r.Sweep(t.Context()))
+	if now, err := r.linked(); err != nil || len(now) != 0 {
+		t.Errorf("still known: %v, %v", now, err)
+	}
+	if !held(t, url)[id] {
+		t.Error("the commit is not at the remote")
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"gastown/sync/gitcmd"
 	"gastown/town/durable"
@@ -259,18 +260,29 @@ func (r *Rig) Sweep(ctx context.Context) error {
 		}
 		errs = append(errs, r.clear(dir), lock.Release())
 	}
-	return errors.Join(append(errs, r.forgetPooled(), r.repo.ClearLocks(r.yard.now()))...)
+	return errors.Join(append(errs, r.forgetPooled(ctx), r.repo.ClearLocks(r.yard.now()))...)
 }
 
+// abandoned is how old git's files about a tree that has no place must be before they
+// count as left by a process that was killed. Git writes the place within moments.
+const abandoned = time.Minute
+
 // forgetPooled makes the clone forget trees of the pool that are gone. Nobody ever
-// worked in those.
-func (r *Rig) forgetPooled() error {
+// worked in those. It also forgets trees that were half made or half removed when a
+// process was killed; commits that only those hold are rescued first.
+func (r *Rig) forgetPooled(ctx context.Context) error {
 	admins, err := r.linked()
 	if err != nil {
 		return err
 	}
 	for _, a := range admins {
 		at := a.top
+		if at == "" {
+			if err := r.forgetPlaceless(ctx, a); err != nil {
+				return err
+			}
+			continue
+		}
 		if strings.HasPrefix(filepath.Base(filepath.Dir(at)), makingPrefix) {
 			at = filepath.Dir(at) // an operation that is under way may make the tree just now
 		}
@@ -284,4 +296,19 @@ func (r *Rig) forgetPooled() error {
 		}
 	}
 	return nil
+}
+
+func (r *Rig) forgetPlaceless(ctx context.Context, a admin) error {
+	info, err := os.Lstat(a.dir)
+	if err != nil || r.yard.now().Sub(info.ModTime()) < abandoned || r.owner(a) != "" {
+		return nil
+	}
+	ids, err := gitcmd.Worktree{GitDir: a.dir}.Remembered()
+	if err != nil {
+		return err
+	}
+	if _, err := r.saveCommits(ctx, filepath.Base(a.dir), ids, "its working tree is gone", ""); err != nil {
+		return err
+	}
+	return os.RemoveAll(a.dir)
 }

@@ -93,7 +93,7 @@ func (r *Rig) KeepPool(ctx context.Context, size, most int, fresh time.Duration)
 		}
 		done = append(done, a)
 	}
-	if err := r.forgetPooled(); err != nil {
+	if err := r.forgetPooled(ctx); err != nil {
 		return done, err
 	}
 	if stale != nil {
