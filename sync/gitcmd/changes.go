@@ -50,11 +50,12 @@ type Change struct {
 }
 
 // Changes lists what a commit of everything would change. It also sees files that the
-// index says to overlook.
+// index says to overlook. Git starts no process in a submodule, whose configuration is
+// its own: repositories finds it.
 func (w Worktree) Changes(ctx context.Context) ([]Change, error) {
 	var found []Change
 	known := map[string]bool{}
-	c := w.command("look for changes in", "status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=all", "--ignored=no", "--ignore-submodules=none")
+	c := w.command("look for changes in", "status", "--porcelain=v2", "-z", "--no-renames", "--untracked-files=all", "--ignored=no", "--ignore-submodules=dirty")
 	err := w.shared.stream(ctx, c, nil, splitNUL, func(entry string) error {
 		change, ok := parseStatus(entry)
 		if !ok {

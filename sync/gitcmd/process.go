@@ -83,6 +83,14 @@ func (r *Repo) start(parent context.Context, c command, stdin, stdout *os.File) 
 		args = append([]string{"--git-dir=" + r.Dir}, c.args...)
 	}
 	env := environ(r.opts.Env, slices.Concat(r.config, c.config))
+	if r.opts.common != nil {
+		if err := r.opts.common.ready(ctx); err != nil {
+			timer.Stop()
+			cancel(err)
+			return nil, err
+		}
+		env = append(env, "GIT_COMMON_DIR="+r.opts.common.dir(), "GIT_NO_LAZY_FETCH=1")
+	}
 	if c.remote {
 		env = append(env, "GIT_ALLOC_LIMIT="+strconv.Itoa(allocLimit))
 	}

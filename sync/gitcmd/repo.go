@@ -58,6 +58,9 @@ type Options struct {
 	// process is killed. Release it with LOCK_UN and not only by closing it: a
 	// credential daemon that git started may have its copy open for long.
 	Inherit *os.File
+
+	// common is set for a Shared repository.
+	common *common
 }
 
 // Repo is a bare repository that belongs to gt alone: a cache of objects. Its

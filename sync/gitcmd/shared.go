@@ -13,12 +13,12 @@ import (
 
 // Shared is a repository in which others work too: a bare clone with the working
 // trees that are linked to it, or a person's own clone. Unlike a Repo its
-// configuration and its locks are not gt's alone. So every process gets settings
-// that keep the repository from running programs (see quiet), and no lock is
-// removed here.
+// configuration and its locks are not gt's alone. So no process reads that
+// configuration (see common), each gets settings that keep the repository from running
+// programs (see quiet), and no lock is removed here.
 type Shared struct{ repo *Repo }
 
-// quiet overrides what a repository's own configuration may say. No hook and no
+// quiet overrides what other configuration may say, also that of submodules. No hook and no
 // monitor runs, nothing is signed, packed or fetched beside what was asked for, and
 // changes of modes and links are seen.
 var quiet = [][2]string{
@@ -47,7 +47,7 @@ const cloneConfig = `[core]
 `
 
 // OpenShared uses a repository that exists, by its absolute git directory. It starts
-// no process and changes nothing.
+// no process and changes nothing. The first process makes the directory gt-common in it.
 func OpenShared(dir string, opts Options) (*Shared, error) {
 	dir, err := absolute(dir)
 	if err != nil {
@@ -56,7 +56,9 @@ func OpenShared(dir string, opts Options) (*Shared, error) {
 	if _, err := os.Stat(filepath.Join(dir, "HEAD")); err != nil {
 		return nil, town.Fail("use the repository "+dir, "gt rig status says what is there", "%w: %w", ErrNotFound, err)
 	}
-	return &Shared{&Repo{Dir: dir, opts: withDefaults(opts), config: quiet}}, nil
+	opts = withDefaults(opts)
+	opts.common = &common{repo: dir, opts: opts}
+	return &Shared{&Repo{Dir: dir, opts: opts, config: quiet}}, nil
 }
 
 // CreateShared makes an empty bare repository in a directory that does not exist.

@@ -138,8 +138,25 @@ func (s *Shared) AddWorktree(ctx context.Context, top, branch, commit string) (W
 	if _, err := s.repo.run(ctx, command{op: "make the working tree " + top, args: args}); err != nil {
 		return Worktree{}, err
 	}
+	if err := s.settle(top); err != nil {
+		return Worktree{}, err
+	}
 	w, _, err := s.link(top)
 	return w, err
+}
+
+// settle makes a new working tree name the repository, and not gt's way to it.
+func (s *Shared) settle(top string) error {
+	file := filepath.Join(top, ".git")
+	text, err := smallFile(file)
+	if err != nil {
+		return err
+	}
+	id, ok := strings.CutPrefix(text, "gitdir: "+filepath.Join(s.repo.Dir, commonName)+"/")
+	if !ok {
+		return nil
+	}
+	return durable.WriteFile(file, []byte("gitdir: "+filepath.Join(s.repo.Dir, id)+"\n"), 0o600)
 }
 
 // Move renames a working tree to a directory that does not exist, on the same file
