@@ -2,7 +2,6 @@ package operational
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"regexp"
 	"time"
@@ -14,15 +13,47 @@ import (
 // MergeState says how far a merge request came.
 type MergeState string
 
-// The states of a merge request.
+// The states of a merge request. In the first four it is open and its assignment is
+// submitted; in the others it is decided.
 const (
-	MergeOpen     MergeState = "open"
-	MergeLanded   MergeState = "landed"
+	// MergeOpen: it waits for its turn.
+	MergeOpen MergeState = "open"
+	// MergeTesting: it is in a batch whose checks run.
+	MergeTesting MergeState = "testing"
+	// MergeOffered: its checks passed, and a pull request asks the host to merge it.
+	MergeOffered MergeState = "offered"
+	// MergeHeld: it could not be tested although its target could. It waits for a
+	// person, and others pass it.
+	MergeHeld MergeState = "held"
+	// MergeLanded: its change is on the target branch.
+	MergeLanded MergeState = "landed"
+	// MergeConflicted: it does not merge with the target.
+	MergeConflicted MergeState = "conflicted"
+	// MergeFailed: a check fails with it and passes without it.
+	MergeFailed MergeState = "failed"
+	// MergeRejected: a person gave it back.
+	MergeRejected MergeState = "rejected"
+	// MergeReturned: a former version gave it back.
 	MergeReturned MergeState = "returned"
 )
 
-// MergeStates lists every state.
-var MergeStates = []MergeState{MergeOpen, MergeLanded, MergeReturned}
+// MergeStates lists every state, the open ones first.
+var MergeStates = []MergeState{
+	MergeOpen, MergeTesting, MergeOffered, MergeHeld, MergeLanded, MergeConflicted, MergeFailed, MergeRejected, MergeReturned,
+}
+
+// openMerges are the open states as SQL has them in a list.
+const openMerges = "'open', 'testing', 'offered', 'held'"
+
+// Open reports whether a request in this state is not decided yet.
+func (s MergeState) Open() bool {
+	return s == MergeOpen || s == MergeTesting || s == MergeOffered || s == MergeHeld
+}
+
+// ParseMergeState accepts one of MergeStates.
+func ParseMergeState(s string) (MergeState, error) {
+	return town.ParseWord("state of a merge request", s, MergeStates)
+}
 
 // MergeRequest asks for a branch to be merged. There is one for each assignment
 // that was submitted, with its epoch.
@@ -39,6 +70,20 @@ type MergeRequest struct {
 	// Priority is the bead's, 0 is the most urgent.
 	Priority int       `json:"priority"`
 	At       time.Time `json:"at"`
+	// What follows is read by Merges alone, not by Work. Run is its assignment's. Tries
+	// is how often checks ran with it, Result why it is in its state, Landed the commit
+	// that brought it to its target, Changed when it came into its state.
+	Run     town.Run    `json:"run,omitempty"`
+	Tries   int         `json:"tries,omitempty"`
+	Result  string      `json:"result,omitempty"`
+	Landed  string      `json:"landed,omitempty"`
+	Changed time.Time   `json:"changed,omitzero"`
+	Detail  MergeDetail `json:"detail,omitzero"`
+}
+
+// Ticket is that of the request's assignment.
+func (m MergeRequest) Ticket() town.Ticket {
+	return town.Ticket{Bead: m.Bead, Agent: m.Agent, Run: m.Run, Epoch: m.Epoch}
 }
 
 // commitPattern matches the name of a commit, in either hash of Git.
@@ -79,40 +124,20 @@ func (s *Store) Submit(ctx context.Context, t town.Ticket, m MergeRequest, now t
 	})
 }
 
-// Decide ends a submitted assignment with its merge request: Landed, Returned or
-// Stuck. It fails with a *StaleError when the assignment is not submitted.
-func (s *Store) Decide(ctx context.Context, t town.Ticket, how town.AssignmentState, landed, reason, actor string, now time.Time) error {
-	state := MergeReturned
-	switch how {
-	case town.Landed:
-		state = MergeLanded
-	case town.Returned, town.Stuck:
-	default:
-		return fmt.Errorf("decide on %s: a merge request does not end %q", town.Clip(t.Bead, 80), how)
+// checked fills in what has to be checked first.
+func (m *MergeRequest) checked(agent, state string) (err error) {
+	m.At, m.Changed = m.At.UTC(), m.Changed.UTC()
+	if m.Agent, err = town.ParseAddress(agent); err == nil {
+		m.State, err = ParseMergeState(state)
 	}
-	now = moment(now)
-	err := s.db.Write(ctx, func(tx *doltdb.Tx) error {
-		a, err := byEpoch(ctx, tx, t.Epoch)
-		switch {
-		case errors.Is(err, doltdb.ErrNoRows):
-			return &StaleError{Ticket: t}
-		case err != nil:
-			return err
-		}
-		if a.Ticket != t || a.State != town.Submitted {
-			return &StaleError{Ticket: t, Now: &a}
-		}
-		_, err = tx.Exec(ctx, "UPDATE merge_requests SET state = ?, result = ?, landed = ?, changed = ? WHERE epoch = ?",
-			string(state), text(reason, maxReason), landed, stamp(now), int64(t.Epoch))
-		if err != nil {
-			return err
-		}
-		a.State, a.Reason, a.Changed = how, text(reason, maxReason), now
-		_, err = tx.Exec(ctx, "UPDATE assignments SET state = ?, told = FALSE, reason = ?, changed = ? WHERE epoch = ?", string(how), a.Reason, stamp(now), int64(t.Epoch))
-		if err != nil {
-			return err
-		}
-		return s.note(ctx, tx, entryOf(a, actor))
-	})
-	return explainWork("decide on "+town.Clip(t.Bead, 80), err)
+	if err == nil {
+		err = town.Ticket{Bead: m.Bead, Agent: m.Agent, Run: 1, Epoch: m.Epoch}.Check()
+	}
+	if err == nil {
+		err = m.check()
+	}
+	if err != nil {
+		return spoilt{fmt.Errorf("the merge request of epoch %d: %w", m.Epoch, err)}
+	}
+	return nil
 }

@@ -22,7 +22,7 @@ type Work struct {
 	Assignments []Assignment `json:"assignments"`
 	// Queue is in the order in which the entries were made.
 	Queue []Waiting `json:"queue"`
-	// Merges are the open merge requests, oldest first.
+	// Merges are the open merge requests, oldest first, without what Merges alone reads.
 	Merges []MergeRequest `json:"merge_requests"`
 	// Spoilt says what is wrong with rows that could not be used, because another
 	// program wrote them.
@@ -86,7 +86,7 @@ func (s *Store) work(ctx context.Context, query string) (w Work, queries int, er
 const workQuery = "SELECT 'a' AS origin, epoch AS number, bead, rig, agent, run AS n, state, told, sessions AS m, options, reason AS x, '' AS y, '' AS z, asked_by, at, changed" +
 	" FROM assignments WHERE open_bead IS NOT NULL" +
 	" UNION ALL SELECT 'q', seq, bead, rig, '', priority, '', FALSE, tries, options, '', '', '', asked_by, at, at FROM work_queue" +
-	" UNION ALL SELECT 'm', epoch, bead, rig, agent, priority, state, FALSE, 0, branch, head, base, target, '', at, changed FROM merge_requests WHERE state = 'open'"
+	" UNION ALL SELECT 'm', epoch, bead, rig, agent, priority, state, FALSE, 0, branch, head, base, target, '', at, changed FROM merge_requests WHERE state IN (" + openMerges + ")"
 
 func (w *Work) add(rows *doltdb.Rows) error {
 	var origin, bead, rig, agent, state, options, x, y, z, by string
@@ -113,17 +113,8 @@ func (w *Work) add(rows *doltdb.Rows) error {
 		w.checks = append(w.checks, CheckState{Name: bead, State: state, Figure: options, Since: changed.UTC()})
 		return nil
 	default:
-		address, err := town.ParseAddress(agent)
-		r := MergeRequest{
-			Epoch: town.Epoch(number), Bead: bead, Agent: address, Branch: options, Head: x, Base: y, Target: z, State: MergeState(state),
-			Priority: int(n), At: at.UTC(),
-		}
-		if err == nil {
-			err = r.check()
-		}
-		if err != nil {
-			err = spoilt{fmt.Errorf("the merge request of epoch %d: %w", number, err)}
-		}
+		r := MergeRequest{Epoch: town.Epoch(number), Bead: bead, Branch: options, Head: x, Base: y, Target: z, Priority: int(n), At: at, Changed: changed}
+		err := r.checked(agent, state)
 		return put(w, &w.Merges, r, err)
 	}
 }

@@ -99,7 +99,7 @@ func TestABeadsWay(t *testing.T) {
 	if err != nil || n != 1 {
 		t.Errorf("%d, %v", n, err)
 	}
-	if err := s.Decide(t.Context(), a.Ticket, town.Landed, strings.Repeat("c", 40), "", "web/refinery", noon); err != nil {
+	if err := s.Decide(t.Context(), a.Ticket, Verdict{State: MergeLanded, Landed: strings.Repeat("c", 40)}, "web/refinery", noon); err != nil {
 		t.Error(err)
 	}
 	// It holds its bead until the ledger knows.
@@ -118,7 +118,7 @@ func TestABeadsWay(t *testing.T) {
 	if b := s.mustAssign(t, "web-a", nux); b.Epoch != 2 || b.Run != 2 {
 		t.Errorf("assigned again: %+v", b)
 	}
-	want := "queue.added assignment.assigned agent.started assignment.working assignment.submitted agent.idle assignment.landed assignment.assigned"
+	want := "queue.added assignment.assigned agent.started assignment.working assignment.submitted agent.idle merge.landed assignment.landed assignment.assigned"
 	if got := s.kinds(t); got != want {
 		t.Errorf("the feed has %s", got)
 	}
@@ -187,7 +187,7 @@ func TestOldTicketsAreRefused(t *testing.T) {
 		_, renewed := s.Renew(t.Context(), old, Renewal{}, noon)
 		for i, err := range []error{
 			s.Started(t.Context(), old, "x", "y", noon), s.Working(t.Context(), old, "", noon), s.Submit(t.Context(), old, mergeRequest(), noon),
-			s.End(t.Context(), old, town.Released, "", "", noon), renewed, s.Decide(t.Context(), old, town.Landed, "", "", "", noon),
+			s.End(t.Context(), old, town.Released, "", "", noon), renewed, s.Decide(t.Context(), old, Verdict{State: MergeLanded, Landed: strings.Repeat("c", 40)}, "", noon),
 		} {
 			if err == nil || old.Check() == nil && !errors.As(err, new(*StaleError)) {
 				t.Errorf("%s: call %d: %v", what, i, err)

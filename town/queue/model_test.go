@@ -86,8 +86,10 @@ func (m *model) act(t *rapid.T) {
 		}
 	case "decide":
 		k := m.pick(t)
-		how := rapid.SampledFrom([]town.AssignmentState{town.Landed, town.Returned, town.Stuck}).Draw(t, "how")
-		err := m.operational.Decide(m.ctx, k, how, "", "decided", "web/refinery", m.clock())
+		how := operational.Verdict{Reason: "decided", Landed: strings.Repeat("c", 40)}
+		how.State = rapid.SampledFrom([]operational.MergeState{operational.MergeLanded, operational.MergeConflicted, operational.MergeFailed}).Draw(t, "how")
+		how.Stuck = rapid.Bool().Draw(t, "stuck")
+		err := m.operational.Decide(m.ctx, k, how, "web/refinery", m.clock())
 		if err != nil && !errors.As(err, new(*operational.StaleError)) && k.Epoch != 0 {
 			t.Fatal(err)
 		}

@@ -1,0 +1,173 @@
+package operational
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+
+	"gastown/planes/doltdb"
+	"gastown/town"
+)
+
+// TestOutcome is how a run of a check ended.
+type TestOutcome string
+
+// The three ends of a check.
+const (
+	TestPassed TestOutcome = "passed"
+	TestFailed TestOutcome = "failed"
+	// TestBroken: it could not be run to its end, so it says nothing about the tree.
+	TestBroken TestOutcome = "could not be run"
+)
+
+// TestKey is what a result is about: the same tree, the same command, the same
+// environment. Each is the name of a Git object or a digest.
+type TestKey struct {
+	Tree        string `json:"tree"`
+	Command     string `json:"command"`
+	Environment string `json:"environment"`
+}
+
+var digestPattern = regexp.MustCompile(`^[0-9a-z:_-]{1,64}$`)
+
+func (k TestKey) check() error {
+	for _, word := range []string{k.Tree, k.Command, k.Environment} {
+		if !digestPattern.MatchString(word) {
+			return fmt.Errorf("%w: %q is not a digest", town.ErrUsage, town.Clip(word, 80))
+		}
+	}
+	return nil
+}
+
+// TestRun is one run of a check.
+type TestRun struct {
+	TestKey
+	Rig   string
+	Check string
+	End   TestOutcome
+	// Detail says how it ended in one line, Log is the name of its log.
+	Detail, Log string
+	Took        time.Duration
+	At          time.Time
+}
+
+// TestResult is what the runs of a check with one tree say together.
+type TestResult struct {
+	TestKey
+	Rig   string `json:"rig"`
+	Check string `json:"check"`
+	// Passed: it passed, and had not failed before. It stays so until a run says
+	// something else.
+	Passed bool `json:"passed"`
+	// Fails counts runs that failed in a row, Broken those in a row that could not be
+	// run. Doubts counts how often it passed right after it had failed: such a pass
+	// does not count.
+	Fails  int `json:"fails,omitempty"`
+	Broken int `json:"broken,omitempty"`
+	Doubts int `json:"doubts,omitempty"`
+	// Detail, Log, Took and At are of the last run.
+	Detail string        `json:"detail,omitempty"`
+	Log    string        `json:"log,omitempty"`
+	Took   time.Duration `json:"took,omitempty"`
+	At     time.Time     `json:"at"`
+}
+
+// After is the result with one more run.
+func (r TestResult) After(run TestRun) TestResult {
+	r.TestKey, r.Rig, r.Check = run.TestKey, run.Rig, run.Check
+	r.Detail, r.Log, r.Took, r.At = text(run.Detail, maxReason), run.Log, run.Took, run.At
+	switch run.End {
+	case TestPassed:
+		if r.Fails > 0 {
+			r.Doubts++
+		}
+		r.Passed, r.Fails, r.Broken = r.Fails == 0, 0, 0
+	case TestFailed:
+		r.Passed, r.Fails, r.Broken = false, r.Fails+1, 0
+	default:
+		r.Passed, r.Broken = false, r.Broken+1
+	}
+	return r
+}
+
+const testColumns = "tree, command, environment, rig, name, passed, fails, broken, doubts, detail, log, took, at"
+
+func scanTest(rows interface{ Scan(...any) error }) (r TestResult, err error) {
+	var took int64
+	err = rows.Scan(&r.Tree, &r.Command, &r.Environment, &r.Rig, &r.Check, &r.Passed, &r.Fails, &r.Broken, &r.Doubts, &r.Detail, &r.Log, &took, &r.At)
+	r.Took, r.At = time.Duration(took)*time.Millisecond, r.At.UTC()
+	return r, err
+}
+
+// RecordTest adds a run to the result of its key, in one transaction.
+func (s *Store) RecordTest(ctx context.Context, run TestRun) (r TestResult, err error) {
+	op := "record the check " + town.Clip(run.Check, 80)
+	if err := errors.Join(run.check(), town.CheckRig(run.Rig), town.CheckHandle("check", run.Check)); err != nil {
+		return r, explainWork(op, err)
+	}
+	run.At = moment(run.At)
+	err = s.db.Write(ctx, func(tx *doltdb.Tx) error {
+		before, err := scanTest(tx.QueryRow(ctx, "SELECT "+testColumns+" FROM test_results WHERE tree = ? AND command = ? AND environment = ?",
+			run.Tree, run.Command, run.Environment))
+		if err != nil && !errors.Is(err, doltdb.ErrNoRows) {
+			return err
+		}
+		r = before.After(run)
+		_, err = tx.Exec(ctx, "REPLACE INTO test_results ("+testColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", r.Tree, r.Command, r.Environment,
+			r.Rig, r.Check, r.Passed, r.Fails, r.Broken, r.Doubts, r.Detail, text(r.Log, 120), r.Took.Milliseconds(), stamp(r.At))
+		return err
+	})
+	return r, explainWork(op, err)
+}
+
+// Tests are the results for trees.
+func (s *Store) Tests(ctx context.Context, trees []string) (all []TestResult, err error) {
+	if len(trees) == 0 {
+		return nil, nil
+	}
+	args := []any{}
+	for _, t := range trees {
+		args = append(args, t)
+	}
+	err = s.read(ctx, "the results of checks", func(rows *doltdb.Rows) error {
+		r, err := scanTest(rows)
+		all = append(all, r)
+		return err
+	}, "SELECT "+testColumns+" FROM test_results WHERE tree IN (?"+strings.Repeat(", ?", len(args)-1)+")", args...)
+	return all, err
+}
+
+// LastTests are the newest results of a rig, newest first.
+func (s *Store) LastTests(ctx context.Context, rig string, most int) (all []TestResult, err error) {
+	err = s.read(ctx, "the results of checks", func(rows *doltdb.Rows) error {
+		r, err := scanTest(rows)
+		all = append(all, r)
+		return err
+	}, "SELECT "+testColumns+" FROM test_results WHERE rig = ? ORDER BY at DESC LIMIT ?", rig, most)
+	return all, err
+}
+
+// ForgetTests removes results of trees, so that their checks run again. With passed
+// false those stay that passed.
+func (s *Store) ForgetTests(ctx context.Context, trees []string, passed bool) error {
+	err := s.db.Write(ctx, func(tx *doltdb.Tx) error {
+		for _, t := range trees {
+			if _, err := tx.Exec(ctx, "DELETE FROM test_results WHERE tree = ? AND (passed = FALSE OR ?)", t, passed); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return explainWork("forget results of checks", err)
+}
+
+// PruneTests removes results that are older than a time.
+func (s *Store) PruneTests(ctx context.Context, before time.Time) error {
+	return explainWork("remove old results of checks", s.db.Write(ctx, func(tx *doltdb.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM test_results WHERE at < ?", stamp(before))
+		return err
+	}))
+}
