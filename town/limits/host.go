@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -208,7 +209,16 @@ func words(file string) []string {
 
 // enter makes a cgroup that has others below it.
 func (h hierarchy) enter(dir string, of Limits) error {
-	if err := h.make(dir, of); err != nil || !h.v2 {
+	err := h.make(dir, of)
+	if errors.Is(err, unix.EINVAL) && !h.v2 {
+		// The group's limit was lowered, and a session in it has a larger one.
+		sessions, _ := filepath.Glob(filepath.Join(dir, "session-*"))
+		for _, s := range sessions {
+			_ = h.make(s, of) // the group refuses again if that did not help
+		}
+		err = h.make(dir, of)
+	}
+	if err != nil || !h.v2 {
 		return err
 	}
 	for _, c := range h.controllers {

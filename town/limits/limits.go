@@ -78,9 +78,26 @@ const (
 	removePoll = 10 * time.Millisecond
 )
 
+// within are limits that are at most those of a group. Version 1 of cgroups refuses a
+// quota of the processor that is larger than the group's.
+func (l Limits) within(group Limits) Limits {
+	if group.Memory > 0 && (l.Memory == 0 || l.Memory > group.Memory) {
+		l.Memory = group.Memory
+	}
+	if group.CPU > 0 && (l.CPU == 0 || l.CPU > group.CPU) {
+		l.CPU = group.CPU
+	}
+	if group.Processes > 0 && (l.Processes == 0 || l.Processes > group.Processes) {
+		l.Processes = group.Processes
+	}
+	return l
+}
+
 // Make makes the limits for a session. What was made for a former session of that name
-// is used again.
+// is used again. No session may use more than its group. A scope of systemd and
+// setrlimit(2) know no groups: each session keeps within the group's limits by itself.
 func (l Limiter) Make(session string, of Limits, group Group) (Entry, error) {
+	of = of.within(group.Limits)
 	found := l.Host.Find()
 	if of == (Limits{}) && group.Limits == (Limits{}) {
 		return Entry{}, nil

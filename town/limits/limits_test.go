@@ -87,6 +87,35 @@ func TestAGreedySession(t *testing.T) {
 	}
 }
 
+// The sessions of a group together keep within its limits, though each alone would be
+// allowed more.
+func TestAGreedyGroup(t *testing.T) {
+	l := kernel(t)
+	group := Group{Name: "web", Limits: Limits{Memory: 64 << 20, CPU: 1}}
+	entry, err := l.Make("web@polecats@one", Limits{Memory: 1 << 30, CPU: 2, Processes: 50}, group)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("sh", "-c", `for f; do echo $$ >"$f" || exit 99; done; head -c 300000000 /dev/zero | tail >/dev/null; echo survived $?`, "sh")
+	cmd.Args = append(cmd.Args, entry.Join...)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "survived 137") {
+		t.Errorf("it says %q, %v", out, err)
+	}
+	// The rig's limits change while that session is there, both ways.
+	for _, cores := range []int{4, 2, 1} {
+		group.Limits.CPU = cores
+		if _, err := l.Make("web@polecats@two", Limits{CPU: 4}, group); err != nil {
+			t.Errorf("%d cores: %v", cores, err)
+		}
+	}
+	for _, session := range []string{"web@polecats@one", "web@polecats@two"} {
+		if err := l.Remove(session); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 // A file that was edited makes Remove touch nothing else.
 func TestAnEditedFile(t *testing.T) {
 	l := Limiter{Dir: t.TempDir(), Town: "x"}

@@ -116,8 +116,13 @@ func (o *rigOptions) idle(ctx context.Context, h *host.Host) error {
 			return err
 		}
 		for _, a := range w.Assignments {
-			if a.Agent.Rig == o.name && a.State.Open() {
+			if a.Agent.Rig == o.name && a.State.Held() {
 				return town.Fail("remove the rig "+o.name, "wait for it, or end it: gt polecat nuke "+a.Agent.String(), "%w: %s has %s (%s)", town.ErrRefused, a.Agent, a.Bead, a.State)
+			}
+		}
+		for _, m := range w.Merges {
+			if m.Agent.Rig == o.name {
+				return town.Fail("remove the rig "+o.name, "wait until it has landed or was returned: gt status", "%w: the merge request of %s is open, %s at %.12s", town.ErrRefused, m.Bead, m.Branch, m.Head)
 			}
 		}
 		for _, q := range w.Queue {

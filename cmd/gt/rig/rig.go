@@ -15,6 +15,7 @@ import (
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/sync/gitcmd"
+	"gastown/sync/hooks"
 	"gastown/town"
 	"gastown/town/layout"
 	"gastown/town/rig"
@@ -30,6 +31,7 @@ type rigOptions struct {
 	merge  string
 	checks []string
 	local  string
+	hooks  bool
 	force  bool
 }
 
@@ -53,6 +55,7 @@ func Commands(p *shell.Program) {
 			c.Flag("merge", "How changes land: direct (push), pr (pull request) or local (no remote).").Default("direct").EnumVar(&o.merge, "direct", "pr", "local")
 			c.Flag("check", "A command that must succeed before a change lands. No shell is started. May be given again.").PlaceHolder("COMMAND").StringsVar(&o.checks)
 			c.Flag("local-repo", "A clone on this machine from which objects are copied first.").PlaceHolder("DIR").StringVar(&o.local)
+			c.Flag("hooks", "Also run gt hooks install in that directory, which must hold the Town's files.").BoolVar(&o.hooks)
 			return o.add
 		},
 	})
@@ -80,6 +83,13 @@ func (o *rigOptions) add(ctx context.Context) error {
 	if adding.Prefix == "" {
 		adding.Prefix = rig.PrefixFor(o.name)
 	}
+	var dir hooks.Directory
+	var scripts []hooks.Script
+	if o.hooks {
+		if dir, scripts, err = o.townHooks(ctx, h, adding.URL); err != nil {
+			return err
+		}
+	}
 	store, release, err := h.Ledger(ctx, o.call.Progress().Wait)
 	if err != nil {
 		return err
@@ -95,10 +105,20 @@ func (o *rigOptions) add(ctx context.Context) error {
 	if err := store.SetPrefix(ctx, made.Name, made.Prefix); err != nil {
 		return town.Fail("reserve the prefix "+made.Prefix, "give the rig another in "+h.Layout.RigsConfig(), "%w", err)
 	}
+	var changes []hooks.Change
+	if o.hooks {
+		changes, err = dir.Install(ctx, scripts)
+	}
+	if err != nil {
+		return town.Fail("install the Town's hooks for the rig "+made.Name, "the rig is there; run: gt hooks install --repo "+made.URL, "%w", err)
+	}
 	return o.call.Changed(made, func(p *term.Printer) {
 		p.Line("added %s: %s, branch %s, beads %s-...", made.Name, gitcmd.Redact(made.URL), made.Branch, made.Prefix)
 		if len(made.Checks) == 0 {
 			p.Line("nothing is tested before a change lands: add checks in %s", h.Layout.RigsConfig())
+		}
+		for _, c := range changes {
+			p.Line("hook %s: %s", c.Name, c.Did)
 		}
 	})
 }

@@ -5,11 +5,13 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"strconv"
 	"strings"
 
 	"gastown/tmux"
 	"gastown/town"
 	"gastown/town/agent"
+	"gastown/town/config"
 	"gastown/town/limits"
 )
 
@@ -47,10 +49,35 @@ func (h *Host) SessionLimits(rig string) (of limits.Limits, group limits.Group, 
 	if rig == "" {
 		return of, group, errors.Join(err1, err2)
 	}
-	memory, err3 := h.Config.Bytes("rig.memory")
-	cores, err4 := h.Config.Int("rig.cpu")
-	group = limits.Group{Name: rig, Limits: limits.Limits{Memory: memory, CPU: cores}}
-	return of, group, errors.Join(err1, err2, err3, err4)
+	group, err = h.rigLimits(rig)
+	return of, group, errors.Join(err1, err2, err)
+}
+
+// rigLimits are what all sessions of a rig may use together: what its entry says, and
+// the Town's settings for the rest.
+func (h *Host) rigLimits(name string) (limits.Group, error) {
+	all, err := h.Rigs().Load()
+	if err != nil {
+		return limits.Group{}, err
+	}
+	memory, cores := h.Config, h.Config
+	for _, r := range all {
+		if r.Name != name {
+			continue
+		}
+		if r.Limits.Memory != "" {
+			memory = &config.Config{Settings: map[string]string{"rig.memory": r.Limits.Memory}}
+		}
+		if r.Limits.CPU != 0 {
+			cores = &config.Config{Settings: map[string]string{"rig.cpu": strconv.Itoa(r.Limits.CPU)}}
+		}
+	}
+	bytes, err1 := memory.Bytes("rig.memory")
+	cpu, err2 := cores.Int("rig.cpu")
+	if err := errors.Join(err1, err2); err != nil {
+		return limits.Group{}, town.Fail("limit the sessions of the rig "+name, "set limits in "+h.Layout.RigsConfig(), "%w", err)
+	}
+	return limits.Group{Name: name, Limits: limits.Limits{Memory: bytes, CPU: cpu}}, nil
 }
 
 // Presets are the Town's presets of agents.
