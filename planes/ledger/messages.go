@@ -23,20 +23,8 @@ const maxIDs = 5
 // an answer, its thread; an empty Author becomes the Store's actor, an empty Kind Note
 // and an empty Priority Normal.
 func (s *Store) Send(ctx context.Context, m Message, boxes []string) (sent Message, err error) {
-	boxes = slices.Compact(slices.Sorted(slices.Values(boxes)))
-	if len(boxes) == 0 || len(boxes) > MaxRecipients {
-		return Message{}, fmt.Errorf("%w: it is for %d mailboxes; there may be 1 to %d", ErrMessage, len(boxes), MaxRecipients)
-	}
-	for _, box := range append(slices.Clone(boxes), m.From) {
-		if err := checkBox(box); err != nil {
-			return Message{}, err
-		}
-	}
-	m.Author, m.Kind, m.Priority = or(m.Author, s.who()), or(m.Kind, Note), or(m.Priority, Normal)
-	m.ClaimedBy, m.ClaimedAt, m.Thread = "", nil, ""
 	for range maxIDs {
-		m.ID = town.NewBeadID("m", messageIDLength)
-		if err = m.Check(); err != nil {
+		if m, boxes, err = s.letter(m, boxes); err != nil {
 			return Message{}, err
 		}
 		message := fmt.Sprintf("mail %s from %s to %s", m.ID, town.Clip(m.From, 80), town.Clip(boxes[0], 80))
@@ -55,6 +43,23 @@ func (s *Store) Send(ctx context.Context, m Message, boxes []string) (sent Messa
 		return Message{}, err
 	}
 	return sent, nil
+}
+
+// letter completes and checks a message that is to be sent, and its mailboxes. Each call
+// gives it another id.
+func (s *Store) letter(m Message, boxes []string) (Message, []string, error) {
+	boxes = slices.Compact(slices.Sorted(slices.Values(boxes)))
+	if len(boxes) == 0 || len(boxes) > MaxRecipients {
+		return m, nil, fmt.Errorf("%w: it is for %d mailboxes; there may be 1 to %d", ErrMessage, len(boxes), MaxRecipients)
+	}
+	for _, box := range append(slices.Clone(boxes), m.From) {
+		if err := checkBox(box); err != nil {
+			return m, nil, err
+		}
+	}
+	m.Author, m.Kind, m.Priority = or(m.Author, s.who()), or(m.Kind, Note), or(m.Priority, Normal)
+	m.ID, m.ClaimedBy, m.ClaimedAt, m.Thread = town.NewBeadID("m", messageIDLength), "", nil, ""
+	return m, boxes, m.Check()
 }
 
 // send stores a message in a transaction.

@@ -58,6 +58,9 @@ type Patch struct {
 	// the bead has another assignee or status.
 	IfAssignee *string      `json:"if_assignee"`
 	IfStatus   *town.Status `json:"if_status"`
+	// IfUpdated makes the patch fail with ErrDiffers when the bead was changed since
+	// it had this updated_at. The zero time is no condition.
+	IfUpdated time.Time `json:"-"`
 
 	// Guarded refuses, with ErrHeld, to close a bead that Change.Close would not close.
 	Guarded bool `json:"-"`
@@ -134,6 +137,8 @@ func (p Patch) condition(b *town.Bead) error {
 		return fmt.Errorf("%w: its assignee is %s, not %s", ErrDiffers, or(b.Assignee, "nobody"), or(town.Clip(*p.IfAssignee, 80), "nobody"))
 	case p.IfStatus != nil && *p.IfStatus != b.Status:
 		return fmt.Errorf("%w: its status is %s, not %s", ErrDiffers, b.Status, *p.IfStatus)
+	case !p.IfUpdated.IsZero() && !p.IfUpdated.Equal(b.UpdatedAt):
+		return fmt.Errorf("%w: it was changed at %s", ErrDiffers, b.UpdatedAt.Format(time.RFC3339Nano))
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package ledger
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"gastown/town"
 )
@@ -75,4 +76,38 @@ func (c *Change) DepAdd(ctx context.Context, list []town.Dependency) (int, error
 // DepRemove removes links, and returns how many there were.
 func (c *Change) DepRemove(ctx context.Context, bead, target string, kind town.DepType) (int, error) {
 	return c.s.depRemove(ctx, c.q, bead, target, kind)
+}
+
+// Get returns the beads with exactly these ids as the change sees them. Ids that do not
+// exist are left out.
+func (c *Change) Get(ctx context.Context, ids []string, fields Fields) (map[string]Detail, error) {
+	found := map[string]*Detail{}
+	for part := range slices.Chunk(ids, batchRows) {
+		if err := c.q.details(ctx, part, fields, found); err != nil {
+			return nil, err
+		}
+	}
+	all := make(map[string]Detail, len(found))
+	for id, d := range found {
+		d.settle(fields)
+		all[id] = *d
+	}
+	return all, nil
+}
+
+// Send stores a message and delivers it to mailboxes; see Store.Send.
+func (c *Change) Send(ctx context.Context, m Message, boxes []string) (Message, error) {
+	m, boxes, err := c.s.letter(m, boxes)
+	if err != nil {
+		return Message{}, err
+	}
+	return c.q.send(ctx, m, boxes, c.s.moment())
+}
+
+// Note adds an entry of a kind of its own to a bead's audit trail, and so an event to
+// the feed.
+func (c *Change) Note(ctx context.Context, bead, kind, text string) error {
+	r := c.s.change()
+	r.event(bead, kind, "", "", text)
+	return r.store(ctx, c.q)
 }
