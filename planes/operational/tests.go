@@ -164,6 +164,15 @@ func (s *Store) ForgetTests(ctx context.Context, trees []string, passed bool) er
 	return explainWork("forget results of checks", err)
 }
 
+// ForgetFailures removes the results of a rig that are not passes: what they say was
+// not about the trees.
+func (s *Store) ForgetFailures(ctx context.Context, rig string) error {
+	return explainWork("forget failures of "+town.Clip(rig, 80), s.db.Write(ctx, func(tx *doltdb.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM test_results WHERE rig = ? AND passed = FALSE", rig)
+		return err
+	}))
+}
+
 // PruneTests removes results that are older than a time.
 func (s *Store) PruneTests(ctx context.Context, before time.Time) error {
 	return explainWork("remove old results of checks", s.db.Write(ctx, func(tx *doltdb.Tx) error {

@@ -2,7 +2,9 @@ package rig
 
 import (
 	"cmp"
+	"context"
 	"fmt"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -47,8 +49,19 @@ type Settings struct {
 	Agent string `yaml:"agent,omitempty" json:"agent,omitempty"`
 	// Pool is how many working trees are kept ready.
 	Pool int `yaml:"pool,omitempty" json:"pool,omitempty"`
+	// Refinery says how the rig's merge queue works.
+	Refinery Refinery `yaml:"refinery,omitempty" json:"refinery,omitzero"`
 	// Limits bound all sessions of the rig together.
 	Limits Limits `yaml:"limits,omitempty" json:"limits,omitzero"`
+}
+
+// Refinery says how a rig's merge queue works. A number that is not set is the Town's.
+type Refinery struct {
+	// QueueSize is how many requests are looked at in one pass, Parallelism how many
+	// checks run at once, BatchSize how many requests are tested together.
+	QueueSize   int `yaml:"queue_size,omitempty" json:"queue_size,omitempty"`
+	Parallelism int `yaml:"parallelism,omitempty" json:"parallelism,omitempty"`
+	BatchSize   int `yaml:"batch_size,omitempty" json:"batch_size,omitempty"`
 }
 
 // Limits bound a rig. A limit that is not set is the Town's (rig.memory, rig.cpu).
@@ -66,7 +79,14 @@ type Check struct {
 	Command []string `yaml:"command,flow" json:"command"`
 	// Timeout ends the check (30 minutes when it is zero).
 	Timeout time.Duration `yaml:"timeout,omitempty" json:"timeout,omitempty"`
+	// Required is false for a check that runs and keeps nothing from landing.
+	Required *bool `yaml:"required,omitempty" json:"required,omitempty"`
+	// Environment are variables for the command, beside the usual ones.
+	Environment map[string]string `yaml:"environment,omitempty" json:"environment,omitempty"`
 }
+
+// Must reports whether the check has to pass.
+func (c Check) Must() bool { return c.Required == nil || *c.Required }
 
 // Within is how long the check may take.
 func (c Check) Within() time.Duration { return cmp.Or(c.Timeout, defaultTimeout) }
@@ -101,6 +121,8 @@ func (s Settings) check() (at []string, err error) {
 		return []string{"agent"}, town.CheckHandle("preset", s.Agent)
 	case s.Limits.Memory != "" && !sizePattern.MatchString(s.Limits.Memory):
 		return []string{"limits", "memory"}, fmt.Errorf("memory %q: use a size such as 16GB", town.Clip(s.Limits.Memory, 80))
+	case s.Refinery.check() != nil:
+		return []string{"refinery"}, s.Refinery.check()
 	case s.Pool < 0 || s.Pool > MaxPool:
 		return []string{"pool"}, fmt.Errorf("pool %d: use a number from 0 to %d", s.Pool, MaxPool)
 	case s.Limits.CPU < 0 || s.Limits.CPU > maxCPU:
@@ -126,10 +148,47 @@ func (s Settings) check() (at []string, err error) {
 			return append(at, "command"), fmt.Errorf("the command of check %s is not acceptable", c.Name)
 		case c.Timeout < 0:
 			return append(at, "timeout"), fmt.Errorf("check %s: a timeout is a duration such as 10m", c.Name)
+		case c.badVariable() != "":
+			return append(at, "environment"), fmt.Errorf("check %s: %q is no variable", c.Name, town.Clip(c.badVariable(), 80))
 		}
 		names[c.Name] = true
 	}
 	return nil, nil
+}
+
+var variablePattern = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]{0,99}$`)
+
+// badVariable is the first variable that is none; "" when all are.
+func (c Check) badVariable() string {
+	for _, name := range slices.Sorted(maps.Keys(c.Environment)) {
+		if !variablePattern.MatchString(name) || len(c.Environment[name]) > maxCommand || strings.Contains(c.Environment[name], "\x00") {
+			return name
+		}
+	}
+	return ""
+}
+
+// MaxParallelism, MaxBatch and MaxQueue are the largest numbers of a refinery.
+const MaxParallelism, MaxBatch, MaxQueue = 64, 200, 10_000
+
+func (f Refinery) check() error {
+	for _, n := range []struct {
+		name     string
+		is, most int
+	}{{"queue_size", f.QueueSize, MaxQueue}, {"parallelism", f.Parallelism, MaxParallelism}, {"batch_size", f.BatchSize, MaxBatch}} {
+		if n.is < 0 || n.is > n.most {
+			return fmt.Errorf("%s %d: use a number from 1 to %d", n.name, n.is, n.most)
+		}
+	}
+	return nil
+}
+
+// SetRefinery records how a rig's merge queue works.
+func (y *Yard) SetRefinery(ctx context.Context, name string, to Refinery) error {
+	if err := to.check(); err != nil {
+		return town.Fail("change the refinery of "+name, "choose another number", "%w: %w", town.ErrUsage, err)
+	}
+	return y.set(ctx, name, "refinery", to)
 }
 
 // PrefixFor makes a prefix of a rig's name: "Web_UI" gives "web-ui".

@@ -1,0 +1,56 @@
+package gitcmd
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// MergeTrees merges two commits without a working tree. It returns the tree, or the
+// files that do not merge.
+func (s *Shared) MergeTrees(ctx context.Context, ours, theirs string) (tree string, files []string, err error) {
+	c := command{op: "merge in " + s.repo.Dir, args: []string{"merge-tree", "--write-tree", "--name-only", "--no-messages", "-z", ours, theirs}}
+	if !IsID(ours) || !IsID(theirs) {
+		return "", nil, fail(c.op, ErrNotFound, "not an id", nil)
+	}
+	out, err := s.repo.run(ctx, c)
+	parts := strings.Split(out.stdout, "\x00")
+	if err != nil && IsID(parts[0]) { // a tree with marks of conflicts in it
+		for _, f := range parts[1:] {
+			if f != "" {
+				files = append(files, clean(f))
+			}
+		}
+		if len(files) == 0 {
+			files = []string{"(git names no file)"}
+		}
+		return "", slices.Compact(files), nil
+	}
+	if err == nil && !IsID(parts[0]) {
+		err = fail(c.op, nil, "git's answer is not understood", nil)
+	}
+	return parts[0], nil, err
+}
+
+// Changing names the commits that lead to tip and not to head and that change one of
+// the files, newest first, at most so many: the abbreviated id and the subject of each.
+func (s *Shared) Changing(ctx context.Context, tip, head string, files []string, most int) ([]string, error) {
+	c := command{op: "look who changed files in " + s.repo.Dir}
+	c.args = append([]string{"--literal-pathspecs", "log", "--no-merges", "--no-show-signature", "--no-color", "--format=%h %s", fmt.Sprintf("--max-count=%d", most), tip, "^" + head, "--"}, files...)
+	if !IsID(tip) || !IsID(head) {
+		return nil, fail(c.op, ErrNotFound, "not an id", nil)
+	}
+	out, err := s.repo.run(ctx, c)
+	var all []string
+	for line := range strings.Lines(out.stdout) {
+		all = append(all, clean(strings.TrimSpace(line)))
+	}
+	return all, err
+}
+
+// CleanAll removes every file that is not in the index, also those that git ignores.
+func (w Worktree) CleanAll(ctx context.Context) error {
+	_, err := w.shared.repo.run(ctx, w.writing("clean", "clean", "--quiet", "-d", "-f", "-f", "-x"))
+	return err
+}

@@ -1,0 +1,229 @@
+package refinery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/rig"
+)
+
+// build merges a request onto a commit.
+func (p *pass) build(ctx context.Context, a Action) error {
+	m := a.Request
+	merged, err := p.Clone.Merge(ctx, a.Onto, m.Head, rig.Message{
+		Bead: m.Bead, Agent: m.Agent.String(), Branch: m.Branch, Target: m.Target, Town: p.Town, Number: int64(m.Epoch), At: m.At,
+	})
+	if err != nil {
+		return fmt.Errorf("merge %s: %w", m.Bead, err)
+	}
+	p.merges[Step{a.Onto, m.Head}] = Merge{Commit: merged.Commit, Tree: merged.Tree, Files: merged.Files}
+	return nil
+}
+
+// mark shows that requests are tested.
+func (p *pass) mark(ctx context.Context, batch []operational.MergeRequest) error {
+	var moves []operational.MergeMove
+	for _, m := range batch {
+		if m.State == operational.MergeOffered {
+			continue
+		}
+		moves = append(moves, operational.MergeMove{Epoch: m.Epoch, From: m.State, To: operational.MergeTesting, Tried: true})
+		p.testing[m.Epoch] = true
+	}
+	if len(moves) == 0 {
+		return nil
+	}
+	return p.Rows(ctx, func(rows Store) error {
+		_, err := rows.MoveMerges(ctx, moves, Actor(p.Rig.Name), p.Now())
+		return err
+	})
+}
+
+// test runs the checks on a commit: those that have not passed with its tree, or all
+// when they have. It ends at the first that must pass and does not.
+func (p *pass) test(ctx context.Context, s Snapshot, a Action, slot int) error {
+	known := s.Tests[a.Tree]
+	past := known.Passed || known.Last.Check == "" // all are to run
+	for _, c := range p.Rig.Checks {
+		key := p.Checks[c.Name]
+		key.Tree = a.Tree
+		if past = past || c.Name == known.Last.Check; !past {
+			continue
+		}
+		began := s.Now
+		ran, err := p.Check(ctx, c, a.Commit, slot)
+		if err != nil {
+			return err
+		}
+		if err := context.Cause(ctx); err != nil {
+			return err // it was ended from outside, which says nothing about the check
+		}
+		run := operational.TestRun{TestKey: key, Rig: p.Rig.Name, Check: c.Name, End: ran.End, Detail: ran.Detail, Log: ran.Log, Took: ran.Took, At: began}
+		err = p.Rows(ctx, func(rows Store) error {
+			_, err := rows.RecordTest(ctx, run)
+			return err
+		})
+		p.mu.Lock()
+		p.done.Runs++
+		p.mu.Unlock()
+		if err != nil || c.Must() && ran.End != operational.TestPassed {
+			return err
+		}
+	}
+	return nil
+}
+
+// act carries out one action that is no test. One that comes too late does nothing.
+func (p *pass) act(ctx context.Context, s Snapshot, a Action) error {
+	switch a.Deed {
+	case Land:
+		err := p.Clone.Land(ctx, a.Tip, a.Commit)
+		if errors.Is(err, rig.ErrMoved) {
+			return nil // somebody was first: the next look begins from there
+		}
+		return err
+	case Decide:
+		return p.decide(ctx, a)
+	case Hold:
+		return p.hold(ctx, a)
+	case Alarm:
+		return p.alarm(ctx, s, a.Trouble)
+	case Mended:
+		return p.mended(ctx, a.Trouble)
+	}
+	return fmt.Errorf("%s is not a deed", a.Deed)
+}
+
+func (p *pass) decide(ctx context.Context, a Action) error {
+	m, v := a.Request, a.Verdict
+	if v.State == operational.MergeLanded {
+		// Its branch is not needed any more. That it could not be removed keeps nothing
+		// from being landed.
+		if err := p.Clone.Tidy(ctx, m.Branch, m.Head); err != nil && ctx.Err() != nil {
+			return err
+		}
+	} else {
+		if v.State == operational.MergeConflicted {
+			sides, err := p.Clone.Sides(ctx, a.Tip, m.Head, v.Detail.Files)
+			if err != nil {
+				return err
+			}
+			v.Detail.Others = sides
+		}
+		for _, c := range p.Rig.Checks {
+			if c.Name == v.Detail.Check {
+				v.Detail.Command = c.Command
+			}
+		}
+		if err := p.say(ctx, m.Bead, Explain(m, v)); err != nil {
+			return err
+		}
+	}
+	err := p.Rows(ctx, func(rows Store) error { return rows.Decide(ctx, m.Ticket(), v, Actor(p.Rig.Name), p.Now()) })
+	if errors.As(err, new(*operational.StaleError)) {
+		return nil
+	}
+	if err == nil && p.Settle != nil {
+		err = p.Settle(ctx)
+	}
+	return err
+}
+
+// Explain says on a bead why its request was given back, and what helps.
+func Explain(m operational.MergeRequest, v operational.Verdict) string {
+	lines := []string{fmt.Sprintf("Merge request %d (%s at %.12s) was given back: %s.", m.Epoch, m.Branch, m.Head, strings.TrimRight(v.Reason, "."))}
+	d := v.Detail
+	switch v.State {
+	case operational.MergeConflicted:
+		for _, f := range d.Files {
+			lines = append(lines, "conflict: "+f)
+		}
+		for _, c := range d.Others {
+			lines = append(lines, "on "+m.Target+": "+c)
+		}
+		lines = append(lines, fmt.Sprintf("Bring the branch up to date with %s and hand it in again. Its commits are kept: git fetch origin %s", m.Target, m.Branch))
+	case operational.MergeFailed:
+		lines = append(lines, fmt.Sprintf("command: %s", strings.Join(d.Command, " ")),
+			fmt.Sprintf("tested: %.12s, which is %.12s merged onto %s at %.12s", d.Tested, m.Head, m.Target, d.Tip),
+			fmt.Sprintf("log: gt refinery log %d", m.Epoch))
+	}
+	return town.Clip(strings.Join(lines, "\n"), 8<<10)
+}
+
+func (p *pass) say(ctx context.Context, bead, text string) error {
+	return p.Beads(ctx, func(l Ledger) error { return l.Comment(ctx, bead, Actor(p.Rig.Name), text) })
+}
+
+// hold lets a request wait for a person, who is told with a comment and a bead.
+func (p *pass) hold(ctx context.Context, a Action) error {
+	m, detail := a.Request, a.Verdict.Detail
+	text := fmt.Sprintf("Merge request %d (%s at %.12s) waits for a person: %s.\nlog: gt refinery log %d\nAfterwards: gt refinery retry %d, or gt refinery reject %d --reason TEXT",
+		m.Epoch, m.Branch, m.Head, a.Why, m.Epoch, m.Epoch, m.Epoch)
+	err := p.Beads(ctx, func(l Ledger) error {
+		_, err := l.Tell(ctx, Actor(p.Rig.Name), fmt.Sprintf("Merge request %d of %s cannot be tested", m.Epoch, m.Bead), text)
+		return errors.Join(err, l.Comment(ctx, m.Bead, Actor(p.Rig.Name), text))
+	})
+	if err != nil {
+		return err
+	}
+	from := m.State
+	move := operational.MergeMove{Epoch: m.Epoch, From: from, To: operational.MergeHeld, Result: a.Why, Detail: &detail}
+	return p.Rows(ctx, func(rows Store) error {
+		_, err := rows.MoveMerges(ctx, []operational.MergeMove{move}, Actor(p.Rig.Name), p.Now())
+		return err
+	})
+}
+
+// alarm records a trouble and tells a person, once for each: the row is written first,
+// so what is cut off is completed by the next pass.
+func (p *pass) alarm(ctx context.Context, s Snapshot, t operational.Trouble) error {
+	from := ""
+	if s.State.Trouble != nil {
+		from = s.State.Trouble.Key
+	}
+	set := func(from string) (counted bool, err error) {
+		err = p.Rows(ctx, func(rows Store) error {
+			counted, err = rows.SetTrouble(ctx, p.Rig.Name, from, &t, p.Now())
+			return err
+		})
+		return counted, err
+	}
+	if counted, err := set(from); err != nil || !counted || t.Bead != "" {
+		return err
+	}
+	err := p.Beads(ctx, func(l Ledger) (err error) {
+		text := t.Text + ".\nNothing lands in " + p.Rig.Name + " until then, and no change is blamed. What helps: " + t.Next + "."
+		if t.Log != "" {
+			text += "\nlog: gt refinery log " + t.Log
+		}
+		t.Bead, err = l.Tell(ctx, Actor(p.Rig.Name), fmt.Sprintf("Nothing lands in %s: %s", p.Rig.Name, t.Key), text)
+		return err
+	})
+	if err == nil {
+		_, err = set(t.Key)
+	}
+	return err
+}
+
+// mended ends a trouble. What failed meanwhile says nothing.
+func (p *pass) mended(ctx context.Context, t operational.Trouble) error {
+	if err := p.Rows(ctx, func(rows Store) error { return rows.ForgetFailures(ctx, p.Rig.Name) }); err != nil {
+		return err
+	}
+	if t.Bead != "" {
+		err := p.Beads(ctx, func(l Ledger) error {
+			return l.Told(ctx, Actor(p.Rig.Name), t.Bead, "the checks pass again on "+p.Rig.Branch)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return p.Rows(ctx, func(rows Store) error {
+		_, err := rows.SetTrouble(ctx, p.Rig.Name, t.Key, nil, p.Now())
+		return err
+	})
+}

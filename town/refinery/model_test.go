@@ -1,0 +1,208 @@
+package refinery
+
+import (
+	"context"
+	"math/bits"
+	"slices"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"gastown/planes/operational"
+	"gastown/town"
+)
+
+// history draws a world with hidden conflicts, changes that break the checks alone or
+// together, and changes with which they cannot be run.
+func history(t *rapid.T, n int) *world {
+	w := newWorld()
+	for i := range n {
+		w.submit(10+i, rapid.IntRange(0, 4).Draw(t, "priority"))
+	}
+	atom := func() int { return 10 + rapid.IntRange(0, n-1).Draw(t, "atom") }
+	for range rapid.IntRange(0, n/2).Draw(t, "conflicts") {
+		if a, b := atom(), atom(); a != b {
+			w.conflicts[[2]int{a, b}] = true
+		}
+	}
+	for range rapid.IntRange(0, n/3).Draw(t, "breaks") {
+		set := []int{atom()}
+		if rapid.Bool().Draw(t, "pair") {
+			set = append(set, atom())
+		}
+		w.breaks = append(w.breaks, set)
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "needs") {
+		// The later waits for the earlier, so there is no circle.
+		a, b := w.requests[w.epochs[rapid.IntRange(0, n-1).Draw(t, "a")]], w.requests[w.epochs[rapid.IntRange(0, n-1).Draw(t, "b")]]
+		if a.Epoch < b.Epoch {
+			w.needs[b.Bead] = append(w.needs[b.Bead], a.Bead)
+		}
+	}
+	return w
+}
+
+// settled reports what is wrong with the end of a history: everything that passes and
+// fits is on the target, and what is left out has its reason.
+func (w *world) settled(t *rapid.T) {
+	if len(w.blamed) > 0 {
+		t.Fatal(w.blamed)
+	}
+	for _, e := range w.epochs {
+		r := w.requests[e]
+		switch r.State {
+		case operational.MergeLanded:
+			for _, need := range w.needs[r.Bead] {
+				for _, other := range w.requests {
+					if other.Bead == need && other.State != operational.MergeLanded {
+						t.Errorf("%s landed before %s", r.Bead, need)
+					}
+				}
+			}
+		case operational.MergeConflicted, operational.MergeFailed, operational.MergeHeld:
+		default:
+			// Nobody starves: only what waits for a bead that did not land is left.
+			waits := slices.ContainsFunc(w.needs[r.Bead], func(need string) bool {
+				return slices.ContainsFunc(w.epochs, func(o town.Epoch) bool {
+					return w.requests[o].Bead == need && w.requests[o].State != operational.MergeLanded
+				})
+			})
+			if !waits {
+				t.Errorf("%s is %s at the end", r.Bead, r.State)
+			}
+		}
+	}
+	if !w.passes(w.tip) {
+		t.Errorf("the target does not pass: %v", w.tip)
+	}
+}
+
+// Random queues without disturbances: what lands is exactly what passes together, in
+// the order of the queue, and the number of runs is within the bound of bisection.
+func TestRandomQueues(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 20).Draw(t, "n")
+		w := history(t, n)
+		batch, parallel := rapid.IntRange(1, 8).Draw(t, "batch"), rapid.IntRange(1, 4).Draw(t, "parallel")
+		order := beads(Snapshot{Now: w.now, Target: "main", Requests: must(w.Merges(t.Context(), "", 0)), Needs: must2(beadsOf{w}.Needs(t.Context(), nil))}.Queue())
+		done, err := w.refinery(batch, parallel).Pass(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.settled(t)
+		failed := 0
+		for _, r := range w.requests {
+			if r.State == operational.MergeFailed {
+				failed++
+			}
+		}
+		// Requests that conflict only with others are put off, and every push begins
+		// another row: so each decision may cost one run more.
+		rounds := (n+batch-1)/batch + n + failed*(bits.Len(uint(batch*parallel))+3)
+		if w.runs > rounds*parallel {
+			t.Errorf("%d runs of %d requests with %d bad ones, batch %d, parallel %d: more than %d", w.runs, n, failed, batch, parallel, rounds*parallel)
+		}
+		if done.Runs != w.runs {
+			t.Errorf("%d runs, %d told", w.runs, done.Runs)
+		}
+		// The order of what landed is that of the queue, apart from what was put off.
+		if len(w.conflicts) == 0 {
+			var landed []string
+			for _, a := range w.tip[1:] {
+				landed = append(landed, w.requests[town.Epoch(a-9)].Bead)
+			}
+			want := slices.DeleteFunc(order, func(b string) bool { return !slices.Contains(landed, b) })
+			if !slices.Equal(landed, want) {
+				t.Errorf("landed %v, the queue was %v", landed, want)
+			}
+		}
+	})
+}
+
+// Random histories with everything that may happen: checks that fail now and then,
+// that cannot be run for a while, pushes by hand in the middle of a test, passes that
+// are cut off, requests that come meanwhile.
+func TestRandomHistories(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		n := rapid.IntRange(1, 12).Draw(t, "n")
+		w := history(t, n)
+		for range rapid.IntRange(0, 1).Draw(t, "hangs") {
+			w.hangs[10+rapid.IntRange(0, n-1).Draw(t, "atom")] = true
+		}
+		flaked := map[string]bool{}
+		w.flaky = func(tree string) bool {
+			// At most once with one tree: a check that lies twice in a row is believed.
+			if flaked[tree] || !rapid.Bool().Draw(t, "flakes") {
+				return false
+			}
+			flaked[tree] = true
+			return true
+		}
+		var cut context.CancelFunc
+		byHand := 500
+		disturb := true
+		w.interfere = func() {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if !disturb {
+				return
+			}
+			switch rapid.IntRange(0, 11).Draw(t, "meanwhile") {
+			case 0:
+				byHand++
+				w.tip = append(w.tip, byHand)
+			case 1:
+				w.down, w.outage = !w.down, true
+			case 2:
+				cut()
+			}
+		}
+		pass := func() {
+			ctx, cancel := context.WithCancel(t.Context())
+			defer cancel()
+			cut = cancel
+			_, err := w.refinery(rapid.IntRange(1, 6).Draw(t, "batch"), 1).Pass(ctx)
+			if err != nil && ctx.Err() == nil {
+				t.Fatal(err)
+			}
+			if len(w.blamed) > 0 {
+				t.Fatal(w.blamed)
+			}
+		}
+		for range rapid.IntRange(1, 8).Draw(t, "passes") {
+			pass()
+			if rapid.Bool().Draw(t, "later") {
+				w.now = w.now.Add(20 * time.Minute)
+			}
+			if rapid.IntRange(0, 3).Draw(t, "more") == 0 {
+				w.submit(200+len(w.epochs), 2)
+			}
+		}
+		// When nothing disturbs any more, it comes to an end by itself.
+		disturb, w.down = false, false
+		w.flaky = func(string) bool { return false }
+		for range 4 {
+			w.now = w.now.Add(time.Hour)
+			pass()
+		}
+		w.settled(t)
+		if w.state.Trouble != nil {
+			t.Errorf("%+v", w.state.Trouble)
+		}
+	})
+}
+
+func must(all []operational.MergeRequest, _ []string, err error) []operational.MergeRequest {
+	if err != nil {
+		panic(err)
+	}
+	return all
+}
+
+func must2[T any](v T, err error) T {
+	if err != nil {
+		panic(err)
+	}
+	return v
+}

@@ -1,0 +1,251 @@
+package refinery
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"gastown/planes/operational"
+	"gastown/town"
+)
+
+const (
+	// sure is how often a check must fail before somebody is blamed.
+	sure = 2
+	// maxBroken is how often in a row a check may be impossible to run, and maxDoubts
+	// how often it may pass right after it failed, before a person is needed.
+	maxBroken, maxDoubts = 2, 3
+	// lookAgain is how long a refinery that a person must mend waits before it looks
+	// whether that was done.
+	lookAgain = 15 * time.Minute
+)
+
+// Snapshot is everything that Plan decides from.
+type Snapshot struct {
+	Now time.Time
+	// Target is the branch, Tip its newest commit, TipTree that commit's tree.
+	Target, Tip, TipTree string
+	// Requests are the open ones of the rig.
+	Requests []operational.MergeRequest
+	// Landed are requests whose change is on the target, with the commit that brought it.
+	Landed map[town.Epoch]string
+	// Needs are, by bead, the open beads that it waits for.
+	Needs map[string][]string
+	// Ahead are requests that go first.
+	Ahead map[town.Epoch]bool
+	// Merges are the merges that were tried.
+	Merges map[Step]Merge
+	// Tests is what the checks say of a tree. Untested: the rig has no checks.
+	Tests    map[string]Standing
+	Untested bool
+	State    operational.Refinery
+	// Batch is how many requests are tested together, Parallel how many tests run at
+	// once. Both are at least 1.
+	Batch, Parallel int
+	// Offers: the host merges, and is asked to.
+	Offers bool
+}
+
+// Step is a merge to try: a head onto a commit.
+type Step struct{ Onto, Head string }
+
+// Merge is how it went.
+type Merge struct {
+	// Commit is the merge commit and Tree its tree; empty when Files do not merge.
+	Commit, Tree string
+	Files        []string
+}
+
+// Standing is what the results of all checks say of one tree. The zero value is a tree
+// that was not tested.
+type Standing struct {
+	Passed bool
+	// Fails, Broken and Doubts are of the first check that did not pass; see
+	// operational.TestResult.
+	Fails, Broken, Doubts int
+	// At is when the last run of a check began. Last is the result that matters.
+	At   time.Time
+	Last operational.TestResult
+}
+
+// unusable: a person must look why it cannot be tested.
+func (t Standing) unusable() bool { return t.Broken >= maxBroken || t.Doubts >= maxDoubts }
+
+// bad: there is no point in testing it as it is.
+func (t Standing) bad() bool { return t.Fails > 0 || t.unusable() }
+
+// Deed says what an action does.
+type Deed string
+
+// The deeds.
+const (
+	// Build merges one head onto a commit.
+	Build Deed = "merge"
+	// Test runs the checks on a commit.
+	Test Deed = "test"
+	// Land pushes a commit to the target.
+	Land Deed = "push"
+	// Offer asks the host to merge a request.
+	Offer Deed = "offer"
+	// Decide ends a request.
+	Decide Deed = "decide"
+	// Hold lets a request wait for a person.
+	Hold Deed = "hold"
+	// Alarm records what keeps the rig, Mended that nothing does any more.
+	Alarm  Deed = "alarm"
+	Mended Deed = "mended"
+)
+
+// Action is one thing to do. It names the state it was planned from: the tip of the
+// target, and the requests.
+type Action struct {
+	Deed Deed
+	Tip  string
+	// Request is what Build, Offer, Decide and Hold are about.
+	Request operational.MergeRequest
+	// Onto is what Build merges onto.
+	Onto string
+	// Commit and Tree are what Test and Land are about, Batch the requests in it: none
+	// for the target itself.
+	Commit, Tree string
+	Batch        []operational.MergeRequest
+	Verdict      operational.Verdict
+	Trouble      operational.Trouble
+	Why          string
+}
+
+func (a Action) String() string {
+	switch a.Deed {
+	case Test, Land:
+		return fmt.Sprintf("%s %.12s (%s)", a.Deed, a.Commit, cmpOr(strings.Join(beads(a.Batch), " "), "the target"))
+	case Decide:
+		return fmt.Sprintf("%s: %s", a.Request.Bead, a.Verdict.State)
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s %s %s", a.Deed, a.Request.Bead, a.Why))
+}
+
+func cmpOr(s, otherwise string) string {
+	if s == "" {
+		return otherwise
+	}
+	return s
+}
+
+func beads(all []operational.MergeRequest) (names []string) {
+	for _, m := range all {
+		names = append(names, m.Bead)
+	}
+	return names
+}
+
+// Plan decides what to do next. It reads nothing and changes nothing. Actions of one
+// plan may be carried out at the same time; afterwards the caller looks and plans again,
+// until there is nothing to do.
+func Plan(s Snapshot) []Action {
+	p := planner{s}
+	if seen := p.seen(); len(seen) > 0 {
+		return seen
+	}
+	if s.State.Paused || s.Tip == "" {
+		return nil
+	}
+	queue := s.Queue()
+	if t := s.State.Trouble; t != nil {
+		actions, free := p.troubled(*t)
+		if !free {
+			return actions
+		}
+		// The target is red. A change that was handed in since may mend it.
+		for _, m := range queue {
+			if m.At.After(t.Since) {
+				if actions := p.alone(m); len(actions) > 0 {
+					return actions
+				}
+			}
+		}
+		return nil
+	}
+	return p.batches(queue)
+}
+
+type planner struct{ Snapshot }
+
+// seen decides the requests whose change is on the target.
+func (p planner) seen() (actions []Action) {
+	for _, m := range p.Requests {
+		if commit, ok := p.Landed[m.Epoch]; ok {
+			actions = append(actions, Action{Deed: Decide, Tip: p.Tip, Request: m, Verdict: operational.Verdict{
+				State: operational.MergeLanded, Landed: commit, Reason: fmt.Sprintf("on %s since %.12s", m.Target, commit), Detail: m.Detail,
+			}})
+		}
+	}
+	return actions
+}
+
+// standing is what is known of a tree.
+func (p planner) standing(tree string) Standing {
+	if p.Untested {
+		return Standing{Passed: true, At: p.Now}
+	}
+	return p.Tests[tree]
+}
+
+// test is the action that tests a commit with requests in it.
+func (p planner) test(commit, tree string, batch ...operational.MergeRequest) Action {
+	return Action{Deed: Test, Tip: p.Tip, Commit: commit, Tree: tree, Batch: batch}
+}
+
+func (p planner) testTip() []Action { return []Action{p.test(p.Tip, p.TipTree)} }
+
+// control looks at the target itself, at a time after others failed: ok when it passes,
+// otherwise the actions that find out, or say what is wrong with it.
+func (p planner) control(since time.Time) (ok bool, actions []Action) {
+	t := p.standing(p.TipTree)
+	switch {
+	case t.At.Before(since), !t.Passed && !t.unusable() && t.Fails < sure:
+		return false, p.testTip()
+	case t.Passed:
+		return true, nil
+	}
+	return false, []Action{p.alarm(t)}
+}
+
+// alarm says that the target itself does not pass.
+func (p planner) alarm(t Standing) Action {
+	what := operational.Trouble{
+		Key: "red " + t.Last.Check, Check: t.Last.Check, Log: t.Last.Log, Tip: p.Tip, Since: p.Now, Seen: p.Now, Again: p.Now.Add(lookAgain),
+		Text: fmt.Sprintf("%s is red: its check %s fails at %.12s: %s", p.Target, t.Last.Check, p.Tip, t.Last.Detail),
+		Next: "mend " + p.Target + "; a change that is handed in from now on is tested alone and lands if it passes",
+	}
+	switch {
+	case t.Broken >= maxBroken:
+		what.Key, what.Text = "broken "+t.Last.Check, fmt.Sprintf("the check %s cannot be run: %s", t.Last.Check, t.Last.Detail)
+		what.Next = "make it run on this machine"
+	case t.Doubts >= maxDoubts:
+		what.Key, what.Text = "doubtful "+t.Last.Check, fmt.Sprintf("the check %s passes and fails with the same tree, at %.12s", t.Last.Check, p.Tip)
+		what.Next = "make it say the same each time"
+	}
+	if had := p.State.Trouble; had != nil && had.Key == what.Key {
+		what.Since, what.Bead = had.Since, had.Bead
+	}
+	return Action{Deed: Alarm, Tip: p.Tip, Trouble: what}
+}
+
+// troubled looks from time to time whether a trouble is over. free says that changes may
+// be tried meanwhile: the target can be tested, and is red.
+func (p planner) troubled(had operational.Trouble) (actions []Action, free bool) {
+	t, due := p.standing(p.TipTree), !p.Now.Before(had.Again)
+	since := had.Seen
+	if due {
+		since = had.Again
+	}
+	switch fresh := !t.At.Before(since); {
+	case fresh && t.Passed:
+		return []Action{{Deed: Mended, Tip: p.Tip, Trouble: had}}, false
+	case !due && p.Tip == had.Tip:
+		return nil, t.Fails >= sure
+	case !fresh || !t.unusable() && t.Fails < sure:
+		return p.testTip(), false
+	}
+	return []Action{p.alarm(t)}, false
+}

@@ -1,0 +1,324 @@
+package refinery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/group"
+	"gastown/town/rig"
+)
+
+// Store is what a refinery needs of the operational plane.
+type Store interface {
+	Merges(ctx context.Context, rig string, decided int) (all []operational.MergeRequest, spoilt []string, err error)
+	Conflicts(ctx context.Context, beads []string) (map[string][][]string, error)
+	Refineries(ctx context.Context) (map[string]operational.Refinery, error)
+	LastTests(ctx context.Context, rig string, most int) ([]operational.TestResult, error)
+	RecordTest(ctx context.Context, run operational.TestRun) (operational.TestResult, error)
+	ForgetFailures(ctx context.Context, rig string) error
+	MoveMerges(ctx context.Context, moves []operational.MergeMove, actor string, now time.Time) (int, error)
+	Decide(ctx context.Context, t town.Ticket, v operational.Verdict, actor string, now time.Time) error
+	SetTrouble(ctx context.Context, rig, from string, to *operational.Trouble, now time.Time) (bool, error)
+}
+
+var _ Store = (*operational.Store)(nil)
+
+// Ledger is what a refinery needs of the ledger.
+type Ledger interface {
+	// Needs are, by bead, the open beads that it waits for.
+	Needs(ctx context.Context, beads []string) (map[string][]string, error)
+	// Comment says something on a bead, once: a text that is there already is not
+	// repeated.
+	Comment(ctx context.Context, bead, author, text string) error
+	// Tell makes a bead for a person, unless there is an open one with that title, and
+	// returns its id. Told closes it.
+	Tell(ctx context.Context, author, title, text string) (id string, err error)
+	Told(ctx context.Context, author, id, reason string) error
+}
+
+// Clone is the rig's clone as far as a refinery needs it.
+type Clone interface {
+	// Latest asks the remote and returns the newest commit of the target and its tree.
+	Latest(ctx context.Context) (tip, tree string, err error)
+	// Landed finds which of the heads the target has, and the commit that brought each.
+	Landed(ctx context.Context, tip string, heads []string) (map[string]string, error)
+	// Merge merges a head onto a commit. The same call gives the same commit.
+	Merge(ctx context.Context, onto, head string, message rig.Message) (rig.Merged, error)
+	// Land moves the target from a commit to another that contains it. It fails with
+	// rig.ErrMoved when the target is elsewhere by now.
+	Land(ctx context.Context, from, to string) error
+	// Sides are the commits of the target that changed files since a head left it.
+	Sides(ctx context.Context, tip, head string, files []string) ([]string, error)
+	// Tidy removes a branch of the remote that is still at its head.
+	Tidy(ctx context.Context, branch, head string) error
+}
+
+var _ Clone = (*rig.Rig)(nil)
+
+// Refinery is the merge queue of one rig.
+type Refinery struct {
+	Rig rig.Settings
+	// Rows and Beads call fn with a plane. It is open only while fn runs.
+	Rows  func(ctx context.Context, fn func(Store) error) error
+	Beads func(ctx context.Context, fn func(Ledger) error) error
+	Clone Clone
+	// Check runs one check on a commit. slot tells apart runs at one time.
+	Check func(ctx context.Context, c rig.Check, commit string, slot int) (Ran, error)
+	// Checks are the digests of the rig's checks, by name.
+	Checks map[string]operational.TestKey
+	// Settle makes the ledger follow what was decided; nil when somebody else does.
+	Settle func(ctx context.Context) error
+	// Lock lets one at a time act for the rig.
+	Lock func(ctx context.Context) (unlock func() error, err error)
+	Now  func() time.Time
+	// Batch and Parallel are as in Snapshot.
+	Batch, Parallel int
+	// Town is the Town's name, which the commits bear.
+	Town string
+	// Progress is told what is done; nil for nobody.
+	Progress func(Action)
+}
+
+// Ran is how a run of a check ended.
+type Ran struct {
+	End operational.TestOutcome
+	// Detail says it in one line, Log is the name of the log.
+	Detail, Log string
+	Took        time.Duration
+}
+
+// Actor is who the feed and the ledger name for what the refinery of a rig does.
+func Actor(rig string) string { return rig + "/refinery" }
+
+// Done is what a pass did.
+type Done struct {
+	Actions []Action
+	// Runs is how many checks ran.
+	Runs int
+	// Spoilt says what is wrong with rows that could not be used.
+	Spoilt []string
+}
+
+// Pass lands what can land, and returns when there is nothing to do any more. It looks
+// anew after each step.
+func (r *Refinery) Pass(ctx context.Context) (done Done, err error) {
+	unlock, err := r.Lock(ctx)
+	if err != nil {
+		return done, err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	p := &pass{Refinery: r, merges: map[Step]Merge{}, testing: map[town.Epoch]bool{}}
+	err = p.run(ctx)
+	if rest := p.rest(context.WithoutCancel(ctx)); err == nil {
+		err = rest
+	}
+	return p.done, err
+}
+
+// stepsPer bounds the steps of a pass: so many for each request, and some.
+const stepsPer, stepsMore = 40, 100
+
+func (p *pass) run(ctx context.Context) error {
+	s, err := p.gather(ctx, true)
+	if err != nil {
+		return err
+	}
+	for left := stepsMore + stepsPer*len(s.Requests); left > 0; left-- {
+		actions := Plan(s)
+		if len(actions) == 0 {
+			return nil
+		}
+		anew := false
+		for _, a := range actions {
+			if a.Deed != Build {
+				continue
+			}
+			if err := p.build(ctx, a); err != nil {
+				return err
+			}
+			anew = true
+		}
+		if anew {
+			continue // what is known of merges is in the snapshot already
+		}
+		remote, err := p.do(ctx, s, actions)
+		if err == nil {
+			s, err = p.gather(ctx, remote)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("the refinery of %s does not come to an end; the next pass goes on", p.Rig.Name)
+}
+
+// pass is one pass.
+type pass struct {
+	*Refinery
+	merges map[Step]Merge
+	tip    string
+	tree   string
+	done   Done
+
+	testing map[town.Epoch]bool // marked so by this pass, or by one that was cut off
+
+	mu sync.Mutex // of done.Runs
+}
+
+// lastTests is how many results of checks a pass looks at.
+const lastTests = 2000
+
+// gather collects everything that Plan decides from.
+func (p *pass) gather(ctx context.Context, remote bool) (s Snapshot, err error) {
+	s = Snapshot{
+		Now: p.Now(), Target: p.Rig.Branch, Merges: p.merges, Tests: map[string]Standing{}, Landed: map[town.Epoch]string{},
+		Batch: max(p.Batch, 1), Parallel: max(p.Parallel, 1), Offers: p.Rig.Merge == rig.MergePR, Untested: len(required(p.Rig.Checks)) == 0,
+	}
+	if remote {
+		if p.tip, p.tree, err = p.Clone.Latest(ctx); err != nil {
+			return s, err
+		}
+	}
+	s.Tip, s.TipTree = p.tip, p.tree
+	var results []operational.TestResult
+	defer func() {
+		for _, m := range s.Requests {
+			if m.State == operational.MergeTesting {
+				p.testing[m.Epoch] = true
+			}
+		}
+	}()
+	err = p.Rows(ctx, func(rows Store) error {
+		var conflicts map[string][][]string
+		all, e1 := rows.Refineries(ctx)
+		requests, spoilt, e2 := rows.Merges(ctx, p.Rig.Name, 0)
+		if len(requests) > 0 {
+			var e3 error
+			conflicts, e3 = rows.Conflicts(ctx, beads(requests))
+			e2 = errors.Join(e2, e3)
+		}
+		s.State, s.Requests, s.Ahead, p.done.Spoilt = all[p.Rig.Name], requests, repeated(requests, conflicts), spoilt
+		var e4 error
+		if !s.Untested && (len(requests) > 0 || s.State.Trouble != nil) {
+			results, e4 = rows.LastTests(ctx, p.Rig.Name, lastTests)
+		}
+		return errors.Join(e1, e2, e4)
+	})
+	if err != nil || len(s.Requests) == 0 && s.State.Trouble == nil {
+		return s, err
+	}
+	s.Tests = standings(results, p.Rig.Checks, p.Checks)
+	if len(s.Requests) == 0 || s.Tip == "" {
+		return s, nil
+	}
+	err = p.Beads(ctx, func(l Ledger) (err error) {
+		s.Needs, err = l.Needs(ctx, beads(s.Requests))
+		return err
+	})
+	if err != nil {
+		return s, err
+	}
+	var heads []string
+	for _, m := range s.Requests {
+		heads = append(heads, m.Head)
+	}
+	landed, err := p.Clone.Landed(ctx, s.Tip, heads)
+	for _, m := range s.Requests {
+		if commit, ok := landed[m.Head]; ok {
+			s.Landed[m.Epoch] = commit
+		}
+	}
+	return s, err
+}
+
+// required are the checks that must pass.
+func required(all []rig.Check) (some []rig.Check) {
+	for _, c := range all {
+		if c.Must() {
+			some = append(some, c)
+		}
+	}
+	return some
+}
+
+// standings put together what results of the required checks say of each tree.
+func standings(results []operational.TestResult, checks []rig.Check, keys map[string]operational.TestKey) map[string]Standing {
+	byKey := map[operational.TestKey]operational.TestResult{}
+	trees := map[string]Standing{}
+	for _, r := range results {
+		byKey[r.TestKey] = r
+		trees[r.Tree] = Standing{}
+	}
+	for tree := range trees {
+		s := Standing{Passed: true}
+		for _, c := range required(checks) {
+			key := keys[c.Name]
+			key.Tree = tree
+			r, ran := byKey[key]
+			if !ran {
+				s = Standing{}
+				break
+			}
+			if !r.Passed {
+				s = Standing{Fails: r.Fails, Broken: r.Broken, Doubts: r.Doubts, At: r.At, Last: r}
+				break
+			}
+			if s.At.IsZero() || r.At.Before(s.At) {
+				s.At = r.At
+			}
+			s.Last = r
+		}
+		trees[tree] = s
+	}
+	return trees
+}
+
+// do carries actions out. Tests run side by side. remote says that the target may have
+// moved.
+func (p *pass) do(ctx context.Context, s Snapshot, actions []Action) (remote bool, err error) {
+	tests := group.New()
+	slot := 0
+	for _, a := range actions {
+		if p.Progress != nil {
+			p.Progress(a)
+		}
+		if a.Deed == Test {
+			if err := p.mark(ctx, a.Batch); err != nil {
+				return true, err
+			}
+			n := slot
+			slot++
+			tests.Go(func() error { return p.test(ctx, s, a, n) })
+			continue
+		}
+		if err := p.act(ctx, s, a); err != nil {
+			return true, errors.Join(err, tests.Wait())
+		}
+		remote = remote || a.Deed == Land
+	}
+	if err := tests.Wait(); err != nil {
+		return true, err
+	}
+	p.done.Actions = append(p.done.Actions, actions...)
+	return remote || slot > 0, nil
+}
+
+// rest lets requests wait again that were tested and are not decided.
+func (p *pass) rest(ctx context.Context) error {
+	var moves []operational.MergeMove
+	for epoch := range p.testing {
+		moves = append(moves, operational.MergeMove{Epoch: epoch, From: operational.MergeTesting, To: operational.MergeOpen})
+	}
+	if len(moves) == 0 {
+		return nil
+	}
+	return p.Rows(ctx, func(rows Store) error {
+		_, err := rows.MoveMerges(ctx, moves, Actor(p.Rig.Name), p.Now())
+		return err
+	})
+}

@@ -1,0 +1,356 @@
+package refinery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/rig"
+)
+
+// world is a Town in memory: rows, ledger, repository and checks. What a commit holds is
+// a set of atoms, and its name says which; each request's head adds one atom.
+type world struct {
+	mu  sync.Mutex
+	now time.Time
+
+	requests map[town.Epoch]*operational.MergeRequest
+	epochs   []town.Epoch
+	state    operational.Refinery
+	results  map[operational.TestKey]operational.TestResult
+	needs    map[string][]string
+
+	tip       []int
+	conflicts map[[2]int]bool
+	// breaks are sets of atoms that together make the check fail, mends atoms that
+	// undo the atom they are for. hangs are atoms with which it cannot be run.
+	breaks [][]int
+	mends  map[int]int
+	hangs  map[int]bool
+	down   bool // no check can be run
+	// outage: that was so once. Then a request may be held that can be tested by now.
+	outage bool
+	// flaky says of a run whether a check that passes fails this time.
+	flaky func(tree string) bool
+	// interfere is called before each push and each run of a check.
+	interfere func()
+
+	runs, told, landed int
+	blamed             []string // what is wrong with decisions, found when they are made
+	pushes             [][]int
+}
+
+var errCut = errors.New("cut off")
+
+func newWorld() *world {
+	return &world{
+		now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), requests: map[town.Epoch]*operational.MergeRequest{}, results: map[operational.TestKey]operational.TestResult{},
+		needs: map[string][]string{}, tip: []int{1}, conflicts: map[[2]int]bool{}, mends: map[int]int{}, hangs: map[int]bool{},
+		flaky: func(string) bool { return false }, interfere: func() {},
+	}
+}
+
+func name(atoms []int) string {
+	var words []string
+	for _, a := range atoms {
+		words = append(words, strconv.Itoa(a))
+	}
+	return "c" + strings.Join(words, "_")
+}
+
+func atoms(commit string) (all []int) {
+	for _, w := range strings.Split(strings.TrimPrefix(commit, "c"), "_") {
+		n, _ := strconv.Atoi(w)
+		all = append(all, n)
+	}
+	return all
+}
+
+// tree is a commit's content: the order in which it came about does not matter.
+func treeOf(of []int) string {
+	of = slices.Clone(of)
+	slices.Sort(of)
+	return "t" + name(of)
+}
+
+// passes is the truth about a commit.
+func (w *world) passes(of []int) bool {
+	for _, set := range w.breaks {
+		broken := true
+		for _, a := range set {
+			broken = broken && slices.Contains(of, a)
+		}
+		for mend, what := range w.mends {
+			broken = broken && !(slices.Contains(of, mend) && slices.Contains(set, what))
+		}
+		if broken {
+			return false
+		}
+	}
+	return true
+}
+
+func (w *world) runnable(of []int) bool {
+	return !w.down && !slices.ContainsFunc(of, func(a int) bool { return w.hangs[a] })
+}
+
+func (w *world) fits(of []int, atom int) bool {
+	return !slices.ContainsFunc(of, func(a int) bool { return w.conflicts[[2]int{a, atom}] || w.conflicts[[2]int{atom, a}] })
+}
+
+// submit hands in a request that adds one atom.
+func (w *world) submit(atom, priority int) town.Epoch {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	e := town.Epoch(len(w.epochs) + 1)
+	w.now = w.now.Add(time.Millisecond)
+	w.requests[e] = &operational.MergeRequest{
+		Epoch: e, Bead: fmt.Sprintf("web-%d", e), Agent: town.PolecatAddress("web", "nux"), Run: 1, Branch: "b", Head: name([]int{atom}), Target: "main",
+		State: operational.MergeOpen, Priority: priority, At: w.now,
+	}
+	w.epochs = append(w.epochs, e)
+	return e
+}
+
+func (w *world) refinery(batch, parallel int) *Refinery {
+	return &Refinery{
+		Rig:  rig.Settings{Name: "web", Branch: "main", Merge: rig.MergeDirect, Checks: []rig.Check{{Name: "test", Command: []string{"make"}}}},
+		Rows: func(_ context.Context, fn func(Store) error) error { return fn(w) }, Beads: func(_ context.Context, fn func(Ledger) error) error { return fn(beadsOf{w}) },
+		Clone: w, Check: w.check, Checks: map[string]operational.TestKey{"test": {Command: "c", Environment: "e"}},
+		Lock: func(context.Context) (func() error, error) { return func() error { return nil }, nil },
+		Now:  w.clock, Batch: batch, Parallel: parallel, Town: "alpha",
+	}
+}
+
+// clock moves on each time it is looked at.
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(time.Millisecond)
+	return w.now
+}
+
+func (w *world) check(ctx context.Context, _ rig.Check, commit string, _ int) (Ran, error) {
+	w.interfere()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.runs++
+	if ctx.Err() != nil {
+		return Ran{}, errCut
+	}
+	of := atoms(commit)
+	switch {
+	case !w.runnable(of):
+		return Ran{End: operational.TestBroken, Detail: "not found"}, nil
+	case !w.passes(of), w.flaky(treeOf(of)):
+		return Ran{End: operational.TestFailed, Detail: "exit 1"}, nil
+	}
+	return Ran{End: operational.TestPassed}, nil
+}
+
+// What follows is the repository.
+
+func (w *world) Latest(context.Context) (string, string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return name(w.tip), treeOf(w.tip), nil
+}
+
+func (w *world) Landed(_ context.Context, tip string, heads []string) (map[string]string, error) {
+	landed := map[string]string{}
+	for _, h := range heads {
+		if slices.Contains(atoms(tip), atoms(h)[0]) {
+			landed[h] = tip
+		}
+	}
+	return landed, nil
+}
+
+func (w *world) Merge(_ context.Context, onto, head string, _ rig.Message) (rig.Merged, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	of, atom := atoms(onto), atoms(head)[0]
+	if !w.fits(of, atom) {
+		return rig.Merged{Files: []string{"f"}}, nil
+	}
+	of = append(of, atom)
+	return rig.Merged{Commit: name(of), Tree: treeOf(of)}, nil
+}
+
+func (w *world) Land(_ context.Context, from, to string) error {
+	w.interfere()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if name(w.tip) != from {
+		return rig.ErrMoved
+	}
+	of := atoms(to)
+	if !w.passes(of) {
+		w.blamed = append(w.blamed, to+" landed and does not pass")
+	}
+	if key := (operational.TestKey{Tree: treeOf(of), Command: "c", Environment: "e"}); !w.results[key].Passed {
+		w.blamed = append(w.blamed, to+" landed and was not tested")
+	}
+	if !slices.Equal(of[:len(w.tip)], w.tip) {
+		w.blamed = append(w.blamed, to+" rewinds "+from)
+	}
+	w.tip = of
+	w.pushes = append(w.pushes, of)
+	return nil
+}
+
+func (w *world) Sides(context.Context, string, string, []string) ([]string, error) { return nil, nil }
+func (w *world) Tidy(context.Context, string, string) error                        { return nil }
+
+// What follows is the operational plane.
+
+func (w *world) Merges(context.Context, string, int) (all []operational.MergeRequest, spoilt []string, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, e := range w.epochs {
+		if m := w.requests[e]; m.State.Open() {
+			all = append(all, *m)
+		}
+	}
+	return all, nil, nil
+}
+
+func (w *world) Conflicts(context.Context, []string) (map[string][][]string, error) { return nil, nil }
+
+func (w *world) Refineries(context.Context) (map[string]operational.Refinery, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return map[string]operational.Refinery{"web": w.state}, nil
+}
+
+func (w *world) LastTests(context.Context, string, int) (all []operational.TestResult, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, r := range w.results {
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+func (w *world) RecordTest(_ context.Context, run operational.TestRun) (operational.TestResult, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.results[run.TestKey] = w.results[run.TestKey].After(run)
+	return w.results[run.TestKey], nil
+}
+
+func (w *world) ForgetFailures(context.Context, string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for k, r := range w.results {
+		if !r.Passed {
+			delete(w.results, k)
+		}
+	}
+	return nil
+}
+
+func (w *world) MoveMerges(_ context.Context, moves []operational.MergeMove, _ string, _ time.Time) (n int, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for _, m := range moves {
+		r := w.requests[m.Epoch]
+		if r.State != m.From {
+			continue
+		}
+		if m.To == operational.MergeHeld && !w.outage && w.runnable(append(slices.Clone(w.tip), atoms(r.Head)[0])) && w.doubts(r) == 0 {
+			w.blamed = append(w.blamed, r.Bead+" is held and can be tested")
+		}
+		r.State = m.To
+		n++
+	}
+	return n, nil
+}
+
+func (w *world) doubts(r *operational.MergeRequest) int {
+	return w.results[operational.TestKey{Tree: treeOf(append(slices.Clone(w.tip), atoms(r.Head)[0])), Command: "c", Environment: "e"}].Doubts
+}
+
+func (w *world) Decide(_ context.Context, t town.Ticket, v operational.Verdict, _ string, now time.Time) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.requests[t.Epoch]
+	if !r.State.Open() {
+		return &operational.StaleError{Ticket: t}
+	}
+	atom := atoms(r.Head)[0]
+	with := append(slices.Clone(w.tip), atom)
+	wrong := ""
+	switch v.State {
+	case operational.MergeLanded:
+		if !slices.Contains(w.tip, atom) {
+			wrong = "is not on the target"
+		}
+	case operational.MergeConflicted:
+		if tested := atoms(v.Detail.Tip); w.fits(tested, atom) {
+			wrong = "does not conflict"
+		}
+	case operational.MergeFailed:
+		// On the tip that was tested: the target may have moved since.
+		tested := atoms(v.Detail.Tip)
+		if w.passes(append(slices.Clone(tested), atom)) || !w.passes(tested) {
+			wrong = "is blamed without a reason"
+		}
+	}
+	if wrong != "" {
+		w.blamed = append(w.blamed, fmt.Sprintf("%s %s: %s", r.Bead, wrong, name(with)))
+	}
+	r.State, r.Changed = v.State, now
+	return nil
+}
+
+func (w *world) SetTrouble(_ context.Context, _, from string, to *operational.Trouble, _ time.Time) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	had := ""
+	if w.state.Trouble != nil {
+		had = w.state.Trouble.Key
+	}
+	if had != from {
+		return false, nil
+	}
+	w.state.Trouble = to
+	return true, nil
+}
+
+// beadsOf is the ledger.
+type beadsOf struct{ *world }
+
+func (w beadsOf) Needs(context.Context, []string) (map[string][]string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	open := map[string][]string{}
+	for bead, needs := range w.needs {
+		for _, n := range needs {
+			for _, m := range w.requests {
+				if m.Bead == n && m.State != operational.MergeLanded {
+					open[bead] = append(open[bead], n)
+				}
+			}
+		}
+	}
+	return open, nil
+}
+
+func (w beadsOf) Comment(context.Context, string, string, string) error { return nil }
+
+func (w beadsOf) Tell(context.Context, string, string, string) (string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.told++
+	return "web-told", nil
+}
+
+func (w beadsOf) Told(context.Context, string, string, string) error { return nil }
