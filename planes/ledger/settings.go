@@ -78,6 +78,9 @@ func (q txn) setSettings(ctx context.Context, r *rows, list []Setting) error {
 		if there && was == set.Value {
 			continue
 		}
+		if err := q.checkRemoval(ctx, set.Name, was, set.Value); err != nil {
+			return err
+		}
 		if _, err := q.exec(ctx, "REPLACE INTO settings (name, value) VALUES (?, ?)", set.Name, set.Value); err != nil {
 			return err
 		}
@@ -130,6 +133,9 @@ func (s *Store) DeleteSetting(ctx context.Context, name string) (deleted bool, e
 	err = s.write(ctx, "unset "+town.Clip(name, 72), func(q txn) error {
 		var was string
 		if was, deleted, err = q.setting(ctx, name); err != nil || !deleted {
+			return err
+		}
+		if err := q.checkRemoval(ctx, name, was, ""); err != nil {
 			return err
 		}
 		if _, err := q.exec(ctx, "DELETE FROM settings WHERE name = ?", name); err != nil {

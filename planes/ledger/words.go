@@ -48,15 +48,19 @@ func customWords(value string) (words []string) {
 	return words
 }
 
-// Words are the statuses and types of a ledger: the usual ones, then its custom ones.
+// Words are the statuses and types of a ledger: the usual ones, then its custom ones,
+// then the strays.
 type Words struct {
 	Statuses []town.Status
 	Types    []town.BeadType
+	// Strays are the statuses that beads have although no setting names them: a merge
+	// or another program brought them. At most maxStrays are read.
+	Strays []town.Status
 }
 
 // usualWords are the words of a ledger without custom ones.
 func usualWords() Words {
-	return Words{slices.Clone(town.Statuses), slices.Clone(town.BeadTypes)}
+	return Words{Statuses: slices.Clone(town.Statuses), Types: slices.Clone(town.BeadTypes)}
 }
 
 // Status is town.ParseStatus that also knows custom statuses.
@@ -77,8 +81,9 @@ type wordsCache struct {
 	words Words
 }
 
-// Words returns the statuses and types that beads of this ledger may have. It reads
-// them when the ledger changed since they were read; that query is not among Queries.
+// Words returns the statuses and types that beads of this ledger may have, and the
+// statuses that they have. It reads them when the ledger changed since they were read;
+// those queries are not among Queries.
 func (s *Store) Words(ctx context.Context) (Words, error) {
 	state, settled, err := s.state(ctx)
 	if err != nil {
@@ -92,7 +97,11 @@ func (s *Store) Words(ctx context.Context) (Words, error) {
 	var words Words
 	uncounted := &Store{db: s.db, session: s.session}
 	err = uncounted.read(ctx, func(q txn) error {
-		words, err = q.words(ctx)
+		if words, err = q.words(ctx); err != nil {
+			return err
+		}
+		words.Strays, err = q.strays(ctx, words.Statuses)
+		words.Statuses = append(words.Statuses, words.Strays...)
 		return err
 	})
 	if err == nil && settled {
@@ -101,7 +110,7 @@ func (s *Store) Words(ctx context.Context) (Words, error) {
 	return words, err
 }
 
-// words reads the words in a transaction.
+// words reads the words that the settings name, in a transaction.
 func (q txn) words(ctx context.Context) (Words, error) {
 	words := usualWords()
 	for _, name := range []string{CustomStatuses, CustomTypes} {
@@ -135,18 +144,21 @@ func (f Filter) strange() bool {
 		slices.ContainsFunc(slices.Concat(f.Types, f.NotTypes), func(t town.BeadType) bool { return !slices.Contains(town.BeadTypes, t) })
 }
 
-// known completes a filter that is to use idx_urgency.
+// known completes a filter that is to use idx_urgency. Where beads have more strays
+// than are read, the filter stays as it is: a list of statuses might miss some.
 func (s *Store) known(ctx context.Context, f Filter) (Filter, error) {
 	if len(f.Statuses) > 0 || !f.Cacheable() {
 		return f, nil
 	}
 	words, err := s.Words(ctx)
-	f.every = words.Statuses
+	if len(words.Strays) < maxStrays {
+		f.every = words.Statuses
+	}
 	return f, err
 }
 
-// CheckWords refuses a filter with statuses or types that the ledger does not know. The
-// methods that read do not: they select what is there.
+// CheckWords refuses a filter with statuses or types that the ledger does not know and no
+// bead has. The methods that read do not: they select what is there.
 func (s *Store) CheckWords(ctx context.Context, f Filter) error {
 	var errs []error
 	for _, part := range slices.Concat(f.All, f.Any, f.None) {
@@ -164,9 +176,16 @@ func (s *Store) CheckWords(ctx context.Context, f Filter) error {
 		errs = append(errs, errWord(err))
 	}
 	for _, kind := range slices.Concat(f.Types, f.NotTypes) {
-		if !slices.Contains(town.BeadTypes, kind) {
-			_, err := words.Type(string(kind))
-			errs = append(errs, errWord(err))
+		_, bad := words.Type(string(kind))
+		if bad == nil {
+			continue
+		}
+		found, err := s.hasType(ctx, kind)
+		if err != nil {
+			return err
+		}
+		if !found {
+			errs = append(errs, errWord(bad))
 		}
 	}
 	return errors.Join(errs...)

@@ -56,7 +56,7 @@ type doctorOptions struct {
 
 // checks are the names of what bd doctor examines, validate all that the public bd means
 // by that name.
-var checks = []string{"store", "values", "links", "cycles", "work", validate}
+var checks = []string{"store", "values", "words", "links", "cycles", "work", validate}
 
 const validate = "validate"
 
@@ -123,10 +123,14 @@ func (o *doctorOptions) run(ctx context.Context) error {
 // examine reads every bead once and checks it and the targets of its links.
 func examine(ctx context.Context, call *shell.Call, l *session.Ledger) (diagnosis, error) {
 	out := diagnosis{Ledger: l.Layout.Data(layout.Ledger), Overall: true, Findings: []finding{}}
-	var invalid, orphans, stale []string
+	words, err := l.Words(ctx)
+	if err != nil {
+		return out, err
+	}
+	var invalid, strays, orphans, stale []string
 	known := map[string]bool{}
 	var links []town.Dependency
-	err := l.Export(ctx, ledger.Filter{}, func(b town.Bead) error {
+	err = l.Export(ctx, ledger.Filter{}, func(b town.Bead) error {
 		if out.Beads++; out.Beads%1000 == 0 {
 			call.Progress().Step("examine", int64(out.Beads), 0, "beads")
 		}
@@ -134,6 +138,12 @@ func examine(ctx context.Context, call *shell.Call, l *session.Ledger) (diagnosi
 		links = append(links, b.Dependencies...)
 		if err := b.Validate(); err != nil {
 			invalid = append(invalid, fmt.Sprintf("%s (%v)", b.ID, err))
+		}
+		if slices.Contains(words.Strays, b.Status) {
+			strays = append(strays, fmt.Sprintf("%s (status %s)", b.ID, town.Clip(string(b.Status), 40)))
+		}
+		if !slices.Contains(words.Types, b.Type) {
+			strays = append(strays, fmt.Sprintf("%s (type %s)", b.ID, town.Clip(string(b.Type), 40)))
 		}
 		if b.Status == town.StatusInProgress && b.Assignee == "" {
 			stale = append(stale, b.ID)
@@ -162,6 +172,8 @@ func examine(ctx context.Context, call *shell.Call, l *session.Ledger) (diagnosi
 	}
 	out.add("store", gradeError, nil, "it belongs to this Town, and its schema is current", "", "")
 	out.add("values", gradeError, invalid, "every bead is valid", "hold values no bead may have", "bd update ID sets the field that is named")
+	out.add("words", gradeWarning, strays, "every status and type is known", "have a status or type that no setting names",
+		"bd config set "+ledger.CustomStatuses+" LIST or "+ledger.CustomTypes+" LIST, or bd update ID sets another one")
 	out.add("links", gradeWarning, orphans, "every link leads to a bead", "lead to no bead of this ledger", "bd dep remove ID ID, or import what is missing")
 	out.add("cycles", gradeError, circles, "no bead waits for itself", "wait for themselves", "bd dep cycles shows them")
 	out.add("work", gradeWarning, stale, "every bead in progress has an assignee", "are in progress without an assignee", "bd update ID --assignee NAME, or --status open")
