@@ -25,7 +25,9 @@ type importing struct {
 	drop    []town.Dependency
 	renewed []string // beads whose labels are written anew
 	revived []string
-	empty   bool // no bead was there before
+	decided map[string]bool   // beads whose lines say which links they have
+	lost    []town.Dependency // links that led to revived beads
+	empty   bool              // no bead was there before
 }
 
 // run compares the lines with the ledger, and checks the links.
@@ -47,6 +49,8 @@ func (in *importing) run(ctx context.Context, q txn, beads []town.Bead) error {
 		case old == nil:
 			if grave := gone[b.ID]; grave != nil {
 				in.revive(grave, b)
+			} else {
+				in.decide(b.ID)
 			}
 			in.result.Created++
 			if in.undated[b.ID] {
@@ -59,6 +63,9 @@ func (in *importing) run(ctx context.Context, q txn, beads []town.Bead) error {
 		}
 	}
 	if err := in.adoptWords(ctx, q, beads); err != nil {
+		return err
+	}
+	if err := in.relink(ctx, q); err != nil {
 		return err
 	}
 	return in.check(ctx, q, here)
@@ -116,6 +123,9 @@ func (in *importing) replace(old *Detail, b *town.Bead) {
 		return
 	}
 	in.result.Updated++
+	if in.opts.Force || merged.UpdatedAt.After(was.UpdatedAt) {
+		in.decide(b.ID)
+	}
 	if undated {
 		merged.UpdatedAt = in.later(was.UpdatedAt)
 	}
@@ -137,6 +147,14 @@ func (in *importing) replace(old *Detail, b *town.Bead) {
 	in.belongings(b)
 }
 
+// decide records that the line of a bead says which links it has.
+func (in *importing) decide(id string) {
+	if in.decided == nil {
+		in.decided = map[string]bool{}
+	}
+	in.decided[id] = true
+}
+
 // revive brings back a deleted bead with all its comments. What was deleted stays as
 // it was, unless the line is newer.
 func (in *importing) revive(grave *buried, b *town.Bead) {
@@ -148,10 +166,17 @@ func (in *importing) revive(grave *buried, b *town.Bead) {
 		delete(in.undated, b.ID)
 	}
 	comments := mergeComments(grave.Comments, b.Comments)
-	if (undated || grave.UpdatedAt.After(b.UpdatedAt)) && !in.opts.Force {
+	switch {
+	case in.opts.Force, b.UpdatedAt.After(grave.UpdatedAt) && !undated:
+		in.decide(b.ID)
+	case undated, grave.UpdatedAt.After(b.UpdatedAt):
 		*b = grave.Bead
+	default: // neither is newer
+		b.Dependencies = slices.Concat(b.Dependencies, grave.Bead.Dependencies)
+		arrange(b)
 	}
 	b.Comments = comments
+	in.lost = append(in.lost, grave.Dependents...)
 }
 
 // date gives a bead without dates those of another, and its links those that the

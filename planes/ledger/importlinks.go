@@ -30,6 +30,40 @@ func (in *importing) check(ctx context.Context, q txn, here map[string]*Detail) 
 	return in.checkCycles(ctx, q)
 }
 
+// relink brings back the links that led to revived beads, from beads that exist. It
+// leaves alone those of beads whose lines say which links they have.
+func (in *importing) relink(ctx context.Context, q txn) error {
+	absent := map[string]bool{}
+	for _, d := range in.lost {
+		absent[d.Bead] = true
+	}
+	for _, b := range in.fresh {
+		delete(absent, b.ID)
+	}
+	if err := q.removeExisting(ctx, absent); err != nil {
+		return err
+	}
+	there := map[string]bool{}
+	for _, d := range in.links {
+		there[linkKey(d)] = true
+	}
+	for _, d := range in.lost {
+		if !absent[d.Bead] && !in.decided[d.Bead] && !there[linkKey(d)] {
+			in.links = append(in.links, d)
+		}
+	}
+	return nil
+}
+
+// lineOf is the line that brought a link: its bead's, or that of the revived bead to
+// which it leads.
+func (in *importing) lineOf(d town.Dependency) int {
+	if line := in.lines[d.Bead]; line > 0 {
+		return line
+	}
+	return in.lines[d.Target]
+}
+
 // removeExisting removes from a set the ids that beads have, in one query. For
 // many ids it reads all ids of the ledger, because that is faster than planning
 // a long list.
@@ -79,11 +113,11 @@ func (in *importing) checkCycles(ctx context.Context, q txn) error {
 	}
 	slices.SortStableFunc(fresh, func(a, b town.Dependency) int { return family(a) - family(b) }) // the last one of a cycle goes
 	found := closings(fresh, old, gone)
-	slices.SortStableFunc(found, func(a, b closing) int { return in.lines[a.link.Bead] - in.lines[b.link.Bead] })
+	slices.SortStableFunc(found, func(a, b closing) int { return in.lineOf(a.link) - in.lineOf(b.link) })
 	var bad batch
 	leave := map[string]bool{}
 	for _, c := range found {
-		line := in.lines[c.link.Bead]
+		line := in.lineOf(c.link)
 		if in.opts.Strict {
 			bad.add(line-1, line, c.link.Bead, c.err())
 			continue
