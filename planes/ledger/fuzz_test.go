@@ -37,7 +37,7 @@ func FuzzImportValue(f *testing.F) {
 	for _, name := range slices.Concat(fieldNames(), foreign, counted) {
 		f.Add(name, `"text"`, "status", `"closed"`)
 	}
-	for _, value := range []string{`null`, `-1`, `1e3`, `5e-324`, `"2026-01-02T05:00:00.123456789-08:00"`, `"0000-01-01T00:00:00Z"`, `["a","a"]`, `{}`, `"\ud800"`, `"\u0000"`, `""`} {
+	for _, value := range []string{`null`, `-1`, `1e3`, `5e-324`, `"2026-01-02T05:00:00.123456789-08:00"`, `"0000-01-01T00:00:00Z"`, `["a","a"]`, `{}`, `"\ud800"`, `"\u0000"`, `""`, `1.5`, `"1.5"`, `"true"`, `[1,"a",null]`, `"a,b"`, `{"text":1}`} {
 		f.Add("labels", value, "closed_at", value)
 		f.Add("priority", value, "estimated_minutes", value)
 		f.Add("comments", `[{"text":`+value+`}]`, "dependencies", `[{"depends_on_id":`+value+`}]`)

@@ -15,7 +15,7 @@ func TestEveryFaultOfALineIsTold(t *testing.T) {
 	s := newLedger(t)
 	text := strings.Join([]string{
 		`{"id":"gt-a"}`,
-		`{"id":"gt-b","title":7,"bogus":1,"bogus2":2,"due_at":"2026-02-30T00:00:00Z","updated_at":"soon","comments":{}}`,
+		`{"id":"gt-b","title":[7],"bogus":1,"bogus2":2,"due_at":"2026-02-30T00:00:00Z","updated_at":"soon","comments":{}}`,
 		`[]`,
 		`{"id":"gt-c","title":"x","priority":"soonish","issue_type":"a b","created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z"}`,
 		`{"id":"gt-d","title":"x","estimated_minutes":2147483648,"created_at":"2026-01-02T03:04:05Z","updated_at":"2026-01-02T03:04:05Z"}`,
@@ -25,7 +25,7 @@ func TestEveryFaultOfALineIsTold(t *testing.T) {
 		`line 1: gt-a: not a valid bead: title is missing`,
 		`line 2: gt-b: not a valid bead: comments is an object`,
 		`line 2: gt-b: due_at: not a valid bead: "2026-02-30T00:00:00Z" is not a date: write 2026-01-31T15:04:05Z`,
-		`line 2: gt-b: not a valid bead: title is a number`,
+		`line 2: gt-b: not a valid bead: title is an array`,
 		`line 2: gt-b: updated_at: not a valid bead: "soon" is not a date: write `,
 		`line 3: not a valid bead: an array where an object is expected`,
 		`line 4: gt-c: not a valid bead: priority is a string`,

@@ -48,7 +48,7 @@ func TestBadLinesAreAllNamedAndNothingIsImported(t *testing.T) {
 	for _, want := range []string{
 		"line 2: malformed JSON", `line 4: gt-c: no such field: "assigne"; nearest: assignee`, "line 5: gt-a: not a valid bead: line 1 has this id too",
 		"its title has 501 characters and is cut", `the status "shut!" may not be one here`, "description has 10485760 bytes, the limit is 1048576",
-		"line 9: gt-f: not a valid bead: its link to itself is left out", "line 12: not a valid bead: the line is not UTF-8", `id "../etc"`, "an array where an object is expected",
+		"line 9: gt-f: not a valid bead: its link to itself is left out", "line 12: gt-g: not a valid bead: what is not UTF-8 is taken as", `id "../etc"`, "an array where an object is expected",
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("nothing says %q in\n%.2000v", want, err)

@@ -58,7 +58,8 @@ type wireComment struct {
 // errMemoryLine a memory.
 func (p *parsed) read() error {
 	if !utf8.Valid(p.text) {
-		return fmt.Errorf("%w: the line is not UTF-8", town.ErrBadBead)
+		p.text = bytes.ToValidUTF8(p.text, []byte(string(utf8.RuneError)))
+		p.mended("what is not UTF-8 is taken as %c", utf8.RuneError)
 	}
 	var fields map[string]json.RawMessage
 	if err := decode(p.text, &fields); err != nil {
@@ -84,7 +85,13 @@ func (p *parsed) readBead(fields map[string]json.RawMessage) error {
 	}
 	var w wireBead
 	var errs []error
-	if whole := decode(line, &w); whole != nil {
+	whole := decode(line, &w)
+	if whole != nil && p.mendKinds(fields, known) {
+		line, _ = json.Marshal(fields)
+		w = wireBead{}
+		whole = decode(line, &w)
+	}
+	if whole != nil {
 		errs = fieldErrors(fields, known, &w)
 		if len(errs) == 0 {
 			errs = append(errs, whole)

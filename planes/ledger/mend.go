@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,12 +31,12 @@ func (p *parsed) mended(format string, args ...any) {
 // mend mends the bead that was read.
 func (p *parsed) mend() {
 	b := &p.bead
+	p.mendNULs(b)
 	if b.ID == "" && b.Title != "" {
 		// Made of its content, so that repeating the import makes no second bead.
 		b.ID = defaultPrefix + "-" + string(town.DigestOf(b.Title, b.Description))[:idLength]
 		p.mended("it has no id and gets %s", b.ID)
 	}
-	p.mendNULs(b)
 	p.mendTitle(b)
 	p.mendStatus(b)
 	p.mendType(b)
@@ -74,6 +75,10 @@ func (p *parsed) priority(raw json.RawMessage) (int, error) {
 	}
 	var text string
 	if json.Unmarshal(raw, &text) == nil {
+		if strings.TrimSpace(text) == "" {
+			p.mended("an empty priority is taken as %d", defaultPriority)
+			return defaultPriority, nil
+		}
 		n, err := town.ParsePriority(text)
 		known := err == nil
 		if !known {
@@ -84,9 +89,11 @@ func (p *parsed) priority(raw json.RawMessage) (int, error) {
 			return n, nil
 		}
 	}
-	var whole float64
-	if json.Unmarshal(raw, &whole) == nil && whole == float64(int32(whole)) {
-		raw = strconv.AppendInt(nil, int64(whole), 10)
+	if whole := wholeNumber(strings.TrimSpace(or(text, string(raw)))); len(whole) > 0 {
+		if value, err := strconv.ParseFloat(string(raw), 64); err != nil || value != math.Trunc(value) {
+			p.mended("priority %s is taken as %s", town.Clip(string(raw), 40), whole[0])
+		}
+		raw = whole[0]
 	}
 	var n struct {
 		Priority int `json:"priority"`

@@ -63,6 +63,26 @@ func TestAnImportMends(t *testing.T) {
 			func(b Detail) bool { return len(b.Dependencies) == 1 }},
 		{`{"id":"ID","title":"t","comments":[{"text":" "},{"text":"said"}],` + dates + `}`, "an empty comment is left out",
 			func(b Detail) bool { return len(b.Comments) == 1 && b.Comments[0].CreatedAt.Year() == 2026 }},
+		{`{"id":"ID","title":"t","labels":"a, b",` + dates + `}`, `labels "a, b" is taken as ["a"," b"]`, func(b Detail) bool { return strings.Join(b.Labels, " ") == "a b" }},
+		{`{"id":"ID","title":"t","labels":" ",` + dates + `}`, `labels " " is taken as null`, func(b Detail) bool { return len(b.Labels) == 0 }},
+		{`{"id":"ID","title":"t","labels":7,` + dates + `}`, `labels 7 is taken as ["7"]`, func(b Detail) bool { return strings.Join(b.Labels, " ") == "7" }},
+		{`{"id":"ID","title":"t","labels":["a",1.50,null],` + dates + `}`, `is taken as ["a","1.50",null]`, func(b Detail) bool { return strings.Join(b.Labels, " ") == "1.50 a" }},
+		{`{"id":"ID","title":7,"assignee":5,"description":-1.5,` + dates + `}`, `assignee 5 is taken as "5"`,
+			func(b Detail) bool { return b.Title == "7" && b.Assignee == "5" && b.Description == "-1.5" }},
+		{`{"id":"ID","title":"t","priority":1.5,` + dates + `}`, `priority 1.5 is taken as 2`, func(b Detail) bool { return b.Priority == 2 }},
+		{`{"id":"ID","title":"t","priority":"1.4",` + dates + `}`, `priority "1.4" is taken as 1`, func(b Detail) bool { return b.Priority == 1 }},
+		{`{"id":"ID","title":"t","priority":" 7 ",` + dates + `}`, `priority " 7 " is taken as 7`, func(b Detail) bool { return b.Priority == 4 }},
+		{`{"id":"ID","title":"t","estimated_minutes":"30","pinned":"true",` + dates + `}`, `estimated_minutes "30" is taken as 30`,
+			func(b Detail) bool { return *b.EstimatedMinutes == 30 && b.Pinned }},
+		{`{"id":"ID","title":"t","estimated_minutes":29.6,"priority":"",` + dates + `}`, `estimated_minutes 29.6 is taken as 30`,
+			func(b Detail) bool { return *b.EstimatedMinutes == 30 && b.Priority == defaultPriority }},
+		{`{"id":"ID","title":"t","dependencies":["external:x",7],"comments":["said",{"text":8,"author":9}],` + dates + `}`, `is taken as [{"text":"said"}`,
+			func(b Detail) bool {
+				return len(b.Dependencies) == 2 && len(b.Comments) == 2 && b.Comments[0].Text+b.Comments[1].Text+b.Comments[1].Author == "said89"
+			}},
+		{`{"id":"\u0000ID","title":"t","dependencies":[{"depends_on_id":"external\u0000:x"}],` + dates + `}`, "NUL characters in id are left out",
+			func(b Detail) bool { return b.Dependencies[0].ID == "external:x" }},
+		{"{\"id\":\"ID\",\"title\":\"a\xff\xfeb\"," + dates + "}", "what is not UTF-8 is taken as \ufffd", func(b Detail) bool { return b.Title == "a\ufffdb" }},
 	} {
 		id := fmt.Sprintf("gt-%d", i)
 		line := strings.ReplaceAll(c.line, "ID", id)
@@ -168,7 +188,7 @@ func TestACycleIsOpened(t *testing.T) {
 func TestInvalidLinesAreLeftOut(t *testing.T) {
 	s := newLedger(t)
 	text := strings.Join([]string{
-		`{"id":"gt-x","title":"cut of`, `[1]`, `{"id":"gt-y"}`, `{"id":"../etc","title":"t"}`, "{\"title\":\"\xff\"}",
+		`{"id":"gt-x","title":"cut of`, `[1]`, `{"id":"gt-y"}`, `{"id":"../etc","title":"t"}`, "{\"id\":\"gt-\xff\",\"title\":\"t\"}",
 		`{"id":"gt-z","title":"` + strings.Repeat("x", maxLine) + `"}`, `{"_type":"memory","key":"k","value":""}`, line0 + "}",
 	}, "\n")
 	if _, err := s.Import(t.Context(), strings.NewReader(text), ImportOptions{}); err == nil || !strings.Contains(err.Error(), "line 6: ") {
@@ -261,7 +281,7 @@ func TestAnImportReadsWholeNumbers(t *testing.T) {
 			t.Errorf("%s: %+v, %v", c.priority, got, err)
 		}
 	}
-	for _, none := range []string{"1.5", "1e400", "[1]", "true"} {
+	for _, none := range []string{"1e400", `"NaN"`, "[1]", "true"} {
 		if _, err := s.Import(t.Context(), strings.NewReader(`{"id":"gt-x","title":"t","priority":`+none+`}`), ImportOptions{}); !errors.Is(err, town.ErrBadBead) {
 			t.Errorf("%s: %v", none, err)
 		}

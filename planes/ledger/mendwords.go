@@ -54,9 +54,15 @@ func (p *parsed) mendNULs(b *town.Bead) {
 		name string
 		text *string
 	}{
-		{"title", &b.Title}, {"description", &b.Description}, {"design", &b.Design}, {"acceptance_criteria", &b.AcceptanceCriteria},
+		{"id", &b.ID}, {"title", &b.Title}, {"description", &b.Description}, {"design", &b.Design}, {"acceptance_criteria", &b.AcceptanceCriteria},
 		{"notes", &b.Notes}, {"close_reason", &b.CloseReason}, {"assignee", &b.Assignee}, {"owner", &b.Owner}, {"created_by", &b.CreatedBy},
 		{"external_ref", &b.ExternalRef}, {"spec_id", &b.SpecID},
+	}
+	for i := range b.Dependencies {
+		texts = append(texts, struct {
+			name string
+			text *string
+		}{"a link", &b.Dependencies[i].Target})
 	}
 	for i := range b.Comments {
 		for _, text := range []*string{&b.Comments[i].Text, &b.Comments[i].Author} {
