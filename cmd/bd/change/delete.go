@@ -42,7 +42,7 @@ func Delete() shell.Command {
 			"bd delete gt-a3f8x", `bd delete gt-a3f8x gt-b7151 --force --reason "made twice"`,
 			"bd delete gt-a3f8x --cascade --dry-run", "bd delete --from-file ids.txt --force",
 		},
-		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, DryWith: []string{"dry-run"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &deleteOptions{call: call}
 			c.Arg("id", "Ids; a unique beginning is enough.").PlaceHolder("ID").StringsVar(&o.ids)

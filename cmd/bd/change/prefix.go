@@ -40,7 +40,7 @@ func RenamePrefix() shell.Command {
 		Examples: []string{"bd rename-prefix kw --dry-run", "bd rename-prefix kw --from knowledge-work", "bd rename-prefix kw --repair    # all other prefixes"},
 		// It reads the texts of all beads.
 		Alone:  true,
-		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, DryWith: []string{"dry-run"}, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &prefixOptions{call: call}
 			c.Arg("prefix", "The new prefix.").Required().PlaceHolder("PREFIX").StringVar(&o.to)

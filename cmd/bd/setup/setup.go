@@ -56,7 +56,7 @@ func Command() shell.Command {
 	return shell.Command{
 		Name: "setup", Help: "Tell an agent about bd, in files of the project in the working directory; without AGENT, say which are told.",
 		Examples: []string{"bd setup claude --preview", "bd setup claude", "bd setup codex --check", "bd setup gemini --remove", "bd setup --json"},
-		NoTown:   true, Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		NoTown:   true, Permission: shell.MayAdminTown, Writes: true, DryWith: []string{"preview", "dry-run", "check"}, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &setupOptions{call: call}
 			c.Arg("agent", "One of "+strings.Join(names(), ", ")+".").PlaceHolder("AGENT").HintOptions(names()...).StringVar(&o.name)

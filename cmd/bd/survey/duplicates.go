@@ -28,7 +28,7 @@ func Duplicates() shell.Command {
 	return shell.Command{
 		Name: "duplicates", Help: "Find beads that are not closed and say exactly the same, and which of them to keep.",
 		Examples: []string{"bd duplicates", "bd duplicates --json", "bd duplicates --auto-merge    # closes the others, and moves their children"},
-		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, WritesWith: []string{"auto-merge"}, WritePermission: shell.MayWriteLedger, Repeatable: true,
+		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, WritesWith: []string{"auto-merge"}, DryWith: []string{"dry-run"}, WritePermission: shell.MayWriteLedger, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			merge := c.Flag("auto-merge", "Close all but the one to keep, link them to it, and make their children its own.").Bool()
 			dry := c.Flag("dry-run", "Change nothing, also with --auto-merge.").Bool()

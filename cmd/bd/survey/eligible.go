@@ -26,7 +26,7 @@ func CloseEligible() shell.Command {
 	return shell.Command{
 		Name: "close-eligible", Help: "Close the epics that have children, all of them closed, and wait for nothing.",
 		Examples: []string{"bd epic close-eligible --dry-run", `bd epic close-eligible --reason "released"`},
-		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, DryWith: []string{"dry-run"}, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			reason := c.Flag("reason", "Why.").Short('r').Default("All children completed").PlaceHolder("TEXT").String()
 			dry := c.Flag("dry-run", "Show which, and change nothing.").Bool()

@@ -42,7 +42,7 @@ func Import() shell.Command {
 		Examples: []string{"bd import issues.jsonl", "bd import --dry-run issues.jsonl", "ssh host bd export | bd import -"},
 		// It holds every line of the export.
 		Alone:  true,
-		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, DryWith: []string{"dry-run"}, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &importOptions{call: call}
 			c.Arg("file", "The export, - for standard input.").PlaceHolder("FILE").StringVar(&o.file)

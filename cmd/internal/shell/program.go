@@ -45,6 +45,9 @@ type Command struct {
 	WritesWith         []string
 	// WritePermission replaces Permission with a flag or argument of WritesWith.
 	WritePermission string
+	// DryWith lists flags with which a command that writes only shows what it would
+	// do. --readonly lets those pass.
+	DryWith []string
 	// NoTown says that the command needs no Town.
 	NoTown bool
 	// Define describes the command's flags and arguments, and returns its action.
@@ -268,7 +271,8 @@ func (p *Program) Prepare() *Prepared {
 			out.Command.Permission = e.WritePermission
 		}
 	}
-	if out.err = p.call.settle(out.Command); out.err != nil {
+	dry := p.call.ReadOnly && out.Command.Writes && slices.ContainsFunc(e.DryWith, given)
+	if out.err = p.call.settle(out.Command, dry); out.err != nil {
 		return out
 	}
 	out.action = e.action

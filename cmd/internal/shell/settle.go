@@ -13,10 +13,11 @@ import (
 const RootEnv = "GT_ROOT"
 
 // settle applies the program's flags before the command runs: where it runs, which
-// Town it is for, and whether it may change something.
-func (c *Call) settle(command Command) error {
-	c.reads = c.ReadOnly || !command.Writes
-	if c.ReadOnly && command.Writes {
+// Town it is for, and whether it may change something. dry says that it only shows what
+// it would do; a ledger is then opened as for a change, which is never made.
+func (c *Call) settle(command Command, dry bool) error {
+	c.reads = !command.Writes
+	if c.ReadOnly && command.Writes && !dry {
 		return town.Fail(c.Name, "leave --readonly out to change something", "%w: with --readonly nothing is changed", town.ErrRefused)
 	}
 	if c.Directory != "" {
