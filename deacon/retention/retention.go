@@ -55,11 +55,15 @@ func (p *Part) prune(ctx context.Context) (string, error) {
 	}
 	var rows int64
 	err = p.host.Operational(ctx, func(s *operational.Store) error {
-		rows, err = s.Prune(ctx, now.Add(-age))
+		old, err := s.Prune(ctx, now.Add(-age))
+		if err == nil {
+			rows, err = s.PruneWork(ctx, now.Add(-part.Duration(p.host.Config(), "work.keep")))
+		}
+		rows += old
 		return err
 	})
 	if err != nil || files == 0 && rows == 0 {
 		return "", err
 	}
-	return fmt.Sprintf("removed %d log file(s) and %d record(s) older than %s", files, rows, age), nil
+	return fmt.Sprintf("removed %d old log file(s) and %d old record(s)", files, rows), nil
 }

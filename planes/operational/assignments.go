@@ -21,6 +21,8 @@ type Assignment struct {
 	// lost: a worker that hands off by itself begins anew.
 	Sessions int        `json:"sessions"`
 	Options  town.Sling `json:"options"`
+	// Trouble is what keeps it from beginning; nil for nothing. Only Work tells.
+	Trouble *StartTrouble `json:"trouble,omitempty"`
 	// Reason says why it ended.
 	Reason string `json:"reason,omitempty"`
 	// By is who asked for it, At when it was made, Changed when it came into its

@@ -89,6 +89,9 @@ func (s *Store) Working(ctx context.Context, t town.Ticket, evidence string, now
 		if a.State == town.Working {
 			return nil
 		}
+		if err := began(ctx, tx, a.Epoch); err != nil {
+			return err
+		}
 		a.State, a.Changed = town.Working, moment(now)
 		if _, err := tx.Exec(ctx, "UPDATE assignments SET state = ?, changed = ? WHERE epoch = ?", string(a.State), stamp(now), int64(a.Epoch)); err != nil {
 			return err
@@ -155,6 +158,9 @@ func (s *Store) End(ctx context.Context, t town.Ticket, how town.AssignmentState
 
 // leave brings an assignment into a state in which it does not hold its agent.
 func (s *Store) leave(ctx context.Context, tx *doltdb.Tx, a Assignment, to town.AssignmentState, reason, actor string, now time.Time) error {
+	if err := began(ctx, tx, a.Epoch); err != nil {
+		return err
+	}
 	a.State, a.Reason, a.Changed = to, text(reason, maxReason), now
 	_, err := tx.Exec(ctx, "UPDATE assignments SET state = ?, open_agent = NULL, told = FALSE, reason = ?, changed = ? WHERE epoch = ?",
 		string(to), a.Reason, stamp(now), int64(a.Epoch))

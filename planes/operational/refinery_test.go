@@ -190,7 +190,16 @@ func TestMergesInAPlaneOfTheFormerVersion(t *testing.T) {
 	}
 	former := &Store{db: db}
 	a := former.mustAssign(t, "web-a", nux)
-	if err := former.Submit(t.Context(), a.Ticket, mergeRequest(), noon); err != nil {
+	m := mergeRequest()
+	err = db.Write(t.Context(), func(tx *doltdb.Tx) error {
+		_, err := tx.Exec(t.Context(), "INSERT INTO merge_requests (epoch, bead, rig, agent, branch, head, base, target, state, priority, tries, result, landed, at, changed)"+
+			" VALUES (?, ?, ?, ?, ?, ?, ?, ?, 'open', 1, 0, '', '', ?, ?)", int64(a.Epoch), a.Bead, a.Agent.Rig, a.Agent.String(), m.Branch, m.Head, m.Base, m.Target, stamp(noon), stamp(noon))
+		if err == nil {
+			_, err = tx.Exec(t.Context(), "UPDATE assignments SET state = 'submitted', open_agent = NULL WHERE epoch = ?", int64(a.Epoch))
+		}
+		return err
+	})
+	if err != nil {
 		t.Fatal(err)
 	}
 	if err := db.Close(); err != nil {

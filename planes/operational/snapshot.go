@@ -29,6 +29,8 @@ type Work struct {
 	Spoilt []string `json:"spoilt,omitempty"`
 
 	checks []CheckState // only Glance reads them
+	// troubles are those of assignments.
+	troubles map[town.Epoch]StartTrouble
 }
 
 // spoilt is an error about what a row holds, not about reading it.
@@ -76,17 +78,23 @@ func (s *Store) work(ctx context.Context, query string) (w Work, queries int, er
 	if err != nil {
 		return Work{}, queries, fmt.Errorf("read who works on what: %w", err)
 	}
+	for epoch, trouble := range w.troubles {
+		if i := slices.IndexFunc(w.Assignments, func(a Assignment) bool { return a.Epoch == epoch }); i >= 0 {
+			w.Assignments[i].Trouble = &trouble
+		}
+	}
 	slices.SortFunc(w.Assignments, func(a, b Assignment) int { return cmp.Compare(a.Epoch, b.Epoch) })
 	slices.SortFunc(w.Queue, func(a, b Waiting) int { return cmp.Compare(a.Seq, b.Seq) })
 	slices.SortFunc(w.Merges, func(a, b MergeRequest) int { return cmp.Compare(a.Epoch, b.Epoch) })
 	return w, queries, nil
 }
 
-// workQuery reads three tables whose columns stand for different things.
+// workQuery reads four tables whose columns stand for different things.
 const workQuery = "SELECT 'a' AS origin, epoch AS number, bead, rig, agent, run AS n, state, told, sessions AS m, options, reason AS x, '' AS y, '' AS z, asked_by, at, changed" +
 	" FROM assignments WHERE open_bead IS NOT NULL" +
 	" UNION ALL SELECT 'q', seq, bead, rig, '', priority, '', FALSE, tries, options, '', '', '', asked_by, at, at FROM work_queue" +
-	" UNION ALL SELECT 'm', epoch, bead, rig, agent, priority, state, FALSE, 0, branch, head, base, target, '', at, changed FROM merge_requests WHERE state IN (" + openMerges + ")"
+	" UNION ALL SELECT 'm', epoch, bead, rig, agent, priority, state, FALSE, 0, branch, head, base, target, '', at, changed FROM merge_requests WHERE state IN (" + openMerges + ")" +
+	" UNION ALL SELECT 'f', epoch, '', '', '', tries, '', FALSE, 0, '', reason, '', '', '', again, again FROM start_failures"
 
 func (w *Work) add(rows *doltdb.Rows) error {
 	var origin, bead, rig, agent, state, options, x, y, z, by string
@@ -109,6 +117,12 @@ func (w *Work) add(rows *doltdb.Rows) error {
 		q := Waiting{Bead: bead, Seq: number, Rig: rig, Priority: int(n), Tries: m, By: by, At: at}
 		err := q.checked(options)
 		return put(w, &w.Queue, q, err)
+	case "f":
+		if w.troubles == nil {
+			w.troubles = map[town.Epoch]StartTrouble{}
+		}
+		w.troubles[town.Epoch(number)] = StartTrouble{Tries: int(n), Again: at.UTC(), Reason: x}
+		return nil
 	case "c":
 		w.checks = append(w.checks, CheckState{Name: bead, State: state, Figure: options, Since: changed.UTC()})
 		return nil

@@ -113,14 +113,13 @@ func last[T any](all []T, key func(T) string) []T {
 	return out
 }
 
-// Prune removes heartbeats, runs of jobs and nudges that are done, if they are older
-// than before, and entries of the feed that are older than before or than the feed's
+// Prune removes heartbeats and runs of jobs, if they are older than before, and entries of the feed that are older than before or than the feed's
 // retention allows. It returns how many rows it removed. The states of checks stay.
 func (s *Store) Prune(ctx context.Context, before time.Time) (removed int64, err error) {
 	err = s.db.Write(ctx, func(tx *doltdb.Tx) error {
 		removed = 0
 		for _, q := range []string{
-			"DELETE FROM heartbeats WHERE timestamp < ?", "DELETE FROM events WHERE at < ?", "DELETE FROM job_runs WHERE began < ?", pruneNudges,
+			"DELETE FROM heartbeats WHERE timestamp < ?", "DELETE FROM events WHERE at < ?", "DELETE FROM job_runs WHERE began < ?",
 		} {
 			n, err := tx.Exec(ctx, q, stamp(before))
 			if err != nil {

@@ -89,6 +89,8 @@ var keys = []Key{
 		Help: "Sessions of parallel slings that start side by side"},
 	{Name: "sling.queue_size", Type: TypeInt, Default: "100", Min: 1, Max: 100 * many, Unit: "slings",
 		Help: "Beads that may wait for a polecat"},
+	{Name: "work.keep", Type: TypeDuration, Default: "720h", Min: hour, Max: 87600 * hour,
+		Help: "Time for which assignments, merge requests and nudges that ended are kept"},
 	{Name: "rate.requests_per_second", Type: TypeInt, Default: "100", Min: 1, Max: 10 * many, Unit: "requests per second",
 		Help: "Requests the Deacon takes per second, on each of its listeners"},
 	{Name: "rate.burst_size", Type: TypeInt, Default: "50", Min: 1, Max: 10 * many, Unit: "requests",

@@ -39,36 +39,39 @@ func missed(err error) bool {
 }
 
 // Release implements Ledger.
-func (b Beads) Release(ctx context.Context, bead, agent, _ string) error {
-	return b.leave(ctx, agent, ledger.Patch{ID: bead, Status: new(town.StatusOpen), Assignee: new("")})
+func (b Beads) Release(ctx context.Context, bead, agent, reason string) error {
+	return b.leave(ctx, agent, reason, ledger.Patch{ID: bead, Status: new(town.StatusOpen), Assignee: new("")})
 }
 
-// Block implements Ledger. The reason becomes a comment.
+// Block implements Ledger.
 func (b Beads) Block(ctx context.Context, bead, agent, reason string) error {
-	err := b.leave(ctx, agent, ledger.Patch{ID: bead, Status: new(town.StatusBlocked), Assignee: new("")})
-	if err == nil && reason != "" {
-		_, err = b.as(agent).Comment(ctx, bead, reason)
-	}
-	return err
+	return b.leave(ctx, agent, reason, ledger.Patch{ID: bead, Status: new(town.StatusBlocked), Assignee: new("")})
 }
 
 // Close implements Ledger.
 func (b Beads) Close(ctx context.Context, bead, agent, reason string) error {
-	return b.change(ctx, agent, ledger.Patch{ID: bead, Status: new(town.StatusClosed), CloseReason: &reason})
+	_, err := b.change(ctx, agent, ledger.Patch{ID: bead, Status: new(town.StatusClosed), CloseReason: &reason})
+	return err
 }
 
-func (b Beads) leave(ctx context.Context, agent string, p ledger.Patch) error {
+// leave changes a bead that the agent has. Only who changed it says why, so the reason
+// stands there once.
+func (b Beads) leave(ctx context.Context, agent, reason string, p ledger.Patch) error {
 	p.IfAssignee = &agent
-	return b.change(ctx, agent, p)
-}
-
-func (b Beads) change(ctx context.Context, agent string, p ledger.Patch) error {
-	p.UnlessClosed = true
-	_, err := b.as(agent).Update(ctx, []ledger.Patch{p})
-	if missed(err) {
-		return nil
+	changed, err := b.change(ctx, agent, p)
+	if changed && reason != "" {
+		_, err = b.as(agent).Comment(ctx, p.ID, reason)
 	}
 	return err
+}
+
+func (b Beads) change(ctx context.Context, agent string, p ledger.Patch) (changed bool, err error) {
+	p.UnlessClosed = true
+	_, err = b.as(agent).Update(ctx, []ledger.Patch{p})
+	if missed(err) {
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // Claims implements Ledger, with one query.

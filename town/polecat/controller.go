@@ -184,7 +184,7 @@ func (c *Controller) act(ctx context.Context, a Action) (acted bool, err error) 
 	case Retell:
 		return true, c.Rows(ctx, func(rows Store) error { return rows.Untold(ctx, a.Assignment.Epoch) })
 	case Reopen:
-		return true, c.Beads(ctx, func(l Ledger) error { return l.Release(ctx, a.Bead, a.Agent.String(), a.Why) })
+		return true, c.Beads(ctx, func(l Ledger) error { return l.Release(ctx, a.Bead, a.Agent.String(), "") })
 	case Note:
 		err := c.Rows(ctx, func(rows Store) error {
 			n, err := rows.Observe(ctx, []operational.Observation{a.Seen}, c.Now())
@@ -199,7 +199,7 @@ func (c *Controller) act(ctx context.Context, a Action) (acted bool, err error) 
 		})
 	case Return:
 		err = c.Rows(ctx, func(rows Store) error {
-			return rows.End(ctx, a.Assignment.Ticket, town.Returned, "its worker was lost twice: "+a.Why, c.Actor, c.Now())
+			return rows.End(ctx, a.Assignment.Ticket, town.Returned, a.Why, c.Actor, c.Now())
 		})
 	default:
 		acted, err = c.locked(ctx, a)

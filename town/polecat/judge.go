@@ -40,7 +40,7 @@ func Judge(f Facts) (town.AgentState, string) {
 	case a == nil:
 		return town.AgentZombie, fmt.Sprintf("its session %s has no assignment any more", f.Session.Name)
 	case f.Session == nil && f.Agent.Session == "" && a.State == town.Assigned:
-		return starting(f, "its session starts")
+		return starting(f, or(a.Trouble, "its session starts"))
 	case f.Session == nil:
 		return town.AgentZombie, "its session is gone"
 	case f.Session.Run != a.Run:
@@ -50,13 +50,21 @@ func Judge(f Facts) (town.AgentState, string) {
 	case f.Look != nil && f.Look.Waiting != "":
 		return town.AgentWaiting, "a person must act: " + f.Look.Waiting
 	case a.State == town.Assigned:
-		return starting(f, "its agent is not ready yet")
+		return starting(f, or(a.Trouble, "its agent is not ready yet"))
 	}
 	last, sign := latest(f)
 	if silent := f.Now.Sub(last); silent > silentFor {
 		return town.AgentStalled, fmt.Sprintf("neither output nor a heartbeat for %s", silent.Round(time.Minute))
 	}
 	return town.AgentWorking, sign + " at " + last.UTC().Format(time.TimeOnly)
+}
+
+// or is the trouble that an assignment has, or what is so without any.
+func or(t *operational.StartTrouble, without string) string {
+	if t == nil {
+		return without
+	}
+	return t.Reason
 }
 
 // starting judges a polecat that has not begun its work.

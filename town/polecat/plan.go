@@ -15,6 +15,24 @@ import (
 // is returned.
 const maxSessions = 2
 
+// A session that cannot be started, or does not take its work, is tried again: after
+// firstAgain, then after twice as long each time, up to mostAgain. After maxTries its
+// bead is returned.
+const (
+	maxTries   = 5
+	firstAgain = 30 * time.Second
+	mostAgain  = 10 * time.Minute
+)
+
+// again is how long to wait after so many tries.
+func again(tries int) time.Duration {
+	wait := firstAgain
+	for ; tries > 1 && wait < mostAgain; tries-- {
+		wait *= 2
+	}
+	return min(wait, mostAgain)
+}
+
 // Snapshot is everything that Plan decides from.
 type Snapshot struct {
 	Now time.Time
@@ -157,10 +175,14 @@ func (p *planner) agent(a operational.Agent) {
 		return
 	case held.State == town.Assigned && !held.Told:
 		return // nobody starts before the ledger knows
+	case held.Trouble != nil && held.Trouble.Tries >= maxTries && held.State == town.Assigned:
+		action.Deed, action.Why = Return, fmt.Sprintf("it was tried %d times: %s", held.Trouble.Tries, held.Trouble.Reason)
 	case state == town.AgentZombie && held.Sessions >= maxSessions:
-		action.Deed = Return
+		action.Deed, action.Why = Return, "its worker was lost twice: "+evidence
 	case state == town.AgentZombie:
 		action.Deed = Restart
+	case held.Trouble != nil && p.Now.Before(held.Trouble.Again):
+		return
 	case held.State == town.Assigned && f.Session == nil, held.State == town.Assigned && a.Session == "":
 		action.Deed = Spawn
 	case held.State == town.Assigned:

@@ -92,7 +92,7 @@ type Ledger interface {
 	// somebody else has it, or when it is closed or gone.
 	Claim(ctx context.Context, bead, agent string) error
 	// Release opens a bead again and Block marks it as blocked, each only while the
-	// agent has it. Close closes it, whoever has it. They do nothing otherwise.
+	// agent has it. A reason becomes a comment, which a person reads. Close closes it, whoever has it. They do nothing otherwise.
 	Release(ctx context.Context, bead, agent, reason string) error
 	Block(ctx context.Context, bead, agent, reason string) error
 	Close(ctx context.Context, bead, agent, reason string) error
@@ -122,6 +122,7 @@ type Store interface {
 	End(ctx context.Context, t town.Ticket, how town.AssignmentState, reason, actor string, now time.Time) error
 	Told(ctx context.Context, epoch town.Epoch, state town.AssignmentState) (bool, error)
 	Untold(ctx context.Context, epoch town.Epoch) error
+	Failed(ctx context.Context, t town.Ticket, reason string, again func(tries int) time.Time) (int, error)
 	Observe(ctx context.Context, list []operational.Observation, now time.Time) (int, error)
 	Dismiss(ctx context.Context, address town.Address, now time.Time) error
 }

@@ -34,8 +34,10 @@ func follow(ctx context.Context, l Ledger, a operational.Assignment) error {
 	switch a.State {
 	case town.Landed, town.Finished:
 		return l.Close(ctx, a.Bead, agent, a.Reason)
-	case town.Returned, town.Released:
-		return l.Release(ctx, a.Bead, agent, string(a.State)+": "+a.Reason)
+	case town.Returned:
+		return l.Release(ctx, a.Bead, agent, "returned: "+a.Reason)
+	case town.Released:
+		return l.Release(ctx, a.Bead, agent, "") // whoever took it away knows why
 	case town.Stuck:
 		return l.Block(ctx, a.Bead, agent, a.Reason)
 	default:

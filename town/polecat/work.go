@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"gastown/planes/operational"
 	"gastown/town"
@@ -86,14 +87,18 @@ func (c *Controller) spawn(ctx context.Context, p present) error {
 	return c.Rows(ctx, func(rows Store) error { return rows.Started(ctx, t, name, dir, c.Now()) })
 }
 
-// unable records what kept a polecat from its work. The next pass tries again.
+// unable records what kept a polecat from its work, and when it is tried again. A pass
+// that was cut off says nothing about the polecat.
 func (c *Controller) unable(ctx context.Context, p present, what string, cause error) error {
-	seen := operational.Observation{Agent: p.agent.Address, Run: p.agent.Run, From: p.agent.State, To: p.agent.State, Evidence: what + ": " + cause.Error()}
+	cause = fmt.Errorf("%s: %w", what, cause)
+	if ctx.Err() != nil {
+		return cause
+	}
 	err := c.Rows(ctx, func(rows Store) error {
-		_, err := rows.Observe(ctx, []operational.Observation{seen}, c.Now())
+		_, err := rows.Failed(ctx, p.held.Ticket, cause.Error(), func(tries int) time.Time { return c.Now().Add(again(tries)) })
 		return err
 	})
-	return errors.Join(fmt.Errorf("%s: %w", what, cause), err)
+	return errors.Join(cause, err)
 }
 
 // brief hands an agent its work once it is ready.

@@ -39,6 +39,8 @@ type world struct {
 	// that it ends after the call took effect, not before.
 	crash int
 	half  bool
+	// broken keeps sessions from starting, deaf keeps agents from taking their work.
+	broken, deaf bool
 	// full keeps sandboxes from being saved.
 	full   bool
 	locked map[town.Address]bool
@@ -152,6 +154,8 @@ func (w *world) controller() *polecat.Controller {
 	}
 }
 
+var errBroken = errors.New("there is no such program")
+
 var errFull = errors.New("the remote takes nothing")
 
 func (w *world) Prepare(_ context.Context, a town.Address, _ string, _ bool) (dir string, err error) {
@@ -233,6 +237,9 @@ func (w sessions) Start(_ context.Context, s polecat.Start) (string, error) {
 		if w.sessions[s.Ticket.Agent] != nil {
 			return polecat.ErrRunning
 		}
+		if w.broken {
+			return errBroken
+		}
 		w.sessions[s.Ticket.Agent] = &session{Session: polecat.Session{Agent: s.Ticket.Agent, Run: s.Ticket.Run, Name: name, Started: w.now, Output: w.now}}
 		return nil
 	})
@@ -254,6 +261,10 @@ func (w sessions) HandOver(_ context.Context, a town.Address, text string) (h po
 	err = w.step(func() error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
+		if w.deaf {
+			h.Final, h.Why = true, "it takes no text"
+			return nil
+		}
 		if s := w.sessions[a]; s != nil {
 			s.handed = append(s.handed, text)
 			h.Taken = true

@@ -1,0 +1,95 @@
+package queue
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gastown/planes/operational"
+	"gastown/town"
+)
+
+// A session that cannot start, or whose agent takes no work, is tried again after ever
+// longer pauses. Then its bead goes back, and the bead says why.
+func TestAWorkerThatCannotBegin(t *testing.T) {
+	for name, test := range map[string]struct {
+		spoil func(*world)
+		why   string
+	}{
+		"start":     {func(w *world) { w.broken = true }, "its session could not be started: there is no such program"},
+		"hand over": {func(w *world) { w.deaf = true }, "its work could not be handed over: it takes no text"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, t.TempDir())
+			defer w.close()
+			w.bead("web-a", 1)
+			if _, err := w.operational.Enqueue(t.Context(), []operational.Waiting{{Bead: "web-a", Rig: "web", By: "ada"}}, 10, w.clock()); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.dispatcher(Bounds{}).Pass(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			test.spoil(w)
+			var tries []time.Duration // since noon
+			for range 40 {
+				done, err := w.controller().Pass(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, failed := range done.Failed {
+					if !strings.Contains(failed.Error(), test.why) {
+						t.Fatalf("%v", failed)
+					}
+					tries = append(tries, w.clock().Sub(noon).Truncate(10*time.Second))
+				}
+				work, err := w.operational.Work(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				if held, ok := work.Holder("web-a"); ok && len(tries) > 0 {
+					if held.Trouble == nil || held.Trouble.Tries != len(tries) || !strings.Contains(held.Trouble.Reason, test.why) {
+						t.Fatalf("after %d tries: %+v", len(tries), held.Trouble)
+					}
+				} else if len(tries) > 0 {
+					break
+				}
+				w.now = w.now.Add(20 * time.Second)
+			}
+			var gaps []time.Duration
+			for i := 1; i < len(tries); i++ {
+				gaps = append(gaps, tries[i]-tries[i-1])
+			}
+			if len(gaps) != 4 || gaps[0] < 30*time.Second || gaps[1] < time.Minute || gaps[2] < 2*time.Minute || gaps[3] < 4*time.Minute {
+				t.Errorf("%d tries, with pauses of %v", len(tries), gaps)
+			}
+			if _, err := w.controller().Pass(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			details, err := w.ledger.Get(t.Context(), []string{"web-a"}, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := details[0]
+			if b.Status != town.StatusOpen || b.Assignee != "" || len(b.Comments) != 1 || !strings.Contains(b.Comments[0].Text, "returned: it was tried 5 times: "+test.why) {
+				t.Errorf("%s for %q, %+v", b.Status, b.Assignee, b.Comments)
+			}
+			if len(w.sessions) != 0 {
+				t.Error("a session is left")
+			}
+			// The cause is gone: the bead is worked on as ever.
+			w.broken, w.deaf = false, false
+			if _, err := w.operational.Assign(t.Context(), operational.Order{Bead: "web-a", Agent: town.PolecatAddress("web", "ace")}, w.clock()); err != nil {
+				t.Fatal(err)
+			}
+			for range 3 {
+				if done, err := w.controller().Pass(t.Context()); err != nil || done.Err() != nil {
+					t.Fatal(err, done.Err())
+				}
+			}
+			work, err := w.operational.Work(t.Context())
+			if held, ok := work.Holder("web-a"); err != nil || !ok || held.State != town.Working || held.Trouble != nil {
+				t.Errorf("%+v, %v", held, err)
+			}
+		})
+	}
+}
