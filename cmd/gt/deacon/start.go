@@ -17,6 +17,7 @@ import (
 	"gastown/cmd/internal/term"
 	"gastown/town"
 	"gastown/town/agent"
+	"gastown/town/limits"
 )
 
 // readyEnv names the descriptor to which a background Deacon writes when it is
@@ -95,6 +96,11 @@ func (o *deaconOptions) detach(ctx context.Context) (out started, err error) {
 	_ = theirs.Close()
 	if err != nil {
 		return out, err
+	}
+	// Neither do the session's limits hold for it: whoever ends the session ends all
+	// processes within them.
+	if err := (limits.Host{Env: o.call.Env}).Leave(cmd.Process.Pid, o.call.Getenv(agent.Marker) != ""); err != nil {
+		o.call.Hint("the Deacon was started in an agent's session: %v. Start it elsewhere: gt deacon restart", err)
 	}
 	o.call.Progress().Wait("the Deacon starts")
 	ready := make(chan error, 1)
