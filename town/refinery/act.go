@@ -8,6 +8,7 @@ import (
 
 	"gastown/planes/operational"
 	"gastown/town"
+	"gastown/town/escalate"
 	"gastown/town/rig"
 )
 
@@ -127,9 +128,7 @@ func (p *pass) decide(ctx context.Context, a Action) error {
 	if errors.As(err, new(*operational.StaleError)) {
 		return nil
 	}
-	if err == nil && p.Settle != nil {
-		err = p.Settle(ctx)
-	}
+	p.decided = p.decided || err == nil
 	return err
 }
 
@@ -158,15 +157,20 @@ func (p *pass) say(ctx context.Context, bead, text string) error {
 	return p.Beads(ctx, func(l Ledger) error { return l.Comment(ctx, bead, Actor(p.Rig.Name), text) })
 }
 
-// hold lets a request wait for a person, who is told with a comment and a bead.
+// heldKey is the key by which a person is told of a request.
+func heldKey(rig string, m operational.MergeRequest) string {
+	return fmt.Sprintf("refinery/%s/held/%d", rig, m.Epoch)
+}
+
+// hold lets a request wait for a person.
 func (p *pass) hold(ctx context.Context, a Action) error {
 	m, detail := a.Request, a.Verdict.Detail
-	text := fmt.Sprintf("Merge request %d (%s at %.12s) waits for a person: %s.\nlog: gt refinery log %d\nAfterwards: gt refinery retry %d, or gt refinery reject %d --reason TEXT",
-		m.Epoch, m.Branch, m.Head, a.Why, m.Epoch, m.Epoch, m.Epoch)
-	err := p.Beads(ctx, func(l Ledger) error {
-		_, err := l.Tell(ctx, Actor(p.Rig.Name), fmt.Sprintf("Merge request %d of %s cannot be tested", m.Epoch, m.Bead), text)
-		return errors.Join(err, l.Comment(ctx, m.Bead, Actor(p.Rig.Name), text))
-	})
+	told := escalate.Trouble{
+		Key: heldKey(p.Rig.Name, m), Title: fmt.Sprintf("Merge request %d of %s cannot be tested", m.Epoch, m.Bead), Severity: escalate.Medium,
+		Text: fmt.Sprintf("Merge request %d (%s at %.12s) waits for a person: %s.\nIts log: gt refinery log %d", m.Epoch, m.Branch, m.Head, a.Why, m.Epoch),
+		Next: fmt.Sprintf("gt refinery retry %d, or gt refinery reject %d --reason TEXT", m.Epoch, m.Epoch), From: Actor(p.Rig.Name), About: m.Bead,
+	}
+	err := p.Beads(ctx, func(l Ledger) error { _, err := l.Tell(ctx, told); return err })
 	if err != nil {
 		return err
 	}
@@ -195,12 +199,21 @@ func (p *pass) alarm(ctx context.Context, s Snapshot, t operational.Trouble) err
 	if counted, err := set(from); err != nil || !counted || t.Bead != "" {
 		return err
 	}
-	err := p.Beads(ctx, func(l Ledger) (err error) {
-		text := t.Text + ".\nNothing lands in " + p.Rig.Name + " until then, and no change is blamed. What helps: " + t.Next + "."
-		if t.Log != "" {
-			text += "\nlog: gt refinery log " + t.Log
+	if from != "" && from != t.Key {
+		was := *s.State.Trouble
+		if err := p.Beads(ctx, func(l Ledger) error { return l.Told(ctx, troubleKey(p.Rig.Name, was), "now "+t.Key) }); err != nil {
+			return err
 		}
-		t.Bead, err = l.Tell(ctx, Actor(p.Rig.Name), fmt.Sprintf("Nothing lands in %s: %s", p.Rig.Name, t.Key), text)
+	}
+	told := escalate.Trouble{
+		Key: troubleKey(p.Rig.Name, t), Title: fmt.Sprintf("Nothing lands in %s: %s", p.Rig.Name, t.Key), Severity: escalate.High, From: Actor(p.Rig.Name),
+		Text: t.Text + ".\nNothing lands in " + p.Rig.Name + " until that is mended, and no change is blamed for it.", Next: t.Next, Anew: true,
+	}
+	if t.Log != "" {
+		told.Text += "\nThe log: gt refinery log " + t.Log
+	}
+	err := p.Beads(ctx, func(l Ledger) (err error) {
+		t.Bead, err = l.Tell(ctx, told)
 		return err
 	})
 	if err == nil {
@@ -209,18 +222,17 @@ func (p *pass) alarm(ctx context.Context, s Snapshot, t operational.Trouble) err
 	return err
 }
 
+// troubleKey is the key by which a person is told of a trouble.
+func troubleKey(rig string, t operational.Trouble) string { return "refinery/" + rig + "/" + t.Key }
+
 // mended ends a trouble. What failed meanwhile says nothing.
 func (p *pass) mended(ctx context.Context, t operational.Trouble) error {
 	if err := p.Rows(ctx, func(rows Store) error { return rows.ForgetFailures(ctx, p.Rig.Name) }); err != nil {
 		return err
 	}
-	if t.Bead != "" {
-		err := p.Beads(ctx, func(l Ledger) error {
-			return l.Told(ctx, Actor(p.Rig.Name), t.Bead, "the checks pass again on "+p.Rig.Branch)
-		})
-		if err != nil {
-			return err
-		}
+	told := "the checks pass again on " + p.Rig.Branch
+	if err := p.Beads(ctx, func(l Ledger) error { return l.Told(ctx, troubleKey(p.Rig.Name, t), told) }); err != nil {
+		return err
 	}
 	return p.Rows(ctx, func(rows Store) error {
 		_, err := rows.SetTrouble(ctx, p.Rig.Name, t.Key, nil, p.Now())

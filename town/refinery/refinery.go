@@ -9,6 +9,7 @@ import (
 
 	"gastown/planes/operational"
 	"gastown/town"
+	"gastown/town/escalate"
 	"gastown/town/group"
 	"gastown/town/rig"
 )
@@ -35,10 +36,10 @@ type Ledger interface {
 	// Comment says something on a bead, once: a text that is there already is not
 	// repeated.
 	Comment(ctx context.Context, bead, author, text string) error
-	// Tell makes a bead for a person, unless there is an open one with that title, and
-	// returns its id. Told closes it.
-	Tell(ctx context.Context, author, title, text string) (id string, err error)
-	Told(ctx context.Context, author, id, reason string) error
+	// Tell tells a person, once for each key, and returns the bead that does. Told ends
+	// that.
+	Tell(ctx context.Context, t escalate.Trouble) (id string, err error)
+	Told(ctx context.Context, key, reason string) error
 }
 
 // Clone is the rig's clone as far as a refinery needs it.
@@ -166,6 +167,8 @@ type pass struct {
 	done   Done
 
 	testing map[town.Epoch]bool // marked so by this pass, or by one that was cut off
+
+	decided bool // since the ledger was told
 
 	mu sync.Mutex // of done.Runs
 }
@@ -303,6 +306,12 @@ func (p *pass) do(ctx context.Context, s Snapshot, actions []Action) (remote boo
 	}
 	if err := tests.Wait(); err != nil {
 		return true, err
+	}
+	if p.decided && p.Settle != nil {
+		p.decided = false
+		if err := p.Settle(ctx); err != nil {
+			return true, err
+		}
 	}
 	p.done.Actions = append(p.done.Actions, actions...)
 	return remote || slot > 0, nil

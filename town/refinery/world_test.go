@@ -12,6 +12,7 @@ import (
 
 	"gastown/planes/operational"
 	"gastown/town"
+	"gastown/town/escalate"
 	"gastown/town/rig"
 )
 
@@ -346,11 +347,11 @@ func (w beadsOf) Needs(context.Context, []string) (map[string][]string, error) {
 
 func (w beadsOf) Comment(context.Context, string, string, string) error { return nil }
 
-func (w beadsOf) Tell(context.Context, string, string, string) (string, error) {
+func (w beadsOf) Tell(context.Context, escalate.Trouble) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.told++
 	return "web-told", nil
 }
 
-func (w beadsOf) Told(context.Context, string, string, string) error { return nil }
+func (w beadsOf) Told(context.Context, string, string) error { return nil }

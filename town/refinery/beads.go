@@ -1,0 +1,54 @@
+package refinery
+
+import (
+	"context"
+	"time"
+
+	"gastown/planes/ledger"
+	"gastown/town/escalate"
+)
+
+// Beads is the Town's ledger as a Ledger.
+type Beads struct {
+	Store *ledger.Store
+	Now   func() time.Time
+}
+
+var _ Ledger = Beads{}
+
+// Needs implements Ledger.
+func (b Beads) Needs(ctx context.Context, beads []string) (map[string][]string, error) {
+	waiting, err := b.Store.Blocked(ctx, ledger.Filter{IDs: beads, Fields: ledger.Fields{"id"}})
+	needs := map[string][]string{}
+	for _, w := range waiting {
+		needs[w.ID] = w.BlockedBy
+	}
+	return needs, err
+}
+
+// Comment implements Ledger.
+func (b Beads) Comment(ctx context.Context, bead, author, text string) error {
+	found, err := b.Store.Existing(ctx, []string{bead}, nil)
+	if err != nil || len(found) == 0 {
+		return err // nobody can be told of a bead that was deleted
+	}
+	for _, c := range found[0].Comments {
+		if c.Text == text {
+			return nil
+		}
+	}
+	_, err = b.Store.CommentAs(ctx, bead, author, text)
+	return err
+}
+
+// Tell implements Ledger with an escalation.
+func (b Beads) Tell(ctx context.Context, t escalate.Trouble) (id string, err error) {
+	e, _, err := escalate.Raise(ctx, b.Store, t, b.Now())
+	return e.ID, err
+}
+
+// Told implements Ledger.
+func (b Beads) Told(ctx context.Context, key, reason string) error {
+	_, err := escalate.Settle(ctx, b.Store, key, reason, b.Now())
+	return err
+}
