@@ -205,8 +205,10 @@ func environ(all []string) []string {
 	return append(kept, "LC_ALL=C.UTF-8")
 }
 
+// noServer reports whether there is no server, or one that ends because its last
+// session did.
 func noServer(words string) bool {
-	return strings.Contains(words, "no server running") || strings.Contains(words, "error connecting to") ||
+	return strings.Contains(words, "no current target") || strings.Contains(words, "no server running") || strings.Contains(words, "error connecting to") ||
 		strings.Contains(words, "server exited") || strings.Contains(words, "lost server")
 }
 

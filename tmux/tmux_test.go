@@ -98,6 +98,17 @@ func TestNoServer(t *testing.T) {
 	look() // an abandoned socket
 }
 
+// A server without a session, such as one that is about to end, has no sessions.
+func TestEmptyServer(t *testing.T) {
+	s := server(t)
+	if out, err := exec.Command("tmux", "-S", s.Socket, "-f", os.DevNull, "start-server", ";", "set-option", "-g", "exit-empty", "off").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	if all, err := s.Sessions(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("%v, %v", all, err)
+	}
+}
+
 // Without tmux nobody can begin a session: this is reported whether or not a server
 // runs, as from another tmux that was removed since.
 func TestMissing(t *testing.T) {

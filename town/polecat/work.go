@@ -64,14 +64,13 @@ func (c *Controller) look(ctx context.Context, address town.Address) (p present,
 }
 
 // spawn prepares the sandbox and starts the session of an assignment. A session that
-// is there is one of which no row says that it was handed anything, so it ends. A
-// sandbox in which the assignment had a session before stays as it is.
+// is there is one of which no row says that it was handed anything, so it ends; so do
+// processes that outlived the agent's former session, because they may still write
+// into the sandbox. A sandbox in which the assignment had a session before stays as it is.
 func (c *Controller) spawn(ctx context.Context, p present) error {
 	t, dir := p.held.Ticket, p.agent.Sandbox
-	if p.session != nil {
-		if err := c.Sessions.End(ctx, t.Agent); err != nil {
-			return err
-		}
+	if err := c.Sessions.End(ctx, t.Agent); err != nil {
+		return c.unable(ctx, p, "its former session could not be ended", err)
 	}
 	resume := dir != ""
 	var err error

@@ -1,0 +1,365 @@
+package work
+
+import (
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"gastown/town"
+)
+
+var (
+	histories = flag.Int("histories", 3, "how many random histories to run")
+	seed      = flag.Uint64("seed", 1, "the seed of the first history")
+	length    = flag.Int("length", 12, "how many steps a history has")
+)
+
+// deeds are those of robot.sh.
+var deeds = []string{
+	"usual", "amend", "reset", "detach", "stash", "dirty", "nothing", "twice", "cut", "handoff", "exit", "hang", "children", "stubborn", "late",
+}
+
+// In random histories of slings, deaths and restarts, with a real tmux and commands
+// that are killed anywhere: a bead has one worker at a time, every commit that was
+// ever made in a sandbox is at the remote, all work can be done afterwards, and
+// nothing is left when all polecats are removed.
+func TestHistories(t *testing.T) {
+	for i := range *histories {
+		n := *seed + uint64(i)
+		t.Run(fmt.Sprint(n), func(t *testing.T) {
+			t.Parallel()
+			h := history{place: found(t), rand: rand.New(rand.NewPCG(n, 0))}
+			h.gt("config", "polecat.max_per_rig", "4")
+			if h.rand.IntN(3) > 0 {
+				h.gt("deacon", "start")
+			}
+			for range *length {
+				h.step()
+			}
+			h.calm()
+			h.finish()
+			h.check()
+		})
+	}
+}
+
+// history is one random history.
+type history struct {
+	*place
+	rand  *rand.Rand
+	beads []string
+	did   []string
+}
+
+// step does one thing, and sometimes waits for what it caused.
+func (h *history) step() {
+	h.t.Helper()
+	steps := []struct {
+		weight int
+		do     func()
+	}{
+		{6, h.sling}, {2, h.crowd}, {4, h.cut}, {3, h.kill}, {1, h.killTmux}, {2, h.nuke}, {3, h.restart}, {2, h.patrol}, {1, h.clear}, {1, h.take},
+	}
+	n := 0
+	for _, s := range steps {
+		n += s.weight
+	}
+	n = h.rand.IntN(n)
+	for _, s := range steps {
+		if n -= s.weight; n < 0 {
+			s.do()
+			break
+		}
+	}
+	time.Sleep(time.Duration(h.rand.IntN(500)) * time.Millisecond) // the world goes on meanwhile
+}
+
+// say notes a step for a failure.
+func (h *history) say(format string, args ...any) {
+	h.t.Logf("%s  %s", time.Now().UTC().Format("15:04:05.000"), fmt.Sprintf(format, args...))
+}
+
+// may runs a command that may be refused.
+func (h *history) may(name string, args ...string) {
+	out, err := h.try(name, args...)
+	h.say("%s %s: %d %s", name, strings.Join(args, " "), exit(err), strings.TrimSpace(out))
+	if code := exit(err); code != 0 && code != 1 && code != 4 && code != 5 && code != 2 {
+		h.t.Errorf("%s %s: %v", name, strings.Join(args, " "), err)
+	}
+}
+
+// fresh makes some beads.
+func (h *history) fresh() []string {
+	var ids []string
+	for range 1 + h.rand.IntN(3) {
+		id := fmt.Sprintf("web-%c%d", 'a'+len(h.beads)%26, len(h.beads))
+		deed := deeds[h.rand.IntN(len(deeds))]
+		h.bead(id, deed)
+		h.say("%s: %s", id, deed)
+		h.beads = append(h.beads, id)
+		ids = append(ids, id)
+	}
+	return ids
+}
+
+func (h *history) sling() {
+	args := append([]string{"sling"}, h.fresh()...)
+	if h.rand.IntN(2) == 0 {
+		args = append(args, "--parallel")
+	}
+	if h.rand.IntN(3) == 0 {
+		args = append(args, "--use-pool")
+	}
+	h.may("gt", append(args, "--rig=web")...)
+}
+
+// crowd slings one bead by several commands at once.
+func (h *history) crowd() {
+	id := h.fresh()[0]
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() { h.may("gt", "sling", id, "web") })
+	}
+	all.Wait()
+}
+
+// cut kills a command at a random moment.
+func (h *history) cut() {
+	args := [][]string{{"polecat", "patrol"}, nil, nil}[h.rand.IntN(3)]
+	if args == nil {
+		args = append(append([]string{"sling"}, h.fresh()...), "web")
+	}
+	if who := h.someone(); who != "" && h.rand.IntN(4) == 0 {
+		args = []string{"polecat", "nuke", who}
+	}
+	after := time.Duration(h.rand.IntN(600)) * time.Millisecond
+	ctx, cancel := context.WithTimeout(context.Background(), after) // it kills with SIGKILL
+	defer cancel()
+	err := h.command(ctx, "gt", args...).Run()
+	h.say("gt %s: killed after %s: %v", strings.Join(args, " "), after, err)
+}
+
+// someone is a polecat, "" when there is none.
+func (h *history) someone() string {
+	out, _ := h.try("gt", "polecat", "list", "--json")
+	var all []struct{ Agent string }
+	if json.Unmarshal([]byte(out), &all) != nil || len(all) == 0 {
+		return ""
+	}
+	return all[h.rand.IntN(len(all))].Agent
+}
+
+// kill kills the program of a session, or the session.
+func (h *history) kill() {
+	out, err := h.tmux("list-panes", "-a", "-F", "#{pane_pid} #{session_id} #{session_name}")
+	all := strings.Split(strings.TrimSpace(out), "\n")
+	if err != nil || out == "" {
+		return
+	}
+	f := strings.Fields(all[h.rand.IntN(len(all))])
+	if h.rand.IntN(2) == 0 {
+		_ = exec.Command("kill", "-9", f[0]).Run()
+		h.say("killed the program of %s", f[2])
+		return
+	}
+	_, _ = h.tmux("kill-session", "-t", f[1])
+	h.say("killed the session %s", f[2])
+}
+
+func (h *history) killTmux() {
+	out, err := h.tmux("display-message", "-p", "#{pid}")
+	if err == nil {
+		_ = exec.Command("kill", "-9", strings.TrimSpace(out)).Run()
+		h.say("killed tmux")
+	}
+}
+
+func (h *history) nuke() {
+	if who := h.someone(); who != "" {
+		h.may("gt", "polecat", "nuke", who)
+	}
+}
+
+func (h *history) patrol() { h.may("gt", "polecat", "patrol") }
+func (h *history) clear()  { h.may("gt", "queue", "clear", "--type=sling") }
+
+// take gives a bead to a person.
+func (h *history) take() {
+	if len(h.beads) > 0 {
+		h.may("bd", "update", h.beads[h.rand.IntN(len(h.beads))], "--assignee", "Ada", "--status", "open")
+	}
+}
+
+// restart stops the Deacon or starts one, or kills it.
+func (h *history) restart() {
+	pid := h.deacon()
+	switch {
+	case pid == 0:
+		h.may("gt", "deacon", "start")
+		return
+	case h.rand.IntN(2) == 0:
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+		h.say("killed the Deacon")
+	default:
+		h.may("gt", "deacon", "stop")
+	}
+	if h.rand.IntN(3) > 0 {
+		h.may("gt", "deacon", "start")
+	}
+}
+
+// deacon is the process of the Town's Deacon; 0 without one.
+func (h *history) deacon() int {
+	var s struct{ PID int }
+	out, err := h.try("gt", "deacon", "status", "--json")
+	if err != nil || json.Unmarshal([]byte(out), &s) != nil {
+		return 0
+	}
+	return s.PID
+}
+
+// calm ends the faults: a Deacon runs, agents do what is usual, and what stubborn ones
+// hold is given back.
+func (h *history) calm() {
+	h.t.Helper()
+	h.write("calm", "")
+	h.say("calm")
+	if h.deacon() == 0 {
+		h.gt("deacon", "start")
+	}
+	h.gt("queue", "clear", "--type=sling") // first, so that nothing takes the place of what is removed
+	h.nukeAll()
+}
+
+// nukeAll removes every polecat. One that is in use for a moment is tried again.
+func (h *history) nukeAll() {
+	h.t.Helper()
+	for _, a := range h.status().Agents {
+		h.await("gt polecat nuke "+a.Agent+" succeeds", func() bool {
+			_, err := h.try("gt", "polecat", "nuke", a.Agent)
+			if code := exit(err); code != 0 && code != 4 {
+				h.t.Fatal(err)
+			}
+			return err == nil
+		})
+	}
+}
+
+// finish has every bead worked on that was not handed in, and waits for it.
+func (h *history) finish() {
+	h.t.Helper()
+	g := h.status()
+	var left []string
+	for _, id := range h.beads {
+		if h.handedIn(g, id) {
+			continue
+		}
+		if state := h.state(id); state != "open" {
+			h.t.Fatalf("%s is %s, held by nobody", id, state)
+		}
+		h.bd("update", id, "--assignee", "")
+		left = append(left, id)
+	}
+	if len(left) > 0 {
+		h.gt(append(append([]string{"sling"}, left...), "--rig=web")...)
+	}
+	h.await("everything is handed in", func() bool {
+		g = h.status()
+		return len(g.Queue) == 0 && !slices.ContainsFunc(left, func(id string) bool { return !h.handedIn(g, id) })
+	})
+}
+
+// check removes everything and looks at what is left.
+func (h *history) check() {
+	h.t.Helper()
+	h.oneEach()
+	h.nukeAll()
+	h.gt("deacon", "stop")
+	h.gt("worktree", "pool", "prune") // what killed commands left, as the Deacon does
+	for _, line := range h.lines("wrong") {
+		h.t.Error(line)
+	}
+	reached := strings.Fields(h.git("-C", "web.git", "rev-list", "--all"))
+	commits := h.lines("commits")
+	for _, id := range commits {
+		if !slices.Contains(reached, id) {
+			h.t.Errorf("the commit %s was made in a sandbox and is not at the remote", id)
+		}
+	}
+	h.t.Logf("%d beads, %d sessions, %d commits", len(h.beads), len(h.lines("runs")), len(commits))
+	h.nothingLeft()
+}
+
+// oneEach checks that a bead was assigned only while nobody had it, as the feed has it.
+func (h *history) oneEach() {
+	h.t.Helper()
+	holder := map[string]string{}
+	for line := range strings.Lines(h.gt("feed", "--json", "--limit", "100000")) {
+		var e struct{ Kind, Subject, Text string }
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			h.t.Fatal(err, line)
+		}
+		kind, ok := strings.CutPrefix(e.Kind, "assignment.")
+		switch {
+		case !ok || kind == string(town.Working):
+		case kind != string(town.Assigned):
+			delete(holder, e.Subject)
+		case holder[e.Subject] != "":
+			h.t.Errorf("%s was assigned %s while it was %s", e.Subject, e.Text, holder[e.Subject])
+		default:
+			holder[e.Subject] = e.Text
+		}
+	}
+}
+
+// nothingLeft checks that no session, process, cgroup, working tree or lock is left.
+func (h *history) nothingLeft() {
+	h.t.Helper()
+	if out, err := h.tmux("list-sessions"); err == nil {
+		h.t.Errorf("sessions are left:\n%s", out)
+	}
+	h.await("processes that were ended are gone", func() bool { return len(h.processes()) == 0 || h.t.Failed() })
+	cgroups, _ := filepath.Glob("/sys/fs/cgroup/*/gastown-" + town.DigestOf("town", h.root).Short())
+	more, _ := filepath.Glob("/sys/fs/cgroup/gastown-" + town.DigestOf("town", h.root).Short())
+	for _, dir := range append(cgroups, more...) {
+		h.t.Errorf("a cgroup is left: %s", dir)
+	}
+	clone := filepath.Join(h.root, "rigs", "web", "repo.git")
+	if list := h.git("-C", clone, "worktree", "list"); strings.Count(list, "\n") != 1 {
+		h.t.Errorf("working trees are left:\n%s", list)
+	}
+	for _, dir := range []string{"polecats", "pool"} {
+		if names, err := os.ReadDir(filepath.Join(h.root, "rigs", "web", dir)); err == nil && len(names) > 0 {
+			h.t.Errorf("rigs/web/%s has %s", dir, names)
+		}
+	}
+	err := filepath.WalkDir(clone, func(path string, _ os.DirEntry, err error) error {
+		if err == nil && (strings.HasSuffix(path, ".lock") || filepath.Base(path) == "locked") {
+			h.t.Errorf("a lock of git's is left: %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		h.t.Error(err)
+	}
+	files, err := os.ReadDir(filepath.Join(h.root, ".gt", "sessions"))
+	for _, f := range files {
+		if !strings.HasSuffix(f.Name(), ".lock") {
+			h.t.Errorf("a file of a session is left: %s", f.Name())
+		}
+	}
+	if err != nil && !os.IsNotExist(err) {
+		h.t.Error(err)
+	}
+}

@@ -1,0 +1,42 @@
+# An agent for tests. It does what its bead's text says in a line "do DEED", once, and
+# afterwards what is usual: it commits and hands in. It notes every commit it makes in
+# the file "commits" beside the Town.
+place=${GT_ROOT%/*}
+bead=${GT_BRANCH##*/}
+
+note() { git rev-parse HEAD >>"$place/commits"; }
+commit() { echo "$1 in run $GT_RUN" >>"$bead.txt" && git add -A && git commit -qm "$1" && note; }
+# hand_in tries again when the Town is busy or its Deacon was just killed. Exit code 5
+# says that this session is over.
+hand_in() {
+  for _ in 1 2 3 4 5 6 7 8; do
+    gt done "$@"
+    case $? in 0 | 5) return ;; esac
+    sleep 0.5
+  done
+}
+
+while read -r line; do
+  case $line in *'gt hook'*) ;; *) continue ;; esac
+  echo "$bead $GT_ROLE $GT_RUN" >>"$place/runs"
+  deed=$(gt hook 2>/dev/null | sed -n 's/^do //p')
+  if [ -e "$place/calm" ] || [ -e "$place/did-$bead" ]; then deed=usual; fi
+  : >"$place/did-$bead"
+  case $deed in
+  amend) commit first && git commit -q --amend -m amended && note; hand_in ;;
+  reset) commit lost && git reset -q --hard HEAD~1; commit kept; hand_in ;;
+  detach) git switch -q --detach && commit apart; git switch -q "$GT_BRANCH"; commit here; hand_in ;;
+  stash) echo s >"$bead.stash" && git add -A && git stash -q && git rev-parse stash@{0} >>"$place/commits"; commit after; hand_in ;;
+  dirty) commit half; echo left >"left-$bead"; gt done; commit rest; hand_in ;;
+  nothing) hand_in --no-change --reason 'there is nothing to do' ;;
+  twice) commit twice; gt done & gt done & wait ;;
+  cut) commit cut; gt done & sleep 0.1; kill -9 $!; hand_in ;;
+  handoff) commit part; echo more >"more-$bead"; gt handoff --message 'go on' ;;
+  exit) commit last; exit 3 ;;
+  hang) commit some; echo staged >"staged-$bead"; git add -A; echo more >"more-$bead" ;;
+  children) commit children; setsid sh -c 'trap "" HUP TERM; while :; do sleep 1; done' & hand_in ;;
+  stubborn) trap '' HUP TERM; commit stubborn; while :; do sleep 1; done ;;
+  late) commit late; hand_in; GT_RUN=$((GT_RUN - 1)) gt done && echo "$bead: an old run handed in" >>"$place/wrong" ;;
+  *) commit usual; hand_in ;;
+  esac
+done
