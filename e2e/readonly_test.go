@@ -142,32 +142,29 @@ func TestReadOnlyMount(t *testing.T) {
 	}
 }
 
-// Another user who may read the Town's files can read the ledger, also while the
-// owner's Deacon has it open.
+// Another user whom the owner lets read the Town's files can read the ledger from then
+// on: after the owner's changes, and while the owner's Deacon has it open.
 func TestOtherUserReads(t *testing.T) {
 	place := scratch(t)
 	owner := sandbox{tmp: scratch(t)}.town(t, place)
 	owner.must(t, "gt", "config", "deacon.http_address", "localhost:0")
-	readable := func() {
-		t.Helper()
-		if out, err := exec.CommandContext(t.Context(), "chmod", "-R", "a+rX", place).CombinedOutput(); err != nil {
-			t.Fatalf("%v: %s", err, out)
-		}
-	}
 	other := sandbox{dir: owner.dir, tmp: scratch(t), uid: nobody}
 	printed := owner.reads(t)
-	readable()
+	if out, err := exec.CommandContext(t.Context(), "chmod", "-R", "a+rX", place).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	other.checkReads(t, owner, printed, "permission denied")
+	id := strings.TrimSpace(owner.must(t, "bd", "create", "C", "--silent"))
+	other.must(t, "bd", "show", id)
+	printed = owner.reads(t)
 	owner.must(t, "gt", "deacon", "start")
 	t.Cleanup(func() {
 		if out, err := exec.Command(filepath.Join(bin, "gt"), "--town", owner.dir, "deacon", "stop").CombinedOutput(); err != nil {
 			t.Errorf("%v: %s", err, out)
 		}
 	})
-	readable()
 	other.checkReads(t, owner, printed, "permission denied")
-	id := strings.TrimSpace(owner.must(t, "bd", "create", "D", "--silent"))
-	readable()
+	id = strings.TrimSpace(owner.must(t, "bd", "create", "D", "--silent"))
 	other.must(t, "bd", "show", id)
 }
 

@@ -79,6 +79,7 @@ func (db *Local) administer(ctx context.Context, fn func(*Tx) error) error {
 	if err != nil {
 		return gone(err)
 	}
+	defer db.opts.letRead()
 	tx := &Tx{conn: conn}
 	if !db.served() {
 		defer conn.Close()

@@ -192,6 +192,7 @@ func openEmbedded(ctx context.Context, opts Options) (*Local, error) {
 	if err != nil {
 		return nil, errors.Join(opts.explain(err), db.Close())
 	}
+	db.opts.letRead()
 	return db, nil
 }
 
@@ -246,6 +247,7 @@ func (db *Local) end() error {
 		// first is not an error.
 		return nil
 	}
+	defer db.opts.letRead()
 	return errors.Join(err, db.connector.Close())
 }
 

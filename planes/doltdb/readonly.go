@@ -39,6 +39,8 @@ const (
 	// copyWait is how long a copy waits for a writer. After that it is made without the
 	// lock: a journal that grows meanwhile is read up to its last whole record.
 	copyWait = 200 * time.Millisecond
+	// replaceWait is between two looks at a file that cannot be read.
+	replaceWait = 20 * time.Millisecond
 )
 
 // obstacles are the failures that keep a reader from opening a database for writing.
@@ -96,10 +98,26 @@ func (o Options) readable() error {
 	})
 }
 
+// awaitReadable is readable that waits a moment for a file that was just replaced, which
+// its owner has yet to let others read; see letRead.
+func (o Options) awaitReadable(ctx context.Context) (err error) {
+	for range copyAttempts {
+		if err = o.readable(); err == nil {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(replaceWait):
+		}
+	}
+	return err
+}
+
 // openCopy opens a copy of the database, which is removed when it is closed.
 func openCopy(ctx context.Context, opts Options) (_ *Local, err error) {
 	op := "read the " + opts.name() + " database"
-	if err := opts.readable(); err != nil {
+	if err := opts.awaitReadable(ctx); err != nil {
 		return nil, town.Fail(op, "let this user read it: ls -l "+filepath.Join(opts.Dir, engine.StoreDir), "%w", err)
 	}
 	quick := opts

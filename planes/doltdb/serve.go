@@ -60,6 +60,7 @@ func (o opener) Reach(ctx context.Context, name string) (bool, error) {
 	if err != nil {
 		return false, err
 	}
+	opts.letRead() // the engine has just opened it
 	opts.Socket = o.server.Socket
 	db, err := dialSocket(ctx, opts)
 	if db == nil || err != nil {

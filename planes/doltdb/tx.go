@@ -180,6 +180,7 @@ func (db *Local) transact(ctx context.Context, fn func(*Tx) error) error {
 	defer release()
 	deadline := db.deadline()
 	return db.inTurn(ctx, deadline, func() error {
+		defer db.opts.letRead()
 		if db.served() {
 			return db.retry(ctx, deadline, fn)
 		}
