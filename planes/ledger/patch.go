@@ -150,6 +150,9 @@ func (p Patch) take(b *town.Bead, r *rows) error {
 		return nil
 	case !b.Open():
 		return ErrClosed
+	case p.Claim && p.Assignee != nil && *p.Assignee != r.actor:
+		return fmt.Errorf("%w: a claim is by %s, who makes it, and not for %s: leave one of the two out",
+			town.ErrUsage, r.actor, or(town.Clip(*p.Assignee, 80), "nobody"))
 	case b.Assignee != "" && b.Assignee != r.actor && !(p.Unclaim && p.Force):
 		return fmt.Errorf("%w by %s", ErrTaken, b.Assignee)
 	case p.Claim:

@@ -3,7 +3,11 @@
 package begin
 
 import (
+	"bytes"
+	"cmp"
 	"context"
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,6 +56,18 @@ type made struct {
 	Created bool   `json:"created"`
 }
 
+// installed is the result of bd init where it made a Town.
+type installed struct {
+	Town      string   `json:"town"`
+	ID        string   `json:"id"`
+	Path      string   `json:"path"`
+	Prefix    string   `json:"prefix"`
+	Created   bool     `json:"created"`
+	Made      []string `json:"made"`
+	Documents int      `json:"documents"`
+	Federated bool     `json:"federated"`
+}
+
 // run makes a Town, or says that the working directory is in one.
 func (o *initOptions) run(ctx context.Context) error {
 	o.prefix = strings.TrimSuffix(o.prefix, "-")
@@ -70,14 +86,22 @@ func (o *initOptions) run(ctx context.Context) error {
 	public := isDir(filepath.Join(dir, ".beads"))
 	call := *o.call
 	call.Town = ""
-	if err := call.Delegate(ctx, "gt", "install", dir, "--project"); err != nil {
+	made, err := install(ctx, call, dir)
+	if err != nil {
 		return err
 	}
+	made.Prefix = cmp.Or(o.prefix, "bd")
 	if o.prefix != "" {
 		call.Quiet, call.JSON = true, false
 		if err := call.Delegate(ctx, "bd", "--town="+dir, "config", "set", settings.BeadPrefix, o.prefix); err != nil {
 			return err
 		}
+	}
+	err = o.call.Summary(made, func(p *term.Printer) {
+		p.Styled(term.Good, "Town %s is ready in %s; its beads begin with %s-", made.Town, made.Path, made.Prefix)
+	})
+	if err != nil {
+		return err
 	}
 	o.call.Hint("Next: bd create TITLE, bd quickstart, and bd setup claude (or codex, opencode, gemini, cursor) for agents.")
 	if public {
@@ -85,6 +109,42 @@ func (o *initOptions) run(ctx context.Context) error {
 	}
 	return nil
 }
+
+// install makes a Town by gt install and reads what that prints.
+func install(ctx context.Context, call shell.Call, dir string) (out installed, err error) {
+	var printed, said bytes.Buffer
+	i := *call.Invocation
+	i.Stdout, i.Stderr = &printed, &said
+	quiet := call
+	quiet.Invocation, quiet.JSON = &i, true
+	if failed := quiet.Delegate(ctx, "gt", "install", dir, "--project"); failed != nil {
+		var f shell.Failure
+		text := strings.TrimSpace(said.String())
+		if json.Unmarshal([]byte(text[strings.LastIndex(text, "\n")+1:]), &f) != nil {
+			f.Error = text
+		}
+		if _, cause, found := strings.Cut(f.Error, dir+": "); found { // the operation names the directory already
+			f.Error = cause
+		}
+		return out, town.Fail("make a Town in "+dir, f.Next, "%w", refusal{f.Error, shell.Kind(shell.ExitCode(failed))})
+	}
+	if !call.Quiet {
+		_, _ = said.WriteTo(call.Stderr) // hints
+	}
+	if err := json.Unmarshal(printed.Bytes(), &out); err != nil {
+		return out, fmt.Errorf("read what gt install printed: %w", err)
+	}
+	return out, nil
+}
+
+// refusal is an error of gt install with its kind.
+type refusal struct {
+	text string
+	kind error
+}
+
+func (r refusal) Error() string { return r.text }
+func (r refusal) Unwrap() error { return r.kind }
 
 // joins says which Town the working directory is in.
 func (o *initOptions) joins(t layout.Town) error {

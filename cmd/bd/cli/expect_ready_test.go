@@ -11,8 +11,15 @@ import (
 // What can be taken up, and what waits.
 func TestExpectReady(t *testing.T) {
 	const two = "create A --id gt-a -p 1; create B --id gt-b -p 0 --deps gt-a; "
+	const family = "create E --id gt-e -t epic; create F --id gt-f --parent gt-e; create G --id gt-g --parent gt-f; create H --id gt-h; "
 	rows := []row{
 		{setup: two, argv: "ready", prints: "gt-a"},
+		{setup: family, argv: "ready --parent gt-e", prints: "gt-f gt-g"},
+		{setup: family, argv: "ready --mol gt-f -n 1", prints: "gt-g"},
+		{setup: family, argv: "ready --parent gt-g", prints: "-"},
+		{setup: family, argv: "ready --parent gt-e --id g", prints: "gt-g"},
+		{setup: family, argv: "ready --parent gt-none", code: 1},
+		{setup: family, argv: "list --parent gt-e", prints: "gt-f"},
 		{setup: two, argv: "blocked", prints: "gt-b"},
 		{setup: two, argv: "blocked", gives: "id=gt-b blocked_by=gt-a blocked_by_count=1"},
 		{setup: two + "close gt-a", argv: "ready", prints: "gt-b"},

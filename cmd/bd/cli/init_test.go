@@ -62,6 +62,30 @@ func TestInitInAProject(t *testing.T) {
 	}
 }
 
+// What bd init made is one object, with the prefix of its beads.
+func TestInitPrintsWhatItMade(t *testing.T) {
+	for prefix, args := range map[string][]string{"bd": {"init"}, "web": {"init", "--prefix", "web"}} {
+		p := placeAt(t, t.TempDir())
+		p.env = append(p.env, "PATH="+os.Getenv("PATH"), "GIT_CONFIG_GLOBAL=/dev/null")
+		var made struct {
+			Schema  int `json:"schema_version"`
+			Prefix  string
+			Path    string
+			Created bool
+		}
+		p.json(&made, args...)
+		if made.Schema != 1 || made.Prefix != prefix || made.Path != p.dir || !made.Created {
+			t.Errorf("%q: %+v", args, made)
+		}
+		if p.json(&made, args...); made.Schema != 1 || made.Prefix != prefix || made.Created {
+			t.Errorf("again: %q: %+v", args, made)
+		}
+		if id := p.id("made"); !strings.HasPrefix(id, prefix+"-") {
+			t.Error(id)
+		}
+	}
+}
+
 // A home directory is no place for a Town, unless it is a project itself: a Git
 // repository, as in a container that has nothing else.
 func TestInitInAHomeDirectory(t *testing.T) {
@@ -89,7 +113,7 @@ func TestInitRefuses(t *testing.T) {
 			t.Fatal(err)
 		}
 		code, _, said := placeAt(t, dir).run("init")
-		if code != shell.ExitRefused || !strings.Contains(said, "gt install DIR") {
+		if code != shell.ExitRefused || !strings.Contains(said, "gt install DIR") || !strings.HasPrefix(said, "bd: make a Town in "+dir+": ") || strings.Contains(said, "install a Town") {
 			t.Errorf("%s: exit %d: %s", name, code, said)
 		}
 		if _, err := os.Stat(filepath.Join(dir, "config", "town.yaml")); err == nil {

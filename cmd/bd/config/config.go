@@ -4,6 +4,7 @@ package config
 
 import (
 	"context"
+	"errors"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -124,9 +125,18 @@ func (o *configOptions) get(ctx context.Context) error {
 	}
 	out, err := settings.Get(c, o.name())
 	if err != nil {
-		return err
+		return nameList(err)
 	}
 	return o.call.Show(out, func(p *term.Printer) { p.Line("%s", out.Value) })
+}
+
+// nameList makes bd config list the next step of an error about an unknown setting.
+func nameList(err error) error {
+	var e *town.Error
+	if errors.As(err, &e) && strings.HasPrefix(e.Next, "gt config list") {
+		return town.Fail(e.Op, strings.Replace(e.Next, "gt config list", "bd config list", 1), "%w", e.Err)
+	}
+	return err
 }
 
 func (o *configOptions) set(ctx context.Context) error {

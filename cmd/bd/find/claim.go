@@ -48,20 +48,60 @@ func (o *readyOptions) act(ctx context.Context) error {
 
 // narrowDown adds to the filters who asks and which prefix the rig has.
 func (o *readyOptions) narrowDown(ctx context.Context) error {
-	if !o.mine && o.rig == "" {
+	if !o.mine && o.rig == "" && o.filters.Parent() == "" {
 		return nil
 	}
 	return session.Use(ctx, o.call, func(l *session.Ledger) error {
 		if o.mine {
 			o.filters.AssignedTo(l.Host.Actor.Name)
 		}
-		if o.rig == "" {
-			return nil
+		if err := o.descend(ctx, l); err != nil || o.rig == "" {
+			return err
 		}
 		prefix, err := l.RigPrefix(ctx, o.rig)
 		o.filters.WithPrefix(prefix)
 		return err
 	})
+}
+
+// descend selects all descendants of the bead that --parent names. Where that has no
+// children the filter stays, and selects nothing.
+func (o *readyOptions) descend(ctx context.Context, l *session.Ledger) error {
+	if o.filters.Parent() == "" {
+		return nil
+	}
+	level, known := []string{o.filters.Parent()}, map[string]bool{}
+	var below []string
+	for len(level) > 0 {
+		parents, err := l.Get(ctx, level, ledger.Fields{"id", "dependents"})
+		if err != nil {
+			return err
+		}
+		level = nil
+		for _, d := range parents {
+			known[d.ID] = true
+			for _, child := range d.Dependents {
+				if child.Type == town.DepParent && !known[child.ID] {
+					known[child.ID] = true
+					level = append(level, child.ID)
+				}
+			}
+		}
+		below = append(below, level...)
+	}
+	if named := o.filters.Named(); len(named) > 0 {
+		list, err := l.Get(ctx, named, ledger.Fields{"id"})
+		if err != nil {
+			return err
+		}
+		below = slices.DeleteFunc(below, func(id string) bool {
+			return !slices.ContainsFunc(list, func(d ledger.Detail) bool { return d.ID == id })
+		})
+	}
+	if len(below) > 0 {
+		o.filters.Within(below)
+	}
+	return nil
 }
 
 // take claims the first ready bead.

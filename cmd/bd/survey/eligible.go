@@ -17,7 +17,7 @@ import (
 type finished struct {
 	Closed []string `json:"closed"`
 	Count  int      `json:"count"`
-	Reason string   `json:"reason"`
+	Reason string   `json:"reason,omitempty"`
 	DryRun bool     `json:"dry_run,omitempty"`
 }
 
@@ -53,6 +53,9 @@ func closeEligible(ctx context.Context, call *shell.Call, reason string, dry boo
 	}
 	list := closed.Beads
 	done := finished{Closed: []string{}, Count: len(list), Reason: reason, DryRun: dry}
+	if len(list) == 0 {
+		done.Reason = ""
+	}
 	for _, b := range list {
 		done.Closed = append(done.Closed, b.ID)
 	}

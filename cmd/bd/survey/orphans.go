@@ -28,6 +28,7 @@ type orphansOptions struct {
 	call    *shell.Call
 	filters flags.Filters
 	fix     bool
+	force   bool
 }
 
 // orphan is an open bead that a commit names as its own.
@@ -50,6 +51,7 @@ func Orphans() shell.Command {
 			o := &orphansOptions{call: call}
 			o.filters.Define(c)
 			c.Flag("fix", "Close them, all or none, after asking on a terminal.").Short('f').BoolVar(&o.fix)
+			c.Flag("force", "With --fix: close also what waits for open beads or has open children.").BoolVar(&o.force)
 			c.Flag("details", "Without effect: the commit is always named.").Hidden().Bool()
 			return o.run
 		},
@@ -104,7 +106,7 @@ func (o *orphansOptions) run(ctx context.Context) error {
 	}
 	var done ledger.Closed
 	err = session.Use(ctx, o.call, func(l *session.Ledger) (err error) {
-		done, err = l.CloseReady(ctx, orphanIDs(found), ledger.Closing{Reason: orphanReason})
+		done, err = l.CloseReady(ctx, orphanIDs(found), ledger.Closing{Reason: orphanReason, Force: o.force})
 		return err
 	})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -59,6 +60,9 @@ func Import() shell.Command {
 	}
 }
 
+// nextFile is the next step where the file cannot be read.
+const nextFile = "name a file with one JSON object a line, or - for standard input"
+
 func (o *importOptions) run(ctx context.Context) error {
 	name := o.file + o.flag
 	op := "import " + town.Clip(name, 200)
@@ -73,7 +77,7 @@ func (o *importOptions) run(ctx context.Context) error {
 	}
 	f, err := flags.OpenFile(o.call, name)
 	if err != nil {
-		return session.Fail(op, err)
+		return session.FailNext(op, nextFile, err)
 	}
 	if o.call.Resident == nil {
 		memory.Room(importRoom)
@@ -97,6 +101,9 @@ func (o *importOptions) run(ctx context.Context) error {
 			result, err = l.ImportLines(ctx, lines, o.options)
 			return err
 		})
+	}
+	if errors.Is(err, syscall.EISDIR) {
+		return session.FailNext(op, nextFile, err)
 	}
 	if err != nil {
 		return session.Fail(op, err)

@@ -7,7 +7,7 @@ import (
 )
 
 // Delegate runs another command of the engine in place of this one: with its streams,
-// and with the flags that every command has. What that command reports is final; the
+// and with the author and the flags that every command has. What that command reports is final; the
 // error only has its exit code.
 func (c *Call) Delegate(ctx context.Context, program string, args ...string) error {
 	i := *c.Invocation
@@ -19,6 +19,9 @@ func (c *Call) Delegate(ctx context.Context, program string, args ...string) err
 		return town.Fail("run "+program, "call "+program+" itself", "it is not a part of this program")
 	case prepared.Alone && c.Resident != nil:
 		return town.Fail("run "+prepared.Name, "call it itself", "it needs a process of its own")
+	}
+	if to := prepared.program.call; to.ActorName == "" {
+		to.ActorName = c.ActorName
 	}
 	code := prepared.Run(ctx)
 	if code == ExitOK {

@@ -59,6 +59,16 @@ func (f *Filters) WithPrefix(prefix string) { f.prefixes = append(f.prefixes, pr
 // ChildrenOf selects the children of a bead.
 func (f *Filters) ChildrenOf(id string) { f.parent = id }
 
+// Parent is the bead whose children are selected; "" if all may be.
+func (f *Filters) Parent() string { return f.parent }
+
+// Within selects beads by their full ids, in place of the children of a bead and of those
+// that --id names.
+func (f *Filters) Within(ids []string) { f.parent, f.ids = "", ids }
+
+// Named are the ids that --id names.
+func (f *Filters) Named() []string { return Split(f.ids) }
+
 // Build returns the flags as a filter. With unclosed it leaves closed beads out
 // unless a flag selects some. The error lists every flag that is wrong.
 func (f *Filters) Build(now time.Time, unclosed bool) (ledger.Filter, error) {
