@@ -165,8 +165,16 @@ func TestLend(t *testing.T) {
 }
 
 func TestHeartbeatsAreChecked(t *testing.T) {
+	for _, name := range []string{"_web/polecats/_nux", "web/crew/ann", "mayor/"} {
+		if _, err := town.ParseAddress(name); err != nil {
+			t.Fatal(err)
+		}
+		if err := (Heartbeat{Agent: name, State: "idle", Run: 3}).Validate(); err != nil {
+			t.Errorf("%s is an address, and its heartbeat is refused: %v", name, err)
+		}
+	}
 	for _, bad := range []Heartbeat{
-		{}, {Agent: "a"}, {State: "idle"}, {Agent: "../x", State: "idle"}, {Agent: "a b", State: "idle"}, {Agent: "a", State: "Idle now"},
+		{}, {Agent: "a"}, {State: "idle"}, {Agent: "../x", State: "idle"}, {Agent: "a b", State: "idle"}, {Agent: "a", State: "Idle now"}, {Agent: "a", State: "idle", Run: -1},
 		{Agent: strings.Repeat("a", 129), State: "idle"}, {Agent: "a", State: strings.Repeat("b", 33)},
 		{Agent: "a", State: "idle", Note: "two\nlines"}, {Agent: "a", State: "idle", Note: strings.Repeat("n", 257)},
 		{Agent: "a'; DROP TABLE heartbeats; --", State: "idle"},

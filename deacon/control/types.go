@@ -90,6 +90,9 @@ type Heartbeat struct {
 	State string `json:"state"`
 	// Note is a line about the agent's work; may be empty.
 	Note string `json:"note,omitempty"`
+	// Run is the session that sends it; 0 when that is not known. One of a session
+	// that is over is refused.
+	Run int64 `json:"run,omitempty"`
 }
 
 const (
@@ -98,7 +101,7 @@ const (
 	maxNote  = 256
 )
 
-var agentPattern = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._/@-]*$`)
+var agentPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._/@-]*$`)
 var statePattern = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
 
 // Validate returns why a heartbeat is invalid. The error wraps town.ErrUsage.
@@ -108,6 +111,8 @@ func (h Heartbeat) Validate() error {
 		return fmt.Errorf("%w: %q is not the name of an agent", town.ErrUsage, town.Clip(h.Agent, 40))
 	case len(h.State) > maxState || !statePattern.MatchString(h.State):
 		return fmt.Errorf("%w: %q is not a state of an agent", town.ErrUsage, town.Clip(h.State, 40))
+	case h.Run < 0:
+		return fmt.Errorf("%w: %d is not the number of a run", town.ErrUsage, h.Run)
 	case len(h.Note) > maxNote:
 		return fmt.Errorf("%w: a note of %d bytes, the limit is %d", town.ErrUsage, len(h.Note), maxNote)
 	}
@@ -117,6 +122,11 @@ func (h Heartbeat) Validate() error {
 		}
 	}
 	return nil
+}
+
+// OldRun refuses a heartbeat of a session that is over.
+func OldRun(h Heartbeat, now int64) error {
+	return town.Fail("take a heartbeat of "+h.Agent, "this session is over: stop", "%w: run %d is over, now it is run %d", town.ErrRefused, h.Run, now)
 }
 
 // runRequest and failure are JSON bodies.

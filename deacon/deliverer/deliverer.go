@@ -116,22 +116,29 @@ func (p *Part) Jobs(*config.Config) []schedule.Job {
 // Start implements part.Starter.
 func (p *Part) Start(ctx context.Context) error {
 	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.life = ctx
-	p.mu.Unlock()
 	p.waker = &part.Waker{Feed: p.host.Feed(), Wakes: Wakes, Wake: func() error { return p.host.StartJob(job) }, Log: p.host.Log()}
 	return nil
 }
 
 // Stop implements part.Stopper.
 func (p *Part) Stop(context.Context) error {
-	p.waker.End()
+	p.end()
 	return nil
 }
 
 // Pause implements part.Paused.
 func (p *Part) Pause(context.Context) error {
-	p.waker.End()
+	p.end()
 	return nil
+}
+
+// end ends watching, if Start was called.
+func (p *Part) end() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waker.End()
 }
 
 // Resume implements part.Paused. The next run watches again.

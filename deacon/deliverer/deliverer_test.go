@@ -208,3 +208,15 @@ func TestEventsWakeIt(t *testing.T) {
 		}
 	}
 }
+
+// A Deacon may pause or stop a part that it has not started.
+func TestPauseBeforeStart(t *testing.T) {
+	p := New(&host{})
+	if err := p.Pause(t.Context()); err != nil {
+		t.Error(err)
+	}
+	p.Resume()
+	if err := p.Stop(t.Context()); err != nil {
+		t.Error(err)
+	}
+}

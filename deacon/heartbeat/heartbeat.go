@@ -18,6 +18,7 @@ import (
 	"gastown/deacon/guard"
 	"gastown/deacon/part"
 	"gastown/planes/operational"
+	"gastown/town"
 )
 
 // life is how long an agent counts as alive after its last heartbeat.
@@ -94,9 +95,20 @@ func (p *Part) Control(mux *http.ServeMux) {
 // take accepts a heartbeat.
 func (p *Part) take(h control.Heartbeat) error {
 	at := p.host.Now()
-	if err := p.host.Beat(operational.Heartbeat{Agent: h.Agent, State: h.State, Note: h.Note, At: at}); err != nil {
+	p.mu.Lock()
+	last := p.seen[h.Agent]
+	p.mu.Unlock()
+	newest := last.Run
+	if at.Sub(last.At) > life {
+		newest = 0 // an agent of that name may have begun anew
+	}
+	if h.Run > 0 && h.Run < newest {
+		return control.OldRun(h, newest)
+	}
+	if err := p.host.Beat(operational.Heartbeat{Agent: h.Agent, State: h.State, Note: h.Note, Run: town.Run(h.Run), At: at}); err != nil {
 		return err
 	}
+	h.Run = max(h.Run, newest)
 	p.mu.Lock()
 	p.seen[h.Agent] = control.Agent{Heartbeat: h, At: at.UTC()}
 	p.mu.Unlock()

@@ -31,6 +31,27 @@ func (h *host) Beat(b operational.Heartbeat) error { h.beats = append(h.beats, b
 func (h *host) Written() string                    { return "" }
 func (h *host) Budget() *cache.Budget              { return h.budget }
 
+// A session that is over is refused as soon as a later one was heard.
+func TestOldRuns(t *testing.T) {
+	h := &host{now: time.Unix(1000, 0)}
+	p := New(h)
+	for i, test := range []struct {
+		run int64
+		err error
+	}{{1, nil}, {2, nil}, {1, town.ErrRefused}, {0, nil}, {1, town.ErrRefused}, {2, nil}} {
+		if err := p.take(control.Heartbeat{Agent: "web/polecats/nux", State: "working", Run: test.run}); !errors.Is(err, test.err) {
+			t.Errorf("%d: run %d: %v", i, test.run, err)
+		}
+	}
+	if len(h.beats) != 4 || h.beats[1].Run != 2 {
+		t.Errorf("%+v", h.beats)
+	}
+	h.now = h.now.Add(2 * life)
+	if err := p.take(control.Heartbeat{Agent: "web/polecats/nux", State: "working", Run: 1}); err != nil {
+		t.Errorf("long after: %v", err)
+	}
+}
+
 func TestAgentsAreForgotten(t *testing.T) {
 	h := &host{now: time.Unix(1000, 0)}
 	p := New(h)

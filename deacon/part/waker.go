@@ -49,8 +49,11 @@ func (w *Waker) Begin(ctx context.Context) {
 	w.stop = func() { cancel(); group.Wait() }
 }
 
-// End ends watching and waits for it.
+// End ends watching and waits for it. A nil Waker watches nothing.
 func (w *Waker) End() {
+	if w == nil {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.stop != nil {

@@ -31,6 +31,9 @@ var watchSchema = doltdb.Migration{
 type Heartbeat struct {
 	Agent, State, Note string
 	At                 time.Time
+	// Run is the session that sent it; 0 when that is not known. It is not stored: a
+	// heartbeat of a run before the agent's is left out.
+	Run town.Run
 }
 
 // CheckState is what a check found when its state last changed.
@@ -68,10 +71,7 @@ func (s *Store) Record(ctx context.Context, b Batch) error {
 	if b.Empty() {
 		return nil
 	}
-	var beats, checks, jobs [][]any
-	for _, h := range last(b.Heartbeats, func(h Heartbeat) string { return h.Agent }) {
-		beats = append(beats, []any{town.Clip(h.Agent, 128), town.Clip(h.State, 32), town.Clip(h.Note, 256), stamp(h.At)})
-	}
+	var checks, jobs [][]any
 	for _, c := range last(b.Checks, func(c CheckState) string { return c.Name }) {
 		checks = append(checks, []any{town.Clip(c.Name, 128), town.Clip(c.State, 16), town.Clip(c.Figure, 256), stamp(c.Since)})
 	}
@@ -80,7 +80,18 @@ func (s *Store) Record(ctx context.Context, b Batch) error {
 			town.Clip(j.Outcome, 16), town.Clip(j.Note, 256), town.Clip(j.Error, 512)})
 	}
 	err := s.db.Write(ctx, func(tx *doltdb.Tx) error {
-		err := write(ctx, tx, doltdb.Replace, "heartbeats", "agent, state, note, timestamp", beats)
+		now, err := ofCurrentRuns(b.Heartbeats, func(agent string) (run town.Run, err error) {
+			err = tx.QueryRow(ctx, "SELECT COALESCE(SUM(run), 0) FROM operational_state WHERE agent = ?", agent).Scan(&run)
+			return run, err
+		})
+		if err != nil {
+			return err
+		}
+		var beats [][]any
+		for _, h := range last(now, func(h Heartbeat) string { return h.Agent }) {
+			beats = append(beats, []any{town.Clip(h.Agent, 128), town.Clip(h.State, 32), town.Clip(h.Note, 256), stamp(h.At)})
+		}
+		err = write(ctx, tx, doltdb.Replace, "heartbeats", "agent, state, note, timestamp", beats)
 		if err == nil {
 			err = write(ctx, tx, doltdb.Replace, "check_states", "name, state, figure, since", checks)
 		}
@@ -96,6 +107,23 @@ func (s *Store) Record(ctx context.Context, b Batch) error {
 		return fmt.Errorf("record what the Deacon saw: %w", err)
 	}
 	return nil
+}
+
+// ofCurrentRuns leaves out the heartbeats of runs that are over.
+func ofCurrentRuns(all []Heartbeat, runOf func(agent string) (town.Run, error)) (now []Heartbeat, err error) {
+	for _, h := range all {
+		if h.Run > 0 {
+			run, err := runOf(h.Agent)
+			if err != nil {
+				return nil, err
+			}
+			if h.Run < run {
+				continue
+			}
+		}
+		now = append(now, h)
+	}
+	return now, nil
 }
 
 // last returns the last element of each key, sorted by key: one statement may

@@ -78,11 +78,11 @@ func (o *heartbeatOptions) send(ctx context.Context, patience time.Duration) (be
 	if err != nil {
 		return beat, err
 	}
-	agent, err := o.who(h)
+	agent, run, err := o.who(h)
 	if err != nil {
 		return beat, err
 	}
-	beat = control.Heartbeat{Agent: agent.String(), State: o.state, Note: o.note}
+	beat = control.Heartbeat{Agent: agent.String(), State: o.state, Note: o.note, Run: int64(run)}
 	if err := beat.Validate(); err != nil {
 		return beat, err
 	}
@@ -92,18 +92,30 @@ func (o *heartbeatOptions) send(ctx context.Context, patience time.Duration) (be
 		return beat, err
 	}
 	return beat, h.Rows(ctx, func(s *operational.Store) error {
-		return s.Record(ctx, operational.Batch{Heartbeats: []operational.Heartbeat{{Agent: beat.Agent, State: beat.State, Note: beat.Note, At: o.call.Now()}}})
+		w, err := s.Work(ctx)
+		if err != nil {
+			return err
+		}
+		if now, _ := w.Agent(agent); run > 0 && run < now.Run {
+			return control.OldRun(beat, int64(now.Run))
+		}
+		return s.Record(ctx, operational.Batch{Heartbeats: []operational.Heartbeat{{Agent: beat.Agent, State: beat.State, Note: beat.Note, Run: run, At: o.call.Now()}}})
 	})
 }
 
-func (o *heartbeatOptions) who(h *host.Host) (town.Address, error) {
+// who is the agent that lives, and its run; 0 when that is not known.
+func (o *heartbeatOptions) who(h *host.Host) (town.Address, town.Run, error) {
+	a, run, ok := primer.Self(o.call, h.Layout)
 	if o.agent != "" {
-		return town.ParseAddress(o.agent)
+		named, err := town.ParseAddress(o.agent)
+		if named != a {
+			run = 0
+		}
+		return named, run, err
 	}
-	a, _, ok := primer.Self(o.call, h.Layout)
 	if !ok {
-		return a, town.Fail("send a heartbeat", "name the agent: gt heartbeat --agent RIG/polecats/NAME",
+		return a, 0, town.Fail("send a heartbeat", "name the agent: gt heartbeat --agent RIG/polecats/NAME",
 			"%w: this is no session or sandbox of an agent", town.ErrUsage)
 	}
-	return a, nil
+	return a, run, nil
 }
