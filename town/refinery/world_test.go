@@ -43,9 +43,9 @@ type world struct {
 	// interfere is called before each push and each run of a check.
 	interfere func()
 
-	runs, told, landed int
-	blamed             []string // what is wrong with decisions, found when they are made
-	pushes             [][]int
+	runs, told int
+	blamed     []string // what is wrong with decisions, found when they are made
+	pushes     [][]int
 }
 
 var errCut = errors.New("cut off")
