@@ -7,12 +7,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
+
+	"github.com/sirupsen/logrus"
 
 	"gastown/deacon/part"
 	"gastown/deacon/schedule"
+	"gastown/planes/operational"
 	"gastown/sync/gitcmd"
 	"gastown/town/config"
+	"gastown/town/feed"
 	"gastown/town/rig"
 )
 
@@ -20,6 +25,7 @@ const (
 	// fresh is how old the newest known base of a rig with a pool may be before its
 	// remote is asked.
 	fresh = 2 * time.Minute
+	job   = "pool"
 	// most is how many trees of a rig one run makes or renews. The next run goes on.
 	most = 5
 )
@@ -28,15 +34,71 @@ const (
 type Host interface {
 	// Rigs are the Town's rigs; nil when the Deacon has none.
 	Rigs() *rig.Yard
+	Log() logrus.FieldLogger
+	Feed() *feed.Feed
+	StartJob(name string) error
 }
 
 // Part implements the interfaces of package part that the assertions below name.
-type Part struct{ host Host }
+type Part struct {
+	host Host
 
-var _ part.Scheduled = (*Part)(nil)
+	mu    sync.Mutex
+	life  context.Context // ends with the Deacon; nil before Start and after Stop
+	waker *part.Waker     // nil before Start
+}
+
+var (
+	_ part.Starter   = (*Part)(nil)
+	_ part.Stopper   = (*Part)(nil)
+	_ part.Paused    = (*Part)(nil)
+	_ part.Scheduled = (*Part)(nil)
+)
 
 // New returns the part.
-func New(h Host) *Part { return &Part{h} }
+func New(h Host) *Part { return &Part{host: h} }
+
+// Wakes reports whether an event may mean that a pool has work: a session took a tree,
+// or a base moved.
+func Wakes(kind string) bool {
+	return kind == operational.SessionStarted || kind == operational.MergePrefix+string(operational.MergeLanded)
+}
+
+// Start implements part.Starter.
+func (p *Part) Start(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.life = ctx
+	p.waker = &part.Waker{Feed: p.host.Feed(), Wakes: Wakes, Wake: func() error { return p.host.StartJob(job) }, Log: p.host.Log()}
+	p.waker.Begin(ctx)
+	return nil
+}
+
+// Stop implements part.Stopper.
+func (p *Part) Stop(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.life = nil
+	p.waker.End()
+	return nil
+}
+
+// Pause implements part.Paused.
+func (p *Part) Pause(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waker.End()
+	return nil
+}
+
+// Resume implements part.Paused.
+func (p *Part) Resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.life != nil {
+		p.waker.Begin(p.life)
+	}
+}
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "pool" }
@@ -44,7 +106,7 @@ func (p *Part) Name() string { return "pool" }
 // Jobs implements part.Scheduled.
 func (p *Part) Jobs(*config.Config) []schedule.Job {
 	return []schedule.Job{{
-		Name: "pool", Help: "keep the working trees of the rigs' pools ready", Schedule: "@every 30s", Jitter: 5 * time.Second,
+		Name: job, Help: "keep the working trees of the rigs' pools ready", Schedule: "@every 30s", Jitter: 5 * time.Second,
 		Deadline: 10 * time.Minute, MaxPause: 10 * time.Minute, Run: p.keep,
 	}}
 }
