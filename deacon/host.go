@@ -16,6 +16,7 @@ import (
 	"gastown/deacon/dispatcher"
 	"gastown/deacon/part"
 	"gastown/deacon/recorder"
+	"gastown/deacon/refinery"
 	"gastown/deacon/schedule"
 	"gastown/deacon/settings"
 	"gastown/deacon/stores"
@@ -130,6 +131,9 @@ func (h *host) Ledger(ctx context.Context, fn func(*ledger.Store) error) error {
 
 // Typing returns the sessions that nudges are typed into.
 func (h *host) Typing() deliverer.Typing { return h.opts.Typing }
+
+// Refineries makes the merge queues of the Town's rigs.
+func (h *host) Refineries() refinery.Refineries { return h.opts.Refineries }
 
 // Workers makes what drives the Town's workers.
 func (h *host) Workers() dispatcher.Workers { return h.opts.Workers }

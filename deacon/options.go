@@ -12,6 +12,7 @@ import (
 	"gastown/deacon/commands"
 	"gastown/deacon/deliverer"
 	"gastown/deacon/dispatcher"
+	"gastown/deacon/refinery"
 	"gastown/deacon/stores"
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
@@ -64,6 +65,8 @@ type Options struct {
 	Engine func(*config.Config) *federate.Engine
 	// Workers makes what drives the Town's workers. nil means that it has none.
 	Workers dispatcher.Workers
+	// Refineries makes the merge queues of the Town's rigs. nil means that it has none.
+	Refineries refinery.Refineries
 	// Database says how to open a plane, as any command would.
 	Database func(cfg *config.Config, plane string) doltdb.Options
 	// Serve takes the planes and serves them. It is nil when they are on an

@@ -14,6 +14,7 @@ import (
 	"gastown/deacon/machine"
 	"gastown/deacon/part"
 	"gastown/deacon/pool"
+	"gastown/deacon/refinery"
 	"gastown/deacon/retention"
 	"gastown/town/config"
 )
@@ -47,6 +48,12 @@ var parts = []func(*host) part.Part{
 			return nil
 		}
 		return dispatcher.New(h)
+	},
+	func(h *host) part.Part {
+		if h.opts.Refineries == nil {
+			return nil
+		}
+		return refinery.New(h)
 	},
 	func(h *host) part.Part { return given{h} },
 	func(h *host) part.Part {

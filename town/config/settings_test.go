@@ -38,7 +38,7 @@ func TestKeyTable(t *testing.T) {
 		"dolt.conn_max_idle_time": "10m", "dolt.host": "", "dolt.port": "3306", "dolt.user": "root",
 		"dolt.password_env": "", "dolt.listen": "", "polecat.max_concurrent": "10", "polecat.max_per_rig": "20",
 		"polecat.max_memory": "4GB", "polecat.max_cpu": "2", "bd.max_concurrent": "10", "bd.prefix": "bd", "sling.max_concurrent": "5",
-		"sling.parallelism": "3", "sling.queue_size": "100", "work.keep": "720h", "rate.requests_per_second": "100", "rate.burst_size": "50",
+		"sling.parallelism": "3", "sling.queue_size": "100", "work.keep": "720h", "refinery.queue_size": "20", "refinery.parallelism": "3", "refinery.batch_size": "8", "rate.requests_per_second": "100", "rate.burst_size": "50",
 		"cache.enabled": "true", "cache.memory_size": "256MB", "cache.ttl": "300", "tmux.max_sessions": "50",
 		"rig.memory": "16GB", "rig.cpu": "8", "autotune.interval": "1h", "autotune.scope": "dolt,cache,concurrency",
 		"federation.interval": "5m", "agent.command": "", "remote.deadline": "30m", "remote.idle": "1m",

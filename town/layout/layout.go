@@ -71,6 +71,9 @@ func (t Town) Agents() string { return t.join("config", "agents.yaml") }
 // Sessions is the directory of gt's files about agents' sessions.
 func (t Town) Sessions() string { return t.join(".gt", "sessions") }
 
+// Refinery is where the refinery of a rig has its logs and what a check needs.
+func (t Town) Refinery(rig string) string { return t.join(".gt", "refinery", rig) }
+
 // Files is the directory of the files people edit.
 func (t Town) Files() string { return t.join("federation") }
 

@@ -157,8 +157,8 @@ func (p *pass) say(ctx context.Context, bead, text string) error {
 	return p.Beads(ctx, func(l Ledger) error { return l.Comment(ctx, bead, Actor(p.Rig.Name), text) })
 }
 
-// heldKey is the key by which a person is told of a request.
-func heldKey(rig string, m operational.MergeRequest) string {
+// HeldKey is the key by which a person is told of a request.
+func HeldKey(rig string, m operational.MergeRequest) string {
 	return fmt.Sprintf("refinery/%s/held/%d", rig, m.Epoch)
 }
 
@@ -166,7 +166,7 @@ func heldKey(rig string, m operational.MergeRequest) string {
 func (p *pass) hold(ctx context.Context, a Action) error {
 	m, detail := a.Request, a.Verdict.Detail
 	told := escalate.Trouble{
-		Key: heldKey(p.Rig.Name, m), Title: fmt.Sprintf("Merge request %d of %s cannot be tested", m.Epoch, m.Bead), Severity: escalate.Medium,
+		Key: HeldKey(p.Rig.Name, m), Title: fmt.Sprintf("Merge request %d of %s cannot be tested", m.Epoch, m.Bead), Severity: escalate.Medium,
 		Text: fmt.Sprintf("Merge request %d (%s at %.12s) waits for a person: %s.\nIts log: gt refinery log %d", m.Epoch, m.Branch, m.Head, a.Why, m.Epoch),
 		Next: fmt.Sprintf("gt refinery retry %d, or gt refinery reject %d --reason TEXT", m.Epoch, m.Epoch), From: Actor(p.Rig.Name), About: m.Bead,
 	}

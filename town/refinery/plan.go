@@ -39,9 +39,9 @@ type Snapshot struct {
 	Tests    map[string]Standing
 	Untested bool
 	State    operational.Refinery
-	// Batch is how many requests are tested together, Parallel how many tests run at
+	// Size is how many requests are looked at, 0 for all; Batch is how many requests are tested together, Parallel how many tests run at
 	// once. Both are at least 1.
-	Batch, Parallel int
+	Size, Batch, Parallel int
 	// Offers: the host merges, and is asked to.
 	Offers bool
 }
@@ -150,6 +150,9 @@ func Plan(s Snapshot) []Action {
 		return nil
 	}
 	queue := s.Queue()
+	if s.Size > 0 && len(queue) > s.Size {
+		queue = queue[:s.Size]
+	}
 	if t := s.State.Trouble; t != nil {
 		actions, free := p.troubled(*t)
 		if !free {

@@ -77,8 +77,8 @@ type Refinery struct {
 	// Lock lets one at a time act for the rig.
 	Lock func(ctx context.Context) (unlock func() error, err error)
 	Now  func() time.Time
-	// Batch and Parallel are as in Snapshot.
-	Batch, Parallel int
+	// Size, Batch and Parallel are as in Snapshot.
+	Size, Batch, Parallel int
 	// Town is the Town's name, which the commits bear.
 	Town string
 	// Progress is told what is done; nil for nobody.
@@ -113,7 +113,7 @@ func (r *Refinery) Pass(ctx context.Context) (done Done, err error) {
 		return done, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	p := &pass{Refinery: r, merges: map[Step]Merge{}, testing: map[town.Epoch]bool{}}
+	p := r.pass()
 	err = p.run(ctx)
 	if rest := p.rest(context.WithoutCancel(ctx)); err == nil {
 		err = rest
@@ -158,6 +158,10 @@ func (p *pass) run(ctx context.Context) error {
 	return fmt.Errorf("the refinery of %s does not come to an end; the next pass goes on", p.Rig.Name)
 }
 
+func (r *Refinery) pass() *pass {
+	return &pass{Refinery: r, merges: map[Step]Merge{}, testing: map[town.Epoch]bool{}}
+}
+
 // pass is one pass.
 type pass struct {
 	*Refinery
@@ -180,14 +184,8 @@ const lastTests = 2000
 func (p *pass) gather(ctx context.Context, remote bool) (s Snapshot, err error) {
 	s = Snapshot{
 		Now: p.Now(), Target: p.Rig.Branch, Merges: p.merges, Tests: map[string]Standing{}, Landed: map[town.Epoch]string{},
-		Batch: max(p.Batch, 1), Parallel: max(p.Parallel, 1), Offers: p.Rig.Merge == rig.MergePR, Untested: len(required(p.Rig.Checks)) == 0,
+		Size: p.Size, Batch: max(p.Batch, 1), Parallel: max(p.Parallel, 1), Offers: p.Rig.Merge == rig.MergePR, Untested: len(required(p.Rig.Checks)) == 0,
 	}
-	if remote {
-		if p.tip, p.tree, err = p.Clone.Latest(ctx); err != nil {
-			return s, err
-		}
-	}
-	s.Tip, s.TipTree = p.tip, p.tree
 	var results []operational.TestResult
 	defer func() {
 		for _, m := range s.Requests {
@@ -212,9 +210,15 @@ func (p *pass) gather(ctx context.Context, remote bool) (s Snapshot, err error) 
 		}
 		return errors.Join(e1, e2, e4)
 	})
-	if err != nil || len(s.Requests) == 0 && s.State.Trouble == nil {
-		return s, err
+	if err != nil || len(s.Requests) == 0 && (s.State.Trouble == nil || s.Now.Before(s.State.Trouble.Again)) {
+		return s, err // a rig without work asks its remote nothing
 	}
+	if remote || p.tip == "" {
+		if p.tip, p.tree, err = p.Clone.Latest(ctx); err != nil {
+			return s, err
+		}
+	}
+	s.Tip, s.TipTree = p.tip, p.tree
 	s.Tests = standings(results, p.Rig.Checks, p.Checks)
 	if len(s.Requests) == 0 || s.Tip == "" {
 		return s, nil

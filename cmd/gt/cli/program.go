@@ -18,6 +18,7 @@ import (
 	"gastown/cmd/gt/nudge"
 	"gastown/cmd/gt/polecat"
 	"gastown/cmd/gt/prime"
+	"gastown/cmd/gt/refinery"
 	"gastown/cmd/gt/rig"
 	"gastown/cmd/gt/sessions"
 	"gastown/cmd/gt/sling"
@@ -56,6 +57,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	mail.Commands(p)
 	nudge.Commands(p)
 	rig.Commands(p)
+	refinery.Commands(p)
 	crew.Commands(p)
 	worktree.Commands(p)
 	config.Commands(p)

@@ -33,6 +33,7 @@ import (
 	"gastown/town/mail"
 	"gastown/town/polecat"
 	"gastown/town/queue"
+	"gastown/town/refinery"
 	"gastown/town/rig"
 )
 
@@ -86,6 +87,11 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 			beads func(context.Context, func(*ledger.Store) error) error,
 		) (*polecat.Controller, queue.Dispatcher, error) {
 			return host.New(call, h.Layout, cfg).WorkersWith(rows, beads)
+		},
+		Refineries: func(cfg *config.Config, rows func(context.Context, func(*operational.Store) error) error,
+			beads func(context.Context, func(*ledger.Store) error) error,
+		) ([]*refinery.Refinery, error) {
+			return host.New(call, h.Layout, cfg).Refineries(rows, beads)
 		},
 		Serve: o.planes(h),
 		Sessions: func(ctx context.Context) ([]tmux.Session, error) {

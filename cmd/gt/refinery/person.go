@@ -1,0 +1,267 @@
+package refinery
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"regexp"
+	"strings"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/refinery"
+)
+
+func personCommands(add adder) {
+	add(shell.Command{
+		Name: "retry", Help: "Let a request that waits for a person be tested again; without one, let the rig look at once whether its checks run.",
+		Examples: []string{"gt refinery retry web-a1", "gt refinery retry --rig=web"}, Permission: shell.MayWriteLedger, Writes: true,
+	}, func(o *options, c *kingpin.CmdClause) shell.Action {
+		c.Arg("request", "The number of the merge request, or its bead.").StringsVar(&o.requests)
+		return o.retry
+	})
+	add(shell.Command{
+		Name: "reject", Help: "Give a request back: it does not land, and its bead is open again.",
+		Examples: []string{`gt refinery reject web-a1 --reason "the old API is still used"`}, Permission: shell.MayWriteLedger, Writes: true,
+	}, func(o *options, c *kingpin.CmdClause) shell.Action {
+		c.Arg("request", "The number of the merge request, or its bead.").Required().StringsVar(&o.requests)
+		c.Flag("reason", "Why. It is said on the bead.").Required().PlaceHolder("TEXT").StringVar(&o.reason)
+		return o.reject
+	})
+	add(shell.Command{
+		Name: "pause", Help: "Let nothing be tested and nothing land. Requests are taken, and what others merge is seen.",
+		Examples: []string{`gt refinery pause --rig=web --reason "release"`}, Permission: shell.MayAdminTown, Writes: true,
+	}, func(o *options, c *kingpin.CmdClause) shell.Action {
+		c.Flag("reason", "Why.").PlaceHolder("TEXT").StringVar(&o.reason)
+		return func(ctx context.Context) error { return o.pause(ctx, true) }
+	})
+	add(shell.Command{
+		Name: "resume", Help: "Go on after gt refinery pause.", Examples: []string{"gt refinery resume --rig=web"}, Permission: shell.MayAdminTown, Writes: true,
+	}, func(o *options, _ *kingpin.CmdClause) shell.Action {
+		return func(ctx context.Context) error { return o.pause(ctx, false) }
+	})
+	add(shell.Command{
+		Name: "log", Help: "Show the log of the check that decided about a request, or of any run by the log's name.",
+		Examples: []string{"gt refinery log web-a1", "gt refinery log 12"},
+	}, func(o *options, c *kingpin.CmdClause) shell.Action {
+		c.Arg("request", "The number of the merge request, its bead, or the name of a log.").Required().StringsVar(&o.requests)
+		return o.log
+	})
+}
+
+func (o *options) retry(ctx context.Context) error {
+	h, err := host.Open(o.call)
+	if err != nil {
+		return err
+	}
+	all := []operational.MergeRequest{}
+	rigs := map[string]bool{}
+	for _, word := range o.requests {
+		m, err := o.request(ctx, h, word)
+		if err != nil {
+			return err
+		}
+		if !m.State.Open() {
+			return town.Fail("retry "+m.Bead, "give the bead to a worker again: gt sling "+m.Bead, "%w: merge request %d is decided: %s", town.ErrRefused, m.Epoch, m.State)
+		}
+		all, rigs[m.Agent.Rig] = append(all, m), true
+	}
+	if len(all) == 0 {
+		settings, err := o.settings(h)
+		if err != nil {
+			return err
+		}
+		for _, s := range settings {
+			rigs[s.Name] = true
+		}
+	}
+	now := o.call.Now()
+	err = h.Rows(ctx, func(s *operational.Store) error {
+		var moves []operational.MergeMove
+		for i, m := range all {
+			if m.State == operational.MergeHeld {
+				moves = append(moves, operational.MergeMove{Epoch: m.Epoch, From: m.State, To: operational.MergeOpen})
+				all[i].State = operational.MergeOpen
+			}
+		}
+		states, err := s.Refineries(ctx)
+		if err == nil {
+			_, err = s.MoveMerges(ctx, moves, h.Actor.Name, now)
+		}
+		for name := range rigs {
+			err = errors.Join(err, s.ForgetFailures(ctx, name))
+			if t := states[name].Trouble; t != nil {
+				again := *t
+				again.Again = now
+				_, e := s.SetTrouble(ctx, name, t.Key, &again, now)
+				err = errors.Join(err, e)
+			}
+			err = errors.Join(err, s.AskRefinery(ctx, name, h.Actor.Name, "retry", now))
+		}
+		return err
+	})
+	for _, m := range all {
+		if err == nil {
+			err = o.told(ctx, h, m, "retried by "+h.Actor.Name)
+		}
+	}
+	if err != nil {
+		return err
+	}
+	return o.call.Changed(all, func(p *term.Printer) {
+		for _, m := range all {
+			p.Line("%s (merge request %d) is tested again at its turn", m.Bead, m.Epoch)
+		}
+		if len(all) == 0 {
+			p.Line("the next pass looks again; gt refinery merge --batch runs one now")
+		}
+	})
+}
+
+// told ends the escalation about a request that was held.
+func (o *options) told(ctx context.Context, h *host.Host, m operational.MergeRequest, reason string) error {
+	return h.Beads(ctx, func(s *ledger.Store) error {
+		return refinery.Beads{Store: s, Now: o.call.Now}.Told(ctx, refinery.HeldKey(m.Agent.Rig, m), reason)
+	})
+}
+
+func (o *options) reject(ctx context.Context) error {
+	if o.reason = strings.TrimSpace(o.reason); o.reason == "" {
+		return town.Fail("reject a merge request", "say why: --reason TEXT", "%w: there is no reason", town.ErrUsage)
+	}
+	h, err := host.Open(o.call)
+	if err != nil {
+		return err
+	}
+	all := []operational.MergeRequest{}
+	for _, word := range o.requests {
+		m, err := o.request(ctx, h, word)
+		if err != nil {
+			return err
+		}
+		v := operational.Verdict{State: operational.MergeRejected, Reason: "rejected by " + h.Actor.Name + ": " + o.reason, Detail: m.Detail}
+		err = h.Rows(ctx, func(s *operational.Store) error { return s.Decide(ctx, m.Ticket(), v, h.Actor.Name, o.call.Now()) })
+		if err != nil {
+			return town.Fail("reject "+m.Bead, "gt refinery status shows what became of it", "%w", err)
+		}
+		err = h.Beads(ctx, func(s *ledger.Store) error {
+			b := refinery.Beads{Store: s, Now: o.call.Now}
+			return errors.Join(b.Comment(ctx, m.Bead, h.Actor.Name, refinery.Explain(m, v)), b.Told(ctx, refinery.HeldKey(m.Agent.Rig, m), v.Reason))
+		})
+		if err != nil {
+			return err
+		}
+		m.State, m.Result = v.State, v.Reason
+		all = append(all, m)
+	}
+	c, _, err := h.Workers()
+	if err != nil {
+		return err
+	}
+	done, err := c.Settle(ctx)
+	if err := errors.Join(done.Err(), err); err != nil {
+		return err
+	}
+	return o.call.Changed(all, func(p *term.Printer) {
+		for _, m := range all {
+			p.Line("%s is given back and can be assigned again; its branch %s stays", m.Bead, m.Branch)
+		}
+	})
+}
+
+// paused is what gt refinery pause and resume print.
+type paused struct {
+	Rig     string `json:"rig"`
+	Paused  bool   `json:"paused"`
+	Changed bool   `json:"changed"`
+}
+
+func (o *options) pause(ctx context.Context, pause bool) error {
+	h, err := host.Open(o.call)
+	if err != nil {
+		return err
+	}
+	settings, err := o.settings(h)
+	if err != nil {
+		return err
+	}
+	all := []paused{}
+	err = h.Rows(ctx, func(s *operational.Store) error {
+		for _, r := range settings {
+			changed, err := s.PauseRefinery(ctx, r.Name, pause, o.reason, h.Actor.Name, o.call.Now())
+			if err != nil {
+				return err
+			}
+			all = append(all, paused{r.Name, pause, changed})
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return o.call.Changed(all, func(p *term.Printer) {
+		for _, r := range all {
+			word := map[bool]string{true: "is paused", false: "goes on"}[r.Paused]
+			if !r.Changed {
+				word += ", as before"
+			}
+			p.Line("%s %s", r.Rig, word)
+		}
+	})
+}
+
+var logName = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}\.[0-9]{6}-`)
+
+func (o *options) log(ctx context.Context) error {
+	h, err := host.Open(o.call)
+	if err != nil {
+		return err
+	}
+	word := o.requests[0]
+	name, rigs := word, []string{o.rig}
+	if !logName.MatchString(word) {
+		m, err := o.request(ctx, h, word)
+		if err != nil {
+			return err
+		}
+		if m.Detail.Log == "" {
+			return town.Fail("show the log of "+m.Bead, "gt refinery test "+m.Bead+" runs its checks", "%w: no check decided about merge request %d", town.ErrUsage, m.Epoch)
+		}
+		name, rigs = m.Detail.Log, []string{m.Agent.Rig}
+	} else if o.rig == "" {
+		rigs = nil
+		settings, err := o.settings(h)
+		if err != nil {
+			return err
+		}
+		for _, s := range settings {
+			rigs = append(rigs, s.Name)
+		}
+	}
+	for _, r := range rigs {
+		f, err := h.RefineryLogs(r).Open(name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		text, err := io.ReadAll(f)
+		if err != nil {
+			return err
+		}
+		return o.call.Show(struct {
+			Log  string `json:"log"`
+			Text string `json:"text"`
+		}{name, strings.ToValidUTF8(string(text), "\ufffd")}, func(p *term.Printer) { p.Text(town.Plain(string(text))) })
+	}
+	return town.Fail("show the log "+town.Clip(name, 100), "gt refinery test runs the checks again", "%w: it is not kept any more", town.ErrUsage)
+}

@@ -1,0 +1,117 @@
+package host
+
+import (
+	"cmp"
+	"context"
+	"errors"
+
+	"gastown/planes/ledger"
+	"gastown/planes/operational"
+	"gastown/sync/gitcmd"
+	"gastown/town"
+	"gastown/town/limits"
+	"gastown/town/lockfile"
+	"gastown/town/refinery"
+	"gastown/town/rig"
+)
+
+// Refinery returns the merge queue of a rig, with the planes as this call opens them.
+func (h *Host) Refinery(r *rig.Rig) (*refinery.Refinery, error) {
+	return h.refinery(r, h.Rows, h.Beads)
+}
+
+// Beads calls fn with the ledger, which is open only while fn runs.
+func (h *Host) Beads(ctx context.Context, fn func(*ledger.Store) error) (err error) {
+	s, release, err := h.Ledger(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	return fn(s)
+}
+
+// Refineries are the merge queues of all rigs that are cloned, with planes that the
+// caller opens.
+func (h *Host) Refineries(rows func(context.Context, func(*operational.Store) error) error,
+	beads func(context.Context, func(*ledger.Store) error) error,
+) (all []*refinery.Refinery, err error) {
+	settings, err := h.Rigs().Load()
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range settings {
+		r, err := h.Rigs().Open(s.Name)
+		if errors.Is(err, gitcmd.ErrNotFound) {
+			continue // gt rig status says so
+		}
+		if err != nil {
+			return nil, err
+		}
+		one, err := h.refinery(r, rows, beads)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+func (h *Host) refinery(r *rig.Rig, rows func(context.Context, func(*operational.Store) error) error,
+	beads func(context.Context, func(*ledger.Store) error) error,
+) (*refinery.Refinery, error) {
+	self, err := h.call.Executable()
+	if err != nil {
+		return nil, err
+	}
+	of, group, err := h.SessionLimits(r.Name)
+	if err != nil {
+		return nil, err
+	}
+	c, _, err := h.WorkersWith(rows, beads)
+	if err != nil {
+		return nil, err
+	}
+	dir := h.Layout.Refinery(r.Name)
+	run := &refinery.Runner{
+		Name: r.Name, Tree: r.CheckTree, Dir: dir, Logs: h.RefineryLogs(r.Name), Base: h.call.Env, Launcher: []string{self}, Now: h.call.Now,
+		Of: of, Group: group,
+		Limiter: &limits.Limiter{Host: limits.Host{Env: h.call.Env}, Dir: dir, Town: town.DigestOf("town", h.Layout.Root).Short()},
+	}
+	size, parallel, batch := h.RefineryNumbers(r.Settings)
+	return &refinery.Refinery{
+		Rig: r.Settings, Clone: r, Check: run.Check, Checks: refinery.Keys(h.call.Env, r.Settings), Now: h.call.Now, Town: h.Config.Town.Name,
+		Rows: func(ctx context.Context, fn func(refinery.Store) error) error {
+			return rows(ctx, func(s *operational.Store) error { return fn(s) })
+		},
+		Beads: func(ctx context.Context, fn func(refinery.Ledger) error) error {
+			return beads(ctx, func(s *ledger.Store) error { return fn(refinery.Beads{Store: s, Now: h.call.Now}) })
+		},
+		Settle: func(ctx context.Context) error {
+			done, err := c.Settle(ctx)
+			return errors.Join(done.Err(), err)
+		},
+		Lock: func(ctx context.Context) (func() error, error) {
+			lock, err := lockfile.Acquire(ctx, h.Layout.Lock("refinery-"+r.Name), lockfile.Options{
+				Command: h.call.Name, Wait: h.call.Wait, Op: "run the refinery of " + r.Name, Waiting: func(o lockfile.Holder) { h.call.Progress().Wait(o.String()) },
+			})
+			if err != nil {
+				return nil, err
+			}
+			return lock.Release, nil
+		},
+		Size: size, Batch: batch, Parallel: parallel,
+	}, nil
+}
+
+// RefineryLogs are the logs of a rig's checks.
+func (h *Host) RefineryLogs(name string) refinery.Logs {
+	return refinery.Logs{Dir: h.Layout.Refinery(name) + "/logs"}
+}
+
+// RefineryNumbers are the size of the queue, the parallelism and the size of a batch
+// that are in force for a rig.
+func (h *Host) RefineryNumbers(r rig.Settings) (size, parallel, batch int) {
+	f := r.Refinery
+	return cmp.Or(f.QueueSize, number(h.Config, "refinery.queue_size")), cmp.Or(f.Parallelism, number(h.Config, "refinery.parallelism")),
+		cmp.Or(f.BatchSize, number(h.Config, "refinery.batch_size"))
+}
