@@ -96,7 +96,7 @@ func (s *Store) Merge(ctx context.Context, word string) (m MergeRequest, err err
 		return err
 	})
 	if errors.Is(err, doltdb.ErrNoRows) {
-		err = ErrNoMerge
+		return m, ErrNoMerge
 	}
 	return m, explainWork("find the merge request "+strconv.Quote(town.Clip(word, 80)), err)
 }
