@@ -123,7 +123,7 @@ func write(t *testing.T, file string, value any) {
 	}
 }
 
-var programs = []program{
+var drivable = []program{
 	{
 		preset: "codex", path: "node_modules/.bin/codex",
 		prepare: func(t *testing.T, home, project, url string) (env, args []string) {
@@ -184,7 +184,7 @@ func TestPrograms(t *testing.T) {
 		t.Skip("GT_AGENTS names no programs: make test-agents")
 	}
 	loopback(t)
-	for _, p := range programs {
+	for _, p := range drivable {
 		t.Run(p.preset, func(t *testing.T) {
 			dir := installed(p.preset)
 			if dir == "" {

@@ -28,6 +28,8 @@ type model struct {
 	asked []string
 	// thinks is how long an answer takes.
 	thinks time.Duration
+	// task is the command for a message that says what an agent's work is; "" for none.
+	task string
 }
 
 // turn is what matters in a request.
@@ -92,7 +94,11 @@ func (m *model) answer(t turn) reply {
 	think := m.thinks
 	m.mu.Unlock()
 	time.Sleep(think)
-	if command, ok := strings.CutPrefix(last, "RUN "); ok && !t.tool {
+	command, ok := strings.CutPrefix(last, "RUN ")
+	if m.task != "" && strings.Contains(last, "gt hook") {
+		command, ok = m.task, true
+	}
+	if ok && !t.tool {
 		for _, name := range t.tools {
 			if shells[name] != "" {
 				m.mu.Lock()

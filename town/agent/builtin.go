@@ -28,7 +28,8 @@ func builtin() []Preset {
 			},
 		},
 		{
-			Name: "codex", Help: "Codex of OpenAI", Command: []string{"codex"}, Resume: []string{"resume", "--last"}, Seen: "0.171.0",
+			// A login shell would set PATH anew, and the agent would not find gt.
+			Name: "codex", Help: "Codex of OpenAI", Command: []string{"codex", "-c", "allow_login_shell=false"}, Resume: []string{"resume", "--last"}, Seen: "0.171.0",
 			Pass:     []string{"OPENAI_API_KEY", "CODEX_HOME"},
 			Composer: `^› `, Cursor: true, Busy: `\([^()]*esc to interrupt\)`, Marker: `\[Pasted Content \d+ chars\]`,
 			Settle: 1500 * time.Millisecond, EnterDelay: 200 * time.Millisecond, Hooks: ".codex/hooks.json",
@@ -36,6 +37,11 @@ func builtin() []Preset {
 				{Name: "trust", Text: `(?i)trust this folder\?|do you trust the contents of this directory`, Answers: []Answer{
 					{Selected: `^› 1\. (Trust and continue|Yes, continue)`, Keys: []string{"Enter"}},
 					{Selected: `^› 2\. `, Keys: []string{"Up"}},
+				}},
+				// Hooks that a repository brings are among them, so none is trusted for a person.
+				{Name: "hooks", Text: `(?i)hooks need review .*continue without trusting`, Answers: []Answer{
+					{Selected: `^› 3\. Continue without trusting`, Keys: []string{"Enter"}},
+					{Selected: `^› [12]\. `, Keys: []string{"Down"}},
 				}},
 				{Name: "update", Text: `(?i)update available!.*\bskip\b`, Answers: []Answer{
 					{Selected: `^› 2\. Skip`, Keys: []string{"Enter"}},

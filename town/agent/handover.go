@@ -122,13 +122,13 @@ func (h *handover) run(ctx context.Context) (Handed, error) {
 	if err != nil {
 		return Handed{}, err
 	}
-	if err := h.answer(ctx, now, look); err != nil {
+	look, why, final, err := h.steady(ctx, now, look)
+	switch {
+	case err != nil:
 		return Handed{}, err
-	}
-	if why, final := h.cannot(look); why != "" {
-		if final {
-			return Handed{Refused, why}, nil
-		}
+	case final:
+		return Handed{Refused, why}, nil
+	case why != "":
 		return Handed{Queued, why}, nil
 	}
 	if now.Pane.InMode { // nobody is attached: it was left so
@@ -151,6 +151,29 @@ func (h *handover) run(ctx context.Context) (Handed, error) {
 		return Handed{Pasted, why}, err
 	}
 	return h.enter(ctx)
+}
+
+// steady answers a dialog of the start, and says whether text can be typed, as cannot
+// does. Before the first text the agent must stay ready for as long as its preset says:
+// some programs show their composer for a moment before a dialog.
+func (h *handover) steady(ctx context.Context, now tmux.Session, look Look) (_ Look, why string, final bool, err error) {
+	for since := time.Now(); ; {
+		if err := h.answer(ctx, now, look); err != nil {
+			return look, "", false, err
+		}
+		why, final = h.cannot(look)
+		if why != "" || look.Begun || h.preset.composer == nil || time.Since(since) >= max(h.preset.Settle, minSettle) {
+			return look, why, final, nil
+		}
+		select {
+		case <-ctx.Done():
+			return look, "", false, context.Cause(ctx)
+		case <-time.After(settlePause):
+		}
+		if look, err = h.lookAt(ctx, now, 0); err != nil {
+			return look, "", false, err
+		}
+	}
 }
 
 // cannot says why nothing can be typed now; final that this will not change.

@@ -161,7 +161,7 @@ func (c *Controller) do(ctx context.Context, actions []Action) (did []Action, fa
 		switch {
 		case ctx.Err() != nil:
 			return did, append(failed, ctx.Err())
-		case a.Deed == Spawn && a.Assignment.Options.Parallel && c.Parallel > 1:
+		case a.Deed == Spawn && a.Assignment.Options.Parallel && c.Parallel > 1, a.Deed == Brief && c.Parallel > 1:
 			aside = append(aside, a)
 		default:
 			one(a)
