@@ -82,13 +82,11 @@ func (p *pass) test(ctx context.Context, s Snapshot, a Action, slot int) error {
 func (p *pass) act(ctx context.Context, s Snapshot, a Action) error {
 	switch a.Deed {
 	case Land:
-		err := p.Clone.Land(ctx, a.Tip, a.Commit)
-		if errors.Is(err, rig.ErrMoved) {
-			return nil // somebody was first: the next look begins from there
-		}
-		return err
+		return p.land(ctx, s, a)
 	case Decide:
 		return p.decide(ctx, a)
+	case Offer:
+		return p.offer(ctx, a)
 	case Hold:
 		return p.hold(ctx, a)
 	case Alarm:
@@ -97,6 +95,25 @@ func (p *pass) act(ctx context.Context, s Snapshot, a Action) error {
 		return p.mended(ctx, a.Trouble)
 	}
 	return fmt.Errorf("%s is not a deed", a.Deed)
+}
+
+// land pushes. A host that refuses the push is a trouble that a person is told of.
+func (p *pass) land(ctx context.Context, s Snapshot, a Action) error {
+	err := p.Clone.Land(ctx, a.Tip, a.Commit)
+	had := s.State.Trouble
+	switch {
+	case errors.Is(err, rig.ErrMoved):
+		return nil // somebody was first: the next look begins from there
+	case errors.Is(err, town.ErrRefused):
+		t := operational.Trouble{Key: protected, Text: err.Error(), Next: town.Next(err), Tip: a.Tip, Since: p.Now(), Seen: p.Now(), Again: p.Now().Add(lookAgain)}
+		if had != nil && had.Key == protected {
+			t.Since, t.Bead = had.Since, had.Bead
+		}
+		return errors.Join(p.alarm(ctx, s, t), err)
+	case err == nil && had != nil && had.Key == protected:
+		return p.mended(ctx, *had)
+	}
+	return err
 }
 
 func (p *pass) decide(ctx context.Context, a Action) error {
@@ -155,6 +172,20 @@ func Explain(m operational.MergeRequest, v operational.Verdict) string {
 
 func (p *pass) say(ctx context.Context, bead, text string) error {
 	return p.Beads(ctx, func(l Ledger) error { return l.Comment(ctx, bead, Actor(p.Rig.Name), text) })
+}
+
+// offer leaves a request, which passed its checks, to the host: people or the host merge
+// its branch, and it is seen on the target then.
+func (p *pass) offer(ctx context.Context, a Action) error {
+	m := a.Request
+	detail := m.Detail
+	detail.Tip, detail.Tested = a.Tip, a.Commit
+	move := operational.MergeMove{Epoch: m.Epoch, From: m.State, To: operational.MergeOffered, Detail: &detail,
+		Result: fmt.Sprintf("its checks passed at %.12s; the host may merge %s into %s", a.Commit, m.Branch, m.Target)}
+	return p.Rows(ctx, func(rows Store) error {
+		_, err := rows.MoveMerges(ctx, []operational.MergeMove{move}, Actor(p.Rig.Name), p.Now())
+		return err
+	})
 }
 
 // HeldKey is the key by which a person is told of a request.

@@ -72,20 +72,28 @@ func (p planner) batches(queue []operational.MergeRequest) []Action {
 	if len(actions) > 0 || len(links) == 0 {
 		return actions
 	}
-	bad := -1
+	bad, from := -1, 0
 	for i := len(links) - 1; i >= 0; i-- {
 		if links[i].state.Passed {
-			return p.land(links[:i+1])
+			if actions := p.land(links[:i+1]); len(actions) > 0 {
+				return actions
+			}
+			from = i + 1 // the host was asked to merge these
+			break
 		}
 		if links[i].state.bad() {
 			bad = i
 		}
 	}
 	switch {
+	case from == len(links):
+		return nil
 	case bad < 0:
-		return p.tips(links)
+		return p.tips(links, from)
 	case bad == 0:
 		return p.blame(links[0])
+	case bad == from:
+		return nil // whose fault it is shows when the host has merged those before it
 	}
 	if links[bad].state.unusable() {
 		// Most often nothing can be tested at all, and halving would not tell that.
@@ -95,9 +103,9 @@ func (p planner) batches(queue []operational.MergeRequest) []Action {
 	}
 	last := -1
 	for i := range p.Parallel {
-		// Evenly between the target and the first that is bad.
-		if at := (bad*(i+1)+p.Parallel)/(p.Parallel+1) - 1; at > last {
-			actions, last = append(actions, p.upTo(links, at)), at
+		// Evenly between what passes and the first that is bad.
+		if at := ((bad-from)*(i+1)+p.Parallel)/(p.Parallel+1) - 1; at > last {
+			actions, last = append(actions, p.upTo(links, from+at)), at
 		}
 	}
 	return actions
@@ -115,12 +123,13 @@ func requests(links []link) (all []operational.MergeRequest) {
 	return all
 }
 
-// tips tests the last link of each batch: the second batch as if the first had landed.
-func (p planner) tips(links []link) (actions []Action) {
-	for at := p.Batch - 1; at < len(links); at += p.Batch {
+// tips tests the last link of each batch after the first that passed: the second batch as
+// if the first had landed.
+func (p planner) tips(links []link, from int) (actions []Action) {
+	for at := from + p.Batch - 1; at < len(links); at += p.Batch {
 		actions = append(actions, p.upTo(links, at))
 	}
-	if len(links)%p.Batch != 0 {
+	if (len(links)-from)%p.Batch != 0 {
 		actions = append(actions, p.upTo(links, len(links)-1))
 	}
 	return actions

@@ -18,6 +18,9 @@ const (
 	// lookAgain is how long a refinery that a person must mend waits before it looks
 	// whether that was done.
 	lookAgain = 15 * time.Minute
+	// protected is the key of a trouble: the host refuses pushes to the target. Only
+	// another push tells whether that is over.
+	protected = "protected branch"
 )
 
 // Snapshot is everything that Plan decides from.
@@ -153,7 +156,11 @@ func Plan(s Snapshot) []Action {
 	if s.Size > 0 && len(queue) > s.Size {
 		queue = queue[:s.Size]
 	}
-	if t := s.State.Trouble; t != nil {
+	if t := s.State.Trouble; t != nil && t.Key == protected {
+		if s.Now.Before(t.Again) {
+			return nil
+		}
+	} else if t != nil {
 		actions, free := p.troubled(*t)
 		if !free {
 			return actions

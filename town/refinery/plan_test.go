@@ -1,6 +1,8 @@
 package refinery
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"math/bits"
 	"slices"
@@ -9,6 +11,7 @@ import (
 
 	"gastown/planes/operational"
 	"gastown/town"
+	"gastown/town/rig"
 )
 
 func (w *world) mustPass(t testing.TB, batch, parallel int) Done {
@@ -141,6 +144,117 @@ func TestARequestThatCannotBeTested(t *testing.T) {
 	w.mustPass(t, 8, 1)
 	if got := w.states(); !slices.Equal(got, []string{"landed", "landed", "held", "landed", "landed"}) || w.told != 1 {
 		t.Errorf("%v, told %d times", got, w.told)
+	}
+}
+
+// Where the host merges nothing is pushed: what passes is offered, and landed when it is
+// seen on the target. What comes later is tested on what is offered.
+func TestOffers(t *testing.T) {
+	w := newWorld()
+	pass := func() {
+		t.Helper()
+		f := w.refinery(4, 1)
+		f.Rig.Merge = rig.MergePR
+		if _, err := f.Pass(t.Context()); err != nil || len(w.blamed) > 0 {
+			t.Fatal(w.blamed, err)
+		}
+	}
+	for i := range 3 {
+		w.submit(10+i, 2)
+	}
+	pass()
+	w.submit(20, 2)
+	w.submit(21, 2)
+	w.breaks = [][]int{{21}}
+	pass()
+	pass()
+	if got := w.states(); !slices.Equal(got, []string{"offered", "offered", "offered", "offered", "open"}) || len(w.pushes) > 0 {
+		t.Errorf("%v, %v", got, w.pushes)
+	}
+	w.tip = append(w.tip, 11, 77, 10) // in another order, and with another's
+	pass()
+	if got := w.states(); !slices.Equal(got, []string{"landed", "landed", "offered", "offered", "open"}) {
+		t.Error(got)
+	}
+	w.tip = append(w.tip, 12, 20)
+	pass()
+	if got := w.states(); !slices.Equal(got, []string{"landed", "landed", "landed", "landed", "failed"}) || len(w.pushes) > 0 {
+		t.Error(got)
+	}
+}
+
+// A protected branch is told once. It is tried again later, and then everything lands.
+func TestAProtectedTarget(t *testing.T) {
+	w := newWorld()
+	w.guarded = true
+	w.submit(10, 2)
+	for range 4 {
+		if _, err := w.refinery(4, 1).Pass(t.Context()); err != nil && !errors.Is(err, town.ErrRefused) {
+			t.Fatal(err)
+		}
+		w.now = w.now.Add(10 * time.Minute)
+	}
+	if w.told != 1 || w.runs != 1 || w.state.Trouble == nil {
+		t.Errorf("told %d times, %d runs, %+v", w.told, w.runs, w.state.Trouble)
+	}
+	w.guarded = false
+	w.now = w.now.Add(time.Hour)
+	w.mustPass(t, 4, 1)
+	if w.states()[0] != "landed" || w.state.Trouble != nil {
+		t.Errorf("%v, %+v", w.states(), w.state.Trouble)
+	}
+}
+
+// A pass that is cut off at any step, and the next one, come to the same end as one that
+// is not.
+func TestCutOffAnywhere(t *testing.T) {
+	for step := 1; ; step++ {
+		w := newWorld()
+		for i := range 5 {
+			w.submit(10+i, 2)
+		}
+		w.breaks, w.hangs[13] = [][]int{{11}}, true
+		w.conflicts[[2]int{10, 14}] = true
+		left := step
+		f := w.refinery(4, 1)
+		cut := func() error {
+			if left--; left <= 0 {
+				return errCut
+			}
+			return nil
+		}
+		rows, beads, check := f.Rows, f.Beads, f.Check
+		// Before or after a change: both ways of ending in the middle of it.
+		f.Rows = func(ctx context.Context, fn func(Store) error) error { return errors.Join(cut(), rows(ctx, fn)) }
+		if step%2 == 0 {
+			f.Rows = func(ctx context.Context, fn func(Store) error) error {
+				if err := cut(); err != nil {
+					return err
+				}
+				return rows(ctx, fn)
+			}
+		}
+		f.Beads = func(ctx context.Context, fn func(Ledger) error) error { return errors.Join(cut(), beads(ctx, fn)) }
+		f.Check = func(ctx context.Context, c rig.Check, commit string, slot int) (Ran, error) {
+			if err := cut(); err != nil {
+				return Ran{}, err
+			}
+			return check(ctx, c, commit, slot)
+		}
+		_, err := f.Pass(t.Context())
+		if err != nil && !errors.Is(err, errCut) {
+			t.Fatal(err)
+		}
+		w.mustPass(t, 4, 1)
+		if got := w.states(); !slices.Equal(got, []string{"landed", "failed", "landed", "held", "conflicted"}) {
+			t.Errorf("cut off at step %d: %v", step, got)
+		}
+		if err == nil {
+			if step < 10 {
+				t.Errorf("only %d steps", step)
+			}
+			return
+		}
 	}
 }
 

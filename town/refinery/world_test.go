@@ -38,6 +38,8 @@ type world struct {
 	down   bool // no check can be run
 	// outage: that was so once. Then a request may be held that can be tested by now.
 	outage bool
+	// guarded: the host refuses pushes.
+	guarded bool
 	// flaky says of a run whether a check that passes fails this time.
 	flaky func(tree string) bool
 	// interfere is called before each push and each run of a check.
@@ -191,6 +193,9 @@ func (w *world) Land(_ context.Context, from, to string) error {
 	defer w.mu.Unlock()
 	if name(w.tip) != from {
 		return rig.ErrMoved
+	}
+	if w.guarded {
+		return town.Fail("push", "let it", "%w", town.ErrRefused)
 	}
 	of := atoms(to)
 	if !w.passes(of) {
