@@ -6,8 +6,10 @@ import (
 	"gastown/deacon/checks"
 	"gastown/deacon/collector"
 	"gastown/deacon/commands"
+	"gastown/deacon/convoys"
 	"gastown/deacon/deliverer"
 	"gastown/deacon/dispatcher"
+	"gastown/deacon/escalations"
 	"gastown/deacon/events"
 	"gastown/deacon/federation"
 	"gastown/deacon/heartbeat"
@@ -55,6 +57,8 @@ var parts = []func(*host) part.Part{
 		}
 		return refinery.New(h)
 	},
+	func(h *host) part.Part { return convoys.New(h) },
+	func(h *host) part.Part { return escalations.New(h) },
 	func(h *host) part.Part { return given{h} },
 	func(h *host) part.Part {
 		if h.opts.Commands == nil {

@@ -20,7 +20,9 @@ const (
 // all members of a convoy are closed.
 const Landed = "landed"
 
-// prefix begins the ids of convoys.
+// Prefix begins the ids of convoys.
+const Prefix = prefix + "-"
+
 const prefix = "cv"
 
 // human is the mailbox of the people of the Town, who are told if nobody else asked.

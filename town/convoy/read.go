@@ -168,25 +168,27 @@ func (f *Facts) readWork(ctx context.Context, o *operational.Store) (err error) 
 }
 
 // Find returns the full id of the convoy that a word means: its id, also a short one, or
-// its name. Unknown ones are town.ErrUsage, with the nearest.
+// its name; of several with that name an open one, or else the newest. Unknown ones are town.ErrUsage, with the nearest.
 func Find(ctx context.Context, l *ledger.Store, word string) (id string, err error) {
 	all, err := Select{Closed: true}.list(ctx, l)
 	if err != nil {
 		return "", err
 	}
-	var words, named, short []string
+	var words, named, over, short []string
 	for _, c := range all {
 		switch {
 		case c.ID == word:
 			return c.ID, nil
 		case c.Title == word && c.Open():
 			named = append(named, c.ID)
+		case c.Title == word:
+			over = []string{c.ID}
 		case strings.HasPrefix(c.ID, prefix+"-"+word) || len(word) > len(prefix)+1 && strings.HasPrefix(c.ID, word):
 			short = append(short, c.ID)
 		}
 		words = append(words, c.ID, c.Title)
 	}
-	for _, found := range [][]string{named, short} {
+	for _, found := range [][]string{named, over, short} {
 		if len(found) == 1 {
 			return found[0], nil
 		}
@@ -199,4 +201,23 @@ func Find(ctx context.Context, l *ledger.Store, word string) (id string, err err
 		next = "did you mean " + strings.Join(near, " or ") + "?"
 	}
 	return "", town.Fail("find the convoy "+town.Clip(town.Plain(word), 80), next, "%w: there is no such convoy", town.ErrUsage)
+}
+
+// Tally returns the open convoys with how many of their members have landed, and without
+// what keeps the others: one query, and another one when there are any.
+func Tally(ctx context.Context, l *ledger.Store) ([]Convoy, error) {
+	f := Facts{Beads: map[string]town.Bead{}}
+	var err error
+	if f.Convoys, err = (Select{}).list(ctx, l); err != nil {
+		return nil, err
+	}
+	var members []string
+	for _, c := range f.Convoys {
+		own, _ := targets(c.Dependencies)
+		members = append(members, own...)
+	}
+	if err := f.readBeads(ctx, l, members); err != nil {
+		return nil, err
+	}
+	return View(f), nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"gastown/planes/operational"
 	"gastown/town"
+	"gastown/town/escalate"
 )
 
 // Snapshot is a Town at one moment. A part that is nil or empty although it should
@@ -44,10 +45,22 @@ type Snapshot struct {
 	Mail       *Mail       `json:"mail,omitempty"`
 	Federation *Federation `json:"federation,omitempty"`
 	Sessions   *Sessions   `json:"sessions,omitempty"`
+	// Convoys are those under way, oldest first. ToSee are the escalations that nobody
+	// acknowledged, the most urgent first.
+	Convoys []Convoy              `json:"convoys"`
+	ToSee   []escalate.Escalation `json:"escalations"`
 	// Missing says what could not be read.
 	Missing []Missing `json:"missing,omitempty"`
 	// Queries counts the SQL queries by plane.
 	Queries map[string]int `json:"-"`
+}
+
+// Convoy is how far a convoy is.
+type Convoy struct {
+	ID     string `json:"id"`
+	Name   string `json:"name"`
+	Landed int    `json:"landed"`
+	Total  int    `json:"total"`
 }
 
 // Deacon is the Town's daemon.

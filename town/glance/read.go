@@ -12,6 +12,8 @@ import (
 	"gastown/planes/operational"
 	"gastown/tmux"
 	"gastown/town"
+	"gastown/town/convoy"
+	"gastown/town/escalate"
 	"gastown/town/group"
 )
 
@@ -20,6 +22,7 @@ const (
 	PartWork       = "work"
 	PartBeads      = "beads"
 	PartMail       = "mail"
+	PartConvoys    = "convoys and escalations"
 	PartFederation = "federation"
 	PartSessions   = "sessions"
 	PartRigs       = "rigs"
@@ -61,6 +64,7 @@ func Read(ctx context.Context, src Sources) (Snapshot, error) {
 	r := &reading{Snapshot: Snapshot{
 		Town: src.Town, Root: src.Root, At: src.Now().UTC(), Rigs: []Rig{}, Agents: []operational.Agent{}, Polecats: map[town.AgentState]int{},
 		Queue: []operational.Waiting{}, Merges: []operational.MergeRequest{}, Alerts: []Alert{}, Queries: map[string]int{},
+		Convoys: []Convoy{}, ToSee: []escalate.Escalation{},
 	}}
 	g := group.New()
 	for _, read := range []func(context.Context, Sources){r.readWork, r.readLedger, r.readFederation, r.readSessions, r.readRigs, r.readDeacon} {
@@ -121,21 +125,26 @@ func (r *reading) readWork(ctx context.Context, src Sources) {
 	})
 }
 
-// readLedger reads beads and mail in one query each, or in none when the ledger has
-// caches.
+// readLedger reads beads, mail, escalations and convoys in one query each, and the beads
+// of convoys in another; in fewer when the ledger has caches.
 func (r *reading) readLedger(ctx context.Context, src Sources) {
 	if src.Ledger == nil {
 		return
 	}
 	var stats ledger.Stats
 	var boxes []ledger.Mailbox
-	var mail error
+	var mail, convoys error
 	var queries int64
+	var under []convoy.Convoy
+	var raised []escalate.Escalation
 	err := src.Ledger(ctx, func(s *ledger.Store) (err error) {
 		before := s.Queries()
 		defer func() { queries = s.Queries() - before }()
 		stats, err = s.Stats(ctx)
 		boxes, mail = s.AllUnread(ctx)
+		if raised, convoys = escalate.List(ctx, s, false, src.Now()); convoys == nil {
+			under, convoys = convoy.Tally(ctx, s)
+		}
 		return err
 	})
 	if err != nil && mail == nil && boxes == nil {
@@ -147,6 +156,18 @@ func (r *reading) readLedger(ctx context.Context, src Sources) {
 			Ready: stats.Ready, Blocked: stats.Blocked,
 		}
 	})
+	if err == nil {
+		r.fill(PartConvoys, convoys, func() {
+			for _, c := range under {
+				r.Convoys = append(r.Convoys, Convoy{c.ID, c.Name, c.Landed, c.Total})
+			}
+			for _, e := range raised {
+				if e.State == escalate.Raised {
+					r.ToSee = append(r.ToSee, e)
+				}
+			}
+		})
+	}
 	r.fill(PartMail, mail, func() {
 		r.Queries["ledger"] = int(queries)
 		r.Mail = &Mail{}

@@ -82,7 +82,8 @@ var Rules = []Rule{
 		Name: "give out or take away work", Kinds: workers, Programs: []string{"gt"},
 		Phrases: []string{
 			"sling", "queue clear", "nuke", "polecat nuke", "polecat cleanup", "polecat remove", "rig add", "rig remove", "crew add", "crew remove",
-			"worktree", "refinery merge", "witness patrol", "convoy close", "tmux cleanup",
+			"worktree", "refinery merge", "witness patrol", "convoy create", "convoy add", "convoy remove", "convoy close",
+			"convoy land", "mayor start", "mayor stop", "tmux cleanup",
 		},
 		Why:     "a polecat does one bead; it does not manage others",
 		Instead: "make a bead of what should be done (bd create) and tell the Mayor: gt mail send mayor/ -s SUBJECT -m TEXT",

@@ -12,11 +12,9 @@ import (
 	"gastown/cmd/bd/internal/view"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
-	"gastown/planes/doltdb"
 	"gastown/planes/exchange"
 	"gastown/planes/ledger"
 	"gastown/town"
-	"gastown/town/layout"
 )
 
 // record is a bead another Town shares, for printing.
@@ -45,15 +43,7 @@ func withShared(ctx context.Context, call *shell.Call, here string, work func(ex
 		return err
 	}
 	defer func() { err = errors.Join(err, leave()) }()
-	var opts []doltdb.Options
-	for _, r := range h.Config.Remotes {
-		opts = append(opts, doltdb.Options{Dir: h.Layout.Exchange(r.Name), Home: h.Layout.Engine(), Actor: h.Actor, Wait: call.Wait, Command: call.Name})
-	}
-	hidden, err := h.HiddenTowns(ctx)
-	if err != nil {
-		return err
-	}
-	shelf, err := exchange.OpenShelf(ctx, exchange.UUID(h.Config.Stores[layout.Federation]), h.Config.Town.ID, opts...)
+	shelf, err := h.Shelf(ctx)
 	if err != nil {
 		return err
 	}
@@ -62,7 +52,6 @@ func withShared(ctx context.Context, call *shell.Call, here string, work func(ex
 		return town.Fail("read what other Towns share", "gt federation pull brings it, once a Town shares something",
 			"%w: nothing has arrived here", exchange.ErrTown)
 	}
-	shelf.Hide(hidden)
 	return work(shelf)
 }
 

@@ -4,9 +4,11 @@ import (
 	"gastown/cmd/gt/agents"
 	"gastown/cmd/gt/cache"
 	"gastown/cmd/gt/config"
+	"gastown/cmd/gt/convoy"
 	"gastown/cmd/gt/crew"
 	"gastown/cmd/gt/deacon"
 	"gastown/cmd/gt/doctor"
+	"gastown/cmd/gt/escalate"
 	"gastown/cmd/gt/federation"
 	"gastown/cmd/gt/feed"
 	"gastown/cmd/gt/guard"
@@ -41,6 +43,8 @@ func Program(i *shell.Invocation) *shell.Program {
 	install.Commands(p)
 	status.Commands(p)
 	sling.Commands(p)
+	convoy.Commands(p)
+	escalate.Commands(p)
 	polecat.Commands(p)
 	hook.Commands(p)
 	prime.Commands(p)

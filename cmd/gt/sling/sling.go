@@ -36,11 +36,12 @@ func Commands(p *shell.Program) {
 		Examples: []string{
 			"gt sling web-a1 web", "gt sling web-a1 web-b2 --rig=web --parallel --use-pool",
 			`gt sling web-a1 web --agent codex --message "keep the API as it is"`, "gt sling web-a1 --dry-run",
+			"gt sling cv-8x2k4    # every bead of the convoy that is ready",
 		},
 		Planes: []string{layout.Operational, layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &slingOptions{call: call, vars: map[string]string{}}
-			c.Arg("id", "The beads; the rig may come last.").Required().StringsVar(&o.words)
+			c.Arg("id", "The beads, or convoys, whose ready beads are meant; the rig may come last.").Required().StringsVar(&o.words)
 			c.Flag("rig", "The rig whose polecats work on them (default: the last word, or the one whose prefix the beads have).").PlaceHolder("R").StringVar(&o.rig)
 			c.Flag("parallel", "Let their sessions start side by side.").BoolVar(&o.how.Parallel)
 			c.Flag("use-pool", "Take their sandboxes from the rig's pool.").BoolVar(&o.how.UsePool)

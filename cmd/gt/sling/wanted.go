@@ -28,6 +28,9 @@ func (o *slingOptions) wanted(ctx context.Context, h *host.Host) ([]operational.
 			return nil, err
 		}
 	}
+	if ids, err = expand(ctx, h, ids); err != nil {
+		return nil, err
+	}
 	beads, err := ready(ctx, h, ids)
 	if err != nil {
 		next := "bd ready lists what can be worked on; gt rig list shows the rigs"

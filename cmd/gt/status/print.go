@@ -18,6 +18,8 @@ const (
 	maxWaiting  = 5
 	maxBoxes    = 5
 	maxAlerts   = 10
+	// maxTitle is how long one title may be, in bytes.
+	maxTitle = 80
 	// maxReason is how long one reason may be, in bytes.
 	maxReason = 240
 )
@@ -31,6 +33,7 @@ type view struct {
 func (v view) print() {
 	v.p.Styled(term.Head, "%s", v.p.Fit("Town "+v.Town+"  "+v.Root))
 	v.deacon()
+	v.toSee()
 	v.alerts()
 	v.missing()
 	v.rigs()
@@ -38,6 +41,7 @@ func (v view) print() {
 	v.agents("At work:", v.working(), maxWorking, "gt polecat list")
 	v.waiting()
 	v.p.Line("")
+	v.convoys()
 	v.counts()
 	v.federation()
 }
@@ -52,6 +56,31 @@ func (v view) deacon() {
 	default:
 		v.p.Styled(term.Warn, "Deacon      none runs, so nothing is checked or moves by itself: gt deacon start")
 	}
+}
+
+// toSee are the escalations that nobody acknowledged.
+func (v view) toSee() {
+	if len(v.ToSee) == 0 {
+		return
+	}
+	var words []string
+	for _, e := range v.ToSee {
+		words = append(words, fmt.Sprintf("%s %s (%s)", e.ID, town.Clip(town.Plain(e.Title), maxTitle), e.Severity))
+	}
+	text := fmt.Sprintf("%d: %s", len(words), strings.Join(words[:min(len(words), maxWaiting)], ", "))
+	if len(words) > maxWaiting {
+		text += ", ..."
+	}
+	v.p.Wrapped(term.Bad, "To see      ", text+"; gt escalate list")
+}
+
+// convoys are those under way.
+func (v view) convoys() {
+	var words []string
+	for _, c := range v.Convoys {
+		words = append(words, fmt.Sprintf("%s %s %d/%d", c.ID, town.Clip(town.Plain(c.Name), maxTitle), c.Landed, c.Total))
+	}
+	v.list("Convoys     ", words, "gt convoy list")
 }
 
 func (v view) alerts() {

@@ -88,8 +88,8 @@ func TestFits80Columns(t *testing.T) {
 	}
 }
 
-// A Town without anything shows that there is nothing, and exits 0. The planes are read
-// in two queries each, and no program is started: there is none in PATH.
+// A Town without anything shows that there is nothing, and exits 0. The operational plane
+// is read in two queries and the ledger in four, and no program is started: there is none in PATH.
 func TestStatusOfANewTown(t *testing.T) {
 	w := gttest.New(t, install.Commands, Commands)
 	w.Must("install", "alpha")
@@ -105,7 +105,7 @@ func TestStatusOfANewTown(t *testing.T) {
 			t.Errorf("lacks %q:\n%s", want, out.String())
 		}
 	}
-	for _, want := range []string{"trace queries operational 2\n", "trace queries ledger 2\n"} {
+	for _, want := range []string{"trace queries operational 2\n", "trace queries ledger 4\n"} {
 		if !strings.Contains(stderr.String(), want) {
 			t.Errorf("lacks %q: %s", want, stderr.String())
 		}

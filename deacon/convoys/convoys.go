@@ -1,0 +1,140 @@
+// Package convoys is the part of the Deacon that lands convoys: it closes those whose
+// beads are all closed, and tells who asked. A pass comes every half minute, and at once
+// after a bead was closed. While the ledger does not change, a pass costs one query of
+// its newest commit. Without a Deacon gt convoy land runs the same pass.
+package convoys
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/deacon/part"
+	"gastown/deacon/schedule"
+	"gastown/planes/ledger"
+	"gastown/town/config"
+	"gastown/town/convoy"
+	"gastown/town/feed"
+)
+
+// job is the name of the job.
+const job = "convoys"
+
+// Host is what the part needs of the Deacon.
+type Host interface {
+	Log() logrus.FieldLogger
+	Feed() *feed.Feed
+	Ledger(context.Context, func(*ledger.Store) error) error
+	StartJob(name string) error
+}
+
+// Part implements the interfaces of package part that the assertions below name.
+type Part struct {
+	host Host
+
+	mu    sync.Mutex
+	waker *part.Waker     // nil before Start
+	life  context.Context // ends with the Deacon; nil before Start and after Stop
+	head  string          // the ledger's commit at which nothing was to be landed
+}
+
+var (
+	_ part.Starter   = (*Part)(nil)
+	_ part.Stopper   = (*Part)(nil)
+	_ part.Paused    = (*Part)(nil)
+	_ part.Scheduled = (*Part)(nil)
+)
+
+// New returns the part.
+func New(h Host) *Part { return &Part{host: h} }
+
+// Name implements part.Part.
+func (p *Part) Name() string { return "convoys" }
+
+// Jobs implements part.Scheduled.
+func (p *Part) Jobs(*config.Config) []schedule.Job {
+	return []schedule.Job{{
+		Name: job, Help: "land convoys whose beads are closed, and tell who asked", Schedule: "@every 30s", Deadline: 5 * time.Minute,
+		Overlap: schedule.Follow, Run: p.run,
+	}}
+}
+
+// Start implements part.Starter. It watches for beads that are closed.
+func (p *Part) Start(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.life = ctx
+	p.waker = &part.Waker{Feed: p.host.Feed(), Wakes: Wakes, Wake: func() error { return p.host.StartJob(job) }, Log: p.host.Log()}
+	p.waker.Begin(ctx)
+	return nil
+}
+
+// Stop implements part.Stopper.
+func (p *Part) Stop(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.life = nil
+	p.end()
+	return nil
+}
+
+// Pause implements part.Paused.
+func (p *Part) Pause(context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.end()
+	return nil
+}
+
+// Resume implements part.Paused.
+func (p *Part) Resume() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.life != nil {
+		p.waker.Begin(p.life)
+	}
+}
+
+func (p *Part) end() {
+	if p.waker != nil {
+		p.waker.End()
+	}
+}
+
+// Wakes reports whether an event may mean that a convoy has arrived.
+func Wakes(kind string) bool {
+	switch kind {
+	case feed.BeadPrefix + "closed", feed.BeadPrefix + "unlinked", feed.BeadPrefix + "deleted", feed.BeadForeign:
+		return true
+	}
+	return false
+}
+
+// run is one run of the job.
+func (p *Part) run(ctx context.Context) (note string, err error) {
+	p.mu.Lock()
+	seen := p.head
+	p.mu.Unlock()
+	head := ""
+	err = p.host.Ledger(ctx, func(l *ledger.Store) error {
+		head, err = l.Head(ctx)
+		return err
+	})
+	if err != nil || head == seen {
+		return "", err
+	}
+	landed, err := convoy.Lander{Ledger: p.host.Ledger}.Pass(ctx)
+	if err == nil {
+		// The commits of the landing come after head, so the next pass looks once more.
+		p.mu.Lock()
+		p.head = head
+		p.mu.Unlock()
+	}
+	if len(landed) > 0 {
+		note = fmt.Sprintf("%d convoy(s) landed", len(landed))
+	}
+	return note, err
+}

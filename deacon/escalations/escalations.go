@@ -1,0 +1,83 @@
+// Package escalations is the part of the Deacon that raises escalations again which
+// nobody acknowledged in time. While the ledger does not change and none is due, a pass
+// costs one query of its newest commit. Without a Deacon gt escalate again runs the same
+// pass.
+package escalations
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"gastown/deacon/part"
+	"gastown/deacon/schedule"
+	"gastown/planes/ledger"
+	"gastown/town/config"
+	"gastown/town/escalate"
+)
+
+// job is the name of the job.
+const job = "escalate"
+
+// Host is what the part needs of the Deacon.
+type Host interface {
+	Now() time.Time
+	Ledger(context.Context, func(*ledger.Store) error) error
+}
+
+// Part implements part.Scheduled.
+type Part struct {
+	host Host
+
+	mu   sync.Mutex
+	head string    // the ledger's commit that was looked at last
+	due  time.Time // when the first escalation of it is to be raised; zero for never
+}
+
+var _ part.Scheduled = (*Part)(nil)
+
+// New returns the part.
+func New(h Host) *Part { return &Part{host: h} }
+
+// Name implements part.Part.
+func (p *Part) Name() string { return "escalations" }
+
+// Jobs implements part.Scheduled.
+func (p *Part) Jobs(*config.Config) []schedule.Job {
+	return []schedule.Job{{
+		Name: job, Help: "raise again what a person must see and nobody acknowledged", Schedule: "@every 1m", Deadline: 5 * time.Minute, Run: p.run,
+	}}
+}
+
+// run is one run of the job.
+func (p *Part) run(ctx context.Context) (note string, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := p.host.Now()
+	var raised []escalate.Escalation
+	err = p.host.Ledger(ctx, func(l *ledger.Store) error {
+		head, err := l.Head(ctx)
+		if err != nil || head == p.head && (p.due.IsZero() || now.Before(p.due)) {
+			return err
+		}
+		if raised, err = escalate.Again(ctx, l, now); err != nil {
+			return err
+		}
+		all, err := escalate.List(ctx, l, false, now)
+		if err != nil {
+			return err
+		}
+		p.head, p.due = head, time.Time{}
+		for _, e := range all {
+			if e.State == escalate.Raised && (p.due.IsZero() || e.Again.Before(p.due)) {
+				p.due = e.Again
+			}
+		}
+		return nil
+	})
+	if len(raised) > 0 {
+		note = fmt.Sprintf("%d raised again", len(raised))
+	}
+	return note, err
+}
