@@ -59,7 +59,6 @@ type history struct {
 	*place
 	rand  *rand.Rand
 	beads []string
-	did   []string
 }
 
 // step does one thing, and sometimes waits for what it caused.
