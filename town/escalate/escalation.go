@@ -108,16 +108,25 @@ func read(b town.Bead, now time.Time) (Escalation, record) {
 	return e, r
 }
 
+// cachedList is up to how many open escalations are an answer that may be cached.
+const cachedList = 500
+
 // List returns the escalations, the most urgent first, in one query: those that are not
 // closed or, with all, every one.
 func List(ctx context.Context, l *ledger.Store, all bool, now time.Time) (list []Escalation, err error) {
 	f := ledger.Filter{Labels: []string{Label}, Fields: fields}
 	if !all {
-		f.Not = []town.Status{town.StatusClosed}
+		f.Not, f.Limit = []town.Status{town.StatusClosed}, cachedList
 	}
 	var items []ledger.Item
 	if err := l.List(ctx, f, ledger.Collect(&items)); err != nil {
 		return nil, err
+	}
+	if f.Limit > 0 && len(items) == f.Limit {
+		f.Limit, items = 0, nil // there may be more
+		if err := l.List(ctx, f, ledger.Collect(&items)); err != nil {
+			return nil, err
+		}
 	}
 	for _, i := range items {
 		e, _ := read(i.Bead, now)

@@ -65,6 +65,9 @@ func (t Town) RigsConfig() string { return t.join("config", "rigs.yaml") }
 // Rigs is the directory of the rigs' clones and sandboxes; see town/rig.
 func (t Town) Rigs() string { return t.join("rigs") }
 
+// Mayor is the directory in which the Mayor's session works.
+func (t Town) Mayor() string { return t.join("mayor") }
+
 // Agents holds presets of agents.
 func (t Town) Agents() string { return t.join("config", "agents.yaml") }
 

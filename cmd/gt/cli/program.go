@@ -17,6 +17,7 @@ import (
 	"gastown/cmd/gt/hooks"
 	"gastown/cmd/gt/install"
 	"gastown/cmd/gt/mail"
+	"gastown/cmd/gt/mayor"
 	"gastown/cmd/gt/nudge"
 	"gastown/cmd/gt/polecat"
 	"gastown/cmd/gt/prime"
@@ -45,6 +46,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	sling.Commands(p)
 	convoy.Commands(p)
 	escalate.Commands(p)
+	mayor.Commands(p)
 	polecat.Commands(p)
 	hook.Commands(p)
 	prime.Commands(p)

@@ -26,6 +26,7 @@ var alone = map[string]string{
 	"cache ":           "they ask the Deacon, which may not run",
 	"completion":       "it needs no Town",
 	"attach":           "it gives the terminal to tmux",
+	"mayor attach":     "it gives the terminal to tmux",
 }
 
 // Every entry of the table names a permission and has examples, and each command is

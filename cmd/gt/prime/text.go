@@ -67,6 +67,12 @@ const commands = `
     gt prime                               # this text again
 `
 
+// townCommands are what the Mayor calls besides.
+const townCommands = `    gt status; gt escalate list            # the Town; what a person must see
+    gt convoy list; gt convoy status ID    # what is followed, and why it is not done
+    gt convoy create "NAME" BEAD...; gt sling ID... RIG
+`
+
 // ends are how a polecat ends its work.
 const ends = `Committed and proved: gt done. Nothing had to change: gt done --no-change --reason TEXT
 Out of room: gt handoff --message TEXT. Never close your own bead; it closes when its change has landed.
@@ -84,6 +90,9 @@ func (f facts) text() string {
 	tail := ""
 	if f.Kind != "" {
 		tail = commands
+	}
+	if f.Kind == town.Mayor {
+		tail += townCommands
 	}
 	if f.Role != "" {
 		where := "federation/roles/" + string(f.Kind) + ".md"

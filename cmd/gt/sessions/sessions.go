@@ -144,18 +144,11 @@ func (o *options) cleanup(ctx context.Context) error {
 }
 
 func (o *options) attach(ctx context.Context) error {
-	if !term.IsTerminal(o.call.Stdin) || !term.IsTerminal(o.call.Stdout) {
-		return town.Fail("attach to "+town.Clip(o.agent, 100), "gt peek "+town.Clip(o.agent, 100)+" prints what it shows", "%w: this is not a terminal", town.ErrUsage)
-	}
-	h, t, err := o.open()
+	h, err := host.Open(o.call)
 	if err != nil {
 		return err
 	}
-	_, signs, err := h.SessionOf(ctx, t, o.agent)
-	if err != nil {
-		return err
-	}
-	return t.Server.Attach(ctx, signs.ID, term.Direct(o.call.Stdin), term.Direct(o.call.Stdout), term.Direct(o.call.Stderr))
+	return h.Attach(ctx, o.agent)
 }
 
 func (o *options) peek(ctx context.Context) error {
