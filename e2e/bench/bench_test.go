@@ -70,7 +70,7 @@ func TestQuickDeacon(t *testing.T) {
 			t.Errorf("measured %+v", d)
 		}
 	}
-	for _, name := range []string{deaconStart, deaconStop, deaconStatus, deaconRead, deaconWrite, deaconStall, deaconMemory, sessionStart} {
+	for _, name := range []string{deaconStart, deaconStop, deaconStatus, deaconRead, deaconWrite, deaconStall, deaconMemory, sessionStart, workSpawn, workPool} {
 		if !seen[name] {
 			t.Errorf("%s was not measured", name)
 		}
@@ -90,7 +90,8 @@ func TestQuickFronts(t *testing.T) {
 		t.Fatal(err)
 	}
 	// TestQuickDeacon measures these, and glances others.
-	seen := map[string]bool{deaconStatus: true, sessionStart: true, fmt.Sprintf(glanceStatus, 100): true, glancePrime: true, glanceGuard: true}
+	seen := map[string]bool{deaconStatus: true, sessionStart: true, fmt.Sprintf(glanceStatus, 100): true, glancePrime: true, glanceGuard: true,
+		glanceHook: true, glanceInbox: true, workSpawn: true, workPool: true, workDispatch: true}
 	for _, d := range figures {
 		seen[d.Name] = true
 		if d.Value <= 0 && d.Name != frontAdded { // a difference may be negative

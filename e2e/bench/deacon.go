@@ -55,6 +55,11 @@ var deaconLimits = map[string]struct {
 	frontAdded:                     {8, false},
 	glancePrime:                    {15, false},
 	glanceGuard:                    {15, false},
+	glanceHook:                     {15, false},
+	glanceInbox:                    {12, false},
+	workSpawn:                      {1.3, true},
+	workPool:                       {1.3, true},
+	workDispatch:                   {50, false},
 	fmt.Sprintf(glanceStatus, 100): {30, false},
 	frontCrowd:                     {1000, false},
 	frontCrowdPeak:                 {300, false},
@@ -132,7 +137,7 @@ func deacons(ctx context.Context, o options) (figures []deaconFigure, err error)
 		_, stopped := h.command(context.WithoutCancel(ctx), "deacon", "stop")
 		err = errors.Join(err, stopped)
 	}()
-	for _, part := range []func(context.Context, options) ([]deaconFigure, error){h.lives, h.reads, h.load, h.sessions} {
+	for _, part := range []func(context.Context, options) ([]deaconFigure, error){h.lives, h.reads, h.load, h.sessions, h.spawns} {
 		got, err := part(ctx, o)
 		figures = append(figures, got...)
 		if err != nil {

@@ -20,6 +20,9 @@ const (
 	glancePrime     = "gt prime"
 	glanceGuard     = "gt guard"
 	glanceHeartbeat = "gt heartbeat"
+	glanceHook      = "gt hook"
+	glanceInbox     = "gt mail inbox"
+	glanceSend      = "gt mail send"
 )
 
 // glanceSizes are the numbers of polecats that gt status is measured with. A Town has
@@ -64,17 +67,25 @@ func (h *host) glance(ctx context.Context, root string, polecats, runs int) (fig
 	if err := h.people(ctx, polecats); err != nil {
 		return nil, err
 	}
-	agent := h.program.with("GT_ROLE=" + polecat(0).String())
+	agent := h.program.with("GT_ROLE="+polecat(0).String(), "GT_RUN=1")
+	bd := h.program
+	bd.path = filepath.Join(filepath.Dir(bd.path), "bd")
+	if _, err := bd.run(ctx, root, "create", "--id", "gt-0", "a bead"); err != nil {
+		return nil, err
+	}
 	lines := []struct {
 		name  string
 		p     program
 		words []string
 	}{{fmt.Sprintf(glanceStatus, polecats), h.program, []string{"status"}}}
 	if polecats == glanceSizes[len(glanceSizes)-1] {
-		for _, name := range []string{glancePrime, glanceGuard, glanceHeartbeat} {
+		for _, name := range []string{glancePrime, glanceGuard, glanceHeartbeat, glanceHook, glanceInbox, glanceSend} {
 			words := strings.Fields(strings.TrimPrefix(name, "gt "))
-			if name == glanceGuard {
+			switch name {
+			case glanceGuard:
 				words = append(words, "git push origin polecat/p0/gt-0")
+			case glanceSend:
+				words = append(words, polecat(2).String(), "-s", "a subject", "-m", "a text")
 			}
 			lines = append(lines, struct {
 				name  string
@@ -106,6 +117,9 @@ func (h *host) glance(ctx context.Context, root string, polecats, runs int) (fig
 		}
 		return nil
 	})
+	if err == nil && polecats == glanceSizes[len(glanceSizes)-1] {
+		figures, err = h.dispatches(ctx, runs)
+	}
 	least := milliseconds(floor, whole)
 	for _, l := range lines {
 		if len(samples[l.name]) > 0 {

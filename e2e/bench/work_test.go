@@ -1,0 +1,36 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// A quick run measures what people and agents call all the time, once each.
+func TestQuickGlances(t *testing.T) {
+	figures, err := glances(t.Context(), quick(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]int{}
+	for _, d := range figures {
+		seen[d.Name]++
+		if d.Value <= 0 {
+			t.Errorf("measured %+v", d)
+		}
+	}
+	names := []string{glancePrime, glanceGuard, glanceHeartbeat, glanceHook, glanceInbox, glanceSend, workDispatch}
+	for _, n := range glanceSizes {
+		names = append(names, fmt.Sprintf(glanceStatus, n))
+	}
+	for _, name := range names {
+		if seen[name] != 1 {
+			t.Errorf("%s was measured %d times", name, seen[name])
+		}
+	}
+	var out strings.Builder
+	if err := report(&out, results{Fronts: figures}, false); err != nil {
+		t.Error(err)
+	}
+	t.Log(out.String())
+}
