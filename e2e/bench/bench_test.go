@@ -89,9 +89,9 @@ func TestQuickFronts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// TestQuickDeacon measures these, and glances others.
+	// TestQuickDeacon and TestQuickMerging measure these, and glances others.
 	seen := map[string]bool{deaconStatus: true, sessionStart: true, fmt.Sprintf(glanceStatus, 100): true, glancePrime: true, glanceGuard: true,
-		glanceHook: true, glanceInbox: true, workSpawn: true, workPool: true, workDispatch: true}
+		glanceHook: true, glanceInbox: true, workSpawn: true, workPool: true, workDispatch: true, mergeBatches: true, mergeBad: true, mergeDone: true}
 	for _, d := range figures {
 		seen[d.Name] = true
 		if d.Value <= 0 && d.Name != frontAdded { // a difference may be negative
@@ -102,6 +102,23 @@ func TestQuickFronts(t *testing.T) {
 		if !seen[name] {
 			t.Errorf("%s was not measured", name)
 		}
+	}
+}
+
+// Merge queues are measured, and the number of runs does not depend on the machine.
+func TestQuickMerging(t *testing.T) {
+	figures, err := merging(t.Context(), quick(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range figures {
+		if d.Value <= 0 || d.Name == mergeBad && d.Over {
+			t.Errorf("measured %+v", d)
+		}
+		t.Logf("%s: %.3f %s (%.3f)", d.Name, d.Value, d.Unit, d.Other)
+	}
+	if len(figures) != 3 {
+		t.Errorf("measured %+v", figures)
 	}
 }
 

@@ -53,6 +53,9 @@ var deaconLimits = map[string]struct {
 	frontUpdate:                    {25, false},
 	frontCreate:                    {25, false},
 	frontAdded:                     {8, false},
+	mergeBatches:                   {0.2, true}, // five times as many merges
+	mergeBad:                       {8, false},  // 1 + 4 to halve + 1 to be sure + 1 of the target + 1 of the rest
+	mergeDone:                      {2000, false},
 	glancePrime:                    {15, false},
 	glanceGuard:                    {15, false},
 	glanceHook:                     {15, false},

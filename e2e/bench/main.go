@@ -170,6 +170,11 @@ func everything(ctx context.Context, o options) (r results, err error) {
 			more, err = glances(ctx, o)
 			r.Fronts = append(r.Fronts, more...)
 		}
+		if err == nil {
+			var more []deaconFigure
+			more, err = merging(ctx, o)
+			r.Fronts = append(r.Fronts, more...)
+		}
 	}
 	if err == nil && o.bd {
 		r.Beads, err = ledgers(ctx, o, os.Stderr)
