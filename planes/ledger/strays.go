@@ -41,11 +41,13 @@ func (s *Store) hasType(ctx context.Context, kind town.BeadType) (found bool, er
 // checkRemoval refuses a value of CustomStatuses or CustomTypes without a word that
 // beads have. The value was another one before; other settings are not looked at.
 func (q txn) checkRemoval(ctx context.Context, name, was, value string) error {
-	column, flag, kept := "status", "--status", words(town.Statuses)
+	column, kept := "status", words(town.Statuses)
+	next := "bd list --all --status NAME lists them; bd update ID --status WORD gives them another"
 	switch name {
 	case CustomStatuses:
 	case CustomTypes:
-		column, flag, kept = "issue_type", "--type", words(town.BeadTypes)
+		column, kept = "issue_type", words(town.BeadTypes)
+		next = "bd list --all --type NAME lists them; bd update ID --type WORD gives them another"
 	default:
 		return nil
 	}
@@ -65,6 +67,5 @@ func (q txn) checkRemoval(ctx context.Context, name, was, value string) error {
 	if err != nil || len(used) == 0 {
 		return err
 	}
-	return fmt.Errorf("%w: %s must keep what beads have: %s; bd list --all %s NAME lists them, bd update ID %[4]s WORD gives one another",
-		town.ErrUsage, name, strings.Join(used, ", "), flag)
+	return town.Fail("set "+name, next, "%w: it must keep what beads have: %s", town.ErrUsage, strings.Join(used, ", "))
 }

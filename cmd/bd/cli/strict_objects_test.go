@@ -58,7 +58,7 @@ var objects = []struct {
 	{"graph gt-a", false, kinds{"root": "object", "issues": "any", "layout": "object", "schema_version?": "number"}},
 	{"graph check", false, kinds{"clean": "flag", "cycles": "any", "summary": "object", "schema_version?": "number"}},
 	{"epic status", true, kinds{"epic": "object", "total_children": "number", "closed_children": "number", "eligible_for_close": "flag"}},
-	{"epic close-eligible", false, kinds{"closed": "texts", "count": "number", "reason": "text", "dry_run?": "flag", "schema_version?": "number"}},
+	{"epic close-eligible", false, kinds{"closed": "texts", "count": "number", "reason?": "text", "dry_run?": "flag", "schema_version?": "number"}},
 	{"human stats", false, kinds{"total": "number", "pending": "number", "responded": "number", "dismissed": "number", "schema_version?": "number"}},
 	{"set-state gt-a health=good", false, kinds{"issue_id": "text", "dimension": "text", "old_value": "any", "new_value": "text", "event_id?": "text", "changed": "flag", "schema_version?": "number"}},
 	{"state gt-a health", false, kinds{"issue_id": "text", "dimension": "text", "value": "any", "schema_version?": "number"}},

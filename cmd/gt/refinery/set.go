@@ -21,13 +21,16 @@ type adder func(c shell.Command, define func(o *options, c *kingpin.CmdClause) s
 // setting is a number of the refinery that a command changes.
 type setting struct {
 	name, key, help string
+	examples        []string
 	most            int
 	of              func(*rig.Refinery) *int
 }
 
 var numbers = []setting{
-	{"queue.size", "refinery.queue_size", "Set how many merge requests a pass looks at. The others wait behind them; none is refused.", rig.MaxQueue, func(r *rig.Refinery) *int { return &r.QueueSize }},
-	{"parallelism", "refinery.parallelism", "Set how many batches are tested at once.", rig.MaxParallelism, func(r *rig.Refinery) *int { return &r.Parallelism }},
+	{"queue.size", "refinery.queue_size", "Set how many merge requests a pass looks at. The others wait behind them; none is refused.",
+		[]string{"gt refinery queue.size 20", "gt refinery queue.size 50 --rig=web"}, rig.MaxQueue, func(r *rig.Refinery) *int { return &r.QueueSize }},
+	{"parallelism", "refinery.parallelism", "Set how many batches are tested at once.",
+		[]string{"gt refinery parallelism 3", "gt refinery parallelism 5 --rig=web"}, rig.MaxParallelism, func(r *rig.Refinery) *int { return &r.Parallelism }},
 }
 
 // changed is what a command that sets a number prints.
@@ -41,7 +44,7 @@ func settingCommands(add adder) {
 	for _, n := range numbers {
 		add(shell.Command{
 			Name: n.name, Help: n.help + " Without --rig it is the Town's setting " + n.key + ".",
-			Examples: []string{"gt refinery " + n.name + " 3", "gt refinery " + n.name + " 5 --rig=web"}, Permission: shell.MayAdminTown, Writes: true,
+			Examples: n.examples, Permission: shell.MayAdminTown, Writes: true,
 		}, func(o *options, c *kingpin.CmdClause) shell.Action {
 			c.Arg("n", "The number.").Required().PlaceHolder("N").IntVar(&o.number)
 			return func(ctx context.Context) error { return o.set(ctx, n) }
