@@ -127,7 +127,7 @@ func (o *options) retry(ctx context.Context) error {
 
 // told ends the escalation about a request that was held.
 func (o *options) told(ctx context.Context, h *host.Host, m operational.MergeRequest, reason string) error {
-	return h.Beads(ctx, func(s *ledger.Store) error {
+	return h.WithLedger(ctx, func(s *ledger.Store) error {
 		return refinery.Beads{Store: s, Now: o.call.Now}.Told(ctx, refinery.HeldKey(m.Agent.Rig, m), reason)
 	})
 }
@@ -151,7 +151,7 @@ func (o *options) reject(ctx context.Context) error {
 		if err != nil {
 			return town.Fail("reject "+m.Bead, "gt refinery status shows what became of it", "%w", err)
 		}
-		err = h.Beads(ctx, func(s *ledger.Store) error {
+		err = h.WithLedger(ctx, func(s *ledger.Store) error {
 			b := refinery.Beads{Store: s, Now: o.call.Now}
 			return errors.Join(b.Comment(ctx, m.Bead, h.Actor.Name, refinery.Explain(m, v)), b.Told(ctx, refinery.HeldKey(m.Agent.Rig, m), v.Reason))
 		})

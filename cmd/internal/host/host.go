@@ -93,6 +93,16 @@ func (h *Host) Ledger(ctx context.Context, waiting func(what string)) (s *ledger
 	return s, s.Close, nil
 }
 
+// WithLedger calls fn with the Town's ledger, which is open only while fn runs.
+func (h *Host) WithLedger(ctx context.Context, fn func(*ledger.Store) error) (err error) {
+	s, release, err := h.Ledger(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	return fn(s)
+}
+
 // CachedLedger reports whether the ledger that Ledger returned answers from the
 // Deacon's caches.
 func (h *Host) CachedLedger() bool { return h.resident && cached(h.Config) }

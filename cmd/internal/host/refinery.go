@@ -17,17 +17,7 @@ import (
 
 // Refinery returns the merge queue of a rig, with the planes as this call opens them.
 func (h *Host) Refinery(r *rig.Rig) (*refinery.Refinery, error) {
-	return h.refinery(r, h.Rows, h.Beads)
-}
-
-// Beads calls fn with the ledger, which is open only while fn runs.
-func (h *Host) Beads(ctx context.Context, fn func(*ledger.Store) error) (err error) {
-	s, release, err := h.Ledger(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, release()) }()
-	return fn(s)
+	return h.refinery(r, h.Rows, h.WithLedger)
 }
 
 // Refineries are the merge queues of all rigs that are cloned, with planes that the

@@ -2,25 +2,13 @@ package host
 
 import (
 	"context"
-	"errors"
 
 	"gastown/planes/doltdb"
 	"gastown/planes/exchange"
-	"gastown/planes/ledger"
 	"gastown/town"
 	"gastown/town/convoy"
 	"gastown/town/layout"
 )
-
-// WithLedger calls fn with the Town's ledger, open for that long.
-func (h *Host) WithLedger(ctx context.Context, fn func(*ledger.Store) error) (err error) {
-	s, release, err := h.Ledger(ctx, nil)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, release()) }()
-	return fn(s)
-}
 
 // Shelf opens the records that other Towns share with this one, through all of its
 // remotes. The caller closes it.
