@@ -92,10 +92,11 @@ func (o *options) show(ctx context.Context) error {
 		if e.State == escalate.Raised {
 			p.Line("  raised again in %s unless somebody has it: gt escalate ack %s", term.Short(e.Again.Sub(o.call.Now())), e.ID)
 		}
-		for name, value := range map[string]string{"from": e.From, "bead": e.About} {
-			if value != "" {
-				p.Line("  %s %s", name, value)
-			}
+		if e.From != "" {
+			p.Line("  from %s", e.From)
+		}
+		if e.About != "" {
+			p.Line("  bead %s", e.About)
 		}
 		if e.Reason != "" {
 			p.Line("  closed: %s", e.Reason)
