@@ -78,7 +78,7 @@ func (p planner) batches(queue []operational.MergeRequest) []Action {
 			if actions := p.land(links[:i+1]); len(actions) > 0 {
 				return actions
 			}
-			from = i + 1 // the host was asked to merge these
+			from = i + 1 // these are offered to the host already
 			break
 		}
 		if links[i].state.bad() {

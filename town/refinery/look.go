@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gastown/planes/operational"
 	"gastown/town"
@@ -88,7 +89,7 @@ func (r *Refinery) Test(ctx context.Context, some []town.Epoch, atOnce int, cach
 		}
 		var todo []work
 		for _, m := range s.Requests {
-			if len(some) > 0 && !contains(some, m.Epoch) {
+			if len(some) > 0 && !slices.Contains(some, m.Epoch) {
 				continue
 			}
 			merged, err := p.alone(ctx, s, m)
@@ -139,15 +140,6 @@ func (r *Refinery) Test(ctx context.Context, some []town.Epoch, atOnce int, cach
 		return tests.Wait()
 	})
 	return all, err
-}
-
-func contains(some []town.Epoch, e town.Epoch) bool {
-	for _, s := range some {
-		if s == e {
-			return true
-		}
-	}
-	return false
 }
 
 // tell puts what is known of a tree into words.

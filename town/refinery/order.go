@@ -19,8 +19,8 @@ func urgency(m operational.MergeRequest, now time.Time) int {
 	return m.Priority - int(max(0, now.Sub(m.At))/aging)
 }
 
-// Queue are the requests that may be merged now, in their order: those that the host was
-// asked to merge, those that a large change must not starve, then by urgency, then the
+// Queue are the requests that may be merged now, in their order: those that are
+// offered to the host, those that a large change must not starve, then by urgency, then the
 // oldest first. A request comes after those that its bead waits for; one that waits for
 // a bead which is not in the queue is left out.
 func (s Snapshot) Queue() []operational.MergeRequest {

@@ -1,6 +1,7 @@
 package refinery
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -42,10 +43,10 @@ type Snapshot struct {
 	Tests    map[string]Standing
 	Untested bool
 	State    operational.Refinery
-	// Size is how many requests are looked at, 0 for all; Batch is how many requests are tested together, Parallel how many tests run at
-	// once. Both are at least 1.
+	// Size is how many requests are looked at, 0 for all. Batch is how many are tested
+	// together, Parallel how many tests run at once; both are at least 1.
 	Size, Batch, Parallel int
-	// Offers: the host merges, and is asked to.
+	// Offers: the host merges; nothing is pushed to the target.
 	Offers bool
 }
 
@@ -88,7 +89,7 @@ const (
 	Test Deed = "test"
 	// Land pushes a commit to the target.
 	Land Deed = "push"
-	// Offer asks the host to merge a request.
+	// Offer leaves a request whose checks passed to the host.
 	Offer Deed = "offer"
 	// Decide ends a request.
 	Decide Deed = "decide"
@@ -120,18 +121,11 @@ type Action struct {
 func (a Action) String() string {
 	switch a.Deed {
 	case Test, Land:
-		return fmt.Sprintf("%s %.12s (%s)", a.Deed, a.Commit, cmpOr(strings.Join(beads(a.Batch), " "), "the target"))
+		return fmt.Sprintf("%s %.12s (%s)", a.Deed, a.Commit, cmp.Or(strings.Join(beads(a.Batch), " "), "the target"))
 	case Decide:
 		return fmt.Sprintf("%s: %s", a.Request.Bead, a.Verdict.State)
 	}
 	return strings.TrimSpace(fmt.Sprintf("%s %s %s", a.Deed, a.Request.Bead, a.Why))
-}
-
-func cmpOr(s, otherwise string) string {
-	if s == "" {
-		return otherwise
-	}
-	return s
 }
 
 func beads(all []operational.MergeRequest) (names []string) {
