@@ -20,7 +20,7 @@ const (
 	MergeOpen MergeState = "open"
 	// MergeTesting: it is in a batch whose checks run.
 	MergeTesting MergeState = "testing"
-	// MergeOffered: its checks passed, and a pull request asks the host to merge it.
+	// MergeOffered: its checks passed, and the host may merge it.
 	MergeOffered MergeState = "offered"
 	// MergeHeld: it could not be tested although its target could. It waits for a
 	// person, and others pass it.

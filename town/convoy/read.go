@@ -63,7 +63,7 @@ func (r Reader) Read(ctx context.Context, s Select) (all []Convoy, err error) {
 	return View(f), nil
 }
 
-// open lists the convoys that a Select selects.
+// list lists the convoys that a Select selects.
 func (s Select) list(ctx context.Context, l *ledger.Store) (found []town.Bead, err error) {
 	f := ledger.Filter{Types: []town.BeadType{Type}, IDs: s.IDs, Fields: convoyFields, Sort: []ledger.Order{{Field: "created_at"}}}
 	if len(s.IDs) == 0 && !s.Closed {
@@ -168,7 +168,8 @@ func (f *Facts) readWork(ctx context.Context, o *operational.Store) (err error) 
 }
 
 // Find returns the full id of the convoy that a word means: its id, also a short one, or
-// its name; of several with that name an open one, or else the newest. Unknown ones are town.ErrUsage, with the nearest.
+// its name. Of several with that name it is the open one, or else the newest. It fails
+// with town.ErrUsage when no convoy or more than one is meant, and names the nearest.
 func Find(ctx context.Context, l *ledger.Store, word string) (id string, err error) {
 	all, err := Select{Closed: true}.list(ctx, l)
 	if err != nil {

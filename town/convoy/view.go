@@ -208,7 +208,7 @@ func (f Facts) ended(bead string) string {
 
 var merging = map[operational.MergeState]string{
 	operational.MergeOpen: "waits for its turn in the merge queue", operational.MergeTesting: "its checks run",
-	operational.MergeOffered: "a pull request asks the host to merge it",
+	operational.MergeOffered: "its checks passed; the host may merge it",
 }
 
 // shared is a record of another Town.

@@ -6,8 +6,8 @@
 // key, and one key is one bead. However often and from however many processes a trouble
 // is raised, people get one message for it.
 //
-// A Raiser's pass repeats the message of an escalation that nobody acknowledged, with
-// growing pauses. An escalation is acknowledged when somebody has it: its assignee. Then
+// Again repeats the message of each escalation that nobody acknowledged, with growing
+// pauses. An escalation is acknowledged when somebody has it: its assignee. Then
 // it is silent, and it ends when it is closed.
 //
 // Each message is sent in the commit that records it in the bead, and only while the bead

@@ -16,7 +16,7 @@ type State string
 
 // The states of an escalation.
 const (
-	// Raised: nobody has it yet. It is raised again at Escalation.Next.
+	// Raised: nobody has it yet. It is raised again at Escalation.Again.
 	Raised State = "raised"
 	// Acknowledged: somebody has it. It is silent.
 	Acknowledged State = "acknowledged"
@@ -36,8 +36,8 @@ type Escalation struct {
 	// By is who has it.
 	By   string `json:"acknowledged_by,omitempty"`
 	Text string `json:"text,omitempty"`
-	// Times is how often people were told; Last is when they were told last, Again when
-	// they are told next.
+	// Times is how often people were told, Last when they were told last, and Again when
+	// they are told next: zero while nobody is to be told.
 	Times  int        `json:"times"`
 	At     time.Time  `json:"raised_at"`
 	Last   time.Time  `json:"last_raised_at,omitzero"`

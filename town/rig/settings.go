@@ -21,7 +21,7 @@ type Merge string
 const (
 	// MergeDirect pushes to the target branch.
 	MergeDirect Merge = "direct"
-	// MergePR opens a pull request, and the host merges.
+	// MergePR leaves changes that passed to the host, which merges their branches.
 	MergePR Merge = "pr"
 	// MergeLocal has no remote: the rig's bare clone is where changes land.
 	MergeLocal Merge = "local"

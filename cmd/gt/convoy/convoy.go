@@ -173,5 +173,5 @@ func (o *options) boxes(ctx context.Context, h *host.Host) ([]string, error) {
 	return d.Resolve(o.notify, "")
 }
 
-// named lists words with commas; of many it gives the number.
+// named lists words with commas.
 func named(words []string) string { return strings.Join(words, ", ") }
