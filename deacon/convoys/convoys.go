@@ -33,12 +33,11 @@ type Host interface {
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
+	*part.Waker
 	host Host
 
-	mu    sync.Mutex
-	waker *part.Waker     // nil before Start
-	life  context.Context // ends with the Deacon; nil before Start and after Stop
-	head  string          // the ledger's commit at which nothing was to be landed
+	mu   sync.Mutex
+	head string // the ledger's commit at which nothing was to be landed
 }
 
 var (
@@ -49,7 +48,11 @@ var (
 )
 
 // New returns the part.
-func New(h Host) *Part { return &Part{host: h} }
+func New(h Host) *Part {
+	return &Part{host: h, Waker: &part.Waker{
+		Feed: h.Feed(), Wakes: Wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
+	}}
+}
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "convoys" }
@@ -60,48 +63,6 @@ func (p *Part) Jobs(*config.Config) []schedule.Job {
 		Name: job, Help: "land convoys whose beads are closed, and tell who asked", Schedule: "@every 30s", Deadline: 5 * time.Minute,
 		Overlap: schedule.Follow, Run: p.run,
 	}}
-}
-
-// Start implements part.Starter. It watches for beads that are closed.
-func (p *Part) Start(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.life = ctx
-	p.waker = &part.Waker{Feed: p.host.Feed(), Wakes: Wakes, Wake: func() error { return p.host.StartJob(job) }, Log: p.host.Log()}
-	p.waker.Begin(ctx)
-	return nil
-}
-
-// Stop implements part.Stopper.
-func (p *Part) Stop(context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.life = nil
-	p.end()
-	return nil
-}
-
-// Pause implements part.Paused.
-func (p *Part) Pause(context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.end()
-	return nil
-}
-
-// Resume implements part.Paused.
-func (p *Part) Resume() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.life != nil {
-		p.waker.Begin(p.life)
-	}
-}
-
-func (p *Part) end() {
-	if p.waker != nil {
-		p.waker.End()
-	}
 }
 
 // Wakes reports whether an event may mean that a convoy has arrived.

@@ -9,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -50,11 +49,8 @@ type Host interface {
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
+	*part.Waker
 	host Host
-
-	mu    sync.Mutex
-	life  context.Context // ends with the Deacon; nil before Start and after Stop
-	waker *part.Waker     // nil before Start
 }
 
 var (
@@ -65,7 +61,11 @@ var (
 )
 
 // New returns the part.
-func New(h Host) *Part { return &Part{host: h} }
+func New(h Host) *Part {
+	return &Part{host: h, Waker: &part.Waker{
+		Feed: h.Feed(), Wakes: Wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
+	}}
+}
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "dispatcher" }
@@ -76,48 +76,6 @@ func (p *Part) Jobs(*config.Config) []schedule.Job {
 		Name: job, Help: "assign what waits, start and end sessions", Schedule: "@every 30s", Deadline: 10 * time.Minute,
 		Overlap: schedule.Follow, Run: p.run,
 	}}
-}
-
-// Start implements part.Starter. It watches for events about work.
-func (p *Part) Start(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.life = ctx
-	p.waker = &part.Waker{Feed: p.host.Feed(), Wakes: Wakes, Wake: func() error { return p.host.StartJob(job) }, Log: p.host.Log()}
-	p.waker.Begin(ctx)
-	return nil
-}
-
-// Stop implements part.Stopper.
-func (p *Part) Stop(context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.life = nil
-	p.end()
-	return nil
-}
-
-// Pause implements part.Paused.
-func (p *Part) Pause(context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.end()
-	return nil
-}
-
-// Resume implements part.Paused.
-func (p *Part) Resume() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.life != nil {
-		p.waker.Begin(p.life)
-	}
-}
-
-func (p *Part) end() {
-	if p.waker != nil {
-		p.waker.End()
-	}
 }
 
 // run is one run of the job: passes, until no session starts any more.

@@ -18,7 +18,9 @@ const (
 )
 
 // Waker calls a function after events of some kinds, while it is begun. Its part also
-// acts by schedule, so an event that is missed only makes it later.
+// acts by schedule, so an event that is missed only makes it later. A part that embeds
+// one is a Starter, a Stopper and Paused: it watches from its start to its end, but not
+// while it is paused.
 type Waker struct {
 	Feed interface {
 		Newest(ctx context.Context, since time.Time, limit int) (feed.Page, error)
@@ -32,7 +34,49 @@ type Waker struct {
 	Log  logrus.FieldLogger
 
 	mu   sync.Mutex
-	stop func() // ends watching and waits for it; nil while nothing is watched
+	stop func()          // ends watching and waits for it; nil while nothing is watched
+	life context.Context // that of Start; nil before Start and after Stop
+}
+
+var (
+	_ Starter = (*Waker)(nil)
+	_ Stopper = (*Waker)(nil)
+	_ Paused  = (*Waker)(nil)
+)
+
+// Start implements Starter. It begins to watch, until ctx ends.
+func (w *Waker) Start(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.life = ctx
+	w.begin(ctx)
+	return nil
+}
+
+// Stop implements Stopper.
+func (w *Waker) Stop(context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.life = nil
+	w.end()
+	return nil
+}
+
+// Pause implements Paused.
+func (w *Waker) Pause(context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.end()
+	return nil
+}
+
+// Resume implements Paused. Between Start and Stop it watches again.
+func (w *Waker) Resume() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.life != nil {
+		w.begin(w.life)
+	}
 }
 
 // Begin begins to watch, until ctx ends or End is called. While it watches already it
@@ -40,6 +84,11 @@ type Waker struct {
 func (w *Waker) Begin(ctx context.Context) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.begin(ctx)
+}
+
+// begin is Begin for who holds mu.
+func (w *Waker) begin(ctx context.Context) {
 	if w.stop != nil {
 		return
 	}
@@ -56,6 +105,11 @@ func (w *Waker) End() {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	w.end()
+}
+
+// end is End for who holds mu.
+func (w *Waker) end() {
 	if w.stop != nil {
 		w.stop()
 		w.stop = nil

@@ -7,7 +7,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -41,11 +40,8 @@ type Host interface {
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
+	*part.Waker
 	host Host
-
-	mu    sync.Mutex
-	life  context.Context // ends with the Deacon; nil before Start and after Stop
-	waker *part.Waker     // nil before Start
 }
 
 var (
@@ -56,48 +52,16 @@ var (
 )
 
 // New returns the part.
-func New(h Host) *Part { return &Part{host: h} }
+func New(h Host) *Part {
+	return &Part{host: h, Waker: &part.Waker{
+		Feed: h.Feed(), Wakes: Wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
+	}}
+}
 
 // Wakes reports whether an event may mean that a pool has work: a session took a tree,
 // or a base moved.
 func Wakes(kind string) bool {
 	return kind == operational.SessionStarted || kind == operational.MergePrefix+string(operational.MergeLanded)
-}
-
-// Start implements part.Starter.
-func (p *Part) Start(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.life = ctx
-	p.waker = &part.Waker{Feed: p.host.Feed(), Wakes: Wakes, Wake: func() error { return p.host.StartJob(job) }, Log: p.host.Log()}
-	p.waker.Begin(ctx)
-	return nil
-}
-
-// Stop implements part.Stopper.
-func (p *Part) Stop(context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.life = nil
-	p.waker.End()
-	return nil
-}
-
-// Pause implements part.Paused.
-func (p *Part) Pause(context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.waker.End()
-	return nil
-}
-
-// Resume implements part.Paused.
-func (p *Part) Resume() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.life != nil {
-		p.waker.Begin(p.life)
-	}
 }
 
 // Name implements part.Part.
