@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -74,20 +75,13 @@ func (h Host) getenv(name string) string {
 	return ""
 }
 
-func or(path, otherwise string) string {
-	if path == "" {
-		return otherwise
-	}
-	return path
-}
-
 // scope finds a systemd that makes scopes for this user.
 func (h Host) scope() (Found, bool) {
 	f := Found{Kind: Scope, Memory: true, CPU: true, Processes: true}
-	if _, err := os.Stat(filepath.Join(or(h.Run, "/run"), "systemd", "system")); err != nil {
+	if _, err := os.Stat(filepath.Join(cmp.Or(h.Run, "/run"), "systemd", "system")); err != nil {
 		return f, false
 	}
-	if _, err := os.Stat(filepath.Join(or(h.Sys, "/sys/fs/cgroup"), "cgroup.controllers")); err != nil {
+	if _, err := os.Stat(filepath.Join(cmp.Or(h.Sys, "/sys/fs/cgroup"), "cgroup.controllers")); err != nil {
 		return f, false // user scopes limit nothing in version 1
 	}
 	program := ""
@@ -131,7 +125,7 @@ func (f Found) scope(town, session string, of Limits) []string {
 
 // v2 finds a hierarchy of version 2 in which this process may make cgroups.
 func (h Host) v2() (Found, bool) {
-	sys := or(h.Sys, "/sys/fs/cgroup")
+	sys := cmp.Or(h.Sys, "/sys/fs/cgroup")
 	own, ok := h.own("")
 	dir := filepath.Join(sys, own)
 	if !ok || !writable(dir) {
@@ -159,7 +153,7 @@ func (h Host) v2() (Found, bool) {
 
 // v1 finds the hierarchies of version 1 in which this process may make cgroups.
 func (h Host) v1() (Found, bool) {
-	sys := or(h.Sys, "/sys/fs/cgroup")
+	sys := cmp.Or(h.Sys, "/sys/fs/cgroup")
 	f := Found{Kind: V1}
 	for _, c := range []struct {
 		name string
@@ -178,7 +172,7 @@ func (h Host) v1() (Found, bool) {
 
 // own is this process's cgroup in the hierarchy of a controller; "" is version 2.
 func (h Host) own(controller string) (string, bool) {
-	text, err := os.ReadFile(filepath.Join(or(h.Proc, "/proc"), "self", "cgroup"))
+	text, err := os.ReadFile(filepath.Join(cmp.Or(h.Proc, "/proc"), "self", "cgroup"))
 	if err != nil {
 		return "", false
 	}
@@ -187,7 +181,7 @@ func (h Host) own(controller string) (string, bool) {
 		if len(f) == 3 && slices.Contains(strings.Split(f[1], ","), controller) {
 			// Sessions that were made from within another one are beside it.
 			if before, _, inside := strings.Cut(f[2], "/gastown-"); inside {
-				return or(before, "/"), true
+				return cmp.Or(before, "/"), true
 			}
 			return f[2], true
 		}

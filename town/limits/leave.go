@@ -1,6 +1,7 @@
 package limits
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -18,7 +19,7 @@ var ErrStays = errors.New("it stays within the limits of this session, and ends 
 // then a scope of systemd is ErrStays, because nothing tells what was around it. A
 // process that is in no cgroup of a session is left alone.
 func (h Host) Leave(pid int, inSession bool) error {
-	text, err := os.ReadFile(filepath.Join(or(h.Proc, "/proc"), "self", "cgroup"))
+	text, err := os.ReadFile(filepath.Join(cmp.Or(h.Proc, "/proc"), "self", "cgroup"))
 	if err != nil {
 		return nil // no cgroups, so nothing to leave
 	}
@@ -36,7 +37,7 @@ func (h Host) Leave(pid int, inSession bool) error {
 			if c != "" && !slices.Contains([]string{"memory", "cpu", "pids"}, c) {
 				continue
 			}
-			file := filepath.Join(or(h.Sys, "/sys/fs/cgroup"), c, before, "cgroup.procs")
+			file := filepath.Join(cmp.Or(h.Sys, "/sys/fs/cgroup"), c, before, "cgroup.procs")
 			if err := write(file, strconv.Itoa(pid)); err != nil {
 				return fmt.Errorf("%w: %w", ErrStays, err)
 			}
