@@ -31,6 +31,9 @@ const (
 
 var logPattern = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}\.[0-9]{6}-[A-Za-z0-9_.-]{1,80}$`)
 
+// IsLog reports whether a word is the name of a log.
+func IsLog(word string) bool { return logPattern.MatchString(word) }
+
 // Create makes the log of a run that begins.
 func (l Logs) Create(check string, slot int, now time.Time) (name string, w *Log, err error) {
 	if err := os.MkdirAll(l.Dir, 0o700); err != nil {

@@ -3,9 +3,6 @@ package refinery
 import (
 	"context"
 	"errors"
-	"io"
-	"io/fs"
-	"regexp"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -34,25 +31,6 @@ func personCommands(add adder) {
 		c.Arg("request", "The number of the merge request, or its bead.").Required().StringsVar(&o.requests)
 		c.Flag("reason", "Why. It is said on the bead.").Required().PlaceHolder("TEXT").StringVar(&o.reason)
 		return o.reject
-	})
-	add(shell.Command{
-		Name: "pause", Help: "Let nothing be tested and nothing land. Requests are taken, and what others merge is seen.",
-		Examples: []string{`gt refinery pause --rig=web --reason "release"`}, Permission: shell.MayAdminTown, Writes: true,
-	}, func(o *options, c *kingpin.CmdClause) shell.Action {
-		c.Flag("reason", "Why.").PlaceHolder("TEXT").StringVar(&o.reason)
-		return func(ctx context.Context) error { return o.pause(ctx, true) }
-	})
-	add(shell.Command{
-		Name: "resume", Help: "Go on after gt refinery pause.", Examples: []string{"gt refinery resume --rig=web"}, Permission: shell.MayAdminTown, Writes: true,
-	}, func(o *options, _ *kingpin.CmdClause) shell.Action {
-		return func(ctx context.Context) error { return o.pause(ctx, false) }
-	})
-	add(shell.Command{
-		Name: "log", Help: "Show the log of the check that decided about a request, or of any run by the log's name.",
-		Examples: []string{"gt refinery log web-a1", "gt refinery log 12"},
-	}, func(o *options, c *kingpin.CmdClause) shell.Action {
-		c.Arg("request", "The number of the merge request, its bead, or the name of a log.").Required().StringsVar(&o.requests)
-		return o.log
 	})
 }
 
@@ -174,94 +152,4 @@ func (o *options) reject(ctx context.Context) error {
 			p.Line("%s is given back and can be assigned again; its branch %s stays", m.Bead, m.Branch)
 		}
 	})
-}
-
-// paused is what gt refinery pause and resume print.
-type paused struct {
-	Rig     string `json:"rig"`
-	Paused  bool   `json:"paused"`
-	Changed bool   `json:"changed"`
-}
-
-func (o *options) pause(ctx context.Context, pause bool) error {
-	h, err := host.Open(o.call)
-	if err != nil {
-		return err
-	}
-	settings, err := o.settings(h)
-	if err != nil {
-		return err
-	}
-	all := []paused{}
-	err = h.Rows(ctx, func(s *operational.Store) error {
-		for _, r := range settings {
-			changed, err := s.PauseRefinery(ctx, r.Name, pause, o.reason, h.Actor.Name, o.call.Now())
-			if err != nil {
-				return err
-			}
-			all = append(all, paused{r.Name, pause, changed})
-		}
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	return o.call.Changed(all, func(p *term.Printer) {
-		for _, r := range all {
-			word := map[bool]string{true: "is paused", false: "goes on"}[r.Paused]
-			if !r.Changed {
-				word += ", as before"
-			}
-			p.Line("%s %s", r.Rig, word)
-		}
-	})
-}
-
-var logName = regexp.MustCompile(`^[0-9]{8}T[0-9]{6}\.[0-9]{6}-`)
-
-func (o *options) log(ctx context.Context) error {
-	h, err := host.Open(o.call)
-	if err != nil {
-		return err
-	}
-	word := o.requests[0]
-	name, rigs := word, []string{o.rig}
-	if !logName.MatchString(word) {
-		m, err := o.request(ctx, h, word)
-		if err != nil {
-			return err
-		}
-		if m.Detail.Log == "" {
-			return town.Fail("show the log of "+m.Bead, "gt refinery test "+m.Bead+" runs its checks", "%w: no check decided about merge request %d", town.ErrUsage, m.Epoch)
-		}
-		name, rigs = m.Detail.Log, []string{m.Agent.Rig}
-	} else if o.rig == "" {
-		rigs = nil
-		settings, err := o.settings(h)
-		if err != nil {
-			return err
-		}
-		for _, s := range settings {
-			rigs = append(rigs, s.Name)
-		}
-	}
-	for _, r := range rigs {
-		f, err := h.RefineryLogs(r).Open(name)
-		if errors.Is(err, fs.ErrNotExist) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		defer f.Close()
-		text, err := io.ReadAll(f)
-		if err != nil {
-			return err
-		}
-		return o.call.Show(struct {
-			Log  string `json:"log"`
-			Text string `json:"text"`
-		}{name, strings.ToValidUTF8(string(text), "\ufffd")}, func(p *term.Printer) { p.Text(town.Plain(string(text))) })
-	}
-	return town.Fail("show the log "+town.Clip(name, 100), "gt refinery test runs the checks again", "%w: it is not kept any more", town.ErrUsage)
 }

@@ -51,6 +51,8 @@ func Commands(p *shell.Program) {
 	settingCommands(add)
 	passCommands(add)
 	personCommands(add)
+	pauseCommands(add)
+	logCommand(add)
 }
 
 // request finds the merge request that a word names: its number, or its bead.
