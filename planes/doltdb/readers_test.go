@@ -25,19 +25,7 @@ func TestFilesStayReadable(t *testing.T) {
 		}
 		check := func(after string) {
 			t.Helper()
-			err := filepath.WalkDir(store, func(path string, e fs.DirEntry, err error) error {
-				if err != nil || e.IsDir() {
-					return err
-				}
-				info, err := e.Info()
-				if err == nil && info.Mode().Perm() != c.file {
-					t.Errorf("%o: after %s: %s has mode %o", c.dir, after, e.Name(), info.Mode().Perm())
-				}
-				return err
-			})
-			if err != nil {
-				t.Error(err)
-			}
+			checkModes(t, store, c.file, after)
 		}
 		put(t, db, "a", "1")
 		check("a change")
@@ -59,5 +47,53 @@ func TestFilesStayReadable(t *testing.T) {
 		if err := db.Close(); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// The files stay readable when the server stops or lends its databases.
+func TestFilesStayReadableAfterTheServer(t *testing.T) {
+	former := unix.Umask(0o077)
+	t.Cleanup(func() { unix.Umask(former) })
+	opts := twoPlanes(t)
+	store := filepath.Join(opts.Dir, "ledger", engine.StoreDir)
+	if err := os.Chmod(store, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	s := started(t, opts)
+	checkModes(t, store, 0o644, "the server's start")
+	db := open(t, clientOf(opts, "ledger"))
+	put(t, db, "a", "2")
+	if err := db.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again, err := s.Lend(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	checkModes(t, store, 0o644, "lending")
+	if err := again(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	checkModes(t, store, 0o644, "the server's end")
+}
+
+// checkModes checks the permission of every file of a store.
+func checkModes(t *testing.T, store string, want fs.FileMode, after string) {
+	t.Helper()
+	err := filepath.WalkDir(store, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		info, err := e.Info()
+		if err == nil && info.Mode().Perm() != want {
+			t.Errorf("after %s: %s has mode %o, not %o", after, e.Name(), info.Mode().Perm(), want)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
 	}
 }

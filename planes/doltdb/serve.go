@@ -68,3 +68,10 @@ func (o opener) Reach(ctx context.Context, name string) (bool, error) {
 	}
 	return true, db.Close()
 }
+
+// Closed is part of server.Opener.
+func (o opener) Closed(name string) {
+	if opts, err := o.options(name); err == nil {
+		opts.letRead() // the engine writes its manifest when it ends
+	}
+}

@@ -38,6 +38,8 @@ type Opener interface {
 	// Reach opens a database through the server's socket and closes it. It reports
 	// false when nobody answers.
 	Reach(ctx context.Context, name string) (bool, error)
+	// Closed is called when the server has closed a database and still has its lock.
+	Closed(name string)
 }
 
 // Server owns the databases of a directory and serves SQL on them. Its methods
@@ -187,6 +189,11 @@ func (s *Server) note(state wire.State) {
 }
 
 func (s *Server) release() (err error) {
+	if s.locks != nil {
+		for _, plane := range s.opts.Planes {
+			s.opener.Closed(plane)
+		}
+	}
 	for _, l := range s.locks {
 		err = errors.Join(err, l.Release())
 	}
