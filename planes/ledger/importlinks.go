@@ -31,7 +31,8 @@ func (in *importing) check(ctx context.Context, q txn, here map[string]*Detail) 
 }
 
 // relink brings back the links that led to revived beads, from beads that exist. It
-// leaves alone those of beads whose lines say which links they have.
+// leaves alone those of beads whose lines say which links they have, and of children that
+// have another parent by now.
 func (in *importing) relink(ctx context.Context, q txn) error {
 	absent := map[string]bool{}
 	for _, d := range in.lost {
@@ -43,12 +44,23 @@ func (in *importing) relink(ctx context.Context, q txn) error {
 	if err := q.removeExisting(ctx, absent); err != nil {
 		return err
 	}
+	var children []string
+	for _, d := range in.lost {
+		if d.Type == town.DepParent {
+			children = append(children, d.Bead)
+		}
+	}
+	parents, err := q.parents(ctx, children)
+	if err != nil {
+		return err
+	}
+	parents.add(in.links)
 	there := map[string]bool{}
 	for _, d := range in.links {
 		there[linkKey(d)] = true
 	}
 	for _, d := range in.lost {
-		if !absent[d.Bead] && !in.decided[d.Bead] && !there[linkKey(d)] {
+		if !absent[d.Bead] && !in.decided[d.Bead] && !there[linkKey(d)] && !parents.moved(d) {
 			in.links = append(in.links, d)
 		}
 	}

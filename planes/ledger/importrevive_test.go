@@ -62,3 +62,47 @@ func TestRevivedBeadsHaveTheLinksThatLedToThem(t *testing.T) {
 		})
 	}
 }
+
+// A child that got another parent while its former one was deleted keeps that one.
+func TestARestoredParentTakesNoChildBack(t *testing.T) {
+	for name, back := range map[string]func(*Store, string) error{
+		"restore": func(s *Store, id string) error { return s.Restore(t.Context(), []string{id}) },
+		"revive": func(s *Store, id string) error {
+			_, err := s.Import(t.Context(), strings.NewReader(dated(id, "2026-01-01")), ImportOptions{Revive: true})
+			return err
+		},
+		"revive by a newer line": func(s *Store, id string) error {
+			_, err := s.Import(t.Context(), strings.NewReader(dated(id, "2999-01-01")), ImportOptions{Revive: true})
+			return err
+		},
+		"restore both": func(s *Store, id string) error {
+			if err := s.Delete(t.Context(), []string{"gt-moved"}, ""); err != nil {
+				return err
+			}
+			return s.Restore(t.Context(), []string{id, "gt-moved"})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newLedger(t)
+			imported(t, s, dated("gt-old", "2026-01-01")+dated("gt-new", "2026-01-01")+dated("gt-moved", "2026-01-01")+dated("gt-kept", "2026-01-01"), ImportOptions{})
+			former, other := "gt-old", "gt-new"
+			if _, err := s.Update(t.Context(), []Patch{{ID: "gt-moved", Parent: &former}, {ID: "gt-kept", Parent: &former}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Delete(t.Context(), []string{former}, ""); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Update(t.Context(), []Patch{{ID: "gt-moved", Parent: &other}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := back(s, former); err != nil {
+				t.Fatal(err)
+			}
+			for child, want := range map[string]string{"gt-moved": other, "gt-kept": former} {
+				if got := linkTargets(t, s, child); !slices.Equal(got, []string{want}) {
+					t.Errorf("the parents of %s are %q, not %q", child, got, want)
+				}
+			}
+		})
+	}
+}

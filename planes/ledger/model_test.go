@@ -279,6 +279,9 @@ func (m *model) restored(id string) (links map[string]town.Dependency, cycle boo
 	after := &model{live: maps.Clone(m.live), links: links}
 	after.live[id] = m.dead[id]
 	for _, d := range m.dead[id].Dependencies {
+		if d.Type == town.DepParent && d.Bead != id && m.parent(d.Bead) != "" {
+			continue // it was moved meanwhile
+		}
 		if after.live[d.Bead] != nil && (after.live[d.Target] != nil || d.Bead == id) {
 			links[linkKey(d)] = d
 		}

@@ -110,7 +110,41 @@ func links(id string, list []Linked, up bool) []town.Dependency {
 	return all
 }
 
-// Restore brings deleted beads back, with their links to beads that exist.
+// parents are the parents of beads, by the child's id.
+type parents map[string]string
+
+// add records the parents that links say.
+func (p parents) add(links []town.Dependency) {
+	for _, d := range links {
+		if d.Type == town.DepParent {
+			p[d.Bead] = d.Target
+		}
+	}
+}
+
+// moved reports whether a link that led to a deleted bead may not come back, because the
+// child has another parent now.
+func (p parents) moved(d town.Dependency) bool {
+	is := p[d.Bead]
+	return d.Type == town.DepParent && is != "" && is != d.Target
+}
+
+// parents reads the parents of beads.
+func (q txn) parents(ctx context.Context, ids []string) (parents, error) {
+	found := parents{}
+	for part := range slices.Chunk(slices.Compact(slices.Sorted(slices.Values(ids))), batchRows) {
+		list, err := q.scanLinks(ctx, "SELECT issue_id, depends_on_id, type FROM dependencies WHERE type = ? AND issue_id IN ("+marks(len(part))+")",
+			append([]any{string(town.DepParent)}, anys(part)...)...)
+		if err != nil {
+			return nil, err
+		}
+		found.add(list)
+	}
+	return found, nil
+}
+
+// Restore brings deleted beads back, with their links to beads that exist. A former child
+// that has another parent by now keeps that one.
 // Errors are a BatchError: ErrAlive, UnknownError, ErrCycle.
 func (s *Store) Restore(ctx context.Context, ids []string) error {
 	if len(ids) == 0 {
@@ -150,15 +184,20 @@ func (s *Store) Restore(ctx context.Context, ids []string) error {
 		if err := bad.err(); err != nil {
 			return err
 		}
+		parents, err := q.parents(ctx, ends)
+		if err != nil {
+			return err
+		}
 		for _, id := range ids {
 			live[id] = true
+			parents.add(graves[id].Dependencies)
 		}
 		for _, id := range ids {
 			b := graves[id]
 			b.restoreExtra()
 			all := slices.Concat(b.Dependencies, b.Dependents)
 			b.Bead.Dependencies = slices.DeleteFunc(all, func(d town.Dependency) bool {
-				return !live[d.Bead] || !live[d.Target] && b.Bead.ID != d.Bead
+				return !live[d.Bead] || b.Bead.ID != d.Bead && (!live[d.Target] || parents.moved(d))
 			})
 			r.add(&b.Bead)
 			r.event(id, "restored", "", "", b.Title)
