@@ -15,6 +15,8 @@ type Details struct {
 	// Title, Description, Notes and Reference are searched for in the field of
 	// that name, ignoring case. Reference is that of the external_ref.
 	Title, Description, Notes, Reference string
+	// ExternalRef is the whole external_ref.
+	ExternalRef string
 	// NoDescription, NoLabels and NoParent select beads that have none.
 	NoDescription, NoLabels, NoParent bool
 	// LabelGlob and LabelRegexp are patterns that one of the labels must match: a glob
@@ -86,6 +88,9 @@ func (d Details) own(w *where) {
 		if c.text != "" {
 			w.add("INSTR(LOWER(i."+c.column+"), ?) > 0", strings.ToLower(c.text))
 		}
+	}
+	if d.ExternalRef != "" {
+		w.add("i.external_ref = ?", d.ExternalRef)
 	}
 	if d.NoDescription {
 		w.add("i.description = ''")

@@ -28,7 +28,7 @@ func (f Filter) match(b town.Bead, now time.Time) bool {
 func (d Details) match(b town.Bead) bool {
 	child := slices.ContainsFunc(b.Dependencies, func(l town.Dependency) bool { return l.Bead == b.ID && l.Type == town.DepParent })
 	return contains(b.Title, d.Title) && contains(b.Description, d.Description) && contains(b.Notes, d.Notes) &&
-		contains(b.ExternalRef, d.Reference) && (!d.NoDescription || b.Description == "") &&
+		contains(b.ExternalRef, d.Reference) && (d.ExternalRef == "" || b.ExternalRef == d.ExternalRef) && (!d.NoDescription || b.Description == "") &&
 		(!d.NoLabels || len(b.Labels) == 0) && (!d.NoParent || !child) &&
 		strings.HasPrefix(b.ID, d.IDPrefix) && (!d.Deferred || b.Status == town.StatusDeferred || b.DeferUntil != nil) && d.DeferUntil.holds(b.DeferUntil) &&
 		(!d.Pinned || b.Pinned || b.Status == town.StatusPinned) && (!d.NotPinned || !b.Pinned && b.Status != town.StatusPinned)

@@ -41,7 +41,7 @@ func fuzzedFilter(which uint64, list, text string, n int, at int64) (f Filter) {
 		func() { f.Prefixes = values }, func() { f.Parent = text }, func() { f.Text = text }, func() { f.Created = span },
 		func() { f.Updated.From = span.From }, func() { f.Closed.To = span.To }, func() { f.Due = span }, func() { f.Overdue = true },
 		func() { f.Sort, _ = ParseOrder(text) }, func() { f.Limit = max(n, -n) }, func() { f.Offset = max(n, -n) }, func() { f.Limit = math.MaxInt },
-		func() { f.Title = text }, func() { f.Description = text }, func() { f.Notes = list }, func() { f.Reference = text },
+		func() { f.Title = text }, func() { f.Description = text }, func() { f.Notes = list }, func() { f.Reference = text }, func() { f.ExternalRef = text },
 		func() { f.NoDescription = true }, func() { f.NoLabels = true }, func() { f.NoParent = true }, func() { f.IDPrefix = text },
 		func() { f.Deferred = true }, func() { f.DeferUntil = span }, func() { f.Pinned = true }, func() { f.NotPinned = true },
 		func() { f.Metadata = map[string]string{"k": text} }, func() { f.MetadataKeys = []string{"k", "n.x:y/z-é"} }, func() { f.Spec = text },
@@ -70,7 +70,7 @@ func bland(f Filter) Filter {
 	for _, list := range []*[]town.BeadType{&f.Types, &f.NotTypes} {
 		*list = slices.Repeat([]town.BeadType{"x"}, len(*list))
 	}
-	for _, text := range []*string{&f.Text, &f.Parent, &f.Title, &f.Description, &f.Notes, &f.Reference, &f.IDPrefix, &f.Spec} {
+	for _, text := range []*string{&f.Text, &f.Parent, &f.Title, &f.Description, &f.Notes, &f.Reference, &f.ExternalRef, &f.IDPrefix, &f.Spec} {
 		if *text != "" {
 			*text = "x"
 		}

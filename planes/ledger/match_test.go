@@ -15,6 +15,7 @@ func TestMatchIsTheFilter(t *testing.T) {
 	due := time.Now().Add(-time.Hour)
 	bug := titled("Fix the LOGIN")
 	bug.Type, bug.Priority, bug.Assignee, bug.Labels, bug.DueAt = town.TypeBug, 1, "ada", []string{"ui", "db"}, &due
+	bug.ExternalRef = "gh-1"
 	root := create(t, s, titled("root"))[0]
 	child := titled("child")
 	child.Parent, child.Labels, child.Description = root.ID, []string{"db"}, "login too"
@@ -34,7 +35,7 @@ func TestMatchIsTheFilter(t *testing.T) {
 		{AnyLabels: []string{"ui", "x"}}, {NotLabels: []string{"ui"}}, {Prefixes: []string{"bd"}}, {Prefixes: []string{"b"}}, {Parent: root.ID},
 		{Text: "login"}, {Created: Span{From: now}}, {Created: Span{To: now}}, {Closed: Span{To: now.Add(time.Hour)}}, {Due: Span{From: due.Add(-time.Second)}},
 		{Overdue: true}, {Labels: []string{"db"}, Text: "CHILD"},
-		{Details: Details{Title: "LOGIN"}}, {Details: Details{Description: "LOGIN"}}, {Details: Details{Notes: "login"}}, {Details: Details{Reference: "gh"}},
+		{Details: Details{Title: "LOGIN"}}, {Details: Details{Description: "LOGIN"}}, {Details: Details{Notes: "login"}}, {Details: Details{Reference: "gh"}}, {Details: Details{ExternalRef: "gh-1"}},
 		{Details: Details{NoDescription: true}}, {Details: Details{NoLabels: true}}, {Details: Details{NoParent: true}}, {Details: Details{IDPrefix: root.ID}},
 		{Details: Details{Deferred: true}}, {Details: Details{DeferUntil: Span{To: now}}}, {All: []Filter{{Labels: []string{"db"}}, {Labels: []string{"ui"}}}},
 		{Any: []Filter{{Parent: root.ID}, {Priorities: []int{1}}}}, {None: []Filter{{Closed: Span{From: due}}}}, {None: []Filter{{Parent: root.ID}, {IDs: []string{root.ID}}}},

@@ -173,7 +173,9 @@ func (o *createOptions) links(n *ledger.NewBead) error {
 			n.Dependencies = append(n.Dependencies, d)
 			continue
 		}
-		d.Target = strings.TrimSpace(id)
+		if d.Target = strings.TrimSpace(id); d.Target == "" {
+			return fmt.Errorf("%w: --deps %q names no bead; write TYPE:ID", town.ErrUsage, town.Clip(word, 80))
+		}
 		var err error
 		switch strings.ToLower(strings.TrimSpace(kind)) {
 		case "blocked-by", "depends-on":

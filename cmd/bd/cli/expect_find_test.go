@@ -36,7 +36,7 @@ func TestExpectShow(t *testing.T) {
 
 // Which beads lists show, and in which order.
 func TestExpectLists(t *testing.T) {
-	const some = "create 'Fix the LOGIN' --id gt-a -t bug -p 0 -a kim -l ui,human -d 'it breaks' --notes logs --spec-id docs/x.md --metadata '{\"team\":\"core\"}';" +
+	const some = "create 'Fix the LOGIN' --id gt-a -t bug -p 0 -a kim -l ui,human -d 'it breaks' --notes logs --spec-id docs/x.md --external-ref gh-9 --metadata '{\"team\":\"core\"}';" +
 		"create 'Write docs' --id gt-b -p 1 -t epic; create Later --id gt-c -p 3 --parent gt-b --defer 2999-01-01;" +
 		"create Old --id gt-d -p 4 -t chore --due 2020-01-01; create Done --id gt-e; close gt-e;"
 	var rows []row
@@ -48,7 +48,7 @@ func TestExpectLists(t *testing.T) {
 		{"list --exclude-type bug", "gt-b gt-c gt-d"}, {"list --exclude-label ui", "gt-b gt-c gt-d"}, {"list --label ui,human", "gt-a"}, {"list --label-any ui,none", "gt-a"}, {"list --assignee kim", "gt-a"},
 		{"list --label-pattern u*", "gt-a"}, {"list --label-pattern U*", "-"}, {"list --label-pattern h", "-"}, {"list --label-pattern '[a-z]?'", "gt-a"},
 		{"list --label-regex 'h.m'", "gt-a"}, {"list --label-regex '^u$'", "-"}, {"list --label-regex '^(ui|x)$' --label-pattern hu*", "gt-a"}, {"list --metadata-field team=core", "gt-a"}, {"list --metadata-field team=other", "-"}, {"list --has-metadata-key team", "gt-a"}, {"list --ready", "gt-a gt-b gt-d"}, {"list --deferred", "gt-c"}, {"list --overdue", "gt-d"},
-		{"list --spec docs/", "gt-a"}, {"list --parent gt-b", "gt-c"}, {"list --id gt-a,gt-d", "gt-a gt-d"}, {"list --long", "gt-a gt-b gt-c gt-d"}, {"list --sort title", "gt-a gt-c gt-d gt-b"}, {"list --sort created", "gt-d gt-c gt-b gt-a"},
+		{"list --spec docs/", "gt-a"}, {"list --external-ref gh-9", "gt-a"}, {"list --external-ref gh", "-"}, {"list --label-exact ui,human", "gt-a"}, {"list --label-exact u", "-"}, {"list --skip-labels -l ui,human", "gt-a"}, {"list --parent gt-b", "gt-c"}, {"list --id gt-a,gt-d", "gt-a gt-d"}, {"list --long", "gt-a gt-b gt-c gt-d"}, {"list --sort title", "gt-a gt-c gt-d gt-b"}, {"list --sort created", "gt-d gt-c gt-b gt-a"},
 		{"list --sort created --reverse", "gt-a gt-b gt-c gt-d"}, {"list --format json", "gt-a gt-b gt-c gt-d"}, {"search docs", "gt-b"}, {"search LOGIN --status closed", "-"}, {"search nothing", "-"}, {"children gt-b", "gt-c"},
 		{"stale --days 1", "-"}, {"query priority<=1", "gt-a gt-b"}, {"query status=closed", "gt-e"}, {"query 'type=bug OR type=chore'", "gt-a gt-d"}, {"query 'NOT label=ui AND assignee=none'", "gt-b gt-c gt-d"}, {"human", "gt-a"},
 	} {

@@ -12,7 +12,11 @@ func TestExpectOddInput(t *testing.T) {
 		{setup: x, argv: "create N --id gt-n --deps ' Blocks : gt-x '", holds: "gt-x dependencies=gt-n\ngt-n dependencies="},
 		{setup: x, argv: "create N --id gt-n --deps 'Blocked-By: gt-x'", holds: "gt-n dependencies=gt-x\ngt-x dependencies="},
 		{setup: x, argv: "create N --id gt-n --deps 'Depends-On:gt-x'", holds: "gt-n dependencies=gt-x"},
-		{setup: x, argv: "create N --id gt-n --deps blocks:", code: 1, holds: "-gt-n"},
+		{setup: x, argv: "create N --id gt-n --deps blocks:", code: 1, holds: "-gt-n", says: []string{"--deps .* names no bead; write TYPE:ID"}},
+		{setup: x, argv: "create N --id gt-n --deps related:,gt-x", code: 1, holds: "-gt-n", says: []string{"--deps .* names no bead; write TYPE:ID"}},
+		{setup: x, argv: "dep gt-x --blocks ''", code: 1, says: []string{"bd dep add ID ID"}},
+		{setup: x, argv: "dep gt-x --blocked-by ''", code: 1, says: []string{"bd dep add ID ID"}},
+		{setup: x, argv: "dep add", code: 1, says: []string{"bd dep add ID ID"}},
 		// Who defers a bead without a date means: until somebody takes it up.
 		{setup: x + "; defer gt-x --until yesterday; defer gt-x", argv: "ready", prints: "-", holds: "gt-x status=deferred defer_until="},
 		{setup: x + "; defer gt-x --until yesterday; update gt-x -s deferred", argv: "ready", prints: "-"},

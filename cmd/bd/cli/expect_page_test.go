@@ -26,6 +26,7 @@ q
 show --long --current --id --children --refs --thread --watch --as-of --include-dependents
 list --status --limit --tree --title --no-assignee --no-labels --no-parent --priority-min --priority-max
 list --title-contains --desc-contains --notes-contains --exclude-type --exclude-label --metadata-field --ready --sort
+list --external-ref --label-exact --skip-labels
 list --deferred --overdue --spec --long --format --watch --label-pattern --label-regex
 ready --limit --claim --gated --explain --exclude-type --exclude-label --include-deferred --metadata-field --sort
 ready --mine --plain --rig --mol --include-ephemeral
@@ -37,7 +38,7 @@ update --metadata --set-metadata --unset-metadata --spec-id --stdin --design-fil
 close --force --continue --suggest-next --claim-next --reason-file --reason
 reopen --reason
 dep
-dep add --type --metadata --blocked-by --depends-on
+dep add --type --metadata --blocked-by --depends-on --file
 dep remove
 dep list
 dep tree --direction --format --status --max-depth

@@ -100,6 +100,7 @@ func TestExpectAbout(t *testing.T) {
 		{argv: "doctor", gives: "overall_ok=true"},
 		{argv: "doctor --agent", says: []string{"beads"}},
 		{argv: "doctor --check=links", gives: "overall_ok=true", says: []string{`"name": "links"`}},
+		{setup: "config set status.custom odd; create A -s odd", argv: "doctor --check=words", gives: "overall_ok=true", says: []string{"every status and type is known"}},
 		{argv: "doctor --check links", says: []string{`\A.*\n.*links: [^\n]*\n\z`}},
 		{argv: "doctor --check validate --deep", says: []string{"values:", "cycles:"}},
 		{argv: "doctor --check pollution", code: 1, says: []string{"bd lint"}},

@@ -25,12 +25,13 @@ type depOptions struct {
 	other        string // the target, given as a flag
 	kind         string
 	metadata     string
-	touches      bool // the bead becomes the one last touched
+	file         string // that names the links
+	touches      bool   // the bead becomes the one last touched
 }
 
 // linkDone is what bd dep add and remove print.
 type linkDone struct {
-	Status string       `json:"status"`
+	Status string       `json:"status,omitempty"`
 	Bead   string       `json:"issue_id"`
 	Target string       `json:"depends_on_id"`
 	Type   town.DepType `json:"type,omitempty"`
@@ -43,18 +44,19 @@ func Commands(p *shell.Program) {
 		Name: "add", Help: "Make a bead depend on another. A cycle is refused.",
 		Examples: []string{
 			"bd dep add gt-a3f8x gt-b7151", "bd dep gt-a3f8x --blocked-by gt-b7151    # the same", "bd dep gt-b7151 --blocks gt-a3f8x    # the same", "bd dep add gt-a3f8x gt-b7151 -t discovered-from",
-			`bd dep add gt-a3f8x gt-b7151 -t waits-for --metadata '{"gate":"any-children"}'`,
+			`bd dep add gt-a3f8x gt-b7151 -t waits-for --metadata '{"gate":"any-children"}'`, "bd dep add --file links.jsonl",
 		},
 		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &depOptions{call: call}
-			c.Arg("id", "The bead that waits.").Required().PlaceHolder("ID").StringVar(&o.bead)
+			c.Arg("id", "The bead that waits.").PlaceHolder("ID").StringVar(&o.bead)
 			c.Arg("on", "The bead it waits for.").PlaceHolder("ID").StringVar(&o.target)
 			c.Flag("blocked-by", "The bead it waits for, as a flag.").PlaceHolder("ID").StringVar(&o.other)
 			c.Flag("depends-on", "The same as --blocked-by.").Hidden().StringVar(&o.other)
 			c.Flag("no-cycle-check", "Without effect: a cycle is refused.").Hidden().Bool()
 			o.kindFlag(c)
 			c.Flag("metadata", "What belongs to the link: a JSON object, or @FILE. A link that exists gets it, too.").PlaceHolder("JSON").StringVar(&o.metadata)
+			c.Flag("file", `Make the links of a file, all or none: a line {"from":"ID","to":"ID","type":"TYPE"} for each; - is standard input.`).PlaceHolder("FILE").StringVar(&o.file)
 			return o.add
 		},
 	})
@@ -138,8 +140,11 @@ func (o *depOptions) pair(ids []string) []string {
 func (o *depOptions) add(ctx context.Context) error {
 	var metadata json.RawMessage
 	var err error
-	if (o.target == "") == (o.other == "") {
-		return session.Fail("link "+town.Clip(o.bead, 80), fmt.Errorf("%w: give one bead that it waits for: bd dep add ID ID", town.ErrUsage))
+	if o.file != "" {
+		return o.addFile(ctx)
+	}
+	if o.bead == "" || (o.target == "") == (o.other == "") {
+		return session.Fail("link two beads", fmt.Errorf("%w: give the bead that waits and the one that it waits for: bd dep add ID ID", town.ErrUsage))
 	}
 	o.target += o.other
 	if o.metadata != "" {

@@ -62,6 +62,7 @@ func List() shell.Command {
 			c.Flag("watch", "Print the list again when it changes, until interrupted.").Short('w').BoolVar(&o.watch)
 			c.Flag("tree", "Children below their parents.").BoolVar(&o.tree)
 			c.Flag("batch", "One query, streamed: what bd list always does.").BoolVar(&o.batch)
+			c.Flag("skip-labels", "Without effect: labels cost no query of their own.").Hidden().Bool()
 			c.Flag("deleted", "What was deleted, newest first.").BoolVar(&o.deleted)
 			o.hidden.flags(c)
 			return o.act

@@ -47,6 +47,7 @@ func (f *Filters) Limited(n int) { f.standard = n + 1 }
 func (f *Filters) DefineReady(c *kingpin.CmdClause) {
 	c.Flag("include-deferred", "Deferred beads and their children, too.").BoolVar(&f.withDeferred)
 	c.Flag("include-ephemeral", "Short-lived beads, too.").BoolVar(&f.withEphemeral)
+	c.GetFlag("parent").Help("Children of a bead, and theirs.")
 	c.Flag("mol", "The steps of a molecule: the same as --parent.").PlaceHolder("ID").StringVar(&f.parent)
 }
 
