@@ -59,7 +59,7 @@ if command -v tmux >/dev/null; then
     trap 'gt --town town deacon stop; gt --town town polecat nuke web/amber' EXIT >/dev/null 2>&1
     timeout 60 bash -ev lines.sh </dev/null 2>&1
   )
-  must test "$(git -C tour/web.git show polecat/amber/web-1:hello.txt)" = hello
+  must test "$(git -C tour/web.git show main:hello.txt)" = hello
 else
   title "Left out, because tmux is not installed: a scripted agent works on a bead"
 fi
