@@ -35,13 +35,7 @@ func (p *pass) mark(ctx context.Context, batch []operational.MergeRequest) error
 		moves = append(moves, operational.MergeMove{Epoch: m.Epoch, From: m.State, To: operational.MergeTesting, Tried: true})
 		p.testing[m.Epoch] = true
 	}
-	if len(moves) == 0 {
-		return nil
-	}
-	return p.Rows(ctx, func(rows Store) error {
-		_, err := rows.MoveMerges(ctx, moves, Actor(p.Rig.Name), p.Now())
-		return err
-	})
+	return p.move(ctx, moves...)
 }
 
 // test runs the checks on a commit: those that have not passed with its tree, or all
@@ -182,10 +176,7 @@ func (p *pass) offer(ctx context.Context, a Action) error {
 	detail.Tip, detail.Tested = a.Tip, a.Commit
 	move := operational.MergeMove{Epoch: m.Epoch, From: m.State, To: operational.MergeOffered, Detail: &detail,
 		Result: fmt.Sprintf("its checks passed at %.12s; the host may merge %s into %s", a.Commit, m.Branch, m.Target)}
-	return p.Rows(ctx, func(rows Store) error {
-		_, err := rows.MoveMerges(ctx, []operational.MergeMove{move}, Actor(p.Rig.Name), p.Now())
-		return err
-	})
+	return p.move(ctx, move)
 }
 
 // HeldKey is the key by which a person is told of a request.
@@ -207,10 +198,7 @@ func (p *pass) hold(ctx context.Context, a Action) error {
 	}
 	from := m.State
 	move := operational.MergeMove{Epoch: m.Epoch, From: from, To: operational.MergeHeld, Result: a.Why, Detail: &detail}
-	return p.Rows(ctx, func(rows Store) error {
-		_, err := rows.MoveMerges(ctx, []operational.MergeMove{move}, Actor(p.Rig.Name), p.Now())
-		return err
-	})
+	return p.move(ctx, move)
 }
 
 // alarm records a trouble and tells a person, once for each: the row is written first,

@@ -219,6 +219,11 @@ func (p *pass) rest(ctx context.Context) error {
 	for epoch := range p.testing {
 		moves = append(moves, operational.MergeMove{Epoch: epoch, From: operational.MergeTesting, To: operational.MergeOpen})
 	}
+	return p.move(ctx, moves...)
+}
+
+// move changes the states of requests. One that is in another state by now stays.
+func (p *pass) move(ctx context.Context, moves ...operational.MergeMove) error {
 	if len(moves) == 0 {
 		return nil
 	}
