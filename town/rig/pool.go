@@ -298,17 +298,12 @@ func (r *Rig) forgetPooled(ctx context.Context) error {
 	return nil
 }
 
+// forgetPlaceless forgets a tree without a place, once nobody can be at work on it.
 func (r *Rig) forgetPlaceless(ctx context.Context, a admin) error {
 	info, err := os.Lstat(a.dir)
 	if err != nil || r.yard.now().Sub(info.ModTime()) < abandoned || r.owner(a) != "" {
 		return nil
 	}
-	ids, err := gitcmd.Worktree{GitDir: a.dir}.Remembered()
-	if err != nil {
-		return err
-	}
-	if _, err := r.saveCommits(ctx, filepath.Base(a.dir), ids, "its working tree is gone", ""); err != nil {
-		return err
-	}
-	return os.RemoveAll(a.dir)
+	_, err = r.forget(ctx, filepath.Base(a.dir), a)
+	return err
 }

@@ -196,23 +196,29 @@ func (r *Rig) adoptOrphans(ctx context.Context, name, top string) (ref string, e
 		if a.top != top || r.owner(a) != "" {
 			continue
 		}
-		w := gitcmd.Worktree{Top: top, GitDir: a.dir}
-		ids, err := w.Remembered()
-		if err != nil {
-			return ref, err
-		}
-		saved, err := r.saveCommits(ctx, name, ids, "its working tree is gone", "")
-		if err != nil {
-			return ref, err
-		}
+		saved, err := r.forget(ctx, name, a)
 		if saved != "" {
 			ref = saved
 		}
-		if err := os.RemoveAll(a.dir); err != nil {
+		if err != nil {
 			return ref, err
 		}
 	}
 	return ref, nil
+}
+
+// forget makes the clone forget a working tree that is gone, after it rescued the commits
+// that only git's files about the tree hold.
+func (r *Rig) forget(ctx context.Context, name string, a admin) (ref string, err error) {
+	ids, err := gitcmd.Worktree{Top: a.top, GitDir: a.dir}.Remembered()
+	if err != nil {
+		return "", err
+	}
+	ref, err = r.saveCommits(ctx, name, ids, "its working tree is gone", "")
+	if err != nil {
+		return ref, err
+	}
+	return ref, os.RemoveAll(a.dir)
 }
 
 // saveBranch rescues what only a branch holds that is about to be put elsewhere.
