@@ -45,6 +45,7 @@ type Host interface {
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
+	*part.Waker
 	host Host
 	// gate is held for reading while a plane is used, and for writing while the planes
 	// are lent: checks go on meanwhile.
@@ -53,7 +54,6 @@ type Part struct {
 	mu     sync.Mutex
 	life   context.Context // ends with the Deacon; nil before Start and after Stop
 	end    context.CancelFunc
-	waker  *part.Waker      // nil before Start
 	again  map[string]bool  // the rigs that have a pass, and whether another follows
 	failed map[string]error // of the last pass of a rig
 	group  sync.WaitGroup   // of the passes
@@ -68,7 +68,9 @@ var (
 
 // New returns the part.
 func New(h Host) *Part {
-	return &Part{host: h, again: map[string]bool{}, failed: map[string]error{}}
+	return &Part{host: h, again: map[string]bool{}, failed: map[string]error{}, Waker: &part.Waker{
+		Feed: h.Feed(), Wakes: Wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
+	}}
 }
 
 // Name implements part.Part.
@@ -87,9 +89,7 @@ func (p *Part) Start(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.life, p.end = context.WithCancel(ctx)
-	p.waker = &part.Waker{Feed: p.host.Feed(), Wakes: Wakes, Wake: func() error { return p.host.StartJob(job) }, Log: p.host.Log()}
-	p.waker.Begin(p.life)
-	return nil
+	return p.Waker.Start(p.life)
 }
 
 // Stop implements part.Stopper. It ends the passes, with the checks that run.
@@ -97,10 +97,12 @@ func (p *Part) Stop(ctx context.Context) error {
 	p.mu.Lock()
 	if p.life != nil {
 		p.end()
-		p.waker.End()
 		p.life = nil
 	}
 	p.mu.Unlock()
+	if err := p.Waker.Stop(ctx); err != nil {
+		return err
+	}
 	done := make(chan struct{})
 	go func() { p.group.Wait(); close(done) }()
 	select {
@@ -112,24 +114,16 @@ func (p *Part) Stop(ctx context.Context) error {
 }
 
 // Pause implements part.Paused.
-func (p *Part) Pause(context.Context) error {
-	p.mu.Lock()
-	if p.waker != nil {
-		p.waker.End()
-	}
-	p.mu.Unlock()
+func (p *Part) Pause(ctx context.Context) error {
+	err := p.Waker.Pause(ctx)
 	p.gate.Lock()
-	return nil
+	return err
 }
 
 // Resume implements part.Paused.
 func (p *Part) Resume() {
 	p.gate.Unlock()
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.life != nil {
-		p.waker.Begin(p.life)
-	}
+	p.Waker.Resume()
 }
 
 // run begins a pass of each rig that has none under way, and asks for another one where
