@@ -4,12 +4,11 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"path/filepath"
 
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
 	"gastown/sync/gitcmd"
-	"gastown/town"
-	"gastown/town/limits"
 	"gastown/town/lockfile"
 	"gastown/town/refinery"
 	"gastown/town/rig"
@@ -65,7 +64,7 @@ func (h *Host) refinery(r *rig.Rig, rows func(context.Context, func(*operational
 	run := &refinery.Runner{
 		Name: r.Name, Tree: r.CheckTree, Dir: dir, Logs: h.RefineryLogs(r.Name), Base: h.call.Env, Launcher: []string{self}, Now: h.call.Now,
 		Of: of, Group: group,
-		Limiter: &limits.Limiter{Host: limits.Host{Env: h.call.Env}, Dir: dir, Town: town.DigestOf("town", h.Layout.Root).Short()},
+		Limiter: h.limiter(dir),
 	}
 	size, parallel, batch := h.RefineryNumbers(r.Settings)
 	return &refinery.Refinery{
@@ -95,7 +94,7 @@ func (h *Host) refinery(r *rig.Rig, rows func(context.Context, func(*operational
 
 // RefineryLogs are the logs of a rig's checks.
 func (h *Host) RefineryLogs(name string) refinery.Logs {
-	return refinery.Logs{Dir: h.Layout.Refinery(name) + "/logs"}
+	return refinery.Logs{Dir: filepath.Join(h.Layout.Refinery(name), "logs")}
 }
 
 // RefineryNumbers are the size of the queue, the parallelism and the size of a batch

@@ -32,9 +32,13 @@ func (h *Host) Sessions() (agent.Tmux, error) {
 	return agent.Tmux{
 		Server: tmux.Server{Socket: h.Layout.Tmux(), Env: h.call.Env},
 		Dir:    h.Layout.Sessions(), Launcher: []string{self}, Presets: presets, Base: h.call.Env, Max: most,
-		Limits: &limits.Limiter{Host: limits.Host{Env: h.call.Env}, Dir: h.Layout.Sessions(),
-			Town: town.DigestOf("town", h.Layout.Root).Short()},
+		Limits: h.limiter(h.Layout.Sessions()),
 	}, nil
+}
+
+// limiter holds programs of the Town to their limits. dir is for its own files.
+func (h *Host) limiter(dir string) *limits.Limiter {
+	return &limits.Limiter{Host: limits.Host{Env: h.call.Env}, Dir: dir, Town: town.DigestOf("town", h.Layout.Root).Short()}
 }
 
 // maxProcesses is how many processes and threads a session may have.
