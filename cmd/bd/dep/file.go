@@ -1,12 +1,9 @@
 package dep
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 
 	"gastown/cmd/bd/internal/flags"
@@ -15,6 +12,7 @@ import (
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
 	"gastown/town"
+	"gastown/town/strict"
 )
 
 // maxFile is how large a file of links may be, in bytes.
@@ -110,13 +108,8 @@ func readLinks(text, usual string) (list []town.Dependency, lines []int, err err
 
 func readLink(line, usual string) (town.Dependency, error) {
 	var in fileLink
-	read := json.NewDecoder(bytes.NewReader([]byte(line)))
-	read.DisallowUnknownFields()
-	if err := read.Decode(&in); err != nil {
-		return town.Dependency{}, fmt.Errorf("%w: %w", town.ErrBadBead, err)
-	}
-	if _, err := read.Token(); !errors.Is(err, io.EOF) {
-		return town.Dependency{}, fmt.Errorf("%w: more than one value on a line", town.ErrBadBead)
+	if err := strict.JSON([]byte(line), &in); err != nil {
+		return town.Dependency{}, fmt.Errorf("%w: %s", town.ErrBadBead, strict.First(err).Reason)
 	}
 	d := in.Dependency
 	if in.From != "" {
