@@ -28,8 +28,6 @@ type MergeDetail struct {
 	// Files do not merge, Others are the commits of the target that changed them.
 	Files  []string `json:"files,omitempty"`
 	Others []string `json:"others,omitempty"`
-	// Pull is the address of its pull request.
-	Pull string `json:"pull,omitempty"`
 }
 
 // maxMergeDetail bounds a detail in its row, in bytes.
@@ -193,7 +191,7 @@ func (m MergeRequest) entry(actor string) Entry {
 func putDetail(ctx context.Context, tx *doltdb.Tx, epoch town.Epoch, d MergeDetail) error {
 	encoded, err := json.Marshal(d)
 	if err != nil || len(encoded) > maxMergeDetail {
-		d = MergeDetail{Check: d.Check, Log: d.Log, Tip: d.Tip, Tested: d.Tested, Pull: d.Pull}
+		d = MergeDetail{Check: d.Check, Log: d.Log, Tip: d.Tip, Tested: d.Tested}
 		if encoded, err = json.Marshal(d); err != nil {
 			return err
 		}
