@@ -17,6 +17,19 @@ import (
 // sessionStart is the start of an agent's session, without what the agent itself takes.
 const sessionStart = "start of a session"
 
+// scratchTmux is a tmux of its own for sessions whose files are in a directory.
+func scratchTmux(dir string, o options) (agent.Tmux, error) {
+	presets, err := agent.Parse(nil)
+	if err != nil {
+		return agent.Tmux{}, err
+	}
+	program, err := filepath.Abs(o.gt)
+	return agent.Tmux{
+		Server: tmux.Server{Socket: filepath.Join(dir, "tmux.sock"), Env: os.Environ()}, Dir: dir, Launcher: []string{program},
+		Presets: presets, Base: os.Environ(), Limits: &caps.Limiter{Dir: dir, Town: "bench"}, Grace: time.Millisecond,
+	}, err
+}
+
 // sessions measures the start of sessions beside tmux new-session, in turns on one
 // server.
 func (h *host) sessions(ctx context.Context, o options) (_ []deaconFigure, err error) {
@@ -25,17 +38,9 @@ func (h *host) sessions(ctx context.Context, o options) (_ []deaconFigure, err e
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	presets, err := agent.Parse(nil)
+	t, err := scratchTmux(dir, o)
 	if err != nil {
 		return nil, err
-	}
-	program, err := filepath.Abs(o.gt)
-	if err != nil {
-		return nil, err
-	}
-	t := agent.Tmux{
-		Server: tmux.Server{Socket: filepath.Join(dir, "tmux.sock"), Env: os.Environ()}, Dir: dir, Launcher: []string{program},
-		Presets: presets, Base: os.Environ(), Limits: &caps.Limiter{Dir: dir, Town: "bench"}, Grace: time.Millisecond,
 	}
 	var started []agent.Session
 	defer func() {

@@ -11,11 +11,9 @@ import (
 
 	"gastown/planes/operational"
 	"gastown/sync/gitcmd"
-	"gastown/tmux"
 	"gastown/town"
 	"gastown/town/agent"
 	"gastown/town/layout"
-	caps "gastown/town/limits"
 	"gastown/town/queue"
 	"gastown/town/rig"
 )
@@ -62,17 +60,9 @@ func (h *host) spawns(ctx context.Context, o options) (_ []deaconFigure, err err
 	if err != nil {
 		return nil, err
 	}
-	presets, err := agent.Parse(nil)
+	t, err := scratchTmux(dir, o)
 	if err != nil {
 		return nil, err
-	}
-	program, err := filepath.Abs(o.gt)
-	if err != nil {
-		return nil, err
-	}
-	t := agent.Tmux{
-		Server: tmux.Server{Socket: filepath.Join(dir, "tmux.sock"), Env: os.Environ()}, Dir: dir, Launcher: []string{program},
-		Presets: presets, Base: os.Environ(), Limits: &caps.Limiter{Dir: dir, Town: "bench"}, Grace: time.Millisecond,
 	}
 	var started []agent.Session
 	defer func() {
