@@ -2,6 +2,7 @@
 package polecat
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -182,20 +183,13 @@ func (o *options) show(ctx context.Context) error {
 	return o.call.Show(list, func(p *term.Printer) {
 		for _, s := range list {
 			p.Line("%s  %s since %s: %s", s.Address, s.State, o.call.Ago(s.Since), s.Evidence)
-			p.Line("  run %d, session %s, sandbox %s", s.Run, or(s.Session), or(s.Sandbox))
+			p.Line("  run %d, session %s, sandbox %s", s.Run, cmp.Or(s.Session, "none"), cmp.Or(s.Sandbox, "none"))
 			if a := s.Assignment; a != nil {
-				p.Line("  bead %s, %s since %s (epoch %d), asked for by %s", a.Bead, a.State, o.call.Ago(a.Changed), a.Epoch, or(a.By))
+				p.Line("  bead %s, %s since %s (epoch %d), asked for by %s", a.Bead, a.State, o.call.Ago(a.Changed), a.Epoch, cmp.Or(a.By, "none"))
 			}
 			if !s.Beat.IsZero() {
 				p.Line("  last heartbeat %s", o.call.Ago(s.Beat))
 			}
 		}
 	})
-}
-
-func or(s string) string {
-	if s == "" {
-		return "none"
-	}
-	return s
 }
