@@ -49,7 +49,7 @@ func TestCachesByHand(t *testing.T) {
 	s := p.ledger()
 	beads := made(t, s, titled("one"), titled("two"), titled("three"))
 	for n := range 3 {
-		if err := r.client.Heartbeat(t.Context(), control.Heartbeat{Agent: fmt.Sprintf("rig/a%d", n), State: "working", Note: "gt-1"}); err != nil {
+		if err := r.client.Heartbeat(t.Context(), control.Heartbeat{Agent: fmt.Sprintf("rig/crew/a%d", n), State: "working", Note: "gt-1"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -131,7 +131,7 @@ func TestCachesByHand(t *testing.T) {
 	again := p.mustStart()
 	defer again.end()
 	all, err := again.client.Agents(t.Context())
-	if err != nil || len(all) != 3 || all[1].Agent != "rig/a1" || all[1].Note != "gt-1" {
+	if err != nil || len(all) != 3 || all[1].Agent != "rig/crew/a1" || all[1].Note != "gt-1" {
 		t.Errorf("%+v, %v", all, err)
 	}
 }

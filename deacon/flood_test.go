@@ -26,7 +26,7 @@ func TestNoHeartbeatIsLostToTheLimit(t *testing.T) {
 		wait.Go(func() {
 			c := control.NewClient(p.layout.ControlSocket())
 			defer c.Close()
-			if err := c.Heartbeat(t.Context(), control.Heartbeat{Agent: fmt.Sprintf("rig/a%d", n), State: "working"}); err != nil {
+			if err := c.Heartbeat(t.Context(), control.Heartbeat{Agent: fmt.Sprintf("rig/crew/a%d", n), State: "working"}); err != nil {
 				t.Errorf("heartbeat %d: %v", n, err)
 			}
 		})
@@ -59,7 +59,7 @@ func TestFlood(t *testing.T) {
 			c.Waiting = func(string) { told.Add(1) }
 			patient, cancel := context.WithTimeout(ctx, time.Hour)
 			defer cancel()
-			switch err := c.Heartbeat(patient, control.Heartbeat{Agent: fmt.Sprintf("rig/a%d", n), State: "idle"}); {
+			switch err := c.Heartbeat(patient, control.Heartbeat{Agent: fmt.Sprintf("rig/crew/a%d", n), State: "idle"}); {
 			case err == nil:
 				heard.Add(1)
 			case errors.Is(err, context.Canceled):

@@ -122,7 +122,7 @@ func TestLife(t *testing.T) {
 		t.Error(text)
 	}
 	for n := range 3 {
-		if err := r.client.Heartbeat(t.Context(), control.Heartbeat{Agent: fmt.Sprintf("rig/a%d", n), State: "working"}); err != nil {
+		if err := r.client.Heartbeat(t.Context(), control.Heartbeat{Agent: fmt.Sprintf("rig/crew/a%d", n), State: "working"}); err != nil {
 			t.Fatal(err)
 		}
 	}

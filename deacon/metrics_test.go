@@ -17,7 +17,7 @@ func TestMetrics(t *testing.T) {
 	p := found(t)
 	r := p.mustStart()
 	defer r.end()
-	if err := r.client.Heartbeat(t.Context(), control.Heartbeat{Agent: "rig/a", State: "working"}); err != nil {
+	if err := r.client.Heartbeat(t.Context(), control.Heartbeat{Agent: "rig/crew/a", State: "working"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := r.client.Run(t.Context(), recorder.Job); err != nil {

@@ -80,7 +80,7 @@ func TestCalls(t *testing.T) {
 	if runs, err := c.Sync(t.Context(), "", false); err != nil || len(runs) != 0 {
 		t.Errorf("%+v, %v", runs, err)
 	}
-	want := Heartbeat{Agent: "rig/polecat-1", State: "working", Note: "gt-abc: tests"}
+	want := Heartbeat{Agent: "rig/polecats/p1", State: "working", Note: "gt-abc: tests"}
 	if err := c.Heartbeat(t.Context(), want); err != nil || beat != want {
 		t.Errorf("%+v, %v", beat, err)
 	}
@@ -174,9 +174,10 @@ func TestHeartbeatsAreChecked(t *testing.T) {
 		}
 	}
 	for _, bad := range []Heartbeat{
-		{}, {Agent: "a"}, {State: "idle"}, {Agent: "../x", State: "idle"}, {Agent: "a b", State: "idle"}, {Agent: "a", State: "Idle now"}, {Agent: "a", State: "idle", Run: -1},
-		{Agent: strings.Repeat("a", 129), State: "idle"}, {Agent: "a", State: strings.Repeat("b", 33)},
-		{Agent: "a", State: "idle", Note: "two\nlines"}, {Agent: "a", State: "idle", Note: strings.Repeat("n", 257)},
+		{}, {Agent: "web/crew/a"}, {State: "idle"}, {Agent: "../x", State: "idle"}, {Agent: "a b", State: "idle"}, {Agent: "web/crew/a", State: "Idle now"}, {Agent: "web/crew/a", State: "idle", Run: -1},
+		{Agent: "web/crew/" + strings.Repeat("a", 65), State: "idle"}, {Agent: "a", State: "idle"}, {Agent: "rig/polecat-1", State: "idle"}, {Agent: "web/crew/a.b", State: "idle"},
+		{Agent: "web/crew/ann@web", State: "idle"}, {Agent: "web/crew/a", State: strings.Repeat("b", 33)},
+		{Agent: "web/crew/a", State: "idle", Note: "two\nlines"}, {Agent: "web/crew/a", State: "idle", Note: strings.Repeat("n", 257)},
 		{Agent: "a'; DROP TABLE heartbeats; --", State: "idle"},
 	} {
 		if err := bad.Validate(); !errors.Is(err, town.ErrUsage) {

@@ -84,7 +84,7 @@ type Ran struct {
 
 // Heartbeat reports that an agent is alive.
 type Heartbeat struct {
-	// Agent is its name, such as rig/polecat.
+	// Agent is its address, such as web/polecats/nux.
 	Agent string `json:"agent"`
 	// State is one word: working, idle, stuck...
 	State string `json:"state"`
@@ -96,19 +96,18 @@ type Heartbeat struct {
 }
 
 const (
-	maxAgent = 128
 	maxState = 32
 	maxNote  = 256
 )
 
-var agentPattern = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._/@-]*$`)
 var statePattern = regexp.MustCompile(`^[a-z][a-z0-9_-]*$`)
 
 // Validate returns why a heartbeat is invalid. The error wraps town.ErrUsage.
 func (h Heartbeat) Validate() error {
+	if _, err := town.ParseAddress(h.Agent); err != nil {
+		return err
+	}
 	switch {
-	case len(h.Agent) > maxAgent || !agentPattern.MatchString(h.Agent):
-		return fmt.Errorf("%w: %q is not the name of an agent", town.ErrUsage, town.Clip(h.Agent, 40))
 	case len(h.State) > maxState || !statePattern.MatchString(h.State):
 		return fmt.Errorf("%w: %q is not a state of an agent", town.ErrUsage, town.Clip(h.State, 40))
 	case h.Run < 0:

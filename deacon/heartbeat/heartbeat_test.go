@@ -130,8 +130,8 @@ func TestMalformedHeartbeatsAreRefused(t *testing.T) {
 		return w.Code
 	}
 	for _, bad := range []string{
-		`{}`, `{"agent":"a"}`, `{"agent":"a b","state":"idle"}`, `{"agent":"a","state":"Idle now"}`, `{"agent":"a","state":"idle","more":1}`,
-		`{"agent":"a'; DROP TABLE heartbeats; --","state":"idle"}`, `{"agent":"a","state":"idle","note":"two\nlines"}`, `nonsense`,
+		`{}`, `{"agent":"rig/a","state":"idle"}`, `{"agent":"web/crew/a"}`, `{"agent":"a b","state":"idle"}`, `{"agent":"a","state":"Idle now"}`, `{"agent":"a","state":"idle","more":1}`,
+		`{"agent":"a'; DROP TABLE heartbeats; --","state":"idle"}`, `{"agent":"web/crew/a","state":"idle","note":"two\nlines"}`, `nonsense`,
 	} {
 		if code := post(bad); code != http.StatusBadRequest {
 			t.Errorf("%s: %d", bad, code)
@@ -140,7 +140,7 @@ func TestMalformedHeartbeatsAreRefused(t *testing.T) {
 	if len(h.beats) != 0 {
 		t.Errorf("%+v", h.beats)
 	}
-	if code := post(`{"agent":"rig/a","state":"idle"}`); code != http.StatusOK || len(h.beats) != 1 {
+	if code := post(`{"agent":"web/crew/a","state":"idle"}`); code != http.StatusOK || len(h.beats) != 1 {
 		t.Errorf("%d, %+v", code, h.beats)
 	}
 }

@@ -326,7 +326,7 @@ func ready(t *testing.T, s agent.Session, m *model) {
 
 func handed(t *testing.T, s agent.Session, m *model, text string, want agent.Result) {
 	t.Helper()
-	got, err := s.HandOver(t.Context(), text)
+	got, err := s.HandOver(t.Context(), 0, text)
 	if err != nil || got.Result != want {
 		show(t, s, m)
 		t.Fatalf("%.40q: %+v, %v, want %s", text, got, err, want)

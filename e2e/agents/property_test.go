@@ -21,7 +21,7 @@ func property(t *testing.T, s agent.Session, m *model) {
 	for len(want) < 200 {
 		text := Text(random)
 		for {
-			got, err := s.HandOver(t.Context(), text)
+			got, err := s.HandOver(t.Context(), 0, text)
 			if err != nil {
 				t.Fatal(err)
 			}

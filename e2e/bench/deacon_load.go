@@ -107,7 +107,7 @@ func (h *host) writes(ctx context.Context, do func(context.Context) error) ([]fl
 	work(func() error {
 		for ctx.Err() == nil {
 			for a := range agents {
-				if err := h.client.Heartbeat(ctx, control.Heartbeat{Agent: fmt.Sprintf("rig/polecat-%d", a), State: "working"}); err != nil {
+				if err := h.client.Heartbeat(ctx, control.Heartbeat{Agent: fmt.Sprintf("rig/polecats/p%d", a), State: "working"}); err != nil {
 					return err
 				}
 			}

@@ -125,7 +125,7 @@ func (l *load) write(title string) {
 func (l *load) beat(ctx context.Context, client *control.Client, n int) {
 	before := l.turbulent.Load()
 	for a := range agents {
-		h := control.Heartbeat{Agent: "rig/polecat-" + itoa(a), State: "working", Note: "step " + itoa(n)}
+		h := control.Heartbeat{Agent: "rig/polecats/p" + itoa(a), State: "working", Note: "step " + itoa(n)}
 		if err := client.Heartbeat(ctx, h); err != nil {
 			if ctx.Err() == nil {
 				l.failed(before, err)

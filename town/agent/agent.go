@@ -31,6 +31,8 @@ var (
 	ErrFull = errors.New("there are as many sessions as tmux.max_sessions allows")
 	// ErrNotReady: the agent did not become ready in time.
 	ErrNotReady = errors.New("it did not become ready")
+	// ErrOtherRun: the agent's session is that of another run than the text is for.
+	ErrOtherRun = errors.New("its session is that of another run")
 	// ErrEnded: the agent's program has ended.
 	ErrEnded = errors.New("its program has ended")
 )
@@ -62,7 +64,9 @@ type Session interface {
 	Settle(ctx context.Context) (Look, error)
 	// HandOver gives text to the agent as one message, and looks whether it was
 	// taken. The error is nil when Handed says how far the text came.
-	HandOver(ctx context.Context, text string) (Handed, error)
+	// It fails with ErrOtherRun, and types nothing, when the session is not that of the
+	// run; run 0 is whichever it is.
+	HandOver(ctx context.Context, run int64, text string) (Handed, error)
 	// Look reads the screen with so many lines of what scrolled off it.
 	Look(ctx context.Context, past int) (Look, error)
 	// Signs are the signs of life. ErrNoSession when there is no session.

@@ -127,11 +127,11 @@ func TestStartHandOverEnd(t *testing.T) {
 	r := runtime(t)
 	s, record := scripted(t, r, fakeOptions{Trust: true, Exit: true, Busy: time.Second, Absorb: 100 * time.Millisecond})
 	text := "do this:\n'\"$HOME\"'; rm -rf x; !! 😀\ttab\n\nthe last line;"
-	got, err := s.HandOver(t.Context(), text)
+	got, err := s.HandOver(t.Context(), 0, text)
 	if err != nil || got.Result != Confirmed {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	if got, err := s.HandOver(t.Context(), "again"); err != nil || got.Result != Queued {
+	if got, err := s.HandOver(t.Context(), 0, "again"); err != nil || got.Result != Queued {
 		t.Errorf("busy: %+v, %v", got, err)
 	}
 	if all := received(t, record); !slices.Equal(all, []string{text}) {
@@ -168,7 +168,7 @@ func TestStartHandOverEnd(t *testing.T) {
 	if err := s.End(t.Context()); err != nil {
 		t.Errorf("ended twice: %v", err)
 	}
-	if got, err := s.HandOver(t.Context(), "x"); err != nil || got.Result != Refused {
+	if got, err := s.HandOver(t.Context(), 0, "x"); err != nil || got.Result != Refused {
 		t.Errorf("after the end: %+v, %v", got, err)
 	}
 }
@@ -188,7 +188,10 @@ func TestDraftOfAPerson(t *testing.T) {
 		look, err := s.Look(t.Context(), 0)
 		return err == nil && look.Draft == "half a"
 	})
-	got, err := s.HandOver(t.Context(), "mine")
+	if got, err := s.HandOver(t.Context(), 41, "of another run"); !errors.Is(err, ErrOtherRun) || got.Result != "" {
+		t.Errorf("a text for another run: %+v, %v", got, err)
+	}
+	got, err := s.HandOver(t.Context(), 0, "mine")
 	if err != nil || got.Result != Queued || !strings.Contains(got.Why, "composer") {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -203,7 +206,7 @@ func TestEnterIsLost(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, record := scripted(t, runtime(t), o)
-			got, err := s.HandOver(t.Context(), "please; now")
+			got, err := s.HandOver(t.Context(), 0, "please; now")
 			want := Confirmed
 			if o.Deaf {
 				want = Pasted
@@ -244,7 +247,7 @@ func TestProgramsThatDoNotRun(t *testing.T) {
 			if !errors.Is(err, ErrEnded) || look.Signs.Status != test.status || !strings.Contains(strings.Join(look.Lines, "\n"), test.says) {
 				t.Errorf("status %d: %v\n%s", look.Signs.Status, err, strings.Join(look.Lines, "\n"))
 			}
-			if got, err := s.HandOver(t.Context(), "x"); err != nil || got.Result != Refused {
+			if got, err := s.HandOver(t.Context(), 0, "x"); err != nil || got.Result != Refused {
 				t.Errorf("%+v, %v", got, err)
 			}
 			if err := s.End(t.Context()); err != nil {
@@ -305,7 +308,7 @@ func TestARenamedSession(t *testing.T) {
 	if _, err := r.Start(t.Context(), Start{Agent: "web/polecats/nux", Preset: "codex", Dir: t.TempDir()}); !errors.Is(err, ErrRunning) {
 		t.Errorf("%v", err)
 	}
-	if got, err := s.HandOver(t.Context(), "one"); err != nil || got.Result != Confirmed {
+	if got, err := s.HandOver(t.Context(), 0, "one"); err != nil || got.Result != Confirmed {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if all := received(t, record); !slices.Equal(all, []string{"one"}) {
@@ -363,7 +366,7 @@ func TestAStoppedServer(t *testing.T) {
 	}
 	defer func() { _ = syscall.Kill(server, syscall.SIGCONT) }()
 	s.(*session).t.Server.Deadline = 200 * time.Millisecond
-	if got, err := s.HandOver(t.Context(), "x"); !errors.Is(err, tmux.ErrDeadline) || got.Result != "" {
+	if got, err := s.HandOver(t.Context(), 0, "x"); !errors.Is(err, tmux.ErrDeadline) || got.Result != "" {
 		t.Errorf("%+v, %v", got, err)
 	}
 	if err := s.End(t.Context()); !errors.Is(err, tmux.ErrDeadline) {

@@ -75,7 +75,7 @@ func Message(text string) string {
 }
 
 // HandOver implements Session.
-func (s *session) HandOver(ctx context.Context, text string) (Handed, error) {
+func (s *session) HandOver(ctx context.Context, run int64, text string) (Handed, error) {
 	text = Message(strings.TrimRight(Clean(text), "\n"))
 	switch {
 	case strings.TrimSpace(text) == "":
@@ -89,8 +89,8 @@ func (s *session) HandOver(ctx context.Context, text string) (Handed, error) {
 		return Handed{}, err
 	}
 	defer lock.Release()
-	h := handover{session: s, text: text, folded: fold(text)}
-	out, err := h.run(ctx)
+	h := handover{session: s, run: run, text: text, folded: fold(text)}
+	out, err := h.give(ctx)
 	if errors.Is(err, ErrNoSession) && !h.typed {
 		return Handed{Refused, ErrNoSession.Error()}, nil
 	}
@@ -106,16 +106,20 @@ func (s *session) HandOver(ctx context.Context, text string) (Handed, error) {
 // handover is one text on its way.
 type handover struct {
 	*session
+	run          int64 // of the session; 0 for any
 	text, folded string
 	pane         string
 	before       string // the transcript before
 	typed        bool   // the text was given to the terminal
 }
 
-func (h *handover) run(ctx context.Context) (Handed, error) {
+func (h *handover) give(ctx context.Context) (Handed, error) {
 	now, err := h.current(ctx)
 	if err != nil {
 		return Handed{}, err
+	}
+	if has := number(now.Tags[tagRun]); h.run != 0 && has != h.run {
+		return Handed{}, fmt.Errorf("%w: run %d, not %d", ErrOtherRun, has, h.run)
 	}
 	h.pane = now.Pane.ID
 	look, err := h.lookAt(ctx, now, 0)

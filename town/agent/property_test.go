@@ -60,7 +60,7 @@ func TestEveryTextArrivesOnce(t *testing.T) {
 		}
 		text := randomText(random)
 		for end := time.Now().Add(patience); ; time.Sleep(20 * time.Millisecond) {
-			got, err := s.HandOver(t.Context(), text)
+			got, err := s.HandOver(t.Context(), 0, text)
 			if err != nil || time.Now().After(end) {
 				t.Fatalf("%+v, %v", got, err)
 			}

@@ -3,7 +3,6 @@ package mail
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
 	"gastown/town"
@@ -165,39 +164,25 @@ func (d Directory) nearest(word string) []string {
 	return out
 }
 
-// Caller is who runs a command.
+// Caller is who writes and reads mail.
 type Caller struct {
-	// Agent is the agent; the zero address is a person.
-	Agent town.Address
-	// Run is the session of an agent, if it is known.
-	Run town.Run
-	// Name is the name under which the caller appears.
+	town.Caller
+	// Name is the name under which the caller appears: an agent's address, or a person's
+	// name.
 	Name string
 }
 
-// CallerOf says who runs a command in a session with these values of GT_ROLE, BD_ACTOR
-// and GT_RUN. A person has the name person.
-func CallerOf(role, actor, run, person string) Caller {
-	for _, text := range []string{role, actor} {
-		if a, err := town.ParseAddress(text); err == nil {
-			return Caller{Agent: a, Run: runOf(run), Name: a.String()}
-		}
+// As is a caller of a command, who has the name person unless it is an agent.
+func As(c town.Caller, person string) Caller {
+	if c.IsAgent() {
+		person = c.Agent.String()
 	}
-	return Caller{Name: person}
-}
-
-// runOf reads the number of a run; 0 for none.
-func runOf(text string) town.Run {
-	n, err := strconv.ParseInt(text, 10, 64)
-	if err != nil || n < 0 {
-		return 0
-	}
-	return town.Run(n)
+	return Caller{Caller: c, Name: person}
 }
 
 // Box is the caller's mailbox.
 func (c Caller) Box() string {
-	if c.Agent == (town.Address{}) {
+	if !c.IsAgent() {
 		return Human
 	}
 	return c.Agent.String()

@@ -338,7 +338,7 @@ func TestManySenders(t *testing.T) {
 	var group sync.WaitGroup
 	for i := range senders {
 		group.Go(func() {
-			c := Caller{Agent: town.PolecatAddress("web", fmt.Sprint("p", i)), Name: "p"}
+			c := Caller{Caller: town.Caller{Agent: town.PolecatAddress("web", fmt.Sprint("p", i))}, Name: "p"}
 			if _, err := p.ledger.Send(t.Context(), c.Letter([]string{"mayor/"}, "", fmt.Sprint("text ", i)), []string{"mayor/"}); err != nil {
 				t.Error(err)
 			}
@@ -358,12 +358,12 @@ func TestManySenders(t *testing.T) {
 func TestReplies(t *testing.T) {
 	p := start(t)
 	ctx := t.Context()
-	mayor, ada := Caller{Agent: town.Address{Kind: town.Mayor}, Name: "mayor/"}, Caller{Name: "Ada"}
+	mayor, ada := As(town.Caller{Agent: town.Address{Kind: town.Mayor}}, ""), Caller{Name: "Ada"}
 	first, err := p.ledger.Send(ctx, mayor.Letter([]string{"@town"}, "plan", "text"), []string{"web/polecats/nux", "web/crew/ann"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	nux := Caller{Agent: town.PolecatAddress("web", "nux"), Name: "web/polecats/nux"}
+	nux := As(town.Caller{Agent: town.PolecatAddress("web", "nux")}, "")
 	for _, c := range []struct {
 		who  Caller
 		all  bool

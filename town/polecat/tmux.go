@@ -90,12 +90,15 @@ func (t InTmux) Look(ctx context.Context, a town.Address) (Look, error) {
 }
 
 // HandOver implements Sessions.
-func (t InTmux) HandOver(ctx context.Context, a town.Address, text string) (Handed, error) {
+func (t InTmux) HandOver(ctx context.Context, a town.Address, run town.Run, text string) (Handed, error) {
 	s, err := t.find(a)
 	if err != nil {
 		return Handed{}, err
 	}
-	h, err := s.HandOver(ctx, text)
+	h, err := s.HandOver(ctx, int64(run), text)
+	if errors.Is(err, agent.ErrOtherRun) {
+		return Handed{Why: err.Error()}, nil
+	}
 	return Handed{
 		Taken: h.Result == agent.Confirmed, Typed: h.Result == agent.Pasted, Final: h.Result == agent.Refused, Why: h.Why,
 	}, err

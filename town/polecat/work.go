@@ -110,7 +110,7 @@ func (c *Controller) brief(ctx context.Context, p present) (acted bool, err erro
 	if err != nil {
 		return false, err
 	}
-	handed, err := c.Sessions.HandOver(ctx, t.Agent, Briefing(p.held))
+	handed, err := c.Sessions.HandOver(ctx, t.Agent, t.Run, Briefing(p.held))
 	switch {
 	case err != nil:
 		return false, err

@@ -257,7 +257,7 @@ func (w sessions) Look(_ context.Context, a town.Address) (polecat.Look, error) 
 	return look, nil
 }
 
-func (w sessions) HandOver(_ context.Context, a town.Address, text string) (h polecat.Handed, err error) {
+func (w sessions) HandOver(_ context.Context, a town.Address, run town.Run, text string) (h polecat.Handed, err error) {
 	err = w.step(func() error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
@@ -265,7 +265,7 @@ func (w sessions) HandOver(_ context.Context, a town.Address, text string) (h po
 			h.Final, h.Why = true, "it takes no text"
 			return nil
 		}
-		if s := w.sessions[a]; s != nil {
+		if s := w.sessions[a]; s != nil && s.Run == run {
 			s.handed = append(s.handed, text)
 			h.Taken = true
 		}

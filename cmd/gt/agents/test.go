@@ -61,7 +61,7 @@ func (o *options) test(ctx context.Context) (err error) {
 		return context.Cause(ctx)
 	}
 	if out.Ready = trouble == nil; out.Ready {
-		if out.Handed, err = s.HandOver(ctx, line); err != nil {
+		if out.Handed, err = s.HandOver(ctx, 0, line); err != nil {
 			return err
 		}
 		if look, err = s.Look(ctx, 0); err != nil {

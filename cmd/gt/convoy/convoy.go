@@ -164,7 +164,8 @@ func (o *options) knows(ctx context.Context, h *host.Host, name, id string) erro
 // boxes are the mailboxes that are told.
 func (o *options) boxes(ctx context.Context, h *host.Host) ([]string, error) {
 	if len(o.notify) == 0 {
-		return []string{h.Caller().Box()}, nil
+		who, err := h.Caller()
+		return []string{who.Box()}, err
 	}
 	d, _, err := h.Directory(ctx)
 	if err != nil {

@@ -32,7 +32,11 @@ func (o *options) raise(ctx context.Context) (err error) {
 		if err := o.concerns(ctx, l); err != nil {
 			return err
 		}
-		t.About, t.From = o.about, cmp.Or(t.From, h.Caller().Name)
+		who, err := h.Caller()
+		if err != nil {
+			return err
+		}
+		t.About, t.From = o.about, cmp.Or(t.From, who.Name)
 		r.Escalation, r.Told, err = escalate.Raise(ctx, l, t, o.call.Now())
 		return err
 	})
@@ -108,9 +112,13 @@ func (o *options) show(ctx context.Context) error {
 func (o *options) ack(ctx context.Context) error {
 	done := []escalate.Escalation{}
 	err := o.with(ctx, func(h *host.Host, l *ledger.Store) error {
+		who, err := h.Caller()
+		if err != nil {
+			return err
+		}
 		found, err := o.full(ctx, "acknowledge", l)
 		for _, e := range found {
-			if e, err = escalate.Acknowledge(ctx, l, e.ID, h.Caller().Name, o.note, o.call.Now()); err != nil {
+			if e, err = escalate.Acknowledge(ctx, l, e.ID, who.Name, o.note, o.call.Now()); err != nil {
 				return closedMeanwhile("acknowledge "+found[len(done)].ID, err)
 			}
 			done = append(done, e)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gastown/cmd/internal/primer"
+	"gastown/town"
 	"gastown/town/guard"
 	"gastown/town/layout"
 	"gastown/town/rig"
@@ -19,11 +20,16 @@ func (o *guardOptions) facts(dir string) (f guard.Facts, known bool) {
 	if err != nil {
 		return f, false
 	}
-	a, _, ok := primer.Self(o.call, t)
-	if !ok {
-		if a, ok = primer.In(t, dir); !ok {
-			return f, false
+	// An environment that names nobody does not free whoever works in a sandbox.
+	caller, _ := primer.Caller(o.call, t)
+	a := caller.Agent
+	for _, place := range []string{o.call.Dir, dir} {
+		if a == (town.Address{}) {
+			a, _ = town.AgentAt(t.Rigs(), place)
 		}
+	}
+	if a == (town.Address{}) {
+		return f, false
 	}
 	f = guard.Facts{
 		Agent: a, Town: t.Root, Sandbox: primer.Sandbox(t, a), Dir: dir, Current: current, Targets: targets(t, a.Rig), Socket: t.Tmux(),

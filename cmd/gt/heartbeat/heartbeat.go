@@ -105,7 +105,8 @@ func (o *heartbeatOptions) send(ctx context.Context, patience time.Duration) (be
 
 // who is the agent that lives, and its run; 0 when that is not known.
 func (o *heartbeatOptions) who(h *host.Host) (town.Address, town.Run, error) {
-	a, run, ok := primer.Self(o.call, h.Layout)
+	caller, err := primer.Caller(o.call, h.Layout)
+	a, run := caller.Agent, caller.Run
 	if o.agent != "" {
 		named, err := town.ParseAddress(o.agent)
 		if named != a {
@@ -113,7 +114,10 @@ func (o *heartbeatOptions) who(h *host.Host) (town.Address, town.Run, error) {
 		}
 		return named, run, err
 	}
-	if !ok {
+	if err != nil {
+		return a, 0, err
+	}
+	if !caller.IsAgent() {
 		return a, 0, town.Fail("send a heartbeat", "name the agent: gt heartbeat --agent RIG/polecats/NAME",
 			"%w: this is no session or sandbox of an agent", town.ErrUsage)
 	}

@@ -1,5 +1,5 @@
 // Package hook is what an agent calls in its session: gt hook, gt done and gt
-// handoff. They know who calls from GT_ROLE and GT_RUN, and believe it only as
+// handoff. They know who calls from the session, and believe it only as
 // far as the rows of the operational plane agree.
 package hook
 
@@ -11,6 +11,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/primer"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
@@ -63,14 +64,18 @@ func (o *options) caller(ctx context.Context) (h *host.Host, held operational.As
 	if h, err = host.Open(o.call); err != nil {
 		return nil, held, err
 	}
-	who, run, err := polecat.Self(o.call.Getenv)
+	caller, err := primer.Caller(o.call, h.Layout)
+	if err == nil {
+		err = caller.InSession()
+	}
 	if err != nil {
 		return nil, held, err
 	}
+	who := caller.Agent
 	err = h.Rows(ctx, func(s *operational.Store) error {
 		w, err := s.Work(ctx)
 		if err == nil {
-			held, err = polecat.Held(w, who, run)
+			held, err = polecat.Held(w, who, caller.Run)
 		}
 		return err
 	})
@@ -82,6 +87,8 @@ func stale(who town.Address, err error) error {
 	switch {
 	case errors.As(err, new(*operational.StaleError)), errors.Is(err, town.ErrRefused) && !errors.Is(err, polecat.ErrNothing):
 		return town.Fail("act for "+who.String(), "this session is over: stop; gt polecat show "+who.String()+" shows what became of the work", "%w", err)
+	case errors.Is(err, polecat.ErrNothing) && who.Kind != town.Polecat:
+		return town.Fail("act for "+who.String(), "only polecats are given beads this way; bd update BEAD --claim takes one, git push hands in", "%w", err)
 	case errors.Is(err, polecat.ErrNothing):
 		return town.Fail("act for "+who.String(), "wait for work; a person gives it with: gt sling BEAD "+who.Rig, "%w", err)
 	}

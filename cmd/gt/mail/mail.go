@@ -57,7 +57,8 @@ func open(call *shell.Call) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &session{Host: h, call: call, who: h.Caller()}, nil
+	who, err := h.Caller()
+	return &session{Host: h, call: call, who: who}, err
 }
 
 // ledger calls fn with the open ledger. op says what for.

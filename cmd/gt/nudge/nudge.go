@@ -134,7 +134,10 @@ func (o *options) nudge(ctx context.Context, op string, choose func(mail.Directo
 			d.Agents = append(d.Agents, a)
 		}
 	}
-	who := h.Caller()
+	who, err := h.Caller()
+	if err != nil {
+		return err
+	}
 	to, err := choose(d, runs)
 	if err != nil {
 		return err

@@ -31,8 +31,12 @@ func (o *primeOptions) collect(ctx context.Context) (f facts, err error) {
 	h := host.New(&call, t, cfg)
 	h.ReadOnly = true
 	f = facts{Town: cfg.Town.Name, Path: t.Root, now: o.call.Now(), Steps: []town.Bead{}, Held: []town.Bead{}, Mail: []ledger.Letter{}}
-	if a, run, ok := primer.Self(o.call, t); ok {
-		f.Agent, f.Kind, f.Run, f.Sandbox = a.String(), a.Kind, run, primer.Sandbox(t, a)
+	caller, err := primer.Caller(o.call, t)
+	if err != nil {
+		return f, err
+	}
+	if a := caller.Agent; caller.IsAgent() {
+		f.Agent, f.Kind, f.Run, f.Sandbox = a.String(), a.Kind, caller.Run, primer.Sandbox(t, a)
 		f.readWork(ctx, h, a)
 	} else {
 		f.Agent = h.Actor.Name

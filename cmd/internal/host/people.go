@@ -11,10 +11,10 @@ import (
 	"gastown/town/rig"
 )
 
-// Caller says who runs the command: the agent that the environment of a session names,
-// or else a person.
-func (h *Host) Caller() mail.Caller {
-	return mail.CallerOf(h.call.Getenv("GT_ROLE"), h.call.Getenv("BD_ACTOR"), h.call.Getenv("GT_RUN"), h.Actor.Name)
+// Caller says who runs the command.
+func (h *Host) Caller() (mail.Caller, error) {
+	c, err := town.WhoCalls(h.call.Getenv, h.Layout.Rigs(), h.call.Dir)
+	return mail.As(c, h.Actor.Name), err
 }
 
 // Directory is who can be written to: the rigs, the agents that are known, and the

@@ -44,16 +44,13 @@ func (t typist) HandOver(ctx context.Context, a town.Address, run town.Run, text
 	if err != nil {
 		return mail.Handed{}, err
 	}
-	signs, err := s.Signs(ctx)
-	switch {
-	case errors.Is(err, agent.ErrNoSession):
+	if _, err := s.Signs(ctx); errors.Is(err, agent.ErrNoSession) {
 		return mail.Handed{State: operational.NudgeQueued, Why: "it has no session"}, nil
-	case err != nil:
-		return mail.Handed{}, err
-	case run != 0 && town.Run(signs.Run) != run:
-		return mail.Handed{State: operational.NudgeQueued, Why: "its session is that of another run"}, nil
 	}
-	handed, err := s.HandOver(ctx, text)
+	handed, err := s.HandOver(ctx, int64(run), text)
+	if errors.Is(err, agent.ErrOtherRun) {
+		return mail.Handed{State: operational.NudgeQueued, Why: agent.ErrOtherRun.Error()}, nil
+	}
 	if err != nil {
 		return mail.Handed{}, err
 	}
