@@ -6,28 +6,30 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"gastown/e2e/internal/scratch"
 )
 
 // A commit in one Town becomes a file in another by way of hook, Deacon, push,
 // notification and pull. Between edits no Town contacts the repository.
 func TestArrival(t *testing.T) {
 	t.Parallel()
-	dir := short(t)
+	dir := scratch.Dir(t)
 	alpha, beta := found(t, dir, "alpha"), found(t, dir, "beta")
 	repo := hub(t, dir, "hub")
 	server := serve(t, repo)
-	alpha.run("git", "init", "-q")
-	alpha.run("gt", "install", alpha.root, "--git")
-	alpha.run("gt", "federation", "init", server.URL(), "--yes")
-	beta.run("gt", "federation", "join", server.URL(), "--yes")
-	beta.run("gt", "hooks", "secret")
+	alpha.Must("git", "init", "-q")
+	alpha.Must("gt", "install", alpha.Root, "--git")
+	alpha.Must("gt", "federation", "init", server.URL(), "--yes")
+	beta.Must("gt", "federation", "join", server.URL(), "--yes")
+	beta.Must("gt", "hooks", "secret")
 	alpha.start()
 	d := beta.start()
-	alpha.run("gt", "hooks", "install", "--repo", repo, "--bare", "--notify", "http://"+d.HTTP,
-		"--secret-file", filepath.Join(beta.root, ".gt", "notify.secret"))
-	alpha.run("gt", "hooks", "install")
-	alpha.run("git", "add", "-A")
-	alpha.run("git", "commit", "-q", "-m", "begin")
+	alpha.Must("gt", "hooks", "install", "--repo", repo, "--bare", "--notify", "http://"+d.HTTP,
+		"--secret-file", filepath.Join(beta.Root, ".gt", "notify.secret"))
+	alpha.Must("gt", "hooks", "install")
+	alpha.Must("git", "add", "-A")
+	alpha.Must("git", "commit", "-q", "-m", "begin")
 
 	quiet := server.Counts()
 	watch := func() int64 { now := server.Counts(); n := now.Sub(quiet).Exchanges; quiet = now; return n }
@@ -39,8 +41,8 @@ func TestArrival(t *testing.T) {
 		text := fmt.Sprintf("Edit %d.", n)
 		alpha.role("mayor", text)
 		began := time.Now()
-		alpha.run("git", "commit", "-q", "-a", "-m", text)
-		await(t, text+" has arrived", func() bool { return beta.says("mayor", text) })
+		alpha.Must("git", "commit", "-q", "-a", "-m", text)
+		scratch.Await(t, text+" has arrived", func() bool { return beta.says("mayor", text) })
 		took = append(took, time.Since(began))
 		asked = append(asked, settle(t, watch))
 	}
@@ -63,14 +65,14 @@ func TestArrival(t *testing.T) {
 	// often than a sync needs, and at the intervals of the schedule.
 	const runs, every = 5, time.Second
 	beta.schedule(fmt.Sprintf("jobs:\n  federation-sync: {schedule: \"@every %s\", jitter: 0s}\n", every))
-	beta.run("gt", "deacon", "reload")
+	beta.Must("gt", "deacon", "reload")
 	const job = "federation-sync:origin"
 	first := ran(t, d, job, "")
-	await(t, "the schedule is in force", func() bool { return ran(t, d, job, "") > first })
+	scratch.Await(t, "the schedule is in force", func() bool { return ran(t, d, job, "") > first })
 	watch()
 	first = ran(t, d, job, "")
 	began := time.Now()
-	await(t, "it ran some times", func() bool { return ran(t, d, job, "") >= first+runs })
+	scratch.Await(t, "it ran some times", func() bool { return ran(t, d, job, "") >= first+runs })
 	asks, did := watch(), int64(ran(t, d, job, "")-first)
 	if allowed := most * (did + 1); asks > allowed { // one run may be under way
 		t.Errorf("%d runs asked %d times, want at most %d", did, asks, allowed)
@@ -94,7 +96,7 @@ func settle(t *testing.T, watch func() int64) (sum int64) {
 	t.Helper()
 	const calm = 500 * time.Millisecond
 	last := time.Now()
-	await(t, "the Towns are at rest", func() bool {
+	scratch.Await(t, "the Towns are at rest", func() bool {
 		if n := watch(); n > 0 {
 			sum, last = sum+n, time.Now()
 		}

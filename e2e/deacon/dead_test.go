@@ -8,6 +8,7 @@ import (
 
 	"gastown/deacon/control"
 	"gastown/e2e/gitserver"
+	"gastown/e2e/internal/scratch"
 )
 
 // pauses are those of a failing job: by the number of failures in a row, the time
@@ -26,7 +27,7 @@ func (p pauses) note(j control.Job) {
 // syncs with a live remote beside them all the time.
 func TestDeadRemotes(t *testing.T) {
 	t.Parallel()
-	dir := short(t)
+	dir := scratch.Dir(t)
 	p := found(t, dir, "alpha")
 	dead := map[string]func(*gitserver.Server){
 		"hole":    func(s *gitserver.Server) { s.Set(gitserver.BlackHole) },
@@ -34,16 +35,16 @@ func TestDeadRemotes(t *testing.T) {
 		"slow":    func(s *gitserver.Server) { s.Throttle(10) },
 	}
 	servers := map[string]*gitserver.Server{"good": nil, "hole": nil, "refused": nil, "slow": nil}
-	p.run("gt", "federation", "init", hub(t, dir, "origin"), "--yes")
+	p.Must("gt", "federation", "init", hub(t, dir, "origin"), "--yes")
 	for name := range servers {
 		servers[name] = serve(t, hub(t, dir, name))
-		p.run("gt", "federation", "remote", "add", name, servers[name].URL())
-		p.run("gt", "federation", "init", servers[name].URL(), "--name", name, "--yes")
+		p.Must("gt", "federation", "remote", "add", name, servers[name].URL())
+		p.Must("gt", "federation", "init", servers[name].URL(), "--name", name, "--yes")
 	}
 	p.schedule("jobs:\n  federation-sync: {schedule: \"@every 1s\", jitter: 0s, deadline: 3s}\n")
 	d := p.start()
 	const prefix = "federation-sync:"
-	await(t, "every remote was in step", func() bool {
+	scratch.Await(t, "every remote was in step", func() bool {
 		for name := range servers {
 			if ran(t, d, prefix+name, "ok") == 0 {
 				return false
@@ -60,7 +61,7 @@ func TestDeadRemotes(t *testing.T) {
 		seen[name] = pauses{}
 	}
 	const failures = 4
-	await(t, "all of them have failed often", func() bool {
+	scratch.Await(t, "all of them have failed often", func() bool {
 		s, err := d.Status(context.Background())
 		if err != nil {
 			t.Fatal(err)
@@ -91,7 +92,7 @@ func TestDeadRemotes(t *testing.T) {
 		t.Errorf("the good remote was asked %d times meanwhile", n)
 	}
 	p.role("mayor", "Beside the dead.")
-	await(t, "the edit is published", func() bool {
+	scratch.Await(t, "the edit is published", func() bool {
 		j := d.job(prefix + "good")
 		return j.Last != nil && strings.Contains(j.Last.Note, "published")
 	})
@@ -99,7 +100,7 @@ func TestDeadRemotes(t *testing.T) {
 		t.Errorf("%d syncs with the good remote failed", n)
 	}
 
-	text := p.run("gt", "deacon", "status")
+	text := p.Must("gt", "deacon", "status")
 	for name := range dead {
 		named := false
 		for line := range strings.Lines(text) {

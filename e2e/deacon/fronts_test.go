@@ -17,26 +17,27 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"gastown/e2e/internal/scratch"
 	"gastown/e2e/terminal"
 )
 
 // front is a front that is not started yet.
 func (p *place) front(program, dir string, args ...string) *exec.Cmd {
-	cmd := exec.CommandContext(context.Background(), filepath.Join(binaries, program), args...)
-	cmd.Env, cmd.Dir = p.env, dir
+	cmd := exec.CommandContext(context.Background(), filepath.Join(scratch.Binaries, program), args...)
+	cmd.Env, cmd.Dir = p.Env, dir
 	return cmd
 }
 
 // ran is how many commands have ended inside the Deacon.
 func (d *daemon) ran() int {
-	d.p.t.Helper()
-	return int(metric(d.p.t, d, "gt_commands_total"))
+	d.p.T.Helper()
+	return int(metric(d.p.T, d, "gt_commands_total"))
 }
 
 // running is how many commands are under way in the Deacon.
 func (d *daemon) running() int {
-	d.p.t.Helper()
-	return int(metric(d.p.t, d, "gt_commands_running"))
+	d.p.T.Helper()
+	return int(metric(d.p.T, d, "gt_commands_running"))
 }
 
 // exitCode is the exit code of a command; -1 when a signal ended it.
@@ -57,10 +58,10 @@ func exitCode(t *testing.T, err error) int {
 // streams and umask, and behaves as it does alone.
 func TestFrontsAreTheCallers(t *testing.T) {
 	t.Parallel()
-	dir := short(t)
+	dir := scratch.Dir(t)
 	p := found(t, dir, "town")
 	d := p.start()
-	sub := filepath.Join(p.root, "project")
+	sub := filepath.Join(p.Root, "project")
 	if err := os.Mkdir(sub, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -101,8 +102,8 @@ func TestFrontsAreTheCallers(t *testing.T) {
 		t.Errorf("standard input was not read: %s", out)
 	}
 
-	export := exec.Command("sh", "-c", "umask 022; exec "+filepath.Join(binaries, "bd")+" export -o out.jsonl")
-	export.Dir, export.Env = sub, p.env
+	export := exec.Command("sh", "-c", "umask 022; exec "+filepath.Join(scratch.Binaries, "bd")+" export -o out.jsonl")
+	export.Dir, export.Env = sub, p.Env
 	ran(export)
 	info, err := os.Stat(filepath.Join(sub, "out.jsonl"))
 	if err != nil {
@@ -114,8 +115,8 @@ func TestFrontsAreTheCallers(t *testing.T) {
 
 	// A shell's <(command) is a descriptor of the front, so the front becomes the
 	// engine.
-	shell := exec.Command("bash", "-c", filepath.Join(binaries, "bd")+` update --batch <(printf '{"id":"%s","title":"substituted"}' `+bead+`)`)
-	shell.Dir, shell.Env = sub, p.env
+	shell := exec.Command("bash", "-c", filepath.Join(scratch.Binaries, "bd")+` update --batch <(printf '{"id":"%s","title":"substituted"}' `+bead+`)`)
+	shell.Dir, shell.Env = sub, p.Env
 	if out, err := shell.CombinedOutput(); err != nil || !bytes.Contains(out, []byte("substituted")) {
 		t.Errorf("%v: %s", err, out)
 	}
@@ -146,7 +147,7 @@ func TestFrontsAreTheCallers(t *testing.T) {
 // command works all the same.
 func TestFrontsOfAnotherBuild(t *testing.T) {
 	t.Parallel()
-	dir := short(t)
+	dir := scratch.Dir(t)
 	p := found(t, dir, "town")
 	d := p.start()
 	other := filepath.Join(dir, "other")
@@ -154,7 +155,7 @@ func TestFrontsOfAnotherBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"bd", "gt-engine"} {
-		from, err := os.Open(filepath.Join(binaries, name))
+		from, err := os.Open(filepath.Join(scratch.Binaries, name))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -170,7 +171,7 @@ func TestFrontsOfAnotherBuild(t *testing.T) {
 		}
 	}
 	cmd := exec.Command(filepath.Join(other, "bd"), "create", "by another build")
-	cmd.Dir, cmd.Env = p.root, p.env
+	cmd.Dir, cmd.Env = p.Root, p.Env
 	before := d.ran()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -182,7 +183,7 @@ func TestFrontsOfAnotherBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd = exec.Command(filepath.Join(other, "bd"), "list")
-	cmd.Dir, cmd.Env = p.root, p.env
+	cmd.Dir, cmd.Env = p.Root, p.Env
 	out, err := cmd.CombinedOutput()
 	if code := exitCode(t, err); code != 1 || !strings.Contains(string(out), "gt-engine is not beside") || !strings.Contains(string(out), "next: ") {
 		t.Errorf("without an engine: exit %d, %s", code, out)
@@ -191,20 +192,20 @@ func TestFrontsOfAnotherBuild(t *testing.T) {
 
 // follow starts gt feed --follow and waits for its first line.
 func (p *place) follow(env ...string) (*exec.Cmd, *bytes.Buffer) {
-	p.t.Helper()
-	cmd := p.front("gt", p.root, "feed", "--follow", "--json")
+	p.T.Helper()
+	cmd := p.front("gt", p.Root, "feed", "--follow", "--json")
 	cmd.Env = append(cmd.Env, env...)
 	stderr := new(bytes.Buffer)
 	cmd.Stderr = stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	if _, err := out.Read(make([]byte, 1)); err != nil {
-		p.t.Fatalf("gt feed --follow: %v: %s", err, stderr)
+		p.T.Fatalf("gt feed --follow: %v: %s", err, stderr)
 	}
 	return cmd, stderr
 }
@@ -213,9 +214,9 @@ func (p *place) follow(env ...string) (*exec.Cmd, *bytes.Buffer) {
 // of its own, a kill, and a closed pipe on standard output.
 func TestFrontsThatAreEnded(t *testing.T) {
 	t.Parallel()
-	p := found(t, short(t), "town")
+	p := found(t, scratch.Dir(t), "town")
 	d := p.start()
-	p.run("bd", "create", "something to follow")
+	p.Must("bd", "create", "something to follow")
 
 	codes := map[int]bool{}
 	for _, alone := range []string{"", "1"} {
@@ -232,34 +233,34 @@ func TestFrontsThatAreEnded(t *testing.T) {
 	if len(codes) != 1 {
 		t.Errorf("Ctrl-C ends it with different codes: %v", codes)
 	}
-	await(t, "the interrupted command has ended", func() bool { return d.running() == 0 })
+	scratch.Await(t, "the interrupted command has ended", func() bool { return d.running() == 0 })
 
 	cmd, _ := p.follow()
 	if err := cmd.Process.Kill(); err != nil {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait()
-	await(t, "the killed front's command has ended", func() bool { return d.running() == 0 })
+	scratch.Await(t, "the killed front's command has ended", func() bool { return d.running() == 0 })
 
 	for i := range 40 {
-		p.run("bd", "create", fmt.Sprintf("bead %d", i), "--description", strings.Repeat("text ", 2000))
+		p.Must("bd", "create", fmt.Sprintf("bead %d", i), "--description", strings.Repeat("text ", 2000))
 	}
 	for _, alone := range []string{"", "1"} {
-		pipe := exec.Command("bash", "-c", filepath.Join(binaries, "bd")+` export | head -c 10 >/dev/null; echo ${PIPESTATUS[0]}`)
-		pipe.Dir, pipe.Env = p.root, append(p.env, "GT_ALONE="+alone)
+		pipe := exec.Command("bash", "-c", filepath.Join(scratch.Binaries, "bd")+` export | head -c 10 >/dev/null; echo ${PIPESTATUS[0]}`)
+		pipe.Dir, pipe.Env = p.Root, append(p.Env, "GT_ALONE="+alone)
 		out, err := pipe.CombinedOutput()
 		if err != nil || strings.TrimSpace(string(out)) != "141" {
 			t.Errorf("alone %q: a closed pipe: %v, %s", alone, err, out)
 		}
 	}
-	await(t, "the command without a reader has ended", func() bool { return d.running() == 0 })
+	scratch.Await(t, "the command without a reader has ended", func() bool { return d.running() == 0 })
 }
 
 // A front that Ctrl-Z stopped leaves its standard input alone, though its command
 // goes on in the Deacon: what is typed then is for the shell.
 func TestFrontsThatAreStopped(t *testing.T) {
 	t.Parallel()
-	p := found(t, short(t), "town")
+	p := found(t, scratch.Dir(t), "town")
 	d := p.start()
 	in, typed, err := os.Pipe()
 	if err != nil {
@@ -268,17 +269,17 @@ func TestFrontsThatAreStopped(t *testing.T) {
 	defer in.Close()
 	defer typed.Close()
 	var out bytes.Buffer
-	cmd := p.front("bd", p.root, "create", "read later", "--body-file", "-", "--json")
+	cmd := p.front("bd", p.Root, "create", "read later", "--body-file", "-", "--json")
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = in, &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a job of its own, with a parent that can continue it
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the command runs", func() bool { return d.running() == 1 })
+	scratch.Await(t, "the command runs", func() bool { return d.running() == 1 })
 	if err := cmd.Process.Signal(syscall.SIGTSTP); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the front has stopped", func() bool {
+	scratch.Await(t, "the front has stopped", func() bool {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(cmd.Process.Pid, &status, syscall.WUNTRACED|syscall.WNOHANG, nil)
 		if err != nil || pid != 0 && !status.Stopped() {
@@ -287,7 +288,7 @@ func TestFrontsThatAreStopped(t *testing.T) {
 		return pid != 0
 	})
 	fmt.Fprint(typed, "for the shell")
-	p.run("bd", "list") // time in which nothing must be read
+	p.Must("bd", "list") // time in which nothing must be read
 	word := make([]byte, len("for the shell"))
 	if n, err := unix.IoctlGetInt(int(in.Fd()), unix.TIOCINQ); err != nil || n != len(word) {
 		t.Fatalf("%d of %d bytes are left, %v", n, len(word), err)
@@ -308,9 +309,9 @@ func TestFrontsThatAreStopped(t *testing.T) {
 // When the Deacon is killed during a command, the front explains the consequences.
 func TestFrontsWhoseDeaconDies(t *testing.T) {
 	t.Parallel()
-	p := found(t, short(t), "town")
+	p := found(t, scratch.Dir(t), "town")
 	d := p.start()
-	p.run("bd", "create", "something to follow")
+	p.Must("bd", "create", "something to follow")
 	cmd, stderr := p.follow()
 	if err := syscall.Kill(d.PID, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
@@ -319,19 +320,19 @@ func TestFrontsWhoseDeaconDies(t *testing.T) {
 		t.Errorf("exit %d, %s", code, stderr)
 	}
 	// The next command finds no Deacon and works.
-	p.run("bd", "list")
-	p.run("gt", "deacon", "start")
+	p.Must("bd", "list")
+	p.Must("gt", "deacon", "start")
 }
 
 // A hundred commands at once all succeed. A thousand more leave the Deacon with the
 // descriptors it had before.
 func TestFrontsInCrowds(t *testing.T) {
 	t.Parallel()
-	p := found(t, short(t), "town")
-	p.run("gt", "config", "rate.requests_per_second", "10000")
-	p.run("gt", "config", "rate.burst_size", "1000")
+	p := found(t, scratch.Dir(t), "town")
+	p.Must("gt", "config", "rate.requests_per_second", "10000")
+	p.Must("gt", "config", "rate.burst_size", "1000")
 	d := p.start()
-	p.run("bd", "create", "a bead")
+	p.Must("bd", "create", "a bead")
 	crowd := func(n int) {
 		t.Helper()
 		before := d.ran()
@@ -340,7 +341,7 @@ func TestFrontsInCrowds(t *testing.T) {
 		var failed []error
 		for range n {
 			wg.Go(func() {
-				cmd := p.front("bd", p.root, "list", "--json")
+				cmd := p.front("bd", p.Root, "list", "--json")
 				out, err := cmd.CombinedOutput()
 				if err != nil {
 					mu.Lock()
@@ -358,20 +359,20 @@ func TestFrontsInCrowds(t *testing.T) {
 		}
 	}
 	crowd(100)
-	await(t, "they have ended", func() bool { return d.running() == 0 })
+	scratch.Await(t, "they have ended", func() bool { return d.running() == 0 })
 	files := d.files()
 	for range 10 {
 		crowd(100)
 	}
-	await(t, "as few descriptors are open as before", func() bool { return d.files() <= files+4 })
+	scratch.Await(t, "as few descriptors are open as before", func() bool { return d.files() <= files+4 })
 }
 
 // files is how many descriptors the Deacon has open.
 func (d *daemon) files() int {
-	d.p.t.Helper()
+	d.p.T.Helper()
 	all, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", d.PID))
 	if err != nil {
-		d.p.t.Fatal(err)
+		d.p.T.Fatal(err)
 	}
 	return len(all)
 }
@@ -379,23 +380,23 @@ func (d *daemon) files() int {
 // A question inside the Deacon is shown on the caller's terminal.
 func TestFrontsAskOnTheCallersTerminal(t *testing.T) {
 	t.Parallel()
-	dir := short(t)
+	dir := scratch.Dir(t)
 	p := found(t, dir, "town")
 	hub := filepath.Join(dir, "hub.git")
 	if out, err := exec.Command("git", "init", "-q", "--bare", hub).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
-	p.run("gt", "federation", "init", hub, "--yes")
+	p.Must("gt", "federation", "init", hub, "--yes")
 	d := p.start()
-	p.run("bd", "create", "shared", "-l", "public")
-	p.run("gt", "federation", "share", "add", "public", "--label", "public")
+	p.Must("bd", "create", "shared", "-l", "public")
+	p.Must("gt", "federation", "share", "add", "public", "--label", "public")
 	for _, c := range []struct {
 		answer string
 		code   int
 	}{{"n", 3}, {"y", 0}} {
 		answer, want := c.answer, c.code
 		person, program := terminal.Open(t)
-		cmd := p.front("gt", p.root, "federation", "push")
+		cmd := p.front("gt", p.Root, "federation", "push")
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = program, program, program
 		before := d.ran()
 		cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true, Setctty: true}

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"gastown/e2e/internal/scratch"
 	"gastown/town/layout"
 	"gastown/town/lockfile"
 	"gastown/town/process"
@@ -56,24 +57,24 @@ func hang(root string) {
 
 // hangs starts a process that is a Deacon which hangs.
 func (p *place) hangs() *exec.Cmd {
-	p.t.Helper()
+	p.T.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), hangsIn+"="+p.root)
+	cmd.Env = append(os.Environ(), hangsIn+"="+p.Root)
 	in, inErr := cmd.StdinPipe()
 	out, err := cmd.StdoutPipe()
 	if err := errors.Join(inErr, err); err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	ended := make(chan struct{})
-	p.t.Cleanup(func() {
+	p.T.Cleanup(func() {
 		_ = errors.Join(cmd.Process.Kill(), in.Close())
 		<-ended
 	})
 	if _, err := bufio.NewReader(out).ReadString('\n'); err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	go func() {
 		defer close(ended)
@@ -85,18 +86,18 @@ func (p *place) hangs() *exec.Cmd {
 // piped runs a command whose output goes to a pipe, as an agent does. The pipe has to
 // end with the command: a Deacon that hangs must not have it open.
 func (p *place) piped(name string, args ...string) (text string, code int) {
-	p.t.Helper()
+	p.T.Helper()
 	out, in, err := os.Pipe()
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	defer out.Close()
-	cmd := p.front(name, p.root, args...)
+	cmd := p.front(name, p.Root, args...)
 	cmd.Stdout, cmd.Stderr = in, in
 	err = cmd.Start()
 	_ = in.Close()
 	if err != nil {
-		p.t.Fatal(err)
+		p.T.Fatal(err)
 	}
 	type read struct {
 		text []byte
@@ -104,15 +105,15 @@ func (p *place) piped(name string, args ...string) (text string, code int) {
 	}
 	all := make(chan read, 1)
 	go func() { text, err := io.ReadAll(out); all <- read{text, err} }()
-	code = exitCode(p.t, cmd.Wait())
+	code = exitCode(p.T, cmd.Wait())
 	select {
 	case r := <-all:
 		if r.err != nil {
-			p.t.Fatal(r.err)
+			p.T.Fatal(r.err)
 		}
 		return string(r.text), code
-	case <-time.After(patience):
-		p.t.Fatalf("%s %v has ended, and its pipe stays open", name, args)
+	case <-time.After(scratch.Patience):
+		p.T.Fatalf("%s %v has ended, and its pipe stays open", name, args)
 		return "", code
 	}
 }
@@ -124,7 +125,7 @@ func TestADeaconThatHangs(t *testing.T) {
 		t.Skip("it waits half a minute for a process that does not answer")
 	}
 	t.Parallel()
-	p := found(t, short(t), "town")
+	p := found(t, scratch.Dir(t), "town")
 	pid := strconv.Itoa(p.hangs().Process.Pid)
 	for _, args := range [][]string{{"bd", "list"}, {"gt", "deacon", "status"}} {
 		text, code := p.piped(args[0], args[1:]...)
@@ -149,17 +150,17 @@ func TestADeaconThatHangs(t *testing.T) {
 // was removed, so a second one could start.
 func TestTheDoctorNamesTwoDeacons(t *testing.T) {
 	t.Parallel()
-	p := found(t, short(t), "town")
+	p := found(t, scratch.Dir(t), "town")
 	first := p.hangs().Process.Pid
-	town := layout.Town{Root: p.root}
+	town := layout.Town{Root: p.Root}
 	if err := errors.Join(os.Remove(town.DeaconLock()), os.Remove(town.ControlSocket()), os.Remove(town.CommandSocket()), os.Remove(town.SQLSocket())); err != nil {
 		t.Fatal(err)
 	}
 	second := p.start()
-	if out, err := p.try("gt", "doctor", "--offline"); err == nil || !strings.Contains(out, "a second Deacon (pid "+strconv.Itoa(first)+")") {
+	if out, err := p.Try("gt", "doctor", "--offline"); err == nil || !strings.Contains(out, "a second Deacon (pid "+strconv.Itoa(first)+")") {
 		t.Errorf("doctor: %v\n%s", err, out)
 	}
-	p.run("gt", "deacon", "stop")
+	p.Must("gt", "deacon", "stop")
 	if !process.Alive(first) {
 		t.Errorf("stop ended %d, which has not the lock, beside %d", first, second.PID)
 	}

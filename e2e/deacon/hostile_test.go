@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"gastown/e2e/internal/scratch"
 	"gastown/town/layout"
 )
 
@@ -32,12 +33,12 @@ const slack = 8
 // as before.
 func TestHostile(t *testing.T) {
 	t.Parallel()
-	dir := short(t)
+	dir := scratch.Dir(t)
 	p := found(t, dir, "alpha")
-	p.run("gt", "hooks", "secret")
+	p.Must("gt", "hooks", "secret")
 	d := p.start()
-	at := layout.Town{Root: p.root}
-	p.run("gt", "federation", "status")
+	at := layout.Town{Root: p.Root}
+	p.Must("gt", "federation", "status")
 	before := lowest(t, d)
 
 	garbage := strings.Repeat(marker, 40_000)
@@ -68,15 +69,15 @@ func TestHostile(t *testing.T) {
 	notifications(t, d, at.NotifySecret())
 	crowd(t, d, at)
 
-	await(t, "everything that was opened for them is closed", func() bool {
+	scratch.Await(t, "everything that was opened for them is closed", func() bool {
 		u := look(t, d)
 		return u.goroutines <= before.goroutines+slack && u.descriptors <= before.descriptors+slack
 	})
 	if h := page(t, d, "/health"); !strings.Contains(h, `"status":"healthy"`) {
 		t.Errorf("/health says %s", h)
 	}
-	p.run("bd", "create", "after all that")
-	p.run("gt", "federation", "status")
+	p.Must("bd", "create", "after all that")
+	p.Must("gt", "federation", "status")
 	// The logs quote nothing that was sent.
 	for _, file := range []string{at.DeaconLog(), filepath.Join(filepath.Dir(at.DeaconLog()), "stderr")} {
 		text, err := os.ReadFile(file)
@@ -179,12 +180,12 @@ func crowd(t *testing.T, d *daemon, at layout.Town) {
 		}
 	}
 	// Clients that do send something still reach the databases.
-	d.p.run("gt", "--wait", "30s", "federation", "status")
+	d.p.Must("gt", "--wait", "30s", "federation", "status")
 	for _, c := range held {
 		_ = c.Close()
 	}
 	for _, listener := range []string{"control", "http"} {
-		await(t, "the crowd before "+listener+" was counted", func() bool {
+		scratch.Await(t, "the crowd before "+listener+" was counted", func() bool {
 			return metric(t, d, "gt_deacon_refused_requests_total", `listener="`+listener+`"`, `reason="crowded"`) >= many-256
 		})
 	}

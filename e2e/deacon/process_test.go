@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gastown/e2e/internal/scratch"
 )
 
 // ticks is the kernel's USER_HZ: how many a second of CPU time has in /proc.
@@ -127,7 +129,7 @@ func speaking(of string) (all []string) {
 // page reads a page from the Deacon's HTTP address.
 func page(t *testing.T, d *daemon, path string) string {
 	t.Helper()
-	client := http.Client{Timeout: patience}
+	client := http.Client{Timeout: scratch.Patience}
 	res, err := client.Get("http://" + d.HTTP + path)
 	if err != nil {
 		t.Fatal(err)

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"gastown/e2e/internal/scratch"
 )
 
 // watched is how long a Deacon is left alone.
@@ -19,18 +21,18 @@ const watched = time.Minute
 // child that ended.
 func TestQuiet(t *testing.T) {
 	t.Parallel()
-	dir := short(t)
+	dir := scratch.Dir(t)
 	p := found(t, dir, "quiet")
-	p.env = append(p.env, "PATH="+wrappers(t, dir)+string(os.PathListSeparator)+binaries+string(os.PathListSeparator)+os.Getenv("PATH"))
-	p.run("gt", "config", "federation.interval", "1h")
-	p.run("gt", "federation", "init", hub(t, dir, "hub"), "--yes")
+	p.Env = append(p.Env, "PATH="+wrappers(t, dir)+string(os.PathListSeparator)+scratch.Binaries+string(os.PathListSeparator)+os.Getenv("PATH"))
+	p.Must("gt", "config", "federation.interval", "1h")
+	p.Must("gt", "federation", "init", hub(t, dir, "hub"), "--yes")
 	d := p.start()
-	p.run("gt", "deacon", "run", "federation-sync")
-	p.run("gt", "deacon", "run", "git")
+	p.Must("gt", "deacon", "run", "federation-sync")
+	p.Must("gt", "deacon", "run", "git")
 	if called(t, dir) == "" {
 		t.Fatal("no git process was counted: the wrapper is not in use")
 	}
-	await(t, "nothing is under way", func() bool {
+	scratch.Await(t, "nothing is under way", func() bool {
 		s, err := d.Status(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -52,11 +52,11 @@ func newLoad(t *testing.T, p, other *place) *load {
 	for w := range writers {
 		l.each(ctx, writePause, func(n int) { l.write(fmt.Sprintf("writer %d, bead %d", w, n)) })
 	}
-	client := control.NewClient(layout.Town{Root: p.root}.ControlSocket())
+	client := control.NewClient(layout.Town{Root: p.Root}.ControlSocket())
 	l.each(ctx, beatPause, func(n int) { l.beat(ctx, client, n) })
 	l.each(ctx, editPause, func(int) { l.edit(0, func() error { return nil }) })
 	l.each(ctx, otherPause, func(int) {
-		l.edit(1, func() error { _, err := other.try("gt", "--wait", "60s", "federation", "sync"); return err })
+		l.edit(1, func() error { _, err := other.Try("gt", "--wait", "60s", "federation", "sync"); return err })
 	})
 	return l
 }
@@ -107,7 +107,7 @@ func (l *load) failed(before bool, err error) {
 // with 0.
 func (l *load) write(title string) {
 	before := l.turbulent.Load()
-	out, err := l.p.try("bd", "--wait", "60s", "create", title, "--json")
+	out, err := l.p.Try("bd", "--wait", "60s", "create", title, "--json")
 	if err != nil {
 		l.failed(before, err)
 		return

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"gastown/e2e/internal/scratch"
 	"gastown/town/layout"
 )
 
@@ -29,11 +30,11 @@ const (
 // the second half.
 func TestSoak(t *testing.T) {
 	t.Parallel()
-	dir := short(t)
+	dir := scratch.Dir(t)
 	p, other := found(t, dir, "alpha"), found(t, dir, "beta")
 	repo := hub(t, dir, "hub")
-	p.run("gt", "federation", "init", repo, "--yes")
-	other.run("gt", "federation", "join", repo, "--yes")
+	p.Must("gt", "federation", "init", repo, "--yes")
+	other.Must("gt", "federation", "join", repo, "--yes")
 	const often = "jobs:\n" +
 		"  federation-sync: {schedule: \"@every 1s\", jitter: 0s, deadline: 30s}\n" +
 		"  heartbeat-flush: {schedule: \"@every 1s\"}\n" +
@@ -52,8 +53,8 @@ func TestSoak(t *testing.T) {
 		t.Fatal(err)
 	}
 	killed := time.Now()
-	remote := layout.Town{Root: p.root}.Remote("origin") // every git process of a sync has this path in its arguments
-	await(t, "nothing of the killed Deacon is left", func() bool { return !alive(d.PID) && len(speaking(remote)) == 0 })
+	remote := layout.Town{Root: p.Root}.Remote("origin") // every git process of a sync has this path in its arguments
+	scratch.Await(t, "nothing of the killed Deacon is left", func() bool { return !alive(d.PID) && len(speaking(remote)) == 0 })
 	d.Close()
 	d = p.start()
 	l.turbulent.Store(false)
@@ -115,7 +116,7 @@ func alive(pid int) bool {
 func (l *load) verify() {
 	l.t.Helper()
 	var beads []struct{ ID, Title string }
-	if err := json.Unmarshal([]byte(l.p.run("bd", "list", "--json", "--limit", "0")), &beads); err != nil {
+	if err := json.Unmarshal([]byte(l.p.Must("bd", "list", "--json", "--limit", "0")), &beads); err != nil {
 		l.t.Fatal(err)
 	}
 	title := map[string]string{}
@@ -135,8 +136,8 @@ func (l *load) verify() {
 		l.t.Error("nothing was done")
 	}
 	for i, p := range []*place{l.p, l.other} {
-		p.run("gt", "federation", "sync")
-		l.other.run("gt", "federation", "sync")
+		p.Must("gt", "federation", "sync")
+		l.other.Must("gt", "federation", "sync")
 		for _, q := range []*place{l.p, l.other} {
 			if want := l.said(i); !q.says(editors[i], want) {
 				l.t.Errorf("%s lacks %q", q.file(editors[i]), want)

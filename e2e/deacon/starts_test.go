@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"gastown/e2e/internal/scratch"
 	"gastown/town/layout"
 )
 
@@ -15,20 +16,20 @@ import (
 // exit code. It leaves no process and changes nothing.
 func TestStartsThatCannotBe(t *testing.T) {
 	t.Parallel()
-	dir := short(t)
+	dir := scratch.Dir(t)
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer taken.Close()
-	other := layout.Town{Root: found(t, dir, "other").root}
+	other := layout.Town{Root: found(t, dir, "other").Root}
 	for name, v := range map[string]struct {
 		spoil func(p *place, at layout.Town) error
 		says  string
 		exit  int
 	}{
 		"taken": {func(p *place, _ layout.Town) error {
-			_, err := p.try("gt", "config", "deacon.http_address", taken.Addr().String())
+			_, err := p.Try("gt", "config", "deacon.http_address", taken.Addr().String())
 			return err
 		}, "another program listens there", 1},
 		"file": {func(_ *place, at layout.Town) error {
@@ -45,11 +46,11 @@ func TestStartsThatCannotBe(t *testing.T) {
 		}, "line 2: job gc: schedule", 2},
 	} {
 		p := found(t, dir, name)
-		at := layout.Town{Root: p.root}
+		at := layout.Town{Root: p.Root}
 		if err := v.spoil(p, at); err != nil {
 			t.Fatal(err)
 		}
-		_, err := p.try("gt", "deacon", "start")
+		_, err := p.Try("gt", "deacon", "start")
 		var exit *exec.ExitError
 		if !errors.As(err, &exit) || exit.ExitCode() != v.exit {
 			t.Errorf("%s: %v, want exit code %d", name, err, v.exit)
@@ -58,7 +59,7 @@ func TestStartsThatCannotBe(t *testing.T) {
 		if text := err.Error(); !strings.Contains(text, v.says) || !strings.Contains(text, "next: ") {
 			t.Errorf("%s: want %q and a next step: %s", name, v.says, text)
 		}
-		if left := speaking(p.root + " "); len(left) > 0 {
+		if left := speaking(p.Root + " "); len(left) > 0 {
 			t.Errorf("%s: still running: %q", name, left)
 		}
 		for _, socket := range []string{at.SQLSocket(), at.ControlSocket()} {

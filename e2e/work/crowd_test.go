@@ -1,12 +1,13 @@
 package work
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"gastown/e2e/internal/scratch"
 )
 
 // A hundred commands at once, eighty for a bead each and twenty for one bead, with a
@@ -15,16 +16,16 @@ func TestHundredCommands(t *testing.T) {
 	t.Parallel()
 	const beads, same, most, queue = 80, 20, 3, 60
 	p := found(t)
-	p.gt("config", "polecat.max_per_rig", fmt.Sprint(most))
-	p.gt("config", "sling.queue_size", fmt.Sprint(queue))
-	p.write("calm", "")
+	p.GT("config", "polecat.max_per_rig", fmt.Sprint(most))
+	p.GT("config", "sling.queue_size", fmt.Sprint(queue))
+	p.Write("calm", "")
 	lines := ""
 	for i := range beads + 1 {
 		lines += fmt.Sprintf("{\"id\":\"web-%d\",\"title\":\"bead %d\",\"status\":\"open\",\"priority\":2,\"issue_type\":\"task\"}\n", i, i)
 	}
-	p.write("beads.jsonl", lines)
-	p.bd("import", p.dir+"/beads.jsonl")
-	p.gt("deacon", "start")
+	p.Write("beads.jsonl", lines)
+	p.BD("import", p.Dir+"/beads.jsonl")
+	p.GT("deacon", "start")
 
 	var mu sync.Mutex
 	codes := map[int]int{}
@@ -33,11 +34,11 @@ func TestHundredCommands(t *testing.T) {
 	for i := range beads + same {
 		id := fmt.Sprintf("web-%d", min(i, beads))
 		all.Go(func() {
-			_, err := p.try("gt", "--wait", "2m", "sling", id, "web")
+			_, err := p.Try("gt", "--wait", "2m", "sling", id, "web")
 			mu.Lock()
 			defer mu.Unlock()
-			codes[exit(err)]++
-			switch code := exit(err); {
+			codes[scratch.Exit(err)]++
+			switch code := scratch.Exit(err); {
 			case code == 0:
 				accepted[id]++
 			case code == 4 && strings.Contains(err.Error(), "queue"): // it is full
@@ -55,7 +56,7 @@ func TestHundredCommands(t *testing.T) {
 			busy = false
 		default:
 		}
-		g := p.status()
+		g := p.Status()
 		if working := working(g); len(working) > most {
 			t.Errorf("%d polecats work: %s, and %d may", len(working), working, most)
 		}
@@ -72,9 +73,9 @@ func TestHundredCommands(t *testing.T) {
 	if len(accepted) < queue {
 		t.Errorf("%d slings were accepted, and %d have room", len(accepted), queue)
 	}
-	p.gt("queue", "clear", "--type=sling") // the assigned ones show that work goes on
-	p.await("the polecats are idle", func() bool {
-		g := p.status()
+	p.GT("queue", "clear", "--type=sling") // the assigned ones show that work goes on
+	p.Await("the polecats are idle", func() bool {
+		g := p.Status()
 		w := working(g)
 		if len(w) > most {
 			t.Errorf("%d polecats work: %s, and %d may", len(w), w, most)
@@ -82,25 +83,21 @@ func TestHundredCommands(t *testing.T) {
 		return len(w) == 0 && len(g.Queue) == 0
 	})
 	assigned := map[string]int{}
-	for line := range strings.Lines(p.gt("feed", "--json", "--limit", "100000")) {
-		var e struct{ Kind, Subject string }
-		if err := json.Unmarshal([]byte(line), &e); err != nil {
-			t.Fatal(err)
-		}
+	for _, e := range p.Feed() {
 		if e.Kind == "assignment.assigned" {
 			assigned[e.Subject]++
 		}
 	}
-	g := p.status()
+	g := p.Status()
 	for id, n := range assigned {
-		if n != 1 || accepted[id] != 1 || !p.handedIn(g, id) {
-			t.Errorf("%s was accepted %d and assigned %d times, handed in: %v", id, accepted[id], n, p.handedIn(g, id))
+		if n != 1 || accepted[id] != 1 || !p.HandedIn(g, id) {
+			t.Errorf("%s was accepted %d and assigned %d times, handed in: %v", id, accepted[id], n, p.HandedIn(g, id))
 		}
 	}
 }
 
 // working are the beads of the polecats that have one; one bead with two is an error.
-func working(g glance) (beads []string) {
+func working(g scratch.Glance) (beads []string) {
 	for _, a := range g.Agents {
 		if a.Bead != "" {
 			beads = append(beads, a.Bead)

@@ -6,9 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -16,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"gastown/town"
+	"gastown/e2e/internal/scratch"
 )
 
 var (
@@ -40,9 +38,9 @@ func TestHistories(t *testing.T) {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
 			h := history{place: found(t), rand: rand.New(rand.NewPCG(n, 0))}
-			h.gt("config", "polecat.max_per_rig", "4")
+			h.GT("config", "polecat.max_per_rig", "4")
 			if h.rand.IntN(3) > 0 {
-				h.gt("deacon", "start")
+				h.GT("deacon", "start")
 			}
 			for range *length {
 				h.step()
@@ -63,7 +61,7 @@ type history struct {
 
 // step does one thing, and sometimes waits for what it caused.
 func (h *history) step() {
-	h.t.Helper()
+	h.T.Helper()
 	steps := []struct {
 		weight int
 		do     func()
@@ -86,15 +84,15 @@ func (h *history) step() {
 
 // say notes a step for a failure.
 func (h *history) say(format string, args ...any) {
-	h.t.Logf("%s  %s", time.Now().UTC().Format("15:04:05.000"), fmt.Sprintf(format, args...))
+	h.T.Logf("%s  %s", time.Now().UTC().Format("15:04:05.000"), fmt.Sprintf(format, args...))
 }
 
 // may runs a command that may be refused.
 func (h *history) may(name string, args ...string) {
-	out, err := h.try(name, args...)
-	h.say("%s %s: %d %s", name, strings.Join(args, " "), exit(err), strings.TrimSpace(out))
-	if code := exit(err); code != 0 && code != 1 && code != 4 && code != 5 && code != 2 {
-		h.t.Errorf("%s %s: %v", name, strings.Join(args, " "), err)
+	out, err := h.Try(name, args...)
+	h.say("%s %s: %d %s", name, strings.Join(args, " "), scratch.Exit(err), strings.TrimSpace(out))
+	if code := scratch.Exit(err); code != 0 && code != 1 && code != 4 && code != 5 && code != 2 {
+		h.T.Errorf("%s %s: %v", name, strings.Join(args, " "), err)
 	}
 }
 
@@ -145,13 +143,13 @@ func (h *history) cut() {
 	after := time.Duration(h.rand.IntN(600)) * time.Millisecond
 	ctx, cancel := context.WithTimeout(context.Background(), after) // it kills with SIGKILL
 	defer cancel()
-	err := h.command(ctx, "gt", args...).Run()
+	err := h.Command(ctx, "gt", args...).Run()
 	h.say("gt %s: killed after %s: %v", strings.Join(args, " "), after, err)
 }
 
 // someone is a polecat, "" when there is none.
 func (h *history) someone() string {
-	out, _ := h.try("gt", "polecat", "list", "--json")
+	out, _ := h.Try("gt", "polecat", "list", "--json")
 	var all []struct{ Agent string }
 	if json.Unmarshal([]byte(out), &all) != nil || len(all) == 0 {
 		return ""
@@ -161,7 +159,7 @@ func (h *history) someone() string {
 
 // kill kills the program of a session, or the session.
 func (h *history) kill() {
-	out, err := h.tmux("list-panes", "-a", "-F", "#{pane_pid} #{session_id} #{session_name}")
+	out, err := h.Tmux("list-panes", "-a", "-F", "#{pane_pid} #{session_id} #{session_name}")
 	all := strings.Split(strings.TrimSpace(out), "\n")
 	if err != nil || out == "" {
 		return
@@ -172,12 +170,12 @@ func (h *history) kill() {
 		h.say("killed the program of %s", f[2])
 		return
 	}
-	_, _ = h.tmux("kill-session", "-t", f[1])
+	_, _ = h.Tmux("kill-session", "-t", f[1])
 	h.say("killed the session %s", f[2])
 }
 
 func (h *history) killTmux() {
-	out, err := h.tmux("display-message", "-p", "#{pid}")
+	out, err := h.Tmux("display-message", "-p", "#{pid}")
 	if err == nil {
 		_ = exec.Command("kill", "-9", strings.TrimSpace(out)).Run()
 		h.say("killed tmux")
@@ -221,7 +219,7 @@ func (h *history) restart() {
 // deacon is the process of the Town's Deacon; 0 without one.
 func (h *history) deacon() int {
 	var s struct{ PID int }
-	out, err := h.try("gt", "deacon", "status", "--json")
+	out, err := h.Try("gt", "deacon", "status", "--json")
 	if err != nil || json.Unmarshal([]byte(out), &s) != nil {
 		return 0
 	}
@@ -231,24 +229,24 @@ func (h *history) deacon() int {
 // calm ends the faults: a Deacon runs, agents do what is usual, and what stubborn ones
 // hold is given back.
 func (h *history) calm() {
-	h.t.Helper()
-	h.write("calm", "")
+	h.T.Helper()
+	h.Write("calm", "")
 	h.say("calm")
 	if h.deacon() == 0 {
-		h.gt("deacon", "start")
+		h.GT("deacon", "start")
 	}
-	h.gt("queue", "clear", "--type=sling") // first, so that nothing takes the place of what is removed
+	h.GT("queue", "clear", "--type=sling") // first, so that nothing takes the place of what is removed
 	h.nukeAll()
 }
 
 // nukeAll removes every polecat. One that is in use for a moment is tried again.
 func (h *history) nukeAll() {
-	h.t.Helper()
-	for _, a := range h.status().Agents {
-		h.await("gt polecat nuke "+a.Agent+" succeeds", func() bool {
-			_, err := h.try("gt", "polecat", "nuke", a.Agent)
-			if code := exit(err); code != 0 && code != 4 {
-				h.t.Fatal(err)
+	h.T.Helper()
+	for _, a := range h.Status().Agents {
+		h.Await("gt polecat nuke "+a.Agent+" succeeds", func() bool {
+			_, err := h.Try("gt", "polecat", "nuke", a.Agent)
+			if code := scratch.Exit(err); code != 0 && code != 4 {
+				h.T.Fatal(err)
 			}
 			return err == nil
 		})
@@ -257,108 +255,45 @@ func (h *history) nukeAll() {
 
 // finish has every bead worked on that was not handed in, and waits for it.
 func (h *history) finish() {
-	h.t.Helper()
-	g := h.status()
+	h.T.Helper()
+	g := h.Status()
 	var left []string
 	for _, id := range h.beads {
-		if h.handedIn(g, id) {
+		if h.HandedIn(g, id) {
 			continue
 		}
-		if state := h.state(id); state != "open" {
-			h.t.Fatalf("%s is %s, held by nobody", id, state)
+		if state := h.State(id); state != "open" {
+			h.T.Fatalf("%s is %s, held by nobody", id, state)
 		}
-		h.bd("update", id, "--assignee", "")
+		h.BD("update", id, "--assignee", "")
 		left = append(left, id)
 	}
 	if len(left) > 0 {
-		h.gt(append(append([]string{"sling"}, left...), "--rig=web")...)
+		h.GT(append(append([]string{"sling"}, left...), "--rig=web")...)
 	}
-	h.await("everything is handed in", func() bool {
-		g = h.status()
-		return len(g.Queue) == 0 && !slices.ContainsFunc(left, func(id string) bool { return !h.handedIn(g, id) })
+	h.Await("everything is handed in", func() bool {
+		g = h.Status()
+		return len(g.Queue) == 0 && !slices.ContainsFunc(left, func(id string) bool { return !h.HandedIn(g, id) })
 	})
 }
 
 // check removes everything and looks at what is left.
 func (h *history) check() {
-	h.t.Helper()
-	h.oneEach()
+	h.T.Helper()
+	h.OneEach()
 	h.nukeAll()
-	h.gt("deacon", "stop")
-	h.gt("worktree", "pool", "prune") // what killed commands left, as the Deacon does
-	for _, line := range h.lines("wrong") {
-		h.t.Error(line)
+	h.GT("deacon", "stop")
+	h.GT("worktree", "pool", "prune") // what killed commands left, as the Deacon does
+	for _, line := range h.Lines("wrong") {
+		h.T.Error(line)
 	}
-	reached := strings.Fields(h.git("-C", "web.git", "rev-list", "--all"))
-	commits := h.lines("commits")
+	reached := strings.Fields(h.Git("-C", "web.git", "rev-list", "--all"))
+	commits := h.Lines("commits")
 	for _, id := range commits {
 		if !slices.Contains(reached, id) {
-			h.t.Errorf("the commit %s was made in a sandbox and is not at the remote", id)
+			h.T.Errorf("the commit %s was made in a sandbox and is not at the remote", id)
 		}
 	}
-	h.t.Logf("%d beads, %d sessions, %d commits", len(h.beads), len(h.lines("runs")), len(commits))
-	h.nothingLeft()
-}
-
-// oneEach checks that a bead was assigned only while nobody had it, as the feed has it.
-func (h *history) oneEach() {
-	h.t.Helper()
-	holder := map[string]string{}
-	for line := range strings.Lines(h.gt("feed", "--json", "--limit", "100000")) {
-		var e struct{ Kind, Subject, Text string }
-		if err := json.Unmarshal([]byte(line), &e); err != nil {
-			h.t.Fatal(err, line)
-		}
-		kind, ok := strings.CutPrefix(e.Kind, "assignment.")
-		switch {
-		case !ok || kind == string(town.Working):
-		case kind != string(town.Assigned):
-			delete(holder, e.Subject)
-		case holder[e.Subject] != "":
-			h.t.Errorf("%s was assigned %s while it was %s", e.Subject, e.Text, holder[e.Subject])
-		default:
-			holder[e.Subject] = e.Text
-		}
-	}
-}
-
-// nothingLeft checks that no session, process, cgroup, working tree or lock is left.
-func (h *history) nothingLeft() {
-	h.t.Helper()
-	if out, err := h.tmux("list-sessions"); err == nil {
-		h.t.Errorf("sessions are left:\n%s", out)
-	}
-	h.await("processes that were ended are gone", func() bool { return len(h.processes()) == 0 || h.t.Failed() })
-	cgroups, _ := filepath.Glob("/sys/fs/cgroup/*/gastown-" + town.DigestOf("town", h.root).Short())
-	more, _ := filepath.Glob("/sys/fs/cgroup/gastown-" + town.DigestOf("town", h.root).Short())
-	for _, dir := range append(cgroups, more...) {
-		h.t.Errorf("a cgroup is left: %s", dir)
-	}
-	clone := filepath.Join(h.root, "rigs", "web", "repo.git")
-	if list := h.git("-C", clone, "worktree", "list"); strings.Count(list, "\n") != 1 {
-		h.t.Errorf("working trees are left:\n%s", list)
-	}
-	for _, dir := range []string{"polecats", "pool"} {
-		if names, err := os.ReadDir(filepath.Join(h.root, "rigs", "web", dir)); err == nil && len(names) > 0 {
-			h.t.Errorf("rigs/web/%s has %s", dir, names)
-		}
-	}
-	err := filepath.WalkDir(clone, func(path string, _ os.DirEntry, err error) error {
-		if err == nil && (strings.HasSuffix(path, ".lock") || filepath.Base(path) == "locked") {
-			h.t.Errorf("a lock of git's is left: %s", path)
-		}
-		return err
-	})
-	if err != nil {
-		h.t.Error(err)
-	}
-	files, err := os.ReadDir(filepath.Join(h.root, ".gt", "sessions"))
-	for _, f := range files {
-		if !strings.HasSuffix(f.Name(), ".lock") {
-			h.t.Errorf("a file of a session is left: %s", f.Name())
-		}
-	}
-	if err != nil && !os.IsNotExist(err) {
-		h.t.Error(err)
-	}
+	h.T.Logf("%d beads, %d sessions, %d commits", len(h.beads), len(h.Lines("runs")), len(commits))
+	h.NothingLeft()
 }
