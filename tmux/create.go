@@ -61,7 +61,8 @@ var serverEnv = []string{"PATH", "HOME", "USER", "LOGNAME", "SHELL"}
 
 // Create creates a session, with its server if there is none. It returns the session,
 // and all that the server has then, by one process. It reports ErrExists when there is
-// one of that name. No configuration file is read.
+// one of that name, and ErrTooOld before it starts a server of such a tmux. No
+// configuration file is read.
 func (s Server) Create(ctx context.Context, n New) (made Session, all []Session, err error) {
 	op := "create the tmux session " + clip(n.Name)
 	if err := n.check(); err != nil {
@@ -74,6 +75,11 @@ func (s Server) Create(ctx context.Context, n New) (made Session, all []Session,
 			if strings.HasPrefix(kv, name+"=") {
 				bare.Env = append(bare.Env, kv)
 			}
+		}
+	}
+	if alive, err := s.alive(ctx); err == nil && !alive {
+		if _, err := s.version(ctx); errors.Is(err, ErrTooOld) {
+			return made, nil, fmt.Errorf("%s: %w", op, err)
 		}
 	}
 	commands := append([][]string{{"start-server"}}, options...)

@@ -36,6 +36,23 @@ func awaitText(t *testing.T, s Server, pane, want string) Screen {
 	}
 }
 
+// A tmux that is too old is told from its version, before it starts a server.
+func TestCreateTooOld(t *testing.T) {
+	s := server(t)
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "tmux"), []byte("#!/bin/sh\necho \"$1\" >>"+dir+"/calls\necho tmux 2.9a\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	s.Env = []string{"PATH=" + dir + ":" + os.Getenv("PATH")}
+	_, _, err := s.Create(t.Context(), New{Name: "nux", Dir: dir, Command: []string{"sleep", "9"}})
+	if !errors.Is(err, ErrTooOld) || !strings.Contains(err.Error(), "2.9a") {
+		t.Errorf("%v", err)
+	}
+	if calls, err := os.ReadFile(filepath.Join(dir, "calls")); string(calls) != "-V\n" {
+		t.Errorf("it was called with %q, %v", calls, err)
+	}
+}
+
 func TestCreate(t *testing.T) {
 	s := server(t)
 	t.Setenv("SECRET_OF_THE_CALLER", "1")

@@ -74,7 +74,11 @@ type Server struct {
 // such as "3.3a". It reports ErrMissing without one and ErrTooOld below
 // MinVersion.
 func Version(ctx context.Context, env []string) (string, error) {
-	out, _, err := Server{Env: env}.run(ctx, "-V")
+	return Server{Env: env}.version(ctx)
+}
+
+func (s Server) version(ctx context.Context) (string, error) {
+	out, _, err := s.run(ctx, "-V")
 	if err != nil {
 		return "", fmt.Errorf("ask tmux for its version: %w", err)
 	}
