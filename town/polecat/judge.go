@@ -2,10 +2,12 @@ package polecat
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"gastown/planes/operational"
 	"gastown/town"
+	"gastown/town/launch"
 )
 
 // How long a polecat may do what.
@@ -46,7 +48,7 @@ func Judge(f Facts) (town.AgentState, string) {
 	case f.Session.Run != a.Run:
 		return starting(f, fmt.Sprintf("its session is of run %d and that of run %d starts", f.Session.Run, a.Run))
 	case f.Session.Ended || f.Look != nil && f.Look.Ended:
-		return town.AgentZombie, fmt.Sprintf("its program has ended with status %d", f.Session.Status)
+		return town.AgentZombie, ended(*f.Session)
 	case f.Look != nil && f.Look.Waiting != "":
 		return town.AgentWaiting, "a person must act: " + f.Look.Waiting
 	case a.State == town.Assigned:
@@ -57,6 +59,18 @@ func Judge(f Facts) (town.AgentState, string) {
 		return town.AgentStalled, fmt.Sprintf("neither output nor a heartbeat for %s", silent.Round(time.Minute))
 	}
 	return town.AgentWorking, sign + " at " + last.UTC().Format(time.TimeOnly)
+}
+
+// ended says how a session's program ended.
+func ended(s Session) string {
+	program := strings.TrimSpace("its program " + s.Program)
+	switch s.Status {
+	case launch.ExitNotFound:
+		return program + " was not found (status 127)"
+	case launch.ExitNotRunnable, launch.ExitSurroundings:
+		return fmt.Sprintf("%s could not be started (status %d)", program, s.Status)
+	}
+	return fmt.Sprintf("%s has ended with status %d", program, s.Status)
 }
 
 // or is the trouble that an assignment has, or what is so without any.

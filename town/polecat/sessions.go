@@ -49,6 +49,8 @@ type Session struct {
 	// Run is the run it was started for, Name what it is called.
 	Run  town.Run
 	Name string
+	// Program is what was started in it; "" when nobody knows.
+	Program string
 	// Ended says that its program has ended, with Status.
 	Ended  bool
 	Status int

@@ -33,8 +33,12 @@ func (t InTmux) List(ctx context.Context) (all []Session, err error) {
 		if err != nil {
 			continue // a person's, or of an older version
 		}
+		program := ""
+		if p, err := t.Tmux.Presets.Find(s.Preset); err == nil && len(p.Command) > 0 {
+			program = p.Command[0]
+		}
 		all = append(all, Session{
-			Agent: who, Run: town.Run(s.Run), Name: s.Name, Ended: s.Ended, Status: s.Status, Started: s.Started, Output: s.Output,
+			Agent: who, Run: town.Run(s.Run), Name: s.Name, Program: program, Ended: s.Ended, Status: s.Status, Started: s.Started, Output: s.Output,
 		})
 	}
 	return all, err
