@@ -108,8 +108,9 @@ func (o *slingOptions) run(ctx context.Context) error {
 }
 
 // drive assigns what waits and tells the ledger. Without a Deacon it also starts the
-// sessions; a Deacon is woken by the events.
-func drive(ctx context.Context, h *host.Host) (w operational.Work, err error) {
+// sessions; a Deacon is woken by the events. It returns what stands then, nil when that
+// could not be read.
+func drive(ctx context.Context, h *host.Host) (w *operational.Work, err error) {
 	c, d, err := h.Workers()
 	if err == nil {
 		_, err = d.Pass(ctx)
@@ -122,21 +123,27 @@ func drive(ctx context.Context, h *host.Host) (w operational.Work, err error) {
 		done, perr := pass(ctx)
 		err = errors.Join(done.Err(), perr)
 	}
-	rerr := h.Rows(ctx, func(s *operational.Store) (err error) {
-		w, err = s.Work(ctx)
+	rerr := h.Rows(ctx, func(s *operational.Store) error {
+		now, err := s.Work(ctx)
+		w = &now
 		return err
 	})
+	if rerr != nil {
+		w = nil
+	}
 	return w, errors.Join(err, rerr)
 }
 
-// outcome says what became of each bead.
-func outcome(w operational.Work, wanted []operational.Waiting) []slung {
+// outcome says what became of each bead. All that is known without w is that it was queued.
+func outcome(w *operational.Work, wanted []operational.Waiting) []slung {
 	list := make([]slung, len(wanted))
 	for i, one := range wanted {
 		list[i] = slung{Bead: one.Bead, Rig: one.Rig, State: "released"}
-		if a, ok := w.Holder(one.Bead); ok {
+		if w == nil {
+			list[i].State = "queued"
+		} else if a, ok := w.Holder(one.Bead); ok {
 			list[i].State, list[i].Agent, list[i].Run, list[i].Epoch = string(a.State), &a.Agent, a.Run, a.Epoch
-		} else if place := queue.Place(w, one.Bead); place > 0 {
+		} else if place := queue.Place(*w, one.Bead); place > 0 {
 			list[i].State, list[i].Place = "queued", place
 		}
 	}
@@ -150,6 +157,8 @@ func show(p *term.Printer, list []slung) {
 			p.Line("%s: %s to %s (run %d)", s.Bead, s.State, s.Agent, s.Run)
 		case s.Place > 0:
 			p.Line("%s: waits for a polecat of %s, place %d", s.Bead, s.Rig, s.Place)
+		case s.State == "queued":
+			p.Line("%s: it was queued; gt queue list and gt polecat list show where it is", s.Bead)
 		default:
 			p.Line("%s: nobody has it any more; gt feed says why", s.Bead)
 		}
