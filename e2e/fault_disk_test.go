@@ -3,8 +3,6 @@ package e2e
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -13,6 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"gastown/e2e/internal/depot"
+	"gastown/e2e/internal/scratch"
 	"gastown/sync/federate"
 	"gastown/sync/files"
 	"gastown/sync/gitcmd"
@@ -23,42 +22,8 @@ import (
 func faultDisk(t *testing.T, bytes int) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "disk")
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, fmt.Sprintf("size=%d,mode=700", bytes)); err != nil {
-		t.Fatalf("mount a small disk (run the tests as root): %v", err)
-	}
-	t.Cleanup(func() {
-		if err := unix.Unmount(dir, unix.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
+	scratch.Disk(t, dir, bytes)
 	return dir
-}
-
-// faultFill leaves so many bytes free on a disk.
-func faultFill(t *testing.T, disk string, free int64) (release func()) {
-	t.Helper()
-	var st unix.Statfs_t
-	if err := unix.Statfs(disk, &st); err != nil {
-		t.Fatal(err)
-	}
-	path := filepath.Join(disk, "ballast")
-	if size := int64(st.Bavail)*st.Bsize - free; size > 0 {
-		f, err := os.Create(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := errors.Join(unix.Fallocate(int(f.Fd()), 0, 0, size), f.Close()); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return func() {
-		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			t.Error(err)
-		}
-	}
 }
 
 // faultText is hard to compress, so that storing it takes its full size.
@@ -92,7 +57,7 @@ func TestFaultFullDisk(t *testing.T) {
 			b.MustPush()
 			a := a.With(t)
 			a.Write(ours, edits[ours])
-			release := faultFill(t, disk, free)
+			release := scratch.Fill(t, disk, free)
 			for what, call := range map[string]func() error{
 				"commit": func() error { _, err := a.Commit(t.Context(), ""); return err },
 				"pull":   func() error { _, err := a.Pull(t.Context(), a.Remote, false); return err },

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"gastown/e2e/internal/scratch"
 )
 
 // sandbox runs programs as a user, in a directory.
@@ -106,8 +108,8 @@ func (s sandbox) checkReads(t *testing.T, owner sandbox, printed []string, want 
 	}
 }
 
-// scratch is a directory that everybody may write to.
-func scratch(t *testing.T) string {
+// openDir is a directory that everybody may write to.
+func openDir(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "sandbox-*")
 	if err == nil {
@@ -122,7 +124,7 @@ func scratch(t *testing.T) string {
 
 // A sandbox that mounts the Town read-only can read it, also while somebody writes it.
 func TestReadOnlyMount(t *testing.T) {
-	owner := sandbox{tmp: scratch(t)}.town(t, t.TempDir())
+	owner := sandbox{tmp: openDir(t)}.town(t, t.TempDir())
 	mounted := filepath.Join(t.TempDir(), "mounted")
 	if err := os.Mkdir(mounted, 0o700); err != nil {
 		t.Fatal(err)
@@ -134,7 +136,7 @@ func TestReadOnlyMount(t *testing.T) {
 	if err := unix.Mount("", mounted, "", unix.MS_REMOUNT|unix.MS_BIND|unix.MS_RDONLY, ""); err != nil {
 		t.Fatal(err)
 	}
-	inside := sandbox{dir: mounted, tmp: scratch(t)}
+	inside := sandbox{dir: mounted, tmp: openDir(t)}
 	inside.checkReads(t, owner, owner.reads(t), "read-only file system")
 	for range 5 { // what was written since is read, too
 		id := strings.TrimSpace(owner.must(t, "bd", "create", "D", "--silent"))
@@ -145,10 +147,10 @@ func TestReadOnlyMount(t *testing.T) {
 // Another user whom the owner lets read the Town's files can read the ledger from then
 // on: after the owner's changes, and while the owner's Deacon has it open.
 func TestOtherUserReads(t *testing.T) {
-	place := scratch(t)
-	owner := sandbox{tmp: scratch(t)}.town(t, place)
+	place := openDir(t)
+	owner := sandbox{tmp: openDir(t)}.town(t, place)
 	owner.must(t, "gt", "config", "deacon.http_address", "localhost:0")
-	other := sandbox{dir: owner.dir, tmp: scratch(t), uid: nobody}
+	other := sandbox{dir: owner.dir, tmp: openDir(t), uid: nobody}
 	printed := owner.reads(t)
 	if out, err := exec.CommandContext(t.Context(), "chmod", "-R", "a+rX", place).CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
@@ -170,9 +172,9 @@ func TestOtherUserReads(t *testing.T) {
 
 // A directory that this user may not read is named as that, not as one without a Town.
 func TestUnreadableTown(t *testing.T) {
-	place := scratch(t)
-	owner := sandbox{tmp: scratch(t)}.town(t, place)
-	other := sandbox{dir: place, tmp: scratch(t), uid: nobody}
+	place := openDir(t)
+	owner := sandbox{tmp: openDir(t)}.town(t, place)
+	other := sandbox{dir: place, tmp: openDir(t), uid: nobody}
 	if err := os.Chmod(owner.dir, 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -189,14 +191,14 @@ func TestFullDiskReads(t *testing.T) {
 	for name, missing := range map[string][]string{"as it was": nil, "without what a reader makes": {".gt/locks", ".gt/touched", ".gt/engine", ".gt/data/ledger.lock"}} {
 		t.Run(name, func(t *testing.T) {
 			disk := faultDisk(t, 64<<20)
-			full := sandbox{tmp: scratch(t)}.town(t, disk)
+			full := sandbox{tmp: openDir(t)}.town(t, disk)
 			printed := full.reads(t)
 			for _, name := range missing {
 				if err := os.RemoveAll(filepath.Join(full.dir, name)); err != nil {
 					t.Fatal(err)
 				}
 			}
-			faultFill(t, disk, 0)
+			scratch.Fill(t, disk, 0)
 			full.checkReads(t, full, printed, "")
 		})
 	}

@@ -236,21 +236,7 @@ func (h *history) calm() {
 		h.GT("deacon", "start")
 	}
 	h.GT("queue", "clear", "--type=sling") // first, so that nothing takes the place of what is removed
-	h.nukeAll()
-}
-
-// nukeAll removes every polecat. One that is in use for a moment is tried again.
-func (h *history) nukeAll() {
-	h.T.Helper()
-	for _, a := range h.Status().Agents {
-		h.Await("gt polecat nuke "+a.Agent+" succeeds", func() bool {
-			_, err := h.Try("gt", "polecat", "nuke", a.Agent)
-			if code := scratch.Exit(err); code != 0 && code != 4 {
-				h.T.Fatal(err)
-			}
-			return err == nil
-		})
-	}
+	h.NukeAll()
 }
 
 // finish has every bead worked on that was not handed in, and waits for it.
@@ -281,19 +267,13 @@ func (h *history) finish() {
 func (h *history) check() {
 	h.T.Helper()
 	h.OneEach()
-	h.nukeAll()
+	h.NukeAll()
 	h.GT("deacon", "stop")
 	h.GT("worktree", "pool", "prune") // what killed commands left, as the Deacon does
 	for _, line := range h.Lines("wrong") {
 		h.T.Error(line)
 	}
-	reached := strings.Fields(h.Git("-C", "web.git", "rev-list", "--all"))
-	commits := h.Lines("commits")
-	for _, id := range commits {
-		if !slices.Contains(reached, id) {
-			h.T.Errorf("the commit %s was made in a sandbox and is not at the remote", id)
-		}
-	}
-	h.T.Logf("%d beads, %d sessions, %d commits", len(h.beads), len(h.Lines("runs")), len(commits))
+	h.NothingLost("web.git")
+	h.T.Logf("%d beads, %d sessions, %d commits", len(h.beads), len(h.Lines("runs")), len(h.Lines("commits")))
 	h.NothingLeft()
 }

@@ -18,9 +18,12 @@ func TestMain(m *testing.M) { os.Exit(scratch.Main(m, "tmux")) }
 type place struct{ *scratch.Town }
 
 // found makes a place.
-func found(t *testing.T) *place {
+func found(t *testing.T) *place { t.Helper(); return foundIn(t, scratch.Dir(t), "town") }
+
+// foundIn makes a place in a directory.
+func foundIn(t *testing.T, dir, name string) *place {
 	t.Helper()
-	p := &place{scratch.At(t, scratch.Dir(t), "town")}
+	p := &place{scratch.At(t, dir, name)}
 	p.Write("robot.sh", robot)
 	p.Git("init", "-q", "-b", "main", "src")
 	p.Git("-C", "src", "commit", "-q", "--allow-empty", "-m", "first")

@@ -96,6 +96,38 @@ func (p *Town) OneEach() {
 	}
 }
 
+// NukeAll removes every polecat. One that is in use for a moment is tried again.
+func (p *Town) NukeAll() {
+	p.T.Helper()
+	for _, a := range p.Status().Agents {
+		if !strings.Contains(a.Agent, "/polecats/") {
+			continue
+		}
+		p.Await("gt polecat nuke "+a.Agent+" succeeds", func() bool {
+			_, err := p.Try("gt", "polecat", "nuke", a.Agent)
+			if code := Exit(err); code != 0 && code != 4 {
+				p.T.Fatal(err)
+			}
+			return err == nil
+		})
+	}
+}
+
+// NothingLost checks that each commit that the file commits notes is in a repository
+// beside the Town.
+func (p *Town) NothingLost(repositories ...string) {
+	p.T.Helper()
+	var reached []string
+	for _, name := range repositories {
+		reached = append(reached, strings.Fields(p.Git("-C", name, "rev-list", "--all"))...)
+	}
+	for _, id := range p.Lines("commits") {
+		if !slices.Contains(reached, id) {
+			p.T.Errorf("the commit %s was made in a sandbox and is not at the remote", id)
+		}
+	}
+}
+
 // NothingLeft checks that no session, process, cgroup, working tree or lock is left.
 func (p *Town) NothingLeft() {
 	p.T.Helper()

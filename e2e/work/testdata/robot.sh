@@ -1,7 +1,7 @@
 # An agent for tests. It does what its bead's text says in a line "do DEED", once, and
 # afterwards what is usual: it commits and hands in. It notes every commit it makes in
 # the file "commits" beside the Town.
-place=${GT_ROOT%/*}
+place=$HOME
 bead=${GT_BRANCH##*/}
 
 note() { git rev-parse HEAD >>"$place/commits"; }
