@@ -2,6 +2,7 @@ package retention
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"testing"
 	"time"
@@ -29,7 +30,8 @@ func (h testHost) Operational(_ context.Context, fn func(*operational.Store) err
 	return fn(h.store)
 }
 
-// The job removes work that ended longer ago than work.keep says, and nothing younger.
+// The job removes work that ended and checks that ran longer ago than work.keep says, and
+// nothing younger.
 func TestPrune(t *testing.T) {
 	dir, now := t.TempDir(), time.Date(2031, 3, 10, 12, 0, 0, 0, time.UTC)
 	opts := doltdb.Options{Dir: filepath.Join(dir, "operational"), Home: filepath.Join(dir, "home"), Wait: time.Minute, Command: "test",
@@ -47,6 +49,10 @@ func TestPrune(t *testing.T) {
 		if err == nil {
 			_, err = s.Told(t.Context(), a.Epoch, town.Finished)
 		}
+		if err == nil {
+			_, err = s.RecordTest(t.Context(), operational.TestRun{TestKey: operational.TestKey{Tree: fmt.Sprint("tree-", n), Command: "c", Environment: "e"},
+				Rig: "web", Check: "test", End: operational.TestPassed, At: now.Add(-age)})
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -55,13 +61,13 @@ func TestPrune(t *testing.T) {
 	// The feed keeps its events, so only work is counted.
 	cfg.Settings = map[string]string{"deacon.log_age": "8760h"}
 	p := New(testHost{layout.Town{Root: dir}, cfg, now, s})
-	for _, want := range []string{"removed 0 old log file(s) and 1 old record(s)", ""} {
+	for _, want := range []string{"removed 0 old log file(s) and 2 old record(s)", ""} {
 		if got, err := p.prune(t.Context()); err != nil || got != want {
 			t.Errorf("%q, want %q: %v", got, want, err)
 		}
 	}
 	cfg.Settings["work.keep"] = "24h"
-	if got, err := p.prune(t.Context()); err != nil || got != "removed 0 old log file(s) and 1 old record(s)" {
+	if got, err := p.prune(t.Context()); err != nil || got != "removed 0 old log file(s) and 2 old record(s)" {
 		t.Errorf("%q, %v", got, err)
 	}
 }

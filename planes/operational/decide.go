@@ -28,6 +28,16 @@ type MergeDetail struct {
 	// Files do not merge, Others are the commits of the target that changed them.
 	Files  []string `json:"files,omitempty"`
 	Others []string `json:"others,omitempty"`
+	// What follows is of a request that the host may merge. Seen is the newest commit of
+	// the target in which its change was looked for. Pull is the number of its pull request
+	// and URL where people find it; Asked is when the host was asked last and Ask when it
+	// is asked next. Problem is why the host did not do what it was asked.
+	Seen    string    `json:"seen,omitempty"`
+	Pull    int       `json:"pull,omitempty"`
+	URL     string    `json:"url,omitempty"`
+	Asked   time.Time `json:"asked,omitzero"`
+	Ask     time.Time `json:"ask,omitzero"`
+	Problem string    `json:"problem,omitempty"`
 }
 
 // maxMergeDetail bounds a detail in its row, in bytes.
@@ -170,7 +180,7 @@ func (s *Store) MoveMerges(ctx context.Context, moves []MergeMove, actor string,
 // noteMerge tells the feed of moves that a person may want to see.
 func (s *Store) noteMerge(ctx context.Context, tx *doltdb.Tx, m MergeMove, actor string, now time.Time) error {
 	retried := m.To == MergeOpen && m.From == MergeHeld
-	if m.To != MergeHeld && m.To != MergeOffered && !retried {
+	if m.From == m.To || m.To != MergeHeld && m.To != MergeOffered && !retried {
 		return nil
 	}
 	r, err := scanMerge(tx.QueryRow(ctx, "SELECT "+mergeColumns+mergeTables+" WHERE m.epoch = ?", int64(m.Epoch)))
@@ -191,7 +201,7 @@ func (m MergeRequest) entry(actor string) Entry {
 func putDetail(ctx context.Context, tx *doltdb.Tx, epoch town.Epoch, d MergeDetail) error {
 	encoded, err := json.Marshal(d)
 	if err != nil || len(encoded) > maxMergeDetail {
-		d = MergeDetail{Check: d.Check, Log: d.Log, Tip: d.Tip, Tested: d.Tested}
+		d.Command, d.With, d.Files, d.Others, d.Problem = nil, nil, nil, nil, ""
 		if encoded, err = json.Marshal(d); err != nil {
 			return err
 		}

@@ -128,18 +128,21 @@ func TestResultsOfChecks(t *testing.T) {
 		if got := [3]int{r.Fails, r.Broken, r.Doubts}; r.Passed != c.passed || got != c.counts {
 			t.Errorf("%v: passed %v, %v", c.runs, r.Passed, got)
 		}
-		all, err := s.Tests(t.Context(), []string{key.Tree})
+		all, err := s.LastTests(t.Context(), "web", 9)
 		if err != nil || len(all) != 1 || all[0] != r {
 			t.Errorf("%v: stored %+v, %v", c.runs, all, err)
 		}
-		if err := s.ForgetTests(t.Context(), []string{key.Tree}, false); err != nil {
+		if err := s.ForgetFailures(t.Context(), "web"); err != nil {
 			t.Fatal(err)
 		}
 		if all, _ := s.LastTests(t.Context(), "web", 9); len(all) == 1 != c.passed {
 			t.Errorf("%v: after forgetting failures: %+v", c.runs, all)
 		}
-		if err := s.ForgetTests(t.Context(), []string{key.Tree}, true); err != nil {
+		if _, err := s.PruneWork(t.Context(), noon.Add(time.Second)); err != nil {
 			t.Fatal(err)
+		}
+		if all, _ := s.LastTests(t.Context(), "web", 9); len(all) != 0 {
+			t.Errorf("%v: after pruning: %+v", c.runs, all)
 		}
 	}
 	key.Tree = "'; --"

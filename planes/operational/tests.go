@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"gastown/planes/doltdb"
@@ -123,23 +122,6 @@ func (s *Store) RecordTest(ctx context.Context, run TestRun) (r TestResult, err 
 	return r, explainWork(op, err)
 }
 
-// Tests are the results for trees.
-func (s *Store) Tests(ctx context.Context, trees []string) (all []TestResult, err error) {
-	if len(trees) == 0 {
-		return nil, nil
-	}
-	args := []any{}
-	for _, t := range trees {
-		args = append(args, t)
-	}
-	err = s.read(ctx, "the results of checks", func(rows *doltdb.Rows) error {
-		r, err := scanTest(rows)
-		all = append(all, r)
-		return err
-	}, "SELECT "+testColumns+" FROM test_results WHERE tree IN (?"+strings.Repeat(", ?", len(args)-1)+")", args...)
-	return all, err
-}
-
 // LastTests are the newest results of a rig, newest first.
 func (s *Store) LastTests(ctx context.Context, rig string, most int) (all []TestResult, err error) {
 	err = s.read(ctx, "the results of checks", func(rows *doltdb.Rows) error {
@@ -150,33 +132,11 @@ func (s *Store) LastTests(ctx context.Context, rig string, most int) (all []Test
 	return all, err
 }
 
-// ForgetTests removes results of trees, so that their checks run again. With passed
-// false those stay that passed.
-func (s *Store) ForgetTests(ctx context.Context, trees []string, passed bool) error {
-	err := s.db.Write(ctx, func(tx *doltdb.Tx) error {
-		for _, t := range trees {
-			if _, err := tx.Exec(ctx, "DELETE FROM test_results WHERE tree = ? AND (passed = FALSE OR ?)", t, passed); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
-	return explainWork("forget results of checks", err)
-}
-
 // ForgetFailures removes the results of a rig that are not passes: what they say was
 // not about the trees.
 func (s *Store) ForgetFailures(ctx context.Context, rig string) error {
 	return explainWork("forget failures of "+town.Clip(rig, 80), s.db.Write(ctx, func(tx *doltdb.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM test_results WHERE rig = ? AND passed = FALSE", rig)
-		return err
-	}))
-}
-
-// PruneTests removes results that are older than a time.
-func (s *Store) PruneTests(ctx context.Context, before time.Time) error {
-	return explainWork("remove old results of checks", s.db.Write(ctx, func(tx *doltdb.Tx) error {
-		_, err := tx.Exec(ctx, "DELETE FROM test_results WHERE at < ?", stamp(before))
 		return err
 	}))
 }

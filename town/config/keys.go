@@ -90,7 +90,7 @@ var keys = []Key{
 	{Name: "sling.queue_size", Type: TypeInt, Default: "100", Min: 1, Max: 100 * many, Unit: "slings",
 		Help: "Beads that may wait for a polecat"},
 	{Name: "work.keep", Type: TypeDuration, Default: "720h", Min: hour, Max: 87600 * hour,
-		Help: "Time for which assignments, merge requests and nudges that ended are kept"},
+		Help: "Time for which assignments, merge requests, results of checks and nudges that ended are kept"},
 	{Name: "refinery.queue_size", Type: TypeInt, Default: "20", Min: 1, Max: 100 * many, Unit: "merge requests",
 		Help: "Merge requests of a rig that one pass of its refinery looks at; the others wait behind them"},
 	{Name: "refinery.parallelism", Type: TypeInt, Default: "3", Min: 1, Max: 64, Unit: "batches",
