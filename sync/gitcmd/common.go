@@ -33,7 +33,10 @@ const ownSettings = `[core]
 
 // commonLinks are the parts of a repository that working trees share. They stay where
 // they are; so do the locks on them, because git locks what a link leads to.
-var commonLinks = []string{"objects", "refs", "logs", "info", "worktrees", "packed-refs", "shallow", "reftable"}
+var commonLinks = []string{"objects", "refs", "logs", "worktrees", "packed-refs", "shallow", "reftable"}
+
+// noGrafts is a file that cannot exist: histories are as the commits say.
+const noGrafts = "GIT_GRAFT_FILE=/dev/null/none"
 
 // carried are the settings that are taken over from the repository, because git could
 // not read it or would see other files without them. None names a program, and values
@@ -82,6 +85,9 @@ func (c *common) ready(ctx context.Context) error {
 			return failHere(op, err)
 		}
 	}
+	if err := c.info(); err != nil {
+		return failHere(op, err)
+	}
 	for _, name := range []string{"logs", "worktrees"} {
 		if err := os.Mkdir(filepath.Join(c.repo, name), 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
 			return failHere(op, err)
@@ -98,6 +104,32 @@ func (c *common) ready(ctx context.Context) error {
 		return failHere(op, err)
 	}
 	return durable.WriteFile(file, []byte(c.settings), 0o600)
+}
+
+// info makes the directory info with the repository's exclude in it and nothing else:
+// attributes there would change how files merge and what is checked out.
+func (c *common) info() error {
+	dir := filepath.Join(c.dir(), "info")
+	if at, err := os.Lstat(dir); err == nil && !at.IsDir() {
+		if err := os.Remove(dir); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() != "exclude" {
+			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return link(filepath.Join(dir, "exclude"), filepath.Join("..", "..", "info", "exclude"))
 }
 
 // link makes a symbolic link, or mends it.

@@ -3,6 +3,8 @@ package gitcmd
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -53,4 +55,26 @@ func (s *Shared) Changing(ctx context.Context, tip, head string, files []string,
 func (w Worktree) CleanAll(ctx context.Context) error {
 	_, err := w.shared.repo.run(ctx, w.writing("clean", "clean", "--quiet", "-d", "-f", "-f", "-x"))
 	return err
+}
+
+// Plain makes git look at every file of a linked working tree, and check out every one:
+// it forgets what keeps files from that, such as a sparse checkout.
+func (w Worktree) Plain(ctx context.Context) error {
+	if filepath.Dir(w.GitDir) != filepath.Join(w.shared.repo.Dir, "worktrees") {
+		return fmt.Errorf("%s is no linked working tree", w.Top)
+	}
+	for _, name := range []string{"config.worktree", "info"} {
+		if err := os.RemoveAll(filepath.Join(w.GitDir, name)); err != nil {
+			return err
+		}
+	}
+	marked := false
+	err := w.shared.stream(ctx, w.command("look at the index of", "ls-files", "-v", "-z"), nil, splitNUL, func(entry string) error {
+		marked = marked || !strings.HasPrefix(entry, "H ")
+		return nil
+	})
+	if err != nil || marked {
+		return os.RemoveAll(filepath.Join(w.GitDir, "index"))
+	}
+	return nil
 }

@@ -89,7 +89,7 @@ func (r *Repo) start(parent context.Context, c command, stdin, stdout *os.File) 
 			cancel(err)
 			return nil, err
 		}
-		env = append(env, "GIT_COMMON_DIR="+r.opts.common.dir(), "GIT_NO_LAZY_FETCH=1")
+		env = append(env, "GIT_COMMON_DIR="+r.opts.common.dir(), "GIT_NO_LAZY_FETCH=1", noGrafts)
 	}
 	if c.remote {
 		env = append(env, "GIT_ALLOC_LIMIT="+strconv.Itoa(allocLimit))

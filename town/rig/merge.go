@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,17 +48,63 @@ type Merged struct {
 	Files        []string
 }
 
-// Latest asks the remote for everything that is new and returns the newest commit of
-// the target branch, and its tree.
-func (r *Rig) Latest(ctx context.Context) (tip, tree string, err error) {
-	if err := r.Fetch(ctx); err != nil {
-		return "", "", err
+// Target is where the target branch is.
+type Target struct {
+	// Tip is its newest commit, Tree that commit's tree.
+	Tip, Tree string
+	// Missing are the wanted commits that neither the clone nor the remote has.
+	Missing []string
+}
+
+// Latest asks the remote where the target branch is, and brings its commit and those
+// that are wanted into the clone. What the clone's refs say about the target counts for
+// nothing: agents can move them. A rig without a remote has nothing but the clone.
+func (r *Rig) Latest(ctx context.Context, wanted ...string) (t Target, err error) {
+	if t.Tip, err = r.At(ctx, r.Branch); err != nil {
+		return t, err
 	}
-	if tip, err = r.Base(ctx, ""); err != nil {
-		return "", "", err
+	if t.Tip == "" {
+		return t, town.Fail("look at the rig "+r.Name, "push it, or name another one in "+r.yard.File, "%w: there is no branch %s", gitcmd.ErrNotFound, r.Branch)
 	}
-	tree, err = r.repo.TreeOf(ctx, tip)
-	return tip, tree, err
+	t.Missing, err = r.missing(ctx, append([]string{t.Tip}, wanted...))
+	if err == nil && len(t.Missing) > 0 && r.HasRemote() {
+		if err = r.Fetch(ctx); err == nil {
+			t.Missing, err = r.missing(ctx, t.Missing)
+		}
+	}
+	if err != nil {
+		return t, err
+	}
+	if slices.Contains(t.Missing, t.Tip) {
+		return t, fmt.Errorf("fetch %.12s of %s: %w", t.Tip, r.Branch, ErrMoved)
+	}
+	t.Tree, err = r.repo.TreeOf(ctx, t.Tip)
+	return t, err
+}
+
+// missing are the ids that are not of commits in the clone.
+func (r *Rig) missing(ctx context.Context, ids []string) (not []string, err error) {
+	types, err := r.repo.Types(ctx, ids)
+	for _, id := range ids {
+		if types[id] != gitcmd.TypeCommit {
+			not = append(not, id)
+		}
+	}
+	return not, err
+}
+
+// Applied finds the commit of the target branch that brought the same change as a head,
+// with other commits: squashed, rebased or picked. It looks at those since a commit that
+// is on the branch; "" for since the head left it. It returns "" for none.
+func (r *Rig) Applied(ctx context.Context, tip, head, since string) (string, error) {
+	base, err := r.repo.Fork(ctx, head, tip)
+	if err != nil || base == "" || base == head {
+		return "", err
+	}
+	if not, err := r.missing(ctx, []string{since}); err != nil || len(not) > 0 {
+		since = "" // it is not known any more
+	}
+	return r.repo.Applied(ctx, base, head, since, tip)
 }
 
 // Merge merges a head onto a commit, in the clone and without a working tree. Nothing
@@ -147,7 +194,7 @@ func (r *Rig) Land(ctx context.Context, from, to string) error {
 	case err != nil:
 		return err
 	}
-	return r.repo.ForceRef(ctx, originRefs+r.Branch, to)
+	return r.repo.ForceRef(ctx, originRefs+r.Branch, to) // for new sandboxes
 }
 
 // maxSides is how many commits of the other side are named.
@@ -180,6 +227,9 @@ func (r *Rig) CheckTree(ctx context.Context, commit string, slot int) (dir strin
 	defer lock.Release() //nolint:errcheck // it ends with the process
 	w, err := r.checkTree(ctx, top, commit)
 	if err != nil {
+		return "", err
+	}
+	if err := w.Plain(ctx); err != nil {
 		return "", err
 	}
 	if err := w.Reset(ctx, "", commit); err != nil {

@@ -29,11 +29,11 @@ func pushed(t testing.TB, r *Rig, name, file, text string) (branch, head string)
 
 func latest(t testing.TB, r *Rig) (tip, tree string) {
 	t.Helper()
-	tip, tree, err := r.Latest(t.Context())
+	at, err := r.Latest(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	return tip, tree
+	return at.Tip, at.Tree
 }
 
 var message = Message{Bead: "web-1", Agent: "web/polecats/nux", Branch: "polecat/nux/web-1", Target: "main", Town: "al\npha", Number: 7, At: time.Unix(1_700_000_000, 0)}
@@ -156,6 +156,15 @@ func TestCheckTree(t *testing.T) {
 		func() { write(t, filepath.Join(dir, "build", "x"), ""); write(t, filepath.Join(dir, "y.log"), "") },
 		func() { write(t, filepath.Join(dir, "main.go"), "changed"); write(t, filepath.Join(dir, "z"), "") },
 		func() { git(t, dir, "checkout", "-q", "-b", "elsewhere") },
+		func() { git(t, dir, "sparse-checkout", "set", "--no-cone", "/none") },
+		func() {
+			git(t, dir, "update-index", "--assume-unchanged", "main.go")
+			write(t, filepath.Join(dir, "main.go"), "changed")
+		},
+		func() {
+			git(t, dir, "update-index", "--skip-worktree", "dir/a.txt")
+			_ = os.Remove(filepath.Join(dir, "dir", "a.txt"))
+		},
 		func() { _ = os.Remove(filepath.Join(dir, ".git")) },
 		func() { _ = os.RemoveAll(dir) },
 		func() { _ = os.RemoveAll(dir); _ = os.Symlink(t.TempDir(), dir) },
@@ -167,6 +176,11 @@ func TestCheckTree(t *testing.T) {
 		}
 		if got := git(t, dir, "status", "--porcelain", "--ignored"); got != "" {
 			t.Errorf("%d: the tree has\n%s", i, got)
+		}
+		for file, want := range map[string]string{"main.go": "package main\n", "dir/a.txt": "a\n"} {
+			if text, err := os.ReadFile(filepath.Join(dir, file)); err != nil || string(text) != want {
+				t.Errorf("%d: %s is %q, %v", i, file, text, err)
+			}
 		}
 		if got := git(t, dir, "rev-parse", "HEAD"); got != tip {
 			t.Errorf("%d: HEAD is %s", i, got)

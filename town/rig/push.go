@@ -78,14 +78,13 @@ func (r *Rig) At(ctx context.Context, branch string) (string, error) {
 	return listing.IDs[ref], nil
 }
 
-// Left is the commit at which a commit left the rig's target branch, as far as the rig
-// knows that branch: "" when they share nothing. It is the commit itself when the branch
-// has it, so there is nothing to merge. Agents can write to the clone that is asked:
-// whoever merges looks at the remote.
+// Left is the commit at which a commit left the rig's target branch as it is at the
+// remote now: "" when they share nothing. It is the commit itself when the branch has it,
+// so there is nothing to merge.
 func (r *Rig) Left(ctx context.Context, commit string) (string, error) {
-	tip, err := r.Base(ctx, "")
+	t, err := r.Latest(ctx)
 	if err != nil {
 		return "", err
 	}
-	return r.repo.Fork(ctx, commit, tip)
+	return r.repo.Fork(ctx, commit, t.Tip)
 }
