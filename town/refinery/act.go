@@ -19,9 +19,13 @@ func (p *pass) build(ctx context.Context, a Action) error {
 		Bead: m.Bead, Agent: m.Agent.String(), Branch: m.Branch, Target: m.Target, Town: p.Town, Number: int64(m.Epoch), At: m.At,
 	})
 	if err != nil {
-		return fmt.Errorf("merge %s: %w", m.Bead, err)
+		err = fmt.Errorf("merge %s: %w", m.Bead, err)
+		if ctx.Err() != nil {
+			return err
+		}
+		p.unmerged = append(p.unmerged, err) // the others go on
 	}
-	p.merges[Step{a.Onto, m.Head}] = Merge{Commit: merged.Commit, Tree: merged.Tree, Files: merged.Files}
+	p.merges[Step{a.Onto, m.Head}] = Merge{Commit: merged.Commit, Tree: merged.Tree, Files: merged.Files, Failed: err != nil}
 	return nil
 }
 
@@ -110,6 +114,11 @@ func (p *pass) land(ctx context.Context, s Snapshot, a Action) error {
 	return err
 }
 
+// landedAs is the verdict on a request whose change is on the target with other commits.
+func landedAs(m operational.MergeRequest, commit string) operational.Verdict {
+	return operational.Verdict{State: operational.MergeLanded, Landed: commit, Reason: fmt.Sprintf("%s has the same change since %.12s", m.Target, commit), Detail: m.Detail}
+}
+
 func (p *pass) decide(ctx context.Context, a Action) error {
 	m, v := a.Request, a.Verdict
 	if v.State == operational.MergeLanded {
@@ -120,6 +129,15 @@ func (p *pass) decide(ctx context.Context, a Action) error {
 		}
 	} else {
 		if v.State == operational.MergeConflicted {
+			// Others may have brought the change with other commits and gone on from there.
+			commit, err := p.Clone.Applied(ctx, a.Tip, m.Head, "")
+			if err != nil {
+				return err
+			}
+			if commit != "" {
+				a.Verdict = landedAs(m, commit)
+				return p.decide(ctx, a)
+			}
 			sides, err := p.Clone.Sides(ctx, a.Tip, m.Head, v.Detail.Files)
 			if err != nil {
 				return err
@@ -187,9 +205,13 @@ func HeldKey(rig string, m operational.MergeRequest) string {
 // hold lets a request wait for a person.
 func (p *pass) hold(ctx context.Context, a Action) error {
 	m, detail := a.Request, a.Verdict.Detail
+	log := ""
+	if detail.Log != "" {
+		log = fmt.Sprintf("\nIts log: gt refinery log %d", m.Epoch)
+	}
 	told := escalate.Trouble{
 		Key: HeldKey(p.Rig.Name, m), Title: fmt.Sprintf("Merge request %d of %s cannot be tested", m.Epoch, m.Bead), Severity: escalate.Medium,
-		Text: fmt.Sprintf("Merge request %d (%s at %.12s) waits for a person: %s.\nIts log: gt refinery log %d", m.Epoch, m.Branch, m.Head, a.Why, m.Epoch),
+		Text: fmt.Sprintf("Merge request %d (%s at %.12s) waits for a person: %s.%s", m.Epoch, m.Branch, m.Head, a.Why, log),
 		Next: fmt.Sprintf("gt refinery retry %d, or gt refinery reject %d --reason TEXT", m.Epoch, m.Epoch), From: Actor(p.Rig.Name), About: m.Bead,
 	}
 	err := p.Beads(ctx, func(l Ledger) error { _, err := l.Tell(ctx, told); return err })

@@ -2,6 +2,7 @@ package refinery
 
 import (
 	"fmt"
+	"slices"
 
 	"gastown/planes/operational"
 )
@@ -13,24 +14,23 @@ type link struct {
 	state   Standing
 }
 
-// chain merges requests one onto the other, as far as the merges are known. A request
-// that merges with the target and not with those before it waits for its turn, and so
+// chain merges requests one onto the other, as far as the merges are known: at most so
+// many beside those that the host has. A request that merges with the target and not with those before it waits for its turn, and so
 // does one whose bead waits for one that was left out. actions are what has to be done
 // before the chain is complete.
 func (p planner) chain(queue []operational.MergeRequest, most int) (links []link, actions []Action) {
 	onto, tree := p.Tip, p.TipTree
 	in := map[string]bool{}
 	for _, m := range queue {
-		if len(links) == most {
-			break
-		}
-		if !p.needed(m, in) {
+		offered := m.State == operational.MergeOffered
+		if !offered && most == 0 || !p.needed(m, in) {
 			continue
 		}
 		merged, known := p.Merges[Step{onto, m.Head}]
 		switch {
 		case !known:
 			return links, []Action{{Deed: Build, Tip: p.Tip, Onto: onto, Request: m}}
+		case merged.Failed:
 		case merged.Commit == "" && onto == p.Tip:
 			actions = append(actions, p.conflict(m, merged))
 		case merged.Commit == "":
@@ -42,6 +42,9 @@ func (p planner) chain(queue []operational.MergeRequest, most int) (links []link
 		default:
 			links = append(links, link{m, merged, p.standing(merged.Tree)})
 			onto, tree, in[m.Bead] = merged.Commit, merged.Tree, true
+			if !offered {
+				most--
+			}
 		}
 	}
 	return links, actions
@@ -93,7 +96,7 @@ func (p planner) batches(queue []operational.MergeRequest) []Action {
 	case bad == 0:
 		return p.blame(links[0])
 	case bad == from:
-		return nil // whose fault it is shows when the host has merged those before it
+		return p.behind(links[bad].request, queue)
 	}
 	if links[bad].state.unusable() {
 		// Most often nothing can be tested at all, and halving would not tell that.
@@ -109,6 +112,23 @@ func (p planner) batches(queue []operational.MergeRequest) []Action {
 		}
 	}
 	return actions
+}
+
+// behind decides about a request with which the checks do not pass on top of those that
+// the host has. One that passes without them waits until the host has merged them or they
+// are gone; those after it do not.
+func (p planner) behind(m operational.MergeRequest, queue []operational.MergeRequest) []Action {
+	links, actions := p.chain([]operational.MergeRequest{m}, 1)
+	switch {
+	case len(actions) > 0:
+		return actions
+	case len(links) == 0: // what it waits for is at the host
+	case links[0].state.bad():
+		return p.blame(links[0])
+	case !links[0].state.Passed:
+		return []Action{p.upTo(links, 0)}
+	}
+	return p.batches(slices.DeleteFunc(slices.Clone(queue), func(o operational.MergeRequest) bool { return o.Epoch == m.Epoch }))
 }
 
 // upTo tests everything up to a link.

@@ -3,6 +3,7 @@ package refinery
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"gastown/planes/operational"
 	"gastown/town"
@@ -15,7 +16,7 @@ const lastTests = 2000
 // gather collects everything that Plan decides from.
 func (p *pass) gather(ctx context.Context, remote bool) (s Snapshot, err error) {
 	s = Snapshot{
-		Now: p.Now(), Target: p.Rig.Branch, Merges: p.merges, Tests: map[string]Standing{}, Landed: map[town.Epoch]string{},
+		Now: p.Now(), Target: p.Rig.Branch, Merges: p.merges, Tests: map[string]Standing{}, Landed: map[town.Epoch]string{}, Lost: map[town.Epoch]bool{},
 		Size: p.Size, Batch: max(p.Batch, 1), Parallel: max(p.Parallel, 1), Offers: p.Rig.Merge == rig.MergePR, Untested: len(required(p.Rig.Checks)) == 0,
 	}
 	var results []operational.TestResult
@@ -45,12 +46,19 @@ func (p *pass) gather(ctx context.Context, remote bool) (s Snapshot, err error) 
 	if err != nil || len(s.Requests) == 0 && (s.State.Trouble == nil || s.Now.Before(s.State.Trouble.Again)) {
 		return s, err // a rig without work asks its remote nothing
 	}
-	if remote || p.tip == "" {
-		if p.tip, p.tree, err = p.Clone.Latest(ctx); err != nil {
+	var heads, wanted []string
+	for _, m := range s.Requests {
+		heads = append(heads, m.Head)
+		if m.State != operational.MergeHeld {
+			wanted = append(wanted, m.Head)
+		}
+	}
+	if remote || p.target.Tip == "" {
+		if p.target, err = p.Clone.Latest(ctx, wanted...); err != nil {
 			return s, err
 		}
 	}
-	s.Tip, s.TipTree = p.tip, p.tree
+	s.Tip, s.TipTree = p.target.Tip, p.target.Tree
 	s.Tests = standings(results, p.Rig.Checks, p.Checks)
 	if len(s.Requests) == 0 || s.Tip == "" {
 		return s, nil
@@ -62,15 +70,12 @@ func (p *pass) gather(ctx context.Context, remote bool) (s Snapshot, err error) 
 	if err != nil {
 		return s, err
 	}
-	var heads []string
-	for _, m := range s.Requests {
-		heads = append(heads, m.Head)
-	}
 	landed, err := p.Clone.Landed(ctx, s.Tip, heads)
 	for _, m := range s.Requests {
 		if commit, ok := landed[m.Head]; ok {
 			s.Landed[m.Epoch] = commit
 		}
+		s.Lost[m.Epoch] = slices.Contains(p.target.Missing, m.Head)
 	}
 	return s, err
 }

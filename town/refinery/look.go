@@ -40,6 +40,9 @@ func (r *Refinery) Verify(ctx context.Context, drop bool) (all []Finding, err er
 			if err != nil {
 				return err
 			}
+			if merged.Failed {
+				continue // looking returns why
+			}
 			f := Finding{Epoch: m.Epoch, Bead: m.Bead, State: m.State, What: "merges"}
 			switch _, landed := s.Landed[m.Epoch]; {
 			case landed, merged.Tree == s.TipTree:
@@ -95,6 +98,9 @@ func (r *Refinery) Test(ctx context.Context, some []town.Epoch, atOnce int, cach
 			merged, err := p.alone(ctx, s, m)
 			if err != nil {
 				return err
+			}
+			if merged.Failed {
+				continue // looking returns why
 			}
 			todo = append(todo, work{merged, m})
 		}
@@ -172,7 +178,7 @@ func (r *Refinery) looking(ctx context.Context, fn func(*pass, Snapshot) error) 
 	if err != nil {
 		return err
 	}
-	return fn(p, s)
+	return errors.Join(append([]error{fn(p, s)}, p.unmerged...)...)
 }
 
 // alone merges one request onto the target.

@@ -33,6 +33,8 @@ type Snapshot struct {
 	Requests []operational.MergeRequest
 	// Landed are requests whose change is on the target, with the commit that brought it.
 	Landed map[town.Epoch]string
+	// Lost are requests whose commit neither the clone nor the remote has.
+	Lost map[town.Epoch]bool
 	// Needs are, by bead, the open beads that it waits for.
 	Needs map[string][]string
 	// Ahead are requests that go first.
@@ -58,6 +60,8 @@ type Merge struct {
 	// Commit is the merge commit and Tree its tree; empty when Files do not merge.
 	Commit, Tree string
 	Files        []string
+	// Failed: git could not try it. The request waits for another pass.
+	Failed bool
 }
 
 // Standing is what the results of all checks say of one tree. The zero value is a tree
@@ -146,9 +150,12 @@ func Plan(s Snapshot) []Action {
 	if s.State.Paused || s.Tip == "" {
 		return nil
 	}
+	if lost := p.lost(); len(lost) > 0 {
+		return lost
+	}
 	queue := s.Queue()
-	if s.Size > 0 && len(queue) > s.Size {
-		queue = queue[:s.Size]
+	if most := s.Size + offered(queue); s.Size > 0 && len(queue) > most {
+		queue = queue[:most] // those that the host has come first
 	}
 	if t := s.State.Trouble; t != nil && t.Key == protected {
 		if s.Now.Before(t.Again) {
@@ -172,6 +179,16 @@ func Plan(s Snapshot) []Action {
 	return p.batches(queue)
 }
 
+// offered counts the requests that the host may merge.
+func offered(queue []operational.MergeRequest) (n int) {
+	for _, m := range queue {
+		if m.State == operational.MergeOffered {
+			n++
+		}
+	}
+	return n
+}
+
 type planner struct{ Snapshot }
 
 // seen decides the requests whose change is on the target.
@@ -181,6 +198,17 @@ func (p planner) seen() (actions []Action) {
 			actions = append(actions, Action{Deed: Decide, Tip: p.Tip, Request: m, Verdict: operational.Verdict{
 				State: operational.MergeLanded, Landed: commit, Reason: fmt.Sprintf("on %s since %.12s", m.Target, commit), Detail: m.Detail,
 			}})
+		}
+	}
+	return actions
+}
+
+// lost lets requests wait for a person whose commit is nowhere.
+func (p planner) lost() (actions []Action) {
+	for _, m := range p.Requests {
+		if p.Lost[m.Epoch] && m.State != operational.MergeHeld {
+			why := fmt.Sprintf("its commit %.12s is neither at the remote nor in the rig's clone", m.Head)
+			actions = append(actions, Action{Deed: Hold, Tip: p.Tip, Request: m, Why: why, Verdict: operational.Verdict{Detail: m.Detail}})
 		}
 	}
 	return actions

@@ -148,7 +148,8 @@ func TestARequestThatCannotBeTested(t *testing.T) {
 }
 
 // Where the host merges nothing is pushed: what passes is offered, and landed when it is
-// seen on the target. What comes later is tested on what is offered.
+// seen on the target. What comes later is tested on what is offered. One that does not
+// pass there and passes alone waits, and nobody waits for it.
 func TestOffers(t *testing.T) {
 	w := newWorld()
 	pass := func() {
@@ -165,22 +166,61 @@ func TestOffers(t *testing.T) {
 	pass()
 	w.submit(20, 2)
 	w.submit(21, 2)
-	w.breaks = [][]int{{21}}
+	for i := range 5 {
+		w.submit(30+i, 2) // more than a batch
+	}
+	w.breaks = [][]int{{21}, {10, 30}}
 	pass()
 	pass()
-	if got := w.states(); !slices.Equal(got, []string{"offered", "offered", "offered", "offered", "open"}) || len(w.pushes) > 0 {
+	if got := w.states(); !slices.Equal(got, []string{"offered", "offered", "offered", "offered", "failed", "open", "offered", "offered", "offered", "offered"}) || len(w.pushes) > 0 {
 		t.Errorf("%v, %v", got, w.pushes)
 	}
 	w.tip = append(w.tip, 11, 77, 10) // in another order, and with another's
 	pass()
-	if got := w.states(); !slices.Equal(got, []string{"landed", "landed", "offered", "offered", "open"}) {
+	if got := w.states(); !slices.Equal(got, []string{"landed", "landed", "offered", "offered", "failed", "failed", "offered", "offered", "offered", "offered"}) {
 		t.Error(got)
 	}
-	w.tip = append(w.tip, 12, 20)
+	w.tip = append(w.tip, 12, 20, 31, 32, 33, 34)
 	pass()
-	if got := w.states(); !slices.Equal(got, []string{"landed", "landed", "landed", "landed", "failed"}) || len(w.pushes) > 0 {
+	if got := w.states(); slices.Contains(got, "offered") || len(w.pushes) > 0 {
 		t.Error(got)
 	}
+}
+
+// A request whose commit is nowhere waits for a person, who is told once; one that git
+// cannot merge waits for the next pass. Others go on. What conflicts is landed when the
+// target had it before.
+func TestUnusualHeads(t *testing.T) {
+	w := newWorld()
+	for i := range 4 {
+		w.submit(10+i, 2)
+	}
+	w.lost["c10"], w.unmergeable["c11"] = true, true
+	w.conflicts[[2]int{1, 12}], w.applied["c12"] = true, "c1"
+	w.tip = append(w.tip, 12) // so the world agrees that it is there
+	w.outage = true           // so it agrees that one is held
+	f := w.refinery(8, 1)
+	f.Clone = notSeen{w}
+	for range 2 {
+		if _, err := f.Pass(t.Context()); err == nil || len(w.blamed) > 0 {
+			t.Fatal(err, w.blamed)
+		}
+	}
+	if got := w.states(); !slices.Equal(got, []string{"held", "open", "landed", "landed"}) || w.told != 1 {
+		t.Errorf("%v, told %d times", got, w.told)
+	}
+	if got := w.requests[3].Landed; got != "c1" {
+		t.Errorf("it landed as %s", got)
+	}
+}
+
+// notSeen is a repository in which c12 is no ancestor of the target.
+type notSeen struct{ *world }
+
+func (w notSeen) Landed(ctx context.Context, tip string, heads []string) (map[string]string, error) {
+	landed, err := w.world.Landed(ctx, tip, heads)
+	delete(landed, "c12")
+	return landed, err
 }
 
 // A protected branch is told once. It is tried again later, and then everything lands.

@@ -44,10 +44,13 @@ type Ledger interface {
 
 // Clone is the rig's clone as far as a refinery needs it.
 type Clone interface {
-	// Latest asks the remote and returns the newest commit of the target and its tree.
-	Latest(ctx context.Context) (tip, tree string, err error)
+	// Latest asks the remote where the target is, and for commits that are wanted.
+	Latest(ctx context.Context, wanted ...string) (rig.Target, error)
 	// Landed finds which of the heads the target has, and the commit that brought each.
 	Landed(ctx context.Context, tip string, heads []string) (map[string]string, error)
+	// Applied finds the commit of the target that brought the change of a head with other
+	// commits, among those since a commit ("" for since the head left it); "" for none.
+	Applied(ctx context.Context, tip, head, since string) (string, error)
 	// Merge merges a head onto a commit. The same call gives the same commit.
 	Merge(ctx context.Context, onto, head string, message rig.Message) (rig.Merged, error)
 	// Land moves the target from a commit to another that contains it. It fails with
@@ -114,7 +117,7 @@ func (r *Refinery) Pass(ctx context.Context) (done Done, err error) {
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
 	p := r.pass()
-	err = p.run(ctx)
+	err = errors.Join(append([]error{p.run(ctx)}, p.unmerged...)...)
 	if rest := p.rest(context.WithoutCancel(ctx)); err == nil {
 		err = rest
 	}
@@ -166,9 +169,10 @@ func (r *Refinery) pass() *pass {
 type pass struct {
 	*Refinery
 	merges map[Step]Merge
-	tip    string
-	tree   string
+	target rig.Target
 	done   Done
+
+	unmerged []error // merges that git could not try
 
 	testing map[town.Epoch]bool // marked so by this pass, or by one that was cut off
 

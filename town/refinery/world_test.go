@@ -35,7 +35,12 @@ type world struct {
 	breaks [][]int
 	mends  map[int]int
 	hangs  map[int]bool
-	down   bool // no check can be run
+	// lost are heads that are nowhere, applied those whose change is on the target with
+	// another commit, and unmergeable those that git cannot merge at all.
+	lost        map[string]bool
+	applied     map[string]string
+	unmergeable map[string]bool
+	down        bool // no check can be run
 	// outage: that was so once. Then a request may be held that can be tested by now.
 	outage bool
 	// guarded: the host refuses pushes.
@@ -55,6 +60,7 @@ var errCut = errors.New("cut off")
 func newWorld() *world {
 	return &world{
 		now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), requests: map[town.Epoch]*operational.MergeRequest{}, results: map[operational.TestKey]operational.TestResult{},
+		lost: map[string]bool{}, applied: map[string]string{}, unmergeable: map[string]bool{},
 		needs: map[string][]string{}, tip: []int{1}, conflicts: map[[2]int]bool{}, mends: map[int]int{}, hangs: map[int]bool{},
 		flaky: func(string) bool { return false }, interfere: func() {},
 	}
@@ -160,10 +166,20 @@ func (w *world) check(ctx context.Context, _ rig.Check, commit string, _ int) (R
 
 // What follows is the repository.
 
-func (w *world) Latest(context.Context) (string, string, error) {
+func (w *world) Latest(_ context.Context, wanted ...string) (rig.Target, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return name(w.tip), treeOf(w.tip), nil
+	t := rig.Target{Tip: name(w.tip), Tree: treeOf(w.tip)}
+	for _, head := range wanted {
+		if w.lost[head] {
+			t.Missing = append(t.Missing, head)
+		}
+	}
+	return t, nil
+}
+
+func (w *world) Applied(_ context.Context, _, head, _ string) (string, error) {
+	return w.applied[head], nil
 }
 
 func (w *world) Landed(_ context.Context, tip string, heads []string) (map[string]string, error) {
@@ -180,6 +196,9 @@ func (w *world) Merge(_ context.Context, onto, head string, _ rig.Message) (rig.
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	of, atom := atoms(onto), atoms(head)[0]
+	if w.unmergeable[head] {
+		return rig.Merged{}, errors.New("git ended with 128")
+	}
 	if !w.fits(of, atom) {
 		return rig.Merged{Files: []string{"f"}}, nil
 	}
@@ -313,7 +332,7 @@ func (w *world) Decide(_ context.Context, t town.Ticket, v operational.Verdict, 
 	if wrong != "" {
 		w.blamed = append(w.blamed, fmt.Sprintf("%s %s: %s", r.Bead, wrong, name(with)))
 	}
-	r.State, r.Changed = v.State, now
+	r.State, r.Changed, r.Landed, r.Detail = v.State, now, v.Landed, v.Detail
 	return nil
 }
 
