@@ -34,6 +34,32 @@ func (s *Shared) Resolve(ctx context.Context, revision string) (string, error) {
 	return Place{GitDir: s.repo.Dir, opts: s.repo.opts}.Resolve(ctx, revision)
 }
 
+// Commits are the ids of the commits that full refs or ids name, in their order; "" for
+// each that names none. It starts one process.
+func (s *Shared) Commits(ctx context.Context, revisions ...string) ([]string, error) {
+	ids := make([]string, len(revisions))
+	var input strings.Builder
+	for _, revision := range revisions {
+		if strings.ContainsAny(revision, "\n\x00") {
+			return nil, fail("look up "+clean(revision)+" in "+s.repo.Dir, ErrNotFound, "not a name of a commit", nil)
+		}
+		input.WriteString(revision + "^{commit}\n")
+	}
+	if len(revisions) == 0 {
+		return ids, nil
+	}
+	at := 0
+	c := command{op: "look up commits in " + s.repo.Dir, args: []string{"cat-file", "--batch-check=%(objectname)"}, env: []string{"GIT_NO_LAZY_FETCH=1"}}
+	err := s.stream(ctx, c, strings.NewReader(input.String()), bufio.ScanLines, func(line string) error {
+		if at < len(ids) && IsID(line) {
+			ids[at] = line
+		}
+		at++
+		return nil
+	})
+	return ids, err
+}
+
 // TreeOf is the id of a commit's tree.
 func (s *Shared) TreeOf(ctx context.Context, commit string) (string, error) {
 	c := command{op: "look at the commit " + commit + " of " + s.repo.Dir, args: []string{"rev-parse", "--verify", "--end-of-options", commit + "^{tree}"}}

@@ -101,7 +101,7 @@ func (s *Shared) With(top string) Worktree { return Worktree{Top: top, GitDir: s
 
 // relink makes the repository know where the tree is.
 func (w Worktree) relink(top string) error {
-	return durable.WriteFile(filepath.Join(w.GitDir, "gitdir"), []byte(filepath.Join(top, ".git")+"\n"), 0o600)
+	return durable.ReplaceUnflushed(filepath.Join(w.GitDir, "gitdir"), []byte(filepath.Join(top, ".git")+"\n"), 0o600)
 }
 
 // smallFile reads the one line of a regular file of git's.
@@ -156,13 +156,14 @@ func (s *Shared) settle(top string) error {
 	if !ok {
 		return nil
 	}
-	return durable.WriteFile(file, []byte("gitdir: "+filepath.Join(s.repo.Dir, id)+"\n"), 0o600)
+	return durable.ReplaceUnflushed(file, []byte("gitdir: "+filepath.Join(s.repo.Dir, id)+"\n"), 0o600)
 }
 
 // Move renames a working tree to a directory that does not exist, on the same file
-// system.
+// system. Like git's own making of a tree it flushes nothing: it is for trees that hold
+// no work yet.
 func (w Worktree) Move(top string) (Worktree, error) {
-	if err := durable.RenameNew(w.Top, top); err != nil {
+	if err := durable.RenameNewUnflushed(w.Top, top); err != nil {
 		return w, err
 	}
 	w.Top = top

@@ -70,6 +70,24 @@ func Replace(path string, data []byte, perm fs.FileMode) error {
 	})
 }
 
+// ReplaceUnflushed is WriteFile that flushes nothing: a reader still sees the former
+// text or the new one, but after a loss of power the file may be empty. It is for what
+// is derived again or lives no longer than the machine runs.
+func ReplaceUnflushed(path string, data []byte, perm fs.FileMode) error {
+	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(filepath.Dir(path)), renameio.WithStaticPermissions(perm))
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = os.Rename(f.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, f.Cleanup())
+	}
+	return f.File.Close()
+}
+
 func replace(path string, perm fs.FileMode, write func(io.Writer) error) (err error) {
 	dir := filepath.Dir(path)
 	f, err := renameio.NewPendingFile(path, renameio.WithTempDir(dir), renameio.WithStaticPermissions(perm))
@@ -108,14 +126,23 @@ func Rename(from, to string) error {
 
 // RenameNew is Rename that fails, with fs.ErrExist, when the new name is taken.
 func RenameNew(from, to string) error {
-	if err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE); err != nil {
-		return &os.LinkError{Op: "rename", Old: from, New: to, Err: unsupported(err)}
+	if err := RenameNewUnflushed(from, to); err != nil {
+		return err
 	}
 	err := SyncDir(filepath.Dir(to))
 	if filepath.Dir(from) != filepath.Dir(to) {
 		err = errors.Join(err, SyncDir(filepath.Dir(from)))
 	}
 	return err
+}
+
+// RenameNewUnflushed is RenameNew that flushes nothing: after a loss of power either
+// name may be there.
+func RenameNewUnflushed(from, to string) error {
+	if err := unix.Renameat2(unix.AT_FDCWD, from, unix.AT_FDCWD, to, unix.RENAME_NOREPLACE); err != nil {
+		return &os.LinkError{Op: "rename", Old: from, New: to, Err: unsupported(err)}
+	}
+	return nil
 }
 
 // Exchange gives two files or directories each other's name in one step. It

@@ -35,9 +35,9 @@ func content(t *testing.T, path string) string {
 func TestWriteFileReplacesWithTheGivenMode(t *testing.T) {
 	defer syscall.Umask(syscall.Umask(0o077))
 	path := filepath.Join(t.TempDir(), "f")
-	for i, perm := range []fs.FileMode{0o600, 0o755, 0o640} {
+	for i, perm := range []fs.FileMode{0o600, 0o755, 0o644, 0o640} {
 		text := string(rune('a' + i))
-		write := []func(string, []byte, fs.FileMode) error{WriteFile, Replace}[i%2]
+		write := []func(string, []byte, fs.FileMode) error{WriteFile, Replace, ReplaceUnflushed}[i%3]
 		if err := write(path, []byte(text), perm); err != nil {
 			t.Fatal(err)
 		}

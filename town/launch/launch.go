@@ -71,7 +71,7 @@ func Write(path string, s Spec) error {
 	if err != nil {
 		return err
 	}
-	return durable.Replace(path, text, 0o600)
+	return durable.ReplaceUnflushed(path, text, 0o600)
 }
 
 // Main waits for the file, reads and removes it, and becomes the program. It returns

@@ -66,7 +66,7 @@ func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
 	if err := r.repo.ClearLocks(r.yard.now(), "refs/heads/"+want.Branch); err != nil {
 		return Sandbox{}, err
 	}
-	base, err := r.Base(ctx, want.Base)
+	base, tip, err := r.baseAnd(ctx, want.Base, "refs/heads/"+want.Branch)
 	if err != nil {
 		return Sandbox{}, err
 	}
@@ -87,7 +87,7 @@ func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
 		if sandbox.Rescued, err = r.adoptOrphans(ctx, want.Name, top); err != nil {
 			return Sandbox{}, err
 		}
-		saved, err := r.saveBranch(ctx, want.Name, want.Branch)
+		saved, err := r.saveBranch(ctx, want.Name, want.Branch, tip)
 		if err != nil {
 			return Sandbox{}, err
 		}
@@ -221,11 +221,11 @@ func (r *Rig) forget(ctx context.Context, name string, a admin) (ref string, err
 	return ref, os.RemoveAll(a.dir)
 }
 
-// saveBranch rescues what only a branch holds that is about to be put elsewhere.
-func (r *Rig) saveBranch(ctx context.Context, name, branch string) (string, error) {
-	tip, err := r.repo.Resolve(ctx, "refs/heads/"+branch)
-	if err != nil || tip == "" {
-		return "", err
+// saveBranch rescues what only a branch holds, with its tip, that is about to be put
+// elsewhere.
+func (r *Rig) saveBranch(ctx context.Context, name, branch, tip string) (string, error) {
+	if tip == "" {
+		return "", nil
 	}
 	return r.saveCommits(ctx, name, []string{tip}, "the branch "+branch+" begins anew", "refs/heads/"+branch)
 }

@@ -272,16 +272,26 @@ func (r *Rig) refresh(ctx context.Context, fresh time.Duration) error {
 // Base finds the commit that a branch or an id names; "" is the newest of the target
 // branch.
 func (r *Rig) Base(ctx context.Context, name string) (string, error) {
-	for _, ref := range r.candidates(name) {
-		id, err := r.repo.Resolve(ctx, ref)
-		if err != nil || id != "" {
-			return id, err
+	base, _, err := r.baseAnd(ctx, name, r.target())
+	return base, err
+}
+
+// baseAnd is Base, and the commit of another ref; "" if it is not there.
+func (r *Rig) baseAnd(ctx context.Context, name, ref string) (base, commit string, err error) {
+	ids, err := r.repo.Commits(ctx, append(r.candidates(name), ref)...)
+	if err != nil {
+		return "", "", err
+	}
+	last := len(ids) - 1
+	for _, id := range ids[:last] {
+		if id != "" {
+			return id, ids[last], nil
 		}
 	}
 	if name == "" {
 		name = r.Branch
 	}
-	return "", town.Fail("find "+name+" in the rig "+r.Name, "gt rig status "+r.Name+" shows what is known; git push that branch first", "%w: there is no such branch or commit", gitcmd.ErrNotFound)
+	return "", "", town.Fail("find "+name+" in the rig "+r.Name, "gt rig status "+r.Name+" shows what is known; git push that branch first", "%w: there is no such branch or commit", gitcmd.ErrNotFound)
 }
 
 func (r *Rig) candidates(name string) []string {
