@@ -37,6 +37,7 @@ type place struct {
 	rig    *rig.Rig
 	run    *Runner
 	checks []rig.Check
+	cache  string // where checks keep what they like to find again
 }
 
 func newPlace(t testing.TB, script string) *place {

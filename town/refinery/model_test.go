@@ -55,7 +55,7 @@ func (w *world) settled(t *rapid.T) {
 		case operational.MergeLanded:
 			for _, need := range w.needs[r.Bead] {
 				for _, other := range w.requests {
-					if other.Bead == need && other.State != operational.MergeLanded {
+					if other.Bead == need && (other.State != operational.MergeLanded || slices.Index(w.tip, atoms(other.Head)[0]) > slices.Index(w.tip, atoms(r.Head)[0])) {
 						t.Errorf("%s landed before %s", r.Bead, need)
 					}
 				}
@@ -97,9 +97,14 @@ func TestRandomQueues(t *testing.T) {
 				failed++
 			}
 		}
-		// Requests that conflict only with others are put off, and every push begins
-		// another row: so each decision may cost one run more.
-		rounds := (n+batch-1)/batch + n + failed*(bits.Len(uint(batch*parallel))+3)
+		// One run for each batch, and for each bad request the halving, one that makes sure,
+		// one of the target and one of those that are left.
+		rounds := (n+batch-1)/batch + failed*(bits.Len(uint(min(n, batch*parallel)-1))+3)
+		if len(w.conflicts)+len(w.needs) > 0 {
+			// What conflicts only with others, or waits for them, is put off, and every push
+			// begins another row: so each decision may cost one run more.
+			rounds += n
+		}
 		if w.runs > rounds*parallel {
 			t.Errorf("%d runs of %d requests with %d bad ones, batch %d, parallel %d: more than %d", w.runs, n, failed, batch, parallel, rounds*parallel)
 		}
@@ -107,7 +112,7 @@ func TestRandomQueues(t *testing.T) {
 			t.Errorf("%d runs, %d told", w.runs, done.Runs)
 		}
 		// The order of what landed is that of the queue, apart from what was put off.
-		if len(w.conflicts) == 0 {
+		if len(w.conflicts)+len(w.needs) == 0 {
 			var landed []string
 			for _, a := range w.tip[1:] {
 				landed = append(landed, w.requests[town.Epoch(a-9)].Bead)
@@ -116,6 +121,53 @@ func TestRandomQueues(t *testing.T) {
 			if !slices.Equal(landed, want) {
 				t.Errorf("landed %v, the queue was %v", landed, want)
 			}
+		}
+	})
+}
+
+// No request starves. However many more urgent ones come while the checks run, one of
+// priority n lands before all that are handed in n hours after it or later, apart from the
+// batch that is under way.
+func TestNobodyStarves(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		w := newWorld()
+		batch := rapid.IntRange(1, 6).Draw(t, "batch")
+		priority := rapid.IntRange(1, 4).Draw(t, "priority")
+		victim := w.submit(10, priority)
+		handed := w.now
+		atom := 11
+		w.interfere = func() {
+			// As many as can land come meanwhile, each run takes ten minutes.
+			w.now = w.now.Add(10 * time.Minute)
+			if len(w.epochs) < 200 {
+				for range batch {
+					w.submit(atom, 0)
+					atom++
+				}
+			}
+		}
+		w.interfere()
+		f := w.refinery(batch, 1)
+		f.Size = rapid.IntRange(batch, 3*batch).Draw(t, "size")
+		for range 40 { // a pass ends after so many steps, also when more come meanwhile
+			if w.requests[victim].State == operational.MergeLanded {
+				break
+			}
+			if _, err := f.Pass(t.Context()); err != nil && w.requests[victim].State != operational.MergeLanded {
+				continue
+			}
+		}
+		if w.requests[victim].State != operational.MergeLanded {
+			t.Fatalf("it is %s after %s", w.requests[victim].State, w.now.Sub(handed))
+		}
+		late := 0
+		for _, a := range w.tip[1:slices.Index(w.tip, 10)] {
+			if !w.requests[town.Epoch(a-9)].At.Before(handed.Add(time.Duration(priority) * time.Hour)) {
+				late++
+			}
+		}
+		if late > batch {
+			t.Errorf("%d that came %d hours later landed before it", late, priority)
 		}
 	})
 }
