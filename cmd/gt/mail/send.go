@@ -116,21 +116,27 @@ func (o *sendOptions) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d, _, err := s.Directory(ctx)
-	if err != nil {
-		return fail(op, err)
-	}
-	boxes, err := d.Resolve(o.to, s.who.Box())
-	if err != nil {
-		return err
-	}
-	letter := s.who.Letter(o.to, m.Subject, m.Body)
-	letter.Kind, letter.Priority = m.Kind, m.Priority
-	err = s.ledger(ctx, op, func(l *ledger.Store) error {
-		m, err = l.Send(ctx, letter, boxes)
+	var boxes []string
+	err = s.WithOneOpening(func() error {
+		d, _, err := s.Directory(ctx)
+		if err != nil {
+			return fail(op, err)
+		}
+		if boxes, err = d.Resolve(o.to, s.who.Box()); err != nil {
+			return err
+		}
+		letter := s.who.Letter(o.to, m.Subject, m.Body)
+		letter.Kind, letter.Priority = m.Kind, m.Priority
+		err = s.ledger(ctx, op, func(l *ledger.Store) error {
+			m, err = l.Send(ctx, letter, boxes)
+			return err
+		})
+		if err == nil {
+			wakes(ctx, s, m, boxes)
+		}
 		return err
 	})
-	return o.done(ctx, s, m, boxes, err)
+	return o.done(m, boxes, err)
 }
 
 func (o *sendOptions) reply(ctx context.Context) error {
@@ -151,15 +157,22 @@ func (o *sendOptions) reply(ctx context.Context) error {
 		m, boxes, err = s.who.Reply(ctx, l, o.id, m, o.all)
 		return err
 	})
-	return o.done(ctx, s, m, boxes, err)
+	if err == nil {
+		wakes(ctx, s, m, boxes)
+	}
+	return o.done(m, boxes, err)
+}
+
+// wakes tells whoever follows the feed that a message was sent.
+func wakes(ctx context.Context, s *session, m ledger.Message, boxes []string) {
+	s.Wakes(ctx, feed.Event{At: m.SentAt, Kind: feed.MailSent, Subject: m.ID, Actor: m.Author, Text: "to " + named(boxes)})
 }
 
 // done reports what was delivered.
-func (o *sendOptions) done(ctx context.Context, s *session, m ledger.Message, boxes []string, err error) error {
+func (o *sendOptions) done(m ledger.Message, boxes []string, err error) error {
 	if err != nil {
 		return err
 	}
-	s.Wakes(ctx, feed.Event{At: m.SentAt, Kind: feed.MailSent, Subject: m.ID, Actor: m.Author, Text: "to " + named(boxes)})
 	return o.call.Changed(sent{m, boxes}, func(p *term.Printer) { p.Line("%s delivered to %s", m.ID, named(boxes)) })
 }
 

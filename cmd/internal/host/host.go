@@ -32,6 +32,8 @@ type Host struct {
 	call *shell.Call
 	// resident says that Ledger returned the Deacon's store.
 	resident bool
+	// opening is that of WithOneOpening, while it runs.
+	opening *opening
 }
 
 // Open finds the call's Town and reads its configuration.
