@@ -53,14 +53,13 @@ type Host interface {
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
+	*part.Waker
 	host  Host
-	waker *part.Waker
 	pause time.Duration // between two passes of a run
 
 	mu   sync.Mutex
-	life context.Context // ends with the Deacon
-	last mail.Report     // what the last pass found
-	seen bool            // there was a pass
+	last mail.Report // what the last pass found
+	seen bool        // there was a pass
 
 	waiting, unread prometheus.Gauge
 	oldest          prometheus.GaugeFunc
@@ -81,6 +80,7 @@ var (
 func New(h Host) *Part {
 	p := &Part{
 		host: h, pause: glance,
+		Waker:   &part.Waker{Feed: h.Feed(), Wakes: Wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log()},
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gt_nudges_waiting", Help: "Nudges that wait to be typed."}),
 		unread:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "gt_mail_unread", Help: "Unread messages in the mailboxes of agents."}),
 		done:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gt_nudges_total", Help: "Nudges by what became of them."}, []string{"state"}),
@@ -113,37 +113,6 @@ func (p *Part) Jobs(*config.Config) []schedule.Job {
 	}}
 }
 
-// Start implements part.Starter.
-func (p *Part) Start(ctx context.Context) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.life = ctx
-	p.waker = &part.Waker{Feed: p.host.Feed(), Wakes: Wakes, Wake: func() error { return p.host.StartJob(job) }, Log: p.host.Log()}
-	return nil
-}
-
-// Stop implements part.Stopper.
-func (p *Part) Stop(context.Context) error {
-	p.end()
-	return nil
-}
-
-// Pause implements part.Paused.
-func (p *Part) Pause(context.Context) error {
-	p.end()
-	return nil
-}
-
-// end ends watching, if Start was called.
-func (p *Part) end() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.waker.End()
-}
-
-// Resume implements part.Paused. The next run watches again.
-func (p *Part) Resume() {}
-
 // Wakes reports whether an event may mean that there is something to deliver.
 func Wakes(kind string) bool {
 	return kind == operational.NudgeAdded || kind == feed.MailSent || kind == operational.SessionStarted
@@ -155,9 +124,6 @@ func (p *Part) run(ctx context.Context) (note string, err error) {
 	if err != nil {
 		return "", err
 	}
-	p.mu.Lock()
-	p.waker.Begin(p.life)
-	p.mu.Unlock()
 	d := &mail.Deliverer{Operational: p.host.Operational, Ledger: p.host.Ledger, Sessions: sessions, Now: p.host.Now}
 	total := mail.Report{Done: map[operational.NudgeState]int{}}
 	for end := p.host.Now().Add(watchFor); ; {

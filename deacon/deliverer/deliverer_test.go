@@ -167,10 +167,9 @@ func TestDelivery(t *testing.T) {
 	look(t, p, check.Healthy, "0 waiting")
 }
 
-// Events start the job early, once the first run has begun to watch.
+// Events start the job early, also before its first run.
 func TestEventsWakeIt(t *testing.T) {
 	h, p := start(t)
-	run(t, p, "")
 	await := func(what string, do func()) {
 		t.Helper()
 		// The first events may come before the watch knows where the feed ends.
@@ -192,7 +191,6 @@ func TestEventsWakeIt(t *testing.T) {
 		t.Error(err)
 	}
 	p.Resume()
-	run(t, p, "")
 	for len(h.started) > 0 {
 		<-h.started
 	}

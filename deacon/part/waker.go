@@ -17,7 +17,7 @@ const (
 	wakePause = 10 * time.Second
 )
 
-// Waker calls a function after events of some kinds, while it is begun. Its part also
+// Waker calls a function after events of some kinds, between Start and Stop. Its part also
 // acts by schedule, so an event that is missed only makes it later. A part that embeds
 // one is a Starter, a Stopper and Paused: it watches from its start to its end, but not
 // while it is paused.
@@ -79,15 +79,8 @@ func (w *Waker) Resume() {
 	}
 }
 
-// Begin begins to watch, until ctx ends or End is called. While it watches already it
-// does nothing.
-func (w *Waker) Begin(ctx context.Context) {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.begin(ctx)
-}
-
-// begin is Begin for who holds mu.
+// begin begins to watch, until ctx ends. While it watches already it does nothing. The
+// caller holds mu.
 func (w *Waker) begin(ctx context.Context) {
 	if w.stop != nil {
 		return
@@ -98,17 +91,7 @@ func (w *Waker) begin(ctx context.Context) {
 	w.stop = func() { cancel(); group.Wait() }
 }
 
-// End ends watching and waits for it. A nil Waker watches nothing.
-func (w *Waker) End() {
-	if w == nil {
-		return
-	}
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.end()
-}
-
-// end is End for who holds mu.
+// end ends watching and waits for it. The caller holds mu.
 func (w *Waker) end() {
 	if w.stop != nil {
 		w.stop()
