@@ -84,7 +84,7 @@ func (p *Part) Control(mux *http.ServeMux) {
 			guard.Refuse(w, r, guard.Malformed, http.StatusBadRequest)
 			return
 		}
-		control.Reply(w, struct{}{}, p.take(in))
+		control.Reply(w, struct{}{}, p.take(r.Context(), in))
 	})
 	mux.HandleFunc("GET /v1/agents", func(w http.ResponseWriter, r *http.Request) {
 		all, err := p.alive(r.Context())
@@ -92,15 +92,15 @@ func (p *Part) Control(mux *http.ServeMux) {
 	})
 }
 
-// take accepts a heartbeat.
-func (p *Part) take(h control.Heartbeat) error {
+// take accepts a heartbeat, unless it is one of a run that is over.
+func (p *Part) take(ctx context.Context, h control.Heartbeat) error {
 	at := p.host.Now()
 	p.mu.Lock()
 	last := p.seen[h.Agent]
 	p.mu.Unlock()
 	newest := last.Run
-	if at.Sub(last.At) > life {
-		newest = 0 // an agent of that name may have begun anew
+	if at.Sub(last.At) > life { // also when nobody of that name was heard yet
+		newest = p.run(ctx, h)
 	}
 	if h.Run > 0 && h.Run < newest {
 		return control.OldRun(h, newest)
@@ -114,6 +114,24 @@ func (p *Part) take(h control.Heartbeat) error {
 	p.mu.Unlock()
 	p.beats.Inc()
 	return nil
+}
+
+// run is the number of the agent's newest session, as its row says; 0 when that is not
+// known, which makes no heartbeat wait: those of old runs are left out when they are
+// written.
+func (p *Part) run(ctx context.Context, h control.Heartbeat) int64 {
+	if h.Run == 0 {
+		return 0
+	}
+	var run town.Run
+	err := p.host.Operational(ctx, func(s *operational.Store) (err error) {
+		run, err = s.RunOf(ctx, h.Agent)
+		return err
+	})
+	if err != nil {
+		return 0
+	}
+	return int64(run)
 }
 
 // count is how many agents sent a heartbeat lately, since the start. It forgets the

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/uuid"
+
 	"gastown/cache"
 	"gastown/deacon/control"
+	"gastown/planes/doltdb"
 	"gastown/planes/operational"
 	"gastown/town"
 )
@@ -39,7 +43,7 @@ func TestOldRuns(t *testing.T) {
 		run int64
 		err error
 	}{{1, nil}, {2, nil}, {1, town.ErrRefused}, {0, nil}, {1, town.ErrRefused}, {2, nil}} {
-		if err := p.take(control.Heartbeat{Agent: "web/polecats/nux", State: "working", Run: test.run}); !errors.Is(err, test.err) {
+		if err := p.take(t.Context(), control.Heartbeat{Agent: "web/polecats/nux", State: "working", Run: test.run}); !errors.Is(err, test.err) {
 			t.Errorf("%d: run %d: %v", i, test.run, err)
 		}
 	}
@@ -47,19 +51,62 @@ func TestOldRuns(t *testing.T) {
 		t.Errorf("%+v", h.beats)
 	}
 	h.now = h.now.Add(2 * life)
-	if err := p.take(control.Heartbeat{Agent: "web/polecats/nux", State: "working", Run: 1}); err != nil {
+	if err := p.take(t.Context(), control.Heartbeat{Agent: "web/polecats/nux", State: "working", Run: 1}); err != nil {
 		t.Errorf("long after: %v", err)
 	}
+}
+
+// Where the newer run was not heard yet, its row says that the older one is over.
+func TestOldRunsBeforeTheNewOneIsHeard(t *testing.T) {
+	s, err := operational.Create(t.Context(), doltdb.Options{Dir: filepath.Join(t.TempDir(), "operational"), Actor: town.Actor{Name: "ada"}}, uuid.NewString())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	h := &withRows{host: host{now: time.Unix(1000, 0)}, rows: s}
+	p := New(h)
+	for range 2 {
+		if _, err := s.Begin(t.Context(), town.Address{Kind: town.Mayor}, "claude", "mayor", "/t/mayor", h.now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, test := range []struct {
+		agent string
+		run   int64
+		err   error
+	}{
+		{"mayor/", 1, town.ErrRefused}, {"mayor/", 2, nil}, {"mayor/", 1, town.ErrRefused}, {"mayor/", 0, nil},
+		{"web/crew/ann", 1, nil}, // of whom there is no row
+	} {
+		if err := p.take(t.Context(), control.Heartbeat{Agent: test.agent, State: "working", Run: test.run}); !errors.Is(err, test.err) {
+			t.Errorf("%d: run %d of %s: %v", i, test.run, test.agent, err)
+		}
+	}
+	if h.reads != 3 {
+		t.Errorf("%d reads: only the first heartbeat that is taken needs one", h.reads)
+	}
+}
+
+// withRows is a Deacon whose operational plane can be read.
+type withRows struct {
+	host
+	rows  *operational.Store
+	reads int
+}
+
+func (h *withRows) Operational(_ context.Context, fn func(*operational.Store) error) error {
+	h.reads++
+	return fn(h.rows)
 }
 
 func TestAgentsAreForgotten(t *testing.T) {
 	h := &host{now: time.Unix(1000, 0)}
 	p := New(h)
-	if err := p.take(control.Heartbeat{Agent: "a", State: "idle"}); err != nil {
+	if err := p.take(t.Context(), control.Heartbeat{Agent: "a", State: "idle"}); err != nil {
 		t.Fatal(err)
 	}
 	h.now = h.now.Add(life)
-	if err := p.take(control.Heartbeat{Agent: "b", State: "idle"}); err != nil {
+	if err := p.take(t.Context(), control.Heartbeat{Agent: "b", State: "idle"}); err != nil {
 		t.Fatal(err)
 	}
 	if n := p.count(); n != 2 || len(h.beats) != 2 {
@@ -70,7 +117,7 @@ func TestAgentsAreForgotten(t *testing.T) {
 		t.Errorf("%d agents", n)
 	}
 	h.refuse = town.ErrBusy
-	if err := p.take(control.Heartbeat{Agent: "c", State: "idle"}); !errors.Is(err, town.ErrBusy) || p.count() != 1 {
+	if err := p.take(t.Context(), control.Heartbeat{Agent: "c", State: "idle"}); !errors.Is(err, town.ErrBusy) || p.count() != 1 {
 		t.Errorf("%v, %d agents", err, p.count())
 	}
 }
@@ -79,7 +126,7 @@ func TestAgentsAreForgotten(t *testing.T) {
 func TestMerge(t *testing.T) {
 	h := &host{now: time.Unix(1000, 0)}
 	p := New(h)
-	_ = p.take(control.Heartbeat{Agent: "heard", State: "working"})
+	_ = p.take(t.Context(), control.Heartbeat{Agent: "heard", State: "working"})
 	at := func(agent, state string, ago time.Duration) control.Agent {
 		return control.Agent{Heartbeat: control.Heartbeat{Agent: agent, State: state}, At: h.now.Add(-ago)}
 	}

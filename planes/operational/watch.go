@@ -81,7 +81,7 @@ func (s *Store) Record(ctx context.Context, b Batch) error {
 	}
 	err := s.db.Write(ctx, func(tx *doltdb.Tx) error {
 		now, err := ofCurrentRuns(b.Heartbeats, func(agent string) (run town.Run, err error) {
-			err = tx.QueryRow(ctx, "SELECT COALESCE(SUM(run), 0) FROM operational_state WHERE agent = ?", agent).Scan(&run)
+			err = tx.QueryRow(ctx, runQuery, agent).Scan(&run)
 			return run, err
 		})
 		if err != nil {

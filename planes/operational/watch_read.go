@@ -6,7 +6,16 @@ import (
 	"time"
 
 	"gastown/planes/doltdb"
+	"gastown/town"
 )
+
+const runQuery = "SELECT COALESCE(SUM(run), 0) FROM operational_state WHERE agent = ?"
+
+// RunOf is the number of the newest session of an agent; 0 when it has had none.
+func (s *Store) RunOf(ctx context.Context, agent string) (run town.Run, err error) {
+	err = s.read(ctx, "the newest run of "+town.Clip(agent, 80), func(rows *doltdb.Rows) error { return rows.Scan(&run) }, runQuery, agent)
+	return run, err
+}
 
 // Heartbeats returns the last sign of life of each agent that gave one since a
 // time, by name.
