@@ -106,6 +106,9 @@ func (s *Store) Dismiss(ctx context.Context, address town.Address, now time.Time
 		if _, err := tx.Exec(ctx, "DELETE FROM operational_state WHERE agent = ?", address.String()); err != nil {
 			return err
 		}
+		if err := forgetConversations(ctx, tx, address); err != nil {
+			return err
+		}
 		return s.note(ctx, tx, Entry{At: now, Kind: AgentPrefix + "dismissed", Subject: address.String()})
 	})
 	return explainWork("remove "+address.String(), err)

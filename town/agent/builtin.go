@@ -7,7 +7,7 @@ import "time"
 func builtin() []Preset {
 	return []Preset{
 		{
-			Name: "claude", Help: "Claude Code of Anthropic", Command: []string{"claude"}, Resume: []string{"--continue"}, Seen: "2.1.332",
+			Name: "claude", Help: "Claude Code of Anthropic", Command: []string{"claude"}, Resume: []string{"--continue"}, ResumeID: []string{"--resume", "{id}"}, Seen: "2.1.332",
 			Pass:     []string{"ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL", "CLAUDE_CODE_OAUTH_TOKEN"},
 			Composer: `^❯[\s\x{a0}]`, Above: `^─{20}`, Cursor: true, Hint: `^Try "`, Busy: `^[^\s\w❯⎿] .*…( \(|$)`,
 			Marker: `\[Pasted text #\d+( \+\d+ lines)?\]`, EnterDelay: 500 * time.Millisecond, Hooks: ".claude/settings.local.json",
@@ -29,7 +29,7 @@ func builtin() []Preset {
 		},
 		{
 			// A login shell would set PATH anew, and the agent would not find gt.
-			Name: "codex", Help: "Codex of OpenAI", Command: []string{"codex", "-c", "allow_login_shell=false"}, Resume: []string{"resume", "--last"}, Seen: "0.171.0",
+			Name: "codex", Help: "Codex of OpenAI", Command: []string{"codex", "-c", "allow_login_shell=false"}, Resume: []string{"resume", "--last"}, ResumeID: []string{"resume", "{id}"}, Seen: "0.171.0",
 			Pass:     []string{"OPENAI_API_KEY", "CODEX_HOME"},
 			Composer: `^› `, Cursor: true, Busy: `\([^()]*esc to interrupt\)`, Marker: `\[Pasted Content \d+ chars\]`,
 			Settle: 1500 * time.Millisecond, EnterDelay: 200 * time.Millisecond, Hooks: ".codex/hooks.json",
@@ -53,14 +53,14 @@ func builtin() []Preset {
 			},
 		},
 		{
-			Name: "opencode", Help: "opencode", Command: []string{"opencode"}, Resume: []string{"--continue"}, Seen: "1.18.33",
+			Name: "opencode", Help: "opencode", Command: []string{"opencode"}, Resume: []string{"--continue"}, ResumeID: []string{"--session", "{id}"}, Seen: "1.18.33",
 			Pass:     []string{"ANTHROPIC_API_KEY", "OPENAI_API_KEY"},
 			Composer: `^\s*┃(\s{2}|\s*$)`, Below: `^\s*┃\s+(Build|Plan)\b.* · |^\s*┃\s+(Build|Plan)\s+\S`, Block: true, Hint: `^Ask anything`, Busy: `\besc (again to )?interrupt\b`,
 			Marker: `\[Pasted ~?\d+ lines\]`, EnterDelay: 300 * time.Millisecond,
 			Dialogs: []Dialog{{Name: "question", Text: `△ Permission required`, Always: true}},
 		},
 		{
-			Name: "gemini", Help: "Gemini CLI of Google", Command: []string{"gemini"}, Resume: []string{"--resume"}, Seen: "0.61.0",
+			Name: "gemini", Help: "Gemini CLI of Google", Command: []string{"gemini"}, Resume: []string{"--resume"}, ResumeID: []string{"--resume", "{id}"}, Seen: "0.61.0",
 			Pass:     []string{"GEMINI_API_KEY", "GOOGLE_API_KEY"},
 			Composer: `^ (│ )?[>*] `, Hint: `^Type your message`, Busy: `\(esc to cancel`, Settle: 2 * time.Second,
 			Marker: `\[Pasted Text: \d+ (lines|chars)\]`, EnterDelay: 300 * time.Millisecond,
@@ -71,7 +71,7 @@ func builtin() []Preset {
 			},
 		},
 		{
-			Name: "copilot", Help: "Copilot CLI of GitHub", Command: []string{"copilot"}, Resume: []string{"--continue"},
+			Name: "copilot", Help: "Copilot CLI of GitHub", Command: []string{"copilot"}, Resume: []string{"--continue"}, ResumeID: []string{"--resume", "{id}"},
 			Pass:     []string{"GH_TOKEN", "GITHUB_TOKEN"},
 			Composer: `^\s*(│ )?[❯>] `, Hint: `^(Enter @|Type @)`, Busy: `(?i)\besc to cancel\b`, EnterDelay: 300 * time.Millisecond,
 			Dialogs: []Dialog{
@@ -80,7 +80,7 @@ func builtin() []Preset {
 			},
 		},
 		{
-			Name: "cursor", Help: "Cursor's agent", Command: []string{"cursor-agent"}, Resume: []string{"resume"},
+			Name: "cursor", Help: "Cursor's agent", Command: []string{"cursor-agent"}, Resume: []string{"resume"}, ResumeID: []string{"--resume", "{id}"},
 			Pass:     []string{"CURSOR_API_KEY"},
 			Composer: `^\s*│\s*→ `, Hint: `^(Plan, search|Add a follow-up)`, Busy: `(?i)\bctrl\+c to stop\b`, EnterDelay: 300 * time.Millisecond,
 			Dialogs: []Dialog{
@@ -89,7 +89,7 @@ func builtin() []Preset {
 			},
 		},
 		{
-			Name: "amp", Help: "Amp", Command: []string{"amp"}, Resume: []string{"threads", "continue"},
+			Name: "amp", Help: "Amp", Command: []string{"amp"}, Resume: []string{"threads", "continue"}, ResumeID: []string{"threads", "continue", "{id}"},
 			Pass:     []string{"AMP_API_KEY"},
 			Composer: `^\s*│ `, Busy: `(?i)\besc to cancel\b`, EnterDelay: 300 * time.Millisecond,
 			Dialogs: []Dialog{{Name: "login", Text: `(?i)would you like to log in`}},

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
 
 	"gastown/tmux"
@@ -18,9 +19,11 @@ type Preset struct {
 	// Help is one line about it.
 	Help string `yaml:"help" json:"help,omitempty"`
 	// Command is the program with the arguments it always gets. Resume are further
-	// ones with which it goes on with its last conversation.
-	Command []string `yaml:"command" json:"command"`
-	Resume  []string `yaml:"resume" json:"resume,omitempty"`
+	// ones with which it goes on with its last conversation, ResumeID those for a
+	// conversation whose id stands in place of {id}.
+	Command  []string `yaml:"command" json:"command"`
+	Resume   []string `yaml:"resume" json:"resume,omitempty"`
+	ResumeID []string `yaml:"resume_id" json:"resume_id,omitempty"`
 	// Seen is the version that the patterns were seen on; "" when nobody has seen
 	// it.
 	Seen string `yaml:"seen" json:"seen,omitempty"`
@@ -152,6 +155,9 @@ func (p *Preset) compile() error {
 	if p.Settle < 0 || p.Settle > time.Minute {
 		return fmt.Errorf("settle %s is not between 0s and 1m", p.Settle)
 	}
+	if len(p.ResumeID) > 0 && !strings.Contains(strings.Join(p.ResumeID, " "), conversationID) {
+		return fmt.Errorf("resume_id does not say where %s stands", conversationID)
+	}
 	if len(p.Command) == 0 || p.Command[0] == "" {
 		return fmt.Errorf("it has no command")
 	}
@@ -187,6 +193,21 @@ func (p *Preset) compile() error {
 		}
 	}
 	return nil
+}
+
+// conversationID stands for the id of a conversation in Preset.ResumeID.
+const conversationID = "{id}"
+
+// resume are the arguments to go on with a conversation; "" is the last one.
+func (p Preset) resume(id string) []string {
+	if id == "" || len(p.ResumeID) == 0 {
+		return p.Resume
+	}
+	args := slices.Clone(p.ResumeID)
+	for i := range args {
+		args[i] = strings.ReplaceAll(args[i], conversationID, id)
+	}
+	return args
 }
 
 var presetName = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9_-]{0,63}$`)

@@ -102,3 +102,24 @@ func TestEnvironment(t *testing.T) {
 		t.Errorf("%q, want %q", strings.Join(got, " "), want)
 	}
 }
+
+// A conversation whose id is known is resumed by it; where a program has no way for that,
+// or no id is known, it is the last one.
+func TestResume(t *testing.T) {
+	all, err := Parse([]byte("agents: [{name: mine, command: [mine], resume: [--last], resume_id: [--of, 'c={id}']}, {name: other, command: [other], resume: [--last]}]"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ preset, id, want string }{
+		{"mine", "", "--last"}, {"mine", "a-1", "--of c=a-1"}, {"other", "a-1", "--last"}, {"plain", "a-1", ""},
+		{"claude", "a-1", "--resume a-1"}, {"codex", "a-1", "resume a-1"}, {"codex", "", "resume --last"}, {"opencode", "a-1", "--session a-1"},
+	} {
+		p, err := all.Find(c.preset)
+		if got := strings.Join(p.resume(c.id), " "); err != nil || got != c.want {
+			t.Errorf("%+v: %q, %v", c, got, err)
+		}
+	}
+	if _, err := Parse([]byte("agents: [{name: mine, command: [mine], resume_id: [--last]}]")); err == nil || !strings.Contains(err.Error(), "resume_id") {
+		t.Errorf("no place for the id: %v", err)
+	}
+}

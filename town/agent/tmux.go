@@ -62,10 +62,11 @@ type Start struct {
 	Agent string
 	Run   int64
 	// Preset is what to start; Args are further arguments. Resume goes on with the
-	// last conversation.
-	Preset string
-	Args   []string
-	Resume bool
+	// conversation of that id, if one is given, and else with the last one.
+	Preset       string
+	Args         []string
+	Resume       bool
+	Conversation string
 	// Dir is the working directory; Env is the environment besides what Base gives, as
 	// NAME=value.
 	Dir string
@@ -145,7 +146,7 @@ func running(op, agent string) error {
 func (t Tmux) begin(file, name string, s Start, p Preset) error {
 	argv := append([]string{}, p.Command...)
 	if s.Resume {
-		argv = append(argv, p.Resume...)
+		argv = append(argv, p.resume(s.Conversation)...)
 	}
 	spec := launch.Spec{Argv: append(argv, s.Args...), Dir: s.Dir}
 	if t.Limits != nil {

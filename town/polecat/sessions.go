@@ -63,10 +63,12 @@ type Start struct {
 	Ticket town.Ticket
 	// Preset is the agent program; "" is the rig's or the Town's own.
 	Preset string
-	// Resume goes on with the agent's last conversation.
-	Resume bool
-	Dir    string
-	Branch string
+	// Resume goes on with the agent's last conversation: with this one if it is known and
+	// is one of the same program.
+	Resume       bool
+	Conversation town.Conversation
+	Dir          string
+	Branch       string
 }
 
 // Look is what a session shows.
@@ -120,6 +122,7 @@ var ErrNotFree = errors.New("the bead is not free")
 // Store is what the controller needs of the operational plane.
 type Store interface {
 	Work(ctx context.Context) (operational.Work, error)
+	Conversation(ctx context.Context, t town.Ticket) (town.Conversation, error)
 	Started(ctx context.Context, t town.Ticket, session, sandbox string, now time.Time) error
 	Working(ctx context.Context, t town.Ticket, evidence string, now time.Time) error
 	Renew(ctx context.Context, t town.Ticket, how operational.Renewal, now time.Time) (town.Ticket, error)

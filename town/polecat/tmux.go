@@ -59,8 +59,11 @@ func (t InTmux) Start(ctx context.Context, s Start) (string, error) {
 			return "", err
 		}
 	}
+	if s.Conversation.Preset != s.Preset {
+		s.Conversation = town.Conversation{}
+	}
 	_, err = t.Tmux.Start(ctx, agent.Start{
-		Agent: name, Run: int64(s.Ticket.Run), Preset: s.Preset, Resume: s.Resume, Dir: s.Dir, Env: t.Env(s), Limits: of, Group: group,
+		Agent: name, Run: int64(s.Ticket.Run), Preset: s.Preset, Resume: s.Resume, Conversation: s.Conversation.ID, Dir: s.Dir, Env: t.Env(s), Limits: of, Group: group,
 	})
 	if errors.Is(err, agent.ErrRunning) {
 		err = errors.Join(ErrRunning, err)

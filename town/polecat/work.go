@@ -74,12 +74,18 @@ func (c *Controller) spawn(ctx context.Context, p present) error {
 	}
 	resume := dir != ""
 	var err error
-	if !resume {
+	var last town.Conversation
+	if resume {
+		err = c.Rows(ctx, func(rows Store) error { last, err = rows.Conversation(ctx, t); return err })
+		if err != nil {
+			return err
+		}
+	} else {
 		if dir, err = c.Sandboxes.Prepare(ctx, t.Agent, t.Agent.Branch(t.Bead), p.held.Options.UsePool); err != nil {
 			return c.unable(ctx, p, "its sandbox could not be prepared", err)
 		}
 	}
-	name, err := c.Sessions.Start(ctx, Start{Ticket: t, Preset: p.held.Options.Preset, Resume: resume, Dir: dir, Branch: t.Agent.Branch(t.Bead)})
+	name, err := c.Sessions.Start(ctx, Start{Ticket: t, Preset: p.held.Options.Preset, Resume: resume, Conversation: last, Dir: dir, Branch: t.Agent.Branch(t.Bead)})
 	if err != nil {
 		return c.unable(ctx, p, "its session could not be started", err)
 	}

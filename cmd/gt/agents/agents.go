@@ -53,16 +53,18 @@ func Commands(p *shell.Program) {
 
 // row is an agent as gt agents shows it.
 type row struct {
-	Agent   string     `json:"agent"`
-	Kind    string     `json:"kind"`
-	Rig     string     `json:"rig,omitempty"`
-	State   string     `json:"state"`
-	Bead    string     `json:"bead,omitempty"`
-	Since   time.Time  `json:"since,omitzero"`
-	Session string     `json:"session,omitempty"`
-	Preset  string     `json:"preset,omitempty"`
-	Sign    *time.Time `json:"last_sign_of_life,omitempty"`
-	Why     string     `json:"evidence,omitempty"`
+	Agent   string    `json:"agent"`
+	Kind    string    `json:"kind"`
+	Rig     string    `json:"rig,omitempty"`
+	State   string    `json:"state"`
+	Bead    string    `json:"bead,omitempty"`
+	Since   time.Time `json:"since,omitzero"`
+	Session string    `json:"session,omitempty"`
+	Preset  string    `json:"preset,omitempty"`
+	// Conversation is that of its newest session, if the program's hooks told of it.
+	Conversation *town.Conversation `json:"conversation,omitempty"`
+	Sign         *time.Time         `json:"last_sign_of_life,omitempty"`
+	Why          string             `json:"evidence,omitempty"`
 }
 
 func (o *options) list(ctx context.Context) error {
@@ -75,12 +77,19 @@ func (o *options) list(ctx context.Context) error {
 		return err
 	}
 	var work operational.Work
-	if err := h.Operational(ctx, func(s *operational.Store) (err error) { work, err = s.Work(ctx); return err }); err != nil {
+	var talks map[town.Address]town.Conversation
+	err = h.Rows(ctx, func(s *operational.Store) error {
+		if work, err = s.Work(ctx); err == nil {
+			talks, err = s.Conversations(ctx)
+		}
+		return err
+	})
+	if err != nil {
 		return err
 	}
 	// Who works is known also where tmux is missing or hangs.
 	live, trouble := t.List(ctx)
-	all := rows(work.Agents, live)
+	all := rows(work.Agents, talks, live)
 	err = o.call.Show(all, func(p *term.Printer) {
 		if len(all) == 0 {
 			p.Line("there are no agents")
@@ -107,12 +116,15 @@ func (o *options) list(ctx context.Context) error {
 
 // rows puts the agents of the plane and the sessions of tmux together. A session of
 // whom the plane does not know is shown with what it says of itself.
-func rows(known []operational.Agent, live []agent.Signs) []row {
+func rows(known []operational.Agent, talks map[town.Address]town.Conversation, live []agent.Signs) []row {
 	all := make([]row, 0, len(known))
 	at := map[string]int{}
 	for _, a := range known {
 		r := row{Agent: a.Address.String(), Kind: string(a.Address.Kind), Rig: a.Address.Rig, State: string(a.State), Bead: a.Bead,
 			Since: a.Since, Preset: a.Preset, Why: a.Evidence}
+		if talk, ok := talks[a.Address]; ok {
+			r.Conversation = &talk
+		}
 		if !a.Beat.IsZero() {
 			beat := a.Beat
 			r.Sign = &beat

@@ -37,10 +37,10 @@ func Commands(p *shell.Program) {
 	p.Add(p, shell.Command{
 		Name: "prime", Help: "Tell an agent who it is, where it works, what it works on, its mail and the rules of its role.",
 		Examples: []string{"gt prime", "gt prime --hook    # for the hooks of an agent's program: never fails", "gt prime --json"},
-		Planes:   []string{layout.Operational, layout.Ledger}, Permission: shell.MayReadTown, Repeatable: true,
+		Planes:   []string{layout.Operational, layout.Ledger}, Permission: shell.MayReadTown, WritesWith: []string{"hook"}, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &primeOptions{call: call}
-			c.Flag("hook", "Read what the program tells a hook, and answer it as it wants. Exits 0 whatever happens; what is wrong stands on standard error.").BoolVar(&o.hook)
+			c.Flag("hook", "Read what the program tells a hook, keep the id of its conversation, and answer as it wants. Exits 0 whatever happens; what is wrong stands on standard error.").BoolVar(&o.hook)
 			return o.run
 		},
 	})
@@ -50,7 +50,7 @@ func (o *primeOptions) run(ctx context.Context) error {
 	if o.hook {
 		return o.answer(ctx)
 	}
-	f, err := o.collect(ctx)
+	f, err := o.collect(ctx, "")
 	if err != nil {
 		return err
 	}
@@ -67,8 +67,7 @@ func (o *primeOptions) answer(ctx context.Context) error {
 	if err != nil {
 		o.call.Hint("gt prime: what the hook was told is not understood: %v", err)
 	}
-	f, err := o.collect(ctx)
-	f.Session = in.Session
+	f, err := o.collect(ctx, in.Session)
 	text := ""
 	if err != nil {
 		o.call.Hint("gt prime: %s", shell.Message(err))

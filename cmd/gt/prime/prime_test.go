@@ -67,6 +67,26 @@ func work(t *testing.T, w gttest.Towns, letters int) operational.Assignment {
 	return a
 }
 
+// conversation is what the rows say of an assignment's.
+func conversation(t *testing.T, w gttest.Towns, ticket town.Ticket) town.Conversation {
+	t.Helper()
+	where := layout.Town{Root: filepath.Join(w.Dir, "alpha")}
+	cfg, err := config.Load(where.Config())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := operational.Open(t.Context(), host.Database(where, cfg, layout.Operational), cfg.Stores[layout.Operational])
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	c, err := s.Conversation(t.Context(), ticket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
 // run runs gt prime in the session of an agent.
 func run(t *testing.T, w gttest.Towns, stdin string, env shell.Environment, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
@@ -159,6 +179,23 @@ func TestHook(t *testing.T) {
 		}
 		if (name == "nonsense") != strings.Contains(stderr, "not understood") {
 			t.Errorf("%s: %s", name, stderr)
+		}
+	}
+	// It kept the conversation. An id that is no plain word, or that a run tells which is
+	// over, is not kept.
+	for _, told := range []struct {
+		id  string
+		env shell.Environment
+	}{
+		{"s2", append(env, "GT_AGENT=claude")}, {"--dangerously", env}, {`a\nb`, env}, {strings.Repeat("x", 100_000), env},
+		{"s3", shell.Environment{"GT_ROLE=" + nux.String(), "GT_RUN=99"}}, {"s4", shell.Environment{"GT_ROLE=" + nux.String()}},
+	} {
+		stdin := fmt.Sprintf(`{"session_id":"%s","hook_event_name":"SessionStart"}`, told.id)
+		if code, stdout, stderr := run(t, w, stdin, told.env, "--hook"); code != 0 || !strings.Contains(stdout, "# You are web/polecats/nux") {
+			t.Errorf("%.40s: exit %d: %.200s%.400s", told.id, code, stdout, stderr)
+		}
+		if got := conversation(t, w, a.Ticket); got != (town.Conversation{Preset: "claude", ID: "s2"}) {
+			t.Errorf("%.40s: %+v", told.id, got)
 		}
 	}
 	if code, stdout, _ := run(t, w, `{"hook_event_name":"PreCompact"}`, env, "--hook"); code != 0 || !strings.HasPrefix(stdout, "# You are web/polecats/nux") {

@@ -15,9 +15,10 @@ import (
 	"gastown/town/layout"
 )
 
-// collect finds out what there is to tell. Its error says that there is no Town; all
+// collect finds out what there is to tell, and keeps which conversation the agent's
+// program has; "" for not known. Its error says that there is no Town; all
 // other failures are among what is missing.
-func (o *primeOptions) collect(ctx context.Context) (f facts, err error) {
+func (o *primeOptions) collect(ctx context.Context, conversation string) (f facts, err error) {
 	t, err := o.call.FindTown()
 	if err != nil {
 		return f, err
@@ -37,7 +38,8 @@ func (o *primeOptions) collect(ctx context.Context) (f facts, err error) {
 	}
 	if a := caller.Agent; caller.IsAgent() {
 		f.Agent, f.Kind, f.Run, f.Sandbox = a.String(), a.Kind, caller.Run, primer.Sandbox(t, a)
-		f.readWork(ctx, h, a)
+		f.Session = conversation
+		f.readWork(ctx, h, a, o.call.Getenv(presetVariable))
 	} else {
 		f.Agent = h.Actor.Name
 	}
@@ -58,12 +60,20 @@ func (f *facts) miss(what string, err error) {
 	}
 }
 
-// readWork reads the agent's assignment, in one query.
-func (f *facts) readWork(ctx context.Context, h *host.Host, a town.Address) {
+// presetVariable names the program of a session.
+const presetVariable = "GT_AGENT"
+
+// readWork reads the agent's assignment, in one query, and keeps the conversation of a
+// run that is known.
+func (f *facts) readWork(ctx context.Context, h *host.Host, a town.Address, preset string) {
 	f.miss("your assignment", h.Rows(ctx, func(s *operational.Store) error {
 		held, found, err := s.HeldBy(ctx, a)
 		if found {
 			f.Assignment = &held
+		}
+		if err == nil && f.Run != 0 && f.Session != "" {
+			_, failed := s.Converses(ctx, a, f.Run, town.Conversation{Preset: preset, ID: f.Session}, f.now)
+			f.miss("whether your conversation can be resumed", failed)
 		}
 		return err
 	}))
