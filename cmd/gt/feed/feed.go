@@ -25,6 +25,9 @@ const (
 	// busyPause is how long it waits before it tries again when the planes are
 	// busy.
 	busyPause = time.Second
+	// The columns of kind and subject begin with the widths that most events fit and
+	// grow no wider than maxColumn.
+	leastKind, leastSubject, maxColumn = 16, 12, 24
 )
 
 // feedOptions are the options of gt feed.
@@ -33,6 +36,8 @@ type feedOptions struct {
 	follow bool
 	since  string
 	limit  int
+	// kind and subject are the widths of those columns, in bytes: the widest so far.
+	kind, subject int
 }
 
 // Commands adds gt feed to a program.
@@ -42,7 +47,7 @@ func Commands(p *shell.Program) {
 		Examples: []string{"gt feed", "gt feed --since 2h --limit 500", "gt feed --follow --json    # one JSON object a line"},
 		Planes:   []string{layout.Operational, layout.Ledger}, Permission: shell.MayReadTown, Repeatable: true, EndlessWith: []string{"follow"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
-			o := &feedOptions{call: call}
+			o := &feedOptions{call: call, kind: leastKind, subject: leastSubject}
 			c.Flag("follow", "Go on with what happens next, until interrupted.").Short('f').BoolVar(&o.follow)
 			c.Flag("since", "Only what happened since then: 90m, 12h, 7d, 2031-03-10 or 2031-03-10T12:00:00Z.").PlaceHolder("TIME").StringVar(&o.since)
 			c.Flag("limit", "How many of the newest events to begin with.").Default("50").PlaceHolder("N").IntVar(&o.limit)
@@ -121,6 +126,9 @@ func (o *feedOptions) show(page feed.Page, since time.Time) error {
 	enc := json.NewEncoder(o.call.Stdout)
 	enc.SetEscapeHTML(false)
 	for _, e := range page.Events {
+		o.kind, o.subject = min(max(o.kind, len(e.Kind)), maxColumn), min(max(o.subject, len(e.Subject)), maxColumn)
+	}
+	for _, e := range page.Events {
 		switch {
 		case e.At.Before(since):
 		case o.call.JSON:
@@ -128,15 +136,15 @@ func (o *feedOptions) show(page feed.Page, since time.Time) error {
 				return err
 			}
 		default:
-			p.Line("%s", feedLine(e))
+			p.Line("%s", o.line(e))
 		}
 	}
 	return p.Flush()
 }
 
-// feedLine formats one event: time, kind, subject, text, actor.
-func feedLine(e feed.Event) string {
-	line := fmt.Sprintf("%s  %-16s %-12s %s", e.At.UTC().Format(time.RFC3339), e.Kind, e.Subject, strings.ReplaceAll(e.Text, "\n", " "))
+// line formats one event: time, kind, subject, text, actor.
+func (o *feedOptions) line(e feed.Event) string {
+	line := fmt.Sprintf("%s  %-*s %-*s %s", e.At.UTC().Format(time.RFC3339), o.kind, e.Kind, o.subject, e.Subject, strings.ReplaceAll(e.Text, "\n", " "))
 	if e.Actor != "" {
 		line = strings.TrimRight(line, " ") + "  (" + e.Actor + ")"
 	}
