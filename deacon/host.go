@@ -20,6 +20,7 @@ import (
 	"gastown/deacon/schedule"
 	"gastown/deacon/settings"
 	"gastown/deacon/stores"
+	"gastown/deacon/witness"
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
@@ -134,6 +135,9 @@ func (h *host) Typing() deliverer.Typing { return h.opts.Typing }
 
 // Refineries makes the merge queues of the Town's rigs.
 func (h *host) Refineries() refinery.Refineries { return h.opts.Refineries }
+
+// Patrols makes the Witness of the Town's rigs.
+func (h *host) Patrols() witness.Patrols { return h.opts.Patrols }
 
 // Workers makes what drives the Town's workers.
 func (h *host) Workers() dispatcher.Workers { return h.opts.Workers }

@@ -14,6 +14,7 @@ import (
 	"gastown/deacon/dispatcher"
 	"gastown/deacon/refinery"
 	"gastown/deacon/stores"
+	"gastown/deacon/witness"
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
@@ -67,6 +68,8 @@ type Options struct {
 	Workers dispatcher.Workers
 	// Refineries makes the merge queues of the Town's rigs. nil means that it has none.
 	Refineries refinery.Refineries
+	// Patrols makes the Witness of the Town's rigs. nil means that nobody patrols.
+	Patrols witness.Patrols
 	// Database says how to open a plane, as any command would.
 	Database func(cfg *config.Config, plane string) doltdb.Options
 	// Serve takes the planes and serves them. It is nil when they are on an

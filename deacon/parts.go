@@ -18,6 +18,7 @@ import (
 	"gastown/deacon/pool"
 	"gastown/deacon/refinery"
 	"gastown/deacon/retention"
+	"gastown/deacon/witness"
 	"gastown/town/config"
 )
 
@@ -56,6 +57,12 @@ var parts = []func(*host) part.Part{
 			return nil
 		}
 		return refinery.New(h)
+	},
+	func(h *host) part.Part {
+		if h.opts.Patrols == nil {
+			return nil
+		}
+		return witness.New(h)
 	},
 	func(h *host) part.Part { return convoys.New(h) },
 	func(h *host) part.Part { return escalations.New(h) },

@@ -65,6 +65,8 @@ type Server struct {
 	Binary string
 	// Deadline bounds each process (default 5 s).
 	Deadline time.Duration
+	// room is how long an answer may be, in bytes (default 1 MB).
+	room int
 	// Env is the environment of whom tmux runs for, as NAME=value. It is required,
 	// and nothing of this process's own environment is added.
 	Env []string
@@ -140,13 +142,13 @@ func (s Server) feed(parent context.Context, input string, args ...string) (out,
 	if input != "" {
 		x.Stdin = strings.NewReader(input)
 	}
-	stdout, stderr := &bounded{max: maxOutput}, &bounded{max: maxWords}
+	stdout, stderr := &bounded{max: cmp.Or(s.room, maxOutput)}, &bounded{max: maxWords}
 	x.Stdout, x.Stderr = stdout, stderr
 	err = process.Run(ctx, x, process.Options{Grace: grace})
 	words = clip(stderr.String())
 	switch {
 	case err == nil && stdout.over:
-		return "", words, fmt.Errorf("its answer is longer than %d bytes", maxOutput)
+		return "", words, fmt.Errorf("its answer is longer than %d bytes", cmp.Or(s.room, maxOutput))
 	case err == nil:
 		return stdout.String(), words, nil
 	case errors.Is(err, exec.ErrNotFound), errors.Is(err, os.ErrNotExist):
@@ -156,7 +158,7 @@ func (s Server) feed(parent context.Context, input string, args ...string) (out,
 	case ctx.Err() != nil:
 		return "", words, fmt.Errorf("%w (waited %s)", ErrDeadline, s.deadline())
 	case words != "":
-		return "", words, complaint(words)
+		return stdout.String(), words, complaint(words)
 	}
 	return "", words, err
 }

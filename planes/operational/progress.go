@@ -123,6 +123,9 @@ func (s *Store) Renew(ctx context.Context, t town.Ticket, how Renewal, now time.
 		if !how.Lost {
 			a.Sessions = 1
 		}
+		if err := forgetRecovery(ctx, tx, a.Epoch); err != nil {
+			return err
+		}
 		renewed = a.Ticket
 		_, err := tx.Exec(ctx, "UPDATE assignments SET run = ?, state = ?, sessions = ?, changed = ? WHERE epoch = ?",
 			int64(a.Run), string(town.Assigned), a.Sessions, stamp(now), int64(a.Epoch))
@@ -158,7 +161,7 @@ func (s *Store) End(ctx context.Context, t town.Ticket, how town.AssignmentState
 
 // leave brings an assignment into a state in which it does not hold its agent.
 func (s *Store) leave(ctx context.Context, tx *doltdb.Tx, a Assignment, to town.AssignmentState, reason, actor string, now time.Time) error {
-	if err := began(ctx, tx, a.Epoch); err != nil {
+	if err := errors.Join(began(ctx, tx, a.Epoch), forgetRecovery(ctx, tx, a.Epoch)); err != nil {
 		return err
 	}
 	a.State, a.Reason, a.Changed = to, text(reason, maxReason), now

@@ -24,6 +24,8 @@ type Work struct {
 	Queue []Waiting `json:"queue"`
 	// Merges are the open merge requests, oldest first, without what Merges alone reads.
 	Merges []MergeRequest `json:"merge_requests"`
+	// Recoveries are those of which something is still to be done, oldest first.
+	Recoveries []Recovery `json:"recoveries,omitempty"`
 	// Spoilt says what is wrong with rows that could not be used, because another
 	// program wrote them.
 	Spoilt []string `json:"spoilt,omitempty"`
@@ -86,15 +88,17 @@ func (s *Store) work(ctx context.Context, query string) (w Work, queries int, er
 	slices.SortFunc(w.Assignments, func(a, b Assignment) int { return cmp.Compare(a.Epoch, b.Epoch) })
 	slices.SortFunc(w.Queue, func(a, b Waiting) int { return cmp.Compare(a.Seq, b.Seq) })
 	slices.SortFunc(w.Merges, func(a, b MergeRequest) int { return cmp.Compare(a.Epoch, b.Epoch) })
+	slices.SortFunc(w.Recoveries, func(a, b Recovery) int { return cmp.Compare(a.Epoch, b.Epoch) })
 	return w, queries, nil
 }
 
-// workQuery reads four tables whose columns stand for different things.
+// workQuery reads five tables whose columns stand for different things.
 const workQuery = "SELECT 'a' AS origin, epoch AS number, bead, rig, agent, run AS n, state, told, sessions AS m, options, reason AS x, '' AS y, '' AS z, asked_by, at, changed" +
 	" FROM assignments WHERE open_bead IS NOT NULL" +
 	" UNION ALL SELECT 'q', seq, bead, rig, '', priority, '', FALSE, tries, options, '', '', '', asked_by, at, at FROM work_queue" +
 	" UNION ALL SELECT 'm', epoch, bead, rig, agent, priority, state, FALSE, 0, branch, head, base, target, '', at, changed FROM merge_requests WHERE state IN (" + openMerges + ")" +
-	" UNION ALL SELECT 'f', epoch, '', '', '', tries, '', FALSE, 0, '', reason, '', '', '', again, again FROM start_failures"
+	" UNION ALL SELECT 'f', epoch, '', '', '', tries, '', FALSE, 0, '', reason, '', '', '', again, again FROM start_failures" +
+	" UNION ALL SELECT 'r', epoch, bead, rig, agent, run, state, FALSE, 0, '', why, saved, '', '', at, changed FROM recoveries WHERE state IN (" + openRecoveries + ")"
 
 func (w *Work) add(rows *doltdb.Rows) error {
 	var origin, bead, rig, agent, state, options, x, y, z, by string
@@ -123,6 +127,10 @@ func (w *Work) add(rows *doltdb.Rows) error {
 		}
 		w.troubles[town.Epoch(number)] = StartTrouble{Tries: int(n), Again: at.UTC(), Reason: x}
 		return nil
+	case "r":
+		r := Recovery{Ticket: town.Ticket{Bead: bead, Run: town.Run(n), Epoch: town.Epoch(number)}, Why: x, Saved: y, At: at, Changed: changed}
+		err := r.checked(agent, state)
+		return put(w, &w.Recoveries, r, err)
 	case "c":
 		w.checks = append(w.checks, CheckState{Name: bead, State: state, Figure: options, Since: changed.UTC()})
 		return nil
@@ -158,4 +166,9 @@ func (w Work) HeldBy(address town.Address) (Assignment, bool) {
 		return Assignment{}, false
 	}
 	return w.Assignments[i], true
+}
+
+// Recovering reports whether an assignment is being taken away from its worker.
+func (w Work) Recovering(e town.Epoch) bool {
+	return slices.ContainsFunc(w.Recoveries, func(r Recovery) bool { return r.Epoch == e && r.State == RecoveryBegun })
 }

@@ -66,6 +66,7 @@ func (s *Store) PruneWork(ctx context.Context, before time.Time) (removed int64,
 				" AND epoch NOT IN (SELECT epoch FROM merge_requests)",
 			pruneNudges,
 			"DELETE FROM test_results WHERE at < ?",
+			"DELETE FROM recoveries WHERE changed < ? AND state NOT IN (" + openRecoveries + ")",
 		} {
 			n, err := tx.Exec(ctx, q, stamp(before))
 			if err != nil {

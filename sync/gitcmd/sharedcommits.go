@@ -26,6 +26,23 @@ func (s *Shared) Refs(ctx context.Context, prefixes ...string) (map[string]strin
 	return refs, err
 }
 
+// Ahead are the refs that match one of the prefixes and lead to a commit that the target,
+// a full ref, does not lead to, with their values. It fails without the target.
+func (s *Shared) Ahead(ctx context.Context, target string, prefixes ...string) (map[string]string, error) {
+	if err := checkFullRef(target); err != nil {
+		return nil, err
+	}
+	refs := map[string]string{}
+	c := command{op: "compare the branches of " + s.repo.Dir, args: append([]string{"for-each-ref", "--no-merged=" + target, "--format=%(objectname)%09%(refname)"}, prefixes...)}
+	err := s.stream(ctx, c, nil, bufio.ScanLines, func(line string) error {
+		if id, name, ok := strings.Cut(line, "\t"); ok && IsID(id) {
+			refs[name] = id
+		}
+		return nil
+	})
+	return refs, err
+}
+
 // Resolve is the id of the commit that a full ref or an id names; "" for none.
 func (s *Shared) Resolve(ctx context.Context, revision string) (string, error) {
 	if revision == "" || strings.HasPrefix(revision, "-") {

@@ -26,6 +26,11 @@ type Controller struct {
 	Now  func() time.Time
 	// Parallel is how many sessions may start side by side; 0 means one.
 	Parallel int
+	// Patience is how long polecats may do what.
+	Patience Patience
+	// Recoveries is how often a bead may be taken away from a worker that was lost; the
+	// last time it is blocked. 0 never blocks it.
+	Recoveries int
 	// Actor is who the feed names for what the controller does.
 	Actor string
 }
@@ -95,7 +100,7 @@ func (c *Controller) run(ctx context.Context, gather func(context.Context) (Snap
 // gather collects everything that Plan decides from. A ledger or a tmux that cannot
 // be read leaves its part out.
 func (c *Controller) gather(ctx context.Context) (s Snapshot, err error) {
-	s.Now = c.Now()
+	s.Now, s.Patience = c.Now(), c.Patience
 	err = c.Beads(ctx, func(l Ledger) (err error) {
 		s.Claims, err = l.Claims(ctx)
 		return err
@@ -201,10 +206,15 @@ func (c *Controller) act(ctx context.Context, a Action) (acted bool, err error) 
 		err = c.Rows(ctx, func(rows Store) error {
 			return rows.End(ctx, a.Assignment.Ticket, town.Returned, a.Why, c.Actor, c.Now())
 		})
+	case GiveBack:
+		err = c.Rows(ctx, func(rows Store) error {
+			_, err := rows.GiveBack(ctx, a.Assignment.Ticket, operational.Lost{Why: a.Why, Most: c.Recoveries, Actor: c.Actor}, c.Now())
+			return err
+		})
 	default:
 		acted, err = c.locked(ctx, a)
 	}
-	return settled(acted || a.Deed == Restart || a.Deed == Return, err)
+	return settled(acted || a.Deed == Restart || a.Deed == Return || a.Deed == GiveBack, err)
 }
 
 // settled turns an action that came too late into one that did nothing.

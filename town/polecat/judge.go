@@ -1,6 +1,7 @@
 package polecat
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 	"time"
@@ -10,19 +11,28 @@ import (
 	"gastown/town/launch"
 )
 
-// How long a polecat may do what.
+// Patience is how long a polecat may do what. The defaults stand for 0.
+type Patience struct {
+	// Start is how long a session may take from its assignment until its agent is ready
+	// and was handed its work.
+	Start time.Duration
+	// Silent is how long there may be neither output nor a heartbeat.
+	Silent time.Duration
+}
+
 const (
-	// startFor is how long a session may take from its assignment until its agent is
-	// ready and was handed its work.
-	startFor = 3 * time.Minute
-	// silentFor is how long there may be neither output nor a heartbeat.
-	silentFor = 15 * time.Minute
+	defaultStart  = 3 * time.Minute
+	defaultSilent = 15 * time.Minute
 )
+
+func (p Patience) start() time.Duration  { return cmp.Or(p.Start, defaultStart) }
+func (p Patience) silent() time.Duration { return cmp.Or(p.Silent, defaultSilent) }
 
 // Facts are what is known of one polecat at one moment.
 type Facts struct {
-	Now   time.Time
-	Agent operational.Agent
+	Now      time.Time
+	Patience Patience
+	Agent    operational.Agent
 	// Assignment holds the agent; nil for none.
 	Assignment *operational.Assignment
 	// Session is what tmux has for it; nil for none.
@@ -55,7 +65,7 @@ func Judge(f Facts) (town.AgentState, string) {
 		return starting(f, or(a.Trouble, "its agent is not ready yet"))
 	}
 	last, sign := latest(f)
-	if silent := f.Now.Sub(last); silent > silentFor {
+	if silent := f.Now.Sub(last); silent > f.Patience.silent() {
 		return town.AgentStalled, fmt.Sprintf("neither output nor a heartbeat for %s", silent.Round(time.Minute))
 	}
 	return town.AgentWorking, sign + " at " + last.UTC().Format(time.TimeOnly)
@@ -83,8 +93,8 @@ func or(t *operational.StartTrouble, without string) string {
 
 // starting judges a polecat that has not begun its work.
 func starting(f Facts, why string) (town.AgentState, string) {
-	if f.Now.Sub(f.Assignment.Changed) > startFor {
-		return town.AgentStalled, why + ", for more than " + startFor.String()
+	if most := f.Patience.start(); f.Now.Sub(f.Assignment.Changed) > most {
+		return town.AgentStalled, why + ", for more than " + most.String()
 	}
 	return town.AgentWorking, why
 }

@@ -35,7 +35,8 @@ func again(tries int) time.Duration {
 
 // Snapshot is everything that Plan decides from.
 type Snapshot struct {
-	Now time.Time
+	Now      time.Time
+	Patience Patience
 	// Claims are the beads in progress that agents have in the ledger. They are read
 	// before Work, so a claim without an assignment is a leftover, not a claim whose
 	// assignment was not seen. nil when the ledger was not read.
@@ -69,8 +70,10 @@ const (
 	Note Deed = "note"
 	// Restart begins another session for an assignment whose session is gone.
 	Restart Deed = "restart"
-	// Return gives the bead of such an assignment back.
+	// Return gives the bead of an assignment back that cannot begin.
 	Return Deed = "return"
+	// GiveBack gives the bead of an assignment back whose worker was lost twice.
+	GiveBack Deed = "give back"
 	// Spawn prepares a sandbox and starts a session.
 	Spawn Deed = "spawn"
 	// Brief hands a polecat its work.
@@ -78,7 +81,7 @@ const (
 )
 
 // deeds are all of them, in their order.
-var deeds = []Deed{Tell, Retell, Reopen, EndSession, Note, Restart, Return, Spawn, Brief}
+var deeds = []Deed{Tell, Retell, Reopen, EndSession, Note, Restart, Return, GiveBack, Spawn, Brief}
 
 // Action is one thing to do. It names the state it was planned from.
 type Action struct {
@@ -157,7 +160,7 @@ func (p *planner) leftovers() {
 
 // agent makes a polecat's session follow its assignment.
 func (p *planner) agent(a operational.Agent) {
-	f := Facts{Now: p.Now, Agent: a, Session: p.sessions[a.Address]}
+	f := Facts{Now: p.Now, Patience: p.Patience, Agent: a, Session: p.sessions[a.Address]}
 	if look, ok := p.Looks[a.Address]; ok {
 		f.Look = &look
 	}
@@ -171,14 +174,14 @@ func (p *planner) agent(a operational.Agent) {
 	switch {
 	case f.Session != nil && (!has || f.Session.Run != held.Run):
 		action.Deed, action.Run = EndSession, f.Session.Run
-	case !has:
-		return
+	case !has, p.Work.Recovering(held.Epoch):
+		return // the Witness goes on with what it began
 	case held.State == town.Assigned && !held.Told:
 		return // nobody starts before the ledger knows
 	case held.Trouble != nil && held.Trouble.Tries >= maxTries && held.State == town.Assigned:
 		action.Deed, action.Why = Return, fmt.Sprintf("it was tried %d times: %s", held.Trouble.Tries, held.Trouble.Reason)
 	case state == town.AgentZombie && held.Sessions >= maxSessions:
-		action.Deed, action.Why = Return, "its worker was lost twice: "+evidence
+		action.Deed, action.Why = GiveBack, "its worker was lost twice: "+evidence
 	case state == town.AgentZombie:
 		action.Deed = Restart
 	case held.Trouble != nil && p.Now.Before(held.Trouble.Again):

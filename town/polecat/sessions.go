@@ -127,6 +127,7 @@ type Store interface {
 	Working(ctx context.Context, t town.Ticket, evidence string, now time.Time) error
 	Renew(ctx context.Context, t town.Ticket, how operational.Renewal, now time.Time) (town.Ticket, error)
 	End(ctx context.Context, t town.Ticket, how town.AssignmentState, reason, actor string, now time.Time) error
+	GiveBack(ctx context.Context, t town.Ticket, l operational.Lost, now time.Time) (operational.Recovery, error)
 	Told(ctx context.Context, epoch town.Epoch, state town.AssignmentState) (bool, error)
 	Untold(ctx context.Context, epoch town.Epoch) error
 	Failed(ctx context.Context, t town.Ticket, reason string, again func(tries int) time.Time) (int, error)

@@ -150,7 +150,7 @@ func pause(ctx context.Context, d time.Duration) error {
 type entry struct {
 	state           string
 	parent, session int
-	began           uint64
+	began, ticks    uint64
 }
 
 // table reads the table of processes.
@@ -178,6 +178,7 @@ func table() (map[int]entry, error) {
 		e.parent, _ = strconv.Atoi(f[1])
 		e.session, _ = strconv.Atoi(f[3])
 		e.began, _ = strconv.ParseUint(f[19], 10, 64)
+		e.ticks = ticks(f)
 		all[pid] = e
 	}
 	return all, nil

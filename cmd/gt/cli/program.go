@@ -26,6 +26,7 @@ import (
 	"gastown/cmd/gt/sessions"
 	"gastown/cmd/gt/sling"
 	"gastown/cmd/gt/status"
+	"gastown/cmd/gt/witness"
 	"gastown/cmd/gt/worktree"
 	"gastown/cmd/internal/about"
 	"gastown/cmd/internal/host"
@@ -64,6 +65,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	nudge.Commands(p)
 	rig.Commands(p)
 	refinery.Commands(p)
+	witness.Commands(p)
 	crew.Commands(p)
 	worktree.Commands(p)
 	config.Commands(p)

@@ -35,6 +35,7 @@ import (
 	"gastown/town/queue"
 	"gastown/town/refinery"
 	"gastown/town/rig"
+	"gastown/town/witness"
 )
 
 // room is how much memory, in bytes, the Deacon may hold before it collects
@@ -92,6 +93,11 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 			beads func(context.Context, func(*ledger.Store) error) error,
 		) ([]*refinery.Refinery, error) {
 			return host.New(call, h.Layout, cfg).Refineries(rows, beads)
+		},
+		Patrols: func(cfg *config.Config, rows func(context.Context, func(*operational.Store) error) error,
+			beads func(context.Context, func(*ledger.Store) error) error,
+		) (*witness.Witness, error) {
+			return host.New(call, h.Layout, cfg).WitnessWith(rows, beads)
 		},
 		Serve: o.planes(h),
 		Sessions: func(ctx context.Context) ([]tmux.Session, error) {

@@ -53,7 +53,12 @@ func (h *Host) WorkersWith(rows func(context.Context, func(*operational.Store) e
 	for _, r := range rigs {
 		names = append(names, r.Name)
 	}
+	patience, err := h.Thresholds()
+	if err != nil {
+		return nil, queue.Dispatcher{}, err
+	}
 	c := &polecat.Controller{
+		Patience: polecat.Patience{Start: patience.Start, Silent: patience.Silent}, Recoveries: patience.Recoveries,
 		Rows: func(ctx context.Context, fn func(polecat.Store) error) error {
 			return rows(ctx, func(s *operational.Store) error { return fn(s) })
 		},

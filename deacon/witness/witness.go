@@ -1,0 +1,102 @@
+// Package witness is the part of the Deacon that patrols the rigs: it finds polecats that
+// do not get on, nudges them, and takes their work away when nothing helps. A patrol comes
+// every half minute (witness.interval), and at once after an event about an agent that
+// is stalled, waits or is gone. Without a Deacon gt witness patrol does the same.
+package witness
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/deacon/part"
+	"gastown/deacon/schedule"
+	"gastown/planes/ledger"
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/feed"
+	"gastown/town/witness"
+)
+
+// job is the name of the job.
+const job = "witness"
+
+// deadline bounds one patrol: it saves and pushes what it takes away.
+const deadline = 10 * time.Minute
+
+// Patrols returns the Witness of a configuration. The functions open the planes while
+// they run.
+type Patrols func(cfg *config.Config, rows func(context.Context, func(*operational.Store) error) error,
+	beads func(context.Context, func(*ledger.Store) error) error) (*witness.Witness, error)
+
+// Host is what the part needs of the Deacon.
+type Host interface {
+	Config() *config.Config
+	Log() logrus.FieldLogger
+	Feed() *feed.Feed
+	Operational(context.Context, func(*operational.Store) error) error
+	Ledger(context.Context, func(*ledger.Store) error) error
+	Patrols() Patrols
+	StartJob(name string) error
+}
+
+// Part implements the interfaces of package part that the assertions below name.
+type Part struct {
+	*part.Waker
+	host Host
+}
+
+var (
+	_ part.Starter   = (*Part)(nil)
+	_ part.Stopper   = (*Part)(nil)
+	_ part.Paused    = (*Part)(nil)
+	_ part.Scheduled = (*Part)(nil)
+)
+
+// New returns the part.
+func New(h Host) *Part {
+	return &Part{host: h, Waker: &part.Waker{
+		Feed: h.Feed(), Wakes: Wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
+	}}
+}
+
+// Name implements part.Part.
+func (p *Part) Name() string { return "witness" }
+
+// Jobs implements part.Scheduled.
+func (p *Part) Jobs(cfg *config.Config) []schedule.Job {
+	return []schedule.Job{{
+		Name: job, Help: "look how the polecats do; nudge and recover those that do not get on", Schedule: "@every " + part.Duration(cfg, "witness.interval").String(),
+		Deadline: deadline, Overlap: schedule.Follow, Run: p.run,
+	}}
+}
+
+// run is one patrol.
+func (p *Part) run(ctx context.Context) (note string, err error) {
+	w, err := p.host.Patrols()(p.host.Config(), p.host.Operational, p.host.Ledger)
+	if err != nil || len(w.Rigs) == 0 {
+		return "", err
+	}
+	done, err := w.Patrol(ctx)
+	for _, a := range done.Actions {
+		p.host.Log().WithField("deed", string(a.Deed)).Info("witness: " + town.Plain(a.String()))
+	}
+	if len(done.Actions) > 0 {
+		note = fmt.Sprintf("%d action(s)", len(done.Actions))
+	}
+	return note, errors.Join(done.Err(), err)
+}
+
+// Wakes reports whether an event may mean that there is something to do.
+func Wakes(kind string) bool {
+	switch kind {
+	case operational.AgentPrefix + string(town.AgentStalled), operational.AgentPrefix + string(town.AgentWaiting),
+		operational.AssignmentPrefix + string(town.Returned), operational.AssignmentPrefix + string(town.Stuck):
+		return true
+	}
+	return false
+}

@@ -1,0 +1,312 @@
+package witness
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/agent"
+	"gastown/town/polecat"
+	"gastown/town/process"
+	"gastown/town/rig"
+)
+
+// Thresholds say how long a polecat may do what. docs/witness.md explains each.
+type Thresholds struct {
+	Start, Quiet, Idle, Silent, Computing, Progress, Waiting time.Duration
+	// Nudges is how many nudges a polecat gets, NudgeInterval the time between two and
+	// after the last one.
+	Nudges        int
+	NudgeInterval time.Duration
+	// Recoveries is how many workers may be lost on a bead; with the last it is blocked.
+	Recoveries int
+	// Many is the number of stuck polecats of a rig above which they are one trouble.
+	// Nothing is taken away from them for Hold longer then.
+	Many int
+	Hold time.Duration
+}
+
+// Verdict says how a polecat does.
+type Verdict string
+
+// The verdicts.
+const (
+	// Healthy: there are signs of life.
+	Healthy Verdict = "healthy"
+	// Starting: its session starts, or is tried again.
+	Starting Verdict = "starting"
+	// Waiting: its screen shows something that a person must answer.
+	Waiting Verdict = "waiting"
+	// Stalled: nothing moves, or nothing gets on.
+	Stalled Verdict = "stalled"
+	// Zombie: its session or its program is gone. package polecat starts another one.
+	Zombie Verdict = "zombie"
+	// Unsaid: its work seems done, and it did not say so.
+	Unsaid Verdict = "finished-unsaid"
+	// Recovering: its work is being taken away.
+	Recovering Verdict = "recovering"
+)
+
+// The causes of Stalled, Zombie and Unsaid. The cause of Waiting is the dialog's name.
+const (
+	CauseStart    = "never ready"
+	CauseIdle     = "idle at its prompt"
+	CauseSilent   = "silent"
+	CauseProgress = "no progress"
+	CauseGone     = "session gone"
+	CauseCrash    = "program ended"
+	CauseCommits  = "commits and a clean prompt"
+	CausePushed   = "pushed and silent"
+)
+
+// Session is a session with its signs of life.
+type Session struct {
+	polecat.Session
+	PID int
+	// Attached counts the terminals that show it, Typed is when a person last typed.
+	Attached int
+	Typed    time.Time
+	// Screen is nil when nobody looked, Usage when nobody knows.
+	Screen *Screen
+	Usage  *process.Usage
+}
+
+// Screen is what a session shows.
+type Screen struct {
+	State  agent.State
+	Dialog string
+	// Prompt says that the agent's prompt is known, so Ready was seen.
+	Prompt bool
+	// Last is the last line with text.
+	Last string
+}
+
+// Facts are what is known of one polecat at one moment.
+type Facts struct {
+	Now        time.Time
+	Agent      operational.Agent
+	Assignment operational.Assignment
+	// Begun says that its recovery was begun.
+	Begun bool
+	// Before is what former patrols remember.
+	Before operational.Watched
+	// Session is nil when it has none.
+	Session *Session
+	// Lead is how far its branch is. Trace stands for what is in its sandbox; "" when
+	// nobody looked.
+	Lead  rig.Lead
+	Trace string
+}
+
+// Finding is what a patrol thinks of one polecat.
+type Finding struct {
+	Agent    town.Address `json:"agent"`
+	Bead     string       `json:"bead"`
+	Verdict  Verdict      `json:"verdict"`
+	Cause    string       `json:"cause,omitempty"`
+	Evidence string       `json:"evidence"`
+	Since    time.Time    `json:"since"`
+	Nudges   int          `json:"nudges"`
+
+	facts Facts
+	row   operational.Watched
+}
+
+// Stuck reports whether the polecat does not get on by itself.
+func (f Finding) Stuck() bool {
+	return f.Verdict == Stalled || f.Verdict == Zombie || f.Verdict == Waiting
+}
+
+const (
+	// computes is the share of a core above which processes compute.
+	computes = 0.05
+	// shortSample is the shortest time over which that is measured.
+	shortSample = time.Second
+)
+
+// Judge says how a polecat with an assignment does, and what is to be remembered of it.
+func Judge(f Facts, t Thresholds) Finding {
+	j := judge{Facts: f, Thresholds: t, row: remember(f)}
+	computing := j.sample()
+	verdict, cause, evidence := j.verdict(computing)
+	if j.row.Verdict != string(verdict) || j.row.Cause != cause {
+		j.row.Since = f.Now
+	}
+	j.row.Verdict, j.row.Cause, j.row.Evidence = string(verdict), cause, evidence
+	return Finding{
+		Agent: f.Assignment.Agent, Bead: f.Assignment.Bead, Verdict: verdict, Cause: cause, Evidence: evidence, Since: j.row.Since, Nudges: j.row.Nudges, facts: f, row: j.row,
+	}
+}
+
+// remember is what former patrols remember, with what moved since.
+func remember(f Facts) operational.Watched {
+	w := f.Before
+	a := f.Assignment
+	if w.Agent != a.Agent || w.Run != a.Run || w.Epoch != a.Epoch {
+		w = operational.Watched{Agent: a.Agent, Run: a.Run, Epoch: a.Epoch}
+	}
+	trace, head, _ := strings.Cut(w.Print, "/")
+	if f.Trace != "" {
+		trace, w.Walked = f.Trace, f.Now
+	}
+	if f.Lead.Head != "" {
+		head = f.Lead.Head
+	}
+	switch now := trace + "/" + head; {
+	case w.Print == "": // nobody looked before
+		w.Print, w.Moved = now, a.Changed
+	case now != w.Print:
+		w.Print, w.Moved, w.Nudges, w.Nudged = now, f.Now, 0, time.Time{}
+	}
+	return w
+}
+
+type judge struct {
+	Facts
+	Thresholds
+	row operational.Watched
+}
+
+// output is when the session last printed something. What a nudge made it print does not
+// count, unless it goes on.
+func (j *judge) output() time.Time {
+	at := j.Session.Output
+	echo := !j.row.Nudged.IsZero() && !at.Before(j.row.Nudged.Truncate(time.Second)) && at.Before(j.row.Nudged.Add(j.NudgeInterval))
+	if echo && j.Now.Sub(at) >= j.Quiet && !j.row.Output.IsZero() {
+		return j.row.Output
+	}
+	return at
+}
+
+// sample reports whether the processes of a quiet session compute: true, false, or nil
+// while nobody knows yet.
+func (j *judge) sample() *bool {
+	s := j.Session
+	if s == nil || s.Usage == nil || j.Now.Sub(s.Output) < j.Quiet {
+		return new(false)
+	}
+	over := j.Now.Sub(j.row.Sampled)
+	known := !j.row.Sampled.IsZero() && over >= shortSample
+	yes := known && (s.Usage.CPU-j.row.CPU).Seconds() > computes*over.Seconds()
+	if j.row.Sampled.IsZero() || over >= j.Quiet {
+		j.row.CPU, j.row.Sampled = s.Usage.CPU, j.Now
+	}
+	if !known {
+		return nil
+	}
+	return &yes
+}
+
+func (j *judge) verdict(computing *bool) (Verdict, string, string) {
+	a, s := j.Assignment, j.Session
+	switch {
+	case j.Begun:
+		return Recovering, "", "its work is being saved"
+	case s == nil && a.State == town.Assigned && j.Agent.Session == "":
+		return j.starting("its session starts")
+	case s == nil:
+		return Zombie, CauseGone, "its session is gone"
+	case s.Run != a.Run:
+		return j.starting(fmt.Sprintf("its session is of run %d and that of run %d starts", s.Run, a.Run))
+	case s.Ended || s.Screen != nil && s.Screen.State == agent.Ended:
+		return Zombie, CauseCrash, j.ended()
+	case j.dialog() && j.Now.Sub(s.Output) >= j.Quiet:
+		return Waiting, cmp.Or(s.Screen.Dialog, "dialog"), fmt.Sprintf("its screen shows %s for %s; it said %q", cmp.Or(s.Screen.Dialog, "a dialog"), ago(j.Now, s.Output), s.Screen.Last)
+	case a.State == town.Assigned:
+		return j.starting("its agent is not ready yet")
+	}
+	return j.working(computing)
+}
+
+func (j *judge) dialog() bool {
+	look := j.Session.Screen
+	return look != nil && (look.State == agent.Waiting || look.State == agent.Asking && j.Assignment.State == town.Working)
+}
+
+func (j *judge) ended() string {
+	text := fmt.Sprintf("its program has ended with status %d", j.Session.Status)
+	if look := j.Session.Screen; look != nil && look.Last != "" {
+		text += fmt.Sprintf("; it said %q", look.Last)
+	}
+	return text
+}
+
+// starting judges a polecat that has not begun its work. What is tried again has time.
+func (j *judge) starting(why string) (Verdict, string, string) {
+	a := j.Assignment
+	if a.Trouble != nil {
+		return Starting, "", fmt.Sprintf("tried %d time(s): %s", a.Trouble.Tries, a.Trouble.Reason)
+	}
+	if j.Now.Sub(a.Changed) > j.Start && a.Told {
+		return Stalled, CauseStart, why + ", for " + ago(j.Now, a.Changed)
+	}
+	return Starting, "", why
+}
+
+// working judges a polecat that was handed its work and has its session.
+func (j *judge) working(computing *bool) (Verdict, string, string) {
+	s, output := j.Session, j.output()
+	last, sign := j.Assignment.Changed, "it got its work"
+	for _, one := range []struct {
+		at   time.Time
+		sign string
+	}{{output, "output"}, {j.Agent.Beat, "heartbeat"}, {j.row.Moved, "its sandbox changed"}, {j.typed(), "a person typed"}} {
+		if one.at.After(last) {
+			last, sign = one.at, one.sign
+		}
+	}
+	silent := j.Now.Sub(last)
+	idle := s.Screen != nil && s.Screen.State == agent.Ready && s.Screen.Prompt && silent >= j.Idle
+	calm := computing != nil && !*computing
+	ahead := j.Lead.Head != ""
+	moved := later(j.row.Moved, j.Assignment.Changed)
+	switch {
+	case idle && ahead:
+		return Unsaid, CauseCommits, fmt.Sprintf("it waits at its prompt for %s, and its branch has %.12s", ago(j.Now, last), j.Lead.Head)
+	case idle:
+		return Stalled, CauseIdle, "it waits at its prompt for " + ago(j.Now, last)
+	case silent >= j.Silent && calm && ahead && j.Lead.Pushed == j.Lead.Head:
+		return Unsaid, CausePushed, fmt.Sprintf("it pushed %.12s, and there is no sign of life for %s", j.Lead.Head, ago(j.Now, last))
+	case silent >= j.Silent && calm, silent >= j.Computing:
+		text := fmt.Sprintf("no output, no heartbeat and no change in its sandbox for %s", ago(j.Now, last))
+		if !calm {
+			text += ", although its processes compute"
+		}
+		return Stalled, CauseSilent, text
+	case j.Now.Sub(later(moved, j.typed())) >= j.Progress:
+		return Stalled, CauseProgress, fmt.Sprintf("nothing changed in its sandbox for %s; the last sign is %s %s ago", ago(j.Now, moved), sign, ago(j.Now, last))
+	}
+	return Healthy, "", fmt.Sprintf("%s at %s", sign, last.UTC().Format(time.TimeOnly))
+}
+
+// typed is when a person who looks at the session last typed into it.
+func (j *judge) typed() time.Time {
+	if j.Session.Attached == 0 {
+		return time.Time{}
+	}
+	return j.Session.Typed
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// ago is a time span for people.
+func ago(now, at time.Time) string {
+	d := now.Sub(at)
+	unit := time.Minute
+	if d < 2*time.Minute {
+		unit = time.Second
+	}
+	text := d.Round(unit).String()
+	if unit == time.Minute {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	return text
+}
