@@ -89,11 +89,16 @@ func TestPlanWithoutSessions(t *testing.T) {
 		s.Work.Assignments[0].Sessions = n
 		want := Restart
 		if n == maxSessions {
-			want = Return
+			want = GiveBack
 		}
 		if got := Plan(s); len(got) != 2 || got[0].Deed != Note || got[1].Deed != want {
 			t.Errorf("after %d sessions: %v", n, got)
 		}
+	}
+	// The Witness goes on with a recovery that was begun.
+	s.Work.Recoveries = []operational.Recovery{{Ticket: a.Ticket, State: operational.RecoveryBegun}}
+	if got := Plan(s); len(got) != 1 || got[0].Deed != Note {
+		t.Errorf("while its work is taken away: %v", got)
 	}
 }
 
