@@ -58,7 +58,7 @@ func Judge(f Facts) (town.AgentState, string) {
 	case f.Session.Run != a.Run:
 		return starting(f, fmt.Sprintf("its session is of run %d and that of run %d starts", f.Session.Run, a.Run))
 	case f.Session.Ended || f.Look != nil && f.Look.Ended:
-		return town.AgentZombie, ended(*f.Session)
+		return town.AgentZombie, Ended(*f.Session)
 	case f.Look != nil && f.Look.Waiting != "":
 		return town.AgentWaiting, "a person must act: " + f.Look.Waiting
 	case a.State == town.Assigned:
@@ -71,8 +71,8 @@ func Judge(f Facts) (town.AgentState, string) {
 	return town.AgentWorking, sign + " at " + last.UTC().Format(time.TimeOnly)
 }
 
-// ended says how a session's program ended.
-func ended(s Session) string {
+// Ended says how a session's program ended.
+func Ended(s Session) string {
 	program := strings.TrimSpace("its program " + s.Program)
 	switch s.Status {
 	case launch.ExitNotFound:

@@ -66,11 +66,11 @@ func TestEnded(t *testing.T) {
 		0: "its program codex has ended with status 0", 3: "its program codex has ended with status 3", 125: "its program codex could not be started (status 125)",
 		126: "its program codex could not be started (status 126)", 127: "its program codex was not found (status 127)",
 	} {
-		if got := ended(Session{Program: "codex", Status: status}); got != want {
+		if got := Ended(Session{Program: "codex", Status: status}); got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
 	}
-	if got := ended(Session{Status: 1}); got != "its program has ended with status 1" {
+	if got := Ended(Session{Status: 1}); got != "its program has ended with status 1" {
 		t.Errorf("without a name: %q", got)
 	}
 }

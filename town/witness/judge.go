@@ -227,7 +227,7 @@ func (j *judge) dialog() bool {
 }
 
 func (j *judge) ended() string {
-	text := fmt.Sprintf("its program has ended with status %d", j.Session.Status)
+	text := polecat.Ended(j.Session.Session)
 	if look := j.Session.Screen; look != nil && look.Last != "" {
 		text += fmt.Sprintf("; it said %q", look.Last)
 	}

@@ -24,12 +24,12 @@ var _ Sessions = InTmux{}
 // Survey implements Sessions, with at most two processes.
 func (t InTmux) Survey(ctx context.Context, look func(Session) bool) (map[town.Address]*Session, error) {
 	seen, err := t.Tmux.Survey(ctx, func(s agent.Signs) bool {
-		one, ok := session(s)
+		one, ok := t.session(s)
 		return ok && look(one)
 	})
 	all := map[town.Address]*Session{}
 	for _, s := range seen {
-		one, ok := session(s.Signs)
+		one, ok := t.session(s.Signs)
 		if !ok {
 			continue // a person's, or of an older version
 		}
@@ -41,11 +41,15 @@ func (t InTmux) Survey(ctx context.Context, look func(Session) bool) (map[town.A
 	return all, err
 }
 
-func session(s agent.Signs) (Session, bool) {
+func (t InTmux) session(s agent.Signs) (Session, bool) {
 	who, err := town.ParseAddress(s.Agent)
+	program := ""
+	if p, err := t.Tmux.Presets.Find(s.Preset); err == nil {
+		program = p.Command[0]
+	}
 	return Session{
 		Session: polecat.Session{
-			Agent: who, Run: town.Run(s.Run), Name: s.Name, Ended: s.Ended, Status: s.Status, Started: s.Started, Output: s.Output,
+			Agent: who, Run: town.Run(s.Run), Name: s.Name, Program: program, Ended: s.Ended, Status: s.Status, Started: s.Started, Output: s.Output,
 		},
 		PID: s.PID, Attached: s.Attached, Typed: s.Typed,
 	}, err == nil
