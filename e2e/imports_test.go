@@ -22,7 +22,7 @@ var floors = map[string]int{
 	"town": 0, "cache": 0, "tmux": 0, "sync/gitcmd": 0,
 	"town/durable": 0, "town/group": 0, "town/lockfile": 0, "town/socket": 0, "town/process": 0, "town/strict": 0,
 
-	"town/layout": 1, "town/config": 1, "town/starter": 1, "town/slots": 1, "town/instance": 1, "town/access": 1, "town/secrets": 1, "town/agenthooks": 1, "town/guard": 1, "town/launch": 1, "town/limits": 1,
+	"town/layout": 1, "town/config": 1, "town/starter": 1, "town/slots": 1, "town/instance": 1, "town/access": 1, "town/secrets": 1, "town/agenthooks": 1, "town/guard": 1, "town/launch": 1, "town/limits": 1, "town/github": 1,
 	"planes/doltdb": 1, "planes/doltdb/server": 1, "planes/doltdb/tables": 1, "sync/gitremote": 1, "sync/policy": 1, "sync/files": 1, "sync/hooks": 1, "sync/share": 1, "sync/leaks": 1, "sync/turns": 1,
 
 	"planes/operational": 2, "planes/ledger": 2, "planes/federation": 2, "planes/exchange": 2, "planes/doltdb/doltdbtest": 2,
@@ -73,6 +73,7 @@ var reserved = []struct {
 }{
 	{"github.com/dolthub/", []string{"planes/doltdb/...", "e2e/..."}, true, "planes/doltdb is the only importer of Dolt"},
 	{"github.com/alecthomas/kingpin/", []string{"cmd/..."}, true, "kingpin belongs to the command line, in cmd/"},
+	{"github.com/google/go-github/", []string{"town/github"}, true, "town/github is the only one that talks to GitHub"},
 	{"golang.org/x/sync/errgroup", []string{"town/group", "e2e/..."}, false, "a panic in a goroutine of errgroup ends the Deacon; town/group passes it on"},
 	{"os/exec", []string{"sync/gitcmd", "tmux", "town/process", "town/refinery", "sync/hooks", "deacon/...", "cmd/...", "e2e/..."}, false,
 		"git is executed in sync/gitcmd, tmux in tmux, the checks of a rig in town/refinery; other packages execute nothing"},

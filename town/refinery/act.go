@@ -85,6 +85,10 @@ func (p *pass) act(ctx context.Context, s Snapshot, a Action) error {
 		return p.decide(ctx, a)
 	case Offer:
 		return p.offer(ctx, a)
+	case Seek:
+		return p.seek(ctx, a)
+	case Ask:
+		return p.ask(ctx, a)
 	case Hold:
 		return p.hold(ctx, a)
 	case Alarm:
@@ -149,8 +153,12 @@ func (p *pass) decide(ctx context.Context, a Action) error {
 				v.Detail.Command = c.Command
 			}
 		}
+		v.Detail.Pull, v.Detail.URL = m.Detail.Pull, m.Detail.URL
 		if err := p.say(ctx, m.Bead, Explain(m, v)); err != nil {
 			return err
+		}
+		if err := p.Withdraw(ctx, m, v.Reason); err != nil && ctx.Err() != nil {
+			return err // otherwise it is closed when the branch is handed in again
 		}
 	}
 	err := p.Rows(ctx, func(rows Store) error { return rows.Decide(ctx, m.Ticket(), v, Actor(p.Rig.Name), p.Now()) })
@@ -184,17 +192,6 @@ func Explain(m operational.MergeRequest, v operational.Verdict) string {
 
 func (p *pass) say(ctx context.Context, bead, text string) error {
 	return p.Beads(ctx, func(l Ledger) error { return l.Comment(ctx, bead, Actor(p.Rig.Name), text) })
-}
-
-// offer leaves a request, which passed its checks, to the host: people or the host merge
-// its branch, and it is seen on the target then.
-func (p *pass) offer(ctx context.Context, a Action) error {
-	m := a.Request
-	detail := m.Detail
-	detail.Tip, detail.Tested = a.Tip, a.Commit
-	move := operational.MergeMove{Epoch: m.Epoch, From: m.State, To: operational.MergeOffered, Detail: &detail,
-		Result: fmt.Sprintf("its checks passed at %.12s; the host may merge %s into %s", a.Commit, m.Branch, m.Target)}
-	return p.move(ctx, move)
 }
 
 // HeldKey is the key by which a person is told of a request.

@@ -17,7 +17,7 @@ const lastTests = 2000
 func (p *pass) gather(ctx context.Context, remote bool) (s Snapshot, err error) {
 	s = Snapshot{
 		Now: p.Now(), Target: p.Rig.Branch, Merges: p.merges, Tests: map[string]Standing{}, Landed: map[town.Epoch]string{}, Lost: map[town.Epoch]bool{},
-		Size: p.Size, Batch: max(p.Batch, 1), Parallel: max(p.Parallel, 1), Offers: p.Rig.Merge == rig.MergePR, Untested: len(required(p.Rig.Checks)) == 0,
+		Size: p.Size, Batch: max(p.Batch, 1), Parallel: max(p.Parallel, 1), Offers: p.Rig.Merge == rig.MergePR, Pulls: p.Host != nil, Untested: len(required(p.Rig.Checks)) == 0,
 	}
 	var results []operational.TestResult
 	defer func() {

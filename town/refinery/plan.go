@@ -48,8 +48,9 @@ type Snapshot struct {
 	// Size is how many requests are looked at, 0 for all. Batch is how many are tested
 	// together, Parallel how many tests run at once; both are at least 1.
 	Size, Batch, Parallel int
-	// Offers: the host merges; nothing is pushed to the target.
-	Offers bool
+	// Offers: the host merges; nothing is pushed to the target. Pulls: its pull requests
+	// are opened and followed.
+	Offers, Pulls bool
 }
 
 // Step is a merge to try: a head onto a commit.
@@ -95,6 +96,10 @@ const (
 	Land Deed = "push"
 	// Offer leaves a request whose checks passed to the host.
 	Offer Deed = "offer"
+	// Seek looks for the change of an offered request on a target that moved, and Ask asks
+	// the host about it.
+	Seek Deed = "seek"
+	Ask  Deed = "ask"
 	// Decide ends a request.
 	Decide Deed = "decide"
 	// Hold lets a request wait for a person.
@@ -109,7 +114,7 @@ const (
 type Action struct {
 	Deed Deed
 	Tip  string
-	// Request is what Build, Offer, Decide and Hold are about.
+	// Request is what Build, Offer, Seek, Ask, Decide and Hold are about.
 	Request operational.MergeRequest
 	// Onto is what Build merges onto.
 	Onto string
@@ -153,6 +158,9 @@ func Plan(s Snapshot) []Action {
 	if lost := p.lost(); len(lost) > 0 {
 		return lost
 	}
+	if seek := p.seek(); len(seek) > 0 {
+		return seek
+	}
 	queue := s.Queue()
 	if most := s.Size + offered(queue); s.Size > 0 && len(queue) > most {
 		queue = queue[:most] // those that the host has come first
@@ -176,7 +184,10 @@ func Plan(s Snapshot) []Action {
 		}
 		return nil
 	}
-	return p.batches(queue)
+	if actions := p.batches(queue); len(actions) > 0 {
+		return actions
+	}
+	return p.ask()
 }
 
 // offered counts the requests that the host may merge.
@@ -198,6 +209,26 @@ func (p planner) seen() (actions []Action) {
 			actions = append(actions, Action{Deed: Decide, Tip: p.Tip, Request: m, Verdict: operational.Verdict{
 				State: operational.MergeLanded, Landed: commit, Reason: fmt.Sprintf("on %s since %.12s", m.Target, commit), Detail: m.Detail,
 			}})
+		}
+	}
+	return actions
+}
+
+// seek looks for what is offered where it was not looked for yet.
+func (p planner) seek() (actions []Action) {
+	for _, m := range p.Requests {
+		if m.State == operational.MergeOffered && m.Detail.Seen != p.Tip {
+			actions = append(actions, Action{Deed: Seek, Tip: p.Tip, Request: m})
+		}
+	}
+	return actions
+}
+
+// ask asks the host about what is offered, from time to time.
+func (p planner) ask() (actions []Action) {
+	for _, m := range p.Requests {
+		if p.Pulls && m.State == operational.MergeOffered && !p.Now.Before(m.Detail.Ask) {
+			actions = append(actions, Action{Deed: Ask, Tip: p.Tip, Request: m})
 		}
 	}
 	return actions

@@ -10,6 +10,7 @@ import (
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/escalate"
+	"gastown/town/github"
 	"gastown/town/group"
 	"gastown/town/rig"
 )
@@ -64,6 +65,15 @@ type Clone interface {
 
 var _ Clone = (*rig.Rig)(nil)
 
+// Host is a place that has pull requests; see town/github.
+type Host interface {
+	Open(ctx context.Context, w github.Wanted) (github.Pull, error)
+	Look(ctx context.Context, number int) (github.Pull, error)
+	Close(ctx context.Context, number int, why string) error
+}
+
+var _ Host = (*github.Host)(nil)
+
 // Refinery is the merge queue of one rig.
 type Refinery struct {
 	Rig rig.Settings
@@ -75,6 +85,10 @@ type Refinery struct {
 	Check func(ctx context.Context, c rig.Check, commit string, slot int) (Ran, error)
 	// Checks are the digests of the rig's checks, by name.
 	Checks map[string]operational.TestKey
+	// Host is where pull requests are opened; nil for nowhere. OpensWith names what is
+	// missing for that, "" for nothing.
+	Host      Host
+	OpensWith string
 	// Settle makes the ledger follow what was decided; nil when somebody else does.
 	Settle func(ctx context.Context) error
 	// Lock lets one at a time act for the rig.

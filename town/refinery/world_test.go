@@ -51,7 +51,8 @@ type world struct {
 	interfere func()
 
 	runs, told int
-	blamed     []string // what is wrong with decisions, found when they are made
+	keys       map[string]bool // of what people are told and is not over
+	blamed     []string        // what is wrong with decisions, found when they are made
 	pushes     [][]int
 }
 
@@ -60,7 +61,7 @@ var errCut = errors.New("cut off")
 func newWorld() *world {
 	return &world{
 		now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), requests: map[town.Epoch]*operational.MergeRequest{}, results: map[operational.TestKey]operational.TestResult{},
-		lost: map[string]bool{}, applied: map[string]string{}, unmergeable: map[string]bool{},
+		lost: map[string]bool{}, applied: map[string]string{}, keys: map[string]bool{}, unmergeable: map[string]bool{},
 		needs: map[string][]string{}, tip: []int{1}, conflicts: map[[2]int]bool{}, mends: map[int]int{}, hangs: map[int]bool{},
 		flaky: func(string) bool { return false }, interfere: func() {},
 	}
@@ -294,6 +295,9 @@ func (w *world) MoveMerges(_ context.Context, moves []operational.MergeMove, _ s
 			w.blamed = append(w.blamed, r.Bead+" is held and can be tested")
 		}
 		r.State = m.To
+		if m.Detail != nil {
+			r.Detail = *m.Detail
+		}
 		n++
 	}
 	return n, nil
@@ -371,11 +375,17 @@ func (w beadsOf) Needs(context.Context, []string) (map[string][]string, error) {
 
 func (w beadsOf) Comment(context.Context, string, string, string) error { return nil }
 
-func (w beadsOf) Tell(context.Context, escalate.Trouble) (string, error) {
+func (w beadsOf) Tell(_ context.Context, t escalate.Trouble) (string, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.told++
+	w.keys[t.Key] = true
 	return "web-told", nil
 }
 
-func (w beadsOf) Told(context.Context, string, string) error { return nil }
+func (w beadsOf) Told(_ context.Context, key, _ string) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.keys, key)
+	return nil
+}

@@ -58,6 +58,10 @@ func TestLoadFaults(t *testing.T) {
 		{"url: /srv/notes", "url: --x", "line 13: "},
 		{"memory: 2GB", "memory: much", "line 17: memory"},
 		{"cpu: 2", "cpu: -1", "line 18: cpu"},
+		{"merge: direct", "merge: direct\n    pull_requests: {token_env: A}", "line 8: pull_requests"},
+		{"merge: direct", "merge: pr\n    pull_requests: {token_env: ghp_-x}", "line 8: token_env is the name of a variable"},
+		{"merge: direct", "merge: pr\n    pull_requests: {api: 'http://host/'}", "line 8: "},
+		{"merge: direct", "merge: pr\n    pull_requests: {repository: web}", "line 8: "},
 		{`["make", "test"]`, "[]", "names no program"},
 		{"timeout: 10m", "timeout: -1s", "line 11: "},
 		{"timeout: 10m", "timeuot: 10m", "line 11: there is no field \"timeuot\""},
@@ -110,6 +114,31 @@ func TestPrefixFor(t *testing.T) {
 	for name, want := range map[string]string{"web": "web", "Web_UI": "web-ui", "_": "rig", "9": "rig", "a--b": "a-b"} {
 		if got := PrefixFor(name); got != want {
 			t.Errorf("%s: %s, want %s", name, got, want)
+		}
+	}
+}
+
+// Where pull requests are opened follows from the address at GitHub, and elsewhere from
+// what the file says.
+func TestPullsAt(t *testing.T) {
+	for _, c := range []struct {
+		url   string
+		merge Merge
+		pulls Pulls
+		want  string
+		asked bool
+	}{
+		{"git@github.com:acme/web.git", MergePR, Pulls{}, " acme/web", false},
+		{"git@github.com:acme/web.git", MergeDirect, Pulls{}, "", false},
+		{"git@github.com:acme/web.git", MergePR, Pulls{Repository: "other/web"}, " other/web", true},
+		{"git@ghe.example.org:acme/web.git", MergePR, Pulls{}, "", false},
+		{"git@ghe.example.org:acme/web.git", MergePR, Pulls{API: "https://ghe.example.org/api/v3/"}, "https://ghe.example.org/api/v3/ acme/web", true},
+		{"/srv/web.git", MergePR, Pulls{API: "http://127.0.0.1:1/"}, "", true},
+		{"/srv/web.git", MergePR, Pulls{API: "http://127.0.0.1:1/", Repository: "acme/web"}, "http://127.0.0.1:1/ acme/web", true},
+	} {
+		at, asked, ok := Settings{URL: c.url, Merge: c.merge, Pulls: c.pulls}.PullsAt()
+		if got := at.API + " " + at.String(); ok != (c.want != "") || asked != c.asked || ok && got != c.want {
+			t.Errorf("%+v: %q, %v, %v", c, got, asked, ok)
 		}
 	}
 }

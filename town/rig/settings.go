@@ -12,6 +12,7 @@ import (
 
 	"gastown/sync/gitcmd"
 	"gastown/town"
+	"gastown/town/github"
 )
 
 // Merge says how a rig's changes land.
@@ -51,6 +52,8 @@ type Settings struct {
 	Pool int `yaml:"pool,omitempty" json:"pool,omitempty"`
 	// Refinery says how the rig's merge queue works.
 	Refinery Refinery `yaml:"refinery,omitempty" json:"refinery,omitzero"`
+	// Pulls says where pull requests are opened, for a rig whose host merges.
+	Pulls Pulls `yaml:"pull_requests,omitempty" json:"pull_requests,omitzero"`
 	// Limits bound all sessions of the rig together.
 	Limits Limits `yaml:"limits,omitempty" json:"limits,omitzero"`
 }
@@ -62,6 +65,47 @@ type Refinery struct {
 	QueueSize   int `yaml:"queue_size,omitempty" json:"queue_size,omitempty"`
 	Parallelism int `yaml:"parallelism,omitempty" json:"parallelism,omitempty"`
 	BatchSize   int `yaml:"batch_size,omitempty" json:"batch_size,omitempty"`
+}
+
+// Pulls says where a rig's pull requests are opened. What is left out follows from the
+// rig's address, when that is at GitHub.
+type Pulls struct {
+	// API is the address of the host's API; Repository is OWNER/NAME.
+	API        string `yaml:"api,omitempty" json:"api,omitempty"`
+	Repository string `yaml:"repository,omitempty" json:"repository,omitempty"`
+	// TokenEnv names the variable that holds the token (GITHUB_TOKEN, or else GH_TOKEN).
+	TokenEnv string `yaml:"token_env,omitempty" json:"token_env,omitempty"`
+}
+
+func (p Pulls) check() (key string, err error) {
+	if p.API != "" {
+		if err := github.CheckAPI(p.API); err != nil {
+			return "api", err
+		}
+	}
+	if p.Repository != "" {
+		if _, err := github.ParseRepository(p.Repository); err != nil {
+			return "repository", err
+		}
+	}
+	if p.TokenEnv != "" && !variablePattern.MatchString(p.TokenEnv) {
+		return "token_env", fmt.Errorf("token_env is the name of a variable, not a token")
+	}
+	return "", nil
+}
+
+// PullsAt is where the rig's pull requests are opened; ok is false when nothing says that.
+// asked reports that config/rigs.yaml does, and not only the rig's address.
+func (s Settings) PullsAt() (at github.Repository, asked, ok bool) {
+	host, at, ok := github.Remote(s.URL)
+	ok = ok && host == "github.com"
+	if r, err := github.ParseRepository(s.Pulls.Repository); err == nil {
+		at, ok = r, ok || s.Pulls.API != ""
+	} else if s.Pulls.API != "" {
+		_, at, ok = github.Remote(s.URL)
+	}
+	at.API = s.Pulls.API
+	return at, s.Pulls != (Pulls{}), ok && s.Merge == MergePR
 }
 
 // Limits bound a rig. A limit that is not set is the Town's (rig.memory, rig.cpu).
@@ -123,6 +167,8 @@ func (s Settings) check() (at []string, err error) {
 		return []string{"limits", "memory"}, fmt.Errorf("memory %q: use a size such as 16GB", town.Clip(s.Limits.Memory, 80))
 	case s.Refinery.check() != nil:
 		return []string{"refinery"}, s.Refinery.check()
+	case s.Pulls != (Pulls{}) && s.Merge != MergePR:
+		return []string{"pull_requests"}, fmt.Errorf("pull_requests is for a rig with merge: pr")
 	case s.Pool < 0 || s.Pool > MaxPool:
 		return []string{"pool"}, fmt.Errorf("pool %d: use a number from 0 to %d", s.Pool, MaxPool)
 	case s.Limits.CPU < 0 || s.Limits.CPU > maxCPU:
@@ -130,6 +176,9 @@ func (s Settings) check() (at []string, err error) {
 	}
 	if err := gitcmd.CheckBranch(s.Branch); err != nil {
 		return []string{"branch"}, fmt.Errorf("branch %q is no name of a branch", town.Clip(s.Branch, 80))
+	}
+	if key, err := s.Pulls.check(); err != nil {
+		return []string{"pull_requests", key}, err
 	}
 	if err := gitcmd.CheckURL(s.URL); err != nil {
 		return []string{"url"}, err

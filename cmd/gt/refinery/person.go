@@ -133,6 +133,9 @@ func (o *options) reject(ctx context.Context) error {
 			b := refinery.Beads{Store: s, Now: o.call.Now}
 			return errors.Join(b.Comment(ctx, m.Bead, h.Actor.Name, refinery.Explain(m, v)), b.Told(ctx, refinery.HeldKey(m.Agent.Rig, m), v.Reason))
 		})
+		if err == nil {
+			err = withdraw(ctx, h, m, v.Reason)
+		}
 		if err != nil {
 			return err
 		}
@@ -152,4 +155,23 @@ func (o *options) reject(ctx context.Context) error {
 			p.Line("%s is given back and can be assigned again; its branch %s stays", m.Bead, m.Branch)
 		}
 	})
+}
+
+// withdraw closes the pull request of a request that was given back.
+func withdraw(ctx context.Context, h *host.Host, m operational.MergeRequest, why string) error {
+	if m.Detail.Pull == 0 {
+		return nil
+	}
+	r, err := h.Rigs().Open(m.Agent.Rig)
+	if err != nil {
+		return err
+	}
+	f, err := h.Refinery(r)
+	if err != nil {
+		return err
+	}
+	if err := f.Withdraw(ctx, m, why); err != nil {
+		return town.Fail("close the pull request of "+m.Bead, "close it at the host: "+m.Detail.URL, "%w", err)
+	}
+	return nil
 }

@@ -128,6 +128,9 @@ func (o *options) show(p *term.Printer, st status) {
 	var rows [][]string
 	for _, m := range append(st.Open, st.Decided...) {
 		why := m.Result
+		if m.State == operational.MergeOffered && m.Detail.Problem != "" {
+			why = m.Detail.Problem
+		}
 		if m.State == operational.MergeLanded {
 			why = "as " + m.Landed[:min(len(m.Landed), 12)]
 		}

@@ -5,10 +5,12 @@ import (
 	"context"
 	"errors"
 	"path/filepath"
+	"strings"
 
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
 	"gastown/sync/gitcmd"
+	"gastown/town/github"
 	"gastown/town/lockfile"
 	"gastown/town/refinery"
 	"gastown/town/rig"
@@ -67,7 +69,12 @@ func (h *Host) refinery(r *rig.Rig, rows func(context.Context, func(*operational
 		Limiter: h.limiter(dir),
 	}
 	size, parallel, batch := h.RefineryNumbers(r.Settings)
+	pulls, opensWith, err := h.pulls(r.Settings)
+	if err != nil {
+		return nil, err
+	}
 	return &refinery.Refinery{
+		Host: pulls, OpensWith: opensWith,
 		Rig: r.Settings, Clone: r, Check: run.Check, Checks: refinery.Keys(h.call.Env, r.Settings), Now: h.call.Now, Town: h.Config.Town.Name,
 		Rows: func(ctx context.Context, fn func(refinery.Store) error) error {
 			return rows(ctx, func(s *operational.Store) error { return fn(s) })
@@ -90,6 +97,37 @@ func (h *Host) refinery(r *rig.Rig, rows func(context.Context, func(*operational
 		},
 		Size: size, Batch: batch, Parallel: parallel,
 	}, nil
+}
+
+// tokenEnvs are the variables that hold a token for GitHub, the first that is set.
+var tokenEnvs = []string{"GITHUB_TOKEN", "GH_TOKEN"}
+
+// pulls is the host at which a rig's pull requests are opened; nil for none. with names the
+// variable without which gt does not open them.
+func (h *Host) pulls(s rig.Settings) (host refinery.Host, with string, err error) {
+	at, asked, ok := s.PullsAt()
+	if !ok {
+		return nil, "", nil
+	}
+	names := tokenEnvs
+	if s.Pulls.TokenEnv != "" {
+		names = []string{s.Pulls.TokenEnv}
+	}
+	token := ""
+	for _, name := range names {
+		if token = strings.TrimSpace(h.call.Getenv(name)); token != "" {
+			names = []string{name}
+			break
+		}
+	}
+	if token == "" && !asked {
+		return nil, names[0] + " in its environment", nil
+	}
+	g, err := github.New(github.Options{Repository: at, Token: token, TokenName: names[0], Now: h.call.Now})
+	if err != nil {
+		return nil, "", err
+	}
+	return g, "", nil
 }
 
 // RefineryLogs are the logs of a rig's checks.
