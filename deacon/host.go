@@ -91,8 +91,14 @@ func (h *host) Config() *config.Config { return h.settings.Config() }
 // Engine returns a new engine of the federation.
 func (h *host) Engine(cfg *config.Config) *federate.Engine { return h.opts.Engine(cfg) }
 
-// Rigs are the Town's rigs.
-func (h *host) Rigs() *rig.Yard { return h.opts.Rigs() }
+// Rigs are the Town's rigs, which tell the feed what happens to sandboxes.
+func (h *host) Rigs() *rig.Yard {
+	yard := h.opts.Rigs()
+	yard.Tell = func(ctx context.Context, n rig.Notice) {
+		_ = h.Feed().Append(ctx, feed.Event{Kind: n.Kind, Subject: n.Sandbox, Text: n.Text, Data: n.Data})
+	}
+	return yard
+}
 
 // Sessions lists the Town's tmux sessions.
 func (h *host) Sessions(ctx context.Context) ([]tmux.Session, error) { return h.opts.Sessions(ctx) }

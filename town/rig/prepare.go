@@ -56,6 +56,7 @@ func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
 				return Sandbox{}, context.Cause(ctx)
 			}
 			stale = err.Error()
+			r.tell(ctx, NoticeStale, Polecats, want.Name, "it begins at a base that may be old: "+stale, map[string]string{"branch": want.Branch})
 		}
 	}
 	lock, err := r.lock(ctx, string(Polecats)+"-"+want.Name)
@@ -77,7 +78,7 @@ func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
 	sandbox := Sandbox{Rig: r.Name, Kind: Polecats, Name: want.Name, Dir: top, Branch: want.Branch, Head: base, Base: base, Stale: stale}
 	w, err := r.tree(Polecats, want.Name)
 	if errors.Is(err, gitcmd.ErrNotOurs) {
-		if err := r.setAside(top); err != nil {
+		if err := r.setAside(ctx, want.Name, top); err != nil {
 			return Sandbox{}, err
 		}
 		err = fs.ErrNotExist
@@ -218,7 +219,10 @@ func (r *Rig) forget(ctx context.Context, name string, a admin) (ref string, err
 	if err != nil {
 		return ref, err
 	}
-	return ref, os.RemoveAll(a.dir)
+	if err = os.RemoveAll(a.dir); err == nil && ref == "" {
+		r.tellForgotten(ctx, name, a)
+	}
+	return ref, err
 }
 
 // saveBranch rescues what only a branch holds, with its tip, that is about to be put
@@ -266,14 +270,22 @@ func (r *Rig) saveCommits(ctx context.Context, name string, ids []string, why, o
 	if err != nil {
 		return "", err
 	}
-	return r.publish(ctx, r.repo, fmt.Sprintf("%s/%s/%s-%s", Polecats, name, now.Format("20060102T150405Z"), commit[:8]), commit)
+	ref, err := r.publish(ctx, r.repo, fmt.Sprintf("%s/%s/%s-%s", Polecats, name, now.Format("20060102T150405Z"), commit[:8]), commit)
+	if err == nil {
+		r.tellRescued(ctx, Polecats, name, why, ref, commit, Unsaved{Commits: lost})
+	}
+	return ref, err
 }
 
 // setAside moves a directory that is no sandbox out of the way. Nothing of it is lost.
-func (r *Rig) setAside(top string) error {
+func (r *Rig) setAside(ctx context.Context, name, top string) error {
 	to := r.path("lost", filepath.Base(top)+"-"+r.yard.now().Format("20060102T150405Z"))
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err
 	}
-	return durable.RenameNew(top, to)
+	err := durable.RenameNew(top, to)
+	if err == nil {
+		r.tell(ctx, NoticeAside, Polecats, name, "it was no working tree of the rig, and is now at "+to, map[string]string{"dir": to})
+	}
+	return err
 }

@@ -77,6 +77,7 @@ func (r *Rig) rescue(ctx context.Context, w gitcmd.Worktree, kind Kind, name str
 	if saved.Ref, err = r.publish(ctx, w.Shared(), path, commit); err != nil {
 		return Saved{}, town.Fail(op, r.stays(), "%w", err)
 	}
+	r.tellRescued(ctx, kind, name, why, saved.Ref, commit, f.unsaved)
 	return saved, nil
 }
 

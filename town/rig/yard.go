@@ -37,6 +37,8 @@ type Yard struct {
 	Now func() time.Time
 	// Town is the Town's name, which commits of a rescue bear; "" for "gt".
 	Town string
+	// Tell is told what happens to sandboxes; nil tells nobody. It must not use the rigs.
+	Tell func(ctx context.Context, n Notice)
 }
 
 func (y *Yard) now() time.Time {

@@ -26,12 +26,13 @@ func (h *Host) Refinery(r *rig.Rig) (*refinery.Refinery, error) {
 func (h *Host) Refineries(rows func(context.Context, func(*operational.Store) error) error,
 	beads func(context.Context, func(*ledger.Store) error) error,
 ) (all []*refinery.Refinery, err error) {
-	settings, err := h.Rigs().Load()
+	yard := h.rigs(rows)
+	settings, err := yard.Load()
 	if err != nil {
 		return nil, err
 	}
 	for _, s := range settings {
-		r, err := h.Rigs().Open(s.Name)
+		r, err := yard.Open(s.Name)
 		if errors.Is(err, gitcmd.ErrNotFound) {
 			continue // gt rig status says so
 		}

@@ -1,21 +1,33 @@
 package host
 
 import (
+	"context"
 	"errors"
 	"io/fs"
 
+	"gastown/planes/operational"
 	"gastown/sync/gitcmd"
 	"gastown/town"
+	"gastown/town/feed"
 	"gastown/town/rig"
 )
 
 // Rigs are the Town's projects, as this call uses them: git runs for the person who
 // called, and shows what takes long.
-func (h *Host) Rigs() *rig.Yard {
+func (h *Host) Rigs() *rig.Yard { return h.rigs(h.Rows) }
+
+// rigs are the Town's projects, which tell the feed what happens to sandboxes. rows opens
+// the plane of the feed.
+func (h *Host) rigs(rows func(context.Context, func(*operational.Store) error) error) *rig.Yard {
 	git := Git(h.call)
 	git.Progress = func(p gitcmd.Progress) { h.call.Progress().Step(p.Phase, p.Done, p.Total, "objects") }
 	return &rig.Yard{
 		Dir: h.Layout.Rigs(), File: h.Layout.RigsConfig(), Lock: h.Layout.Lock, Git: git, Now: h.call.Now, Town: h.Config.Town.Name,
+		Tell: func(ctx context.Context, n rig.Notice) {
+			e := feed.Event{At: h.call.Now(), Kind: n.Kind, Subject: n.Sandbox, Actor: h.Actor.Name, Text: n.Text, Data: n.Data}
+			// What happened stands; that it is not in the feed is no failure of it.
+			_ = rows(ctx, func(s *operational.Store) error { _, err := s.Append(ctx, e.Entry()); return err })
+		},
 	}
 }
 

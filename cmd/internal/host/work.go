@@ -65,7 +65,7 @@ func (h *Host) WorkersWith(rows func(context.Context, func(*operational.Store) e
 		Beads: func(ctx context.Context, fn func(polecat.Ledger) error) error {
 			return beads(ctx, func(s *ledger.Store) error { return fn(polecat.Beads{Store: s}) })
 		},
-		Sandboxes: polecat.InRigs{Yard: h.Rigs()}, Sessions: sessions, Lock: h.lockAgent, Now: h.call.Now,
+		Sandboxes: polecat.InRigs{Yard: h.rigs(rows)}, Sessions: sessions, Lock: h.lockAgent, Now: h.call.Now,
 		Parallel: number(h.Config, "sling.parallelism"), Actor: h.Actor.Name,
 	}
 	d := queue.Dispatcher{
