@@ -171,11 +171,21 @@ func (s *Store) leave(ctx context.Context, tx *doltdb.Tx, a Assignment, to town.
 		return err
 	}
 	_, err = tx.Exec(ctx, "UPDATE operational_state SET status = IF(session = '', 'idle', 'zombie'), bead = '', evidence = ?, since = ? WHERE agent = ?",
-		text("its assignment of "+a.Bead+" is "+string(to), maxEvidence), stamp(now), a.Agent.String())
+		text(left(a), maxEvidence), stamp(now), a.Agent.String())
 	if err != nil {
 		return err
 	}
 	return s.note(ctx, tx, entryOf(a, actor))
+}
+
+// left is the evidence of an agent whose assignment ended. Why its work was returned may
+// also be why the next one cannot begin.
+func left(a Assignment) string {
+	evidence := "its assignment of " + a.Bead + " is " + string(a.State)
+	if a.State == town.Returned && a.Reason != "" {
+		evidence += ": " + a.Reason
+	}
+	return evidence
 }
 
 // Told records that the ledger knows of an assignment's state. One that has ended

@@ -164,4 +164,21 @@ func TestNamesArePickedOnce(t *testing.T) {
 	if a := Pick("web", idle, nil); a.Name != "moss" {
 		t.Errorf("%s, not the one that was idle longest", a)
 	}
+	// Who never began comes after the others and after a new name, but not for ever.
+	idle[1].Run = 3
+	if a := Pick("web", idle, nil); a.Name != "wren" {
+		t.Errorf("%s, whose last work never began", a)
+	}
+	idle[1].Sandbox = "/rigs/web/polecats/moss"
+	if a := Pick("web", idle, nil); a.Name != "moss" {
+		t.Errorf("%s, not the one that was idle longest", a)
+	}
+	idle[1].Sandbox = ""
+	if a := Pick("web", idle[1:], nil); a.Name != "amber" {
+		t.Errorf("%s, not a new name", a)
+	}
+	idle[0].Run = 1
+	if a := Pick("web", idle, nil); a.Name != "moss" {
+		t.Errorf("%s, where no polecat ever began", a)
+	}
 }

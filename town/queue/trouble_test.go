@@ -93,3 +93,58 @@ func TestAWorkerThatCannotBegin(t *testing.T) {
 		})
 	}
 }
+
+// A bead that came back because a polecat's sandbox is broken goes to another polecat,
+// and so does later work, while the broken one says what is wrong with it.
+func TestABrokenSandboxIsNotPickedAgain(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	defer w.close()
+	w.spoilt = town.PolecatAddress("web", "amber")
+	give := func(bead string) operational.Assignment {
+		t.Helper()
+		if _, err := w.operational.Enqueue(t.Context(), []operational.Waiting{{Bead: bead, Rig: "web", By: "ada"}}, 10, w.clock()); err != nil {
+			t.Fatal(err)
+		}
+		made, err := w.dispatcher(Bounds{}).Pass(t.Context())
+		if err != nil || len(made) != 1 {
+			t.Fatal(made, err)
+		}
+		return made[0]
+	}
+	w.bead("web-a", 1)
+	first := give("web-a")
+	if first.Agent != w.spoilt {
+		t.Fatalf("%s got it first", first.Agent)
+	}
+	work := operational.Work{}
+	for range 60 {
+		if _, err := w.controller().Pass(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if work, err = w.operational.Work(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if _, held := work.Holder("web-a"); !held {
+			break
+		}
+		w.now = w.now.Add(20 * time.Second)
+	}
+	if a, ok := work.Agent(w.spoilt); !ok || a.State != town.AgentIdle || !strings.Contains(a.Evidence, "damaged repository") {
+		t.Fatalf("%+v", a)
+	}
+	second := give("web-a")
+	for range 3 {
+		if done, err := w.controller().Pass(t.Context()); err != nil || done.Err() != nil {
+			t.Fatal(err, done.Err())
+		}
+	}
+	work, err := w.operational.Work(t.Context())
+	if held, ok := work.Holder("web-a"); err != nil || !ok || held.Agent == w.spoilt || held.State != town.Working {
+		t.Errorf("%+v, %v", held, err)
+	}
+	w.bead("web-b", 1)
+	if third := give("web-b"); third.Agent == w.spoilt || third.Agent == second.Agent {
+		t.Errorf("the next one is given to %s", third.Agent)
+	}
+}

@@ -41,6 +41,8 @@ type world struct {
 	half  bool
 	// broken keeps sessions from starting, deaf keeps agents from taking their work.
 	broken, deaf bool
+	// spoilt is a polecat whose sandbox cannot be prepared.
+	spoilt town.Address
 	// full keeps sandboxes from being saved.
 	full   bool
 	locked map[town.Address]bool
@@ -167,6 +169,9 @@ func (w *world) Prepare(_ context.Context, a town.Address, _ string, _ bool) (di
 		}
 		if w.full && len(w.trees[a]) > 0 {
 			return errFull
+		}
+		if a == w.spoilt {
+			return errors.New("it holds a damaged repository")
 		}
 		w.saved, w.trees[a] = append(w.saved, w.trees[a]...), []string{}
 		return nil
