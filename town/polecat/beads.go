@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 
 	"gastown/planes/ledger"
 	"gastown/town"
@@ -40,12 +41,12 @@ func missed(err error) bool {
 
 // Release implements Ledger.
 func (b Beads) Release(ctx context.Context, bead, agent, reason string) error {
-	return b.leave(ctx, agent, reason, ledger.Patch{ID: bead, Status: new(town.StatusOpen), Assignee: new("")})
+	return b.leave(ctx, agent, "returned", reason, ledger.Patch{ID: bead, Status: new(town.StatusOpen), Assignee: new("")})
 }
 
 // Block implements Ledger.
 func (b Beads) Block(ctx context.Context, bead, agent, reason string) error {
-	return b.leave(ctx, agent, reason, ledger.Patch{ID: bead, Status: new(town.StatusBlocked), Assignee: new("")})
+	return b.leave(ctx, agent, "blocked", reason, ledger.Patch{ID: bead, Status: new(town.StatusBlocked), Assignee: new("")})
 }
 
 // Close implements Ledger.
@@ -55,14 +56,28 @@ func (b Beads) Close(ctx context.Context, bead, agent, reason string) error {
 }
 
 // leave changes a bead that the agent has. Only who changed it says why, so the reason
-// stands there once.
-func (b Beads) leave(ctx context.Context, agent, reason string, p ledger.Patch) error {
+// stands there once; a refinery that gave the work back has said more about it before.
+func (b Beads) leave(ctx context.Context, agent, state, reason string, p ledger.Patch) error {
 	p.IfAssignee = &agent
 	changed, err := b.change(ctx, agent, p)
-	if changed && reason != "" {
-		_, err = b.as(agent).Comment(ctx, p.ID, reason)
+	if err != nil || !changed || reason == "" {
+		return err
 	}
+	found, err := b.Store.Existing(ctx, []string{p.ID}, nil)
+	if err != nil || len(found) == 0 || saidByOther(found[0].Comments, agent, reason) {
+		return err
+	}
+	_, err = b.as(agent).Comment(ctx, p.ID, state+": "+reason)
 	return err
+}
+
+// saidByOther reports whether the newest comment is somebody else's and has the reason.
+func saidByOther(all []town.Comment, agent, reason string) bool {
+	if len(all) == 0 {
+		return false
+	}
+	newest := all[len(all)-1]
+	return newest.Author != agent && strings.Contains(newest.Text, strings.TrimRight(reason, ".…"))
 }
 
 func (b Beads) change(ctx context.Context, agent string, p ledger.Patch) (changed bool, err error) {

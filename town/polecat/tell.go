@@ -35,7 +35,7 @@ func follow(ctx context.Context, l Ledger, a operational.Assignment) error {
 	case town.Landed, town.Finished:
 		return l.Close(ctx, a.Bead, agent, a.Reason)
 	case town.Returned:
-		return l.Release(ctx, a.Bead, agent, "returned: "+a.Reason)
+		return l.Release(ctx, a.Bead, agent, a.Reason)
 	case town.Released:
 		return l.Release(ctx, a.Bead, agent, "") // whoever took it away knows why
 	case town.Stuck:

@@ -1,12 +1,14 @@
 package queue
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"gastown/planes/operational"
 	"gastown/town"
+	"gastown/town/polecat"
 )
 
 // A session that cannot start, or whose agent takes no work, is tried again after ever
@@ -147,4 +149,46 @@ func TestABrokenSandboxIsNotPickedAgain(t *testing.T) {
 	if third := give("web-b"); third.Agent == w.spoilt || third.Agent == second.Agent {
 		t.Errorf("the next one is given to %s", third.Agent)
 	}
+}
+
+// A refinery that gave work back has said why, with more, on the bead: nobody says it
+// again in fewer words. A worker's own reason stands there each time.
+func TestAReturnedBeadHasOneComment(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	defer w.close()
+	beads := polecat.Beads{Store: w.ledger}
+	nux := town.PolecatAddress("web", "nux").String()
+	comments := func(want ...string) {
+		t.Helper()
+		found, err := w.ledger.Get(t.Context(), []string{"web-a"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range found[0].Comments {
+			got = append(got, c.Text)
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	w.bead("web-a", 1)
+	back := func(reason string) {
+		t.Helper()
+		if err := beads.Claim(t.Context(), "web-a", nux); err != nil {
+			t.Fatal(err)
+		}
+		if err := beads.Release(t.Context(), "web-a", nux, reason); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const said = "Merge request 1 was given back: the check test failed.\nlog: gt refinery log 1"
+	if _, err := w.ledger.CommentAs(t.Context(), "web-a", "web/refinery", said); err != nil {
+		t.Fatal(err)
+	}
+	back("the check test failed.")
+	comments(said)
+	back("it was tried 5 times")
+	back("it was tried 5 times")
+	comments(said, "returned: it was tried 5 times", "returned: it was tried 5 times")
 }
