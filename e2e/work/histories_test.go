@@ -200,7 +200,7 @@ func (h *history) take() {
 
 // restart stops the Deacon or starts one, or kills it.
 func (h *history) restart() {
-	pid := h.deacon()
+	pid := h.Deacon()
 	switch {
 	case pid == 0:
 		h.may("gt", "deacon", "start")
@@ -216,23 +216,13 @@ func (h *history) restart() {
 	}
 }
 
-// deacon is the process of the Town's Deacon; 0 without one.
-func (h *history) deacon() int {
-	var s struct{ PID int }
-	out, err := h.Try("gt", "deacon", "status", "--json")
-	if err != nil || json.Unmarshal([]byte(out), &s) != nil {
-		return 0
-	}
-	return s.PID
-}
-
 // calm ends the faults: a Deacon runs, agents do what is usual, and what stubborn ones
 // hold is given back.
 func (h *history) calm() {
 	h.T.Helper()
 	h.Write("calm", "")
 	h.say("calm")
-	if h.deacon() == 0 {
+	if h.Deacon() == 0 {
 		h.GT("deacon", "start")
 	}
 	h.GT("queue", "clear", "--type=sling") // first, so that nothing takes the place of what is removed

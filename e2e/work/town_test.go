@@ -1,16 +1,12 @@
 package work
 
 import (
-	_ "embed"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"gastown/e2e/internal/scratch"
 )
-
-//go:embed testdata/robot.sh
-var robot string
 
 func TestMain(m *testing.M) { os.Exit(scratch.Main(m, "tmux")) }
 
@@ -24,7 +20,7 @@ func found(t *testing.T) *place { t.Helper(); return foundIn(t, scratch.Dir(t), 
 func foundIn(t *testing.T, dir, name string) *place {
 	t.Helper()
 	p := &place{scratch.At(t, dir, name)}
-	p.Write("robot.sh", robot)
+	p.Write("robot.sh", scratch.Robot)
 	p.Git("init", "-q", "-b", "main", "src")
 	p.Git("-C", "src", "commit", "-q", "--allow-empty", "-m", "first")
 	p.Git("clone", "-q", "--bare", "src", "web.git")

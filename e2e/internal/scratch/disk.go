@@ -27,22 +27,29 @@ func Disk(t *testing.T, dir string, bytes int) {
 	})
 }
 
-// Fill leaves so many bytes free on a disk, until release.
+// Fill leaves so many bytes free on a disk, until release. Others may write meanwhile.
 func Fill(t *testing.T, disk string, free int64) (release func()) {
 	t.Helper()
-	var st unix.Statfs_t
-	if err := unix.Statfs(disk, &st); err != nil {
+	path := filepath.Join(disk, "ballast")
+	f, err := os.Create(path)
+	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(disk, "ballast")
-	if size := int64(st.Bavail)*st.Bsize - free; size > 0 {
-		f, err := os.Create(path)
-		if err != nil {
+	for {
+		var st unix.Statfs_t
+		if err := unix.Statfs(disk, &st); err != nil {
 			t.Fatal(err)
 		}
-		if err := errors.Join(unix.Fallocate(int(f.Fd()), 0, 0, size), f.Close()); err != nil {
-			t.Fatal(err)
+		size := int64(st.Bavail)*st.Bsize - free
+		if size <= 0 {
+			break
 		}
+		if err = unix.Fallocate(int(f.Fd()), 0, 0, size); !errors.Is(err, unix.ENOSPC) { // then somebody wrote
+			break
+		}
+	}
+	if err := errors.Join(err, f.Close()); err != nil {
+		t.Fatal(err)
 	}
 	return func() {
 		if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -43,6 +43,16 @@ func (p *Town) HandedIn(g Glance, bead string) bool {
 	return slices.ContainsFunc(g.Merge, func(m Merge) bool { return m.Bead == bead }) || p.State(bead) == "closed"
 }
 
+// Deacon is the process of the Town's Deacon; 0 without one.
+func (p *Town) Deacon() int {
+	var s struct{ PID int }
+	out, err := p.Try("gt", "deacon", "status", "--json")
+	if err != nil || json.Unmarshal([]byte(out), &s) != nil {
+		return 0
+	}
+	return s.PID
+}
+
 // State is a bead's status in the ledger.
 func (p *Town) State(bead string) string {
 	p.T.Helper()
@@ -153,11 +163,14 @@ func (p *Town) NothingLeft() {
 	}
 }
 
-// cleanClone checks that a rig's clone has no working trees and no locks.
+// cleanClone checks that a rig's clone has no locks, and no working trees but those in
+// which the refinery runs checks.
 func (p *Town) cleanClone(clone string) {
 	p.T.Helper()
-	if list := p.Git("-C", clone, "worktree", "list"); strings.Count(list, "\n") != 1 {
-		p.T.Errorf("working trees are left:\n%s", list)
+	for line := range strings.Lines(p.Git("-C", clone, "worktree", "list")) {
+		if path, _, _ := strings.Cut(line, " "); path != clone && filepath.Base(filepath.Dir(path)) != "refinery" {
+			p.T.Errorf("a working tree is left: %s", line)
+		}
 	}
 	for _, dir := range []string{"polecats", "pool"} {
 		if names, err := os.ReadDir(filepath.Join(filepath.Dir(clone), dir)); err == nil && len(names) > 0 {

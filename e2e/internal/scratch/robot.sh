@@ -1,26 +1,38 @@
 # An agent for tests. It does what its bead's text says in a line "do DEED", once, and
-# afterwards what is usual: it commits and hands in. It notes every commit it makes in
-# the file "commits" beside the Town.
+# afterwards what is usual: it commits and hands in. A deed that ends with "!" it does
+# each time. It notes every commit it makes in the file "commits" beside the Town.
 place=$HOME
 bead=${GT_BRANCH##*/}
 
 note() { git rev-parse HEAD >>"$place/commits"; }
 commit() { echo "$1 in run $GT_RUN" >>"$bead.txt" && git add -A && git commit -qm "$1" && note; }
 # hand_in tries again when the Town is busy or its Deacon was just killed. Exit code 5
-# says that this session is over.
+# says that this session is over. The file "tries" says how often.
 hand_in() {
-  for _ in 1 2 3 4 5 6 7 8; do
+  tries=$(cat "$place/tries" 2>/dev/null || echo 8)
+  while [ "$tries" -gt 0 ]; do
     gt done "$@"
     case $? in 0 | 5) return ;; esac
+    tries=$((tries - 1))
     sleep 0.5
   done
+}
+# bomb forks without end. A fork that fails ends one of the processes only.
+bomb() {
+  sleep 0.3
+  bomb & bomb &
+  wait
 }
 
 while read -r line; do
   case $line in *'gt hook'*) ;; *) continue ;; esac
   echo "$bead $GT_ROLE $GT_RUN" >>"$place/runs"
   deed=$(gt hook 2>/dev/null | sed -n 's/^do //p')
-  if [ -e "$place/calm" ] || [ -e "$place/did-$bead" ]; then deed=usual; fi
+  case $deed in
+  *!) deed=${deed%!} ;;
+  *) if [ -e "$place/did-$bead" ]; then deed=usual; fi ;;
+  esac
+  if [ -e "$place/calm" ]; then deed=usual; fi
   : >"$place/did-$bead"
   case $deed in
   amend) commit first && git commit -q --amend -m amended && note; hand_in ;;
@@ -34,9 +46,16 @@ while read -r line; do
   handoff) commit part; echo more >"more-$bead"; gt handoff --message 'go on' ;;
   exit) commit last; exit 3 ;;
   hang) commit some; echo staged >"staged-$bead"; git add -A; echo more >"more-$bead" ;;
+  freeze) commit some; echo staged >"staged-$bead"; git add -A; echo more >"more-$bead"; sleep 100000 ;;
+  loop) commit some; while :; do echo 'let me look again'; sleep 0.2; done ;;
+  bomb) commit some; bomb ;;
   children) commit children; setsid sh -c 'trap "" HUP TERM; while :; do sleep 1; done' & hand_in ;;
   stubborn) trap '' HUP TERM; commit stubborn; while :; do sleep 1; done ;;
   late) commit late; hand_in; GT_RUN=$((GT_RUN - 1)) gt done && echo "$bead: an old run handed in" >>"$place/wrong" ;;
+  clash) echo "$bead" >shared.txt; commit clash; hand_in ;;
+  rival) : >"rival-$bead"; commit rival; hand_in ;;
+  broken) echo false >"$bead.test"; commit broken; hand_in ;;
+  unsaid) commit unsaid; git push -q origin HEAD; sleep 100000 ;;
   *) commit usual; hand_in ;;
   esac
 done
