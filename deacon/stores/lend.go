@@ -43,13 +43,26 @@ func (s *Stores) Lend(ctx context.Context) (release func(context.Context) error,
 		s.notLent(back)
 		return nil, err
 	}
-	s.opts.Log.Info("the planes are lent to a command")
+	s.opts.Log.Info("the planes are not served for a moment: they are lent")
 	return func(ctx context.Context) error {
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(s.life, cancel)()
 		return s.takeBack(ctx, back)
 	}, nil
+}
+
+// reopen gives up the planes and takes them back, so that the engine opens them anew.
+func (s *Stores) reopen() {
+	defer s.reopening.Store(false)
+	s.opts.Log.Warn("the disk was full and has room again; the databases are opened anew")
+	release, err := s.Lend(s.life)
+	if err == nil {
+		err = release(s.life)
+	}
+	if err != nil && s.life.Err() == nil {
+		s.opts.Log.WithError(err).Error("the databases could not be opened anew after the disk was full; trying again")
+	}
 }
 
 // served ends the period in which no store may be opened.

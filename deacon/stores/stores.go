@@ -12,6 +12,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -44,6 +45,10 @@ type renewer interface {
 	Renew(context.Context) error
 }
 
+// fillable is a Server that knows whether its databases must be opened anew after the
+// disk was full.
+type fillable interface{ WasFull() bool }
+
 // Options are the options of Stores.
 type Options struct {
 	Log logrus.FieldLogger
@@ -72,6 +77,8 @@ type Stores struct {
 	ledger      *handle[*ledger.Store]
 	caches      caches
 
+	reopening atomic.Bool
+
 	mu       sync.Mutex
 	server   Server // nil if nothing is served
 	unserved string // why the planes are not served again yet
@@ -98,8 +105,11 @@ func (s *Stores) Serve(server Server) { s.server = server }
 func (s *Stores) Served() bool { return s.server != nil }
 
 // Renew looks whether the server can still be reached and owns its files; see
-// renewer.
+// renewer. It opens the databases anew when the disk was full and has room again.
 func (s *Stores) Renew(ctx context.Context) error {
+	if f, ok := s.server.(fillable); ok && f.WasFull() && s.reopening.CompareAndSwap(false, true) {
+		s.background.Go(s.reopen)
+	}
 	if r, ok := s.server.(renewer); ok {
 		return r.Renew(ctx)
 	}

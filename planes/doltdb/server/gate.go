@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 
 	gms "github.com/dolthub/go-mysql-server/server"
 	"github.com/dolthub/vitess/go/mysql"
@@ -20,6 +21,9 @@ type gate struct {
 	*gms.Handler
 	dir   string // of the server's own databases
 	queue *queue
+
+	// full says that a statement found no room on the disk.
+	full atomic.Bool
 
 	mu       sync.Mutex
 	clients  map[uint32]*client
@@ -124,7 +128,11 @@ func (g *gate) through(ctx context.Context, c *mysql.Conn, query string, run fun
 		return err
 	}
 	defer g.queue.after(c.ConnectionID, query)
-	return run(engine.WithOwnDir(ctx, g.dir))
+	err = run(engine.WithOwnDir(ctx, g.dir))
+	if noRoom(err) {
+		g.full.Store(true)
+	}
+	return err
 }
 
 // tell wakes up drain. The caller holds mu.
