@@ -154,3 +154,43 @@ func TestNoAgentProgram(t *testing.T) {
 	p.patrolUntil("the bead is handed in", func() bool { return p.HandedIn(p.Status(), "web-a1") })
 	p.over()
 }
+
+// A Deacon whose disk was full goes on by itself when there is room again, also when the
+// engine keeps the failure.
+func TestDeaconAfterAFullDisk(t *testing.T) {
+	t.Parallel()
+	dir := scratch.Dir(t)
+	disk := filepath.Join(dir, "disk")
+	scratch.Disk(t, disk, 96<<20)
+	p := foundIn(t, dir, "disk/town")
+	p.Write("calm", "")
+	p.bead("web-a1", "usual")
+	p.GT("deacon", "start")
+	pid := p.Deacon()
+	release := scratch.Fill(t, disk, 0)
+	said := ""
+	for range 400 { // each leaves something in what the engine has yet to write
+		if _, err := p.Try("gt", "sling", "web-a1", "web"); err != nil {
+			if said = err.Error(); strings.Contains(said, "journal.idx") {
+				break
+			}
+		}
+	}
+	if !strings.Contains(said, "no space left on device") {
+		t.Errorf("no sling met a full disk: %s", said)
+	}
+	t.Log(said)
+	release()
+	p.Await("a sling works", func() bool {
+		_, err := p.Try("gt", "sling", "web-a1", "web")
+		return err == nil || scratch.Exit(err) == 5
+	})
+	p.Await("the bead is handed in", func() bool { return p.HandedIn(p.Status(), "web-a1") })
+	if now := p.Deacon(); now != pid {
+		t.Errorf("the Deacon was %d and is %d", pid, now)
+	}
+	p.OneEach()
+	p.NukeAll()
+	p.GT("deacon", "stop")
+	p.over()
+}
