@@ -18,7 +18,7 @@ PARTS  := cmd/gt cmd/bd cmd/gt-engine
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps build check fmt vet lint clients agents test-agents test race fuzz demo soak crowd bench install uninstall clean
+.PHONY: help deps build check fmt vet lint clients agents test-agents test race fuzz demo story soak crowd bench install uninstall clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ fuzz: ## run each fuzz target for a while (FUZZTIME=10m for longer, FUZZ=Import 
 
 demo: build ## an agent works on a bead; two Towns meet, disagree and agree again
 	@./e2e/demo.sh
+
+story: build ## two rigs, sixteen beads, eight agents that fail in every way; then the same while programs are killed
+	$(GO) test -count 1 -timeout 10m -v -vet=off ./e2e/story
 
 soak: build ## run a Town for half an hour and kill its Deacon once (SOAK=4h for longer)
 	$(GO) test -count 1 -timeout 0 -v -run TestSoak ./e2e/deacon -args -duration $(SOAK)
