@@ -5,6 +5,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -162,5 +163,38 @@ func TestPlantedInGtsOwnDirectory(t *testing.T) {
 	must(t, os.Symlink(t.TempDir(), own))
 	if err := r.Fetch(t.Context()); err == nil || !strings.Contains(err.Error(), gitcmd.ErrCorrupt.Error()) {
 		t.Errorf("a link instead of the directory: %v", err)
+	}
+}
+
+// What gt's git does not read is listed for a person, by file: also what stands in the
+// configuration of one working tree or of a person's clone.
+func TestPlantedConfigurationIsListed(t *testing.T) {
+	r := rig(t, remote(t), "")
+	prepare(t, r, "nux", "polecat/nux/web-1")
+	ann, err := r.AddCrew(t.Context(), Join{Name: "ann"})
+	must(t, err)
+	if all, err := r.Planted(t.Context()); err != nil || len(all) != 0 {
+		t.Fatalf("as gt made them: %+v, %v", all, err)
+	}
+	clone := r.repo.Dir()
+	for _, words := range [][]string{
+		{"core.sshCommand", "evil"}, {"filter.A.b.clean", "evil"}, {"filter.A.b.required", "true"}, {"url.evil:.insteadOf", "https://"}, {"user.name", "x"},
+		{"includeIf.gitdir:/.path", "evil"}, {"alias.sshcommand", "x"},
+	} {
+		git(t, clone, append([]string{"config"}, words...)...)
+	}
+	trees, err := filepath.Glob(filepath.Join(clone, "worktrees", "*"))
+	must(t, err)
+	git(t, clone, "config", "--file", filepath.Join(trees[0], "config.worktree"), "core.fsmonitor", "evil")
+	git(t, ann.Dir, "config", "credential.https://x.helper", "!evil")
+	all, err := r.Planted(t.Context())
+	must(t, err)
+	var got []string
+	for _, p := range all {
+		got = append(got, filepath.Base(p.File)+": "+strings.Join(p.Keys, " "))
+	}
+	want := []string{"config: core.sshcommand filter.A.b.clean includeif.gitdir:/.path url.evil:.insteadof", "config.worktree: core.fsmonitor", "config: credential.https://x.helper"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }
