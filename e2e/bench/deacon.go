@@ -63,6 +63,7 @@ var deaconLimits = map[string]struct {
 	workSpawn:                      {1.3, true},
 	workPool:                       {1.3, true},
 	workDispatch:                   {50, false},
+	convoyRefresh:                  {50, false},
 	fmt.Sprintf(glanceStatus, 100): {30, false},
 	frontCrowd:                     {1000, false},
 	frontCrowdPeak:                 {300, false},

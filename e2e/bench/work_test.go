@@ -19,7 +19,7 @@ func TestQuickGlances(t *testing.T) {
 			t.Errorf("measured %+v", d)
 		}
 	}
-	names := []string{glancePrime, glanceGuard, glanceHeartbeat, glanceHook, glanceInbox, glanceSend, workDispatch}
+	names := []string{glancePrime, glanceGuard, glanceHeartbeat, glanceHook, glanceInbox, glanceSend, workDispatch, convoyRefresh}
 	for _, n := range glanceSizes {
 		names = append(names, fmt.Sprintf(glanceStatus, n))
 	}

@@ -52,6 +52,13 @@ func resultSize(v any) (n int64) {
 				n += int64(len(id)) + pointerBytes
 			}
 		}
+	case map[string][]string:
+		for id, by := range v {
+			n += int64(len(id)) + pointerBytes
+			for _, other := range by {
+				n += int64(len(other)) + pointerBytes
+			}
+		}
 	case []Memory:
 		for _, m := range v {
 			n += int64(len(m.Name) + len(m.Text) + len(m.Author))

@@ -201,6 +201,21 @@ func TestReadyAgainstANaiveEvaluation(t *testing.T) {
 		if !slices.Equal(got, blocked) {
 			r.Fatalf("blocked are %v, not %v\n%s", got, blocked, g)
 		}
+		some := slices.Sorted(maps.Keys(g.beads))
+		some = append(some[:rapid.IntRange(0, len(some)).Draw(r, "some")], "web-none")
+		needs, err := s.Needs(ctx, some)
+		if err != nil {
+			r.Fatal(err)
+		}
+		for _, w := range waiting {
+			if by, ok := needs[w.ID]; ok != slices.Contains(some, w.ID) || ok && !slices.Equal(by, w.BlockedBy) {
+				r.Fatalf("%s needs %v (%t), blocked by %v\n%s", w.ID, by, ok, w.BlockedBy, g)
+			}
+			delete(needs, w.ID)
+		}
+		if len(needs) > 0 {
+			r.Fatalf("%v do not wait\n%s", needs, g)
+		}
 		st, err := s.Stats(ctx)
 		if want := len(g.ready(false)); err != nil || st.Ready != want || st.Blocked != len(blocked) {
 			r.Fatalf("%+v, %v: %d are ready, %d blocked", st, err, want, len(blocked))

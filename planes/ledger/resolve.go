@@ -22,6 +22,9 @@ func mapValues(m map[string]string) iter.Seq[string] { return maps.Values(m) }
 // their parent only when a dot follows: a3.1. The BatchError it returns lists
 // unknown and ambiguous ids.
 func (s *Store) Resolve(ctx context.Context, refs []string) ([]string, error) {
+	if len(refs) == 0 {
+		return []string{}, nil
+	}
 	full, err := s.resolve(ctx, refs, refs)
 	if err != nil {
 		return nil, err

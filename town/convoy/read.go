@@ -42,8 +42,9 @@ var (
 // maxConvoys is up to how many open convoys are read as an answer that may be cached.
 const maxConvoys = 500
 
-// Read reads convoys with their progress, oldest first: five queries of the ledger at
-// most, fewer when it answers from its caches, and three of the operational plane.
+// Read reads convoys with their progress, oldest first: two queries of the ledger, three
+// for each step to what the members wait for, fewer when it answers from its caches, and
+// three of the operational plane.
 func (r Reader) Read(ctx context.Context, s Select) (all []Convoy, err error) {
 	f := Facts{Now: r.Now(), Beads: map[string]town.Bead{}, Waits: map[string][]string{}}
 	var foreign []string
@@ -106,17 +107,54 @@ func (f *Facts) readLedger(ctx context.Context, l *ledger.Store, s Select) (fore
 	if !f.anyOpen() {
 		return foreign, nil
 	}
-	waiting, err := l.Blocked(ctx, ledger.Filter{Fields: memberFields})
-	if err != nil {
-		return nil, err
+	return foreign, f.readWaits(ctx, l, slices.Compact(slices.Sorted(slices.Values(ids))))
+}
+
+// manySteps is after how many steps from the members everything that waits is read at
+// once: each step is two queries.
+const manySteps = 4
+
+// readWaits reads what open beads wait for, what that waits for, and so on.
+func (f *Facts) readWaits(ctx context.Context, l *ledger.Store, ids []string) error {
+	for step := 0; len(ids) > 0; step++ {
+		if step == manySteps {
+			return f.readAllWaits(ctx, l)
+		}
+		ids = slices.DeleteFunc(ids, func(id string) bool { _, known := f.Waits[id]; return known || !f.open(id) })
+		waiting, err := l.Needs(ctx, ids)
+		if err != nil {
+			return err
+		}
+		ids = nil
+		for id, by := range waiting {
+			f.Waits[id] = by
+			ids = append(ids, by...)
+		}
+		ids = slices.Compact(slices.Sorted(slices.Values(ids)))
+		if err := f.readBeads(ctx, l, ids); err != nil {
+			return err
+		}
 	}
+	return nil
+}
+
+func (f *Facts) open(id string) bool {
+	b, known := f.Beads[id]
+	return known && b.Open()
+}
+
+func (f *Facts) readAllWaits(ctx context.Context, l *ledger.Store) error {
+	waiting, err := l.Blocked(ctx, ledger.Filter{Fields: memberFields})
 	var blockers []string
 	for _, w := range waiting {
 		f.Waits[w.ID] = w.BlockedBy
 		f.Beads[w.ID] = w.Bead
 		blockers = append(blockers, w.BlockedBy...)
 	}
-	return foreign, f.readBeads(ctx, l, blockers)
+	if err != nil {
+		return err
+	}
+	return f.readBeads(ctx, l, blockers)
 }
 
 // anyOpen reports whether a bead that was read is open.

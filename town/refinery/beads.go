@@ -18,12 +18,7 @@ var _ Ledger = Beads{}
 
 // Needs implements Ledger.
 func (b Beads) Needs(ctx context.Context, beads []string) (map[string][]string, error) {
-	waiting, err := b.Store.Blocked(ctx, ledger.Filter{IDs: beads, Fields: ledger.Fields{"id"}})
-	needs := map[string][]string{}
-	for _, w := range waiting {
-		needs[w.ID] = w.BlockedBy
-	}
-	return needs, err
+	return b.Store.Needs(ctx, beads)
 }
 
 // Comment implements Ledger.
