@@ -1,5 +1,6 @@
 // Package convoys is the part of the Deacon that lands convoys: it closes those whose
-// beads are all closed, and tells who asked. A pass comes every half minute, and at once
+// beads are all closed, and tells who asked. It tells people, once, of one that is
+// stranded. A pass comes every half minute, and at once
 // after a bead was closed. While the ledger does not change, a pass costs one query of
 // its newest commit. Without a Deacon gt convoy land runs the same pass.
 package convoys
@@ -15,19 +16,25 @@ import (
 	"gastown/deacon/part"
 	"gastown/deacon/schedule"
 	"gastown/planes/ledger"
+	"gastown/planes/operational"
 	"gastown/town/config"
 	"gastown/town/convoy"
 	"gastown/town/feed"
 )
 
-// job is the name of the job.
-const job = "convoys"
+const (
+	// job is the name of the job that lands convoys, look of the one that finds stranded
+	// ones.
+	job, look = "convoys", "stranded"
+)
 
 // Host is what the part needs of the Deacon.
 type Host interface {
+	Now() time.Time
 	Log() logrus.FieldLogger
 	Feed() *feed.Feed
 	Ledger(context.Context, func(*ledger.Store) error) error
+	Operational(context.Context, func(*operational.Store) error) error
 	StartJob(name string) error
 }
 
@@ -38,6 +45,8 @@ type Part struct {
 
 	mu   sync.Mutex
 	head string // the ledger's commit at which nothing was to be landed
+	// stranded are the convoys that were when they were looked at last.
+	stranded map[string]bool
 }
 
 var (
@@ -62,6 +71,8 @@ func (p *Part) Jobs(*config.Config) []schedule.Job {
 	return []schedule.Job{{
 		Name: job, Help: "land convoys whose beads are closed, and tell who asked", Schedule: "@every 30s", Deadline: 5 * time.Minute,
 		Overlap: schedule.Follow, Run: p.run,
+	}, {
+		Name: look, Help: "tell people of convoys on which nobody can work", Schedule: "@every 5m", Deadline: 5 * time.Minute, Run: p.look,
 	}}
 }
 

@@ -61,20 +61,11 @@ func (p *Part) run(ctx context.Context) (note string, err error) {
 		if err != nil || head == p.head && (p.due.IsZero() || now.Before(p.due)) {
 			return err
 		}
-		if raised, err = escalate.Again(ctx, l, now); err != nil {
-			return err
+		due := time.Time{}
+		if raised, due, err = escalate.Again(ctx, l, now); err == nil {
+			p.head, p.due = head, due
 		}
-		all, err := escalate.List(ctx, l, false, now)
-		if err != nil {
-			return err
-		}
-		p.head, p.due = head, time.Time{}
-		for _, e := range all {
-			if e.State == escalate.Raised && (p.due.IsZero() || e.Again.Before(p.due)) {
-				p.due = e.Again
-			}
-		}
-		return nil
+		return err
 	})
 	if len(raised) > 0 {
 		note = fmt.Sprintf("%d raised again", len(raised))

@@ -58,7 +58,13 @@ func (p *place) raise(t Trouble, told bool) Escalation {
 // again runs a pass and checks how many people were told of.
 func (p *place) again(want int) {
 	p.Helper()
-	raised, err := Again(context.Background(), p.l, p.now)
+	raised, next, err := Again(context.Background(), p.l, p.now)
+	all, _ := List(context.Background(), p.l, false, p.now)
+	for _, e := range all {
+		if e.State == Raised && (next.IsZero() || next.After(e.Again)) {
+			p.Errorf("the next is due at %v, and %s at %v", next, e.ID, e.Again)
+		}
+	}
 	if err != nil || len(raised) != want {
 		p.Fatalf("raised again: %+v, %v, want %d", raised, err, want)
 	}
@@ -159,7 +165,7 @@ func TestManyRaiseAtOnce(t *testing.T) {
 	later := p.now.Add(3 * time.Hour)
 	for range 8 {
 		group.Go(func() {
-			raised, err := Again(context.Background(), p.l, later)
+			raised, _, err := Again(context.Background(), p.l, later)
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {

@@ -58,28 +58,36 @@ func Acknowledge(ctx context.Context, l *ledger.Store, id, who, note string, now
 }
 
 // Again sends the message of every escalation that nobody acknowledged and whose pause is
-// over, and returns those escalations. One query finds that there is nothing to do.
-func Again(ctx context.Context, l *ledger.Store, now time.Time) (raised []Escalation, err error) {
+// over, and returns those escalations, and when the next pause is over: zero for never.
+// One query finds that there is nothing to do.
+func Again(ctx context.Context, l *ledger.Store, now time.Time) (raised []Escalation, next time.Time, err error) {
 	var items []ledger.Item
 	f := ledger.Filter{Labels: []string{Label}, Not: []town.Status{town.StatusClosed}, Fields: fields}
 	if err := l.List(ctx, f, ledger.Collect(&items)); err != nil {
-		return nil, err
+		return nil, next, err
 	}
 	var errs []error
+	waits := func(e Escalation) {
+		if e.State == Raised && (next.IsZero() || e.Again.Before(next)) {
+			next = e.Again
+		}
+	}
 	for _, i := range items {
 		e, r := read(i.Bead, now)
 		if e.State != Raised || now.Before(e.Again) {
+			waits(e)
 			continue
 		}
 		e, told, err := change(ctx, l, i.Bead, r, ledger.Patch{ID: e.ID, UnlessClosed: true}, true, now)
 		switch {
 		case told:
 			raised = append(raised, e)
+			waits(e)
 		case errors.Is(err, ledger.ErrDiffers), errors.Is(err, ledger.ErrClosed), errors.Is(err, ledger.ErrUnknown):
 			// Somebody changed it meanwhile; the next pass looks again.
 		default:
 			errs = append(errs, fmt.Errorf("raise %s again: %w", e.ID, err))
 		}
 	}
-	return raised, errors.Join(errs...)
+	return raised, next, errors.Join(errs...)
 }

@@ -169,7 +169,7 @@ func (o *options) end(ctx context.Context) error {
 func (o *options) again(ctx context.Context) error {
 	done := []escalate.Escalation{}
 	err := o.with(ctx, func(_ *host.Host, l *ledger.Store) error {
-		some, err := escalate.Again(ctx, l, o.call.Now())
+		some, _, err := escalate.Again(ctx, l, o.call.Now())
 		done = append(done, some...)
 		return err
 	})
