@@ -53,7 +53,7 @@ func TestScripts(t *testing.T) {
 			env.Vars = append(env.Vars,
 				"PATH="+bin+string(os.PathListSeparator)+env.Getenv("PATH"), "HOME="+home, "GIT_CONFIG_GLOBAL=/dev/null", "GIT_CONFIG_NOSYSTEM=1",
 				"GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com",
-				"GT_ROOT=", "BD_ACTOR=", "BEADS_ACTOR=", "BEADS_DIR=", "VISUAL=", "EDITOR=", "GT_MAX_CONCURRENT_BD=", "GT_GIT_TOKEN=")
+				"GT_ROOT=", "BD_ACTOR=", "BEADS_ACTOR=", "BEADS_DIR=", "VISUAL=", "EDITOR=", "GT_MAX_CONCURRENT_BD=", "GT_MACHINE_CHECK=false", "GT_GIT_TOKEN=")
 			return os.Mkdir(home, 0o700)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){

@@ -22,6 +22,8 @@ type Work struct {
 	Assignments []Assignment `json:"assignments"`
 	// Queue is in the order in which the entries were made.
 	Queue []Waiting `json:"queue"`
+	// Holds say what keeps the queue, by rig, as the dispatcher last found it.
+	Holds []Hold `json:"holds,omitempty"`
 	// Merges are the open merge requests, oldest first, without what Merges alone reads.
 	Merges []MergeRequest `json:"merge_requests"`
 	// Recoveries are those of which something is still to be done, oldest first.
@@ -87,18 +89,20 @@ func (s *Store) work(ctx context.Context, query string) (w Work, queries int, er
 	}
 	slices.SortFunc(w.Assignments, func(a, b Assignment) int { return cmp.Compare(a.Epoch, b.Epoch) })
 	slices.SortFunc(w.Queue, func(a, b Waiting) int { return cmp.Compare(a.Seq, b.Seq) })
+	slices.SortFunc(w.Holds, func(a, b Hold) int { return cmp.Compare(a.Rig, b.Rig) })
 	slices.SortFunc(w.Merges, func(a, b MergeRequest) int { return cmp.Compare(a.Epoch, b.Epoch) })
 	slices.SortFunc(w.Recoveries, func(a, b Recovery) int { return cmp.Compare(a.Epoch, b.Epoch) })
 	return w, queries, nil
 }
 
-// workQuery reads five tables whose columns stand for different things.
+// workQuery reads six tables whose columns stand for different things.
 const workQuery = "SELECT 'a' AS origin, epoch AS number, bead, rig, agent, run AS n, state, told, sessions AS m, options, reason AS x, '' AS y, '' AS z, asked_by, at, changed" +
 	" FROM assignments WHERE open_bead IS NOT NULL" +
 	" UNION ALL SELECT 'q', seq, bead, rig, '', priority, '', FALSE, tries, options, '', '', '', asked_by, at, at FROM work_queue" +
 	" UNION ALL SELECT 'm', epoch, bead, rig, agent, priority, state, FALSE, 0, branch, head, base, target, '', at, changed FROM merge_requests WHERE state IN (" + openMerges + ")" +
 	" UNION ALL SELECT 'f', epoch, '', '', '', tries, '', FALSE, 0, '', reason, '', '', '', again, again FROM start_failures" +
-	" UNION ALL SELECT 'r', epoch, bead, rig, agent, run, state, FALSE, 0, '', why, saved, '', '', at, changed FROM recoveries WHERE state IN (" + openRecoveries + ")"
+	" UNION ALL SELECT 'r', epoch, bead, rig, agent, run, state, FALSE, 0, '', why, saved, '', '', at, changed FROM recoveries WHERE state IN (" + openRecoveries + ")" +
+	" UNION ALL SELECT 'h', 0, '', rig, '', 0, '', FALSE, 0, bound, why, '', '', '', since, since FROM queue_holds"
 
 func (w *Work) add(rows *doltdb.Rows) error {
 	var origin, bead, rig, agent, state, options, x, y, z, by string
@@ -126,6 +130,9 @@ func (w *Work) add(rows *doltdb.Rows) error {
 			w.troubles = map[town.Epoch]StartTrouble{}
 		}
 		w.troubles[town.Epoch(number)] = StartTrouble{Tries: int(n), Again: at.UTC(), Reason: x}
+		return nil
+	case "h":
+		w.Holds = append(w.Holds, Hold{Rig: rig, Bound: options, Why: x, Since: at.UTC()})
 		return nil
 	case "r":
 		r := Recovery{Ticket: town.Ticket{Bead: bead, Run: town.Run(n), Epoch: town.Epoch(number)}, Why: x, Saved: y, At: at, Changed: changed}

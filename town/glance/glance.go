@@ -32,7 +32,9 @@ type Snapshot struct {
 	Polecats map[town.AgentState]int `json:"polecats"`
 	// Queue waits for workers, in the order in which it was slung. Merges are the open
 	// merge requests, oldest first.
-	Queue  []operational.Waiting      `json:"queue"`
+	Queue []operational.Waiting `json:"queue"`
+	// Holds say which bound keeps the queue, by rig.
+	Holds  []operational.Hold         `json:"queue_holds"`
 	Merges []operational.MergeRequest `json:"merge_requests"`
 	// Unsettled counts assignments that have ended and of which the ledger has not
 	// been told.

@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"gastown/planes/operational"
+	"gastown/town/machine"
 )
 
 // Store is what the dispatcher needs of the operational plane.
 type Store interface {
 	Work(ctx context.Context) (operational.Work, error)
 	Assign(ctx context.Context, o operational.Order, now time.Time) (operational.Assignment, error)
+	Hold(ctx context.Context, list []operational.Hold, now time.Time) error
 }
 
 var _ Store = (*operational.Store)(nil)
@@ -24,6 +26,8 @@ type Dispatcher struct {
 	// Rigs are the Town's; nil means that every rig is known.
 	Rigs []string
 	Now  func() time.Time
+	// Machine reads what the machine has left; nil when nobody looks.
+	Machine func() machine.Readings
 }
 
 // maxLost is how many assignments in a row another process may make first before a
@@ -31,7 +35,8 @@ type Dispatcher struct {
 const maxLost = 64
 
 // Pass assigns what may be assigned now, and returns the assignments it made. An
-// assignment that another process was faster with is planned anew.
+// assignment that another process was faster with is planned anew. What keeps the rest
+// is recorded when it has changed.
 func (d Dispatcher) Pass(ctx context.Context) (made []operational.Assignment, err error) {
 	lost := 0
 	for lost < maxLost {
@@ -41,7 +46,12 @@ func (d Dispatcher) Pass(ctx context.Context) (made []operational.Assignment, er
 			if err != nil {
 				return err
 			}
-			for _, o := range Plan(w, d.Bounds, d.Rigs) {
+			s := Snapshot{Work: w, Bounds: d.Bounds, Rigs: d.Rigs, Machine: machine.Unknown}
+			if d.Machine != nil && len(w.Queue) > 0 {
+				s.Machine = d.Machine()
+			}
+			decided := Decide(s)
+			for _, o := range decided.Orders {
 				a, err := rows.Assign(ctx, o, d.Now())
 				switch {
 				case errors.Is(err, operational.ErrLimit):
@@ -54,6 +64,9 @@ func (d Dispatcher) Pass(ctx context.Context) (made []operational.Assignment, er
 					return err
 				}
 				made = append(made, a)
+			}
+			if !operational.SameHolds(decided.Holds, w.Holds) {
+				return rows.Hold(ctx, decided.Holds, d.Now())
 			}
 			return nil
 		})

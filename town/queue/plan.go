@@ -2,11 +2,13 @@ package queue
 
 import (
 	"cmp"
+	"fmt"
 	"maps"
 	"slices"
 
 	"gastown/planes/operational"
 	"gastown/town"
+	"gastown/town/machine"
 	"gastown/town/polecat"
 )
 
@@ -15,17 +17,49 @@ type Bounds struct {
 	operational.Limits
 	// Size is how many beads may wait.
 	Size int
+	Carry
 }
 
-// Plan chooses the assignments that may be made now, in the order in which they
-// should be. Rigs take turns: the one with the fewest polecats at work is next, then
-// the one whose bead waits longest. Within a rig the most urgent bead is first, then
-// the one that waits longest. rigs are those of the Town; what waits for another one
-// stays in the queue. nil means that every rig is known.
+// Snapshot is everything that Decide decides from.
+type Snapshot struct {
+	Work   operational.Work
+	Bounds Bounds
+	// Rigs are those of the Town; what waits for another one stays in the queue. nil
+	// means that every rig is known.
+	Rigs []string
+	// Machine is what the machine has left.
+	Machine machine.Readings
+}
+
+// Decision is what may be assigned now, and what keeps the rest.
+type Decision struct {
+	// Orders are in the order in which they should be made.
+	Orders []operational.Order
+	// Holds say which bound keeps the beads of each rig that waits longer, in the order
+	// of the rigs.
+	Holds []operational.Hold
+}
+
+// Plan is Decide without a look at the machine.
 func Plan(w operational.Work, b Bounds, rigs []string) []operational.Order {
+	return Decide(Snapshot{Work: w, Bounds: b, Rigs: rigs, Machine: machine.Unknown}).Orders
+}
+
+// Decide chooses the assignments that may be made now. Rigs take turns: the one with the
+// fewest polecats at work is next, then the one whose bead waits longest. Within a rig
+// the most urgent bead is first, then the one that waits longest. It reads nothing and
+// changes nothing.
+func Decide(s Snapshot) (d Decision) {
+	w, b := s.Work, s.Bounds
 	waiting := map[string][]operational.Waiting{}
+	held := map[string]operational.Hold{}
+	hold := func(rig, bound, why string) {
+		held[rig] = operational.Hold{Rig: rig, Bound: bound, Why: why}
+	}
 	for _, q := range w.Queue {
-		if _, held := w.Holder(q.Bead); !held && (rigs == nil || slices.Contains(rigs, q.Rig)) {
+		if s.Rigs != nil && !slices.Contains(s.Rigs, q.Rig) {
+			hold(q.Rig, BoundUnknown, "the rig is not in config/rigs.yaml")
+		} else if _, has := w.Holder(q.Bead); !has {
 			waiting[q.Rig] = append(waiting[q.Rig], q)
 		}
 	}
@@ -44,13 +78,29 @@ func Plan(w operational.Work, b Bounds, rigs []string) []operational.Order {
 			starting++
 		}
 	}
-	var orders []operational.Order
+	carries, carried, why := room(s.Machine, b.Carry, starting, sessionsOf(w))
 	busy := map[town.Address]bool{}
-	for len(waiting) > 0 && under(starting, b.Starting) && under(working, b.Working) {
+	for len(waiting) > 0 {
+		bound, text := "", ""
+		switch {
+		case !under(starting, b.Starting):
+			bound, text = BoundStarting, fmt.Sprintf("%d sessions start", starting)
+		case !under(working, b.Working):
+			bound, text = BoundWorking, fmt.Sprintf("%d polecats are at work in the Town", working)
+		case len(d.Orders) >= carries:
+			bound, text = carried, why
+		}
+		if bound != "" {
+			for rig := range waiting {
+				hold(rig, bound, text)
+			}
+			break
+		}
 		rig := slices.MinFunc(slices.Sorted(maps.Keys(waiting)), func(a, b string) int {
 			return cmp.Or(cmp.Compare(perRig[a], perRig[b]), cmp.Compare(oldest(waiting[a]), oldest(waiting[b])))
 		})
 		if !under(perRig[rig], b.PerRig) {
+			hold(rig, BoundRig, fmt.Sprintf("%d polecats of the rig are at work", perRig[rig]))
 			delete(waiting, rig)
 			continue
 		}
@@ -60,10 +110,13 @@ func Plan(w operational.Work, b Bounds, rigs []string) []operational.Order {
 		}
 		agent := polecat.Pick(rig, w.Agents, busy)
 		busy[agent] = true
-		orders = append(orders, operational.Order{Bead: next.Bead, Agent: agent, Seq: next.Seq, Limits: b.Limits})
+		d.Orders = append(d.Orders, operational.Order{Bead: next.Bead, Agent: agent, Seq: next.Seq, Limits: b.Limits})
 		starting, working, perRig[rig] = starting+1, working+1, perRig[rig]+1
 	}
-	return orders
+	for _, rig := range slices.Sorted(maps.Keys(held)) {
+		d.Holds = append(d.Holds, held[rig])
+	}
+	return d
 }
 
 func under(n, bound int) bool { return bound <= 0 || n < bound }

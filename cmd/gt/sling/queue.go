@@ -48,20 +48,24 @@ func queueCommands(p *shell.Program) {
 	})
 }
 
-// waiting is what waits, in the order in which it is given out.
-func (o *queueOptions) waiting(ctx context.Context) (h *host.Host, all []operational.Waiting, err error) {
+// waiting is what waits, in the order in which it is given out, and what keeps it.
+func (o *queueOptions) waiting(ctx context.Context) (h *host.Host, all []operational.Waiting, holds map[string]*operational.Hold, err error) {
 	if h, err = host.Open(o.call); err != nil {
-		return nil, nil, err
+		return nil, nil, nil, err
 	}
 	if o.rig != "" {
 		if err := town.CheckRig(o.rig); err != nil {
-			return nil, nil, err
+			return nil, nil, nil, err
 		}
 	}
+	holds = map[string]*operational.Hold{}
 	err = h.Rows(ctx, func(s *operational.Store) error {
 		w, err := s.Work(ctx)
 		if err != nil {
 			return err
+		}
+		for i := range w.Holds {
+			holds[w.Holds[i].Rig] = &w.Holds[i]
 		}
 		byBead := map[string]operational.Waiting{}
 		for _, q := range w.Queue {
@@ -74,16 +78,23 @@ func (o *queueOptions) waiting(ctx context.Context) (h *host.Host, all []operati
 		}
 		return nil
 	})
-	return h, all, err
+	return h, all, holds, err
+}
+
+// held is a bead that waits, with what keeps the beads of its rig.
+type held struct {
+	operational.Waiting
+	HeldBy *operational.Hold `json:"held_by,omitempty"`
 }
 
 func (o *queueOptions) list(ctx context.Context) error {
-	_, all, err := o.waiting(ctx)
+	_, list, holds, err := o.waiting(ctx)
 	if err != nil {
 		return err
 	}
-	if all == nil {
-		all = []operational.Waiting{}
+	all := []held{}
+	for _, q := range list {
+		all = append(all, held{q, holds[q.Rig]})
 	}
 	return o.call.Show(all, func(p *term.Printer) {
 		if len(all) == 0 {
@@ -95,11 +106,18 @@ func (o *queueOptions) list(ctx context.Context) error {
 			rows = append(rows, []string{q.Bead, q.Rig, fmt.Sprint("P", q.Priority), o.call.Ago(q.At), q.By})
 		}
 		p.Table([]string{"BEAD", "RIG", "PRIORITY", "SINCE", "ASKED BY"}, rows)
+		told := map[string]bool{}
+		for _, q := range all {
+			if h := q.HeldBy; h != nil && !told[q.Rig] {
+				told[q.Rig] = true
+				p.Wrapped(term.Warn, "", fmt.Sprintf("%s waits for %s, since %s: %s", h.Rig, h.Bound, o.call.Ago(h.Since), town.Plain(h.Why)))
+			}
+		}
 	})
 }
 
 func (o *queueOptions) clear(ctx context.Context) error {
-	h, all, err := o.waiting(ctx)
+	h, all, _, err := o.waiting(ctx)
 	if err != nil {
 		return err
 	}

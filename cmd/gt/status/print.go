@@ -207,6 +207,9 @@ func (v view) waiting() {
 		v.p.Line("")
 	}
 	v.list("Queue       ", queue, "gt queue list")
+	for _, h := range v.Holds {
+		v.p.Wrapped(term.Warn, "            ", fmt.Sprintf("%s waits for %s: %s", h.Rig, h.Bound, town.Clip(town.Plain(h.Why), maxReason)))
+	}
 	v.list("To merge    ", merges, "gt status --json")
 }
 

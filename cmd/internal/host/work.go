@@ -15,6 +15,7 @@ import (
 	"gastown/town/agent"
 	"gastown/town/config"
 	"gastown/town/lockfile"
+	"gastown/town/machine"
 	"gastown/town/polecat"
 	"gastown/town/queue"
 	"gastown/town/rig"
@@ -72,7 +73,7 @@ func (h *Host) WorkersWith(rows func(context.Context, func(*operational.Store) e
 		Rows: func(ctx context.Context, fn func(queue.Store) error) error {
 			return rows(ctx, func(s *operational.Store) error { return fn(s) })
 		},
-		Bounds: bounds, Rigs: names, Now: h.call.Now,
+		Bounds: bounds, Rigs: names, Now: h.call.Now, Machine: func() machine.Readings { return machine.Read(h.Layout.Rigs()) },
 	}
 	return c, d, nil
 }
@@ -82,6 +83,20 @@ func Bounds(cfg *config.Config) (b queue.Bounds, err error) {
 	for name, to := range map[string]*int{
 		"polecat.max_concurrent": &b.Working, "polecat.max_per_rig": &b.PerRig, "sling.max_concurrent": &b.Starting, "sling.queue_size": &b.Size,
 	} {
+		n, e := cfg.Int(name)
+		*to, err = n, errors.Join(err, e)
+	}
+	check, e := cfg.Bool("machine.check")
+	if err = errors.Join(err, e); err != nil || !check {
+		return b, err
+	}
+	for name, to := range map[string]*int64{
+		"machine.free_memory": &b.FreeMemory, "machine.session_memory": &b.SessionMemory, "machine.free_disk": &b.FreeDisk,
+	} {
+		n, e := cfg.Bytes(name)
+		*to, err = n, errors.Join(err, e)
+	}
+	for name, to := range map[string]*int{"machine.max_load": &b.MaxLoad, "tmux.max_sessions": &b.Sessions} {
 		n, e := cfg.Int(name)
 		*to, err = n, errors.Join(err, e)
 	}

@@ -84,12 +84,12 @@ func At(t *testing.T, dir, name string) *Town {
 	return p
 }
 
-// Install makes the Town. Its Deacon listens on a free port, and how full the machine's
-// disk is decides nothing.
+// Install makes the Town. Its Deacon listens on a free port, and neither how full the
+// machine's disk is nor how busy the machine is decides anything.
 func (p *Town) Install(name string, options ...string) {
 	p.T.Helper()
 	p.Must("gt", append([]string{"install", p.Root, "--name", name}, options...)...)
-	for key, value := range map[string]string{"deacon.http_address": "127.0.0.1:0", "deacon.disk_warning": "100", "deacon.disk_critical": "100"} {
+	for key, value := range map[string]string{"deacon.http_address": "127.0.0.1:0", "deacon.disk_warning": "100", "deacon.disk_critical": "100", "machine.check": "false"} {
 		p.GT("config", key, value)
 	}
 }
