@@ -50,6 +50,8 @@ func builtin() []Preset {
 				{Name: "login", Text: `(?i)sign in with chatgpt`},
 				{Name: "usage limit", Text: `(?i)you've hit your usage limit`, Always: true},
 				{Name: "question", Text: `(?i)(would you like to|do you want to) (run the following command|make the following edits|allow)`, Always: true},
+				// A choice that nobody knows yet. Below the composer there is always another line.
+				{Name: "unknown dialog", Text: `(?i)› \d+\. .*press enter to (confirm|continue)( or esc to [a-z ]{1,20})?$`, Always: true},
 			},
 		},
 		{

@@ -48,6 +48,8 @@ var screens = []struct {
 	{"pasted", "gemini", "──────\n * [Pasted Text: 201 lines]\x1b[7m \x1b[0m\n workspace\n", 0, 0, true, Ready, "", "[Pasted Text: 201 lines]", ""},
 	{"ready", "opencode", "  ┃\n  ┃  Ask anything… \"Fix\"\n  ┃\n  ┃  Build · stub stub\n  ╹▀▀▀▀\n", 0, 0, true, Ready, "", "", ""},
 	{"busy", "opencode", "  ┃  a message\n\n     ▣  Build · stub\n\n  ┃\n  ┃\n  ┃\n  ┃  Build · stub stub\n  ╹▀▀▀\n   ■■⬝  esc interrupt   tab agents\n", 0, 0, true, Busy, "", "", ""},
+	{"a dialog that nobody knows", "codex", "  A new model is here\n› 1. Try it\n  2. Keep the old one\n\n  Press enter to confirm or esc to go back\n", 0, 0, true, Waiting, "unknown dialog", "", ""},
+	{"a draft that looks like a dialog", "codex", "› 1. do it\n  2. press enter to confirm\n\n  model · /somewhere\n", 5, 1, true, Ready, "", "1. do it\n2. press enter to confirm", ""},
 	{"empty screen", "codex", "\n\n", 0, 0, false, Starting, "", "", ""},
 }
 
