@@ -54,7 +54,7 @@ clients: build ## run beads-ui on a Town in a browser; installs both on Debian a
 	@clients=$$(.ci/deps clients) && GT_CLIENTS="$$clients" $(GO) test -vet=off -count 1 -timeout 10m ./e2e/clients
 
 # The programs of agents run in a network namespace that has nothing but loopback.
-agents: ## run codex, from npm, in tmux: dialogs, text handed over, a command
+agents: ## run codex, from npm, in tmux: dialogs, text handed over, a bead from sling to landed
 	@agents=$$(.ci/deps agents) && GT_AGENTS="$$agents" $(GO) test -vet=off -count 1 -timeout 10m ./e2e/agents
 
 test-agents: ## the same with codex, opencode, gemini and claude, and 200 texts to codex

@@ -15,9 +15,10 @@ import (
 	"gastown/e2e/internal/programs"
 )
 
-// codex takes a bead that was slung: its trust dialog is answered, it is handed its
-// work, its tool call commits and runs gt done. The merge request stands, and the
-// session ends with its processes.
+// codex takes a bead from the sling to the target branch without a hand: its trust dialog
+// is answered, it is handed its work, its tool call commits and runs gt done. The session
+// ends with its processes, the check passes, the very commit of the agent lands, and the
+// bead closes.
 func TestHandsIn(t *testing.T) {
 	if os.Getenv(inside) == "" {
 		t.Skip("GT_AGENTS names no programs: make agents")
@@ -94,7 +95,8 @@ func TestHandsIn(t *testing.T) {
 	run("git", "clone", "-q", "--bare", "src", "web.git")
 	run("gt", "install", root)
 	run("gt", "config", "deacon.http_address", "localhost:0")
-	run("gt", "rig", "add", "web", filepath.Join(dir, "web.git"))
+	checked := filepath.Join(dir, "checked")
+	run("gt", "rig", "add", "web", filepath.Join(dir, "web.git"), "--check", "cp work.txt "+checked)
 	run("bd", "create", "--id", "web-a1", "do it")
 	run("gt", "deacon", "start")
 	run("gt", "sling", "web-a1", "web", "--agent", p.preset)
@@ -112,14 +114,18 @@ func TestHandsIn(t *testing.T) {
 		}
 	}
 	wait("the bead is handed in", func() bool { return strings.Contains(run("gt", "feed"), "assignment.submitted web-a1") })
-	if got := run("git", "-C", "web.git", "show", "polecat/amber/web-a1:work.txt"); got != "it is done\n" {
-		t.Errorf("the branch has %q", got)
+	wait("the bead has landed", func() bool { return strings.Contains(run("bd", "show", "web-a1", "--json"), `"status": "closed"`) })
+	if got := run("git", "-C", "web.git", "show", "main:work.txt"); got != "it is done\n" {
+		t.Errorf("main has %q", got)
 	}
-	if log := run("git", "-C", "web.git", "log", "-1", "--format=%an", "polecat/amber/web-a1"); log != "web/polecats/amber\n" {
-		t.Errorf("the commit's author is %q", log)
+	if log := run("git", "-C", "web.git", "log", "--no-merges", "-1", "--format=%an %s", "main"); log != "web/polecats/amber Do it\n" {
+		t.Errorf("the newest commit is of %q", log)
 	}
-	if got := run("gt", "status", "--json"); !strings.Contains(got, `"branch": "polecat/amber/web-a1"`) {
-		t.Errorf("there is no merge request:\n%s", got)
+	if got, err := os.ReadFile(checked); string(got) != "it is done\n" {
+		t.Errorf("the check saw %q, %v", got, err)
+	}
+	if branches := run("git", "-C", "web.git", "for-each-ref", "refs/heads/polecat"); branches != "" {
+		t.Errorf("its branch is left at the remote: %s", branches)
 	}
 	wait("the session has ended", func() bool {
 		out := run("gt", "tmux", "list")
