@@ -43,13 +43,25 @@ var buffers atomic.Int64
 // that. Enter is not pressed. The text holds no escape sequences: what ends a paste
 // would end it early. It travels on tmux's standard input, never as an argument.
 func (s Server) Paste(ctx context.Context, pane, text string) error {
+	return s.paste(ctx, pane, text)
+}
+
+// PasteTagged is Paste that also replaces the tags of the pane's session, which is named
+// by its ID. Whoever is killed meanwhile leaves both done or neither.
+func (s Server) PasteTagged(ctx context.Context, pane, text, id string, tags map[string]string) error {
+	return s.paste(ctx, pane, text, []string{"set-option", "-t", id, tagsOption, query(tags)})
+}
+
+// paste types a text, and then does what tmux does in the same step.
+func (s Server) paste(ctx context.Context, pane, text string, then ...[]string) error {
 	if text == "" {
 		return nil
 	}
 	buffer := "gt-" + strconv.Itoa(pid) + "-" + strconv.FormatInt(buffers.Add(1), 10)
-	_, err := s.do(ctx, text,
-		[]string{"load-buffer", "-b", buffer, "-"},
-		[]string{"paste-buffer", "-d", "-p", "-r", "-b", buffer, "-t", pane})
+	_, err := s.do(ctx, text, append([][]string{
+		{"load-buffer", "-b", buffer, "-"},
+		{"paste-buffer", "-d", "-p", "-r", "-b", buffer, "-t", pane},
+	}, then...)...)
 	if err != nil {
 		return fmt.Errorf("paste into the tmux pane %s: %w", clip(pane), err)
 	}

@@ -67,6 +67,9 @@ type Session interface {
 	// It fails with ErrOtherRun, and types nothing, when the session is not that of the
 	// run; run 0 is whichever it is.
 	HandOver(ctx context.Context, run int64, text string) (Handed, error)
+	// HandOverOnce is HandOver for a text that the session gets once. If it was typed
+	// before, by somebody who was killed, only what is missing is done.
+	HandOverOnce(ctx context.Context, run int64, text string) (Handed, error)
 	// Look reads the screen with so many lines of what scrolled off it.
 	Look(ctx context.Context, past int) (Look, error)
 	// Signs are the signs of life. ErrNoSession when there is no session.

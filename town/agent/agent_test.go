@@ -173,6 +173,51 @@ func TestStartHandOverEnd(t *testing.T) {
 	}
 }
 
+// A text that a session gets once arrives once, wherever who hands it over is killed: not
+// at all begun, typed and not sent, or sent and not noted.
+func TestHandOverOnce(t *testing.T) {
+	r := runtime(t)
+	for _, typed := range []bool{false, true} {
+		s, record := scripted(t, r, fakeOptions{Busy: 100 * time.Millisecond})
+		const text = "your work\nis this"
+		if typed {
+			now, err := s.(*session).current(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			h := handover{session: s.(*session), text: text, once: town.DigestOf("once", text).Short(), pane: now.Pane.ID}
+			if err := h.paste(t.Context(), now); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "the text stands in the composer", func() bool {
+				look, err := s.Look(t.Context(), 0)
+				return err == nil && look.Draft != ""
+			})
+		}
+		if got, err := s.HandOverOnce(t.Context(), 7, text); err != nil || got.Result != Confirmed {
+			t.Errorf("typed %v: %+v, %v", typed, got, err)
+		}
+		for range 3 {
+			await(t, "the agent is ready", func() bool {
+				look, err := s.Look(t.Context(), 0)
+				return err == nil && look.State == Ready
+			})
+			if got, err := s.HandOverOnce(t.Context(), 7, text); err != nil || got.Result != Pasted {
+				t.Errorf("typed %v, again: %+v, %v", typed, got, err)
+			}
+		}
+		if got, err := s.HandOver(t.Context(), 7, text); err != nil || got.Result != Confirmed {
+			t.Errorf("as another text: %+v, %v", got, err)
+		}
+		if all := received(t, record); !slices.Equal(all, []string{text, text}) {
+			t.Errorf("typed %v: received %q", typed, all)
+		}
+		if err := s.End(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 // What a person typed and did not send is never mixed with a text that is handed over.
 func TestDraftOfAPerson(t *testing.T) {
 	r := runtime(t)

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gastown/tmux"
+	"gastown/town"
 	"gastown/town/lockfile"
 )
 
@@ -34,6 +35,16 @@ const (
 
 // HandOver implements Session.
 func (s *session) HandOver(ctx context.Context, run int64, text string) (Handed, error) {
+	return s.handOver(ctx, run, text, "")
+}
+
+// HandOverOnce implements Session.
+func (s *session) HandOverOnce(ctx context.Context, run int64, text string) (Handed, error) {
+	return s.handOver(ctx, run, text, town.DigestOf("once", text).Short())
+}
+
+// handOver hands over a text; once tells a text that the session gets once from others.
+func (s *session) handOver(ctx context.Context, run int64, text, once string) (Handed, error) {
 	text = Message(strings.TrimRight(Clean(text), "\n"))
 	switch {
 	case strings.TrimSpace(text) == "":
@@ -47,7 +58,7 @@ func (s *session) HandOver(ctx context.Context, run int64, text string) (Handed,
 		return Handed{}, err
 	}
 	defer lock.Release()
-	h := handover{session: s, run: run, text: text, folded: fold(text)}
+	h := handover{session: s, run: run, text: text, once: once, folded: fold(text)}
 	out, err := h.give(ctx)
 	if errors.Is(err, ErrNoSession) && !h.typed {
 		return Handed{Refused, ErrNoSession.Error()}, nil
@@ -66,6 +77,7 @@ type handover struct {
 	*session
 	run          int64 // of the session; 0 for any
 	text, folded string
+	once         string // "" for a text that may be typed again
 	pane         string
 	before       string // the transcript before
 	typed        bool   // the text was given to the terminal
@@ -83,6 +95,9 @@ func (h *handover) give(ctx context.Context) (Handed, error) {
 	look, err := h.lookAt(ctx, now, 0)
 	if err != nil {
 		return Handed{}, err
+	}
+	if h.once != "" && now.Tags[tagOnce] == h.once {
+		return h.again(ctx, look)
 	}
 	look, why, final, err := h.steady(ctx, now, look)
 	switch {
@@ -103,7 +118,7 @@ func (h *handover) give(ctx context.Context) (Handed, error) {
 	}
 	h.before = h.transcript(look)
 	h.typed = true
-	if err := h.t.Server.Paste(ctx, h.pane, h.text); err != nil {
+	if err := h.paste(ctx, now); err != nil {
 		return Handed{}, err
 	}
 	if h.preset.composer == nil {
@@ -113,6 +128,31 @@ func (h *handover) give(ctx context.Context) (Handed, error) {
 		return Handed{Pasted, why}, err
 	}
 	return h.enter(ctx)
+}
+
+// paste types the text, and tags the session with one that it gets once.
+func (h *handover) paste(ctx context.Context, now tmux.Session) error {
+	if h.once == "" || len(now.Tags) == 0 {
+		return h.t.Server.Paste(ctx, h.pane, h.text)
+	}
+	now.Tags[tagOnce] = h.once
+	return h.t.Server.PasteTagged(ctx, h.pane, h.text, now.ID, now.Tags)
+}
+
+// again does what is missing of a text that was typed before: perhaps Enter was not
+// pressed. Where no composer shows that, it is pressed, which is at most an empty line.
+func (h *handover) again(ctx context.Context, look Look) (Handed, error) {
+	h.typed = true
+	switch {
+	case look.State == Ended:
+		return Handed{Refused, fmt.Sprintf("its program has ended with status %d", look.Signs.Status)}, nil
+	case h.preset.composer == nil:
+		return h.blind(ctx)
+	case look.Draft != "" && h.ours(look.Draft):
+		h.before = h.transcript(look)
+		return h.enter(ctx)
+	}
+	return Handed{Pasted, "it was typed before, and nobody saw whether it was taken"}, nil
 }
 
 // steady answers a dialog of the start, and says whether text can be typed, as cannot

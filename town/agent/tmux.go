@@ -33,6 +33,7 @@ const (
 	tagRun    = "run"
 	tagPreset = "preset"
 	tagBegun  = "begun"
+	tagOnce   = "once" // the digest of the text of HandOverOnce
 )
 
 // Tmux runs sessions on the Town's tmux server.

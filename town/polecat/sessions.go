@@ -30,7 +30,8 @@ type Sessions interface {
 	// Look looks at a session once, and answers a dialog of the start whose answer is
 	// known. It fails with ErrNoSession when it is gone.
 	Look(ctx context.Context, agent town.Address) (Look, error)
-	// HandOver gives the session of an agent's run a text. Where the session is another
+	// HandOver gives the session of an agent's run a text, once: the same text again does
+	// only what is missing. Where the session is another
 	// run's nothing is typed, and neither Taken nor Typed is set.
 	HandOver(ctx context.Context, agent town.Address, run town.Run, text string) (Handed, error)
 	// End ends the session with all its processes. One that is gone is no error.

@@ -102,7 +102,7 @@ func (t InTmux) HandOver(ctx context.Context, a town.Address, run town.Run, text
 	if err != nil {
 		return Handed{}, err
 	}
-	h, err := s.HandOver(ctx, int64(run), text)
+	h, err := s.HandOverOnce(ctx, int64(run), text)
 	if errors.Is(err, agent.ErrOtherRun) {
 		return Handed{Why: err.Error()}, nil
 	}
