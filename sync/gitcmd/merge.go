@@ -9,6 +9,12 @@ import (
 	"strings"
 )
 
+// MinMerges is the oldest git that merges without a working tree.
+const MinMerges = "2.38"
+
+// MergesTrees reports whether a version of git can merge as MergeTrees does.
+func MergesTrees(version string) bool { return !older(version, MinMerges) }
+
 // MergeTrees merges two commits without a working tree. It returns the tree, or the
 // files that do not merge.
 func (s *Shared) MergeTrees(ctx context.Context, ours, theirs string) (tree string, files []string, err error) {

@@ -52,7 +52,7 @@ func (s *session) handOver(ctx context.Context, run int64, text, once string) (H
 	case len(text) > MaxText:
 		return Handed{Refused, fmt.Sprintf("the text has %d bytes, more than %d: write it to a file and name that", len(text), MaxText)}, nil
 	}
-	name := filepath.Join(s.t.Dir, fileName(SessionName(s.agent))+".lock")
+	name := filepath.Join(s.t.Dir, FileName(SessionName(s.agent))+".lock")
 	lock, err := lockfile.Acquire(ctx, name, lockfile.Options{Command: "hand text to " + s.agent, Wait: lockWait, Op: "hand text to " + s.agent})
 	if err != nil {
 		return Handed{}, err

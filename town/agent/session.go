@@ -94,7 +94,7 @@ func (s *session) End(ctx context.Context) error {
 		tree.Leader, tree.Ended = now.Pane.PID, now.Pane.Dead
 	}
 	if l := s.t.Limits; l != nil {
-		tree.Cgroup = func() []int { return l.Processes(fileName(name)) }
+		tree.Cgroup = func() []int { return l.Processes(FileName(name)) }
 	}
 	grace := s.t.Grace
 	if grace <= 0 {
@@ -104,7 +104,7 @@ func (s *session) End(ctx context.Context) error {
 		return s.fail("end the session of", "ps shows them", err)
 	}
 	if l := s.t.Limits; l != nil {
-		if err := l.Remove(fileName(name)); err != nil {
+		if err := l.Remove(FileName(name)); err != nil {
 			return s.fail("end the session of", "", err)
 		}
 	}

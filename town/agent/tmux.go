@@ -98,7 +98,7 @@ func (t Tmux) Start(ctx context.Context, s Start) (Session, error) {
 	}
 	defer lock.Release()
 	name := SessionName(s.Agent)
-	file := filepath.Join(t.Dir, fileName(name)+".launch")
+	file := filepath.Join(t.Dir, FileName(name)+".launch")
 	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a start that was killed
 		return nil, town.Fail(op, "see that "+t.Dir+" may be written", "%w", err)
 	}
@@ -151,7 +151,7 @@ func (t Tmux) begin(file, name string, s Start, p Preset) error {
 	}
 	spec := launch.Spec{Argv: append(argv, s.Args...), Dir: s.Dir}
 	if t.Limits != nil {
-		enter, err := t.Limits.Make(fileName(name), s.Limits, s.Group)
+		enter, err := t.Limits.Make(FileName(name), s.Limits, s.Group)
 		if err != nil {
 			return fmt.Errorf("limit what it may use: %w", err)
 		}
@@ -198,8 +198,8 @@ const Marker = "GT_TMUX_SESSION"
 // marker is the variable with its value. The socket tells apart the sessions of Towns.
 func (t Tmux) marker(name string) string { return Marker + "=" + t.Server.Socket + ":" + name }
 
-// fileName is a session's name as the name of a file. "@" is in no name.
-func fileName(name string) string { return strings.ReplaceAll(name, "/", "@") }
+// FileName is a session's name as the name of a file. "@" is in no name.
+func FileName(name string) string { return strings.ReplaceAll(name, "/", "@") }
 
 // Find is an agent's session. It looks at nothing: a session that is gone is found out
 // by using it. preset is used when the session does not say which one it has.
