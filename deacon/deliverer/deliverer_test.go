@@ -201,7 +201,7 @@ func TestEventsWakeIt(t *testing.T) {
 		}
 	})
 	for kind, want := range map[string]bool{operational.NudgeAdded: true, feed.MailSent: true, "nudge.confirmed": false, "bead.created": false} {
-		if Wakes(kind) != want {
+		if wakes(kind) != want {
 			t.Errorf("%s wakes: %v", kind, !want)
 		}
 	}

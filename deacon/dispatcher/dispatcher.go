@@ -33,8 +33,7 @@ const (
 
 // Workers returns the controller and the dispatcher for a configuration. The
 // functions open the planes while they run.
-type Workers func(cfg *config.Config, rows func(context.Context, func(*operational.Store) error) error,
-	beads func(context.Context, func(*ledger.Store) error) error) (*polecat.Controller, queue.Dispatcher, error)
+type Workers func(cfg *config.Config, rows operational.Access, beads ledger.Access) (*polecat.Controller, queue.Dispatcher, error)
 
 // Host is what the part needs of the Deacon.
 type Host interface {
@@ -63,7 +62,7 @@ var (
 // New returns the part.
 func New(h Host) *Part {
 	return &Part{host: h, Waker: &part.Waker{
-		Feed: h.Feed(), Wakes: Wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
+		Feed: h.Feed(), Wakes: wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
 	}}
 }
 
@@ -127,7 +126,7 @@ func summary(assigned, did int) string {
 	return fmt.Sprintf("%d assigned, %d action(s)", assigned, did)
 }
 
-// Wakes reports whether an event may mean that there is something to do.
-func Wakes(kind string) bool {
+// wakes reports whether an event may mean that there is something to do.
+func wakes(kind string) bool {
 	return kind == operational.Queued || strings.HasPrefix(kind, operational.AssignmentPrefix) || kind == operational.SessionRenewed
 }

@@ -24,7 +24,7 @@ func TestWhatWakes(t *testing.T) {
 		operational.Queued: true, operational.AssignmentPrefix + "submitted": true, operational.SessionRenewed: true,
 		operational.Unqueued: false, operational.AgentPrefix + "idle": false, "bead.created": false,
 	} {
-		if Wakes(kind) != want {
+		if wakes(kind) != want {
 			t.Errorf("%s wakes: %v", kind, !want)
 		}
 	}
@@ -50,7 +50,7 @@ func (h host) Operational(_ context.Context, fn func(*operational.Store) error) 
 func (h host) Ledger(context.Context, func(*ledger.Store) error) error { return nil }
 func (h host) StartJob(name string) error                              { h.started <- name; return nil }
 func (h host) Workers() Workers {
-	return func(_ *config.Config, rows func(context.Context, func(*operational.Store) error) error, _ func(context.Context, func(*ledger.Store) error) error) (*polecat.Controller, queue.Dispatcher, error) {
+	return func(_ *config.Config, rows operational.Access, _ ledger.Access) (*polecat.Controller, queue.Dispatcher, error) {
 		return nil, queue.Dispatcher{}, nil
 	}
 }

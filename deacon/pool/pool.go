@@ -54,13 +54,13 @@ var (
 // New returns the part.
 func New(h Host) *Part {
 	return &Part{host: h, Waker: &part.Waker{
-		Feed: h.Feed(), Wakes: Wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
+		Feed: h.Feed(), Wakes: wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
 	}}
 }
 
-// Wakes reports whether an event may mean that a pool has work: a session took a tree,
+// wakes reports whether an event may mean that a pool has work: a session took a tree,
 // or a base moved.
-func Wakes(kind string) bool {
+func wakes(kind string) bool {
 	return kind == operational.SessionStarted || kind == operational.MergePrefix+string(operational.MergeLanded)
 }
 

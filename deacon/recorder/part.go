@@ -25,7 +25,7 @@ type Options struct {
 	Log logrus.FieldLogger
 	Now func() time.Time
 	// Operational uses the operational plane.
-	Operational func(context.Context, func(*operational.Store) error) error
+	Operational operational.Access
 	// Appended is called when events were written. May be nil.
 	Appended func()
 }

@@ -29,8 +29,7 @@ const job = "refinery"
 
 // Refineries returns the merge queues of the rigs for a configuration. The functions
 // open the planes while they run.
-type Refineries func(cfg *config.Config, rows func(context.Context, func(*operational.Store) error) error,
-	beads func(context.Context, func(*ledger.Store) error) error) ([]*refinery.Refinery, error)
+type Refineries func(cfg *config.Config, rows operational.Access, beads ledger.Access) ([]*refinery.Refinery, error)
 
 // Host is what the part needs of the Deacon.
 type Host interface {
@@ -69,7 +68,7 @@ var (
 // New returns the part.
 func New(h Host) *Part {
 	return &Part{host: h, again: map[string]bool{}, failed: map[string]error{}, Waker: &part.Waker{
-		Feed: h.Feed(), Wakes: Wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
+		Feed: h.Feed(), Wakes: wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
 	}}
 }
 
@@ -186,8 +185,8 @@ func (p *Part) beads(ctx context.Context, fn func(*ledger.Store) error) error {
 	return p.host.Ledger(ctx, fn)
 }
 
-// Wakes reports whether an event may mean that there is something to do.
-func Wakes(kind string) bool {
+// wakes reports whether an event may mean that there is something to do.
+func wakes(kind string) bool {
 	switch kind {
 	case operational.AssignmentPrefix + string(town.Submitted), operational.RefineryAsked, operational.RefineryResumed:
 		return true

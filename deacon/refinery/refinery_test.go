@@ -24,7 +24,7 @@ func TestWhatWakes(t *testing.T) {
 		operational.AssignmentPrefix + "submitted": true, operational.RefineryAsked: true, operational.RefineryResumed: true, operational.MergePrefix + "landed": true,
 		operational.MergePrefix + "open": true, operational.MergePrefix + "held": false, operational.AssignmentPrefix + "working": false, operational.RefineryTrouble: false,
 	} {
-		if Wakes(kind) != want {
+		if wakes(kind) != want {
 			t.Errorf("%s wakes: %v", kind, !want)
 		}
 	}
@@ -52,7 +52,7 @@ func (h host) Operational(_ context.Context, fn func(*operational.Store) error) 
 func (h host) Ledger(context.Context, func(*ledger.Store) error) error { return nil }
 func (h host) StartJob(name string) error                              { h.started <- name; return nil }
 func (h host) Refineries() Refineries {
-	return func(_ *config.Config, rows func(context.Context, func(*operational.Store) error) error, _ func(context.Context, func(*ledger.Store) error) error) (all []*refinery.Refinery, err error) {
+	return func(_ *config.Config, rows operational.Access, _ ledger.Access) (all []*refinery.Refinery, err error) {
 		for _, name := range []string{"web", "api"} {
 			all = append(all, &refinery.Refinery{
 				Rig: rig.Settings{Name: name}, Now: time.Now,

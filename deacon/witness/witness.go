@@ -1,7 +1,8 @@
 // Package witness is the part of the Deacon that patrols the rigs: it finds polecats that
 // do not get on, nudges them, and takes their work away when nothing helps. A patrol comes
-// every half minute (witness.interval), and at once after an event about an agent that
-// is stalled, waits or is gone. Without a Deacon gt witness patrol does the same.
+// every half minute (witness.interval), and at once after an event about an agent that is
+// stalled or waits, or about work that was given back. Without a Deacon gt witness patrol
+// does the same.
 package witness
 
 import (
@@ -30,8 +31,7 @@ const deadline = 10 * time.Minute
 
 // Patrols returns the Witness of a configuration. The functions open the planes while
 // they run.
-type Patrols func(cfg *config.Config, rows func(context.Context, func(*operational.Store) error) error,
-	beads func(context.Context, func(*ledger.Store) error) error) (*witness.Witness, error)
+type Patrols func(cfg *config.Config, rows operational.Access, beads ledger.Access) (*witness.Witness, error)
 
 // Host is what the part needs of the Deacon.
 type Host interface {
@@ -60,7 +60,7 @@ var (
 // New returns the part.
 func New(h Host) *Part {
 	return &Part{host: h, Waker: &part.Waker{
-		Feed: h.Feed(), Wakes: Wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
+		Feed: h.Feed(), Wakes: wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
 	}}
 }
 
@@ -91,8 +91,8 @@ func (p *Part) run(ctx context.Context) (note string, err error) {
 	return note, errors.Join(done.Err(), err)
 }
 
-// Wakes reports whether an event may mean that there is something to do.
-func Wakes(kind string) bool {
+// wakes reports whether an event may mean that there is something to do.
+func wakes(kind string) bool {
 	switch kind {
 	case operational.AgentPrefix + string(town.AgentStalled), operational.AgentPrefix + string(town.AgentWaiting),
 		operational.AssignmentPrefix + string(town.Returned), operational.AssignmentPrefix + string(town.Stuck):

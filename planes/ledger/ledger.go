@@ -27,6 +27,9 @@ type Store struct {
 	borrowed    bool // a view: Close leaves the ledger open
 }
 
+// Access calls fn with the ledger, which is open only while fn runs.
+type Access func(ctx context.Context, fn func(*Store) error) error
+
 // Create makes a new, empty ledger with its own identity. It fails, wrapping
 // fs.ErrExist, if anything is at opts.Dir already.
 func Create(ctx context.Context, opts doltdb.Options, uuid string) (*Store, error) {

@@ -52,10 +52,10 @@ func began(ctx context.Context, tx *doltdb.Tx, e town.Epoch) error {
 	return err
 }
 
-// PruneWork removes assignments, merge requests and nudges that ended before a time, with
-// what belongs to them, and results of checks that ran before it. What still holds a bead
-// or waits stays, however old it is. It returns how many of those four it removed. An
-// epoch is never given again.
+// PruneWork removes assignments, merge requests, recoveries and nudges that ended before a
+// time, with what belongs to them, and results of checks that ran before it. What still
+// holds a bead or waits stays, however old it is. It returns how many rows of those five
+// it removed. An epoch is never given again.
 func (s *Store) PruneWork(ctx context.Context, before time.Time) (removed int64, err error) {
 	err = s.db.Write(ctx, func(tx *doltdb.Tx) error {
 		removed = 0

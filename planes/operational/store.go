@@ -32,6 +32,9 @@ type Store struct {
 	retention Retention
 }
 
+// Access calls fn with the plane, which is open only while fn runs.
+type Access func(ctx context.Context, fn func(*Store) error) error
+
 // Create makes a new, empty plane with its own identity. It fails, wrapping
 // fs.ErrExist, if anything is at opts.Dir already.
 func Create(ctx context.Context, opts doltdb.Options, uuid string) (*Store, error) {

@@ -100,7 +100,7 @@ var keys = []Key{
 	{Name: "machine.max_load", Type: TypeInt, Default: "8", Min: 0, Max: many, Unit: "processes per core",
 		Help: "Load of each core from which on no session starts; 0 for no bound"},
 	{Name: "work.keep", Type: TypeDuration, Default: "720h", Min: hour, Max: 87600 * hour,
-		Help: "Time for which assignments, merge requests, results of checks and nudges that ended are kept"},
+		Help: "Time for which assignments, recoveries, merge requests, results of checks and nudges that ended are kept"},
 	{Name: "witness.interval", Type: TypeDuration, Default: "30s", Min: second, Max: hour,
 		Help: "Time between two patrols of the Deacon"},
 	{Name: "witness.start", Type: TypeDuration, Default: "3m", Min: second, Max: 24 * hour,

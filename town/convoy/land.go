@@ -27,7 +27,7 @@ type Arrival struct {
 
 // Lander lands convoys.
 type Lander struct {
-	Ledger func(ctx context.Context, fn func(*ledger.Store) error) error
+	Ledger ledger.Access
 }
 
 // Plan returns the ids of the convoys that have arrived: all of their members, at least

@@ -16,8 +16,8 @@ import (
 type Reader struct {
 	// Ledger and Operational call fn with the open plane. Without Operational nobody is
 	// known to work.
-	Ledger      func(ctx context.Context, fn func(*ledger.Store) error) error
-	Operational func(ctx context.Context, fn func(*operational.Store) error) error
+	Ledger      ledger.Access
+	Operational operational.Access
 	// Others returns the records of other Towns by their references, those that are
 	// known. nil is none.
 	Others func(ctx context.Context, refs []string) (map[string]town.Bead, error)

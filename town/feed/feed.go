@@ -17,8 +17,8 @@ const defaultPoll = time.Second
 type Options struct {
 	// Operational and Ledger call fn with the open plane. Ledger may be nil: Collect
 	// then does nothing.
-	Operational func(ctx context.Context, fn func(*operational.Store) error) error
-	Ledger      func(ctx context.Context, fn func(*ledger.Store) error) error
+	Operational operational.Access
+	Ledger      ledger.Access
 	// OperationalSign and LedgerSign tell cheaply whether the plane may have
 	// changed. Without them each look costs a query. May be nil.
 	OperationalSign, LedgerSign Sign

@@ -38,8 +38,8 @@ type Sources struct {
 	// Patience is how long each source has; 0 is as long as the caller's context.
 	Patience time.Duration
 
-	Operational func(context.Context, func(*operational.Store) error) error
-	Ledger      func(context.Context, func(*ledger.Store) error) error
+	Operational operational.Access
+	Ledger      ledger.Access
 	Federation  func(context.Context) (Federation, error)
 	Sessions    func(context.Context) ([]tmux.Session, error)
 	// Rigs are the names of those that are configured.

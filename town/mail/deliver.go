@@ -46,8 +46,8 @@ type Sessions interface {
 type Deliverer struct {
 	// Operational and Ledger call fn with the open plane. Without Ledger nobody is
 	// told of mail.
-	Operational func(ctx context.Context, fn func(*operational.Store) error) error
-	Ledger      func(ctx context.Context, fn func(*ledger.Store) error) error
+	Operational operational.Access
+	Ledger      ledger.Access
 	Sessions    Sessions
 	// Now is the clock.
 	Now func() time.Time

@@ -70,9 +70,9 @@ const (
 	Note Deed = "note"
 	// Restart begins another session for an assignment whose session is gone.
 	Restart Deed = "restart"
-	// Return gives the bead of an assignment back that cannot begin.
+	// Return gives back the bead of an assignment that cannot begin.
 	Return Deed = "return"
-	// GiveBack gives the bead of an assignment back whose worker was lost twice.
+	// GiveBack gives back the bead of an assignment whose worker was lost twice.
 	GiveBack Deed = "give back"
 	// Spawn prepares a sandbox and starts a session.
 	Spawn Deed = "spawn"

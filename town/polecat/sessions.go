@@ -98,8 +98,8 @@ type Ledger interface {
 	// somebody else has it, or when it is closed or gone.
 	Claim(ctx context.Context, bead, agent string) error
 	// Release opens a bead again and Block marks it as blocked, each only while the
-	// agent has it. A reason becomes a comment, unless the newest comment says it already. Close closes it, whoever has it. They do
-	// nothing otherwise.
+	// agent has it. A reason becomes a comment, unless the newest comment says it
+	// already. Close closes it, whoever has it. They do nothing otherwise.
 	Release(ctx context.Context, bead, agent, reason string) error
 	Block(ctx context.Context, bead, agent, reason string) error
 	Close(ctx context.Context, bead, agent, reason string) error

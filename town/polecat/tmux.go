@@ -29,19 +29,25 @@ var _ Sessions = InTmux{}
 func (t InTmux) List(ctx context.Context) (all []Session, err error) {
 	signs, err := t.Tmux.List(ctx)
 	for _, s := range signs {
-		who, err := town.ParseAddress(s.Agent)
-		if err != nil {
-			continue // a person's, or of an older version
+		if one, ok := SessionOf(t.Tmux, s); ok {
+			all = append(all, one)
 		}
-		program := ""
-		if p, err := t.Tmux.Presets.Find(s.Preset); err == nil && len(p.Command) > 0 {
-			program = p.Command[0]
-		}
-		all = append(all, Session{
-			Agent: who, Run: town.Run(s.Run), Name: s.Name, Program: program, Ended: s.Ended, Status: s.Status, Started: s.Started, Output: s.Output,
-		})
 	}
 	return all, err
+}
+
+// SessionOf is the session of an agent whose signs of life were seen. ok is false for a
+// session of a person or of an older version.
+func SessionOf(t agent.Tmux, s agent.Signs) (one Session, ok bool) {
+	who, err := town.ParseAddress(s.Agent)
+	if err != nil {
+		return Session{}, false
+	}
+	one = Session{Agent: who, Run: town.Run(s.Run), Name: s.Name, Ended: s.Ended, Status: s.Status, Started: s.Started, Output: s.Output}
+	if p, err := t.Presets.Find(s.Preset); err == nil && len(p.Command) > 0 {
+		one.Program = p.Command[0]
+	}
+	return one, true
 }
 
 // Start implements Sessions.

@@ -4,12 +4,12 @@ import (
 	"context"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"hash/fnv"
 	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"gastown/town"
 )
@@ -83,8 +83,7 @@ func (r *Rig) Trace(name string) (string, error) {
 		if err != nil {
 			return nil // it has just gone
 		}
-		_, _ = sum.Write([]byte(path + "\x00" + info.ModTime().UTC().Format(time.RFC3339Nano) + "\x00" + info.Mode().String() + "\x00"))
-		_, _ = sum.Write([]byte{byte(info.Size()), byte(info.Size() >> 8), byte(info.Size() >> 16), byte(info.Size() >> 24)})
+		fmt.Fprintf(sum, "%s\x00%d %s %d\x00", path, info.ModTime().UnixNano(), info.Mode(), info.Size())
 		return nil
 	})
 	if errors.Is(err, errTraced) {

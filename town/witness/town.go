@@ -31,7 +31,7 @@ func (t InTmux) Survey(ctx context.Context, look func(Session) bool) (map[town.A
 	for _, s := range seen {
 		one, ok := t.session(s.Signs)
 		if !ok {
-			continue // a person's, or of an older version
+			continue
 		}
 		if s.Look != nil {
 			one.Screen = &Screen{State: s.Look.State, Dialog: s.Look.Dialog, Prompt: s.Prompt, Last: last(s.Look.Lines)}
@@ -42,17 +42,8 @@ func (t InTmux) Survey(ctx context.Context, look func(Session) bool) (map[town.A
 }
 
 func (t InTmux) session(s agent.Signs) (Session, bool) {
-	who, err := town.ParseAddress(s.Agent)
-	program := ""
-	if p, err := t.Tmux.Presets.Find(s.Preset); err == nil {
-		program = p.Command[0]
-	}
-	return Session{
-		Session: polecat.Session{
-			Agent: who, Run: town.Run(s.Run), Name: s.Name, Program: program, Ended: s.Ended, Status: s.Status, Started: s.Started, Output: s.Output,
-		},
-		PID: s.PID, Attached: s.Attached, Typed: s.Typed,
-	}, err == nil
+	of, ok := polecat.SessionOf(t.Tmux, s)
+	return Session{Session: of, PID: s.PID, Attached: s.Attached, Typed: s.Typed}, ok
 }
 
 // maxLast is how long a line of a screen may be, in bytes.

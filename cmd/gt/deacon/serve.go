@@ -84,19 +84,13 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 			yard.Git.Progress = nil
 			return yard
 		},
-		Workers: func(cfg *config.Config, rows func(context.Context, func(*operational.Store) error) error,
-			beads func(context.Context, func(*ledger.Store) error) error,
-		) (*polecat.Controller, queue.Dispatcher, error) {
+		Workers: func(cfg *config.Config, rows operational.Access, beads ledger.Access) (*polecat.Controller, queue.Dispatcher, error) {
 			return host.New(call, h.Layout, cfg).WorkersWith(rows, beads)
 		},
-		Refineries: func(cfg *config.Config, rows func(context.Context, func(*operational.Store) error) error,
-			beads func(context.Context, func(*ledger.Store) error) error,
-		) ([]*refinery.Refinery, error) {
+		Refineries: func(cfg *config.Config, rows operational.Access, beads ledger.Access) ([]*refinery.Refinery, error) {
 			return host.New(call, h.Layout, cfg).Refineries(rows, beads)
 		},
-		Patrols: func(cfg *config.Config, rows func(context.Context, func(*operational.Store) error) error,
-			beads func(context.Context, func(*ledger.Store) error) error,
-		) (*witness.Witness, error) {
+		Patrols: func(cfg *config.Config, rows operational.Access, beads ledger.Access) (*witness.Witness, error) {
 			return host.New(call, h.Layout, cfg).WitnessWith(rows, beads)
 		},
 		Serve: o.planes(h),

@@ -125,12 +125,11 @@ func drive(ctx context.Context, h *host.Host) (w *operational.Work, err error) {
 	}
 	rerr := h.Rows(ctx, func(s *operational.Store) error {
 		now, err := s.Work(ctx)
-		w = &now
+		if err == nil {
+			w = &now
+		}
 		return err
 	})
-	if rerr != nil {
-		w = nil
-	}
 	return w, errors.Join(err, rerr)
 }
 

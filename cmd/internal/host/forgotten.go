@@ -9,7 +9,6 @@ import (
 	"gastown/planes/federation"
 	"gastown/town"
 	"gastown/town/durable"
-	"gastown/town/lockfile"
 )
 
 // Forgotten are the Towns that this one does not show any more, with the revision that
@@ -38,13 +37,11 @@ func (h *Host) Forgotten() (Forgotten, error) {
 
 // ChangeForgotten changes the list, and saves it.
 func (h *Host) ChangeForgotten(ctx context.Context, change func(Forgotten)) (err error) {
-	lock, err := lockfile.Acquire(ctx, h.Layout.Lock("forgotten"), lockfile.Options{
-		Command: h.call.Name, Wait: h.call.Wait, Op: "change which Towns are shown",
-	})
+	unlock, err := h.lock(ctx, "forgotten", "change which Towns are shown")
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, lock.Release()) }()
+	defer func() { err = errors.Join(err, unlock()) }()
 	f, err := h.Forgotten()
 	if err != nil {
 		return err

@@ -11,7 +11,6 @@ import (
 	"gastown/planes/operational"
 	"gastown/sync/gitcmd"
 	"gastown/town/github"
-	"gastown/town/lockfile"
 	"gastown/town/refinery"
 	"gastown/town/rig"
 )
@@ -23,9 +22,7 @@ func (h *Host) Refinery(r *rig.Rig) (*refinery.Refinery, error) {
 
 // Refineries are the merge queues of all rigs that are cloned, with planes that the
 // caller opens.
-func (h *Host) Refineries(rows func(context.Context, func(*operational.Store) error) error,
-	beads func(context.Context, func(*ledger.Store) error) error,
-) (all []*refinery.Refinery, err error) {
+func (h *Host) Refineries(rows operational.Access, beads ledger.Access) (all []*refinery.Refinery, err error) {
 	yard := h.rigs(rows)
 	settings, err := yard.Load()
 	if err != nil {
@@ -48,9 +45,7 @@ func (h *Host) Refineries(rows func(context.Context, func(*operational.Store) er
 	return all, nil
 }
 
-func (h *Host) refinery(r *rig.Rig, rows func(context.Context, func(*operational.Store) error) error,
-	beads func(context.Context, func(*ledger.Store) error) error,
-) (*refinery.Refinery, error) {
+func (h *Host) refinery(r *rig.Rig, rows operational.Access, beads ledger.Access) (*refinery.Refinery, error) {
 	self, err := h.call.Executable()
 	if err != nil {
 		return nil, err
@@ -66,8 +61,7 @@ func (h *Host) refinery(r *rig.Rig, rows func(context.Context, func(*operational
 	dir := h.Layout.Refinery(r.Name)
 	run := &refinery.Runner{
 		Name: r.Name, Tree: r.CheckTree, Dir: dir, Logs: h.RefineryLogs(r.Name), Base: h.call.Env, Launcher: []string{self}, Now: h.call.Now,
-		Of: of, Group: group,
-		Limiter: h.limiter(dir),
+		Of: of, Group: group, Limiter: h.limiter(dir),
 	}
 	size, parallel, batch := h.RefineryNumbers(r.Settings)
 	pulls, opensWith, err := h.pulls(r.Settings)
@@ -83,18 +77,9 @@ func (h *Host) refinery(r *rig.Rig, rows func(context.Context, func(*operational
 		Beads: func(ctx context.Context, fn func(refinery.Ledger) error) error {
 			return beads(ctx, func(s *ledger.Store) error { return fn(refinery.Beads{Store: s, Now: h.call.Now}) })
 		},
-		Settle: func(ctx context.Context) error {
-			done, err := c.Settle(ctx)
-			return errors.Join(done.Err(), err)
-		},
+		Settle: settle(c),
 		Lock: func(ctx context.Context) (func() error, error) {
-			lock, err := lockfile.Acquire(ctx, h.Layout.Lock("refinery-"+r.Name), lockfile.Options{
-				Command: h.call.Name, Wait: h.call.Wait, Op: "run the refinery of " + r.Name, Waiting: func(o lockfile.Holder) { h.call.Progress().Wait(o.String()) },
-			})
-			if err != nil {
-				return nil, err
-			}
-			return lock.Release, nil
+			return h.lock(ctx, "refinery-"+r.Name, "run the refinery of "+r.Name)
 		},
 		Size: size, Batch: batch, Parallel: parallel,
 	}, nil

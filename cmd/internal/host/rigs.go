@@ -18,7 +18,7 @@ func (h *Host) Rigs() *rig.Yard { return h.rigs(h.Rows) }
 
 // rigs are the Town's projects, which tell the feed what happens to sandboxes. rows opens
 // the plane of the feed.
-func (h *Host) rigs(rows func(context.Context, func(*operational.Store) error) error) *rig.Yard {
+func (h *Host) rigs(rows operational.Access) *rig.Yard {
 	git := Git(h.call)
 	git.Progress = func(p gitcmd.Progress) { h.call.Progress().Step(p.Phase, p.Done, p.Total, "objects") }
 	return &rig.Yard{

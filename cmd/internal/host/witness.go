@@ -35,9 +35,7 @@ func (h *Host) Witness(rigs []string) (*witness.Witness, error) {
 
 // WitnessWith patrols all rigs, with planes that the caller opens. Somebody else types
 // its nudges.
-func (h *Host) WitnessWith(rows func(context.Context, func(*operational.Store) error) error,
-	beads func(context.Context, func(*ledger.Store) error) error,
-) (*witness.Witness, error) {
+func (h *Host) WitnessWith(rows operational.Access, beads ledger.Access) (*witness.Witness, error) {
 	t, err := h.Thresholds()
 	if err != nil {
 		return nil, err
@@ -57,12 +55,8 @@ func (h *Host) WitnessWith(rows func(context.Context, func(*operational.Store) e
 		Beads: func(ctx context.Context, fn func(witness.Ledger) error) error {
 			return beads(ctx, func(s *ledger.Store) error { return fn(witness.InLedger{Store: s, Now: h.call.Now}) })
 		},
-		Sessions: witness.InTmux{Tmux: sessions}, Sandboxes: witness.InRigs{Yard: h.Rigs()}, Usages: process.Usages, Lock: h.lockAgent,
-		Settle: func(ctx context.Context) error {
-			done, err := c.Settle(ctx)
-			return errors.Join(done.Err(), err)
-		},
-		Now: h.call.Now, Rigs: d.Rigs, Thresholds: t,
+		Sessions: witness.InTmux{Tmux: sessions}, Sandboxes: witness.InRigs{Yard: h.rigs(rows)}, Usages: process.Usages, Lock: h.lockAgent,
+		Settle: settle(c), Now: h.call.Now, Rigs: d.Rigs, Thresholds: t,
 	}, nil
 }
 

@@ -24,20 +24,11 @@ import (
 // Workers returns what assigns waiting beads and drives the workers, with the
 // planes as this call opens them: only while their rows are read or written.
 func (h *Host) Workers() (*polecat.Controller, queue.Dispatcher, error) {
-	return h.WorkersWith(h.Rows, func(ctx context.Context, fn func(*ledger.Store) error) (err error) {
-		s, release, err := h.Ledger(ctx, nil)
-		if err != nil {
-			return err
-		}
-		defer func() { err = errors.Join(err, release()) }()
-		return fn(s)
-	})
+	return h.WorkersWith(h.Rows, h.WithLedger)
 }
 
 // WorkersWith is Workers with planes that the caller opens.
-func (h *Host) WorkersWith(rows func(context.Context, func(*operational.Store) error) error,
-	beads func(context.Context, func(*ledger.Store) error) error,
-) (*polecat.Controller, queue.Dispatcher, error) {
+func (h *Host) WorkersWith(rows operational.Access, beads ledger.Access) (*polecat.Controller, queue.Dispatcher, error) {
 	bounds, err := Bounds(h.Config)
 	if err != nil {
 		return nil, queue.Dispatcher{}, err
@@ -104,13 +95,26 @@ func Bounds(cfg *config.Config) (b queue.Bounds, err error) {
 }
 
 func (h *Host) lockAgent(ctx context.Context, a town.Address) (func() error, error) {
-	lock, err := lockfile.Acquire(ctx, h.Layout.Lock("agent-"+a.Rig+"-"+a.Name), lockfile.Options{
-		Command: h.call.Name, Wait: h.call.Wait, Op: "work on " + a.String(), Waiting: func(o lockfile.Holder) { h.call.Progress().Wait(o.String()) },
+	return h.lock(ctx, "agent-"+a.Rig+"-"+a.Name, "work on "+a.String())
+}
+
+// lock takes a lock of the Town. op says what for, to a person who waits for it.
+func (h *Host) lock(ctx context.Context, name, op string) (unlock func() error, err error) {
+	lock, err := lockfile.Acquire(ctx, h.Layout.Lock(name), lockfile.Options{
+		Command: h.call.Name, Wait: h.call.Wait, Op: op, Waiting: func(o lockfile.Holder) { h.call.Progress().Wait(o.String()) },
 	})
 	if err != nil {
 		return nil, err
 	}
 	return lock.Release, nil
+}
+
+// settle lets the ledger follow the assignments.
+func settle(c *polecat.Controller) func(context.Context) error {
+	return func(ctx context.Context) error {
+		done, err := c.Settle(ctx)
+		return errors.Join(done.Err(), err)
+	}
 }
 
 // HasDeacon reports whether the Town has a Deacon that drives its workers.
