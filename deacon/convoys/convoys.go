@@ -1,8 +1,9 @@
 // Package convoys is the part of the Deacon that lands convoys: it closes those whose
-// beads are all closed, and tells who asked. It tells people, once, of one that is
-// stranded. A pass comes every half minute, and at once
+// beads are all closed, and tells who asked. A pass comes every half minute, and at once
 // after a bead was closed. While the ledger does not change, a pass costs one query of
 // its newest commit. Without a Deacon gt convoy land runs the same pass.
+//
+// Every five minutes it looks for convoys that are stranded, and tells people of each once.
 package convoys
 
 import (
@@ -22,11 +23,8 @@ import (
 	"gastown/town/feed"
 )
 
-const (
-	// job is the name of the job that lands convoys, look of the one that finds stranded
-	// ones.
-	job, look = "convoys", "stranded"
-)
+// The names of the jobs: job lands convoys, lookJob finds stranded ones.
+const job, lookJob = "convoys", "stranded"
 
 // Host is what the part needs of the Deacon.
 type Host interface {
@@ -45,7 +43,7 @@ type Part struct {
 
 	mu   sync.Mutex
 	head string // the ledger's commit at which nothing was to be landed
-	// stranded are the convoys that were when they were looked at last.
+	// stranded are the convoys that were stranded at the last look.
 	stranded map[string]bool
 }
 
@@ -59,7 +57,7 @@ var (
 // New returns the part.
 func New(h Host) *Part {
 	return &Part{host: h, Waker: &part.Waker{
-		Feed: h.Feed(), Wakes: Wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
+		Feed: h.Feed(), Wakes: wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
 	}}
 }
 
@@ -72,12 +70,12 @@ func (p *Part) Jobs(*config.Config) []schedule.Job {
 		Name: job, Help: "land convoys whose beads are closed, and tell who asked", Schedule: "@every 30s", Deadline: 5 * time.Minute,
 		Overlap: schedule.Follow, Run: p.run,
 	}, {
-		Name: look, Help: "tell people of convoys on which nobody can work", Schedule: "@every 5m", Deadline: 5 * time.Minute, Run: p.look,
+		Name: lookJob, Help: "tell people of convoys on which nobody can work", Schedule: "@every 5m", Deadline: 5 * time.Minute, Run: p.look,
 	}}
 }
 
-// Wakes reports whether an event may mean that a convoy has arrived.
-func Wakes(kind string) bool {
+// wakes reports whether an event may mean that a convoy has arrived.
+func wakes(kind string) bool {
 	switch kind {
 	case feed.BeadPrefix + "closed", feed.BeadPrefix + "unlinked", feed.BeadPrefix + "deleted", feed.BeadForeign:
 		return true

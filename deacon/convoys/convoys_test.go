@@ -116,7 +116,7 @@ func TestLands(t *testing.T) {
 	h.do("again", p.run, "")
 	h.do("by another Deacon", New(h).run, "")
 	for kind, want := range map[string]bool{feed.BeadPrefix + "closed": true, feed.BeadPrefix + "deleted": true, feed.BeadForeign: true, feed.BeadPrefix + "updated": false, "work.landed": false} {
-		if Wakes(kind) != want {
+		if wakes(kind) != want {
 			t.Errorf("%s wakes: %v", kind, !want)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"gastown/town/escalate"
 )
 
+// An escalation of a stranded convoy has its id between these.
 const keyBegins, keyEnds = "convoy/", "/stranded"
 
 // look is one run of the job that finds stranded convoys. A person is told of one that was

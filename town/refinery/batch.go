@@ -15,9 +15,9 @@ type link struct {
 }
 
 // chain merges requests one onto the other, as far as the merges are known: at most so
-// many beside those that the host has. A request that merges with the target and not with those before it waits for its turn, and so
-// does one whose bead waits for one that was left out. actions are what has to be done
-// before the chain is complete.
+// many beside those that the host has. A request that merges with the target and not with
+// those before it waits for its turn, and so does one whose bead waits for one that was
+// left out. actions are what has to be done before the chain is complete.
 func (p planner) chain(queue []operational.MergeRequest, most int) (links []link, actions []Action) {
 	onto, tree := p.Tip, p.TipTree
 	in := map[string]bool{}
