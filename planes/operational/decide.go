@@ -130,7 +130,8 @@ func (s *Store) Conflicts(ctx context.Context, beads []string) (map[string][][]s
 	return files, err
 }
 
-// MergeMove moves an open request between open states.
+// MergeMove moves an open request between open states, or notes something about one that
+// stays in its state.
 type MergeMove struct {
 	Epoch    town.Epoch
 	From, To MergeState
@@ -154,13 +155,19 @@ func (s *Store) MoveMerges(ctx context.Context, moves []MergeMove, actor string,
 			if m.Tried {
 				tried = 1
 			}
-			n, err := tx.Exec(ctx, "UPDATE merge_requests SET state = ?, result = ?, tries = tries + ?, changed = ? WHERE epoch = ? AND state = ?",
-				string(m.To), text(m.Result, maxReason), tried, stamp(now), int64(m.Epoch), string(m.From))
+			var state string
+			err := tx.QueryRow(ctx, "SELECT state FROM merge_requests WHERE epoch = ?", int64(m.Epoch)).Scan(&state)
+			if errors.Is(err, doltdb.ErrNoRows) || err == nil && state != string(m.From) {
+				continue
+			}
+			if err == nil && m.From == m.To { // it came into its state before
+				_, err = tx.Exec(ctx, "UPDATE merge_requests SET result = ?, tries = tries + ? WHERE epoch = ?", text(m.Result, maxReason), tried, int64(m.Epoch))
+			} else if err == nil {
+				_, err = tx.Exec(ctx, "UPDATE merge_requests SET state = ?, result = ?, tries = tries + ?, changed = ? WHERE epoch = ?",
+					string(m.To), text(m.Result, maxReason), tried, stamp(now), int64(m.Epoch))
+			}
 			if err != nil {
 				return err
-			}
-			if n == 0 {
-				continue
 			}
 			made++
 			if m.Detail != nil {

@@ -56,6 +56,15 @@ func TestAMergeRequestsWay(t *testing.T) {
 	if len(all) != 2 || all[0].State != MergeHeld || all[0].Tries != 2 || all[0].Result != "why" || all[0].Detail.Log != "7-test" || all[1].Bead != b.Bead {
 		t.Errorf("%+v", all)
 	}
+	for _, seen := range []string{"one", "two", "two"} { // at one moment, and when nothing else changes
+		note := MergeMove{Epoch: a.Epoch, From: MergeHeld, To: MergeHeld, Result: "why", Detail: &MergeDetail{Seen: seen}}
+		if n, err := s.MoveMerges(t.Context(), []MergeMove{note}, "web/refinery", noon.Add(time.Hour)); err != nil || n != 1 {
+			t.Errorf("noted %d, %v", n, err)
+		}
+		if m := s.mustMerges(t, 5)[0]; m.Detail.Seen != seen || !m.Changed.Equal(noon) || m.Tries != 2 {
+			t.Errorf("noted %q: %+v", seen, m)
+		}
+	}
 	if w := s.mustWork(t); len(w.Merges) != 2 {
 		t.Errorf("a held request is not open: %+v", w.Merges)
 	}
