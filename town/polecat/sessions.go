@@ -31,8 +31,8 @@ type Sessions interface {
 	// known. It fails with ErrNoSession when it is gone.
 	Look(ctx context.Context, agent town.Address) (Look, error)
 	// HandOver gives the session of an agent's run a text, once: the same text again does
-	// only what is missing. Where the session is another
-	// run's nothing is typed, and neither Taken nor Typed is set.
+	// only what is missing. Where the session is another run's nothing is typed, and
+	// neither Taken nor Typed is set.
 	HandOver(ctx context.Context, agent town.Address, run town.Run, text string) (Handed, error)
 	// End ends the session with all its processes. One that is gone is no error.
 	End(ctx context.Context, agent town.Address) error

@@ -68,26 +68,12 @@ func Decide(s Snapshot) (d Decision) {
 			return cmp.Or(cmp.Compare(a.Priority, b.Priority), cmp.Compare(a.Seq, b.Seq))
 		})
 	}
-	starting, working, perRig := 0, 0, map[string]int{}
-	for _, a := range w.Assignments {
-		if a.State.Held() {
-			working++
-			perRig[a.Agent.Rig]++
-		}
-		if a.State == town.Assigned {
-			starting++
-		}
-	}
-	carries, carried, why := room(s.Machine, b.Carry, starting, sessionsOf(w))
+	n := countOf(w)
+	carries, carried, why := room(s.Machine, b.Carry, n.starting, sessionsOf(w))
 	busy := map[town.Address]bool{}
 	for len(waiting) > 0 {
-		bound, text := "", ""
-		switch {
-		case !under(starting, b.Starting):
-			bound, text = BoundStarting, fmt.Sprintf("%d sessions start", starting)
-		case !under(working, b.Working):
-			bound, text = BoundWorking, fmt.Sprintf("%d polecats are at work in the Town", working)
-		case len(d.Orders) >= carries:
+		bound, text := n.bound(b)
+		if bound == "" && len(d.Orders) >= carries {
 			bound, text = carried, why
 		}
 		if bound != "" {
@@ -97,10 +83,10 @@ func Decide(s Snapshot) (d Decision) {
 			break
 		}
 		rig := slices.MinFunc(slices.Sorted(maps.Keys(waiting)), func(a, b string) int {
-			return cmp.Or(cmp.Compare(perRig[a], perRig[b]), cmp.Compare(oldest(waiting[a]), oldest(waiting[b])))
+			return cmp.Or(cmp.Compare(n.perRig[a], n.perRig[b]), cmp.Compare(oldest(waiting[a]), oldest(waiting[b])))
 		})
-		if !under(perRig[rig], b.PerRig) {
-			hold(rig, BoundRig, fmt.Sprintf("%d polecats of the rig are at work", perRig[rig]))
+		if !under(n.perRig[rig], b.PerRig) {
+			hold(rig, BoundRig, fmt.Sprintf("%d polecats of the rig are at work", n.perRig[rig]))
 			delete(waiting, rig)
 			continue
 		}
@@ -111,12 +97,44 @@ func Decide(s Snapshot) (d Decision) {
 		agent := polecat.Pick(rig, w.Agents, busy)
 		busy[agent] = true
 		d.Orders = append(d.Orders, operational.Order{Bead: next.Bead, Agent: agent, Seq: next.Seq, Limits: b.Limits})
-		starting, working, perRig[rig] = starting+1, working+1, perRig[rig]+1
+		n.starting, n.working, n.perRig[rig] = n.starting+1, n.working+1, n.perRig[rig]+1
 	}
 	for _, rig := range slices.Sorted(maps.Keys(held)) {
 		d.Holds = append(d.Holds, held[rig])
 	}
 	return d
+}
+
+// count is how many assignments there are: those whose session starts, and those that
+// hold their polecat.
+type count struct {
+	starting, working int
+	perRig            map[string]int // of working
+}
+
+func countOf(w operational.Work) count {
+	n := count{perRig: map[string]int{}}
+	for _, a := range w.Assignments {
+		if a.State.Held() {
+			n.working++
+			n.perRig[a.Agent.Rig]++
+		}
+		if a.State == town.Assigned {
+			n.starting++
+		}
+	}
+	return n
+}
+
+// bound is the limit of the Town that is reached, and why; "" for none.
+func (n count) bound(b Bounds) (name, why string) {
+	switch {
+	case !under(n.starting, b.Starting):
+		return BoundStarting, fmt.Sprintf("%d sessions start", n.starting)
+	case !under(n.working, b.Working):
+		return BoundWorking, fmt.Sprintf("%d polecats are at work in the Town", n.working)
+	}
+	return "", ""
 }
 
 func under(n, bound int) bool { return bound <= 0 || n < bound }

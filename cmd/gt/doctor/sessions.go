@@ -60,7 +60,7 @@ func (d *doctor) sessions(ctx context.Context) (found []finding, err error) {
 // session looks at one session. Only polecats have rows.
 func (d *doctor) session(s agent.Signs, w operational.Work) []finding {
 	a, err := town.ParseAddress(s.Agent)
-	if err != nil || a != town.PolecatAddress(a.Rig, a.Name) {
+	if err != nil || a.Kind != town.Polecat {
 		return nil
 	}
 	if _, known := w.Agent(a); known {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -97,7 +98,7 @@ func (d *doctor) rig(ctx context.Context, r *rig.Rig, w operational.Work, offlin
 	}
 	if len(s.Lost) > 0 {
 		found = append(found, finding{Severity: note, What: fmt.Sprintf("%s moved aside in %s", term.Plural(len(s.Lost), "directory was", "directories were"), s.Lost[0]),
-			Why: "they were where a working tree was to be; they may hold work", Next: "look at them, and remove what is not needed"})
+			Why: "they were where a working tree was to be; they may hold work", Next: "look what they are: ls -la " + filepath.Dir(s.Lost[0])})
 	}
 	used, more, err := d.sandboxes(ctx, r, w)
 	found = append(found, more...)
@@ -111,7 +112,7 @@ func (d *doctor) rig(ctx context.Context, r *rig.Rig, w operational.Work, offlin
 	if len(kept) > 0 {
 		found = append(found, finding{Severity: note, What: fmt.Sprintf("%s of %s, the first %s", term.Plural(len(kept), "rescue", "rescues"), r.Name, kept[0]),
 			Why:  "they hold work that was in a sandbox and nowhere else; gt never removes one",
-			Next: "take what is needed: git fetch origin " + kept[0] + "; remove what is not: git push origin :" + kept[0]})
+			Next: "look at it: git fetch origin " + kept[0]})
 	}
 	if offline && r.HasRemote() {
 		return found, nil
@@ -180,7 +181,7 @@ func (d *doctor) branches(ctx context.Context, r *rig.Rig, w operational.Work, u
 	if len(own) > 0 {
 		found = append(found, finding{Severity: note, What: fmt.Sprintf("%s of %s that nobody works on, with commits that %s does not have: %s",
 			term.Plural(len(own), "branch", "branches"), r.Name, r.Branch, strings.Join(own[:min(len(own), maxShown)], ", ")),
-			Why: "work was given back or given up there", Next: "sling its bead again, or remove it: git push origin :BRANCH"})
+			Why: "work was given back or given up there", Next: "look at it: git fetch origin " + own[0] + "; then sling its bead again"})
 	}
 	return found, err
 }
