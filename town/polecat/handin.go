@@ -28,8 +28,12 @@ func Clean(held operational.Assignment, u rig.Unsaved, noChange bool) error {
 func Publish(ctx context.Context, r *rig.Rig, box rig.Sandbox, held operational.Assignment) (m operational.MergeRequest, err error) {
 	branch := held.Agent.Branch(held.Bead)
 	op := "hand in " + held.Bead
-	if box.Branch != branch {
-		return m, town.Fail(op, "git switch "+branch+", with your commits on it", "%w: the sandbox has the branch %q checked out, not %s", town.ErrRefused, town.Clip(box.Branch, 80), branch)
+	switch {
+	case box.Branch == "":
+		return m, town.Fail(op, "finish what git status says is under way; otherwise: git switch "+branch+" && git merge "+short(box.Head),
+			"%w: no branch is checked out in the sandbox; the work belongs on %s", town.ErrRefused, branch)
+	case box.Branch != branch:
+		return m, town.Fail(op, "git switch "+branch+" && git merge "+short(box.Head), "%w: the sandbox has the branch %q checked out, not %s", town.ErrRefused, town.Clip(box.Branch, 80), branch)
 	}
 	base := ""
 	if box.Head != "" {
@@ -54,3 +58,6 @@ func Publish(ctx context.Context, r *rig.Rig, box rig.Sandbox, held operational.
 	}
 	return operational.MergeRequest{Branch: branch, Head: head, Base: base, Target: r.Branch}, err
 }
+
+// short abbreviates a commit for people.
+func short(id string) string { return id[:min(len(id), 12)] }

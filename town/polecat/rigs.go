@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"strings"
 
+	"gastown/sync/gitcmd"
 	"gastown/town"
 	"gastown/town/rig"
 )
@@ -24,11 +26,28 @@ func (r InRigs) Prepare(ctx context.Context, agent town.Address, branch string, 
 	return s.Dir, err
 }
 
+// Usable implements Sandboxes.
+func (r InRigs) Usable(agent town.Address) (bool, error) {
+	of, err := r.Yard.Open(agent.Rig)
+	if err != nil {
+		return false, err
+	}
+	err = of.Usable(rig.Polecats, agent.Name)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, gitcmd.ErrNotOurs) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // Remove implements Sandboxes.
 func (r InRigs) Remove(ctx context.Context, agent town.Address) (saved string, err error) {
 	of, err := r.Yard.Open(agent.Rig)
 	if err != nil {
 		return "", err
+	}
+	kept, err := of.Abandon(ctx, agent.Name)
+	if err != nil || len(kept) > 0 {
+		return strings.Join(kept, ", "), err
 	}
 	s := rig.Sandbox{Rig: agent.Rig, Kind: rig.Polecats, Name: agent.Name}
 	unsaved, err := of.Unsaved(ctx, s)

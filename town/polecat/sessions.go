@@ -14,6 +14,9 @@ type Sandboxes interface {
 	// Prepare makes the sandbox of a polecat ready: on a new branch from the newest
 	// base. What was in it is saved first; if that fails, nothing is changed.
 	Prepare(ctx context.Context, agent town.Address, branch string, usePool bool) (dir string, err error)
+	// Usable reports whether the sandbox of a polecat is there and a working tree of its
+	// rig: whoever works in one can remove it, or put something else in its place.
+	Usable(agent town.Address) (bool, error)
 	// Remove saves what is in the sandbox and then removes it. If it cannot be saved,
 	// the sandbox stays. saved says where it was saved; "" for nothing. A sandbox that
 	// is not there is no error.

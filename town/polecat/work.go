@@ -66,7 +66,8 @@ func (c *Controller) look(ctx context.Context, address town.Address) (p present,
 // spawn prepares the sandbox and starts the session of an assignment. A session that
 // is there is one of which no row says that it was handed anything, so it ends; so do
 // processes that outlived the agent's former session, because they may still write
-// into the sandbox. A sandbox in which the assignment had a session before stays as it is.
+// into the sandbox. A sandbox in which the assignment had a session before stays as it is,
+// unless it is gone or something else stands in its place: then it is made anew.
 func (c *Controller) spawn(ctx context.Context, p present) error {
 	t, dir := p.held.Ticket, p.agent.Sandbox
 	if err := c.Sessions.End(ctx, t.Agent); err != nil {
@@ -74,6 +75,11 @@ func (c *Controller) spawn(ctx context.Context, p present) error {
 	}
 	resume := dir != ""
 	var err error
+	if resume {
+		if resume, err = c.Sandboxes.Usable(t.Agent); err != nil {
+			return c.unable(ctx, p, "its sandbox could not be looked at", err)
+		}
+	}
 	var last town.Conversation
 	if resume {
 		err = c.Rows(ctx, func(rows Store) error { last, err = rows.Conversation(ctx, t); return err })

@@ -151,6 +151,42 @@ func TestABrokenSandboxIsNotPickedAgain(t *testing.T) {
 	}
 }
 
+// An agent can remove its sandbox, or put something else there. The next session of the
+// same work gets a new one.
+func TestASandboxThatIsGoneIsMadeAnew(t *testing.T) {
+	w := newWorld(t, t.TempDir())
+	defer w.close()
+	w.bead("web-a", 1)
+	if _, err := w.operational.Enqueue(t.Context(), []operational.Waiting{{Bead: "web-a", Rig: "web", By: "ada"}}, 10, w.clock()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.dispatcher(Bounds{}).Pass(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	passes := func() operational.Assignment {
+		t.Helper()
+		for range 3 {
+			if done, err := w.controller().Pass(t.Context()); err != nil || done.Err() != nil {
+				t.Fatal(err, done.Err())
+			}
+		}
+		work, err := w.operational.Work(t.Context())
+		held, ok := work.Holder("web-a")
+		if err != nil || !ok || held.State != town.Working {
+			t.Fatalf("%+v %v", held, err)
+		}
+		return held
+	}
+	first := passes()
+	w.unusable = first.Agent
+	if _, err := w.operational.Renew(t.Context(), first.Ticket, operational.Renewal{Reason: "handed off"}, w.clock()); err != nil {
+		t.Fatal(err)
+	}
+	if second := passes(); second.Agent != first.Agent || second.Run == first.Run || w.unusable == first.Agent {
+		t.Errorf("%+v; without a sandbox: %s", second, w.unusable)
+	}
+}
+
 // A refinery that gave work back has said why, with more, on the bead: nobody says it
 // again in fewer words. A worker's own reason stands there each time.
 func TestAReturnedBeadHasOneComment(t *testing.T) {

@@ -41,6 +41,9 @@ type world struct {
 	half  bool
 	// broken keeps sessions from starting, deaf keeps agents from taking their work.
 	broken, deaf bool
+	// unusable is a polecat whose sandbox is no working tree any more, until it is
+	// prepared again.
+	unusable town.Address
 	// spoilt is a polecat whose sandbox cannot be prepared.
 	spoilt town.Address
 	// full keeps sandboxes from being saved.
@@ -174,8 +177,17 @@ func (w *world) Prepare(_ context.Context, a town.Address, _ string, _ bool) (di
 			return errors.New("it holds a damaged repository")
 		}
 		w.saved, w.trees[a] = append(w.saved, w.trees[a]...), []string{}
+		if a == w.unusable {
+			w.unusable = town.Address{}
+		}
 		return nil
 	})
+}
+
+func (w *world) Usable(a town.Address) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return a != w.unusable, nil
 }
 
 func (w *world) Remove(_ context.Context, a town.Address) (saved string, err error) {
@@ -244,6 +256,9 @@ func (w sessions) Start(_ context.Context, s polecat.Start) (string, error) {
 		}
 		if w.broken {
 			return errBroken
+		}
+		if s.Ticket.Agent == w.unusable {
+			w.t.Errorf("a session of %s starts in what is no sandbox", s.Ticket.Agent)
 		}
 		w.sessions[s.Ticket.Agent] = &session{Session: polecat.Session{Agent: s.Ticket.Agent, Run: s.Ticket.Run, Name: name, Started: w.now, Output: w.now}}
 		return nil

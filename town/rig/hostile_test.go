@@ -2,6 +2,7 @@ package rig
 
 import (
 	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -83,6 +84,9 @@ func TestNotASandbox(t *testing.T) {
 			}
 			if err := r.Remove(t.Context(), s); !errors.Is(err, gitcmd.ErrNotOurs) {
 				t.Errorf("remove: %v", err)
+			}
+			if err := r.Usable(Polecats, "nux"); !errors.Is(err, gitcmd.ErrNotOurs) {
+				t.Errorf("usable: %v", err)
 			}
 			again := prepare(t, r, "nux", "polecat/nux/web-2")
 			if _, err := os.Lstat(filepath.Join(again.Dir, "precious")); err == nil {
@@ -174,6 +178,47 @@ func TestBranchInUse(t *testing.T) {
 	s := prepare(t, r, "nux", "polecat/nux/web-1")
 	if _, err := r.Prepare(t.Context(), Want{Name: "ace", Branch: "polecat/nux/web-1", Fresh: -1}); !errors.Is(err, town.ErrRefused) || !strings.Contains(err.Error(), s.Dir) {
 		t.Errorf("%v", err)
+	}
+}
+
+// What an agent put in the place of its sandbox does not keep the polecat from being given
+// up: it is set aside, and commits that only the clone remembers are saved.
+func TestAbandon(t *testing.T) {
+	for name, spoil := range map[string]func(dir string){
+		"a repository of its own": func(dir string) {
+			must(t, os.Remove(filepath.Join(dir, ".git")))
+			git(t, dir, "init", "-q")
+		},
+		"a file": func(dir string) {
+			must(t, os.RemoveAll(dir))
+			write(t, dir, "a file\n")
+		},
+		"nothing": func(dir string) { must(t, os.RemoveAll(dir)) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			url := remote(t)
+			r := rig(t, url, MergeDirect)
+			s := prepare(t, r, "nux", "polecat/nux/web-1")
+			if kept, err := r.Abandon(t.Context(), "nux"); err != nil || len(kept) > 0 {
+				t.Fatalf("a good sandbox was given up: %v %v", kept, err)
+			}
+			git(t, s.Dir, "commit", "-q", "--allow-empty", "-m", "work")
+			head := git(t, s.Dir, "rev-parse", "HEAD")
+			spoil(s.Dir)
+			kept, err := r.Abandon(t.Context(), "nux")
+			if err != nil || !held(t, url)[head] {
+				t.Errorf("kept %v: %v", kept, err)
+			}
+			if _, err := os.Lstat(s.Dir); !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("the place is not free: %v", err)
+			}
+			if found, _ := filepath.Glob(r.path("lost", "nux-*")); len(kept) != 1+len(found) || (name != "nothing") != (len(found) == 1) {
+				t.Errorf("kept %v, set aside %v", kept, found)
+			}
+			if kept, err := r.Abandon(t.Context(), "nux"); err != nil || len(kept) > 0 {
+				t.Errorf("again: %v %v", kept, err)
+			}
+		})
 	}
 }
 

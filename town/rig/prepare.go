@@ -78,7 +78,7 @@ func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
 	sandbox := Sandbox{Rig: r.Name, Kind: Polecats, Name: want.Name, Dir: top, Branch: want.Branch, Head: base, Base: base, Stale: stale}
 	w, err := r.tree(Polecats, want.Name)
 	if errors.Is(err, gitcmd.ErrNotOurs) {
-		if err := r.setAside(ctx, want.Name, top); err != nil {
+		if _, err := r.setAside(ctx, want.Name, top); err != nil {
 			return Sandbox{}, err
 		}
 		err = fs.ErrNotExist
@@ -277,15 +277,15 @@ func (r *Rig) saveCommits(ctx context.Context, name string, ids []string, why, o
 	return ref, err
 }
 
-// setAside moves a directory that is no sandbox out of the way. Nothing of it is lost.
-func (r *Rig) setAside(ctx context.Context, name, top string) error {
-	to := r.path("lost", filepath.Base(top)+"-"+r.yard.now().Format("20060102T150405Z"))
+// setAside moves a directory that is no sandbox out of the way, and says where to. Nothing
+// of it is lost.
+func (r *Rig) setAside(ctx context.Context, name, top string) (to string, err error) {
+	to = r.path("lost", filepath.Base(top)+"-"+r.yard.now().Format("20060102T150405Z"))
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return err
+		return "", err
 	}
-	err := durable.RenameNew(top, to)
-	if err == nil {
+	if err = durable.RenameNew(top, to); err == nil {
 		r.tell(ctx, NoticeAside, Polecats, name, "it was no working tree of the rig, and is now at "+to, map[string]string{"dir": to})
 	}
-	return err
+	return to, err
 }

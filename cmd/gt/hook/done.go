@@ -3,11 +3,13 @@ package hook
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
 
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/term"
 	"gastown/planes/operational"
+	"gastown/sync/gitcmd"
 	"gastown/town"
 	"gastown/town/polecat"
 	"gastown/town/rig"
@@ -38,6 +40,9 @@ func (o *options) done(ctx context.Context) error {
 		return err
 	}
 	box, err := r.Sandbox(ctx, rig.Polecats, held.Agent.Name)
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, gitcmd.ErrNotOurs) {
+		return town.Fail("hand in "+held.Bead, "gt handoff: the next session gets a new sandbox, and what is left of this one is kept", "the sandbox is no working tree any more: %w", err)
+	}
 	if err != nil {
 		return err
 	}

@@ -91,6 +91,25 @@ func TestDoneKnowsWhatChanged(t *testing.T) {
 	if code, _, stderr := w.Run("--town", "alpha", "done"); code != shell.ExitRefused || !strings.Contains(stderr, "there is no commit on polecat/nux/web-a1 that main does not have") {
 		t.Errorf("no change: exit %d: %s", code, stderr)
 	}
+	refusedWith := func(what, want string) {
+		t.Helper()
+		if _, _, stderr := w.Run("--town", "alpha", "done"); !strings.Contains(stderr, want) || strings.Contains(stderr, "session is over") {
+			t.Errorf("%s: %s", what, stderr)
+		}
+	}
+	refusedWith("no change", "next: commit your work")
+	git(t, box.Dir, "checkout", "-q", "-b", "other")
+	refusedWith("another branch", "next: git switch polecat/nux/web-a1 && git merge "+box.Base[:12])
+	git(t, box.Dir, "checkout", "-q", "--detach")
+	refusedWith("no branch", "git switch polecat/nux/web-a1 && git merge "+box.Base[:12])
+	git(t, box.Dir, "checkout", "-q", "polecat/nux/web-a1")
+	if err := os.Rename(box.Dir, box.Dir+"-away"); err != nil {
+		t.Fatal(err)
+	}
+	refusedWith("no sandbox", "next: gt handoff")
+	if err := os.Rename(box.Dir+"-away", box.Dir); err != nil {
+		t.Fatal(err)
+	}
 	git(t, box.Dir, "commit", "-q", "--allow-empty", "-m", "work")
 	code, stdout, stderr := w.Run("--town", "alpha", "done", "--json")
 	var out handedIn

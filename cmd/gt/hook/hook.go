@@ -82,10 +82,10 @@ func (o *options) caller(ctx context.Context) (h *host.Host, held operational.As
 	return h, held, stale(who, err)
 }
 
-// stale gives the refusal of a former run its next step.
+// stale gives the refusal of a former run its next step. A refusal that has one keeps it.
 func stale(who town.Address, err error) error {
 	switch {
-	case errors.As(err, new(*operational.StaleError)), errors.Is(err, town.ErrRefused) && !errors.Is(err, polecat.ErrNothing):
+	case errors.As(err, new(*operational.StaleError)), errors.Is(err, town.ErrRefused) && !errors.Is(err, polecat.ErrNothing) && town.Next(err) == "":
 		return town.Fail("act for "+who.String(), "this session is over: stop; gt polecat show "+who.String()+" shows what became of the work", "%w", err)
 	case errors.Is(err, polecat.ErrNothing) && who.Kind != town.Polecat:
 		return town.Fail("act for "+who.String(), "only polecats are given beads this way; bd update BEAD --claim takes one, git push hands in", "%w", err)
