@@ -37,6 +37,9 @@ var (
 	ErrForbidden error = &narrower{"a rule of the remote refuses the write", ErrReadOnly}
 	// ErrRejected: the ref has another value than expected; fetch and try again.
 	ErrRejected = errors.New("the remote has moved on")
+	// ErrInTheWay: the remote has a ref whose name is the beginning of the pushed one's,
+	// or begins with it. Nothing can be pushed there while it has.
+	ErrInTheWay = errors.New("another ref of the remote is in the way")
 	// ErrNonFastForward: the remote's own configuration forbids rewinding.
 	ErrNonFastForward = errors.New("the remote forbids rewriting a ref")
 	// ErrNotAtomic: the server moves one ref at a time only.
@@ -158,6 +161,7 @@ var advice = map[error]string{
 	ErrReadOnly:    "ask the owner of the repository for write access",
 	ErrForbidden:   "ask the administrator of the repository to allow pushes to that ref",
 	ErrRejected:    "gt federation sync merges what is there and publishes again",
+	ErrInTheWay:    "give the ref that the server names another name there",
 	ErrNoSpace:     "free some space on this machine, then run it again",
 	ErrRemoteFull:  "ask the administrator of the repository for space there, then run it again",
 	ErrFormat:      "make a repository with: git init --bare --object-format=sha1 DIR, and use that",

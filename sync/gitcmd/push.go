@@ -231,6 +231,8 @@ func refusal(summary, text string) error {
 		return false
 	}
 	switch {
+	case has("failed to update ref", "cannot lock ref") && strings.Contains(text+summary, "' exists; cannot create '"):
+		return ErrInTheWay
 	case has("unpack", "migrate objects"):
 		switch kind := classify(1, text, true); kind {
 		case ErrRemoteFull, ErrTooLarge, ErrUnreachable, ErrFormat:

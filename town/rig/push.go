@@ -2,6 +2,7 @@ package rig
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"gastown/sync/gitcmd"
@@ -41,10 +42,19 @@ func (r *Rig) Push(ctx context.Context, s Sandbox, branch, expected string) (hea
 		}
 		return head, r.repo.SetRef(ctx, ref, head, expected)
 	}
-	if err := r.pushSeen(ctx, repo, ref, expected, head); err != nil {
+	err = r.pushSeen(ctx, repo, ref, expected, head)
+	if errors.Is(err, gitcmd.ErrRejected) {
+		return "", town.Fail(op, "run it again: it first looks at what the remote has", "%w", err)
+	}
+	if err != nil {
 		return "", err
 	}
-	return head, repo.ForceRef(ctx, originRefs+branch, head)
+	err = repo.ForceRef(ctx, originRefs+branch, head)
+	if err != nil && repo.Dir() == r.repo.Dir() {
+		// A ref that the remote does not have any more may be in the way: a fetch removes it.
+		err = r.Fetch(ctx)
+	}
+	return head, err
 }
 
 // Pushed is what a branch of the remote has, asked now; "" when it is not there.

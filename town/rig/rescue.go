@@ -100,7 +100,7 @@ func (r *Rig) publish(ctx context.Context, repo *gitcmd.Shared, path, commit str
 	}
 	at := ref
 	err := r.pushSeen(ctx, repo, at, "", commit)
-	if errors.Is(err, gitcmd.ErrForbidden) {
+	if errors.Is(err, gitcmd.ErrForbidden) || errors.Is(err, gitcmd.ErrInTheWay) {
 		at = branchFor(ref)
 		err = r.pushSeen(ctx, repo, at, "", commit)
 	}

@@ -204,3 +204,29 @@ func TestPush(t *testing.T) {
 		t.Errorf("a push that knows the branch: %v", err)
 	}
 }
+
+// A branch whose name is the beginning of a pushed one's keeps it out at the remote, and
+// is named. One that only the clone remembers keeps nothing out.
+func TestPushWithANameInTheWay(t *testing.T) {
+	url := remote(t)
+	r := rig(t, url, MergeDirect)
+	s := prepare(t, r, "nux", "polecat/nux/web-1")
+	git(t, s.Dir, "commit", "-q", "--allow-empty", "-m", "work")
+	git(t, s.Dir, "push", "-q", url, "HEAD:refs/heads/polecat", "HEAD:refs/gt/rescue")
+	if _, err := r.Push(t.Context(), s, s.Branch, ""); !errors.Is(err, gitcmd.ErrInTheWay) || !strings.Contains(err.Error(), "'refs/heads/polecat' exists") {
+		t.Errorf("push: %v", err)
+	}
+	write(t, filepath.Join(s.Dir, "new.go"), "new\n")
+	if saved, err := r.Rescue(t.Context(), s, "a test"); err != nil || !strings.HasPrefix(saved.Ref, "refs/heads/gt-rescue/") {
+		t.Errorf("rescue: %+v: %v", saved, err)
+	}
+	git(t, url, "update-ref", "-d", "refs/heads/polecat")
+	git(t, r.repo.Dir(), "update-ref", "refs/remotes/origin/polecat", s.Base)
+	head, err := r.Push(t.Context(), s, s.Branch, "")
+	if err != nil {
+		t.Fatalf("push: %v", err)
+	}
+	if known, err := r.repo.Resolve(t.Context(), originRefs+s.Branch); err != nil || known != head {
+		t.Errorf("the clone knows %q: %v", known, err)
+	}
+}

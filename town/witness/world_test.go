@@ -164,6 +164,8 @@ func (w *world) save(a town.Address) error {
 	return nil
 }
 
+func (w boxes) Usable(town.Address) (bool, error) { return true, nil }
+
 func (w boxes) Remove(_ context.Context, a town.Address) (string, error) {
 	return "", w.step(func() error { return w.save(a) })
 }
