@@ -64,11 +64,7 @@ func OpenShared(dir string, opts Options) (*Shared, error) {
 // CreateShared makes an empty bare repository in a directory that does not exist.
 // remote is the address that people and agents reach as "origin"; "" for none.
 func CreateShared(dir, remote string, opts Options) (*Shared, error) {
-	text := fmt.Sprintf(cloneConfig, quoteConfig(remote))
-	if remote == "" {
-		text, _, _ = strings.Cut(text, "[remote")
-	}
-	return createShared(dir, text, opts)
+	return createShared(dir, newConfig(remote), opts)
 }
 
 func createShared(dir, config string, opts Options) (*Shared, error) {

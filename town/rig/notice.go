@@ -16,6 +16,9 @@ const (
 	NoticeForgotten = "sandbox.forgotten"
 	// NoticeAside: a directory that is no sandbox stood in the place of one, and was moved.
 	NoticeAside = "sandbox.aside"
+	// NoticeMended: the configuration of the clone, which sandboxes share, could not be used
+	// by git, and was replaced.
+	NoticeMended = "sandbox.mended"
 	// NoticeStale: a sandbox begins at a base that may be an old one.
 	NoticeStale = "sandbox.stale"
 )

@@ -1,6 +1,7 @@
 package rig
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -196,5 +197,38 @@ func TestPlantedConfigurationIsListed(t *testing.T) {
 	want := []string{"config: core.sshcommand filter.A.b.clean includeif.gitdir:/.path url.evil:.insteadof", "config.worktree: core.fsmonitor", "config: credential.https://x.helper"}
 	if !slices.Equal(got, want) {
 		t.Errorf("%q, want %q", got, want)
+	}
+}
+
+// An agent that damages the configuration of the shared clone keeps no other agent's git
+// from working: the next sandbox that is prepared mends it.
+func TestDamagedSettingsAreMended(t *testing.T) {
+	for name, damage := range map[string]func(dir string){
+		"not a configuration": func(dir string) { write(t, filepath.Join(dir, "config"), "[broken\n") },
+		"a format to come":    func(dir string) { git(t, dir, "config", "core.repositoryformatversion", "99") },
+		"an extension":        func(dir string) { git(t, dir, "config", "extensions.evil", "1") },
+		"removed":             func(dir string) { must(t, os.Remove(filepath.Join(dir, "config"))) },
+		"a directory": func(dir string) {
+			must(t, os.Remove(filepath.Join(dir, "config")))
+			must(t, os.Mkdir(filepath.Join(dir, "config"), 0o700))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := rig(t, remote(t), MergeDirect)
+			s := prepare(t, r, "nux", "polecat/nux/web-1")
+			git(t, s.Dir, "config", "alias.mine", "status")
+			prepare(t, r, "nux", "polecat/nux/web-2")
+			damage(r.repo.Dir())
+			var told []string
+			r.yard.Tell = func(_ context.Context, n Notice) { told = append(told, n.Kind) }
+			s = prepare(t, r, "nux", "polecat/nux/web-3")
+			git(t, s.Dir, "commit", "-q", "--allow-empty", "-m", "work")
+			if kept := git(t, s.Dir, "config", "alias.mine"); kept != "status" {
+				t.Errorf("the settings of before: %q", kept)
+			}
+			if aside, _ := filepath.Glob(filepath.Join(r.repo.Dir(), "config.broken-*")); (len(aside) == 1) != (name != "removed") || slices.Contains(told, NoticeMended) != (name != "removed") {
+				t.Errorf("set aside %v, told %v", aside, told)
+			}
+		})
 	}
 }

@@ -45,6 +45,9 @@ func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
 	if want.Branch == r.Branch {
 		return Sandbox{}, town.Fail(op, "name another branch", "%w: %s is the branch that changes land on", town.ErrUsage, r.Branch)
 	}
+	if err := r.mend(ctx, want.Name); err != nil {
+		return Sandbox{}, err
+	}
 	fresh := want.Fresh
 	if fresh == 0 {
 		fresh = defaultFresh
@@ -106,6 +109,19 @@ func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
 	}
 	sandbox.Rescued = saved.Ref
 	return sandbox, w.Reset(ctx, want.Branch, base)
+}
+
+// mend makes sure that an agent's own git can use the clone.
+func (r *Rig) mend(ctx context.Context, name string) error {
+	remote := ""
+	if r.HasRemote() {
+		remote = r.URL
+	}
+	aside, err := r.repo.MendSettings(ctx, remote, r.yard.now())
+	if aside != "" {
+		r.tell(ctx, NoticeMended, Polecats, name, "git could not use the configuration of the clone; it is now at "+aside, map[string]string{"file": aside})
+	}
+	return err
 }
 
 // furnish makes a sandbox where there is none, of a tree of the pool or a new one.
