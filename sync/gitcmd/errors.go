@@ -28,6 +28,9 @@ var (
 	ErrBusy error = &narrower{"the server is too busy", ErrUnreachable}
 	// ErrNotFound: there is no repository at the URL.
 	ErrNotFound = errors.New("no repository there")
+	// ErrNoRef: the repository is there and has no such branch or commit. It is an
+	// ErrNotFound.
+	ErrNoRef error = &narrower{"not found", ErrNotFound}
 	// ErrMoved: the server redirects to another address, to which nobody agreed.
 	ErrMoved = errors.New("the repository is at another address")
 	// ErrReadOnly: the remote can be read but refuses this write.

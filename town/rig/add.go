@@ -164,7 +164,7 @@ func (r *Rig) cloneInto(ctx context.Context, dir, local string) error {
 		}
 	}
 	if id, err := repo.Resolve(ctx, r.target()); err != nil || id == "" {
-		return errors.Join(err, town.Fail("clone "+gitcmd.Redact(r.URL), "name a branch that exists: --branch B", "%w: it has no branch %s", gitcmd.ErrNotFound, r.Branch))
+		return errors.Join(err, town.Fail("clone "+gitcmd.Redact(r.URL), "name a branch that exists: --branch B", "%w: it has no branch %s", gitcmd.ErrNoRef, r.Branch))
 	}
 	return repo.SetHead(ctx, r.Branch)
 }

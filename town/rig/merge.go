@@ -64,7 +64,7 @@ func (r *Rig) Latest(ctx context.Context, wanted ...string) (t Target, err error
 		return t, err
 	}
 	if t.Tip == "" {
-		return t, town.Fail("look at the rig "+r.Name, "push it, or name another one in "+r.yard.File, "%w: there is no branch %s", gitcmd.ErrNotFound, r.Branch)
+		return t, town.Fail("look at the rig "+r.Name, "push it, or name another one in "+r.yard.File, "%w: there is no branch %s", gitcmd.ErrNoRef, r.Branch)
 	}
 	t.Missing, err = r.missing(ctx, append([]string{t.Tip}, wanted...))
 	if err == nil && len(t.Missing) > 0 && r.HasRemote() {

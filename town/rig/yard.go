@@ -293,7 +293,7 @@ func (r *Rig) baseAnd(ctx context.Context, name, ref string) (base, commit strin
 	if name == "" {
 		name = r.Branch
 	}
-	return "", "", town.Fail("find "+name+" in the rig "+r.Name, "gt rig status "+r.Name+" shows what is known; git push that branch first", "%w: there is no such branch or commit", gitcmd.ErrNotFound)
+	return "", "", town.Fail("find "+name+" in the rig "+r.Name, "gt rig status "+r.Name+" shows what is known; git push that branch first", "%w: there is no such branch or commit", gitcmd.ErrNoRef)
 }
 
 func (r *Rig) candidates(name string) []string {

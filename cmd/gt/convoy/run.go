@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/term"
@@ -27,6 +28,9 @@ func (o *options) create(ctx context.Context) error {
 	h, err := host.Open(o.call)
 	if err != nil {
 		return err
+	}
+	if strings.TrimSpace(o.name) == "" {
+		return town.Fail("make a convoy", "gt convoy create NAME BEAD...", "%w: its name is empty", town.ErrUsage)
 	}
 	m := made{Name: o.name}
 	if m.Notify, err = o.boxes(ctx, h); err != nil {

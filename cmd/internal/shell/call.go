@@ -209,7 +209,9 @@ func (c *Call) Report(err error) int {
 	f := Fail(err)
 	f.Exit = code
 	if f.Next == "" && c.traits.Advice != nil {
-		f.Next = c.traits.Advice(err)
+		if f.Next = c.traits.Advice(err); f.Next == "" && ExitCode(err) == ExitUsage {
+			f.Next = c.Name + " --help"
+		}
 	}
 	if c.JSON {
 		c.reportJSON(f)
