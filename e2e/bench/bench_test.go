@@ -92,6 +92,9 @@ func TestQuickFronts(t *testing.T) {
 	// TestQuickDeacon and TestQuickMerging measure these, and glances others.
 	seen := map[string]bool{deaconStatus: true, sessionStart: true, fmt.Sprintf(glanceStatus, 100): true, glancePrime: true, glanceGuard: true,
 		glanceHook: true, glanceInbox: true, workSpawn: true, workPool: true, workDispatch: true, convoyRefresh: true, mergeBatches: true, mergeBad: true, mergeDone: true}
+	for _, n := range patrolSizes { // and TestQuickPatrols these
+		seen[fmt.Sprintf(patrolTook, n)], seen[fmt.Sprintf(patrolProcesses, n)] = true, true
+	}
 	for _, d := range figures {
 		seen[d.Name] = true
 		if d.Value <= 0 && d.Name != frontAdded { // a difference may be negative

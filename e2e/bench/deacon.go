@@ -42,33 +42,39 @@ var deaconLimits = map[string]struct {
 	most     float64
 	relative bool
 }{
-	deaconStatus:                   {15, false},
-	sessionStart:                   {1.3, true},
-	frontVersion:                   {6, false},
-	frontShow:                      {8, false},
-	frontMemory:                    {10, false},
-	frontShows:                     {10, false},
-	frontList:                      {15, false},
-	frontReady:                     {15, false},
-	frontUpdate:                    {25, false},
-	frontCreate:                    {25, false},
-	frontAdded:                     {8, false},
-	mergeBatches:                   {0.2, true}, // five times as many merges
-	mergeBad:                       {8, false},  // 1 + 4 to halve + 1 to be sure + 1 of the target + 1 of the rest
-	mergeDone:                      {2000, false},
-	glancePrime:                    {15, false},
-	glanceGuard:                    {15, false},
-	glanceHook:                     {15, false},
-	glanceInbox:                    {12, false},
-	workSpawn:                      {1.3, true},
-	workPool:                       {1.3, true},
-	workDispatch:                   {50, false},
-	convoyRefresh:                  {50, false},
-	fmt.Sprintf(glanceStatus, 100): {30, false},
-	frontCrowd:                     {1000, false},
-	frontCrowdPeak:                 {300, false},
-	frontRowMemory:                 {1.1, true}, // uncollected garbage varies by that much
-	frontRowHandles:                {1, true},
+	deaconStatus:                      {15, false},
+	sessionStart:                      {1.3, true},
+	frontVersion:                      {6, false},
+	frontShow:                         {8, false},
+	frontMemory:                       {10, false},
+	frontShows:                        {10, false},
+	frontList:                         {15, false},
+	frontReady:                        {15, false},
+	frontUpdate:                       {25, false},
+	frontCreate:                       {25, false},
+	frontAdded:                        {8, false},
+	mergeBatches:                      {0.2, true}, // five times as many merges
+	mergeBad:                          {8, false},  // 1 + 4 to halve + 1 to be sure + 1 of the target + 1 of the rest
+	mergeDone:                         {2000, false},
+	glancePrime:                       {15, false},
+	glanceGuard:                       {15, false},
+	glanceHook:                        {15, false},
+	glanceInbox:                       {12, false},
+	workSpawn:                         {1.3, true},
+	workPool:                          {1.3, true},
+	workDispatch:                      {50, false},
+	convoyRefresh:                     {50, false},
+	fmt.Sprintf(patrolTook, 10):       {200, false},
+	fmt.Sprintf(patrolTook, 30):       {500, false},
+	fmt.Sprintf(patrolTook, 100):      {1500, false},
+	fmt.Sprintf(patrolProcesses, 10):  {3, false},
+	fmt.Sprintf(patrolProcesses, 30):  {3, false},
+	fmt.Sprintf(patrolProcesses, 100): {3, false},
+	fmt.Sprintf(glanceStatus, 100):    {30, false},
+	frontCrowd:                        {1000, false},
+	frontCrowdPeak:                    {300, false},
+	frontRowMemory:                    {1.1, true}, // uncollected garbage varies by that much
+	frontRowHandles:                   {1, true},
 }
 
 // judgeDeacon sets the limit of a figure, if it has one.

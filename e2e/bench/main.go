@@ -57,6 +57,8 @@ type options struct {
 	// served is the number of beads to measure fronts with; atOnce and inRow are
 	// how many run at once and one after the other.
 	served, atOnce, inRow int
+	// patrols are the numbers of polecats to measure patrols with.
+	patrols []int
 	// public is the path of the public bd to compare with; "" for none.
 	public string
 	dir    string
@@ -93,10 +95,10 @@ func parse(args []string) (options, error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	o.more, o.served, o.atOnce, o.inRow = defaultMore, judged, defaultAtOnce, defaultInRow
+	o.more, o.served, o.atOnce, o.inRow, o.patrols = defaultMore, judged, defaultAtOnce, defaultInRow, patrolSizes
 	if *quick {
 		*rows, *beads, o.more, o.runs, o.pushes = "1000", "100", 100, 1, 10
-		o.served, o.atOnce, o.inRow = 100, 20, 20
+		o.served, o.atOnce, o.inRow, o.patrols = 100, 20, 20, patrolSizes[:1]
 	}
 	var err error
 	if o.rows, err = numbers(*rows, maxRows); err != nil {
@@ -173,6 +175,11 @@ func everything(ctx context.Context, o options) (r results, err error) {
 		if err == nil {
 			var more []deaconFigure
 			more, err = merging(ctx, o)
+			r.Fronts = append(r.Fronts, more...)
+		}
+		if err == nil {
+			var more []deaconFigure
+			more, err = patrols(ctx, o)
 			r.Fronts = append(r.Fronts, more...)
 		}
 	}

@@ -107,21 +107,26 @@ func tail(s string) string {
 	return s
 }
 
-// counter counts the git processes that a program starts, with a wrapper first in
-// the search path. The wrapper takes time, so counted runs are never timed.
+// counter counts the processes that a program starts of some others, with wrappers first
+// in the search path. A wrapper takes time, so counted runs are never timed.
 type counter struct{ dir string }
 
-func newCounter(dir string) (counter, error) {
-	git, err := exec.LookPath("git")
-	if err != nil {
-		return counter{}, err
-	}
+func newCounter(dir string, names ...string) (counter, error) {
 	c := counter{dir: dir}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return c, err
 	}
-	script := fmt.Sprintf("#!/bin/sh\necho >>'%s'\nexec '%s' \"$@\"\n", c.tally(), git)
-	return c, os.WriteFile(filepath.Join(dir, "git"), []byte(script), 0o700)
+	for _, name := range names {
+		path, err := exec.LookPath(name)
+		if err != nil {
+			return c, err
+		}
+		script := fmt.Sprintf("#!/bin/sh\necho >>'%s'\nexec '%s' \"$@\"\n", c.tally(), path)
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil {
+			return c, err
+		}
+	}
+	return c, nil
 }
 
 func (c counter) tally() string { return filepath.Join(c.dir, "tally") }
@@ -131,7 +136,7 @@ func (c counter) path() string {
 	return "PATH=" + c.dir + string(os.PathListSeparator) + os.Getenv("PATH")
 }
 
-// take returns the number of git processes since the last call.
+// take returns the number of processes since the last call.
 func (c counter) take() (int, error) {
 	data, err := os.ReadFile(c.tally())
 	if os.IsNotExist(err) {

@@ -108,7 +108,7 @@ func one(ctx context.Context, o options, dir string, rows int, kind string) (_ [
 	if s.peers, err = newPeers(ctx, o, dir); err != nil {
 		return nil, err
 	}
-	if s.count, err = newCounter(filepath.Join(dir, "counter")); err != nil {
+	if s.count, err = newCounter(filepath.Join(dir, "counter"), "git"); err != nil {
 		return nil, err
 	}
 	var recorded [2][]sample

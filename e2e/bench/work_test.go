@@ -34,3 +34,17 @@ func TestQuickGlances(t *testing.T) {
 	}
 	t.Log(out.String())
 }
+
+// Patrols are measured, and the number of processes does not depend on the machine.
+func TestQuickPatrols(t *testing.T) {
+	figures, err := patrols(t.Context(), quick(t))
+	if err != nil || len(figures) != 2 {
+		t.Fatal(figures, err)
+	}
+	for _, d := range figures {
+		t.Logf("%s: %g %s", d.Name, d.Value, d.Unit)
+		if d.Limit == 0 || d.Value <= 0 || d.Unit == "processes" && d.Over {
+			t.Errorf("%+v", d)
+		}
+	}
+}
