@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -47,20 +48,19 @@ func (s Server) Capture(ctx context.Context, pane string, past int, attributes b
 }
 
 const (
-	// maxScreens is how many panes are captured by one process, screenRoom how long one
-	// screen may be, in bytes.
-	maxScreens = 512
+	// maxScreens is how many panes are captured by one process: tmux takes 16 KB of
+	// commands at once. screenRoom is how long one screen may be, in bytes.
+	maxScreens = 150
 	screenRoom = 256 << 10
 )
 
-// Screens asks what several panes show, without their past and with attributes, by one
-// process for up to 512 of them. A pane that is gone is left out, and with it, for this
-// time, those that come after it.
-func (s Server) Screens(ctx context.Context, panes ...string) (map[string]Screen, error) {
+// Screens asks what the panes of sessions show, without their past and with attributes,
+// by one process for up to 150 of them. The facts are those that are given. A pane that
+// is gone is left out, and with it, for this time, those that come after it. The answer
+// is by the panes' IDs.
+func (s Server) Screens(ctx context.Context, of ...Session) (map[string]Screen, error) {
 	all := map[string]Screen{}
-	for len(panes) > 0 {
-		some := panes[:min(len(panes), maxScreens)]
-		panes = panes[len(some):]
+	for some := range slices.Chunk(of, maxScreens) {
 		if err := s.screens(ctx, some, all); err != nil {
 			return all, fmt.Errorf("look at %d tmux panes: %w", len(some), err)
 		}
@@ -68,29 +68,23 @@ func (s Server) Screens(ctx context.Context, panes ...string) (map[string]Screen
 	return all, nil
 }
 
-func (s Server) screens(ctx context.Context, panes []string, all map[string]Screen) error {
-	// A program can show any line, but it cannot know this one.
-	mark := rand.Text() + "\t"
-	args := []string{"-2", "-u", "-S", s.Socket}
-	for i, pane := range panes {
-		if i > 0 {
-			args = append(args, ";")
-		}
-		args = append(args, "display-message", "-p", "-t", pane, mark+facts, ";", "capture-pane", "-p", "-e", "-t", pane)
+func (s Server) screens(ctx context.Context, of []Session, all map[string]Screen) error {
+	// A program can show any line, but it cannot know this word.
+	mark := rand.Text()[:16]
+	var commands [][]string
+	for _, one := range of {
+		commands = append(commands, []string{"display-message", "-p", mark + one.Pane.ID}, []string{"capture-pane", "-p", "-e", "-t", one.Pane.ID})
 	}
-	s.room = screenRoom * len(panes)
-	out, _, err := s.run(ctx, args...)
+	s.room = screenRoom * len(of)
+	out, err := s.do(ctx, "", commands...)
 	if errors.Is(err, ErrGone) {
 		err = nil
 	}
 	for _, part := range strings.Split(out, mark)[1:] {
-		line, text, ok := strings.Cut(part, "\n")
-		of, bad := parse(line)
-		if !ok || bad != nil {
-			continue
+		id, text, ok := strings.Cut(part, "\n")
+		if i := slices.IndexFunc(of, func(one Session) bool { return one.Pane.ID == id }); ok && i >= 0 && text != "" {
+			all[id] = Screen{Session: of[i], Text: text}
 		}
-		of.Pane.remind()
-		all[of.Pane.ID] = Screen{Session: of, Text: text}
 	}
 	return err
 }

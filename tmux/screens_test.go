@@ -13,7 +13,8 @@ func TestScreens(t *testing.T) {
 	second := created(t, s, "second", "sh", "-c", "printf '\\033[2mdimmed\\033[0m two'; sleep 60")
 	awaitText(t, s, first.Pane.ID, "3")
 	awaitText(t, s, second.Pane.ID, "two")
-	all, err := s.Screens(t.Context(), first.Pane.ID, second.Pane.ID)
+	of := sessionsOf(t, s)
+	all, err := s.Screens(t.Context(), of...)
 	if err != nil || len(all) != 2 {
 		t.Fatal(all, err)
 	}
@@ -28,11 +29,35 @@ func TestScreens(t *testing.T) {
 	if err := s.Remove(t.Context(), second.ID); err != nil {
 		t.Fatal(err)
 	}
-	all, err = s.Screens(t.Context(), first.Pane.ID, second.Pane.ID)
+	all, err = s.Screens(t.Context(), of...)
 	if _, there := all[first.Pane.ID]; err != nil || !there || len(all) != 1 {
 		t.Errorf("%v, %v", all, err)
 	}
 	if all, err := s.Screens(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("%v, %v", all, err)
+	}
+}
+
+func sessionsOf(t *testing.T, s Server) []Session {
+	t.Helper()
+	all, err := s.Sessions(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// As many panes as a large Town has fit into one process.
+func TestScreensOfMany(t *testing.T) {
+	s := server(t)
+	created(t, s, "one", "sleep", "60")
+	one := sessionsOf(t, s)[0]
+	one.Pane.ID = "%1234567" // a long one, and gone: tmux must take the command all the same
+	of := []Session{}
+	for range maxScreens {
+		of = append(of, one)
+	}
+	if all, err := s.Screens(t.Context(), of...); err != nil || len(all) != 0 {
 		t.Errorf("%v, %v", all, err)
 	}
 }

@@ -2,6 +2,8 @@ package agent
 
 import (
 	"context"
+
+	"gastown/tmux"
 )
 
 // Seen is a session with what it shows.
@@ -22,17 +24,17 @@ func (t Tmux) Survey(ctx context.Context, want func(Signs) bool) ([]Seen, error)
 		return nil, err
 	}
 	all := make([]Seen, len(sessions))
-	var panes []string
+	var wanted []tmux.Session
 	for i, s := range sessions {
 		all[i].Signs = signs(s)
 		if all[i].Agent != "" && want(all[i].Signs) {
-			panes = append(panes, s.Pane.ID)
+			wanted = append(wanted, s)
 		}
 	}
-	if len(panes) == 0 {
+	if len(wanted) == 0 {
 		return all, nil
 	}
-	screens, err := t.Server.Screens(ctx, panes...)
+	screens, err := t.Server.Screens(ctx, wanted...)
 	for i, s := range sessions {
 		screen, ok := screens[s.Pane.ID]
 		if !ok {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"strings"
+	"sync"
 	"time"
 
 	"gastown/planes/ledger"
@@ -69,14 +70,36 @@ func (t InTmux) End(ctx context.Context, a town.Address) error {
 	return s.End(ctx)
 }
 
-// InRigs are the sandboxes of the Town's rigs.
-type InRigs struct{ Yard *rig.Yard }
+// InRigs are the sandboxes of the Town's rigs. It opens each rig once.
+type InRigs struct {
+	Yard *rig.Yard
 
-var _ Sandboxes = InRigs{}
+	mu     sync.Mutex
+	opened map[string]*rig.Rig
+}
+
+var _ Sandboxes = (*InRigs)(nil)
+
+func (r *InRigs) open(name string) (*rig.Rig, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if of, ok := r.opened[name]; ok {
+		return of, nil
+	}
+	of, err := r.Yard.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	if r.opened == nil {
+		r.opened = map[string]*rig.Rig{}
+	}
+	r.opened[name] = of
+	return of, nil
+}
 
 // Leads implements Sandboxes.
-func (r InRigs) Leads(ctx context.Context, name string) (map[string]rig.Lead, error) {
-	of, err := r.Yard.Open(name)
+func (r *InRigs) Leads(ctx context.Context, name string) (map[string]rig.Lead, error) {
+	of, err := r.open(name)
 	if err != nil {
 		return nil, err
 	}
@@ -84,8 +107,8 @@ func (r InRigs) Leads(ctx context.Context, name string) (map[string]rig.Lead, er
 }
 
 // Trace implements Sandboxes.
-func (r InRigs) Trace(a town.Address) (string, error) {
-	of, err := r.Yard.Open(a.Rig)
+func (r *InRigs) Trace(a town.Address) (string, error) {
+	of, err := r.open(a.Rig)
 	if err != nil {
 		return "", err
 	}
@@ -93,8 +116,8 @@ func (r InRigs) Trace(a town.Address) (string, error) {
 }
 
 // Save implements Sandboxes.
-func (r InRigs) Save(ctx context.Context, a town.Address, why string) (ref, what string, err error) {
-	of, err := r.Yard.Open(a.Rig)
+func (r *InRigs) Save(ctx context.Context, a town.Address, why string) (ref, what string, err error) {
+	of, err := r.open(a.Rig)
 	if err != nil {
 		return "", "", err
 	}
@@ -110,8 +133,8 @@ func (r InRigs) Save(ctx context.Context, a town.Address, why string) (ref, what
 }
 
 // Publish implements Sandboxes.
-func (r InRigs) Publish(ctx context.Context, held operational.Assignment) (m operational.MergeRequest, err error) {
-	of, err := r.Yard.Open(held.Agent.Rig)
+func (r *InRigs) Publish(ctx context.Context, held operational.Assignment) (m operational.MergeRequest, err error) {
+	of, err := r.open(held.Agent.Rig)
 	if err != nil {
 		return m, err
 	}

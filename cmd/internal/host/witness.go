@@ -55,7 +55,7 @@ func (h *Host) WitnessWith(rows operational.Access, beads ledger.Access) (*witne
 		Beads: func(ctx context.Context, fn func(witness.Ledger) error) error {
 			return beads(ctx, func(s *ledger.Store) error { return fn(witness.InLedger{Store: s, Now: h.call.Now}) })
 		},
-		Sessions: witness.InTmux{Tmux: sessions}, Sandboxes: witness.InRigs{Yard: h.rigs(rows)}, Usages: process.Usages, Lock: h.lockAgent,
+		Sessions: witness.InTmux{Tmux: sessions}, Sandboxes: &witness.InRigs{Yard: h.rigs(rows)}, Usages: process.Usages, Lock: h.lockAgent,
 		Settle: settle(c), Now: h.call.Now, Rigs: d.Rigs, Thresholds: t,
 	}, nil
 }
