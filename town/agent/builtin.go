@@ -23,7 +23,8 @@ func builtin() []Preset {
 				}},
 				{Name: "theme", Text: `(?i)choose the text style that looks best`, Answers: []Answer{{Selected: `^\s*❯ \d+\. `, Keys: []string{"Enter"}}}},
 				{Name: "login", Text: `(?i)select login method|paste code here if prompted|invalid api key`},
-				{Name: "usage limit", Text: `(?i)(usage|session|weekly) limit reached|you've hit your .{0,20}limit`, Always: true},
+				{Name: "login", Text: `(?i)please run /login`, Always: true},
+				{Name: "usage limit", Text: `(?i)(usage|session|weekly|spend) limit reached|you['’]ve hit your .{0,20}limit`, Always: true},
 				{Name: "question", Text: `(?i)do you want to (proceed|make this edit|create|allow)[^?]*\? ❯|auto mode can't check actions`, Always: true},
 			},
 		},
@@ -48,7 +49,8 @@ func builtin() []Preset {
 					{Selected: `^› 1\. Update now`, Keys: []string{"Down"}},
 				}},
 				{Name: "login", Text: `(?i)sign in with chatgpt`},
-				{Name: "usage limit", Text: `(?i)you've hit your usage limit`, Always: true},
+				{Name: "login", Text: `(?i)please log out and sign in again`, Always: true},
+				{Name: "usage limit", Text: `(?i)you['’]ve hit your usage limit`, Always: true},
 				{Name: "question", Text: `(?i)(would you like to|do you want to) (run the following command|make the following edits|allow)`, Always: true},
 				// A choice that nobody knows yet. Below the composer there is always another line.
 				{Name: "unknown dialog", Text: `(?i)› \d+\. .*press enter to (confirm|continue)( or esc to [a-z ]{1,20})?$`, Always: true},
@@ -59,7 +61,10 @@ func builtin() []Preset {
 			Pass:     []string{"ANTHROPIC_API_KEY", "OPENAI_API_KEY"},
 			Composer: `^\s*┃(\s{2}|\s*$)`, Below: `^\s*┃\s+(Build|Plan)\b.* · |^\s*┃\s+(Build|Plan)\s+\S`, Block: true, Hint: `^Ask anything`, Busy: `\besc (again to )?interrupt\b`,
 			Marker: `\[Pasted ~?\d+ lines\]`, EnterDelay: 300 * time.Millisecond,
-			Dialogs: []Dialog{{Name: "question", Text: `△ Permission required`, Always: true}},
+			Dialogs: []Dialog{
+				{Name: "usage limit", Text: `(?i)exceeded your current quota`, Always: true},
+				{Name: "question", Text: `△ Permission required`, Always: true},
+			},
 		},
 		{
 			Name: "gemini", Help: "Gemini CLI of Google", Command: []string{"gemini"}, Resume: []string{"--resume"}, ResumeID: []string{"--resume", "{id}"}, Seen: "0.61.0",
@@ -69,7 +74,9 @@ func builtin() []Preset {
 			Dialogs: []Dialog{
 				{Name: "trust", Text: `(?i)do you trust (the files in )?this folder`, Answers: []Answer{{Selected: `● 1\. Trust folder`, Keys: []string{"Enter"}}}},
 				{Name: "login", Text: `(?i)how would you like to authenticate`},
-				{Name: "question", Text: `(?i)allow execution|apply this change\?`, Always: true},
+				{Name: "login", Text: `(?i)waiting for authentication`, Always: true},
+				{Name: "usage limit", Text: `(?i)usage limit reached for|reached your daily .{0,40}quota limit|exceeded your current quota`, Always: true},
+				{Name: "question", Text: `(?i)allow execution|apply this change\?|waiting for user confirmation`, Always: true},
 			},
 		},
 		{

@@ -50,6 +50,22 @@ var screens = []struct {
 	{"busy", "opencode", "  ┃  a message\n\n     ▣  Build · stub\n\n  ┃\n  ┃\n  ┃\n  ┃  Build · stub stub\n  ╹▀▀▀\n   ■■⬝  esc interrupt   tab agents\n", 0, 0, true, Busy, "", "", ""},
 	{"a dialog that nobody knows", "codex", "  A new model is here\n› 1. Try it\n  2. Keep the old one\n\n  Press enter to confirm or esc to go back\n", 0, 0, true, Waiting, "unknown dialog", "", ""},
 	{"a draft that looks like a dialog", "codex", "› 1. do it\n  2. press enter to confirm\n\n  model · /somewhere\n", 5, 1, true, Ready, "", "1. do it\n2. press enter to confirm", ""},
+	// The words of those below stand in the programs of the versions that Seen names; what
+	// is around them is as these programs draw other lines.
+	{"usage limit, as it is spelled now", "codex", "■ You’ve hit your usage limit. Upgrade to Pro or try again at 2:51 PM.\n\n› \x1b[2mAsk\x1b[0m\n", 2, 2, true, Waiting, "usage limit", "", ""},
+	{"usage limit over two lines", "codex", "■ You’ve hit your usage\n  limit. Try again later.\n\n› \x1b[2mAsk\x1b[0m\n", 2, 3, true, Waiting, "usage limit", "", ""},
+	{"login that ended", "codex", "■ Your access token could not be refreshed. Please log out and sign in again.\n\n› \x1b[2mAsk\x1b[0m\n", 2, 2, true, Waiting, "login", "", ""},
+	{"question", "codex", "  Would you like to run the following command?\n\n  $ rm -rf build\n\n› 1. Yes, proceed (y)\n  2. No\n", 0, 0, true, Waiting, "question", "", ""},
+	{"login that ended", "claude", "  ⎿ API Error: 401 · Please run /login\n──────────────────────\n❯\u00a0\n──────\n", 2, 2, true, Waiting, "login", "", ""},
+	{"session limit", "claude", "  ⎿ You've hit your session limit · resets 3pm\n──────────────────────\n❯\u00a0\n──────\n", 2, 2, true, Waiting, "usage limit", "", ""},
+	{"spend limit", "claude", "  ⎿ You've hit your monthly spend limit · /usage-credits to raise it\n──────────────────────\n❯\u00a0\n──────\n", 2, 2, true, Waiting, "usage limit", "", ""},
+	{"the context is full, which is none", "claude", "  Context limit reached · /compact to go on\n──────────────────────\n❯\u00a0\n──────\n", 2, 2, true, Ready, "", "", ""},
+	{"question", "claude", " Do you want to proceed?\n ❯ 1. Yes\n   2. No\n", 0, 0, true, Waiting, "question", "", ""},
+	{"usage limit", "gemini", " Usage limit reached for gemini-2.5-pro.\n ● 1. Keep trying\n   2. Stop\n", 0, 0, true, Waiting, "usage limit", "", ""},
+	{"daily quota", "gemini", " ⚡ You have reached your daily gemini-2.5-pro quota limit.\n──────\n *   Type your message or @path/to/file\n", 0, 0, true, Waiting, "usage limit", "", ""},
+	{"question", "gemini", " Waiting for user confirmation...\n Allow execution of: 'make'?\n ● 1. Allow once\n", 0, 0, true, Waiting, "question", "", ""},
+	{"login", "gemini", " ⠼ Waiting for authentication... (Press Esc or Ctrl+C to cancel)\n", 0, 0, true, Waiting, "login", "", ""},
+	{"question", "opencode", "  ┃  △ Permission required\n  ┃  Run make\n", 0, 0, true, Waiting, "question", "", ""},
 	{"empty screen", "codex", "\n\n", 0, 0, false, Starting, "", "", ""},
 }
 

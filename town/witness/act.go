@@ -48,7 +48,10 @@ func (w *Witness) act(ctx context.Context, a Action) (acted bool, err error) {
 	case Free:
 		acted, err = true, w.move(ctx, a.recovery, operational.RecoveryFreed)
 	case Raise:
-		acted, err = true, w.Beads(ctx, func(l Ledger) error { return l.Raise(ctx, a.trouble) })
+		err = w.Beads(ctx, func(l Ledger) error {
+			acted, err = l.Raise(ctx, a.trouble)
+			return err
+		})
 	case Settle:
 		acted, err = true, w.Beads(ctx, func(l Ledger) error { return l.Settle(ctx, a.trouble.Key, "the trouble has gone") })
 	}

@@ -177,9 +177,9 @@ func (l InLedger) Raised(ctx context.Context, prefix string) (keys []string, err
 }
 
 // Raise implements Ledger.
-func (l InLedger) Raise(ctx context.Context, t escalate.Trouble) error {
-	_, _, err := escalate.Raise(ctx, l.Store, t, l.Now())
-	return err
+func (l InLedger) Raise(ctx context.Context, t escalate.Trouble) (told bool, err error) {
+	_, told, err = escalate.Raise(ctx, l.Store, t, l.Now())
+	return told, err
 }
 
 // Settle implements Ledger.

@@ -34,7 +34,9 @@ type Ledger interface {
 	Beads(ctx context.Context, ids []string) (map[string]polecat.Bead, error)
 	// Raised are the keys of open escalations that begin with a prefix.
 	Raised(ctx context.Context, prefix string) ([]string, error)
-	Raise(ctx context.Context, t escalate.Trouble) error
+	// Raise tells people of a trouble, unless they know it or said a moment ago that it is
+	// mended. told says that it did.
+	Raise(ctx context.Context, t escalate.Trouble) (told bool, err error)
 	Settle(ctx context.Context, key, reason string) error
 }
 
