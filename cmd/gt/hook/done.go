@@ -68,7 +68,11 @@ func (o *options) done(ctx context.Context) error {
 		if o.noChange {
 			p.Line("%s is closed: %s", held.Bead, o.reason)
 		} else {
-			p.Line("%s is at the remote: %s at %.12s, to be merged into %s", held.Bead, out.Branch, out.Head, out.Target)
+			where := "at the remote"
+			if !r.HasRemote() {
+				where = "in the rig's clone"
+			}
+			p.Line("%s is %s: %s at %.12s, to be merged into %s", held.Bead, where, out.Branch, out.Head, out.Target)
 		}
 		p.Line("this session ends now")
 	})

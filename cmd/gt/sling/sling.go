@@ -78,6 +78,9 @@ func (o *slingOptions) run(ctx context.Context) error {
 	if err := o.how.Check(); err != nil {
 		return town.Fail("sling", "gt sling --help shows what the flags take", "%w", err)
 	}
+	if err := h.CheckPreset(o.how.Preset); err != nil {
+		return err
+	}
 	wanted, err := o.wanted(ctx, h)
 	if err != nil {
 		return err

@@ -168,6 +168,20 @@ func (h *Host) ownPreset(presets *agent.Presets) string {
 	return townPreset
 }
 
+// CheckPreset refuses the name of an agent program that no preset has; "" is the Town's own.
+func (h *Host) CheckPreset(name string) error {
+	if name == "" {
+		return nil
+	}
+	presets, err := h.Presets()
+	if err != nil {
+		return err
+	}
+	h.ownPreset(&presets)
+	_, err = presets.Find(name)
+	return err
+}
+
 // sessionEnv are the variables by which what runs in a session knows whose it is and
 // finds the Town. The agent's own gt comes first in PATH.
 func (h *Host) sessionEnv(s polecat.Start) []string {
