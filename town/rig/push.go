@@ -11,8 +11,9 @@ import (
 
 // Push pushes what a sandbox has checked out to a branch of the remote and sees it
 // there. expected is the value the branch must have at the remote, "" for none: so a
-// former worker never overwrites what a later one pushed. It returns the commit. In a
-// rig without a remote the branch of the bare clone is set.
+// former worker never overwrites what a later one pushed. Commits that the branch has and
+// what is pushed does not lead to are a former worker's: they get a rescue ref first. It
+// returns the commit. In a rig without a remote the branch of the bare clone is set.
 func (r *Rig) Push(ctx context.Context, s Sandbox, branch, expected string) (head string, err error) {
 	op := "push " + s.Address() + " to " + branch
 	if err := gitcmd.CheckBranch(branch); err != nil {
@@ -40,7 +41,13 @@ func (r *Rig) Push(ctx context.Context, s Sandbox, branch, expected string) (hea
 		if err != nil || have == head {
 			return head, err
 		}
+		if err := r.keep(ctx, s, branch, expected, head); err != nil {
+			return "", err
+		}
 		return head, r.repo.SetRef(ctx, ref, head, expected)
+	}
+	if err := r.keep(ctx, s, branch, expected, head); err != nil {
+		return "", err
 	}
 	err = r.pushSeen(ctx, repo, ref, expected, head)
 	if errors.Is(err, gitcmd.ErrRejected) {
@@ -55,6 +62,54 @@ func (r *Rig) Push(ctx context.Context, s Sandbox, branch, expected string) (hea
 		err = r.Fetch(ctx)
 	}
 	return head, err
+}
+
+// maxKept is how many commits a notice of keep names at most.
+const maxKept = 100
+
+// keep saves what a branch had that a push takes from it. The sandbox in which it was
+// made may be gone, because the branch had it.
+func (r *Rig) keep(ctx context.Context, s Sandbox, branch, was, head string) error {
+	if was == "" || was == head {
+		return nil
+	}
+	op := "save what " + branch + " had"
+	w, err := r.tree(s.Kind, s.Name)
+	if err != nil {
+		return err
+	}
+	repo := w.Shared()
+	if !r.HasRemote() {
+		repo = r.repo
+	}
+	known, err := repo.Resolve(ctx, was)
+	if err == nil && known == "" && r.HasRemote() { // another machine pushed it
+		err = repo.FetchAll(ctx, r.URL, "refs/heads/"+branch+":"+originRefs+branch)
+	}
+	if err != nil {
+		return town.Fail(op, "run it again", "%w", err)
+	}
+	lost, err := repo.Unreached(ctx, []string{was}, []string{head}, maxKept)
+	if err != nil || len(lost) == 0 {
+		return err
+	}
+	now := r.yard.now()
+	what := Unsaved{Commits: lost}
+	top := gitcmd.NewCommit{Parents: []string{was}, Name: r.yard.Town, When: now, Message: fmt.Sprintf(
+		"Rescue of %s/%s/%s: another commit takes its place on %s\n\nSaved: %s.\nThe first parent has the files.\n", r.Name, s.Kind, s.Name, branch, what)}
+	if top.Tree, err = repo.TreeOf(ctx, was); err != nil {
+		return town.Fail(op, "run it again", "%w", err)
+	}
+	commit, err := repo.WriteCommit(ctx, top)
+	if err != nil {
+		return town.Fail(op, "run it again", "%w", err)
+	}
+	ref, err := r.publish(ctx, repo, fmt.Sprintf("%s/%s/%s-%s", s.Kind, s.Name, now.Format("20060102T150405Z"), commit[:8]), commit)
+	if err != nil {
+		return town.Fail(op, "run it again", "%w", err)
+	}
+	r.tellRescued(ctx, s.Kind, s.Name, "another commit takes its place on "+branch, ref, commit, what)
+	return nil
 }
 
 // Pushed is what a branch of the remote has, asked now; "" when it is not there.

@@ -175,6 +175,51 @@ func TestLeft(t *testing.T) {
 	}
 }
 
+// What a former worker pushed stays at the remote when another one with the same branch
+// pushes, also when the sandbox is gone and when nobody here knows those commits. A push
+// that goes on from it saves nothing.
+func TestPushKeepsWhatWasThere(t *testing.T) {
+	for _, merge := range []Merge{MergeDirect, MergeLocal} {
+		url := remote(t)
+		r := rig(t, url, merge)
+		if merge == MergeLocal {
+			url = r.path("repo.git")
+		}
+		const branch = "polecat/nux/web-1"
+		was, heads := "", []string{}
+		for i, deed := range []string{"first", "more", "anew", "other"} {
+			s := prepare(t, r, "nux", branch)
+			if deed == "more" {
+				git(t, s.Dir, "reset", "-q", "--hard", was)
+			}
+			if deed == "other" && merge == MergeDirect { // from another machine
+				clone := filepath.Join(t.TempDir(), "clone")
+				git(t, t.TempDir(), "clone", "-q", "-b", branch, url, clone)
+				git(t, clone, "commit", "-q", "--allow-empty", "-m", "elsewhere")
+				git(t, clone, "push", "-q")
+				was = strings.TrimSpace(git(t, clone, "rev-parse", "HEAD"))
+				heads = append(heads, was)
+			}
+			git(t, s.Dir, "commit", "-q", "--allow-empty", "-m", deed)
+			head, err := r.Push(t.Context(), s, branch, was)
+			if err != nil {
+				t.Fatal(err)
+			}
+			was, heads = head, append(heads, head)
+			must(t, r.Remove(t.Context(), s))
+			all := git(t, url, "rev-list", "--all")
+			for _, id := range heads {
+				if !strings.Contains(all, id) {
+					t.Errorf("%s, %d: %s is lost", merge, i, id)
+				}
+			}
+			if refs := git(t, url, "for-each-ref", "refs/gt/rescue"); merge == MergeDirect && i < 2 && refs != "" {
+				t.Errorf("%s, %d: nothing was to be saved:\n%s", merge, i, refs)
+			}
+		}
+	}
+}
+
 // gt done pushes a branch and sees it. A former worker does not overwrite a later one.
 func TestPush(t *testing.T) {
 	url := remote(t)
