@@ -47,8 +47,8 @@ type world struct {
 // scene is a session with what its agent does.
 type scene struct {
 	polecat.Session
-	ready, prompt bool
-	dialog        string
+	prompt bool
+	dialog string
 }
 
 // box is a sandbox: what is in it and nowhere else, and how often it changed.
