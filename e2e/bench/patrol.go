@@ -131,7 +131,7 @@ func (p *patrol) grow(ctx context.Context, n int) (err error) {
 			return err
 		}
 		p.sessions = append(p.sessions, session)
-		if err := s.Started(ctx, a.Ticket, who.String(), box.Dir, time.Now()); err == nil {
+		if err = s.Started(ctx, a.Ticket, who.String(), box.Dir, time.Now()); err == nil {
 			err = s.Working(ctx, a.Ticket, "bench", time.Now())
 		}
 		if err != nil {

@@ -54,7 +54,7 @@ func tree() shell.Command {
 			c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&o.bead)
 			c.Flag("reverse", "What depends on it instead.").BoolVar(&o.reverse)
 			c.Flag("direction", "down (as usual); up, which is --reverse; or both.").PlaceHolder("WAY").EnumVar(&o.direction, down, up, both)
-			c.Flag("max-depth", "How many levels at most; 0 for all.").Short('d').PlaceHolder("N").IntVar(&o.depth)
+			shell.Number(c.Flag("max-depth", "How many levels at most; 0 for all.").Short('d').PlaceHolder("N"), &o.depth)
 			c.Flag("status", "Only beads in this status, and what leads to them.").PlaceHolder("STATUS").StringVar(&o.status)
 			c.Flag("format", "mermaid: a flowchart for Mermaid.").PlaceHolder("FORMAT").EnumVar(&o.format, "mermaid", "text")
 			c.Flag("show-all-paths", "Without effect: each bead is expanded once.").Hidden().Bool()

@@ -54,7 +54,7 @@ func Stale() shell.Command {
 			o := &staleOptions{listOptions: listOptions{call: call}}
 			o.filters.Define(c)
 			o.printFlags(c)
-			c.Flag("days", "For how many days.").Short('d').Default(fmt.Sprint(usualStaleDays)).PlaceHolder("N").IntVar(&o.days)
+			shell.Number(c.Flag("days", "For how many days.").Short('d').Default(fmt.Sprint(usualStaleDays)).PlaceHolder("N"), &o.days)
 			return o.stale
 		},
 	}

@@ -33,7 +33,7 @@ func History() shell.Command {
 			o := &historyOptions{call: call}
 			c.Arg("id", "The bead.").Required().PlaceHolder("ID").StringVar(&o.id)
 			c.Flag("versions", "The whole bead as each commit of the ledger had it, newest first.").BoolVar(&o.versions)
-			c.Flag("limit", "How many of the last at most; 0 for all.").Short('n').PlaceHolder("N").IntVar(&o.limit)
+			shell.Number(c.Flag("limit", "How many of the last at most; 0 for all.").Short('n').PlaceHolder("N"), &o.limit)
 			return o.run
 		},
 	}

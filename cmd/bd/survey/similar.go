@@ -48,7 +48,7 @@ func FindDuplicates() shell.Command {
 			o := &similarOptions{call: call}
 			o.filters.DefineStatus(c)
 			c.Flag("threshold", "How similar they must be: more than 0, at most 1.").Default("0.5").PlaceHolder("N").Float64Var(&o.threshold)
-			c.Flag("limit", "How many pairs at most; 0 for all.").Short('n').Default(fmt.Sprint(ledger.UsualLimit)).PlaceHolder("N").IntVar(&o.pairs)
+			shell.Number(c.Flag("limit", "How many pairs at most; 0 for all.").Short('n').Default(fmt.Sprint(ledger.UsualLimit)).PlaceHolder("N"), &o.pairs)
 			c.Flag("method", "Only mechanical is here: bd asks no model.").Hidden().Default(mechanical).StringVar(&o.method)
 			return o.run
 		},

@@ -81,7 +81,7 @@ func Commands(p *shell.Program) {
 		Permission: shell.MayReadDeacon, Repeatable: true, EndlessWith: []string{"follow"},
 	}, (*deaconOptions).logs, func(o *deaconOptions, c *kingpin.CmdClause) {
 		c.Flag("follow", "Go on with what is added, until interrupted.").Short('f').BoolVar(&o.follow)
-		c.Flag("lines", "How many of the last lines to show.").Short('n').Default("50").IntVar(&o.lines)
+		shell.Number(c.Flag("lines", "How many of the last lines to show.").Short('n').Default("50"), &o.lines)
 	})
 	add(shell.Command{
 		Name: "run", Help: "Run a check or a job now, and tell how it went.",

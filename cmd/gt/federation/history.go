@@ -46,7 +46,7 @@ func logCommand() shell.Command {
 		Planes:   []string{layout.Federation}, Permission: shell.MayReadFederation, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &historyOptions{call: call}
-			c.Flag("number", "How many commits.").Short('n').Default(strconv.Itoa(defaultLog)).PlaceHolder("N").IntVar(&o.number)
+			shell.Number(c.Flag("number", "How many commits.").Short('n').Default(strconv.Itoa(defaultLog)).PlaceHolder("N"), &o.number)
 			c.Arg("document", "KIND/NAME.").PlaceHolder("KIND/NAME").StringVar(&o.what)
 			return o.log
 		},

@@ -50,7 +50,7 @@ func Commands(p *shell.Program) {
 			o := &feedOptions{call: call, kind: leastKind, subject: leastSubject}
 			c.Flag("follow", "Go on with what happens next, until interrupted.").Short('f').BoolVar(&o.follow)
 			c.Flag("since", "Only what happened since then: 90m, 12h, 7d, 2031-03-10 or 2031-03-10T12:00:00Z.").PlaceHolder("TIME").StringVar(&o.since)
-			c.Flag("limit", "How many of the newest events to begin with.").Default("50").PlaceHolder("N").IntVar(&o.limit)
+			shell.Number(c.Flag("limit", "How many of the newest events to begin with.").Default("50").PlaceHolder("N"), &o.limit)
 			return o.run
 		},
 	})

@@ -42,7 +42,7 @@ func searchCommand() shell.Command {
 }
 
 func (o *boxOptions) limit(c *kingpin.CmdClause) {
-	c.Flag("limit", "How many messages at most; 0 means all.").Short('n').Default("50").PlaceHolder("N").IntVar(&o.box.Limit)
+	shell.Number(c.Flag("limit", "How many messages at most; 0 means all.").Short('n').Default("50").PlaceHolder("N"), &o.box.Limit)
 }
 
 func (o *boxOptions) run(ctx context.Context) error {

@@ -46,7 +46,7 @@ func settingCommands(add adder) {
 			Name: n.name, Help: n.help + " Without --rig it is the Town's setting " + n.key + ".",
 			Examples: n.examples, Permission: shell.MayAdminTown, Writes: true,
 		}, func(o *options, c *kingpin.CmdClause) shell.Action {
-			c.Arg("n", "The number.").Required().PlaceHolder("N").IntVar(&o.number)
+			shell.Number(c.Arg("n", "The number.").Required().PlaceHolder("N"), &o.number)
 			return func(ctx context.Context) error { return o.set(ctx, n) }
 		})
 	}

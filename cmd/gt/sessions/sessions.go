@@ -60,7 +60,7 @@ func Commands(p *shell.Program) {
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &options{call: call}
 			c.Arg("agent", "The agent's address.").Required().StringVar(&o.agent)
-			c.Flag("lines", "Lines that scrolled off the screen before it, at most 1000.").Short('n').PlaceHolder("LINES").IntVar(&o.past)
+			shell.Number(c.Flag("lines", "Lines that scrolled off the screen before it, at most 1000.").Short('n').PlaceHolder("LINES"), &o.past)
 			return o.peek
 		},
 	})

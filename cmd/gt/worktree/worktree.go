@@ -34,7 +34,7 @@ func Commands(p *shell.Program) {
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &poolOptions{call: call}
 			o.rigFlag(c, "The rig (default: the only one).")
-			c.Flag("size", "How many.").Default("5").PlaceHolder("N").IntVar(&o.size)
+			shell.Number(c.Flag("size", "How many.").Default("5").PlaceHolder("N"), &o.size)
 			return o.create
 		},
 	})

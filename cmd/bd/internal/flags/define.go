@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/shell"
 )
 
 // spanFlags are the flags that bound times, in pairs: from, to.
@@ -36,8 +38,8 @@ func (f *Filters) usualLimit() int {
 func (f *Filters) DefineOrder(c *kingpin.CmdClause) {
 	c.Flag("sort", "Order: fields separated by commas, - before one reverses it.").PlaceHolder("FIELD,...").StringVar(&f.sort)
 	c.Flag("reverse", "Reverse the order, that of --sort or the usual one.").Short('r').BoolVar(&f.reverse)
-	c.Flag("limit", "How many at most; 0 for all.").Short('n').Default(fmt.Sprint(f.usualLimit())).PlaceHolder("N").IntVar(&f.limit)
-	c.Flag("offset", "Skip this many.").PlaceHolder("N").IntVar(&f.offset)
+	shell.Number(c.Flag("limit", "How many at most; 0 for all.").Short('n').Default(fmt.Sprint(f.usualLimit())).PlaceHolder("N"), &f.limit)
+	shell.Number(c.Flag("offset", "Skip this many.").PlaceHolder("N"), &f.offset)
 }
 
 // DefineStatus describes only the flag that selects statuses.
