@@ -30,7 +30,7 @@ func (o *options) create(ctx context.Context) error {
 		return err
 	}
 	if strings.TrimSpace(o.name) == "" {
-		return town.Fail("make a convoy", "gt convoy create NAME BEAD...", "%w: its name is empty", town.ErrUsage)
+		return town.Fail("make a convoy", "give it one: gt convoy create NAME", "%w: its name is empty", town.ErrUsage)
 	}
 	m := made{Name: o.name}
 	if m.Notify, err = o.boxes(ctx, h); err != nil {
