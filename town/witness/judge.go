@@ -270,7 +270,7 @@ func (j *judge) working(computing *bool) (Verdict, string, string) {
 		return Stalled, CauseIdle, "it waits at its prompt for " + ago(j.Now, last)
 	case silent >= j.Silent && calm && ahead && j.Lead.Pushed == j.Lead.Head:
 		return Unsaid, CausePushed, fmt.Sprintf("it pushed %.12s, and there is no sign of life for %s", j.Lead.Head, ago(j.Now, last))
-	case silent >= j.Silent && calm, silent >= j.Computing:
+	case silent >= j.Silent && calm, silent >= j.Computing && computing != nil:
 		text := fmt.Sprintf("no output, no heartbeat and no change in its sandbox for %s", ago(j.Now, last))
 		if !calm {
 			text += ", although its processes compute"

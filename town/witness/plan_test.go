@@ -165,6 +165,7 @@ func TestJudge(t *testing.T) {
 		"silent for less than the threshold":            {one{output: 14 * minute, moved: hour, computes: &no}, Healthy, ""},
 		"silent, and nobody knows whether it computes":  {one{output: 20 * minute, moved: hour}, Healthy, ""},
 		"silent, and it computes":                       {one{output: 20 * minute, moved: hour, computes: &yes}, Healthy, ""},
+		"silent for long, and nobody looked before":     {one{output: 90 * minute, moved: 90 * minute, lead: pushed, screen: blind}, Healthy, ""},
 		"silent for long, and it computes":              {one{output: 2 * hour, moved: 2 * hour, computes: &yes}, Stalled, CauseSilent},
 		"silent":                                        {one{output: 16 * minute, moved: hour, computes: &no}, Stalled, CauseSilent},
 		"silent, with commits, at no prompt":            {one{output: 16 * minute, moved: hour, computes: &no, lead: ahead}, Stalled, CauseSilent},
