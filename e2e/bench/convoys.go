@@ -22,21 +22,31 @@ const (
 	besideConvoys = 2000
 )
 
-// convoys measures how long it takes to read all convoys right after the ledger changed,
-// beside a ledger of other beads that wait for each other. No Deacon runs.
-func (h *host) convoys(ctx context.Context, runs int) (_ []deaconFigure, err error) {
+// convoys makes the convoys of a Town, beside other beads that wait for each other, and
+// measures what people wait for. With manyConvoys it also measures how long it takes to
+// read them right after the ledger changed. No Deacon runs.
+func (h *host) convoys(ctx context.Context, size townSize, runs int) (figures []deaconFigure, err error) {
+	members, err := h.follow(ctx, size.convoys)
+	if err != nil {
+		return nil, err
+	}
+	if size.convoys == manyConvoys {
+		if figures, err = h.refreshes(ctx, members, runs); err != nil {
+			return nil, err
+		}
+	}
+	more, err := h.waits(ctx, size, runs)
+	return append(figures, more...), err
+}
+
+// follow makes convoys and returns their beads.
+func (h *host) follow(ctx context.Context, convoys int) (members []string, err error) {
 	l, err := ledger.Open(ctx, h.database(layout.Ledger), h.config.Stores[layout.Ledger])
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	o, err := operational.Open(ctx, h.database(layout.Operational), h.config.Stores[layout.Operational])
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, o.Close()) }()
 	var beads []ledger.NewBead
-	var members []string
 	add := func(id, after string) {
 		b := town.Bead{ID: id, Title: "work", Priority: 2}
 		if after != "" {
@@ -44,7 +54,7 @@ func (h *host) convoys(ctx context.Context, runs int) (_ []deaconFigure, err err
 		}
 		beads = append(beads, ledger.NewBead{Bead: b})
 	}
-	for c := range manyConvoys {
+	for c := range convoys {
 		for n := range perConvoy {
 			id, after := fmt.Sprintf("gt-c%dx%d", c, n), ""
 			if n%4 > 0 {
@@ -64,11 +74,26 @@ func (h *host) convoys(ctx context.Context, runs int) (_ []deaconFigure, err err
 	if _, err := l.Create(ctx, beads); err != nil {
 		return nil, err
 	}
-	for c := range manyConvoys {
+	for c := range convoys {
 		if _, err := convoy.Create(ctx, l, convoy.New{Name: fmt.Sprint("convoy ", c), Members: members[c*perConvoy : (c+1)*perConvoy]}); err != nil {
 			return nil, err
 		}
 	}
+	return members, nil
+}
+
+// refreshes reads all convoys right after a change.
+func (h *host) refreshes(ctx context.Context, members []string, runs int) (_ []deaconFigure, err error) {
+	l, err := ledger.Open(ctx, h.database(layout.Ledger), h.config.Stores[layout.Ledger])
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, l.Close()) }()
+	o, err := operational.Open(ctx, h.database(layout.Operational), h.config.Stores[layout.Operational])
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, o.Close()) }()
 	r := convoy.Reader{
 		Ledger:      func(_ context.Context, fn func(*ledger.Store) error) error { return fn(l) },
 		Operational: func(_ context.Context, fn func(*operational.Store) error) error { return fn(o) }, Now: time.Now,

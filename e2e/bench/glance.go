@@ -1,11 +1,13 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,9 +27,35 @@ const (
 	glanceSend      = "gt mail send"
 )
 
-// glanceSizes are the numbers of polecats that gt status is measured with. A Town has
-// four rigs.
-var glanceSizes = []int{4, 20, 50, 100}
+// townSize is a Town of four rigs.
+type townSize struct {
+	polecats, convoys int
+	// name is that of a scenario, and limit how long people may wait in it, in ms.
+	name  string
+	limit float64
+	// agents: what agents call is measured, too.
+	agents bool
+}
+
+// townSizes are the sizes that are measured: the scenarios of the performance document,
+// and one between them.
+var townSizes = []townSize{
+	{polecats: 4, convoys: 4, name: "small", limit: 1000},
+	{polecats: 20, convoys: 12, name: "medium", limit: 5000},
+	{polecats: 50},
+	{polecats: 100, convoys: manyConvoys, name: "large", agents: true, limit: 10_000},
+	{polecats: 120, convoys: 60, name: "very large", limit: 30_000},
+}
+
+// slowest is the name of the figure of what people wait for.
+func (s townSize) slowest() string {
+	return fmt.Sprintf("slowest of a %s Town (%d polecats, %d convoys)", s.name, s.polecats, s.convoys)
+}
+
+// watched are the commands by which people watch a Town.
+var watched = []string{
+	"status", "agents", "polecat list", "queue list", "rig list", "convoy list", "convoy stranded", "refinery status", "witness status", "mail inbox", "escalate list", "feed",
+}
 
 // glances measures what people and agents call all the time, with a Deacon and rows of
 // polecats, beside git --version.
@@ -42,12 +70,12 @@ func glances(ctx context.Context, o options) (figures []deaconFigure, err error)
 		}
 		err = errors.Join(err, os.RemoveAll(dir))
 	}()
-	for _, polecats := range glanceSizes {
+	for _, size := range townSizes {
 		h := &host{}
 		if h.gt, err = newGT(o, dir); err != nil {
 			return figures, err
 		}
-		got, err := h.glance(ctx, filepath.Join(dir, fmt.Sprint(polecats)), polecats, frontRuns*o.runs)
+		got, err := h.glance(ctx, filepath.Join(dir, fmt.Sprint(size.polecats)), size, frontRuns*o.runs)
 		figures = append(figures, got...)
 		if err != nil {
 			return figures, err
@@ -56,15 +84,15 @@ func glances(ctx context.Context, o options) (figures []deaconFigure, err error)
 	return figures, nil
 }
 
-// glance measures one Town. With the largest it also measures what agents call.
-func (h *host) glance(ctx context.Context, root string, polecats, runs int) (figures []deaconFigure, err error) {
+// glance measures one Town.
+func (h *host) glance(ctx context.Context, root string, size townSize, runs int) (figures []deaconFigure, err error) {
 	if err := h.install(ctx, root, "bench"); err != nil {
 		return nil, err
 	}
 	if err := h.settle(ctx, root); err != nil {
 		return nil, err
 	}
-	if err := h.people(ctx, polecats); err != nil {
+	if err := h.people(ctx, size.polecats); err != nil {
 		return nil, err
 	}
 	agent := h.program.with("GT_ROLE="+polecat(0).String(), "GT_RUN=1")
@@ -73,12 +101,8 @@ func (h *host) glance(ctx context.Context, root string, polecats, runs int) (fig
 	if _, err := bd.run(ctx, root, "create", "--id", "gt-0", "a bead"); err != nil {
 		return nil, err
 	}
-	lines := []struct {
-		name  string
-		p     program
-		words []string
-	}{{fmt.Sprintf(glanceStatus, polecats), h.program, []string{"status"}}}
-	if polecats == glanceSizes[len(glanceSizes)-1] {
+	lines := []glanceLine{{fmt.Sprintf(glanceStatus, size.polecats), h.program, []string{"status"}}}
+	if size.agents {
 		for _, name := range []string{glancePrime, glanceGuard, glanceHeartbeat, glanceHook, glanceInbox, glanceSend} {
 			words := strings.Fields(strings.TrimPrefix(name, "gt "))
 			switch name {
@@ -87,13 +111,32 @@ func (h *host) glance(ctx context.Context, root string, polecats, runs int) (fig
 			case glanceSend:
 				words = append(words, polecat(2).String(), "-s", "a subject", "-m", "a text")
 			}
-			lines = append(lines, struct {
-				name  string
-				p     program
-				words []string
-			}{name, agent, words})
+			lines = append(lines, glanceLine{name, agent, words})
 		}
 	}
+	figures, err = h.turns(ctx, lines, runs)
+	if err == nil && size.agents {
+		var more []deaconFigure
+		more, err = h.dispatches(ctx, runs)
+		figures = append(figures, more...)
+	}
+	if err == nil && size.convoys > 0 {
+		var more []deaconFigure
+		more, err = h.convoys(ctx, size, runs)
+		figures = append(figures, more...)
+	}
+	return figures, err
+}
+
+// glanceLine is a command to measure.
+type glanceLine struct {
+	name  string
+	p     program
+	words []string
+}
+
+// turns measures commands in turns, with a Deacon, beside git --version.
+func (h *host) turns(ctx context.Context, lines []glanceLine, runs int) (figures []deaconFigure, err error) {
 	git := program{path: "git", timed: h.timed, env: h.env}
 	samples := map[string][]sample{}
 	var floor []sample
@@ -117,13 +160,6 @@ func (h *host) glance(ctx context.Context, root string, polecats, runs int) (fig
 		}
 		return nil
 	})
-	if err == nil && polecats == glanceSizes[len(glanceSizes)-1] {
-		if figures, err = h.dispatches(ctx, runs); err == nil {
-			var more []deaconFigure
-			more, err = h.convoys(ctx, runs)
-			figures = append(figures, more...)
-		}
-	}
 	least := milliseconds(floor, whole)
 	for _, l := range lines {
 		if len(samples[l.name]) > 0 {
@@ -131,6 +167,23 @@ func (h *host) glance(ctx context.Context, root string, polecats, runs int) (fig
 		}
 	}
 	return figures, err
+}
+
+// waits measures the commands by which people watch a Town, and returns the slowest.
+func (h *host) waits(ctx context.Context, size townSize, runs int) (figures []deaconFigure, err error) {
+	var lines []glanceLine
+	for _, words := range watched {
+		lines = append(lines, glanceLine{words, h.program, strings.Fields(words)})
+	}
+	all, err := h.turns(ctx, lines, runs)
+	if err != nil {
+		return nil, err
+	}
+	slowest := slices.MaxFunc(all, func(a, b deaconFigure) int { return cmp.Compare(a.Value, b.Value) })
+	return []deaconFigure{{
+		Name: size.slowest(), Unit: "ms", Value: slowest.Value, Other: slowest.Other, Beside: slowest.Beside + "; it is gt " + slowest.Name,
+		Limit: size.limit, Over: slowest.Value > size.limit,
+	}}, nil
 }
 
 // polecat is the nth of a Town.

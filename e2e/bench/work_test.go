@@ -20,8 +20,11 @@ func TestQuickGlances(t *testing.T) {
 		}
 	}
 	names := []string{glancePrime, glanceGuard, glanceHeartbeat, glanceHook, glanceInbox, glanceSend, workDispatch, convoyRefresh}
-	for _, n := range glanceSizes {
-		names = append(names, fmt.Sprintf(glanceStatus, n))
+	for _, size := range townSizes {
+		names = append(names, fmt.Sprintf(glanceStatus, size.polecats))
+		if size.name != "" {
+			names = append(names, size.slowest())
+		}
 	}
 	for _, name := range names {
 		if seen[name] != 1 {

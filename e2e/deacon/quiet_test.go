@@ -16,8 +16,8 @@ import (
 // watched is how long a Deacon is left alone.
 const watched = time.Minute
 
-// A Deacon with nothing to do, in a Town with a remote, starts no process for a
-// minute: git and tmux are not called by their names, and the kernel has counted no
+// A Deacon with nothing to do, in a Town with a remote and four rigs, starts no process
+// for a minute: git and tmux are not called by their names, and the kernel has counted no
 // child that ended.
 func TestQuiet(t *testing.T) {
 	t.Parallel()
@@ -26,6 +26,12 @@ func TestQuiet(t *testing.T) {
 	p.Env = append(p.Env, "PATH="+wrappers(t, dir)+string(os.PathListSeparator)+scratch.Binaries+string(os.PathListSeparator)+os.Getenv("PATH"))
 	p.Must("gt", "config", "federation.interval", "1h")
 	p.Must("gt", "federation", "init", hub(t, dir, "hub"), "--yes")
+	source := filepath.Join(dir, "source")
+	p.Git("init", "-q", "-b", "main", source)
+	p.Git("-C", source, "commit", "-q", "--allow-empty", "-m", "first")
+	for n := range 4 {
+		p.Must("gt", "rig", "add", fmt.Sprint("rig", n), source)
+	}
 	d := p.start()
 	p.Must("gt", "deacon", "run", "federation-sync")
 	p.Must("gt", "deacon", "run", "git")
