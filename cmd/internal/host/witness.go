@@ -63,14 +63,14 @@ func (h *Host) WitnessWith(rows operational.Access, beads ledger.Access) (*witne
 // Thresholds are those of patrols in the configuration.
 func (h *Host) Thresholds() (t witness.Thresholds, err error) {
 	for name, to := range map[string]*time.Duration{
-		"start": &t.Start, "quiet": &t.Quiet, "idle": &t.Idle, "silent": &t.Silent, "computing": &t.Computing, "progress": &t.Progress,
-		"waiting": &t.Waiting, "nudge_interval": &t.NudgeInterval, "hold": &t.Hold,
+		"witness.start": &t.Start, "witness.quiet": &t.Quiet, "witness.idle": &t.Idle, "witness.silent": &t.Silent,
+		"witness.computing": &t.Computing, "witness.progress": &t.Progress, "witness.waiting": &t.Waiting, "witness.nudge_interval": &t.NudgeInterval, "witness.hold": &t.Hold,
 	} {
-		d, e := h.Config.Duration("witness." + name)
+		d, e := h.Config.Duration(name)
 		*to, err = d, errors.Join(err, e)
 	}
-	for name, to := range map[string]*int{"nudges": &t.Nudges, "recoveries": &t.Recoveries, "many": &t.Many} {
-		n, e := h.Config.Int("witness." + name)
+	for name, to := range map[string]*int{"witness.nudges": &t.Nudges, "witness.recoveries": &t.Recoveries, "witness.many": &t.Many} {
+		n, e := h.Config.Int(name)
 		*to, err = n, errors.Join(err, e)
 	}
 	return t, err
