@@ -240,7 +240,7 @@ func (a *argv) text(text string) error {
 			a.enter(text, c)
 			return nil
 		}
-		if !a.fallBack() {
+		if c := a.usual(); c != nil && len(c.Args) == 0 && len(c.Commands) == 0 || !a.fallBack() {
 			return a.unknownCommand(text)
 		}
 	}
@@ -262,12 +262,21 @@ func (a *argv) fallBack() bool {
 	if slices.ContainsFunc(a.chosen, asked) {
 		return false
 	}
-	i := slices.IndexFunc(a.below, func(c *kingpin.CmdModel) bool { return c.Default })
-	if i < 0 {
+	c := a.usual()
+	if c == nil {
 		return false
 	}
-	a.enter(a.below[i].Name, a.group.GetCommand(a.below[i].Name))
+	a.enter(c.Name, a.group.GetCommand(c.Name))
 	return true
+}
+
+// usual is the command that a group runs when none is named; nil for none.
+func (a *argv) usual() *kingpin.CmdModel {
+	i := slices.IndexFunc(a.below, func(c *kingpin.CmdModel) bool { return c.Default })
+	if i < 0 {
+		return nil
+	}
+	return a.below[i]
 }
 
 func (a *argv) unknownCommand(name string) error {

@@ -26,6 +26,9 @@ func sample(args ...string) *Program {
 	g := p.Command("group", "Group.")
 	p.Add(g, Command{Name: "add", Help: "Add.", NoTown: true, Define: define})
 	p.Add(g, Command{Name: "either", Default: true, Hidden: true, Help: "Either.", NoTown: true, Define: define})
+	g = p.Command("rig", "Rigs.")
+	none := func(*Call, *kingpin.CmdClause) Action { return func(context.Context) error { return nil } }
+	p.Add(g, Command{Name: "list", Default: true, Help: "List.", NoTown: true, Define: none})
 	return p
 }
 
@@ -93,6 +96,8 @@ func TestArgumentsThatCannotBeRead(t *testing.T) {
 		"make|--notes|--":    "--notes needs a value",
 		"make|--all=x":       `--all: "x" is neither true nor false`,
 		"make|--no-notes=x":  "no such flag: --no-notes; nearest: --notes",
+		"rig|lits":           `no such command: "lits"; nearest: list`,
+		"rig|move|--from=x":  `no such command: "move"`,
 		"xyzzy":              `no such command: "xyzzy"`,
 		"":                   `no such command: ""`,
 	} {
