@@ -94,6 +94,11 @@ func (db *Shared) Push(ctx context.Context, remote, mirror string) (err error) {
 		if err := tx.pointRemote(ctx, remote, mirror); err != nil {
 			return err
 		}
+		if !db.served() {
+			if err := engine.Settings(db.opts.Home); err != nil {
+				return err
+			}
+		}
 		err := tx.call(ctx, "CALL DOLT_PUSH(?, ?)", remote, Branch)
 		if err != nil && (strings.Contains(err.Error(), "non-fast-forward") || strings.Contains(err.Error(), "no common ancestor")) {
 			return ErrBehind

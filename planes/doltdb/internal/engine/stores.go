@@ -6,11 +6,13 @@ package engine
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"io"
 	"io/fs"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 
@@ -23,6 +25,7 @@ import (
 
 	// So that usage reporting is off before the engine starts.
 	_ "gastown/planes/doltdb/internal/quiet"
+	"gastown/town/durable"
 )
 
 // Names the engine gives files of a database.
@@ -63,6 +66,21 @@ func MakeHome(home string) error {
 // setHome gives the engine a directory for its own settings, in place of one in the
 // person's home. The engine finds it by this variable only.
 func setHome(home string) error { return os.Setenv("DOLT_ROOT_PATH", home) }
+
+// Settings puts settings that say nothing into home, before an operation that reads
+// them. The engine would make that file itself, in place. Whoever read half of it
+// meanwhile, or what a full disk left of it, would end with a nil pointer, and so would
+// an operation after the database that this process opened last is gone with its home.
+func Settings(home string) error {
+	if err := MakeHome(home); err != nil {
+		return err
+	}
+	file := filepath.Join(home, ".dolt", "config_global.json")
+	if text, err := os.ReadFile(file); err == nil && json.Valid(text) {
+		return nil
+	}
+	return durable.WritePrivate(file, []byte("{}"))
+}
 
 // Tame changes, once for the process and before the first database is opened,
 // the table by which the engine finds what opens the URL of a database:
