@@ -32,7 +32,7 @@ set -- rival-*
 
 // settings make a Town that looks every second and is not patient.
 var settings = map[string]string{
-	"polecat.max_per_rig": "4", "polecat.max_memory": "400MB", "polecat.max_cpu": "1",
+	"polecat.max_per_rig": "4", "polecat.max_memory": "400MB", "polecat.max_cpu": "1", "polecat.max_processes": "200",
 	"witness.interval": "1s", "witness.start": "30s", "witness.quiet": "2s", "witness.silent": "8s", "witness.computing": "30s", "witness.progress": "30s",
 	"witness.nudges": "1", "witness.nudge_interval": "3s", "witness.many": "8", "witness.hold": "0s",
 }

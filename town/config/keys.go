@@ -79,6 +79,8 @@ var keys = []Key{
 		Help: "Memory one polecat may use"},
 	{Name: "polecat.max_cpu", Type: TypeInt, Default: "2", Min: 1, Max: many, Unit: "cores",
 		Help: "Processor cores one polecat may use"},
+	{Name: "polecat.max_processes", Type: TypeInt, Default: "2048", Min: 32, Max: many, Unit: "processes",
+		Help: "Processes and threads one polecat may have at once"},
 	{Name: "bd.max_concurrent", Type: TypeInt, Default: "10", Min: 1, Max: many, Unit: "processes", Env: "GT_MAX_CONCURRENT_BD",
 		Help: "bd processes that run at once; GT_MAX_CONCURRENT_BD overrides it"},
 	{Name: "bd.prefix", Type: TypeString, Default: "bd", Max: 32,

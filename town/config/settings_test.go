@@ -37,7 +37,7 @@ func TestKeyTable(t *testing.T) {
 		"dolt.max_open_conns": "25", "dolt.max_idle_conns": "5", "dolt.conn_max_lifetime": "1h",
 		"dolt.conn_max_idle_time": "10m", "dolt.host": "", "dolt.port": "3306", "dolt.user": "root",
 		"dolt.password_env": "", "dolt.listen": "", "polecat.max_concurrent": "10", "polecat.max_per_rig": "20",
-		"polecat.max_memory": "4GB", "polecat.max_cpu": "2", "bd.max_concurrent": "10", "bd.prefix": "bd", "sling.max_concurrent": "5",
+		"polecat.max_memory": "4GB", "polecat.max_cpu": "2", "polecat.max_processes": "2048", "bd.max_concurrent": "10", "bd.prefix": "bd", "sling.max_concurrent": "5",
 		"sling.parallelism": "3", "sling.queue_size": "100", "work.keep": "720h", "machine.check": "true", "machine.free_memory": "512MB", "machine.session_memory": "512MB", "machine.free_disk": "512MB", "machine.max_load": "8",
 		"witness.interval": "30s", "witness.start": "3m", "witness.quiet": "1m", "witness.idle": "3m", "witness.silent": "15m",
 		"witness.computing": "1h", "witness.progress": "2h", "witness.nudges": "2", "witness.nudge_interval": "5m", "witness.waiting": "24h",

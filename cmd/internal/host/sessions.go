@@ -41,20 +41,18 @@ func (h *Host) limiter(dir string) *limits.Limiter {
 	return &limits.Limiter{Host: limits.Host{Env: h.call.Env}, Dir: dir, Town: town.DigestOf("town", h.Layout.Root).Short()}
 }
 
-// maxProcesses is how many processes and threads a session may have.
-const maxProcesses = 4096
-
 // SessionLimits are what one session may use by the Town's settings, and, unless rig is
 // "", what all sessions of the rig may use together.
 func (h *Host) SessionLimits(rig string) (of limits.Limits, group limits.Group, err error) {
 	memory, err1 := h.Config.Bytes("polecat.max_memory")
 	cores, err2 := h.Config.Int("polecat.max_cpu")
-	of = limits.Limits{Memory: memory, CPU: cores, Processes: maxProcesses}
+	processes, err3 := h.Config.Int("polecat.max_processes")
+	of = limits.Limits{Memory: memory, CPU: cores, Processes: processes}
 	if rig == "" {
-		return of, group, errors.Join(err1, err2)
+		return of, group, errors.Join(err1, err2, err3)
 	}
 	group, err = h.rigLimits(rig)
-	return of, group, errors.Join(err1, err2, err)
+	return of, group, errors.Join(err1, err2, err3, err)
 }
 
 // rigLimits are what all sessions of a rig may use together: what its entry says, and
