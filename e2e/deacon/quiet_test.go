@@ -29,8 +29,8 @@ func TestQuiet(t *testing.T) {
 	source := filepath.Join(dir, "source")
 	p.Git("init", "-q", "-b", "main", source)
 	p.Git("-C", source, "commit", "-q", "--allow-empty", "-m", "first")
-	for n := range 4 {
-		p.Must("gt", "rig", "add", fmt.Sprint("rig", n), source)
+	for _, name := range []string{"north", "south", "east", "west"} {
+		p.Must("gt", "rig", "add", name, source)
 	}
 	d := p.start()
 	p.Must("gt", "deacon", "run", "federation-sync")
