@@ -47,7 +47,7 @@ func property(t *testing.T, s agent.Session, m *model) {
 		t.Errorf("%d texts arrived of %d", len(got), len(want))
 	}
 	for i := range min(len(got), len(want)) {
-		if strings.TrimSpace(got[i]) != strings.TrimSpace(agent.Clean(want[i])) {
+		if strings.TrimSpace(got[i]) != strings.TrimSpace(agent.Message(agent.Clean(want[i]))) {
 			t.Fatalf("text %d is %.200q, want %.200q", i, got[i], want[i])
 		}
 	}
