@@ -3,7 +3,6 @@ package rig
 import (
 	"cmp"
 	"context"
-	"fmt"
 
 	"gastown/sync/gitcmd"
 )
@@ -39,12 +38,6 @@ func (r *Rig) tell(ctx context.Context, kind string, of Kind, name, text string,
 		s := Sandbox{Rig: r.Name, Kind: of, Name: name}
 		r.yard.Tell(ctx, Notice{Kind: kind, Sandbox: s.Address(), Text: gitcmd.Plain(text), Data: data})
 	}
-}
-
-// tellRescued tells of work that was saved.
-func (r *Rig) tellRescued(ctx context.Context, of Kind, name, why, ref, commit string, what Unsaved) {
-	r.tell(ctx, NoticeRescued, of, name, fmt.Sprintf("%s: saved %s at %s", why, what, ref),
-		map[string]string{"ref": ref, "commit": commit, "why": gitcmd.Plain(why)})
 }
 
 // tellForgotten tells of a working tree that is gone.

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -275,22 +274,8 @@ func (r *Rig) saveCommits(ctx context.Context, name string, ids []string, why, o
 	if err != nil || len(lost) == 0 {
 		return "", err
 	}
-	top := heads(lost)
-	tree, err := r.repo.TreeOf(ctx, top[0])
-	if err != nil {
-		return "", err
-	}
-	now := r.yard.now()
-	commit, err := r.repo.WriteCommit(ctx, gitcmd.NewCommit{Tree: tree, Parents: top, Name: r.yard.Town, When: now,
-		Message: fmt.Sprintf("Rescue of %s/%s/%s: %s\n\nSaved: %s.\n", r.Name, Polecats, name, why, Unsaved{Commits: lost})})
-	if err != nil {
-		return "", err
-	}
-	ref, err := r.publish(ctx, r.repo, fmt.Sprintf("%s/%s/%s-%s", Polecats, name, now.Format("20060102T150405Z"), commit[:8]), commit)
-	if err == nil {
-		r.tellRescued(ctx, Polecats, name, why, ref, commit, Unsaved{Commits: lost})
-	}
-	return ref, err
+	kept, err := r.save(ctx, r.repo, Polecats, name, why, heads(lost), Unsaved{Commits: lost}, "")
+	return kept.Ref, err
 }
 
 // setAside moves a directory that is no sandbox out of the way, and says where to. Nothing

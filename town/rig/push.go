@@ -93,22 +93,10 @@ func (r *Rig) keep(ctx context.Context, s Sandbox, branch, was, head string) err
 	if err != nil || len(lost) == 0 {
 		return err
 	}
-	now := r.yard.now()
-	what := Unsaved{Commits: lost}
-	top := gitcmd.NewCommit{Parents: []string{was}, Name: r.yard.Town, When: now, Message: fmt.Sprintf(
-		"Rescue of %s/%s/%s: another commit takes its place on %s\n\nSaved: %s.\nThe first parent has the files.\n", r.Name, s.Kind, s.Name, branch, what)}
-	if top.Tree, err = repo.TreeOf(ctx, was); err != nil {
-		return town.Fail(op, "run it again", "%w", err)
-	}
-	commit, err := repo.WriteCommit(ctx, top)
+	_, err = r.save(ctx, repo, s.Kind, s.Name, "another commit takes its place on "+branch, []string{was}, Unsaved{Commits: lost}, "The first parent has the files.\n")
 	if err != nil {
 		return town.Fail(op, "run it again", "%w", err)
 	}
-	ref, err := r.publish(ctx, repo, fmt.Sprintf("%s/%s/%s-%s", s.Kind, s.Name, now.Format("20060102T150405Z"), commit[:8]), commit)
-	if err != nil {
-		return town.Fail(op, "run it again", "%w", err)
-	}
-	r.tellRescued(ctx, s.Kind, s.Name, "another commit takes its place on "+branch, ref, commit, what)
 	return nil
 }
 

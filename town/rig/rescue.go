@@ -61,24 +61,36 @@ func (r *Rig) rescue(ctx context.Context, w gitcmd.Worktree, kind Kind, name str
 			return Saved{}, town.Fail(op, r.stays(), "%w", err)
 		}
 	}
-	now := r.yard.now()
-	top := gitcmd.NewCommit{Parents: append(parts, f.heads(parts)...), Name: r.yard.Town, When: now,
-		Message: fmt.Sprintf("Rescue of %s/%s/%s: %s\n\nSaved: %s.\nThe first parent has the files; its first parent is what was checked out.\n",
-			r.Name, kind, name, gitcmd.Plain(why), f.unsaved)}
-	if top.Tree, err = w.Shared().TreeOf(ctx, top.Parents[0]); err != nil {
-		return Saved{}, town.Fail(op, r.stays(), "%w", err)
-	}
-	commit, err := w.Shared().WriteCommit(ctx, top)
+	saved, err := r.save(ctx, w.Shared(), kind, name, why, append(parts, f.heads(parts)...), f.unsaved,
+		"The first parent has the files; its first parent is what was checked out.\n")
 	if err != nil {
 		return Saved{}, town.Fail(op, r.stays(), "%w", err)
 	}
-	saved := Saved{Commit: commit, What: f.unsaved}
-	path := fmt.Sprintf("%s/%s/%s-%s", kind, name, now.Format("20060102T150405Z"), commit[:8])
-	if saved.Ref, err = r.publish(ctx, w.Shared(), path, commit); err != nil {
-		return Saved{}, town.Fail(op, r.stays(), "%w", err)
-	}
-	r.tellRescued(ctx, kind, name, why, saved.Ref, commit, f.unsaved)
 	return saved, nil
+}
+
+// save makes one commit of what a sandbox had: parents lead to all of it, and the first
+// of them has the files. The commit goes to a rescue ref, and the feed is told. about
+// ends its message.
+func (r *Rig) save(ctx context.Context, repo *gitcmd.Shared, kind Kind, name, why string, parents []string, what Unsaved, about string) (Saved, error) {
+	now := r.yard.now()
+	why = gitcmd.Plain(why)
+	top := gitcmd.NewCommit{Parents: parents, Name: r.yard.Town, When: now,
+		Message: fmt.Sprintf("Rescue of %s/%s/%s: %s\n\nSaved: %s.\n%s", r.Name, kind, name, why, what, about)}
+	var err error
+	if top.Tree, err = repo.TreeOf(ctx, parents[0]); err != nil {
+		return Saved{}, err
+	}
+	commit, err := repo.WriteCommit(ctx, top)
+	if err != nil {
+		return Saved{}, err
+	}
+	ref, err := r.publish(ctx, repo, fmt.Sprintf("%s/%s/%s-%s", kind, name, now.Format("20060102T150405Z"), commit[:8]), commit)
+	if err != nil {
+		return Saved{}, err
+	}
+	r.tell(ctx, NoticeRescued, kind, name, fmt.Sprintf("%s: saved %s at %s", why, what, ref), map[string]string{"ref": ref, "commit": commit, "why": why})
+	return Saved{Ref: ref, Commit: commit, What: what}, nil
 }
 
 // stays is the step after a rescue that failed.
