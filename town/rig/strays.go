@@ -48,31 +48,24 @@ func (r *Rig) Strays() (s Strays, err error) {
 			s.NotOurs = append(s.NotOurs, r.path(string(Polecats), name))
 		}
 	}
-	var errs []error
-	errs = append(errs, err)
-	for _, in := range []struct {
-		dir  string
-		keep func(name string) bool
-		to   *[]string
-	}{
-		{"pool", func(name string) bool {
-			return strings.HasPrefix(name, makingPrefix) || strings.HasPrefix(name, removingPrefix)
-		}, &s.Halves},
-		{"lost", func(string) bool { return true }, &s.Lost},
-	} {
-		entries, err := os.ReadDir(r.path(in.dir))
-		if err != nil && !errors.Is(err, fs.ErrNotExist) {
-			errs = append(errs, err)
-		}
-		for _, e := range entries {
-			info, err := e.Info()
-			if err != nil || !in.keep(e.Name()) || in.dir == "pool" && r.yard.now().Sub(info.ModTime()) < time.Hour {
-				continue // an operation takes no hour
-			}
-			*in.to = append(*in.to, r.path(in.dir, e.Name()))
+	pool, poolErr := os.ReadDir(r.path("pool"))
+	for _, e := range pool {
+		info, err := e.Info()
+		operation := strings.HasPrefix(e.Name(), makingPrefix) || strings.HasPrefix(e.Name(), removingPrefix)
+		if err == nil && operation && r.yard.now().Sub(info.ModTime()) >= time.Hour { // an operation takes no hour
+			s.Halves = append(s.Halves, r.path("pool", e.Name()))
 		}
 	}
-	return s, errors.Join(errs...)
+	lost, lostErr := os.ReadDir(r.path("lost"))
+	for _, e := range lost {
+		s.Lost = append(s.Lost, r.path("lost", e.Name()))
+	}
+	for _, e := range []error{poolErr, lostErr} {
+		if !errors.Is(e, fs.ErrNotExist) {
+			err = errors.Join(err, e)
+		}
+	}
+	return s, err
 }
 
 // Branch is a branch of the remote.
