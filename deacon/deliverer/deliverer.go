@@ -80,7 +80,7 @@ var (
 func New(h Host) *Part {
 	p := &Part{
 		host: h, pause: glance,
-		Waker:   &part.Waker{Feed: h.Feed(), Wakes: wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log()},
+		Waker:   part.NewWaker(h, job, wakes),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gt_nudges_waiting", Help: "Nudges that wait to be typed."}),
 		unread:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "gt_mail_unread", Help: "Unread messages in the mailboxes of agents."}),
 		done:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gt_nudges_total", Help: "Nudges by what became of them."}, []string{"state"}),

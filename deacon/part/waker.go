@@ -38,6 +38,16 @@ type Waker struct {
 	life context.Context // that of Start; nil before Start and after Stop
 }
 
+// NewWaker makes one that starts a job of the Deacon after events of the kinds that wakes
+// names.
+func NewWaker(h interface {
+	Feed() *feed.Feed
+	Log() logrus.FieldLogger
+	StartJob(name string) error
+}, job string, wakes func(kind string) bool) *Waker {
+	return &Waker{Feed: h.Feed(), Wakes: wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log()}
+}
+
 var (
 	_ Starter = (*Waker)(nil)
 	_ Stopper = (*Waker)(nil)

@@ -53,9 +53,7 @@ var (
 
 // New returns the part.
 func New(h Host) *Part {
-	return &Part{host: h, Waker: &part.Waker{
-		Feed: h.Feed(), Wakes: wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
-	}}
+	return &Part{host: h, Waker: part.NewWaker(h, job, wakes)}
 }
 
 // wakes reports whether an event may mean that a pool has work: a session took a tree,

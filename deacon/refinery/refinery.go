@@ -67,9 +67,7 @@ var (
 
 // New returns the part.
 func New(h Host) *Part {
-	return &Part{host: h, again: map[string]bool{}, failed: map[string]error{}, Waker: &part.Waker{
-		Feed: h.Feed(), Wakes: wakes, Wake: func() error { return h.StartJob(job) }, Log: h.Log(),
-	}}
+	return &Part{host: h, again: map[string]bool{}, failed: map[string]error{}, Waker: part.NewWaker(h, job, wakes)}
 }
 
 // Name implements part.Part.
