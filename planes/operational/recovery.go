@@ -84,14 +84,17 @@ const recoveryColumns = "epoch, bead, rig, agent, run, state, why, saved, at, ch
 
 // BeginRecovery records that the worker of a ticket is about to lose its bead. Nobody
 // starts another session for the assignment from then on. Doing it again changes nothing.
-func (s *Store) BeginRecovery(ctx context.Context, t town.Ticket, why string, now time.Time) error {
-	return s.advance(ctx, "begin the recovery of", t, func(tx *doltdb.Tx, a Assignment) error {
-		var n int
-		if err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM recoveries WHERE epoch = ?", int64(a.Epoch)).Scan(&n); err != nil || n > 0 {
+// first is why it was begun the first time.
+func (s *Store) BeginRecovery(ctx context.Context, t town.Ticket, why string, now time.Time) (first string, err error) {
+	err = s.advance(ctx, "begin the recovery of", t, func(tx *doltdb.Tx, a Assignment) error {
+		err := tx.QueryRow(ctx, "SELECT why FROM recoveries WHERE epoch = ?", int64(a.Epoch)).Scan(&first)
+		if !errors.Is(err, doltdb.ErrNoRows) {
 			return err
 		}
+		first = text(why, maxReason)
 		return write(ctx, tx, doltdb.Insert, "recoveries", recoveryColumns, [][]any{recoveryRow(a, RecoveryBegun, why, "", moment(now))})
 	})
+	return first, err
 }
 
 func recoveryRow(a Assignment, state RecoveryState, why, saved string, now time.Time) []any {

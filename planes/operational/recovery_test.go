@@ -16,7 +16,7 @@ func TestRecoveries(t *testing.T) {
 	lost := Lost{Why: "it hung", Saved: "refs/gt/rescue/x", Most: 2, Actor: "web/witness"}
 	give := func(a Assignment) Recovery {
 		t.Helper()
-		if err := s.BeginRecovery(t.Context(), a.Ticket, "hangs", noon); err != nil {
+		if _, err := s.BeginRecovery(t.Context(), a.Ticket, "hangs", noon); err != nil {
 			t.Fatal(err)
 		}
 		if w, err := s.Work(t.Context()); err != nil || !w.Recovering(a.Epoch) {
@@ -80,7 +80,7 @@ func TestARecoveryThatComesLate(t *testing.T) {
 	s, _ := create(t)
 	defer s.Close()
 	a := s.mustAssign(t, "web-a", nux)
-	if err := s.BeginRecovery(t.Context(), a.Ticket, "hangs", noon); err != nil {
+	if _, err := s.BeginRecovery(t.Context(), a.Ticket, "hangs", noon); err != nil {
 		t.Fatal(err)
 	}
 	next, err := s.Renew(t.Context(), a.Ticket, Renewal{Reason: "handed off"}, noon)
@@ -90,7 +90,7 @@ func TestARecoveryThatComesLate(t *testing.T) {
 	if _, err := s.GiveBack(t.Context(), a.Ticket, Lost{Why: "hangs"}, noon); !errors.As(err, new(*StaleError)) {
 		t.Fatalf("%v", err)
 	}
-	if err := s.BeginRecovery(t.Context(), next, "hangs", noon); err != nil {
+	if _, err := s.BeginRecovery(t.Context(), next, "hangs", noon); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Submit(t.Context(), next, mergeRequest(), noon); err != nil {

@@ -138,17 +138,8 @@ func (w *Witness) handIn(ctx context.Context, a Action) (bool, error) {
 // another session for it, and whoever finds the row goes on.
 func (w *Witness) recover(ctx context.Context, a Action, why string) (bool, error) {
 	t := a.assignment.Ticket
-	var begun operational.Recovery
-	err := w.Rows(ctx, func(rows Store) error {
-		if err := rows.BeginRecovery(ctx, t, fmt.Sprintf("%s: %s", cause(a.finding), why), w.Now()); err != nil {
-			return err
-		}
-		now, err := rows.Work(ctx)
-		for _, r := range now.Recoveries {
-			if r.Epoch == t.Epoch {
-				begun = r
-			}
-		}
+	err := w.Rows(ctx, func(rows Store) (err error) {
+		why, err = rows.BeginRecovery(ctx, t, fmt.Sprintf("%s: %s", cause(a.finding), why), w.Now())
 		return err
 	})
 	if err != nil {
@@ -157,11 +148,11 @@ func (w *Witness) recover(ctx context.Context, a Action, why string) (bool, erro
 	if err := w.Sessions.End(ctx, a.Agent); err != nil {
 		return false, err
 	}
-	ref, what, err := w.Sandboxes.Save(ctx, a.Agent, begun.Why)
+	ref, what, err := w.Sandboxes.Save(ctx, a.Agent, why)
 	if err != nil {
 		return false, err
 	}
-	found := []string{fmt.Sprintf("%s was %s", a.Agent, begun.Why)}
+	found := []string{fmt.Sprintf("%s was %s", a.Agent, why)}
 	if ref != "" {
 		found = append(found, fmt.Sprintf("its work is saved at %s (%s)", ref, what))
 	} else {

@@ -19,7 +19,7 @@ type Store interface {
 	Work(ctx context.Context) (operational.Work, error)
 	Watched(ctx context.Context) ([]operational.Watched, error)
 	Watch(ctx context.Context, list []operational.Watched, nudges []operational.Nudging, now time.Time) error
-	BeginRecovery(ctx context.Context, t town.Ticket, why string, now time.Time) error
+	BeginRecovery(ctx context.Context, t town.Ticket, why string, now time.Time) (first string, err error)
 	GiveBack(ctx context.Context, t town.Ticket, l operational.Lost, now time.Time) (operational.Recovery, error)
 	Submit(ctx context.Context, t town.Ticket, m operational.MergeRequest, now time.Time) error
 	Requeue(ctx context.Context, epoch town.Epoch, priority int, now time.Time) (bool, error)
