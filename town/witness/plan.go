@@ -107,11 +107,9 @@ func Findings(s Snapshot) (all []Finding) {
 	return all
 }
 
-// Plan decides what to do. It reads nothing and changes nothing: the same snapshot gives
-// the same actions in the same order.
-func Plan(s Snapshot) []Action { return plan(s, Findings(s)) }
-
-func plan(s Snapshot, findings []Finding) []Action {
+// Plan decides what to do about a snapshot and what was found in it. It reads nothing and
+// changes nothing: the same snapshot gives the same actions in the same order.
+func Plan(s Snapshot, findings []Finding) []Action {
 	p := planner{Snapshot: s}
 	stuck := map[string]int{}
 	for _, f := range findings {

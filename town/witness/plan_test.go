@@ -232,7 +232,7 @@ func TestRemembered(t *testing.T) {
 
 // said are the deeds that are planned, with whom they are about.
 func said(s Snapshot) (all []string) {
-	for _, a := range Plan(s) {
+	for _, a := range Plan(s, Findings(s)) {
 		who := a.Agent.Name
 		if who == "" {
 			who = strings.TrimPrefix(a.trouble.Key, keyPrefix)

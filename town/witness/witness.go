@@ -109,7 +109,7 @@ func report(s Snapshot) Report {
 	if r.Findings == nil {
 		r.Findings = []Finding{}
 	}
-	r.Actions = append(r.Actions, plan(s, r.Findings)...)
+	r.Actions = append(r.Actions, Plan(s, r.Findings)...)
 	if s.Unknown != nil {
 		r.Failed = append(r.Failed, fmt.Errorf("look at the sessions of agents: %w", s.Unknown))
 	}
@@ -136,7 +136,7 @@ func (w *Witness) Patrol(ctx context.Context) (Report, error) {
 		return done, err
 	}
 	s.Unknown = errRowsOnly
-	w.carryOut(ctx, plan(s, nil), &done)
+	w.carryOut(ctx, Plan(s, nil), &done)
 	return done, ctx.Err()
 }
 
