@@ -1,11 +1,13 @@
 package agent
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"gastown/tmux"
@@ -98,9 +100,31 @@ type file struct {
 	Agents []Preset `yaml:"agents"`
 }
 
+// parsed are the presets of the text that was parsed last. A Deacon parses the same one
+// in each pass and for many commands, and to compile the patterns takes milliseconds.
+var parsed struct {
+	sync.Mutex
+	data []byte
+	all  Presets
+}
+
 // Parse reads config/agents.yaml, whose presets come before the built-in ones and
-// replace those of the same name. Empty data leaves the built-in ones.
+// replace those of the same name. Empty data leaves the built-in ones. The list is the
+// caller's; what its presets hold is shared.
 func Parse(data []byte) (Presets, error) {
+	parsed.Lock()
+	defer parsed.Unlock()
+	if parsed.all == nil || !bytes.Equal(data, parsed.data) {
+		all, err := parse(data)
+		if err != nil {
+			return nil, err
+		}
+		parsed.data, parsed.all = bytes.Clone(data), all
+	}
+	return slices.Clone(parsed.all), nil
+}
+
+func parse(data []byte) (Presets, error) {
 	var f file
 	if len(data) > 0 {
 		if err := strict.YAML(data, &f); err != nil && err != strict.ErrEmpty {
