@@ -76,6 +76,9 @@ const (
 	// processes that have ended.
 	removeFor  = 2 * time.Second
 	removePoll = 10 * time.Millisecond
+	// tries bounds how often Make begins again while other sessions of the group are
+	// removed. Each of them can spoil one try.
+	tries = 100
 )
 
 // within are limits that are at most those of a group. Version 1 of cgroups refuses a
@@ -119,14 +122,8 @@ func (l Limiter) cgroups(found Found, session string, of Limits, group Group) (E
 	var m made
 	for _, h := range found.hierarchies {
 		dir := filepath.Join(h.dir, "gastown-"+l.Town)
-		if err := h.enter(dir, Limits{}); err != nil {
-			return e, err
-		}
 		if group.Name != "" {
 			dir = filepath.Join(dir, "group-"+group.Name)
-			if err := h.enter(dir, group.Limits); err != nil {
-				return e, err
-			}
 		}
 		dir = filepath.Join(dir, "session-"+session)
 		m.Dirs = append(m.Dirs, dir)
@@ -140,11 +137,35 @@ func (l Limiter) cgroups(found Found, session string, of Limits, group Group) (E
 		return e, err
 	}
 	for i, h := range found.hierarchies {
-		if err := h.make(m.Dirs[i], of); err != nil {
+		err := h.below(m.Dirs[i], of, group)
+		for try := 1; removed(err) && try < tries; try++ {
+			err = h.below(m.Dirs[i], of, group)
+		}
+		if err != nil {
 			return e, errors.Join(err, l.Remove(session))
 		}
 	}
 	return e, nil
+}
+
+// removed reports that a cgroup went away while its limits were made: the kernel says
+// ENODEV for a file that was open by then.
+func removed(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENODEV) }
+
+// below makes a session's cgroup and those around it. The error is one that removed
+// reports when Remove takes away an empty one of those at the same time.
+func (h hierarchy) below(dir string, of Limits, group Group) error {
+	around, limits := filepath.Dir(dir), Limits{}
+	if group.Name != "" {
+		if err := h.enter(filepath.Dir(around), Limits{}); err != nil {
+			return err
+		}
+		limits = group.Limits
+	}
+	if err := h.enter(around, limits); err != nil {
+		return err
+	}
+	return h.make(dir, of)
 }
 
 func (l Limiter) file(session string) string { return filepath.Join(l.Dir, session+".limits") }

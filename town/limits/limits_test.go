@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // started runs a command within limits, as a session's program is, and returns it
@@ -182,5 +184,28 @@ func TestFind(t *testing.T) {
 	e, err := Limiter{Host: h, Dir: dir, Town: "x"}.Make("s", Limits{Memory: 1 << 30, Processes: 10}, Group{})
 	if err != nil || len(e.Each) != 2 || len(e.Join) != 0 {
 		t.Errorf("%+v, %v", e, err)
+	}
+}
+
+// Sessions of one group begin and end at the same time. The last one that ends takes the
+// group away, which must not fail one that begins.
+func TestSessionsComeAndGo(t *testing.T) {
+	l := kernel(t)
+	var all errgroup.Group
+	for _, session := range []string{"a", "b", "c", "d"} {
+		all.Go(func() error {
+			for range 300 {
+				if _, err := l.Make(session, Limits{Processes: 9}, Group{Name: "web", Limits: Limits{Memory: 1 << 30}}); err != nil {
+					return err
+				}
+				if err := l.Remove(session); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := all.Wait(); err != nil {
+		t.Error(err)
 	}
 }
