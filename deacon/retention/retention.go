@@ -60,6 +60,10 @@ func (p *Part) prune(ctx context.Context) (string, error) {
 			rows, err = s.PruneWork(ctx, now.Add(-part.Duration(p.host.Config(), "work.keep")))
 		}
 		rows += old
+		if err == nil {
+			old, err = s.PruneAlerts(ctx, now)
+			rows += old
+		}
 		return err
 	})
 	if err != nil || files == 0 && rows == 0 {
