@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -44,6 +45,7 @@ type host struct {
 	settings *settings.Owner // nil until the settings are read
 	stores   *stores.Stores
 	feed     *feed.Feed
+	reloads  atomic.Int64        // of the settings
 	jobs     *schedule.Scheduler // nil until the planes are open
 	// parts are the parts of the list, then those that the Deacon itself owns.
 	// starts are the same parts in the order of the start, in which the Deacon's
@@ -206,6 +208,16 @@ func (h *host) Caches() (all []part.Cache) {
 		all = append(all, p.Caches()...)
 	}
 	return all
+}
+
+// WokenBy are the jobs that an event of a kind wakes.
+func (h *host) WokenBy(kind string) (jobs []string) {
+	for _, p := range offering[part.Woken](h.parts) {
+		if job, by := p.Woken(); by(kind) {
+			jobs = append(jobs, job)
+		}
+	}
+	return jobs
 }
 
 // StartJob starts a job now and does not wait for it.
