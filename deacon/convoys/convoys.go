@@ -29,36 +29,35 @@ const job, lookJob = "convoys", "stranded"
 // Host is what the part needs of the Deacon.
 type Host interface {
 	Now() time.Time
-	Inputs() string
 	Log() logrus.FieldLogger
+	Feed() *feed.Feed
 	Ledger(context.Context, func(*ledger.Store) error) error
 	Operational(context.Context, func(*operational.Store) error) error
+	StartJob(name string) error
 }
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
-	host       Host
-	rest, look *part.Rest
+	*part.Waker
+	host Host
 
 	mu   sync.Mutex
 	head string // the ledger's commit at which nothing was to be landed
-	// still are the convoys that were stranded at the last look.
-	still map[string]bool
+	// stranded are the convoys that were stranded at the last look.
+	stranded map[string]bool
 }
 
 var (
+	_ part.Starter   = (*Part)(nil)
+	_ part.Stopper   = (*Part)(nil)
+	_ part.Paused    = (*Part)(nil)
 	_ part.Scheduled = (*Part)(nil)
-	_ part.Woken     = (*Part)(nil)
-	_ part.Asked     = (*Part)(nil)
 )
 
 // New returns the part.
 func New(h Host) *Part {
-	return &Part{host: h, rest: part.NewRest(job, h), look: part.NewRest(lookJob, h)}
+	return &Part{host: h, Waker: part.NewWaker(h, job, wakes)}
 }
-
-// Woken implements part.Woken.
-func (p *Part) Woken() (string, func(kind string) bool) { return job, wakes }
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "convoys" }
@@ -69,7 +68,7 @@ func (p *Part) Jobs(*config.Config) []schedule.Job {
 		Name: job, Help: "land convoys whose beads are closed, and tell who asked", Schedule: "@every 30s", Deadline: 5 * time.Minute,
 		Overlap: schedule.Follow, Run: p.run,
 	}, {
-		Name: lookJob, Help: "tell people of convoys on which nobody can work", Schedule: "@every 5m", Deadline: 5 * time.Minute, Run: p.find,
+		Name: lookJob, Help: "tell people of convoys on which nobody can work", Schedule: "@every 5m", Deadline: 5 * time.Minute, Run: p.look,
 	}}
 }
 
@@ -82,19 +81,8 @@ func wakes(kind string) bool {
 	return false
 }
 
-// Asked implements part.Asked.
-func (p *Part) Asked(job string) {
-	p.rest.Asked(job)
-	p.look.Asked(job)
-}
-
-// run is one run of the job that lands convoys; find is one of the job that finds stranded
-// ones.
-func (p *Part) run(ctx context.Context) (string, error)  { return p.rest.Run(ctx, p.land) }
-func (p *Part) find(ctx context.Context) (string, error) { return p.look.Run(ctx, p.stranded) }
-
-// land lands the convoys that have arrived.
-func (p *Part) land(ctx context.Context) (note string, due time.Time, err error) {
+// run is one run of the job.
+func (p *Part) run(ctx context.Context) (note string, err error) {
 	p.mu.Lock()
 	seen := p.head
 	p.mu.Unlock()
@@ -104,7 +92,7 @@ func (p *Part) land(ctx context.Context) (note string, due time.Time, err error)
 		return err
 	})
 	if err != nil || head == seen {
-		return "", part.Never, err
+		return "", err
 	}
 	landed, err := convoy.Lander{Ledger: p.host.Ledger}.Pass(ctx)
 	if err == nil {
@@ -116,5 +104,5 @@ func (p *Part) land(ctx context.Context) (note string, due time.Time, err error)
 	if len(landed) > 0 {
 		note = fmt.Sprintf("%d convoy(s) landed", len(landed))
 	}
-	return note, due, err
+	return note, err
 }

@@ -23,13 +23,11 @@ const job = "escalate"
 // Host is what the part needs of the Deacon.
 type Host interface {
 	Now() time.Time
-	Inputs() string
 	Ledger(context.Context, func(*ledger.Store) error) error
 }
 
-// Part implements the interfaces of package part that the assertions below name.
+// Part implements part.Scheduled.
 type Part struct {
-	*part.Rest
 	host Host
 
 	mu   sync.Mutex
@@ -37,13 +35,10 @@ type Part struct {
 	due  time.Time // when the first escalation of it is to be raised; zero for never
 }
 
-var (
-	_ part.Scheduled = (*Part)(nil)
-	_ part.Asked     = (*Part)(nil)
-)
+var _ part.Scheduled = (*Part)(nil)
 
 // New returns the part.
-func New(h Host) *Part { return &Part{host: h, Rest: part.NewRest(job, h)} }
+func New(h Host) *Part { return &Part{host: h} }
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "escalations" }
@@ -56,10 +51,7 @@ func (p *Part) Jobs(*config.Config) []schedule.Job {
 }
 
 // run is one run of the job.
-func (p *Part) run(ctx context.Context) (string, error) { return p.Rest.Run(ctx, p.pass) }
-
-// pass raises what is due.
-func (p *Part) pass(ctx context.Context) (note string, due time.Time, err error) {
+func (p *Part) run(ctx context.Context) (note string, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.host.Now()
@@ -78,8 +70,5 @@ func (p *Part) pass(ctx context.Context) (note string, due time.Time, err error)
 	if len(raised) > 0 {
 		note = fmt.Sprintf("%d raised again", len(raised))
 	}
-	if due = p.due; due.IsZero() {
-		due = part.Never
-	}
-	return note, due, err
+	return note, err
 }

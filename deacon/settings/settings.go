@@ -51,9 +51,8 @@ func Read(t layout.Town, getenv func(string) string) (*Settings, error) {
 	return &Settings{Config: cfg, Schedule: file, files: files}, nil
 }
 
-// stamps distinguish states of the two files, the configuration and the schedule, and of
-// those that parts read at a reload: the plugins and their secrets.
-type stamps [4]stamp
+// stamps distinguish states of the two files: the configuration and the schedule.
+type stamps [2]stamp
 
 type stamp struct {
 	modified time.Time
@@ -61,7 +60,7 @@ type stamp struct {
 }
 
 func stampsOf(t layout.Town) (out stamps, err error) {
-	for i, path := range []string{t.Config(), t.Schedule(), t.Plugins(), t.Secrets()} {
+	for i, path := range []string{t.Config(), t.Schedule()} {
 		info, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue
