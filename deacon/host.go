@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -30,7 +31,10 @@ import (
 	"gastown/town/config"
 	"gastown/town/feed"
 	"gastown/town/layout"
+	"gastown/town/plugin"
+	"gastown/town/plugin/builtin"
 	"gastown/town/rig"
+	"gastown/town/secrets"
 )
 
 // host is what the parts may use. Each part lists what it needs in its own
@@ -44,6 +48,8 @@ type host struct {
 	settings *settings.Owner // nil until the settings are read
 	stores   *stores.Stores
 	feed     *feed.Feed
+	reloads  atomic.Int64 // of the settings
+	plugins  *plugin.Set
 	jobs     *schedule.Scheduler // nil until the planes are open
 	// parts are the parts of the list, then those that the Deacon itself owns.
 	// starts are the same parts in the order of the start, in which the Deacon's
@@ -59,6 +65,13 @@ func newHost(o Options) *host {
 		OperationalSign: h.sign(layout.Operational), LedgerSign: h.sign(layout.Ledger),
 	})
 	h.records = recorder.New(recorder.Options{Log: o.Log, Now: o.Now, Operational: h.stores.Operational, Appended: h.feed.Wake})
+	h.plugins = plugin.NewSet(plugin.Options{
+		Path: o.Layout.Plugins(), Kept: o.Layout.PluginsKept(), Log: o.Log, Now: o.Now,
+		Secrets: secrets.New(secrets.Environment(o.Getenv), secrets.File(o.Layout.Secrets())),
+		Types: builtin.Types(builtin.Services{
+			Now: o.Now, Log: o.Log, Operational: h.stores.Operational, Ledger: h.ledger, Feed: h.feed,
+		}),
+	})
 	services := []part.Part{h.records, stored{h.stores}}
 	for _, make := range parts {
 		if p := make(h); p != nil {
@@ -130,6 +143,13 @@ func (h *host) Refused(listener, reason string) { h.refused(listener, reason) }
 
 // Feed is the Town's stream of events.
 func (h *host) Feed() *feed.Feed { return h.feed }
+
+// Plugins are the plugins in force that can be called as one of a type, such as
+// plugin.Notification.
+func (h *host) Plugins(kind string) []*plugin.Instance { return h.plugins.Plugins(kind) }
+
+// PluginSet is for the part that loads and closes the plugins.
+func (h *host) PluginSet() *plugin.Set { return h.plugins }
 
 // Ledger calls fn with the Town's ledger, under the Deacon's name.
 func (h *host) Ledger(ctx context.Context, fn func(*ledger.Store) error) error {
@@ -206,6 +226,16 @@ func (h *host) Caches() (all []part.Cache) {
 		all = append(all, p.Caches()...)
 	}
 	return all
+}
+
+// WokenBy are the jobs that an event of a kind wakes.
+func (h *host) WokenBy(kind string) (jobs []string) {
+	for _, p := range offering[part.Woken](h.parts) {
+		if job, by := p.Woken(); by(kind) {
+			jobs = append(jobs, job)
+		}
+	}
+	return jobs
 }
 
 // StartJob starts a job now and does not wait for it.

@@ -15,6 +15,7 @@ import (
 	"gastown/deacon/heartbeat"
 	"gastown/deacon/machine"
 	"gastown/deacon/part"
+	"gastown/deacon/plugins"
 	"gastown/deacon/pool"
 	"gastown/deacon/refinery"
 	"gastown/deacon/retention"
@@ -29,6 +30,7 @@ var parts = []func(*host) part.Part{
 	func(h *host) part.Part { return events.New(h) },
 	func(h *host) part.Part { return machine.New(h) },
 	func(h *host) part.Part { return federation.New(h) },
+	func(h *host) part.Part { return plugins.New(h) },
 	func(h *host) part.Part { return checks.New(h) },
 	func(h *host) part.Part { return heartbeat.New(h) },
 	func(h *host) part.Part { return collector.New(h) },

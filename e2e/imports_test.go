@@ -27,9 +27,11 @@ var floors = map[string]int{
 
 	"planes/operational": 2, "planes/ledger": 2, "planes/federation": 2, "planes/exchange": 2, "planes/doltdb/doltdbtest": 2,
 
+	"town/plugin": 2,
+
 	"sync/records": 3, "town/feed": 3, "town/rig": 3, "town/agent": 3, "town/mail": 3, "town/glance": 4, "town/escalate": 3, "town/convoy": 3,
 	"sync/federate": 4, "town/polecat": 4, "town/refinery": 4,
-	"town/queue": 5, "town/witness": 5,
+	"town/queue": 5, "town/witness": 5, "town/plugin/builtin": 5,
 	"deacon/...": 6,
 	"cmd/...":    7,
 	"e2e/...":    8,

@@ -29,35 +29,36 @@ const job, lookJob = "convoys", "stranded"
 // Host is what the part needs of the Deacon.
 type Host interface {
 	Now() time.Time
+	Inputs() string
 	Log() logrus.FieldLogger
-	Feed() *feed.Feed
 	Ledger(context.Context, func(*ledger.Store) error) error
 	Operational(context.Context, func(*operational.Store) error) error
-	StartJob(name string) error
 }
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
-	*part.Waker
-	host Host
+	host       Host
+	rest, look *part.Rest
 
 	mu   sync.Mutex
 	head string // the ledger's commit at which nothing was to be landed
-	// stranded are the convoys that were stranded at the last look.
-	stranded map[string]bool
+	// still are the convoys that were stranded at the last look.
+	still map[string]bool
 }
 
 var (
-	_ part.Starter   = (*Part)(nil)
-	_ part.Stopper   = (*Part)(nil)
-	_ part.Paused    = (*Part)(nil)
 	_ part.Scheduled = (*Part)(nil)
+	_ part.Woken     = (*Part)(nil)
+	_ part.Asked     = (*Part)(nil)
 )
 
 // New returns the part.
 func New(h Host) *Part {
-	return &Part{host: h, Waker: part.NewWaker(h, job, wakes)}
+	return &Part{host: h, rest: part.NewRest(job, h), look: part.NewRest(lookJob, h)}
 }
+
+// Woken implements part.Woken.
+func (p *Part) Woken() (string, func(kind string) bool) { return job, wakes }
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "convoys" }
@@ -68,7 +69,7 @@ func (p *Part) Jobs(*config.Config) []schedule.Job {
 		Name: job, Help: "land convoys whose beads are closed, and tell who asked", Schedule: "@every 30s", Deadline: 5 * time.Minute,
 		Overlap: schedule.Follow, Run: p.run,
 	}, {
-		Name: lookJob, Help: "tell people of convoys on which nobody can work", Schedule: "@every 5m", Deadline: 5 * time.Minute, Run: p.look,
+		Name: lookJob, Help: "tell people of convoys on which nobody can work", Schedule: "@every 5m", Deadline: 5 * time.Minute, Run: p.find,
 	}}
 }
 
@@ -81,8 +82,19 @@ func wakes(kind string) bool {
 	return false
 }
 
-// run is one run of the job.
-func (p *Part) run(ctx context.Context) (note string, err error) {
+// Asked implements part.Asked.
+func (p *Part) Asked(job string) {
+	p.rest.Asked(job)
+	p.look.Asked(job)
+}
+
+// run is one run of the job that lands convoys; find is one of the job that finds stranded
+// ones.
+func (p *Part) run(ctx context.Context) (string, error)  { return p.rest.Run(ctx, p.land) }
+func (p *Part) find(ctx context.Context) (string, error) { return p.look.Run(ctx, p.stranded) }
+
+// land lands the convoys that have arrived.
+func (p *Part) land(ctx context.Context) (note string, due time.Time, err error) {
 	p.mu.Lock()
 	seen := p.head
 	p.mu.Unlock()
@@ -92,7 +104,7 @@ func (p *Part) run(ctx context.Context) (note string, err error) {
 		return err
 	})
 	if err != nil || head == seen {
-		return "", err
+		return "", part.Never, err
 	}
 	landed, err := convoy.Lander{Ledger: p.host.Ledger}.Pass(ctx)
 	if err == nil {
@@ -104,5 +116,5 @@ func (p *Part) run(ctx context.Context) (note string, err error) {
 	if len(landed) > 0 {
 		note = fmt.Sprintf("%d convoy(s) landed", len(landed))
 	}
-	return note, err
+	return note, due, err
 }

@@ -58,7 +58,7 @@ func (h *host) Log() logrus.FieldLogger {
 	log.SetOutput(io.Discard)
 	return log
 }
-func (h *host) Feed() *feed.Feed { return feed.New(feed.Options{Operational: h.Operational}) }
+func (h *host) Inputs() string { return "" }
 func (h *host) Ledger(_ context.Context, fn func(*ledger.Store) error) error {
 	h.reads++
 	return fn(h.l)
@@ -66,7 +66,6 @@ func (h *host) Ledger(_ context.Context, fn func(*ledger.Store) error) error {
 func (h *host) Operational(_ context.Context, fn func(*operational.Store) error) error {
 	return fn(h.o)
 }
-func (h *host) StartJob(string) error { return nil }
 
 func (h *host) do(what string, fn func(context.Context) (string, error), want string) {
 	h.Helper()
@@ -143,36 +142,36 @@ func TestStranded(t *testing.T) {
 		return keys
 	}
 	want := keyBegins + id + keyEnds
-	h.do("it can be begun", p.look, "")
+	h.do("it can be begun", p.find, "")
 	h.patch(ledger.Patch{ID: "web-a", Status: new(town.StatusBlocked)})
-	h.do("stranded", p.look, "")
+	h.do("stranded", p.find, "")
 	h.patch(ledger.Patch{ID: "web-a", Status: new(town.StatusOpen)})
-	h.do("for a moment", p.look, "")
+	h.do("for a moment", p.find, "")
 	h.patch(ledger.Patch{ID: "web-a", Status: new(town.StatusBlocked)})
-	h.do("stranded", p.look, "")
+	h.do("stranded", p.find, "")
 	if got := open(); got != "" {
 		t.Errorf("told at the first look: %s", got)
 	}
-	h.do("still", p.look, "told of 1 stranded convoy(s)")
+	h.do("still", p.find, "told of 1 stranded convoy(s)")
 	for range 3 {
 		h.now = h.now.Add(5 * time.Minute)
-		h.do("and still", p.look, "")
+		h.do("and still", p.find, "")
 	}
-	h.do("another Deacon", New(h).look, "")
+	h.do("another Deacon", New(h).find, "")
 	if got := open(); got != want {
 		t.Errorf("open: %q", got)
 	}
 	h.patch(ledger.Patch{ID: "web-a", Status: new(town.StatusOpen)})
-	h.do("it moves", p.look, "")
+	h.do("it moves", p.find, "")
 	if got := open(); got != "" {
 		t.Errorf("still open: %s", got)
 	}
 	h.patch(ledger.Patch{ID: "web-a", Status: new(town.StatusBlocked)})
 	h.now = h.now.Add(48 * time.Hour)
-	h.do("stranded", p.look, "")
-	h.do("again", p.look, "told of 1 stranded convoy(s)")
+	h.do("stranded", p.find, "")
+	h.do("again", p.find, "told of 1 stranded convoy(s)")
 	h.patch(ledger.Patch{ID: id, Status: new(town.StatusClosed)})
-	h.do("closed by a person", p.look, "")
+	h.do("closed by a person", p.find, "")
 	if got := open(); got != "" {
 		t.Errorf("of a closed one: %s", got)
 	}

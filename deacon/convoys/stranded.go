@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
+	"gastown/deacon/part"
 	"gastown/planes/ledger"
 	"gastown/town/convoy"
 	"gastown/town/escalate"
@@ -14,24 +16,24 @@ import (
 // An escalation of a stranded convoy has its id between these.
 const keyBegins, keyEnds = "convoy/", "/stranded"
 
-// look is one run of the job that finds stranded convoys. A person is told of one that was
+// stranded finds convoys on which nobody can work. A person is told of one that was
 // stranded at two looks: between them work may only change hands. It is over when the
 // convoy moves, or is closed.
-func (p *Part) look(ctx context.Context) (note string, err error) {
+func (p *Part) stranded(ctx context.Context) (note string, due time.Time, err error) {
 	all, err := convoy.Reader{Ledger: p.host.Ledger, Operational: p.host.Operational, Now: p.host.Now}.Read(ctx, convoy.Select{})
 	if err != nil {
-		return "", err
+		return "", due, err
 	}
 	p.mu.Lock()
-	before := p.stranded
-	p.stranded = map[string]bool{}
+	before := p.still
+	p.still = map[string]bool{}
 	keys := map[string]bool{}
 	var tell []escalate.Trouble
 	for _, c := range all {
 		if c.State != convoy.Stranded {
 			continue
 		}
-		p.stranded[c.ID] = true
+		p.still[c.ID] = true
 		t := escalate.Trouble{
 			Key: keyBegins + c.ID + keyEnds, Title: "Convoy stands still: " + c.Name, Severity: escalate.Medium, From: "deacon/", About: c.ID,
 			Text: fmt.Sprintf("%d of %d beads have landed. %s.", c.Landed, c.Total, c.Why), Next: "gt convoy status " + c.ID + " shows each bead and why",
@@ -65,5 +67,8 @@ func (p *Part) look(ctx context.Context) (note string, err error) {
 	if told > 0 {
 		note = fmt.Sprintf("told of %d stranded convoy(s)", told)
 	}
-	return note, err
+	if len(all) == 0 {
+		due = part.Never
+	}
+	return note, due, err
 }

@@ -44,16 +44,15 @@ type Host interface {
 	Config() *config.Config
 	Log() logrus.FieldLogger
 	Now() time.Time
-	Feed() *feed.Feed
+	Inputs() string
 	Operational(context.Context, func(*operational.Store) error) error
 	Ledger(context.Context, func(*ledger.Store) error) error
 	Typing() Typing
-	StartJob(name string) error
 }
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
-	*part.Waker
+	*part.Rest
 	host  Host
 	pause time.Duration // between two passes of a run
 
@@ -68,10 +67,9 @@ type Part struct {
 }
 
 var (
-	_ part.Starter   = (*Part)(nil)
-	_ part.Stopper   = (*Part)(nil)
-	_ part.Paused    = (*Part)(nil)
 	_ part.Scheduled = (*Part)(nil)
+	_ part.Woken     = (*Part)(nil)
+	_ part.Asked     = (*Part)(nil)
 	_ part.Checked   = (*Part)(nil)
 	_ part.Measured  = (*Part)(nil)
 )
@@ -79,8 +77,7 @@ var (
 // New returns the part.
 func New(h Host) *Part {
 	p := &Part{
-		host: h, pause: glance,
-		Waker:   part.NewWaker(h, job, wakes),
+		host: h, pause: glance, Rest: part.NewRest(job, h),
 		waiting: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gt_nudges_waiting", Help: "Nudges that wait to be typed."}),
 		unread:  prometheus.NewGauge(prometheus.GaugeOpts{Name: "gt_mail_unread", Help: "Unread messages in the mailboxes of agents."}),
 		done:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gt_nudges_total", Help: "Nudges by what became of them."}, []string{"state"}),
@@ -96,6 +93,9 @@ func New(h Host) *Part {
 	}
 	return p
 }
+
+// Woken implements part.Woken.
+func (p *Part) Woken() (string, func(kind string) bool) { return job, wakes }
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "deliverer" }
@@ -118,11 +118,15 @@ func wakes(kind string) bool {
 	return kind == operational.NudgeAdded || kind == feed.MailSent || kind == operational.SessionStarted
 }
 
-// run is one run of the job: passes, while a nudge waits for a session that is there.
-func (p *Part) run(ctx context.Context) (note string, err error) {
+// run is one run of the job.
+func (p *Part) run(ctx context.Context) (string, error) { return p.Rest.Run(ctx, p.passes) }
+
+// passes are passes while a nudge waits for a session that is there. Without nudges and
+// without unread mail of agents there is nothing to do until something changes.
+func (p *Part) passes(ctx context.Context) (note string, due time.Time, err error) {
 	sessions, err := p.host.Typing()(p.host.Config())
 	if err != nil {
-		return "", err
+		return "", due, err
 	}
 	d := &mail.Deliverer{Operational: p.host.Operational, Ledger: p.host.Ledger, Sessions: sessions, Now: p.host.Now}
 	total := mail.Report{Done: map[operational.NudgeState]int{}}
@@ -134,18 +138,21 @@ func (p *Part) run(ctx context.Context) (note string, err error) {
 			total.Done[s] += n
 		}
 		if err != nil {
-			return summary(total), err
+			return summary(total), due, err
+		}
+		if r.Told+r.Waiting+r.Unread+len(r.Done)+len(r.Spoilt) == 0 {
+			due = part.Never
 		}
 		if r.Told == 0 && r.Reachable == 0 || !p.host.Now().Before(end) {
-			return summary(total), nil
+			return summary(total), due, nil
 		}
 		select {
 		case <-ctx.Done():
-			return summary(total), ctx.Err()
+			return summary(total), due, ctx.Err()
 		case <-time.After(p.pause):
 		}
 		if err := schedule.Yield(ctx); err != nil {
-			return summary(total), err
+			return summary(total), due, err
 		}
 	}
 }

@@ -31,18 +31,16 @@ var nux = town.PolecatAddress("web", "nux")
 type host struct {
 	o *operational.Store
 	l *ledger.Store
-	f *feed.Feed
 
-	mu      sync.Mutex
-	now     time.Time
-	busy    bool
-	typed   []string
-	started chan string
+	mu    sync.Mutex
+	now   time.Time
+	busy  bool
+	typed []string
 }
 
 func (h *host) Config() *config.Config  { return nil }
 func (h *host) Log() logrus.FieldLogger { return logrus.New() }
-func (h *host) Feed() *feed.Feed        { return h.f }
+func (h *host) Inputs() string          { return "" }
 func (h *host) Typing() Typing          { return func(*config.Config) (mail.Sessions, error) { return h, nil } }
 
 func (h *host) Now() time.Time {
@@ -63,11 +61,6 @@ func (h *host) Operational(_ context.Context, fn func(*operational.Store) error)
 
 func (h *host) Ledger(_ context.Context, fn func(*ledger.Store) error) error { return fn(h.l) }
 
-func (h *host) StartJob(name string) error {
-	h.started <- name
-	return nil
-}
-
 func (h *host) Running(context.Context) (map[town.Address]town.Run, error) {
 	return map[town.Address]town.Run{nux: 1}, nil
 }
@@ -85,7 +78,7 @@ func (h *host) HandOver(_ context.Context, _ town.Address, _ town.Run, text stri
 
 func start(t *testing.T) (*host, *Part) {
 	t.Helper()
-	h := &host{now: time.Now().UTC(), started: make(chan string, 100)}
+	h := &host{now: time.Now().UTC()}
 	options := func(name string) doltdb.Options {
 		return doltdb.Options{Dir: filepath.Join(t.TempDir(), name), Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: time.Minute, Command: "test"}
 	}
@@ -98,13 +91,8 @@ func start(t *testing.T) (*host, *Part) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = h.l.Close() })
-	h.f = feed.New(feed.Options{Operational: h.Operational, Ledger: h.Ledger, Poll: 50 * time.Millisecond})
 	p := New(h)
 	p.pause = time.Millisecond
-	if err := p.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = p.Stop(context.Background()) })
 	return h, p
 }
 
@@ -114,7 +102,6 @@ func (h *host) nudge(t *testing.T, text string) {
 	if _, err := h.o.Nudge(t.Context(), []operational.Nudge{n}, h.Now()); err != nil {
 		t.Fatal(err)
 	}
-	h.f.Wake()
 }
 
 func run(t *testing.T, p *Part, want string) {
@@ -167,54 +154,12 @@ func TestDelivery(t *testing.T) {
 	look(t, p, check.Healthy, "0 waiting")
 }
 
-// Events start the job early, also before its first run.
-func TestEventsWakeIt(t *testing.T) {
-	h, p := start(t)
-	await := func(what string, do func()) {
-		t.Helper()
-		// The first events may come before the watch knows where the feed ends.
-		for range 200 {
-			do()
-			select {
-			case name := <-h.started:
-				if name != job {
-					t.Errorf("%s started %s", what, name)
-				}
-				return
-			case <-time.After(100 * time.Millisecond):
-			}
-		}
-		t.Errorf("%s started nothing", what)
-	}
-	await("mail", func() { _ = h.f.Append(t.Context(), feed.Event{Kind: feed.MailSent, Subject: "m-1"}) })
-	if err := p.Pause(t.Context()); err != nil {
-		t.Error(err)
-	}
-	p.Resume()
-	for len(h.started) > 0 {
-		<-h.started
-	}
-	i := 0
-	await("a nudge", func() {
-		if i++; i < 50 {
-			h.nudge(t, fmt.Sprint("text ", i))
-		}
-	})
-	for kind, want := range map[string]bool{operational.NudgeAdded: true, feed.MailSent: true, "nudge.confirmed": false, "bead.created": false} {
+func TestWhatWakes(t *testing.T) {
+	for kind, want := range map[string]bool{
+		operational.NudgeAdded: true, feed.MailSent: true, operational.SessionStarted: true, "nudge.confirmed": false, "bead.created": false,
+	} {
 		if wakes(kind) != want {
 			t.Errorf("%s wakes: %v", kind, !want)
 		}
-	}
-}
-
-// A Deacon may pause or stop a part that it has not started.
-func TestPauseBeforeStart(t *testing.T) {
-	p := New(&host{})
-	if err := p.Pause(t.Context()); err != nil {
-		t.Error(err)
-	}
-	p.Resume()
-	if err := p.Stop(t.Context()); err != nil {
-		t.Error(err)
 	}
 }

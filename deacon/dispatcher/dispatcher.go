@@ -19,7 +19,6 @@ import (
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/config"
-	"gastown/town/feed"
 	"gastown/town/polecat"
 	"gastown/town/queue"
 )
@@ -38,31 +37,33 @@ type Workers func(cfg *config.Config, rows operational.Access, beads ledger.Acce
 // Host is what the part needs of the Deacon.
 type Host interface {
 	Config() *config.Config
+	Now() time.Time
+	Inputs() string
 	Log() logrus.FieldLogger
-	Feed() *feed.Feed
 	Operational(context.Context, func(*operational.Store) error) error
 	Ledger(context.Context, func(*ledger.Store) error) error
 	Workers() Workers
-	StartJob(name string) error
 }
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
-	*part.Waker
+	*part.Rest
 	host Host
 }
 
 var (
-	_ part.Starter   = (*Part)(nil)
-	_ part.Stopper   = (*Part)(nil)
-	_ part.Paused    = (*Part)(nil)
 	_ part.Scheduled = (*Part)(nil)
+	_ part.Woken     = (*Part)(nil)
+	_ part.Asked     = (*Part)(nil)
 )
 
 // New returns the part.
 func New(h Host) *Part {
-	return &Part{host: h, Waker: part.NewWaker(h, job, wakes)}
+	return &Part{host: h, Rest: part.NewRest(job, h)}
 }
+
+// Woken implements part.Woken.
+func (p *Part) Woken() (string, func(kind string) bool) { return job, wakes }
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "dispatcher" }
@@ -75,46 +76,56 @@ func (p *Part) Jobs(*config.Config) []schedule.Job {
 	}}
 }
 
-// run is one run of the job: passes, until no session starts any more.
-func (p *Part) run(ctx context.Context) (note string, err error) {
+// run is one run of the job.
+func (p *Part) run(ctx context.Context) (string, error) { return p.Rest.Run(ctx, p.passes) }
+
+// passes are passes until no session starts any more. Without work and without sessions of
+// polecats there is nothing to do until something changes.
+func (p *Part) passes(ctx context.Context) (note string, due time.Time, err error) {
 	c, d, err := p.host.Workers()(p.host.Config(), p.host.Operational, p.host.Ledger)
 	if err != nil || len(d.Rigs) == 0 {
-		return "", err
+		return "", part.Never, err
 	}
 	assigned, did := 0, 0
 	for {
 		made, err := d.Pass(ctx)
 		assigned += len(made)
 		if err != nil {
-			return "", err
+			return "", due, err
 		}
 		done, err := c.Pass(ctx)
 		did += len(done.Actions)
 		if err = errors.Join(done.Err(), err); err != nil {
-			return "", err
+			return "", due, err
 		}
-		if again, err := p.starting(ctx); err != nil || !again {
-			return summary(assigned, did), err
+		again, work, err := p.look(ctx)
+		if err == nil && !work && done.Idle {
+			due = part.Never
+		}
+		if err != nil || !again {
+			return summary(assigned, did), due, err
 		}
 		select {
 		case <-ctx.Done():
-			return summary(assigned, did), ctx.Err()
+			return summary(assigned, did), due, ctx.Err()
 		case <-time.After(glance):
 		}
 	}
 }
 
-// starting reports whether an agent is on its way to its work, and not stalled.
-func (p *Part) starting(ctx context.Context) (again bool, err error) {
+// look reports whether an agent is on its way to its work, and not stalled; and whether
+// there is any work.
+func (p *Part) look(ctx context.Context) (starting, work bool, err error) {
 	err = p.host.Operational(ctx, func(s *operational.Store) error {
 		w, err := s.Work(ctx)
+		work = len(w.Assignments)+len(w.Queue)+len(w.Holds)+len(w.Spoilt) > 0
 		for _, a := range w.Assignments {
 			who, _ := w.Agent(a.Agent)
-			again = again || a.State == town.Assigned && who.State == town.AgentWorking
+			starting = starting || a.State == town.Assigned && who.State == town.AgentWorking
 		}
 		return err
 	})
-	return again, err
+	return starting, work, err
 }
 
 func summary(assigned, did int) string {

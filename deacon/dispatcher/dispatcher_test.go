@@ -14,7 +14,6 @@ import (
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/config"
-	"gastown/town/feed"
 	"gastown/town/polecat"
 	"gastown/town/queue"
 )
@@ -32,31 +31,57 @@ func TestWhatWakes(t *testing.T) {
 
 // host stands in for the Deacon.
 type host struct {
-	store   *operational.Store
-	feed    *feed.Feed
-	started chan string
+	store  *operational.Store
+	rigs   []string
+	limits operational.Limits
+	now    time.Time
+	inputs string
+	passes int
+	seen   []polecat.Session
 }
 
-func (h host) Config() *config.Config { return config.New("alpha") }
-func (h host) Log() logrus.FieldLogger {
+func (h *host) Config() *config.Config { return config.New("alpha") }
+func (h *host) Now() time.Time         { return h.now }
+func (h *host) Inputs() string         { return h.inputs }
+func (h *host) Log() logrus.FieldLogger {
 	log := logrus.New()
 	log.SetOutput(io.Discard)
 	return log
 }
-func (h host) Feed() *feed.Feed { return h.feed }
-func (h host) Operational(_ context.Context, fn func(*operational.Store) error) error {
+func (h *host) Operational(_ context.Context, fn func(*operational.Store) error) error {
 	return fn(h.store)
 }
-func (h host) Ledger(context.Context, func(*ledger.Store) error) error { return nil }
-func (h host) StartJob(name string) error                              { h.started <- name; return nil }
-func (h host) Workers() Workers {
+func (h *host) Ledger(context.Context, func(*ledger.Store) error) error { return nil }
+func (h *host) Workers() Workers {
+	h.passes++
 	return func(_ *config.Config, rows operational.Access, _ ledger.Access) (*polecat.Controller, queue.Dispatcher, error) {
-		return nil, queue.Dispatcher{}, nil
+		clock := func() time.Time { return h.now }
+		return &polecat.Controller{
+				Rows: func(ctx context.Context, fn func(polecat.Store) error) error {
+					return rows(ctx, func(s *operational.Store) error { return fn(s) })
+				},
+				Beads:    func(context.Context, func(polecat.Ledger) error) error { return nil },
+				Sessions: tmux{nil, h}, Now: clock,
+			}, queue.Dispatcher{
+				Rows: func(ctx context.Context, fn func(queue.Store) error) error {
+					return rows(ctx, func(s *operational.Store) error { return fn(s) })
+				},
+				Rigs: h.rigs, Bounds: queue.Bounds{Limits: h.limits}, Now: clock,
+			}, nil
 	}
 }
 
-// An event about work starts the job at once; a Town without rigs has no work.
-func TestEventsWake(t *testing.T) {
+// tmux has the sessions that the host says.
+type tmux struct {
+	polecat.Sessions
+	host *host
+}
+
+func (t tmux) List(context.Context) ([]polecat.Session, error) { return t.host.seen, nil }
+
+// A Town without work leaves runs out until something changes. While a bead waits, which
+// the machine or time may let go on, or a session is to be watched, each run looks.
+func TestRests(t *testing.T) {
 	s, err := operational.Create(t.Context(), doltdb.Options{
 		Dir: filepath.Join(t.TempDir(), "operational"), Home: t.TempDir(), Command: "test", Actor: town.Actor{Name: "ada", Email: "ada@example.com"},
 	}, "3f8d3c1e-6a55-4c7c-9d1c-0c2f5b8f3a12")
@@ -64,36 +89,31 @@ func TestEventsWake(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	h := host{store: s, started: make(chan string, 10)}
-	h.feed = feed.New(feed.Options{Operational: h.Operational, Poll: 10 * time.Millisecond})
+	h := &host{store: s, now: time.Now().UTC(), inputs: "a"}
 	p := New(h)
-	if note, err := p.run(t.Context()); note != "" || err != nil {
-		t.Errorf("%q, %v", note, err)
+	runs := func(what string, want int) {
+		t.Helper()
+		h.passes = 0
+		for range 3 {
+			if note, err := p.run(t.Context()); note != "" || err != nil {
+				t.Errorf("%s: %q, %v", what, note, err)
+			}
+		}
+		if h.passes != want {
+			t.Errorf("%s: %d of 3 runs looked, want %d", what, h.passes, want)
+		}
 	}
-	if err := p.Start(t.Context()); err != nil {
+	runs("no rigs", 1)
+	h.rigs, h.inputs = []string{"web"}, "b"
+	runs("no work", 1)
+	h.inputs = ""
+	runs("nobody knows what changed", 3)
+	h.inputs, h.seen = "c", []polecat.Session{{Agent: town.Address{Kind: town.Crew, Rig: "web", Name: "ann"}}}
+	runs("a session of a person", 1)
+	if _, err := s.Enqueue(t.Context(), []operational.Waiting{{Bead: "api-a", Rig: "api"}}, 10, h.now); err != nil {
 		t.Fatal(err)
 	}
-	for n := range 2 {
-		for done := false; !done; {
-			// Repeated, because the part may not have read the feed's end yet.
-			_, err := s.Append(t.Context(), operational.Entry{At: time.Now(), Kind: operational.Queued, Subject: "web-a"})
-			if err != nil {
-				t.Fatal(err)
-			}
-			select {
-			case name := <-h.started:
-				done = name == job
-			case <-time.After(50 * time.Millisecond):
-			}
-		}
-		if n == 0 { // also after the planes were lent
-			if err := p.Pause(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			p.Resume()
-		}
-	}
-	if err := p.Stop(t.Context()); err != nil {
-		t.Error(err)
-	}
+	runs("nobody told", 0)
+	h.inputs = "d"
+	runs("a bead waits", 3)
 }

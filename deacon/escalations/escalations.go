@@ -23,11 +23,13 @@ const job = "escalate"
 // Host is what the part needs of the Deacon.
 type Host interface {
 	Now() time.Time
+	Inputs() string
 	Ledger(context.Context, func(*ledger.Store) error) error
 }
 
-// Part implements part.Scheduled.
+// Part implements the interfaces of package part that the assertions below name.
 type Part struct {
+	*part.Rest
 	host Host
 
 	mu   sync.Mutex
@@ -35,10 +37,13 @@ type Part struct {
 	due  time.Time // when the first escalation of it is to be raised; zero for never
 }
 
-var _ part.Scheduled = (*Part)(nil)
+var (
+	_ part.Scheduled = (*Part)(nil)
+	_ part.Asked     = (*Part)(nil)
+)
 
 // New returns the part.
-func New(h Host) *Part { return &Part{host: h} }
+func New(h Host) *Part { return &Part{host: h, Rest: part.NewRest(job, h)} }
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "escalations" }
@@ -51,7 +56,10 @@ func (p *Part) Jobs(*config.Config) []schedule.Job {
 }
 
 // run is one run of the job.
-func (p *Part) run(ctx context.Context) (note string, err error) {
+func (p *Part) run(ctx context.Context) (string, error) { return p.Rest.Run(ctx, p.pass) }
+
+// pass raises what is due.
+func (p *Part) pass(ctx context.Context) (note string, due time.Time, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	now := p.host.Now()
@@ -70,5 +78,8 @@ func (p *Part) run(ctx context.Context) (note string, err error) {
 	if len(raised) > 0 {
 		note = fmt.Sprintf("%d raised again", len(raised))
 	}
-	return note, err
+	if due = p.due; due.IsZero() {
+		due = part.Never
+	}
+	return note, due, err
 }

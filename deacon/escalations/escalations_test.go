@@ -16,9 +16,16 @@ type host struct {
 	l     *ledger.Store
 	now   time.Time
 	reads int
+	still bool // nothing changes
 }
 
 func (h *host) Now() time.Time { return h.now }
+func (h *host) Inputs() string {
+	if h.still {
+		return "still"
+	}
+	return ""
+}
 func (h *host) Ledger(_ context.Context, fn func(*ledger.Store) error) error {
 	h.reads++
 	return fn(h.l)
@@ -68,4 +75,25 @@ func TestRaisedAgain(t *testing.T) {
 	run("the high one alone", "1 raised again")
 	h.now = h.now.Add(100 * time.Hour)
 	run("it again", "1 raised again")
+	// While nothing changes it rests, and is on time.
+	h.still = true
+	run("nothing is due", "")
+	reads := h.reads
+	h.now = h.now.Add(5 * time.Minute)
+	run("it rests", "")
+	if h.reads != reads {
+		t.Errorf("it read %d times", h.reads-reads)
+	}
+	all, err := escalate.List(t.Context(), l, false, h.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range all {
+		if !e.Again.IsZero() {
+			h.now = e.Again.Add(-time.Second)
+		}
+	}
+	run("a second before", "")
+	h.now = h.now.Add(time.Second)
+	run("it is due", "1 raised again")
 }

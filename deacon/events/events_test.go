@@ -22,14 +22,33 @@ const uuid = "3f8d3c1e-6a55-4c7c-9d1c-0c2f5b8f3a12"
 
 // host stands in for the Deacon.
 type host struct {
-	feed *feed.Feed
-	log  logrus.FieldLogger
+	feed    *feed.Feed
+	log     logrus.FieldLogger
+	started chan string
 }
 
 func (h host) Feed() *feed.Feed        { return h.feed }
 func (h host) Log() logrus.FieldLogger { return h.log }
 func (h host) Now() time.Time          { return time.Now() }
 func (h host) Version() string         { return "1" }
+
+// WokenBy has two parts wait for changes of beads.
+func (h host) WokenBy(kind string) []string {
+	if kind == feed.BeadPrefix+"created" {
+		return []string{"one", "two"}
+	}
+	return nil
+}
+
+// StartJob takes as many jobs as there is room for.
+func (h host) StartJob(name string) error {
+	select {
+	case h.started <- name:
+		return nil
+	default:
+		return town.ErrBusy
+	}
+}
 
 func TestThePartCollectsWhileItRuns(t *testing.T) {
 	dir := t.TempDir()
@@ -57,7 +76,8 @@ func TestThePartCollectsWhileItRuns(t *testing.T) {
 	})
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	p := New(host{f, log})
+	h := host{f, log, make(chan string, 100)}
+	p := New(h)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	// A reader that does not collect itself.
@@ -98,6 +118,19 @@ func TestThePartCollectsWhileItRuns(t *testing.T) {
 	await("feed.began")
 	add("gt-a")
 	await("gt-a")
+	woken := func() {
+		t.Helper()
+		got := map[string]bool{}
+		for len(got) < 2 {
+			select {
+			case job := <-h.started:
+				got[job] = true
+			case <-ctx.Done():
+				t.Fatalf("only these jobs were started: %v", got)
+			}
+		}
+	}
+	woken()
 	if err := p.Pause(ctx); err != nil {
 		t.Fatal(err)
 	}
@@ -109,8 +142,28 @@ func TestThePartCollectsWhileItRuns(t *testing.T) {
 		t.Fatal(err)
 	}
 	await("deacon.stopped")
+	for len(h.started) > 0 {
+		if job := <-h.started; job != "one" && job != "two" {
+			t.Errorf("started %s", job)
+		}
+	}
 	want := "deacon.started deacon|feed.began ledger|bead.created gt-a|planes.lent deacon|planes.returned deacon|bead.created gt-b|deacon.stopped deacon"
 	if strings.Join(got, "|") != want {
 		t.Errorf("got %s", strings.Join(got, "|"))
+	}
+}
+
+// A job that cannot start now stays to be started; the others do not wait for it.
+func TestStart(t *testing.T) {
+	h := host{started: make(chan string, 1)}
+	woken := map[string]bool{"one": true, "two": true}
+	New(h).start(woken)
+	if len(woken) != 1 {
+		t.Errorf("%v are left", woken)
+	}
+	<-h.started
+	New(h).start(woken)
+	if len(woken) != 0 {
+		t.Errorf("%v are left", woken)
 	}
 }

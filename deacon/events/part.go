@@ -1,6 +1,7 @@
 // Package events is the part of the Deacon that completes the Town's feed: it
 // collects changes of the ledger as they happen, and appends events about the
-// Deacon itself: start, stop and leases of the planes.
+// Deacon itself: start, stop and leases of the planes. It watches the feed for all
+// parts, and starts the jobs that an event wakes.
 package events
 
 import (
@@ -22,9 +23,20 @@ type Host interface {
 	Log() logrus.FieldLogger
 	Now() time.Time
 	Version() string
+	// WokenBy are the jobs that an event of a kind wakes.
+	WokenBy(kind string) []string
+	// StartJob starts a job now, and does not wait for it.
+	StartJob(name string) error
 }
 
-// Part collects from Start to Stop, but not from Pause to Resume. It implements
+const (
+	// page is how many events are read at once.
+	page = 200
+	// retryPause follows a failure.
+	retryPause = 10 * time.Second
+)
+
+// Part collects and watches from Start to Stop, but not from Pause to Resume. It implements
 // the interfaces of package part that the assertions below name.
 type Part struct {
 	host Host
@@ -106,9 +118,70 @@ func (p *Part) collect(first feed.Event) {
 		if err := p.host.Feed().Append(ctx, first); err != nil && ctx.Err() == nil {
 			p.log(err)
 		}
-		p.host.Feed().Run(ctx, p.report)
+		p.follow(ctx)
 	})
 	p.stop = func() { cancel(); group.Wait() }
+}
+
+// follow collects the ledger's changes and starts the jobs that events wake, until ctx
+// ends. It begins at the end of the feed.
+func (p *Part) follow(ctx context.Context) {
+	seq, woken := int64(-1), map[string]bool{}
+	for ctx.Err() == nil {
+		next, err := p.read(ctx, seq, woken)
+		if err == nil {
+			seq = next
+			p.start(woken)
+			err = p.wait(ctx, seq, len(woken) > 0)
+		}
+		if err != nil && ctx.Err() == nil {
+			p.report(err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(retryPause):
+			}
+		}
+	}
+}
+
+// read reads the events after a number and adds the jobs that they wake; -1 skips to the
+// end.
+func (p *Part) read(ctx context.Context, seq int64, woken map[string]bool) (next int64, err error) {
+	if seq < 0 {
+		newest, err := p.host.Feed().Newest(ctx, time.Time{}, 1)
+		return newest.Next, err
+	}
+	events, err := p.host.Feed().After(ctx, seq, page)
+	for _, e := range events.Events {
+		for _, job := range p.host.WokenBy(e.Kind) {
+			woken[job] = true
+		}
+	}
+	return events.Next, err
+}
+
+// start starts the jobs that were woken. One that cannot start now stays in the list: the
+// Deacon starts, or the last run of the job does not end.
+func (p *Part) start(woken map[string]bool) {
+	for job := range woken {
+		if p.host.StartJob(job) == nil {
+			delete(woken, job)
+		}
+	}
+}
+
+// wait waits for another event; when jobs are still to be started, not for long.
+func (p *Part) wait(ctx context.Context, seq int64, again bool) error {
+	if !again {
+		return p.host.Feed().Wait(ctx, seq)
+	}
+	limited, cancel := context.WithTimeout(ctx, retryPause)
+	defer cancel()
+	err := p.host.Feed().Wait(limited, seq)
+	if limited.Err() != nil {
+		return ctx.Err()
+	}
+	return err
 }
 
 // end ends collecting, and reports whether it was under way. The caller holds mu.

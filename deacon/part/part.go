@@ -109,6 +109,13 @@ type Renewed interface{ Renew() error }
 // because such a run does more than one by schedule.
 type Asked interface{ Asked(job string) }
 
+// Woken is a part with a job that also runs at once after events of some kinds. The job
+// has a schedule too, so an event that is missed only makes it later.
+type Woken interface {
+	// Woken names the job, and says which kinds of events wake it.
+	Woken() (job string, by func(kind string) bool)
+}
+
 // Caching is a part with caches for gt cache.
 type Caching interface{ Caches() []Cache }
 

@@ -16,7 +16,6 @@ import (
 	"gastown/planes/operational"
 	"gastown/sync/gitcmd"
 	"gastown/town/config"
-	"gastown/town/feed"
 	"gastown/town/rig"
 )
 
@@ -34,26 +33,21 @@ type Host interface {
 	// Rigs are the Town's rigs; nil when the Deacon has none.
 	Rigs() *rig.Yard
 	Log() logrus.FieldLogger
-	Feed() *feed.Feed
-	StartJob(name string) error
 }
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
-	*part.Waker
 	host Host
 }
 
 var (
-	_ part.Starter   = (*Part)(nil)
-	_ part.Stopper   = (*Part)(nil)
-	_ part.Paused    = (*Part)(nil)
 	_ part.Scheduled = (*Part)(nil)
+	_ part.Woken     = (*Part)(nil)
 )
 
 // New returns the part.
 func New(h Host) *Part {
-	return &Part{host: h, Waker: part.NewWaker(h, job, wakes)}
+	return &Part{host: h}
 }
 
 // wakes reports whether an event may mean that a pool has work: a session took a tree,
@@ -61,6 +55,9 @@ func New(h Host) *Part {
 func wakes(kind string) bool {
 	return kind == operational.SessionStarted || kind == operational.MergePrefix+string(operational.MergeLanded)
 }
+
+// Woken implements part.Woken.
+func (p *Part) Woken() (string, func(kind string) bool) { return job, wakes }
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "pool" }

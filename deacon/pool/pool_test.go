@@ -1,73 +1,21 @@
 package pool
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"github.com/sirupsen/logrus"
 
-	"gastown/planes/doltdb"
-	"gastown/planes/operational"
 	"gastown/sync/gitcmd"
-	"gastown/town"
-	"gastown/town/feed"
 	"gastown/town/rig"
 )
 
-type testHost struct {
-	yard    *rig.Yard
-	feed    *feed.Feed
-	started chan string
-}
+type testHost struct{ yard *rig.Yard }
 
-func (h testHost) Rigs() *rig.Yard            { return h.yard }
-func (h testHost) Log() logrus.FieldLogger    { return logrus.New() }
-func (h testHost) Feed() *feed.Feed           { return h.feed }
-func (h testHost) StartJob(name string) error { h.started <- name; return nil }
-
-// The start of a session fills the pool at once; a pause ends watching.
-func TestEventsWake(t *testing.T) {
-	dir := t.TempDir()
-	s, err := operational.Create(t.Context(), doltdb.Options{
-		Dir: filepath.Join(dir, "operational"), Home: filepath.Join(dir, "home"), Wait: time.Minute, Command: "test",
-		Actor: town.Actor{Name: "ada", Email: "ada@example.com"},
-	}, "3f8d3c1e-6a55-4c7c-9d1c-0c2f5b8f3a12")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	h := testHost{started: make(chan string, 10), feed: feed.New(feed.Options{
-		Operational: func(_ context.Context, fn func(*operational.Store) error) error { return fn(s) },
-	})}
-	p := New(h)
-	if err := p.Pause(t.Context()); err != nil { // before the start
-		t.Fatal(err)
-	}
-	p.Resume()
-	if err := p.Start(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	defer p.Stop(t.Context())
-	for tick := time.NewTicker(20 * time.Millisecond); ; {
-		// The waker may skip to the end after the first of them.
-		if err := h.feed.Append(t.Context(), feed.Event{At: time.Now(), Kind: operational.SessionStarted, Subject: "web/polecats/nux"}); err != nil {
-			t.Fatal(err)
-		}
-		select {
-		case name := <-h.started:
-			if name != "pool" {
-				t.Errorf("the job %q was started", name)
-			}
-			tick.Stop()
-			return
-		case <-tick.C:
-		}
-	}
-}
+func (h testHost) Rigs() *rig.Yard         { return h.yard }
+func (h testHost) Log() logrus.FieldLogger { return logrus.New() }
 
 // The job makes what is missing, then has nothing to do; and it removes what a rig no
 // longer wants.
@@ -88,7 +36,7 @@ func TestKeep(t *testing.T) {
 	}
 	yard := &rig.Yard{Dir: filepath.Join(dir, "rigs"), File: filepath.Join(dir, "config", "rigs.yaml"), Git: gitcmd.Options{Env: env},
 		Lock: func(name string) string { return filepath.Join(dir, "locks", name) }}
-	p := New(testHost{yard: yard})
+	p := New(testHost{yard})
 	keep := func(want string) {
 		t.Helper()
 		if got, err := p.keep(t.Context()); err != nil || got != want {

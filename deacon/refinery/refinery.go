@@ -20,7 +20,6 @@ import (
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/config"
-	"gastown/town/feed"
 	"gastown/town/refinery"
 )
 
@@ -34,17 +33,17 @@ type Refineries func(cfg *config.Config, rows operational.Access, beads ledger.A
 // Host is what the part needs of the Deacon.
 type Host interface {
 	Config() *config.Config
+	Now() time.Time
+	Inputs() string
 	Log() logrus.FieldLogger
-	Feed() *feed.Feed
 	Operational(context.Context, func(*operational.Store) error) error
 	Ledger(context.Context, func(*ledger.Store) error) error
 	Refineries() Refineries
-	StartJob(name string) error
 }
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
-	*part.Waker
+	*part.Rest
 	host Host
 	// gate is held for reading while a plane is used, and for writing while the planes
 	// are lent: checks go on meanwhile.
@@ -63,12 +62,17 @@ var (
 	_ part.Stopper   = (*Part)(nil)
 	_ part.Paused    = (*Part)(nil)
 	_ part.Scheduled = (*Part)(nil)
+	_ part.Woken     = (*Part)(nil)
+	_ part.Asked     = (*Part)(nil)
 )
 
 // New returns the part.
 func New(h Host) *Part {
-	return &Part{host: h, again: map[string]bool{}, failed: map[string]error{}, Waker: part.NewWaker(h, job, wakes)}
+	return &Part{host: h, again: map[string]bool{}, failed: map[string]error{}, Rest: part.NewRest(job, h)}
 }
+
+// Woken implements part.Woken.
+func (p *Part) Woken() (string, func(kind string) bool) { return job, wakes }
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "refinery" }
@@ -81,12 +85,12 @@ func (p *Part) Jobs(*config.Config) []schedule.Job {
 	}}
 }
 
-// Start implements part.Starter. It watches for events about merge requests.
+// Start implements part.Starter.
 func (p *Part) Start(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.life, p.end = context.WithCancel(ctx)
-	return p.Waker.Start(p.life)
+	return nil
 }
 
 // Stop implements part.Stopper. It ends the passes, with the checks that run.
@@ -97,9 +101,6 @@ func (p *Part) Stop(ctx context.Context) error {
 		p.life = nil
 	}
 	p.mu.Unlock()
-	if err := p.Waker.Stop(ctx); err != nil {
-		return err
-	}
 	done := make(chan struct{})
 	go func() { p.group.Wait(); close(done) }()
 	select {
@@ -111,21 +112,22 @@ func (p *Part) Stop(ctx context.Context) error {
 }
 
 // Pause implements part.Paused.
-func (p *Part) Pause(ctx context.Context) error {
-	err := p.Waker.Pause(ctx)
+func (p *Part) Pause(context.Context) error {
 	p.gate.Lock()
-	return err
+	return nil
 }
 
 // Resume implements part.Paused.
-func (p *Part) Resume() {
-	p.gate.Unlock()
-	p.Waker.Resume()
-}
+func (p *Part) Resume() { p.gate.Unlock() }
 
 // run begins a pass of each rig that has none under way, and asks for another one where
-// one is. Its error is what failed since the last run.
+// one is. Its error is what failed since the last run. When no rig has a request, the job
+// rests.
 func (p *Part) run(context.Context) (note string, err error) {
+	inputs, needed := p.Begin()
+	if !needed {
+		return "", nil
+	}
 	all, err := p.host.Refineries()(p.host.Config(), p.rows, p.beads)
 	if err != nil {
 		return "", err
@@ -139,6 +141,10 @@ func (p *Part) run(context.Context) (note string, err error) {
 	if p.life == nil {
 		return "", err
 	}
+	round := &round{inputs: inputs, left: len(all), due: part.Never}
+	if len(all) == 0 {
+		p.End(inputs, part.Never)
+	}
 	for _, r := range all {
 		if _, under := p.again[r.Rig.Name]; under {
 			p.again[r.Rig.Name] = true
@@ -146,16 +152,42 @@ func (p *Part) run(context.Context) (note string, err error) {
 		}
 		p.again[r.Rig.Name] = false
 		life := p.life
-		p.group.Go(func() { p.passes(life, r) })
+		p.group.Go(func() { p.passes(life, r, round) })
 	}
 	return "", err
 }
 
+// round is one run: the passes of all rigs that it began. One that did not begin, because
+// the rig had a pass under way, counts as left.
+type round struct {
+	inputs string
+	left   int
+	due    time.Time
+}
+
+// ended notes how a pass of a round ended. The last one lets the job rest until the
+// first rig has something to decide.
+func (p *Part) ended(of *round, done refinery.Done, err error) {
+	switch {
+	case err != nil || !done.Idle:
+		of.due = time.Time{}
+	case !done.Again.IsZero() && done.Again.Before(of.due):
+		of.due = done.Again
+	}
+	if of.left--; of.left == 0 {
+		p.End(of.inputs, of.due)
+	}
+}
+
 // passes runs passes of one rig until none is asked for any more.
-func (p *Part) passes(ctx context.Context, r *refinery.Refinery) {
+func (p *Part) passes(ctx context.Context, r *refinery.Refinery, of *round) {
 	for more := true; more; {
-		_, err := r.Pass(ctx)
+		done, err := r.Pass(ctx)
 		p.mu.Lock()
+		if of != nil {
+			p.ended(of, done, err)
+			of = nil // passes that follow belong to no round
+		}
 		switch {
 		case err == nil || ctx.Err() != nil || errors.Is(err, town.ErrBusy): // somebody else runs one
 		default:

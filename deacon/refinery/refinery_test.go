@@ -14,7 +14,6 @@ import (
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/config"
-	"gastown/town/feed"
 	"gastown/town/refinery"
 	"gastown/town/rig"
 )
@@ -32,11 +31,9 @@ func TestWhatWakes(t *testing.T) {
 
 // host stands in for the Deacon. Its refineries stop in their lock until they are let on.
 type host struct {
-	store   *operational.Store
-	feed    *feed.Feed
-	started chan string
-	began   chan string
-	let     chan struct{}
+	store *operational.Store
+	began chan string
+	let   chan struct{}
 }
 
 func (h host) Config() *config.Config { return config.New("alpha") }
@@ -45,12 +42,12 @@ func (h host) Log() logrus.FieldLogger {
 	log.SetOutput(io.Discard)
 	return log
 }
-func (h host) Feed() *feed.Feed { return h.feed }
+func (h host) Now() time.Time { return time.Now() }
+func (h host) Inputs() string { return "" }
 func (h host) Operational(_ context.Context, fn func(*operational.Store) error) error {
 	return fn(h.store)
 }
 func (h host) Ledger(context.Context, func(*ledger.Store) error) error { return nil }
-func (h host) StartJob(name string) error                              { h.started <- name; return nil }
 func (h host) Refineries() Refineries {
 	return func(_ *config.Config, rows operational.Access, _ ledger.Access) (all []*refinery.Refinery, err error) {
 		for _, name := range []string{"web", "api"} {
@@ -86,8 +83,7 @@ func TestRigsDoNotWaitForEachOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	h := host{store: s, started: make(chan string, 10), began: make(chan string, 10), let: make(chan struct{})}
-	h.feed = feed.New(feed.Options{Operational: h.Operational, Poll: 10 * time.Millisecond})
+	h := host{store: s, began: make(chan string, 10), let: make(chan struct{})}
 	p := New(h)
 	if err := p.Start(t.Context()); err != nil {
 		t.Fatal(err)

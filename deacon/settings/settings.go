@@ -51,8 +51,9 @@ func Read(t layout.Town, getenv func(string) string) (*Settings, error) {
 	return &Settings{Config: cfg, Schedule: file, files: files}, nil
 }
 
-// stamps distinguish states of the two files: the configuration and the schedule.
-type stamps [2]stamp
+// stamps distinguish states of the two files, the configuration and the schedule, and of
+// those that parts read at a reload: the plugins and their secrets.
+type stamps [4]stamp
 
 type stamp struct {
 	modified time.Time
@@ -60,7 +61,7 @@ type stamp struct {
 }
 
 func stampsOf(t layout.Town) (out stamps, err error) {
-	for i, path := range []string{t.Config(), t.Schedule()} {
+	for i, path := range []string{t.Config(), t.Schedule(), t.Plugins(), t.Secrets()} {
 		info, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

@@ -19,7 +19,6 @@ import (
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/config"
-	"gastown/town/feed"
 	"gastown/town/witness"
 )
 
@@ -36,31 +35,33 @@ type Patrols func(cfg *config.Config, rows operational.Access, beads ledger.Acce
 // Host is what the part needs of the Deacon.
 type Host interface {
 	Config() *config.Config
+	Now() time.Time
+	Inputs() string
 	Log() logrus.FieldLogger
-	Feed() *feed.Feed
 	Operational(context.Context, func(*operational.Store) error) error
 	Ledger(context.Context, func(*ledger.Store) error) error
 	Patrols() Patrols
-	StartJob(name string) error
 }
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
-	*part.Waker
+	*part.Rest
 	host Host
 }
 
 var (
-	_ part.Starter   = (*Part)(nil)
-	_ part.Stopper   = (*Part)(nil)
-	_ part.Paused    = (*Part)(nil)
 	_ part.Scheduled = (*Part)(nil)
+	_ part.Woken     = (*Part)(nil)
+	_ part.Asked     = (*Part)(nil)
 )
 
 // New returns the part.
 func New(h Host) *Part {
-	return &Part{host: h, Waker: part.NewWaker(h, job, wakes)}
+	return &Part{host: h, Rest: part.NewRest(job, h)}
 }
+
+// Woken implements part.Woken.
+func (p *Part) Woken() (string, func(kind string) bool) { return job, wakes }
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "witness" }
@@ -73,11 +74,14 @@ func (p *Part) Jobs(cfg *config.Config) []schedule.Job {
 	}}
 }
 
-// run is one patrol.
-func (p *Part) run(ctx context.Context) (note string, err error) {
+// run is one run of the job.
+func (p *Part) run(ctx context.Context) (string, error) { return p.Rest.Run(ctx, p.patrol) }
+
+// patrol is one patrol.
+func (p *Part) patrol(ctx context.Context) (note string, due time.Time, err error) {
 	w, err := p.host.Patrols()(p.host.Config(), p.host.Operational, p.host.Ledger)
 	if err != nil || len(w.Rigs) == 0 {
-		return "", err
+		return "", part.Never, err
 	}
 	done, err := w.Patrol(ctx)
 	for _, a := range done.Actions {
@@ -86,7 +90,10 @@ func (p *Part) run(ctx context.Context) (note string, err error) {
 	if len(done.Actions) > 0 {
 		note = fmt.Sprintf("%d action(s)", len(done.Actions))
 	}
-	return note, errors.Join(done.Err(), err)
+	if done.Idle {
+		due = part.Never
+	}
+	return note, due, errors.Join(done.Err(), err)
 }
 
 // wakes reports whether an event may mean that there is something to do.

@@ -12,7 +12,6 @@ import (
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
 	"gastown/town/config"
-	"gastown/town/feed"
 	"gastown/town/witness"
 )
 
@@ -40,12 +39,12 @@ func (host) Log() logrus.FieldLogger {
 	log.SetOutput(io.Discard)
 	return log
 }
-func (host) Feed() *feed.Feed { return nil }
+func (host) Now() time.Time { return time.Now() }
+func (host) Inputs() string { return "" }
 func (host) Operational(context.Context, func(*operational.Store) error) error {
 	return errors.New("the plane is closed")
 }
 func (host) Ledger(context.Context, func(*ledger.Store) error) error { return nil }
-func (host) StartJob(string) error                                   { return nil }
 func (h host) Patrols() Patrols {
 	return func(_ *config.Config, rows operational.Access, _ ledger.Access) (*witness.Witness, error) {
 		return &witness.Witness{

@@ -57,7 +57,7 @@ func BenchmarkCollectNothing(b *testing.B) {
 			collect(b, f)
 		}
 	})
-	b.Run("signs", func(b *testing.B) { // what Run does each second
+	b.Run("signs", func(b *testing.B) { // what Wait does each second
 		time.Sleep(3 * time.Second) // the last write has settled
 		for b.Loop() {
 			must(b, f.collectChanged(b.Context()))

@@ -20,6 +20,6 @@
 // collected last, does not stop the feed: an event of the kind LedgerDiverged or
 // LedgerUnknown reports it, and the feed continues from the present commit.
 //
-// Nothing here retries except Run. The functions in Options open the databases, and
+// Nothing here retries. The functions in Options open the databases, and
 // may return a store that is already open.
 package feed

@@ -10,7 +10,7 @@ import (
 	"gastown/planes/operational"
 )
 
-// defaultPoll is how often Wait and Run look for what other processes wrote.
+// defaultPoll is how often Wait looks for what other processes wrote.
 const defaultPoll = time.Second
 
 // Options say how a Feed gets at its planes.
@@ -22,7 +22,7 @@ type Options struct {
 	// OperationalSign and LedgerSign tell cheaply whether the plane may have
 	// changed. Without them each look costs a query. May be nil.
 	OperationalSign, LedgerSign Sign
-	// Poll is how often Wait and Run look; 0 means once a second.
+	// Poll is how often Wait looks; 0 means once a second.
 	Poll time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time

@@ -7,9 +7,6 @@ import (
 	"gastown/planes/operational"
 )
 
-// retryPause is how long Run waits after a failure.
-const retryPause = 10 * time.Second
-
 // Sign tells whether a database may have changed, without asking it: see
 // doltdb.Sign.
 type Sign func() (sign string, settled, ok bool)
@@ -114,25 +111,5 @@ func (f *Feed) follow(ctx context.Context, reader string, limit int, handle func
 		if err := f.Acknowledge(ctx, reader, p.Next); err != nil {
 			return err
 		}
-	}
-}
-
-// Run collects the ledger's changes within Options.Poll of each, until ctx ends.
-// Failures are reported, and followed by another attempt ten seconds later.
-func (f *Feed) Run(ctx context.Context, report func(error)) {
-	timer := time.NewTimer(0)
-	defer timer.Stop()
-	for {
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			return
-		}
-		pause := f.opts.Poll
-		if err := f.collectChanged(ctx); err != nil && ctx.Err() == nil {
-			report(err)
-			pause = retryPause
-		}
-		timer.Reset(pause)
 	}
 }

@@ -8,6 +8,7 @@
 //	  config/agents.yaml     presets of agents that differ from the built-in ones
 //	  federation/            files people edit: roles/ formulas/ templates/
 //	  deacon/schedule.yaml   when the Deacon's jobs run, where that differs from the default
+//	  deacon/plugins.yaml    the Deacon's plugins
 //	  .beads/                changes with the ledger, for programs that watch files; holds no data
 //	  .gt/                   gt's own; never edited, never tracked; in a Git
 //	                         repository a link to .git/gt (see GitPlace)
@@ -24,6 +25,7 @@
 //	    sessions/            locks and limits of agents' sessions
 //	    hooks.log            what Git hooks led to; hooks.log.1 is the one before
 //	    notify.secret        what a request to pull must be signed with (0600)
+//	    secrets.env          secrets that plugins.yaml refers to, where the environment has none (0600)
 //	    deacon/              the Town's daemon: deacon.lock deacon.log sql.sock control.sock
 package layout
 
@@ -139,6 +141,17 @@ func (t Town) NotifyNewest() string { return t.join(".gt", "notify.newest") }
 // Schedule is the file that says when the Deacon's jobs run, where a person
 // changed that.
 func (t Town) Schedule() string { return t.join("deacon", "schedule.yaml") }
+
+// Plugins is the file that lists the Deacon's plugins.
+func (t Town) Plugins() string { return t.join("deacon", "plugins.yaml") }
+
+// PluginsKept is the list of plugins that was last in force, for a start at which the
+// present one cannot be used.
+func (t Town) PluginsKept() string { return t.join(".gt", "deacon", "plugins.yaml") }
+
+// Secrets is a person's file of secrets. Nothing but gt's own directory is sure never
+// to be tracked.
+func (t Town) Secrets() string { return t.join(".gt", "secrets.env") }
 
 // Deacon is the directory of the Town's daemon. Only the Town's owner can use the
 // sockets in it.

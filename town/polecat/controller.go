@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -47,6 +48,9 @@ type Done struct {
 	Actions []Action
 	// Failed are the errors of the actions that failed; the others were done.
 	Failed []error
+	// Idle says that the pass did nothing, and saw neither a session of a polecat nor an
+	// assignment: only a change of the rows or the ledger can give it something to do.
+	Idle bool
 }
 
 // Err joins what failed.
@@ -89,6 +93,7 @@ func (c *Controller) run(ctx context.Context, gather func(context.Context) (Snap
 			if needed := len(s.Work.Assignments) > 0; needed && s.Unknown != nil && !errors.Is(s.Unknown, errNotAsked) {
 				done.Failed = append(done.Failed, fmt.Errorf("look at the sessions of agents: %w", s.Unknown))
 			}
+			done.Idle = len(tried) == 0 && s.Unknown == nil && len(s.Work.Assignments) == 0 && !slices.ContainsFunc(s.Sessions, func(s Session) bool { return s.Agent.Kind == town.Polecat })
 			return done, ctx.Err()
 		}
 		did, failed := c.do(ctx, fresh)

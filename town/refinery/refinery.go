@@ -120,6 +120,10 @@ type Done struct {
 	Runs int
 	// Spoilt says what is wrong with rows that could not be used.
 	Spoilt []string
+	// Idle says that no request is open: only a change of the rows, or the time Again, can
+	// give another pass something to do. Again is zero when there is no such time.
+	Idle  bool
+	Again time.Time
 }
 
 // Pass lands what can land, and returns when there is nothing to do any more. It looks
@@ -149,6 +153,10 @@ func (p *pass) run(ctx context.Context) error {
 	for left := stepsMore + stepsPer*len(s.Requests); left > 0; left-- {
 		actions := Plan(s)
 		if len(actions) == 0 {
+			p.done.Idle = len(s.Requests)+len(p.done.Spoilt) == 0
+			if s.State.Trouble != nil {
+				p.done.Again = s.State.Trouble.Again
+			}
 			return nil
 		}
 		anew := false

@@ -90,6 +90,10 @@ type Report struct {
 	Actions []Action `json:"actions"`
 	// Failed are the errors of the actions that failed; the others were done.
 	Failed []error `json:"-"`
+	// Idle says that there is nothing to watch: no assignment, nothing that was given back
+	// and is not settled, no trouble that people were told of. Only a change of the rows or
+	// the ledger can give a patrol something to do.
+	Idle bool `json:"-"`
 }
 
 // Err joins what failed.
@@ -105,7 +109,7 @@ func (w *Witness) Look(ctx context.Context) (Report, error) {
 }
 
 func report(s Snapshot) Report {
-	r := Report{Findings: Findings(s), Actions: []Action{}}
+	r := Report{Findings: Findings(s), Actions: []Action{}, Idle: len(s.Work.Assignments)+len(s.Work.Recoveries)+len(s.Raised) == 0}
 	if r.Findings == nil {
 		r.Findings = []Finding{}
 	}
@@ -125,7 +129,7 @@ func (w *Witness) Patrol(ctx context.Context) (Report, error) {
 		return Report{}, err
 	}
 	planned := report(s)
-	done := Report{Findings: planned.Findings, Actions: []Action{}, Failed: planned.Failed}
+	done := Report{Findings: planned.Findings, Actions: []Action{}, Failed: planned.Failed, Idle: planned.Idle}
 	w.watch(ctx, s, planned, &done)
 	w.carryOut(ctx, planned.Actions, &done)
 	if len(done.Actions) == 0 || ctx.Err() != nil {

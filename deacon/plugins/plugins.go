@@ -1,0 +1,102 @@
+// Package plugins is the part of the Deacon that puts the plugins of
+// deacon/plugins.yaml in force, at the start and whenever the file or a secret changes,
+// and says in /health how they are. Other parts call them: they get plugins of a type
+// from their Host.
+package plugins
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/deacon/check"
+	"gastown/deacon/part"
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/plugin"
+)
+
+// Host is what the part needs of the Deacon.
+type Host interface {
+	Log() logrus.FieldLogger
+	PluginSet() *plugin.Set
+}
+
+// Part implements the interfaces of package part that the assertions below name.
+type Part struct{ host Host }
+
+var (
+	_ part.Starter  = (*Part)(nil)
+	_ part.Stopper  = (*Part)(nil)
+	_ part.Reloaded = (*Part)(nil)
+	_ part.Checked  = (*Part)(nil)
+)
+
+// New returns the part.
+func New(h Host) *Part { return &Part{host: h} }
+
+// Name implements part.Part.
+func (p *Part) Name() string { return "plugins" }
+
+// Start loads the plugins. The Deacon starts also when they cannot be loaded: the check
+// says why.
+func (p *Part) Start(ctx context.Context) error {
+	p.load(ctx)
+	return ctx.Err()
+}
+
+// Stop closes the plugins.
+func (p *Part) Stop(ctx context.Context) error { return p.host.PluginSet().Close(ctx) }
+
+// Reload implements part.Reloaded. Plugins that did not change go on.
+func (p *Part) Reload(_, _ *config.Config) { p.load(context.Background()) }
+
+func (p *Part) load(ctx context.Context) {
+	if err := p.host.PluginSet().Load(ctx); err != nil {
+		p.host.Log().WithError(err).Error("the plugins were not loaded; the former ones stay in force")
+	}
+}
+
+// Checks implements part.Checked: a plugin that is not as its file says, or whose last
+// call failed, is a warning.
+func (p *Part) Checks(*config.Config) []check.Check {
+	return []check.Check{{Name: "plugins", Help: "the plugins of deacon/plugins.yaml", Run: func(context.Context) (check.Result, error) {
+		return judge(p.host.PluginSet().States(), p.host.PluginSet().Problem()), nil
+	}}}
+}
+
+// judge says how the plugins are.
+func judge(all []plugin.State, problem string) check.Result {
+	r := check.Result{State: check.Healthy, Threshold: "all in force, last calls succeeded"}
+	if problem != "" {
+		r.Details = append(r.Details, problem)
+	}
+	enabled := 0
+	for _, s := range all {
+		if s.Entry.Enabled {
+			enabled++
+		}
+		if s.Reason != "" {
+			r.Details = append(r.Details, s.Reason)
+		}
+		if s.Did.Reason != "" {
+			r.Details = append(r.Details, s.Did.Reason)
+		}
+		if s.Did.Stuck > 0 {
+			r.Details = append(r.Details, fmt.Sprintf("the plugin %s: %d call(s) do not end", s.Entry.Name, s.Did.Stuck))
+		}
+	}
+	switch {
+	case len(r.Details) > 0:
+		r.State, r.Figure, r.Next = check.Warning, fmt.Sprintf("%d enabled, %d trouble(s)", enabled, len(r.Details)), "gt plugin list"
+	case len(all) == 0:
+		r.Figure = "none installed"
+	default:
+		r.Figure = fmt.Sprintf("%d enabled", enabled)
+	}
+	for i, d := range r.Details {
+		r.Details[i] = town.Clip(d, 500)
+	}
+	return r
+}

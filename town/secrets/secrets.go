@@ -1,0 +1,119 @@
+// Package secrets replaces ${NAME} in the configuration of people by the secret of
+// that name, and keeps the values out of everything that is written.
+//
+// A Resolver asks its sources in order: the environment of the process, a private
+// file, or another backend. A secret that no source has is a *Missing, which names the
+// variable and where it was looked for. No error of this package holds a value.
+//
+// Whoever resolved secrets passes texts that leave through Values.Redact.
+package secrets
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strings"
+
+	"gastown/town"
+)
+
+// maxValue is the longest value of a secret, in bytes.
+const maxValue = 64 << 10
+
+// Source is one place that secrets come from.
+type Source interface {
+	// Lookup returns the value of a secret. found is false when the source has none
+	// of that name. An error means that the source cannot be asked; it holds no value.
+	Lookup(ctx context.Context, name string) (value string, found bool, err error)
+	// String says for people where that is.
+	String() string
+}
+
+// Missing reports a secret that no source has.
+type Missing struct {
+	// Name is the variable, such as SLACK_WEBHOOK_URL.
+	Name string
+	// Looked are the sources that were asked.
+	Looked []string
+}
+
+func (m *Missing) Error() string {
+	return fmt.Sprintf("there is no secret %s: it is neither in %s", m.Name, strings.Join(m.Looked, " nor in "))
+}
+
+// ErrMalformed reports a text with a malformed reference.
+var ErrMalformed = errors.New("a reference to a secret is written ${NAME}, with letters, digits and _ in NAME; write $${ for a plain ${")
+
+// Resolver finds secrets in its sources, the first of which that has one wins.
+type Resolver struct{ sources []Source }
+
+// New returns a resolver.
+func New(sources ...Source) *Resolver { return &Resolver{sources} }
+
+// reference finds what begins like a reference; the groups of a well-formed one are not
+// empty.
+var reference = regexp.MustCompile(`\$(\$\{)|\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\{`)
+
+// Names are the secrets that a text refers to, in order.
+func Names(text string) (names []string, err error) {
+	for _, m := range reference.FindAllStringSubmatch(text, -1) {
+		switch {
+		case m[1] != "": // an escaped one
+		case m[2] != "":
+			names = append(names, m[2])
+		default:
+			return nil, ErrMalformed
+		}
+	}
+	return names, nil
+}
+
+// Expand replaces the references in a text. What it found is added to values. A value
+// is not expanded again.
+func (r *Resolver) Expand(ctx context.Context, text string, values Values) (string, error) {
+	if _, err := Names(text); err != nil {
+		return "", err
+	}
+	var failed error
+	out := reference.ReplaceAllStringFunc(text, func(ref string) string {
+		if strings.HasPrefix(ref, "$$") {
+			return ref[1:]
+		}
+		name := ref[2 : len(ref)-1]
+		if v, known := values[name]; known {
+			return v
+		}
+		v, err := r.Lookup(ctx, name)
+		if err != nil {
+			failed = errors.Join(failed, err)
+			return ""
+		}
+		values[name] = v
+		return v
+	})
+	if failed != nil {
+		return "", failed
+	}
+	return out, nil
+}
+
+// Lookup returns one secret.
+func (r *Resolver) Lookup(ctx context.Context, name string) (string, error) {
+	missing := &Missing{Name: town.Clip(name, 80)}
+	for _, s := range r.sources {
+		v, found, err := s.Lookup(ctx, name)
+		switch {
+		case err != nil:
+			return "", fmt.Errorf("look for the secret %s in %s: %w", missing.Name, s, err)
+		case found && len(v) > maxValue:
+			return "", fmt.Errorf("the secret %s in %s is longer than %d bytes", missing.Name, s, maxValue)
+		case found && strings.ContainsRune(v, 0):
+			return "", fmt.Errorf("the secret %s in %s contains a NUL byte", missing.Name, s)
+		case found:
+			return v, nil
+		}
+		missing.Looked = append(missing.Looked, s.String())
+	}
+	return "", missing
+}
