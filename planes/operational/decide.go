@@ -38,7 +38,27 @@ type MergeDetail struct {
 	Asked   time.Time `json:"asked,omitzero"`
 	Ask     time.Time `json:"ask,omitzero"`
 	Problem string    `json:"problem,omitempty"`
+	// Cause says why it is held, beyond its checks; "" for those. Removed are the tips
+	// whose removed commits it carries, Allowed those with which a person lets it go on.
+	Cause   HoldCause `json:"cause,omitempty"`
+	Removed []string  `json:"removed,omitempty"`
+	Allowed []string  `json:"allowed,omitempty"`
+	// By is who decided it, if that was a person.
+	By string `json:"by,omitempty"`
 }
+
+// HoldCause is what holds a request, when that is not its checks.
+type HoldCause string
+
+// The causes.
+const (
+	// HeldRewound: it would bring back commits that were removed from its target.
+	HeldRewound HoldCause = "removed commits"
+	// HeldTarget: it is for another branch than the rig's target.
+	HeldTarget HoldCause = "another target"
+	// HeldRefused: the host refuses it, and takes others.
+	HeldRefused HoldCause = "refused"
+)
 
 // maxMergeDetail bounds a detail in its row, in bytes.
 const maxMergeDetail = 48 << 10
@@ -138,6 +158,8 @@ type MergeMove struct {
 	// Result says why, Detail what was found; nil leaves the detail as it is.
 	Result string
 	Detail *MergeDetail
+	// Target makes another branch its target; "" leaves it.
+	Target string
 	// Tried counts a run of checks.
 	Tried bool
 }
@@ -150,6 +172,9 @@ func (s *Store) MoveMerges(ctx context.Context, moves []MergeMove, actor string,
 		for _, m := range moves {
 			if !m.From.Open() || !m.To.Open() {
 				return fmt.Errorf("a merge request does not move from %q to %q", m.From, m.To)
+			}
+			if m.Target != "" && !refPattern.MatchString(m.Target) {
+				return fmt.Errorf("%w: %q is not the name of a branch", town.ErrUsage, town.Clip(m.Target, 80))
 			}
 			tried := 0
 			if m.Tried {
@@ -165,6 +190,9 @@ func (s *Store) MoveMerges(ctx context.Context, moves []MergeMove, actor string,
 			} else if err == nil {
 				_, err = tx.Exec(ctx, "UPDATE merge_requests SET state = ?, result = ?, tries = tries + ?, changed = ? WHERE epoch = ?",
 					string(m.To), text(m.Result, maxReason), tried, stamp(now), int64(m.Epoch))
+			}
+			if err == nil && m.Target != "" {
+				_, err = tx.Exec(ctx, "UPDATE merge_requests SET target = ? WHERE epoch = ?", m.Target, int64(m.Epoch))
 			}
 			if err != nil {
 				return err
@@ -208,7 +236,7 @@ func (m MergeRequest) entry(actor string) Entry {
 func putDetail(ctx context.Context, tx *doltdb.Tx, epoch town.Epoch, d MergeDetail) error {
 	encoded, err := json.Marshal(d)
 	if err != nil || len(encoded) > maxMergeDetail {
-		d.Command, d.With, d.Files, d.Others, d.Problem = nil, nil, nil, nil, ""
+		d.Command, d.With, d.Files, d.Others, d.Problem, d.Removed, d.Allowed = nil, nil, nil, nil, "", nil, nil
 		if encoded, err = json.Marshal(d); err != nil {
 			return err
 		}

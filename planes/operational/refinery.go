@@ -40,6 +40,8 @@ type Refinery struct {
 	// Trouble is what a person must mend; nil for nothing.
 	Trouble *Trouble  `json:"trouble,omitempty"`
 	Changed time.Time `json:"changed,omitzero"`
+	// Target is where its target was seen last.
+	Target SeenTarget `json:"target,omitzero"`
 }
 
 // Trouble keeps a refinery from landing until a person mends it. Nobody's change is
@@ -60,6 +62,8 @@ type Trouble struct {
 	// Seen is when it was last found, Again when the refinery looks next.
 	Seen  time.Time `json:"seen,omitzero"`
 	Again time.Time `json:"again,omitzero"`
+	// Refused are requests that the host refused alone while it took no others.
+	Refused []town.Epoch `json:"refused,omitempty"`
 }
 
 // The kinds of the feed's events about refineries. The subject is the rig.
@@ -81,7 +85,7 @@ func (s *Store) Refineries(ctx context.Context) (map[string]Refinery, error) {
 		all[r.Rig] = r
 		return err
 	}, "SELECT rig, paused, reason, asked_by, trouble, changed FROM refineries")
-	return all, err
+	return all, errors.Join(err, s.seenTargets(ctx, all))
 }
 
 func scanRefinery(rows interface{ Scan(...any) error }) (r Refinery, err error) {

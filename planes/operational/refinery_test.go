@@ -3,6 +3,7 @@ package operational
 import (
 	"errors"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -173,7 +174,7 @@ func TestARefinerysTrouble(t *testing.T) {
 	set("", &trouble, true)
 	set("", &trouble, false)
 	again := trouble
-	again.Bead = "web-9"
+	again.Bead, again.Refused = "web-9", []town.Epoch{4}
 	set("red", &again, true)
 	for _, want := range []bool{true, false} {
 		if changed, err := s.PauseRefinery(t.Context(), "web", true, "release", "ada", noon); err != nil || changed != want {
@@ -181,7 +182,7 @@ func TestARefinerysTrouble(t *testing.T) {
 		}
 	}
 	all, err := s.Refineries(t.Context())
-	if err != nil || !all["web"].Paused || all["web"].By != "ada" || *all["web"].Trouble != again {
+	if err != nil || !all["web"].Paused || all["web"].By != "ada" || !reflect.DeepEqual(*all["web"].Trouble, again) {
 		t.Errorf("%+v, %v", all, err)
 	}
 	set("red", nil, true)

@@ -53,8 +53,8 @@ func began(ctx context.Context, tx *doltdb.Tx, e town.Epoch) error {
 }
 
 // PruneWork removes assignments, merge requests, recoveries and nudges that ended before a
-// time, with what belongs to them, and results of checks that ran before it. What still
-// holds a bead or waits stays, however old it is. It returns how many rows of those five
+// time, with what belongs to them, and results of checks that ran or began before it. What still
+// holds a bead or waits stays, however old it is. It returns how many rows of those
 // it removed. An epoch is never given again.
 func (s *Store) PruneWork(ctx context.Context, before time.Time) (removed int64, err error) {
 	err = s.db.Write(ctx, func(tx *doltdb.Tx) error {
@@ -66,6 +66,7 @@ func (s *Store) PruneWork(ctx context.Context, before time.Time) (removed int64,
 				" AND epoch NOT IN (SELECT epoch FROM merge_requests)",
 			pruneNudges,
 			"DELETE FROM test_results WHERE at < ?",
+			"DELETE FROM begun_tests WHERE at < ?",
 			"DELETE FROM recoveries WHERE changed < ? AND state NOT IN (" + openRecoveries + ")",
 		} {
 			n, err := tx.Exec(ctx, q, stamp(before))

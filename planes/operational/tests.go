@@ -67,6 +67,11 @@ type TestResult struct {
 	Fails  int `json:"fails,omitempty"`
 	Broken int `json:"broken,omitempty"`
 	Doubts int `json:"doubts,omitempty"`
+	// Interrupted counts runs that began since the last one that ended, and of whose end
+	// nothing was heard: whoever ran them was killed.
+	Interrupted int `json:"interrupted,omitempty"`
+	// Begun is when the last of those began.
+	Begun time.Time `json:"begun,omitzero"`
 	// Detail, Log, Took and At are of the last run.
 	Detail string        `json:"detail,omitempty"`
 	Log    string        `json:"log,omitempty"`
@@ -117,26 +122,36 @@ func (s *Store) RecordTest(ctx context.Context, run TestRun) (r TestResult, err 
 		r = before.After(run)
 		_, err = tx.Exec(ctx, "REPLACE INTO test_results ("+testColumns+") VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", r.Tree, r.Command, r.Environment,
 			r.Rig, r.Check, r.Passed, r.Fails, r.Broken, r.Doubts, r.Detail, text(r.Log, 120), r.Took.Milliseconds(), stamp(r.At))
+		if err == nil {
+			_, err = tx.Exec(ctx, "DELETE FROM begun_tests WHERE tree = ? AND command = ? AND environment = ?", r.Tree, r.Command, r.Environment)
+		}
 		return err
 	})
 	return r, explainWork(op, err)
 }
 
-// LastTests are the newest results of a rig, newest first.
+// LastTests are the newest results of a rig, newest first, and after them the runs of
+// whose end nothing was heard.
 func (s *Store) LastTests(ctx context.Context, rig string, most int) (all []TestResult, err error) {
 	err = s.read(ctx, "the results of checks", func(rows *doltdb.Rows) error {
 		r, err := scanTest(rows)
 		all = append(all, r)
 		return err
 	}, "SELECT "+testColumns+" FROM test_results WHERE rig = ? ORDER BY at DESC LIMIT ?", rig, most)
-	return all, err
+	if err != nil {
+		return all, err
+	}
+	return s.begunTests(ctx, rig, all)
 }
 
-// ForgetFailures removes the results of a rig that are not passes: what they say was
-// not about the trees.
+// ForgetFailures removes the results of a rig that are not passes, and the runs of whose
+// end nothing was heard: what they say was not about the trees.
 func (s *Store) ForgetFailures(ctx context.Context, rig string) error {
 	return explainWork("forget failures of "+town.Clip(rig, 80), s.db.Write(ctx, func(tx *doltdb.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM test_results WHERE rig = ? AND passed = FALSE", rig)
+		if err == nil {
+			_, err = tx.Exec(ctx, "DELETE FROM begun_tests WHERE rig = ?", rig)
+		}
 		return err
 	}))
 }
