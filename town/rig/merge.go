@@ -17,6 +17,9 @@ import (
 // ErrMoved reports a target branch that is not where it was expected: somebody pushed.
 var ErrMoved = fmt.Errorf("%w: somebody else pushed to the target", town.ErrBusy)
 
+// ErrNoTarget reports a target branch that is not there: it was renamed or deleted.
+var ErrNoTarget = fmt.Errorf("%w: there is no such branch", gitcmd.ErrNoRef)
+
 // Message is what a merge commit says.
 type Message struct {
 	Bead, Agent, Branch, Target, Town string
@@ -64,7 +67,7 @@ func (r *Rig) Latest(ctx context.Context, wanted ...string) (t Target, err error
 		return t, err
 	}
 	if t.Tip == "" {
-		return t, town.Fail("look at the rig "+r.Name, "push it, or name another one in "+r.yard.File, "%w: there is no branch %s", gitcmd.ErrNoRef, r.Branch)
+		return t, town.Fail("look at the rig "+r.Name, "push it, or name another one in "+r.yard.File, "%w: %s", ErrNoTarget, r.Branch)
 	}
 	t.Missing, err = r.missing(ctx, append([]string{t.Tip}, wanted...))
 	if err == nil && len(t.Missing) > 0 && r.HasRemote() {
@@ -171,7 +174,8 @@ func (r *Rig) Landed(ctx context.Context, tip string, heads []string) (map[strin
 const maxMerges = 10_000
 
 // Land moves the target branch from a commit to another, which contains it, and sees it
-// there. It fails with ErrMoved, and changes nothing, when the branch is elsewhere.
+// there. It fails, and changes nothing, with ErrMoved when the branch is elsewhere, and
+// with town.ErrRefused when the host refuses the push, whatever the reason.
 func (r *Rig) Land(ctx context.Context, from, to string) error {
 	op := "push to " + r.Branch + " of the rig " + r.Name
 	if ok, err := r.repo.Contains(ctx, to, from); err != nil || !ok {
@@ -189,8 +193,8 @@ func (r *Rig) Land(ctx context.Context, from, to string) error {
 	switch {
 	case errors.Is(err, gitcmd.ErrRejected), errors.Is(err, gitcmd.ErrOutcomeUnknown):
 		return fmt.Errorf("%s: %w: %w", op, ErrMoved, err)
-	case errors.Is(err, gitcmd.ErrForbidden):
-		return town.Fail(op, "let this account push to "+r.Branch+", or let the host merge: set merge: pr for the rig in "+r.yard.File, "%w: the branch is protected: %w", town.ErrRefused, err)
+	case errors.Is(err, gitcmd.ErrReadOnly), errors.Is(err, gitcmd.ErrTooLarge):
+		return town.Fail(op, "let this account push to "+r.Branch+", or let the host merge: set merge: pr for the rig in "+r.yard.File, "%w: %w", town.ErrRefused, err)
 	case err != nil:
 		return err
 	}
