@@ -65,7 +65,12 @@ func (c *Change) Update(ctx context.Context, patches []Patch) ([]town.Bead, erro
 
 // Comment adds a comment to a bead.
 func (c *Change) Comment(ctx context.Context, id, text string) (town.Comment, error) {
-	return c.s.comment(ctx, c.q, id, "", text)
+	return c.CommentAs(ctx, id, "", text)
+}
+
+// CommentAs is Comment in the name of another author; see Store.CommentAs.
+func (c *Change) CommentAs(ctx context.Context, id, author, text string) (town.Comment, error) {
+	return c.s.comment(ctx, c.q, id, author, text)
 }
 
 // DepAdd makes links, and returns how many are new.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gastown/planes/ledger"
@@ -55,29 +56,42 @@ func (b Beads) Close(ctx context.Context, bead, agent, reason string) error {
 	return err
 }
 
-// leave changes a bead that the agent has. Only who changed it says why, so the reason
-// stands there once; a refinery that gave the work back has said more about it before.
+// leave changes a bead that the agent has, and says why, in one transaction.
 func (b Beads) leave(ctx context.Context, agent, state, reason string, p ledger.Patch) error {
-	p.IfAssignee = &agent
-	changed, err := b.change(ctx, agent, p)
-	if err != nil || !changed || reason == "" {
+	p.IfAssignee, p.UnlessClosed = &agent, true
+	err := b.as(agent).Together(ctx, state+" "+p.ID, func(c *ledger.Change) error {
+		_, err := c.Update(ctx, []ledger.Patch{p})
+		if err == nil && reason != "" {
+			_, err = c.Comment(ctx, p.ID, state+": "+reason)
+		}
 		return err
+	})
+	if missed(err) {
+		return nil
 	}
-	found, err := b.Store.Existing(ctx, []string{p.ID}, nil)
-	if err != nil || len(found) == 0 || saidByOther(found[0].Comments, agent, reason) {
-		return err
-	}
-	_, err = b.as(agent).Comment(ctx, p.ID, state+": "+reason)
 	return err
 }
 
-// saidByOther reports whether the newest comment is somebody else's and has the reason.
-func saidByOther(all []town.Comment, agent, reason string) bool {
-	if len(all) == 0 {
-		return false
-	}
-	newest := all[len(all)-1]
-	return newest.Author != agent && strings.Contains(newest.Text, strings.TrimRight(reason, ".…"))
+// GiveBack implements Ledger, in one transaction.
+func (b Beads) GiveBack(ctx context.Context, bead, agent string, status town.Status, by, text string) error {
+	request, _, _ := strings.Cut(text, " was given back") // it is given back once
+	return b.as(agent).Together(ctx, "give back "+bead, func(c *ledger.Change) error {
+		found, err := c.Get(ctx, []string{bead}, nil)
+		is, ok := found[bead]
+		if err != nil || !ok {
+			return err // nobody can be told of a bead that was deleted
+		}
+		if is.Assignee == agent && is.Status != town.StatusClosed {
+			if _, err := c.Update(ctx, []ledger.Patch{{ID: bead, Status: &status, Assignee: new("")}}); err != nil {
+				return err
+			}
+		}
+		if slices.ContainsFunc(is.Comments, func(c town.Comment) bool { return strings.HasPrefix(c.Text, request) }) {
+			return nil
+		}
+		_, err = c.CommentAs(ctx, bead, by, text)
+		return err
+	})
 }
 
 func (b Beads) change(ctx context.Context, agent string, p ledger.Patch) (changed bool, err error) {

@@ -101,10 +101,12 @@ type Ledger interface {
 	// somebody else has it, or when it is closed or gone.
 	Claim(ctx context.Context, bead, agent string) error
 	// Release opens a bead again and Block marks it as blocked, each only while the
-	// agent has it. A reason becomes a comment, unless the newest comment says it
-	// already. Close closes it, whoever has it. They do nothing otherwise.
+	// agent has it, and with a reason as a comment of the agent's. They do nothing
+	// otherwise. GiveBack does either and comments in somebody's name, once for each
+	// merge request, whoever has the bead. Close closes it, whoever has it.
 	Release(ctx context.Context, bead, agent, reason string) error
 	Block(ctx context.Context, bead, agent, reason string) error
+	GiveBack(ctx context.Context, bead, agent string, status town.Status, by, text string) error
 	Close(ctx context.Context, bead, agent, reason string) error
 	// Claims are the beads in progress that agents have, with the agent.
 	Claims(ctx context.Context) (map[string]town.Address, error)
@@ -126,6 +128,7 @@ var ErrNotFree = errors.New("the bead is not free")
 // Store is what the controller needs of the operational plane.
 type Store interface {
 	Work(ctx context.Context) (operational.Work, error)
+	Merge(ctx context.Context, word string) (operational.MergeRequest, error)
 	Conversation(ctx context.Context, t town.Ticket) (town.Conversation, error)
 	Started(ctx context.Context, t town.Ticket, session, sandbox string, now time.Time) error
 	Working(ctx context.Context, t town.Ticket, evidence string, now time.Time) error

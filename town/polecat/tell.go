@@ -3,6 +3,7 @@ package polecat
 import (
 	"context"
 	"errors"
+	"strconv"
 
 	"gastown/planes/operational"
 	"gastown/town"
@@ -11,7 +12,26 @@ import (
 // tell makes the ledger follow an assignment, and records that it did. A bead that
 // is not free for the agent ends the assignment.
 func (c *Controller) tell(ctx context.Context, a operational.Assignment) (acted bool, err error) {
-	err = c.Beads(ctx, func(l Ledger) error { return follow(ctx, l, a) })
+	by, said := "", ""
+	if a.State == town.Returned || a.State == town.Stuck {
+		err := c.Rows(ctx, func(rows Store) error {
+			m, err := rows.Merge(ctx, strconv.FormatInt(int64(a.Epoch), 10))
+			by, said = m.GivenBack()
+			return err
+		})
+		if err != nil && !errors.Is(err, operational.ErrNoMerge) {
+			return false, err
+		}
+	}
+	err = c.Beads(ctx, func(l Ledger) error {
+		switch {
+		case said == "":
+			return follow(ctx, l, a)
+		case a.State == town.Stuck:
+			return l.GiveBack(ctx, a.Bead, a.Agent.String(), town.StatusBlocked, by, said)
+		}
+		return l.GiveBack(ctx, a.Bead, a.Agent.String(), town.StatusOpen, by, said)
+	})
 	if errors.Is(err, ErrNotFree) && a.State.Held() {
 		why := err.Error()
 		return settled(true, c.Rows(ctx, func(rows Store) error {

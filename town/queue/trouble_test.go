@@ -187,8 +187,9 @@ func TestASandboxThatIsGoneIsMadeAnew(t *testing.T) {
 	}
 }
 
-// A refinery that gave work back has said why, with more, on the bead: nobody says it
-// again in fewer words. A worker's own reason stands there each time.
+// What a merge request was given back for stands on its bead once, in the name of who gave
+// it back, however often the ledger is told and whoever has the bead by then. A worker's
+// own reason stands there each time.
 func TestAReturnedBeadHasOneComment(t *testing.T) {
 	w := newWorld(t, t.TempDir())
 	defer w.close()
@@ -218,12 +219,19 @@ func TestAReturnedBeadHasOneComment(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	const said = "Merge request 1 was given back: the check test failed.\nlog: gt refinery log 1"
-	if _, err := w.ledger.CommentAs(t.Context(), "web-a", "web/refinery", said); err != nil {
+	const said = "Merge request 1 (b at 12) was given back: the check test failed.\nlog: gt refinery log 1"
+	if err := beads.Claim(t.Context(), "web-a", nux); err != nil {
 		t.Fatal(err)
 	}
-	back("the check test failed.")
+	for range 3 {
+		if err := beads.GiveBack(t.Context(), "web-a", nux, town.StatusOpen, "web/refinery", said); err != nil {
+			t.Fatal(err)
+		}
+	}
 	comments(said)
+	if err := beads.GiveBack(t.Context(), "web-none", nux, town.StatusOpen, "web/refinery", said); err != nil {
+		t.Error(err) // it was deleted
+	}
 	back("it was tried 5 times")
 	back("it was tried 5 times")
 	comments(said, "returned: it was tried 5 times", "returned: it was tried 5 times")

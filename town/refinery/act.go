@@ -1,10 +1,10 @@
 package refinery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"gastown/planes/operational"
 	"gastown/town"
@@ -53,15 +53,17 @@ func (p *pass) test(ctx context.Context, s Snapshot, a Action, slot int) error {
 		if past = past || c.Name == known.Last.Check; !past {
 			continue
 		}
-		began := s.Now
-		ran, err := p.Check(ctx, c, a.Commit, slot)
-		if err != nil {
+		run := operational.TestRun{TestKey: key, Rig: p.Rig.Name, Check: c.Name, End: operational.TestBroken, At: s.Now}
+		if err := p.Rows(ctx, func(rows Store) error { return rows.BeginTest(ctx, run) }); err != nil {
 			return err
 		}
-		if err := context.Cause(ctx); err != nil {
-			return err // it was ended from outside, which says nothing about the check
+		ran, err := p.Check(ctx, c, a.Commit, slot)
+		if err = cmp.Or(err, context.Cause(ctx)); err != nil {
+			// It was ended from outside, which says nothing about the check.
+			last := context.WithoutCancel(ctx)
+			return errors.Join(err, p.Rows(last, func(rows Store) error { return rows.ForgetBegun(last, key) }))
 		}
-		run := operational.TestRun{TestKey: key, Rig: p.Rig.Name, Check: c.Name, End: ran.End, Detail: ran.Detail, Log: ran.Log, Took: ran.Took, At: began}
+		run.End, run.Detail, run.Log, run.Took = ran.End, ran.Detail, ran.Log, ran.Took
 		err = p.Rows(ctx, func(rows Store) error {
 			_, err := rows.RecordTest(ctx, run)
 			return err
@@ -91,29 +93,27 @@ func (p *pass) act(ctx context.Context, s Snapshot, a Action) error {
 		return p.ask(ctx, a)
 	case Hold:
 		return p.hold(ctx, a)
+	case Free:
+		return p.free(ctx, a)
 	case Alarm:
 		return p.alarm(ctx, s, a.Trouble)
 	case Mended:
-		return p.mended(ctx, a.Trouble)
+		return p.mended(ctx, a.Trouble, a.Why)
 	}
 	return fmt.Errorf("%s is not a deed", a.Deed)
 }
 
-// land pushes. A host that refuses the push is a trouble that a person is told of.
+// land pushes. What a host refuses is planned from.
 func (p *pass) land(ctx context.Context, s Snapshot, a Action) error {
 	err := p.Clone.Land(ctx, a.Tip, a.Commit)
-	had := s.State.Trouble
 	switch {
 	case errors.Is(err, rig.ErrMoved):
 		return nil // somebody was first: the next look begins from there
 	case errors.Is(err, town.ErrRefused):
-		t := operational.Trouble{Key: protected, Text: err.Error(), Next: town.Next(err), Tip: a.Tip, Since: p.Now(), Seen: p.Now(), Again: p.Now().Add(lookAgain)}
-		if had != nil && had.Key == protected {
-			t.Since, t.Bead = had.Since, had.Bead
-		}
-		return errors.Join(p.alarm(ctx, s, t), err)
-	case err == nil && had != nil && had.Key == protected:
-		return p.mended(ctx, *had)
+		p.turned(a, err)
+		return nil
+	case err == nil:
+		return p.taken(ctx, s, a)
 	}
 	return err
 }
@@ -126,9 +126,11 @@ func landedAs(m operational.MergeRequest, commit string) operational.Verdict {
 func (p *pass) decide(ctx context.Context, a Action) error {
 	m, v := a.Request, a.Verdict
 	if v.State == operational.MergeLanded {
-		// Its branch is not needed any more. That it could not be removed keeps nothing
-		// from being landed.
-		if err := p.Clone.Tidy(ctx, m.Branch, m.Head); err != nil && ctx.Err() != nil {
+		// Its branch is not needed any more, if the target or the host's pull request has
+		// its commits. That it could not be removed keeps nothing from being landed.
+		if !a.Tidy && m.Detail.Pull == 0 {
+			// Its commits are nowhere else.
+		} else if err := p.Clone.Tidy(ctx, m.Branch, m.Head); err != nil && ctx.Err() != nil {
 			return err
 		}
 	} else {
@@ -154,9 +156,6 @@ func (p *pass) decide(ctx context.Context, a Action) error {
 			}
 		}
 		v.Detail.Pull, v.Detail.URL = m.Detail.Pull, m.Detail.URL
-		if err := p.say(ctx, m.Bead, Explain(m, v)); err != nil {
-			return err
-		}
 		if err := p.Withdraw(ctx, m, v.Reason); err != nil && ctx.Err() != nil {
 			return err // otherwise it is closed when the branch is handed in again
 		}
@@ -166,63 +165,18 @@ func (p *pass) decide(ctx context.Context, a Action) error {
 		return nil
 	}
 	p.decided = p.decided || err == nil
+	if err == nil && m.State == operational.MergeHeld {
+		return p.unheld(ctx, m, string(v.State)+": "+v.Reason)
+	}
 	return err
-}
-
-// Explain says on a bead why its request was given back, and what helps.
-func Explain(m operational.MergeRequest, v operational.Verdict) string {
-	lines := []string{fmt.Sprintf("Merge request %d (%s at %.12s) was given back: %s.", m.Epoch, m.Branch, m.Head, strings.TrimRight(v.Reason, "."))}
-	d := v.Detail
-	switch v.State {
-	case operational.MergeConflicted:
-		for _, f := range d.Files {
-			lines = append(lines, "conflict: "+f)
-		}
-		for _, c := range d.Others {
-			lines = append(lines, "on "+m.Target+": "+c)
-		}
-		lines = append(lines, fmt.Sprintf("Bring the branch up to date with %s and hand it in again. Its commits are kept: git fetch origin %s", m.Target, m.Branch))
-	case operational.MergeFailed:
-		lines = append(lines, fmt.Sprintf("command: %s", strings.Join(d.Command, " ")),
-			fmt.Sprintf("tested: %.12s, which is %.12s merged onto %s at %.12s", d.Tested, m.Head, m.Target, d.Tip),
-			fmt.Sprintf("log: gt refinery log %d", m.Epoch))
-	}
-	return town.Clip(strings.Join(lines, "\n"), 8<<10)
-}
-
-func (p *pass) say(ctx context.Context, bead, text string) error {
-	return p.Beads(ctx, func(l Ledger) error { return l.Comment(ctx, bead, Actor(p.Rig.Name), text) })
-}
-
-// HeldKey is the key by which a person is told of a request.
-func HeldKey(rig string, m operational.MergeRequest) string {
-	return fmt.Sprintf("refinery/%s/held/%d", rig, m.Epoch)
-}
-
-// hold lets a request wait for a person.
-func (p *pass) hold(ctx context.Context, a Action) error {
-	m, detail := a.Request, a.Verdict.Detail
-	log := ""
-	if detail.Log != "" {
-		log = fmt.Sprintf("\nIts log: gt refinery log %d", m.Epoch)
-	}
-	told := escalate.Trouble{
-		Key: HeldKey(p.Rig.Name, m), Title: fmt.Sprintf("Merge request %d of %s cannot be tested", m.Epoch, m.Bead), Severity: escalate.Medium,
-		Text: fmt.Sprintf("Merge request %d (%s at %.12s) waits for a person: %s.%s", m.Epoch, m.Branch, m.Head, a.Why, log),
-		Next: fmt.Sprintf("gt refinery retry %d, or gt refinery reject %d --reason TEXT", m.Epoch, m.Epoch), From: Actor(p.Rig.Name), About: m.Bead,
-	}
-	err := p.Beads(ctx, func(l Ledger) error { _, err := l.Tell(ctx, told); return err })
-	if err != nil {
-		return err
-	}
-	from := m.State
-	move := operational.MergeMove{Epoch: m.Epoch, From: from, To: operational.MergeHeld, Result: a.Why, Detail: &detail}
-	return p.move(ctx, move)
 }
 
 // alarm records a trouble and tells a person, once for each: the row is written first,
 // so what is cut off is completed by the next pass.
 func (p *pass) alarm(ctx context.Context, s Snapshot, t operational.Trouble) error {
+	if t.Key == protected && p.refusal != nil {
+		p.unmerged, p.refusal = append(p.unmerged, p.refusal), nil
+	}
 	from := ""
 	if s.State.Trouble != nil {
 		from = s.State.Trouble.Key
@@ -264,11 +218,10 @@ func (p *pass) alarm(ctx context.Context, s Snapshot, t operational.Trouble) err
 func troubleKey(rig string, t operational.Trouble) string { return "refinery/" + rig + "/" + t.Key }
 
 // mended ends a trouble. What failed meanwhile says nothing.
-func (p *pass) mended(ctx context.Context, t operational.Trouble) error {
+func (p *pass) mended(ctx context.Context, t operational.Trouble, told string) error {
 	if err := p.Rows(ctx, func(rows Store) error { return rows.ForgetFailures(ctx, p.Rig.Name) }); err != nil {
 		return err
 	}
-	told := "the checks pass again on " + p.Rig.Branch
 	if err := p.Beads(ctx, func(l Ledger) error { return l.Told(ctx, troubleKey(p.Rig.Name, t), told) }); err != nil {
 		return err
 	}

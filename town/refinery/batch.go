@@ -75,6 +75,11 @@ func (p planner) batches(queue []operational.MergeRequest) []Action {
 	if len(actions) > 0 || len(links) == 0 {
 		return actions
 	}
+	if n := p.refusedAt(links); n == 0 {
+		return p.refusedAlone(links[0], queue)
+	} else if n > 0 {
+		links = links[:(n+1)/2] // what the host refuses is searched for by halves
+	}
 	bad, from := -1, 0
 	for i := len(links) - 1; i >= 0; i-- {
 		if links[i].state.Passed {
@@ -185,7 +190,7 @@ func (p planner) blame(l link) []Action {
 	detail := operational.MergeDetail{Check: last.Check, Log: last.Log, Tip: p.Tip, Tested: l.merge.Commit}
 	if l.state.unusable() {
 		why := fmt.Sprintf("the check %s cannot be run with it, and can without: %s", last.Check, last.Detail)
-		if l.state.Broken < maxBroken {
+		if l.state.Doubts >= maxDoubts {
 			why = fmt.Sprintf("the check %s passes and fails with it, and passes without", last.Check)
 		}
 		return []Action{{Deed: Hold, Tip: p.Tip, Request: l.request, Why: why, Verdict: operational.Verdict{Detail: detail}}}

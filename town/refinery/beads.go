@@ -21,21 +21,6 @@ func (b Beads) Needs(ctx context.Context, beads []string) (map[string][]string, 
 	return b.Store.Needs(ctx, beads)
 }
 
-// Comment implements Ledger.
-func (b Beads) Comment(ctx context.Context, bead, author, text string) error {
-	found, err := b.Store.Existing(ctx, []string{bead}, nil)
-	if err != nil || len(found) == 0 {
-		return err // nobody can be told of a bead that was deleted
-	}
-	for _, c := range found[0].Comments {
-		if c.Text == text {
-			return nil
-		}
-	}
-	_, err = b.Store.CommentAs(ctx, bead, author, text)
-	return err
-}
-
 // Tell implements Ledger with an escalation.
 func (b Beads) Tell(ctx context.Context, t escalate.Trouble) (id string, err error) {
 	e, _, err := escalate.Raise(ctx, b.Store, t, b.Now())

@@ -14,10 +14,15 @@
 //     The target is never rewound.
 //   - A request is given back as failed only when its checks failed twice with it, and
 //     passed without it afterwards.
+//   - A request is held as refused only when the host refused it alone after it had taken
+//     another push. Otherwise the whole rig waits.
+//   - A request that would bring back commits which somebody removed from the target is
+//     held until a person lets it go on.
 //   - A check that could not be run to its end says nothing about a change. Nothing lands
 //     by it and nobody is blamed for it. If the target itself can be tested, the request
 //     is held for a person and others pass it; otherwise the whole rig waits. A person is
-//     told once.
+//     told once. Whoever runs it may be stopped or killed meanwhile: that counts only when
+//     it happens again and again.
 //   - A request is landed when it is seen on the target branch, whoever brought it there.
 //
 // A pass is not retried here: the next pass is the retry.

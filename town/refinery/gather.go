@@ -3,6 +3,7 @@ package refinery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"gastown/planes/operational"
@@ -18,9 +19,11 @@ func (p *pass) gather(ctx context.Context, remote bool) (s Snapshot, err error) 
 	s = Snapshot{
 		Now: p.Now(), Target: p.Rig.Branch, Merges: p.merges, Tests: map[string]Standing{}, Landed: map[town.Epoch]string{}, Lost: map[town.Epoch]bool{},
 		Size: p.Size, Batch: max(p.Batch, 1), Parallel: max(p.Parallel, 1), Offers: p.Rig.Merge == rig.MergePR, Pulls: p.Host != nil, Untested: len(required(p.Rig.Checks)) == 0,
+		Refusals: p.refusals, Suspects: p.suspects, Took: p.took,
 	}
 	var results []operational.TestResult
 	defer func() {
+		p.requests = s.Requests
 		for _, m := range s.Requests {
 			if m.State == operational.MergeTesting {
 				p.testing[m.Epoch] = true
@@ -49,16 +52,16 @@ func (p *pass) gather(ctx context.Context, remote bool) (s Snapshot, err error) 
 	var heads, wanted []string
 	for _, m := range s.Requests {
 		heads = append(heads, m.Head)
-		if m.State != operational.MergeHeld {
+		if m.State != operational.MergeHeld || m.Detail.Cause != "" {
 			wanted = append(wanted, m.Head)
 		}
 	}
-	if remote || p.target.Tip == "" {
-		if p.target, err = p.Clone.Latest(ctx, wanted...); err != nil {
+	if remote || p.target.Tip == "" && !p.gone {
+		if err := p.locate(ctx, &s, wanted); err != nil {
 			return s, err
 		}
 	}
-	s.Tip, s.TipTree = p.target.Tip, p.target.Tree
+	s.Tip, s.TipTree, s.Gone = p.target.Tip, p.target.Tree, p.gone
 	s.Tests = standings(results, p.Rig.Checks, p.Checks)
 	if len(s.Requests) == 0 || s.Tip == "" {
 		return s, nil
@@ -76,6 +79,9 @@ func (p *pass) gather(ctx context.Context, remote bool) (s Snapshot, err error) 
 			s.Landed[m.Epoch] = commit
 		}
 		s.Lost[m.Epoch] = slices.Contains(p.target.Missing, m.Head)
+	}
+	if err == nil {
+		s.Carried, err = p.carry(ctx, s, heads)
 	}
 	return s, err
 }
@@ -106,6 +112,15 @@ func standings(results []operational.TestResult, checks []rig.Check, keys map[st
 			r, ran := byKey[key]
 			if !ran {
 				s = Standing{}
+				break
+			}
+			if r.Interrupted >= maxInterrupted {
+				r.Detail = fmt.Sprintf("whoever ran it was killed %d times before it ended", r.Interrupted)
+				s = Standing{Interrupted: r.Interrupted, At: r.Begun, Last: r}
+				break
+			}
+			if !r.Passed && r.Fails+r.Broken+r.Doubts == 0 {
+				s = Standing{} // it began, and that is all
 				break
 			}
 			if !r.Passed {

@@ -111,8 +111,14 @@ func (r rows) MoveMerges(_ context.Context, moves []operational.MergeMove, _ str
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, m := range moves {
-		if r.requests[m.Epoch].State == m.From {
-			r.requests[m.Epoch].State = m.To
+		if of := r.requests[m.Epoch]; of.State == m.From {
+			of.State, of.Result = m.To, m.Result
+			if m.Detail != nil {
+				of.Detail = *m.Detail
+			}
+			if m.Target != "" {
+				of.Target = m.Target
+			}
 			n++
 		}
 	}
@@ -217,6 +223,103 @@ func TestMergedByOthers(t *testing.T) {
 			if got := git(t, p.remote, "rev-parse", "main"); got != tip {
 				t.Error("main was moved")
 			}
+			// Commits that the target does not have stay on their branch.
+			kept := how == "squashed" || how == "picked"
+			if got := git(t, p.remote, "branch", "--list", "--format=%(objectname)", "polecat/nux/web-1"); (got == p.requests[1].Head) != kept {
+				t.Errorf("the branch is at %q", got)
+			}
 		})
+	}
+}
+
+// push moves a branch of the remote by force, as a person does.
+func (p *place) push(t testing.TB, commit, branch string) {
+	t.Helper()
+	git(t, p.hand, "push", "-q", "-f", "origin", commit+":refs/heads/"+branch)
+}
+
+// Somebody pushes main backwards while requests wait that were begun before. What was
+// removed does not come back by itself, and nobody is blamed.
+func TestMainIsPushedBackwards(t *testing.T) {
+	p := newPlace(t, "test ! -e bad")
+	first := git(t, p.hand, "rev-parse", "main")
+	p.request(t, "clean", "1\n")
+	p.byHand(t, "secret", "1\n")
+	p.request(t, "begun", "1\n") // on the commit that goes
+	p.requests[1].State = operational.MergeHeld
+	p.requests[2].State = operational.MergeHeld
+	p.request(t, "one", "1\n")
+	p.pass(t, 8)
+	p.want(t, "held held landed")
+	p.requests[1].State, p.requests[2].State = operational.MergeOpen, operational.MergeOpen
+	p.push(t, first, "main")
+	for range 2 {
+		p.pass(t, 8)
+	}
+	p.want(t, "landed held landed")
+	if got := git(t, p.remote, "ls-tree", "--name-only", "main"); got != "a\nclean" || p.told != 1 {
+		t.Errorf("main has %q, told %d times", got, p.told)
+	}
+	if r := p.state.Target.Removed; len(r) != 1 || r[0].To != first || !strings.Contains(strings.Join(r[0].Some, "\n"), "by hand: secret") {
+		t.Errorf("%+v", r)
+	}
+	if why := p.requests[2].Result; !strings.Contains(why, "by hand: secret") {
+		t.Error(why)
+	}
+	// The person says that it may go on.
+	move := Retry(*p.requests[2], "main")
+	if n, err := (rows{p.world}).MoveMerges(t.Context(), []operational.MergeMove{move}, "ada", p.now); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	p.pass(t, 8)
+	p.want(t, "landed landed landed")
+	if got := git(t, p.remote, "ls-tree", "--name-only", "main"); got != "a\nbegun\nclean\nsecret" {
+		t.Errorf("main has %q", got)
+	}
+}
+
+// The target is deleted, or renamed at the host, while a request waits: the rig waits, and
+// goes on when the branch is there again.
+func TestMainIsDeleted(t *testing.T) {
+	p := newPlace(t, "true")
+	p.request(t, "one", "1\n")
+	tip := git(t, p.remote, "rev-parse", "main")
+	git(t, p.remote, "branch", "-m", "main", "trunk")
+	for range 3 {
+		p.pass(t, 8)
+	}
+	if p.want(t, "open"); p.told != 1 || p.state.Trouble == nil || !strings.Contains(p.state.Trouble.Text, "main is not there") {
+		t.Errorf("told %d times, %+v", p.told, p.state.Trouble)
+	}
+	p.push(t, tip, "main")
+	p.pass(t, 8)
+	if p.want(t, "landed"); p.state.Trouble != nil || len(p.keys) != 0 {
+		t.Errorf("%+v, %v", p.state.Trouble, p.keys)
+	}
+}
+
+// A host that looks for secrets refuses what has one, and takes the rest. What lands are
+// commits that were tested.
+func TestPushProtection(t *testing.T) {
+	p := newPlace(t, "test ! -e bad")
+	hook := "#!/bin/sh\nwhile read old new ref; do\n  case $ref in refs/heads/main) ;; *) continue;; esac\n" +
+		"  git log -p $old..$new | grep -q '^+token' && { echo 'push declined: it has a secret'; exit 1; }\ndone\nexit 0\n"
+	if err := os.WriteFile(filepath.Join(p.remote, "hooks", "pre-receive"), []byte(hook), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{"one", "two", "leak", "three", "bad", "four"} {
+		text := "1\n"
+		if file == "leak" {
+			text = "token\n"
+		}
+		p.request(t, file, text)
+	}
+	p.pass(t, 8)
+	p.want(t, "landed landed held landed failed landed")
+	if m := p.requests[3]; p.told != 1 || p.state.Trouble != nil || m.Detail.Cause != operational.HeldRefused || !strings.Contains(m.Result, "it has a secret") {
+		t.Errorf("told %d times, %+v, %+v", p.told, p.state.Trouble, m)
+	}
+	if got := strings.Fields(git(t, p.remote, "ls-tree", "--name-only", "main")); strings.Join(got, " ") != "a four one three two" {
+		t.Errorf("main has %v", got)
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"gastown/sync/gitcmd"
 	"gastown/town"
 	"gastown/town/lockfile"
+	"gastown/town/polecat"
 	"gastown/town/rig"
 )
 
@@ -85,9 +86,18 @@ func onePass(dir string) error {
 				return lock.Release, nil
 			},
 		}
+		settle := &polecat.Controller{
+			Rows:  func(_ context.Context, fn func(polecat.Store) error) error { return fn(o) },
+			Beads: func(_ context.Context, fn func(polecat.Ledger) error) error { return fn(polecat.Beads{Store: l}) },
+			Now:   time.Now, Actor: "test",
+		}
+		f.Settle = func(ctx context.Context) error {
+			done, err := settle.Settle(ctx)
+			return errors.Join(done.Err(), err)
+		}
 		fmt.Println("begins")
 		_, err := f.Pass(ctx)
-		return err
+		return errors.Join(err, f.Settle(ctx))
 	})
 }
 

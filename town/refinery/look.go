@@ -9,6 +9,7 @@ import (
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/group"
+	"gastown/town/rig"
 )
 
 // Finding is what a look at one request found.
@@ -48,7 +49,11 @@ func (r *Refinery) Verify(ctx context.Context, drop bool) (all []Finding, err er
 			case landed, merged.Tree == s.TipTree:
 				f.What, f.Why = "duplicate", fmt.Sprintf("%s has its change at %.12s", s.Target, s.Tip)
 				if drop && !landed {
-					s.Landed[m.Epoch] = s.Tip
+					a := Action{Deed: Decide, Tip: s.Tip, Request: m, Verdict: landedAs(m, s.Tip)}
+					if err := p.decide(ctx, a); err != nil {
+						return err
+					}
+					f.State, f.Why = operational.MergeLanded, a.Verdict.Reason
 				}
 			case merged.Commit == "":
 				f.What, f.Why = "conflicts", listed(merged.Files)
@@ -63,15 +68,7 @@ func (r *Refinery) Verify(ctx context.Context, drop bool) (all []Finding, err er
 				return err
 			}
 			found := Finding{Epoch: a.Request.Epoch, Bead: a.Request.Bead, State: operational.MergeLanded, What: "duplicate", Why: a.Verdict.Reason}
-			known := false
-			for i := range all {
-				if all[i].Epoch == found.Epoch {
-					all[i], known = found, true
-				}
-			}
-			if !known {
-				all = append(all, found)
-			}
+			all = append(all, found)
 		}
 		if p.decided && p.Settle != nil {
 			return p.Settle(ctx)
@@ -177,6 +174,9 @@ func (r *Refinery) looking(ctx context.Context, fn func(*pass, Snapshot) error) 
 	s, err := p.gather(ctx, true)
 	if err != nil {
 		return err
+	}
+	if s.Gone {
+		return town.Fail("look at the requests of "+r.Rig.Name, planner{s}.gone()[0].Trouble.Next, "%w: %s", rig.ErrNoTarget, s.Target)
 	}
 	return errors.Join(append([]error{fn(p, s)}, p.unmerged...)...)
 }

@@ -16,12 +16,17 @@ const (
 	// maxBroken is how often in a row a check may be impossible to run, and maxDoubts
 	// how often it may pass right after it failed, before a person is needed.
 	maxBroken, maxDoubts = 2, 3
+	// maxInterrupted is how often in a row whoever runs a check may be killed meanwhile. It
+	// is many: that is nobody's fault, unless the check itself does it.
+	maxInterrupted = 10
 	// lookAgain is how long a refinery that a person must mend waits before it looks
 	// whether that was done.
 	lookAgain = 15 * time.Minute
 	// protected is the key of a trouble: the host refuses pushes to the target. Only
 	// another push tells whether that is over.
 	protected = "protected branch"
+	// missing is the key of a trouble: the target branch is not there.
+	missing = "no branch"
 )
 
 // Snapshot is everything that Plan decides from.
@@ -35,6 +40,16 @@ type Snapshot struct {
 	Landed map[town.Epoch]string
 	// Lost are requests whose commit neither the clone nor the remote has.
 	Lost map[town.Epoch]bool
+	// Carried are requests that would bring back removed commits, with the former tips.
+	Carried map[town.Epoch][]string
+	// Gone: the target branch is not there.
+	Gone bool
+	// Refusals are the pushes that the host refused in this pass, by commit, and Suspects
+	// the requests that it refused alone and that are neither landed nor held. Took: after
+	// a refusal it took another push, and nobody was held since.
+	Refusals map[string]Refusal
+	Suspects map[town.Epoch]Refusal
+	Took     bool
 	// Needs are, by bead, the open beads that it waits for.
 	Needs map[string][]string
 	// Ahead are requests that go first.
@@ -71,14 +86,16 @@ type Standing struct {
 	Passed bool
 	// Fails, Broken and Doubts are of the first check that did not pass; see
 	// operational.TestResult.
-	Fails, Broken, Doubts int
+	Fails, Broken, Doubts, Interrupted int
 	// At is when the last run of a check began. Last is the result that matters.
 	At   time.Time
 	Last operational.TestResult
 }
 
 // unusable: a person must look why it cannot be tested.
-func (t Standing) unusable() bool { return t.Broken >= maxBroken || t.Doubts >= maxDoubts }
+func (t Standing) unusable() bool {
+	return t.Broken >= maxBroken || t.Doubts >= maxDoubts || t.Interrupted >= maxInterrupted
+}
 
 // bad: there is no point in testing it as it is.
 func (t Standing) bad() bool { return t.Fails > 0 || t.unusable() }
@@ -104,6 +121,8 @@ const (
 	Decide Deed = "decide"
 	// Hold lets a request wait for a person.
 	Hold Deed = "hold"
+	// Free lets a request go on that was held, because the reason is over.
+	Free Deed = "free"
 	// Alarm records what keeps the rig, Mended that nothing does any more.
 	Alarm  Deed = "alarm"
 	Mended Deed = "mended"
@@ -114,8 +133,10 @@ const (
 type Action struct {
 	Deed Deed
 	Tip  string
-	// Request is what Build, Offer, Seek, Ask, Decide and Hold are about.
+	// Request is what Build, Offer, Seek, Ask, Decide, Hold and Free are about. Tidy says
+	// that the target has its very commits, so nobody needs its branch.
 	Request operational.MergeRequest
+	Tidy    bool
 	// Onto is what Build merges onto.
 	Onto string
 	// Commit and Tree are what Test and Land are about, Batch the requests in it: none
@@ -152,11 +173,20 @@ func Plan(s Snapshot) []Action {
 	if seen := p.seen(); len(seen) > 0 {
 		return seen
 	}
-	if s.State.Paused || s.Tip == "" {
+	if s.State.Paused {
 		return nil
 	}
-	if lost := p.lost(); len(lost) > 0 {
-		return lost
+	if s.Gone {
+		return p.gone()
+	}
+	if s.Tip == "" {
+		return nil
+	}
+	if t := s.State.Trouble; t != nil && t.Key == missing {
+		return []Action{{Deed: Mended, Tip: s.Tip, Trouble: *t, Why: s.Target + " is there again"}}
+	}
+	if astray := append(p.lost(), p.astray()...); len(astray) > 0 {
+		return astray
 	}
 	if seek := p.seek(); len(seek) > 0 {
 		return seek
@@ -166,9 +196,7 @@ func Plan(s Snapshot) []Action {
 		queue = queue[:most] // those that the host has come first
 	}
 	if t := s.State.Trouble; t != nil && t.Key == protected {
-		if s.Now.Before(t.Again) {
-			return nil
-		}
+		return p.refusing(*t, queue)
 	} else if t != nil {
 		actions, free := p.troubled(*t)
 		if !free {
@@ -177,12 +205,18 @@ func Plan(s Snapshot) []Action {
 		// The target is red. A change that was handed in since may mend it.
 		for _, m := range queue {
 			if m.At.After(t.Since) {
+				if _, refused := s.Suspects[m.Epoch]; refused {
+					return p.refusedAll()
+				}
 				if actions := p.alone(m); len(actions) > 0 {
 					return actions
 				}
 			}
 		}
 		return nil
+	}
+	if actions := p.again(queue); len(actions) > 0 {
+		return actions
 	}
 	if actions := p.batches(queue); len(actions) > 0 {
 		return actions
@@ -206,7 +240,7 @@ type planner struct{ Snapshot }
 func (p planner) seen() (actions []Action) {
 	for _, m := range p.Requests {
 		if commit, ok := p.Landed[m.Epoch]; ok {
-			actions = append(actions, Action{Deed: Decide, Tip: p.Tip, Request: m, Verdict: operational.Verdict{
+			actions = append(actions, Action{Deed: Decide, Tip: p.Tip, Request: m, Tidy: true, Verdict: operational.Verdict{
 				State: operational.MergeLanded, Landed: commit, Reason: fmt.Sprintf("on %s since %.12s", m.Target, commit), Detail: m.Detail,
 			}})
 		}
@@ -281,7 +315,7 @@ func (p planner) alarm(t Standing) Action {
 		Next: "mend " + p.Target + "; a change that is handed in from now on is tested alone and lands if it passes",
 	}
 	switch {
-	case t.Broken >= maxBroken:
+	case t.Broken >= maxBroken, t.Interrupted >= maxInterrupted:
 		what.Key, what.Text = "broken "+t.Last.Check, fmt.Sprintf("the check %s cannot be run: %s", t.Last.Check, t.Last.Detail)
 		what.Next = "make it run on this machine"
 	case t.Doubts >= maxDoubts:
@@ -304,7 +338,7 @@ func (p planner) troubled(had operational.Trouble) (actions []Action, free bool)
 	}
 	switch fresh := !t.At.Before(since); {
 	case fresh && t.Passed:
-		return []Action{{Deed: Mended, Tip: p.Tip, Trouble: had}}, false
+		return []Action{{Deed: Mended, Tip: p.Tip, Trouble: had, Why: "the checks pass again on " + p.Target}}, false
 	case !due && p.Tip == had.Tip:
 		return nil, t.Fails >= sure
 	case !fresh || !t.unusable() && t.Fails < sure:

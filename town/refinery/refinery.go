@@ -22,9 +22,12 @@ type Store interface {
 	Refineries(ctx context.Context) (map[string]operational.Refinery, error)
 	LastTests(ctx context.Context, rig string, most int) ([]operational.TestResult, error)
 	RecordTest(ctx context.Context, run operational.TestRun) (operational.TestResult, error)
+	BeginTest(ctx context.Context, run operational.TestRun) error
+	ForgetBegun(ctx context.Context, key operational.TestKey) error
 	ForgetFailures(ctx context.Context, rig string) error
 	MoveMerges(ctx context.Context, moves []operational.MergeMove, actor string, now time.Time) (int, error)
 	Decide(ctx context.Context, t town.Ticket, v operational.Verdict, actor string, now time.Time) error
+	SeeTarget(ctx context.Context, rig string, from, to operational.SeenTarget, now time.Time) (bool, error)
 	SetTrouble(ctx context.Context, rig, from string, to *operational.Trouble, now time.Time) (bool, error)
 }
 
@@ -34,9 +37,6 @@ var _ Store = (*operational.Store)(nil)
 type Ledger interface {
 	// Needs are, by bead, the open beads that it waits for.
 	Needs(ctx context.Context, beads []string) (map[string][]string, error)
-	// Comment says something on a bead, once: a text that is there already is not
-	// repeated.
-	Comment(ctx context.Context, bead, author, text string) error
 	// Tell tells a person, once for each key, and returns the bead that does. Told ends
 	// that.
 	Tell(ctx context.Context, t escalate.Trouble) (id string, err error)
@@ -47,6 +47,11 @@ type Ledger interface {
 type Clone interface {
 	// Latest asks the remote where the target is, and for commits that are wanted.
 	Latest(ctx context.Context, wanted ...string) (rig.Target, error)
+	// Lost names commits that a former tip leads to and the tip does not; back is false
+	// when the tip leads to the former one. Carried finds which heads lead to such commits,
+	// and of which former tips.
+	Lost(ctx context.Context, former, tip string) (some []string, back bool, err error)
+	Carried(ctx context.Context, tip string, former, heads []string) (map[string][]string, error)
 	// Landed finds which of the heads the target has, and the commit that brought each.
 	Landed(ctx context.Context, tip string, heads []string) (map[string]string, error)
 	// Applied finds the commit of the target that brought the change of a head with other
@@ -55,7 +60,8 @@ type Clone interface {
 	// Merge merges a head onto a commit. The same call gives the same commit.
 	Merge(ctx context.Context, onto, head string, message rig.Message) (rig.Merged, error)
 	// Land moves the target from a commit to another that contains it. It fails with
-	// rig.ErrMoved when the target is elsewhere by now.
+	// rig.ErrMoved when the target is elsewhere by now, and with town.ErrRefused when the
+	// host refuses the push.
 	Land(ctx context.Context, from, to string) error
 	// Sides are the commits of the target that changed files since a head left it.
 	Sides(ctx context.Context, tip, head string, files []string) ([]string, error)
@@ -108,6 +114,8 @@ type Ran struct {
 	// Detail says it in one line, Log is the name of the log.
 	Detail, Log string
 	Took        time.Duration
+
+	signaled bool // a signal ended it
 }
 
 // Actor is who the feed and the ledger name for what the refinery of a rig does.
@@ -184,7 +192,10 @@ func (p *pass) run(ctx context.Context) error {
 }
 
 func (r *Refinery) pass() *pass {
-	return &pass{Refinery: r, merges: map[Step]Merge{}, testing: map[town.Epoch]bool{}}
+	return &pass{
+		Refinery: r, merges: map[Step]Merge{}, testing: map[town.Epoch]bool{}, carried: map[Step][]string{},
+		refusals: map[string]Refusal{}, suspects: map[town.Epoch]Refusal{},
+	}
 }
 
 // pass is one pass.
@@ -192,9 +203,18 @@ type pass struct {
 	*Refinery
 	merges map[Step]Merge
 	target rig.Target
+	gone   bool // the target branch is not there
 	done   Done
 
-	unmerged []error // merges that git could not try
+	requests []operational.MergeRequest // as they were gathered last
+	carried  map[Step][]string          // the former tips whose removed commits a head would bring to a tip
+
+	refusals map[string]Refusal     // as in Snapshot
+	suspects map[town.Epoch]Refusal // as in Snapshot
+	took     bool                   // as in Snapshot
+	refusal  error                  // the last one, until people are told
+
+	unmerged []error // merges that git could not try, and a push that the host refused
 
 	testing map[town.Epoch]bool // marked so by this pass, or by one that was cut off
 

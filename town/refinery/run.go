@@ -54,6 +54,9 @@ type Runner struct {
 
 const (
 	defaultGrace = 2 * time.Second
+	// signalWaits is how many graces a check that a signal ended waits for the end of the
+	// refinery: a Deacon stops within 5 s.
+	signalWaits = 3
 	// fullBelow is how little room a disk has, in bytes, when a check that failed is
 	// taken for one that had no room.
 	fullBelow = 1 << 20
@@ -177,10 +180,18 @@ func (r *Runner) run(ctx context.Context, c rig.Check, id, mark, dir, tmp string
 	if err := tree.End(context.WithoutCancel(ctx), r.grace()); err != nil {
 		return ran, err
 	}
+	ran = judge(ended, within.Err() != nil, c.Within(), full, log)
+	if ran.signaled && within.Err() == nil {
+		// Whoever ends the refinery may end the check with it, and the check is first.
+		select {
+		case <-ctx.Done():
+		case <-time.After(signalWaits * r.grace()):
+		}
+	}
 	if err := context.Cause(ctx); err != nil {
 		return ran, err
 	}
-	return judge(ended, within.Err() != nil, c.Within(), full, log), nil
+	return ran, nil
 }
 
 // full names a directory whose disk has no room; "" for none.
@@ -212,6 +223,11 @@ func judge(ended error, late bool, within time.Duration, full string, log *Log) 
 	broken := func(format string, args ...any) Ran {
 		return Ran{End: operational.TestBroken, Detail: fmt.Sprintf(format, args...)}
 	}
+	signaled := func(format string, args ...any) Ran {
+		r := broken(format, args...)
+		r.signaled = true
+		return r
+	}
 	if late {
 		return broken("it did not end within %s", within)
 	}
@@ -224,7 +240,7 @@ func judge(ended error, late bool, within time.Duration, full string, log *Log) 
 	end := bytes.ToLower(log.End(endOfLog))
 	switch {
 	case status.Signaled():
-		return broken("signal %d (%s) ended it", status.Signal(), status.Signal())
+		return signaled("signal %d (%s) ended it", status.Signal(), status.Signal())
 	case full != "":
 		return broken("the disk of %s is full", full)
 	case bytes.Contains(end, []byte("no space left on device")), bytes.Contains(end, []byte("disk quota exceeded")):
@@ -234,7 +250,7 @@ func judge(ended error, late bool, within time.Duration, full string, log *Log) 
 	case code == launch.ExitNotRunnable, code == launch.ExitSurroundings:
 		return broken("its command could not be started (exit %d)", code)
 	case code == 128+int(syscall.SIGKILL), code == 128+int(syscall.SIGTERM), code == 128+int(syscall.SIGHUP), code == 128+int(syscall.SIGINT):
-		return broken("signal %d ended a program of it (exit %d)", code-128, code)
+		return signaled("signal %d ended a program of it (exit %d)", code-128, code)
 	}
 	return Ran{End: operational.TestFailed, Detail: fmt.Sprintf("exit %d", code)}
 }

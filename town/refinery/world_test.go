@@ -43,8 +43,19 @@ type world struct {
 	down        bool // no check can be run
 	// outage: that was so once. Then a request may be held that can be tested by now.
 	outage bool
-	// guarded: the host refuses pushes.
+	// guarded: the host refuses pushes. secrets are atoms that it refuses in a push, and
+	// tried is how many pushes it got.
 	guarded bool
+	secrets map[int]bool
+	tried   int
+	// gone: the target branch is not there. base are the atoms with which the heads of some
+	// requests began, beside their own.
+	gone bool
+	base map[string][]int
+	// cutOff are the atoms with which a check kills whoever runs it.
+	cutOff map[int]bool
+	dead   bool // whoever ran a pass was killed
+	begun  map[operational.TestKey]operational.TestResult
 	// flaky says of a run whether a check that passes fails this time.
 	flaky func(tree string) bool
 	// interfere is called before each push and each run of a check.
@@ -61,6 +72,7 @@ var errCut = errors.New("cut off")
 func newWorld() *world {
 	return &world{
 		now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), requests: map[town.Epoch]*operational.MergeRequest{}, results: map[operational.TestKey]operational.TestResult{},
+		secrets: map[int]bool{}, base: map[string][]int{}, cutOff: map[int]bool{}, begun: map[operational.TestKey]operational.TestResult{},
 		lost: map[string]bool{}, applied: map[string]string{}, keys: map[string]bool{}, unmergeable: map[string]bool{},
 		needs: map[string][]string{}, tip: []int{1}, conflicts: map[[2]int]bool{}, mends: map[int]int{}, hangs: map[int]bool{},
 		flaky: func(string) bool { return false }, interfere: func() {},
@@ -108,7 +120,7 @@ func (w *world) passes(of []int) bool {
 }
 
 func (w *world) runnable(of []int) bool {
-	return !w.down && !slices.ContainsFunc(of, func(a int) bool { return w.hangs[a] })
+	return !w.down && !slices.ContainsFunc(of, func(a int) bool { return w.cutOff[a] }) && !slices.ContainsFunc(of, func(a int) bool { return w.hangs[a] })
 }
 
 func (w *world) fits(of []int, atom int) bool {
@@ -131,12 +143,24 @@ func (w *world) submit(atom, priority int) town.Epoch {
 
 func (w *world) refinery(batch, parallel int) *Refinery {
 	return &Refinery{
-		Rig:  rig.Settings{Name: "web", Branch: "main", Merge: rig.MergeDirect, Checks: []rig.Check{{Name: "test", Command: []string{"make"}}}},
-		Rows: func(_ context.Context, fn func(Store) error) error { return fn(w) }, Beads: func(_ context.Context, fn func(Ledger) error) error { return fn(beadsOf{w}) },
+		Rig: rig.Settings{Name: "web", Branch: "main", Merge: rig.MergeDirect, Checks: []rig.Check{{Name: "test", Command: []string{"make"}}}},
+		Rows: func(_ context.Context, fn func(Store) error) error {
+			if w.isDead() {
+				return errCut
+			}
+			return fn(w)
+		},
+		Beads: func(_ context.Context, fn func(Ledger) error) error { return fn(beadsOf{w}) },
 		Clone: w, Check: w.check, Checks: map[string]operational.TestKey{"test": {Command: "c", Environment: "e"}},
 		Lock: func(context.Context) (func() error, error) { return func() error { return nil }, nil },
 		Now:  w.clock, Batch: batch, Parallel: parallel, Town: "alpha",
 	}
+}
+
+func (w *world) isDead() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.dead
 }
 
 // clock moves on each time it is looked at.
@@ -156,6 +180,10 @@ func (w *world) check(ctx context.Context, _ rig.Check, commit string, _ int) (R
 		return Ran{}, errCut
 	}
 	of := atoms(commit)
+	if slices.ContainsFunc(of, func(a int) bool { return w.cutOff[a] }) {
+		w.dead = true
+		return Ran{}, errCut
+	}
 	switch {
 	case !w.runnable(of):
 		return Ran{End: operational.TestBroken, Detail: "not found"}, nil
@@ -170,6 +198,9 @@ func (w *world) check(ctx context.Context, _ rig.Check, commit string, _ int) (R
 func (w *world) Latest(_ context.Context, wanted ...string) (rig.Target, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	if w.gone {
+		return rig.Target{}, rig.ErrNoTarget
+	}
 	t := rig.Target{Tip: name(w.tip), Tree: treeOf(w.tip)}
 	for _, head := range wanted {
 		if w.lost[head] {
@@ -181,6 +212,29 @@ func (w *world) Latest(_ context.Context, wanted ...string) (rig.Target, error) 
 
 func (w *world) Applied(_ context.Context, _, head, _ string) (string, error) {
 	return w.applied[head], nil
+}
+
+func (w *world) Lost(_ context.Context, former, tip string) (some []string, back bool, err error) {
+	for _, a := range atoms(former) {
+		if !slices.Contains(atoms(tip), a) {
+			some, back = append(some, fmt.Sprint("atom ", a)), true
+		}
+	}
+	return some, back, nil
+}
+
+func (w *world) Carried(_ context.Context, tip string, former, heads []string) (map[string][]string, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	carried := map[string][]string{}
+	for _, h := range heads {
+		for _, f := range former {
+			if slices.ContainsFunc(append(atoms(h), w.base[h]...), func(a int) bool { return slices.Contains(atoms(f), a) && !slices.Contains(atoms(tip), a) }) {
+				carried[h] = append(carried[h], f)
+			}
+		}
+	}
+	return carried, nil
 }
 
 func (w *world) Landed(_ context.Context, tip string, heads []string) (map[string]string, error) {
@@ -203,7 +257,11 @@ func (w *world) Merge(_ context.Context, onto, head string, _ rig.Message) (rig.
 	if !w.fits(of, atom) {
 		return rig.Merged{Files: []string{"f"}}, nil
 	}
-	of = append(of, atom)
+	for _, a := range append(slices.Clone(w.base[head]), atom) {
+		if !slices.Contains(of, a) {
+			of = append(of, a)
+		}
+	}
 	return rig.Merged{Commit: name(of), Tree: treeOf(of)}, nil
 }
 
@@ -214,10 +272,11 @@ func (w *world) Land(_ context.Context, from, to string) error {
 	if name(w.tip) != from {
 		return rig.ErrMoved
 	}
-	if w.guarded {
+	of := atoms(to)
+	w.tried++
+	if w.guarded || slices.ContainsFunc(of, func(a int) bool { return w.secrets[a] }) {
 		return town.Fail("push", "let it", "%w", town.ErrRefused)
 	}
-	of := atoms(to)
 	if !w.passes(of) {
 		w.blamed = append(w.blamed, to+" landed and does not pass")
 	}
@@ -259,8 +318,14 @@ func (w *world) Refineries(context.Context) (map[string]operational.Refinery, er
 func (w *world) LastTests(context.Context, string, int) (all []operational.TestResult, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for _, r := range w.results {
+	for key, r := range w.results {
+		r.Interrupted, r.Begun = w.begun[key].Interrupted, w.begun[key].Begun
 		all = append(all, r)
+	}
+	for key, r := range w.begun {
+		if _, known := w.results[key]; !known {
+			all = append(all, r)
+		}
 	}
 	return all, nil
 }
@@ -269,12 +334,46 @@ func (w *world) RecordTest(_ context.Context, run operational.TestRun) (operatio
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.results[run.TestKey] = w.results[run.TestKey].After(run)
+	delete(w.begun, run.TestKey)
 	return w.results[run.TestKey], nil
+}
+
+func (w *world) BeginTest(_ context.Context, run operational.TestRun) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.begun[run.TestKey]
+	r.TestKey, r.Check, r.Begun = run.TestKey, run.Check, run.At
+	r.Interrupted++
+	w.begun[run.TestKey] = r
+	return nil
+}
+
+func (w *world) ForgetBegun(_ context.Context, key operational.TestKey) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	r := w.begun[key]
+	if r.Interrupted--; r.Interrupted > 0 {
+		w.begun[key] = r
+	} else {
+		delete(w.begun, key)
+	}
+	return nil
+}
+
+func (w *world) SeeTarget(_ context.Context, _ string, from, to operational.SeenTarget, _ time.Time) (bool, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.state.Target.Tip != from.Tip {
+		return false, nil
+	}
+	w.state.Target = to
+	return true, nil
 }
 
 func (w *world) ForgetFailures(context.Context, string) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	clear(w.begun)
 	for k, r := range w.results {
 		if !r.Passed {
 			delete(w.results, k)
@@ -291,10 +390,24 @@ func (w *world) MoveMerges(_ context.Context, moves []operational.MergeMove, _ s
 		if r.State != m.From {
 			continue
 		}
-		if m.To == operational.MergeHeld && !w.outage && w.runnable(append(slices.Clone(w.tip), atoms(r.Head)[0])) && w.doubts(r) == 0 {
+		cause := operational.HoldCause("")
+		if m.Detail != nil {
+			cause = m.Detail.Cause
+		}
+		atom := atoms(r.Head)[0]
+		switch {
+		case m.To == operational.MergeHeld && cause == operational.HeldRefused && !w.secrets[atom]:
+			w.blamed = append(w.blamed, r.Bead+" is held and the host takes it")
+		case m.To == operational.MergeHeld && cause == operational.HeldTarget && r.Target == "main":
+			w.blamed = append(w.blamed, r.Bead+" is held for another target")
+		}
+		if m.To == operational.MergeHeld && cause == "" && !w.outage && w.runnable(append(slices.Clone(w.tip), atoms(r.Head)[0])) && w.doubts(r) == 0 {
 			w.blamed = append(w.blamed, r.Bead+" is held and can be tested")
 		}
 		r.State = m.To
+		if m.Target != "" {
+			r.Target = m.Target
+		}
 		if m.Detail != nil {
 			r.Detail = *m.Detail
 		}
@@ -372,8 +485,6 @@ func (w beadsOf) Needs(context.Context, []string) (map[string][]string, error) {
 	}
 	return open, nil
 }
-
-func (w beadsOf) Comment(context.Context, string, string, string) error { return nil }
 
 func (w beadsOf) Tell(_ context.Context, t escalate.Trouble) (string, error) {
 	w.mu.Lock()

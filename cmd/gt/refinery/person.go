@@ -3,7 +3,6 @@ package refinery
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -40,7 +39,6 @@ func (o *options) retry(ctx context.Context) error {
 		return err
 	}
 	all := []operational.MergeRequest{}
-	rigs := map[string]bool{}
 	for _, word := range o.requests {
 		m, err := o.request(ctx, h, word)
 		if err != nil {
@@ -49,39 +47,31 @@ func (o *options) retry(ctx context.Context) error {
 		if !m.State.Open() {
 			return town.Fail("retry "+m.Bead, "give the bead to a worker again: gt sling "+m.Bead, "%w: merge request %d is decided: %s", town.ErrRefused, m.Epoch, m.State)
 		}
-		all, rigs[m.Agent.Rig] = append(all, m), true
+		all = append(all, m)
 	}
-	if len(all) == 0 {
-		settings, err := o.settings(h)
-		if err != nil {
-			return err
-		}
-		for _, s := range settings {
+	settings, err := o.settings(h)
+	if err != nil {
+		return err
+	}
+	branches, rigs := map[string]string{}, map[string]bool{}
+	for _, s := range settings {
+		branches[s.Name] = s.Branch
+		if len(all) == 0 {
 			rigs[s.Name] = true
 		}
 	}
-	now := o.call.Now()
+	var moves []operational.MergeMove
+	for i, m := range all {
+		rigs[m.Agent.Rig] = true
+		if m.State == operational.MergeHeld {
+			moves = append(moves, refinery.Retry(m, branches[m.Agent.Rig]))
+			all[i].State = operational.MergeOpen
+		}
+	}
 	err = h.Rows(ctx, func(s *operational.Store) error {
-		var moves []operational.MergeMove
-		for i, m := range all {
-			if m.State == operational.MergeHeld {
-				moves = append(moves, operational.MergeMove{Epoch: m.Epoch, From: m.State, To: operational.MergeOpen})
-				all[i].State = operational.MergeOpen
-			}
-		}
-		states, err := s.Refineries(ctx)
-		if err == nil {
-			_, err = s.MoveMerges(ctx, moves, h.Actor.Name, now)
-		}
+		_, err := s.MoveMerges(ctx, moves, h.Actor.Name, o.call.Now())
 		for name := range rigs {
-			err = errors.Join(err, s.ForgetFailures(ctx, name))
-			if t := states[name].Trouble; t != nil {
-				again := *t
-				again.Again = now
-				_, e := s.SetTrouble(ctx, name, t.Key, &again, now)
-				err = errors.Join(err, e)
-			}
-			err = errors.Join(err, s.AskRefinery(ctx, name, h.Actor.Name, "retry", now))
+			err = errors.Join(err, o.lookAgain(ctx, h, s, name))
 		}
 		return err
 	})
@@ -103,75 +93,32 @@ func (o *options) retry(ctx context.Context) error {
 	})
 }
 
-// told ends the escalation about a request that was held.
+// lookAgain lets the refinery of a rig look at once, as if nothing had failed.
+func (o *options) lookAgain(ctx context.Context, h *host.Host, s *operational.Store, rig string) error {
+	now := o.call.Now()
+	states, err := s.Refineries(ctx)
+	err = errors.Join(err, s.ForgetFailures(ctx, rig))
+	if t := states[rig].Trouble; t != nil {
+		again := *t
+		again.Again = now
+		_, e := s.SetTrouble(ctx, rig, t.Key, &again, now)
+		err = errors.Join(err, e)
+	}
+	return errors.Join(err, s.AskRefinery(ctx, rig, h.Actor.Name, "retry", now))
+}
+
+// told ends the escalation about a request that was held, if it was the last one of it.
 func (o *options) told(ctx context.Context, h *host.Host, m operational.MergeRequest, reason string) error {
+	still := false
+	err := h.Rows(ctx, func(s *operational.Store) error {
+		all, _, err := s.Merges(ctx, m.Agent.Rig, 0)
+		still = refinery.StillHeld(m.Agent.Rig, all, m)
+		return err
+	})
+	if err != nil || still {
+		return err
+	}
 	return h.WithLedger(ctx, func(s *ledger.Store) error {
 		return refinery.Beads{Store: s, Now: o.call.Now}.Told(ctx, refinery.HeldKey(m.Agent.Rig, m), reason)
 	})
-}
-
-func (o *options) reject(ctx context.Context) error {
-	if o.reason = strings.TrimSpace(o.reason); o.reason == "" {
-		return town.Fail("reject a merge request", "say why: --reason TEXT", "%w: there is no reason", town.ErrUsage)
-	}
-	h, err := host.Open(o.call)
-	if err != nil {
-		return err
-	}
-	all := []operational.MergeRequest{}
-	for _, word := range o.requests {
-		m, err := o.request(ctx, h, word)
-		if err != nil {
-			return err
-		}
-		v := operational.Verdict{State: operational.MergeRejected, Reason: "rejected by " + h.Actor.Name + ": " + o.reason, Detail: m.Detail}
-		err = h.Rows(ctx, func(s *operational.Store) error { return s.Decide(ctx, m.Ticket(), v, h.Actor.Name, o.call.Now()) })
-		if err != nil {
-			return town.Fail("reject "+m.Bead, "gt refinery status shows what became of it", "%w", err)
-		}
-		err = h.WithLedger(ctx, func(s *ledger.Store) error {
-			b := refinery.Beads{Store: s, Now: o.call.Now}
-			return errors.Join(b.Comment(ctx, m.Bead, h.Actor.Name, refinery.Explain(m, v)), b.Told(ctx, refinery.HeldKey(m.Agent.Rig, m), v.Reason))
-		})
-		if err == nil {
-			err = withdraw(ctx, h, m, v.Reason)
-		}
-		if err != nil {
-			return err
-		}
-		m.State, m.Result = v.State, v.Reason
-		all = append(all, m)
-	}
-	c, _, err := h.Workers()
-	if err != nil {
-		return err
-	}
-	done, err := c.Settle(ctx)
-	if err := errors.Join(done.Err(), err); err != nil {
-		return err
-	}
-	return o.call.Changed(all, func(p *term.Printer) {
-		for _, m := range all {
-			p.Line("%s is given back and can be assigned again; its branch %s stays", m.Bead, m.Branch)
-		}
-	})
-}
-
-// withdraw closes the pull request of a request that was given back.
-func withdraw(ctx context.Context, h *host.Host, m operational.MergeRequest, why string) error {
-	if m.Detail.Pull == 0 {
-		return nil
-	}
-	r, err := h.Rigs().Open(m.Agent.Rig)
-	if err != nil {
-		return err
-	}
-	f, err := h.Refinery(r)
-	if err != nil {
-		return err
-	}
-	if err := f.Withdraw(ctx, m, why); err != nil {
-		return town.Fail("close the pull request of "+m.Bead, "close it at the host: "+m.Detail.URL, "%w", err)
-	}
-	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gastown/cmd/internal/host"
@@ -116,6 +117,18 @@ func (o *options) show(p *term.Printer, st status) {
 		p.Line("  nothing lands since %s: %s", o.call.Ago(t.Since), t.Text)
 		if t.Next != "" {
 			p.Line("  what helps: %s", t.Next)
+		}
+	}
+	for _, r := range st.State.Target.Removed {
+		n := 0
+		for _, m := range st.Open {
+			if m.State == operational.MergeHeld && slices.Contains(m.Detail.Removed, r.From) {
+				n++
+			}
+		}
+		if n > 0 {
+			p.Line("  %s went back from %.12s to %.12s %s; held because they carry what was removed: %d", st.State.Target.Branch, r.From, r.To, o.call.Ago(r.At), n)
+			p.Line("  what helps: gt refinery retry MR lets one bring it back, gt refinery reject MR gives it back")
 		}
 	}
 	for _, bad := range st.Spoilt {

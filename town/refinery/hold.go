@@ -1,0 +1,98 @@
+package refinery
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"gastown/planes/operational"
+	"gastown/town/escalate"
+)
+
+// HeldKey is the key by which a person is told that a request is held. Requests that carry
+// the same removed commits have one key: people are told of those once.
+func HeldKey(rig string, m operational.MergeRequest) string {
+	if d := m.Detail; d.Cause == operational.HeldRewound && len(d.Removed) > 0 {
+		return fmt.Sprintf("refinery/%s/rewound/%.12s", rig, d.Removed[0])
+	}
+	return fmt.Sprintf("refinery/%s/held/%d", rig, m.Epoch)
+}
+
+// StillHeld reports whether another request is held for which people were told with the
+// same key.
+func StillHeld(rig string, all []operational.MergeRequest, m operational.MergeRequest) bool {
+	return slices.ContainsFunc(all, func(o operational.MergeRequest) bool {
+		return o.Epoch != m.Epoch && o.State == operational.MergeHeld && HeldKey(rig, o) == HeldKey(rig, m)
+	})
+}
+
+// Retry is the move with which a person lets a held request go on: what held it does not
+// hold it again. branch is the rig's target.
+func Retry(m operational.MergeRequest, branch string) operational.MergeMove {
+	detail := m.Detail
+	if detail.Cause == operational.HeldRewound {
+		detail.Cause, detail.Allowed, detail.Removed = "", append(slices.Clone(detail.Allowed), detail.Removed...), nil
+	}
+	move := operational.MergeMove{Epoch: m.Epoch, From: m.State, To: operational.MergeOpen, Detail: &detail}
+	if detail.Cause == operational.HeldTarget {
+		detail.Cause, move.Target = "", branch
+	}
+	return move
+}
+
+// hold lets a request wait for a person.
+func (p *pass) hold(ctx context.Context, a Action) error {
+	m, detail := a.Request, a.Verdict.Detail
+	detail.Allowed, detail.Pull, detail.URL = m.Detail.Allowed, m.Detail.Pull, m.Detail.URL
+	held := m
+	held.Detail = detail
+	told := escalate.Trouble{
+		Key: HeldKey(p.Rig.Name, held), Title: fmt.Sprintf("Merge request %d of %s cannot be tested", m.Epoch, m.Bead), Severity: escalate.Medium,
+		Text: fmt.Sprintf("Merge request %d (%s at %.12s) waits for a person: %s.", m.Epoch, m.Branch, m.Head, a.Why),
+		Next: fmt.Sprintf("gt refinery retry %d, or gt refinery reject %d --reason TEXT", m.Epoch, m.Epoch), From: Actor(p.Rig.Name), About: m.Bead,
+	}
+	if detail.Log != "" {
+		told.Text += fmt.Sprintf("\nIts log: gt refinery log %d", m.Epoch)
+	}
+	switch detail.Cause {
+	case operational.HeldRewound:
+		told.Title, told.About = fmt.Sprintf("%s of %s went back: requests would bring back what was removed", m.Target, p.Rig.Name), ""
+		told.Text += fmt.Sprintf("\nSo do all requests that carry these commits; others go on. They are held: gt refinery status --rig=%s", p.Rig.Name)
+	case operational.HeldTarget:
+		told.Title = fmt.Sprintf("Merge request %d of %s is for another branch", m.Epoch, m.Bead)
+	case operational.HeldRefused:
+		told.Title = fmt.Sprintf("The host refuses merge request %d of %s", m.Epoch, m.Bead)
+		delete(p.suspects, m.Epoch)
+		p.took = false
+	}
+	err := p.Beads(ctx, func(l Ledger) error { _, err := l.Tell(ctx, told); return err })
+	if err != nil {
+		return err
+	}
+	return p.move(ctx, operational.MergeMove{Epoch: m.Epoch, From: m.State, To: operational.MergeHeld, Result: a.Why, Detail: &detail})
+}
+
+// free lets a request go on that was held.
+func (p *pass) free(ctx context.Context, a Action) error {
+	m := a.Request
+	detail := m.Detail
+	detail.Cause, detail.Removed = "", nil
+	if err := p.move(ctx, operational.MergeMove{Epoch: m.Epoch, From: m.State, To: operational.MergeOpen, Detail: &detail}); err != nil {
+		return err
+	}
+	return p.unheld(ctx, m, a.Why)
+}
+
+// unheld tells people that a request is not held any more, if it was the last one of which
+// they were told together.
+func (p *pass) unheld(ctx context.Context, m operational.MergeRequest, why string) error {
+	for i := range p.requests {
+		if p.requests[i].Epoch == m.Epoch {
+			p.requests[i].State = operational.MergeOpen
+		}
+	}
+	if StillHeld(p.Rig.Name, p.requests, m) {
+		return nil
+	}
+	return p.Beads(ctx, func(l Ledger) error { return l.Told(ctx, HeldKey(p.Rig.Name, m), why) })
+}
