@@ -1,0 +1,434 @@
+package mirror
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/sync/leaks"
+	"gastown/town"
+	"gastown/town/tracker"
+)
+
+const (
+	// defaultSettle is how long a tracker may take to find an issue that it made. It is
+	// far longer than a request may take.
+	defaultSettle = 3 * time.Minute
+	// defaultLinks is how many links a pass takes.
+	defaultLinks = 500
+	// pageSize is how many events are read at once, compareBeads how many beads.
+	pageSize, compareBeads = 500, 500
+	// enough is the time that must be left for a further request.
+	enough = 2 * time.Second
+	// deniedPause is how long a tracker that does not take the credentials is left alone.
+	deniedPause = 10 * time.Minute
+	// illAfter is after how many failures in a row a tracker counts as ill.
+	illAfter = 3
+)
+
+// Rows are the rows of one plugin in the operational plane. Each call is one transaction.
+type Rows interface {
+	// Standing returns the plugin's standing; found is false before its first SetStanding.
+	Standing(ctx context.Context) (st tracker.Standing, found bool, err error)
+	SetStanding(ctx context.Context, st tracker.Standing) error
+	// MarkDue notes news of beads: each gets a link that is due now. The value is whether
+	// an issue is to be made even if the bead is closed.
+	MarkDue(ctx context.Context, beads map[string]bool, now time.Time) error
+	// MarkRefused makes all links due that wait for a person, and forgets refused comments.
+	MarkRefused(ctx context.Context, now time.Time) error
+	// Due returns links with something to do, those that wait longest first.
+	Due(ctx context.Context, now time.Time, limit int) ([]tracker.Link, error)
+	// Links returns all links.
+	Links(ctx context.Context) ([]tracker.Link, error)
+	// ByIssue returns the link of an issue.
+	ByIssue(ctx context.Context, issue string) (l tracker.Link, found bool, err error)
+	// Save stores a link and returns it as it is stored. It does nothing when another
+	// process changed the row since l was read (tracker.Link.Version): then saved is
+	// false. Next stays as it is when there were news (tracker.Link.Marks).
+	Save(ctx context.Context, l tracker.Link) (_ tracker.Link, saved bool, err error)
+	// Adopt stores a link that is not there; one that is there stays.
+	Adopt(ctx context.Context, l tracker.Link) error
+	// Drop removes a link that has no issue.
+	Drop(ctx context.Context, l tracker.Link) error
+	// Comments returns what became of the comments of a bead, by their ids.
+	Comments(ctx context.Context, bead string) (map[string]tracker.Comment, error)
+	// AskComment brings a comment into the state CommentAsked, unless it is not as it was
+	// read any more: then won is false. before is what was read, or has only the id.
+	AskComment(ctx context.Context, bead string, before tracker.Comment, now time.Time) (won bool, err error)
+	SaveComment(ctx context.Context, bead string, c tracker.Comment) error
+}
+
+// Beads is what is needed of the ledger.
+type Beads interface {
+	// Get returns the beads of ids with their comments; those that do not exist are left out.
+	Get(ctx context.Context, ids []string) (map[string]town.Bead, error)
+	// Each calls fn for every bead, which may lack its texts and comments.
+	Each(ctx context.Context, fn func(town.Bead) error) error
+	// SetRef sets the external_ref of a bead that has none.
+	SetRef(ctx context.Context, bead, ref string) error
+	// ByRef returns the bead with an external_ref.
+	ByRef(ctx context.Context, ref string) (bead string, found bool, err error)
+	// Create makes a bead with the given id. An id that was ever taken is ErrTaken.
+	Create(ctx context.Context, b town.Bead) error
+}
+
+// ErrTaken: there is or was a bead with that id.
+var ErrTaken = errors.New("the id of the bead is taken")
+
+// Events is the plugin's reader of the feed.
+type Events interface {
+	// Skip goes to the end of the feed.
+	Skip(ctx context.Context) error
+	Read(ctx context.Context, limit int) (News, error)
+	Acknowledge(ctx context.Context, next int64) error
+}
+
+// News are events that were not acknowledged.
+type News struct {
+	// Beads are the beads they tell of; the value is whether one was made.
+	Beads map[string]bool
+	// Count is how many events there are, Next what acknowledges them.
+	Count int
+	Next  int64
+	// Lost: events were removed before they were read, the last one read being of After.
+	Lost  bool
+	After time.Time
+}
+
+// Options are the options of a Mirror.
+type Options struct {
+	// Plugin is the plugin's name, Ledger the identity of the ledger.
+	Plugin, Ledger string
+	Tracker        tracker.Tracker
+	Rows           Rows
+	Beads          Beads
+	Events         Events
+	// Select decides which beads get issues.
+	Select Selection
+	// Prefix begins the ids of beads that are made of issues.
+	Prefix string
+	// Settle is how long a tracker may take to find what it made; 0 means 3 minutes.
+	Settle time.Duration
+	Log    logrus.FieldLogger
+	Now    func() time.Time
+}
+
+// Mirror mirrors beads to one tracker. It keeps nothing between its calls.
+type Mirror struct {
+	o       Options
+	scanner *leaks.Scanner
+	dry     bool
+}
+
+// New returns a Mirror.
+func New(o Options) *Mirror {
+	if o.Settle == 0 {
+		o.Settle = defaultSettle
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		quiet := logrus.New()
+		quiet.SetLevel(logrus.PanicLevel)
+		o.Log = quiet
+	}
+	return &Mirror{o: o}
+}
+
+// Request says what a run is to do.
+type Request struct {
+	// DryRun says what would be sent, and sends and stores nothing.
+	DryRun bool
+	// All compares all beads, not only those that something happened to.
+	All bool
+	// Retry tries again what was refused, and does not wait any longer for a tracker that
+	// did not take the credentials or asked to wait.
+	Retry bool
+	// Links bounds how many links are taken; 0 means 500.
+	Links int
+}
+
+// Did is one thing that a run did, or would do.
+type Did struct {
+	Bead  string `json:"bead"`
+	What  string `json:"what"`
+	Title string `json:"title,omitempty"`
+	URL   string `json:"url,omitempty"`
+	// Text is what would be sent.
+	Text   string `json:"text,omitempty"`
+	Reason string `json:"reason,omitempty"`
+}
+
+// What a Did may be.
+const (
+	Created   = "create"
+	Found     = "find" // an issue whose creation had an unknown outcome
+	Updated   = "update"
+	Commented = "comment"
+	Closed    = "close"
+	Reopened  = "reopen"
+	Refused   = "refused"
+	Imported  = "import"
+)
+
+// Report is what a run did.
+type Report struct {
+	DryRun bool  `json:"dry_run,omitempty"`
+	Did    []Did `json:"did"`
+	// Waiting is how many links have still something to do.
+	Waiting int `json:"waiting"`
+	// Until is when the tracker may be asked again, and Reason why not now.
+	Until  time.Time `json:"until,omitzero"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// Count is how many times something was done.
+func (r Report) Count(what string) (n int) {
+	for _, d := range r.Did {
+		if d.What == what {
+			n++
+		}
+	}
+	return n
+}
+
+// errStop ends a pass that is over for now.
+var errStop = errors.New("the pass is over")
+
+// Run takes what the feed tells and sends what is due. It ends before ctx does; the rest is
+// for the next run.
+func (m *Mirror) Run(ctx context.Context, r Request) (rep Report, err error) {
+	scanner, err := leaks.NewScanner()
+	if err != nil {
+		return rep, fmt.Errorf("load the rules of the search for secrets: %w", err)
+	}
+	run := &Mirror{o: m.o, scanner: scanner, dry: r.DryRun}
+	rep = Report{DryRun: r.DryRun, Did: []Did{}}
+	now := m.o.Now()
+	st, err := run.begin(ctx, now)
+	if err != nil {
+		return rep, err
+	}
+	extra, err := run.take(ctx, st, r, now)
+	if err != nil {
+		return rep, err
+	}
+	if r.Retry && !r.DryRun {
+		st.Until, st.Reason = time.Time{}, ""
+		if err := errors.Join(m.o.Rows.MarkRefused(ctx, now), m.o.Rows.SetStanding(ctx, st)); err != nil {
+			return rep, err
+		}
+	}
+	if now.Before(st.Until) && !r.DryRun {
+		rep.Until, rep.Reason = st.Until, st.Reason
+		return rep, run.count(ctx, &rep, now)
+	}
+	limit := r.Links
+	if limit <= 0 {
+		limit = defaultLinks
+	}
+	due, err := run.due(ctx, extra, now, limit)
+	if err != nil {
+		return rep, err
+	}
+	if err := run.links(ctx, due, st, &rep); err != nil {
+		return rep, err
+	}
+	if r.DryRun {
+		return rep, nil
+	}
+	return rep, run.count(context.WithoutCancel(ctx), &rep, now)
+}
+
+func (m *Mirror) count(ctx context.Context, rep *Report, now time.Time) error {
+	all, err := m.o.Rows.Links(ctx)
+	for _, l := range all {
+		if !l.Next.IsZero() {
+			rep.Waiting++
+		}
+	}
+	return err
+}
+
+// begin reads the standing. The first run begins at the end of the feed.
+func (m *Mirror) begin(ctx context.Context, now time.Time) (tracker.Standing, error) {
+	st, found, err := m.o.Rows.Standing(ctx)
+	if err != nil || found {
+		return st, err
+	}
+	st = tracker.Standing{Began: now}
+	if m.dry {
+		return st, nil
+	}
+	if err := m.o.Events.Skip(ctx); err != nil {
+		return st, err
+	}
+	return st, m.o.Rows.SetStanding(ctx, st)
+}
+
+// take marks the beads that the feed tells of, and acknowledges the events. A dry run
+// returns those beads instead.
+func (m *Mirror) take(ctx context.Context, st tracker.Standing, r Request, now time.Time) (extra map[string]bool, err error) {
+	extra = map[string]bool{}
+	mark := func(beads map[string]bool) error {
+		if m.dry {
+			for id, made := range beads {
+				extra[id] = extra[id] || made
+			}
+			return nil
+		}
+		if len(beads) == 0 {
+			return nil
+		}
+		return m.o.Rows.MarkDue(ctx, beads, now)
+	}
+	if r.All {
+		if err := m.compare(ctx, st.Began, mark); err != nil {
+			return extra, err
+		}
+	}
+	for {
+		if m.dry && st.Began.Equal(now) {
+			return extra, nil // it never ran: the feed is not read from its beginning
+		}
+		page, err := m.o.Events.Read(ctx, pageSize)
+		if err != nil {
+			return extra, err
+		}
+		if page.Lost {
+			since := page.After
+			if since.IsZero() {
+				since = st.Began
+			}
+			if err := m.compare(ctx, since, mark); err != nil {
+				return extra, err
+			}
+		}
+		if err := mark(page.Beads); err != nil {
+			return extra, err
+		}
+		if page.Count == 0 && !page.Lost || m.dry {
+			return extra, nil // a dry run shows the first page
+		}
+		if err := m.o.Events.Acknowledge(ctx, page.Next); err != nil {
+			return extra, err
+		}
+	}
+}
+
+// compare marks all beads that may need something: those that are open, those that were
+// made since a time, and those that have an issue.
+func (m *Mirror) compare(ctx context.Context, since time.Time, mark func(map[string]bool) error) error {
+	some := map[string]bool{}
+	add := func(id string, made bool) error {
+		if some[id] = some[id] || made; len(some) < compareBeads {
+			return nil
+		}
+		err := mark(some)
+		some = map[string]bool{}
+		return err
+	}
+	err := m.o.Beads.Each(ctx, func(b town.Bead) error {
+		made := !b.CreatedAt.Before(since)
+		if m.o.Select.Takes(b) && (made || b.Open()) {
+			return add(b.ID, made)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	links, err := m.o.Rows.Links(ctx)
+	for _, l := range links {
+		if err == nil && l.State != tracker.Seen {
+			err = add(l.Bead, false)
+		}
+	}
+	if err == nil && len(some) > 0 {
+		err = mark(some)
+	}
+	return err
+}
+
+// due are the links of a pass. A dry run adds what the feed tells.
+func (m *Mirror) due(ctx context.Context, extra map[string]bool, now time.Time, limit int) ([]tracker.Link, error) {
+	due, err := m.o.Rows.Due(ctx, now, limit)
+	if err != nil || len(extra) == 0 {
+		return due, err
+	}
+	all, err := m.o.Rows.Links(ctx)
+	if err != nil {
+		return nil, err
+	}
+	known := map[string]tracker.Link{}
+	for _, l := range all {
+		known[l.Bead] = l
+	}
+	for _, l := range due {
+		delete(extra, l.Bead)
+	}
+	for id, made := range extra {
+		l, found := known[id]
+		if !found {
+			l = tracker.Link{Plugin: m.o.Plugin, Bead: id, State: tracker.Seen}
+		}
+		if made && l.State == tracker.Seen {
+			l.State = tracker.Wanted
+		}
+		due = append(due, l)
+	}
+	slices.SortStableFunc(due, func(a, b tracker.Link) int { return a.Next.Compare(b.Next) })
+	return due[:min(len(due), limit)], nil
+}
+
+// links handles links one after the other. What concerns one of them alone does not hold
+// up the rest.
+func (m *Mirror) links(ctx context.Context, due []tracker.Link, st tracker.Standing, rep *Report) error {
+	failures := 0
+	for some := range slices.Chunk(due, 50) {
+		ids := make([]string, len(some))
+		for i, l := range some {
+			ids[i] = l.Bead
+		}
+		beads, err := m.o.Beads.Get(ctx, ids)
+		if err != nil {
+			return err
+		}
+		for _, l := range some {
+			if left, ok := ctx.Deadline(); ok && time.Until(left) < enough {
+				return nil
+			}
+			bead, exists := beads[l.Bead]
+			one := &work{Mirror: m, link: l, bead: bead, exists: exists, rep: rep}
+			err := one.do(ctx)
+			var later *tracker.LaterError
+			switch {
+			case err == nil:
+				failures = 0
+			case errors.As(err, &later):
+				if failures++; later.Whole || failures >= illAfter {
+					return m.pause(ctx, st, later.After, later.Error(), rep)
+				}
+			case errors.Is(err, tracker.ErrDenied):
+				return m.pause(ctx, st, deniedPause, err.Error()+"; correct the credentials, then: gt plugin run "+m.o.Plugin+" --retry", rep)
+			case ctx.Err() != nil:
+				return nil // the rest is for the next run
+			default:
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// pause notes that the tracker is to be left alone for a while.
+func (m *Mirror) pause(ctx context.Context, st tracker.Standing, after time.Duration, reason string, rep *Report) error {
+	st.Until, st.Reason = m.o.Now().Add(after), town.Clip(reason, 500)
+	rep.Until, rep.Reason = st.Until, st.Reason
+	return m.o.Rows.SetStanding(context.WithoutCancel(ctx), st)
+}
