@@ -66,6 +66,9 @@ var facts = strings.Join([]string{
 	"#{session_name}", "#{pane_title}", "#{pane_current_command}", "#{" + tagsOption + "}",
 }, "\t")
 
+// shortFacts is the format of a session's line in the list that Create returns.
+const shortFacts = "#{session_id}\t#{" + tagsOption + "}"
+
 // factsFields is how many fields a line of facts has; firstText is the first one that
 // is no number.
 const factsFields, firstText = 21, 17
@@ -115,6 +118,20 @@ func sessions(lines string) ([]Session, error) {
 		all = append(all, session)
 	}
 	return all, nil
+}
+
+// createdOf reads what tmux says when it creates a session: its facts, and a line for each
+// session.
+func createdOf(out string) (made Session, all []Listed, err error) {
+	first, rest, _ := strings.Cut(out, "\n")
+	if made, err = parse(first); err != nil {
+		return made, nil, err
+	}
+	for line := range strings.Lines(rest) {
+		id, text, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+		all = append(all, Listed{ID: id, Tags: tags(text)})
+	}
+	return made, all, nil
 }
 
 // remind makes the server collect a process that has ended. A server that starts may miss

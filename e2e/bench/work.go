@@ -14,6 +14,8 @@ import (
 	"gastown/town"
 	"gastown/town/agent"
 	"gastown/town/layout"
+	caps "gastown/town/limits"
+	polecats "gastown/town/polecat"
 	"gastown/town/queue"
 	"gastown/town/rig"
 )
@@ -70,12 +72,17 @@ func (h *host) spawns(ctx context.Context, o options) (_ []deaconFigure, err err
 			err = errors.Join(err, s.End(context.WithoutCancel(ctx)))
 		}
 	}()
+	sessions := polecats.InTmux{
+		Tmux: t, Preset: func(string) string { return "plain" }, Env: func(polecats.Start) []string { return nil },
+		Limits: func(string) (caps.Limits, caps.Group, error) { return caps.Limits{}, caps.Group{}, nil },
+	}
 	spawn := func(name string, pool bool) error {
-		box, err := r.Prepare(ctx, rig.Want{Name: name, Branch: town.PolecatBranches + name + "/web-1", UsePool: pool, Fresh: -1})
-		if err != nil {
+		who := town.PolecatAddress("web", name)
+		of := polecats.Start{Ticket: town.Ticket{Agent: who, Bead: "web-1", Run: 1}, Branch: who.Branch("web-1")}
+		if _, _, err := polecats.SpawnIn(ctx, polecats.InRigs{Yard: y}, sessions, of, pool); err != nil {
 			return err
 		}
-		s, err := t.Start(ctx, agent.Start{Agent: town.PolecatAddress("web", name).String(), Run: 1, Preset: "plain", Dir: box.Dir})
+		s, err := t.Find(who.String(), "plain")
 		started = append(started, s)
 		return err
 	}

@@ -45,6 +45,18 @@ func runtime(t testing.TB) Tmux {
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := runtimeIn(t, dir)
+	t.Cleanup(func() {
+		_ = exec.Command("tmux", "-S", r.Server.Socket, "kill-server").Run() // no server: nothing to kill
+		if err := os.RemoveAll(dir); err != nil {
+			t.Error(err)
+		}
+	})
+	return r
+}
+
+func runtimeIn(t testing.TB, dir string) Tmux {
+	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -53,17 +65,10 @@ func runtime(t testing.TB) Tmux {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := Tmux{
+	return Tmux{
 		Server: tmux.Server{Socket: filepath.Join(dir, "tmux.sock"), Env: os.Environ()},
 		Dir:    dir, Launcher: []string{self}, Presets: presets, Grace: 300 * time.Millisecond,
 	}
-	t.Cleanup(func() {
-		_ = exec.Command("tmux", "-S", r.Server.Socket, "kill-server").Run() // no server: nothing to kill
-		if err := os.RemoveAll(dir); err != nil {
-			t.Error(err)
-		}
-	})
-	return r
 }
 
 // scripted starts a scripted agent as codex and waits until it is ready.
@@ -387,6 +392,139 @@ func TestAsManySessionsAsThereMayBe(t *testing.T) {
 	}
 	if all, err := r.List(t.Context()); err != nil || len(all) != 2 || full != 3 {
 		t.Errorf("%d sessions, %d refused, %v", len(all), full, err)
+	}
+}
+
+// The directory of a session is made ready beside the session, by one process of tmux.
+// The program begins in it when that has succeeded.
+func TestPrepare(t *testing.T) {
+	r := runtime(t)
+	start := Start{Agent: "web/polecats/nux", Preset: "plain", Env: []string{"PATH=" + os.Getenv("PATH")}}
+	other := start
+	other.Agent, other.Dir = "web/polecats/pip", "/"
+	if _, err := r.Start(t.Context(), other); err != nil { // now there is a server
+		t.Fatal(err)
+	}
+	calls := filepath.Join(r.Dir, "calls")
+	r.Server.Binary = filepath.Join(r.Dir, "counted")
+	script := fmt.Sprintf("#!/bin/sh\necho >>%s\nexec tmux \"$@\"\n", calls)
+	if err := os.WriteFile(r.Server.Binary, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	start.Dir = filepath.Join(t.TempDir(), "later")
+	start.Prepare = func(ctx context.Context) error {
+		await(t, "the session is there", func() bool {
+			out, err := exec.Command("tmux", "-S", r.Server.Socket, "has-session", "-t", "=web/polecats/nux:").CombinedOutput()
+			return err == nil && len(out) == 0
+		})
+		return os.Mkdir(start.Dir, 0o700)
+	}
+	s, err := r.Start(t.Context(), start)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if text, err := os.ReadFile(calls); err != nil || len(text) != 1 {
+		t.Errorf("tmux was started %d times, want once (%v)", len(text), err)
+	}
+	out, err := exec.Command("tmux", "-S", r.Server.Socket, "display-message", "-p", "-t", "=web/polecats/nux:", "#{session_path}").CombinedOutput()
+	if got := strings.TrimSpace(string(out)); err != nil || got != start.Dir {
+		t.Errorf("further windows begin in %q, want %q (%v)", got, start.Dir, err)
+	}
+	signs, err := s.Signs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, "its program is in the directory", func() bool {
+		at, err := os.Readlink(fmt.Sprintf("/proc/%d/cwd", signs.PID))
+		return err == nil && at == start.Dir
+	})
+}
+
+// A start that fails leaves neither session nor file. What was prepared stays.
+func TestPrepareFails(t *testing.T) {
+	r := runtime(t)
+	start := Start{Agent: "web/polecats/nux", Preset: "plain", Dir: "/", Env: []string{"PATH=" + os.Getenv("PATH")}}
+	left := func() {
+		t.Helper()
+		if all, err := r.List(t.Context()); err != nil || len(all) != 0 {
+			t.Errorf("sessions that are left: %+v, %v", all, err)
+		}
+		if files, err := filepath.Glob(filepath.Join(r.Dir, "*.launch")); err != nil || len(files) != 0 {
+			t.Errorf("files that are left: %q, %v", files, err)
+		}
+	}
+	broken := errors.New("the disk is full")
+	start.Prepare = func(context.Context) error { return broken }
+	if _, err := r.Start(t.Context(), start); !errors.Is(err, broken) {
+		t.Errorf("got %v", err)
+	}
+	left()
+
+	ctx, cancel := context.WithCancel(t.Context())
+	start.Prepare = func(ctx context.Context) error { cancel(); return ctx.Err() }
+	if _, err := r.Start(ctx, start); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v", err)
+	}
+	left()
+
+	prepared := false
+	start.Prepare = func(context.Context) error { prepared = true; return nil }
+	r.Server.Binary = "/nowhere/tmux"
+	if _, err := r.Start(t.Context(), start); !errors.Is(err, tmux.ErrMissing) || !prepared {
+		t.Errorf("prepared: %v; got %v", prepared, err)
+	}
+	r.Server.Binary = ""
+	left()
+}
+
+// TestStarter is a process that starts a session and never finishes preparing.
+func TestStarter(t *testing.T) {
+	dir := os.Getenv("GT_TEST_STARTER")
+	if dir == "" {
+		t.Skip("it is a part of TestStarterIsKilled")
+	}
+	r := runtimeIn(t, dir)
+	_, err := r.Start(t.Context(), Start{Agent: "web/polecats/nux", Preset: "plain", Dir: "/", Prepare: func(context.Context) error { select {} }})
+	t.Fatal(err)
+}
+
+// A program is not started when whoever prepares its directory is killed, and the next
+// start repairs that.
+func TestStarterIsKilled(t *testing.T) {
+	r := runtime(t)
+	starter := exec.Command(r.Launcher[0], "-test.run=^TestStarter$")
+	starter.Env = append(os.Environ(), "GT_TEST_STARTER="+r.Dir)
+	if err := starter.Start(); err != nil {
+		t.Fatal(err)
+	}
+	signs := func() (s Signs) {
+		if all, err := r.List(t.Context()); err == nil && len(all) == 1 {
+			s = all[0]
+		}
+		return s
+	}
+	await(t, "the session is there", func() bool { return signs().ID != "" })
+	start := Start{Agent: "web/polecats/nux", Preset: "plain", Dir: "/", Env: []string{"PATH=" + os.Getenv("PATH")}}
+	if _, err := r.Start(t.Context(), start); !errors.Is(err, ErrRunning) {
+		t.Errorf("a second start meanwhile: %v", err)
+	}
+	if signs().Ended {
+		t.Error("the session did not wait")
+	}
+	if err := starter.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	_ = starter.Wait() // killed
+	await(t, "the session has ended", func() bool { s := signs(); return s.Ended && s.Status == launch.ExitSurroundings })
+	s, err := r.Find("web/polecats/nux", "plain")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Start(t.Context(), start); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -16,10 +16,10 @@ type Seen struct {
 }
 
 // Survey returns the signs of life of every session of the Town, and what those show
-// that want names. It answers no dialog. It starts two processes: one that lists, and
-// one that looks.
+// that want names. It answers no dialog. It starts two processes, one that lists and
+// one that looks; more while the status of a program that ended is not known yet.
 func (t Tmux) Survey(ctx context.Context, want func(Signs) bool) ([]Seen, error) {
-	sessions, err := t.Server.Sessions(ctx)
+	sessions, err := t.sessions(ctx)
 	if err != nil {
 		return nil, err
 	}

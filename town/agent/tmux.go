@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -14,6 +12,7 @@ import (
 
 	"gastown/tmux"
 	"gastown/town"
+	"gastown/town/group"
 	"gastown/town/launch"
 	"gastown/town/limits"
 	"gastown/town/lockfile"
@@ -72,6 +71,9 @@ type Start struct {
 	// NAME=value.
 	Dir string
 	Env []string
+	// Prepare makes Dir ready, while the session is made. The program is started when it
+	// has succeeded, and the session is removed when it has failed. nil when Dir is ready.
+	Prepare func(ctx context.Context) error
 	// Limits are the session's, Group those of the set that it belongs to.
 	Limits limits.Limits
 	Group  limits.Group
@@ -85,51 +87,75 @@ func SessionName(agent string) string { return strings.TrimSuffix(agent, "/") }
 
 // Start starts a session and returns as soon as its program runs. It does not wait
 // until the agent is ready: AwaitReady does. ErrRunning when the agent has one,
-// ErrFull when there are too many; both are town.ErrRefused.
+// ErrFull when there are too many; both are town.ErrRefused. When it fails there is no
+// session, but what Prepare made stays.
 func (t Tmux) Start(ctx context.Context, s Start) (Session, error) {
 	op := "start a session for " + town.Clip(s.Agent, 200)
 	p, err := t.Presets.Find(s.Preset)
 	if err != nil {
 		return nil, err
 	}
-	lock, err := lockfile.Acquire(ctx, filepath.Join(t.Dir, "start.lock"), lockfile.Options{Command: op, Wait: lockWait, Op: op})
-	if err != nil {
-		return nil, err
+	g := group.New()
+	if s.Prepare != nil {
+		g.Go(func() error { return s.Prepare(ctx) })
 	}
-	defer lock.Release()
-	name := SessionName(s.Agent)
-	file := filepath.Join(t.Dir, FileName(name)+".launch")
-	if err := os.Remove(file); err != nil && !errors.Is(err, fs.ErrNotExist) { // of a start that was killed
-		return nil, town.Fail(op, "see that "+t.Dir+" may be written", "%w", err)
-	}
-	made, all, err := t.Server.Create(ctx, tmux.New{
-		Name: name, Dir: s.Dir, Command: append(append([]string{}, t.Launcher...), launch.Flag, file), Width: s.Width, Height: s.Height,
-		Tags: map[string]string{tagAgent: s.Agent, tagRun: strconv.FormatInt(s.Run, 10), tagPreset: p.Name},
-	})
-	if errors.Is(err, tmux.ErrExists) {
-		return nil, running(op, s.Agent)
-	}
-	if err != nil {
-		return nil, town.Fail(op, "gt doctor tells whether tmux works, gt tmux list shows its sessions", "%w", err)
-	}
-	// The session waits for its file, so until then it can be taken back.
-	err = t.admit(op, s, made, all)
-	if err == nil {
-		if err = t.begin(file, name, s, p); err != nil {
+	id, file, err := t.open(ctx, op, s, p)
+	if unprepared := g.Wait(); err == nil && unprepared != nil {
+		err = errors.Join(unprepared, file.Drop())
+	} else if err == nil {
+		if err = t.begin(file, s, p); err != nil {
 			err = town.Fail(op, "see that "+t.Dir+" may be written", "%w", err)
 		}
+	} else {
+		err = errors.Join(unprepared, err)
+	}
+	if err != nil && id != "" {
+		err = errors.Join(err, t.Server.Remove(context.WithoutCancel(ctx), id))
 	}
 	if err != nil {
-		return nil, errors.Join(err, t.Server.Remove(context.WithoutCancel(ctx), made.ID))
+		return nil, err
 	}
 	return &session{t: t, agent: s.Agent, preset: p}, nil
 }
 
+// open makes a session whose launcher waits for its file, so it can still be taken back.
+// id is that of a session which is there, also after an error.
+func (t Tmux) open(ctx context.Context, op string, s Start, p Preset) (id string, file *launch.Pending, err error) {
+	lock, err := lockfile.Acquire(ctx, filepath.Join(t.Dir, "start.lock"), lockfile.Options{Command: op, Wait: lockWait, Op: op})
+	if err != nil {
+		return "", nil, err
+	}
+	defer lock.Release()
+	name := SessionName(s.Agent)
+	path := filepath.Join(t.Dir, FileName(name)+".launch")
+	if file, err = launch.Reserve(path); errors.Is(err, launch.ErrReserved) {
+		return "", nil, running(op, s.Agent)
+	} else if err != nil {
+		return "", nil, town.Fail(op, "see that "+t.Dir+" may be written", "%w", err)
+	}
+	made, all, err := t.Server.Create(ctx, tmux.New{
+		Name: name, Dir: s.Dir, Command: append(append([]string{}, t.Launcher...), launch.Flag, path), Width: s.Width, Height: s.Height,
+		Tags: map[string]string{tagAgent: s.Agent, tagRun: strconv.FormatInt(s.Run, 10), tagPreset: p.Name},
+	})
+	switch {
+	case errors.Is(err, tmux.ErrExists):
+		err = running(op, s.Agent)
+	case err != nil:
+		err = town.Fail(op, "gt doctor tells whether tmux works, gt tmux list shows its sessions", "%w", err)
+	default:
+		id, err = made.ID, t.admit(op, s, made.ID, all)
+	}
+	if err != nil {
+		err = errors.Join(err, file.Drop())
+	}
+	return id, file, err
+}
+
 // admit refuses a session that is the agent's second one, under another name, or one
 // too many.
-func (t Tmux) admit(op string, s Start, made tmux.Session, all []tmux.Session) error {
+func (t Tmux) admit(op string, s Start, made string, all []tmux.Listed) error {
 	for _, other := range all {
-		if other.ID != made.ID && other.Tags[tagAgent] == s.Agent {
+		if other.ID != made && other.Tags[tagAgent] == s.Agent {
 			return running(op, s.Agent)
 		}
 	}
@@ -144,7 +170,8 @@ func running(op, agent string) error {
 }
 
 // begin writes the file for which the session waits.
-func (t Tmux) begin(file, name string, s Start, p Preset) error {
+func (t Tmux) begin(file *launch.Pending, s Start, p Preset) error {
+	name := SessionName(s.Agent)
 	argv := append([]string{}, p.Command...)
 	if s.Resume {
 		argv = append(argv, p.resume(s.Conversation)...)
@@ -153,7 +180,7 @@ func (t Tmux) begin(file, name string, s Start, p Preset) error {
 	if t.Limits != nil {
 		enter, err := t.Limits.Make(FileName(name), s.Limits, s.Group)
 		if err != nil {
-			return fmt.Errorf("limit what it may use: %w", err)
+			return errors.Join(fmt.Errorf("limit what it may use: %w", err), file.Drop())
 		}
 		spec.Argv, spec.Join = append(enter.Prefix, spec.Argv...), enter.Join
 		for resource, most := range enter.Each {
@@ -161,7 +188,7 @@ func (t Tmux) begin(file, name string, s Start, p Preset) error {
 		}
 	}
 	spec.Env = environment(t.Base, p, s.Env, t.marker(name))
-	return launch.Write(file, spec)
+	return file.Write(spec)
 }
 
 // inherited are the variables that a session has of the environment of whom gt runs
@@ -212,9 +239,9 @@ func (t Tmux) Find(agent, preset string) (Session, error) {
 }
 
 // List returns the signs of life of every session of the Town, also of those that no
-// agent has, by one call of tmux.
+// agent has, by one call of tmux; by more while a status is not known yet.
 func (t Tmux) List(ctx context.Context) ([]Signs, error) {
-	all, err := t.Server.Sessions(ctx)
+	all, err := t.sessions(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -223,6 +250,29 @@ func (t Tmux) List(ctx context.Context) ([]Signs, error) {
 		out[i] = signs(s)
 	}
 	return out, nil
+}
+
+// tmux sees a program's end first and learns its status a moment later. In old versions
+// it never learns it after a signal.
+const (
+	reapTries = 3
+	reapPause = 20 * time.Millisecond
+)
+
+// sessions lists all sessions, with the status of programs that have ended.
+func (t Tmux) sessions(ctx context.Context) (all []tmux.Session, err error) {
+	for range reapTries {
+		all, err = t.Server.Sessions(ctx)
+		if err != nil || !slices.ContainsFunc(all, func(s tmux.Session) bool { return s.Pane.Dead && !s.Pane.Reaped }) {
+			break
+		}
+		select {
+		case <-ctx.Done():
+			return all, ctx.Err()
+		case <-time.After(reapPause):
+		}
+	}
+	return all, err
 }
 
 // find is the session of an agent: by its tag, which survives a new name.

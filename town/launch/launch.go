@@ -5,13 +5,16 @@
 // tmux would give a program the environment of its server, take the agent's as
 // arguments that every user of the machine can read, and run a single word in a shell.
 // So a session is started as "gt --launch FILE"; the file holds the rest, is readable
-// by the Town's owner only, and is removed as soon as it was read.
+// by the Town's owner only, and is removed as soon as it was read. Who starts a session
+// reserves the file first and may write it later: Main waits meanwhile.
 package launch
 
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strconv"
@@ -35,8 +38,7 @@ const (
 )
 
 const (
-	// waitFor is how long Main waits for the file: the session is made first, and the
-	// file is written when it may begin.
+	// waitFor is how long Main waits for a file that nobody has reserved.
 	waitFor = 15 * time.Second
 	poll    = time.Millisecond
 )
@@ -74,9 +76,56 @@ func Write(path string, s Spec) error {
 	return durable.ReplaceUnflushed(path, text, 0o600)
 }
 
+// Pending is a file for Main that is not written yet. Launchers wait for it as long as
+// the process that reserved it lives, and no longer.
+type Pending struct{ file *os.File }
+
+// ErrReserved reports a file that another process has reserved, or that a launcher reads
+// in this moment.
+var ErrReserved = errors.New("another process uses it")
+
+// Reserve makes the file before Main is started. It replaces one that a process left
+// which was killed. The caller calls Write or Drop. Only one process at a time may call
+// it for the same path.
+func Reserve(path string) (*Pending, error) {
+	if left, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW, 0); err == nil {
+		err = unix.Flock(int(left.Fd()), unix.LOCK_EX|unix.LOCK_NB)
+		if err = errors.Join(err, left.Close()); errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, &fs.PathError{Op: "reserve", Path: path, Err: ErrReserved}
+		}
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		return nil, errors.Join(os.NewSyscallError("flock", err), os.Remove(path), f.Close())
+	}
+	return &Pending{file: f}, nil
+}
+
+// Write writes the file and lets the launcher go on.
+func (p *Pending) Write(s Spec) error {
+	text, err := json.Marshal(s)
+	if err == nil {
+		_, err = p.file.Write(text)
+	}
+	if err != nil {
+		return errors.Join(err, p.Drop())
+	}
+	return p.file.Close()
+}
+
+// Drop removes the file. A launcher that waits for it ends.
+func (p *Pending) Drop() error { return errors.Join(os.Remove(p.file.Name()), p.file.Close()) }
+
 // Main waits for the file, reads and removes it, and becomes the program. It returns
 // only if that fails: the error, and the exit code that the process ends with.
 func Main(path string) (int, error) {
+	// A Deacon of an older version makes the session first and reserves nothing.
 	for end := time.Now().Add(waitFor); time.Now().Before(end); time.Sleep(poll) {
 		if _, err := os.Lstat(path); err == nil {
 			break
@@ -101,19 +150,30 @@ func Main(path string) (int, error) {
 }
 
 func read(path string) (s Spec, err error) {
-	info, err := os.Lstat(path)
+	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_NOFOLLOW|unix.O_NONBLOCK, 0)
+	if err != nil {
+		return s, err
+	}
+	defer f.Close()
+	if err := written(f); err != nil {
+		return s, err
+	}
+	info, err := f.Stat()
 	if err != nil {
 		return s, err
 	}
 	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 || info.Size() > maxSpec {
 		return s, fmt.Errorf("%s is not a file that gt wrote (mode %s, %d bytes)", path, info.Mode(), info.Size())
 	}
-	text, err := os.ReadFile(path)
+	text, err := io.ReadAll(io.LimitReader(f, maxSpec))
 	if err != nil {
 		return s, err
 	}
 	if err := os.Remove(path); err != nil && !os.IsNotExist(err) {
 		return s, err
+	}
+	if len(text) == 0 {
+		return s, errors.New("gt was cut off before it said what to start")
 	}
 	if err := json.Unmarshal(text, &s); err != nil {
 		return s, fmt.Errorf("%s: %w", path, err)
@@ -122,6 +182,16 @@ func read(path string) (s Spec, err error) {
 		return s, fmt.Errorf("%s names no program", path)
 	}
 	return s, nil
+}
+
+// written waits until the file is written, or the process that reserved it has ended.
+func written(f *os.File) error {
+	for {
+		err := unix.Flock(int(f.Fd()), unix.LOCK_SH)
+		if err != unix.EINTR {
+			return os.NewSyscallError("flock", err)
+		}
+	}
 }
 
 // enter puts this process into the surroundings.

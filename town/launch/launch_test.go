@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -84,5 +85,63 @@ func TestWhatDoesNotStart(t *testing.T) {
 	}
 	if out, code := launched(t, open); code != ExitSurroundings || !strings.Contains(out, "not a file that gt wrote") {
 		t.Errorf("a file of anybody's: %d, %s", code, out)
+	}
+}
+
+// A launcher waits for a file that is reserved, as long as whoever reserved it lives.
+func TestReserve(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "spec")
+	spec := Spec{Argv: []string{"echo", "begun"}, Dir: "/", Env: []string{"PATH=/usr/bin:/bin"}}
+	type result struct {
+		out  string
+		code int
+	}
+	start := func() <-chan result {
+		done := make(chan result, 1)
+		go func() {
+			out, code := launched(t, file)
+			done <- result{out, code}
+		}()
+		return done
+	}
+
+	if err := os.WriteFile(file, []byte("of a start that was killed"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Reserve(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Reserve(file); !errors.Is(err, ErrReserved) {
+		t.Errorf("reserved twice: %v", err)
+	}
+	waiting := start()
+	time.Sleep(100 * time.Millisecond) // a launcher that does not wait has ended by then
+	if err := p.Write(spec); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-waiting; got.out != "begun\n" || got.code != 0 {
+		t.Errorf("%+v", got)
+	}
+
+	if p, err = Reserve(file); err != nil {
+		t.Fatal(err)
+	}
+	cut := start()
+	time.Sleep(100 * time.Millisecond)
+	if err := p.file.Close(); err != nil { // as the kernel does with the file of a process that is killed
+		t.Fatal(err)
+	}
+	if got := <-cut; got.code != ExitSurroundings || !strings.Contains(got.out, "cut off") {
+		t.Errorf("after whoever reserved it was killed: %+v", got)
+	}
+	if p, err = Reserve(file); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.Drop(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Lstat(file); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a dropped file is left: %v", err)
 	}
 }

@@ -134,6 +134,12 @@ func (c *Controller) gather(ctx context.Context) (s Snapshot, err error) {
 		s.Sessions, s.Unknown = c.Sessions.List(ctx)
 		s.Looks = c.looks(ctx, s)
 	}
+	for _, look := range s.Looks {
+		if look.Ended { // after it was listed, so its status is not known yet
+			s.Sessions, s.Unknown = c.Sessions.List(ctx)
+			break
+		}
+	}
 	return s, err
 }
 

@@ -51,12 +51,12 @@ func Judge(f Facts) (town.AgentState, string) {
 		return town.AgentIdle, "it has no assignment"
 	case a == nil:
 		return town.AgentZombie, fmt.Sprintf("its session %s has no assignment any more", f.Session.Name)
-	case f.Session == nil && f.Agent.Session == "" && a.State == town.Assigned:
+	case f.Session != nil && f.Session.Run != a.Run:
+		return starting(f, fmt.Sprintf("its session is of run %d and that of run %d starts", f.Session.Run, a.Run))
+	case f.Agent.Session == "" && a.State == town.Assigned: // until a session is recorded, none was lost
 		return starting(f, or(a.Trouble, "its session starts"))
 	case f.Session == nil:
 		return town.AgentZombie, "its session is gone"
-	case f.Session.Run != a.Run:
-		return starting(f, fmt.Sprintf("its session is of run %d and that of run %d starts", f.Session.Run, a.Run))
 	case f.Session.Ended || f.Look != nil && f.Look.Ended:
 		return town.AgentZombie, Ended(*f.Session)
 	case f.Look != nil && f.Look.Waiting != "":

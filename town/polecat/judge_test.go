@@ -48,6 +48,8 @@ func TestJudge(t *testing.T) {
 		"silent, just begun":                {assignment: assignment(town.Working, minute), session: live(2, hour), want: town.AgentWorking},
 		"no session":                        {assignment: assignment(town.Working, minute), want: town.AgentZombie},
 		"an ended program":                  {assignment: assignment(town.Working, minute), session: ended, want: town.AgentZombie},
+		"one that ended while it was made":  {assignment: assignment(town.Assigned, minute), session: ended, want: town.AgentWorking},
+		"one that ended before its work":    {assignment: assignment(town.Assigned, minute), session: ended, recorded: "x", want: town.AgentZombie},
 		"a dialog":                          {assignment: assignment(town.Working, hour), session: live(2, hour), look: &Look{Waiting: "login"}, want: town.AgentWaiting},
 	} {
 		f := Facts{Now: noon, Assignment: c.assignment, Session: c.session, Look: c.look, Agent: operational.Agent{Session: c.recorded}}

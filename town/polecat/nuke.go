@@ -33,6 +33,9 @@ func (c *Controller) Nuke(ctx context.Context, agent town.Address, reason string
 	if err == nil && p.agent.Address != agent {
 		err = fmt.Errorf("%w: %s", operational.ErrNoAgent, agent)
 	}
+	if err == nil { // a tmux that does not answer keeps the polecat as it is
+		_, err = c.Sessions.List(ctx)
+	}
 	if err != nil {
 		return done, err
 	}

@@ -16,14 +16,23 @@ type InRigs struct{ Yard *rig.Yard }
 
 var _ Sandboxes = InRigs{}
 
-// Prepare implements Sandboxes.
-func (r InRigs) Prepare(ctx context.Context, agent town.Address, branch string, usePool bool) (string, error) {
+// Dir implements Sandboxes.
+func (r InRigs) Dir(agent town.Address) (string, error) {
 	of, err := r.Yard.Open(agent.Rig)
 	if err != nil {
 		return "", err
 	}
-	s, err := of.Prepare(ctx, rig.Want{Name: agent.Name, Branch: branch, UsePool: usePool})
-	return s.Dir, err
+	return of.SandboxDir(rig.Polecats, agent.Name)
+}
+
+// Prepare implements Sandboxes.
+func (r InRigs) Prepare(ctx context.Context, agent town.Address, branch string, usePool bool) error {
+	of, err := r.Yard.Open(agent.Rig)
+	if err != nil {
+		return err
+	}
+	_, err = of.Prepare(ctx, rig.Want{Name: agent.Name, Branch: branch, UsePool: usePool})
+	return err
 }
 
 // Usable implements Sandboxes.

@@ -11,9 +11,11 @@ import (
 
 // Sandboxes are the directories in which polecats work.
 type Sandboxes interface {
+	// Dir is where the sandbox of a polecat is, or will be.
+	Dir(agent town.Address) (string, error)
 	// Prepare makes the sandbox of a polecat ready: on a new branch from the newest
 	// base. What was in it is saved first; if that fails, nothing is changed.
-	Prepare(ctx context.Context, agent town.Address, branch string, usePool bool) (dir string, err error)
+	Prepare(ctx context.Context, agent town.Address, branch string, usePool bool) error
 	// Usable reports whether the sandbox of a polecat is there and a working tree of its
 	// rig: whoever works in one can remove it, or put something else in its place.
 	Usable(agent town.Address) (bool, error)
@@ -28,7 +30,7 @@ type Sessions interface {
 	// List returns those that there are. An error says that nobody knows.
 	List(ctx context.Context) ([]Session, error)
 	// Start starts a session, and does not wait until its agent is ready. It fails
-	// with ErrRunning when the agent has one.
+	// with ErrRunning when the agent has one. When it fails there is no session.
 	Start(ctx context.Context, s Start) (name string, err error)
 	// Look looks at a session once, and answers a dialog of the start whose answer is
 	// known. It fails with ErrNoSession when it is gone.
@@ -73,6 +75,8 @@ type Start struct {
 	Conversation town.Conversation
 	Dir          string
 	Branch       string
+	// Prepare makes Dir ready; nil when it is. SpawnIn sets it.
+	Prepare func(ctx context.Context) error
 }
 
 // Look is what a session shows.

@@ -60,21 +60,33 @@ func (t InTmux) Start(ctx context.Context, s Start) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if t.Hooks != nil {
-		if err := t.Hooks(ctx, s.Dir, s.Preset); err != nil && ctx.Err() != nil {
-			return "", err
-		}
-	}
 	if s.Conversation.Preset != s.Preset {
 		s.Conversation = town.Conversation{}
 	}
 	_, err = t.Tmux.Start(ctx, agent.Start{
 		Agent: name, Run: int64(s.Ticket.Run), Preset: s.Preset, Resume: s.Resume, Conversation: s.Conversation.ID, Dir: s.Dir, Env: t.Env(s), Limits: of, Group: group,
+		Prepare: func(ctx context.Context) error { return t.prepare(ctx, s) },
 	})
 	if errors.Is(err, agent.ErrRunning) {
 		err = errors.Join(ErrRunning, err)
 	}
 	return agent.SessionName(name), err
+}
+
+// prepare makes the sandbox ready and writes the hooks into it.
+func (t InTmux) prepare(ctx context.Context, s Start) error {
+	if s.Prepare != nil {
+		if err := s.Prepare(ctx); err != nil {
+			return err
+		}
+	}
+	if t.Hooks == nil {
+		return nil
+	}
+	if err := t.Hooks(ctx, s.Dir, s.Preset); err != nil && ctx.Err() != nil {
+		return err
+	}
+	return nil
 }
 
 // find is an agent's session. Its own tags say which preset it has.

@@ -25,25 +25,24 @@ func (c *Controller) locked(ctx context.Context, a Action) (acted bool, err erro
 		return false, err
 	}
 	if a.Deed == EndSession {
-		if now.session == nil || now.session.Run != a.Run || now.held.Run == a.Run {
-			return false, nil
-		}
-		return true, c.Sessions.End(ctx, a.Agent)
+		return c.endSession(ctx, a, now.held)
 	}
 	if now.held.Ticket != a.Assignment.Ticket || now.held.State != a.Assignment.State {
 		return false, nil
 	}
-	if a.Deed == Spawn {
-		return true, c.spawn(ctx, now)
+	if a.Deed == Brief {
+		return c.brief(ctx, now)
 	}
-	return c.brief(ctx, now)
+	if now.agent.Session != "" { // another pass started it
+		return false, nil
+	}
+	return true, c.spawn(ctx, now)
 }
 
-// present is one agent as it is now.
+// present is what the rows say of one agent now.
 type present struct {
-	agent   operational.Agent
-	held    operational.Assignment // the zero value for none
-	session *Session
+	agent operational.Agent
+	held  operational.Assignment // the zero value for none
 }
 
 func (c *Controller) look(ctx context.Context, address town.Address) (p present, err error) {
@@ -53,14 +52,20 @@ func (c *Controller) look(ctx context.Context, address town.Address) (p present,
 		p.held, _ = w.HeldBy(address)
 		return err
 	})
-	if err != nil {
-		return p, err
-	}
-	sessions, err := c.Sessions.List(ctx)
-	if i := slices.IndexFunc(sessions, func(s Session) bool { return s.Agent == address }); i >= 0 {
-		p.session = &sessions[i]
-	}
 	return p, err
+}
+
+// endSession ends the session of a run, unless an assignment has it by now.
+func (c *Controller) endSession(ctx context.Context, a Action, held operational.Assignment) (acted bool, err error) {
+	all, err := c.Sessions.List(ctx)
+	if err != nil {
+		return false, err
+	}
+	has := slices.ContainsFunc(all, func(s Session) bool { return s.Agent == a.Agent && s.Run == a.Run })
+	if !has || held.Run == a.Run {
+		return false, nil
+	}
+	return true, c.Sessions.End(ctx, a.Agent)
 }
 
 // spawn prepares the sandbox and starts the session of an assignment. A session that
@@ -69,34 +74,57 @@ func (c *Controller) look(ctx context.Context, address town.Address) (p present,
 // into the sandbox. A sandbox in which the assignment had a session before stays as it is,
 // unless it is gone or something else stands in its place: then it is made anew.
 func (c *Controller) spawn(ctx context.Context, p present) error {
-	t, dir := p.held.Ticket, p.agent.Sandbox
+	t := p.held.Ticket
+	s := Start{Ticket: t, Preset: p.held.Options.Preset, Dir: p.agent.Sandbox, Branch: t.Agent.Branch(t.Bead)}
 	if err := c.Sessions.End(ctx, t.Agent); err != nil {
 		return c.unable(ctx, p, "its former session could not be ended", err)
 	}
-	resume := dir != ""
 	var err error
-	if resume {
-		if resume, err = c.Sandboxes.Usable(t.Agent); err != nil {
+	if s.Dir != "" {
+		if s.Resume, err = c.Sandboxes.Usable(t.Agent); err != nil {
 			return c.unable(ctx, p, "its sandbox could not be looked at", err)
 		}
 	}
-	var last town.Conversation
-	if resume {
-		err = c.Rows(ctx, func(rows Store) error { last, err = rows.Conversation(ctx, t); return err })
+	var name string
+	if s.Resume {
+		err = c.Rows(ctx, func(rows Store) error { s.Conversation, err = rows.Conversation(ctx, t); return err })
 		if err != nil {
 			return err
 		}
+		name, err = c.Sessions.Start(ctx, s)
 	} else {
-		if dir, err = c.Sandboxes.Prepare(ctx, t.Agent, t.Agent.Branch(t.Bead), p.held.Options.UsePool); err != nil {
-			return c.unable(ctx, p, "its sandbox could not be prepared", err)
-		}
+		s.Dir, name, err = SpawnIn(ctx, c.Sandboxes, c.Sessions, s, p.held.Options.UsePool)
 	}
-	name, err := c.Sessions.Start(ctx, Start{Ticket: t, Preset: p.held.Options.Preset, Resume: resume, Conversation: last, Dir: dir, Branch: t.Agent.Branch(t.Bead)})
+	if errors.As(err, new(unprepared)) {
+		return c.unable(ctx, p, "its sandbox could not be prepared", err)
+	}
 	if err != nil {
 		return c.unable(ctx, p, "its session could not be started", err)
 	}
-	return c.Rows(ctx, func(rows Store) error { return rows.Started(ctx, t, name, dir, c.Now()) })
+	return c.Rows(ctx, func(rows Store) error { return rows.Started(ctx, t, name, s.Dir, c.Now()) })
 }
+
+// SpawnIn makes the sandbox of a polecat and its session side by side, and starts the
+// program when both are there. Where the sandbox cannot be prepared no session is left;
+// where the session cannot be started the sandbox stays.
+func SpawnIn(ctx context.Context, boxes Sandboxes, sessions Sessions, s Start, usePool bool) (dir, session string, err error) {
+	if s.Dir, err = boxes.Dir(s.Ticket.Agent); err != nil {
+		return "", "", unprepared{err}
+	}
+	s.Prepare = func(ctx context.Context) error {
+		if err := boxes.Prepare(ctx, s.Ticket.Agent, s.Branch, usePool); err != nil {
+			return unprepared{err}
+		}
+		return nil
+	}
+	session, err = sessions.Start(ctx, s)
+	return s.Dir, session, err
+}
+
+// unprepared is the error of a sandbox that could not be prepared.
+type unprepared struct{ error }
+
+func (e unprepared) Unwrap() error { return e.error }
 
 // unable records what kept a polecat from its work, and when it is tried again. A pass
 // that was cut off says nothing about the polecat.

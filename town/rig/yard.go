@@ -94,6 +94,14 @@ const (
 	Crew Kind = "crew"
 )
 
+// SandboxDir is where the sandbox of a name is, or will be.
+func (r *Rig) SandboxDir(kind Kind, name string) (string, error) {
+	if err := town.CheckHandle("sandbox", name); err != nil {
+		return "", err
+	}
+	return r.path(string(kind), name), nil
+}
+
 // Sandbox is a working tree in which a polecat or a person works.
 type Sandbox struct {
 	Rig  string `json:"rig"`

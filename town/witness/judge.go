@@ -205,12 +205,12 @@ func (j *judge) verdict(computing *bool) (Verdict, string, string) {
 	switch {
 	case j.Begun:
 		return Recovering, "", "its work is being saved"
-	case s == nil && a.State == town.Assigned && j.Agent.Session == "":
+	case s != nil && s.Run != a.Run:
+		return j.starting(fmt.Sprintf("its session is of run %d and that of run %d starts", s.Run, a.Run))
+	case a.State == town.Assigned && j.Agent.Session == "": // until a session is recorded, none was lost
 		return j.starting("its session starts")
 	case s == nil:
 		return Zombie, CauseGone, "its session is gone"
-	case s.Run != a.Run:
-		return j.starting(fmt.Sprintf("its session is of run %d and that of run %d starts", s.Run, a.Run))
 	case s.Ended || s.Screen != nil && s.Screen.State == agent.Ended:
 		return Zombie, CauseCrash, j.ended()
 	case j.dialog() && j.Now.Sub(s.Output) >= j.Quiet:

@@ -15,6 +15,7 @@ import (
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/agent"
+	"gastown/town/launch"
 	"gastown/town/polecat"
 	"gastown/town/process"
 	"gastown/town/rig"
@@ -49,6 +50,7 @@ type scene struct {
 	polecat.Session
 	prompt bool
 	dialog string
+	waits  bool // until its sandbox is prepared
 }
 
 // box is a sandbox: what is in it and nowhere else, and how often it changed.
@@ -138,9 +140,11 @@ func (w *world) witness() *Witness {
 // boxes are the sandboxes of the world.
 type boxes struct{ *world }
 
-func (w boxes) Prepare(_ context.Context, a town.Address, _ string, _ bool) (string, error) {
-	return "/rigs/" + a.String(), w.step(func() error {
-		if w.sessions[a] != nil {
+func (w boxes) Dir(a town.Address) (string, error) { return "/rigs/" + a.String(), nil }
+
+func (w boxes) Prepare(_ context.Context, a town.Address, _ string, _ bool) error {
+	return w.step(func() error {
+		if s := w.sessions[a]; s != nil && !s.waits {
 			w.t.Errorf("the sandbox of %s is prepared while a session works in it", a)
 		}
 		if err := w.save(a); err != nil {
@@ -228,15 +232,35 @@ func (w started) List(context.Context) (all []polecat.Session, err error) {
 	return all, nil
 }
 
-func (w started) Start(_ context.Context, s polecat.Start) (string, error) {
-	name := s.Ticket.Agent.String()
-	return name, w.step(func() error {
-		if w.sessions[s.Ticket.Agent] != nil {
+// Start makes a session that waits until its sandbox is prepared. It ends when whoever
+// starts it is killed meanwhile.
+func (w started) Start(ctx context.Context, s polecat.Start) (string, error) {
+	who := s.Ticket.Agent
+	name := who.String()
+	err := w.step(func() error {
+		if w.sessions[who] != nil {
 			return polecat.ErrRunning
 		}
-		w.sessions[s.Ticket.Agent] = &scene{Session: polecat.Session{Agent: s.Ticket.Agent, Run: s.Ticket.Run, Name: name, Started: w.now, Output: w.now}}
+		w.sessions[who] = &scene{Session: polecat.Session{Agent: who, Run: s.Ticket.Run, Name: name, Started: w.now, Output: w.now}, waits: true}
 		return nil
 	})
+	if errors.Is(err, polecat.ErrRunning) {
+		return name, err
+	}
+	if err == nil && s.Prepare != nil {
+		err = s.Prepare(ctx)
+	}
+	switch made := w.sessions[who]; {
+	case made == nil: // killed before it was there
+	case errors.Is(err, errCrash):
+		made.Ended, made.Status = true, launch.ExitSurroundings
+	case err != nil:
+		delete(w.sessions, who)
+	default:
+		err = w.step(func() error { made.waits = false; return nil })
+		made.Ended = made.waits
+	}
+	return name, err
 }
 
 func (w started) Look(_ context.Context, a town.Address) (polecat.Look, error) {

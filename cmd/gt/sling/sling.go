@@ -56,19 +56,6 @@ func Commands(p *shell.Program) {
 	queueCommands(p)
 }
 
-// slung is what became of one bead.
-type slung struct {
-	Bead string `json:"bead"`
-	Rig  string `json:"rig"`
-	// State is assigned or queued; with --dry-run what it would be.
-	State string        `json:"state"`
-	Agent *town.Address `json:"agent,omitempty"`
-	Run   town.Run      `json:"run,omitempty"`
-	Epoch town.Epoch    `json:"epoch,omitempty"`
-	// Place is where it waits in its rig's queue, from 1.
-	Place int `json:"place,omitempty"`
-}
-
 func (o *slingOptions) run(ctx context.Context) error {
 	h, err := host.Open(o.call)
 	if err != nil {
@@ -105,66 +92,9 @@ func (o *slingOptions) run(ctx context.Context) error {
 		return explain(err)
 	}
 	// What stands now stays, also when something below fails.
-	work, failed := drive(ctx, h)
-	list := outcome(work, wanted)
-	return errors.Join(o.call.Changed(list, func(p *term.Printer) { show(p, list) }), failed)
-}
-
-// drive assigns what waits and tells the ledger. Without a Deacon it also starts the
-// sessions; a Deacon is woken by the events. It returns what stands then, nil when that
-// could not be read.
-func drive(ctx context.Context, h *host.Host) (w *operational.Work, err error) {
-	c, d, err := h.Workers()
-	if err == nil {
-		_, err = d.Pass(ctx)
-	}
-	if err == nil {
-		pass := c.Settle
-		if !h.HasDeacon() {
-			pass = c.Pass
-		}
-		done, perr := pass(ctx)
-		err = errors.Join(done.Err(), perr)
-	}
-	rerr := h.Rows(ctx, func(s *operational.Store) error {
-		now, err := s.Work(ctx)
-		if err == nil {
-			w = &now
-		}
-		return err
-	})
-	return w, errors.Join(err, rerr)
-}
-
-// outcome says what became of each bead. All that is known without w is that it was queued.
-func outcome(w *operational.Work, wanted []operational.Waiting) []slung {
-	list := make([]slung, len(wanted))
-	for i, one := range wanted {
-		list[i] = slung{Bead: one.Bead, Rig: one.Rig, State: "released"}
-		if w == nil {
-			list[i].State = "queued"
-		} else if a, ok := w.Holder(one.Bead); ok {
-			list[i].State, list[i].Agent, list[i].Run, list[i].Epoch = string(a.State), &a.Agent, a.Run, a.Epoch
-		} else if place := queue.Place(*w, one.Bead); place > 0 {
-			list[i].State, list[i].Place = "queued", place
-		}
-	}
-	return list
-}
-
-func show(p *term.Printer, list []slung) {
-	for _, s := range list {
-		switch {
-		case s.Agent != nil:
-			p.Line("%s: %s to %s (run %d)", s.Bead, s.State, s.Agent, s.Run)
-		case s.Place > 0:
-			p.Line("%s: waits for a polecat of %s, place %d", s.Bead, s.Rig, s.Place)
-		case s.State == "queued":
-			p.Line("%s: it was queued; gt queue list and gt polecat list show where it is", s.Bead)
-		default:
-			p.Line("%s: nobody has it any more; gt feed says why", s.Bead)
-		}
-	}
+	work, did, failed := drive(ctx, h)
+	list := outcome(work, did, wanted)
+	return errors.Join(o.call.Changed(list, func(p *term.Printer) { show(p, list) }), failed, cameBack(list))
 }
 
 // preview shows what would be assigned and what would wait.
