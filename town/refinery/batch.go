@@ -75,10 +75,11 @@ func (p planner) batches(queue []operational.MergeRequest) []Action {
 	if len(actions) > 0 || len(links) == 0 {
 		return actions
 	}
-	if n := p.refusedAt(links); n == 0 {
+	switch n := p.refusedAt(links); {
+	case n == 0 && p.Refusals[links[0].merge.Commit].Alone:
 		return p.refusedAlone(links[0], queue)
-	} else if n > 0 {
-		links = links[:(n+1)/2] // what the host refuses is searched for by halves
+	case n >= 0:
+		links = links[:max((n+1)/2, 1)] // what the host refuses is searched for by halves
 	}
 	bad, from := -1, 0
 	for i := len(links) - 1; i >= 0; i-- {

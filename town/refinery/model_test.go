@@ -2,6 +2,7 @@ package refinery
 
 import (
 	"context"
+	"errors"
 	"math/bits"
 	"slices"
 	"testing"
@@ -173,12 +174,17 @@ func TestNobodyStarves(t *testing.T) {
 }
 
 // Random histories with everything that may happen: checks that fail now and then,
-// that cannot be run for a while, pushes by hand in the middle of a test, passes that
-// are cut off, requests that come meanwhile.
+// that cannot be run for a while, pushes by hand in the middle of a test, forced ones that
+// remove what was pushed by hand, passes that are cut off or killed, requests that come
+// meanwhile and may begin on what was pushed by hand, a host that refuses some of them or
+// everything for a while.
 func TestRandomHistories(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 12).Draw(t, "n")
 		w := history(t, n)
+		for range rapid.IntRange(0, 2).Draw(t, "secrets") {
+			w.secrets[10+rapid.IntRange(0, n-1).Draw(t, "atom")] = true
+		}
 		for range rapid.IntRange(0, 1).Draw(t, "hangs") {
 			w.hangs[10+rapid.IntRange(0, n-1).Draw(t, "atom")] = true
 		}
@@ -200,7 +206,17 @@ func TestRandomHistories(t *testing.T) {
 			if !disturb {
 				return
 			}
-			switch rapid.IntRange(0, 11).Draw(t, "meanwhile") {
+			switch rapid.IntRange(0, 14).Draw(t, "meanwhile") {
+			case 12:
+				if last := len(w.tip) - 1; w.tip[last] > 500 {
+					w.tip, w.rewound[w.tip[last]] = w.tip[:last:last], true
+				}
+			case 13:
+				if w.guarded = !w.guarded; w.guarded {
+					w.guards++
+				}
+			case 14:
+				w.dead = true
 			case 0:
 				byHand++
 				w.tip = append(w.tip, byHand)
@@ -215,9 +231,10 @@ func TestRandomHistories(t *testing.T) {
 			defer cancel()
 			cut = cancel
 			_, err := w.refinery(rapid.IntRange(1, 6).Draw(t, "batch"), 1).Pass(ctx)
-			if err != nil && ctx.Err() == nil {
+			if err != nil && ctx.Err() == nil && !w.dead && !errors.Is(err, town.ErrRefused) {
 				t.Fatal(err)
 			}
+			w.dead = false
 			if len(w.blamed) > 0 {
 				t.Fatal(w.blamed)
 			}
@@ -228,19 +245,28 @@ func TestRandomHistories(t *testing.T) {
 				w.now = w.now.Add(20 * time.Minute)
 			}
 			if rapid.IntRange(0, 3).Draw(t, "more") == 0 {
-				w.submit(200+len(w.epochs), 2)
+				e := w.submit(200+len(w.epochs), 2)
+				if last := w.tip[len(w.tip)-1]; last > 500 && rapid.Bool().Draw(t, "on it") {
+					w.base[w.requests[e].Head] = []int{last}
+				}
 			}
 		}
 		// When nothing disturbs any more, it comes to an end by itself.
-		disturb, w.down = false, false
+		disturb, w.down, w.guarded = false, false, false
 		w.flaky = func(string) bool { return false }
-		for range 4 {
+		for range 4 + len(w.secrets) {
 			w.now = w.now.Add(time.Hour)
+			w.submit(300+len(w.epochs), 2) // the host takes it, which tells of those that it refuses
 			pass()
 		}
 		w.settled(t)
 		if w.state.Trouble != nil {
 			t.Errorf("%+v", w.state.Trouble)
+		}
+		for atom := range w.rewound {
+			if slices.Contains(w.tip, atom) {
+				t.Errorf("what was removed is back: %d in %v", atom, w.tip)
+			}
 		}
 	})
 }

@@ -22,6 +22,8 @@ import (
 type Refusal struct {
 	// Why has its words, Next is what helps when it refuses every push.
 	Why, Next string
+	// Alone: the push had one request, and what was before it was on the target already.
+	Alone bool
 }
 
 // maxSuspects is how many requests the host must refuse, each alone, before it is taken
@@ -30,9 +32,9 @@ const maxSuspects = 3
 
 // turned notes that the host refused a push.
 func (p *pass) turned(a Action, err error) {
-	said := Refusal{err.Error(), town.Next(err)}
+	said := Refusal{Why: err.Error(), Next: town.Next(err), Alone: len(a.Batch) == 1}
 	p.refusals[a.Commit], p.refusal = said, err
-	if len(a.Batch) == 1 {
+	if said.Alone {
 		p.suspects[a.Batch[0].Epoch] = said
 	}
 }

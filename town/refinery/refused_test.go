@@ -24,8 +24,8 @@ func (w *world) mustPassRefused(t testing.TB) {
 }
 
 // pushBound is how many pushes a batch of n with so many refused changes may take: for each
-// the whole, the halving, and three that make sure whose fault it is.
-func pushBound(n, refused int) int { return 1 + refused*(bits.Len(uint(n))+4) }
+// the whole, the halving, and four that make sure whose fault it is.
+func pushBound(n, refused int) int { return 1 + refused*(bits.Len(uint(n))+5) }
 
 // The host refuses some changes of a batch. Those are held, the rest lands, within the
 // bound of pushes.

@@ -160,6 +160,30 @@ func TestACheckThatIsInterrupted(t *testing.T) {
 	}
 }
 
+// Whoever ends the refinery ends the check with it, and the check ends first: that says
+// nothing about the commit either. A check that a signal ends by itself could not be run.
+func TestACheckThatEndsBeforeTheRefinery(t *testing.T) {
+	for _, stops := range []bool{true, false} {
+		r := runner(t)
+		r.Grace = 10 * time.Second
+		if !stops {
+			r.Grace = 10 * time.Millisecond
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		r.Free = func(string) (uint64, error) { // asked when the check has ended
+			if stops {
+				time.AfterFunc(50*time.Millisecond, cancel)
+			}
+			return 1 << 40, nil
+		}
+		ran, err := r.Check(ctx, rig.Check{Name: "test", Command: []string{"sh", "-c", "kill -TERM $$"}}, strings.Repeat("a", 40), 0)
+		if (err != nil) != stops || !stops && ran.End != operational.TestBroken {
+			t.Errorf("stops: %v; %+v, %v", stops, ran, err)
+		}
+		cancel()
+	}
+}
+
 // A log keeps its beginning and its end, and says how much is left out.
 func TestALongLog(t *testing.T) {
 	r := runner(t)

@@ -43,15 +43,20 @@ type world struct {
 	down        bool // no check can be run
 	// outage: that was so once. Then a request may be held that can be tested by now.
 	outage bool
-	// guarded: the host refuses pushes. secrets are atoms that it refuses in a push, and
+	// guarded: the host refuses pushes; guards is how often it began to, and innocent how
+	// many requests were held for that. secrets are atoms that it refuses in a push, and
 	// tried is how many pushes it got.
 	guarded bool
 	secrets map[int]bool
 	tried   int
+
+	guards, innocent int
 	// gone: the target branch is not there. base are the atoms with which the heads of some
 	// requests began, beside their own.
 	gone bool
 	base map[string][]int
+	// rewound are the atoms that somebody removed from the target.
+	rewound map[int]bool
 	// cutOff are the atoms with which a check kills whoever runs it.
 	cutOff map[int]bool
 	dead   bool // whoever ran a pass was killed
@@ -72,7 +77,7 @@ var errCut = errors.New("cut off")
 func newWorld() *world {
 	return &world{
 		now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC), requests: map[town.Epoch]*operational.MergeRequest{}, results: map[operational.TestKey]operational.TestResult{},
-		secrets: map[int]bool{}, base: map[string][]int{}, cutOff: map[int]bool{}, begun: map[operational.TestKey]operational.TestResult{},
+		secrets: map[int]bool{}, rewound: map[int]bool{}, base: map[string][]int{}, cutOff: map[int]bool{}, begun: map[operational.TestKey]operational.TestResult{},
 		lost: map[string]bool{}, applied: map[string]string{}, keys: map[string]bool{}, unmergeable: map[string]bool{},
 		needs: map[string][]string{}, tip: []int{1}, conflicts: map[[2]int]bool{}, mends: map[int]int{}, hangs: map[int]bool{},
 		flaky: func(string) bool { return false }, interfere: func() {},
@@ -397,9 +402,14 @@ func (w *world) MoveMerges(_ context.Context, moves []operational.MergeMove, _ s
 		atom := atoms(r.Head)[0]
 		switch {
 		case m.To == operational.MergeHeld && cause == operational.HeldRefused && !w.secrets[atom]:
-			w.blamed = append(w.blamed, r.Bead+" is held and the host takes it")
+			// It may look so when the host begins to refuse everything: once each time.
+			if w.innocent++; w.innocent > w.guards {
+				w.blamed = append(w.blamed, r.Bead+" is held and the host takes it")
+			}
 		case m.To == operational.MergeHeld && cause == operational.HeldTarget && r.Target == "main":
 			w.blamed = append(w.blamed, r.Bead+" is held for another target")
+		case m.To == operational.MergeHeld && cause == operational.HeldRewound && len(w.base[r.Head]) == 0:
+			w.blamed = append(w.blamed, r.Bead+" is held and carries nothing that was removed")
 		}
 		if m.To == operational.MergeHeld && cause == "" && !w.outage && w.runnable(append(slices.Clone(w.tip), atoms(r.Head)[0])) && w.doubts(r) == 0 {
 			w.blamed = append(w.blamed, r.Bead+" is held and can be tested")
