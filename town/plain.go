@@ -2,7 +2,10 @@ package town
 
 import (
 	"regexp"
+	"strconv"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // rewordings are texts of Go's libraries and of the database's protocol that say
@@ -49,6 +52,16 @@ func Plain(text string) string {
 		text = strings.ReplaceAll(text, says+says, says)
 	}
 	return text
+}
+
+// Typed is a word that a person typed, for a message: as it is, or quoted when it is empty or
+// has spaces or characters that a terminal does not show. It is at most about 100 bytes.
+func Typed(word string) string {
+	odd := func(r rune) bool { return unicode.IsSpace(r) || !unicode.IsPrint(r) }
+	if clipped := Clip(word, 100); word != "" && utf8.ValidString(clipped) && !strings.ContainsFunc(clipped, odd) {
+		return clipped
+	}
+	return strconv.Quote(Clip(word, 100))
 }
 
 // Worded is an error whose text is in plain words; it wraps err. It is nil for nil.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 )
@@ -42,5 +43,16 @@ func TestPlain(t *testing.T) {
 	}
 	if Worded(nil) != nil {
 		t.Error("no error became one")
+	}
+}
+
+func TestTyped(t *testing.T) {
+	for word, want := range map[string]string{
+		"web/nux": "web/nux", "": `""`, " ": `" "`, "a b": `"a b"`, "a\nb": `"a\nb"`, "a\x1b[2J": `"a\x1b[2J"`, "caf\xc3\xa9": "café", "\xff": `"\xff"`,
+		"'": "'", strings.Repeat("x", 300): strings.Repeat("x", 100) + "...",
+	} {
+		if got := Typed(word); got != want {
+			t.Errorf("%q: %s, want %s", word, got, want)
+		}
 	}
 }

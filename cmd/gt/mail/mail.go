@@ -98,7 +98,7 @@ func (s *session) box(word string) (string, error) {
 	}
 	a, err := town.ParseAddress(word)
 	if err != nil {
-		return "", town.Fail("find the mailbox of "+town.Clip(town.Plain(word), 80), "gt agents lists who there is", "%w", err)
+		return "", town.Fail("find the mailbox of "+town.Typed(word), "gt agents lists who there is", "%w", err)
 	}
 	return a.String(), nil
 }

@@ -91,7 +91,7 @@ func work(ctx context.Context, h *host.Host) (w operational.Work, err error) {
 // find reads an address, or RIG/NAME. An error names the nearest polecat.
 func find(w operational.Work, name string) (operational.Agent, error) {
 	address, err := town.ParseAddress(name)
-	if rig, short, ok := strings.Cut(name, "/"); err != nil && ok {
+	if rig, short, ok := strings.Cut(name, "/"); err != nil && ok && !strings.Contains(short, "/") {
 		address, err = town.ParseAddress(rig + "/polecats/" + short)
 	}
 	if err == nil {
@@ -108,7 +108,7 @@ func find(w operational.Work, name string) (operational.Agent, error) {
 	if near := town.Nearest(name, all, 1); len(near) > 0 {
 		next = "did you mean " + near[0] + "? " + next
 	}
-	return operational.Agent{}, town.Fail("find the polecat "+town.Clip(name, 100), next, "%w", err)
+	return operational.Agent{}, town.Fail("find the polecat "+town.Typed(name), next, "%w", err)
 }
 
 func (o *options) list(ctx context.Context) error {

@@ -153,7 +153,7 @@ func (o *options) attach(ctx context.Context) error {
 
 func (o *options) peek(ctx context.Context) error {
 	if o.past < 0 {
-		return town.Fail("look at "+town.Clip(o.agent, 100), "give a number such as -n 100", "%w: -n %d is negative", town.ErrUsage, o.past)
+		return town.Fail("look at "+town.Typed(o.agent), "give a number such as -n 100", "%w: -n %d is negative", town.ErrUsage, o.past)
 	}
 	h, t, err := o.open()
 	if err != nil {

@@ -33,6 +33,7 @@ func (o *slingOptions) wanted(ctx context.Context, h *host.Host) ([]operational.
 	}
 	beads, err := ready(ctx, h, ids)
 	if err != nil {
+		err = unknown(err)
 		next := "bd ready lists what can be worked on; gt rig list shows the rigs"
 		if last := ids[len(ids)-1]; named == "" && len(ids) > 1 && errors.Is(err, ledger.ErrUnknown) {
 			_, ferr := h.Rigs().Find(last)
@@ -52,6 +53,15 @@ func (o *slingOptions) wanted(ctx context.Context, h *host.Host) ([]operational.
 		all[i] = operational.Waiting{Bead: b.ID, Rig: of, Priority: b.Priority, Options: o.how, By: h.Actor.Name}
 	}
 	return all, nil
+}
+
+// unknown is the error for ids that no bead has, each named once. Another error stays as it is.
+func unknown(err error) error {
+	var b *ledger.BatchError
+	if !errors.As(err, &b) || slices.ContainsFunc(b.Entries, func(e ledger.Entry) bool { return !errors.As(e.Err, new(*ledger.UnknownError)) }) {
+		return err
+	}
+	return errors.Join(b.Unwrap()...)
 }
 
 // owner is the rig whose prefix a bead has.

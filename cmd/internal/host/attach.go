@@ -12,7 +12,7 @@ import (
 func (h *Host) Attach(ctx context.Context, word string) error {
 	c := h.call
 	if !term.IsTerminal(c.Stdin) || !term.IsTerminal(c.Stdout) {
-		return town.Fail("attach to "+town.Clip(word, 100), "gt peek "+town.Clip(word, 100)+" prints what it shows", "%w: this is not a terminal", town.ErrUsage)
+		return town.Fail("attach to "+town.Typed(word), "gt peek "+town.Typed(word)+" prints what it shows", "%w: this is not a terminal", town.ErrUsage)
 	}
 	t, err := h.Sessions()
 	if err != nil {

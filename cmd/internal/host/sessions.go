@@ -138,5 +138,5 @@ func (h *Host) SessionOf(ctx context.Context, t agent.Tmux, word string) (agent.
 	case len(near) > 0:
 		why = ": did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return nil, agent.Signs{}, town.Fail("find the session of "+town.Clip(word, 100), "gt tmux list shows the sessions", "%w: %w%s", town.ErrUsage, agent.ErrNoSession, why)
+	return nil, agent.Signs{}, town.Fail("find the session of "+town.Typed(word), "gt tmux list shows the sessions", "%w: %w%s", town.ErrUsage, agent.ErrNoSession, why)
 }
