@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
 	"gastown/cache"
@@ -283,9 +284,19 @@ func (h *host) resume() {
 	}
 }
 
-// stored is the part for what the stores offer: the ledger's caches.
+// stored is the part for what the stores offer: the ledger's caches, and figures.
 type stored struct{ *stores.Stores }
 
-var _ part.Caching = stored{}
+var (
+	_ part.Caching  = stored{}
+	_ part.Measured = stored{}
+)
 
 func (stored) Name() string { return "stores" }
+
+// Metrics implements part.Measured.
+func (s stored) Metrics() []prometheus.Collector {
+	return []prometheus.Collector{prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "gt_sql_statements_total", Help: "SQL statements that the Deacon's server of the planes was sent.",
+	}, func() float64 { return float64(s.Statements()) })}
+}

@@ -49,6 +49,9 @@ type renewer interface {
 // disk was full.
 type fillable interface{ WasFull() bool }
 
+// counting is a Server that counts the statements of its clients.
+type counting interface{ Statements() int64 }
+
 // Options are the options of Stores.
 type Options struct {
 	Log logrus.FieldLogger
@@ -103,6 +106,14 @@ func (s *Stores) Serve(server Server) { s.server = server }
 
 // Served reports whether the planes are served from here.
 func (s *Stores) Served() bool { return s.server != nil }
+
+// Statements is how many SQL statements the server was sent; 0 when it does not count.
+func (s *Stores) Statements() int64 {
+	if c, ok := s.server.(counting); ok {
+		return c.Statements()
+	}
+	return 0
+}
 
 // Renew looks whether the server can still be reached and owns its files; see
 // renewer. It opens the databases anew when the disk was full and has room again.

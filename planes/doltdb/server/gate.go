@@ -24,6 +24,8 @@ type gate struct {
 
 	// full says that a statement found no room on the disk.
 	full atomic.Bool
+	// statements counts those that were let through.
+	statements *atomic.Int64
 
 	mu       sync.Mutex
 	clients  map[uint32]*client
@@ -39,8 +41,8 @@ type client struct {
 	open bool // whether a transaction is under way
 }
 
-func newGate(dir string) *gate {
-	return &gate{dir: dir, queue: newQueue(), clients: map[uint32]*client{}, changed: make(chan struct{})}
+func newGate(o Options) *gate {
+	return &gate{dir: o.Dir, statements: o.statements, queue: newQueue(), clients: map[uint32]*client{}, changed: make(chan struct{})}
 }
 
 // wrap puts the gate in front of the engine's handler.
@@ -117,6 +119,7 @@ func (g *gate) through(ctx context.Context, c *mysql.Conn, query string, run fun
 	}
 	known.busy++
 	g.mu.Unlock()
+	g.statements.Add(1)
 	defer func() {
 		g.mu.Lock()
 		defer g.mu.Unlock()

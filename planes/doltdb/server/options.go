@@ -3,6 +3,7 @@ package server
 import (
 	"net"
 	"path/filepath"
+	"sync/atomic"
 	"time"
 
 	"gastown/planes/doltdb/internal/wire"
@@ -56,6 +57,8 @@ type Options struct {
 	// there are too many (crowded), and for each on Listen that is slow, oversized,
 	// malformed, or unsigned for a wrong password. It must not block; nil is fine.
 	Refused func(reason string)
+
+	statements *atomic.Int64 // of Server
 }
 
 func (o Options) withDefaults() Options {

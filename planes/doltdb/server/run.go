@@ -106,7 +106,7 @@ func (o Options) openEngine(ctx context.Context) (*sqlengine.SqlEngine, error) {
 func (r *running) serve(o Options, l *listeners) (err error) {
 	// The protocol's code logs there the names that strangers give themselves.
 	log.SetOutput(io.Discard)
-	r.gate = newGate(o.Dir)
+	r.gate = newGate(o)
 	var secret string
 	if o.Listen != "" {
 		if secret, err = wire.Password(o.PasswordEnv, o.Getenv); err != nil {

@@ -17,6 +17,7 @@ import (
 	"net"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 
 	"gastown/planes/doltdb/internal/engine"
 	"gastown/planes/doltdb/internal/wire"
@@ -47,6 +48,8 @@ type Opener interface {
 type Server struct {
 	opts   Options
 	opener Opener
+	// statements counts those of all clients.
+	statements atomic.Int64
 
 	// ending ends when Close is called, before mu is waited for. It ends a start
 	// that waits for whoever has the databases.
@@ -58,6 +61,9 @@ type Server struct {
 	locks []*lockfile.Lock // nil while it is lent
 	dirs  []fs.FileInfo    // of Options.Planes, since they were opened
 }
+
+// Statements is how many SQL statements clients have sent, with those of transactions.
+func (s *Server) Statements() int64 { return s.statements.Load() }
 
 // Start takes the databases' locks, waiting for them as an opening does, and
 // serves the databases. When it returns, the server answers. It fails with
@@ -75,6 +81,7 @@ func Start(ctx context.Context, opts Options, opener Opener) (_ *Server, err err
 		return nil, err
 	}
 	s := &Server{opts: opts, opener: opener}
+	s.opts.statements = &s.statements
 	s.ending, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.start(ctx); err != nil {
 		s.end()
