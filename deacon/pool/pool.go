@@ -84,7 +84,7 @@ func (p *Part) keep(ctx context.Context) (string, error) {
 	var errs []error
 	done := 0
 	for _, s := range all {
-		r, err := yard.Open(s.Name)
+		r, err := yard.OpenLoaded(s)
 		if errors.Is(err, gitcmd.ErrNotFound) {
 			continue // gt rig status says so
 		}

@@ -65,6 +65,9 @@ func (y *Yard) Open(name string) (*Rig, error) {
 	return y.open(s)
 }
 
+// OpenLoaded is Open with settings that Load returned, which are not read again.
+func (y *Yard) OpenLoaded(s Settings) (*Rig, error) { return y.open(s) }
+
 func (y *Yard) open(s Settings) (*Rig, error) {
 	r := &Rig{Settings: s, yard: y}
 	repo, err := gitcmd.OpenShared(r.path("repo.git"), y.Git)

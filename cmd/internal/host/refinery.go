@@ -29,7 +29,7 @@ func (h *Host) Refineries(rows operational.Access, beads ledger.Access) (all []*
 		return nil, err
 	}
 	for _, s := range settings {
-		r, err := yard.Open(s.Name)
+		r, err := yard.OpenLoaded(s)
 		if errors.Is(err, gitcmd.ErrNotFound) {
 			continue // gt rig status says so
 		}
