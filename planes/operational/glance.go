@@ -17,19 +17,33 @@ type Glance struct {
 	Work
 	// Checks are the last known states of the checks, by name.
 	Checks []CheckState `json:"checks"`
+	// Unsaid are what patrols saw of workers that seem to be done and did not say so.
+	Unsaid []Watched `json:"unsaid"`
 	// Queries is how many queries it took.
 	Queries int `json:"-"`
 }
 
-// glanceQuery is workQuery with the states of checks.
+// VerdictUnsaid is the verdict of a patrol about a worker that seems to be done with its
+// bead and did not say so.
+const VerdictUnsaid = "finished-unsaid"
+
+// glanceQuery is workQuery with the states of checks and with workers that do not say that
+// they are done.
 const glanceQuery = workQuery +
-	" UNION ALL SELECT 'c', 0, name, '', '', 0, state, FALSE, 0, figure, '', '', '', '', since, since FROM check_states"
+	" UNION ALL SELECT 'c', 0, name, '', '', 0, state, FALSE, 0, figure, '', '', '', '', since, since FROM check_states" +
+	" UNION ALL SELECT 'w', epoch, '', rig, agent, run, verdict, FALSE, nudges, cause, evidence, '', '', '', since, since FROM watched WHERE verdict = '" + VerdictUnsaid + "'"
 
 // Glance reads each table once, in two queries.
 func (s *Store) Glance(ctx context.Context) (Glance, error) {
 	w, queries, err := s.work(ctx, glanceQuery)
 	g := Glance{Work: w, Checks: w.checks, Queries: queries}
-	g.checks = nil
+	for _, one := range w.unsaid { // those of former assignments are left out
+		if a, ok := w.HeldBy(one.Agent); ok && a.Run == one.Run && a.Epoch == one.Epoch {
+			g.Unsaid = append(g.Unsaid, one)
+		}
+	}
+	g.checks, g.unsaid = nil, nil
+	slices.SortFunc(g.Unsaid, func(a, b Watched) int { return cmp.Compare(a.Agent.String(), b.Agent.String()) })
 	slices.SortFunc(g.Checks, func(a, b CheckState) int { return cmp.Compare(a.Name, b.Name) })
 	return g, err
 }

@@ -33,6 +33,7 @@ type Work struct {
 	Spoilt []string `json:"spoilt,omitempty"`
 
 	checks []CheckState // only Glance reads them
+	unsaid []Watched    // only Glance reads them
 	// troubles are those of assignments.
 	troubles map[town.Epoch]StartTrouble
 }
@@ -138,6 +139,15 @@ func (w *Work) add(rows *doltdb.Rows) error {
 		r := Recovery{Ticket: town.Ticket{Bead: bead, Run: town.Run(n), Epoch: town.Epoch(number)}, Why: x, Saved: y, At: at, Changed: changed}
 		err := r.checked(agent, state)
 		return put(w, &w.Recoveries, r, err)
+	case "w":
+		one := Watched{
+			Run: town.Run(n), Epoch: town.Epoch(number), Verdict: state, Cause: options, Evidence: x, Since: changed.UTC(), Nudges: m,
+		}
+		var err error
+		if one.Agent, err = town.ParseAddress(agent); err == nil { // a spoilt row is watched anew
+			w.unsaid = append(w.unsaid, one)
+		}
+		return nil
 	case "c":
 		w.checks = append(w.checks, CheckState{Name: bead, State: state, Figure: options, Since: changed.UTC()})
 		return nil

@@ -36,6 +36,11 @@ type Snapshot struct {
 	// Holds say which bound keeps the queue, by rig.
 	Holds  []operational.Hold         `json:"queue_holds"`
 	Merges []operational.MergeRequest `json:"merge_requests"`
+	// Recoveries are the beads that were taken away from a worker and do not wait for
+	// another one yet, oldest first.
+	Recoveries []operational.Recovery `json:"recoveries"`
+	// Unsaid are the polecats that seem to be done and did not say so.
+	Unsaid []operational.Watched `json:"finished_unsaid"`
 	// Unsettled counts assignments that have ended and of which the ledger has not
 	// been told.
 	Unsettled int `json:"unsettled"`

@@ -219,3 +219,46 @@ func BenchmarkRead(b *testing.B) {
 		}
 	}
 }
+
+// Who seems to be done and does not say so, and whose work is taken away, is told; not what
+// patrols saw of a worker's former bead.
+func TestTakenAway(t *testing.T) {
+	s := plane(t)
+	var tickets []town.Ticket
+	for _, name := range []string{"nux", "ace", "rex"} {
+		a := town.PolecatAddress("web", name)
+		got, err := s.Assign(t.Context(), operational.Order{Bead: "web-" + name, Agent: a, By: "ada"}, noon)
+		if err == nil {
+			err = s.Started(t.Context(), got.Ticket, name, "/x", noon)
+		}
+		if err == nil {
+			err = s.Working(t.Context(), got.Ticket, "handed over", noon)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		tickets = append(tickets, got.Ticket)
+	}
+	saw := func(k town.Ticket, verdict string) operational.Watched {
+		return operational.Watched{Agent: k.Agent, Run: k.Run, Epoch: k.Epoch, Verdict: verdict, Evidence: "it waits at its prompt", Since: noon, Nudges: 1}
+	}
+	former := saw(tickets[1], operational.VerdictUnsaid)
+	former.Epoch += 100
+	if err := s.Watch(t.Context(), []operational.Watched{saw(tickets[0], operational.VerdictUnsaid), former, saw(tickets[2], "healthy")}, nil, noon); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.BeginRecovery(t.Context(), tickets[1], "it hangs", noon); err != nil {
+		t.Fatal(err)
+	}
+	src := Sources{Now: func() time.Time { return noon }, Operational: func(_ context.Context, fn func(*operational.Store) error) error { return fn(s) }}
+	got, err := Read(t.Context(), src)
+	if err != nil || len(got.Missing) != 0 {
+		t.Fatalf("%+v, %v", got.Missing, err)
+	}
+	if len(got.Unsaid) != 1 || got.Unsaid[0].Agent != tickets[0].Agent || got.Unsaid[0].Nudges != 1 || !got.Unsaid[0].Since.Equal(noon) || got.Unsaid[0].Evidence != "it waits at its prompt" {
+		t.Errorf("%+v", got.Unsaid)
+	}
+	if len(got.Recoveries) != 1 || got.Recoveries[0].Agent != tickets[1].Agent || got.Recoveries[0].State != operational.RecoveryBegun {
+		t.Errorf("%+v", got.Recoveries)
+	}
+}

@@ -64,7 +64,7 @@ func Read(ctx context.Context, src Sources) (Snapshot, error) {
 	r := &reading{Snapshot: Snapshot{
 		Town: src.Town, Root: src.Root, At: src.Now().UTC(), Rigs: []Rig{}, Agents: []operational.Agent{}, Polecats: map[town.AgentState]int{},
 		Queue: []operational.Waiting{}, Merges: []operational.MergeRequest{}, Holds: []operational.Hold{}, Alerts: []Alert{}, Queries: map[string]int{},
-		Convoys: []Convoy{}, ToSee: []escalate.Escalation{},
+		Recoveries: []operational.Recovery{}, Unsaid: []operational.Watched{}, Convoys: []Convoy{}, ToSee: []escalate.Escalation{},
 	}}
 	g := group.New()
 	for _, read := range []func(context.Context, Sources){r.readWork, r.readLedger, r.readFederation, r.readSessions, r.readRigs, r.readDeacon} {
@@ -113,7 +113,7 @@ func (r *reading) readWork(ctx context.Context, src Sources) {
 	r.fill(PartWork, err, func() {
 		r.workKnown, r.Queries["operational"] = true, g.Queries
 		r.Agents, r.Queue, r.Merges = append(r.Agents, g.Agents...), append(r.Queue, g.Queue...), append(r.Merges, g.Merges...)
-		r.Holds = append(r.Holds, g.Holds...)
+		r.Holds, r.Recoveries, r.Unsaid = append(r.Holds, g.Holds...), append(r.Recoveries, g.Recoveries...), append(r.Unsaid, g.Unsaid...)
 		for _, a := range g.Assignments {
 			if !a.State.Open() {
 				r.Unsettled++

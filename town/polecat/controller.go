@@ -114,7 +114,9 @@ func (c *Controller) gather(ctx context.Context) (s Snapshot, err error) {
 		return s, err
 	}
 	err = c.Rows(ctx, func(rows Store) (err error) {
-		s.Work, err = rows.Work(ctx)
+		if s.Work, err = rows.Work(ctx); err == nil && len(s.Work.Assignments) > 0 {
+			s.Watched, err = rows.Watched(ctx)
+		}
 		return err
 	})
 	if err != nil {

@@ -16,7 +16,7 @@ type Patience struct {
 	// Start is how long a session may take from its assignment until its agent is ready
 	// and was handed its work.
 	Start time.Duration
-	// Silent is how long there may be neither output nor a heartbeat.
+	// Silent is how long there may be no sign of life: see Life.
 	Silent time.Duration
 }
 
@@ -39,11 +39,32 @@ type Facts struct {
 	Session *Session
 	// Look is what its session shows; nil when nobody looked.
 	Look *Look
+	// Moved is when a patrol last saw that its sandbox changed.
+	Moved time.Time
+}
+
+// Life are the signs of life of a polecat that works: when it got its work, and when its
+// session last printed something, its last heartbeat came, its sandbox changed, and a person
+// typed. Whoever judges a polecat counts them all.
+type Life struct{ Work, Output, Beat, Moved, Typed time.Time }
+
+// Latest is the last of them.
+func (l Life) Latest() (at time.Time, sign string) {
+	at, sign = l.Work, "it got its work"
+	for _, s := range []struct {
+		at   time.Time
+		sign string
+	}{{l.Output, "output"}, {l.Beat, "heartbeat"}, {l.Moved, "its sandbox changed"}, {l.Typed, "a person typed"}} {
+		if s.at.After(at) {
+			at, sign = s.at, s.sign
+		}
+	}
+	return at, sign
 }
 
 // Judge says in which state a polecat is, and why. It decides by several signs
 // together: a polecat is a zombie only when its session or its program is gone, and
-// stalled only when neither output nor heartbeats come.
+// stalled only when there is no sign of life.
 func Judge(f Facts) (town.AgentState, string) {
 	a := f.Assignment
 	switch {
@@ -64,9 +85,9 @@ func Judge(f Facts) (town.AgentState, string) {
 	case a.State == town.Assigned:
 		return starting(f, or(a.Trouble, "its agent is not ready yet"))
 	}
-	last, sign := latest(f)
+	last, sign := Life{a.Changed, f.Session.Output, f.Agent.Beat, f.Moved, f.Session.LastTyped()}.Latest()
 	if silent := f.Now.Sub(last); silent > f.Patience.silent() {
-		return town.AgentStalled, fmt.Sprintf("neither output nor a heartbeat for %s", silent.Round(time.Minute))
+		return town.AgentStalled, fmt.Sprintf("no output, no heartbeat and no change in its sandbox for %s", silent.Round(time.Minute))
 	}
 	return town.AgentWorking, sign + " at " + last.UTC().Format(time.TimeOnly)
 }
@@ -97,18 +118,4 @@ func starting(f Facts, why string) (town.AgentState, string) {
 		return town.AgentStalled, why + ", for more than " + most.String()
 	}
 	return town.AgentWorking, why
-}
-
-// latest is the last sign of life.
-func latest(f Facts) (at time.Time, sign string) {
-	at, sign = f.Assignment.Changed, "it got its work"
-	for _, s := range []struct {
-		at   time.Time
-		sign string
-	}{{f.Session.Output, "output"}, {f.Agent.Beat, "heartbeat"}} {
-		if s.at.After(at) {
-			at, sign = s.at, s.sign
-		}
-	}
-	return at, sign
 }

@@ -26,11 +26,14 @@ func TestJudge(t *testing.T) {
 	ended := live(2, 0)
 	ended.Ended, ended.Status = true, 3
 	minute, hour := time.Minute, time.Hour
+	typed := live(2, hour)
+	typed.Attached, typed.Typed = 1, noon.Add(-minute)
 	for what, c := range map[string]struct {
 		assignment *operational.Assignment
 		session    *Session
 		recorded   string
 		beat       time.Duration
+		moved      time.Duration
 		look       *Look
 		want       town.AgentState
 	}{
@@ -45,6 +48,9 @@ func TestJudge(t *testing.T) {
 		"work":                              {assignment: assignment(town.Working, hour), session: live(2, minute), want: town.AgentWorking},
 		"silent, with a heartbeat":          {assignment: assignment(town.Working, hour), session: live(2, hour), beat: minute, want: town.AgentWorking},
 		"silent, without one":               {assignment: assignment(town.Working, hour), session: live(2, hour), beat: hour, want: town.AgentStalled},
+		"silent, its sandbox changes":       {assignment: assignment(town.Working, hour), session: live(2, hour), moved: minute, want: town.AgentWorking},
+		"silent, its sandbox changed once":  {assignment: assignment(town.Working, hour), session: live(2, hour), moved: hour, want: town.AgentStalled},
+		"silent, a person types":            {assignment: assignment(town.Working, hour), session: typed, want: town.AgentWorking},
 		"silent, just begun":                {assignment: assignment(town.Working, minute), session: live(2, hour), want: town.AgentWorking},
 		"no session":                        {assignment: assignment(town.Working, minute), want: town.AgentZombie},
 		"an ended program":                  {assignment: assignment(town.Working, minute), session: ended, want: town.AgentZombie},
@@ -55,6 +61,9 @@ func TestJudge(t *testing.T) {
 		f := Facts{Now: noon, Assignment: c.assignment, Session: c.session, Look: c.look, Agent: operational.Agent{Session: c.recorded}}
 		if c.beat > 0 {
 			f.Agent.Beat = noon.Add(-c.beat)
+		}
+		if c.moved > 0 {
+			f.Moved = noon.Add(-c.moved)
 		}
 		if got, why := Judge(f); got != c.want || why == "" {
 			t.Errorf("%s: %s, %q, want %s", what, got, why, c.want)
@@ -182,5 +191,34 @@ func TestNamesArePickedOnce(t *testing.T) {
 	idle[0].Run = 1
 	if a := Pick("web", idle, nil); a.Name != "moss" {
 		t.Errorf("%s, where no polecat ever began", a)
+	}
+}
+
+// What patrols saw of a sandbox counts for the run and the assignment that it was seen of.
+func TestWatchedCounts(t *testing.T) {
+	a := assignment(town.Working, time.Hour)
+	seen := operational.Watched{Agent: a.Agent, Run: a.Run, Epoch: a.Epoch, Moved: noon.Add(-time.Minute)}
+	former := seen
+	former.Epoch++
+	for what, c := range map[string]struct {
+		watched []operational.Watched
+		want    town.AgentState
+	}{
+		"nobody looked":      {nil, town.AgentStalled},
+		"it changed":         {[]operational.Watched{seen}, town.AgentWorking},
+		"of its former bead": {[]operational.Watched{former}, town.AgentStalled},
+	} {
+		got := town.AgentWorking
+		for _, action := range Plan(Snapshot{
+			Now: noon, Watched: c.watched, Sessions: []Session{{Agent: a.Agent, Run: a.Run, Output: noon.Add(-time.Hour)}},
+			Work: operational.Work{Assignments: []operational.Assignment{*a}, Agents: []operational.Agent{{Address: a.Agent, Run: a.Run, State: town.AgentWorking, Session: "x"}}},
+		}) {
+			if action.Deed == Note {
+				got = action.Seen.To
+			}
+		}
+		if got != c.want {
+			t.Errorf("%s: %s, want %s", what, got, c.want)
+		}
 	}
 }

@@ -42,6 +42,8 @@ type Snapshot struct {
 	// assignment was not seen. nil when the ledger was not read.
 	Claims map[string]town.Address
 	Work   operational.Work
+	// Watched is what patrols remember of polecats.
+	Watched []operational.Watched
 	// Beads are those that Work's assignments hold, as the ledger has them after Work
 	// was read. One that is not there is not known to the ledger.
 	Beads map[string]Bead
@@ -167,6 +169,11 @@ func (p *planner) agent(a operational.Agent) {
 	held, has := p.Work.HeldBy(a.Address)
 	if has {
 		f.Assignment = &held
+		for _, w := range p.Watched {
+			if w.Agent == a.Address && w.Run == held.Run && w.Epoch == held.Epoch {
+				f.Moved = w.Moved
+			}
+		}
 	}
 	state, evidence := Judge(f)
 	p.note(a, f, state, evidence)

@@ -62,6 +62,18 @@ type Session struct {
 	Status int
 	// Started is when it was made, Output when it last printed something.
 	Started, Output time.Time
+	// Attached counts the terminals that show it, Typed is when a person last typed.
+	Attached int
+	Typed    time.Time
+}
+
+// LastTyped is when a person who looks at the session last typed into it; zero while nobody
+// looks.
+func (s Session) LastTyped() time.Time {
+	if s.Attached == 0 {
+		return time.Time{}
+	}
+	return s.Typed
 }
 
 // Start says what session to start.
@@ -133,6 +145,7 @@ var ErrNotFree = errors.New("the bead is not free")
 type Store interface {
 	Work(ctx context.Context) (operational.Work, error)
 	Merge(ctx context.Context, word string) (operational.MergeRequest, error)
+	Watched(ctx context.Context) ([]operational.Watched, error)
 	Conversation(ctx context.Context, t town.Ticket) (town.Conversation, error)
 	Started(ctx context.Context, t town.Ticket, session, sandbox string, now time.Time) error
 	Working(ctx context.Context, t town.Ticket, evidence string, now time.Time) error

@@ -43,7 +43,7 @@ func SessionOf(t agent.Tmux, s agent.Signs) (one Session, ok bool) {
 	if err != nil {
 		return Session{}, false
 	}
-	one = Session{Agent: who, Run: town.Run(s.Run), Name: s.Name, Ended: s.Ended, Status: s.Status, Started: s.Started, Output: s.Output}
+	one = Session{Agent: who, Run: town.Run(s.Run), Name: s.Name, Ended: s.Ended, Status: s.Status, Started: s.Started, Output: s.Output, Attached: s.Attached, Typed: s.Typed}
 	if p, err := t.Presets.Find(s.Preset); err == nil && len(p.Command) > 0 {
 		one.Program = p.Command[0]
 	}

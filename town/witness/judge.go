@@ -45,7 +45,7 @@ const (
 	// Zombie: its session or its program is gone. package polecat starts another one.
 	Zombie Verdict = "zombie"
 	// Unsaid: its work seems done, and it did not say so.
-	Unsaid Verdict = "finished-unsaid"
+	Unsaid Verdict = operational.VerdictUnsaid
 	// Recovering: its work is being taken away.
 	Recovering Verdict = "recovering"
 )
@@ -66,9 +66,6 @@ const (
 type Session struct {
 	polecat.Session
 	PID int
-	// Attached counts the terminals that show it, Typed is when a person last typed.
-	Attached int
-	Typed    time.Time
 	// Screen is nil when nobody looked, Usage when nobody knows.
 	Screen *Screen
 	Usage  *process.Usage
@@ -248,16 +245,8 @@ func (j *judge) starting(why string) (Verdict, string, string) {
 
 // working judges a polecat that was handed its work and has its session.
 func (j *judge) working(computing *bool) (Verdict, string, string) {
-	s, output := j.Session, j.output()
-	last, sign := j.Assignment.Changed, "it got its work"
-	for _, one := range []struct {
-		at   time.Time
-		sign string
-	}{{output, "output"}, {j.Agent.Beat, "heartbeat"}, {j.row.Moved, "its sandbox changed"}, {j.typed(), "a person typed"}} {
-		if one.at.After(last) {
-			last, sign = one.at, one.sign
-		}
-	}
+	s := j.Session
+	last, sign := polecat.Life{Work: j.Assignment.Changed, Output: j.output(), Beat: j.Agent.Beat, Moved: j.row.Moved, Typed: s.LastTyped()}.Latest()
 	silent := j.Now.Sub(last)
 	idle := s.Screen != nil && s.Screen.State == agent.Ready && s.Screen.Prompt && silent >= j.Idle
 	calm := computing != nil && !*computing
@@ -276,18 +265,10 @@ func (j *judge) working(computing *bool) (Verdict, string, string) {
 			text += ", although its processes compute"
 		}
 		return Stalled, CauseSilent, text
-	case j.Now.Sub(later(moved, j.typed())) >= j.Progress:
+	case j.Now.Sub(later(moved, s.LastTyped())) >= j.Progress:
 		return Stalled, CauseProgress, fmt.Sprintf("nothing changed in its sandbox for %s; the last sign is %s %s ago", ago(j.Now, moved), sign, ago(j.Now, last))
 	}
 	return Healthy, "", fmt.Sprintf("%s at %s", sign, last.UTC().Format(time.TimeOnly))
-}
-
-// typed is when a person who looks at the session last typed into it.
-func (j *judge) typed() time.Time {
-	if j.Session.Attached == 0 {
-		return time.Time{}
-	}
-	return j.Session.Typed
 }
 
 func later(a, b time.Time) time.Time {

@@ -44,7 +44,7 @@ func (t InTmux) Survey(ctx context.Context, look func(Session) bool) (map[town.A
 
 func (t InTmux) session(s agent.Signs) (Session, bool) {
 	of, ok := polecat.SessionOf(t.Tmux, s)
-	return Session{Session: of, PID: s.PID, Attached: s.Attached, Typed: s.Typed}, ok
+	return Session{Session: of, PID: s.PID}, ok
 }
 
 // maxLast is how long a line of a screen may be, in bytes.

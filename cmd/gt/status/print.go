@@ -2,6 +2,7 @@ package status
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -16,6 +17,7 @@ const (
 	maxTroubled = 10
 	maxWorking  = 10
 	maxWaiting  = 5
+	maxLost     = 5
 	maxBoxes    = 5
 	maxAlerts   = 10
 	// maxTitle is how long one title may be, in bytes.
@@ -38,6 +40,7 @@ func (v view) print() {
 	v.missing()
 	v.rigs()
 	v.agents("To look at (gt peek AGENT):", v.Troubled(), maxTroubled, "gt agents")
+	v.lost()
 	v.agents("At work:", v.working(), maxWorking, "gt polecat list")
 	v.waiting()
 	v.p.Line("")
@@ -192,6 +195,33 @@ func (v view) agents(title string, all []operational.Agent, most int, more strin
 	if len(all) > most {
 		v.p.Line("  and %d more: %s", len(all)-most, more)
 	}
+}
+
+// recovering says how far a recovery is.
+var recovering = map[operational.RecoveryState]string{
+	operational.RecoveryBegun: "its work is being saved", operational.RecoveryReturned: "queued again soon", operational.RecoveryBlocked: "blocked: it loses its workers",
+}
+
+// lost are the beads that were taken away from a worker, and the polecats that seem to be
+// done and did not say so.
+func (v view) lost() {
+	var rows [][]string
+	for _, r := range v.Recoveries {
+		rows = append(rows, []string{"  " + r.Agent.String(), r.Bead, "taken away", term.Short(v.At.Sub(r.Changed)), recovering[r.State]})
+	}
+	for _, w := range v.Unsaid {
+		bead := ""
+		if i := slices.IndexFunc(v.Agents, func(a operational.Agent) bool { return a.Address == w.Agent }); i >= 0 {
+			bead = v.Agents[i].Bead
+		}
+		rows = append(rows, []string{"  " + w.Agent.String(), bead, w.Verdict, term.Short(v.At.Sub(w.Since)), town.Plain(w.Evidence)})
+	}
+	if len(rows) == 0 {
+		return
+	}
+	v.p.Line("")
+	v.p.Line("With the Witness: %d (gt witness status)", len(rows))
+	v.p.Table([]string{"  AGENT", "BEAD", "STATE", "FOR", "WHY"}, rows[:min(len(rows), maxLost)])
 }
 
 // waiting are the beads that wait for a worker or for being merged.

@@ -48,6 +48,8 @@ func sample() glance.Snapshot {
 			a := town.PolecatAddress(strings.Repeat("r", 64), strings.Repeat("p", 64))
 			s.Agents = append(s.Agents, operational.Agent{Address: a, State: town.AgentStalled, Bead: strings.Repeat("b", 200), Evidence: long + hostile, Since: noon})
 			s.Mail.Boxes = append(s.Mail.Boxes, glance.Box{Name: a.String(), Unread: 1})
+			s.Unsaid = append(s.Unsaid, operational.Watched{Agent: a, Evidence: long + hostile, Since: noon, Nudges: 2})
+			s.Recoveries = append(s.Recoveries, operational.Recovery{Ticket: town.Ticket{Bead: strings.Repeat("b", 200), Agent: a}, State: operational.RecoveryBegun, Changed: noon})
 			s.Queue = append(s.Queue, operational.Waiting{Bead: strings.Repeat("q", 100), Rig: "web", At: noon})
 		}
 	}
@@ -84,6 +86,31 @@ func TestFits80Columns(t *testing.T) {
 		}
 		if strings.Count(text, "beads, mail: ") != 1 {
 			t.Error("two parts with one reason are not told together")
+		}
+	}
+}
+
+// What the Witness is busy with is told with the bead.
+func TestWithTheWitness(t *testing.T) {
+	_, program := terminal.Open(t)
+	nux, ace := town.PolecatAddress("web", "nux"), town.PolecatAddress("web", "ace")
+	s := glance.Snapshot{
+		Town: "harbour", At: noon, Agents: []operational.Agent{{Address: ace, Bead: "web-b", State: town.AgentWorking, Since: noon}},
+		Recoveries: []operational.Recovery{{Ticket: town.Ticket{Bead: "web-a", Agent: nux}, State: operational.RecoveryBegun, Changed: noon.Add(-time.Minute)}},
+		Unsaid:     []operational.Watched{{Agent: ace, Verdict: operational.VerdictUnsaid, Evidence: "it waits", Since: noon.Add(-time.Hour)}},
+	}
+	out := term.NewCapture(program)
+	p := term.New(out, false)
+	view{s, p}.print()
+	if err := p.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(strings.Fields(out.String()), " ")
+	for _, want := range []string{
+		"With the Witness: 2 (gt witness status)", "web/polecats/nux web-a taken away 1m its work is being saved", "web/polecats/ace web-b finished-unsaid 1h it waits",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("%q is not in %s", want, text)
 		}
 	}
 }
