@@ -48,8 +48,9 @@ const maxTraced = 20_000
 var errTraced = errors.New("enough was seen")
 
 // Trace stands for what the sandbox of a polecat holds: it is another one after a file was
-// written, made or removed. It looks at names, sizes and times, follows no link and
-// starts no process. Only the first 20,000 files count. "" when there is no sandbox.
+// written, made or removed that git does not ignore. What a build or a test writes is no
+// progress. It looks at names, sizes and times, follows no link and starts no process. Only
+// the first 20,000 files count. "" when there is no sandbox.
 func (r *Rig) Trace(name string) (string, error) {
 	if err := town.CheckHandle("sandbox", name); err != nil {
 		return "", err
@@ -63,6 +64,7 @@ func (r *Rig) Trace(name string) (string, error) {
 	}
 	sum := fnv.New128a()
 	left := maxTraced
+	ignores := newIgnored(top, r.path("repo.git", "info", "exclude"))
 	err := filepath.WalkDir(top, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
 			if os.IsNotExist(err) || os.IsPermission(err) {
@@ -78,6 +80,18 @@ func (r *Rig) Trace(name string) (string, error) {
 		}
 		if left--; left < 0 {
 			return errTraced
+		}
+		if path != top && ignores.has(path, d.IsDir()) {
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if d.IsDir() {
+			// The time of a directory changes with ignored files in it, too.
+			ignores.enter(path)
+			fmt.Fprintf(sum, "%s\x00%s\x00", path, d.Type())
+			return nil
 		}
 		info, err := d.Info()
 		if err != nil {

@@ -91,3 +91,51 @@ func TestLeadsAndTraces(t *testing.T) {
 		t.Error("a link to elsewhere")
 	}
 }
+
+// What git ignores changes no trace, wherever the pattern stands; what it does not ignore does.
+func TestTracesLeaveOutWhatGitIgnores(t *testing.T) {
+	r := rig(t, remote(t), MergeDirect)
+	s := prepare(t, r, "nux", "polecat/nux/web-a")
+	write(t, filepath.Join(s.Dir, ".gitignore"), "# output\n/bin/\n*.log\n!keep.log\n")
+	for _, dir := range []string{"bin", "src", "src/deep"} {
+		if err := os.MkdirAll(filepath.Join(s.Dir, dir), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(t, filepath.Join(s.Dir, "src", ".gitignore"), "out-*\n")
+	if err := os.MkdirAll(r.path("repo.git", "info"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	write(t, r.path("repo.git", "info", "exclude"), "*.swp\n")
+	trace := func() string {
+		t.Helper()
+		text, err := r.Trace("nux")
+		if err != nil || text == "" {
+			t.Fatal(text, err)
+		}
+		return text
+	}
+	for _, c := range []struct {
+		file  string
+		moves bool
+	}{
+		{"bin/tool", false}, {"test.log", false}, {"src/deep/x.log", false}, {"src/out-1", false}, {"src/deep/out-2", false}, {"src/.a.swp", false},
+		{"keep.log", true}, {"out-1", true}, {"src/bin", true}, {"src/a.go", true}, {"src/deep/b.go", true},
+	} {
+		before := trace()
+		write(t, filepath.Join(s.Dir, c.file), "x")
+		if moved := trace() != before; moved != c.moves {
+			t.Errorf("%s: moved %v", c.file, moved)
+		}
+		if ignored := git(t, s.Dir, "ls-files", "--others", "--exclude-standard", c.file) == ""; ignored == c.moves {
+			t.Errorf("git ignores %s: %v", c.file, ignored)
+		}
+	}
+	before := trace()
+	if err := os.Symlink("/dev/zero", filepath.Join(s.Dir, "src", "deep", ".gitignore")); err != nil {
+		t.Fatal(err)
+	}
+	if trace() == before {
+		t.Error("a new link changed nothing")
+	}
+}
