@@ -72,10 +72,10 @@ func (b Beads) leave(ctx context.Context, agent, state, reason string, p ledger.
 	return err
 }
 
-// GiveBack implements Ledger, in one transaction.
+// GiveBack implements Ledger, in one transaction, which names who gave it back.
 func (b Beads) GiveBack(ctx context.Context, bead, agent string, status town.Status, by, text string) error {
 	request, _, _ := strings.Cut(text, " was given back") // it is given back once
-	return b.as(agent).Together(ctx, "give back "+bead, func(c *ledger.Change) error {
+	return b.as(by).Together(ctx, "give back "+bead, func(c *ledger.Change) error {
 		found, err := c.Get(ctx, []string{bead}, nil)
 		is, ok := found[bead]
 		if err != nil || !ok {
@@ -89,7 +89,7 @@ func (b Beads) GiveBack(ctx context.Context, bead, agent string, status town.Sta
 		if slices.ContainsFunc(is.Comments, func(c town.Comment) bool { return strings.HasPrefix(c.Text, request) }) {
 			return nil
 		}
-		_, err = c.CommentAs(ctx, bead, by, text)
+		_, err = c.Comment(ctx, bead, text)
 		return err
 	})
 }
