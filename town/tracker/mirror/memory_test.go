@@ -292,7 +292,10 @@ func (p *planes) Create(_ context.Context, b town.Bead) error {
 	if p.taken[b.ID] {
 		return mirror.ErrTaken
 	}
-	b.CreatedAt = p.now
+	b.CreatedAt, b.UpdatedAt = p.now, p.now
+	if !b.Open() {
+		b.ClosedAt = &b.UpdatedAt
+	}
 	p.beads[b.ID], p.taken[b.ID] = b, true
 	p.events = append(p.events, event{b.ID, true})
 	return nil

@@ -210,11 +210,11 @@ func (m *Mirror) Run(ctx context.Context, r Request) (rep Report, err error) {
 	run := &Mirror{o: m.o, scanner: scanner, dry: r.DryRun}
 	rep = Report{DryRun: r.DryRun, Did: []Did{}}
 	now := m.o.Now()
-	st, err := run.begin(ctx, now)
+	st, fresh, err := run.begin(ctx, now)
 	if err != nil {
 		return rep, err
 	}
-	extra, err := run.take(ctx, st, r, now)
+	extra, err := run.take(ctx, st, r, now, fresh)
 	if err != nil {
 		return rep, err
 	}
@@ -256,24 +256,24 @@ func (m *Mirror) count(ctx context.Context, rep *Report, now time.Time) error {
 }
 
 // begin reads the standing. The first run begins at the end of the feed.
-func (m *Mirror) begin(ctx context.Context, now time.Time) (tracker.Standing, error) {
+func (m *Mirror) begin(ctx context.Context, now time.Time) (st tracker.Standing, fresh bool, err error) {
 	st, found, err := m.o.Rows.Standing(ctx)
 	if err != nil || found {
-		return st, err
+		return st, false, err
 	}
 	st = tracker.Standing{Began: now}
 	if m.dry {
-		return st, nil
+		return st, true, nil
 	}
 	if err := m.o.Events.Skip(ctx); err != nil {
-		return st, err
+		return st, true, err
 	}
-	return st, m.o.Rows.SetStanding(ctx, st)
+	return st, true, m.o.Rows.SetStanding(ctx, st)
 }
 
 // take marks the beads that the feed tells of, and acknowledges the events. A dry run
 // returns those beads instead.
-func (m *Mirror) take(ctx context.Context, st tracker.Standing, r Request, now time.Time) (extra map[string]bool, err error) {
+func (m *Mirror) take(ctx context.Context, st tracker.Standing, r Request, now time.Time, fresh bool) (extra map[string]bool, err error) {
 	extra = map[string]bool{}
 	mark := func(beads map[string]bool) error {
 		if m.dry {
@@ -293,8 +293,8 @@ func (m *Mirror) take(ctx context.Context, st tracker.Standing, r Request, now t
 		}
 	}
 	for {
-		if m.dry && st.Began.Equal(now) {
-			return extra, nil // it never ran: the feed is not read from its beginning
+		if m.dry && fresh {
+			return extra, nil // a first run begins at the end of the feed
 		}
 		page, err := m.o.Events.Read(ctx, pageSize)
 		if err != nil {
