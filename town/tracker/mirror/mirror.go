@@ -50,9 +50,9 @@ type Rows interface {
 	// process changed the row since l was read (tracker.Link.Version): then saved is
 	// false. Next stays as it is when there were news (tracker.Link.Marks).
 	Save(ctx context.Context, l tracker.Link) (_ tracker.Link, saved bool, err error)
-	// Adopt stores a link that is not there; one that is there stays.
+	// Adopt stores a link of a bead for which nothing was asked yet.
 	Adopt(ctx context.Context, l tracker.Link) error
-	// Drop removes a link that has no issue.
+	// Drop removes a link that has no issue, unless it was changed since l was read.
 	Drop(ctx context.Context, l tracker.Link) error
 	// Comments returns what became of the comments of a bead, by their ids.
 	Comments(ctx context.Context, bead string) (map[string]tracker.Comment, error)
