@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -180,11 +181,52 @@ const (
 type Report struct {
 	DryRun bool  `json:"dry_run,omitempty"`
 	Did    []Did `json:"did"`
+	// Refused are all beads of which something was refused and waits for a person.
+	Refused []Did `json:"refused,omitempty"`
 	// Waiting is how many links have still something to do.
 	Waiting int `json:"waiting"`
 	// Until is when the tracker may be asked again, and Reason why not now.
 	Until  time.Time `json:"until,omitzero"`
 	Reason string    `json:"reason,omitempty"`
+}
+
+// String says it in lines, for people.
+func (r Report) String() string {
+	var out strings.Builder
+	would := ""
+	if r.DryRun {
+		would = "would "
+	}
+	for _, d := range r.Did {
+		if d.What == Refused {
+			continue // it stands below, unless this is a dry run
+		}
+		fmt.Fprintf(&out, "%s%-8s %s  %s  %s\n", would, d.What, d.Bead, d.Title, d.URL)
+		if r.DryRun && d.Text != "" {
+			fmt.Fprintf(&out, "    %s\n", strings.ReplaceAll(d.Text, "\n", "\n    "))
+		}
+	}
+	refused := r.Refused
+	if r.DryRun {
+		for _, d := range r.Did {
+			if d.What == Refused {
+				refused = append(refused, d)
+			}
+		}
+	}
+	for _, d := range refused {
+		fmt.Fprintf(&out, "refused  %s: %s\n", d.Bead, d.Reason)
+	}
+	if r.Reason != "" {
+		fmt.Fprintf(&out, "nothing is sent until %s: %s\n", r.Until.UTC().Format(time.RFC3339), r.Reason)
+	}
+	if r.Waiting > 0 {
+		fmt.Fprintf(&out, "%d bead(s) wait\n", r.Waiting)
+	}
+	if out.Len() == 0 {
+		return "nothing to do\n"
+	}
+	return out.String()
 }
 
 // Count is how many times something was done.
@@ -239,17 +281,17 @@ func (m *Mirror) Run(ctx context.Context, r Request) (rep Report, err error) {
 	if err := run.links(ctx, due, st, &rep); err != nil {
 		return rep, err
 	}
-	if r.DryRun {
-		return rep, nil
-	}
 	return rep, run.count(context.WithoutCancel(ctx), &rep, now)
 }
 
 func (m *Mirror) count(ctx context.Context, rep *Report, now time.Time) error {
 	all, err := m.o.Rows.Links(ctx)
 	for _, l := range all {
-		if !l.Next.IsZero() {
+		switch {
+		case !l.Next.IsZero():
 			rep.Waiting++
+		case l.Refused():
+			rep.Refused = append(rep.Refused, Did{Bead: l.Bead, What: Refused, URL: l.URL, Reason: l.Reason})
 		}
 	}
 	return err
