@@ -11,6 +11,7 @@ import (
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
 	"gastown/town/feed"
+	"gastown/town/integration"
 	"gastown/town/plugin"
 )
 
@@ -24,6 +25,8 @@ type Services struct {
 }
 
 // Types is the table.
-func Types(Services) plugin.Types {
-	return plugin.Types{}
+func Types(s Services) plugin.Types {
+	return plugin.Types{
+		integration.Type(integration.Services{Now: s.Now, Log: s.Log, Operational: s.Operational, Ledger: s.Ledger, Feed: s.Feed}),
+	}
 }
