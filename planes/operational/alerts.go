@@ -196,8 +196,8 @@ func alerts(ctx context.Context, tx *doltdb.Tx, where string, args ...any) (list
 	return list, err
 }
 
-// PruneAlerts removes the alerts that ended more than AlertsKept ago, and the oldest of
-// those that ended when they are too many. It returns how many it removed.
+// PruneAlerts removes the alerts and silences that ended more than AlertsKept ago, and the
+// oldest alerts of those that ended when they are too many. It returns how many it removed.
 func (s *Store) PruneAlerts(ctx context.Context, now time.Time) (removed int64, err error) {
 	err = s.db.Write(ctx, func(tx *doltdb.Tx) error {
 		removed, err = tx.Exec(ctx, "DELETE FROM alerts WHERE ended < ?", stamp(now.Add(-AlertsKept)))
@@ -207,6 +207,10 @@ func (s *Store) PruneAlerts(ctx context.Context, now time.Time) (removed int64, 
 		many, err := tx.Exec(ctx, fmt.Sprintf("DELETE FROM alerts WHERE ended < (SELECT at FROM (SELECT ended AS at FROM alerts"+
 			" WHERE ended IS NOT NULL ORDER BY ended DESC LIMIT 1 OFFSET %d) AS newest)", maxEnded-1))
 		removed += many
+		if err == nil {
+			many, err = tx.Exec(ctx, "DELETE FROM silences WHERE ends < ?", stamp(now.Add(-AlertsKept)))
+			removed += many
+		}
 		return err
 	})
 	return removed, explainWork("remove alerts that ended long ago", err)
