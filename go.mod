@@ -32,6 +32,8 @@ require (
 )
 
 require (
+	github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6
+	github.com/emersion/go-smtp v0.25.1
 	github.com/google/go-github/v91 v91.0.0
 	github.com/prometheus/alertmanager v0.35.0
 	github.com/prometheus/prometheus v0.316.0

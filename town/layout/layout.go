@@ -149,6 +149,9 @@ func (t Town) Plugins() string { return t.join("deacon", "plugins.yaml") }
 // present one cannot be used.
 func (t Town) PluginsKept() string { return t.join(".gt", "deacon", "plugins.yaml") }
 
+// AlertsTold keeps what each channel was told of alerts.
+func (t Town) AlertsTold() string { return t.join(".gt", "deacon", "alerts.told") }
+
 // Secrets is a person's file of secrets. Nothing but gt's own directory is sure never
 // to be tracked.
 func (t Town) Secrets() string { return t.join(".gt", "secrets.env") }

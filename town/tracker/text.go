@@ -2,7 +2,6 @@ package tracker
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 	"unicode"
 
@@ -25,13 +24,7 @@ func Text(s string, n int) string {
 	return town.Clip(strings.Trim(strings.Join(lines, "\n"), "\n"), n)
 }
 
-// sequence is what a terminal would obey.
-var sequence = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)`)
-
 func visible(s string) string {
-	if strings.ContainsRune(s, '\x1b') {
-		s = sequence.ReplaceAllString(s, "")
-	}
 	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):

@@ -10,8 +10,8 @@ import (
 
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
+	"gastown/town/alert/channel"
 	"gastown/town/feed"
-	"gastown/town/integration"
 	"gastown/town/plugin"
 )
 
@@ -25,8 +25,8 @@ type Services struct {
 }
 
 // Types is the table.
-func Types(s Services) plugin.Types {
+func Types(Services) plugin.Types {
 	return plugin.Types{
-		integration.Type(integration.Services{Now: s.Now, Log: s.Log, Operational: s.Operational, Ledger: s.Ledger, Feed: s.Feed}),
+		channel.Type(),
 	}
 }

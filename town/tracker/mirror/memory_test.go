@@ -184,10 +184,7 @@ func (p *planes) Adopt(_ context.Context, l tracker.Link) error {
 	done, err := p.write()
 	if err == nil {
 		defer done()
-		if is, found := p.links[l.Bead]; !found || is.State == tracker.Seen || is.State == tracker.Wanted {
-			if found {
-				l.Version, l.Marks, l.Next = is.Version+1, is.Marks, is.Next
-			}
+		if _, found := p.links[l.Bead]; !found {
 			p.links[l.Bead] = l
 		}
 	}
@@ -198,9 +195,7 @@ func (p *planes) Drop(_ context.Context, l tracker.Link) error {
 	done, err := p.write()
 	if err == nil {
 		defer done()
-		if is := p.links[l.Bead]; is.Version == l.Version && is.Marks == l.Marks {
-			delete(p.links, l.Bead)
-		}
+		delete(p.links, l.Bead)
 	}
 	return err
 }
@@ -297,10 +292,7 @@ func (p *planes) Create(_ context.Context, b town.Bead) error {
 	if p.taken[b.ID] {
 		return mirror.ErrTaken
 	}
-	b.CreatedAt, b.UpdatedAt = p.now, p.now
-	if !b.Open() {
-		b.ClosedAt = &b.UpdatedAt
-	}
+	b.CreatedAt = p.now
 	p.beads[b.ID], p.taken[b.ID] = b, true
 	p.events = append(p.events, event{b.ID, true})
 	return nil

@@ -1,0 +1,109 @@
+package alert
+
+import (
+	"strings"
+	"time"
+
+	"gastown/planes/operational"
+)
+
+const (
+	// hold is how long a check is not healthy, or a job fails, before that is an alert,
+	// and calm how long all is well before it is over. Between them, what comes and goes
+	// is one alert or none.
+	hold = 2 * time.Minute
+	calm = 5 * time.Minute
+	// stopped is the outcome of a run that says nothing about its job.
+	stopped = "stopped"
+	// exchanges are the jobs whose failures the check of the federation judges: a remote
+	// that cannot be reached for an hour is no trouble.
+	exchanges = "federation-sync"
+	// healthy is the state of a check that found nothing wrong.
+	healthy = "healthy"
+)
+
+// Watch turns the states of the Deacon's checks and jobs into alerts. It remembers since
+// when each is as it is, as far as the rows do not say it.
+type Watch struct {
+	bad, good map[string]time.Time
+}
+
+// Plan returns the alerts that fire now, given those of source check that fired until
+// now. due is when the answer changes although nothing else does; zero for never.
+func (w *Watch) Plan(checks []operational.CheckState, jobs []operational.JobRun, firing []operational.Alert, now time.Time) (list []operational.Alert, due time.Time) {
+	fires := map[string]bool{}
+	for _, a := range firing {
+		if a.Source == operational.FromCheck && a.Fires() {
+			fires[a.Name] = true
+		}
+	}
+	before := *w
+	w.bad, w.good = map[string]time.Time{}, map[string]time.Time{}
+	later := func(at time.Time) {
+		if due.IsZero() || at.Before(due) {
+			due = at
+		}
+	}
+	judge := func(a operational.Alert, ill bool, since time.Time) {
+		if since.After(now) { // the clock was put back
+			since = now
+		}
+		from, apart := before.good, calm
+		kept := w.good
+		if ill {
+			from, apart, kept = before.bad, hold, w.bad
+		}
+		if first, known := from[a.Name]; known && first.Before(since) {
+			since = first
+		}
+		kept[a.Name] = since
+		settled := !now.Before(since.Add(apart))
+		if ill == fires[a.Name] || settled {
+			if ill {
+				list = append(list, a)
+			}
+			return
+		}
+		// It waits: as it was until then.
+		later(since.Add(apart))
+		if fires[a.Name] {
+			list = append(list, a)
+		}
+	}
+	for _, c := range checks {
+		a := operational.Alert{Name: "check-" + c.Name, Source: operational.FromCheck, Severity: operational.SeverityWarning,
+			Labels: map[string]string{"check": c.Name}, Summary: c.State + ": " + c.Figure + "; see gt deacon status"}
+		if c.State != healthy && c.State != string(operational.SeverityWarning) {
+			a.Severity = operational.SeverityCritical
+		}
+		judge(as(a, firing, c.State == healthy), c.State != healthy, c.Since)
+	}
+	for _, j := range jobs {
+		row, _, _ := strings.Cut(j.Job, ":")
+		a := operational.Alert{Name: "job-" + j.Job, Source: operational.FromCheck, Severity: operational.SeverityError,
+			Labels: map[string]string{"job": j.Job}, Summary: "it fails: " + j.Error + "; see gt deacon logs"}
+		switch {
+		case row == exchanges:
+		case j.Outcome == stopped:
+			if fires[a.Name] {
+				list = append(list, as(a, firing, true))
+			}
+		default:
+			judge(as(a, firing, true), j.Error != "", j.Began)
+		}
+	}
+	return list, due
+}
+
+// as is the alert as it fired until now, if the trouble may be over: what it says then is
+// not that all is well.
+func as(a operational.Alert, firing []operational.Alert, well bool) operational.Alert {
+	if well {
+		for _, f := range firing {
+			if f.Name == a.Name && f.Source == a.Source {
+				a.Severity, a.Summary = f.Severity, f.Summary
+			}
+		}
+	}
+	return a
+}

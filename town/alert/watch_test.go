@@ -1,0 +1,94 @@
+package alert
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"gastown/planes/operational"
+)
+
+var noon = time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+
+// A check that stays ill, and a job that fails, is an alert after a while, until it is
+// well for a while.
+func TestWatch(t *testing.T) {
+	var w Watch
+	var firing []operational.Alert
+	at := func(minutes float64) time.Time { return noon.Add(time.Duration(minutes * float64(time.Minute))) }
+	for _, c := range []struct {
+		now, since float64
+		state, job string
+		want       string
+		due        float64
+	}{
+		{0, 0, "healthy", "", "", 0},
+		{1, 1, "warning", "", "", 3},
+		{2, 2, "critical", "", "", 3}, // ill since 1
+		{3, 2, "critical", "", "check-disk critical", 0},
+		{4, 4, "warning", "", "check-disk warning", 0},
+		{5, 5, "healthy", "", "check-disk warning", 10},
+		{6, 6, "warning", "", "check-disk warning", 0},
+		{7, 7, "healthy", "", "check-disk warning", 12},
+		{12, 7, "healthy", "no room", "", 14},
+		{13, 7, "healthy", "no room", "", 14},
+		{14, 7, "healthy", "no space", "job-prune error", 0},
+		{15, 7, "healthy", "", "job-prune error", 20},
+		{20, 7, "healthy", "", "", 0},
+	} {
+		jobs := []operational.JobRun{{Job: "prune", Began: at(c.now), Error: c.job}, {Job: "federation-sync:origin", Began: at(0), Error: "offline"}}
+		list, due := w.Plan([]operational.CheckState{{Name: "disk", State: c.state, Since: at(c.since)}}, jobs, firing, at(c.now))
+		var got []string
+		for _, a := range list {
+			got = append(got, a.Name+" "+string(a.Severity))
+		}
+		want := time.Time{}
+		if c.due != 0 {
+			want = at(c.due)
+		}
+		if strings.Join(got, ", ") != c.want || !due.Equal(want) {
+			t.Errorf("minute %v: %q until %s, want %q until %s", c.now, got, due, c.want, want)
+		}
+		firing = list
+	}
+}
+
+// A run that was stopped says nothing about its job; a restart of the Deacon neither.
+func TestWatchForgetsNothing(t *testing.T) {
+	firing := []operational.Alert{{Name: "job-prune", Source: operational.FromCheck, Severity: operational.SeverityError}, {Name: "check-disk", Source: operational.FromCheck, Severity: operational.SeverityCritical}}
+	var w Watch
+	list, _ := w.Plan([]operational.CheckState{{Name: "disk", State: "critical", Since: noon}}, []operational.JobRun{{Job: "prune", Outcome: stopped, Began: noon}}, firing, noon)
+	if len(list) != 2 {
+		t.Errorf("%+v", list)
+	}
+	if list, _ := w.Plan(nil, nil, firing, noon); len(list) != 0 {
+		t.Errorf("a check that was removed: %+v", list)
+	}
+}
+
+// However a check comes and goes, an alert begins at most once in hold + calm.
+func TestFlapping(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		var w Watch
+		var firing []operational.Alert
+		state, since, now := "healthy", noon, noon
+		var last time.Time
+		for i := range 200 {
+			now = now.Add(time.Duration(rapid.IntRange(1, 90).Draw(t, "seconds")) * time.Second)
+			if s := rapid.SampledFrom([]string{"healthy", "warning", "critical"}).Draw(t, "state"); s != state {
+				state, since = s, now
+			}
+			list, _ := w.Plan([]operational.CheckState{{Name: "disk", State: state, Since: since}}, nil, firing, now)
+			if len(list) > len(firing) {
+				if !last.IsZero() && now.Sub(last) < hold+calm {
+					t.Fatal(fmt.Sprint("step ", i, ": it began twice in ", now.Sub(last)))
+				}
+				last = now
+			}
+			firing = list
+		}
+	})
+}
