@@ -1,6 +1,7 @@
 package deacon
 
 import (
+	"gastown/deacon/alerts"
 	"gastown/deacon/caches"
 	"gastown/deacon/check"
 	"gastown/deacon/checks"
@@ -68,6 +69,7 @@ var parts = []func(*host) part.Part{
 	},
 	func(h *host) part.Part { return convoys.New(h) },
 	func(h *host) part.Part { return escalations.New(h) },
+	func(h *host) part.Part { return alerts.New(h) },
 	func(h *host) part.Part { return given{h} },
 	func(h *host) part.Part {
 		if h.opts.Commands == nil {
