@@ -2,6 +2,7 @@ package cli
 
 import (
 	"gastown/cmd/gt/agents"
+	"gastown/cmd/gt/alert"
 	"gastown/cmd/gt/cache"
 	"gastown/cmd/gt/config"
 	"gastown/cmd/gt/convoy"
@@ -47,6 +48,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	sling.Commands(p)
 	convoy.Commands(p)
 	escalate.Commands(p)
+	alert.Commands(p)
 	mayor.Commands(p)
 	polecat.Commands(p)
 	hook.Commands(p)

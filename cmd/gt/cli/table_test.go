@@ -24,6 +24,7 @@ var alone = map[string]string{
 	"hooks run":        "git starts it in the background",
 	"hooks notify":     "git starts it in the background",
 	"cache ":           "they ask the Deacon, which may not run",
+	"alert test":       "it asks the Deacon, which may not run",
 	"completion":       "it needs no Town",
 	"attach":           "it gives the terminal to tmux",
 	"mayor attach":     "it gives the terminal to tmux",
