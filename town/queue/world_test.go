@@ -15,6 +15,7 @@ import (
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
 	"gastown/town"
+	"gastown/town/launch"
 	"gastown/town/polecat"
 )
 
@@ -53,6 +54,7 @@ type world struct {
 
 type session struct {
 	polecat.Session
+	waits  bool // until its sandbox is there
 	ready  bool
 	handed []string
 }
@@ -163,11 +165,13 @@ var errBroken = errors.New("there is no such program")
 
 var errFull = errors.New("the remote takes nothing")
 
-func (w *world) Prepare(_ context.Context, a town.Address, _ string, _ bool) (dir string, err error) {
-	return "/rigs/" + a.String(), w.step(func() error {
+func (w *world) Dir(a town.Address) (string, error) { return "/rigs/" + a.String(), nil }
+
+func (w *world) Prepare(_ context.Context, a town.Address, _ string, _ bool) error {
+	return w.step(func() error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.sessions[a] != nil {
+		if s := w.sessions[a]; s != nil && !s.waits {
 			w.t.Errorf("the sandbox of %s is prepared while a session works in it", a)
 		}
 		if w.full && len(w.trees[a]) > 0 {
@@ -210,7 +214,7 @@ func (w *world) Remove(_ context.Context, a town.Address) (saved string, err err
 func (w *world) write(a town.Address) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s := w.sessions[a]; s != nil && w.trees[a] != nil {
+	if s := w.sessions[a]; s != nil && !s.waits && w.trees[a] != nil {
 		text := fmt.Sprint("change ", len(w.made))
 		w.made, w.trees[a] = append(w.made, text), append(w.trees[a], text)
 		s.Output = w.now
@@ -246,23 +250,51 @@ func (w sessions) List(context.Context) (all []polecat.Session, err error) {
 	return all, nil
 }
 
-func (w sessions) Start(_ context.Context, s polecat.Start) (string, error) {
-	name := s.Ticket.Agent.String()
-	return name, w.step(func() error {
+// Start makes a session that waits, prepares the sandbox, and lets the program begin. A
+// session whose starter was killed ends by itself.
+func (w sessions) Start(ctx context.Context, s polecat.Start) (string, error) {
+	who := s.Ticket.Agent
+	name := who.String()
+	var made *session
+	err := w.step(func() error {
 		w.mu.Lock()
 		defer w.mu.Unlock()
-		if w.sessions[s.Ticket.Agent] != nil {
+		if w.sessions[who] != nil {
 			return polecat.ErrRunning
 		}
 		if w.broken {
 			return errBroken
 		}
-		if s.Ticket.Agent == w.unusable {
-			w.t.Errorf("a session of %s starts in what is no sandbox", s.Ticket.Agent)
-		}
-		w.sessions[s.Ticket.Agent] = &session{Session: polecat.Session{Agent: s.Ticket.Agent, Run: s.Ticket.Run, Name: name, Started: w.now, Output: w.now}}
+		made = &session{Session: polecat.Session{Agent: who, Run: s.Ticket.Run, Name: name, Started: w.now, Output: w.now}, waits: true}
+		w.sessions[who] = made
 		return nil
 	})
+	if err == nil && s.Prepare != nil {
+		err = s.Prepare(ctx)
+	}
+	if err == nil {
+		err = w.step(func() error {
+			w.mu.Lock()
+			defer w.mu.Unlock()
+			if who == w.unusable {
+				w.t.Errorf("a session of %s starts in what is no sandbox", who)
+			}
+			made.waits = false
+			return nil
+		})
+	}
+	if made == nil {
+		return name, err
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	switch {
+	case made.waits && errors.Is(err, errCrash):
+		made.Ended, made.Status = true, launch.ExitSurroundings
+	case made.waits:
+		delete(w.sessions, who)
+	}
+	return name, err
 }
 
 func (w sessions) Look(_ context.Context, a town.Address) (polecat.Look, error) {
