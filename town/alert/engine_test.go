@@ -366,4 +366,22 @@ func TestTold(t *testing.T) {
 	d.engine.told.path = d.path
 	d.restart()
 	d.quiet("saved", "a", 1)
+	// An engine that is killed after a message: what is on the disk then is enough.
+	d.set("Queue", "x", operational.SeverityWarning, true)
+	d.sync()
+	d.await("a", 2)
+	var killed []byte
+	for end := time.Now().Add(time.Minute); !strings.Contains(string(killed), "name:Queue") && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+		var err error
+		if killed, err = os.ReadFile(d.path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.close()
+	if err := os.WriteFile(d.path, killed, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	d.open()
+	d.sync()
+	d.quiet("killed", "a", 2)
 }

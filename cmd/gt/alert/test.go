@@ -122,7 +122,7 @@ func (a alone) prove(ctx context.Context, channel, by string) (out control.Alert
 		op := "test the channel " + town.Clip(town.Plain(channel), 64)
 		for _, s := range a.set.States() {
 			if s.Entry.Name == channel && s.Reason != "" {
-				return out, town.Fail(op, "correct it, then test it again", "%w: %s", town.ErrRefused, s.Reason)
+				return out, town.Fail(op, "correct it, then test it again", "it is not in force: %s", s.Reason)
 			}
 		}
 		next := "deacon/plugins.yaml lists the plugins; docs/alerts.md shows channels"
