@@ -64,6 +64,7 @@ var deaconLimits = map[string]struct {
 	workPool:                          {1.3, true},
 	workDispatch:                      {50, false},
 	convoyRefresh:                     {50, false},
+	alertMessages:                     {alertNames, false},
 	fmt.Sprintf(patrolTook, 10):       {200, false},
 	fmt.Sprintf(patrolTook, 30):       {500, false},
 	fmt.Sprintf(patrolTook, 100):      {1500, false},
@@ -147,7 +148,7 @@ func deacons(ctx context.Context, o options) (figures []deaconFigure, err error)
 		_, stopped := h.command(context.WithoutCancel(ctx), "deacon", "stop")
 		err = errors.Join(err, stopped)
 	}()
-	for _, part := range []func(context.Context, options) ([]deaconFigure, error){h.lives, h.reads, h.load, h.sessions, h.spawns} {
+	for _, part := range []func(context.Context, options) ([]deaconFigure, error){h.lives, h.reads, h.load, h.sessions, h.spawns, h.alerts} {
 		got, err := part(ctx, o)
 		figures = append(figures, got...)
 		if err != nil {
