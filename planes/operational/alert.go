@@ -53,10 +53,11 @@ const (
 	FromRule   AlertSource = "rule"
 	FromCheck  AlertSource = "check"
 	FromPlugin AlertSource = "plugin"
+	FromBudget AlertSource = "budget"
 )
 
 // AlertSources lists every source.
-var AlertSources = []AlertSource{FromRule, FromCheck, FromPlugin}
+var AlertSources = []AlertSource{FromRule, FromCheck, FromPlugin, FromBudget}
 
 // Limits of alerts. Texts are in bytes; longer ones are cut, except names of labels.
 const (
@@ -108,7 +109,7 @@ func AlertOf(a Alert) (Alert, error) {
 	case !slices.Contains(AlertSeverities, a.Severity):
 		return refuse("its severity %q is none of warning, error, critical", town.Clip(string(a.Severity), 32))
 	case !slices.Contains(AlertSources, a.Source):
-		return refuse("its source %q is none of rule, check, plugin", town.Clip(string(a.Source), 32))
+		return refuse("its source %q is none of rule, check, plugin, budget", town.Clip(string(a.Source), 32))
 	case len(a.Labels) > MaxAlertLabels:
 		return refuse("it has %d labels, more than %d", len(a.Labels), MaxAlertLabels)
 	}

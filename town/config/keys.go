@@ -19,6 +19,7 @@ const (
 	TypeBool     Type = "bool"     // true or false, yes or no, on or off
 	TypeList     Type = "list"     // comma-separated words of Key.Words
 	TypeString   Type = "string"   // one line of text
+	TypeBudget   Type = "budget"   // US dollars, of all time or of a period: 25, 40/day, 200/week, 500/month
 )
 
 // unitSeconds marks a duration that is written as a bare number of seconds.
@@ -151,6 +152,12 @@ var keys = []Key{
 		Help: "Memory all polecats of a rig may use together"},
 	{Name: "rig.cpu", Type: TypeInt, Default: "8", Min: 1, Max: many, Unit: "cores",
 		Help: "Processor cores all polecats of a rig may use together"},
+	{Name: "budget.bead", Type: TypeBudget, Default: "none",
+		Help: "US dollars that agents may spend on one bead, such as 25 or 10/day; nothing is started beyond it"},
+	{Name: "budget.rig", Type: TypeBudget, Default: "none",
+		Help: "US dollars that the agents of one rig may spend, such as 100/day"},
+	{Name: "budget.town", Type: TypeBudget, Default: "none",
+		Help: "US dollars that all agents may spend, such as 500/week"},
 	{Name: "autotune.interval", Type: TypeDuration, Default: "1h", Min: minute, Max: 720 * hour,
 		NotInForce: true, Help: "Time between two adjustments"},
 	{Name: "autotune.scope", Type: TypeList, Default: "dolt,cache,concurrency", Words: []string{"dolt", "cache", "concurrency"},

@@ -110,6 +110,15 @@ func (c *Config) List(name string) ([]string, error) {
 	return strings.Split(value, ","), nil
 }
 
+// Budget returns the amount in force of a budget.
+func (c *Config) Budget(name string) (Budget, error) {
+	_, value, err := c.typed(name, TypeBudget)
+	if err != nil {
+		return Budget{}, err
+	}
+	return parseBudget(value)
+}
+
 func (c *Config) number(name string, want Type) (int64, error) {
 	k, value, err := c.typed(name, want)
 	if err != nil {

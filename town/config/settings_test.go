@@ -43,7 +43,7 @@ func TestKeyTable(t *testing.T) {
 		"witness.computing": "1h", "witness.progress": "2h", "witness.nudges": "2", "witness.nudge_interval": "5m", "witness.waiting": "24h",
 		"witness.recoveries": "2", "witness.many": "3", "witness.hold": "30m", "refinery.queue_size": "20", "refinery.parallelism": "3", "refinery.batch_size": "8", "rate.requests_per_second": "100", "rate.burst_size": "50",
 		"cache.enabled": "true", "cache.memory_size": "256MB", "cache.ttl": "300", "tmux.max_sessions": "50",
-		"rig.memory": "16GB", "rig.cpu": "8", "autotune.interval": "1h", "autotune.scope": "dolt,cache,concurrency",
+		"rig.memory": "16GB", "rig.cpu": "8", "budget.bead": "none", "budget.rig": "none", "budget.town": "none", "autotune.interval": "1h", "autotune.scope": "dolt,cache,concurrency",
 		"federation.interval": "5m", "agent.command": "", "remote.deadline": "30m", "remote.idle": "1m",
 		"deacon.http_address": "localhost:8080", "deacon.disk_warning": "80", "deacon.disk_critical": "95",
 		"deacon.latency_warning": "10", "deacon.latency_critical": "50", "deacon.data_warning": "10GB",
@@ -255,6 +255,8 @@ func anyValue(t *rapid.T, k Key) string {
 		return rapid.SampledFrom([]string{"true", "false", "yes", "no", "on", "off"}).Draw(t, "bool")
 	case TypeList:
 		return strings.Join(rapid.SliceOfN(rapid.SampledFrom(k.Words), 1, 5).Draw(t, "words"), ",")
+	case TypeBudget:
+		return rapid.SampledFrom([]string{"none", "25", "$10.50/day", " 1 / Week", "7/month"}).Draw(t, "budget")
 	default:
 		return rapid.StringMatching(`[ -~äß#:{}\[\]&*!|>'"%@]{0,30}`).Draw(t, "text")
 	}

@@ -29,6 +29,9 @@ func normal(name, value string) (string, error) {
 		return strings.Join(words, ","), err
 	case TypeString:
 		return k.parseText(value)
+	case TypeBudget:
+		b, err := parseBudget(value)
+		return b.String(), err
 	default:
 		n, err := k.parse(value)
 		if err != nil {
