@@ -206,6 +206,8 @@ func TestPrograms(t *testing.T) {
 			handed(t, s, m, "while it works", agent.Queued)
 			idle(t, s, m)
 			received(t, m, text)
+			told := transcripts{preset: p.preset, home: filepath.Join(filepath.Dir(project), "home"), project: project}
+			told.matches(t, m)
 			handed(t, s, m, "RUN touch ran", agent.Confirmed)
 			file := filepath.Join(project, "ran")
 			await(t, s, m, "the command ran", func() bool { _, err := os.Stat(file); return err == nil })
@@ -217,6 +219,7 @@ func TestPrograms(t *testing.T) {
 			if err := s.End(t.Context()); err != nil {
 				t.Error(err)
 			}
+			told.matches(t, m)
 		})
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"gastown/town/spending"
 )
 
 // model is a server that answers as the makers' servers of language models do, as far
@@ -30,6 +32,27 @@ type model struct {
 	thinks time.Duration
 	// task is the command for a message that says what an agent's work is; "" for none.
 	task string
+	// answers counts the answers. used is what those of the conversation used, as they
+	// said: not that of a title, for example.
+	answers int
+	used    spending.Usage
+}
+
+// use gives the next answer its number and what it used, which is unlike that of others.
+// Only some protocols tell of what was put into a cache.
+func (m *model) use(conversation, cacheWrite bool) (number int64, u spending.Usage) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.answers++
+	number = int64(m.answers)
+	u = spending.Usage{Input: 1000 + number, CacheRead: 20_000 + 3*number, Output: 40 + 7*number}
+	if cacheWrite {
+		u.CacheWrite = 300 + 5*number
+	}
+	if conversation {
+		m.used = m.used.Add(u)
+	}
+	return number, u
 }
 
 // turn is what matters in a request.
@@ -189,12 +212,15 @@ func (m *model) responses(w http.ResponseWriter, body []byte) {
 	send := func(v object) { emit(v["type"].(string), v) }
 	send(object{"type": "response.created", "response": object{"id": "r"}})
 	r := m.answer(t)
-	item := object{"type": "message", "role": "assistant", "id": "m", "content": []object{{"type": "output_text", "text": r.text}}}
+	n, u := m.use(len(t.tools) > 0, false)
+	item := object{"type": "message", "role": "assistant", "id": fmt.Sprint("m", n), "content": []object{{"type": "output_text", "text": r.text}}}
 	if r.tool != "" {
 		item = object{"type": "function_call", "name": r.tool, "arguments": arguments(r), "call_id": "c", "id": "f"}
 	}
 	send(object{"type": "response.output_item.done", "item": item})
-	send(object{"type": "response.completed", "response": object{"id": "r", "usage": object{"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}})
+	send(object{"type": "response.completed", "response": object{"id": fmt.Sprint("resp_", n), "usage": object{
+		"input_tokens": u.Input + u.CacheRead, "input_tokens_details": object{"cached_tokens": u.CacheRead},
+		"output_tokens": u.Output, "output_tokens_details": object{"reasoning_tokens": u.Output / 2}, "total_tokens": u.Input + u.CacheRead + u.Output}}})
 }
 
 // completions is the protocol of opencode's compatible providers.
@@ -218,6 +244,7 @@ func (m *model) completions(w http.ResponseWriter, body []byte) {
 		t.tools = append(t.tools, x.Function.Name)
 	}
 	r := m.answer(t)
+	_, u := m.use(len(t.tools) > 0, false)
 	emit := events(w)
 	delta, finish := object{"role": "assistant", "content": r.text}, "stop"
 	if r.tool != "" {
@@ -226,7 +253,8 @@ func (m *model) completions(w http.ResponseWriter, body []byte) {
 	}
 	emit("", object{"id": "x", "object": "chat.completion.chunk", "choices": []object{{"index": 0, "delta": delta}}})
 	emit("", object{"id": "x", "object": "chat.completion.chunk", "choices": []object{{"index": 0, "delta": object{}, "finish_reason": finish}},
-		"usage": object{"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}})
+		"usage": object{"prompt_tokens": u.Input + u.CacheRead, "prompt_tokens_details": object{"cached_tokens": u.CacheRead},
+			"completion_tokens": u.Output, "completion_tokens_details": object{"reasoning_tokens": u.Output / 2}, "total_tokens": u.Input + u.CacheRead + u.Output}})
 	fmt.Fprint(w, "data: [DONE]\n\n")
 }
 
@@ -257,18 +285,21 @@ func (m *model) messages(w http.ResponseWriter, body []byte) {
 		t.said = nil
 	}
 	r := m.answer(t)
-	usage := object{"input_tokens": 1, "output_tokens": 1}
+	n, u := m.use(len(t.tools) > 0, true)
+	id := fmt.Sprint("msg_", n)
+	first := object{"input_tokens": u.Input, "cache_read_input_tokens": u.CacheRead, "cache_creation_input_tokens": u.CacheWrite, "output_tokens": 1}
+	usage := object{"input_tokens": u.Input, "cache_read_input_tokens": u.CacheRead, "cache_creation_input_tokens": u.CacheWrite, "output_tokens": u.Output}
 	block, stop := object{"type": "text", "text": r.text}, "end_turn"
 	if r.tool != "" {
 		block, stop = object{"type": "tool_use", "id": "toolu_1", "name": r.tool, "input": json.RawMessage(arguments(r))}, "tool_use"
 	}
-	message := object{"id": "msg_1", "type": "message", "role": "assistant", "model": "stub", "content": []object{block}, "stop_reason": stop, "usage": usage}
+	message := object{"id": id, "type": "message", "role": "assistant", "model": "stub", "content": []object{block}, "stop_reason": stop, "usage": usage}
 	if !in.Stream {
 		_ = json.NewEncoder(w).Encode(message)
 		return
 	}
 	emit := events(w)
-	emit("message_start", object{"type": "message_start", "message": object{"id": "msg_1", "type": "message", "role": "assistant", "model": "stub", "content": []any{}, "usage": usage}})
+	emit("message_start", object{"type": "message_start", "message": object{"id": id, "type": "message", "role": "assistant", "model": "stub", "content": []any{}, "usage": first}})
 	begin, delta := object{"type": "text", "text": ""}, object{"type": "text_delta", "text": r.text}
 	if r.tool != "" {
 		begin = object{"type": "tool_use", "id": "toolu_1", "name": r.tool, "input": object{}}
@@ -319,12 +350,14 @@ func (m *model) gemini(w http.ResponseWriter, body []byte, stream bool) {
 		t.said = nil
 	}
 	r := m.answer(t)
+	_, u := m.use(len(t.tools) > 0, false)
 	part := object{"text": r.text}
 	if r.tool != "" {
 		part = object{"functionCall": object{"name": r.tool, "args": json.RawMessage(arguments(r))}}
 	}
 	out := object{"candidates": []object{{"content": object{"role": "model", "parts": []object{part}}, "finishReason": "STOP", "index": 0}},
-		"usageMetadata": object{"promptTokenCount": 1, "candidatesTokenCount": 1, "totalTokenCount": 2}}
+		"usageMetadata": object{"promptTokenCount": u.Input + u.CacheRead, "cachedContentTokenCount": u.CacheRead,
+			"candidatesTokenCount": u.Output - u.Output/2, "thoughtsTokenCount": u.Output / 2, "totalTokenCount": u.Input + u.CacheRead + u.Output}}
 	if !stream {
 		_ = json.NewEncoder(w).Encode(out)
 		return
