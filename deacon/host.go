@@ -21,6 +21,7 @@ import (
 	"gastown/deacon/refinery"
 	"gastown/deacon/schedule"
 	"gastown/deacon/settings"
+	"gastown/deacon/spending"
 	"gastown/deacon/stores"
 	"gastown/deacon/witness"
 	"gastown/planes/doltdb"
@@ -165,6 +166,9 @@ func (h *host) Refineries() refinery.Refineries { return h.opts.Refineries }
 
 // Patrols makes the Witness of the Town's rigs.
 func (h *host) Patrols() witness.Patrols { return h.opts.Patrols }
+
+// Spending makes what follows what agents spend.
+func (h *host) Spending() spending.Spending { return h.opts.Spending }
 
 // Workers makes what drives the Town's workers.
 func (h *host) Workers() dispatcher.Workers { return h.opts.Workers }

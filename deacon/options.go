@@ -13,6 +13,7 @@ import (
 	"gastown/deacon/deliverer"
 	"gastown/deacon/dispatcher"
 	"gastown/deacon/refinery"
+	"gastown/deacon/spending"
 	"gastown/deacon/stores"
 	"gastown/deacon/witness"
 	"gastown/planes/doltdb"
@@ -70,6 +71,8 @@ type Options struct {
 	Refineries refinery.Refineries
 	// Patrols makes the Witness of the Town's rigs. nil means that nobody patrols.
 	Patrols witness.Patrols
+	// Spending makes what follows what agents spend. nil means that nobody does.
+	Spending spending.Spending
 	// Database says how to open a plane, as any command would.
 	Database func(cfg *config.Config, plane string) doltdb.Options
 	// Serve takes the planes and serves them. It is nil when they are on an

@@ -20,6 +20,7 @@ import (
 	"gastown/deacon/pool"
 	"gastown/deacon/refinery"
 	"gastown/deacon/retention"
+	"gastown/deacon/spending"
 	"gastown/deacon/witness"
 	"gastown/town/config"
 )
@@ -68,6 +69,12 @@ var parts = []func(*host) part.Part{
 		return witness.New(h)
 	},
 	func(h *host) part.Part { return convoys.New(h) },
+	func(h *host) part.Part {
+		if h.opts.Spending == nil {
+			return nil
+		}
+		return spending.New(h)
+	},
 	func(h *host) part.Part { return escalations.New(h) },
 	func(h *host) part.Part { return alerts.New(h) },
 	func(h *host) part.Part { return given{h} },

@@ -60,9 +60,11 @@ func (p *Part) prune(ctx context.Context) (string, error) {
 			rows, err = s.PruneWork(ctx, now.Add(-part.Duration(p.host.Config(), "work.keep")))
 		}
 		rows += old
-		if err == nil {
-			old, err = s.PruneAlerts(ctx, now)
-			rows += old
+		for _, prune := range []func(context.Context, time.Time) (int64, error){s.PruneAlerts, s.PruneSpending} {
+			if err == nil {
+				old, err = prune(ctx, now)
+				rows += old
+			}
 		}
 		return err
 	})

@@ -6,6 +6,7 @@
 //	  config/access.yaml     users, roles, permissions
 //	  config/sharing.yaml    which records of the ledger leave (0600)
 //	  config/agents.yaml     presets of agents that differ from the built-in ones
+//	  config/prices.yaml     what models cost, where that differs from the built-in prices
 //	  federation/            files people edit: roles/ formulas/ templates/
 //	  deacon/schedule.yaml   when the Deacon's jobs run, where that differs from the default
 //	  deacon/plugins.yaml    the Deacon's plugins
@@ -72,6 +73,9 @@ func (t Town) Mayor() string { return t.join("mayor") }
 
 // Agents holds presets of agents.
 func (t Town) Agents() string { return t.join("config", "agents.yaml") }
+
+// Prices holds what models cost.
+func (t Town) Prices() string { return t.join("config", "prices.yaml") }
 
 // Sessions is the directory of gt's files about agents' sessions.
 func (t Town) Sessions() string { return t.join(".gt", "sessions") }

@@ -8,6 +8,7 @@ import (
 
 	"gastown/planes/operational"
 	"gastown/town/machine"
+	"gastown/town/spending"
 )
 
 // Store is what the dispatcher needs of the operational plane.
@@ -15,6 +16,7 @@ type Store interface {
 	Work(ctx context.Context) (operational.Work, error)
 	Assign(ctx context.Context, o operational.Order, now time.Time) (operational.Assignment, error)
 	Hold(ctx context.Context, list []operational.Hold, now time.Time) error
+	Spending(ctx context.Context, since string, beads ...string) ([]spending.Sum, error)
 }
 
 var _ Store = (*operational.Store)(nil)
@@ -23,6 +25,7 @@ var _ Store = (*operational.Store)(nil)
 type Dispatcher struct {
 	Rows   func(ctx context.Context, fn func(Store) error) error
 	Bounds Bounds
+	Budget Budget
 	// Rigs are the Town's; nil means that every rig is known.
 	Rigs []string
 	Now  func() time.Time
@@ -49,6 +52,9 @@ func (d Dispatcher) Pass(ctx context.Context) (made []operational.Assignment, er
 			s := Snapshot{Work: w, Bounds: d.Bounds, Rigs: d.Rigs, Machine: machine.Unknown}
 			if d.Machine != nil && len(w.Queue) > 0 {
 				s.Machine = d.Machine()
+			}
+			if s.Spent, err = d.Budget.spent(ctx, rows, w, d.Now()); err != nil {
+				return err
 			}
 			decided := Decide(s)
 			for _, o := range decided.Orders {

@@ -29,6 +29,8 @@ type Snapshot struct {
 	Rigs []string
 	// Machine is what the machine has left.
 	Machine machine.Readings
+	// Spent are the budgets that are reached.
+	Spent Spent
 }
 
 // Decision is what may be assigned now, and what keeps the rest.
@@ -59,7 +61,11 @@ func Decide(s Snapshot) (d Decision) {
 	for _, q := range w.Queue {
 		if s.Rigs != nil && !slices.Contains(s.Rigs, q.Rig) {
 			hold(q.Rig, BoundUnknown, "the rig is not in config/rigs.yaml")
-		} else if _, has := w.Holder(q.Bead); !has {
+		} else if _, has := w.Holder(q.Bead); has {
+			continue
+		} else if bound, why := s.Spent.bound(q); bound != "" {
+			hold(q.Rig, bound, why)
+		} else {
 			waiting[q.Rig] = append(waiting[q.Rig], q)
 		}
 	}

@@ -27,6 +27,10 @@ const (
 	BoundMemory   = "machine.free_memory"
 	BoundLoad     = "machine.max_load"
 	BoundDisk     = "machine.free_disk"
+	// BoundBeadSpent, BoundRigSpent and BoundTownSpent are budgets.
+	BoundBeadSpent = "budget.bead"
+	BoundRigSpent  = "budget.rig"
+	BoundTownSpent = "budget.town"
 	// BoundUnknown: the rig is none of the Town's.
 	BoundUnknown = "config/rigs.yaml"
 )

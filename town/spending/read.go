@@ -6,9 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
+
+	"gastown/town/spending/internal/sqlite"
 )
 
 // Reading is what Read found.
@@ -33,7 +34,10 @@ func Read(format Format, path string, c Cursor, most int64) (Reading, error) {
 }
 
 func read(format Format, path string, c Cursor, most int64) (out Reading, err error) {
-	file, err := os.Open(path)
+	if format == OpenCode {
+		return readOpenCode(path, c, most)
+	}
+	file, err := sqlite.OpenRegular(path)
 	if err != nil {
 		return out, err
 	}
@@ -41,12 +45,6 @@ func read(format Format, path string, c Cursor, most int64) (out Reading, err er
 	info, err := file.Stat()
 	if err != nil {
 		return out, err
-	}
-	if !info.Mode().IsRegular() {
-		return out, errors.New("it is not a regular file")
-	}
-	if format == OpenCode {
-		return readOpenCode(path, c, most)
 	}
 	size := info.Size()
 	same, err := c.begins(file, size)
@@ -112,7 +110,7 @@ func head(r io.ReaderAt, n int64) (string, error) {
 
 // geminiRoot is the directory that gemini notes beside the transcripts of a project.
 func geminiRoot(path string) string {
-	file, err := os.Open(filepath.Join(filepath.Dir(filepath.Dir(path)), ".project_root"))
+	file, err := sqlite.OpenRegular(filepath.Join(filepath.Dir(filepath.Dir(path)), ".project_root"))
 	if err != nil {
 		return ""
 	}

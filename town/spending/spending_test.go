@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"gastown/town"
@@ -171,8 +172,16 @@ func TestHostile(t *testing.T) {
 	if err != nil || len(got.Messages) != 1 || got.Messages[0].Usage.Input != 3 || got.Messages[0].Model != Unknown || len(got.Messages[0].ID) > maxID {
 		t.Errorf("%+v, %v", got.Messages, err)
 	}
-	if _, err := Read(Claude, filepath.Dir(path), Cursor{}, much); err == nil {
-		t.Error("a directory was read")
+	pipe := filepath.Join(t.TempDir(), "opencode.db")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, format := range []Format{Claude, OpenCode, "other"} {
+		for _, path := range []string{filepath.Dir(path), pipe} {
+			if _, err := Read(format, path, Cursor{}, much); err == nil {
+				t.Errorf("%s was read as %s", path, format)
+			}
+		}
 	}
 }
 

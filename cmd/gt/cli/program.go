@@ -6,6 +6,7 @@ import (
 	"gastown/cmd/gt/cache"
 	"gastown/cmd/gt/config"
 	"gastown/cmd/gt/convoy"
+	"gastown/cmd/gt/costs"
 	"gastown/cmd/gt/crew"
 	"gastown/cmd/gt/deacon"
 	"gastown/cmd/gt/doctor"
@@ -47,6 +48,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	status.Commands(p)
 	sling.Commands(p)
 	convoy.Commands(p)
+	costs.Commands(p)
 	escalate.Commands(p)
 	alert.Commands(p)
 	mayor.Commands(p)

@@ -22,6 +22,7 @@ import (
 	"gastown/deacon"
 	"gastown/deacon/commands"
 	"gastown/deacon/logs"
+	"gastown/deacon/spending"
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
@@ -92,6 +93,9 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		},
 		Patrols: func(cfg *config.Config, rows operational.Access, beads ledger.Access) (*witness.Witness, error) {
 			return host.New(call, h.Layout, cfg).WitnessWith(rows, beads)
+		},
+		Spending: func(cfg *config.Config, rows operational.Access) (spending.Means, error) {
+			return host.New(call, h.Layout, cfg).SpendingMeans(rows)
 		},
 		Serve: o.planes(h),
 		Sessions: func(ctx context.Context) ([]tmux.Session, error) {

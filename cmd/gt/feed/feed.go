@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"time"
 
@@ -57,7 +56,7 @@ func Commands(p *shell.Program) {
 }
 
 func (o *feedOptions) run(ctx context.Context) error {
-	since, err := sinceTime(o.since, o.call.Now())
+	since, err := shell.Since(o.since, o.call.Now())
 	if err != nil {
 		return err
 	}
@@ -149,26 +148,4 @@ func (o *feedOptions) line(e feed.Event) string {
 		line = strings.TrimRight(line, " ") + "  (" + e.Actor + ")"
 	}
 	return strings.TrimRight(line, " ")
-}
-
-// sinceTime reads a duration before now, or a time.
-func sinceTime(text string, now time.Time) (time.Time, error) {
-	if text == "" {
-		return time.Time{}, nil
-	}
-	if days, ok := strings.CutSuffix(text, "d"); ok {
-		if n, err := strconv.Atoi(days); err == nil && n >= 0 && n < 100_000 {
-			return now.AddDate(0, 0, -n), nil
-		}
-	}
-	if ago, err := time.ParseDuration(text); err == nil && ago >= 0 {
-		return now.Add(-ago), nil
-	}
-	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", time.DateTime, time.DateOnly} {
-		if t, err := time.ParseInLocation(layout, text, time.UTC); err == nil {
-			return t, nil
-		}
-	}
-	return time.Time{}, town.Fail("show the feed", "for instance: --since 2h, --since 7d, --since 2031-03-10",
-		"%w: --since %q is neither a duration nor a time", town.ErrUsage, town.Clip(text, 40))
 }

@@ -41,6 +41,10 @@ func (h *Host) WorkersWith(rows operational.Access, beads ledger.Access) (*polec
 	if err != nil {
 		return nil, queue.Dispatcher{}, err
 	}
+	budget, err := h.budget()
+	if err != nil {
+		return nil, queue.Dispatcher{}, err
+	}
 	names := []string{}
 	for _, r := range rigs {
 		names = append(names, r.Name)
@@ -64,7 +68,7 @@ func (h *Host) WorkersWith(rows operational.Access, beads ledger.Access) (*polec
 		Rows: func(ctx context.Context, fn func(queue.Store) error) error {
 			return rows(ctx, func(s *operational.Store) error { return fn(s) })
 		},
-		Bounds: bounds, Rigs: names, Now: h.call.Now, Machine: func() machine.Readings { return machine.Read(h.Layout.Rigs()) },
+		Bounds: bounds, Budget: budget, Rigs: names, Now: h.call.Now, Machine: func() machine.Readings { return machine.Read(h.Layout.Rigs()) },
 	}
 	return c, d, nil
 }

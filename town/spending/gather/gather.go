@@ -23,6 +23,7 @@ import (
 
 	"gastown/planes/operational"
 	"gastown/town"
+	"gastown/town/spending"
 )
 
 const (
@@ -61,12 +62,16 @@ type Gatherer struct {
 	seen map[string]string
 	// foreign are files of other directories. They are not looked into again.
 	foreign map[string]bool
+	// last is the last file that the last pass came to, if it did not come to all.
+	last string
 }
 
 // Result is what a pass did.
 type Result struct {
 	// Read is how many transcripts were read, Messages how many messages were counted.
 	Read, Messages int
+	// Sums are what was counted, without former counts that a replaced transcript had.
+	Sums []spending.Sum
 	// More says that a bound ended the pass.
 	More bool
 	// Failed says which transcripts could not be read, and why. They are tried again when

@@ -234,6 +234,29 @@ func TestReplaced(t *testing.T) {
 	p.want(map[string]int64{"web/polecats/nux  2031-03-10": 27})
 }
 
+// A pass reads a piece of each transcript. The next passes go on.
+func TestPieces(t *testing.T) {
+	p := newPlace(t)
+	dir := filepath.Join(p.Rigs, "web/polecats/nux")
+	var text strings.Builder
+	for n := range 10_000 {
+		text.WriteString(p.answer(fmt.Sprint("m", n), "s1", dir, noon, 1))
+		text.WriteString(`{"type":"user","message":"` + strings.Repeat("x", 2000) + `"}` + "\n")
+	}
+	p.transcript(dir, "s1", text.String())
+	p.transcript(dir, "s2", p.answer("other", "s2", dir, noon, 100_000))
+	passes := 1
+	for r := p.pass(); r.More; r = p.pass() {
+		if passes++; passes == 2 && p.total()["web/polecats/nux  2031-03-10"] < 100_000 {
+			t.Error("the second transcript waits for the first one")
+		}
+	}
+	if passes < 3 || passes > 6 {
+		t.Errorf("%d passes", passes)
+	}
+	p.want(map[string]int64{"web/polecats/nux  2031-03-10": 110_000})
+}
+
 // What could not be recorded is recorded by a later pass.
 func TestAgain(t *testing.T) {
 	p := newPlace(t)
@@ -312,4 +335,32 @@ func TestOpenCode(t *testing.T) {
 	p.transcripts, p.spent, p.seen = map[string]operational.Transcript{}, map[string][]operational.Spent{}, nil
 	p.pass()
 	p.want(map[string]int64{})
+}
+
+// BenchmarkIdlePass is a pass over 1,000 transcripts of which none changed.
+func BenchmarkIdlePass(b *testing.B) {
+	dir := b.TempDir()
+	root := filepath.Join(dir, "town")
+	folder := filepath.Join(dir, ".claude/projects", escaped.ReplaceAllString(root, "-"))
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		b.Fatal(err)
+	}
+	for n := range 1000 {
+		if err := os.WriteFile(filepath.Join(folder, fmt.Sprint(n, ".jsonl")), nil, 0o600); err != nil {
+			b.Fatal(err)
+		}
+	}
+	plane := &rows{transcripts: map[string]operational.Transcript{}}
+	g := &Gatherer{
+		Folders: Folders([]string{"HOME=" + dir}), Root: root, Now: time.Now,
+		Rows: func(_ context.Context, fn func(Store) error) error { return fn(plane) },
+	}
+	for b.Loop() {
+		if _, err := g.Pass(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+	}
+	if plane.opened != 1 {
+		b.Errorf("the plane was opened %d times", plane.opened)
+	}
 }

@@ -29,7 +29,7 @@ type piece struct {
 	list []spending.Message
 }
 
-// run reads files until a bound is reached.
+// run reads a piece of each file, until a bound is reached.
 func (p *pass) run(ctx context.Context, found []file) error {
 	known, err := p.rows.Transcripts(ctx)
 	if err != nil {
@@ -43,33 +43,42 @@ func (p *pass) run(ctx context.Context, found []file) error {
 	}
 	// A new file may be a copy of a known one, so the known ones come first.
 	isNew := func(f file) bool { return transcript(f).State == "" }
-	for _, f := range append(slices.DeleteFunc(slices.Clone(found), isNew), slices.DeleteFunc(slices.Clone(found), func(f file) bool { return !isNew(f) })...) {
-		t := transcript(f)
-		for more := t.Stamp != f.stamp; more; {
-			if err := ctx.Err(); err != nil {
+	order := append(slices.DeleteFunc(slices.Clone(found), isNew), slices.DeleteFunc(slices.Clone(found), func(f file) bool { return !isNew(f) })...)
+	// A large file does not keep others from their turn.
+	if n := 1 + slices.IndexFunc(order, func(f file) bool { return f.path == p.last }); n > 0 {
+		order = append(slices.Clone(order[n:]), order[:n]...)
+	}
+	p.last = ""
+	for i, f := range order {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if p.left <= 0 {
+			p.result.More, p.last = true, order[max(0, i-1)].path
+			break
+		}
+		t, more := transcript(f), false
+		if t.Stamp != f.stamp {
+			if more, err = p.read(ctx, f, t); err != nil {
 				return err
-			}
-			if p.left <= 0 {
-				p.result.More = true
-				return p.flush(ctx)
-			}
-			if more, err = p.read(ctx, f, &t); err != nil {
-				return err
-			}
-			if p.messages >= batch {
-				if err := p.flush(ctx); err != nil {
-					return err
-				}
 			}
 		}
+		if more {
+			p.result.More = true
+			continue
+		}
 		p.done[f.path] = f.stamp
+		if p.messages >= batch {
+			if err := p.flush(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	return p.flush(ctx)
 }
 
-// read reads a piece of a file; t becomes what is known then. more says that there is
-// another piece.
-func (p *pass) read(ctx context.Context, f file, t *operational.Transcript) (more bool, err error) {
+// read reads a piece of a file. more says that there is another piece.
+func (p *pass) read(ctx context.Context, f file, t operational.Transcript) (more bool, err error) {
 	cursor, spoilt := spending.DecodeCursor(t.State)
 	most := int64(fileBytes)
 	if cursor.Dir == "" && f.format != spending.OpenCode {
@@ -93,18 +102,17 @@ func (p *pass) read(ctx context.Context, f file, t *operational.Transcript) (mor
 	} else if got.More {
 		p.left -= most
 	}
-	one := piece{read: operational.Read{Before: *t, Anew: got.Anew || t.State != "" && spoilt != nil, Stamp: f.stamp}}
+	one := piece{read: operational.Read{Before: t, Anew: got.Anew || t.State != "" && spoilt != nil, Stamp: f.stamp}}
 	if got.More {
 		one.read.Stamp = "" // it is read on
 	}
 	one.list = slices.DeleteFunc(got.Messages, func(m spending.Message) bool { return !within(p.Root, m.Dir) })
 	if f.copies {
-		if err := p.own(ctx, *t, &got.Next, &one); err != nil {
+		if err := p.own(ctx, t, &got.Next, &one); err != nil {
 			return false, err
 		}
 	}
 	one.read.State = got.Next.Encode()
-	t.State, t.Stamp = one.read.State, one.read.Stamp
 	p.pieces = append(p.pieces, one)
 	p.messages += len(one.list)
 	return got.More, nil
@@ -160,6 +168,9 @@ func (p *pass) flush(ctx context.Context) error {
 		whole = recorded == len(list)
 		p.result.Read += recorded
 		for _, one := range p.pieces {
+			for _, s := range one.read.Sums {
+				p.result.Sums = append(p.result.Sums, s.Sum)
+			}
 			for _, m := range one.list {
 				if !m.Again {
 					p.result.Messages++

@@ -15,6 +15,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"syscall"
 )
 
 // ErrChanged reports a database that another program changed while it was read. A later
@@ -47,7 +48,7 @@ type DB struct {
 
 // View opens a database and calls fn with it. What fn found counts only if there is no error.
 func View(path string, fn func(*DB) error) error {
-	file, err := os.Open(path)
+	file, err := OpenRegular(path)
 	if err != nil {
 		return err
 	}
@@ -80,6 +81,23 @@ func View(path string, fn func(*DB) error) error {
 		return ErrChanged
 	}
 	return nil
+}
+
+// OpenRegular opens a regular file for reading. It waits for nobody, as opening a pipe
+// would, and refuses everything else.
+func OpenRegular(path string) (*os.File, error) {
+	file, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if err != nil {
+		return nil, err
+	}
+	info, err := file.Stat()
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is not a regular file", path)
+	}
+	if err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return file, nil
 }
 
 // begin reads the header. It is in the first page, which may be in the log.

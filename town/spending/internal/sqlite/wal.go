@@ -27,7 +27,7 @@ type wal struct {
 // openWAL reads which pages the log has, up to its last whole transaction.
 func openWAL(path string) (w *wal, err error) {
 	w = &wal{}
-	file, err := os.Open(path)
+	file, err := OpenRegular(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return w, nil
 	}
