@@ -67,7 +67,10 @@ var (
 )
 
 // New returns the part.
-func New(h Host) *Part { return &Part{host: h, figures: newFigures()} }
+func New(h Host) *Part {
+	prices, _ := spending.ParsePrices(nil) // the built-in ones: never fails
+	return &Part{host: h, figures: newFigures(), prices: prices}
+}
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "spending" }
@@ -147,8 +150,9 @@ func (p *Part) judge(ctx context.Context, sums []spending.Sum, now time.Time) er
 		}
 		return err
 	})
-	if err == nil {
-		p.judged = now
+	p.judged = now
+	if err != nil {
+		p.judged = time.Time{} // the next run judges again
 	}
 	return errors.Join(err, bad)
 }

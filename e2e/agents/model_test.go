@@ -36,6 +36,8 @@ type model struct {
 	// said: not that of a title, for example.
 	answers int
 	used    spending.Usage
+	// sums are what used was after each answer of the conversation.
+	sums []spending.Usage
 }
 
 // use gives the next answer its number and what it used, which is unlike that of others.
@@ -51,6 +53,7 @@ func (m *model) use(conversation, cacheWrite bool) (number int64, u spending.Usa
 	}
 	if conversation {
 		m.used = m.used.Add(u)
+		m.sums = append(m.sums, m.used)
 	}
 	return number, u
 }

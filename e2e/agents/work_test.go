@@ -1,6 +1,7 @@
 package agents
 
 import (
+	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"gastown/e2e/internal/programs"
+	"gastown/town/spending"
 )
 
 // codex takes a bead from the sling to the target branch without a hand: its trust dialog
@@ -138,6 +140,19 @@ func TestHandsIn(t *testing.T) {
 			return strings.Contains(string(text), fmt.Sprintf("GT_TMUX_SESSION=%s/.gt/tmux.sock:", root))
 		})
 	})
+	// What the model said that its answers used is what the bead cost. The last answer may
+	// have come when the session had ended.
+	run("gt", "deacon", "run", "spending")
+	var costs struct{ Rows []spending.Row }
+	if err := json.Unmarshal([]byte(run("gt", "costs", "--by", "bead", "--json")), &costs); err != nil {
+		t.Fatal(err)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(costs.Rows) != 1 || costs.Rows[0].Key != "web-a1" || costs.Rows[0].Messages < 1 || int(costs.Rows[0].Messages) > len(m.sums) ||
+		costs.Rows[0].Usage != m.sums[costs.Rows[0].Messages-1] {
+		t.Errorf("the costs are %+v, and the model said %+v", costs.Rows, m.sums)
+	}
 }
 
 // driven is one of drivable.

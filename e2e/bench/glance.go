@@ -54,7 +54,7 @@ func (s townSize) slowest() string {
 
 // watched are the commands by which people watch a Town.
 var watched = []string{
-	"status", "agents", "polecat list", "queue list", "rig list", "convoy list", "convoy stranded", "refinery status", "witness status", "mail inbox", "escalate list", "feed",
+	"status", "agents", "polecat list", "queue list", "rig list", "convoy list", "convoy stranded", "refinery status", "witness status", "mail inbox", "escalate list", "feed", "costs",
 }
 
 // glances measures what people and agents call all the time, with a Deacon and rows of
