@@ -114,7 +114,8 @@ func TestBegun(t *testing.T) {
 // A plane from before the spending opens.
 func TestSpendingIsAddedToAnOlderPlane(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data", "operational")
-	db, err := doltdb.CreateStore(t.Context(), options(dir), uuid, migrations[:12])
+	before := slices.IndexFunc(migrations, func(m doltdb.Migration) bool { return m.Name == spendingSchema.Name })
+	db, err := doltdb.CreateStore(t.Context(), options(dir), uuid, migrations[:before])
 	if err != nil {
 		t.Fatal(err)
 	}
