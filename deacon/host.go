@@ -14,6 +14,7 @@ import (
 	"gastown/cache"
 	"gastown/deacon/check"
 	"gastown/deacon/commands"
+	"gastown/deacon/control"
 	"gastown/deacon/deliverer"
 	"gastown/deacon/dispatcher"
 	"gastown/deacon/part"
@@ -52,6 +53,7 @@ type host struct {
 	feed     *feed.Feed
 	reloads  atomic.Int64 // of the settings
 	plugins  *plugin.Set
+	secrets  *secrets.Resolver
 	jobs     *schedule.Scheduler // nil until the planes are open
 	// parts are the parts of the list, then those that the Deacon itself owns.
 	// starts are the same parts in the order of the start, in which the Deacon's
@@ -67,9 +69,10 @@ func newHost(o Options) *host {
 		OperationalSign: h.sign(layout.Operational), LedgerSign: h.sign(layout.Ledger),
 	})
 	h.records = recorder.New(recorder.Options{Log: o.Log, Now: o.Now, Operational: h.stores.Operational, Appended: h.feed.Wake})
+	h.secrets = secrets.New(secrets.Environment(o.Getenv), secrets.File(o.Layout.Secrets()))
 	h.plugins = plugin.NewSet(plugin.Options{
 		Path: o.Layout.Plugins(), Kept: o.Layout.PluginsKept(), Log: o.Log, Now: o.Now,
-		Secrets: secrets.New(secrets.Environment(o.Getenv), secrets.File(o.Layout.Secrets())),
+		Secrets: h.secrets,
 		Types: builtin.Types(builtin.Services{
 			Now: o.Now, Log: o.Log, Operational: h.stores.Operational, Ledger: h.ledger, Feed: h.feed,
 		}),
@@ -113,6 +116,40 @@ func (h *host) Rigs() *rig.Yard {
 		_ = h.Feed().Append(ctx, feed.Event{Kind: n.Kind, Subject: n.Sandbox, Text: n.Text, Data: n.Data})
 	}
 	return yard
+}
+
+// RigSettings are the settings of the Town's rigs.
+func (h *host) RigSettings() ([]rig.Settings, error) {
+	if h.opts.Rigs == nil {
+		return nil, nil
+	}
+	return h.opts.Rigs().Load()
+}
+
+// Contacts says when each remote last confirmed an exchange. It asks nobody.
+func (h *host) Contacts() ([]federate.Contact, error) {
+	cfg := h.Config()
+	var remotes []federate.Remote
+	for _, r := range cfg.Remotes {
+		remotes = append(remotes, federate.Configured(r))
+	}
+	return h.Engine(cfg).Contacts(remotes)
+}
+
+// Secret replaces ${NAME} in a text by the secret of that name.
+func (h *host) Secret(ctx context.Context, text string) (string, error) {
+	return h.secrets.Expand(ctx, text, secrets.Values{})
+}
+
+// Report has the jobs, and what the parts report.
+func (h *host) Report() (s control.Status) {
+	for _, j := range h.jobs.Jobs() {
+		s.Jobs = append(s.Jobs, job(j))
+	}
+	for _, p := range offering[part.Reporting](h.parts) {
+		p.Status(&s)
+	}
+	return s
 }
 
 // Sessions lists the Town's tmux sessions.

@@ -8,6 +8,7 @@ import (
 	"gastown/deacon/collector"
 	"gastown/deacon/commands"
 	"gastown/deacon/convoys"
+	"gastown/deacon/dashboard"
 	"gastown/deacon/deliverer"
 	"gastown/deacon/dispatcher"
 	"gastown/deacon/escalations"
@@ -77,6 +78,7 @@ var parts = []func(*host) part.Part{
 	},
 	func(h *host) part.Part { return escalations.New(h) },
 	func(h *host) part.Part { return alerts.New(h) },
+	func(h *host) part.Part { return dashboard.New(h) },
 	func(h *host) part.Part { return given{h} },
 	func(h *host) part.Part {
 		if h.opts.Commands == nil {

@@ -12,10 +12,9 @@ import (
 // Status is the state of the Deacon.
 func (d *Deacon) Status() control.Status {
 	h := d.host
-	s := control.Status{
-		Version: d.opts.Version, Town: h.Config().Town.Name, Root: d.opts.Layout.Root, PID: os.Getpid(), User: d.owner,
-		State: "running", Started: h.started, Uptime: d.opts.Now().Sub(h.started).Seconds(), HTTP: d.Address(),
-	}
+	s := h.Report()
+	s.Version, s.Town, s.Root, s.PID, s.User = d.opts.Version, h.Config().Town.Name, d.opts.Layout.Root, os.Getpid(), d.owner
+	s.State, s.Started, s.Uptime, s.HTTP = "running", h.started, d.opts.Now().Sub(h.started).Seconds(), d.Address()
 	s.Problem, s.Pending = h.settings.Problem()
 	lent, unserved := h.stores.State()
 	s.Unserved = unserved
@@ -27,12 +26,6 @@ func (d *Deacon) Status() control.Status {
 	}
 	if h.stores.Served() {
 		s.SQL = filepath.Clean(d.opts.Layout.SQLSocket())
-	}
-	for _, j := range h.jobs.Jobs() {
-		s.Jobs = append(s.Jobs, job(j))
-	}
-	for _, p := range offering[part.Reporting](h.parts) {
-		p.Status(&s)
 	}
 	return s
 }

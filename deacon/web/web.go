@@ -3,7 +3,10 @@
 // Deacon add their own metrics and paths.
 package web
 
-import "net/http"
+import (
+	"net/http"
+	"strings"
+)
 
 // The listeners whose refusals are counted.
 const (
@@ -13,6 +16,9 @@ const (
 	ListenerSQL      = "sql"
 )
 
-// Exempt selects the requests that no limit refuses: /health is answered from
-// memory, and its clients act on the answer.
-func Exempt(r *http.Request) bool { return r.URL.Path == "/health" }
+// Exempt selects the requests that no limit refuses. They are answered from memory:
+// /health, whose clients act on the answer, and the files without which a page of the
+// dashboard stays empty.
+func Exempt(r *http.Request) bool {
+	return r.URL.Path == "/health" || strings.HasPrefix(r.URL.Path, "/dashboard/assets/")
+}

@@ -1,7 +1,6 @@
 package clients
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -11,8 +10,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/chromedp/chromedp"
 
 	"gastown/e2e/internal/programs"
 )
@@ -24,29 +21,23 @@ const clientsEnv = "GT_CLIENTS"
 // patience bounds each step; a busy machine is slow, and nothing else needs so long.
 const patience = time.Minute
 
-// page is beads-ui on a Town, in a browser.
-type page struct {
+// ui is beads-ui on a Town, in a browser.
+type ui struct {
+	*page
+	*town
+}
+
+// town is a Town of its own for a test.
+type town struct {
 	*testing.T
-	ctx context.Context
 	bin string
 	dir string
 	env []string
-	url string
 }
 
-// open loads a part of the page anew.
-func (p *page) open(part string) {
+func (p *town) run(program string, args ...string) string {
 	p.Helper()
-	for _, url := range []string{"about:blank", p.url + part} {
-		if _, err := chromedp.Run(p.ctx, chromedp.Navigate(url)); err != nil {
-			p.Fatal(err)
-		}
-	}
-}
-
-func (p *page) run(program string, args ...string) string {
-	p.Helper()
-	cmd := exec.CommandContext(p.Context(), filepath.Join(p.bin, program), args...)
+	cmd := exec.CommandContext(p.T.Context(), filepath.Join(p.bin, program), args...)
 	cmd.Dir, cmd.Env = p.dir, p.env
 	out, err := cmd.Output()
 	if err != nil {
@@ -55,41 +46,8 @@ func (p *page) run(program string, args ...string) string {
 	return string(out)
 }
 
-// do runs JavaScript in the page.
-func (p *page) do(script string) {
-	p.Helper()
-	if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[chromedp.Void]("{"+helpers+script+"; null}")); err != nil {
-		p.Fatalf("%s: %v", script, err)
-	}
-}
-
-// helpers find elements by selector, and fill fields as a person does.
-const helpers = `
-const $ = (s) => document.querySelector(s) || (() => { throw new Error('not in the page: ' + s) })();
-const click = (s) => $(s).click();
-const fill = (s, v) => { const e = $(s); e.focus(); e.value = v;
-  e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true})); };
-`
-
-// await waits until a JavaScript expression is true in the page.
-func (p *page) await(expression string) {
-	p.Helper()
-	deadline := time.Now().Add(patience)
-	for {
-		is, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
-		if err == nil && is {
-			return
-		}
-		if time.Now().After(deadline) {
-			text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.body.innerText.slice(0, 2000)"))
-			p.Fatalf("never true: %s (%v); the page says: %s", expression, err, text)
-		}
-		time.Sleep(50 * time.Millisecond) //nolint:sleep // the page tells nobody
-	}
-}
-
 // awaitBead waits until the ledger has a value in a field of a bead.
-func (p *page) awaitBead(id, field, want string) {
+func (p *town) awaitBead(id, field, want string) {
 	p.Helper()
 	deadline := time.Now().Add(patience)
 	for {
@@ -106,20 +64,15 @@ func (p *page) awaitBead(id, field, want string) {
 	}
 }
 
-// start makes a Town of 200 beads with a Deacon, serves beads-ui for it, and opens it in
-// a browser.
-func start(t *testing.T) *page {
-	clients := os.Getenv(clientsEnv)
-	if clients == "" {
-		t.Skip("make clients runs this")
-	}
+// settle makes a Town of 200 beads with a Deacon.
+func settle(t *testing.T) *town {
 	bin, remove, err := programs.Dir()
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(remove)
 	home := t.TempDir()
-	p := &page{T: t, bin: bin, dir: filepath.Join(t.TempDir(), "town"), env: []string{
+	p := &town{T: t, bin: bin, dir: filepath.Join(t.TempDir(), "town"), env: []string{
 		"PATH=" + bin + ":" + os.Getenv("PATH"), "HOME=" + home, "GIT_AUTHOR_NAME=Ada", "GIT_AUTHOR_EMAIL=ada@example.com",
 		"GIT_CONFIG_GLOBAL=/dev/null", "BD_BIN=" + filepath.Join(bin, "bd"),
 	}}
@@ -135,7 +88,16 @@ func start(t *testing.T) *page {
 		cmd.Dir, cmd.Env = p.dir, p.env
 		_ = cmd.Run() // the Town goes with its directory
 	})
+	return p
+}
 
+// start makes a Town, serves beads-ui for it, and opens it in a browser.
+func start(t *testing.T) *ui {
+	clients := os.Getenv(clientsEnv)
+	if clients == "" {
+		t.Skip("make clients runs this")
+	}
+	p := &ui{town: settle(t), page: browse(t)}
 	port := freePort(t)
 	server := exec.CommandContext(t.Context(), "node", filepath.Join(clients, "node_modules", "beads-ui", "server", "index.js"), "--port", port)
 	server.Dir, server.Env = p.dir, p.env
@@ -144,20 +106,6 @@ func start(t *testing.T) *page {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _, _ = server.Process.Kill(), server.Wait() })
-
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-dev-shm-usage", true))
-	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
-		if path, err := exec.LookPath(name); err == nil {
-			options = append(options, chromedp.ExecPath(path))
-			break
-		}
-	}
-	browser, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	t.Cleanup(stop)
-	ctx, done := chromedp.NewContext(browser)
-	t.Cleanup(done)
-	p.ctx = ctx
 	awaitPort(t, port)
 	p.url = "http://127.0.0.1:" + port + "/"
 	return p
@@ -165,7 +113,7 @@ func start(t *testing.T) *page {
 
 // fillTown makes 200 beads: an epic with ten children, one of them closed, a bead that
 // waits for another, and tasks.
-func (p *page) fillTown() {
+func (p *town) fillTown() {
 	var lines strings.Builder
 	bead := func(id, rest string) {
 		fmt.Fprintf(&lines, `{"id":"bd-%s","title":"Work %s","priority":3,"created_at":"2026-01-01T00:00:00Z","updated_at":"2026-01-01T00:00:00Z"%s}`+"\n", id, id, rest)

@@ -1,0 +1,115 @@
+package clients
+
+import (
+	"context"
+	"os/exec"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/cdp"
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+)
+
+// page is a page in a browser.
+type page struct {
+	*testing.T
+	ctx context.Context
+	url string
+}
+
+// browse starts a browser, which ends with the test.
+func browse(t *testing.T) *page {
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.NoSandbox, chromedp.DisableGPU, chromedp.UserDataDir(t.TempDir()),
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("disable-dev-shm-usage", true))
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			options = append(options, chromedp.ExecPath(path))
+			break
+		}
+	}
+	browser, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	t.Cleanup(stop)
+	ctx, done := chromedp.NewContext(browser)
+	t.Cleanup(done)
+	return &page{T: t, ctx: ctx}
+}
+
+// open loads a part of the page anew.
+func (p *page) open(part string) {
+	p.Helper()
+	for _, url := range []string{"about:blank", p.url + part} {
+		if _, err := chromedp.Run(p.ctx, chromedp.Navigate(url)); err != nil {
+			p.Fatal(err)
+		}
+	}
+}
+
+// do runs JavaScript in the page.
+func (p *page) do(script string) {
+	p.Helper()
+	if _, err := chromedp.Run(p.ctx, chromedp.Evaluate[chromedp.Void]("{"+helpers+script+"; null}")); err != nil {
+		p.Fatalf("%s: %v", script, err)
+	}
+}
+
+// helpers find elements by selector, and fill fields as a person does.
+const helpers = `
+const $ = (s) => document.querySelector(s) || (() => { throw new Error('not in the page: ' + s) })();
+const click = (s) => $(s).click();
+const fill = (s, v) => { const e = $(s); e.focus(); e.value = v;
+  e.dispatchEvent(new Event('input', {bubbles: true})); e.dispatchEvent(new Event('change', {bubbles: true})); };
+`
+
+// value is that of a JavaScript expression in the page.
+func value[T any](p *page, expression string) T {
+	p.Helper()
+	v, err := chromedp.Run(p.ctx, chromedp.Evaluate[T](expression))
+	if err != nil {
+		p.Fatalf("%s: %v", expression, err)
+	}
+	return v
+}
+
+// await waits until a JavaScript expression is true in the page.
+func (p *page) await(expression string) {
+	p.Helper()
+	deadline := time.Now().Add(patience)
+	for {
+		is, err := chromedp.Run(p.ctx, chromedp.Evaluate[bool]("!!("+expression+")"))
+		if err == nil && is {
+			return
+		}
+		if time.Now().After(deadline) {
+			text, _ := chromedp.Run(p.ctx, chromedp.Evaluate[string]("document.body.innerText.slice(0, 2000)"))
+			p.Fatalf("never true: %s (%v); the page says: %s", expression, err, text)
+		}
+		time.Sleep(50 * time.Millisecond) //nolint:sleep // the page tells nobody
+	}
+}
+
+// size makes the browser's window so large, in pixels of the page.
+func (p *page) size(width, height int64) {
+	p.Helper()
+	if _, err := chromedp.Run(p.ctx, chromedp.EmulateViewport(width, height)); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// colours says whether the person's system has dark colours.
+func (p *page) colours(dark bool) {
+	p.Helper()
+	scheme := "light"
+	if dark {
+		scheme = "dark"
+	}
+	_, err := chromedp.Run(p.ctx, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		_, err := cdp.Call(ctx, t, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+		})
+		return err
+	}))
+	if err != nil {
+		p.Fatal(err)
+	}
+}
