@@ -2,12 +2,19 @@ package clients
 
 import (
 	"context"
+	"encoding/json"
 	"os/exec"
+	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 )
 
@@ -16,6 +23,10 @@ type page struct {
 	*testing.T
 	ctx context.Context
 	url string
+
+	mu       sync.Mutex
+	asked    []string // addresses
+	troubles []string // of scripts, and what the page's policy refused
 }
 
 // browse starts a browser, which ends with the test.
@@ -32,7 +43,25 @@ func browse(t *testing.T) *page {
 	t.Cleanup(stop)
 	ctx, done := chromedp.NewContext(browser)
 	t.Cleanup(done)
-	return &page{T: t, ctx: ctx}
+	p := &page{T: t, ctx: ctx}
+	err := chromedp.Listen(ctx, func(event any) {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		switch e := event.(type) {
+		case *network.EventRequestWillBeSent:
+			p.asked = append(p.asked, e.Request.URL)
+		case *runtime.EventExceptionThrown:
+			p.troubles = append(p.troubles, e.ExceptionDetails.Text)
+		case *log.EventEntryAdded:
+			if e.Entry.Source == log.EntrySourceSecurity || e.Entry.Source == log.EntrySourceViolation || strings.Contains(e.Entry.Text, "Content Security Policy") {
+				p.troubles = append(p.troubles, e.Entry.Text)
+			}
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
 }
 
 // open loads a part of the page anew.
@@ -112,4 +141,56 @@ func (p *page) colours(dark bool) {
 	if err != nil {
 		p.Fatal(err)
 	}
+}
+
+// onlyFrom checks that the browser asked one server only, and that no script failed.
+func (p *page) onlyFrom(server string) {
+	p.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.asked) == 0 {
+		p.Error("no request was seen")
+	}
+	for _, url := range p.asked {
+		if !strings.HasPrefix(url, server+"/") && url != "about:blank" {
+			p.Errorf("the page asked %s", url)
+		}
+	}
+	for _, trouble := range p.troubles {
+		p.Errorf("the browser says: %s", trouble)
+	}
+}
+
+// key presses keys.
+func (p *page) key(keys string) {
+	p.Helper()
+	if _, err := chromedp.Run(p.ctx, chromedp.KeyEvent(keys)); err != nil {
+		p.Fatal(err)
+	}
+}
+
+// roles counts what a screen reader finds.
+func (p *page) roles() map[string]int {
+	p.Helper()
+	counts := map[string]int{}
+	_, err := chromedp.Run(p.ctx, chromedp.Func(func(ctx context.Context, t *chromedp.Target) error {
+		tree, err := cdp.Call(ctx, t, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+		if err != nil {
+			return err
+		}
+		for _, n := range tree.Nodes {
+			if n.Ignored || n.Role == nil {
+				continue
+			}
+			var role string
+			if json.Unmarshal(n.Role.Value, &role) == nil {
+				counts[role]++
+			}
+		}
+		return nil
+	}))
+	if err != nil {
+		p.Fatal(err)
+	}
+	return counts
 }

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
 
 	pages "gastown/deacon/dashboard/page"
 )
@@ -153,13 +154,200 @@ func (p *page) picture(name string, width, height int64, dark bool) {
 	}
 }
 
+// opened opens the page, and waits until it is live and has drawn its charts.
+func (p *page) opened() {
+	p.Helper()
+	p.open("")
+	p.await(`document.querySelector('#live')?.dataset.state === 'live' && document.querySelector('#charts').dataset.drawn`)
+}
+
+// The page shows what the server has, with hostile texts as text, and asks nobody else.
 func TestDashboard(t *testing.T) {
 	s := newSample()
-	p, _ := dashboard(t, s, pages.Access{})
+	p, server := dashboard(t, s, pages.Access{})
+	p.opened()
+	if title := value[string](p, `document.title`); title != "harbour · Gas Town" {
+		t.Errorf("the title is %q", title)
+	}
+	for selector, want := range map[string]string{
+		`#tiles a[href="#alerts"]`: "Alerts 2 1 critical", `#alerts tbody`: "97 % of the Town's disk is used", `#rigs tbody`: "6 working, 1 stalled", `#polecats tbody`: "Keep the basket over a login",
+		`#queue tbody`: "web-1b0", `#merges tbody`: "could not be run: no space left on device", `#convoys tbody`: "7 of 9", `#mail tbody`: "5, 1 urgent", `#federation .note`: "2 reviews wait for a person",
+		`#federation tbody`: "push fails", `#checks tbody`: "97 % used", `#jobs tbody`: "dispatch",
+		// What an agent typed is there as it is, without what nobody sees.
+		`#convoys tr:last-child span`: strings.NewReplacer("\u202e", "", "\u0007", "").Replace(hostile),
+	} {
+		if text := value[string](p, `document.querySelector('`+selector+`').textContent`); !strings.Contains(text, want) {
+			t.Errorf("%s says %q, want %q", selector, text, want)
+		}
+	}
+	if n := value[int](p, `document.querySelectorAll('img[src="x"], main script, [onerror]').length`); n != 0 {
+		t.Errorf("a text became markup, %d times", n)
+	}
+	if n := value[int](p, `document.querySelectorAll('#chart-grid figure:not([hidden]) canvas').length`); n != 6 {
+		t.Errorf("%d charts", n)
+	}
+	p.do(`click('[data-range="week"]')`)
+	p.await(`document.querySelector('#charts').dataset.drawn === 'week' && document.querySelector('[data-range="week"]').getAttribute('aria-pressed') === 'true'`)
+	p.onlyFrom(server.URL)
+}
+
+// The page changes by itself: what a person has focused or selected stays, screen readers
+// are told, and a server that was away is found again.
+func TestDashboardIsLive(t *testing.T) {
+	s := newSample()
+	p, server := dashboard(t, s, pages.Access{})
+	p.opened()
+	p.do(`$('#tiles a[href="#queue"]').focus(); window.kept = $('#queue tr[data-key="q2"]'); getSelection().selectAllChildren(window.kept.cells[0].firstChild)`)
+	rows := s.view.Sections[3].Rows
+	more := pages.Row{Key: "q9", Cells: []pages.Cell{{Text: "web-new", Sub: hostile}, {Text: "web"}, {Text: "P0"}, pages.When(time.Now())}}
+	s.set("queue", append([]pages.Row{more}, rows[1], rows[2]))
+	p.await(`[...document.querySelectorAll('#queue tbody tr')].map((r) => r.dataset.key).join() === 'q9,q2,q3'`)
+	p.await(`document.querySelector('#queue .sub').textContent.includes('<script>')`)
+	if !value[bool](p, `window.kept.isConnected && document.activeElement === document.querySelector('#tiles a[href="#queue"]') && getSelection().toString() === 'web-1b1'`) {
+		t.Error("the row, the focus or the selection is another one")
+	}
+	s.set("queue", append([]pages.Row{more, rows[0]}, rows[1:]...))
+	p.await(`document.querySelector('#tiles a[href="#queue"] .value').textContent === '4'`)
+	p.await(`document.querySelector('#said[aria-live="polite"]').textContent.includes('Queue: 4, was 3.')`)
+	s.set("queue", nil)
+	p.await(`document.querySelector('#queue table').hidden && document.querySelector('#queue .empty').checkVisibility()`)
+	s.set("queue", rows)
+	p.await(`document.querySelectorAll('#queue tbody tr').length === 3`)
+	if title := value[string](p, `document.title`); title != "harbour · Gas Town" {
+		t.Errorf("the title is %q", title)
+	}
+	server.CloseClientConnections()
+	p.await(`document.querySelector('#live').dataset.state === 'lost'`)
+	s.set("queue", rows[:1])
+	p.await(`document.querySelector('#live').dataset.state === 'live' && document.querySelectorAll('#queue tbody tr').length === 1`)
+}
+
+// Without figures the page says how to get them.
+func TestDashboardWithoutFigures(t *testing.T) {
+	s := newSample()
+	s.off = true
+	p, server := dashboard(t, s, pages.Access{})
+	p.opened()
+	p.await(`document.querySelector('#charts-off').checkVisibility() && document.querySelector('#charts-off').textContent.includes('gt monitor enable') && !document.querySelector('#charts canvas')`)
+	p.onlyFrom(server.URL)
+}
+
+// Everything can be reached and used with the keyboard, in the order of the page, and a
+// screen reader finds landmarks, headings and tables.
+func TestDashboardByKeyboard(t *testing.T) {
+	p, _ := dashboard(t, newSample(), pages.Access{})
+	p.opened()
+	var order []string
+	for range 30 {
+		p.key(kb.Tab)
+		at := value[string](p, `(document.activeElement.id || document.activeElement.dataset.range || document.activeElement.getAttribute('href') || document.activeElement.localName)`)
+		if at == "body" {
+			break
+		}
+		order = append(order, at)
+		if !value[bool](p, `document.activeElement.matches(':focus-visible') && getComputedStyle(document.activeElement).outlineStyle !== 'none'`) {
+			t.Errorf("nobody sees that %s has the focus", at)
+		}
+	}
+	if got, want := strings.Join(order, " "), "#tiles theme #alerts #polecats #queue #merges #convoys #mail #rigs hour day week"; got != want {
+		t.Errorf("the order is %s, want %s", got, want)
+	}
+	p.do(`$('[data-range="day"]').focus()`)
+	p.key(" ")
+	p.await(`document.querySelector('#charts').dataset.drawn === 'day'`)
+	p.do(`$('#theme').focus()`)
+	p.key(kb.Enter)
+	p.await(`document.documentElement.dataset.theme === 'light'`)
+	p.do(`$('.skip').focus()`)
+	p.key(kb.Enter)
+	p.await(`location.hash === '#tiles' && document.activeElement.id === 'tiles'`)
+
+	if wrong := value[[]string](p, `[
+  ...[...document.querySelectorAll('section, nav, [role=group]')].filter((e) => !document.getElementById(e.getAttribute('aria-labelledby'))?.textContent && !e.getAttribute('aria-label')),
+  ...[...document.querySelectorAll('table')].filter((e) => !e.caption?.textContent || [...e.querySelectorAll('th')].some((th) => th.scope !== 'col' || !th.textContent)),
+  ...[...document.querySelectorAll('button, a')].filter((e) => !e.textContent.trim()),
+  ...[...document.querySelectorAll('progress')].filter((e) => !e.getAttribute('aria-label')),
+  ...[...document.querySelectorAll('img')].filter((e) => !e.hasAttribute('alt')),
+].map((e) => e.outerHTML.slice(0, 100))`); len(wrong) > 0 {
+		t.Errorf("without a name: %q", wrong)
+	}
+	for _, width := range []int64{1360, 390} { // on a phone tables are shown as cards, and stay tables
+		p.size(width, 844)
+		roles := p.roles()
+		for role, least := range map[string]int{"banner": 1, "main": 1, "navigation": 1, "contentinfo": 1, "heading": 12, "region": 11, "table": 10, "row": 25, "columnheader": 30, "cell": 80, "status": 1} {
+			if roles[role] < least {
+				t.Errorf("%d px: %d of the role %s, want %d", width, roles[role], role, least)
+			}
+		}
+	}
+}
+
+// The page fits a phone, and is legible in light and in dark colours.
+func TestDashboardLooks(t *testing.T) {
+	p, server := dashboard(t, newSample(), pages.Access{})
+	p.opened()
+	ground := `getComputedStyle(document.body).backgroundColor`
+	seen := map[string]bool{}
+	for _, dark := range []bool{false, true} {
+		name := map[bool]string{false: "light", true: "dark"}[dark]
+		for _, width := range []int64{1360, 768, 390, 320} {
+			p.picture(fmt.Sprintf("%s-%d", name, width), width, 844, dark)
+			if wide := value[int](p, `document.documentElement.scrollWidth`); int64(wide) > width {
+				t.Errorf("%d px wide on a screen of %d", wide, width)
+			}
+		}
+		seen[value[string](p, ground)] = true
+		if faint := value[[]string](p, faint); len(faint) > 0 {
+			t.Errorf("%s: hard to read: %q", name, faint)
+		}
+	}
+	if len(seen) != 2 {
+		t.Errorf("light and dark are the same: %v", seen)
+	}
+	// A person's choice beats the system's, and stays.
+	p.colours(true)
+	system := value[string](p, ground)
+	p.do(`click('#theme')`)
+	if light := value[string](p, ground); light == system {
+		t.Error("the switch does nothing")
+	}
+	p.opened()
+	if words := value[string](p, `document.querySelector('#theme').textContent`); words != "Colours: light" || value[string](p, ground) == system {
+		t.Errorf("the choice is forgotten: %s", words)
+	}
+	p.do(`click('#theme'); click('#theme')`)
+	if words := value[string](p, `document.querySelector('#theme').textContent`); words != "Colours: automatic" || value[string](p, ground) != system {
+		t.Errorf("it does not go back: %s", words)
+	}
+	p.onlyFrom(server.URL)
+}
+
+// faint lists texts whose contrast with what is behind them is below 4.5 to 1.
+const faint = `(() => {
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const rgba = (colour) => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1); return [...canvas.getImageData(0, 0, 1, 1).data]; };
+  const light = ([r, g, b]) => [r, g, b].map((v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4).reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (e) => { for (; e; e = e.parentElement) { const c = rgba(getComputedStyle(e).backgroundColor); if (c[3] === 255) return c; } return [255, 255, 255]; };
+  return [...document.querySelectorAll('body *')].filter((e) => e.checkVisibility() && [...e.childNodes].some((n) => n.nodeType === 3 && n.data.trim())).filter((e) => {
+    const [a, b] = [light(rgba(getComputedStyle(e).color)), light(behind(e))].sort((x, y) => y - x);
+    return (a + 0.05) / (b + 0.05) < 4.5;
+  }).map((e) => e.className + ': ' + e.textContent.slice(0, 40));
+})()`
+
+// With a token the page is behind a form.
+func TestDashboardToken(t *testing.T) {
+	const token = "correct-horse-battery-staple"
+	p, server := dashboard(t, newSample(), pages.Access{Token: func(context.Context) (string, error) { return token, nil }})
+	p.size(390, 844)
 	p.open("")
-	p.await(`document.querySelector('#live').dataset.state === 'live' && document.querySelector('#charts').dataset.drawn`)
-	p.picture("wide-light", 1360, 900, false)
-	p.picture("wide-dark", 1360, 900, true)
-	p.picture("phone-light", 390, 844, false)
-	p.picture("phone-dark", 390, 844, true)
+	p.await(`document.activeElement.id === 'token' && document.documentElement.scrollWidth <= 390`)
+	p.picture("form", 390, 844, false)
+	p.key("wrong" + kb.Enter)
+	p.await(`document.querySelector('[role=alert]')?.textContent === 'This is not the token.'`)
+	p.key(token + kb.Enter)
+	p.await(`document.querySelector('#live')?.dataset.state === 'live'`)
+	if cookie := value[string](p, `document.cookie`); cookie != "" {
+		t.Errorf("scripts can read %q", cookie)
+	}
+	p.onlyFrom(server.URL)
 }

@@ -90,7 +90,7 @@ func TestWhoMayLook(t *testing.T) {
 func TestEveryPathIsGuarded(t *testing.T) {
 	server, _ := serve(t, newTown(), fixed(token, nil))
 	for path, want := range map[string]int{
-		"/": 401, "/dashboard/events": 401, "/dashboard/charts?range=hour": 401, style.url(): 200, script.url(): 200, icon.url(): 200, "/dashboard/": 404, Assets: 404, Assets + "..%2fpage.go": 404,
+		"/": 401, "/dashboard/events": 401, "/dashboard/charts?range=hour": 401, loaded().assets[0].url(): 200, loaded().assets[1].url(): 200, loaded().assets[2].url(): 200, "/dashboard/": 404, Assets: 404, Assets + "..%2fpage.go": 404,
 		Assets + "dashboard.html": 404,
 	} {
 		if code, _, _ := get(t, server.URL+path); code != want {

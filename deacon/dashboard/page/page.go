@@ -128,7 +128,7 @@ var ErrOff = errors.New("monitoring is off")
 // The bounds of a View.
 const (
 	// MaxRows is how many rows a table has; Section.More tells of the others.
-	MaxRows = 60
+	MaxRows = 40
 	maxText = 300 // bytes
 	maxSub  = 400 // bytes
 )

@@ -3,12 +3,7 @@ package page
 import (
 	"bytes"
 	"context"
-	"embed"
-	"encoding/hex"
-	"hash/fnv"
-	"html/template"
 	"net/http"
-	"strconv"
 	"time"
 
 	"gastown/deacon/guard"
@@ -55,8 +50,8 @@ func (s *Server) Add(mux *http.ServeMux) {
 	mux.HandleFunc("GET /dashboard/events", s.guarded(s.events))
 	mux.HandleFunc("GET /dashboard/charts", s.guarded(s.chart))
 	mux.HandleFunc("POST /dashboard/login", s.headed(s.login))
-	for _, a := range assets {
-		mux.HandleFunc("GET "+Assets+a.name, s.headed(a.serve))
+	for i, name := range assetNames {
+		mux.HandleFunc("GET "+Assets+name, s.headed(func(w http.ResponseWriter, r *http.Request) { loaded().assets[i].serve(w, r) }))
 	}
 }
 
@@ -94,107 +89,6 @@ func (s *Server) guarded(fn http.HandlerFunc) http.HandlerFunc {
 	})
 }
 
-//go:embed assets
-var files embed.FS
-
-// asset is a file that browsers keep, because its address changes with its content.
-type asset struct {
-	name, kind string
-	text       []byte
-	digest     string
-}
-
-func (a *asset) serve(w http.ResponseWriter, r *http.Request) {
-	w.Header().Set("Content-Type", a.kind)
-	if r.URL.Query().Get("v") == a.digest {
-		w.Header().Set("Cache-Control", "private, max-age=31536000, immutable")
-	}
-	_, _ = w.Write(a.text) // an error means that the peer has gone
-}
-
-// url is where the asset is.
-func (a *asset) url() string { return Assets + a.name + "?v=" + a.digest }
-
-// load joins files to an asset. Those that are missing are a mistake of the build.
-func load(name, kind string, parts ...string) *asset {
-	a := &asset{name: name, kind: kind}
-	for _, p := range parts {
-		text, err := files.ReadFile("assets/" + p)
-		if err != nil {
-			panic(err)
-		}
-		a.text = append(append(a.text, text...), '\n')
-	}
-	h := fnv.New64a()
-	_, _ = h.Write(a.text)
-	a.digest = hex.EncodeToString(h.Sum(nil))
-	return a
-}
-
-var (
-	style  = load("dashboard.css", "text/css; charset=utf-8", "uplot/uPlot.min.css", "dashboard.css")
-	script = load("dashboard.js", "text/javascript; charset=utf-8", "uplot/uPlot.iife.min.js", "dashboard.js")
-	icon   = load("icon.svg", "image/svg+xml", "icon.svg")
-	assets = []*asset{style, script, icon}
-	// build changes whenever the page does, so that a page of a former version is loaded anew.
-	build = style.digest[:8] + script.digest[:8]
-)
-
-var templates = template.Must(template.New("").Funcs(template.FuncMap{
-	"style": style.url, "script": script.url, "icon": icon.url,
-	"iso":   func(s int64) string { return time.Unix(s, 0).UTC().Format(time.RFC3339) },
-	"utc":   func(s int64) string { return time.Unix(s, 0).UTC().Format("2006-01-02 15:04:05 UTC") },
-	"count": strconv.Itoa,
-}).ParseFS(files, "assets/*.html"))
-
-// shown is what the templates get.
-type shown struct {
-	View
-	Now            int64 // seconds since 1970
-	Theme          string
-	Build          string
-	Charts         []Chart
-	Ranges         []span
-	Message, Error string
-}
-
-// In are the sections of a place.
-func (s shown) In(place string) (some []Section) {
-	for _, one := range s.Sections {
-		if one.Place == Place(place) {
-			some = append(some, one)
-		}
-	}
-	return some
-}
-
-// Ago words the time between a moment and now, as the script does.
-func (s shown) Ago(at int64) string { return ago(at, s.Now) }
-
-func ago(at, now int64) string {
-	d, past := now-at, true
-	if d < 0 {
-		d, past = -d, false
-	}
-	var text string
-	switch {
-	case d < 10:
-		return "just now"
-	case d < 60:
-		text = strconv.FormatInt(d/10*10, 10) + " s"
-	case d < 3600:
-		text = strconv.FormatInt(d/60, 10) + " min"
-	case d < 48*3600:
-		text = strconv.FormatInt(d/3600, 10) + " h"
-	default:
-		text = strconv.FormatInt(d/86400, 10) + " days"
-	}
-	if past {
-		return text + " ago"
-	}
-	return "in " + text
-}
-
 // themeCookie holds the colours that a person chose.
 const themeCookie = "gt_theme"
 
@@ -212,40 +106,25 @@ func (s *Server) first(w http.ResponseWriter, r *http.Request) {
 		guard.Refuse(denied{w, "the Town cannot be read now: try again"}, r, guard.Crowded, http.StatusServiceUnavailable)
 		return
 	}
-	s.render(w, http.StatusOK, "dashboard.html", shown{View: view, Now: s.opts.Now().Unix(), Theme: theme(r), Build: build, Charts: chartList, Ranges: spans})
+	s.render(w, r, http.StatusOK, "dashboard.html", shown{View: view, Now: s.opts.Now().Unix(), Theme: theme(r), Build: loaded().build, Charts: chartList, Ranges: spans})
 }
 
 // gate answers with the form for the token.
 func (s *Server) gate(w http.ResponseWriter, r *http.Request, message string) {
-	s.render(w, http.StatusUnauthorized, "login.html", shown{Theme: theme(r), Message: message})
+	s.render(w, r, http.StatusUnauthorized, "login.html", shown{Theme: theme(r), Message: message})
 }
 
-func (s *Server) render(w http.ResponseWriter, code int, name string, data shown) {
+func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, name string, data shown) {
 	var out bytes.Buffer
-	if err := templates.ExecuteTemplate(&out, name, data); err != nil {
+	if err := loaded().templates.ExecuteTemplate(&out, name, data); err != nil {
 		http.Error(w, "the page cannot be made", http.StatusInternalServerError)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	w.WriteHeader(code)
-	_, _ = w.Write(out.Bytes()) // an error means that the peer has gone
-}
-
-// one is a section or a cell together with all that is shown.
-type one struct {
-	All     shown
-	Section Section
-	Cell    Cell
-}
-
-// With joins a section or a cell with all that is shown, for the templates.
-func (s shown) With(v any) one {
-	o := one{All: s}
-	switch v := v.(type) {
-	case Section:
-		o.Section = v
-	case Cell:
-		o.Cell = v
+	text := out.Bytes()
+	if packs(w, r) {
+		text = pack(text)
 	}
-	return o
+	w.WriteHeader(code)
+	_, _ = w.Write(text) // an error means that the peer has gone
 }

@@ -38,7 +38,7 @@ func (s *Server) events(w http.ResponseWriter, r *http.Request) {
 		return control.Flush() == nil
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
-	if !send(fmt.Appendf(nil, "retry: 2000\nevent: hello\ndata: {\"build\":%q,\"now\":%d}\n\n", build, s.opts.Now().Unix())) {
+	if !send(fmt.Appendf(nil, "retry: 2000\nevent: hello\ndata: {\"build\":%q,\"now\":%d}\n\n", loaded().build, s.opts.Now().Unix())) {
 		return
 	}
 	defer s.board.watch()()

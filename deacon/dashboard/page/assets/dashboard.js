@@ -65,10 +65,12 @@
     setText($('.more', place), section.more || '');
     $('.more', place).hidden = !section.more;
     const known = new Map([...body.rows].map((tr) => [tr.dataset.key, tr]));
+    // First the rows that went: a row that is not moved keeps what a person selected in it.
+    const keys = new Set(rows.map((row) => row.key));
+    for (const [key, tr] of known) if (!keys.has(key)) tr.remove();
     let before = null;
     for (const row of rows) {
       let tr = known.get(row.key);
-      known.delete(row.key);
       const fresh = !tr;
       if (fresh) tr = element('tr', {role: 'row', 'data-key': row.key});
       const changed = updateRow(tr, row, section.columns);
@@ -80,7 +82,6 @@
       if (tr !== next) body.insertBefore(tr, next);
       before = tr;
     }
-    for (const tr of known.values()) tr.remove();
   };
 
   // The head: the Town's name, notices and tiles.
