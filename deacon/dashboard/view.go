@@ -156,7 +156,7 @@ func (s snapshot) alertRows() (rows []page.Row) {
 		if a.Source == operational.FromCheck {
 			told[a.Name], told[a.Labels["check"]] = true, true
 		}
-		add("alert "+a.Fingerprint, a.Name, a.Summary, string(a.Severity), page.When(a.Since), "")
+		add("alert "+a.Fingerprint, a.Name, a.Summary, string(a.Severity), page.When(a.Since), "gt alert show "+a.Fingerprint[:min(len(a.Fingerprint), 8)])
 	}
 	for i, a := range s.Alerts {
 		if told[a.Name] {

@@ -2,8 +2,11 @@ package clients
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"math"
+	"math/rand/v2"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -54,17 +57,25 @@ func (s *sample) set(id string, rows []pages.Row) {
 	s.view.Tiles = tiles
 }
 
-// Figures draws waves, with a hole in each.
+// Figures draws figures that go up and down, with a hole in each.
 func (s *sample) Figures(_ context.Context, expr string, from, to time.Time, step time.Duration) (points []pages.Point, err error) {
 	if s.off {
 		return nil, pages.ErrOff
 	}
-	size := 2 + float64(len(expr)%11)
+	seed := uint64(0)
+	for _, b := range []byte(expr) {
+		seed = seed*31 + uint64(b)
+	}
+	random := rand.New(rand.NewPCG(seed, 7))
+	size := 3 + float64(seed%11)
+	v := size / 2
 	for at, i := from, 0; !at.After(to); at, i = at.Add(step), i+1 {
-		if i%240 > 150 && i%240 < 165 {
-			continue
+		if random.Float64() < 0.2 {
+			v = min(max(v+math.Round(random.NormFloat64()*size/6), 0), size)
 		}
-		points = append(points, pages.Point{At: at, Value: math.Round(size*(1+math.Sin(float64(i)/(9+size)))*10) / 10})
+		if i < 150 || i > 158 {
+			points = append(points, pages.Point{At: at, Value: v})
+		}
 	}
 	return points, nil
 }
@@ -350,4 +361,35 @@ func TestDashboardToken(t *testing.T) {
 		t.Errorf("scripts can read %q", cookie)
 	}
 	p.onlyFrom(server.URL)
+}
+
+// The dashboard of a Town with its Deacon: what commands do appears by itself.
+func TestDashboardOfATown(t *testing.T) {
+	if os.Getenv(clientsEnv) == "" {
+		t.Skip("make clients runs this")
+	}
+	town, p := settle(t), browse(t)
+	var status struct{ HTTP string }
+	if err := json.Unmarshal([]byte(town.run("gt", "deacon", "status", "--json")), &status); err != nil || status.HTTP == "" {
+		t.Fatalf("%+v, %v", status, err)
+	}
+	_, port, _ := net.SplitHostPort(status.HTTP)
+	p.url = "http://localhost:" + port + "/"
+	p.opened()
+	p.await(`document.querySelector('#town').textContent === 'town'`)
+	p.await(`document.querySelector('#tiles a[href="#rigs"] .note').textContent.includes('199 open')`)
+	p.await(`document.querySelectorAll('#jobs tbody tr').length > 5 && document.querySelectorAll('#checks tbody tr').length > 3`)
+	p.await(`document.querySelector('#charts-off').checkVisibility() || document.querySelector('#chart-grid canvas')`)
+
+	town.run("bd", "close", "bd-first")
+	p.await(`document.querySelector('#tiles a[href="#rigs"] .note').textContent.includes('198 open')`)
+	town.run("gt", "escalate", "<b>Need</b> a key", "--severity", "high", "--reason", "it waits")
+	p.await(`[...document.querySelectorAll('#alerts tbody tr')].some((r) => r.cells[0].textContent.includes('<b>Need</b> a key') && r.cells[1].textContent === 'high')`)
+	if n := value[int](p, `document.querySelectorAll('#alerts b').length`); n != 0 {
+		t.Error("a title became markup")
+	}
+	town.run("gt", "mail", "send", "mayor/", "-s", "Hello", "-m", "how are you")
+	p.await(`document.querySelector('#mail tbody').textContent.includes('mayor/')`)
+	p.picture("town", 1360, 900, false)
+	p.onlyFrom("http://localhost:" + port)
 }
