@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gastown/cmd/gt/benchmark/trial"
 	"gastown/planes/operational"
 	"gastown/town/layout"
 )
@@ -47,7 +48,7 @@ func (h *host) alerts(ctx context.Context, _ options) (_ []deaconFigure, err err
 	if _, err := h.command(ctx, "deacon", "reload"); err != nil {
 		return nil, err
 	}
-	s, err := operational.Open(ctx, h.database(layout.Operational), h.config.Stores[layout.Operational])
+	s, err := operational.Open(ctx, trial.Database(h.at, layout.Operational), h.config.Stores[layout.Operational])
 	if err != nil {
 		return nil, err
 	}

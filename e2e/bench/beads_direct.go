@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"time"
 
+	"gastown/cmd/gt/benchmark/trial"
 	"gastown/planes/ledger"
 	"gastown/town/layout"
 )
@@ -17,7 +18,7 @@ import (
 // opened calls fn with the Town's ledger, opened in this process or through the
 // Deacon.
 func (f *beadBench) opened(ctx context.Context, fn func(*ledger.Store) error) (err error) {
-	s, err := ledger.Open(ctx, f.database(layout.Ledger), f.config.Stores[layout.Ledger])
+	s, err := ledger.Open(ctx, trial.Database(f.at, layout.Ledger), f.config.Stores[layout.Ledger])
 	if err != nil {
 		return err
 	}

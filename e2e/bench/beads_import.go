@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"gastown/cmd/gt/benchmark/trial"
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
 	"gastown/town/layout"
@@ -66,7 +67,7 @@ func (f *beadBench) fill(ctx context.Context) error {
 
 // fillDirect measures the import in this process, in milliseconds.
 func (f *beadBench) fillDirect(ctx context.Context) (_ float64, err error) {
-	opts := doltdb.Options{Dir: filepath.Join(f.dir, "direct", layout.Ledger), Actor: f.database(layout.Ledger).Actor}
+	opts := doltdb.Options{Dir: filepath.Join(f.dir, "direct", layout.Ledger), Actor: trial.Database(f.at, layout.Ledger).Actor}
 	s, err := ledger.Create(ctx, opts, uuid.NewString())
 	if err != nil {
 		return 0, err

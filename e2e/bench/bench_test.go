@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"gastown/cmd/gt/benchmark/trial"
 	"gastown/e2e/internal/programs"
 )
 
@@ -213,11 +214,11 @@ func TestReport(t *testing.T) {
 }
 
 func TestTraceLines(t *testing.T) {
-	if name, took, ok := traced("trace load index 1500\n"); !ok || name != "load index" || took.Microseconds() != 1500 {
+	if name, took, ok := trial.Traced("trace load index 1500\n"); !ok || name != "load index" || took.Microseconds() != 1500 {
 		t.Errorf("read %q %v %v", name, took, ok)
 	}
 	for _, line := range []string{"", "trace", "trace x", "other 12", "trace open soon"} {
-		if _, _, ok := traced(line); ok {
+		if _, _, ok := trial.Traced(line); ok {
 			t.Errorf("%q was taken for a measurement", line)
 		}
 	}

@@ -11,12 +11,10 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
-	"time"
 
+	"gastown/cmd/gt/benchmark/trial"
 	"gastown/deacon/control"
-	"gastown/planes/doltdb"
 	"gastown/planes/operational"
-	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/layout"
 )
@@ -219,7 +217,7 @@ func (h *host) reads(ctx context.Context, o options) ([]deaconFigure, error) {
 }
 
 func (h *host) latency(ctx context.Context, reads int) (_ float64, err error) {
-	s, err := operational.Open(ctx, h.database(layout.Operational), h.config.Stores[layout.Operational])
+	s, err := operational.Open(ctx, trial.Database(h.at, layout.Operational), h.config.Stores[layout.Operational])
 	if err != nil {
 		return 0, err
 	}
@@ -233,13 +231,6 @@ func (h *host) latency(ctx context.Context, reads int) (_ float64, err error) {
 		took = append(took, float64(d.Nanoseconds())/1000)
 	}
 	return median(took), nil
-}
-
-func (h *host) database(plane string) doltdb.Options {
-	return doltdb.Options{
-		Dir: h.at.Data(plane), Home: h.at.Engine(), Socket: h.at.SQLSocket(), Wait: time.Minute, Command: "bench",
-		Actor: town.Actor{Name: "bench", Email: "bench@example.com"},
-	}
 }
 
 // resident is the memory that the Deacon holds, in MB.

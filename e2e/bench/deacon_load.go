@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"gastown/cmd/gt/benchmark/trial"
 	"gastown/deacon/control"
 	"gastown/planes/ledger"
 	"gastown/town"
@@ -85,7 +86,7 @@ func (h *host) writes(ctx context.Context, do func(context.Context) error) ([]fl
 	}
 	for w := range writers {
 		work(func() (err error) {
-			s, err := ledger.Open(ctx, h.database(layout.Ledger), h.config.Stores[layout.Ledger])
+			s, err := ledger.Open(ctx, trial.Database(h.at, layout.Ledger), h.config.Stores[layout.Ledger])
 			if err != nil {
 				return err
 			}

@@ -9,10 +9,9 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
+	"gastown/cmd/gt/benchmark/trial"
 	"gastown/planes/operational"
-	"gastown/town"
 	"gastown/town/layout"
 )
 
@@ -27,34 +26,27 @@ const (
 	glanceSend      = "gt mail send"
 )
 
-// townSize is a Town of four rigs.
+// townSize is a Town of four rigs. One without a name is between two scenarios.
 type townSize struct {
-	polecats, convoys int
-	// name is that of a scenario, and limit how long people may wait in it, in ms.
-	name  string
-	limit float64
+	trial.Size
 	// agents: what agents call is measured, too.
 	agents bool
 }
 
-// townSizes are the sizes that are measured: the scenarios of the performance document,
-// and one between them.
-var townSizes = []townSize{
-	{polecats: 4, convoys: 4, name: "small", limit: 1000},
-	{polecats: 20, convoys: 12, name: "medium", limit: 5000},
-	{polecats: 50},
-	{polecats: 100, convoys: manyConvoys, name: "large", agents: true, limit: 10_000},
-	{polecats: 120, convoys: 60, name: "very large", limit: 30_000},
+// townSizes are the scenarios, and one size between them.
+func townSizes() (all []townSize) {
+	for _, s := range trial.Sizes {
+		if s.Polecats == 100 {
+			all = append(all, townSize{Size: trial.Size{Polecats: 50}})
+		}
+		all = append(all, townSize{Size: s, agents: s.Polecats == 100})
+	}
+	return all
 }
 
 // slowest is the name of the figure of what people wait for.
 func (s townSize) slowest() string {
-	return fmt.Sprintf("slowest of a %s Town (%d polecats, %d convoys)", s.name, s.polecats, s.convoys)
-}
-
-// watched are the commands by which people watch a Town.
-var watched = []string{
-	"status", "agents", "polecat list", "queue list", "rig list", "convoy list", "convoy stranded", "refinery status", "witness status", "mail inbox", "escalate list", "feed", "costs",
+	return fmt.Sprintf("slowest of a Town of the scenario %s (%d polecats, %d convoys)", s.Name, s.Polecats, s.Convoys)
 }
 
 // glances measures what people and agents call all the time, with a Deacon and rows of
@@ -70,12 +62,12 @@ func glances(ctx context.Context, o options) (figures []deaconFigure, err error)
 		}
 		err = errors.Join(err, os.RemoveAll(dir))
 	}()
-	for _, size := range townSizes {
+	for _, size := range townSizes() {
 		h := &host{}
 		if h.gt, err = newGT(o, dir); err != nil {
 			return figures, err
 		}
-		got, err := h.glance(ctx, filepath.Join(dir, fmt.Sprint(size.polecats)), size, frontRuns*o.runs)
+		got, err := h.glance(ctx, filepath.Join(dir, fmt.Sprint(size.Polecats)), size, frontRuns*o.runs)
 		figures = append(figures, got...)
 		if err != nil {
 			return figures, err
@@ -92,16 +84,16 @@ func (h *host) glance(ctx context.Context, root string, size townSize, runs int)
 	if err := h.settle(ctx, root); err != nil {
 		return nil, err
 	}
-	if err := h.people(ctx, size.polecats); err != nil {
+	if err := h.people(ctx, size.Polecats); err != nil {
 		return nil, err
 	}
-	agent := h.program.with("GT_ROLE="+polecat(0).String(), "GT_RUN=1")
+	agent := h.program.with("GT_ROLE="+trial.Polecat(0).String(), "GT_RUN=1")
 	bd := h.program
 	bd.path = filepath.Join(filepath.Dir(bd.path), "bd")
 	if _, err := bd.run(ctx, root, "create", "--id", "gt-0", "a bead"); err != nil {
 		return nil, err
 	}
-	lines := []glanceLine{{fmt.Sprintf(glanceStatus, size.polecats), h.program, []string{"status"}}}
+	lines := []glanceLine{{fmt.Sprintf(glanceStatus, size.Polecats), h.program, []string{"status"}}}
 	if size.agents {
 		for _, name := range []string{glancePrime, glanceGuard, glanceHeartbeat, glanceHook, glanceInbox, glanceSend} {
 			words := strings.Fields(strings.TrimPrefix(name, "gt "))
@@ -109,7 +101,7 @@ func (h *host) glance(ctx context.Context, root string, size townSize, runs int)
 			case glanceGuard:
 				words = append(words, "git push origin polecat/p0/gt-0")
 			case glanceSend:
-				words = append(words, polecat(2).String(), "-s", "a subject", "-m", "a text")
+				words = append(words, trial.Polecat(2).String(), "-s", "a subject", "-m", "a text")
 			}
 			lines = append(lines, glanceLine{name, agent, words})
 		}
@@ -120,7 +112,7 @@ func (h *host) glance(ctx context.Context, root string, size townSize, runs int)
 		more, err = h.dispatches(ctx, runs)
 		figures = append(figures, more...)
 	}
-	if err == nil && size.convoys > 0 {
+	if err == nil && size.Convoys > 0 {
 		var more []deaconFigure
 		more, err = h.convoys(ctx, size, runs)
 		figures = append(figures, more...)
@@ -172,7 +164,7 @@ func (h *host) turns(ctx context.Context, lines []glanceLine, runs int) (figures
 // waits measures the commands by which people watch a Town, and returns the slowest.
 func (h *host) waits(ctx context.Context, size townSize, runs int) (figures []deaconFigure, err error) {
 	var lines []glanceLine
-	for _, words := range watched {
+	for _, words := range trial.Watched {
 		lines = append(lines, glanceLine{words, h.program, strings.Fields(words)})
 	}
 	all, err := h.turns(ctx, lines, runs)
@@ -180,35 +172,19 @@ func (h *host) waits(ctx context.Context, size townSize, runs int) (figures []de
 		return nil, err
 	}
 	slowest := slices.MaxFunc(all, func(a, b deaconFigure) int { return cmp.Compare(a.Value, b.Value) })
+	limit := float64(size.Limit.Milliseconds())
 	return []deaconFigure{{
 		Name: size.slowest(), Unit: "ms", Value: slowest.Value, Other: slowest.Other, Beside: slowest.Beside + "; it is gt " + slowest.Name,
-		Limit: size.limit, Over: slowest.Value > size.limit,
+		Limit: limit, Over: slowest.Value > limit,
 	}}, nil
-}
-
-// polecat is the nth of a Town.
-func polecat(n int) town.Address {
-	return town.PolecatAddress(fmt.Sprintf("rig%d", n%4), fmt.Sprintf("p%d", n))
 }
 
 // people writes the rows of polecats, half of them at work. No Deacon runs.
 func (h *host) people(ctx context.Context, polecats int) (err error) {
-	s, err := operational.Open(ctx, h.database(layout.Operational), h.config.Stores[layout.Operational])
+	s, err := operational.Open(ctx, trial.Database(h.at, layout.Operational), h.config.Stores[layout.Operational])
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	now := time.Now()
-	for n := range polecats {
-		if n%2 == 1 {
-			if _, err := s.Register(ctx, polecat(n), now); err != nil {
-				return err
-			}
-			continue
-		}
-		if _, err := s.Assign(ctx, operational.Order{Bead: fmt.Sprintf("gt-%d", n), Agent: polecat(n), By: "bench"}, now); err != nil {
-			return err
-		}
-	}
-	return nil
+	return trial.People(ctx, s, polecats)
 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"gastown/cmd/gt/benchmark/trial"
 	"gastown/planes/operational"
 	"gastown/sync/gitcmd"
 	"gastown/town"
@@ -68,7 +69,7 @@ type patrol struct {
 	rig      *rig.Rig
 	tmux     agent.Tmux
 	sessions []agent.Session
-	count    counter
+	count    trial.Counter
 }
 
 func (p *patrol) close() (err error) {
@@ -105,13 +106,13 @@ git add -A; git -c user.name=b -c user.email=b@example.com commit -qm first; cd 
 		return err
 	}
 	p.tmux.Server.Socket = p.at.Tmux()
-	p.count, err = newCounter(filepath.Join(p.dir, "counter"), "git", "tmux")
+	p.count, err = trial.NewCounter(filepath.Join(p.dir, "counter"), "git", "tmux")
 	return err
 }
 
 // grow makes polecats with their sandboxes and sessions until there are n.
 func (p *patrol) grow(ctx context.Context, n int) (err error) {
-	s, err := operational.Open(ctx, p.database(layout.Operational), p.config.Stores[layout.Operational])
+	s, err := operational.Open(ctx, trial.Database(p.at, layout.Operational), p.config.Stores[layout.Operational])
 	if err != nil {
 		return err
 	}
@@ -143,12 +144,12 @@ func (p *patrol) grow(ctx context.Context, n int) (err error) {
 }
 
 func (p *patrol) measure(ctx context.Context, n, runs int) ([]deaconFigure, error) {
-	counted := p.host.program.with(p.count.path())
+	counted := p.host.program.with(p.count.Path(os.Getenv("PATH")))
 	args := []string{"--town", p.writer, "witness", "patrol"}
 	if _, err := counted.run(ctx, p.dir, args...); err != nil {
 		return nil, err
 	}
-	processes, err := p.count.take()
+	processes, err := p.count.Take()
 	if err != nil {
 		return nil, err
 	}

@@ -8,9 +8,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+
+	"gastown/cmd/gt/benchmark/trial"
 )
 
 // sample is the measurement of one process.
@@ -68,7 +69,7 @@ func (p program) run(ctx context.Context, dir string, args ...string) (sample, e
 	}
 	s.memory = float64(kilobytes) * 1024 / 1e6
 	for line := range strings.Lines(out.String()) {
-		switch name, took, ok := traced(line); {
+		switch name, took, ok := trial.Traced(line); {
 		case ok && name == queriesStep:
 			s.queries = max(s.queries, 0) + int(took.Microseconds())
 		case ok:
@@ -87,63 +88,10 @@ func buildTimed(ctx context.Context, dir string) (string, error) {
 	return path, nil
 }
 
-// traced parses a line that gt prints when GT_TRACE is set: "trace STEP
-// MICROSECONDS".
-func traced(line string) (name string, took time.Duration, ok bool) {
-	rest, ok := strings.CutPrefix(strings.TrimSpace(line), "trace ")
-	cut := strings.LastIndexByte(rest, ' ')
-	if !ok || cut < 0 {
-		return "", 0, false
-	}
-	us, err := strconv.ParseInt(rest[cut+1:], 10, 64)
-	return rest[:cut], time.Duration(us) * time.Microsecond, err == nil
-}
-
 func tail(s string) string {
 	const most = 2000
 	if s = strings.TrimSpace(s); len(s) > most {
 		return "..." + s[len(s)-most:]
 	}
 	return s
-}
-
-// counter counts the processes that a program starts of some others, with wrappers first
-// in the search path. A wrapper takes time, so counted runs are never timed.
-type counter struct{ dir string }
-
-func newCounter(dir string, names ...string) (counter, error) {
-	c := counter{dir: dir}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return c, err
-	}
-	for _, name := range names {
-		path, err := exec.LookPath(name)
-		if err != nil {
-			return c, err
-		}
-		script := fmt.Sprintf("#!/bin/sh\necho >>'%s'\nexec '%s' \"$@\"\n", c.tally(), path)
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(script), 0o700); err != nil {
-			return c, err
-		}
-	}
-	return c, nil
-}
-
-func (c counter) tally() string { return filepath.Join(c.dir, "tally") }
-
-// path is the environment entry that puts the wrapper first.
-func (c counter) path() string {
-	return "PATH=" + c.dir + string(os.PathListSeparator) + os.Getenv("PATH")
-}
-
-// take returns the number of processes since the last call.
-func (c counter) take() (int, error) {
-	data, err := os.ReadFile(c.tally())
-	if os.IsNotExist(err) {
-		return 0, nil
-	}
-	if err != nil {
-		return 0, err
-	}
-	return len(data), os.Remove(c.tally())
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gastown/cmd/gt/benchmark/trial"
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/layout"
@@ -109,7 +110,7 @@ func (h *host) merges(ctx context.Context, name, check string, n, bad int, how .
 	if err := h.project(ctx, name, check); err != nil {
 		return 0, err
 	}
-	s, err := operational.Open(ctx, h.database(layout.Operational), h.config.Stores[layout.Operational])
+	s, err := operational.Open(ctx, trial.Database(h.at, layout.Operational), h.config.Stores[layout.Operational])
 	if err != nil {
 		return 0, err
 	}
@@ -157,7 +158,7 @@ func (h *host) doneAndLanded(ctx context.Context, n int) (took time.Duration, er
 	if err := h.project(ctx, name, "true"); err != nil {
 		return 0, err
 	}
-	s, err := operational.Open(ctx, h.database(layout.Operational), h.config.Stores[layout.Operational])
+	s, err := operational.Open(ctx, trial.Database(h.at, layout.Operational), h.config.Stores[layout.Operational])
 	if err != nil {
 		return 0, err
 	}

@@ -8,37 +8,19 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
+
+	"gastown/cmd/gt/benchmark/trial"
 )
 
-const (
-	// maxRows is the largest number that six digits can name.
-	maxRows = 1_000_000
-	// words of eight bytes make the text of a row. With name, digest, Town and
-	// author a row has about 400 bytes.
-	words, vocabulary = 20, 4000
-)
-
-// document is row i: a role with the same text on both sides. The text depends on i
-// and edit alone.
-func document(i, edit int) (name, text string) {
-	random := rand.New(rand.NewPCG(uint64(i), uint64(edit)))
-	name = fmt.Sprintf("role-%06d", i)
-	var b strings.Builder
-	fmt.Fprintf(&b, "---\nname: %s\ndescription: a role to measure with\n---\n\n", name)
-	for range words {
-		fmt.Fprintf(&b, "%07x ", uint32(random.IntN(vocabulary))*2654435761&0xfffffff)
-	}
-	b.WriteByte('\n')
-	return name, b.String()
-}
+// maxRows is the largest number that six digits can name.
+const maxRows = 1_000_000
 
 // writeFile writes row i as a file of a Town.
 func writeFile(town string, i, edit int) error {
-	name, text := document(i, edit)
+	name, text := trial.Document(i, edit)
 	return os.WriteFile(filepath.Join(town, "federation", "roles", name+".md"), []byte(text), 0o600)
 }
 
@@ -48,7 +30,7 @@ func plainFiles(dir string, rows int) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
-	_, text := document(0, 0)
+	_, text := trial.Document(0, 0)
 	var group errgroup.Group
 	workers := runtime.GOMAXPROCS(0)
 	for first := range workers {
@@ -100,7 +82,7 @@ func writeCSV(path string, rows int) error {
 		return err
 	}
 	for i := range rows {
-		name, text := document(i, 0)
+		name, text := trial.Document(i, 0)
 		if err := w.Write([]string{name, text, digest(i, 0), "1", townColumn, authorColumn}); err != nil {
 			return err
 		}
@@ -111,7 +93,7 @@ func writeCSV(path string, rows int) error {
 
 // updateSQL changes row i, as an edit of its file would.
 func updateSQL(i, edit int) string {
-	name, text := document(i, edit)
+	name, text := trial.Document(i, edit)
 	return fmt.Sprintf("UPDATE roles SET text = '%s', digest = '%s', revision = revision + 1 WHERE name = '%s'",
 		text, digest(i, edit), name)
 }

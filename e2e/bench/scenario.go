@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"time"
+
+	"gastown/cmd/gt/benchmark/trial"
 )
 
 // sides of a comparison.
@@ -20,7 +22,7 @@ const (
 // scenario measures both sides with one number of rows.
 type scenario struct {
 	peers [2]peer
-	count counter
+	count trial.Counter
 	dir   string
 	rows  int
 	runs  int
@@ -108,7 +110,7 @@ func one(ctx context.Context, o options, dir string, rows int, kind string) (_ [
 	if s.peers, err = newPeers(ctx, o, dir); err != nil {
 		return nil, err
 	}
-	if s.count, err = newCounter(filepath.Join(dir, "counter"), "git"); err != nil {
+	if s.count, err = trial.NewCounter(filepath.Join(dir, "counter"), "git"); err != nil {
 		return nil, err
 	}
 	var recorded [2][]sample

@@ -151,7 +151,7 @@ func (s *scenario) processes(ctx context.Context) error {
 		if err := p.edit(ctx); err != nil {
 			return err
 		}
-		p.counting(s.count.path())
+		p.counting(s.count.Path(os.Getenv("PATH")))
 		for _, step := range []struct {
 			name string
 			run  func(context.Context) (sample, error)
@@ -159,7 +159,7 @@ func (s *scenario) processes(ctx context.Context) error {
 			if _, err := step.run(ctx); err != nil {
 				return err
 			}
-			n, err := s.count.take()
+			n, err := s.count.Take()
 			if err != nil {
 				return err
 			}

@@ -20,9 +20,9 @@ func TestQuickGlances(t *testing.T) {
 		}
 	}
 	names := []string{glancePrime, glanceGuard, glanceHeartbeat, glanceHook, glanceInbox, glanceSend, workDispatch, convoyRefresh}
-	for _, size := range townSizes {
-		names = append(names, fmt.Sprintf(glanceStatus, size.polecats))
-		if size.name != "" {
+	for _, size := range townSizes() {
+		names = append(names, fmt.Sprintf(glanceStatus, size.Polecats))
+		if size.Name != "" {
 			names = append(names, size.slowest())
 		}
 	}

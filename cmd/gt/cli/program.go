@@ -3,6 +3,7 @@ package cli
 import (
 	"gastown/cmd/gt/agents"
 	"gastown/cmd/gt/alert"
+	"gastown/cmd/gt/benchmark"
 	"gastown/cmd/gt/cache"
 	"gastown/cmd/gt/config"
 	"gastown/cmd/gt/convoy"
@@ -73,6 +74,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	crew.Commands(p)
 	worktree.Commands(p)
 	config.Commands(p)
+	benchmark.Commands(p)
 	about.Commands(p, "gt")
 	return p
 }

@@ -23,6 +23,7 @@ var alone = map[string]string{
 	"federation leave": "a person reads and answers",
 	"hooks run":        "git starts it in the background",
 	"hooks notify":     "git starts it in the background",
+	"benchmark ":       "it measures Towns of its own with processes of its own",
 	"cache ":           "they ask the Deacon, which may not run",
 	"alert test":       "it asks the Deacon, which may not run",
 	"completion":       "it needs no Town",

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"gastown/cmd/gt/benchmark/trial"
 	"gastown/e2e/internal/programs"
 	"gastown/town/layout"
 )
@@ -56,7 +57,7 @@ func Dir(t *testing.T) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		kill(func() []Process { return naming(dir) })
+		trial.Kill(dir)
 		_ = os.RemoveAll(dir)
 	})
 	return dir
