@@ -93,7 +93,7 @@ func (e *Engine) follow(ctx context.Context, rows []operational.Alert, now time.
 				if row.Fires() {
 					ends = row.Changed // its severity changed
 				}
-				if ends.After(now) {
+				if ends.IsZero() || ends.After(now) {
 					ends = now
 				}
 				ended = append(ended, alertOf(row, severity, minTime(row.Since, ends), ends, now))
