@@ -174,3 +174,12 @@ func (s *Store) alter(fn func() (changed bool, err error)) error {
 	}
 	return err
 }
+
+// UUID returns the identity of the ledger, which no other ledger has.
+func (s *Store) UUID(ctx context.Context) (uuid string, err error) {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
+		uuid, err = tx.StoreUUID(ctx, "HEAD")
+		return err
+	})
+	return uuid, err
+}

@@ -2,6 +2,7 @@ package tracker
 
 import (
 	"net/url"
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -24,7 +25,13 @@ func Text(s string, n int) string {
 	return town.Clip(strings.Trim(strings.Join(lines, "\n"), "\n"), n)
 }
 
+// sequence is what a terminal would obey.
+var sequence = regexp.MustCompile(`\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)?|.)`)
+
 func visible(s string) string {
+	if strings.ContainsRune(s, '\x1b') {
+		s = sequence.ReplaceAllString(s, "")
+	}
 	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsSpace(r):

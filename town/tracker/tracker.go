@@ -33,6 +33,8 @@ const (
 type Tracker interface {
 	// String names the place for people.
 	String() string
+	// Owns reports whether an external_ref is the address of an issue there.
+	Owns(ref string) bool
 	// Create makes an issue that bears the mark. After an error other than ErrRefused,
 	// the issue may exist.
 	Create(ctx context.Context, mark Mark, d Draft) (Issue, error)

@@ -12,6 +12,7 @@ import (
 	"gastown/planes/operational"
 	"gastown/town/alert/channel"
 	"gastown/town/feed"
+	"gastown/town/integration"
 	"gastown/town/plugin"
 )
 
@@ -25,8 +26,9 @@ type Services struct {
 }
 
 // Types is the table.
-func Types(Services) plugin.Types {
+func Types(s Services) plugin.Types {
 	return plugin.Types{
 		channel.Type(),
+		integration.Type(integration.Services{Now: s.Now, Log: s.Log, Operational: s.Operational, Ledger: s.Ledger, Feed: s.Feed}),
 	}
 }

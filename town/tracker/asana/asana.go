@@ -66,6 +66,9 @@ func New(o Options) (*Project, error) {
 
 func (p *Project) String() string { return "the Asana project " + p.gid }
 
+// Owns implements tracker.Tracker. The address of a task need not name its project.
+func (p *Project) Owns(ref string) bool { return strings.HasPrefix(ref, "https://app.asana.com/") }
+
 func reason(body []byte) string {
 	var said struct {
 		Errors []struct{ Message string } `json:"errors"`

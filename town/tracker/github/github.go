@@ -75,6 +75,11 @@ func New(o Options) (*Repository, error) {
 
 func (r *Repository) String() string { return "the repository " + r.Repository.String() }
 
+// Owns implements tracker.Tracker.
+func (r *Repository) Owns(ref string) bool {
+	return strings.Contains(strings.ToLower(ref), strings.ToLower("/"+r.Repository.String()+"/issues/"))
+}
+
 func told(i *github.Issue) tracker.Issue {
 	out := tracker.Issue{ID: strconv.Itoa(i.GetNumber()), Key: "#" + strconv.Itoa(i.GetNumber()), URL: i.GetHTMLURL(),
 		Title: i.GetTitle(), Closed: i.GetState() == "closed"}

@@ -76,6 +76,9 @@ func New(o Options) (*Project, error) {
 
 func (p *Project) String() string { return "project " + p.key + " at " + p.base }
 
+// Owns implements tracker.Tracker.
+func (p *Project) Owns(ref string) bool { return strings.HasPrefix(ref, p.base+"/browse/"+p.key+"-") }
+
 // reason reads the body of an error.
 func reason(body []byte) string {
 	var said struct {

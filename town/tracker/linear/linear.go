@@ -77,6 +77,11 @@ func New(o Options) (*Team, error) {
 
 func (t *Team) String() string { return "the Linear team " + t.key }
 
+// Owns implements tracker.Tracker.
+func (t *Team) Owns(ref string) bool {
+	return strings.HasPrefix(ref, "https://linear.app/") && strings.Contains(ref, "/issue/"+t.key+"-")
+}
+
 // fault is one of the errors of an answer.
 type fault struct {
 	Message    string `json:"message"`

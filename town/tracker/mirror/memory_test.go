@@ -184,7 +184,10 @@ func (p *planes) Adopt(_ context.Context, l tracker.Link) error {
 	done, err := p.write()
 	if err == nil {
 		defer done()
-		if _, found := p.links[l.Bead]; !found {
+		if is, found := p.links[l.Bead]; !found || is.State == tracker.Seen || is.State == tracker.Wanted {
+			if found {
+				l.Version, l.Marks, l.Next = is.Version+1, is.Marks, is.Next
+			}
 			p.links[l.Bead] = l
 		}
 	}
@@ -195,7 +198,9 @@ func (p *planes) Drop(_ context.Context, l tracker.Link) error {
 	done, err := p.write()
 	if err == nil {
 		defer done()
-		delete(p.links, l.Bead)
+		if is := p.links[l.Bead]; is.Version == l.Version && is.Marks == l.Marks {
+			delete(p.links, l.Bead)
+		}
 	}
 	return err
 }
@@ -292,7 +297,10 @@ func (p *planes) Create(_ context.Context, b town.Bead) error {
 	if p.taken[b.ID] {
 		return mirror.ErrTaken
 	}
-	b.CreatedAt = p.now
+	b.CreatedAt, b.UpdatedAt = p.now, p.now
+	if !b.Open() {
+		b.ClosedAt = &b.UpdatedAt
+	}
 	p.beads[b.ID], p.taken[b.ID] = b, true
 	p.events = append(p.events, event{b.ID, true})
 	return nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -50,9 +51,9 @@ type Rows interface {
 	// process changed the row since l was read (tracker.Link.Version): then saved is
 	// false. Next stays as it is when there were news (tracker.Link.Marks).
 	Save(ctx context.Context, l tracker.Link) (_ tracker.Link, saved bool, err error)
-	// Adopt stores a link that is not there; one that is there stays.
+	// Adopt stores a link of a bead for which nothing was asked yet.
 	Adopt(ctx context.Context, l tracker.Link) error
-	// Drop removes a link that has no issue.
+	// Drop removes a link that has no issue, unless it was changed since l was read.
 	Drop(ctx context.Context, l tracker.Link) error
 	// Comments returns what became of the comments of a bead, by their ids.
 	Comments(ctx context.Context, bead string) (map[string]tracker.Comment, error)
@@ -180,11 +181,52 @@ const (
 type Report struct {
 	DryRun bool  `json:"dry_run,omitempty"`
 	Did    []Did `json:"did"`
+	// Refused are all beads of which something was refused and waits for a person.
+	Refused []Did `json:"refused,omitempty"`
 	// Waiting is how many links have still something to do.
 	Waiting int `json:"waiting"`
 	// Until is when the tracker may be asked again, and Reason why not now.
 	Until  time.Time `json:"until,omitzero"`
 	Reason string    `json:"reason,omitempty"`
+}
+
+// String says it in lines, for people.
+func (r Report) String() string {
+	var out strings.Builder
+	would := ""
+	if r.DryRun {
+		would = "would "
+	}
+	for _, d := range r.Did {
+		if d.What == Refused {
+			continue // it stands below, unless this is a dry run
+		}
+		fmt.Fprintf(&out, "%s%-8s %s  %s  %s\n", would, d.What, d.Bead, d.Title, d.URL)
+		if r.DryRun && d.Text != "" {
+			fmt.Fprintf(&out, "    %s\n", strings.ReplaceAll(d.Text, "\n", "\n    "))
+		}
+	}
+	refused := r.Refused
+	if r.DryRun {
+		for _, d := range r.Did {
+			if d.What == Refused {
+				refused = append(refused, d)
+			}
+		}
+	}
+	for _, d := range refused {
+		fmt.Fprintf(&out, "refused  %s: %s\n", d.Bead, d.Reason)
+	}
+	if r.Reason != "" {
+		fmt.Fprintf(&out, "nothing is sent until %s: %s\n", r.Until.UTC().Format(time.RFC3339), r.Reason)
+	}
+	if r.Waiting > 0 {
+		fmt.Fprintf(&out, "%d bead(s) wait\n", r.Waiting)
+	}
+	if out.Len() == 0 {
+		return "nothing to do\n"
+	}
+	return out.String()
 }
 
 // Count is how many times something was done.
@@ -210,11 +252,11 @@ func (m *Mirror) Run(ctx context.Context, r Request) (rep Report, err error) {
 	run := &Mirror{o: m.o, scanner: scanner, dry: r.DryRun}
 	rep = Report{DryRun: r.DryRun, Did: []Did{}}
 	now := m.o.Now()
-	st, err := run.begin(ctx, now)
+	st, fresh, err := run.begin(ctx, now)
 	if err != nil {
 		return rep, err
 	}
-	extra, err := run.take(ctx, st, r, now)
+	extra, err := run.take(ctx, st, r, now, fresh)
 	if err != nil {
 		return rep, err
 	}
@@ -239,41 +281,41 @@ func (m *Mirror) Run(ctx context.Context, r Request) (rep Report, err error) {
 	if err := run.links(ctx, due, st, &rep); err != nil {
 		return rep, err
 	}
-	if r.DryRun {
-		return rep, nil
-	}
 	return rep, run.count(context.WithoutCancel(ctx), &rep, now)
 }
 
 func (m *Mirror) count(ctx context.Context, rep *Report, now time.Time) error {
 	all, err := m.o.Rows.Links(ctx)
 	for _, l := range all {
-		if !l.Next.IsZero() {
+		switch {
+		case !l.Next.IsZero():
 			rep.Waiting++
+		case l.Refused():
+			rep.Refused = append(rep.Refused, Did{Bead: l.Bead, What: Refused, URL: l.URL, Reason: l.Reason})
 		}
 	}
 	return err
 }
 
 // begin reads the standing. The first run begins at the end of the feed.
-func (m *Mirror) begin(ctx context.Context, now time.Time) (tracker.Standing, error) {
+func (m *Mirror) begin(ctx context.Context, now time.Time) (st tracker.Standing, fresh bool, err error) {
 	st, found, err := m.o.Rows.Standing(ctx)
 	if err != nil || found {
-		return st, err
+		return st, false, err
 	}
 	st = tracker.Standing{Began: now}
 	if m.dry {
-		return st, nil
+		return st, true, nil
 	}
 	if err := m.o.Events.Skip(ctx); err != nil {
-		return st, err
+		return st, true, err
 	}
-	return st, m.o.Rows.SetStanding(ctx, st)
+	return st, true, m.o.Rows.SetStanding(ctx, st)
 }
 
 // take marks the beads that the feed tells of, and acknowledges the events. A dry run
 // returns those beads instead.
-func (m *Mirror) take(ctx context.Context, st tracker.Standing, r Request, now time.Time) (extra map[string]bool, err error) {
+func (m *Mirror) take(ctx context.Context, st tracker.Standing, r Request, now time.Time, fresh bool) (extra map[string]bool, err error) {
 	extra = map[string]bool{}
 	mark := func(beads map[string]bool) error {
 		if m.dry {
@@ -293,8 +335,8 @@ func (m *Mirror) take(ctx context.Context, st tracker.Standing, r Request, now t
 		}
 	}
 	for {
-		if m.dry && st.Began.Equal(now) {
-			return extra, nil // it never ran: the feed is not read from its beginning
+		if m.dry && fresh {
+			return extra, nil // a first run begins at the end of the feed
 		}
 		page, err := m.o.Events.Read(ctx, pageSize)
 		if err != nil {

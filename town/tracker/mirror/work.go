@@ -18,6 +18,8 @@ const (
 	firstDelay, longestDelay = time.Minute, time.Hour
 	// maxComments is how many comments of one bead a pass sends.
 	maxComments = 50
+	// clocks is by how much the clocks of the two sides may differ.
+	clocks = time.Hour
 )
 
 // work is what is to be done for one link.
@@ -129,6 +131,9 @@ func (w *work) steps(ctx context.Context) error {
 // whether there is one.
 func (w *work) issue(ctx context.Context) (there bool, err error) {
 	asked := w.link.State == tracker.Asked
+	if !asked && w.exists && w.owned() {
+		return w.recover(ctx)
+	}
 	wanted := w.exists && w.o.Select.Takes(w.bead) && (w.link.State == tracker.Wanted || w.bead.Open())
 	if asked {
 		if there, err = w.find(ctx); there || err != nil {
@@ -141,11 +146,7 @@ func (w *work) issue(ctx context.Context) (there bool, err error) {
 		wanted = w.exists && w.o.Select.Takes(w.bead)
 	}
 	if !wanted {
-		w.link.State = ""
-		if w.dry {
-			return false, nil
-		}
-		return false, w.o.Rows.Drop(ctx, w.link)
+		return false, w.drop(ctx)
 	}
 	draft := draftOf(w.bead)
 	if why := w.leak("the bead", map[string]string{"title": draft.Title, "text": draft.Body}); why != "" {
@@ -185,6 +186,38 @@ func (w *work) issue(ctx context.Context) (there bool, err error) {
 	return w.linked(ctx, made, Created, digest(draft))
 }
 
+// owned reports whether the bead says that it has an issue at this tracker.
+func (w *work) owned() bool {
+	ref := w.bead.ExternalRef
+	return ref != "" && (w.o.Tracker.Owns(ref) || strings.HasPrefix(ref, w.o.Plugin+":"))
+}
+
+// recover finds the issue of a bead that says that it has one, although no row tells of it:
+// the rows were set back, and the issue is found, or the bead is being imported, and its
+// row comes. No further issue is made.
+func (w *work) recover(ctx context.Context) (bool, error) {
+	if w.dry {
+		return false, nil
+	}
+	found, ok, err := w.o.Tracker.Find(ctx, w.mark(""), w.bead.CreatedAt.Add(-clocks))
+	if err != nil {
+		return false, err
+	}
+	if !ok {
+		return false, w.drop(ctx)
+	}
+	return w.linked(ctx, found, Found, "")
+}
+
+// drop removes a link for which there is nothing to do.
+func (w *work) drop(ctx context.Context) error {
+	if w.dry {
+		return nil
+	}
+	w.link.State = ""
+	return w.o.Rows.Drop(ctx, w.link)
+}
+
 // errLeave ends the work for a link without a change of its row.
 var errLeave = fmt.Errorf("%w: another process does it", errStop)
 
@@ -194,8 +227,7 @@ func (w *work) find(ctx context.Context) (bool, error) {
 		w.tell(Found, "", "whether the issue was made is looked up first")
 		return false, errStop
 	}
-	// The clocks of the two sides may differ.
-	found, ok, err := w.o.Tracker.Find(ctx, w.mark(""), w.link.Asked.Add(-time.Hour))
+	found, ok, err := w.o.Tracker.Find(ctx, w.mark(""), w.link.Asked.Add(-clocks))
 	if err != nil || !ok {
 		return false, err
 	}
