@@ -53,8 +53,6 @@ type bench struct {
 	// step says what is done now, which is then in doing.
 	step  func(what string, done, total int)
 	doing string
-	// fewer says why there are fewer polecats than the scenario has.
-	fewer string
 
 	began    time.Time
 	figures  []*Figure
@@ -90,10 +88,7 @@ func (b *bench) time(name string, healthy time.Duration, run func() (trial.Sampl
 
 // prepare makes the Town with its Deacon.
 func (b *bench) prepare(ctx context.Context) error {
-	b.began = time.Now()
 	b.step("make the Town", 0, 0)
-	b.commands = map[string][]float64{}
-	b.scenario = Scenario{Name: b.size.Name, Polecats: b.polecats, Convoys: b.size.Convoys, Real: b.kind.real, Less: b.fewer, Limit: milliseconds(b.size.Limit)}
 	if err := b.kind.prepare(ctx, b); err != nil {
 		return err
 	}

@@ -27,11 +27,18 @@ func (o *options) bench(k kind, size trial.Size, settings map[string]string, tow
 	if polecats < 1 {
 		return nil, tooLittle(why)
 	}
-	place, err := trial.NewPlace(o.temp(), o.call.Self, o.call.Getenv("PATH"))
+	program, err := o.call.Executable()
 	if err != nil {
 		return nil, err
 	}
-	b := &bench{kind: k, size: size, polecats: polecats, runs: o.runs, settings: settings, place: place}
+	place, err := trial.NewPlace(o.temp(), program, o.call.Getenv("PATH"))
+	if err != nil {
+		return nil, err
+	}
+	b := &bench{
+		kind: k, size: size, polecats: polecats, runs: o.runs, settings: settings, place: place, began: time.Now(), commands: map[string][]float64{},
+		scenario: Scenario{Name: size.Name, Polecats: polecats, Convoys: size.Convoys, Real: k.real, Limit: milliseconds(size.Limit)},
+	}
 	b.step = func(what string, done, total int) {
 		b.doing = what
 		if total > 0 {
@@ -40,8 +47,8 @@ func (o *options) bench(k kind, size trial.Size, settings map[string]string, tow
 		o.call.Progress().Step(size.Name+": "+what, int64(done), int64(total), "")
 	}
 	if why != "" {
-		b.fewer = fmt.Sprintf("%d polecats instead of %d: %s", polecats, size.Polecats, why)
-		o.call.Hint("%s: %s", size.Name, b.fewer)
+		b.less(fmt.Sprintf("%d polecats instead of %d: %s", polecats, size.Polecats, why))
+		o.call.Hint("%s: %s", size.Name, b.scenario.Less)
 	}
 	return b, nil
 }
@@ -111,6 +118,9 @@ func (o *options) together(ctx context.Context, k kind, size trial.Size, setting
 	}
 	o.call.Hint("%s: %d polecats, %d convoys", size.Name, all[0].polecats, size.Convoys)
 	err = o.rounds(ctx, all)
+	if err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		err = ctx.Err() // whatever it kept from going on
+	}
 	var scenarios []Scenario
 	for _, b := range all {
 		scenarios = append(scenarios, b.result(err))

@@ -35,8 +35,14 @@ type Place struct {
 }
 
 // NewPlace makes a scratch directory below temp. gt is the program to measure; bd is
-// beside it. path is the search path for git, tmux and sh. The caller closes the Place.
+// beside it, or beside what it links to. path is the search path for git, tmux and sh.
+// The caller closes the Place.
 func NewPlace(temp, gt, path string) (*Place, error) {
+	if _, err := os.Stat(filepath.Join(filepath.Dir(gt), "bd")); err != nil {
+		if real, err := filepath.EvalSymlinks(gt); err == nil {
+			gt = real
+		}
+	}
 	p := &Place{GT: gt, BD: filepath.Join(filepath.Dir(gt), "bd")}
 	for _, program := range []string{p.GT, p.BD} {
 		if _, err := os.Stat(program); err != nil {

@@ -83,7 +83,11 @@ func TestClosedPlace(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p, err := NewPlace(dir, filepath.Join(dir, "gt"), os.Getenv("PATH"))
+	link := filepath.Join(t.TempDir(), "gt") // bd is not beside it
+	if err := os.Symlink(filepath.Join(dir, "gt"), link); err != nil {
+		t.Fatal(err)
+	}
+	p, err := NewPlace(dir, link, os.Getenv("PATH"))
 	if err != nil {
 		t.Fatal(err)
 	}
