@@ -118,7 +118,7 @@ func (b *bench) measure(ctx context.Context) error {
 		b.commands[words] = append(b.commands[words], took)
 		slowest = max(slowest, took)
 		if words == "status" {
-			b.scenario.Queries = s.Queries
+			b.scenario.Queries = max(b.scenario.Queries, s.Queries) // less where a cache had the answer
 		}
 	}
 	b.add(response, unitMS, slowest, b.scenario.Limit)
