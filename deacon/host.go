@@ -38,6 +38,7 @@ import (
 	"gastown/town/plugin/builtin"
 	"gastown/town/rig"
 	"gastown/town/secrets"
+	costs "gastown/town/spending"
 )
 
 // host is what the parts may use. Each part lists what it needs in its own
@@ -124,6 +125,18 @@ func (h *host) RigSettings() ([]rig.Settings, error) {
 		return nil, nil
 	}
 	return h.opts.Rigs().Load()
+}
+
+// Prices are what models cost.
+func (h *host) Prices() (costs.Prices, error) {
+	if h.opts.Spending == nil {
+		return costs.ParsePrices(nil)
+	}
+	means, err := h.opts.Spending(h.Config(), h.stores.Operational)
+	if err != nil {
+		return costs.Prices{}, err
+	}
+	return means.Prices()
 }
 
 // Contacts says when each remote last confirmed an exchange. It asks nobody.

@@ -27,6 +27,7 @@ import (
 	"gastown/town/escalate"
 	"gastown/town/glance"
 	"gastown/town/rig"
+	"gastown/town/spending"
 )
 
 // host stands in for the Deacon of a Town whose planes are empty, and counts how often
@@ -79,6 +80,7 @@ func (h *host) Ledger(ctx context.Context, _ func(*ledger.Store) error) error { 
 func (h *host) Sessions(context.Context) ([]tmux.Session, error)              { return nil, nil }
 func (h *host) RigSettings() ([]rig.Settings, error)                          { return nil, nil }
 func (h *host) Contacts() ([]federate.Contact, error)                         { return nil, nil }
+func (h *host) Prices() (spending.Prices, error)                              { return spending.ParsePrices(nil) }
 func (h *host) Report() control.Status                                        { return control.Status{} }
 func (h *host) Secret(_ context.Context, text string) (string, error) {
 	value, ok := h.secrets[text]
@@ -252,6 +254,7 @@ func TestView(t *testing.T) {
 		alerts:  []operational.Alert{{Fingerprint: "f00dcafe99", Name: "check-disk", Source: operational.FromCheck, Severity: operational.SeverityCritical, Labels: map[string]string{"check": "disk"}, Summary: "full"}},
 		details: map[town.Epoch]operational.MergeRequest{1: testing, 2: held}, reviews: 2, titles: map[string]string{"web-nux": "Keep the basket", "web-q": "Errors"},
 		contacts: []federate.Contact{{Remote: federate.Remote{Name: "origin"}, Confirmed: true, Exchange: federate.Exchange{Verified: now}}, {Remote: federate.Remote{Name: "south"}}},
+		spent:    []spending.Row{{Key: "2031-03-09", Dollars: 10, Usage: spending.Usage{Input: 900}}, {Key: "2031-03-10", Dollars: 2.345, Usage: spending.Usage{Output: 1_234_567}, Unpriced: []string{"x"}}},
 		checks:   map[string][]string{"web": {"lint", "unit"}},
 	}
 	v := view(s, control.Status{
@@ -289,6 +292,7 @@ func TestView(t *testing.T) {
 		"convoys":    "Checkout hq-c | 1 of 3",
 		"mail":       "mayor/ | 3, 1 urgent | never",
 		"federation": "origin | in step | 12:00\nsouth | not confirmed | never\n2 reviews wait for a person: gt federation conflicts",
+		"spending":   "2031-03-10 | $2.35 without 1 model that has no price | 1.23 M\n2031-03-09 | $10.00 | 900\n$12.35 in 7 days: gt costs",
 		"checks":     "disk | critical | full\ndolt | healthy | 1 ms",
 		"jobs":       "gc | 11:59 | failed 3 times no space | when asked\ndispatch | never | running | when asked",
 	} {

@@ -30,6 +30,7 @@ import (
 	"gastown/town/rig"
 	"gastown/town/secrets"
 	"gastown/town/series"
+	"gastown/town/spending"
 )
 
 // Host is what the part needs of the Deacon.
@@ -46,6 +47,8 @@ type Host interface {
 	RigSettings() ([]rig.Settings, error)
 	// Contacts says when each remote last confirmed an exchange. It asks nobody.
 	Contacts() ([]federate.Contact, error)
+	// Prices are what models cost.
+	Prices() (spending.Prices, error)
 	// Report has the jobs and the checks.
 	Report() control.Status
 	// Secret replaces ${NAME} in a text by the secret of that name.

@@ -15,6 +15,7 @@ import (
 	"gastown/tmux"
 	"gastown/town"
 	"gastown/town/glance"
+	"gastown/town/spending"
 )
 
 const (
@@ -24,6 +25,8 @@ const (
 	afterTrouble = 5 * time.Second
 	// patience is how long each source of a look has.
 	patience = 3 * time.Second
+	// spendingDays is how many days before today spending is shown for.
+	spendingDays = 6
 	// sessionsAge is how long tmux is not asked again.
 	sessionsAge = 10 * time.Second
 )
@@ -37,6 +40,7 @@ type snapshot struct {
 	titles   map[string]string // of beads that are shown
 	contacts []federate.Contact
 	checks   map[string][]string // the names of a rig's checks
+	spent    []spending.Row      // the last days, oldest first
 	// lent says that the planes are lent, so this is what was read before.
 	lent bool
 }
@@ -137,7 +141,9 @@ func (r *reader) all(ctx context.Context) (s snapshot, err error) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	s.lacks("alerts and reviews", r.host.Operational(ctx, func(o *operational.Store) error { return s.readRows(ctx, o) }))
+	prices, err := r.host.Prices()
+	s.lacks("prices", err)
+	s.lacks("alerts and reviews", r.host.Operational(ctx, func(o *operational.Store) error { return s.readRows(ctx, o, prices) }))
 	s.lacks("titles", r.host.Ledger(ctx, func(l *ledger.Store) error { return s.readTitles(ctx, l) }))
 	s.contacts, err = r.host.Contacts()
 	s.lacks(glance.PartFederation, err)
@@ -151,8 +157,9 @@ func (s *snapshot) lacks(what string, err error) {
 	}
 }
 
-func (s *snapshot) readRows(ctx context.Context, o *operational.Store) (err error) {
-	var failed error
+func (s *snapshot) readRows(ctx context.Context, o *operational.Store, prices spending.Prices) (err error) {
+	sums, failed := o.Spending(ctx, spending.Day(s.At.Add(-spendingDays*24*time.Hour)))
+	s.spent, _ = spending.Group(sums, prices, func(sum spending.Sum) []string { return []string{sum.Day} })
 	if s.alerts, err = o.Alerts(ctx, time.Time{}); err != nil {
 		failed = errors.Join(failed, err)
 	}

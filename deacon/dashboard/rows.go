@@ -198,3 +198,40 @@ func jobRows(jobs []control.Job) (rows []page.Row) {
 	}
 	return rows
 }
+
+// spendingRows are the last days, today first.
+func (s snapshot) spendingRows() (rows []page.Row) {
+	for _, r := range slices.Backward(s.spent) {
+		cost := text(fmt.Sprintf("$%.2f", r.Dollars))
+		if n := len(r.Unpriced); n > 0 {
+			cost.Sub = "without " + plural(n, "model that has no price", "models that have no price")
+		}
+		rows = append(rows, page.Row{Key: r.Key, Cells: []page.Cell{text(r.Key), cost, text(tokens(r.Total()))}})
+	}
+	return rows
+}
+
+// spentNote says what all these days cost.
+func (s snapshot) spentNote() string {
+	if len(s.spent) == 0 {
+		return ""
+	}
+	sum := 0.0
+	for _, r := range s.spent {
+		sum += r.Dollars
+	}
+	return fmt.Sprintf("$%.2f in %d days: gt costs", sum, spendingDays+1)
+}
+
+// tokens words a number of tokens in three digits.
+func tokens(n int64) string {
+	for _, unit := range []struct {
+		size int64
+		name string
+	}{{1e9, " G"}, {1e6, " M"}, {1e3, " k"}} {
+		if n >= unit.size {
+			return fmt.Sprintf("%.3g", float64(n)/float64(unit.size)) + unit.name
+		}
+	}
+	return fmt.Sprint(n)
+}

@@ -55,6 +55,8 @@ func view(s snapshot, report control.Status) page.View {
 	}
 	section(page.Side, "federation", "Federation", "Remotes, with the last exchange that each confirmed", note, "This Town shares nothing.", "gt federation status",
 		[]string{"Remote", "State", "Last verified sync"}, s.remoteRows())
+	section(page.Side, "spending", "Spending", "What agents spent, by day in UTC", s.spentNote(), "No spending is known.", "gt costs",
+		[]string{"Day", "Cost", "Tokens"}, s.spendingRows())
 	section(page.Side, "checks", "Checks", "The Deacon's checks", "", "No check has run yet.", "gt deacon status",
 		[]string{"Check", "State", "Found"}, checkRows(report.Checks))
 	section(page.Side, "jobs", "Jobs", "What the Deacon does by schedule", "", "There are no jobs.", "gt deacon status",

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"net/http"
+	"sync"
 	"time"
 
 	"gastown/deacon/guard"
@@ -26,7 +27,8 @@ type Server struct {
 	charts *charts
 	seats  chan struct{} // one for each open stream
 	beat   time.Duration
-	end    chan struct{}
+	end    chan struct{} // closed by Close
+	once   sync.Once
 }
 
 // New returns a server. It asks the source nothing before somebody looks.
@@ -57,7 +59,7 @@ func (s *Server) Add(mux *http.ServeMux) {
 
 // Close ends the streams, and waits until the source is not asked any more.
 func (s *Server) Close(ctx context.Context) error {
-	close(s.end)
+	s.once.Do(func() { close(s.end) })
 	return s.board.rest(ctx)
 }
 
