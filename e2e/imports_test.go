@@ -27,7 +27,7 @@ var floors = map[string]int{
 
 	"planes/operational": 2, "planes/ledger": 2, "planes/federation": 2, "planes/exchange": 2, "planes/doltdb/doltdbtest": 2,
 
-	"town/plugin": 2,
+	"town/plugin": 2, "town/plugin/program": 3, "town/plugin/health": 3,
 
 	"town/tracker": 1, "town/tracker/jira": 2, "town/tracker/github": 2, "town/tracker/linear": 2, "town/tracker/asana": 2, "town/tracker/mirror": 2, "town/tracker/trackertest": 2,
 
