@@ -36,6 +36,7 @@ import (
 	"gastown/town/layout"
 	"gastown/town/plugin"
 	"gastown/town/plugin/builtin"
+	"gastown/town/plugin/health"
 	"gastown/town/rig"
 	"gastown/town/secrets"
 	costs "gastown/town/spending"
@@ -55,7 +56,9 @@ type host struct {
 	reloads  atomic.Int64 // of the settings
 	plugins  *plugin.Set
 	secrets  *secrets.Resolver
-	jobs     *schedule.Scheduler // nil until the planes are open
+	// jobsChanged is set by the Deacon.
+	jobsChanged func()
+	jobs        *schedule.Scheduler // nil until the planes are open
 	// parts are the parts of the list, then those that the Deacon itself owns.
 	// starts are the same parts in the order of the start, in which the Deacon's
 	// own come first because the others may use them.
@@ -76,6 +79,7 @@ func newHost(o Options) *host {
 		Secrets: h.secrets,
 		Types: builtin.Types(builtin.Services{
 			Now: o.Now, Log: o.Log, Operational: h.stores.Operational, Ledger: h.ledger, Feed: h.feed,
+			Programs: o.Programs, Look: h.look, Query: h.query,
 		}),
 	})
 	services := []part.Part{h.records, stored{h.stores}}
@@ -202,6 +206,23 @@ func (h *host) Plugins(kind string) []*plugin.Instance { return h.plugins.Plugin
 
 // PluginSet is for the part that loads and closes the plugins.
 func (h *host) PluginSet() *plugin.Set { return h.plugins }
+
+// JobsChanged puts the table of jobs in force anew.
+func (h *host) JobsChanged() { h.jobsChanged() }
+
+// look looks at something of the Town for a plugin.
+func (h *host) look(ctx context.Context, what string, a health.Args) (plugin.Finding, error) {
+	t := check.Town{Layout: h.opts.Layout, Config: h.Config(), Now: h.opts.Now, Sessions: h.opts.Sessions, Operational: h.Operational}
+	return t.Look(ctx, what, a)
+}
+
+// query evaluates PromQL for a plugin.
+func (h *host) query(ctx context.Context, expr string) ([]float64, error) {
+	for _, q := range offering[part.Querier](h.parts) {
+		return q.Query(ctx, expr)
+	}
+	return nil, errors.New("this Deacon keeps no metrics")
+}
 
 // Ledger calls fn with the Town's ledger, under the Deacon's name.
 func (h *host) Ledger(ctx context.Context, fn func(*ledger.Store) error) error {

@@ -23,6 +23,7 @@ import (
 	"gastown/tmux"
 	"gastown/town/config"
 	"gastown/town/layout"
+	"gastown/town/plugin/program"
 	"gastown/town/rig"
 )
 
@@ -84,6 +85,8 @@ type Options struct {
 	// Typing returns the sessions that nudges are typed into. nil means that the
 	// Deacon types none.
 	Typing deliverer.Typing
+	// Programs runs the programs of plugins. nil means without limits and environment.
+	Programs *program.Runner
 	// Verify checks whether a notification is authentic. If it is nil, all are
 	// refused.
 	Verify func(*http.Request) error
@@ -106,6 +109,9 @@ func (o *Options) defaults() {
 	}
 	if o.Ready == nil {
 		o.Ready = func() {}
+	}
+	if o.Programs == nil {
+		o.Programs = &program.Runner{Town: o.Layout.Root, Dir: o.Layout.PluginRuns()}
 	}
 }
 

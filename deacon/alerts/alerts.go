@@ -154,6 +154,11 @@ func (p *Part) pass(ctx context.Context) (note string, due time.Time, err error)
 		if err != nil {
 			return err
 		}
+		// Health checks that are plugins raise alerts of their own.
+		checks = slices.DeleteFunc(checks, func(c operational.CheckState) bool {
+			_, own := plugin.OfCheck(c.Name)
+			return own
+		})
 		jobs, err := s.JobRuns(ctx)
 		if err != nil {
 			return err

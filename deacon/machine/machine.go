@@ -4,9 +4,6 @@ package machine
 
 import (
 	"context"
-	"fmt"
-	"os"
-	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -60,24 +57,6 @@ func (p *Part) Checks(cfg *config.Config) []check.Check {
 			Seen: func(used float64, free uint64) { p.used.Set(used); p.free.Set(float64(free)) },
 		}.Check(),
 		check.Tmux{Sessions: p.host.Sessions, Max: part.Int(cfg, "tmux.max_sessions")}.Check(),
-		check.Git{Repositories: func() ([]string, error) { return p.repositories(cfg) }, Now: p.host.Now}.Check(),
+		check.Git{Repositories: func() ([]string, error) { return check.Repositories(p.host.Layout(), cfg) }, Now: p.host.Now}.Check(),
 	}
-}
-
-// repositories are the Town's repositories: its own, if its directory is tracked,
-// and the local one for each remote.
-func (p *Part) repositories(cfg *config.Config) (all []string, err error) {
-	root := p.host.Layout().Root
-	if _, err := os.Stat(filepath.Join(root, ".git")); err == nil {
-		all = append(all, root)
-	}
-	for _, r := range cfg.Remotes {
-		dir := filepath.Join(p.host.Layout().Remote(r.Name), "objects.git")
-		if _, err := os.Stat(dir); err == nil {
-			all = append(all, dir)
-		} else if !os.IsNotExist(err) {
-			return nil, fmt.Errorf("look for the repository of remote %s: %w", r.Name, err)
-		}
-	}
-	return all, nil
 }

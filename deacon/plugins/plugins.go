@@ -1,17 +1,21 @@
 // Package plugins is the part of the Deacon that puts the plugins of
 // deacon/plugins.yaml in force, at the start and whenever the file or a secret changes,
-// and says in /health how they are. Other parts call them: they get plugins of a type
+// calls those that have a schedule, and says in /health how they are. What health checks
+// find becomes checks and alerts. Other parts call them: they get plugins of a type
 // from their Host.
 package plugins
 
 import (
 	"context"
 	"fmt"
+	"sync"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
 	"gastown/deacon/check"
 	"gastown/deacon/part"
+	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/plugin"
@@ -20,21 +24,34 @@ import (
 // Host is what the part needs of the Deacon.
 type Host interface {
 	Log() logrus.FieldLogger
+	Now() time.Time
 	PluginSet() *plugin.Set
+	Operational(context.Context, func(*operational.Store) error) error
+	// JobsChanged puts the table of jobs in force anew.
+	JobsChanged()
+	StartJob(name string) error
 }
 
 // Part implements the interfaces of package part that the assertions below name.
-type Part struct{ host Host }
+type Part struct {
+	host Host
+
+	settling sync.Mutex // held while the alerts are made to follow
+
+	mu   sync.Mutex
+	last map[string]plugin.Finding // of health checks, by plugin
+}
 
 var (
-	_ part.Starter  = (*Part)(nil)
-	_ part.Stopper  = (*Part)(nil)
-	_ part.Reloaded = (*Part)(nil)
-	_ part.Checked  = (*Part)(nil)
+	_ part.Starter   = (*Part)(nil)
+	_ part.Stopper   = (*Part)(nil)
+	_ part.Reloaded  = (*Part)(nil)
+	_ part.Checked   = (*Part)(nil)
+	_ part.Scheduled = (*Part)(nil)
 )
 
 // New returns the part.
-func New(h Host) *Part { return &Part{host: h} }
+func New(h Host) *Part { return &Part{host: h, last: map[string]plugin.Finding{}} }
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "plugins" }
@@ -42,6 +59,7 @@ func (p *Part) Name() string { return "plugins" }
 // Start loads the plugins. The Deacon starts also when they cannot be loaded: the check
 // says why.
 func (p *Part) Start(ctx context.Context) error {
+	p.recall(ctx)
 	p.load(ctx)
 	return ctx.Err()
 }
@@ -56,14 +74,18 @@ func (p *Part) load(ctx context.Context) {
 	if err := p.host.PluginSet().Load(ctx); err != nil {
 		p.host.Log().WithError(err).Error("the plugins were not loaded; the former ones stay in force")
 	}
+	p.forget()
+	p.host.JobsChanged()
+	p.settle(ctx)
 }
 
 // Checks implements part.Checked: a plugin that is not as its file says, or whose last
 // call failed, is a warning.
 func (p *Part) Checks(*config.Config) []check.Check {
-	return []check.Check{{Name: "plugins", Help: "the plugins of deacon/plugins.yaml", Run: func(context.Context) (check.Result, error) {
+	own := check.Check{Name: "plugins", Help: "the plugins of deacon/plugins.yaml", Run: func(context.Context) (check.Result, error) {
 		return judge(p.host.PluginSet().States(), p.host.PluginSet().Problem()), nil
-	}}}
+	}}
+	return append([]check.Check{own}, p.checks()...)
 }
 
 // judge says how the plugins are.

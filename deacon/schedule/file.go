@@ -148,7 +148,7 @@ func (o override) apply(j *Job) (err error) {
 		if _, err := parse(*o.Schedule); err != nil {
 			return fmt.Errorf("schedule %q: %w", town.Clip(*o.Schedule, 40), err)
 		}
-		j.Schedule = *o.Schedule
+		j.Schedule, j.ScheduleKey = *o.Schedule, nil
 	}
 	if err := within("jitter", o.Jitter, 0, maxJitter, &j.Jitter); err != nil {
 		return err

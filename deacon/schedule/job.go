@@ -35,6 +35,8 @@ type Job struct {
 	// Keys, unless nil, are what the row works for, one job each: remotes or rigs.
 	// The jobs then call RunKey instead of Run.
 	Keys []string
+	// ScheduleKey, unless nil, is the Schedule of the job of a key.
+	ScheduleKey func(key string) string
 	// AtOnce is how many of the row's jobs may run at the same time; 0 means that
 	// only Options.AtOnce limits them.
 	AtOnce int
@@ -82,6 +84,9 @@ func (j Job) expand() []Job {
 	for _, key := range j.Keys {
 		one := j
 		one.Name, one.row, one.Keys = KeyedName(j.Name, key), j.Name, nil
+		if j.ScheduleKey != nil {
+			one.Schedule, one.ScheduleKey = j.ScheduleKey(key), nil
+		}
 		if run := j.RunKey; run != nil {
 			one.Run = func(ctx context.Context) (string, error) { return run(ctx, key) }
 		}

@@ -25,6 +25,7 @@
 //	    reviews              the open reviews the operational plane was last told
 //	    sessions/            locks and limits of agents' sessions
 //	    hooks.log            what Git hooks led to; hooks.log.1 is the one before
+//	    plugins/             files of the programs of plugins, while they run
 //	    notify.secret        what a request to pull must be signed with (0600)
 //	    secrets.env          secrets that plugins.yaml refers to, where the environment has none (0600)
 //	    deacon/              the Town's daemon: deacon.lock deacon.log sql.sock control.sock
@@ -155,6 +156,9 @@ func (t Town) PluginsKept() string { return t.join(".gt", "deacon", "plugins.yam
 
 // AlertsTold keeps what each channel was told of alerts.
 func (t Town) AlertsTold() string { return t.join(".gt", "deacon", "alerts.told") }
+
+// PluginRuns is for what runs of plugins' programs need.
+func (t Town) PluginRuns() string { return t.join(".gt", "plugins") }
 
 // Secrets is a person's file of secrets. Nothing but gt's own directory is sure never
 // to be tracked.

@@ -22,9 +22,12 @@ const (
 	maxFile    = 1 << 20
 	maxPlugins = 200
 	// The bounds of what an entry says of its calls, and what holds without it.
-	minTimeout, defaultTimeout, maxTimeout = time.Second, 30 * time.Second, 10 * time.Minute
-	defaultAtOnce, maxAtOnce               = 2, 32
+	minTimeout, defaultTimeout = time.Second, 30 * time.Second
+	defaultAtOnce, maxAtOnce   = 2, 32
 )
+
+// MaxTimeout is the longest that a call of a plugin may take.
+const MaxTimeout = 10 * time.Minute
 
 // Entry is one plugin as the file lists it.
 type Entry struct {
@@ -161,8 +164,8 @@ func (l listed) into(e *Entry, types Types, add func(line int, format string, ar
 	}
 	if l.Timeout != nil {
 		d, err := time.ParseDuration(*l.Timeout)
-		if err != nil || d < minTimeout || d > maxTimeout {
-			add(e.Line("timeout"), "timeout %q is not a duration from %s to %s", town.Clip(*l.Timeout, 40), minTimeout, maxTimeout)
+		if err != nil || d < minTimeout || d > MaxTimeout {
+			add(e.Line("timeout"), "timeout %q is not a duration from %s to %s", town.Clip(*l.Timeout, 40), minTimeout, MaxTimeout)
 		}
 		e.Timeout = d
 	}

@@ -114,6 +114,23 @@ func clean(values secrets.Values, text string) string {
 // Execute calls the plugin and waits for it, for at most its timeout. Calls beyond its
 // at_once wait for a place. Its errors name the plugin and hold no secret.
 func (i *Instance) Execute(ctx context.Context, input any) (output any, err error) {
+	return i.do(ctx, func(ctx context.Context) (any, error) { return i.plugin.Execute(ctx, input) })
+}
+
+// Test proves that the plugin works, as Tester says. can is false when its type has no
+// such proof.
+func (i *Instance) Test(ctx context.Context) (said string, can bool, err error) {
+	t, ok := i.plugin.(Tester)
+	if !ok {
+		return "", false, nil
+	}
+	out, err := i.do(ctx, func(ctx context.Context) (any, error) { return t.Test(ctx) })
+	said, _ = out.(string)
+	return i.Redact(said), true, err
+}
+
+// do makes a call.
+func (i *Instance) do(ctx context.Context, fn func(context.Context) (any, error)) (output any, err error) {
 	ctx, cancel := context.WithTimeout(ctx, i.entry.Timeout)
 	defer cancel()
 	if err := i.enter(ctx); err != nil {
@@ -131,7 +148,7 @@ func (i *Instance) Execute(ctx context.Context, input any) (output any, err erro
 			i.leave(c)
 			c.ended <- r
 		}()
-		r.output, r.err = i.plugin.Execute(ctx, input)
+		r.output, r.err = fn(ctx)
 	}()
 	var r result
 	select {
@@ -276,6 +293,9 @@ type callError struct {
 
 func (e *callError) Error() string { return e.text }
 func (e *callError) Unwrap() error { return e.err }
+
+// Close ends an instance that Try made.
+func (i *Instance) Close(ctx context.Context) error { return i.close(ctx) }
 
 // close has no further call begin, waits for those under way until ctx ends, and cleans
 // up. A plugin with calls that do not end is not cleaned up, because they use it.

@@ -93,6 +93,13 @@ func (all Types) Names() (names []string) {
 // program that is a channel of notifications.
 type Serving interface{ Serves() []string }
 
+// Tester is a plugin that can prove that it works, without doing its work: a channel
+// sends a message that says that it is a test, an integration asks whom it logs in as.
+// It says in one line what it did.
+type Tester interface {
+	Test(ctx context.Context) (string, error)
+}
+
 // Fault is something in the configuration that a person has to correct. Its text may
 // quote the configuration; the set removes secrets from it.
 type Fault struct {

@@ -225,6 +225,19 @@ func (s *Set) make(ctx context.Context, e Entry, former *Instance) (made, []stri
 	return made{entry: e}, faults
 }
 
+// Try makes the instance of an entry, whether it is enabled or not, and does not put it in
+// force. The caller closes it. It fails as Load does.
+func (s *Set) Try(ctx context.Context, e Entry) (*Instance, error) {
+	m, faults := s.make(ctx, e, nil)
+	switch {
+	case len(faults) > 0:
+		return nil, fail(s.opts.Path, &strict.Error{Faults: faults})
+	case m.instance == nil:
+		return nil, errors.New(m.reason)
+	}
+	return m.instance, nil
+}
+
 // faultsOf finds the faults among joined and wrapped errors.
 func faultsOf(err error) (all []*Fault) {
 	switch e := err.(type) {

@@ -112,3 +112,28 @@ func (i *Instance) Clean(f Finding) (Finding, error) {
 	}
 	return f, nil
 }
+
+// checkPrefix begins the names of the Deacon's checks that are plugins. Their alerts are
+// raised as those of plugins.
+const checkPrefix = "plugin-"
+
+// CheckName is the name of the Deacon's check that a health check is.
+func CheckName(plugin string) string { return checkPrefix + plugin }
+
+// OfCheck is the plugin that a check of the Deacon is, if it is one.
+func OfCheck(check string) (plugin string, ok bool) { return strings.CutPrefix(check, checkPrefix) }
+
+// CalledAs is what a plugin is called as by schedule: a health check if it can be, and
+// otherwise its type, or the first that a program serves.
+func (i *Instance) CalledAs() string {
+	if i.Serves(HealthCheck) {
+		return HealthCheck
+	}
+	if s, ok := i.plugin.(Serving); ok {
+		if all := s.Serves(); len(all) > 0 {
+			return all[0]
+		}
+		return ""
+	}
+	return i.entry.Type
+}

@@ -22,6 +22,7 @@ import (
 	"gastown/cmd/gt/mail"
 	"gastown/cmd/gt/mayor"
 	"gastown/cmd/gt/nudge"
+	"gastown/cmd/gt/plugin"
 	"gastown/cmd/gt/polecat"
 	"gastown/cmd/gt/prime"
 	"gastown/cmd/gt/refinery"
@@ -64,6 +65,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	deacon.Commands(p)
 	cache.Commands(p)
 	feed.Commands(p)
+	plugin.Commands(p)
 	agents.Commands(p)
 	sessions.Commands(p)
 	mail.Commands(p)

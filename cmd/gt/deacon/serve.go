@@ -71,6 +71,10 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		Secret: func() (hooks.Secret, error) { return hooks.ReadSecret(h.Layout.NotifySecret()) }, Now: o.call.Now,
 		Newest: h.Layout.NotifyNewest(),
 	})
+	programs, err := h.Programs("")
+	if err != nil {
+		return err
+	}
 	var d *deacon.Deacon
 	d, err = deacon.New(deacon.Options{
 		Layout: h.Layout, Version: o.call.Version(), Command: "gt deacon", Log: log, Getenv: call.Getenv,
@@ -104,7 +108,8 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		Typing: func(cfg *config.Config) (mail.Sessions, error) {
 			return host.New(call, h.Layout, cfg).Typist()
 		},
-		Verify: func(r *http.Request) error { return verifier.Verify(r) },
+		Programs: programs,
+		Verify:   func(r *http.Request) error { return verifier.Verify(r) },
 		Commands: func(l deacon.Lender, c commands.Call) commands.Command {
 			return host.Inside(o.call.Programs, l)(c)
 		},

@@ -4,6 +4,7 @@
 package builtin
 
 import (
+	"context"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -14,6 +15,8 @@ import (
 	"gastown/town/feed"
 	"gastown/town/integration"
 	"gastown/town/plugin"
+	"gastown/town/plugin/health"
+	"gastown/town/plugin/program"
 )
 
 // Services are what plugins may use of the Town.
@@ -23,6 +26,11 @@ type Services struct {
 	Operational operational.Access
 	Ledger      ledger.Access
 	Feed        *feed.Feed
+	Programs    *program.Runner
+	// Look looks at the disk, Dolt, tmux or Git. Query evaluates PromQL; nil where no
+	// metrics are kept.
+	Look  func(ctx context.Context, what string, a health.Args) (plugin.Finding, error)
+	Query func(ctx context.Context, expr string) ([]float64, error)
 }
 
 // Types is the table.
@@ -30,5 +38,13 @@ func Types(s Services) plugin.Types {
 	return plugin.Types{
 		channel.Type(),
 		integration.Type(integration.Services{Now: s.Now, Log: s.Log, Operational: s.Operational, Ledger: s.Ledger, Feed: s.Feed}),
+		health.Type(health.Services{Now: s.Now, Town: s.Look, Query: s.Query, Run: s.run}),
+		program.Type(s.Programs),
 	}
+}
+
+// run runs a program for a health check.
+func (s Services) run(ctx context.Context, name string, argv []string) (string, int, error) {
+	out, err := s.Programs.Command(ctx, name, argv)
+	return out.Stdout, out.Code, err
 }

@@ -162,6 +162,32 @@ func NewBundle(files map[string][]byte) (b Bundle, err error) {
 	return b, nil
 }
 
+// FromDocument makes a bundle of one text: a plugin.md that has run.sh in a block of code
+// that begins with ```bash run.sh or ```sh run.sh.
+func FromDocument(text []byte) (Bundle, error) {
+	fence := []byte("```")
+	var script []byte
+	found, within := false, false
+	for line := range bytes.Lines(text) {
+		mark := bytes.TrimRight(line, " \r\n")
+		switch {
+		case within && bytes.Equal(mark, fence):
+			within = false
+		case within:
+			script = append(script, line...)
+		case bytes.Equal(mark, []byte("```bash "+Script)), bytes.Equal(mark, []byte("```sh "+Script)):
+			if found {
+				return Bundle{}, fmt.Errorf("there are two blocks of %s", Script)
+			}
+			found, within = true, true
+		}
+	}
+	if !found || within {
+		return Bundle{}, fmt.Errorf("there is no block of code ```bash %s", Script)
+	}
+	return NewBundle(map[string][]byte{Manual: text, Script: script})
+}
+
 // digest is that of names and contents.
 func digest(files map[string][]byte) string {
 	var names []string

@@ -337,6 +337,19 @@ func TestFrontMatter(t *testing.T) {
 	}
 }
 
+func TestFromDocument(t *testing.T) {
+	const block = "\n```bash run.sh\necho hello\n```\n"
+	b, err := FromDocument([]byte(manual + "```bash\nother\n```\n" + block + "more\n"))
+	if err != nil || string(b.Files[Script]) != "echo hello\n" || b.Name != "tidy" || b.Digest == "" {
+		t.Errorf("%+v, %v", b, err)
+	}
+	for _, text := range []string{"", manual, manual + "\n```bash run.sh\necho", manual + block + block, block} {
+		if _, err := FromDocument([]byte(text)); err == nil {
+			t.Errorf("%q is a bundle", text)
+		}
+	}
+}
+
 // The examples of docs/plugins.md work as they stand there.
 func TestTheExamples(t *testing.T) {
 	page, err := os.ReadFile("../../../docs/plugins.md")

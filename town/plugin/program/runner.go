@@ -51,6 +51,8 @@ type Runner struct {
 	Town string
 	// Dir is a private directory for what a run needs.
 	Dir string
+	// Tag tells the runs of several runners with one Dir apart: letters, digits and -.
+	Tag string
 	// Launcher is the command that starts what a file says; see town/launch. Without it
 	// programs are started directly and without limits.
 	Launcher []string
@@ -101,7 +103,7 @@ func (r *Runner) Command(ctx context.Context, name string, argv []string) (Outpu
 
 // run starts a program, waits for it, and ends everything that it started.
 func (r *Runner) run(ctx context.Context, w what) (out ran, err error) {
-	id, release := r.slots.take(w.name)
+	id, release := r.slots.take(r.Tag + w.name)
 	defer release()
 	mark := fmt.Sprintf("%s=%s", marker, town.DigestOf(r.Dir, id).Short())
 	// What a run left that was killed together with its Deacon.

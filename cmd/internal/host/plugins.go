@@ -1,0 +1,57 @@
+package host
+
+import (
+	"context"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/deacon/check"
+	"gastown/tmux"
+	"gastown/town/plugin"
+	"gastown/town/plugin/builtin"
+	"gastown/town/plugin/program"
+	"gastown/town/secrets"
+)
+
+// Programs runs the programs of plugins. tag tells runs of this call apart from those of
+// the Deacon, which is "".
+func (h *Host) Programs(tag string) (*program.Runner, error) {
+	self, err := h.call.Executable()
+	if err != nil {
+		return nil, err
+	}
+	dir := h.Layout.PluginRuns()
+	return &program.Runner{
+		Base: h.call.Env, Town: h.Layout.Root, Dir: dir, Tag: tag, Launcher: []string{self}, Limiter: h.limiter(dir),
+	}, nil
+}
+
+// Secrets finds the secrets that plugins refer to.
+func (h *Host) Secrets() *secrets.Resolver {
+	return secrets.New(secrets.Environment(h.call.Getenv), secrets.File(h.Layout.Secrets()))
+}
+
+// PluginTypes is the table of the types of plugins, for this call.
+func (h *Host) PluginTypes(log logrus.FieldLogger, tag string) (plugin.Types, error) {
+	programs, err := h.Programs(tag)
+	if err != nil {
+		return nil, err
+	}
+	look := check.Town{Layout: h.Layout, Config: h.Config, Now: h.call.Now, Operational: h.Rows, Sessions: func(ctx context.Context) ([]tmux.Session, error) {
+		return tmux.Server{Socket: h.Layout.Tmux(), Env: h.call.Env}.Sessions(ctx)
+	}}
+	return builtin.Types(builtin.Services{
+		Now: h.call.Now, Log: log, Operational: h.Rows, Ledger: h.WithLedger, Feed: h.Feed(), Programs: programs,
+		Look: look.Look,
+	}), nil
+}
+
+// Plugins are the plugins of the file as this call would run them. The caller closes the
+// set.
+func (h *Host) Plugins(log logrus.FieldLogger, tag string) (*plugin.Set, error) {
+	types, err := h.PluginTypes(log, tag)
+	if err != nil {
+		return nil, err
+	}
+	return plugin.NewSet(plugin.Options{Path: h.Layout.Plugins(), Types: types, Secrets: h.Secrets(), Log: log, Now: h.call.Now}), nil
+}

@@ -1,0 +1,184 @@
+package plugins
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"gastown/deacon/check"
+	"gastown/deacon/schedule"
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/config"
+	"gastown/town/plugin"
+)
+
+// row is the row of the jobs that call plugins by schedule, one for each of them.
+const row = "plugin"
+
+// defaultSchedule is that of a plugin whose schedule is not known yet.
+const defaultSchedule = "@every 5m"
+
+// timed are the plugins in force that are called by schedule, with their schedules.
+func (p *Part) timed() map[string]string {
+	all := map[string]string{}
+	for _, s := range p.host.PluginSet().States() {
+		i, ok := p.host.PluginSet().Plugin(s.Entry.Name)
+		if !ok {
+			continue
+		}
+		if t, ok := i.Plugin().(plugin.Timed); ok && t.Schedule() != "" {
+			all[i.Name()] = t.Schedule()
+		}
+	}
+	return all
+}
+
+// Jobs implements part.Scheduled.
+func (p *Part) Jobs(*config.Config) []schedule.Job {
+	schedules := p.timed()
+	keys := slices.AppendSeq([]string{}, maps.Keys(schedules)) // never nil: a row without jobs
+	slices.Sort(keys)
+	return []schedule.Job{{
+		Name: row, Help: "call the plugins that are due", Keys: keys, Schedule: defaultSchedule, Deadline: longest,
+		ScheduleKey: func(name string) string {
+			if s := schedules[name]; s != "" {
+				return s
+			}
+			return defaultSchedule
+		},
+		RunKey: p.run,
+	}}
+}
+
+// longest is the longest that a call may take, with its end.
+const longest = plugin.MaxTimeout + 30*time.Second
+
+// run calls one plugin.
+func (p *Part) run(ctx context.Context, name string) (note string, err error) {
+	i, ok := p.host.PluginSet().Plugin(name)
+	if !ok {
+		return "it is not in force any more", nil
+	}
+	tick := plugin.Tick{At: p.host.Now().UTC(), As: i.CalledAs()}
+	out, err := i.Execute(ctx, tick)
+	if tick.As != plugin.HealthCheck {
+		return "", err
+	}
+	if ctx.Err() != nil {
+		return "", err // the result is only about the interruption
+	}
+	if err != nil {
+		p.found(ctx, i, plugin.Finding{State: plugin.Critical, Figure: "it cannot be looked at", Next: "gt plugin run " + name,
+			Details: []string{town.Clip(err.Error(), 500)}})
+		return "", err
+	}
+	f, _ := out.(plugin.Finding)
+	if f, err = i.Clean(f); err != nil {
+		return "", err
+	}
+	p.found(ctx, i, f)
+	return "", nil
+}
+
+// found keeps what a health check found, and has the board and the alerts follow when it
+// is another state.
+func (p *Part) found(ctx context.Context, i *plugin.Instance, f plugin.Finding) {
+	p.mu.Lock()
+	before, known := p.last[i.Name()]
+	p.last[i.Name()] = f
+	p.mu.Unlock()
+	if !known || before.State != f.State {
+		_ = p.host.StartJob("checks") // it comes within a minute anyway
+	}
+	p.settle(ctx)
+}
+
+// settle makes the alerts of plugins those of the health checks that are not healthy.
+func (p *Part) settle(ctx context.Context) {
+	p.settling.Lock()
+	defer p.settling.Unlock()
+	p.mu.Lock()
+	last := maps.Clone(p.last)
+	p.mu.Unlock()
+	var all []operational.Alert
+	for _, name := range slices.Sorted(maps.Keys(last)) {
+		f := last[name]
+		if f.State == plugin.Healthy {
+			continue
+		}
+		severity := operational.SeverityWarning
+		if f.State == plugin.Critical {
+			severity = operational.SeverityCritical
+		}
+		all = append(all, operational.Alert{
+			Name: plugin.CheckName(name), Severity: severity, Labels: map[string]string{"plugin": name},
+			Summary: summary(f),
+		})
+	}
+	err := p.host.Operational(ctx, func(s *operational.Store) error {
+		_, err := s.SettleAlerts(ctx, operational.FromPlugin, all, p.host.Now().UTC())
+		return err
+	})
+	if err != nil && ctx.Err() == nil {
+		p.host.Log().WithError(err).Warn("the alerts of plugins were not recorded")
+	}
+}
+
+// summary is a finding in one line.
+func summary(f plugin.Finding) string {
+	text := f.Figure
+	if len(f.Details) > 0 {
+		text += ": " + f.Details[0]
+	}
+	return town.Clip(strings.TrimSpace(text), 300)
+}
+
+// recall takes over what an earlier Deacon recorded, so that a restart is no change.
+func (p *Part) recall(ctx context.Context) {
+	err := p.host.Operational(ctx, func(s *operational.Store) error {
+		states, err := s.CheckStates(ctx)
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for _, c := range states {
+			if name, ok := plugin.OfCheck(c.Name); ok {
+				p.last[name] = plugin.Finding{State: c.State, Figure: c.Figure}
+			}
+		}
+		return err
+	})
+	if err != nil {
+		p.host.Log().WithError(err).Warn("the last findings of plugins were not read")
+	}
+}
+
+// forget drops the findings of plugins that are no health checks in force.
+func (p *Part) forget() {
+	in := map[string]bool{}
+	for _, i := range p.host.PluginSet().Plugins(plugin.HealthCheck) {
+		in[i.Name()] = true
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.DeleteFunc(p.last, func(name string, _ plugin.Finding) bool { return !in[name] })
+}
+
+// checks are those of health checks in force. Each returns what its last call found.
+func (p *Part) checks() (all []check.Check) {
+	for _, i := range p.host.PluginSet().Plugins(plugin.HealthCheck) {
+		name := i.Name()
+		all = append(all, check.Check{Name: plugin.CheckName(name), Help: "the plugin " + name, Run: func(context.Context) (check.Result, error) {
+			p.mu.Lock()
+			f, known := p.last[name]
+			p.mu.Unlock()
+			if !known {
+				_ = p.host.StartJob(schedule.KeyedName(row, name))
+				return check.Result{State: check.Healthy, Figure: "not looked at yet", Threshold: "a first call"}, nil
+			}
+			return check.Result{State: check.State(f.State), Figure: f.Figure, Threshold: f.Threshold, Next: f.Next, Details: f.Details}, nil
+		}})
+	}
+	return all
+}
