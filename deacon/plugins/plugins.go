@@ -68,7 +68,10 @@ func (p *Part) Start(ctx context.Context) error {
 func (p *Part) Stop(ctx context.Context) error { return p.host.PluginSet().Close(ctx) }
 
 // Reload implements part.Reloaded. Plugins that did not change go on.
-func (p *Part) Reload(_, _ *config.Config) { p.load(context.Background()) }
+func (p *Part) Reload(_, _ *config.Config) {
+	p.load(context.Background())
+	p.look()
+}
 
 func (p *Part) load(ctx context.Context) {
 	if err := p.host.PluginSet().Load(ctx); err != nil {

@@ -63,7 +63,11 @@ func (p *Part) run(ctx context.Context, name string) (note string, err error) {
 		return "it is not in force any more", nil
 	}
 	tick := plugin.Tick{At: p.host.Now().UTC(), As: i.CalledAs()}
+	failing := i.Did().Reason != ""
 	out, err := i.Execute(ctx, tick)
+	if failing != (err != nil) && ctx.Err() == nil {
+		defer p.look() // the check plugins has changed
+	}
 	if tick.As != plugin.HealthCheck {
 		return "", err
 	}
@@ -80,7 +84,7 @@ func (p *Part) run(ctx context.Context, name string) (note string, err error) {
 		return "", err
 	}
 	p.found(ctx, i, f)
-	return "", nil
+	return strings.TrimSpace(f.State + " " + f.Figure), nil
 }
 
 // found keeps what a health check found, and has the board and the alerts follow when it
@@ -91,10 +95,13 @@ func (p *Part) found(ctx context.Context, i *plugin.Instance, f plugin.Finding) 
 	p.last[i.Name()] = f
 	p.mu.Unlock()
 	if !known || before.State != f.State {
-		_ = p.host.StartJob("checks") // it comes within a minute anyway
+		p.look()
 	}
 	p.settle(ctx)
 }
+
+// look has the checks run now. They come within a minute anyway.
+func (p *Part) look() { _ = p.host.StartJob("checks") }
 
 // settle makes the alerts of plugins those of the health checks that are not healthy.
 func (p *Part) settle(ctx context.Context) {

@@ -100,7 +100,7 @@ func TestHealthChecks(t *testing.T) {
 		t.Fatal("there is no check plugin-a")
 		return check.Result{}
 	}
-	if r := board(); r.State != check.Healthy || r.Figure != "not looked at yet" || !slices.Equal(h.started, []string{"plugin:a"}) {
+	if r := board(); r.State != check.Healthy || r.Figure != "not looked at yet" || !slices.Contains(h.started, "plugin:a") {
 		t.Errorf("%+v, %v", r, h.started)
 	}
 	alerts := func() string {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -71,7 +72,8 @@ func Unknown(f File, name string) error {
 }
 
 // Add returns the text of a file with one more plugin at its end. The plugin is disabled.
-func Add(text []byte, types Types, name, kind string, config yaml.Node) ([]byte, error) {
+// A timeout of 0 is left out; one beyond the bounds is brought within them.
+func Add(text []byte, types Types, name, kind string, timeout time.Duration, config yaml.Node) ([]byte, error) {
 	f, err := Parse(text, types)
 	if err != nil {
 		return nil, err
@@ -83,8 +85,12 @@ func Add(text []byte, types Types, name, kind string, config yaml.Node) ([]byte,
 		Name    string    `yaml:"name"`
 		Type    string    `yaml:"type"`
 		Enabled bool      `yaml:"enabled"`
+		Timeout string    `yaml:"timeout,omitempty"`
 		Config  yaml.Node `yaml:"config"`
-	}{name, kind, false, config}
+	}{Name: name, Type: kind, Config: config}
+	if timeout > 0 {
+		entry.Timeout = min(max(timeout, minTimeout), MaxTimeout).String()
+	}
 	var block bytes.Buffer
 	enc := yaml.NewEncoder(&block)
 	enc.SetIndent(2)
@@ -101,6 +107,14 @@ func Add(text []byte, types Types, name, kind string, config yaml.Node) ([]byte,
 		return nil, err
 	default:
 		list := below(doc, "plugins")
+		if list != nil && list.Kind == yaml.SequenceNode && len(list.Content) == 0 { // plugins: []
+			lines := bytes.SplitAfter(out, []byte("\n"))
+			if lines[list.Line-1], err = cut(lines[list.Line-1], list.Column-1, "[]"); err != nil {
+				return nil, err
+			}
+			out = newline(bytes.Join(lines, nil))
+			break
+		}
 		if list == nil || list.Kind != yaml.SequenceNode || list.Style&yaml.FlowStyle != 0 {
 			return nil, errByHand
 		}
@@ -146,6 +160,15 @@ func replace(lines [][]byte, node *yaml.Node, value string) error {
 	}
 	lines[node.Line-1] = []byte(string(runes[:at]) + value + strings.TrimPrefix(string(runes[at:]), old))
 	return nil
+}
+
+// cut removes what stands at a column of a line.
+func cut(line []byte, column int, what string) ([]byte, error) {
+	runes := []rune(string(line))
+	if column < 0 || column > len(runes) || !strings.HasPrefix(string(runes[column:]), what) {
+		return nil, errByHand
+	}
+	return []byte(string(runes[:column]) + strings.TrimPrefix(string(runes[column:]), what)), nil
 }
 
 // below follows keys of mappings; nil when one is missing.

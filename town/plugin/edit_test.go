@@ -3,6 +3,7 @@ package plugin
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -60,18 +61,21 @@ func TestAdd(t *testing.T) {
 	}
 	text := strings.Replace(edited, `"true"`, "true", 1)
 	for _, before := range []string{"", "# nothing yet\n", text, strings.TrimSuffix(text, "\n"), "plugins:\n- name: x\n  type: exec\n  enabled: true\n"} {
-		got, err := Add([]byte(before), types, "new", Exec, config)
+		got, err := Add([]byte(before), types, "new", Exec, time.Hour, config)
 		if err != nil || !strings.HasPrefix(string(got), before) {
 			t.Errorf("%q: %v\n%s", before, err, got)
 			continue
 		}
 		f, err := Parse(got, types)
-		if e, ok := f.Find("new"); err != nil || !ok || e.Enabled || e.Config["directory"] != "plugins/new" {
+		if e, ok := f.Find("new"); err != nil || !ok || e.Enabled || e.Timeout != MaxTimeout || e.Config["directory"] != "plugins/new" {
 			t.Errorf("%s: %+v, %v", got, e, err)
 		}
 	}
-	for _, before := range []string{"plugins: []\n", "plugins: [{name: x, type: exec, enabled: true}]\n", "plugins:\n  - {name: new, type: exec, enabled: true}\n", "x: 1\n"} {
-		if _, err := Add([]byte(before), types, "new", Exec, config); err == nil {
+	if got, err := Add([]byte("# none\nplugins: [] # yet\n"), types, "new", Exec, 0, config); err != nil || !strings.HasPrefix(string(got), "# none\nplugins:  # yet\n  - name: new\n") {
+		t.Errorf("an empty list: %v\n%s", err, got)
+	}
+	for _, before := range []string{"plugins: [{name: x, type: exec, enabled: true}]\n", "plugins:\n  - {name: new, type: exec, enabled: true}\n", "x: 1\n"} {
+		if _, err := Add([]byte(before), types, "new", Exec, 0, config); err == nil {
 			t.Errorf("%q: no error", before)
 		}
 	}

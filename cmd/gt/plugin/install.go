@@ -208,7 +208,11 @@ func (o *options) put(h *host.Host, types plugin.Types, f *offer) error {
 	if err := config.Encode(map[string]string{"directory": where, "digest": f.Digest}); err != nil {
 		return err
 	}
-	text, err := plugin.Add(list.Text, types, f.Name, plugin.Exec, config)
+	within, err := f.bundle.Within()
+	if err != nil {
+		return err
+	}
+	text, err := plugin.Add(list.Text, types, f.Name, plugin.Exec, within, config)
 	if err != nil {
 		return town.Fail("add the plugin "+f.Name+" to "+h.Layout.Plugins(), "write plugins: with an entry of its own for each plugin, beginning with a dash", "%w", err)
 	}

@@ -22,6 +22,8 @@ type options struct {
 	call *shell.Call
 
 	name, input, as string
+	query           string // of --import
+	dryRun          bool
 }
 
 // Commands adds the group to a program.
@@ -47,11 +49,13 @@ func Commands(p *shell.Program) {
 	}, func(o *options, c *kingpin.CmdClause) shell.Action { name(o, c); return o.show })
 	add(shell.Command{
 		Name: "run", Help: "Call an enabled plugin once, now, and show its output.", Permission: shell.MayAdminDeacon, Writes: true,
-		Planes: []string{layout.Operational, layout.Ledger}, Examples: []string{"gt plugin run disk-space-check", `gt plugin run mine --input '{"summary":"hello"}'`},
+		Planes: []string{layout.Operational, layout.Ledger}, Examples: []string{"gt plugin run disk-space-check", "gt plugin run jira-sync --dry-run", `gt plugin run mine --input '{"summary":"hello"}'`},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		name(o, c)
 		c.Flag("input", "What the plugin is called with, as JSON.").PlaceHolder("JSON").StringVar(&o.input)
 		c.Flag("as", "The type it is called as, such as notification (default: as by schedule).").PlaceHolder("TYPE").StringVar(&o.as)
+		c.Flag("import", "Of an integration: make beads of the issues that it finds for a query.").PlaceHolder("QUERY").StringVar(&o.query)
+		c.Flag("dry-run", "Of an integration: only say what would be done.").BoolVar(&o.dryRun)
 		return o.run
 	})
 	add(shell.Command{

@@ -8,6 +8,7 @@ import (
 
 	"gastown/cmd/internal/term"
 	"gastown/town"
+	"gastown/town/integration"
 	"gastown/town/plugin"
 )
 
@@ -59,13 +60,32 @@ func (o *options) run(ctx context.Context) (err error) {
 		if !json.Valid([]byte(o.input)) {
 			return town.Fail("run the plugin "+e.Name, `--input '{"summary":"hello"}'`, "%w: --input is not JSON", town.ErrUsage)
 		}
-		input = given{json.RawMessage(o.input), as}
+		if input = (given{json.RawMessage(o.input), as}); as == plugin.Integration {
+			input = json.RawMessage(o.input)
+		}
+	}
+	if o.query != "" || o.dryRun {
+		if input, err = o.request(e); err != nil {
+			return err
+		}
 	}
 	out, err := i.Execute(ctx, input)
 	if err != nil {
 		return err
 	}
 	return o.tell(i, output{Plugin: e.Name, Called: true, Output: out})
+}
+
+// request is what an integration is asked for.
+func (o *options) request(e plugin.Entry) (any, error) {
+	if e.Type != plugin.Integration || o.input != "" {
+		return nil, town.Fail("run the plugin "+e.Name, "gt plugin show "+e.Name, "%w: --import and --dry-run are for integrations, without --input", town.ErrUsage)
+	}
+	r := integration.Request{DryRun: o.dryRun}
+	if o.query != "" {
+		r.Import = &o.query
+	}
+	return r, nil
 }
 
 // tell prints an output. What a critical health check found is an error, too.
