@@ -95,9 +95,10 @@ func (s *Store) SetTrackerStanding(ctx context.Context, plugin string, st tracke
 	}))
 }
 
-// MarkTrackerBeads notes news of beads for a plugin: the link of each, which is made if there is none,
-// is due at now. The value says whether an issue is wanted also for a bead that is closed.
-func (s *Store) MarkTrackerBeads(ctx context.Context, plugin string, beads map[string]bool, now time.Time) error {
+// MarkTrackerBeads notes news of beads for a plugin: the link of each is due at now. The
+// value is the state of a link that is made if there is none, tracker.Seen or
+// tracker.Wanted; with "" none is made.
+func (s *Store) MarkTrackerBeads(ctx context.Context, plugin string, beads map[string]tracker.State, now time.Time) error {
 	now = moment(now)
 	ids := slices.Sorted(maps.Keys(beads))
 	return explainWork("note news of beads for the plugin "+plugin, s.db.Write(ctx, func(tx *doltdb.Tx) error {
@@ -117,10 +118,13 @@ func (s *Store) MarkTrackerBeads(ctx context.Context, plugin string, beads map[s
 			rows := make([][]any, 0, len(some))
 			for _, id := range some {
 				l, found := known[id]
-				if !found {
-					l = tracker.Link{Plugin: plugin, Bead: id, State: tracker.Seen, Changed: now}
+				if !found && beads[id] == "" {
+					continue
 				}
-				if beads[id] && l.State == tracker.Seen {
+				if !found {
+					l = tracker.Link{Plugin: plugin, Bead: id, State: beads[id], Changed: now}
+				}
+				if beads[id] == tracker.Wanted && l.State == tracker.Seen {
 					l.State = tracker.Wanted
 				}
 				// A creation with an unknown outcome waits for its time.
@@ -129,6 +133,9 @@ func (s *Store) MarkTrackerBeads(ctx context.Context, plugin string, beads map[s
 				}
 				l.Marks++
 				rows = append(rows, linkRow(l))
+			}
+			if len(rows) == 0 {
+				continue
 			}
 			if err := write(ctx, tx, doltdb.Replace, "tracker_links", linkColumns, rows); err != nil {
 				return err
@@ -163,6 +170,11 @@ func (s *Store) TrackerLinks(ctx context.Context, plugin string) ([]tracker.Link
 		return s.viewLinks(ctx, "ORDER BY plugin, bead")
 	}
 	return s.viewLinks(ctx, "WHERE plugin = ? ORDER BY bead", plugin)
+}
+
+// PendingTrackerLinks returns the links of a plugin with something to do or a Reason.
+func (s *Store) PendingTrackerLinks(ctx context.Context, plugin string) ([]tracker.Link, error) {
+	return s.viewLinks(ctx, "WHERE plugin = ? AND (due IS NOT NULL OR reason <> '') ORDER BY bead", plugin)
 }
 
 // TrackerLinkOf returns the link of an issue.

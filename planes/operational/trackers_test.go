@@ -26,7 +26,7 @@ func TestTrackerLinks(t *testing.T) {
 		}
 		return beads
 	}
-	mark := func(beads map[string]bool, at time.Time) {
+	mark := func(beads map[string]tracker.State, at time.Time) {
 		t.Helper()
 		if err := s.MarkTrackerBeads(ctx, "jira", beads, at); err != nil {
 			t.Fatal(err)
@@ -49,9 +49,9 @@ func TestTrackerLinks(t *testing.T) {
 		}
 		return stored
 	}
-	mark(map[string]bool{"gt-1": true, "gt-2": false}, noon)
-	mark(map[string]bool{"gt-1": false}, noon.Add(time.Minute))
-	if err := s.MarkTrackerBeads(ctx, "github", map[string]bool{"gt-1": true}, noon); err != nil {
+	mark(map[string]tracker.State{"gt-1": tracker.Wanted, "gt-2": tracker.Seen, "gt-3": ""}, noon)
+	mark(map[string]tracker.State{"gt-1": ""}, noon.Add(time.Minute))
+	if err := s.MarkTrackerBeads(ctx, "github", map[string]tracker.State{"gt-1": tracker.Wanted}, noon); err != nil {
 		t.Fatal(err)
 	}
 	if got := due(noon); !slices.Equal(got, []string{"gt-1 wanted", "gt-2 seen"}) {
@@ -71,7 +71,7 @@ func TestTrackerLinks(t *testing.T) {
 	if got := due(noon.Add(time.Minute)); !slices.Equal(got, []string{"gt-2 seen"}) {
 		t.Error(got)
 	}
-	mark(map[string]bool{"gt-1": false}, noon.Add(2*time.Minute))
+	mark(map[string]tracker.State{"gt-1": ""}, noon.Add(2*time.Minute))
 	first.Next = time.Time{}
 	if first = save(first, true); !first.Next.Equal(noon.Add(2 * time.Minute)) {
 		t.Errorf("news that came meanwhile are lost: %+v", first)
@@ -93,7 +93,7 @@ func TestTrackerLinks(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	two := get("gt-2")
-	mark(map[string]bool{"gt-2": false}, noon.Add(time.Hour))
+	mark(map[string]tracker.State{"gt-2": tracker.Seen}, noon.Add(time.Hour))
 	if err := s.DropTrackerLink(ctx, two); err != nil || get("gt-2").Marks != 2 {
 		t.Errorf("news of a bead were dropped: %v", err)
 	}
@@ -102,6 +102,9 @@ func TestTrackerLinks(t *testing.T) {
 	}
 	if l := get("gt-2"); l.Issue != "7" || !l.Next.Equal(noon) || l.Version != 1 {
 		t.Errorf("%+v", l)
+	}
+	if all, err := s.PendingTrackerLinks(ctx, "jira"); err != nil || len(all) != 2 {
+		t.Errorf("%+v, %v", all, err)
 	}
 	if all, err := s.TrackerLinks(ctx, ""); err != nil || len(all) != 3 {
 		t.Errorf("%+v, %v", all, err)

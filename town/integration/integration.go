@@ -68,7 +68,9 @@ type integration struct {
 	prefix    string
 	schedule  string
 	settle    time.Duration
-	running   sync.Mutex
+	// running is held by the one run at a time, which learns the identity of the ledger.
+	running sync.Mutex
+	ledger  string
 }
 
 var _ plugin.Plugin = (*integration)(nil)
@@ -100,15 +102,16 @@ func (p *integration) Execute(ctx context.Context, input interface{}) (interface
 	if p.services.Operational == nil || p.services.Ledger == nil || p.services.Feed == nil {
 		return nil, errors.New("it needs the Town's planes, which cannot be opened here")
 	}
-	uuid := ""
-	err = p.services.Ledger(ctx, func(l *ledger.Store) error {
-		uuid, err = l.UUID(ctx)
-		return err
-	})
-	if err != nil {
-		return nil, err
+	if p.ledger == "" {
+		err := p.services.Ledger(ctx, func(l *ledger.Store) error {
+			p.ledger, err = l.UUID(ctx)
+			return err
+		})
+		if err != nil {
+			return nil, err
+		}
 	}
-	m := p.mirror(uuid)
+	m := p.mirror(p.ledger)
 	if r.Import != nil {
 		return p.done(m.Import(ctx, *r.Import, r.DryRun))
 	}
@@ -147,12 +150,13 @@ func requestOf(input interface{}) (r Request, err error) {
 			r = *in
 		}
 		return r, nil
-	case json.RawMessage:
-		text = in
+	case json.Marshaler: // JSON that a person wrote
+		text, err = in.MarshalJSON()
 	case map[string]interface{}:
-		if text, err = json.Marshal(in); err != nil {
-			return r, err
-		}
+		text, err = json.Marshal(in)
+	}
+	if err != nil {
+		return r, err
 	}
 	if len(text) == 0 {
 		return r, nil

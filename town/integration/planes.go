@@ -44,7 +44,7 @@ func (r rows) SetStanding(ctx context.Context, st tracker.Standing) error {
 	return r.access(ctx, func(s *operational.Store) error { return s.SetTrackerStanding(ctx, r.plugin, st) })
 }
 
-func (r rows) MarkDue(ctx context.Context, beads map[string]bool, now time.Time) error {
+func (r rows) MarkDue(ctx context.Context, beads map[string]tracker.State, now time.Time) error {
 	return r.access(ctx, func(s *operational.Store) error { return s.MarkTrackerBeads(ctx, r.plugin, beads, now) })
 }
 
@@ -58,6 +58,10 @@ func (r rows) Due(ctx context.Context, now time.Time, limit int) ([]tracker.Link
 
 func (r rows) Links(ctx context.Context) ([]tracker.Link, error) {
 	return with(ctx, r.access, func(s *operational.Store) ([]tracker.Link, error) { return s.TrackerLinks(ctx, r.plugin) })
+}
+
+func (r rows) Pending(ctx context.Context) ([]tracker.Link, error) {
+	return with(ctx, r.access, func(s *operational.Store) ([]tracker.Link, error) { return s.PendingTrackerLinks(ctx, r.plugin) })
 }
 
 func (r rows) ByIssue(ctx context.Context, issue string) (l tracker.Link, found bool, err error) {
@@ -106,9 +110,17 @@ type beads struct{ access ledger.Access }
 var _ mirror.Beads = beads{}
 
 func (b beads) Get(ctx context.Context, ids []string) (map[string]town.Bead, error) {
+	return b.get(ctx, ids, nil)
+}
+
+func (b beads) Light(ctx context.Context, ids []string) (map[string]town.Bead, error) {
+	return b.get(ctx, ids, light)
+}
+
+func (b beads) get(ctx context.Context, ids []string, fields ledger.Fields) (map[string]town.Bead, error) {
 	out := map[string]town.Bead{}
 	err := b.access(ctx, func(l *ledger.Store) error {
-		list, err := l.Existing(ctx, ids, nil)
+		list, err := l.Existing(ctx, ids, fields)
 		for _, d := range list {
 			out[d.ID] = d.Bead
 		}

@@ -64,7 +64,7 @@ func closingText(b town.Bead) string {
 
 // leak says why a text does not leave, or "".
 func (m *Mirror) leak(what string, fields map[string]string) string {
-	found := m.scanner.Scan(fields)
+	found := m.run.scanner.Scan(fields)
 	if len(found) == 0 {
 		return ""
 	}

@@ -94,18 +94,21 @@ func (p *planes) SetStanding(_ context.Context, st tracker.Standing) error {
 	return err
 }
 
-func (p *planes) MarkDue(_ context.Context, beads map[string]bool, now time.Time) error {
+func (p *planes) MarkDue(_ context.Context, beads map[string]tracker.State, now time.Time) error {
 	done, err := p.write()
 	if err != nil {
 		return err
 	}
 	defer done()
-	for id, made := range beads {
+	for id, state := range beads {
 		l, found := p.links[id]
-		if !found {
-			l = tracker.Link{Plugin: "jira-sync", Bead: id, State: tracker.Seen}
+		if !found && state == "" {
+			continue
 		}
-		if made && l.State == tracker.Seen {
+		if !found {
+			l = tracker.Link{Plugin: "jira-sync", Bead: id, State: state}
+		}
+		if state == tracker.Wanted && l.State == tracker.Seen {
 			l.State = tracker.Wanted
 		}
 		if l.Next.IsZero() || l.Next.After(now) && l.State != tracker.Asked {
@@ -149,6 +152,11 @@ func (p *planes) Links(context.Context) ([]tracker.Link, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return slices.Collect(maps.Values(p.links)), nil
+}
+
+func (p *planes) Pending(ctx context.Context) ([]tracker.Link, error) {
+	all, err := p.Links(ctx)
+	return slices.DeleteFunc(all, func(l tracker.Link) bool { return l.Next.IsZero() && l.Reason == "" }), err
 }
 
 func (p *planes) ByIssue(_ context.Context, issue string) (tracker.Link, bool, error) {
@@ -250,6 +258,10 @@ func (p *planes) Get(_ context.Context, ids []string) (map[string]town.Bead, err
 		}
 	}
 	return out, nil
+}
+
+func (p *planes) Light(ctx context.Context, ids []string) (map[string]town.Bead, error) {
+	return p.Get(ctx, ids)
 }
 
 func (p *planes) Each(_ context.Context, fn func(town.Bead) error) error {

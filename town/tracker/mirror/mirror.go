@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -36,15 +37,16 @@ type Rows interface {
 	// Standing returns the plugin's standing; found is false before its first SetStanding.
 	Standing(ctx context.Context) (st tracker.Standing, found bool, err error)
 	SetStanding(ctx context.Context, st tracker.Standing) error
-	// MarkDue notes news of beads: each gets a link that is due now. The value is whether
-	// an issue is to be made even if the bead is closed.
-	MarkDue(ctx context.Context, beads map[string]bool, now time.Time) error
+	// MarkDue notes news of beads: the link of each is due now. The value is the state of
+	// a link that is made for it, Seen or Wanted; with "" none is made.
+	MarkDue(ctx context.Context, beads map[string]tracker.State, now time.Time) error
 	// MarkRefused makes all links due that wait for a person, and forgets refused comments.
 	MarkRefused(ctx context.Context, now time.Time) error
 	// Due returns links with something to do, those that wait longest first.
 	Due(ctx context.Context, now time.Time, limit int) ([]tracker.Link, error)
-	// Links returns all links.
+	// Links returns all links, Pending those with something to do or a Reason.
 	Links(ctx context.Context) ([]tracker.Link, error)
+	Pending(ctx context.Context) ([]tracker.Link, error)
 	// ByIssue returns the link of an issue.
 	ByIssue(ctx context.Context, issue string) (l tracker.Link, found bool, err error)
 	// Save stores a link and returns it as it is stored. It does nothing when another
@@ -67,7 +69,8 @@ type Rows interface {
 type Beads interface {
 	// Get returns the beads of ids with their comments; those that do not exist are left out.
 	Get(ctx context.Context, ids []string) (map[string]town.Bead, error)
-	// Each calls fn for every bead, which may lack its texts and comments.
+	// Light is Get without texts and comments. Each calls fn for every bead like that.
+	Light(ctx context.Context, ids []string) (map[string]town.Bead, error)
 	Each(ctx context.Context, fn func(town.Bead) error) error
 	// SetRef sets the external_ref of a bead that has none.
 	SetRef(ctx context.Context, bead, ref string) error
@@ -120,9 +123,14 @@ type Options struct {
 
 // Mirror mirrors beads to one tracker. It keeps nothing between its calls.
 type Mirror struct {
-	o       Options
-	scanner *leaks.Scanner
+	o   Options
+	run *pass // nil outside of Run
+}
+
+// pass is one run.
+type pass struct {
 	dry     bool
+	scanner *leaks.Scanner // made when there is something to send
 }
 
 // New returns a Mirror.
@@ -245,11 +253,7 @@ var errStop = errors.New("the pass is over")
 // Run takes what the feed tells and sends what is due. It ends before ctx does; the rest is
 // for the next run.
 func (m *Mirror) Run(ctx context.Context, r Request) (rep Report, err error) {
-	scanner, err := leaks.NewScanner()
-	if err != nil {
-		return rep, fmt.Errorf("load the rules of the search for secrets: %w", err)
-	}
-	run := &Mirror{o: m.o, scanner: scanner, dry: r.DryRun}
+	run := &Mirror{o: m.o, run: &pass{dry: r.DryRun}}
 	rep = Report{DryRun: r.DryRun, Did: []Did{}}
 	now := m.o.Now()
 	st, fresh, err := run.begin(ctx, now)
@@ -275,6 +279,9 @@ func (m *Mirror) Run(ctx context.Context, r Request) (rep Report, err error) {
 		limit = defaultLinks
 	}
 	due, err := run.due(ctx, extra, now, limit)
+	if err == nil && len(due) > 0 {
+		run.run.scanner, err = leaks.NewScanner()
+	}
 	if err != nil {
 		return rep, err
 	}
@@ -285,7 +292,7 @@ func (m *Mirror) Run(ctx context.Context, r Request) (rep Report, err error) {
 }
 
 func (m *Mirror) count(ctx context.Context, rep *Report, now time.Time) error {
-	all, err := m.o.Rows.Links(ctx)
+	all, err := m.o.Rows.Pending(ctx)
 	for _, l := range all {
 		switch {
 		case !l.Next.IsZero():
@@ -304,7 +311,7 @@ func (m *Mirror) begin(ctx context.Context, now time.Time) (st tracker.Standing,
 		return st, false, err
 	}
 	st = tracker.Standing{Began: now}
-	if m.dry {
+	if m.run.dry {
 		return st, true, nil
 	}
 	if err := m.o.Events.Skip(ctx); err != nil {
@@ -315,12 +322,14 @@ func (m *Mirror) begin(ctx context.Context, now time.Time) (st tracker.Standing,
 
 // take marks the beads that the feed tells of, and acknowledges the events. A dry run
 // returns those beads instead.
-func (m *Mirror) take(ctx context.Context, st tracker.Standing, r Request, now time.Time, fresh bool) (extra map[string]bool, err error) {
-	extra = map[string]bool{}
-	mark := func(beads map[string]bool) error {
-		if m.dry {
-			for id, made := range beads {
-				extra[id] = extra[id] || made
+func (m *Mirror) take(ctx context.Context, st tracker.Standing, r Request, now time.Time, fresh bool) (extra map[string]tracker.State, err error) {
+	extra = map[string]tracker.State{}
+	mark := func(beads map[string]tracker.State) error {
+		if m.run.dry {
+			for id, state := range beads {
+				if extra[id] != tracker.Wanted {
+					extra[id] = state
+				}
 			}
 			return nil
 		}
@@ -335,7 +344,7 @@ func (m *Mirror) take(ctx context.Context, st tracker.Standing, r Request, now t
 		}
 	}
 	for {
-		if m.dry && fresh {
+		if m.run.dry && fresh {
 			return extra, nil // a first run begins at the end of the feed
 		}
 		page, err := m.o.Events.Read(ctx, pageSize)
@@ -351,10 +360,14 @@ func (m *Mirror) take(ctx context.Context, st tracker.Standing, r Request, now t
 				return extra, err
 			}
 		}
-		if err := mark(page.Beads); err != nil {
+		beads, err := m.selected(ctx, page.Beads)
+		if err == nil {
+			err = mark(beads)
+		}
+		if err != nil {
 			return extra, err
 		}
-		if page.Count == 0 && !page.Lost || m.dry {
+		if page.Count == 0 && !page.Lost || m.run.dry {
 			return extra, nil // a dry run shows the first page
 		}
 		if err := m.o.Events.Acknowledge(ctx, page.Next); err != nil {
@@ -363,22 +376,50 @@ func (m *Mirror) take(ctx context.Context, st tracker.Standing, r Request, now t
 	}
 }
 
+// selected sorts beads that the feed tells of. One that is not selected, such as a message
+// between agents, or that is gone, matters only if there is a link of it.
+func (m *Mirror) selected(ctx context.Context, news map[string]bool) (map[string]tracker.State, error) {
+	if len(news) == 0 {
+		return nil, nil
+	}
+	beads, err := m.o.Beads.Light(ctx, slices.Collect(maps.Keys(news)))
+	out := map[string]tracker.State{}
+	for id, made := range news {
+		b, exists := beads[id]
+		switch {
+		case !exists || !m.o.Select.Takes(b):
+			out[id] = ""
+		case made:
+			out[id] = tracker.Wanted
+		default:
+			out[id] = tracker.Seen
+		}
+	}
+	return out, err
+}
+
 // compare marks all beads that may need something: those that are open, those that were
 // made since a time, and those that have an issue.
-func (m *Mirror) compare(ctx context.Context, since time.Time, mark func(map[string]bool) error) error {
-	some := map[string]bool{}
-	add := func(id string, made bool) error {
-		if some[id] = some[id] || made; len(some) < compareBeads {
+func (m *Mirror) compare(ctx context.Context, since time.Time, mark func(map[string]tracker.State) error) error {
+	some := map[string]tracker.State{}
+	add := func(id string, state tracker.State) error {
+		if some[id] != tracker.Wanted {
+			some[id] = state
+		}
+		if len(some) < compareBeads {
 			return nil
 		}
 		err := mark(some)
-		some = map[string]bool{}
+		some = map[string]tracker.State{}
 		return err
 	}
 	err := m.o.Beads.Each(ctx, func(b town.Bead) error {
-		made := !b.CreatedAt.Before(since)
-		if m.o.Select.Takes(b) && (made || b.Open()) {
-			return add(b.ID, made)
+		switch {
+		case !m.o.Select.Takes(b):
+		case !b.CreatedAt.Before(since):
+			return add(b.ID, tracker.Wanted)
+		case b.Open():
+			return add(b.ID, tracker.Seen)
 		}
 		return nil
 	})
@@ -388,7 +429,7 @@ func (m *Mirror) compare(ctx context.Context, since time.Time, mark func(map[str
 	links, err := m.o.Rows.Links(ctx)
 	for _, l := range links {
 		if err == nil && l.State != tracker.Seen {
-			err = add(l.Bead, false)
+			err = add(l.Bead, "")
 		}
 	}
 	if err == nil && len(some) > 0 {
@@ -398,7 +439,7 @@ func (m *Mirror) compare(ctx context.Context, since time.Time, mark func(map[str
 }
 
 // due are the links of a pass. A dry run adds what the feed tells.
-func (m *Mirror) due(ctx context.Context, extra map[string]bool, now time.Time, limit int) ([]tracker.Link, error) {
+func (m *Mirror) due(ctx context.Context, extra map[string]tracker.State, now time.Time, limit int) ([]tracker.Link, error) {
 	due, err := m.o.Rows.Due(ctx, now, limit)
 	if err != nil || len(extra) == 0 {
 		return due, err
@@ -414,12 +455,15 @@ func (m *Mirror) due(ctx context.Context, extra map[string]bool, now time.Time, 
 	for _, l := range due {
 		delete(extra, l.Bead)
 	}
-	for id, made := range extra {
+	for id, state := range extra {
 		l, found := known[id]
-		if !found {
-			l = tracker.Link{Plugin: m.o.Plugin, Bead: id, State: tracker.Seen}
+		if !found && state == "" {
+			continue
 		}
-		if made && l.State == tracker.Seen {
+		if !found {
+			l = tracker.Link{Plugin: m.o.Plugin, Bead: id, State: state}
+		}
+		if state == tracker.Wanted && l.State == tracker.Seen {
 			l.State = tracker.Wanted
 		}
 		due = append(due, l)

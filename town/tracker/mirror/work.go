@@ -37,7 +37,7 @@ type work struct {
 // refusals stand in the link and are no errors.
 func (w *work) do(ctx context.Context) error {
 	err := w.steps(ctx)
-	if w.dry {
+	if w.run.dry {
 		return nil
 	}
 	// The row is written also when the time is over: it says what was done.
@@ -121,7 +121,7 @@ func (w *work) steps(ctx context.Context) error {
 	if err := w.closed(ctx, !w.bead.Open(), closingText(w.bead)); err != nil {
 		return err
 	}
-	if w.bead.ExternalRef != "" || w.link.URL == "" || w.dry {
+	if w.bead.ExternalRef != "" || w.link.URL == "" || w.run.dry {
 		return nil
 	}
 	return w.o.Beads.SetRef(ctx, w.bead.ID, w.link.URL)
@@ -139,7 +139,7 @@ func (w *work) issue(ctx context.Context) (there bool, err error) {
 		if there, err = w.find(ctx); there || err != nil {
 			return there, err
 		}
-		if early := w.link.Asked.Add(w.o.Settle); w.o.Now().Before(early) && !w.dry {
+		if early := w.link.Asked.Add(w.o.Settle); w.o.Now().Before(early) && !w.run.dry {
 			w.link.Next = early
 			return false, errStop
 		}
@@ -156,7 +156,7 @@ func (w *work) issue(ctx context.Context) (there bool, err error) {
 		}
 		return false, nil
 	}
-	if w.dry {
+	if w.run.dry {
 		w.tell(Created, draft.Title+"\n\n"+draft.Body, "")
 		w.link.Sent = digest(draft)
 		return true, nil
@@ -196,7 +196,7 @@ func (w *work) owned() bool {
 // the rows were set back, and the issue is found, or the bead is being imported, and its
 // row comes. No further issue is made.
 func (w *work) recover(ctx context.Context) (bool, error) {
-	if w.dry {
+	if w.run.dry {
 		return false, nil
 	}
 	found, ok, err := w.o.Tracker.Find(ctx, w.mark(""), w.bead.CreatedAt.Add(-clocks))
@@ -211,7 +211,7 @@ func (w *work) recover(ctx context.Context) (bool, error) {
 
 // drop removes a link for which there is nothing to do.
 func (w *work) drop(ctx context.Context) error {
-	if w.dry {
+	if w.run.dry {
 		return nil
 	}
 	w.link.State = ""
@@ -223,7 +223,7 @@ var errLeave = fmt.Errorf("%w: another process does it", errStop)
 
 // find looks for the issue of a creation with an unknown outcome.
 func (w *work) find(ctx context.Context) (bool, error) {
-	if w.dry {
+	if w.run.dry {
 		w.tell(Found, "", "whether the issue was made is looked up first")
 		return false, errStop
 	}
@@ -256,7 +256,7 @@ func (w *work) text(ctx context.Context) error {
 		w.refuse(why)
 		return nil
 	}
-	if !w.dry {
+	if !w.run.dry {
 		if refused, err := w.settle(w.o.Tracker.Update(ctx, w.link.Issue, w.mark(""), draft)); refused || err != nil {
 			return err
 		}
@@ -275,7 +275,7 @@ func (w *work) closed(ctx context.Context, closed bool, why string) error {
 	if closed {
 		what, change = Closed, w.o.Tracker.Close
 	}
-	if w.dry {
+	if w.run.dry {
 		w.tell(what, why, "")
 		return nil
 	}
@@ -336,7 +336,7 @@ func (w *work) comments(ctx context.Context) error {
 
 // comment sends one comment, once.
 func (w *work) comment(ctx context.Context, c town.Comment, text string, known map[string]tracker.Comment) error {
-	if known == nil && !w.dry {
+	if known == nil && !w.run.dry {
 		var err error
 		if known, err = w.o.Rows.Comments(ctx, w.link.Bead); err != nil {
 			return err
@@ -351,7 +351,7 @@ func (w *work) comment(ctx context.Context, c town.Comment, text string, known m
 		w.refuse(why)
 		return nil
 	}
-	if w.dry {
+	if w.run.dry {
 		w.tell(Commented, text, "")
 		return nil
 	}
