@@ -87,6 +87,16 @@ func (p *integration) Init(config map[string]interface{}) error { return p.read(
 // Schedule is how often the Deacon calls the plugin.
 func (p *integration) Schedule() string { return p.schedule }
 
+// Test proves that the tracker takes the credentials, and that there is the place: it looks
+// for an issue that nobody made.
+func (p *integration) Test(ctx context.Context) (string, error) {
+	_, _, err := p.tracker.Find(ctx, tracker.MarkOf("", "test", ""), p.services.Now())
+	if err != nil {
+		return "", err
+	}
+	return "it reads " + p.tracker.String(), nil
+}
+
 // Execute implements plugin.Plugin. The input is a Request, or one as JSON; any other is a
 // run by schedule. The output is a mirror.Report. An error that says when to try again is a
 // *plugin.Later; what was done until then stays done.

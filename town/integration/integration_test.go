@@ -116,6 +116,14 @@ func TestWithPlanes(t *testing.T) {
 			if _, err := p.l.Create(t.Context(), []ledger.NewBead{{Bead: town.Bead{ID: "gt-old", Title: "from before", Priority: 2}}}); err != nil {
 				t.Fatal(err)
 			}
+			if said, err := i.(*integration).Test(t.Context()); err != nil || !strings.HasPrefix(said, "it reads ") {
+				t.Errorf("%q, %v", said, err)
+			}
+			config["api_token"] = "wrong-one"
+			if _, err := p.plugin(name, config).(*integration).Test(t.Context()); !errors.Is(err, tracker.ErrDenied) || strings.Contains(err.Error(), "wrong-one") {
+				t.Error(err)
+			}
+			config["api_token"] = trackertest.Secret
 			p.run(i, nil)
 			_, err := p.l.Create(t.Context(), []ledger.NewBead{{Bead: town.Bead{ID: "gt-1", Title: "The door sticks", Priority: 1}}})
 			must(t, err)

@@ -258,6 +258,9 @@ func (t *Team) Create(ctx context.Context, mark tracker.Mark, d tracker.Draft) (
 
 // Find implements tracker.Tracker.
 func (t *Team) Find(ctx context.Context, mark tracker.Mark, _ time.Time) (tracker.Issue, bool, error) {
+	if _, err := t.look(ctx); err != nil {
+		return tracker.Issue{}, false, err
+	}
 	var answer struct {
 		Issues struct{ Nodes []issue }
 	}
