@@ -22,8 +22,10 @@ type options struct {
 	call *shell.Call
 
 	name, input, as string
-	query           string // of --import
-	dryRun          bool
+	// query is that of --import, and imports says that it was given.
+	query              string
+	imports            bool
+	dryRun, all, retry bool
 }
 
 // Commands adds the group to a program.
@@ -49,13 +51,15 @@ func Commands(p *shell.Program) {
 	}, func(o *options, c *kingpin.CmdClause) shell.Action { name(o, c); return o.show })
 	add(shell.Command{
 		Name: "run", Help: "Call an enabled plugin once, now, and show its output.", Permission: shell.MayAdminDeacon, Writes: true,
-		Planes: []string{layout.Operational, layout.Ledger}, Examples: []string{"gt plugin run disk-space-check", "gt plugin run jira-sync --dry-run", `gt plugin run mine --input '{"summary":"hello"}'`},
+		Planes: []string{layout.Operational, layout.Ledger}, Examples: []string{"gt plugin run disk-space-check", "gt plugin run jira-sync --dry-run", "gt plugin run jira-sync --import 'project = GT AND labels = inbox'", `gt plugin run mine --input '{"summary":"hello"}'`},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		name(o, c)
 		c.Flag("input", "What the plugin is called with, as JSON.").PlaceHolder("JSON").StringVar(&o.input)
 		c.Flag("as", "The type it is called as, such as notification (default: as by schedule).").PlaceHolder("TYPE").StringVar(&o.as)
-		c.Flag("import", "Of an integration: make beads of the issues that it finds for a query.").PlaceHolder("QUERY").StringVar(&o.query)
+		c.Flag("import", "Of an integration: make beads of the issues that it finds for a query.").PlaceHolder("QUERY").IsSetByUser(&o.imports).StringVar(&o.query)
 		c.Flag("dry-run", "Of an integration: only say what would be done.").BoolVar(&o.dryRun)
+		c.Flag("all", "Of an integration: compare all beads, not only those that something happened to.").BoolVar(&o.all)
+		c.Flag("retry", "Of an integration: send again what was refused, and wait no longer.").BoolVar(&o.retry)
 		return o.run
 	})
 	add(shell.Command{

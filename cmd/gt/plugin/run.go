@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"strings"
 
 	"gastown/cmd/internal/term"
 	"gastown/town"
@@ -64,7 +66,7 @@ func (o *options) run(ctx context.Context) (err error) {
 			input = json.RawMessage(o.input)
 		}
 	}
-	if o.query != "" || o.dryRun {
+	if o.imports || o.dryRun || o.all || o.retry {
 		if input, err = o.request(e); err != nil {
 			return err
 		}
@@ -79,11 +81,13 @@ func (o *options) run(ctx context.Context) (err error) {
 // request is what an integration is asked for.
 func (o *options) request(e plugin.Entry) (any, error) {
 	if e.Type != plugin.Integration || o.input != "" {
-		return nil, town.Fail("run the plugin "+e.Name, "gt plugin show "+e.Name, "%w: --import and --dry-run are for integrations, without --input", town.ErrUsage)
+		return nil, town.Fail("run the plugin "+e.Name, "gt plugin show "+e.Name, "%w: --import, --dry-run, --all and --retry are for integrations, without --input", town.ErrUsage)
 	}
-	r := integration.Request{DryRun: o.dryRun}
-	if o.query != "" {
-		r.Import = &o.query
+	r := integration.Request{DryRun: o.dryRun, All: o.all, Retry: o.retry}
+	if o.imports {
+		if r.Import = &o.query; o.all || o.retry {
+			return nil, town.Fail("run the plugin "+e.Name, "gt plugin run "+e.Name+" --import QUERY", "%w: --import comes without --all and --retry", town.ErrUsage)
+		}
 	}
 	return r, nil
 }
@@ -116,6 +120,10 @@ func (o *options) tell(i *plugin.Instance, out output) error {
 				p.Line("%s", out.Said)
 			} else {
 				p.Line("done: it has no output")
+			}
+		case fmt.Stringer:
+			for line := range strings.Lines(v.String()) {
+				p.Line("%s", i.Redact(strings.TrimRight(line, "\n")))
 			}
 		default:
 			p.Text(i.Redact(text(v)))
