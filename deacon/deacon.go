@@ -50,7 +50,7 @@ func New(opts Options) (*Deacon, error) {
 	d := &Deacon{opts: opts, log: opts.Log, owner: owner()}
 	d.host = newHost(opts)
 	d.metrics = web.NewMetrics(opts.Version, d.host.started, guard.Reasons(), part.Seconds)
-	d.host.refused = d.metrics.Refused
+	d.host.refused, d.host.gatherer = d.metrics.Refused, d.metrics.Gatherer()
 	d.host.jobsChanged = func() { d.setJobs(d.host.settings.Current()) }
 	for _, p := range offering[part.Measured](d.host.parts) {
 		d.metrics.Add(p.Metrics()...)

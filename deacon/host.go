@@ -39,6 +39,7 @@ import (
 	"gastown/town/plugin/health"
 	"gastown/town/rig"
 	"gastown/town/secrets"
+	"gastown/town/series"
 	costs "gastown/town/spending"
 )
 
@@ -53,7 +54,9 @@ type host struct {
 	settings *settings.Owner // nil until the settings are read
 	stores   *stores.Stores
 	feed     *feed.Feed
-	reloads  atomic.Int64 // of the settings
+	gatherer prometheus.Gatherer // all metrics of the Deacon
+	figures  *series.Store       // closed until the part series opens it
+	reloads  atomic.Int64        // of the settings
 	plugins  *plugin.Set
 	secrets  *secrets.Resolver
 	// jobsChanged is set by the Deacon.
@@ -74,6 +77,7 @@ func newHost(o Options) *host {
 	})
 	h.records = recorder.New(recorder.Options{Log: o.Log, Now: o.Now, Operational: h.stores.Operational, Appended: h.feed.Wake})
 	h.secrets = secrets.New(secrets.Environment(o.Getenv), secrets.File(o.Layout.Secrets()))
+	h.figures = series.New(series.Options{Dir: o.Layout.Series(), Log: o.Log, Now: o.Now})
 	h.plugins = plugin.NewSet(plugin.Options{
 		Path: o.Layout.Plugins(), Kept: o.Layout.PluginsKept(), Log: o.Log, Now: o.Now,
 		Secrets: h.secrets,
@@ -203,6 +207,12 @@ func (h *host) Feed() *feed.Feed { return h.feed }
 // Plugins are the plugins in force that can be called as one of a type, such as
 // plugin.Notification.
 func (h *host) Plugins(kind string) []*plugin.Instance { return h.plugins.Plugins(kind) }
+
+// Gatherer gathers all metrics of the Deacon.
+func (h *host) Gatherer() prometheus.Gatherer { return h.gatherer }
+
+// Series are the Town's figures over time. They answer series.ErrOff while none are kept.
+func (h *host) Series() *series.Store { return h.figures }
 
 // PluginSet is for the part that loads and closes the plugins.
 func (h *host) PluginSet() *plugin.Set { return h.plugins }

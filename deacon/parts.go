@@ -21,6 +21,7 @@ import (
 	"gastown/deacon/pool"
 	"gastown/deacon/refinery"
 	"gastown/deacon/retention"
+	"gastown/deacon/series"
 	"gastown/deacon/spending"
 	"gastown/deacon/witness"
 	"gastown/town/config"
@@ -79,6 +80,7 @@ var parts = []func(*host) part.Part{
 	func(h *host) part.Part { return escalations.New(h) },
 	func(h *host) part.Part { return alerts.New(h) },
 	func(h *host) part.Part { return dashboard.New(h) },
+	func(h *host) part.Part { return series.New(h) },
 	func(h *host) part.Part { return given{h} },
 	func(h *host) part.Part {
 		if h.opts.Commands == nil {

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
 	"gastown/deacon/part"
@@ -39,6 +40,7 @@ type Host interface {
 type Part struct {
 	host       Host
 	rest, look *part.Rest
+	refresh    prometheus.Histogram
 
 	mu   sync.Mutex
 	head string // the ledger's commit at which nothing was to be landed
@@ -50,12 +52,18 @@ var (
 	_ part.Scheduled = (*Part)(nil)
 	_ part.Woken     = (*Part)(nil)
 	_ part.Asked     = (*Part)(nil)
+	_ part.Measured  = (*Part)(nil)
 )
 
 // New returns the part.
 func New(h Host) *Part {
-	return &Part{host: h, rest: part.NewRest(job, h), look: part.NewRest(lookJob, h)}
+	return &Part{host: h, rest: part.NewRest(job, h), look: part.NewRest(lookJob, h), refresh: prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "gt_convoy_refresh_duration_seconds", Help: "Time that a look at all convoys took.", Buckets: []float64{.01, .05, .2, 1, 2, 5, 10, 30},
+	})}
 }
+
+// Metrics implements part.Measured.
+func (p *Part) Metrics() []prometheus.Collector { return []prometheus.Collector{p.refresh} }
 
 // Woken implements part.Woken.
 func (p *Part) Woken() (string, func(kind string) bool) { return job, wakes }
@@ -106,7 +114,9 @@ func (p *Part) land(ctx context.Context) (note string, due time.Time, err error)
 	if err != nil || head == seen {
 		return "", part.Never, err
 	}
+	began := time.Now()
 	landed, err := convoy.Lander{Ledger: p.host.Ledger}.Pass(ctx)
+	p.refresh.Observe(time.Since(began).Seconds())
 	if err == nil {
 		// The commits of the landing come after head, so the next pass looks once more.
 		p.mu.Lock()

@@ -20,7 +20,9 @@ const keyBegins, keyEnds = "convoy/", "/stranded"
 // stranded at two looks: between them work may only change hands. It is over when the
 // convoy moves, or is closed.
 func (p *Part) stranded(ctx context.Context) (note string, due time.Time, err error) {
+	began := time.Now()
 	all, err := convoy.Reader{Ledger: p.host.Ledger, Operational: p.host.Operational, Now: p.host.Now}.Read(ctx, convoy.Select{})
+	p.refresh.Observe(time.Since(began).Seconds())
 	if err != nil {
 		return "", due, err
 	}

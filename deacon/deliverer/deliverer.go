@@ -64,6 +64,7 @@ type Part struct {
 	oldest          prometheus.GaugeFunc
 	done            *prometheus.CounterVec
 	told            prometheus.Counter
+	latency         prometheus.Histogram
 }
 
 var (
@@ -83,6 +84,10 @@ func New(h Host) *Part {
 		done:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gt_nudges_total", Help: "Nudges by what became of them."}, []string{"state"}),
 		told:    prometheus.NewCounter(prometheus.CounterOpts{Name: "gt_mail_notices_total", Help: "Notices of new mail to agents."}),
 	}
+	p.latency = prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "gt_mail_delivery_duration_seconds", Help: "Time from a message until its agent, which runs, was told of it.",
+		Buckets: []float64{.1, .25, .5, 1, 2, 5, 10, 60, 600},
+	})
 	p.oldest = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gt_nudges_oldest_seconds", Help: "Age of the oldest nudge that waits."}, func() float64 {
 		return p.age().Seconds()
 	})
@@ -102,7 +107,7 @@ func (p *Part) Name() string { return "deliverer" }
 
 // Metrics implements part.Measured.
 func (p *Part) Metrics() []prometheus.Collector {
-	return []prometheus.Collector{p.waiting, p.unread, p.oldest, p.done, p.told}
+	return []prometheus.Collector{p.waiting, p.unread, p.oldest, p.done, p.told, p.latency}
 }
 
 // Jobs implements part.Scheduled.
@@ -165,6 +170,9 @@ func (p *Part) note(r mail.Report, ok bool) {
 		}
 	}
 	p.told.Add(float64(r.Told))
+	for _, delay := range r.Delays {
+		p.latency.Observe(delay.Seconds())
+	}
 	if !ok {
 		return
 	}

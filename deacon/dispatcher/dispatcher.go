@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
 	"gastown/deacon/part"
@@ -49,18 +50,29 @@ type Host interface {
 type Part struct {
 	*part.Rest
 	host Host
+	// spawned are the times from an assignment to a polecat until it works. working are
+	// the assignments that worked at the last look; nil before the first.
+	spawned prometheus.Histogram
+	working map[town.Epoch]bool
 }
 
 var (
 	_ part.Scheduled = (*Part)(nil)
 	_ part.Woken     = (*Part)(nil)
 	_ part.Asked     = (*Part)(nil)
+	_ part.Measured  = (*Part)(nil)
 )
 
 // New returns the part.
 func New(h Host) *Part {
-	return &Part{host: h, Rest: part.NewRest(job, h)}
+	return &Part{host: h, Rest: part.NewRest(job, h), spawned: prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "gt_polecat_spawn_duration_seconds", Help: "Time from the assignment of a bead until its polecat works.",
+		Buckets: []float64{.5, 1, 2, 5, 10, 15, 30, 60, 300},
+	})}
 }
+
+// Metrics implements part.Measured.
+func (p *Part) Metrics() []prometheus.Collector { return []prometheus.Collector{p.spawned} }
 
 // Woken implements part.Woken.
 func (p *Part) Woken() (string, func(kind string) bool) { return job, wakes }
@@ -123,9 +135,27 @@ func (p *Part) look(ctx context.Context) (starting, work bool, err error) {
 			who, _ := w.Agent(a.Agent)
 			starting = starting || a.State == town.Assigned && who.State == town.AgentWorking
 		}
+		if err == nil {
+			p.measure(w.Assignments)
+		}
 		return err
 	})
 	return starting, work, err
+}
+
+// measure observes the polecats that work since the last look. Looks do not overlap.
+func (p *Part) measure(all []operational.Assignment) {
+	working := map[town.Epoch]bool{}
+	for _, a := range all {
+		if a.State != town.Working || a.Agent.Kind != town.Polecat {
+			continue
+		}
+		working[a.Epoch] = true
+		if p.working != nil && !p.working[a.Epoch] {
+			p.spawned.Observe(a.Changed.Sub(a.At).Seconds())
+		}
+	}
+	p.working = working
 }
 
 func summary(assigned, did int) string {

@@ -52,8 +52,8 @@ func Read(t layout.Town, getenv func(string) string) (*Settings, error) {
 }
 
 // stamps distinguish states of the two files, the configuration and the schedule, and of
-// those that parts read at a reload: the plugins and their secrets.
-type stamps [4]stamp
+// those that parts read at a reload: the plugins, their secrets, and the rules.
+type stamps [5]stamp
 
 type stamp struct {
 	modified time.Time
@@ -61,7 +61,7 @@ type stamp struct {
 }
 
 func stampsOf(t layout.Town) (out stamps, err error) {
-	for i, path := range []string{t.Config(), t.Schedule(), t.Plugins(), t.Secrets()} {
+	for i, path := range []string{t.Config(), t.Schedule(), t.Plugins(), t.Secrets(), t.Rules()} {
 		info, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

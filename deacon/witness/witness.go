@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
 	"gastown/deacon/part"
@@ -46,19 +47,26 @@ type Host interface {
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
 	*part.Rest
-	host Host
+	host   Host
+	patrol prometheus.Histogram
 }
 
 var (
 	_ part.Scheduled = (*Part)(nil)
 	_ part.Woken     = (*Part)(nil)
 	_ part.Asked     = (*Part)(nil)
+	_ part.Measured  = (*Part)(nil)
 )
 
 // New returns the part.
 func New(h Host) *Part {
-	return &Part{host: h, Rest: part.NewRest(job, h)}
+	return &Part{host: h, Rest: part.NewRest(job, h), patrol: prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "gt_witness_patrol_duration_seconds", Help: "Time that one patrol of all rigs took.", Buckets: []float64{.1, .5, 1, 5, 10, 30, 60, 120},
+	})}
 }
+
+// Metrics implements part.Measured.
+func (p *Part) Metrics() []prometheus.Collector { return []prometheus.Collector{p.patrol} }
 
 // Woken implements part.Woken.
 func (p *Part) Woken() (string, func(kind string) bool) { return job, wakes }
@@ -75,15 +83,17 @@ func (p *Part) Jobs(cfg *config.Config) []schedule.Job {
 }
 
 // run is one run of the job.
-func (p *Part) run(ctx context.Context) (string, error) { return p.Rest.Run(ctx, p.patrol) }
+func (p *Part) run(ctx context.Context) (string, error) { return p.Rest.Run(ctx, p.look) }
 
-// patrol is one patrol.
-func (p *Part) patrol(ctx context.Context) (note string, due time.Time, err error) {
+// look is one patrol.
+func (p *Part) look(ctx context.Context) (note string, due time.Time, err error) {
 	w, err := p.host.Patrols()(p.host.Config(), p.host.Operational, p.host.Ledger)
 	if err != nil || len(w.Rigs) == 0 {
 		return "", part.Never, err
 	}
+	began := time.Now()
 	done, err := w.Patrol(ctx)
+	p.patrol.Observe(time.Since(began).Seconds())
 	for _, a := range done.Actions {
 		p.host.Log().WithField("deed", string(a.Deed)).Info("witness: " + town.Plain(a.String()))
 	}

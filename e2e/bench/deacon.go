@@ -58,6 +58,7 @@ var deaconLimits = map[string]struct {
 	glanceGuard:                       {15, false},
 	glanceHook:                        {15, false},
 	glanceInbox:                       {12, false},
+	glanceMetrics:                     {15, false},
 	workSpawn:                         {1.3, true},
 	workPool:                          {1.3, true},
 	workDispatch:                      {50, false},

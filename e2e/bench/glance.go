@@ -24,6 +24,7 @@ const (
 	glanceHook      = "gt hook"
 	glanceInbox     = "gt mail inbox"
 	glanceSend      = "gt mail send"
+	glanceMetrics   = "gt metrics show"
 )
 
 // townSize is a Town of four rigs. One without a name is between two scenarios.
@@ -95,7 +96,7 @@ func (h *host) glance(ctx context.Context, root string, size townSize, runs int)
 	}
 	lines := []glanceLine{{fmt.Sprintf(glanceStatus, size.Polecats), h.program, []string{"status"}}}
 	if size.agents {
-		for _, name := range []string{glancePrime, glanceGuard, glanceHeartbeat, glanceHook, glanceInbox, glanceSend} {
+		for _, name := range []string{glancePrime, glanceGuard, glanceHeartbeat, glanceHook, glanceInbox, glanceSend, glanceMetrics} {
 			words := strings.Fields(strings.TrimPrefix(name, "gt "))
 			switch name {
 			case glanceGuard:

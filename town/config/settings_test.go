@@ -48,6 +48,7 @@ func TestKeyTable(t *testing.T) {
 		"deacon.http_address": "localhost:8080", "deacon.dashboard_token": "", "deacon.disk_warning": "80", "deacon.disk_critical": "95",
 		"deacon.latency_warning": "10", "deacon.latency_critical": "50", "deacon.data_warning": "10GB",
 		"deacon.sync_warning": "1h", "deacon.sync_critical": "24h",
+		"monitor.performance": "true", "monitor.interval": "15s", "monitor.keep": "360h", "monitor.size": "512MB",
 		"deacon.log_size": "10MB", "deacon.log_files": "5", "deacon.log_age": "720h",
 	}
 	got := map[string]string{}

@@ -10,6 +10,7 @@
 //	  federation/            files people edit: roles/ formulas/ templates/
 //	  deacon/schedule.yaml   when the Deacon's jobs run, where that differs from the default
 //	  deacon/plugins.yaml    the Deacon's plugins
+//	  deacon/rules.yaml      rules about the Town's figures, where they differ from the built-in ones
 //	  .beads/                changes with the ledger, for programs that watch files; holds no data
 //	  .gt/                   gt's own; never edited, never tracked; in a Git
 //	                         repository a link to .git/gt (see GitPlace)
@@ -28,6 +29,7 @@
 //	    plugins/             files of the programs of plugins, while they run
 //	    notify.secret        what a request to pull must be signed with (0600)
 //	    secrets.env          secrets that plugins.yaml refers to, where the environment has none (0600)
+//	    series/              figures over time; series.aside/ is what could not be read of them
 //	    deacon/              the Town's daemon: deacon.lock deacon.log sql.sock control.sock
 package layout
 
@@ -142,6 +144,16 @@ func (t Town) NotifySecret() string { return t.join(".gt", "notify.secret") }
 
 // NotifyNewest records when the newest accepted request was signed.
 func (t Town) NotifyNewest() string { return t.join(".gt", "notify.newest") }
+
+// Rules is the file of a person's rules about figures, for the Deacon.
+func (t Town) Rules() string { return t.join("deacon", "rules.yaml") }
+
+// RulesKept are the rules that were last in force, for a start at which the present ones
+// cannot be used.
+func (t Town) RulesKept() string { return t.join(".gt", "deacon", "rules.yaml") }
+
+// Series is the directory of figures over time. What could not be read is beside it.
+func (t Town) Series() string { return t.join(".gt", "series") }
 
 // Schedule is the file that says when the Deacon's jobs run, where a person
 // changed that.

@@ -58,6 +58,9 @@ type Report struct {
 	// Done counts what was done, by state of the nudge. Told counts notices.
 	Done map[operational.NudgeState]int
 	Told int
+	// Delays are, for each notice, how long before it the newest message was sent. Longer
+	// ones than an hour are left out: that message waited for a session, not for the notice.
+	Delays []time.Duration
 	// Waiting is how many nudges are queued or being typed, Oldest since when the
 	// oldest of them waits. Reachable is how many of them are for a session that is
 	// there.
@@ -127,6 +130,9 @@ func (d *Deliverer) carryOut(ctx context.Context, s Snapshot, actions []Action) 
 		errs = append(errs, one.err)
 		if one.told {
 			r.Told++
+			if delay := d.Now().Sub(actions[i].Newest); delay >= 0 && delay < time.Hour {
+				r.Delays = append(r.Delays, delay)
+			}
 		}
 		if one.state != "" {
 			r.Done[one.state]++

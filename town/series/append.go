@@ -9,6 +9,7 @@ import (
 	"time"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/exemplar"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
@@ -149,7 +150,7 @@ func (w *writer) sample(name string, m *dto.Metric, key, val string, v float64) 
 		return fmt.Errorf("%w: more than %d", ErrMany, MaxSeries)
 	}
 	w.builder.Reset()
-	w.builder.Add(labels.MetricName, name)
+	w.builder.Add(model.MetricNameLabel, name)
 	for _, l := range m.GetLabel() {
 		if l.GetValue() != "" {
 			w.builder.Add(l.GetName(), l.GetValue())

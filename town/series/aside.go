@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
@@ -107,7 +108,7 @@ func (a *aside) unreadable() (moved bool, err error) {
 		if err != nil {
 			return err
 		}
-		all := q.Select(context.Background(), false, nil, labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, ".+"))
+		all := q.Select(context.Background(), false, nil, labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, ".+"))
 		var it chunkenc.Iterator
 		for all.Next() {
 			for it = all.At().Iterator(it); it.Next() != chunkenc.ValNone; {

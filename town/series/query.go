@@ -2,11 +2,13 @@ package series
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/prometheus/prometheus/model/labels"
@@ -82,11 +84,27 @@ type Point struct {
 	Value float64
 }
 
+// MarshalJSON writes a point as Prometheus does: [SECONDS, "VALUE"].
+func (p Point) MarshalJSON() ([]byte, error) {
+	return json.Marshal([2]any{float64(p.At.UnixMilli()) / 1000, strconv.FormatFloat(p.Value, 'g', -1, 64)})
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (p *Point) UnmarshalJSON(data []byte) (err error) {
+	var seconds float64
+	var value string
+	if err = json.Unmarshal(data, &[2]any{&seconds, &value}); err == nil {
+		p.At = time.UnixMilli(int64(math.Round(seconds * 1000))).UTC()
+		p.Value, err = strconv.ParseFloat(value, 64)
+	}
+	return err
+}
+
 // Line is one series of an answer.
 type Line struct {
 	// Labels include the name, as __name__, where the answer has one.
-	Labels map[string]string
-	Points []Point
+	Labels map[string]string `json:"metric"`
+	Points []Point           `json:"values"`
 }
 
 // Last is the newest value; NaN where there is none.

@@ -114,6 +114,13 @@ func New(o Options) *Store {
 	return s
 }
 
+// Bound sets what is kept, as Options.Keep and Options.Bytes, from the next Start on.
+func (s *Store) Bound(keep time.Duration, bytes int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.opts.Keep, s.opts.Bytes = keep, bytes
+}
+
 // Start opens the directory. When that is not possible, the Store says so in the log and
 // in Problem, and tries again with a later Append.
 func (s *Store) Start() {

@@ -21,6 +21,7 @@ import (
 	"gastown/cmd/gt/install"
 	"gastown/cmd/gt/mail"
 	"gastown/cmd/gt/mayor"
+	"gastown/cmd/gt/metrics"
 	"gastown/cmd/gt/nudge"
 	"gastown/cmd/gt/plugin"
 	"gastown/cmd/gt/polecat"
@@ -66,6 +67,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	cache.Commands(p)
 	feed.Commands(p)
 	plugin.Commands(p)
+	metrics.Commands(p)
 	agents.Commands(p)
 	sessions.Commands(p)
 	mail.Commands(p)

@@ -1,0 +1,97 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/sirupsen/logrus"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/deacon/control"
+	"gastown/town"
+	"gastown/town/layout"
+	"gastown/town/series"
+)
+
+// options are the options of both groups.
+type options struct {
+	call                            *shell.Call
+	expr, since, step, format, kind string
+	value                           string
+	write                           bool
+}
+
+// question is what was asked for.
+func (o *options) question() (q control.Question, err error) {
+	q.Expr = o.expr
+	for _, d := range []struct {
+		name, text string
+		into       *time.Duration
+	}{{"since", o.since, &q.Since}, {"step", o.step, &q.Step}} {
+		if d.text == "" {
+			continue
+		}
+		value, err := model.ParseDuration(d.text)
+		if err != nil || value <= 0 {
+			return q, town.Fail("read --"+d.name, "give a duration such as 90m, 6h or 7d", "%w: %q is none", town.ErrUsage, town.Clip(d.text, 40))
+		}
+		*d.into = time.Duration(value)
+	}
+	switch {
+	case q.Step > 0 && q.Since == 0:
+		return q, town.Fail("read --step", "give --since, too", "%w: --step is for a range of time", town.ErrUsage)
+	case q.Since > 0 && q.Step == 0:
+		q.Step = series.Last(q.Since, time.Time{}).Step
+	}
+	return q, nil
+}
+
+// ask answers a question, by the Deacon or from the files that one left.
+func (o *options) ask(ctx context.Context, q control.Question) (lines []series.Line, err error) {
+	err = o.from(ctx, "ask for figures", func(ctx context.Context, c *control.Client) error {
+		lines, err = c.Figures(ctx, q)
+		return err
+	}, func(f *series.File, _ layout.Town) error {
+		at := o.call.Now()
+		if q.Since > 0 {
+			lines, err = f.Range(ctx, q.Expr, series.Window{From: at.Add(-q.Since), To: at, Step: q.Step})
+		} else {
+			lines, err = f.At(ctx, q.Expr, at)
+		}
+		return err
+	})
+	return lines, err
+}
+
+// from calls live with the Deacon, or left with the files of figures when none runs.
+func (o *options) from(ctx context.Context, op string, live func(context.Context, *control.Client) error, left func(*series.File, layout.Town) error) error {
+	t, err := o.call.FindTown()
+	if err != nil {
+		return err
+	}
+	client, _, err := host.Reach(ctx, t, op)
+	if err == nil {
+		defer client.Close()
+		ctx, cancel := context.WithTimeout(ctx, o.call.Wait)
+		defer cancel()
+		return live(ctx, client)
+	}
+	if !errors.Is(err, control.ErrNoDeacon) || left == nil {
+		return err
+	}
+	silent := logrus.New()
+	silent.SetOutput(io.Discard)
+	f, openErr := series.Open(t.Series(), silent)
+	if errors.Is(openErr, fs.ErrNotExist) {
+		return err
+	}
+	if openErr != nil {
+		return openErr
+	}
+	return errors.Join(left(f, t), f.Close())
+}

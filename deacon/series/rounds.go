@@ -1,0 +1,158 @@
+package series
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+
+	"gastown/planes/operational"
+	"gastown/town/series"
+)
+
+// sureEvery is how often the rows of alerts are compared with the rules although nothing
+// changed: somebody else may have changed the rows.
+const sureEvery = 5 * time.Minute
+
+// rounds take, store and judge figures.
+type rounds struct {
+	*Part
+	interval time.Duration
+	judge    *series.Judge
+
+	settled   string // the alerts that the rows say
+	settledAt time.Time
+	told      string // the failure that was last logged
+}
+
+func newRounds(p *Part, interval time.Duration) *rounds {
+	return &rounds{Part: p, interval: interval, judge: series.NewJudge(p.host.Series(), interval)}
+}
+
+// loop is a round each interval, until ctx ends.
+func (r *rounds) loop(ctx context.Context) {
+	r.host.Series().Start()
+	tick := time.NewTicker(r.interval)
+	defer tick.Stop()
+	for ctx.Err() == nil {
+		err := caught(func() error { return r.round(ctx) })
+		if ctx.Err() != nil {
+			return
+		}
+		if text := fmt.Sprint(err); text != r.told {
+			if r.told = text; err != nil {
+				r.host.Log().WithError(err).Warn("a round of figures failed")
+			}
+		}
+		select {
+		case <-ctx.Done():
+		case <-tick.C:
+		case <-r.wake:
+		}
+	}
+}
+
+// round is one round. Its error is logged; the next round tries again.
+func (r *rounds) round(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, roundTime)
+	defer cancel()
+	looked := r.look(ctx)
+	families, gathered := r.host.Gatherer().Gather()
+	if len(families) == 0 && gathered != nil {
+		return gathered
+	}
+	now := r.host.Now()
+	appended := r.host.Series().Append(ctx, now, append(families, r.named(families)...))
+	if err := r.judge.Load(r.inForce()); err != nil {
+		return err // they were checked when they were read
+	}
+	v := r.judge.Judge(ctx, now)
+	r.mu.Lock()
+	r.appended, r.failed = appended, v.Failed
+	r.mu.Unlock()
+	switch {
+	case appended != nil:
+		return appended // nothing new is known
+	case looked != nil:
+		return looked
+	case !v.Sure:
+		return nil
+	}
+	return r.raise(ctx, v)
+}
+
+// raise makes the rows of alerts say what fires.
+func (r *rounds) raise(ctx context.Context, v series.Verdict) error {
+	var list []operational.Alert
+	var text strings.Builder
+	for _, f := range v.Firing[:min(len(v.Firing), operational.MaxAlerts)] {
+		a, err := operational.AlertOf(operational.Alert{
+			Name: f.Name, Severity: operational.AlertSeverity(f.Severity), Source: operational.FromRule, Labels: some(f.Labels), Summary: f.Summary,
+		})
+		if err != nil {
+			r.host.Log().WithError(err).Debug("a rule fires with labels that no alert may have")
+			continue
+		}
+		list = append(list, a)
+		fmt.Fprintln(&text, a.Fingerprint, a.Severity)
+	}
+	now := r.host.Now()
+	if since := now.Sub(r.settledAt); text.String() == r.settled && since >= 0 && since < sureEvery {
+		return nil
+	}
+	if err := r.settle(ctx, list); err != nil {
+		return err
+	}
+	r.settled, r.settledAt = text.String(), now
+	return nil
+}
+
+// some are as many labels as an alert may have.
+func some(all map[string]string) map[string]string {
+	if len(all) <= operational.MaxAlertLabels {
+		return all
+	}
+	few := map[string]string{}
+	for _, name := range sortedKeys(all)[:operational.MaxAlertLabels] {
+		few[name] = all[name]
+	}
+	return few
+}
+
+// settle writes the rows of alerts, unless the planes are lent.
+func (p *Part) settle(ctx context.Context, list []operational.Alert) error {
+	used, err := p.use(func() error {
+		return p.host.Operational(ctx, func(s *operational.Store) error {
+			_, err := s.SettleAlerts(ctx, operational.FromRule, list, p.host.Now())
+			return err
+		})
+	})
+	if err == nil && !used {
+		return fmt.Errorf("the planes are lent")
+	}
+	return err
+}
+
+// named are the key figures under the names that people know. A figure that was never
+// measured has no sample.
+func (r *rounds) named(families []*dto.MetricFamily) (named []*dto.MetricFamily) {
+	add := func(name string, v float64) {
+		named = append(named, &dto.MetricFamily{Name: &name, Type: dto.MetricType_GAUGE.Enum(), Metric: []*dto.Metric{{Gauge: &dto.Gauge{Value: &v}}}})
+	}
+	if f, known := r.figures(); known {
+		add("polecat_count", float64(f.active))
+		add("polecat_stuck", float64(f.stuck))
+		add("merge_queue_depth", float64(f.merges))
+		add("mail_backlog", float64(f.mail))
+	}
+	for _, f := range families {
+		if f.GetName() == "gt_dolt_latency_seconds" && len(f.GetMetric()) == 1 {
+			if v := f.GetMetric()[0].GetGauge().GetValue(); v > 0 {
+				add("dolt_latency", v)
+			}
+		}
+	}
+	return named
+}
