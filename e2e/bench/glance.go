@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"gastown/cmd/gt/benchmark/trial"
 	"gastown/planes/operational"
@@ -112,6 +113,10 @@ func (h *host) glance(ctx context.Context, root string, size townSize, runs int)
 		var more []deaconFigure
 		more, err = h.dispatches(ctx, runs)
 		figures = append(figures, more...)
+		if err == nil {
+			more, err = h.dashboard(ctx, time.Duration(runs)*time.Second)
+			figures = append(figures, more...)
+		}
 	}
 	if err == nil && size.Convoys > 0 {
 		var more []deaconFigure
