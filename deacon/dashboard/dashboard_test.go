@@ -27,6 +27,7 @@ import (
 	"gastown/town/escalate"
 	"gastown/town/glance"
 	"gastown/town/rig"
+	"gastown/town/series"
 	"gastown/town/spending"
 )
 
@@ -81,6 +82,7 @@ func (h *host) Sessions(context.Context) ([]tmux.Session, error)              { 
 func (h *host) RigSettings() ([]rig.Settings, error)                          { return nil, nil }
 func (h *host) Contacts() ([]federate.Contact, error)                         { return nil, nil }
 func (h *host) Prices() (spending.Prices, error)                              { return spending.ParsePrices(nil) }
+func (h *host) Series() *series.Store                                         { return series.New(series.Options{}) }
 func (h *host) Report() control.Status                                        { return control.Status{} }
 func (h *host) Secret(_ context.Context, text string) (string, error) {
 	value, ok := h.secrets[text]

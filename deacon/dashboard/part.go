@@ -49,6 +49,8 @@ type Host interface {
 	Contacts() ([]federate.Contact, error)
 	// Prices are what models cost.
 	Prices() (spending.Prices, error)
+	// Series are the Town's figures over time. They answer series.ErrOff while none are kept.
+	Series() *series.Store
 	// Report has the jobs and the checks.
 	Report() control.Status
 	// Secret replaces ${NAME} in a text by the secret of that name.
@@ -115,11 +117,7 @@ func (p *Part) View(ctx context.Context) (page.View, error) {
 
 // Figures implements page.Source.
 func (p *Part) Figures(ctx context.Context, expr string, from, to time.Time, step time.Duration) (points []page.Point, err error) {
-	h, ok := p.host.(interface{ Series() *series.Store })
-	if !ok || h.Series() == nil {
-		return nil, page.ErrOff
-	}
-	lines, err := h.Series().Range(ctx, expr, series.Window{From: from, To: to, Step: step})
+	lines, err := p.host.Series().Range(ctx, expr, series.Window{From: from, To: to, Step: step})
 	if errors.Is(err, series.ErrOff) {
 		return nil, page.ErrOff
 	}

@@ -100,12 +100,6 @@ type Runner interface {
 	Run(ctx context.Context, name string) (control.Ran, error)
 }
 
-// Querier is a part that evaluates PromQL over the Town's metrics. Query returns the
-// present values of an expression's series.
-type Querier interface {
-	Query(ctx context.Context, expr string) ([]float64, error)
-}
-
 // Renewed is a part with a socket in the Town. Renew is called every second; it puts
 // the socket back if somebody removed it. Its Stop writes no file of the Town, and
 // removes none that is not its own.

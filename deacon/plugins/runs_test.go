@@ -140,7 +140,7 @@ func TestHealthChecks(t *testing.T) {
 	if err := rows.Record(t.Context(), operational.Batch{Checks: []operational.CheckState{{Name: "plugin-a", State: "warning", Figure: "9", Since: h.now}}}); err != nil {
 		t.Fatal(err)
 	}
-	p, h = newPart()
+	p, _ = newPart()
 	if r := board(); r.State != check.Warning || alerts() != "plugin-a warning plugin 9" {
 		t.Errorf("after a restart: %+v, %q", r, alerts())
 	}

@@ -14,7 +14,6 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
-	"strings"
 	"sync"
 	"time"
 
@@ -244,6 +243,3 @@ func (p *Part) inForce() []byte {
 	defer p.mu.Unlock()
 	return p.rules
 }
-
-// ruleNames shortens a list for the log.
-func ruleNames(list []string) string { return town.Clip(strings.Join(list, "; "), 1000) }

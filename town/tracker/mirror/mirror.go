@@ -3,10 +3,8 @@ package mirror
 import (
 	"context"
 	"errors"
-	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/sirupsen/logrus"
@@ -31,77 +29,6 @@ const (
 	// illAfter is after how many failures in a row a tracker counts as ill.
 	illAfter = 3
 )
-
-// Rows are the rows of one plugin in the operational plane. Each call is one transaction.
-type Rows interface {
-	// Standing returns the plugin's standing; found is false before its first SetStanding.
-	Standing(ctx context.Context) (st tracker.Standing, found bool, err error)
-	SetStanding(ctx context.Context, st tracker.Standing) error
-	// MarkDue notes news of beads: the link of each is due now. The value is the state of
-	// a link that is made for it, Seen or Wanted; with "" none is made.
-	MarkDue(ctx context.Context, beads map[string]tracker.State, now time.Time) error
-	// MarkRefused makes all links due that wait for a person, and forgets refused comments.
-	MarkRefused(ctx context.Context, now time.Time) error
-	// Due returns links with something to do, those that wait longest first.
-	Due(ctx context.Context, now time.Time, limit int) ([]tracker.Link, error)
-	// Links returns all links, Pending those with something to do or a Reason.
-	Links(ctx context.Context) ([]tracker.Link, error)
-	Pending(ctx context.Context) ([]tracker.Link, error)
-	// ByIssue returns the link of an issue.
-	ByIssue(ctx context.Context, issue string) (l tracker.Link, found bool, err error)
-	// Save stores a link and returns it as it is stored. It does nothing when another
-	// process changed the row since l was read (tracker.Link.Version): then saved is
-	// false. Next stays as it is when there were news (tracker.Link.Marks).
-	Save(ctx context.Context, l tracker.Link) (_ tracker.Link, saved bool, err error)
-	// Adopt stores a link of a bead for which nothing was asked yet.
-	Adopt(ctx context.Context, l tracker.Link) error
-	// Drop removes a link that has no issue, unless it was changed since l was read.
-	Drop(ctx context.Context, l tracker.Link) error
-	// Comments returns what became of the comments of a bead, by their ids.
-	Comments(ctx context.Context, bead string) (map[string]tracker.Comment, error)
-	// AskComment brings a comment into the state CommentAsked, unless it is not as it was
-	// read any more: then won is false. before is what was read, or has only the id.
-	AskComment(ctx context.Context, bead string, before tracker.Comment, now time.Time) (won bool, err error)
-	SaveComment(ctx context.Context, bead string, c tracker.Comment) error
-}
-
-// Beads is what is needed of the ledger.
-type Beads interface {
-	// Get returns the beads of ids with their comments; those that do not exist are left out.
-	Get(ctx context.Context, ids []string) (map[string]town.Bead, error)
-	// Light is Get without texts and comments. Each calls fn for every bead like that.
-	Light(ctx context.Context, ids []string) (map[string]town.Bead, error)
-	Each(ctx context.Context, fn func(town.Bead) error) error
-	// SetRef sets the external_ref of a bead that has none.
-	SetRef(ctx context.Context, bead, ref string) error
-	// ByRef returns the bead with an external_ref.
-	ByRef(ctx context.Context, ref string) (bead string, found bool, err error)
-	// Create makes a bead with the given id. An id that was ever taken is ErrTaken.
-	Create(ctx context.Context, b town.Bead) error
-}
-
-// ErrTaken: there is or was a bead with that id.
-var ErrTaken = errors.New("the id of the bead is taken")
-
-// Events is the plugin's reader of the feed.
-type Events interface {
-	// Skip goes to the end of the feed.
-	Skip(ctx context.Context) error
-	Read(ctx context.Context, limit int) (News, error)
-	Acknowledge(ctx context.Context, next int64) error
-}
-
-// News are events that were not acknowledged.
-type News struct {
-	// Beads are the beads they tell of; the value is whether one was made.
-	Beads map[string]bool
-	// Count is how many events there are, Next what acknowledges them.
-	Count int
-	Next  int64
-	// Lost: events were removed before they were read, the last one read being of After.
-	Lost  bool
-	After time.Time
-}
 
 // Options are the options of a Mirror.
 type Options struct {
@@ -147,104 +74,6 @@ func New(o Options) *Mirror {
 		o.Log = quiet
 	}
 	return &Mirror{o: o}
-}
-
-// Request says what a run is to do.
-type Request struct {
-	// DryRun says what would be sent, and sends and stores nothing.
-	DryRun bool
-	// All compares all beads, not only those that something happened to.
-	All bool
-	// Retry tries again what was refused, and does not wait any longer for a tracker that
-	// did not take the credentials or asked to wait.
-	Retry bool
-	// Links bounds how many links are taken; 0 means 500.
-	Links int
-}
-
-// Did is one thing that a run did, or would do.
-type Did struct {
-	Bead  string `json:"bead"`
-	What  string `json:"what"`
-	Title string `json:"title,omitempty"`
-	URL   string `json:"url,omitempty"`
-	// Text is what would be sent.
-	Text   string `json:"text,omitempty"`
-	Reason string `json:"reason,omitempty"`
-}
-
-// What a Did may be.
-const (
-	Created   = "create"
-	Found     = "find" // an issue whose creation had an unknown outcome
-	Updated   = "update"
-	Commented = "comment"
-	Closed    = "close"
-	Reopened  = "reopen"
-	Refused   = "refused"
-	Imported  = "import"
-)
-
-// Report is what a run did.
-type Report struct {
-	DryRun bool  `json:"dry_run,omitempty"`
-	Did    []Did `json:"did"`
-	// Refused are all beads of which something was refused and waits for a person.
-	Refused []Did `json:"refused,omitempty"`
-	// Waiting is how many links have still something to do.
-	Waiting int `json:"waiting"`
-	// Until is when the tracker may be asked again, and Reason why not now.
-	Until  time.Time `json:"until,omitzero"`
-	Reason string    `json:"reason,omitempty"`
-}
-
-// String says it in lines, for people.
-func (r Report) String() string {
-	var out strings.Builder
-	would := ""
-	if r.DryRun {
-		would = "would "
-	}
-	for _, d := range r.Did {
-		if d.What == Refused {
-			continue // it stands below, unless this is a dry run
-		}
-		fmt.Fprintf(&out, "%s%-8s %s  %s  %s\n", would, d.What, d.Bead, d.Title, d.URL)
-		if r.DryRun && d.Text != "" {
-			fmt.Fprintf(&out, "    %s\n", strings.ReplaceAll(d.Text, "\n", "\n    "))
-		}
-	}
-	refused := r.Refused
-	if r.DryRun {
-		for _, d := range r.Did {
-			if d.What == Refused {
-				refused = append(refused, d)
-			}
-		}
-	}
-	for _, d := range refused {
-		fmt.Fprintf(&out, "refused  %s: %s\n", d.Bead, d.Reason)
-	}
-	if r.Reason != "" {
-		fmt.Fprintf(&out, "nothing is sent until %s: %s\n", r.Until.UTC().Format(time.RFC3339), r.Reason)
-	}
-	if r.Waiting > 0 {
-		fmt.Fprintf(&out, "%d bead(s) wait\n", r.Waiting)
-	}
-	if out.Len() == 0 {
-		return "nothing to do\n"
-	}
-	return out.String()
-}
-
-// Count is how many times something was done.
-func (r Report) Count(what string) (n int) {
-	for _, d := range r.Did {
-		if d.What == what {
-			n++
-		}
-	}
-	return n
 }
 
 // errStop ends a pass that is over for now.
