@@ -291,11 +291,15 @@ func (r *Rig) Base(ctx context.Context, name string) (string, error) {
 
 // baseAnd is Base, and the commit of another ref; "" if it is not there.
 func (r *Rig) baseAnd(ctx context.Context, name, ref string) (base, commit string, err error) {
-	ids, err := r.repo.Commits(ctx, append(r.candidates(name), ref)...)
-	if err != nil {
-		return "", "", err
+	refs := append(r.candidates(name), ref)
+	last := len(refs) - 1
+	// A branch that exists may have to be saved: then git says what it holds.
+	ids, known := r.repo.RefFiles(refs...)
+	if !known || ids[last] != "" {
+		if ids, err = r.repo.Commits(ctx, refs...); err != nil {
+			return "", "", err
+		}
 	}
-	last := len(ids) - 1
 	for _, id := range ids[:last] {
 		if id != "" {
 			return id, ids[last], nil
