@@ -49,7 +49,7 @@ func TestOtherPaths(t *testing.T) {
 	r := p.mustStart()
 	defer r.end()
 	for path, want := range map[string]int{
-		"/": 404, "/healthz": 404, "/health/x": 404, "/debug/pprof/": 404, "/v1/stop": 404, "/v1/status": 404, "/notify": 405,
+		"/": 200, "/index.html": 404, "/healthz": 404, "/health/x": 404, "/debug/pprof/": 404, "/v1/stop": 404, "/v1/status": 404, "/notify": 405,
 	} {
 		if code, _ := body(t, "http://"+r.Address()+path); code != want {
 			t.Errorf("%s: %d, want %d", path, code, want)

@@ -175,7 +175,7 @@ func (s *Store) open() {
 
 // fail notes why nothing can be kept, and when to try again; mu is held.
 func (s *Store) fail(err error) {
-	err = town.Fail("keep figures in "+s.opts.Dir, "the Deacon tries again by itself; gt deacon run disk shows how full the disk is", "%w", err)
+	err = town.Fail("keep figures in "+s.opts.Dir, "the Deacon tries again by itself; gt deacon status shows how full the disk is", "%w", err)
 	if s.problem == nil {
 		s.opts.Log.WithError(err).Error("figures could not be written")
 	}

@@ -50,11 +50,11 @@ func Commands(p *shell.Program) {
 	})
 	m := p.Command("monitor", "Whether the Town's figures are kept, and the rules about them.").HelpLong(shell.Examples(
 		"gt monitor enable --type=performance", "gt monitor disable --type=performance", "gt monitor rules --write"))
-	for _, c := range []struct{ name, help, value string }{
-		{"enable", "Keep figures and judge rules.", "true"}, {"disable", "Keep no figures and judge no rules. What was kept stays until it is too old.", "false"},
+	for _, c := range []struct{ name, help, value, example string }{
+		{"enable", "Keep figures and judge rules.", "true", "gt monitor enable --type=performance"}, {"disable", "Keep no figures and judge no rules. What was kept stays until it is too old.", "false", "gt monitor disable --type=performance"},
 	} {
 		p.Add(m, shell.Command{
-			Name: c.name, Help: c.help, Examples: []string{"gt monitor " + c.name + " --type=performance"},
+			Name: c.name, Help: c.help, Examples: []string{c.example},
 			Planes: []string{layout.Operational}, Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
 			Define: func(call *shell.Call, clause *kingpin.CmdClause) shell.Action {
 				o := &options{call: call, value: c.value}

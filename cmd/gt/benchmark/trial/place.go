@@ -55,7 +55,7 @@ func NewPlace(temp, gt, path string) (*Place, error) {
 		dir, err = filepath.Abs(dir)
 	}
 	if err != nil {
-		return nil, town.Fail("make a Town to measure", "name a directory for it in which you may write: TMPDIR=DIR gt benchmark ...", "make a scratch directory: %w", plain(err))
+		return nil, town.Fail("make a Town to measure", "set TMPDIR to a directory in which you may write", "make a scratch directory: %w", plain(err))
 	}
 	p.Dir, p.path = dir, filepath.Dir(gt)+string(os.PathListSeparator)+path
 	p.Env = []string{
