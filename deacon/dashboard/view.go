@@ -39,7 +39,7 @@ func view(s snapshot, report control.Status) page.View {
 		[]string{"What", "State", "Since", "Next step"}, alerts)
 	section(page.Main, "rigs", "Rigs", "The projects, with their workers and their work", "", "There are no rigs yet: gt rig add", "gt rig list",
 		[]string{"Rig", "Polecats", "Crew", "Queued", "Merging"}, s.rigRows())
-	section(page.Main, "polecats", "Polecats", "The workers, those in trouble first", "", "There are no polecats.", "gt polecat list",
+	section(page.Main, "polecats", "Polecats", "The workers, those that need attention first", "", "There are no polecats.", "gt polecat list",
 		[]string{"Name", "State", "Works on", "Since"}, s.polecatRows())
 	section(page.Main, "queue", "Queue", "Beads that wait for a worker", s.holds(), "No bead waits for a worker.", "gt queue list",
 		[]string{"Bead", "Rig", "Priority", "Waits since"}, s.queueRows())

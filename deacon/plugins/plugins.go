@@ -114,7 +114,7 @@ func judge(all []plugin.State, problem string) check.Result {
 	}
 	switch {
 	case len(r.Details) > 0:
-		r.State, r.Figure, r.Next = check.Warning, fmt.Sprintf("%d enabled, %d trouble(s)", enabled, len(r.Details)), "gt plugin list"
+		r.State, r.Figure, r.Next = check.Warning, fmt.Sprintf("%d enabled, %d problem(s)", enabled, len(r.Details)), "gt plugin list"
 	case len(all) == 0:
 		r.Figure = "none installed"
 	default:

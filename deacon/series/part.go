@@ -106,7 +106,7 @@ func (p *Part) Reload(before, now *config.Config) {
 		if is, _, _ := now.Get(key); is != was {
 			p.end()
 			if err := p.host.Series().Stop(); err != nil {
-				p.host.Log().WithError(err).Warn("the files of figures were not closed well")
+				p.host.Log().WithError(err).Warn("the files of metrics were not closed cleanly")
 			}
 			break
 		}
@@ -195,7 +195,7 @@ func caught(fn func() error) (err error) {
 
 // Checks implements part.Checked.
 func (p *Part) Checks(*config.Config) []check.Check {
-	return []check.Check{{Name: "metrics", Help: "figures over time, and the rules about them", Run: func(context.Context) (check.Result, error) {
+	return []check.Check{{Name: "metrics", Help: "metrics over time, and the rules on them", Run: func(context.Context) (check.Result, error) {
 		return p.judge(), nil
 	}}}
 }

@@ -172,7 +172,7 @@ func alerts(limits spending.Limits, verdicts []spending.Verdict, unpriced []stri
 		}
 		if v.Reached() {
 			a.Name, a.Severity = "budget_reached", operational.SeverityError
-			a.Summary += "; nothing new is started for it"
+			a.Summary += "; no new work starts under it"
 		}
 		all = append(all, a)
 	}

@@ -144,11 +144,11 @@ gt_spent_messages_total{model="stub",rig="web"} 3
 	h.limits = spending.Limits{Bead: spending.Limit{Dollars: 3}, Rig: spending.Limit{Dollars: 3.5, Period: spending.PerDay}, Town: spending.Limit{Dollars: 100}}
 	p.Reload(nil, nil)
 	run("")
-	firing("error budget_reached: web-a1 spent $3.01 of its budget of $3.00; nothing new is started for it",
+	firing("error budget_reached: web-a1 spent $3.01 of its budget of $3.00; no new work starts under it",
 		"warning budget_warning: rig web spent $3.01 of its budget of $3.50 a day")
 	h.now = h.now.Add(24 * time.Hour)
 	run("")
-	firing("error budget_reached: web-a1 spent $3.01 of its budget of $3.00; nothing new is started for it")
+	firing("error budget_reached: web-a1 spent $3.01 of its budget of $3.00; no new work starts under it")
 	h.prices = "prices: []"
 	h.now = h.now.Add(judgeEvery)
 	run("")

@@ -117,7 +117,7 @@ func AlertOf(a Alert) (Alert, error) {
 	parts := []string{"alert", a.Name}
 	for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
 		if len(name) > maxLabelName || !labelName.MatchString(name) {
-			return refuse("%q is no name of a label", town.Clip(name, maxLabelName))
+			return refuse("%q is not the name of a label", town.Clip(name, maxLabelName))
 		}
 		// To have no label and to have an empty one is the same, as in Prometheus.
 		if value := oneLine(a.Labels[name], maxLabelValue); value != "" {

@@ -66,7 +66,7 @@ func (s *Store) SetSilence(ctx context.Context, l Silence, now time.Time) (Silen
 		return l, explainWork("set a silence", fmt.Errorf("%w: %s", town.ErrRefused, fmt.Sprintf(format, args...)))
 	}
 	if len(l.Matchers) == 0 || len(l.Matchers) > maxMatchers {
-		return refuse("it has %d matchers, and 1 to %d are possible", len(l.Matchers), maxMatchers)
+		return refuse("it has %d matchers; 1 to %d are allowed", len(l.Matchers), maxMatchers)
 	}
 	l.Matchers = slices.Clone(l.Matchers)
 	slices.Sort(l.Matchers)

@@ -61,7 +61,7 @@ func openTold(path string, log *slog.Logger, warn logrus.FieldLogger) (*told, er
 		return t, nil
 	}
 	aside := path + ".damaged"
-	warn.WithError(err).WithField("file", aside).Warn("what was told of alerts cannot be read; the file is put aside, and alerts that fire are told again")
+	warn.WithError(err).WithField("file", aside).Warn("the record of sent alerts cannot be read; it is put aside, and firing alerts are sent again")
 	if err := os.Rename(path, aside); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("put %s aside: %w", path, err)
 	}
@@ -104,7 +104,7 @@ func (t *told) save() {
 		t.unsaved, t.failed = false, ""
 	case err.Error() != t.failed:
 		t.failed = err.Error()
-		t.warn.WithError(err).Error("what was told of alerts was not written; after a restart it may be told again")
+		t.warn.WithError(err).Error("the record of sent alerts was not written; after a restart messages may be sent again")
 	}
 }
 

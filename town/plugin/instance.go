@@ -202,7 +202,7 @@ func (i *Instance) enter(ctx context.Context) error {
 		if d := i.Did(); d.Stuck > 0 {
 			return fmt.Errorf("%w: %d calls of it are past their deadline; gt deacon restart ends them", ErrStuck, d.Stuck)
 		}
-		return fmt.Errorf("%w: other calls of it took all the time", ErrLate)
+		return fmt.Errorf("%w: its other calls took all the time", ErrLate)
 	}
 	select {
 	case i.host.places <- struct{}{}:

@@ -56,7 +56,7 @@ func Cron(path, spec string) (out string, err error) {
 	case len(spec) > maxSchedule:
 		wrong = fmt.Errorf("it is longer than %d bytes", maxSchedule)
 	case len(strings.Fields(spec)) != 5:
-		wrong = fmt.Errorf("it has not the five fields minute hour day month weekday")
+		wrong = fmt.Errorf("it does not have the five fields minute hour day month weekday")
 	default:
 		s, perr := cron.ParseStandard(spec)
 		if wrong = perr; perr == nil && s.Next(time.Now()).IsZero() {

@@ -81,7 +81,7 @@ func ReadRules(path string) ([]byte, error) {
 		_, err = parseRules(text)
 	}
 	if err != nil {
-		return nil, town.Fail("read "+path, "correct the file; until then the rules stay that were last in force", "%w: %w", town.ErrUsage, err)
+		return nil, town.Fail("read "+path, "correct the file; until then the rules that were last in force stay", "%w: %w", town.ErrUsage, err)
 	}
 	return text, nil
 }

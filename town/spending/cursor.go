@@ -73,7 +73,7 @@ func DecodeCursor(text string) (c Cursor, err error) {
 		return Cursor{}, fmt.Errorf("the state of a transcript: %w", err)
 	}
 	if c.Offset < 0 || c.HeadSize < 0 || len(c.Open) > maxOpenRows {
-		return Cursor{}, fmt.Errorf("the state of a transcript is none that was written")
+		return Cursor{}, fmt.Errorf("the stored state of a transcript is malformed")
 	}
 	return c, nil
 }

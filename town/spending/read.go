@@ -63,7 +63,7 @@ func read(format Format, path string, c Cursor, most int64) (out Reading, err er
 	}
 	parse := parsers[format]
 	if parse == nil {
-		return out, fmt.Errorf("nobody knows the format %q", format)
+		return out, fmt.Errorf("the format %q is unknown", format)
 	}
 	c.Offset, out.More, err = eachLine(file, c.Offset, size, most, func(line []byte) {
 		out.Messages = parse(&c, line, out.Messages)

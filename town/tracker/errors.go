@@ -14,7 +14,7 @@ var (
 	// ErrDenied: it does not take the credentials, for no request at all.
 	ErrDenied = fmt.Errorf("%w with these credentials", ErrRefused)
 	// ErrGone: there is no such issue or place, or these credentials do not see it.
-	ErrGone = fmt.Errorf("%w: it does not know that, or hides it", ErrRefused)
+	ErrGone = fmt.Errorf("%w: it does not exist there, or the account may not see it", ErrRefused)
 )
 
 const (

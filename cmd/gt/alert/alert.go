@@ -27,7 +27,7 @@ type options struct {
 
 // Commands adds the group to a program.
 func Commands(p *shell.Program) {
-	g := p.Command("alert", "What is wrong, who is told of it, and silence.").HelpLong(shell.Examples(
+	g := p.Command("alert", "Alerts, the channels that they are sent through, and silences.").HelpLong(shell.Examples(
 		"gt alert list", `gt alert silence PolecatStuck rig=web --for 2h --comment "ann looks at it"`, "gt alert test slack-alerts"))
 	add := func(c shell.Command, define func(o *options, c *kingpin.CmdClause) shell.Action) {
 		c.Planes, c.Repeatable = []string{layout.Operational}, true
@@ -40,17 +40,17 @@ func Commands(p *shell.Program) {
 		Name: "list", Help: "List the alerts that fire, and the silences in force.", Permission: shell.MayReadTown, Default: true,
 		Examples: []string{"gt alert list", "gt alert list --all --json"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
-		c.Flag("all", "Those that ended in the last 30 days, too.").BoolVar(&o.all)
+		c.Flag("all", "Also list alerts that ended in the last 30 days.").BoolVar(&o.all)
 		return o.list
 	})
 	add(shell.Command{
 		Name: "show", Help: "Show alerts with their labels.", Permission: shell.MayReadTown, Examples: []string{"gt alert show PolecatStuck", "gt alert show 3f8d3c1e --json"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
-		c.Arg("alert", "A name, or how an id begins.").Required().StringsVar(&o.words)
+		c.Arg("alert", "An alert's name, or a prefix of its id.").Required().StringsVar(&o.words)
 		return o.show
 	})
 	add(shell.Command{
-		Name: "silence", Help: "Send nothing about some alerts for a while. An alert is silent when it matches all that is given.", Permission: shell.MayAdminDeacon, Writes: true,
+		Name: "silence", Help: "Silence alerts for a while: channels get nothing about alerts that match all matchers.", Permission: shell.MayAdminDeacon, Writes: true,
 		Examples: []string{`gt alert silence PolecatStuck --for 2h --comment "ann looks at it"`, "gt alert silence rig=web severity=warning --for 1d", `gt alert silence "name=~check-.*" --for 30m`},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("what", "A name, or LABEL=VALUE, LABEL!=VALUE, LABEL=~REGEXP, LABEL!~REGEXP.").Required().StringsVar(&o.words)
@@ -64,14 +64,14 @@ func Commands(p *shell.Program) {
 		}
 	})
 	add(shell.Command{
-		Name: "unsilence", Help: "End silences before their time.", Permission: shell.MayAdminDeacon, Writes: true, Examples: []string{"gt alert unsilence 8c1d0a77f2", "gt alert unsilence --all"},
+		Name: "unsilence", Help: "End silences early.", Permission: shell.MayAdminDeacon, Writes: true, Examples: []string{"gt alert unsilence 8c1d0a77f2", "gt alert unsilence --all"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
-		c.Arg("silence", "Their ids, or how they begin.").StringsVar(&o.words)
+		c.Arg("silence", "Ids of silences, or prefixes of ids.").StringsVar(&o.words)
 		c.Flag("all", "All of them.").BoolVar(&o.all)
 		return o.unsilence
 	})
 	add(shell.Command{
-		Name: "test", Help: "Prove that a channel works: send a message that is no alert, and show what the other side answers.", Permission: shell.MayAdminDeacon, Writes: true,
+		Name: "test", Help: "Test a channel: send a message that is no alert, and show the receiver's answer.", Permission: shell.MayAdminDeacon, Writes: true,
 		Alone: true, Examples: []string{"gt alert test slack-alerts", "gt alert test --all --json"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("channel", "Names of notification plugins in deacon/plugins.yaml.").StringsVar(&o.words)

@@ -60,7 +60,7 @@ func (o *options) silence(ctx context.Context) error {
 	}
 	return o.call.Changed(s, func(p *term.Printer) {
 		p.Line("%s", o.silent(s))
-		p.Line("%d alert(s) that fire are silent by it; to end it: gt alert unsilence %s", matched, s.ID)
+		p.Line("it silences %d firing alert(s); to end it: gt alert unsilence %s", matched, s.ID)
 	})
 }
 

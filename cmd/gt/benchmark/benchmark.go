@@ -50,12 +50,12 @@ func Commands(p *shell.Program) {
 		c.Define = func(call *shell.Call, clause *kingpin.CmdClause) shell.Action {
 			o := &options{call: call}
 			clause.Flag("type", "What is measured: "+strings.Join(kindNames(), ", ")+".").Default(kinds[0].name).PlaceHolder("TYPE").StringVar(&o.kind)
-			clause.Flag("scenario", "How large the Town is: "+strings.Join(trial.SizeNames(), ", ")+" or all. May be given again.").
+			clause.Flag("scenario", "How large the Town is: "+strings.Join(trial.SizeNames(), ", ")+" or all. May be repeated.").
 				Default(trial.Sizes[0].Name).PlaceHolder("SIZE").StringsVar(&o.scenarios)
 			shell.Number(clause.Flag("runs", "How often each figure is measured; the median counts.").Default(itoa(defaultRuns)).PlaceHolder("N"), &o.runs)
-			clause.Flag("within", "How long a scenario may take. What was measured by then is told.").Default(defaultWithin.String()).PlaceHolder("DURATION").DurationVar(&o.within)
+			clause.Flag("within", "How long a scenario may take. What was measured by then is shown.").Default(defaultWithin.String()).PlaceHolder("DURATION").DurationVar(&o.within)
 			clause.Flag("output", "Also write the result to this file, as JSON.").Short('o').PlaceHolder("FILE").StringVar(&o.output)
-			clause.Flag("keep", "Leave the Town's directory when it was measured.").BoolVar(&o.keep)
+			clause.Flag("keep", "Keep the Town's directory after the measurement.").BoolVar(&o.keep)
 			return define(o, clause)
 		}
 		p.Add(g, c)
@@ -76,7 +76,7 @@ func Commands(p *shell.Program) {
 		},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Flag("before", "A result of gt benchmark, or a file of settings.").Required().PlaceHolder("FILE").StringVar(&o.before)
-		c.Flag("after", "The same, of what it is compared with.").Required().PlaceHolder("FILE").StringVar(&o.after)
+		c.Flag("after", "The result or settings to compare it with.").Required().PlaceHolder("FILE").StringVar(&o.after)
 		return o.compare
 	})
 }

@@ -43,10 +43,10 @@ func (o *options) read(path string) (s source, err error) {
 	var r Result
 	switch n, ok := formOf(data); {
 	case ok && n != format:
-		return s, o.bad(s.path, next, fmt.Errorf("its form has the version %d, and this program reads %d", n, format))
+		return s, o.bad(s.path, next, fmt.Errorf("its format has version %d, but this program reads version %d", n, format))
 	default:
 		if err = strict.JSON(data, &r); err == nil && !ok {
-			err = errors.New("it is no result of gt benchmark")
+			err = errors.New("it is not a result of gt benchmark")
 		}
 	}
 	if err == nil {

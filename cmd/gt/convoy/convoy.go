@@ -50,7 +50,7 @@ func Commands(p *shell.Program) {
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("name", "Its name.").Required().StringVar(&o.name)
 		c.Arg("bead", "Its beads; TOWN/ID is one that another Town shares.").StringsVar(&o.ids)
-		c.Flag("notify", "Who is told when it lands, as gt mail send takes it (default: you). May be given again.").PlaceHolder("ADDRESS").StringsVar(&o.notify)
+		c.Flag("notify", "Who is told when it lands, as gt mail send takes it (default: you). May be repeated.").PlaceHolder("ADDRESS").StringsVar(&o.notify)
 		return o.create
 	})
 	add(shell.Command{

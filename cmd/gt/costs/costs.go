@@ -36,7 +36,7 @@ func Commands(p *shell.Program) {
 			o := &options{call: call}
 			things := append(slices.Sorted(maps.Keys(spending.By)), byConvoy)
 			c.Flag("by", "What to add up by: "+strings.Join(things, ", ")+".").Default("day").EnumVar(&o.by, things...)
-			c.Flag("since", "From which day on: 12h, 7d or 2031-03-10. A day is counted whole, in UTC.").Default("30d").PlaceHolder("TIME").StringVar(&o.since)
+			c.Flag("since", "The first day: 12h, 7d or 2031-03-10. Days are whole, in UTC.").Default("30d").PlaceHolder("TIME").StringVar(&o.since)
 			return o.run
 		},
 	})
@@ -83,7 +83,7 @@ func (o *options) run(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return err
 		}
-		o.call.Hint("what agents spent of late is not in it: %v", err)
+		o.call.Hint("the latest spending is missing: %v", err)
 	}
 	now, day := o.call.Now(), spending.Day(since)
 	var sums []spending.Sum

@@ -14,7 +14,7 @@ import (
 func (o *options) show(r result) error {
 	return o.call.Show(r, func(p *term.Printer) {
 		if len(r.Rows) == 0 {
-			p.Line("no agent spent anything that is known since %s", r.Since)
+			p.Line("no known spending since %s", r.Since)
 		} else {
 			var rows [][]string
 			for _, row := range r.Rows {
@@ -29,7 +29,7 @@ func (o *options) show(r result) error {
 		}
 		for _, b := range r.Budgets {
 			if b.Reached {
-				p.Wrapped(term.Bad, "budget reached: ", b.text+"; nothing new is started for it")
+				p.Wrapped(term.Bad, "budget reached: ", b.text+"; no new work starts under it")
 			} else {
 				p.Wrapped(term.Warn, "budget: ", b.text)
 			}

@@ -41,7 +41,7 @@ func Commands(p *shell.Program) {
 			o := &hooksOptions{call: call}
 			o.repoFlag(c)
 			c.Flag("bare", "The repository is a shared one: tell Towns of every push to it.").BoolVar(&o.bare)
-			c.Flag("notify", "A Town to tell: the address of its Deacon. May be given again.").PlaceHolder("URL").StringsVar(&o.notify)
+			c.Flag("notify", "A Town to tell: the address of its Deacon. May be repeated.").PlaceHolder("URL").StringsVar(&o.notify)
 			c.Flag("secret-file", "The file with that Town's secret (gt hooks secret); one for each --notify, in order.").
 				PlaceHolder("FILE").StringsVar(&o.secrets)
 			return o.install
@@ -64,7 +64,7 @@ func Commands(p *shell.Program) {
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &hooksOptions{call: call}
 			o.repoFlag(c)
-			c.Flag("notify", "Only stop notifying this Town. May be given again.").PlaceHolder("URL").StringsVar(&o.notify)
+			c.Flag("notify", "Only stop notifying this Town. May be repeated.").PlaceHolder("URL").StringsVar(&o.notify)
 			return o.remove
 		},
 	})

@@ -24,7 +24,7 @@ func Commands(p *shell.Program) {
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action { return (&options{call: call}).show },
 	})
 	p.Add(g, shell.Command{
-		Name: "query", Help: "Answer an expression in PromQL, now or over a range of time.",
+		Name: "query", Help: "Evaluate a PromQL expression, now or over a range of time.",
 		Examples: []string{"gt metrics query polecat_count", "gt metrics query dolt_latency --since 6h --step 1m",
 			`gt metrics query 'sum by (rig) (gt_polecats)' --json`},
 		Planes: []string{layout.Operational}, Permission: shell.MayReadTown, Repeatable: true,
@@ -36,29 +36,29 @@ func Commands(p *shell.Program) {
 		},
 	})
 	p.Add(g, shell.Command{
-		Name: "export", Help: "Print figures for other programs.",
+		Name: "export", Help: "Print metrics for other programs.",
 		Examples: []string{"gt metrics export --format=prometheus", "gt metrics export --format=json", "gt metrics export --format=csv mail_backlog --since 24h --step 5m"},
 		Planes:   []string{layout.Operational}, Permission: shell.MayReadTown, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &options{call: call}
 			c.Flag("format", "prometheus (the metrics of the Deacon as GET /metrics has them), json or csv.").Default("prometheus").
 				PlaceHolder("FORMAT").EnumVar(&o.format, "prometheus", "json", "csv")
-			c.Arg("expr", "For json and csv: which figures, in PromQL; all by default.").PlaceHolder("EXPR").StringVar(&o.expr)
+			c.Arg("expr", "For json and csv: a PromQL expression; by default all figures.").PlaceHolder("EXPR").StringVar(&o.expr)
 			o.rangeFlags(c)
 			return o.export
 		},
 	})
-	m := p.Command("monitor", "Whether the Town's figures are kept, and the rules about them.").HelpLong(shell.Examples(
+	m := p.Command("monitor", "Switch the recording of metrics on or off, and print the rules.").HelpLong(shell.Examples(
 		"gt monitor enable --type=performance", "gt monitor disable --type=performance", "gt monitor rules --write"))
 	for _, c := range []struct{ name, help, value, example string }{
-		{"enable", "Keep figures and judge rules.", "true", "gt monitor enable --type=performance"}, {"disable", "Keep no figures and judge no rules. What was kept stays until it is too old.", "false", "gt monitor disable --type=performance"},
+		{"enable", "Record metrics and evaluate rules.", "true", "gt monitor enable --type=performance"}, {"disable", "Stop recording metrics and evaluating rules. What was recorded stays until it expires.", "false", "gt monitor disable --type=performance"},
 	} {
 		p.Add(m, shell.Command{
 			Name: c.name, Help: c.help, Examples: []string{c.example},
 			Planes: []string{layout.Operational}, Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
 			Define: func(call *shell.Call, clause *kingpin.CmdClause) shell.Action {
 				o := &options{call: call, value: c.value}
-				clause.Flag("type", "What is watched: performance.").Default(performance).PlaceHolder("TYPE").EnumVar(&o.kind, performance)
+				clause.Flag("type", "What to monitor: performance.").Default(performance).PlaceHolder("TYPE").EnumVar(&o.kind, performance)
 				return o.monitor
 			},
 		})
@@ -76,6 +76,6 @@ func Commands(p *shell.Program) {
 
 // rangeFlags describes the flags of a range of time.
 func (o *options) rangeFlags(c *kingpin.CmdClause) {
-	c.Flag("since", "Over a range of time that begins so long ago: 90m, 6h, 7d.").PlaceHolder("DURATION").StringVar(&o.since)
-	c.Flag("step", "The distance of its values; by default as many as a chart needs.").PlaceHolder("DURATION").StringVar(&o.step)
+	c.Flag("since", "Over the range of time that began this long ago: 90m, 6h, 7d.").PlaceHolder("DURATION").StringVar(&o.since)
+	c.Flag("step", "The time between two values; by default what a chart needs.").PlaceHolder("DURATION").StringVar(&o.step)
 }

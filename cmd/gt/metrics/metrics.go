@@ -51,7 +51,7 @@ func (o *options) show(ctx context.Context) error {
 		p.Table([]string{"FIGURE", "NOW", "STATE", "WARNING", "ERROR", "CRITICAL", "LAST HOUR", ""}, rows)
 		if !b.Running {
 			p.Line("")
-			p.Line("No Deacon runs: these are figures that one left.")
+			p.Line("No Deacon runs: these are the figures that the last one recorded.")
 		}
 	})
 }

@@ -67,6 +67,6 @@ func (o *options) writeRules(t layout.Town) error {
 		return fmt.Errorf("write the rules: %w", err)
 	}
 	return shell.ErrAppliedUnprinted(o.call.Summary(map[string]string{"file": path}, func(p *term.Printer) {
-		p.Line("the built-in rules stand in %s now; the Deacon follows what you change there", path)
+		p.Line("the built-in rules are in %s now; the Deacon follows your changes there", path)
 	}))
 }

@@ -54,12 +54,12 @@ func Commands(p *shell.Program) {
 		Planes: []string{layout.Operational, layout.Ledger}, Examples: []string{"gt plugin run disk-space-check", "gt plugin run jira-sync --dry-run", "gt plugin run jira-sync --import 'project = GT AND labels = inbox'", `gt plugin run mine --input '{"summary":"hello"}'`},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		name(o, c)
-		c.Flag("input", "What the plugin is called with, as JSON.").PlaceHolder("JSON").StringVar(&o.input)
+		c.Flag("input", "The input of the call, as JSON.").PlaceHolder("JSON").StringVar(&o.input)
 		c.Flag("as", "The type it is called as, such as notification (default: as by schedule).").PlaceHolder("TYPE").StringVar(&o.as)
-		c.Flag("import", "Of an integration: make beads of the issues that it finds for a query.").PlaceHolder("QUERY").IsSetByUser(&o.imports).StringVar(&o.query)
-		c.Flag("dry-run", "Of an integration: only say what would be done.").BoolVar(&o.dryRun)
-		c.Flag("all", "Of an integration: compare all beads, not only those that something happened to.").BoolVar(&o.all)
-		c.Flag("retry", "Of an integration: send again what was refused, and wait no longer.").BoolVar(&o.retry)
+		c.Flag("import", "For an integration: import the issues that a query finds as beads.").PlaceHolder("QUERY").IsSetByUser(&o.imports).StringVar(&o.query)
+		c.Flag("dry-run", "For an integration: only say what would be done.").BoolVar(&o.dryRun)
+		c.Flag("all", "For an integration: compare all beads, not only those that changed.").BoolVar(&o.all)
+		c.Flag("retry", "For an integration: retry what was refused, without waiting.").BoolVar(&o.retry)
 		return o.run
 	})
 	add(shell.Command{

@@ -53,7 +53,7 @@ func Commands(p *shell.Program) {
 			c.Flag("prefix", "How the ids of its beads begin (default: made of the name).").PlaceHolder("P").StringVar(&o.prefix)
 			c.Flag("branch", "The branch that changes land on (default: the repository's).").PlaceHolder("B").StringVar(&o.branch)
 			c.Flag("merge", "How changes land: direct (push), pr (pull request) or local (no remote).").Default("direct").EnumVar(&o.merge, "direct", "pr", "local")
-			c.Flag("check", "A command that must succeed before a change lands. No shell is started. May be given again.").PlaceHolder("COMMAND").StringsVar(&o.checks)
+			c.Flag("check", "A command that must succeed before a change lands. No shell is started. May be repeated.").PlaceHolder("COMMAND").StringsVar(&o.checks)
 			c.Flag("local-repo", "A clone on this machine from which objects are copied first.").PlaceHolder("DIR").StringVar(&o.local)
 			c.Flag("hooks", "Also run gt hooks install in that directory, which must hold the Town's files.").BoolVar(&o.hooks)
 			return o.add

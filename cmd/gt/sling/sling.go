@@ -47,7 +47,7 @@ func Commands(p *shell.Program) {
 			c.Flag("use-pool", "Take their sandboxes from the rig's pool.").BoolVar(&o.how.UsePool)
 			c.Flag("agent", "The preset of the agent program (default: the rig's).").PlaceHolder("A").StringVar(&o.how.Preset)
 			c.Flag("formula", "A formula that gives each bead its steps.").PlaceHolder("F").StringVar(&o.how.Formula)
-			c.Flag("var", "A variable of the formula, as NAME=VALUE. May be given again.").PlaceHolder("K=V").StringMapVar(&o.vars)
+			c.Flag("var", "A variable of the formula, as NAME=VALUE. May be repeated.").PlaceHolder("K=V").StringMapVar(&o.vars)
 			c.Flag("message", "A text that the agent is handed beside the bead.").Short('m').PlaceHolder("TEXT").StringVar(&o.how.Message)
 			c.Flag("dry-run", "Only show what would be done.").BoolVar(&o.dryRun)
 			return o.run

@@ -40,7 +40,7 @@ const (
 // The reasons why somebody may not look.
 var (
 	errElsewhere = errors.New("without a token the dashboard answers this machine only")
-	errHost      = errors.New("a browser may ask for this machine only under its own name or address")
+	errHost      = errors.New("browsers reach the dashboard only under this machine's own name or address")
 	errToken     = errors.New("a token is needed")
 	errClosed    = errors.New("the token of the dashboard cannot be used")
 )

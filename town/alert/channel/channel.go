@@ -132,7 +132,7 @@ func (c *Channel) Init(config map[string]interface{}) error {
 	}
 	switch len(given) {
 	case 0:
-		wrong.add("", "it says not where messages go: give one of webhook_url (Slack), smtp (email), routing_key (PagerDuty) and url (any webhook)")
+		wrong.add("", "it does not say where messages go: give one of webhook_url (Slack), smtp (email), routing_key (PagerDuty) and url (any webhook)")
 		return wrong.err()
 	case 1:
 	default:

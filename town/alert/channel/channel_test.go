@@ -192,7 +192,7 @@ func TestConfig(t *testing.T) {
 		config map[string]interface{}
 		want   string
 	}{
-		{map[string]interface{}{}, "it says not where messages go"},
+		{map[string]interface{}{}, "it does not say where messages go"},
 		{map[string]interface{}{"webhook_url": "https://x/y", "url": "https://x/y"}, "url: there is webhook_url as well"},
 		{map[string]interface{}{"webhook_url": "x"}, "webhook_url: it is not a URL"},
 		{map[string]interface{}{"webhook_url": "http://example.com/s3cret"}, "webhook_url: it begins with http://"},

@@ -72,7 +72,7 @@ func (c *Channel) email(s settings, wrong *faults) receiver {
 		m.from = mailbox("from", s.From, wrong)
 	}
 	if len(s.To) == 0 || len(s.To) > 50 {
-		wrong.add("to", "it has %d addresses, and 1 to 50 are possible", len(s.To))
+		wrong.add("to", "it has %d addresses; 1 to 50 are allowed", len(s.To))
 	}
 	for i, to := range s.To {
 		m.to = append(m.to, mailbox(fmt.Sprintf("to.%d", i), to, wrong))

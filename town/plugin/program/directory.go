@@ -82,7 +82,7 @@ func (f Front) When() (string, error) {
 	case "cron":
 		return plugin.Cron("gate.schedule", f.Gate.Schedule)
 	}
-	return "", fmt.Errorf("its gate %q is not run here: cooldown, cron and manual are", town.Clip(f.Gate.Type, 40))
+	return "", fmt.Errorf("its gate %q is not supported: use cooldown, cron or manual", town.Clip(f.Gate.Type, 40))
 }
 
 // Within is how long the plugin says that it may run; 0 when it does not say.
@@ -149,7 +149,7 @@ func NewBundle(files map[string][]byte) (b Bundle, err error) {
 		return b, fmt.Errorf("%s: %w", Manual, err)
 	}
 	if t := b.Execution.Type; t != "" && t != "script" {
-		return b, fmt.Errorf("%s: its execution type %q is not run here: script is", Manual, town.Clip(t, 40))
+		return b, fmt.Errorf("%s: its execution type %q is not supported: use script", Manual, town.Clip(t, 40))
 	}
 	_, err = b.When()
 	if err == nil {

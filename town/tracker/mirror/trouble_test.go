@@ -384,7 +384,7 @@ func TestGone(t *testing.T) {
 		})
 		w.set("gt-1", false, func(b *town.Bead) { b.Title = "uno" })
 		w.rest()
-		if l := w.links["gt-1"]; !l.Refused() || !strings.Contains(l.Reason, "does not know") {
+		if l := w.links["gt-1"]; !l.Refused() || !strings.Contains(l.Reason, "does not exist there") {
 			t.Errorf("%+v", l)
 		}
 		if n := len(w.titles()); n != 2 {

@@ -112,7 +112,7 @@ func (t Table) walk(number uint32, after int64, depth int, fn func(Row) bool) (a
 		pointers = at + 12
 	}
 	if kind != 5 && kind != 13 || pointers+2*cells > t.db.usable {
-		return false, spoilt("page %d is none of a table", number)
+		return false, spoilt("page %d does not belong to a table", number)
 	}
 	for i := range cells {
 		offset := int(binary.BigEndian.Uint16(page[pointers+2*i:]))
