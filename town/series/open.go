@@ -58,7 +58,7 @@ func (open) Close() error { return nil }
 
 var _ storage.Queryable = (*Reader)(nil)
 
-// Querier makes a Reader what rules read.
+// Querier implements storage.Queryable, with which rules read.
 func (r *Reader) Querier(mint, maxt int64) (storage.Querier, error) {
 	return r.queryable.Querier(mint, maxt)
 }

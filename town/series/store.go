@@ -5,17 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
-	"github.com/prometheus/prometheus/tsdb/chunks"
-	"github.com/prometheus/prometheus/util/compression"
 	"github.com/sirupsen/logrus"
 
 	"gastown/town"
@@ -29,19 +25,9 @@ const (
 )
 
 const (
-	// stripes and segment keep a small Town's store small: 19 MB in memory.
-	stripes = 1024
-	segment = 4 << 20
-	// blockFile is the size of a file of older samples; so much room is taken while it is
-	// written.
-	blockFile = 8 << 20
-	// blockRange is how much time one file of samples holds at first.
-	blockRange = 2 * time.Hour
 	// leastPause and mostPause are how long a Store waits before it tries to open its
 	// directory again.
 	leastPause, mostPause = 15 * time.Second, 5 * time.Minute
-	// never is longer than a process lives.
-	never = 100 * 365 * 24 * time.Hour
 	// closeTime is how long closing may take.
 	closeTime = 3 * time.Second
 )
@@ -152,7 +138,7 @@ func (s *Store) Problem() error {
 }
 
 // open opens the directory, unless that failed a moment ago; mu is held. A database that
-// could not be written is closed only when there is room again, because closing it writes, too.
+// could not be written stays open until there is room again, because closing it also writes.
 func (s *Store) open() {
 	now := s.opts.Now()
 	if s.db != nil && s.problem == nil || now.Before(s.again) {
@@ -181,83 +167,6 @@ func (s *Store) fail(err error) {
 	}
 	s.problem, s.again = err, s.opts.Now().Add(s.pause)
 	s.pause = min(2*s.pause, mostPause)
-}
-
-// room is how much must be free for a try.
-const room = 256 << 10
-
-// probe reports why nothing can be written beside the directory.
-func (s *Store) probe() error {
-	f, err := os.CreateTemp(filepath.Dir(s.opts.Dir), ".series-probe-")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(make([]byte, room))
-	return errors.Join(err, f.Close(), os.Remove(f.Name()))
-}
-
-// reopen opens the directory, and moves what cannot be read out of the way.
-func (s *Store) reopen(now time.Time) error {
-	aside := &aside{dir: s.opts.Dir, log: s.opts.Log, now: now}
-	aside.expire(s.opts.Keep)
-	if err := aside.clear(); err != nil {
-		return err
-	}
-	var registry *prometheus.Registry
-	log := logger(s.opts.Log)
-	links := aside.link()
-	open := func() (db *tsdb.DB, err error) {
-		registry = prometheus.NewRegistry()
-		err = guarded(func() error {
-			db, err = tsdb.Open(s.opts.Dir, log, registry, s.tsdbOptions(), nil)
-			return err
-		})
-		return db, err
-	}
-	db, err := open()
-	for _, move := range []func() (bool, error){aside.blocks, aside.head, aside.all} {
-		if err == nil || durable.OfMachine(err) {
-			break
-		}
-		moved, failed := move()
-		if failed != nil {
-			return errors.Join(err, failed)
-		}
-		if moved {
-			db, err = open()
-		}
-	}
-	links(err == nil && repaired(registry))
-	if err != nil {
-		return err
-	}
-	places := []place{{path: s.opts.Dir}, {path: filepath.Join(s.opts.Dir, "wal")}, {path: filepath.Join(s.opts.Dir, "chunks_head")}}
-	for i, p := range places {
-		if places[i].info, err = os.Stat(p.path); err != nil {
-			return errors.Join(err, db.Close())
-		}
-	}
-	db.DisableCompactions() // tidy does it
-	s.db, s.places = db, places
-	return nil
-}
-
-func (s *Store) tsdbOptions() *tsdb.Options {
-	o := tsdb.DefaultOptions()
-	o.StripeSize, o.WALSegmentSize, o.WALCompression = stripes, segment, compression.Snappy
-	o.HeadChunksWriteBufferSize = chunks.MinWriteBufferSize
-	o.MaxBlockChunkSegmentSize = blockFile
-	o.RetentionDuration, o.MaxBytes = s.opts.Keep.Milliseconds(), s.opts.Bytes
-	o.MinBlockDuration = blockRange.Milliseconds()
-	// As Prometheus does, so that the oldest block is not much longer than what is kept.
-	o.MaxBlockDuration = max(o.MinBlockDuration, o.RetentionDuration/10)
-	// Nothing runs by itself, because a full disk would end the process: Append does what
-	// has to be done from time to time.
-	o.BlockReloadInterval = never
-	// The Deacon's own lock guards the Town.
-	o.NoLockfile = true
-	o.WALReplayConcurrency = 1
-	return o
 }
 
 // close closes the database; mu is held.
@@ -384,7 +293,7 @@ func (h *held) Close() error {
 	return h.Querier.Close()
 }
 
-// appender is what rules write their results with.
+// AppenderV2 implements storage.AppendableV2: rules write their results with it.
 func (s *Store) AppenderV2(ctx context.Context) storage.AppenderV2 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
