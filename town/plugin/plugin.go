@@ -119,6 +119,21 @@ func Faultf(path, format string, args ...any) error {
 	return f
 }
 
+// faultsOf finds the faults among joined and wrapped errors.
+func faultsOf(err error) (all []*Fault) {
+	switch e := err.(type) {
+	case *Fault:
+		return []*Fault{e}
+	case interface{ Unwrap() []error }:
+		for _, one := range e.Unwrap() {
+			all = append(all, faultsOf(one)...)
+		}
+	case interface{ Unwrap() error }:
+		return faultsOf(e.Unwrap())
+	}
+	return all
+}
+
 // Decode puts a config into a struct with yaml tags. A field that the struct does not
 // have, and a value of the wrong kind, is a *Fault; several are joined.
 func Decode(config map[string]interface{}, into any) error {

@@ -238,61 +238,6 @@ func (s *Set) Try(ctx context.Context, e Entry) (*Instance, error) {
 	return m.instance, nil
 }
 
-// faultsOf finds the faults among joined and wrapped errors.
-func faultsOf(err error) (all []*Fault) {
-	switch e := err.(type) {
-	case *Fault:
-		return []*Fault{e}
-	case interface{ Unwrap() []error }:
-		for _, one := range e.Unwrap() {
-			all = append(all, faultsOf(one)...)
-		}
-	case interface{ Unwrap() error }:
-		return faultsOf(e.Unwrap())
-	}
-	return all
-}
-
-// resolve copies a value of a config with its references resolved.
-func (s *Set) resolve(ctx context.Context, v any, values secrets.Values) (any, error) {
-	switch v := v.(type) {
-	case string:
-		if s.opts.Secrets == nil {
-			return secrets.New().Expand(ctx, v, values)
-		}
-		return s.opts.Secrets.Expand(ctx, v, values)
-	case map[string]interface{}:
-		out := make(map[string]interface{}, len(v))
-		for _, k := range sortedKeys(v) {
-			below, err := s.resolve(ctx, v[k], values)
-			if err != nil {
-				return nil, err
-			}
-			out[k] = below
-		}
-		return out, nil
-	case []interface{}:
-		out := make([]interface{}, len(v))
-		for i, one := range v {
-			below, err := s.resolve(ctx, one, values)
-			if err != nil {
-				return nil, err
-			}
-			out[i] = below
-		}
-		return out, nil
-	}
-	return v, nil
-}
-
-func sortedKeys(m map[string]interface{}) (keys []string) {
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
-
 // retire closes an instance in a goroutine that Close waits for.
 func (s *Set) retire(i *Instance) {
 	s.closing.Go(func() {
