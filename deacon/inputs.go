@@ -14,7 +14,7 @@ import (
 // settled is how long ago a file must have changed before equal stamps mean equal content.
 const settled = 2 * time.Second
 
-// Inputs stands for what the jobs about work read: the settings in force, the files of
+// Inputs identifies the state of what the jobs about work read: the settings in force, the files of
 // config/, which rigs are cloned, the operational plane and the ledger. While it returns the
 // same, none of them changes, whoever writes. It is "" when only a look can tell: something
 // was written a moment ago, or a plane is on another machine. It opens nothing.

@@ -1,7 +1,7 @@
-// Package alerts is the part of the Deacon that tells people of troubles. It turns checks
-// that stay not healthy, and jobs that fail, into alert rows, and sends the rows through
-// the plugins that are channels (town/alert). Without such a plugin nothing of it runs
-// but the job, which rests while no row changes.
+// Package alerts is the part of the Deacon that sends alerts to people. It raises alerts
+// for checks that stay unhealthy and for jobs that keep failing, and it sends the alerts
+// of all sources through the notification plugins, which are the channels (town/alert).
+// Without a channel only the job runs, which rests while no row changes.
 package alerts
 
 import (
@@ -28,7 +28,7 @@ import (
 
 const (
 	job = "alerts"
-	// lately is how long after its end a channel may still be told of it.
+	// lately is how long after an alert's end a channel may still be told of the end.
 	lately = 7 * 24 * time.Hour
 )
 
@@ -83,7 +83,7 @@ func (p *Part) Name() string { return "alerts" }
 // Metrics implements part.Measured.
 func (p *Part) Metrics() []prometheus.Collector { return []prometheus.Collector{p.messages} }
 
-// inputs stands for all that a pass reads: the channels, too.
+// inputs adds the channels to the Inputs of the Host, because a pass reads them too.
 type inputs struct{ Host }
 
 // Inputs implements what part.Rest needs.
@@ -247,7 +247,7 @@ func (p *Part) channel(name string) (*plugin.Instance, error) {
 	return nil, fmt.Errorf("no notification plugin %q is in force, only %s", name, strings.Join(names, ", "))
 }
 
-// log tells of messages, and of a failure once.
+// log logs messages that were sent, and each failure once.
 func (p *Part) log(channel string, m alert.Message, err error) {
 	log := p.host.Log().WithField("channel", channel).WithField("alert", m.Name)
 	p.telling.Lock()

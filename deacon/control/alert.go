@@ -9,10 +9,10 @@ type AlertTest struct {
 	By      string `json:"by"`
 }
 
-// AlertTested is what became of it.
+// AlertTested is the result of an AlertTest.
 type AlertTested struct {
 	Channel string `json:"channel"`
-	// Answer is what the other side answered.
+	// Answer is the receiver's answer.
 	Answer string `json:"answer"`
 	// Took is in seconds.
 	Took float64 `json:"took_seconds"`

@@ -1,9 +1,9 @@
 // Package dashboard is the part of the Deacon that shows the Town in a browser, at / of
-// its HTTP address. It reads and changes nothing.
+// its HTTP address. It only reads.
 //
-// The planes are read while somebody looks and something changed, at most once a second,
-// however many look. What is only in the Deacon's memory, such as jobs and checks, is
-// looked at each second. While nobody looks, the part does nothing.
+// While a page is open, the part reads the planes when something changed, at most once a
+// second for all pages together. It reads what is in the Deacon's memory, such as jobs and
+// checks, every second. While no page is open it does nothing.
 package dashboard
 
 import (

@@ -21,8 +21,8 @@ import (
 const (
 	// longest is how old a snapshot may get although nothing says that something changed.
 	longest = 30 * time.Second
-	// afterTrouble is the pause after a look that lacked a part.
-	afterTrouble = 5 * time.Second
+	// afterGap is the pause after a look that could not read a part of the Town.
+	afterGap = 5 * time.Second
 	// patience is how long each source of a look has.
 	patience = 3 * time.Second
 	// spendingDays is how many days before today spending is shown for.
@@ -91,8 +91,8 @@ func (r *reader) read(ctx context.Context) (snapshot, error) {
 	r.mu.Lock()
 	s, age, known := r.now, now.Sub(r.at), !r.at.IsZero()
 	s.lent = r.paused
-	trouble := len(s.Missing) > 0
-	fresh := known && age >= 0 && (inputs != "" && inputs == r.inputs && age < longest && !trouble || trouble && age < afterTrouble)
+	gap := len(s.Missing) > 0
+	fresh := known && age >= 0 && (inputs != "" && inputs == r.inputs && age < longest && !gap || gap && age < afterGap)
 	if fresh || r.paused {
 		r.mu.Unlock()
 		if !known {

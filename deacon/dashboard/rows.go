@@ -36,7 +36,7 @@ var agentTones = map[town.AgentState]page.Tone{
 	town.AgentIdle: page.Quiet, town.AgentWorking: page.Busy, town.AgentWaiting: page.Warn, town.AgentStalled: page.Warn, town.AgentZombie: page.Bad,
 }
 
-// polecats are all of them: those in trouble first, then those at work, then the others,
+// polecats are all of them: those that need a person first, then those at work, then the others,
 // and of each those that have been so for longest.
 func (s snapshot) polecats() (all []operational.Agent) {
 	for _, a := range s.Agents {

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// longestRest is how long a job rests at most. What it reads and Inputs does not stand for,
-// such as a session that somebody started by hand, is seen after this time.
+// longestRest is how long a job rests at most. After it the job sees changes that Inputs
+// does not cover, such as a session that somebody started by hand.
 const longestRest = 10 * time.Minute
 
-// Never is when a run is due that has nothing to decide until its inputs change.
+// Never is the due time of a run that has nothing to do until its inputs change.
 var Never = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Rest leaves out the runs of a job that would find what the last one found. A run that had
-// nothing to do says when it has something to decide although nothing changes. Until then
-// the job rests, while its inputs stay the same. It does not rest after a failure, nor when
-// somebody asks for a run.
+// Rest skips the runs of a job that would find what the last one found. A run that had
+// nothing to do returns when it is due again although nothing changes, for instance when a
+// time limit passes. Until then the job rests as long as its inputs stay the same. It does
+// not rest after a failure, nor when somebody asks for a run.
 type Rest struct {
 	job  string
 	host interface {
@@ -25,15 +25,15 @@ type Rest struct {
 	}
 
 	mu     sync.Mutex
-	inputs string    // with which the job rests; "" when it does not
-	since  time.Time // when it began to
+	inputs string    // while they stay the same, the job rests; "" when it does not rest
+	since  time.Time // when the rest began
 	due    time.Time
 }
 
 var _ Asked = (*Rest)(nil)
 
-// NewRest is for one job. Inputs stands for everything that a run reads: while it returns
-// the same, nothing changes. It returns "" when only a run can tell.
+// NewRest returns the Rest of one job. Inputs identifies the state of everything that a run
+// reads: while it returns the same, nothing changed. It returns "" when it cannot tell.
 func NewRest(job string, h interface {
 	Now() time.Time
 	Inputs() string

@@ -1,8 +1,8 @@
-// Package plugins is the part of the Deacon that puts the plugins of
-// deacon/plugins.yaml in force, at the start and whenever the file or a secret changes,
-// calls those that have a schedule, and says in /health how they are. What health checks
-// find becomes checks and alerts. Other parts call them: they get plugins of a type
-// from their Host.
+// Package plugins is the part of the Deacon that loads the plugins of deacon/plugins.yaml,
+// at the start and whenever the file or a secret changes. It calls the plugins that have a
+// schedule, and reports the state of all as the check plugins. Results of health checks
+// become checks and alerts. Other parts get the plugins of a type from their Host and call
+// them.
 package plugins
 
 import (
@@ -91,7 +91,7 @@ func (p *Part) Checks(*config.Config) []check.Check {
 	return append([]check.Check{own}, p.checks()...)
 }
 
-// judge says how the plugins are.
+// judge is the result of the check plugins.
 func judge(all []plugin.State, problem string) check.Result {
 	r := check.Result{State: check.Healthy, Threshold: "all in force, last calls succeeded"}
 	if problem != "" {

@@ -15,7 +15,7 @@ import (
 	"gastown/town/plugin"
 )
 
-// row is the row of the jobs that call plugins by schedule, one for each of them.
+// row is the name of the row of jobs; each plugin with a schedule has a job of it.
 const row = "plugin"
 
 // defaultSchedule is that of a plugin whose schedule is not known yet.
@@ -87,8 +87,8 @@ func (p *Part) run(ctx context.Context, name string) (note string, err error) {
 	return strings.TrimSpace(f.State + " " + f.Figure), nil
 }
 
-// found keeps what a health check found, and has the board and the alerts follow when it
-// is another state.
+// found keeps the result of a health check. When its state changed, checks and alerts
+// follow at once.
 func (p *Part) found(ctx context.Context, i *plugin.Instance, f plugin.Finding) {
 	p.mu.Lock()
 	before, known := p.last[i.Name()]

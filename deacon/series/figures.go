@@ -20,10 +20,11 @@ const lookEvery = 5 * time.Minute
 
 // figures are the Town's key figures at the last look.
 type figures struct {
-	// active are polecats that have work or a session, stuck those of them with which a
-	// person would concern themselves: stalled, waiting for a person, or dead.
+	// active counts polecats that have work or a session, stuck those of them that need a
+	// person: stalled, waiting for a person, or dead.
 	active, stuck int
-	// merges are open merge requests, waiting beads without a worker, mail unread messages.
+	// merges counts open merge requests, waiting beads without a worker, mail unread
+	// messages.
 	merges, waiting, mail int
 }
 
@@ -66,7 +67,7 @@ func (g *gauges) reset() {
 	}
 }
 
-// figures are those of the last look.
+// figures returns the figures of the last look; false before the first.
 func (g *gauges) figures() (figures, bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()

@@ -1,12 +1,12 @@
-// Package series is the part of the Deacon that keeps the Town's figures over time. Every
-// 15 seconds (monitor.interval) it takes the metrics of all parts and the Town's key
-// figures, stores them, and judges the rules of deacon/rules.yaml; each rule that fires is
-// an alert, a row of the operational plane. It answers questions in PromQL on the control
-// socket, and under /api/v1 as Prometheus does.
+// Package series is the part of the Deacon that records the Town's metrics over time. In
+// each round, every 15 seconds (monitor.interval), it gathers the metrics of all parts and
+// the Town's key figures, stores them (town/series), and evaluates the rules of
+// deacon/rules.yaml; a rule that fires is an alert, a row of the operational plane. It
+// answers PromQL queries on the control socket, and under /api/v1 as Prometheus does.
 //
-// The planes are read only when they changed. While monitor.performance is off the part does
-// nothing: no goroutine runs and no file is open. Nothing that is wrong with the files of
-// figures or with the rules stops the Deacon; the check metrics says it.
+// The planes are read only when they changed. While monitor.performance is off, the part
+// does nothing: no goroutine runs and no file is open. Damaged files and malformed rules
+// do not stop the Deacon; the check metrics reports them.
 package series
 
 import (
@@ -200,7 +200,7 @@ func (p *Part) Checks(*config.Config) []check.Check {
 	}}}
 }
 
-// judge says how the part is.
+// judge is the result of the check metrics.
 func (p *Part) judge() check.Result {
 	r := check.Result{State: check.Healthy, Threshold: "figures are kept, rules are judged", Figure: "kept"}
 	if !p.on() {

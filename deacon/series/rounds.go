@@ -109,7 +109,7 @@ func (r *rounds) raise(ctx context.Context, v series.Verdict) error {
 	return nil
 }
 
-// some are as many labels as an alert may have.
+// some drops the labels beyond those that an alert may have.
 func some(all map[string]string) map[string]string {
 	if len(all) <= operational.MaxAlertLabels {
 		return all
@@ -135,8 +135,8 @@ func (p *Part) settle(ctx context.Context, list []operational.Alert) error {
 	return err
 }
 
-// named are the key figures under the names that people know. A figure that was never
-// measured has no sample.
+// named returns the key figures as metrics with the names that rules and queries use. A
+// figure that was never measured is left out.
 func (r *rounds) named(families []*dto.MetricFamily) (named []*dto.MetricFamily) {
 	add := func(name string, v float64) {
 		named = append(named, &dto.MetricFamily{Name: &name, Type: dto.MetricType_GAUGE.Enum(), Metric: []*dto.Metric{{Gauge: &dto.Gauge{Value: &v}}}})

@@ -1,8 +1,8 @@
-// Package spending is the part of the Deacon that follows what agents spend: every minute
-// it reads what their programs appended to transcripts, tells people of budgets of which
-// 80 % are spent, and counts tokens and dollars for the metrics. A pass reads at most 64 MB.
-// While no transcript changes, it opens no file and no plane. What keeps new work from
-// starting when a budget is reached is the queue; see town/queue.
+// Package spending is the part of the Deacon that follows what agents spend. Every minute
+// it reads what their programs appended to transcripts, raises alerts about budgets that
+// are 80 % spent, and counts tokens and dollars for the metrics. A run reads at most 64 MB.
+// While no transcript changes, it opens no file and no plane. It does not stop work: when
+// a budget is reached, town/queue holds what waits.
 package spending
 
 import (
@@ -157,10 +157,10 @@ func (p *Part) judge(ctx context.Context, sums []spending.Sum, now time.Time) er
 	return errors.Join(err, bad)
 }
 
-// maxAlerts bounds the alerts about beads, of which there may be many.
+// maxAlerts bounds the alerts about beads, because there may be many beads.
 const maxAlerts = 200
 
-// alerts are those for budgets of which 80 % or more are spent.
+// alerts are those for budgets that are 80 % spent or more.
 func alerts(limits spending.Limits, verdicts []spending.Verdict, unpriced []string) (all []operational.Alert) {
 	if limits.None() {
 		return nil

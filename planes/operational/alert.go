@@ -14,7 +14,7 @@ import (
 	"gastown/town"
 )
 
-// alertSchema holds what is wrong with the Town, and what was in the last 30 days.
+// alertSchema holds the alerts that fire, and those that ended in the last 30 days.
 var alertSchema = doltdb.Migration{
 	Name: "alerts",
 	Statements: []string{
@@ -32,7 +32,7 @@ const (
 	AlertEnded  = "alert.ended"
 )
 
-// AlertSeverity says how bad a trouble is.
+// AlertSeverity says how bad a problem is.
 type AlertSeverity string
 
 // The severities, the mildest first.
@@ -45,7 +45,7 @@ const (
 // AlertSeverities lists every severity, the mildest first.
 var AlertSeverities = []AlertSeverity{SeverityWarning, SeverityError, SeverityCritical}
 
-// AlertSource says who found a trouble. Only the source that raised an alert settles it.
+// AlertSource says who found a problem. Only the source that raised an alert ends it.
 type AlertSource string
 
 // The sources of alerts.
@@ -72,7 +72,7 @@ const (
 	maxEnded = 10_000
 )
 
-// Alert is one trouble. Name and Labels are its identity.
+// Alert is one problem that the Town found by itself. Name and Labels are its identity.
 type Alert struct {
 	// Fingerprint stands for Name and Labels. The Store sets it.
 	Fingerprint string            `json:"fingerprint"`
@@ -89,7 +89,7 @@ type Alert struct {
 	Changed time.Time `json:"changed"`
 }
 
-// Fires reports whether the trouble is still there.
+// Fires reports whether the alert has not ended.
 func (a Alert) Fires() bool { return a.Ended.IsZero() }
 
 // labelName is what Prometheus takes as the name of a label.

@@ -16,9 +16,9 @@ import (
 
 const alertColumns = "fingerprint, name, severity, source, labels, summary, since, ended, changed"
 
-// RaiseAlert records that a trouble is there, in one transaction with the event that tells
-// of it. An alert that fires already stays as it is, except for its severity and its
-// summary. changed reports whether anything was written. An alert that ended fires anew, since now.
+// RaiseAlert records that an alert fires, in one transaction with its event in the feed.
+// Of an alert that already fires only the severity and the summary change. One that had
+// ended fires again, since now. changed reports whether anything was written.
 func (s *Store) RaiseAlert(ctx context.Context, a Alert, now time.Time) (changed bool, err error) {
 	if a, err = AlertOf(a); err != nil {
 		return false, err
@@ -34,7 +34,7 @@ func (s *Store) RaiseAlert(ctx context.Context, a Alert, now time.Time) (changed
 	return changed, explainWork("raise the alert "+a.Name, err)
 }
 
-// EndAlert records that a trouble is over. changed is false if it was not there.
+// EndAlert records that an alert ended. changed is false if it did not fire.
 func (s *Store) EndAlert(ctx context.Context, fingerprint string, now time.Time) (changed bool, err error) {
 	now = moment(now)
 	err = s.db.Write(ctx, func(tx *doltdb.Tx) error {
@@ -50,7 +50,7 @@ func (s *Store) EndAlert(ctx context.Context, fingerprint string, now time.Time)
 
 // SettleAlerts makes the firing alerts of a source exactly those of the list: it raises
 // those that do not fire yet, and ends the others. Where nothing differs it only reads,
-// in one query. What fires already for another source stays that source's.
+// in one query. An alert that already fires for another source stays with that source.
 func (s *Store) SettleAlerts(ctx context.Context, source AlertSource, list []Alert, now time.Time) (changed bool, err error) {
 	now = moment(now)
 	wanted := make([]Alert, 0, len(list))
@@ -157,8 +157,9 @@ func (a Alert) entry(kind string, now time.Time) Entry {
 		Data: data("fingerprint", a.Fingerprint, "severity", string(a.Severity), "source", string(a.Source))}
 }
 
-// Alerts returns the alerts that fire, the oldest first, and after them those that ended at since
-// or later, in the order of their ends. The zero time leaves those that ended out.
+// Alerts returns the alerts that fire, the oldest first, and after them those that ended
+// at since or later, in the order of their ends. With the zero time it returns only those
+// that fire.
 func (s *Store) Alerts(ctx context.Context, since time.Time) (list []Alert, err error) {
 	where, args := "WHERE ended IS NULL", []any(nil)
 	if !since.IsZero() {

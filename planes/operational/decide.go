@@ -47,7 +47,7 @@ type MergeDetail struct {
 	By string `json:"by,omitempty"`
 }
 
-// HoldCause is what holds a request, when that is not its checks.
+// HoldCause is why a request is held, unless its checks are the reason.
 type HoldCause string
 
 // The causes.

@@ -35,8 +35,8 @@ var spendingSchema = doltdb.Migration{
 const (
 	// SpendingKept is how long sums of what was spent are kept.
 	SpendingKept = 400 * 24 * time.Hour
-	// transcriptsKept is how long it is known how far a transcript was read that does not
-	// change any more. One that changes later is read anew, in place of its former sums.
+	// transcriptsKept is how long the row of a transcript stays that does not change any
+	// more. If it changes later, it is read again from its beginning, and replaces its sums.
 	transcriptsKept = 60 * 24 * time.Hour
 	// maxIDs is how many digests of messages one row holds.
 	maxIDs = 3000
@@ -89,7 +89,7 @@ type Read struct {
 	// Before is what the reading began from, Stamp and State are what it ended with.
 	Before       Transcript
 	Stamp, State string
-	// Anew says that what was counted of the transcript does not count any more.
+	// Anew says that this reading replaces what was counted of the transcript before.
 	Anew bool
 	Sums []Spent
 	// Messages are digests of the messages that were counted.
@@ -200,7 +200,7 @@ func (s *Store) CountedMessages(ctx context.Context, t Transcript) (all map[uint
 	return all, err
 }
 
-// Begun says that an agent had a bead from a time on.
+// Begun is an assignment: the agent had the bead from that time on.
 type Begun struct {
 	Agent town.Address
 	Bead  string
@@ -231,7 +231,7 @@ func (s *Store) Begun(ctx context.Context, agents []town.Address) (all []Begun, 
 	return all, err
 }
 
-// Conversing are the agents that told of a conversation, by its id.
+// Conversing returns the agents that reported a conversation, by its id.
 func (s *Store) Conversing(ctx context.Context, ids []string) (all map[string]town.Address, err error) {
 	all = map[string]town.Address{}
 	if len(ids) == 0 {

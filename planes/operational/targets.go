@@ -11,8 +11,8 @@ import (
 	"gastown/town"
 )
 
-// targetSchema holds where the refineries saw their targets last, and the checks that
-// began and of whose end nothing was heard.
+// targetSchema holds where the refineries last saw their targets, and the runs of checks
+// that began and left no result yet.
 var targetSchema = doltdb.Migration{
 	Name: "targets",
 	Statements: []string{
@@ -26,8 +26,7 @@ var targetSchema = doltdb.Migration{
 // RefineryRewound is the kind of the feed's events about a target that lost commits.
 const RefineryRewound = RefineryPrefix + "rewound"
 
-// SeenTarget is where a refinery saw its target last. The zero value is one that it never
-// saw.
+// SeenTarget is where a refinery last saw its target. The zero value means never.
 type SeenTarget struct {
 	Branch string `json:"branch"`
 	Tip    string `json:"tip"`
@@ -78,8 +77,8 @@ func scanTarget(rows interface{ Scan(...any) error }, rig *string) (t SeenTarget
 	return t, nil
 }
 
-// SeeTarget records where a rig's target is. from is where the caller knows it was seen
-// last. It says false, and changes nothing, when it was seen elsewhere by now.
+// SeeTarget records where a rig's target is, if it was last seen where the caller believes
+// (from). Otherwise it returns false and changes nothing.
 func (s *Store) SeeTarget(ctx context.Context, rig string, from, to SeenTarget, now time.Time) (counted bool, err error) {
 	op := "record the target of " + town.Clip(rig, 80)
 	if err := town.CheckRig(rig); err != nil {
@@ -121,8 +120,8 @@ func (s *Store) SeeTarget(ctx context.Context, rig string, from, to SeenTarget, 
 	return counted, explainWork(op, err)
 }
 
-// BeginTest records that a run of a check begins, in case nothing is heard of its end.
-// RecordTest ends that, and so does ForgetBegun.
+// BeginTest records that a run of a check begins, so that a run which leaves no result is
+// known. RecordTest and ForgetBegun remove that record.
 func (s *Store) BeginTest(ctx context.Context, run TestRun) error {
 	op := "record the check " + town.Clip(run.Check, 80)
 	if err := errors.Join(run.check(), town.CheckRig(run.Rig), town.CheckHandle("check", run.Check)); err != nil {
@@ -135,7 +134,8 @@ func (s *Store) BeginTest(ctx context.Context, run TestRun) error {
 	}))
 }
 
-// ForgetBegun takes back one BeginTest: the run was ended on purpose, which says nothing.
+// ForgetBegun takes back one BeginTest: the run was ended on purpose, so it does not count
+// as interrupted.
 func (s *Store) ForgetBegun(ctx context.Context, key TestKey) error {
 	return explainWork("forget a check that began", s.db.Write(ctx, func(tx *doltdb.Tx) error {
 		_, err := tx.Exec(ctx, "UPDATE begun_tests SET times = times - 1 WHERE tree = ? AND command = ? AND environment = ?", key.Tree, key.Command, key.Environment)
@@ -146,7 +146,7 @@ func (s *Store) ForgetBegun(ctx context.Context, key TestKey) error {
 	}))
 }
 
-// begunTests adds to results the runs that began and of whose end nothing was heard.
+// begunTests adds the runs that began and left no result to the results.
 func (s *Store) begunTests(ctx context.Context, rig string, results []TestResult) ([]TestResult, error) {
 	at := map[TestKey]int{}
 	for i, r := range results {

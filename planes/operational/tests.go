@@ -67,8 +67,8 @@ type TestResult struct {
 	Fails  int `json:"fails,omitempty"`
 	Broken int `json:"broken,omitempty"`
 	Doubts int `json:"doubts,omitempty"`
-	// Interrupted counts runs that began since the last one that ended, and of whose end
-	// nothing was heard: whoever ran them was killed.
+	// Interrupted counts the runs that began after the last one that ended, and left no
+	// result because the process that ran them was killed.
 	Interrupted int `json:"interrupted,omitempty"`
 	// Begun is when the last of those began.
 	Begun time.Time `json:"begun,omitzero"`
@@ -130,8 +130,8 @@ func (s *Store) RecordTest(ctx context.Context, run TestRun) (r TestResult, err 
 	return r, explainWork(op, err)
 }
 
-// LastTests are the newest results of a rig, newest first, and after them the runs of
-// whose end nothing was heard.
+// LastTests are the newest results of a rig, newest first, and after them the interrupted
+// runs.
 func (s *Store) LastTests(ctx context.Context, rig string, most int) (all []TestResult, err error) {
 	err = s.read(ctx, "the results of checks", func(rows *doltdb.Rows) error {
 		r, err := scanTest(rows)
@@ -144,8 +144,8 @@ func (s *Store) LastTests(ctx context.Context, rig string, most int) (all []Test
 	return s.begunTests(ctx, rig, all)
 }
 
-// ForgetFailures removes the results of a rig that are not passes, and the runs of whose
-// end nothing was heard: what they say was not about the trees.
+// ForgetFailures removes the results of a rig that are not passes, and its interrupted
+// runs: they were not about the trees.
 func (s *Store) ForgetFailures(ctx context.Context, rig string) error {
 	return explainWork("forget failures of "+town.Clip(rig, 80), s.db.Write(ctx, func(tx *doltdb.Tx) error {
 		_, err := tx.Exec(ctx, "DELETE FROM test_results WHERE rig = ? AND passed = FALSE", rig)

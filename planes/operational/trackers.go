@@ -72,8 +72,8 @@ func (s *Store) viewLinks(ctx context.Context, where string, args ...any) (list 
 	return list, explainWork("read what was sent to a tracker", err)
 }
 
-// TrackerStanding returns what a plugin's exchange with its tracker rests on. found is false for
-// one that never ran.
+// TrackerStanding returns the state of a plugin's exchange with its tracker. found is false
+// for a plugin that never ran.
 func (s *Store) TrackerStanding(ctx context.Context, plugin string) (st tracker.Standing, found bool, err error) {
 	err = s.read(ctx, "the standing of the plugin "+plugin, func(rows *doltdb.Rows) error {
 		var until sql.NullTime
@@ -87,7 +87,7 @@ func (s *Store) TrackerStanding(ctx context.Context, plugin string) (st tracker.
 	return st, found, err
 }
 
-// SetTrackerStanding stores it.
+// SetTrackerStanding stores the state of a plugin's exchange with its tracker.
 func (s *Store) SetTrackerStanding(ctx context.Context, plugin string, st tracker.Standing) error {
 	return explainWork("record the standing of the plugin "+plugin, s.db.Write(ctx, func(tx *doltdb.Tx) error {
 		return write(ctx, tx, doltdb.Replace, "tracker_plugins", "plugin, began, paused_until, reason",
@@ -145,8 +145,8 @@ func (s *Store) MarkTrackerBeads(ctx context.Context, plugin string, beads map[s
 	}))
 }
 
-// MarkTrackerRefused makes the links of a plugin due that wait for a person, and forgets which comments
-// were refused.
+// MarkTrackerRefused makes the links of a plugin due that wait for a person, and forgets
+// which comments were refused.
 func (s *Store) MarkTrackerRefused(ctx context.Context, plugin string, now time.Time) error {
 	return explainWork("try again what was refused", s.db.Write(ctx, func(tx *doltdb.Tx) error {
 		_, err := tx.Exec(ctx, "UPDATE tracker_links SET due = ?, marks = marks + 1 WHERE plugin = ? AND reason <> '' AND due IS NULL", stamp(now), plugin)
@@ -186,9 +186,9 @@ func (s *Store) TrackerLinkOf(ctx context.Context, plugin, issue string) (l trac
 	return l, found, err
 }
 
-// SaveTrackerLink stores a link and returns it as it is stored. It does nothing when the row was changed
-// since the link was read: saved is false then. Its Next stays as it is when there were
-// news meanwhile.
+// SaveTrackerLink stores a link and returns it as stored. When the row changed since the
+// link was read, it does nothing and saved is false. When the bead was marked meanwhile,
+// the stored Next stays.
 func (s *Store) SaveTrackerLink(ctx context.Context, l tracker.Link) (stored tracker.Link, saved bool, err error) {
 	err = s.db.Write(ctx, func(tx *doltdb.Tx) error {
 		stored, saved = l, false
@@ -229,7 +229,7 @@ func (s *Store) DropTrackerLink(ctx context.Context, l tracker.Link) error {
 	}))
 }
 
-// TrackerComments returns what became of the comments of a bead, by their ids.
+// TrackerComments returns the states of the comments of a bead, by their ids.
 func (s *Store) TrackerComments(ctx context.Context, plugin, bead string) (map[string]tracker.Comment, error) {
 	out := map[string]tracker.Comment{}
 	err := s.read(ctx, "the comments that were sent of "+bead, func(rows *doltdb.Rows) error {
@@ -247,9 +247,9 @@ func (s *Store) TrackerComments(ctx context.Context, plugin, bead string) (map[s
 
 const commentColumns = "plugin, bead, comment, state, asked"
 
-// AskTrackerComment records that a tracker is asked to add a comment. won is false, and nothing changes,
-// when what is recorded is not before any more; a comment that was never asked for has no
-// State there.
+// AskTrackerComment records that a tracker is asked to add a comment. When the stored
+// comment differs from before, nothing changes and won is false. A comment that was never
+// asked for has an empty State in before.
 func (s *Store) AskTrackerComment(ctx context.Context, plugin, bead string, before tracker.Comment, now time.Time) (won bool, err error) {
 	err = s.db.Write(ctx, func(tx *doltdb.Tx) error {
 		won = false
@@ -268,7 +268,7 @@ func (s *Store) AskTrackerComment(ctx context.Context, plugin, bead string, befo
 	return won && err == nil, explainWork("record that a comment of "+bead+" is sent", err)
 }
 
-// SaveTrackerComment stores what became of a comment.
+// SaveTrackerComment stores the state of a comment.
 func (s *Store) SaveTrackerComment(ctx context.Context, plugin, bead string, c tracker.Comment) error {
 	return explainWork("record a comment of "+bead, s.db.Write(ctx, func(tx *doltdb.Tx) error {
 		return write(ctx, tx, doltdb.Replace, "tracker_comments", commentColumns, [][]any{{plugin, bead, c.ID, string(c.State), orNull(c.Asked)}})

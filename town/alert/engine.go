@@ -1,12 +1,13 @@
-// Package alert sends a Town's alerts to the channels that its notification plugins are.
+// Package alert sends a Town's alerts through its channels, which are its notification
+// plugins.
 //
 // The rows of the operational plane are the state: alerts, which sources raise and end,
-// and silences, which people set. An Engine is given them and the channels, as often as
-// they change, and lets the packages of Prometheus' Alertmanager do the rest: alerts of
-// one name are one message, repeated by schedule, muted by a silence or by a critical
-// alert of the same name, retried while a channel is down, and resolved when over. What
-// each channel was told is kept on disk before the next step, so a restart tells nothing
-// twice and forgets nothing.
+// and silences, which people set. Engine.Sync takes these rows and the channels whenever
+// they change. Prometheus' Alertmanager packages do the rest: alerts with the same name
+// share a message, which is repeated by schedule, muted by a silence or by a critical
+// alert of the same name, and retried while a channel is down; a last message says that
+// they are resolved. What each channel was told is written to disk before the next step,
+// so a restart repeats no message and loses none.
 //
 // Watch turns the states of checks and jobs into alerts.
 package alert
@@ -43,7 +44,7 @@ import (
 const (
 	// tidyEvery is how often alerts and groups that are over leave the memory.
 	tidyEvery = 30 * time.Minute
-	// integration is what the log of what was told calls every channel.
+	// integration is the name of every channel in Alertmanager's notification log.
 	integration = "plugin"
 )
 

@@ -28,14 +28,14 @@ const (
 	Test     = "test"
 )
 
-// Message is what a channel tells people: one trouble, which may be several alerts of
-// one name. It is the input of a plugin that is called as a notification. All texts are
-// plain: one line each, bounded, without control characters.
+// Message is what a channel sends to people about the alerts of one name. It is the input
+// of a plugin that is called as a notification. All texts are plain: one line each,
+// bounded, without control characters.
 type Message struct {
 	// Town is the Town's name.
 	Town string `json:"town"`
-	// Key is the same for all messages about one trouble, also the last, and differs
-	// between Towns.
+	// Key is the same for all messages about one name, also the last, and differs between
+	// Towns.
 	Key string `json:"key"`
 	// Status is firing while an alert of it fires, then resolved; test for a message
 	// that proves a channel.

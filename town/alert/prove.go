@@ -11,8 +11,8 @@ import (
 	"gastown/town/plugin"
 )
 
-// Prove sends a message that proves a channel, and returns what the other side answered.
-// It is no alert: nothing remembers it.
+// Prove sends a test message through a channel, and returns the receiver's answer. The
+// message is no alert, and nothing records it.
 func Prove(ctx context.Context, i *plugin.Instance, m Message) (answer string, took time.Duration, err error) {
 	out, err := i.Execute(ctx, m)
 	took = i.Did().Took

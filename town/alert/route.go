@@ -24,7 +24,7 @@ type Routing struct {
 	Severities []string
 	// Wait, Interval and Repeat are as the defaults above; zero means the default.
 	Wait, Interval, Repeat time.Duration
-	// Quiet channels get no message when a trouble is over.
+	// Quiet channels get no message when the alerts have ended.
 	Quiet bool
 }
 

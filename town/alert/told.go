@@ -42,8 +42,8 @@ type told struct {
 	failed  string // the last failure that was logged
 }
 
-// openTold reads the file. One that cannot be used is put aside; then alerts that fire
-// are told again.
+// openTold reads the file. It puts a file that cannot be used aside; then firing alerts
+// are sent again.
 func openTold(path string, log *slog.Logger, warn logrus.FieldLogger) (*told, error) {
 	t := &told{path: path, warn: warn}
 	open := func(data []byte) (err error) {
@@ -68,8 +68,8 @@ func openTold(path string, log *slog.Logger, warn logrus.FieldLogger) (*told, er
 	return t, open(nil)
 }
 
-// Log implements notify.NotificationLog. What cannot be written to disk is still told, and
-// written later.
+// Log implements notify.NotificationLog. An entry that cannot be written to disk counts
+// all the same, and is written later.
 func (t *told) Log(r *nflogpb.Receiver, key string, firing, resolved, muted []uint64, store *nflog.Store, _ time.Duration) error {
 	err := t.nflog.Log(r, key, firing, resolved, muted, store, 0) // 0: for as long as the log keeps anything
 	t.mu.Lock()
@@ -115,8 +115,8 @@ func (t *told) fires(channel, name string, set model.LabelSet) bool {
 	return err == nil && len(entries) == 1 && len(entries[0].FiringAlerts) > 0 && slices.Contains(entries[0].FiringAlerts, hashOf(set))
 }
 
-// hashOf is how the log names an alert. Alertmanager tells it only as what a stage of its
-// pipeline leaves behind.
+// hashOf is how the log names an alert. Alertmanager does not export the function, but a
+// stage of its pipeline leaves the hash in the context.
 func hashOf(set model.LabelSet) uint64 {
 	ctx := notify.WithRepeatInterval(notify.WithGroupKey(context.Background(), "hash"), time.Hour)
 	stage := notify.NewDedupStage(always{}, empty{}, &nflogpb.Receiver{})
@@ -127,10 +127,11 @@ func hashOf(set model.LabelSet) uint64 {
 	return 0
 }
 
-// always wants messages about ends; empty is a log without entries.
 type (
+	// always is a receiver that wants messages about ends.
 	always struct{}
-	empty  struct{}
+	// empty is a notification log without entries.
+	empty struct{}
 )
 
 func (always) SendResolved() bool { return true }

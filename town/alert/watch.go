@@ -8,22 +8,22 @@ import (
 )
 
 const (
-	// hold is how long a check is not healthy, or a job fails, before that is an alert,
-	// and calm how long all is well before it is over. Between them, what comes and goes
-	// is one alert or none.
+	// hold is how long a check must be unhealthy, or a job fail, before that is an alert.
+	// calm is how long all must be well before the alert ends. So a state that flips back
+	// and forth is one alert or none.
 	hold = 2 * time.Minute
 	calm = 5 * time.Minute
 	// stopped is the outcome of a run that says nothing about its job.
 	stopped = "stopped"
-	// exchanges are the jobs whose failures the check of the federation judges: a remote
-	// that cannot be reached for an hour is no trouble.
+	// exchanges are the jobs whose failures raise no alert, because the check federation
+	// judges them: a remote may be unreachable for an hour without an alert.
 	exchanges = "federation-sync"
 	// healthy is the state of a check that found nothing wrong.
 	healthy = "healthy"
 )
 
 // Watch turns the states of the Deacon's checks and jobs into alerts. It remembers since
-// when each is as it is, as far as the rows do not say it.
+// when each has its state, where the rows do not tell.
 type Watch struct {
 	bad, good map[string]time.Time
 }
@@ -95,8 +95,8 @@ func (w *Watch) Plan(checks []operational.CheckState, jobs []operational.JobRun,
 	return list, due
 }
 
-// as is the alert as it fired until now, if the trouble may be over: what it says then is
-// not that all is well.
+// as returns the alert with the severity and summary it fired with, if all is well now:
+// until it ends, it still says what was wrong.
 func as(a operational.Alert, firing []operational.Alert, well bool) operational.Alert {
 	if well {
 		for _, f := range firing {

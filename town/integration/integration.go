@@ -1,6 +1,7 @@
-// Package integration is the type integration of plugins: it mirrors beads to an issue
-// tracker, and imports issues of it. It gives town/tracker/mirror its planes, its feed and
-// the client that the plugin's config names.
+// Package integration implements the plugin type integration, which mirrors beads to an
+// issue tracker and imports issues from it. It reads the plugin's config, and gives
+// town/tracker/mirror, which does the work, the planes, the feed and the tracker's client.
+// "System" is the word of the config for a kind of tracker, such as jira.
 package integration
 
 import (

@@ -1,10 +1,9 @@
-// Package noise tells a difference between two series of measurements from chance.
+// Package noise decides whether two sets of measurements differ by more than chance.
 //
-// A series is summed up by its median and its quartiles, because a busy machine makes
-// single measurements long and hardly moves those. Two series are compared by the
-// Mann-Whitney test: it looks only at the order of the measurements, so it assumes
-// nothing about how they are distributed, and one outlier counts no more than any other
-// measurement that is the longest.
+// A set is summarized by its median and its quartiles, which a busy machine hardly moves
+// although it makes single measurements long. Two sets are compared by the Mann-Whitney
+// test. It uses only the ranks of the measurements, so it assumes no distribution, and an
+// outlier counts no more than any other longest measurement.
 package noise
 
 import (
@@ -24,7 +23,7 @@ const Fewest = 5
 // counted. With more of them the normal distribution is close enough.
 const maxExact = 100
 
-// Summary describes a series.
+// Summary describes a set of measurements.
 type Summary struct {
 	// N is how many measurements there are.
 	N int `json:"n"`
@@ -35,7 +34,7 @@ type Summary struct {
 	High   float64 `json:"high"`
 }
 
-// Summarize describes a series; the zero Summary for an empty one.
+// Summarize describes a set; the zero Summary for an empty one.
 func Summarize(series []float64) Summary {
 	if len(series) == 0 {
 		return Summary{}
@@ -44,7 +43,7 @@ func Summarize(series []float64) Summary {
 	return Summary{N: len(sorted), Median: quantile(sorted, 0.5), Low: quantile(sorted, 0.25), High: quantile(sorted, 0.75)}
 }
 
-// Median of a series; 0 for an empty one.
+// Median of a set; 0 for an empty one.
 func Median(series []float64) float64 { return Summarize(series).Median }
 
 // quantile interpolates between the two nearest measurements.
@@ -58,9 +57,9 @@ func quantile(sorted []float64, q float64) float64 {
 	return sorted[below]*(1-part) + sorted[below+1]*part
 }
 
-// Chance is the probability that two series of the same thing differ at least as much in
-// their order as these: the two-sided p-value of the Mann-Whitney test. It is 1 when one
-// of them is empty.
+// Chance is the probability that two sets of measurements of the same thing differ in
+// their ranks at least as much as these: the two-sided p-value of the Mann-Whitney test.
+// It is 1 when one of them is empty.
 func Chance(a, b []float64) float64 {
 	if len(a) == 0 || len(b) == 0 {
 		return 1
@@ -76,7 +75,7 @@ func Chance(a, b []float64) float64 {
 	return normal(len(a), len(b), sum, ties)
 }
 
-// Differ reports whether the difference between two series is more than noise.
+// Differ reports whether the difference between two sets is more than noise.
 func Differ(a, b []float64) bool { return Chance(a, b) < Level }
 
 // doubledRanks are twice the ranks of the measurements of a, then of b, in both together.

@@ -66,7 +66,7 @@ type Did struct {
 	Last   time.Time
 	Took   time.Duration
 	Reason string
-	// Since is when the failures began that have no success after them.
+	// Since is when the present run of failures began; zero after a success.
 	Since time.Time
 }
 
@@ -233,8 +233,8 @@ type result struct {
 	err    error
 }
 
-// stick notes that a call does not end, unless it just did. The call keeps its place in
-// the plugin until it ends, but not the place that it has among all plugins.
+// stick marks a call as stuck, unless it just ended. The call keeps its place in the
+// plugin until it ends, and gives up its place among the calls of all plugins.
 func (i *Instance) stick(c *call) bool {
 	i.mu.Lock()
 	defer i.mu.Unlock()
@@ -280,7 +280,7 @@ func (i *Instance) note(began time.Time, err error) {
 	i.did.Reason = err.Error()
 }
 
-// failed words an error of a call without secrets.
+// failed names the plugin in an error of a call, and removes secrets from it.
 func (i *Instance) failed(err error) error {
 	return &callError{"the plugin " + i.Name() + ": " + i.Redact(err.Error()), err}
 }
@@ -297,8 +297,8 @@ func (e *callError) Unwrap() error { return e.err }
 // Close ends an instance that Try made.
 func (i *Instance) Close(ctx context.Context) error { return i.close(ctx) }
 
-// close has no further call begin, waits for those under way until ctx ends, and cleans
-// up. A plugin with calls that do not end is not cleaned up, because they use it.
+// close lets no further call begin, waits until ctx ends for those under way, and cleans
+// up. A plugin whose calls do not end is not cleaned up, because they still use it.
 func (i *Instance) close(ctx context.Context) error {
 	i.mu.Lock()
 	before := i.closed

@@ -1,12 +1,11 @@
-// Package plugin has what all plugins of the Deacon have in common: the interface that
-// each implements, the file in which a person lists them, and the set of those that are
-// in force, through which every call goes.
+// Package plugin has what all plugins of the Deacon share: the interface Plugin, the file in
+// which people list them (File), and the Set of plugins in force. Every call goes through
+// the Instance that the Set made.
 //
-// A type of plugin, such as notification, is one Type in a table; it makes plugins, and
-// their Init reads the configuration. A plugin that is disabled is neither made nor
-// called. Each call has a deadline, a boundary for panics and a place of its own: what a
-// plugin does wrong is an error of that call, and no more. What a call returns to others
-// holds no secret.
+// A type of plugin, such as notification, is one Type in a table. It makes plugins, and
+// their Init reads the configuration. A disabled plugin is neither made nor called. Each
+// call has a deadline and a limited number of places, and a panic is caught. So a plugin
+// that misbehaves fails its own call and nothing else. No secret is in what a call returns.
 package plugin
 
 import (
@@ -61,7 +60,7 @@ type Type struct {
 	Name string
 	// Help is one line for people.
 	Help string
-	// New makes a plugin that Init was not called on.
+	// New makes a plugin whose Init has not been called.
 	New func(name string) Plugin
 	// Plain are fields of config in which no reference to a secret may stand, because
 	// others can read what becomes of them, such as a program's arguments.
@@ -89,13 +88,13 @@ func (all Types) Names() (names []string) {
 	return names
 }
 
-// Serving is a plugin that can be called as a plugin of other types as well, such as a
-// program that is a channel of notifications.
+// Serving is a plugin that can also be called as a plugin of other types, such as a
+// program that serves as a notification channel.
 type Serving interface{ Serves() []string }
 
-// Tester is a plugin that can prove that it works, without doing its work: a channel
-// sends a message that says that it is a test, an integration asks whom it logs in as.
-// It says in one line what it did.
+// Tester is a plugin that can prove that it works without doing its work: a channel sends
+// a test message, an integration checks its credentials. Test returns one line about what
+// it did.
 type Tester interface {
 	Test(ctx context.Context) (string, error)
 }
@@ -165,8 +164,8 @@ func OneOf(path, word string, known ...string) error {
 	return Faultf(path, "%q is none of %s%s", town.Clip(word, 80), strings.Join(known, ", "), near)
 }
 
-// Later is an error of Execute that says that trying again may help, and when. Whoever
-// calls decides.
+// Later is an error of Execute after which a retry may help. The caller decides whether
+// to retry.
 type Later struct {
 	// Seconds is how long to wait at least; 0 when the plugin does not know.
 	Seconds float64
@@ -176,6 +175,6 @@ type Later struct {
 func (l *Later) Error() string { return l.Err.Error() }
 func (l *Later) Unwrap() error { return l.Err }
 
-// Named is an input of Execute that says what it is a call as, such as Notification.
-// Programs are told.
+// Named is an input of Execute that names the type the plugin is called as, such as
+// Notification. Programs find it in their request.
 type Named interface{ PluginCall() string }

@@ -119,7 +119,7 @@ func (s *Set) keep(f File) {
 	}
 }
 
-// made is an entry with what becomes of it.
+// made is an entry with its instance, or why it has none.
 type made struct {
 	entry    Entry
 	instance *Instance // nil when it is not ready

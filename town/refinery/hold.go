@@ -83,8 +83,8 @@ func (p *pass) free(ctx context.Context, a Action) error {
 	return p.unheld(ctx, m, a.Why)
 }
 
-// unheld tells people that a request is not held any more, if it was the last one of which
-// they were told together.
+// unheld ends the escalation about a held request, if it was the last one that the
+// escalation is about.
 func (p *pass) unheld(ctx context.Context, m operational.MergeRequest, why string) error {
 	for i := range p.requests {
 		if p.requests[i].Epoch == m.Epoch {

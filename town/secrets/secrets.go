@@ -45,7 +45,7 @@ func (m *Missing) Error() string {
 // ErrMalformed reports a text with a malformed reference.
 var ErrMalformed = errors.New("a reference to a secret is written ${NAME}, with letters, digits and _ in NAME; write $${ for a plain ${")
 
-// Resolver finds secrets in its sources, the first of which that has one wins.
+// Resolver finds secrets in its sources. The first source that has a secret wins.
 type Resolver struct{ sources []Source }
 
 // New returns a resolver.

@@ -1,20 +1,19 @@
-// Package series keeps figures of the Town over time, in Prometheus' own time series
-// database, and answers questions about them in PromQL.
+// Package series stores the Town's metrics over time in Prometheus' time series database,
+// answers PromQL queries about them, and evaluates rules on them (Judge).
 //
-// A Store is the one writer of a directory. What is appended is written to the
-// write-ahead log before Append returns. When the process is killed, nothing is lost;
-// when the machine loses power, what the kernel had not written yet is, which is at most
-// the last minute.
+// A Store is the only writer of its directory. Append writes to the write-ahead log before
+// it returns. A kill of the process loses nothing. A power failure loses what the kernel
+// had not written yet, which is at most the last minute.
 //
-// No state of the directory stops a Store's user. What cannot be read is moved to a
-// directory beside it, and said in the log; figures begin anew with what is left. While
-// the directory cannot be written at all, for instance because the disk is full, Append
-// fails and says why, and tries again later. A directory that somebody removed or
-// replaced is noticed with the next Append.
+// No state of the directory stops a Store's user. The Store moves files that it cannot
+// read to a directory beside its own, logs that, and goes on with the rest. While the
+// directory cannot be written, for instance because the disk is full, Append fails with
+// the reason, and a later Append opens it again. The next Append also notices a directory
+// that somebody removed or replaced.
 //
-// Figures are kept for Options.Keep or as long as they fit into Options.Bytes, whichever
-// ends first.
+// Samples are kept for Options.Keep or as long as they fit into Options.Bytes, whichever
+// is shorter.
 //
-// A Reader answers questions. A Store is one. Open opens the directory for a process
-// that only reads, when there is no Store.
+// A Reader answers queries. A Store is one. Open opens the directory for a process that
+// only reads, while no Store has it.
 package series

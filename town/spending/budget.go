@@ -92,7 +92,7 @@ const (
 // warnAt is the share of a budget from which on people are warned.
 const warnAt = 0.8
 
-// Verdict is a budget of which at least 80 % are spent.
+// Verdict is a budget that is at least 80 % spent.
 type Verdict struct {
 	Scope Scope
 	// Name is that of the bead or rig; "" for the Town.
@@ -116,7 +116,7 @@ func (v Verdict) String() string {
 	return fmt.Sprintf("%s spent $%.2f of its budget of %s", who, v.Spent, v.Limit)
 }
 
-// Judge finds the budgets of which 80 % or more are spent. What has no known price costs
+// Judge finds the budgets that are 80 % spent or more. What has no known price costs
 // nothing here: unpriced are the models of that kind.
 func Judge(l Limits, sums []Sum, prices Prices, now time.Time) (all []Verdict, unpriced []string) {
 	type key struct {

@@ -1,5 +1,5 @@
-// Package spending reads what agents' programs wrote about the tokens they used, and
-// knows what tokens cost.
+// Package spending reads from the transcripts of agents' programs how many tokens they
+// used, computes what the tokens cost, and judges budgets.
 //
 // claude, codex, gemini and opencode keep a transcript of each conversation in folders of
 // their own. Read takes what was appended to one since a Cursor and returns the messages

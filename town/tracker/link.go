@@ -17,8 +17,8 @@ const (
 	Linked State = "linked"
 )
 
-// Link says what a plugin made of a bead at its tracker. It is a row of the operational
-// plane.
+// Link is the link from a bead to its issue at a plugin's tracker. It is a row of the
+// operational plane.
 type Link struct {
 	Plugin string `json:"plugin"`
 	Bead   string `json:"bead"`
@@ -41,10 +41,10 @@ type Link struct {
 	Attempts int    `json:"attempts,omitempty"`
 	// Next is when there is something to do; the zero time means that there is nothing.
 	Next time.Time `json:"next,omitzero"`
-	// Marks counts how often news of the bead were noted. Save leaves Next as it is when
-	// there were news since the link was read.
+	// Marks counts how often the bead was marked as changed. Save leaves Next alone when
+	// the bead was marked after the link was read.
 	Marks int64 `json:"-"`
-	// Version counts the changes of the row, to find out whether another process made one.
+	// Version counts the changes of the row, to detect changes by another process.
 	Version int64     `json:"-"`
 	Changed time.Time `json:"changed"`
 }
@@ -64,14 +64,15 @@ const (
 	CommentRefused CommentState = "refused"
 )
 
-// Comment says what became of a comment of a bead. It is a row of the operational plane.
+// Comment is the state of a bead's comment at the tracker. It is a row of the operational
+// plane.
 type Comment struct {
 	ID    string
 	State CommentState
 	Asked time.Time
 }
 
-// Standing is what a plugin's exchange with its tracker rests on. It is a row of the
+// Standing is the state of a plugin's exchange with its tracker. It is a row of the
 // operational plane.
 type Standing struct {
 	// Began is when it was first run: beads that were closed before get no issue.

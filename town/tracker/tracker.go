@@ -1,13 +1,14 @@
-// Package tracker defines what the Town needs of an issue tracker of other people, such
-// as Jira or GitHub Issues, and what the clients of them have in common. Each client is a
-// package below; tracker/mirror decides what is sent and when.
+// Package tracker defines what the Town needs of an external issue tracker, such as Jira
+// or GitHub Issues, and has what the clients share. Each client is a package below this
+// one; tracker/mirror decides what is sent and when.
 //
-// A creation is the one request that must not be repeated blindly. An issue bears a Mark,
-// which is derived from the ledger and the bead. When the outcome of a creation is not
-// known, because a process ended or an answer was lost, Find looks for the mark first.
+// Creating an issue or a comment is the one request that must not be repeated blindly. So
+// each carries a Mark, which is derived from the ledger and the bead. When the outcome of a
+// creation is unknown, because a process ended or an answer was lost, Find looks for the
+// mark first.
 //
-// What a tracker says is hostile: answers are bounded in size and time, their texts lose
-// control characters, and credentials go to no other address. Nothing is retried here: a
+// A tracker's answers are hostile: they are bounded in size and time, their texts lose
+// control characters, and credentials go to no other address. Nothing here retries: a
 // *LaterError says when to try again, and the other errors need a person.
 package tracker
 
@@ -35,10 +36,10 @@ type Tracker interface {
 	String() string
 	// Owns reports whether an external_ref is the address of an issue there.
 	Owns(ref string) bool
-	// Create makes an issue that bears the mark. After an error other than ErrRefused,
+	// Create makes an issue with the mark. After an error other than ErrRefused,
 	// the issue may exist.
 	Create(ctx context.Context, mark Mark, d Draft) (Issue, error)
-	// Find looks for an issue that bears a mark and was made at since or later. A tracker
+	// Find looks for an issue that has the mark and was made at since or later. A tracker
 	// may not find an issue until some time after it was made.
 	Find(ctx context.Context, mark Mark, since time.Time) (found Issue, ok bool, err error)
 	// Update replaces title and text of an issue.
@@ -52,7 +53,7 @@ type Tracker interface {
 
 // Commenter comments on issues.
 type Commenter interface {
-	// Comment adds a comment that bears a mark. After an error other than ErrRefused it
+	// Comment adds a comment with the mark. After an error other than ErrRefused it
 	// may exist.
 	Comment(ctx context.Context, id string, mark Mark, text string) error
 	// Commented reports whether an issue has a comment with the mark.
@@ -69,14 +70,14 @@ type Searcher interface {
 // Draft is what is sent of a bead. Texts are within the limits and in Markdown.
 type Draft struct{ Title, Body string }
 
-// Issue is an issue as a tracker tells of it.
+// Issue is an issue as a tracker describes it.
 type Issue struct {
 	// ID names it in requests, Key for people, such as GT-7 or #12. URL is its page.
 	ID, Key, URL string
 	Title, Body  string
 	Closed       bool
 	Labels       []string
-	// Mark is the mark it bears; "" for one that the Town did not make.
+	// Mark is its mark; "" for one that the Town did not make.
 	Mark Mark
 }
 

@@ -1,5 +1,5 @@
-// Package alert is the command group gt alert: what is wrong, who is told of it, and
-// silence.
+// Package alert is the command group gt alert: it lists alerts, silences them, and tests
+// the channels that send them.
 package alert
 
 import (

@@ -1,4 +1,5 @@
-// Package costs is gt costs: it says what agents spent.
+// Package costs is gt costs: it shows the tokens and dollars that agents spent, and the
+// budgets that are nearly used up. Without a Deacon it reads the transcripts itself.
 package costs
 
 import (
@@ -51,7 +52,7 @@ type result struct {
 	Budgets []budget       `json:"budgets"`
 }
 
-// budget is one of which 80 % or more are spent.
+// budget is a budget that is 80 % spent or more.
 type budget struct {
 	Scope   spending.Scope `json:"scope"`
 	Name    string         `json:"name,omitempty"`

@@ -1,7 +1,7 @@
-// Package metrics is the command groups gt metrics and gt monitor: the Town's figures over
-// time, and whether they are kept.
+// Package metrics is the command groups gt metrics, which shows the Town's metrics over
+// time, and gt monitor, which switches their recording on and off.
 //
-// While a Deacon runs the commands ask it. Without one they read the files that it left.
+// While a Deacon runs, the commands ask it. Without one they read the files that it left.
 package metrics
 
 import (

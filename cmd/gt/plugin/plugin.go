@@ -1,4 +1,5 @@
-// Package plugin is the command group gt plugin: the Deacon's plugins.
+// Package plugin is the command group gt plugin. It lists the Deacon's plugins, calls and
+// tests them in this process, and changes deacon/plugins.yaml, which the Deacon follows.
 package plugin
 
 import (

@@ -13,7 +13,7 @@ import (
 	"gastown/town/queue"
 )
 
-// slung is what became of one bead.
+// slung is the outcome for one bead.
 type slung struct {
 	Bead string `json:"bead"`
 	Rig  string `json:"rig"`
@@ -54,7 +54,7 @@ func drive(ctx context.Context, h *host.Host) (w *operational.Work, did []poleca
 	return w, did, errors.Join(err, rerr)
 }
 
-// outcome says what became of each bead. All that is known without w is that it was queued.
+// outcome returns the outcome for each bead. Without w it is only known to be queued.
 func outcome(w *operational.Work, did []polecat.Action, wanted []operational.Waiting) []slung {
 	list := make([]slung, len(wanted))
 	for i, one := range wanted {

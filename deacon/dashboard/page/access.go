@@ -23,8 +23,8 @@ type Access struct {
 	// Token returns the secret that everybody must show, "" when there is none. Without
 	// one, only this machine is answered. While it fails, nobody is.
 	Token func(context.Context) (string, error)
-	// Names are the names of this machine besides localhost, which a browser may ask for
-	// when there is a token. An address of digits it may always ask for then.
+	// Names are the names of this machine besides localhost that are accepted as Host when
+	// there is a token. Then IP addresses are always accepted.
 	Names func() []string
 }
 
@@ -61,8 +61,8 @@ func (a Access) admit(r *http.Request) error {
 	return errToken
 }
 
-// knownHost reports whether a browser meant this machine. A page of somebody else whose
-// name was made to lead here has another host.
+// knownHost reports whether a browser meant this machine. It guards against DNS rebinding:
+// a foreign site whose name resolves to this machine sends its own name as Host.
 func (a Access) knownHost(hostport string, guarded bool) bool {
 	host, _, err := net.SplitHostPort(hostport)
 	if err != nil {
@@ -102,15 +102,15 @@ func shows(r *http.Request, token string) bool {
 	return err == nil && same(c.Value, pass(token))
 }
 
-// pass is what the cookie holds. The token does not follow from it, and with another token
-// it is worth nothing.
+// pass is the value of the cookie. The token cannot be computed from it, and another token
+// makes it invalid.
 func pass(token string) string {
 	mac := hmac.New(sha256.New, []byte(token))
 	mac.Write([]byte("gt dashboard"))
 	return hex.EncodeToString(mac.Sum(nil))
 }
 
-// same compares in a time that tells nothing about the texts.
+// same compares two texts in constant time.
 func same(given, want string) bool {
 	a, b := sha256.Sum256([]byte(given)), sha256.Sum256([]byte(want))
 	return subtle.ConstantTimeCompare(a[:], b[:]) == 1

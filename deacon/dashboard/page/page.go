@@ -1,8 +1,8 @@
-// Package page is the dashboard as a page: it shows a View in a browser and keeps it up to
-// date. It knows no plane; a Source makes the View.
+// Package page serves the dashboard's web page: it shows a View in a browser and keeps it
+// up to date. It knows no plane; a Source makes the View.
 //
-// All readers share one View. The source is asked when somebody looks, at most once a
-// second however many look, and never while nobody does. The page asks nobody but the
+// All browsers share one View. The server asks the source while a page is open, at most
+// once a second for all pages together, and never otherwise. The page contacts only the
 // server it came from.
 //
 // Every text of a View may have been written by an agent. It becomes text of the page and

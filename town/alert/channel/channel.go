@@ -1,10 +1,10 @@
-// Package channel is the type notification of plugins: each is one channel, which is a
-// Slack webhook, an address of email, a PagerDuty service, or any webhook.
+// Package channel implements the plugin type notification. Each such plugin is one
+// channel: a Slack webhook, email, a PagerDuty service, or any webhook.
 //
-// Slack, PagerDuty and webhooks are sent by Alertmanager's receivers. Email is sent by
-// net/smtp, because Alertmanager's receiver waits without a limit for a server that says
-// nothing. What a channel may read of an answer is bounded, no redirect is followed, and
-// no error holds an address or another secret of the configuration.
+// Alertmanager's receivers send to Slack, PagerDuty and webhooks. net/smtp sends email,
+// because Alertmanager's email receiver waits without limit for a silent server. A channel
+// reads a bounded answer and follows no redirect, and no error contains an address or
+// another secret of the configuration.
 package channel
 
 import (
@@ -69,7 +69,7 @@ type settings struct {
 	Resolved *bool    `yaml:"send_resolved"`
 }
 
-// receiver sends a message, and returns what the other side answered.
+// receiver sends a message, and returns the answer of the other side.
 type receiver interface {
 	send(context.Context, alert.Message) (answer string, err error)
 }

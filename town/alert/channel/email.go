@@ -186,7 +186,7 @@ func (m *mailer) text(msg alert.Message) []byte {
 	for _, h := range [][2]string{
 		{"From", m.from}, {"To", strings.Join(m.to, ", ")}, {"Subject", mime.QEncoding.Encode("utf-8", msg.Title)},
 		{"Date", now.Format(time.RFC1123Z)}, {"Message-Id", "<" + string(id)[:32] + "@" + domain + ">"},
-		// All mails about one trouble are one thread.
+		// All mails about one name are one thread.
 		{"References", "<" + string(town.DigestOf("thread", msg.Key))[:32] + "@" + domain + ">"},
 		{"Auto-Submitted", "auto-generated"}, {"MIME-Version", "1.0"},
 		{"Content-Type", "text/plain; charset=UTF-8"}, {"Content-Transfer-Encoding", "quoted-printable"},

@@ -68,7 +68,7 @@ func dial(ctx context.Context, network, address string) (net.Conn, error) {
 	return &bounded{Conn: c, left: maxAnswer}, nil
 }
 
-// bounded is a connection of which only so much is read.
+// bounded is a connection from which at most maxAnswer bytes are read.
 type bounded struct {
 	net.Conn
 	left int

@@ -1,6 +1,6 @@
-// Package builtin is the table of the types of plugins that gt has. A type is added by
-// one line in Types. What it needs of the Town is a field of Services, which the Deacon
-// and the commands fill.
+// Package builtin has the table of gt's plugin types. To add a type, add a line to Types.
+// What a type needs of the Town is a field of Services, which the Deacon and the commands
+// fill.
 package builtin
 
 import (

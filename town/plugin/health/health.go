@@ -1,6 +1,6 @@
-// Package health is the type health-check of plugins: something that is looked at again
-// and again and compared with thresholds. It is the disk, Dolt, tmux or the Town's Git
-// repositories, a program, an HTTP or TCP address, or a PromQL expression.
+// Package health implements the plugin type health-check, which measures something by
+// schedule and compares it with thresholds: the disk, Dolt, tmux, the Town's Git
+// repositories, a program's result, an HTTP or TCP address, or a PromQL expression.
 package health
 
 import (

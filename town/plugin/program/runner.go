@@ -1,10 +1,10 @@
-// Package program is the type exec of plugins: a program of a person's own, in any
-// language. It gets one JSON request on its standard input and gives one JSON answer on
-// its standard output; docs/plugins.md has both, with examples.
+// Package program implements the plugin type exec, which runs a person's own program in any
+// language. The program reads one JSON request on standard input and writes one JSON answer
+// on standard output; docs/plugins.md describes both, with examples.
 //
-// A program is started by its arguments and never by a shell. It gets a small environment,
-// its own limits of memory and processes, and at most so much time and output. When the
-// call is over, nothing that it started stays.
+// A program is started with its arguments, never through a shell. Its environment is small,
+// and its memory, processes, time and output are bounded. When the call is over, everything
+// that it started is ended.
 package program
 
 import (
@@ -30,8 +30,8 @@ import (
 
 const (
 	defaultGrace = time.Second
-	// maxAnswer is the longest answer that is read, and maxNoise how much may come on
-	// standard error, of which the end is kept, in bytes.
+	// maxAnswer is the longest answer that is read, maxNoise the most that may come on
+	// standard error, both in bytes. Only the end of standard error is kept.
 	maxAnswer = 1 << 20
 	maxNoise  = 16 << 20
 	keptNoise = 4 << 10

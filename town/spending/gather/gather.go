@@ -1,15 +1,15 @@
-// Package gather brings what agents' programs say that they used into the operational
-// plane.
+// Package gather reads the transcripts of agents' programs and records in the operational
+// plane what the agents used.
 //
-// A Gatherer looks at the files of the programs' folders that concern the Town, and reads
-// those that changed since they were read last. What it finds is added to sums by
-// conversation, agent, bead, day and model, together with how far each file was read, in
-// one transaction: a pass that is repeated, or cut off, counts nothing twice. While no file
-// changes a pass opens none and needs no plane.
+// A Gatherer lists the transcripts that concern the Town, and reads those that changed
+// since it last read them. In one transaction it adds what it found to sums by
+// conversation, agent, bead, day and model, and records how far it read each file. So a
+// pass that is repeated or cut off counts nothing twice. While no file changes, a pass
+// opens none and needs no plane.
 //
-// The directory in which a program was started says whose a message is, and the agent's
-// assignments say on which bead: the newest one that had begun by then. A message in a
-// directory that is no agent's is of the agent who told of the conversation, or of nobody.
+// The directory in which a program was started tells the agent of a message, and the
+// agent's newest assignment that had begun by then tells the bead. In a directory of no
+// agent, a message belongs to the agent that reported the conversation, or to nobody.
 package gather
 
 import (

@@ -99,7 +99,7 @@ func reason(body []byte) string {
 	return strings.Join(all, "; ")
 }
 
-// issue is an issue as Jira tells of it.
+// issue is an issue as Jira describes it.
 type issue struct {
 	ID     string `json:"id"`
 	Key    string `json:"key"`
@@ -298,7 +298,7 @@ func (p *Project) Commented(ctx context.Context, id string, mark tracker.Mark) (
 	return false, nil
 }
 
-// marked reports whether one of some comments bears a mark.
+// marked reports whether one of the comments has the mark.
 func (p *Project) marked(ctx context.Context, op string, ids []int64, mark tracker.Mark) (bool, error) {
 	if len(ids) == 0 {
 		return false, nil

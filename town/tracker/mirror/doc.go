@@ -1,17 +1,17 @@
-// Package mirror makes issues of beads at a tracker, keeps them as the beads are, and makes
-// beads of issues.
+// Package mirror creates issues for beads at a tracker, updates them when the beads change,
+// and imports issues as beads.
 //
-// What is to be done stands in rows. Events of the feed only mark the rows of the beads
-// they tell of; then the feed is acknowledged. A row says what was sent last, so a pass
-// compares and sends the difference, and doing it twice sends nothing. When the feed lost
-// events, the rows of all beads are marked.
+// Each bead has a row, the link to its issue. An event of the feed only marks the row of
+// its bead as due; then the feed is acknowledged. The row also says what was sent last. So
+// a pass compares and sends the difference, and a second pass sends nothing. When the feed
+// lost events, the rows of all beads are marked.
 //
-// There is one issue for one bead. Before the request the row says that it was asked; only
-// one process gets it into that state. A row that is found in it has an unknown outcome:
-// the issue is looked for by its mark. A tracker may learn of its own issues late, and the
-// request may still be under way, so a new request follows only when the issue is still
-// not found after Options.Settle. Comments are sent in the same way.
+// A bead gets one issue. Before the request to create it, the row is put into the state
+// "asked", in which only one process succeeds. A later pass that finds that state does not
+// know the outcome, and looks for the issue by its mark. A tracker may find its own issues
+// late, and the request may still be under way. So a second request follows only when the
+// issue is still not found after Options.Settle. Comments are sent in the same way.
 //
-// What the tracker refuses stands in the row with its reason, and the other beads go on.
-// What looks like a secret does not leave.
+// When the tracker refuses a request, the row holds the reason, and the other beads go on.
+// A text that seems to contain a secret is not sent.
 package mirror

@@ -34,7 +34,7 @@ type Rows interface {
 	Adopt(ctx context.Context, l tracker.Link) error
 	// Drop removes a link that has no issue, unless it was changed since l was read.
 	Drop(ctx context.Context, l tracker.Link) error
-	// Comments returns what became of the comments of a bead, by their ids.
+	// Comments returns the states of the comments of a bead, by their ids.
 	Comments(ctx context.Context, bead string) (map[string]tracker.Comment, error)
 	// AskComment brings a comment into the state CommentAsked, unless it is not as it was
 	// read any more: then won is false. before is what was read, or has only the id.

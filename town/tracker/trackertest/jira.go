@@ -57,7 +57,7 @@ func jira(s *Server, r *request) {
 
 func jiraKey(i *Issue) string { return fmt.Sprintf("%s-%d", Project, i.Number) }
 
-// jiraField checks what is sent in fields.
+// jiraFields checks what is sent in fields.
 func jiraFields(r *request, all bool) (wrong map[string]string) {
 	wrong = map[string]string{}
 	summary, sent := r.value("fields", "summary").(string)
