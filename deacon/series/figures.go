@@ -3,8 +3,6 @@ package series
 import (
 	"context"
 	"errors"
-	"maps"
-	"slices"
 	"sync"
 	"time"
 
@@ -23,9 +21,8 @@ type figures struct {
 	// active counts polecats that have work or a session, stuck those of them that need a
 	// person: stalled, waiting for a person, or dead.
 	active, stuck int
-	// merges counts open merge requests, waiting beads without a worker, mail unread
-	// messages.
-	merges, waiting, mail int
+	// merges counts open merge requests, mail unread messages.
+	merges, mail int
 }
 
 // gauges are the key figures as metrics.
@@ -112,7 +109,7 @@ func (g *gauges) set(work operational.Work, boxes []ledger.Mailbox) {
 	defer g.mu.Unlock()
 	type key struct{ rig, state string }
 	polecats, queue, merging := map[key]int{}, map[string]int{}, map[string]int{}
-	f := figures{merges: len(work.Merges), waiting: len(work.Queue)}
+	f := figures{merges: len(work.Merges)}
 	for _, a := range work.Agents {
 		if a.Address.Kind != town.Polecat {
 			continue
@@ -149,5 +146,3 @@ func (g *gauges) set(work operational.Work, boxes []ledger.Mailbox) {
 	g.unread.WithLabelValues().Set(float64(f.mail))
 	g.now, g.known = f, true
 }
-
-func sortedKeys(m map[string]string) []string { return slices.Sorted(maps.Keys(m)) }

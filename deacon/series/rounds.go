@@ -3,6 +3,8 @@ package series
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -115,7 +117,7 @@ func some(all map[string]string) map[string]string {
 		return all
 	}
 	few := map[string]string{}
-	for _, name := range sortedKeys(all)[:operational.MaxAlertLabels] {
+	for _, name := range slices.Sorted(maps.Keys(all))[:operational.MaxAlertLabels] {
 		few[name] = all[name]
 	}
 	return few

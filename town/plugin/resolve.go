@@ -2,6 +2,7 @@ package plugin
 
 import (
 	"context"
+	"maps"
 	"slices"
 
 	"gastown/town/secrets"
@@ -17,7 +18,7 @@ func (s *Set) resolve(ctx context.Context, v any, values secrets.Values) (any, e
 		return s.opts.Secrets.Expand(ctx, v, values)
 	case map[string]interface{}:
 		out := make(map[string]interface{}, len(v))
-		for _, k := range sortedKeys(v) {
+		for _, k := range slices.Sorted(maps.Keys(v)) {
 			below, err := s.resolve(ctx, v[k], values)
 			if err != nil {
 				return nil, err
@@ -37,12 +38,4 @@ func (s *Set) resolve(ctx context.Context, v any, values secrets.Values) (any, e
 		return out, nil
 	}
 	return v, nil
-}
-
-func sortedKeys(m map[string]interface{}) (keys []string) {
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
 }
