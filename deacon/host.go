@@ -147,7 +147,7 @@ func (h *host) Prices() (costs.Prices, error) {
 	return means.Prices()
 }
 
-// Contacts says when each remote last confirmed an exchange. It asks nobody.
+// Contacts returns when each remote last confirmed an exchange. It contacts no remote.
 func (h *host) Contacts() ([]federate.Contact, error) {
 	cfg := h.Config()
 	var remotes []federate.Remote
@@ -217,7 +217,7 @@ func (h *host) Series() *series.Store { return h.figures }
 // PluginSet is for the part that loads and closes the plugins.
 func (h *host) PluginSet() *plugin.Set { return h.plugins }
 
-// JobsChanged puts the table of jobs in force anew.
+// JobsChanged rebuilds the table of jobs.
 func (h *host) JobsChanged() { h.jobsChanged() }
 
 // look looks at something of the Town for a plugin.
@@ -249,7 +249,7 @@ func (h *host) Refineries() refinery.Refineries { return h.opts.Refineries }
 // Patrols makes the Witness of the Town's rigs.
 func (h *host) Patrols() witness.Patrols { return h.opts.Patrols }
 
-// Spending makes what follows what agents spend.
+// Spending makes the means to follow what agents spend.
 func (h *host) Spending() spending.Spending { return h.opts.Spending }
 
 // Workers makes what drives the Town's workers.

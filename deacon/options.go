@@ -72,7 +72,7 @@ type Options struct {
 	Refineries refinery.Refineries
 	// Patrols makes the Witness of the Town's rigs. nil means that nobody patrols.
 	Patrols witness.Patrols
-	// Spending makes what follows what agents spend. nil means that nobody does.
+	// Spending makes the means to follow what agents spend. nil: spending is not followed.
 	Spending spending.Spending
 	// Database says how to open a plane, as any command would.
 	Database func(cfg *config.Config, plane string) doltdb.Options

@@ -38,14 +38,14 @@ type Host interface {
 	Config() *config.Config
 	Now() time.Time
 	Log() logrus.FieldLogger
-	// Inputs stands for what the planes and settings hold; "" when only a look can tell.
+	// Inputs identifies the state of planes and settings; "" when only reading them can tell.
 	Inputs() string
 	Operational(context.Context, func(*operational.Store) error) error
 	Ledger(context.Context, func(*ledger.Store) error) error
 	Sessions(context.Context) ([]tmux.Session, error)
 	// RigSettings are the Town's rigs.
 	RigSettings() ([]rig.Settings, error)
-	// Contacts says when each remote last confirmed an exchange. It asks nobody.
+	// Contacts returns when each remote last confirmed an exchange. It contacts no remote.
 	Contacts() ([]federate.Contact, error)
 	// Prices are what models cost.
 	Prices() (spending.Prices, error)

@@ -27,7 +27,7 @@ type Host interface {
 	Now() time.Time
 	PluginSet() *plugin.Set
 	Operational(context.Context, func(*operational.Store) error) error
-	// JobsChanged puts the table of jobs in force anew.
+	// JobsChanged rebuilds the table of jobs.
 	JobsChanged()
 	StartJob(name string) error
 }

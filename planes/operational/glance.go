@@ -17,14 +17,15 @@ type Glance struct {
 	Work
 	// Checks are the last known states of the checks, by name.
 	Checks []CheckState `json:"checks"`
-	// Unsaid are what patrols saw of workers that seem to be done and did not say so.
+	// Unsaid are the workers that, by the last patrol, seem to be done but did not run
+	// gt done.
 	Unsaid []Watched `json:"unsaid"`
 	// Queries is how many queries it took.
 	Queries int `json:"-"`
 }
 
 // VerdictUnsaid is the verdict of a patrol about a worker that seems to be done with its
-// bead and did not say so.
+// bead but did not run gt done.
 const VerdictUnsaid = "finished-unsaid"
 
 // glanceQuery is workQuery with the states of checks and with workers that do not say that

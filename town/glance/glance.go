@@ -39,7 +39,7 @@ type Snapshot struct {
 	// Recoveries are the beads that were taken away from a worker and do not wait for
 	// another one yet, oldest first.
 	Recoveries []operational.Recovery `json:"recoveries"`
-	// Unsaid are the polecats that seem to be done and did not say so.
+	// Unsaid are the polecats that seem to be done but did not run gt done.
 	Unsaid []operational.Watched `json:"finished_unsaid"`
 	// Unsettled counts assignments that have ended and of which the ledger has not
 	// been told.

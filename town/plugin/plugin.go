@@ -62,8 +62,8 @@ type Type struct {
 	Help string
 	// New makes a plugin whose Init has not been called.
 	New func(name string) Plugin
-	// Plain are fields of config in which no reference to a secret may stand, because
-	// others can read what becomes of them, such as a program's arguments.
+	// Plain are the fields of config that must not refer to a secret, because others can
+	// read their values, such as a program's arguments.
 	Plain []string
 }
 

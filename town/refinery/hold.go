@@ -9,8 +9,8 @@ import (
 	"gastown/town/escalate"
 )
 
-// HeldKey is the key by which a person is told that a request is held. Requests that carry
-// the same removed commits have one key: people are told of those once.
+// HeldKey is the key of the escalation about a held request. Requests that carry the same
+// removed commits share a key, so people are told of them once.
 func HeldKey(rig string, m operational.MergeRequest) string {
 	if d := m.Detail; d.Cause == operational.HeldRewound && len(d.Removed) > 0 {
 		return fmt.Sprintf("refinery/%s/rewound/%.12s", rig, d.Removed[0])
@@ -18,16 +18,15 @@ func HeldKey(rig string, m operational.MergeRequest) string {
 	return fmt.Sprintf("refinery/%s/held/%d", rig, m.Epoch)
 }
 
-// StillHeld reports whether another request is held for which people were told with the
-// same key.
+// StillHeld reports whether another held request has the same key.
 func StillHeld(rig string, all []operational.MergeRequest, m operational.MergeRequest) bool {
 	return slices.ContainsFunc(all, func(o operational.MergeRequest) bool {
 		return o.Epoch != m.Epoch && o.State == operational.MergeHeld && HeldKey(rig, o) == HeldKey(rig, m)
 	})
 }
 
-// Retry is the move with which a person lets a held request go on: what held it does not
-// hold it again. branch is the rig's target.
+// Retry is the move by which a person releases a held request. The same cause does not hold
+// it again. branch is the rig's target.
 func Retry(m operational.MergeRequest, branch string) operational.MergeMove {
 	detail := m.Detail
 	if detail.Cause == operational.HeldRewound {
@@ -40,7 +39,7 @@ func Retry(m operational.MergeRequest, branch string) operational.MergeMove {
 	return move
 }
 
-// hold lets a request wait for a person.
+// hold holds a request and tells a person.
 func (p *pass) hold(ctx context.Context, a Action) error {
 	m, detail := a.Request, a.Verdict.Detail
 	detail.Allowed, detail.Pull, detail.URL = m.Detail.Allowed, m.Detail.Pull, m.Detail.URL
@@ -72,7 +71,7 @@ func (p *pass) hold(ctx context.Context, a Action) error {
 	return p.move(ctx, operational.MergeMove{Epoch: m.Epoch, From: m.State, To: operational.MergeHeld, Result: a.Why, Detail: &detail})
 }
 
-// free lets a request go on that was held.
+// free releases a held request.
 func (p *pass) free(ctx context.Context, a Action) error {
 	m := a.Request
 	detail := m.Detail

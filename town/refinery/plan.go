@@ -16,8 +16,8 @@ const (
 	// maxBroken is how often in a row a check may be impossible to run, and maxDoubts
 	// how often it may pass right after it failed, before a person is needed.
 	maxBroken, maxDoubts = 2, 3
-	// maxInterrupted is how often in a row whoever runs a check may be killed meanwhile. It
-	// is many: that is nobody's fault, unless the check itself does it.
+	// maxInterrupted is how many runs of a check in a row may be interrupted by a kill. It
+	// is high, because a kill says nothing about the check unless the check causes it.
 	maxInterrupted = 10
 	// lookAgain is how long a refinery that a person must mend waits before it looks
 	// whether that was done.

@@ -13,10 +13,10 @@ import (
 )
 
 // A host may refuse one change, such as one with a secret in it, or every push, and both
-// look alike. What it refuses is searched for by halves; what it takes lands meanwhile. A
-// request is held only when the host refused it alone and had just taken another push. When
-// the host refuses several requests, each alone, and takes none, or when there is no other
-// to try, nobody is blamed: then it is a trouble of the rig.
+// look alike. So the refinery bisects for the refused change, and what the host takes lands
+// meanwhile. A request is held only when the host refused it alone and had just taken
+// another push. When the host refuses several requests, each alone, and takes none, or when
+// there is no other to try, nobody is blamed: then it is a trouble of the rig.
 
 // Refusal is what a host said when it refused a push.
 type Refusal struct {
@@ -30,7 +30,7 @@ type Refusal struct {
 // for one that refuses every push.
 const maxSuspects = 3
 
-// turned notes that the host refused a push.
+// turned records that the host refused a push.
 func (p *pass) turned(a Action, err error) {
 	said := Refusal{Why: err.Error(), Next: town.Next(err), Alone: len(a.Batch) == 1}
 	p.refusals[a.Commit], p.refusal = said, err
@@ -39,7 +39,7 @@ func (p *pass) turned(a Action, err error) {
 	}
 }
 
-// taken notes that the host took a push.
+// taken records that the host took a push.
 func (p *pass) taken(ctx context.Context, s Snapshot, a Action) error {
 	had := s.State.Trouble
 	ends := had != nil && had.Key == protected

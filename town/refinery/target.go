@@ -12,7 +12,7 @@ import (
 	"gastown/town/rig"
 )
 
-// locate asks where the target is, and records it.
+// locate asks the remote for the target's tip, and records it.
 func (p *pass) locate(ctx context.Context, s *Snapshot, wanted []string) (err error) {
 	p.target, err = p.Clone.Latest(ctx, wanted...)
 	if p.gone = errors.Is(err, rig.ErrNoTarget); p.gone {

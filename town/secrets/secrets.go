@@ -5,7 +5,7 @@
 // file, or another backend. A secret that no source has is a *Missing, which names the
 // variable and where it was looked for. No error of this package holds a value.
 //
-// Whoever resolved secrets passes texts that leave through Values.Redact.
+// A caller that resolved secrets passes every text that leaves it through Values.Redact.
 package secrets
 
 import (

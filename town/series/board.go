@@ -22,8 +22,8 @@ type Figure struct {
 	Unit string `json:"unit"`
 }
 
-// Figures are the five key figures, then those of the Town's performance. For times, it is
-// what 95 of 100 took at most in the last 15 minutes.
+// Figures are the Town's key figures: five about its state, then four about its speed, which
+// are 95th percentiles of the last 15 minutes.
 var Figures = []Figure{
 	{"polecat_count", "polecats at work", UnitCount},
 	{"polecat_stuck", "polecats that are stuck", UnitCount},
@@ -56,8 +56,8 @@ type Row struct {
 	Past []*float64 `json:"past"`
 }
 
-// Board reads the figures, in one question. rules are those in force; malformed ones have
-// no thresholds.
+// Board reads the figures in one query. The thresholds are those of the rules in force;
+// malformed rules have none.
 func (r *Reader) Board(ctx context.Context, rules []byte, now time.Time) ([]Row, error) {
 	now = now.Truncate(time.Millisecond) // as samples are
 	var names []string

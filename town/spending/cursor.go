@@ -36,7 +36,7 @@ type Cursor struct {
 	// of each answer as well.
 	Total   Usage `json:"total,omitzero"`
 	Records bool  `json:"records,omitempty"`
-	// Open are the newest answers, of which the program may tell again.
+	// Open are the newest answers, which the program may write again.
 	Open []Open `json:"open,omitempty"`
 	// Own says that a message was found that no other transcript has. A program that goes
 	// on with a conversation in a new file copies the old one, so copies come first.

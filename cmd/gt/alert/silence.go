@@ -13,8 +13,7 @@ import (
 	"gastown/town/alert"
 )
 
-// longest is how long a silence lasts at most: what nobody wants to hear of for longer is
-// a rule to change.
+// longest is the longest silence. To mute an alert for longer, change its rule.
 const longest = 90 * 24 * time.Hour
 
 // lasting reads for how long something is silent.

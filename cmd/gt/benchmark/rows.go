@@ -13,7 +13,7 @@ import (
 	"gastown/town/noise"
 )
 
-// The thresholds below which the performance document calls a figure healthy.
+// The medians below which docs/benchmark.md calls a figure healthy.
 const (
 	healthyQuery  = 10 * time.Millisecond
 	healthySpawn  = 5 * time.Second

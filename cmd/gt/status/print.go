@@ -203,7 +203,7 @@ var recovering = map[operational.RecoveryState]string{
 }
 
 // lost are the beads that were taken away from a worker, and the polecats that seem to be
-// done and did not say so.
+// done but did not run gt done.
 func (v view) lost() {
 	var rows [][]string
 	for _, r := range v.Recoveries {

@@ -19,12 +19,11 @@ var files embed.FS
 // assetNames are the files that the page loads.
 var assetNames = [...]string{"dashboard.css", "dashboard.js", "icon.svg"}
 
-// contents is what the page is made of. It is made when somebody first looks.
+// contents holds the files of the page. It is made at the first request.
 type contents struct {
 	assets    [len(assetNames)]*asset
 	templates *template.Template
-	// build changes whenever the page does, so that a page of a former version is loaded
-	// anew.
+	// build changes whenever the page does, so that open pages of a former version reload.
 	build string
 }
 

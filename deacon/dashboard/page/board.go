@@ -107,7 +107,7 @@ func encode(v any) []byte {
 	return text
 }
 
-// since is the event that tells of all changes after a version; nil when there are none.
+// since returns the event with all changes after a version; nil when there are none.
 func (b *board) since(version int) (event []byte, now int, changed <-chan struct{}) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

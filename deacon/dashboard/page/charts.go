@@ -50,7 +50,7 @@ type span struct {
 	step        time.Duration
 }
 
-// spans are the ranges, the first of which is shown at first. Each has about 240 steps.
+// spans are the ranges; the page begins with the first. Each has about 240 steps.
 var spans = []span{
 	{"hour", "Hour", time.Hour, 15 * time.Second},
 	{"day", "Day", 24 * time.Hour, 6 * time.Minute},
