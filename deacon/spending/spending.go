@@ -49,8 +49,8 @@ type Host interface {
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
-	host    Host
-	figures figures
+	host     Host
+	counters counters
 
 	mu    sync.Mutex
 	means *Means // nil until the first run, and after a reload
@@ -69,7 +69,7 @@ var (
 // New returns the part.
 func New(h Host) *Part {
 	prices, _ := spending.ParsePrices(nil) // the built-in ones: never fails
-	return &Part{host: h, figures: newFigures(), prices: prices}
+	return &Part{host: h, counters: newCounters(), prices: prices}
 }
 
 // Name implements part.Part.
@@ -91,7 +91,7 @@ func (p *Part) Reload(_, _ *config.Config) {
 
 // Metrics implements part.Measured.
 func (p *Part) Metrics() []prometheus.Collector {
-	return []prometheus.Collector{p.figures.tokens, p.figures.messages, p.figures.dollars}
+	return []prometheus.Collector{p.counters.tokens, p.counters.messages, p.counters.dollars}
 }
 
 // judgeEvery is how often budgets are judged although nothing was spent: a day ends, or
@@ -132,7 +132,7 @@ func (p *Part) judge(ctx context.Context, sums []spending.Sum, now time.Time) er
 	if bad == nil {
 		p.prices = prices
 	}
-	p.figures.add(sums, p.prices)
+	p.counters.add(sums, p.prices)
 	limits := p.means.Limits
 	if limits.None() && !p.judged.IsZero() {
 		p.judged = now

@@ -211,7 +211,7 @@ func (p *program) Execute(ctx context.Context, input interface{}) (interface{}, 
 // failed is an error unless the program exited with 0.
 func (r ran) failed() error {
 	said := ""
-	if s := strings.TrimSpace(r.noise); s != "" {
+	if s := strings.TrimSpace(r.stderr); s != "" {
 		said = ": " + town.Clip(s[strings.LastIndexByte(s, '\n')+1:], 300)
 	}
 	switch {

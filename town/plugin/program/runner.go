@@ -30,11 +30,11 @@ import (
 
 const (
 	defaultGrace = time.Second
-	// maxAnswer is the longest answer that is read, maxNoise the most that may come on
+	// maxAnswer is the longest answer that is read, maxStderr the most that may come on
 	// standard error, both in bytes. Only the end of standard error is kept.
-	maxAnswer = 1 << 20
-	maxNoise  = 16 << 20
-	keptNoise = 4 << 10
+	maxAnswer  = 1 << 20
+	maxStderr  = 16 << 20
+	keptStderr = 4 << 10
 	// marker is the variable by which the processes of a call are found.
 	marker = "GT_PLUGIN_RUN"
 )
@@ -76,7 +76,7 @@ type what struct {
 // ran is how a run ended.
 type ran struct {
 	answer []byte
-	noise  string // the end of standard error
+	stderr string // the end of standard error
 	code   int
 	signal syscall.Signal // 0 for none
 }
@@ -98,7 +98,7 @@ func (r *Runner) Command(ctx context.Context, name string, argv []string) (Outpu
 	if err == nil && (out.signal != 0 || out.code > launch.ExitSurroundings) {
 		err = out.failed()
 	}
-	return Output{string(out.answer), out.noise, out.code}, err
+	return Output{string(out.answer), out.stderr, out.code}, err
 }
 
 // run starts a program, waits for it, and ends everything that it started.
@@ -121,9 +121,9 @@ func (r *Runner) run(ctx context.Context, w what) (out ran, err error) {
 	running, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	answer := &bounded{most: maxAnswer, over: func() { stop(fmt.Errorf("%w: more than %d bytes on standard output", plugin.ErrOutput, maxAnswer)) }}
-	noise := &tail{keep: keptNoise, most: maxNoise, over: func() { stop(fmt.Errorf("%w: more than %d bytes on standard error", plugin.ErrOutput, maxNoise)) }}
+	stderr := &tail{keep: keptStderr, most: maxStderr, over: func() { stop(fmt.Errorf("%w: more than %d bytes on standard error", plugin.ErrOutput, maxStderr)) }}
 	cmd := process.Command(running, env, argv[0], argv[1:]...)
-	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = w.dir, bytes.NewReader(w.input), answer, noise
+	cmd.Dir, cmd.Stdin, cmd.Stdout, cmd.Stderr = w.dir, bytes.NewReader(w.input), answer, stderr
 	group, err := process.Start(running, cmd, process.Options{WithParent: true, Grace: r.grace(), Started: func(pid int) { tree.Leader = pid }})
 	if err != nil {
 		return out, err
@@ -139,7 +139,7 @@ func (r *Runner) run(ctx context.Context, w what) (out ran, err error) {
 	if cmd.ProcessState == nil {
 		return out, ended
 	}
-	out.answer, out.noise, out.code = answer.buf.Bytes(), noise.String(), cmd.ProcessState.ExitCode()
+	out.answer, out.stderr, out.code = answer.buf.Bytes(), stderr.String(), cmd.ProcessState.ExitCode()
 	if s, ok := cmd.ProcessState.Sys().(syscall.WaitStatus); ok && s.Signaled() {
 		out.signal = s.Signal()
 	}

@@ -6,8 +6,9 @@ import (
 	"gastown/town/spending"
 )
 
-// figures are the metrics: what was used since the Deacon started, by rig and model.
-type figures struct {
+// counters are the metrics of the part: what was used since the Deacon started, by rig and
+// model.
+type counters struct {
 	tokens, messages, dollars *prometheus.CounterVec
 	labels                    map[[2]string]bool
 }
@@ -15,11 +16,11 @@ type figures struct {
 // maxLabels bounds the series. What has no room counts as of the model "other".
 const maxLabels = 200
 
-func newFigures() figures {
+func newCounters() counters {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
 		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
 	}
-	return figures{
+	return counters{
 		tokens:   counter("gt_spent_tokens_total", "Tokens that agents used, by kind.", "rig", "model", "kind"),
 		messages: counter("gt_spent_messages_total", "Answers of models that agents got.", "rig", "model"),
 		dollars:  counter("gt_spent_dollars_total", "What agents spent in US dollars, of models with a known price.", "rig", "model"),
@@ -28,7 +29,7 @@ func newFigures() figures {
 }
 
 // add counts what was read.
-func (f *figures) add(sums []spending.Sum, prices spending.Prices) {
+func (f *counters) add(sums []spending.Sum, prices spending.Prices) {
 	for _, s := range sums {
 		rig, model := s.Agent.Rig, s.Model
 		if at := [2]string{rig, model}; !f.labels[at] {
