@@ -14,6 +14,8 @@ import (
 	"golang.org/x/time/rate"
 
 	"gastown/deacon/control"
+	"gastown/deacon/dashboard"
+	"gastown/deacon/dashboard/page"
 	"gastown/deacon/guard"
 	"gastown/deacon/part"
 	"gastown/deacon/web"
@@ -73,7 +75,9 @@ func (d *Deacon) listenHTTP(ctx context.Context) error {
 	for _, p := range offering[part.Web](d.host.parts) {
 		p.HTTP(mux)
 	}
-	d.http = guard.Serve(l, d.limit(web.ListenerHTTP, 0, web.Exempt).Handler(mux), guard.Options{
+	// The dashboard and /notify, whose requests are signed, decide themselves.
+	here := page.Access{Names: func() []string { return dashboard.Names(d.host.Config()) }}.Here(mux, "/", "/dashboard/", "/notify")
+	d.http = guard.Serve(l, d.limit(web.ListenerHTTP, 0, web.Exempt).Handler(here), guard.Options{
 		Log:     d.log.WithField("listener", web.ListenerHTTP),
 		Refused: func(reason string) { d.metrics.Refused(web.ListenerHTTP, reason) },
 	})

@@ -87,7 +87,7 @@ var (
 // New returns the part.
 func New(h Host) *Part {
 	p := &Part{host: h, reader: reader{host: h}}
-	p.server = page.New(page.Options{Source: p, Now: h.Now, Access: page.Access{Token: p.secret, Names: p.names}})
+	p.server = page.New(page.Options{Source: p, Now: h.Now, Access: page.Access{Token: p.secret, Names: func() []string { return Names(h.Config()) }}})
 	return p
 }
 
@@ -169,9 +169,9 @@ func (p *Part) resolve(ctx context.Context, text string) (token string, err erro
 	return token, nil
 }
 
-// names are those of this machine that a browser may ask for.
-func (p *Part) names() (all []string) {
-	if host, _, err := net.SplitHostPort(part.Text(p.host.Config(), "deacon.http_address")); err == nil {
+// Names are those of this machine that a browser may ask for.
+func Names(c *config.Config) (all []string) {
+	if host, _, err := net.SplitHostPort(part.Text(c, "deacon.http_address")); err == nil {
 		all = append(all, host)
 	}
 	if name, err := os.Hostname(); err == nil {

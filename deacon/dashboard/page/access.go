@@ -78,6 +78,35 @@ func (a Access) knownHost(hostport string, guarded bool) bool {
 	return guarded && a.Names != nil && slices.ContainsFunc(a.Names(), func(n string) bool { return n != "" && strings.EqualFold(n, host) })
 }
 
+// Here guards what answers everybody on this machine without a token, such as /metrics,
+// from the pages of others: a name that public DNS knows and that was made to lead to an
+// address of this machine alone gets no answer. Paths that guard themselves are left out;
+// one that ends with a slash stands for all below it.
+func (a Access) Here(next http.Handler, except ...string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		own := slices.ContainsFunc(except, func(p string) bool {
+			return r.URL.Path == p || len(p) > 1 && strings.HasSuffix(p, "/") && strings.HasPrefix(r.URL.Path, p)
+		})
+		if !own && loopback(localAddress(r)) && public(r.Host) && !a.knownHost(r.Host, true) {
+			guard.Refuse(denied{w, errHost.Error() + ": http://" + address(r) + "/"}, r, guard.Unsigned, http.StatusMisdirectedRequest)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// public reports whether public DNS may know a host. It knows no names without a dot, and
+// none below those that are kept for one machine or network, such as
+// host.docker.internal. Each browser names a host.
+func public(hostport string) bool {
+	host, _, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	host = strings.ToLower(strings.TrimSuffix(host, "."))
+	return strings.Contains(host, ".") && !strings.HasSuffix(host, ".localhost") && !strings.HasSuffix(host, ".internal")
+}
+
 func (a Access) token(ctx context.Context) (string, error) {
 	if a.Token == nil {
 		return "", nil
@@ -163,7 +192,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		}
 		code, text = http.StatusUnauthorized, "a token is needed"
 	case errors.Is(err, errHost):
-		code, text = http.StatusMisdirectedRequest, errHost.Error()+": http://"+s.address(r)+"/"
+		code, text = http.StatusMisdirectedRequest, errHost.Error()+": http://"+address(r)+"/"
 	case errors.Is(err, errElsewhere):
 		text = errElsewhere.Error() + ". Put DASHBOARD_TOKEN=... into .gt/secrets.env of the Town, then: gt config deacon.dashboard_token '${DASHBOARD_TOKEN}'"
 	default:
@@ -181,7 +210,7 @@ type denied struct {
 func (d denied) Write([]byte) (int, error) { return d.ResponseWriter.Write([]byte(d.text + "\n")) }
 
 // address is where the request arrived, as a browser may ask for it.
-func (s *Server) address(r *http.Request) string {
+func address(r *http.Request) string {
 	a := localAddress(r)
 	if loopback(a) {
 		if _, port, err := net.SplitHostPort(a); err == nil {

@@ -135,3 +135,33 @@ func TestForm(t *testing.T) {
 	}
 	listen(t, server.URL, "Cookie", c.Name+"="+c.Value).next("view")
 }
+
+// What answers everybody on this machine does not answer the page of somebody else whose
+// name was made to lead here. Names that nobody else can have are answered.
+func TestHere(t *testing.T) {
+	const here, there = "127.0.0.1:8080", "192.0.2.1:8080"
+	open := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
+	guarded := fixed("", nil).Here(open, "/", "/dashboard/", "/notify")
+	for _, c := range []struct {
+		path, at, host string
+		code           int
+	}{
+		{"/metrics", here, "localhost:8080", 204}, {"/metrics", here, "127.0.0.1:8080", 204}, {"/metrics", "[::1]:8080", "[::1]:8080", 204},
+		{"/metrics", here, "192.0.2.1:8080", 204}, {"/metrics", here, "Harbour:8080", 204}, {"/metrics", here, "gastown", 204}, {"/metrics", here, "", 204},
+		{"/metrics", here, "host.docker.internal:8080", 204}, {"/metrics", here, "gt.localhost:8080", 204},
+		{"/metrics", here, "evil.example:8080", 421}, {"/metrics", here, "evil.example.", 421}, {"/metrics", here, "internal.evil.example", 421},
+		{"/metrics", here, "127.0.0.1.evil.example", 421}, {"/metrics", "[::ffff:127.0.0.1]:8080", "EVIL.example", 421},
+		{"/health", here, "evil.example", 421}, {"/api/v1/query", here, "evil.example", 421}, {"/dashboard", here, "evil.example", 421}, {"/notify/x", here, "evil.example", 421},
+		{"/metrics", there, "gt.example.com:8080", 204}, // others reach it anyway
+		{"/", here, "evil.example", 204}, {"/dashboard/events", here, "evil.example", 204}, {"/notify", here, "evil.example", 204},
+	} {
+		r := httptest.NewRequest("GET", c.path, nil)
+		r = r.WithContext(context.WithValue(r.Context(), http.LocalAddrContextKey, net.TCPAddrFromAddrPort(netip.MustParseAddrPort(c.at))))
+		r.Host = c.host
+		w := httptest.NewRecorder()
+		guarded.ServeHTTP(w, r)
+		if w.Code != c.code || c.code == 421 && !strings.Contains(w.Body.String(), "http://localhost:8080/") {
+			t.Errorf("%s of %q at %s: %d, want %d: %s", c.path, c.host, c.at, w.Code, c.code, w.Body)
+		}
+	}
+}
