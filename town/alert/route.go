@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"time"
 
-	"gastown/planes/operational"
 	"gastown/town/plugin"
 )
 
@@ -18,15 +17,8 @@ const (
 	DefaultRepeat = 4 * time.Hour
 )
 
-// Routing says which alerts a channel gets, and when.
-type Routing struct {
-	// Severities are those it takes; none means all.
-	Severities []string
-	// Wait, Interval and Repeat are as the defaults above; zero means the default.
-	Wait, Interval, Repeat time.Duration
-	// Quiet channels get no message when the alerts have ended.
-	Quiet bool
-}
+// Routing says which alerts a channel gets, and when. Zero times mean the defaults above.
+type Routing = plugin.Routing
 
 // Channel is a plugin in force that takes messages.
 type Channel struct {
@@ -35,24 +27,12 @@ type Channel struct {
 }
 
 // ChannelOf is the channel that a plugin is. A plugin that has a method Routing says itself
-// what it gets. One that only has a method Severities, such as a program, gets the rest
-// by default.
+// what it gets, and when.
 func ChannelOf(name string, p plugin.Plugin) Channel {
 	c := Channel{Name: name}
-	switch p := p.(type) {
-	case interface{ Routing() Routing }:
+	if p, ok := p.(interface{ Routing() Routing }); ok {
 		c.Routing = p.Routing()
-	case interface{ Severities() []string }:
-		c.Severities = p.Severities()
 	}
 	c.Wait, c.Interval, c.Repeat = cmp.Or(c.Wait, DefaultWait), cmp.Or(c.Interval, DefaultInterval), cmp.Or(c.Repeat, DefaultRepeat)
 	return c
-}
-
-// Severities are the words for severities, the mildest first.
-func Severities() (words []string) {
-	for _, s := range operational.AlertSeverities {
-		words = append(words, string(s))
-	}
-	return words
 }

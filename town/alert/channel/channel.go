@@ -10,12 +10,10 @@ package channel
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net"
 	"net/mail"
 	"net/url"
 	"strings"
-	"time"
 
 	"gastown/town"
 	"gastown/town/alert"
@@ -26,19 +24,12 @@ import (
 // pagerDuty is where events go unless events_url says otherwise.
 const pagerDuty = "https://events.pagerduty.com/v2/enqueue"
 
-// The bounds of the times of a channel.
-const (
-	maxWait                  = time.Hour
-	minInterval, maxInterval = time.Second, 24 * time.Hour
-	minRepeat, maxRepeat     = time.Minute, 30 * 24 * time.Hour
-)
-
 // Type is the entry of the table of types.
 func Type() plugin.Type {
 	return plugin.Type{
 		Name: plugin.Notification, Help: "a channel for alerts: Slack, email, PagerDuty or any webhook",
 		New:   func(name string) plugin.Plugin { return &Channel{name: name} },
-		Plain: []string{"severity", "group_wait", "group_interval", "repeat_interval", "send_resolved"},
+		Plain: plugin.RoutingFields,
 	}
 }
 
@@ -61,12 +52,8 @@ type settings struct {
 	Username string   `yaml:"username"`
 	Password string   `yaml:"password"`
 	// all
-	CAFile   string   `yaml:"ca_file"`
-	Severity []string `yaml:"severity"`
-	Wait     string   `yaml:"group_wait"`
-	Interval string   `yaml:"group_interval"`
-	Repeat   string   `yaml:"repeat_interval"`
-	Resolved *bool    `yaml:"send_resolved"`
+	CAFile                 string `yaml:"ca_file"`
+	plugin.RoutingSettings `yaml:",inline"`
 }
 
 // receiver sends a message, and returns the answer of the other side.
@@ -122,7 +109,9 @@ func (c *Channel) Init(config map[string]interface{}) error {
 	}
 	wrong := faults{}
 	c.hidden = secrets.Values{}
-	c.route(s, &wrong)
+	var err error
+	c.routing, err = s.Routing()
+	wrong.join(err)
 	kinds := map[string]bool{"webhook_url": s.WebhookURL != "", "url": s.URL != "", "routing_key": s.RoutingKey != "", "smtp": s.SMTP != ""}
 	var given []string
 	for _, field := range []string{"webhook_url", "url", "routing_key", "smtp"} {
@@ -147,25 +136,6 @@ func (c *Channel) Init(config map[string]interface{}) error {
 	}
 	c.to = to
 	return nil
-}
-
-// route reads which messages the channel gets, and when.
-func (c *Channel) route(s settings, wrong *faults) {
-	for i, severity := range s.Severity {
-		wrong.join(plugin.OneOf(fmt.Sprintf("severity.%d", i), severity, alert.Severities()...))
-	}
-	if s.Severity != nil && len(s.Severity) == 0 {
-		wrong.add("severity", "it is empty, so nothing would be sent: leave it out for all severities")
-	}
-	c.routing = alert.Routing{
-		Severities: s.Severity, Quiet: s.Resolved != nil && !*s.Resolved,
-		Wait:     wrong.duration("group_wait", s.Wait, 0, maxWait),
-		Interval: wrong.duration("group_interval", s.Interval, minInterval, maxInterval),
-		Repeat:   wrong.duration("repeat_interval", s.Repeat, minRepeat, maxRepeat),
-	}
-	if s.Wait != "" && c.routing.Wait == 0 {
-		c.routing.Wait = time.Nanosecond // at once; zero means the default
-	}
 }
 
 // only finds fields of another kind of channel.
@@ -205,17 +175,6 @@ func (f *faults) add(path, format string, args ...any) {
 }
 func (f *faults) join(err error) { *f = append(*f, err) }
 func (f *faults) err() error     { return errors.Join(*f...) }
-
-func (f *faults) duration(field, text string, least, most time.Duration) time.Duration {
-	if text == "" {
-		return 0
-	}
-	d, err := time.ParseDuration(text)
-	if err != nil || d < least || d > most {
-		f.add(field, "%q is not a duration from %s to %s", town.Clip(text, 40), least, most)
-	}
-	return d
-}
 
 // address reads a URL. It is a secret. Without TLS it must stay on this machine, unless
 // open says that others may read what is sent.

@@ -34,12 +34,13 @@ type settings struct {
 	Directory string                 `yaml:"directory"`
 	Digest    string                 `yaml:"digest"`
 	Serves    []string               `yaml:"serves"`
-	Severity  []string               `yaml:"severity"`
 	Interval  string                 `yaml:"check_interval"`
 	Schedule  string                 `yaml:"schedule"`
 	Memory    string                 `yaml:"memory"`
 	Processes *int                   `yaml:"processes"`
 	Settings  map[string]interface{} `yaml:"settings"`
+	// For a program that is a channel of notifications.
+	plugin.RoutingSettings `yaml:",inline"`
 }
 
 // Type is the entry of the table of types.
@@ -47,7 +48,7 @@ func Type(r *Runner) plugin.Type {
 	return plugin.Type{
 		Name: plugin.Exec, Help: "a program of your own: a JSON request on stdin, a JSON answer on stdout",
 		New:   func(name string) plugin.Plugin { return &program{name: name, runner: r} },
-		Plain: []string{"command", "directory", "digest", "serves", "severity", "check_interval", "schedule", "memory", "processes"},
+		Plain: append([]string{"command", "directory", "digest", "serves", "check_interval", "schedule", "memory", "processes"}, plugin.RoutingFields...),
 	}
 }
 
@@ -61,6 +62,7 @@ type program struct {
 	env      []string // variables from settings
 	limits   limits.Limits
 	schedule string
+	routing  plugin.Routing
 }
 
 var (
@@ -77,8 +79,8 @@ func (p *program) Cleanup() error { return nil }
 // Serves implements plugin.Serving.
 func (p *program) Serves() []string { return p.of.Serves }
 
-// Severities are the severities of alerts that the program wants; empty for all.
-func (p *program) Severities() []string { return p.of.Severity }
+// Routing says which alerts the program gets as a channel, and when.
+func (p *program) Routing() plugin.Routing { return p.routing }
 
 // Schedule implements plugin.Timed.
 func (p *program) Schedule() string { return p.schedule }
@@ -113,10 +115,10 @@ func (p *program) Init(c map[string]interface{}) error {
 	for i, kind := range s.Serves {
 		add(plugin.OneOf(fmt.Sprintf("serves.%d", i), kind, plugin.HealthCheck, plugin.Notification, plugin.Integration))
 	}
-	for i, severity := range s.Severity {
-		add(plugin.OneOf(fmt.Sprintf("severity.%d", i), severity, "warning", "error", "critical"))
-	}
 	var err error
+	p.routing, err = s.Routing()
+	add(err)
+	err = nil
 	switch {
 	case s.Interval != "" && s.Schedule != "":
 		add(plugin.Faultf("schedule", "there is a check_interval as well: keep one of them"))

@@ -425,3 +425,30 @@ func TestInASet(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A program that is a channel says when it gets messages, as every channel does.
+func TestRouting(t *testing.T) {
+	b := newBench(t)
+	p := b.sh("true", map[string]interface{}{
+		"serves": []interface{}{"notification"}, "severity": []interface{}{"critical"}, "group_wait": "0s", "group_interval": "2s", "repeat_interval": "1h", "send_resolved": false,
+	})
+	if r := p.Routing(); len(r.Severities) != 1 || r.Wait != time.Nanosecond || r.Interval != 2*time.Second || r.Repeat != time.Hour || !r.Quiet {
+		t.Errorf("%+v", r)
+	}
+	if r := b.sh("true", nil).Routing(); r.Severities != nil || r.Wait != 0 || r.Quiet {
+		t.Errorf("%+v", r)
+	}
+	for field, value := range map[string]interface{}{"severity": []interface{}{}, "group_wait": "-1s", "group_interval": "5", "repeat_interval": "1s", "send_resolved": "x"} {
+		_, err := b.init(map[string]interface{}{"command": []interface{}{"true"}, field: value})
+		if err == nil || !strings.Contains(err.Error(), field) {
+			t.Errorf("%s %v: %v", field, value, err)
+		}
+		if n := strings.Count(fmt.Sprint(err), field+": "); n != 1 {
+			t.Errorf("%s is told %d times: %v", field, n, err)
+		}
+	}
+	_, err := b.init(map[string]interface{}{"command": []interface{}{"true"}, "group_wiat": "5s"})
+	if err == nil || !strings.Contains(err.Error(), "did you mean group_wait?") {
+		t.Error(err)
+	}
+}
