@@ -103,16 +103,36 @@ func (i *Instance) Redact(text string) string {
 
 // clean removes secrets, and what a terminal would obey, from a text, and bounds it.
 func clean(values secrets.Values, text string) string {
-	return town.Clip(strings.Map(func(r rune) rune {
+	text = strings.Map(func(r rune) rune {
 		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
 			return r
 		}
 		return -1
-	}, town.Plain(values.Redact(text))), maxReason)
+	}, town.Plain(values.Redact(text)))
+	return town.Clip(values.Redact(text), maxReason) // again: characters were within a secret
+}
+
+// withoutSecrets removes secrets from an output that is text or JSON.
+func withoutSecrets(values secrets.Values, output any) any {
+	switch o := output.(type) {
+	case string:
+		return values.Redact(o)
+	case []byte:
+		return []byte(values.Redact(string(o)))
+	case json.RawMessage:
+		text := values.Redact(string(o))
+		if text == string(o) || json.Valid([]byte(text)) {
+			return json.RawMessage(text)
+		}
+		quoted, _ := json.Marshal(text) // the secret was a number; a string cannot fail
+		return json.RawMessage(quoted)
+	}
+	return output
 }
 
 // Execute calls the plugin and waits for it, for at most its timeout. Calls beyond its
-// at_once wait for a place. Its errors name the plugin and hold no secret.
+// at_once wait for a place. Its errors name the plugin. Neither they nor an output that is
+// text or JSON hold a secret.
 func (i *Instance) Execute(ctx context.Context, input any) (output any, err error) {
 	return i.do(ctx, func(ctx context.Context) (any, error) { return i.plugin.Execute(ctx, input) })
 }
@@ -170,7 +190,7 @@ func (i *Instance) do(ctx context.Context, fn func(context.Context) (any, error)
 	if r.err == nil {
 		r.err = tooMuch(r.output)
 	}
-	if r.err != nil {
+	if r.output = withoutSecrets(i.values, r.output); r.err != nil {
 		r.output, r.err = nil, i.failed(r.err)
 	}
 	i.note(began, r.err)
@@ -297,16 +317,26 @@ func (e *callError) Unwrap() error { return e.err }
 // Close ends an instance that Try made.
 func (i *Instance) Close(ctx context.Context) error { return i.close(ctx) }
 
-// close lets no further call begin, waits until ctx ends for those under way, and cleans
-// up. A plugin whose calls do not end is not cleaned up, because they still use it.
-func (i *Instance) close(ctx context.Context) error {
+// shut has no further call begin. first is false when that was done before.
+func (i *Instance) shut() (first bool) {
 	i.mu.Lock()
-	before := i.closed
-	i.closed = true
-	i.mu.Unlock()
-	if before {
+	defer i.mu.Unlock()
+	first, i.closed = !i.closed, true
+	return first
+}
+
+// close has no further call begin, waits for those under way until ctx ends, and cleans
+// up.
+func (i *Instance) close(ctx context.Context) error {
+	if !i.shut() {
 		return nil
 	}
+	return i.finish(ctx)
+}
+
+// finish waits for calls under way until ctx ends, and cleans up. A plugin with calls that
+// do not end is not cleaned up, because they use it.
+func (i *Instance) finish(ctx context.Context) error {
 	ended := make(chan struct{})
 	go func() { i.under.Wait(); close(ended) }()
 	select {

@@ -2,9 +2,11 @@ package plugin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -315,6 +317,7 @@ func TestCalls(t *testing.T) {
 		text string
 	}{
 		"error": {func(context.Context, any) (any, error) { return 1, errors.New("no: https://x/the-secret\x1b[2J") }, nil, "no: https://x/${S}"},
+		"split": {func(context.Context, any) (any, error) { return 1, errors.New("no: the-\x00secret") }, nil, "no: ${S}"},
 		"panic": {func(context.Context, any) (any, error) { panic("the-secret") }, ErrPanic, "it panicked: ${S}"},
 		"late":  {func(ctx context.Context, _ any) (any, error) { <-ctx.Done(); return nil, ctx.Err() }, ErrLate, "did not end in time (1s)"},
 		"much":  {func(context.Context, any) (any, error) { return make([]byte, maxOutput+1), nil }, ErrOutput, "too much"},
@@ -338,10 +341,49 @@ func TestCalls(t *testing.T) {
 					t.Error("the log holds the secret")
 				}
 			}
+			if strings.Contains(err.Error(), "the-secret") {
+				t.Errorf("%q holds the secret", err.Error())
+			}
 			if strings.ContainsAny(err.Error(), "\x1b") {
 				t.Errorf("%q holds an escape sequence", err.Error())
 			}
 		})
+	}
+}
+
+// What a plugin returns as text or JSON has no secrets, and JSON stays JSON.
+func TestOutputs(t *testing.T) {
+	for _, v := range []struct{ output, want any }{
+		{"it is 123456789", "it is ${S}"}, {[]byte("123456789"), []byte("${S}")}, {7, 7}, {nil, nil},
+		{json.RawMessage(`{"a":"x123456789"}`), json.RawMessage(`{"a":"x${S}"}`)}, {json.RawMessage(`{"a":123456789}`), json.RawMessage(`"{\"a\":${S}}"`)},
+		{json.RawMessage(`{"a":1}`), json.RawMessage(`{"a":1}`)},
+	} {
+		b := newBench(t)
+		b.vars["S"], b.do = "123456789", func(context.Context, any) (any, error) { return v.output, nil }
+		if err := b.load(strings.Replace(one, "timeout", "config: {a: \"${S}\"}, timeout", 1)); err != nil {
+			t.Fatal(err)
+		}
+		i, _ := b.Plugin("a")
+		if out, err := i.Execute(t.Context(), nil); err != nil || !reflect.DeepEqual(out, v.want) {
+			t.Errorf("%s: %s, want %s (%v)", v.output, out, v.want, err)
+		}
+	}
+}
+
+// When Load has returned, no call of a plugin begins that it disabled, whoever holds it.
+func TestADisabledPluginIsNotCalled(t *testing.T) {
+	b := newBench(t)
+	if err := b.load(one); err != nil {
+		t.Fatal(err)
+	}
+	i, _ := b.Plugin("a")
+	called := atomic.Int64{}
+	b.made[0].do = func(context.Context, any) (any, error) { called.Add(1); return nil, nil }
+	if err := b.load(strings.Replace(one, "enabled: true", "enabled: false", 1)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := i.Execute(t.Context(), nil); !errors.Is(err, ErrGone) || called.Load() != 0 {
+		t.Errorf("%v, %d calls", err, called.Load())
 	}
 }
 

@@ -72,7 +72,8 @@ type State struct {
 }
 
 // Load reads the file and puts it in force. Plugins that did not change go on; the others
-// are replaced, and the former ones are cleaned up when their last call has ended.
+// are replaced. No call of a former one begins any more, and it is cleaned up when its last
+// call has ended.
 //
 // When something is wrong with the file, nothing changes. The error is town.ErrUsage with
 // the lines. The first Load then uses the file that was kept, and still returns the error.
@@ -238,12 +239,16 @@ func (s *Set) Try(ctx context.Context, e Entry) (*Instance, error) {
 	return m.instance, nil
 }
 
-// retire closes an instance in a goroutine that Close waits for.
+// retire lets no further call of an instance begin, and closes it in a goroutine that Close
+// waits for.
 func (s *Set) retire(i *Instance) {
+	if i == nil || !i.shut() {
+		return
+	}
 	s.closing.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), i.entry.Timeout+grace+initTime)
 		defer cancel()
-		if err := i.close(ctx); err != nil {
+		if err := i.finish(ctx); err != nil {
 			s.opts.Log.WithError(err).WithField("plugin", i.Name()).Warn("a plugin was not cleaned up")
 		}
 	})

@@ -101,6 +101,10 @@ func TestRedact(t *testing.T) {
 			t.Errorf("%q is told as %q", text, got)
 		}
 	}
+	v["KEY"] = "-----BEGIN KEY-----\nQUJDREVGRw0123456\n}\n"
+	if got := v.Redact("not a key: QUJDREVGRw0123456 {}"); got != "not a key: ${KEY} {}" {
+		t.Error(got)
+	}
 	if got := v.Redact(token + "word"); got != "${LONGER}" {
 		t.Error(got)
 	}

@@ -13,6 +13,9 @@ import (
 // no secret, and replacing it would mangle every text.
 const shortest = 4
 
+// shortestLine is the same for one line of a secret of several, such as a key.
+const shortestLine = 12
+
 // Values are secrets that were resolved, by name.
 type Values map[string]string
 
@@ -39,10 +42,17 @@ func (v Values) Redact(text string) string {
 }
 
 // forms are the ways in which a value may stand in a text.
-func forms(value string) []string {
+func forms(value string) (all []string) {
 	quoted, _ := json.Marshal(value) // a string, so it cannot fail
-	return []string{
+	if strings.Contains(value, "\n") {
+		for line := range strings.Lines(value) { // an error may be about one of them
+			if line = strings.TrimSpace(line); len(line) >= shortestLine {
+				all = append(all, line)
+			}
+		}
+	}
+	return append(all,
 		value, url.QueryEscape(value), url.PathEscape(value), strings.Trim(string(quoted), `"`),
 		base64.StdEncoding.EncodeToString([]byte(value)), base64.URLEncoding.EncodeToString([]byte(value)),
-	}
+	)
 }

@@ -214,7 +214,10 @@ func (p *program) Execute(ctx context.Context, input interface{}) (interface{}, 
 func (r ran) failed() error {
 	said := ""
 	if s := strings.TrimSpace(r.stderr); s != "" {
-		said = ": " + town.Clip(s[strings.LastIndexByte(s, '\n')+1:], 300)
+		// Whole, because part of a secret would not be found in it. The caller bounds it.
+		if said = ": " + s[strings.LastIndexByte(s, '\n')+1:]; len(said) > keptStderr {
+			said = ": what it said last is too long"
+		}
 	}
 	switch {
 	case r.signal == syscall.SIGKILL, r.code == 128+int(syscall.SIGKILL):
