@@ -191,3 +191,21 @@ func TestPromQL(t *testing.T) {
 		t.Error("without metrics")
 	}
 }
+
+// Whoever is redirected to learns nothing of the address that redirects, which may hold a
+// secret.
+func TestRedirectsTellNothing(t *testing.T) {
+	var referer string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" {
+			http.Redirect(w, r, "/there", http.StatusFound)
+			return
+		}
+		referer = r.Header.Get("Referer")
+	}))
+	defer server.Close()
+	f, err := look(t, Services{}, config{"check": "http", "url": server.URL + "/?token=s3cret"})
+	if err != nil || f.State != plugin.Healthy || referer != "" {
+		t.Errorf("%+v, %v, %q", f, err, referer)
+	}
+}

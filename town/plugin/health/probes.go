@@ -62,7 +62,8 @@ func (c *check) command(ctx context.Context) (plugin.Finding, error) {
 
 // http asks an address.
 func (c *check) http(ctx context.Context, over http.RoundTripper) (plugin.Finding, error) {
-	client := http.Client{Transport: over, CheckRedirect: func(_ *http.Request, via []*http.Request) error {
+	client := http.Client{Transport: over, CheckRedirect: func(next *http.Request, via []*http.Request) error {
+		next.Header.Del("Referer") // the address that redirects may hold a secret
 		if len(via) > maxRedirects {
 			return fmt.Errorf("it redirects more than %d times", maxRedirects)
 		}
