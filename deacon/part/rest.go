@@ -28,6 +28,7 @@ type Rest struct {
 	inputs string    // while they stay the same, the job rests; "" when it does not rest
 	since  time.Time // when the rest began
 	due    time.Time
+	asked  bool // since the last run began
 }
 
 var _ Asked = (*Rest)(nil)
@@ -44,7 +45,9 @@ func NewRest(job string, h interface {
 // Asked implements Asked.
 func (r *Rest) Asked(job string) {
 	if job == r.job {
-		r.End("", time.Time{})
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		r.inputs, r.asked = "", true
 	}
 }
 
@@ -69,16 +72,18 @@ func (r *Rest) Begin() (inputs string, needed bool) {
 	now := r.host.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.asked = false
 	rests := inputs != "" && inputs == r.inputs && now.Before(r.due) && !now.Before(r.since) && now.Sub(r.since) < longestRest
 	return inputs, !rests
 }
 
-// End lets the job rest until it is due, if its inputs were known.
+// End lets the job rest until it is due, if its inputs were known and nobody asked for
+// another run meanwhile.
 func (r *Rest) End(inputs string, due time.Time) {
 	now := r.host.Now()
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !now.Before(due) {
+	if r.asked || !now.Before(due) {
 		inputs = ""
 	}
 	r.inputs, r.since, r.due = inputs, now, due

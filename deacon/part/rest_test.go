@@ -71,3 +71,23 @@ func TestChangedMeanwhile(t *testing.T) {
 		t.Errorf("%d runs", runs)
 	}
 }
+
+// Who asks during a run gets another one.
+func TestAskedMeanwhile(t *testing.T) {
+	h := &resting{time.Now(), "a"}
+	r := NewRest("job", h)
+	runs := 0
+	for range 3 {
+		if _, err := r.Run(t.Context(), func(context.Context) (string, time.Time, error) {
+			if runs++; runs == 1 {
+				r.Asked("job")
+			}
+			return "", Never, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if runs != 2 {
+		t.Errorf("%d runs, not 2", runs)
+	}
+}

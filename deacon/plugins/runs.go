@@ -74,23 +74,28 @@ func (p *Part) run(ctx context.Context, name string) (note string, err error) {
 	if ctx.Err() != nil {
 		return "", err // the result is only about the interruption
 	}
+	f, _ := out.(plugin.Finding)
+	if err == nil {
+		f, err = i.Clean(f)
+	}
 	if err != nil {
 		p.found(ctx, i, plugin.Finding{State: plugin.Critical, Figure: "it cannot be looked at", Next: "gt plugin run " + name,
 			Details: []string{town.Clip(err.Error(), 500)}})
-		return "", err
-	}
-	f, _ := out.(plugin.Finding)
-	if f, err = i.Clean(f); err != nil {
 		return "", err
 	}
 	p.found(ctx, i, f)
 	return strings.TrimSpace(f.State + " " + f.Figure), nil
 }
 
-// found keeps the result of a health check. When its state changed, checks and alerts
-// follow at once.
+// found keeps what a health check found, and has the board and the alerts follow when it
+// is another state. What one found that a reload replaced or disabled meanwhile does not
+// count.
 func (p *Part) found(ctx context.Context, i *plugin.Instance, f plugin.Finding) {
 	p.mu.Lock()
+	if now, _ := p.host.PluginSet().Plugin(i.Name()); now != i { // asked with the lock: forget comes after a reload
+		p.mu.Unlock()
+		return
+	}
 	before, known := p.last[i.Name()]
 	p.last[i.Name()] = f
 	p.mu.Unlock()

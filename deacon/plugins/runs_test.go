@@ -63,7 +63,7 @@ func TestHealthChecks(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	finding, failed := plugin.Finding{State: plugin.Healthy, Figure: "5"}, error(nil)
+	finding, failed, during := plugin.Finding{State: plugin.Healthy, Figure: "5"}, error(nil), func() {}
 	log, _ := logtest.NewNullLogger()
 	path := filepath.Join(dir, "plugins.yaml")
 	write := func(enabled string) {
@@ -76,7 +76,7 @@ func TestHealthChecks(t *testing.T) {
 		h := &host{rows: rows, now: time.Now().UTC(), log: log}
 		h.set = plugin.NewSet(plugin.Options{Path: path, Log: log, Now: func() time.Time { return h.now }, Types: plugin.Types{{
 			Name: plugin.HealthCheck, New: func(name string) plugin.Plugin {
-				return looked{name: name, find: func() (plugin.Finding, error) { return finding, failed }}
+				return looked{name: name, find: func() (plugin.Finding, error) { during(); return finding, failed }}
 			}}}})
 		p := New(h)
 		if err := p.Start(t.Context()); err != nil {
@@ -136,6 +136,14 @@ func TestHealthChecks(t *testing.T) {
 			t.Errorf("%+v: %+v, alerts %q", v, r, alerts())
 		}
 	}
+	finding = plugin.Finding{State: "fine"}
+	if _, err := p.run(t.Context(), "a"); err == nil || board().State != check.Critical || !strings.Contains(alerts(), `its state "fine"`) {
+		t.Errorf("an unknown state: %v, %+v, %q", err, board(), alerts())
+	}
+	finding = plugin.Finding{State: plugin.Warning, Figure: "9"}
+	if _, err := p.run(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
 	// A restart: the Deacon recorded the state of the check.
 	if err := rows.Record(t.Context(), operational.Batch{Checks: []operational.CheckState{{Name: "plugin-a", State: "warning", Figure: "9", Since: h.now}}}); err != nil {
 		t.Fatal(err)
@@ -144,8 +152,11 @@ func TestHealthChecks(t *testing.T) {
 	if r := board(); r.State != check.Warning || alerts() != "plugin-a warning plugin 9" {
 		t.Errorf("after a restart: %+v, %q", r, alerts())
 	}
-	write("false")
-	p.Reload(nil, nil)
+	// It is disabled while a call is under way, whose finding does not count.
+	finding, during = plugin.Finding{State: plugin.Critical, Figure: "99"}, func() { write("false"); p.Reload(nil, nil) }
+	if _, err := p.run(t.Context(), "a"); err != nil {
+		t.Error(err)
+	}
 	if alerts() != "" || len(p.Jobs(nil)[0].Keys) != 0 || p.Jobs(nil)[0].Keys == nil || len(p.Checks(nil)) != 1 {
 		t.Errorf("a disabled plugin: %q, %+v", alerts(), p.Jobs(nil))
 	}
