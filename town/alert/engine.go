@@ -122,7 +122,7 @@ func (e *Engine) Sync(ctx context.Context, alerts []operational.Alert, silences 
 	if err := e.silence(ctx, silences, now); err != nil {
 		return err
 	}
-	changed := e.running == nil || !reflect.DeepEqual(channels, e.channels)
+	changed := e.running == nil || e.running.flight.ends() || !reflect.DeepEqual(channels, e.channels)
 	if changed {
 		if err := e.halt(ctx); err != nil {
 			return err
@@ -253,6 +253,13 @@ func (f *flight) end() {
 	if f.n--; f.n == 0 && f.closed {
 		close(f.ended)
 	}
+}
+
+// ends reports whether nothing begins any more.
+func (f *flight) ends() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.closed
 }
 
 // close lets nothing more begin. The channel is closed when nothing is under way.

@@ -385,3 +385,42 @@ func TestTold(t *testing.T) {
 	d.sync()
 	d.quiet("killed", "a", 2)
 }
+
+// A change of the channels that could not be made in time, and is taken back, does not leave
+// an engine that sends nothing.
+func TestAChangeThatIsTakenBack(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Channel{"a", quick})
+	d.hold = make(chan struct{})
+	d.set("PolecatStuck", "nux", operational.SeverityWarning, true)
+	d.sync()
+	for end := time.Now().Add(time.Minute); !d.engine.sending() && time.Now().Before(end); time.Sleep(10 * time.Millisecond) {
+	}
+	over, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := d.engine.Sync(over, d.rows, nil, []Channel{{"b", quick}}, time.Now()); err == nil {
+		t.Fatal("it did not wait for the message under way")
+	}
+	close(d.hold)
+	d.mu.Lock()
+	d.hold = nil
+	d.mu.Unlock()
+	d.sync() // the channels as they were
+	d.await("a", 1)
+	d.set("MailLost", "joe", operational.SeverityError, true)
+	d.sync()
+	d.await("a", 2)
+}
+
+// sending reports whether a message is under way.
+func (e *Engine) sending() bool {
+	e.mu.Lock()
+	r := e.running
+	e.mu.Unlock()
+	if r == nil {
+		return false
+	}
+	r.flight.mu.Lock()
+	defer r.flight.mu.Unlock()
+	return r.flight.n > 0
+}

@@ -184,7 +184,7 @@ func (m *mailer) text(msg alert.Message) []byte {
 	id := town.DigestOf(msg.Key, msg.Status, now.Format(time.RFC3339Nano))
 	domain := m.from[strings.LastIndexByte(m.from, '@')+1:]
 	for _, h := range [][2]string{
-		{"From", m.from}, {"To", strings.Join(m.to, ", ")}, {"Subject", mime.QEncoding.Encode("utf-8", msg.Title)},
+		{"From", m.from}, {"To", strings.Join(m.to, ",\r\n ")}, {"Subject", mime.QEncoding.Encode("utf-8", msg.Title)},
 		{"Date", now.Format(time.RFC1123Z)}, {"Message-Id", "<" + string(id)[:32] + "@" + domain + ">"},
 		// All mails about one name are one thread.
 		{"References", "<" + string(town.DigestOf("thread", msg.Key))[:32] + "@" + domain + ">"},

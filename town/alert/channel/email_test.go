@@ -180,3 +180,24 @@ func TestMailFailures(t *testing.T) {
 		}
 	}
 }
+
+// A header is as long as a line of a mail may be, however many receive it.
+func TestManyReceivers(t *testing.T) {
+	m := &mailer{from: "gt@example.com"}
+	for i := range 50 {
+		m.to = append(m.to, strings.Repeat("x", 40+i)+"@example.com")
+	}
+	text := m.text(alert.NewMessage("gt", "key", "Name", nil))
+	for line := range strings.Lines(string(text)) {
+		if len(line) > 998 {
+			t.Errorf("a line has %d bytes", len(line))
+		}
+	}
+	parsed, err := mail.ReadMessage(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if all, err := parsed.Header.AddressList("To"); err != nil || len(all) != 50 {
+		t.Errorf("%d receivers, %v", len(all), err)
+	}
+}
