@@ -169,7 +169,7 @@ func (p *Part) pass(ctx context.Context) (note string, due time.Time, err error)
 			return err
 		}
 		var wanted []operational.Alert
-		wanted, due = p.watch.Plan(checks, jobs, firing, now)
+		wanted, due = p.watch.Plan(checks, alert.Present(jobs, p.called()), firing, now)
 		if changed, err = s.SettleAlerts(ctx, operational.FromCheck, wanted, now); err != nil {
 			return err
 		}
@@ -195,6 +195,18 @@ func (p *Part) pass(ctx context.Context) (note string, due time.Time, err error)
 		due = part.Never
 	}
 	return note, due, p.send(ctx, rows, silences, now)
+}
+
+// called are the plugins in force that are no health checks: those are checks and alerts of
+// their own.
+func (p *Part) called() map[string]bool {
+	names := map[string]bool{}
+	for _, kind := range []string{plugin.Notification, plugin.Integration, plugin.Exec} {
+		for _, i := range p.host.Plugins(kind) {
+			names[i.Name()] = !i.Serves(plugin.HealthCheck)
+		}
+	}
+	return names
 }
 
 // send passes rows on to the channels.

@@ -83,12 +83,25 @@ func (p *Part) load(ctx context.Context) {
 }
 
 // Checks implements part.Checked: a plugin that is not as its file says, or whose last
-// call failed, is a warning.
+// call failed, is a warning. A health check that fails is a check of its own.
 func (p *Part) Checks(*config.Config) []check.Check {
 	own := check.Check{Name: "plugins", Help: "the plugins of deacon/plugins.yaml", Run: func(context.Context) (check.Result, error) {
-		return judge(p.host.PluginSet().States(), p.host.PluginSet().Problem()), nil
+		return judge(p.states(), p.host.PluginSet().Problem()), nil
 	}}
 	return append([]check.Check{own}, p.checks()...)
+}
+
+// states are those of the plugins, without what is a check of its own.
+func (p *Part) states() []plugin.State {
+	all := p.host.PluginSet().States()
+	for _, i := range p.host.PluginSet().Plugins(plugin.HealthCheck) {
+		for n := range all {
+			if all[n].Entry.Name == i.Name() {
+				all[n].Did.Reason = ""
+			}
+		}
+	}
+	return all
 }
 
 // judge is the result of the check plugins.

@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -93,6 +94,19 @@ func (w *Watch) Plan(checks []operational.CheckState, jobs []operational.JobRun,
 		}
 	}
 	return list, due
+}
+
+// pluginJob begins the names of the jobs that call plugins.
+const pluginJob = "plugin:"
+
+// Present leaves out what the last run of a plugin's job says when nobody calls the plugin
+// any more, or when it is a health check, whose failure is an alert of its own. called are
+// the other plugins in force.
+func Present(jobs []operational.JobRun, called map[string]bool) []operational.JobRun {
+	return slices.DeleteFunc(slices.Clone(jobs), func(j operational.JobRun) bool {
+		name, of := strings.CutPrefix(j.Job, pluginJob)
+		return of && !called[name]
+	})
 }
 
 // as returns the alert with the severity and summary it fired with, if all is well now:

@@ -92,3 +92,15 @@ func TestFlapping(t *testing.T) {
 		}
 	})
 }
+
+// A plugin that is not in force any more has no trouble, although its last run failed.
+func TestPresent(t *testing.T) {
+	jobs := []operational.JobRun{{Job: "prune"}, {Job: "plugin:on", Error: "no"}, {Job: "plugin:off", Error: "no"}, {Job: "plugins"}}
+	var got []string
+	for _, j := range Present(jobs, map[string]bool{"on": true}) {
+		got = append(got, j.Job)
+	}
+	if strings.Join(got, " ") != "prune plugin:on plugins" || jobs[2].Job != "plugin:off" {
+		t.Error(got, jobs)
+	}
+}
