@@ -198,7 +198,7 @@ func (o *options) put(h *host.Host, types plugin.Types, f *offer) error {
 		return town.Fail("install the plugin "+f.Name, "rename one of them: gt plugin show "+f.Name, "%w: there is another plugin of that name", town.ErrRefused)
 	}
 	f.Enabled = known && e.Enabled && e.Config["digest"] == f.Digest
-	if err := writeFiles(filepath.Join(h.Layout.Root, where), f.bundle.Files); err != nil {
+	if err := writeFiles(f.From, filepath.Join(h.Layout.Root, where), f.bundle.Files); err != nil {
 		return town.Fail("write the files of the plugin "+f.Name, "ls -ld "+filepath.Join(h.Layout.Root, "plugins"), "%w", err)
 	}
 	if known {
@@ -228,8 +228,17 @@ func writeList(h *host.Host, text []byte) error {
 	return durable.Replace(path, text, durable.Perm(path, 0o600))
 }
 
-// writeFiles makes a directory with exactly these files, in one step.
-func writeFiles(dir string, files map[string][]byte) (err error) {
+// writeFiles makes a directory with exactly these files, in one step. Hidden files at its
+// top are of no plugin, so they stay, such as .git. A directory that the files are from is
+// left as it is.
+func writeFiles(from, dir string, files map[string][]byte) (err error) {
+	if from != "" {
+		a, err1 := os.Stat(from)
+		b, err2 := os.Stat(dir)
+		if err1 == nil && err2 == nil && os.SameFile(a, b) {
+			return nil
+		}
+	}
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return err
 	}
@@ -237,7 +246,12 @@ func writeFiles(dir string, files map[string][]byte) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, os.RemoveAll(stage)) }()
+	stay := false
+	defer func() {
+		if !stay {
+			err = errors.Join(err, os.RemoveAll(stage))
+		}
+	}()
 	for name, text := range files {
 		path := filepath.Join(stage, name)
 		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
@@ -256,5 +270,24 @@ func writeFiles(dir string, files map[string][]byte) (err error) {
 	if err := durable.Exchange(stage, dir); err != nil {
 		return err
 	}
+	if err := keepHidden(stage, dir); err != nil {
+		stay = true
+		return err
+	}
 	return durable.SyncDir(filepath.Dir(dir))
+}
+
+// keepHidden moves the hidden files at the top of a directory, unless it is a link.
+func keepHidden(from, to string) error {
+	info, err := os.Lstat(from)
+	if err != nil || !info.IsDir() {
+		return err
+	}
+	all, err := os.ReadDir(from)
+	for _, e := range all {
+		if strings.HasPrefix(e.Name(), ".") {
+			err = errors.Join(err, os.Rename(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())))
+		}
+	}
+	return err
 }
