@@ -135,8 +135,10 @@ func (p planner) cause(m operational.MergeRequest) (cause operational.HoldCause,
 		return "", "", detail
 	}
 	detail.Removed = not
-	at := slices.IndexFunc(p.State.Target.Removed, func(r operational.Removed) bool { return r.From == not[0] })
-	r := p.State.Target.Removed[at]
+	r := operational.Removed{From: not[0], To: p.Tip} // the target may have moved since the request was looked at
+	if at := slices.IndexFunc(p.State.Target.Removed, func(r operational.Removed) bool { return r.From == not[0] }); at >= 0 {
+		r = p.State.Target.Removed[at]
+	}
 	why = fmt.Sprintf("it would bring back commits that were removed from %s when it went back from %.12s to %.12s; retried, it brings them back", p.Target, r.From, r.To)
 	if len(r.Some) > 0 {
 		why += ". Removed: " + strings.Join(r.Some[:min(len(r.Some), maxListed)], "; ")
