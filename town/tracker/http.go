@@ -58,15 +58,51 @@ func NewClient(o Options) (*Client, error) {
 	return &Client{o: o, base: strings.TrimRight(o.Base, "/"), http: Safe(o.HTTP)}, nil
 }
 
-// Safe returns a client like the given one, or a new one for nil, that has a deadline and
-// follows no redirect: that would send credentials to wherever it leads.
+// Safe returns a client like the given one, or a new one for nil, that has a deadline, reads
+// no answer without end, and follows no redirect: that would send credentials to wherever
+// it leads.
 func Safe(c *http.Client) *http.Client {
 	out := http.Client{Timeout: defaultTimeout}
 	if c != nil {
 		out = *c
 	}
+	if out.Transport == nil {
+		out.Transport = http.DefaultTransport
+	}
+	if _, is := out.Transport.(short); !is {
+		out.Transport = short{out.Transport}
+	}
 	out.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return &out
+}
+
+// short bounds answers, also those that a library reads.
+type short struct{ http.RoundTripper }
+
+// RoundTrip implements http.RoundTripper.
+func (s short) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := s.RoundTripper.RoundTrip(r)
+	if err == nil {
+		answer.Body = &shortBody{answer.Body, maxAnswer}
+	}
+	return answer, err
+}
+
+// shortBody is an answer of which only so much is read.
+type shortBody struct {
+	io.ReadCloser
+	left int
+}
+
+func (b *shortBody) Read(p []byte) (int, error) {
+	if b.left < 0 {
+		return 0, fmt.Errorf("its answer is longer than %d bytes", maxAnswer)
+	}
+	n, err := b.ReadCloser.Read(p[:min(len(p), b.left+1)])
+	if b.left -= n; b.left < 0 {
+		n, err = n-1, fmt.Errorf("its answer is longer than %d bytes", maxAnswer)
+	}
+	return n, err
 }
 
 // CheckBase refuses an address that is not one of an API: https, or http on this machine,
@@ -138,10 +174,7 @@ func (c *Client) Send(ctx context.Context, op, method, path string, query url.Va
 		return 0, nil, nil, c.lost(ctx, op, err)
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
-	if err == nil && len(body) > maxAnswer {
-		err = fmt.Errorf("its answer is longer than %d bytes", maxAnswer)
-	}
+	body, err := io.ReadAll(answer.Body)
 	if err != nil {
 		return 0, nil, nil, c.lost(ctx, op, err)
 	}

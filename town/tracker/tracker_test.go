@@ -3,6 +3,7 @@ package tracker
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"regexp"
@@ -121,5 +122,26 @@ func TestAnswers(t *testing.T) {
 		if CheckBase(bad) == nil {
 			t.Errorf("%s is taken", bad)
 		}
+	}
+}
+
+// An answer without end is an error, whoever reads it; one of exactly the bound is none.
+func TestAnswersAreBounded(t *testing.T) {
+	for size, fails := range map[int]bool{0: false, maxAnswer: false, maxAnswer + 1: true, maxAnswer << 2: true} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			for left := size; left > 0; left -= 1 << 20 {
+				_, _ = w.Write(make([]byte, min(left, 1<<20)))
+			}
+		}))
+		answer, err := Safe(Safe(nil)).Get(server.URL)
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := io.Copy(io.Discard, answer.Body)
+		if fails != (err != nil) || n != int64(min(size, maxAnswer)) {
+			t.Errorf("of %d bytes %d were read, %v", size, n, err)
+		}
+		_ = answer.Body.Close()
+		server.Close()
 	}
 }
