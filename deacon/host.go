@@ -77,7 +77,7 @@ func newHost(o Options) *host {
 	})
 	h.records = recorder.New(recorder.Options{Log: o.Log, Now: o.Now, Operational: h.stores.Operational, Appended: h.feed.Wake})
 	h.secrets = secrets.New(secrets.Environment(o.Getenv), secrets.File(o.Layout.Secrets()))
-	h.figures = series.New(series.Options{Dir: o.Layout.Series(), Log: o.Log, Now: o.Now})
+	h.figures = series.New(series.Options{Dir: o.Layout.Series(), Log: o.Log, Now: o.Now, Own: h.checkOwn})
 	h.plugins = plugin.NewSet(plugin.Options{
 		Path: o.Layout.Plugins(), Kept: o.Layout.PluginsKept(), Log: o.Log, Now: o.Now,
 		Secrets: h.secrets,

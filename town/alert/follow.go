@@ -1,6 +1,7 @@
 package alert
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
@@ -109,6 +110,8 @@ func (e *Engine) follow(ctx context.Context, rows []operational.Alert, now time.
 		}
 	}
 	e.forget(now)
+	// Critical alerts first: they mute others, which must not be told before.
+	slices.SortStableFunc(begun, func(a, b *amalert.Alert) int { return cmp.Compare(milder(a), milder(b)) })
 	// The ends last: an alert that ended is not alone in a group that still fires.
 	for _, list := range [][]*amalert.Alert{begun, ended} {
 		if err := e.alerts.Put(ctx, list...); err != nil {
@@ -244,4 +247,12 @@ func anyOf(words []string) string {
 		quoted[i] = regexp.QuoteMeta(w)
 	}
 	return strings.Join(quoted, "|")
+}
+
+// milder is 0 for a critical alert and 1 for others.
+func milder(a *amalert.Alert) int {
+	if a.Labels[labelSeverity] == model.LabelValue(operational.SeverityCritical) {
+		return 0
+	}
+	return 1
 }

@@ -45,6 +45,9 @@ type Options struct {
 	Log   logrus.FieldLogger
 	// Now is the clock.
 	Now func() time.Time
+	// Own fails when the place of the directory is not the caller's any more. Then nothing
+	// is opened there. May be nil.
+	Own func() error
 }
 
 // Store is the writer of a directory. Its methods may be called from many goroutines.
@@ -144,7 +147,13 @@ func (s *Store) open() {
 	if s.db != nil && s.problem == nil || now.Before(s.again) {
 		return
 	}
-	err := s.probe()
+	var err error
+	if s.opts.Own != nil {
+		err = s.opts.Own()
+	}
+	if err == nil {
+		err = s.probe()
+	}
 	if err == nil {
 		_ = s.close() // what it could not write is lost
 		err = s.reopen(now)

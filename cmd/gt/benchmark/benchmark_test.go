@@ -124,7 +124,7 @@ func TestBadInput(t *testing.T) {
 		{compare("newer", "good"), "version 2"},
 		{compare("cut", "good"), "cut"},
 		{compare("field", "good"), "kind"},
-		{compare("object", "good"), "no result of gt benchmark"},
+		{compare("object", "good"), "not a result of gt benchmark"},
 		{[]string{"compare", "--before", "good"}, "after"},
 	} {
 		code, out, said := w.Run(append([]string{"benchmark"}, c.args...)...)
