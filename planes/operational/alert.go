@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -139,14 +138,5 @@ func (a Alert) labels() string {
 
 // oneLine makes a text one line without control characters and invisible ones.
 func oneLine(s string, most int) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
-			return -1
-		}
-		return r
-	}, s)
-	return strings.TrimSpace(text(s, most))
+	return strings.TrimSpace(text(town.Visible(s), most))
 }

@@ -32,15 +32,7 @@ func visible(s string) string {
 	if strings.ContainsRune(s, '\x1b') {
 		s = sequence.ReplaceAllString(s, "")
 	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r), r == unicode.ReplacementChar:
-			return -1
-		}
-		return r
-	}, s)
+	return strings.ReplaceAll(town.Visible(s), string(unicode.ReplacementChar), "")
 }
 
 // webAddress returns an address that a person may open, or "".

@@ -13,9 +13,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
-	"strings"
 	"time"
-	"unicode"
 
 	"gastown/town"
 )
@@ -169,13 +167,5 @@ func (v *View) tidy() {
 // line makes a text one line of at most so many bytes, without control characters and
 // without those that are invisible or change the direction of others.
 func line(s *string, most int) {
-	*s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case unicode.IsControl(r), unicode.Is(unicode.Cf, r):
-			return -1
-		}
-		return r
-	}, town.Clip(*s, most))
+	*s = town.Visible(town.Clip(*s, most))
 }
