@@ -150,11 +150,7 @@ func (h *host) Prices() (costs.Prices, error) {
 // Contacts returns when each remote last confirmed an exchange. It contacts no remote.
 func (h *host) Contacts() ([]federate.Contact, error) {
 	cfg := h.Config()
-	var remotes []federate.Remote
-	for _, r := range cfg.Remotes {
-		remotes = append(remotes, federate.Configured(r))
-	}
-	return h.Engine(cfg).Contacts(remotes)
+	return h.Engine(cfg).Contacts(federate.ConfiguredAll(cfg.Remotes))
 }
 
 // Secret replaces ${NAME} in a text by the secret of that name.

@@ -218,11 +218,7 @@ func (p *Part) Checks(cfg *config.Config) []check.Check {
 
 // contacts is the last known state of each remote.
 func (p *Part) contacts(cfg *config.Config) (all []check.Contact, err error) {
-	var remotes []federate.Remote
-	for _, r := range cfg.Remotes {
-		remotes = append(remotes, federate.Configured(r))
-	}
-	known, err := p.host.Engine(cfg).Contacts(remotes)
+	known, err := p.host.Engine(cfg).Contacts(federate.ConfiguredAll(cfg.Remotes))
 	for _, c := range known {
 		all = append(all, check.Contact{Remote: c.Name, Confirmed: c.Confirmed, Verified: c.Verified, Pull: attempts(c.Pull), Push: attempts(c.Push)})
 	}

@@ -29,6 +29,15 @@ func Configured(r config.Remote) Remote {
 	return Remote{Name: r.Name, URL: r.URL, Space: gitremote.Space(r.Refs)}
 }
 
+// ConfiguredAll are the remotes of a Town's configuration.
+func ConfiguredAll(list []config.Remote) []Remote {
+	all := make([]Remote, len(list))
+	for i, r := range list {
+		all[i] = Configured(r)
+	}
+	return all
+}
+
 // Configuration is the remote's entry in a Town's configuration.
 func Configuration(r Remote) config.Remote {
 	return config.Remote{Name: r.Name, URL: r.URL, Refs: string(r.Space)}

@@ -13,11 +13,7 @@ const DefaultRemote = "origin"
 
 // Remotes lists every remote of the Town.
 func (h *Host) Remotes() []federate.Remote {
-	all := make([]federate.Remote, len(h.Config.Remotes))
-	for i, r := range h.Config.Remotes {
-		all[i] = federate.Configured(r)
-	}
-	return all
+	return federate.ConfiguredAll(h.Config.Remotes)
 }
 
 // Remote finds a remote by name. Without a name it is the only one, or
