@@ -280,6 +280,6 @@ func (r *Rig) RescueClone(ctx context.Context, why string) (Saved, error) {
 	if err != nil {
 		return Saved{}, err
 	}
-	ref, err := r.publish(ctx, r.repo, "clone/"+now.Format("20060102T150405Z")+"-"+commit[:8], commit)
+	ref, err := r.publish(ctx, r.repo, "clone/"+now.Format(stampLayout)+"-"+commit[:8], commit)
 	return Saved{Ref: ref, Commit: commit, What: what}, err
 }

@@ -281,7 +281,7 @@ func (r *Rig) saveCommits(ctx context.Context, name string, ids []string, why, o
 // setAside moves a directory that is no sandbox out of the way, and says where to. Nothing
 // of it is lost.
 func (r *Rig) setAside(ctx context.Context, name, top string) (to string, err error) {
-	to = r.path("lost", filepath.Base(top)+"-"+r.yard.now().Format("20060102T150405Z"))
+	to = r.path("lost", filepath.Base(top)+"-"+r.yard.now().Format(stampLayout))
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return "", err
 	}

@@ -85,13 +85,17 @@ func (r *Rig) save(ctx context.Context, repo *gitcmd.Shared, kind Kind, name, wh
 	if err != nil {
 		return Saved{}, err
 	}
-	ref, err := r.publish(ctx, repo, fmt.Sprintf("%s/%s/%s-%s", kind, name, now.Format("20060102T150405Z"), commit[:8]), commit)
+	ref, err := r.publish(ctx, repo, fmt.Sprintf("%s/%s/%s-%s", kind, name, now.Format(stampLayout), commit[:8]), commit)
 	if err != nil {
 		return Saved{}, err
 	}
 	r.tell(ctx, NoticeRescued, kind, name, fmt.Sprintf("%s: saved %s at %s", why, what, ref), map[string]string{"ref": ref, "commit": commit, "why": why})
 	return Saved{Ref: ref, Commit: commit, What: what}, nil
 }
+
+// stampLayout is the time in the name of what is saved, in UTC. It has milliseconds: a git
+// that was killed leaves the lock of the ref it wrote, and the name of the next moment is free.
+const stampLayout = "20060102T150405.000Z"
 
 // stays is the step after a rescue that failed.
 func (r *Rig) stays() string {
@@ -131,7 +135,7 @@ func (r *Rig) note(ctx context.Context, repo *gitcmd.Shared, ref, commit string)
 }
 
 // setOnce makes a ref, unless it is there with that value: the same state was saved in
-// the same second.
+// the same millisecond.
 func setOnce(ctx context.Context, repo *gitcmd.Shared, ref, commit string) error {
 	if have, err := repo.Resolve(ctx, ref); err != nil || have == commit {
 		return err
