@@ -76,7 +76,7 @@ func TestHostileNoStatementNamesARemote(t *testing.T) {
 func TestHostileOperationalHasNoMethodForARemote(t *testing.T) {
 	shared := reflect.TypeFor[*doltdb.Shared]()
 	// These are about merge requests of a rig and results of its checks, which are rows.
-	rows := []string{"Merge", "Merges", "MoveMerges", "ForgetFailures"}
+	rows := []string{"Merge", "Merges", "MoveMerges", "ForgetBegun", "ForgetFailures"}
 	for _, plane := range []reflect.Type{reflect.TypeFor[*operational.Store](), reflect.TypeFor[*doltdb.Local]()} {
 		if plane.AssignableTo(shared) {
 			t.Errorf("%s is a store that may be exchanged", plane)
