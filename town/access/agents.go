@@ -1,0 +1,53 @@
+package access
+
+import (
+	"slices"
+
+	"gastown/town"
+)
+
+// agentRule is what agents of some kind may not do, also where their person may.
+type agentRule struct {
+	kind     town.AgentKind
+	patterns []string
+	// why is the reason and instead the right way.
+	why, instead string
+}
+
+// mayor is how a polecat asks for what it may not do itself.
+const mayor = "tell the Mayor: gt mail send mayor/ -s SUBJECT -m TEXT"
+
+var agentRules = []agentRule{
+	{
+		town.Polecat, []string{SlingPolecat, NukePolecat, WriteConvoy, RunWitness, WriteRefinery, AdminRig, WriteCrew},
+		"a polecat does one bead; it does not manage others", "make a bead of what should be done (bd create), then " + mayor,
+	},
+	{
+		town.Polecat, []string{"*:admin", PromoteTown, WriteFederation, EnterSession},
+		"a polecat does one bead; the Town is for people and the Mayor to change", mayor,
+	},
+}
+
+// MayAgent says whether agents of a kind may do an action. The person they run for must be
+// allowed it besides. Rules for the beads that an agent may change are OthersBead's.
+func MayAgent(kind town.AgentKind, action string) Decision {
+	for _, r := range agentRules {
+		if r.kind == kind && slices.ContainsFunc(r.patterns, func(p string) bool { return match(p, action) }) {
+			return Decision{Who: string(kind), Action: action, Rule: restricting + action, Reason: r.why, Next: r.instead}
+		}
+	}
+	return allow(string(kind), action, "no rule for agents speaks against it")
+}
+
+// OthersBead says whether an agent may change a bead that is assigned to somebody. A
+// polecat may change what is its own or nobody's.
+func OthersBead(a town.Address, bead, assignee string) Decision {
+	if a.Kind != town.Polecat || assignee == "" || assignee == a.String() {
+		return allow(a.String(), WriteLedger, "the bead is its own, or nobody's")
+	}
+	return Decision{
+		Who: a.String(), Action: WriteLedger, Rule: restricting + WriteLedger,
+		Reason: bead + " is the work of " + town.Clip(assignee, maxText) + ", and a polecat writes only its own beads",
+		Next:   "write to whoever has it: gt mail send " + town.Typed(assignee) + " -s SUBJECT -m TEXT",
+	}
+}
