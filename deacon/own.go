@@ -14,6 +14,7 @@ import (
 	"gastown/deacon/part"
 	"gastown/town"
 	"gastown/town/lockfile"
+	"gastown/town/ticks"
 )
 
 // ownEvery is how often the Deacon looks whether its files are still its own.
@@ -25,18 +26,18 @@ var errDisplaced = errors.New("the Town was moved, removed or replaced while its
 
 // watchOwn looks, until ctx ends, whether the Deacon can be reached and is the only
 // one. It puts back what somebody removed. A Deacon that has lost its directory or a
-// lock ends, because another one may work in that place.
+// lock ends, because another one may work in that place. The same goroutine looks at the
+// files of settings, so that an idle Deacon wakes once for both.
 func (d *Deacon) watchOwn(ctx context.Context) error {
 	d.watches.Go(func() {
-		tick := time.NewTicker(ownEvery)
-		defer tick.Stop()
 		reported := ""
 		for {
 			select {
-			case <-tick.C:
+			case <-ticks.Next(ownEvery):
 			case <-ctx.Done():
 				return
 			}
+			d.host.settings.Look()
 			err := d.lookAtOwn(ctx)
 			switch {
 			case err == nil || ctx.Err() != nil:

@@ -200,7 +200,7 @@ func (d *Deacon) runJobs() step {
 	}
 }
 
-// watchSettings notices changes of the configuration until ctx ends.
+// watchSettings reloads the configuration, when it was changed, until ctx ends.
 func (d *Deacon) watchSettings(ctx context.Context) error {
 	d.watches.Go(func() { d.host.settings.Watch(ctx) })
 	return nil

@@ -3,7 +3,6 @@ package settings
 import (
 	"context"
 	"sync"
-	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -11,10 +10,6 @@ import (
 	"gastown/town/config"
 	"gastown/town/layout"
 )
-
-// defaultLook is how often the owner checks whether a file has changed, which costs
-// two stat calls.
-const defaultLook = time.Second
 
 // Options are the options of an Owner.
 type Options struct {
@@ -27,8 +22,6 @@ type Options struct {
 	InForce func(before, now *Settings)
 	// Reloaded is called after each reload. May be nil.
 	Reloaded func(error)
-	// Look is how often the files are checked; 0 means every second.
-	Look time.Duration
 }
 
 // Owner holds the settings in force. Its methods may be called from many
@@ -36,6 +29,7 @@ type Options struct {
 type Owner struct {
 	opts      Options
 	reloading sync.Mutex
+	changed   chan struct{} // holds a value when Watch is to reload
 
 	mu      sync.Mutex
 	now     *Settings
@@ -47,13 +41,10 @@ type Owner struct {
 
 // New returns an owner whose settings first are in force already.
 func New(first *Settings, o Options) *Owner {
-	if o.Look == 0 {
-		o.Look = defaultLook
-	}
 	if o.Reloaded == nil {
 		o.Reloaded = func(error) {}
 	}
-	return &Owner{opts: o, now: first, first: first, seen: first.files}
+	return &Owner{opts: o, changed: make(chan struct{}, 1), now: first, first: first, seen: first.files}
 }
 
 // Current returns the settings in force.
@@ -111,33 +102,34 @@ func (o *Owner) Reload() (err error) {
 	return nil
 }
 
-// Watch reloads when one of the files has changed, until ctx ends. A file that is
-// malformed is reported once, and read again when it changes.
+// Watch reloads when Look noticed a change, until ctx ends. A file that is malformed is
+// reported once, and read again when it changes.
 func (o *Owner) Watch(ctx context.Context) {
-	tick := time.NewTicker(o.opts.Look)
-	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-tick.C:
-			o.look()
+		case <-o.changed:
+			_ = o.Reload() // the log and the status tell about it
 		}
 	}
 }
 
-// look reloads if a file has changed since the last check and since it was read.
-func (o *Owner) look() {
+// Look notices whether a file has changed since the last look and since it was read, which
+// costs a stat call for each. Watch then reads them, for which Look does not wait.
+func (o *Owner) Look() {
 	files, err := stampsOf(o.opts.Town)
 	if err != nil {
 		o.opts.Log.WithError(err).Debug("the configuration cannot be looked at")
 		return
 	}
 	o.mu.Lock()
-	changed := files != o.seen && files != o.now.files
-	o.seen = files
-	o.mu.Unlock()
-	if changed {
-		_ = o.Reload() // the log and the status tell about it
+	defer o.mu.Unlock()
+	if files != o.seen && files != o.now.files {
+		select {
+		case o.changed <- struct{}{}:
+		default: // it will be read anyway
+		}
 	}
+	o.seen = files
 }

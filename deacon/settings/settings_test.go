@@ -48,7 +48,7 @@ func own(t *testing.T, at layout.Town, check func(*Settings) error, inForce func
 	}
 	log := logrus.New()
 	log.SetOutput(io.Discard)
-	return New(first, Options{Town: at, Log: log, Check: check, InForce: inForce, Look: time.Millisecond})
+	return New(first, Options{Town: at, Log: log, Check: check, InForce: inForce})
 }
 
 func TestReloadIsAllOrNothing(t *testing.T) {
@@ -106,6 +106,11 @@ func TestWatch(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan bool)
 	go func() { defer close(ended); o.Watch(ctx) }()
+	go func() {
+		for ; ctx.Err() == nil; time.Sleep(time.Millisecond) {
+			o.Look()
+		}
+	}()
 	set(t, at, "deacon.disk_warning", "55")
 	<-applied
 	if err := os.MkdirAll(filepath.Dir(at.Schedule()), 0o700); err != nil {

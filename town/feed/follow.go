@@ -2,9 +2,9 @@ package feed
 
 import (
 	"context"
-	"time"
 
 	"gastown/planes/operational"
+	"gastown/town/ticks"
 )
 
 // Sign tells whether a database may have changed, without asking it: see
@@ -54,8 +54,6 @@ func ended(ctx context.Context, err error) error {
 
 func (f *Feed) wait(ctx context.Context, seq int64) error {
 	feed := watch{sign: f.opts.OperationalSign}
-	tick := time.NewTicker(f.opts.Poll)
-	defer tick.Stop()
 	for {
 		woken := f.awake() // before looking, so that nothing is missed
 		if err := f.collectChanged(ctx); err != nil {
@@ -79,7 +77,7 @@ func (f *Feed) wait(ctx context.Context, seq int64) error {
 		select {
 		case <-woken:
 			feed.quiet = false
-		case <-tick.C:
+		case <-ticks.Next(f.opts.Poll):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
