@@ -25,7 +25,6 @@ import (
 	"gastown/deacon/spending"
 	"gastown/deacon/stores"
 	"gastown/deacon/witness"
-	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
 	"gastown/sync/federate"
@@ -54,9 +53,10 @@ type host struct {
 	settings *settings.Owner // nil until the settings are read
 	stores   *stores.Stores
 	feed     *feed.Feed
-	gatherer prometheus.Gatherer // all metrics of the Deacon
-	figures  *series.Store       // closed until the part series opens it
-	reloads  atomic.Int64        // of the settings
+	gatherer prometheus.Gatherer  // all metrics of the Deacon
+	figures  *series.Store        // closed until the part series opens it
+	reloads  atomic.Int64         // of the settings
+	signs    map[string]feed.Sign // of the planes about work, by name
 	plugins  *plugin.Set
 	secrets  *secrets.Resolver
 	// jobsChanged is set by the Deacon.
@@ -71,9 +71,10 @@ type host struct {
 func newHost(o Options) *host {
 	h := &host{opts: o, started: o.Now().UTC()}
 	h.stores = stores.New(stores.Options{Log: o.Log, Database: o.Database, Config: h.Config, Own: h.checkOwn, Pause: h.pause, Resume: h.resume})
+	h.signs = map[string]feed.Sign{layout.Operational: h.sign(layout.Operational), layout.Ledger: h.sign(layout.Ledger)}
 	h.feed = feed.New(feed.Options{
 		Operational: h.stores.Operational, Ledger: h.ledger, Now: o.Now,
-		OperationalSign: h.sign(layout.Operational), LedgerSign: h.sign(layout.Ledger),
+		OperationalSign: h.signs[layout.Operational], LedgerSign: h.signs[layout.Ledger],
 	})
 	h.records = recorder.New(recorder.Options{Log: o.Log, Now: o.Now, Operational: h.stores.Operational, Appended: h.feed.Wake})
 	h.secrets = secrets.New(secrets.Environment(o.Getenv), secrets.File(o.Layout.Secrets()))
@@ -266,11 +267,6 @@ func (h *host) ledger(ctx context.Context, fn func(*ledger.Store) error) error {
 		return err
 	}
 	return errors.Join(fn(s), s.Close())
-}
-
-// sign is a cheap hint of whether a plane may have changed.
-func (h *host) sign(plane string) feed.Sign {
-	return func() (string, bool, bool) { return doltdb.Sign(h.opts.Database(h.Config(), plane)) }
 }
 
 // Operational calls fn with the operational plane.

@@ -5,9 +5,13 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 
+	"gastown/planes/doltdb"
+	"gastown/town/config"
+	"gastown/town/feed"
 	"gastown/town/layout"
 )
 
@@ -22,7 +26,7 @@ func (h *host) Inputs() string {
 	out := strings.Builder{}
 	fmt.Fprint(&out, h.reloads.Load())
 	for _, plane := range []string{layout.Operational, layout.Ledger} {
-		sign, settled, ok := h.sign(plane)()
+		sign, settled, ok := h.signs[plane]()
 		if !ok || !settled {
 			return ""
 		}
@@ -46,4 +50,23 @@ func (h *host) Inputs() string {
 		}
 	}
 	return out.String()
+}
+
+// sign is a cheap hint of whether a plane may have changed. It is asked every second, so where
+// the plane is follows from the settings only once for each that come into force.
+func (h *host) sign(plane string) feed.Sign {
+	type place struct {
+		by   *config.Config
+		opts doltdb.Options
+	}
+	var known atomic.Pointer[place]
+	return func() (string, bool, bool) {
+		cfg := h.Config()
+		at := known.Load()
+		if at == nil || at.by != cfg {
+			at = &place{cfg, h.opts.Database(cfg, plane)}
+			known.Store(at)
+		}
+		return doltdb.Sign(at.opts)
+	}
 }
