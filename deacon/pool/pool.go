@@ -33,21 +33,26 @@ type Host interface {
 	// Rigs are the Town's rigs; nil when the Deacon has none.
 	Rigs() *rig.Yard
 	Log() logrus.FieldLogger
+	Now() time.Time
+	// Inputs changes with config/rigs.yaml and the rigs that are cloned, among others.
+	Inputs() string
 }
 
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
+	*part.Rest
 	host Host
 }
 
 var (
 	_ part.Scheduled = (*Part)(nil)
 	_ part.Woken     = (*Part)(nil)
+	_ part.Asked     = (*Part)(nil)
 )
 
 // New returns the part.
 func New(h Host) *Part {
-	return &Part{host: h}
+	return &Part{host: h, Rest: part.NewRest(job, h)}
 }
 
 // wakes reports whether an event may mean that a pool has work: a session took a tree,
@@ -66,48 +71,57 @@ func (p *Part) Name() string { return "pool" }
 func (p *Part) Jobs(*config.Config) []schedule.Job {
 	return []schedule.Job{{
 		Name: job, Help: "keep the working trees of the rigs' pools ready", Schedule: "@every 30s", Jitter: 5 * time.Second,
-		Deadline: 10 * time.Minute, MaxPause: 10 * time.Minute, Run: p.keep,
+		Deadline: 10 * time.Minute, MaxPause: 10 * time.Minute, Run: p.run,
 	}}
 }
 
+// run is one run of the job.
+func (p *Part) run(ctx context.Context) (string, error) { return p.Rest.Run(ctx, p.keep) }
+
 // keep makes one pass over the pools of all rigs. A rig without one costs nothing but a
-// look for leftovers.
-func (p *Part) keep(ctx context.Context) (string, error) {
+// look for leftovers. When there was nothing to do it is due again as soon as a remote may
+// be asked for a newer base; where no rig has a pool, not before something changes.
+func (p *Part) keep(ctx context.Context) (note string, due time.Time, err error) {
 	yard := p.host.Rigs()
 	if yard == nil {
-		return "", nil
+		return "", part.Never, nil
 	}
 	all, err := yard.Load()
 	if err != nil {
-		return "", err
+		return "", due, err
 	}
 	var errs []error
-	done := 0
+	done, idle := 0, part.Never
 	for _, s := range all {
 		r, err := yard.OpenLoaded(s)
 		if errors.Is(err, gitcmd.ErrNotFound) {
 			continue // gt rig status says so
 		}
-		if err == nil && s.Pool == 0 {
-			var left []rig.PoolTree
-			if left, err = r.PoolTrees(ctx); err == nil && len(left) == 0 {
-				err = r.Sweep(ctx)
-				if err == nil {
-					continue
-				}
-			}
+		if s.Pool > 0 {
+			idle = p.host.Now().Add(fresh)
 		}
+		var actions []rig.PoolAction
 		if err == nil {
-			var actions []rig.PoolAction
-			actions, err = r.KeepPool(ctx, s.Pool, most, fresh)
-			done += len(actions)
+			actions, err = tend(ctx, r, s.Pool)
 		}
-		if err != nil {
+		if done += len(actions); err != nil {
 			errs = append(errs, fmt.Errorf("rig %s: %w", s.Name, err))
 		}
 	}
 	if err := errors.Join(errs...); err != nil || done == 0 {
-		return "", err
+		return "", idle, err
 	}
-	return fmt.Sprintf("%d working tree(s) made, refreshed or removed", done), nil
+	return fmt.Sprintf("%d working tree(s) made, refreshed or removed", done), due, nil
+}
+
+// tend looks after the pool of a rig, which is to have so many trees.
+func tend(ctx context.Context, r *rig.Rig, size int) ([]rig.PoolAction, error) {
+	if size == 0 {
+		if left, err := r.PoolTrees(ctx); err != nil {
+			return nil, err
+		} else if len(left) == 0 {
+			return nil, r.Sweep(ctx)
+		}
+	}
+	return r.KeepPool(ctx, size, most, fresh)
 }

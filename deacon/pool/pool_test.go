@@ -1,10 +1,12 @@
 package pool
 
 import (
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/sirupsen/logrus"
 
@@ -12,13 +14,20 @@ import (
 	"gastown/town/rig"
 )
 
-type testHost struct{ yard *rig.Yard }
+type testHost struct {
+	yard   *rig.Yard
+	now    time.Time
+	inputs string
+}
 
-func (h testHost) Rigs() *rig.Yard         { return h.yard }
-func (h testHost) Log() logrus.FieldLogger { return logrus.New() }
+func (h *testHost) Rigs() *rig.Yard         { return h.yard }
+func (h *testHost) Log() logrus.FieldLogger { return logrus.New() }
+func (h *testHost) Now() time.Time          { return h.now }
+func (h *testHost) Inputs() string          { return h.inputs }
 
 // The job makes what is missing, then has nothing to do; and it removes what a rig no
-// longer wants.
+// longer wants. It rests while nothing changes: with a pool until a remote may be asked again,
+// without one for longer.
 func TestKeep(t *testing.T) {
 	dir := t.TempDir()
 	env := []string{"PATH=" + os.Getenv("PATH"), "HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1", "GIT_AUTHOR_NAME=a", "GIT_AUTHOR_EMAIL=a@b",
@@ -36,11 +45,22 @@ func TestKeep(t *testing.T) {
 	}
 	yard := &rig.Yard{Dir: filepath.Join(dir, "rigs"), File: filepath.Join(dir, "config", "rigs.yaml"), Git: gitcmd.Options{Env: env},
 		Lock: func(name string) string { return filepath.Join(dir, "locks", name) }}
-	p := New(testHost{yard})
+	h := &testHost{yard: yard, now: time.Now()}
+	p := New(h)
+	changes := 0
 	keep := func(want string) {
 		t.Helper()
-		if got, err := p.keep(t.Context()); err != nil || got != want {
+		changes++
+		h.inputs = fmt.Sprint(changes)
+		if got, err := p.run(t.Context()); err != nil || got != want {
 			t.Errorf("%q, %v; want %q", got, err, want)
+		}
+	}
+	rests := func(after time.Duration, want bool) {
+		t.Helper()
+		h.now = h.now.Add(after)
+		if _, needed := p.Begin(); needed == want {
+			t.Errorf("%s later it rests: %v", after, !needed)
 		}
 	}
 	keep("")
@@ -52,10 +72,16 @@ func TestKeep(t *testing.T) {
 		t.Fatal(err)
 	}
 	keep("2 working tree(s) made, refreshed or removed")
+	rests(0, false)
 	keep("")
+	rests(fresh-1, true)
+	rests(1, false)
 	if err := yard.SetPool(t.Context(), "web", 0); err != nil {
 		t.Fatal(err)
 	}
 	keep("2 working tree(s) made, refreshed or removed")
 	keep("")
+	rests(2*fresh, true)
+	h.inputs = "another"
+	rests(0, false)
 }
