@@ -28,6 +28,7 @@ type figures struct {
 // gauges are the key figures as metrics.
 type gauges struct {
 	polecats, queue, merging, stuck, unread *prometheus.GaugeVec
+	asked                                   prometheus.Counter
 
 	mu     sync.Mutex
 	now    figures
@@ -46,12 +47,15 @@ func newGauges() *gauges {
 		merging:  vector("gt_merge_requests", "Open merge requests of a rig.", "rig"),
 		stuck:    vector("gt_polecats_stuck", "Polecats that are stalled, wait for a person, or are dead."),
 		unread:   vector("gt_mail_backlog_messages", "Unread messages in all mailboxes."),
+		asked: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "gt_rule_queries_total", Help: "Expressions of rules that were evaluated, because what they read may have changed.",
+		}),
 	}
 }
 
 // Metrics implements part.Measured.
 func (g *gauges) Metrics() []prometheus.Collector {
-	return []prometheus.Collector{g.polecats, g.queue, g.merging, g.stuck, g.unread}
+	return []prometheus.Collector{g.polecats, g.queue, g.merging, g.stuck, g.unread, g.asked}
 }
 
 // reset forgets the figures.

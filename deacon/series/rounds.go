@@ -12,6 +12,7 @@ import (
 
 	"gastown/planes/operational"
 	"gastown/town/series"
+	"gastown/town/ticks"
 )
 
 // sureEvery is how often the rows of alerts are compared with the rules although nothing
@@ -36,8 +37,6 @@ func newRounds(p *Part, interval time.Duration) *rounds {
 // loop is a round each interval, until ctx ends.
 func (r *rounds) loop(ctx context.Context) {
 	r.host.Series().Start()
-	tick := time.NewTicker(r.interval)
-	defer tick.Stop()
 	for ctx.Err() == nil {
 		err := caught(func() error { return r.round(ctx) })
 		if ctx.Err() != nil {
@@ -50,7 +49,7 @@ func (r *rounds) loop(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-tick.C:
+		case <-ticks.Next(r.interval):
 		case <-r.wake:
 		}
 	}
@@ -71,6 +70,7 @@ func (r *rounds) round(ctx context.Context) error {
 		return err // they were checked when they were read
 	}
 	v := r.judge.Judge(ctx, now)
+	r.asked.Add(float64(v.Asked))
 	r.mu.Lock()
 	r.appended, r.failed = appended, v.Failed
 	r.mu.Unlock()

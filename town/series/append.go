@@ -60,16 +60,17 @@ func (s *Store) append(app storage.AppenderV2, at int64, families []*dto.MetricF
 			err = errors.Join(err, app.Rollback())
 		}
 	}()
-	now := make(map[uint64]labels.Labels, len(s.known))
-	w := writer{app: app, at: at, now: now}
+	now := make(map[uint64]sample, len(s.known))
+	w := writer{app: app, at: at, now: now, known: s.known, changes: &s.changes}
 	for _, f := range families {
 		if err := w.family(f); err != nil {
 			return fmt.Errorf("%s: %w", f.GetName(), err)
 		}
 	}
-	for hash, l := range s.known {
+	for hash, former := range s.known {
 		if _, still := now[hash]; !still {
-			if _, err := app.Append(0, l, 0, at, math.Float64frombits(value.StaleNaN), nil, nil, storage.AOptions{}); err != nil && !late(err) {
+			s.changes.note(former.labels.Get(model.MetricNameLabel), at)
+			if _, err := app.Append(0, former.labels, 0, at, math.Float64frombits(value.StaleNaN), nil, nil, storage.AOptions{}); err != nil && !late(err) {
 				return err
 			}
 		}
@@ -78,14 +79,23 @@ func (s *Store) append(app storage.AppenderV2, at int64, families []*dto.MetricF
 		return err
 	}
 	s.known = now
+	s.changes.wrote(at)
 	return nil
+}
+
+// sample is the last sample of a series.
+type sample struct {
+	labels labels.Labels
+	value  float64
 }
 
 // writer appends the samples of metrics.
 type writer struct {
 	app     storage.AppenderV2
 	at      int64
-	now     map[uint64]labels.Labels
+	known   map[uint64]sample // of the last Append
+	now     map[uint64]sample
+	changes *changes
 	builder labels.ScratchBuilder
 }
 
@@ -161,7 +171,11 @@ func (w *writer) sample(name string, m *dto.Metric, key, val string, v float64) 
 	}
 	w.builder.Sort()
 	l := w.builder.Labels()
-	w.now[l.Hash()] = l
+	hash := l.Hash()
+	if former, there := w.known[hash]; !there || math.Float64bits(former.value) != math.Float64bits(v) {
+		w.changes.note(name, w.at)
+	}
+	w.now[hash] = sample{l, v}
 	_, err := w.app.Append(0, l, 0, w.at, v, nil, nil, storage.AOptions{})
 	return err
 }

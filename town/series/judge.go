@@ -43,6 +43,9 @@ type Verdict struct {
 	// Failed says which rules could not be judged, and why. They are in the state that
 	// they had before.
 	Failed []string
+	// Asked is how many expressions were evaluated. Those whose series are what they were the
+	// last time are not.
+	Asked int
 }
 
 // Judge judges rules. Its methods are not safe for concurrent use.
@@ -51,12 +54,15 @@ type Judge struct {
 	manager  *rules.Manager
 	interval time.Duration
 	groups   []*judged
-	text     string // of the rules that are judged
+	text     string           // of the rules that are judged
+	memos    map[string]*memo // by the expression of a rule
+	asked    int
 }
 
 type judged struct {
 	*rules.Group
-	last time.Time
+	memos []*memo // of the rules, in their order; nil where an answer cannot be remembered
+	last  time.Time
 	// rounds counts how often it was judged; the third time it is sure.
 	rounds int
 }
@@ -95,6 +101,7 @@ func (j *Judge) Load(text []byte) error {
 		return nil
 	}
 	var all []*judged
+	memos := map[string]*memo{}
 	for _, source := range []string{string(recorded), string(text)} {
 		loaded, errs := j.manager.LoadGroups(j.interval, labels.EmptyLabels(), "", nil, false, source)
 		if len(errs) > 0 {
@@ -102,7 +109,15 @@ func (j *Judge) Load(text []byte) error {
 		}
 		var some []*judged
 		for _, g := range loaded {
-			some = append(some, &judged{Group: g})
+			one := &judged{Group: g}
+			for _, r := range g.Rules() {
+				expr := r.Query().String()
+				if memos[expr] == nil {
+					memos[expr] = newMemo(r.Query())
+				}
+				one.memos = append(one.memos, memos[expr])
+			}
+			some = append(some, one)
 		}
 		slices.SortFunc(some, func(a, b *judged) int { return cmp.Compare(a.Name(), b.Name()) })
 		all = append(all, some...) // what is recorded is computed first
@@ -114,7 +129,7 @@ func (j *Judge) Load(text []byte) error {
 			g.rounds, g.last = j.groups[i].rounds, j.groups[i].last
 		}
 	}
-	j.groups, j.text = all, string(text)
+	j.groups, j.text, j.memos = all, string(text), memos
 	return nil
 }
 
@@ -133,6 +148,21 @@ func (loader) Parse(query string) (parser.Expr, error) { return promqlParser.Par
 
 // query is what rules ask with.
 func (j *Judge) query(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
+	m, when := j.memos[expr], at.UnixMilli()
+	if m.still(&j.store.changes, when) {
+		return m.recall(when), nil
+	}
+	j.asked++
+	number, whole := j.store.changes.now(when)
+	answer, err := j.ask(ctx, expr, at)
+	if m != nil {
+		m.keep(answer, number, when)
+		m.known = whole && err == nil
+	}
+	return answer, err
+}
+
+func (j *Judge) ask(ctx context.Context, expr string, at time.Time) (promql.Vector, error) {
 	result, err := j.store.ExecAt(ctx, expr, at)
 	if err != nil {
 		return nil, err
@@ -147,14 +177,38 @@ func (j *Judge) query(ctx context.Context, expr string, at time.Time) (promql.Ve
 	return nil, errors.New("the expression is neither a vector nor a number")
 }
 
+// rests reports whether a group need not be evaluated: nothing fires or waits to fire, and
+// each of its expressions has no answer, as the last time.
+func (j *Judge) rests(g *judged, now time.Time) bool {
+	if g.rounds < sureAfter {
+		return false
+	}
+	for i, r := range g.Rules() {
+		if r.LastError() != nil || !g.memos[i].still(&j.store.changes, now.UnixMilli()) || len(g.memos[i].answer) > 0 {
+			return false
+		}
+		active := false
+		if a, ok := r.(*rules.AlertingRule); ok {
+			a.ForEachActiveAlert(func(a *rules.Alert) { active = active || a.State != rules.StateInactive })
+		}
+		if active {
+			return false
+		}
+	}
+	return true
+}
+
 // Judge judges the groups that are due.
 func (j *Judge) Judge(ctx context.Context, now time.Time) Verdict {
 	v := Verdict{Sure: true}
+	j.asked = 0
 	all := map[string]Firing{}
 	for _, g := range j.groups {
 		// A little early counts, because rounds are not quite regular.
 		if since := now.Sub(g.last); since >= g.Interval()-g.Interval()/10 || since < 0 {
-			g.Eval(ctx, now)
+			if !j.rests(g, now) {
+				g.Eval(ctx, now)
+			}
 			g.last = now
 			if g.rounds++; g.rounds == sureAfter-1 {
 				g.RestoreForState(now)
@@ -173,6 +227,7 @@ func (j *Judge) Judge(ctx context.Context, now time.Time) Verdict {
 	for _, key := range slices.Sorted(maps.Keys(all)) {
 		v.Firing = append(v.Firing, all[key])
 	}
+	v.Asked = j.asked
 	return v
 }
 

@@ -84,7 +84,17 @@ func (s *Store) reopen(now time.Time) error {
 	}
 	db.DisableCompactions() // tidy does it
 	s.db, s.places = db, places
+	s.changes.begin(newest(db))
 	return nil
+}
+
+// newest is the time of a database's newest sample, in milliseconds; 0 for none.
+func newest(db *tsdb.DB) int64 {
+	last := max(0, db.Head().MaxTime())
+	for _, b := range db.Blocks() {
+		last = max(last, b.MaxTime())
+	}
+	return last
 }
 
 func (s *Store) tsdbOptions() *tsdb.Options {

@@ -9,7 +9,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/sirupsen/logrus"
@@ -70,7 +69,8 @@ type Store struct {
 	lastLook  time.Time
 
 	appending sync.Mutex
-	known     map[uint64]labels.Labels // the series of the last Append
+	known     map[uint64]sample // the series of the last Append
+	changes   changes
 	// mapped and compacted are when tidy last did that.
 	mapped, compacted time.Time
 }
@@ -309,5 +309,5 @@ func (s *Store) AppenderV2(ctx context.Context) storage.AppenderV2 {
 	if s.db == nil {
 		return broken{ErrOff}
 	}
-	return s.db.AppenderV2(ctx)
+	return noting{s.db.AppenderV2(ctx), &s.changes}
 }

@@ -1,0 +1,91 @@
+package series
+
+import (
+	"sync"
+	"time"
+
+	"github.com/prometheus/prometheus/model/histogram"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/storage"
+)
+
+// changes remember when the series of a name last changed: when one began, ended, or got
+// another value than before. So a Judge need not evaluate a rule again and again that reads
+// what stays the same.
+type changes struct {
+	mu sync.Mutex
+	// count counts changes; each has a number of its own. first is that of the opening.
+	count, first int64
+	names        map[string]change
+	// found is the time of the newest sample that the database had when it was opened, in
+	// milliseconds; 0 for none. What those were is not known, so all count as changes then.
+	found int64
+	// appended is the time of the last round that was written whole, in milliseconds.
+	appended int64
+}
+
+// change is the last change of the series of a name.
+type change struct {
+	number int64
+	at     int64 // of its sample, in milliseconds
+}
+
+// note notes that the series of a name changed.
+func (c *changes) note(name string, at int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count++
+	c.names[name] = change{c.count, at}
+}
+
+// begin forgets everything: a database was opened, whose newest sample is that of found.
+func (c *changes) begin(found int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.count++
+	c.first, c.names, c.found, c.appended = c.count, map[string]change{}, found, 0
+}
+
+// wrote notes that a round was written.
+func (c *changes) wrote(at int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.appended = at
+}
+
+// now is the number of the newest change. ok is false when what was written at a time is not
+// all that there was to write.
+func (c *changes) now(at int64) (number int64, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.count, c.appended == at && at != 0
+}
+
+// same reports whether a question about names, which reads so far back from its time, was
+// answered with number as the newest change at a time since which its answer stayed the same.
+func (c *changes) same(names []string, back time.Duration, number, at int64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	settled := func(t int64) bool { return at >= t+back.Milliseconds() }
+	// A series that another process began and did not end is seen for a while.
+	if number < c.first || c.found != 0 && !settled(c.found+lookback.Milliseconds()) {
+		return false
+	}
+	for _, name := range names {
+		if last := c.names[name]; last.number > number || back > 0 && !settled(last.at) {
+			return false
+		}
+	}
+	return true
+}
+
+// noting is an appender of rules' results, which are changes each.
+type noting struct {
+	storage.AppenderV2
+	changes *changes
+}
+
+func (n noting) Append(ref storage.SeriesRef, l labels.Labels, st, t int64, v float64, h *histogram.Histogram, fh *histogram.FloatHistogram, o storage.AOptions) (storage.SeriesRef, error) {
+	n.changes.note(l.Get(labels.MetricName), t)
+	return n.AppenderV2.Append(ref, l, st, t, v, h, fh, o)
+}
