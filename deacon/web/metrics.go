@@ -49,7 +49,7 @@ func NewMetrics(version string, started time.Time, reasons []string, seconds []f
 	start := prometheus.NewGauge(prometheus.GaugeOpts{Name: "gt_deacon_start_time_seconds", Help: "When the Deacon started, in Unix time."})
 	start.Set(float64(started.UnixNano()) / 1e9)
 	m.Add(m.jobs, m.runs, m.failing, m.refused, m.delayed, m.lent, m.reloads, info, start,
-		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), collectors.NewGoCollector())
+		newProcess(started), collectors.NewGoCollector())
 	m.delayed.WithLabelValues(ListenerControl)
 	for _, listener := range []string{ListenerHTTP, ListenerControl, ListenerCommands, ListenerSQL} {
 		for _, reason := range reasons {

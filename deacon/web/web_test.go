@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 )
 
@@ -55,5 +57,46 @@ func TestMetricsFollowTheConventions(t *testing.T) {
 	m.ForgetJob("federation-sync:origin")
 	if _, body := get(t, m.Handler(), "GET", "/metrics"); strings.Contains(body, "origin") {
 		t.Error("a job that was removed is still counted")
+	}
+}
+
+// What the process uses is what the kernel says of it.
+func TestProcess(t *testing.T) {
+	all, err := metrics().Gatherer().Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]float64{}
+	for _, f := range all {
+		if m := f.GetMetric()[0]; strings.HasPrefix(f.GetName(), "process_") {
+			got[f.GetName()] = m.GetGauge().GetValue() + m.GetCounter().GetValue()
+		}
+	}
+	library := prometheus.NewRegistry()
+	library.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	if all, err = library.Gather(); err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range all {
+		m := f.GetMetric()[0]
+		want, is := m.GetGauge().GetValue()+m.GetCounter().GetValue(), got[f.GetName()]
+		switch name := f.GetName(); {
+		case strings.HasPrefix(name, "process_network_") || name == "process_virtual_memory_max_bytes":
+			if _, there := got[name]; there {
+				t.Errorf("%s is collected", name)
+			}
+		case name == "process_start_time_seconds":
+			if is != 1000 {
+				t.Errorf("%s is %v", name, is)
+			}
+		case name == "process_cpu_seconds_total":
+			if is <= 0 || is > want+.05 { // the library reads later, in steps of 10 ms
+				t.Errorf("%s is %v, %v a moment later", name, is, want)
+			}
+		default:
+			if is < want*.9-2 || is > want*1.1+2 {
+				t.Errorf("%s is %v, not %v", name, is, want)
+			}
+		}
 	}
 }
