@@ -64,6 +64,8 @@ var deaconLimits = map[string]struct {
 	workDispatch:                      {50, false},
 	convoyRefresh:                     {50, false},
 	alertMessages:                     {alertNames, false},
+	monitorBusy:                       {2, false},
+	monitorMemory:                     {60, false},
 	fmt.Sprintf(patrolTook, 10):       {200, false},
 	fmt.Sprintf(patrolTook, 30):       {500, false},
 	fmt.Sprintf(patrolTook, 100):      {1500, false},

@@ -117,6 +117,10 @@ func (h *host) glance(ctx context.Context, root string, size townSize, runs int)
 			more, err = h.dashboard(ctx, time.Duration(runs)*time.Second)
 			figures = append(figures, more...)
 		}
+		if err == nil {
+			more, err = h.monitor(ctx, time.Duration(runs)*time.Second)
+			figures = append(figures, more...)
+		}
 	}
 	if err == nil && size.Convoys > 0 {
 		var more []deaconFigure
