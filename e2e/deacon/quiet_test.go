@@ -24,6 +24,10 @@ const (
 	// statements is how many SQL statements it may need meanwhile: for the checks, which
 	// measure how long the database takes, and one round of the jobs that rest.
 	statements = 100
+	// evaluated is how many expressions of rules it may evaluate meanwhile: those of how long the
+	// database takes, which is measured once a minute, and those of rates, which change for a
+	// while after the start. All 19 in each of four rounds would be 76.
+	evaluated = 40
 )
 
 // A Deacon with nothing to do, in a Town with a remote and four rigs, starts no process
@@ -63,6 +67,7 @@ func TestQuiet(t *testing.T) {
 	scratch.Await(t, "jobs have run since something was written", func() bool { return rests(t, d) })
 	_ = called(t, dir)
 	before, checks, asked := look(t, d), ran(t, d, "checks", ""), metric(t, d, "gt_sql_statements_total")
+	rules := metric(t, d, "gt_rule_queries_total")
 	<-time.After(watched)
 	after := look(t, d)
 	if names := called(t, dir); names != "" {
@@ -78,10 +83,13 @@ func TestQuiet(t *testing.T) {
 	if asked > statements {
 		t.Errorf("it sent %.0f SQL statements, limit %d", asked, statements)
 	}
+	if rules = metric(t, d, "gt_rule_queries_total") - rules; rules > evaluated {
+		t.Errorf("it evaluated %.0f expressions of rules, limit %d", rules, evaluated)
+	}
 	spent := after.cpu - before.cpu
 	share := spent.Seconds() / watched.Seconds()
-	t.Logf("CPU %s in %s: %.2f %% of a core, limit %.2f %%, ratio %.2f; %.0f SQL statements; %d MB resident, %d goroutines, %d descriptors", spent, watched,
-		100*share, 100*limit, share/limit, asked, after.resident/1e6, after.goroutines, after.descriptors)
+	t.Logf("CPU %s in %s: %.2f %% of a core, limit %.2f %%, ratio %.2f; %.0f SQL statements, %.0f expressions of rules; %d MB resident, %d goroutines, %d descriptors", spent, watched,
+		100*share, 100*limit, share/limit, asked, rules, after.resident/1e6, after.goroutines, after.descriptors)
 }
 
 // rests reports whether every job about work has run since the planes were last written and
