@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"gastown/planes/operational"
 	"gastown/town/escalate"
@@ -94,4 +96,44 @@ func (p *pass) unheld(ctx context.Context, m operational.MergeRequest, why strin
 		return nil
 	}
 	return p.Beads(ctx, func(l Ledger) error { return l.Told(ctx, HeldKey(p.Rig.Name, m), why) })
+}
+
+// unheldAfter is how old an escalation about a held request is at least before it is ended
+// because no request is held: people are told a moment before the request is held.
+const unheldAfter = 10 * time.Minute
+
+// Outlived finds, among open escalations, those about held requests of a rig of which none is
+// held any more: whoever released or gave back the request was killed before it ended the
+// escalation. requests are the rig's open ones. again is when one that is too young is to be
+// looked at; zero for none.
+func Outlived(rig string, open []escalate.Escalation, requests []operational.MergeRequest, now time.Time) (keys []string, again time.Time) {
+	held := map[string]bool{}
+	for _, m := range requests {
+		if m.State == operational.MergeHeld {
+			held[HeldKey(rig, m)] = true
+		}
+	}
+	for _, e := range open {
+		of, ok := HeldIn(e.Key)
+		if !ok || of != rig || held[e.Key] {
+			continue
+		}
+		if due := e.Last.Add(unheldAfter); now.Before(due) {
+			if again.IsZero() || due.Before(again) {
+				again = due
+			}
+			continue
+		}
+		keys = append(keys, e.Key)
+	}
+	return keys, again
+}
+
+// HeldIn is the rig of a key that HeldKey made.
+func HeldIn(key string) (rig string, ok bool) {
+	parts := strings.Split(key, "/")
+	if len(parts) != 4 || parts[0] != "refinery" || parts[2] != "held" && parts[2] != "rewound" {
+		return "", false
+	}
+	return parts[1], true
 }
