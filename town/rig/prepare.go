@@ -47,19 +47,9 @@ func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
 	if err := r.mend(ctx, want.Name); err != nil {
 		return Sandbox{}, err
 	}
-	fresh := want.Fresh
-	if fresh == 0 {
-		fresh = defaultFresh
-	}
-	stale := ""
-	if fresh > 0 {
-		if err := r.refresh(ctx, fresh); err != nil {
-			if ctx.Err() != nil {
-				return Sandbox{}, context.Cause(ctx)
-			}
-			stale = err.Error()
-			r.tell(ctx, NoticeStale, Polecats, want.Name, "it begins at a base that may be old: "+stale, map[string]string{"branch": want.Branch})
-		}
+	stale, err := r.newest(ctx, want)
+	if err != nil {
+		return Sandbox{}, err
 	}
 	lock, err := r.lock(ctx, string(Polecats)+"-"+want.Name)
 	if err != nil {
@@ -87,16 +77,7 @@ func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		if sandbox.Rescued, err = r.adoptOrphans(ctx, want.Name, top); err != nil {
-			return Sandbox{}, err
-		}
-		saved, err := r.saveBranch(ctx, want.Name, want.Branch, tip)
-		if err != nil {
-			return Sandbox{}, err
-		}
-		sandbox.Rescued = cmp.Or(saved, sandbox.Rescued)
-		sandbox.FromPool, err = r.furnish(ctx, top, want.Branch, base, want.UsePool)
-		return sandbox, err
+		return r.settle(ctx, want, sandbox, tip)
 	case err != nil:
 		return Sandbox{}, err
 	}
@@ -108,6 +89,42 @@ func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
 	}
 	sandbox.Rescued = saved.Ref
 	return sandbox, w.Reset(ctx, want.Branch, base)
+}
+
+// newest asks the remote for a newer base, if the known one is old. stale says why that
+// failed, which ends nothing; "" when it did not.
+func (r *Rig) newest(ctx context.Context, want Want) (stale string, err error) {
+	fresh := want.Fresh
+	if fresh == 0 {
+		fresh = defaultFresh
+	}
+	if fresh < 0 {
+		return "", nil
+	}
+	if err := r.refresh(ctx, fresh); err != nil {
+		if ctx.Err() != nil {
+			return "", context.Cause(ctx)
+		}
+		stale = err.Error()
+		r.tell(ctx, NoticeStale, Polecats, want.Name, "it begins at a base that may be old: "+stale, map[string]string{"branch": want.Branch})
+	}
+	return stale, nil
+}
+
+// settle makes a sandbox where there is none. tip is where its branch is, if there is such a
+// branch; what only that has is saved first.
+func (r *Rig) settle(ctx context.Context, want Want, s Sandbox, tip string) (Sandbox, error) {
+	adopted, err := r.adoptOrphans(ctx, want.Name, s.Dir)
+	if err != nil {
+		return Sandbox{}, err
+	}
+	saved, err := r.saveBranch(ctx, want.Name, want.Branch, tip)
+	if err != nil {
+		return Sandbox{}, err
+	}
+	s.Rescued = cmp.Or(saved, adopted)
+	s.FromPool, err = r.furnish(ctx, s.Dir, want.Branch, s.Base, want.UsePool)
+	return s, err
 }
 
 // mend makes sure that an agent's own git can use the clone.
