@@ -47,6 +47,7 @@ type offer struct {
 func (f *offer) of(b program.Bundle) {
 	f.bundle, f.Name, f.Description, f.Digest = b, b.Name, town.Clip(b.Description, 300), b.Digest
 	f.When, _ = b.When() // checked with the bundle
+	f.Files = nil
 	for name := range b.Files {
 		f.Files = append(f.Files, name)
 	}
@@ -197,10 +198,16 @@ func (o *options) put(h *host.Host, types plugin.Types, f *offer) error {
 	if known && (e.Type != plugin.Exec || e.Config["directory"] != where) {
 		return town.Fail("install the plugin "+f.Name, "rename one of them: gt plugin show "+f.Name, "%w: there is another plugin of that name", town.ErrRefused)
 	}
-	f.Enabled = known && e.Enabled && e.Config["digest"] == f.Digest
 	if err := writeFiles(f.From, filepath.Join(h.Layout.Root, where), f.bundle.Files); err != nil {
 		return town.Fail("write the files of the plugin "+f.Name, "ls -ld "+filepath.Join(h.Layout.Root, "plugins"), "%w", err)
 	}
+	// Hidden files that were there before are of the plugin too.
+	b, err := program.ReadBundle(filepath.Join(h.Layout.Root, where))
+	if err != nil {
+		return town.Fail("read the files of the plugin "+f.Name, "ls -la "+filepath.Join(h.Layout.Root, where), "%w", err)
+	}
+	f.of(b)
+	f.Enabled = known && e.Enabled && e.Config["digest"] == f.Digest
 	if known {
 		return nil
 	}
@@ -228,9 +235,9 @@ func writeList(h *host.Host, text []byte) error {
 	return durable.Replace(path, text, durable.Perm(path, 0o600))
 }
 
-// writeFiles makes a directory with exactly these files, in one step. Hidden files at its
-// top are of no plugin, so they stay, such as .git. A directory that the files are from is
-// left as it is.
+// writeFiles makes a directory with these files, in one step. Hidden files at its top stay,
+// such as .git, unless there are new ones of their names. A directory that the files are from
+// is left as it is.
 func writeFiles(from, dir string, files map[string][]byte) (err error) {
 	if from != "" {
 		a, err1 := os.Stat(from)
@@ -277,7 +284,8 @@ func writeFiles(from, dir string, files map[string][]byte) (err error) {
 	return durable.SyncDir(filepath.Dir(dir))
 }
 
-// keepHidden moves the hidden files at the top of a directory, unless it is a link.
+// keepHidden moves the hidden files at the top of a directory that the other one has not.
+// From a directory that is a link it moves none.
 func keepHidden(from, to string) error {
 	info, err := os.Lstat(from)
 	if err != nil || !info.IsDir() {
@@ -286,7 +294,9 @@ func keepHidden(from, to string) error {
 	all, err := os.ReadDir(from)
 	for _, e := range all {
 		if strings.HasPrefix(e.Name(), ".") {
-			err = errors.Join(err, os.Rename(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())))
+			if e := durable.RenameNew(filepath.Join(from, e.Name()), filepath.Join(to, e.Name())); !errors.Is(e, fs.ErrExist) {
+				err = errors.Join(err, e)
+			}
 		}
 	}
 	return err

@@ -29,10 +29,17 @@ func TestWriteFiles(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, ".git", "x"), []byte("x"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	put(t.TempDir(), map[string][]byte{"run.sh": []byte("2")})
+	for _, name := range []string{".env", ".more.sh"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("mine"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put(t.TempDir(), map[string][]byte{"run.sh": []byte("2"), ".more.sh": []byte("new")})
 	has("run.sh", "2")
 	has("lib/a.sh", "")
 	has(".git/x", "x")
+	has(".env", "mine")
+	has(".more.sh", "new")
 	put(dir, map[string][]byte{"run.sh": []byte("3")})
 	has("run.sh", "2")
 	if left, err := filepath.Glob(filepath.Join(filepath.Dir(filepath.Dir(dir)), "*", ".new-*")); err != nil || len(left) != 0 {

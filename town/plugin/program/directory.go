@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"gastown/town"
@@ -105,7 +104,12 @@ type Bundle struct {
 	Digest string
 }
 
-// ReadBundle reads and checks a directory. Hidden files are not of it.
+// versions is the name at the top of a directory that is of no plugin: where git keeps its
+// own files, which change without a change of the plugin's.
+const versions = ".git"
+
+// ReadBundle reads and checks a directory. All files count, hidden ones too, because a script
+// can run them; only .git at the top does not.
 func ReadBundle(dir string) (Bundle, error) {
 	files := map[string][]byte{}
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -116,10 +120,9 @@ func ReadBundle(dir string) (Bundle, error) {
 		switch {
 		case err != nil:
 			return err
-		case strings.HasPrefix(d.Name(), "."):
-			if d.IsDir() {
-				return fs.SkipDir
-			}
+		case rel == versions && d.IsDir():
+			return fs.SkipDir
+		case rel == versions: // the file of a worktree
 			return nil
 		case d.IsDir():
 			return nil

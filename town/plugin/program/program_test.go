@@ -275,8 +275,8 @@ func (b *bench) directory(files map[string]string) Bundle {
 // that was enabled.
 func TestADirectory(t *testing.T) {
 	b := newBench(t)
-	bundle := b.directory(map[string]string{"plugin.md": manual, "run.sh": `echo "$PWD $KEY $GT_ROOT"; . lib/more.sh`, "lib/more.sh": "echo more", ".git/x": "hidden"})
-	if len(bundle.Files) != 3 || bundle.Name != "tidy" || bundle.Description != "Tidies up" {
+	bundle := b.directory(map[string]string{"plugin.md": manual, "run.sh": `echo "$PWD $KEY $GT_ROOT"; . lib/more.sh`, "lib/more.sh": "echo more; . lib/.most.sh", "lib/.most.sh": "echo most", ".git/x": "versions"})
+	if len(bundle.Files) != 4 || bundle.Name != "tidy" || bundle.Description != "Tidies up" {
 		t.Errorf("%+v", bundle)
 	}
 	config := map[string]interface{}{"directory": "plugins/tidy", "settings": map[string]interface{}{"KEY": "value"}}
@@ -290,12 +290,24 @@ func TestADirectory(t *testing.T) {
 	}
 	out, err := p.Execute(t.Context(), plugin.Tick{})
 	var text string
-	if raw, ok := out.(json.RawMessage); err != nil || !ok || json.Unmarshal(raw, &text) != nil || text != filepath.Join(b.dir, "plugins", "tidy")+" value "+b.dir+"\nmore\n" {
+	if raw, ok := out.(json.RawMessage); err != nil || !ok || json.Unmarshal(raw, &text) != nil || text != filepath.Join(b.dir, "plugins", "tidy")+" value "+b.dir+"\nmore\nmost\n" {
 		t.Errorf("%s, %v", out, err)
 	}
-	b.directory(map[string]string{"lib/more.sh": "echo other"})
-	if _, err := p.Execute(t.Context(), plugin.Tick{}); err == nil || !strings.Contains(err.Error(), "gt plugin enable x") {
-		t.Errorf("its files changed: %v", err)
+	b.directory(map[string]string{".git/x": "a later version"})
+	if _, err := p.Execute(t.Context(), plugin.Tick{}); err != nil {
+		t.Errorf("only .git changed: %v", err)
+	}
+	for _, c := range [][2]string{{"lib/more.sh", "echo more; . lib/.most.sh"}, {"lib/.most.sh", "echo most"}, {".bashrc", ""}} {
+		if _, err := p.Execute(t.Context(), plugin.Tick{}); err != nil {
+			t.Errorf("before %s changed: %v", c[0], err)
+		}
+		b.directory(map[string]string{c[0]: "echo other"})
+		if _, err := p.Execute(t.Context(), plugin.Tick{}); err == nil || !strings.Contains(err.Error(), "gt plugin enable x") {
+			t.Errorf("%s changed: %v", c[0], err)
+		}
+		if c[1] != "" {
+			b.directory(map[string]string{c[0]: c[1]})
+		}
 	}
 	if _, err := b.init(config); err == nil || len(errFaults(err)) != 0 {
 		t.Errorf("a start with files that changed: %v", err)
