@@ -83,14 +83,15 @@ func reason(body []byte) string {
 	return strings.Join(all, "; ")
 }
 
-const taskFields = "name,notes,completed,permalink_url,tags.name,resource_subtype"
+const taskFields = "name,notes,completed,permalink_url,tags.name,resource_subtype,created_at"
 
 type task struct {
-	GID       string `json:"gid"`
-	Name      string `json:"name"`
-	Notes     string `json:"notes"`
-	Completed bool   `json:"completed"`
-	URL       string `json:"permalink_url"`
+	GID       string    `json:"gid"`
+	Name      string    `json:"name"`
+	Notes     string    `json:"notes"`
+	Completed bool      `json:"completed"`
+	URL       string    `json:"permalink_url"`
+	Made      time.Time `json:"created_at"`
 	Tags      []struct {
 		Name string `json:"name"`
 	} `json:"tags"`
@@ -150,23 +151,25 @@ func (p *Project) Create(ctx context.Context, mark tracker.Mark, d tracker.Draft
 	return made.told(), err
 }
 
-// Find implements tracker.Tracker.
+// Find implements tracker.Tracker. A task that somebody duplicated has the mark of the first
+// one, so the oldest counts.
 func (p *Project) Find(ctx context.Context, mark tracker.Mark, since time.Time) (found tracker.Issue, ok bool, err error) {
-	err = p.each(ctx, since, func(i tracker.Issue) bool {
-		if i.Mark == mark {
-			found, ok = i, true
+	var oldest time.Time
+	err = p.each(ctx, since, func(t task) bool {
+		if i := t.told(); i.Mark == mark && (!ok || t.Made.Before(oldest)) {
+			found, ok, oldest = i, true, t.Made
 		}
-		return !ok
+		return true
 	})
-	return found, ok, err
+	return found, ok && err == nil, err
 }
 
-func (p *Project) each(ctx context.Context, since time.Time, fn func(tracker.Issue) bool) error {
+func (p *Project) each(ctx context.Context, since time.Time, fn func(task) bool) error {
 	query := url.Values{"project": {p.gid}, "opt_fields": {taskFields}}
 	if !since.IsZero() {
 		query.Set("modified_since", since.UTC().Format(time.RFC3339))
 	}
-	return pages(ctx, p, "list the tasks of "+p.String(), "/tasks", query, func(t task) bool { return fn(t.told()) })
+	return pages(ctx, p, "list the tasks of "+p.String(), "/tasks", query, fn)
 }
 
 // Search implements tracker.Searcher: the query is words that the name or the notes of a
@@ -174,7 +177,8 @@ func (p *Project) each(ctx context.Context, since time.Time, fn func(tracker.Iss
 // yields all tasks.
 func (p *Project) Search(ctx context.Context, query string, limit int) (all []tracker.Issue, err error) {
 	words := strings.Fields(strings.ToLower(query))
-	err = p.each(ctx, time.Time{}, func(i tracker.Issue) bool {
+	err = p.each(ctx, time.Time{}, func(t task) bool {
+		i := t.told()
 		text := strings.ToLower(i.Title + "\n" + i.Body)
 		for _, w := range words {
 			if !strings.Contains(text, w) {

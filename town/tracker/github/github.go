@@ -2,7 +2,8 @@
 //
 // The mark of an issue or a comment is an HTML comment at the end of its text, which people
 // do not see. It is found by listing, which knows an issue as soon as it was made, unlike
-// GitHub's search.
+// GitHub's search. Others can copy it into issues of theirs, so it counts in the oldest issue
+// of this account only.
 package github
 
 import (
@@ -92,7 +93,7 @@ func told(i *github.Issue) tracker.Issue {
 
 // Create implements tracker.Tracker.
 func (r *Repository) Create(ctx context.Context, mark tracker.Mark, d tracker.Draft) (tracker.Issue, error) {
-	body := tracker.WithMark(d.Body, before, mark, after)
+	body := tracker.WithMark(quiet(d.Body), before, mark, after)
 	made, _, err := r.client.Issues.Create(ctx, r.Owner, r.Name, github.CreateIssueRequest{Title: d.Title, Body: &body})
 	if err != nil {
 		return tracker.Issue{}, r.explain(ctx, "make an issue in "+r.String(), err)
@@ -105,25 +106,50 @@ func (r *Repository) Create(ctx context.Context, mark tracker.Mark, d tracker.Dr
 
 // Find implements tracker.Tracker.
 func (r *Repository) Find(ctx context.Context, mark tracker.Mark, since time.Time) (found tracker.Issue, ok bool, err error) {
-	err = r.each(ctx, since, func(i tracker.Issue) bool {
-		if i.Mark == mark {
-			found, ok = i, true
+	var ours func(*github.User) bool
+	var unknown error
+	err = r.each(ctx, since, func(i *github.Issue) bool {
+		one := told(i)
+		if one.Mark != mark {
+			return true
+		}
+		if ours == nil {
+			if ours, unknown = r.account(ctx); unknown != nil {
+				return false
+			}
+		}
+		if ok = ours(i.GetUser()); ok {
+			found = one
 		}
 		return !ok
 	})
-	return found, ok, err
+	return found, ok, errors.Join(err, unknown)
 }
 
-// each calls fn for the issues that changed at since or later, until it returns false.
-func (r *Repository) each(ctx context.Context, since time.Time, fn func(tracker.Issue) bool) error {
-	opts := &github.IssueListByRepoOptions{State: "all", Sort: "created", Direction: "desc", Since: since, ListOptions: github.ListOptions{PerPage: perPage}}
+// account returns what tells the account of the token from others. An installation of an app
+// is not told its name. It knows only that what it makes is by an app.
+func (r *Repository) account(ctx context.Context) (ours func(*github.User) bool, err error) {
+	me, answer, err := r.client.Users.Get(ctx, "")
+	if answer != nil && answer.Response != nil && answer.StatusCode == http.StatusForbidden && tracker.RetryAfter(answer.Header, r.now()) == 0 {
+		return func(by *github.User) bool { return by.GetType() == "Bot" }, nil
+	}
+	if err != nil {
+		return nil, r.explain(ctx, "look at the account that the token is of", err)
+	}
+	return func(by *github.User) bool { return by.GetID() == me.GetID() && me.GetID() != 0 }, nil
+}
+
+// each calls fn for the issues that changed at since or later, the oldest first, until it
+// returns false.
+func (r *Repository) each(ctx context.Context, since time.Time, fn func(*github.Issue) bool) error {
+	opts := &github.IssueListByRepoOptions{State: "all", Sort: "created", Direction: "asc", Since: since, ListOptions: github.ListOptions{PerPage: perPage}}
 	for range maxPages {
 		page, answer, err := r.client.Issues.ListByRepo(ctx, r.Owner, r.Name, opts)
 		if err != nil {
 			return r.explain(ctx, "list the issues of "+r.String(), err)
 		}
 		for _, i := range page {
-			if !i.IsPullRequest() && !fn(told(i)) {
+			if !i.IsPullRequest() && !fn(i) {
 				return nil
 			}
 		}
@@ -189,7 +215,7 @@ func (r *Repository) change(ctx context.Context, op, id string, to github.Update
 
 // Update implements tracker.Tracker.
 func (r *Repository) Update(ctx context.Context, id string, mark tracker.Mark, d tracker.Draft) error {
-	body := tracker.WithMark(d.Body, before, mark, after)
+	body := tracker.WithMark(quiet(d.Body), before, mark, after)
 	return r.change(ctx, "change", id, github.UpdateIssueRequest{Title: &d.Title, Body: &body})
 }
 
@@ -209,7 +235,7 @@ func (r *Repository) Reopen(ctx context.Context, id string) error {
 func (r *Repository) Comment(ctx context.Context, id string, mark tracker.Mark, text string) error {
 	n, err := number(id)
 	if err == nil {
-		_, _, err = r.client.Issues.CreateComment(ctx, r.Owner, r.Name, n, github.IssueCommentRequest{Body: tracker.WithMark(text, before, mark, after)})
+		_, _, err = r.client.Issues.CreateComment(ctx, r.Owner, r.Name, n, github.IssueCommentRequest{Body: tracker.WithMark(quiet(text), before, mark, after)})
 		err = r.explain(ctx, "comment on the issue #"+id+" of "+r.String(), err)
 	}
 	return err

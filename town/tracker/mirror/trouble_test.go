@@ -344,6 +344,22 @@ func TestImport(t *testing.T) {
 				}
 			}
 		})
+		// A bead that was imported and is deleted leaves their issue as it is.
+		w.Lock()
+		gone, issue := "", ""
+		for id, b := range w.beads {
+			if b.Title == "door 2" {
+				gone, issue = id, w.links[id].Issue
+			}
+		}
+		delete(w.beads, gone)
+		w.events = append(w.events, event{gone, false})
+		w.Unlock()
+		sent = len(w.server.Requests())
+		w.rest()
+		if more := w.server.Requests()[sent:]; gone == "" || issue == "" || len(more) > 0 {
+			t.Errorf("deleting %s, made of %s, sent %q", gone, issue, more)
+		}
 		for n := 1; n <= writes; n++ {
 			cut := newWorld(t, w.system)
 			fill(cut)

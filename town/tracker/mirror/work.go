@@ -107,6 +107,9 @@ func (w *work) steps(ctx context.Context) error {
 		}
 	}
 	if !w.exists {
+		if w.link.Theirs { // the issue goes on without the bead
+			return nil
+		}
 		return w.closed(ctx, true, "The bead was deleted.")
 	}
 	if err := w.text(ctx); err != nil {
@@ -200,7 +203,8 @@ func (w *work) recover(ctx context.Context) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if !ok {
+	// The bead says which issue is its own. Another one can have a copy of the mark.
+	if issue, _ := found.Checked(); !ok || w.o.Tracker.Owns(w.bead.ExternalRef) && issue.URL != w.bead.ExternalRef {
 		return false, w.drop(ctx)
 	}
 	return w.linked(ctx, found, Found, "")

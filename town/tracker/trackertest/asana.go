@@ -101,7 +101,7 @@ func asanaTold(i *Issue) map[string]any {
 	for _, l := range i.Labels {
 		tags = append(tags, map[string]any{"name": l})
 	}
-	return map[string]any{"gid": i.ID, "name": i.Title, "notes": i.Text, "completed": i.Closed, "tags": tags,
+	return map[string]any{"gid": i.ID, "name": i.Title, "notes": i.Text, "completed": i.Closed, "tags": tags, "created_at": i.Made.UTC().Format("2006-01-02T15:04:05.000Z"),
 		"permalink_url": fmt.Sprintf("https://app.asana.com/0/%s/%s", AsanaProject, i.ID)}
 }
 

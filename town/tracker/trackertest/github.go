@@ -3,6 +3,7 @@ package trackertest
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -36,6 +37,14 @@ func gitHub(s *Server, r *request) {
 		gitHubSearch(s, r)
 		return
 	}
+	if r.URL.Path == "/api/v3/user" {
+		if s.App {
+			gitHubRefuses(r, http.StatusForbidden, "Resource not accessible by integration")
+		} else {
+			r.answer(http.StatusOK, gitHubUser(s, true))
+		}
+		return
+	}
 	parts := r.parts("/api/v3/repos/" + Repository + "/")
 	if parts[0] != "issues" {
 		gitHubRefuses(r, http.StatusNotFound, "Not Found")
@@ -56,13 +65,16 @@ func gitHub(s *Server, r *request) {
 					found = append(found, i)
 				}
 			}
+			if r.URL.Query().Get("direction") == "asc" {
+				slices.Reverse(found)
+			}
 			gitHubPage(s, r, found, func(list []map[string]any) any { return list })
 		case http.MethodPost:
 			if strings.TrimSpace(title) == "" {
 				gitHubRefuses(r, http.StatusUnprocessableEntity, "Validation Failed", map[string]string{"resource": "Issue", "field": "title", "code": "missing_field"})
 				return
 			}
-			r.answer(http.StatusCreated, gitHubTold(s, s.add(&Issue{Title: title, Text: body})))
+			r.answer(http.StatusCreated, gitHubTold(s, s.add(&Issue{Title: title, Text: body, ours: true})))
 		}
 		return
 	}
@@ -98,12 +110,23 @@ func gitHub(s *Server, r *request) {
 	}
 }
 
+// gitHubUser is the account of the token, or another one.
+func gitHubUser(s *Server, ours bool) map[string]any {
+	switch {
+	case ours && s.App:
+		return map[string]any{"login": "gastown[bot]", "id": 3, "type": "Bot"}
+	case ours:
+		return map[string]any{"login": "gastown", "id": 2, "type": "User"}
+	}
+	return map[string]any{"login": "somebody", "id": 1, "type": "User"}
+}
+
 func gitHubTold(s *Server, i *Issue) map[string]any {
 	labels := []map[string]any{}
 	for _, l := range i.Labels {
 		labels = append(labels, map[string]any{"name": l})
 	}
-	out := map[string]any{"number": i.Number, "state": map[bool]string{true: "closed", false: "open"}[i.Closed], "title": i.Title, "body": i.Text, "labels": labels,
+	out := map[string]any{"number": i.Number, "state": map[bool]string{true: "closed", false: "open"}[i.Closed], "title": i.Title, "body": i.Text, "labels": labels, "user": gitHubUser(s, i.ours),
 		"html_url": fmt.Sprintf("https://github.example.org/%s/issues/%d", Repository, i.Number), "repository_url": s.Base + "/repos/" + Repository}
 	if strings.HasPrefix(i.Title, "PR:") {
 		out["pull_request"] = map[string]any{"url": "x"}

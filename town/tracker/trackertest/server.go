@@ -26,6 +26,8 @@ type Issue struct {
 	Closed      bool
 	Comments    []Comment
 	Made        time.Time
+	// ours: the account of the token made it.
+	ours bool
 	// doc is the text as it was sent, where that is no string.
 	doc json.RawMessage
 	// started: work is under way, at a tracker that tells this apart.
@@ -54,6 +56,8 @@ type Server struct {
 	Lag time.Duration
 	// PerPage bounds the pages.
 	PerPage int
+	// App: the token is of an installation of an app, which may not ask who it is.
+	App bool
 
 	mu     sync.Mutex
 	issues []*Issue
