@@ -80,3 +80,44 @@ func TestAdd(t *testing.T) {
 		}
 	}
 }
+
+// Whatever is wrong with the rest of the file, a plugin can be disabled.
+func TestDisable(t *testing.T) {
+	types := Types{{Name: Exec}}
+	for what, fault := range map[string][2]string{
+		"a field":           {"", "    typ: exec\n"},
+		"a type":            {"    type: exec\n    enabled: true  # for now\n", "    type: exek\n    enabled: true  # for now\n"},
+		"not YAML":          {"", "    config: {a: [\n"},
+		"not YAML above":    {"      # where it is\n", "  x: : :\n"},
+		"a tab":             {"", "\tconfig: 1\n"},
+		"another top level": {"plugins:\n", "plugin: 1\nplugins:\n"},
+	} {
+		text := strings.Replace(edited, `"true"`, "true", 1)
+		if fault[0] == "" {
+			text += fault[1]
+		} else {
+			text = strings.Replace(text, fault[0], fault[1], 1)
+		}
+		if _, err := Parse([]byte(text), types); err == nil {
+			t.Fatalf("%s: nothing is wrong with %s", what, text)
+		}
+		got, wrong, err := Disable([]byte(text), types, "c")
+		want := strings.Replace(text, "enabled: true\n    type", "enabled: false\n    type", 1)
+		if strings.HasPrefix(what, "not YAML") && fault[0] == "" || what == "a tab" { // the fault is within this one
+			want = ""
+		}
+		if (want == "") != (err != nil) || string(got) != want || wrong == nil {
+			t.Errorf("%s: %v, %v\n%s", what, err, wrong, got)
+		}
+		if off := switchedOff([]byte(text)); !off["b"] || off["a"] || off["c"] {
+			t.Errorf("%s: %v", what, off)
+		}
+		got, _, err = Disable([]byte(text), types, "b")
+		if err != nil || string(got) != text {
+			t.Errorf("%s: disabled already: %v\n%s", what, err, got)
+		}
+		if _, _, err := Disable([]byte(text), types, "bb"); err == nil || !strings.Contains(err.Error(), "did you mean b") {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}

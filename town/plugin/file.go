@@ -64,7 +64,7 @@ func (f File) Find(name string) (Entry, bool) {
 }
 
 // Read reads a file. A file that does not exist lists none. What is wrong with one is
-// town.ErrUsage with the line.
+// town.ErrUsage with the line; then only Text is whole.
 func Read(path string, types Types) (File, error) {
 	data, err := strict.ReadFile(path, maxFile)
 	if errors.Is(err, os.ErrNotExist) {
@@ -74,10 +74,9 @@ func Read(path string, types Types) (File, error) {
 		return File{}, fail(path, err)
 	}
 	out, err := Parse(data, types)
-	if err != nil {
-		return File{}, fail(path, err)
+	if out.path = path; err != nil {
+		return out, fail(path, err)
 	}
-	out.path = path
 	return out, nil
 }
 

@@ -387,6 +387,47 @@ func TestADisabledPluginIsNotCalled(t *testing.T) {
 	}
 }
 
+// A fault in the file holds back what it changes, but never that a plugin is disabled: not
+// while plugins are in force and not at the next start.
+func TestAFaultDoesNotKeepAPluginEnabled(t *testing.T) {
+	two := one + "  - {name: b, type: notification, enabled: true}\n"
+	off := strings.Replace(two, "enabled: true", "enabled: false", 1)
+	for what, fault := range map[string]string{"a field": "  - {name: c, typ: exec, enabled: true}\n", "not YAML": "  - {name: c, type: [\n", "its configuration": "  - {name: bad, type: exec, enabled: true}\n"} {
+		t.Run(what, func(t *testing.T) {
+			b := newBench(t)
+			if err := b.load(two); err != nil {
+				t.Fatal(err)
+			}
+			b.init = func(map[string]interface{}) error {
+				if b.made[len(b.made)-1].name == "bad" {
+					return Faultf("", "it is bad")
+				}
+				return nil
+			}
+			i, _ := b.Plugin("a")
+			if err := b.load(off + fault); err == nil || b.Problem() == "" {
+				t.Errorf("no error: %v", err)
+			}
+			if got := b.names(Notification); !slices.Equal(got, []string{"b"}) {
+				t.Errorf("in force: %q", got)
+			}
+			if _, err := i.Execute(t.Context(), nil); !errors.Is(err, ErrGone) {
+				t.Error(err)
+			}
+			if st := b.States(); len(st) != 2 || st[0].Entry.Enabled || st[0].Ready || !st[1].Ready {
+				t.Errorf("%+v", st)
+			}
+			next := NewSet(b.opts)
+			if err := next.Load(t.Context()); err == nil || len(next.Plugins(Notification)) != 1 || next.Plugins(Notification)[0].Name() != "b" {
+				t.Errorf("after a restart: %v, %v", err, next.Plugins(Notification))
+			}
+			if err := b.load(two); err != nil || len(b.names(Notification)) != 2 {
+				t.Errorf("after it is corrected: %v, %q", err, b.names(Notification))
+			}
+		})
+	}
+}
+
 // A plugin that does not end takes its own places and no others.
 func TestAPluginThatHangs(t *testing.T) {
 	b := newBench(t)

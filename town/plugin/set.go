@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -75,8 +76,9 @@ type State struct {
 // are replaced. No call of a former one begins any more, and it is cleaned up when its last
 // call has ended.
 //
-// When something is wrong with the file, nothing changes. The error is town.ErrUsage with
-// the lines. The first Load then uses the file that was kept, and still returns the error.
+// When something is wrong with the file, nothing changes, except that plugins which it says
+// are disabled end. The error is town.ErrUsage with the lines. The first Load then uses the
+// file that was kept, without those plugins, and still returns the error.
 // A plugin whose secret is missing, or that cannot be initialised for another reason than
 // its configuration, is not ready; its former instance, if it has one, goes on.
 func (s *Set) Load(ctx context.Context) error {
@@ -89,6 +91,9 @@ func (s *Set) Load(ctx context.Context) error {
 	if err == nil && s.opts.Kept != "" {
 		s.keep(f)
 	}
+	if err != nil {
+		s.withhold(switchedOff(f.Text))
+	}
 	s.mu.Lock()
 	first := !s.loaded
 	s.problem = ""
@@ -100,7 +105,7 @@ func (s *Set) Load(ctx context.Context) error {
 	if err != nil && first && s.opts.Kept != "" {
 		kept, kerr := Read(s.opts.Kept, s.opts.Types)
 		if kerr == nil {
-			kerr = s.apply(ctx, kept)
+			kerr = s.apply(ctx, kept.without(switchedOff(f.Text)))
 		}
 		if kerr != nil {
 			s.opts.Log.WithError(kerr).Warn("the list of plugins that was last in force cannot be used either")
@@ -117,6 +122,26 @@ func (s *Set) keep(f File) {
 	}
 	if err := durable.Replace(s.opts.Kept, f.Text, 0o600); err != nil {
 		s.opts.Log.WithError(err).Warn("the list of plugins could not be kept for the next start")
+	}
+}
+
+// withhold ends plugins that are in force and leaves the others.
+func (s *Set) withhold(off map[string]bool) {
+	var ended []*Instance
+	s.mu.Lock()
+	s.file = s.file.without(off)
+	running := maps.Clone(s.running)
+	for name, i := range running {
+		if off[name] {
+			ended = append(ended, i)
+			delete(running, name)
+			delete(s.reasons, name)
+		}
+	}
+	s.running = running
+	s.mu.Unlock()
+	for _, i := range ended {
+		s.retire(i)
 	}
 }
 

@@ -11,28 +11,64 @@ import (
 	"gastown/town/plugin/program"
 )
 
-func (o *options) enable(ctx context.Context) error  { return o.set(ctx, true) }
-func (o *options) disable(ctx context.Context) error { return o.set(ctx, false) }
-
 // changed is what enable and disable print.
 type changed struct {
 	Plugin  string `json:"plugin"`
 	Enabled bool   `json:"enabled"`
 	// Digest pins the files of a plugin that is a directory.
 	Digest string `json:"digest,omitempty"`
+	// Fault is what else is wrong with the file.
+	Fault string `json:"fault,omitempty"`
 }
 
-// set enables or disables a plugin. The Deacon notices it within a second or two.
-func (o *options) set(ctx context.Context, enabled bool) (err error) {
+// disable disables a plugin, also in a file that has faults. The Deacon notices it within a
+// second or two.
+func (o *options) disable(ctx context.Context) (err error) {
 	h, set, types, err := o.open()
 	if err != nil {
 		return err
 	}
 	defer closing(ctx, &err, set.Close)
 	op := "disable the plugin " + o.name
-	if enabled {
-		op = "enable the plugin " + o.name
+	if err := o.person(h, op); err != nil {
+		return err
 	}
+	unlock, err := o.call.Lock(ctx, h.Layout, "plugins")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	list, err := plugin.Read(h.Layout.Plugins(), types)
+	if err != nil && len(list.Text) == 0 {
+		return err
+	}
+	text, fault, err := plugin.Disable(list.Text, types, o.name)
+	if err != nil {
+		return town.Fail(op, "write enabled: false for it in "+h.Layout.Plugins(), "%w", err)
+	}
+	if err := writeList(h, text); err != nil {
+		return err
+	}
+	out := changed{Plugin: o.name}
+	if fault != nil {
+		out.Fault = town.Plain(fault.Error())
+	}
+	return o.call.Changed(out, func(p *term.Printer) {
+		p.Line("%s is disabled", o.name)
+		if out.Fault != "" {
+			p.Line("the rest of the file is not in force before it is corrected: %s", out.Fault)
+		}
+	})
+}
+
+// enable enables a plugin. The Deacon notices it within a second or two.
+func (o *options) enable(ctx context.Context) (err error) {
+	h, set, types, err := o.open()
+	if err != nil {
+		return err
+	}
+	defer closing(ctx, &err, set.Close)
+	op := "enable the plugin " + o.name
 	if err := o.person(h, op); err != nil {
 		return err
 	}
@@ -45,9 +81,9 @@ func (o *options) set(ctx context.Context, enabled bool) (err error) {
 	if err != nil {
 		return err
 	}
-	out := changed{Plugin: e.Name, Enabled: enabled}
+	out := changed{Plugin: e.Name, Enabled: true}
 	var about offer
-	if dir, ok := e.Config["directory"].(string); ok && enabled && filepath.IsLocal(dir) {
+	if dir, ok := e.Config["directory"].(string); ok && filepath.IsLocal(dir) {
 		b, err := program.ReadBundle(filepath.Join(h.Layout.Root, dir))
 		if err != nil {
 			return town.Fail(op, "correct its files, or install it again: gt plugin install", "%w", err)
@@ -56,23 +92,21 @@ func (o *options) set(ctx context.Context, enabled bool) (err error) {
 		about.of(b)
 		out.Digest = b.Digest
 	}
-	text, err := plugin.SetEnabled(list.Text, types, e.Name, enabled, out.Digest)
+	text, err := plugin.SetEnabled(list.Text, types, e.Name, true, out.Digest)
 	if err != nil {
 		return town.Fail(op, "write it in "+h.Layout.Plugins(), "%w", err)
 	}
-	if enabled {
-		// What cannot work is said before it is written.
-		changed, err := plugin.Parse(text, types)
-		if err != nil {
-			return err
-		}
-		now, _ := changed.Find(e.Name)
-		i, err := set.Try(ctx, now)
-		if err != nil {
-			return town.Fail(op, "gt plugin test "+e.Name, "%w", err)
-		}
-		defer closing(ctx, &err, i.Close)
+	// What cannot work is said before it is written.
+	now, err := plugin.Parse(text, types)
+	if err != nil {
+		return err
 	}
+	e, _ = now.Find(e.Name)
+	i, err := set.Try(ctx, e)
+	if err != nil {
+		return town.Fail(op, "gt plugin test "+e.Name, "%w", err)
+	}
+	defer closing(ctx, &err, i.Close)
 	if err := writeList(h, text); err != nil {
 		return err
 	}
@@ -80,10 +114,6 @@ func (o *options) set(ctx context.Context, enabled bool) (err error) {
 		if about.Digest != "" {
 			about.print(p)
 		}
-		if enabled {
-			p.Line("%s is enabled", e.Name)
-		} else {
-			p.Line("%s is disabled", e.Name)
-		}
+		p.Line("%s is enabled", e.Name)
 	})
 }
