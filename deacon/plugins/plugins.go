@@ -121,6 +121,9 @@ func judge(all []plugin.State, problem string) check.Result {
 		if s.Did.Reason != "" {
 			r.Details = append(r.Details, s.Did.Reason)
 		}
+		if s.Did.Missed != "" {
+			r.Details = append(r.Details, s.Did.Missed)
+		}
 		if s.Did.Stuck > 0 {
 			r.Details = append(r.Details, fmt.Sprintf("the plugin %s: %d call(s) do not end", s.Entry.Name, s.Did.Stuck))
 		}

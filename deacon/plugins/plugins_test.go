@@ -21,6 +21,7 @@ func TestJudge(t *testing.T) {
 		"file":     {nil, "line 3: no", check.Warning, "line 3: no"},
 		"unready":  {[]plugin.State{{Entry: on, Reason: "no secret X"}}, "", check.Warning, "no secret X"},
 		"failing":  {[]plugin.State{{Entry: on, Ready: true, Did: plugin.Did{Reason: "refused"}}}, "", check.Warning, "refused"},
+		"in part":  {[]plugin.State{{Entry: on, Ready: true, Did: plugin.Did{Missed: "not all"}}}, "", check.Warning, "not all"},
 		"stuck":    {[]plugin.State{{Entry: on, Ready: true, Did: plugin.Did{Stuck: 2}}}, "", check.Warning, "2 call(s) do not end"},
 		"too much": {[]plugin.State{{Entry: on, Reason: strings.Repeat("x", 10000)}}, "", check.Warning, "xxx..."},
 	} {

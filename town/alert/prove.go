@@ -3,6 +3,7 @@ package alert
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -15,7 +16,10 @@ import (
 // message is no alert, and nothing records it.
 func Prove(ctx context.Context, i *plugin.Instance, m Message) (answer string, took time.Duration, err error) {
 	out, err := i.Execute(ctx, m)
-	took = i.Did().Took
+	did := i.Did()
+	if took = did.Took; err == nil && did.Missed != "" {
+		err = errors.New(did.Missed)
+	}
 	if err != nil {
 		return "", took, town.Fail("test the channel "+i.Name(), "correct its entry in deacon/plugins.yaml or the other side, then test it again", "%w", err)
 	}

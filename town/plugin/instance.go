@@ -66,6 +66,8 @@ type Did struct {
 	Last   time.Time
 	Took   time.Duration
 	Reason string
+	// Missed is what the last call did not do although it succeeded; "" for nothing.
+	Missed string
 	// Since is when the present run of failures began; zero after a success.
 	Since time.Time
 }
@@ -187,13 +189,17 @@ func (i *Instance) do(ctx context.Context, fn func(context.Context) (any, error)
 	if r.err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) && !errors.Is(r.err, ErrStuck) && !errors.Is(r.err, ErrPanic) {
 		r.err = fmt.Errorf("%w (%s): %w", ErrLate, i.entry.Timeout, r.err)
 	}
+	missed := ""
+	if part, ok := r.output.(Partial); ok {
+		r.output, missed = part.Output, "the plugin "+i.Name()+": "+i.Redact(part.Missed)
+	}
 	if r.err == nil {
 		r.err = tooMuch(r.output)
 	}
 	if r.output = withoutSecrets(i.values, r.output); r.err != nil {
 		r.output, r.err = nil, i.failed(r.err)
 	}
-	i.note(began, r.err)
+	i.note(began, missed, r.err)
 	return r.output, r.err
 }
 
@@ -283,12 +289,12 @@ func (i *Instance) leave(c *call) {
 }
 
 // note keeps how a call ended.
-func (i *Instance) note(began time.Time, err error) {
+func (i *Instance) note(began time.Time, missed string, err error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
 	now := i.host.opts.Now().UTC()
 	i.did.Calls++
-	i.did.Last, i.did.Took = now, now.Sub(began)
+	i.did.Last, i.did.Took, i.did.Missed = now, now.Sub(began), missed
 	if err == nil {
 		i.did.Reason, i.did.Since = "", time.Time{}
 		return

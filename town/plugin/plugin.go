@@ -175,6 +175,14 @@ type Later struct {
 func (l *Later) Error() string { return l.Err.Error() }
 func (l *Later) Unwrap() error { return l.Err }
 
+// Partial is an output of Execute that did its work in part, and must not be called again for
+// the rest. Missed says what was not done, for a person. Execute of the Instance returns only
+// the Output, and notes Missed.
+type Partial struct {
+	Output any
+	Missed string
+}
+
 // Named is an input of Execute that names the type the plugin is called as, such as
 // Notification. Programs find it in their request.
 type Named interface{ PluginCall() string }

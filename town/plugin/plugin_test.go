@@ -370,6 +370,24 @@ func TestOutputs(t *testing.T) {
 	}
 }
 
+// What a call missed is told without secrets, until a later call.
+func TestPartial(t *testing.T) {
+	b := newBench(t)
+	var output any = Partial{"sent", "not to the-secret"}
+	b.vars["S"], b.do = "the-secret", func(context.Context, any) (any, error) { return output, nil }
+	if err := b.load(strings.Replace(one, "timeout", "config: {a: \"${S}\"}, timeout", 1)); err != nil {
+		t.Fatal(err)
+	}
+	i, _ := b.Plugin("a")
+	if out, err := i.Execute(t.Context(), nil); out != "sent" || err != nil || i.Did().Missed != "the plugin a: not to ${S}" || i.Did().Failed != 0 {
+		t.Errorf("%v, %v, %+v", out, err, i.Did())
+	}
+	output = "sent"
+	if out, err := i.Execute(t.Context(), nil); out != "sent" || err != nil || i.Did().Missed != "" {
+		t.Errorf("%v, %v, %+v", out, err, i.Did())
+	}
+}
+
 // When Load has returned, no call of a plugin begins that it disabled, whoever holds it.
 func TestADisabledPluginIsNotCalled(t *testing.T) {
 	b := newBench(t)

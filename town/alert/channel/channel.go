@@ -56,7 +56,8 @@ type settings struct {
 	plugin.RoutingSettings `yaml:",inline"`
 }
 
-// receiver sends a message, and returns the answer of the other side.
+// receiver sends a message, and returns the answer of the other side. After a *missedError
+// the message was sent to some, and is not to be sent again.
 type receiver interface {
 	send(context.Context, alert.Message) (answer string, err error)
 }
@@ -88,6 +89,9 @@ func (c *Channel) Execute(ctx context.Context, input interface{}) (interface{}, 
 	answer, err := c.to.send(ctx, m)
 	if err == nil {
 		return c.plain(answer), nil
+	}
+	if missed, some := errors.AsType[*missedError](err); some {
+		return plugin.Partial{Output: c.plain(answer), Missed: c.plain("not all receivers got the mail: " + missed.Error())}, nil
 	}
 	text := errors.New(c.plain(err.Error()))
 	if later, ok := errors.AsType[*plugin.Later](err); ok {

@@ -97,13 +97,14 @@ func (m *mailer) send(ctx context.Context, msg alert.Message) (string, error) {
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	defer stop()
 	answer, err := m.talk(conn, msg)
-	if err != nil && ctx.Err() != nil {
+	if _, sent := errors.AsType[*missedError](err); err != nil && !sent && ctx.Err() != nil {
 		err = soon("wait for the mail server", ctx.Err())
 	}
 	return answer, err
 }
 
-// talk is the whole conversation.
+// talk is the whole conversation. Its error is a *missedError when some receivers have the
+// mail and others do not.
 func (m *mailer) talk(conn net.Conn, msg alert.Message) (string, error) {
 	if m.mode == fullTLS {
 		conn = tls.Client(conn, m.tls)
@@ -126,21 +127,85 @@ func (m *mailer) talk(conn net.Conn, msg alert.Message) (string, error) {
 			return "", soon("log in to the mail server", err)
 		}
 	}
-	if err := c.Mail(m.from); err != nil {
-		return "", soon("name the sender", err)
+	answer, err := m.deliver(c, m.text(msg))
+	if _, sent := errors.AsType[*missedError](err); err == nil || sent {
+		_ = c.Quit() // the mail is accepted
+		answer = "the mail server answered " + answer
 	}
-	for _, to := range m.to {
-		if err := c.Rcpt(to); err != nil {
-			return "", soon("name the receiver "+to, err)
+	return answer, err
+}
+
+// deliver sends the mail to all receivers that the server takes. Those for whom there was no
+// room get it in another transaction.
+func (m *mailer) deliver(c *smtp.Client, text []byte) (answer string, err error) {
+	var missed []error
+	rest, sent := m.to, 0
+	for len(rest) > 0 {
+		at, said, err := m.transaction(c, rest, text)
+		if err != nil && sent == 0 {
+			return "", err
+		}
+		missed = append(missed, at.refused...)
+		if err != nil || at.sent == 0 {
+			missed = append(missed, at.later...)
+			if sent == 0 {
+				return "", errors.Join(missed...)
+			}
+			if err != nil {
+				missed = append(missed, err)
+			}
+			break
+		}
+		answer, rest, sent = said, at.rest, sent+at.sent
+	}
+	if len(missed) > 0 {
+		return answer, &missedError{missed}
+	}
+	return answer, nil
+}
+
+// taken says what a server did with the receivers of one mail.
+type taken struct {
+	sent           int
+	rest           []string // those of later
+	later, refused []error
+}
+
+// transaction sends one mail to those receivers that the server takes.
+func (m *mailer) transaction(c *smtp.Client, to []string, text []byte) (at taken, answer string, err error) {
+	if err := c.Mail(m.from); err != nil {
+		return at, "", soon("name the sender", err)
+	}
+	for _, one := range to {
+		err := c.Rcpt(one)
+		refusal, answered := errors.AsType[*textproto.Error](err)
+		switch {
+		case err == nil:
+			at.sent++
+		case !answered, refusal.Code == codeBye: // the server is gone
+			return at, "", soon("name the receiver "+one, err)
+		case refusal.Code >= 500:
+			at.refused = append(at.refused, soon("name the receiver "+one, err))
+		default:
+			at.later, at.rest = append(at.later, soon("name the receiver "+one, err)), append(at.rest, one)
 		}
 	}
-	answer, err := data(c.Text, m.text(msg))
-	if err != nil {
-		return "", soon("send the mail", err)
+	if at.sent == 0 {
+		return at, "", nil
 	}
-	_ = c.Quit() // the mail is accepted
-	return "the mail server answered " + answer, nil
+	if answer, err = data(c.Text, text); err != nil {
+		return at, "", soon("send the mail", err)
+	}
+	return at, answer, nil
 }
+
+// codeBye is what a server answers that ends the conversation.
+const codeBye = 421
+
+// missedError says which receivers of a mail did not get it while others did.
+type missedError struct{ missed []error }
+
+func (e *missedError) Error() string { return errors.Join(e.missed...).Error() }
 
 // login chooses how to log in from what the server offers.
 func (m *mailer) login(c *smtp.Client) error {

@@ -33,6 +33,8 @@ type box struct {
 	mails       []string
 	to          [][]string
 	refuse      error
+	refuseTo    map[string]*smtp.SMTPError
+	room        int // for how many receivers of one mail there is room; 0 is all
 }
 
 type session struct {
@@ -53,6 +55,12 @@ func (s *session) Auth(string) (sasl.Server, error) {
 }
 func (s *session) Mail(string, *smtp.MailOptions) error { return s.box.refuse }
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
+	if refusal := s.box.refuseTo[to]; refusal != nil {
+		return refusal
+	}
+	if s.box.room > 0 && len(s.to) == s.box.room {
+		return &smtp.SMTPError{Code: 452, Message: "too many recipients"}
+	}
 	s.to = append(s.to, to)
 	return nil
 }
@@ -178,6 +186,50 @@ func TestMailFailures(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), c.want) || later != c.again || strings.Contains(err.Error(), "s3cretword") || strings.Contains(err.Error(), "wr0ngw0rd") {
 			t.Errorf("%s: %v (later %v)", what, err, later)
 		}
+	}
+}
+
+// A receiver that the server refuses does not keep the mail from the others. It is told, and
+// nobody gets the mail twice.
+func TestRefusedReceivers(t *testing.T) {
+	no, later := &smtp.SMTPError{Code: 550, Message: "no such user"}, &smtp.SMTPError{Code: 450, Message: "not now"}
+	for what, c := range map[string]struct {
+		to     map[string]*smtp.SMTPError
+		room   int
+		mails  int
+		got    string
+		missed string
+		again  bool
+	}{
+		"one":          {map[string]*smtp.SMTPError{"ann@example.com": no}, 0, 1, "bob@example.com", "ann@example.com: 550 ", false},
+		"one for now":  {map[string]*smtp.SMTPError{"ann@example.com": later}, 0, 1, "bob@example.com", "ann@example.com: 450 ", false},
+		"all":          {map[string]*smtp.SMTPError{"ann@example.com": no, "bob@example.com": no}, 0, 0, "", "no such user", false},
+		"all, in part": {map[string]*smtp.SMTPError{"ann@example.com": no, "bob@example.com": later}, 0, 0, "", "not now", true},
+		"little room":  {nil, 1, 2, "ann@example.com bob@example.com", "", false},
+		"bye":          {map[string]*smtp.SMTPError{"bob@example.com": {Code: 421, Message: "bye"}}, 0, 0, "", "bye", true},
+	} {
+		t.Run(what, func(t *testing.T) {
+			b := newBox(t, false)
+			b.refuseTo, b.room = c.to, c.room
+			firing, _ := messages()
+			out, err := channelOf(t, b.config(nil)).Execute(t.Context(), firing)
+			var got []string
+			for _, to := range b.to {
+				got = append(got, to...)
+			}
+			if len(b.mails) != c.mails || strings.Join(got, " ") != c.got {
+				t.Errorf("%d mails to %q", len(b.mails), got)
+			}
+			part, _ := out.(plugin.Partial)
+			said := part.Missed
+			if err != nil {
+				said = err.Error()
+			}
+			_, again := errors.AsType[*plugin.Later](err)
+			if (err != nil) != (c.mails == 0) || again != c.again || !strings.Contains(said, c.missed) || (said == "") != (c.missed == "") {
+				t.Errorf("%v, %v", out, err)
+			}
+		})
 	}
 }
 
