@@ -35,9 +35,13 @@ var spendingSchema = doltdb.Migration{
 const (
 	// SpendingKept is how long sums of what was spent are kept.
 	SpendingKept = 400 * 24 * time.Hour
+	// SpendingSettled is how long sums of a day may still change. Older ones stay as they are,
+	// and older messages are not counted any more, whatever is read again.
+	SpendingSettled = 60 * 24 * time.Hour
 	// transcriptsKept is how long the row of a transcript stays that does not change any
-	// more. If it changes later, it is read again from its beginning, and replaces its sums.
-	transcriptsKept = 60 * 24 * time.Hour
+	// more. All its messages are settled by then, so it counts once although it is read again
+	// from its beginning if it changes later, or if another transcript has a copy of it.
+	transcriptsKept = SpendingSettled + 24*time.Hour
 	// maxIDs is how many digests of messages one row holds.
 	maxIDs = 3000
 )
@@ -89,25 +93,26 @@ type Read struct {
 	// Before is what the reading began from, Stamp and State are what it ended with.
 	Before       Transcript
 	Stamp, State string
-	// Anew says that this reading replaces what was counted of the transcript before.
+	// Anew says that this reading replaces what was counted of the transcript before, except
+	// what is settled.
 	Anew bool
 	Sums []Spent
 	// Messages are digests of the messages that were counted.
 	Messages []uint64
 }
 
+// Unsettled is the first day whose sums may still change.
+func Unsettled(now time.Time) string { return spending.Day(now.Add(-SpendingSettled)) }
+
 // Spend adds what readings found, in one transaction. A transcript that somebody else read
-// further meanwhile is left alone. It returns how many were recorded.
-func (s *Store) Spend(ctx context.Context, list []Read, now time.Time) (recorded int, err error) {
+// further meanwhile is left alone. recorded says of each reading whether it was recorded.
+func (s *Store) Spend(ctx context.Context, list []Read, now time.Time) (recorded []bool, err error) {
 	err = s.db.Write(ctx, func(tx *doltdb.Tx) error {
-		recorded = 0
-		for _, r := range list {
-			did, err := spend(ctx, tx, r, now)
-			if err != nil {
+		recorded = make([]bool, len(list))
+		for i, r := range list {
+			var err error
+			if recorded[i], err = spend(ctx, tx, r, now); err != nil {
 				return err
-			}
-			if did {
-				recorded++
 			}
 		}
 		return nil
@@ -129,10 +134,11 @@ func spend(ctx context.Context, tx *doltdb.Tx, r Read, now time.Time) (did bool,
 		return false, fmt.Errorf("the state of a transcript has %d bytes", len(r.State))
 	}
 	if r.Anew || !known {
-		for _, table := range []string{"spending", "spending_messages"} {
-			if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE source = ?", t.Source); err != nil {
-				return false, err
-			}
+		if _, err := tx.Exec(ctx, "DELETE FROM spending WHERE source = ? AND day >= ?", t.Source, Unsettled(now)); err != nil {
+			return false, err
+		}
+		if _, err := tx.Exec(ctx, "DELETE FROM spending_messages WHERE source = ?", t.Source); err != nil {
+			return false, err
 		}
 	}
 	for _, p := range r.Sums {

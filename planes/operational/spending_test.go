@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"slices"
 	"testing"
-	"time"
 
 	"gastown/planes/doltdb"
 	"gastown/town"
@@ -34,10 +33,13 @@ func spentIn(t *testing.T, s *Store, since string, beads ...string) (text string
 // What was read of a transcript counts once, whoever records it and however often.
 func TestSpend(t *testing.T) {
 	s, _ := create(t)
+	now := noon
 	spend := func(want int, list ...Read) {
 		t.Helper()
-		if n, err := s.Spend(t.Context(), list, noon); err != nil || n != want {
-			t.Fatalf("%d were recorded, %v; want %d", n, err, want)
+		did, err := s.Spend(t.Context(), list, now)
+		n := len(slices.DeleteFunc(slices.Clone(did), func(d bool) bool { return !d }))
+		if err != nil || n != want || len(did) != len(list) {
+			t.Fatalf("recorded were %v, %v; want %d", did, err, want)
 		}
 	}
 	a, b := TranscriptOf(spending.Claude, "/h/a.jsonl", "/h"), TranscriptOf(spending.Claude, "/h/b.jsonl", "/h")
@@ -69,11 +71,19 @@ func TestSpend(t *testing.T) {
 	if got := spentIn(t, s, "2031-03-01"); got != "nux web-a1 2031-03-10 1 1 1;" {
 		t.Error(got)
 	}
-	// After 60 days nobody knows any more how far it was read. Read anew, it counts once.
-	if n, err := s.PruneSpending(t.Context(), noon.Add(61*24*time.Hour)); err != nil || n != 2 {
+	// After 61 days nobody knows any more how far it was read. What it counted is settled and
+	// stays, with its bead. Read anew, only what came later counts.
+	now = noon.AddDate(0, 0, 62)
+	if n, err := s.PruneSpending(t.Context(), now); err != nil || n != 2 {
 		t.Errorf("%d rows were removed, %v", n, err)
 	}
-	spend(1, Read{Before: a, State: "{}", Sums: []Spent{used("web-a1", "2031-03-10", 1), used("web-a1", "2031-05-10", 1)}})
+	later := Read{Before: a, State: "{}", Sums: []Spent{used("web-a1", "2031-05-10", 1)}}
+	spend(1, later)
+	if got := spentIn(t, s, "2031-03-01"); got != "nux web-a1 2031-03-10 1 1 1;nux web-a1 2031-05-10 1 1 1;" {
+		t.Error(got)
+	}
+	later.Before.State, later.Anew = "{}", true // what is not settled is replaced
+	spend(1, later)
 	if got := spentIn(t, s, "2031-03-01"); got != "nux web-a1 2031-03-10 1 1 1;nux web-a1 2031-05-10 1 1 1;" {
 		t.Error(got)
 	}

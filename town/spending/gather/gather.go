@@ -43,7 +43,7 @@ type Store interface {
 	CountedMessages(ctx context.Context, t operational.Transcript) (map[uint64]bool, error)
 	Begun(ctx context.Context, agents []town.Address) ([]operational.Begun, error)
 	Conversing(ctx context.Context, ids []string) (map[string]town.Address, error)
-	Spend(ctx context.Context, list []operational.Read, now time.Time) (int, error)
+	Spend(ctx context.Context, list []operational.Read, now time.Time) ([]bool, error)
 }
 
 var _ Store = (*operational.Store)(nil)
@@ -70,7 +70,8 @@ type Gatherer struct {
 type Result struct {
 	// Read is how many transcripts were read, Messages how many messages were counted.
 	Read, Messages int
-	// Sums are what was counted, without former counts that a replaced transcript had.
+	// Sums are what this pass counted, without former counts that a replaced transcript had,
+	// and without what another process counted meanwhile.
 	Sums []spending.Sum
 	// More says that a bound ended the pass.
 	More bool

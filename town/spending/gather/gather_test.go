@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,30 +58,28 @@ func (r *rows) Conversing(_ context.Context, ids []string) (map[string]town.Addr
 	return r.told, nil
 }
 
-func (r *rows) Spend(_ context.Context, list []operational.Read, _ time.Time) (n int, err error) {
-	if r.fail != nil {
-		return 0, r.fail
+func (r *rows) Spend(_ context.Context, list []operational.Read, now time.Time) (recorded []bool, err error) {
+	recorded = make([]bool, len(list))
+	if r.fail != nil || r.faster {
+		return recorded, r.fail
 	}
-	if r.faster {
-		return 0, nil
-	}
-	for _, one := range list {
+	for i, one := range list {
 		t := one.Before
 		was, known := r.transcripts[t.Source]
 		if was.State != t.State {
 			continue
 		}
 		if one.Anew || !known {
-			delete(r.spent, t.Source)
+			r.spent[t.Source] = slices.DeleteFunc(r.spent[t.Source], func(s operational.Spent) bool { return s.Day >= operational.Unsettled(now) })
 			delete(r.messages, t.Source)
 		}
 		t.State, t.Stamp = one.State, one.Stamp
 		r.transcripts[t.Source] = t
 		r.spent[t.Source] = append(r.spent[t.Source], one.Sums...)
 		r.messages[t.Source] = append(r.messages[t.Source], one.Messages...)
-		n++
+		recorded[i] = true
 	}
-	return n, nil
+	return recorded, nil
 }
 
 // total is what was spent, by agent, bead and day.
@@ -234,6 +233,30 @@ func TestReplaced(t *testing.T) {
 	p.want(map[string]int64{"web/polecats/nux  2031-03-10": 27})
 }
 
+// What is older than 60 days stays as it was counted, although nobody knows any more how far
+// its transcript was read: not when it goes on, and not when it is copied.
+func TestSettled(t *testing.T) {
+	p := newPlace(t)
+	dir := filepath.Join(p.Root, "rigs/web/polecats/nux")
+	old := p.answer("m1", "c1", dir, noon, 1) + p.answer("m2", "c1", dir, noon, 2)
+	p.transcript(dir, "c1", old)
+	p.pass()
+	p.want(map[string]int64{"web/polecats/nux  2031-03-10": 3})
+	// The rows are pruned, and the Deacon starts again.
+	clear(p.transcripts)
+	clear(p.messages)
+	p.seen = nil
+	later := noon.AddDate(0, 0, 62)
+	p.Now = func() time.Time { return later }
+	p.transcript(dir, "c1", p.answer("m3", "c1", dir, later, 10))
+	p.transcript(dir, "c2", old+p.answer("m4", "c2", dir, later, 20))
+	for range 2 {
+		p.pass()
+		p.want(map[string]int64{"web/polecats/nux  2031-03-10": 3, "web/polecats/nux  2031-05-11": 30})
+		p.seen = nil
+	}
+}
+
 // A pass reads a piece of each transcript. The next passes go on.
 func TestPieces(t *testing.T) {
 	p := newPlace(t)
@@ -267,7 +290,9 @@ func TestAgain(t *testing.T) {
 		t.Error(err)
 	}
 	p.fail, p.faster = nil, true
-	p.pass()
+	if r := p.pass(); len(r.Sums) != 0 || r.Messages != 0 || r.Read != 0 {
+		t.Errorf("what another process recorded counts here: %+v", r)
+	}
 	p.faster = false
 	p.pass()
 	p.want(map[string]int64{"web/polecats/nux  2031-03-10": 1})
@@ -292,10 +317,12 @@ func TestFolders(t *testing.T) {
 		}
 		return strings.ReplaceAll(string(text), "/town/rigs/web/polecats/nux", dir)
 	}
-	day := noon.Format("2006/01/02")
+	now := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC) // soon after the fixtures
+	p.Now = func() time.Time { return now }
+	day := now.Format("2006/01/02")
 	p.put(filepath.Join(p.home, ".codex/sessions", day, "rollout-1.jsonl"), read("codex.jsonl"), 0)
 	p.put(filepath.Join(p.home, ".codex/sessions", day, "rollout-2.jsonl"), strings.ReplaceAll(read("codex.jsonl"), dir, "/elsewhere"), 0)
-	p.put(filepath.Join(p.home, ".codex/sessions/2029/01/01/rollout-3.jsonl"), read("codex.jsonl"), 0)
+	p.put(filepath.Join(p.home, ".codex/sessions/2024/01/01/rollout-3.jsonl"), read("codex.jsonl"), 0)
 	p.put(filepath.Join(p.home, ".codex/sessions/x/y/z/rollout-4.jsonl"), "\x00", 0)
 	p.put(filepath.Join(p.home, ".gemini/tmp/p/chats/session-1.jsonl"), read("gemini/project/chats/session-1.jsonl"), 0)
 	p.put(filepath.Join(p.home, ".gemini/tmp/p/.project_root"), dir, 0)

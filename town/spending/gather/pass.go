@@ -106,7 +106,11 @@ func (p *pass) read(ctx context.Context, f file, t operational.Transcript) (more
 	if got.More {
 		one.read.Stamp = "" // it is read on
 	}
-	one.list = slices.DeleteFunc(got.Messages, func(m spending.Message) bool { return !within(p.Root, m.Dir) })
+	now := p.Now()
+	first := operational.Unsettled(now)
+	one.list = slices.DeleteFunc(got.Messages, func(m spending.Message) bool {
+		return !within(p.Root, m.Dir) || spending.Day(believable(m.At, now)) < first
+	})
 	if f.copies {
 		if err := p.own(ctx, t, &got.Next, &one); err != nil {
 			return false, err
@@ -164,10 +168,12 @@ func (p *pass) flush(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		// Another process may have been faster. The next pass sees what it did.
-		whole = recorded == len(list)
-		p.result.Read += recorded
-		for _, one := range p.pieces {
+		for i, one := range p.pieces {
+			if !recorded[i] { // another process was faster; the next pass sees what it did
+				whole = false
+				continue
+			}
+			p.result.Read++
 			for _, s := range one.read.Sums {
 				p.result.Sums = append(p.result.Sums, s.Sum)
 			}

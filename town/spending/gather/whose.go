@@ -64,10 +64,7 @@ func (g *Gatherer) agentAt(dir string) (town.Address, bool) {
 func sum(list []spending.Message, whose func(spending.Message) town.Address, begun map[town.Address][]operational.Begun, now time.Time) (out []operational.Spent) {
 	at := map[operational.Spent]int{}
 	for _, m := range list {
-		when := m.At
-		if when.Year() < 2000 || when.After(now.Add(time.Hour)) { // the program does not tell, or lies
-			when = now
-		}
+		when := believable(m.At, now)
 		who := whose(m)
 		key := operational.Spent{Session: m.Session, Sum: spending.Sum{Agent: who, Bead: beadAt(begun[who], when), Day: spending.Day(when), Model: m.Model}}
 		n, ok := at[key]
@@ -82,6 +79,14 @@ func sum(list []spending.Message, whose func(spending.Message) town.Address, beg
 		}
 	}
 	return out
+}
+
+// believable is when a message was written: now, if the program does not tell or lies.
+func believable(at, now time.Time) time.Time {
+	if at.Year() < 2000 || at.After(now.Add(time.Hour)) {
+		return now
+	}
+	return at
 }
 
 // beadAt is the bead of the newest assignment of an agent that had begun by a time; "" for
