@@ -136,7 +136,7 @@ func (h *host) RigSettings() ([]rig.Settings, error) {
 	return h.opts.Rigs().Load()
 }
 
-// Prices are what models cost.
+// Prices are what models cost. With an error they are the last that could be read.
 func (h *host) Prices() (costs.Prices, error) {
 	if h.opts.Spending == nil {
 		return costs.ParsePrices(nil)

@@ -31,7 +31,8 @@ const job = "spending"
 type Means struct {
 	Gatherer *gather.Gatherer
 	Limits   spending.Limits
-	// Prices reads what models cost.
+	// Prices reads what models cost. With an error it returns the last prices that it could
+	// read.
 	Prices func() (spending.Prices, error)
 }
 
@@ -54,8 +55,6 @@ type Part struct {
 
 	mu    sync.Mutex
 	means *Means // nil until the first run, and after a reload
-	// prices are the last ones that could be read.
-	prices spending.Prices
 	// judged is when budgets were judged last; the zero time after a reload.
 	judged time.Time
 }
@@ -67,10 +66,7 @@ var (
 )
 
 // New returns the part.
-func New(h Host) *Part {
-	prices, _ := spending.ParsePrices(nil) // the built-in ones: never fails
-	return &Part{host: h, counters: newCounters(), prices: prices}
-}
+func New(h Host) *Part { return &Part{host: h, counters: newCounters()} }
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "spending" }
@@ -129,10 +125,7 @@ func (p *Part) judge(ctx context.Context, sums []spending.Sum, now time.Time) er
 		return nil
 	}
 	prices, bad := p.means.Prices()
-	if bad == nil {
-		p.prices = prices
-	}
-	p.counters.add(sums, p.prices)
+	p.counters.add(sums, prices)
 	limits := p.means.Limits
 	if limits.None() && !p.judged.IsZero() {
 		p.judged = now
@@ -145,8 +138,8 @@ func (p *Part) judge(ctx context.Context, sums []spending.Sum, now time.Time) er
 			sums, err = s.Spending(ctx, limits.Since(now))
 		}
 		if err == nil {
-			verdicts, unpriced := spending.Judge(limits, sums, p.prices, now)
-			_, err = s.SettleAlerts(ctx, operational.FromBudget, alerts(limits, verdicts, unpriced), now)
+			verdicts, unpriced := spending.Judge(limits, sums, prices, now)
+			_, err = s.SettleAlerts(ctx, operational.FromBudget, alerts(limits, verdicts, unpriced, bad), now)
 		}
 		return err
 	})
@@ -154,14 +147,18 @@ func (p *Part) judge(ctx context.Context, sums []spending.Sum, now time.Time) er
 	if err != nil {
 		p.judged = time.Time{} // the next run judges again
 	}
+	if !limits.None() { // an alert tells of bad prices
+		bad = nil
+	}
 	return errors.Join(err, bad)
 }
 
 // maxAlerts bounds the alerts about beads, because there may be many beads.
 const maxAlerts = 200
 
-// alerts are those for budgets that are 80 % spent or more.
-func alerts(limits spending.Limits, verdicts []spending.Verdict, unpriced []string) (all []operational.Alert) {
+// alerts are those for budgets that are 80 % spent or more, and for what makes them inexact:
+// models without a price, and prices that cannot be read.
+func alerts(limits spending.Limits, verdicts []spending.Verdict, unpriced []string, bad error) (all []operational.Alert) {
 	if limits.None() {
 		return nil
 	}
@@ -175,6 +172,12 @@ func alerts(limits spending.Limits, verdicts []spending.Verdict, unpriced []stri
 			a.Summary += "; no new work starts under it"
 		}
 		all = append(all, a)
+	}
+	if bad != nil {
+		all = append(all, operational.Alert{
+			Name: "budget_prices_unreadable", Severity: operational.SeverityWarning,
+			Summary: town.Clip("budgets go by the prices that could be read last: "+town.Plain(bad.Error()), 300),
+		})
 	}
 	if len(unpriced) > 0 {
 		all = append(all, operational.Alert{

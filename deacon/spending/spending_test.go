@@ -29,6 +29,7 @@ type host struct {
 	now    time.Time
 	limits spending.Limits
 	prices string
+	last   spending.Prices
 	opened int
 	home   string
 }
@@ -49,7 +50,13 @@ func (h *host) Operational(_ context.Context, fn func(*operational.Store) error)
 func (h *host) Spending() Spending {
 	return func(_ *config.Config, rows operational.Access) (Means, error) {
 		return Means{
-			Limits: h.limits, Prices: func() (spending.Prices, error) { return spending.ParsePrices([]byte(h.prices)) },
+			Limits: h.limits, Prices: func() (spending.Prices, error) {
+				p, err := spending.ParsePrices([]byte(h.prices))
+				if err == nil {
+					h.last = p
+				}
+				return h.last, err
+			},
 			Gatherer: &gather.Gatherer{
 				Folders: gather.Folders([]string{"HOME=" + h.home}), Root: "/town", Rigs: "/town/rigs", Mayor: "/town/mayor", Now: h.Now,
 				Rows: func(ctx context.Context, fn func(gather.Store) error) error {
@@ -153,13 +160,22 @@ gt_spent_messages_total{model="stub",rig="web"} 3
 	h.now = h.now.Add(judgeEvery)
 	run("")
 	firing("warning budget_price_unknown: no price is known for 1 model(s), such as stub, so budgets leave them out; add them to config/prices.yaml")
-	// The last prices that could be read stay in force.
+	// The last prices that could be read stay in force, which is one alert.
+	h.prices = "prices: [{model: stub, input: 1000, output: 0, cache_read: 0, cache_write: 0}]"
+	h.now = h.now.Add(judgeEvery)
+	run("")
 	h.prices = "prices: x"
 	h.now = h.now.Add(judgeEvery)
-	if _, err := p.run(t.Context()); err == nil {
-		t.Error("prices that cannot be read were taken")
+	run("")
+	if got := h.firing(); len(got) != 2 || !strings.HasPrefix(got[0], "error budget_reached: web-a1") ||
+		!strings.HasPrefix(got[1], "warning budget_prices_unreadable: budgets go by the prices that could be read last") || !strings.Contains(got[1], "line 1") {
+		t.Errorf("%q fire", got)
 	}
 	h.limits = spending.Limits{}
+	p.Reload(nil, nil)
+	if _, err := p.run(t.Context()); err == nil {
+		t.Error("without a budget nothing says that prices cannot be read")
+	}
 	h.prices = ""
 	p.Reload(nil, nil)
 	run("")

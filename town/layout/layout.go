@@ -80,6 +80,9 @@ func (t Town) Agents() string { return t.join("config", "agents.yaml") }
 // Prices holds what models cost.
 func (t Town) Prices() string { return t.join("config", "prices.yaml") }
 
+// PricesKept are the prices that could be read last, for while the present ones cannot.
+func (t Town) PricesKept() string { return t.join(".gt", "deacon", "prices.yaml") }
+
 // Sessions is the directory of gt's files about agents' sessions.
 func (t Town) Sessions() string { return t.join(".gt", "sessions") }
 

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io/fs"
@@ -9,19 +10,43 @@ import (
 	follow "gastown/deacon/spending"
 	"gastown/planes/operational"
 	"gastown/town/config"
+	"gastown/town/durable"
 	"gastown/town/queue"
 	"gastown/town/spending"
 	"gastown/town/spending/gather"
 	"gastown/town/strict"
 )
 
-// Prices are what models cost in the Town.
+// Prices are what models cost in the Town. With an error they are those that could be read
+// last, or the built-in ones.
 func (h *Host) Prices() (spending.Prices, error) {
-	data, err := strict.ReadFile(h.Layout.Prices(), spending.MaxPrices)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return spending.Prices{}, err
+	text, err := readPrices(h.Layout.Prices())
+	var prices spending.Prices
+	if err == nil {
+		prices, err = spending.ParsePrices(text)
 	}
-	return spending.ParsePrices(data)
+	kept, kerr := readPrices(h.Layout.PricesKept())
+	if err == nil {
+		if kerr != nil || !bytes.Equal(kept, text) {
+			// Without it the built-in prices count while the file is wrong.
+			_ = durable.Replace(h.Layout.PricesKept(), text, 0o600)
+		}
+		return prices, nil
+	}
+	last, e := spending.ParsePrices(kept)
+	if kerr != nil || e != nil {
+		last, _ = spending.ParsePrices(nil) // never fails
+	}
+	return last, err
+}
+
+// readPrices reads a list of prices. A file that does not exist is empty.
+func readPrices(path string) ([]byte, error) {
+	text, err := strict.ReadFile(path, spending.MaxPrices)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	return text, err
 }
 
 // Limits are the budgets in a configuration.
@@ -33,10 +58,12 @@ func Limits(cfg *config.Config) (l spending.Limits, err error) {
 	return l, err
 }
 
-// budget is what the queue needs to know of budgets. Without one no prices are read.
+// budget is what the queue needs to know of budgets. Without one no prices are read. Prices
+// that cannot be read do not stop work: the last ones count, and the part spending of the
+// Deacon says so.
 func (h *Host) budget() (b queue.Budget, err error) {
 	if b.Limits, err = Limits(h.Config); err == nil && !b.None() {
-		b.Prices, err = h.Prices()
+		b.Prices, _ = h.Prices()
 	}
 	return b, err
 }
