@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -103,9 +104,10 @@ func (r *Runner) Command(ctx context.Context, name string, argv []string) (Outpu
 
 // run starts a program, waits for it, and ends everything that it started.
 func (r *Runner) run(ctx context.Context, w what) (out ran, err error) {
+	r.sweep(ctx)
 	id, release := r.slots.take(r.Tag + w.name)
 	defer release()
-	mark := fmt.Sprintf("%s=%s", marker, town.DigestOf(r.Dir, id).Short())
+	mark := r.mark(id)
 	// What a run left that was killed together with its Deacon.
 	before := process.Tree{Marker: mark}
 	if err := before.End(ctx, r.grace()); err != nil {
@@ -146,6 +148,11 @@ func (r *Runner) run(ctx context.Context, w what) (out ran, err error) {
 	return out, nil
 }
 
+// mark is the variable that only the processes of a run have.
+func (r *Runner) mark(id string) string {
+	return fmt.Sprintf("%s=%s", marker, town.DigestOf(r.Dir, id).Short())
+}
+
 func (r *Runner) grace() time.Duration { return cmp.Or(r.Grace, defaultGrace) }
 
 // limited says how to start a program within its limits, and how to remove them.
@@ -173,9 +180,17 @@ func (r *Runner) limited(id string, w what, env []string) (argv []string, tree *
 		tree.Cgroup = func() []int { return r.Limiter.Processes(id) }
 		undo = func() error { return r.Limiter.Remove(id) }
 	}
-	file := filepath.Join(r.Dir, id+".json")
+	file := filepath.Join(r.Dir, id+specExt)
 	if err := launch.Write(file, spec); err != nil {
 		return nil, nil, nil, errors.Join(err, undo())
+	}
+	limited := undo
+	undo = func() error {
+		err := os.Remove(file) // the launcher did, if it came that far
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return errors.Join(err, limited())
 	}
 	return append(slices.Clone(r.Launcher), launch.Flag, file), tree, undo, nil
 }
@@ -196,6 +211,7 @@ func (r *Runner) environment(w what) []string {
 type slots struct {
 	mu    sync.Mutex
 	taken map[string]bool
+	swept time.Time
 }
 
 func (s *slots) take(name string) (id string, release func()) {
@@ -205,7 +221,7 @@ func (s *slots) take(name string) (id string, release func()) {
 		s.taken = map[string]bool{}
 	}
 	for n := 0; ; n++ {
-		if id = fmt.Sprintf("plugin-%s-%d", name, n); !s.taken[id] {
+		if id = fmt.Sprintf("%s%s-%d", prefix, name, n); !s.taken[id] {
 			break
 		}
 	}
