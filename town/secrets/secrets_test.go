@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
 	"gastown/town"
 )
 
@@ -90,6 +92,28 @@ func TestABrokenSource(t *testing.T) {
 	_, err := New(broken{}, env(map[string]string{"A": "x"})).Expand(t.Context(), "${A}", Values{})
 	if err == nil || !strings.Contains(err.Error(), "the vault") || !strings.Contains(err.Error(), "sealed") {
 		t.Error(err)
+	}
+}
+
+// A login as HTTP encodes it holds no piece of the password, whoever logs in.
+func TestRedactLogin(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		password := rapid.StringMatching(`[ -~]{6,40}`).Draw(t, "password")
+		user := rapid.StringMatching(`[a-z]{0,12}`).Draw(t, "user") + ":"
+		after := rapid.StringMatching(`(@[a-z]{1,9})?`).Draw(t, "after")
+		v := Values{"PASSWORD": password}
+		for _, enc := range []*base64.Encoding{base64.StdEncoding, base64.URLEncoding, base64.RawStdEncoding, base64.RawURLEncoding} {
+			got := v.Redact("Authorization: Basic " + enc.EncodeToString([]byte(user+password+after)) + "\n")
+			begin, rest, found := strings.Cut(got, "${PASSWORD}")
+			begin, _ = strings.CutPrefix(begin, "Authorization: Basic ")
+			// What is left in front is of the user, and what is left behind is not of the password.
+			if !found || !strings.HasPrefix(enc.EncodeToString([]byte(user)), begin) || len(rest) > len(after)*4/3+4 || len(begin)*6 > len(user)*8 {
+				t.Errorf("%q of %q is told as %q", password, user, got)
+			}
+		}
+	})
+	if got := (Values{"A": "short"}).Redact(base64.StdEncoding.EncodeToString([]byte("user:short"))); strings.Contains(got, "$") {
+		t.Errorf("what is too short to tell from other text is replaced: %q", got)
 	}
 }
 
