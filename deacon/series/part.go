@@ -63,6 +63,7 @@ type Part struct {
 	rules    []byte     // in force
 	problem  error      // why the present file of rules is not
 	failed   []string   // rules that could not be judged
+	refused  []string   // rules that fire with labels that no alert may have
 	appended error      // of the last round
 }
 
@@ -214,6 +215,10 @@ func (p *Part) judge() check.Result {
 		for _, d := range details {
 			r.Details = append(r.Details, town.Clip(town.Plain(d), 500))
 		}
+	}
+	if len(p.refused) > 0 {
+		trouble(fmt.Sprintf("%d rule(s) fire with labels that no alert may have, so they are told without them", len(p.refused)),
+			"correct deacon/rules.yaml", p.refused[:min(len(p.refused), 5)]...)
 	}
 	if len(p.failed) > 0 {
 		trouble(fmt.Sprintf("%d rule(s) cannot be judged", len(p.failed)), "correct deacon/rules.yaml", p.failed[:min(len(p.failed), 5)]...)

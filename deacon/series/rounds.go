@@ -71,8 +71,9 @@ func (r *rounds) round(ctx context.Context) error {
 	}
 	v := r.judge.Judge(ctx, now)
 	r.asked.Add(float64(v.Asked))
+	list, refused := alertsOf(v.Firing)
 	r.mu.Lock()
-	r.appended, r.failed = appended, v.Failed
+	r.appended, r.failed, r.refused = appended, v.Failed, refused
 	r.mu.Unlock()
 	switch {
 	case appended != nil:
@@ -82,22 +83,41 @@ func (r *rounds) round(ctx context.Context) error {
 	case !v.Sure:
 		return nil
 	}
-	return r.raise(ctx, v)
+	return r.raise(ctx, list)
+}
+
+// alertsOf are the alerts for what fires. refused says which rules fire with labels that no
+// alert may have: each of them is one alert without labels.
+func alertsOf(firing []series.Firing) (list []operational.Alert, refused []string) {
+	for _, f := range firing[:min(len(firing), operational.MaxAlerts)] {
+		one := operational.Alert{
+			Name: f.Name, Severity: operational.AlertSeverity(f.Severity), Source: operational.FromRule, Labels: some(f.Labels), Summary: f.Summary,
+		}
+		a, err := operational.AlertOf(one)
+		if err != nil {
+			if text := err.Error(); !slices.Contains(refused, text) {
+				refused = append(refused, text)
+			}
+			one.Labels = nil
+			if a, err = operational.AlertOf(one); err != nil {
+				continue
+			}
+		}
+		same := slices.IndexFunc(list, func(other operational.Alert) bool { return other.Fingerprint == a.Fingerprint })
+		switch {
+		case same < 0:
+			list = append(list, a)
+		case slices.Index(operational.AlertSeverities, a.Severity) > slices.Index(operational.AlertSeverities, list[same].Severity):
+			list[same] = a
+		}
+	}
+	return list, refused
 }
 
 // raise makes the rows of alerts say what fires.
-func (r *rounds) raise(ctx context.Context, v series.Verdict) error {
-	var list []operational.Alert
+func (r *rounds) raise(ctx context.Context, list []operational.Alert) error {
 	var text strings.Builder
-	for _, f := range v.Firing[:min(len(v.Firing), operational.MaxAlerts)] {
-		a, err := operational.AlertOf(operational.Alert{
-			Name: f.Name, Severity: operational.AlertSeverity(f.Severity), Source: operational.FromRule, Labels: some(f.Labels), Summary: f.Summary,
-		})
-		if err != nil {
-			r.host.Log().WithError(err).Debug("a rule fires with labels that no alert may have")
-			continue
-		}
-		list = append(list, a)
+	for _, a := range list {
 		fmt.Fprintln(&text, a.Fingerprint, a.Severity)
 	}
 	now := r.host.Now()

@@ -242,6 +242,27 @@ func TestPlanes(t *testing.T) {
 	}
 }
 
+// A rule that fires with labels that no alert may have is told without them, once, and the
+// check says so.
+func TestRefusedLabels(t *testing.T) {
+	h := newHost(t)
+	long := strings.Repeat("l", 65)
+	h.rules("groups:\n  - name: a\n    rules:\n      - {alert: Long, expr: vector(1) > 0, labels: {" + long + ": x, severity: warning}}\n" +
+		"      - {alert: Long, expr: vector(2) > 0, labels: {" + long + ": y, severity: error}}\n      - {alert: Fine, expr: vector(3) > 0, labels: {team: web}}\n")
+	p, r := h.bench()
+	if err := h.rounds(r, 4); err != nil || h.alerts() != "Long error vector(2) > 0, Fine warning vector(3) > 0" {
+		t.Error(err, h.alerts())
+	}
+	if got := p.judge(); got.State != check.Warning || got.Next == "" || len(got.Details) != 1 || !strings.Contains(got.Details[0], `alert "Long"`) {
+		t.Errorf("%+v", got)
+	}
+	h.rules("groups: []\n")
+	p.readRules(false)
+	if err := h.rounds(r, 4); err != nil || h.alerts() != "" || p.judge().State != check.Healthy {
+		t.Error(err, h.alerts(), p.judge())
+	}
+}
+
 // A start and a reload keep the last good rules.
 func TestRulesStay(t *testing.T) {
 	h := newHost(t)

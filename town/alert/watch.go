@@ -23,23 +23,32 @@ const (
 	healthy = "healthy"
 )
 
+// sameTrouble are alerts of rules that tell of the same trouble as the alert of a check, and
+// sooner. While one fires, that of the check does not begin.
+var sameTrouble = map[string]string{"check-dolt": "DoltSlow"}
+
 // Watch turns the states of the Deacon's checks and jobs into alerts. It remembers since
 // when each has its state, where the rows do not tell.
 type Watch struct {
 	bad, good map[string]time.Time
+	// muted is when an ill check was last told of by the alert of a rule.
+	muted map[string]time.Time
 }
 
 // Plan returns the alerts that fire now, given those of source check that fired until
 // now. due is when the answer changes although nothing else does; zero for never.
 func (w *Watch) Plan(checks []operational.CheckState, jobs []operational.JobRun, firing []operational.Alert, now time.Time) (list []operational.Alert, due time.Time) {
-	fires := map[string]bool{}
+	fires, rules := map[string]bool{}, map[string]bool{}
 	for _, a := range firing {
+		if a.Source == operational.FromRule && a.Fires() {
+			rules[a.Name] = true
+		}
 		if a.Source == operational.FromCheck && a.Fires() {
 			fires[a.Name] = true
 		}
 	}
 	before := *w
-	w.bad, w.good = map[string]time.Time{}, map[string]time.Time{}
+	w.bad, w.good, w.muted = map[string]time.Time{}, map[string]time.Time{}, map[string]time.Time{}
 	later := func(at time.Time) {
 		if due.IsZero() || at.Before(due) {
 			due = at
@@ -48,6 +57,19 @@ func (w *Watch) Plan(checks []operational.CheckState, jobs []operational.JobRun,
 	judge := func(a operational.Alert, ill bool, since time.Time) {
 		if since.After(now) { // the clock was put back
 			since = now
+		}
+		if ill && !fires[a.Name] {
+			if rules[sameTrouble[a.Name]] {
+				w.muted[a.Name] = now
+				return
+			}
+			// What is left of the trouble counts from the end of that alert on.
+			if at, was := before.muted[a.Name]; was && !at.After(now) {
+				w.muted[a.Name] = at
+				if since.Before(at) {
+					since = at
+				}
+			}
 		}
 		from, apart := before.good, calm
 		kept := w.good

@@ -56,6 +56,36 @@ func TestWatch(t *testing.T) {
 	}
 }
 
+// A slow database is the alert of the rule, and not that of the check as well. What is left
+// when the rule has ended is an alert after a while, as any other.
+func TestOneTroubleIsOneAlert(t *testing.T) {
+	var w Watch
+	slow := operational.Alert{Name: "DoltSlow", Source: operational.FromRule, Severity: operational.SeverityWarning}
+	ended := slow
+	ended.Ended = noon.Add(10 * time.Minute)
+	full := operational.Alert{Name: "check-dolt", Source: operational.FromCheck, Severity: operational.SeverityWarning}
+	for _, c := range []struct {
+		now    int
+		state  string
+		firing []operational.Alert
+		want   int
+		due    int
+	}{
+		{1, "warning", nil, 0, 2}, {2, "warning", []operational.Alert{slow}, 0, 0}, {9, "critical", []operational.Alert{slow}, 0, 0},
+		{10, "critical", []operational.Alert{ended}, 0, 11}, {11, "warning", nil, 1, 0}, {12, "warning", []operational.Alert{full, slow}, 1, 0},
+	} {
+		now := noon.Add(time.Duration(c.now) * time.Minute)
+		list, due := w.Plan([]operational.CheckState{{Name: "dolt", State: c.state, Since: noon}}, nil, c.firing, now)
+		want := time.Time{}
+		if c.due > 0 {
+			want = noon.Add(time.Duration(c.due) * time.Minute)
+		}
+		if len(list) != c.want || !due.Equal(want) {
+			t.Errorf("minute %d: %+v until %s, want %d until %s", c.now, list, due, c.want, want)
+		}
+	}
+}
+
 // A run that was stopped says nothing about its job; a restart of the Deacon neither.
 func TestWatchForgetsNothing(t *testing.T) {
 	firing := []operational.Alert{{Name: "job-prune", Source: operational.FromCheck, Severity: operational.SeverityError}, {Name: "check-disk", Source: operational.FromCheck, Severity: operational.SeverityCritical}}
