@@ -253,7 +253,12 @@ func TestView(t *testing.T) {
 			Mail:    &glance.Mail{Unread: 3, Urgent: 1, Boxes: []glance.Box{{Name: "mayor/", Unread: 3, Urgent: 1}}}, Beads: &glance.Beads{Ready: 4, Open: 9},
 			Missing: []glance.Missing{{Part: "sessions", Why: "it took too long", Next: "gt doctor"}},
 		},
-		alerts:  []operational.Alert{{Fingerprint: "f00dcafe99", Name: "check-disk", Source: operational.FromCheck, Severity: operational.SeverityCritical, Labels: map[string]string{"check": "disk"}, Summary: "full"}},
+		alerts: []operational.Alert{{Fingerprint: "f00dcafe99", Name: "check-disk", Source: operational.FromCheck, Severity: operational.SeverityCritical, Labels: map[string]string{"check": "disk"}, Summary: "full"},
+			{Fingerprint: "beefbeef00", Name: "MailSlow", Source: operational.FromRule, Severity: operational.SeverityCritical, Summary: "slow"}},
+		silences: []operational.Silence{
+			{Matchers: []string{`severity="critical"`, `name="MailSlow"`}, By: "ada", Comment: "moving <b>", Begins: now, Ends: now.Add(time.Hour)},
+			{Matchers: []string{`name="check-disk"`}, By: "ada", Begins: now.Add(time.Minute), Ends: now.Add(time.Hour)},
+		},
 		details: map[town.Epoch]operational.MergeRequest{1: testing, 2: held}, reviews: 2, titles: map[string]string{"web-nux": "Keep the basket", "web-q": "Errors"},
 		contacts: []federate.Contact{{Remote: federate.Remote{Name: "origin"}, Confirmed: true, Exchange: federate.Exchange{Verified: now}}, {Remote: federate.Remote{Name: "south"}}},
 		spent:    []spending.Row{{Key: "2031-03-09", Dollars: 10, Usage: spending.Usage{Input: 900}}, {Key: "2031-03-10", Dollars: 2.345, Usage: spending.Usage{Output: 1_234_567}, Unpriced: []string{"x"}}},
@@ -286,7 +291,7 @@ func TestView(t *testing.T) {
 		}
 	}
 	for id, want := range map[string]string{
-		"alerts":     "check-disk full | critical | never | gt alert show f00dcafe\nA key | critical | 12:00 | gt escalate ack esc-1\nledger 2 assignments | warning |  | ",
+		"alerts":     "check-disk full | critical | never | gt alert show f00dcafe\nA key | critical | 12:00 | gt escalate ack esc-1\nledger 2 assignments | warning |  | \nMailSlow slow | critical silenced by ada until 10 Mar 13:00 UTC: moving <b> | never | gt alert show beefbeef",
 		"rigs":       "web | 2 working | 0 | 1 | 2\nlost not configured | none | 0 | 0 | 0",
 		"polecats":   "web/nux no tool runs | stalled | web-nux Keep the basket | 11:59\nweb/toe | working | web-toe | 10:00\nweb/ace | working | web-ace | 11:00\nweb/dag | idle | web-dag | 12:00",
 		"queue":      "web-q Errors | web | P1 | 12:00\nweb waits for machine.max_load: the load is 9",
@@ -306,7 +311,7 @@ func TestView(t *testing.T) {
 	for _, tile := range v.Tiles {
 		tiles = append(tiles, tile.Label+" "+tile.Value+" "+tile.Note)
 	}
-	want := "Alerts 3 2 urgent; Polecats 4 1 idle, 2 working, 1 stalled; Queue 1 for a worker; Merge requests 2 1 waits for a person; Convoys 1 1 of 3 landed; Unread mail 3 1 urgent; Ready beads 4 9 open, 0 in progress"
+	want := "Alerts 4 2 urgent, 1 silenced; Polecats 4 1 idle, 2 working, 1 stalled; Queue 1 for a worker; Merge requests 2 1 waits for a person; Convoys 1 1 of 3 landed; Unread mail 3 1 urgent; Ready beads 4 9 open, 0 in progress"
 	if got := strings.Join(tiles, "; "); got != want {
 		t.Errorf("tiles: %s\nwant %s", got, want)
 	}

@@ -35,6 +35,7 @@ const (
 type snapshot struct {
 	glance.Snapshot
 	alerts   []operational.Alert
+	silences []operational.Silence // in force
 	details  map[town.Epoch]operational.MergeRequest
 	reviews  int
 	titles   map[string]string // of beads that are shown
@@ -161,6 +162,9 @@ func (s *snapshot) readRows(ctx context.Context, o *operational.Store, prices sp
 	sums, failed := o.Spending(ctx, spending.Day(s.At.Add(-spendingDays*24*time.Hour)))
 	s.spent, _ = spending.Group(sums, prices, func(sum spending.Sum) []string { return []string{sum.Day} })
 	if s.alerts, err = o.Alerts(ctx, time.Time{}); err != nil {
+		failed = errors.Join(failed, err)
+	}
+	if s.silences, err = o.Silences(ctx, s.At); err != nil {
 		failed = errors.Join(failed, err)
 	}
 	reviews, err := o.OpenReviews(ctx)

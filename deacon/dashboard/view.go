@@ -10,6 +10,7 @@ import (
 	"gastown/deacon/dashboard/page"
 	"gastown/planes/operational"
 	"gastown/town"
+	"gastown/town/alert"
 )
 
 // view makes a snapshot what the page shows.
@@ -88,15 +89,30 @@ func (s snapshot) tiles(alerts []page.Row) []page.Tile {
 	}
 	tone, note := page.Good, "nothing is wrong"
 	if len(alerts) > 0 {
-		tone, note = page.Warn, ""
-		bad := 0
+		bad, silent := 0, 0
 		for _, r := range alerts {
-			if r.Cells[1].Tone == page.Bad {
+			switch r.Cells[1].Tone {
+			case page.Bad:
 				bad++
+			case page.Quiet:
+				silent++
 			}
 		}
+		var notes []string
 		if bad > 0 {
-			tone, note = page.Bad, fmt.Sprintf("%d urgent", bad)
+			notes = append(notes, fmt.Sprintf("%d urgent", bad))
+		}
+		if silent > 0 {
+			notes = append(notes, fmt.Sprintf("%d silenced", silent))
+		}
+		note = strings.Join(notes, ", ")
+		switch {
+		case bad > 0:
+			tone = page.Bad
+		case silent < len(alerts):
+			tone = page.Warn
+		default:
+			tone = page.Quiet
 		}
 	}
 	all := []page.Tile{tile("alerts", "Alerts", len(alerts), tone, note)}
@@ -143,7 +159,8 @@ func (s snapshot) tiles(alerts []page.Row) []page.Tile {
 }
 
 // alertRows are the alerts that fire, what the parts of the Town contradict each other in,
-// and the escalations that nobody acknowledged, the worst first.
+// and the escalations that nobody acknowledged, the worst first. Those that are silenced are
+// the last.
 func (s snapshot) alertRows() (rows []page.Row) {
 	tones := map[string]page.Tone{"critical": page.Bad, "error": page.Bad, "high": page.Bad}
 	add := func(key, what, sub, state string, since page.Cell, next string) {
@@ -158,7 +175,16 @@ func (s snapshot) alertRows() (rows []page.Row) {
 		if a.Source == operational.FromCheck {
 			told[a.Name], told[a.Labels["check"]] = true, true
 		}
+		by := alert.Silenced(a, s.silences, s.At)
 		add("alert "+a.Fingerprint, a.Name, a.Summary, string(a.Severity), page.When(a.Since), "gt alert show "+a.Fingerprint[:min(len(a.Fingerprint), 8)])
+		if len(by) > 0 {
+			last := slices.MaxFunc(by, func(a, b operational.Silence) int { return a.Ends.Compare(b.Ends) })
+			state := &rows[len(rows)-1].Cells[1]
+			state.Tone, state.Sub = page.Quiet, "silenced by "+last.By+" until "+last.Ends.UTC().Format("2 Jan 15:04")+" UTC"
+			if last.Comment != "" {
+				state.Sub += ": " + last.Comment
+			}
+		}
 	}
 	for i, a := range s.Alerts {
 		if told[a.Name] {

@@ -47,12 +47,13 @@ const (
 	Oversized = "oversized" // a body above the limit
 	Unknown   = "unknown"   // no such path or method
 	Unsigned  = "unsigned"  // a notification without a valid signature
+	Token     = "token"     // a wrong token of the dashboard, or none where one is needed
 	Limited   = "limited"   // more requests a second than allowed
 )
 
 // Reasons lists all reasons.
 func Reasons() []string {
-	return []string{Peer, Crowded, Slow, Malformed, Oversized, Unknown, Unsigned, Limited}
+	return []string{Peer, Crowded, Slow, Malformed, Oversized, Unknown, Unsigned, Token, Limited}
 }
 
 // Options configure a guard.

@@ -85,10 +85,15 @@ func (a *answer) Unwrap() http.ResponseWriter { return a.ResponseWriter }
 // Refuse counts and answers a refused request. A handler behind Serve calls it with
 // a reason of the list.
 func Refuse(w http.ResponseWriter, r *http.Request, reason string, code int) {
+	Count(r, reason)
+	http.Error(w, reason, code)
+}
+
+// Count counts a refused request that the caller answers itself.
+func Count(r *http.Request, reason string) {
 	if s, ok := r.Context().Value(serverKey{}).(*Server); ok {
 		s.refuse(reason)
 	}
-	http.Error(w, reason, code)
 }
 
 // ReadJSON decodes the request's body, which must be exactly one JSON value without

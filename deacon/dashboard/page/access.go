@@ -172,6 +172,7 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	case token == "" || err == nil:
 		http.Redirect(w, r, "/", http.StatusSeeOther)
 	case !same(r.PostFormValue("token"), token):
+		guard.Count(r, guard.Token)
 		s.gate(w, r, "This is not the token.")
 	default:
 		http.SetCookie(w, &http.Cookie{
@@ -181,16 +182,20 @@ func (s *Server) login(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// refuse answers somebody who may not look. A browser that lacks the token gets a form.
+// refuse answers somebody who may not look. A browser that lacks the token gets a form, which
+// counts as a refusal when it showed another one.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
-	code, text := http.StatusForbidden, ""
+	code, text, reason := http.StatusForbidden, "", guard.Unsigned
 	switch {
 	case errors.Is(err, errToken):
 		if r.URL.Path == "/" {
+			if tries(r) {
+				guard.Count(r, guard.Token)
+			}
 			s.gate(w, r, "")
 			return
 		}
-		code, text = http.StatusUnauthorized, "a token is needed"
+		code, text, reason = http.StatusUnauthorized, "a token is needed", guard.Token
 	case errors.Is(err, errHost):
 		code, text = http.StatusMisdirectedRequest, errHost.Error()+": http://"+address(r)+"/"
 	case errors.Is(err, errElsewhere):
@@ -198,7 +203,13 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	default:
 		code, text = http.StatusServiceUnavailable, town.Clip(town.Plain(strings.ReplaceAll(err.Error(), "\n", ": ")), 500)
 	}
-	guard.Refuse(denied{w, text}, r, guard.Unsigned, code)
+	guard.Refuse(denied{w, text}, r, reason, code)
+}
+
+// tries reports whether a request shows something as the token.
+func tries(r *http.Request) bool {
+	_, err := r.Cookie(cookie)
+	return err == nil || r.Header.Get("Authorization") != ""
 }
 
 // denied answers with a text of its own.

@@ -10,6 +10,8 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+
+	"gastown/deacon/guard"
 )
 
 const token = "correct-horse-battery-staple"
@@ -106,6 +108,46 @@ func TestEveryPathIsGuarded(t *testing.T) {
 				t.Errorf("%s %s: %d", method, path, code)
 			}
 		}
+	}
+}
+
+// Each wrong token counts, and a browser that shows none does not.
+func TestWrongTokensCount(t *testing.T) {
+	mux := http.NewServeMux()
+	s := New(Options{Source: newTown(), Access: fixed(token, nil)})
+	s.Add(mux)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := make(chan string, 100)
+	behind := guard.Serve(l, mux, guard.Options{Refused: func(reason string) { refused <- reason }})
+	url := "http://" + l.Addr().String()
+	for _, c := range []struct {
+		method, path, body string
+		header             []string
+		counts             bool
+	}{
+		{"GET", "/", "", nil, false},
+		{"GET", "/", "", []string{"Authorization", "Bearer " + token}, false},
+		{"GET", "/", "", []string{"Authorization", "Bearer " + token + "r"}, true},
+		{"GET", "/", "", []string{"Cookie", cookie + "=x"}, true},
+		{"GET", "/dashboard/charts?range=hour", "", nil, true},
+		{"POST", "/dashboard/login", "token=wrong", []string{"Content-Type", "application/x-www-form-urlencoded"}, true},
+		{"POST", "/dashboard/login", "token=" + token, []string{"Content-Type", "application/x-www-form-urlencoded"}, false},
+	} {
+		request(t, c.method, url+c.path, c.body, c.header...)
+		got := ""
+		select {
+		case got = <-refused:
+		default:
+		}
+		if want := map[bool]string{true: guard.Token}[c.counts]; got != want {
+			t.Errorf("%s %s %v counts as %q, want %q", c.method, c.path, c.header, got, want)
+		}
+	}
+	if err := errors.Join(behind.Close(t.Context()), s.Close(t.Context())); err != nil {
+		t.Error(err)
 	}
 }
 
