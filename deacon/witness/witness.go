@@ -95,7 +95,7 @@ func (p *Part) look(ctx context.Context) (note string, due time.Time, err error)
 	done, err := w.Patrol(ctx)
 	p.patrol.Observe(time.Since(began).Seconds())
 	for _, a := range done.Actions {
-		p.host.Log().WithField("deed", string(a.Deed)).Info("witness: " + town.Plain(a.String()))
+		p.host.Log().WithField("deed", string(a.Deed)).Info("witness: " + town.Visible(a.String()))
 	}
 	if len(done.Actions) > 0 {
 		note = fmt.Sprintf("%d action(s)", len(done.Actions))

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"gastown/planes/operational"
 	"gastown/town"
@@ -149,16 +148,7 @@ func (i Item) plain() Item {
 
 // line makes a text one plain line of at most so many bytes.
 func line(s string, most int) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsSpace(r):
-			return ' '
-		case !unicode.IsPrint(r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\ufffd"))
-	return town.Clip(strings.TrimSpace(s), most)
+	return town.Clip(strings.TrimSpace(town.Visible(s)), most)
 }
 
 // level counts severities from the mildest.

@@ -239,7 +239,7 @@ func Find(ctx context.Context, l *ledger.Store, word string) (id string, err err
 	if near := town.Nearest(word, words, 3); len(near) > 0 {
 		next = "did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return "", town.Fail("find the convoy "+town.Clip(town.Plain(word), 80), next, "%w: there is no such convoy", town.ErrUsage)
+	return "", town.Fail("find the convoy "+town.Clip(town.Visible(word), 80), next, "%w: there is no such convoy", town.ErrUsage)
 }
 
 // Tally returns the open convoys with how many of their members have landed, and without

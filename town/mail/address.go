@@ -131,7 +131,7 @@ func (d Directory) unknown(word string) error {
 	if near := d.nearest(word); len(near) > 0 {
 		next = "did you mean " + strings.Join(near, " or ") + "?"
 	}
-	return town.Fail(fmt.Sprintf("find %q", town.Clip(town.Plain(word), 80)), next,
+	return town.Fail(fmt.Sprintf("find %q", town.Clip(town.Visible(word), 80)), next,
 		"%w: there is no such agent; an address is mayor/, RIG/witness, RIG/polecats/NAME, RIG/crew/NAME, RIG/, @town, @crew, @rig/RIG or --human", town.ErrUsage)
 }
 

@@ -10,7 +10,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-	"unicode"
 
 	"gastown/town"
 	"gastown/town/secrets"
@@ -105,13 +104,11 @@ func (i *Instance) Redact(text string) string {
 
 // clean removes secrets, and what a terminal would obey, from a text, and bounds it.
 func clean(values secrets.Values, text string) string {
-	text = strings.Map(func(r rune) rune {
-		if r == '\n' || r == '\t' || unicode.IsPrint(r) {
-			return r
-		}
-		return -1
-	}, town.Plain(values.Redact(text)))
-	return town.Clip(values.Redact(text), maxReason) // again: characters were within a secret
+	lines := strings.Split(town.Plain(values.Redact(text)), "\n")
+	for i, l := range lines {
+		lines[i] = town.Visible(l)
+	}
+	return town.Clip(values.Redact(strings.Join(lines, "\n")), maxReason) // again: characters were within a secret
 }
 
 // withoutSecrets removes secrets from an output that is text or JSON.

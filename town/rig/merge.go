@@ -43,7 +43,7 @@ func (m Message) author() string {
 	return m.Town
 }
 
-func oneLine(s string) string { return strings.Join(strings.Fields(town.Plain(s)), " ") }
+func oneLine(s string) string { return strings.Join(strings.Fields(town.Visible(s)), " ") }
 
 // Merged is a merge that was made. Commit and Tree are empty when Files do not merge.
 type Merged struct {

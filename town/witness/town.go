@@ -53,7 +53,7 @@ const maxLast = 120
 // last is the last line with text, without what tmux adds when a program has ended.
 func last(lines []string) string {
 	for i := len(lines) - 1; i >= 0; i-- {
-		text := strings.TrimSpace(town.Plain(lines[i]))
+		text := strings.TrimSpace(town.Visible(lines[i]))
 		if text != "" && !strings.HasPrefix(text, "Pane is dead") {
 			return town.Clip(text, maxLast)
 		}

@@ -67,7 +67,7 @@ func (o *options) list(ctx context.Context) error {
 		} else {
 			var rows [][]string
 			for _, a := range f.Alerts {
-				rows = append(rows, []string{short(a.Fingerprint), string(a.Severity), o.state(a), o.call.Ago(a.Since), town.Plain(a.Name), labels(a.Labels), town.Plain(a.Summary)})
+				rows = append(rows, []string{short(a.Fingerprint), string(a.Severity), o.state(a), o.call.Ago(a.Since), town.Visible(a.Name), labels(a.Labels), town.Visible(a.Summary)})
 			}
 			p.Table([]string{"ID", "SEVERITY", "STATE", "SINCE", "NAME", "LABELS", "WHAT"}, rows)
 		}
@@ -95,7 +95,7 @@ func (o *options) show(ctx context.Context) error {
 			if near := town.Nearest(word, names, 1); len(near) > 0 {
 				next = "did you mean " + near[0] + "?"
 			}
-			return town.Fail("show the alert "+town.Clip(town.Plain(word), 80), next, "%w: there is none", town.ErrUsage)
+			return town.Fail("show the alert "+town.Clip(town.Visible(word), 80), next, "%w: there is none", town.ErrUsage)
 		}
 		for _, a := range some {
 			shown = append(shown, f.Alerts[slices.IndexFunc(all, func(o operational.Alert) bool { return o.Fingerprint == a.Fingerprint })])
@@ -103,11 +103,11 @@ func (o *options) show(ctx context.Context) error {
 	}
 	return o.call.Show(shown, func(p *term.Printer) {
 		for _, a := range shown {
-			p.Styled(style(a), "%s", town.Plain(a.Name))
+			p.Styled(style(a), "%s", town.Visible(a.Name))
 			p.Line("  %s, %s, since %s", a.Severity, o.state(a), a.Since.Format(time.RFC3339))
-			p.Wrapped("", "  ", "  "+town.Plain(a.Summary))
+			p.Wrapped("", "  ", "  "+town.Visible(a.Summary))
 			for _, name := range slices.Sorted(maps.Keys(a.Labels)) {
-				p.Line("  %s=%s", name, town.Plain(a.Labels[name]))
+				p.Line("  %s=%s", name, town.Visible(a.Labels[name]))
 			}
 			if !a.Fires() {
 				p.Line("  ended %s", a.Ended.Format(time.RFC3339))
@@ -133,13 +133,13 @@ func (o *options) state(a listed) string {
 
 // silent describes a silence in a line.
 func (o *options) silent(s operational.Silence) string {
-	line := "silence " + s.ID + ": " + town.Plain(strings.Join(s.Matchers, " ")) + ", "
+	line := "silence " + s.ID + ": " + town.Visible(strings.Join(s.Matchers, " ")) + ", "
 	if s.Begins.After(o.call.Now()) {
 		line += "from " + s.Begins.Format(time.RFC3339) + " "
 	}
-	line += "for " + term.Short(s.Ends.Sub(o.call.Now())) + " more, by " + cmp.Or(town.Plain(s.By), "nobody known")
+	line += "for " + term.Short(s.Ends.Sub(o.call.Now())) + " more, by " + cmp.Or(town.Visible(s.By), "nobody known")
 	if s.Comment != "" {
-		line += ": " + town.Plain(s.Comment)
+		line += ": " + town.Visible(s.Comment)
 	}
 	return line
 }
@@ -159,7 +159,7 @@ func short(fingerprint string) string { return fingerprint[:min(8, len(fingerpri
 func labels(set map[string]string) string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(set)) {
-		all = append(all, name+"="+town.Plain(set[name]))
+		all = append(all, name+"="+town.Visible(set[name]))
 	}
 	return cmp.Or(strings.Join(all, " "), "-")
 }

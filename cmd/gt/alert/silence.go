@@ -104,7 +104,7 @@ func (o *options) unsilence(ctx context.Context) error {
 	}
 	return errors.Join(o.call.Changed(ended, func(p *term.Printer) {
 		for _, s := range ended {
-			p.Line("%s ended: %s", s.ID, town.Plain(strings.Join(s.Matchers, " ")))
+			p.Line("%s ended: %s", s.ID, town.Visible(strings.Join(s.Matchers, " ")))
 		}
 	}), err)
 }
@@ -123,7 +123,7 @@ func choose(all []operational.Silence, words []string) (chosen []operational.Sil
 			if len(some) > 1 {
 				why = "several begin so"
 			}
-			return nil, town.Fail("end the silence "+town.Clip(town.Plain(word), 40), "gt alert list shows them", "%w: %s", town.ErrUsage, why)
+			return nil, town.Fail("end the silence "+town.Clip(town.Visible(word), 40), "gt alert list shows them", "%w: %s", town.ErrUsage, why)
 		}
 		chosen = append(chosen, some[0])
 	}

@@ -119,7 +119,7 @@ func (a alone) prove(ctx context.Context, channel, by string) (out control.Alert
 	}
 	i, ok := a.set.Plugin(channel)
 	if !ok || !i.Serves(plugin.Notification) {
-		op := "test the channel " + town.Clip(town.Plain(channel), 64)
+		op := "test the channel " + town.Clip(town.Visible(channel), 64)
 		for _, s := range a.set.States() {
 			if s.Entry.Name == channel && s.Reason != "" {
 				return out, town.Fail(op, "correct it, then test it again", "it is not in force: %s", s.Reason)

@@ -102,7 +102,7 @@ func compared(before, after Result) (Comparison, error) {
 	c := Comparison{Benchmark: format, Type: before.Type}
 	if before.Type != after.Type {
 		return c, town.Fail("compare", "measure both with the same --type", "%w: one is of the type %s, the other of %s",
-			town.ErrUsage, town.Clip(town.Plain(before.Type), 40), town.Clip(town.Plain(after.Type), 40))
+			town.ErrUsage, town.Clip(town.Visible(before.Type), 40), town.Clip(town.Visible(after.Type), 40))
 	}
 	for _, b := range before.Scenarios {
 		i := slices.IndexFunc(after.Scenarios, func(s Scenario) bool { return s.Name == b.Name })
@@ -110,13 +110,13 @@ func compared(before, after Result) (Comparison, error) {
 			continue
 		}
 		a := after.Scenarios[i]
-		s := ComparedScenarios{Name: town.Plain(b.Name)}
+		s := ComparedScenarios{Name: town.Visible(b.Name)}
 		if b.Polecats != a.Polecats || b.Convoys != a.Convoys {
 			s.Notes = append(s.Notes, fmt.Sprintf("not the same Town: %d polecats and %d convoys before, %d and %d after", b.Polecats, b.Convoys, a.Polecats, a.Convoys))
 		}
 		for what, less := range map[string]string{"before": b.Less, "after": a.Less} {
 			if less != "" {
-				s.Notes = append(s.Notes, what+": "+town.Plain(less))
+				s.Notes = append(s.Notes, what+": "+town.Visible(less))
 			}
 		}
 		slices.Sort(s.Notes)
@@ -137,7 +137,7 @@ func compared(before, after Result) (Comparison, error) {
 // differ judges one figure.
 func differ(before, after Figure) Difference {
 	d := Difference{
-		Name: town.Plain(before.Name), Unit: before.Unit, Before: noise.Summarize(before.Samples), After: noise.Summarize(after.Samples), Verdict: same,
+		Name: town.Visible(before.Name), Unit: before.Unit, Before: noise.Summarize(before.Samples), After: noise.Summarize(after.Samples), Verdict: same,
 	}
 	if d.Before.Median != 0 {
 		d.Change = d.After.Median/d.Before.Median - 1
@@ -175,7 +175,7 @@ type source struct {
 
 func (s source) label() string {
 	if s.result != nil {
-		return fmt.Sprintf("%s (%s, measured %s)", s.path, town.Clip(town.Plain(s.result.Version), 40), at(s.result.At))
+		return fmt.Sprintf("%s (%s, measured %s)", s.path, town.Clip(town.Visible(s.result.Version), 40), at(s.result.At))
 	}
 	text := s.path
 	for _, name := range slices.Sorted(maps.Keys(s.settings)) {

@@ -24,7 +24,7 @@ const (
 
 // read reads a result, or settings.
 func (o *options) read(path string) (s source, err error) {
-	s.path = town.Clip(town.Plain(path), 200)
+	s.path = town.Clip(town.Visible(path), 200)
 	data, err := strict.ReadFile(o.call.Abs(path), maxFile)
 	if err != nil {
 		if e, ok := errors.AsType[*fs.PathError](err); ok {
@@ -91,7 +91,7 @@ func settings(data []byte) (map[string]string, error) {
 		node := nodes[name]
 		line := strict.Line(doc, name)
 		if node.Kind != yaml.ScalarNode {
-			return nil, fmt.Errorf("line %d: %s has no single value", line, town.Clip(town.Plain(name), 60))
+			return nil, fmt.Errorf("line %d: %s has no single value", line, town.Clip(town.Visible(name), 60))
 		}
 		if all[name], err = cfg.Set(name, node.Value); err != nil {
 			return nil, fmt.Errorf("line %d: %w", line, err)

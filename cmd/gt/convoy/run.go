@@ -181,7 +181,7 @@ func (o *options) missing(p *term.Printer, all []convoy.Member) {
 	}
 	var rows [][]string
 	for _, m := range all {
-		rows = append(rows, []string{m.ID, string(m.State), town.Plain(m.Why)})
+		rows = append(rows, []string{m.ID, string(m.State), town.Visible(m.Why)})
 	}
 	p.Table([]string{"MISSING", "STATE", "WHY"}, rows)
 }

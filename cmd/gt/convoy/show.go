@@ -50,12 +50,12 @@ func (o *options) list(ctx context.Context) error {
 		}
 		var rows [][]string
 		for _, c := range all {
-			rows = append(rows, []string{c.ID, string(c.State), progress(c), o.call.Ago(c.At), town.Plain(c.Name)})
+			rows = append(rows, []string{c.ID, string(c.State), progress(c), o.call.Ago(c.At), town.Visible(c.Name)})
 		}
 		p.Table([]string{"CONVOY", "STATE", "LANDED", "MADE", "NAME"}, rows)
 		for _, c := range all {
 			if c.Why != "" && c.Open() {
-				p.Wrapped(styles[c.State], c.ID+": ", town.Plain(c.Why))
+				p.Wrapped(styles[c.State], c.ID+": ", town.Visible(c.Why))
 			}
 		}
 	})
@@ -86,7 +86,7 @@ func (o *options) status(ctx context.Context) error {
 		p.Styled(term.Head, "%s  %s", c.ID, c.Name)
 		p.Styled(styles[c.State], "  %s, %s landed%s", c.State, progress(c), counts(c))
 		if c.Why != "" {
-			p.Wrapped("", "  ", town.Plain(c.Why))
+			p.Wrapped("", "  ", town.Visible(c.Why))
 		}
 		if c.Reason != "" {
 			p.Wrapped("", "  ", c.Reason)
@@ -98,7 +98,7 @@ func (o *options) status(ctx context.Context) error {
 		p.Line("")
 		var rows [][]string
 		for _, m := range c.Members {
-			rows = append(rows, []string{m.ID, string(m.State), town.Plain(m.Title), town.Plain(m.Why)})
+			rows = append(rows, []string{m.ID, string(m.State), town.Visible(m.Title), town.Visible(m.Why)})
 		}
 		p.Table([]string{"BEAD", "STATE", "TITLE", "WHY"}, rows)
 	})

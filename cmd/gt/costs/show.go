@@ -25,7 +25,7 @@ func (o *options) show(r result) error {
 		}
 		if n := len(r.Total.Unpriced); n > 0 {
 			p.Wrapped(term.Warn, "no price is known for ", fmt.Sprintf("%s, so the cost of %s tokens is unknown; add prices to config/prices.yaml",
-				town.Plain(strings.Join(r.Total.Unpriced[:min(n, 5)], ", ")), amount(r.Total.UnpricedTokens)))
+				town.Visible(strings.Join(r.Total.Unpriced[:min(n, 5)], ", ")), amount(r.Total.UnpricedTokens)))
 		}
 		for _, b := range r.Budgets {
 			if b.Reached {
@@ -42,7 +42,7 @@ func name(key string) string {
 	if key == "" {
 		return "-"
 	}
-	return town.Plain(key)
+	return town.Visible(key)
 }
 
 func cells(r spending.Row, name string) []string {

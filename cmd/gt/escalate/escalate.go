@@ -136,7 +136,7 @@ func (o *options) full(ctx context.Context, op string, l *ledger.Store) ([]escal
 			if len(some) > 1 {
 				why, next = "several begin so", "give the whole id"
 			}
-			return nil, town.Fail(op+" "+town.Clip(town.Plain(word), 80), next, "%w: %s", town.ErrUsage, why)
+			return nil, town.Fail(op+" "+town.Clip(town.Visible(word), 80), next, "%w: %s", town.ErrUsage, why)
 		}
 		found = append(found, some[0])
 	}

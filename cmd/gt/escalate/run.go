@@ -72,7 +72,7 @@ func (o *options) list(ctx context.Context) error {
 		}
 		var rows [][]string
 		for _, e := range list {
-			rows = append(rows, []string{e.ID, string(e.Severity), state(e), o.call.Ago(cmp.Or(e.Last, e.At)), cmp.Or(e.About, "-"), town.Plain(e.Title)})
+			rows = append(rows, []string{e.ID, string(e.Severity), state(e), o.call.Ago(cmp.Or(e.Last, e.At)), cmp.Or(e.About, "-"), town.Visible(e.Title)})
 		}
 		p.Table([]string{"ID", "SEVERITY", "STATE", "RAISED", "BEAD", "WHAT"}, rows)
 	})

@@ -32,7 +32,8 @@ type output struct {
 	Output interface{} `json:"output,omitempty"`
 }
 
-func (o *options) run(ctx context.Context) (err error) {
+// made makes the plugin for one call of this process, and closes it afterwards.
+func (o *options) made(ctx context.Context, disabled bool, use func(e plugin.Entry, i *plugin.Instance) error) (err error) {
 	h, set, types, err := o.open()
 	if err != nil {
 		return err
@@ -42,7 +43,7 @@ func (o *options) run(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if !e.Enabled {
+	if !e.Enabled && !disabled {
 		return town.Fail("run the plugin "+e.Name, "gt plugin enable "+e.Name, "%w: it is disabled", town.ErrRefused)
 	}
 	i, err := set.Try(ctx, e)
@@ -50,6 +51,15 @@ func (o *options) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer closing(ctx, &err, i.Close)
+	return use(e, i)
+}
+
+func (o *options) run(ctx context.Context) error {
+	return o.made(ctx, false, func(e plugin.Entry, i *plugin.Instance) error { return o.callOnce(ctx, e, i) })
+}
+
+// callOnce calls a plugin as the flags say.
+func (o *options) callOnce(ctx context.Context, e plugin.Entry, i *plugin.Instance) (err error) {
 	as := i.CalledAs()
 	if o.as != "" {
 		if !i.Serves(o.as) {
@@ -159,21 +169,12 @@ func style(state string) term.Style {
 }
 
 // test checks a plugin also when it is disabled, which does not call it then.
-func (o *options) test(ctx context.Context) (err error) {
-	h, set, types, err := o.open()
-	if err != nil {
-		return err
-	}
-	defer closing(ctx, &err, set.Close)
-	_, e, err := o.entry(h, types)
-	if err != nil {
-		return err
-	}
-	i, err := set.Try(ctx, e)
-	if err != nil {
-		return err
-	}
-	defer closing(ctx, &err, i.Close)
+func (o *options) test(ctx context.Context) error {
+	return o.made(ctx, true, func(e plugin.Entry, i *plugin.Instance) error { return o.prove(ctx, e, i) })
+}
+
+// prove says what is known to work of a plugin.
+func (o *options) prove(ctx context.Context, e plugin.Entry, i *plugin.Instance) error {
 	if !e.Enabled {
 		return o.tell(i, output{Plugin: e.Name, Said: "its configuration and its secrets are right; it was not called, because it is disabled"})
 	}

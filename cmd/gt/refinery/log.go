@@ -68,7 +68,7 @@ func (o *options) log(ctx context.Context) error {
 		return o.call.Show(struct {
 			Log  string `json:"log"`
 			Text string `json:"text"`
-		}{name, strings.ToValidUTF8(string(text), "\ufffd")}, func(p *term.Printer) { p.Text(town.Plain(string(text))) })
+		}{name, strings.ToValidUTF8(string(text), "\ufffd")}, func(p *term.Printer) { p.Text(string(text)) })
 	}
 	return town.Fail("show the log "+town.Clip(name, 100), "gt refinery test runs the checks again", "%w: it is not kept any more", town.ErrUsage)
 }

@@ -110,7 +110,7 @@ func (o *queueOptions) list(ctx context.Context) error {
 		for _, q := range all {
 			if h := q.HeldBy; h != nil && !told[q.Rig] {
 				told[q.Rig] = true
-				p.Wrapped(term.Warn, "", fmt.Sprintf("%s waits for %s, since %s: %s", h.Rig, h.Bound, o.call.Ago(h.Since), town.Plain(h.Why)))
+				p.Wrapped(term.Warn, "", fmt.Sprintf("%s waits for %s, since %s: %s", h.Rig, h.Bound, o.call.Ago(h.Since), town.Visible(h.Why)))
 			}
 		}
 	})

@@ -68,7 +68,7 @@ func (v view) toSee() {
 	}
 	var words []string
 	for _, e := range v.ToSee {
-		words = append(words, fmt.Sprintf("%s %s (%s)", e.ID, town.Clip(town.Plain(e.Title), maxTitle), e.Severity))
+		words = append(words, fmt.Sprintf("%s %s (%s)", e.ID, town.Clip(town.Visible(e.Title), maxTitle), e.Severity))
 	}
 	text := fmt.Sprintf("%d: %s", len(words), strings.Join(words[:min(len(words), maxWaiting)], ", "))
 	if len(words) > maxWaiting {
@@ -81,7 +81,7 @@ func (v view) toSee() {
 func (v view) convoys() {
 	var words []string
 	for _, c := range v.Convoys {
-		words = append(words, fmt.Sprintf("%s %s %d/%d", c.ID, town.Clip(town.Plain(c.Name), maxTitle), c.Landed, c.Total))
+		words = append(words, fmt.Sprintf("%s %s %d/%d", c.ID, town.Clip(town.Visible(c.Name), maxTitle), c.Landed, c.Total))
 	}
 	v.list("Convoys     ", words, "gt convoy list")
 }
@@ -189,7 +189,7 @@ func (v view) agents(title string, all []operational.Agent, most int, more strin
 	v.p.Line("%s", title)
 	var rows [][]string
 	for _, a := range all[:min(len(all), most)] {
-		rows = append(rows, []string{"  " + a.Address.String(), string(a.State), term.Short(v.At.Sub(a.Since)), a.Bead, town.Plain(a.Evidence)})
+		rows = append(rows, []string{"  " + a.Address.String(), string(a.State), term.Short(v.At.Sub(a.Since)), a.Bead, town.Visible(a.Evidence)})
 	}
 	v.p.Table([]string{"  AGENT", "STATE", "FOR", "BEAD", "WHY"}, rows)
 	if len(all) > most {
@@ -214,7 +214,7 @@ func (v view) lost() {
 		if i := slices.IndexFunc(v.Agents, func(a operational.Agent) bool { return a.Address == w.Agent }); i >= 0 {
 			bead = v.Agents[i].Bead
 		}
-		rows = append(rows, []string{"  " + w.Agent.String(), bead, w.Verdict, term.Short(v.At.Sub(w.Since)), town.Plain(w.Evidence)})
+		rows = append(rows, []string{"  " + w.Agent.String(), bead, w.Verdict, term.Short(v.At.Sub(w.Since)), town.Visible(w.Evidence)})
 	}
 	if len(rows) == 0 {
 		return
@@ -238,7 +238,7 @@ func (v view) waiting() {
 	}
 	v.list("Queue       ", queue, "gt queue list")
 	for _, h := range v.Holds {
-		v.p.Wrapped(term.Warn, "            ", fmt.Sprintf("%s waits for %s: %s", h.Rig, h.Bound, town.Clip(town.Plain(h.Why), maxReason)))
+		v.p.Wrapped(term.Warn, "            ", fmt.Sprintf("%s waits for %s: %s", h.Rig, h.Bound, town.Clip(town.Visible(h.Why), maxReason)))
 	}
 	v.list("To merge    ", merges, "gt status --json")
 }

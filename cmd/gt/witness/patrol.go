@@ -34,10 +34,10 @@ func (o *options) patrol(ctx context.Context) error {
 			p.Line("no polecat is at work")
 		}
 		for _, f := range found.Findings {
-			p.Wrapped(style(f.Verdict), "", fmt.Sprintf("%s %s %s: %s", f.Agent, f.Bead, f.Verdict, town.Plain(f.Evidence)))
+			p.Wrapped(style(f.Verdict), "", fmt.Sprintf("%s %s %s: %s", f.Agent, f.Bead, f.Verdict, town.Visible(f.Evidence)))
 		}
 		for _, a := range found.Actions {
-			line := town.Plain(a.String())
+			line := town.Visible(a.String())
 			if o.dryRun {
 				line = "would " + line
 			}

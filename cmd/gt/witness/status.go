@@ -57,11 +57,11 @@ func (o *options) show(p *term.Printer, found status) {
 	} else {
 		var rows [][]string
 		for _, w := range found.Polecats {
-			rows = append(rows, []string{w.Agent.String(), w.Verdict, w.Cause, o.call.Ago(w.Since), fmt.Sprint(w.Nudges), town.Plain(w.Evidence)})
+			rows = append(rows, []string{w.Agent.String(), w.Verdict, w.Cause, o.call.Ago(w.Since), fmt.Sprint(w.Nudges), town.Visible(w.Evidence)})
 		}
 		p.Table([]string{"POLECAT", "VERDICT", "CAUSE", "SINCE", "NUDGES", "EVIDENCE"}, rows)
 	}
 	for _, r := range found.Recoveries {
-		p.Wrapped(term.Warn, "", fmt.Sprintf("%s is %s %s: %s", r.Bead, r.State, o.call.Ago(r.Changed), town.Plain(r.Why)))
+		p.Wrapped(term.Warn, "", fmt.Sprintf("%s is %s %s: %s", r.Bead, r.State, o.call.Ago(r.Changed), town.Visible(r.Why)))
 	}
 }

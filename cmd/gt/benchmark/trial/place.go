@@ -124,7 +124,7 @@ func (p *Place) Run(ctx context.Context, dir string, env []string, program strin
 		return s, context.Cause(ctx)
 	}
 	if err != nil {
-		return s, fmt.Errorf("%s %s: %w: %s", filepath.Base(program), strings.Join(args, " "), err, town.Clip(town.Plain(cause(stderr.String())), maxOutput))
+		return s, fmt.Errorf("%s %s: %w: %s", filepath.Base(program), strings.Join(args, " "), err, town.Clip(town.Visible(cause(stderr.String())), maxOutput))
 	}
 	for line := range strings.Lines(stderr.String()) {
 		// "queries", or "queries PLANE" of each plane
