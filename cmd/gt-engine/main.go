@@ -17,6 +17,7 @@ import (
 
 	bd "gastown/cmd/bd/cli"
 	gt "gastown/cmd/gt/cli"
+	"gastown/cmd/internal/gate"
 	_ "gastown/cmd/internal/memory" // sets when to collect garbage
 	"gastown/cmd/internal/shell"
 )
@@ -43,7 +44,8 @@ func run(args []string) int {
 	return programs.Run(&shell.Invocation{
 		Program: program, Args: args[1:], Dir: dir, Env: os.Environ(),
 		Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr,
-		Umask: fs.FileMode(umask), User: os.Getuid(), Self: front(self, program), Now: time.Now,
+		Umask: fs.FileMode(umask), User: os.Getuid(), Process: os.Getpid(), Self: front(self, program), Now: time.Now,
+		Gate: gate.New(nil),
 	})
 }
 

@@ -31,8 +31,8 @@ type Call struct {
 	// descriptor or change its modes.
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
-	// User is the caller's user on this machine, as the kernel says.
-	User int
+	// User and Process are the caller's on this machine, as the kernel says.
+	User, Process int
 }
 
 // Command is a call whose arguments were understood. Nothing has run yet and

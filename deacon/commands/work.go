@@ -58,14 +58,14 @@ func (s *Server) newWork(c *net.UnixConn, r *received) (_ *work, err error) {
 	if w.writes, err = newHold(); err != nil {
 		return nil, err
 	}
-	user, err := guard.PeerUser(c)
+	user, process, err := guard.PeerProcess(c)
 	if err != nil {
 		return nil, err
 	}
 	w.stdout = &stream{fd: noStream, ended: w.gone, held: w.writes, broken: &w.broken, output: true}
 	w.stderr = &stream{fd: noStream, ended: w.gone, held: w.writes, broken: &w.broken}
 	w.stdin = &stream{fd: noStream, ended: w.cancelled, held: w.reads, broken: &w.broken}
-	w.call = Call{Request: r.Request, Stdin: w.stdin, Stdout: w.stdout, Stderr: w.stderr, User: user}
+	w.call = Call{Request: r.Request, Stdin: w.stdin, Stdout: w.stdout, Stderr: w.stderr, User: user, Process: process}
 	return w, nil
 }
 

@@ -46,24 +46,28 @@ func sameUser(c net.Conn) bool {
 	if !ok {
 		return false
 	}
-	peer, err := PeerUser(u)
-	return err == nil && allowed(peer, os.Getuid())
+	peer, _, err := PeerProcess(u)
+	return err == nil && Same(peer)
 }
 
-// PeerUser asks the kernel for the user of the process at the other end.
-func PeerUser(c *net.UnixConn) (int, error) {
+// PeerProcess asks the kernel for the user and the id of the process that connected. What
+// the process does afterwards, such as passing the connection on, changes neither.
+func PeerProcess(c *net.UnixConn) (user, process int, err error) {
 	raw, err := c.SyscallConn()
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
 	var peer *unix.Ucred
 	var failed error
 	err = raw.Control(func(fd uintptr) { peer, failed = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED) })
 	if err = errors.Join(err, failed); err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	return int(peer.Uid), nil
+	return int(peer.Uid), int(peer.Pid), nil
 }
+
+// Same reports whether a user may use what belongs to this process's user.
+func Same(user int) bool { return allowed(user, os.Getuid()) }
 
 // Owner reports whether the peer is a process of this user, or of root.
 func Owner(c *net.UnixConn) bool { return sameUser(c) }

@@ -86,6 +86,8 @@ type Session struct {
 	// NoSuggestions leaves the nearest ids out of errors about unknown ids, because
 	// finding them reads all ids.
 	NoSuggestions bool
+	// may is what Restrict sets.
+	may May
 }
 
 // As returns a view of the ledger for one caller. It shares the open database and

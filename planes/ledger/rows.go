@@ -69,6 +69,9 @@ func (r *rows) eventID() string {
 
 // store writes everything, each table in the order of its keys.
 func (r *rows) store(ctx context.Context, q txn) error {
+	if err := q.ask(ctx, r); err != nil {
+		return err
+	}
 	slices.SortFunc(r.labels, func(a, b [2]string) int { return strings.Compare(a[0]+" "+a[1], b[0]+" "+b[1]) })
 	slices.SortFunc(r.links, func(a, b town.Dependency) int { return strings.Compare(linkKey(a), linkKey(b)) })
 	slices.SortFunc(r.notes, func(a, b town.Comment) int { return strings.Compare(a.Bead+" "+a.ID, b.Bead+" "+b.ID) })

@@ -16,6 +16,8 @@ type txn struct {
 	n  *atomic.Int64
 	// room is how many bytes of beads may still be read; nil for any number.
 	room *int64
+	// may is asked about what is written; nil for no restriction.
+	may May
 }
 
 // collect takes room for what was read, and fails with ErrTooMuch when there is
@@ -71,7 +73,7 @@ func (s *Store) read(ctx context.Context, fn func(txn) error) error {
 // so it starts from scratch each time.
 func (s *Store) write(ctx context.Context, message string, fn func(txn) error) error {
 	return s.alter(func() (bool, error) {
-		_, err := s.db.Update(ctx, message, func(tx *doltdb.Tx) error { return fn(txn{tx: tx, n: &s.queries}) })
+		_, err := s.db.Update(ctx, message, func(tx *doltdb.Tx) error { return fn(txn{tx: tx, n: &s.queries, may: s.session.may}) })
 		// Also after an error: a commit whose answer was lost may stand.
 		return true, err
 	})

@@ -110,15 +110,23 @@ func kinds() (all []string) {
 // instance enter:role/mayor.
 func Enter(kind, name string) string { return entering + kind + "/" + name }
 
+// Entering are the kind and the name of an action of Enter.
+func Entering(action string) (kind, name string, ok bool) {
+	rest, ok := strings.CutPrefix(action, entering)
+	if !ok {
+		return "", "", false
+	}
+	kind, name, ok = strings.Cut(rest, "/")
+	return kind, name, ok && name != "" && slices.Contains(kinds(), kind)
+}
+
 // CheckAction fails with town.ErrUsage unless action is one of Actions, or one of Enter.
 func CheckAction(action string) error {
 	if slices.Contains(Actions, action) {
 		return nil
 	}
-	if rest, ok := strings.CutPrefix(action, entering); ok {
-		if kind, name, ok := strings.Cut(rest, "/"); ok && name != "" && slices.Contains(kinds(), kind) {
-			return nil
-		}
+	if _, _, ok := Entering(action); ok {
+		return nil
 	}
 	reason, near := "there is no such action", town.Nearest(action, Actions, 1)
 	if len(near) > 0 {

@@ -1,6 +1,7 @@
 package access
 
 import (
+	"fmt"
 	"slices"
 
 	"gastown/town"
@@ -49,5 +50,25 @@ func OthersBead(a town.Address, bead, assignee string) Decision {
 		Who: a.String(), Action: WriteLedger, Rule: restricting + WriteLedger,
 		Reason: bead + " is the work of " + town.Clip(assignee, maxText) + ", and a polecat writes only its own beads",
 		Next:   "write to whoever has it: gt mail send " + town.Typed(assignee) + " -s SUBJECT -m TEXT",
+	}
+}
+
+// SameAgent says whether a process of a session may act as whom it claims to be, by its
+// variables. Without a claim it may: then nobody is acted for.
+func SameAgent(session, claimed town.Caller, action string) Decision {
+	switch {
+	case !claimed.IsAgent() || claimed.Agent == session.Agent && (claimed.Run == 0 || session.Run == 0 || claimed.Run == session.Run):
+		return allow(session.Agent.String(), action, "it acts as the agent that it is")
+	case claimed.Agent != session.Agent:
+		return Decision{
+			Who: session.Agent.String(), Action: action, Rule: town.RoleVariable,
+			Reason: town.RoleVariable + " says " + claimed.Agent.String() + ", and the session is that of " + session.Agent.String(),
+			Next:   "leave the variables as the session has them",
+		}
+	}
+	return Decision{
+		Who: session.Agent.String(), Action: action, Rule: town.RunVariable,
+		Reason: fmt.Sprintf("%s says %d, and the session is run %d of %s", town.RunVariable, claimed.Run, session.Run, session.Agent),
+		Next:   "leave the variables as the session has them",
 	}
 }

@@ -51,9 +51,9 @@ func (p *Policy) MayEnter(w Writer, kind, name string) Decision {
 	switch {
 	case w.Town == "":
 		return refuse(who, action, "no signature says whose it is")
-	case p.state == absent:
+	case p.state == NoFile:
 		return allow(who, action, "there is no config/access.yaml, so any Town may write")
-	case p.state == unread:
+	case p.state == Unreadable:
 		return refuse(who, action, "config/access.yaml cannot be understood, so nothing enters by itself: "+p.why)
 	}
 	u, named := p.town(w)

@@ -60,7 +60,7 @@ func Parse(data []byte) (*Policy, error) {
 	if err != nil {
 		return nil, broken(err)
 	}
-	p := &parser{doc: doc, policy: &Policy{state: inForce, emails: map[string]*User{}, logins: map[string]*User{}, towns: map[string]*User{}}}
+	p := &parser{doc: doc, policy: &Policy{state: InForce, emails: map[string]*User{}, logins: map[string]*User{}, towns: map[string]*User{}}}
 	for i, u := range f.Users {
 		at := func(key ...string) []string { return append([]string{"users", strconv.Itoa(i)}, key...) }
 		user := &User{Email: strings.ToLower(u.Email), Town: u.Town, Login: u.Login, Role: u.Role, Line: p.line(at()...)}

@@ -10,7 +10,7 @@ import (
 // Policy says who may do what. It never changes, so it may be used from many goroutines.
 // Parse, Absent and Broken make one.
 type Policy struct {
-	state state
+	state State
 	// why is what is wrong with the text of a broken one.
 	why    string
 	users  []*User
@@ -19,22 +19,27 @@ type Policy struct {
 	towns  map[string]*User
 }
 
-type state int
+// State says what a policy was made from.
+type State string
 
+// The states of a policy.
 const (
-	absent state = iota // there is no file
-	unread              // the file cannot be understood
-	inForce
+	InForce    State = "in-force"   // a file
+	NoFile     State = "no-file"    // no file
+	Unreadable State = "unreadable" // a file that cannot be understood
 )
 
 // Absent is the policy of a Town without config/access.yaml: its owner may do everything,
 // nobody else anything, and what arrives from other Towns is judged by its signature alone.
-func Absent() *Policy { return &Policy{} }
+func Absent() *Policy { return &Policy{state: NoFile} }
 
 // Broken is the policy while the file cannot be understood and none was before: the
 // Town's owner may do everything, nobody else anything, and nothing that arrives enters
 // by itself.
-func Broken(err error) *Policy { return &Policy{state: unread, why: err.Error()} }
+func Broken(err error) *Policy { return &Policy{state: Unreadable, why: err.Error()} }
+
+// State says what the policy was made from.
+func (p *Policy) State() State { return p.state }
 
 // User is one entry: a person, or a Town.
 type User struct {
@@ -105,8 +110,13 @@ func (d Decision) Err(op string) error {
 	if d.Allowed {
 		return nil
 	}
-	return town.Fail(op, d.Next, "%w: %s", town.ErrRefused, d.Reason)
+	return town.Fail(op, d.Next, "%w: %w", town.ErrRefused, &RefusedError{d})
 }
+
+// RefusedError is the cause of the errors of Decision.Err.
+type RefusedError struct{ Decision Decision }
+
+func (e *RefusedError) Error() string { return e.Decision.Reason }
 
 // ask is the next step after most refusals.
 const ask = "gt access list shows who may do what; the Town's owner changes config/access.yaml"
@@ -135,9 +145,9 @@ func (p *Policy) May(email, action string) Decision {
 // without is the answer for anybody but the owner where no entries are in force.
 func (p *Policy) without(who, action string) (Decision, bool) {
 	switch p.state {
-	case absent:
+	case NoFile:
 		return refuse(who, action, "there is no config/access.yaml, so only the Town's owner may use it"), true
-	case unread:
+	case Unreadable:
 		return refuse(who, action, "config/access.yaml cannot be understood, so only the Town's owner may use it: "+p.why), true
 	}
 	return Decision{}, false
@@ -217,3 +227,6 @@ func (p *Policy) MayLocal(l Local, action string) Decision {
 	}
 	return refuse(who, action, "no user of config/access.yaml has the login "+who)
 }
+
+// NamesLogins reports whether any entry has a login.
+func (p *Policy) NamesLogins() bool { return len(p.logins) > 0 }

@@ -43,6 +43,9 @@ const (
 	Synced = "federation.synced"
 	// MailSent: a message was delivered to the mailboxes of its recipients.
 	MailSent = "mail.sent"
+	// AccessRefused: somebody was refused a command. The subject is the action that was
+	// not allowed.
+	AccessRefused = "access.refused"
 	// Lent and Returned: a command had the planes to itself.
 	Lent     = "planes.lent"
 	Returned = "planes.returned"

@@ -161,11 +161,13 @@ func types(c call, words []string) bool {
 func reads(words []string) bool {
 	for _, word := range words {
 		switch word {
-		case "list", "show", "status", "log", "diff", "towns", "get", "conflicts", "--help":
+		case "resolve":
+			return false
+		case "list", "show", "status", "log", "diff", "towns", "get", "--help":
 			return true
 		}
 	}
-	return words[0] == "config" && len(words) == 2
+	return (words[0] == "config" || slices.Equal(words, []string{"federation", "conflicts"})) && len(words) == 2
 }
 
 func closesOwn(c call, words []string) bool {

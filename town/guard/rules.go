@@ -82,8 +82,8 @@ var Rules = []Rule{
 		Name: "give out or take away work", Kinds: workers, Programs: []string{"gt"},
 		Phrases: []string{
 			"sling", "queue clear", "nuke", "polecat nuke", "polecat cleanup", "polecat remove", "rig add", "rig remove", "crew add", "crew remove",
-			"worktree", "refinery merge", "witness patrol", "convoy create", "convoy add", "convoy remove", "convoy close",
-			"convoy land", "mayor start", "mayor stop", "tmux cleanup",
+			"worktree", "refinery merge", "refinery test", "refinery verify", "refinery retry", "refinery reject", "witness patrol", "polecat patrol", "convoy create", "convoy add", "convoy remove", "convoy close",
+			"convoy land", "convoy check", "mayor start", "mayor stop", "tmux cleanup",
 		},
 		Why:     "a polecat does one bead; it does not manage others",
 		Instead: "make a bead of what should be done (bd create) and tell the Mayor: gt mail send mayor/ -s SUBJECT -m TEXT",
@@ -91,12 +91,25 @@ var Rules = []Rule{
 	{
 		Name: "change the Town", Kinds: workers, Programs: []string{"gt"},
 		Phrases: []string{
-			"install", "deacon stop", "deacon restart", "deacon start", "config", "federation", "town", "backup restore", "hooks install", "hooks remove",
-			"cache clear", "autotune",
+			"install", "deacon stop", "deacon restart", "deacon start", "deacon reload", "deacon run", "config", "federation", "town", "backup restore",
+			"hooks install", "hooks remove", "hooks secret", "cache clear", "cache refresh", "cache warmup", "autotune", "agents test", "alert silence",
+			"alert unsilence", "alert test", "monitor enable", "monitor disable", "plugin run", "plugin test", "plugin enable", "plugin disable",
+			"plugin install", "refinery pause", "refinery resume", "refinery queue.size", "refinery parallelism",
 		},
 		when:    func(_ call, words []string) bool { return !reads(words) },
 		Why:     "a polecat does one bead; the Town is for people and the Mayor to change",
 		Instead: "tell the Mayor: gt mail send mayor/ -s SUBJECT -m TEXT",
+	},
+	{
+		Name: "change the Town's ledger settings", Kinds: workers, Programs: []string{"bd"},
+		Phrases: []string{"init", "setup", "config set", "config set-many", "config unset"},
+		Why:     "a polecat does one bead; the Town is for people and the Mayor to change",
+		Instead: "tell the Mayor: gt mail send mayor/ -s SUBJECT -m TEXT",
+	},
+	{
+		Name: "type into a session of gt", Kinds: workers, Programs: []string{"gt"}, Phrases: []string{"attach", "mayor attach"},
+		Why:     "text that is typed into a session can be lost, or mix with what somebody types",
+		Instead: "gt nudge AGENT TEXT",
 	},
 	{
 		Name: "close your own bead", Kinds: workers, Programs: []string{"bd"}, Phrases: []string{"close", "done", "update", "delete"}, when: closesOwn,

@@ -175,6 +175,9 @@ func (t Town) Claim() error {
 	return os.Rename(next, note)
 }
 
+// Is reports whether a path leads to the Town's directory.
+func (t Town) Is(path string) bool { return path == t.Root || sameFile(t.Root, path) }
+
 func sameFile(a, b string) bool {
 	one, err := os.Stat(a)
 	if err != nil {

@@ -50,6 +50,30 @@ func Session(pid int) (int, error) {
 	return strconv.Atoi(fields[3])
 }
 
+// Parent is the process that started another one, or that took it over when that ended;
+// 0 for none.
+func Parent(pid int) (int, error) {
+	fields, err := stat(pid)
+	if err != nil {
+		return 0, err
+	}
+	return strconv.Atoi(fields[1])
+}
+
+// Name is what a process calls itself: the first 15 bytes of its program's name, unless
+// it chose another one.
+func Name(pid int) (string, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	return strings.TrimSuffix(string(text), "\n"), err
+}
+
+// Environment are the variables, as NAME=value, that a process was started with. Only the
+// processes of this user can be asked.
+func Environment(pid int) ([]string, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
+	return strings.FieldsFunc(string(text), func(r rune) bool { return r == 0 }), err
+}
+
 // stat returns the fields of /proc/PID/stat from the state on: state, parent,
 // group, session, and more.
 func stat(pid int) ([]string, error) {

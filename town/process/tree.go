@@ -6,7 +6,6 @@ import (
 	"os"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -187,6 +186,6 @@ func table() (map[int]entry, error) {
 // marked reports whether a process was started with a variable. Only the processes of
 // this user can be asked.
 func marked(pid int, marker string) bool {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
-	return err == nil && slices.Contains(strings.Split(string(text), "\x00"), marker)
+	env, err := Environment(pid)
+	return err == nil && slices.Contains(env, marker)
 }

@@ -6,13 +6,14 @@ import (
 	"testing"
 
 	"gastown/cmd/internal/shell"
+	"gastown/town/access"
 	"gastown/town/layout"
 )
 
 // The table says of every command what it needs and what it may do.
 func TestTable(t *testing.T) {
 	for name, c := range Program(&shell.Invocation{}).Table() {
-		if !slices.Contains(shell.Permissions[:], c.Permission) {
+		if !slices.Contains(access.Actions, c.Permission) {
 			t.Errorf("bd %s: no such permission: %q", name, c.Permission)
 		}
 		if !strings.HasSuffix(c.Help, ".") || len(c.Examples) == 0 {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"gastown/cmd/gt/access"
 	"gastown/cmd/gt/agents"
 	"gastown/cmd/gt/alert"
 	"gastown/cmd/gt/benchmark"
@@ -78,6 +79,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	crew.Commands(p)
 	worktree.Commands(p)
 	config.Commands(p)
+	access.Commands(p)
 	benchmark.Commands(p)
 	about.Commands(p, "gt")
 	return p

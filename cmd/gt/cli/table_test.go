@@ -11,6 +11,7 @@ import (
 	"gastown/cmd/gt/internal/gttest"
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
+	"gastown/town/access"
 )
 
 // alone are the commands that need a process of their own, and the reason.
@@ -41,7 +42,7 @@ func TestTable(t *testing.T) {
 		t.Errorf("the table has %q, the parser %q", got, registered)
 	}
 	for name, c := range table {
-		if !slices.Contains(shell.Permissions[:], c.Permission) {
+		if !slices.Contains(access.Actions, c.Permission) {
 			t.Errorf("%s: its permission is %q, which the list of permissions lacks", name, c.Permission)
 		}
 		if c.Help == "" || !strings.HasSuffix(c.Help, ".") {

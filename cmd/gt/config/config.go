@@ -26,7 +26,7 @@ func Commands(p *shell.Program) {
 	p.Add(g, shell.Command{
 		Name: "key", Default: true, Help: "Print a setting, or give it a value: gt config KEY [VALUE].", Hidden: true,
 		Examples:   []string{"gt config cache.ttl", "gt config cache.ttl 300", "gt config.cache.ttl 300"},
-		Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Permission: shell.MayReadTown, WritesWith: []string{"value"}, WritePermission: shell.MayAdminTown, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &configOptions{call: call}
 			o.keyArg(c, "The setting; gt config list shows all.")

@@ -45,7 +45,7 @@ func Commands(p *shell.Program) {
 		c.Arg("bead", "Beads; TOWN/ID is one that another Town shares.").Required().StringsVar(&o.ids)
 	}
 	add(shell.Command{
-		Name: "create", Help: "Make a convoy. You are told by mail when all of its beads are closed.", Permission: shell.MayWriteLedger, Writes: true,
+		Name: "create", Help: "Make a convoy. You are told by mail when all of its beads are closed.", Permission: shell.MayWriteConvoy, Writes: true,
 		Examples: []string{`gt convoy create "New login" web-a1 web-b2 api-c3`, `gt convoy create "New login" web-a1 beta/gt-a3f8x --notify mayor/ --notify human`},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("name", "Its name.").Required().StringVar(&o.name)
@@ -54,7 +54,7 @@ func Commands(p *shell.Program) {
 		return o.create
 	})
 	add(shell.Command{
-		Name: "list", Help: "List convoys with their progress.", Permission: shell.MayReadTown,
+		Name: "list", Help: "List convoys with their progress.", Permission: shell.MayReadConvoy,
 		Examples: []string{"gt convoy list", "gt convoy list --stranded", "gt convoy list --all --json"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Flag("all", "Those that are closed, too.").BoolVar(&o.all)
@@ -62,28 +62,28 @@ func Commands(p *shell.Program) {
 		return o.list
 	})
 	add(shell.Command{
-		Name: "stranded", Help: "List the convoys on which nobody works, with the reason.", Permission: shell.MayReadTown,
+		Name: "stranded", Help: "List the convoys on which nobody works, with the reason.", Permission: shell.MayReadConvoy,
 		Examples: []string{"gt convoy stranded", "gt convoy stranded --json"},
 	}, func(o *options, _ *kingpin.CmdClause) shell.Action {
 		o.stuck = true
 		return o.list
 	})
 	add(shell.Command{
-		Name: "status", Help: "Show where each bead of a convoy stands, and why what is missing is missing.", Permission: shell.MayReadTown,
+		Name: "status", Help: "Show where each bead of a convoy stands, and why what is missing is missing.", Permission: shell.MayReadConvoy,
 		Examples: []string{"gt convoy status cv-8x2k4", `gt convoy status "New login" --json`},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("convoy", "Its id or its name.").Required().StringVar(&o.name)
 		return o.status
 	})
 	add(shell.Command{
-		Name: "add", Help: "Add beads. A convoy that was closed is opened again.", Permission: shell.MayWriteLedger, Writes: true,
+		Name: "add", Help: "Add beads. A convoy that was closed is opened again.", Permission: shell.MayWriteConvoy, Writes: true,
 		Examples: []string{"gt convoy add cv-8x2k4 web-d4", `gt convoy add "New login" api-e5 beta/gt-a3f8x`},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		beads(o, c)
 		return o.add
 	})
 	add(shell.Command{
-		Name: "remove", Help: "Take beads out. They stay as they are.", Permission: shell.MayWriteLedger, Writes: true,
+		Name: "remove", Help: "Take beads out. They stay as they are.", Permission: shell.MayWriteConvoy, Writes: true,
 		Examples: []string{"gt convoy remove cv-8x2k4 web-d4"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		beads(o, c)
@@ -91,7 +91,7 @@ func Commands(p *shell.Program) {
 	})
 	add(shell.Command{
 		Name: "close", Help: "Close a convoy although not all of its beads are closed. Those stay as they are, and nobody is told.",
-		Permission: shell.MayWriteLedger, Writes: true, Examples: []string{`gt convoy close cv-8x2k4 --reason "not wanted any more"`},
+		Permission: shell.MayWriteConvoy, Writes: true, Examples: []string{`gt convoy close cv-8x2k4 --reason "not wanted any more"`},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("convoy", "Its id or its name.").Required().StringVar(&o.name)
 		c.Flag("reason", "Why.").Short('r').PlaceHolder("TEXT").StringVar(&o.reason)
@@ -99,7 +99,7 @@ func Commands(p *shell.Program) {
 	})
 	add(shell.Command{
 		Name: "land", Alias: "check", Help: "Close what has ended and tell who asked; of a convoy that is named, say what is missing. The Deacon does so by itself.",
-		Permission: shell.MayWriteLedger, Writes: true, Examples: []string{"gt convoy land cv-8x2k4", "gt convoy land    # every convoy"},
+		Permission: shell.MayWriteConvoy, Writes: true, Examples: []string{"gt convoy land cv-8x2k4", "gt convoy land    # every convoy"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("convoy", "Its id or its name (default: all).").StringVar(&o.name)
 		return o.land

@@ -32,7 +32,7 @@ func Commands(p *shell.Program) {
 	p.Add(g, shell.Command{
 		Name: "add", Help: "Make a person's own clone of a rig. Its commits bear the name that the person's git has.",
 		Examples:   []string{"gt crew add ann --rig web", "gt crew add ann --rig web --branch release"},
-		Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Permission: shell.MayWriteCrew, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &crewOptions{call: call}
 			o.nameAndRig(c)
@@ -43,7 +43,7 @@ func Commands(p *shell.Program) {
 	p.Add(g, shell.Command{
 		Name: "at", Help: "Print the directory of a person's clone.",
 		Examples:   []string{`cd "$(gt crew at ann)"`, "gt crew at ann --rig web --json"},
-		Permission: shell.MayReadTown, Repeatable: true,
+		Permission: shell.MayReadCrew, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &crewOptions{call: call}
 			o.nameAndRig(c)
@@ -53,7 +53,7 @@ func Commands(p *shell.Program) {
 	p.Add(g, shell.Command{
 		Name: "list", Help: "Show the clones, and what each holds that the remote does not have.",
 		Examples:   []string{"gt crew list", "gt crew list --rig web --json"},
-		Permission: shell.MayReadTown, Repeatable: true, Default: true,
+		Permission: shell.MayReadCrew, Repeatable: true, Default: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &crewOptions{call: call}
 			c.Flag("rig", "Only of this rig.").PlaceHolder("R").StringVar(&o.rig)
@@ -63,7 +63,7 @@ func Commands(p *shell.Program) {
 	p.Add(g, shell.Command{
 		Name: "remove", Help: "Remove a person's clone. Refused while it holds anything that the remote does not have.",
 		Examples:   []string{"gt crew remove ann --rig web", "gt crew remove ann --rig web --force     # saves what is unsaved first"},
-		Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Permission: shell.MayWriteCrew, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &crewOptions{call: call}
 			o.nameAndRig(c)

@@ -16,6 +16,7 @@ import (
 	"github.com/sirupsen/logrus"
 	"golang.org/x/sys/unix"
 
+	"gastown/cmd/internal/gate"
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/memory"
 	"gastown/cmd/internal/shell"
@@ -75,6 +76,9 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	guarded := gate.New(func(err error) {
+		log.WithError(err).Error("config/access.yaml does not count as it is; the last one that was right does, or the owner alone may use the Town")
+	})
 	var d *deacon.Deacon
 	d, err = deacon.New(deacon.Options{
 		Layout: h.Layout, Version: o.call.Version(), Command: "gt deacon", Log: log, Getenv: call.Getenv,
@@ -111,7 +115,7 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		Programs: programs,
 		Verify:   func(r *http.Request) error { return verifier.Verify(r) },
 		Commands: func(l deacon.Lender, c commands.Call) commands.Command {
-			return host.Inside(o.call.Programs, l)(c)
+			return host.Inside(o.call.Programs, l, guarded)(c)
 		},
 		Reload: reload,
 		Ready: func() {

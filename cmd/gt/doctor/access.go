@@ -10,6 +10,7 @@ import (
 	"strings"
 	"syscall"
 
+	"gastown/cmd/internal/shell"
 	"gastown/town/layout"
 	"gastown/town/lockfile"
 )
@@ -41,6 +42,12 @@ func (d *doctor) permissions(ctx context.Context) (found []finding, err error) {
 		}
 		found = append(found, finding{Severity: problem, What: fmt.Sprintf("%s is open to others (mode %04o)", p.path, info.Mode().Perm()),
 			Why: p.why, Fix: fmt.Sprintf("makes it %04o", p.mode), repair: func(context.Context) error { return os.Chmod(p.path, p.mode) }})
+	}
+	if d.call.Gate != nil {
+		if _, err := d.call.Gate.Policy(t); err != nil {
+			found = append(found, finding{Severity: problem, What: shell.Message(err), Why: "who may do what is not what the file says",
+				Next: "correct config/access.yaml in an editor; gt access list says whether it counts"})
+		}
 	}
 	return d.writable(ctx, found)
 }

@@ -98,7 +98,7 @@ func Commands(p *shell.Program) {
 	p.Add(p, shell.Command{
 		Name: "doctor", Help: "Examine the Town: what is wrong, why it matters, and what to do. Nothing of yours is ever removed.",
 		Examples: []string{"gt doctor", "gt doctor --fix         # repair what can be repaired without a person", "gt doctor --offline --json"},
-		Alone:    true, Planes: host.Planes, Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Alone:    true, Planes: host.Planes, Permission: shell.MayReadTown, WritesWith: []string{"fix"}, WritePermission: shell.MayAdminTown, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &doctorOptions{call: call}
 			c.Flag("fix", "Repair permissions, missing parts, leftovers, mirrors, hooks and planes that are older than what was exchanged.").BoolVar(&o.fix)

@@ -51,7 +51,7 @@ func Commands(p *shell.Program) {
 			`gt escalate "Build fails since the upgrade" --severity critical --reason "$(tail -3 build.log)"`,
 			`gt escalate "Which of the two APIs?" --related web-a1`, `gt escalate raise "disk of the build host is full" --key disk/build1 --severity high`,
 		},
-		Permission: shell.MayWriteLedger, Writes: true,
+		Permission: shell.MayWriteEscalation, Writes: true,
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("text", "What is wrong, in one line.").Required().StringVar(&o.title)
 		c.Flag("severity", "critical, high, medium or low (default: medium).").Short('s').PlaceHolder("S").StringVar(&o.severity)
@@ -64,20 +64,20 @@ func Commands(p *shell.Program) {
 		return o.raise
 	})
 	add(shell.Command{
-		Name: "list", Help: "List what a person must see, the most urgent first.", Permission: shell.MayReadLedger,
+		Name: "list", Help: "List what a person must see, the most urgent first.", Permission: shell.MayReadEscalation,
 		Examples: []string{"gt escalate list", "gt escalate list --all --json"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Flag("all", "Closed ones, too.").BoolVar(&o.all)
 		return o.list
 	})
 	add(shell.Command{
-		Name: "show", Help: "Show one with its text.", Permission: shell.MayReadLedger, Examples: []string{"gt escalate show esc-4k2x9"},
+		Name: "show", Help: "Show one with its text.", Permission: shell.MayReadEscalation, Examples: []string{"gt escalate show esc-4k2x9"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("id", "Its id.").Required().StringsVar(&o.ids)
 		return o.show
 	})
 	add(shell.Command{
-		Name: "ack", Help: "Say that you have it. It is silent from then on.", Permission: shell.MayWriteLedger, Writes: true,
+		Name: "ack", Help: "Say that you have it. It is silent from then on.", Permission: shell.MayWriteEscalation, Writes: true,
 		Examples: []string{"gt escalate ack esc-4k2x9", `gt escalate ack esc-4k2x9 --note "after lunch"`},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("id", "Their ids.").Required().StringsVar(&o.ids)
@@ -85,7 +85,7 @@ func Commands(p *shell.Program) {
 		return o.ack
 	})
 	add(shell.Command{
-		Name: "close", Help: "Say that it is mended.", Permission: shell.MayWriteLedger, Writes: true,
+		Name: "close", Help: "Say that it is mended.", Permission: shell.MayWriteEscalation, Writes: true,
 		Examples: []string{`gt escalate close esc-4k2x9 --reason "fixed by web-b7"`},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("id", "Their ids.").Required().StringsVar(&o.ids)
@@ -94,7 +94,7 @@ func Commands(p *shell.Program) {
 	})
 	add(shell.Command{
 		Name: "again", Alias: "stale", Help: "Run one pass of what the Deacon runs every minute: raise again what nobody acknowledged in time.",
-		Examples: []string{"gt escalate again"}, Permission: shell.MayWriteLedger, Writes: true,
+		Examples: []string{"gt escalate again"}, Permission: shell.MayWriteEscalation, Writes: true,
 	}, func(o *options, _ *kingpin.CmdClause) shell.Action { return o.again })
 }
 

@@ -38,8 +38,9 @@ func townsCommand() shell.Command {
 			"gt federation towns", "gt federation towns --json", "gt federation towns --all",
 			"gt federation towns --forget harbour      # do not list a Town that is gone; only here",
 		},
-		// An entry has one permission, and --forget decides for the whole Town.
-		Planes: []string{layout.Federation}, Permission: shell.MayWriteFederation, Writes: true, Repeatable: true,
+		// --forget decides for the whole Town.
+		Planes: []string{layout.Federation}, Permission: shell.MayReadFederation, Repeatable: true,
+		WritesWith: []string{"forget", "remember"}, WritePermission: shell.MayWriteFederation,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &townsOptions{call: call}
 			c.Flag("all", "List forgotten Towns too.").Short('a').BoolVar(&o.all)

@@ -37,7 +37,7 @@ func Commands(p *shell.Program) {
 	p.Add(p, shell.Command{
 		Name: "heartbeat", Help: "Say that an agent lives, and what it does.",
 		Examples: []string{"gt heartbeat", `gt heartbeat working --note "runs the tests"`, "gt heartbeat idle --hook    # for the hooks of an agent's program: never fails"},
-		Planes:   []string{layout.Operational}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		Planes:   []string{layout.Operational}, Permission: shell.MayDoWork, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &heartbeatOptions{call: call}
 			c.Arg("state", "One word for what it does.").Default("working").PlaceHolder("STATE").StringVar(&o.state)

@@ -34,13 +34,13 @@ func Commands(p *shell.Program) {
 	both := []string{layout.Operational, layout.Ledger}
 	p.Add(p, shell.Command{
 		Name: "hook", Help: "Show what is on the calling agent's hook: its bead, the steps, and what was said about it.",
-		Examples: []string{"gt hook", "gt hook --json"}, Planes: both, Permission: shell.MayReadTown, Repeatable: true,
+		Examples: []string{"gt hook", "gt hook --json"}, Planes: both, Permission: shell.MayDoWork, Repeatable: true,
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action { return (&options{call: call}).show },
 	})
 	p.Add(p, shell.Command{
 		Name: "done", Help: "Hand in the calling agent's work: push its branch, see it at the remote, and ask for it to be merged. The session ends afterwards.",
 		Examples: []string{"gt done", `gt done --no-change --reason "it was fixed by web-b2 already"`},
-		Planes:   both, Permission: shell.MayWriteLedger, Writes: true,
+		Planes:   both, Permission: shell.MayDoWork, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &options{call: call}
 			c.Flag("no-change", "Nothing had to be changed: the bead is closed with the reason.").BoolVar(&o.noChange)
@@ -50,7 +50,7 @@ func Commands(p *shell.Program) {
 	})
 	p.Add(p, shell.Command{
 		Name: "handoff", Help: "Let a new session of the calling agent go on with its work, in the same sandbox. This session ends.",
-		Examples: []string{`gt handoff --message "the parser is done; the tests of it fail at line 12"`}, Planes: both, Permission: shell.MayWriteLedger, Writes: true,
+		Examples: []string{`gt handoff --message "the parser is done; the tests of it fail at line 12"`}, Planes: both, Permission: shell.MayDoWork, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &options{call: call}
 			c.Flag("message", "What the next session has to know. It becomes a comment on the bead.").Short('m').PlaceHolder("TEXT").StringVar(&o.message)

@@ -36,12 +36,12 @@ func Commands(p *shell.Program) {
 // reads and writes are the entries of commands that read and change mail.
 func reads(name, help string, define func(*shell.Call, *kingpin.CmdClause) shell.Action, examples ...string) shell.Command {
 	return shell.Command{Name: name, Help: help, Examples: examples, Define: define,
-		Planes: []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true}
+		Planes: []string{layout.Ledger}, Permission: shell.MayReadMail, Repeatable: true}
 }
 
 func writes(name, help string, define func(*shell.Call, *kingpin.CmdClause) shell.Action, examples ...string) shell.Command {
 	c := reads(name, help, define, examples...)
-	c.Permission, c.Writes, c.Repeatable = shell.MayWriteLedger, true, false
+	c.Permission, c.Writes, c.Repeatable = shell.MayWriteMail, true, false
 	return c
 }
 

@@ -36,22 +36,22 @@ func Commands(p *shell.Program) {
 	add(shell.Command{
 		Name: "start", Help: "Start its session, with the rules of federation/roles/mayor.md. One that runs stays as it is.",
 		Examples:   []string{"gt mayor start", "gt mayor start --agent codex"},
-		Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Permission: shell.MayAdminMayor, Writes: true, Repeatable: true,
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Flag("agent", "The preset of the agent program (default: agent.command).").PlaceHolder("A").StringVar(&o.preset)
 		return o.start
 	})
 	add(shell.Command{
 		Name: "status", Help: "Say whether it runs, what it shows, and what mail it has.", Examples: []string{"gt mayor status", "gt mayor status --json"},
-		Permission: shell.MayReadTown, Repeatable: true,
+		Permission: shell.MayReadMayor, Repeatable: true,
 	}, func(o *options, _ *kingpin.CmdClause) shell.Action { return o.status })
 	add(shell.Command{
 		Name: "attach", Help: "Show its session on this terminal, until you detach with Ctrl-B D.", Examples: []string{"gt mayor attach"},
-		Permission: shell.MayAdminTown, Alone: true,
+		Permission: shell.MayEnterSession, Alone: true,
 	}, func(o *options, _ *kingpin.CmdClause) shell.Action { return o.attach })
 	add(shell.Command{
 		Name: "stop", Help: "End its session with every process that it started. Its mail stays.", Examples: []string{"gt mayor stop"},
-		Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Permission: shell.MayAdminMayor, Writes: true, Repeatable: true,
 	}, func(o *options, _ *kingpin.CmdClause) shell.Action { return o.stop })
 }
 

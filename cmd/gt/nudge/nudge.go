@@ -54,7 +54,7 @@ func Commands(p *shell.Program) {
 	}, `gt nudge broadcast "main is frozen until Monday"`))
 	p.Add(g, shell.Command{
 		Name: "list", Help: "List the nudges that wait to be typed.", Examples: []string{"gt nudge list", "gt nudge list --json"},
-		Planes: []string{layout.Operational}, Permission: shell.MayReadTown, Repeatable: true,
+		Planes: []string{layout.Operational}, Permission: shell.MayReadMail, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action { return (&options{call: call}).list },
 	})
 	p.Add(p, command("broadcast", "The same as gt nudge broadcast.", func(o *options, c *kingpin.CmdClause) shell.Action {
@@ -65,7 +65,7 @@ func Commands(p *shell.Program) {
 
 func command(name, help string, define func(*options, *kingpin.CmdClause) shell.Action, examples ...string) shell.Command {
 	return shell.Command{
-		Name: name, Help: help, Examples: examples, Planes: []string{layout.Operational}, Permission: shell.MayWriteLedger, Writes: true,
+		Name: name, Help: help, Examples: examples, Planes: []string{layout.Operational}, Permission: shell.MayWriteMail, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action { return define(&options{call: call}, c) },
 	}
 }

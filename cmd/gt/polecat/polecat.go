@@ -41,7 +41,7 @@ func Commands(p *shell.Program) {
 		p.Add(g, c)
 	}
 	add(shell.Command{
-		Name: "list", Help: "List the polecats with what they do.", Permission: shell.MayReadTown, Repeatable: true,
+		Name: "list", Help: "List the polecats with what they do.", Permission: shell.MayReadPolecat, Repeatable: true,
 		Examples: []string{"gt polecat list", "gt polecat list --rig=web --state=stalled,zombie --json"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Flag("rig", "Only those of this rig.").PlaceHolder("R").StringVar(&o.rig)
@@ -49,7 +49,7 @@ func Commands(p *shell.Program) {
 		return o.list
 	})
 	add(shell.Command{
-		Name: "show", Help: "Show one polecat: what it does, why that is thought, and its assignment.", Permission: shell.MayReadTown, Repeatable: true,
+		Name: "show", Help: "Show one polecat: what it does, why that is thought, and its assignment.", Permission: shell.MayReadPolecat, Repeatable: true,
 		Examples: []string{"gt polecat show web/polecats/amber", "gt polecat show web/amber --json"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("polecat", "Its address, RIG/polecats/NAME or RIG/NAME.").Required().StringsVar(&o.names)
@@ -57,7 +57,7 @@ func Commands(p *shell.Program) {
 	})
 	add(shell.Command{
 		Name: "nuke", Help: "Give a polecat's bead back, end its session, save what is in its sandbox, and remove that. What cannot be saved stays.",
-		Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Permission: shell.MayNuke, Writes: true, Repeatable: true,
 		Examples: []string{"gt polecat nuke web/amber", "gt polecat nuke web/polecats/amber --reason \"wrong approach\""},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("polecat", "Their addresses.").Required().StringsVar(&o.names)
@@ -66,7 +66,7 @@ func Commands(p *shell.Program) {
 	})
 	add(shell.Command{
 		Name: "cleanup", Help: "Nuke the polecats that are stuck: stalled ones and zombies.",
-		Permission: shell.MayAdminTown, Writes: true, Repeatable: true, Examples: []string{"gt polecat cleanup --stuck", "gt polecat cleanup --stuck --dry-run"},
+		Permission: shell.MayNuke, Writes: true, Repeatable: true, Examples: []string{"gt polecat cleanup --stuck", "gt polecat cleanup --stuck --dry-run"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Flag("stuck", "Those that are stalled or a zombie.").Required().BoolVar(&o.stuck)
 		c.Flag("rig", "Only those of this rig.").PlaceHolder("R").StringVar(&o.rig)
@@ -75,7 +75,7 @@ func Commands(p *shell.Program) {
 	})
 	add(shell.Command{
 		Name: "patrol", Help: "Run one pass of what the Deacon runs every half minute: assign what waits, start sessions, hand over work, mend what was left.",
-		Permission: shell.MayWriteLedger, Writes: true, Repeatable: true, Examples: []string{"gt polecat patrol"},
+		Permission: shell.MaySling, Writes: true, Repeatable: true, Examples: []string{"gt polecat patrol"},
 	}, func(o *options, _ *kingpin.CmdClause) shell.Action { return o.patrol })
 }
 

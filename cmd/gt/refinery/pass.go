@@ -18,7 +18,7 @@ func passCommands(add adder) {
 	add(shell.Command{
 		Name: "merge", Help: "Run one pass of what the Deacon runs by itself: test what waits, land what passes, give back what does not.",
 		Examples:   []string{"gt refinery merge --batch", "gt refinery merge --rig=web      # one by one"},
-		Permission: shell.MayWriteLedger, Writes: true,
+		Permission: shell.MayWriteRefinery, Writes: true,
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Flag("batch", "Test several together, as refinery.batch_size says, instead of one by one.").BoolVar(&o.batch)
 		return o.merge
@@ -26,7 +26,7 @@ func passCommands(add adder) {
 	add(shell.Command{
 		Name: "verify", Help: "Look how each request merges with its target now.",
 		Examples:   []string{"gt refinery verify", "gt refinery verify --skip=duplicate"},
-		Permission: shell.MayWriteLedger, Writes: true,
+		Permission: shell.MayWriteRefinery, Writes: true,
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Flag("skip", "What to drop: duplicate, requests whose change the target has already. Their beads close.").EnumVar(&o.skip, "duplicate")
 		return o.verify
@@ -34,7 +34,7 @@ func passCommands(add adder) {
 	add(shell.Command{
 		Name: "test", Help: "Run the checks on requests, each merged alone onto its target. Nothing lands and nothing is given back.",
 		Examples:   []string{"gt refinery test web-a1", "gt refinery test --parallel --cache"},
-		Permission: shell.MayWriteLedger, Writes: true,
+		Permission: shell.MayWriteRefinery, Writes: true,
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("request", "Numbers of merge requests, or their beads (default: all that are open).").StringsVar(&o.requests)
 		c.Flag("parallel", "As many at once as refinery.parallelism says, instead of one by one.").BoolVar(&o.parallel)

@@ -14,13 +14,13 @@ import (
 func pauseCommands(add adder) {
 	add(shell.Command{
 		Name: "pause", Help: "Let nothing be tested and nothing land. Requests are taken, and what others merge is seen.",
-		Examples: []string{`gt refinery pause --rig=web --reason "release"`}, Permission: shell.MayAdminTown, Writes: true,
+		Examples: []string{`gt refinery pause --rig=web --reason "release"`}, Permission: shell.MayAdminRefinery, Writes: true,
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Flag("reason", "Why.").PlaceHolder("TEXT").StringVar(&o.reason)
 		return func(ctx context.Context) error { return o.pause(ctx, true) }
 	})
 	add(shell.Command{
-		Name: "resume", Help: "Go on after gt refinery pause.", Examples: []string{"gt refinery resume --rig=web"}, Permission: shell.MayAdminTown, Writes: true,
+		Name: "resume", Help: "Go on after gt refinery pause.", Examples: []string{"gt refinery resume --rig=web"}, Permission: shell.MayAdminRefinery, Writes: true,
 	}, func(o *options, _ *kingpin.CmdClause) shell.Action {
 		return func(ctx context.Context) error { return o.pause(ctx, false) }
 	})

@@ -18,14 +18,14 @@ import (
 func personCommands(add adder) {
 	add(shell.Command{
 		Name: "retry", Help: "Let a request that waits for a person be tested again; without one, let the rig look at once whether its checks run.",
-		Examples: []string{"gt refinery retry web-a1", "gt refinery retry --rig=web"}, Permission: shell.MayWriteLedger, Writes: true,
+		Examples: []string{"gt refinery retry web-a1", "gt refinery retry --rig=web"}, Permission: shell.MayWriteRefinery, Writes: true,
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("request", "The number of the merge request, or its bead.").StringsVar(&o.requests)
 		return o.retry
 	})
 	add(shell.Command{
 		Name: "reject", Help: "Give a request back: it does not land, and its bead is open again.",
-		Examples: []string{`gt refinery reject web-a1 --reason "the old API is still used"`}, Permission: shell.MayWriteLedger, Writes: true,
+		Examples: []string{`gt refinery reject web-a1 --reason "the old API is still used"`}, Permission: shell.MayWriteRefinery, Writes: true,
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("request", "The number of the merge request, or its bead.").Required().StringsVar(&o.requests)
 		c.Flag("reason", "Why. It is said on the bead.").Required().PlaceHolder("TEXT").StringVar(&o.reason)

@@ -35,7 +35,7 @@ func Commands(p *shell.Program) {
 	add := func(c shell.Command, define func(o *options, c *kingpin.CmdClause) shell.Action) {
 		c.Planes, c.Repeatable = []string{layout.Operational, layout.Ledger}, true
 		if c.Permission == "" {
-			c.Permission = shell.MayReadTown
+			c.Permission = shell.MayReadRefinery
 		}
 		c.Define = func(call *shell.Call, clause *kingpin.CmdClause) shell.Action {
 			o := &options{call: call}

@@ -44,7 +44,7 @@ func settingCommands(add adder) {
 	for _, n := range numbers {
 		add(shell.Command{
 			Name: n.name, Help: n.help + " Without --rig it is the Town's setting " + n.key + ".",
-			Examples: n.examples, Permission: shell.MayAdminTown, Writes: true,
+			Examples: n.examples, Permission: shell.MayAdminRefinery, Writes: true,
 		}, func(o *options, c *kingpin.CmdClause) shell.Action {
 			shell.Number(c.Arg("n", "The number.").Required().PlaceHolder("N"), &o.number)
 			return func(ctx context.Context) error { return o.set(ctx, n) }

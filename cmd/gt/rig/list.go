@@ -19,7 +19,7 @@ import (
 func listCommand() shell.Command {
 	return shell.Command{
 		Name: "list", Help: "Show the rigs.", Examples: []string{"gt rig list", "gt rig list --json"},
-		Permission: shell.MayReadTown, Repeatable: true, Default: true,
+		Permission: shell.MayReadRig, Repeatable: true, Default: true,
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action {
 			return (&rigOptions{call: call}).list
 		},
@@ -79,7 +79,7 @@ func statusCommand() shell.Command {
 	return shell.Command{
 		Name: "status", Help: "Show a rig: its clone, its checks, and what each sandbox holds that the remote does not have.",
 		Examples:   []string{"gt rig status", "gt rig status web", "gt rig status web --json"},
-		Permission: shell.MayReadTown, Repeatable: true,
+		Permission: shell.MayReadRig, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &rigOptions{call: call}
 			c.Arg("name", "The rig (default: all).").StringVar(&o.name)

@@ -20,7 +20,7 @@ func removeCommand() shell.Command {
 	return shell.Command{
 		Name: "remove", Help: "Remove a rig and its sandboxes. Refused while work is in flight or something is not saved at the remote.",
 		Examples: []string{"gt rig remove web", "gt rig remove web --force      # saves what is unsaved to rescue refs first"},
-		Planes:   []string{layout.Operational}, Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Planes:   []string{layout.Operational}, Permission: shell.MayAdminRig, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &rigOptions{call: call}
 			c.Arg("name", "The rig.").Required().StringVar(&o.name)

@@ -45,7 +45,7 @@ func Commands(p *shell.Program) {
 			"gt rig add web git@host:web.git", "gt rig add web ~/src/web --merge local",
 			`gt rig add web https://host/web.git --prefix web --branch main --check "make test" --check "make lint"`,
 		},
-		Planes: []string{layout.Ledger}, Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Planes: []string{layout.Ledger}, Permission: shell.MayAdminRig, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &rigOptions{call: call}
 			c.Arg("name", "The rig's name.").Required().StringVar(&o.name)

@@ -31,7 +31,7 @@ func Commands(p *shell.Program) {
 	g := p.Command("tmux", "The Town's sessions, on its own tmux server.").HelpLong(shell.Examples("gt tmux list", "gt tmux cleanup --dead"))
 	p.Add(g, shell.Command{
 		Name: "list", Help: "List the sessions of the Town.", Examples: []string{"gt tmux list", "gt tmux list --json"},
-		Permission: shell.MayReadTown, Repeatable: true,
+		Permission: shell.MayReadSession, Repeatable: true,
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action { return (&options{call: call}).list },
 	})
 	p.Add(g, shell.Command{
@@ -46,7 +46,7 @@ func Commands(p *shell.Program) {
 	p.Add(p, shell.Command{
 		Name: "attach", Help: "Show an agent's session on this terminal, until you detach with Ctrl-B D.",
 		Examples:   []string{"gt attach mayor/", "gt attach web/polecats/nux", "gt attach web/nux"},
-		Permission: shell.MayAdminTown, Alone: true,
+		Permission: shell.MayEnterSession, Alone: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &options{call: call}
 			c.Arg("agent", "The agent's address.").Required().StringVar(&o.agent)
@@ -56,7 +56,7 @@ func Commands(p *shell.Program) {
 	p.Add(p, shell.Command{
 		Name: "peek", Help: "Print what an agent's session shows.",
 		Examples:   []string{"gt peek web/polecats/nux", "gt peek web/nux -n 200", "gt peek mayor/ --json"},
-		Permission: shell.MayReadTown, Repeatable: true,
+		Permission: shell.MayReadSession, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &options{call: call}
 			c.Arg("agent", "The agent's address.").Required().StringVar(&o.agent)

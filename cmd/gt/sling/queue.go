@@ -28,7 +28,7 @@ func queueCommands(p *shell.Program) {
 	p.Add(g, shell.Command{
 		Name: "list", Help: "List the beads that wait for a polecat, in the order in which they are given out.",
 		Examples: []string{"gt queue list", "gt queue list --rig=web --json"},
-		Planes:   []string{layout.Operational}, Permission: shell.MayReadTown, Repeatable: true,
+		Planes:   []string{layout.Operational}, Permission: shell.MayReadPolecat, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &queueOptions{call: call}
 			c.Flag("rig", "Only what waits for this rig.").PlaceHolder("R").StringVar(&o.rig)
@@ -38,7 +38,7 @@ func queueCommands(p *shell.Program) {
 	p.Add(g, shell.Command{
 		Name: "clear", Help: "Take what waits out of the queue. The beads stay open; what is assigned stays assigned.",
 		Examples: []string{"gt queue clear --type=sling", "gt queue clear --type=sling --rig=web"},
-		Planes:   []string{layout.Operational}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		Planes:   []string{layout.Operational}, Permission: shell.MaySling, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &queueOptions{call: call}
 			c.Flag("type", "What to clear: sling.").Required().EnumVar(&o.kind, "sling")

@@ -38,7 +38,7 @@ func Commands(p *shell.Program) {
 			`gt sling web-a1 web --agent codex --message "keep the API as it is"`, "gt sling web-a1 --dry-run",
 			"gt sling cv-8x2k4    # every bead of the convoy that is ready",
 		},
-		Planes: []string{layout.Operational, layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Planes: []string{layout.Operational, layout.Ledger}, Permission: shell.MaySling, Writes: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &slingOptions{call: call, vars: map[string]string{}}
 			c.Arg("id", "The beads, or convoys, whose ready beads are meant; the rig may come last.").Required().StringsVar(&o.words)

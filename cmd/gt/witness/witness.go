@@ -30,12 +30,12 @@ func Commands(p *shell.Program) {
 		p.Add(g, c)
 	}
 	add(shell.Command{
-		Name: "status", Help: "Show what the last patrols found of the polecats at work, and which beads lost a worker.", Permission: shell.MayReadTown, Default: true,
+		Name: "status", Help: "Show what the last patrols found of the polecats at work, and which beads lost a worker.", Permission: shell.MayReadWitness, Default: true,
 		Examples: []string{"gt witness status", "gt witness status web --json"},
 	}, func(o *options, _ *kingpin.CmdClause) shell.Action { return o.status })
 	add(shell.Command{
 		Name: "patrol", Help: "Run one patrol of what the Deacon runs every half minute: look how the polecats do, nudge and recover those that do not get on.",
-		Permission: shell.MayWriteLedger, Writes: true, Examples: []string{"gt witness patrol", "gt witness patrol web --dry-run --json"},
+		Permission: shell.MayRunWitness, Writes: true, Examples: []string{"gt witness patrol", "gt witness patrol web --dry-run --json"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Flag("dry-run", "Only say what would be done, and why.").BoolVar(&o.dryRun)
 		return o.patrol

@@ -30,7 +30,7 @@ func Commands(p *shell.Program) {
 	p.Add(pool, shell.Command{
 		Name: "create", Help: "Set how many trees a rig keeps ready, and make them. The Deacon refills and refreshes them.",
 		Examples:   []string{"gt worktree pool create --size=10 --rig=web", "gt worktree pool create --size=0 --rig=web     # no pool any more"},
-		Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Permission: shell.MayAdminRig, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &poolOptions{call: call}
 			o.rigFlag(c, "The rig (default: the only one).")
@@ -40,7 +40,7 @@ func Commands(p *shell.Program) {
 	})
 	p.Add(pool, shell.Command{
 		Name: "list", Help: "Show the trees that are ready.", Examples: []string{"gt worktree pool list", "gt worktree pool list --rig=web --json"},
-		Permission: shell.MayReadTown, Repeatable: true, Default: true,
+		Permission: shell.MayReadRig, Repeatable: true, Default: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &poolOptions{call: call}
 			o.rigFlag(c, "Only of this rig.")
@@ -50,7 +50,7 @@ func Commands(p *shell.Program) {
 	p.Add(pool, shell.Command{
 		Name: "prune", Help: "Remove trees that are damaged or too many, and what killed processes left; refresh the others.",
 		Examples:   []string{"gt worktree pool prune", "gt worktree pool prune --rig=web"},
-		Permission: shell.MayAdminTown, Writes: true, Repeatable: true,
+		Permission: shell.MayAdminRig, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &poolOptions{call: call}
 			o.rigFlag(c, "Only of this rig.")

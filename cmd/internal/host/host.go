@@ -28,6 +28,8 @@ type Host struct {
 	// ReadOnly says that the call changes nothing: Ledger then refuses writes, and
 	// also opens a ledger to which nothing can be written.
 	ReadOnly bool
+	// May restricts the beads that Ledger lets the call change; nil for no restriction.
+	May ledger.May
 
 	call *shell.Call
 	// resident says that Ledger returned the Deacon's store.
@@ -84,7 +86,9 @@ func (h *Host) Ledger(ctx context.Context, waiting func(what string)) (s *ledger
 		s, free, ok := h.call.Resident.Ledger(ctx)
 		if ok {
 			h.resident = true
-			return s.As(session), func() error { free(); return nil }, nil
+			view := s.As(session)
+			view.Restrict(h.May)
+			return view, func() error { free(); return nil }, nil
 		}
 	}
 	opts := h.Database(layout.Ledger)
@@ -92,6 +96,7 @@ func (h *Host) Ledger(ctx context.Context, waiting func(what string)) (s *ledger
 	if s, err = ledger.Open(ctx, opts, h.Config.Stores[layout.Ledger]); err != nil {
 		return nil, nil, err
 	}
+	s.Restrict(h.May)
 	return s, s.Close, nil
 }
 

@@ -14,11 +14,11 @@ import (
 // Inside is how the Deacon runs the commands of fronts: with the same code as in a
 // process of their own, with what the call brings, and with the stores that the
 // Deacon lends.
-func Inside(programs shell.Programs, lend shell.Resident) func(commands.Call) commands.Command {
+func Inside(programs shell.Programs, lend shell.Resident, gate shell.Gate) func(commands.Call) commands.Command {
 	return func(c commands.Call) commands.Command {
 		i := &shell.Invocation{
 			Program: c.Program, Args: c.Args, Dir: c.Dir, Env: c.Env, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr,
-			Umask: fs.FileMode(c.Umask), User: c.User, Self: c.Self, Now: time.Now, Programs: programs, Resident: lend,
+			Umask: fs.FileMode(c.Umask), User: c.User, Process: c.Process, Self: c.Self, Now: time.Now, Programs: programs, Resident: lend, Gate: gate,
 		}
 		p, ok := programs.Prepare(i)
 		if !ok {

@@ -35,8 +35,8 @@ type Invocation struct {
 	// Umask is the caller's. It applies to files that are made for a person outside
 	// the Town; the Town's own files are always private.
 	Umask fs.FileMode
-	// User is the caller's user id on this machine.
-	User int
+	// User is the caller's user id on this machine, Process the id of its process.
+	User, Process int
 	// Self is the path of the program that the person called, with which hooks and
 	// daemons start it later; "" when unknown.
 	Self string
@@ -46,6 +46,9 @@ type Invocation struct {
 	// Resident is what the Deacon lends to commands that run inside it; nil for a
 	// command in its own process.
 	Resident Resident
+	// Gate decides who may run what. nil lets everybody run everything: a test, or a
+	// program that is part of one.
+	Gate Gate
 }
 
 // Environment are the caller's variables, as NAME=value.

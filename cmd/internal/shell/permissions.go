@@ -1,35 +1,41 @@
 package shell
 
-// Permissions are what a command requires its user to be allowed, as
-// config/access.yaml grants it. This list is complete.
+import "gastown/town/access"
+
+// What a command may require its user to be allowed, as config/access.yaml grants it:
+// the actions of package access, which says what each is for.
 const (
-	// MayReadProgram is for commands that need no Town: versions, completion
-	// scripts.
-	MayReadProgram = "program:read"
-
-	// MayReadFederation is for reading shared documents, their history, reviews,
-	// rules and remotes; MayWriteFederation for recording, exchanging and deciding
-	// them.
-	MayReadFederation  = "federation:read"
-	MayWriteFederation = "federation:write"
-
-	// MayReadLedger is for reading beads, MayWriteLedger for changing them.
-	MayReadLedger  = "ledger:read"
-	MayWriteLedger = "ledger:write"
-
-	// MayReadTown is for reading settings, caches and the feed. MayAdminTown is for
-	// making and repairing a Town, and for changing its settings and Git hooks.
-	MayReadTown  = "town:read"
-	MayAdminTown = "town:admin"
-
-	// MayReadDeacon is for the Deacon's status and log, MayAdminDeacon for
-	// starting, stopping and controlling it.
-	MayReadDeacon  = "deacon:read"
-	MayAdminDeacon = "deacon:admin"
+	MayReadProgram     = access.ReadProgram
+	MayReadTown        = access.ReadTown
+	MayAdminTown       = access.AdminTown
+	MayReadDeacon      = access.ReadDeacon
+	MayAdminDeacon     = access.AdminDeacon
+	MayReadFederation  = access.ReadFederation
+	MayWriteFederation = access.WriteFederation
+	MayRunHooks        = access.RunHooks
+	MayReadLedger      = access.ReadLedger
+	MayWriteLedger     = access.WriteLedger
+	MayReadRig         = access.ReadRig
+	MayAdminRig        = access.AdminRig
+	MayReadCrew        = access.ReadCrew
+	MayWriteCrew       = access.WriteCrew
+	MayReadPolecat     = access.ReadPolecat
+	MaySling           = access.SlingPolecat
+	MayNuke            = access.NukePolecat
+	MayDoWork          = access.DoWork
+	MayReadSession     = access.ReadSession
+	MayEnterSession    = access.EnterSession
+	MayReadConvoy      = access.ReadConvoy
+	MayWriteConvoy     = access.WriteConvoy
+	MayReadMail        = access.ReadMail
+	MayWriteMail       = access.WriteMail
+	MayReadEscalation  = access.ReadEscalation
+	MayWriteEscalation = access.WriteEscalation
+	MayReadRefinery    = access.ReadRefinery
+	MayWriteRefinery   = access.WriteRefinery
+	MayAdminRefinery   = access.AdminRefinery
+	MayReadWitness     = access.ReadWitness
+	MayRunWitness      = access.RunWitness
+	MayReadMayor       = access.ReadMayor
+	MayAdminMayor      = access.AdminMayor
 )
-
-// Permissions lists them all.
-var Permissions = [...]string{
-	MayReadProgram, MayReadFederation, MayWriteFederation, MayReadLedger, MayWriteLedger,
-	MayReadTown, MayAdminTown, MayReadDeacon, MayAdminDeacon,
-}

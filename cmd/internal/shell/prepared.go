@@ -139,12 +139,21 @@ func (r *Prepared) Run(ctx context.Context) int {
 		}
 		return c.Report(r.err)
 	}
+	if c.Gate != nil {
+		if err := c.Gate.Check(ctx, c, r); err != nil {
+			c.Gate.Tell(ctx, c, r.Name, err)
+			return c.Report(err)
+		}
+	}
 	if !r.Endless {
 		c.beginProgress()
 		// Also after a panic, which the Deacon survives.
 		defer c.progress.Close()
 	}
 	err := Interrupted(ctx, r.action(ctx))
+	if err != nil && c.Gate != nil {
+		c.Gate.Tell(ctx, c, r.Name, err)
+	}
 	c.progress.Clear()
 	return c.Report(err)
 }

@@ -16,6 +16,7 @@ import (
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
 	"gastown/town"
+	"gastown/town/access"
 	"gastown/town/config"
 	"gastown/town/layout"
 )
@@ -112,6 +113,11 @@ func Enter(ctx context.Context, call *shell.Call, dir string) (h *host.Host, lea
 	}
 	h = host.New(call, t, cfg)
 	h.ReadOnly = call.Reads()
+	if call.Gate != nil && !h.ReadOnly {
+		if a := call.Gate.Agent(call, t).Agent; a.Kind == town.Polecat {
+			h.May = func(bead, assignee string) error { return access.OthersBead(a, bead, assignee).Err("change " + bead) }
+		}
+	}
 	leave, err = takeSlot(ctx, call, h)
 	switch {
 	case err == nil:

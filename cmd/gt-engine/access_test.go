@@ -1,0 +1,166 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	bd "gastown/cmd/bd/cli"
+	gt "gastown/cmd/gt/cli"
+	"gastown/cmd/internal/gate"
+	"gastown/cmd/internal/shell"
+	"gastown/town"
+	"gastown/town/guard"
+	"gastown/town/layout"
+)
+
+// printed are the entries of the document, with logins.
+const printed = `users:
+  - email: "steve@example.com"
+    role: "admin"
+    login: "4001"
+    permissions:
+      - "*"
+
+  - email: "contractor@example.com"
+    role: "developer"
+    login: "4002"
+    permissions:
+      - "rig:read"
+      - "crew:*"
+    restrictions:
+      - "no:*polecat*"
+
+  - email: "restricted@example.com"
+    role: "admin"
+    login: "4003"
+    permissions:
+      - "*"
+    restrictions:
+      - "no:*polecat*"
+
+  - email: "reader@example.com"
+    role: "reader"
+    login: "4004"
+    permissions:
+      - "*:read"
+`
+
+// These are written by hand, so that an entry of the table that gets another permission is
+// noticed here.
+var (
+	// ofDevelopers are what the developer of the document may run.
+	ofDevelopers = []string{
+		"gt crew add", "gt crew at", "gt crew list", "gt crew remove", "gt rig list", "gt rig status", "gt worktree pool list",
+	}
+	// aboutPolecats are what the restriction of the document takes away.
+	aboutPolecats = []string{
+		"gt polecat cleanup", "gt polecat list", "gt polecat nuke", "gt polecat patrol", "gt polecat show", "gt queue clear", "gt queue list", "gt sling",
+	}
+)
+
+// Every command by every role and restriction of the document, and by users that have none.
+func TestEveryCommandByEveryRole(t *testing.T) {
+	at := layout.Town{Root: t.TempDir()}
+	if err := os.Mkdir(filepath.Dir(at.Access()), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(at.Access(), []byte(printed), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := gate.New(nil)
+	for _, c := range allCommands() {
+		for user, want := range map[int]bool{
+			os.Getuid(): true,
+			4001:        true,
+			4002:        slices.Contains(ofDevelopers, c.name),
+			4003:        !slices.Contains(aboutPolecats, c.name),
+			4004:        strings.HasSuffix(c.entry.Permission, ":read"),
+			4005:        false,
+		} {
+			if c.entry.Permission == shell.MayReadProgram {
+				want = true // it touches nothing of a Town
+			}
+			// A person claims everything that can be claimed.
+			call := callOf(user, "GT_ROLE=mayor/", "GIT_AUTHOR_EMAIL=steve@example.com", "USER=root", "LOGNAME=root", "GT_ACTOR=steve@example.com")
+			p := &shell.Prepared{Name: c.name, Command: c.entry, Town: at.Root}
+			if c.entry.Permission == shell.MayReadProgram {
+				p.Town = ""
+			}
+			if err := g.Check(t.Context(), call, p); (err == nil) != want {
+				t.Errorf("%s by %d: %v, want %v", c.name, user, err, want)
+			}
+		}
+	}
+}
+
+type invoked struct {
+	name  string
+	entry shell.Command
+}
+
+// allCommands are the tables of both programs, with an entry more for what a command needs
+// with flags that write.
+func allCommands() (all []invoked) {
+	for program, describe := range (shell.Programs{"gt": gt.Program, "bd": bd.Program}) {
+		table := describe(&shell.Invocation{Now: time.Now}).Table()
+		for _, name := range slices.Sorted(maps.Keys(table)) {
+			entry := table[name]
+			all = append(all, invoked{program + " " + name, entry})
+			if entry.WritePermission != "" {
+				entry.Permission, entry.Writes = entry.WritePermission, true
+				all = append(all, invoked{program + " " + name + " --writes", entry})
+			}
+		}
+	}
+	return all
+}
+
+func callOf(user int, env ...string) *shell.Call {
+	return &shell.Call{Invocation: &shell.Invocation{User: user, Env: env, Now: time.Now, Dir: "/"}}
+}
+
+// notForPolecats are written by hand, like the lists above.
+var notForPolecats = []string{
+	"bd config set", "bd config set-many", "bd config unset", "bd init", "bd setup", "gt agents test", "gt alert silence", "gt alert test",
+	"gt alert unsilence", "gt attach", "gt cache clear", "gt cache refresh", "gt cache warmup", "gt config key --writes", "gt config set",
+	"gt config unset", "gt convoy add", "gt convoy close", "gt convoy create", "gt convoy land", "gt convoy remove", "gt crew add", "gt crew remove",
+	"gt deacon reload", "gt deacon restart", "gt deacon run", "gt deacon start", "gt deacon stop", "gt doctor --writes", "gt federation commit",
+	"gt federation conflicts resolve", "gt federation init", "gt federation instance continue", "gt federation instance new", "gt federation join",
+	"gt federation leave", "gt federation pull", "gt federation push", "gt federation remote add", "gt federation remote remove",
+	"gt federation repair", "gt federation restore", "gt federation share add", "gt federation share remove", "gt federation sync",
+	"gt federation towns --writes", "gt hooks install", "gt hooks remove", "gt hooks secret", "gt install", "gt mayor attach", "gt mayor start",
+	"gt mayor stop", "gt monitor disable", "gt monitor enable", "gt monitor rules --writes", "gt plugin disable", "gt plugin enable",
+	"gt plugin install", "gt plugin run", "gt plugin test", "gt polecat cleanup", "gt polecat nuke", "gt polecat patrol", "gt queue clear",
+	"gt refinery merge", "gt refinery parallelism", "gt refinery pause", "gt refinery queue.size", "gt refinery reject", "gt refinery resume",
+	"gt refinery retry", "gt refinery test", "gt refinery verify", "gt rig add", "gt rig remove", "gt sling", "gt tmux cleanup", "gt witness patrol",
+	"gt worktree pool create", "gt worktree pool prune",
+}
+
+// The server and the hook of agents refuse polecats the same commands, and say the right way.
+func TestPolecats(t *testing.T) {
+	at := layout.Town{Root: t.TempDir()}
+	amber := town.Address{Kind: town.Polecat, Rig: "web", Name: "amber"}
+	var refused []string
+	for _, c := range allCommands() {
+		call := callOf(os.Getuid(), "GT_ROLE=web/polecats/amber", "GT_RUN=1")
+		if err := gate.New(nil).Check(t.Context(), call, &shell.Prepared{Name: c.name, Command: c.entry, Town: at.Root}); err != nil {
+			refused = append(refused, c.name)
+			if town.Next(err) == "" {
+				t.Errorf("%s: %v: no right way", c.name, err)
+			}
+			line, flagged := strings.CutSuffix(c.name, " --writes")
+			v := guard.Facts{Agent: amber, Town: at.Root, Sandbox: at.Root + "/rigs/web/polecats/amber"}.Line(line)
+			if !flagged && v.Allowed {
+				t.Errorf("%s: the hook allows what the server refuses", c.name)
+			}
+		}
+	}
+	if !slices.Equal(refused, notForPolecats) {
+		t.Errorf("%q", refused)
+	}
+}
