@@ -121,7 +121,7 @@ func allCommands() (all []invoked) {
 }
 
 func callOf(user int, env ...string) *shell.Call {
-	return &shell.Call{Invocation: &shell.Invocation{User: user, Env: env, Now: time.Now, Dir: "/"}}
+	return &shell.Call{Invocation: &shell.Invocation{User: user, Foreign: user != os.Getuid(), Env: env, Now: time.Now, Dir: "/"}}
 }
 
 // notForPolecats are written by hand, like the lists above.

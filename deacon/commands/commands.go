@@ -21,6 +21,8 @@ const (
 	// maxConnections bounds the fronts that are connected at once. One beyond it gets
 	// the place of a front that has sent no request, or runs its command itself.
 	maxConnections = 1024
+	// maxForeign bounds those of other users, so that they take no place of the owner's.
+	maxForeign = 64
 )
 
 // Call is one invocation, as the code of a command gets it.
@@ -33,6 +35,8 @@ type Call struct {
 	Stdout, Stderr io.Writer
 	// User and Process are the caller's on this machine, as the kernel says.
 	User, Process int
+	// Foreign says that the caller is neither the Town's owner nor root.
+	Foreign bool
 }
 
 // Command is a call whose arguments were understood. Nothing has run yet and
@@ -85,6 +89,8 @@ type Options struct {
 	Done func(name string, code int, waited, took time.Duration)
 	// Refused is told, by reason, of each connection that was not served. May be nil.
 	Refused func(reason string)
+	// Foreign accepts processes of other users: Prepare decides what they may do.
+	Foreign bool
 	// Grace and Memory are the bounds of the package's documentation; 0 means
 	// 10 s and 1 GiB.
 	Grace  time.Duration

@@ -3,6 +3,7 @@ package commands
 import (
 	"context"
 	"fmt"
+	"os/user"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"gastown/deacon/guard"
 	"gastown/deacon/invocation"
 	"gastown/deacon/part"
+	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/layout"
 	"gastown/town/socket"
@@ -22,6 +24,8 @@ import (
 const (
 	// maxGT is how many commands of gt run at once. bd.max_concurrent bounds bd.
 	maxGT = 32
+	// maxForeignCommands is how many commands of other users run at once; see Foreign.
+	maxForeignCommands = 8
 	// stopTime is how long commands have to end when the Deacon stops. What the
 	// Deacon stops after them needs the rest of its time.
 	stopTime = 1500 * time.Millisecond
@@ -37,6 +41,9 @@ type Host interface {
 	// Refused counts, by reason, a connection that was not served.
 	Refused(listener, reason string)
 }
+
+// Foreign is the class of the commands of other users.
+const Foreign = "foreign"
 
 // Listener is the name under which connections that were not served are counted.
 const Listener = "commands"
@@ -102,17 +109,44 @@ func (p *Part) Start(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("identify the Deacon's own program: %w", err)
 	}
-	l, err := guard.ListenUnix(p.host.Layout().CommandSocket())
+	l, foreign, err := p.listen()
 	if err != nil {
 		return err
 	}
 	p.socket = l
 	p.server = Serve(l, Options{
 		Root: p.host.Layout().Root, Engine: self, Prepare: p.host.Prepare, Log: p.host.Log(), Limits: limits(p.host.Config()),
+		Foreign: foreign,
 		Done:    p.done,
 		Refused: func(reason string) { p.host.Refused(Listener, reason) },
 	})
 	return nil
+}
+
+// listen listens for the Town's owner or, with deacon.group, also for the users of that
+// group, whom it lets through the directories on the way to the socket.
+func (p *Part) listen() (l *socket.Listener, foreign bool, err error) {
+	t, name := p.host.Layout(), part.Text(p.host.Config(), "deacon.group")
+	way := []string{t.Root, t.Private(), t.Deacon()}
+	if name == "" {
+		if err := guard.Admit(guard.NoGroup, way...); err != nil {
+			return nil, false, err
+		}
+		l, err = guard.ListenUnix(t.CommandSocket())
+		return l, false, err
+	}
+	group, err := user.LookupGroup(name)
+	if err != nil {
+		return nil, false, town.Fail("let the group "+town.Typed(name)+" use the Town", "gt config deacon.group NAME, with a group that getent group shows", "%w", err)
+	}
+	id, err := strconv.Atoi(group.Gid)
+	if err == nil {
+		err = guard.Admit(id, way...)
+	}
+	if err == nil {
+		l, err = guard.ListenGroup(t.CommandSocket(), id)
+	}
+	return l, true, err
 }
 
 func (p *Part) done(name string, code int, _, took time.Duration) {
@@ -146,7 +180,7 @@ func (p *Part) Reload(_, now *config.Config) { p.server.SetLimits(limits(now)) }
 
 func limits(cfg *config.Config) Limits {
 	return Limits{
-		Concurrent: map[string]int{"bd": part.Int(cfg, "bd.max_concurrent"), "gt": maxGT},
+		Concurrent: map[string]int{"bd": part.Int(cfg, "bd.max_concurrent"), "gt": maxGT, Foreign: maxForeignCommands},
 		Rate:       part.Int(cfg, "rate.requests_per_second"), Burst: part.Int(cfg, "rate.burst_size"),
 	}
 }

@@ -36,6 +36,7 @@ type Server struct {
 	memory *memory
 	room   *socket.Room
 
+	foreign   atomic.Int64 // connections of other users
 	running   atomic.Int64
 	abandoned atomic.Int64
 }
@@ -105,21 +106,40 @@ func (s *Server) accept() {
 			}
 			s.failed <- err
 			return
-		case !guard.Owner(c):
+		case guard.Owner(c):
+			s.enter(c)
+		case !s.opts.Foreign:
 			s.opts.Refused(RefusedPeer)
 			_ = c.Close()
+		case s.foreign.Add(1) > maxForeign:
+			s.foreign.Add(-1)
+			s.opts.Refused(RefusedCrowded)
+			_ = c.Close()
 		default:
-			seat := s.room.Enter(c)
-			if seat == nil {
-				continue
-			}
-			s.served.Go(func() {
-				defer seat.Leave()
-				defer c.Close()
-				s.serve(c, seat)
-			})
+			s.enter(c, func() { s.foreign.Add(-1) })
 		}
 	}
+}
+
+// enter serves a connection on another goroutine, if there is room for it, and calls left
+// in the end.
+func (s *Server) enter(c *net.UnixConn, left ...func()) {
+	leave := func() {
+		for _, fn := range left {
+			fn()
+		}
+	}
+	seat := s.room.Enter(c)
+	if seat == nil {
+		leave()
+		return
+	}
+	s.served.Go(func() {
+		defer leave()
+		defer seat.Leave()
+		defer c.Close()
+		s.serve(c, seat)
+	})
 }
 
 // serve handles one connection: one command.
@@ -153,6 +173,8 @@ func (s *Server) serve(c *net.UnixConn, seat *socket.Seat) {
 		return
 	}
 	switch err := r.begin(c, receiveTime); {
+	case err == nil && w.call.Foreign && !r.plain():
+		s.opts.Refused(RefusedMalformed)
 	case err == nil:
 		w.use(r)
 		w.run()
@@ -166,7 +188,7 @@ func (s *Server) serve(c *net.UnixConn, seat *socket.Seat) {
 // declines prepares the command and says why its front must run it itself; ""
 // when it can run here.
 func (s *Server) declines(r *received, w *work) (why string) {
-	if r.Engine != s.opts.Engine {
+	if r.Engine != s.opts.Engine && !w.call.Foreign { // another user cannot run it alone
 		return "the Deacon is of another build"
 	}
 	defer func() {

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"slices"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -26,6 +27,23 @@ func (r *received) close() {
 			_ = f.Close()
 		}
 	}
+}
+
+// special are the file systems whose files do what is written to them, some with the rights
+// of who writes.
+var special = []int64{unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC, unix.DEBUGFS_MAGIC,
+	unix.TRACEFS_MAGIC, unix.SECURITYFS_MAGIC, unix.BPF_FS_MAGIC, unix.EFIVARFS_MAGIC}
+
+// plain reports whether none of the streams is on a special file system. The Deacon writes
+// with its owner's rights, so another user may not have it write there.
+func (r *received) plain() bool {
+	for _, f := range []*os.File{r.Stdin, r.Stdout, r.Stderr} {
+		var st unix.Statfs_t
+		if err := unix.Fstatfs(int(f.Fd()), &st); err != nil || slices.Contains(special, int64(st.Type)) {
+			return false
+		}
+	}
+	return true
 }
 
 // firstRead is the size of the buffer that each connection has before it says

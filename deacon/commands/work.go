@@ -65,7 +65,7 @@ func (s *Server) newWork(c *net.UnixConn, r *received) (_ *work, err error) {
 	w.stdout = &stream{fd: noStream, ended: w.gone, held: w.writes, broken: &w.broken, output: true}
 	w.stderr = &stream{fd: noStream, ended: w.gone, held: w.writes, broken: &w.broken}
 	w.stdin = &stream{fd: noStream, ended: w.cancelled, held: w.reads, broken: &w.broken}
-	w.call = Call{Request: r.Request, Stdin: w.stdin, Stdout: w.stdout, Stderr: w.stderr, User: user, Process: process}
+	w.call = Call{Request: r.Request, Stdin: w.stdin, Stdout: w.stdout, Stderr: w.stderr, User: user, Process: process, Foreign: !guard.Same(user)}
 	return w, nil
 }
 
@@ -147,6 +147,9 @@ func (w *work) await(ended <-chan int) (code int, abandoned bool) {
 // not begin, or the Deacon cancelled it for want of memory and nothing shows that
 // it ever ran.
 func (w *work) again() bool {
+	if w.call.Foreign { // another user has no access to what the engine would open
+		return false
+	}
 	return w.alone.Load() || errors.Is(context.Cause(w.ctx), errMemory) && (!w.command.Writes || w.command.Repeatable) &&
 		!w.stdout.wrote.Load() && !w.stderr.wrote.Load()
 }
@@ -167,7 +170,7 @@ func (w *work) contained() (code int) {
 		say = func(string) {}
 	}
 	leave, err := s.places.enter(w.ctx, w.command.Class, w.command.Wait, say)
-	if errors.Is(err, errRate) {
+	if errors.Is(err, errRate) && !w.call.Foreign {
 		w.alone.Store(true)
 		return 1
 	}

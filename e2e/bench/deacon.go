@@ -42,6 +42,7 @@ var deaconLimits = map[string]struct {
 }{
 	deaconStatus:                      {15, false},
 	sessionStart:                      {1.3, true},
+	accessCheck:                       {5, false},
 	frontVersion:                      {6, false},
 	frontShow:                         {8, false},
 	frontMemory:                       {10, false},

@@ -65,6 +65,11 @@ func fronts(ctx context.Context, o options) (figures []deaconFigure, err error) 
 	if figures, err = f.alike(ctx); err != nil {
 		return figures, err
 	}
+	check, err := permission()
+	if err != nil {
+		return figures, err
+	}
+	figures = append(figures, check)
 	return figures, f.attended(ctx, func() error {
 		for _, part := range []func(context.Context, options) ([]deaconFigure, error){f.handed, f.crowd, f.row} {
 			got, err := part(ctx, o)

@@ -172,6 +172,8 @@ var keys = []Key{
 		Restart: true, Help: "Address on which the Deacon answers the dashboard, /health, /metrics and /notify; none for nowhere"},
 	{Name: "deacon.dashboard_token", Type: TypeString, Default: "", Max: 255,
 		Help: "Secret, such as ${DASHBOARD_TOKEN}, that opens the dashboard; empty for this machine only, without a secret"},
+	{Name: "deacon.group", Type: TypeString, Default: "", Max: 64,
+		Restart: true, Help: "Group of this machine whose users may use the Town, as config/access.yaml says; empty for its owner alone"},
 	{Name: "deacon.disk_warning", Type: TypeInt, Default: "80", Min: 1, Max: 100, Unit: "percent",
 		Help: "Use of the Town's disk at which a health check warns"},
 	{Name: "deacon.disk_critical", Type: TypeInt, Default: "95", Min: 1, Max: 100, Unit: "percent",

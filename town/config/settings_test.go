@@ -45,7 +45,7 @@ func TestKeyTable(t *testing.T) {
 		"cache.enabled": "true", "cache.memory_size": "256MB", "cache.ttl": "300", "tmux.max_sessions": "50",
 		"rig.memory": "16GB", "rig.cpu": "8", "budget.bead": "none", "budget.rig": "none", "budget.town": "none", "autotune.interval": "1h", "autotune.scope": "dolt,cache,concurrency",
 		"federation.interval": "5m", "agent.command": "", "remote.deadline": "30m", "remote.idle": "1m",
-		"deacon.http_address": "localhost:8080", "deacon.dashboard_token": "", "deacon.disk_warning": "80", "deacon.disk_critical": "95",
+		"deacon.http_address": "localhost:8080", "deacon.dashboard_token": "", "deacon.group": "", "deacon.disk_warning": "80", "deacon.disk_critical": "95",
 		"deacon.latency_warning": "10", "deacon.latency_critical": "50", "deacon.data_warning": "10GB",
 		"deacon.sync_warning": "1h", "deacon.sync_critical": "24h",
 		"monitor.performance": "true", "monitor.interval": "15s", "monitor.keep": "360h", "monitor.size": "512MB",

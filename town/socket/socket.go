@@ -22,6 +22,8 @@ import (
 // Listener listens on a unix socket. Its methods may be called from any goroutine.
 type Listener struct {
 	path string
+	// group may connect too; none for the owner alone.
+	group int
 
 	mu     sync.Mutex
 	bound  *net.UnixListener
@@ -29,16 +31,24 @@ type Listener struct {
 	closed bool
 }
 
-// Listen binds a path, for its owner only (0600). The caller must hold a lock that
-// excludes other listeners: an existing socket was left by a process that has ended
-// and is replaced. Any other file at path is an error (town.ErrRefused).
-func Listen(path string) (*Listener, error) {
-	l := &Listener{path: path}
+// none is the group of a socket that only its owner may connect to.
+const none = -1
+
+// ListenGroup is Listen for the owner and the processes of a group, by its id (0660).
+// Nobody but the owner may write in the directory, so nobody can put another file in the
+// socket's place before its mode is set.
+func ListenGroup(path string, group int) (*Listener, error) {
+	l := &Listener{path: path, group: group}
 	if err := l.bind(); err != nil {
 		return nil, err
 	}
 	return l, nil
 }
+
+// Listen binds a path, for its owner only (0600). The caller must hold a lock that
+// excludes other listeners: an existing socket was left by a process that has ended
+// and is replaced. Any other file at path is an error (town.ErrRefused).
+func Listen(path string) (*Listener, error) { return ListenGroup(path, none) }
 
 // bind listens on the path. The caller holds mu, or has l to itself.
 func (l *Listener) bind() error {
@@ -56,7 +66,14 @@ func (l *Listener) bind() error {
 	}
 	// Only Close removes the file, and only while it is this listener's.
 	bound.SetUnlinkOnClose(false)
-	err = os.Chmod(l.path, 0o600)
+	mode := os.FileMode(0o600)
+	if l.group != none {
+		mode = 0o660
+		err = os.Lchown(l.path, -1, l.group)
+	}
+	if err == nil {
+		err = os.Chmod(l.path, mode)
+	}
 	var file fs.FileInfo
 	if err == nil {
 		file, err = os.Lstat(l.path)

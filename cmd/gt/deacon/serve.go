@@ -115,7 +115,7 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		Programs: programs,
 		Verify:   func(r *http.Request) error { return verifier.Verify(r) },
 		Commands: func(l deacon.Lender, c commands.Call) commands.Command {
-			return host.Inside(o.call.Programs, l, guarded)(c)
+			return host.Insider{Own: call, Town: h.Layout, Lend: l, Gate: guarded}.Prepare(c)
 		},
 		Reload: reload,
 		Ready: func() {

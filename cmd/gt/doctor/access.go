@@ -29,6 +29,7 @@ func (d *doctor) permissions(ctx context.Context) (found []finding, err error) {
 		{t.NotifySecret(), 0o600, "whoever reads it can make this Town pull"},
 		{t.SQLSocket(), 0o600, "whoever may connect can read and write every plane"},
 		{t.ControlSocket(), 0o600, "whoever may connect can stop the Deacon"},
+		{t.CommandSocket(), 0o600, "whoever may connect can ask for commands"},
 	} {
 		path := p.path
 		if path == t.Private() { // a link where Git tracks the Town
@@ -37,7 +38,7 @@ func (d *doctor) permissions(ctx context.Context) (found []finding, err error) {
 			}
 		}
 		info, err := os.Lstat(path)
-		if err != nil || info.Mode()&fs.ModeSymlink != 0 || info.Mode().Perm()&0o077 == 0 {
+		if err != nil || info.Mode()&fs.ModeSymlink != 0 || info.Mode().Perm()&0o077&^d.admitted(p.path) == 0 {
 			continue
 		}
 		found = append(found, finding{Severity: problem, What: fmt.Sprintf("%s is open to others (mode %04o)", p.path, info.Mode().Perm()),
@@ -50,6 +51,20 @@ func (d *doctor) permissions(ctx context.Context) (found []finding, err error) {
 		}
 	}
 	return d.writable(ctx, found)
+}
+
+// admitted is what deacon.group lets others do with a path: pass it, or connect to it.
+func (d *doctor) admitted(path string) fs.FileMode {
+	if group, _, err := d.host.Config.Get("deacon.group"); err != nil || group == "" {
+		return 0
+	}
+	switch path {
+	case d.layout.Private():
+		return 0o010
+	case d.layout.CommandSocket():
+		return 0o060
+	}
+	return 0
 }
 
 // writable finds files that the Town's owner cannot use.

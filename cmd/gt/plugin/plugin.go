@@ -77,7 +77,7 @@ func Commands(p *shell.Program) {
 	}, func(o *options, c *kingpin.CmdClause) shell.Action { name(o, c); return o.disable })
 	add(shell.Command{
 		Name: "install", Help: "Install a plugin from a directory with plugin.md and run.sh, or from the federation's catalogue, which is listed without an argument. It does not run before you enable it.",
-		Permission: shell.MayAdminDeacon, Writes: true, Repeatable: true, Planes: []string{layout.Federation},
+		Permission: shell.MayAdminDeacon, Writes: true, Repeatable: true, Planes: []string{layout.Federation}, Paths: []string{"plugin"},
 		Examples: []string{"gt plugin install", "gt plugin install tidy", "gt plugin install ./tidy"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("plugin", "A directory, such as ./tidy, or a name in the catalogue.").StringVar(&o.name)

@@ -130,8 +130,12 @@ func above(dir string) (string, bool) {
 }
 
 func isTown(dir string) bool {
-	_, err := os.Stat(filepath.Join(dir, townConfig))
-	return err == nil
+	if _, err := os.Stat(filepath.Join(dir, townConfig)); err == nil {
+		return true
+	}
+	// Another user of the machine may see the socket and nothing else.
+	info, err := os.Lstat(filepath.Join(dir, commandSocket))
+	return err == nil && info.Mode().Type() == os.ModeSocket
 }
 
 // ownDescriptors reports arguments that name a descriptor of this process, such

@@ -42,6 +42,10 @@ func (g *Gate) Check(_ context.Context, c *shell.Call, p *shell.Prepared) error 
 	}
 	policy, _ := g.Policy(t) // who is told of the error: see policies.say, gt access list and gt doctor
 	who := Local(t, policy, c.User)
+	if !c.Foreign {
+		// The process has what the files' modes let its user do, with gt or without.
+		who.Owner = true
+	}
 	d := policy.MayLocal(who, action)
 	if d.Allowed {
 		d = mayAgent(c, t, p.Command)
@@ -72,6 +76,16 @@ func Local(t layout.Town, policy *access.Policy, id int) access.Local {
 		l.Login = u.Username
 	}
 	return l
+}
+
+// Person implements shell.Gate: the address that config/access.yaml has for the user.
+func (g *Gate) Person(t layout.Town, id int) town.Actor {
+	policy, _ := g.Policy(t)
+	email, ok := policy.Known(Local(t, policy, id))
+	if !ok {
+		email = "user-" + strconv.Itoa(id) + "@localhost" // who may do nothing
+	}
+	return town.Actor{Name: email, Email: email}
 }
 
 // tellTime bounds how long a refused command waits until the feed has it.

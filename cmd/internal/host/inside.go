@@ -9,33 +9,48 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/deacon/commands"
 	"gastown/town"
+	"gastown/town/layout"
 )
 
-// Inside is how the Deacon runs the commands of fronts: with the same code as in a
-// process of their own, with what the call brings, and with the stores that the
-// Deacon lends.
-func Inside(programs shell.Programs, lend shell.Resident, gate shell.Gate) func(commands.Call) commands.Command {
-	return func(c commands.Call) commands.Command {
-		i := &shell.Invocation{
-			Program: c.Program, Args: c.Args, Dir: c.Dir, Env: c.Env, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr,
-			Umask: fs.FileMode(c.Umask), User: c.User, Process: c.Process, Self: c.Self, Now: time.Now, Programs: programs, Resident: lend, Gate: gate,
-		}
-		p, ok := programs.Prepare(i)
-		if !ok {
-			return commands.Command{Alone: true} // the engine reports what is wrong
-		}
-		class := c.Program
-		if p.Endless {
-			class = "" // which has no bound: enough of them would keep all others out for good
-		}
-		return commands.Command{
-			Name: p.Name, Town: p.Town, Class: class, Alone: p.Alone,
-			Writes: p.Command.Writes, Repeatable: p.Command.Repeatable, Wait: p.Wait(),
-			Waiting: func(what string) { p.Hint("%s waits for the Deacon: %s", c.Program, what) },
-			Run:     p.Run,
-			Fail:    func(err error) int { return p.Fail(told(err)) },
-		}
+// Insider runs the commands of fronts inside the Deacon: with the same code as in a process
+// of their own, with what the call brings, and with the stores that the Deacon lends.
+type Insider struct {
+	// Own is the Deacon's own call, whose surroundings the commands of other users have.
+	Own  *shell.Call
+	Town layout.Town
+	Lend shell.Resident
+	Gate shell.Gate
+}
+
+// Prepare understands a call of a front.
+func (in Insider) Prepare(c commands.Call) commands.Command {
+	i := &shell.Invocation{
+		Program: c.Program, Args: c.Args, Dir: c.Dir, Env: c.Env, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr,
+		Umask: fs.FileMode(c.Umask), User: c.User, Process: c.Process, Self: c.Self, Now: time.Now, Programs: in.Own.Programs,
+		Resident: in.Lend, Gate: in.Gate,
 	}
+	if c.Foreign {
+		in.enclose(i)
+	}
+	p, ok := in.Own.Programs.Prepare(i)
+	if !ok {
+		return commands.Command{Alone: true} // the engine reports what is wrong
+	}
+	class := c.Program
+	if p.Endless {
+		class = "" // which has no bound: enough of them would keep all others out for good
+	}
+	out := commands.Command{
+		Name: p.Name, Town: p.Town, Class: class, Alone: p.Alone,
+		Writes: p.Command.Writes, Repeatable: p.Command.Repeatable, Wait: p.Wait(),
+		Waiting: func(what string) { p.Hint("%s waits for the Deacon: %s", c.Program, what) },
+		Run:     p.Run,
+		Fail:    func(err error) int { return p.Fail(told(err)) },
+	}
+	if c.Foreign {
+		foreign(&out, p)
+	}
+	return out
 }
 
 // told explains why a command that waited for its turn did not run.

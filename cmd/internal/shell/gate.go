@@ -20,6 +20,9 @@ type Gate interface {
 	Tell(ctx context.Context, c *Call, name string, err error)
 	// Agent is the agent in whose session the call runs; the zero Caller is a person.
 	Agent(*Call, layout.Town) town.Caller
+	// Person is under whose name a user of this machine, who is not the Town's owner,
+	// writes.
+	Person(t layout.Town, user int) town.Actor
 	// Policy is what config/access.yaml of a Town says. After an error, which says what is
 	// wrong with the file, it is the last one that was right, or one for the owner alone.
 	Policy(layout.Town) (*access.Policy, error)

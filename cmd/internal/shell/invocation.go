@@ -37,6 +37,9 @@ type Invocation struct {
 	Umask fs.FileMode
 	// User is the caller's user id on this machine, Process the id of its process.
 	User, Process int
+	// Foreign says that the caller is another user than the one whose process this is. It
+	// must not have this process open paths that it names.
+	Foreign bool
 	// Self is the path of the program that the person called, with which hooks and
 	// daemons start it later; "" when unknown.
 	Self string
@@ -82,6 +85,9 @@ func (i *Invocation) Open(path string) (io.ReadCloser, error) {
 	if path != "" && IsStandard(path) {
 		return io.NopCloser(i.Stdin), nil
 	}
+	if i.Foreign {
+		return nil, ForeignPath("open " + town.Clip(path, 200))
+	}
 	return os.Open(i.Abs(path))
 }
 
@@ -91,6 +97,9 @@ func (i *Invocation) Open(path string) (io.ReadCloser, error) {
 // name path; those of write are returned unchanged.
 func (i *Invocation) WriteFile(path string, write func(io.Writer) error) error {
 	path = i.Abs(path)
+	if i.Foreign {
+		return ForeignPath("write " + town.Clip(path, 200))
+	}
 	switch info, err := os.Stat(path); {
 	case err == nil && !info.Mode().IsRegular():
 		return unwritable(path, fmt.Errorf("it is not a regular file (mode %s)", info.Mode()))
@@ -106,6 +115,12 @@ func (i *Invocation) WriteFile(path string, write func(io.Writer) error) error {
 		return failed
 	}
 	return unwritable(path, err)
+}
+
+// ForeignPath refuses what would have the Deacon open a path for another user.
+func ForeignPath(op string) error {
+	return town.Fail(op, "let your shell open it, where the command takes - or prints: gt ... - < FILE, or gt ... > FILE",
+		"%w: the Deacon opens no path for another user than the Town's owner", town.ErrRefused)
 }
 
 // unwritable makes an error name the file that the person asked for, instead of the

@@ -2,11 +2,14 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	"gastown/town"
 )
 
 // Prepared is an invocation whose arguments were parsed. Nothing has run or been
@@ -75,6 +78,11 @@ func (p *Program) Prepare() *Prepared {
 			out.Command.Permission = e.WritePermission
 		}
 	}
+	if p.call.Foreign {
+		if out.err = p.foreign(args, e.Command); out.err != nil {
+			return out
+		}
+	}
 	dry := p.call.ReadOnly && out.Command.Writes && slices.ContainsFunc(e.DryWith, given)
 	if out.err = p.call.settle(out.Command, dry); out.err != nil {
 		return out
@@ -112,6 +120,9 @@ func answersItself(args []string) bool {
 	}
 	return false
 }
+
+// Refused reports whether the arguments ask for what a rule forbids. Run says which.
+func (r *Prepared) Refused() bool { return errors.Is(r.err, town.ErrRefused) }
 
 // Wait is how long the command waits for locks of other processes.
 func (r *Prepared) Wait() time.Duration { return r.program.call.Wait }

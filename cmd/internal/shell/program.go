@@ -45,6 +45,10 @@ type Command struct {
 	// DryWith lists flags with which a command that writes only shows what it would
 	// do. --readonly lets those pass.
 	DryWith []string
+	// Paths lists the flags and arguments that may name a path although what stands for
+	// their value in the help does not say so (see pathWords). Another user than the Town's
+	// owner may not use them.
+	Paths []string
 	// NoTown says that the command needs no Town.
 	NoTown bool
 	// Define describes the command's flags and arguments, and returns its action.

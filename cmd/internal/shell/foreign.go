@@ -1,0 +1,52 @@
+package shell
+
+import (
+	"slices"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/town"
+)
+
+// pathWords are what stands for a value in the help of flags and arguments that name a path,
+// or an address that may be one.
+var pathWords = []string{"FILE", "FILE.md", "FILE.json", "DIR", "PATH", "URL"}
+
+// townFlag names the Town. Whoever reached its Deacon has named it already.
+const townFlag = "town"
+
+// foreign refuses arguments of another user than the Town's owner that would have this
+// process look at a path, or write in another's name.
+func (p *Program) foreign(args []string, c Command) error {
+	if p.call.ActorName != "" {
+		return town.Fail("write as "+town.Typed(p.call.ActorName), "leave the flag out: you write under the address that config/access.yaml has for you",
+			"%w: another user than the Town's owner writes under no other name", town.ErrRefused)
+	}
+	for flag, value := range map[string]string{"the directory": p.call.Directory, "the database": p.call.Database} {
+		if value != "" {
+			return ForeignPath("use " + flag + " " + town.Typed(value))
+		}
+	}
+	parsed, err := p.ParseContext(args)
+	if err != nil {
+		return err
+	}
+	for _, e := range parsed.Elements {
+		var name, shown, word string
+		switch clause := e.Clause.(type) {
+		case *kingpin.FlagClause:
+			m := clause.Model()
+			name, shown, word = m.Name, "--"+m.Name, m.PlaceHolder
+		case *kingpin.ArgClause:
+			m := clause.Model()
+			name, shown, word = m.Name, m.Name, m.PlaceHolder
+		default:
+			continue
+		}
+		names := slices.Contains(pathWords, word) || slices.Contains(c.Paths, name)
+		if names && name != townFlag && e.Value != nil && !IsStandard(*e.Value) {
+			return ForeignPath("use " + shown + " " + town.Typed(*e.Value))
+		}
+	}
+	return nil
+}
