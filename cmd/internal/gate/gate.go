@@ -93,7 +93,7 @@ const tellTime = 3 * time.Second
 
 // Tell implements shell.Gate. That the feed cannot be written changes nothing: the command
 // is refused anyway.
-func (g *Gate) Tell(ctx context.Context, c *shell.Call, command string, err error) {
+func (g *Gate) Tell(c *shell.Call, err error) {
 	var refused *access.RefusedError
 	if !errors.As(err, &refused) {
 		return
@@ -103,10 +103,13 @@ func (g *Gate) Tell(ctx context.Context, c *shell.Call, command string, err erro
 	if err != nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), tellTime)
+	if d.Who == "" {
+		d.Who = g.Person(h.Layout, c.User).Name
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), tellTime) // also of a command that was interrupted
 	defer cancel()
 	h.Wakes(ctx, feed.Event{
-		Kind: feed.AccessRefused, Subject: d.Action, Actor: d.Who, Text: "refused: " + command + ": " + town.Plain(d.Reason),
-		Data: map[string]string{"command": command, "rule": d.Rule, "user": strconv.Itoa(c.User)},
+		Kind: feed.AccessRefused, Subject: d.Action, Actor: d.Who, Text: "refused: " + c.Name + ": " + town.Plain(d.Reason),
+		Data: map[string]string{"command": c.Name, "rule": d.Rule, "user": strconv.Itoa(c.User)},
 	})
 }

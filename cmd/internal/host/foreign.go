@@ -8,6 +8,7 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/deacon/commands"
 	"gastown/town"
+	"gastown/town/access"
 )
 
 // shown are the variables of another user that a command in the Deacon sees: what its
@@ -63,8 +64,9 @@ func foreign(out *commands.Command, p *shell.Prepared) {
 	case out.Alone:
 		out.Alone = false
 		out.Run = func(context.Context) int {
-			return p.Fail(town.Fail(p.Name, "ask the Town's owner to run it",
-				"%w: it runs in a process of its own, which needs the Town's files", town.ErrRefused))
+			return p.Fail(access.Decision{
+				Action: p.Command.Permission, Reason: "it runs in a process of its own, which needs the Town's files", Next: "ask the Town's owner to run it",
+			}.Err(p.Name))
 		}
 	}
 }

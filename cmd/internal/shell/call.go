@@ -206,6 +206,9 @@ func (c *Call) Report(err error) int {
 	if err == nil || errors.Is(err, errShown) || c.traits.QuietReview && c.Quiet && code == ExitReview {
 		return code
 	}
+	if c.Gate != nil {
+		c.Gate.Tell(c, err)
+	}
 	f := Fail(err)
 	f.Exit = code
 	if f.Next == "" && c.traits.Advice != nil {

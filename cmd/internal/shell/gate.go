@@ -15,9 +15,9 @@ type Gate interface {
 	// and the agent in whose session it runs, may run the command. It is called after the
 	// arguments were understood and before anything is done.
 	Check(context.Context, *Call, *Prepared) error
-	// Tell appends to the feed an error that is a refusal of package access; it does nothing
-	// with any other. name is the command's.
-	Tell(ctx context.Context, c *Call, name string, err error)
+	// Tell appends to the feed an error of a command that is a refusal of package access.
+	// It does nothing with any other.
+	Tell(c *Call, err error)
 	// Agent is the agent in whose session the call runs; the zero Caller is a person.
 	Agent(*Call, layout.Town) town.Caller
 	// Person is under whose name a user of this machine, who is not the Town's owner,

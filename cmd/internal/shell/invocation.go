@@ -14,6 +14,7 @@ import (
 
 	"gastown/cmd/internal/term"
 	"gastown/town"
+	"gastown/town/access"
 	"gastown/town/durable"
 )
 
@@ -119,8 +120,10 @@ func (i *Invocation) WriteFile(path string, write func(io.Writer) error) error {
 
 // ForeignPath refuses what would have the Deacon open a path for another user.
 func ForeignPath(op string) error {
-	return town.Fail(op, "let your shell open it, where the command takes - or prints: gt ... - < FILE, or gt ... > FILE",
-		"%w: the Deacon opens no path for another user than the Town's owner", town.ErrRefused)
+	return access.Decision{
+		Action: "path:open", Reason: "the Deacon opens no path for another user than the Town's owner",
+		Next: "let your shell open it, where the command takes - or prints: - < FILE, or > FILE",
+	}.Err(op)
 }
 
 // unwritable makes an error name the file that the person asked for, instead of the

@@ -152,7 +152,6 @@ func (r *Prepared) Run(ctx context.Context) int {
 	}
 	if c.Gate != nil {
 		if err := c.Gate.Check(ctx, c, r); err != nil {
-			c.Gate.Tell(ctx, c, r.Name, err)
 			return c.Report(err)
 		}
 	}
@@ -162,9 +161,6 @@ func (r *Prepared) Run(ctx context.Context) int {
 		defer c.progress.Close()
 	}
 	err := Interrupted(ctx, r.action(ctx))
-	if err != nil && c.Gate != nil {
-		c.Gate.Tell(ctx, c, r.Name, err)
-	}
 	c.progress.Clear()
 	return c.Report(err)
 }
