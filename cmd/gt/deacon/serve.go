@@ -79,6 +79,7 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 	guarded := gate.New(func(err error) {
 		log.WithError(err).Error("config/access.yaml does not count as it is; the last one that was right does, or the owner alone may use the Town")
 	})
+	call.Gate = guarded // also for what the Deacon does itself
 	var d *deacon.Deacon
 	d, err = deacon.New(deacon.Options{
 		Layout: h.Layout, Version: o.call.Version(), Command: "gt deacon", Log: log, Getenv: call.Getenv,
