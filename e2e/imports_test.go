@@ -29,6 +29,8 @@ var floors = map[string]int{
 
 	"town/plugin": 2, "town/plugin/program": 3, "town/plugin/health": 3,
 
+	"town/secrets/vault": 2, "town/secrets/vaulttest": 2, "town/secrets/backend": 3,
+
 	"town/tracker": 1, "town/tracker/jira": 2, "town/tracker/github": 2, "town/tracker/linear": 2, "town/tracker/asana": 2, "town/tracker/mirror": 2, "town/tracker/trackertest": 2,
 
 	"sync/records": 3, "town/feed": 3, "town/rig": 3, "town/agent": 3, "town/mail": 3, "town/glance": 4, "town/escalate": 3, "town/alert": 3, "town/alert/channel": 4, "town/convoy": 3, "town/integration": 4, "town/spending/gather": 3,
@@ -78,6 +80,7 @@ var reserved = []struct {
 	{"github.com/dolthub/", []string{"planes/doltdb/...", "e2e/..."}, true, "planes/doltdb is the only importer of Dolt"},
 	{"github.com/alecthomas/kingpin/", []string{"cmd/..."}, true, "kingpin belongs to the command line, in cmd/"},
 	{"github.com/google/go-github/", []string{"town/github", "town/tracker/github"}, true, "town/github talks to GitHub about pull requests, town/tracker/github about issues"},
+	{"github.com/hashicorp/vault/", []string{"town/secrets/vault"}, true, "town/secrets/vault talks to Vault"},
 	{"golang.org/x/sync/errgroup", []string{"town/group", "e2e/..."}, false, "a panic in a goroutine of errgroup ends the Deacon; town/group passes it on"},
 	{"os/exec", []string{"sync/gitcmd", "tmux", "town/process", "town/refinery", "sync/hooks", "deacon/...", "cmd/...", "e2e/..."}, false,
 		"git is executed in sync/gitcmd, tmux in tmux, the checks of a rig in town/refinery; other packages execute nothing"},

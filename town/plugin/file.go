@@ -45,6 +45,16 @@ type Entry struct {
 // Line is the line of a value of the entry: Line("config", "url").
 func (e Entry) Line(path ...string) int { return strict.Line(e.node, path...) }
 
+// Secrets are the names of the secrets that the config refers to, sorted.
+func (e Entry) Secrets() (all []string) {
+	references(e.Config, nil, func(_ []string, text string) {
+		names, _ := secrets.Names(text) // Parse has checked it
+		all = append(all, names...)
+	})
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // File is the list of plugins.
 type File struct {
 	Entries []Entry

@@ -308,14 +308,27 @@ func (i *Instance) failed(err error) error {
 	return &callError{"the plugin " + i.Name() + ": " + i.Redact(err.Error()), err}
 }
 
-// callError is an error with another text.
+// callError is an error with another text. It has no Unwrap: what it covers may hold
+// secrets.
 type callError struct {
 	text string
 	err  error
 }
 
 func (e *callError) Error() string { return e.text }
-func (e *callError) Unwrap() error { return e.err }
+
+// Is and As find kinds of errors, whose texts hold no secret.
+func (e *callError) Is(target error) bool { return errors.Is(e.err, target) }
+func (e *callError) As(target any) bool {
+	if _, ok := target.(**Later); ok {
+		later, ok := errors.AsType[*Later](e.err)
+		if ok {
+			*target.(**Later) = &Later{Seconds: later.Seconds, Err: errors.New(e.text)}
+		}
+		return ok
+	}
+	return errors.As(e.err, target)
+}
 
 // Close ends an instance that Try made.
 func (i *Instance) Close(ctx context.Context) error { return i.close(ctx) }

@@ -123,6 +123,8 @@ func faultsOf(err error) (all []*Fault) {
 	switch e := err.(type) {
 	case *Fault:
 		return []*Fault{e}
+	case *callError:
+		return faultsOf(e.err)
 	case interface{ Unwrap() []error }:
 		for _, one := range e.Unwrap() {
 			all = append(all, faultsOf(one)...)

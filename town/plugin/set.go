@@ -36,8 +36,10 @@ type Options struct {
 	Kept    string
 	Types   Types
 	Secrets *secrets.Resolver
-	Log     logrus.FieldLogger
-	Now     func() time.Time
+	// Closed is called when Close has closed the plugins. May be nil.
+	Closed func(context.Context) error
+	Log    logrus.FieldLogger
+	Now    func() time.Time
 	// Calls is how many calls of all plugins may be under way; 0 means 16.
 	Calls int
 }
@@ -305,6 +307,9 @@ func (s *Set) Close(ctx context.Context) error {
 	case <-ended:
 	case <-ctx.Done():
 		failed = append(failed, errors.New("calls of former plugins go on"))
+	}
+	if s.opts.Closed != nil {
+		failed = append(failed, s.opts.Closed(ctx))
 	}
 	return errors.Join(failed...)
 }

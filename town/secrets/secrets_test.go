@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -131,5 +132,36 @@ func TestRedact(t *testing.T) {
 	}
 	if got := v.Redact(token + "word"); got != "${LONGER}" {
 		t.Error(got)
+	}
+}
+
+// A file of another user may have been written by that user, whatever its mode.
+func TestFileOfAnother(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give a file away")
+	}
+	path := filepath.Join(t.TempDir(), "secrets.env")
+	if err := os.WriteFile(path, []byte("A=planted"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(path, 12345, -1); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := New(File(path)).Lookup(t.Context(), "A"); !errors.Is(err, town.ErrRefused) || v != "" || town.Next(err) == "" {
+		t.Errorf("%q, %v", v, err)
+	}
+}
+
+// What is no file is refused at once: a named pipe would hang its reader.
+func TestNoFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe := filepath.Join(dir, "pipe")
+	if err := syscall.Mkfifo(pipe, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{dir, pipe} {
+		if _, err := New(File(path)).Lookup(t.Context(), "A"); err == nil || !strings.Contains(err.Error(), "not a regular file") {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 }

@@ -4,13 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
+	"syscall"
 	"unicode/utf8"
 
 	"gastown/town"
-	"gastown/town/strict"
 )
 
 // maxFile is the largest file of secrets that is read, in bytes.
@@ -35,8 +36,8 @@ func (e environment) Lookup(_ context.Context, name string) (string, bool, error
 // File finds secrets in a file with one NAME=value a line. Empty lines and lines that
 // begin with # say nothing. A value ends with its line; quotes around it are removed.
 //
-// A file that others than its owner can read is town.ErrRefused. A file that does not
-// exist has no secrets. It is read at each Lookup, so a change needs no restart.
+// A file that others can read, or that belongs to another user, is town.ErrRefused. A
+// file that does not exist has no secrets. It is read at each Lookup, so a change needs no restart.
 func File(path string) Source { return file(path) }
 
 type file string
@@ -50,27 +51,63 @@ func (f file) Lookup(_ context.Context, name string) (string, bool, error) {
 }
 
 func (f file) read() (Values, error) {
-	op := "read the secrets in " + string(f)
-	info, err := os.Stat(string(f))
+	data, err := Private(string(f), maxFile)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, nil
 	}
 	if err != nil {
 		return nil, err
 	}
-	if info.Mode().IsRegular() && info.Mode().Perm()&0o077 != 0 {
-		return nil, town.Fail(op, "chmod 600 "+string(f)+", and replace the secrets if someone may have read them",
-			"%w: others can read it (mode %04o)", town.ErrRefused, info.Mode().Perm())
-	}
-	data, err := strict.ReadFile(string(f), maxFile)
-	if err != nil {
-		return nil, town.Fail(op, "make it a file of NAME=value lines that only you can read", "%w", err)
-	}
+	defer clear(data)
 	all, err := parse(string(data))
 	if err != nil {
-		return nil, town.Fail(op, "correct the line", "%w", err)
+		return nil, town.Fail("read the secrets in "+string(f), "correct the line", "%w", err)
 	}
 	return all, nil
+}
+
+// Private reads a file of secrets of at most limit bytes. A file that others than its
+// owner can use, or that belongs to another user than that of the process, is
+// town.ErrRefused: others may know what is in it, or may have written it. The caller
+// clears the data after use.
+func Private(path string, limit int64) ([]byte, error) {
+	op := "read the secrets in " + path
+	// O_NONBLOCK: opening a named pipe would wait for a writer.
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err != nil {
+		return nil, town.Fail(op, "make it a file that only you can read", "%w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat() // of what was opened, whatever the path leads to by now
+	if err != nil {
+		return nil, err
+	}
+	owner, known := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !info.Mode().IsRegular():
+		return nil, town.Fail(op, "make it a file that only you can read", "it is not a regular file")
+	case known && int(owner.Uid) != os.Geteuid():
+		return nil, town.Fail(op, "make a file of your own there, and replace the secrets if someone may have read them",
+			"%w: it belongs to another user (uid %d)", town.ErrRefused, owner.Uid)
+	case info.Mode().Perm()&0o077 != 0:
+		return nil, town.Fail(op, "chmod 600 "+path+", and replace the secrets if someone may have read them",
+			"%w: others can read it (mode %04o)", town.ErrRefused, info.Mode().Perm())
+	case info.Size() > limit:
+		return nil, town.Fail(op, "leave in it what is needed", "it is larger than %d bytes", limit)
+	}
+	data := make([]byte, min(info.Size(), limit)+1) // one piece: a buffer that grows leaves copies behind
+	n, err := io.ReadFull(f, data)
+	if err == nil {
+		err = errors.New("it grew while it was read")
+	}
+	if !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		clear(data)
+		return nil, town.Fail(op, "try again when no program writes it", "%w", err)
+	}
+	return data[:n], nil
 }
 
 // parse reads the lines of a file. Its errors name the line and never what is on it.
@@ -88,7 +125,7 @@ func parse(text string) (Values, error) {
 		}
 		name, value, ok := strings.Cut(line, "=")
 		name, value = strings.TrimSpace(name), strings.TrimSpace(value)
-		if names, err := Names("${" + name + "}"); !ok || err != nil || len(names) != 1 || names[0] != name {
+		if !ok || !IsName(name) {
 			return nil, fmt.Errorf("line %d: it is not NAME=value, with letters, digits and _ in NAME", number)
 		}
 		if _, twice := all[name]; twice {

@@ -223,7 +223,7 @@ func (p *program) fromDirectory(s settings) error {
 	}
 	for name, value := range s.Settings {
 		text, ok := value.(string)
-		if names, err := secrets.Names("${" + name + "}"); err != nil || len(names) != 1 || !ok {
+		if !ok || !secrets.IsName(name) {
 			return plugin.Faultf("settings."+name, "the settings of a directory are variables: NAME: \"text\"")
 		}
 		p.env = append(p.env, name+"="+text)
