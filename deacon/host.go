@@ -77,7 +77,7 @@ func newHost(o Options) *host {
 		OperationalSign: h.signs[layout.Operational], LedgerSign: h.signs[layout.Ledger],
 	})
 	h.records = recorder.New(recorder.Options{Log: o.Log, Now: o.Now, Operational: h.stores.Operational, Appended: h.feed.Wake})
-	h.secrets = secrets.New(secrets.Environment(o.Getenv), secrets.File(o.Layout.Secrets()))
+	h.secrets = secrets.New() // the part secrets gives it its sources
 	h.figures = series.New(series.Options{Dir: o.Layout.Series(), Log: o.Log, Now: o.Now, Own: h.checkOwn})
 	h.plugins = plugin.NewSet(plugin.Options{
 		Path: o.Layout.Plugins(), Kept: o.Layout.PluginsKept(), Log: o.Log, Now: o.Now,
@@ -158,6 +158,20 @@ func (h *host) Contacts() ([]federate.Contact, error) {
 func (h *host) Secret(ctx context.Context, text string) (string, error) {
 	return h.secrets.Expand(ctx, text, secrets.Values{})
 }
+
+// Secrets finds secrets. The part secrets says where.
+func (h *host) Secrets() *secrets.Resolver { return h.secrets }
+
+// Getenv looks up variables of the environment that the Deacon was started with.
+func (h *host) Getenv(name string) string {
+	if h.opts.Getenv == nil {
+		return ""
+	}
+	return h.opts.Getenv(name)
+}
+
+// Reload reads the settings again and has all parts take them over.
+func (h *host) Reload() error { return h.settings.Reload() }
 
 // Report has the jobs, and what the parts report.
 func (h *host) Report() (s control.Status) {

@@ -21,6 +21,7 @@ import (
 	"gastown/deacon/pool"
 	"gastown/deacon/refinery"
 	"gastown/deacon/retention"
+	"gastown/deacon/secrets"
 	"gastown/deacon/series"
 	"gastown/deacon/spending"
 	"gastown/deacon/witness"
@@ -33,6 +34,7 @@ import (
 var parts = []func(*host) part.Part{
 	func(h *host) part.Part { return events.New(h) },
 	func(h *host) part.Part { return machine.New(h) },
+	func(h *host) part.Part { return secrets.New(h) },
 	func(h *host) part.Part { return federation.New(h) },
 	func(h *host) part.Part { return plugins.New(h) },
 	func(h *host) part.Part { return checks.New(h) },

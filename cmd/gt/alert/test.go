@@ -14,7 +14,6 @@ import (
 	"gastown/town/alert"
 	"gastown/town/plugin"
 	"gastown/town/plugin/builtin"
-	"gastown/town/secrets"
 )
 
 // prover sends a message that proves a channel.
@@ -77,9 +76,10 @@ func (o *options) test(ctx context.Context) error {
 func newSet(h *host.Host, o *options) *plugin.Set {
 	log := logrus.New()
 	log.SetOutput(o.call.Stderr)
+	from := h.Secrets()
 	return plugin.NewSet(plugin.Options{
 		Path: h.Layout.Plugins(), Types: builtin.Types(builtin.Services{Now: o.call.Now, Log: log}), Log: log, Now: o.call.Now,
-		Secrets: secrets.New(secrets.Environment(o.call.Getenv), secrets.File(h.Layout.Secrets())),
+		Secrets: from, Closed: from.Close,
 	})
 }
 

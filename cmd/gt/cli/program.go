@@ -29,6 +29,7 @@ import (
 	"gastown/cmd/gt/prime"
 	"gastown/cmd/gt/refinery"
 	"gastown/cmd/gt/rig"
+	"gastown/cmd/gt/secrets"
 	"gastown/cmd/gt/sessions"
 	"gastown/cmd/gt/sling"
 	"gastown/cmd/gt/status"
@@ -68,6 +69,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	cache.Commands(p)
 	feed.Commands(p)
 	plugin.Commands(p)
+	secrets.Commands(p)
 	metrics.Commands(p)
 	agents.Commands(p)
 	sessions.Commands(p)

@@ -56,7 +56,8 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	call := without(o.call, readyEnv)
+	own := without(o.call, readyEnv)
+	call := without(own, h.Hidden()...) // what programs get that the Deacon starts
 	var also io.Writer
 	if ready == nil {
 		also = o.call.Stderr
@@ -82,7 +83,7 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 	call.Gate = guarded // also for what the Deacon does itself
 	var d *deacon.Deacon
 	d, err = deacon.New(deacon.Options{
-		Layout: h.Layout, Version: o.call.Version(), Command: "gt deacon", Log: log, Getenv: call.Getenv,
+		Layout: h.Layout, Version: o.call.Version(), Command: "gt deacon", Log: log, Getenv: own.Getenv,
 		Engine: func(cfg *config.Config) *federate.Engine {
 			return host.New(call, h.Layout, cfg).Engine(host.EngineOptions{})
 		},
@@ -201,10 +202,13 @@ func readyPipe(fd string) (*os.File, error) {
 	return os.NewFile(uintptr(n), "ready"), nil
 }
 
-// without returns the call without one environment variable.
-func without(call *shell.Call, name string) *shell.Call {
+// without returns the call without some variables in its environment.
+func without(call *shell.Call, names ...string) *shell.Call {
 	i := *call.Invocation
-	i.Env = slices.DeleteFunc(slices.Clone(i.Env), func(v string) bool { return strings.HasPrefix(v, name+"=") })
+	i.Env = slices.DeleteFunc(slices.Clone(i.Env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return slices.Contains(names, name)
+	})
 	out := *call
 	out.Invocation = &i
 	return &out

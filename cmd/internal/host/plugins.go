@@ -11,6 +11,7 @@ import (
 	"gastown/town/plugin/builtin"
 	"gastown/town/plugin/program"
 	"gastown/town/secrets"
+	"gastown/town/secrets/backend"
 )
 
 // Programs runs the programs of plugins. tag tells runs of this call apart from those of
@@ -26,9 +27,11 @@ func (h *Host) Programs(tag string) (*program.Runner, error) {
 	}, nil
 }
 
-// Secrets finds the secrets that plugins refer to.
+// Secrets finds the secrets that the Town's configuration refers to, as this call sees
+// them. The caller closes it.
 func (h *Host) Secrets() *secrets.Resolver {
-	return secrets.New(secrets.Environment(h.call.Getenv), secrets.File(h.Layout.Secrets()))
+	sources, _ := backend.Open(h.Config, backend.Options{Getenv: h.call.Getenv, File: h.Layout.Secrets(), Now: h.call.Now})
+	return secrets.New(sources...)
 }
 
 // PluginTypes is the table of the types of plugins, for this call.
@@ -53,5 +56,8 @@ func (h *Host) Plugins(log logrus.FieldLogger, tag string) (*plugin.Set, error) 
 	if err != nil {
 		return nil, err
 	}
-	return plugin.NewSet(plugin.Options{Path: h.Layout.Plugins(), Types: types, Secrets: h.Secrets(), Log: log, Now: h.call.Now}), nil
+	from := h.Secrets()
+	return plugin.NewSet(plugin.Options{
+		Path: h.Layout.Plugins(), Types: types, Secrets: from, Closed: from.Close, Log: log, Now: h.call.Now,
+	}), nil
 }
