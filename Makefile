@@ -50,7 +50,7 @@ lint:
 
 # What the test runs comes from Debian's packages and from npm, in the versions that
 # .ci/deps names, and is kept in a cache outside of this directory.
-clients: build ## run beads-ui on a Town in a browser; installs both on Debian as root
+clients: build ## run beads-ui on a Town in a browser, and nginx in front of a Deacon; gets them on Debian
 	@clients=$$(.ci/deps clients) && GT_CLIENTS="$$clients" $(GO) test -vet=off -count 1 -timeout 10m ./e2e/clients
 
 # The programs of agents run in a network namespace that has nothing but loopback.

@@ -234,7 +234,7 @@ func (d *doctor) areas(offline bool) []area {
 	return append(all, area{"layout", d.parts}, area{"locks", d.locks}, area{"database", d.databases}, area{"files", d.files},
 		area{"instance", d.instance}, area{"sharing", d.sharing},
 		area{"remotes", func(ctx context.Context) ([]finding, error) { return d.remotes(ctx, offline) }},
-		area{"hooks", d.hooks}, area{"clones", d.clones}, area{"schedule", d.schedule}, area{"deacon", d.deacon},
+		area{"hooks", d.hooks}, area{"clones", d.clones}, area{"schedule", d.schedule}, area{"deacon", d.deacon}, area{"listeners", d.listeners},
 		area{"work", func(ctx context.Context) ([]finding, error) { return d.work(ctx, offline) }}, area{"sessions", d.sessions})
 }
 
