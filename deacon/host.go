@@ -12,6 +12,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"gastown/cache"
+	"gastown/deacon/backups"
 	"gastown/deacon/check"
 	"gastown/deacon/commands"
 	"gastown/deacon/control"
@@ -153,6 +154,9 @@ func (h *host) Contacts() ([]federate.Contact, error) {
 	cfg := h.Config()
 	return h.Engine(cfg).Contacts(federate.ConfiguredAll(cfg.Remotes))
 }
+
+// Vaults makes what takes the Town's backups.
+func (h *host) Vaults() backups.Vaults { return h.opts.Backups }
 
 // Secret replaces ${NAME} in a text by the secret of that name.
 func (h *host) Secret(ctx context.Context, text string) (string, error) {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sirupsen/logrus"
 
+	"gastown/deacon/backups"
 	"gastown/deacon/check"
 	"gastown/deacon/commands"
 	"gastown/deacon/deliverer"
@@ -74,6 +75,8 @@ type Options struct {
 	Patrols witness.Patrols
 	// Spending makes the means to follow what agents spend. nil: spending is not followed.
 	Spending spending.Spending
+	// Backups makes what takes the Town's backups. nil means that none are taken.
+	Backups backups.Vaults
 	// Database says how to open a plane, as any command would.
 	Database func(cfg *config.Config, plane string) doltdb.Options
 	// Serve takes the planes and serves them. It is nil when they are on an

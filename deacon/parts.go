@@ -2,6 +2,7 @@ package deacon
 
 import (
 	"gastown/deacon/alerts"
+	"gastown/deacon/backups"
 	"gastown/deacon/caches"
 	"gastown/deacon/check"
 	"gastown/deacon/checks"
@@ -42,6 +43,12 @@ var parts = []func(*host) part.Part{
 	func(h *host) part.Part { return collector.New(h) },
 	func(h *host) part.Part { return retention.New(h) },
 	func(h *host) part.Part { return caches.New(h) },
+	func(h *host) part.Part {
+		if h.opts.Backups == nil {
+			return nil
+		}
+		return backups.New(h)
+	},
 	func(h *host) part.Part {
 		if h.opts.Rigs == nil {
 			return nil

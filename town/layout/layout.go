@@ -21,7 +21,8 @@
 //	    instance             which directory of the Town this is, of those that copies may have made (0600)
 //	    index                what the files in federation/ were when last written
 //	    locks/               one lock file per thing that may have one owner
-//	    retired/             databases that a join replaced
+//	    retired/             databases that a join or a restore replaced
+//	    backups/             what taking backups remembers, and what it makes meanwhile
 //	    joining              while a join replaces a store: the store it replaces
 //	    reviews              the open reviews the operational plane was last told
 //	    sessions/            locks and limits of agents' sessions
@@ -127,7 +128,10 @@ func (t Town) Remote(name string) string { return t.join(".gt", "remotes", name)
 // none.
 func (t Town) Touched() string { return t.join(".gt", "touched") }
 
-// Retired is the directory of databases that a join replaced.
+// Backups is for what taking backups remembers. The backups are elsewhere.
+func (t Town) Backups() string { return t.join(".gt", "backups") }
+
+// Retired is the directory of databases that a join or a restore replaced.
 func (t Town) Retired() string { return t.join(".gt", "retired") }
 
 // Joining names, while a join is under way, the store it replaces.

@@ -4,6 +4,7 @@ import (
 	"gastown/cmd/gt/access"
 	"gastown/cmd/gt/agents"
 	"gastown/cmd/gt/alert"
+	"gastown/cmd/gt/backup"
 	"gastown/cmd/gt/benchmark"
 	"gastown/cmd/gt/cache"
 	"gastown/cmd/gt/config"
@@ -65,6 +66,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	federation.Commands(p)
 	hooks.Commands(p)
 	doctor.Commands(p)
+	backup.Commands(p)
 	deacon.Commands(p)
 	cache.Commands(p)
 	feed.Commands(p)

@@ -17,6 +17,7 @@ import (
 // alone are the commands that need a process of their own, and the reason.
 var alone = map[string]string{
 	"install":          "it makes the planes",
+	"backup restore":   "it replaces the planes",
 	"doctor":           "it must work when the Deacon does not, and reads every chunk",
 	"deacon ":          "they direct the process that would run them",
 	"federation init":  "a person reads and answers",

@@ -31,6 +31,7 @@ import (
 	"gastown/sync/hooks"
 	"gastown/tmux"
 	"gastown/town"
+	"gastown/town/backup"
 	"gastown/town/config"
 	"gastown/town/mail"
 	"gastown/town/polecat"
@@ -106,6 +107,9 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		},
 		Spending: func(cfg *config.Config, rows operational.Access) (spending.Means, error) {
 			return host.New(call, h.Layout, cfg).SpendingMeans(rows)
+		},
+		Backups: func(cfg *config.Config) (*backup.Vault, error) {
+			return host.New(call, h.Layout, cfg).Backups()
 		},
 		Serve: o.planes(h),
 		Sessions: func(ctx context.Context) ([]tmux.Session, error) {

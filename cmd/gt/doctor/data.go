@@ -14,8 +14,6 @@ import (
 	"gastown/planes/doltdb"
 	"gastown/planes/doltdb/tables"
 	"gastown/planes/federation"
-	"gastown/planes/ledger"
-	"gastown/planes/operational"
 	"gastown/sync/federate"
 	"gastown/town"
 	"gastown/town/layout"
@@ -105,24 +103,8 @@ func (d *doctor) read(ctx context.Context, plane string) (err error) {
 }
 
 // readAt is read for a database in a directory of its own.
-func (d *doctor) readAt(ctx context.Context, plane string, opts doltdb.Options) (err error) {
-	uuid := d.host.Config.Stores[plane]
-	var db interface {
-		Close() error
-		ReadAll(context.Context) error
-	}
-	switch plane {
-	case layout.Operational:
-		db, err = operational.Open(ctx, opts, uuid)
-	case layout.Federation:
-		db, err = federation.Open(ctx, opts, uuid, d.host.Config.Town.ID)
-	default:
-		db, err = ledger.Open(ctx, opts, uuid)
-	}
-	if err != nil {
-		return err
-	}
-	return errors.Join(db.ReadAll(ctx), db.Close())
+func (d *doctor) readAt(ctx context.Context, plane string, opts doltdb.Options) error {
+	return d.host.ReadAt(ctx, plane, opts)
 }
 
 // remotes examines each remote's mirror and exchange, and asks the remote for news.

@@ -1,0 +1,216 @@
+// Package backup is the command group gt backup: it takes backup points of the Town,
+// lists and proves them, and restores them.
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/alecthomas/kingpin/v2"
+
+	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/town"
+	"gastown/town/backup"
+)
+
+// options are the options of the group.
+type options struct {
+	call *shell.Call
+	// to is the name of a destination, name that of a point.
+	to, name, plane, at string
+	deep, always        bool
+	files, dry          bool
+}
+
+// Commands adds the group to a program.
+func Commands(p *shell.Program) {
+	g := p.Command("backup", "Backup points of the Town: take, list, prove and restore them.").HelpLong(shell.Examples(
+		"gt config backup.to /mnt/backups", "gt backup run", "gt backup list", "gt backup restore 20310310T120000.000Z"))
+	add := func(c shell.Command, define func(o *options, c *kingpin.CmdClause) shell.Action) {
+		c.Planes, c.Repeatable = host.Planes, true
+		c.Define = func(call *shell.Call, clause *kingpin.CmdClause) shell.Action {
+			o := &options{call: call}
+			return define(o, clause)
+		}
+		p.Add(g, c)
+	}
+	to := func(o *options, c *kingpin.CmdClause) {
+		c.Flag("to", "The destination (default: the first of backup.to).").PlaceHolder("NAME").StringVar(&o.to)
+	}
+	add(shell.Command{
+		Name: "run", Help: "Take a point of the databases now, as the Deacon does every hour, and of configuration and files.", Permission: shell.MayAdminTown, Writes: true,
+		Examples: []string{"gt backup run", "gt backup run --always"},
+	}, func(o *options, c *kingpin.CmdClause) shell.Action {
+		c.Flag("always", "Take a point also when nothing has changed.").BoolVar(&o.always)
+		return o.run
+	})
+	add(shell.Command{
+		Name: "list", Help: "List the points of a destination: age, size, what they hold, and when a restore was last tested.", Permission: shell.MayReadTown,
+		Examples: []string{"gt backup list", "gt backup list --to disk --json"},
+	}, func(o *options, c *kingpin.CmdClause) shell.Action { to(o, c); return o.list })
+	add(shell.Command{
+		Name: "verify", Help: "Look whether a point is whole; with --deep restore it into a scratch directory and compare every row.", Permission: shell.MayAdminTown, Writes: true,
+		Examples: []string{"gt backup verify", "gt backup verify 20310310T120000.000Z --deep"},
+	}, func(o *options, c *kingpin.CmdClause) shell.Action {
+		to(o, c)
+		c.Arg("name", "The point (default: the newest of the databases).").StringVar(&o.name)
+		c.Flag("deep", "Read everything, and test the restore.").BoolVar(&o.deep)
+		return o.verify
+	})
+	add(shell.Command{
+		Name: "restore", Help: "Replace the databases by those of a point. What is replaced is kept.", Permission: shell.MayAdminTown, Writes: true,
+		Alone: true, DryWith: []string{"dry-run"},
+		Examples: []string{"gt backup restore 20310310T120000.000Z --dry-run    # what would be lost", "gt backup restore --at 2031-03-10T12:00:00Z", "gt backup restore --plane ledger"},
+	}, func(o *options, c *kingpin.CmdClause) shell.Action {
+		to(o, c)
+		c.Arg("name", "The point (default: the newest that is whole).").StringVar(&o.name)
+		c.Flag("plane", "Only this plane; the others stay as they are.").PlaceHolder("PLANE").EnumVar(&o.plane, host.Planes...)
+		c.Flag("at", "The newest point that is not younger: 90m, 12h, 7d, 2031-03-10 or 2031-03-10T12:00:00Z.").PlaceHolder("TIME").StringVar(&o.at)
+		c.Flag("dry-run", "Only say what was written since the point.").BoolVar(&o.dry)
+		return o.restore
+	})
+	add(shell.Command{
+		Name: "prune", Help: "Remove points that are older than backup.keep and backup.files_keep, and files that no point needs.", Permission: shell.MayAdminTown, Writes: true,
+		Examples: []string{"gt backup prune"},
+	}, func(o *options, _ *kingpin.CmdClause) shell.Action { return o.prune })
+	add(shell.Command{
+		Name: "status", Help: "Show for each destination when it last had everything, what failed, and the last test of a restore.", Permission: shell.MayReadTown, Default: true,
+		Examples: []string{"gt backup status", "gt backup status --json"},
+	}, func(o *options, _ *kingpin.CmdClause) shell.Action { return o.status })
+}
+
+// vault opens the Town's backups and finds the destination.
+func (o *options) vault() (*backup.Vault, backup.Destination, error) {
+	h, err := host.Open(o.call)
+	if err != nil {
+		return nil, backup.Destination{}, err
+	}
+	v, err := h.Backups()
+	if err != nil {
+		return nil, backup.Destination{}, err
+	}
+	d, err := v.Destination(o.to)
+	return v, d, err
+}
+
+// taken is a point that was taken, or why not.
+type taken struct {
+	Destination string      `json:"destination"`
+	Kind        backup.Kind `json:"kind"`
+	Point       string      `json:"point,omitempty"`
+	Added       int64       `json:"added_bytes"`
+	Unchanged   bool        `json:"unchanged,omitempty"`
+	Error       string      `json:"error,omitempty"`
+}
+
+func (o *options) run(ctx context.Context) error {
+	v, _, err := o.vault()
+	if err != nil {
+		return err
+	}
+	out := struct {
+		Taken []taken `json:"taken"`
+	}{Taken: []taken{}}
+	var failed error
+	for _, kind := range []backup.Kind{backup.Databases, backup.Files} {
+		all, err := v.Take(ctx, kind, o.always)
+		failed = errors.Join(failed, err)
+		for _, t := range all {
+			one := taken{Destination: t.Destination, Kind: kind, Unchanged: t.Unchanged}
+			if t.Err != nil {
+				one.Error = shell.Message(t.Err)
+				failed = errors.Join(failed, t.Err)
+			}
+			if t.Point != nil && t.Err == nil {
+				one.Point, one.Added = t.Point.Name, t.Point.Added
+			}
+			out.Taken = append(out.Taken, one)
+		}
+	}
+	err = o.call.Summary(out, func(p *term.Printer) {
+		for _, t := range out.Taken {
+			switch {
+			case t.Unchanged:
+				p.Line("%s: nothing has changed in the %s", t.Destination, t.Kind)
+			case t.Error == "":
+				p.Line("%s: %s holds the %s; it added %s", t.Destination, t.Point, t.Kind, term.Size(t.Added))
+			}
+		}
+	})
+	return errors.Join(failed, err)
+}
+
+func (o *options) prune(ctx context.Context) error {
+	v, _, err := o.vault()
+	if err != nil {
+		return err
+	}
+	all, err := v.Prune(ctx)
+	type pruned struct {
+		Destination string   `json:"destination"`
+		Points      []string `json:"points"`
+		Files       int      `json:"files"`
+		Bytes       int64    `json:"bytes"`
+		Held        string   `json:"held,omitempty"`
+	}
+	out := struct {
+		Pruned []pruned `json:"pruned"`
+	}{Pruned: []pruned{}}
+	for _, p := range all {
+		err = errors.Join(err, p.Err)
+		out.Pruned = append(out.Pruned, pruned{p.Destination, append([]string{}, p.Points...), p.Files, p.Bytes, p.Held})
+	}
+	return errors.Join(err, o.call.Summary(out, func(p *term.Printer) {
+		for _, d := range out.Pruned {
+			p.Line("%s: removed %s and %s, %s", d.Destination, term.Plural(len(d.Points), "point", "points"), term.Plural(d.Files, "file", "files"), term.Size(d.Bytes))
+			if d.Held != "" {
+				p.Styled(term.Head, "%s: no file was removed: %s", d.Destination, d.Held)
+			}
+		}
+	}))
+}
+
+// since is the time of --at; zero for none.
+func (o *options) since() (time.Time, error) {
+	if o.at == "" {
+		return time.Time{}, nil
+	}
+	if o.name != "" {
+		return time.Time{}, town.Fail("restore", "leave out --at or the name", "%w: both a point and a time are given", town.ErrUsage)
+	}
+	return shell.Since(o.at, o.call.Now())
+}
+
+func (o *options) verify(ctx context.Context) error {
+	v, to, err := o.vault()
+	if err != nil {
+		return err
+	}
+	e, err := v.Choose(ctx, to, backup.Databases, o.name, time.Time{})
+	if err != nil {
+		return err
+	}
+	done, err := v.Verify(ctx, to, e.Name, o.deep)
+	if err != nil {
+		return fmt.Errorf("verify the point %s: %w", e.Name, err)
+	}
+	out := struct {
+		Destination string `json:"destination"`
+		Point       string `json:"point"`
+		Deep        bool   `json:"deep"`
+		Files       int    `json:"files"`
+		Bytes       int64  `json:"bytes"`
+	}{to.Name, e.Name, done.Deep, len(done.Point.Items()), done.Point.Size()}
+	return o.call.Summary(out, func(p *term.Printer) {
+		if out.Deep {
+			p.Line("%s was restored into a scratch directory: all of its %s are sound, and every row is there", out.Point, term.Plural(out.Files, "file", "files"))
+			return
+		}
+		p.Line("%s has all of its %s, %s", out.Point, term.Plural(out.Files, "file", "files"), term.Size(out.Bytes))
+		p.Line("what is in them was not read; gt backup verify %s --deep tests the restore", out.Point)
+	})
+}

@@ -1,0 +1,227 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"gastown/cmd/internal/shell"
+	"gastown/cmd/internal/term"
+	"gastown/town"
+	"gastown/town/backup"
+)
+
+// listed is a point for printing.
+type listed struct {
+	Name   string      `json:"name"`
+	Kind   backup.Kind `json:"kind"`
+	Taken  time.Time   `json:"taken"`
+	Size   int64       `json:"size_bytes"`
+	Added  int64       `json:"added_bytes"`
+	Holds  string      `json:"holds"`
+	Proven *time.Time  `json:"proven,omitempty"`
+	Fault  string      `json:"fault,omitempty"`
+	// Encrypted says that its files are.
+	Encrypted bool `json:"encrypted"`
+}
+
+func (o *options) list(ctx context.Context) error {
+	v, to, err := o.vault()
+	if err != nil {
+		return err
+	}
+	all, err := v.List(ctx, to)
+	if err != nil {
+		return err
+	}
+	out := struct {
+		Destination string   `json:"destination"`
+		Where       string   `json:"where"`
+		Points      []listed `json:"points"`
+	}{to.Name, to.Where, []listed{}}
+	for _, e := range all {
+		l := listed{Name: e.Name, Kind: e.Kind, Taken: e.Taken}
+		if !e.Proven.IsZero() {
+			l.Proven = &e.Proven
+		}
+		if e.Point != nil {
+			l.Size, l.Added, l.Holds, l.Encrypted = e.Point.Size(), e.Point.Added, holds(e.Point), e.Point.Encrypted
+		}
+		if e.Fault != nil {
+			l.Fault = shell.Message(e.Fault)
+		}
+		out.Points = append(out.Points, l)
+	}
+	return o.call.Show(out, func(p *term.Printer) {
+		if len(out.Points) == 0 {
+			p.Line("no points in %s yet; gt backup run takes one", out.Where)
+			return
+		}
+		var rows [][]string
+		for _, l := range out.Points {
+			proven := "never"
+			if l.Proven != nil {
+				proven = o.call.Ago(*l.Proven)
+			}
+			what := l.Holds
+			if l.Fault != "" {
+				what = "DAMAGED: " + l.Fault
+			}
+			rows = append(rows, []string{l.Name, o.call.Ago(l.Taken), term.Size(l.Size), term.Size(l.Added), proven, what})
+		}
+		p.Table([]string{"POINT", "AGE", "SIZE", "ADDED", "PROVEN", "HOLDS"}, rows)
+	})
+}
+
+// holds says in a few words what a point holds.
+func holds(p *backup.Point) string {
+	if p.Kind == backup.Files {
+		return term.Plural(len(p.Files), "file", "files")
+	}
+	var all []string
+	for _, plane := range p.Planes {
+		rows := uint64(0)
+		for _, t := range plane.Tables {
+			rows += t.Rows
+		}
+		all = append(all, fmt.Sprintf("%s %d rows", plane.Name, rows))
+	}
+	return strings.Join(all, ", ")
+}
+
+// change is a table that differs, for printing.
+type change struct {
+	Plane string `json:"plane"`
+	Table string `json:"table,omitempty"`
+	Then  uint64 `json:"rows_then"`
+	Now   uint64 `json:"rows_now"`
+}
+
+func (o *options) restore(ctx context.Context) error {
+	at, err := o.since()
+	if err != nil {
+		return err
+	}
+	v, to, err := o.vault()
+	if err != nil {
+		return err
+	}
+	e, err := v.Choose(ctx, to, backup.Databases, o.name, at)
+	if err != nil {
+		return err
+	}
+	var done backup.Restored
+	if o.dry {
+		done, err = v.Changes(ctx, e, o.plane)
+	} else {
+		done, err = v.Restore(ctx, to, e, o.plane)
+	}
+	if err != nil && done.Kept == "" {
+		return town.Fail("restore "+e.Name, town.Next(err), "%w; nothing was changed", err)
+	}
+	out := struct {
+		Point   string    `json:"point"`
+		Taken   time.Time `json:"taken"`
+		Planes  []string  `json:"planes"`
+		Changes []change  `json:"changes"`
+		Kept    string    `json:"kept,omitempty"`
+		DryRun  bool      `json:"dry_run"`
+	}{e.Name, e.Taken, done.Planes, []change{}, done.Kept, o.dry}
+	for _, c := range done.Changes {
+		out.Changes = append(out.Changes, change(c))
+	}
+	show := o.call.Changed
+	if o.dry {
+		show = o.call.Show
+	}
+	return errors.Join(err, show(out, func(p *term.Printer) {
+		verb := "were restored"
+		if o.dry {
+			verb = "would be restored"
+		}
+		p.Line("%s %s from %s, taken %s", strings.Join(out.Planes, ", "), verb, out.Point, o.call.Ago(out.Taken))
+		if len(out.Changes) == 0 {
+			p.Line("nothing was written since then")
+		}
+		for _, c := range out.Changes {
+			if c.Table == "" {
+				p.Line("  %s: what is there now cannot be read", c.Plane)
+				continue
+			}
+			p.Line("  %s.%s: %d rows then, %d rows now", c.Plane, c.Table, c.Then, c.Now)
+		}
+		if out.Kept != "" {
+			p.Line("what was replaced is in %s", out.Kept)
+			p.Line("next: gt doctor, then gt deacon start")
+		}
+	}))
+}
+
+func (o *options) status(context.Context) error {
+	v, _, err := o.vault()
+	if err != nil && !errors.Is(err, backup.ErrNoDestination) {
+		return err
+	}
+	var all []backup.Report
+	if v != nil {
+		if all, err = v.Status(); err != nil {
+			return err
+		}
+	}
+	type kind struct {
+		Kind    backup.Kind `json:"kind"`
+		Point   string      `json:"point,omitempty"`
+		Current *time.Time  `json:"current,omitempty"`
+		Error   string      `json:"error,omitempty"`
+	}
+	type destination struct {
+		Name   string       `json:"name"`
+		Where  string       `json:"where"`
+		Kinds  []kind       `json:"kinds"`
+		Proof  backup.Proof `json:"proof"`
+		Bad    int          `json:"damaged_files"`
+		Hidden bool         `json:"encrypted"`
+	}
+	out := struct {
+		Destinations []destination `json:"destinations"`
+	}{Destinations: []destination{}}
+	for _, r := range all {
+		d := destination{Name: r.Name, Where: r.Where, Proof: r.Proof, Bad: r.Bad, Hidden: r.Encrypts()}
+		for _, k := range []backup.Kind{backup.Databases, backup.Files} {
+			note := r.Kinds[k]
+			one := kind{Kind: k, Point: note.Point, Error: town.Plain(note.Error)}
+			if at := note.Current(); !at.IsZero() {
+				one.Current = &at
+			}
+			d.Kinds = append(d.Kinds, one)
+		}
+		out.Destinations = append(out.Destinations, d)
+	}
+	return o.call.Show(out, func(p *term.Printer) {
+		if len(out.Destinations) == 0 {
+			p.Line("backups go nowhere; gt config backup.to /mnt/backups says where to")
+		}
+		for _, d := range out.Destinations {
+			p.Styled(term.Head, "%s: %s", d.Name, d.Where)
+			for _, k := range d.Kinds {
+				switch {
+				case k.Error != "":
+					p.Styled(term.Bad, "  %s: the last run failed: %s", k.Kind, k.Error)
+				case k.Current == nil:
+					p.Line("  %s: no point yet", k.Kind)
+				default:
+					p.Line("  %s: everything up to %s is in %s", k.Kind, o.call.Ago(*k.Current), k.Point)
+				}
+			}
+			if d.Proof.Error != "" {
+				p.Styled(term.Bad, "  the last test of a restore failed: %s", town.Plain(d.Proof.Error))
+			} else if d.Proof.Point != "" {
+				p.Line("  a restore of %s was tested %s", d.Proof.Point, o.call.Ago(d.Proof.At))
+			} else {
+				p.Line("  no restore was tested yet")
+			}
+		}
+	})
+}

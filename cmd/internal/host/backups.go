@@ -1,0 +1,116 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"path"
+	"path/filepath"
+	"strings"
+
+	"gastown/planes/doltdb"
+	"gastown/planes/doltdb/copies"
+	"gastown/planes/federation"
+	"gastown/planes/ledger"
+	"gastown/planes/operational"
+	"gastown/town"
+	"gastown/town/backup"
+	"gastown/town/instance"
+	"gastown/town/layout"
+)
+
+// backupPaths are the plain files that are backed up: what people edit. What is in .gt
+// follows from it, is in the databases, or is secret.
+var backupPaths = []string{"config", "federation", "deacon"}
+
+// Backups is what takes, proves and restores the Town's backups.
+func (h *Host) Backups() (*backup.Vault, error) {
+	if opts := h.Database(layout.Ledger); opts.External != nil {
+		return nil, town.Fail("back up the Town", "on the machine of that server: dolt backup --help",
+			"%w: the planes are on the server %s, whose files gt cannot read", town.ErrRefused, opts.External.Address)
+	}
+	places, err := backup.ParseDestinations(text(h.Config, "backup.to"))
+	if err != nil {
+		return nil, err
+	}
+	t := h.Layout
+	v := &backup.Vault{
+		Town: string(h.Config.Town.ID), TownName: h.Config.Town.Name, Version: h.call.Version(), Root: t.Root,
+		Dir: t.Backups(), Retired: t.Retired(), Lock: t.Lock("backup"), Plain: backupPaths, Omit: omitted,
+		Retention: backup.Retention{backup.Databases: duration(h.Config, "backup.keep"), backup.Files: duration(h.Config, "backup.files_keep")},
+		Examine:   h.examine, Own: h.ownPlanes, Now: h.call.Now, Wait: h.call.Wait,
+		Progress: func(what string) { h.call.Progress().Step(what, 0, 0, "") },
+	}
+	if note, _, err := (instance.Dir{Root: t.Root, File: t.Instance(), Lock: t.Lock("instance"), Now: h.call.Now}).Look(); err == nil {
+		v.Instance = note.Instance
+	}
+	for _, plane := range Planes {
+		v.Planes = append(v.Planes, backup.Source{Source: copies.Source{Name: plane, Dir: t.Data(plane)}, Store: h.Config.Stores[plane]})
+	}
+	for _, place := range places {
+		d, err := place.Open()
+		if err != nil {
+			return nil, err
+		}
+		v.Destinations = append(v.Destinations, d)
+	}
+	return v, nil
+}
+
+// omitted reports whether a plain file stays out of backups: what may hold a secret, and
+// what editors leave.
+func omitted(rel string) bool {
+	name := path.Base(rel)
+	return strings.HasSuffix(name, ".secret") || strings.HasSuffix(name, ".env") || strings.HasSuffix(name, ".swp") || strings.HasSuffix(name, "~") || name == ".git"
+}
+
+// examine opens a restored plane as the Town opens its own, and reads all of it.
+func (h *Host) examine(ctx context.Context, plane, dir string) error {
+	opts := h.Database(plane)
+	opts.Dir, opts.Home, opts.Socket, opts.Marker, opts.Pool = dir, filepath.Join(filepath.Dir(dir), ".home"), "", "", doltdb.Pool{}
+	return h.ReadAt(ctx, plane, opts)
+}
+
+// ReadAt opens a plane, which may be a copy in another directory, and reads all of it.
+func (h *Host) ReadAt(ctx context.Context, plane string, opts doltdb.Options) (err error) {
+	uuid := h.Config.Stores[plane]
+	var db interface {
+		Close() error
+		ReadAll(context.Context) error
+	}
+	switch plane {
+	case layout.Operational:
+		db, err = operational.Open(ctx, opts, uuid)
+	case layout.Federation:
+		db, err = federation.Open(ctx, opts, uuid, h.Config.Town.ID)
+	default:
+		db, err = ledger.Open(ctx, opts, uuid)
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(db.ReadAll(ctx), db.Close())
+}
+
+// ownPlanes has the directories of all planes for this process until release is called.
+// The Deacon gives them up meanwhile.
+func (h *Host) ownPlanes(ctx context.Context) (release func() error, err error) {
+	giveBack, err := h.Borrow(ctx)
+	if err != nil {
+		return nil, err
+	}
+	all := []func() error{giveBack}
+	release = func() (err error) {
+		for i := len(all) - 1; i >= 0; i-- {
+			err = errors.Join(err, all[i]())
+		}
+		return err
+	}
+	for _, plane := range Planes {
+		unlock, err := doltdb.LockDirectory(ctx, h.Database(plane))
+		if err != nil {
+			return nil, errors.Join(err, release())
+		}
+		all = append(all, unlock)
+	}
+	return release, nil
+}

@@ -1,0 +1,177 @@
+// Package backups is the part of the Deacon that backs up the Town: the databases every
+// hour, configuration and files every day, a test of a restore every week. It does
+// nothing until a person has said where backups go (backup.to). A run that finds nothing
+// new writes nothing. The check "backup" says when backups are late, untested or failing.
+package backups
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"gastown/deacon/check"
+	"gastown/deacon/part"
+	"gastown/deacon/schedule"
+	"gastown/town/backup"
+	"gastown/town/config"
+)
+
+// Names of the jobs.
+const (
+	job      = "backup"
+	filesJob = "backup-files"
+	proofJob = "backup-proof"
+	pruneJob = "backup-prune"
+)
+
+// Vaults makes what takes the backups of the Town, for a configuration.
+type Vaults func(*config.Config) (*backup.Vault, error)
+
+// Host is what the part needs of the Deacon.
+type Host interface {
+	Config() *config.Config
+	Now() time.Time
+	Started() time.Time
+	Log() logrus.FieldLogger
+	Vaults() Vaults
+}
+
+// Part implements the interfaces of package part that the assertions below name.
+type Part struct{ host Host }
+
+var (
+	_ part.Scheduled = (*Part)(nil)
+	_ part.Checked   = (*Part)(nil)
+)
+
+// New returns the part.
+func New(h Host) *Part { return &Part{h} }
+
+// Name implements part.Part.
+func (p *Part) Name() string { return "backups" }
+
+// configured reports whether backups go anywhere.
+func configured(cfg *config.Config) bool {
+	to, _, err := cfg.Get("backup.to")
+	return err == nil && strings.TrimSpace(to) != ""
+}
+
+// Jobs implements part.Scheduled.
+func (p *Part) Jobs(cfg *config.Config) []schedule.Job {
+	if !configured(cfg) {
+		return nil
+	}
+	every := func(key string) string { return "@every " + part.Duration(cfg, key).String() }
+	return []schedule.Job{
+		{Name: job, Help: "back up the databases", Schedule: every("backup.interval"), Jitter: time.Minute, Deadline: time.Hour,
+			MaxPause: time.Hour, Run: func(ctx context.Context) (string, error) { return p.take(ctx, backup.Databases) }},
+		{Name: filesJob, Help: "back up configuration and files", Schedule: every("backup.files_interval"), Jitter: 10 * time.Minute, Deadline: time.Hour,
+			MaxPause: time.Hour, Run: func(ctx context.Context) (string, error) { return p.take(ctx, backup.Files) }},
+		{Name: proofJob, Help: "test a restore where one is due", Schedule: "@every 1h", Jitter: 10 * time.Minute, Deadline: 4 * time.Hour, Run: p.prove},
+		{Name: pruneJob, Help: "remove old backups", Schedule: "30 4 * * *", Jitter: 10 * time.Minute, Deadline: time.Hour, Run: p.prune},
+	}
+}
+
+func (p *Part) take(ctx context.Context, kind backup.Kind) (string, error) {
+	v, err := p.host.Vaults()(p.host.Config())
+	if err != nil {
+		return "", err
+	}
+	all, err := v.Take(ctx, kind, false)
+	var notes []string
+	for _, t := range all {
+		switch {
+		case t.Err != nil:
+			err = errors.Join(err, fmt.Errorf("the destination %s: %w", t.Destination, t.Err))
+		case t.Point != nil:
+			notes = append(notes, fmt.Sprintf("%s to %s, %d byte(s) new", t.Point.Name, t.Destination, t.Point.Added))
+		}
+	}
+	return strings.Join(notes, "; "), err
+}
+
+// prove tests a restore of the newest point of each destination whose last test is too
+// old, or failed before the newest point was taken.
+func (p *Part) prove(ctx context.Context) (string, error) {
+	cfg := p.host.Config()
+	v, err := p.host.Vaults()(cfg)
+	if err != nil {
+		return "", err
+	}
+	all, err := v.Status()
+	if err != nil {
+		return "", err
+	}
+	var notes []string
+	for _, r := range all {
+		if !due(r, part.Duration(cfg, "backup.proof_interval"), p.host.Now()) {
+			continue
+		}
+		name := r.Kinds[backup.Databases].Point
+		if _, verr := v.Verify(ctx, r.Destination, name, true); verr != nil {
+			err = errors.Join(err, fmt.Errorf("test a restore of %s from %s: %w", name, r.Name, verr))
+			continue
+		}
+		notes = append(notes, fmt.Sprintf("a restore of %s from %s succeeded", name, r.Name))
+	}
+	return strings.Join(notes, "; "), err
+}
+
+// due reports whether a destination's newest point is to be tested now.
+func due(r backup.Report, interval time.Duration, now time.Time) bool {
+	newest := r.Kinds[backup.Databases]
+	if newest.Point == "" {
+		return false
+	}
+	if !r.Proof.Failed.IsZero() && r.Proof.Failed.After(r.Proof.At) {
+		return newest.Taken.After(r.Proof.Failed) || now.Sub(r.Proof.Failed) >= 24*time.Hour
+	}
+	return now.Sub(r.Proof.At) >= interval
+}
+
+func (p *Part) prune(ctx context.Context) (string, error) {
+	v, err := p.host.Vaults()(p.host.Config())
+	if err != nil {
+		return "", err
+	}
+	all, err := v.Prune(ctx)
+	points, files := 0, 0
+	for _, d := range all {
+		points, files = points+len(d.Points), files+d.Files
+		if d.Err != nil {
+			err = errors.Join(err, fmt.Errorf("the destination %s: %w", d.Destination, d.Err))
+		}
+		if d.Held != "" {
+			p.host.Log().WithField("destination", d.Destination).Warn("no file of old backups was removed: " + d.Held)
+		}
+	}
+	if err != nil || points == 0 && files == 0 {
+		return "", err
+	}
+	return fmt.Sprintf("removed %d point(s) and %d file(s)", points, files), nil
+}
+
+// Checks implements part.Checked.
+func (p *Part) Checks(cfg *config.Config) []check.Check {
+	if !configured(cfg) {
+		return nil
+	}
+	return []check.Check{{
+		Name: "backup", Help: "age of the newest backups, and of the last test of a restore",
+		Run: func(context.Context) (check.Result, error) {
+			v, err := p.host.Vaults()(cfg)
+			if err != nil {
+				return check.Result{}, err
+			}
+			all, err := v.Status()
+			if err != nil {
+				return check.Result{}, err
+			}
+			return judge(all, limitsOf(cfg), p.host.Started(), p.host.Now()), nil
+		},
+	}}
+}

@@ -1,0 +1,206 @@
+package backup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"gastown/town"
+	"gastown/town/durable"
+)
+
+// ErrNoPoint reports a point that is not in the destination.
+var ErrNoPoint = errors.New("there is no such point")
+
+// Entry is a point in a destination.
+type Entry struct {
+	Name  string
+	Kind  Kind
+	Taken time.Time
+	// Point is nil when the point cannot be read; Fault then says why. Fault also
+	// says which of its files are missing or cut short.
+	Point *Point
+	Fault error
+	// Proven is when a restore of the point was last tested; zero for never.
+	Proven time.Time
+}
+
+// catalog is what a destination holds at one moment.
+type catalog struct {
+	to      Destination
+	sizes   map[string]int64
+	entries []Entry // oldest first
+}
+
+// List lists the points of a destination, oldest first. It reads the points and the
+// sizes of files, not their content.
+func (v *Vault) List(ctx context.Context, to Destination) ([]Entry, error) {
+	c, err := v.catalog(ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	return c.entries, nil
+}
+
+func (v *Vault) catalog(ctx context.Context, to Destination) (*catalog, error) {
+	sizes, err := to.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.checkOwner(ctx, to, sizes); err != nil {
+		return nil, err
+	}
+	c := &catalog{to: to, sizes: sizes}
+	proven := map[string]time.Time{}
+	for key := range sizes {
+		if name, at, ok := proofOf(key); ok && at.After(proven[name]) {
+			proven[name] = at
+		}
+	}
+	for key := range sizes {
+		name, ok := pointOf(key)
+		if !ok {
+			continue
+		}
+		e := Entry{Name: name, Proven: proven[name]}
+		e.Kind, e.Taken, _ = parseName(name)
+		e.Point, e.Fault = v.point(ctx, to, name, sizes[key])
+		if e.Fault != nil && !errors.Is(e.Fault, ErrDamaged) && !errors.Is(e.Fault, town.ErrRefused) {
+			return nil, e.Fault // the destination cannot be read
+		}
+		if e.Point != nil {
+			e.Fault = c.lacking(e.Point)
+		}
+		c.entries = append(c.entries, e)
+	}
+	slices.SortFunc(c.entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	return c, nil
+}
+
+// lacking says which files of a point are missing or have another size.
+func (c *catalog) lacking(p *Point) error {
+	for _, i := range p.Items() {
+		if !c.holds(i) {
+			return fmt.Errorf("%w: the point %s lacks %s, or has not all of it", ErrDamaged, p.Name, i.Key)
+		}
+	}
+	return nil
+}
+
+// holds reports whether a file is in the destination with the size it should have. An
+// encrypted file is a little larger than its content.
+func (c *catalog) holds(i Item) bool {
+	size, there := c.sizes[i.Key]
+	if c.to.Encrypts() {
+		return there && size >= sealedSize(i.Size)
+	}
+	return there && size == i.Size
+}
+
+// point reads a point, from what the vault remembers of it if it does. Points never
+// change.
+func (v *Vault) point(ctx context.Context, to Destination, name string, size int64) (*Point, error) {
+	remembered := v.remembered(to, name)
+	if text, err := os.ReadFile(remembered); err == nil && (to.Encrypts() && size >= sealedSize(int64(len(text))) || size == int64(len(text))) {
+		if p, err := decode(name, text); err == nil {
+			return p, nil
+		}
+	}
+	p, text, err := v.fetchPoint(ctx, to, name, size)
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(filepath.Dir(remembered), 0o700); err != nil {
+		return nil, err
+	}
+	return p, durable.WritePrivate(remembered, text)
+}
+
+// remembered is where the vault has a copy of a point.
+func (v *Vault) remembered(to Destination, name string) string {
+	return filepath.Join(v.Dir, "points", to.Name, name+pointExt)
+}
+
+// fetchPoint reads a point from the destination itself.
+func (v *Vault) fetchPoint(ctx context.Context, to Destination, name string, size int64) (_ *Point, text []byte, err error) {
+	if size > 2*maxPoint {
+		return nil, nil, fmt.Errorf("%w: the point %s has %d bytes", ErrDamaged, name, size)
+	}
+	dir, err := os.MkdirTemp(v.Dir, "point-*")
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := to.Get(ctx, []string{pointKey(name)}, dir); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			err = fmt.Errorf("%w: there is no point %s", ErrDamaged, name)
+		}
+		return nil, nil, err
+	}
+	if text, err = os.ReadFile(filepath.Join(dir, filepath.FromSlash(pointKey(name)))); err != nil {
+		return nil, nil, err
+	}
+	p, err := decode(name, text)
+	if err != nil {
+		_ = os.Remove(v.remembered(to, name)) // what is in the destination counts
+	}
+	if err == nil && p.Town != v.Town {
+		return nil, nil, v.others(to, p.TownName)
+	}
+	return p, text, err
+}
+
+// owner is whose Town the points of a destination are of.
+type owner struct {
+	Town string `json:"town"`
+	Name string `json:"name"`
+}
+
+func (v *Vault) others(to Destination, name string) error {
+	return town.Fail("use the backups at "+to.Where, "give each Town a destination of its own: gt config backup.to",
+		"%w: they are those of the Town %s", town.ErrRefused, town.Clip(name, 80))
+}
+
+// checkOwner fails when the destination is another Town's.
+func (v *Vault) checkOwner(ctx context.Context, to Destination, sizes map[string]int64) (err error) {
+	if size, ok := sizes[ownerKey]; !ok || size > maxPoint {
+		return nil
+	}
+	if err := os.MkdirAll(v.Dir, 0o700); err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp(v.Dir, "point-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := to.Get(ctx, []string{ownerKey}, dir); err != nil {
+		return err
+	}
+	text, err := os.ReadFile(filepath.Join(dir, ownerKey))
+	if err != nil {
+		return err
+	}
+	var o owner
+	if json.Unmarshal(text, &o) == nil && o.Town != "" && o.Town != v.Town {
+		return v.others(to, o.Name)
+	}
+	return nil
+}
+
+// newest is the newest point of a kind that accept takes.
+func (c *catalog) newest(kind Kind, accept func(Entry) bool) (Entry, bool) {
+	for _, e := range slices.Backward(c.entries) {
+		if e.Kind == kind && e.Point != nil && accept(e) {
+			return e, true
+		}
+	}
+	return Entry{}, false
+}

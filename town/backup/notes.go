@@ -1,0 +1,164 @@
+package backup
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gastown/town/durable"
+)
+
+// notes are what the vault remembers between runs. Nothing depends on them but that
+// work is not done twice; a file that cannot be read is begun anew.
+type notes struct {
+	Destinations map[string]*destinationNotes `json:"destinations"`
+}
+
+type destinationNotes struct {
+	Kinds map[Kind]*Note `json:"kinds"`
+	// Bad are files that were found damaged. The next point writes what was in them.
+	Bad map[string]time.Time `json:"bad,omitempty"`
+	// Unnamed are files that no point names, and since when.
+	Unnamed map[string]time.Time `json:"unnamed,omitempty"`
+	// Proof is the last proof.
+	Proof Proof `json:"proof"`
+}
+
+// Note is what happened last with points of a kind at a destination.
+type Note struct {
+	// Point is the newest point, Taken when, and State what the databases were then.
+	Point string    `json:"point,omitempty"`
+	Taken time.Time `json:"taken,omitzero"`
+	State string    `json:"state,omitempty"`
+	// Looked is when somebody last found nothing new.
+	Looked time.Time `json:"looked,omitzero"`
+	// Failed is when the last run failed and why; zero when it did not.
+	Failed time.Time `json:"failed,omitzero"`
+	Error  string    `json:"error,omitempty"`
+}
+
+// Current is when the destination last had everything there was.
+func (n Note) Current() time.Time {
+	if n.Looked.After(n.Taken) {
+		return n.Looked
+	}
+	return n.Taken
+}
+
+// Proof is the outcome of the last proof.
+type Proof struct {
+	Point string    `json:"point,omitempty"`
+	At    time.Time `json:"at,omitzero"`
+	// Failed and Error are of the last attempt, if it failed.
+	Failed time.Time `json:"failed,omitzero"`
+	Error  string    `json:"error,omitempty"`
+}
+
+// Report is what the vault remembers of a destination.
+type Report struct {
+	Destination
+	Kinds map[Kind]Note
+	Proof Proof
+	// Bad is how many files were found damaged and not written anew yet.
+	Bad int
+}
+
+// Status reports what happened last at each destination, from notes beside the Town: it
+// reads no destination.
+func (v *Vault) Status() (all []Report, err error) {
+	n, err := v.notes()
+	if err != nil {
+		return nil, err
+	}
+	for _, to := range v.Destinations {
+		d := n.at(to.Name)
+		r := Report{Destination: to, Kinds: map[Kind]Note{}, Proof: d.Proof, Bad: len(d.Bad)}
+		for kind, note := range d.Kinds {
+			r.Kinds[kind] = *note
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+func (v *Vault) notesFile() string { return filepath.Join(v.Dir, "notes.json") }
+
+func (v *Vault) notes() (*notes, error) {
+	n := &notes{}
+	text, err := os.ReadFile(v.notesFile())
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	if err == nil && json.Unmarshal(text, n) != nil {
+		n = &notes{}
+	}
+	if n.Destinations == nil {
+		n.Destinations = map[string]*destinationNotes{}
+	}
+	return n, nil
+}
+
+func (v *Vault) save(n *notes) error {
+	for name := range n.Destinations {
+		if _, err := v.Destination(name); err != nil {
+			delete(n.Destinations, name)
+		}
+	}
+	text, err := json.MarshalIndent(n, "", " ")
+	if err != nil {
+		return err
+	}
+	return durable.WritePrivate(v.notesFile(), text)
+}
+
+func (n *notes) at(name string) *destinationNotes {
+	d := n.Destinations[name]
+	if d == nil {
+		d = &destinationNotes{}
+		n.Destinations[name] = d
+	}
+	if d.Kinds == nil {
+		d.Kinds = map[Kind]*Note{}
+	}
+	if d.Bad == nil {
+		d.Bad = map[string]time.Time{}
+	}
+	return d
+}
+
+func (n *notes) of(name string, kind Kind) *Note {
+	d := n.at(name)
+	if d.Kinds[kind] == nil {
+		d.Kinds[kind] = &Note{}
+	}
+	return d.Kinds[kind]
+}
+
+func (n *notes) isBad(name, key string) bool {
+	_, bad := n.at(name).Bad[key]
+	return bad
+}
+
+// heal forgets the damage of files that were written anew.
+func (n *notes) heal(name string, keys []string) {
+	for _, key := range keys {
+		delete(n.at(name).Bad, key)
+	}
+}
+
+// tell notes the outcome of a run.
+func (n *Note) tell(began, now time.Time, state string, t Taken) {
+	switch {
+	case t.Err != nil:
+		n.Failed, n.Error = now, t.Err.Error()
+		return
+	case t.Point != nil:
+		n.Point, n.Taken, n.State = t.Point.Name, t.Point.Taken, state
+	default:
+		n.Looked = began
+	}
+	n.Failed, n.Error = time.Time{}, ""
+}

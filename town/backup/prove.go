@@ -1,0 +1,157 @@
+package backup
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gastown/town"
+)
+
+// Verified is the outcome of Verify.
+type Verified struct {
+	Point *Point
+	// Deep says that all content was read and the databases were restored into a
+	// scratch directory. Otherwise only names and sizes were compared.
+	Deep bool
+	At   time.Time
+}
+
+// Verify looks whether a point is whole. With deep it restores the point into a scratch
+// directory, by the code of Restore, and records the proof in the destination. What is
+// found damaged is written anew with the next point.
+func (v *Vault) Verify(ctx context.Context, to Destination, name string, deep bool) (out Verified, err error) {
+	err = v.locked(ctx, "gt backup verify", func(scratch string) error {
+		out, err = v.verify(ctx, to, name, deep, scratch)
+		return err
+	})
+	return out, err
+}
+
+func (v *Vault) verify(ctx context.Context, to Destination, name string, deep bool, scratch string) (Verified, error) {
+	out := Verified{Deep: deep, At: v.Now().UTC().Truncate(time.Millisecond)}
+	c, err := v.catalog(ctx, to)
+	if err != nil {
+		return out, err
+	}
+	// The point itself, not what the vault remembers of it.
+	size, there := c.sizes[pointKey(name)]
+	if !there {
+		return out, v.noPoint(to, name)
+	}
+	if out.Point, _, err = v.fetchPoint(ctx, to, name, size); err == nil {
+		err = c.lacking(out.Point)
+	}
+	if !deep {
+		return out, err
+	}
+	if err == nil {
+		err = v.proof(ctx, to, out.Point, filepath.Join(scratch, "proof"))
+	}
+	if err == nil {
+		err = v.record(ctx, to, proofKey(name, out.At), filepath.Join(scratch, "note"))
+	}
+	return out, errors.Join(err, v.noteProof(to, name, out.At, err))
+}
+
+// proof restores a point into dir.
+func (v *Vault) proof(ctx context.Context, to Destination, p *Point, dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return err
+	}
+	if p.Kind == Files {
+		return fetchOnce(ctx, to, p.Items(), dir)
+	}
+	return v.prepare(ctx, to, p, v.Planes, dir)
+}
+
+// fetchOnce is fetch for items of which some are the same.
+func fetchOnce(ctx context.Context, to Destination, items []Item, dir string) error {
+	seen := map[string]bool{}
+	var once []Item
+	for _, i := range items {
+		if !seen[i.Key] {
+			once = append(once, i)
+		}
+		seen[i.Key] = true
+	}
+	return fetch(ctx, to, once, dir)
+}
+
+// record puts an empty file into the destination.
+func (v *Vault) record(ctx context.Context, to Destination, key, dir string) error {
+	path := filepath.Join(dir, filepath.FromSlash(key))
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	if err := os.WriteFile(path, []byte(v.Version+"\n"), 0o600); err != nil {
+		return err
+	}
+	return to.Put(ctx, dir, []string{key})
+}
+
+// noteProof notes the outcome of a proof, and the files that were damaged.
+func (v *Vault) noteProof(to Destination, name string, at time.Time, failed error) error {
+	notes, err := v.notes()
+	if err != nil {
+		return err
+	}
+	d := notes.at(to.Name)
+	if failed == nil {
+		d.Proof = Proof{Point: name, At: at}
+		return v.save(notes)
+	}
+	if errors.Is(failed, context.Canceled) {
+		return nil // somebody ended it, which says nothing about the point
+	}
+	d.Proof.Failed, d.Proof.Error = at, failed.Error()
+	var bad *damage
+	if errors.As(failed, &bad) {
+		for _, key := range bad.keys {
+			d.Bad[key] = at
+		}
+	}
+	if errors.Is(failed, ErrDamaged) {
+		for _, note := range d.Kinds {
+			note.State = "" // so that the next run writes a point, even if nothing changed
+		}
+	}
+	return v.save(notes)
+}
+
+func (v *Vault) noPoint(to Destination, name string) error {
+	return town.Fail("find the point "+town.Clip(name, 80), "gt backup list", "%w: %s has no such point", ErrNoPoint, to.Where)
+}
+
+// Choose finds a point by name, by time, or the newest one: name "" and a zero time. By
+// time it is the newest point that is not younger. Damaged points are chosen by name
+// only.
+func (v *Vault) Choose(ctx context.Context, to Destination, kind Kind, name string, at time.Time) (Entry, error) {
+	c, err := v.catalog(ctx, to)
+	if err != nil {
+		return Entry{}, err
+	}
+	if name != "" {
+		for _, e := range c.entries {
+			if e.Name == name {
+				return e, nil
+			}
+		}
+		return Entry{}, v.noPoint(to, name)
+	}
+	e, ok := c.newest(kind, func(e Entry) bool { return e.Fault == nil && (at.IsZero() || !e.Taken.After(at)) })
+	if !ok {
+		return e, town.Fail("find a point", "gt backup list", "%w: %s has none that is whole%s", ErrNoPoint, to.Where, before(at))
+	}
+	return e, nil
+}
+
+func before(at time.Time) string {
+	if at.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(" and not younger than %s", at.UTC().Format(time.RFC3339))
+}
