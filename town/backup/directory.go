@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -177,4 +178,23 @@ func (d Directory) Remove(_ context.Context, keys []string) error {
 		}
 	}
 	return nil
+}
+
+// Tidy removes what processes that were killed left of files they were writing, if it is
+// older than a time.
+func (d Directory) Tidy(before time.Time) error {
+	var errs []error
+	for _, below := range []string{pointsDir, proofsDir, planesDir, filesDir} {
+		err := filepath.WalkDir(filepath.Join(d.Dir, filepath.FromSlash(below)), func(path string, e fs.DirEntry, err error) error {
+			if err != nil || !e.Type().IsRegular() || !strings.HasPrefix(e.Name(), ".") {
+				return nil //nolint:nilerr // what cannot be looked at stays
+			}
+			if info, err := e.Info(); err == nil && info.ModTime().Before(before) {
+				errs = append(errs, os.Remove(path))
+			}
+			return nil
+		})
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
 }

@@ -123,7 +123,13 @@ func (v *Vault) sweep(ctx context.Context, c *catalog, d *destinationNotes, out 
 		out.Files, out.Bytes = out.Files+1, out.Bytes+size
 	}
 	v.tell("removing files")
-	return c.to.Remove(ctx, keys)
+	if err := c.to.Remove(ctx, keys); err != nil {
+		return err
+	}
+	if t, ok := c.to.Store.(tidier); ok {
+		return t.Tidy(now.Add(-grace))
+	}
+	return nil
 }
 
 // mention adds the table files of all points.

@@ -76,3 +76,7 @@ func proofOf(key string) (name string, at time.Time, ok bool) {
 func shared(key string) bool {
 	return strings.HasPrefix(key, filesDir) || strings.HasPrefix(key, planesDir) && !strings.HasSuffix(key, "/manifest")
 }
+
+// tidier is a Store in which a process that was killed may leave unfinished files, which
+// List does not list.
+type tidier interface{ Tidy(before time.Time) error }

@@ -29,11 +29,13 @@ func options(dir string) doltdb.Options {
 	return doltdb.Options{Dir: dir, Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 10 * time.Second}
 }
 
-func newHarness(t *testing.T) *harness {
-	t.Helper()
-	root := t.TempDir()
-	h := &harness{t: t, root: root, dest: filepath.Join(root, "dest"), now: time.Date(2031, 3, 10, 12, 0, 0, 0, time.UTC)}
-	h.Vault = &Vault{
+var planeNames = []string{"ledger", "operational"}
+
+func (h *harness) plane(name string) string { return filepath.Join(h.Root, ".gt", "data", name) }
+
+func vaultAt(h *harness) *Vault {
+	root := h.root
+	return &Vault{
 		Town: "2f9c", TownName: "test", Version: "1", Root: filepath.Join(root, "town"), Dir: filepath.Join(root, "town", ".gt", "backups"),
 		Retired: filepath.Join(root, "town", ".gt", "retired"), Lock: filepath.Join(root, "town", ".gt", "locks", "backup.lock"),
 		Plain: []string{"config", "federation"}, Omit: func(p string) bool { return strings.HasSuffix(p, ".secret") },
@@ -63,11 +65,22 @@ func newHarness(t *testing.T) *harness {
 			}
 			return release, nil
 		},
-		Now:  func() time.Time { h.now = h.now.Add(time.Second); return h.now },
 		Wait: 10 * time.Second,
 	}
-	for _, name := range []string{"ledger", "operational"} {
-		dir := filepath.Join(h.Root, ".gt", "data", name)
+}
+
+func newHarness(t *testing.T) *harness {
+	t.Helper()
+	return newHarnessIn(t, t.TempDir())
+}
+
+func newHarnessIn(t *testing.T, root string) *harness {
+	t.Helper()
+	h := &harness{t: t, root: root, dest: filepath.Join(root, "dest"), now: time.Date(2031, 3, 10, 12, 0, 0, 0, time.UTC)}
+	h.Vault = vaultAt(h)
+	h.Now = func() time.Time { h.now = h.now.Add(time.Second); return h.now }
+	for _, name := range planeNames {
+		dir := h.plane(name)
 		if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 			t.Fatal(err)
 		}
@@ -117,7 +130,7 @@ func (h *harness) put(name string) {
 
 func (h *harness) with(plane string, fn func(*doltdb.Local)) {
 	h.t.Helper()
-	db, err := doltdb.OpenLocal(h.t.Context(), options(filepath.Join(h.Root, ".gt", "data", plane)))
+	db, err := doltdb.OpenLocal(h.t.Context(), options(h.plane(plane)))
 	if err != nil {
 		h.t.Fatal(err)
 	}
