@@ -379,20 +379,3 @@ func (h *host) resume() {
 		p.Resume()
 	}
 }
-
-// stored is the part for what the stores offer: the ledger's caches, and figures.
-type stored struct{ *stores.Stores }
-
-var (
-	_ part.Caching  = stored{}
-	_ part.Measured = stored{}
-)
-
-func (stored) Name() string { return "stores" }
-
-// Metrics implements part.Measured.
-func (s stored) Metrics() []prometheus.Collector {
-	return []prometheus.Collector{prometheus.NewCounterFunc(prometheus.CounterOpts{
-		Name: "gt_sql_statements_total", Help: "SQL statements that the Deacon's server of the planes was sent.",
-	}, func() float64 { return float64(s.Statements()) })}
-}

@@ -85,7 +85,7 @@ type Options struct {
 	// Limits are those at the start; SetLimits replaces them.
 	Limits Limits
 	// Done is told of each command that ended: its name, exit code, how long it
-	// waited for its place and how long it ran. May be nil.
+	// waited for its place and how long it ran; 0 for one of no Class. May be nil.
 	Done func(name string, code int, waited, took time.Duration)
 	// Refused is told, by reason, of each connection that was not served. May be nil.
 	Refused func(reason string)

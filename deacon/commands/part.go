@@ -57,6 +57,7 @@ type Part struct {
 
 	ran                *prometheus.CounterVec
 	took               *prometheus.HistogramVec
+	spent, waited      *prometheus.CounterVec
 	running, abandoned prometheus.Collector
 }
 
@@ -79,6 +80,10 @@ func NewPart(h Host) *Part {
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "gt_command_duration_seconds", Help: "Time that commands in the Deacon took, without waiting for their place.",
 			Buckets: part.Seconds}, []string{"program"}),
+		spent: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gt_command_seconds_total", Help: "Time that a command took in the Deacon, without waiting for its place."}, []string{"command"}),
+		waited: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "gt_command_wait_seconds_total", Help: "Time that commands waited for their place in the Deacon."}, []string{"program"}),
 	}
 	p.running = prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "gt_commands_running", Help: "Commands that are under way in the Deacon."},
 		func() float64 { return float64(p.count((*Server).Running)) })
@@ -100,7 +105,7 @@ func (p *Part) Name() string { return "commands" }
 
 // Metrics implements part.Measured.
 func (p *Part) Metrics() []prometheus.Collector {
-	return []prometheus.Collector{p.ran, p.took, p.running, p.abandoned}
+	return []prometheus.Collector{p.ran, p.took, p.spent, p.waited, p.running, p.abandoned}
 }
 
 // Start implements part.Starter: it listens on the command socket.
@@ -149,10 +154,12 @@ func (p *Part) listen() (l *socket.Listener, foreign bool, err error) {
 	return l, true, err
 }
 
-func (p *Part) done(name string, code int, _, took time.Duration) {
+func (p *Part) done(name string, code int, waited, took time.Duration) {
 	program, _, _ := strings.Cut(name, " ")
 	p.ran.WithLabelValues(name, strconv.Itoa(code)).Inc()
 	p.took.WithLabelValues(program).Observe(took.Seconds())
+	p.spent.WithLabelValues(name).Add(took.Seconds())
+	p.waited.WithLabelValues(program).Add(waited.Seconds())
 }
 
 // Stop implements part.Stopper: it cancels the commands under way and removes the

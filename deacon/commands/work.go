@@ -182,7 +182,11 @@ func (w *work) contained() (code int) {
 	forget := s.memory.add(w.cancel)
 	defer forget()
 	code = w.command.Run(w.ctx)
-	s.opts.Done(w.command.Name, code, began.Sub(came), time.Since(began))
+	took := time.Since(began)
+	if w.command.Class == "" {
+		took = 0 // it followed something until somebody interrupted it
+	}
+	s.opts.Done(w.command.Name, code, began.Sub(came), took)
 	return code
 }
 

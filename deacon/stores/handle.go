@@ -11,6 +11,8 @@ import (
 // until it is retired. Its methods may be called from many goroutines.
 type handle[S io.Closer] struct {
 	open func(context.Context) (S, error)
+	// closing is called with a store before it is closed; nil for nothing.
+	closing func(S)
 
 	opening chan struct{} // holds a value while a goroutine opens the store
 	mu      sync.Mutex
@@ -86,7 +88,7 @@ func (h *handle[S]) opened(s S, before int) (*opened[S], error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.blocked {
-		return nil, errors.Join(errBlocked, s.Close())
+		return nil, errors.Join(errBlocked, h.close(s))
 	}
 	o := &opened[S]{store: s, uses: 1, idle: make(chan struct{})}
 	if h.retired == before {
@@ -94,7 +96,7 @@ func (h *handle[S]) opened(s S, before int) (*opened[S], error) {
 		return o, nil
 	}
 	o.retired = true
-	go func() { <-o.idle; _ = s.Close() }()
+	go func() { <-o.idle; _ = h.close(s) }()
 	return o, nil
 }
 
@@ -104,6 +106,13 @@ func (h *handle[S]) block(ctx context.Context) (closed <-chan error) {
 	h.blocked = true
 	h.mu.Unlock()
 	return h.retire(ctx)
+}
+
+func (h *handle[S]) close(s S) error {
+	if h.closing != nil {
+		h.closing(s)
+	}
+	return s.Close()
 }
 
 func (h *handle[S]) unblock() {
@@ -141,14 +150,14 @@ func (h *handle[S]) retire(ctx context.Context) (closed <-chan error) {
 	case o == nil:
 		out <- nil
 	case idle:
-		out <- o.store.Close()
+		out <- h.close(o.store)
 	default:
 		go func() {
 			select {
 			case <-o.idle:
 			case <-ctx.Done():
 			}
-			out <- o.store.Close()
+			out <- h.close(o.store)
 		}()
 	}
 	return out

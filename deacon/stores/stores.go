@@ -79,6 +79,7 @@ type Stores struct {
 	operational *handle[*operational.Store]
 	ledger      *handle[*ledger.Store]
 	caches      caches
+	uses        uses
 
 	reopening atomic.Bool
 
@@ -94,9 +95,15 @@ func New(o Options) *Stores {
 	s.operational = newHandle(func(ctx context.Context) (*operational.Store, error) {
 		ctx, cancel := context.WithTimeout(ctx, openTime)
 		defer cancel()
-		return s.openOperational(ctx)
+		store, err := s.openOperational(ctx)
+		if err == nil {
+			s.uses.opened(layout.Operational, store)
+		}
+		return store, err
 	})
 	s.ledger = newHandle(s.openLedger)
+	s.operational.closing = func(o *operational.Store) { s.uses.closing(o) }
+	s.ledger.closing = func(l *ledger.Store) { s.uses.closing(l) }
 	return s
 }
 
@@ -263,6 +270,7 @@ func (s *Stores) openLedger(ctx context.Context) (*ledger.Store, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.uses.opened(layout.Ledger, store)
 	if c := s.caches.current(); c != nil && s.server != nil {
 		store.Cached(c)
 	}

@@ -13,6 +13,9 @@ type ServeOptions = server.Options
 // Server owns the databases of a directory and serves SQL on them.
 type Server = server.Server
 
+// StatementShape says how often statements of a shape ran on a Server, and how long in all.
+type StatementShape = server.StatementShape
+
 // ErrStopped reports a Server that was closed.
 var ErrStopped = server.ErrStopped
 

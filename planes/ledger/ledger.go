@@ -142,6 +142,9 @@ func (s *Store) ReadAll(ctx context.Context) error { return s.db.ReadAll(ctx) }
 // moment is now, as precise as the database stores it.
 func (s *Store) moment() time.Time { return s.now().UTC().Truncate(time.Microsecond) }
 
+// Use says how the ledger's connections are and were used, in all views.
+func (s *Store) Use() doltdb.Use { return s.db.Use() }
+
 // GC rewrites the database without what no commit needs. Others may use the
 // ledger meanwhile.
 func (s *Store) GC(ctx context.Context) error {

@@ -62,6 +62,9 @@ func Open(ctx context.Context, opts doltdb.Options, uuid string) (*Store, error)
 // Close releases the plane. It is safe to call once.
 func (s *Store) Close() error { return s.db.Close() }
 
+// Use says how the plane's connections are and were used.
+func (s *Store) Use() doltdb.Use { return s.db.Use() }
+
 // GC rewrites the plane's files without what no row and no commit needs.
 func (s *Store) GC(ctx context.Context) error { return s.db.GC(ctx) }
 

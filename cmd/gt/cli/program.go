@@ -4,6 +4,7 @@ import (
 	"gastown/cmd/gt/access"
 	"gastown/cmd/gt/agents"
 	"gastown/cmd/gt/alert"
+	"gastown/cmd/gt/analyze"
 	"gastown/cmd/gt/backup"
 	"gastown/cmd/gt/benchmark"
 	"gastown/cmd/gt/cache"
@@ -73,6 +74,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	plugin.Commands(p)
 	secrets.Commands(p)
 	metrics.Commands(p)
+	analyze.Commands(p)
 	agents.Commands(p)
 	sessions.Commands(p)
 	mail.Commands(p)

@@ -2,15 +2,11 @@ package metrics
 
 import (
 	"context"
-	"errors"
-	"io"
-	"io/fs"
 	"time"
 
 	"github.com/prometheus/common/model"
-	"github.com/sirupsen/logrus"
 
-	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/figures"
 	"gastown/cmd/internal/shell"
 	"gastown/deacon/control"
 	"gastown/town"
@@ -70,28 +66,5 @@ func (o *options) ask(ctx context.Context, q control.Question) (lines []series.L
 
 // from calls live with the Deacon, or left with the files of figures when none runs.
 func (o *options) from(ctx context.Context, op string, live func(context.Context, *control.Client) error, left func(*series.File, layout.Town) error) error {
-	t, err := o.call.FindTown()
-	if err != nil {
-		return err
-	}
-	client, _, err := host.Reach(ctx, t, op)
-	if err == nil {
-		defer client.Close()
-		ctx, cancel := context.WithTimeout(ctx, o.call.Wait)
-		defer cancel()
-		return live(ctx, client)
-	}
-	if !errors.Is(err, control.ErrNoDeacon) || left == nil {
-		return err
-	}
-	silent := logrus.New()
-	silent.SetOutput(io.Discard)
-	f, openErr := series.Open(t.Series(), silent)
-	if errors.Is(openErr, fs.ErrNotExist) {
-		return err
-	}
-	if openErr != nil {
-		return openErr
-	}
-	return errors.Join(left(f, t), f.Close())
+	return figures.From(ctx, o.call, op, live, left)
 }

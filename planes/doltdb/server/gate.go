@@ -1,9 +1,11 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	gms "github.com/dolthub/go-mysql-server/server"
 	"github.com/dolthub/vitess/go/mysql"
@@ -11,6 +13,7 @@ import (
 	"github.com/dolthub/vitess/go/vt/sqlparser"
 
 	"gastown/planes/doltdb/internal/engine"
+	"gastown/planes/doltdb/internal/shapes"
 	"gastown/planes/doltdb/internal/wire"
 )
 
@@ -24,8 +27,10 @@ type gate struct {
 
 	// full says that a statement found no room on the disk.
 	full atomic.Bool
-	// statements counts those that were let through.
+	// statements counts those that were let through, and shapes adds up their time, with
+	// the wait for a named lock.
 	statements *atomic.Int64
+	shapes     *shapes.Table
 
 	mu       sync.Mutex
 	clients  map[uint32]*client
@@ -42,7 +47,7 @@ type client struct {
 }
 
 func newGate(o Options) *gate {
-	return &gate{dir: o.Dir, statements: o.statements, queue: newQueue(), clients: map[uint32]*client{}, changed: make(chan struct{})}
+	return &gate{dir: o.Dir, statements: o.statements, shapes: o.shapes, queue: newQueue(), clients: map[uint32]*client{}, changed: make(chan struct{})}
 }
 
 // wrap puts the gate in front of the engine's handler.
@@ -106,6 +111,10 @@ func (g *gate) ComExecuteBound(ctx context.Context, c *mysql.Conn, query string,
 	return g.through(ctx, c, "", func(ctx context.Context) error { return g.Handler.ComExecuteBound(ctx, c, query, bound, callback) })
 }
 
+// prepared is how a statement counts whose text is not at hand. Foreign programs
+// prepare statements, gt does not.
+const prepared = "prepared statements"
+
 // through runs a statement, unless the server is stopping and the statement would
 // begin a transaction. A panic of the engine ends the statement, not the
 // connection.
@@ -120,7 +129,9 @@ func (g *gate) through(ctx context.Context, c *mysql.Conn, query string, run fun
 	known.busy++
 	g.mu.Unlock()
 	g.statements.Add(1)
+	began := time.Now()
 	defer func() {
+		g.shapes.Add(cmp.Or(query, prepared), time.Since(began))
 		g.mu.Lock()
 		defer g.mu.Unlock()
 		known.busy--

@@ -6,6 +6,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gastown/planes/doltdb/internal/shapes"
 	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
 )
@@ -59,6 +60,7 @@ type Options struct {
 	Refused func(reason string)
 
 	statements *atomic.Int64 // of Server
+	shapes     *shapes.Table // of Server
 }
 
 func (o Options) withDefaults() Options {

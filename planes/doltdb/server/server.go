@@ -20,6 +20,7 @@ import (
 	"sync/atomic"
 
 	"gastown/planes/doltdb/internal/engine"
+	"gastown/planes/doltdb/internal/shapes"
 	"gastown/planes/doltdb/internal/wire"
 	"gastown/town"
 	"gastown/town/lockfile"
@@ -50,6 +51,7 @@ type Server struct {
 	opener Opener
 	// statements counts those of all clients.
 	statements atomic.Int64
+	shapes     shapes.Table
 
 	// ending ends when Close is called, before mu is waited for. It ends a start
 	// that waits for whoever has the databases.
@@ -64,6 +66,14 @@ type Server struct {
 
 // Statements is how many SQL statements clients have sent, with those of transactions.
 func (s *Server) Statements() int64 { return s.statements.Load() }
+
+// StatementShape says how often statements of a shape ran, and how long in all; see package
+// shapes.
+type StatementShape = shapes.Shape
+
+// Shapes are the shapes of statements that took most, since Start, and what the others
+// took together. Time is counted as a client waits: with the wait for a lock.
+func (s *Server) Shapes() []StatementShape { return s.shapes.List() }
 
 // Start takes the databases' locks, waiting for them as an opening does, and
 // serves the databases. When it returns, the server answers. It fails with
@@ -81,7 +91,7 @@ func Start(ctx context.Context, opts Options, opener Opener) (_ *Server, err err
 		return nil, err
 	}
 	s := &Server{opts: opts, opener: opener}
-	s.opts.statements = &s.statements
+	s.opts.statements, s.opts.shapes = &s.statements, &s.shapes
 	s.ending, s.end = context.WithCancel(context.WithoutCancel(ctx))
 	if err := s.start(ctx); err != nil {
 		s.end()

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -20,6 +21,9 @@ type Turn struct {
 
 	mu     sync.Mutex
 	writer string
+
+	waits  atomic.Int64
+	waited atomic.Int64 // nanoseconds
 }
 
 // NewTurn makes a free Turn.
@@ -51,7 +55,17 @@ func (t *Turn) Take(ctx context.Context, deadline time.Time, name string, waitin
 	}, nil
 }
 
+// Waits are how many callers found the turn taken, and how long they waited in all.
+func (t *Turn) Waits() (n int64, waited time.Duration) {
+	return t.waits.Load(), time.Duration(t.waited.Load())
+}
+
 func (t *Turn) wait(ctx context.Context, deadline time.Time, waiting func() (over func())) error {
+	began := time.Now()
+	defer func() {
+		t.waits.Add(1)
+		t.waited.Add(int64(time.Since(began)))
+	}()
 	if waiting != nil {
 		defer waiting()()
 	}
