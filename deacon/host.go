@@ -117,6 +117,15 @@ func (h *host) Log() logrus.FieldLogger { return h.opts.Log }
 // Config is the configuration in force.
 func (h *host) Config() *config.Config { return h.settings.Config() }
 
+// Tune puts values in force for settings that nobody set; see settings.Owner.
+func (h *host) Tune(values map[string]string) error { return h.settings.Tune(values) }
+
+// BeginTuned is Tune for the start of the part that tunes, which is the first.
+func (h *host) BeginTuned(values map[string]string) {
+	h.settings.Begin(values)
+	h.stores.Configure(h.Config())
+}
+
 // Engine returns a new engine of the federation.
 func (h *host) Engine(cfg *config.Config) *federate.Engine { return h.opts.Engine(cfg) }
 

@@ -25,6 +25,7 @@ import (
 	"gastown/deacon/secrets"
 	"gastown/deacon/series"
 	"gastown/deacon/spending"
+	"gastown/deacon/tune"
 	"gastown/deacon/witness"
 	"gastown/town/config"
 )
@@ -33,6 +34,7 @@ import (
 // reverse; gt deacon status lists their jobs in this order. A function that returns
 // nil has no part for this Town. To add a part, write its package and add a line.
 var parts = []func(*host) part.Part{
+	func(h *host) part.Part { return tune.New(h) }, // first: the others begin with what is tuned
 	func(h *host) part.Part { return events.New(h) },
 	func(h *host) part.Part { return machine.New(h) },
 	func(h *host) part.Part { return secrets.New(h) },

@@ -2,6 +2,7 @@ package settings
 
 import (
 	"context"
+	"maps"
 	"sync"
 
 	"github.com/sirupsen/logrus"
@@ -37,6 +38,8 @@ type Owner struct {
 	seen    stamps    // the stamps of the last check
 	problem string
 	pending []string
+	// tuned is guarded by reloading.
+	tuned map[string]string
 }
 
 // New returns an owner whose settings first are in force already.
@@ -86,6 +89,9 @@ func (o *Owner) Reload() (err error) {
 	if err != nil {
 		return err
 	}
+	if on, err := s.Config.Bool("autotune.enabled"); err == nil && on {
+		s.Config.Tune(o.tuned)
+	}
 	if err := o.opts.Check(s); err != nil {
 		return err
 	}
@@ -100,6 +106,34 @@ func (o *Owner) Reload() (err error) {
 	}
 	o.opts.Log.Info("the configuration was reloaded")
 	return nil
+}
+
+// Tune puts values in force for settings that nobody set, while autotune.enabled is true,
+// in place of the former ones. Values that are in force already change nothing. When it
+// fails, because a file is malformed, the next reload that succeeds applies them.
+func (o *Owner) Tune(values map[string]string) error {
+	o.reloading.Lock()
+	same := maps.Equal(o.tuned, values)
+	o.tuned = maps.Clone(values)
+	o.reloading.Unlock()
+	if same {
+		return nil
+	}
+	return o.Reload()
+}
+
+// Begin is Tune for the start, when nothing uses the settings yet: it replaces them and
+// tells nobody.
+func (o *Owner) Begin(values map[string]string) {
+	o.reloading.Lock()
+	defer o.reloading.Unlock()
+	o.tuned = maps.Clone(values)
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	now, cfg := *o.now, *o.now.Config
+	cfg.Tune(o.tuned)
+	now.Config = &cfg
+	o.now = &now
 }
 
 // Watch reloads when Look noticed a change, until ctx ends. A file that is malformed is

@@ -12,7 +12,7 @@ import (
 // migrations is the schema of the plane, oldest first. A released step never
 // changes. Rows of all tables but versioned are in no commit: a later step that
 // alters one of those tables has to commit its rows first.
-var migrations = []doltdb.Migration{reviewSchema, watchSchema, feedSchema, workSchema, noticeSchema, refinerySchema, startSchema, conversationSchema, witnessSchema, holdSchema, alertSchema, targetSchema, trackerSchema, silenceSchema, spendingSchema}
+var migrations = []doltdb.Migration{reviewSchema, watchSchema, feedSchema, workSchema, noticeSchema, refinerySchema, startSchema, conversationSchema, witnessSchema, holdSchema, alertSchema, targetSchema, trackerSchema, silenceSchema, spendingSchema, tuningSchema}
 
 // versioned are the tables whose rows become part of commits.
 var versioned = []string{"pending_reviews"}

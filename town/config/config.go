@@ -53,6 +53,8 @@ type Config struct {
 	// Settings holds what was set, in normal form. Use Get, Set and Unset.
 	Settings map[string]string
 
+	// tuned are values for settings that nobody set.
+	tuned map[string]string
 	// getenv finds the variables that override settings; nil: there are none.
 	getenv func(string) string
 	// raw is the file these values came from or went to; nil before the

@@ -38,9 +38,6 @@ type Key struct {
 	Help    string // one line, without a full stop
 	// Restart says that a running Deacon needs gt deacon restart to apply a change.
 	Restart bool
-	// NotInForce says that no code reads the setting yet. A file may contain it,
-	// but setting it is refused, so that it is not mistaken for effective.
-	NotInForce bool
 }
 
 const (
@@ -158,10 +155,12 @@ var keys = []Key{
 		Help: "US dollars that the agents of one rig may spend, such as 100/day"},
 	{Name: "budget.town", Type: TypeBudget, Default: "none",
 		Help: "US dollars that all agents may spend, such as 500/week"},
+	{Name: "autotune.enabled", Type: TypeBool, Default: "false",
+		Help: "Whether the Deacon adjusts settings that nobody set: gt autotune enable|disable"},
 	{Name: "autotune.interval", Type: TypeDuration, Default: "1h", Min: minute, Max: 720 * hour,
-		NotInForce: true, Help: "Time between two adjustments"},
+		Help: "Time for which a change is tried, and between two adjustments"},
 	{Name: "autotune.scope", Type: TypeList, Default: "dolt,cache,concurrency", Words: []string{"dolt", "cache", "concurrency"},
-		NotInForce: true, Help: "What may be adjusted"},
+		Help: "What may be adjusted"},
 	{Name: "federation.interval", Type: TypeDuration, Default: "5m", Min: 10 * second, Max: 720 * hour,
 		Help: "Time between two syncs in the background"},
 	{Name: "remote.deadline", Type: TypeDuration, Default: "30m", Min: 10 * second, Max: 720 * hour,

@@ -14,6 +14,7 @@ type Source string
 // The sources of values; an earlier one yields to a later one.
 const (
 	SourceDefault Source = "default"
+	SourceTuned   Source = "tuned" // by gt autotune; see Tune
 	SourceSet     Source = "set"
 	SourceEnv     Source = "env"
 )
@@ -42,8 +43,17 @@ func (c *Config) Get(name string) (value string, source Source, err error) {
 		}
 		return value, SourceSet, nil
 	}
+	if value, ok := c.tuned[name]; ok {
+		if value, err := normal(name, value); err == nil {
+			return value, SourceTuned, nil
+		}
+	}
 	return k.Default, SourceDefault, nil
 }
+
+// Tune gives settings values that count only where nobody set one. Save does not write
+// them, and values that a setting does not take are passed over.
+func (c *Config) Tune(values map[string]string) { c.tuned = values }
 
 // variable is the value of an environment variable; "" when it has none.
 func (c *Config) variable(name string) string {

@@ -43,7 +43,7 @@ func TestKeyTable(t *testing.T) {
 		"witness.computing": "1h", "witness.progress": "2h", "witness.nudges": "2", "witness.nudge_interval": "5m", "witness.waiting": "24h",
 		"witness.recoveries": "2", "witness.many": "3", "witness.hold": "30m", "refinery.queue_size": "20", "refinery.parallelism": "3", "refinery.batch_size": "8", "rate.requests_per_second": "100", "rate.burst_size": "50",
 		"cache.enabled": "true", "cache.memory_size": "256MB", "cache.ttl": "300", "tmux.max_sessions": "50",
-		"rig.memory": "16GB", "rig.cpu": "8", "budget.bead": "none", "budget.rig": "none", "budget.town": "none", "autotune.interval": "1h", "autotune.scope": "dolt,cache,concurrency",
+		"rig.memory": "16GB", "rig.cpu": "8", "budget.bead": "none", "budget.rig": "none", "budget.town": "none", "autotune.enabled": "false", "autotune.interval": "1h", "autotune.scope": "dolt,cache,concurrency",
 		"federation.interval": "5m", "agent.command": "", "remote.deadline": "30m", "remote.idle": "1m",
 		"secrets.backend": "env,file", "secrets.vault_addr": "", "secrets.vault_namespace": "", "secrets.vault_path": "secret/gastown",
 		"secrets.vault_kv": "0", "secrets.vault_leased": "", "secrets.vault_login": "token", "secrets.vault_login_path": "", "secrets.vault_role": "",

@@ -110,7 +110,7 @@ func (o *configOptions) list(ctx context.Context) error {
 	}
 	for _, s := range stored {
 		values[s.Name] = s.Value
-		all = append(all, settings.Setting{Key: s.Name, Value: s.Value, Source: "ledger", Help: ledgerHelp[s.Name], InForce: true})
+		all = append(all, settings.Setting{Key: s.Name, Value: s.Value, Source: "ledger", Help: ledgerHelp[s.Name]})
 	}
 	return o.call.Show(values, func(p *term.Printer) { settings.SayAll(p, all) })
 }

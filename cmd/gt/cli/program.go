@@ -5,6 +5,7 @@ import (
 	"gastown/cmd/gt/agents"
 	"gastown/cmd/gt/alert"
 	"gastown/cmd/gt/analyze"
+	"gastown/cmd/gt/autotune"
 	"gastown/cmd/gt/backup"
 	"gastown/cmd/gt/benchmark"
 	"gastown/cmd/gt/cache"
@@ -75,6 +76,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	secrets.Commands(p)
 	metrics.Commands(p)
 	analyze.Commands(p)
+	autotune.Commands(p)
 	agents.Commands(p)
 	sessions.Commands(p)
 	mail.Commands(p)

@@ -14,7 +14,7 @@ const actorKey = "actor"
 // actor is the author as a setting.
 func actor(c *config.Config) Setting {
 	s := Setting{
-		Key: actorKey, Source: string(config.SourceDefault), Type: string(config.TypeString), InForce: true,
+		Key: actorKey, Source: string(config.SourceDefault), Type: string(config.TypeString),
 		Help: "Author of changes made here, as NAME <ADDRESS>; GIT_AUTHOR_NAME and GIT_AUTHOR_EMAIL override it, the login is the default",
 	}
 	switch a := c.Actor; {

@@ -8,7 +8,6 @@ import (
 
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
-	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/layout"
 )
@@ -25,15 +24,10 @@ type Setting struct {
 	Help    string `json:"help"`
 	// Restart says that a change takes effect after gt deacon restart.
 	Restart bool `json:"restart"`
-	// InForce is false for a setting that nothing reads yet.
-	InForce bool `json:"in_force"`
 }
 
 // BeadPrefix is the setting for the prefix of ids of beads outside of rigs.
 const BeadPrefix = "bd.prefix"
-
-// notInForce marks a setting that nothing reads yet.
-const notInForce = "not in force yet"
 
 // Get returns a setting as it is in force.
 func Get(c *config.Config, name string) (Setting, error) {
@@ -47,7 +41,7 @@ func Get(c *config.Config, name string) (Setting, error) {
 	value, source, err := c.Get(name)
 	return Setting{
 		Key: key.Name, Value: value, Source: string(source), Default: key.Default, Type: string(key.Type),
-		Unit: key.Unit, Env: key.Env, Help: key.Help, Restart: key.Restart, InForce: !key.NotInForce,
+		Unit: key.Unit, Env: key.Env, Help: key.Help, Restart: key.Restart,
 	}, err
 }
 
@@ -64,20 +58,13 @@ func List(c *config.Config) ([]Setting, error) {
 	return all, nil
 }
 
-// Set gives a setting a value. For a setting that is not in force yet it returns
-// town.ErrRefused.
+// Set gives a setting a value.
 func Set(c *config.Config, name, value string) error {
 	if name == actorKey {
 		return setActor(c, value)
 	}
-	if _, err := c.Set(name, value); err != nil {
-		return err
-	}
-	if k, err := config.Lookup(name); err != nil || k.NotInForce {
-		return town.Fail("set "+name, "gt config list shows which settings are in force",
-			"%w: it is %s: nothing in this version of gt reads it", town.ErrRefused, notInForce)
-	}
-	return nil
+	_, err := c.Set(name, value)
+	return err
 }
 
 // Change runs fn with the Town's configuration locked and freshly read, saves the
@@ -123,10 +110,7 @@ func SayAll(p *term.Printer, all []Setting) {
 	var rows [][]string
 	for _, s := range all {
 		help := s.Help
-		switch {
-		case !s.InForce:
-			help = notInForce + ": " + help
-		case s.Restart:
+		if s.Restart {
 			help += " (after gt deacon restart)"
 		}
 		rows = append(rows, []string{s.Key, s.Value, s.Source, help})
