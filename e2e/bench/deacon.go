@@ -60,6 +60,8 @@ var deaconLimits = map[string]struct {
 	glanceHook:                        {15, false},
 	glanceInbox:                       {12, false},
 	glanceMetrics:                     {15, false},
+	reportTime:                        {2000, false},
+	reportMemory:                      {200, false},
 	workSpawn:                         {1.3, true},
 	workPool:                          {1.3, true},
 	workDispatch:                      {50, false},

@@ -174,6 +174,11 @@ func everything(ctx context.Context, o options) (r results, err error) {
 		}
 		if err == nil {
 			var more []deaconFigure
+			more, err = reports(ctx, o, reportDays)
+			r.Fronts = append(r.Fronts, more...)
+		}
+		if err == nil {
+			var more []deaconFigure
 			more, err = merging(ctx, o)
 			r.Fronts = append(r.Fronts, more...)
 		}

@@ -38,6 +38,20 @@ func TestQuickGlances(t *testing.T) {
 	t.Log(out.String())
 }
 
+// The report is measured on metrics of a day, which take a second to make.
+func TestQuickReports(t *testing.T) {
+	figures, err := reports(t.Context(), quick(t), 1)
+	if err != nil || len(figures) != 2 || figures[0].Name != reportTime || figures[1].Name != reportMemory {
+		t.Fatal(figures, err)
+	}
+	for _, d := range figures {
+		t.Logf("%s: %g %s", d.Name, d.Value, d.Unit)
+		if d.Limit == 0 || d.Name == reportTime && d.Value <= 0 {
+			t.Errorf("%+v", d)
+		}
+	}
+}
+
 // Patrols are measured, and the number of processes does not depend on the machine.
 func TestQuickPatrols(t *testing.T) {
 	figures, err := patrols(t.Context(), quick(t))

@@ -202,6 +202,9 @@ func (t Town) CommandSocket() string { return t.join(".gt", "deacon", "command.s
 // ControlSocket is where the daemon takes requests of gt's commands.
 func (t Town) ControlSocket() string { return t.join(".gt", "deacon", "control.sock") }
 
+// LastReport is what the last gt report left for the next one to compare with.
+func (t Town) LastReport() string { return t.join(".gt", "report.json") }
+
 // Marker is a directory that shows each change of the ledger to programs that watch
 // files, such as clients of the public bd. It holds no data.
 func (t Town) Marker() string { return t.join(".beads") }

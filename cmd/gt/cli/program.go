@@ -31,6 +31,7 @@ import (
 	"gastown/cmd/gt/polecat"
 	"gastown/cmd/gt/prime"
 	"gastown/cmd/gt/refinery"
+	"gastown/cmd/gt/report"
 	"gastown/cmd/gt/rig"
 	"gastown/cmd/gt/secrets"
 	"gastown/cmd/gt/sessions"
@@ -76,6 +77,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	secrets.Commands(p)
 	metrics.Commands(p)
 	analyze.Commands(p)
+	report.Commands(p)
 	autotune.Commands(p)
 	agents.Commands(p)
 	sessions.Commands(p)
