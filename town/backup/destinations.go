@@ -24,7 +24,7 @@ func ParseDestinations(text string) (all []Where, err error) {
 			w = Where{name, url}
 		}
 		if w.URL == "" || seen[w.Name] || i == maxDestinations {
-			return nil, town.Fail("read backup.to", "gt config backup.to \"NAME=/mnt/backups OTHER=/mnt/other\"",
+			return nil, town.Fail("read backup.to", "gt config backup.to disk=/mnt/backups",
 				"%w: at most %d places, each with a name of its own: %s", town.ErrUsage, maxDestinations, town.Clip(word, 80))
 		}
 		seen[w.Name] = true
