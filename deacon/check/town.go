@@ -44,10 +44,10 @@ func (t Town) check(what string, a health.Args) (Check, error) {
 		wrong = append(wrong, err)
 		return cmp.Or(given, n)
 	}
-	duration := func(given time.Duration, key string) time.Duration {
-		d, err := t.Config.Duration(key)
+	latency := func(given time.Duration, key string) time.Duration { // the setting is in ms
+		n, err := t.Config.Int(key)
 		wrong = append(wrong, err)
-		return cmp.Or(given, d)
+		return cmp.Or(given, time.Duration(n)*time.Millisecond)
 	}
 	var c Check
 	switch what {
@@ -57,9 +57,9 @@ func (t Town) check(what string, a health.Args) (Check, error) {
 	case health.Dolt:
 		bytes, err := t.Config.Bytes("deacon.data_warning")
 		wrong = append(wrong, err)
-		warning := duration(a.WarningTime, "deacon.latency_warning")
+		warning := latency(a.WarningTime, "deacon.latency_warning")
 		d := &Dolt{Data: filepath.Dir(t.Layout.Data(layout.Operational)), Warning: warning,
-			Critical: max(warning, duration(a.CriticalTime, "deacon.latency_critical")), MaxBytes: bytes, Now: t.Now, Latency: t.latency}
+			Critical: max(warning, latency(a.CriticalTime, "deacon.latency_critical")), MaxBytes: bytes, Now: t.Now, Latency: t.latency}
 		c = d.Check()
 	case health.Tmux:
 		c = Tmux{Sessions: t.Sessions, Max: number(a.Sessions, "tmux.max_sessions")}.Check()
