@@ -31,12 +31,12 @@ var sameTrouble = map[string]string{"check-dolt": "DoltSlow"}
 // when each has its state, where the rows do not tell.
 type Watch struct {
 	bad, good map[string]time.Time
-	// muted is when an ill check was last told of by the alert of a rule.
+	// muted are checks that fell ill while the alert of a rule told of it, with when that alert
+	// ended; the zero time while it fires.
 	muted map[string]time.Time
 }
 
-// Plan returns the alerts that fire now, given those of source check that fired until
-// now. due is when the answer changes although nothing else does; zero for never.
+// Plan returns the alerts of source check that fire now, given all that fired until now. due is when the answer changes although nothing else does; zero for never.
 func (w *Watch) Plan(checks []operational.CheckState, jobs []operational.JobRun, firing []operational.Alert, now time.Time) (list []operational.Alert, due time.Time) {
 	fires, rules := map[string]bool{}, map[string]bool{}
 	for _, a := range firing {
@@ -60,11 +60,14 @@ func (w *Watch) Plan(checks []operational.CheckState, jobs []operational.JobRun,
 		}
 		if ill && !fires[a.Name] {
 			if rules[sameTrouble[a.Name]] {
-				w.muted[a.Name] = now
+				w.muted[a.Name] = time.Time{}
 				return
 			}
 			// What is left of the trouble counts from the end of that alert on.
-			if at, was := before.muted[a.Name]; was && !at.After(now) {
+			if at, was := before.muted[a.Name]; was {
+				if at.IsZero() || at.After(now) {
+					at = now
+				}
 				w.muted[a.Name] = at
 				if since.Before(at) {
 					since = at

@@ -72,7 +72,8 @@ func TestOneTroubleIsOneAlert(t *testing.T) {
 		due    int
 	}{
 		{1, "warning", nil, 0, 2}, {2, "warning", []operational.Alert{slow}, 0, 0}, {9, "critical", []operational.Alert{slow}, 0, 0},
-		{10, "critical", []operational.Alert{ended}, 0, 11}, {11, "warning", nil, 1, 0}, {12, "warning", []operational.Alert{full, slow}, 1, 0},
+		{10, "critical", []operational.Alert{ended}, 0, 12}, {11, "warning", nil, 0, 12}, {12, "warning", nil, 1, 0},
+		{13, "warning", []operational.Alert{full, slow}, 1, 0},
 	} {
 		now := noon.Add(time.Duration(c.now) * time.Minute)
 		list, due := w.Plan([]operational.CheckState{{Name: "dolt", State: c.state, Since: noon}}, nil, c.firing, now)

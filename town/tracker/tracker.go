@@ -39,8 +39,9 @@ type Tracker interface {
 	// Create makes an issue with the mark. After an error other than ErrRefused,
 	// the issue may exist.
 	Create(ctx context.Context, mark Mark, d Draft) (Issue, error)
-	// Find looks for an issue that has the mark and was made at since or later. A tracker
-	// may not find an issue until some time after it was made.
+	// Find looks for an issue that has the mark and was made at since or later. Of several it
+	// returns the oldest, because others can copy a mark only from an issue that has it. A
+	// tracker may not find an issue until some time after it was made.
 	Find(ctx context.Context, mark Mark, since time.Time) (found Issue, ok bool, err error)
 	// Update replaces title and text of an issue.
 	Update(ctx context.Context, id string, mark Mark, d Draft) error

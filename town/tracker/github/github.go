@@ -129,8 +129,9 @@ func (r *Repository) Find(ctx context.Context, mark tracker.Mark, since time.Tim
 // account returns what tells the account of the token from others. An installation of an app
 // is not told its name. It knows only that what it makes is by an app.
 func (r *Repository) account(ctx context.Context) (ours func(*github.User) bool, err error) {
-	me, answer, err := r.client.Users.Get(ctx, "")
-	if answer != nil && answer.Response != nil && answer.StatusCode == http.StatusForbidden && tracker.RetryAfter(answer.Header, r.now()) == 0 {
+	me, _, err := r.client.Users.Get(ctx, "")
+	// Not every 403 says this: a limit that is reached is one, too, and another type of error.
+	if refused, ok := errors.AsType[*github.ErrorResponse](err); ok && strings.Contains(refused.Message, "not accessible by integration") {
 		return func(by *github.User) bool { return by.GetType() == "Bot" }, nil
 	}
 	if err != nil {
