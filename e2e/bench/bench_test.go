@@ -3,8 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -210,6 +212,29 @@ func TestReport(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("the report lacks %q:\n%s", want, out.String())
 		}
+	}
+}
+
+// A whole Town is measured, or the report says why not.
+func TestWhole(t *testing.T) {
+	r, err := wholeTown(t.Context(), quick(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	if err := report(&out, results{Whole: r}, false); err != nil {
+		t.Fatal(err)
+	}
+	want := "small"
+	if _, err := exec.LookPath("tmux"); err != nil {
+		want = "not run: there is no tmux"
+	}
+	if _, table, _ := strings.Cut(out.String(), "--scenario small\n"); !strings.Contains(table, want) || want == "small" && (r.Missing != "" || !json.Valid(r.Result)) {
+		t.Errorf("%s\n%+v", out.String(), r)
+	}
+	t.Setenv("PATH", "")
+	if r, err := wholeTown(t.Context(), quick(t)); err != nil || r.Missing != "there is no tmux" {
+		t.Errorf("without tmux: %+v, %v", r, err)
 	}
 }
 

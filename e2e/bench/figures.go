@@ -118,6 +118,7 @@ type results struct {
 	Deacon     []deaconFigure `json:"deacon,omitempty"`
 	Fronts     []deaconFigure `json:"fronts,omitempty"`
 	Beads      beadReport     `json:"bd,omitzero"`
+	Whole      wholeReport    `json:"gt_benchmark,omitzero"`
 }
 
 // report prints the results as tables, or as JSON.
@@ -138,6 +139,9 @@ func report(w io.Writer, r results, asJSON bool) (err error) {
 	}
 	if len(r.Fronts) > 0 {
 		err = errors.Join(err, reportDeacon(w, "commands in the Deacon", r.Fronts))
+	}
+	if r.Whole.Text != "" || r.Whole.Missing != "" {
+		err = errors.Join(err, reportWhole(w, r.Whole))
 	}
 	return err
 }

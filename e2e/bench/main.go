@@ -16,7 +16,8 @@
 //
 // A Town with a Deacon is measured beside the same Town without one: the Deacon
 // itself, and with 5,000 beads the commands that fronts hand to it, one at a
-// time, 100 at once and 1,000 in a row.
+// time, 100 at once and 1,000 in a row. Then gt benchmark measures its smallest
+// scenario, a whole Town with scripted agents, where there is a tmux.
 //
 // bd is measured with 100, 5,000 and 100,000 beads, alone and with a Deacon:
 // whole processes, with their peak memory and the number of their queries; and
@@ -186,6 +187,9 @@ func everything(ctx context.Context, o options) (r results, err error) {
 			var more []deaconFigure
 			more, err = patrols(ctx, o)
 			r.Fronts = append(r.Fronts, more...)
+		}
+		if err == nil {
+			r.Whole, err = wholeTown(ctx, o)
 		}
 	}
 	if err == nil && o.bd {
