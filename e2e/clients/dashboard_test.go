@@ -95,18 +95,18 @@ func newSample() *sample {
 	return &sample{view: pages.View{
 		Town: "harbour",
 		Tiles: []pages.Tile{
-			{Label: "Alerts", Value: "2", Note: "1 critical", Tone: pages.Bad, Section: "alerts"}, {Label: "Polecats", Value: "12", Note: "8 working, 3 idle, 1 stalled", Tone: pages.Warn, Section: "polecats"},
-			{Label: "Queue", Value: "3", Note: "wait for a worker", Section: "queue"}, {Label: "Merge requests", Value: "2", Note: "1 testing, 1 held", Section: "merges"},
-			{Label: "Convoys", Value: "2", Note: "10 of 16 landed", Section: "convoys"}, {Label: "Unread mail", Value: "7", Note: "1 urgent", Section: "mail"},
-			{Label: "Ready beads", Value: "41", Note: "187 open", Tone: pages.Good, Section: "rigs"},
+			{Label: "Alerts", Value: "2", Note: "1 urgent", Tone: pages.Bad, Section: "alerts"}, {Label: "Polecats", Value: "12", Note: "3 idle, 8 working, 1 stalled", Tone: pages.Warn, Section: "polecats"},
+			{Label: "Queue", Value: "3", Note: "for a worker", Section: "queue"}, {Label: "Merge requests", Value: "2", Note: "1 waits for a person", Tone: pages.Warn, Section: "merges"},
+			{Label: "Convoys", Value: "2", Note: "10 of 16 landed", Section: "convoys"}, {Label: "Unread mail", Value: "7", Note: "1 urgent", Tone: pages.Warn, Section: "mail"},
+			{Label: "Ready beads", Value: "41", Note: "187 open, 11 in progress", Section: "rigs"},
 		},
 		Sections: []pages.Section{
-			section(pages.Top, "alerts", "Alerts", "the worst first", "Nothing is wrong.", "What|State|Since|Next step",
-				row("disk", bead("disk", "97 % of the Town's disk is used"), state("critical", pages.Bad), ago(4*time.Minute), text("gt deacon run disk")),
+			section(pages.Top, "alerts", "Alerts", "", "Nothing is wrong.", "What|State|Since|Next step",
+				row("disk", bead("disk", "97 % of the Town's disk is used"), state("critical", pages.Bad), ago(4*time.Minute), text("gt deacon status")),
 				row("stuck", bead("PolecatsStuck", "4 polecats are stuck, more than 3"), state("warning", pages.Warn), ago(11*time.Minute), text("gt witness status"))),
-			section(pages.Main, "rigs", "Rigs", "", "There are no rigs.", "Rig|Polecats|Crew|Queued|Merging",
+			section(pages.Main, "rigs", "Rigs", "", "There are no rigs yet: gt rig add", "Rig|Polecats|Crew|Queued|Merging",
 				row("web", text("web"), text("6 working, 1 stalled"), text("1"), text("2"), text("2")), row("api", text("api"), text("2 working, 3 idle"), text("0"), text("1"), text("0"))),
-			section(pages.Main, "polecats", "Polecats", "those in trouble first", "There are no polecats.", "Name|State|Works on|Since",
+			section(pages.Main, "polecats", "Polecats", "", "There are no polecats.", "Name|State|Works on|Since",
 				row("nux", bead("web/nux", "the screen has not changed, no tool runs"), state("stalled", pages.Warn), bead("web-3f2", "Keep the basket over a login"), ago(14*time.Minute)),
 				row("ace", text("web/ace"), state("working", pages.Busy), bead("web-9aa", hostile), ago(3*time.Minute)),
 				row("dag", text("api/dag"), state("working", pages.Busy), bead("api-77c", "Paging of the list of orders, with a cursor instead of an offset, so that new orders do not shift pages"), ago(41*time.Minute)),
@@ -119,12 +119,12 @@ func newSample() *sample {
 				row("m2", bead("web-88e", "New icons"), text("web/ace"), state("held", pages.Bad), bead("unit", "could not be run: no space left on device"), ago(26*time.Minute))),
 			section(pages.Side, "convoys", "Convoys", "", "No convoy is under way.", "Convoy|Landed",
 				row("c1", bead("Checkout", "hq-c1"), pages.Cell{Text: "7 of 9", Done: 7, Total: 9}), row("c2", bead(hostile, "hq-c2"), pages.Cell{Text: "3 of 7", Done: 3, Total: 7})),
-			section(pages.Side, "mail", "Unread mail", "7 in 2 boxes", "All mail is read.", "Box|Unread|Newest", row("mayor", text("mayor/"), text("5, 1 urgent"), ago(time.Minute)), row("nux", text("web/polecats/nux"), text("2"), ago(6*time.Minute))),
+			section(pages.Side, "mail", "Unread mail", "", "All mail is read.", "Mailbox|Unread|Newest", row("mayor", text("mayor/"), text("5, 1 urgent"), ago(time.Minute)), row("nux", text("web/polecats/nux"), text("2"), ago(6*time.Minute))),
 			section(pages.Side, "federation", "Federation", "2 reviews wait for a person: gt federation conflicts", "This Town shares nothing.", "Remote|State|Last verified sync",
-				row("origin", text("origin"), state("in step", pages.Good), ago(3*time.Minute)), row("south", bead("south", "push: the remote lets this Town only read"), state("push fails", pages.Warn), ago(7*time.Hour))),
+				row("origin", text("origin"), state("in step", pages.Good), ago(3*time.Minute)), row("south", bead("south", "push: the remote lets this Town only read"), state("push failed", pages.Warn), ago(7*time.Hour))),
 			section(pages.Side, "checks", "Checks", "", "No check has run yet.", "Check|State|Found", row("disk", text("disk"), state("critical", pages.Bad), text("97 % used")), row("dolt", text("dolt"), state("healthy", pages.Good), text("1.2 ms")),
 				row("tmux", text("tmux"), state("healthy", pages.Good), text("14 sessions"))),
-			section(pages.Side, "jobs", "Jobs", "", "There are no jobs.", "Job|Last run|Ended|Next", row("dispatch", text("dispatch"), ago(20*time.Second), state("ok", pages.Good), pages.When(now.Add(10*time.Second))),
+			section(pages.Side, "jobs", "Jobs", "", "There are no jobs.", "Job|Last run|State|Next run", row("dispatch", text("dispatch"), ago(20*time.Second), state("ok", pages.Good), pages.When(now.Add(10*time.Second))),
 				row("gc", text("gc"), ago(8*time.Hour), pages.Cell{Text: "failed", Sub: "no space left on device", Tone: pages.Bad}, pages.When(now.Add(15*time.Hour)))),
 		},
 	}}
@@ -181,9 +181,9 @@ func TestDashboard(t *testing.T) {
 		t.Errorf("the title is %q", title)
 	}
 	for selector, want := range map[string]string{
-		`#tiles a[href="#alerts"]`: "Alerts 2 1 critical", `#alerts tbody`: "97 % of the Town's disk is used", `#rigs tbody`: "6 working, 1 stalled", `#polecats tbody`: "Keep the basket over a login",
+		`#tiles a[href="#alerts"]`: "Alerts 2 1 urgent", `#alerts tbody`: "97 % of the Town's disk is used", `#rigs tbody`: "6 working, 1 stalled", `#polecats tbody`: "Keep the basket over a login",
 		`#queue tbody`: "web-1b0", `#merges tbody`: "could not be run: no space left on device", `#convoys tbody`: "7 of 9", `#mail tbody`: "5, 1 urgent", `#federation .note`: "2 reviews wait for a person",
-		`#federation tbody`: "push fails", `#checks tbody`: "97 % used", `#jobs tbody`: "dispatch",
+		`#federation tbody`: "push failed", `#checks tbody`: "97 % used", `#jobs tbody`: "dispatch",
 		// What an agent typed is there as it is, without what nobody sees.
 		`#convoys tr:last-child span`: strings.NewReplacer("\u202e", "", "\u0007", "").Replace(hostile),
 	} {
