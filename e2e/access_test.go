@@ -178,7 +178,7 @@ func (s shared) commands(owner sandbox) {
 	// Paths are the user's shell's.
 	s.exits(writer, 5, "opens no path for another user", "bd", "create", "X", "--body-file", "/etc/shadow")
 	s.exits(writer, 5, "opens no path for another user", "bd", "export", "-o", filepath.Join(s.place, "out"))
-	s.exits(writer, 5, "opens no path for another user", "bd", "-C", "/var", "list")
+	s.exits(writer, 5, "opens no path for another user", "bd", "-C", filepath.Join(s.root, "config"), "list")
 	s.exits(writer, 5, "opens no path for another user", "gt", "rig", "add", "x", "/var/secret.git")
 	if code, _, said := s.as(writer, "from a shell", "bd", "create", "--id", "gt-x", "X", "--body-file", "-"); code != 0 {
 		t.Errorf("a text on standard input: %s", said)

@@ -4,10 +4,13 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/alecthomas/kingpin/v2"
 
 	bd "gastown/cmd/bd/cli"
 	gt "gastown/cmd/gt/cli"
@@ -106,8 +109,8 @@ type invoked struct {
 // allCommands are the tables of both programs, with an entry more for what a command needs
 // with flags that write.
 func allCommands() (all []invoked) {
-	for program, describe := range (shell.Programs{"gt": gt.Program, "bd": bd.Program}) {
-		table := describe(&shell.Invocation{Now: time.Now}).Table()
+	for _, program := range []string{"bd", "gt"} {
+		table := shell.Programs{"gt": gt.Program, "bd": bd.Program}[program](&shell.Invocation{Now: time.Now}).Table()
 		for _, name := range slices.Sorted(maps.Keys(table)) {
 			entry := table[name]
 			all = append(all, invoked{program + " " + name, entry})
@@ -154,7 +157,7 @@ func TestPolecats(t *testing.T) {
 				t.Errorf("%s: %v: no right way", c.name, err)
 			}
 			line, flagged := strings.CutSuffix(c.name, " --writes")
-			v := guard.Facts{Agent: amber, Town: at.Root, Sandbox: at.Root + "/rigs/web/polecats/amber"}.Line(line)
+			v := guard.Facts{Agent: amber, Town: at.Root, Sandbox: at.Root + "/rigs/web/polecats/amber"}.Line(line + " one two")
 			if !flagged && v.Allowed {
 				t.Errorf("%s: the hook allows what the server refuses", c.name)
 			}
@@ -162,5 +165,41 @@ func TestPolecats(t *testing.T) {
 	}
 	if !slices.Equal(refused, notForPolecats) {
 		t.Errorf("%q", refused)
+	}
+}
+
+// exempt are flags and arguments that sound like a path and are none.
+var exempt = map[string]bool{}
+
+// Another user than the Town's owner may not have the Deacon open a path, so every flag and
+// argument that names one is known as such.
+func TestPathsAreKnown(t *testing.T) {
+	sounds := regexp.MustCompile(`(?i)\b(file|path|directory|repository|clone on this machine)\b`)
+	for _, program := range []string{"bd", "gt"} {
+		p := shell.Programs{"gt": gt.Program, "bd": bd.Program}[program](&shell.Invocation{Now: time.Now})
+		table := p.Table()
+		check := func(command string, c shell.Command, name, help, placeholder string, takes bool) {
+			key := program + " " + command + " " + name
+			if takes && sounds.MatchString(help) && !shell.NamesPath(c, name, placeholder) && !exempt[key] && !c.Alone {
+				t.Errorf("%s: %q: does it name a path? Then say so with its placeholder or in Paths", key, help)
+			}
+		}
+		var walk func(all []*kingpin.CmdModel)
+		walk = func(all []*kingpin.CmdModel) {
+			for _, m := range all {
+				walk(m.Commands)
+				c, ok := table[m.FullCommand]
+				if !ok {
+					continue
+				}
+				for _, f := range m.Flags {
+					check(m.FullCommand, c, f.Name, f.Help, f.PlaceHolder, !f.IsBoolFlag())
+				}
+				for _, a := range m.Args {
+					check(m.FullCommand, c, a.Name, a.Help, a.PlaceHolder, true)
+				}
+			}
+		}
+		walk(p.Model().Commands)
 	}
 }

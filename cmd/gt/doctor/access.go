@@ -55,6 +55,9 @@ func (d *doctor) permissions(ctx context.Context) (found []finding, err error) {
 
 // admitted is what deacon.group lets others do with a path: pass it, or connect to it.
 func (d *doctor) admitted(path string) fs.FileMode {
+	if d.host == nil { // the configuration cannot be read
+		return 0
+	}
 	if group, _, err := d.host.Config.Get("deacon.group"); err != nil || group == "" {
 		return 0
 	}

@@ -12,6 +12,15 @@ import (
 // or an address that may be one.
 var pathWords = []string{"FILE", "FILE.md", "FILE.json", "DIR", "PATH", "URL"}
 
+// pathNames are flags and arguments of every command that name one, whatever their help shows.
+var pathNames = []string{"file", "path", "dir", "url", "repo", "output"}
+
+// NamesPath reports whether a flag or argument of a command names a path, by its name and
+// what stands for its value in the help.
+func NamesPath(c Command, name, placeholder string) bool {
+	return name != townFlag && (slices.Contains(pathWords, placeholder) || slices.Contains(pathNames, name) || slices.Contains(c.Paths, name))
+}
+
 // townFlag names the Town. Whoever reached its Deacon has named it already.
 const townFlag = "town"
 
@@ -43,8 +52,7 @@ func (p *Program) foreign(args []string, c Command) error {
 		default:
 			continue
 		}
-		names := slices.Contains(pathWords, word) || slices.Contains(c.Paths, name)
-		if names && name != townFlag && e.Value != nil && !IsStandard(*e.Value) {
+		if NamesPath(c, name, word) && e.Value != nil && !IsStandard(*e.Value) {
 			return ForeignPath("use " + shown + " " + town.Typed(*e.Value))
 		}
 	}

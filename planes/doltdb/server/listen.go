@@ -57,7 +57,8 @@ func listenSocket(path string) (*socket.Listener, error) {
 	return l, nil
 }
 
-// privateDir makes the socket's directory, or checks that it is closed to others. The
+// privateDir makes the socket's directory, or checks that it is closed to others. A group
+// may pass it, for another socket there, since this one has the mode 0600. The
 // directory above it must exist: a Town that was moved is not made anew.
 func privateDir(dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
@@ -67,7 +68,7 @@ func privateDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	if perm := info.Mode().Perm(); perm&0o077 != 0 {
+	if perm := info.Mode().Perm(); perm&0o067 != 0 {
 		return town.Fail("serve the databases", "close it to others: chmod 700 "+dir,
 			"%w: %s, where the socket would be, has mode %04o", town.ErrRefused, dir, perm)
 	}
