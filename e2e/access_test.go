@@ -116,7 +116,11 @@ func TestOtherUsersThroughTheDeacon(t *testing.T) {
 
 	// Without the setting nobody else gets in.
 	owner.must(t, "gt", "deacon", "start")
-	t.Cleanup(func() { _, _, _ = owner.run(t, "gt", "deacon", "stop") })
+	t.Cleanup(func() {
+		if out, err := exec.Command(filepath.Join(bin, "gt"), "--town", s.root, "deacon", "stop").CombinedOutput(); err != nil {
+			t.Errorf("%v: %s", err, out)
+		}
+	})
 	if code, out, _ := s.as(admin, "", "bd", "list"); code == 0 || out != "" {
 		t.Errorf("without deacon.group: exit %d: %s", code, out)
 	}

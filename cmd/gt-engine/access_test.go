@@ -168,8 +168,12 @@ func TestPolecats(t *testing.T) {
 	}
 }
 
-// exempt are flags and arguments that sound like a path and are none.
-var exempt = map[string]bool{}
+// exempt are flags and arguments that sound like a path and are none. Of @FILE, Open refuses
+// the file when the command runs.
+var exempt = map[string]bool{
+	"bd create rig": true, "bd create metadata": true, "bd update metadata": true, "bd dep add metadata": true,
+	"gt federation diff document": true, "gt federation remote add refs": true, "gt rig add branch": true,
+}
 
 // Another user than the Town's owner may not have the Deacon open a path, so every flag and
 // argument that names one is known as such.

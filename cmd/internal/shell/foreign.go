@@ -13,7 +13,7 @@ import (
 var pathWords = []string{"FILE", "FILE.md", "FILE.json", "DIR", "PATH", "URL"}
 
 // pathNames are flags and arguments of every command that name one, whatever their help shows.
-var pathNames = []string{"file", "path", "dir", "url", "repo", "output"}
+var pathNames = []string{"file", "path", "dir", "url", "repo", "output", "description-file"}
 
 // NamesPath reports whether a flag or argument of a command names a path, by its name and
 // what stands for its value in the help.
