@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
+	"github.com/google/go-cmp/cmp"
 
 	bd "gastown/cmd/bd/cli"
 	gt "gastown/cmd/gt/cli"
@@ -127,10 +128,12 @@ func callOf(user int, env ...string) *shell.Call {
 	return &shell.Call{Invocation: &shell.Invocation{User: user, Foreign: user != os.Getuid(), Env: env, Now: time.Now, Dir: "/"}}
 }
 
-// notForPolecats are written by hand, like the lists above.
+// notForPolecats are written by hand, like the lists above. A name that is in no table yet
+// does not count.
 var notForPolecats = []string{
 	"bd config set", "bd config set-many", "bd config unset", "bd init", "bd setup", "gt agents test", "gt alert silence", "gt alert test",
-	"gt alert unsilence", "gt attach", "gt cache clear", "gt cache refresh", "gt cache warmup", "gt config key --writes", "gt config set",
+	"gt alert unsilence", "gt attach",
+	"gt autotune disable", "gt autotune enable", "gt autotune undo", "gt backup prune", "gt backup restore", "gt backup run", "gt backup verify", "gt cache clear", "gt cache refresh", "gt cache warmup", "gt config key --writes", "gt config set",
 	"gt config unset", "gt convoy add", "gt convoy close", "gt convoy create", "gt convoy land", "gt convoy remove", "gt crew add", "gt crew remove",
 	"gt deacon reload", "gt deacon restart", "gt deacon run", "gt deacon start", "gt deacon stop", "gt doctor --writes", "gt federation commit",
 	"gt federation conflicts resolve", "gt federation init", "gt federation instance continue", "gt federation instance new", "gt federation join",
@@ -163,8 +166,15 @@ func TestPolecats(t *testing.T) {
 			}
 		}
 	}
-	if !slices.Equal(refused, notForPolecats) {
-		t.Errorf("%q", refused)
+	names := map[string]bool{}
+	for _, c := range allCommands() {
+		names[c.name] = true
+	}
+	want := slices.DeleteFunc(slices.Clone(notForPolecats), func(name string) bool { return !names[name] })
+	slices.Sort(want)
+	slices.Sort(refused)
+	if diff := cmp.Diff(want, refused); diff != "" {
+		t.Error(diff)
 	}
 }
 
