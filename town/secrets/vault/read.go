@@ -24,7 +24,14 @@ func (s *Source) Refresh(ctx context.Context) (changed bool, err error) {
 		return false, err
 	}
 	defer s.give()
-	return s.refresh(ctx)
+	if changed, err = s.refresh(ctx); err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.problem == nil {
+			s.failures = 0
+		}
+	}
+	return changed, err
 }
 
 // refresh is Refresh for a caller that has the turn.
@@ -45,12 +52,12 @@ func (s *Source) refresh(ctx context.Context) (changed bool, err error) {
 	if !s.token.renewable && !s.token.again {
 		s.ends = s.token.expires()
 	}
-	if err == nil {
+	if s.answering = err == nil; err == nil {
 		s.at = s.opts.Now()
 		if why := s.lacking(); why != nil {
 			s.failed(why)
 		} else {
-			s.problem, s.failures = nil, 0
+			s.problem = nil // whether that lasts, the renewals tell
 		}
 		return s.replace(now), nil
 	}

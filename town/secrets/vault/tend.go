@@ -42,17 +42,23 @@ func (s *Source) Tend(ctx context.Context) (changed bool, next time.Time) {
 	if s.reads(now) {
 		changed, _ = s.refresh(ctx) // State has the error
 	}
-	if s.well() {
+	if s.answers() {
 		changed = s.renew(ctx, now) || changed
 	}
+	s.mu.Lock()
+	if s.problem == nil {
+		s.failures = 0
+	}
+	s.mu.Unlock()
 	return changed, s.next()
 }
 
-// well reports that the last attempt succeeded.
-func (s *Source) well() bool {
+// answers reports that Vault served the last request for the Town's secrets. Some
+// credentials may be missing all the same.
+func (s *Source) answers() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.problem == nil
+	return s.answering
 }
 
 // reads reports whether everything is to be read.
@@ -115,6 +121,7 @@ func (s *Source) undone(ctx context.Context, err error) (changed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.failed(err)
+	s.answering = false
 	return false
 }
 
@@ -186,13 +193,13 @@ func (s *Source) extend(l lease) {
 func (s *Source) next() time.Time {
 	s.mu.Lock()
 	at := s.at.Add(s.opts.Every)
-	failing := s.problem != nil
-	if failing {
+	if s.problem != nil {
 		at = s.attempt.Add(pause(s.failures))
 	}
+	answering := s.answering
 	s.mu.Unlock()
 	for _, l := range append([]lease{s.token}, s.leases...) {
-		if due := l.due(); !failing && !due.IsZero() && due.Before(at) {
+		if due := l.due(); answering && !due.IsZero() && due.Before(at) {
 			at = due
 		}
 	}

@@ -176,6 +176,43 @@ func TestLeasesFail(t *testing.T) {
 	r.has("TOKEN", "swordfish-1")
 }
 
+// A person's token is renewed also while some credentials are refused.
+func TestTokenIsRenewedWhileALeaseFails(t *testing.T) {
+	token := ""
+	r := open(t, func(o *vault.Options) {
+		o.Login.Getenv = func(string) string { return token }
+		o.Leased = []vault.Leased{{Prefix: "DB", Path: "database/creds/gastown"}}
+	})
+	token = r.NewToken()
+	r.Deny("database/")
+	r.until(2 * time.Hour)
+	r.has("TOKEN", "swordfish-1")
+	if n := count(r.Requests(), "PUT auth/token/renew-self"); n < 2 || n > 5 {
+		t.Errorf("renewed %d times", n)
+	}
+}
+
+// A renewal that fails is tried again ever more rarely.
+func TestRenewalFails(t *testing.T) {
+	r := open(t, approle)
+	r.until(39 * time.Minute)
+	r.Requests()
+	r.Fail("auth/token/renew-self")
+	r.until(15 * time.Minute)
+	if n := count(r.Requests(), "PUT auth/token/renew-self"); n < 10 || n > 30 {
+		t.Errorf("tried %d times in 14 minutes", n)
+	}
+	if s := r.State(); s.Problem == "" || r.Now().Sub(s.Since) < 13*time.Minute {
+		t.Errorf("%+v at %s", s, r.Now())
+	}
+	r.has("TOKEN", "swordfish-1")
+	r.Fail()
+	r.until(2 * time.Minute)
+	if s := r.State(); s.Problem != "" {
+		t.Errorf("%+v", s)
+	}
+}
+
 // A change at Vault is read within the interval. Attempts against a Vault that is away
 // get rarer, up to one a minute.
 func TestReadAgain(t *testing.T) {

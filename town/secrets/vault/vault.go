@@ -99,9 +99,11 @@ type Source struct {
 	since    time.Time // when the present run of failures began
 	attempt  time.Time // when the last failed attempt was
 	failures int
-	began    bool // an attempt has ended
-	hidden   secrets.Values
-	ends     time.Time
+	// answering says that Vault served the last request for the Town's secrets.
+	answering bool
+	began     bool // an attempt has ended
+	hidden    secrets.Values
+	ends      time.Time
 }
 
 // value is a secret that is held.

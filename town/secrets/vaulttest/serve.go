@@ -48,6 +48,12 @@ func (s *Server) serve(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusForbidden, "permission denied", "invalid token")
 		return
 	}
+	for _, prefix := range s.failing {
+		if strings.HasPrefix(path, prefix) {
+			refuse(w, http.StatusInternalServerError, "1 error occurred:\n\t* internal error\n\n")
+			return
+		}
+	}
 	for _, prefix := range s.denied {
 		if strings.HasPrefix(path, prefix) {
 			refuse(w, http.StatusForbidden, "1 error occurred:\n\t* permission denied\n\n")

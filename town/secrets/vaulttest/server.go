@@ -56,6 +56,7 @@ type Server struct {
 	state     State
 	namespace string
 	denied    []string // prefixes of paths that nobody may use
+	failing   []string // prefixes of paths that are answered with 500
 	tokens    map[string]*token
 	leases    map[string]*lease
 	kv        map[string]engine // by mount
@@ -161,6 +162,13 @@ func (s *Server) Deny(prefixes ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.denied = prefixes
+}
+
+// Fail has paths with these prefixes answered with 500, and all others served.
+func (s *Server) Fail(prefixes ...string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.failing = prefixes
 }
 
 // Put writes a secret, such as secret/gastown or kv/gastown.
