@@ -111,7 +111,7 @@ func TestLife(t *testing.T) {
 	if s.PID != os.Getpid() || s.Town != "harbour" || s.State != "running" || s.Health != "healthy" || s.User == "" || s.HTTP != r.Address() {
 		t.Errorf("%+v", s)
 	}
-	if len(s.Jobs) != 10 || len(s.Checks) != 7 {
+	if len(s.Jobs) != 11 || len(s.Checks) != 7 {
 		t.Errorf("%d jobs, %d checks", len(s.Jobs), len(s.Checks))
 	}
 	code, text := body(t, "http://"+r.Address()+"/health")

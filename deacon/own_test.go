@@ -118,6 +118,10 @@ func TestADisplacedDeaconEnds(t *testing.T) {
 			p := found(t)
 			t.Cleanup(func() { _ = os.RemoveAll(p.layout.Root + ".moved") })
 			r := p.mustStart()
+			until(t, "the metrics have their files", func() bool {
+				files, err := os.ReadDir(filepath.Join(p.layout.Series(), "wal"))
+				return err == nil && len(files) > 0
+			})
 			if err := displace(p); err != nil {
 				t.Fatal(err)
 			}
