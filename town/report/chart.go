@@ -97,19 +97,24 @@ func pieces(points []series.Point, step time.Duration) (all [][]series.Point) {
 func path(points []series.Point, step time.Duration, x func(time.Time) float64, y func(float64) float64) string {
 	var d strings.Builder
 	for _, piece := range pieces(points, step) {
-		for i, p := range piece {
-			sign := byte('L')
-			if i == 0 {
-				sign = 'M'
-			}
-			d.WriteByte(sign)
-			d.WriteString(number(x(p.At)) + " " + number(y(p.Value)))
-		}
+		trace(&d, piece, x, y)
 		if len(piece) == 1 {
 			d.WriteString("h1")
 		}
 	}
 	return d.String()
+}
+
+// trace draws one piece of a line.
+func trace(d *strings.Builder, piece []series.Point, x func(time.Time) float64, y func(float64) float64) {
+	for i, p := range piece {
+		sign := byte('L')
+		if i == 0 {
+			sign = 'M'
+		}
+		d.WriteByte(sign)
+		d.WriteString(number(x(p.At)) + " " + number(y(p.Value)))
+	}
 }
 
 // band is the area between the means and the highest values of the steps.
@@ -120,14 +125,7 @@ func band(means, most []series.Point, step time.Duration, x func(time.Time) floa
 	}
 	var d strings.Builder
 	for _, piece := range pieces(most, step) {
-		for i, p := range piece {
-			sign := byte('L')
-			if i == 0 {
-				sign = 'M'
-			}
-			d.WriteByte(sign)
-			d.WriteString(number(x(p.At)) + " " + number(y(p.Value)))
-		}
+		trace(&d, piece, x, y)
 		for _, p := range slices.Backward(piece) {
 			if v, there := low[p.At.UnixMilli()]; there {
 				d.WriteString("L" + number(x(p.At)) + " " + number(y(v)))
