@@ -47,7 +47,6 @@ type Host interface {
 	RigSettings() ([]rig.Settings, error)
 	// Reload has all parts take over the settings, and with them the secrets.
 	Reload() error
-	StartJob(name string) error
 }
 
 // Part implements the interfaces of package part that the assertions below name.

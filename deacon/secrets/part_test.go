@@ -40,7 +40,6 @@ func (h *host) Log() logrus.FieldLogger    { return h.log }
 func (h *host) Getenv(name string) string  { return h.vars[name] }
 func (h *host) Secrets() *secrets.Resolver { return h.resolver }
 func (h *host) PluginSet() *plugin.Set     { return h.set }
-func (h *host) StartJob(string) error      { return nil }
 func (h *host) Reload() error              { h.reloads <- true; return nil }
 func (h *host) RigSettings() ([]rig.Settings, error) {
 	return []rig.Settings{{Name: "web", Pulls: rig.Pulls{TokenEnv: "WEB_TOKEN"}}}, nil

@@ -293,9 +293,11 @@ func (p *proxied) follow(town *town, c *http.Client) {
 			}
 		}
 	}
+	await("event: hello")
+	await("event: view")
 	await("data:")
 	town.run("bd", "update", "bd-first", "--claim")
-	await("data:") // of what changed
+	await("event:") // of what changed
 }
 
 // authority signs certificates.
