@@ -24,10 +24,10 @@ const (
 	// statements is how many SQL statements it may need meanwhile: for the checks, which
 	// measure how long the database takes, and one round of the jobs that rest.
 	statements = 100
-	// evaluated is how many expressions of rules it may evaluate meanwhile: those of how long the
-	// database takes, which is measured once a minute, and those of rates, which change for a
-	// while after the start. All 19 in each of four rounds would be 76.
-	evaluated = 40
+	// evaluated is how many expressions of rules it may evaluate meanwhile: in each of four or five
+	// rounds those of rates, which change for a while after the start, and of what is computed
+	// from them, and once those of how long the database takes. All would be 76 or 95.
+	evaluated = 50
 )
 
 // A Deacon with nothing to do, in a Town with a remote and four rigs, starts no process

@@ -104,8 +104,8 @@ const unheldAfter = 10 * time.Minute
 
 // Outlived finds, among open escalations, those about held requests of a rig of which none is
 // held any more: whoever released or gave back the request was killed before it ended the
-// escalation. requests are the rig's open ones. again is when one that is too young is to be
-// looked at; zero for none.
+// escalation. requests are the rig's open ones. again is when to look at the others; zero if
+// there are none.
 func Outlived(rig string, open []escalate.Escalation, requests []operational.MergeRequest, now time.Time) (keys []string, again time.Time) {
 	held := map[string]bool{}
 	for _, m := range requests {
@@ -114,17 +114,14 @@ func Outlived(rig string, open []escalate.Escalation, requests []operational.Mer
 		}
 	}
 	for _, e := range open {
-		of, ok := HeldIn(e.Key)
-		if !ok || of != rig || held[e.Key] {
+		if of, ok := HeldIn(e.Key); !ok || of != rig {
 			continue
 		}
-		if due := e.Last.Add(unheldAfter); now.Before(due) {
-			if again.IsZero() || due.Before(again) {
-				again = due
-			}
+		if !held[e.Key] && now.Sub(e.Last) >= unheldAfter {
+			keys = append(keys, e.Key)
 			continue
 		}
-		keys = append(keys, e.Key)
+		again = now.Add(unheldAfter)
 	}
 	return keys, again
 }
