@@ -43,10 +43,10 @@ func TestUndo(t *testing.T) {
 			t.Fatalf("%v: %d, %s%s", args, code, out, stderr)
 		}
 	}
-	says("dolt.max_open_conns  57   tuned", "autotune", "status")
+	says("dolt.max_open_conns   57     tuned", "autotune", "status")
 	says("cache.ttl is 300 again", "autotune", "undo", "2")
 	says("dolt.max_open_conns is 25 again", "autotune", "undo", "1")
-	says("dolt.max_open_conns  25 ", "autotune", "status")
+	says("dolt.max_open_conns   25 ", "autotune", "status")
 	rows(t, w.Dir, func(s *operational.Store) {
 		all, err := s.Tunings(t.Context())
 		if err != nil || len(all) != 3 {
