@@ -449,9 +449,10 @@ func TestAFaultDoesNotKeepAPluginEnabled(t *testing.T) {
 // A plugin that does not end takes its own places and no others.
 func TestAPluginThatHangs(t *testing.T) {
 	b := newBench(t)
-	release, hang := make(chan struct{}), true
+	release := make(chan struct{})
+	var calm atomic.Bool
 	b.do = func(context.Context, any) (any, error) {
-		if hang {
+		if !calm.Load() {
 			<-release
 		}
 		return "done", nil
@@ -474,7 +475,7 @@ func TestAPluginThatHangs(t *testing.T) {
 	if _, err := i.Execute(t.Context(), nil); !errors.Is(err, ErrStuck) || i.Did().Stuck != 2 {
 		t.Errorf("%v, %+v", err, i.Did())
 	}
-	hang = false
+	calm.Store(true)
 	other, _ := b.Plugin("b")
 	if out, err := other.Execute(t.Context(), nil); out != "done" || err != nil {
 		t.Errorf("another plugin: %v, %v", out, err)

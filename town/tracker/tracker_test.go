@@ -8,6 +8,7 @@ import (
 	"net/http/httptest"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -66,12 +67,13 @@ func TestAnswers(t *testing.T) {
 		code               int
 		header, value, say string
 	}
-	var next answer
+	var given atomic.Pointer[answer]
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("a redirect was followed, with %q", r.Header.Get("Authorization"))
 	}))
 	defer elsewhere.Close()
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		next := given.Load()
 		if next.code == 0 {
 			panic(http.ErrAbortHandler)
 		}
@@ -108,7 +110,7 @@ func TestAnswers(t *testing.T) {
 		"too long":          {answer{200, "", "", `"` + strings.Repeat("x", maxAnswer) + `"`}, town.ErrBusy, true, soon},
 		"no answer":         {answer{}, town.ErrBusy, true, soon},
 	} {
-		next = one.answer
+		given.Store(&one.answer)
 		var out map[string]any
 		err := c.Do(t.Context(), "make it", http.MethodPost, "/x", nil, nil, &out)
 		if !errors.Is(err, one.kind) || strings.Contains(err.Error(), secret) || strings.Contains(err.Error(), "\x1b") || len(err.Error()) > 600 {

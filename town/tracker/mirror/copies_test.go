@@ -17,14 +17,14 @@ import (
 func TestCopiedMark(t *testing.T) {
 	for _, app := range []bool{false, true} {
 		each(t, func(t *testing.T, w *world) {
-			w.server.App = app
+			w.server.Lock(func() { w.server.App = app })
 			w.rest()
-			w.server.Lose = func(r *http.Request, _ int) bool { // the answer to the creation
+			w.lose(func(r *http.Request, _ int) bool { // the answer to the creation
 				return r.Method == http.MethodPost && slices.Contains([]string{"issue", "issues", "tasks"}, path.Base(r.URL.Path))
-			}
+			})
 			w.bead("gt-1", "one")
 			w.run(mirror.Request{})
-			w.server.Lock(func() { w.server.Lose = nil })
+			w.lose(nil)
 			var text string
 			var labels []string
 			w.server.With(func(issues []*trackertest.Issue) { text, labels = issues[0].Text, issues[0].Labels })

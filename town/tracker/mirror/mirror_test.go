@@ -51,7 +51,7 @@ type world struct {
 
 func newWorld(t testing.TB, s system) *world {
 	w := &world{planes: newPlanes(), t: t, system: s, server: s.server(t)}
-	w.server.Now, w.server.Lag = w.clock, 2*time.Minute
+	w.server.Lock(func() { w.server.Now, w.server.Lag = w.clock, 2*time.Minute })
 	return w
 }
 
@@ -92,6 +92,14 @@ func (w *world) rest() {
 	}
 	links, _ := w.Links(w.t.Context())
 	w.t.Fatalf("it does not come to rest: %+v", links)
+}
+
+// fault and lose have the server fail from now on.
+func (w *world) fault(fn func(http.ResponseWriter, *http.Request, int) bool) {
+	w.server.Lock(func() { w.server.Fault = fn })
+}
+func (w *world) lose(fn func(*http.Request, int) bool) {
+	w.server.Lock(func() { w.server.Lose = fn })
 }
 
 func (w *world) Lock()   { w.mu.Lock() }
@@ -203,25 +211,25 @@ func TestCrash(t *testing.T) {
 		for n := 1; n <= requests; n++ {
 			for what, crash := range map[string]func(w *world){
 				"not done": func(w *world) {
-					w.server.Fault = func(_ http.ResponseWriter, _ *http.Request, at int) bool {
+					w.fault(func(_ http.ResponseWriter, _ *http.Request, at int) bool {
 						if at == n {
 							panic(http.ErrAbortHandler)
 						}
 						return false
-					}
+					})
 				},
 				"done, unheard": func(w *world) {
-					w.server.Lose = func(_ *http.Request, at int) bool { return at == n }
+					w.lose(func(_ *http.Request, at int) bool { return at == n })
 				},
 				"done, not noted": func(w *world) {
-					w.server.Lose = func(_ *http.Request, at int) bool {
+					w.lose(func(_ *http.Request, at int) bool {
 						if at == n {
 							w.Lock()
 							w.dead = true
 							w.Unlock()
 						}
 						return false
-					}
+					})
 				},
 			} {
 				t.Run(fmt.Sprintf("request %d %s", n, what), func(t *testing.T) {

@@ -34,7 +34,7 @@ func TestRefused(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.rest()
 		refusing := true
-		w.server.Fault = func(rw http.ResponseWriter, r *http.Request, _ int) bool {
+		w.fault(func(rw http.ResponseWriter, r *http.Request, _ int) bool {
 			body, _ := io.ReadAll(r.Body)
 			r.Body = io.NopCloser(strings.NewReader(string(body)))
 			if !refusing || r.Method == http.MethodGet || !strings.Contains(string(body), "bad one") {
@@ -52,7 +52,7 @@ func TestRefused(t *testing.T) {
 			rw.WriteHeader(status)
 			fmt.Fprint(rw, text)
 			return true
-		}
+		})
 		w.bead("gt-1", "a bad one")
 		w.bead("gt-2", "good")
 		w.rest()
@@ -68,7 +68,7 @@ func TestRefused(t *testing.T) {
 		if more := w.server.Requests()[sent:]; len(more) > 0 {
 			t.Errorf("it is sent again by itself: %q", more)
 		}
-		refusing = false
+		w.server.Lock(func() { refusing = false })
 		if rep := w.run(mirror.Request{Retry: true}); rep.Count(mirror.Created) != 1 || len(w.titles()) != 2 || w.links["gt-1"].Reason != "" {
 			t.Errorf("%+v, %q", rep, w.titles())
 		}
@@ -81,7 +81,7 @@ func TestWait(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.rest()
 		limited := true
-		w.server.Fault = func(rw http.ResponseWriter, _ *http.Request, _ int) bool {
+		w.fault(func(rw http.ResponseWriter, _ *http.Request, _ int) bool {
 			if !limited {
 				return false
 			}
@@ -100,7 +100,7 @@ func TestWait(t *testing.T) {
 				fmt.Fprint(rw, `{"errors":[{"message":"You have made too many requests recently."}]}`)
 			}
 			return true
-		}
+		})
 		for n := range 5 {
 			w.bead(fmt.Sprint("gt-", n), fmt.Sprint("bead ", n))
 		}
@@ -108,7 +108,7 @@ func TestWait(t *testing.T) {
 		if n := len(w.server.Requests()); n != 1 || rep.Waiting != 5 || rep.Reason == "" || rep.Until.Sub(w.clock()).Round(time.Minute) != 10*time.Minute {
 			t.Errorf("%d requests; %+v", n, rep)
 		}
-		limited = false
+		w.server.Lock(func() { limited = false })
 		w.pass(9 * time.Minute)
 		if rep := w.run(mirror.Request{}); len(w.server.Requests()) != 1 || rep.Reason == "" {
 			t.Errorf("it was asked before its time: %+v", rep)
@@ -126,19 +126,19 @@ func TestDenied(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		w.rest()
 		denied := true
-		w.server.Fault = func(rw http.ResponseWriter, r *http.Request, _ int) bool {
+		w.fault(func(rw http.ResponseWriter, r *http.Request, _ int) bool {
 			if denied {
 				r.Header.Set("Authorization", "Bearer expired")
 			}
 			return false
-		}
+		})
 		w.bead("gt-1", "one")
 		w.bead("gt-2", "two")
 		rep := w.run(mirror.Request{})
 		if n := len(w.server.Requests()); n != 1 || rep.Waiting != 2 || !strings.Contains(rep.Reason, "gt plugin run jira-sync --retry") {
 			t.Errorf("%d requests; %+v", n, rep)
 		}
-		denied = false
+		w.server.Lock(func() { denied = false })
 		w.run(mirror.Request{Retry: true})
 		w.rest()
 		if got := w.titles(); len(got) != 2 {
@@ -198,12 +198,12 @@ func TestOutage(t *testing.T) {
 		w.bead("gt-1", "one")
 		w.rest()
 		away := true
-		w.server.Fault = func(http.ResponseWriter, *http.Request, int) bool {
+		w.fault(func(http.ResponseWriter, *http.Request, int) bool {
 			if away {
 				panic(http.ErrAbortHandler)
 			}
 			return false
-		}
+		})
 		last := w.clock()
 		for day := range 7 {
 			w.pass(24 * time.Hour)
@@ -218,7 +218,7 @@ func TestOutage(t *testing.T) {
 		w.loss = last
 		delete(w.beads, "gt-1")
 		w.Unlock()
-		away = false
+		w.server.Lock(func() { away = false })
 		w.pass(time.Hour)
 		w.rest()
 		w.server.With(func(issues []*trackertest.Issue) {
@@ -289,7 +289,7 @@ func TestImport(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
 		q := query[w.system.name]
 		fill := func(w *world) {
-			w.server.PerPage = 2
+			w.server.Lock(func() { w.server.PerPage = 2 })
 			w.rest()
 			w.bead("gt-own", "our door")
 			w.rest()
