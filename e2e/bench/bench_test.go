@@ -128,6 +128,23 @@ func TestQuickMerging(t *testing.T) {
 	}
 }
 
+// Backups are measured, and what they add does not depend on the machine.
+func TestQuickBackups(t *testing.T) {
+	figures, err := backups(t.Context(), quick(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range figures {
+		if d.Value <= 0 || d.Name == backupBytes && d.Over {
+			t.Errorf("measured %+v", d)
+		}
+		t.Logf("%s: %.3f %s (%.3f)", d.Name, d.Value, d.Unit, d.Other)
+	}
+	if len(figures) != 5 {
+		t.Errorf("measured %+v", figures)
+	}
+}
+
 func TestDeaconLimits(t *testing.T) {
 	for _, test := range []struct {
 		d             deaconFigure

@@ -191,6 +191,11 @@ func everything(ctx context.Context, o options) (r results, err error) {
 		if err == nil {
 			r.Whole, err = wholeTown(ctx, o)
 		}
+		if err == nil {
+			var more []deaconFigure
+			more, err = backups(ctx, o)
+			r.Fronts = append(r.Fronts, more...)
+		}
 	}
 	if err == nil && o.bd {
 		r.Beads, err = ledgers(ctx, o, os.Stderr)

@@ -4,7 +4,9 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
+	"gastown/sync/gitcmd"
 	"gastown/town"
 )
 
@@ -33,18 +35,48 @@ func ParseDestinations(text string) (all []Where, err error) {
 	return all, nil
 }
 
-// Open returns the store of a destination. A directory must be named by its absolute
-// path.
-func (w Where) Open() (Destination, error) {
+// gitPrefix begins the address of a Git repository, and gitRef is the ref in it.
+const (
+	gitPrefix = "git+"
+	gitRef    = "refs/gt/backups/main"
+)
+
+// Means are what destinations need.
+type Means struct {
+	// Env is the environment of programs, and Scratch a directory for what they are given.
+	Env     []string
+	Scratch string
+	// Git are git's options, and GitDir is for copies of repositories.
+	Git    gitcmd.Options
+	GitDir string
+	Wait   time.Duration
+	Now    func() time.Time
+	// Key encrypts what is written; nil for no encryption.
+	Key *Key
+}
+
+// Open returns the store of a destination: a directory by its absolute path, a place that
+// rsync reaches, or a Git repository.
+func (w Where) Open(m Means) (Destination, error) {
 	d := Destination{Name: w.Name, Where: w.URL}
-	path, isFile := strings.CutPrefix(w.URL, "file://")
-	if !filepath.IsAbs(path) {
-		why := "it is not an absolute path"
-		if !isFile && strings.Contains(w.URL, ":") {
-			why = "gt knows only directories"
+	path, _ := strings.CutPrefix(w.URL, "file://")
+	repository, isGit := strings.CutPrefix(w.URL, gitPrefix)
+	switch {
+	case filepath.IsAbs(path):
+		d.Store = Directory{Dir: filepath.Clean(path), Mount: true}
+	case isGit:
+		if err := gitcmd.CheckURL(repository); err != nil {
+			return d, err
 		}
-		return d, town.Fail("use the destination "+town.Clip(w.URL, 200), "gt config backup.to /mnt/backups", "%w: %s", town.ErrUsage, why)
+		d.Store = Git{URL: repository, Ref: gitRef, Dir: filepath.Join(m.GitDir, w.Name), Options: m.Git, Wait: m.Wait, Now: m.Now}
+	case rsyncTarget.MatchString(w.URL):
+		d.Store = Rsync{Target: w.URL, Env: m.Env, Scratch: m.Scratch}
+	default:
+		return d, town.Fail("use the destination "+town.Clip(w.URL, 200), "gt config backup.to /mnt/backups",
+			"%w: it is not an absolute path, HOST:PATH, rsync://HOST/MODULE/PATH or git+URL", town.ErrUsage)
 	}
-	d.Store = Directory{Dir: filepath.Clean(path), Mount: true}
+	if m.Key != nil {
+		d.Store = Sealed{d.Store, m.Key}
+	}
 	return d, nil
 }

@@ -126,7 +126,7 @@ func (v *Vault) sweep(ctx context.Context, c *catalog, d *destinationNotes, out 
 	if err := c.to.Remove(ctx, keys); err != nil {
 		return err
 	}
-	if t, ok := c.to.Store.(tidier); ok {
+	if t, ok := plainStore(c.to.Store).(tidier); ok {
 		return t.Tidy(now.Add(-grace))
 	}
 	return nil

@@ -1,5 +1,32 @@
 package backup
 
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"filippo.io/age"
+
+	"gastown/town"
+)
+
+// sealedExt ends the names of encrypted files.
+const sealedExt = ".age"
+
+const (
+	// maxKey bounds a file of keys, in bytes.
+	maxKey     = 64 << 10
+	sealedPart = 64 << 10
+	// sealedHeader is less than any header of age takes.
+	sealedHeader = 100
+)
+
 // sealedSize is the least size of a file of n bytes that is encrypted: 16 bytes more for
 // each part of 64 KiB, and a header.
 func sealedSize(n int64) int64 {
@@ -7,8 +34,188 @@ func sealedSize(n int64) int64 {
 	return n + 16*parts + sealedHeader
 }
 
-const (
-	sealedPart = 64 << 10
-	// sealedHeader is less than any header of age takes.
-	sealedHeader = 100
-)
+// Key is what a Town encrypts its backups with: the identities of a file as age-keygen
+// writes it. What is written can be read with each of them.
+type Key struct {
+	identities []age.Identity
+	recipients []age.Recipient
+}
+
+// ReadKey reads a file of keys, which nobody else may read.
+func ReadKey(path string) (*Key, error) {
+	op := "read the key of the backups"
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, town.Fail(op, "make one and keep a copy of it elsewhere: gt backup key "+path, "%w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() || info.Mode().Perm()&0o077 != 0 {
+		return nil, town.Fail(op, "chmod 600 "+path, "%w: %s can be read by others, or is not a file", town.ErrRefused, path)
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxKey))
+	if err != nil {
+		return nil, err
+	}
+	defer clear(text)
+	k := &Key{}
+	// The library's errors may have parts of the file in them.
+	if k.identities, err = age.ParseIdentities(bytes.NewReader(text)); err != nil || len(k.identities) == 0 {
+		return nil, town.Fail(op, "name a file that age-keygen or gt backup key has made: gt config backup.key FILE", "%w: %s holds no key of age", town.ErrUsage, path)
+	}
+	for _, i := range k.identities {
+		switch i := i.(type) {
+		case *age.X25519Identity:
+			k.recipients = append(k.recipients, i.Recipient())
+		case *age.HybridIdentity:
+			k.recipients = append(k.recipients, i.Recipient())
+		default:
+			return nil, town.Fail(op, "name a file that age-keygen or gt backup key has made: gt config backup.key FILE", "%w: %s holds a key of another kind", town.ErrUsage, path)
+		}
+	}
+	return k, nil
+}
+
+// MakeKey writes a new key to a file that does not exist. It returns the public key.
+func MakeKey(path string) (public string, err error) {
+	i, err := age.GenerateX25519Identity()
+	if err != nil {
+		return "", err
+	}
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return "", town.Fail("make a key", "name a file that does not exist", "%w", err)
+	}
+	_, err = fmt.Fprintf(f, "# public key: %s\n%s\n", i.Recipient(), i)
+	return i.Recipient().String(), errors.Join(err, f.Sync(), f.Close())
+}
+
+// Sealed is a Store whose files are encrypted, names excepted.
+type Sealed struct {
+	Store
+	Key *Key
+}
+
+// Encrypts implements Store.
+func (s Sealed) Encrypts() bool { return true }
+
+// List implements Store. It leaves out files that are not encrypted.
+func (s Sealed) List(ctx context.Context) (map[string]int64, error) {
+	all, err := s.Store.List(ctx)
+	if err != nil {
+		return nil, err
+	}
+	sealed := map[string]int64{}
+	for key, size := range all {
+		if name, ok := strings.CutSuffix(key, sealedExt); ok {
+			sealed[name] = size
+		}
+	}
+	return sealed, nil
+}
+
+// Put implements Store.
+func (s Sealed) Put(ctx context.Context, dir string, keys []string) (err error) {
+	tmp, err := os.MkdirTemp(dir, ".sealed-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
+	for _, key := range keys {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if err := s.seal(filepath.Join(dir, filepath.FromSlash(key)), filepath.Join(tmp, filepath.FromSlash(key)+sealedExt)); err != nil {
+			return fmt.Errorf("encrypt %s: %w", key, err)
+		}
+	}
+	return s.Store.Put(ctx, tmp, sealedKeys(keys))
+}
+
+func (s Sealed) seal(from, to string) (err error) {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, target.Close()) }()
+	w, err := age.Encrypt(target, s.Key.recipients...)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, source)
+	return errors.Join(err, w.Close())
+}
+
+// Get implements Store.
+func (s Sealed) Get(ctx context.Context, keys []string, dir string) (err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return err
+	}
+	tmp, err := os.MkdirTemp(dir, ".sealed-*")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(tmp)) }()
+	if err := s.Store.Get(ctx, sealedKeys(keys), tmp); err != nil {
+		return err
+	}
+	for _, key := range keys {
+		if err := s.open(filepath.Join(tmp, filepath.FromSlash(key)+sealedExt), filepath.Join(dir, filepath.FromSlash(key))); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s Sealed) open(from, to string) (err error) {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	r, err := age.Decrypt(source, s.Key.identities...)
+	var other *age.NoIdentityMatchError
+	if errors.As(err, &other) {
+		return town.Fail("read the backup", "name the file with the key that it was written with: gt config backup.key FILE",
+			"%w: it is encrypted with another key", town.ErrRefused)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %s is not an encrypted file", ErrDamaged, filepath.Base(from))
+	}
+	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
+		return err
+	}
+	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(target, r)
+	var path *fs.PathError
+	if err != nil && !errors.As(err, &path) {
+		err = fmt.Errorf("%w: %s was cut short or altered", ErrDamaged, filepath.Base(from))
+	}
+	return errors.Join(err, target.Close())
+}
+
+// Remove implements Store.
+func (s Sealed) Remove(ctx context.Context, keys []string) error {
+	return s.Store.Remove(ctx, sealedKeys(keys))
+}
+
+func sealedKeys(keys []string) (sealed []string) {
+	for _, key := range keys {
+		sealed = append(sealed, key+sealedExt)
+	}
+	return sealed
+}

@@ -78,10 +78,12 @@ func (v *Vault) take(ctx context.Context, kind Kind, always bool, scratch string
 		t := Taken{Destination: to.Name}
 		t.Point, t.Err = v.write(ctx, kind, always, to, moment, notes, filepath.Join(scratch, "out-"+to.Name))
 		t.Unchanged = t.Point == nil && t.Err == nil
-		note.tell(began, v.Now().UTC(), state, t)
 		all = append(all, t)
+		if ctx.Err() == nil { // what somebody ended has not failed
+			note.tell(began, v.Now().UTC(), state, t)
+		}
 	}
-	if err != nil {
+	if err != nil && ctx.Err() == nil {
 		for _, to := range v.Destinations {
 			notes.of(to.Name, kind).tell(began, v.Now().UTC(), state, Taken{Err: err})
 		}

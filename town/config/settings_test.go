@@ -52,7 +52,7 @@ func TestKeyTable(t *testing.T) {
 		"deacon.latency_warning": "10", "deacon.latency_critical": "50", "deacon.data_warning": "10GB",
 		"deacon.sync_warning": "1h", "deacon.sync_critical": "24h",
 		"monitor.performance": "true", "monitor.interval": "15s", "monitor.keep": "360h", "monitor.size": "512MB",
-		"backup.to": "", "backup.interval": "1h", "backup.keep": "720h", "backup.files_interval": "24h", "backup.files_keep": "2160h", "backup.proof_interval": "168h",
+		"backup.to": "", "backup.key": "", "backup.interval": "1h", "backup.keep": "720h", "backup.files_interval": "24h", "backup.files_keep": "2160h", "backup.proof_interval": "168h",
 		"deacon.log_size": "10MB", "deacon.log_files": "5", "deacon.log_age": "720h",
 	}
 	got := map[string]string{}

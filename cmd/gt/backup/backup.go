@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -77,6 +78,13 @@ func Commands(p *shell.Program) {
 		Name: "prune", Help: "Remove points that are older than backup.keep and backup.files_keep, and files that no point needs.", Permission: shell.MayAdminTown, Writes: true,
 		Examples: []string{"gt backup prune"},
 	}, func(o *options, _ *kingpin.CmdClause) shell.Action { return o.prune })
+	add(shell.Command{
+		Name: "key", Help: "Make a key in a new file, for backup.key. Whoever loses it loses the backups that it encrypts.", Permission: shell.MayAdminTown, Writes: true,
+		Examples: []string{"gt backup key /root/town-backups.key"},
+	}, func(o *options, c *kingpin.CmdClause) shell.Action {
+		c.Arg("file", "A file that does not exist.").Required().StringVar(&o.name)
+		return o.key
+	})
 	add(shell.Command{
 		Name: "status", Help: "Show for each destination when it last had everything, what failed, and the last test of a restore.", Permission: shell.MayReadTown, Default: true,
 		Examples: []string{"gt backup status", "gt backup status --json"},
@@ -172,6 +180,26 @@ func (o *options) prune(ctx context.Context) error {
 			}
 		}
 	}))
+}
+
+// key makes a key.
+func (o *options) key(context.Context) error {
+	path := o.name
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(o.call.Dir, path)
+	}
+	public, err := backup.MakeKey(path)
+	if err != nil {
+		return err
+	}
+	out := struct {
+		File   string `json:"file"`
+		Public string `json:"public"`
+	}{path, public}
+	return o.call.Summary(out, func(p *term.Printer) {
+		p.Line("%s holds a new key; keep a copy of it elsewhere, without it nobody reads the backups", out.File)
+		p.Line("next: gt config backup.key %s", out.File)
+	})
 }
 
 // since is the time of --at; zero for none.

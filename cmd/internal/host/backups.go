@@ -46,8 +46,16 @@ func (h *Host) Backups() (*backup.Vault, error) {
 	for _, plane := range Planes {
 		v.Planes = append(v.Planes, backup.Source{Source: copies.Source{Name: plane, Dir: t.Data(plane)}, Store: h.Config.Stores[plane]})
 	}
+	means := backup.Means{
+		Env: h.call.Env, Scratch: filepath.Join(t.Backups(), "rsync"), Git: Git(h.call), GitDir: filepath.Join(t.Backups(), "git"), Wait: h.call.Wait, Now: h.call.Now,
+	}
+	if file := text(h.Config, "backup.key"); file != "" {
+		if means.Key, err = backup.ReadKey(file); err != nil {
+			return nil, err
+		}
+	}
 	for _, place := range places {
-		d, err := place.Open()
+		d, err := place.Open(means)
 		if err != nil {
 			return nil, err
 		}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gastown/planes/doltdb/copies"
+	"gastown/town/layout"
+)
+
+// The names of the figures of backups. The numbers of beads are those of -beads.
+const (
+	backupFirst   = "first backup of %d beads"
+	backupHourly  = "backup after 1,000 changed of %d beads"
+	backupBytes   = "bytes of that backup, beside what the database wrote"
+	backupIdle    = "backup when nothing has changed, %d beads"
+	backupRestore = "restore of %d beads"
+	backupChanged = 1000
+	// The limits at large: of the figures, in milliseconds, and the bytes as a ratio.
+	backupHourlyMost, backupRestoreMost, backupBytesMost = 2000, 10_000, 2
+)
+
+// backups measures backups of the largest number of beads, without a Deacon.
+func backups(ctx context.Context, o options) (figures []deaconFigure, err error) {
+	beads := 0
+	for _, n := range o.beads {
+		beads = max(beads, n)
+	}
+	dir, err := os.MkdirTemp("", "gtb")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	f := &beadBench{host: &host{}, dir: dir}
+	if f.gt, err = newGT(o, dir); err != nil {
+		return nil, err
+	}
+	bd := program{path: filepath.Join(filepath.Dir(f.path), "bd"), timed: f.timed, env: f.env}
+	root, to, all, changes := filepath.Join(dir, "t"), filepath.Join(dir, "disk"), filepath.Join(dir, "all.jsonl"), filepath.Join(dir, "changes.jsonl")
+	if err := f.install(ctx, root, "bench"); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(f.settle(ctx, root), os.Mkdir(to, 0o700)); err != nil {
+		return nil, err
+	}
+	if _, err := writeBeads(all, 0, beads); err != nil {
+		return nil, err
+	}
+	if _, err := bd.run(ctx, root, "import", all); err != nil {
+		return nil, err
+	}
+	if _, err := f.command(ctx, "config", "backup.to", to); err != nil {
+		return nil, err
+	}
+	timed := func(name string, args ...string) error {
+		began := time.Now()
+		_, err := f.command(ctx, args...)
+		figures = append(figures, deaconFigure{Name: name, Unit: "ms", Value: float64(time.Since(began).Microseconds()) / 1000})
+		return err
+	}
+	limit := func(most float64) {
+		last := &figures[len(figures)-1]
+		last.Limit = most
+		last.Over = last.Value > most
+	}
+	if err := timed(fmt.Sprintf(backupFirst, beads), "backup", "run"); err != nil {
+		return figures, err
+	}
+	journal := func() float64 {
+		info, err := os.Stat(filepath.Join(layout.Town{Root: root}.Data(layout.Ledger), filepath.FromSlash(copies.StoreDir), journalName))
+		if err != nil {
+			return 0 // there is none after a garbage collection
+		}
+		return float64(info.Size())
+	}
+	if err := writeChanges(changes, beads); err != nil {
+		return figures, err
+	}
+	before := journal()
+	if _, err := bd.run(ctx, root, "update", "--batch", changes); err != nil {
+		return figures, err
+	}
+	wrote, held := journal()-before, sizeOf(to)
+	if err := timed(fmt.Sprintf(backupHourly, beads), "backup", "run"); err != nil {
+		return figures, err
+	}
+	limit(backupHourlyMost)
+	added := sizeOf(to) - held
+	figures = append(figures, deaconFigure{Name: backupBytes, Unit: "bytes", Value: added, Other: wrote, Beside: "journal",
+		Limit: backupBytesMost, Relative: true, Over: wrote > 0 && added/wrote > backupBytesMost})
+	if err := timed(fmt.Sprintf(backupIdle, beads), "backup", "run"); err != nil {
+		return figures, err
+	}
+	if err := timed(fmt.Sprintf(backupRestore, beads), "backup", "restore"); err != nil {
+		return figures, err
+	}
+	limit(backupRestoreMost)
+	return figures, nil
+}
+
+// journalName is the file in which the engine writes.
+const journalName = "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv"
+
+// writeChanges writes new titles of beads that are spread over the ledger.
+func writeChanges(path string, beads int) (err error) {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	out := bufio.NewWriter(f)
+	lines := json.NewEncoder(out)
+	for i := 0; i < beads; i += max(1, beads/backupChanged) {
+		if err := lines.Encode(map[string]string{"id": bead(i).ID, "title": fmt.Sprint("changed title of bead ", i)}); err != nil {
+			return err
+		}
+	}
+	return out.Flush()
+}
+
+// sizeOf is the size of all files below a directory, in bytes.
+func sizeOf(dir string) (n float64) {
+	_ = filepath.WalkDir(dir, func(_ string, e os.DirEntry, err error) error {
+		if err == nil && e.Type().IsRegular() {
+			if info, err := e.Info(); err == nil {
+				n += float64(info.Size())
+			}
+		}
+		return nil
+	})
+	return n
+}

@@ -1,0 +1,218 @@
+package backup
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gastown/sync/gitcmd"
+)
+
+// stores are the ways to store files, each in an empty directory.
+func stores(t *testing.T) map[string]func(t *testing.T, dir string) Store {
+	key := filepath.Join(t.TempDir(), "key.txt")
+	if _, err := MakeKey(key); err != nil {
+		t.Fatal(err)
+	}
+	k, err := ReadKey(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]func(t *testing.T, dir string) Store{
+		"directory":           func(_ *testing.T, dir string) Store { return Directory{Dir: dir, Mount: true} },
+		"encrypted directory": func(_ *testing.T, dir string) Store { return Sealed{Directory{Dir: dir}, k} },
+	}
+	git := func(t *testing.T, dir string) Store {
+		bare := filepath.Join(t.TempDir(), "backups.git")
+		if out, err := exec.CommandContext(t.Context(), "git", "init", "-q", "--bare", bare).CombinedOutput(); err != nil {
+			t.Fatalf("%s: %v", out, err)
+		}
+		d, err := Where{Name: "git", URL: "git+" + bare}.Open(Means{
+			Git: gitcmd.Options{Env: os.Environ()}, GitDir: t.TempDir(), Wait: time.Minute, Now: time.Now,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d.Store
+	}
+	all["git"] = git
+	all["encrypted git"] = func(t *testing.T, dir string) Store { return Sealed{git(t, dir), k} }
+	if _, err := exec.LookPath("rsync"); err == nil {
+		all["rsync"] = func(t *testing.T, dir string) Store { return overRsync(t, dir) }
+		all["encrypted rsync"] = func(t *testing.T, dir string) Store { return Sealed{overRsync(t, dir), k} }
+	}
+	return all
+}
+
+// overRsync reaches a directory by rsync, with a remote shell that stays here.
+func overRsync(t *testing.T, dir string) Store {
+	t.Helper()
+	shell := filepath.Join(t.TempDir(), "shell")
+	if err := os.WriteFile(shell, []byte("#!/bin/sh\nshift\nexec \"$@\"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return Rsync{Target: "host:" + dir, Env: os.Environ(), Scratch: t.TempDir(), Shell: shell}
+}
+
+// Every Store keeps files as they were put, replaces them, and removes only what it is
+// told to.
+func TestStores(t *testing.T) {
+	for name, open := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			dest, from := t.TempDir(), t.TempDir()
+			s := open(t, dest)
+			write := func(key, text string) {
+				t.Helper()
+				path := filepath.Join(from, key)
+				if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o700), os.WriteFile(path, []byte(text), 0o600)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			read := func(key string) string {
+				t.Helper()
+				dir := t.TempDir()
+				if err := s.Get(t.Context(), []string{key}, dir); err != nil {
+					t.Fatal(err)
+				}
+				text, err := os.ReadFile(filepath.Join(dir, key))
+				if err != nil {
+					t.Fatal(err)
+				}
+				return string(text)
+			}
+			keys := func() (all []string) {
+				t.Helper()
+				sizes, err := s.List(t.Context())
+				if err != nil {
+					t.Fatal(err)
+				}
+				for key, size := range sizes {
+					all = append(all, key)
+					if want := int64(len(read(key))); !s.Encrypts() && size != want || s.Encrypts() && size < sealedSize(want) {
+						t.Errorf("%s has %d bytes, List says %d", key, want, size)
+					}
+				}
+				slices.Sort(all)
+				return all
+			}
+			equal(t, keys())
+			big := strings.Repeat("0123456789", 20_000)
+			write("planes/ledger/a", "one")
+			write("planes/ledger/b", big)
+			write("points/p.json", "point")
+			write("proofs/p/t", "")
+			if err := s.Put(t.Context(), from, []string{"planes/ledger/a", "planes/ledger/b", "points/p.json", "proofs/p/t"}); err != nil {
+				t.Fatal(err)
+			}
+			equal(t, keys(), "planes/ledger/a", "planes/ledger/b", "points/p.json", "proofs/p/t")
+			if read("planes/ledger/a") != "one" || read("planes/ledger/b") != big {
+				t.Error("a file is another one")
+			}
+			// A file of the same size and time is replaced as well.
+			write("planes/ledger/a", "two")
+			if err := s.Put(t.Context(), from, []string{"planes/ledger/a"}); err != nil {
+				t.Fatal(err)
+			}
+			if got := read("planes/ledger/a"); got != "two" {
+				t.Errorf("it is %q", got)
+			}
+			err := s.Get(t.Context(), []string{"planes/ledger/c"}, t.TempDir())
+			if !errors.Is(err, fs.ErrNotExist) {
+				t.Errorf("a missing file: %v", err)
+			}
+			if err := s.Remove(t.Context(), []string{"planes/ledger/a", "points/p.json", "planes/ledger/none", "proofs/p/t"}); err != nil {
+				t.Fatal(err)
+			}
+			equal(t, keys(), "planes/ledger/b")
+			if s.Encrypts() {
+				err := filepath.WalkDir(dest, func(path string, e fs.DirEntry, err error) error {
+					if err != nil || e.IsDir() {
+						return err
+					}
+					text, err := os.ReadFile(path)
+					if strings.Contains(string(text), "0123456789012345") {
+						t.Errorf("%s can be read", path)
+					}
+					return err
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// Points are taken, proven, pruned and restored the same way wherever they are.
+func TestPointsInEveryStore(t *testing.T) {
+	for name, open := range stores(t) {
+		t.Run(name, func(t *testing.T) {
+			h := newHarness(t)
+			if err := os.MkdirAll(h.dest, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			h.Destinations[0].Store = open(t, h.dest)
+			first := h.take(Databases).Point
+			h.put("second")
+			second := h.take(Databases).Point
+			if second.Added >= first.Added || second.Encrypted != h.to().Encrypts() {
+				t.Errorf("%+v after %+v", second, first)
+			}
+			if again := h.take(Databases); !again.Unchanged {
+				t.Error("a point of nothing new was taken")
+			}
+			if _, err := h.Verify(t.Context(), h.to(), second.Name, true); err != nil {
+				t.Fatal(err)
+			}
+			h.restore(first.Name, "")
+			equal(t, h.names("ledger"), "first")
+			h.now = h.now.AddDate(1, 0, 0)
+			if pruned, err := h.Prune(t.Context()); err != nil || len(pruned[0].Points) != 1 {
+				t.Errorf("%+v, %v", pruned, err)
+			}
+			h.now = h.now.AddDate(0, 0, 1)
+			if _, err := h.Prune(t.Context()); err != nil {
+				t.Error(err)
+			}
+			h.restore("", "")
+			equal(t, h.names("ledger"), "first", "second")
+		})
+	}
+}
+
+// A file that was encrypted with another key is refused with the reason.
+func TestAnotherKeyIsRefused(t *testing.T) {
+	h := newHarness(t)
+	keys := [2]*Key{}
+	for i, name := range []string{"a", "b"} {
+		path := filepath.Join(h.root, name)
+		if _, err := MakeKey(path); err != nil {
+			t.Fatal(err)
+		}
+		var err error
+		if keys[i], err = ReadKey(path); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.Destinations[0].Store = Sealed{Directory{Dir: h.dest}, keys[0]}
+	h.take(Databases)
+	h.Destinations[0].Store = Sealed{Directory{Dir: h.dest}, keys[1]}
+	if _, err := h.List(t.Context(), h.to()); err == nil || !strings.Contains(err.Error(), "another key") {
+		t.Error(err)
+	}
+	if err := os.Chmod(filepath.Join(h.root, "a"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := ReadKey(filepath.Join(h.root, "a")); err == nil {
+		t.Error("a key that others can read was taken")
+	}
+	if _, err := MakeKey(filepath.Join(h.root, "b")); err == nil {
+		t.Error("a key was overwritten")
+	}
+}
