@@ -57,6 +57,11 @@ func TestChild(t *testing.T) {
 	switch do[0] {
 	case "take":
 		_, err = h.Take(t.Context(), Databases, true)
+	case "files":
+		var e Entry
+		if e, err = h.Choose(t.Context(), h.to(), Files, "", time.Time{}); err == nil {
+			_, err = h.RestoreFiles(t.Context(), h.to(), e, false)
+		}
 	case "restore":
 		_, err = h.Restore(t.Context(), h.to(), h.entry(do[1]), "")
 	case "verify":
@@ -163,5 +168,40 @@ func TestKilledAnywhere(t *testing.T) {
 	}
 	if err := os.RemoveAll(h.Retired); err != nil {
 		t.Error(err)
+	}
+}
+
+// A restore of files that is killed after it has begun is finished by whoever comes next;
+// before that it has changed nothing.
+func TestKilledRestoreOfFiles(t *testing.T) {
+	h := newHarness(t)
+	h.Now = time.Now
+	for n := range 5 {
+		h.write(fmt.Sprintf("federation/roles/%d.md", n), "meant")
+	}
+	h.take(Files)
+	read := func(n int) string {
+		text, err := os.ReadFile(filepath.Join(h.Root, fmt.Sprintf("federation/roles/%d.md", n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for step := range 9 {
+		for n := range 5 {
+			h.write(fmt.Sprintf("federation/roles/%d.md", n), "not meant")
+		}
+		child(t, h.root, "files", step, time.Minute)
+		_, err := os.Stat(h.pendingFile())
+		begun := err == nil || read(0) == "meant"
+		if _, err := h.Prune(t.Context()); err != nil { // any use of the vault
+			t.Fatal(err)
+		}
+		for n := range 5 {
+			want := map[bool]string{true: "meant", false: "not meant"}[begun]
+			if got := read(n); got != want {
+				t.Errorf("killed at step %d: file %d is %q, want %q", step, n, got, want)
+			}
+		}
 	}
 }

@@ -32,6 +32,9 @@ type Vault struct {
 	// of directories with everything in them. Omit reports what stays out: secrets.
 	Plain []string
 	Omit  func(path string) bool
+	// Stays are plain files that a restore does not replace: they hold the identity of
+	// what is in the databases.
+	Stays []string
 	// Destinations are where points are written, the first one is what commands use when
 	// none is named.
 	Destinations []Destination
@@ -96,6 +99,9 @@ func (v *Vault) locked(ctx context.Context, what string, fn func(scratch string)
 		return town.Fail(what, "wait until it has ended: gt backup status", "%w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
+	if err := v.finish(); err != nil {
+		return err
+	}
 	scratch := filepath.Join(v.Dir, "scratch")
 	if err := os.RemoveAll(scratch); err != nil { // of a process that was killed
 		return err

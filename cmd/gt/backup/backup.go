@@ -63,14 +63,15 @@ func Commands(p *shell.Program) {
 		return o.verify
 	})
 	add(shell.Command{
-		Name: "restore", Help: "Replace the databases by those of a point. What is replaced is kept.", Permission: shell.MayAdminTown, Writes: true,
+		Name: "restore", Help: "Replace the databases, or configuration and files, by those of a point. What is replaced is kept.", Permission: shell.MayAdminTown, Writes: true,
 		Alone: true, DryWith: []string{"dry-run"},
-		Examples: []string{"gt backup restore 20310310T120000.000Z --dry-run    # what would be lost", "gt backup restore --at 2031-03-10T12:00:00Z", "gt backup restore --plane ledger"},
+		Examples: []string{"gt backup restore 20310310T120000.000Z --dry-run    # what would be lost", "gt backup restore --at 2031-03-10T12:00:00Z", "gt backup restore --plane ledger", "gt backup restore --files"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		to(o, c)
 		c.Arg("name", "The point (default: the newest that is whole).").StringVar(&o.name)
 		c.Flag("plane", "Only this plane; the others stay as they are.").PlaceHolder("PLANE").EnumVar(&o.plane, host.Planes...)
 		c.Flag("at", "The newest point that is not younger: 90m, 12h, 7d, 2031-03-10 or 2031-03-10T12:00:00Z.").PlaceHolder("TIME").StringVar(&o.at)
+		c.Flag("files", "The newest point of configuration and files, not of the databases.").BoolVar(&o.files)
 		c.Flag("dry-run", "Only say what was written since the point.").BoolVar(&o.dry)
 		return o.restore
 	})

@@ -108,12 +108,21 @@ func (o *options) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := v.Choose(ctx, to, backup.Databases, o.name, at)
+	kind := backup.Databases
+	if o.files {
+		kind = backup.Files
+	}
+	e, err := v.Choose(ctx, to, kind, o.name, at)
 	if err != nil {
 		return err
 	}
 	var done backup.Restored
-	if o.dry {
+	if e.Kind == backup.Files {
+		if o.plane != "" {
+			return town.Fail("restore "+e.Name, "gt backup list", "%w: it has no planes", town.ErrUsage)
+		}
+		done, err = v.RestoreFiles(ctx, to, e, o.dry)
+	} else if o.dry {
 		done, err = v.Changes(ctx, e, o.plane)
 	} else {
 		done, err = v.Restore(ctx, to, e, o.plane)
@@ -125,10 +134,11 @@ func (o *options) restore(ctx context.Context) error {
 		Point   string    `json:"point"`
 		Taken   time.Time `json:"taken"`
 		Planes  []string  `json:"planes"`
+		Files   []string  `json:"files,omitempty"`
 		Changes []change  `json:"changes"`
 		Kept    string    `json:"kept,omitempty"`
 		DryRun  bool      `json:"dry_run"`
-	}{e.Name, e.Taken, done.Planes, []change{}, done.Kept, o.dry}
+	}{e.Name, e.Taken, append([]string{}, done.Planes...), done.Files, []change{}, done.Kept, o.dry}
 	for _, c := range done.Changes {
 		out.Changes = append(out.Changes, change(c))
 	}
@@ -141,8 +151,15 @@ func (o *options) restore(ctx context.Context) error {
 		if o.dry {
 			verb = "would be restored"
 		}
-		p.Line("%s %s from %s, taken %s", strings.Join(out.Planes, ", "), verb, out.Point, o.call.Ago(out.Taken))
-		if len(out.Changes) == 0 {
+		what := strings.Join(out.Planes, ", ")
+		if e.Kind == backup.Files {
+			what = term.Plural(len(out.Files), "file", "files")
+		}
+		p.Line("%s %s from %s, taken %s", what, verb, out.Point, o.call.Ago(out.Taken))
+		for _, f := range out.Files {
+			p.Line("  %s", f)
+		}
+		if len(out.Changes) == 0 && e.Kind == backup.Databases {
 			p.Line("nothing was written since then")
 		}
 		for _, c := range out.Changes {
@@ -154,6 +171,8 @@ func (o *options) restore(ctx context.Context) error {
 		}
 		if out.Kept != "" {
 			p.Line("what was replaced is in %s", out.Kept)
+		}
+		if out.Kept != "" && e.Kind == backup.Databases {
 			p.Line("next: gt doctor, then gt deacon start")
 		}
 	}))

@@ -60,6 +60,9 @@ func (d *doctor) damaged(plane string, err error) finding {
 	f := finding{Severity: problem, What: fmt.Sprintf("the %s plane is damaged: %s", plane, shell.Message(err)),
 		Why:  "what is damaged cannot be read, now or when it is needed",
 		Next: "copy " + opts.Dir + " elsewhere, then put a backup of it in its place"}
+	if to, _, err := d.host.Config.Get("backup.to"); err == nil && to != "" {
+		f.Next = "gt backup restore --plane " + plane + " brings back the newest backup, and keeps what is there now"
+	}
 	if plane == layout.Federation {
 		known, cerr := d.engine.Contacts(d.host.Remotes())
 		i := slices.IndexFunc(known, func(c federate.Contact) bool { return c.Confirmed })

@@ -35,7 +35,7 @@ func (h *Host) Backups() (*backup.Vault, error) {
 	t := h.Layout
 	v := &backup.Vault{
 		Town: string(h.Config.Town.ID), TownName: h.Config.Town.Name, Version: h.call.Version(), Root: t.Root,
-		Dir: t.Backups(), Retired: t.Retired(), Lock: t.Lock("backup"), Plain: backupPaths, Omit: omitted,
+		Dir: t.Backups(), Retired: t.Retired(), Lock: t.Lock("backup"), Plain: backupPaths, Omit: omitted, Stays: []string{"config/town.yaml"},
 		Retention: backup.Retention{backup.Databases: duration(h.Config, "backup.keep"), backup.Files: duration(h.Config, "backup.files_keep")},
 		Examine:   h.examine, Own: h.ownPlanes, Now: h.call.Now, Wait: h.call.Wait,
 		Progress: func(what string) { h.call.Progress().Step(what, 0, 0, "") },

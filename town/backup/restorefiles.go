@@ -1,0 +1,189 @@
+package backup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+
+	"gastown/town"
+	"gastown/town/durable"
+)
+
+// pending is a restore of plain files that has begun. It is written when everything is
+// fetched, checked and staged, and removed at the end. Whoever works with the vault next
+// finishes it, so that the files are all of the point, also after a kill.
+type pending struct {
+	Point string `json:"point"`
+	// Kept is where the replaced files go.
+	Kept  string `json:"kept"`
+	Files []File `json:"files"`
+}
+
+func (v *Vault) pendingFile() string { return filepath.Join(v.Dir, "restoring.json") }
+
+// staged is where the content of a file of a pending restore is.
+func (v *Vault) staged(f File) string { return filepath.Join(v.Dir, "restoring", f.SHA256) }
+
+// RestoreFiles replaces the plain files that differ from those of a point of kind Files,
+// and makes those that are missing. Files that the point does not have stay. Files for
+// which Stays says so stay if they exist; the point's are put beside what is kept. With
+// dry it only says which would be replaced.
+func (v *Vault) RestoreFiles(ctx context.Context, to Destination, e Entry, dry bool) (out Restored, err error) {
+	if e.Point == nil {
+		return out, e.Fault
+	}
+	if e.Kind != Files {
+		return out, town.Fail("restore files", "gt backup list shows what a point holds", "%w: the point %s has no files", town.ErrUsage, e.Name)
+	}
+	err = v.locked(ctx, "gt backup restore", func(scratch string) error {
+		p, _, err := v.fetchPoint(ctx, to, e.Name, 0)
+		if err != nil {
+			return err
+		}
+		out.Point = p
+		plan := pending{Point: p.Name, Kept: filepath.Join(v.Retired, "restore-"+v.Now().UTC().Format(nameForm))}
+		for _, f := range p.Files {
+			same, err := v.sameFile(f)
+			if err != nil {
+				return err
+			}
+			if !same {
+				plan.Files = append(plan.Files, f)
+				out.Files = append(out.Files, f.Path)
+			}
+		}
+		if dry || len(plan.Files) == 0 {
+			return nil
+		}
+		// All files are checked, also those that are not needed: the point is whole or
+		// nothing happens.
+		got := filepath.Join(scratch, "files")
+		if err := fetchOnce(ctx, to, p.Items(), got); err != nil {
+			return err
+		}
+		if err := v.stage(plan, got); err != nil {
+			return err
+		}
+		v.tell("replacing files")
+		out.Kept = plan.Kept
+		return v.finish()
+	})
+	return out, err
+}
+
+// sameFile reports whether a file is what it was.
+func (v *Vault) sameFile(f File) (bool, error) {
+	at := filepath.Join(v.Root, filepath.FromSlash(f.Path))
+	info, err := os.Lstat(at)
+	if errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if !info.Mode().IsRegular() || info.Size() != f.Size {
+		return false, nil
+	}
+	_, digest, err := sum(at)
+	return digest == f.SHA256, err
+}
+
+// stage makes a restore pending.
+func (v *Vault) stage(plan pending, got string) error {
+	if err := os.RemoveAll(filepath.Join(v.Dir, "restoring")); err != nil {
+		return err
+	}
+	if err := os.Rename(filepath.Join(got, filepath.FromSlash(filesDir)), filepath.Join(v.Dir, "restoring")); err != nil {
+		return err
+	}
+	if err := flush(v.Dir); err != nil {
+		return err
+	}
+	text, err := json.Marshal(plan)
+	if err != nil {
+		return err
+	}
+	v.tell("beginning to replace files")
+	return durable.WritePrivate(v.pendingFile(), text)
+}
+
+// finish carries out a pending restore of files; it may have been begun by a process that
+// was killed.
+func (v *Vault) finish() error {
+	text, err := os.ReadFile(v.pendingFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		return os.RemoveAll(filepath.Join(v.Dir, "restoring"))
+	}
+	if err != nil {
+		return err
+	}
+	var plan pending
+	if err := json.Unmarshal(text, &plan); err != nil {
+		return fmt.Errorf("finish the restore that %s describes: %w", v.pendingFile(), err)
+	}
+	for _, f := range plan.Files {
+		if !localPath(f.Path) || !isDigest(f.SHA256) {
+			return fmt.Errorf("finish the restore that %s describes: %w: %q", v.pendingFile(), ErrDamaged, f.Path)
+		}
+		if err := v.putBack(plan, f); err != nil {
+			return fmt.Errorf("restore %s: %w", f.Path, err)
+		}
+		v.tell("replaced a file")
+	}
+	if err := os.Remove(v.pendingFile()); err != nil {
+		return err
+	}
+	return errors.Join(durable.SyncDir(v.Dir), os.RemoveAll(filepath.Join(v.Dir, "restoring")))
+}
+
+// putBack replaces one file, unless that was done, and keeps what was there.
+func (v *Vault) putBack(plan pending, f File) error {
+	if same, err := v.sameFile(f); same || err != nil {
+		return err
+	}
+	content, err := os.ReadFile(v.staged(f))
+	if err != nil {
+		return err
+	}
+	at, kept := filepath.Join(v.Root, filepath.FromSlash(f.Path)), filepath.Join(plan.Kept, "files", filepath.FromSlash(f.Path))
+	mode := fs.FileMode(f.Mode) & 0o777
+	_, err = os.Lstat(at)
+	switch {
+	case err == nil && slices.Contains(v.Stays, f.Path):
+		at = filepath.Join(plan.Kept, "of-"+plan.Point, filepath.FromSlash(f.Path))
+	case err == nil:
+		if err := v.keep(at, kept); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
+	}
+	if err := makeDirs(v.Root, filepath.Dir(at)); err != nil {
+		return err
+	}
+	return durable.WriteFile(at, content, mode)
+}
+
+// keep copies or, if it is no regular file, moves what is replaced.
+func (v *Vault) keep(at, kept string) error {
+	info, err := os.Lstat(at)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(kept), 0o700); err != nil {
+		return err
+	}
+	if !info.Mode().IsRegular() {
+		return durable.Rename(at, kept)
+	}
+	content, err := os.ReadFile(at)
+	if err != nil {
+		return err
+	}
+	return durable.WriteFile(kept, content, 0o600)
+}
