@@ -83,6 +83,9 @@ func (v *Vault) changes(ctx context.Context, p *Point, planes []Source, scratch 
 	for _, s := range planes {
 		out.Planes = append(out.Planes, s.Name)
 		plane, _ := p.Plane(s.Name)
+		if _, err := os.Lstat(s.Dir); errors.Is(err, fs.ErrNotExist) {
+			continue // nothing can be lost
+		}
 		// Each alone, because one of them may be what a restore is for.
 		m, err := copies.Take(ctx, []copies.Source{s.Source}, filepath.Join(scratch, "now"))
 		if err != nil {
