@@ -101,6 +101,7 @@ func TestFullDisk(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	h.put("last")
 	for _, name := range []string{first.Name, h.take(Databases).Point.Name} {
 		if _, err := h.Verify(t.Context(), h.to(), name, true); err != nil {
 			t.Error(err)
