@@ -59,7 +59,7 @@ func TestFullDisk(t *testing.T) {
 	for n := range histories {
 		h.put(fmt.Sprint("row ", n))
 		want := h.names("ledger")
-		fill(rand.Int64N(300 << 10))
+		fill(rand.Int64N(80 << 10))
 		var err error
 		what := []string{"take", "verify", "restore", "prune"}[rand.IntN(4)]
 		switch what {

@@ -127,9 +127,9 @@ func TestKilledAnywhere(t *testing.T) {
 		}
 		chosen := all[random.IntN(len(all))]
 		do := []string{"take", "take", "restore " + chosen.Name, "verify " + chosen.Name, "prune"}[random.IntN(5)]
-		step, after := random.IntN(12), time.Minute
+		step, after := random.IntN(8), time.Minute
 		if n%2 == 0 {
-			step, after = 1000, time.Duration(random.IntN(500))*time.Millisecond
+			step, after = 1000, time.Duration(random.IntN(300))*time.Millisecond
 		}
 		if !child(t, h.root, do, step, after) {
 			killed++

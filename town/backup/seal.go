@@ -64,7 +64,7 @@ func ReadKey(path string) (*Key, error) {
 	k := &Key{}
 	// The library's errors may have parts of the file in them.
 	if k.identities, err = age.ParseIdentities(bytes.NewReader(text)); err != nil || len(k.identities) == 0 {
-		return nil, town.Fail(op, "name a file that age-keygen or gt backup key has made: gt config backup.key FILE", "%w: %s holds no key of age", town.ErrUsage, path)
+		return nil, town.Fail(op, "name a file that age-keygen has made: gt config backup.key FILE", "%w: %s holds no key of age", town.ErrUsage, path)
 	}
 	for _, i := range k.identities {
 		switch i := i.(type) {
@@ -73,7 +73,7 @@ func ReadKey(path string) (*Key, error) {
 		case *age.HybridIdentity:
 			k.recipients = append(k.recipients, i.Recipient())
 		default:
-			return nil, town.Fail(op, "name a file that age-keygen or gt backup key has made: gt config backup.key FILE", "%w: %s holds a key of another kind", town.ErrUsage, path)
+			return nil, town.Fail(op, "name a file that age-keygen has made: gt config backup.key FILE", "%w: %s holds a key of another kind", town.ErrUsage, path)
 		}
 	}
 	return k, nil

@@ -81,7 +81,7 @@ func Commands(p *shell.Program) {
 	}, func(o *options, _ *kingpin.CmdClause) shell.Action { return o.prune })
 	add(shell.Command{
 		Name: "key", Help: "Make a key in a new file, for backup.key. Whoever loses it loses the backups that it encrypts.", Permission: shell.MayAdminTown, Writes: true,
-		Examples: []string{"gt backup key /root/town-backups.key"},
+		Examples: []string{"gt backup key /mnt/usb/town.key"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("file", "A file that does not exist.").Required().StringVar(&o.name)
 		return o.key

@@ -61,7 +61,7 @@ func (d *doctor) damaged(plane string, err error) finding {
 		Why:  "what is damaged cannot be read, now or when it is needed",
 		Next: "copy " + opts.Dir + " elsewhere, then put a backup of it in its place"}
 	if to, _, err := d.host.Config.Get("backup.to"); err == nil && to != "" {
-		f.Next = "gt backup restore --plane " + plane + " brings back the newest backup, and keeps what is there now"
+		f.Next = "bring back this plane with --plane, or all of them, from the newest backup, which keeps what is there now: gt backup restore"
 	}
 	if plane == layout.Federation {
 		known, cerr := d.engine.Contacts(d.host.Remotes())
