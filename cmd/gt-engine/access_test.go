@@ -133,7 +133,7 @@ func callOf(user int, env ...string) *shell.Call {
 var notForPolecats = []string{
 	"bd config set", "bd config set-many", "bd config unset", "bd init", "bd setup", "gt agents test", "gt alert silence", "gt alert test",
 	"gt alert unsilence", "gt attach",
-	"gt autotune disable", "gt autotune enable", "gt autotune undo", "gt backup prune", "gt backup restore", "gt backup run", "gt backup verify", "gt cache clear", "gt cache refresh", "gt cache warmup", "gt config key --writes", "gt config set",
+	"gt autotune disable", "gt autotune enable", "gt autotune undo", "gt backup key", "gt backup prune", "gt backup restore", "gt backup run", "gt backup verify", "gt cache clear", "gt cache refresh", "gt cache warmup", "gt config key --writes", "gt config set",
 	"gt config unset", "gt convoy add", "gt convoy close", "gt convoy create", "gt convoy land", "gt convoy remove", "gt crew add", "gt crew remove",
 	"gt deacon reload", "gt deacon restart", "gt deacon run", "gt deacon start", "gt deacon stop", "gt doctor --writes", "gt federation commit",
 	"gt federation conflicts resolve", "gt federation init", "gt federation instance continue", "gt federation instance new", "gt federation join", "gt federation key",

@@ -92,7 +92,7 @@ var Rules = []Rule{
 		Name: "change the Town", Kinds: workers, Programs: []string{"gt"},
 		Phrases: []string{
 			"install", "deacon stop", "deacon restart", "deacon start", "deacon reload", "deacon run", "config", "federation", "town",
-			"backup run", "backup verify", "backup restore", "backup prune",
+			"backup run", "backup verify", "backup restore", "backup prune", "backup key",
 			"hooks install", "hooks remove", "hooks secret", "cache clear", "cache refresh", "cache warmup", "autotune", "agents test", "alert silence",
 			"alert unsilence", "alert test", "monitor enable", "monitor disable", "plugin run", "plugin test", "plugin enable", "plugin disable",
 			"plugin install", "refinery pause", "refinery resume", "refinery queue.size", "refinery parallelism",
