@@ -21,7 +21,7 @@ func (stored) Name() string { return "stores" }
 func (s stored) Metrics() []prometheus.Collector {
 	return []prometheus.Collector{prometheus.NewCounterFunc(prometheus.CounterOpts{
 		Name: "gt_sql_statements_total", Help: "SQL statements that the Deacon's server of the planes was sent.",
-	}, func() float64 { return float64(s.Statements()) }), waits{s.Stores}}
+	}, func() float64 { return float64(s.Statements()) }), waits(s)}
 }
 
 // waits is the collector of what SQL statements and callers of the stores waited for.

@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/histogram"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
@@ -86,6 +87,6 @@ type noting struct {
 }
 
 func (n noting) Append(ref storage.SeriesRef, l labels.Labels, st, t int64, v float64, h *histogram.Histogram, fh *histogram.FloatHistogram, o storage.AOptions) (storage.SeriesRef, error) {
-	n.changes.note(l.Get(labels.MetricName), t)
+	n.changes.note(l.Get(model.MetricNameLabel), t)
 	return n.AppenderV2.Append(ref, l, st, t, v, h, fh, o)
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/parser"
@@ -33,7 +34,7 @@ func newMemo(expr parser.Expr) *memo {
 		switch n := node.(type) {
 		case *parser.VectorSelector:
 			i := slices.IndexFunc(n.LabelMatchers, func(l *labels.Matcher) bool {
-				return l.Name == labels.MetricName && l.Type == labels.MatchEqual
+				return l.Name == model.MetricNameLabel && l.Type == labels.MatchEqual
 			})
 			shifted := n.Timestamp != nil || n.StartOrEnd != 0 || n.OriginalOffset != 0 || n.OriginalOffsetExpr != nil || n.Anchored || n.Smoothed
 			if steady = steady && i >= 0 && !shifted; steady {
