@@ -247,3 +247,14 @@ func (d *doctor) refusedPushes(c federate.Contact) []finding {
 		What: fmt.Sprintf("the last push to %s failed %s, and %s: %s", c.Name, d.call.Ago(c.Push.Failed), since, town.Clip(c.Push.Error, 500)),
 		Why:  "other Towns do not get what this Town writes; nothing is lost meanwhile", Next: "gt federation push --remote " + c.Name}}
 }
+
+// backup says so when the Town's backups go nowhere. How old they are and whether a restore
+// was tested is the Deacon's check backup.
+func (d *doctor) backup(context.Context) ([]finding, error) {
+	to, _, err := d.host.Config.Get("backup.to")
+	if err != nil || to != "" {
+		return nil, err
+	}
+	return []finding{{Severity: note, What: "no backups are taken", Why: "a disk that fails takes the Town's databases along",
+		Next: "gt config backup.to /mnt/backups"}}, nil
+}

@@ -231,7 +231,7 @@ func (d *doctor) areas(offline bool) []area {
 	if d.host == nil {
 		return all
 	}
-	return append(all, area{"layout", d.parts}, area{"locks", d.locks}, area{"database", d.databases}, area{"files", d.files},
+	return append(all, area{"layout", d.parts}, area{"locks", d.locks}, area{"database", d.databases}, area{"files", d.files}, area{"backup", d.backup},
 		area{"instance", d.instance}, area{"sharing", d.sharing},
 		area{"remotes", func(ctx context.Context) ([]finding, error) { return d.remotes(ctx, offline) }},
 		area{"hooks", d.hooks}, area{"clones", d.clones}, area{"schedule", d.schedule}, area{"deacon", d.deacon}, area{"listeners", d.listeners},
