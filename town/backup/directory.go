@@ -55,6 +55,9 @@ func (d Directory) List(ctx context.Context) (map[string]int64, error) {
 		all[filepath.ToSlash(key)] = info.Size()
 		return err
 	})
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, town.Fail("look at the backups in "+d.Dir, "mount the disk that belongs there, or: mkdir -m 700 "+d.Dir, "there is no such directory")
+	}
 	if err != nil {
 		return nil, town.Fail("look at the backups in "+d.Dir, "ls -ld "+d.Dir, "%w", err)
 	}

@@ -132,7 +132,9 @@ func (o *options) run(ctx context.Context) error {
 			one := taken{Destination: t.Destination, Kind: kind, Unchanged: t.Unchanged}
 			if t.Err != nil {
 				one.Error = shell.Message(t.Err)
-				failed = errors.Join(failed, t.Err)
+				if failed == nil || failed.Error() != t.Err.Error() { // one trouble of a destination is told once
+					failed = errors.Join(failed, t.Err)
+				}
 			}
 			if t.Point != nil && t.Err == nil {
 				one.Point, one.Added = t.Point.Name, t.Point.Added
