@@ -45,7 +45,7 @@ func TestThresholds(t *testing.T) {
 		"disk, by the plugin":        {health.Disk, map[string]string{"deacon.disk_warning": "100", "deacon.disk_critical": "100"}, health.Args{Warning: 1}, Warning, "1 % warning"},
 		"disk, critical by it":       {health.Disk, map[string]string{"deacon.disk_warning": "100", "deacon.disk_critical": "100"}, health.Args{Warning: 1, Critical: 1}, Critical, "1 % critical"},
 		"disk, no warning above":     {health.Disk, map[string]string{"deacon.disk_warning": "50", "deacon.disk_critical": "60"}, health.Args{Warning: 100}, Healthy, "100 % warning, 100 % critical"},
-		"dolt, by the settings":      {health.Dolt, map[string]string{"deacon.latency_warning": "60000", "deacon.latency_critical": "120000"}, health.Args{}, Healthy, "1m0s warning, 2m0s critical"},
+		"dolt, by the settings":      {health.Dolt, map[string]string{"deacon.latency_warning": "60000", "deacon.latency_critical": "90000"}, health.Args{}, Healthy, "1m0s warning, 1m30s critical"},
 		"dolt, by the plugin":        {health.Dolt, nil, health.Args{WarningTime: time.Hour}, Healthy, "1h0m0s warning, 1h0m0s critical"},
 		"tmux, by the settings":      {health.Tmux, map[string]string{"tmux.max_sessions": "2"}, health.Args{}, Warning, "2"},
 		"tmux, by the plugin":        {health.Tmux, map[string]string{"tmux.max_sessions": "2"}, health.Args{Sessions: 4}, Healthy, "4"},
