@@ -158,7 +158,8 @@ func (w *world) checkArguments(t rapid.TB, args []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if before != after && (code != shell.ExitOK || !prepared.Command.Writes) {
+	partly := prepared.Name == "bd close" && slices.Contains(args, "--continue") // it closes what it can
+	if before != after && (code != shell.ExitOK && !partly || !prepared.Command.Writes) {
 		t.Fatalf("bd %q: exit %d, and the ledger changed: %s%s", args, code, out.String(), said.String())
 	}
 	if code != shell.ExitOK {
