@@ -23,13 +23,14 @@
 //	    locks/               one lock file per thing that may have one owner
 //	    retired/             databases that a join or a restore replaced
 //	    backups/             what taking backups remembers, and what it makes meanwhile
+//	    report.json          the figures of the last gt report, with which the next one compares
 //	    joining              while a join replaces a store: the store it replaces
 //	    reviews              the open reviews the operational plane was last told
 //	    sessions/            locks and limits of agents' sessions
 //	    hooks.log            what Git hooks led to; hooks.log.1 is the one before
 //	    plugins/             files of the programs of plugins, while they run
 //	    notify.secret        what a request to pull must be signed with (0600)
-//	    secrets.env          secrets that plugins.yaml refers to, where the environment has none (0600)
+//	    secrets.env          secrets that settings and plugins.yaml refer to (0600)
 //	    series/              figures over time; series.aside/ is what could not be read of them
 //	    deacon/              the Town's daemon: deacon.lock deacon.log sql.sock control.sock
 package layout
