@@ -11,7 +11,7 @@ import (
 type agentRule struct {
 	kind     town.AgentKind
 	patterns []string
-	// why is the reason and instead the right way.
+	// why is the reason, and instead the right way.
 	why, instead string
 }
 
@@ -29,8 +29,8 @@ var agentRules = []agentRule{
 	},
 }
 
-// MayAgent says whether agents of a kind may do an action. The person they run for must be
-// allowed it besides. Rules for the beads that an agent may change are OthersBead's.
+// MayAgent says whether agents of a kind may do an action. The person they run for needs
+// the permission, too. OthersBead says which beads an agent may change.
 func MayAgent(kind town.AgentKind, action string) Decision {
 	for _, r := range agentRules {
 		if r.kind == kind && slices.ContainsFunc(r.patterns, func(p string) bool { return match(p, action) }) {
@@ -53,8 +53,8 @@ func OthersBead(a town.Address, bead, assignee string) Decision {
 	}
 }
 
-// SameAgent says whether a process of a session may act as whom it claims to be, by its
-// variables. Without a claim it may: then nobody is acted for.
+// SameAgent says whether a process of a session may act as the agent that its variables
+// name. It may when they name none, because it then acts as nobody else.
 func SameAgent(session, claimed town.Caller, action string) Decision {
 	switch {
 	case !claimed.IsAgent() || claimed.Agent == session.Agent && (claimed.Run == 0 || session.Run == 0 || claimed.Run == session.Run):

@@ -42,9 +42,9 @@ type Writer struct {
 // A decision against it means that the row waits for a person's review, or is refused, as
 // the Town's setting says. The reason is one clause for people. A writer without a Town may
 // write nothing. Without config/access.yaml every Town may write; while the file cannot be
-// understood none may. MayEnter does not judge
-// whether a Town may write that row at all (its own row of the registry, a bead that
-// another one owns): the signature and the owner do. It takes less than 5 us.
+// understood none may. MayEnter does not judge whether a row is the Town's to write (a row
+// of the registry, a bead with an owner): that is for whoever knows the row's owner. It
+// takes less than 5 us.
 func (p *Policy) MayEnter(w Writer, kind, name string) Decision {
 	action := Enter(kind, name)
 	who := w.who()

@@ -108,15 +108,15 @@ func (p *parser) word(path []string, key, value, example string, pattern *regexp
 	return false
 }
 
-// who checks of whom an entry is, and that no other is of the same.
+// who checks whom an entry is about, and that no other entry is about the same.
 func (p *parser) who(u *User, email string, at func(...string) []string) {
 	pl := p.policy
 	switch {
 	case u.Town != "" && email != "":
-		p.fail(at("town"), "an entry is of a person or of a Town: make two of it, one with email and one with town")
+		p.fail(at("town"), "an entry is about a person or about a Town: make two of it, one with email and one with town")
 	case u.Town != "":
 		if u.Login != "" {
-			p.fail(at("login"), "an entry of a Town has no login: remove it, or write email in place of town")
+			p.fail(at("login"), "an entry about a Town has no login: remove it, or write email in place of town")
 		}
 		if !p.word(at("town"), "town", u.Town, "beta", wordPattern) {
 			return
@@ -152,15 +152,15 @@ func (p *parser) rules(texts []string, prefix string, at []string) (all []rule) 
 		pattern, ok := strings.CutPrefix(text, prefix)
 		switch {
 		case !ok:
-			p.fail(path, "%q is no restriction: write %q", town.Clip(text, 80), restricting+town.Clip(text, 80))
+			p.fail(path, "%q is not a restriction: write %q", town.Clip(text, 80), restricting+town.Clip(text, 80))
 		case prefix == "" && strings.HasPrefix(text, restricting):
 			p.fail(path, "%q is a restriction: write it below restrictions", town.Clip(text, 80))
 		case len(text) > maxText || !wordPattern.MatchString(pattern):
-			p.fail(path, "%q is no pattern: write AREA:ACTION, such as rig:read, crew:* or *", town.Clip(text, 80))
+			p.fail(path, "%q is not a pattern: write AREA:ACTION, such as rig:read, crew:* or *", town.Clip(text, 80))
 		case prefix == "" && pattern != "*" && strings.Count(pattern, ":") != 1:
-			p.fail(path, "%q is no permission: write AREA:ACTION, such as rig:read, crew:* or *", town.Clip(text, 80))
+			p.fail(path, "%q is not a permission: write AREA:ACTION, such as rig:read, crew:* or *", town.Clip(text, 80))
 		case !concerns(pattern):
-			p.fail(path, "%q is about no action that there is: %s", town.Clip(text, 80), suggest(pattern, prefix))
+			p.fail(path, "%q matches no action: %s", town.Clip(text, 80), suggest(pattern, prefix))
 		default:
 			all = append(all, rule{text, pattern, p.line(path...)})
 		}

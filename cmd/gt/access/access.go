@@ -143,10 +143,10 @@ func (o *options) decide(p *access.Policy) (access.Decision, error) {
 
 // listed is the policy for printing.
 type listed struct {
-	// Problem says what is wrong with the file.
-	State   access.State `json:"state"`
-	Problem string       `json:"problem,omitempty"`
-	Users   []user       `json:"users"`
+	State access.State `json:"state"`
+	// Problem says what is wrong with the file; "" for nothing.
+	Problem string `json:"problem,omitempty"`
+	Users   []user `json:"users"`
 }
 
 type user struct {
