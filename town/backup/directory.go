@@ -77,7 +77,15 @@ func (d Directory) Get(ctx context.Context, keys []string, dir string) error {
 	return nil
 }
 
-// copyTo copies a regular file to a new one, whose directory is made.
+// create makes a private file that must not exist yet, and the directory it is in.
+func create(path string) (*os.File, error) {
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, err
+	}
+	return os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+}
+
+// copyTo copies a regular file to a new one; see create.
 func copyTo(from, to string) (err error) {
 	source, err := os.OpenFile(from, os.O_RDONLY|unix.O_NONBLOCK|unix.O_NOFOLLOW, 0)
 	if errors.Is(err, unix.ELOOP) {
@@ -90,10 +98,7 @@ func copyTo(from, to string) (err error) {
 	if info, err := source.Stat(); err != nil || !info.Mode().IsRegular() {
 		return errors.Join(err, fmt.Errorf("%w: %s is not a regular file", ErrDamaged, from))
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return err
-	}
-	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	target, err := create(to)
 	if err != nil {
 		return err
 	}

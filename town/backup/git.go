@@ -152,10 +152,7 @@ func (g Git) Get(ctx context.Context, keys []string, dir string) error {
 }
 
 func (g Git) copy(o *gitcmd.Objects, f indexed, to string) (err error) {
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return err
-	}
-	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	target, err := create(to)
 	if err != nil {
 		return err
 	}

@@ -141,10 +141,7 @@ func (s Sealed) seal(from, to string) (err error) {
 		return err
 	}
 	defer source.Close()
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return err
-	}
-	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	target, err := create(to)
 	if err != nil {
 		return err
 	}
@@ -193,10 +190,7 @@ func (s Sealed) open(from, to string) (err error) {
 	if err != nil {
 		return fmt.Errorf("%w: %s is not an encrypted file", ErrDamaged, filepath.Base(from))
 	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
-		return err
-	}
-	target, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	target, err := create(to)
 	if err != nil {
 		return err
 	}
