@@ -5,7 +5,7 @@
 // (planes/doltdb/copies); points of kind Files hold the configuration and the files that
 // people edit. Points share files: what two have in common is stored once.
 //
-// A destination is a place for points; see Store. Files come first, the point that names
+// A destination is where points are stored; see Store. Files come first, the point that names
 // them last, so a point that can be read was written whole. A destination without
 // encryption is a file remote of stock Dolt for each plane: dolt backup restore reads the
 // newest point.

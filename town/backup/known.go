@@ -8,9 +8,9 @@ import (
 	"gastown/town/durable"
 )
 
-// What is in a table file is known from a list of its chunks' addresses beside the
-// Town, so that taking a point reads nothing of what is in a destination. A list that is
-// missing or has another length means that the file is written once more.
+// The vault keeps a list of the addresses of each table file's chunks beside the Town, so
+// that taking a point reads nothing from a destination. A table file whose list is missing
+// or has another length is written once more.
 
 const addressBytes = 20
 

@@ -11,8 +11,8 @@ import (
 	"gastown/town/durable"
 )
 
-// notes are what the vault remembers between runs. Nothing depends on them but that
-// work is not done twice; a file that cannot be read is begun anew.
+// notes are what the vault remembers between runs. They only save work that would be done
+// twice, so a file that cannot be read is begun anew.
 type notes struct {
 	Destinations map[string]*destinationNotes `json:"destinations"`
 }

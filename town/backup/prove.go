@@ -68,7 +68,7 @@ func (v *Vault) proof(ctx context.Context, to Destination, p *Point, dir string)
 	return v.prepare(ctx, to, p, v.Planes, dir)
 }
 
-// fetchOnce is fetch for items of which some are the same.
+// fetchOnce is fetch for items that may name a file more than once.
 func fetchOnce(ctx context.Context, to Destination, items []Item, dir string) error {
 	seen := map[string]bool{}
 	var once []Item
@@ -126,9 +126,8 @@ func (v *Vault) noPoint(to Destination, name string) error {
 	return town.Fail("find the point "+town.Clip(name, 80), "gt backup list", "%w: %s has no such point", ErrNoPoint, to.Where)
 }
 
-// Choose finds a point by name, by time, or the newest one: name "" and a zero time. By
-// time it is the newest point that is not younger. Damaged points are chosen by name
-// only.
+// Choose finds the point with a name, or with name "" the newest one that was taken at a
+// time or before; a zero time is no bound. A damaged point is found by its name only.
 func (v *Vault) Choose(ctx context.Context, to Destination, kind Kind, name string, at time.Time) (Entry, error) {
 	c, err := v.catalog(ctx, to)
 	if err != nil {

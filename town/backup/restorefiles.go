@@ -169,7 +169,7 @@ func (v *Vault) putBack(plan pending, f File) error {
 	return durable.WriteFile(at, content, mode)
 }
 
-// keep copies or, if it is no regular file, moves what is replaced.
+// keep copies what is replaced, or moves it if it is not a regular file.
 func (v *Vault) keep(at, kept string) error {
 	info, err := os.Lstat(at)
 	if err != nil {

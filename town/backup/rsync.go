@@ -167,8 +167,8 @@ func (r Rsync) Put(ctx context.Context, dir string, keys []string) error {
 	return nil
 }
 
-// Remove implements Store. rsync removes what an empty directory has not and a rule
-// includes.
+// Remove implements Store. rsync compares the target with an empty directory and removes
+// the files that its rules include.
 func (r Rsync) Remove(ctx context.Context, keys []string) (err error) {
 	if len(keys) == 0 {
 		return nil
@@ -184,7 +184,7 @@ func (r Rsync) Remove(ctx context.Context, keys []string) (err error) {
 	var rules []string
 	for _, key := range keys {
 		if strings.ContainsAny(key, "*?[\\\n") {
-			return fmt.Errorf("remove %s at %s: %w: it is no key", key, r.Target, town.ErrRefused)
+			return fmt.Errorf("remove %s at %s: %w: it is not a key", key, r.Target, town.ErrRefused)
 		}
 		dir := ""
 		for _, part := range strings.Split(filepath.ToSlash(filepath.Dir(filepath.FromSlash(key))), "/") {

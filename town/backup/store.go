@@ -17,7 +17,7 @@ type Store interface {
 	// Put stores files of dir, each at its key, in this order: a file is there, whole,
 	// before the next one. A file that exists is replaced.
 	Put(ctx context.Context, dir string, keys []string) error
-	// Remove removes files. One that does not exist is removed.
+	// Remove removes files. A file that does not exist is not an error.
 	Remove(ctx context.Context, keys []string) error
 	// Encrypts says that nobody can read the files without a key.
 	Encrypts() bool

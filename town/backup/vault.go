@@ -43,9 +43,8 @@ type Vault struct {
 	// Examine opens the database in dir as the plane's own program does, and reads all
 	// of it: identity, schema and every row.
 	Examine func(ctx context.Context, plane, dir string) error
-	// Own has the directories of the planes for itself until release is called. It is
-	// called with every destination's files checked. done says that the planes were
-	// replaced.
+	// Own takes the directories of the planes for this process until release is called.
+	// Restore calls it after everything is checked.
 	Own func(ctx context.Context) (release func() error, err error)
 	// Now is the current time. Progress, which may be nil, is told what is done.
 	Now      func() time.Time

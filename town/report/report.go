@@ -60,8 +60,7 @@ type Figure struct {
 	now         []float64 // since the last report
 }
 
-// Change is a figure of which the time since the last report differs from the time
-// before it.
+// Change compares a figure since the last report with the time before that.
 type Change struct {
 	Name   string        `json:"name"`
 	Unit   string        `json:"unit"`

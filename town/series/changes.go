@@ -11,8 +11,8 @@ import (
 )
 
 // changes remember when the series of a name last changed: when one began, ended, or got
-// another value than before. So a Judge need not evaluate a rule again and again that reads
-// what stays the same.
+// another value than before. So a Judge evaluates a rule again only after what it reads has
+// changed.
 type changes struct {
 	mu sync.Mutex
 	// count counts changes; each has a number of its own. first is that of the opening.
@@ -54,16 +54,16 @@ func (c *changes) wrote(at int64) {
 	c.appended = at
 }
 
-// now is the number of the newest change. ok is false when what was written at a time is not
-// all that there was to write.
+// now is the number of the newest change. ok is false unless the round of that time was
+// written whole.
 func (c *changes) now(at int64) (number int64, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.count, c.appended == at && at != 0
 }
 
-// same reports whether a question about names, which reads so far back from its time, was
-// answered with number as the newest change at a time since which its answer stayed the same.
+// same reports whether an answer still holds. The question is about the series of names and
+// reads back that far. Its answer was found at a time, when number was the newest change.
 func (c *changes) same(names []string, back time.Duration, number, at int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,8 +11,8 @@ import "time"
 // positive. When the clock is set meanwhile, it may take up to a period longer or shorter.
 func Next(period time.Duration) <-chan time.Time { return time.After(until(time.Now(), period)) }
 
-// until is how long the next multiple is away; not the one that was reached a moment early
-// because timers and the wall clock do not run quite alike.
+// until is the time to the next multiple. A timer can fire a moment early, because timers
+// and the wall clock do not run quite alike: a multiple that near counts as reached.
 func until(now time.Time, period time.Duration) time.Duration {
 	now = now.Round(0)
 	wait := now.Truncate(period).Add(period).Sub(now)

@@ -121,7 +121,7 @@ func (o *options) mayReplace() error {
 	}
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && !info.Mode().IsRegular() {
-		return nil // WriteFile says what is wrong with what is no file
+		return nil // WriteFile says what is wrong with what is not a regular file
 	}
 	f, err := os.Open(path)
 	if err == nil {

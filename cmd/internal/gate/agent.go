@@ -36,8 +36,8 @@ func mayAgent(c *shell.Call, t layout.Town, command shell.Command) access.Decisi
 	return allowed
 }
 
-// Agent implements shell.Gate. Where the session says one thing and the call another, the
-// one that is bound by more rules counts.
+// Agent implements shell.Gate. Where session and call name different agents, the one that
+// is bound by more rules counts.
 func (g *Gate) Agent(c *shell.Call, t layout.Town) town.Caller {
 	session := Session(t, c.Process)
 	if session.Agent.Kind == town.Polecat {
@@ -50,10 +50,10 @@ func (g *Gate) Agent(c *shell.Call, t layout.Town) town.Caller {
 	return session
 }
 
-// Session is the agent in whose session of a Town a process runs: the one that the
-// outermost of its ancestors says which the session began with. A process can change its
-// own variables, but not those of the processes that started it. Whoever is started by
-// another way than by its parent, such as by a daemon, is not found.
+// Session is the agent in whose session of a Town a process runs. It is the agent that the
+// variables of the outermost ancestor name, which is the process that the session began
+// with. A process can change its own variables, but not those of the processes that started
+// it. A process that a daemon started is not found, because it has no ancestor in a session.
 func Session(t layout.Town, pid int) (found town.Caller) {
 	for range maxAncestors {
 		if pid <= 1 {

@@ -53,8 +53,8 @@ func (g *Gate) Check(_ context.Context, c *shell.Call, p *shell.Prepared) error 
 	return d.Err(p.Name)
 }
 
-// townOf is the Town that a command is about. One that needs none may change one all the
-// same, such as gt install in its directory.
+// townOf is the Town that a command is about. A command that needs no Town can still
+// change one: gt install in its directory does.
 func townOf(c *shell.Call, p *shell.Prepared) (layout.Town, bool) {
 	if p.Town != "" {
 		return layout.Town{Root: p.Town}, true
@@ -91,8 +91,7 @@ func (g *Gate) Person(t layout.Town, id int) town.Actor {
 // tellTime bounds how long a refused command waits until the feed has it.
 const tellTime = 3 * time.Second
 
-// Tell implements shell.Gate. That the feed cannot be written changes nothing: the command
-// is refused anyway.
+// Tell implements shell.Gate. The command is refused even if the feed cannot be written.
 func (g *Gate) Tell(c *shell.Call, err error) {
 	var refused *access.RefusedError
 	if !errors.As(err, &refused) {

@@ -50,8 +50,9 @@ var identity = []string{
 	"GT_POLECAT_PATH", "GT_AGENT", "GT_ALONE",
 }
 
-// foreign bounds the command of another user. What needs no Town its front runs itself,
-// with the user's own rights. What needs a process of its own it could not run there.
+// foreign bounds the command of another user. The front runs a command that needs no Town,
+// with the user's own rights. A command that needs a process of its own is refused, because
+// that process could not read the Town's files.
 func foreign(out *commands.Command, p *shell.Prepared) {
 	if out.Class != "" {
 		out.Class = commands.Foreign

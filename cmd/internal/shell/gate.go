@@ -11,17 +11,17 @@ import (
 // Gate decides whether the caller of a command may run it. Its methods may be called from
 // many goroutines.
 type Gate interface {
-	// Check fails with town.ErrRefused unless the call's user,
-	// and the agent in whose session it runs, may run the command. It is called after the
-	// arguments were understood and before anything is done.
+	// Check fails with town.ErrRefused unless the call's user, and the agent in whose
+	// session it runs, may run the command. It is called after the arguments are parsed and
+	// before anything is done.
 	Check(context.Context, *Call, *Prepared) error
-	// Tell appends to the feed an error of a command that is a refusal of package access.
-	// It does nothing with any other.
+	// Tell appends the refusal of a command to the feed, if err is one of package access.
+	// It ignores every other error.
 	Tell(c *Call, err error)
 	// Agent is the agent in whose session the call runs; the zero Caller is a person.
 	Agent(*Call, layout.Town) town.Caller
-	// Person is under whose name a user of this machine, who is not the Town's owner,
-	// writes.
+	// Person is the author under whose name a user of this machine writes who is not the
+	// Town's owner.
 	Person(t layout.Town, user int) town.Actor
 	// Policy is what config/access.yaml of a Town says. After an error, which says what is
 	// wrong with the file, it is the last one that was right, or one for the owner alone.

@@ -31,8 +31,8 @@ type TableFile struct {
 	Chunks uint32 `json:"chunks"`
 }
 
-// Write writes what the database has and known has not as table files in dir, and
-// returns them. known must be closed: what a chunk of it refers to is in it as well.
+// Write writes the chunks that the database has and known lacks to table files in dir, and
+// returns the files. known must be closed: what a chunk of it refers to is in it as well.
 // Every chunk is checked against its address, so that damage does not travel.
 func (d *Database) Write(ctx context.Context, dir string, known Addresses) (files []TableFile, err error) {
 	defer engine.Recovered("copy the "+d.Name+" database", &err)

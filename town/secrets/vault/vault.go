@@ -12,7 +12,7 @@
 //
 // What is held is wiped when it is replaced or forgotten. That is as far as Go allows:
 // Lookup returns a string, and the client of Vault decodes JSON into strings. Both stay in
-// memory until the collector of garbage uses it again.
+// memory until the garbage collector reuses it.
 //
 // No error of this package, and nothing else it says, holds a secret, a token or another
 // credential.

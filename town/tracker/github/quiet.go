@@ -8,7 +8,8 @@ import (
 const (
 	// gap is a zero-width space. Behind @ or # it keeps GitHub from seeing a mention.
 	gap = "\u200b"
-	// letters can stand in a name, digits in a number; & may begin an entity of HTML for one.
+	// digits can begin a number and letters a name. & counts as both, because an entity of
+	// HTML can stand for either.
 	digits  = "0123456789&"
 	letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ" + digits
 )
@@ -16,7 +17,8 @@ const (
 var (
 	// address is a complete address, which GitHub makes a link of.
 	address = regexp.MustCompile(`(?:^|[\s*_~(<])https?://[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+(?::\d+)?[/?][^\s<>]*`)
-	// sign is what may begin a mention: of a person, of an issue; or an entity that does not.
+	// sign matches what can begin a mention of a person (group 1) or of an issue (group 2).
+	// It also matches other numeric entities of HTML, whose # begins none.
 	sign = regexp.MustCompile(`(@|&#0*64;|&#[xX]0*40;|&commat;)|(#|&#0*35;|&#[xX]0*23;|&num;|[gG][hH]-)|&#\w+;`)
 )
 
@@ -36,7 +38,8 @@ func quiet(text string) string {
 	return out.String()
 }
 
-// parted is a text, without complete addresses, whose signs are parted from what follows.
+// parted puts a gap behind each sign of a text that would begin a mention. The text holds
+// no complete address.
 func parted(text string) string {
 	var out strings.Builder
 	at := 0
