@@ -45,6 +45,8 @@ type Writer struct {
 // understood none may. MayEnter does not judge whether a row is the Town's to write (a row
 // of the registry, a bead with an owner): that is for whoever knows the row's owner. It
 // takes less than 5 us.
+//
+// So far only gt access check calls it: what arrives is not compared with it yet.
 func (p *Policy) MayEnter(w Writer, kind, name string) Decision {
 	action := Enter(kind, name)
 	who := w.who()
