@@ -78,7 +78,7 @@ func Parse(data []byte) (*Policy, error) {
 
 // broken is the error of a text that does not count.
 func broken(err error) error {
-	return town.Fail("read config/access.yaml", "correct it in an editor; gt access list says whether it counts", "%w", err)
+	return town.Fail("read config/access.yaml", "correct it in an editor; gt access list says whether it is in force", "%w", err)
 }
 
 type parser struct {

@@ -146,9 +146,9 @@ func (p *Policy) May(email, action string) Decision {
 func (p *Policy) without(who, action string) (Decision, bool) {
 	switch p.state {
 	case NoFile:
-		return refuse(who, action, "there is no config/access.yaml, so only the Town's owner may use it"), true
+		return refuse(who, action, "there is no config/access.yaml, so only the Town's owner may use the Town"), true
 	case Unreadable:
-		return refuse(who, action, "config/access.yaml cannot be understood, so only the Town's owner may use it: "+p.why), true
+		return refuse(who, action, "config/access.yaml cannot be understood, so only the Town's owner may use the Town: "+p.why), true
 	}
 	return Decision{}, false
 }

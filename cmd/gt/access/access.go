@@ -27,7 +27,7 @@ func Commands(p *shell.Program) {
 	g := p.Command("access", "Who may do what in the Town, as config/access.yaml says.").HelpLong(shell.Examples(
 		"gt access list", "gt access check contractor@example.com polecat:nuke"))
 	p.Add(g, shell.Command{
-		Name: "list", Default: true, Help: "List the users with what they may do, and say whether the file counts.",
+		Name: "list", Default: true, Help: "List the users with what they may do, and say whether config/access.yaml is in force.",
 		Examples:   []string{"gt access list", "gt access list --json", "gt access list --actions    # what a permission can be about"},
 		Permission: shell.MayReadTown, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
@@ -178,9 +178,9 @@ func (o *options) list(context.Context) error {
 	return o.call.Show(out, func(pr *term.Printer) {
 		switch {
 		case fault != nil && p.State() == access.InForce:
-			pr.Styled(term.Bad, "config/access.yaml does not count as it is, and the last one that was right does: %s", out.Problem)
+			pr.Styled(term.Bad, "config/access.yaml is wrong, and its last right version is in force: %s", out.Problem)
 		case fault != nil:
-			pr.Styled(term.Bad, "config/access.yaml does not count, and only the Town's owner may use it: %s", out.Problem)
+			pr.Styled(term.Bad, "config/access.yaml is wrong, and only the Town's owner may use the Town: %s", out.Problem)
 		case p.State() == access.NoFile:
 			pr.Line("There is no config/access.yaml: the Town's owner may do everything, nobody else anything.")
 		}

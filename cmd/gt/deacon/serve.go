@@ -79,7 +79,7 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		return err
 	}
 	guarded := gate.New(func(err error) {
-		log.WithError(err).Error("config/access.yaml does not count as it is; the last one that was right does, or the owner alone may use the Town")
+		log.WithError(err).Error("config/access.yaml is wrong; its last right version stays in force, or without one the owner alone may use the Town")
 	})
 	call.Gate = guarded // also for what the Deacon does itself
 	var d *deacon.Deacon

@@ -46,8 +46,8 @@ func (d *doctor) permissions(ctx context.Context) (found []finding, err error) {
 	}
 	if d.call.Gate != nil {
 		if _, err := d.call.Gate.Policy(t); err != nil {
-			found = append(found, finding{Severity: problem, What: shell.Message(err), Why: "who may do what is not what the file says",
-				Next: "correct config/access.yaml in an editor; gt access list says whether it counts"})
+			found = append(found, finding{Severity: problem, What: shell.Message(err), Why: "what the file says about who may do what is not in force",
+				Next: "correct config/access.yaml in an editor; gt access list says whether it is in force"})
 		}
 	}
 	return d.writable(ctx, found)

@@ -101,7 +101,7 @@ func (k *known) read(t layout.Town, now stamp, err error) {
 }
 
 func fault(format string, args ...any) error {
-	return town.Fail("read config/access.yaml", "gt access list says whether it counts", format, args...)
+	return town.Fail("read config/access.yaml", "gt access list says whether it is in force", format, args...)
 }
 
 // load reads the file. One that others may write decides nothing.
