@@ -10,6 +10,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 )
@@ -77,6 +78,14 @@ func Clip(s string, n int) string {
 		n--
 	}
 	return s[:n] + "..."
+}
+
+// Plural words a count: Plural(2, "edit", "edits") is "2 edits".
+func Plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return strconv.Itoa(n) + " " + many
 }
 
 // Key identifies one document: its kind and its name.

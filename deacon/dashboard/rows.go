@@ -113,7 +113,7 @@ func (s snapshot) tested(m operational.MergeRequest) page.Cell {
 	case m.State == operational.MergeOffered && names != "":
 		c.Sub = "passed"
 	case m.Tries > 0:
-		c.Sub = plural(m.Tries, "run", "runs")
+		c.Sub = town.Plural(m.Tries, "run", "runs")
 	}
 	if why := cmp.Or(m.Detail.Problem, m.Result); why != "" && m.State != operational.MergeOpen {
 		c.Sub = why
@@ -204,7 +204,7 @@ func (s snapshot) spendingRows() (rows []page.Row) {
 	for _, r := range slices.Backward(s.spent) {
 		cost := text(fmt.Sprintf("$%.2f", r.Dollars))
 		if n := len(r.Unpriced); n > 0 {
-			cost.Sub = "without " + plural(n, "model that has no price", "models that have no price")
+			cost.Sub = "without " + town.Plural(n, "model that has no price", "models that have no price")
 		}
 		rows = append(rows, page.Row{Key: r.Key, Cells: []page.Cell{text(r.Key), cost, text(tokens(r.Total()))}})
 	}

@@ -52,7 +52,7 @@ func view(s snapshot, report control.Status) page.View {
 		[]string{"Mailbox", "Unread", "Newest"}, s.mailRows())
 	note := ""
 	if s.reviews > 0 {
-		note = plural(s.reviews, "review waits", "reviews wait") + " for a person: gt federation conflicts"
+		note = town.Plural(s.reviews, "review waits", "reviews wait") + " for a person: gt federation conflicts"
 	}
 	section(page.Side, "federation", "Federation", "Remotes, with the last exchange that each confirmed", note, "This Town shares nothing.", "gt federation status",
 		[]string{"Remote", "State", "Last verified sync"}, s.remoteRows())
@@ -63,13 +63,6 @@ func view(s snapshot, report control.Status) page.View {
 	section(page.Side, "jobs", "Jobs", "What the Deacon does by schedule", "", "There are no jobs.", "gt deacon status",
 		[]string{"Job", "Last run", "State", "Next run"}, jobRows(report.Jobs))
 	return v
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }
 
 // states words how many are in each state, in the order of town.AgentStates.
@@ -133,7 +126,7 @@ func (s snapshot) tiles(alerts []page.Row) []page.Tile {
 	}
 	tone, note = "", "to land"
 	if held > 0 {
-		tone, note = page.Warn, plural(held, "waits", "wait")+" for a person"
+		tone, note = page.Warn, town.Plural(held, "waits", "wait")+" for a person"
 	}
 	all = append(all, tile("merges", "Merge requests", len(s.Merges), tone, note))
 	landed, total := 0, 0

@@ -6,7 +6,6 @@ package secrets
 import (
 	"context"
 	"net/http"
-	"strconv"
 	"sync"
 	"time"
 
@@ -191,7 +190,7 @@ func judge(s control.Secrets, now time.Time) check.Result {
 	names := missing(s)
 	switch {
 	case len(names) > 0:
-		r.Figure = count(len(names), "secret is missing", "secrets are missing")
+		r.Figure = town.Plural(len(names), "secret is missing", "secrets are missing")
 	case s.Problem != "":
 		r.Figure = "Vault cannot be used"
 	case !s.Ends.IsZero() && s.Ends.Sub(now) < soon:
@@ -199,7 +198,7 @@ func judge(s control.Secrets, now time.Time) check.Result {
 	case len(s.Uses) == 0:
 		r.Figure = "none is used"
 	default:
-		r.Figure = count(len(s.Uses), "use", "uses")
+		r.Figure = town.Plural(len(s.Uses), "use", "uses")
 	}
 	if len(names) == 0 && s.Problem == "" && (s.Ends.IsZero() || s.Ends.Sub(now) >= soon) {
 		return r
@@ -214,11 +213,4 @@ func judge(s control.Secrets, now time.Time) check.Result {
 		}
 	}
 	return r
-}
-
-func count(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
 }

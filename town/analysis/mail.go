@@ -2,7 +2,6 @@ package analysis
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"time"
 
@@ -105,11 +104,4 @@ func (j *judge) ages(what string, groups map[string][]time.Time) {
 	for cause, since := range groups {
 		j.waits(cause, what, len(since), slices.MinFunc(since, time.Time.Compare))
 	}
-}
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return fmt.Sprintf("%d %s", n, one)
-	}
-	return fmt.Sprintf("%d %s", n, many)
 }

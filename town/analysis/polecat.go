@@ -75,7 +75,7 @@ func (j *judge) queue() {
 				n++
 			}
 		}
-		figure := []any{plural(n, "bead", "beads"), h.Rig, Seconds(j.now.Sub(h.Since).Seconds()), h.Why}
+		figure := []any{town.Plural(n, "bead", "beads"), h.Rig, Seconds(j.now.Sub(h.Since).Seconds()), h.Why}
 		const text = "%s of %s wait for a worker, held for %s: %s"
 		if b, known := bounds[h.Bound]; known {
 			j.raise(h.Bound, b.by, b.why, text, figure...)
@@ -93,7 +93,7 @@ func (j *judge) queue() {
 	if len(later) > 0 {
 		j.ages("assignments", map[string][]time.Time{"their session could not be started": later})
 		j.advise("gt polecat list", "says for each why it could not begin",
-			"%s could not begin: %s", plural(len(later), "assignment", "assignments"), town.Clip(town.Plain(reason), 160))
+			"%s could not begin: %s", town.Plural(len(later), "assignment", "assignments"), town.Clip(town.Plain(reason), 160))
 	}
 }
 
@@ -112,6 +112,6 @@ func (j *judge) stuck() {
 	}
 	if n > 0 {
 		j.advise("gt witness status", "says what each does and what is tried next; gt attach AGENT shows its session",
-			"%s: waiting for a person, stalled or dead", plural(n, "polecat does not get on", "polecats do not get on"))
+			"%s: waiting for a person, stalled or dead", town.Plural(n, "polecat does not get on", "polecats do not get on"))
 	}
 }

@@ -72,11 +72,11 @@ func (j *judge) checks() {
 			"the check %s of %s took %s", slowest.Check, slowest.Rig, Seconds(slowest.Took.Seconds()))
 	}
 	if broken > 0 {
-		j.advise("gt refinery log", "shows why a check could not be run", "%s of checks could not be run to the end", plural(broken, "run", "runs"))
+		j.advise("gt refinery log", "shows why a check could not be run", "%s of checks could not be run to the end", town.Plural(broken, "run", "runs"))
 	}
 	if doubts > 0 {
 		j.advise("make the check give one result for one tree", "each doubt costs one more run, and may fail a change that is right",
-			"checks passed %s right after they had failed with the same tree", plural(doubts, "time", "times"))
+			"checks passed %s right after they had failed with the same tree", town.Plural(doubts, "time", "times"))
 	}
 }
 
@@ -97,7 +97,7 @@ func (j *judge) landed() *Figure {
 	j.out.Figures = append(j.out.Figures, f)
 	if f.P95 > slowMerge {
 		j.advise("gt refinery status", "says what each request waits for",
-			"the 95th percentile from handing in to landing is %s over %s, above %s", Seconds(f.P95), plural(n, "request", "requests"), Seconds(slowMerge))
+			"the 95th percentile from handing in to landing is %s over %s, above %s", Seconds(f.P95), town.Plural(n, "request", "requests"), Seconds(slowMerge))
 	}
 	if per := float64(tries) / float64(n); n >= 5 && per > retried {
 		j.advise("a smaller refinery.batch_size", "a batch that fails is halved and tested again, so large batches cost runs when changes often fail",
@@ -123,6 +123,6 @@ func (j *judge) requests() {
 	}
 	j.ages("merge requests", groups)
 	if held > 0 {
-		j.advise("gt refinery status", "says why each is held; gt refinery retry lets it go on", "%s until a person decides", plural(held, "merge request is held", "merge requests are held"))
+		j.advise("gt refinery status", "says why each is held; gt refinery retry lets it go on", "%s until a person decides", town.Plural(held, "merge request is held", "merge requests are held"))
 	}
 }

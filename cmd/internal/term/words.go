@@ -7,6 +7,8 @@ import (
 	"time"
 	"unicode"
 	"unicode/utf8"
+
+	"gastown/town"
 )
 
 // Clean makes control characters, and characters that reorder text, visible.
@@ -34,13 +36,8 @@ func hidden(r rune) bool {
 	return r != '\t' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != '\u200d' || r == '\u2028' || r == '\u2029')
 }
 
-// Plural formats a count: Plural(2, "edit", "edits") is "2 edits".
-func Plural(n int, one, many string) string {
-	if n == 1 {
-		return "1 " + one
-	}
-	return strconv.Itoa(n) + " " + many
-}
+// Plural is town.Plural.
+func Plural(n int, one, many string) string { return town.Plural(n, one, many) }
 
 // Ago formats the distance from now to a time, followed by the time itself.
 func Ago(now, t time.Time) string {
