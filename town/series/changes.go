@@ -18,11 +18,15 @@ type changes struct {
 	// count counts changes; each has a number of its own. first is that of the opening.
 	count, first int64
 	names        map[string]change
-	// found is the time of the newest sample that the database had when it was opened, in
-	// milliseconds; 0 for none. What those were is not known, so all count as changes then.
+	// found is when the database was opened, or the time of its newest sample if that is
+	// later, in milliseconds; 0 before. What it had is not known, and windows that reach back
+	// to that time lack samples, so everything counts as a change then.
 	found int64
 	// appended is the time of the last round that was written whole, in milliseconds.
 	appended int64
+	// ruled are the names that rules write. Such a series also ends unsaid, when its rule
+	// fails or goes: it is seen for a while after its last sample.
+	ruled map[string]bool
 }
 
 // change is the last change of the series of a name.
@@ -39,12 +43,20 @@ func (c *changes) note(name string, at int64) {
 	c.names[name] = change{c.count, at}
 }
 
-// begin forgets everything: a database was opened, whose newest sample is that of found.
+// begin forgets everything: a database was opened at found, or has samples until then.
 func (c *changes) begin(found int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.count++
-	c.first, c.names, c.found, c.appended = c.count, map[string]change{}, found, 0
+	c.first, c.names, c.ruled, c.found, c.appended = c.count, map[string]change{}, map[string]bool{}, found, 0
+}
+
+// rule notes that a rule wrote a sample of a name.
+func (c *changes) rule(name string, at int64) {
+	c.note(name, at)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ruled[name] = true
 }
 
 // wrote notes that a round was written.
@@ -73,7 +85,8 @@ func (c *changes) same(names []string, back time.Duration, number, at int64) boo
 		return false
 	}
 	for _, name := range names {
-		if last := c.names[name]; last.number > number || back > 0 && !settled(last.at) {
+		last := c.names[name]
+		if last.number > number || back > 0 && !settled(last.at) || c.ruled[name] && !settled(last.at+lookback.Milliseconds()) {
 			return false
 		}
 	}
@@ -87,6 +100,6 @@ type noting struct {
 }
 
 func (n noting) Append(ref storage.SeriesRef, l labels.Labels, st, t int64, v float64, h *histogram.Histogram, fh *histogram.FloatHistogram, o storage.AOptions) (storage.SeriesRef, error) {
-	n.changes.note(l.Get(model.MetricNameLabel), t)
+	n.changes.rule(l.Get(model.MetricNameLabel), t)
 	return n.AppenderV2.Append(ref, l, st, t, v, h, fh, o)
 }

@@ -157,3 +157,52 @@ func TestJudgeRemembersRightly(t *testing.T) {
 		}
 	})
 }
+
+// What a rule recorded ends also when the rule goes with a new text of the rules: who reads it
+// says so then, and not only after the next change.
+func TestJudgeForgetsRulesThatWent(t *testing.T) {
+	b := newBench(t)
+	b.gauge.WithLabelValues("web").Set(2)
+	const reader = `groups:
+  - name: reader
+    rules: [{alert: Late, expr: 'twice > 2'}]
+`
+	j := b.judge(reader + `  - name: writer
+    rules: [{record: twice, expr: '2 * polecat_stuck'}]
+`)
+	if v := b.judgeFor(j, 10*time.Minute); names(v) != "Late warning" {
+		t.Fatalf("%+v", v)
+	}
+	if err := j.Load([]byte(reader)); err != nil {
+		t.Fatal(err)
+	}
+	if v := b.judgeFor(j, 6*time.Minute); names(v) != "" {
+		t.Errorf("what nobody records any more: %+v", v)
+	}
+	b.judgeFor(j, 5*time.Minute)
+	if v := b.judgeFor(j, 15*time.Second); v.Asked != 0 {
+		t.Errorf("at rest %d were evaluated", v.Asked)
+	}
+}
+
+// After a time without figures windows have too few samples for a while. What is said of them
+// then is not remembered.
+func TestJudgeAfterAPause(t *testing.T) {
+	b := newBench(t)
+	b.gauge.WithLabelValues("web").Set(2)
+	j := b.judge(`groups:
+  - name: rates
+    rules: [{alert: Still, expr: 'rate(polecat_stuck[1m]) == 0'}]
+`)
+	if v := b.judgeFor(j, 10*time.Minute); names(v) != "Still warning" {
+		t.Fatalf("%+v", v)
+	}
+	if err := b.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	b.clock.add(time.Hour)
+	b.Start()
+	if v := b.judgeFor(j, 3*time.Minute); names(v) != "Still warning" {
+		t.Errorf("after a pause: %+v", v)
+	}
+}

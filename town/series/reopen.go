@@ -84,7 +84,7 @@ func (s *Store) reopen(now time.Time) error {
 	}
 	db.DisableCompactions() // tidy does it
 	s.db, s.places = db, places
-	s.changes.begin(newest(db))
+	s.changes.begin(max(newest(db), now.UnixMilli()))
 	return nil
 }
 
