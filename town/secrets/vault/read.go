@@ -44,10 +44,7 @@ func (s *Source) refresh(ctx context.Context) (changed bool, err error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.began {
-		s.began = true
-		close(s.tried)
-	}
+	s.begin()
 	s.ends = time.Time{}
 	if !s.token.renewable && !s.token.again {
 		s.ends = s.token.expires()

@@ -81,7 +81,7 @@ type Source struct {
 	opts   Options
 	client *api.Client
 	turn   chan struct{} // held while Vault is asked
-	tried  chan struct{} // closed after the first attempt
+	tried  chan struct{} // closed after the first attempt, and by Close
 
 	// Guarded by turn.
 	token  lease  // of the token, which client has
@@ -274,8 +274,11 @@ func (s *Source) State() (out State) {
 }
 
 // Close ends the leases, and the token if a login of this source made it. What is held is
-// wiped.
+// wiped. A Lookup that waits for the first reading waits no longer.
 func (s *Source) Close(ctx context.Context) error {
+	s.mu.Lock()
+	s.begin()
+	s.mu.Unlock()
 	if err := s.take(ctx); err != nil {
 		return err
 	}
@@ -301,6 +304,14 @@ func (s *Source) Close(ctx context.Context) error {
 		return s.fail("log out", failed)
 	}
 	return nil
+}
+
+// begin notes that an attempt has ended. The caller has mu.
+func (s *Source) begin() {
+	if !s.began {
+		s.began = true
+		close(s.tried)
+	}
 }
 
 // take waits for the turn to ask Vault.

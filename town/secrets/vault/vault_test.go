@@ -341,3 +341,20 @@ func TestTended(t *testing.T) {
 	cancel()
 	<-ended
 }
+
+// Whoever waits for the first reading learns when the source is closed before there was one,
+// as by a change of the settings while Vault hangs.
+func TestCloseEndsTheWait(t *testing.T) {
+	r := open(t, func(o *vault.Options) { o.Tended = true })
+	looked := make(chan error)
+	go func() {
+		_, _, err := r.Lookup(t.Context(), "TOKEN")
+		looked <- err
+	}()
+	if err := r.Close(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := <-looked; err == nil || errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+}
