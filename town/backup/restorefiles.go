@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 
 	"gastown/town"
 	"gastown/town/durable"
@@ -48,6 +49,9 @@ func (v *Vault) RestoreFiles(ctx context.Context, to Destination, e Entry, dry b
 		out.Point = p
 		plan := pending{Point: p.Name, Kept: filepath.Join(v.Retired, "restore-"+v.Now().UTC().Format(nameForm))}
 		for _, f := range p.Files {
+			if !v.covers(f.Path) {
+				return fmt.Errorf("%w: the point %s has %s, which no backup takes", ErrDamaged, p.Name, town.Typed(f.Path))
+			}
 			same, err := v.sameFile(f)
 			if err != nil {
 				return err
@@ -74,6 +78,13 @@ func (v *Vault) RestoreFiles(ctx context.Context, to Destination, e Entry, dry b
 		return v.finish()
 	})
 	return out, err
+}
+
+// covers reports whether a path is one of those that points hold. Whoever can write the
+// destination may have put another one into a point.
+func (v *Vault) covers(path string) bool {
+	return (v.Omit == nil || !v.Omit(path)) &&
+		slices.ContainsFunc(v.Plain, func(from string) bool { return path == from || strings.HasPrefix(path, from+"/") })
 }
 
 // sameFile reports whether a file is what it was.

@@ -344,3 +344,31 @@ func TestPlainFiles(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// A point that holds more than any backup takes, written by somebody who can write the
+// destination, replaces nothing.
+func TestRestoreOfForeignPaths(t *testing.T) {
+	for _, path := range []string{".gt/hooks/run", "config.sh", "configs/a", "config/token.secret"} {
+		h := newHarness(t)
+		p := h.take(Files).Point
+		p.Files[0].Path = path
+		text, err := p.encode()
+		if err == nil {
+			err = os.WriteFile(filepath.Join(h.dest, pointKey(p.Name)), text, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		e, err := h.Choose(t.Context(), h.to(), Files, p.Name, time.Time{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		h.write("config/ledger.yaml", "changed")
+		if _, err := h.RestoreFiles(t.Context(), h.to(), e, false); !errors.Is(err, ErrDamaged) {
+			t.Errorf("%s: %v", path, err)
+		}
+		if _, err := os.Lstat(filepath.Join(h.Root, path)); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("%s is there: %v", path, err)
+		}
+	}
+}
