@@ -4,6 +4,8 @@ import (
 	"errors"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -43,6 +45,15 @@ func Dial(socket string) (*Client, error) {
 
 // Close ends the connection, which cancels a running command.
 func (c *Client) Close() error { return unix.Close(c.fd) }
+
+// Owner is the user whose process listens, as the kernel says.
+func (c *Client) Owner() (int, error) {
+	peer, err := unix.GetsockoptUcred(c.fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
+	if err != nil {
+		return 0, os.NewSyscallError("getsockopt", err)
+	}
+	return int(peer.Uid), nil
+}
 
 // Send sends a request, and waits for the answer for as long as patience allows. It
 // fails with os.ErrDeadlineExceeded when none comes: nothing was run then, and
@@ -139,4 +150,23 @@ func retry(call func() error) error {
 			return err
 		}
 	}
+}
+
+// Shown are the variables of another user that a command in the Deacon sees: what its
+// terminal can show. Any other could name programs and files, which the command would use
+// with the rights of the Town's owner.
+var Shown = []string{"TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES", "LANG", "LC_ALL", "LC_CTYPE", "LC_TIME", "TZ"}
+
+// Told are the variables that a front of a user tells a Deacon of owner: all of them if that
+// is the same user, or if the front is root's, whom a Deacon serves like its owner. Another
+// user's Deacon has use for Shown only, and the others may be secrets. Whoever can make a
+// directory above the one that a front runs in can also listen there.
+func Told(owner, user int, env []string) []string {
+	if owner == user || user == 0 {
+		return env
+	}
+	return slices.DeleteFunc(slices.Clone(env), func(v string) bool {
+		name, _, _ := strings.Cut(v, "=")
+		return !slices.Contains(Shown, name)
+	})
 }

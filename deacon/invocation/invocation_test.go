@@ -90,3 +90,19 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// Another user's Deacon learns of no variable but those of the terminal.
+func TestTold(t *testing.T) {
+	env := []string{"TERM=dumb", "TOKEN=hunter2", "TZ=UTC", "TERMINAL=x", "odd"}
+	for _, c := range []struct {
+		owner, user int
+		want        []string
+	}{
+		{1000, 1000, env}, {1000, 0, env}, {0, 0, env},
+		{1000, 1001, []string{"TERM=dumb", "TZ=UTC"}}, {0, 1001, []string{"TERM=dumb", "TZ=UTC"}},
+	} {
+		if got := Told(c.owner, c.user, env); !reflect.DeepEqual(got, c.want) {
+			t.Errorf("owner %d, user %d: %q", c.owner, c.user, got)
+		}
+	}
+}

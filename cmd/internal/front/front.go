@@ -108,13 +108,17 @@ func (f *front) hand() (code int, done bool) {
 		return 0, false
 	}
 	defer c.Close()
+	owner, err := c.Owner()
+	if err != nil {
+		return 0, false
+	}
 	engine, err := invocation.Identify(f.engine)
 	if err != nil {
 		return 0, false
 	}
 	waiting := beginNotice("waiting for the Deacon")
 	answer, err := c.Send(invocation.Request{
-		Program: f.program, Engine: engine, Self: self(), Dir: f.dir, Umask: umask(), Args: f.args, Env: os.Environ(),
+		Program: f.program, Engine: engine, Self: self(), Dir: f.dir, Umask: umask(), Args: f.args, Env: invocation.Told(owner, os.Getuid(), os.Environ()),
 	}, glance)
 	for waited := glance; errors.Is(err, os.ErrDeadlineExceeded) && !f.silent; waited += glance {
 		if f.silent = waited > patience || isStopped(filepath.Join(root, deaconLock)); !f.silent {

@@ -7,14 +7,10 @@ import (
 
 	"gastown/cmd/internal/shell"
 	"gastown/deacon/commands"
+	"gastown/deacon/invocation"
 	"gastown/town"
 	"gastown/town/access"
 )
-
-// shown are the variables of another user that a command in the Deacon sees: what its
-// terminal can show. Any other could name programs and files, which the command would use
-// with the rights of the Town's owner.
-var shown = []string{"TERM", "COLORTERM", "NO_COLOR", "COLUMNS", "LINES", "LANG", "LC_ALL", "LC_CTYPE", "LC_TIME", "TZ"}
 
 // kept are the variables of the Deacon's own that the command of another user has: with
 // what git and ssh of the Town's owner work.
@@ -35,7 +31,7 @@ func (in Insider) enclose(i *shell.Invocation) {
 			env = append(env, v)
 		}
 	}
-	for _, name := range shown {
+	for _, name := range invocation.Shown {
 		if value, ok := i.Env.Lookup(name); ok {
 			env = append(env, name+"="+town.Clip(value, 100))
 		}
