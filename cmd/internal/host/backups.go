@@ -3,8 +3,11 @@ package host
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gastown/planes/doltdb"
@@ -35,7 +38,7 @@ func (h *Host) Backups() (*backup.Vault, error) {
 	t := h.Layout
 	v := &backup.Vault{
 		Town: string(h.Config.Town.ID), TownName: h.Config.Town.Name, Version: h.call.Version(), Root: t.Root,
-		Dir: t.Backups(), Retired: t.Retired(), Lock: t.Lock("backup"), Plain: backupPaths, Omit: omitted, Stays: []string{"config/town.yaml"},
+		Dir: t.Backups(), Retired: t.Retired(), Lock: t.Lock("backup"), Plain: backupPaths, Omit: h.omitted(), Stays: []string{"config/town.yaml"},
 		Retention: backup.Retention{backup.Databases: duration(h.Config, "backup.keep"), backup.Files: duration(h.Config, "backup.files_keep")},
 		Examine:   h.examine, Own: h.ownPlanes, Now: h.call.Now, Wait: h.call.Wait,
 		Progress: func(what string) { h.call.Progress().Step(what, 0, 0, "") },
@@ -64,8 +67,31 @@ func (h *Host) Backups() (*backup.Vault, error) {
 	return v, nil
 }
 
-// omitted reports whether a plain file stays out of backups: what may hold a secret, and
-// what editors leave.
+// omitted reports whether a plain file stays out of backups: omitted by its name, and the
+// files of credentials that settings name, wherever people put them.
+func (h *Host) omitted() func(rel string) bool {
+	var private []fs.FileInfo
+	for _, key := range []string{"backup.key", "secrets.vault_credential_file"} {
+		if path := text(h.Config, key); path != "" {
+			if info, err := os.Stat(path); err == nil {
+				private = append(private, info)
+			}
+		}
+	}
+	return func(rel string) bool {
+		if omitted(rel) {
+			return true
+		}
+		if len(private) == 0 {
+			return false
+		}
+		info, err := os.Stat(filepath.Join(h.Layout.Root, filepath.FromSlash(rel)))
+		return err == nil && slices.ContainsFunc(private, func(p fs.FileInfo) bool { return os.SameFile(p, info) })
+	}
+}
+
+// omitted reports whether a name says that a plain file stays out: what may hold a secret,
+// and what editors leave.
 func omitted(rel string) bool {
 	name := path.Base(rel)
 	return strings.HasSuffix(name, ".secret") || strings.HasSuffix(name, ".env") || strings.HasSuffix(name, ".swp") || strings.HasSuffix(name, "~") || name == ".git"
