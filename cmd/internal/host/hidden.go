@@ -2,9 +2,11 @@ package host
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/sirupsen/logrus"
 
+	"gastown/deacon/invocation"
 	"gastown/town/config"
 	"gastown/town/plugin"
 	"gastown/town/secrets"
@@ -13,7 +15,9 @@ import (
 
 // Hidden are the variables that the Deacon keeps from the programs it starts, git above
 // all: credentials for Vault, and the secrets that the configuration refers to at its
-// start. Variables that something in the Town uses by their names are not among them.
+// start. Variables that something in the Town uses by their names are not among them, and
+// neither are those that every program needs, such as HOME, also if the configuration refers
+// to one.
 func (h *Host) Hidden() []string {
 	var names []string
 	if types, err := h.PluginTypes(logrus.StandardLogger(), ""); err == nil {
@@ -39,6 +43,18 @@ func (h *Host) Hidden() []string {
 			needed = append(needed, p.Pass...)
 		}
 	}
-	names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(needed, n) })
+	names = slices.DeleteFunc(names, func(n string) bool { return slices.Contains(needed, n) || ordinary(n) })
 	return append(names, backend.Hidden()...)
+}
+
+// ordinaryPrefixes begin variables that programs, git above all, need as they are.
+var ordinaryPrefixes = []string{"GIT_", "SSH_", "XDG_", "LC_", "DBUS_", "GPG_", "SSL_CERT_"}
+
+// ordinaryNames are others, besides kept and invocation.Shown. Those of proxies count in any case.
+var ordinaryNames = []string{"HOSTNAME", "LANGUAGE", "CURL_CA_BUNDLE", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"}
+
+// ordinary reports whether a variable is one that programs need, whoever refers to it.
+func ordinary(name string) bool {
+	return slices.Contains(kept, name) || slices.Contains(invocation.Shown, name) || slices.Contains(ordinaryNames, strings.ToUpper(name)) ||
+		slices.ContainsFunc(ordinaryPrefixes, func(p string) bool { return strings.HasPrefix(name, p) })
 }
