@@ -24,6 +24,9 @@ func mayAgent(c *shell.Call, t layout.Town, command shell.Command) access.Decisi
 	}
 	claimed, _ := town.WhoCalls(c.Getenv, t.Rigs(), "") // the command itself refuses what contradicts itself
 	session := Session(t, c.Process)
+	if a, err := town.ParseAddress(c.ActorName); err == nil && a != claimed.Agent { // what a flag says counts
+		claimed = town.Caller{Agent: a}
+	}
 	for _, a := range []town.Caller{session, claimed} {
 		if d := access.MayAgent(a.Agent.Kind, action); !d.Allowed {
 			d.Who = a.Agent.String()
@@ -59,10 +62,13 @@ func Session(t layout.Town, pid int) (found town.Caller) {
 		if pid <= 1 {
 			return found
 		}
-		if name, err := process.Name(pid); err != nil || strings.HasPrefix(name, "tmux: server") {
-			return found // it has the variables of whoever came first
+		name, err := process.Name(pid)
+		if err != nil {
+			return found
 		}
-		if env, err := process.Environment(pid); err == nil {
+		// A server of tmux has the variables of whoever came first. A process can also give
+		// itself that name, so what started it is looked at all the same.
+		if env, err := process.Environment(pid); err == nil && !strings.HasPrefix(name, "tmux: server") {
 			if c := callerIn(t, shell.Environment(env)); c.IsAgent() {
 				found = c
 			}

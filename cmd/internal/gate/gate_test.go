@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -122,6 +123,9 @@ func TestFilesThatDecideNothing(t *testing.T) {
 // copy of itself with the variables that follow, which says its id and waits.
 const deep = "GATE_TEST_CHILD"
 
+// named is the path by which the copy is started, which gives it its name.
+const named = "GATE_TEST_PATH"
+
 func TestMain(m *testing.M) {
 	child, ok := os.LookupEnv(deep)
 	switch {
@@ -131,7 +135,7 @@ func TestMain(m *testing.M) {
 		fmt.Println(os.Getpid())
 		_, _ = os.Stdin.Read(make([]byte, 1))
 	default:
-		c := exec.Command(os.Args[0])
+		c := exec.Command(cmp.Or(os.Getenv(named), os.Args[0]))
 		c.Env = append(strings.Fields(child), deep+"=")
 		c.Stdin, c.Stdout = os.Stdin, os.Stdout
 		_ = c.Run()
@@ -200,6 +204,42 @@ func TestForgedVariables(t *testing.T) {
 			if d := mayAgent(call, at, is.command); d.Allowed != is.want || !d.Allowed && (d.Next == "" || d.Reason == "") {
 				t.Errorf("%s, %s: %+v", name, what, d)
 			}
+		}
+	}
+}
+
+// A process that gives itself the name of tmux's server hides nothing of what started it.
+func TestForgedServer(t *testing.T) {
+	at := newTown(t)
+	amber := town.Address{Kind: town.Polecat, Rig: "web", Name: "amber"}
+	session := append(town.Identity(town.Ticket{Bead: "gt-1", Agent: amber, Run: 3, Epoch: 1}), "GT_ROOT="+at.Root, "GT_TOWN_ROOT="+at.Root)
+	own, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := filepath.Join(t.TempDir(), "tmux: server")
+	if err := os.Symlink(own, server); err != nil {
+		t.Fatal(err)
+	}
+	pid := start(t, append(session, named+"="+server), nil)
+	if name, err := process.Name(pid); err != nil || name != "tmux: server" {
+		t.Fatal(name, err)
+	}
+	if c := Session(at, pid); c.Agent != amber {
+		t.Errorf("%+v", c)
+	}
+}
+
+// What a flag of bd says of who acts counts like a variable.
+func TestForgedFlag(t *testing.T) {
+	at := newTown(t)
+	amber := town.Address{Kind: town.Polecat, Rig: "web", Name: "amber"}
+	session := append(town.Identity(town.Ticket{Bead: "gt-1", Agent: amber, Run: 3, Epoch: 1}), "GT_ROOT="+at.Root)
+	pid := start(t, session, session)
+	for actor, want := range map[string]bool{"": true, "web/polecats/amber": true, "Ada": true, "web/polecats/nux": false, "mayor/": false} {
+		call := &shell.Call{Globals: shell.Globals{ActorName: actor}, Invocation: &shell.Invocation{Env: session, Process: pid}}
+		if d := mayAgent(call, at, shell.Command{Permission: access.WriteLedger, Writes: true}); d.Allowed != want {
+			t.Errorf("as %q: %+v", actor, d)
 		}
 	}
 }
