@@ -15,6 +15,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"gastown/deacon/part"
@@ -47,7 +48,11 @@ type Host interface {
 }
 
 // Part implements the interfaces of package part that the assertions below name.
-type Part struct{ host Host }
+type Part struct {
+	host Host
+	// off says that autotune was off since the last run.
+	off atomic.Bool
+}
 
 var (
 	_ part.Starter   = (*Part)(nil)
@@ -56,7 +61,7 @@ var (
 )
 
 // New returns the part.
-func New(h Host) *Part { return &Part{h} }
+func New(h Host) *Part { return &Part{host: h} }
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "tune" }
@@ -87,6 +92,7 @@ func (p *Part) Start(ctx context.Context) error {
 // Reload implements part.Reloaded: what was tuned before comes into force again.
 func (p *Part) Reload(before, now *config.Config) {
 	if enabled(now) && !enabled(before) {
+		p.off.Store(true)
 		_ = p.host.StartJob(job) // it also runs by its schedule
 	}
 }
@@ -114,6 +120,9 @@ func (p *Part) run(ctx context.Context) (note string, err error) {
 		}
 		note = c.Setting + " is a person's now"
 	}
+	if err := p.resume(ctx, s); err != nil {
+		return note, err
+	}
 	if s, err = p.situation(ctx); err != nil {
 		return "", err
 	}
@@ -133,6 +142,23 @@ func (p *Part) run(ctx context.Context) (note string, err error) {
 	}
 	text, err := p.begin(ctx, s)
 	return strings.Trim(note+"; "+text, "; "), err
+}
+
+// resume takes back the change that was being tried if autotune was off meanwhile: what was
+// measured since then says nothing of it.
+func (p *Part) resume(ctx context.Context, s tuning.Situation) error {
+	if !p.off.Swap(false) {
+		return nil
+	}
+	c := tuning.Trying(s.Changes)
+	if c == nil {
+		return nil
+	}
+	err := p.settle(ctx, *c, operational.TuningTakenBack, c.Since, "autotune was off while it was tried")
+	if err != nil {
+		p.off.Store(true)
+	}
+	return err
 }
 
 // situation reads the rows.

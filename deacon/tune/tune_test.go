@@ -195,3 +195,21 @@ func TestOff(t *testing.T) {
 		t.Errorf("%v, %+v", h.started, p.Jobs(&on))
 	}
 }
+
+// A change that was being tried when autotune was switched off is not judged by what was
+// measured without it.
+func TestOffInTheMiddle(t *testing.T) {
+	h := newHost(t)
+	p := New(h)
+	h.pass(time.Hour, .2)
+	h.run(p)
+	h.want("38", trying)
+	on, off := *h.cfg, *config.New("harbour")
+	h.cfg = &off
+	p.Reload(&on, &off)
+	h.pass(2*time.Hour, .02) // better, but not by the change
+	h.cfg = &on
+	p.Reload(&off, &on)
+	h.run(p)
+	h.want("25", takenBack)
+}
