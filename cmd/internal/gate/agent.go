@@ -58,6 +58,7 @@ func (g *Gate) Agent(c *shell.Call, t layout.Town) town.Caller {
 // with. A process can change its own variables, but not those of the processes that started
 // it. A process that a daemon started is not found, because it has no ancestor in a session.
 func Session(t layout.Town, pid int) (found town.Caller) {
+	above := false // at or above a server
 	for range maxAncestors {
 		if pid <= 1 {
 			return found
@@ -66,10 +67,12 @@ func Session(t layout.Town, pid int) (found town.Caller) {
 		if err != nil {
 			return found
 		}
-		// A server of tmux has the variables of whoever came first. A process can also give
-		// itself that name, so what started it is looked at all the same.
-		if env, err := process.Environment(pid); err == nil && !strings.HasPrefix(name, "tmux: server") {
-			if c := callerIn(t, shell.Environment(env)); c.IsAgent() {
+		// A server of tmux has the variables of whoever came first, and so may what started
+		// it. But a polecat can also give that name to a process of its own.
+		is := strings.HasPrefix(name, "tmux: server")
+		above = above || is
+		if env, err := process.Environment(pid); err == nil && !is {
+			if c := callerIn(t, shell.Environment(env)); c.IsAgent() && (!above || c.Agent.Kind == town.Polecat) {
 				found = c
 			}
 		}
