@@ -40,7 +40,7 @@ const patience = time.Minute
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == launch.Flag {
 		code, err := launch.Main(os.Args[2])
-		fmt.Fprintln(os.Stderr, err)
+		launch.Report(os.Stderr, "gt", err)
 		os.Exit(code)
 	}
 	if os.Getenv("GT_AGENTS") != "" && os.Getenv(inside) == "" {

@@ -26,7 +26,7 @@ import (
 func TestMain(m *testing.M) {
 	if len(os.Args) == 3 && os.Args[1] == launch.Flag {
 		code, err := launch.Main(os.Args[2])
-		fmt.Fprintln(os.Stderr, err)
+		launch.Report(os.Stderr, "gt", err)
 		os.Exit(code)
 	}
 	if len(os.Args) == 3 && os.Args[1] == "--fake" {
@@ -279,7 +279,7 @@ func TestProgramsThatDoNotRun(t *testing.T) {
 	}{
 		"no such program": {[]string{"/nowhere/agent"}, launch.ExitNotFound, "start /nowhere/agent"},
 		"none in PATH":    {[]string{"no-such-agent-here"}, launch.ExitNotFound, "there is no such program in PATH"},
-		"ends at once":    {[]string{"sh", "-c", "echo cannot; exit 3"}, 3, "cannot"},
+		"ends at once":    {[]string{"sh", "-c", "echo cannot; sleep 1; exit 3"}, 3, "cannot"},
 		"killed":          {[]string{"sh", "-c", "kill -9 $$"}, 137, ""},
 	} {
 		t.Run(name, func(t *testing.T) {

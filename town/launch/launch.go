@@ -122,8 +122,22 @@ func (p *Pending) Write(s Spec) error {
 // Drop removes the file. A launcher that waits for it ends.
 func (p *Pending) Drop() error { return errors.Join(os.Remove(p.file.Name()), p.file.Close()) }
 
+// lastWords is how long a launcher that failed waits before it ends. When the machine is
+// busy, tmux 3.3 does not show what a program wrote in the moment before its end.
+const lastWords = 500 * time.Millisecond
+
+// Report writes why the program did not start, and gives the terminal of a session the time
+// to read that. The process may end then.
+func Report(to *os.File, program string, err error) {
+	fmt.Fprintln(to, program+": "+err.Error())
+	if _, err := unix.IoctlGetTermios(int(to.Fd()), unix.TCGETS); err == nil {
+		time.Sleep(lastWords)
+	}
+}
+
 // Main waits for the file, reads and removes it, and becomes the program. It returns
-// only if that fails: the error, and the exit code that the process ends with.
+// only if that fails: the error, which Report tells, and the exit code that the process ends
+// with.
 func Main(path string) (int, error) {
 	// A Deacon of an older version makes the session first and reserves nothing.
 	for end := time.Now().Add(waitFor); time.Now().Before(end); time.Sleep(poll) {

@@ -59,7 +59,7 @@ func Main(program string) int {
 	}
 	if len(args) == 2 && args[0] == launch.Flag { // in a session of tmux
 		code, err := launch.Main(args[1])
-		fmt.Fprintln(os.Stderr, program+": "+err.Error())
+		launch.Report(os.Stderr, program, err)
 		return code
 	}
 	f := &front{program: program, args: args}
