@@ -150,8 +150,12 @@ func TestWhatAPersonDoesToASession(t *testing.T) {
 // A program that ended leaves its last words and its status.
 func TestAProgramEnds(t *testing.T) {
 	s := server(t)
-	made := created(t, s, "x", "sh", "-c", "echo last words; exit 7")
+	// It waits for a line: tmux may miss what a program writes in the moment of its end.
+	made := created(t, s, "x", "sh", "-c", "echo last words; read -r line; exit 7")
 	screen := awaitText(t, s, made.Pane.ID, "last words")
+	if err := s.Press(t.Context(), made.Pane.ID, Enter); err != nil {
+		t.Fatal(err)
+	}
 	for end := time.Now().Add(20 * time.Second); !screen.Pane.Dead && time.Now().Before(end); {
 		screen, _ = s.Capture(t.Context(), made.Pane.ID, 0, false)
 	}
