@@ -262,6 +262,9 @@ func TestNoMethodNamesARemote(t *testing.T) {
 		method := typ.Method(i)
 		got = append(got, method.Name)
 		for _, part := range signature(method.Type) {
+			if part == reflect.TypeFor[doltdb.Use]() {
+				continue // counts of connections
+			}
 			if strings.Contains(part.String(), "doltdb.") || strings.Contains(part.String(), "sql.") {
 				t.Errorf("the method %s has a %s", method.Name, part)
 			}
