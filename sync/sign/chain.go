@@ -50,7 +50,7 @@ func (r Ring) Add(store string, l Link) error {
 	case l.Number != len(known)+1:
 		return fmt.Errorf("%w: key %d of Town %q does not follow %d known one(s)", ErrChain, l.Number, town.Clip(string(l.Town), 64), len(known))
 	case l.Number > MaxKeys:
-		return fmt.Errorf("Town %q has more than %d keys", town.Clip(string(l.Town), 64), MaxKeys)
+		return fmt.Errorf("there are more than %d keys of Town %q", MaxKeys, town.Clip(string(l.Town), 64))
 	case !signer.verify(l.message(store), l.Signature):
 		return fmt.Errorf("%w: key %d of Town %q", ErrChain, l.Number, town.Clip(string(l.Town), 64))
 	}
