@@ -176,16 +176,12 @@ func eachByName(ctx context.Context, tx *doltdb.Tx, k town.Kind, revision string
 // changeset collects what one transaction writes, so that it goes out in
 // batches. Later puts and removals of one key replace earlier ones.
 type changeset struct {
-	store   *Store
 	put     map[town.Key]town.Edit
 	gone    map[town.Key]bool
 	issues  map[string][]town.Edit // template name -> all its issues, rewritten
 	append  []town.Edit            // new issues of templates
 	archive map[archived]town.Edit
 	propose map[town.Digest]town.Proposal
-	// removals are by this Town. statements are the digests of rows that it signs.
-	removals   []Removal
-	statements []town.Digest
 }
 
 type archived struct {
@@ -193,9 +189,9 @@ type archived struct {
 	content town.Digest
 }
 
-func (s *Store) newChangeset() *changeset {
+func newChangeset() *changeset {
 	return &changeset{
-		store: s, put: map[town.Key]town.Edit{}, gone: map[town.Key]bool{}, issues: map[string][]town.Edit{},
+		put: map[town.Key]town.Edit{}, gone: map[town.Key]bool{}, issues: map[string][]town.Edit{},
 		archive: map[archived]town.Edit{}, propose: map[town.Digest]town.Proposal{},
 	}
 }
@@ -225,20 +221,6 @@ func (c *changeset) retain(edits ...town.Edit) {
 	for _, e := range edits {
 		c.archive[archived{e.Key, e.Content()}] = e
 	}
-}
-
-// claim has this Town sign edits that it wrote.
-func (c *changeset) claim(edits ...town.Edit) {
-	for _, e := range edits {
-		c.statements = append(c.statements, statement(e))
-	}
-}
-
-// remove notes that this Town removed a row.
-func (c *changeset) remove(e town.Edit) {
-	v := Removal{Key: e.Key, Revision: e.Revision + 1, Town: c.store.Town, Author: c.store.Author}
-	c.removals = append(c.removals, v)
-	c.statements = append(c.statements, v.statement())
 }
 
 // offer adds proposals.
@@ -294,17 +276,7 @@ func (c *changeset) writeRetained(ctx context.Context, tx *doltdb.Tx) error {
 	for id, p := range c.propose {
 		proposed = append(proposed, []any{string(id), string(p.Kind), p.Name, p.Delete, p.Base, p.Text, p.Revision, string(p.Town), p.Author})
 	}
-	if err := write(ctx, tx, doltdb.InsertNew, "proposals", proposalColumns, proposed); err != nil {
-		return err
-	}
-	var gone [][]any
-	for _, v := range c.removals {
-		gone = append(gone, v.values())
-	}
-	if err := write(ctx, tx, doltdb.InsertNew, "removals", removalColumns, gone); err != nil {
-		return err
-	}
-	return c.store.signAll(ctx, tx, c.statements...)
+	return write(ctx, tx, doltdb.InsertNew, "proposals", proposalColumns, proposed)
 }
 
 const proposalColumns = "id, kind, name, removal, base, text, revision, town, author"

@@ -2,7 +2,6 @@ package federation
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -96,11 +95,7 @@ func (s *Store) recordBatch(ctx context.Context, tx *doltdb.Tx, k town.Kind, edi
 	if err != nil {
 		return err
 	}
-	changes := s.newChangeset()
-	gone, err := formerly(ctx, tx, k, edits, current)
-	if err != nil {
-		return err
-	}
+	changes := newChangeset()
 	for _, e := range edits {
 		if k == town.KindTemplate {
 			if err := s.recordIssue(changes, e, plain(current[e.Name]), out); err != nil {
@@ -112,48 +107,21 @@ func (s *Store) recordBatch(ctx context.Context, tx *doltdb.Tx, k town.Kind, edi
 		if rows := current[e.Name]; len(rows) > 0 {
 			cur = &rows[0].Edit
 		}
-		if err := s.recordRow(ctx, tx, changes, e, cur, gone[e.Name], out); err != nil {
+		if err := s.recordRow(ctx, tx, changes, e, cur, out); err != nil {
 			return err
 		}
 	}
 	return changes.write(ctx, tx)
 }
 
-// formerly gives the revisions of the removals of documents that have no row.
-func formerly(ctx context.Context, tx *doltdb.Tx, k town.Kind, edits []FileEdit, current map[string][]row) (map[string]uint64, error) {
-	var names []string
-	for _, e := range edits {
-		if len(current[e.Name]) == 0 && k != town.KindTemplate && !e.Removed {
-			names = append(names, e.Name)
-		}
-	}
-	var one int
-	err := tx.QueryRow(ctx, "SELECT 1 FROM removals LIMIT 1").Scan(&one)
-	if errors.Is(err, doltdb.ErrNoRows) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, err
-	}
-	return removed(ctx, tx, k, "", names)
-}
-
-// recordRow records an edit of a role or formula. A document without a row had one
-// until the revision gone, if that is not 0.
-func (s *Store) recordRow(ctx context.Context, tx *doltdb.Tx, c *changeset, e FileEdit, cur *town.Edit, gone uint64, out *Recorded) error {
+// recordRow records an edit of a role or formula.
+func (s *Store) recordRow(ctx context.Context, tx *doltdb.Tx, c *changeset, e FileEdit, cur *town.Edit, out *Recorded) error {
 	if same(e, cur) {
 		out.Rows[e.Key] = digest(cur)
 		return nil
 	}
 	ours := s.edit(e, cur)
-	if ours != nil {
-		ours.Revision = max(ours.Revision, gone+1)
-		c.claim(*ours)
-	}
 	if digest(cur) == e.Base {
-		if ours == nil {
-			c.remove(*cur)
-		}
 		if cur != nil {
 			c.retain(*cur)
 		}
@@ -171,9 +139,6 @@ func (s *Store) recordRow(ctx context.Context, tx *doltdb.Tx, c *changeset, e Fi
 		return err
 	}
 	s.apply(c, e.Key, cur, res)
-	if res.InForce == nil && cur != nil {
-		c.remove(*cur)
-	}
 	out.Edits++
 	if res.Note != "" {
 		out.Notes = append(out.Notes, res.Note)
@@ -198,7 +163,6 @@ func (s *Store) recordIssue(c *changeset, e FileEdit, issues []town.Edit, out *R
 	}
 	next := s.edit(e, last(issues))
 	next = issue(e, next, issues)
-	c.claim(*next)
 	out.Edits++
 	if digest(cur) == e.Base {
 		c.append = append(c.append, *next)

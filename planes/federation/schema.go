@@ -47,30 +47,10 @@ var migrations = []doltdb.Migration{{
 		`ALTER TABLE towns ADD COLUMN instance VARCHAR(64) NOT NULL DEFAULT ''`,
 		`ALTER TABLE towns ADD COLUMN departed TINYINT(1) NOT NULL DEFAULT 0`,
 	},
-}, {
-	// Signatures lie beside the rows, so the statements of those who write rows by SQL
-	// stay as they are, and rows from before have none. A removal says who removed a role
-	// or a formula, because the row that is gone says nothing.
-	Name: "keys of Towns, signatures, removals",
-	Statements: []string{
-		`CREATE TABLE town_keys (
-			town VARCHAR(64), number INT UNSIGNED, public CHAR(64) NOT NULL, signature CHAR(128) NOT NULL,
-			PRIMARY KEY (town, number))`,
-		`CREATE TABLE signatures (
-			digest CHAR(64), town VARCHAR(64), signer CHAR(64) NOT NULL, signature CHAR(128) NOT NULL,
-			PRIMARY KEY (digest, town))`,
-		`CREATE TABLE removals (
-			kind VARCHAR(16), name VARCHAR(64), revision BIGINT UNSIGNED, town VARCHAR(64), author VARCHAR(255) NOT NULL,
-			PRIMARY KEY (kind, name, revision, town))`,
-	},
 }}
 
-// stepInstances is the step that gave towns the columns instance and departed, and
-// stepSigned the one that made the tables of signatures.
-const (
-	stepInstances = 2
-	stepSigned    = 3
-)
+// stepInstances is the step that gave towns the columns instance and departed.
+const stepInstances = 2
 
 // shape is the schema an incoming store must have. A store with anything else in it
 // is refused before it is merged.
@@ -86,15 +66,7 @@ var shape = doltdb.Shape{Plane: "federation", Steps: migrations, Tables: []map[s
 	"towns":             "126fa50d58595046d3e160a8ca1f3be438239754d19030a2f4f0f3573733c7c3",
 }, {
 	"towns": "e0b1372b72d8e0cee4ed62306dac546d561aa8cc78ed3878f501ecc421704aa2",
-}, {
-	"removals":   "b76534750b8cc9a185f644ee6db9e16cf0bfbe1e64cfcf7f10687943fcf12d78",
-	"signatures": "6c59ac8b9ddeeef17bcbc5a28c7b2f452702687ed5e03a005f029cfd1b5b3827",
-	"town_keys":  "adfbff0af65f3c44234f13c83d1d567f50a69090281db07e0f5d2e1148957d5f",
 }}}
 
 // appendOnly are the tables whose rows are added and never removed.
-var appendOnly = []string{"archive", "proposals", "resolutions", "town_keys", "signatures", "removals"}
-
-// neverRemoved are those of which every valid row stays. The others lose rows that a
-// Town did not sign, and a merge puts back those that it did.
-var neverRemoved = []string{"archive", "proposals"}
+var appendOnly = []string{"archive", "proposals", "resolutions"}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"gastown/planes/doltdb"
-	"gastown/sync/sign"
 	"gastown/town"
 )
 
@@ -17,32 +16,7 @@ type Store struct {
 	// Town and Author are recorded with every edit made through this Store.
 	Town   town.ID
 	Author string
-	// Keys sign what is written through this Store in the Town's name. nil: it stays
-	// unsigned, and other Towns do not take it.
-	Keys *sign.Keys
-	// Unsigned says what becomes of documents that arrive without a valid signature.
-	Unsigned Unsigned
-	// uuid is the federation; signatures name it. chained: the registry has the Keys.
-	uuid    string
-	chained bool
-	opts    doltdb.Options
-}
-
-// Unsigned is a setting: what becomes of documents that no Town has signed.
-type Unsigned string
-
-// Documents that arrive without a valid signature, or are older than what is here, are
-// taken like others, wait for a person, or are refused. "" is UnsignedAccepted. What the
-// other tables hold (keys, decisions, the registry) needs a signature in any case.
-const (
-	UnsignedAccepted Unsigned = "accept"
-	UnsignedReviewed Unsigned = "review"
-	UnsignedRefused  Unsigned = "refuse"
-)
-
-// checksDocuments reports that documents are taken only with a signature.
-func (s *Store) checksDocuments() bool {
-	return s.Unsigned == UnsignedReviewed || s.Unsigned == UnsignedRefused
+	opts   doltdb.Options
 }
 
 // Create makes a new, empty plane with its own identity.
@@ -51,7 +25,7 @@ func Create(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (
 	if err != nil {
 		return nil, err
 	}
-	return wrap(doltdb.Share(db), opts, uuid, id), nil
+	return wrap(doltdb.Share(db), opts, id), nil
 }
 
 // Open opens the plane, checks that it is the store of that UUID, and brings
@@ -64,7 +38,7 @@ func Open(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (*S
 	if err != nil {
 		return nil, err
 	}
-	return wrap(db, opts, uuid, id), nil
+	return wrap(db, opts, id), nil
 }
 
 // Origin says what a Clone was made of: the store, and the remote's commit.
@@ -78,7 +52,7 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 	if err != nil {
 		return nil, from, err
 	}
-	s := wrap(db, opts, "", id)
+	s := wrap(db, opts, id)
 	foreign := false
 	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		if from.Commit, err = tx.Head(ctx); err != nil {
@@ -90,7 +64,6 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 		if from.UUID == "" {
 			return town.Fail("adopt "+remote, "check the URL", "%w: it is not a federation store", doltdb.ErrOtherStore)
 		}
-		s.uuid = from.UUID
 		foreign, err = checkIncoming(ctx, tx, opts.CountChecked(), remote, from.UUID, "", "HEAD")
 		return err
 	})
@@ -106,8 +79,8 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 	return s, from, nil
 }
 
-func wrap(db *doltdb.Shared, opts doltdb.Options, uuid string, id town.ID) *Store {
-	return &Store{Replica: db.Replica(), db: db, Town: id, Author: opts.Actor.String(), uuid: uuid, opts: opts}
+func wrap(db *doltdb.Shared, opts doltdb.Options, id town.ID) *Store {
+	return &Store{Replica: db.Replica(), db: db, Town: id, Author: opts.Actor.String(), opts: opts}
 }
 
 // rowTable is the table of the edits in force of a kind.

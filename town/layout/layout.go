@@ -112,10 +112,6 @@ func (t Town) Engine() string { return t.join(".gt", "engine") }
 // Instance says which directory of the Town this is; see town/instance.
 func (t Town) Instance() string { return t.join(".gt", "instance") }
 
-// Keys are what the Town signs with; see sync/sign. They never leave the machine, but in
-// a backup.
-func (t Town) Keys() string { return t.join(".gt", "keys") }
-
 // Index records the state of the files in Files when gt last wrote or read them.
 func (t Town) Index() string { return t.join(".gt", "index") }
 

@@ -31,8 +31,6 @@ func Commands(p *shell.Program) {
 	p.Add(fed, restoreCommand())
 	p.Add(fed, repairCommand())
 	p.Add(fed, townsCommand())
-	p.Add(fed, verifyCommand())
-	p.Add(fed, keyCommand())
 	addInstance(p, fed)
 	addShare(p, fed)
 	addRemote(p, fed)
