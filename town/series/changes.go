@@ -18,9 +18,9 @@ type changes struct {
 	// count counts changes; each has a number of its own. first is that of the opening.
 	count, first int64
 	names        map[string]change
-	// found is when the database was opened, or the time of its newest sample if that is
-	// later, in milliseconds; 0 before. What it had is not known, and windows that reach back
-	// to that time lack samples, so everything counts as a change then.
+	// found is when a database that has samples was opened, or the time of the newest one if
+	// that is later, in milliseconds; else 0. What it had is not known, and windows that reach
+	// back to that time lack samples, so everything counts as a change then.
 	found int64
 	// appended is the time of the last round that was written whole, in milliseconds.
 	appended int64
@@ -43,7 +43,7 @@ func (c *changes) note(name string, at int64) {
 	c.names[name] = change{c.count, at}
 }
 
-// begin forgets everything: a database was opened at found, or has samples until then.
+// begin forgets everything: a database was opened. found is 0 for one without samples.
 func (c *changes) begin(found int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

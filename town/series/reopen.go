@@ -84,7 +84,11 @@ func (s *Store) reopen(now time.Time) error {
 	}
 	db.DisableCompactions() // tidy does it
 	s.db, s.places = db, places
-	s.changes.begin(max(newest(db), now.UnixMilli()))
+	found := newest(db)
+	if found != 0 {
+		found = max(found, now.UnixMilli())
+	}
+	s.changes.begin(found)
 	return nil
 }
 
