@@ -70,7 +70,7 @@ func TestStory(t *testing.T) {
 	w.over()
 }
 
-var rescue = regexp.MustCompile(`refs/gt/rescue/[A-Za-z0-9/_-]+`)
+var rescue = regexp.MustCompile(`refs/gt/rescue/[A-Za-z0-9/_.-]+[A-Za-z0-9]`)
 
 // told checks that a person is told once of the bead that loses its workers, and that the
 // bead says where their work is.
