@@ -94,7 +94,8 @@ func TestQuickFronts(t *testing.T) {
 	}
 	// TestQuickDeacon and TestQuickMerging measure these, and glances others.
 	seen := map[string]bool{deaconStatus: true, sessionStart: true, fmt.Sprintf(glanceStatus, 100): true, glancePrime: true, glanceGuard: true,
-		glanceHook: true, glanceInbox: true, glanceMetrics: true, workSpawn: true, workPool: true, workDispatch: true, convoyRefresh: true, alertMessages: true, mergeBatches: true, mergeBad: true, mergeDone: true, reportTime: true, reportMemory: true}
+		glanceHook: true, glanceInbox: true, glanceMetrics: true, workSpawn: true, workPool: true, workDispatch: true, convoyRefresh: true, alertMessages: true, mergeBatches: true, mergeBad: true, mergeDone: true, reportTime: true, reportMemory: true,
+		monitorBusy: true, monitorMemory: true}
 	for _, n := range patrolSizes { // and TestQuickPatrols these
 		seen[fmt.Sprintf(patrolTook, n)], seen[fmt.Sprintf(patrolProcesses, n)] = true, true
 	}
