@@ -51,7 +51,7 @@ func TestFullDisk(t *testing.T) {
 		}
 		_ = f.Close()
 	}
-	histories := 60
+	histories := *histories / 3
 	if testing.Short() {
 		histories = 12
 	}

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -16,6 +17,10 @@ import (
 
 	"gastown/planes/doltdb/copies"
 )
+
+// histories is how many processes are killed while they work on backups. A full disk is met
+// in a third as many.
+var histories = flag.Int("histories", 45, "how many processes TestKilledAnywhere kills")
 
 // The test runs its own binary as a process that is killed between two steps.
 const (
@@ -108,7 +113,7 @@ func child(t *testing.T, root, do string, step int, after time.Duration) (ended 
 // proven point restores then, and so does every point that is listed as whole; the Town
 // is the old one or the new one, with all of its planes.
 func TestKilledAnywhere(t *testing.T) {
-	histories := 200
+	histories := *histories
 	if testing.Short() {
 		histories = 12
 	}
