@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"gastown/planes/doltdb/copies"
@@ -27,40 +28,28 @@ const (
 )
 
 // backups measures backups of the largest number of beads, without a Deacon.
-func backups(ctx context.Context, o options) (figures []deaconFigure, err error) {
-	beads := 0
-	for _, n := range o.beads {
-		beads = max(beads, n)
-	}
-	dir, err := os.MkdirTemp("", "gtb")
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	f := &beadBench{host: &host{}, dir: dir}
-	if f.gt, err = newGT(o, dir); err != nil {
-		return nil, err
-	}
-	bd := program{path: filepath.Join(filepath.Dir(f.path), "bd"), timed: f.timed, env: f.env}
-	root, to, all, changes := filepath.Join(dir, "t"), filepath.Join(dir, "disk"), filepath.Join(dir, "all.jsonl"), filepath.Join(dir, "changes.jsonl")
-	if err := f.install(ctx, root, "bench"); err != nil {
-		return nil, err
-	}
-	if err := errors.Join(f.settle(ctx, root), os.Mkdir(to, 0o700)); err != nil {
+func backups(ctx context.Context, o options) ([]deaconFigure, error) {
+	return scratch(o, func(h *host) ([]deaconFigure, error) { return h.backups(ctx, slices.Max(o.beads)) })
+}
+
+func (h *host) backups(ctx context.Context, beads int) (figures []deaconFigure, err error) {
+	bd := program{path: filepath.Join(filepath.Dir(h.path), "bd"), timed: h.timed, env: h.env}
+	to, all, changes := filepath.Join(h.dir, "disk"), filepath.Join(h.dir, "all.jsonl"), filepath.Join(h.dir, "changes.jsonl")
+	if err := errors.Join(h.town(ctx), os.Mkdir(to, 0o700)); err != nil {
 		return nil, err
 	}
 	if _, err := writeBeads(all, 0, beads); err != nil {
 		return nil, err
 	}
-	if _, err := bd.run(ctx, root, "import", all); err != nil {
+	if _, err := bd.run(ctx, h.at.Root, "import", all); err != nil {
 		return nil, err
 	}
-	if _, err := f.command(ctx, "config", "backup.to", to); err != nil {
+	if _, err := h.command(ctx, "config", "backup.to", to); err != nil {
 		return nil, err
 	}
 	timed := func(name string, args ...string) error {
 		began := time.Now()
-		_, err := f.command(ctx, args...)
+		_, err := h.command(ctx, args...)
 		figures = append(figures, deaconFigure{Name: name, Unit: "ms", Value: float64(time.Since(began).Microseconds()) / 1000})
 		return err
 	}
@@ -73,7 +62,7 @@ func backups(ctx context.Context, o options) (figures []deaconFigure, err error)
 		return figures, err
 	}
 	journal := func() float64 {
-		info, err := os.Stat(filepath.Join(layout.Town{Root: root}.Data(layout.Ledger), filepath.FromSlash(copies.StoreDir), journalName))
+		info, err := os.Stat(filepath.Join(h.at.Data(layout.Ledger), filepath.FromSlash(copies.StoreDir), journalName))
 		if err != nil {
 			return 0 // there is none after a garbage collection
 		}
@@ -83,7 +72,7 @@ func backups(ctx context.Context, o options) (figures []deaconFigure, err error)
 		return figures, err
 	}
 	before := journal()
-	if _, err := bd.run(ctx, root, "update", "--batch", changes); err != nil {
+	if _, err := bd.run(ctx, h.at.Root, "update", "--batch", changes); err != nil {
 		return figures, err
 	}
 	wrote, held := journal()-before, sizeOf(to)

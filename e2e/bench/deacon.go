@@ -116,9 +116,10 @@ type host struct {
 	client *control.Client
 }
 
-// deacons measures a Deacon. The Town's path is short because its sockets are in
-// it.
-func deacons(ctx context.Context, o options) (figures []deaconFigure, err error) {
+// scratch has a host measured in a directory of its own, judges the figures, also those
+// before an error, and removes the directory. The path is short because Deacons' sockets are
+// in it.
+func scratch(o options, measure func(*host) ([]deaconFigure, error)) (figures []deaconFigure, err error) {
 	dir, err := os.MkdirTemp("", "gtb")
 	if err != nil {
 		return nil, err
@@ -128,10 +129,32 @@ func deacons(ctx context.Context, o options) (figures []deaconFigure, err error)
 	if h.gt, err = newGT(o, dir); err != nil {
 		return nil, err
 	}
+	figures, err = measure(h)
+	for i := range figures {
+		figures[i] = judgeDeacon(figures[i])
+	}
+	return figures, err
+}
+
+// town makes the Town that is measured in the directory, under a short name.
+func (h *host) town(ctx context.Context) error {
+	root := filepath.Join(h.dir, "t")
+	if err := h.install(ctx, root, "bench"); err != nil {
+		return err
+	}
+	return h.settle(ctx, root)
+}
+
+// deacons measures a Deacon.
+func deacons(ctx context.Context, o options) ([]deaconFigure, error) {
+	return scratch(o, func(h *host) ([]deaconFigure, error) { return h.deacons(ctx, o) })
+}
+
+func (h *host) deacons(ctx context.Context, o options) (figures []deaconFigure, err error) {
 	if _, err := h.prepare(ctx, small); err != nil {
 		return nil, err
 	}
-	r, err := newRemote(ctx, "local", dir)
+	r, err := newRemote(ctx, "local", h.dir)
 	if err != nil {
 		return nil, err
 	}
@@ -142,11 +165,6 @@ func deacons(ctx context.Context, o options) (figures []deaconFigure, err error)
 		return nil, err
 	}
 	defer h.client.Close()
-	defer func() {
-		for i := range figures {
-			figures[i] = judgeDeacon(figures[i])
-		}
-	}()
 	defer func() {
 		// Stop the Deacon even after an error.
 		_, stopped := h.command(context.WithoutCancel(ctx), "deacon", "stop")

@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"time"
@@ -31,35 +29,24 @@ const frontRuns = 4
 // fronts measures whole commands that run in the Deacon of a Town with beads: one
 // at a time, many at once, and many in a row. It also measures what a front adds
 // without a Deacon.
-func fronts(ctx context.Context, o options) (figures []deaconFigure, err error) {
-	dir, err := os.MkdirTemp("", "gtb") // the Deacon's sockets need a short path
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		for i := range figures {
-			figures[i] = judgeDeacon(figures[i])
-		}
-		err = errors.Join(err, os.RemoveAll(dir))
-	}()
-	f := &beadBench{host: &host{}, runs: frontRuns * o.runs, dir: dir, export: filepath.Join(dir, "all.jsonl")}
-	if f.gt, err = newGT(o, dir); err != nil {
-		return nil, err
-	}
+func fronts(ctx context.Context, o options) ([]deaconFigure, error) {
+	return scratch(o, func(h *host) ([]deaconFigure, error) {
+		f := &beadBench{host: h, runs: frontRuns * o.runs, dir: h.dir, export: filepath.Join(h.dir, "all.jsonl")}
+		return f.fronts(ctx, o)
+	})
+}
+
+func (f *beadBench) fronts(ctx context.Context, o options) (figures []deaconFigure, err error) {
 	f.bd = program{path: filepath.Join(filepath.Dir(f.path), "bd"), timed: f.timed, env: f.env}
 	open, err := writeBeads(f.export, 0, o.served)
 	if err != nil {
 		return nil, err
 	}
-	f.clerk = clerk{dir: dir, beads: o.served, open: open, done: map[string]int{}}
-	root := filepath.Join(dir, "t")
-	if err := f.install(ctx, root, "bench"); err != nil {
+	f.clerk = clerk{dir: f.dir, beads: o.served, open: open, done: map[string]int{}}
+	if err := f.town(ctx); err != nil {
 		return nil, err
 	}
-	if err := f.settle(ctx, root); err != nil {
-		return nil, err
-	}
-	if _, err := f.bd.run(ctx, root, "import", f.export); err != nil {
+	if _, err := f.bd.run(ctx, f.writer, "import", f.export); err != nil {
 		return nil, err
 	}
 	if figures, err = f.alike(ctx); err != nil {

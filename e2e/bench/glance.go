@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -54,22 +53,8 @@ func (s townSize) slowest() string {
 // glances measures what people and agents call all the time, with a Deacon and rows of
 // polecats, beside git --version.
 func glances(ctx context.Context, o options) (figures []deaconFigure, err error) {
-	dir, err := os.MkdirTemp("", "gtb") // the Deacon's sockets need a short path
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		for i := range figures {
-			figures[i] = judgeDeacon(figures[i])
-		}
-		err = errors.Join(err, os.RemoveAll(dir))
-	}()
 	for _, size := range townSizes() {
-		h := &host{}
-		if h.gt, err = newGT(o, dir); err != nil {
-			return figures, err
-		}
-		got, err := h.glance(ctx, filepath.Join(dir, fmt.Sprint(size.Polecats)), size, frontRuns*o.runs)
+		got, err := scratch(o, func(h *host) ([]deaconFigure, error) { return h.glance(ctx, size, frontRuns*o.runs) })
 		figures = append(figures, got...)
 		if err != nil {
 			return figures, err
@@ -79,11 +64,8 @@ func glances(ctx context.Context, o options) (figures []deaconFigure, err error)
 }
 
 // glance measures one Town.
-func (h *host) glance(ctx context.Context, root string, size townSize, runs int) (figures []deaconFigure, err error) {
-	if err := h.install(ctx, root, "bench"); err != nil {
-		return nil, err
-	}
-	if err := h.settle(ctx, root); err != nil {
+func (h *host) glance(ctx context.Context, size townSize, runs int) (figures []deaconFigure, err error) {
+	if err := h.town(ctx); err != nil {
 		return nil, err
 	}
 	if err := h.people(ctx, size.Polecats); err != nil {
@@ -92,7 +74,7 @@ func (h *host) glance(ctx context.Context, root string, size townSize, runs int)
 	agent := h.program.with("GT_ROLE="+trial.Polecat(0).String(), "GT_RUN=1")
 	bd := h.program
 	bd.path = filepath.Join(filepath.Dir(bd.path), "bd")
-	if _, err := bd.run(ctx, root, "create", "--id", "gt-0", "a bead"); err != nil {
+	if _, err := bd.run(ctx, h.at.Root, "create", "--id", "gt-0", "a bead"); err != nil {
 		return nil, err
 	}
 	lines := []glanceLine{{fmt.Sprintf(glanceStatus, size.Polecats), h.program, []string{"status"}}}

@@ -31,23 +31,13 @@ const patrolFiles = 200
 // patrols measures gt witness patrol in a Town whose polecats are all quiet, so a patrol
 // looks at each screen and each sandbox. No Deacon runs. A quick run has the fewest
 // polecats only.
-func patrols(ctx context.Context, o options) (figures []deaconFigure, err error) {
-	dir, err := os.MkdirTemp("", "gtb")
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		for i := range figures {
-			figures[i] = judgeDeacon(figures[i])
-		}
-		err = errors.Join(err, os.RemoveAll(dir))
-	}()
-	p := &patrol{host: &host{}}
-	if p.gt, err = newGT(o, dir); err != nil {
-		return nil, err
-	}
+func patrols(ctx context.Context, o options) ([]deaconFigure, error) {
+	return scratch(o, func(h *host) ([]deaconFigure, error) { return (&patrol{host: h}).sizes(ctx, o) })
+}
+
+func (p *patrol) sizes(ctx context.Context, o options) (figures []deaconFigure, err error) {
 	defer func() { err = errors.Join(err, p.close()) }()
-	if err := p.prepare(ctx, filepath.Join(dir, "town"), o); err != nil {
+	if err := p.prepare(ctx, filepath.Join(p.dir, "town"), o); err != nil {
 		return nil, err
 	}
 	for _, n := range o.patrols {

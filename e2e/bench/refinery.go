@@ -24,26 +24,12 @@ const (
 
 // merging measures merge queues: Git repositories on this disk, requests that one
 // worker after the other handed in, no Deacon.
-func merging(ctx context.Context, o options) (figures []deaconFigure, err error) {
-	dir, err := os.MkdirTemp("", "gtb")
-	if err != nil {
-		return nil, err
-	}
-	defer func() {
-		for i := range figures {
-			figures[i] = judgeDeacon(figures[i])
-		}
-		err = errors.Join(err, os.RemoveAll(dir))
-	}()
-	h := &host{}
-	if h.gt, err = newGT(o, dir); err != nil {
-		return nil, err
-	}
-	root := filepath.Join(dir, "town")
-	if err := h.install(ctx, root, "bench"); err != nil {
-		return nil, err
-	}
-	if err := h.settle(ctx, root); err != nil {
+func merging(ctx context.Context, o options) ([]deaconFigure, error) {
+	return scratch(o, func(h *host) ([]deaconFigure, error) { return h.merging(ctx, o) })
+}
+
+func (h *host) merging(ctx context.Context, o options) (figures []deaconFigure, err error) {
+	if err := h.town(ctx); err != nil {
 		return nil, err
 	}
 	single, err := h.merges(ctx, "one", "sleep 1", 3, -1)
@@ -55,8 +41,8 @@ func merging(ctx context.Context, o options) (figures []deaconFigure, err error)
 		return nil, err
 	}
 	figures = append(figures, deaconFigure{Name: mergeBatches, Unit: "s", Value: batch.Seconds() / 16, Other: single.Seconds() / 3, Beside: "one by one"})
-	count := filepath.Join(dir, "runs")
-	script := filepath.Join(dir, "check.sh")
+	count := filepath.Join(h.dir, "runs")
+	script := filepath.Join(h.dir, "check.sh")
 	if err := os.WriteFile(script, []byte("#!/bin/sh\necho >> "+count+"\ntest ! -e bad\n"), 0o700); err != nil {
 		return figures, err
 	}

@@ -6,14 +6,12 @@ import (
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"path/filepath"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/sirupsen/logrus"
 
-	"gastown/town/layout"
 	"gastown/town/series"
 )
 
@@ -30,36 +28,22 @@ const (
 )
 
 // reports measures gt report on metrics of so many days.
-func reports(ctx context.Context, o options, days int) (figures []deaconFigure, err error) {
-	dir, err := os.MkdirTemp("", "gtb") // the Deacon's sockets need a short path
-	if err != nil {
+func reports(ctx context.Context, o options, days int) ([]deaconFigure, error) {
+	return scratch(o, func(h *host) ([]deaconFigure, error) { return h.reports(ctx, o, days) })
+}
+
+func (h *host) reports(ctx context.Context, o options, days int) (figures []deaconFigure, err error) {
+	if err := h.town(ctx); err != nil {
 		return nil, err
 	}
-	defer func() {
-		for i := range figures {
-			figures[i] = judgeDeacon(figures[i])
-		}
-		err = errors.Join(err, os.RemoveAll(dir))
-	}()
-	h := &host{}
-	if h.gt, err = newGT(o, dir); err != nil {
-		return nil, err
-	}
-	root := filepath.Join(dir, "report")
-	if err := h.install(ctx, root, "bench"); err != nil {
-		return nil, err
-	}
-	if err := h.settle(ctx, root); err != nil {
-		return nil, err
-	}
-	if err := recordDays(ctx, layout.Town{Root: root}.Series(), time.Now(), days); err != nil {
+	if err := recordDays(ctx, h.at.Series(), time.Now(), days); err != nil {
 		return nil, fmt.Errorf("make metrics of %d days: %w", days, err)
 	}
-	figures, err = h.turns(ctx, []glanceLine{{reportTime, h.program, []string{"report", "--output", filepath.Join(dir, "report.html")}}}, o.runs)
+	figures, err = h.turns(ctx, []glanceLine{{reportTime, h.program, []string{"report", "--output", filepath.Join(h.dir, "report.html")}}}, o.runs)
 	if err != nil {
 		return figures, err
 	}
-	more, err := h.reportMemory(ctx, filepath.Join(dir, "report.html"))
+	more, err := h.reportMemory(ctx, filepath.Join(h.dir, "report.html"))
 	return append(figures, more...), err
 }
 
