@@ -7,7 +7,6 @@ import (
 
 	"gastown/cmd/gt/install"
 	"gastown/cmd/gt/internal/gttest"
-	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
 	"gastown/planes/operational"
 	"gastown/town/config"
@@ -22,7 +21,7 @@ func TestUndo(t *testing.T) {
 	w.Must("install", "harbour")
 	w.Dir = filepath.Join(w.Dir, "harbour")
 	w.Must("autotune", "enable")
-	rows(t, w.Dir, func(s *operational.Store) {
+	w.Operational(".", func(s *operational.Store) {
 		for _, c := range []operational.Tuning{
 			{Setting: "dolt.max_open_conns", From: "25", To: "38"}, {Setting: "cache.ttl", From: "300", To: "600"},
 			{Setting: "dolt.max_open_conns", From: "38", To: "57", Why: "evil\x1b[31m"},
@@ -47,7 +46,7 @@ func TestUndo(t *testing.T) {
 	says("cache.ttl is 300 again", "autotune", "undo", "2")
 	says("dolt.max_open_conns is 25 again", "autotune", "undo", "1")
 	says("dolt.max_open_conns   25 ", "autotune", "status")
-	rows(t, w.Dir, func(s *operational.Store) {
+	w.Operational(".", func(s *operational.Store) {
 		all, err := s.Tunings(t.Context())
 		if err != nil || len(all) != 3 {
 			t.Fatal(all, err)
@@ -64,22 +63,5 @@ func TestUndo(t *testing.T) {
 	text, err := config.Load(layout.Town{Root: w.Dir}.Config())
 	if err != nil || len(text.Settings) != 1 {
 		t.Errorf("the configuration has %v, %v", text.Settings, err)
-	}
-}
-
-func rows(t *testing.T, dir string, fn func(*operational.Store)) {
-	t.Helper()
-	where := layout.Town{Root: dir}
-	cfg, err := config.Load(where.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := operational.Open(t.Context(), host.Database(where, cfg, layout.Operational), cfg.Stores[layout.Operational])
-	if err != nil {
-		t.Fatal(err)
-	}
-	fn(s)
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
 	}
 }

@@ -1,18 +1,14 @@
 package heartbeat
 
 import (
-	"path/filepath"
 	"strings"
 	"testing"
 
 	"gastown/cmd/gt/install"
 	"gastown/cmd/gt/internal/gttest"
-	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
 	"gastown/planes/operational"
 	"gastown/town"
-	"gastown/town/config"
-	"gastown/town/layout"
 )
 
 // Without a Deacon the row is written at once. A hook never fails.
@@ -21,38 +17,28 @@ func TestHeartbeat(t *testing.T) {
 	w.Must("install", "alpha")
 	w.Must("--town", "alpha", "heartbeat", "--agent", "web/polecats/nux", "--note", "runs the tests")
 	w.Must("--town", "alpha", "heartbeat", "idle", "--agent", "mayor/")
-	where := layout.Town{Root: filepath.Join(w.Dir, "alpha")}
-	cfg, err := config.Load(where.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := operational.Open(t.Context(), host.Database(where, cfg, layout.Operational), cfg.Stores[layout.Operational])
-	if err != nil {
-		t.Fatal(err)
-	}
-	beats, err := s.Heartbeats(t.Context(), w.Invocation().Now().AddDate(0, 0, -1))
-	if err != nil || len(beats) != 2 || beats[0].Agent != "mayor/" || beats[0].State != "idle" || beats[1].Note != "runs the tests" {
-		t.Errorf("%+v, %v", beats, err)
-	}
-	// A session that is over says nothing any more.
-	nux, noon := town.PolecatAddress("web", "nux"), w.Invocation().Now()
-	a, err := s.Assign(t.Context(), operational.Order{Bead: "web-a1", Agent: nux}, noon)
-	if err == nil {
-		_, err = s.Renew(t.Context(), a.Ticket, operational.Renewal{Reason: "a test"}, noon)
-	}
-	if err == nil {
-		old := operational.Heartbeat{Agent: nux.String(), State: "old", At: noon, Run: 1}
-		err = s.Record(t.Context(), operational.Batch{Heartbeats: []operational.Heartbeat{old}})
-	}
-	if err == nil {
-		beats, err = s.Heartbeats(t.Context(), noon.AddDate(0, 0, -1))
-	}
-	if err != nil || len(beats) != 2 || beats[1].State != "working" {
-		t.Errorf("%+v, %v", beats, err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
+	w.Operational("alpha", func(s *operational.Store) {
+		beats, err := s.Heartbeats(t.Context(), w.Invocation().Now().AddDate(0, 0, -1))
+		if err != nil || len(beats) != 2 || beats[0].Agent != "mayor/" || beats[0].State != "idle" || beats[1].Note != "runs the tests" {
+			t.Errorf("%+v, %v", beats, err)
+		}
+		// A session that is over says nothing any more.
+		nux, noon := town.PolecatAddress("web", "nux"), w.Invocation().Now()
+		a, err := s.Assign(t.Context(), operational.Order{Bead: "web-a1", Agent: nux}, noon)
+		if err == nil {
+			_, err = s.Renew(t.Context(), a.Ticket, operational.Renewal{Reason: "a test"}, noon)
+		}
+		if err == nil {
+			old := operational.Heartbeat{Agent: nux.String(), State: "old", At: noon, Run: 1}
+			err = s.Record(t.Context(), operational.Batch{Heartbeats: []operational.Heartbeat{old}})
+		}
+		if err == nil {
+			beats, err = s.Heartbeats(t.Context(), noon.AddDate(0, 0, -1))
+		}
+		if err != nil || len(beats) != 2 || beats[1].State != "working" {
+			t.Errorf("%+v, %v", beats, err)
+		}
+	})
 	for run, want := range map[string]int{"1": shell.ExitRefused, "2": 0} {
 		w.Env = []string{"GT_ROLE=web/polecats/nux", "GT_RUN=" + run}
 		if code, _, stderr := w.Run("--town", "alpha", "heartbeat"); code != want || want != 0 && !strings.Contains(stderr, "run 1 is over, now it is run 2") {

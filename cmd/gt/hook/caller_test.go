@@ -21,7 +21,7 @@ func TestWhoMayAct(t *testing.T) {
 	w := gttest.New(t, install.Commands, Commands)
 	w.Must("install", "alpha")
 	nux := town.PolecatAddress("web", "nux")
-	rows(t, w, func(s *operational.Store) {
+	w.Operational("alpha", func(s *operational.Store) {
 		for _, bead := range []string{"web-a1", "web-a2"} { // run 1 is over
 			a, err := s.Assign(t.Context(), operational.Order{Bead: bead, Agent: nux}, time.Now())
 			if err == nil && bead == "web-a1" {
@@ -70,7 +70,7 @@ func TestWhoMayAct(t *testing.T) {
 			}
 		}
 	}
-	rows(t, w, func(s *operational.Store) {
+	w.Operational("alpha", func(s *operational.Store) {
 		work, err := s.Work(t.Context())
 		if held, ok := work.HeldBy(nux); err != nil || !ok || held.Bead != "web-a2" || held.Run != 2 || len(work.Merges) != 0 {
 			t.Errorf("somebody acted for it: %+v, %v", work, err)

@@ -12,12 +12,10 @@ import (
 	"gastown/cmd/gt/install"
 	"gastown/cmd/gt/internal/gttest"
 	"gastown/cmd/gt/rig"
-	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
 	"gastown/planes/operational"
 	"gastown/sync/gitcmd"
 	"gastown/town"
-	"gastown/town/config"
 	"gastown/town/layout"
 	rigs "gastown/town/rig"
 )
@@ -36,24 +34,6 @@ func git(t *testing.T, dir string, args ...string) string {
 	return strings.TrimSpace(string(out))
 }
 
-// rows runs fn on the operational plane of the Town alpha.
-func rows(t *testing.T, w gttest.Towns, fn func(*operational.Store)) {
-	t.Helper()
-	where := layout.Town{Root: filepath.Join(w.Dir, "alpha")}
-	cfg, err := config.Load(where.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := operational.Open(t.Context(), host.Database(where, cfg, layout.Operational), cfg.Stores[layout.Operational])
-	if err != nil {
-		t.Fatal(err)
-	}
-	fn(s)
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // A branch without a commit of its own is no change, also when the target moved on. A
 // merge request says where its branch left the target.
 func TestDoneKnowsWhatChanged(t *testing.T) {
@@ -67,7 +47,7 @@ func TestDoneKnowsWhatChanged(t *testing.T) {
 	w.Must("--town", "alpha", "rig", "add", "web", url)
 	root := filepath.Join(w.Dir, "alpha")
 	nux := town.Address{Kind: town.Polecat, Rig: "web", Name: "nux"}
-	rows(t, w, func(s *operational.Store) {
+	w.Operational("alpha", func(s *operational.Store) {
 		if _, err := s.Assign(t.Context(), operational.Order{Bead: "web-a1", Agent: nux}, time.Now()); err != nil {
 			t.Fatal(err)
 		}
@@ -116,7 +96,7 @@ func TestDoneKnowsWhatChanged(t *testing.T) {
 	if err := json.Unmarshal([]byte(stdout), &out); code != 0 || err != nil || out.Base != box.Base || out.Head != git(t, box.Dir, "rev-parse", "HEAD") {
 		t.Errorf("exit %d: %+v, want the base %s: %v %s", code, out, box.Base, err, stderr)
 	}
-	rows(t, w, func(s *operational.Store) {
+	w.Operational("alpha", func(s *operational.Store) {
 		work, err := s.Work(t.Context())
 		if err != nil || len(work.Merges) != 1 || work.Merges[0].Base != box.Base {
 			t.Errorf("%+v: %v", work.Merges, err)

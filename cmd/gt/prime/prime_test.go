@@ -59,31 +59,23 @@ func work(t *testing.T, w gttest.Towns, letters int) operational.Assignment {
 		must(err)
 	}
 	must(l.Close())
-	s, err := operational.Open(t.Context(), host.Database(where, cfg, layout.Operational), cfg.Stores[layout.Operational])
-	must(err)
-	a, err := s.Assign(t.Context(), operational.Order{Bead: "web-a1", Agent: nux, By: "ada", Options: town.Sling{Message: hostile}}, w.Invocation().Now())
-	must(err)
-	must(s.Close())
+	var a operational.Assignment
+	w.Operational("alpha", func(s *operational.Store) {
+		a, err = s.Assign(t.Context(), operational.Order{Bead: "web-a1", Agent: nux, By: "ada", Options: town.Sling{Message: hostile}}, w.Invocation().Now())
+		must(err)
+	})
 	return a
 }
 
 // conversation is what the rows say of an assignment's.
-func conversation(t *testing.T, w gttest.Towns, ticket town.Ticket) town.Conversation {
+func conversation(t *testing.T, w gttest.Towns, ticket town.Ticket) (c town.Conversation) {
 	t.Helper()
-	where := layout.Town{Root: filepath.Join(w.Dir, "alpha")}
-	cfg, err := config.Load(where.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := operational.Open(t.Context(), host.Database(where, cfg, layout.Operational), cfg.Stores[layout.Operational])
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	c, err := s.Conversation(t.Context(), ticket)
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.Operational("alpha", func(s *operational.Store) {
+		var err error
+		if c, err = s.Conversation(t.Context(), ticket); err != nil {
+			t.Fatal(err)
+		}
+	})
 	return c
 }
 

@@ -117,17 +117,15 @@ func TestPullRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o, err := operational.Open(t.Context(), host.Database(at, cfg, layout.Operational), cfg.Stores[layout.Operational])
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := o.Assign(t.Context(), operational.Order{Bead: "web-1", Agent: town.PolecatAddress("web", "nux")}, now)
-	if err == nil {
-		err = o.Submit(t.Context(), a.Ticket, operational.MergeRequest{Branch: "polecat/nux/web-1", Head: head, Target: "main"}, now)
-	}
-	if err = errors.Join(err, o.Close()); err != nil {
-		t.Fatal(err)
-	}
+	w.Operational("alpha", func(o *operational.Store) {
+		a, err := o.Assign(t.Context(), operational.Order{Bead: "web-1", Agent: town.PolecatAddress("web", "nux")}, now)
+		if err == nil {
+			err = o.Submit(t.Context(), a.Ticket, operational.MergeRequest{Branch: "polecat/nux/web-1", Head: head, Target: "main"}, now)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
 	all := ""
 	merge := func(state, says string) {
 		t.Helper()

@@ -10,12 +10,9 @@ import (
 
 	"gastown/cmd/gt/install"
 	"gastown/cmd/gt/internal/gttest"
-	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
 	"gastown/planes/operational"
 	"gastown/town"
-	"gastown/town/config"
-	"gastown/town/layout"
 )
 
 // project makes a Town in a directory that is a Git repository.
@@ -66,26 +63,16 @@ func TestAddWithHooks(t *testing.T) {
 func TestRemoveWithAMergeRequest(t *testing.T) {
 	w, repo := project(t)
 	w.Must("--town", "alpha", "rig", "add", "web", repo)
-	where := layout.Town{Root: repo}
-	cfg, err := config.Load(where.Config())
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := operational.Open(t.Context(), host.Database(where, cfg, layout.Operational), cfg.Stores[layout.Operational])
-	if err != nil {
-		t.Fatal(err)
-	}
-	nux := town.Address{Kind: town.Polecat, Rig: "web", Name: "nux"}
-	a, err := s.Assign(t.Context(), operational.Order{Bead: "web-a1", Agent: nux}, time.Now())
-	if err == nil {
-		err = s.Submit(t.Context(), a.Ticket, operational.MergeRequest{Branch: "polecat/nux/web-a1", Head: strings.Repeat("a", 40), Target: "main"}, time.Now())
-	}
-	if err == nil {
-		err = s.Close()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	w.Operational("alpha", func(s *operational.Store) {
+		nux := town.Address{Kind: town.Polecat, Rig: "web", Name: "nux"}
+		a, err := s.Assign(t.Context(), operational.Order{Bead: "web-a1", Agent: nux}, time.Now())
+		if err == nil {
+			err = s.Submit(t.Context(), a.Ticket, operational.MergeRequest{Branch: "polecat/nux/web-a1", Head: strings.Repeat("a", 40), Target: "main"}, time.Now())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
 	for _, args := range [][]string{{"web"}, {"web", "--force"}} {
 		code, _, stderr := w.Run(append([]string{"--town", "alpha", "rig", "remove"}, args...)...)
 		if code != shell.ExitRefused || !strings.Contains(stderr, "the merge request of web-a1 is open, polecat/nux/web-a1 at aaaaaaaaaaaa") {

@@ -13,6 +13,9 @@ import (
 
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
+	"gastown/planes/operational"
+	"gastown/town/config"
+	"gastown/town/layout"
 )
 
 // Towns runs gt on Towns below one directory.
@@ -78,6 +81,25 @@ func (w Towns) Must(args ...string) {
 func (w Towns) Write(path, text string) {
 	w.T.Helper()
 	if err := os.WriteFile(filepath.Join(w.Dir, path), []byte(text), 0o600); err != nil {
+		w.T.Fatal(err)
+	}
+}
+
+// Operational opens the operational plane of a Town, whose directory is named relative to
+// Dir, and closes it after fn.
+func (w Towns) Operational(name string, fn func(*operational.Store)) {
+	w.T.Helper()
+	at := layout.Town{Root: filepath.Join(w.Dir, name)}
+	cfg, err := config.Load(at.Config())
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	s, err := operational.Open(w.T.Context(), host.Database(at, cfg, layout.Operational), cfg.Stores[layout.Operational])
+	if err != nil {
+		w.T.Fatal(err)
+	}
+	fn(s)
+	if err := s.Close(); err != nil {
 		w.T.Fatal(err)
 	}
 }
