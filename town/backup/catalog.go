@@ -107,8 +107,7 @@ func (c *catalog) holds(i Item) bool {
 // point reads a point, from what the vault remembers of it if it does. Points never
 // change.
 func (v *Vault) point(ctx context.Context, to Destination, name string, size int64) (*Point, error) {
-	remembered := v.remembered(to, name)
-	if text, err := os.ReadFile(remembered); err == nil && (to.Encrypts() && size >= sealedSize(int64(len(text))) || size == int64(len(text))) {
+	if text, err := os.ReadFile(v.remembered(to, name)); err == nil && (to.Encrypts() && size >= sealedSize(int64(len(text))) || size == int64(len(text))) {
 		if p, err := decode(name, text); err == nil {
 			return p, nil
 		}
@@ -117,10 +116,7 @@ func (v *Vault) point(ctx context.Context, to Destination, name string, size int
 	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(filepath.Dir(remembered), 0o700); err != nil {
-		return nil, err
-	}
-	return p, durable.WritePrivate(remembered, text)
+	return p, v.remember(to, name, text)
 }
 
 // remembered is where the vault has a copy of a point.
@@ -128,23 +124,41 @@ func (v *Vault) remembered(to Destination, name string) string {
 	return filepath.Join(v.Dir, "points", to.Name, name+pointExt)
 }
 
+// remember writes the vault's copy of a point.
+func (v *Vault) remember(to Destination, name string, text []byte) error {
+	path := v.remembered(to, name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	return durable.WritePrivate(path, text)
+}
+
+// read returns the content of a small file of a destination.
+func (v *Vault) read(ctx context.Context, to Destination, key string) (text []byte, err error) {
+	if err := os.MkdirAll(v.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(v.Dir, "point-*")
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	if err := to.Get(ctx, []string{key}, dir); err != nil {
+		return nil, err
+	}
+	return os.ReadFile(filepath.Join(dir, filepath.FromSlash(key)))
+}
+
 // fetchPoint reads a point from the destination itself.
 func (v *Vault) fetchPoint(ctx context.Context, to Destination, name string, size int64) (_ *Point, text []byte, err error) {
 	if size > 2*maxPoint {
 		return nil, nil, fmt.Errorf("%w: the point %s has %d bytes", ErrDamaged, name, size)
 	}
-	dir, err := os.MkdirTemp(v.Dir, "point-*")
+	text, err = v.read(ctx, to, pointKey(name))
+	if errors.Is(err, fs.ErrNotExist) {
+		err = fmt.Errorf("%w: there is no point %s", ErrDamaged, name)
+	}
 	if err != nil {
-		return nil, nil, err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := to.Get(ctx, []string{pointKey(name)}, dir); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
-			err = fmt.Errorf("%w: there is no point %s", ErrDamaged, name)
-		}
-		return nil, nil, err
-	}
-	if text, err = os.ReadFile(filepath.Join(dir, filepath.FromSlash(pointKey(name)))); err != nil {
 		return nil, nil, err
 	}
 	p, err := decode(name, text)
@@ -169,22 +183,11 @@ func (v *Vault) others(to Destination, name string) error {
 }
 
 // checkOwner fails when the destination is another Town's.
-func (v *Vault) checkOwner(ctx context.Context, to Destination, sizes map[string]int64) (err error) {
+func (v *Vault) checkOwner(ctx context.Context, to Destination, sizes map[string]int64) error {
 	if size, ok := sizes[ownerKey]; !ok || size > maxPoint {
 		return nil
 	}
-	if err := os.MkdirAll(v.Dir, 0o700); err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp(v.Dir, "point-*")
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	if err := to.Get(ctx, []string{ownerKey}, dir); err != nil {
-		return err
-	}
-	text, err := os.ReadFile(filepath.Join(dir, ownerKey))
+	text, err := v.read(ctx, to, ownerKey)
 	if err != nil {
 		return err
 	}

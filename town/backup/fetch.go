@@ -28,10 +28,16 @@ func damaged(keys []string, format string, args ...any) error {
 }
 
 // fetch brings files from a destination into dir and checks size and digest of each. A
-// damaged one does not keep it from looking at the others.
+// damaged one does not keep it from looking at the others. A file that several items name is
+// read once.
 func fetch(ctx context.Context, to Destination, items []Item, dir string) error {
 	var bad []string
+	seen := map[string]bool{}
 	for _, i := range items {
+		if seen[i.Key] {
+			continue
+		}
+		seen[i.Key] = true
 		if err := to.Get(ctx, []string{i.Key}, dir); err != nil {
 			if !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrDamaged) {
 				return fmt.Errorf("read the backup at %s: %w", to.Where, err)

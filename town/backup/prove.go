@@ -63,22 +63,9 @@ func (v *Vault) proof(ctx context.Context, to Destination, p *Point, dir string)
 		return err
 	}
 	if p.Kind == Files {
-		return fetchOnce(ctx, to, p.Items(), dir)
+		return fetch(ctx, to, p.Items(), dir)
 	}
 	return v.prepare(ctx, to, p, v.Planes, dir)
-}
-
-// fetchOnce is fetch for items that may name a file more than once.
-func fetchOnce(ctx context.Context, to Destination, items []Item, dir string) error {
-	seen := map[string]bool{}
-	var once []Item
-	for _, i := range items {
-		if !seen[i.Key] {
-			once = append(once, i)
-		}
-		seen[i.Key] = true
-	}
-	return fetch(ctx, to, once, dir)
 }
 
 // record puts an empty file into the destination.

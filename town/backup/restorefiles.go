@@ -67,7 +67,7 @@ func (v *Vault) RestoreFiles(ctx context.Context, to Destination, e Entry, dry b
 		// All files are checked, also those that are not needed: the point is whole or
 		// nothing happens.
 		got := filepath.Join(scratch, "files")
-		if err := fetchOnce(ctx, to, p.Items(), got); err != nil {
+		if err := fetch(ctx, to, p.Items(), got); err != nil {
 			return err
 		}
 		if err := v.stage(plan, got); err != nil {

@@ -15,7 +15,6 @@ import (
 	"time"
 
 	"gastown/planes/doltdb/copies"
-	"gastown/town/durable"
 )
 
 // Taken is what Take did for one destination.
@@ -181,11 +180,7 @@ func (v *Vault) send(ctx context.Context, c *catalog, p *Point, keys []string, n
 		return fmt.Errorf("write the point %s to %s: %w", p.Name, c.to.Where, err)
 	}
 	notes.heal(c.to.Name, keys)
-	remembered := v.remembered(c.to, p.Name)
-	if err := os.MkdirAll(filepath.Dir(remembered), 0o700); err != nil {
-		return err
-	}
-	return durable.WritePrivate(remembered, text)
+	return v.remember(c.to, p.Name, text)
 }
 
 // writePlanes makes the table files that a point of databases adds.
