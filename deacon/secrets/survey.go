@@ -12,6 +12,7 @@ import (
 	"gastown/town/plugin"
 	"gastown/town/rig"
 	"gastown/town/secrets"
+	"gastown/town/secrets/backend"
 	"gastown/town/secrets/vault"
 )
 
@@ -47,14 +48,8 @@ func Survey(ctx context.Context, a Asked) control.Secrets {
 			add(u)
 		}
 	}
-	for _, k := range config.Keys() {
-		if k.Type != config.TypeString {
-			continue
-		}
-		names, _ := secrets.Names(part.Text(a.Config, k.Name))
-		for _, name := range names {
-			add(a.look(ctx, name, "the setting "+k.Name))
-		}
+	for _, r := range backend.References(a.Config) {
+		add(a.look(ctx, r.Secret, "the setting "+r.Setting))
 	}
 	if name := part.Text(a.Config, "dolt.password_env"); name != "" && (part.Text(a.Config, "dolt.host") != "" || part.Text(a.Config, "dolt.listen") != "") {
 		add(a.variable(name, "the setting dolt.password_env"))

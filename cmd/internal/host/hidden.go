@@ -7,9 +7,7 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"gastown/deacon/invocation"
-	"gastown/town/config"
 	"gastown/town/plugin"
-	"gastown/town/secrets"
 	"gastown/town/secrets/backend"
 )
 
@@ -26,11 +24,8 @@ func (h *Host) Hidden() []string {
 			names = append(names, e.Secrets()...)
 		}
 	}
-	for _, k := range config.Keys() {
-		if k.Type == config.TypeString {
-			of, _ := secrets.Names(text(h.Config, k.Name))
-			names = append(names, of...)
-		}
+	for _, r := range backend.References(h.Config) {
+		names = append(names, r.Secret)
 	}
 	needed := append([]string{tokenEnv, tokenHostEnv, text(h.Config, "dolt.password_env")}, tokenEnvs...)
 	if rigs, err := h.Rigs().Load(); err == nil {

@@ -91,6 +91,24 @@ func Same(a, b *config.Config) bool {
 	return true
 }
 
+// Reference is a secret to which a setting refers as ${NAME}.
+type Reference struct{ Setting, Secret string }
+
+// References are those of all settings, in the order of the table of settings.
+func References(c *config.Config) (all []Reference) {
+	for _, k := range config.Keys() {
+		if k.Type != config.TypeString {
+			continue
+		}
+		value, _, _ := c.Get(k.Name)
+		names, _ := secrets.Names(value) // a value that is malformed refers to nothing
+		for _, name := range names {
+			all = append(all, Reference{k.Name, name})
+		}
+	}
+	return all
+}
+
 // broken is a source that cannot be used.
 type broken struct{ err error }
 
