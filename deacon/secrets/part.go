@@ -187,23 +187,23 @@ func (p *Part) Checks(*config.Config) []check.Check {
 // judge is the result of the check secrets.
 func judge(s control.Secrets, now time.Time) check.Result {
 	r := check.Result{State: check.Healthy, Threshold: "all are there"}
+	warn := func(figure string) { r.State, r.Figure, r.Next = check.Warning, figure, "gt secrets check" }
 	names := missing(s)
 	switch {
 	case len(names) > 0:
-		r.Figure = town.Plural(len(names), "secret is missing", "secrets are missing")
+		warn(town.Plural(len(names), "secret is missing", "secrets are missing"))
 	case s.Problem != "":
-		r.Figure = "Vault cannot be used"
+		warn("Vault cannot be used")
 	case !s.Ends.IsZero() && s.Ends.Sub(now) < soon:
-		r.Figure = "the token for Vault ends at " + s.Ends.UTC().Format(time.RFC3339)
+		warn("the token for Vault ends at " + s.Ends.UTC().Format(time.RFC3339))
 	case len(s.Uses) == 0:
 		r.Figure = "none is used"
 	default:
 		r.Figure = town.Plural(len(s.Uses), "use", "uses")
 	}
-	if len(names) == 0 && s.Problem == "" && (s.Ends.IsZero() || s.Ends.Sub(now) >= soon) {
+	if r.State == check.Healthy {
 		return r
 	}
-	r.State, r.Next = check.Warning, "gt secrets check"
 	if s.Problem != "" {
 		r.Details = append(r.Details, town.Clip(town.Plain(s.Problem), 300)+", since "+s.Since.UTC().Format(time.RFC3339))
 	}
