@@ -259,7 +259,6 @@ func (h *history) check() {
 	h.OneEach()
 	h.NukeAll()
 	h.GT("deacon", "stop")
-	h.GT("worktree", "pool", "prune") // what killed commands left, as the Deacon does
 	for _, line := range h.Lines("wrong") {
 		h.T.Error(line)
 	}

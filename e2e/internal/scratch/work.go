@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"gastown/town"
 )
@@ -150,6 +151,10 @@ func (p *Town) NothingLeft() {
 	}
 	clones, _ := filepath.Glob(filepath.Join(p.Layout().Rigs(), "*", "repo.git"))
 	for _, clone := range clones {
+		p.age(clone)
+	}
+	p.GT("worktree", "pool", "prune") // as the Deacon does
+	for _, clone := range clones {
 		p.cleanClone(clone)
 	}
 	files, err := os.ReadDir(p.Layout().Sessions())
@@ -159,6 +164,22 @@ func (p *Town) NothingLeft() {
 		}
 	}
 	if err != nil && !os.IsNotExist(err) {
+		p.T.Error(err)
+	}
+}
+
+// age makes the locks of a rig's clone as old as those that a git left which was killed
+// long ago. A lock that git may still hold is not removed.
+func (p *Town) age(clone string) {
+	p.T.Helper()
+	past := time.Now().Add(-time.Hour)
+	err := filepath.WalkDir(clone, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() && strings.HasSuffix(path, ".lock") {
+			err = os.Chtimes(path, past, past)
+		}
+		return err
+	})
+	if err != nil {
 		p.T.Error(err)
 	}
 }
