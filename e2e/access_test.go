@@ -131,6 +131,7 @@ func TestOtherUsersThroughTheDeacon(t *testing.T) {
 	s.modes(0o660, 0o710)
 	s.commands(owner)
 	s.hostile(owner)
+	s.passed(owner)
 	s.files()
 	if out := owner.must(t, "gt", "feed", "--limit", "200"); strings.Count(out, "access.refused") < 5 || !strings.Contains(out, "contractor@example.com") {
 		t.Errorf("the feed:\n%s", out)
@@ -180,8 +181,6 @@ func (s shared) commands(owner sandbox) {
 	s.exits(writer, 5, "under no other name", "bd", "--actor", "root", "create", "X")
 
 	// Paths are the user's shell's.
-	s.exits(writer, 5, "opens no path for another user", "bd", "create", "X", "--body-file", "/etc/shadow")
-	s.exits(writer, 5, "opens no path for another user", "bd", "export", "-o", filepath.Join(s.place, "out"))
 	s.exits(writer, 5, "opens no path for another user", "bd", "-C", filepath.Join(s.root, "config"), "list")
 	s.exits(writer, 5, "opens no path for another user", "gt", "rig", "add", "x", "/var/secret.git")
 	if code, _, said := s.as(writer, "from a shell", "bd", "create", "--id", "gt-x", "X", "--body-file", "-"); code != 0 {
@@ -195,6 +194,68 @@ func (s shared) commands(owner sandbox) {
 	s.exits(admin, 5, "process of its own", "gt", "deacon", "stop")
 	s.exits(admin, 0, "gt ", "gt", "--version")
 	s.exits(admin, 0, "", "gt", "completion", "bash")
+}
+
+// passed are files that arguments name: the user's own front opens them.
+func (s shared) passed(owner sandbox) {
+	t := s.t
+	own := func(name, text string, mode fs.FileMode) string {
+		t.Helper()
+		path := filepath.Join(s.place, name)
+		if err := os.WriteFile(path, []byte(text), mode); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Chown(path, writer, int(s.group)); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	body, lines := own("body.md", "from a file of the writer's", 0o600), own("lines.jsonl", `{"id":"gt-i","title":"I","status":"open","issue_type":"task","priority":2}`+"\n", 0o600)
+	values := own("values.json", `{"k":"v"}`, 0o600)
+	s.exits(writer, 0, "", "bd", "create", "--id", "gt-f", "F", "--body-file", body, "--metadata", "@"+values)
+	s.exits(writer, 0, "", "bd", "comment", "gt-f", "-f"+body)
+	s.exits(writer, 0, "1 new", "bd", "import", lines)
+	if out := owner.must(t, "bd", "show", "gt-f", "--json"); !strings.Contains(out, "from a file of the writer's") || !strings.Contains(out, `"k": "v"`) {
+		t.Error(out)
+	}
+	// A name counts in the user's directory, and not in the Deacon's.
+	s.exits(writer, 1, "no such file", "bd", "create", "X", "--body-file", "config/town.yaml")
+
+	// What is written appears whole, as the user's, and replaces what stood there.
+	out := own("out.jsonl", "former", 0o640)
+	s.exits(writer, 0, "", "bd", "export", "-o", out)
+	info, err := os.Stat(out)
+	if err != nil || info.Mode() != 0o640 || info.Sys().(*syscall.Stat_t).Uid != writer {
+		t.Errorf("%v, %v", info, err)
+	}
+	if text, err := os.ReadFile(out); err != nil || strings.Count(string(text), "\n") < 3 || strings.Contains(string(text), "former") {
+		t.Errorf("%q, %v", text, err)
+	}
+	own("out.jsonl", "former", 0o640)
+	s.exits(contractor, 5, "covers ledger:read", "bd", "export", "-o", filepath.Join(s.place, "refused.jsonl"))
+	if left, _ := filepath.Glob(filepath.Join(s.place, "*refused*")); len(left) > 0 {
+		t.Errorf("left behind: %q", left)
+	}
+
+	// Nobody gets at what the user may not open: of the Town, of the machine, by a link, or by
+	// something that keeps the Deacon waiting.
+	town := filepath.Join(s.root, "config", "access.yaml")
+	link, fifo := filepath.Join(s.place, "link"), filepath.Join(s.place, "fifo")
+	if err := os.Symlink(town, link); err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Mkfifo(fifo, 0o666); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{town, link, "/etc/shadow"} {
+		s.exits(writer, 1, "permission denied", "bd", "create", "X", "--body-file", path)
+		s.exits(writer, 1, "permission denied", "bd", "import", path)
+	}
+	s.exits(writer, 1, "permission denied", "bd", "export", "-o", filepath.Join(s.root, "config", "new"))
+	s.exits(writer, 1, "not a regular file", "bd", "create", "X", "--body-file", fifo)
+	s.exits(writer, 1, "not a regular file", "bd", "create", "X", "--body-file", "/dev/zero")
+	s.exits(writer, 1, "not a regular file", "bd", "export", "-o", fifo)
+	s.exits(writer, 5, "opens no path for another user", "gt", "report", "--output", filepath.Join(s.place, "report.html"))
 }
 
 // hostile is what a user of the group tries beside commands.

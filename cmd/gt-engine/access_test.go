@@ -217,3 +217,51 @@ func TestPathsAreKnown(t *testing.T) {
 		walk(p.Model().Commands)
 	}
 }
+
+// ownersFiles are the flags of commands inside the Deacon that name a file and that nobody but
+// the Town's owner may use: what is in such a file decides what the Deacon does, or the
+// command looks at the file before it writes.
+var ownersFiles = []string{"gt hooks install secret-file", "gt hooks secret out", "gt report output"}
+
+// Each flag and argument that names a file says whether the command only reads or writes it,
+// and those of commands that nobody passes files to are known.
+func TestFilesArePassed(t *testing.T) {
+	var rest []string
+	for _, program := range []string{"bd", "gt"} {
+		p := shell.Programs{"gt": gt.Program, "bd": bd.Program}[program](&shell.Invocation{Now: time.Now})
+		table := p.Table()
+		var walk func(all []*kingpin.CmdModel)
+		walk = func(all []*kingpin.CmdModel) {
+			for _, m := range all {
+				walk(m.Commands)
+				c, ok := table[m.FullCommand]
+				if !ok {
+					continue
+				}
+				passed, defined := slices.Concat(c.Reads, c.Rewrites), map[string]bool{}
+				note := func(name, placeholder string) {
+					defined[name] = true
+					if strings.HasPrefix(placeholder, "FILE") && !slices.Contains(passed, name) && (!c.Alone || c.Bounded) {
+						rest = append(rest, program+" "+m.FullCommand+" "+name)
+					}
+				}
+				for _, f := range m.Flags {
+					note(f.Name, f.PlaceHolder)
+				}
+				for _, a := range m.Args {
+					note(a.Name, a.PlaceHolder)
+				}
+				for _, name := range passed {
+					if !defined[name] {
+						t.Errorf("%s %s has no %s", program, m.FullCommand, name)
+					}
+				}
+			}
+		}
+		walk(p.Model().Commands)
+	}
+	slices.Sort(rest)
+	if diff := cmp.Diff(ownersFiles, rest); diff != "" {
+		t.Error(diff)
+	}
+}

@@ -37,6 +37,8 @@ type Call struct {
 	User, Process int
 	// Foreign says that the caller is neither the Town's owner nor root.
 	Foreign bool
+	// Files are what Command.Files asked the front for.
+	Files *Files
 }
 
 // Command is a call whose arguments were understood. Nothing has run yet and
@@ -54,6 +56,8 @@ type Command struct {
 	// Writes says that it may change something; Repeatable that running it again
 	// after it was cut off does no harm.
 	Writes, Repeatable bool
+	// Files are what the front of another user opens for it, at most invocation.MaxFiles.
+	Files []invocation.File
 	// Wait is how long it waits for a place among the commands that run.
 	Wait time.Duration
 	// Waiting tells its user what it waits for. May be nil.

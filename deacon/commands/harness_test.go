@@ -51,8 +51,13 @@ func newBench(t *testing.T, v verbs, o Options) *bench {
 		if town == trait {
 			town = "/town"
 		}
+		var files []invocation.File
+		if trait == "files" {
+			files = []invocation.File{{Path: "in"}, {Path: "out", Write: true}}
+		}
 		return Command{
-			Name: name, Town: town, Class: trait, Alone: trait == "alone", Writes: trait == "writes", Repeatable: true, Wait: time.Duration(b.wait.Load()),
+			Files: files,
+			Name:  name, Town: town, Class: trait, Alone: trait == "alone", Writes: trait == "writes", Repeatable: true, Wait: time.Duration(b.wait.Load()),
 			Run:  func(ctx context.Context) int { return v[name](ctx, c) },
 			Fail: func(err error) int { fmt.Fprintln(c.Stderr, err); return 4 },
 		}
@@ -104,14 +109,14 @@ func (b *bench) front(r invocation.Request) (*front, invocation.Answer) {
 	return f, a
 }
 
-// begin says Go.
-func (f *front) begin() error {
+// begin says Go, with these files.
+func (f *front) begin(files ...int) error {
 	defer closeAll(f.theirs[:])
 	var fds [invocation.Streams]int
 	for i, p := range f.theirs {
 		fds[i] = int(p.Fd())
 	}
-	return f.Go(fds)
+	return f.Go(fds, files...)
 }
 
 func (b *bench) pipe() (r, w *os.File) {

@@ -169,11 +169,11 @@ func (s *Server) serve(c *net.UnixConn, seat *socket.Seat) {
 		_ = reply(c, invocation.Answer{Declined: true, Reason: why})
 		return
 	}
-	if reply(c, invocation.Answer{Writes: w.command.Writes}) != nil {
+	if reply(c, invocation.Answer{Writes: w.command.Writes, Files: w.command.Files}) != nil {
 		return
 	}
-	switch err := r.begin(c, receiveTime); {
-	case err == nil && w.call.Foreign && !r.plain():
+	switch err := r.begin(c, len(w.command.Files), receiveTime); {
+	case err == nil && (w.call.Foreign || len(r.Files) > 0) && !r.plain():
 		s.opts.Refused(RefusedMalformed)
 	case err == nil:
 		w.use(r)

@@ -18,32 +18,33 @@ import (
 type received struct {
 	invocation.Request
 	Stdin, Stdout, Stderr *os.File
+	// Files are those that the answer asked for, in its order.
+	Files []*os.File
 }
 
 // close closes the streams. The caller's own are other descriptors.
 func (r *received) close() {
-	for _, f := range []*os.File{r.Stdin, r.Stdout, r.Stderr} {
+	for _, f := range r.streams() {
 		if f != nil {
 			_ = f.Close()
 		}
 	}
+	closeAll(r.Files)
 }
+
+func (r *received) streams() []*os.File { return []*os.File{r.Stdin, r.Stdout, r.Stderr} }
 
 // special are the file systems whose files do what is written to them, some with the rights
 // of who writes.
 var special = []int64{unix.PROC_SUPER_MAGIC, unix.SYSFS_MAGIC, unix.CGROUP_SUPER_MAGIC, unix.CGROUP2_SUPER_MAGIC, unix.DEBUGFS_MAGIC,
 	unix.TRACEFS_MAGIC, unix.SECURITYFS_MAGIC, unix.BPF_FS_MAGIC, unix.EFIVARFS_MAGIC}
 
-// plain reports whether none of the streams is on a special file system. The Deacon writes
-// with its owner's rights, so another user may not have it write there.
+// plain reports whether none of the streams is on a special file system, and all files are
+// regular ones. The Deacon writes with its owner's rights, so another user may not have it
+// write there.
 func (r *received) plain() bool {
-	for _, f := range []*os.File{r.Stdin, r.Stdout, r.Stderr} {
-		var st unix.Statfs_t
-		if err := unix.Fstatfs(int(f.Fd()), &st); err != nil || slices.Contains(special, int64(st.Type)) {
-			return false
-		}
-	}
-	return true
+	return !slices.ContainsFunc(r.streams(), func(f *os.File) bool { return ordinary(f) != nil }) &&
+		!slices.ContainsFunc(r.Files, func(f *os.File) bool { return regular(f) != nil })
 }
 
 // firstRead is the size of the buffer that each connection has before it says
@@ -123,30 +124,31 @@ func send(c *net.UnixConn, data []byte) error {
 // did not get those of the streams.
 var errDescriptors = errors.New("the Deacon has no descriptors left")
 
-// begin reads the front's Go and the streams that come with it. It fails when the
+// begin reads the front's Go, and the streams and files that come with it. It fails when the
 // front goes away first, which means that the command must not run, or does not
 // decide within the given time.
-func (r *received) begin(c *net.UnixConn, within time.Duration) error {
+func (r *received) begin(c *net.UnixConn, files int, within time.Duration) error {
 	if err := c.SetReadDeadline(time.Now().Add(within)); err != nil {
 		return err
 	}
 	var m [1]byte
-	control := make([]byte, unix.CmsgSpace(invocation.Streams*4))
+	want := invocation.Streams + files
+	control := make([]byte, unix.CmsgSpace(want*4))
 	n, nc, flags, _, err := c.ReadMsgUnix(m[:], control)
-	files, rightsErr := descriptors(control[:nc])
+	got, rightsErr := descriptors(control[:nc])
 	switch {
 	case err == nil && n == 0:
 		err = io.EOF
-	case err == nil && len(files) < invocation.Streams && flags&unix.MSG_CTRUNC != 0:
+	case err == nil && len(got) < want && flags&unix.MSG_CTRUNC != 0:
 		err = errDescriptors
-	case err == nil && (rightsErr != nil || len(files) != invocation.Streams || m[0] != invocation.KindGo):
+	case err == nil && (rightsErr != nil || len(got) != want || m[0] != invocation.KindGo):
 		err = errors.Join(invocation.ErrProtocol, rightsErr)
 	}
 	if err != nil {
-		closeAll(files)
+		closeAll(got)
 		return err
 	}
-	r.Stdin, r.Stdout, r.Stderr = files[0], files[1], files[2]
+	r.Stdin, r.Stdout, r.Stderr, r.Files = got[0], got[1], got[2], got[invocation.Streams:]
 	return c.SetReadDeadline(time.Time{})
 }
 

@@ -65,15 +65,17 @@ func (s *Server) newWork(c *net.UnixConn, r *received) (_ *work, err error) {
 	w.stdout = &stream{fd: noStream, ended: w.gone, held: w.writes, broken: &w.broken, output: true}
 	w.stderr = &stream{fd: noStream, ended: w.gone, held: w.writes, broken: &w.broken}
 	w.stdin = &stream{fd: noStream, ended: w.cancelled, held: w.reads, broken: &w.broken}
-	w.call = Call{Request: r.Request, Stdin: w.stdin, Stdout: w.stdout, Stderr: w.stderr, User: user, Process: process, Foreign: !guard.Same(user)}
+	w.call = Call{Request: r.Request, Stdin: w.stdin, Stdout: w.stdout, Stderr: w.stderr, User: user, Process: process, Foreign: !guard.Same(user), Files: new(Files)}
 	return w, nil
 }
 
-// use gives the streams their files, which came with Go.
+// use gives the streams their files, which came with Go, and the command those that it reads
+// and writes.
 func (w *work) use(r *received) {
 	w.stdin.open(r.Stdin)
 	w.stdout.open(r.Stdout)
 	w.stderr.open(r.Stderr)
+	w.call.Files.open(w.command.Files, r.Files)
 }
 
 func (w *work) close() {
@@ -117,7 +119,7 @@ func (w *work) run() {
 		s.abandoned.Add(1)
 		s.opts.Log.WithField("command", w.command.Name).Error("a command did not end when it was told to; its front was released")
 	}
-	end := invocation.Ended{Code: code, BrokenPipe: w.broken.Load(), Alone: w.again()}
+	end := invocation.Ended{Code: code, BrokenPipe: w.broken.Load(), Alone: w.again(), Written: w.call.Files.written.Load()}
 	_ = conclude(w.conn, end) // a front that has gone
 	_ = w.conn.Close()
 	<-watched

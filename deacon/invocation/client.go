@@ -83,14 +83,15 @@ func (c *Client) Answer(patience time.Duration) (Answer, error) {
 	return a, late(err)
 }
 
-// Go starts the command with these streams. From then on the connection has no
+// Go starts the command with these streams, and the files that the answer named, in its
+// order. From then on the connection has no
 // deadline. After an error nothing was sent, so nothing runs.
-func (c *Client) Go(streams [Streams]int) error {
+func (c *Client) Go(streams [Streams]int, files ...int) error {
 	var none unix.Timeval
 	if err := unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &none); err != nil {
 		return os.NewSyscallError("setsockopt", err)
 	}
-	return c.write([]byte{KindGo}, unix.UnixRights(streams[:]...))
+	return c.write([]byte{KindGo}, unix.UnixRights(append(streams[:], files...)...))
 }
 
 // Interrupt asks the command to stop cleanly. It may be called from another

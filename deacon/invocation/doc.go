@@ -20,6 +20,10 @@
 // hangs they would stay open after their front has ended, and whoever reads the
 // command's output from a pipe would wait for its end.
 //
+// For another user than the Town's owner Ready may name files of the arguments. The front
+// opens them itself and passes them behind the three, so no path of that user's is opened
+// with the owner's rights; see File.
+//
 // A Deacon declines a Request of version 1, which brought the descriptors. A Deacon
 // of that version closes the connection of a front of this one. Both fronts then run
 // their command themselves.

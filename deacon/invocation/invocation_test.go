@@ -48,12 +48,14 @@ func TestRequestRefused(t *testing.T) {
 }
 
 func TestMessagesRoundTrip(t *testing.T) {
-	for _, a := range []Answer{{}, {Writes: true}, {Declined: true, Reason: "why"}, {Declined: true, Reason: strings.Repeat("x", maxReason)}} {
-		if got, err := readAnswer(bytes.NewReader(a.Encode())); err != nil || got != a {
+	for _, a := range []Answer{{}, {Writes: true}, {Declined: true, Reason: "why"}, {Declined: true, Reason: strings.Repeat("x", maxReason)},
+		{Files: []File{{Path: "a"}}}, {Writes: true, Files: []File{{Path: strings.Repeat("x", maxPath), Write: true}, {Path: "ü\n"}}},
+	} {
+		if got, err := readAnswer(bytes.NewReader(a.Encode())); err != nil || !reflect.DeepEqual(got, a) {
 			t.Errorf("got %+v, %v, want %+v", got, err, a)
 		}
 	}
-	for _, e := range []Ended{{}, {Code: 5}, {Code: 1, BrokenPipe: true}, {Alone: true}} {
+	for _, e := range []Ended{{}, {Code: 5}, {Code: 1, BrokenPipe: true}, {Alone: true}, {Written: true}} {
 		if got, err := readEnded(bytes.NewReader(e.Encode())); err != nil || got != e {
 			t.Errorf("got %+v, %v, want %+v", got, err, e)
 		}
@@ -103,6 +105,39 @@ func TestTold(t *testing.T) {
 	} {
 		if got := Told(c.owner, c.user, env); !reflect.DeepEqual(got, c.want) {
 			t.Errorf("owner %d, user %d: %q", c.owner, c.user, got)
+		}
+	}
+}
+
+// A Deacon that names more files than there may be, or longer paths, is not believed.
+func TestFilesRefused(t *testing.T) {
+	for _, list := range []string{"\x00", "\x09", "\x01\x00\x00\x00", "\x01\x00\xff\xff", "\x02\x00\x00\x01x"} {
+		if a, err := readAnswer(strings.NewReader("F\x00" + list)); err == nil {
+			t.Errorf("%q: %+v", list, a)
+		}
+	}
+	if Passable(make([]File, 1)) || Passable([]File{{Path: strings.Repeat("x", maxPath+1)}}) || !Passable(nil) {
+		t.Error("what the other side refuses is sent")
+	}
+}
+
+// A front opens what its user named, and nothing else that the other side would like.
+func TestNamed(t *testing.T) {
+	for _, c := range []struct {
+		args  string
+		path  string
+		write bool
+		want  bool
+	}{
+		{"import notes", "notes", false, true}, {"create --body-file notes", "notes", false, true}, {"create --body-file=notes", "notes", false, true},
+		{"comment -fnotes", "notes", false, true}, {"create --metadata @notes", "notes", false, true}, {"create --metadata=@notes", "notes", false, true},
+		{"create mynotes", "notes", false, false}, {"create a/notes", "notes", false, false}, {"create --notes", "notes", false, false},
+		{"create x", "/etc/shadow", false, false}, {"create x", "", false, false},
+		{"export -o out", "out", true, true}, {"export -oout", "out", true, true}, {"export --output out", "out", true, true}, {"export --output=out", "out", true, true},
+		{"create out", "out", true, false}, {"create --title=out", "out", true, false}, {"create -t out", "out", true, false},
+	} {
+		if got := (File{Path: c.path, Write: c.write}).Named(strings.Fields(c.args)); got != c.want {
+			t.Errorf("%q names %q to write (%v): %v", c.args, c.path, c.write, got)
 		}
 	}
 }

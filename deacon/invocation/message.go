@@ -8,6 +8,7 @@ import (
 // a front sends, one byte each.
 const (
 	kindReady      = 'R'
+	kindFiles      = 'F' // ready, once the front has opened these files
 	kindDeclined   = 'D'
 	kindExit       = 'X'
 	KindGo         = 'G'
@@ -29,6 +30,9 @@ type Answer struct {
 	// Writes says that the command may change something. It is set only if the
 	// command was not declined.
 	Writes bool
+	// Files are what the front opens and passes with Go. Only the command of another user
+	// than the Town's owner has any.
+	Files []File
 }
 
 // Ended says how a command ended.
@@ -41,6 +45,9 @@ type Ended struct {
 	// Alone says that the command needs its own process after all: the front
 	// becomes the engine. Nothing was printed.
 	Alone bool
+	// Written says that the command wrote its file (File.Write) to the end, so the front
+	// gives it its name.
+	Written bool
 }
 
 // The bits of a message's flags.
@@ -48,6 +55,7 @@ const (
 	flagWrites = 1 << iota
 	flagBrokenPipe
 	flagAlone
+	flagWritten
 )
 
 // Encode is the answer as it is sent.
@@ -56,12 +64,15 @@ func (a Answer) Encode() []byte {
 		reason := a.Reason[:min(len(a.Reason), maxReason)]
 		return append([]byte{kindDeclined, byte(len(reason))}, reason...)
 	}
+	if len(a.Files) > 0 {
+		return append([]byte{kindFiles, bit(a.Writes, flagWrites)}, encodeFiles(a.Files)...)
+	}
 	return []byte{kindReady, bit(a.Writes, flagWrites)}
 }
 
 // Encode is the end as it is sent.
 func (e Ended) Encode() []byte {
-	return []byte{kindExit, byte(e.Code), bit(e.BrokenPipe, flagBrokenPipe) | bit(e.Alone, flagAlone)}
+	return []byte{kindExit, byte(e.Code), bit(e.BrokenPipe, flagBrokenPipe) | bit(e.Alone, flagAlone) | bit(e.Written, flagWritten)}
 }
 
 func bit(on bool, flag byte) byte {
@@ -79,6 +90,9 @@ func readAnswer(r io.Reader) (Answer, error) {
 	switch head[0] {
 	case kindReady:
 		return Answer{Writes: head[1]&flagWrites != 0}, nil
+	case kindFiles:
+		files, err := readFiles(r)
+		return Answer{Writes: head[1]&flagWrites != 0, Files: files}, err
 	case kindDeclined:
 		reason := make([]byte, head[1])
 		_, err := io.ReadFull(r, reason)
@@ -95,5 +109,5 @@ func readEnded(r io.Reader) (Ended, error) {
 	if m[0] != kindExit {
 		return Ended{}, ErrProtocol
 	}
-	return Ended{Code: int(m[1]), BrokenPipe: m[2]&flagBrokenPipe != 0, Alone: m[2]&flagAlone != 0}, nil
+	return Ended{Code: int(m[1]), BrokenPipe: m[2]&flagBrokenPipe != 0, Alone: m[2]&flagAlone != 0, Written: m[2]&flagWritten != 0}, nil
 }

@@ -45,6 +45,7 @@ func Batch() shell.Command {
 			`echo 'create bug 1 Login fails' | bd batch`, `echo 'dep add gt-a3f8x gt-b7151' | bd batch --dry-run`,
 		},
 		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, DryWith: []string{"dry-run"},
+		Reads: []string{"file"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &batchOptions{call: call}
 			c.Flag("file", "Read the lines from a file instead of standard input.").Short('f').PlaceHolder("FILE").StringVar(&o.file)

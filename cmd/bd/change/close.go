@@ -72,6 +72,7 @@ func Close() shell.Command {
 		Name: "close", Alias: "done", Help: "Close beads, all or none. One that waits for open beads, or has open children, is refused.",
 		Examples: []string{"bd close gt-a3f8x", `bd close gt-a3f8x gt-b7151 --reason "merged in 4f2a"`, `bd done gt-a3f8x "merged in 4f2a"`, "bd close gt-a3f8x --force", "bd close gt-a3f8x --claim-next --json"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Reads: []string{"reason-file"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &closeOptions{call: call}
 			c.Arg("id", "Ids, of which a unique beginning is enough; the bead you touched last if you give none. A text at the end is the reason.").PlaceHolder("ID").StringsVar(&o.ids)

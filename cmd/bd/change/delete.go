@@ -43,6 +43,7 @@ func Delete() shell.Command {
 			"bd delete gt-a3f8x --cascade --dry-run", "bd delete --from-file ids.txt --force",
 		},
 		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, DryWith: []string{"dry-run"},
+		Reads: []string{"from-file"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &deleteOptions{call: call}
 			c.Arg("id", "Ids; a unique beginning is enough.").PlaceHolder("ID").StringsVar(&o.ids)

@@ -52,6 +52,7 @@ func Note() shell.Command {
 		Name: "note", Help: "Add a line to the notes of a bead.",
 		Examples: []string{`bd note gt-a3f8x "Seen on 32 bit only"`, "make 2>&1 | bd note gt-a3f8x --stdin"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Reads: []string{"file"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &shortOptions{call: call}
 			o.bead(c)

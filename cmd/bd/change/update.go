@@ -47,6 +47,7 @@ func Update() shell.Command {
 			"bd update gt-a3f8x --set-metadata team=core --unset-metadata old",
 		},
 		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Reads: append(flags.ProseFiles(), "batch", "metadata"),
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &updateOptions{call: call}
 			o.flags(c)

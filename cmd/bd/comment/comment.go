@@ -44,6 +44,7 @@ func add(group string, usual bool) shell.Command {
 		Name: "add", Default: usual, Help: "Comment on a bead.",
 		Examples: []string{said + ` "Seen on 32 bit only"`, said + " --file notes.txt", "make 2>&1 | " + said + " --stdin"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true,
+		Reads: []string{"file"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &commentOptions{call: call}
 			o.args(c)

@@ -47,6 +47,7 @@ func Commands(p *shell.Program) {
 			`bd dep add gt-a3f8x gt-b7151 -t waits-for --metadata '{"gate":"any-children"}'`, "bd dep add --file links.jsonl",
 		},
 		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		Reads: []string{"file", "metadata"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &depOptions{call: call}
 			c.Arg("id", "The bead that waits.").PlaceHolder("ID").StringVar(&o.bead)

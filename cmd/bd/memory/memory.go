@@ -55,6 +55,7 @@ func Commands(p *shell.Program) {
 		Name: "remember", Help: "Store something that every session is to know. A name of a memory alone prints that.",
 		Examples: []string{`bd remember "Run the tests with -race"`, `bd remember "The API is frozen until May" --key api-freeze`},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, Repeatable: true,
+		Reads: []string{"file"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &memoryOptions{call: call}
 			o.text.Define(c, "What is to be known.")

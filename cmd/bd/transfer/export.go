@@ -38,6 +38,7 @@ func Export() shell.Command {
 		Name: "export", Help: "Write beads with everything that belongs to them, one JSON object a line, in the order of their ids, then the memories.",
 		Examples: []string{"bd export -o issues.jsonl", "bd export --all -o everything.jsonl", "bd export -s open | gzip > open.jsonl.gz", "bd export --no-memories --scrub -l public"},
 		Planes:   []string{layout.Ledger}, Permission: shell.MayReadLedger, Repeatable: true,
+		Rewrites: []string{"output"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &exportOptions{call: call}
 			c.Flag("output", "Write this file, whole or not at all, instead of standard output.").Short('o').PlaceHolder("FILE").StringVar(&o.file)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"strings"
 	"syscall"
 
@@ -25,6 +26,10 @@ import (
 // its time collecting.
 const importRoom = 256 << 20
 
+// maxForeign is how much another user may import at once, in bytes: it is held in the memory
+// of the Deacon.
+const maxForeign = 32 << 20
+
 // shownWarnings is how many warnings people are shown.
 const shownWarnings = 20
 
@@ -44,6 +49,7 @@ func Import() shell.Command {
 		// It holds every line of the export.
 		Alone:  true,
 		Planes: []string{layout.Ledger}, Permission: shell.MayWriteLedger, Writes: true, DryWith: []string{"dry-run"}, Repeatable: true,
+		Reads: []string{"file", "input"}, Bounded: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &importOptions{call: call}
 			c.Arg("file", "The export, - for standard input.").PlaceHolder("FILE").StringVar(&o.file)
@@ -58,6 +64,24 @@ func Import() shell.Command {
 			return o.run
 		},
 	}
+}
+
+// bounded is what is imported. That of another user ends with an error after maxForeign.
+func (o *importOptions) bounded(r io.Reader) io.Reader {
+	if !o.call.Foreign {
+		return r
+	}
+	return io.MultiReader(io.LimitReader(r, maxForeign), &tooMuch{r})
+}
+
+// tooMuch fails if its reader still has something.
+type tooMuch struct{ rest io.Reader }
+
+func (m *tooMuch) Read([]byte) (int, error) {
+	if n, err := io.ReadFull(m.rest, make([]byte, 1)); n == 0 {
+		return 0, err
+	}
+	return 0, fmt.Errorf("%w: another user than the Town's owner imports at most %d MiB at once: split the file", town.ErrRefused, maxForeign>>20)
 }
 
 // nextFile is the next step where the file cannot be read.
@@ -84,7 +108,7 @@ func (o *importOptions) run(ctx context.Context) error {
 	}
 	// A pipe may be slow, so it is read before the ledger is opened.
 	o.call.Progress().Step("read "+strings.TrimPrefix(op, "import "), 0, 0, "")
-	lines, err := ledger.ReadLines(f, o.options)
+	lines, err := ledger.ReadLines(o.bounded(f), o.options)
 	err = errors.Join(err, f.Close())
 	var result ledger.ImportResult
 	var bad *ledger.BatchError

@@ -52,6 +52,7 @@ func resolveCommand() shell.Command {
 		},
 		AloneWith: []string{"edit"}, // the editor needs the terminal
 		Planes:    []string{layout.Federation, layout.Operational}, Permission: shell.MayWriteFederation, Writes: true,
+		Reads: []string{"merged"},
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &resolveOptions{call: call}
 			reviewArg(call, c, &o.what)

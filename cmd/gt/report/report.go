@@ -55,7 +55,7 @@ func Commands(p *shell.Program) {
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &options{call: call}
 			c.Flag("type", "What to report on: performance.").Default(performance).PlaceHolder("TYPE").EnumVar(&o.kind, performance)
-			c.Flag("output", "The file to write. An existing file is replaced if it is a report.").Short('o').Default("report.html").PlaceHolder("FILE").StringVar(&o.output)
+			c.Flag("output", "The file to write, - for standard output. An existing file is replaced if it is a report.").Short('o').Default("report.html").PlaceHolder("FILE").StringVar(&o.output)
 			c.Flag("since", "The time to report on: 90m, 24h, 7d or when it began.").Default(defaultSince).PlaceHolder("TIME").StringVar(&o.since)
 			return o.run
 		},
@@ -90,10 +90,16 @@ func (o *options) run(ctx context.Context) error {
 	if err := report.Write(&text, r); err != nil {
 		return err
 	}
-	err = o.call.WriteFile(o.output, func(w io.Writer) error {
+	write := func(w io.Writer) error {
 		_, err := w.Write(text.Bytes())
 		return err
-	})
+	}
+	standard := shell.IsStandard(o.output)
+	if standard {
+		err = write(o.call.Stdout)
+	} else {
+		err = o.call.WriteFile(o.output, write)
+	}
 	if err != nil {
 		return err
 	}
@@ -101,6 +107,9 @@ func (o *options) run(ctx context.Context) error {
 		if err := keep(h.Layout.LastReport(), note); err != nil {
 			o.call.Hint("the next report will not compare with this one: %v", err)
 		}
+	}
+	if standard {
+		return nil
 	}
 	out := written{File: o.output, Report: r, Recorded: r.Recorded}
 	return shell.ErrAppliedUnprinted(o.call.Summary(out, func(p *term.Printer) {
@@ -116,6 +125,9 @@ func (o *options) run(ctx context.Context) error {
 // mayReplace refuses to replace a file that is not a report.
 func (o *options) mayReplace() error {
 	path := o.output
+	if shell.IsStandard(path) || o.call.Foreign { // WriteFile refuses another user's
+		return nil
+	}
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(o.call.Dir, path)
 	}

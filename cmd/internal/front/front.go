@@ -112,13 +112,14 @@ func (f *front) hand() (code int, done bool) {
 	if err != nil {
 		return 0, false
 	}
+	mask := umask()
 	engine, err := invocation.Identify(f.engine)
 	if err != nil {
 		return 0, false
 	}
 	waiting := beginNotice("waiting for the Deacon")
 	answer, err := c.Send(invocation.Request{
-		Program: f.program, Engine: engine, Self: self(), Dir: f.dir, Umask: umask(), Args: f.args, Env: invocation.Told(owner, os.Getuid(), os.Environ()),
+		Program: f.program, Engine: engine, Self: self(), Dir: f.dir, Umask: mask, Args: f.args, Env: invocation.Told(owner, os.Getuid(), os.Environ()),
 	}, glance)
 	for waited := glance; errors.Is(err, os.ErrDeadlineExceeded) && !f.silent; waited += glance {
 		if f.silent = waited > patience || isStopped(filepath.Join(root, deaconLock)); !f.silent {
@@ -126,14 +127,20 @@ func (f *front) hand() (code int, done bool) {
 		}
 	}
 	waiting.end()
-	if err != nil || answer.Declined {
+	foreign := owner != os.Getuid() && os.Getuid() != 0
+	if err != nil || answer.Declined || len(answer.Files) > 0 && !foreign {
 		return 0, false
 	}
+	opened, err := openFiles(f.args, mask, answer.Files)
+	if err != nil {
+		return f.fail(exitFailed, err, "name a regular file that you may read, or write, or let your shell open it: - < FILE, or > FILE"), true
+	}
+	defer opened.close()
 	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	stops := stopSignals()
 	defer signal.Stop(stops)
-	if err := c.Go([invocation.Streams]int{0, 1, 2}); err != nil {
+	if err := c.Go([invocation.Streams]int{0, 1, 2}, opened.descriptors()...); err != nil {
 		signal.Stop(signals)
 		return f.again(len(signals) > 0) // the Deacon runs nothing without it
 	}
@@ -151,6 +158,11 @@ func (f *front) hand() (code int, done bool) {
 	case ended.BrokenPipe:
 		// Go ends a program whose own write finds nobody at the other end.
 		_, _ = os.Stdout.Write([]byte{'\n'})
+	}
+	if ended.Written {
+		if err := opened.finish(); err != nil {
+			return f.fail(exitFailed, err, "name a file in a directory that exists and that you may write to"), true
+		}
 	}
 	return ended.Code, true
 }

@@ -53,13 +53,16 @@ func foreign(out *commands.Command, p *shell.Prepared) {
 	if out.Class != "" {
 		out.Class = commands.Foreign
 	}
+	out.Files = p.Files
 	switch {
 	case p.Refused():
 		out.Alone = false
 	case out.Town == "":
 		out.Alone = true
-	case out.Alone:
+	case out.Alone && p.Command.Bounded:
 		out.Alone = false
+	case out.Alone:
+		out.Alone, out.Files = false, nil
 		out.Run = func(context.Context) int {
 			return p.Fail(access.Decision{
 				Action: p.Command.Permission, Reason: "it runs in a process of its own, which needs the Town's files", Next: "ask the Town's owner to run it",

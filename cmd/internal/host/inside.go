@@ -27,7 +27,7 @@ func (in Insider) Prepare(c commands.Call) commands.Command {
 	i := &shell.Invocation{
 		Program: c.Program, Args: c.Args, Dir: c.Dir, Env: c.Env, Stdin: c.Stdin, Stdout: c.Stdout, Stderr: c.Stderr,
 		Umask: fs.FileMode(c.Umask), User: c.User, Process: c.Process, Self: c.Self, Now: time.Now, Programs: in.Own.Programs,
-		Resident: in.Lend, Gate: in.Gate,
+		Resident: in.Lend, Gate: in.Gate, Passed: c.Files,
 	}
 	if c.Foreign {
 		in.enclose(i)

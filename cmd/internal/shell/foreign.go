@@ -2,9 +2,11 @@ package shell
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/deacon/invocation"
 	"gastown/town"
 )
 
@@ -25,20 +27,21 @@ func NamesPath(c Command, name, placeholder string) bool {
 const townFlag = "town"
 
 // foreign refuses arguments of another user than the Town's owner that would have this
-// process look at a path, or write in another's name.
-func (p *Program) foreign(args []string, c Command) error {
+// process look at a path, or write in another's name. It returns the files that the caller's
+// front opens.
+func (p *Program) foreign(args []string, c Command) (files []invocation.File, err error) {
 	if p.call.ActorName != "" {
-		return town.Fail("write as "+town.Typed(p.call.ActorName), "leave the flag out: you write under the address that config/access.yaml has for you",
+		return nil, town.Fail("write as "+town.Typed(p.call.ActorName), "leave the flag out: you write under the address that config/access.yaml has for you",
 			"%w: another user than the Town's owner writes under no other name", town.ErrRefused)
 	}
 	for flag, value := range map[string]string{"the directory": p.call.Directory, "the database": p.call.Database} {
 		if value != "" {
-			return ForeignPath("use " + flag + " " + town.Typed(value))
+			return nil, ForeignPath("use " + flag + " " + town.Typed(value))
 		}
 	}
 	parsed, err := p.ParseContext(args)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, e := range parsed.Elements {
 		var name, shown, word string
@@ -52,9 +55,34 @@ func (p *Program) foreign(args []string, c Command) error {
 		default:
 			continue
 		}
-		if NamesPath(c, name, word) && e.Value != nil && !IsStandard(*e.Value) {
-			return ForeignPath("use " + shown + " " + town.Typed(*e.Value))
+		if e.Value == nil {
+			continue
+		}
+		if f, ok := passed(c, name, *e.Value); ok {
+			if !slices.Contains(files, f) {
+				files = append(files, f)
+			}
+		} else if NamesPath(c, name, word) && !IsStandard(*e.Value) {
+			return nil, ForeignPath("use " + shown + " " + town.Typed(*e.Value))
 		}
 	}
-	return nil
+	if !invocation.Passable(files) {
+		return nil, town.Fail("open the files that the arguments name", "name fewer files, or shorter paths",
+			"%w: at most %d are passed at once", town.ErrUsage, invocation.MaxFiles)
+	}
+	return files, nil
+}
+
+// inText are the flags whose value is a text, or @FILE.
+var inText = []string{"metadata"}
+
+// passed is the file that the value of a flag or argument has the front open, if any.
+func passed(c Command, name, value string) (f invocation.File, ok bool) {
+	reads, writes := slices.Contains(c.Reads, name), slices.Contains(c.Rewrites, name)
+	if slices.Contains(inText, name) {
+		if value, ok = strings.CutPrefix(value, "@"); !ok {
+			return f, false
+		}
+	}
+	return invocation.File{Path: value, Write: writes}, (reads || writes) && !IsStandard(value)
 }

@@ -41,6 +41,8 @@ type Invocation struct {
 	// Foreign says that the caller is another user than the one whose process this is. It
 	// must not have this process open paths that it names.
 	Foreign bool
+	// Passed are the files of such a caller's arguments that its front opened. It may be nil.
+	Passed Passed
 	// Self is the path of the program that the person called, with which hooks and
 	// daemons start it later; "" when unknown.
 	Self string
@@ -53,6 +55,12 @@ type Invocation struct {
 	// Gate decides who may run what. nil lets everybody run everything: a test, or a
 	// program that is part of one.
 	Gate Gate
+}
+
+// Passed are files that the front of another user opened; ok is false for any other path.
+type Passed interface {
+	Open(path string) (_ io.ReadCloser, ok bool)
+	WriteFile(path string, write func(io.Writer) error) (ok bool, err error)
 }
 
 // Environment are the caller's variables, as NAME=value.
@@ -87,6 +95,11 @@ func (i *Invocation) Open(path string) (io.ReadCloser, error) {
 		return io.NopCloser(i.Stdin), nil
 	}
 	if i.Foreign {
+		if i.Passed != nil {
+			if f, ok := i.Passed.Open(path); ok {
+				return f, nil
+			}
+		}
 		return nil, ForeignPath("open " + town.Clip(path, 200))
 	}
 	return os.Open(i.Abs(path))
@@ -97,10 +110,15 @@ func (i *Invocation) Open(path string) (io.ReadCloser, error) {
 // own. WriteFile fails if path exists and is not a regular file. Its own errors
 // name path; those of write are returned unchanged.
 func (i *Invocation) WriteFile(path string, write func(io.Writer) error) error {
-	path = i.Abs(path)
 	if i.Foreign {
+		if i.Passed != nil {
+			if ok, err := i.Passed.WriteFile(path, write); ok {
+				return err
+			}
+		}
 		return ForeignPath("write " + town.Clip(path, 200))
 	}
+	path = i.Abs(path)
 	switch info, err := os.Stat(path); {
 	case err == nil && !info.Mode().IsRegular():
 		return unwritable(path, fmt.Errorf("it is not a regular file (mode %s)", info.Mode()))

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"gastown/deacon/invocation"
 	"gastown/town"
 )
 
@@ -23,6 +24,8 @@ type Prepared struct {
 	Alone bool
 	// Endless says that the command goes on until a person interrupts it.
 	Endless bool
+	// Files are those that the front of another user opens for the command.
+	Files []invocation.File
 	// Town is the root of the command's Town; "" when it needs none or none was
 	// found.
 	Town string
@@ -79,7 +82,7 @@ func (p *Program) Prepare() *Prepared {
 		}
 	}
 	if p.call.Foreign {
-		if out.err = p.foreign(args, e.Command); out.err != nil {
+		if out.Files, out.err = p.foreign(args, e.Command); out.err != nil {
 			return out
 		}
 	}

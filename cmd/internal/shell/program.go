@@ -49,6 +49,13 @@ type Command struct {
 	// their value in the help does not say so (see pathWords). Another user than the Town's
 	// owner may not use them.
 	Paths []string
+	// Reads lists the flags and arguments that name a file which the command only reads, and
+	// only by Invocation.Open; "@FILE" as a value counts. Rewrites lists those that name a file which it
+	// only writes, and only by Invocation.WriteFile. The front of another user opens those.
+	Reads, Rewrites []string
+	// Bounded says that another user's command runs inside the Deacon although it is Alone:
+	// its process could not read the Town's files. The command bounds what it holds then.
+	Bounded bool
 	// NoTown says that the command needs no Town.
 	NoTown bool
 	// Define describes the command's flags and arguments, and returns its action.

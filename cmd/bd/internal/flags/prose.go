@@ -19,6 +19,9 @@ type Prose struct {
 	stdin            bool
 }
 
+// ProseFiles are the flags of Define that name files to read.
+func ProseFiles() []string { return []string{"body-file", "description-file", "design-file"} }
+
 // Define describes the flags.
 func (p *Prose) Define(c *kingpin.CmdClause) {
 	c.Flag("description", "What the bead is about.").Short('d').PlaceHolder("TEXT").SetValue(&p.Description)
