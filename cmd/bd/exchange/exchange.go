@@ -13,6 +13,8 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/deacon"
+	"gastown/town"
+	"gastown/town/access"
 	"gastown/town/layout"
 )
 
@@ -82,26 +84,48 @@ func exchange(name, example, does, help string) shell.Command {
 }
 
 // exchange runs the command of gt, whose failure is that of this one. A Town without a
-// remote has nothing to exchange, which is no failure: every change is stored when its
-// command ends, and agents call bd sync at the end of each session. It says so even with
-// --quiet.
+// remote has nothing to exchange, and an agent that may not exchange has nothing to do.
+// Neither is a failure: every change is stored when its command ends, and agents call bd sync
+// at the end of each session. It says so even with --quiet.
 func (o *options) exchange(ctx context.Context, does string) error {
 	h, err := host.Open(o.call)
 	if err != nil {
 		return err
 	}
 	if len(h.Config.Remotes) == 0 {
-		out := struct {
-			Remotes   []string `json:"remotes"`
-			Exchanged bool     `json:"exchanged"`
-		}{Remotes: []string{}}
-		return o.call.Show(out, func(p *term.Printer) {
-			p.Line("Nothing was exchanged, as the Town %s has no remote; every change is stored here. To exchange with other Towns: gt federation init URL (first Town), or gt federation join URL", h.Config.Town.Name)
-		})
+		return o.nothing(none{Remotes: []string{}}, "Nothing was exchanged, as the Town %s has no remote; every change is stored here. To exchange with other Towns: gt federation init URL (first Town), or gt federation join URL", h.Config.Town.Name)
+	}
+	if a := o.agent(h.Layout); !access.MayAgent(a.Kind, shell.MayWriteFederation).Allowed {
+		var names []string
+		for _, r := range h.Config.Remotes {
+			names = append(names, r.Name)
+		}
+		return o.nothing(none{Remotes: names, Agent: a.String()},
+			"Nothing was exchanged: that is not for a %s to do, and you need not. Every change is stored here. What the Town shares leaves with its next exchange, by the Deacon or a person: %s", a.Kind, does)
 	}
 	o.call.Hint("This is %s for the Town %s.", does, h.Config.Town.Name)
 	words := strings.Fields(does)
 	return o.call.Delegate(ctx, words[0], words[1:]...)
+}
+
+// none is what an exchange prints that did nothing.
+type none struct {
+	Remotes   []string `json:"remotes"`
+	Exchanged bool     `json:"exchanged"`
+	// Agent is the caller, if that is why.
+	Agent string `json:"agent,omitempty"`
+}
+
+func (o *options) nothing(out none, format string, args ...any) error {
+	return o.call.Show(out, func(p *term.Printer) { p.Line(format, args...) })
+}
+
+// agent is the agent that calls; none for a person.
+func (o *options) agent(t layout.Town) town.Address {
+	if o.call.Gate == nil {
+		return town.Address{}
+	}
+	return o.call.Gate.Agent(o.call, t).Agent
 }
 
 // database says where the ledger's database is, and who has it open.
