@@ -127,10 +127,10 @@ func due(r backup.Report, interval time.Duration, now time.Time) bool {
 	if newest.Point == "" {
 		return false
 	}
-	if !r.Proof.Failed.IsZero() && r.Proof.Failed.After(r.Proof.At) {
-		return newest.Taken.After(r.Proof.Failed) || now.Sub(r.Proof.Failed) >= 24*time.Hour
+	if !r.Proof.Failed.IsZero() && r.Proof.Failed.After(backup.Past(r.Proof.At, now)) {
+		return newest.Taken.After(r.Proof.Failed) || now.Sub(backup.Past(r.Proof.Failed, now)) >= 24*time.Hour
 	}
-	return now.Sub(r.Proof.At) >= interval
+	return now.Sub(backup.Past(r.Proof.At, now)) >= interval
 }
 
 func (p *Part) prune(ctx context.Context) (string, error) {

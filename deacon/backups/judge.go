@@ -48,7 +48,7 @@ func judge(all []backup.Report, l limits, started, now time.Time) (out check.Res
 	for _, r := range all {
 		for _, kind := range []backup.Kind{backup.Databases, backup.Files} {
 			note, every := r.Kinds[kind], l.every[kind]
-			since := note.Current()
+			since := note.Current(now)
 			if since.IsZero() {
 				since = started
 			}
@@ -75,12 +75,12 @@ func judge(all []backup.Report, l limits, started, now time.Time) (out check.Res
 
 // proven judges the tests of restores.
 func proven(r backup.Report, l limits, started, now time.Time, worse func(check.State, string, string, ...any)) {
-	if r.Proof.Failed.After(r.Proof.At) {
+	if r.Proof.Failed.After(backup.Past(r.Proof.At, now)) {
 		worse(check.Critical, "gt backup verify --deep --to "+r.Name, "%s: a restore was tested %s ago and failed: %s", r.Name,
 			now.Sub(r.Proof.Failed).Round(time.Minute), town.Clip(town.Plain(r.Proof.Error), 500))
 		return
 	}
-	since := r.Proof.At
+	since := backup.Past(r.Proof.At, now)
 	if since.IsZero() {
 		since = started
 	}

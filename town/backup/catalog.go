@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -24,19 +25,24 @@ type Entry struct {
 	Name  string
 	Kind  Kind
 	Taken time.Time
+	// Dated is when it counts as taken: Taken, unless that is in the future. A point that was
+	// taken under a wrong clock counts as old as the one after it, or as now.
+	Dated time.Time
 	// Point is nil when the point cannot be read; Fault then says why. Fault also
 	// says which of its files are missing or cut short.
 	Point *Point
 	Fault error
 	// Proven is when a restore of the point was last tested; zero for never.
 	Proven time.Time
+
+	seq uint64
 }
 
 // catalog is what a destination holds at one moment.
 type catalog struct {
 	to      Destination
 	sizes   map[string]int64
-	entries []Entry // oldest first
+	entries []Entry // oldest first, by their numbers
 }
 
 // List lists the points of a destination, oldest first. It reads the points and the
@@ -80,8 +86,54 @@ func (v *Vault) catalog(ctx context.Context, to Destination) (*catalog, error) {
 		}
 		c.entries = append(c.entries, e)
 	}
-	slices.SortFunc(c.entries, func(a, b Entry) int { return strings.Compare(a.Name, b.Name) })
+	c.order(v.Now())
 	return c, nil
+}
+
+// order sorts the entries and dates them.
+func (c *catalog) order(now time.Time) {
+	byName := func(a, b Entry) int { return strings.Compare(a.Name, b.Name) }
+	slices.SortFunc(c.entries, byName)
+	last := uint64(0)
+	for i := range c.entries {
+		e := &c.entries[i]
+		if e.Point != nil {
+			last = e.Point.Seq
+		}
+		e.seq = last // one that cannot be read stands where its name says
+	}
+	slices.SortStableFunc(c.entries, func(a, b Entry) int { return cmp.Compare(a.seq, b.seq) })
+	after := now
+	for i := range slices.Backward(c.entries) {
+		e := &c.entries[i]
+		if e.Dated = e.Taken; e.Dated.After(now) {
+			e.Dated = after
+			continue
+		}
+		after = e.Dated
+	}
+	// Not older than what came before it, if the clock was wrong twice.
+	before := time.Time{}
+	for i := range c.entries {
+		e := &c.entries[i]
+		if e.Taken.After(now) && e.Dated.Before(before) {
+			e.Dated = before
+		}
+		if e.Dated.After(before) {
+			before = e.Dated
+		}
+	}
+}
+
+// next is the number of the next point.
+func (c *catalog) next() uint64 {
+	n := uint64(0)
+	for _, e := range c.entries {
+		if e.Point != nil {
+			n = max(n, e.Point.Seq)
+		}
+	}
+	return n + 1
 }
 
 // lacking says which files of a point are missing or have another size.

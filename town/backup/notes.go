@@ -40,12 +40,25 @@ type Note struct {
 	Error  string    `json:"error,omitempty"`
 }
 
-// Current is when the destination last had everything there was.
-func (n Note) Current() time.Time {
-	if n.Looked.After(n.Taken) {
-		return n.Looked
+// Current is when the destination last had everything there was. What was noted under a clock
+// that was ahead of now counts for nothing.
+func (n Note) Current(now time.Time) time.Time {
+	looked, taken := Past(n.Looked, now), Past(n.Taken, now)
+	if looked.After(taken) {
+		return looked
 	}
-	return n.Taken
+	return taken
+}
+
+// ahead is by how much a clock may differ from one that was read a moment earlier.
+const ahead = time.Minute
+
+// Past is a time that was noted, or zero if it is in the future.
+func Past(t, now time.Time) time.Time {
+	if t.After(now.Add(ahead)) {
+		return time.Time{}
+	}
+	return t
 }
 
 // Proof is the outcome of the last proof.

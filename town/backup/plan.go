@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"cmp"
 	"slices"
 	"time"
 )
@@ -43,8 +42,9 @@ type Retention map[Kind]time.Duration
 
 // Candidate is what Expired needs to know of a point.
 type Candidate struct {
-	Name   string
-	Kind   Kind
+	Name string
+	Kind Kind
+	// Taken is when it counts as taken; it is not in the future.
 	Taken  time.Time
 	Proven bool
 	// Damaged says that it cannot be read.
@@ -52,14 +52,11 @@ type Candidate struct {
 }
 
 // Expired lists the points that are older than their retention. The newest sound point
-// of each kind and the newest proven one stay, however old they are.
+// of each kind and the newest proven one stay, however old they are. points are in the order
+// in which they were taken.
 func Expired(points []Candidate, keep Retention, now time.Time) (expired []string) {
-	points = slices.Clone(points)
-	slices.SortStableFunc(points, func(a, b Candidate) int {
-		return cmp.Or(b.Taken.Compare(a.Taken), cmp.Compare(b.Name, a.Name))
-	})
 	newest, proven := map[Kind]bool{}, map[Kind]bool{}
-	for _, p := range points {
+	for _, p := range slices.Backward(points) {
 		stays := now.Sub(p.Taken) <= keep[p.Kind] || keep[p.Kind] == 0
 		if !p.Damaged && !newest[p.Kind] {
 			newest[p.Kind], stays = true, true

@@ -22,6 +22,7 @@ func TestExpiredLeavesWhatIsNeeded(t *testing.T) {
 				Name: pointName(kind, taken), Kind: kind, Taken: taken, Proven: rapid.Bool().Draw(t, "proven"), Damaged: rapid.Bool().Draw(t, "damaged"),
 			})
 		}
+		slices.SortFunc(points, func(a, b Candidate) int { return a.Taken.Compare(b.Taken) })
 		expired := Expired(points, keep, now)
 		gone := func(p Candidate) bool { return slices.Contains(expired, p.Name) }
 		for _, kind := range []Kind{Databases, Files} {
@@ -81,6 +82,32 @@ func TestBuildKeepsABeginning(t *testing.T) {
 			}
 			if groups[0].Level != topLevel {
 				t.Fatalf("the first group has level %d", groups[0].Level)
+			}
+		}
+	})
+}
+
+// Whatever the clocks said, the points are in the order of their numbers, none counts as
+// taken in the future, and one whose date can be right counts as what it says.
+func TestOrderNeedsNoClock(t *testing.T) {
+	now := time.Date(2031, 3, 10, 12, 0, 0, 0, time.UTC)
+	rapid.Check(t, func(t *rapid.T) {
+		c := &catalog{}
+		for i, minutes := range rapid.SliceOfNDistinct(rapid.IntRange(-100, 100), 0, 20, rapid.ID).Draw(t, "minutes from now") {
+			taken := now.Add(time.Duration(minutes) * time.Minute)
+			c.entries = append(c.entries, Entry{Name: pointName(Databases, taken), Kind: Databases, Taken: taken, Point: &Point{Seq: uint64(i + 1)}})
+		}
+		if got := c.next(); got != uint64(len(c.entries)+1) {
+			t.Fatalf("the next number is %d of %d", got, len(c.entries))
+		}
+		c.entries = rapid.Permutation(c.entries).Draw(t, "listed")
+		c.order(now)
+		for i, e := range c.entries {
+			if e.Point.Seq != uint64(i+1) {
+				t.Fatalf("%s is number %d and stands at %d", e.Name, e.Point.Seq, i)
+			}
+			if e.Dated.After(now) || !e.Taken.After(now) && !e.Dated.Equal(e.Taken) {
+				t.Fatalf("%s counts as taken at %s", e.Name, e.Dated)
 			}
 		}
 	})

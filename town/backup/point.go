@@ -40,6 +40,10 @@ type Point struct {
 	Name   string    `json:"name"`
 	Kind   Kind      `json:"kind"`
 	Taken  time.Time `json:"taken"`
+	// Seq counts the points of a destination: it is one more than that of any other then, so
+	// which of two is newer depends on no clock. Zero in points of former versions, which
+	// are older than all others.
+	Seq uint64 `json:"seq,omitempty"`
 	// Town is the Town's identity, TownName its name, Instance the directory it was.
 	Town     string `json:"town"`
 	TownName string `json:"town_name"`

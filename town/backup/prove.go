@@ -128,7 +128,7 @@ func (v *Vault) Choose(ctx context.Context, to Destination, kind Kind, name stri
 		}
 		return Entry{}, v.noPoint(to, name)
 	}
-	e, ok := c.newest(kind, func(e Entry) bool { return e.Fault == nil && (at.IsZero() || !e.Taken.After(at)) })
+	e, ok := c.newest(kind, func(e Entry) bool { return e.Fault == nil && (at.IsZero() || !e.Dated.After(at)) })
 	if !ok {
 		return e, town.Fail("find a point", "gt backup list", "%w: %s has none that is whole%s", ErrNoPoint, to.Where, before(at))
 	}

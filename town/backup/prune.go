@@ -61,7 +61,7 @@ func (v *Vault) prune(ctx context.Context, to Destination, d *destinationNotes) 
 	}
 	var points []Candidate
 	for _, e := range c.entries {
-		points = append(points, Candidate{Name: e.Name, Kind: e.Kind, Taken: e.Taken, Proven: !e.Proven.IsZero(), Damaged: e.Fault != nil})
+		points = append(points, Candidate{Name: e.Name, Kind: e.Kind, Taken: e.Dated, Proven: !e.Proven.IsZero(), Damaged: e.Fault != nil})
 	}
 	expired := map[string]bool{}
 	var keys []string
@@ -112,7 +112,7 @@ func (v *Vault) sweep(ctx context.Context, c *catalog, d *destinationNotes, out 
 			continue
 		}
 		since, known := before[key]
-		if !known {
+		if !known || since.After(now) { // noted under a wrong clock
 			since = now
 		}
 		if now.Sub(since) < grace {

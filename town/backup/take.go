@@ -63,7 +63,7 @@ func (v *Vault) take(ctx context.Context, kind Kind, always bool, scratch string
 	}()
 	for _, to := range v.Destinations {
 		note := notes.of(to.Name, kind)
-		if !always && state != "" && note.State == state && v.still(ctx, to, note.Point) {
+		if !always && state != "" && note.State == state && Past(note.Taken, began).Equal(note.Taken) && v.still(ctx, to, note.Point) {
 			note.tell(began, began, state, Taken{})
 			all = append(all, Taken{Destination: to.Name, Unchanged: true})
 			continue
@@ -115,7 +115,7 @@ func (v *Vault) write(ctx context.Context, kind Kind, always bool, to Destinatio
 	}
 	p := &Point{
 		Kind: kind, Taken: v.Now().UTC().Truncate(time.Millisecond), Town: v.Town, TownName: v.TownName, Instance: v.Instance, Version: v.Version,
-		Encrypted: to.Encrypts(),
+		Encrypted: to.Encrypts(), Seq: c.next(),
 	}
 	for {
 		p.Name = pointName(kind, p.Taken)
@@ -236,10 +236,11 @@ func (v *Vault) writePlanes(ctx context.Context, c *catalog, p *Point, moment *c
 	return keys, nil
 }
 
-// unchanged reports whether the newest sound point of the kind holds the same.
+// unchanged reports whether the newest point of the kind is sound, has a date that can be
+// right, and holds the same.
 func (c *catalog) unchanged(p *Point) bool {
 	before, found := c.newest(p.Kind, func(Entry) bool { return true })
-	if !found || before.Fault != nil || len(before.Point.Planes) != len(p.Planes) || !slices.Equal(before.Point.Files, p.Files) {
+	if !found || before.Fault != nil || before.Taken.After(before.Dated) || len(before.Point.Planes) != len(p.Planes) || !slices.Equal(before.Point.Files, p.Files) {
 		return false
 	}
 	for i, plane := range before.Point.Planes {

@@ -25,6 +25,8 @@ type listed struct {
 	Fault  string      `json:"fault,omitempty"`
 	// Encrypted says that its files are.
 	Encrypted bool `json:"encrypted"`
+	// WrongDate says that it was taken under a clock that was ahead.
+	WrongDate bool `json:"wrong_date,omitempty"`
 }
 
 func (o *options) list(ctx context.Context) error {
@@ -42,7 +44,7 @@ func (o *options) list(ctx context.Context) error {
 		Points      []listed `json:"points"`
 	}{to.Name, to.Where, []listed{}}
 	for _, e := range all {
-		l := listed{Name: e.Name, Kind: e.Kind, Taken: e.Taken}
+		l := listed{Name: e.Name, Kind: e.Kind, Taken: e.Taken, WrongDate: e.Taken.After(e.Dated)}
 		if !e.Proven.IsZero() {
 			l.Proven = &e.Proven
 		}
@@ -66,6 +68,9 @@ func (o *options) list(ctx context.Context) error {
 				proven = o.call.Ago(*l.Proven)
 			}
 			what := l.Holds
+			if l.WrongDate {
+				what = "WRONG DATE, " + what
+			}
 			if l.Fault != "" {
 				what = "DAMAGED: " + l.Fault
 			}
@@ -211,7 +216,7 @@ func (o *options) status(context.Context) error {
 		for _, k := range []backup.Kind{backup.Databases, backup.Files} {
 			note := r.Kinds[k]
 			one := kind{Kind: k, Point: note.Point, Error: town.Plain(note.Error)}
-			if at := note.Current(); !at.IsZero() {
+			if at := note.Current(o.call.Now()); !at.IsZero() {
 				one.Current = &at
 			}
 			d.Kinds = append(d.Kinds, one)
