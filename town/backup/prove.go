@@ -130,7 +130,11 @@ func (v *Vault) Choose(ctx context.Context, to Destination, kind Kind, name stri
 	}
 	e, ok := c.newest(kind, func(e Entry) bool { return e.Fault == nil && (at.IsZero() || !e.Dated.After(at)) })
 	if !ok {
-		return e, town.Fail("find a point", "gt backup list", "%w: %s has none that is whole%s", ErrNoPoint, to.Where, before(at))
+		next, others := "gt backup list", ""
+		if n, use, err := v.PassedOver(ctx, to); err == nil && n > 0 && len(c.entries) == 0 {
+			next, others = use, fmt.Sprintf("; it has %d that cannot be used with backup.key as it is", n)
+		}
+		return e, town.Fail("find a point", next, "%w: %s has none that is whole%s%s", ErrNoPoint, to.Where, before(at), others)
 	}
 	return e, nil
 }

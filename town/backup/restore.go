@@ -159,6 +159,9 @@ func (v *Vault) Restore(ctx context.Context, to Destination, e Entry, plane stri
 
 // replace puts prepared planes in the place of the Town's.
 func (v *Vault) replace(ctx context.Context, p *Point, planes []Source, made, scratch string) (out Restored, err error) {
+	if err := v.clear(filepath.Dir(planes[0].Dir)); err != nil {
+		return out, err
+	}
 	v.tell("waiting until nobody uses the planes")
 	release, err := v.Own(ctx)
 	if err != nil {
@@ -199,6 +202,26 @@ func (v *Vault) replace(ctx context.Context, p *Point, planes []Source, made, sc
 	return out, errors.Join(durable.SyncDir(filepath.Dir(at)), durable.SyncDir(filepath.Dir(place)), durable.SyncDir(v.Retired))
 }
 
+// clear moves what is not a directory out of the place of one, to where a restore leaves what
+// it replaces, and makes the directory.
+func (v *Vault) clear(dir string) error {
+	info, err := os.Stat(dir)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
+		return makeDirs(v.Root, dir)
+	}
+	if err != nil {
+		return err
+	}
+	kept := filepath.Join(v.Retired, "in-the-way-"+v.Now().UTC().Format(nameForm), filepath.Base(dir))
+	if err := os.MkdirAll(filepath.Dir(kept), 0o700); err != nil {
+		return err
+	}
+	if err := durable.Rename(dir, kept); err != nil {
+		return err
+	}
+	return makeDirs(v.Root, dir)
+}
+
 // exchange gives what was restored and what is there each other's place.
 func (v *Vault) exchange(restored, place string) error {
 	err := durable.Exchange(restored, place)
@@ -222,8 +245,11 @@ func linkOthers(data, made string, planes []Source) error {
 	if err != nil {
 		return err
 	}
+	isPlane := func(name string) bool {
+		return slices.ContainsFunc(planes, func(s Source) bool { return s.Name == name })
+	}
 	for _, e := range entries {
-		if !slices.ContainsFunc(planes, func(s Source) bool { return s.Name == e.Name() }) {
+		if !isPlane(e.Name()) {
 			if err := os.RemoveAll(filepath.Join(made, e.Name())); err != nil {
 				return err
 			}
@@ -233,8 +259,8 @@ func linkOthers(data, made string, planes []Source) error {
 		return err
 	}
 	for _, e := range entries {
-		if !e.Type().IsRegular() {
-			continue // the planes, and scratch directories of programs that were killed
+		if !e.Type().IsRegular() || isPlane(e.Name()) {
+			continue // the planes, or a file in the place of one, and scratch directories of programs that were killed
 		}
 		err := os.Link(filepath.Join(data, e.Name()), filepath.Join(made, e.Name()))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {

@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"gastown/town"
 	"gastown/town/durable"
 )
@@ -91,7 +93,7 @@ func (v *Vault) covers(path string) bool {
 func (v *Vault) sameFile(f File) (bool, error) {
 	at := filepath.Join(v.Root, filepath.FromSlash(f.Path))
 	info, err := os.Lstat(at)
-	if errors.Is(err, fs.ErrNotExist) {
+	if absent(err) {
 		return false, nil
 	}
 	if err != nil {
@@ -103,6 +105,10 @@ func (v *Vault) sameFile(f File) (bool, error) {
 	_, digest, err := sum(at)
 	return digest == f.SHA256, err
 }
+
+// absent reports whether an error says that there is no such file, or that a file stands where
+// a directory on the way to it belongs.
+func absent(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) }
 
 // stage makes a restore pending.
 func (v *Vault) stage(plan pending, got string) error {
@@ -171,13 +177,44 @@ func (v *Vault) putBack(plan pending, f File) error {
 		if err := v.keep(at, kept); err != nil {
 			return err
 		}
-	case !errors.Is(err, fs.ErrNotExist):
+	case !absent(err):
 		return err
 	}
-	if err := makeDirs(v.Root, filepath.Dir(at)); err != nil {
+	if err := v.way(plan, filepath.Dir(at)); err != nil {
 		return err
 	}
 	return durable.WriteFile(at, content, mode)
+}
+
+// way makes a directory and those above it below the Town's. What stands there and is not one
+// is moved to what is kept.
+func (v *Vault) way(plan pending, dir string) error {
+	rel, err := filepath.Rel(v.Root, dir)
+	if err != nil || !filepath.IsLocal(rel) {
+		return makeDirs(v.Root, dir) // below what is kept
+	}
+	at := v.Root
+	for name := range strings.SplitSeq(rel, string(filepath.Separator)) {
+		at = filepath.Join(at, name)
+		info, err := os.Stat(at)
+		if errors.Is(err, fs.ErrNotExist) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		if !info.IsDir() {
+			kept := filepath.Join(plan.Kept, "files", strings.TrimPrefix(at, v.Root))
+			if err := v.keep(at, kept); err != nil {
+				return err
+			}
+			if err := os.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) { // a regular one was copied
+				return err
+			}
+			break
+		}
+	}
+	return makeDirs(v.Root, dir)
 }
 
 // keep copies what is replaced, or moves it if it is not a regular file.

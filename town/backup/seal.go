@@ -37,6 +37,7 @@ func sealedSize(n int64) int64 {
 // Key is what a Town encrypts its backups with: the identities of a file as age-keygen
 // writes it. What is written can be read with each of them.
 type Key struct {
+	path       string
 	identities []age.Identity
 	recipients []age.Recipient
 }
@@ -45,8 +46,11 @@ type Key struct {
 func ReadKey(path string) (*Key, error) {
 	op := "read the key of the backups"
 	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, town.Fail(op, "put your copy of the key there; only if no backup needs it, make a new one: gt backup key "+path, "%w", err)
+	}
 	if err != nil {
-		return nil, town.Fail(op, "make one and keep a copy of it elsewhere: gt backup key "+path, "%w", err)
+		return nil, town.Fail(op, "ls -l "+path, "%w", err)
 	}
 	defer f.Close()
 	info, err := f.Stat()
@@ -61,7 +65,7 @@ func ReadKey(path string) (*Key, error) {
 		return nil, err
 	}
 	defer clear(text)
-	k := &Key{}
+	k := &Key{path: path}
 	// The library's errors may have parts of the file in them.
 	if k.identities, err = age.ParseIdentities(bytes.NewReader(text)); err != nil || len(k.identities) == 0 {
 		return nil, town.Fail(op, "name a file that age-keygen has made: gt config backup.key FILE", "%w: %s holds no key of age", town.ErrUsage, path)
@@ -115,6 +119,24 @@ func (s Sealed) List(ctx context.Context) (map[string]int64, error) {
 		}
 	}
 	return sealed, nil
+}
+
+// PassedOver counts the points of a destination that nothing lists with the setting
+// backup.key as it is: those that are not encrypted, if there is a key, and those that are, if
+// there is none. next says how to use them. It lists the destination once more.
+func (v *Vault) PassedOver(ctx context.Context, to Destination) (n int, next string, err error) {
+	all, err := plainStore(to.Store).List(ctx)
+	for key := range all {
+		name, sealed := strings.CutSuffix(key, sealedExt)
+		if _, ok := pointOf(name); ok && sealed != to.Encrypts() {
+			n++
+		}
+	}
+	next = "name the file with the key that they were written with: gt config backup.key FILE"
+	if to.Encrypts() {
+		next = "gt config unset backup.key"
+	}
+	return n, next, err
 }
 
 // Put implements Store.
@@ -184,8 +206,9 @@ func (s Sealed) open(from, to string) (err error) {
 	r, err := age.Decrypt(source, s.Key.identities...)
 	var other *age.NoIdentityMatchError
 	if errors.As(err, &other) {
-		return town.Fail("read the backup", "name the file with the key that it was written with: gt config backup.key FILE",
-			"%w: it is encrypted with another key", town.ErrRefused)
+		return town.Fail("read the backup", "add the key that it was written with to "+s.Key.path+
+			", below the one that is there; if nobody has it, begin in an empty directory: gt config backup.to /mnt/backups2",
+			"%w: it is encrypted with a key that %s does not hold, and without that nobody can read it", town.ErrRefused, s.Key.path)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %s is not an encrypted file", ErrDamaged, filepath.Base(from))

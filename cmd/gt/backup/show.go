@@ -38,11 +38,17 @@ func (o *options) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	passed, next, err := v.PassedOver(ctx, to)
+	if err != nil {
+		return err
+	}
 	out := struct {
 		Destination string   `json:"destination"`
 		Where       string   `json:"where"`
 		Points      []listed `json:"points"`
-	}{to.Name, to.Where, []listed{}}
+		// PassedOver are those that cannot be used with backup.key as it is.
+		PassedOver int `json:"passed_over,omitempty"`
+	}{to.Name, to.Where, []listed{}, passed}
 	for _, e := range all {
 		l := listed{Name: e.Name, Kind: e.Kind, Taken: e.Taken, WrongDate: e.Taken.After(e.Dated)}
 		if !e.Proven.IsZero() {
@@ -57,6 +63,13 @@ func (o *options) list(ctx context.Context) error {
 		out.Points = append(out.Points, l)
 	}
 	return o.call.Show(out, func(p *term.Printer) {
+		if passed > 0 {
+			was := "not encrypted"
+			if !to.Encrypts() {
+				was = "encrypted"
+			}
+			p.Styled(term.Head, "%s left out, %s, from before backup.key was changed; to use them: %s", term.Plural(passed, "point is", "points are"), was, next)
+		}
 		if len(out.Points) == 0 {
 			p.Line("no points in %s yet; gt backup run takes one", out.Where)
 			return

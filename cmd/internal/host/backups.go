@@ -52,7 +52,7 @@ func (h *Host) Backups() (*backup.Vault, error) {
 	means := backup.Means{
 		Env: h.call.Env, Scratch: filepath.Join(t.Backups(), "rsync"), Git: Git(h.call), GitDir: filepath.Join(t.Backups(), "git"), Wait: h.call.Wait, Now: h.call.Now,
 	}
-	if file := text(h.Config, "backup.key"); file != "" {
+	if file := h.named("backup.key"); file != "" {
 		if means.Key, err = backup.ReadKey(file); err != nil {
 			return nil, err
 		}
@@ -67,12 +67,22 @@ func (h *Host) Backups() (*backup.Vault, error) {
 	return v, nil
 }
 
+// named is the file that a setting names, "" for none. A relative path counts from the Town's
+// directory, so that it means the same in the Deacon and wherever a person runs a command.
+func (h *Host) named(key string) string {
+	path := text(h.Config, key)
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(h.Layout.Root, path)
+}
+
 // omitted reports whether a plain file stays out of backups: omitted by its name, and the
 // files of credentials that settings name, wherever people put them.
 func (h *Host) omitted() func(rel string) bool {
 	var private []fs.FileInfo
 	for _, key := range []string{"backup.key", "secrets.vault_credential_file"} {
-		if path := text(h.Config, key); path != "" {
+		if path := h.named(key); path != "" {
 			if info, err := os.Stat(path); err == nil {
 				private = append(private, info)
 			}
