@@ -50,7 +50,7 @@ type Host interface {
 // Part implements the interfaces of package part that the assertions below name.
 type Part struct {
 	host Host
-	// off says that autotune was off since the last run.
+	// off says that autotune was off and what was tried then is not taken back yet.
 	off atomic.Bool
 }
 
@@ -76,9 +76,11 @@ func (p *Part) Jobs(cfg *config.Config) []schedule.Job {
 	}}
 }
 
-// Start implements part.Starter: it puts in force what an earlier Deacon tuned.
+// Start implements part.Starter: it puts in force what an earlier Deacon tuned. While autotune
+// is off nothing is tried, also after a Deacon that ended when it was on.
 func (p *Part) Start(ctx context.Context) error {
 	if !enabled(p.host.Config()) {
+		p.suspend(ctx)
 		return nil
 	}
 	changes, err := p.changes(ctx)
@@ -89,11 +91,30 @@ func (p *Part) Start(ctx context.Context) error {
 	return nil
 }
 
-// Reload implements part.Reloaded: what was tuned before comes into force again.
+// Reload implements part.Reloaded: what was kept comes into force again, and what was being
+// tried when autotune went off does not.
 func (p *Part) Reload(before, now *config.Config) {
-	if enabled(now) && !enabled(before) {
-		p.off.Store(true)
+	switch {
+	case enabled(now) && !enabled(before):
 		_ = p.host.StartJob(job) // it also runs by its schedule
+	case enabled(before) && !enabled(now):
+		ctx, cancel := context.WithTimeout(context.Background(), suspendTime)
+		defer cancel()
+		p.suspend(ctx)
+	}
+}
+
+// suspendTime bounds how long a reload waits for the rows.
+const suspendTime = 5 * time.Second
+
+// suspend takes back the change that is being tried, because autotune is off: what is measured
+// from now on says nothing of it. The row says so to a later Deacon, too. Where it cannot be
+// written now, run does it when autotune is on again.
+func (p *Part) suspend(ctx context.Context) {
+	p.off.Store(true)
+	changes, err := p.changes(ctx)
+	if err == nil {
+		_ = p.resume(ctx, tuning.Situation{Changes: changes})
 	}
 }
 

@@ -177,13 +177,14 @@ func TestTune(t *testing.T) {
 	h.want("25", operational.TuningOvertaken, takenBack)
 }
 
-// While it is off, its job is disabled, and nothing is read or in force.
+// While it is off, its job is disabled, and nothing is in force, nor read but for one look at
+// the start.
 func TestOff(t *testing.T) {
 	h := newHost(t)
 	on := *h.cfg
 	h.cfg = config.New("harbour")
 	p := New(h)
-	if err := p.Start(t.Context()); err != nil || !p.Jobs(h.cfg)[0].Disabled || h.run(p) != "autotune is off: gt autotune enable" || h.reads != 0 {
+	if err := p.Start(t.Context()); err != nil || !p.Jobs(h.cfg)[0].Disabled || h.run(p) != "autotune is off: gt autotune enable" || h.reads != 1 {
 		t.Errorf("%v, %+v, %d reads", err, p.Jobs(h.cfg), h.reads)
 	}
 	p.Reload(h.cfg, h.cfg)
@@ -212,4 +213,38 @@ func TestOffInTheMiddle(t *testing.T) {
 	p.Reload(&off, &on)
 	h.run(p)
 	h.want("25", takenBack)
+}
+
+// Nor is one that a Deacon left when it ended, and autotune went off and on without it, or
+// while another Deacon ran.
+func TestOffAcrossDeacons(t *testing.T) {
+	for what, switched := range map[string]func(h *host, on, off *config.Config){
+		"off before the Deacon ended": func(h *host, on, off *config.Config) {
+			h.cfg = off
+			New(h).Reload(on, off) // then it ends
+		},
+		"a Deacon that began with autotune off": func(h *host, _, off *config.Config) {
+			h.cfg = off
+			if err := New(h).Start(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		},
+	} {
+		h := newHost(t)
+		h.pass(time.Hour, .2)
+		h.run(New(h))
+		h.want("38", trying)
+		on := *h.cfg
+		switched(h, &on, config.New("harbour"))
+		h.pass(2*time.Hour, .02)
+		h.cfg = &on
+		p := New(h)
+		if err := p.Start(t.Context()); err != nil {
+			t.Fatal(what, err)
+		}
+		h.want("25", takenBack)
+		if note := h.run(p); strings.Contains(note, "kept") {
+			t.Errorf("%s: %s", what, note)
+		}
+	}
 }

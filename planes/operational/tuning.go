@@ -120,7 +120,13 @@ func (s *Store) Try(ctx context.Context, t Tuning, now time.Time) (Tuning, error
 			return err
 		}
 		if trying > 0 {
-			return fmt.Errorf("%w: another change is being tried", town.ErrBusy)
+			lost, err := s.giveUp(ctx, tx, t.At)
+			if err != nil {
+				return err
+			}
+			if trying > lost {
+				return fmt.Errorf("%w: another change is being tried", town.ErrBusy)
+			}
 		}
 		t.ID = last + 1
 		if _, err := tx.Exec(ctx, "DELETE FROM tuning WHERE id <= ? AND state NOT IN ('trying', 'kept')", last-keptTunings); err != nil {
@@ -134,6 +140,34 @@ func (s *Store) Try(ctx context.Context, t Tuning, now time.Time) (Tuning, error
 		return s.note(ctx, tx, t.entry("gt autotune", t.At))
 	})
 	return t, explainWork("try a value of "+town.Clip(t.Setting, 64), err)
+}
+
+// giveUp takes back the changes that are being tried and that Tunings leaves out, because
+// nobody would ever judge them. It returns how many.
+func (s *Store) giveUp(ctx context.Context, tx *doltdb.Tx, now time.Time) (n int64, err error) {
+	var lost []Tuning
+	err = tx.Each(ctx, func(rows *doltdb.Rows) error {
+		t, ok, err := scanTuning(rows)
+		if !ok {
+			lost = append(lost, t)
+		}
+		return err
+	}, "SELECT "+tuningColumns+" FROM tuning WHERE state = ?", string(TuningTrying))
+	if err != nil {
+		return 0, err
+	}
+	none := jsonText(noise.Summary{})
+	for _, t := range lost {
+		t.State, t.Why = TuningTakenBack, "another program has written its row, which cannot be read"
+		if _, err := tx.Exec(ctx, "UPDATE tuning SET state = ?, before_it = ?, since_it = ?, why = ?, ended = ? WHERE id = ?",
+			string(t.State), none, none, t.Why, stamp(now), t.ID); err != nil {
+			return 0, err
+		}
+		if err := s.note(ctx, tx, t.entry("gt autotune", now)); err != nil {
+			return 0, err
+		}
+	}
+	return int64(len(lost)), nil
 }
 
 // SettleTuning brings a change that is in force into another state, with its event, in one

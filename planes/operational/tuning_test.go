@@ -73,6 +73,38 @@ func TestTuning(t *testing.T) {
 	}
 }
 
+// A row that another program made unreadable while it was tried does not keep all others from
+// being tried: it is taken back, and told.
+func TestTuningGivesUpWhatItCannotRead(t *testing.T) {
+	s, _ := create(t)
+	now := time.Date(2031, 3, 10, 12, 0, 0, 0, time.UTC)
+	c := Tuning{Setting: "dolt.max_open_conns", From: "25", To: "38", Why: "waits"}
+	first, err := s.Try(t.Context(), c, now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.db.Write(t.Context(), func(tx *doltdb.Tx) error {
+		_, err := tx.Exec(t.Context(), "UPDATE tuning SET before_it = 'nonsense' WHERE id = ?", first.ID)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if all, err := s.Tunings(t.Context()); err != nil || len(all) != 0 {
+		t.Fatalf("%+v, %v", all, err)
+	}
+	second, err := s.Try(t.Context(), c, now.Add(time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Tunings(t.Context())
+	if err != nil || len(all) != 2 || all[0].State != TuningTakenBack || !strings.Contains(all[0].Why, "cannot be read") || all[1].ID != second.ID || all[1].State != TuningTrying {
+		t.Errorf("%+v, %v", all, err)
+	}
+	if _, err := s.Try(t.Context(), c, now.Add(time.Hour)); !errors.Is(err, town.ErrBusy) {
+		t.Errorf("two at once: %v", err)
+	}
+}
+
 // A store that was made before the step gets the table.
 func TestTuningOfAnOldStore(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data", "operational")

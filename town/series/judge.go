@@ -63,6 +63,9 @@ type judged struct {
 	*rules.Group
 	memos []*memo // of the rules, in their order; nil where an answer cannot be remembered
 	last  time.Time
+	// silent says that no expression had an answer when the group was judged last. The memos
+	// do not: another group may have asked since.
+	silent bool
 	// rounds counts how often it was judged; the third time it is sure.
 	rounds int
 }
@@ -180,7 +183,7 @@ func (j *Judge) ask(ctx context.Context, expr string, at time.Time) (promql.Vect
 // rests reports whether a group need not be evaluated: nothing fires or waits to fire, and
 // each of its expressions has no answer, as the last time.
 func (j *Judge) rests(g *judged, now time.Time) bool {
-	if g.rounds < sureAfter {
+	if g.rounds < sureAfter || !g.silent {
 		return false
 	}
 	for i, r := range g.Rules() {
@@ -208,6 +211,7 @@ func (j *Judge) Judge(ctx context.Context, now time.Time) Verdict {
 		if since := now.Sub(g.last); since >= g.Interval()-g.Interval()/10 || since < 0 {
 			if !j.rests(g, now) {
 				g.Eval(ctx, now)
+				g.silent = !slices.ContainsFunc(g.memos, func(m *memo) bool { return m == nil || !m.known || len(m.answer) > 0 })
 			}
 			g.last = now
 			if g.rounds++; g.rounds == sureAfter-1 {

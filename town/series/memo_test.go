@@ -77,6 +77,33 @@ func TestJudgeRests(t *testing.T) {
 	}
 }
 
+// Two groups with different intervals that ask the same do not end each other's series: what
+// the slow one recorded ends when its own turn comes.
+func TestJudgeAsksForEachGroup(t *testing.T) {
+	b := newBench(t)
+	stuck := b.figure("polecat_stuck")
+	stuck.Set(5)
+	j := b.judge(`groups:
+  - name: fast
+    rules:
+      - {alert: Fast, expr: 'polecat_stuck > 1'}
+  - name: slow
+    interval: 1m
+    rules:
+      - {record: stuck_now, expr: 'polecat_stuck > 1'}
+  - name: slower
+    rules:
+      - {alert: Slow, expr: 'stuck_now > 1'}
+`)
+	if v := b.judgeFor(j, 5*time.Minute); names(v) != "Fast warning, Slow warning" {
+		t.Fatalf("%+v", v)
+	}
+	stuck.Set(0)
+	if v := b.judgeFor(j, 2*time.Minute); names(v) != "" {
+		t.Errorf("two minutes after the cause ended: %+v", v)
+	}
+}
+
 const steadyRules = `groups:
   - name: first
     rules:
@@ -91,6 +118,13 @@ const steadyRules = `groups:
       - {alert: Peak, expr: 'max_over_time(polecat_stuck[2m]) > 1'}
       - {alert: Ended, expr: 'polecat_stuck > 5', keep_firing_for: 1m}
       - {alert: Severe, expr: 'ALERTS{alertname="High"} > 0', labels: {severity: critical}}
+  - name: third
+    interval: 1m
+    rules:
+      - {record: stuck_now, expr: 'polecat_stuck > 1'}
+  - name: fourth
+    rules:
+      - {alert: StuckNow, expr: 'stuck_now > 1'}
 `
 
 // A Judge that remembers answers says at every moment what one says that does not, whatever

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	settings "gastown/cmd/gt/config"
 	"gastown/cmd/gt/install"
 	"gastown/cmd/gt/internal/gttest"
 	"gastown/cmd/internal/shell"
@@ -17,7 +18,7 @@ import (
 // Undo takes the newest change back, or one with the later ones of its setting, and the
 // value before counts again.
 func TestUndo(t *testing.T) {
-	w := gttest.New(t, install.Commands, Commands)
+	w := gttest.New(t, install.Commands, Commands, settings.Commands)
 	w.Must("install", "harbour")
 	w.Dir = filepath.Join(w.Dir, "harbour")
 	w.Must("autotune", "enable")
@@ -43,6 +44,11 @@ func TestUndo(t *testing.T) {
 		}
 	}
 	says("dolt.max_open_conns   57     tuned", "autotune", "status")
+	says("57 ", "config", "list")
+	says("tuned", "config", "list")
+	says("57", "config", "dolt.max_open_conns")
+	says(`"source": "tuned"`, "config", "get", "dolt.max_open_conns", "--json")
+	says("dolt.max_idle_conns", "config", "list")
 	says("cache.ttl is 300 again", "autotune", "undo", "2")
 	says("dolt.max_open_conns is 25 again", "autotune", "undo", "1")
 	says("dolt.max_open_conns   25 ", "autotune", "status")

@@ -55,17 +55,11 @@ func (o *options) status(ctx context.Context) error {
 	if out.Scope, err = h.Config.List("autotune.scope"); err != nil {
 		return err
 	}
-	err = h.Rows(ctx, func(s *operational.Store) error {
-		all, err := s.Tunings(ctx)
-		out.Changes = append(out.Changes, all...)
-		return err
-	})
+	all, err := h.Tuned(ctx)
 	if err != nil {
 		return err
 	}
-	if out.Enabled {
-		h.Config.Tune(tuning.InForce(out.Changes))
-	}
+	out.Changes = append(out.Changes, all...)
 	if out.Settings, err = settingsOf(h.Config, out.Scope); err != nil {
 		return err
 	}

@@ -11,6 +11,7 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/town/config"
+	"gastown/town/layout"
 )
 
 // configOptions are the options of gt config.
@@ -25,8 +26,8 @@ func Commands(p *shell.Program) {
 		HelpLong(shell.Examples("gt config list", "gt config cache.ttl", "gt config cache.ttl 300", `gt config actor "Ada <ada@example.com>"`, "gt config unset cache.ttl"))
 	p.Add(g, shell.Command{
 		Name: "key", Default: true, Help: "Print a setting, or give it a value: gt config KEY [VALUE].", Hidden: true,
-		Examples:   []string{"gt config cache.ttl", "gt config cache.ttl 300", "gt config.cache.ttl 300"},
-		Permission: shell.MayReadTown, WritesWith: []string{"value"}, WritePermission: shell.MayAdminTown, Repeatable: true,
+		Examples: []string{"gt config cache.ttl", "gt config cache.ttl 300", "gt config.cache.ttl 300"},
+		Planes:   []string{layout.Operational}, Permission: shell.MayReadTown, WritesWith: []string{"value"}, WritePermission: shell.MayAdminTown, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &configOptions{call: call}
 			o.keyArg(c, "The setting; gt config list shows all.")
@@ -36,13 +37,13 @@ func Commands(p *shell.Program) {
 	})
 	p.Add(g, shell.Command{
 		Name: "list", Help: "List every setting, with its value and where that comes from.",
-		Examples:   []string{"gt config list", "gt config list --json"},
-		Permission: shell.MayReadTown, Repeatable: true,
+		Examples: []string{"gt config list", "gt config list --json"},
+		Planes:   []string{layout.Operational}, Permission: shell.MayReadTown, Repeatable: true,
 		Define: func(call *shell.Call, _ *kingpin.CmdClause) shell.Action { return (&configOptions{call: call}).list },
 	})
 	p.Add(g, shell.Command{
 		Name: "get", Help: "Print one setting.", Examples: []string{"gt config get polecat.max_memory"},
-		Permission: shell.MayReadTown, Repeatable: true,
+		Planes: []string{layout.Operational}, Permission: shell.MayReadTown, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
 			o := &configOptions{call: call}
 			o.keyArg(c, "The setting.")
@@ -82,8 +83,8 @@ func (o *configOptions) either(ctx context.Context) error {
 	return o.set(ctx)
 }
 
-func (o *configOptions) get(context.Context) error {
-	h, err := host.Open(o.call)
+func (o *configOptions) get(ctx context.Context) error {
+	h, err := o.inForce(ctx)
 	if err != nil {
 		return err
 	}
@@ -119,8 +120,23 @@ func (o *configOptions) change(ctx context.Context, fn func(*config.Config) erro
 	return o.call.Summary(out, func(p *term.Printer) { out.Say(p) })
 }
 
-func (o *configOptions) list(context.Context) error {
+// inForce opens the Town with the values that gt autotune has put in force.
+func (o *configOptions) inForce(ctx context.Context) (*host.Host, error) {
 	h, err := host.Open(o.call)
+	if err != nil {
+		return nil, err
+	}
+	if on, err := h.Config.Bool("autotune.enabled"); err != nil || !on {
+		return h, err
+	}
+	if _, err := h.Tuned(ctx); err != nil {
+		o.call.Hint("what gt autotune changed is not shown: %v", err)
+	}
+	return h, nil
+}
+
+func (o *configOptions) list(ctx context.Context) error {
+	h, err := o.inForce(ctx)
 	if err != nil {
 		return err
 	}
