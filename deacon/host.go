@@ -164,8 +164,8 @@ func (h *host) Contacts() ([]federate.Contact, error) {
 	return h.Engine(cfg).Contacts(federate.ConfiguredAll(cfg.Remotes))
 }
 
-// Vaults makes what takes the Town's backups.
-func (h *host) Vaults() backups.Vaults { return h.opts.Backups }
+// Keepers makes what takes the Town's backups.
+func (h *host) Keepers() backups.Keepers { return h.opts.Backups }
 
 // Secret replaces ${NAME} in a text by the secret of that name.
 func (h *host) Secret(ctx context.Context, text string) (string, error) {

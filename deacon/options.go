@@ -76,7 +76,7 @@ type Options struct {
 	// Spending makes the means to follow what agents spend. nil: spending is not followed.
 	Spending spending.Spending
 	// Backups makes what takes the Town's backups. nil means that none are taken.
-	Backups backups.Vaults
+	Backups backups.Keepers
 	// Database says how to open a plane, as any command would.
 	Database func(cfg *config.Config, plane string) doltdb.Options
 	// Serve takes the planes and serves them. It is nil when they are on an

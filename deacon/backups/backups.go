@@ -28,8 +28,8 @@ const (
 	pruneJob = "backup-prune"
 )
 
-// Vaults makes what takes the backups of the Town, for a configuration.
-type Vaults func(*config.Config) (*backup.Vault, error)
+// Keepers makes what takes the backups of the Town, for a configuration.
+type Keepers func(*config.Config) (*backup.Keeper, error)
 
 // Host is what the part needs of the Deacon.
 type Host interface {
@@ -37,7 +37,7 @@ type Host interface {
 	Now() time.Time
 	Started() time.Time
 	Log() logrus.FieldLogger
-	Vaults() Vaults
+	Keepers() Keepers
 }
 
 // Part implements the interfaces of package part that the assertions below name.
@@ -77,11 +77,11 @@ func (p *Part) Jobs(cfg *config.Config) []schedule.Job {
 }
 
 func (p *Part) take(ctx context.Context, kind backup.Kind) (string, error) {
-	v, err := p.host.Vaults()(p.host.Config())
+	k, err := p.host.Keepers()(p.host.Config())
 	if err != nil {
 		return "", err
 	}
-	all, err := v.Take(ctx, kind, false)
+	all, err := k.Take(ctx, kind, false)
 	var notes []string
 	for _, t := range all {
 		switch {
@@ -98,11 +98,11 @@ func (p *Part) take(ctx context.Context, kind backup.Kind) (string, error) {
 // old, or failed before the newest point was taken.
 func (p *Part) prove(ctx context.Context) (string, error) {
 	cfg := p.host.Config()
-	v, err := p.host.Vaults()(cfg)
+	k, err := p.host.Keepers()(cfg)
 	if err != nil {
 		return "", err
 	}
-	all, err := v.Status()
+	all, err := k.Status()
 	if err != nil {
 		return "", err
 	}
@@ -112,7 +112,7 @@ func (p *Part) prove(ctx context.Context) (string, error) {
 			continue
 		}
 		name := r.Kinds[backup.Databases].Point
-		if _, verr := v.Verify(ctx, r.Destination, name, true); verr != nil {
+		if _, verr := k.Verify(ctx, r.Destination, name, true); verr != nil {
 			err = errors.Join(err, fmt.Errorf("test a restore of %s from %s: %w", name, r.Name, verr))
 			continue
 		}
@@ -134,11 +134,11 @@ func due(r backup.Report, interval time.Duration, now time.Time) bool {
 }
 
 func (p *Part) prune(ctx context.Context) (string, error) {
-	v, err := p.host.Vaults()(p.host.Config())
+	k, err := p.host.Keepers()(p.host.Config())
 	if err != nil {
 		return "", err
 	}
-	all, err := v.Prune(ctx)
+	all, err := k.Prune(ctx)
 	points, files := 0, 0
 	for _, d := range all {
 		points, files = points+len(d.Points), files+d.Files
@@ -163,11 +163,11 @@ func (p *Part) Checks(cfg *config.Config) []check.Check {
 	return []check.Check{{
 		Name: "backup", Help: "age of the newest backups, and of the last test of a restore",
 		Run: func(context.Context) (check.Result, error) {
-			v, err := p.host.Vaults()(cfg)
+			k, err := p.host.Keepers()(cfg)
 			if err != nil {
 				return check.Result{}, err
 			}
-			all, err := v.Status()
+			all, err := k.Status()
 			if err != nil {
 				return check.Result{}, err
 			}

@@ -151,13 +151,7 @@ func (f Facts) spread(name string) *Spread {
 	if len(all) == 0 {
 		return nil
 	}
-	return &Spread{Summary: noise.Summarize(all), P95: quantile(all, .95), Most: slices.Max(all), Last: all[len(all)-1]}
-}
-
-// quantile is the value below which that part of the values is.
-func quantile(all []float64, q float64) float64 {
-	sorted := slices.Sorted(slices.Values(all))
-	return sorted[int(q*float64(len(sorted)-1)+.5)]
+	return &Spread{Summary: noise.Summarize(all), P95: noise.Quantile(all, .95), Most: slices.Max(all), Last: all[len(all)-1]}
 }
 
 // histogram describes what a histogram counted.

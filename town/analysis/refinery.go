@@ -7,6 +7,7 @@ import (
 
 	"gastown/planes/operational"
 	"gastown/town"
+	"gastown/town/noise"
 )
 
 var refineryTopic = topic{judge: (*judge).refinery, families: append([]family{
@@ -93,7 +94,7 @@ func (j *judge) landed() *Figure {
 	if n == 0 {
 		return nil
 	}
-	f := Figure{"time_to_land", "seconds", quantile(took, .5), quantile(took, .95), slowMerge}
+	f := Figure{"time_to_land", "seconds", noise.Quantile(took, .5), noise.Quantile(took, .95), slowMerge}
 	j.out.Figures = append(j.out.Figures, f)
 	if f.P95 > slowMerge {
 		j.advise("gt refinery status", "says what each request waits for",

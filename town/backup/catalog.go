@@ -47,20 +47,20 @@ type catalog struct {
 
 // List lists the points of a destination, oldest first. It reads the points and the
 // sizes of files, not their content.
-func (v *Vault) List(ctx context.Context, to Destination) ([]Entry, error) {
-	c, err := v.catalog(ctx, to)
+func (k *Keeper) List(ctx context.Context, to Destination) ([]Entry, error) {
+	c, err := k.catalog(ctx, to)
 	if err != nil {
 		return nil, err
 	}
 	return c.entries, nil
 }
 
-func (v *Vault) catalog(ctx context.Context, to Destination) (*catalog, error) {
+func (k *Keeper) catalog(ctx context.Context, to Destination) (*catalog, error) {
 	sizes, err := to.List(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if err := v.checkOwner(ctx, to, sizes); err != nil {
+	if err := k.checkOwner(ctx, to, sizes); err != nil {
 		return nil, err
 	}
 	c := &catalog{to: to, sizes: sizes}
@@ -77,7 +77,7 @@ func (v *Vault) catalog(ctx context.Context, to Destination) (*catalog, error) {
 		}
 		e := Entry{Name: name, Proven: proven[name]}
 		e.Kind, e.Taken, _ = parseName(name)
-		e.Point, e.Fault = v.point(ctx, to, name, sizes[key])
+		e.Point, e.Fault = k.point(ctx, to, name, sizes[key])
 		if e.Fault != nil && !errors.Is(e.Fault, ErrDamaged) && !errors.Is(e.Fault, town.ErrRefused) {
 			return nil, e.Fault // the destination cannot be read
 		}
@@ -86,7 +86,7 @@ func (v *Vault) catalog(ctx context.Context, to Destination) (*catalog, error) {
 		}
 		c.entries = append(c.entries, e)
 	}
-	c.order(v.Now())
+	c.order(k.Now())
 	return c, nil
 }
 
@@ -156,29 +156,29 @@ func (c *catalog) holds(i Item) bool {
 	return there && size == i.Size
 }
 
-// point reads a point, from what the vault remembers of it if it does. Points never
+// point reads a point, from what the keeper remembers of it if it does. Points never
 // change.
-func (v *Vault) point(ctx context.Context, to Destination, name string, size int64) (*Point, error) {
-	if text, err := os.ReadFile(v.remembered(to, name)); err == nil && (to.Encrypts() && size >= sealedSize(int64(len(text))) || size == int64(len(text))) {
+func (k *Keeper) point(ctx context.Context, to Destination, name string, size int64) (*Point, error) {
+	if text, err := os.ReadFile(k.remembered(to, name)); err == nil && (to.Encrypts() && size >= sealedSize(int64(len(text))) || size == int64(len(text))) {
 		if p, err := decode(name, text); err == nil {
 			return p, nil
 		}
 	}
-	p, text, err := v.fetchPoint(ctx, to, name, size)
+	p, text, err := k.fetchPoint(ctx, to, name, size)
 	if err != nil {
 		return nil, err
 	}
-	return p, v.remember(to, name, text)
+	return p, k.remember(to, name, text)
 }
 
-// remembered is where the vault has a copy of a point.
-func (v *Vault) remembered(to Destination, name string) string {
-	return filepath.Join(v.Dir, "points", to.Name, name+pointExt)
+// remembered is where the keeper has a copy of a point.
+func (k *Keeper) remembered(to Destination, name string) string {
+	return filepath.Join(k.Dir, "points", to.Name, name+pointExt)
 }
 
-// remember writes the vault's copy of a point.
-func (v *Vault) remember(to Destination, name string, text []byte) error {
-	path := v.remembered(to, name)
+// remember writes the keeper's copy of a point.
+func (k *Keeper) remember(to Destination, name string, text []byte) error {
+	path := k.remembered(to, name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
@@ -186,11 +186,11 @@ func (v *Vault) remember(to Destination, name string, text []byte) error {
 }
 
 // read returns the content of a small file of a destination.
-func (v *Vault) read(ctx context.Context, to Destination, key string) (text []byte, err error) {
-	if err := os.MkdirAll(v.Dir, 0o700); err != nil {
+func (k *Keeper) read(ctx context.Context, to Destination, key string) (text []byte, err error) {
+	if err := os.MkdirAll(k.Dir, 0o700); err != nil {
 		return nil, err
 	}
-	dir, err := os.MkdirTemp(v.Dir, "point-*")
+	dir, err := os.MkdirTemp(k.Dir, "point-*")
 	if err != nil {
 		return nil, err
 	}
@@ -202,11 +202,11 @@ func (v *Vault) read(ctx context.Context, to Destination, key string) (text []by
 }
 
 // fetchPoint reads a point from the destination itself.
-func (v *Vault) fetchPoint(ctx context.Context, to Destination, name string, size int64) (_ *Point, text []byte, err error) {
+func (k *Keeper) fetchPoint(ctx context.Context, to Destination, name string, size int64) (_ *Point, text []byte, err error) {
 	if size > 2*maxPoint {
 		return nil, nil, fmt.Errorf("%w: the point %s has %d bytes", ErrDamaged, name, size)
 	}
-	text, err = v.read(ctx, to, pointKey(name))
+	text, err = k.read(ctx, to, pointKey(name))
 	if errors.Is(err, fs.ErrNotExist) {
 		err = fmt.Errorf("%w: there is no point %s", ErrDamaged, name)
 	}
@@ -215,10 +215,10 @@ func (v *Vault) fetchPoint(ctx context.Context, to Destination, name string, siz
 	}
 	p, err := decode(name, text)
 	if err != nil {
-		_ = os.Remove(v.remembered(to, name)) // what is in the destination counts
+		_ = os.Remove(k.remembered(to, name)) // what is in the destination counts
 	}
-	if err == nil && p.Town != v.Town {
-		return nil, nil, v.others(to, p.TownName)
+	if err == nil && p.Town != k.Town {
+		return nil, nil, k.others(to, p.TownName)
 	}
 	return p, text, err
 }
@@ -229,23 +229,23 @@ type owner struct {
 	Name string `json:"name"`
 }
 
-func (v *Vault) others(to Destination, name string) error {
+func (k *Keeper) others(to Destination, name string) error {
 	return town.Fail("use the backups at "+to.Where, "give each Town a destination of its own: gt config backup.to",
 		"%w: they are those of the Town %s", town.ErrRefused, town.Clip(name, 80))
 }
 
 // checkOwner fails when the destination is another Town's.
-func (v *Vault) checkOwner(ctx context.Context, to Destination, sizes map[string]int64) error {
+func (k *Keeper) checkOwner(ctx context.Context, to Destination, sizes map[string]int64) error {
 	if size, ok := sizes[ownerKey]; !ok || size > maxPoint {
 		return nil
 	}
-	text, err := v.read(ctx, to, ownerKey)
+	text, err := k.read(ctx, to, ownerKey)
 	if err != nil {
 		return err
 	}
 	var o owner
-	if json.Unmarshal(text, &o) == nil && o.Town != "" && o.Town != v.Town {
-		return v.others(to, o.Name)
+	if json.Unmarshal(text, &o) == nil && o.Town != "" && o.Town != k.Town {
+		return k.others(to, o.Name)
 	}
 	return nil
 }

@@ -21,5 +21,5 @@
 //     nor the newest proven one. While a point cannot be read it removes no file.
 //   - One process at a time takes, prunes or restores.
 //
-// The package knows no path of the Town; Vault names them.
+// The package knows no path of the Town; Keeper names them.
 package backup

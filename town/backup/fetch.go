@@ -61,25 +61,25 @@ func fetch(ctx context.Context, to Destination, items []Item, dir string) error 
 
 // prepare makes the databases of a point in dir, each below its name, and checks all
 // there is to check. It is what a restore and a proof have in common.
-func (v *Vault) prepare(ctx context.Context, to Destination, p *Point, planes []Source, dir string) error {
+func (k *Keeper) prepare(ctx context.Context, to Destination, p *Point, planes []Source, dir string) error {
 	for _, source := range planes {
 		plane, ok := p.Plane(source.Name)
 		if !ok {
 			return fmt.Errorf("%w: the point %s has no %s plane", ErrDamaged, p.Name, source.Name)
 		}
-		v.tell("reading the " + source.Name + " plane of " + p.Name)
-		if err := v.preparePlane(ctx, to, plane, dir); err != nil {
+		k.tell("reading the " + source.Name + " plane of " + p.Name)
+		if err := k.preparePlane(ctx, to, plane, dir); err != nil {
 			return fmt.Errorf("the %s plane of %s: %w", source.Name, p.Name, err)
 		}
-		v.tell("examining the " + source.Name + " plane of " + p.Name)
-		if err := v.Examine(ctx, source.Name, filepath.Join(dir, source.Name)); err != nil {
+		k.tell("examining the " + source.Name + " plane of " + p.Name)
+		if err := k.Examine(ctx, source.Name, filepath.Join(dir, source.Name)); err != nil {
 			return fmt.Errorf("examine the %s plane of %s: %w", source.Name, p.Name, err)
 		}
 	}
 	return nil
 }
 
-func (v *Vault) preparePlane(ctx context.Context, to Destination, plane Plane, dir string) error {
+func (k *Keeper) preparePlane(ctx context.Context, to Destination, plane Plane, dir string) error {
 	at := filepath.Join(dir, plane.Name)
 	store := filepath.Join(at, filepath.FromSlash(copies.StoreDir))
 	if err := os.MkdirAll(store, 0o700); err != nil {

@@ -33,7 +33,7 @@ const (
 func opened(t *testing.T, root string) *harness {
 	t.Helper()
 	h := &harness{t: t, root: root, dest: filepath.Join(root, "dest")}
-	h.Vault = vaultAt(h)
+	h.Keeper = keeperAt(h)
 	for _, name := range planeNames {
 		h.Planes = append(h.Planes, Source{Source: copies.Source{Name: name, Dir: h.plane(name)}, Store: "store-" + name})
 	}
@@ -199,7 +199,7 @@ func TestKilledRestoreOfFiles(t *testing.T) {
 		child(t, h.root, "files", step, time.Minute)
 		_, err := os.Stat(h.pendingFile())
 		begun := err == nil || read(0) == "meant"
-		if _, err := h.Prune(t.Context()); err != nil { // any use of the vault
+		if _, err := h.Prune(t.Context()); err != nil { // any use of the keeper
 			t.Fatal(err)
 		}
 		for n := range 5 {

@@ -8,21 +8,21 @@ import (
 	"gastown/town/durable"
 )
 
-// The vault keeps a list of the addresses of each table file's chunks beside the Town, so
+// The keeper keeps a list of the addresses of each table file's chunks beside the Town, so
 // that taking a point reads nothing from a destination. A table file whose list is missing
 // or has another length is written once more.
 
 const addressBytes = 20
 
-func (v *Vault) list(plane, name string) string { return filepath.Join(v.Dir, "known", plane, name) }
+func (k *Keeper) list(plane, name string) string { return filepath.Join(k.Dir, "known", plane, name) }
 
 // learn notes what is in a table file.
-func (v *Vault) learn(plane, name, path string) error {
+func (k *Keeper) learn(plane, name, path string) error {
 	list, err := copies.List(path)
 	if err != nil {
 		return err
 	}
-	at := v.list(plane, name)
+	at := k.list(plane, name)
 	if err := os.MkdirAll(filepath.Dir(at), 0o700); err != nil {
 		return err
 	}
@@ -31,13 +31,13 @@ func (v *Vault) learn(plane, name, path string) error {
 
 // knows reports whether a group is in the destination, as far as its sizes tell and
 // nobody found it damaged, and adds what is in it to known.
-func (v *Vault) knows(c *catalog, notes *notes, plane string, g Group, known copies.Addresses) bool {
+func (k *Keeper) knows(c *catalog, notes *notes, plane string, g Group, known copies.Addresses) bool {
 	for _, f := range g.Files {
 		key := tableKey(plane, f.Name)
 		if !c.holds(Item{Key: key, Size: f.Size}) || notes.isBad(c.to.Name, key) {
 			return false
 		}
-		list, err := os.ReadFile(v.list(plane, f.Name))
+		list, err := os.ReadFile(k.list(plane, f.Name))
 		if err != nil || len(list) != addressBytes*int(f.Chunks) || known.Add(list) != nil {
 			return false
 		}

@@ -11,7 +11,7 @@ import (
 	"gastown/town/durable"
 )
 
-// notes are what the vault remembers between runs. They only save work that would be done
+// notes are what the keeper remembers between runs. They only save work that would be done
 // twice, so a file that cannot be read is begun anew.
 type notes struct {
 	Destinations map[string]*destinationNotes `json:"destinations"`
@@ -70,7 +70,7 @@ type Proof struct {
 	Error  string    `json:"error,omitempty"`
 }
 
-// Report is what the vault remembers of a destination.
+// Report is what the keeper remembers of a destination.
 type Report struct {
 	Destination
 	Kinds map[Kind]Note
@@ -81,12 +81,12 @@ type Report struct {
 
 // Status reports what happened last at each destination, from notes beside the Town: it
 // reads no destination.
-func (v *Vault) Status() (all []Report, err error) {
-	n, err := v.notes()
+func (k *Keeper) Status() (all []Report, err error) {
+	n, err := k.notes()
 	if err != nil {
 		return nil, err
 	}
-	for _, to := range v.Destinations {
+	for _, to := range k.Destinations {
 		d := n.at(to.Name)
 		r := Report{Destination: to, Kinds: map[Kind]Note{}, Proof: d.Proof, Bad: len(d.Bad)}
 		for kind, note := range d.Kinds {
@@ -97,11 +97,11 @@ func (v *Vault) Status() (all []Report, err error) {
 	return all, nil
 }
 
-func (v *Vault) notesFile() string { return filepath.Join(v.Dir, "notes.json") }
+func (k *Keeper) notesFile() string { return filepath.Join(k.Dir, "notes.json") }
 
-func (v *Vault) notes() (*notes, error) {
+func (k *Keeper) notes() (*notes, error) {
 	n := &notes{}
-	text, err := os.ReadFile(v.notesFile())
+	text, err := os.ReadFile(k.notesFile())
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
@@ -114,9 +114,9 @@ func (v *Vault) notes() (*notes, error) {
 	return n, nil
 }
 
-func (v *Vault) save(n *notes) error {
+func (k *Keeper) save(n *notes) error {
 	for name := range n.Destinations {
-		if _, err := v.Destination(name); err != nil {
+		if _, err := k.Destination(name); err != nil {
 			delete(n.Destinations, name)
 		}
 	}
@@ -124,7 +124,7 @@ func (v *Vault) save(n *notes) error {
 	if err != nil {
 		return err
 	}
-	return durable.WritePrivate(v.notesFile(), text)
+	return durable.WritePrivate(k.notesFile(), text)
 }
 
 func (n *notes) at(name string) *destinationNotes {

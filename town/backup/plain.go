@@ -21,13 +21,13 @@ const (
 
 // writePlain lists the plain files in the point, and copies those that the destination
 // lacks to out. Links are not followed.
-func (v *Vault) writePlain(ctx context.Context, c *catalog, p *Point, notes *notes, out string) (keys []string, err error) {
+func (k *Keeper) writePlain(ctx context.Context, c *catalog, p *Point, notes *notes, out string) (keys []string, err error) {
 	if err := os.MkdirAll(filepath.Join(out, filepath.FromSlash(filesDir)), 0o700); err != nil {
 		return nil, err
 	}
 	var all int64
-	for _, from := range v.Plain {
-		err := filepath.WalkDir(filepath.Join(v.Root, filepath.FromSlash(from)), func(path string, e fs.DirEntry, err error) error {
+	for _, from := range k.Plain {
+		err := filepath.WalkDir(filepath.Join(k.Root, filepath.FromSlash(from)), func(path string, e fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil
 			}
@@ -37,13 +37,13 @@ func (v *Vault) writePlain(ctx context.Context, c *catalog, p *Point, notes *not
 			if err != nil {
 				return err
 			}
-			rel, err := filepath.Rel(v.Root, path)
+			rel, err := filepath.Rel(k.Root, path)
 			if err != nil {
 				return err
 			}
 			rel = filepath.ToSlash(rel)
 			switch {
-			case v.Omit != nil && v.Omit(rel) || !localPath(rel):
+			case k.Omit != nil && k.Omit(rel) || !localPath(rel):
 				if e.IsDir() {
 					return fs.SkipDir
 				}
@@ -51,7 +51,7 @@ func (v *Vault) writePlain(ctx context.Context, c *catalog, p *Point, notes *not
 			case !e.Type().IsRegular():
 				return nil
 			}
-			file, key, err := v.plainFile(path, rel, out)
+			file, key, err := k.plainFile(path, rel, out)
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil // removed meanwhile
 			}
@@ -59,7 +59,7 @@ func (v *Vault) writePlain(ctx context.Context, c *catalog, p *Point, notes *not
 				return err
 			}
 			if all += file.Size; all > maxPlainAll {
-				return town.Fail("back up the plain files", "look what is large: du -a "+filepath.Join(v.Root, from), "%w: they have more than %d bytes", town.ErrRefused, int64(maxPlainAll))
+				return town.Fail("back up the plain files", "look what is large: du -a "+filepath.Join(k.Root, from), "%w: they have more than %d bytes", town.ErrRefused, int64(maxPlainAll))
 			}
 			p.Files = append(p.Files, file)
 			if !c.holds(Item{Key: key, Size: file.Size}) || notes.isBad(c.to.Name, key) {
@@ -77,7 +77,7 @@ func (v *Vault) writePlain(ctx context.Context, c *catalog, p *Point, notes *not
 }
 
 // plainFile copies a file to out, under the digest of what was copied.
-func (v *Vault) plainFile(path, rel, out string) (File, string, error) {
+func (k *Keeper) plainFile(path, rel, out string) (File, string, error) {
 	copied := filepath.Join(out, "plain")
 	if err := os.Remove(copied); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return File{}, "", err

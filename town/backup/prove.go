@@ -23,73 +23,73 @@ type Verified struct {
 // Verify looks whether a point is whole. With deep it restores the point into a scratch
 // directory, by the code of Restore, and records the proof in the destination. What is
 // found damaged is written anew with the next point.
-func (v *Vault) Verify(ctx context.Context, to Destination, name string, deep bool) (out Verified, err error) {
-	err = v.locked(ctx, "gt backup verify", func(scratch string) error {
-		out, err = v.verify(ctx, to, name, deep, scratch)
+func (k *Keeper) Verify(ctx context.Context, to Destination, name string, deep bool) (out Verified, err error) {
+	err = k.locked(ctx, "gt backup verify", func(scratch string) error {
+		out, err = k.verify(ctx, to, name, deep, scratch)
 		return err
 	})
 	return out, err
 }
 
-func (v *Vault) verify(ctx context.Context, to Destination, name string, deep bool, scratch string) (Verified, error) {
-	out := Verified{Deep: deep, At: v.Now().UTC().Truncate(time.Millisecond)}
-	c, err := v.catalog(ctx, to)
+func (k *Keeper) verify(ctx context.Context, to Destination, name string, deep bool, scratch string) (Verified, error) {
+	out := Verified{Deep: deep, At: k.Now().UTC().Truncate(time.Millisecond)}
+	c, err := k.catalog(ctx, to)
 	if err != nil {
 		return out, err
 	}
-	// The point itself, not what the vault remembers of it.
+	// The point itself, not what the keeper remembers of it.
 	size, there := c.sizes[pointKey(name)]
 	if !there {
-		return out, v.noPoint(to, name)
+		return out, k.noPoint(to, name)
 	}
-	if out.Point, _, err = v.fetchPoint(ctx, to, name, size); err == nil {
+	if out.Point, _, err = k.fetchPoint(ctx, to, name, size); err == nil {
 		err = c.lacking(out.Point)
 	}
 	if !deep {
 		return out, err
 	}
 	if err == nil {
-		err = v.proof(ctx, to, out.Point, filepath.Join(scratch, "proof"))
+		err = k.proof(ctx, to, out.Point, filepath.Join(scratch, "proof"))
 	}
 	if err == nil {
-		err = v.record(ctx, to, proofKey(name, out.At), filepath.Join(scratch, "note"))
+		err = k.record(ctx, to, proofKey(name, out.At), filepath.Join(scratch, "note"))
 	}
-	return out, errors.Join(err, v.noteProof(to, name, out.At, err))
+	return out, errors.Join(err, k.noteProof(to, name, out.At, err))
 }
 
 // proof restores a point into dir.
-func (v *Vault) proof(ctx context.Context, to Destination, p *Point, dir string) error {
+func (k *Keeper) proof(ctx context.Context, to Destination, p *Point, dir string) error {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return err
 	}
 	if p.Kind == Files {
 		return fetch(ctx, to, p.Items(), dir)
 	}
-	return v.prepare(ctx, to, p, v.Planes, dir)
+	return k.prepare(ctx, to, p, k.Planes, dir)
 }
 
 // record puts an empty file into the destination.
-func (v *Vault) record(ctx context.Context, to Destination, key, dir string) error {
+func (k *Keeper) record(ctx context.Context, to Destination, key, dir string) error {
 	path := filepath.Join(dir, filepath.FromSlash(key))
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return err
 	}
-	if err := os.WriteFile(path, []byte(v.Version+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte(k.Version+"\n"), 0o600); err != nil {
 		return err
 	}
 	return to.Put(ctx, dir, []string{key})
 }
 
 // noteProof notes the outcome of a proof, and the files that were damaged.
-func (v *Vault) noteProof(to Destination, name string, at time.Time, failed error) error {
-	notes, err := v.notes()
+func (k *Keeper) noteProof(to Destination, name string, at time.Time, failed error) error {
+	notes, err := k.notes()
 	if err != nil {
 		return err
 	}
 	d := notes.at(to.Name)
 	if failed == nil {
 		d.Proof = Proof{Point: name, At: at}
-		return v.save(notes)
+		return k.save(notes)
 	}
 	if errors.Is(failed, context.Canceled) {
 		return nil // somebody ended it, which says nothing about the point
@@ -106,17 +106,17 @@ func (v *Vault) noteProof(to Destination, name string, at time.Time, failed erro
 			note.State = "" // so that the next run writes a point, even if nothing changed
 		}
 	}
-	return v.save(notes)
+	return k.save(notes)
 }
 
-func (v *Vault) noPoint(to Destination, name string) error {
+func (k *Keeper) noPoint(to Destination, name string) error {
 	return town.Fail("find the point "+town.Clip(name, 80), "gt backup list", "%w: %s has no such point", ErrNoPoint, to.Where)
 }
 
 // Choose finds the point with a name, or with name "" the newest one that was taken at a
 // time or before; a zero time is no bound. A damaged point is found by its name only.
-func (v *Vault) Choose(ctx context.Context, to Destination, kind Kind, name string, at time.Time) (Entry, error) {
-	c, err := v.catalog(ctx, to)
+func (k *Keeper) Choose(ctx context.Context, to Destination, kind Kind, name string, at time.Time) (Entry, error) {
+	c, err := k.catalog(ctx, to)
 	if err != nil {
 		return Entry{}, err
 	}
@@ -126,12 +126,12 @@ func (v *Vault) Choose(ctx context.Context, to Destination, kind Kind, name stri
 				return e, nil
 			}
 		}
-		return Entry{}, v.noPoint(to, name)
+		return Entry{}, k.noPoint(to, name)
 	}
 	e, ok := c.newest(kind, func(e Entry) bool { return e.Fault == nil && (at.IsZero() || !e.Dated.After(at)) })
 	if !ok {
 		next, others := "gt backup list", ""
-		if n, use, err := v.PassedOver(ctx, to); err == nil && n > 0 && len(c.entries) == 0 {
+		if n, use, err := k.PassedOver(ctx, to); err == nil && n > 0 && len(c.entries) == 0 {
 			next, others = use, fmt.Sprintf("; it has %d that cannot be used with backup.key as it is", n)
 		}
 		return e, town.Fail("find a point", next, "%w: %s has none that is whole%s%s", ErrNoPoint, to.Where, before(at), others)

@@ -28,34 +28,34 @@ type Pruned struct {
 
 // Prune removes the points that are older than their retention, and files that no point
 // has named for an hour. It removes no file while there is a point it cannot read.
-func (v *Vault) Prune(ctx context.Context) (all []Pruned, err error) {
-	err = v.locked(ctx, "gt backup prune", func(string) error {
-		notes, err := v.notes()
+func (k *Keeper) Prune(ctx context.Context) (all []Pruned, err error) {
+	err = k.locked(ctx, "gt backup prune", func(string) error {
+		notes, err := k.notes()
 		if err != nil {
 			return err
 		}
 		listed := map[string]bool{}
 		complete := true
-		for _, to := range v.Destinations {
-			p, c := v.prune(ctx, to, notes.at(to.Name))
+		for _, to := range k.Destinations {
+			p, c := k.prune(ctx, to, notes.at(to.Name))
 			all = append(all, p)
 			complete = complete && p.Err == nil && c != nil
 			if c != nil {
 				c.mention(listed)
-				v.forgetPoints(c)
+				k.forgetPoints(c)
 			}
 		}
 		if complete {
-			v.forgetLists(listed)
+			k.forgetLists(listed)
 		}
-		return v.save(notes)
+		return k.save(notes)
 	})
 	return all, err
 }
 
-func (v *Vault) prune(ctx context.Context, to Destination, d *destinationNotes) (out Pruned, c *catalog) {
+func (k *Keeper) prune(ctx context.Context, to Destination, d *destinationNotes) (out Pruned, c *catalog) {
 	out.Destination = to.Name
-	c, out.Err = v.catalog(ctx, to)
+	c, out.Err = k.catalog(ctx, to)
 	if out.Err != nil {
 		return out, nil
 	}
@@ -65,7 +65,7 @@ func (v *Vault) prune(ctx context.Context, to Destination, d *destinationNotes) 
 	}
 	expired := map[string]bool{}
 	var keys []string
-	for _, name := range Expired(points, v.Retention, v.Now()) {
+	for _, name := range Expired(points, k.Retention, k.Now()) {
 		expired[name] = true
 		out.Points = append(out.Points, name)
 		keys = append(keys, pointKey(name))
@@ -76,7 +76,7 @@ func (v *Vault) prune(ctx context.Context, to Destination, d *destinationNotes) 
 		}
 	}
 	// The points first: a file goes only when no point names it.
-	v.tell("removing points")
+	k.tell("removing points")
 	if out.Err = to.Remove(ctx, keys); out.Err != nil {
 		return out, c
 	}
@@ -87,12 +87,12 @@ func (v *Vault) prune(ctx context.Context, to Destination, d *destinationNotes) 
 		}
 	}
 	c.entries = left
-	out.Err = v.sweep(ctx, c, d, &out)
+	out.Err = k.sweep(ctx, c, d, &out)
 	return out, c
 }
 
 // sweep removes files that no point names.
-func (v *Vault) sweep(ctx context.Context, c *catalog, d *destinationNotes, out *Pruned) error {
+func (k *Keeper) sweep(ctx context.Context, c *catalog, d *destinationNotes, out *Pruned) error {
 	named := map[string]bool{}
 	for _, e := range c.entries {
 		if e.Point == nil {
@@ -103,7 +103,7 @@ func (v *Vault) sweep(ctx context.Context, c *catalog, d *destinationNotes, out 
 			named[i.Key] = true
 		}
 	}
-	now := v.Now()
+	now := k.Now()
 	before := d.Unnamed
 	d.Unnamed = map[string]time.Time{}
 	var keys []string
@@ -122,7 +122,7 @@ func (v *Vault) sweep(ctx context.Context, c *catalog, d *destinationNotes, out 
 		keys = append(keys, key)
 		out.Files, out.Bytes = out.Files+1, out.Bytes+size
 	}
-	v.tell("removing files")
+	k.tell("removing files")
 	if err := c.to.Remove(ctx, keys); err != nil {
 		return err
 	}
@@ -144,19 +144,19 @@ func (c *catalog) mention(all map[string]bool) {
 	}
 }
 
-// forgetPoints removes what the vault remembers of points that are gone.
-func (v *Vault) forgetPoints(c *catalog) {
+// forgetPoints removes what the keeper remembers of points that are gone.
+func (k *Keeper) forgetPoints(c *catalog) {
 	there := map[string]bool{}
 	for _, e := range c.entries {
 		there[e.Name+pointExt] = true
 	}
-	removeOthers(filepath.Join(v.Dir, "points", c.to.Name), func(name string) bool { return there[name] })
+	removeOthers(filepath.Join(k.Dir, "points", c.to.Name), func(name string) bool { return there[name] })
 }
 
 // forgetLists removes lists of table files that are gone.
-func (v *Vault) forgetLists(listed map[string]bool) {
-	for _, p := range v.Planes {
-		removeOthers(filepath.Join(v.Dir, "known", p.Name), func(name string) bool { return listed[tableKey(p.Name, name)] })
+func (k *Keeper) forgetLists(listed map[string]bool) {
+	for _, p := range k.Planes {
+		removeOthers(filepath.Join(k.Dir, "known", p.Name), func(name string) bool { return listed[tableKey(p.Name, name)] })
 	}
 }
 

@@ -37,27 +37,27 @@ type Restored struct {
 }
 
 // Changes says what a restore of a point would replace. plane is "" for all.
-func (v *Vault) Changes(ctx context.Context, e Entry, plane string) (out Restored, err error) {
-	planes, err := v.restorable(e, plane)
+func (k *Keeper) Changes(ctx context.Context, e Entry, plane string) (out Restored, err error) {
+	planes, err := k.restorable(e, plane)
 	if err != nil {
 		return out, err
 	}
-	err = v.locked(ctx, "gt backup restore", func(scratch string) error {
-		out, err = v.changes(ctx, e.Point, planes, scratch)
+	err = k.locked(ctx, "gt backup restore", func(scratch string) error {
+		out, err = k.changes(ctx, e.Point, planes, scratch)
 		return err
 	})
 	return out, err
 }
 
 // restorable are the planes that a restore replaces.
-func (v *Vault) restorable(e Entry, plane string) (planes []Source, err error) {
+func (k *Keeper) restorable(e Entry, plane string) (planes []Source, err error) {
 	if e.Point == nil {
 		return nil, e.Fault
 	}
 	if e.Kind != Databases {
 		return nil, town.Fail("restore planes", "gt backup list shows what a point holds", "%w: the point %s has no databases", town.ErrUsage, e.Name)
 	}
-	for _, s := range v.Planes {
+	for _, s := range k.Planes {
 		if plane != "" && s.Name != plane {
 			continue
 		}
@@ -78,7 +78,7 @@ func (v *Vault) restorable(e Entry, plane string) (planes []Source, err error) {
 }
 
 // changes compares the planes with those of a point.
-func (v *Vault) changes(ctx context.Context, p *Point, planes []Source, scratch string) (out Restored, err error) {
+func (k *Keeper) changes(ctx context.Context, p *Point, planes []Source, scratch string) (out Restored, err error) {
 	out.Point = p
 	for _, s := range planes {
 		out.Planes = append(out.Planes, s.Name)
@@ -127,48 +127,48 @@ func compare(plane string, then, now []copies.Table) (changes []Change) {
 // Restore replaces the planes, or one of them, by those of a point. Everything is
 // checked before anything is replaced, and replacing is one step of the file system.
 // What was replaced is in Restored.Kept.
-func (v *Vault) Restore(ctx context.Context, to Destination, e Entry, plane string) (out Restored, err error) {
-	planes, err := v.restorable(e, plane)
+func (k *Keeper) Restore(ctx context.Context, to Destination, e Entry, plane string) (out Restored, err error) {
+	planes, err := k.restorable(e, plane)
 	if err != nil {
 		return out, err
 	}
-	err = v.locked(ctx, "gt backup restore", func(scratch string) error {
-		// The point itself, not what the vault remembers of it.
-		p, _, err := v.fetchPoint(ctx, to, e.Name, 0)
+	err = k.locked(ctx, "gt backup restore", func(scratch string) error {
+		// The point itself, not what the keeper remembers of it.
+		p, _, err := k.fetchPoint(ctx, to, e.Name, 0)
 		if err != nil {
 			return err
 		}
 		if e.Point = p; p.Kind != Databases {
 			return fmt.Errorf("%w: the point %s is another one", ErrDamaged, e.Name)
 		}
-		if planes, err = v.restorable(e, plane); err != nil {
+		if planes, err = k.restorable(e, plane); err != nil {
 			return err
 		}
 		made := filepath.Join(scratch, "data")
 		if err := os.Mkdir(made, 0o700); err != nil {
 			return err
 		}
-		if err := v.prepare(ctx, to, p, planes, made); err != nil {
+		if err := k.prepare(ctx, to, p, planes, made); err != nil {
 			return err
 		}
-		out, err = v.replace(ctx, p, planes, made, scratch)
+		out, err = k.replace(ctx, p, planes, made, scratch)
 		return err
 	})
 	return out, err
 }
 
 // replace puts prepared planes in the place of the Town's.
-func (v *Vault) replace(ctx context.Context, p *Point, planes []Source, made, scratch string) (out Restored, err error) {
-	if err := v.clear(filepath.Dir(planes[0].Dir)); err != nil {
+func (k *Keeper) replace(ctx context.Context, p *Point, planes []Source, made, scratch string) (out Restored, err error) {
+	if err := k.clear(filepath.Dir(planes[0].Dir)); err != nil {
 		return out, err
 	}
-	v.tell("waiting until nobody uses the planes")
-	release, err := v.Own(ctx)
+	k.tell("waiting until nobody uses the planes")
+	release, err := k.Own(ctx)
 	if err != nil {
 		return out, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	if out, err = v.changes(ctx, p, planes, scratch); err != nil {
+	if out, err = k.changes(ctx, p, planes, scratch); err != nil {
 		return out, err
 	}
 	data := filepath.Dir(planes[0].Dir)
@@ -181,49 +181,49 @@ func (v *Vault) replace(ctx context.Context, p *Point, planes []Source, made, sc
 	if err := flush(made); err != nil {
 		return out, err
 	}
-	kept := filepath.Join(v.Retired, "restore-"+v.Now().UTC().Format(nameForm))
-	if err := os.MkdirAll(v.Retired, 0o700); err != nil {
+	kept := filepath.Join(k.Retired, "restore-"+k.Now().UTC().Format(nameForm))
+	if err := os.MkdirAll(k.Retired, 0o700); err != nil {
 		return out, err
 	}
 	if err := os.Mkdir(kept, 0o700); err != nil {
 		return out, err
 	}
 	at := filepath.Join(kept, filepath.Base(place))
-	v.tell("moving what was restored beside the planes")
+	k.tell("moving what was restored beside the planes")
 	if err := durable.Rename(from, at); err != nil {
 		return out, errors.Join(err, os.Remove(kept))
 	}
-	v.tell("exchanging the planes")
-	if err := v.exchange(at, place); err != nil {
+	k.tell("exchanging the planes")
+	if err := k.exchange(at, place); err != nil {
 		return out, errors.Join(err, os.RemoveAll(kept))
 	}
-	v.tell("exchanged the planes")
+	k.tell("exchanged the planes")
 	out.Kept = at
-	return out, errors.Join(durable.SyncDir(filepath.Dir(at)), durable.SyncDir(filepath.Dir(place)), durable.SyncDir(v.Retired))
+	return out, errors.Join(durable.SyncDir(filepath.Dir(at)), durable.SyncDir(filepath.Dir(place)), durable.SyncDir(k.Retired))
 }
 
 // clear moves what is not a directory out of the place of one, to where a restore leaves what
 // it replaces, and makes the directory.
-func (v *Vault) clear(dir string) error {
+func (k *Keeper) clear(dir string) error {
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) || err == nil && info.IsDir() {
-		return makeDirs(v.Root, dir)
+		return makeDirs(k.Root, dir)
 	}
 	if err != nil {
 		return err
 	}
-	kept := filepath.Join(v.Retired, "in-the-way-"+v.Now().UTC().Format(nameForm), filepath.Base(dir))
+	kept := filepath.Join(k.Retired, "in-the-way-"+k.Now().UTC().Format(nameForm), filepath.Base(dir))
 	if err := os.MkdirAll(filepath.Dir(kept), 0o700); err != nil {
 		return err
 	}
 	if err := durable.Rename(dir, kept); err != nil {
 		return err
 	}
-	return makeDirs(v.Root, dir)
+	return makeDirs(k.Root, dir)
 }
 
 // exchange gives what was restored and what is there each other's place.
-func (v *Vault) exchange(restored, place string) error {
+func (k *Keeper) exchange(restored, place string) error {
 	err := durable.Exchange(restored, place)
 	if errors.Is(err, fs.ErrNotExist) {
 		if _, serr := os.Lstat(place); errors.Is(serr, fs.ErrNotExist) {

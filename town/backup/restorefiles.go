@@ -18,7 +18,7 @@ import (
 )
 
 // pending is a restore of plain files that has begun. It is written when everything is
-// fetched, checked and staged, and removed at the end. Whoever works with the vault next
+// fetched, checked and staged, and removed at the end. Whoever works with the keeper next
 // finishes it, so that the files are all of the point, also after a kill.
 type pending struct {
 	Point string `json:"point"`
@@ -27,34 +27,34 @@ type pending struct {
 	Files []File `json:"files"`
 }
 
-func (v *Vault) pendingFile() string { return filepath.Join(v.Dir, "restoring.json") }
+func (k *Keeper) pendingFile() string { return filepath.Join(k.Dir, "restoring.json") }
 
 // staged is where the content of a file of a pending restore is.
-func (v *Vault) staged(f File) string { return filepath.Join(v.Dir, "restoring", f.SHA256) }
+func (k *Keeper) staged(f File) string { return filepath.Join(k.Dir, "restoring", f.SHA256) }
 
 // RestoreFiles replaces the plain files that differ from those of a point of kind Files,
 // and makes those that are missing. Files that the point does not have stay. Files for
 // which Stays says so stay if they exist; the point's are put beside what is kept. With
 // dry it only says which would be replaced.
-func (v *Vault) RestoreFiles(ctx context.Context, to Destination, e Entry, dry bool) (out Restored, err error) {
+func (k *Keeper) RestoreFiles(ctx context.Context, to Destination, e Entry, dry bool) (out Restored, err error) {
 	if e.Point == nil {
 		return out, e.Fault
 	}
 	if e.Kind != Files {
 		return out, town.Fail("restore files", "gt backup list shows what a point holds", "%w: the point %s has no files", town.ErrUsage, e.Name)
 	}
-	err = v.locked(ctx, "gt backup restore", func(scratch string) error {
-		p, _, err := v.fetchPoint(ctx, to, e.Name, 0)
+	err = k.locked(ctx, "gt backup restore", func(scratch string) error {
+		p, _, err := k.fetchPoint(ctx, to, e.Name, 0)
 		if err != nil {
 			return err
 		}
 		out.Point = p
-		plan := pending{Point: p.Name, Kept: filepath.Join(v.Retired, "restore-"+v.Now().UTC().Format(nameForm))}
+		plan := pending{Point: p.Name, Kept: filepath.Join(k.Retired, "restore-"+k.Now().UTC().Format(nameForm))}
 		for _, f := range p.Files {
-			if !v.covers(f.Path) {
+			if !k.covers(f.Path) {
 				return fmt.Errorf("%w: the point %s has %s, which no backup takes", ErrDamaged, p.Name, town.Typed(f.Path))
 			}
-			same, err := v.sameFile(f)
+			same, err := k.sameFile(f)
 			if err != nil {
 				return err
 			}
@@ -72,26 +72,26 @@ func (v *Vault) RestoreFiles(ctx context.Context, to Destination, e Entry, dry b
 		if err := fetch(ctx, to, p.Items(), got); err != nil {
 			return err
 		}
-		if err := v.stage(plan, got); err != nil {
+		if err := k.stage(plan, got); err != nil {
 			return err
 		}
-		v.tell("replacing files")
+		k.tell("replacing files")
 		out.Kept = plan.Kept
-		return v.finish()
+		return k.finish()
 	})
 	return out, err
 }
 
 // covers reports whether a path is one of those that points hold. Whoever can write the
 // destination may have put another one into a point.
-func (v *Vault) covers(path string) bool {
-	return (v.Omit == nil || !v.Omit(path)) &&
-		slices.ContainsFunc(v.Plain, func(from string) bool { return path == from || strings.HasPrefix(path, from+"/") })
+func (k *Keeper) covers(path string) bool {
+	return (k.Omit == nil || !k.Omit(path)) &&
+		slices.ContainsFunc(k.Plain, func(from string) bool { return path == from || strings.HasPrefix(path, from+"/") })
 }
 
 // sameFile reports whether a file is what it was.
-func (v *Vault) sameFile(f File) (bool, error) {
-	at := filepath.Join(v.Root, filepath.FromSlash(f.Path))
+func (k *Keeper) sameFile(f File) (bool, error) {
+	at := filepath.Join(k.Root, filepath.FromSlash(f.Path))
 	info, err := os.Lstat(at)
 	if absent(err) {
 		return false, nil
@@ -111,76 +111,76 @@ func (v *Vault) sameFile(f File) (bool, error) {
 func absent(err error) bool { return errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ENOTDIR) }
 
 // stage makes a restore pending.
-func (v *Vault) stage(plan pending, got string) error {
-	if err := os.RemoveAll(filepath.Join(v.Dir, "restoring")); err != nil {
+func (k *Keeper) stage(plan pending, got string) error {
+	if err := os.RemoveAll(filepath.Join(k.Dir, "restoring")); err != nil {
 		return err
 	}
-	if err := os.Rename(filepath.Join(got, filepath.FromSlash(filesDir)), filepath.Join(v.Dir, "restoring")); err != nil {
+	if err := os.Rename(filepath.Join(got, filepath.FromSlash(filesDir)), filepath.Join(k.Dir, "restoring")); err != nil {
 		return err
 	}
-	if err := flush(v.Dir); err != nil {
+	if err := flush(k.Dir); err != nil {
 		return err
 	}
 	text, err := json.Marshal(plan)
 	if err != nil {
 		return err
 	}
-	v.tell("beginning to replace files")
-	return durable.WritePrivate(v.pendingFile(), text)
+	k.tell("beginning to replace files")
+	return durable.WritePrivate(k.pendingFile(), text)
 }
 
 // finish carries out a pending restore of files; it may have been begun by a process that
 // was killed.
-func (v *Vault) finish() error {
-	text, err := os.ReadFile(v.pendingFile())
+func (k *Keeper) finish() error {
+	text, err := os.ReadFile(k.pendingFile())
 	if errors.Is(err, fs.ErrNotExist) {
-		return os.RemoveAll(filepath.Join(v.Dir, "restoring"))
+		return os.RemoveAll(filepath.Join(k.Dir, "restoring"))
 	}
 	if err != nil {
 		return err
 	}
 	var plan pending
 	if err := json.Unmarshal(text, &plan); err != nil {
-		return fmt.Errorf("finish the restore that %s describes: %w", v.pendingFile(), err)
+		return fmt.Errorf("finish the restore that %s describes: %w", k.pendingFile(), err)
 	}
 	for _, f := range plan.Files {
 		if !localPath(f.Path) || !isDigest(f.SHA256) {
-			return fmt.Errorf("finish the restore that %s describes: %w: %q", v.pendingFile(), ErrDamaged, f.Path)
+			return fmt.Errorf("finish the restore that %s describes: %w: %q", k.pendingFile(), ErrDamaged, f.Path)
 		}
-		if err := v.putBack(plan, f); err != nil {
+		if err := k.putBack(plan, f); err != nil {
 			return fmt.Errorf("restore %s: %w", f.Path, err)
 		}
-		v.tell("replaced a file")
+		k.tell("replaced a file")
 	}
-	if err := os.Remove(v.pendingFile()); err != nil {
+	if err := os.Remove(k.pendingFile()); err != nil {
 		return err
 	}
-	return errors.Join(durable.SyncDir(v.Dir), os.RemoveAll(filepath.Join(v.Dir, "restoring")))
+	return errors.Join(durable.SyncDir(k.Dir), os.RemoveAll(filepath.Join(k.Dir, "restoring")))
 }
 
 // putBack replaces one file, unless that was done, and keeps what was there.
-func (v *Vault) putBack(plan pending, f File) error {
-	if same, err := v.sameFile(f); same || err != nil {
+func (k *Keeper) putBack(plan pending, f File) error {
+	if same, err := k.sameFile(f); same || err != nil {
 		return err
 	}
-	content, err := os.ReadFile(v.staged(f))
+	content, err := os.ReadFile(k.staged(f))
 	if err != nil {
 		return err
 	}
-	at, kept := filepath.Join(v.Root, filepath.FromSlash(f.Path)), filepath.Join(plan.Kept, "files", filepath.FromSlash(f.Path))
+	at, kept := filepath.Join(k.Root, filepath.FromSlash(f.Path)), filepath.Join(plan.Kept, "files", filepath.FromSlash(f.Path))
 	mode := fs.FileMode(f.Mode) & 0o777
 	_, err = os.Lstat(at)
 	switch {
-	case err == nil && slices.Contains(v.Stays, f.Path):
+	case err == nil && slices.Contains(k.Stays, f.Path):
 		at = filepath.Join(plan.Kept, "of-"+plan.Point, filepath.FromSlash(f.Path))
 	case err == nil:
-		if err := v.keep(at, kept); err != nil {
+		if err := k.keep(at, kept); err != nil {
 			return err
 		}
 	case !absent(err):
 		return err
 	}
-	if err := v.way(plan, filepath.Dir(at)); err != nil {
+	if err := k.way(plan, filepath.Dir(at)); err != nil {
 		return err
 	}
 	return durable.WriteFile(at, content, mode)
@@ -188,12 +188,12 @@ func (v *Vault) putBack(plan pending, f File) error {
 
 // way makes a directory and those above it below the Town's. What stands there and is not one
 // is moved to what is kept.
-func (v *Vault) way(plan pending, dir string) error {
-	rel, err := filepath.Rel(v.Root, dir)
+func (k *Keeper) way(plan pending, dir string) error {
+	rel, err := filepath.Rel(k.Root, dir)
 	if err != nil || !filepath.IsLocal(rel) {
-		return makeDirs(v.Root, dir) // below what is kept
+		return makeDirs(k.Root, dir) // below what is kept
 	}
-	at := v.Root
+	at := k.Root
 	for name := range strings.SplitSeq(rel, string(filepath.Separator)) {
 		at = filepath.Join(at, name)
 		info, err := os.Stat(at)
@@ -204,8 +204,8 @@ func (v *Vault) way(plan pending, dir string) error {
 			return err
 		}
 		if !info.IsDir() {
-			kept := filepath.Join(plan.Kept, "files", strings.TrimPrefix(at, v.Root))
-			if err := v.keep(at, kept); err != nil {
+			kept := filepath.Join(plan.Kept, "files", strings.TrimPrefix(at, k.Root))
+			if err := k.keep(at, kept); err != nil {
 				return err
 			}
 			if err := os.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) { // a regular one was copied
@@ -214,11 +214,11 @@ func (v *Vault) way(plan pending, dir string) error {
 			break
 		}
 	}
-	return makeDirs(v.Root, dir)
+	return makeDirs(k.Root, dir)
 }
 
 // keep copies what is replaced, or moves it if it is not a regular file.
-func (v *Vault) keep(at, kept string) error {
+func (k *Keeper) keep(at, kept string) error {
 	info, err := os.Lstat(at)
 	if err != nil {
 		return err

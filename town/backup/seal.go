@@ -124,7 +124,7 @@ func (s Sealed) List(ctx context.Context) (map[string]int64, error) {
 // PassedOver counts the points of a destination that nothing lists with the setting
 // backup.key as it is: those that are not encrypted, if there is a key, and those that are, if
 // there is none. next says how to use them. It lists the destination once more.
-func (v *Vault) PassedOver(ctx context.Context, to Destination) (n int, next string, err error) {
+func (k *Keeper) PassedOver(ctx context.Context, to Destination) (n int, next string, err error) {
 	all, err := plainStore(to.Store).List(ctx)
 	for key := range all {
 		name, sealed := strings.CutSuffix(key, sealedExt)

@@ -30,28 +30,28 @@ type Taken struct {
 // Take takes a point of a kind and writes it to every destination. Where nothing has
 // changed since the newest point, it writes none, unless always is set. One destination
 // that fails does not keep others from their point.
-func (v *Vault) Take(ctx context.Context, kind Kind, always bool) (all []Taken, err error) {
-	if _, err := v.Destination(""); err != nil {
+func (k *Keeper) Take(ctx context.Context, kind Kind, always bool) (all []Taken, err error) {
+	if _, err := k.Destination(""); err != nil {
 		return nil, err
 	}
-	err = v.locked(ctx, "gt backup run", func(scratch string) error {
-		all, err = v.take(ctx, kind, always, scratch)
+	err = k.locked(ctx, "gt backup run", func(scratch string) error {
+		all, err = k.take(ctx, kind, always, scratch)
 		return err
 	})
 	return all, err
 }
 
-func (v *Vault) take(ctx context.Context, kind Kind, always bool, scratch string) (all []Taken, err error) {
-	notes, err := v.notes()
+func (k *Keeper) take(ctx context.Context, kind Kind, always bool, scratch string) (all []Taken, err error) {
+	notes, err := k.notes()
 	if err != nil {
 		return nil, err
 	}
-	began := v.Now().UTC()
+	began := k.Now().UTC()
 	state := ""
 	if kind == Databases {
 		// Noted before the moment is taken: what is written in between is in the point,
 		// and makes the next run look again.
-		if state, err = copies.State(v.sources()); err != nil {
+		if state, err = copies.State(k.sources()); err != nil {
 			return nil, err
 		}
 	}
@@ -61,37 +61,37 @@ func (v *Vault) take(ctx context.Context, kind Kind, always bool, scratch string
 			err = errors.Join(err, moment.Close())
 		}
 	}()
-	for _, to := range v.Destinations {
+	for _, to := range k.Destinations {
 		note := notes.of(to.Name, kind)
-		if !always && state != "" && note.State == state && Past(note.Taken, began).Equal(note.Taken) && v.still(ctx, to, note.Point) {
+		if !always && state != "" && note.State == state && Past(note.Taken, began).Equal(note.Taken) && k.still(ctx, to, note.Point) {
 			note.tell(began, began, state, Taken{})
 			all = append(all, Taken{Destination: to.Name, Unchanged: true})
 			continue
 		}
 		if moment == nil && kind == Databases {
-			v.tell("taking a moment of the databases")
-			if moment, err = copies.Take(ctx, v.sources(), filepath.Join(scratch, "moment")); err != nil {
+			k.tell("taking a moment of the databases")
+			if moment, err = copies.Take(ctx, k.sources(), filepath.Join(scratch, "moment")); err != nil {
 				break
 			}
 		}
 		t := Taken{Destination: to.Name}
-		t.Point, t.Err = v.write(ctx, kind, always, to, moment, notes, filepath.Join(scratch, "out-"+to.Name))
+		t.Point, t.Err = k.write(ctx, kind, always, to, moment, notes, filepath.Join(scratch, "out-"+to.Name))
 		t.Unchanged = t.Point == nil && t.Err == nil
 		all = append(all, t)
 		if ctx.Err() == nil { // what somebody ended has not failed
-			note.tell(began, v.Now().UTC(), state, t)
+			note.tell(began, k.Now().UTC(), state, t)
 		}
 	}
 	if err != nil && ctx.Err() == nil {
-		for _, to := range v.Destinations {
-			notes.of(to.Name, kind).tell(began, v.Now().UTC(), state, Taken{Err: err})
+		for _, to := range k.Destinations {
+			notes.of(to.Name, kind).tell(began, k.Now().UTC(), state, Taken{Err: err})
 		}
 	}
-	return all, errors.Join(err, v.save(notes))
+	return all, errors.Join(err, k.save(notes))
 }
 
 // still reports whether a point is in the destination, with all its files.
-func (v *Vault) still(ctx context.Context, to Destination, name string) bool {
+func (k *Keeper) still(ctx context.Context, to Destination, name string) bool {
 	sizes, err := to.List(ctx)
 	if err != nil {
 		return false // writing says why
@@ -100,13 +100,13 @@ func (v *Vault) still(ctx context.Context, to Destination, name string) bool {
 	if !there {
 		return false
 	}
-	p, err := v.point(ctx, to, name, size)
+	p, err := k.point(ctx, to, name, size)
 	return err == nil && (&catalog{to: to, sizes: sizes}).lacking(p) == nil
 }
 
 // write writes a point to one destination. out is a directory for it.
-func (v *Vault) write(ctx context.Context, kind Kind, always bool, to Destination, moment *copies.Moment, notes *notes, out string) (*Point, error) {
-	c, err := v.catalog(ctx, to)
+func (k *Keeper) write(ctx context.Context, kind Kind, always bool, to Destination, moment *copies.Moment, notes *notes, out string) (*Point, error) {
+	c, err := k.catalog(ctx, to)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (v *Vault) write(ctx context.Context, kind Kind, always bool, to Destinatio
 		return nil, err
 	}
 	p := &Point{
-		Kind: kind, Taken: v.Now().UTC().Truncate(time.Millisecond), Town: v.Town, TownName: v.TownName, Instance: v.Instance, Version: v.Version,
+		Kind: kind, Taken: k.Now().UTC().Truncate(time.Millisecond), Town: k.Town, TownName: k.TownName, Instance: k.Instance, Version: k.Version,
 		Encrypted: to.Encrypts(), Seq: c.next(),
 	}
 	for {
@@ -126,18 +126,18 @@ func (v *Vault) write(ctx context.Context, kind Kind, always bool, to Destinatio
 	}
 	var keys []string
 	if kind == Databases {
-		keys, err = v.writePlanes(ctx, c, p, moment, notes, out)
+		keys, err = k.writePlanes(ctx, c, p, moment, notes, out)
 	} else {
-		keys, err = v.writePlain(ctx, c, p, notes, out)
+		keys, err = k.writePlain(ctx, c, p, notes, out)
 	}
 	if err != nil || !always && len(keys) == 0 && c.unchanged(p) {
 		return nil, err
 	}
-	return p, v.send(ctx, c, p, keys, notes, out)
+	return p, k.send(ctx, c, p, keys, notes, out)
 }
 
 // send stores the files of a point that the destination lacks, then the point.
-func (v *Vault) send(ctx context.Context, c *catalog, p *Point, keys []string, notes *notes, out string) error {
+func (k *Keeper) send(ctx context.Context, c *catalog, p *Point, keys []string, notes *notes, out string) error {
 	p.Added = 0
 	for _, key := range keys {
 		info, err := os.Stat(filepath.Join(out, filepath.FromSlash(key)))
@@ -153,7 +153,7 @@ func (v *Vault) send(ctx context.Context, c *catalog, p *Point, keys []string, n
 	files := map[string][]byte{pointKey(p.Name): text}
 	keys = append(keys, pointKey(p.Name))
 	if _, there := c.sizes[ownerKey]; !there {
-		if files[ownerKey], err = json.Marshal(owner{v.Town, v.TownName}); err != nil {
+		if files[ownerKey], err = json.Marshal(owner{k.Town, k.TownName}); err != nil {
 			return err
 		}
 		keys = append([]string{ownerKey}, keys...)
@@ -175,18 +175,18 @@ func (v *Vault) send(ctx context.Context, c *catalog, p *Point, keys []string, n
 			return err
 		}
 	}
-	v.tell("writing " + p.Name + " to " + c.to.Name)
+	k.tell("writing " + p.Name + " to " + c.to.Name)
 	if err := c.to.Put(ctx, out, keys); err != nil {
 		return fmt.Errorf("write the point %s to %s: %w", p.Name, c.to.Where, err)
 	}
 	notes.heal(c.to.Name, keys)
-	return v.remember(c.to, p.Name, text)
+	return k.remember(c.to, p.Name, text)
 }
 
 // writePlanes makes the table files that a point of databases adds.
-func (v *Vault) writePlanes(ctx context.Context, c *catalog, p *Point, moment *copies.Moment, notes *notes, out string) (keys []string, err error) {
+func (k *Keeper) writePlanes(ctx context.Context, c *catalog, p *Point, moment *copies.Moment, notes *notes, out string) (keys []string, err error) {
 	before, found := c.newest(Databases, func(Entry) bool { return true })
-	for i, source := range v.Planes {
+	for i, source := range k.Planes {
 		db := moment.Databases[i]
 		plane := Plane{Name: source.Name, Store: source.Store, Root: db.Root, Settings: db.Settings}
 		if plane.Tables, plane.Head, err = db.Tables(ctx); err != nil {
@@ -199,15 +199,15 @@ func (v *Vault) writePlanes(ctx context.Context, c *catalog, p *Point, moment *c
 			}
 		}
 		known := copies.Addresses{}
-		base, level := build(former.Groups, func(g Group) bool { return v.knows(c, notes, source.Name, g, known) })
+		base, level := build(former.Groups, func(g Group) bool { return k.knows(c, notes, source.Name, g, known) })
 		if len(base) < len(former.Groups) {
 			known = copies.Addresses{} // without those of groups that are not built upon
 			for _, g := range base {
-				v.knows(c, notes, source.Name, g, known)
+				k.knows(c, notes, source.Name, g, known)
 			}
 		}
 		plane.Groups = base
-		v.tell("copying the " + source.Name + " plane")
+		k.tell("copying the " + source.Name + " plane")
 		dir := filepath.Join(out, filepath.FromSlash(planesDir), source.Name)
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return nil, err
@@ -223,7 +223,7 @@ func (v *Vault) writePlanes(ctx context.Context, c *catalog, p *Point, moment *c
 				if blob.Size, blob.SHA256, err = sum(filepath.Join(dir, f.Name)); err != nil {
 					return nil, err
 				}
-				if err := v.learn(source.Name, f.Name, filepath.Join(dir, f.Name)); err != nil {
+				if err := k.learn(source.Name, f.Name, filepath.Join(dir, f.Name)); err != nil {
 					return nil, err
 				}
 				g.Files = append(g.Files, blob)

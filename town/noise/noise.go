@@ -46,7 +46,15 @@ func Summarize(series []float64) Summary {
 // Median of a set; 0 for an empty one.
 func Median(series []float64) float64 { return Summarize(series).Median }
 
-// quantile interpolates between the two nearest measurements.
+// Quantile is the value below which a part q of a set is, 0 to 1, interpolated between the two
+// nearest measurements; 0 for an empty set.
+func Quantile(series []float64, q float64) float64 {
+	if len(series) == 0 {
+		return 0
+	}
+	return quantile(slices.Sorted(slices.Values(series)), q)
+}
+
 func quantile(sorted []float64, q float64) float64 {
 	at := q * float64(len(sorted)-1)
 	below := int(at)

@@ -92,18 +92,18 @@ func Commands(p *shell.Program) {
 	}, func(o *options, _ *kingpin.CmdClause) shell.Action { return o.status })
 }
 
-// vault opens the Town's backups and finds the destination.
-func (o *options) vault() (*backup.Vault, backup.Destination, error) {
+// keeper opens the Town's backups and finds the destination.
+func (o *options) keeper() (*backup.Keeper, backup.Destination, error) {
 	h, err := host.Open(o.call)
 	if err != nil {
 		return nil, backup.Destination{}, err
 	}
-	v, err := h.Backups()
+	k, err := h.Backups()
 	if err != nil {
 		return nil, backup.Destination{}, err
 	}
-	d, err := v.Destination(o.to)
-	return v, d, err
+	d, err := k.Destination(o.to)
+	return k, d, err
 }
 
 // taken is a point that was taken, or why not.
@@ -117,7 +117,7 @@ type taken struct {
 }
 
 func (o *options) run(ctx context.Context) error {
-	v, _, err := o.vault()
+	k, _, err := o.keeper()
 	if err != nil {
 		return err
 	}
@@ -126,7 +126,7 @@ func (o *options) run(ctx context.Context) error {
 	}{Taken: []taken{}}
 	var failed error
 	for _, kind := range []backup.Kind{backup.Databases, backup.Files} {
-		all, err := v.Take(ctx, kind, o.always)
+		all, err := k.Take(ctx, kind, o.always)
 		failed = errors.Join(failed, err)
 		for _, t := range all {
 			one := taken{Destination: t.Destination, Kind: kind, Unchanged: t.Unchanged}
@@ -156,11 +156,11 @@ func (o *options) run(ctx context.Context) error {
 }
 
 func (o *options) prune(ctx context.Context) error {
-	v, _, err := o.vault()
+	k, _, err := o.keeper()
 	if err != nil {
 		return err
 	}
-	all, err := v.Prune(ctx)
+	all, err := k.Prune(ctx)
 	type pruned struct {
 		Destination string   `json:"destination"`
 		Points      []string `json:"points"`
@@ -217,15 +217,15 @@ func (o *options) since() (time.Time, error) {
 }
 
 func (o *options) verify(ctx context.Context) error {
-	v, to, err := o.vault()
+	k, to, err := o.keeper()
 	if err != nil {
 		return err
 	}
-	e, err := v.Choose(ctx, to, backup.Databases, o.name, time.Time{})
+	e, err := k.Choose(ctx, to, backup.Databases, o.name, time.Time{})
 	if err != nil {
 		return err
 	}
-	done, err := v.Verify(ctx, to, e.Name, o.deep)
+	done, err := k.Verify(ctx, to, e.Name, o.deep)
 	if err != nil {
 		return fmt.Errorf("verify the point %s: %w", e.Name, err)
 	}

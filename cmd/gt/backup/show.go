@@ -30,15 +30,15 @@ type listed struct {
 }
 
 func (o *options) list(ctx context.Context) error {
-	v, to, err := o.vault()
+	k, to, err := o.keeper()
 	if err != nil {
 		return err
 	}
-	all, err := v.List(ctx, to)
+	all, err := k.List(ctx, to)
 	if err != nil {
 		return err
 	}
-	passed, next, err := v.PassedOver(ctx, to)
+	passed, next, err := k.PassedOver(ctx, to)
 	if err != nil {
 		return err
 	}
@@ -122,7 +122,7 @@ func (o *options) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	v, to, err := o.vault()
+	k, to, err := o.keeper()
 	if err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func (o *options) restore(ctx context.Context) error {
 	if o.files {
 		kind = backup.Files
 	}
-	e, err := v.Choose(ctx, to, kind, o.name, at)
+	e, err := k.Choose(ctx, to, kind, o.name, at)
 	if err != nil {
 		return err
 	}
@@ -139,11 +139,11 @@ func (o *options) restore(ctx context.Context) error {
 		if o.plane != "" {
 			return town.Fail("restore "+e.Name, "gt backup list", "%w: it has no planes", town.ErrUsage)
 		}
-		done, err = v.RestoreFiles(ctx, to, e, o.dry)
+		done, err = k.RestoreFiles(ctx, to, e, o.dry)
 	} else if o.dry {
-		done, err = v.Changes(ctx, e, o.plane)
+		done, err = k.Changes(ctx, e, o.plane)
 	} else {
-		done, err = v.Restore(ctx, to, e, o.plane)
+		done, err = k.Restore(ctx, to, e, o.plane)
 	}
 	if err != nil && done.Kept == "" {
 		return town.Fail("restore "+e.Name, town.Next(err), "%w; nothing was changed", err)
@@ -197,13 +197,13 @@ func (o *options) restore(ctx context.Context) error {
 }
 
 func (o *options) status(context.Context) error {
-	v, _, err := o.vault()
+	k, _, err := o.keeper()
 	if err != nil && !errors.Is(err, backup.ErrNoDestination) {
 		return err
 	}
 	var all []backup.Report
-	if v != nil {
-		if all, err = v.Status(); err != nil {
+	if k != nil {
+		if all, err = k.Status(); err != nil {
 			return err
 		}
 	}

@@ -108,7 +108,7 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		Spending: func(cfg *config.Config, rows operational.Access) (spending.Means, error) {
 			return host.New(call, h.Layout, cfg).SpendingMeans(rows)
 		},
-		Backups: func(cfg *config.Config) (*backup.Vault, error) {
+		Backups: func(cfg *config.Config) (*backup.Keeper, error) {
 			return host.New(call, h.Layout, cfg).Backups()
 		},
 		Serve: o.planes(h),

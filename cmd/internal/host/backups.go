@@ -26,7 +26,7 @@ import (
 var backupPaths = []string{"config", "federation", "deacon"}
 
 // Backups is what takes, proves and restores the Town's backups.
-func (h *Host) Backups() (*backup.Vault, error) {
+func (h *Host) Backups() (*backup.Keeper, error) {
 	if opts := h.Database(layout.Ledger); opts.External != nil {
 		return nil, town.Fail("back up the Town", "on the machine of that server: dolt backup --help",
 			"%w: the planes are on the server %s, whose files gt cannot read", town.ErrRefused, opts.External.Address)
@@ -36,7 +36,7 @@ func (h *Host) Backups() (*backup.Vault, error) {
 		return nil, err
 	}
 	t := h.Layout
-	v := &backup.Vault{
+	k := &backup.Keeper{
 		Town: string(h.Config.Town.ID), TownName: h.Config.Town.Name, Version: h.call.Version(), Root: t.Root,
 		Dir: t.Backups(), Retired: t.Retired(), Lock: t.Lock("backup"), Plain: backupPaths, Omit: h.omitted(), Stays: []string{"config/town.yaml"},
 		Retention: backup.Retention{backup.Databases: duration(h.Config, "backup.keep"), backup.Files: duration(h.Config, "backup.files_keep")},
@@ -44,10 +44,10 @@ func (h *Host) Backups() (*backup.Vault, error) {
 		Progress: func(what string) { h.call.Progress().Step(what, 0, 0, "") },
 	}
 	if note, _, err := (instance.Dir{Root: t.Root, File: t.Instance(), Lock: t.Lock("instance"), Now: h.call.Now}).Look(); err == nil {
-		v.Instance = note.Instance
+		k.Instance = note.Instance
 	}
 	for _, plane := range Planes {
-		v.Planes = append(v.Planes, backup.Source{Source: copies.Source{Name: plane, Dir: t.Data(plane)}, Store: h.Config.Stores[plane]})
+		k.Planes = append(k.Planes, backup.Source{Source: copies.Source{Name: plane, Dir: t.Data(plane)}, Store: h.Config.Stores[plane]})
 	}
 	means := backup.Means{
 		Env: h.call.Env, Scratch: filepath.Join(t.Backups(), "rsync"), Git: Git(h.call), GitDir: filepath.Join(t.Backups(), "git"), Wait: h.call.Wait, Now: h.call.Now,
@@ -62,9 +62,9 @@ func (h *Host) Backups() (*backup.Vault, error) {
 		if err != nil {
 			return nil, err
 		}
-		v.Destinations = append(v.Destinations, d)
+		k.Destinations = append(k.Destinations, d)
 	}
-	return v, nil
+	return k, nil
 }
 
 // named is the file that a setting names, "" for none. A relative path counts from the Town's

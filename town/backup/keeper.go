@@ -12,19 +12,19 @@ import (
 	"gastown/town/lockfile"
 )
 
-// Vault is what backs up one Town. Its fields are set by the caller and not changed.
-type Vault struct {
+// Keeper is what backs up one Town. Its fields are set by the caller and not changed.
+type Keeper struct {
 	// Town is the Town's identity, TownName its name, Instance its directory's id, and
 	// Version that of gt.
 	Town, TownName, Instance, Version string
 	// Root is the Town's directory.
 	Root string
-	// Dir is a directory for what the vault notes and for what it makes meanwhile, on
+	// Dir is a directory for what the keeper notes and for what it makes meanwhile, on
 	// the databases' file system.
 	Dir string
 	// Retired is where a restore leaves what it replaces.
 	Retired string
-	// Lock is the lock file of the vault.
+	// Lock is the lock file of the keeper.
 	Lock string
 	// Planes are the databases.
 	Planes []Source
@@ -73,35 +73,35 @@ type Destination struct {
 var ErrNoDestination = errors.New("no destination is configured")
 
 // Destination finds a destination by name; "" is the first.
-func (v *Vault) Destination(name string) (Destination, error) {
-	for _, d := range v.Destinations {
+func (k *Keeper) Destination(name string) (Destination, error) {
+	for _, d := range k.Destinations {
 		if name == "" || d.Name == name {
 			return d, nil
 		}
 	}
-	if len(v.Destinations) == 0 {
+	if len(k.Destinations) == 0 {
 		return Destination{}, town.Fail("back up the Town", "gt config backup.to /mnt/backups", "%w: %w", town.ErrUsage, ErrNoDestination)
 	}
 	return Destination{}, town.Fail("find the destination "+town.Clip(name, 80), "gt backup status", "%w: no destination has that name", town.ErrUsage)
 }
 
-// locked calls fn as the only process that works with the vault, with a scratch
+// locked calls fn as the only process that works with the keeper, with a scratch
 // directory that is removed afterwards.
-func (v *Vault) locked(ctx context.Context, what string, fn func(scratch string) error) (err error) {
-	for _, dir := range []string{v.Dir, filepath.Dir(v.Lock)} {
+func (k *Keeper) locked(ctx context.Context, what string, fn func(scratch string) error) (err error) {
+	for _, dir := range []string{k.Dir, filepath.Dir(k.Lock)} {
 		if err := os.MkdirAll(dir, 0o700); err != nil {
 			return err
 		}
 	}
-	lock, err := lockfile.Acquire(ctx, v.Lock, lockfile.Options{Command: what, Wait: v.Wait})
+	lock, err := lockfile.Acquire(ctx, k.Lock, lockfile.Options{Command: what, Wait: k.Wait})
 	if err != nil {
 		return town.Fail(what, "wait until it has ended: gt backup status", "%w", err)
 	}
 	defer func() { err = errors.Join(err, lock.Release()) }()
-	if err := v.finish(); err != nil {
+	if err := k.finish(); err != nil {
 		return err
 	}
-	scratch := filepath.Join(v.Dir, "scratch")
+	scratch := filepath.Join(k.Dir, "scratch")
 	if err := os.RemoveAll(scratch); err != nil { // of a process that was killed
 		return err
 	}
@@ -112,17 +112,17 @@ func (v *Vault) locked(ctx context.Context, what string, fn func(scratch string)
 	return fn(scratch)
 }
 
-func (v *Vault) tell(what string) {
-	if v.Progress != nil {
-		v.Progress(what)
+func (k *Keeper) tell(what string) {
+	if k.Progress != nil {
+		k.Progress(what)
 	}
-	if v.step != nil {
-		v.step(what)
+	if k.step != nil {
+		k.step(what)
 	}
 }
 
-func (v *Vault) sources() (all []copies.Source) {
-	for _, p := range v.Planes {
+func (k *Keeper) sources() (all []copies.Source) {
+	for _, p := range k.Planes {
 		all = append(all, p.Source)
 	}
 	return all

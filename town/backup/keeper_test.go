@@ -17,7 +17,7 @@ import (
 
 // harness is a Town of two small databases with a directory for backups.
 type harness struct {
-	*Vault
+	*Keeper
 	t    *testing.T
 	root string
 	dest string
@@ -32,9 +32,9 @@ var planeNames = []string{"ledger", "operational"}
 
 func (h *harness) plane(name string) string { return filepath.Join(h.Root, ".gt", "data", name) }
 
-func vaultAt(h *harness) *Vault {
+func keeperAt(h *harness) *Keeper {
 	root := h.root
-	return &Vault{
+	return &Keeper{
 		Town: "2f9c", TownName: "test", Version: "1", Root: filepath.Join(root, "town"), Dir: filepath.Join(root, "town", ".gt", "backups"),
 		Retired: filepath.Join(root, "town", ".gt", "retired"), Lock: filepath.Join(root, "town", ".gt", "locks", "backup.lock"),
 		Plain: []string{"config", "federation"}, Omit: func(p string) bool { return strings.HasSuffix(p, ".secret") },
@@ -76,7 +76,7 @@ func newHarness(t *testing.T) *harness {
 func newHarnessIn(t *testing.T, root string) *harness {
 	t.Helper()
 	h := &harness{t: t, root: root, dest: filepath.Join(root, "dest"), now: time.Date(2031, 3, 10, 12, 0, 0, 0, time.UTC)}
-	h.Vault = vaultAt(h)
+	h.Keeper = keeperAt(h)
 	h.Now = func() time.Time { h.now = h.now.Add(time.Second); return h.now }
 	for _, name := range planeNames {
 		dir := h.plane(name)
