@@ -163,7 +163,7 @@ func TestWithPlanes(t *testing.T) {
 				}
 			})
 
-			server.Add("theirs\x1b[31m", "hostile\x00")
+			server.Add("theirs\x1b[31m", "hostile\x00, see "+list[0].ExternalRef+".")
 			query := ""
 			if system == Jira {
 				query = `text ~ "theirs"`
@@ -180,7 +180,7 @@ func TestWithPlanes(t *testing.T) {
 			}
 			count := 0
 			must(t, p.l.List(t.Context(), ledger.Filter{}, func(i ledger.Item) error {
-				if count++; i.Title == "theirs" && (i.Description != "hostile" || i.ExternalRef == "") {
+				if count++; i.Title == "theirs" && (!strings.HasPrefix(i.Description, "hostile, see http") || i.ExternalRef == "") {
 					t.Errorf("%+v", i)
 				}
 				return nil
@@ -188,6 +188,12 @@ func TestWithPlanes(t *testing.T) {
 			if count != 3 {
 				t.Errorf("%d beads", count)
 			}
+			related, err := p.l.Links(t.Context())
+			must(t, err)
+			if len(related) != 1 || related[0].Target != "gt-1" || related[0].Type != town.DepRelated {
+				t.Errorf("%+v", related)
+			}
+			must(t, beads{p.ledger}.Relate(t.Context(), "gt-1", "gt-none"))
 			if rep := p.run(i, json.RawMessage(`{"all":true}`)); rep.Count(mirror.Created) != 1 {
 				t.Errorf("the bead from before: %+v", rep)
 			}

@@ -183,6 +183,16 @@ func (b beads) Create(ctx context.Context, bead town.Bead) error {
 	})
 }
 
+func (b beads) Relate(ctx context.Context, bead, other string) error {
+	return b.access(ctx, func(l *ledger.Store) error {
+		_, err := l.DepAdd(ctx, []town.Dependency{{Bead: bead, Target: other, Type: town.DepRelated}})
+		if errors.Is(err, ledger.ErrUnknown) { // one was deleted meanwhile
+			err = nil
+		}
+		return err
+	})
+}
+
 // events is the plugin's reader of the feed.
 type events struct {
 	feed   *feed.Feed

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/big"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -27,6 +29,7 @@ func (m *Mirror) Import(ctx context.Context, query string, dry bool) (rep Report
 	if err != nil {
 		return rep, err
 	}
+	made := map[string]string{} // the texts of the beads that are made
 	for _, raw := range issues {
 		issue, ok := raw.Checked()
 		if !ok || issue.Mark != "" {
@@ -38,9 +41,45 @@ func (m *Mirror) Import(ctx context.Context, query string, dry bool) (rep Report
 		}
 		if did != nil {
 			rep.Did = append(rep.Did, *did)
+			made[did.Bead] = issue.Body
+		}
+	}
+	if dry {
+		return rep, nil
+	}
+	for _, bead := range slices.Sorted(maps.Keys(made)) {
+		if err := m.relate(ctx, bead, made[bead]); err != nil {
+			return rep, fmt.Errorf("relate %s: %w", bead, err)
 		}
 	}
 	return rep, nil
+}
+
+// maxRelated is how many addresses of a text are looked at.
+const maxRelated = 20
+
+// address matches what may be the full address of an issue in a text.
+var address = regexp.MustCompile(`https?://[^\s<>()\[\]{}"'|\\]+`)
+
+// relate relates a bead to those of the issues that its text names by their full addresses,
+// such as https://github.com/acme/web/issues/5.
+func (m *Mirror) relate(ctx context.Context, bead, text string) error {
+	seen := map[string]bool{}
+	for _, found := range address.FindAllString(text, maxRelated) {
+		found, _, _ = strings.Cut(found, "#") // a comment of the issue
+		if found = strings.TrimRight(found, ".,;:!?*_~`/"); seen[found] {
+			continue
+		}
+		seen[found] = true
+		other, there, err := m.o.Beads.ByRef(ctx, found)
+		if err == nil && there && other != bead {
+			err = m.o.Beads.Relate(ctx, bead, other)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // takeIssue makes the bead of an issue, unless there is one.

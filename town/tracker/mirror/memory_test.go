@@ -318,6 +318,18 @@ func (p *planes) Create(_ context.Context, b town.Bead) error {
 	return nil
 }
 
+func (p *planes) Relate(_ context.Context, bead, other string) error {
+	done, err := p.write()
+	if err == nil {
+		defer done()
+		b := p.beads[bead]
+		b.Dependencies = append(b.Dependencies, town.Dependency{Bead: bead, Target: other, Type: town.DepRelated})
+		p.beads[bead] = b
+		p.events = append(p.events, event{bead, false})
+	}
+	return err
+}
+
 func (p *planes) Skip(context.Context) error {
 	done, err := p.write()
 	if err == nil {

@@ -55,6 +55,9 @@ type Beads interface {
 	ByRef(ctx context.Context, ref string) (bead string, found bool, err error)
 	// Create makes a bead with the given id. An id that was ever taken is ErrTaken.
 	Create(ctx context.Context, b town.Bead) error
+	// Relate links a bead to another one, which holds nothing up. A link that is there, and a
+	// bead that is gone, are no errors.
+	Relate(ctx context.Context, bead, other string) error
 }
 
 // ErrTaken: there is or was a bead with that id.

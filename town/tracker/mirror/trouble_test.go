@@ -376,6 +376,43 @@ func TestImport(t *testing.T) {
 	})
 }
 
+// A full address of an issue in the text of another one relates their beads, once, and an
+// address of nothing that is known does not.
+func TestImportRelates(t *testing.T) {
+	query := map[string]string{"jira": `text ~ "door"`, "github": "door", "linear": "door", "asana": "door"}
+	each(t, func(t *testing.T, w *world) {
+		q := query[w.system.name]
+		w.rest()
+		w.server.Add("red door", "")
+		w.pass(time.Hour)
+		if _, err := w.process().Import(t.Context(), q, false); err != nil || len(w.beads) != 1 {
+			t.Fatal(err, len(w.beads))
+		}
+		red, ref := "", ""
+		for id, b := range w.beads {
+			red, ref = id, b.ExternalRef
+		}
+		w.server.Add("blue door", "as "+ref+". See ("+ref+"#note-1), "+ref+"0 and https://example.org/"+strings.Repeat("x", 10))
+		w.pass(time.Hour)
+		for range 2 {
+			if _, err := w.process().Import(t.Context(), q, false); err != nil || len(w.beads) != 2 {
+				t.Fatal(err, len(w.beads))
+			}
+		}
+		for id, b := range w.beads {
+			related := len(b.Dependencies) == 1 && b.Dependencies[0].Target == red && b.Dependencies[0].Type == town.DepRelated
+			if (id != red) != related || id == red && len(b.Dependencies) > 0 {
+				t.Errorf("%s: %+v", b.Title, b.Dependencies)
+			}
+		}
+		sent := len(w.server.Requests())
+		w.rest()
+		if more := w.server.Requests()[sent:]; len(more) > 0 {
+			t.Errorf("a relation sends back %q", more)
+		}
+	})
+}
+
 // An issue that is gone, and a bead that is deleted.
 func TestGone(t *testing.T) {
 	each(t, func(t *testing.T, w *world) {
