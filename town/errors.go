@@ -3,6 +3,7 @@ package town
 import (
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // The kinds of failure that have an exit code of their own. Any other error
@@ -36,6 +37,13 @@ func (e *Error) Unwrap() error { return e.Err }
 // Fail builds an Error; format and args describe the cause, and %w keeps kinds.
 func Fail(op, next, format string, args ...any) error {
 	return &Error{Op: op, Next: next, Err: fmt.Errorf(format, args...)}
+}
+
+// Message is an error's text in plain words, without ErrUsage, which only exit codes need.
+func Message(err error) string {
+	usage := ErrUsage.Error() + ": "
+	text := strings.NewReplacer(": "+usage, ": ", "\n"+usage, "\n").Replace(err.Error())
+	return Plain(strings.TrimPrefix(text, usage))
 }
 
 // Next returns the advice nearest the surface of err, or "".

@@ -56,3 +56,14 @@ func TestTyped(t *testing.T) {
 		}
 	}
 }
+
+// The kind that only an exit code needs is in no text, wherever the error was wrapped.
+func TestMessage(t *testing.T) {
+	err := Fail("read it", "", "%w: line 3: %w", ErrUsage, fmt.Errorf("%w: no such word", ErrUsage))
+	if got := Message(errors.Join(err, ErrUsage)); got != "read it: line 3: no such word\nusage" {
+		t.Errorf("%q", got)
+	}
+	if got := Message(fmt.Errorf("%w: x", ErrUsage)); got != "x" {
+		t.Errorf("%q", got)
+	}
+}

@@ -224,7 +224,7 @@ func (p *Part) judge() check.Result {
 		trouble(fmt.Sprintf("%d rule(s) cannot be judged", len(p.failed)), "correct deacon/rules.yaml", p.failed[:min(len(p.failed), 5)]...)
 	}
 	if p.problem != nil {
-		trouble("deacon/rules.yaml is not in force", town.Next(p.problem), p.problem.Error())
+		trouble("deacon/rules.yaml is not in force", town.Next(p.problem), town.Message(p.problem))
 	}
 	if p.appended != nil {
 		trouble("no figures are kept", town.Next(p.appended), p.appended.Error())

@@ -5,7 +5,6 @@ package shell
 import (
 	"context"
 	"errors"
-	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
@@ -91,9 +90,7 @@ func Advice(err error) string {
 // Message is the error's text in plain words, without the kind, which only the exit
 // code needs.
 func Message(err error) string {
-	usage := town.ErrUsage.Error() + ": "
-	text := strings.NewReplacer(": "+usage, ": ", "\n"+usage, "\n").Replace(err.Error())
-	return town.Plain(strings.TrimPrefix(text, usage))
+	return town.Message(err)
 }
 
 // Interrupted replaces the error of a command that a person interrupted, because
