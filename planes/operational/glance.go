@@ -20,6 +20,8 @@ type Glance struct {
 	// Unsaid are the workers that, by the last patrol, seem to be done but did not run
 	// gt done.
 	Unsaid []Watched `json:"unsaid"`
+	// Alerts are those that fire, in the order of their names, without labels.
+	Alerts []Alert `json:"alerts"`
 	// Queries is how many queries it took.
 	Queries int `json:"-"`
 }
@@ -28,22 +30,26 @@ type Glance struct {
 // bead but did not run gt done.
 const VerdictUnsaid = "finished-unsaid"
 
-// glanceQuery is workQuery with the states of checks and with workers that do not say that
-// they are done.
+// glanceQuery is workQuery with the states of checks, with workers that do not say that
+// they are done, and with alerts.
 const glanceQuery = workQuery +
 	" UNION ALL SELECT 'c', 0, name, '', '', 0, state, FALSE, 0, figure, '', '', '', '', since, since FROM check_states" +
-	" UNION ALL SELECT 'w', epoch, '', rig, agent, run, verdict, FALSE, nudges, cause, evidence, '', '', '', since, since FROM watched WHERE verdict = '" + VerdictUnsaid + "'"
+	" UNION ALL SELECT 'w', epoch, '', rig, agent, run, verdict, FALSE, nudges, cause, evidence, '', '', '', since, since FROM watched WHERE verdict = '" + VerdictUnsaid + "'" +
+	" UNION ALL SELECT 'l', 0, name, '', '', 0, severity, FALSE, 0, fingerprint, summary, source, '', '', since, changed FROM alerts WHERE ended IS NULL"
 
 // Glance reads each table once, in two queries.
 func (s *Store) Glance(ctx context.Context) (Glance, error) {
 	w, queries, err := s.work(ctx, glanceQuery)
-	g := Glance{Work: w, Checks: w.checks, Queries: queries}
+	g := Glance{Work: w, Checks: w.checks, Alerts: w.alerts, Queries: queries}
 	for _, one := range w.unsaid { // those of former assignments are left out
 		if a, ok := w.HeldBy(one.Agent); ok && a.Run == one.Run && a.Epoch == one.Epoch {
 			g.Unsaid = append(g.Unsaid, one)
 		}
 	}
-	g.checks, g.unsaid = nil, nil
+	g.checks, g.unsaid, g.alerts = nil, nil, nil
+	slices.SortFunc(g.Alerts, func(a, b Alert) int {
+		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Fingerprint, b.Fingerprint))
+	})
 	slices.SortFunc(g.Unsaid, func(a, b Watched) int { return cmp.Compare(a.Agent.String(), b.Agent.String()) })
 	slices.SortFunc(g.Checks, func(a, b CheckState) int { return cmp.Compare(a.Name, b.Name) })
 	return g, err

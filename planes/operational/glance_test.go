@@ -25,7 +25,20 @@ func TestGlance(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, name := range []string{fmt.Sprintf("B%d", n), "A", "over"} {
+			if _, err := s.RaiseAlert(t.Context(), Alert{Name: name, Severity: SeverityError, Source: FromRule, Summary: "more than 3"}, noon); err != nil {
+				t.Fatal(err)
+			}
+		}
+		over, _ := AlertOf(Alert{Name: "over", Severity: SeverityError, Source: FromRule})
+		if _, err := s.EndAlert(t.Context(), over.Fingerprint, noon); err != nil {
+			t.Fatal(err)
+		}
 		g, err := s.Glance(t.Context())
+		if len(g.Alerts) != n+2 || g.Alerts[0].Name != "A" || g.Alerts[1].Name != "B0" || g.Alerts[0].Summary != "more than 3" || !g.Alerts[0].Since.Equal(noon) ||
+			g.Alerts[0].Source != FromRule || g.Alerts[0].Severity != SeverityError || len(g.Alerts[0].Fingerprint) < 8 {
+			t.Errorf("%+v", g.Alerts)
+		}
 		if err != nil || g.Queries != 2 {
 			t.Fatalf("%d queries, %v", g.Queries, err)
 		}

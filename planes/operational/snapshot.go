@@ -34,6 +34,7 @@ type Work struct {
 
 	checks []CheckState // only Glance reads them
 	unsaid []Watched    // only Glance reads them
+	alerts []Alert      // only Glance reads them
 	// troubles are those of assignments.
 	troubles map[town.Epoch]StartTrouble
 }
@@ -147,6 +148,11 @@ func (w *Work) add(rows *doltdb.Rows) error {
 		if one.Agent, err = town.ParseAddress(agent); err == nil { // a spoilt row is watched anew
 			w.unsaid = append(w.unsaid, one)
 		}
+		return nil
+	case "l":
+		w.alerts = append(w.alerts, Alert{
+			Fingerprint: options, Name: bead, Severity: AlertSeverity(state), Source: AlertSource(y), Summary: x, Since: at.UTC(), Changed: changed.UTC(),
+		})
 		return nil
 	case "c":
 		w.checks = append(w.checks, CheckState{Name: bead, State: state, Figure: options, Since: changed.UTC()})

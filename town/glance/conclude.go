@@ -34,7 +34,7 @@ func (r *reading) conclude() {
 }
 
 func severity(state string) int {
-	return slices.Index([]string{"warning", "unknown", "critical"}, state) * -1
+	return slices.Index([]string{"warning", "unknown", "error", "critical"}, state) * -1
 }
 
 // countRigs counts what each rig has.

@@ -44,8 +44,8 @@ type Snapshot struct {
 	// Unsettled counts assignments that have ended and of which the ledger has not
 	// been told.
 	Unsettled int `json:"unsettled"`
-	// Alerts are the checks that are not healthy, and what the parts contradict each
-	// other in.
+	// Alerts are the checks that are not healthy, the alerts of rules and budgets that fire,
+	// and what the parts contradict each other in.
 	Alerts []Alert `json:"alerts"`
 	// Beads, Mail, Federation and Sessions are nil when they could not be read.
 	Beads      *Beads      `json:"beads,omitempty"`
@@ -145,9 +145,11 @@ type Sessions struct {
 
 // Alert is something that a person should know.
 type Alert struct {
+	// ID is the fingerprint of an alert of a rule or a budget; "" for the others.
+	ID string `json:"id,omitempty"`
 	// Name is the check's, or what the alert is about.
 	Name string `json:"name"`
-	// State is a check's: warning, critical or unknown.
+	// State is a check's, warning, critical or unknown, or the severity of an alert.
 	State string `json:"state"`
 	Text  string `json:"text"`
 	// Since is when it began; zero when nobody knows.

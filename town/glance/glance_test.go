@@ -74,6 +74,13 @@ func populate(t *testing.T, s *operational.Store, polecats int) Sources {
 	must(s.Record(t.Context(), operational.Batch{Checks: []operational.CheckState{
 		{Name: "disk", State: "critical", Figure: "full", Since: noon}, {Name: "dolt", State: "healthy", Since: noon}, {Name: "git", State: "warning", Since: noon},
 	}}))
+	for _, a := range []operational.Alert{
+		{Name: "MailBacklog", Severity: operational.SeverityError, Source: operational.FromRule, Summary: "60 messages"},
+		{Name: "check-disk", Severity: operational.SeverityCritical, Source: operational.FromCheck},
+	} {
+		_, err = s.RaiseAlert(t.Context(), a, noon)
+		must(err)
+	}
 	return Sources{
 		Town: "harbour", Root: "/srv/harbour", Now: func() time.Time { return noon.Add(time.Hour) },
 		Operational: func(_ context.Context, fn func(*operational.Store) error) error { return fn(s) },
@@ -107,7 +114,7 @@ func TestCounts(t *testing.T) {
 		if r := s.Rigs[slices.IndexFunc(s.Rigs, func(r Rig) bool { return r.Name == "rig1" })]; r.Queued != 1 || r.Unknown {
 			t.Errorf("%+v", r)
 		}
-		if len(s.Alerts) != 2 || s.Alerts[0].Name != "disk" || s.Alerts[1].Name != "git" {
+		if len(s.Alerts) != 3 || s.Alerts[0].Name != "disk" || s.Alerts[1].Name != "MailBacklog" || s.Alerts[1].Next != "gt alert show "+s.Alerts[1].ID[:8] || s.Alerts[2].Name != "git" {
 			t.Errorf("%+v", s.Alerts)
 		}
 		troubled := s.Troubled()

@@ -120,6 +120,12 @@ func (r *reading) readWork(ctx context.Context, src Sources) {
 			}
 		}
 		r.checkState = g.Checks
+		for _, a := range g.Alerts {
+			// The others tell of checks, which are listed as such.
+			if a.Source == operational.FromRule || a.Source == operational.FromBudget {
+				r.Alerts = append(r.Alerts, Alert{ID: a.Fingerprint, Name: a.Name, State: string(a.Severity), Text: a.Summary, Since: a.Since, Next: "gt alert show " + a.Fingerprint[:min(len(a.Fingerprint), 8)]})
+			}
+		}
 		for _, text := range g.Spoilt {
 			r.Alerts = append(r.Alerts, Alert{Name: "rows", State: "warning", Text: text})
 		}

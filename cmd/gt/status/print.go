@@ -114,7 +114,7 @@ func (v view) alerts() {
 
 // styles are the colours of states.
 var styles = map[string]term.Style{
-	"critical": term.Bad, "unknown": term.Bad, "warning": term.Warn,
+	"critical": term.Bad, "error": term.Bad, "unknown": term.Bad, "warning": term.Warn,
 	string(town.AgentStalled): term.Bad, string(town.AgentZombie): term.Bad, string(town.AgentWaiting): term.Warn,
 }
 
