@@ -246,17 +246,21 @@ func TestView(t *testing.T) {
 			Rigs:   []glance.Rig{{Name: "web", Polecats: map[town.AgentState]int{town.AgentWorking: 2}, Queued: 1, Merging: 2}, {Name: "lost", Unknown: true}},
 			Agents: []operational.Agent{agent("dag", town.AgentIdle, 0), agent("ace", town.AgentWorking, time.Hour), agent("nux", town.AgentStalled, time.Minute), agent("toe", town.AgentWorking, 2*time.Hour), {Address: town.Address{Kind: town.Crew, Rig: "web", Name: "ann"}}},
 			Queue:  []operational.Waiting{{Bead: "web-q", Rig: "web", Priority: 1, At: now}}, Holds: []operational.Hold{{Rig: "web", Bound: "machine.max_load", Why: "the load is 9"}},
-			Merges:  []operational.MergeRequest{merge(1, operational.MergeTesting), merge(2, operational.MergeHeld)},
-			Alerts:  []glance.Alert{{Name: "disk", State: "critical", Text: "full"}, {Name: "ledger", State: "warning", Text: "2 assignments"}},
+			Merges: []operational.MergeRequest{merge(1, operational.MergeTesting), merge(2, operational.MergeHeld)},
+			Alerts: []glance.Alert{{Name: "disk", State: "critical", Text: "full"}, {Name: "ledger", State: "warning", Text: "2 assignments"},
+				{Name: "plugin-shop", State: "critical", Text: "no answer"}, {Name: "dolt", State: "critical", Text: "slow"}, {ID: "beefbeef00", Name: "MailSlow", State: "critical"}}, // both are told of by alerts below
 			Convoys: []glance.Convoy{{ID: "hq-c", Name: "Checkout", Landed: 1, Total: 3}},
 			ToSee:   []escalate.Escalation{{ID: "esc-1", Title: "A key", Severity: escalate.Critical, At: now}},
 			Mail:    &glance.Mail{Unread: 3, Urgent: 1, Boxes: []glance.Box{{Name: "mayor/", Unread: 3, Urgent: 1}}}, Beads: &glance.Beads{Ready: 4, Open: 9},
 			Missing: []glance.Missing{{Part: "sessions", Why: "it took too long", Next: "gt doctor"}},
 		},
 		alerts: []operational.Alert{{Fingerprint: "f00dcafe99", Name: "check-disk", Source: operational.FromCheck, Severity: operational.SeverityCritical, Labels: map[string]string{"check": "disk"}, Summary: "full"},
-			{Fingerprint: "beefbeef00", Name: "MailSlow", Source: operational.FromRule, Severity: operational.SeverityCritical, Summary: "slow"}},
+			{Fingerprint: "beefbeef00", Name: "MailSlow", Source: operational.FromRule, Severity: operational.SeverityCritical, Summary: "slow"},
+			{Fingerprint: "0123456789", Name: "plugin-shop", Source: operational.FromPlugin, Severity: operational.SeverityCritical, Labels: map[string]string{"plugin": "shop"}, Summary: "no answer"},
+			{Fingerprint: "9876543210", Name: "DoltSlow", Source: operational.FromRule, Severity: operational.SeverityWarning, Summary: "12 ms"}},
 		silences: []operational.Silence{
 			{Matchers: []string{`severity="critical"`, `name="MailSlow"`}, By: "ada", Comment: "moving <b>", Begins: now, Ends: now.Add(time.Hour)},
+			{Matchers: []string{`name="plugin-shop"`}, By: "ada", Begins: now, Ends: now.Add(time.Hour)},
 			{Matchers: []string{`name="check-disk"`}, By: "ada", Begins: now.Add(time.Minute), Ends: now.Add(time.Hour)},
 		},
 		details: map[town.Epoch]operational.MergeRequest{1: testing, 2: held}, reviews: 2, titles: map[string]string{"web-nux": "Keep the basket", "web-q": "Errors"},
@@ -291,7 +295,7 @@ func TestView(t *testing.T) {
 		}
 	}
 	for id, want := range map[string]string{
-		"alerts":     "check-disk full | critical | never | gt alert show f00dcafe\nA key | critical | 12:00 | gt escalate ack esc-1\nledger 2 assignments | warning |  | \nMailSlow slow | critical silenced by ada until 10 Mar 13:00 UTC: moving <b> | never | gt alert show beefbeef",
+		"alerts":     "check-disk full | critical | never | gt alert show f00dcafe\nA key | critical | 12:00 | gt escalate ack esc-1\nDoltSlow 12 ms | warning | never | gt alert show 98765432\nledger 2 assignments | warning |  | \nMailSlow slow | critical silenced by ada until 10 Mar 13:00 UTC: moving <b> | never | gt alert show beefbeef\nplugin-shop no answer | critical silenced by ada until 10 Mar 13:00 UTC | never | gt alert show 01234567",
 		"rigs":       "web | 2 working | 0 | 1 | 2\nlost not configured | none | 0 | 0 | 0",
 		"polecats":   "web/nux no tool runs | stalled | web-nux Keep the basket | 11:59\nweb/toe | working | web-toe | 10:00\nweb/ace | working | web-ace | 11:00\nweb/dag | idle | web-dag | 12:00",
 		"queue":      "web-q Errors | web | P1 | 12:00\nweb waits for machine.max_load: the load is 9",
@@ -311,7 +315,7 @@ func TestView(t *testing.T) {
 	for _, tile := range v.Tiles {
 		tiles = append(tiles, tile.Label+" "+tile.Value+" "+tile.Note)
 	}
-	want := "Alerts 4 2 urgent, 1 silenced; Polecats 4 1 idle, 2 working, 1 stalled; Queue 1 for a worker; Merge requests 2 1 waits for a person; Convoys 1 1 of 3 landed; Unread mail 3 1 urgent; Ready beads 4 9 open, 0 in progress"
+	want := "Alerts 6 2 urgent, 2 silenced; Polecats 4 1 idle, 2 working, 1 stalled; Queue 1 for a worker; Merge requests 2 1 waits for a person; Convoys 1 1 of 3 landed; Unread mail 3 1 urgent; Ready beads 4 9 open, 0 in progress"
 	if got := strings.Join(tiles, "; "); got != want {
 		t.Errorf("tiles: %s\nwant %s", got, want)
 	}

@@ -165,9 +165,7 @@ func (s snapshot) alertRows() (rows []page.Row) {
 	}
 	told := map[string]bool{}
 	for _, a := range s.alerts {
-		if a.Source == operational.FromCheck {
-			told[a.Name], told[a.Labels["check"]] = true, true
-		}
+		told[alert.CheckOf(a)] = true
 		by := alert.Silenced(a, s.silences, s.At)
 		add("alert "+a.Fingerprint, a.Name, a.Summary, string(a.Severity), page.When(a.Since), "gt alert show "+a.Fingerprint[:min(len(a.Fingerprint), 8)])
 		if len(by) > 0 {
@@ -180,7 +178,7 @@ func (s snapshot) alertRows() (rows []page.Row) {
 		}
 	}
 	for i, a := range s.Alerts {
-		if told[a.Name] {
+		if told[a.Name] || a.ID != "" { // an alert, which is shown above
 			continue
 		}
 		since := page.Cell{}

@@ -8,12 +8,14 @@ import (
 	"gastown/planes/operational"
 )
 
+// Calm is how long a check, a job or a health check must be well before its alert ends. So
+// a state that flips back and forth is one alert or none.
+const Calm = 5 * time.Minute
+
 const (
 	// hold is how long a check must be unhealthy, or a job fail, before that is an alert.
-	// calm is how long all must be well before the alert ends. So a state that flips back
-	// and forth is one alert or none.
 	hold = 2 * time.Minute
-	calm = 5 * time.Minute
+	calm = Calm
 	// stopped is the outcome of a run that says nothing about its job.
 	stopped = "stopped"
 	// exchanges are the jobs whose failures raise no alert, because the check federation
@@ -26,6 +28,27 @@ const (
 // sameTrouble are alerts of rules that tell of the same trouble as the alert of a check, and
 // sooner. While one fires, that of the check does not begin.
 var sameTrouble = map[string]string{"check-dolt": "DoltSlow"}
+
+// CheckOf is the check of the Deacon whose trouble an alert tells of; "" for none. Whoever
+// shows alerts need not show that check as well.
+func CheckOf(a operational.Alert) string {
+	switch a.Source {
+	case operational.FromCheck:
+		return a.Labels["check"]
+	case operational.FromPlugin:
+		return a.Name // as the check is called
+	case operational.FromRule:
+		for check, rule := range sameTrouble {
+			if rule == a.Name {
+				return strings.TrimPrefix(check, checkAlert)
+			}
+		}
+	}
+	return ""
+}
+
+// checkAlert begins the names of the alerts of checks.
+const checkAlert = "check-"
 
 // Watch turns the states of the Deacon's checks and jobs into alerts. It remembers since
 // when each has its state, where the rows do not tell.
@@ -97,7 +120,7 @@ func (w *Watch) Plan(checks []operational.CheckState, jobs []operational.JobRun,
 		}
 	}
 	for _, c := range checks {
-		a := operational.Alert{Name: "check-" + c.Name, Source: operational.FromCheck, Severity: operational.SeverityWarning,
+		a := operational.Alert{Name: checkAlert + c.Name, Source: operational.FromCheck, Severity: operational.SeverityWarning,
 			Labels: map[string]string{"check": c.Name}, Summary: c.State + ": " + c.Figure + "; see gt deacon status"}
 		if c.State != healthy && c.State != string(operational.SeverityWarning) {
 			a.Severity = operational.SeverityCritical

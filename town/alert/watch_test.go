@@ -135,3 +135,21 @@ func TestPresent(t *testing.T) {
 		t.Error(got, jobs)
 	}
 }
+
+func TestCheckOf(t *testing.T) {
+	for _, v := range []struct {
+		alert operational.Alert
+		want  string
+	}{
+		{operational.Alert{Name: "check-disk", Source: operational.FromCheck, Labels: map[string]string{"check": "disk"}}, "disk"},
+		{operational.Alert{Name: "job-gc", Source: operational.FromCheck, Labels: map[string]string{"job": "gc"}}, ""},
+		{operational.Alert{Name: "plugin-shop", Source: operational.FromPlugin, Labels: map[string]string{"plugin": "shop"}}, "plugin-shop"},
+		{operational.Alert{Name: "DoltSlow", Source: operational.FromRule}, "dolt"},
+		{operational.Alert{Name: "MailSlow", Source: operational.FromRule, Labels: map[string]string{"check": "disk"}}, ""},
+		{operational.Alert{Name: "budget_reached", Source: operational.FromBudget}, ""},
+	} {
+		if got := CheckOf(v.alert); got != v.want {
+			t.Errorf("%+v: %q, want %q", v.alert, got, v.want)
+		}
+	}
+}
