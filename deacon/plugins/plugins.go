@@ -38,8 +38,9 @@ type Part struct {
 
 	settling sync.Mutex // held while the alerts are made to follow
 
-	mu   sync.Mutex
-	last map[string]plugin.Finding // of health checks, by plugin
+	mu       sync.Mutex
+	last     map[string]plugin.Finding // of health checks, by plugin
+	troubles map[string]trouble        // those with an alert, by plugin
 }
 
 var (
@@ -51,7 +52,9 @@ var (
 )
 
 // New returns the part.
-func New(h Host) *Part { return &Part{host: h, last: map[string]plugin.Finding{}} }
+func New(h Host) *Part {
+	return &Part{host: h, last: map[string]plugin.Finding{}, troubles: map[string]trouble{}}
+}
 
 // Name implements part.Part.
 func (p *Part) Name() string { return "plugins" }
@@ -85,7 +88,10 @@ func (p *Part) load(ctx context.Context) {
 // Checks implements part.Checked: a plugin that is not as its file says, or whose last
 // call failed, is a warning. A health check that fails is a check of its own.
 func (p *Part) Checks(*config.Config) []check.Check {
-	own := check.Check{Name: "plugins", Help: "the plugins of deacon/plugins.yaml", Run: func(context.Context) (check.Result, error) {
+	own := check.Check{Name: "plugins", Help: "the plugins of deacon/plugins.yaml", Run: func(ctx context.Context) (check.Result, error) {
+		if p.calming() {
+			p.settle(ctx)
+		}
 		return judge(p.states(), p.host.PluginSet().Problem()), nil
 	}}
 	return append([]check.Check{own}, p.checks()...)

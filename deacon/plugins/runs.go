@@ -9,7 +9,6 @@ import (
 
 	"gastown/deacon/check"
 	"gastown/deacon/schedule"
-	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/plugin"
@@ -107,64 +106,6 @@ func (p *Part) found(ctx context.Context, i *plugin.Instance, f plugin.Finding) 
 
 // look has the checks run now. They come within a minute anyway.
 func (p *Part) look() { _ = p.host.StartJob("checks") }
-
-// settle makes the alerts of plugins those of the health checks that are not healthy.
-func (p *Part) settle(ctx context.Context) {
-	p.settling.Lock()
-	defer p.settling.Unlock()
-	p.mu.Lock()
-	last := maps.Clone(p.last)
-	p.mu.Unlock()
-	var all []operational.Alert
-	for _, name := range slices.Sorted(maps.Keys(last)) {
-		f := last[name]
-		if f.State == plugin.Healthy {
-			continue
-		}
-		severity := operational.SeverityWarning
-		if f.State == plugin.Critical {
-			severity = operational.SeverityCritical
-		}
-		all = append(all, operational.Alert{
-			Name: plugin.CheckName(name), Severity: severity, Labels: map[string]string{"plugin": name},
-			Summary: summary(f),
-		})
-	}
-	err := p.host.Operational(ctx, func(s *operational.Store) error {
-		_, err := s.SettleAlerts(ctx, operational.FromPlugin, all, p.host.Now().UTC())
-		return err
-	})
-	if err != nil && ctx.Err() == nil {
-		p.host.Log().WithError(err).Warn("the alerts of plugins were not recorded")
-	}
-}
-
-// summary is a finding in one line.
-func summary(f plugin.Finding) string {
-	text := f.Figure
-	if len(f.Details) > 0 {
-		text += ": " + f.Details[0]
-	}
-	return town.Clip(strings.TrimSpace(text), 300)
-}
-
-// recall takes over what an earlier Deacon recorded, so that a restart is no change.
-func (p *Part) recall(ctx context.Context) {
-	err := p.host.Operational(ctx, func(s *operational.Store) error {
-		states, err := s.CheckStates(ctx)
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		for _, c := range states {
-			if name, ok := plugin.OfCheck(c.Name); ok {
-				p.last[name] = plugin.Finding{State: c.State, Figure: c.Figure}
-			}
-		}
-		return err
-	})
-	if err != nil {
-		p.host.Log().WithError(err).Warn("the last findings of plugins were not read")
-	}
-}
 
 // forget drops the findings of plugins that are no health checks in force.
 func (p *Part) forget() {
