@@ -43,15 +43,17 @@ func (b *board) put(name string, r check.Result, at time.Time) (now control.Chec
 	return now, old.State
 }
 
-// retain drops the results of checks that no longer exist.
-func (b *board) retain(checks []check.Check) {
+// retain drops the results of checks that no longer exist, and returns their names.
+func (b *board) retain(checks []check.Check) (gone []string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for name := range b.found {
 		if !slices.ContainsFunc(checks, func(c check.Check) bool { return c.Name == name }) {
 			delete(b.found, name)
+			gone = append(gone, name)
 		}
 	}
+	return gone
 }
 
 // all returns the results, by name.

@@ -159,7 +159,10 @@ func (p *Part) run(ctx context.Context, wanted func(check.Check) bool) (found []
 		}
 		p.record(now, before)
 	}
-	p.board.retain(all)
+	for _, gone := range p.board.retain(all) {
+		p.states.DeleteLabelValues(gone)
+		p.changes.DeleteLabelValues(gone)
+	}
 	return found, nil
 }
 

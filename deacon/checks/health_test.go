@@ -84,7 +84,9 @@ func TestBoard(t *testing.T) {
 		t.Errorf("%+v", now)
 	}
 	b.put("gone", check.Result{State: check.Critical}, at)
-	b.retain([]check.Check{{Name: "disk"}})
+	if gone := b.retain([]check.Check{{Name: "disk"}}); len(gone) != 1 || gone[0] != "gone" {
+		t.Errorf("%q are gone", gone)
+	}
 	if all := b.all(); len(all) != 1 || all[0].Name != "disk" {
 		t.Errorf("%+v", all)
 	}
