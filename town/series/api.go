@@ -84,7 +84,7 @@ func (a *api) serve(fn answer) http.HandlerFunc {
 		err := fn(r.WithContext(ctx), func(data any) { reply(http.StatusOK, response{Status: "success", Data: data}) })
 		if err != nil {
 			code, kind := classify(err)
-			reply(code, response{Status: "error", ErrorType: kind, Error: town.Plain(err.Error())})
+			reply(code, response{Status: "error", ErrorType: kind, Error: town.Message(err)})
 		}
 	}
 }

@@ -42,8 +42,14 @@ func (s *Store) Append(ctx context.Context, at time.Time, families []*dto.Metric
 		}
 	}
 	s.mu.RUnlock()
-	if err == nil || errors.Is(err, ErrMany) || errors.Is(err, ErrOff) || late(err) {
+	switch {
+	case err == nil:
+		s.lateSince = time.Time{}
+		return nil
+	case errors.Is(err, ErrMany), errors.Is(err, ErrOff):
 		return err
+	case late(err):
+		return s.late(at, err)
 	}
 	return s.failed(err)
 }

@@ -92,7 +92,7 @@ func (a *aside) move(path, why string) error {
 	if err != nil {
 		return fmt.Errorf("put %s aside: %w", path, err)
 	}
-	a.log.WithFields(logrus.Fields{"path": path, "to": place, "why": why}).Warn("figures that cannot be read were put aside")
+	a.log.WithFields(logrus.Fields{"path": path, "to": place, "why": why}).Warn("figures that cannot be used were put aside")
 	return nil
 }
 
@@ -150,14 +150,19 @@ func (a *aside) bad(check func(*tsdb.Block) error) (moved bool, err error) {
 	return moved, nil
 }
 
-// head moves the log and the newest samples.
+// head moves the log and the newest samples when they cannot be opened.
 func (a *aside) head() (moved bool, err error) {
+	return a.newest("the newest figures cannot be opened")
+}
+
+// newest moves the log and the newest samples.
+func (a *aside) newest(why string) (moved bool, err error) {
 	for _, name := range []string{"wal", "wbl", "chunks_head"} {
 		path := filepath.Join(a.dir, name)
 		if _, err := os.Lstat(path); err != nil {
 			continue
 		}
-		if err := a.move(path, "the newest figures cannot be opened"); err != nil {
+		if err := a.move(path, why); err != nil {
 			return moved, err
 		}
 		moved = true

@@ -145,6 +145,52 @@ func TestAppend(t *testing.T) {
 	b.rounds(1)
 }
 
+// A clock that was ahead, and was put back, does not keep figures from being written until
+// its time comes: in the end what it wrote is put aside, and what is older stays.
+func TestClockAhead(t *testing.T) {
+	b := newBench(t)
+	b.gauge.WithLabelValues("web").Set(7)
+	for range 30 { // hours, of which the oldest become blocks
+		b.clock.add(10 * time.Minute)
+		b.rounds(1)
+	}
+	right := b.clock.Now()
+	b.clock.add(365 * 24 * time.Hour)
+	b.rounds(2)
+	b.clock.add(6 * time.Minute) // the older samples become a block
+	b.rounds(1)
+	b.clock.now = right
+	var err error
+	rounds := 0
+	for err = errors.New("first"); err != nil && rounds < 100; rounds++ {
+		err = b.round()
+	}
+	if err != nil || rounds < 40 || rounds > 45 {
+		t.Fatalf("after %d rounds: %v", rounds, err)
+	}
+	b.rounds(10)
+	if got := b.value(b, "sum(count_over_time(polecat_stuck{rig='web'}[2m]))"); got < 8 {
+		t.Errorf("%v samples of the last two minutes", got)
+	}
+	if got := b.value(b, "sum(count_over_time(polecat_stuck{rig='web'}[6h]))"); got < 20 {
+		t.Errorf("%v samples are left of the hours before", got)
+	}
+	if got := b.value(b, "sum(count_over_time(polecat_stuck{rig='web'}[10h] offset -1y))"); !math.IsNaN(got) {
+		t.Errorf("%v samples of the future", got)
+	}
+	if !strings.Contains(b.log.String(), "the clock was wrong") {
+		t.Errorf("the log says %s", b.log)
+	}
+	// A clock that is put back for a moment costs nothing but that moment.
+	now := b.clock.Now()
+	b.clock.now = now.Add(-time.Hour)
+	if err := b.round(); town.Next(err) == "" || !strings.Contains(err.Error(), "the clock was put back") {
+		t.Error(err)
+	}
+	b.clock.now = now
+	b.rounds(1)
+}
+
 // Another process reads what was written, also after a kill, and the next Store goes on.
 func TestAppendedIsKept(t *testing.T) {
 	b := newBench(t)

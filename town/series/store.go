@@ -70,6 +70,7 @@ type Store struct {
 
 	appending sync.Mutex
 	known     map[uint64]sample // the series of the last Append
+	lateSince time.Time         // the first time that was refused as older than the newest sample; zero for none
 	changes   changes
 	// mapped and compacted are when tidy last did that.
 	mapped, compacted time.Time
