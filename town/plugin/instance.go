@@ -16,8 +16,9 @@ import (
 )
 
 const (
-	// grace is how long a call may take to return after its deadline.
-	grace = 2 * time.Second
+	// grace is how long a call may take to return after its deadline. It is longer than a
+	// program has that has to be killed.
+	grace = 3 * time.Second
 	// maxOutput is the largest output of a call that is text or JSON, in bytes.
 	maxOutput = 1 << 20
 	// maxReason is how much of an error is kept, in bytes.

@@ -436,6 +436,16 @@ func TestInASet(t *testing.T) {
 	if _, err := i.Execute(t.Context(), nil); err == nil || err.Error() != "the plugin x: it exited with 1" {
 		t.Error(err)
 	}
+	// One that has to be killed, with what it started, is late and not stuck.
+	b.runner.Grace = 0
+	text := "plugins:\n  - name: x\n    type: exec\n    enabled: true\n    timeout: 1s\n    config:\n      command: [sh, -c, \"trap '' TERM HUP; setsid sleep 1000 & while :; do sleep 0.1; done\"]\n"
+	if err := errors.Join(os.WriteFile(path, []byte(text), 0o600), s.Load(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	i, _ = s.Plugin("x")
+	if _, err := i.Execute(t.Context(), nil); !errors.Is(err, plugin.ErrLate) || errors.Is(err, plugin.ErrStuck) || i.Did().Stuck != 0 {
+		t.Errorf("a stubborn program: %v, %+v", err, i.Did())
+	}
 }
 
 // A program that is a channel says when it gets messages, as every channel does.

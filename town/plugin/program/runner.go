@@ -30,7 +30,9 @@ import (
 )
 
 const (
-	defaultGrace = time.Second
+	// defaultGrace is asked for twice, by the program and by what it started, which
+	// together must be less than a call has after its deadline.
+	defaultGrace = 500 * time.Millisecond
 	// maxAnswer is the longest answer that is read, maxStderr the most that may come on
 	// standard error, both in bytes. Only the end of standard error is kept.
 	maxAnswer  = 1 << 20
@@ -58,7 +60,7 @@ type Runner struct {
 	// programs are started directly and without limits.
 	Launcher []string
 	Limiter  *limits.Limiter
-	// Grace is how long processes have to end when they are asked; 1 s when it is zero.
+	// Grace is how long processes have to end when they are asked; 500 ms when it is zero.
 	Grace time.Duration
 
 	slots slots
