@@ -9,6 +9,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -153,6 +154,7 @@ type made struct {
 	instance *Instance // nil when it is not ready
 	fresh    bool      // made by this apply
 	reason   string
+	lacks    bool // the reason is a secret that cannot be had
 }
 
 // apply puts a file in force, all of it or nothing.
@@ -219,7 +221,9 @@ func (s *Set) make(ctx context.Context, e Entry, former *Instance) (made, []stri
 		if next := town.Next(err); next != "" {
 			reason += "; " + next
 		}
-		return unready(reason), nil
+		m := unready(reason)
+		m.lacks = true
+		return m, nil
 	}
 	resolved, _ := config.(map[string]interface{})
 	text, err := json.Marshal(resolved)
@@ -261,7 +265,11 @@ func (s *Set) Try(ctx context.Context, e Entry) (*Instance, error) {
 	case len(faults) > 0:
 		return nil, fail(s.opts.Path, &strict.Error{Faults: faults})
 	case m.instance == nil:
-		return nil, errors.New(m.reason)
+		next := "gt plugin show " + e.Name
+		if m.lacks {
+			next = "gt secrets check"
+		}
+		return nil, town.Fail("prepare the plugin "+e.Name, next, "%s", strings.TrimPrefix(m.reason, "the plugin "+e.Name+": "))
 	}
 	return m.instance, nil
 }

@@ -118,7 +118,7 @@ func (o *options) tell(i *plugin.Instance, out output) error {
 		switch v := out.Output.(type) {
 		case plugin.Finding:
 			p.Styled(style(v.State), "%s", v.State)
-			p.Line("%s (%s)", v.Figure, v.Threshold)
+			p.Line("%s", found(v))
 			for _, d := range v.Details {
 				p.Wrapped("", "", d)
 			}
@@ -139,6 +139,14 @@ func (o *options) tell(i *plugin.Instance, out output) error {
 			p.Text(i.Redact(text(v)))
 		}
 	}), bad)
+}
+
+// found is what a health check found in a line.
+func found(f plugin.Finding) string {
+	if f.Threshold == "" {
+		return f.Figure
+	}
+	return f.Figure + " (" + f.Threshold + ")"
 }
 
 // text is an output for people: a text as it is, anything else as JSON.
