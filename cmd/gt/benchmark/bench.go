@@ -161,7 +161,7 @@ func (b *bench) counted(_ context.Context, run func(env []string) error) (int, e
 // result is what was measured, also when that is not all. failed is why it is not.
 func (b *bench) result(failed error) Scenario {
 	if errors.Is(failed, context.DeadlineExceeded) {
-		b.less("its time was over: " + b.doing)
+		b.less("its time (--within) was over at this step: " + b.doing)
 	}
 	s := b.scenario
 	for _, f := range b.figures {

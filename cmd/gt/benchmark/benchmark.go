@@ -98,6 +98,9 @@ func (o *options) check() (kind, error) {
 			return kind{}, o.usage(nearest(name, known), "there is no scenario %q", town.Clip(name, 40))
 		}
 	}
+	if o.output != "" {
+		return kinds[i], o.call.MayWrite(o.output) // it is written last, after minutes
+	}
 	return kinds[i], nil
 }
 

@@ -132,6 +132,10 @@ func TestBadInput(t *testing.T) {
 			t.Errorf("%v: exit code %d, want %q\n%s%s", c.args, code, c.says, out, said)
 		}
 	}
+	// A file that cannot be written is said before minutes of work, not after them.
+	if code, out, said := w.Run("benchmark", "--output", "nowhere/x"); code != shell.ExitFailed || out != "" || !strings.Contains(said, "next: name a file in a directory that exists") {
+		t.Errorf("an output that cannot be written: %d %s%s", code, out, said)
+	}
 	if code, out, said := w.Run(append([]string{"benchmark"}, compare("hostile", "hostile")...)...); code != 0 || strings.Contains(out, "\x1b") {
 		t.Errorf("a hostile name: %d %q %s", code, out, said)
 	}

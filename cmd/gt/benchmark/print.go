@@ -48,7 +48,9 @@ func (r Result) print(p *term.Printer) {
 			}
 			rows = append(rows, []string{f.value(f.Median), spread(f), itoa(f.N), healthy, kept, f.Name})
 		}
-		p.Table([]string{"MEDIAN", "QUARTILES", "RUNS", "HEALTHY", "", "FIGURE"}, rows)
+		if len(rows) > 0 {
+			p.Table([]string{"MEDIAN", "QUARTILES", "RUNS", "HEALTHY", "", "FIGURE"}, rows)
+		}
 	}
 }
 

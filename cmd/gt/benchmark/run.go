@@ -128,8 +128,10 @@ func (o *options) together(ctx context.Context, k kind, size trial.Size, setting
 	if errors.Is(err, context.DeadlineExceeded) {
 		err = nil // the result says so
 	}
-	if err == nil {
-		o.call.Hint("%s: measured in %s", size.Name, time.Since(began).Round(100*time.Millisecond))
+	if took := time.Since(began).Round(100 * time.Millisecond); err == nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		o.call.Hint("%s: stopped after %s", size.Name, took)
+	} else if err == nil {
+		o.call.Hint("%s: measured in %s", size.Name, took)
 	}
 	return scenarios, err
 }
@@ -188,17 +190,21 @@ func (o *options) run(ctx context.Context) error {
 
 // tell writes a result to the file that --output names, and prints it.
 func (o *options) tell(value any, say printer) error {
-	if o.output != "" {
-		text, err := shell.JSONText(value, "")
-		if err != nil {
-			return err
-		}
-		if err := o.call.WriteFile(o.output, writes(append(text, '\n'))); err != nil {
-			return err
-		}
+	return errors.Join(o.keepResult(value), o.call.Show(value, say)) // a file that cannot be written loses no result
+}
+
+func (o *options) keepResult(value any) error {
+	if o.output == "" {
+		return nil
+	}
+	text, err := shell.JSONText(value, "")
+	if err == nil {
+		err = o.call.WriteFile(o.output, writes(append(text, '\n')))
+	}
+	if err == nil {
 		o.call.Hint("written to %s", o.output)
 	}
-	return o.call.Show(value, say)
+	return err
 }
 
 // explain gives an error of a scenario its next step.

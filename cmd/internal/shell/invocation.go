@@ -8,9 +8,12 @@ import (
 	"io/fs"
 	"os"
 	"os/user"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"gastown/cmd/internal/term"
 	"gastown/town"
@@ -118,13 +121,10 @@ func (i *Invocation) WriteFile(path string, write func(io.Writer) error) error {
 		}
 		return ForeignPath("write " + town.Clip(path, 200))
 	}
-	path = i.Abs(path)
-	switch info, err := os.Stat(path); {
-	case err == nil && !info.Mode().IsRegular():
-		return unwritable(path, fmt.Errorf("it is not a regular file (mode %s)", info.Mode()))
-	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return unwritable(path, err)
+	if err := i.MayWrite(path); err != nil {
+		return err
 	}
+	path = i.Abs(path)
 	var failed error
 	err := durable.Write(path, durable.Perm(path, 0o666&^i.Umask), func(w io.Writer) error {
 		failed = write(w)
@@ -134,6 +134,28 @@ func (i *Invocation) WriteFile(path string, write func(io.Writer) error) error {
 		return failed
 	}
 	return unwritable(path, err)
+}
+
+// MayWrite fails as WriteFile would, as far as that can be known beforehand. A command that
+// works for long asks before it begins.
+func (i *Invocation) MayWrite(path string) error {
+	if i.Foreign {
+		if i.Passed == nil {
+			return ForeignPath("write " + town.Clip(path, 200))
+		}
+		return nil // only its front knows
+	}
+	path = i.Abs(path)
+	switch info, err := os.Stat(path); {
+	case err == nil && !info.Mode().IsRegular():
+		return unwritable(path, fmt.Errorf("it is not a regular file (mode %s)", info.Mode()))
+	case err != nil && !errors.Is(err, fs.ErrNotExist):
+		return unwritable(path, err)
+	}
+	if err := unix.Access(filepath.Dir(path), unix.W_OK|unix.X_OK); err != nil { // files are replaced, so the directory counts
+		return unwritable(path, err)
+	}
+	return nil
 }
 
 // ForeignPath refuses what would have the Deacon open a path for another user.

@@ -49,9 +49,13 @@ func TestWriteFile(t *testing.T) {
 		t.Errorf("%v, %v", info, err)
 	}
 	for _, bad := range []string{".", "none/x", "own/x", "/dev/null"} {
-		err := i.WriteFile(bad, hello)
-		if err == nil || town.Next(err) == "" || !strings.HasPrefix(err.Error(), "write "+i.Abs(bad)+": ") {
-			t.Errorf("%s: %v", bad, err)
+		for _, err := range []error{i.WriteFile(bad, hello), i.MayWrite(bad)} {
+			if err == nil || town.Next(err) == "" || !strings.HasPrefix(err.Error(), "write "+i.Abs(bad)+": ") {
+				t.Errorf("%s: %v", bad, err)
+			}
 		}
+	}
+	if err := errors.Join(i.MayWrite("own"), i.MayWrite("new")); err != nil {
+		t.Error(err)
 	}
 }
