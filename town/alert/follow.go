@@ -189,8 +189,8 @@ var kinds = map[labels.MatchType]silencepb.Matcher_Type{
 
 // Matchers reads matchers as people write them: LABEL=VALUE, LABEL!=VALUE, LABEL=~REGEXP
 // or LABEL!~REGEXP, where the label name means the alert's name, and a word alone is the
-// name itself. One that would match an alert without the label as well as any other is
-// town.ErrUsage, because it would silence everything.
+// name itself. Matchers that leave no kind of alert out are town.ErrUsage, because they
+// would silence everything.
 func Matchers(words []string) (all []*labels.Matcher, err error) {
 	for _, w := range words {
 		if !strings.ContainsAny(w, "=~") {
@@ -205,11 +205,30 @@ func Matchers(words []string) (all []*labels.Matcher, err error) {
 		}
 		all = append(all, m)
 	}
-	if len(all) > 0 && !slices.ContainsFunc(all, func(m *labels.Matcher) bool { return !m.Matches("") }) {
+	if len(all) > 0 && !slices.ContainsFunc(all, selective) {
 		return nil, fmt.Errorf("%w: it would silence every alert: name one, or a label that it has", town.ErrUsage)
 	}
 	return all, nil
 }
+
+// selective reports whether a matcher leaves some alerts out: those without the label, or,
+// of a label that every alert has, those with another value.
+func selective(m *labels.Matcher) bool {
+	leavesOut := func(value string) bool { return !m.Matches(value) }
+	switch m.Name {
+	case model.AlertNameLabel:
+		return slices.ContainsFunc(unlikelyNames, leavesOut)
+	case labelSeverity:
+		return slices.ContainsFunc(operational.AlertSeverities, func(s operational.AlertSeverity) bool { return leavesOut(string(s)) })
+	case labelSource:
+		return slices.ContainsFunc(operational.AlertSources, func(s operational.AlertSource) bool { return leavesOut(string(s)) })
+	}
+	return leavesOut("")
+}
+
+// unlikelyNames are names of alerts that nobody means. A matcher that takes all of them
+// takes every name, or all but a few.
+var unlikelyNames = []string{"q", "Q", "0", "check-q", "q q", strings.Repeat("zq", 40)}
 
 var escape = strings.NewReplacer(`\`, `\\`, `"`, `\"`)
 

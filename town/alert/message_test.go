@@ -60,7 +60,7 @@ func TestMatchers(t *testing.T) {
 	a := operational.Alert{Name: "Polecat stuck", Severity: operational.SeverityWarning, Source: operational.FromRule, Labels: map[string]string{"rig": "web"}}
 	for words, want := range map[string]bool{
 		"Polecat stuck": true, "polecat stuck": false, "name=Polecat stuck": true, `alertname="Polecat stuck"`: true, "rig=web": true, "rig!=web": false,
-		"rig=~w.*": true, "rig!~w.*": false, "severity=warning": true, "source=check": false, "rig=web|severity=error": false, "rig=web|nothing=": true,
+		"rig=~w.*": true, "rig!~w.*": false, "severity=warning": true, "source=check": false, "rig=web|severity=error": false, "name=~P.*": true, "name=~.+|severity=warning": true, "severity!=critical": true, "source!=rule": false, "rig=web|nothing=": true,
 	} {
 		m, err := Matchers(strings.Split(words, "|"))
 		if err != nil {
@@ -77,7 +77,7 @@ func TestMatchers(t *testing.T) {
 			t.Errorf("%s: it silences after its end", words)
 		}
 	}
-	for _, word := range []string{"rig=~(", "=x", "rig=~.*", "a-b=c=~", "rig!=web"} {
+	for _, word := range []string{"rig=~(", "=x", "rig=~.*", "a-b=c=~", "rig!=web", "name=~.+", "name!=x", "name=~[^/]+", "severity=~.+", "severity=~warning|error|critical", "source!=x"} {
 		if _, err := Matchers([]string{word}); err == nil {
 			t.Errorf("%q is taken", word)
 		}

@@ -28,7 +28,7 @@ type options struct {
 // Commands adds the group to a program.
 func Commands(p *shell.Program) {
 	g := p.Command("alert", "Alerts, the channels that they are sent through, and silences.").HelpLong(shell.Examples(
-		"gt alert list", `gt alert silence PolecatStuck rig=web --for 2h --comment "ann looks at it"`, "gt alert test slack-alerts"))
+		"gt alert list", `gt alert silence PolecatsStuck --for 2h --comment "ann looks at it"`, "gt alert test slack-alerts"))
 	add := func(c shell.Command, define func(o *options, c *kingpin.CmdClause) shell.Action) {
 		c.Planes, c.Repeatable = []string{layout.Operational}, true
 		c.Define = func(call *shell.Call, clause *kingpin.CmdClause) shell.Action {
@@ -44,14 +44,14 @@ func Commands(p *shell.Program) {
 		return o.list
 	})
 	add(shell.Command{
-		Name: "show", Help: "Show alerts with their labels.", Permission: shell.MayReadTown, Examples: []string{"gt alert show PolecatStuck", "gt alert show 3f8d3c1e --json"},
+		Name: "show", Help: "Show alerts with their labels.", Permission: shell.MayReadTown, Examples: []string{"gt alert show PolecatsStuck", "gt alert show 3f8d3c1e --json"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("alert", "An alert's name, or a prefix of its id.").Required().StringsVar(&o.words)
 		return o.show
 	})
 	add(shell.Command{
 		Name: "silence", Help: "Silence alerts for a while: channels get nothing about alerts that match all matchers.", Permission: shell.MayAdminDeacon, Writes: true,
-		Examples: []string{`gt alert silence PolecatStuck --for 2h --comment "ann looks at it"`, "gt alert silence rig=web severity=warning --for 1d", `gt alert silence "name=~check-.*" --for 30m`},
+		Examples: []string{`gt alert silence PolecatsStuck --for 2h --comment "ann looks at it"`, "gt alert silence rig=web severity=warning --for 1d", `gt alert silence "name=~check-.*" --for 30m`},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		c.Arg("what", "A name, or LABEL=VALUE, LABEL!=VALUE, LABEL=~REGEXP, LABEL!~REGEXP.").Required().StringsVar(&o.words)
 		length := c.Flag("for", "For how long: 30m, 2h, 7d.").Default("2h").PlaceHolder("TIME").String()

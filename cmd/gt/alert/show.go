@@ -3,6 +3,7 @@ package alert
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -137,11 +138,27 @@ func (o *options) silent(s operational.Silence) string {
 	if s.Begins.After(o.call.Now()) {
 		line += "from " + s.Begins.Format(time.RFC3339) + " "
 	}
-	line += "for " + term.Short(s.Ends.Sub(o.call.Now())) + " more, by " + cmp.Or(town.Visible(s.By), "nobody known")
+	line += "for " + remaining(s.Ends.Sub(o.call.Now())) + " more, by " + cmp.Or(town.Visible(s.By), "nobody known")
 	if s.Comment != "" {
 		line += ": " + town.Visible(s.Comment)
 	}
 	return line
+}
+
+// remaining words how long a silence lasts, to the minute: 30m, 1h50m, 2h, 6d23h.
+func remaining(d time.Duration) string {
+	d = max(d, time.Minute).Round(time.Minute)
+	text := ""
+	for _, unit := range []struct {
+		size time.Duration
+		name string
+	}{{24 * time.Hour, "d"}, {time.Hour, "h"}, {time.Minute, "m"}} {
+		if n := d / unit.size; n > 0 {
+			text += fmt.Sprintf("%d%s", n, unit.name)
+			d -= n * unit.size
+		}
+	}
+	return text
 }
 
 func style(a listed) term.Style {

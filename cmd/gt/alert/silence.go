@@ -59,8 +59,15 @@ func (o *options) silence(ctx context.Context) error {
 	}
 	return o.call.Changed(s, func(p *term.Printer) {
 		p.Line("%s", o.silent(s))
-		p.Line("it silences %d firing alert(s); to end it: gt alert unsilence %s", matched, s.ID)
+		p.Line("it silences %s that %s now; to end it: gt alert unsilence %s", term.Plural(matched, "alert", "alerts"), fires(matched), s.ID)
 	})
+}
+
+func fires(n int) string {
+	if n == 1 {
+		return "fires"
+	}
+	return "fire"
 }
 
 func (o *options) unsilence(ctx context.Context) error {
