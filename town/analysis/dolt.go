@@ -33,6 +33,9 @@ var doltTopic = topic{judge: (*judge).dolt, families: append([]family{
 	{"gt_cache_hits_total", "level"}, {"gt_cache_misses_total", "level"}, {"gt_cache_evictions_total", "level"}, {"gt_cache_expired_total", "level"},
 }, append(commands, jobs...)...)}
 
+// Other is the name of the statements that the Deacon does not count by themselves.
+const Other = "other"
+
 // lockShape is how the wait for another process's write looks: a named lock.
 const lockShape = "SELECT GET_LOCK("
 
@@ -65,7 +68,7 @@ func (j *judge) dolt() {
 		j.advise("gt deacon run gc", "collects the garbage of the planes, which makes them smaller and reads shorter",
 			"the 95th percentile of dolt_latency is %s, above 10 ms; the planes take %.0f MB", Seconds(latency.P95), j.last("gt_dolt_data_bytes")/(1<<20))
 	}
-	if len(j.out.Costs) > 0 && j.out.Costs[0].Kind == Statement && j.out.Costs[0].Share > costShare && j.out.Costs[0].Name != "other" && j.out.Costs[0].Runs >= fewest {
+	if len(j.out.Costs) > 0 && j.out.Costs[0].Kind == Statement && j.out.Costs[0].Share > costShare && j.out.Costs[0].Name != Other && j.out.Costs[0].Runs >= fewest {
 		c := j.out.Costs[0]
 		j.advise("look who sends it: gt analyze --type=dolt lists commands and jobs by their time", "one statement takes most of the database's time",
 			"%s of the time of all statements is in %q: %.0f times, %s each", percent(c.Share, 1), c.Name, c.Runs, Seconds(c.Mean()))

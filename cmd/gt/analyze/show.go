@@ -43,6 +43,9 @@ func costs(p *term.Printer, kind, title string, all []analysis.Cost) {
 	var rows [][]string
 	for _, c := range all {
 		if c.Kind == kind {
+			if kind == analysis.Statement && c.Name == analysis.Other {
+				c.Name = "(others, each of less than 1 s in all, or beyond the longest)"
+			}
 			rows = append(rows, []string{analysis.Seconds(c.Seconds), strconv.FormatFloat(100*c.Share, 'f', 0, 64) + " %",
 				strconv.FormatFloat(c.Runs, 'f', 0, 64), analysis.Seconds(c.Mean()), c.Name})
 		}

@@ -162,7 +162,7 @@ func (o *deaconOptions) run(ctx context.Context) error {
 	}
 	err = o.call.Show(out, func(p *term.Printer) {
 		for _, c := range out.Checks {
-			printCheck(p, c)
+			printCheck(p, c, len(c.Name))
 		}
 		for _, r := range out.Runs {
 			note := r.Note

@@ -73,8 +73,12 @@ func (o *deaconOptions) printStatus(p *term.Printer, s control.Status, alive []c
 	}
 	p.Table([]string{"JOB", "SCHEDULE", "LAST", "TOOK", "NEXT", "RESULT"}, rows)
 	p.Line("")
+	width := 10
 	for _, c := range s.Checks {
-		printCheck(p, c)
+		width = max(width, len(c.Name))
+	}
+	for _, c := range s.Checks {
+		printCheck(p, c, width)
 	}
 }
 
@@ -106,13 +110,13 @@ func (o *deaconOptions) shortAgo(t time.Time) string {
 	return max(0, o.call.Now().Sub(t)).Round(time.Second).String() + " ago"
 }
 
-// printCheck prints the result of a check.
-func printCheck(p *term.Printer, c control.Check) {
+// printCheck prints the result of a check, whose name takes so many columns.
+func printCheck(p *term.Printer, c control.Check, width int) {
 	style := term.Good
 	if c.State != "healthy" {
 		style = term.Bad
 	}
-	p.Styled(style, "%-10s %-8s %s", c.Name, c.State, c.Figure)
+	p.Styled(style, "%-*s %-8s %s", width, c.Name, c.State, c.Figure)
 	if c.State == "healthy" {
 		return
 	}

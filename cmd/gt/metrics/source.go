@@ -34,7 +34,7 @@ func (o *options) question() (q control.Question, err error) {
 		}
 		value, err := model.ParseDuration(d.text)
 		if err != nil || value <= 0 {
-			return q, town.Fail("read --"+d.name, "give a duration such as 90m, 6h or 7d", "%w: %q is none", town.ErrUsage, town.Clip(d.text, 40))
+			return q, town.Fail("read --"+d.name, "give a duration such as 90m, 6h or 7d", "%w: %q is not a duration", town.ErrUsage, town.Clip(d.text, 40))
 		}
 		*d.into = time.Duration(value)
 	}
