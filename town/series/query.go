@@ -314,4 +314,11 @@ func matchers(selectors []string) (sets [][]*labels.Matcher, err error) {
 	return sets, nil
 }
 
+// CheckExpr says what is wrong with an expression in PromQL, as far as that can be known
+// before it is evaluated.
+func CheckExpr(expr string) error {
+	_, err := promqlParser.ParseExpr(expr)
+	return err
+}
+
 var promqlParser = parser.NewParser(parser.Options{})

@@ -6,7 +6,9 @@ import (
 	"github.com/sirupsen/logrus"
 
 	"gastown/deacon/check"
+	"gastown/deacon/control"
 	"gastown/tmux"
+	"gastown/town"
 	"gastown/town/plugin"
 	"gastown/town/plugin/builtin"
 	"gastown/town/plugin/program"
@@ -45,8 +47,22 @@ func (h *Host) PluginTypes(log logrus.FieldLogger, tag string) (plugin.Types, er
 	}}
 	return builtin.Types(builtin.Services{
 		Now: h.call.Now, Log: log, Operational: h.Rows, Ledger: h.WithLedger, Feed: h.Feed(), Programs: programs,
-		Look: look.Look,
+		Look: look.Look, Query: h.query,
 	}), nil
+}
+
+// query asks the Deacon for the present values of an expression in PromQL.
+func (h *Host) query(ctx context.Context, expr string) (values []float64, err error) {
+	client, _, err := Reach(ctx, h.Layout, "evaluate "+town.Clip(town.Visible(expr), 80))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	lines, err := client.Figures(ctx, control.Question{Expr: expr})
+	for _, l := range lines {
+		values = append(values, l.Last())
+	}
+	return values, err
 }
 
 // Plugins are the plugins of the file as this call would run them. The caller closes the

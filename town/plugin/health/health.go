@@ -15,6 +15,7 @@ import (
 
 	"gastown/town"
 	"gastown/town/plugin"
+	"gastown/town/series"
 )
 
 // What a plugin can look at.
@@ -153,6 +154,8 @@ func (c *check) Init(config map[string]interface{}) error {
 	case PromQL:
 		if strings.TrimSpace(s.Query) == "" {
 			wrong = append(wrong, plugin.Faultf("query", "it is missing: write a PromQL expression"))
+		} else if err := series.CheckExpr(s.Query); err != nil {
+			wrong = append(wrong, plugin.Faultf("query", "%q is not PromQL: %v", town.Clip(s.Query, 80), err))
 		}
 		if c.warning == nil && c.critical == nil {
 			wrong = append(wrong, plugin.Faultf("query", "it has no threshold: add warning or critical, such as warning: \"> 10\""))

@@ -63,6 +63,7 @@ func TestInit(t *testing.T) {
 		{config{"check": "tcp", "address": "host"}, "address: "},
 		{config{"check": "promql", "warning": 3}, "query: it is missing"},
 		{config{"check": "promql", "query": "up"}, "query: it has no threshold"},
+		{config{"check": "promql", "query": "rate(", "warning": 3}, "query: \"rate(\" is not PromQL: 1:6: parse error"},
 	} {
 		if _, err := made(Services{}, v.c); err == nil || !strings.Contains(err.Error(), v.want) {
 			t.Errorf("%v: %v, want %s", v.c, err, v.want)

@@ -44,7 +44,11 @@ func (c *check) command(ctx context.Context) (plugin.Finding, error) {
 	case 2:
 		f.State = plugin.Critical
 	default:
-		return f, fmt.Errorf("it exited with %d, which is none of 0 healthy, 1 warning, 2 critical: %s", code, f.Figure)
+		said := ""
+		if f.Figure != "" {
+			said = ": " + f.Figure
+		}
+		return f, fmt.Errorf("it exited with %d, which is none of 0 healthy, 1 warning, 2 critical%s", code, said)
 	}
 	if c.warning != nil || c.critical != nil {
 		value, ok := firstNumber(line)
