@@ -31,6 +31,7 @@ func TestNoMetricOfAGoneCheck(t *testing.T) {
 	one := check.Check{Name: "plugin-a", Run: func(context.Context) (check.Result, error) { return check.Result{State: state}, nil }}
 	h := &town{all: []check.Check{one}}
 	p := New(h)
+	p.board.recall(nil)
 	run := func(states, changes int) {
 		t.Helper()
 		if _, err := p.run(t.Context(), quick); err != nil {
