@@ -13,12 +13,25 @@ import (
 	"gastown/town/plugin"
 )
 
-// trouble is what a health check found when it was not healthy. Its alert fires until the
-// check has been healthy for alert.Calm.
+// level is a health check, and a state that it had or was worse than.
+type level struct{ plugin, state string }
+
+// trouble is what a health check found last when it was as bad as a level. The level counts
+// until the check has been less bad for alert.Calm, so that one that flips back and forth is
+// told once.
 type trouble struct {
 	finding plugin.Finding
-	// well is when the check was first healthy again; zero while it is not.
-	well time.Time
+	// over is since when the check is less bad; zero while it is not.
+	over time.Time
+}
+
+// levels are the states with alerts, the worst first.
+var levels = []string{plugin.Critical, plugin.Warning}
+
+// reaches reports whether a state is as bad as a level. A state that is not known is as bad
+// as critical.
+func reaches(state, level string) bool {
+	return state != plugin.Healthy && (state != plugin.Warning || level == plugin.Warning)
 }
 
 // settle makes the alerts of plugins those of the health checks that are not healthy, or
@@ -30,18 +43,18 @@ func (p *Part) settle(ctx context.Context) {
 	p.mu.Lock()
 	p.follow(now)
 	troubles := maps.Clone(p.troubles)
+	names := slices.Sorted(maps.Keys(p.last))
 	p.mu.Unlock()
 	var all []operational.Alert
-	for _, name := range slices.Sorted(maps.Keys(troubles)) {
-		f := troubles[name].finding
-		severity := operational.SeverityWarning
-		if f.State == plugin.Critical {
-			severity = operational.SeverityCritical
+	for _, name := range names {
+		for i, severity := range []operational.AlertSeverity{operational.SeverityCritical, operational.SeverityWarning} {
+			if t, in := troubles[level{name, levels[i]}]; in {
+				all = append(all, operational.Alert{
+					Name: plugin.CheckName(name), Severity: severity, Labels: map[string]string{labelPlugin: name}, Summary: summary(t.finding),
+				})
+				break
+			}
 		}
-		all = append(all, operational.Alert{
-			Name: plugin.CheckName(name), Severity: severity, Labels: map[string]string{labelPlugin: name},
-			Summary: summary(f),
-		})
 	}
 	err := p.host.Operational(ctx, func(s *operational.Store) error {
 		_, err := s.SettleAlerts(ctx, operational.FromPlugin, all, now)
@@ -57,28 +70,31 @@ const labelPlugin = "plugin"
 
 // follow makes the troubles follow the last findings. The caller holds mu.
 func (p *Part) follow(now time.Time) {
-	maps.DeleteFunc(p.troubles, func(name string, _ trouble) bool { _, in := p.last[name]; return !in })
+	maps.DeleteFunc(p.troubles, func(of level, _ trouble) bool { _, in := p.last[of.plugin]; return !in })
 	for name, f := range p.last {
-		t, known := p.troubles[name]
-		switch {
-		case f.State != plugin.Healthy:
-			p.troubles[name] = trouble{finding: f}
-		case !known:
-		case t.well.IsZero(), t.well.After(now): // the clock was put back
-			t.well = now
-			p.troubles[name] = t
-		case now.Sub(t.well) >= alert.Calm:
-			delete(p.troubles, name)
+		for _, state := range levels {
+			of := level{name, state}
+			t, known := p.troubles[of]
+			switch {
+			case reaches(f.State, state):
+				p.troubles[of] = trouble{finding: f}
+			case !known:
+			case t.over.IsZero(), t.over.After(now): // the clock was put back
+				t.over = now
+				p.troubles[of] = t
+			case now.Sub(t.over) >= alert.Calm:
+				delete(p.troubles, of)
+			}
 		}
 	}
 }
 
-// calming reports whether an alert waits for its end.
+// calming reports whether an alert waits for its end, or to be milder.
 func (p *Part) calming() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, t := range p.troubles {
-		if !t.well.IsZero() {
+		if !t.over.IsZero() {
 			return true
 		}
 	}
@@ -112,12 +128,13 @@ func (p *Part) recall(ctx context.Context) {
 		}
 		for _, a := range firing {
 			name := a.Labels[labelPlugin]
-			if f, ok := p.last[name]; ok && a.Source == operational.FromPlugin && f.State == plugin.Healthy {
-				state := plugin.Warning
-				if a.Severity == operational.SeverityCritical {
-					state = plugin.Critical
+			if _, known := p.last[name]; !known || a.Source != operational.FromPlugin {
+				continue
+			}
+			for _, state := range levels {
+				if reaches(string(a.Severity), state) {
+					p.troubles[level{name, state}] = trouble{plugin.Finding{State: state, Figure: a.Summary}, since[name]}
 				}
-				p.troubles[name] = trouble{plugin.Finding{State: state, Figure: a.Summary}, since[name]}
 			}
 		}
 		return err

@@ -14,7 +14,8 @@ import (
 )
 
 // A health check that flips back and forth is one alert, which ends when the check has been
-// healthy for a while, also across a restart and when the clock is put back.
+// healthy for a while, also across a restart and when the clock is put back. So is one that
+// flips between two states: it has the worse one.
 func TestFlapping(t *testing.T) {
 	dir := t.TempDir()
 	rows, err := operational.Create(t.Context(), doltdb.Options{Dir: filepath.Join(dir, "rows"), Home: filepath.Join(dir, "home"), Wait: time.Minute, Command: "test",
@@ -38,14 +39,20 @@ func TestFlapping(t *testing.T) {
 		{0, plugin.Healthy, false, "", 0, false},
 		{1, plugin.Critical, false, "critical", 1, false},
 		{2, plugin.Healthy, false, "critical", 1, true},
-		{3, plugin.Warning, false, "warning", 1, false},
-		{4, plugin.Healthy, false, "warning", 1, true},
+		{3, plugin.Warning, false, "critical", 1, true},
+		{4, plugin.Healthy, false, "critical", 1, true},
+		{7, plugin.Healthy, false, "warning", 1, true},
 		{8, plugin.Healthy, true, "warning", 1, true},
 		{8.9, plugin.Healthy, false, "warning", 1, true},
 		{9, plugin.Healthy, false, "", 1, false},
 		{10, plugin.Warning, false, "warning", 10, false},
 		{11, plugin.Warning, true, "warning", 10, false},
-		{12, plugin.Healthy, false, "warning", 10, true},
+		{12, plugin.Critical, false, "critical", 10, false},
+		{13, plugin.Warning, false, "critical", 10, true},
+		{14, plugin.Critical, true, "critical", 10, false},
+		{15, plugin.Warning, false, "critical", 10, true},
+		{20, plugin.Warning, false, "warning", 10, false},
+		{21, plugin.Healthy, false, "warning", 10, true},
 		{-60, plugin.Healthy, false, "warning", 10, true},
 		{-55, plugin.Healthy, false, "", 10, false},
 	} {

@@ -40,7 +40,7 @@ type Part struct {
 
 	mu       sync.Mutex
 	last     map[string]plugin.Finding // of health checks, by plugin
-	troubles map[string]trouble        // those with an alert, by plugin
+	troubles map[level]trouble         // those with an alert
 }
 
 var (
@@ -53,7 +53,7 @@ var (
 
 // New returns the part.
 func New(h Host) *Part {
-	return &Part{host: h, last: map[string]plugin.Finding{}, troubles: map[string]trouble{}}
+	return &Part{host: h, last: map[string]plugin.Finding{}, troubles: map[level]trouble{}}
 }
 
 // Name implements part.Part.

@@ -54,6 +54,8 @@ const checkAlert = "check-"
 // when each has its state, where the rows do not tell.
 type Watch struct {
 	bad, good map[string]time.Time
+	// milder are those that fire and are less bad than they were, with since when.
+	milder map[string]time.Time
 	// muted are checks that fell ill while the alert of a rule told of it, with when that alert
 	// ended; the zero time while it fires.
 	muted map[string]time.Time
@@ -71,7 +73,7 @@ func (w *Watch) Plan(checks []operational.CheckState, jobs []operational.JobRun,
 		}
 	}
 	before := *w
-	w.bad, w.good, w.muted = map[string]time.Time{}, map[string]time.Time{}, map[string]time.Time{}
+	w.bad, w.good, w.muted, w.milder = map[string]time.Time{}, map[string]time.Time{}, map[string]time.Time{}, map[string]time.Time{}
 	later := func(at time.Time) {
 		if due.IsZero() || at.Before(due) {
 			due = at
@@ -119,13 +121,36 @@ func (w *Watch) Plan(checks []operational.CheckState, jobs []operational.JobRun,
 			list = append(list, a)
 		}
 	}
+	// held keeps the severity of an alert until it was milder for a while, so that one that
+	// flips between two severities is told once.
+	held := func(a operational.Alert) operational.Alert {
+		former := as(a, firing)
+		if slices.Index(operational.AlertSeverities, a.Severity) >= slices.Index(operational.AlertSeverities, former.Severity) {
+			return a
+		}
+		first, known := before.milder[a.Name]
+		if !known || first.After(now) {
+			first = now
+		}
+		if !now.Before(first.Add(calm)) {
+			return a
+		}
+		w.milder[a.Name] = first
+		later(first.Add(calm))
+		return former
+	}
 	for _, c := range checks {
 		a := operational.Alert{Name: checkAlert + c.Name, Source: operational.FromCheck, Severity: operational.SeverityWarning,
 			Labels: map[string]string{"check": c.Name}, Summary: c.State + ": " + c.Figure + "; see gt deacon status"}
 		if c.State != healthy && c.State != string(operational.SeverityWarning) {
 			a.Severity = operational.SeverityCritical
 		}
-		judge(as(a, firing, c.State == healthy), c.State != healthy, c.Since)
+		if c.State == healthy {
+			a = as(a, firing)
+		} else {
+			a = held(a)
+		}
+		judge(a, c.State != healthy, c.Since)
 	}
 	for _, j := range jobs {
 		row, _, _ := strings.Cut(j.Job, ":")
@@ -135,10 +160,10 @@ func (w *Watch) Plan(checks []operational.CheckState, jobs []operational.JobRun,
 		case row == exchanges:
 		case j.Outcome == stopped:
 			if fires[a.Name] {
-				list = append(list, as(a, firing, true))
+				list = append(list, as(a, firing))
 			}
 		default:
-			judge(as(a, firing, true), j.Error != "", j.Began)
+			judge(as(a, firing), j.Error != "", j.Began)
 		}
 	}
 	return list, due
@@ -157,14 +182,12 @@ func Present(jobs []operational.JobRun, called map[string]bool) []operational.Jo
 	})
 }
 
-// as returns the alert with the severity and summary it fired with, if all is well now:
-// until it ends, it still says what was wrong.
-func as(a operational.Alert, firing []operational.Alert, well bool) operational.Alert {
-	if well {
-		for _, f := range firing {
-			if f.Name == a.Name && f.Source == a.Source {
-				a.Severity, a.Summary = f.Severity, f.Summary
-			}
+// as returns the alert with the severity and summary it fired with: until it ends or is
+// milder, it still says what was wrong.
+func as(a operational.Alert, firing []operational.Alert) operational.Alert {
+	for _, f := range firing {
+		if f.Name == a.Name && f.Source == a.Source {
+			a.Severity, a.Summary = f.Severity, f.Summary
 		}
 	}
 	return a

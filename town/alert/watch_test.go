@@ -29,10 +29,10 @@ func TestWatch(t *testing.T) {
 		{1, 1, "warning", "", "", 3},
 		{2, 2, "critical", "", "", 3}, // ill since 1
 		{3, 2, "critical", "", "check-disk critical", 0},
-		{4, 4, "warning", "", "check-disk warning", 0},
-		{5, 5, "healthy", "", "check-disk warning", 10},
-		{6, 6, "warning", "", "check-disk warning", 0},
-		{7, 7, "healthy", "", "check-disk warning", 12},
+		{4, 4, "warning", "", "check-disk critical", 9}, // milder, for a moment
+		{5, 5, "healthy", "", "check-disk critical", 10},
+		{6, 6, "warning", "", "check-disk critical", 11},
+		{7, 7, "healthy", "", "check-disk critical", 12},
 		{12, 7, "healthy", "no room", "", 14},
 		{13, 7, "healthy", "no room", "", 14},
 		{14, 7, "healthy", "no space", "job-prune error", 0},
@@ -51,6 +51,32 @@ func TestWatch(t *testing.T) {
 		}
 		if strings.Join(got, ", ") != c.want || !due.Equal(want) {
 			t.Errorf("minute %v: %q until %s, want %q until %s", c.now, got, due, c.want, want)
+		}
+		firing = list
+	}
+}
+
+// A check that flips between two severities has the worse one, until it is milder for a
+// while.
+func TestMilder(t *testing.T) {
+	var w Watch
+	firing := []operational.Alert{{Name: "check-disk", Source: operational.FromCheck, Severity: operational.SeverityCritical, Summary: "full"}}
+	for _, c := range []struct {
+		now   time.Duration // minutes
+		state string
+		want  operational.AlertSeverity
+		due   time.Duration // minutes; 0 for never
+	}{
+		{0, "warning", "critical", 5}, {4, "critical", "critical", 0}, {5, "warning", "critical", 10}, {-9, "warning", "critical", -4}, {-4, "warning", "warning", 0},
+		{-3, "critical", "critical", 0},
+	} {
+		list, due := w.Plan([]operational.CheckState{{Name: "disk", State: c.state, Figure: c.state, Since: noon}}, nil, firing, noon.Add(c.now*time.Minute))
+		want := time.Time{}
+		if c.due != 0 {
+			want = noon.Add(c.due * time.Minute)
+		}
+		if len(list) != 1 || list[0].Severity != c.want || !due.Equal(want) {
+			t.Errorf("minute %d: %+v until %s, want %s until %s", c.now, list, due, c.want, want)
 		}
 		firing = list
 	}
