@@ -24,8 +24,10 @@ const protocol = 1
 const (
 	defaultMemory    = "512MB"
 	defaultProcesses = 64
-	minProcesses     = 1
-	maxProcesses     = 4096
+	// maxRetryAfter is how long a program may ask to wait before a retry, in seconds.
+	maxRetryAfter = 24 * 60 * 60
+	minProcesses  = 1
+	maxProcesses  = 4096
 )
 
 // settings are the config of the type.
@@ -244,7 +246,7 @@ func (r ran) read(call string) (interface{}, error) {
 	case a.Version != protocol:
 		return nil, fmt.Errorf("its answer has version %d, and %d is known", a.Version, protocol)
 	case a.Error != "" && a.Retry:
-		return nil, &plugin.Later{Seconds: max(0, a.RetryAfter), Err: errors.New(a.Error)}
+		return nil, &plugin.Later{Seconds: min(max(0, a.RetryAfter), maxRetryAfter), Err: errors.New(a.Error)}
 	case a.Error != "":
 		return nil, errors.New(a.Error)
 	case call != plugin.HealthCheck:

@@ -97,9 +97,11 @@ func TestTheProtocol(t *testing.T) {
 			t.Errorf("%s: %v, want %q", script, err, want)
 		}
 	}
-	_, err = b.sh(`echo '{"version":1,"error":"later","retry":true,"retry_after":7}'`, nil).Execute(t.Context(), nil)
-	if l, ok := errors.AsType[*plugin.Later](err); !ok || l.Seconds != 7 {
-		t.Errorf("%v", err)
+	for after, want := range map[string]float64{"7": 7, "-7": 0, "1e300": maxRetryAfter} {
+		_, err = b.sh(`echo '{"version":1,"error":"later","retry":true,"retry_after":`+after+`}'`, nil).Execute(t.Context(), nil)
+		if l, ok := errors.AsType[*plugin.Later](err); !ok || l.Seconds != want {
+			t.Errorf("after %s: %+v, %v", after, l, err)
+		}
 	}
 	p, err := b.init(map[string]interface{}{"command": []interface{}{"no-such-program"}})
 	if err == nil {
