@@ -205,6 +205,27 @@ func TestTextsNameOnlyWhatExists(t *testing.T) {
 	}
 }
 
+// Work is handed in by gt done and by nothing else: no label and no assignee brings a branch
+// into the merge queue, and an agent that gives its bead away loses it.
+func TestTextsHandInByDone(t *testing.T) {
+	handsIn := map[string]bool{}
+	for _, d := range Documents() {
+		for _, wrong := range []string{"label merge", "--assignee refinery", "to the Refinery"} {
+			if strings.Contains(d.Text, wrong) {
+				t.Errorf("%s: %q hands nothing in", d.Key, wrong)
+			}
+		}
+		handsIn[d.Key.Path()] = strings.Contains(d.Text, "`gt done`")
+	}
+	for _, path := range []string{
+		"roles/polecat.md", "formulas/bugfix.formula.toml", "formulas/feature.formula.toml", "formulas/dependency-update.formula.toml",
+	} {
+		if !handsIn[path] {
+			t.Errorf("%s: it does not say how work is handed in", path)
+		}
+	}
+}
+
 // Texts has the text in use first, then former ones. A former text differs from all
 // that came later, or it would say nothing.
 func TestFormerTexts(t *testing.T) {
