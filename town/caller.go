@@ -14,6 +14,8 @@ const (
 	PolecatVariable = "GT_POLECAT"
 	RunVariable     = "GT_RUN"
 	ActorVariable   = "BD_ACTOR"
+	// BranchVariable is the branch that the session's work is committed on.
+	BranchVariable = "GT_BRANCH"
 )
 
 // Caller is who runs a command.

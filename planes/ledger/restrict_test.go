@@ -2,6 +2,7 @@ package ledger
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"gastown/town"
@@ -22,8 +23,9 @@ func TestRestrict(t *testing.T) {
 	}
 	errNo := errors.New("not yours")
 	view := s.As(Session{Actor: town.Actor{Name: mine}})
-	view.Restrict(func(bead, assignee string) error {
-		if assignee != "" && assignee != mine {
+	var last Touch
+	view.Restrict(func(w Touch) error {
+		if last = w; w.Assignee != "" && w.Assignee != mine {
 			return errNo
 		}
 		return nil
@@ -66,6 +68,32 @@ func TestRestrict(t *testing.T) {
 		if _, err := view.Update(ctx, []Patch{{ID: id, Priority: &one}}); err != nil {
 			t.Errorf("%s: %v", id, err)
 		}
+	}
+	closed := town.StatusClosed
+	for name, c := range map[string]struct {
+		patch Patch
+		want  Touch
+	}{
+		"title":    {Patch{Title: new("another")}, Touch{}},
+		"claim":    {Patch{Claim: true}, Touch{}},
+		"give":     {Patch{Assignee: &other}, Touch{Moves: true}},
+		"let go":   {Patch{Assignee: &none}, Touch{Moves: true}},
+		"close":    {Patch{Status: &closed}, Touch{Ends: true}},
+		"both":     {Patch{Status: &closed, Assignee: &other}, Touch{Ends: true, Moves: true}},
+		"reassign": {Patch{Assignee: &mine, Priority: new(3)}, Touch{}},
+	} {
+		b := titled("a bead")
+		b.ID, b.Assignee = "gt-"+strings.ReplaceAll(name, " ", ""), mine
+		if _, err := s.Create(ctx, []NewBead{b}); err != nil {
+			t.Fatal(err)
+		}
+		c.patch.ID, c.want.Bead, c.want.Assignee = b.ID, b.ID, mine
+		if _, err := view.Update(ctx, []Patch{c.patch}); err != nil || last != c.want {
+			t.Errorf("%s: asked about %+v, want %+v: %v", name, last, c.want, err)
+		}
+	}
+	if err := view.Delete(ctx, []string{"gt-title"}, ""); err != nil || last != (Touch{Bead: "gt-title", Assignee: mine, Ends: true}) {
+		t.Errorf("delete: asked about %+v: %v", last, err)
 	}
 	if _, err := view.Create(ctx, []NewBead{titled("new")}); err != nil {
 		t.Error(err)

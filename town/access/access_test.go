@@ -262,6 +262,21 @@ func TestAgents(t *testing.T) {
 			t.Errorf("%q: %+v", assignee, d)
 		}
 	}
+	for name, c := range map[string]struct {
+		agent                town.Address
+		bead, assignee, hook string
+		want                 bool
+	}{
+		"its own":           {toast, "gt-1", toast.String(), "gt-1", false},
+		"a step of it":      {toast, "gt-1.2", toast.String(), "gt-1", true},
+		"nobody has it":     {toast, "gt-1", "", "gt-1", true},
+		"no bead is known":  {toast, "gt-1", toast.String(), "", true},
+		"a person's helper": {town.Address{Kind: town.Crew, Rig: "r", Name: "ann"}, "gt-1", "r/crew/ann", "gt-1", true},
+	} {
+		if d := OwnBead(c.agent, c.bead, c.assignee, c.hook); d.Allowed != c.want || !c.want && d.Next == "" {
+			t.Errorf("%s: %+v", name, d)
+		}
+	}
 	if d := OthersBead(town.Address{Kind: town.Mayor}, "gt-1", "steve"); !d.Allowed {
 		t.Error(d)
 	}

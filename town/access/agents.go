@@ -41,7 +41,7 @@ func MayAgent(kind town.AgentKind, action string) Decision {
 }
 
 // OthersBead says whether an agent may change a bead that is assigned to somebody. A
-// polecat may change what is its own or nobody's.
+// polecat may change what is its own or nobody's; see OwnBead.
 func OthersBead(a town.Address, bead, assignee string) Decision {
 	if a.Kind != town.Polecat || assignee == "" || assignee == a.String() {
 		return allow(a.String(), WriteLedger, "the bead is its own, or nobody's")
@@ -50,6 +50,19 @@ func OthersBead(a town.Address, bead, assignee string) Decision {
 		Who: a.String(), Action: WriteLedger, Rule: restricting + WriteLedger,
 		Reason: bead + " is the work of " + town.Clip(assignee, maxText) + ", and a polecat writes only its own beads",
 		Next:   "write to whoever has it: gt mail send " + town.Typed(assignee) + " -s SUBJECT -m TEXT",
+	}
+}
+
+// OwnBead says whether an agent may close, delete or give away a bead that it has. hook is the
+// bead that its session is for; a polecat lets go of that one by handing it in.
+func OwnBead(a town.Address, bead, assignee, hook string) Decision {
+	if a.Kind != town.Polecat || assignee != a.String() || bead != hook {
+		return allow(a.String(), WriteLedger, "it is not the bead that its session is for")
+	}
+	return Decision{
+		Who: a.String(), Action: WriteLedger, Rule: restricting + WriteLedger,
+		Reason: bead + " is what this session is for: it closes when its change is on the target branch",
+		Next:   "gt done hands it in; gt done --no-change --reason TEXT if nothing had to be changed",
 	}
 }
 

@@ -42,7 +42,7 @@ func (in Insider) enclose(i *shell.Invocation) {
 
 // identity are the variables that say who calls, and where from.
 var identity = []string{
-	town.RoleVariable, town.RigVariable, town.PolecatVariable, town.RunVariable, shell.RootEnv, "GT_TOWN_ROOT", "GT_SESSION", "GT_BRANCH",
+	town.RoleVariable, town.RigVariable, town.PolecatVariable, town.RunVariable, shell.RootEnv, "GT_TOWN_ROOT", "GT_SESSION", town.BranchVariable,
 	"GT_POLECAT_PATH", "GT_AGENT", "GT_ALONE",
 }
 

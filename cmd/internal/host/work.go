@@ -195,7 +195,7 @@ func (h *Host) sessionEnv(s polecat.Start) []string {
 		path = filepath.Dir(self) + string(os.PathListSeparator) + path
 	}
 	return append(town.Identity(s.Ticket),
-		"PATH="+path, "GT_ROOT="+h.Layout.Root, "GT_TOWN_ROOT="+h.Layout.Root, "GT_SESSION="+agent.SessionName(me), "GT_BRANCH="+s.Branch,
+		"PATH="+path, "GT_ROOT="+h.Layout.Root, "GT_TOWN_ROOT="+h.Layout.Root, "GT_SESSION="+agent.SessionName(me), town.BranchVariable+"="+s.Branch,
 		"GT_POLECAT_PATH="+s.Dir, "GT_AGENT="+s.Preset, "BD_ACTOR="+me, "GIT_AUTHOR_NAME="+me, "GIT_AUTHOR_EMAIL="+h.Actor.Email,
 		"GIT_COMMITTER_NAME="+me, "GIT_COMMITTER_EMAIL="+h.Actor.Email)
 }

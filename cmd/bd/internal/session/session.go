@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gastown/cmd/internal/host"
+	"gastown/cmd/internal/primer"
 	"gastown/cmd/internal/shell"
 	"gastown/planes/doltdb"
 	"gastown/planes/ledger"
@@ -115,7 +116,7 @@ func Enter(ctx context.Context, call *shell.Call, dir string) (h *host.Host, lea
 	h.ReadOnly = call.Reads()
 	if call.Gate != nil && !h.ReadOnly {
 		if a := call.Gate.Agent(call, t).Agent; a.Kind == town.Polecat {
-			h.May = func(bead, assignee string) error { return access.OthersBead(a, bead, assignee).Err("change " + bead) }
+			h.May = mayPolecat(a, primer.BeadOf(a, call.Getenv(town.BranchVariable)))
 		}
 	}
 	leave, err = takeSlot(ctx, call, h)
@@ -128,6 +129,18 @@ func Enter(ctx context.Context, call *shell.Call, dir string) (h *host.Host, lea
 		return h, func() error { return nil }, nil
 	}
 	return nil, nil, unwritable(t.Root, err)
+}
+
+// mayPolecat says which beads a polecat may change. hook is the bead that its session is
+// for, or "".
+func mayPolecat(a town.Address, hook string) ledger.May {
+	return func(w ledger.Touch) error {
+		d := access.OthersBead(a, w.Bead, w.Assignee)
+		if d.Allowed && (w.Ends || w.Moves) {
+			d = access.OwnBead(a, w.Bead, w.Assignee, hook)
+		}
+		return d.Err("change " + w.Bead)
+	}
 }
 
 // unwritable is the error for a ledger that cannot be changed where it is.
