@@ -65,6 +65,9 @@ func (o *options) remove(ctx context.Context, h *host.Host, all []town.Address, 
 }
 
 func (o *options) cleanup(ctx context.Context) error {
+	if !o.stuck { // --no-stuck
+		return town.Fail("clean up polecats", "gt polecat cleanup --stuck", "%w: say which polecats", town.ErrUsage)
+	}
 	h, err := host.Open(o.call)
 	if err != nil {
 		return err
@@ -77,10 +80,14 @@ func (o *options) cleanup(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	polecats, err := o.ofRig(h, w)
+	if err != nil {
+		return err
+	}
 	stuck := []operational.Agent{}
 	var all []town.Address
-	for _, a := range w.Agents {
-		if polecat.IsStuck(a) && (o.rig == "" || a.Address.Rig == o.rig) {
+	for _, a := range polecats {
+		if polecat.IsStuck(a) {
 			stuck, all = append(stuck, a), append(all, a.Address)
 		}
 	}

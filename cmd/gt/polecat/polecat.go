@@ -131,11 +131,12 @@ func (o *options) list(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	all := []operational.Agent{}
-	for _, a := range w.Agents {
-		if a.Address.Kind == town.Polecat && (o.rig == "" || a.Address.Rig == o.rig) && (len(states) == 0 || slices.Contains(states, a.State)) {
-			all = append(all, a)
-		}
+	all, err := o.ofRig(h, w)
+	if err != nil {
+		return err
+	}
+	if len(states) > 0 {
+		all = slices.DeleteFunc(all, func(a operational.Agent) bool { return !slices.Contains(states, a.State) })
 	}
 	for _, bad := range w.Spoilt {
 		o.call.Hint("left out: %s", bad)
@@ -151,6 +152,22 @@ func (o *options) list(ctx context.Context) error {
 		}
 		p.Table([]string{"POLECAT", "STATE", "BEAD", "RUN", "SINCE", "EVIDENCE"}, rows)
 	})
+}
+
+// ofRig are the polecats of --rig, or all. One that was removed from the configuration may
+// still have some.
+func (o *options) ofRig(h *host.Host, w operational.Work) ([]operational.Agent, error) {
+	all := []operational.Agent{}
+	for _, a := range w.Agents {
+		if a.Address.Kind == town.Polecat && (o.rig == "" || a.Address.Rig == o.rig) {
+			all = append(all, a)
+		}
+	}
+	if o.rig != "" && len(all) == 0 {
+		_, err := h.Rigs().Find(o.rig)
+		return all, err
+	}
+	return all, nil
 }
 
 // shown is what gt polecat show prints.

@@ -96,7 +96,7 @@ func show(p *term.Printer, list []slung) {
 		case s.Agent != nil:
 			p.Line("%s: %s to %s (run %d)", s.Bead, s.State, s.Agent, s.Run)
 		case s.Place > 0:
-			p.Line("%s: waits for a polecat of %s, place %d", s.Bead, s.Rig, s.Place)
+			p.Line("%s: waits for a polecat of %s, place %d; gt queue list says for what", s.Bead, s.Rig, s.Place)
 		case s.Why != "":
 			p.Line("%s: it came straight back", s.Bead)
 		case s.State == "queued":

@@ -53,11 +53,6 @@ func (o *queueOptions) waiting(ctx context.Context) (h *host.Host, all []operati
 	if h, err = host.Open(o.call); err != nil {
 		return nil, nil, nil, err
 	}
-	if o.rig != "" {
-		if err := town.CheckRig(o.rig); err != nil {
-			return nil, nil, nil, err
-		}
-	}
 	holds = map[string]*operational.Hold{}
 	err = h.Rows(ctx, func(s *operational.Store) error {
 		w, err := s.Work(ctx)
@@ -78,6 +73,9 @@ func (o *queueOptions) waiting(ctx context.Context) (h *host.Host, all []operati
 		}
 		return nil
 	})
+	if err == nil && o.rig != "" && len(all) == 0 {
+		_, err = h.Rigs().Find(o.rig) // beads of a rig that was removed may still wait
+	}
 	return h, all, holds, err
 }
 

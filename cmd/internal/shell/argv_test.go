@@ -112,6 +112,25 @@ func TestArgumentsThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// A word that is none of a flag's words says which flag, and what it may be.
+func TestWordsThatAreNoChoice(t *testing.T) {
+	for word, want := range map[string]string{
+		"pull":     `--how: "pull" is not one of push, pr`,
+		"it's\nit": `--how: "it's\nit" is not one of push, pr`,
+	} {
+		var stderr strings.Builder
+		p := NewProgram(Traits{Name: "x", Help: "X."}, &Invocation{Args: []string{"make", "--how", word}, Stdout: io.Discard, Stderr: &stderr})
+		p.Begin()
+		p.Add(p, Command{Name: "make", Help: "Make.", NoTown: true, Define: func(_ *Call, c *kingpin.CmdClause) Action {
+			c.Flag("how", "How.").Enum("push", "pr")
+			return func(context.Context) error { return nil }
+		}})
+		if code := p.Prepare().Run(t.Context()); code != ExitUsage || !strings.Contains(stderr.String(), want) {
+			t.Errorf("%q: exit %d: %s; want %s", word, code, &stderr, want)
+		}
+	}
+}
+
 // An object gets the schema's version once, an array never.
 func TestSchemaVersion(t *testing.T) {
 	c := &Call{traits: Traits{Schema: 1}}

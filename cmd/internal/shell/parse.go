@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -28,9 +29,15 @@ func VersionFlag(p *kingpin.Application, line string, stdout io.Writer, ended *i
 	}).Bool()
 }
 
+// noChoice is what the parser says of a word that is none of those that it may be.
+var noChoice = regexp.MustCompile(`(?s)^enum value must be one of (.*?), got '(.*)'$`)
+
 // Misused is the message for arguments that the parser refused with err. If err
 // only describes a value, the message also names the flag.
 func Misused(p *kingpin.Application, args []string, err error) UsageError {
+	if m := noChoice.FindStringSubmatch(err.Error()); m != nil {
+		err = fmt.Errorf("%q is not one of %s", m[2], strings.ReplaceAll(m[1], ",", ", "))
+	}
 	out := UsageError{Err: err, Command: Meant(p, args)}
 	parsed, _ := p.ParseContext(args)
 	if parsed == nil || strings.Contains(err.Error(), "--") {
