@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -132,5 +133,17 @@ func TestNearest(t *testing.T) {
 		if got := fmt.Sprint(Nearest(in, words, 2)); got != want {
 			t.Errorf("%q: %s", in, got)
 		}
+	}
+}
+
+// Steps are in the order of their numbers, which is not that of their ids as texts.
+func TestByChild(t *testing.T) {
+	ids := []string{"gt-b", "gt-a.10", "gt-a.2", "gt-a.x", "gt-a.1"}
+	slices.SortFunc(ids, ByChild)
+	if want := []string{"gt-a.1", "gt-a.2", "gt-a.10", "gt-a.x", "gt-b"}; !slices.Equal(ids, want) {
+		t.Errorf("%v, want %v", ids, want)
+	}
+	if !IsStep([]string{"x", StepLabel("bugfix")}) || IsStep([]string{"bugfix"}) {
+		t.Error("labels of steps")
 	}
 }

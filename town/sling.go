@@ -1,9 +1,12 @@
 package town
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -20,6 +23,29 @@ type Sling struct {
 	// by side.
 	UsePool  bool `json:"use_pool,omitempty"`
 	Parallel bool `json:"parallel,omitempty"`
+}
+
+// stepLabel begins the label of the beads that are steps of a formula.
+const stepLabel = "formula-"
+
+// StepLabel is the label of the steps that a formula gives a bead.
+func StepLabel(formula string) string { return stepLabel + formula }
+
+// IsStep reports whether labels are those of a formula's step.
+func IsStep(labels []string) bool {
+	return slices.ContainsFunc(labels, func(l string) bool { return strings.HasPrefix(l, stepLabel) })
+}
+
+// ByChild compares ids of children of one bead by their numbers. Ids without one come
+// last, in the order of their texts.
+func ByChild(a, b string) int {
+	number := func(id string) int {
+		if _, n, ok := ParentID(id); ok {
+			return n
+		}
+		return math.MaxInt
+	}
+	return cmp.Or(cmp.Compare(number(a), number(b)), strings.Compare(a, b))
 }
 
 // Limits of a Sling.

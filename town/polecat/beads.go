@@ -50,10 +50,45 @@ func (b Beads) Block(ctx context.Context, bead, agent, reason string) error {
 	return b.leave(ctx, agent, "blocked", reason, ledger.Patch{ID: bead, Status: new(town.StatusBlocked), Assignee: new("")})
 }
 
-// Close implements Ledger.
+// Close implements Ledger. The steps that a formula gave the bead end with it.
 func (b Beads) Close(ctx context.Context, bead, agent, reason string) error {
-	_, err := b.change(ctx, agent, ledger.Patch{ID: bead, Status: new(town.StatusClosed), CloseReason: &reason})
-	return err
+	steps, err := b.steps(ctx, bead, agent)
+	if err != nil {
+		return err
+	}
+	return b.as(agent).Together(ctx, "close "+bead, func(c *ledger.Change) error {
+		all := append(slices.Clone(steps), bead)
+		found, err := c.Get(ctx, all, ledger.Fields{"id", "status"})
+		if err != nil {
+			return err
+		}
+		var patches []ledger.Patch
+		for _, id := range all {
+			why := reason
+			if id != bead {
+				why = "with " + bead
+			}
+			if is, ok := found[id]; ok && is.Status != town.StatusClosed {
+				patches = append(patches, ledger.Patch{ID: id, Status: new(town.StatusClosed), CloseReason: &why})
+			}
+		}
+		if len(patches) > 0 {
+			_, err = c.Update(ctx, patches)
+		}
+		return err
+	})
+}
+
+// steps are the open steps that a formula gave a bead, other than what somebody else has.
+func (b Beads) steps(ctx context.Context, bead, agent string) (ids []string, err error) {
+	f := ledger.Filter{Parent: bead, Not: []town.Status{town.StatusClosed}, Fields: ledger.Fields{"id", "labels", "assignee"}}
+	err = b.Store.List(ctx, f, func(i ledger.Item) error {
+		if town.IsStep(i.Labels) && (i.Assignee == "" || i.Assignee == agent) {
+			ids = append(ids, i.ID)
+		}
+		return nil
+	})
+	return ids, err
 }
 
 // leave changes a bead that the agent has, and says why, in one transaction.
@@ -92,15 +127,6 @@ func (b Beads) GiveBack(ctx context.Context, bead, agent string, status town.Sta
 		_, err = c.Comment(ctx, bead, text)
 		return err
 	})
-}
-
-func (b Beads) change(ctx context.Context, agent string, p ledger.Patch) (changed bool, err error) {
-	p.UnlessClosed = true
-	_, err = b.as(agent).Update(ctx, []ledger.Patch{p})
-	if missed(err) {
-		return false, nil
-	}
-	return err == nil, err
 }
 
 // Claims implements Ledger, with one query.

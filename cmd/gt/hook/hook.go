@@ -6,6 +6,7 @@ package hook
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -143,6 +144,7 @@ func (o *options) show(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
+	slices.SortFunc(out.Steps, func(a, b step) int { return town.ByChild(a.Bead, b.Bead) })
 	return o.call.Show(out, func(p *term.Printer) {
 		p.Line("%s: %s", out.Bead, out.Title)
 		p.Line("you are %s (run %d, epoch %d), on the branch %s", out.Agent, out.Run, out.Epoch, out.Branch)
@@ -162,6 +164,7 @@ func (o *options) show(ctx context.Context) (err error) {
 		for i, st := range out.Steps {
 			if i == 0 {
 				p.Line("")
+				p.Line("Steps, in their order: bd show %s says what is to be done, bd close %s that it is", st.Bead, st.Bead)
 			}
 			p.Line("step %s  %s  %s", st.Bead, st.Status, st.Title)
 		}

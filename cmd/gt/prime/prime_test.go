@@ -50,7 +50,7 @@ func work(t *testing.T, w gttest.Towns, letters int) operational.Assignment {
 		ID: "web-a1", Title: title, Description: hostile + strings.Repeat("\nx", 2000), AcceptanceCriteria: hostile,
 	}}})
 	must(err)
-	for n := range 3 {
+	for n := range 11 {
 		_, err := l.Create(t.Context(), []ledger.NewBead{{Bead: town.Bead{Title: fmt.Sprintf("step %d %s", n, title)}, Parent: "web-a1"}})
 		must(err)
 	}
@@ -107,7 +107,7 @@ func TestPrime(t *testing.T) {
 	for _, want := range []string{
 		"# You are web/polecats/nux, in the Town alpha", "Your bead: web-a1 \"fix it", "Work only below ", "on the branch polecat/nux/web-a1", "gt done", "gt handoff",
 		"Mail: 12 unread", "\"letter ", "- and 7 more: gt mail inbox", "## Your bead, in the words of who wrote it", "> fix it", "(clipped: bd show web-a1 has the rest)",
-		"It is done when:\n> fix it", "With the assignment came:\n> fix it", "Steps, in their order:\n- [ ] web-a1.1 \"step 0", "- [ ] web-a1.3", "## Rules of your role (federation/roles/polecat.md)\n# Polecat", "## Commands",
+		"It is done when:\n> fix it", "With the assignment came:\n> fix it", "Steps, in their order (bd show ID ", "\n- [ ] web-a1.1 \"step 0", "- [ ] web-a1.2 ", "- [ ] web-a1.10 ", "## Rules of your role (federation/roles/polecat.md)\n# Polecat", "## Commands",
 	} {
 		i := strings.Index(text[at:], want)
 		if i < 0 {

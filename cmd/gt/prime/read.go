@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/primer"
@@ -112,12 +113,15 @@ func (f *facts) readBead(ctx context.Context, s *ledger.Store, id string) error 
 		return err
 	}
 	f.Bead = &got[0].Bead
-	return s.List(ctx, ledger.Filter{
-		Parent: id, Sort: []ledger.Order{{Field: "created_at"}, {Field: "id"}}, Limit: maxSteps + 1, Fields: ledger.Fields{"id", "title", "status"},
+	err = s.List(ctx, ledger.Filter{
+		Parent: id, Sort: []ledger.Order{{Field: "created_at"}, {Field: "id"}}, Limit: readSteps, Fields: ledger.Fields{"id", "title", "status"},
 	}, func(i ledger.Item) error {
 		f.Steps = append(f.Steps, i.Bead)
 		return nil
 	})
+	slices.SortFunc(f.Steps, func(a, b town.Bead) int { return town.ByChild(a.ID, b.ID) })
+	f.Steps = f.Steps[:min(len(f.Steps), maxSteps+1)]
+	return err
 }
 
 // readMail reads the subjects of unread mail. Counting is needed only when there are

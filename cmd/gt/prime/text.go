@@ -22,6 +22,7 @@ const (
 	maxAcceptance  = 800
 	maxName        = 200
 	maxSteps       = 12
+	readSteps      = 100 // the database does not know the order of their numbers
 	maxSubjects    = 5
 	maxHeld        = 5
 )
@@ -179,7 +180,7 @@ func (f facts) work() string {
 		b.WriteString("With the assignment came:\n" + primer.Quoted(f.Assignment.Options.Message, maxAcceptance, "gt hook"))
 	}
 	if len(f.Steps) > 0 {
-		b.WriteString("Steps, in their order:\n")
+		b.WriteString("Steps, in their order (bd show ID says what is to be done, bd close ID that it is):\n")
 	}
 	for i, s := range f.Steps {
 		if i == maxSteps {

@@ -100,7 +100,7 @@ func substitutions(how town.Sling, meta files.Meta) (map[string]string, error) {
 
 // children are the beads that a bead's steps become.
 func children(ctx context.Context, s *ledger.Store, w operational.Waiting, meta files.Meta, values map[string]string) ([]ledger.NewBead, error) {
-	label := "formula-" + w.Options.Formula
+	label := town.StepLabel(w.Options.Formula)
 	var there []ledger.Item
 	if err := s.List(ctx, ledger.Filter{Parent: w.Bead, Fields: ledger.Fields{"id", "labels"}}, ledger.Collect(&there)); err != nil {
 		return nil, err

@@ -81,7 +81,7 @@ func ready(ctx context.Context, h *host.Host, ids []string) (beads []town.Bead, 
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, release()) }()
-	details, err := s.Get(ctx, ids, ledger.Fields{"id", "title", "status", "assignee", "priority", "is_template", "dependencies"})
+	details, err := s.Get(ctx, ids, ledger.Fields{"id", "title", "status", "assignee", "priority", "is_template", "labels", "dependencies"})
 	if err != nil {
 		return nil, err
 	}
@@ -100,6 +100,9 @@ func ready(ctx context.Context, h *host.Host, ids []string) (beads []town.Bead, 
 			err = fmt.Errorf("%s: %w: it is a template", d.ID, errNotReady)
 		case d.Status != town.StatusOpen && d.Status != town.StatusInProgress && d.Status != town.StatusHooked:
 			err = fmt.Errorf("%s: %w: it is %s", d.ID, errNotReady, d.Status)
+		case stepOf(d) != nil:
+			parent := stepOf(d)
+			err = fmt.Errorf("%s: %w: it is a step of %s, which %s has", d.ID, errNotReady, parent.ID, parent.Assignee)
 		case d.Assignee != "":
 			err = fmt.Errorf("%s: %w: %s has it (a person gives it back with: bd update %s --assignee '')", d.ID, errNotReady, d.Assignee, d.ID)
 		case slices.ContainsFunc(waits, func(w ledger.Waiting) bool { return w.ID == d.ID }):
@@ -111,4 +114,13 @@ func ready(ctx context.Context, h *host.Host, ids []string) (beads []town.Bead, 
 		refused = append(refused, err)
 	}
 	return beads, errors.Join(refused...)
+}
+
+// stepOf is the bead of which a bead is a formula's step, if somebody has that; else nil.
+func stepOf(d ledger.Detail) *ledger.Linked {
+	i := slices.IndexFunc(d.Dependencies, func(l ledger.Linked) bool { return l.Type == town.DepParent && l.Assignee != "" })
+	if i < 0 || !town.IsStep(d.Labels) {
+		return nil
+	}
+	return &d.Dependencies[i]
 }
