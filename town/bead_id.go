@@ -2,6 +2,7 @@ package town
 
 import (
 	"crypto/rand"
+	"fmt"
 	"math"
 	"math/big"
 	"strconv"
@@ -43,6 +44,14 @@ func NewBeadID(prefix string, length int) string {
 		digits[i] = base36[n.Int64()]
 	}
 	return prefix + "-" + string(digits)
+}
+
+// CheckBranchOf reports whether git takes a branch whose name ends with a bead's id.
+func CheckBranchOf(id string) error {
+	if strings.Contains(id, "..") || strings.HasSuffix(id, ".") || strings.HasSuffix(id, ".lock") {
+		return fmt.Errorf("%w: git takes no branch whose name ends with %q", ErrRefused, Clip(id, 80))
+	}
+	return nil
 }
 
 // ChildID is the id of the nth child of a bead, counted from 1.

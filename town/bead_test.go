@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -145,5 +146,20 @@ func TestByChild(t *testing.T) {
 	}
 	if !IsStep([]string{"x", StepLabel("bugfix")}) || IsStep([]string{"bugfix"}) {
 		t.Error("labels of steps")
+	}
+}
+
+// Exactly the ids are refused that git refuses at the end of a branch.
+func TestCheckBranchOf(t *testing.T) {
+	for id, want := range map[string]bool{
+		"gt-a": true, "gt-a.1": true, "gt-a.1.2": true, "a.b-c_d": true, "gt-a.locked": true, "gt-lock": true,
+		"gt-a..b": false, "gt-a.": false, "gt-a.lock": false, "gt-a.1.lock": false,
+	} {
+		if got := CheckBranchOf(id) == nil; got != want || CheckBeadID(id) != nil {
+			t.Errorf("%s: %v, want %v", id, got, want)
+		}
+		if git := exec.Command("git", "check-ref-format", "--branch", "polecat/nux/"+id).Run() == nil; git != want {
+			t.Errorf("%s: git says %v", id, git)
+		}
 	}
 }

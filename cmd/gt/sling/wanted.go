@@ -100,6 +100,8 @@ func ready(ctx context.Context, h *host.Host, ids []string) (beads []town.Bead, 
 			err = fmt.Errorf("%s: %w: it is a template", d.ID, errNotReady)
 		case d.Status != town.StatusOpen && d.Status != town.StatusInProgress && d.Status != town.StatusHooked:
 			err = fmt.Errorf("%s: %w: it is %s", d.ID, errNotReady, d.Status)
+		case town.CheckBranchOf(d.ID) != nil:
+			err = fmt.Errorf("%s: %w", d.ID, town.CheckBranchOf(d.ID))
 		case stepOf(d) != nil:
 			parent := stepOf(d)
 			err = fmt.Errorf("%s: %w: it is a step of %s, which %s has", d.ID, errNotReady, parent.ID, parent.Assignee)
