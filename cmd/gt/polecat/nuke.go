@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/term"
+	"gastown/planes/ledger"
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/polecat"
@@ -48,7 +50,7 @@ func (o *options) remove(ctx context.Context, h *host.Host, all []town.Address, 
 		done = append(done, one)
 	}
 	settled, err := c.Settle(ctx)
-	failed = append(failed, settled.Err(), err)
+	failed = append(failed, settled.Err(), err, note(ctx, h, done, reason))
 	err = o.call.Changed(done, func(p *term.Printer) {
 		for _, n := range done {
 			line := "removed " + n.Agent.String()
@@ -62,6 +64,28 @@ func (o *options) remove(ctx context.Context, h *host.Host, all []town.Address, 
 		}
 	})
 	return errors.Join(append(failed, err)...)
+}
+
+// note says on the beads that were given back why, and where the work is: whoever has one
+// next finds it there.
+func note(ctx context.Context, h *host.Host, done []polecat.Nuked, reason string) error {
+	done = slices.DeleteFunc(slices.Clone(done), func(n polecat.Nuked) bool { return n.Bead == "" })
+	if len(done) == 0 {
+		return nil
+	}
+	return h.WithLedger(ctx, func(s *ledger.Store) error {
+		var failed []error
+		for _, n := range done {
+			text := "taken from " + n.Agent.String() + ": " + reason
+			if n.Saved != "" {
+				text += "\nits work is saved at " + n.Saved + "; to look at it: git fetch origin " + n.Saved
+			}
+			if _, err := s.Comment(ctx, n.Bead, text); err != nil && !errors.Is(err, ledger.ErrUnknown) {
+				failed = append(failed, err)
+			}
+		}
+		return errors.Join(failed...)
+	})
 }
 
 func (o *options) cleanup(ctx context.Context) error {

@@ -123,7 +123,7 @@ func (o *options) list(ctx context.Context) error {
 		}
 		state, err := town.ParseAgentState(word)
 		if err != nil {
-			return town.Fail("list the polecats", "gt polecat list --help names the states", "%w: %w", town.ErrUsage, err)
+			return town.Fail("list the polecats", "gt polecat list --help names the states", "%w", err)
 		}
 		states = append(states, state)
 	}
