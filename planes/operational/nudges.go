@@ -25,7 +25,7 @@ var noticeSchema = doltdb.Migration{
 func (s *Store) Nudge(ctx context.Context, list []Nudge, now time.Time) (stored []Nudge, err error) {
 	for _, n := range list {
 		if err := n.Check(); err != nil {
-			return nil, explainWork("nudge "+n.Agent.String(), err)
+			return nil, err
 		}
 	}
 	if len(list) == 0 {

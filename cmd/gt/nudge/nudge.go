@@ -143,6 +143,11 @@ func (o *options) nudge(ctx context.Context, op string, choose func(mail.Directo
 		return err
 	}
 	to = slices.DeleteFunc(to, func(a town.Address) bool { return len(to) > 1 && a == who.Agent })
+	if len(to) == 1 && !reachable(to[0], runs, known) {
+		return town.Fail(op, "gt mail send "+to[0].String()+" -m TEXT stays until somebody reads it",
+			"%w: it has no session and no work, and its next session is for other work", town.ErrUsage)
+	}
+	to = slices.DeleteFunc(to, func(a town.Address) bool { return !reachable(a, runs, known) })
 	if len(to) == 0 {
 		return town.Fail(op, "gt agents lists who there is; gt mail send @town -m TEXT reaches agents without a session", "%w: no agent has a session", town.ErrUsage)
 	}
@@ -150,8 +155,8 @@ func (o *options) nudge(ctx context.Context, op string, choose func(mail.Directo
 	var list []operational.Nudge
 	for _, a := range to {
 		run, running := runs[a]
-		if !running {
-			run = host.RunOf(known, a)
+		if !running && a.Kind == town.Polecat {
+			run = host.RunOf(known, a) // it starts; others get it in their next session
 		}
 		list = append(list, operational.Nudge{Agent: a, Run: run, Kind: operational.NudgeLine, From: who.Name, Text: strings.Join(o.words, " "), Expires: now.Add(o.expires)})
 	}
@@ -170,6 +175,13 @@ func (o *options) nudge(ctx context.Context, op string, choose func(mail.Directo
 		return town.Fail(op, "gt nudge list shows what waits; gt peek AGENT shows the session", "it is stored, and nobody could look what became of it: %w", err)
 	}
 	return o.show(stored, runs)
+}
+
+// reachable reports whether a nudge for an agent may ever be typed. A polecat without a
+// session has to have work, for which one is to come.
+func reachable(a town.Address, runs map[town.Address]town.Run, known []operational.Agent) bool {
+	_, running := runs[a]
+	return running || a.Kind != town.Polecat || slices.ContainsFunc(known, func(k operational.Agent) bool { return k.Address == a && k.Bead != "" })
 }
 
 // await delivers the nudges, as often as it takes, for at most the time that the
