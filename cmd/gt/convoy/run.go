@@ -42,9 +42,17 @@ func (o *options) create(ctx context.Context) error {
 			return err
 		}
 		slices.Sort(ids)
-		m.Members = len(slices.Compact(ids))
+		ids = slices.Compact(ids)
+		m.Members = len(ids)
 		m.ID, err = convoy.Create(ctx, l, convoy.New{Name: o.name, Members: ids, Notify: m.Notify})
-		return err
+		if err == nil {
+			return nil
+		}
+		var one *ledger.BatchError
+		if errors.As(err, &one) && len(one.Entries) == 1 { // it is the only entry, so its number says nothing
+			err = one.Entries[0].Err
+		}
+		return town.Fail("make a convoy", "gt convoy create --help", "%w", err)
 	})
 	if err != nil {
 		return err

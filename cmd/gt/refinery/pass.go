@@ -94,7 +94,7 @@ func (o *options) merge(ctx context.Context) error {
 	return errors.Join(o.call.Summary(all, func(p *term.Printer) {
 		for _, m := range all {
 			if len(m.Did) == 0 {
-				p.Line("%s: nothing to do", m.Rig)
+				p.Line("%s: nothing to do; gt refinery status says what waits, and for what", m.Rig)
 			}
 			for _, line := range m.Did {
 				p.Line("%s: %s", m.Rig, line)
