@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"fmt"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -166,6 +167,41 @@ func (all Presets) Find(name string) (Preset, error) {
 		why = ": did you mean " + near[0] + "?"
 	}
 	return Preset{}, town.Fail("use the agent "+town.Clip(name, 64), "gt agents presets lists them", "%w: there is no such preset%s", town.ErrUsage, why)
+}
+
+// Own is the list with a person's own command, and the name that it has there. A command
+// that begins with the name or the command of a preset whose screen is known is that
+// preset with further arguments: what is known of its dialogs and its composer holds for
+// it, too. Any other is a preset of the given name, of which nothing is known.
+func (all Presets) Own(name string, words []string) (Presets, string) {
+	all = slices.Clone(all)
+	if _, err := all.Find(words[0]); err == nil && len(words) == 1 {
+		return all, words[0]
+	}
+	for i, p := range all {
+		if further, known := p.further(words); known {
+			all[i].Command = slices.Concat(p.Command, further)
+			if strings.Contains(words[0], "/") {
+				all[i].Command[0] = words[0]
+			}
+			return all, p.Name
+		}
+	}
+	return append(all, Preset{Name: name, Command: words}), name
+}
+
+// further are the words of a command that follow a preset's; known is false when it is
+// not the preset's, or nothing is known of the preset's screen.
+func (p Preset) further(words []string) (rest []string, known bool) {
+	if p.Composer == "" && len(p.Dialogs) == 0 {
+		return nil, false
+	}
+	given, own := slices.Clone(words), slices.Clone(p.Command)
+	given[0], own[0] = filepath.Base(given[0]), filepath.Base(own[0])
+	if len(given) >= len(own) && slices.Equal(given[:len(own)], own) {
+		return given[len(own):], true
+	}
+	return given[1:], given[0] == p.Name
 }
 
 // compile checks a preset and prepares its patterns.

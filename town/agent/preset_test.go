@@ -141,3 +141,47 @@ func TestResume(t *testing.T) {
 		t.Errorf("no place for the id: %v", err)
 	}
 }
+
+// A command of a known program keeps what is known of it, and what it always gets. Nothing
+// is taken for known that only begins with the same interpreter.
+func TestOwn(t *testing.T) {
+	all, err := Parse([]byte(`agents:
+  - {name: mine, command: [python3, mine.py], composer: '^> '}
+  - {name: robot, command: [sh, robot.sh]}
+  - {name: fast, command: [codex, --fast], composer: '^> '}
+  - {name: amp-too, command: [amp], composer: '^> '}
+`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line, want := range map[string]string{
+		"claude":                                "claude: claude",
+		"robot":                                 "robot: sh robot.sh",
+		"plain":                                 "plain: sh",
+		"claude --model opus":                   "claude: claude --model opus",
+		"/opt/bin/claude":                       "claude: /opt/bin/claude",
+		"/opt/bin/codex -m x":                   "codex: /opt/bin/codex -c allow_login_shell=false -m x",
+		"codex -c allow_login_shell=false -m x": "codex: codex -c allow_login_shell=false -m x",
+		"cursor-agent --fast":                   "cursor: cursor-agent --fast",
+		"cursor --fast":                         "cursor: cursor-agent --fast",
+		"python3 mine.py -v":                    "mine: python3 mine.py -v",
+		"python3 other.py":                      "own: python3 other.py",
+		"codex --fast -v":                       "fast: codex --fast -v",
+		"amp":                                   "amp: amp",
+		"sh x.sh":                               "own: sh x.sh",
+		"robot -v":                              "own: robot -v",
+		"other --claude":                        "own: other --claude",
+	} {
+		list, name := all.Own("own", strings.Fields(line))
+		p, err := list.Find(name)
+		if got := name + ": " + strings.Join(p.Command, " "); err != nil || got != want {
+			t.Errorf("%s is %q, want %q: %v", line, got, want, err)
+		}
+		if was, err := all.Find(name); err == nil && (p.Composer != was.Composer || len(p.Dialogs) != len(was.Dialogs)) {
+			t.Errorf("%s: the patterns of %s are not kept", line, name)
+		}
+	}
+	if p, err := all.Find("codex"); err != nil || len(p.Command) != 3 {
+		t.Errorf("the list itself was changed: %v %v", p.Command, err)
+	}
+}

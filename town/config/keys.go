@@ -240,7 +240,7 @@ var keys = []Key{
 	{Name: "backup.proof_interval", Type: TypeDuration, Default: "168h", Min: hour, Max: 2400 * hour,
 		Help: "Time between two tests of a restore"},
 	{Name: "agent.command", Type: TypeString, Default: "", Max: 4096,
-		Help: "Agent program of rigs that choose none: a preset or a command; empty for claude"},
+		Help: "Agent program of rigs that choose none: a preset, which arguments may follow, or a command; empty for claude"},
 }
 
 // Keys returns every setting in the order people are shown them.

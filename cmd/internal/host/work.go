@@ -5,7 +5,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"gastown/deacon"
@@ -152,24 +151,22 @@ func (h *Host) sessions(rigs []rig.Settings) (polecat.Sessions, error) {
 }
 
 // defaultPreset is the agent program of a Town that chose none, townPreset the name of
-// the preset that agent.command becomes.
+// the preset that agent.command becomes when no preset knows its program.
 const (
 	defaultPreset = "claude"
 	townPreset    = "town"
 )
 
 // ownPreset is the preset of the rigs that choose none: the one that agent.command
-// names, or one for the command that it is. No shell runs it.
+// names, with its further arguments, or one for the command that it is. No shell runs it.
 func (h *Host) ownPreset(presets *agent.Presets) string {
 	words := strings.Fields(text(h.Config, "agent.command"))
 	if len(words) == 0 {
 		return defaultPreset
 	}
-	if _, err := presets.Find(words[0]); err == nil && len(words) == 1 {
-		return words[0]
-	}
-	*presets = append(slices.Clone(*presets), agent.Preset{Name: townPreset, Command: words})
-	return townPreset
+	all, name := presets.Own(townPreset, words)
+	*presets = all
+	return name
 }
 
 // CheckPreset refuses the name of an agent program that no preset has; "" is the Town's own.
