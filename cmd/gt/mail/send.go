@@ -12,6 +12,7 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/planes/ledger"
+	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/feed"
 	"gastown/town/layout"
@@ -116,15 +117,16 @@ func (o *sendOptions) send(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var boxes []string
+	var boxes, nobody []string
 	err = s.WithOneOpening(func() error {
-		d, _, err := s.Directory(ctx)
+		d, agents, err := s.Directory(ctx)
 		if err != nil {
 			return fail(op, err)
 		}
 		if boxes, err = d.Resolve(o.to, s.who.Box()); err != nil {
 			return err
 		}
+		nobody = unattended(boxes, agents)
 		letter := s.who.Letter(o.to, m.Subject, m.Body)
 		letter.Kind, letter.Priority = m.Kind, m.Priority
 		err = s.ledger(ctx, op, func(l *ledger.Store) error {
@@ -136,7 +138,24 @@ func (o *sendOptions) send(ctx context.Context) error {
 		}
 		return err
 	})
+	if err == nil && len(nobody) > 0 && len(nobody) == len(boxes) {
+		o.call.Hint("no agent works as %s now, so nobody reads it until one does; gt mail send --human reaches the people", named(nobody))
+	}
 	return o.done(m, boxes, err)
+}
+
+// unattended are the mailboxes of agents that have no session.
+func unattended(boxes []string, agents []operational.Agent) (nobody []string) {
+	for _, box := range boxes {
+		a, err := town.ParseAddress(box)
+		if err != nil || a.Kind == town.Crew {
+			continue // people look when they like
+		}
+		if !slices.ContainsFunc(agents, func(k operational.Agent) bool { return k.Address == a && k.Session != "" }) {
+			nobody = append(nobody, box)
+		}
+	}
+	return nobody
 }
 
 func (o *sendOptions) reply(ctx context.Context) error {
