@@ -118,6 +118,9 @@ func (o *options) test(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		if !m.State.Open() {
+			return town.Fail("test "+m.Bead, "gt refinery log "+m.Bead+" shows what decided", "%w: merge request %d is decided: %s", town.ErrRefused, m.Epoch, m.State)
+		}
 		some[m.Agent.Rig] = append(some[m.Agent.Rig], m.Epoch)
 	}
 	return o.findings(ctx, func(f *refinery.Refinery) ([]refinery.Finding, error) {

@@ -45,7 +45,11 @@ func (o *options) retry(ctx context.Context) error {
 			return err
 		}
 		if !m.State.Open() {
-			return town.Fail("retry "+m.Bead, "give the bead to a worker again: gt sling "+m.Bead, "%w: merge request %d is decided: %s", town.ErrRefused, m.Epoch, m.State)
+			next := "give the bead to a worker again: gt sling " + m.Bead
+			if m.State == operational.MergeLanded {
+				next = "gt refinery status shows what landed"
+			}
+			return town.Fail("retry "+m.Bead, next, "%w: merge request %d is decided: %s", town.ErrRefused, m.Epoch, m.State)
 		}
 		all = append(all, m)
 	}

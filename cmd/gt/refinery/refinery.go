@@ -21,6 +21,7 @@ type options struct {
 	rig      string
 	number   int
 	requests []string
+	which    string
 	reason   string
 	batch    bool
 	skip     string
