@@ -219,15 +219,10 @@ func (c *Controller) act(ctx context.Context, a Action) (acted bool, err error) 
 		err = c.Rows(ctx, func(rows Store) error {
 			return rows.End(ctx, a.Assignment.Ticket, town.Returned, a.Why, c.Actor, c.Now())
 		})
-	case GiveBack:
-		err = c.Rows(ctx, func(rows Store) error {
-			_, err := rows.GiveBack(ctx, a.Assignment.Ticket, operational.Lost{Why: a.Why, Most: c.Recoveries, Actor: c.Actor}, c.Now())
-			return err
-		})
 	default:
 		acted, err = c.locked(ctx, a)
 	}
-	return settled(acted || a.Deed == Restart || a.Deed == Return || a.Deed == GiveBack, err)
+	return settled(acted || a.Deed == Restart || a.Deed == Return, err)
 }
 
 // settled turns an action that came too late into one that did nothing.

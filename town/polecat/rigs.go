@@ -48,6 +48,28 @@ func (r InRigs) Usable(agent town.Address) (bool, error) {
 	return err == nil, err
 }
 
+// Save implements Sandboxes.
+func (r InRigs) Save(ctx context.Context, agent town.Address, why string) (ref, what string, err error) {
+	of, err := r.Yard.Open(agent.Rig)
+	if err != nil {
+		return "", "", err
+	}
+	return SaveIn(ctx, of, agent, why)
+}
+
+// SaveIn is Save of Sandboxes in a rig that is open.
+func SaveIn(ctx context.Context, of *rig.Rig, agent town.Address, why string) (ref, what string, err error) {
+	kept, err := of.Abandon(ctx, agent.Name)
+	if err != nil || len(kept) > 0 {
+		return strings.Join(kept, ", "), "its sandbox was gone, or no working tree any more", err
+	}
+	saved, err := of.Rescue(ctx, rig.Sandbox{Rig: agent.Rig, Kind: rig.Polecats, Name: agent.Name}, why)
+	if errors.Is(err, fs.ErrNotExist) {
+		return "", "", nil // it was never prepared
+	}
+	return saved.Ref, saved.What.String(), err
+}
+
 // Remove implements Sandboxes.
 func (r InRigs) Remove(ctx context.Context, agent town.Address) (saved string, err error) {
 	of, err := r.Yard.Open(agent.Rig)

@@ -19,6 +19,9 @@ type Sandboxes interface {
 	// Usable reports whether the sandbox of a polecat is there and a working tree of its
 	// rig: whoever works in one can remove it, or put something else in its place.
 	Usable(agent town.Address) (bool, error)
+	// Save saves what is in the sandbox and nowhere else. ref says where; "" when there was
+	// nothing. what says in one line what it is.
+	Save(ctx context.Context, agent town.Address, why string) (ref, what string, err error)
 	// Remove saves what is in the sandbox and then removes it. If it cannot be saved,
 	// the sandbox stays. saved says where it was saved; "" for nothing. A sandbox that
 	// is not there is no error.

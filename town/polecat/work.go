@@ -30,13 +30,39 @@ func (c *Controller) locked(ctx context.Context, a Action) (acted bool, err erro
 	if now.held.Ticket != a.Assignment.Ticket || now.held.State != a.Assignment.State {
 		return false, nil
 	}
-	if a.Deed == Brief {
+	switch a.Deed {
+	case Brief:
 		return c.brief(ctx, now)
+	case GiveBack:
+		return true, c.giveBack(ctx, a)
 	}
 	if now.agent.Session != "" { // another pass started it
 		return false, nil
 	}
 	return true, c.spawn(ctx, now)
+}
+
+// giveBack ends what is left of a session, saves its work, and gives the bead back. If the
+// work cannot be saved it stays in the sandbox, which nobody gets before it is saved.
+func (c *Controller) giveBack(ctx context.Context, a Action) error {
+	if err := c.Sessions.End(ctx, a.Agent); err != nil {
+		return err
+	}
+	lost := operational.Lost{Why: a.Why, Most: c.Recoveries, Actor: c.Actor}
+	ref, what, err := c.Sandboxes.Save(ctx, a.Agent, a.Why)
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case err != nil:
+		lost.Why += fmt.Sprintf("; its work is in the sandbox of %s, because it could not be saved: %s", a.Agent, town.Plain(err.Error()))
+	case ref != "":
+		lost.Saved = ref
+		lost.Why += fmt.Sprintf("; its work is saved at %s (%s)", ref, what)
+	}
+	return c.Rows(ctx, func(rows Store) error {
+		_, err := rows.GiveBack(ctx, a.Assignment.Ticket, lost, c.Now())
+		return err
+	})
 }
 
 // present is what the rows say of one agent now.

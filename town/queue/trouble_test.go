@@ -236,3 +236,46 @@ func TestAReturnedBeadHasOneComment(t *testing.T) {
 	back("it was tried 5 times")
 	comments(said, "returned: it was tried 5 times", "returned: it was tried 5 times")
 }
+
+// The bead of a worker that was lost twice says where its work is: saved, or in its sandbox
+// when it cannot be saved, for instance because the remote does not answer.
+func TestAWorkerLostTwice(t *testing.T) {
+	for full, want := range map[bool]string{
+		false: "its worker was lost twice: its session is gone; its work is saved at refs/gt/rescue (changes)",
+		true:  "its work is in the sandbox of web/polecats/amber, because it could not be saved: the remote takes nothing",
+	} {
+		w := newWorld(t, t.TempDir())
+		amber := town.PolecatAddress("web", "amber")
+		w.bead("web-a", 1)
+		if _, err := w.operational.Assign(t.Context(), operational.Order{Bead: "web-a", Agent: amber}, w.clock()); err != nil {
+			t.Fatal(err)
+		}
+		pass := func() {
+			t.Helper()
+			for range 3 {
+				if done, err := w.controller().Pass(t.Context()); err != nil || done.Err() != nil {
+					t.Fatal(err, done.Err())
+				}
+			}
+		}
+		for range 2 {
+			pass()
+			w.write(amber)
+			delete(w.sessions, amber)
+		}
+		w.full = full
+		pass()
+		details, err := w.ledger.Get(t.Context(), []string{"web-a"}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := details[0]
+		if b.Status != town.StatusOpen || len(b.Comments) != 1 || !strings.Contains(b.Comments[0].Text, want) {
+			t.Errorf("%s, %+v, want %s", b.Status, b.Comments, want)
+		}
+		if lost := w.lost(); len(w.made) != 2 || len(lost) > 0 || full == (len(w.saved) == 2) {
+			t.Errorf("made %q, saved %q, lost %q", w.made, w.saved, lost)
+		}
+		w.close()
+	}
+}

@@ -2,8 +2,6 @@ package witness
 
 import (
 	"context"
-	"errors"
-	"io/fs"
 	"strings"
 	"sync"
 	"time"
@@ -121,15 +119,7 @@ func (r *InRigs) Save(ctx context.Context, a town.Address, why string) (ref, wha
 	if err != nil {
 		return "", "", err
 	}
-	kept, err := of.Abandon(ctx, a.Name)
-	if err != nil || len(kept) > 0 {
-		return strings.Join(kept, ", "), "its sandbox was gone, or no working tree any more", err
-	}
-	saved, err := of.Rescue(ctx, rig.Sandbox{Rig: a.Rig, Kind: rig.Polecats, Name: a.Name}, why)
-	if errors.Is(err, fs.ErrNotExist) {
-		return "", "", nil // it was never prepared
-	}
-	return saved.Ref, saved.What.String(), err
+	return polecat.SaveIn(ctx, of, a, why)
 }
 
 // Publish implements Sandboxes.
