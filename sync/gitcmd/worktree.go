@@ -121,44 +121,6 @@ func smallFile(path string) (string, error) {
 	return line, err
 }
 
-// AddWorktree makes a working tree at a directory that does not exist, at a commit.
-// branch is set to that commit and checked out; "" for none.
-func (s *Shared) AddWorktree(ctx context.Context, top, branch, commit string) (Worktree, error) {
-	if !IsID(commit) {
-		return Worktree{}, fmt.Errorf("make a working tree at %q: not an id", clean(commit))
-	}
-	how := []string{"--detach"}
-	if branch != "" {
-		if err := CheckBranch(branch); err != nil {
-			return Worktree{}, err
-		}
-		how = []string{"--no-track", "-B", branch}
-	}
-	args := append(append([]string{"worktree", "add", "--quiet", "--no-guess-remote"}, how...), "--", top, commit)
-	if _, err := s.repo.run(ctx, command{op: "make the working tree " + top, args: args}); err != nil {
-		return Worktree{}, err
-	}
-	if err := s.settle(top); err != nil {
-		return Worktree{}, err
-	}
-	w, _, err := s.link(top)
-	return w, err
-}
-
-// settle makes a new working tree name the repository, and not gt's way to it.
-func (s *Shared) settle(top string) error {
-	file := filepath.Join(top, ".git")
-	text, err := smallFile(file)
-	if err != nil {
-		return err
-	}
-	id, ok := strings.CutPrefix(text, "gitdir: "+filepath.Join(s.repo.Dir, commonName)+"/")
-	if !ok {
-		return nil
-	}
-	return durable.ReplaceUnflushed(file, []byte("gitdir: "+filepath.Join(s.repo.Dir, id)+"\n"), 0o600)
-}
-
 // Move renames a working tree to a directory that does not exist, on the same file
 // system. Like git's own making of a tree it flushes nothing: it is for trees that hold
 // no work yet.

@@ -58,7 +58,8 @@ func newPlace(t *testing.T) *place {
 		script := fmt.Sprintf("#!/bin/sh\necho %s >>%s\nexec %s \"$@\"\n", program, filepath.Join(dir, "calls"), real)
 		p.write(filepath.Join("bin", program), script, 0o700)
 	}
-	env := []string{"PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH"), "HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1"}
+	// Git looks for the programs that it starts itself in GIT_EXEC_PATH.
+	env := []string{"PATH=" + filepath.Join(dir, "bin") + ":" + os.Getenv("PATH"), "GIT_EXEC_PATH=" + filepath.Join(dir, "bin"), "HOME=/nonexistent", "GIT_CONFIG_NOSYSTEM=1"}
 	for _, args := range [][]string{
 		{"init", "-q", "-b", "main", "src"}, {"-C", "src", "-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-q", "--allow-empty", "-m", "first"},
 		{"clone", "-q", "--bare", "src", "web.git"},
@@ -118,7 +119,7 @@ func (p *place) running() int {
 	return len(all)
 }
 
-// A spawn starts one tmux, and one git that makes the sandbox.
+// A spawn starts one tmux, and one git that makes the sandbox and starts no other.
 func TestSpawnStartsFewProcesses(t *testing.T) {
 	p := newPlace(t)
 	if _, err := p.spawn("amber"); err != nil { // it starts the server

@@ -40,9 +40,12 @@ func (r *Rig) apart(ctx context.Context, prefix string, work func(dir string) er
 		}
 	}
 	defer func() {
-		err = errors.Join(err, r.clear(dir), lock.Release())
+		err = errors.Join(err, lock.Release())
 	}()
-	return work(dir)
+	if err = work(dir); err == nil && os.Remove(dir) == nil {
+		return nil // the tree is in its place, and nothing is left to look for
+	}
+	return errors.Join(err, r.clear(dir))
 }
 
 // clear removes a directory of what is not complete, and makes the clone forget the

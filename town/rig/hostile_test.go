@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"gastown/sync/gitcmd"
 	"gastown/town"
 )
@@ -179,6 +181,20 @@ func TestBranchInUse(t *testing.T) {
 	if _, err := r.Prepare(t.Context(), Want{Name: "ace", Branch: "polecat/nux/web-1", Fresh: -1}); !errors.Is(err, town.ErrRefused) || !strings.Contains(err.Error(), s.Dir) {
 		t.Errorf("%v", err)
 	}
+}
+
+// A pipe among git's files about a sandbox, which nobody writes to, keeps no other polecat
+// from its own.
+func TestPipeForAHead(t *testing.T) {
+	r := rig(t, remote(t), MergeDirect)
+	prepare(t, r, "nux", "polecat/nux/web-1")
+	admins, err := r.linked()
+	must(t, err)
+	for _, name := range []string{"HEAD", "gitdir"} {
+		must(t, os.Remove(filepath.Join(admins[0].dir, name)))
+		must(t, unix.Mkfifo(filepath.Join(admins[0].dir, name), 0o600))
+	}
+	prepare(t, r, "ace", "polecat/ace/web-2") // it would wait until the test is ended
 }
 
 // What an agent put in the place of its sandbox does not keep the polecat from being given

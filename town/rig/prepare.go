@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 	"time"
 
 	"gastown/sync/gitcmd"
@@ -64,7 +63,11 @@ func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
 		return Sandbox{}, err
 	}
 	top := r.path(string(Polecats), want.Name)
-	if err := r.free(want.Branch, top); err != nil {
+	admins, err := r.linked()
+	if err == nil {
+		err = free(admins, want.Branch, top)
+	}
+	if err != nil {
 		return Sandbox{}, err
 	}
 	sandbox := Sandbox{Rig: r.Name, Kind: Polecats, Name: want.Name, Dir: top, Branch: want.Branch, Head: base, Base: base, Stale: stale}
@@ -77,7 +80,7 @@ func (r *Rig) Prepare(ctx context.Context, want Want) (Sandbox, error) {
 	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return r.settle(ctx, want, sandbox, tip)
+		return r.settle(ctx, want, sandbox, admins, tip)
 	case err != nil:
 		return Sandbox{}, err
 	}
@@ -111,10 +114,10 @@ func (r *Rig) newest(ctx context.Context, want Want) (stale string, err error) {
 	return stale, nil
 }
 
-// settle makes a sandbox where there is none. tip is where its branch is, if there is such a
-// branch; what only that has is saved first.
-func (r *Rig) settle(ctx context.Context, want Want, s Sandbox, tip string) (Sandbox, error) {
-	adopted, err := r.adoptOrphans(ctx, want.Name, s.Dir)
+// settle makes a sandbox where there is none. admins are the linked trees. tip is where its
+// branch is, if there is such a branch; what only that has is saved first.
+func (r *Rig) settle(ctx context.Context, want Want, s Sandbox, admins []admin, tip string) (Sandbox, error) {
+	adopted, err := r.adopt(ctx, want.Name, s.Dir, admins)
 	if err != nil {
 		return Sandbox{}, err
 	}
@@ -171,11 +174,7 @@ func (r *Rig) furnish(ctx context.Context, top, branch, base string, usePool boo
 }
 
 // free reports who has a branch checked out, if it is not the sandbox at top.
-func (r *Rig) free(branch, top string) error {
-	admins, err := r.linked()
-	if err != nil {
-		return err
-	}
+func free(admins []admin, branch, top string) error {
 	for _, a := range admins {
 		if a.branch != branch || a.top == top || a.top == "" {
 			continue
@@ -188,36 +187,6 @@ func (r *Rig) free(branch, top string) error {
 	return nil
 }
 
-// admin is what the clone knows of one linked working tree.
-type admin struct {
-	dir    string // its git directory
-	top    string // where it was last; "" when that cannot be read
-	branch string
-}
-
-// linked lists the linked working trees that the clone knows.
-func (r *Rig) linked() ([]admin, error) {
-	dir := filepath.Join(r.repo.Dir(), "worktrees")
-	entries, err := os.ReadDir(dir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	var all []admin
-	for _, e := range entries {
-		a := admin{dir: filepath.Join(dir, e.Name())}
-		if text, err := os.ReadFile(filepath.Join(a.dir, "gitdir")); err == nil {
-			if at, ok := strings.CutSuffix(strings.TrimSuffix(string(text), "\n"), "/.git"); ok {
-				a.top = at
-			}
-		}
-		if text, err := os.ReadFile(filepath.Join(a.dir, "HEAD")); err == nil {
-			a.branch, _ = strings.CutPrefix(strings.TrimSpace(string(text)), "ref: refs/heads/")
-		}
-		all = append(all, a)
-	}
-	return all, err
-}
-
 // adoptOrphans rescues the commits of working trees that somebody removed without gt,
 // and makes the clone forget them.
 func (r *Rig) adoptOrphans(ctx context.Context, name, top string) (ref string, err error) {
@@ -225,6 +194,11 @@ func (r *Rig) adoptOrphans(ctx context.Context, name, top string) (ref string, e
 	if err != nil {
 		return "", err
 	}
+	return r.adopt(ctx, name, top, admins)
+}
+
+// adopt is adoptOrphans among linked trees that were just listed.
+func (r *Rig) adopt(ctx context.Context, name, top string, admins []admin) (ref string, err error) {
 	for _, a := range admins {
 		if a.top != top || r.owner(a) != "" {
 			continue
