@@ -12,9 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gastown/cmd/gt/benchmark/trial"
 	"gastown/planes/operational"
-	"gastown/town/layout"
 )
 
 // alertMessages and alertDelay are the names of figures: of how many messages manyAlerts
@@ -48,7 +46,7 @@ func (h *host) alerts(ctx context.Context, _ options) (_ []deaconFigure, err err
 	if _, err := h.command(ctx, "deacon", "reload"); err != nil {
 		return nil, err
 	}
-	s, err := operational.Open(ctx, trial.Database(h.at, layout.Operational), h.config.Stores[layout.Operational])
+	s, err := h.operational(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"slices"
@@ -68,7 +69,10 @@ func (h *host) backups(ctx context.Context, beads int) (figures []deaconFigure, 
 		}
 		return float64(info.Size())
 	}
-	if err := writeChanges(changes, beads); err != nil {
+	if err := writeChanges(changes, "changed", func(yield func(int) bool) {
+		for i := 0; i < beads && yield(i); i += max(1, beads/backupChanged) {
+		}
+	}); err != nil {
 		return figures, err
 	}
 	before := journal()
@@ -96,8 +100,8 @@ func (h *host) backups(ctx context.Context, beads int) (figures []deaconFigure, 
 // journalName is the file in which the engine writes.
 const journalName = "vvvvvvvvvvvvvvvvvvvvvvvvvvvvvvvv"
 
-// writeChanges writes new titles of beads that are spread over the ledger.
-func writeChanges(path string, beads int) (err error) {
+// writeChanges writes new titles of beads, by their numbers.
+func writeChanges(path, what string, numbers iter.Seq[int]) (err error) {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
@@ -105,8 +109,8 @@ func writeChanges(path string, beads int) (err error) {
 	defer func() { err = errors.Join(err, f.Close()) }()
 	out := bufio.NewWriter(f)
 	lines := json.NewEncoder(out)
-	for i := 0; i < beads; i += max(1, beads/backupChanged) {
-		if err := lines.Encode(map[string]string{"id": bead(i).ID, "title": fmt.Sprint("changed title of bead ", i)}); err != nil {
+	for i := range numbers {
+		if err := lines.Encode(map[string]string{"id": bead(i).ID, "title": fmt.Sprint(what, " title of bead ", i)}); err != nil {
 			return err
 		}
 	}

@@ -146,6 +146,20 @@ func TestQuickBackups(t *testing.T) {
 	}
 }
 
+// Points of a month share files: thirty of them take less than three full copies.
+func TestQuickMonth(t *testing.T) {
+	figures, err := month(t.Context(), quick(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range figures {
+		t.Logf("%s: %.3f %s (%.3f)", d.Name, d.Value, d.Unit, d.Other)
+	}
+	if len(figures) != 2 || figures[0].Other <= 0 || figures[0].Value > 3*figures[0].Other {
+		t.Errorf("measured %+v", figures)
+	}
+}
+
 func TestDeaconLimits(t *testing.T) {
 	for _, test := range []struct {
 		d             deaconFigure

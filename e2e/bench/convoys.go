@@ -53,7 +53,7 @@ func (h *host) refreshes(ctx context.Context, members []string, runs int) (_ []d
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, l.Close()) }()
-	o, err := operational.Open(ctx, trial.Database(h.at, layout.Operational), h.config.Stores[layout.Operational])
+	o, err := h.operational(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -191,6 +191,11 @@ func (h *host) settle(ctx context.Context, root string) (err error) {
 	return err
 }
 
+// operational opens the operational plane of the Town.
+func (h *host) operational(ctx context.Context) (*operational.Store, error) {
+	return operational.Open(ctx, trial.Database(h.at, layout.Operational), h.config.Stores[layout.Operational])
+}
+
 // command runs gt in the Town.
 func (h *host) command(ctx context.Context, args ...string) (sample, error) {
 	return h.run(ctx, h.dir, append([]string{"--town", h.writer, "--wait", "60s"}, args...)...)
@@ -241,7 +246,7 @@ func (h *host) reads(ctx context.Context, o options) ([]deaconFigure, error) {
 }
 
 func (h *host) latency(ctx context.Context, reads int) (_ float64, err error) {
-	s, err := operational.Open(ctx, trial.Database(h.at, layout.Operational), h.config.Stores[layout.Operational])
+	s, err := h.operational(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -11,8 +11,6 @@ import (
 	"time"
 
 	"gastown/cmd/gt/benchmark/trial"
-	"gastown/planes/operational"
-	"gastown/town/layout"
 )
 
 // The names of the figures of a Town with many polecats.
@@ -173,7 +171,7 @@ func (h *host) waits(ctx context.Context, size townSize, runs int) (figures []de
 
 // people writes the rows of polecats, half of them at work. No Deacon runs.
 func (h *host) people(ctx context.Context, polecats int) (err error) {
-	s, err := operational.Open(ctx, trial.Database(h.at, layout.Operational), h.config.Stores[layout.Operational])
+	s, err := h.operational(ctx)
 	if err != nil {
 		return err
 	}

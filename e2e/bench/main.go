@@ -2,10 +2,11 @@
 // the same version, and what bd costs beside the public one, and says where a
 // limit is exceeded.
 //
-//	go run ./e2e/bench            everything: about an hour on two cores
+//	go run ./e2e/bench            everything: an hour and a quarter on two cores
 //	go run ./e2e/bench -quick     1,000 rows, each step once: under a minute
-//	go run ./e2e/bench -federation=false -bd=false    a Town with a Deacon only
-//	go run ./e2e/bench -federation=false -deacon=false -peer-bd PATH    bd only
+//	go run ./e2e/bench -federation=false -bd=false -backups=false    a Town with a Deacon only
+//	go run ./e2e/bench -federation=false -deacon=false -backups=false -peer-bd PATH    bd only
+//	go run ./e2e/bench -federation=false -deacon=false -bd=false    backups only
 //
 // Both sides do the same work on the same number of rows of about 400 bytes:
 // publish them, copy them, send one changed row, look for news and find none,
@@ -18,6 +19,9 @@
 // itself, and with 5,000 beads the commands that fronts hand to it, one at a
 // time, 100 at once and 1,000 in a row. Then gt benchmark measures its smallest
 // scenario, a whole Town with scripted agents, where there is a tmux.
+//
+// Backups are measured with the largest number of beads, and with at most 5,000 all 720
+// hourly points of 30 days are taken, beside one full copy.
 //
 // bd is measured with 100, 5,000 and 100,000 beads, alone and with a Deacon:
 // whole processes, with their peak memory and the number of their queries; and
@@ -50,7 +54,9 @@ type options struct {
 	// is measured; 0 skips that.
 	pushes int
 	// federation and deacon say which parts to measure.
-	federation, deacon, bd bool
+	federation, deacon, bd, backups bool
+	// points is how many backup points are taken, an hour's changes before each.
+	points int
 	// beads are the numbers of beads to measure bd with; more is how many beads are
 	// imported on top.
 	beads []int
@@ -89,6 +95,7 @@ func parse(args []string) (options, error) {
 	f.BoolVar(&o.federation, "federation", true, "measure the federation beside the stock dolt")
 	f.BoolVar(&o.deacon, "deacon", true, "measure a Town with a Deacon beside the same without one")
 	f.BoolVar(&o.bd, "bd", true, "measure bd")
+	f.BoolVar(&o.backups, "backups", true, "measure backups")
 	f.StringVar(&o.public, "peer-bd", os.Getenv(publicEnv), "a public bd to measure beside ours ($"+publicEnv+")")
 	f.StringVar(&o.dir, "dir", "", "where to work (default: a fresh temporary directory)")
 	f.BoolVar(&o.keep, "keep", false, "leave the directory with its Towns and repositories")
@@ -96,10 +103,10 @@ func parse(args []string) (options, error) {
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
-	o.more, o.served, o.atOnce, o.inRow, o.patrols = defaultMore, judged, defaultAtOnce, defaultInRow, patrolSizes
+	o.more, o.served, o.atOnce, o.inRow, o.patrols, o.points = defaultMore, judged, defaultAtOnce, defaultInRow, patrolSizes, monthPoints
 	if *quick {
 		*rows, *beads, o.more, o.runs, o.pushes = "1000", "100", 100, 1, 10
-		o.served, o.atOnce, o.inRow, o.patrols = 100, 20, 20, patrolSizes[:1]
+		o.served, o.atOnce, o.inRow, o.patrols, o.points = 100, 20, 20, patrolSizes[:1], 30
 	}
 	var err error
 	if o.rows, err = numbers(*rows, maxRows); err != nil {
@@ -191,9 +198,13 @@ func everything(ctx context.Context, o options) (r results, err error) {
 		if err == nil {
 			r.Whole, err = wholeTown(ctx, o)
 		}
+	}
+	if err == nil && o.backups {
+		var more []deaconFigure
+		more, err = backups(ctx, o)
+		r.Fronts = append(r.Fronts, more...)
 		if err == nil {
-			var more []deaconFigure
-			more, err = backups(ctx, o)
+			more, err = month(ctx, o)
 			r.Fronts = append(r.Fronts, more...)
 		}
 	}

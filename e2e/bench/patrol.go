@@ -13,7 +13,6 @@ import (
 	"gastown/sync/gitcmd"
 	"gastown/town"
 	"gastown/town/agent"
-	"gastown/town/layout"
 	"gastown/town/rig"
 )
 
@@ -102,7 +101,7 @@ git add -A; git -c user.name=b -c user.email=b@example.com commit -qm first; cd 
 
 // grow makes polecats with their sandboxes and sessions until there are n.
 func (p *patrol) grow(ctx context.Context, n int) (err error) {
-	s, err := operational.Open(ctx, trial.Database(p.at, layout.Operational), p.config.Stores[layout.Operational])
+	s, err := p.operational(ctx)
 	if err != nil {
 		return err
 	}

@@ -9,10 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"gastown/cmd/gt/benchmark/trial"
 	"gastown/planes/operational"
 	"gastown/town"
-	"gastown/town/layout"
 )
 
 // The names of the figures of merge queues.
@@ -96,7 +94,7 @@ func (h *host) merges(ctx context.Context, name, check string, n, bad int, how .
 	if err := h.project(ctx, name, check); err != nil {
 		return 0, err
 	}
-	s, err := operational.Open(ctx, trial.Database(h.at, layout.Operational), h.config.Stores[layout.Operational])
+	s, err := h.operational(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -144,7 +142,7 @@ func (h *host) doneAndLanded(ctx context.Context, n int) (took time.Duration, er
 	if err := h.project(ctx, name, "true"); err != nil {
 		return 0, err
 	}
-	s, err := operational.Open(ctx, trial.Database(h.at, layout.Operational), h.config.Stores[layout.Operational])
+	s, err := h.operational(ctx)
 	if err != nil {
 		return 0, err
 	}

@@ -9,12 +9,10 @@ import (
 	"path/filepath"
 	"time"
 
-	"gastown/cmd/gt/benchmark/trial"
 	"gastown/planes/operational"
 	"gastown/sync/gitcmd"
 	"gastown/town"
 	"gastown/town/agent"
-	"gastown/town/layout"
 	caps "gastown/town/limits"
 	polecats "gastown/town/polecat"
 	"gastown/town/queue"
@@ -128,7 +126,7 @@ func (h *host) spawns(ctx context.Context, o options) (_ []deaconFigure, err err
 // dispatches measures a pass of the dispatcher over a Town where 100 beads wait and
 // every polecat that may work does. No Deacon runs.
 func (h *host) dispatches(ctx context.Context, runs int) (_ []deaconFigure, err error) {
-	s, err := operational.Open(ctx, trial.Database(h.at, layout.Operational), h.config.Stores[layout.Operational])
+	s, err := h.operational(ctx)
 	if err != nil {
 		return nil, err
 	}
