@@ -28,7 +28,7 @@ const importRoom = 256 << 20
 
 // maxForeign is how much another user may import at once, in bytes: it is held in the memory
 // of the Deacon.
-const maxForeign = 32 << 20
+const maxForeign = 8 << 20
 
 // shownWarnings is how many warnings people are shown.
 const shownWarnings = 20
