@@ -185,36 +185,52 @@ var exempt = map[string]bool{
 	"gt federation diff document": true, "gt federation remote add refs": true, "gt rig add branch": true,
 }
 
-// Another user than the Town's owner may not have the Deacon open a path, so every flag and
-// argument that names one is known as such.
-func TestPathsAreKnown(t *testing.T) {
-	sounds := regexp.MustCompile(`(?i)\b(file|path|directory|repository|clone on this machine)\b`)
+// value is a flag or argument of a command.
+type value struct {
+	command string // with the program's name
+	entry   shell.Command
+	name    string
+	help    string
+	// placeholder stands for it in the help; takes is false for a flag that is on or off.
+	placeholder string
+	takes       bool
+}
+
+// values are all flags and arguments of both programs.
+func values() (all []value) {
 	for _, program := range []string{"bd", "gt"} {
 		p := shell.Programs{"gt": gt.Program, "bd": bd.Program}[program](&shell.Invocation{Now: time.Now})
 		table := p.Table()
-		check := func(command string, c shell.Command, name, help, placeholder string, takes bool) {
-			key := program + " " + command + " " + name
-			if takes && sounds.MatchString(help) && !shell.NamesPath(c, name, placeholder) && !exempt[key] && !c.Alone {
-				t.Errorf("%s: %q: does it name a path? Then say so with its placeholder or in Paths", key, help)
-			}
-		}
-		var walk func(all []*kingpin.CmdModel)
-		walk = func(all []*kingpin.CmdModel) {
-			for _, m := range all {
+		var walk func(list []*kingpin.CmdModel)
+		walk = func(list []*kingpin.CmdModel) {
+			for _, m := range list {
 				walk(m.Commands)
 				c, ok := table[m.FullCommand]
 				if !ok {
 					continue
 				}
 				for _, f := range m.Flags {
-					check(m.FullCommand, c, f.Name, f.Help, f.PlaceHolder, !f.IsBoolFlag())
+					all = append(all, value{program + " " + m.FullCommand, c, f.Name, f.Help, f.PlaceHolder, !f.IsBoolFlag()})
 				}
 				for _, a := range m.Args {
-					check(m.FullCommand, c, a.Name, a.Help, a.PlaceHolder, true)
+					all = append(all, value{program + " " + m.FullCommand, c, a.Name, a.Help, a.PlaceHolder, true})
 				}
 			}
 		}
 		walk(p.Model().Commands)
+	}
+	return all
+}
+
+// Another user than the Town's owner may not have the Deacon open a path, so every flag and
+// argument that names one is known as such.
+func TestPathsAreKnown(t *testing.T) {
+	sounds := regexp.MustCompile(`(?i)\b(file|path|directory|repository|clone on this machine)\b`)
+	for _, v := range values() {
+		key := v.command + " " + v.name
+		if v.takes && sounds.MatchString(v.help) && !shell.NamesPath(v.entry, v.name, v.placeholder) && !exempt[key] && !v.entry.Alone {
+			t.Errorf("%s: %q: does it name a path? Then say so with its placeholder or in Paths", key, v.help)
+		}
 	}
 }
 
@@ -227,41 +243,26 @@ var ownersFiles = []string{"gt hooks install secret-file", "gt hooks secret out"
 // and those of commands that nobody passes files to are known.
 func TestFilesArePassed(t *testing.T) {
 	var rest []string
-	for _, program := range []string{"bd", "gt"} {
-		p := shell.Programs{"gt": gt.Program, "bd": bd.Program}[program](&shell.Invocation{Now: time.Now})
-		table := p.Table()
-		var walk func(all []*kingpin.CmdModel)
-		walk = func(all []*kingpin.CmdModel) {
-			for _, m := range all {
-				walk(m.Commands)
-				c, ok := table[m.FullCommand]
-				if !ok {
-					continue
-				}
-				passed, defined := slices.Concat(c.Reads, c.Rewrites), map[string]bool{}
-				note := func(name, placeholder string) {
-					defined[name] = true
-					if strings.HasPrefix(placeholder, "FILE") && !slices.Contains(passed, name) && (!c.Alone || c.Bounded) {
-						rest = append(rest, program+" "+m.FullCommand+" "+name)
-					}
-				}
-				for _, f := range m.Flags {
-					note(f.Name, f.PlaceHolder)
-				}
-				for _, a := range m.Args {
-					note(a.Name, a.PlaceHolder)
-				}
-				for _, name := range passed {
-					if !defined[name] {
-						t.Errorf("%s %s has no %s", program, m.FullCommand, name)
-					}
-				}
-			}
+	missing := map[string]bool{}
+	for _, c := range allCommands() {
+		for _, name := range slices.Concat(c.entry.Reads, c.entry.Rewrites) {
+			missing[strings.TrimSuffix(c.name, " --writes")+" "+name] = true
 		}
-		walk(p.Model().Commands)
+	}
+	for _, v := range values() {
+		key := v.command + " " + v.name
+		if strings.HasPrefix(v.placeholder, "FILE") && !missing[key] && (!v.entry.Alone || v.entry.Bounded) {
+			rest = append(rest, key)
+		}
+		missing[key] = false
 	}
 	slices.Sort(rest)
 	if diff := cmp.Diff(ownersFiles, rest); diff != "" {
 		t.Error(diff)
+	}
+	for key, is := range missing {
+		if is {
+			t.Errorf("there is no %s", key)
+		}
 	}
 }
