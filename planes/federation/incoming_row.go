@@ -59,10 +59,7 @@ func rowCheck(table string, steps int, foreign *bool) (list string, check rowChe
 	case "resolutions":
 		return "to_id, to_proposal, to_outcome, to_result, to_town, to_author", checkResolution
 	case "towns":
-		if steps < stepInstances {
-			return "to_id, to_name, to_revision, '', 0", checkMember
-		}
-		return "to_id, to_name, to_revision, to_instance, to_departed", checkMember
+		return prefixedMember("to_", steps), checkMember
 	}
 	return "", nil
 }
@@ -107,9 +104,11 @@ func checkArchived(r scanner) (verdict, error) {
 }
 
 func checkMember(r scanner) (verdict, error) {
-	var m Member
-	err := r.Scan(&m.ID, &m.Name, &m.Revision, &m.Instance, &m.Left)
+	m, err := scanMember(r)
 	return func() error {
+		if m.Epoch > maxRevision {
+			return fmt.Errorf("the epoch %d of Town %q is beyond the last one that is accepted", m.Epoch, m.ID)
+		}
 		if err := checkWriter(m.ID, "", m.Revision); err != nil {
 			return err
 		}

@@ -80,7 +80,7 @@ func TestLimitOfRows(t *testing.T) {
 		"templates": {columns(town.KindTemplate), document(town.KindTemplate)},
 		"archive":   {"kind, name, digest, version, text", archivedRow}, "resolutions": {"id, proposal, outcome, result, town, author", resolution},
 		"proposals": {proposalColumns, proposal},
-		"towns":     {memberColumns, func(i int) []any { return []any{fmt.Sprint("t", i), "x", 1, "", false} }},
+		"towns":     {memberColumns, func(i int) []any { return []any{fmt.Sprint("t", i), "x", 1, "", false, 0} }},
 	} {
 		t.Run(table, func(t *testing.T) {
 			most := limited100(t, table)

@@ -214,21 +214,43 @@ func (m *merger) templates(ctx context.Context, tx *doltdb.Tx) error {
 	return nil
 }
 
-// towns decides the registry: each Town writes only its own row, so a conflict
-// means that one identity wrote from two places. The later revision stands, whole.
+// towns decides the registry: each Town writes only its own row, so a conflict means
+// that one identity wrote from two places. The row of the higher epoch stands, whole, and
+// in one epoch that of the later revision. Of two instances in one epoch, however, the
+// one that was published stands: what this Town has of its own row, and what a turn has,
+// was not.
 func (m *merger) towns(ctx context.Context, tx *doltdb.Tx) error {
-	instance, departed := "their_instance", "their_departed"
-	if steps, err := tx.Migrations(ctx, m.theirs); err != nil {
+	steps, err := tx.Migrations(ctx, m.theirs)
+	if err != nil {
 		return err
-	} else if len(steps) < stepInstances {
-		instance, departed = "''", "0"
 	}
-	later := func(of string) string { return "(" + of + "_revision, " + of + "_name, " }
-	theirsStands := "(our_id IS NULL OR their_id IS NOT NULL AND " + later("their") + instance + ", " + departed + ") > " + later("our") + "our_instance, our_departed))"
-	_, err := tx.Exec(ctx, "REPLACE INTO towns ("+memberColumns+") SELECT COALESCE(their_id, our_id), "+
-		"IF("+theirsStands+", their_name, our_name), "+
-		"GREATEST(COALESCE(our_revision, 0), COALESCE(their_revision, 0)), "+
-		"IF("+theirsStands+", "+instance+", our_instance), IF("+theirsStands+", "+departed+", our_departed) FROM dolt_conflicts_towns")
+	theirs := strings.Split(prefixedMember("their_", len(steps)), ", ")
+	ours := strings.Split(prefixedMember("our_", len(migrations)), ", ")
+	const name, revision, instance, departed, epoch = 1, 2, 3, 4, 5
+	order := func(of []string) string {
+		return "(" + strings.Join([]string{of[revision], of[name], of[instance], of[departed]}, ", ") + ")"
+	}
+	published := fmt.Sprintf("WHEN %s = %s THEN %s > %s", theirs[instance], ours[instance], order(theirs), order(ours))
+	if m.later {
+		published += " ELSE FALSE"
+	} else {
+		published += " WHEN our_id = ? THEN TRUE ELSE " + order(theirs) + " > " + order(ours)
+	}
+	theirsStands := fmt.Sprintf("(our_id IS NULL OR their_id IS NOT NULL AND CASE WHEN %[1]s <> %[2]s THEN %[1]s > %[2]s %[3]s END)",
+		theirs[epoch], ours[epoch], published)
+	var args []any
+	list := []string{"COALESCE(their_id, our_id)"}
+	for i := name; i <= epoch; i++ {
+		if i == revision {
+			list = append(list, "GREATEST(COALESCE(our_revision, 0), COALESCE(their_revision, 0))")
+			continue
+		}
+		list = append(list, "IF("+theirsStands+", "+theirs[i]+", "+ours[i]+")")
+		if !m.later {
+			args = append(args, string(m.store.Town))
+		}
+	}
+	_, err = tx.Exec(ctx, "REPLACE INTO towns ("+memberColumns+") SELECT "+strings.Join(list, ", ")+" FROM dolt_conflicts_towns", args...)
 	return err
 }
 

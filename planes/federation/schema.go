@@ -47,10 +47,21 @@ var migrations = []doltdb.Migration{{
 		`ALTER TABLE towns ADD COLUMN instance VARCHAR(64) NOT NULL DEFAULT ''`,
 		`ALTER TABLE towns ADD COLUMN departed TINYINT(1) NOT NULL DEFAULT 0`,
 	},
+}, {
+	// The epoch grows when another directory begins to speak for the Town. 0 is that of a
+	// Town of which that has not happened since this step.
+	Name: "epochs of Towns",
+	Statements: []string{
+		`ALTER TABLE towns ADD COLUMN epoch BIGINT UNSIGNED NOT NULL DEFAULT 0`,
+	},
 }}
 
-// stepInstances is the step that gave towns the columns instance and departed.
-const stepInstances = 2
+// stepInstances is the step that gave towns the columns instance and departed,
+// stepEpochs the one that gave it the column epoch.
+const (
+	stepInstances = 2
+	stepEpochs    = 3
+)
 
 // shape is the schema an incoming store must have. A store with anything else in it
 // is refused before it is merged.
@@ -66,6 +77,8 @@ var shape = doltdb.Shape{Plane: "federation", Steps: migrations, Tables: []map[s
 	"towns":             "126fa50d58595046d3e160a8ca1f3be438239754d19030a2f4f0f3573733c7c3",
 }, {
 	"towns": "e0b1372b72d8e0cee4ed62306dac546d561aa8cc78ed3878f501ecc421704aa2",
+}, {
+	"towns": "a7a0418041c0e5668d01e4f3ebb61c3b3e103868ca84004285fd2af1ade3853a",
 }}}
 
 // appendOnly are the tables whose rows are added and never removed.

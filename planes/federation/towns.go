@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"strings"
 	"time"
 
 	"gastown/planes/doltdb"
@@ -21,14 +21,29 @@ type Member struct {
 	Instance string `json:"instance"`
 	// Left: the Town left the federation. It may join again.
 	Left bool `json:"left"`
+	// Epoch grows with each change of Instance, so no two directories speak in one.
+	Epoch uint64 `json:"epoch"`
 }
 
 // memberColumns are the columns of a Member, in the order of scanMember.
-const memberColumns = "id, name, revision, instance, departed"
+const memberColumns = "id, name, revision, instance, departed, epoch"
 
 func scanMember(r scanner) (m Member, err error) {
-	err = r.Scan(&m.ID, &m.Name, &m.Revision, &m.Instance, &m.Left)
+	err = r.Scan(&m.ID, &m.Name, &m.Revision, &m.Instance, &m.Left, &m.Epoch)
 	return m, err
+}
+
+// prefixedMember lists memberColumns with a prefix, for a store that took so many steps:
+// constants stand for columns that it lacks.
+func prefixedMember(prefix string, steps int) string {
+	instance, departed, epoch := prefix+"instance", prefix+"departed", prefix+"epoch"
+	if steps < stepInstances {
+		instance, departed = "''", "0"
+	}
+	if steps < stepEpochs {
+		epoch = "0"
+	}
+	return strings.Join([]string{prefix + "id", prefix + "name", prefix + "revision", instance, departed, epoch}, ", ")
 }
 
 // Towns lists the registry by name.
@@ -63,10 +78,10 @@ func (s *Store) self(ctx context.Context, tx *doltdb.Tx) (Member, error) {
 // Entry is what a Town writes about itself into the registry.
 type Entry struct {
 	Name string
-	// Instance is the directory that speaks. Replaces are the instances whose place
-	// it takes. Any: it takes the place of every other one.
+	// Instance is the directory that speaks. It may take the place of an instance of a
+	// lower epoch than Epoch. Any: it takes the place of every other one.
 	Instance string
-	Replaces []string
+	Epoch    uint64
 	Any      bool
 }
 
@@ -75,9 +90,23 @@ func (e Entry) in(m Member) bool {
 	return m.ID != "" && m.Name == e.Name && m.Instance == e.Instance && !m.Left
 }
 
-// mayReplace reports whether the entry may stand where the registry has m.
-func (e Entry) mayReplace(m Member) bool {
-	return e.Any || m.Instance == "" || m.Left || m.Instance == e.Instance || slices.Contains(e.Replaces, m.Instance)
+// MayReplace reports whether the entry may stand where the registry has m. An instance
+// of the same epoch does not give way: of two directories that were promoted at once, the
+// one that published first stays. An entry that names no instance is free, unless a
+// directory that stepped down left it; see StepDown.
+func (e Entry) MayReplace(m Member) bool {
+	return e.Any || m.Left || m.Instance == e.Instance || m.Epoch < e.Epoch || m.Instance == "" && m.Epoch == 0
+}
+
+// after is the epoch of the entry where the registry has m.
+func (e Entry) after(m Member) uint64 {
+	switch {
+	case m.Instance == e.Instance:
+		return m.Epoch
+	case m.ID == "":
+		return max(e.Epoch, 1)
+	}
+	return max(e.Epoch, m.Epoch+1)
 }
 
 // InstanceError reports that another directory speaks for this Town. It is a
@@ -111,7 +140,7 @@ func (s *Store) Register(ctx context.Context, e Entry) (commit string, err error
 func (s *Store) MayRegister(ctx context.Context, e Entry) error {
 	return s.db.View(ctx, func(tx *doltdb.Tx) error {
 		known, err := s.self(ctx, tx)
-		if err == nil && !e.mayReplace(known) {
+		if err == nil && !e.MayReplace(known) {
 			err = &InstanceError{Member: known, Since: since(ctx, tx, known)}
 		}
 		return err
@@ -126,8 +155,13 @@ func (s *Store) MayRegisterAt(ctx context.Context, e Entry, revision string) err
 		return err
 	}
 	return s.db.View(ctx, func(tx *doltdb.Tx) error {
-		known, err := scanMember(tx.QueryRow(ctx, "SELECT "+memberColumns+" FROM towns"+asOf+" WHERE id = ?", string(s.Town)))
-		if err == nil && town.IsIdentity(known.Instance) && town.CheckName(known.Name) == nil && !e.mayReplace(known) {
+		steps, err := tx.Migrations(ctx, revision)
+		if err != nil {
+			return ctx.Err()
+		}
+		known, err := scanMember(tx.QueryRow(ctx, "SELECT "+prefixedMember("", len(steps))+" FROM towns"+asOf+" WHERE id = ?", string(s.Town)))
+		sound := err == nil && (known.Instance == "" || town.IsIdentity(known.Instance)) && town.CheckName(known.Name) == nil && known.Epoch <= maxRevision
+		if sound && !e.MayReplace(known) {
 			return &InstanceError{Member: known}
 		}
 		return ctx.Err()
@@ -149,17 +183,17 @@ func (s *Store) register(ctx context.Context, tx *doltdb.Tx, e Entry) error {
 	if err != nil {
 		return err
 	}
-	if !e.mayReplace(known) {
+	if !e.MayReplace(known) {
 		return &InstanceError{Member: known, Since: since(ctx, tx, known)}
 	}
 	if e.in(known) {
 		return nil
 	}
-	return writeMember(ctx, tx, Member{ID: s.Town, Name: e.Name, Revision: known.Revision + 1, Instance: e.Instance})
+	return writeMember(ctx, tx, Member{ID: s.Town, Name: e.Name, Revision: known.Revision + 1, Instance: e.Instance, Epoch: e.after(known)})
 }
 
 func writeMember(ctx context.Context, tx *doltdb.Tx, m Member) error {
-	return write(ctx, tx, doltdb.Replace, "towns", memberColumns, [][]any{{string(m.ID), m.Name, m.Revision, m.Instance, m.Left}})
+	return write(ctx, tx, doltdb.Replace, "towns", memberColumns, [][]any{{string(m.ID), m.Name, m.Revision, m.Instance, m.Left, m.Epoch}})
 }
 
 // Leave notes in the registry that this Town left the federation. Register takes it
@@ -171,6 +205,22 @@ func (s *Store) Leave(ctx context.Context) (commit string, err error) {
 			return err
 		}
 		m.Left = true
+		m.Revision++
+		return writeMember(ctx, tx, m)
+	})
+}
+
+// StepDown notes in the registry that no directory speaks for this Town: instance does
+// not any more, and one that is promoted will. The commit is empty when the registry does
+// not name that instance.
+func (s *Store) StepDown(ctx context.Context, instance string) (commit string, err error) {
+	return s.db.Update(ctx, "a directory of this Town stands by", func(tx *doltdb.Tx) error {
+		m, err := s.self(ctx, tx)
+		if err != nil || m.ID == "" || m.Instance != instance {
+			return err
+		}
+		m.Instance = ""
+		m.Epoch++
 		m.Revision++
 		return writeMember(ctx, tx, m)
 	})

@@ -122,7 +122,7 @@ func TestRegistryIsWrittenOnce(t *testing.T) {
 			t.Errorf("register %d: %q, %v", n, commit, err)
 		}
 	}
-	want := Member{ID: "town-1", Name: "omega", Revision: 3, Instance: "i1"}
+	want := Member{ID: "town-1", Name: "omega", Revision: 3, Instance: "i1", Epoch: 1}
 	if self, err := s.Self(t.Context()); err != nil || self != want {
 		t.Errorf("%+v, %v", self, err)
 	}
@@ -140,14 +140,14 @@ func TestAnEntryOfAnotherInstanceStands(t *testing.T) {
 	if _, err := s.Register(t.Context(), Entry{Name: "alpha", Instance: "i1"}); err != nil {
 		t.Fatal(err)
 	}
-	for _, e := range []Entry{{Name: "alpha", Instance: "i2"}, {Name: "alpha", Instance: "i2", Replaces: []string{"i3"}}, {Name: "alpha"}} {
+	for _, e := range []Entry{{Name: "alpha", Instance: "i2"}, {Name: "alpha", Instance: "i2", Epoch: 1}, {Name: "alpha"}} {
 		_, err := s.Register(t.Context(), e)
 		var other *InstanceError
 		if !errors.As(err, &other) || !errors.Is(err, town.ErrRefused) || other.Member.Instance != "i1" {
 			t.Errorf("%+v: %v", e, err)
 		}
 	}
-	if _, err := s.Register(t.Context(), Entry{Name: "alpha", Instance: "i2", Replaces: []string{"i1"}}); err != nil {
+	if _, err := s.Register(t.Context(), Entry{Name: "alpha", Instance: "i2", Epoch: 2}); err != nil {
 		t.Error(err)
 	}
 	if _, err := s.Register(t.Context(), Entry{Name: "alpha", Instance: "i1"}); !errors.Is(err, town.ErrRefused) {
@@ -161,22 +161,26 @@ func TestAnEntryOfAnotherInstanceStands(t *testing.T) {
 // Two directories that write one Town's entry at once: the rule picks the same whole
 // row on both sides.
 func TestMergedEntriesAreWhole(t *testing.T) {
-	entry := func(name string, revision int, instance string) string {
-		return fmt.Sprintf("REPLACE INTO towns (id, name, revision, instance) VALUES ('town-1', '%s', %d, '%s')", name, revision, instance)
+	in := func(epoch int, name string, revision int, instance string) string {
+		return fmt.Sprintf("REPLACE INTO towns (id, name, revision, instance, epoch) VALUES ('town-1', '%s', %d, '%s', %d)", name, revision, instance, epoch)
 	}
+	entry := func(name string, revision int, instance string) string { return in(0, name, revision, instance) }
 	const gone = "DELETE FROM towns"
 	for name, test := range map[string]struct{ ours, theirs, want string }{
-		"higher revision":  {entry("a", 3, "i1"), entry("z", 2, "i9"), "town-1 a 3 i1"},
-		"greater name":     {entry("a", 2, "i9"), entry("b", 2, "i1"), "town-1 b 2 i1"},
-		"greater instance": {entry("a", 2, "i1"), entry("a", 2, "i2"), "town-1 a 2 i2"},
-		"one removed":      {entry("a", 2, "i1"), gone, "town-1 a 2 i1"},
+		"higher revision":   {entry("a", 3, "i1"), entry("z", 2, "i9"), "town-1 a 3 i1"},
+		"greater name":      {entry("a", 2, "i9"), entry("b", 2, "i1"), "town-1 b 2 i1"},
+		"greater instance":  {entry("a", 2, "i1"), entry("a", 2, "i2"), "town-1 a 2 i2"},
+		"higher epoch":      {in(2, "a", 2, "i1"), in(3, "a", 2, "i2"), "town-1 a 2 i2"},
+		"epoch counts more": {in(3, "a", 2, "i1"), in(2, "z", 9, "i2"), "town-1 a 9 i1"},
+		"one removed":       {entry("a", 2, "i1"), gone, "town-1 a 2 i1"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, mirror, second := newStore(t), t.TempDir(), t.TempDir()
 			s.exec(t, entry("base", 1, "i0"))
 			s.publish(t, mirror)
 			s.publish(t, second)
-			there := raw(t, mirror, "town-1")
+			there := raw(t, mirror, "town-3")
+			s.Town = "town-2" // others than the Town itself, in which what is published stands
 			s.exec(t, test.ours)
 			there.exec(t, test.theirs)
 			there.publish(t, mirror)
@@ -249,7 +253,7 @@ func TestARemoteOfTheFormerVersionIsMerged(t *testing.T) {
 	if err := ours.take(t, mirror); err != nil {
 		t.Fatal(err)
 	}
-	if got := ours.registry(t); got[0] != "id-alpha alpha-x 5 " {
+	if got := ours.registry(t); got[0] != "id-alpha alpha 5 i1" { // its epoch counts more
 		t.Errorf("registry: %q", got)
 	}
 
@@ -373,7 +377,72 @@ func TestATownLeavesAndReturns(t *testing.T) {
 	if commit, err := s.Leave(t.Context()); err != nil || commit != "" {
 		t.Errorf("it left twice: %q %v", commit, err)
 	}
-	expect(Member{ID: "town-1", Name: "alpha", Revision: 2, Instance: "one", Left: true})
+	expect(Member{ID: "town-1", Name: "alpha", Revision: 2, Instance: "one", Left: true, Epoch: 1})
 	register(Entry{Name: "alpha", Instance: "two"})
-	expect(Member{ID: "town-1", Name: "alpha", Revision: 3, Instance: "two"})
+	expect(Member{ID: "town-1", Name: "alpha", Revision: 3, Instance: "two", Epoch: 2})
+}
+
+// Two directories of one Town were promoted at once, from one state of the registry. The
+// one that published first stays, in every Town, and the other one may not register.
+func TestOneOfTwoPromotionsStands(t *testing.T) {
+	for name, loser := range map[string]string{"greater": "i9", "smaller": "i0"} {
+		t.Run(name, func(t *testing.T) {
+			first, mirror := newStore(t), t.TempDir()
+			entry := func(instance string, epoch uint64) Entry {
+				return Entry{Name: "alpha", Instance: instance, Epoch: epoch}
+			}
+			register := func(s *Store, e Entry) (err error) {
+				_, err = s.Register(t.Context(), e)
+				return err
+			}
+			if err := register(first, entry("i5", 0)); err != nil {
+				t.Fatal(err)
+			}
+			first.publish(t, mirror)
+			second, other := raw(t, mirror, "town-1"), raw(t, mirror, "id-beta")
+			if err := errors.Join(register(first, entry("i6", 2)), register(second, entry(loser, 2))); err != nil {
+				t.Fatal(err)
+			}
+			first.publish(t, mirror)
+			for _, s := range []*Store{second, other} {
+				if err := s.take(t, mirror); err != nil {
+					t.Fatal(err)
+				}
+				if all, err := s.Towns(t.Context()); err != nil || all[0].Instance != "i6" || all[0].Epoch != 2 {
+					t.Errorf("%+v, %v", all, err)
+				}
+			}
+			if err := register(second, entry(loser, 2)); !errors.Is(err, town.ErrRefused) {
+				t.Errorf("the second promotion of one epoch: %v", err)
+			}
+			if err := register(second, entry("i7", 3)); err != nil {
+				t.Errorf("a later decision: %v", err)
+			}
+		})
+	}
+}
+
+// After a directory stepped down, only one that is promoted takes the entry: not the one
+// that spoke before it, nor a new copy.
+func TestSteppingDown(t *testing.T) {
+	s := newStore(t)
+	if _, err := s.Register(t.Context(), Entry{Name: "alpha", Instance: "i1"}); err != nil {
+		t.Fatal(err)
+	}
+	for n, instance := range []string{"i9", "i1", "i1"} {
+		if commit, err := s.StepDown(t.Context(), instance); err != nil || (commit != "") != (n == 1) {
+			t.Errorf("%s steps down: %q, %v", instance, commit, err)
+		}
+	}
+	if m, err := s.Self(t.Context()); err != nil || m != (Member{ID: "town-1", Name: "alpha", Revision: 2, Epoch: 2}) {
+		t.Errorf("%+v, %v", m, err)
+	}
+	for _, e := range []Entry{{Name: "alpha", Instance: "i1"}, {Name: "alpha", Instance: "i2"}, {Name: "alpha", Instance: "i1", Epoch: 2}} {
+		if _, err := s.Register(t.Context(), e); !errors.Is(err, town.ErrRefused) {
+			t.Errorf("%+v: %v", e, err)
+		}
+	}
+	if _, err := s.Register(t.Context(), Entry{Name: "alpha", Instance: "i2", Epoch: 3}); err != nil {
+		t.Error(err)
+	}
 }

@@ -1,10 +1,10 @@
 package federate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"gastown/planes/federation"
@@ -30,9 +30,15 @@ type Instance struct {
 	// Entry is the Town's entry in the registry. It has no ID when there is none.
 	Entry federation.Member
 	// Other is the instance that speaks; empty when it is this directory, or when none
-	// does yet.
+	// does yet. Nobody when the one that spoke stepped down.
 	Other string
+	// Epoch is the highest epoch of the Town that is known.
+	Epoch uint64
 }
+
+// Nobody stands for the instance that speaks when the last one stepped down and none was
+// promoted since.
+const Nobody = "none"
 
 // here is the directory that the engine works in.
 func (e *Engine) here() instance.Dir {
@@ -57,21 +63,65 @@ func (e *Engine) Instance(ctx context.Context) (out Instance, err error) {
 	return out, nil
 }
 
+// ErrStandby reports a directory that does not publish because it stands by for another
+// one. It is a town.ErrRefused.
+var ErrStandby = fmt.Errorf("this directory stands by for another one: %w", town.ErrRefused)
+
+// mayPublish refuses a directory that stands by, unless it is being promoted or is about
+// to step down.
+func (s *session) mayPublish() error {
+	if by := s.self.Standby; by != nil && !by.Promoting && !by.Yields {
+		return town.Fail("publish at "+s.remote.Name, "gt town promote makes this the active one", "%w", ErrStandby)
+	}
+	return nil
+}
+
+// Agree notes that a person agreed to exchange with a remote, as Init and Join do after
+// they asked. It is for a directory that stands by for a Town that exchanges with it.
+func (e *Engine) Agree(ctx context.Context, remote Remote) (err error) {
+	s, err := e.lockRemote(ctx, remote)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.release()) }()
+	if err := s.load(); err != nil || s.state.Confirmed == remote.URL {
+		return err
+	}
+	if err := s.firstContact(ctx); err != nil {
+		return e.advise("exchange with "+remote.Name, remote, err)
+	}
+	return s.confirm()
+}
+
+// StepDown publishes what this directory has that the remote lacks, and with it that no
+// directory speaks for the Town any more. After an interruption the next call goes on.
+func (e *Engine) StepDown(ctx context.Context, remote Remote) (out Pushed, err error) {
+	s, err := e.begin(ctx, remote)
+	if err != nil {
+		return out, e.advise("step down at "+remote.Name, remote, err)
+	}
+	defer func() { err = e.advise("step down at "+remote.Name, remote, s.end(err, &s.state.Push)) }()
+	out.Remote = remote.Name
+	err = s.push(ctx, pushOptions{yielding: true}, &out)
+	return out, err
+}
+
 // readEntry reads the Town's entry, and who else speaks.
 func (e *Engine) readEntry(ctx context.Context, out *Instance) (err error) {
 	return e.Read(ctx, func(s *federation.Store) error {
 		if out.Entry, err = s.Self(ctx); err != nil {
 			return err
 		}
-		mine := append([]string{"", out.Instance}, out.Replaces...)
-		if other := out.Note.Other; other != nil {
-			out.Other = other.Instance
+		mine := federation.Entry{Instance: out.Instance, Epoch: out.Note.Epoch, Any: out.Decided}
+		out.Epoch = out.Entry.Epoch
+		if o := out.Note.Other; o != nil {
+			out.Epoch = max(out.Epoch, o.Epoch)
+			if !mine.MayReplace(federation.Member{Instance: o.Instance, Epoch: o.Epoch}) {
+				out.Other = cmp.Or(o.Instance, Nobody)
+			}
 		}
-		if !slices.Contains(mine, out.Entry.Instance) {
-			out.Other = out.Entry.Instance
-		}
-		if out.Decided || slices.Contains(mine, out.Other) {
-			out.Other = ""
+		if !mine.MayReplace(out.Entry) {
+			out.Other = cmp.Or(out.Entry.Instance, Nobody)
 		}
 		return nil
 	})
@@ -89,7 +139,7 @@ func (e *Engine) ContinueHere(ctx context.Context) (out Instance, err error) {
 	if err := e.readEntry(ctx, &out); err != nil || out.Other == "" {
 		return out, err
 	}
-	out.Note, err = dir.Replace(ctx, out.Other)
+	out.Note, err = dir.Replace(ctx, out.Epoch+1)
 	return out, err
 }
 
@@ -125,7 +175,7 @@ func (e *Engine) leaveRecords(ctx context.Context, r Remote) (err error) {
 
 // entry is what this Town writes about itself into the registry.
 func (s *session) entry() federation.Entry {
-	return federation.Entry{Name: s.opts.Name, Instance: s.self.Instance, Replaces: s.self.Replaces, Any: s.self.Decided}
+	return federation.Entry{Name: s.opts.Name, Instance: s.self.Instance, Epoch: s.self.Epoch, Any: s.self.Decided}
 }
 
 // register brings the Town's entry in the registry up to date, or notes there that the
@@ -137,6 +187,14 @@ func (p *push) register(ctx context.Context, w *workspace) error {
 			return err
 		}
 		write = func() (string, error) { return w.store.Leave(ctx) }
+	}
+	if p.yielding {
+		var other *federation.InstanceError
+		err := w.store.MayRegister(ctx, p.entry())
+		if err != nil && (!errors.As(err, &other) || other.Member.Instance != "") { // "": it stepped down already
+			return err
+		}
+		write = func() (string, error) { return w.store.StepDown(ctx, p.self.Instance) }
 	}
 	commit, err := write()
 	if commit != "" {
@@ -186,7 +244,7 @@ func (s *session) spokenFor(ctx context.Context, op string, err error) error {
 		return err
 	}
 	m := other.Member
-	text := fmt.Sprintf("as Town %s (instance %s", m.Name, town.Clip(m.Instance, 8))
+	text := fmt.Sprintf("as Town %s (instance %s, epoch %d", m.Name, town.Clip(cmp.Or(m.Instance, Nobody), 8), m.Epoch)
 	if !other.Since.IsZero() {
 		text += ", since " + other.Since.UTC().Format(time.RFC3339)
 	}
@@ -194,8 +252,23 @@ func (s *session) spokenFor(ctx context.Context, op string, err error) error {
 	if from := s.self.CopyOf; from != nil && from.Instance == m.Instance {
 		text += "; this directory is a copy of " + from.Place.String()
 	}
-	met := s.here().Met(ctx, instance.Other{Instance: m.Instance, Remote: s.remote.Name, Seen: s.opts.Now().UTC()})
-	return errors.Join(town.Fail(op, InstanceAdvice, "%w: %s; nothing was published", ErrInstance, text), met)
+	return errors.Join(town.Fail(op, InstanceAdvice, "%w: %s; nothing was published", ErrInstance, text), s.met(ctx, m))
+}
+
+// met notes the instance that the Town's entry at the remote names.
+func (s *session) met(ctx context.Context, m federation.Member) error {
+	return s.here().Met(ctx, &instance.Other{Instance: m.Instance, Epoch: m.Epoch, Remote: s.remote.Name, Seen: s.opts.Now().UTC()})
+}
+
+// whoSpeaks notes, after a merge, that another directory speaks for the Town: a pull
+// tells as well as a push.
+func (s *session) whoSpeaks(ctx context.Context, w *workspace) error {
+	err := w.store.MayRegister(ctx, s.entry())
+	var other *federation.InstanceError
+	if errors.As(err, &other) {
+		return s.met(ctx, other.Member)
+	}
+	return err
 }
 
 // heard notes that the remote took a publication: no other instance speaks there. A
@@ -205,5 +278,5 @@ func (s *session) heard(ctx context.Context) error {
 		return nil
 	}
 	s.self.Decided = false
-	return s.here().Met(ctx, instance.Other{})
+	return s.here().Met(ctx, nil)
 }

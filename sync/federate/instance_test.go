@@ -259,7 +259,7 @@ func TestAnEntryWithoutInstanceIsClaimed(t *testing.T) {
 	root, url := tempDir(t), bare(t)
 	a := newTown(t, filepath.Join(root, "a"), "alpha")
 	a.init(url)
-	a.sql("UPDATE towns SET instance = '', revision = revision + 1")
+	a.sql("UPDATE towns SET instance = '', epoch = 0, revision = revision + 1")
 	if err := os.Remove(a.opts.Layout.Instance()); err != nil {
 		t.Fatal(err)
 	}

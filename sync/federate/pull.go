@@ -211,7 +211,7 @@ func (s *session) merge(ctx context.Context, w *workspace, dry bool, out *pulled
 	if out.Arrived, err = changesBetween(ctx, w.store, ours, out.merged); err != nil {
 		return err
 	}
-	return w.finish(ctx, &out.Pulled)
+	return errors.Join(w.finish(ctx, &out.Pulled), s.whoSpeaks(ctx, w))
 }
 
 // take copies the mirror's commits into the plane and returns their tip. held says

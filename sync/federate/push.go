@@ -85,6 +85,8 @@ type pushOptions struct {
 	// leaving: the registry gets the note that the Town left, and shared records are
 	// taken back.
 	leaving bool
+	// yielding: the registry gets the note that no directory speaks for the Town.
+	yielding bool
 }
 
 // push is one push on its way.
@@ -127,6 +129,9 @@ type push struct {
 
 // push is Push within a session.
 func (s *session) push(ctx context.Context, opts pushOptions, out *Pushed) (err error) {
+	if err := s.mayPublish(); err != nil {
+		return err
+	}
 	p := s.newPush(opts, out)
 	defer func() {
 		out.Recorded.Notes = append(out.Recorded.Notes, s.takeNotes()...)

@@ -137,6 +137,9 @@ func (s *session) copyAside(ctx context.Context, all []*refRepair) (string, erro
 
 // publishRepair publishes the outcome. When another Town publishes first, nothing is changed.
 func (s *session) publishRepair(ctx context.Context, all []*refRepair) error {
+	if err := s.mayPublish(); err != nil {
+		return err
+	}
 	opts := gitremote.PublishOptions{
 		AuthorName: s.opts.Actor.Name, AuthorEmail: s.opts.Actor.Email,
 		Message: "repair by Town " + s.opts.Name,

@@ -48,10 +48,39 @@ func (d Dir) Look() (Note, Verdict, error) {
 	return note, verdict, err
 }
 
-// Replace gives the directory a new instance that takes the place of other, and of
-// the directory's own former ones.
-func (d Dir) Replace(ctx context.Context, other string) (Note, error) {
-	return d.change(ctx, func(n Note) Note { return n.replacing(other, d.Now()) })
+// Replace gives the directory a new instance of an epoch, or a higher one, that takes
+// the place of all instances of lower ones, the directory's own former ones among them.
+func (d Dir) Replace(ctx context.Context, epoch uint64) (Note, error) {
+	return d.change(ctx, func(n Note) Note { return n.replacing(epoch, d.Now()) })
+}
+
+// Claim begins a promotion: the directory gets a new instance of an epoch, or a higher
+// one, and stands by until the promotion has ended.
+func (d Dir) Claim(ctx context.Context, epoch uint64) (Note, error) {
+	return d.change(ctx, func(n Note) Note {
+		by := Standby{Since: d.Now().UTC()}
+		if n.Standby != nil {
+			by = *n.Standby
+		}
+		by.Promoting = true
+		n = n.replacing(epoch, d.Now())
+		n.Standby = &by
+		return n
+	})
+}
+
+// StandBy changes what the directory knows as one that stands by; nil ends that. change
+// gets a copy, nil if the directory does not stand by.
+func (d Dir) StandBy(ctx context.Context, change func(*Standby) *Standby) (Note, error) {
+	return d.change(ctx, func(n Note) Note {
+		var now *Standby
+		if n.Standby != nil {
+			copied := *n.Standby
+			now = &copied
+		}
+		n.Standby = change(now)
+		return n
+	})
 }
 
 // Decide notes that the directory takes the place of whichever instance speaks, until
@@ -70,30 +99,27 @@ func (d Dir) Renew(ctx context.Context) (Note, error) {
 	return d.change(ctx, func(n Note) Note { return Note{}.next(Unknown, n.Place, d.Now()) })
 }
 
-// Met notes that another instance was found to speak for the Town, with
-// Other.Instance empty that none does.
-func (d Dir) Met(ctx context.Context, o Other) error {
+// Met notes that another instance was found to speak for the Town, nil that the
+// directory's own does.
+func (d Dir) Met(ctx context.Context, o *Other) error {
 	note, verdict, here, err := d.look()
-	if err == nil && verdict == Same && note.Place == here && note.Other.same(o) && !(note.Decided && o.Instance == "") {
+	if err == nil && verdict == Same && note.Place == here && note.Other.same(o) && !(note.Decided && o == nil) {
 		return nil
 	}
 	_, err = d.change(ctx, func(n Note) Note {
-		if n.Other = nil; o.Instance != "" {
-			n.Other = &o
-		} else {
-			n.Decided = false
-		}
+		n.Other = o
+		n.Decided = n.Decided && o != nil
 		return n
 	})
 	return err
 }
 
 // same reports whether nothing new is to be noted.
-func (o *Other) same(now Other) bool {
-	if o == nil {
-		return now.Instance == ""
+func (o *Other) same(now *Other) bool {
+	if o == nil || now == nil {
+		return o == now
 	}
-	return o.Instance == now.Instance && o.Remote == now.Remote
+	return o.Instance == now.Instance && o.Epoch == now.Epoch && o.Remote == now.Remote
 }
 
 // change makes the directory's note valid, applies edit to it and writes it.

@@ -9,7 +9,11 @@
 // speaks, so that two directories never take turns.
 //
 // Instances are never used again: a directory that takes the place of another one
-// gets a new one (Dir.Replace). What a machine cannot see stays unseen: the copy of a
+// gets a new one (Dir.Replace), with a higher epoch than that one has in the registry.
+// A directory is active, stands by for another one, or is fenced: another one was found
+// to speak (Note.Role). Only the active one acts in the Town's name.
+//
+// What a machine cannot see stays unseen: the copy of a
 // whole virtual machine has the same instance as its original.
 //
 // Everything here is local. Nothing retries, except that a process waits for another
@@ -30,8 +34,11 @@ type Note struct {
 	// Place is where the directory is, and Since when it got the instance.
 	Place Place     `json:"place"`
 	Since time.Time `json:"since"`
-	// Replaces are the instances whose place this one takes, as a person decided.
-	Replaces []string `json:"replaces,omitempty"`
+	// Epoch is that of the instance, as a person decided: it may take the place of any
+	// one that has a lower epoch in the registry. 0 when nobody decided anything.
+	Epoch uint64 `json:"epoch,omitempty"`
+	// Standby is for a directory that stands by; nil for others.
+	Standby *Standby `json:"standby,omitempty"`
 	// CopyOf is the directory that this one was copied from, if it is a copy.
 	CopyOf *Origin `json:"copy_of,omitempty"`
 	// Decided: a person said that the Town goes on here, before it was known which
@@ -49,10 +56,73 @@ type Origin struct {
 
 // Other is another instance that speaks for the Town.
 type Other struct {
+	// Instance is empty when none speaks, because the last one stepped down.
 	Instance string `json:"instance"`
+	// Epoch is that of the registry there.
+	Epoch uint64 `json:"epoch,omitempty"`
 	// Remote is where that was found, and Seen when.
 	Remote string    `json:"remote"`
 	Seen   time.Time `json:"seen"`
+}
+
+// Standby is what a directory that stands by knows of the active one's backups.
+type Standby struct {
+	// Of is the destination of backups that it is kept up to date from, in the form of
+	// backup.to, and Key the file with the key that decrypts them; "" for none.
+	Of    string    `json:"of"`
+	Key   string    `json:"key,omitempty"`
+	Since time.Time `json:"since"`
+	// Point is the backup point whose databases it has, Taken when that was taken;
+	// Files is the point of its configuration.
+	Point string    `json:"point,omitempty"`
+	Taken time.Time `json:"taken,omitzero"`
+	Files string    `json:"files,omitempty"`
+	// Looked is when it last looked for a newer point and could see what there is.
+	// Failed is when a look failed since then, and Error why.
+	Looked time.Time `json:"looked,omitzero"`
+	Failed time.Time `json:"failed,omitzero"`
+	Error  string    `json:"error,omitempty"`
+	// Promoting: a promotion has begun, and the registry may name the instance.
+	Promoting bool `json:"promoting,omitempty"`
+	// Yields: this directory was the active one, and steps down as soon as everything
+	// that it has is in the backups and published.
+	Yields bool `json:"yields,omitempty"`
+}
+
+// Role is what a directory may do in the Town's name.
+type Role string
+
+// The roles.
+const (
+	// Active: it runs controllers and publishes.
+	Active Role = "active"
+	// OnStandby: it follows the active one, and changes nothing of its own.
+	OnStandby Role = "standby"
+	// Fenced: it was the active one, or is a copy, and another directory was found to
+	// speak for the Town. What it has that nobody else has stays in it.
+	Fenced Role = "fenced"
+)
+
+// Role is the directory's role, as far as its note knows.
+func (n Note) Role() Role {
+	switch {
+	case n.Standby != nil:
+		return OnStandby
+	case n.Other != nil && !n.Decided && n.Other.Epoch >= n.Epoch:
+		return Fenced
+	}
+	return Active
+}
+
+// Read reads a note as it is in a file, without asking whether it came from another
+// directory.
+func Read(file string) (Note, error) { return read(file) }
+
+// ReadRole reads the role of the directory whose note is in a file. A directory without a
+// note is active.
+func ReadRole(file string) (Role, error) {
+	n, err := read(file)
+	return n.Role(), err
 }
 
 // Verdict is what a directory's note means for it.
@@ -107,7 +177,8 @@ func (n Note) next(v Verdict, here Place, now time.Time) Note {
 		n.Place = here
 		return n
 	}
-	made := Note{Instance: uuid.NewString(), Place: here, Since: now.UTC()}
+	// A copy of a directory that stands by does not begin to act.
+	made := Note{Instance: uuid.NewString(), Place: here, Since: now.UTC(), Standby: n.Standby}
 	if v == Copied {
 		made.CopyOf = &Origin{Instance: n.Instance, Place: n.Place}
 	}
@@ -115,18 +186,7 @@ func (n Note) next(v Verdict, here Place, now time.Time) Note {
 }
 
 // replacing is the note of the directory after a person decided that it takes the
-// place of another instance.
-func (n Note) replacing(other string, now time.Time) Note {
-	made := Note{Instance: uuid.NewString(), Place: n.Place, Since: now.UTC()}
-	// At some remote its former instance may still be the one that speaks.
-	for _, id := range append([]string{other, n.Instance}, n.Replaces...) {
-		if id != "" && len(made.Replaces) < maxReplaces {
-			made.Replaces = append(made.Replaces, id)
-		}
-	}
-	return made
+// place of all instances of lower epochs.
+func (n Note) replacing(epoch uint64, now time.Time) Note {
+	return Note{Instance: uuid.NewString(), Place: n.Place, Since: now.UTC(), Epoch: max(epoch, n.Epoch+1), Standby: n.Standby}
 }
-
-// maxReplaces bounds Note.Replaces: remotes that were not reached for so many
-// decisions ask once more.
-const maxReplaces = 32

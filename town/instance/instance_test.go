@@ -186,31 +186,31 @@ func TestManyAtOnceMakeOneInstance(t *testing.T) {
 func TestReplaceAndRenew(t *testing.T) {
 	d := at(t.TempDir(), "m")
 	first := ensured(t, d)
-	if err := d.Met(t.Context(), Other{Instance: "x", Remote: "origin", Seen: when}); err != nil {
+	if err := d.Met(t.Context(), &Other{Instance: "x", Remote: "origin", Seen: when}); err != nil {
 		t.Fatal(err)
 	}
 	if n := ensured(t, d); n.Other == nil || n.Other.Instance != "x" {
 		t.Errorf("met nobody: %+v", n)
 	}
-	if err := d.Met(t.Context(), Other{}); err != nil {
+	if err := d.Met(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if n := ensured(t, d); n.Other != nil || n.Instance != first.Instance {
 		t.Errorf("still met somebody: %+v", n)
 	}
-	second, err := d.Replace(t.Context(), "x")
-	if err != nil || second.Instance == first.Instance || !slices.Equal(second.Replaces, []string{"x", first.Instance}) || second.Other != nil {
+	second, err := d.Replace(t.Context(), 7)
+	if err != nil || second.Instance == first.Instance || second.Epoch != 7 || second.Other != nil {
 		t.Errorf("%+v, %v", second, err)
 	}
-	third, err := d.Replace(t.Context(), "y")
-	if err != nil || !slices.Equal(third.Replaces, []string{"y", second.Instance, "x", first.Instance}) {
+	third, err := d.Replace(t.Context(), 3) // never below its own
+	if err != nil || third.Instance == second.Instance || third.Epoch != 8 {
 		t.Errorf("%+v, %v", third, err)
 	}
 	if n := ensured(t, d); n.Instance != third.Instance {
 		t.Error("the decision was not noted")
 	}
 	fresh, err := d.Renew(t.Context())
-	if err != nil || fresh.Instance == third.Instance || len(fresh.Replaces) > 0 {
+	if err != nil || fresh.Instance == third.Instance || fresh.Epoch > 0 {
 		t.Errorf("%+v, %v", fresh, err)
 	}
 }
@@ -272,7 +272,7 @@ func TestADecisionHoldsOnce(t *testing.T) {
 	if n := ensured(t, at(b, "m1")); n.Decided {
 		t.Errorf("the copy: %+v", n)
 	}
-	if err := at(a, "m1").Met(t.Context(), Other{}); err != nil {
+	if err := at(a, "m1").Met(t.Context(), nil); err != nil {
 		t.Fatal(err)
 	}
 	if n := ensured(t, at(a, "m1")); n.Decided || n.Instance != first.Instance {
@@ -293,4 +293,58 @@ func TestTheNextWriterRemovesWhatAKilledOneLeft(t *testing.T) {
 	if _, err := os.Stat(half); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%s is left: %v", half, err)
 	}
+}
+
+// Another directory that speaks makes this one a fenced one, until a person decides. A
+// directory that stands by does so in its copies too, and with a new instance.
+func TestRoles(t *testing.T) {
+	root := t.TempDir()
+	a, b := filepath.Join(root, "a"), filepath.Join(root, "b")
+	d := at(a, "m1")
+	want := func(d Dir, want Role) {
+		t.Helper()
+		if n := ensured(t, d); n.Role() != want {
+			t.Errorf("%s, want %s: %+v", n.Role(), want, n)
+		}
+		if got, err := ReadRole(d.File); err != nil || got != want {
+			t.Errorf("read %s, %v, want %s", got, err, want)
+		}
+	}
+	if got, err := ReadRole(d.File); err != nil || got != Active {
+		t.Errorf("without a note: %s, %v", got, err)
+	}
+	made(t, d)
+	want(d, Active)
+	met := func(o *Other) {
+		t.Helper()
+		if err := d.Met(t.Context(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	met(&Other{Instance: "x", Epoch: 4, Remote: "origin", Seen: when})
+	want(d, Fenced)
+	if _, err := d.Replace(t.Context(), 5); err != nil {
+		t.Fatal(err)
+	}
+	want(d, Active)
+	met(&Other{Epoch: 6, Remote: "origin", Seen: when}) // nobody speaks: it stepped down
+	want(d, Fenced)
+	if n, err := d.StandBy(t.Context(), func(was *Standby) *Standby {
+		if was != nil {
+			t.Errorf("it stood by: %+v", was)
+		}
+		return &Standby{Of: "/mnt/backups"}
+	}); err != nil || n.Standby == nil {
+		t.Fatalf("%+v, %v", n, err)
+	}
+	want(d, OnStandby)
+	run(t, "cp", "-a", a, b)
+	want(at(b, "m1"), OnStandby)
+	if n, err := d.Replace(t.Context(), 7); err != nil || n.Role() != OnStandby || n.Epoch != 7 {
+		t.Errorf("%+v, %v", n, err)
+	}
+	if _, err := d.StandBy(t.Context(), func(*Standby) *Standby { return nil }); err != nil {
+		t.Fatal(err)
+	}
+	want(d, Active)
 }
