@@ -82,6 +82,7 @@ soak: build ## run a Town for half an hour and kill its Deacon once (SOAK=4h for
 	$(GO) test -count 1 -timeout 0 -v -vet=off -run TestHistories ./e2e/work -args -histories 60 -seed 100
 	$(GO) test -count 1 -timeout 0 -v -vet=off -run TestFaults ./e2e/story -args -seeds 10 -points 20 -seed 100
 	$(GO) test -count 1 -timeout 0 -v -vet=off -run 'TestKilledAnywhere|TestFullDisk' ./town/backup -args -histories 200
+	$(GO) test -count 1 -timeout 0 -v -vet=off ./town/failover -args -histories 500
 	$(GO) test -count 1 -timeout 0 -v -run TestHeartbeatsStaySmall ./planes/operational -args -batches 8640
 
 crowd: ## let Towns publish in loops, and fifty at once, for about ten minutes

@@ -35,7 +35,7 @@ var floors = map[string]int{
 
 	"sync/records": 3, "town/feed": 3, "town/rig": 3, "town/agent": 3, "town/mail": 3, "town/glance": 4, "town/escalate": 3, "town/alert": 3, "town/alert/channel": 4, "town/convoy": 3, "town/integration": 4, "town/spending/gather": 3, "town/backup": 3, "town/analysis": 3, "town/report": 4, "town/tuning": 3,
 	"sync/federate": 4, "town/polecat": 4, "town/refinery": 4,
-	"town/queue": 5, "town/witness": 5, "town/plugin/builtin": 5,
+	"town/failover": 5, "town/queue": 5, "town/witness": 5, "town/plugin/builtin": 5,
 	"deacon/...": 6,
 	"cmd/...":    7,
 	"e2e/...":    8,

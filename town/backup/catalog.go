@@ -250,6 +250,45 @@ func (k *Keeper) checkOwner(ctx context.Context, to Destination, sizes map[strin
 	return nil
 }
 
+// Owner says whose points a destination has; town is empty when it has none.
+func (k *Keeper) Owner(ctx context.Context, to Destination) (town, name string, err error) {
+	sizes, err := to.List(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	if size, ok := sizes[ownerKey]; !ok || size > maxPoint {
+		return "", "", nil
+	}
+	text, err := k.read(ctx, to, ownerKey)
+	if err != nil {
+		return "", "", err
+	}
+	var o owner
+	if err := json.Unmarshal(text, &o); err != nil {
+		return "", "", fmt.Errorf("%w: %s of %s", ErrDamaged, ownerKey, to.Where)
+	}
+	return o.Town, o.Name, nil
+}
+
+// Newest is the newest whole point of a kind that the directory with an instance took, or,
+// when it took none, that any directory of the Town took. Points of a directory that did
+// not know that another one was promoted are beside those of the active one.
+func (k *Keeper) Newest(ctx context.Context, to Destination, kind Kind, instance string) (Entry, error) {
+	c, err := k.catalog(ctx, to)
+	if err != nil {
+		return Entry{}, err
+	}
+	whole := func(e Entry) bool { return e.Fault == nil }
+	e, ok := c.newest(kind, func(e Entry) bool { return whole(e) && instance != "" && e.Point.Instance == instance })
+	if !ok {
+		e, ok = c.newest(kind, whole)
+	}
+	if !ok {
+		return e, town.Fail("find a point", "gt backup run, in the Town's active directory", "%w: %s has none that is whole", ErrNoPoint, to.Where)
+	}
+	return e, nil
+}
+
 // newest is the newest point of a kind that accept takes.
 func (c *catalog) newest(kind Kind, accept func(Entry) bool) (Entry, bool) {
 	for _, e := range slices.Backward(c.entries) {

@@ -35,6 +35,11 @@ type Keeper struct {
 	// Stays are plain files that a restore does not replace: they hold the identity of
 	// what is in the databases.
 	Stays []string
+	// Spare reports plain files of a point that a restore leaves alone; nil for none.
+	Spare func(path string) bool
+	// Passive is why this directory takes and prunes no points: another one does. nil for
+	// a directory that does.
+	Passive error
 	// Destinations are where points are written, the first one is what commands use when
 	// none is named.
 	Destinations []Destination

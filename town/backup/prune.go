@@ -29,6 +29,9 @@ type Pruned struct {
 // Prune removes the points that are older than their retention, and files that no point
 // has named for an hour. It removes no file while there is a point it cannot read.
 func (k *Keeper) Prune(ctx context.Context) (all []Pruned, err error) {
+	if k.Passive != nil {
+		return nil, k.Passive
+	}
 	err = k.locked(ctx, "gt backup prune", func(string) error {
 		notes, err := k.notes()
 		if err != nil {

@@ -51,6 +51,9 @@ func (k *Keeper) RestoreFiles(ctx context.Context, to Destination, e Entry, dry 
 		out.Point = p
 		plan := pending{Point: p.Name, Kept: filepath.Join(k.Retired, "restore-"+k.Now().UTC().Format(nameForm))}
 		for _, f := range p.Files {
+			if k.Spare != nil && k.Spare(f.Path) {
+				continue
+			}
 			if !k.covers(f.Path) {
 				return fmt.Errorf("%w: the point %s has %s, which no backup takes", ErrDamaged, p.Name, town.Typed(f.Path))
 			}

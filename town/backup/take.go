@@ -34,6 +34,9 @@ func (k *Keeper) Take(ctx context.Context, kind Kind, always bool) (all []Taken,
 	if _, err := k.Destination(""); err != nil {
 		return nil, err
 	}
+	if k.Passive != nil {
+		return nil, k.Passive
+	}
 	err = k.locked(ctx, "gt backup run", func(scratch string) error {
 		all, err = k.take(ctx, kind, always, scratch)
 		return err

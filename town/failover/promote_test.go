@@ -1,0 +1,143 @@
+package failover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"gastown/sync/federate"
+	"gastown/town"
+	"gastown/town/instance"
+)
+
+// promoteChild promotes a directory, and is killed at a step.
+func promoteChild(where string) {
+	where, at, _ := strings.Cut(where, ":")
+	n, err := strconv.Atoi(at)
+	if err != nil {
+		panic(err)
+	}
+	h := newHost(filepath.Dir(where), filepath.Base(where))
+	h.step = func() {
+		if n--; n < 0 {
+			os.Exit(9)
+		}
+	}
+	if _, err := h.Promote(context.Background(), true); err != nil {
+		fmt.Println(err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// A promotion that is killed anywhere leaves a directory that does not act, or one that is
+// promoted, and never two that are active; running it again goes on, in the same epoch.
+func TestPromoteKilledAnywhere(t *testing.T) {
+	root := found(t)
+	a, b := newHost(root, "a"), copied(t, root, "b")
+	epoch := uint64(1)
+	killed, stride := 0, 5
+	if *histories > 50 {
+		stride = 1
+	}
+	for n := 0; ; n += stride {
+		who, other := b, a
+		if epoch%2 == 0 {
+			who, other = a, b
+		}
+		// The other one speaks, and this one knows.
+		if err := errors.Join(other.exchange(t.Context()), who.exchange(t.Context())); err != nil && !errors.Is(err, town.ErrRefused) {
+			t.Fatal(err)
+		}
+		c := exec.Command(os.Args[0], "-test.run=^$")
+		c.Env = append(os.Environ(), childEnv+"="+who.dir+":"+strconv.Itoa(n))
+		out, err := c.CombinedOutput()
+		var exit *exec.ExitError
+		if err != nil && (!errors.As(err, &exit) || exit.ExitCode() != 9) {
+			t.Fatalf("step %d: %v: %s", n, err, out)
+		}
+		if err != nil {
+			killed++
+			if role := who.role(t); role == instance.Active {
+				t.Errorf("killed at step %d, and active", n)
+			}
+		}
+		if _, perr := who.Promote(t.Context(), true); perr != nil {
+			t.Fatalf("after step %d: %v", n, perr)
+		}
+		if perr := other.exchange(t.Context()); perr != nil && !errors.Is(perr, town.ErrRefused) {
+			t.Fatal(perr)
+		}
+		epoch++
+		in, ierr := who.Engine.Instance(t.Context())
+		if ierr != nil || in.Entry.Epoch != epoch || in.Entry.Instance != in.Instance || who.role(t) != instance.Active || other.role(t) == instance.Active {
+			t.Fatalf("after step %d: epoch %d, want %d; %s and %s; %v", n, in.Entry.Epoch, epoch, who.role(t), other.role(t), ierr)
+		}
+		if err == nil {
+			break
+		}
+	}
+	if killed < 4 {
+		t.Errorf("killed at %d steps only", killed)
+	}
+}
+
+// Without force nothing is promoted that nobody can vouch for; a directory that stepped
+// down vouches.
+func TestPromoteAsks(t *testing.T) {
+	root := found(t)
+	a, b := newHost(root, "a"), copied(t, root, "b")
+	refused := func(what string, words ...string) {
+		t.Helper()
+		_, err := b.Promote(t.Context(), false)
+		if !errors.Is(err, town.ErrRefused) || !strings.Contains(town.Next(err), "gt town promote --force") {
+			t.Errorf("%s: %v (%s)", what, err, town.Next(err))
+		}
+		for _, word := range words {
+			if err != nil && !strings.Contains(err.Error(), word) {
+				t.Errorf("%s: %q is not said: %v", what, word, err)
+			}
+		}
+	}
+	refused("the other one is active", "did not step down")
+	if err := b.cut(); err != nil {
+		t.Fatal(err)
+	}
+	refused("no remote answers", "no remote answered", "did not answer")
+	if err := b.mend(); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.write(t.Context(), "last"); err != nil {
+		t.Fatal(err)
+	}
+	taken := 0
+	take := func(context.Context) error {
+		taken++
+		if a.role(t) != instance.OnStandby {
+			t.Error("the last backup was taken while it was active")
+		}
+		return nil
+	}
+	if stepped, err := a.StandBy(t.Context(), "/mnt/backups", "", take); err != nil || !stepped || taken != 1 {
+		t.Fatalf("%v, %v, %d", stepped, err, taken)
+	}
+	if _, err := a.Engine.Push(t.Context(), a.Remotes[0], false); !errors.Is(err, federate.ErrStandby) {
+		t.Errorf("it publishes: %v", err)
+	}
+	done, err := b.Promote(t.Context(), false)
+	if err != nil || done.Epoch != 3 || len(done.Published) != 1 || done.Former != "" || len(done.Unknown) > 0 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	if !b.has("last") {
+		t.Error("what it published last did not arrive")
+	}
+	if again, err := b.Promote(t.Context(), false); err != nil || !again.Already || again.Epoch != 3 {
+		t.Errorf("again: %+v, %v", again, err)
+	}
+}

@@ -1,0 +1,197 @@
+package failover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"gastown/town"
+	"gastown/town/backup"
+	"gastown/town/instance"
+)
+
+// Refreshed is what Refresh did.
+type Refreshed struct {
+	// Point and Files are the points that the directory has now; New says that Point was
+	// restored by this call.
+	Point, Files string
+	New          bool
+	// Kept is where what it replaced is, when that held something that was written here.
+	Kept string
+	// Reached counts the remotes that answered.
+	Reached int
+}
+
+// Refresh brings a directory that stands by up to date: it restores the newest point that
+// the active directory took, unless it has that, and pulls. How it went is in the note.
+func (t *Town) Refresh(ctx context.Context) (out Refreshed, err error) {
+	err = t.locked(ctx, "bring the standby up to date", func() error {
+		out, err = t.refresh(ctx)
+		if err == nil {
+			reached, _ := t.pull(ctx)
+			out.Reached = len(reached)
+		}
+		return err
+	})
+	return out, err
+}
+
+// refresh is Refresh without the federation.
+func (t *Town) refresh(ctx context.Context) (out Refreshed, err error) {
+	note, err := t.Dir.Ensure(ctx)
+	if err != nil {
+		return out, err
+	}
+	if note.Standby == nil || note.Standby.Of == "" {
+		return out, town.Fail("bring the standby up to date", "gt town standby --of PLACE", "%w: this directory stands by for none", town.ErrRefused)
+	}
+	if note.Standby.Promoting || note.Standby.Yields {
+		return out, nil // what is here is about to be the Town, or is not published yet
+	}
+	err = t.restore(ctx, &out)
+	if ctx.Err() != nil {
+		return out, ctx.Err() // somebody ended it, which says nothing about the place
+	}
+	now := t.Now().UTC()
+	_, nerr := t.Dir.StandBy(ctx, func(by *instance.Standby) *instance.Standby {
+		switch {
+		case by == nil:
+		case err != nil:
+			by.Failed, by.Error = now, town.Clip(town.Plain(err.Error()), 1000)
+		default:
+			by.Looked, by.Error = now, ""
+		}
+		return by
+	})
+	return out, errors.Join(err, nerr)
+}
+
+// restore takes what is newer in the backups than what is here.
+func (t *Town) restore(ctx context.Context, out *Refreshed) error {
+	to, err := t.Keeper.Destination("")
+	if err != nil {
+		return err
+	}
+	active := ""
+	if in, err := t.Engine.Instance(ctx); err == nil {
+		active = in.Entry.Instance
+	} // there is no plane yet
+	note, _, err := t.Dir.Look()
+	if err != nil {
+		return err
+	}
+	files, err := t.Keeper.Newest(ctx, to, backup.Files, active)
+	if err != nil && !errors.Is(err, backup.ErrNoPoint) {
+		return err
+	}
+	if err == nil && files.Name != note.Standby.Files {
+		t.tell("restoring configuration")
+		if _, err := t.Keeper.RestoreFiles(ctx, to, files, false); err != nil {
+			return err
+		}
+		if err := t.note(ctx, func(by *instance.Standby) { by.Files = files.Name }); err != nil {
+			return err
+		}
+	}
+	out.Files = files.Name
+	point, err := t.Keeper.Newest(ctx, to, backup.Databases, active)
+	if err != nil {
+		return err
+	}
+	out.Point = point.Name
+	if point.Name == note.Standby.Point {
+		return nil
+	}
+	written, err := t.written(ctx, to, note.Standby.Point)
+	if err != nil {
+		return err
+	}
+	t.tell("restoring " + point.Name)
+	done, err := t.Keeper.Restore(ctx, to, point, "")
+	if err != nil {
+		return err
+	}
+	out.New = true
+	err = t.note(ctx, func(by *instance.Standby) { by.Point, by.Taken = point.Name, point.Dated.UTC() })
+	if err == nil && !written && done.Kept != "" {
+		return os.RemoveAll(done.Kept)
+	}
+	out.Kept = done.Kept
+	return err
+}
+
+// written reports whether the ledger here holds something that the point which was
+// restored last does not have: then what the next one replaces stays. The other planes
+// hold nothing that is written here.
+func (t *Town) written(ctx context.Context, to backup.Destination, point string) (bool, error) {
+	if point == "" {
+		return true, nil
+	}
+	e, err := t.Keeper.Choose(ctx, to, backup.Databases, point, t.Now())
+	if errors.Is(err, backup.ErrNoPoint) || err == nil && e.Point == nil {
+		return true, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	changes, err := t.Keeper.Changes(ctx, e, "ledger")
+	return len(changes.Changes) > 0, err
+}
+
+func (t *Town) note(ctx context.Context, change func(*instance.Standby)) error {
+	_, err := t.Dir.StandBy(ctx, func(by *instance.Standby) *instance.Standby {
+		if by != nil {
+			change(by)
+		}
+		return by
+	})
+	return err
+}
+
+// StandBy makes this directory one that stands by. Where it is the active one, it steps
+// down: nothing acts here from now on, and when everything that it has is in the backups
+// and published, the registry says that no directory speaks for the Town. take takes the
+// last backup; remotes that cannot be reached keep the directory from stepping down, and
+// running it again goes on.
+func (t *Town) StandBy(ctx context.Context, of, key string, take func(context.Context) error) (stepped bool, err error) {
+	err = t.locked(ctx, "stand by", func() error {
+		stepped, err = t.standBy(ctx, of, key, take)
+		return err
+	})
+	return stepped, err
+}
+
+func (t *Town) standBy(ctx context.Context, of, key string, take func(context.Context) error) (stepped bool, err error) {
+	note, err := t.Dir.Ensure(ctx)
+	if err != nil {
+		return false, err
+	}
+	yields := note.Role() == instance.Active && t.speaks(ctx, note)
+	note, err = t.Dir.StandBy(ctx, func(by *instance.Standby) *instance.Standby {
+		if by == nil {
+			by = &instance.Standby{Since: t.Now().UTC(), Yields: yields}
+		}
+		by.Of, by.Key = of, key
+		return by
+	})
+	if err != nil || !note.Standby.Yields {
+		return false, err
+	}
+	if err := take(ctx); err != nil {
+		return false, fmt.Errorf("take the last backup: %w", err)
+	}
+	for _, r := range t.Remotes {
+		t.tell("stepping down at " + r.Name)
+		if _, err := t.Engine.StepDown(ctx, r); err != nil {
+			return false, err
+		}
+	}
+	return true, t.note(ctx, func(by *instance.Standby) { by.Yields = false })
+}
+
+// speaks reports whether this directory speaks for the Town, as far as is known here.
+func (t *Town) speaks(ctx context.Context, note instance.Note) bool {
+	in, err := t.Engine.Instance(ctx)
+	return err == nil && in.Other == "" && in.Entry.Instance == note.Instance
+}
