@@ -32,6 +32,7 @@ import (
 	"gastown/sync/hooks"
 	"gastown/tmux"
 	"gastown/town/config"
+	standby "gastown/town/failover"
 	"gastown/town/feed"
 	"gastown/town/layout"
 	"gastown/town/plugin"
@@ -50,7 +51,8 @@ type host struct {
 	started  time.Time
 	records  *recorder.Recorder
 	refused  func(listener, reason string)
-	own      *own            // nil until the lock is taken
+	own      *own // nil until the lock is taken
+	duty     *duty
 	settings *settings.Owner // nil until the settings are read
 	stores   *stores.Stores
 	feed     *feed.Feed
@@ -70,7 +72,7 @@ type host struct {
 }
 
 func newHost(o Options) *host {
-	h := &host{opts: o, started: o.Now().UTC()}
+	h := &host{opts: o, started: o.Now().UTC(), duty: newDuty(o.Layout.Instance())}
 	h.stores = stores.New(stores.Options{Log: o.Log, Database: o.Database, Config: h.Config, Own: h.checkOwn, Pause: h.pause, Resume: h.resume})
 	h.signs = map[string]feed.Sign{layout.Operational: h.sign(layout.Operational), layout.Ledger: h.sign(layout.Ledger)}
 	h.feed = feed.New(feed.Options{
@@ -162,6 +164,14 @@ func (h *host) Prices() (costs.Prices, error) {
 func (h *host) Contacts() ([]federate.Contact, error) {
 	cfg := h.Config()
 	return h.Engine(cfg).Contacts(federate.ConfiguredAll(cfg.Remotes))
+}
+
+// Standby makes what keeps this directory up to date while it stands by.
+func (h *host) Standby() (*standby.Town, error) {
+	if h.opts.Failover == nil {
+		return nil, nil
+	}
+	return h.opts.Failover(h.Config())
 }
 
 // Keepers makes what takes the Town's backups.

@@ -14,6 +14,7 @@ import (
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/config"
+	"gastown/town/instance"
 	"gastown/town/layout"
 )
 
@@ -32,12 +33,21 @@ func (h *host) jobsOf(s *settings.Settings) ([]schedule.Job, error) {
 		return nil, err
 	}
 	for i, j := range jobs {
+		guarded := func(run func(context.Context) (string, error)) func(context.Context) (string, error) {
+			switch {
+			case j.Acts:
+				run = h.actingJob(run)
+			case j.Tells:
+				run = h.tellingJob(run)
+			}
+			return h.ownJob(run)
+		}
 		if j.Run != nil {
-			jobs[i].Run = h.ownJob(j.Run)
+			jobs[i].Run = guarded(j.Run)
 		}
 		if run := j.RunKey; run != nil {
 			jobs[i].RunKey = func(ctx context.Context, key string) (string, error) {
-				return h.ownJob(func(ctx context.Context) (string, error) { return run(ctx, key) })(ctx)
+				return guarded(func(ctx context.Context) (string, error) { return run(ctx, key) })(ctx)
 			}
 		}
 		if _, err := schedule.Parse(j.Schedule); err != nil {
@@ -108,6 +118,9 @@ func (d *Deacon) run(ctx context.Context, name string) (out control.Ran, err err
 	for _, j := range d.host.jobs.Jobs() {
 		if j.Name == name || j.Row() == name {
 			wanted = append(wanted, j.Name)
+			if role := d.host.Role(); j.Acts && role != instance.Active {
+				return out, town.Fail("run "+j.Name, "gt town status", "%w: this directory is not the active one of the Town (%s)", town.ErrRefused, role)
+			}
 		}
 		names = append(names, j.Name)
 	}

@@ -111,7 +111,7 @@ func TestLife(t *testing.T) {
 	if s.PID != os.Getpid() || s.Town != "harbour" || s.State != "running" || s.Health != "healthy" || s.User == "" || s.HTTP != r.Address() {
 		t.Errorf("%+v", s)
 	}
-	if len(s.Jobs) != 11 || len(s.Checks) != 7 {
+	if len(s.Jobs) != 11 || len(s.Checks) != 8 {
 		t.Errorf("%d jobs, %d checks", len(s.Jobs), len(s.Checks))
 	}
 	code, text := body(t, "http://"+r.Address()+"/health")
@@ -158,7 +158,7 @@ func TestLife(t *testing.T) {
 	if beats, err := store.Heartbeats(t.Context(), time.Time{}); err != nil || len(beats) != 3 {
 		t.Errorf("%v, %v", beats, err)
 	}
-	if checks, err := store.CheckStates(t.Context()); err != nil || len(checks) != 7 {
+	if checks, err := store.CheckStates(t.Context()); err != nil || len(checks) != 8 {
 		t.Errorf("%v, %v", checks, err)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"gastown/sync/federate"
 	"gastown/tmux"
 	"gastown/town/config"
+	"gastown/town/failover"
 	"gastown/town/layout"
 	"gastown/town/plugin/program"
 	"gastown/town/rig"
@@ -77,6 +78,9 @@ type Options struct {
 	Spending spending.Spending
 	// Backups makes what takes the Town's backups. nil means that none are taken.
 	Backups backups.Keepers
+	// Failover makes what keeps the directory up to date while it stands by for another
+	// one. nil means that it does not.
+	Failover func(*config.Config) (*failover.Town, error)
 	// Database says how to open a plane, as any command would.
 	Database func(cfg *config.Config, plane string) doltdb.Options
 	// Serve takes the planes and serves them. It is nil when they are on an

@@ -13,6 +13,7 @@ import (
 
 	"gastown/deacon/part"
 	"gastown/town"
+	"gastown/town/instance"
 	"gastown/town/lockfile"
 	"gastown/town/ticks"
 )
@@ -30,7 +31,7 @@ var errDisplaced = errors.New("the Town was moved, removed or replaced while its
 // files of settings, so that an idle Deacon wakes once for both.
 func (d *Deacon) watchOwn(ctx context.Context) error {
 	d.watches.Go(func() {
-		reported := ""
+		reported, role := "", instance.Active
 		for {
 			select {
 			case <-ticks.Next(ownEvery):
@@ -38,6 +39,7 @@ func (d *Deacon) watchOwn(ctx context.Context) error {
 				return
 			}
 			d.host.settings.Look()
+			role = d.lookAtDuty(ctx, role)
 			err := d.lookAtOwn(ctx)
 			switch {
 			case err == nil || ctx.Err() != nil:

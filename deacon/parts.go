@@ -14,6 +14,7 @@ import (
 	"gastown/deacon/dispatcher"
 	"gastown/deacon/escalations"
 	"gastown/deacon/events"
+	"gastown/deacon/failover"
 	"gastown/deacon/federation"
 	"gastown/deacon/heartbeat"
 	"gastown/deacon/machine"
@@ -39,6 +40,7 @@ var parts = []func(*host) part.Part{
 	func(h *host) part.Part { return machine.New(h) },
 	func(h *host) part.Part { return secrets.New(h) },
 	func(h *host) part.Part { return federation.New(h) },
+	func(h *host) part.Part { return failover.New(h) },
 	func(h *host) part.Part { return plugins.New(h) },
 	func(h *host) part.Part { return checks.New(h) },
 	func(h *host) part.Part { return heartbeat.New(h) },

@@ -143,7 +143,7 @@ var notForPolecats = []string{
 	"gt mayor stop", "gt monitor disable", "gt monitor enable", "gt monitor rules --writes", "gt plugin disable", "gt plugin enable",
 	"gt plugin install", "gt plugin run", "gt plugin test", "gt polecat cleanup", "gt polecat nuke", "gt polecat patrol", "gt queue clear",
 	"gt refinery merge", "gt refinery parallelism", "gt refinery pause", "gt refinery queue.size", "gt refinery reject", "gt refinery resume",
-	"gt refinery retry", "gt refinery test", "gt refinery verify", "gt rig add", "gt rig remove", "gt sling", "gt tmux cleanup", "gt witness patrol",
+	"gt refinery retry", "gt refinery test", "gt refinery verify", "gt rig add", "gt rig rebalance", "gt rig remove", "gt sling", "gt tmux cleanup", "gt town promote", "gt town standby", "gt witness patrol",
 	"gt worktree pool create", "gt worktree pool prune",
 }
 

@@ -103,7 +103,7 @@ func (i inputs) Inputs() string {
 // Jobs implements part.Scheduled.
 func (p *Part) Jobs(*config.Config) []schedule.Job {
 	return []schedule.Job{{
-		Name: job, Help: "raise alerts of checks and jobs, and pass alerts on to the channels", Schedule: "@every 1m", Deadline: 5 * time.Minute,
+		Name: job, Tells: true, Help: "raise alerts of checks and jobs, and pass alerts on to the channels", Schedule: "@every 1m", Deadline: 5 * time.Minute,
 		Overlap: schedule.Follow, Run: func(ctx context.Context) (string, error) { return p.Rest.Run(ctx, p.pass) },
 	}}
 }

@@ -67,12 +67,12 @@ func (p *Part) Jobs(cfg *config.Config) []schedule.Job {
 	}
 	every := func(key string) string { return "@every " + part.Duration(cfg, key).String() }
 	return []schedule.Job{
-		{Name: job, Help: "back up the databases", Schedule: every("backup.interval"), Jitter: time.Minute, Deadline: time.Hour,
+		{Name: job, Acts: true, Help: "back up the databases", Schedule: every("backup.interval"), Jitter: time.Minute, Deadline: time.Hour,
 			MaxPause: time.Hour, Run: func(ctx context.Context) (string, error) { return p.take(ctx, backup.Databases) }},
-		{Name: filesJob, Help: "back up configuration and files", Schedule: every("backup.files_interval"), Jitter: 10 * time.Minute, Deadline: time.Hour,
+		{Name: filesJob, Acts: true, Help: "back up configuration and files", Schedule: every("backup.files_interval"), Jitter: 10 * time.Minute, Deadline: time.Hour,
 			MaxPause: time.Hour, Run: func(ctx context.Context) (string, error) { return p.take(ctx, backup.Files) }},
-		{Name: proofJob, Help: "test a restore where one is due", Schedule: "@every 1h", Jitter: 10 * time.Minute, Deadline: 4 * time.Hour, Run: p.prove},
-		{Name: pruneJob, Help: "remove old backups", Schedule: "30 4 * * *", Jitter: 10 * time.Minute, Deadline: time.Hour, Run: p.prune},
+		{Name: proofJob, Acts: true, Help: "test a restore where one is due", Schedule: "@every 1h", Jitter: 10 * time.Minute, Deadline: 4 * time.Hour, Run: p.prove},
+		{Name: pruneJob, Acts: true, Help: "remove old backups", Schedule: "30 4 * * *", Jitter: 10 * time.Minute, Deadline: time.Hour, Run: p.prune},
 	}
 }
 

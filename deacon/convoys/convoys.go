@@ -74,10 +74,10 @@ func (p *Part) Name() string { return "convoys" }
 // Jobs implements part.Scheduled.
 func (p *Part) Jobs(*config.Config) []schedule.Job {
 	return []schedule.Job{{
-		Name: job, Help: "land convoys whose beads are closed, and tell who asked", Schedule: "@every 30s", Deadline: 5 * time.Minute,
+		Name: job, Acts: true, Help: "land convoys whose beads are closed, and tell who asked", Schedule: "@every 30s", Deadline: 5 * time.Minute,
 		Overlap: schedule.Follow, Run: p.run,
 	}, {
-		Name: lookJob, Help: "tell people of convoys on which nobody can work", Schedule: "@every 5m", Deadline: 5 * time.Minute, Run: p.find,
+		Name: lookJob, Acts: true, Help: "tell people of convoys on which nobody can work", Schedule: "@every 5m", Deadline: 5 * time.Minute, Run: p.find,
 	}}
 }
 

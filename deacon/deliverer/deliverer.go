@@ -113,7 +113,7 @@ func (p *Part) Metrics() []prometheus.Collector {
 // Jobs implements part.Scheduled.
 func (p *Part) Jobs(*config.Config) []schedule.Job {
 	return []schedule.Job{{
-		Name: job, Help: "type nudges into sessions, tell agents of mail", Schedule: "@every 30s", Deadline: 5 * time.Minute,
+		Name: job, Acts: true, Help: "type nudges into sessions, tell agents of mail", Schedule: "@every 30s", Deadline: 5 * time.Minute,
 		Overlap: schedule.Follow, Run: p.run,
 	}}
 }

@@ -83,7 +83,7 @@ func (p *Part) Name() string { return "dispatcher" }
 // Jobs implements part.Scheduled.
 func (p *Part) Jobs(*config.Config) []schedule.Job {
 	return []schedule.Job{{
-		Name: job, Help: "assign what waits, start and end sessions", Schedule: "@every 30s", Deadline: 10 * time.Minute,
+		Name: job, Acts: true, Help: "assign what waits, start and end sessions", Schedule: "@every 30s", Deadline: 10 * time.Minute,
 		Overlap: schedule.Follow, Run: p.run,
 	}}
 }

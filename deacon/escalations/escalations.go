@@ -56,7 +56,7 @@ func (p *Part) Name() string { return "escalations" }
 // Jobs implements part.Scheduled.
 func (p *Part) Jobs(*config.Config) []schedule.Job {
 	return []schedule.Job{{
-		Name: job, Help: "raise again what a person must see and nobody acknowledged", Schedule: "@every 1m", Deadline: 5 * time.Minute, Run: p.run,
+		Name: job, Acts: true, Help: "raise again what a person must see and nobody acknowledged", Schedule: "@every 1m", Deadline: 5 * time.Minute, Run: p.run,
 	}}
 }
 

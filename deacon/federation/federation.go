@@ -21,6 +21,7 @@ import (
 	"gastown/sync/federate"
 	"gastown/town"
 	"gastown/town/config"
+	"gastown/town/instance"
 )
 
 // job is the name of the row of jobs. Each remote has its own job, so that a remote
@@ -42,6 +43,8 @@ type Host interface {
 	Now() time.Time
 	Started() time.Time
 	Config() *config.Config
+	// Role is what this directory is to its Town. One that is not active publishes nothing.
+	Role() instance.Role
 	// Engine returns a new engine; each sync uses one of its own.
 	Engine(*config.Config) *federate.Engine
 	Operational(context.Context, func(*operational.Store) error) error
@@ -147,6 +150,10 @@ func (p *Part) sync(ctx context.Context, name string) (string, error) {
 		return "", nil
 	}
 	began := p.host.Now()
+	if p.host.Role() != instance.Active {
+		pulled, err := engine.Pull(ctx, remote, false)
+		return summary(federate.Synced{Pulled: pulled}), err
+	}
 	if ok, wait := p.pushes.due(name, began); !ok && known[0].Push.Failing {
 		return p.onlyPull(ctx, engine, known[0], wait)
 	}

@@ -41,7 +41,7 @@ func (p *Part) Jobs(*config.Config) []schedule.Job {
 	keys := slices.AppendSeq([]string{}, maps.Keys(schedules)) // never nil: a row without jobs
 	slices.Sort(keys)
 	return []schedule.Job{{
-		Name: row, Help: "call the plugins that are due", Keys: keys, Schedule: defaultSchedule, Deadline: longest,
+		Name: row, Acts: true, Help: "call the plugins that are due", Keys: keys, Schedule: defaultSchedule, Deadline: longest,
 		ScheduleKey: func(name string) string {
 			if s := schedules[name]; s != "" {
 				return s

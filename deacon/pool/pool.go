@@ -70,7 +70,7 @@ func (p *Part) Name() string { return "pool" }
 // Jobs implements part.Scheduled.
 func (p *Part) Jobs(*config.Config) []schedule.Job {
 	return []schedule.Job{{
-		Name: job, Help: "keep the working trees of the rigs' pools ready", Schedule: "@every 30s", Jitter: 5 * time.Second,
+		Name: job, Acts: true, Help: "keep the working trees of the rigs' pools ready", Schedule: "@every 30s", Jitter: 5 * time.Second,
 		Deadline: 10 * time.Minute, MaxPause: 10 * time.Minute, Run: p.run,
 	}}
 }

@@ -39,6 +39,8 @@ type Host interface {
 	Operational(context.Context, func(*operational.Store) error) error
 	Ledger(context.Context, func(*ledger.Store) error) error
 	Refineries() Refineries
+	// OnDuty returns a context that ends when this directory must not act any more.
+	OnDuty(context.Context) (acting context.Context, done func(), ok bool)
 }
 
 // Part implements the interfaces of package part that the assertions below name.
@@ -80,7 +82,7 @@ func (p *Part) Name() string { return "refinery" }
 // Jobs implements part.Scheduled.
 func (p *Part) Jobs(*config.Config) []schedule.Job {
 	return []schedule.Job{{
-		Name: job, Help: "begin to test and land what waits in the rigs' merge queues", Schedule: "@every 30s", Deadline: time.Minute,
+		Name: job, Acts: true, Help: "begin to test and land what waits in the rigs' merge queues", Schedule: "@every 30s", Deadline: time.Minute,
 		Overlap: schedule.Follow, Run: p.run,
 	}}
 }
@@ -151,8 +153,11 @@ func (p *Part) run(context.Context) (note string, err error) {
 			continue
 		}
 		p.again[r.Rig.Name] = false
-		life := p.life
-		p.group.Go(func() { p.passes(life, r, round) })
+		life, done, _ := p.host.OnDuty(p.life)
+		p.group.Go(func() {
+			defer done()
+			p.passes(life, r, round)
+		})
 	}
 	return "", err
 }

@@ -48,6 +48,10 @@ func (h host) Operational(_ context.Context, fn func(*operational.Store) error) 
 	return fn(h.store)
 }
 func (h host) Ledger(context.Context, func(*ledger.Store) error) error { return nil }
+func (h host) OnDuty(ctx context.Context) (context.Context, func(), bool) {
+	return ctx, func() {}, true
+}
+
 func (h host) Refineries() Refineries {
 	return func(_ *config.Config, rows operational.Access, _ ledger.Access) (all []*refinery.Refinery, err error) {
 		for _, name := range []string{"web", "api"} {

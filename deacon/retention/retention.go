@@ -39,7 +39,7 @@ func (p *Part) Name() string { return "retention" }
 // Jobs implements part.Scheduled.
 func (p *Part) Jobs(*config.Config) []schedule.Job {
 	return []schedule.Job{{
-		Name: "prune", Help: "remove old logs and old records", Schedule: "0 4 * * *", Jitter: 10 * time.Minute,
+		Name: "prune", Acts: true, Help: "remove old logs and old records", Schedule: "0 4 * * *", Jitter: 10 * time.Minute,
 		Deadline: 5 * time.Minute, Run: p.prune,
 	}}
 }

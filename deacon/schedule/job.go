@@ -57,6 +57,12 @@ type Job struct {
 	// goes on where one that yielded stopped. When the scheduler stops, such a run
 	// has time to reach its next step before its context ends.
 	Resumable bool
+	// Acts says that the job acts in the Town's name, so it does nothing in a directory
+	// that is not the Town's active one.
+	Acts bool
+	// Tells says that the job tells people what rows say, so it does nothing in a directory
+	// that stands by, whose rows are another one's.
+	Tells bool
 	// Run does the work and returns a short description of what it did. It must
 	// return soon after its context ends.
 	Run    func(context.Context) (note string, err error)

@@ -77,7 +77,7 @@ func (p *Part) Name() string { return "witness" }
 // Jobs implements part.Scheduled.
 func (p *Part) Jobs(cfg *config.Config) []schedule.Job {
 	return []schedule.Job{{
-		Name: job, Help: "look how the polecats do; nudge and recover those that do not get on", Schedule: "@every " + part.Duration(cfg, "witness.interval").String(),
+		Name: job, Acts: true, Help: "look how the polecats do; nudge and recover those that do not get on", Schedule: "@every " + part.Duration(cfg, "witness.interval").String(),
 		Deadline: deadline, Overlap: schedule.Follow, Run: p.run,
 	}}
 }

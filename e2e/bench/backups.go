@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"time"
@@ -23,9 +24,10 @@ const (
 	backupBytes   = "bytes of that backup, beside what the database wrote"
 	backupIdle    = "backup when nothing has changed, %d beads"
 	backupRestore = "restore of %d beads"
+	backupPromote = "promotion of a standby with %d beads"
 	backupChanged = 1000
 	// The limits at large: of the figures, in milliseconds, and the bytes as a ratio.
-	backupHourlyMost, backupRestoreMost, backupBytesMost = 2000, 10_000, 2
+	backupHourlyMost, backupRestoreMost, backupBytesMost, backupPromoteMost = 2000, 10_000, 2, 5000
 )
 
 // backups measures backups of the largest number of beads, without a Deacon.
@@ -94,7 +96,30 @@ func (h *host) backups(ctx context.Context, beads int) (figures []deaconFigure, 
 		return figures, err
 	}
 	limit(backupRestoreMost)
+	promoted, err := h.promote(ctx, to, beads)
+	if err != nil {
+		return figures, err
+	}
+	figures = append(figures, promoted)
+	limit(backupPromoteMost)
 	return figures, nil
+}
+
+// promote measures gt town promote in a directory that stands by and has everything. The
+// former directory is there and did not step down.
+func (h *host) promote(ctx context.Context, to string, beads int) (f deaconFigure, err error) {
+	second, hub := filepath.Join(h.dir, "second"), filepath.Join(h.dir, "hub.git")
+	if out, err := exec.CommandContext(ctx, "git", "init", "-q", "--bare", hub).CombinedOutput(); err != nil {
+		return f, fmt.Errorf("%w: %s", err, out)
+	}
+	for _, args := range [][]string{{"federation", "init", hub, "--yes"}, {"backup", "run"}, {"town", "standby", "--of", to, second}} {
+		if _, err := h.command(ctx, args...); err != nil {
+			return f, err
+		}
+	}
+	began := time.Now()
+	_, err = h.run(ctx, h.dir, "--town", second, "town", "promote", "--force")
+	return deaconFigure{Name: fmt.Sprintf(backupPromote, beads), Unit: "ms", Value: float64(time.Since(began).Microseconds()) / 1000}, err
 }
 
 // journalName is the file in which the engine writes.

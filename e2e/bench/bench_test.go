@@ -141,7 +141,7 @@ func TestQuickBackups(t *testing.T) {
 		}
 		t.Logf("%s: %.3f %s (%.3f)", d.Name, d.Value, d.Unit, d.Other)
 	}
-	if len(figures) != 5 {
+	if len(figures) != 6 {
 		t.Errorf("measured %+v", figures)
 	}
 }

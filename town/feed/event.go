@@ -46,6 +46,9 @@ const (
 	// AccessRefused: somebody was refused a command. The subject is the action that was
 	// not allowed.
 	AccessRefused = "access.refused"
+	// RolePrefix begins the kinds that say what this directory became to its Town: active,
+	// standby or fenced.
+	RolePrefix = "town."
 	// Lent and Returned: a command had the planes to itself.
 	Lent     = "planes.lent"
 	Returned = "planes.returned"

@@ -13,6 +13,7 @@ import (
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/escalate"
+	"gastown/town/instance"
 )
 
 // Snapshot is a Town at one moment. A part that is nil or empty although it should
@@ -21,6 +22,8 @@ type Snapshot struct {
 	Town string    `json:"town"`
 	Root string    `json:"root"`
 	At   time.Time `json:"at"`
+	// Role is what the directory is to its Town: active, standby or fenced.
+	Role instance.Role `json:"role"`
 	// Deacon is nil when nobody could say whether one runs.
 	Deacon *Deacon `json:"deacon,omitempty"`
 	// Rigs are in the order of their names: those that are configured, and others

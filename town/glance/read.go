@@ -15,6 +15,7 @@ import (
 	"gastown/town/convoy"
 	"gastown/town/escalate"
 	"gastown/town/group"
+	"gastown/town/instance"
 )
 
 // The parts of a Town, as Missing names them.
@@ -33,6 +34,7 @@ const (
 // once, all at the same time, and ends when its context does.
 type Sources struct {
 	Town, Root string
+	Role       instance.Role
 	// Now is the clock.
 	Now func() time.Time
 	// Patience is how long each source has; 0 is as long as the caller's context.
@@ -62,7 +64,7 @@ type reading struct {
 // Read reads a Town. It fails only when ctx ends.
 func Read(ctx context.Context, src Sources) (Snapshot, error) {
 	r := &reading{Snapshot: Snapshot{
-		Town: src.Town, Root: src.Root, At: src.Now().UTC(), Rigs: []Rig{}, Agents: []operational.Agent{}, Polecats: map[town.AgentState]int{},
+		Town: src.Town, Root: src.Root, Role: src.Role, At: src.Now().UTC(), Rigs: []Rig{}, Agents: []operational.Agent{}, Polecats: map[town.AgentState]int{},
 		Queue: []operational.Waiting{}, Merges: []operational.MergeRequest{}, Holds: []operational.Hold{}, Alerts: []Alert{}, Queries: map[string]int{},
 		Recoveries: []operational.Recovery{}, Unsaid: []operational.Watched{}, Convoys: []Convoy{}, ToSee: []escalate.Escalation{},
 	}}

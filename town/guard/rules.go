@@ -81,7 +81,7 @@ var Rules = []Rule{
 	{
 		Name: "give out or take away work", Kinds: workers, Programs: []string{"gt"},
 		Phrases: []string{
-			"sling", "queue clear", "nuke", "polecat nuke", "polecat cleanup", "polecat remove", "rig add", "rig remove", "crew add", "crew remove",
+			"sling", "queue clear", "nuke", "polecat nuke", "polecat cleanup", "polecat remove", "rig add", "rig rebalance", "rig remove", "crew add", "crew remove",
 			"worktree", "refinery merge", "refinery test", "refinery verify", "refinery retry", "refinery reject", "witness patrol", "polecat patrol", "convoy create", "convoy add", "convoy remove", "convoy close",
 			"convoy land", "convoy check", "mayor start", "mayor stop", "tmux cleanup",
 		},
@@ -91,7 +91,7 @@ var Rules = []Rule{
 	{
 		Name: "change the Town", Kinds: workers, Programs: []string{"gt"},
 		Phrases: []string{
-			"install", "deacon stop", "deacon restart", "deacon start", "deacon reload", "deacon run", "config", "federation", "town",
+			"install", "deacon stop", "deacon restart", "deacon start", "deacon reload", "deacon run", "config", "federation", "town promote", "town standby",
 			"backup run", "backup verify", "backup restore", "backup prune", "backup key",
 			"hooks install", "hooks remove", "hooks secret", "cache clear", "cache refresh", "cache warmup", "autotune", "agents test", "alert silence",
 			"alert unsilence", "alert test", "monitor enable", "monitor disable", "plugin run", "plugin test", "plugin enable", "plugin disable",

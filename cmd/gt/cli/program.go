@@ -16,6 +16,7 @@ import (
 	"gastown/cmd/gt/deacon"
 	"gastown/cmd/gt/doctor"
 	"gastown/cmd/gt/escalate"
+	"gastown/cmd/gt/failover"
 	"gastown/cmd/gt/federation"
 	"gastown/cmd/gt/feed"
 	"gastown/cmd/gt/guard"
@@ -55,6 +56,7 @@ func Program(i *shell.Invocation) *shell.Program {
 	p.Begin()
 	install.Commands(p)
 	status.Commands(p)
+	failover.Commands(p)
 	sling.Commands(p)
 	convoy.Commands(p)
 	costs.Commands(p)

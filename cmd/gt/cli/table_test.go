@@ -18,6 +18,8 @@ import (
 var alone = map[string]string{
 	"install":          "it makes the planes",
 	"backup restore":   "it replaces the planes",
+	"town promote":     "it replaces the planes",
+	"town standby":     "it replaces the planes",
 	"doctor":           "it must work when the Deacon does not, and reads every chunk",
 	"deacon ":          "they direct the process that would run them",
 	"federation init":  "a person reads and answers",

@@ -33,6 +33,7 @@ import (
 	"gastown/town"
 	"gastown/town/backup"
 	"gastown/town/config"
+	"gastown/town/failover"
 	"gastown/town/mail"
 	"gastown/town/polecat"
 	"gastown/town/queue"
@@ -110,6 +111,9 @@ func (o *deaconOptions) serve(ctx context.Context) (err error) {
 		},
 		Backups: func(cfg *config.Config) (*backup.Keeper, error) {
 			return host.New(call, h.Layout, cfg).Backups()
+		},
+		Failover: func(cfg *config.Config) (*failover.Town, error) {
+			return host.New(call, h.Layout, cfg).Failover()
 		},
 		Serve: o.planes(h),
 		Sessions: func(ctx context.Context) ([]tmux.Session, error) {

@@ -7,6 +7,7 @@ import (
 	"gastown/planes/doltdb"
 	"gastown/sync/federate"
 	"gastown/town"
+	"gastown/town/instance"
 )
 
 // instance finds that another directory speaks for the Town.
@@ -18,10 +19,13 @@ func (d *doctor) instance(ctx context.Context) (found []finding, err error) {
 	if err != nil || in.Other == "" {
 		return nil, err
 	}
+	if in.Role() == instance.OnStandby {
+		return nil, nil // it is meant to
+	}
 	what := "another directory speaks for this Town (instance " + town.Clip(in.Other, 8) + ")"
 	if in.CopyOf != nil {
 		what += "; this one is a copy of " + in.CopyOf.Place.String()
 	}
-	return []finding{{Severity: problem, What: what, Why: "nothing is published from here until a person decides which one goes on",
-		Next: federate.InstanceAdvice}}, nil
+	return []finding{{Severity: problem, What: what, Why: "nothing is published from here until a person decides which one goes on, and the Deacon's controllers do not act",
+		Next: "gt town status; " + federate.InstanceAdvice}}, nil
 }

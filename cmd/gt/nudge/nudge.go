@@ -35,6 +35,8 @@ type options struct {
 	words   []string
 	within  time.Duration
 	expires time.Duration
+	// everybody: whoever has a session is meant, which may be nobody.
+	everybody bool
 }
 
 // Commands adds the commands to a program.
@@ -88,6 +90,7 @@ func (o *options) one(ctx context.Context) error {
 }
 
 func (o *options) broadcast(ctx context.Context) error {
+	o.everybody = true
 	return o.nudge(ctx, "nudge everybody", func(_ mail.Directory, runs map[town.Address]town.Run) (all []town.Address, err error) {
 		for a := range runs {
 			all = append(all, a)
@@ -148,6 +151,11 @@ func (o *options) nudge(ctx context.Context, op string, choose func(mail.Directo
 			"%w: it has no session and no work, and its next session is for other work", town.ErrUsage)
 	}
 	to = slices.DeleteFunc(to, func(a town.Address) bool { return !reachable(a, runs, known) })
+	if len(to) == 0 && o.everybody {
+		return o.call.Changed([]operational.Nudge{}, func(p *term.Printer) {
+			p.Line("no agent has a session now, so nobody was told; gt mail send @town -m TEXT reaches those that begin later")
+		})
+	}
 	if len(to) == 0 {
 		return town.Fail(op, "gt agents lists who there is; gt mail send @town -m TEXT reaches agents without a session", "%w: no agent has a session", town.ErrUsage)
 	}

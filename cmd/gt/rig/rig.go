@@ -62,6 +62,7 @@ func Commands(p *shell.Program) {
 	p.Add(g, listCommand())
 	p.Add(g, statusCommand())
 	p.Add(g, removeCommand())
+	p.Add(g, rebalanceCommand())
 }
 
 func (o *rigOptions) add(ctx context.Context) error {

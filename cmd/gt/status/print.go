@@ -10,6 +10,7 @@ import (
 	"gastown/planes/operational"
 	"gastown/town"
 	"gastown/town/glance"
+	"gastown/town/instance"
 )
 
 // How many lines each list has; --json and the commands named behind it have all.
@@ -34,6 +35,7 @@ type view struct {
 
 func (v view) print() {
 	v.p.Styled(term.Head, "%s", v.p.Fit("Town "+v.Town+"  "+v.Root))
+	v.role()
 	v.deacon()
 	v.toSee()
 	v.alerts()
@@ -47,6 +49,15 @@ func (v view) print() {
 	v.convoys()
 	v.counts()
 	v.federation()
+}
+
+func (v view) role() {
+	switch v.Role {
+	case instance.OnStandby:
+		v.p.Styled(term.Warn, "Role        standby: nothing of the Town's is changed here; gt town status")
+	case instance.Fenced:
+		v.p.Styled(term.Bad, "Role        fenced: the Town goes on in another directory; gt town status")
+	}
 }
 
 func (v view) deacon() {

@@ -11,6 +11,7 @@ import (
 	"gastown/planes/ledger"
 	"gastown/tmux"
 	"gastown/town/glance"
+	"gastown/town/instance"
 	"gastown/town/rig"
 )
 
@@ -33,8 +34,12 @@ func sources(c *shell.Call) (glance.Sources, error) {
 		return glance.Sources{}, err
 	}
 	h.ReadOnly = true
+	role, err := instance.ReadRole(h.Layout.Instance())
+	if err != nil {
+		return glance.Sources{}, err
+	}
 	return glance.Sources{
-		Town: h.Config.Town.Name, Root: h.Layout.Root, Now: call.Now, Patience: call.Wait + spare,
+		Town: h.Config.Town.Name, Root: h.Layout.Root, Role: role, Now: call.Now, Patience: call.Wait + spare,
 		Operational: h.Rows,
 		Ledger: func(ctx context.Context, fn func(*ledger.Store) error) error {
 			s, release, err := h.Ledger(ctx, func(string) {})

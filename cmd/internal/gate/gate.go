@@ -50,7 +50,10 @@ func (g *Gate) Check(_ context.Context, c *shell.Call, p *shell.Prepared) error 
 	if d.Allowed {
 		d = mayAgent(c, t, p.Command)
 	}
-	return d.Err(p.Name)
+	if err := d.Err(p.Name); err != nil {
+		return err
+	}
+	return mayHere(t, p)
 }
 
 // townOf is the Town that a command is about. A command that needs no Town can still

@@ -43,17 +43,28 @@ func (h *Host) Backups() (*backup.Keeper, error) {
 		Examine:   h.examine, Own: h.ownPlanes, Now: h.call.Now, Wait: h.call.Wait,
 		Progress: func(what string) { h.call.Progress().Step(what, 0, 0, "") },
 	}
-	if note, _, err := (instance.Dir{Root: t.Root, File: t.Instance(), Lock: t.Lock("instance"), Now: h.call.Now}).Look(); err == nil {
+	if note, _, err := h.InstanceDir().Look(); err == nil {
 		k.Instance = note.Instance
+		if role := note.Role(); role != instance.Active {
+			k.Passive = town.Fail("back up the Town", "gt town status",
+				"%w: this directory is not the Town's active one (%s), and the backups are the active one's", town.ErrRefused, role)
+		}
 	}
 	for _, plane := range Planes {
 		k.Planes = append(k.Planes, backup.Source{Source: copies.Source{Name: plane, Dir: t.Data(plane)}, Store: h.Config.Stores[plane]})
 	}
+	k.Destinations, err = h.openPlaces(places, h.named("backup.key"))
+	return k, err
+}
+
+// openPlaces opens destinations of backups. key is the file with their key; "" for none.
+func (h *Host) openPlaces(places []backup.Where, key string) (all []backup.Destination, err error) {
+	dir := h.Layout.Backups()
 	means := backup.Means{
-		Env: h.call.Env, Scratch: filepath.Join(t.Backups(), "rsync"), Git: Git(h.call), GitDir: filepath.Join(t.Backups(), "git"), Wait: h.call.Wait, Now: h.call.Now,
+		Env: h.call.Env, Scratch: filepath.Join(dir, "rsync"), Git: Git(h.call), GitDir: filepath.Join(dir, "git"), Wait: h.call.Wait, Now: h.call.Now,
 	}
-	if file := h.named("backup.key"); file != "" {
-		if means.Key, err = backup.ReadKey(file); err != nil {
+	if key != "" {
+		if means.Key, err = backup.ReadKey(key); err != nil {
 			return nil, err
 		}
 	}
@@ -62,9 +73,9 @@ func (h *Host) Backups() (*backup.Keeper, error) {
 		if err != nil {
 			return nil, err
 		}
-		k.Destinations = append(k.Destinations, d)
+		all = append(all, d)
 	}
-	return k, nil
+	return all, nil
 }
 
 // named is the file that a setting names, "" for none. A relative path counts from the Town's

@@ -8,6 +8,7 @@ const (
 	MayReadProgram     = access.ReadProgram
 	MayReadTown        = access.ReadTown
 	MayAdminTown       = access.AdminTown
+	MayPromoteTown     = access.PromoteTown
 	MayReadDeacon      = access.ReadDeacon
 	MayAdminDeacon     = access.AdminDeacon
 	MayReadFederation  = access.ReadFederation

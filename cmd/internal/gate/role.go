@@ -1,0 +1,41 @@
+package gate
+
+import (
+	"slices"
+
+	"gastown/cmd/internal/shell"
+	"gastown/town"
+	"gastown/town/access"
+	"gastown/town/instance"
+	"gastown/town/layout"
+)
+
+// Standing by, a directory changes nothing of the Town's: what it holds is replaced by the
+// active one's. Its owner may still administer it.
+var byStandbys = []string{access.AdminTown, access.PromoteTown, access.AdminDeacon, access.ReadProgram}
+
+// A fenced directory does not do what its controllers did. What agents and people write
+// there is kept, and handed over.
+var notFenced = []string{
+	access.SlingPolecat, access.WriteConvoy, access.WriteRefinery, access.AdminRefinery, access.RunWitness, access.AdminMayor, access.AdminRig,
+}
+
+// mayHere refuses commands that would change something in a directory that is not the
+// Town's active one. A note that cannot be read refuses nothing: the registry decides.
+func mayHere(t layout.Town, p *shell.Prepared) error {
+	if !p.Command.Writes || p.Name == "gt federation pull" {
+		return nil
+	}
+	role, err := instance.ReadRole(t.Instance())
+	switch {
+	case err != nil:
+		return nil
+	case role == instance.OnStandby && !slices.Contains(byStandbys, p.Command.Permission):
+		return town.Fail(p.Name, "run it in the Town's active directory; gt town promote makes this the active one",
+			"%w: this directory stands by for another one", town.ErrRefused)
+	case role == instance.Fenced && slices.Contains(notFenced, p.Command.Permission):
+		return town.Fail(p.Name, "gt town status shows which directory goes on, and how to hand over what is here",
+			"%w: another directory speaks for this Town", town.ErrRefused)
+	}
+	return nil
+}
