@@ -119,7 +119,7 @@ func TestALostKey(t *testing.T) {
 	if err != nil || len(all) != 1 {
 		t.Fatal(all, err)
 	}
-	if n := town.Next(all[0].Err); !strings.Contains(all[0].Err.Error(), "a key that "+file+" does not hold") || !strings.Contains(n, "add the key") || !strings.Contains(n, "gt config backup.to ") {
+	if n := town.Next(all[0].Err); !strings.Contains(all[0].Err.Error(), "another key than those of "+file) || !strings.Contains(n, "add the key") || !strings.Contains(n, "gt config backup.to ") {
 		t.Errorf("%v, next: %s", all[0].Err, n)
 	}
 }

@@ -208,7 +208,7 @@ func (s Sealed) open(from, to string) (err error) {
 	if errors.As(err, &other) {
 		return town.Fail("read the backup", "add the key that it was written with to "+s.Key.path+
 			", below the one that is there; if nobody has it, begin in an empty directory: gt config backup.to /mnt/backups2",
-			"%w: it is encrypted with a key that %s does not hold, and without that nobody can read it", town.ErrRefused, s.Key.path)
+			"%w: it is encrypted with another key than those of %s, and without that nobody can read it", town.ErrRefused, s.Key.path)
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %s is not an encrypted file", ErrDamaged, filepath.Base(from))
