@@ -196,8 +196,8 @@ type value struct {
 	takes       bool
 }
 
-// values are all flags and arguments of both programs.
-func values() (all []value) {
+// allValues are all flags and arguments of both programs.
+func allValues() (all []value) {
 	for _, program := range []string{"bd", "gt"} {
 		p := shell.Programs{"gt": gt.Program, "bd": bd.Program}[program](&shell.Invocation{Now: time.Now})
 		table := p.Table()
@@ -226,7 +226,7 @@ func values() (all []value) {
 // argument that names one is known as such.
 func TestPathsAreKnown(t *testing.T) {
 	sounds := regexp.MustCompile(`(?i)\b(file|path|directory|repository|clone on this machine)\b`)
-	for _, v := range values() {
+	for _, v := range allValues() {
 		key := v.command + " " + v.name
 		if v.takes && sounds.MatchString(v.help) && !shell.NamesPath(v.entry, v.name, v.placeholder) && !exempt[key] && !v.entry.Alone {
 			t.Errorf("%s: %q: does it name a path? Then say so with its placeholder or in Paths", key, v.help)
@@ -249,7 +249,7 @@ func TestFilesArePassed(t *testing.T) {
 			missing[strings.TrimSuffix(c.name, " --writes")+" "+name] = true
 		}
 	}
-	for _, v := range values() {
+	for _, v := range allValues() {
 		key := v.command + " " + v.name
 		if strings.HasPrefix(v.placeholder, "FILE") && !missing[key] && (!v.entry.Alone || v.entry.Bounded) {
 			rest = append(rest, key)
