@@ -181,7 +181,8 @@ func (d *doctor) branches(ctx context.Context, r *rig.Rig, w operational.Work, u
 	if len(own) > 0 {
 		found = append(found, finding{Severity: note, What: fmt.Sprintf("%s of %s that nobody works on, with commits that %s does not have: %s",
 			term.Plural(len(own), "branch", "branches"), r.Name, r.Branch, strings.Join(own[:min(len(own), maxShown)], ", ")),
-			Why: "work was given back or given up there", Next: "look at it: git fetch origin " + own[0] + "; then sling its bead again"})
+			Why:  "work was given back or given up there, or its change came to " + r.Branch + " as other commits",
+			Next: "look at it: git fetch origin " + own[0] + "; what is not needed any more is yours to remove: git push origin :" + own[0]})
 	}
 	return found, err
 }
