@@ -69,7 +69,7 @@ func (s *Store) Hold(ctx context.Context, list []Hold, now time.Time) error {
 			if _, err := tx.Exec(ctx, "DELETE FROM queue_holds WHERE rig = ?", rig); err != nil {
 				return err
 			}
-			entries = append(entries, Entry{At: now, Kind: QueueFree, Subject: rig, Detail: "its beads are assigned again"})
+			entries = append(entries, Entry{At: now, Kind: QueueFree, Subject: rig, Detail: "nothing keeps its beads any more"})
 		}
 		return s.note(ctx, tx, entries...)
 	}))
