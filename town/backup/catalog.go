@@ -278,15 +278,22 @@ func (k *Keeper) Newest(ctx context.Context, to Destination, kind Kind, instance
 	if err != nil {
 		return Entry{}, err
 	}
-	whole := func(e Entry) bool { return e.Fault == nil }
-	e, ok := c.newest(kind, func(e Entry) bool { return whole(e) && instance != "" && e.Point.Instance == instance })
-	if !ok {
-		e, ok = c.newest(kind, whole)
-	}
+	e, ok := c.newestOf(instance, kind, func(e Entry) bool { return e.Fault == nil })
 	if !ok {
 		return e, town.Fail("find a point", "gt backup run, in the Town's active directory", "%w: %s has none that is whole", ErrNoPoint, to.Where)
 	}
 	return e, nil
+}
+
+// newestOf is the newest point that accept takes of those that the directory with an
+// instance took; when there is none, of all.
+func (c *catalog) newestOf(instance string, kind Kind, accept func(Entry) bool) (Entry, bool) {
+	if instance != "" {
+		if e, ok := c.newest(kind, func(e Entry) bool { return e.Point.Instance == instance && accept(e) }); ok {
+			return e, ok
+		}
+	}
+	return c.newest(kind, accept)
 }
 
 // newest is the newest point of a kind that accept takes.

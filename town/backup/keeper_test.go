@@ -345,6 +345,35 @@ func TestPlainFiles(t *testing.T) {
 	}
 }
 
+// A directory that did not hear of a promotion takes points beside the active one: those
+// of the directory that is asked for count, and others only when it has none.
+func TestPointsOfTwoDirectories(t *testing.T) {
+	h := newHarness(t)
+	names := map[string]string{}
+	for _, by := range []string{"a", "b", "a"} {
+		h.Instance = by
+		h.put("by " + by + names[by])
+		names[by] = h.take(Databases).Point.Name
+	}
+	newest := names["a"]
+	for instance, want := range map[string]string{"a": newest, "b": names["b"], "c": newest, "": newest} {
+		if e, err := h.Newest(t.Context(), h.to(), Databases, instance); err != nil || e.Name != want {
+			t.Errorf("the newest of %q is %s, %v, want %s", instance, e.Name, err, want)
+		}
+		h.Instance = instance
+		if e := h.entry(""); e.Name != want {
+			t.Errorf("in the directory %q a restore takes %s, want %s", instance, e.Name, want)
+		}
+	}
+	h.Passive = town.ErrRefused
+	if _, err := h.Take(t.Context(), Databases, true); !errors.Is(err, town.ErrRefused) {
+		t.Errorf("a directory that is not the active one takes a point: %v", err)
+	}
+	if _, err := h.Prune(t.Context()); !errors.Is(err, town.ErrRefused) {
+		t.Errorf("a directory that is not the active one prunes: %v", err)
+	}
+}
+
 // A point that holds more than any backup takes, written by somebody who can write the
 // destination, replaces nothing.
 func TestRestoreOfForeignPaths(t *testing.T) {

@@ -114,7 +114,8 @@ func (k *Keeper) noPoint(to Destination, name string) error {
 }
 
 // Choose finds the point with a name, or with name "" the newest one that was taken at a
-// time or before; a zero time is no bound. A damaged point is found by its name only.
+// time or before; a zero time is no bound. Points of this directory come before those of
+// another one with the Town's identity. A damaged point is found by its name only.
 func (k *Keeper) Choose(ctx context.Context, to Destination, kind Kind, name string, at time.Time) (Entry, error) {
 	c, err := k.catalog(ctx, to)
 	if err != nil {
@@ -128,7 +129,7 @@ func (k *Keeper) Choose(ctx context.Context, to Destination, kind Kind, name str
 		}
 		return Entry{}, k.noPoint(to, name)
 	}
-	e, ok := c.newest(kind, func(e Entry) bool { return e.Fault == nil && (at.IsZero() || !e.Dated.After(at)) })
+	e, ok := c.newestOf(k.Instance, kind, func(e Entry) bool { return e.Fault == nil && (at.IsZero() || !e.Dated.After(at)) })
 	if !ok {
 		next, others := "gt backup list", ""
 		if n, use, err := k.PassedOver(ctx, to); err == nil && n > 0 && len(c.entries) == 0 {
