@@ -108,7 +108,7 @@ func (o *options) exchange(ctx context.Context, does string) error {
 	return o.call.Delegate(ctx, words[0], words[1:]...)
 }
 
-// none is what an exchange prints that did nothing.
+// none is what a command prints that exchanged nothing.
 type none struct {
 	Remotes   []string `json:"remotes"`
 	Exchanged bool     `json:"exchanged"`
@@ -120,7 +120,7 @@ func (o *options) nothing(out none, format string, args ...any) error {
 	return o.call.Show(out, func(p *term.Printer) { p.Line(format, args...) })
 }
 
-// agent is the agent that calls; none for a person.
+// agent is the calling agent; the zero address for a person.
 func (o *options) agent(t layout.Town) town.Address {
 	if o.call.Gate == nil {
 		return town.Address{}

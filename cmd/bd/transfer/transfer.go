@@ -66,7 +66,7 @@ func Import() shell.Command {
 	}
 }
 
-// bounded is what is imported. That of another user ends with an error after maxForeign.
+// bounded limits what another user imports: reading more than maxForeign bytes fails.
 func (o *importOptions) bounded(r io.Reader) io.Reader {
 	if !o.call.Foreign {
 		return r

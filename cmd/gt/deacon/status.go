@@ -110,7 +110,7 @@ func (o *deaconOptions) shortAgo(t time.Time) string {
 	return max(0, o.call.Now().Sub(t)).Round(time.Second).String() + " ago"
 }
 
-// printCheck prints the result of a check, whose name takes so many columns.
+// printCheck prints the result of a check. Its name is padded to width columns.
 func printCheck(p *term.Printer, c control.Check, width int) {
 	style := term.Good
 	if c.State != "healthy" {

@@ -19,7 +19,7 @@ import (
 
 func standbyCommand() shell.Command {
 	return shell.Command{
-		Name: "standby", Help: "Make a directory stand by for the Town, from its backups; or bring one that does up to date now. The active directory steps down.",
+		Name: "standby", Help: "Make a directory stand by for the Town, kept up to date from its backups. One that stands by looks for newer ones now; the active one steps down.",
 		Examples: []string{
 			"gt town standby --of /mnt/backups ~/gt      # on a second host: a directory that is empty",
 			"gt town standby --of nas:/backups/harbour   # in the active directory: it steps down",
@@ -112,7 +112,8 @@ func (out stood) print(p *term.Printer, call *shell.Call, done failover.Refreshe
 	p.Line("next: gt deacon start keeps it up to date")
 }
 
-// standbyHost is the directory that is to stand by; one that is empty is made.
+// standbyHost opens the directory that is to stand by. One that is empty or missing
+// begins to.
 func (o *options) standbyHost(ctx context.Context) (*host.Host, error) {
 	if o.dir == "" {
 		return host.Open(o.call)

@@ -20,7 +20,7 @@ import (
 // options are the options of the group.
 type options struct {
 	call *shell.Call
-	// of and key are of gt town standby, force is of gt town promote.
+	// of, key and dir are for gt town standby, force is for gt town promote.
 	of, key, dir string
 	force        bool
 }
@@ -52,8 +52,8 @@ type statusResult struct {
 	// when the last one stepped down, empty when the registry names none yet.
 	Active  string            `json:"active"`
 	Standby *instance.Standby `json:"standby,omitempty"`
-	// Behind is how old what a standby has is, in seconds, and Remotes are what the
-	// federation says, with when it last did.
+	// Behind is the age of the backup that a standby has restored, in seconds. Remotes are
+	// those of the federation, with when each was last asked.
 	Behind  float64  `json:"behind_seconds,omitempty"`
 	Remotes []remote `json:"remotes"`
 }

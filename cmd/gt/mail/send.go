@@ -149,7 +149,7 @@ func unattended(boxes []string, agents []operational.Agent) (nobody []string) {
 	for _, box := range boxes {
 		a, err := town.ParseAddress(box)
 		if err != nil || a.Kind == town.Crew {
-			continue // people look when they like
+			continue // people read their mail when they like
 		}
 		if !slices.ContainsFunc(agents, func(k operational.Agent) bool { return k.Address == a && k.Session != "" }) {
 			nobody = append(nobody, box)

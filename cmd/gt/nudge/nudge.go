@@ -35,7 +35,7 @@ type options struct {
 	words   []string
 	within  time.Duration
 	expires time.Duration
-	// everybody: whoever has a session is meant, which may be nobody.
+	// everybody: the nudge is for each agent with a session, and there may be none.
 	everybody bool
 }
 
@@ -164,7 +164,7 @@ func (o *options) nudge(ctx context.Context, op string, choose func(mail.Directo
 	for _, a := range to {
 		run, running := runs[a]
 		if !running && a.Kind == town.Polecat {
-			run = host.RunOf(known, a) // it starts; others get it in their next session
+			run = host.RunOf(known, a) // its session is to come; other agents get it in their next one
 		}
 		list = append(list, operational.Nudge{Agent: a, Run: run, Kind: operational.NudgeLine, From: who.Name, Text: strings.Join(o.words, " "), Expires: now.Add(o.expires)})
 	}
@@ -185,8 +185,8 @@ func (o *options) nudge(ctx context.Context, op string, choose func(mail.Directo
 	return o.show(stored, runs)
 }
 
-// reachable reports whether a nudge for an agent may ever be typed. A polecat without a
-// session has to have work, for which one is to come.
+// reachable reports whether a nudge for an agent can ever be typed. A polecat without a
+// session gets another one only if it has work.
 func reachable(a town.Address, runs map[town.Address]town.Run, known []operational.Agent) bool {
 	_, running := runs[a]
 	return running || a.Kind != town.Polecat || slices.ContainsFunc(known, func(k operational.Agent) bool { return k.Address == a && k.Bead != "" })

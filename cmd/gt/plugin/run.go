@@ -141,7 +141,7 @@ func (o *options) tell(i *plugin.Instance, out output) error {
 	}), bad)
 }
 
-// found is what a health check found in a line.
+// found is the finding of a health check in one line.
 func found(f plugin.Finding) string {
 	if f.Threshold == "" {
 		return f.Figure

@@ -66,8 +66,8 @@ func (o *options) remove(ctx context.Context, h *host.Host, all []town.Address, 
 	return errors.Join(append(failed, err)...)
 }
 
-// note says on the beads that were given back why, and where the work is: whoever has one
-// next finds it there.
+// note comments on each bead that was given back: why, and where its work is saved. The
+// next worker finds it there.
 func note(ctx context.Context, h *host.Host, done []polecat.Nuked, reason string) error {
 	done = slices.DeleteFunc(slices.Clone(done), func(n polecat.Nuked) bool { return n.Bead == "" })
 	if len(done) == 0 {

@@ -154,8 +154,8 @@ func (o *options) list(ctx context.Context) error {
 	})
 }
 
-// ofRig are the polecats of --rig, or all. One that was removed from the configuration may
-// still have some.
+// ofRig returns the polecats of --rig, or all. A rig that was removed from the configuration
+// may still have some.
 func (o *options) ofRig(h *host.Host, w operational.Work) ([]operational.Agent, error) {
 	all := []operational.Agent{}
 	for _, a := range w.Agents {

@@ -21,7 +21,7 @@ import (
 
 func rebalanceCommand() shell.Command {
 	return shell.Command{
-		Name: "rebalance", Help: "After gt town promote: clone the Town's rigs here, and let the beads of workers that were lost with the former host wait for others.",
+		Name: "rebalance", Help: "After gt town promote: clone the Town's rigs here, and queue the beads of workers that were lost with the former host.",
 		Examples: []string{"gt rig rebalance --from=harbour", "gt rig rebalance --from=harbour --json"},
 		Planes:   []string{layout.Operational, layout.Ledger}, Permission: shell.MayAdminRig, Writes: true, Repeatable: true,
 		Define: func(call *shell.Call, c *kingpin.CmdClause) shell.Action {
@@ -35,13 +35,13 @@ func rebalanceCommand() shell.Command {
 // rebalanced is what gt rig rebalance prints.
 type rebalanced struct {
 	Town string `json:"town"`
-	// Cloned are the rigs of which the clone was made, Queued the beads that wait for
-	// another worker, Working those whose worker has a session here.
+	// Cloned are the rigs that were cloned, Queued the beads that now wait for another
+	// worker, Working the workers that have a session here.
 	Cloned  []string `json:"cloned"`
 	Queued  []taken  `json:"queued"`
 	Working []string `json:"working"`
-	// Waiting counts the beads that wait, with these, and Merges the open merge requests,
-	// which the refinery goes on with.
+	// Waiting counts all beads that wait, those in Queued included. Merges counts the open
+	// merge requests, which the refinery goes on with.
 	Waiting int `json:"waiting"`
 	Merges  int `json:"merge_requests"`
 }
@@ -61,7 +61,7 @@ func (o *rigOptions) rebalance(ctx context.Context) error {
 		return errors.Join(err, town.Fail(op, "gt town promote --force", "%w: this directory is not the active one of the Town (%s)", town.ErrRefused, role))
 	}
 	if o.name != h.Config.Town.Name && o.name != string(h.Config.Town.ID) {
-		return town.Fail(op, "gt rig rebalance --from="+h.Config.Town.Name, "%w: this is Town %s; rigs and work of another Town are in its own backups, from which a standby of it is made",
+		return town.Fail(op, "gt rig rebalance --from="+h.Config.Town.Name, "%w: this is Town %s; to take over another Town, make a standby of that one from its backups",
 			town.ErrUsage, h.Config.Town.Name)
 	}
 	out := rebalanced{Town: h.Config.Town.Name, Cloned: []string{}, Queued: []taken{}, Working: []string{}}
@@ -79,7 +79,7 @@ func (o *rigOptions) rebalance(ctx context.Context) error {
 	}))
 }
 
-// cloneMissing clones the rigs that this directory has the settings of and no clone.
+// cloneMissing clones the rigs that are configured and have no clone here.
 func (o *rigOptions) cloneMissing(ctx context.Context, h *host.Host, out *rebalanced) (failed error) {
 	yard := h.Rigs()
 	all, err := yard.Load()
@@ -137,10 +137,10 @@ func (o *rigOptions) takeBack(ctx context.Context, h *host.Host, out *rebalanced
 	return errors.Join(failed, err)
 }
 
-// defaultPriority is that of a bead that cannot be read.
+// defaultPriority is used for a bead that cannot be read.
 const defaultPriority = 2
 
-// priority is that of a bead.
+// priority reads the priority of a bead.
 func (o *rigOptions) priority(ctx context.Context, w *witness.Witness, bead string) int {
 	priority := defaultPriority
 	_ = w.Beads(ctx, func(l witness.Ledger) error {

@@ -11,8 +11,8 @@ import (
 )
 
 // expand replaces convoys among the words by those of their beads that are ready and that
-// nobody has. A convoy is named by its id, or by its name where that has a blank, as no id
-// has.
+// nobody has. A convoy is named by its id, or by its name if that contains a blank, which
+// no id does.
 func expand(ctx context.Context, h *host.Host, words []string) (ids []string, err error) {
 	for _, word := range words {
 		if !strings.HasPrefix(word, convoy.Prefix) && !strings.Contains(word, " ") {

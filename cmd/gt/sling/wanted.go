@@ -118,7 +118,8 @@ func ready(ctx context.Context, h *host.Host, ids []string) (beads []town.Bead, 
 	return beads, errors.Join(refused...)
 }
 
-// stepOf is the bead of which a bead is a formula's step, if somebody has that; else nil.
+// stepOf returns the parent of a bead that is a step of a formula, if somebody has the
+// parent; else nil.
 func stepOf(d ledger.Detail) *ledger.Linked {
 	i := slices.IndexFunc(d.Dependencies, func(l ledger.Linked) bool { return l.Type == town.DepParent && l.Assignee != "" })
 	if i < 0 || !town.IsStep(d.Labels) {

@@ -10,12 +10,13 @@ import (
 	"gastown/town/layout"
 )
 
-// Standing by, a directory changes nothing of the Town's: what it holds is replaced by the
-// active one's. Its owner may still administer it.
+// byStandbys are the permissions that a directory which stands by grants to commands that
+// write. It changes nothing of the Town's, because what it holds is replaced by the active
+// one's, but its owner may still administer it.
 var byStandbys = []string{access.AdminTown, access.PromoteTown, access.AdminDeacon, access.ReadProgram}
 
-// A fenced directory does not do what its controllers did. What agents and people write
-// there is kept, and handed over.
+// notFenced are the permissions that a fenced directory refuses: their commands do what its
+// controllers did. What agents and people write there is kept, and handed over.
 var notFenced = []string{
 	access.SlingPolecat, access.WriteConvoy, access.WriteRefinery, access.AdminRefinery, access.RunWitness, access.AdminMayor, access.AdminRig,
 }

@@ -28,7 +28,7 @@ func instanceDir(c *shell.Call, t layout.Town) instance.Dir {
 	return instance.Dir{Root: t.Root, File: t.Instance(), Lock: t.Lock("instance"), Wait: c.Wait, Now: c.Now}
 }
 
-// Failover is what moves the Town to this directory, and keeps it up to date while it
+// Failover moves the Town to this directory, and keeps the directory up to date while it
 // stands by.
 func (h *Host) Failover() (*failover.Town, error) {
 	note, _, err := h.InstanceDir().Look()
@@ -46,8 +46,8 @@ func (h *Host) Failover() (*failover.Town, error) {
 	return t, err
 }
 
-// follows is the keeper that restores what a destination has. What people edit as documents
-// comes with the databases, and config/town.yaml says which Town this is.
+// follows returns a keeper that restores from one destination. It leaves the files of
+// documents alone, which come with the databases.
 func (h *Host) follows(of, key string) (*backup.Keeper, error) {
 	k, err := h.Backups()
 	if err != nil {
@@ -91,8 +91,8 @@ func (h *Host) LastBackup(of, key string) func(context.Context) error {
 	}
 }
 
-// Bootstrap makes the configuration of a directory without a Town from the backups of one,
-// for which it is to stand by.
+// Bootstrap restores the configuration of a Town from its backups into a directory without
+// a Town, which is to stand by for it.
 func Bootstrap(ctx context.Context, c *shell.Call, t layout.Town, of, key string) (*Host, error) {
 	op := "stand by in " + t.Root
 	h := New(c, t, config.New("standby")) // stands for one that is not there yet

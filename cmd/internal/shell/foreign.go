@@ -76,7 +76,8 @@ func (p *Program) foreign(args []string, c Command) (files []invocation.File, er
 // inText are the flags whose value is a text, or @FILE.
 var inText = []string{"metadata"}
 
-// passed is the file that the value of a flag or argument has the front open, if any.
+// passed returns the file that the front opens for the value of a flag or argument; ok is
+// false if it opens none.
 func passed(c Command, name, value string) (f invocation.File, ok bool) {
 	reads, writes := slices.Contains(c.Reads, name), slices.Contains(c.Rewrites, name)
 	if slices.Contains(inText, name) {

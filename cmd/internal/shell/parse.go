@@ -29,7 +29,7 @@ func VersionFlag(p *kingpin.Application, line string, stdout io.Writer, ended *i
 	}).Bool()
 }
 
-// noChoice is what the parser says of a word that is none of those that it may be.
+// noChoice matches the parser's error for a value that is not among a flag's choices.
 var noChoice = regexp.MustCompile(`(?s)^enum value must be one of (.*?), got '(.*)'$`)
 
 // Misused is the message for arguments that the parser refused with err. If err

@@ -50,8 +50,9 @@ type Command struct {
 	// owner may not use them.
 	Paths []string
 	// Reads lists the flags and arguments that name a file which the command only reads, and
-	// only by Invocation.Open; "@FILE" as a value counts. Rewrites lists those that name a file which it
-	// only writes, and only by Invocation.WriteFile. The front of another user opens those.
+	// only by Invocation.Open; "@FILE" as a value counts. Rewrites lists those that name a
+	// file which it only writes, and only by Invocation.WriteFile. The front of another user
+	// opens the files of both.
 	Reads, Rewrites []string
 	// Bounded says that another user's command runs inside the Deacon although it is Alone:
 	// its process could not read the Town's files. The command bounds what it holds then.
