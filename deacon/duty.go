@@ -19,7 +19,7 @@ type duty struct {
 	mu    sync.Mutex
 	stamp string // of the file when it was read
 	role  instance.Role
-	life  context.Context // of what acts; it has ended while the directory is not active
+	life  context.Context // of jobs that act; it has ended while the directory is not active
 	end   context.CancelFunc
 }
 
@@ -116,12 +116,12 @@ func (h *host) tellingJob(run func(context.Context) (string, error)) func(contex
 	}
 }
 
-// lookAtDuty notices that the directory has another role than the one that was told, and
-// says so. It returns the role.
+// lookAtDuty reads the directory's role and returns it. If it is not the one that was told,
+// the log and the feed get the new one.
 func (d *Deacon) lookAtDuty(ctx context.Context, told instance.Role) instance.Role {
 	_, now, err := d.host.duty.look()
 	if err != nil {
-		d.log.WithError(err).Debug("the note of which directory this is cannot be read")
+		d.log.WithError(err).Debug("the instance note cannot be read")
 	}
 	if now == told {
 		return now

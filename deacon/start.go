@@ -74,7 +74,7 @@ func (d *Deacon) readSettings(context.Context) error {
 // inForce applies new settings everywhere they are used.
 func (d *Deacon) inForce(before, now *settings.Settings) {
 	d.host.reloads.Add(1)
-	_, _, _ = d.host.duty.look() // what acts ends at once when somebody asks for a reload after that
+	_, _, _ = d.host.duty.look() // a reload after a change of the role ends at once what may not act any more
 	d.setJobs(now)
 	d.host.stores.Configure(now.Config)
 	perSecond, burst := part.Int(now.Config, "rate.requests_per_second"), part.Int(now.Config, "rate.burst_size")

@@ -90,8 +90,8 @@ const (
 	criticalFactor = 8
 )
 
-// judge is the result of the check. A standby is late when it could not see for long what
-// backups there are.
+// judge returns the result of the check. A standby is late when it has not been able to
+// list the backups for that long.
 func judge(n instance.Note, late time.Duration, now time.Time) check.Result {
 	switch n.Role() {
 	case instance.Fenced:

@@ -84,8 +84,8 @@ func (c *Client) Answer(patience time.Duration) (Answer, error) {
 }
 
 // Go starts the command with these streams, and the files that the answer named, in its
-// order. From then on the connection has no
-// deadline. After an error nothing was sent, so nothing runs.
+// order. From then on the connection has no deadline. After an error nothing was sent, so
+// nothing runs.
 func (c *Client) Go(streams [Streams]int, files ...int) error {
 	var none unix.Timeval
 	if err := unix.SetsockoptTimeval(c.fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &none); err != nil {

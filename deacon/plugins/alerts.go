@@ -13,15 +13,15 @@ import (
 	"gastown/town/plugin"
 )
 
-// level is a health check, and a state that it had or was worse than.
+// level names a health check and a state: the check was that bad or worse.
 type level struct{ plugin, state string }
 
-// trouble is what a health check found last when it was as bad as a level. The level counts
-// until the check has been less bad for alert.Calm, so that one that flips back and forth is
-// told once.
+// trouble is the last finding of a health check that was as bad as a level. The level counts
+// until the check has been better for alert.Calm, so a check that flips back and forth raises
+// one alert.
 type trouble struct {
 	finding plugin.Finding
-	// over is since when the check is less bad; zero while it is not.
+	// over is when the check became better; zero while it is not.
 	over time.Time
 }
 
@@ -34,8 +34,8 @@ func reaches(state, level string) bool {
 	return state != plugin.Healthy && (state != plugin.Warning || level == plugin.Warning)
 }
 
-// settle makes the alerts of plugins those of the health checks that are not healthy, or
-// were not a moment ago.
+// settle records the alerts of plugins: those of the health checks that are not healthy, or
+// have not been healthy for alert.Calm yet.
 func (p *Part) settle(ctx context.Context) {
 	p.settling.Lock()
 	defer p.settling.Unlock()

@@ -61,7 +61,7 @@ type Job struct {
 	// that is not the Town's active one.
 	Acts bool
 	// Tells says that the job tells people what rows say, so it does nothing in a directory
-	// that stands by, whose rows are another one's.
+	// that stands by, whose rows are the active one's.
 	Tells bool
 	// Run does the work and returns a short description of what it did. It must
 	// return soon after its context ends.
