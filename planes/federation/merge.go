@@ -217,8 +217,8 @@ func (m *merger) templates(ctx context.Context, tx *doltdb.Tx) error {
 // towns decides the registry: each Town writes only its own row, so a conflict means
 // that one identity wrote from two places. The row of the higher epoch stands, whole, and
 // in one epoch that of the later revision. Of two instances in one epoch, however, the
-// one that was published stands: what this Town has of its own row, and what a turn has,
-// was not.
+// published one stands: this Town's own copy of its row, and the rows of a turn, are not
+// published yet.
 func (m *merger) towns(ctx context.Context, tx *doltdb.Tx) error {
 	steps, err := tx.Migrations(ctx, m.theirs)
 	if err != nil {

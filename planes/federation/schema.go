@@ -48,8 +48,8 @@ var migrations = []doltdb.Migration{{
 		`ALTER TABLE towns ADD COLUMN departed TINYINT(1) NOT NULL DEFAULT 0`,
 	},
 }, {
-	// The epoch grows when another directory begins to speak for the Town. 0 is that of a
-	// Town of which that has not happened since this step.
+	// The epoch grows when another directory begins to speak for the Town. 0 stands
+	// for a Town in which that has not happened since this step.
 	Name: "epochs of Towns",
 	Statements: []string{
 		`ALTER TABLE towns ADD COLUMN epoch BIGINT UNSIGNED NOT NULL DEFAULT 0`,

@@ -22,9 +22,9 @@ const unlinkedSuffix = ".unlinked"
 // branch is set to that commit and checked out; "" for none. The caller has made sure that
 // no other tree has that branch. It starts one process, where git worktree add starts four.
 //
-// The repository knows the tree once it is complete. What a process that was killed leaves
-// is the directory, with another one beside it that the next call for it replaces, and maybe
-// the tree's git directory, which names a tree without .git.
+// The repository knows the tree once it is complete. A process that is killed leaves the
+// directory, and either another one beside it, which the next call replaces, or the tree's
+// git directory in the repository, which names a tree without .git.
 func (s *Shared) AddWorktree(ctx context.Context, top, branch, commit string) (w Worktree, err error) {
 	op := "make the working tree " + town.Clip(top, 300)
 	if top, err = absolute(top); err != nil {
@@ -61,8 +61,8 @@ func (s *Shared) AddWorktree(ctx context.Context, top, branch, commit string) (w
 	return w, failed(op, w.publish())
 }
 
-// plain reports whether a new working tree needs nothing but its own files: no other
-// storage of refs, and no list of files to leave out that git hands on.
+// plain reports whether a new working tree needs nothing but its own files: the repository
+// stores its refs as files, and has no sparse-checkout list that git would copy.
 func (s *Shared) plain() bool {
 	for _, name := range []string{"reftable", "info/sparse-checkout"} {
 		if _, err := os.Lstat(filepath.Join(s.repo.Dir, name)); !errors.Is(err, fs.ErrNotExist) {
@@ -87,8 +87,8 @@ func (w Worktree) outline(commit string) error {
 	return err
 }
 
-// publish makes the repository know the tree, and then the tree its repository. So a tree
-// never names the git directory of another one.
+// publish gives the tree's git directory its place in the repository, and then writes the
+// tree's .git. So a tree never names the git directory of another one.
 func (w *Worktree) publish() error {
 	if err := os.WriteFile(filepath.Join(w.GitDir, "commondir"), []byte("../..\n"), 0o600); err != nil {
 		return err
