@@ -12,7 +12,7 @@ import (
 	"gastown/town/lockfile"
 )
 
-// Keeper is what backs up one Town. Its fields are set by the caller and not changed.
+// Keeper backs up one Town. Its fields are set by the caller and not changed.
 type Keeper struct {
 	// Town is the Town's identity, TownName its name, Instance its directory's id, and
 	// Version that of gt.

@@ -40,8 +40,8 @@ type Note struct {
 	Error  string    `json:"error,omitempty"`
 }
 
-// Current is when the destination last had everything there was. What was noted under a clock
-// that was ahead of now counts for nothing.
+// Current is when the destination last had everything there was. A time in the future,
+// noted under a wrong clock, does not count.
 func (n Note) Current(now time.Time) time.Time {
 	looked, taken := Past(n.Looked, now), Past(n.Taken, now)
 	if looked.After(taken) {

@@ -40,9 +40,9 @@ type Point struct {
 	Name   string    `json:"name"`
 	Kind   Kind      `json:"kind"`
 	Taken  time.Time `json:"taken"`
-	// Seq counts the points of a destination: it is one more than that of any other then, so
-	// which of two is newer depends on no clock. Zero in points of former versions, which
-	// are older than all others.
+	// Seq numbers the points of a destination: a new point gets one more than the highest
+	// there, so which of two is newer depends on no clock. It is zero in points of former
+	// versions, which are older than all others.
 	Seq uint64 `json:"seq,omitempty"`
 	// Town is the Town's identity, TownName its name, Instance the directory it was.
 	Town     string `json:"town"`

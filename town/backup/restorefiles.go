@@ -189,8 +189,8 @@ func (k *Keeper) putBack(plan pending, f File) error {
 	return durable.WriteFile(at, content, mode)
 }
 
-// way makes a directory and those above it below the Town's. What stands there and is not one
-// is moved to what is kept.
+// way makes a directory and its parents below the Town's directory. What stands in the place
+// of one and is not a directory is moved to what is kept.
 func (k *Keeper) way(plan pending, dir string) error {
 	rel, err := filepath.Rel(k.Root, dir)
 	if err != nil || !filepath.IsLocal(rel) {

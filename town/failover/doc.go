@@ -2,8 +2,8 @@
 // which keeps it up to date from the active one's backups and from the federation, and is
 // promoted.
 //
-// What says which directory is active is the Town's row in the federation's registry, with
-// an epoch (planes/federation); what says it here is the note of package instance. This
+// The Town's row in the federation's registry says which directory is active, and in which
+// epoch (planes/federation). The note of package instance says it in each directory. This
 // package writes both, in an order that leaves a Town whole wherever it is interrupted: a
 // promotion first notes here that it has begun, then publishes the new epoch, and only
 // then ends the standing by. Until that last step nothing acts in the Town's name here,
@@ -29,8 +29,8 @@ type Town struct {
 	Lock    string
 	Wait    time.Duration
 	Command string
-	// Keeper is what restores backups here. Its first destination is what is stood by for;
-	// it has none in a directory that does not stand by.
+	// Keeper is what restores backups here. Its first destination has the active
+	// directory's backups. It is nil in a directory that does not stand by.
 	Keeper *backup.Keeper
 	// Engine exchanges with Remotes.
 	Engine  *federate.Engine

@@ -20,8 +20,8 @@ type Promoted struct {
 	Epoch   uint64
 	// Former is the instance that spoke before; "" for none.
 	Former string
-	// Point is the backup point that the Town goes on from, and Taken when it was taken;
-	// of a directory that stood by.
+	// Point is the backup point that the Town goes on from, and Taken when that was taken.
+	// Both are zero unless the directory stood by.
 	Point string
 	Taken time.Time
 	// Published are the remotes that took the new epoch.
@@ -99,8 +99,8 @@ func (t *Town) lastLook(ctx context.Context) []string {
 	return nil
 }
 
-// doubts are the reasons why a promotion needs force. A promotion that was interrupted has
-// been decided for whatever the other instance does.
+// doubts are the reasons why a promotion needs force. An interrupted promotion was
+// decided before, so what the other instance does is no reason any more.
 func (t *Town) doubts(other string, decided, reached bool) (all []string) {
 	switch {
 	case len(t.Remotes) == 0:

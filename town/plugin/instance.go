@@ -16,8 +16,8 @@ import (
 )
 
 const (
-	// grace is how long a call may take to return after its deadline. It is longer than a
-	// program has that has to be killed.
+	// grace is how long a call may take to return after its deadline. It is longer than
+	// it takes to kill a program; see program.Runner.
 	grace = 3 * time.Second
 	// maxOutput is the largest output of a call that is text or JSON, in bytes.
 	maxOutput = 1 << 20

@@ -43,7 +43,7 @@ func (r *Rig) apart(ctx context.Context, prefix string, work func(dir string) er
 		err = errors.Join(err, lock.Release())
 	}()
 	if err = work(dir); err == nil && os.Remove(dir) == nil {
-		return nil // the tree is in its place, and nothing is left to look for
+		return nil // the tree was moved to its place, and nothing is left here
 	}
 	return errors.Join(err, r.clear(dir))
 }

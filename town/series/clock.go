@@ -10,11 +10,11 @@ import (
 )
 
 const (
-	// farAhead is how far the newest sample must be ahead of the clock to count as one of a
-	// wrong clock, which is not waited for.
+	// farAhead is how far the newest sample must be ahead of the clock to count as written
+	// under a wrong clock. Nothing waits for its time to come.
 	farAhead = 10 * time.Minute
-	// patience is for how long the clock must go on behind it: it may be the one that is
-	// wrong, and be set right in a moment.
+	// patience is how long the clock must stay behind that sample: perhaps the clock is the
+	// wrong one, and is corrected in a moment.
 	patience = 10 * time.Minute
 )
 

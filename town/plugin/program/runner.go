@@ -30,8 +30,8 @@ import (
 )
 
 const (
-	// defaultGrace is asked for twice, by the program and by what it started, which
-	// together must be less than a call has after its deadline.
+	// defaultGrace is granted twice, to the program and to what it started. Together that
+	// must be less than a call has after its deadline.
 	defaultGrace = 500 * time.Millisecond
 	// maxAnswer is the longest answer that is read, maxStderr the most that may come on
 	// standard error, both in bytes. Only the end of standard error is kept.
