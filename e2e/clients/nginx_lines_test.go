@@ -41,15 +41,15 @@ func TestNginxSpeaksNoOldTLS(t *testing.T) {
 	}
 }
 
-// An event reaches the page while the connection is open, although it is small. An answer in
-// chunks, which the Deacon sends, nginx passes on as they come. It is the line proxy_buffering
-// off that does the same for an answer that only ends with its connection, as anything of
-// HTTP/1.0 between the two makes of it. The first event says nothing, because nginx sends it
-// with the head of the answer.
+// A small event reaches the page while the connection is open. The Deacon answers in chunks,
+// which nginx passes on as they come. Anything of HTTP/1.0 between the two makes of that an
+// answer that ends with its connection; nginx passes such an answer on at once only with the
+// line proxy_buffering off. The first event proves nothing, because nginx sends it with the
+// head of the answer.
 func TestNginxPassesEventsOnAtOnce(t *testing.T) {
 	nginxProgram(t)
-	// notAtOnce is how long an event may take that nginx holds back. A slower one counts as
-	// held back, so this can make the test pass, and not fail.
+	// notAtOnce is how long the test waits for an event that nginx should hold back. One that
+	// is passed on later than that counts as held back, so a slow machine makes no test fail.
 	const notAtOnce = 500 * time.Millisecond
 	older := []string{"proxy_http_version 1.1;", "proxy_http_version 1.0;"}
 	for name, c := range map[string]struct {
