@@ -88,6 +88,16 @@ func tree(t *testing.T, root string) string {
 	return all.String()
 }
 
+// removeInUse removes a directory in which somebody may write a file meanwhile.
+func removeInUse(dir string) (err error) {
+	for range 100 {
+		if err = os.RemoveAll(dir); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
 // A Deacon whose directory, lock or planes are not its own any more ends within
 // seconds, writes nothing into what is there now, and leaves it to another one.
 func TestADisplacedDeaconEnds(t *testing.T) {
@@ -99,7 +109,7 @@ func TestADisplacedDeaconEnds(t *testing.T) {
 				os.Rename(p.layout.Root+"/next", p.layout.Private()))
 		},
 		"moved away": func(p *place) error { return os.Rename(p.layout.Private(), p.layout.Private()+".former") },
-		"removed":    func(p *place) error { return os.RemoveAll(p.layout.Private()) },
+		"removed":    func(p *place) error { return removeInUse(p.layout.Private()) },
 		"planes replaced": func(p *place) error {
 			data := filepath.Dir(p.layout.Data("x"))
 			return errors.Join(copied(founded.root+"/.gt/data", p.layout.Root+"/next"), os.Rename(data, data+".former"), os.Rename(p.layout.Root+"/next", data))

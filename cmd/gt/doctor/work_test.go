@@ -41,6 +41,7 @@ func newSite(t *testing.T) *site {
 	s.git(filepath.Join(w.Dir, "hand"), "commit", "-q", "--allow-empty", "-m", "first")
 	s.git(filepath.Join(w.Dir, "hand"), "push", "-q", "origin", "HEAD:main")
 	w.Must("install", "alpha")
+	s.anyDisk()
 	w.Must("--town", "alpha", "rig", "add", "web", s.remote)
 	y := &rig.Yard{Dir: s.layout.Rigs(), File: s.layout.RigsConfig(), Lock: s.layout.Lock, Git: gitcmd.Options{Env: s.env}}
 	r, err := y.Open("web")
@@ -49,6 +50,23 @@ func newSite(t *testing.T) *site {
 	}
 	s.rig = r
 	return s
+}
+
+// anyDisk has the Town accept a disk of this machine that is nearly full.
+func (s *site) anyDisk() {
+	s.T.Helper()
+	cfg, err := config.Load(s.layout.Config())
+	if err != nil {
+		s.T.Fatal(err)
+	}
+	for _, key := range []string{"deacon.disk_warning", "deacon.disk_critical"} {
+		if _, err := cfg.Set(key, "100"); err != nil {
+			s.T.Fatal(err)
+		}
+	}
+	if err := cfg.Save(s.layout.Config()); err != nil {
+		s.T.Fatal(err)
+	}
 }
 
 func (s *site) git(dir string, args ...string) string {
