@@ -4,12 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"strings"
 
 	"gastown/planes/doltdb"
 	"gastown/sync/policy"
-	"gastown/sync/sign"
 	"gastown/town"
 )
 
@@ -21,8 +19,6 @@ type Merged struct {
 	FastForward bool
 	// Notes are for people, one line for each conflict.
 	Notes []string
-	// Refused are the rows that were not taken; see sift.go.
-	Refused []Refusal
 }
 
 // Merge brings the revision theirs, which CheckIncoming has passed, into the
@@ -41,33 +37,17 @@ func (s *Store) MergeLater(ctx context.Context, base, ours, theirs, message stri
 
 func (s *Store) merge(ctx context.Context, base, ours, theirs, message string, later bool) (Merged, error) {
 	if base == ours {
-		forward, err := s.mayForward(ctx, base, ours, theirs)
-		if err != nil {
+		if err := s.db.FastForward(ctx, theirs); err != nil {
 			return Merged{}, err
 		}
-		if forward {
-			if err := s.db.FastForward(ctx, theirs); err != nil {
-				return Merged{}, err
-			}
-			return Merged{Commit: theirs, FastForward: true}, nil
-		}
+		return Merged{Commit: theirs, FastForward: true}, nil
 	}
-	m := merger{store: s, base: base, ours: ours, theirs: theirs, later: later, changes: s.newChangeset()}
+	m := merger{store: s, base: base, ours: ours, theirs: theirs, later: later, changes: newChangeset()}
 	commit, err := s.db.Merge(ctx, doltdb.Merge{Theirs: theirs, Message: message, Resolve: m.resolve})
 	if err != nil {
 		return Merged{}, err
 	}
-	return Merged{Commit: commit, Notes: m.notes, Refused: m.refused}, nil
-}
-
-// mayForward reports whether every row at theirs may be taken as it is.
-func (s *Store) mayForward(ctx context.Context, base, ours, theirs string) (may bool, err error) {
-	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
-		f, err := s.sifted(ctx, tx, sift{base: base, ours: ours, theirs: theirs, to: theirs})
-		may = err == nil && f.clean()
-		return err
-	})
-	return may, err
+	return Merged{Commit: commit, Notes: m.notes}, nil
 }
 
 // AdoptEqual moves the plane to the revision theirs if both hold exactly the same
@@ -84,7 +64,6 @@ type merger struct {
 	later   bool
 	changes *changeset
 	notes   []string
-	refused []Refusal
 	// common are the newest commits that both sides contain; nil before a conflict asks.
 	common []string
 }
@@ -92,12 +71,7 @@ type merger struct {
 func (m *merger) resolve(ctx context.Context, tx *doltdb.Tx, tables []string) error {
 	for _, table := range tables {
 		var err error
-		decided := table
-		if m.store.checksDocuments() && slices.Contains(documentTables, table) {
-			decided = "" // judge.go decides
-		}
-		switch decided {
-		case "":
+		switch table {
 		case "roles":
 			err = m.rows(ctx, tx, town.KindRole)
 		case "formulas":
@@ -108,8 +82,6 @@ func (m *merger) resolve(ctx context.Context, tx *doltdb.Tx, tables []string) er
 			err = m.towns(ctx, tx)
 		case "archive":
 			err = m.archive(ctx, tx)
-		case "town_keys", "signatures", "ranks":
-			// The engine left our row in place, which was checked when it came.
 		default:
 			err = m.noPolicy(ctx, tx, table)
 		}
@@ -120,15 +92,7 @@ func (m *merger) resolve(ctx context.Context, tx *doltdb.Tx, tables []string) er
 			return err
 		}
 	}
-	if err := m.changes.write(ctx, tx); err != nil {
-		return err
-	}
-	f, err := m.store.sifted(ctx, tx, sift{base: m.base, ours: m.ours, theirs: m.theirs, to: working, later: m.later})
-	if err != nil {
-		return err
-	}
-	m.notes, m.refused = append(m.notes, f.notes...), f.refused
-	return f.apply(ctx)
+	return m.changes.write(ctx, tx)
 }
 
 // side is one third of a conflict row: an absent side has a NULL key.
@@ -154,16 +118,6 @@ func (c cellScanner) Scan(dest ...any) error {
 			*d = town.Digest(c[i].String)
 		case *bool:
 			*d = c[i].String == "1"
-		case *int:
-			if _, err := fmt.Sscan(c[i].String, d); err != nil {
-				return err
-			}
-		case *sign.Public:
-			*d = sign.Public(c[i].String)
-		case *Outcome:
-			*d = Outcome(c[i].String)
-		case *town.Kind:
-			*d = town.Kind(c[i].String)
 		case *uint64:
 			if _, err := fmt.Sscan(c[i].String, d); err != nil {
 				return err
