@@ -29,9 +29,11 @@ type Town struct {
 	Lock    string
 	Wait    time.Duration
 	Command string
-	// Keeper is what restores backups here. Its first destination has the active
-	// directory's backups. It is nil in a directory that does not stand by.
-	Keeper *backup.Keeper
+	// Keeper restores backups here. Its first destination has the active directory's
+	// backups. It is nil in a directory that does not stand by, and where Unusable says why
+	// the backups cannot be used: their key may be gone. A promotion goes on without them.
+	Keeper   *backup.Keeper
+	Unusable error
 	// Engine exchanges with Remotes.
 	Engine  *federate.Engine
 	Remotes []federate.Remote

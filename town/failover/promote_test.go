@@ -141,3 +141,56 @@ func TestPromoteAsks(t *testing.T) {
 		t.Errorf("again: %+v, %v", again, err)
 	}
 }
+
+// A promotion that was interrupted ends when another directory takes the place that it
+// claimed: the directory follows again. Backups that cannot be used are one of the things
+// that a promotion does not know.
+func TestAClaimThatComesLate(t *testing.T) {
+	root := found(t)
+	a, b := newHost(root, "a"), copied(t, root, "b")
+	b.Unusable = errors.New("the key is gone")
+	if _, err := b.Dir.StandBy(t.Context(), func(*instance.Standby) *instance.Standby {
+		return &instance.Standby{Of: "/mnt/backups"}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	b.Tell = func(what string) {
+		if strings.HasPrefix(what, "publishing") {
+			cancel()
+		}
+	}
+	if _, err := b.Promote(ctx, true); err == nil {
+		t.Fatal("it was not interrupted")
+	}
+	b.Tell = nil
+	note, err := instance.Read(b.Dir.File)
+	if err != nil || note.Standby == nil || !note.Standby.Promoting {
+		t.Fatalf("%+v, %v", note.Standby, err)
+	}
+	if _, err := b.Refresh(t.Context()); err != nil { // nobody else claimed the epoch yet
+		t.Fatal(err)
+	}
+	if in, err := a.Engine.Instance(t.Context()); err != nil || in.Epoch >= note.Epoch {
+		t.Fatalf("%+v, %v", in, err)
+	}
+	if _, err := a.Dir.Replace(t.Context(), note.Epoch); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.exchange(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.exchange(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Refresh(t.Context()); !errors.Is(err, b.Unusable) {
+		t.Errorf("it does not look for backups again: %v", err)
+	}
+	if note, err := instance.Read(b.Dir.File); err != nil || note.Standby.Promoting || note.Standby.Error == "" {
+		t.Errorf("%+v, %v", note.Standby, err)
+	}
+	done, err := b.Promote(t.Context(), true)
+	if err != nil || b.role(t) != instance.Active || !strings.Contains(strings.Join(done.Unknown, "; "), "the key is gone") {
+		t.Errorf("%+v, %v", done, err)
+	}
+}

@@ -1,10 +1,12 @@
 package failover
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 
 	"gastown/town"
 	"gastown/town/backup"
@@ -46,6 +48,12 @@ func (t *Town) refresh(ctx context.Context) (out Refreshed, err error) {
 	if note.Standby == nil || note.Standby.Of == "" {
 		return out, town.Fail("bring the standby up to date", "gt town standby --of PLACE", "%w: this directory stands by for none", town.ErrRefused)
 	}
+	if note.Standby.Promoting && t.superseded(ctx) {
+		if err := t.note(ctx, func(by *instance.Standby) { by.Promoting = false }); err != nil {
+			return out, err
+		}
+		note.Standby.Promoting = false
+	}
 	if note.Standby.Promoting || note.Standby.Yields {
 		return out, nil // what is here is about to be the Town, or is not published yet
 	}
@@ -69,6 +77,9 @@ func (t *Town) refresh(ctx context.Context) (out Refreshed, err error) {
 
 // restore takes what is newer in the backups than what is here.
 func (t *Town) restore(ctx context.Context, out *Refreshed) error {
+	if t.Keeper == nil {
+		return cmp.Or(t.Unusable, backup.ErrNoDestination)
+	}
 	to, err := t.Keeper.Destination("")
 	if err != nil {
 		return err
@@ -115,10 +126,21 @@ func (t *Town) restore(ctx context.Context, out *Refreshed) error {
 	out.New = true
 	err = t.note(ctx, func(by *instance.Standby) { by.Point, by.Taken = point.Name, point.Dated.UTC() })
 	if err == nil && !written && done.Kept != "" {
-		return os.RemoveAll(done.Kept)
+		if err := os.RemoveAll(done.Kept); err != nil {
+			return err
+		}
+		_ = os.Remove(filepath.Dir(done.Kept)) // it stays if something else is in it
+		return nil
 	}
 	out.Kept = done.Kept
 	return err
+}
+
+// superseded reports whether another directory took the place that an interrupted
+// promotion claimed: nothing comes of it, and the directory goes on to follow.
+func (t *Town) superseded(ctx context.Context) bool {
+	in, err := t.Engine.Instance(ctx)
+	return err == nil && in.Other != ""
 }
 
 // written reports whether the ledger here holds something that the point which was

@@ -41,9 +41,11 @@ func (h *Host) Failover() (*failover.Town, error) {
 		Tell: func(what string) { h.call.Progress().Step(what, 0, 0, "") },
 	}
 	if by := note.Standby; by != nil && by.Of != "" {
-		t.Keeper, err = h.follows(by.Of, by.Key)
+		if t.Keeper, t.Unusable = h.follows(by.Of, by.Key); t.Unusable != nil {
+			t.Keeper = nil
+		}
 	}
-	return t, err
+	return t, nil
 }
 
 // follows returns a keeper that restores from one destination. It leaves the files of
@@ -63,6 +65,60 @@ func (h *Host) follows(of, key string) (*backup.Keeper, error) {
 	k.Destinations, err = h.openPlaces(places, key)
 	k.Spare = func(path string) bool { return strings.HasPrefix(path, "federation/") }
 	return k, err
+}
+
+// CheckPlace fails unless a directory can stand by from a place: it has backups of this
+// Town that can be read, or the last backup of this directory goes there. It is asked before
+// anything changes, because the active directory stops its controllers first.
+func (h *Host) CheckPlace(ctx context.Context, of, key string) error {
+	op := "stand by from " + town.Clip(of, 200)
+	k, err := h.follows(of, key)
+	if err != nil {
+		return err
+	}
+	to, err := k.Destination("")
+	if err != nil {
+		return err
+	}
+	owner, _, err := k.Owner(ctx, to)
+	switch {
+	case err != nil:
+	case owner != "":
+		_, err = k.Newest(ctx, to, backup.Databases, "")
+	case text(h.Config, "backup.to") != "":
+		err = town.Fail(op, "gt backup status", "%w: %s has no backups of a Town", town.ErrRefused, to.Where)
+	}
+	if err != nil {
+		return town.Fail(op, town.Next(err), "%w", err)
+	}
+	return nil
+}
+
+// sees fails when the newest point at the place that this directory is to follow is not the
+// last one that it took itself: the place would bring back an older Town.
+func (h *Host) sees(ctx context.Context, k *backup.Keeper, of, key string) error {
+	f, err := h.follows(of, key)
+	if err != nil {
+		return err
+	}
+	to, err := f.Destination("")
+	if err != nil {
+		return err
+	}
+	there, err := f.Newest(ctx, to, backup.Databases, k.Instance)
+	if err != nil {
+		return err
+	}
+	var failed error
+	for _, d := range k.Destinations {
+		e, err := k.Newest(ctx, d, backup.Databases, k.Instance)
+		if err == nil && e.Name == there.Name {
+			return nil
+		}
+		failed = errors.Join(failed, err)
+	}
+	return errors.Join(failed, town.Fail("stand by from "+to.Where, "gt town standby --of PLACE",
+		"%w: its newest point is %s, and the last backup of this directory is not there", town.ErrRefused, there.Name))
 }
 
 // LastBackup takes the last points of a directory that is about to step down: at the Town's
@@ -87,7 +143,7 @@ func (h *Host) LastBackup(of, key string) func(context.Context) error {
 				return err
 			}
 		}
-		return nil
+		return h.sees(ctx, k, of, key)
 	}
 }
 
@@ -157,8 +213,9 @@ func Vacant(t layout.Town) (bool, error) {
 func BeginStandby(ctx context.Context, c *shell.Call, t layout.Town, of, key string) error {
 	_, err := instanceDir(c, t).StandBy(ctx, func(by *instance.Standby) *instance.Standby {
 		if by == nil {
-			by = &instance.Standby{Of: of, Key: key, Since: c.Now().UTC()}
+			by = &instance.Standby{Since: c.Now().UTC()}
 		}
+		by.Of, by.Key = of, key // an earlier attempt may have named another place
 		return by
 	})
 	return err
