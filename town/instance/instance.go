@@ -177,8 +177,17 @@ func (n Note) next(v Verdict, here Place, now time.Time) Note {
 		n.Place = here
 		return n
 	}
-	// A copy of a directory that stands by does not begin to act.
-	made := Note{Instance: uuid.NewString(), Place: here, Since: now.UTC(), Standby: n.Standby}
+	// A copy of a directory that stands by, or is fenced, does not begin to act. What that
+	// one was about to do is not the copy's to end.
+	made := Note{Instance: uuid.NewString(), Place: here, Since: now.UTC()}
+	if n.Standby != nil {
+		by := *n.Standby
+		by.Promoting, by.Yields = false, false
+		made.Standby = &by
+	}
+	if n.Role() == Fenced {
+		made.Other = n.Other
+	}
 	if v == Copied {
 		made.CopyOf = &Origin{Instance: n.Instance, Place: n.Place}
 	}

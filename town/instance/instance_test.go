@@ -280,6 +280,38 @@ func TestADecisionHoldsOnce(t *testing.T) {
 	}
 }
 
+// A copy of a fenced directory is fenced, and one of a directory that stands by stands by
+// and ends nothing that its original began.
+func TestCopiesDoNotBeginToAct(t *testing.T) {
+	root := t.TempDir()
+	fenced, begun := filepath.Join(root, "fenced"), filepath.Join(root, "begun")
+	made(t, at(fenced, "m1"))
+	if err := at(fenced, "m1").Met(t.Context(), &Other{Instance: "x", Epoch: 4, Remote: "origin", Seen: when}); err != nil {
+		t.Fatal(err)
+	}
+	made(t, at(begun, "m1"))
+	if _, err := at(begun, "m1").StandBy(t.Context(), func(*Standby) *Standby {
+		return &Standby{Of: "/mnt/backups", Promoting: true, Yields: true}
+	}); err != nil {
+		t.Fatal(err)
+	}
+	run(t, "cp", "-a", fenced, fenced+"2")
+	run(t, "cp", "-a", begun, begun+"2")
+	for _, machine := range []string{"m1", "m2"} { // beside the original, and moved to another machine
+		n := ensured(t, at(fenced+"2", machine))
+		if n.Role() != Fenced || n.CopyOf == nil {
+			t.Errorf("on %s the copy of a fenced directory is %s: %+v", machine, n.Role(), n)
+		}
+		n = ensured(t, at(begun+"2", machine))
+		if n.Role() != OnStandby || n.Standby.Of == "" || n.Standby.Promoting || n.Standby.Yields {
+			t.Errorf("on %s: %+v", machine, n.Standby)
+		}
+	}
+	if n := ensured(t, at(begun, "m1")); !n.Standby.Promoting || !n.Standby.Yields {
+		t.Errorf("the original: %+v", n.Standby)
+	}
+}
+
 func TestTheNextWriterRemovesWhatAKilledOneLeft(t *testing.T) {
 	d := at(filepath.Join(t.TempDir(), "a"), "m1")
 	half := filepath.Join(filepath.Dir(d.File), ".instance6795585675204764287")
