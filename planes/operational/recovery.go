@@ -45,10 +45,13 @@ const (
 	RecoveryLeft RecoveryState = "left"
 	// RecoveryFreed: a person let a blocked bead go on. Its recoveries count anew.
 	RecoveryFreed RecoveryState = "freed"
+	// RecoveryMoved: the bead waits for another worker, or has one, because the host of its
+	// worker was lost. That does not count against the bead.
+	RecoveryMoved RecoveryState = "moved"
 )
 
 // RecoveryStates lists every state, those first in which something is to be done.
-var RecoveryStates = []RecoveryState{RecoveryBegun, RecoveryReturned, RecoveryBlocked, RecoveryQueued, RecoveryLeft, RecoveryFreed}
+var RecoveryStates = []RecoveryState{RecoveryBegun, RecoveryReturned, RecoveryBlocked, RecoveryQueued, RecoveryLeft, RecoveryFreed, RecoveryMoved}
 
 // openRecoveries are the first three as SQL has them in a list.
 const openRecoveries = "'begun', 'returned', 'blocked'"
@@ -119,9 +122,9 @@ func (s *Store) GiveBack(ctx context.Context, t town.Ticket, l Lost, now time.Ti
 	now = moment(now)
 	err = s.advance(ctx, "give back", t, func(tx *doltdb.Tx, a Assignment) error {
 		n := 0
-		err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM recoveries WHERE bead = ? AND state <> ? AND epoch <> ? AND epoch >"+
+		err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM recoveries WHERE bead = ? AND state NOT IN (?, ?) AND epoch <> ? AND epoch >"+
 			" (SELECT COALESCE(MAX(epoch), 0) FROM recoveries WHERE bead = ? AND state = ?)",
-			a.Bead, string(RecoveryBegun), int64(a.Epoch), a.Bead, string(RecoveryFreed)).Scan(&n)
+			a.Bead, string(RecoveryBegun), string(RecoveryMoved), int64(a.Epoch), a.Bead, string(RecoveryFreed)).Scan(&n)
 		if err != nil {
 			return err
 		}

@@ -75,6 +75,37 @@ func TestRecoveries(t *testing.T) {
 	}
 }
 
+// A worker that was lost with its host does not count against its bead.
+func TestAMovedRecoveryDoesNotCount(t *testing.T) {
+	s, _ := create(t)
+	defer s.Close()
+	for i, want := range []RecoveryState{RecoveryReturned, RecoveryReturned, RecoveryBlocked} {
+		a := s.mustAssign(t, "web-a", nux)
+		lost := Lost{Why: "it hung", Most: 2}
+		if i == 0 {
+			lost.Most = 0
+		}
+		r, err := s.GiveBack(t.Context(), a.Ticket, lost, noon)
+		if err != nil || r.State != want {
+			t.Fatalf("loss %d: %+v, %v, want %s", i, r, err, want)
+		}
+		if want == RecoveryBlocked {
+			return
+		}
+		if _, err := s.Told(t.Context(), a.Epoch, town.Returned); err != nil {
+			t.Fatal(err)
+		}
+		if i == 0 {
+			if waits, err := s.Requeue(t.Context(), a.Epoch, 2, noon); err != nil || !waits {
+				t.Fatal(waits, err)
+			}
+			if err := s.SettleRecovery(t.Context(), a.Epoch, RecoveryQueued, RecoveryMoved, noon); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 // A worker that hands in, or off, before its bead is given back is faster.
 func TestARecoveryThatComesLate(t *testing.T) {
 	s, _ := create(t)

@@ -55,7 +55,10 @@ func (w *Witness) TakeBack(ctx context.Context, held operational.Assignment, pri
 		return true, err
 	}
 	return true, w.Rows(ctx, func(rows Store) error {
-		_, err := rows.Requeue(ctx, held.Epoch, priority, w.Now())
-		return err
+		waits, err := rows.Requeue(ctx, held.Epoch, priority, w.Now())
+		if err != nil || !waits {
+			return err
+		}
+		return rows.SettleRecovery(ctx, held.Epoch, operational.RecoveryQueued, operational.RecoveryMoved, w.Now())
 	})
 }
