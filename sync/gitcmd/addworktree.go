@@ -58,7 +58,8 @@ func (s *Shared) AddWorktree(ctx context.Context, top, branch, commit string) (w
 	if _, err := s.repo.run(ctx, w.writing("make the working tree", append([]string{"checkout", "--quiet", "--force", "--no-guess", "--no-recurse-submodules"}, append(how, "--")...)...)); err != nil {
 		return w, err
 	}
-	return w, failed(op, w.publish())
+	err = failed(op, w.publish())
+	return w, err
 }
 
 // plain reports whether a new working tree needs nothing but its own files: the repository
@@ -93,8 +94,13 @@ func (w *Worktree) publish() error {
 	if err := os.WriteFile(filepath.Join(w.GitDir, "commondir"), []byte("../..\n"), 0o600); err != nil {
 		return err
 	}
+	trees := filepath.Join(w.shared.repo.Dir, "worktrees")
+	// git worktree prune removes an empty one.
+	if err := os.Mkdir(trees, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
 	for range 100 {
-		to := filepath.Join(w.shared.repo.Dir, "worktrees", fmt.Sprintf("tree-%08x", rand.Uint32()))
+		to := filepath.Join(trees, fmt.Sprintf("tree-%08x", rand.Uint32()))
 		err := os.Rename(w.GitDir, to)
 		if errors.Is(err, fs.ErrExist) {
 			continue
@@ -105,7 +111,7 @@ func (w *Worktree) publish() error {
 		}
 		return err
 	}
-	return fmt.Errorf("%w: a hundred random names in %s", fs.ErrExist, filepath.Join(w.shared.repo.Dir, "worktrees"))
+	return fmt.Errorf("%w: a hundred random names in %s", fs.ErrExist, trees)
 }
 
 // addByGit lets git worktree add do it.

@@ -108,6 +108,29 @@ func TestAddWorktreeFails(t *testing.T) {
 	}
 }
 
+// git worktree prune removes the directory of trees when it is empty, also while the first
+// tree is being made.
+func TestPublishAfterAPrune(t *testing.T) {
+	s, commit := sharedClone(t)
+	top := filepath.Join(t.TempDir(), "tree")
+	if err := os.Mkdir(top, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w := Worktree{Top: top, GitDir: top + unlinkedSuffix, shared: s}
+	if err := w.outline(commit); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.RemoveAll(filepath.Join(s.Dir(), "worktrees")); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.publish(); err != nil {
+		t.Fatal(err)
+	}
+	if linked, err := s.Linked(top); err != nil || linked.GitDir != w.GitDir {
+		t.Errorf("%+v, %v", linked, err)
+	}
+}
+
 // A list of files to leave out is handed on to new trees, by git itself.
 func TestAddWorktreeSparse(t *testing.T) {
 	s, commit := sharedClone(t)
