@@ -130,6 +130,11 @@ func (o *options) standbyHost(ctx context.Context) (*host.Host, error) {
 		call := *o.call
 		call.Town = t.Root
 		o.call = &call
+		if call.Gate != nil { // what it decided was about the Town of the working directory, if there is one
+			if err := call.Gate.Check(ctx, o.call, &shell.Prepared{Name: call.Name, Command: standbyCommand(), Town: t.Root}); err != nil {
+				return nil, err
+			}
+		}
 		return host.Open(o.call)
 	}
 	op := "stand by in " + t.Root
