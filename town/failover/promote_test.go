@@ -127,12 +127,29 @@ func TestPromoteAsks(t *testing.T) {
 	if stepped, err := a.StandBy(t.Context(), "/mnt/backups", "", take); err != nil || !stepped || taken != 1 {
 		t.Fatalf("%v, %v, %d", stepped, err, taken)
 	}
+	note, err := instance.Read(a.Dir.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// Its own last points are the ones to follow, and not those of one that was never told.
+	if active, err := a.follows(t.Context(), note); err != nil || active != note.Instance {
+		t.Errorf("it follows %q, %v", active, err)
+	}
 	if _, err := a.Engine.Push(t.Context(), a.Remotes[0], false); !errors.Is(err, federate.ErrStandby) {
 		t.Errorf("it publishes: %v", err)
 	}
 	done, err := b.Promote(t.Context(), false)
 	if err != nil || done.Epoch != 3 || len(done.Published) != 1 || done.Former != "" || len(done.Unknown) > 0 {
 		t.Errorf("%+v, %v", done, err)
+	}
+	if err := a.exchange(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if active, err := a.follows(t.Context(), note); err != nil || active == note.Instance || active == "" {
+		t.Errorf("it follows %q, %v", active, err)
+	}
+	if note, err = instance.Read(a.Dir.File); err != nil || note.Standby.Active == note.Instance {
+		t.Errorf("%+v, %v", note.Standby, err)
 	}
 	if !b.has("last") {
 		t.Error("what it published last did not arrive")

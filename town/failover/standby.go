@@ -84,11 +84,11 @@ func (t *Town) restore(ctx context.Context, out *Refreshed) error {
 	if err != nil {
 		return err
 	}
-	active := ""
-	if in, err := t.Engine.Instance(ctx); err == nil {
-		active = in.Entry.Instance
-	} // there is no plane yet
 	note, _, err := t.Dir.Look()
+	if err != nil {
+		return err
+	}
+	active, err := t.follows(ctx, note)
 	if err != nil {
 		return err
 	}
@@ -134,6 +134,18 @@ func (t *Town) restore(ctx context.Context, out *Refreshed) error {
 	}
 	out.Kept = done.Kept
 	return err
+}
+
+// follows is the instance whose points are taken, and notes it: the one that speaks, or
+// that spoke last; "" when none is known.
+func (t *Town) follows(ctx context.Context, note instance.Note) (active string, err error) {
+	if in, err := t.Engine.Instance(ctx); err == nil {
+		active = in.Entry.Instance
+	} // there is no plane yet
+	if active == "" || active == note.Standby.Active {
+		return note.Standby.Active, nil
+	}
+	return active, t.note(ctx, func(by *instance.Standby) { by.Active = active })
 }
 
 // superseded reports whether another directory took the place that an interrupted
@@ -193,6 +205,9 @@ func (t *Town) standBy(ctx context.Context, of, key string, take func(context.Co
 	note, err = t.Dir.StandBy(ctx, func(by *instance.Standby) *instance.Standby {
 		if by == nil {
 			by = &instance.Standby{Since: t.Now().UTC(), Yields: yields}
+		}
+		if yields {
+			by.Active = note.Instance
 		}
 		by.Of, by.Key = of, key
 		return by

@@ -72,6 +72,10 @@ type Standby struct {
 	Of    string    `json:"of"`
 	Key   string    `json:"key,omitempty"`
 	Since time.Time `json:"since"`
+	// Active is the instance that spoke last, as far as is known. Its points are taken also
+	// while the registry names none, because a directory that was not told that another one
+	// was promoted may write points beside them.
+	Active string `json:"active,omitempty"`
 	// Point is the backup point whose databases it has, Taken when that was taken;
 	// Files is the point of its configuration.
 	Point string    `json:"point,omitempty"`
