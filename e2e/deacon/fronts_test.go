@@ -287,6 +287,7 @@ func TestFrontsThatAreStopped(t *testing.T) {
 		}
 		return pid != 0
 	})
+	p.Must("bd", "list") // the front did not wait until the Deacon knew that it stops
 	fmt.Fprint(typed, "for the shell")
 	p.Must("bd", "list") // time in which nothing must be read
 	word := make([]byte, len("for the shell"))
