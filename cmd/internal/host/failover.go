@@ -86,7 +86,7 @@ func (h *Host) CheckPlace(ctx context.Context, of, key string) error {
 	case owner != "":
 		_, err = k.Newest(ctx, to, backup.Databases, "")
 	case text(h.Config, "backup.to") != "":
-		err = town.Fail(op, "gt backup status", "%w: %s has no backups of a Town", town.ErrRefused, to.Where)
+		return town.Fail(op, "gt backup status", "%w: %s has no backups of a Town", town.ErrRefused, to.Where)
 	}
 	if err != nil {
 		return town.Fail(op, town.Next(err), "%w", err)
