@@ -42,7 +42,10 @@ func Aside(dir string) string { return filepath.Clean(dir) + ".aside" }
 // place makes a directory for what is moved now.
 func (a *aside) place() (string, error) {
 	place := filepath.Join(Aside(a.dir), a.now.UTC().Format(asideStamp))
-	return place, os.MkdirAll(place, 0o700)
+	if err := makeDir(Aside(a.dir)); err != nil {
+		return "", err
+	}
+	return place, makeDir(place)
 }
 
 // expire removes what was moved longer ago than figures are kept, and the oldest when
@@ -81,7 +84,16 @@ func (a *aside) clear() error {
 			}
 		}
 	}
-	return os.MkdirAll(a.dir, 0o700)
+	return makeDir(a.dir)
+}
+
+// makeDir makes a directory that may be there. It does not make anew what it is in: a
+// Town that was removed or moved meanwhile stays away.
+func makeDir(dir string) error {
+	if err := os.Mkdir(dir, 0o700); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 func (a *aside) move(path, why string) error {
