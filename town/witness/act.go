@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 
 	"gastown/planes/operational"
 	"gastown/town"
@@ -148,19 +147,35 @@ func (w *Witness) recover(ctx context.Context, a Action, why string) (bool, erro
 	if err := w.Sessions.End(ctx, a.Agent); err != nil {
 		return false, err
 	}
-	ref, what, err := w.Sandboxes.Save(ctx, a.Agent, why)
+	return w.giveBack(ctx, a.assignment, why, loss{
+		said: fmt.Sprintf("%s was %s", a.Agent, why), nothing: "there was nothing to save", most: w.Recoveries,
+	})
+}
+
+// loss is what is said of a worker that was lost.
+type loss struct {
+	said string
+	// nothing is said, too, when the sandbox holds nothing that is to be saved.
+	nothing string
+	// most is how many losses a bead may have; see operational.Lost.
+	most int
+}
+
+// giveBack saves the work of a worker whose session has ended, and gives its bead back.
+// tried says that the work is saved, and that the bead may be given back even after an error.
+func (w *Witness) giveBack(ctx context.Context, held operational.Assignment, why string, l loss) (tried bool, err error) {
+	ref, what, err := w.Sandboxes.Save(ctx, held.Agent, why)
 	if err != nil {
 		return false, err
 	}
-	found := []string{fmt.Sprintf("%s was %s", a.Agent, why)}
 	if ref != "" {
-		found = append(found, fmt.Sprintf("its work is saved at %s (%s)", ref, what))
-	} else {
-		found = append(found, "there was nothing to save")
+		l.said += fmt.Sprintf("; its work is saved at %s (%s)", ref, what)
+	} else if l.nothing != "" {
+		l.said += "; " + l.nothing
 	}
 	return true, w.Rows(ctx, func(rows Store) error {
-		_, err := rows.GiveBack(ctx, t, operational.Lost{
-			Why: strings.Join(found, "; "), Saved: ref, Most: w.Recoveries, Actor: town.Address{Kind: town.Witness, Rig: a.Agent.Rig}.String(),
+		_, err := rows.GiveBack(ctx, held.Ticket, operational.Lost{
+			Why: l.said, Saved: ref, Most: l.most, Actor: town.Address{Kind: town.Witness, Rig: held.Agent.Rig}.String(),
 		}, w.Now())
 		return err
 	})

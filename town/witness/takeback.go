@@ -6,7 +6,6 @@ import (
 	"fmt"
 
 	"gastown/planes/operational"
-	"gastown/town"
 )
 
 // TakeBack takes an assignment away from a worker that was lost with its host, and lets
@@ -35,20 +34,7 @@ func (w *Witness) TakeBack(ctx context.Context, held operational.Assignment, pri
 	if err != nil {
 		return false, err
 	}
-	ref, what, err := w.Sandboxes.Save(ctx, held.Agent, why)
-	if err != nil {
-		return false, err
-	}
-	if ref != "" {
-		reason += fmt.Sprintf("; its work is saved at %s (%s)", ref, what)
-	}
-	err = w.Rows(ctx, func(rows Store) error {
-		_, err := rows.GiveBack(ctx, held.Ticket, operational.Lost{
-			Why: reason, Saved: ref, Actor: town.Address{Kind: town.Witness, Rig: held.Agent.Rig}.String(),
-		}, w.Now())
-		return err
-	})
-	if err != nil {
+	if _, err := w.giveBack(ctx, held, why, loss{said: reason}); err != nil {
 		return false, err
 	}
 	if err := w.Settle(ctx); err != nil {
