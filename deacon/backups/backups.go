@@ -94,8 +94,11 @@ func (p *Part) take(ctx context.Context, kind backup.Kind) (string, error) {
 	return strings.Join(notes, "; "), err
 }
 
-// prove tests a restore of the newest point of each destination whose last test is too
-// old, or failed before the newest point was taken.
+// kinds are the kinds of points, in the order in which they are judged and tested.
+var kinds = []backup.Kind{backup.Databases, backup.Files}
+
+// prove tests a restore of the newest point of each kind at each destination whose last test
+// is too old, or failed before the newest point was taken.
 func (p *Part) prove(ctx context.Context) (string, error) {
 	cfg := p.host.Config()
 	k, err := p.host.Keepers()(cfg)
@@ -108,29 +111,31 @@ func (p *Part) prove(ctx context.Context) (string, error) {
 	}
 	var notes []string
 	for _, r := range all {
-		if !due(r, part.Duration(cfg, "backup.proof_interval"), p.host.Now()) {
-			continue
+		for _, kind := range kinds {
+			if !due(r, kind, part.Duration(cfg, "backup.proof_interval"), p.host.Now()) {
+				continue
+			}
+			name := r.Kinds[kind].Point
+			if _, verr := k.Verify(ctx, r.Destination, name, true); verr != nil {
+				err = errors.Join(err, fmt.Errorf("test a restore of %s from %s: %w", name, r.Name, verr))
+				continue
+			}
+			notes = append(notes, fmt.Sprintf("a restore of %s from %s succeeded", name, r.Name))
 		}
-		name := r.Kinds[backup.Databases].Point
-		if _, verr := k.Verify(ctx, r.Destination, name, true); verr != nil {
-			err = errors.Join(err, fmt.Errorf("test a restore of %s from %s: %w", name, r.Name, verr))
-			continue
-		}
-		notes = append(notes, fmt.Sprintf("a restore of %s from %s succeeded", name, r.Name))
 	}
 	return strings.Join(notes, "; "), err
 }
 
-// due reports whether a destination's newest point is to be tested now.
-func due(r backup.Report, interval time.Duration, now time.Time) bool {
-	newest := r.Kinds[backup.Databases]
+// due reports whether a destination's newest point of a kind is to be tested now.
+func due(r backup.Report, kind backup.Kind, interval time.Duration, now time.Time) bool {
+	newest, proof := r.Kinds[kind], r.Proofs[kind]
 	if newest.Point == "" {
 		return false
 	}
-	if !r.Proof.Failed.IsZero() && r.Proof.Failed.After(backup.Past(r.Proof.At, now)) {
-		return newest.Taken.After(r.Proof.Failed) || now.Sub(backup.Past(r.Proof.Failed, now)) >= 24*time.Hour
+	if !proof.Failed.IsZero() && proof.Failed.After(backup.Past(proof.At, now)) {
+		return newest.Taken.After(proof.Failed) || now.Sub(backup.Past(proof.Failed, now)) >= 24*time.Hour
 	}
-	return now.Sub(backup.Past(r.Proof.At, now)) >= interval
+	return now.Sub(backup.Past(proof.At, now)) >= interval
 }
 
 func (p *Part) prune(ctx context.Context) (string, error) {

@@ -46,7 +46,7 @@ func judge(all []backup.Report, l limits, started, now time.Time) (out check.Res
 	}
 	oldest := time.Duration(0)
 	for _, r := range all {
-		for _, kind := range []backup.Kind{backup.Databases, backup.Files} {
+		for _, kind := range kinds {
 			note, every := r.Kinds[kind], l.every[kind]
 			since := note.Current(now)
 			if since.IsZero() {
@@ -66,26 +66,32 @@ func judge(all []backup.Report, l limits, started, now time.Time) (out check.Res
 				out.Details = append(out.Details, town.Clip(town.Plain(note.Error), 500))
 			}
 		}
-		proven(r, l, started, now, worse)
+		for _, kind := range kinds {
+			proven(r, kind, l, started, now, worse)
+		}
 	}
 	out.Figure = fmt.Sprintf("newest backup %s old", oldest.Round(time.Second))
 	out.Threshold = (lateIntervals * l.every[backup.Databases]).String()
 	return out
 }
 
-// proven judges the tests of restores.
-func proven(r backup.Report, l limits, started, now time.Time, worse func(check.State, string, string, ...any)) {
-	if r.Proof.Failed.After(backup.Past(r.Proof.At, now)) {
-		worse(check.Critical, "gt backup verify --deep --to "+r.Name, "%s: a restore was tested %s ago and failed: %s", r.Name,
-			now.Sub(r.Proof.Failed).Round(time.Minute), town.Clip(town.Plain(r.Proof.Error), 500))
+// proven judges the tests of restores of a kind.
+func proven(r backup.Report, kind backup.Kind, l limits, started, now time.Time, worse func(check.State, string, string, ...any)) {
+	proof, next := r.Proofs[kind], "gt backup verify --deep --to "+r.Name
+	if kind == backup.Files {
+		next += " --files"
+	}
+	if proof.Failed.After(backup.Past(proof.At, now)) {
+		worse(check.Critical, next, "%s: a restore of the %s was tested %s ago and failed: %s", r.Name, kind,
+			now.Sub(proof.Failed).Round(time.Minute), town.Clip(town.Plain(proof.Error), 500))
 		return
 	}
-	since := backup.Past(r.Proof.At, now)
+	since := backup.Past(proof.At, now)
 	if since.IsZero() {
 		since = started
 	}
 	if state := byAge(now.Sub(since), l.proof+proofGrace, 2*l.proof+proofGrace); state != check.Healthy {
-		worse(state, "gt backup verify --deep --to "+r.Name, "%s: no restore was tested for %s", r.Name, now.Sub(since).Round(time.Hour))
+		worse(state, next, "%s: no restore of the %s was tested for %s", r.Name, kind, now.Sub(since).Round(time.Hour))
 	}
 }
 

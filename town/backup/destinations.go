@@ -2,6 +2,7 @@ package backup
 
 import (
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -55,25 +56,73 @@ type Means struct {
 	Key *Key
 }
 
+// otherScheme matches a URL that rsync would take for a path on a host with the name of the
+// scheme.
+var otherScheme = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9+.-]*://`)
+
+// directory is the path of a destination that is a directory of this machine.
+func (w Where) directory() (string, bool) {
+	path, isURL := strings.CutPrefix(w.URL, "file://")
+	if isURL {
+		path = strings.TrimPrefix(path, "localhost")
+	}
+	return filepath.Clean(path), filepath.IsAbs(path)
+}
+
+// Check reports whether a destination can be opened, as far as its address tells. It fails
+// with town.ErrUsage or town.ErrRefused.
+func (w Where) Check() error {
+	if _, ok := w.directory(); ok {
+		return nil
+	}
+	if repository, isGit := strings.CutPrefix(w.URL, gitPrefix); isGit {
+		return gitcmd.CheckURL(repository)
+	}
+	if rsyncTarget.MatchString(w.URL) && (strings.HasPrefix(w.URL, rsyncScheme) || !otherScheme.MatchString(w.URL)) {
+		return nil
+	}
+	return town.Fail("use the destination "+town.Clip(gitcmd.Redact(w.URL), 200), "gt config backup.to /mnt/backups",
+		"%w: it is not an absolute path, HOST:/PATH, rsync://HOST/MODULE/PATH or git+URL", town.ErrUsage)
+}
+
+// Within reports whether a destination is a directory of this machine at or below dir, and
+// which it is: "." for dir itself. Links count as what they name.
+func (w Where) Within(dir string) (rel string, within bool) {
+	path, ok := w.directory()
+	if !ok {
+		return "", false
+	}
+	rel, err := filepath.Rel(followed(dir), followed(path))
+	return rel, err == nil && filepath.IsLocal(rel)
+}
+
+// followed is a path without links, as far as it exists.
+func followed(path string) string {
+	if there, err := filepath.EvalSymlinks(path); err == nil {
+		return there
+	}
+	if parent := filepath.Dir(path); parent != path {
+		return filepath.Join(followed(parent), filepath.Base(path))
+	}
+	return path
+}
+
 // Open returns the store of a destination: a directory by its absolute path, a place that
 // rsync reaches, or a Git repository.
 func (w Where) Open(m Means) (Destination, error) {
 	d := Destination{Name: w.Name, Where: w.URL}
-	path, _ := strings.CutPrefix(w.URL, "file://")
+	if err := w.Check(); err != nil {
+		return d, err
+	}
+	path, isDirectory := w.directory()
 	repository, isGit := strings.CutPrefix(w.URL, gitPrefix)
 	switch {
-	case filepath.IsAbs(path):
-		d.Store = Directory{Dir: filepath.Clean(path), Mount: true}
+	case isDirectory:
+		d.Store = Directory{Dir: path, Mount: true}
 	case isGit:
-		if err := gitcmd.CheckURL(repository); err != nil {
-			return d, err
-		}
 		d.Store = Git{URL: repository, Ref: gitRef, Dir: filepath.Join(m.GitDir, w.Name), Options: m.Git, Wait: m.Wait, Now: m.Now}
-	case rsyncTarget.MatchString(w.URL):
-		d.Store = Rsync{Target: w.URL, Env: m.Env, Scratch: m.Scratch}
 	default:
-		return d, town.Fail("use the destination "+town.Clip(w.URL, 200), "gt config backup.to /mnt/backups",
-			"%w: it is not an absolute path, HOST:PATH, rsync://HOST/MODULE/PATH or git+URL", town.ErrUsage)
+		d.Store = Rsync{Target: w.URL, Env: m.Env, Scratch: m.Scratch}
 	}
 	if m.Key != nil {
 		d.Store = Sealed{d.Store, m.Key}

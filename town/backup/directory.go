@@ -18,8 +18,8 @@ import (
 	"gastown/town/durable"
 )
 
-// Directory is a Store in a directory of this machine, which may be a mounted disk. A
-// file is written under another name, flushed, and renamed.
+// Directory is a Store in a directory of this machine, which may be a mounted disk or a
+// link to a directory. A file is written under another name, flushed, and renamed.
 type Directory struct {
 	Dir string
 	// Mount says that the directory must exist: a disk that is not mounted is not made
@@ -33,14 +33,20 @@ func (d Directory) Encrypts() bool { return false }
 // List implements Store.
 func (d Directory) List(ctx context.Context) (map[string]int64, error) {
 	all := map[string]int64{}
-	err := filepath.WalkDir(d.Dir, func(path string, e fs.DirEntry, err error) error {
+	root := d.Dir
+	if there, err := filepath.EvalSymlinks(d.Dir); err == nil {
+		root = there // WalkDir does not follow a link
+	}
+	err := filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
-		case errors.Is(err, fs.ErrNotExist) && (path != d.Dir || !d.Mount):
+		case errors.Is(err, fs.ErrNotExist) && (path != root || !d.Mount):
 			return nil
 		case err != nil:
 			return err
+		case path == root && !e.IsDir():
+			return unix.ENOTDIR
 		case !e.Type().IsRegular() || strings.HasPrefix(e.Name(), "."):
 			return nil
 		}
@@ -51,7 +57,7 @@ func (d Directory) List(ctx context.Context) (map[string]int64, error) {
 		if err != nil {
 			return err
 		}
-		key, err := filepath.Rel(d.Dir, path)
+		key, err := filepath.Rel(root, path)
 		all[filepath.ToSlash(key)] = info.Size()
 		return err
 	})

@@ -23,8 +23,8 @@ type destinationNotes struct {
 	Bad map[string]time.Time `json:"bad,omitempty"`
 	// Unnamed are files that no point names, and since when.
 	Unnamed map[string]time.Time `json:"unnamed,omitempty"`
-	// Proof is the last proof.
-	Proof Proof `json:"proof"`
+	// Proofs are the last proof of each kind.
+	Proofs map[Kind]*Proof `json:"proofs,omitempty"`
 }
 
 // Note is what happened last with points of a kind at a destination.
@@ -73,8 +73,8 @@ type Proof struct {
 // Report is what the keeper remembers of a destination.
 type Report struct {
 	Destination
-	Kinds map[Kind]Note
-	Proof Proof
+	Kinds  map[Kind]Note
+	Proofs map[Kind]Proof
 	// Bad is how many files were found damaged and not written anew yet.
 	Bad int
 }
@@ -88,9 +88,12 @@ func (k *Keeper) Status() (all []Report, err error) {
 	}
 	for _, to := range k.Destinations {
 		d := n.at(to.Name)
-		r := Report{Destination: to, Kinds: map[Kind]Note{}, Proof: d.Proof, Bad: len(d.Bad)}
+		r := Report{Destination: to, Kinds: map[Kind]Note{}, Proofs: map[Kind]Proof{}, Bad: len(d.Bad)}
 		for kind, note := range d.Kinds {
 			r.Kinds[kind] = *note
+		}
+		for kind, proof := range d.Proofs {
+			r.Proofs[kind] = *proof
 		}
 		all = append(all, r)
 	}
@@ -135,6 +138,9 @@ func (n *notes) at(name string) *destinationNotes {
 	}
 	if d.Kinds == nil {
 		d.Kinds = map[Kind]*Note{}
+	}
+	if d.Proofs == nil {
+		d.Proofs = map[Kind]*Proof{}
 	}
 	if d.Bad == nil {
 		d.Bad = map[string]time.Time{}

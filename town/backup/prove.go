@@ -87,14 +87,18 @@ func (k *Keeper) noteProof(to Destination, name string, at time.Time, failed err
 		return err
 	}
 	d := notes.at(to.Name)
+	kind, _, _ := parseName(name)
 	if failed == nil {
-		d.Proof = Proof{Point: name, At: at}
+		d.Proofs[kind] = &Proof{Point: name, At: at}
 		return k.save(notes)
 	}
 	if errors.Is(failed, context.Canceled) {
 		return nil // somebody ended it, which says nothing about the point
 	}
-	d.Proof.Failed, d.Proof.Error = at, failed.Error()
+	if d.Proofs[kind] == nil {
+		d.Proofs[kind] = &Proof{}
+	}
+	d.Proofs[kind].Failed, d.Proofs[kind].Error = at, failed.Error()
 	var bad *damage
 	if errors.As(failed, &bad) {
 		for _, key := range bad.keys {
@@ -102,7 +106,7 @@ func (k *Keeper) noteProof(to Destination, name string, at time.Time, failed err
 		}
 	}
 	if errors.Is(failed, ErrDamaged) {
-		for _, note := range d.Kinds {
+		if note := d.Kinds[kind]; note != nil {
 			note.State = "" // so that the next run writes a point, even if nothing changed
 		}
 	}
@@ -144,5 +148,5 @@ func before(at time.Time) string {
 	if at.IsZero() {
 		return ""
 	}
-	return fmt.Sprintf(" and not younger than %s", at.UTC().Format(time.RFC3339))
+	return fmt.Sprintf(" and was taken by %s", at.UTC().Format(time.RFC3339))
 }

@@ -35,7 +35,9 @@ type Rsync struct {
 var rsyncTarget = regexp.MustCompile(`^(rsync://[A-Za-z0-9_.@\[\]:-]+/.+|[A-Za-z0-9_.\[\]][A-Za-z0-9_.@\[\]-]*:/.+)$`)
 
 const (
-	rsyncShell = "ssh -oBatchMode=yes -oConnectTimeout=20"
+	// rsyncScheme begins the address of an rsync server.
+	rsyncScheme = "rsync://"
+	rsyncShell  = "ssh -oBatchMode=yes -oConnectTimeout=20"
 	// rsyncIdle is how many seconds nothing may come.
 	rsyncIdle = "--timeout=120"
 	// rsyncGone is the exit code when some files were not there.
@@ -54,7 +56,7 @@ func (r Rsync) run(ctx context.Context, args ...string) (out []byte, code int, e
 		shell = rsyncShell
 	}
 	all := append([]string{"-s", "-e", shell, rsyncIdle}, args...)
-	if strings.HasPrefix(r.Target, "rsync://") {
+	if strings.HasPrefix(r.Target, rsyncScheme) {
 		all = append([]string{rsyncIdle}, args...)
 	}
 	cmd := process.Command(ctx, r.Env, "rsync", all...)

@@ -25,7 +25,14 @@ func stores(t *testing.T) map[string]func(t *testing.T, dir string) Store {
 		t.Fatal(err)
 	}
 	all := map[string]func(t *testing.T, dir string) Store{
-		"directory":           func(_ *testing.T, dir string) Store { return Directory{Dir: dir, Mount: true} },
+		"directory": func(_ *testing.T, dir string) Store { return Directory{Dir: dir, Mount: true} },
+		"link to a directory": func(t *testing.T, dir string) Store {
+			link := filepath.Join(t.TempDir(), "link")
+			if err := os.Symlink(dir, link); err != nil {
+				t.Fatal(err)
+			}
+			return Directory{Dir: link, Mount: true}
+		},
 		"encrypted directory": func(_ *testing.T, dir string) Store { return Sealed{Directory{Dir: dir}, k} },
 	}
 	git := func(t *testing.T, dir string) Store {
@@ -183,6 +190,42 @@ func TestPointsInEveryStore(t *testing.T) {
 			h.restore("", "")
 			equal(t, h.names("ledger"), "first", "second")
 		})
+	}
+}
+
+// An address says what it is before anything is written, and nothing but HOST:/PATH is given
+// to ssh.
+func TestDestinations(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for url, want := range map[string]bool{
+		"/mnt/disk": true, "file:///mnt/disk": true, "file://localhost/mnt/disk": true, "host:/srv/x": true, "me@host:/srv/x": true,
+		"rsync://host/module/x": true, "git+/srv/x.git": true, "git+ssh://git@host/x.git": true,
+		"disk": false, "../disk": false, "file://disk": false, "host:disk": false, "~/disk": false, "": false, "git+x": false,
+		"aws://[table:bucket]/x": false, "s3://bucket/x": false, "gs://bucket/x": false, "https://host/x": false, "ssh://host/x": false, "-x:/y": false,
+	} {
+		err := Where{Name: "x", URL: url}.Check()
+		if (err == nil) != want {
+			t.Errorf("%q: %v", url, err)
+		}
+		if _, oerr := (Where{Name: "x", URL: url}).Open(Means{}); (oerr == nil) != (err == nil) {
+			t.Errorf("%q: Check says %v, Open %v", url, err, oerr)
+		}
+	}
+	if _, err := (Directory{Dir: file, Mount: true}).List(t.Context()); err == nil {
+		t.Error("a file was taken for an empty directory")
+	}
+	link := filepath.Join(dir, "link")
+	if err := os.Symlink(dir, link); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{dir: ".", link + "/a/b": "a/b", dir + "/../x": "", dir + "x": ""} {
+		if rel, within := (Where{URL: path}).Within(dir); within != (want != "") || within && rel != want {
+			t.Errorf("%s is %q of %s, %v", path, rel, dir, within)
+		}
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kingpin/v2"
 
 	"gastown/cmd/bd/internal/session"
+	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/settings"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
@@ -143,7 +144,7 @@ func (o *configOptions) set(ctx context.Context) error {
 	if inLedger(o.name()) {
 		return o.setStored(ctx)
 	}
-	return o.change(ctx, func(c *config.Config) error {
+	return o.change(ctx, func(t layout.Town, c *config.Config) error {
 		value := o.value
 		if o.name() == settings.BeadPrefix {
 			value = strings.TrimSuffix(value, "-")
@@ -151,7 +152,10 @@ func (o *configOptions) set(ctx context.Context) error {
 				return town.Fail("set "+settings.BeadPrefix, "bd config set bd.prefix NAME, such as gt", "%w: %w", town.ErrUsage, err)
 			}
 		}
-		return settings.Set(c, o.name(), value)
+		if err := settings.Set(c, o.name(), value); err != nil {
+			return err
+		}
+		return host.CheckSetting(t, o.name(), value)
 	})
 }
 
@@ -159,15 +163,15 @@ func (o *configOptions) unset(ctx context.Context) error {
 	if inLedger(o.name()) {
 		return o.unsetStored(ctx)
 	}
-	return o.change(ctx, func(c *config.Config) error { return c.Unset(o.name()) })
+	return o.change(ctx, func(_ layout.Town, c *config.Config) error { return c.Unset(o.name()) })
 }
 
-func (o *configOptions) change(ctx context.Context, fn func(*config.Config) error) error {
+func (o *configOptions) change(ctx context.Context, fn func(layout.Town, *config.Config) error) error {
 	t, err := o.call.FindTown()
 	if err != nil {
 		return err
 	}
-	c, err := settings.Change(ctx, o.call, t, fn)
+	c, err := settings.Change(ctx, o.call, t, func(c *config.Config) error { return fn(t, c) })
 	if err != nil {
 		return err
 	}

@@ -21,10 +21,26 @@ import (
 // options are the options of the group.
 type options struct {
 	call *shell.Call
-	// to is the name of a destination, name that of a point.
-	to, name, plane, at string
-	deep, always        bool
-	files, dry          bool
+	// to is the name of a destination, file that of a new key.
+	to, file, plane string
+	point, at       given
+	deep, always    bool
+	files, dry      bool
+}
+
+// given is a value that tells whether it was given, if only as an empty one.
+type given struct {
+	text string
+	set  bool
+}
+
+// String implements kingpin.Value.
+func (g *given) String() string { return g.text }
+
+// Set implements kingpin.Value.
+func (g *given) Set(text string) error {
+	g.text, g.set = text, true
+	return nil
 }
 
 // Commands adds the group to a program.
@@ -55,10 +71,11 @@ func Commands(p *shell.Program) {
 	}, func(o *options, c *kingpin.CmdClause) shell.Action { to(o, c); return o.list })
 	add(shell.Command{
 		Name: "verify", Help: "Look whether a point is whole; with --deep restore it into a scratch directory and compare every row.", Permission: shell.MayAdminTown, Writes: true,
-		Examples: []string{"gt backup verify", "gt backup verify 20310310T120000.000Z --deep"},
+		Examples: []string{"gt backup verify", "gt backup verify 20310310T120000.000Z --deep", "gt backup verify --files --deep"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		to(o, c)
-		c.Arg("name", "The point (default: the newest of the databases).").StringVar(&o.name)
+		c.Arg("name", "The point (default: the newest of the databases).").SetValue(&o.point)
+		c.Flag("files", "The newest point of configuration and files, not of the databases.").BoolVar(&o.files)
 		c.Flag("deep", "Read everything, and test the restore.").BoolVar(&o.deep)
 		return o.verify
 	})
@@ -68,9 +85,9 @@ func Commands(p *shell.Program) {
 		Examples: []string{"gt backup restore 20310310T120000.000Z --dry-run    # what would be lost", "gt backup restore --at 2031-03-10T12:00:00Z", "gt backup restore --plane ledger", "gt backup restore --files"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
 		to(o, c)
-		c.Arg("name", "The point (default: the newest that is whole).").StringVar(&o.name)
+		c.Arg("name", "The point (default: the newest that is whole).").SetValue(&o.point)
 		c.Flag("plane", "Only this plane; the others stay as they are.").PlaceHolder("PLANE").EnumVar(&o.plane, host.Planes...)
-		c.Flag("at", "The newest point that is not younger: 90m, 12h, 7d, 2031-03-10 or 2031-03-10T12:00:00Z.").PlaceHolder("TIME").StringVar(&o.at)
+		c.Flag("at", "The newest point that is not younger: 90m, 12h, 7d, 2031-03-10 or 2031-03-10T12:00:00Z.").PlaceHolder("TIME").SetValue(&o.at)
 		c.Flag("files", "The newest point of configuration and files, not of the databases.").BoolVar(&o.files)
 		c.Flag("dry-run", "Only say what was written since the point.").BoolVar(&o.dry)
 		return o.restore
@@ -83,7 +100,7 @@ func Commands(p *shell.Program) {
 		Name: "key", Help: "Make a key in a new file, for backup.key. Whoever loses it loses the backups that it encrypts.", Permission: shell.MayAdminTown, Writes: true,
 		Examples: []string{"gt backup key /mnt/usb/town.key"},
 	}, func(o *options, c *kingpin.CmdClause) shell.Action {
-		c.Arg("file", "A file that does not exist.").Required().StringVar(&o.name)
+		c.Arg("file", "A file that does not exist.").Required().StringVar(&o.file)
 		return o.key
 	})
 	add(shell.Command{
@@ -187,7 +204,7 @@ func (o *options) prune(ctx context.Context) error {
 
 // key makes a key.
 func (o *options) key(context.Context) error {
-	path := o.name
+	path := o.file
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(o.call.Dir, path)
 	}
@@ -205,15 +222,40 @@ func (o *options) key(context.Context) error {
 	})
 }
 
-// since is the time of --at; zero for none.
+// since is the time of --at; zero for none. A time in whole seconds, as gt backup list prints
+// it, is the end of its second.
 func (o *options) since() (time.Time, error) {
-	if o.at == "" {
+	if !o.at.set {
 		return time.Time{}, nil
 	}
-	if o.name != "" {
+	if o.point.set {
 		return time.Time{}, town.Fail("restore", "leave out --at or the name", "%w: both a point and a time are given", town.ErrUsage)
 	}
-	return shell.Since(o.at, o.call.Now())
+	now := o.call.Now()
+	at, err := shell.Moment("--at", o.at.text, now)
+	if err == nil && (at.IsZero() || at.After(now)) {
+		err = town.Fail("restore", "gt backup list shows when points were taken", "%w: --at %q is not a time in the past", town.ErrUsage, town.Clip(o.at.text, 40))
+	}
+	if at.Nanosecond() == 0 {
+		at = at.Add(time.Second - time.Nanosecond)
+	}
+	return at, err
+}
+
+// choose finds the point that the command is about.
+func (o *options) choose(ctx context.Context, k *backup.Keeper, to backup.Destination, at time.Time) (backup.Entry, error) {
+	kind := backup.Databases
+	if o.files {
+		kind = backup.Files
+	}
+	if o.point.set && o.point.text == "" {
+		return backup.Entry{}, town.Fail("find a point", "gt backup list", "%w: the name of a point is empty", town.ErrUsage)
+	}
+	e, err := k.Choose(ctx, to, kind, o.point.text, at)
+	if err == nil && o.files && e.Kind != backup.Files {
+		err = town.Fail("find a point", "gt backup list", "%w: the point %s has no files", town.ErrUsage, e.Name)
+	}
+	return e, err
 }
 
 func (o *options) verify(ctx context.Context) error {
@@ -221,7 +263,7 @@ func (o *options) verify(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	e, err := k.Choose(ctx, to, backup.Databases, o.name, time.Time{})
+	e, err := o.choose(ctx, k, to, time.Time{})
 	if err != nil {
 		return err
 	}
@@ -237,6 +279,10 @@ func (o *options) verify(ctx context.Context) error {
 		Bytes       int64  `json:"bytes"`
 	}{to.Name, e.Name, done.Deep, len(done.Point.Items()), done.Point.Size()}
 	return o.call.Summary(out, func(p *term.Printer) {
+		if out.Deep && e.Kind == backup.Files {
+			p.Line("%s was brought into a scratch directory: all of its %s are sound", out.Point, term.Plural(out.Files, "file", "files"))
+			return
+		}
 		if out.Deep {
 			p.Line("%s was restored into a scratch directory: all of its %s are sound, and every row is there", out.Point, term.Plural(out.Files, "file", "files"))
 			return

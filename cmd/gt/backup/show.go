@@ -126,11 +126,7 @@ func (o *options) restore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	kind := backup.Databases
-	if o.files {
-		kind = backup.Files
-	}
-	e, err := k.Choose(ctx, to, kind, o.name, at)
+	e, err := o.choose(ctx, k, to, at)
 	if err != nil {
 		return err
 	}
@@ -212,23 +208,24 @@ func (o *options) status(context.Context) error {
 		Point   string      `json:"point,omitempty"`
 		Current *time.Time  `json:"current,omitempty"`
 		Error   string      `json:"error,omitempty"`
+		// Proof is the last test of a restore.
+		Proof backup.Proof `json:"proof"`
 	}
 	type destination struct {
-		Name   string       `json:"name"`
-		Where  string       `json:"where"`
-		Kinds  []kind       `json:"kinds"`
-		Proof  backup.Proof `json:"proof"`
-		Bad    int          `json:"damaged_files"`
-		Hidden bool         `json:"encrypted"`
+		Name   string `json:"name"`
+		Where  string `json:"where"`
+		Kinds  []kind `json:"kinds"`
+		Bad    int    `json:"damaged_files"`
+		Hidden bool   `json:"encrypted"`
 	}
 	out := struct {
 		Destinations []destination `json:"destinations"`
 	}{Destinations: []destination{}}
 	for _, r := range all {
-		d := destination{Name: r.Name, Where: r.Where, Proof: r.Proof, Bad: r.Bad, Hidden: r.Encrypts()}
+		d := destination{Name: r.Name, Where: r.Where, Bad: r.Bad, Hidden: r.Encrypts()}
 		for _, k := range []backup.Kind{backup.Databases, backup.Files} {
 			note := r.Kinds[k]
-			one := kind{Kind: k, Point: note.Point, Error: town.Plain(note.Error)}
+			one := kind{Kind: k, Point: note.Point, Error: town.Plain(note.Error), Proof: r.Proofs[k]}
 			if at := note.Current(o.call.Now()); !at.IsZero() {
 				one.Current = &at
 			}
@@ -252,12 +249,15 @@ func (o *options) status(context.Context) error {
 					p.Line("  %s: everything up to %s is in %s", k.Kind, o.call.Ago(*k.Current), k.Point)
 				}
 			}
-			if d.Proof.Error != "" {
-				p.Styled(term.Bad, "  the last test of a restore failed: %s", town.Plain(d.Proof.Error))
-			} else if d.Proof.Point != "" {
-				p.Line("  a restore of %s was tested %s", d.Proof.Point, o.call.Ago(d.Proof.At))
-			} else {
-				p.Line("  no restore was tested yet")
+			for _, k := range d.Kinds {
+				switch {
+				case k.Proof.Error != "":
+					p.Styled(term.Bad, "  %s: the last test of a restore failed: %s", k.Kind, town.Plain(k.Proof.Error))
+				case k.Proof.Point != "":
+					p.Line("  %s: a restore of %s was tested %s", k.Kind, k.Proof.Point, o.call.Ago(k.Proof.At))
+				default:
+					p.Line("  %s: no restore was tested yet", k.Kind)
+				}
 			}
 		}
 	})

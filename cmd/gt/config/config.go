@@ -96,21 +96,24 @@ func (o *configOptions) get(ctx context.Context) error {
 }
 
 func (o *configOptions) set(ctx context.Context) error {
-	return o.change(ctx, func(c *config.Config) error {
-		return settings.Set(c, o.key, o.value)
+	return o.change(ctx, func(h *host.Host, c *config.Config) error {
+		if err := settings.Set(c, o.key, o.value); err != nil {
+			return err
+		}
+		return host.CheckSetting(h.Layout, o.key, o.value)
 	})
 }
 
 func (o *configOptions) unset(ctx context.Context) error {
-	return o.change(ctx, func(c *config.Config) error { return settings.Unset(c, o.key) })
+	return o.change(ctx, func(_ *host.Host, c *config.Config) error { return settings.Unset(c, o.key) })
 }
 
-func (o *configOptions) change(ctx context.Context, fn func(*config.Config) error) error {
+func (o *configOptions) change(ctx context.Context, fn func(*host.Host, *config.Config) error) error {
 	h, err := host.Open(o.call)
 	if err != nil {
 		return err
 	}
-	if err := h.Change(ctx, fn); err != nil {
+	if err := h.Change(ctx, func(c *config.Config) error { return fn(h, c) }); err != nil {
 		return err
 	}
 	out, err := settings.Get(h.Config, o.key)

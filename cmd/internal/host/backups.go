@@ -31,7 +31,7 @@ func (h *Host) Backups() (*backup.Keeper, error) {
 		return nil, town.Fail("back up the Town", "on the machine of that server: dolt backup --help",
 			"%w: the planes are on the server %s, whose files gt cannot read", town.ErrRefused, opts.External.Address)
 	}
-	places, err := backup.ParseDestinations(text(h.Config, "backup.to"))
+	places, err := backupPlaces(h.Layout, text(h.Config, "backup.to"))
 	if err != nil {
 		return nil, err
 	}
@@ -78,15 +78,8 @@ func (h *Host) openPlaces(places []backup.Where, key string) (all []backup.Desti
 	return all, nil
 }
 
-// named is the file that a setting names, "" for none. A relative path counts from the Town's
-// directory, so that it means the same in the Deacon and wherever a person runs a command.
-func (h *Host) named(key string) string {
-	path := text(h.Config, key)
-	if path == "" || filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(h.Layout.Root, path)
-}
+// named is the file that a setting names, "" for none.
+func (h *Host) named(key string) string { return inTown(h.Layout, text(h.Config, key)) }
 
 // omitted reports whether a plain file stays out of backups: omitted by its name, and the
 // files of credentials that settings name, wherever people put them.
