@@ -133,7 +133,7 @@ func TestOtherUsersThroughTheDeacon(t *testing.T) {
 	s.hostile(owner)
 	s.passed(owner)
 	s.files()
-	if out := owner.must(t, "gt", "feed", "--limit", "200"); strings.Count(out, "access.refused") < 5 || !strings.Contains(out, "contractor@example.com") {
+	if out := owner.must(t, "gt", "feed", "--limit", "200"); strings.Count(out, "access.refused") < 5 || !strings.Contains(out, "contractor@example.com") || !strings.Contains(out, "under no other name") {
 		t.Errorf("the feed:\n%s", out)
 	}
 	if out := owner.must(t, "gt", "deacon", "logs"); strings.Contains(out, "panic") {

@@ -3,12 +3,14 @@ package access
 
 import (
 	"context"
+	"os/user"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/alecthomas/kingpin/v2"
 
+	"gastown/cmd/internal/gate"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/town"
@@ -118,12 +120,12 @@ func (o *options) check(context.Context) error {
 }
 
 func (o *options) decide(p *access.Policy) (access.Decision, error) {
-	if login, ok := strings.CutPrefix(o.user, loginPrefix); ok {
-		l := access.Local{Login: login, ID: -1}
-		if id, err := strconv.Atoi(login); err == nil {
-			l = access.Local{ID: id}
-		}
-		return p.MayLocal(l, o.action), nil
+	if login, ok := strings.CutPrefix(o.user, loginPrefix); ok && login != "" {
+		l, err := o.local(p, login)
+		return p.MayLocal(l, o.action), err
+	}
+	if _, name, prefixed := strings.Cut(o.user, ":"); o.user == "" || prefixed && name == "" {
+		return access.Decision{}, town.Fail("check what somebody may do", "gt access list shows the users", "%w: %s names nobody", town.ErrUsage, town.Typed(o.user))
 	}
 	if writer, ok := strings.CutPrefix(o.user, townPrefix); ok {
 		kind, name, ok := access.Entering(o.action)
@@ -142,15 +144,33 @@ func (o *options) decide(p *access.Policy) (access.Decision, error) {
 	return p.May(o.user, o.action), nil
 }
 
+// local is a user of this machine, as the Deacon and a command that runs alone would see a
+// process of theirs. One whom the machine does not know is nobody but the name.
+func (o *options) local(p *access.Policy, login string) (access.Local, error) {
+	t, err := o.call.FindTown()
+	if err != nil {
+		return access.Local{}, err
+	}
+	if id, err := strconv.Atoi(login); err == nil {
+		return gate.Local(t, p, id), nil
+	}
+	if u, err := user.Lookup(login); err == nil {
+		if id, err := strconv.Atoi(u.Uid); err == nil {
+			return gate.Local(t, p, id), nil
+		}
+	}
+	return access.Local{Login: login, ID: -1}, nil
+}
+
 // listed is the policy for printing.
 type listed struct {
 	State access.State `json:"state"`
 	// Problem says what is wrong with the file; "" for nothing.
-	Problem string `json:"problem,omitempty"`
-	Users   []user `json:"users"`
+	Problem string       `json:"problem,omitempty"`
+	Users   []listedUser `json:"users"`
 }
 
-type user struct {
+type listedUser struct {
 	Email        string   `json:"email,omitempty"`
 	Town         string   `json:"town,omitempty"`
 	Login        string   `json:"login,omitempty"`
@@ -168,12 +188,12 @@ func (o *options) list(context.Context) error {
 	if err != nil {
 		return err
 	}
-	out := listed{State: p.State(), Users: []user{}}
+	out := listed{State: p.State(), Users: []listedUser{}}
 	if fault != nil {
 		out.Problem = shell.Message(fault)
 	}
 	for _, u := range p.Users() {
-		out.Users = append(out.Users, user{u.Email, u.Town, u.Login, u.Role, u.Permissions(), u.Restrictions(), u.Line})
+		out.Users = append(out.Users, listedUser{u.Email, u.Town, u.Login, u.Role, u.Permissions(), u.Restrictions(), u.Line})
 	}
 	return o.call.Show(out, func(pr *term.Printer) {
 		switch {
@@ -183,6 +203,8 @@ func (o *options) list(context.Context) error {
 			pr.Styled(term.Bad, "config/access.yaml is wrong, and only the Town's owner may use the Town: %s", out.Problem)
 		case p.State() == access.NoFile:
 			pr.Line("There is no config/access.yaml: the Town's owner may do everything, nobody else anything.")
+		case len(p.Users()) == 0:
+			pr.Line("config/access.yaml has no users: the Town's owner may do everything, nobody else anything.")
 		}
 		var rows [][]string
 		for _, u := range p.Users() {

@@ -100,6 +100,9 @@ func (o *configOptions) set(ctx context.Context) error {
 		if err := settings.Set(c, o.key, o.value); err != nil {
 			return err
 		}
+		if o.call.Foreign {
+			return nil // it would look at what another user names
+		}
 		return host.CheckSetting(h.Layout, o.key, o.value)
 	})
 }

@@ -5,6 +5,7 @@ package guard
 import (
 	"context"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/alecthomas/kingpin/v2"
@@ -12,6 +13,7 @@ import (
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
 	"gastown/town"
+	"gastown/town/access"
 	"gastown/town/agenthooks"
 	"gastown/town/guard"
 )
@@ -106,12 +108,22 @@ func (o *guardOptions) answer(ctx context.Context) error {
 		}
 	}
 	if !v.Allowed {
+		o.tell(f, v)
 		return o.say(in.Deny(v.String()))
 	}
 	if v.Unclear != "" {
 		o.call.Hint("gt guard allows this, as it does not understand it: %s", v.Unclear)
 	}
 	return o.say(in.Allow())
+}
+
+// tell records a refusal in the feed. What the agent typed is not in it: a secret may be.
+func (o *guardOptions) tell(f guard.Facts, v guard.Verdict) {
+	if o.call.Gate == nil {
+		return
+	}
+	d := access.Decision{Who: f.Agent.String(), Action: "guard:" + strings.ReplaceAll(v.Rule, " ", "-"), Rule: v.Rule, Reason: v.Why, Next: v.Instead}
+	o.call.Gate.Tell(o.call, d.Err("run a command"))
 }
 
 func (o *guardOptions) say(a agenthooks.Answer) error {

@@ -108,7 +108,7 @@ func (h *Host) omitted() func(rel string) bool {
 // and what editors leave.
 func omitted(rel string) bool {
 	name := path.Base(rel)
-	return strings.HasSuffix(name, ".secret") || strings.HasSuffix(name, ".env") || strings.HasSuffix(name, ".swp") || strings.HasSuffix(name, "~") || name == ".git"
+	return strings.HasSuffix(name, ".secret") || strings.HasSuffix(name, ".env") || strings.HasSuffix(name, ".key") || strings.HasSuffix(name, ".swp") || strings.HasSuffix(name, "~") || name == ".git"
 }
 
 // examine opens a restored plane as the Town opens its own, and reads all of it.

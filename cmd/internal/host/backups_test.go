@@ -27,7 +27,7 @@ func TestCredentialsStayOutOfBackups(t *testing.T) {
 	}
 	cfg.Settings = map[string]string{"backup.key": link, "secrets.vault_credential_file": filepath.Join(place.Root, "config", "vault")}
 	omit := (&Host{Layout: place, Config: cfg}).omitted()
-	for rel, want := range map[string]bool{"config": false, "config/other": false, "config/age": true, "config/vault": true, "config/a.secret": true} {
+	for rel, want := range map[string]bool{"config": false, "config/other": false, "config/age": true, "config/vault": true, "config/a.secret": true, "config/town.key": true} {
 		if got := omit(rel); got != want {
 			t.Errorf("%s: %v, want %v", rel, got, want)
 		}

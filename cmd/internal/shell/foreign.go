@@ -8,6 +8,7 @@ import (
 
 	"gastown/deacon/invocation"
 	"gastown/town"
+	"gastown/town/access"
 )
 
 // pathWords are what stands for a value in the help of flags and arguments that name a path,
@@ -31,8 +32,10 @@ const townFlag = "town"
 // front opens.
 func (p *Program) foreign(args []string, c Command) (files []invocation.File, err error) {
 	if p.call.ActorName != "" {
-		return nil, town.Fail("write as "+town.Typed(p.call.ActorName), "leave the flag out: you write under the address that config/access.yaml has for you",
-			"%w: another user than the Town's owner writes under no other name", town.ErrRefused)
+		return nil, access.Decision{
+			Action: c.Permission, Reason: "another user than the Town's owner writes under no other name",
+			Next: "leave the flag out: you write under the address that config/access.yaml has for you",
+		}.Err("write as " + town.Typed(p.call.ActorName))
 	}
 	for flag, value := range map[string]string{"the directory": p.call.Directory, "the database": p.call.Database} {
 		if value != "" {
