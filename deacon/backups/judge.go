@@ -79,7 +79,7 @@ func judge(all []backup.Report, l limits, started, now time.Time) (out check.Res
 func proven(r backup.Report, kind backup.Kind, l limits, started, now time.Time, worse func(check.State, string, string, ...any)) {
 	proof, next := r.Proofs[kind], "gt backup verify --deep --to "+r.Name
 	if kind == backup.Files {
-		next += " --files"
+		next = "gt backup verify --files --deep --to " + r.Name
 	}
 	if proof.Failed.After(backup.Past(proof.At, now)) {
 		worse(check.Critical, next, "%s: a restore of the %s was tested %s ago and failed: %s", r.Name, kind,

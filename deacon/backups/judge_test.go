@@ -60,7 +60,7 @@ func TestEachKindIsTested(t *testing.T) {
 	l := limits{every: map[backup.Kind]time.Duration{backup.Databases: time.Hour, backup.Files: 24 * time.Hour}, proof: 7 * 24 * time.Hour}
 	r := report(nil)
 	r.Proofs[backup.Files] = backup.Proof{Point: "f", At: ago(9 * 24 * time.Hour)}
-	if got := judge([]backup.Report{r}, l, ago(time.Hour), noon); got.State != check.Warning || got.Next != "gt backup verify --deep --to disk --files" {
+	if got := judge([]backup.Report{r}, l, ago(time.Hour), noon); got.State != check.Warning || got.Next != "gt backup verify --files --deep --to disk" {
 		t.Errorf("%+v", got)
 	}
 	if due(r, backup.Databases, l.proof, noon) || !due(r, backup.Files, l.proof, noon) {
