@@ -30,6 +30,7 @@ func (d *Deacon) steps() []step {
 	return append(all,
 		step{name: "control", do: d.listenControl, undo: func(ctx context.Context) error { return shut(ctx, d.control) }},
 		step{name: "http", do: d.listenHTTP, undo: func(ctx context.Context) error { return shut(ctx, d.http) }},
+		d.askFirst(),
 		d.runJobs(),
 		step{name: "watch", do: d.watchSettings},
 		step{name: "own", do: d.watchOwn},

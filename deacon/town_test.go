@@ -17,6 +17,7 @@ import (
 	"gastown/deacon/check"
 	"gastown/deacon/commands"
 	"gastown/deacon/control"
+	"gastown/deacon/dispatcher"
 	"gastown/e2e/gitserver"
 	"gastown/planes/doltdb"
 	"gastown/planes/federation"
@@ -43,6 +44,7 @@ type place struct {
 	verify   func(*http.Request) error
 	checks   []check.Check
 	commands func(Lender, commands.Call) commands.Command
+	workers  dispatcher.Workers
 	reload   chan struct{}
 	idle     time.Duration
 	// server replaces the real server if it is set.
@@ -225,7 +227,7 @@ func (p *place) make(log *logged, ready func()) (*Deacon, error) {
 	logger.SetLevel(logrus.DebugLevel)
 	return New(Options{
 		Layout: p.layout, Version: "test", Command: "gt deacon", Log: logger, Engine: p.engine, Database: p.database,
-		Serve: p.serve, Sessions: p.sessions, Verify: p.verify, Checks: p.checks, Commands: p.commands, Reload: p.reload, Ready: ready,
+		Serve: p.serve, Sessions: p.sessions, Verify: p.verify, Checks: p.checks, Commands: p.commands, Workers: p.workers, Reload: p.reload, Ready: ready,
 	})
 }
 

@@ -44,7 +44,7 @@ type Job struct {
 	Running  bool   `json:"running"`
 	Stuck    bool   `json:"stuck,omitempty"`
 	// Waiting says that the job waits because as many runs are under way as
-	// allowed.
+	// allowed, or because what acts is held.
 	Waiting  bool       `json:"waiting,omitempty"`
 	Next     *time.Time `json:"next,omitempty"`
 	Last     *Run       `json:"last,omitempty"`

@@ -77,6 +77,7 @@ var (
 	_ part.Web        = (*Part)(nil)
 	_ part.Reloaded   = (*Part)(nil)
 	_ part.Asked      = (*Part)(nil)
+	_ part.Asking     = (*Part)(nil)
 )
 
 // New returns the part.

@@ -109,6 +109,14 @@ type Renewed interface{ Renew() error }
 // because such a run does more than one by schedule.
 type Asked interface{ Asked(job string) }
 
+// Asking is a part that can ask others which directory of the Town is the active one. The
+// Deacon calls Ask once, when it starts in a directory that knows itself as that, and jobs
+// that act in the Town's name wait a while for it. Ask returns when all have answered, when
+// it is of no use to ask again, or when ctx ends; an error says who did not answer.
+type Asking interface {
+	Ask(ctx context.Context) error
+}
+
 // Woken is a part with a job that also runs at once after events of some kinds. The job
 // has a schedule too, so an event that is missed only makes it later.
 type Woken interface {

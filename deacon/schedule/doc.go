@@ -6,6 +6,7 @@
 //     due while the previous one is under way.
 //   - No more runs are under way than Options.AtOnce and Job.AtOnce allow. The
 //     others wait for a place, in the order they were started.
+//   - Runs of jobs that act wait while they are held (Scheduler.Hold).
 //   - A run is cancelled at its deadline. A run that does not end then is reported
 //     as stuck, and its job does not run again before it has ended. A stuck run
 //     takes no place from the others.

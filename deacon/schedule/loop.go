@@ -38,7 +38,7 @@ func (s *Scheduler) Run(ctx context.Context) bool {
 		}
 	}
 	s.mu.Lock()
-	s.stopped = true
+	s.stopped, s.places.held = true, false
 	for _, e := range s.entries {
 		if e.running {
 			e.yield()

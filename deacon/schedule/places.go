@@ -5,7 +5,8 @@ import "slices"
 // places counts the runs under way, in total and by row, and holds the queue of
 // jobs that wait for a place. The scheduler's mutex guards it.
 type places struct {
-	most    int // in total
+	most    int  // in total
+	held    bool // no run of a job that acts begins
 	all     int
 	rows    map[string]int
 	waiting []*entry
@@ -13,7 +14,7 @@ type places struct {
 
 // free reports whether a run of a job may begin.
 func (p *places) free(j Job) bool {
-	return p.all < p.most && (j.AtOnce == 0 || p.rows[j.Row()] < j.AtOnce)
+	return !(p.held && j.Acts) && p.all < p.most && (j.AtOnce == 0 || p.rows[j.Row()] < j.AtOnce)
 }
 
 // take counts a run that begins.

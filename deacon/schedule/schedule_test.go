@@ -616,6 +616,42 @@ func TestRunsWaitForAPlace(t *testing.T) {
 	})
 }
 
+// While they are held, jobs that act wait; the others do not. A stop does not leave callers
+// waiting.
+func TestHeldJobsWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var acts, other atomic.Int32
+		acting := counter("acts", "@every 1m", &acts)
+		acting.Acts = true
+		s := New(Options{})
+		if err := s.Set([]Job{acting, counter("other", "@every 1m", &other)}); err != nil {
+			t.Fatal(err)
+		}
+		s.Hold(true)
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan bool, 1)
+		go func() { ended <- s.Run(ctx) }()
+		time.Sleep(150 * time.Second)
+		synctest.Wait()
+		if acts.Load() != 0 || other.Load() != 2 || !s.Jobs()[0].Waiting || s.Jobs()[1].Waiting {
+			t.Errorf("%d and %d runs, %+v", acts.Load(), other.Load(), s.Jobs())
+		}
+		s.Hold(false)
+		synctest.Wait()
+		if acts.Load() != 1 || s.Jobs()[0].Waiting {
+			t.Errorf("%d runs, %+v", acts.Load(), s.Jobs()[0])
+		}
+		s.Hold(true)
+		asked := make(chan Run, 1)
+		go func() { r, _ := s.Do(t.Context(), "acts"); asked <- r }()
+		synctest.Wait()
+		cancel()
+		if r := <-asked; r.Outcome != Stopped || !<-ended || acts.Load() != 1 {
+			t.Errorf("%+v, %d runs", r, acts.Load())
+		}
+	})
+}
+
 // A resumable job stops between its steps: when it is told to, and when the
 // scheduler stops; the context of its step goes on.
 func TestResumableJobsStopBetweenSteps(t *testing.T) {

@@ -123,6 +123,15 @@ func (s *Scheduler) SetAtOnce(n int) {
 	s.admit()
 }
 
+// Hold makes jobs that act wait for a place, until it is called with false. Current runs
+// continue.
+func (s *Scheduler) Hold(held bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.places.held = held
+	s.admit()
+}
+
 // now has no monotonic part, which stops while the machine sleeps.
 func (s *Scheduler) now() time.Time { return s.opts.Now().Round(0) }
 

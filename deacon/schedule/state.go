@@ -13,7 +13,7 @@ type State struct {
 	Stuck   bool
 	Began   time.Time
 	// Waiting says that the job waits because as many runs are under way as
-	// allowed.
+	// allowed, or because what acts is held.
 	Waiting bool
 	// Last is the last run since the scheduler was made; nil for none.
 	Last *Run
