@@ -41,30 +41,29 @@ func (h *Host) Failover() (*failover.Town, error) {
 		Tell: func(what string) { h.call.Progress().Step(what, 0, 0, "") },
 	}
 	if by := note.Standby; by != nil && by.Of != "" {
-		if t.Keeper, t.Unusable = h.follows(by.Of, by.Key); t.Unusable != nil {
-			t.Keeper = nil
-		}
+		t.Keeper, _, t.Unusable = h.follows(by.Of, by.Key)
 	}
 	return t, nil
 }
 
-// follows returns a keeper that restores from one destination. It leaves the files of
-// documents alone, which come with the databases.
-func (h *Host) follows(of, key string) (*backup.Keeper, error) {
-	k, err := h.Backups()
-	if err != nil {
-		return nil, err
+// follows returns a keeper that restores from one destination, and the destination. It
+// leaves the files of documents alone, which come with the databases.
+func (h *Host) follows(of, key string) (k *backup.Keeper, to backup.Destination, err error) {
+	if k, err = h.Backups(); err != nil {
+		return nil, to, err
 	}
 	places, err := backup.ParseDestinations(of)
 	if err != nil || len(places) != 1 {
-		return nil, errors.Join(err, town.Fail("stand by", "gt town standby --of PLACE", "%w: one place of backups is expected", town.ErrUsage))
+		return nil, to, errors.Join(err, town.Fail("stand by", "gt town standby --of PLACE", "%w: one place of backups is expected", town.ErrUsage))
 	}
 	if key == "" {
 		key = h.named("backup.key")
 	}
-	k.Destinations, err = h.openPlaces(places, key)
+	if k.Destinations, err = h.openPlaces(places, key); err != nil {
+		return nil, to, err
+	}
 	k.Spare = func(path string) bool { return strings.HasPrefix(path, "federation/") }
-	return k, err
+	return k, k.Destinations[0], nil
 }
 
 // CheckPlace fails unless a directory can stand by from a place: it has backups of this
@@ -72,11 +71,7 @@ func (h *Host) follows(of, key string) (*backup.Keeper, error) {
 // anything changes, because the active directory stops its controllers first.
 func (h *Host) CheckPlace(ctx context.Context, of, key string) error {
 	op := "stand by from " + town.Clip(of, 200)
-	k, err := h.follows(of, key)
-	if err != nil {
-		return err
-	}
-	to, err := k.Destination("")
+	k, to, err := h.follows(of, key)
 	if err != nil {
 		return err
 	}
@@ -97,11 +92,7 @@ func (h *Host) CheckPlace(ctx context.Context, of, key string) error {
 // sees fails when the newest point at the place that this directory is to follow is not the
 // last one that it took itself: the place would bring back an older Town.
 func (h *Host) sees(ctx context.Context, k *backup.Keeper, of, key string) error {
-	f, err := h.follows(of, key)
-	if err != nil {
-		return err
-	}
-	to, err := f.Destination("")
+	f, to, err := h.follows(of, key)
 	if err != nil {
 		return err
 	}
@@ -128,7 +119,7 @@ func (h *Host) LastBackup(of, key string) func(context.Context) error {
 		h.reloadDeacon(ctx) // it notices the role, and ends what acts
 		k, err := h.Backups()
 		if err == nil && len(k.Destinations) == 0 {
-			k, err = h.follows(of, key)
+			k, _, err = h.follows(of, key)
 		}
 		if err != nil {
 			return err
@@ -152,11 +143,7 @@ func (h *Host) LastBackup(of, key string) func(context.Context) error {
 func Bootstrap(ctx context.Context, c *shell.Call, t layout.Town, of, key string) (*Host, error) {
 	op := "stand by in " + t.Root
 	h := New(c, t, config.New("standby")) // stands for one that is not there yet
-	k, err := h.follows(of, key)
-	if err != nil {
-		return nil, err
-	}
-	to, err := k.Destination("")
+	k, to, err := h.follows(of, key)
 	if err != nil {
 		return nil, err
 	}
