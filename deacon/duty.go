@@ -23,15 +23,18 @@ type duty struct {
 	end   context.CancelFunc
 }
 
+// unread is the stamp of a note that was not read yet.
+const unread = "never"
+
 func newDuty(file string) *duty {
-	d := &duty{file: file, stamp: "never", role: instance.Active}
+	d := &duty{file: file, stamp: unread, role: instance.Active}
 	d.life, d.end = context.WithCancel(context.Background())
 	return d
 }
 
 // look reads the note again if it changed, which costs a stat call. When the directory is
 // not active any more, what acts is told to end. A note that cannot be read says nothing
-// new.
+// new; if none was read yet, nothing acts.
 func (d *duty) look() (was, now instance.Role, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -45,8 +48,12 @@ func (d *duty) look() (was, now instance.Role, err error) {
 		return was, was, nil
 	}
 	role, err := instance.ReadRole(d.file)
+	if err != nil && d.stamp == unread {
+		d.role = instance.Fenced
+		d.end()
+	}
 	if err != nil {
-		return was, was, err
+		return was, d.role, err
 	}
 	d.stamp, d.role = stamp, role
 	switch {
@@ -131,6 +138,9 @@ func (d *Deacon) lookAtDuty(ctx context.Context, told instance.Role) instance.Ro
 		instance.OnStandby: "this directory stands by: its controllers do not run",
 		instance.Fenced:    "another directory speaks for the Town: the controllers here stopped, and nothing is published from here",
 	}[now]
+	if note, nerr := d.host.Note(); now == instance.Fenced && (nerr != nil || note.Damaged) {
+		text = "it is not known whether this directory is the active one of the Town: its controllers do not run"
+	}
 	d.log.WithField("role", string(now)).Warn(text)
 	d.setJobs(d.host.settings.Current())
 	d.watches.Go(func() { // the feed may wait for a database

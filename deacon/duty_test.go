@@ -76,3 +76,14 @@ func TestWhichJobsAct(t *testing.T) {
 		t.Errorf("these act too: %v", acts)
 	}
 }
+
+// A directory whose role could never be read does not act.
+func TestANoteThatCannotBeReadLetsNothingAct(t *testing.T) {
+	d := newDuty(t.TempDir()) // a directory
+	if _, now, err := d.look(); now != instance.Fenced || err == nil {
+		t.Errorf("%s, %v", now, err)
+	}
+	if acting, _, ok := d.begin(t.Context()); ok || acting.Err() == nil {
+		t.Error("it acts")
+	}
+}

@@ -95,6 +95,9 @@ const (
 func judge(n instance.Note, late time.Duration, now time.Time) check.Result {
 	switch n.Role() {
 	case instance.Fenced:
+		if n.Damaged {
+			return check.Result{State: check.Critical, Figure: "fenced", Next: "gt town status", Details: []string{n.Fence() + "; nothing acts here"}}
+		}
 		return check.Result{State: check.Critical, Figure: "fenced", Next: "gt town status",
 			Details: []string{fmt.Sprintf("another directory speaks for this Town (epoch %d, seen at %s); nothing acts or is published here",
 				n.Other.Epoch, n.Other.Remote)}}

@@ -17,6 +17,7 @@ func TestTheCheckSaysWhatTheDirectoryIs(t *testing.T) {
 	}{
 		"active":                    {instance.Note{}, check.Healthy},
 		"fenced":                    {instance.Note{Epoch: 2, Other: &instance.Other{Instance: "x", Epoch: 3}}, check.Critical},
+		"its note is damaged":       {instance.Note{Damaged: true}, check.Critical},
 		"decided since":             {instance.Note{Epoch: 4, Other: &instance.Other{Instance: "x", Epoch: 3}}, check.Healthy},
 		"a standby that is current": {instance.Note{Standby: &instance.Standby{Looked: ago(time.Hour), Taken: ago(time.Hour)}}, check.Healthy},
 		"it has not looked yet":     {instance.Note{Standby: &instance.Standby{Since: ago(time.Minute)}}, check.Healthy},

@@ -136,9 +136,10 @@ func (e *Engine) ContinueHere(ctx context.Context) (out Instance, err error) {
 		return out, err
 	}
 	out.Verdict = instance.Same
-	if err := e.readEntry(ctx, &out); err != nil || out.Other == "" {
+	if err := e.readEntry(ctx, &out); err != nil || out.Other == "" && !out.Damaged {
 		return out, err
 	}
+	out.Other = cmp.Or(out.Other, Nobody)
 	out.Note, err = dir.Replace(ctx, out.Epoch+1)
 	return out, err
 }
@@ -274,9 +275,9 @@ func (s *session) whoSpeaks(ctx context.Context, w *workspace) error {
 // heard notes that the remote took a publication: no other instance speaks there. A
 // decision of a person that was made before has had its effect.
 func (s *session) heard(ctx context.Context) error {
-	if !s.self.Decided && (s.self.Other == nil || s.self.Other.Remote != s.remote.Name) {
+	if !s.self.Decided && !s.self.Damaged && (s.self.Other == nil || s.self.Other.Remote != s.remote.Name) {
 		return nil
 	}
-	s.self.Decided = false
+	s.self.Decided, s.self.Damaged = false, false
 	return s.here().Met(ctx, nil)
 }

@@ -311,3 +311,41 @@ func TestACopyDoesNotJoinAsItsTown(t *testing.T) {
 	c.join(url)
 	a.stopped(url)
 }
+
+// A directory whose note was damaged does not know what it was. A person lets the Town go on
+// there, with a registry that names the former instance and with one that names none.
+func TestADamagedNoteAsksAPerson(t *testing.T) {
+	t.Parallel()
+	root, url := tempDir(t), bare(t)
+	a := newTown(t, filepath.Join(root, "a"), "alpha")
+	damage := func() {
+		t.Helper()
+		if err := os.WriteFile(a.opts.Layout.Instance(), []byte("{"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if in, err := a.Instance(t.Context()); err != nil || in.Role() != instance.Fenced {
+			t.Errorf("%+v, %v", in, err)
+		}
+	}
+	active := func() {
+		t.Helper()
+		if in, err := a.Instance(t.Context()); err != nil || in.Role() != instance.Active || in.Other != "" {
+			t.Errorf("%+v, %v", in, err)
+		}
+	}
+	if _, err := a.here().Ensure(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	damage()
+	a.continues()
+	active()
+	damage()
+	a.init(url) // the registry names nobody, so it may publish
+	active()
+	damage()
+	a.write("roles/one.md", role("one", "written since"))
+	a.stopped(url)
+	a.continues()
+	active()
+	a.push(url)
+}

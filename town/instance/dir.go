@@ -79,6 +79,7 @@ func (d Dir) StandBy(ctx context.Context, change func(*Standby) *Standby) (Note,
 			now = &copied
 		}
 		n.Standby = change(now)
+		n.Damaged = n.Damaged && n.Standby == nil // a person decided
 		return n
 	})
 }
@@ -103,12 +104,12 @@ func (d Dir) Renew(ctx context.Context) (Note, error) {
 // directory's own does.
 func (d Dir) Met(ctx context.Context, o *Other) error {
 	note, verdict, here, err := d.look()
-	if err == nil && verdict == Same && note.Place == here && note.Other.same(o) && !(note.Decided && o == nil) {
+	if err == nil && verdict == Same && note.Place == here && note.Other.same(o) && !((note.Decided || note.Damaged) && o == nil) {
 		return nil
 	}
 	_, err = d.change(ctx, func(n Note) Note {
 		n.Other = o
-		n.Decided = n.Decided && o != nil
+		n.Decided, n.Damaged = n.Decided && o != nil, n.Damaged && o != nil
 		return n
 	})
 	return err
@@ -196,7 +197,7 @@ func (d Dir) occupant(note Note, here Place) Occupant {
 }
 
 // read reads a note. One that makes no sense counts as lost: its directory gets a new
-// instance, and the registry then asks a person.
+// instance, and does not act until a person decides.
 func read(path string) (n Note, err error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -205,8 +206,8 @@ func read(path string) (n Note, err error) {
 	if err != nil {
 		return Note{}, town.Fail("read which directory of the Town this is", "see that this user may read "+path, "%w", err)
 	}
-	if json.Unmarshal(data, &n) != nil {
-		return Note{}, nil
+	if json.Unmarshal(data, &n) != nil || n.Instance == "" {
+		return Note{Damaged: true}, nil
 	}
 	return n, nil
 }

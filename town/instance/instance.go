@@ -44,6 +44,9 @@ type Note struct {
 	// Decided: a person said that the Town goes on here, before it was known which
 	// instance speaks for it. This one takes the place of any, once.
 	Decided bool `json:"decided,omitempty"`
+	// Damaged: what the file said before made no sense, so whether the directory was active,
+	// stood by or was fenced is not known. It does not act until a person decides.
+	Damaged bool `json:"damaged,omitempty"`
 	// Other is the instance that was last found to speak for the Town; nil for none.
 	Other *Other `json:"other,omitempty"`
 }
@@ -103,7 +106,8 @@ const (
 	// OnStandby: it follows the active one, and changes nothing of its own.
 	OnStandby Role = "standby"
 	// Fenced: it was the active one, or is a copy, and another directory was found to
-	// speak for the Town. What it has that nobody else has stays in it.
+	// speak for the Town; or its note was damaged. What it has that nobody else has stays
+	// in it.
 	Fenced Role = "fenced"
 )
 
@@ -112,10 +116,18 @@ func (n Note) Role() Role {
 	switch {
 	case n.Standby != nil:
 		return OnStandby
-	case n.Other != nil && !n.Decided && n.Other.Epoch >= n.Epoch:
+	case !n.Decided && (n.Damaged || n.Other != nil && n.Other.Epoch >= n.Epoch):
 		return Fenced
 	}
 	return Active
+}
+
+// Fence says for people why the directory is fenced, if it is.
+func (n Note) Fence() string {
+	if n.Damaged {
+		return "the file .gt/instance was damaged, so it is not known whether this directory is the active one of the Town"
+	}
+	return "another directory speaks for this Town"
 }
 
 // Read reads a note as it is in a file, without asking whether it came from another
@@ -183,7 +195,7 @@ func (n Note) next(v Verdict, here Place, now time.Time) Note {
 	}
 	// A copy of a directory that stands by, or is fenced, does not begin to act. What that
 	// one was about to do is not the copy's to end.
-	made := Note{Instance: uuid.NewString(), Place: here, Since: now.UTC()}
+	made := Note{Instance: uuid.NewString(), Place: here, Since: now.UTC(), Damaged: n.Damaged}
 	if n.Standby != nil {
 		by := *n.Standby
 		by.Promoting, by.Yields = false, false

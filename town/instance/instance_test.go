@@ -215,15 +215,48 @@ func TestReplaceAndRenew(t *testing.T) {
 	}
 }
 
+// A directory whose note makes no sense gets a new instance. What it was is not known, so it
+// does not act until a person decides, or until a publication shows that nobody else speaks.
 func TestANoteThatMakesNoSenseIsMadeAnew(t *testing.T) {
 	d := at(t.TempDir(), "m")
 	first := ensured(t, d)
-	for _, text := range []string{"", "{", "[]", `{"instance": 5}`} {
+	damaged := func(text string) {
+		t.Helper()
 		if err := os.WriteFile(d.File, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if n := ensured(t, d); n.Instance == "" || n.Instance == first.Instance {
+		if got, err := ReadRole(d.File); err != nil || got != Fenced {
+			t.Errorf("%q: %s, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "{", "[]", "{}", `{"instance": 5}`} {
+		damaged(text)
+		n := ensured(t, d)
+		if n.Instance == "" || n.Instance == first.Instance || n.Role() != Fenced || n.Fence() == "" {
 			t.Errorf("%q: %+v", text, n)
+		}
+		if again := ensured(t, d); again.Instance != n.Instance || again.Role() != Fenced {
+			t.Errorf("%q: %+v, then %+v", text, n, again)
+		}
+	}
+	for what, decide := range map[string]struct {
+		do   func() error
+		want Role
+	}{
+		"it goes on":   {func() error { _, err := d.Replace(t.Context(), 2); return err }, Active},
+		"it published": {func() error { return d.Met(t.Context(), nil) }, Active},
+		"it stands by": {func() error {
+			_, err := d.StandBy(t.Context(), func(*Standby) *Standby { return &Standby{Of: "/mnt"} })
+			return err
+		}, OnStandby},
+		"another one speaks": {func() error { return d.Met(t.Context(), &Other{Instance: "x"}) }, Fenced},
+	} {
+		damaged("{")
+		if err := decide.do(); err != nil {
+			t.Fatal(err)
+		}
+		if n := ensured(t, d); n.Role() != decide.want {
+			t.Errorf("%s: %s, want %s: %+v", what, n.Role(), decide.want, n)
 		}
 	}
 }

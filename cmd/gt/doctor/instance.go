@@ -16,11 +16,15 @@ func (d *doctor) instance(ctx context.Context) (found []finding, err error) {
 	if errors.Is(err, doltdb.ErrMissing) {
 		return nil, nil // examined under layout
 	}
-	if err != nil || in.Other == "" {
+	if err != nil || in.Other == "" && !in.Damaged {
 		return nil, err
 	}
 	if in.Role() == instance.OnStandby {
 		return nil, nil // it is meant to
+	}
+	if in.Damaged {
+		return []finding{{Severity: problem, What: in.Fence(), Why: "the Deacon's controllers do not act until a person decides",
+			Next: "gt town status; if the Town goes on here: gt federation instance continue"}}, nil
 	}
 	what := "another directory speaks for this Town (instance " + town.Clip(in.Other, 8) + ")"
 	if in.CopyOf != nil {

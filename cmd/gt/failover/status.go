@@ -52,6 +52,8 @@ type statusResult struct {
 	// when the last one stepped down, empty when the registry names none yet.
 	Active  string            `json:"active"`
 	Standby *instance.Standby `json:"standby,omitempty"`
+	// Damaged: the note of this directory was damaged, so it does not act until a person decides.
+	Damaged bool `json:"damaged,omitempty"`
 	// Behind is the age of the backup that a standby has restored, in seconds. Remotes are
 	// those of the federation, with when each was last asked.
 	Behind  float64  `json:"behind_seconds,omitempty"`
@@ -75,7 +77,7 @@ func (o *options) status(ctx context.Context) error {
 	}
 	out := statusResult{
 		Town: h.Config.Town.Name, TownID: string(h.Config.Town.ID), Path: h.Layout.Root, Role: in.Role(), Epoch: in.Epoch,
-		Instance: in.Instance, Active: in.Entry.Instance, Standby: in.Standby, Remotes: []remote{},
+		Instance: in.Instance, Active: in.Entry.Instance, Standby: in.Standby, Damaged: in.Damaged, Remotes: []remote{},
 	}
 	if in.Other != "" {
 		out.Active = in.Other
@@ -102,7 +104,11 @@ func (out statusResult) print(p *term.Printer, call *shell.Call) {
 		p.Styled(term.Good, "Town %s is active in %s, epoch %d", out.Town, out.Path, out.Epoch)
 	case instance.OnStandby:
 		p.Styled(term.Head, "%s stands by for Town %s, epoch %d", out.Path, out.Town, out.Epoch)
-	default:
+	case instance.Fenced:
+		if out.Damaged {
+			p.Styled(term.Bad, "%s is fenced: %s", out.Path, instance.Note{Damaged: true}.Fence())
+			break
+		}
 		p.Styled(term.Bad, "%s is fenced: Town %s goes on in another directory, epoch %d", out.Path, out.Town, out.Epoch)
 	}
 	switch out.Active {
@@ -143,6 +149,6 @@ func printStandby(p *term.Printer, call *shell.Call, s *instance.Standby) {
 		p.Styled(term.Warn, "  failed    %s: %s", call.Ago(s.Failed), town.Clip(s.Error, 500))
 	}
 	if s.Promoting {
-		p.Styled(term.Warn, "  a promotion was interrupted; it goes on with: gt town promote")
+		p.Styled(term.Warn, "  a promotion was interrupted; it goes on with gt town promote, and is given up with gt town standby --of PLACE")
 	}
 }

@@ -56,7 +56,7 @@ func (v view) role() {
 	case instance.OnStandby:
 		v.p.Styled(term.Warn, "Role        standby: nothing of the Town's is changed here; gt town status")
 	case instance.Fenced:
-		v.p.Styled(term.Bad, "Role        fenced: the Town goes on in another directory; gt town status")
+		v.p.Styled(term.Bad, "Role        fenced: the Town may go on in another directory; gt town status")
 	}
 }
 

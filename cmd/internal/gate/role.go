@@ -22,13 +22,16 @@ var notFenced = []string{
 }
 
 // mayHere refuses commands that would change something in a directory that is not the
-// Town's active one. A note that cannot be read refuses nothing: the registry decides.
+// Town's active one. Where the note cannot be read, the directory counts as fenced.
 func mayHere(t layout.Town, p *shell.Prepared) error {
 	if !p.Command.Writes || p.Name == "gt federation pull" {
 		return nil
 	}
-	role, err := instance.ReadRole(t.Instance())
+	note, err := instance.Read(t.Instance())
+	role := note.Role()
 	switch {
+	case err != nil && slices.Contains(notFenced, p.Command.Permission):
+		return err
 	case err != nil:
 		return nil
 	case role == instance.OnStandby && !slices.Contains(byStandbys, p.Command.Permission):
@@ -36,7 +39,7 @@ func mayHere(t layout.Town, p *shell.Prepared) error {
 			"%w: this directory stands by for another one", town.ErrRefused)
 	case role == instance.Fenced && slices.Contains(notFenced, p.Command.Permission):
 		return town.Fail(p.Name, "gt town status shows which directory goes on, and how to hand over what is here",
-			"%w: another directory speaks for this Town", town.ErrRefused)
+			"%w: %s", town.ErrRefused, note.Fence())
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ func TestWhatADirectoryMayDo(t *testing.T) {
 		`{"instance": "a"}`:                                        {&reads: true, &bd: true, &sling: true, &promote: true},
 		`{"instance": "a", "standby": {"of": "/mnt"}}`:             {&reads: true, &bd: false, &sling: false, &promote: true},
 		`{"instance": "a", "other": {"instance": "b"}}`:            {&reads: true, &bd: true, &sling: false, &promote: true},
+		`{"instance": "a"`:                                         {&reads: true, &bd: true, &sling: false, &promote: true},
 		`{"instance": "a", "epoch": 2, "other": {"instance": ""}}`: {&reads: true, &bd: true, &sling: true, &promote: true},
 	} {
 		if err := os.WriteFile(at.Instance(), []byte(note), 0o600); err != nil {
