@@ -8,7 +8,10 @@ import (
 	"strings"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"gastown/sync/federate"
+	"gastown/sync/gitcmd"
 	"gastown/town"
 	"gastown/town/instance"
 )
@@ -33,7 +36,8 @@ type Promoted struct {
 // Promote makes this directory the Town's active one, in the next epoch. Without force it
 // fails with town.ErrRefused unless the registry of a remote that answers says that no
 // other directory speaks. Another directory that is promoted first makes it fail; this
-// one then goes on to stand by. After an interruption the next call goes on.
+// one then goes on to stand by. After an interruption the next call goes on, and needs force
+// again unless the registry names this directory already.
 func (t *Town) Promote(ctx context.Context, force bool) (out Promoted, err error) {
 	err = t.locked(ctx, "promote this directory", func() error {
 		out, err = t.promote(ctx, force)
@@ -48,11 +52,17 @@ func (t *Town) promote(ctx context.Context, force bool) (out Promoted, err error
 		return out, err
 	}
 	if by := note.Standby; by != nil && by.Of != "" && !by.Promoting {
-		out.Unknown = append(out.Unknown, t.lastLook(ctx)...)
+		unread, err := t.lastLook(ctx)
+		if err != nil {
+			return out, err
+		}
+		out.Unknown = append(out.Unknown, unread...)
 	}
 	reached, failed := t.pull(ctx)
 	for _, r := range t.Remotes {
-		if err := failed[r.Name]; err != nil {
+		if err := failed[r.Name]; full(err) {
+			return out, failFull(err)
+		} else if err != nil {
 			out.Unknown = append(out.Unknown, fmt.Sprintf("%s did not answer: what was published there meanwhile, and who is active, is not known (%s)", r.Name, brief(err)))
 		}
 	}
@@ -71,7 +81,7 @@ func (t *Town) promote(ctx context.Context, force bool) (out Promoted, err error
 	claimed := in.Standby != nil && in.Standby.Promoting && in.Note.Epoch > in.Entry.Epoch
 	if !ours {
 		out.Former = in.Entry.Instance
-		out.Unknown = append(out.Unknown, t.doubts(in.Entry.Instance, claimed, len(reached) > 0)...)
+		out.Unknown = append(out.Unknown, t.doubts(in.Entry.Instance, len(reached) > 0)...)
 		if len(out.Unknown) > 0 && !force {
 			return out, town.Fail("promote this directory", "gt town promote --force, if the other one is lost", "%w: %s", town.ErrRefused, strings.Join(out.Unknown, "; "))
 		}
@@ -88,27 +98,40 @@ func (t *Town) promote(ctx context.Context, force bool) (out Promoted, err error
 	return out, t.activate(ctx, &out)
 }
 
+// full reports that the disk here is full. That says nothing about a remote or the backups,
+// so force does not go on from it.
+func full(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT) || errors.Is(err, gitcmd.ErrNoSpace)
+}
+
+func failFull(err error) error {
+	return town.Fail("promote this directory", "free some space on this machine, and run it again", "%w", err)
+}
+
 // lastLook brings the directory up to date once more. What it cannot know then, it says.
-func (t *Town) lastLook(ctx context.Context) []string {
+func (t *Town) lastLook(ctx context.Context) (unread []string, err error) {
 	t.tell("looking for newer backups")
 	bounded, cancel := context.WithTimeout(ctx, t.Reachable)
 	defer cancel()
-	if _, err := t.refresh(bounded); err != nil {
-		return []string{"the backups could not be read, so what they hold that is newer is not here (" + brief(err) + ")"}
+	if _, err := t.refresh(bounded); full(err) {
+		return nil, failFull(err)
+	} else if err != nil {
+		unread = append(unread, "the backups could not be read, so what they hold that is newer is not here ("+brief(err)+")")
 	}
-	return nil
+	return unread, nil
 }
 
-// doubts are the reasons why a promotion needs force. An interrupted promotion was
-// decided before, so what the other instance does is no reason any more.
-func (t *Town) doubts(other string, decided, reached bool) (all []string) {
+// doubts are the reasons why a promotion needs force. They hold after an interruption too:
+// whoever ended the command may have changed their mind, and force was said to what was not
+// known then.
+func (t *Town) doubts(other string, reached bool) (all []string) {
 	switch {
 	case len(t.Remotes) == 0:
 		all = append(all, "the Town has no federation remote, so the other directory is not told and does not stop")
 	case !reached:
 		all = append(all, "no remote answered, so the other directory is told when it meets this one's next publication")
 	}
-	if other != "" && !decided {
+	if other != "" {
 		all = append(all, "instance "+town.Clip(other, 8)+" did not step down: whether it still works is not known, and what it wrote after its last backup is not here")
 	}
 	return all
@@ -134,6 +157,8 @@ func (t *Town) publish(ctx context.Context, reached []federate.Remote, force boo
 				return by
 			})
 			return errors.Join(town.Fail("promote this directory", "gt town status", "%w; this directory stands by", err), nerr)
+		case full(err):
+			return failFull(err)
 		case err != nil:
 			failed = errors.Join(failed, err)
 			out.Unknown = append(out.Unknown, r.Name+" did not take the new epoch ("+brief(err)+")")

@@ -159,6 +159,85 @@ func TestPromoteAsks(t *testing.T) {
 	}
 }
 
+// until interrupts a call of the host at the step whose description begins so.
+func (h *hostOf) until(t *testing.T, step string, call func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	tell := h.Tell
+	defer func() { h.Tell = tell }()
+	h.Tell = func(what string) {
+		if strings.HasPrefix(what, step) {
+			cancel()
+		}
+	}
+	if err := call(ctx); err == nil {
+		t.Fatal("it was not interrupted")
+	}
+}
+
+// Force counts for one run: after an interruption the promotion goes on with force again,
+// or without where the registry names this directory already. A person may also let the
+// directory stand by, which gives the promotion up.
+func TestForceIsSaidEachTime(t *testing.T) {
+	root := found(t)
+	a, b := newHost(root, "a"), copied(t, root, "b")
+	b.Unusable = errors.New("the key is gone")
+	standBy := func() {
+		t.Helper()
+		if stepped, err := b.StandBy(t.Context(), "/mnt/backups", "", nil); err != nil || stepped {
+			t.Fatalf("%v, %v", stepped, err)
+		}
+	}
+	promoting := func() bool {
+		t.Helper()
+		note, err := instance.Read(b.Dir.File)
+		if err != nil || note.Standby == nil {
+			t.Fatalf("%+v, %v", note, err)
+		}
+		return note.Standby.Promoting
+	}
+	forced := func(ctx context.Context) error { _, err := b.Promote(ctx, true); return err }
+	standBy()
+	b.until(t, "publishing", forced)
+	if _, err := b.Promote(t.Context(), false); !errors.Is(err, town.ErrRefused) || !strings.Contains(town.Next(err), "--force") || !promoting() {
+		t.Errorf("without force: %v", err)
+	}
+	standBy()
+	if promoting() {
+		t.Error("it was not given up")
+	}
+	if err := a.exchange(t.Context()); err != nil || a.role(t) != instance.Active {
+		t.Errorf("%s, %v", a.role(t), err)
+	}
+	b.until(t, "ending", forced)
+	if err := a.exchange(t.Context()); !errors.Is(err, federate.ErrInstance) || a.role(t) != instance.Fenced {
+		t.Errorf("%s, %v", a.role(t), err)
+	}
+	if done, err := b.Promote(t.Context(), false); err != nil || b.role(t) != instance.Active || done.Epoch < 2 {
+		t.Errorf("%+v, %v", done, err)
+	}
+	// Given up after it was published, it steps down.
+	if _, err := a.Promote(t.Context(), true); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.exchange(t.Context()); !errors.Is(err, federate.ErrInstance) {
+		t.Fatal(err)
+	}
+	standBy()
+	b.until(t, "ending", forced)
+	taken := false
+	if stepped, err := b.StandBy(t.Context(), "/mnt/backups", "", func(context.Context) error { taken = true; return nil }); err != nil || !stepped || !taken || promoting() {
+		t.Errorf("%v, %v, %v", stepped, err, taken)
+	}
+	if err := a.exchange(t.Context()); !errors.Is(err, federate.ErrInstance) {
+		t.Errorf("%v", err)
+	}
+	if done, err := a.Promote(t.Context(), false); err != nil || len(done.Unknown) > 0 {
+		t.Errorf("%+v, %v", done, err)
+	}
+}
+
 // A promotion that was interrupted ends when another directory takes the place that it
 // claimed: the directory follows again. Backups that cannot be used are one of the things
 // that a promotion does not know.
@@ -171,16 +250,7 @@ func TestAClaimThatComesLate(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(t.Context())
-	b.Tell = func(what string) {
-		if strings.HasPrefix(what, "publishing") {
-			cancel()
-		}
-	}
-	if _, err := b.Promote(ctx, true); err == nil {
-		t.Fatal("it was not interrupted")
-	}
-	b.Tell = nil
+	b.until(t, "publishing", func(ctx context.Context) error { _, err := b.Promote(ctx, true); return err })
 	note, err := instance.Read(b.Dir.File)
 	if err != nil || note.Standby == nil || !note.Standby.Promoting {
 		t.Fatalf("%+v, %v", note.Standby, err)

@@ -183,8 +183,8 @@ func (t *Town) note(ctx context.Context, change func(*instance.Standby)) error {
 	return err
 }
 
-// StandBy makes this directory one that stands by. Where it is the active one, it steps
-// down: nothing acts here from now on, and when everything that it has is in the backups
+// StandBy makes this directory one that stands by, which ends a promotion that was
+// interrupted. Where it is the active one, or the registry names it as that, it steps down: nothing acts here from now on, and when everything that it has is in the backups
 // and published, the registry says that no directory speaks for the Town. take takes the
 // last backup; remotes that cannot be reached keep the directory from stepping down, and
 // running it again goes on.
@@ -201,14 +201,16 @@ func (t *Town) standBy(ctx context.Context, of, key string, take func(context.Co
 	if err != nil {
 		return false, err
 	}
-	yields := note.Role() == instance.Active && t.speaks(ctx, note)
+	promoting := note.Standby != nil && note.Standby.Promoting
+	yields := (note.Role() == instance.Active || promoting) && t.speaks(ctx, note)
 	note, err = t.Dir.StandBy(ctx, func(by *instance.Standby) *instance.Standby {
 		if by == nil {
-			by = &instance.Standby{Since: t.Now().UTC(), Yields: yields}
+			by = &instance.Standby{Since: t.Now().UTC()}
 		}
 		if yields {
-			by.Active = note.Instance
+			by.Yields, by.Active = true, note.Instance
 		}
+		by.Promoting = false // whoever lets it stand by gives the promotion up
 		by.Of, by.Key = of, key
 		return by
 	})
