@@ -63,8 +63,8 @@ func hostileStores() []hostileStore {
 		return fmt.Sprintf("INSERT INTO proposals VALUES (%s, %s, %s, 0, %s, %s, %d, %s, %s)", depot.Quote(string(id)), depot.Quote(string(p.Kind)),
 			depot.Quote(p.Name), depot.Quote(p.Base), depot.Quote(p.Text), p.Revision, depot.Quote(string(p.Town)), depot.Quote(p.Author))
 	}
-	formula := p
-	formula.Key = town.Key{Kind: town.KindFormula, Name: "build"}
+	strange := p
+	strange.Key = town.Key{Kind: "roles", Name: "build"}
 	archive := func(kind, name, text string, digest town.Digest) string {
 		return fmt.Sprintf("INSERT INTO archive VALUES (%s, %s, %s, '1.0.0', %s)", depot.Quote(kind), depot.Quote(name), depot.Quote(string(digest)), depot.Quote(text))
 	}
@@ -72,7 +72,7 @@ func hostileStores() []hostileStore {
 	list = append(list,
 		refused("proposal name that climbs", proposal(p, p.ID())),
 		refused("proposal that does not hash to its id", proposal(p, town.Digest(id))),
-		refused("proposal for a formula", proposal(formula, formula.ID())),
+		refused("proposal of no kind", proposal(strange, strange.ID())),
 		refused("archived name that climbs", archive("role", "../x", "x", town.ContentDigest("x"))),
 		refused("archived text that does not hash", archive("role", "mayor", "x", town.Digest(id))),
 		refused("archived text of no kind", archive("roles", "mayor", "x", town.ContentDigest("x"))),
@@ -92,7 +92,7 @@ func hostileStores() []hostileStore {
 		sql("no identity", doltdb.ErrOtherStore, "DELETE FROM meta"),
 		refused("an identity with an escape", "UPDATE meta SET v = CONCAT('x', CHAR(27), '[2J')"),
 		refused("one more row of meta", "INSERT INTO meta VALUES ('surprise', 'x')"),
-		sql("newer schema", doltdb.ErrNewerSchema, "INSERT INTO schema_migrations VALUES (4, 'later', '"+id+"')"),
+		sql("newer schema", doltdb.ErrNewerSchema, "INSERT INTO schema_migrations VALUES (5, 'later', '"+id+"')"),
 		refused("schema of another program", "UPDATE schema_migrations SET checksum = '"+id+"'"),
 		refused("schema with another name", "UPDATE schema_migrations SET name = CONCAT('x', CHAR(27), '[2J')"),
 		refused("schema steps with a gap", "UPDATE schema_migrations SET version = 7 WHERE version = 2"),

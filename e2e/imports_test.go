@@ -23,7 +23,7 @@ var floors = map[string]int{
 	"town/durable": 0, "town/group": 0, "town/lockfile": 0, "town/socket": 0, "town/process": 0, "town/machine": 0, "town/strict": 0, "town/noise": 0, "town/ticks": 0,
 
 	"town/layout": 1, "town/config": 1, "town/starter": 1, "town/slots": 1, "town/instance": 1, "town/access": 1, "town/secrets": 1, "town/agenthooks": 1, "town/guard": 1, "town/launch": 1, "town/limits": 1, "town/github": 1, "town/series": 1, "town/spending": 1,
-	"planes/doltdb": 1, "planes/doltdb/server": 1, "planes/doltdb/tables": 1, "planes/doltdb/copies": 1, "sync/gitremote": 1, "sync/policy": 1, "sync/files": 1, "sync/hooks": 1, "sync/share": 1, "sync/leaks": 1, "sync/turns": 1,
+	"planes/doltdb": 1, "planes/doltdb/server": 1, "planes/doltdb/tables": 1, "planes/doltdb/copies": 1, "sync/gitremote": 1, "sync/policy": 1, "sync/files": 1, "sync/hooks": 1, "sync/share": 1, "sync/leaks": 1, "sync/sign": 1, "sync/turns": 1,
 
 	"planes/operational": 2, "planes/ledger": 2, "planes/federation": 2, "planes/exchange": 2, "planes/doltdb/doltdbtest": 2,
 

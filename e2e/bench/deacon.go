@@ -77,6 +77,7 @@ var deaconLimits = map[string]struct {
 	fmt.Sprintf(patrolProcesses, 100): {3, false},
 	fmt.Sprintf(glanceStatus, 100):    {30, false},
 	frontCrowd:                        {1000, false},
+	signaturesVerified:                {60, false},
 	frontCrowdPeak:                    {300, false},
 	frontRowMemory:                    {1.1, true}, // uncollected garbage varies by that much
 	frontRowHandles:                   {1, true},

@@ -57,6 +57,10 @@ func (f *beadBench) fronts(ctx context.Context, o options) (figures []deaconFigu
 		return figures, err
 	}
 	figures = append(figures, check)
+	verified, err := signatures(o)
+	if figures = append(figures, verified...); err != nil {
+		return figures, err
+	}
 	return figures, f.attended(ctx, func() error {
 		for _, part := range []func(context.Context, options) ([]deaconFigure, error){f.handed, f.crowd, f.row} {
 			got, err := part(ctx, o)

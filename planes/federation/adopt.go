@@ -106,8 +106,9 @@ type Adoption struct {
 // dry set nothing is written, and the result says what would be.
 func (s *Store) Adopt(ctx context.Context, h Holdings, starter map[town.Key][]string, self Entry, dry bool) (Adoption, error) {
 	var out Adoption
+	h = s.inOwnName(h)
 	work := func(tx *doltdb.Tx) error {
-		c := newChangeset()
+		c := s.newChangeset()
 		for _, k := range town.Kinds {
 			if err := s.adoptKind(ctx, tx, k, h, starter, c, &out); err != nil {
 				return err
@@ -118,12 +119,23 @@ func (s *Store) Adopt(ctx context.Context, h Holdings, starter map[town.Key][]st
 		}
 		c.retain(h.Archive...)
 		c.offer(h.Proposals...)
-		if err := c.write(ctx, tx); err != nil {
+		known, err := decided(ctx, tx)
+		if err != nil {
 			return err
 		}
 		var rows [][]any
 		for _, v := range h.Resolutions {
+			if known[v.ID()] {
+				continue
+			}
+			if v.Town != s.Town {
+				v.Town, v.Author = s.Town, s.Author // see inOwnName
+			}
+			c.statements = append(c.statements, v.ID())
 			rows = append(rows, []any{string(v.ID()), string(v.Proposal), string(v.Outcome), string(v.Result), string(v.Town), v.Author})
+		}
+		if err := c.write(ctx, tx); err != nil {
+			return err
 		}
 		if err := write(ctx, tx, doltdb.InsertNew, "resolutions", "id, proposal, outcome, result, town, author", rows); err != nil {
 			return err
@@ -136,6 +148,34 @@ func (s *Store) Adopt(ctx context.Context, h Holdings, starter map[town.Key][]st
 	commit, err := s.db.Update(ctx, fmt.Sprintf("Town %s joins", self.Name), work)
 	out.Commit = commit
 	return out, err
+}
+
+// inOwnName makes what others wrote this Town's own: the Towns of the former federation
+// have no keys in this one.
+func (s *Store) inOwnName(h Holdings) Holdings {
+	own := h
+	own.Rows = map[town.Key][]town.Edit{}
+	for key, rows := range h.Rows {
+		for _, e := range rows {
+			if e.Town != s.Town {
+				e.Town, e.Author = s.Town, s.Author
+			}
+			own.Rows[key] = append(own.Rows[key], e)
+		}
+	}
+	return own
+}
+
+// decided are the ids of the decisions that the plane has.
+func decided(ctx context.Context, tx *doltdb.Tx) (map[town.Digest]bool, error) {
+	ids := map[town.Digest]bool{}
+	err := tx.Each(ctx, func(r *doltdb.Rows) error {
+		var id town.Digest
+		err := r.Scan(&id)
+		ids[id] = true
+		return err
+	}, "SELECT id FROM resolutions")
+	return ids, err
 }
 
 func (s *Store) adoptKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, h Holdings, starter map[town.Key][]string, c *changeset, out *Adoption) error {
@@ -151,13 +191,21 @@ func (s *Store) adoptKind(ctx context.Context, tx *doltdb.Tx, k town.Kind, h Hol
 	if err != nil {
 		return err
 	}
+	if err := c.rise(ctx, tx, k, names); err != nil {
+		return err
+	}
 	for _, name := range names {
 		key := town.Key{Kind: k, Name: name}
 		ours := h.Rows[key]
 		if k == town.KindTemplate {
 			merged, notes := policy.Templates(common(ours, plain(theirs[name])), ours, plain(theirs[name]))
 			if len(merged) > len(theirs[name]) {
+				top := last(merged)
+				if before := last(plain(theirs[name])); before != nil {
+					top.Revision = max(top.Revision, c.after(key, before.Revision))
+				}
 				c.issues[name] = merged
+				c.claim(append(ours, *top)...)
 				out.Offered = append(out.Offered, key)
 			}
 			out.Notes = append(out.Notes, notes...)
@@ -189,7 +237,11 @@ func (s *Store) adoptRow(key town.Key, ours town.Edit, theirs []row, starter map
 	if err != nil {
 		return err
 	}
+	if res.InForce == conflict.Ours && conflict.Theirs != nil {
+		ours.Revision = max(ours.Revision, c.after(key, conflict.Theirs.Revision))
+	}
 	s.apply(c, key, conflict.Theirs, res)
+	c.claim(ours)
 	if digest(res.InForce) != digest(conflict.Theirs) || len(res.Propose) > 0 {
 		out.Offered = append(out.Offered, key)
 	}

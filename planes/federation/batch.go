@@ -176,12 +176,18 @@ func eachByName(ctx context.Context, tx *doltdb.Tx, k town.Kind, revision string
 // changeset collects what one transaction writes, so that it goes out in
 // batches. Later puts and removals of one key replace earlier ones.
 type changeset struct {
+	store   *Store
 	put     map[town.Key]town.Edit
 	gone    map[town.Key]bool
 	issues  map[string][]town.Edit // template name -> all its issues, rewritten
 	append  []town.Edit            // new issues of templates
 	archive map[archived]town.Edit
 	propose map[town.Digest]town.Proposal
+	// ranks are by this Town. statements are the digests of rows that it signs.
+	ranks      []Rank
+	statements []town.Digest
+	// above has, for documents that have any, the highest level of their ranks.
+	above map[town.Key]uint64
 }
 
 type archived struct {
@@ -189,10 +195,10 @@ type archived struct {
 	content town.Digest
 }
 
-func newChangeset() *changeset {
+func (s *Store) newChangeset() *changeset {
 	return &changeset{
-		put: map[town.Key]town.Edit{}, gone: map[town.Key]bool{}, issues: map[string][]town.Edit{},
-		archive: map[archived]town.Edit{}, propose: map[town.Digest]town.Proposal{},
+		store: s, put: map[town.Key]town.Edit{}, gone: map[town.Key]bool{}, issues: map[string][]town.Edit{},
+		archive: map[archived]town.Edit{}, propose: map[town.Digest]town.Proposal{}, above: map[town.Key]uint64{},
 	}
 }
 
@@ -221,6 +227,37 @@ func (c *changeset) retain(edits ...town.Edit) {
 	for _, e := range edits {
 		c.archive[archived{e.Key, e.Content()}] = e
 	}
+}
+
+// claim has this Town sign edits that it wrote.
+func (c *changeset) claim(edits ...town.Edit) {
+	for _, e := range edits {
+		c.statements = append(c.statements, statement(e))
+	}
+}
+
+// after is the first revision after another one that nothing of the document has yet.
+func (c *changeset) after(key town.Key, revision uint64) uint64 {
+	return max(revision, c.above[key]) + 1
+}
+
+// remove notes that this Town removed a row.
+func (c *changeset) remove(e town.Edit) { c.stand(e.Key, "", c.after(e.Key, e.Revision)) }
+
+// stand has this Town say what stands at a level.
+func (c *changeset) stand(key town.Key, edit town.Digest, level uint64) {
+	v := Rank{Key: key, Level: level, Edit: edit, Town: c.store.Town, Author: c.store.Author}
+	c.ranks = append(c.ranks, v)
+	c.statements = append(c.statements, v.statement())
+}
+
+// rise reads the ranks of documents.
+func (c *changeset) rise(ctx context.Context, tx *doltdb.Tx, k town.Kind, names []string) error {
+	found, err := c.store.levelsOf(ctx, tx, k, "", names)
+	for name, l := range found {
+		c.above[town.Key{Kind: k, Name: name}] = l.top()
+	}
+	return err
 }
 
 // offer adds proposals.
@@ -276,7 +313,17 @@ func (c *changeset) writeRetained(ctx context.Context, tx *doltdb.Tx) error {
 	for id, p := range c.propose {
 		proposed = append(proposed, []any{string(id), string(p.Kind), p.Name, p.Delete, p.Base, p.Text, p.Revision, string(p.Town), p.Author})
 	}
-	return write(ctx, tx, doltdb.InsertNew, "proposals", proposalColumns, proposed)
+	if err := write(ctx, tx, doltdb.InsertNew, "proposals", proposalColumns, proposed); err != nil {
+		return err
+	}
+	var stand [][]any
+	for _, v := range c.ranks {
+		stand = append(stand, v.values())
+	}
+	if err := write(ctx, tx, doltdb.InsertNew, "ranks", rankColumns, stand); err != nil {
+		return err
+	}
+	return c.store.signAll(ctx, tx, c.statements...)
 }
 
 const proposalColumns = "id, kind, name, removal, base, text, revision, town, author"

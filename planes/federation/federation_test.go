@@ -11,6 +11,7 @@ import (
 
 	"gastown/planes/doltdb"
 	"gastown/planes/doltdb/doltdbtest"
+	"gastown/sync/sign"
 	"gastown/town"
 )
 
@@ -35,12 +36,22 @@ func newStore(t *testing.T) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.Keys = newKeys(t, s.Town)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
 	})
 	return s
+}
+
+func newKeys(t *testing.T, id town.ID) *sign.Keys {
+	t.Helper()
+	keys, err := sign.NewKeys(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return keys
 }
 
 func (s *Store) must(t *testing.T, edits ...FileEdit) Recorded {

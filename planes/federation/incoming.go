@@ -81,7 +81,7 @@ func checkRows(ctx context.Context, tx *doltdb.Tx, c doltdb.ChangedTable, remote
 		return nil
 	}
 	columns = limited(table, columns)
-	if slices.Contains(appendOnly, table) && !c.Whole {
+	if slices.Contains(neverRemoved, table) && !c.Whole {
 		if err := checkRemoved(ctx, tx, table, remote, base, theirs, columns, check); err != nil {
 			return err
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"gastown/sync/sign"
 	"gastown/town"
 )
 
@@ -50,8 +51,11 @@ func rowCheck(table string, steps int, foreign *bool) (list string, check rowChe
 				if p.ID() != id {
 					return fmt.Errorf("proposal %q does not hash to its id", town.Clip(string(id), 64))
 				}
-				if p.Kind != town.KindRole {
+				if !slices.Contains(town.Kinds, p.Kind) {
 					return fmt.Errorf("proposal %s is for a %q", id.Short(), town.Clip(string(p.Kind), 16))
+				}
+				if p.Kind == town.KindTemplate {
+					return checkEdit(town.Edit{Key: p.Key, Text: p.Text, Version: "1", Revision: p.Revision, Town: p.Town, Author: p.Author})
 				}
 				return checkEdit(town.Edit{Key: p.Key, Text: p.Text, Revision: p.Revision, Town: p.Town, Author: p.Author})
 			}, err
@@ -60,6 +64,12 @@ func rowCheck(table string, steps int, foreign *bool) (list string, check rowChe
 		return "to_id, to_proposal, to_outcome, to_result, to_town, to_author", checkResolution
 	case "towns":
 		return prefixedMember("to_", steps), checkMember
+	case "town_keys":
+		return prefixed(keyChainColumns), checkLink
+	case "signatures":
+		return prefixed(signatureColumns), checkSignature
+	case "ranks":
+		return prefixed(rankColumns), checkRank
 	}
 	return "", nil
 }
@@ -132,6 +142,52 @@ func checkResolution(r scanner) (verdict, error) {
 		}
 		return checkWriter(v.Town, v.Author, 0)
 	}, err
+}
+
+// The forms of keys and signatures are checked here; what they sign is for sift.
+
+func checkLink(r scanner) (verdict, error) {
+	l, err := scanLink(r)
+	return func() error {
+		if err := checkWriter(l.Town, "", 0); err != nil {
+			return err
+		}
+		if !hexadecimal(l.Signature) || l.Number < 1 || l.Number > sign.MaxKeys {
+			return fmt.Errorf("key %d of Town %q is not valid", l.Number, l.Town)
+		}
+		return l.Public.Check()
+	}, err
+}
+
+func checkSignature(r scanner) (verdict, error) {
+	g, err := scanSignature(r)
+	return func() error {
+		if !hexadecimal(string(g.Digest)) || !hexadecimal(g.Value) {
+			return fmt.Errorf("the signature of row %q is not valid", town.Clip(string(g.Digest), 64))
+		}
+		if err := g.Signer.Check(); err != nil {
+			return err
+		}
+		return checkWriter(g.Town, "", 0)
+	}, err
+}
+
+func checkRank(r scanner) (verdict, error) {
+	v, err := scanRank(r)
+	return func() error {
+		if !slices.Contains(town.Kinds, v.Kind) || !hexadecimal(string(v.Edit)) || v.Kind == town.KindTemplate && v.Edit == "" {
+			return fmt.Errorf("a standing of %q is of a %q and names %q", town.Clip(v.Name, 64), town.Clip(string(v.Kind), 16), town.Clip(string(v.Edit), 64))
+		}
+		if err := checkWriter(v.Town, v.Author, v.Level); err != nil {
+			return err
+		}
+		return town.CheckName(v.Name)
+	}, err
+}
+
+// hexadecimal reports whether a text has lower-case hexadecimal digits only.
+func hexadecimal(text string) bool {
+	return strings.Trim(text, "0123456789abcdef") == ""
 }
 
 // printable reports whether a text is safe to print on a terminal.

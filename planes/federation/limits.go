@@ -24,12 +24,14 @@ const (
 	// maxMembers bounds the registry, and maxRows every other table.
 	maxMembers = 1 << 14
 	maxRows    = 1 << 20
+	// maxSignatures bounds the signatures, of which every edit adds one, and the keys.
+	maxSignatures = 1 << 22
 )
 
 // tableLimits are the most rows that a table may have.
 var tableLimits = map[string]int{
 	"roles": maxDocuments, "formulas": maxDocuments, "templates": maxRows, "archive": maxRows, "proposals": maxRows, "resolutions": maxRows,
-	"towns": maxMembers,
+	"towns": maxMembers, "town_keys": maxSignatures, "signatures": maxSignatures, "ranks": maxRows,
 }
 
 // checkCounts refuses a table with too many rows, and a template with too many

@@ -38,7 +38,7 @@ func fillWith(t *testing.T, s *Store, table, columns string, n int, rowOf func(i
 }
 
 func issueRow(name string, i int, text string) []any {
-	return values(town.Edit{Key: town.Key{Kind: town.KindTemplate, Name: name}, Version: fmt.Sprint(i + 1), Text: text, Revision: uint64(i + 1), Town: "t", Author: "A <a@b>"})
+	return values(town.Edit{Key: town.Key{Kind: town.KindTemplate, Name: name}, Version: fmt.Sprint(i + 1), Text: text, Revision: uint64(i + 1), Town: "town-1", Author: "A <a@b>"})
 }
 
 // limited100 gives a table a limit that a small store exceeds, unless -large is given.
@@ -190,11 +190,14 @@ func TestLimitOfMergedIssues(t *testing.T) {
 	fillWith(t, s, "templates", list, base, func(i int) []any { return issueRow("big", i, text("base", i)) })
 	from := headOf(t, s)
 	fillWith(t, s, "templates", list, each, func(i int) []any { return issueRow("big", base+i, text("theirs", i)) })
+	s.vouch(t)
 	theirs := headOf(t, s)
+	s.chained = false
 	if err := s.db.Rewind(t.Context(), from); err != nil {
 		t.Fatal(err)
 	}
 	fillWith(t, s, "templates", list, each, func(i int) []any { return issueRow("big", base+i, text("ours", i)) })
+	s.vouch(t)
 	ours := headOf(t, s)
 	doltdbtest.Peak(t, fmt.Sprint("merge ", each, " issues of each side into ", base), func() {
 		merged, err := s.Merge(t.Context(), from, ours, theirs, "merge")

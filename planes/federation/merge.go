@@ -4,10 +4,12 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"gastown/planes/doltdb"
 	"gastown/sync/policy"
+	"gastown/sync/sign"
 	"gastown/town"
 )
 
@@ -19,6 +21,8 @@ type Merged struct {
 	FastForward bool
 	// Notes are for people, one line for each conflict.
 	Notes []string
+	// Refused are the rows that were not taken; see sift.go.
+	Refused []Refusal
 }
 
 // Merge brings the revision theirs, which CheckIncoming has passed, into the
@@ -37,17 +41,33 @@ func (s *Store) MergeLater(ctx context.Context, base, ours, theirs, message stri
 
 func (s *Store) merge(ctx context.Context, base, ours, theirs, message string, later bool) (Merged, error) {
 	if base == ours {
-		if err := s.db.FastForward(ctx, theirs); err != nil {
+		forward, err := s.mayForward(ctx, base, ours, theirs)
+		if err != nil {
 			return Merged{}, err
 		}
-		return Merged{Commit: theirs, FastForward: true}, nil
+		if forward {
+			if err := s.db.FastForward(ctx, theirs); err != nil {
+				return Merged{}, err
+			}
+			return Merged{Commit: theirs, FastForward: true}, nil
+		}
 	}
-	m := merger{store: s, base: base, ours: ours, theirs: theirs, later: later, changes: newChangeset()}
+	m := merger{store: s, base: base, ours: ours, theirs: theirs, later: later, changes: s.newChangeset()}
 	commit, err := s.db.Merge(ctx, doltdb.Merge{Theirs: theirs, Message: message, Resolve: m.resolve})
 	if err != nil {
 		return Merged{}, err
 	}
-	return Merged{Commit: commit, Notes: m.notes}, nil
+	return Merged{Commit: commit, Notes: m.notes, Refused: m.refused}, nil
+}
+
+// mayForward reports whether every row at theirs may be taken as it is.
+func (s *Store) mayForward(ctx context.Context, base, ours, theirs string) (may bool, err error) {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
+		f, err := s.sifted(ctx, tx, sift{base: base, ours: ours, theirs: theirs, to: theirs})
+		may = err == nil && f.clean()
+		return err
+	})
+	return may, err
 }
 
 // AdoptEqual moves the plane to the revision theirs if both hold exactly the same
@@ -64,6 +84,7 @@ type merger struct {
 	later   bool
 	changes *changeset
 	notes   []string
+	refused []Refusal
 	// common are the newest commits that both sides contain; nil before a conflict asks.
 	common []string
 }
@@ -71,7 +92,12 @@ type merger struct {
 func (m *merger) resolve(ctx context.Context, tx *doltdb.Tx, tables []string) error {
 	for _, table := range tables {
 		var err error
-		switch table {
+		decided := table
+		if m.store.checksDocuments() && slices.Contains(documentTables, table) {
+			decided = "" // judge.go decides
+		}
+		switch decided {
+		case "":
 		case "roles":
 			err = m.rows(ctx, tx, town.KindRole)
 		case "formulas":
@@ -82,6 +108,8 @@ func (m *merger) resolve(ctx context.Context, tx *doltdb.Tx, tables []string) er
 			err = m.towns(ctx, tx)
 		case "archive":
 			err = m.archive(ctx, tx)
+		case "town_keys", "signatures", "ranks":
+			// The engine left our row in place, which was checked when it came.
 		default:
 			err = m.noPolicy(ctx, tx, table)
 		}
@@ -92,7 +120,15 @@ func (m *merger) resolve(ctx context.Context, tx *doltdb.Tx, tables []string) er
 			return err
 		}
 	}
-	return m.changes.write(ctx, tx)
+	if err := m.changes.write(ctx, tx); err != nil {
+		return err
+	}
+	f, err := m.store.sifted(ctx, tx, sift{base: m.base, ours: m.ours, theirs: m.theirs, to: working, later: m.later})
+	if err != nil {
+		return err
+	}
+	m.notes, m.refused = append(m.notes, f.notes...), f.refused
+	return f.apply(ctx)
 }
 
 // side is one third of a conflict row: an absent side has a NULL key.
@@ -118,6 +154,16 @@ func (c cellScanner) Scan(dest ...any) error {
 			*d = town.Digest(c[i].String)
 		case *bool:
 			*d = c[i].String == "1"
+		case *int:
+			if _, err := fmt.Sscan(c[i].String, d); err != nil {
+				return err
+			}
+		case *sign.Public:
+			*d = sign.Public(c[i].String)
+		case *Outcome:
+			*d = Outcome(c[i].String)
+		case *town.Kind:
+			*d = town.Kind(c[i].String)
 		case *uint64:
 			if _, err := fmt.Sscan(c[i].String, d); err != nil {
 				return err

@@ -2,6 +2,7 @@ package federation
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -95,7 +96,10 @@ func (s *Store) recordBatch(ctx context.Context, tx *doltdb.Tx, k town.Kind, edi
 	if err != nil {
 		return err
 	}
-	changes := newChangeset()
+	changes := s.newChangeset()
+	if err := changes.stood(ctx, tx, k, edits); err != nil {
+		return err
+	}
 	for _, e := range edits {
 		if k == town.KindTemplate {
 			if err := s.recordIssue(changes, e, plain(current[e.Name]), out); err != nil {
@@ -114,6 +118,23 @@ func (s *Store) recordBatch(ctx context.Context, tx *doltdb.Tx, k town.Kind, edi
 	return changes.write(ctx, tx)
 }
 
+// stood reads the ranks of the documents that edits are of. Most planes have none.
+func (c *changeset) stood(ctx context.Context, tx *doltdb.Tx, k town.Kind, edits []FileEdit) error {
+	var one int
+	err := tx.QueryRow(ctx, "SELECT 1 FROM ranks LIMIT 1").Scan(&one)
+	if errors.Is(err, doltdb.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	names := make([]string, len(edits))
+	for i, e := range edits {
+		names[i] = e.Name
+	}
+	return c.rise(ctx, tx, k, names)
+}
+
 // recordRow records an edit of a role or formula.
 func (s *Store) recordRow(ctx context.Context, tx *doltdb.Tx, c *changeset, e FileEdit, cur *town.Edit, out *Recorded) error {
 	if same(e, cur) {
@@ -121,7 +142,14 @@ func (s *Store) recordRow(ctx context.Context, tx *doltdb.Tx, c *changeset, e Fi
 		return nil
 	}
 	ours := s.edit(e, cur)
+	if ours != nil {
+		ours.Revision = max(ours.Revision, c.after(e.Key, 0))
+		c.claim(*ours)
+	}
 	if digest(cur) == e.Base {
+		if ours == nil {
+			c.remove(*cur)
+		}
 		if cur != nil {
 			c.retain(*cur)
 		}
@@ -139,6 +167,9 @@ func (s *Store) recordRow(ctx context.Context, tx *doltdb.Tx, c *changeset, e Fi
 		return err
 	}
 	s.apply(c, e.Key, cur, res)
+	if res.InForce == nil && cur != nil {
+		c.remove(*cur)
+	}
 	out.Edits++
 	if res.Note != "" {
 		out.Notes = append(out.Notes, res.Note)
@@ -163,6 +194,8 @@ func (s *Store) recordIssue(c *changeset, e FileEdit, issues []town.Edit, out *R
 	}
 	next := s.edit(e, last(issues))
 	next = issue(e, next, issues)
+	next.Revision = max(next.Revision, c.after(e.Key, 0))
+	c.claim(*next)
 	out.Edits++
 	if digest(cur) == e.Base {
 		c.append = append(c.append, *next)
@@ -192,6 +225,9 @@ func (s *Store) edit(e FileEdit, cur *town.Edit) *town.Edit {
 	next := &town.Edit{Key: e.Key, Text: e.Text, Version: e.Version, Revision: 1, Town: s.Town, Author: s.Author}
 	if cur != nil {
 		next.Revision = cur.Revision + 1
+	}
+	if e.Kind == town.KindRole {
+		next.Version = "" // a role has no place for one
 	}
 	if e.Removed && e.Kind != town.KindTemplate {
 		return nil

@@ -22,7 +22,7 @@ func (s *Store) Mend(ctx context.Context, base, theirs string) (string, error) {
 				return err
 			}
 		}
-		c := newChangeset()
+		c := s.newChangeset()
 		for _, k := range town.Kinds {
 			if err := mendKind(ctx, tx, k, base, theirs, whole, c); err != nil {
 				return err

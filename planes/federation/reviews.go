@@ -42,8 +42,14 @@ func (r Resolution) ID() town.Digest {
 type Review struct {
 	ID town.Digest
 	town.Proposal
-	// Current is the role now in force; nil when there is none.
+	// Current is the document now in force; nil when there is none.
 	Current *town.Edit
+	// Signed: the Town that the proposal names has signed its text. Otherwise nobody knows
+	// who wrote it.
+	Signed bool
+	// Version is what the text that a decision puts in force declares. Whoever decides
+	// about a formula sets it.
+	Version string
 }
 
 // maxReviews and maxReviewBytes bound how many open proposals are read, and their
@@ -89,31 +95,51 @@ func openReviews(ctx context.Context, tx *doltdb.Tx) (reviews []Review, err erro
 	return reviews, nil
 }
 
+// writtenAs is the edit that a proposal is, as its Town has signed it. That of a formula
+// lacks the version, so it is never found.
+func writtenAs(p town.Proposal) signedBy {
+	e := town.Edit{Key: p.Key, Text: p.Text, Revision: p.Revision, Town: p.Town, Author: p.Author}
+	return signedBy{statement(e), p.Town}
+}
+
 // reviewsOf reads those proposals that are not in force already, with the text in
 // force.
 func reviewsOf(ctx context.Context, tx *doltdb.Tx, ids []string) (reviews []Review, err error) {
-	var names []string
+	names := map[town.Kind][]string{}
+	var written []signedBy
 	err = tx.Each(ctx, func(r *doltdb.Rows) error {
 		p, id, err := scanProposal(r)
 		if err == nil {
-			reviews, names = append(reviews, Review{ID: id, Proposal: p}), append(names, p.Name)
+			reviews, names[p.Kind] = append(reviews, Review{ID: id, Proposal: p}), append(names[p.Kind], p.Name)
+			written = append(written, writtenAs(p))
 		}
 		return err
 	}, "SELECT "+proposalColumns+" FROM proposals WHERE id IN "+placeholders(len(ids))+" ORDER BY name, id", anys(ids)...)
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(names)
-	rows, err := editsByName(ctx, tx, town.KindRole, "", slices.Compact(names))
+	signed, err := signaturesOf(ctx, tx, "", written)
 	if err != nil {
 		return nil, err
 	}
-	for i := range reviews {
-		if found := rows[reviews[i].Name]; len(found) > 0 {
-			reviews[i].Current = &found[0].Edit
+	rows := map[town.Key][]row{}
+	for k, list := range names {
+		slices.Sort(list)
+		found, err := newestByName(ctx, tx, k, "", slices.Compact(list))
+		if err != nil {
+			return nil, err
+		}
+		for name, now := range found {
+			rows[town.Key{Kind: k, Name: name}] = now
 		}
 	}
-	return slices.DeleteFunc(reviews, func(r Review) bool { return settled(r.Proposal, rows[r.Name]) }), nil
+	for i := range reviews {
+		_, reviews[i].Signed = signed[written[i]]
+		if now := shown(plain(rows[reviews[i].Key])); now != nil {
+			reviews[i].Current = now
+		}
+	}
+	return slices.DeleteFunc(reviews, func(r Review) bool { return settled(r.Proposal, rows[r.Key]) }), nil
 }
 
 // openProposals lists the ids of proposals that no resolution names, by role
@@ -130,10 +156,11 @@ func openProposals(ctx context.Context, tx *doltdb.Tx) (ids []string, err error)
 
 // settled reports that the proposal is already in force.
 func settled(p town.Proposal, current []row) bool {
+	now := shown(plain(current))
 	if p.Delete {
-		return len(current) == 0
+		return now == nil
 	}
-	return len(current) > 0 && current[0].Text == p.Text
+	return now != nil && now.Text == p.Text
 }
 
 func scanProposal(r scanner) (p town.Proposal, id town.Digest, err error) {
@@ -141,13 +168,12 @@ func scanProposal(r scanner) (p town.Proposal, id town.Digest, err error) {
 	return p, id, err
 }
 
-// Pick finds the one open review that what names by a role's name, role/NAME, or at
+// Pick finds the one open review that what names by a document's name, KIND/NAME, or at
 // least four characters of the proposal's id.
 func Pick(reviews []Review, what string) (Review, error) {
-	name := strings.TrimPrefix(what, "role/")
 	var found []Review
 	for _, r := range reviews {
-		if r.Name == name || (len(what) >= 4 && strings.HasPrefix(string(r.ID), what)) {
+		if r.Name == what || r.Key.String() == what || (len(what) >= 4 && strings.HasPrefix(string(r.ID), what)) {
 			found = append(found, r)
 		}
 	}
@@ -156,7 +182,7 @@ func Pick(reviews []Review, what string) (Review, error) {
 	case len(found) == 1:
 		return found[0], nil
 	case len(found) == 0:
-		return Review{}, town.Fail(op, "gt federation conflicts list shows the open ones", "%w: no open review has that role or id", town.ErrUsage)
+		return Review{}, town.Fail(op, "gt federation conflicts list shows the open ones", "%w: no open review has that document or id", town.ErrUsage)
 	}
 	ids := make([]string, len(found))
 	for i, r := range found {
@@ -173,29 +199,54 @@ func (s *Store) Resolve(ctx context.Context, r Review, outcome Outcome, merged, 
 		if err != nil {
 			return err
 		}
-		var cur *town.Edit
-		if found := rows[r.Name]; len(found) > 0 {
-			cur = &found[0].Edit
+		issues := plain(rows[r.Name])
+		cur := shown(issues)
+		c := s.newChangeset()
+		if err := c.rise(ctx, tx, r.Kind, []string{r.Name}); err != nil {
+			return err
 		}
 		next, change, err := s.decide(r, outcome, merged, cur)
 		if err != nil {
 			return err
 		}
-		c := newChangeset()
+		if change && next != nil {
+			next.Revision = max(next.Revision, c.after(r.Key, 0))
+		}
 		result := town.Digest("")
-		if change {
+		switch {
+		case !change:
+		case r.Kind == town.KindTemplate:
+			// Issues stay, so nothing is archived.
+			added := town.Edit{Key: r.Key, Revision: 1, Town: s.Town, Author: s.Author}
+			if next != nil {
+				added.Text = next.Text
+			}
+			if before := last(issues); before != nil {
+				added.Revision = before.Revision + 1
+			}
+			added.Revision = max(added.Revision, c.after(r.Key, 0))
+			issued := issue(FileEdit{Key: r.Key, Removed: next == nil}, &added, issues)
+			c.append = append(c.append, *issued)
+			c.claim(*issued)
+		default:
 			if cur != nil {
 				c.retain(*cur)
 			}
 			c.force(r.Key, next)
+			if next != nil {
+				c.claim(*next)
+			} else {
+				c.remove(*cur)
+			}
 		}
 		if next != nil {
 			result = next.Content()
 		}
+		v := Resolution{Proposal: r.ID, Outcome: outcome, Result: result, Town: s.Town, Author: s.Author}
+		c.statements = append(c.statements, v.ID())
 		if err := c.write(ctx, tx); err != nil {
 			return err
 		}
-		v := Resolution{Proposal: r.ID, Outcome: outcome, Result: result, Town: s.Town, Author: s.Author}
 		return write(ctx, tx, doltdb.InsertNew, "resolutions", "id, proposal, outcome, result, town, author",
 			[][]any{{string(v.ID()), string(v.Proposal), string(v.Outcome), string(v.Result), string(v.Town), v.Author}})
 	})
@@ -224,5 +275,5 @@ func (s *Store) decide(r Review, outcome Outcome, merged string, cur *town.Edit)
 	if cur != nil {
 		revision = max(revision, cur.Revision)
 	}
-	return &town.Edit{Key: r.Key, Text: text, Revision: revision + 1, Town: s.Town, Author: s.Author}, true, nil
+	return &town.Edit{Key: r.Key, Text: text, Version: r.Version, Revision: revision + 1, Town: s.Town, Author: s.Author}, true, nil
 }

@@ -13,6 +13,7 @@ import (
 var keyColumns = map[string][]string{
 	"roles": {"name"}, "formulas": {"name"}, "templates": {"name", "version"}, "archive": {"kind", "name", "digest"},
 	"proposals": {"id"}, "resolutions": {"id"}, "towns": {"id"},
+	"town_keys": {"town", "number"}, "signatures": {"digest", "town"}, "ranks": {"kind", "name", "level", "edit", "town"},
 }
 
 // salvaging describes the plane to a repair. steps is how many steps of the schema
@@ -22,7 +23,11 @@ func salvaging(remote, uuid string, steps int) doltdb.Salvaging {
 		_, err := checkIncoming(ctx, tx, func() {}, remote, uuid, base, revision)
 		return err
 	}}
-	for _, name := range []string{"roles", "formulas", "templates", "archive", "proposals", "resolutions", "towns"} {
+	tables := []string{"roles", "formulas", "templates", "archive", "proposals", "resolutions", "towns"}
+	if steps >= stepSigned {
+		tables = append(tables, "town_keys", "signatures", "ranks")
+	}
+	for _, name := range tables {
 		list, check := rowCheck(name, steps, new(bool))
 		columns := slices.DeleteFunc(strings.Split(strings.ReplaceAll(list, "to_", ""), ", "), func(c string) bool { return c == "''" })
 		p.Tables = append(p.Tables, doltdb.SalvagedTable{
@@ -75,5 +80,5 @@ func Copy(ctx context.Context, opts doltdb.Options, remote, mirror string, id to
 	if err != nil {
 		return nil, err
 	}
-	return wrap(db, opts, id), nil
+	return wrap(db, opts, "", id), nil
 }

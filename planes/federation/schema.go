@@ -54,13 +54,31 @@ var migrations = []doltdb.Migration{{
 	Statements: []string{
 		`ALTER TABLE towns ADD COLUMN epoch BIGINT UNSIGNED NOT NULL DEFAULT 0`,
 	},
+}, {
+	// Signatures lie beside the rows, so the statements of those who write rows by SQL
+	// stay as they are, and rows from before have none. A rank says what is in force
+	// where revisions do not: after a removal, or a merge.
+	Name: "keys of Towns, signatures, ranks",
+	Statements: []string{
+		`CREATE TABLE town_keys (
+			town VARCHAR(64), number INT UNSIGNED, public CHAR(64) NOT NULL, signature CHAR(128) NOT NULL,
+			PRIMARY KEY (town, number))`,
+		`CREATE TABLE signatures (
+			digest CHAR(64), town VARCHAR(64), signer CHAR(64) NOT NULL, signature CHAR(128) NOT NULL,
+			PRIMARY KEY (digest, town))`,
+		`CREATE TABLE ranks (
+			kind VARCHAR(16), name VARCHAR(64), level BIGINT UNSIGNED, edit CHAR(64), town VARCHAR(64), author VARCHAR(255) NOT NULL,
+			PRIMARY KEY (kind, name, level, edit, town))`,
+	},
 }}
 
-// stepInstances is the step that gave towns the columns instance and departed,
-// stepEpochs the one that gave it the column epoch.
+// stepInstances is the step that gave towns the columns instance and departed, stepEpochs
+// the one that gave it the column epoch, and stepSigned the one that made the tables of
+// signatures.
 const (
 	stepInstances = 2
 	stepEpochs    = 3
+	stepSigned    = 4
 )
 
 // shape is the schema an incoming store must have. A store with anything else in it
@@ -79,7 +97,15 @@ var shape = doltdb.Shape{Plane: "federation", Steps: migrations, Tables: []map[s
 	"towns": "e0b1372b72d8e0cee4ed62306dac546d561aa8cc78ed3878f501ecc421704aa2",
 }, {
 	"towns": "a7a0418041c0e5668d01e4f3ebb61c3b3e103868ca84004285fd2af1ade3853a",
+}, {
+	"ranks":      "993f019709a1876865d0925a09bc34c2e45fb5d5ef1e6d433e7a707f668468f8",
+	"signatures": "6c59ac8b9ddeeef17bcbc5a28c7b2f452702687ed5e03a005f029cfd1b5b3827",
+	"town_keys":  "adfbff0af65f3c44234f13c83d1d567f50a69090281db07e0f5d2e1148957d5f",
 }}}
 
 // appendOnly are the tables whose rows are added and never removed.
-var appendOnly = []string{"archive", "proposals", "resolutions"}
+var appendOnly = []string{"archive", "proposals", "resolutions", "town_keys", "signatures", "ranks"}
+
+// neverRemoved are those of which every valid row stays. The others lose rows that a
+// Town did not sign, and a merge puts back those that it did.
+var neverRemoved = []string{"archive", "proposals"}

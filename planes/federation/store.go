@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"gastown/planes/doltdb"
+	"gastown/sync/sign"
 	"gastown/town"
 )
 
@@ -16,7 +17,89 @@ type Store struct {
 	// Town and Author are recorded with every edit made through this Store.
 	Town   town.ID
 	Author string
+	// Keys sign what is written through this Store in the Town's name. nil: it stays
+	// unsigned, and other Towns do not take it.
+	Keys *sign.Keys
+	// Unsigned says what becomes of documents that arrive without a valid signature.
+	Unsigned Unsigned
+	// Admits says why what a Town signed may not come into force here; "" if it may. nil
+	// lets everything in. It is not asked about this Town.
+	Admits func(Arrival) string
+	// uuid is the federation; signatures name it. chained: the registry has the Keys.
+	uuid    string
+	chained bool
+	// names and prints are of the other Towns; see introduce.
+	names  map[town.ID]string
+	prints map[town.ID][]string
 	opts   doltdb.Options
+}
+
+// Arrival is whose row arrives, of what.
+type Arrival struct {
+	// Key is the document; it has no kind where the row is of none.
+	Key town.Key
+	// Town has signed the row. Author is whom it names; the Town vouches for it.
+	Town   town.ID
+	Author string
+	// Name is the Town's name in the registry; "" if another Town has it, too.
+	Name string
+	// Fingerprints are those of all keys that the Town has had.
+	Fingerprints []string
+}
+
+// Denies says why what a writer wrote may not come into force here; "" if it may.
+func (s *Store) Denies(w Arrival) string {
+	if s.Admits == nil || w.Town == s.Town {
+		return ""
+	}
+	w.Name, w.Fingerprints = s.names[w.Town], s.prints[w.Town]
+	return s.Admits(w)
+}
+
+// introduce reads what tells apart the Towns that Denies is asked about.
+func (s *Store) introduce(ctx context.Context, tx *doltdb.Tx, revision string, ring sign.Ring) error {
+	if s.Admits == nil {
+		return nil
+	}
+	members := map[string]int{}
+	s.names, s.prints = map[town.ID]string{}, map[town.ID][]string{}
+	for id, keys := range ring {
+		members[string(id)]++ // a name that is another Town's id is not a name
+		for _, k := range keys {
+			s.prints[id] = append(s.prints[id], k.Fingerprint())
+		}
+	}
+	err := readEach(ctx, tx, "towns", revision, "id, name", func(r *doltdb.Rows) error {
+		var id town.ID
+		var name string
+		err := r.Scan((*string)(&id), &name)
+		s.names[id] = name
+		members[name]++
+		return err
+	})
+	for id, name := range s.names {
+		if members[name] > 1 {
+			delete(s.names, id)
+		}
+	}
+	return err
+}
+
+// Unsigned is a setting: what becomes of documents that no Town has signed.
+type Unsigned string
+
+// Documents that arrive without a valid signature, or are older than what is here, are
+// taken like others, wait for a person, or are refused. "" is UnsignedAccepted. What the
+// other tables hold (keys, decisions, the registry) needs a signature in any case.
+const (
+	UnsignedAccepted Unsigned = "accept"
+	UnsignedReviewed Unsigned = "review"
+	UnsignedRefused  Unsigned = "refuse"
+)
+
+// checksDocuments reports that documents are taken only with a signature.
+func (s *Store) checksDocuments() bool {
+	return s.Unsigned == UnsignedReviewed || s.Unsigned == UnsignedRefused
 }
 
 // Create makes a new, empty plane with its own identity.
@@ -25,7 +108,7 @@ func Create(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (
 	if err != nil {
 		return nil, err
 	}
-	return wrap(doltdb.Share(db), opts, id), nil
+	return wrap(doltdb.Share(db), opts, uuid, id), nil
 }
 
 // Open opens the plane, checks that it is the store of that UUID, and brings
@@ -38,7 +121,7 @@ func Open(ctx context.Context, opts doltdb.Options, uuid string, id town.ID) (*S
 	if err != nil {
 		return nil, err
 	}
-	return wrap(db, opts, id), nil
+	return wrap(db, opts, uuid, id), nil
 }
 
 // Origin says what a Clone was made of: the store, and the remote's commit.
@@ -52,7 +135,7 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 	if err != nil {
 		return nil, from, err
 	}
-	s := wrap(db, opts, id)
+	s := wrap(db, opts, "", id)
 	foreign := false
 	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
 		if from.Commit, err = tx.Head(ctx); err != nil {
@@ -64,6 +147,7 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 		if from.UUID == "" {
 			return town.Fail("adopt "+remote, "check the URL", "%w: it is not a federation store", doltdb.ErrOtherStore)
 		}
+		s.uuid = from.UUID
 		foreign, err = checkIncoming(ctx, tx, opts.CountChecked(), remote, from.UUID, "", "HEAD")
 		return err
 	})
@@ -79,8 +163,8 @@ func Clone(ctx context.Context, opts doltdb.Options, remote, mirror string, id t
 	return s, from, nil
 }
 
-func wrap(db *doltdb.Shared, opts doltdb.Options, id town.ID) *Store {
-	return &Store{Replica: db.Replica(), db: db, Town: id, Author: opts.Actor.String(), opts: opts}
+func wrap(db *doltdb.Shared, opts doltdb.Options, uuid string, id town.ID) *Store {
+	return &Store{Replica: db.Replica(), db: db, Town: id, Author: opts.Actor.String(), uuid: uuid, opts: opts}
 }
 
 // rowTable is the table of the edits in force of a kind.

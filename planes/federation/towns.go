@@ -28,6 +28,12 @@ type Member struct {
 // memberColumns are the columns of a Member, in the order of scanMember.
 const memberColumns = "id, name, revision, instance, departed, epoch"
 
+// values are the columns of a Member, in the order of memberColumns. The Town signs all of
+// them.
+func (m Member) values() []any {
+	return []any{string(m.ID), m.Name, m.Revision, m.Instance, m.Left, m.Epoch}
+}
+
 func scanMember(r scanner) (m Member, err error) {
 	err = r.Scan(&m.ID, &m.Name, &m.Revision, &m.Instance, &m.Left, &m.Epoch)
 	return m, err
@@ -130,10 +136,35 @@ func (e *InstanceError) Unwrap() error { return town.ErrRefused }
 // not replace.
 func (s *Store) Register(ctx context.Context, e Entry) (commit string, err error) {
 	// Nearly always the entry is right, and reading it takes no transaction that writes.
-	if known, err := s.Self(ctx); err != nil || e.in(known) {
+	right := false
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
+		known, err := s.self(ctx, tx)
+		if err == nil && e.in(known) {
+			right, err = s.entered(ctx, tx, known)
+		}
+		if err == nil && !right && s.Keys != nil {
+			right, err = s.revoked(ctx, tx) // what it has is published, and its entry stays
+		}
+		return err
+	})
+	if err != nil || right {
 		return "", err
 	}
 	return s.db.Update(ctx, "register Town "+e.Name, func(tx *doltdb.Tx) error { return s.register(ctx, tx, e) })
+}
+
+// entered reports whether the registry has this Town's keys, and its entry is signed.
+func (s *Store) entered(ctx context.Context, tx *doltdb.Tx, m Member) (bool, error) {
+	if s.Keys == nil {
+		return true, nil
+	}
+	var keys, signed int
+	err := tx.QueryRow(ctx, "SELECT (SELECT COUNT(*) FROM town_keys WHERE town = ?), (SELECT COUNT(*) FROM signatures WHERE digest = ? AND town = ?)",
+		string(m.ID), string(m.statement()), string(m.ID)).Scan(&keys, &signed)
+	if err != nil || keys != s.Keys.Count() {
+		return false, err
+	}
+	return signed > 0, s.ownKeys(ctx, tx)
 }
 
 // MayRegister fails as Register would, and changes nothing.
@@ -186,14 +217,27 @@ func (s *Store) register(ctx context.Context, tx *doltdb.Tx, e Entry) error {
 	if !e.MayReplace(known) {
 		return &InstanceError{Member: known, Since: since(ctx, tx, known)}
 	}
-	if e.in(known) {
-		return nil
+	if s.Keys != nil {
+		if err := s.ownKeys(ctx, tx); err != nil {
+			return err
+		}
+		s.chained = false // after a rotation
+		if err := s.chain(ctx, tx); err != nil {
+			return err
+		}
 	}
-	return writeMember(ctx, tx, Member{ID: s.Town, Name: e.Name, Revision: known.Revision + 1, Instance: e.Instance, Epoch: e.after(known)})
+	if e.in(known) {
+		return s.signAll(ctx, tx, known.statement())
+	}
+	return s.writeMember(ctx, tx, Member{ID: s.Town, Name: e.Name, Revision: known.Revision + 1, Instance: e.Instance, Epoch: e.after(known)})
 }
 
-func writeMember(ctx context.Context, tx *doltdb.Tx, m Member) error {
-	return write(ctx, tx, doltdb.Replace, "towns", memberColumns, [][]any{{string(m.ID), m.Name, m.Revision, m.Instance, m.Left, m.Epoch}})
+// writeMember writes this Town's entry.
+func (s *Store) writeMember(ctx context.Context, tx *doltdb.Tx, m Member) error {
+	if err := write(ctx, tx, doltdb.Replace, "towns", memberColumns, [][]any{m.values()}); err != nil {
+		return err
+	}
+	return s.signAll(ctx, tx, m.statement())
 }
 
 // Leave notes in the registry that this Town left the federation. Register takes it
@@ -206,7 +250,7 @@ func (s *Store) Leave(ctx context.Context) (commit string, err error) {
 		}
 		m.Left = true
 		m.Revision++
-		return writeMember(ctx, tx, m)
+		return s.writeMember(ctx, tx, m)
 	})
 }
 
@@ -222,6 +266,6 @@ func (s *Store) StepDown(ctx context.Context, instance string) (commit string, e
 		m.Instance = ""
 		m.Epoch++
 		m.Revision++
-		return writeMember(ctx, tx, m)
+		return s.writeMember(ctx, tx, m)
 	})
 }

@@ -29,7 +29,7 @@ func formerStore(t *testing.T, steps int, towns ...string) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := wrap(doltdb.Share(db), opts, "town-1")
+	s := wrap(doltdb.Share(db), opts, "store-1", "town-1")
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -52,6 +52,37 @@ func (s *Store) exec(t *testing.T, query string) {
 	}
 }
 
+// vouch signs this Town's entry and all of its rows.
+func (s *Store) vouch(t *testing.T) {
+	t.Helper()
+	_, err := s.db.Update(t.Context(), "sign", func(tx *doltdb.Tx) error {
+		var all []town.Digest
+		m, err := s.self(t.Context(), tx)
+		if err != nil {
+			return err
+		}
+		if m.ID != "" {
+			all = append(all, m.statement())
+		}
+		for _, k := range town.Kinds {
+			err := tx.Each(t.Context(), func(r *doltdb.Rows) error {
+				e, err := scanEdit(r, k)
+				if e.Town == s.Town {
+					all = append(all, statement(e.Edit))
+				}
+				return err
+			}, "SELECT "+columns(k)+" FROM "+rowTable(k))
+			if err != nil {
+				return err
+			}
+		}
+		return s.signAll(t.Context(), tx, all...)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
 // raw is a copy of a mirror that is not migrated, as a former version of gt has it.
 func raw(t *testing.T, mirror string, id town.ID) *Store {
 	t.Helper()
@@ -60,7 +91,7 @@ func raw(t *testing.T, mirror string, id town.ID) *Store {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := wrap(db, opts, id)
+	s := wrap(db, opts, "store-1", id)
 	t.Cleanup(func() {
 		if err := s.Close(); err != nil {
 			t.Error(err)
@@ -171,7 +202,7 @@ func TestMergedEntriesAreWhole(t *testing.T) {
 		"greater name":      {entry("a", 2, "i9"), entry("b", 2, "i1"), "town-1 b 2 i1"},
 		"greater instance":  {entry("a", 2, "i1"), entry("a", 2, "i2"), "town-1 a 2 i2"},
 		"higher epoch":      {in(2, "a", 2, "i1"), in(3, "a", 2, "i2"), "town-1 a 2 i2"},
-		"epoch counts more": {in(3, "a", 2, "i1"), in(2, "z", 9, "i2"), "town-1 a 9 i1"},
+		"epoch counts more": {in(3, "a", 2, "i1"), in(2, "z", 9, "i2"), "town-1 a 2 i1"},
 		"one removed":       {entry("a", 2, "i1"), gone, "town-1 a 2 i1"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -179,12 +210,15 @@ func TestMergedEntriesAreWhole(t *testing.T) {
 			s.exec(t, entry("base", 1, "i0"))
 			s.publish(t, mirror)
 			s.publish(t, second)
-			there := raw(t, mirror, "town-3")
-			s.Town = "town-2" // others than the Town itself, in which what is published stands
+			there := raw(t, mirror, "town-1")
+			there.Keys = s.Keys
 			s.exec(t, test.ours)
+			s.vouch(t)
 			there.exec(t, test.theirs)
+			there.vouch(t)
 			there.publish(t, mirror)
 			s.publish(t, second)
+			s.Town, there.Town = "town-2", "town-3" // others than the Town itself, in which what is published stands
 			for who, taken := range map[*Store]string{s: mirror, there: second} {
 				if err := who.take(t, taken); err != nil {
 					t.Error(err)
@@ -203,7 +237,7 @@ func TestFormerStoreOpens(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wrap(doltdb.Share(db), opts, "id-alpha").exec(t, "INSERT INTO towns VALUES ('id-alpha', 'alpha', 1), ('id-beta', 'beta', 1)")
+	wrap(doltdb.Share(db), opts, "store-1", "id-alpha").exec(t, "INSERT INTO towns VALUES ('id-alpha', 'alpha', 1), ('id-beta', 'beta', 1)")
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -226,25 +260,30 @@ func TestFormerStoreOpens(t *testing.T) {
 // Towns among them, are in the result, which has all steps.
 func TestARemoteOfTheFormerVersionIsMerged(t *testing.T) {
 	former, mirror := formerStore(t, 1, "alpha", "beta"), t.TempDir()
-	former.must(t, former.editOf(t, mayor, "base", ""))
+	former.exec(t, "INSERT INTO roles VALUES ('mayor', 'base', '', 1, 'id-beta', 'B <b@c>')")
 	former.publish(t, mirror)
 	ours := raw(t, mirror, "id-alpha")
 	ours.migrate(t)
+	ours.Keys, ours.Unsigned = newKeys(t, "id-alpha"), UnsignedReviewed
 	if _, err := ours.Register(t.Context(), Entry{Name: "alpha", Instance: "i1"}); err != nil {
 		t.Fatal(err)
 	}
 	ours.must(t, ours.editOf(t, build, "ours", "1.0.0"))
-	former.must(t, former.editOf(t, mayor, "theirs", ""))
+	former.exec(t, "UPDATE roles SET text = 'theirs', revision = 2 WHERE name = 'mayor'")
 	former.exec(t, "REPLACE INTO towns VALUES ('id-gamma', 'gamma', 1), ('id-beta', 'better', 2)")
 	former.publish(t, mirror)
 	if err := ours.take(t, mirror); err != nil {
 		t.Fatal(err)
 	}
-	if got := ours.registry(t); !slices.Equal(got, []string{"id-alpha alpha 2 i1", "id-beta better 2 ", "id-gamma gamma 1 "}) {
+	// A former version signs nothing: its documents wait, and its entries are not taken.
+	if got := ours.registry(t); !slices.Equal(got, []string{"id-alpha alpha 2 i1", "id-beta beta 1 "}) {
 		t.Errorf("registry: %q", got)
 	}
-	if a, b := ours.now(t, mayor).Text, ours.now(t, build).Text; a != "theirs" || b != "ours" {
+	if a, b := ours.now(t, mayor).Text, ours.now(t, build).Text; a != "base" || b != "ours" {
 		t.Errorf("documents %q, %q", a, b)
+	}
+	if reviews, err := ours.Reviews(t.Context()); err != nil || len(reviews) != 1 || reviews[0].Text != "theirs" || reviews[0].Signed {
+		t.Errorf("reviews: %+v, %v", reviews, err)
 	}
 
 	// The former version wrote the very row that names our instance.
@@ -253,7 +292,7 @@ func TestARemoteOfTheFormerVersionIsMerged(t *testing.T) {
 	if err := ours.take(t, mirror); err != nil {
 		t.Fatal(err)
 	}
-	if got := ours.registry(t); got[0] != "id-alpha alpha 5 i1" { // its epoch counts more
+	if got := ours.registry(t); got[0] != "id-alpha alpha 2 i1" {
 		t.Errorf("registry: %q", got)
 	}
 
@@ -281,6 +320,7 @@ func TestTownsThatMigrateApartMerge(t *testing.T) {
 	a, b := raw(t, mirror, "id-alpha"), raw(t, mirror, "id-beta")
 	for instance, s := range map[string]*Store{"i1": a, "i2": b} {
 		s.migrate(t)
+		s.Keys = newKeys(t, s.Town)
 		if _, err := s.Register(t.Context(), Entry{Name: instance, Instance: instance}); err != nil {
 			t.Fatal(err)
 		}

@@ -138,6 +138,7 @@ func (p *push) absorbOne(ctx context.Context, w *workspace, t gitremote.Turn) (n
 	for _, note := range merged.Notes {
 		notes = append(notes, "for Town "+string(t.Town)+": "+note)
 	}
+	notes = append(notes, refusedNotes(merged.Refused)...)
 	_, err = w.store.Mend(ctx, c.Base, theirs)
 	return notes, true, err
 }

@@ -1,6 +1,7 @@
 package federate
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"gastown/planes/federation"
 	"gastown/sync/gitremote"
 	"gastown/sync/records"
+	"gastown/sync/sign"
 	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/durable"
@@ -84,6 +86,12 @@ type Options struct {
 	// Approver is asked before rules that are new for a remote share anything
 	// through it. nil: nobody can be asked, and such rules wait.
 	Approver records.Approver
+	// Unsigned says what becomes of documents that arrive without a valid signature; ""
+	// means that they wait for a review.
+	Unsigned federation.Unsigned
+	// Admits says why what another Town signed may not come into force here; "" if it may.
+	// nil lets everything in.
+	Admits func(federation.Arrival) string
 	// Reviews may be nil.
 	Reviews ReviewBoard
 	// Progress is called with each step that may take long, also with one that can
@@ -178,6 +186,11 @@ func (e *Engine) open(ctx context.Context) (*federation.Store, error) {
 	for {
 		uuid, previous := e.opts.Stores.Federation()
 		s, err := e.openAs(ctx, uuid, previous)
+		if err == nil {
+			if err = e.signs(s); err != nil {
+				return nil, errors.Join(err, s.Close())
+			}
+		}
 		if errors.Is(err, doltdb.ErrCorrupt) {
 			return nil, e.adviseDamaged(err)
 		}
@@ -188,6 +201,18 @@ func (e *Engine) open(ctx context.Context) (*federation.Store, error) {
 			return s, err
 		}
 	}
+}
+
+// signs has a store sign as this Town. Where the keys cannot be made nothing else can be
+// written either, so the store is only read.
+func (e *Engine) signs(s *federation.Store) (err error) {
+	s.Admits = e.opts.Admits
+	s.Unsigned = cmp.Or(e.opts.Unsigned, federation.UnsignedReviewed)
+	s.Keys, err = sign.Load(e.opts.Layout.Keys(), e.opts.ID)
+	if durable.OfMachine(err) {
+		return nil
+	}
+	return err
 }
 
 // openAs opens the store called uuid or, if a join was interrupted, previous. A

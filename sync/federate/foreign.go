@@ -28,6 +28,9 @@ func (w *workspace) adoptForeign(ctx context.Context) error {
 	if w.unfit = w.fit(ctx, "this Town", from); w.unfit != nil {
 		return ctx.Err()
 	}
+	if _, err = w.store.Claim(ctx, from); err != nil {
+		return err
+	}
 	_, err = w.store.Mend(ctx, from, head)
 	return err
 }

@@ -96,6 +96,11 @@ func (s *session) adopt(ctx context.Context, confirm Confirm, out *Joined) (rela
 	copied := s.step("copy")
 	theirs, from, err := federation.Clone(ctx, opts, s.remote.Name, s.mirror.Dir(), s.opts.ID)
 	copied()
+	if err == nil {
+		if err = s.signs(theirs); err != nil {
+			err = errors.Join(err, theirs.Close())
+		}
+	}
 	if err != nil {
 		// A copy of a remote that was refused is not the Town's former store.
 		if errors.Is(err, town.ErrRefused) && s.state.Confirmed == "" {

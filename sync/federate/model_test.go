@@ -111,6 +111,8 @@ func (tpl template) start(t testing.TB, dir string) *model {
 			Layout: layout.Town{Root: mt.dir}, ID: town.ID("id-" + name), Name: name,
 			Actor:  town.Actor{Name: name, Email: name + "@example.com"},
 			Stores: mt.stores, Command: "test", Progress: mt.progress,
+			// Every document must be signed, and what honest Towns write is.
+			Unsigned: federation.UnsignedReviewed,
 		})
 		// The address differs from the one that was agreed to.
 		s := &session{Engine: mt.Engine, remote: Remote{Name: "origin", URL: m.url}, address: m.url}

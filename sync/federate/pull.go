@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gastown/planes/doltdb"
+	"gastown/planes/federation"
 	"gastown/sync/gitremote"
 	"gastown/town"
 )
@@ -268,13 +269,34 @@ func (s *session) mergeTip(ctx context.Context, w *workspace, base, ours, theirs
 	if err != nil {
 		return err
 	}
-	out.Notes = append(out.Notes, merged.Notes...)
+	out.Notes = append(append(out.Notes, merged.Notes...), refusedNotes(merged.Refused)...)
 	if _, err = w.store.Mend(ctx, base, theirs); err != nil || !s.wasLeft {
 		return err
 	}
 	// Another Town has published the turn and merged what this one merged since.
 	_, err = w.store.AdoptEqual(ctx, theirs)
 	return err
+}
+
+// maxRefusedNotes bounds the rows that were not taken and that a pull names.
+const maxRefusedNotes = 20
+
+// refusedNotes tell which rows were not taken, and why.
+func refusedNotes(list []federation.Refusal) (notes []string) {
+	for i, r := range list {
+		if i == maxRefusedNotes {
+			return append(notes, fmt.Sprintf("and %d more were not taken", len(list)-i))
+		}
+		note := town.Visible(r.Row) + " was not taken: " + r.Reason
+		if r.Town != "" {
+			note += " (it names Town " + town.Clip(string(r.Town), 8) + ")"
+		}
+		if r.Review != "" {
+			note += "; it waits as review " + r.Review.Short()
+		}
+		notes = append(notes, note)
+	}
+	return notes
 }
 
 // maxForeseen is how many documents a dry run names.

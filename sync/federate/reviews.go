@@ -79,10 +79,16 @@ func (e *Engine) Resolve(ctx context.Context, d Decision) (out Resolved, err err
 			return town.Fail("resolve "+r.Key.String(), "gt federation conflicts show "+r.ID.Short()+" shows it as it is now; decide again",
 				"%w: %w", town.ErrBusy, ErrChanged)
 		}
-		if d.Outcome == federation.OutcomeMerged {
-			if _, err := files.Check(r.Key, d.Merged); err != nil {
+		text := d.Merged
+		if d.Outcome == federation.OutcomeOurs {
+			text = r.Text
+		}
+		if d.Outcome == federation.OutcomeMerged || d.Outcome == federation.OutcomeOurs && !r.Delete && r.Kind == town.KindFormula {
+			meta, err := files.Check(r.Key, text)
+			if err != nil {
 				return town.Fail("resolve "+r.Key.String(), "mend the merged text and run it again", "%w: %w", town.ErrUsage, err)
 			}
+			r.Version = meta.Version
 		}
 		message := "resolve " + r.Key.String() + ": " + string(d.Outcome)
 		if _, err := w.store.Resolve(ctx, r, d.Outcome, d.Merged, message); err != nil {

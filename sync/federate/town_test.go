@@ -85,6 +85,9 @@ func newTown(t testing.TB, dir, name string) *testTown {
 		Layout: layout.Town{Root: dir}, ID: town.ID("id-" + name), Name: name,
 		Actor:  town.Actor{Name: name, Email: name + "@example.com"},
 		Stores: tt.stores, Starter: starter, Command: "test",
+		// Many tests write rows by SQL. Those of package federation, and TestHistories, have
+		// documents that must be signed.
+		Unsigned: federation.UnsignedAccepted,
 	})
 	fresh(t, name, tt.database(), func(opts doltdb.Options) (io.Closer, error) {
 		return federation.Create(t.Context(), opts, tt.stores.uuid, tt.opts.ID)

@@ -31,7 +31,9 @@ type Keeper struct {
 	// Plain lists the files of a point of kind Files: paths relative to Root, of files or
 	// of directories with everything in them. Omit reports what stays out: secrets.
 	Plain []string
-	Omit  func(path string) bool
+	// Private are further files that only encrypted destinations get.
+	Private []string
+	Omit    func(path string) bool
 	// Stays are plain files that a restore does not replace: they hold the identity of
 	// what is in the databases.
 	Stays []string

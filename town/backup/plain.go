@@ -26,7 +26,7 @@ func (k *Keeper) writePlain(ctx context.Context, c *catalog, p *Point, notes *no
 		return nil, err
 	}
 	var all int64
-	for _, from := range k.Plain {
+	for _, from := range k.paths(c.to) {
 		err := filepath.WalkDir(filepath.Join(k.Root, filepath.FromSlash(from)), func(path string, e fs.DirEntry, err error) error {
 			if errors.Is(err, fs.ErrNotExist) {
 				return nil
@@ -74,6 +74,14 @@ func (k *Keeper) writePlain(ctx context.Context, c *catalog, p *Point, notes *no
 	slices.SortFunc(p.Files, func(a, b File) int { return strings.Compare(a.Path, b.Path) })
 	slices.Sort(keys)
 	return slices.Compact(keys), nil
+}
+
+// paths are the files and directories that points of a destination hold.
+func (k *Keeper) paths(to Destination) []string {
+	if _, sealed := to.Store.(Sealed); sealed {
+		return append(slices.Clone(k.Plain), k.Private...)
+	}
+	return k.Plain
 }
 
 // plainFile copies a file to out, under the digest of what was copied.

@@ -54,7 +54,7 @@ func (k *Keeper) RestoreFiles(ctx context.Context, to Destination, e Entry, dry 
 			if k.Spare != nil && k.Spare(f.Path) {
 				continue
 			}
-			if !k.covers(f.Path) {
+			if !k.covers(to, f.Path) {
 				return fmt.Errorf("%w: the point %s has %s, which no backup takes", ErrDamaged, p.Name, town.Typed(f.Path))
 			}
 			same, err := k.sameFile(f)
@@ -85,11 +85,11 @@ func (k *Keeper) RestoreFiles(ctx context.Context, to Destination, e Entry, dry 
 	return out, err
 }
 
-// covers reports whether a path is one of those that points hold. Whoever can write the
-// destination may have put another one into a point.
-func (k *Keeper) covers(path string) bool {
+// covers reports whether a path is one of those that points of a destination hold. Whoever
+// can write there may have put another one into a point.
+func (k *Keeper) covers(to Destination, path string) bool {
 	return (k.Omit == nil || !k.Omit(path)) &&
-		slices.ContainsFunc(k.Plain, func(from string) bool { return path == from || strings.HasPrefix(path, from+"/") })
+		slices.ContainsFunc(k.paths(to), func(from string) bool { return path == from || strings.HasPrefix(path, from+"/") })
 }
 
 // sameFile reports whether a file is what it was.

@@ -230,6 +230,72 @@ func TestDestinations(t *testing.T) {
 }
 
 // A file that was encrypted with another key is refused with the reason.
+// What only the Town may know is in encrypted points, and in no others. A restore makes it
+// where it is missing, and takes it from no point that anybody could have written.
+func TestPrivateFilesAreOnlyInEncryptedPoints(t *testing.T) {
+	h := newHarness(t)
+	h.Private, h.Stays = []string{".gt/keys"}, []string{".gt/keys"}
+	at := filepath.Join(h.Root, ".gt", "keys")
+	if err := os.WriteFile(at, []byte("key one"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	holds := func() (e Entry, has bool) {
+		t.Helper()
+		h.take(Files)
+		list, err := h.List(t.Context(), h.to())
+		if err != nil || len(list) == 0 {
+			t.Fatal(list, err)
+		}
+		return list[0], slices.ContainsFunc(list[0].Point.Files, func(f File) bool { return f.Path == ".gt/keys" })
+	}
+	if _, has := holds(); has {
+		t.Error("a point that is not encrypted has the key")
+	}
+	path := filepath.Join(h.root, "key")
+	if _, err := MakeKey(path); err != nil {
+		t.Fatal(err)
+	}
+	key, err := ReadKey(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := Directory{Dir: filepath.Join(h.root, "sealed")}
+	if err := os.Mkdir(open.Dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	h.Destinations[0].Store = Sealed{open, key}
+	e, has := holds()
+	if !has {
+		t.Fatal("an encrypted point lacks the key")
+	}
+	want := func(text string) {
+		t.Helper()
+		if got, err := os.ReadFile(at); err != nil || string(got) != text {
+			t.Errorf("the key is %q, %v", got, err)
+		}
+		if info, err := os.Stat(at); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%v, %v", info, err)
+		}
+	}
+	if err := os.WriteFile(at, []byte("key two"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.RestoreFiles(t.Context(), h.to(), e, false); err != nil {
+		t.Fatal(err)
+	}
+	want("key two")
+	if err := os.Remove(at); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.RestoreFiles(t.Context(), h.to(), e, false); err != nil {
+		t.Fatal(err)
+	}
+	want("key one")
+	if h.covers(Destination{Store: Directory{}}, ".gt/keys") {
+		t.Error("a point that anybody could have written may hold a key")
+	}
+}
+
 func TestAnotherKeyIsRefused(t *testing.T) {
 	h := newHarness(t)
 	keys := [2]*Key{}

@@ -18,6 +18,7 @@ const (
 	TypeBytes    Type = "bytes"    // 512KB, 256MB, 4GB; 1 KB is 1024 bytes
 	TypeBool     Type = "bool"     // true or false, yes or no, on or off
 	TypeList     Type = "list"     // comma-separated words of Key.Words
+	TypeWord     Type = "word"     // one of Key.Words
 	TypeString   Type = "string"   // one line of text
 	TypeBudget   Type = "budget"   // US dollars, of all time or of a period: 25, 40/day, 200/week, 500/month
 )
@@ -163,6 +164,8 @@ var keys = []Key{
 		Help: "What may be adjusted"},
 	{Name: "federation.interval", Type: TypeDuration, Default: "5m", Min: 10 * second, Max: 720 * hour,
 		Help: "Time between two syncs in the background"},
+	{Name: "federation.unsigned", Type: TypeWord, Default: "review", Words: []string{"accept", "review", "refuse"},
+		Help: "What becomes of documents that arrive without a valid signature: they are taken, wait for a review, or are refused"},
 	{Name: "remote.deadline", Type: TypeDuration, Default: "30m", Min: 10 * second, Max: 720 * hour,
 		Help: "Time one fetch or push may take"},
 	{Name: "remote.idle", Type: TypeDuration, Default: "1m", Min: second, Max: 720 * hour,

@@ -111,6 +111,12 @@ func (c *Config) Bool(name string) (bool, error) {
 	return value == "true", err
 }
 
+// Word reads a setting that is one of its words.
+func (c *Config) Word(name string) (string, error) {
+	_, value, err := c.typed(name, TypeWord)
+	return value, err
+}
+
 // List returns the words in force of a list.
 func (c *Config) List(name string) ([]string, error) {
 	_, value, err := c.typed(name, TypeList)

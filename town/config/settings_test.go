@@ -44,7 +44,7 @@ func TestKeyTable(t *testing.T) {
 		"witness.recoveries": "2", "witness.many": "3", "witness.hold": "30m", "refinery.queue_size": "20", "refinery.parallelism": "3", "refinery.batch_size": "8", "rate.requests_per_second": "100", "rate.burst_size": "50",
 		"cache.enabled": "true", "cache.memory_size": "256MB", "cache.ttl": "300", "tmux.max_sessions": "50",
 		"rig.memory": "16GB", "rig.cpu": "8", "budget.bead": "none", "budget.rig": "none", "budget.town": "none", "autotune.enabled": "false", "autotune.interval": "1h", "autotune.scope": "dolt,cache,concurrency",
-		"federation.interval": "5m", "agent.command": "", "remote.deadline": "30m", "remote.idle": "1m",
+		"federation.interval": "5m", "federation.unsigned": "review", "agent.command": "", "remote.deadline": "30m", "remote.idle": "1m",
 		"secrets.backend": "env,file", "secrets.vault_addr": "", "secrets.vault_namespace": "", "secrets.vault_path": "secret/gastown",
 		"secrets.vault_kv": "0", "secrets.vault_leased": "", "secrets.vault_login": "token", "secrets.vault_login_path": "", "secrets.vault_role": "",
 		"secrets.vault_credential_file": "", "secrets.vault_ca_file": "", "secrets.vault_interval": "5m",
@@ -260,6 +260,8 @@ func anyValue(t *rapid.T, k Key) string {
 		return rapid.SampledFrom([]string{"true", "false", "yes", "no", "on", "off"}).Draw(t, "bool")
 	case TypeList:
 		return strings.Join(rapid.SliceOfN(rapid.SampledFrom(k.Words), 1, 5).Draw(t, "words"), ",")
+	case TypeWord:
+		return rapid.SampledFrom(k.Words).Draw(t, "word")
 	case TypeBudget:
 		return rapid.SampledFrom([]string{"none", "25", "$10.50/day", " 1 / Week", "7/month"}).Draw(t, "budget")
 	default:

@@ -27,6 +27,12 @@ func normal(name, value string) (string, error) {
 	case TypeList:
 		words, err := k.parseList(value)
 		return strings.Join(words, ","), err
+	case TypeWord:
+		word := strings.ToLower(strings.TrimSpace(value))
+		if !slices.Contains(k.Words, word) {
+			return "", fmt.Errorf("%q is not one of %s", town.Clip(word, 40), strings.Join(k.Words, ", "))
+		}
+		return word, nil
 	case TypeString:
 		return k.parseText(value)
 	case TypeBudget:

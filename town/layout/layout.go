@@ -64,6 +64,9 @@ func (t Town) Config() string { return t.join("config", "town.yaml") }
 // Access is the access control file.
 func (t Town) Access() string { return t.join("config", "access.yaml") }
 
+// Trust holds what people decided about the keys of other Towns.
+func (t Town) Trust() string { return t.join("config", "trust.json") }
+
 // Sharing holds the rules by which records of the ledger leave the Town.
 func (t Town) Sharing() string { return t.join("config", "sharing.yaml") }
 
@@ -111,6 +114,10 @@ func (t Town) Engine() string { return t.join(".gt", "engine") }
 
 // Instance says which directory of the Town this is; see town/instance.
 func (t Town) Instance() string { return t.join(".gt", "instance") }
+
+// Keys are what the Town signs with; see sync/sign. They never leave the machine, but in
+// a backup.
+func (t Town) Keys() string { return t.join(".gt", "keys") }
 
 // Index records the state of the files in Files when gt last wrote or read them.
 func (t Town) Index() string { return t.join(".gt", "index") }

@@ -31,6 +31,8 @@ type review struct {
 	Delete bool   `json:"delete"`
 	Town   string `json:"town"`
 	Author string `json:"author"`
+	// Signed: the Town has signed the text. Otherwise nobody knows who wrote it.
+	Signed bool `json:"signed"`
 }
 
 // reviewTexts is a review with the texts that a person needs to decide it.
@@ -95,7 +97,16 @@ func hintReviews(call *shell.Call) kingpin.HintAction {
 }
 
 func newReview(r federation.Review) review {
-	return review{ID: string(r.ID), Document: r.Key.String(), Delete: r.Delete, Town: string(r.Town), Author: r.Author}
+	return review{ID: string(r.ID), Document: r.Key.String(), Delete: r.Delete, Town: string(r.Town), Author: r.Author, Signed: r.Signed}
+}
+
+// claims are a Town and an author as people are shown them: an unsigned row only says so.
+func (r review) claims(towns map[town.ID]string) (name, author string) {
+	name, author = townName(towns, town.ID(r.Town)), r.Author
+	if !r.Signed && r.Town != "" {
+		name = "unsigned, says " + name
+	}
+	return name, author
 }
 
 // Short is the shortened id for printing.
@@ -136,7 +147,8 @@ func (o *conflictsOptions) list(ctx context.Context) error {
 		}
 		var rows [][]string
 		for _, r := range out {
-			rows = append(rows, []string{r.Short(), r.Document, r.proposes(), townName(towns, town.ID(r.Town)), r.Author})
+			name, author := r.claims(towns)
+			rows = append(rows, []string{r.Short(), r.Document, r.proposes(), name, author})
 		}
 		p.Table([]string{"ID", "DOCUMENT", "WHAT", "TOWN", "AUTHOR"}, rows)
 	})
@@ -185,7 +197,8 @@ func newReviewTexts(r federation.Review) reviewTexts {
 
 func (out reviewTexts) print(p *term.Printer, r federation.Review, towns map[town.ID]string) {
 	p.Styled(term.Head, "Review %s of %s", out.Short(), out.Document)
-	p.Line("  ours:   %s by %s in %s", out.proposes(), out.Author, townName(towns, r.Town))
+	name, author := out.claims(towns)
+	p.Line("  ours:   %s by %s in %s", out.proposes(), author, name)
 	if r.Current == nil {
 		p.Line("  theirs: the role is not there any more")
 	} else {

@@ -1,6 +1,7 @@
 package federation
 
 import (
+	"cmp"
 	"context"
 	"strconv"
 	"strings"
@@ -27,6 +28,12 @@ type townsOptions struct {
 type member struct {
 	federation.Member
 	Self bool `json:"self"`
+	// Fingerprint is that of the Town's key; empty where the Town has none.
+	Fingerprint string `json:"fingerprint"`
+	// Trusted: what it signs may come into force here. Pinned is the fingerprint that a
+	// person asked for; empty where nobody did.
+	Trusted bool   `json:"trusted"`
+	Pinned  string `json:"pinned"`
 	// Forgotten: only --all lists it.
 	Forgotten bool `json:"forgotten"`
 }
@@ -83,9 +90,9 @@ func (o *townsOptions) run(ctx context.Context) error {
 		}
 		var rows [][]string
 		for _, m := range out {
-			rows = append(rows, []string{m.Name, string(m.ID), strconv.FormatUint(m.Revision, 10), m.remark()})
+			rows = append(rows, []string{m.Name, string(m.ID), cmp.Or(m.Fingerprint, "no key"), strconv.FormatUint(m.Revision, 10), m.remark()})
 		}
-		p.Table([]string{"NAME", "ID", "REVISION", ""}, rows)
+		p.Table([]string{"NAME", "ID", "FINGERPRINT", "REVISION", ""}, rows)
 		if hidden > 0 {
 			p.Line("%s forgotten here; --all lists them", term.Plural(hidden, "Town is", "Towns are"))
 		}
@@ -101,6 +108,11 @@ func (m member) remark() string {
 	if m.Forgotten {
 		all = append(all, "forgotten here")
 	}
+	if !m.Trusted {
+		all = append(all, "not trusted")
+	} else if m.Pinned != "" {
+		all = append(all, "trusted")
+	}
 	if m.Self {
 		all = append(all, "this Town")
 	}
@@ -113,10 +125,22 @@ func (h *target) members(ctx context.Context) (out []member, err error) {
 	if err != nil {
 		return nil, err
 	}
+	trust, err := h.Trust()
+	if err != nil {
+		return nil, err
+	}
 	err = h.engine.Read(ctx, func(s *federation.Store) error {
 		all, err := s.Towns(ctx)
+		if err != nil {
+			return err
+		}
+		prints, err := s.Fingerprints(ctx)
 		for _, m := range all {
-			out = append(out, member{m, m.ID == h.Config.Town.ID, forgotten.Hides(m)})
+			d, decided := trust[m.ID]
+			out = append(out, member{
+				Member: m, Self: m.ID == h.Config.Town.ID, Fingerprint: prints[m.ID], Forgotten: forgotten.Hides(m),
+				Trusted: d.Trusted || !decided, Pinned: d.Fingerprint,
+			})
 		}
 		return err
 	})
@@ -199,12 +223,23 @@ func (o *townsOptions) hint(forgotten bool) kingpin.HintAction {
 	}
 }
 
-// townNames maps the registry's ids to names.
+// townNames maps the registry's ids to names. A name that several Towns have comes with
+// the fingerprint of the key, which only one has.
 func townNames(ctx context.Context, s *federation.Store) (map[town.ID]string, error) {
 	members, err := s.Towns(ctx)
+	if err != nil {
+		return nil, err
+	}
+	count := map[string]int{}
+	for _, m := range members {
+		count[m.Name]++
+	}
+	prints, err := s.Fingerprints(ctx)
 	all := make(map[town.ID]string, len(members))
 	for _, m := range members {
-		all[m.ID] = m.Name
+		if all[m.ID] = m.Name; count[m.Name] > 1 {
+			all[m.ID] += " (" + federation.ShortFingerprint(prints[m.ID]) + ")"
+		}
 	}
 	return all, err
 }

@@ -25,6 +25,10 @@ import (
 // follows from it, is in the databases, or is secret.
 var backupPaths = []string{"config", "federation", "deacon"}
 
+// backupPrivate are the keys that the Town signs with: whoever has them can write in its
+// name, and without them it must go on as another Town.
+var backupPrivate = []string{".gt/keys"}
+
 // Backups is what takes, proves and restores the Town's backups.
 func (h *Host) Backups() (*backup.Keeper, error) {
 	if opts := h.Database(layout.Ledger); opts.External != nil {
@@ -38,7 +42,8 @@ func (h *Host) Backups() (*backup.Keeper, error) {
 	t := h.Layout
 	k := &backup.Keeper{
 		Town: string(h.Config.Town.ID), TownName: h.Config.Town.Name, Version: h.call.Version(), Root: t.Root,
-		Dir: t.Backups(), Retired: t.Retired(), Lock: t.Lock("backup"), Plain: backupPaths, Omit: h.omitted(), Stays: []string{"config/town.yaml"},
+		Dir: t.Backups(), Retired: t.Retired(), Lock: t.Lock("backup"), Plain: backupPaths, Private: backupPrivate, Omit: h.omitted(),
+		Stays:     append([]string{"config/town.yaml"}, backupPrivate...),
 		Retention: backup.Retention{backup.Databases: duration(h.Config, "backup.keep"), backup.Files: duration(h.Config, "backup.files_keep")},
 		Examine:   h.examine, Own: h.ownPlanes, Now: h.call.Now, Wait: h.call.Wait,
 		Progress: func(what string) { h.call.Progress().Step(what, 0, 0, "") },

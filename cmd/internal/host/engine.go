@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gastown/cmd/internal/term"
+	"gastown/planes/federation"
 	"gastown/planes/ledger"
 	"gastown/sync/federate"
 	"gastown/sync/records"
@@ -58,6 +59,10 @@ func (h *Host) Engine(o EngineOptions) *federate.Engine {
 		Wait: h.call.Wait, Command: h.call.Name, Now: h.call.Now,
 	}
 	opts.Deadline, opts.Idle = h.duration("remote.deadline"), h.duration("remote.idle")
+	if unsigned, err := h.Config.Word("federation.unsigned"); err == nil {
+		opts.Unsigned = federation.Unsigned(unsigned)
+	}
+	opts.Admits = h.admits()
 	if o.Plane != layout.Federation {
 		opts.Ledger = sharedLedger{h}
 		opts.OnlyLedger = o.Plane == layout.Ledger

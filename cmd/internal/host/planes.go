@@ -13,6 +13,7 @@ import (
 	"gastown/planes/ledger"
 	"gastown/planes/operational"
 	"gastown/sync/files"
+	"gastown/sync/sign"
 	"gastown/town"
 	"gastown/town/config"
 	"gastown/town/durable"
@@ -137,7 +138,11 @@ func (h *Host) createFederation(ctx context.Context, opts doltdb.Options) (_ clo
 	if err != nil {
 		return nil, err
 	}
-	has, err := hasFiles(h.Layout)
+	s.Keys, err = sign.Load(h.Layout.Keys(), h.Config.Town.ID)
+	has := false
+	if err == nil {
+		has, err = hasFiles(h.Layout)
+	}
 	if err == nil && !has {
 		var edits []federation.FileEdit
 		if edits, err = starterEdits(); err == nil {

@@ -1,0 +1,111 @@
+package host
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"gastown/planes/federation"
+	"gastown/town"
+	"gastown/town/access"
+	"gastown/town/durable"
+	"gastown/town/strict"
+)
+
+// Trust is what people decided about other Towns, by their identities. A Town that is not
+// in it is trusted with the key that was seen first.
+type Trust map[town.ID]Trusted
+
+// Trusted is the decision about one Town.
+type Trusted struct {
+	// Name was the Town's when it was decided. It is for people.
+	Name string `json:"name"`
+	// Trusted: what the Town signs may come into force here.
+	Trusted bool `json:"trusted"`
+	// Fingerprint is that of a key which must be among the Town's; "" asks for none.
+	Fingerprint string `json:"fingerprint"`
+}
+
+// Reasons why what a Town signed does not come into force.
+const (
+	notTrusted = "this Town does not trust the Town that signed it"
+	otherKey   = "the Town that signed it has another key than the one that a person pinned"
+)
+
+// denies says why the Town's rows may not come into force; "" if they may.
+func (t Trust) denies(w federation.Arrival) string {
+	d, ok := t[w.Town]
+	switch {
+	case !ok:
+		return ""
+	case !d.Trusted:
+		return notTrusted
+	case d.Fingerprint != "" && !slices.Contains(w.Fingerprints, d.Fingerprint):
+		return otherKey
+	}
+	return ""
+}
+
+// Trust reads the decisions. A file that is wrong is an error: nothing enters then.
+func (h *Host) Trust() (Trust, error) {
+	data, err := os.ReadFile(h.Layout.Trust())
+	if errors.Is(err, os.ErrNotExist) {
+		return Trust{}, nil
+	}
+	t := Trust{}
+	if err == nil {
+		err = strict.JSON(data, &t)
+	}
+	if err != nil {
+		return nil, town.Fail("read config/trust.json", "gt federation trust TOWN writes it anew; move a broken one away", "%w", err)
+	}
+	return t, nil
+}
+
+// ChangeTrust changes the decisions, and saves them.
+func (h *Host) ChangeTrust(ctx context.Context, change func(Trust)) (err error) {
+	unlock, err := h.lock(ctx, "trust", "change which Towns are trusted")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	t, err := h.Trust()
+	if err != nil {
+		return err
+	}
+	change(t)
+	data, err := json.MarshalIndent(t, "", "  ")
+	if err != nil {
+		return err
+	}
+	return durable.Replace(h.Layout.Trust(), append(data, '\n'), 0o600)
+}
+
+// admits decides what other Towns may write here: those that are trusted, as far as
+// config/access.yaml lets them.
+func (h *Host) admits() func(federation.Arrival) string {
+	trust, err := h.Trust()
+	if err != nil {
+		return func(federation.Arrival) string { return "config/trust.json cannot be understood, so nothing enters" }
+	}
+	policy := access.Absent()
+	if h.call.Gate != nil {
+		policy, _ = h.call.Gate.Policy(h.Layout)
+	}
+	return func(w federation.Arrival) string {
+		if reason := trust.denies(w); reason != "" {
+			return reason
+		}
+		if w.Key.Kind == "" {
+			return ""
+		}
+		d := policy.MayEnter(access.Writer{Town: w.Town, Name: w.Name, Author: w.Author}, string(w.Key.Kind), w.Key.Name)
+		if d.Allowed {
+			return ""
+		}
+		return fmt.Sprintf("%s may not %s: %s", d.Who, d.Action, d.Reason)
+	}
+}

@@ -1,0 +1,317 @@
+package federation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gastown/planes/doltdb"
+	"gastown/sync/sign"
+	"gastown/town"
+)
+
+// What a merge would change here is sifted row by row before it is committed. What its
+// Town did not sign becomes again what it is here. Of documents, judge.go says what is in
+// force. All Towns decide this alike, from rows that all of them have, so a Town that
+// puts a row back and one that never had the other row hold the same. A text that is not
+// taken waits as a proposal, whose id is its content, for a person in any Town.
+
+// Refusal is a row that arrived and was not taken.
+type Refusal struct {
+	// Row names it for people: a document, or what another table has.
+	Row string `json:"row"`
+	// Town and Author are whom the row names. They need not have written it.
+	Town   town.ID `json:"town"`
+	Author string  `json:"author"`
+	Reason string  `json:"reason"`
+	// Review is the proposal as which a document waits; empty where there is none.
+	Review town.Digest `json:"review"`
+}
+
+// sift is one look at what arrives.
+type sift struct {
+	store *Store
+	tx    *doltdb.Tx
+	// ours is the plane's tip before the merge, theirs what arrives, base the merge base.
+	// to is what the merge made: theirs, or the session's own state.
+	base, ours, theirs, to string
+	// later: theirs counts as published after ours.
+	later bool
+	// ring has the keys at ours, and next those that arrived too.
+	ring, next sign.Ring
+	// arrived are the rows with a valid signature that ours has not, and stand the levels
+	// that ranks among them give.
+	arrived map[signedBy]bool
+	stand   map[town.Kind]map[string]levels
+
+	refused []Refusal
+	notes   []string
+	// drop has the keys of rows to remove, restore whole rows to write, by table. keep are
+	// the documents to write as they are at ours, and take as they are at theirs.
+	drop, restore map[string][][]any
+	keep, take    map[town.Kind][]string
+	fix           *changeset
+	proposed      int
+}
+
+// working is what a merge in this session has made so far.
+const working = "WORKING"
+
+// sifted looks at the rows that differ between ours and what a merge makes.
+func (s *Store) sifted(ctx context.Context, tx *doltdb.Tx, merge sift) (*sift, error) {
+	f := &merge
+	f.store, f.tx, f.fix = s, tx, s.newChangeset()
+	f.arrived, f.stand = map[signedBy]bool{}, map[town.Kind]map[string]levels{}
+	f.drop, f.restore = map[string][][]any{}, map[string][][]any{}
+	f.keep, f.take = map[town.Kind][]string{}, map[town.Kind][]string{}
+	changed, err := f.changed(ctx)
+	if err != nil || len(changed) == 0 {
+		return f, err
+	}
+	// Keys first, and what they sign before what needs a signature.
+	for _, table := range []struct {
+		name string
+		look func(context.Context) error
+	}{
+		{"town_keys", f.keys}, {"signatures", f.signatures}, {"ranks", f.ranks},
+		{"roles", func(ctx context.Context) error { return f.rows(ctx, town.KindRole) }},
+		{"formulas", func(ctx context.Context) error { return f.rows(ctx, town.KindFormula) }},
+		{"templates", f.templates}, {"resolutions", f.resolutions}, {"towns", f.members},
+	} {
+		if slices.Contains(documentTables, table.name) && !s.checksDocuments() {
+			continue
+		}
+		if slices.Contains(changed, table.name) || table.name == "town_keys" {
+			if err := table.look(ctx); err != nil {
+				return nil, fmt.Errorf("check the rows of %s that arrive: %w", table.name, err)
+			}
+		}
+	}
+	return f, nil
+}
+
+// documentTables are the tables of documents.
+var documentTables = []string{"roles", "formulas", "templates"}
+
+// changed lists the tables with rows that differ. Of documents those at theirs count: a
+// merge may have left out what differs there.
+func (f *sift) changed(ctx context.Context) (tables []string, err error) {
+	query := "SELECT to_table_name FROM dolt_diff_summary(?, ?) WHERE data_change"
+	args := []any{f.ours, f.to}
+	if f.to != f.theirs {
+		query += " UNION " + query
+		args = append(args, f.ours, f.theirs)
+	}
+	err = f.tx.Each(ctx, func(r *doltdb.Rows) error {
+		var name *string
+		err := r.Scan(&name)
+		if name != nil {
+			tables = append(tables, *name)
+		}
+		return err
+	}, query, args...)
+	return tables, err
+}
+
+// clean reports that every row may be taken.
+func (f *sift) clean() bool {
+	return len(f.drop)+len(f.restore)+len(f.keep)+len(f.take)+len(f.fix.issues)+len(f.fix.ranks)+len(f.fix.propose)+len(f.fix.archive) == 0
+}
+
+// refuse notes a row that is not taken.
+func (f *sift) refuse(row string, id town.ID, author, reason string) {
+	f.refused = append(f.refused, Refusal{Row: row, Town: id, Author: author, Reason: reason})
+}
+
+// addOnly sifts a table whose rows are added and never changed: it takes back changes
+// and removals, and hands on what theirs has more than ours.
+func (f *sift) addOnly(ctx context.Context, table, columns string, added func(scanner) error) error {
+	engine := 0
+	err := diffEach(ctx, f.tx, table, f.ours, f.to, "diff_type, "+from(columns), "WHERE diff_type <> 'added' OR "+f.merging(), func(r *doltdb.Rows) error {
+		cells := make([]*string, 2+strings.Count(columns, ","))
+		dest := make([]any, len(cells))
+		for i := range cells {
+			dest[i] = &cells[i]
+		}
+		err := r.Scan(dest...)
+		if err != nil || *cells[0] == "added" {
+			engine++
+			return err
+		}
+		row := make([]any, len(cells)-1)
+		for i, c := range cells[1:] {
+			row[i] = *c
+		}
+		f.restore[table] = append(f.restore[table], row)
+		return nil
+	})
+	if err == nil && len(f.restore[table]) > 0 {
+		f.refuse(fmt.Sprintf("%d row(s) of %s", len(f.restore[table]), table), "", "", "they were changed or removed, and are only ever added")
+	}
+	if err != nil {
+		return err
+	}
+	if f.to != f.theirs && slices.Contains(signedTables, table) {
+		if signs, err := f.theySign(ctx); err != nil || !signs {
+			return err
+		}
+	}
+	var rows [][]any
+	err = diffEach(ctx, f.tx, table, f.ours, f.theirs, prefixed(columns), "WHERE diff_type = 'added'", func(r *doltdb.Rows) error {
+		if f.to != f.theirs {
+			row, err := anyRow(r, columns)
+			if err != nil {
+				return err
+			}
+			rows = append(rows, row)
+			return added(textScanner(row))
+		}
+		return added(r)
+	})
+	if f.to != f.theirs && len(rows) != engine {
+		// The engine compared with a merge base that a stranger may have made.
+		f.restore[table] = append(f.restore[table], rows...)
+	}
+	return err
+}
+
+// signedTables came with the step stepSigned of the schema.
+var signedTables = []string{"town_keys", "signatures", "ranks"}
+
+// merging is a condition: the engine has merged, and not moved to theirs.
+func (f *sift) merging() string { return strconv.FormatBool(f.to != f.theirs) }
+
+// keys sifts the keys of Towns.
+func (f *sift) keys(ctx context.Context) error {
+	links, err := readLinks(ctx, f.tx, f.ours, "")
+	if err != nil {
+		return err
+	}
+	f.ring = sign.Ring{}
+	for _, l := range links {
+		f.ring[l.Town] = append(f.ring[l.Town], l.Public)
+	}
+	f.next = f.ring.Clone()
+	var arrived []sign.Link
+	err = f.addOnly(ctx, "town_keys", keyChainColumns, func(r scanner) error {
+		l, err := scanLink(r)
+		arrived = append(arrived, l)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(arrived, func(a, b sign.Link) int { return a.Number - b.Number })
+	for _, l := range arrived {
+		if err := f.next.Add(f.store.uuid, l); err != nil {
+			f.drop["town_keys"] = append(f.drop["town_keys"], []any{string(l.Town), l.Number})
+			f.refuse("key "+l.Public.Fingerprint(), l.Town, "", err.Error())
+		}
+	}
+	return f.store.introduce(ctx, f.tx, f.ours, f.next)
+}
+
+// accepts reports whether a Town may sign what arrives with a key: with the one that is
+// its present one here, or a later one. A former key may have been stolen.
+func (f *sift) accepts(id town.ID, p sign.Public) bool {
+	return slices.Contains(f.next[id][max(len(f.ring[id])-1, 0):], p)
+}
+
+// signatures sifts the signatures.
+func (f *sift) signatures(ctx context.Context) error {
+	var arrived []sign.Signature
+	err := f.addOnly(ctx, "signatures", signatureColumns, func(r scanner) error {
+		g, err := scanSignature(r)
+		arrived = append(arrived, g)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	bad := 0
+	for i, ok := range sign.Valid(f.store.uuid, arrived, f.accepts) {
+		g := arrived[i]
+		if ok {
+			f.arrived[signedBy{g.Digest, g.Town}] = true
+			continue
+		}
+		bad++
+		f.drop["signatures"] = append(f.drop["signatures"], []any{string(g.Digest), string(g.Town)})
+	}
+	if bad > 0 {
+		f.refuse(fmt.Sprintf("%d signature(s)", bad), "", "", "they are not by a present key of the Town they name")
+	}
+	return nil
+}
+
+// signed reports which rows are signed, and which of them were so before the merge.
+func (f *sift) signed(ctx context.Context, rows []signedBy) (signed, known map[signedBy]bool, err error) {
+	var rest []signedBy
+	signed, known = map[signedBy]bool{}, map[signedBy]bool{}
+	for _, r := range rows {
+		if signed[r] = f.arrived[r]; !signed[r] {
+			rest = append(rest, r)
+		}
+	}
+	before, err := signaturesOf(ctx, f.tx, f.ours, rest)
+	for r := range before {
+		signed[r], known[r] = true, true
+	}
+	return signed, known, err
+}
+
+// ranks sifts what Towns say of the places of edits.
+func (f *sift) ranks(ctx context.Context) error {
+	var list []Rank
+	var rows []signedBy
+	err := f.addOnly(ctx, "ranks", rankColumns, func(r scanner) error {
+		v, err := scanRank(r)
+		list, rows = append(list, v), append(rows, signedBy{v.statement(), v.Town})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	signed, _, err := f.signed(ctx, rows)
+	for i, v := range list {
+		if signed[rows[i]] {
+			if f.stand[v.Kind] == nil {
+				f.stand[v.Kind] = map[string]levels{}
+			}
+			f.store.raise(f.stand[v.Kind], v)
+			continue
+		}
+		f.drop["ranks"] = append(f.drop["ranks"], []any{string(v.Kind), v.Name, v.Level, string(v.Edit), string(v.Town)})
+		f.refuse("what is said of "+v.String(), v.Town, v.Author, notSigned)
+	}
+	return err
+}
+
+// notSigned is the reason why most rows are not taken.
+const notSigned = "it is not signed by the Town it names"
+
+// resolutions sifts decisions about reviews.
+func (f *sift) resolutions(ctx context.Context) error {
+	var list []Resolution
+	var rows []signedBy
+	err := f.addOnly(ctx, "resolutions", resolutionColumns, func(r scanner) error {
+		var id town.Digest
+		var v Resolution
+		err := r.Scan(&id, &v.Proposal, &v.Outcome, &v.Result, &v.Town, &v.Author)
+		list, rows = append(list, v), append(rows, signedBy{v.ID(), v.Town})
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	signed, _, err := f.signed(ctx, rows)
+	for i, v := range list {
+		if !signed[rows[i]] {
+			f.drop["resolutions"] = append(f.drop["resolutions"], []any{string(v.ID())})
+			f.refuse("a decision about review "+town.Clip(string(v.Proposal), 12), v.Town, v.Author, notSigned)
+		}
+	}
+	return err
+}

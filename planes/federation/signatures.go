@@ -1,0 +1,198 @@
+package federation
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"gastown/planes/doltdb"
+	"gastown/sync/sign"
+	"gastown/town"
+)
+
+// The columns of the tables of signatures, in the order of their scans.
+const (
+	keyChainColumns  = "town, number, public, signature"
+	signatureColumns = "digest, town, signer, signature"
+)
+
+// statement is what the Town of an edit signs. The number of a template's issue is not
+// part of it, because a merge may give an issue another number.
+func statement(e town.Edit) town.Digest {
+	if e.Kind == town.KindTemplate {
+		e.Version = ""
+	}
+	return e.Digest()
+}
+
+// statement is what a Town signs about its entry.
+func (m Member) statement() town.Digest {
+	parts := []string{"town"}
+	for _, v := range m.values() {
+		parts = append(parts, fmt.Sprint(v))
+	}
+	return town.DigestOf(parts...)
+}
+
+// signAll signs rows with the Town's present key. The registry gets its keys with the
+// first of them.
+func (s *Store) signAll(ctx context.Context, tx *doltdb.Tx, statements ...town.Digest) error {
+	if s.Keys == nil || len(statements) == 0 {
+		return nil
+	}
+	if err := s.chain(ctx, tx); err != nil {
+		return err
+	}
+	slices.Sort(statements)
+	var rows [][]any
+	for _, d := range slices.Compact(statements) {
+		g := s.Keys.Sign(s.uuid, d)
+		rows = append(rows, []any{string(g.Digest), string(g.Town), string(g.Signer), g.Value})
+	}
+	return write(ctx, tx, doltdb.InsertNew, "signatures", signatureColumns, rows)
+}
+
+// chain enters the Town's keys in the registry.
+func (s *Store) chain(ctx context.Context, tx *doltdb.Tx) error {
+	if s.chained {
+		return nil
+	}
+	if err := s.ownKeys(ctx, tx); err != nil {
+		return err
+	}
+	var rows [][]any
+	for _, l := range s.Keys.Chain(s.uuid) {
+		rows = append(rows, linkValues(l))
+	}
+	err := write(ctx, tx, doltdb.InsertNew, "town_keys", keyChainColumns, rows)
+	s.chained = err == nil
+	return err
+}
+
+// CheckKeys fails when the registry has other keys for this Town than it signs with.
+func (s *Store) CheckKeys(ctx context.Context) error {
+	return s.db.View(ctx, func(tx *doltdb.Tx) error { return s.ownKeys(ctx, tx) })
+}
+
+// EnterKeys enters this Town's keys in the registry, after a rotation for instance.
+func (s *Store) EnterKeys(ctx context.Context) error {
+	s.chained = false
+	_, err := s.db.Update(ctx, "enter the keys of this Town", func(tx *doltdb.Tx) error { return s.chain(ctx, tx) })
+	return err
+}
+
+// Revoke ends this Town's keys: with this commit it signs for the last time.
+func (s *Store) Revoke(ctx context.Context) error {
+	s.chained = false
+	_, err := s.db.Update(ctx, "this Town revokes its keys", func(tx *doltdb.Tx) error {
+		if err := s.chain(ctx, tx); err != nil {
+			return err
+		}
+		return write(ctx, tx, doltdb.Insert, "town_keys", keyChainColumns, [][]any{linkValues(s.Keys.End(s.uuid))})
+	})
+	s.chained = false
+	return err
+}
+
+// Revoked reports whether this Town has revoked its keys.
+func (s *Store) Revoked(ctx context.Context) (revoked bool, err error) {
+	err = s.db.View(ctx, func(tx *doltdb.Tx) error {
+		revoked, err = s.revoked(ctx, tx)
+		return err
+	})
+	return revoked, err
+}
+
+func (s *Store) revoked(ctx context.Context, tx *doltdb.Tx) (bool, error) {
+	var n int
+	err := tx.QueryRow(ctx, "SELECT COUNT(*) FROM town_keys WHERE town = ? AND public = ''", string(s.Town)).Scan(&n)
+	return n > 0, err
+}
+
+func linkValues(l sign.Link) []any {
+	return []any{string(l.Town), l.Number, string(l.Public), l.Signature}
+}
+
+// ownKeys fails when the registry has other keys for this Town than it signs with.
+func (s *Store) ownKeys(ctx context.Context, tx *doltdb.Tx) error {
+	chain := s.Keys.Chain(s.uuid)
+	links, err := readLinks(ctx, tx, "", " WHERE town = ?", string(s.Town))
+	if err != nil {
+		return err
+	}
+	for i, l := range links {
+		if l.Public == sign.Revoked {
+			return town.Fail("sign as this Town", "to go on as another Town: gt federation instance new --name NAME",
+				"%w: this Town has revoked its keys", town.ErrRefused)
+		}
+		if i >= len(chain) || l.Public != chain[i].Public {
+			return town.Fail("sign as this Town",
+				"put .gt/keys back from a backup; to go on as another Town: gt federation instance new --name NAME",
+				"%w: the federation knows this Town by another key (%s, not %s)", town.ErrRefused, l.Public.Fingerprint(), s.Keys.Public().Fingerprint())
+		}
+	}
+	return nil
+}
+
+// at makes a table reference read a revision; "" is the session's own state.
+func at(revision string) (string, error) {
+	if revision == "" {
+		return "", nil
+	}
+	return doltdb.AsOf(revision)
+}
+
+// readLinks reads the keys of Towns in their order. Revision "" reads the session's own
+// state.
+func readLinks(ctx context.Context, tx *doltdb.Tx, revision, where string, args ...any) (links []sign.Link, err error) {
+	asOf, err := at(revision)
+	if err != nil {
+		return nil, err
+	}
+	err = tx.Each(ctx, func(r *doltdb.Rows) error {
+		l, err := scanLink(r)
+		links = append(links, l)
+		return err
+	}, "SELECT "+keyChainColumns+" FROM town_keys"+asOf+where+" ORDER BY town, number", args...)
+	return links, err
+}
+
+func scanLink(r scanner) (l sign.Link, err error) {
+	err = r.Scan((*string)(&l.Town), &l.Number, (*string)(&l.Public), &l.Signature)
+	return l, err
+}
+
+func scanSignature(r scanner) (g sign.Signature, err error) {
+	err = r.Scan((*string)(&g.Digest), (*string)(&g.Town), (*string)(&g.Signer), &g.Value)
+	return g, err
+}
+
+// signedBy is a row that a Town signed.
+type signedBy struct {
+	statement town.Digest
+	town      town.ID
+}
+
+// signaturesOf reads the signatures of rows at a revision.
+func signaturesOf(ctx context.Context, tx *doltdb.Tx, revision string, rows []signedBy) (map[signedBy]sign.Signature, error) {
+	asOf, err := at(revision)
+	if err != nil {
+		return nil, err
+	}
+	found := map[signedBy]sign.Signature{}
+	for part := range slices.Chunk(rows, batchSize) {
+		args := make([]any, len(part))
+		for i, r := range part {
+			args[i] = string(r.statement)
+		}
+		err := tx.Each(ctx, func(r *doltdb.Rows) error {
+			g, err := scanSignature(r)
+			found[signedBy{g.Digest, g.Town}] = g
+			return err
+		}, "SELECT "+signatureColumns+" FROM signatures"+asOf+" WHERE digest IN "+placeholders(len(part)), args...)
+		if err != nil {
+			return nil, err
+		}
+	}
+	return found, nil
+}

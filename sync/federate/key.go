@@ -1,0 +1,66 @@
+package federate
+
+import (
+	"context"
+	"errors"
+
+	"gastown/planes/federation"
+	"gastown/sync/sign"
+	"gastown/town/lockfile"
+)
+
+// Key says which key a Town signs with.
+type Key struct {
+	// Fingerprint is that of the present key. Number is how many keys the Town has had.
+	Fingerprint string `json:"fingerprint"`
+	Number      int    `json:"number"`
+	// Revoked: the Town has revoked its keys, and publishes nothing more.
+	Revoked bool `json:"revoked"`
+}
+
+// Key says which key this Town signs with. It makes the first one.
+func (e *Engine) Key(ctx context.Context) (out Key, err error) {
+	err = e.Read(ctx, func(s *federation.Store) error {
+		out.Fingerprint, out.Number = s.Keys.Public().Fingerprint(), s.Keys.Count()
+		out.Revoked, err = s.Revoked(ctx)
+		return err
+	})
+	return out, err
+}
+
+// RotateKey gives this Town a new key, which the former one signs. Other Towns learn of it
+// with the next push.
+func (e *Engine) RotateKey(ctx context.Context) (out Key, err error) {
+	lock, err := lockfile.Acquire(ctx, e.opts.Layout.Lock("keys"), lockfile.Options{Command: e.opts.Command, Wait: e.opts.Wait, Op: "make a new key"})
+	if err != nil {
+		return out, err
+	}
+	defer func() { err = errors.Join(err, lock.Release()) }()
+	err = e.Read(ctx, func(s *federation.Store) error {
+		// What the registry has is right before there is another one to sign.
+		if err := s.CheckKeys(ctx); err != nil {
+			return err
+		}
+		keys, err := sign.Load(e.opts.Layout.Keys(), e.opts.ID)
+		if err == nil {
+			keys, err = keys.Rotate(e.opts.Layout.Keys())
+		}
+		if err != nil {
+			return err
+		}
+		s.Keys = keys
+		out.Fingerprint, out.Number = keys.Public().Fingerprint(), keys.Count()
+		return s.EnterKeys(ctx)
+	})
+	return out, err
+}
+
+// RevokeKey says, signed by the present key, that this Town signs nothing more. Other
+// Towns learn of it with the next push of another Town that has it, or of this one.
+func (e *Engine) RevokeKey(ctx context.Context) (out Key, err error) {
+	err = e.Read(ctx, func(s *federation.Store) error {
+		out.Fingerprint, out.Number, out.Revoked = s.Keys.Public().Fingerprint(), s.Keys.Count(), true
+		return s.Revoke(ctx)
+	})
+	return out, err
+}

@@ -1,0 +1,77 @@
+package sign
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+
+	"gastown/town"
+)
+
+// MaxKeys is how many keys a Town may have had, its present one included.
+const MaxKeys = 1000
+
+// Link is one key of a Town, as the registry names it.
+type Link struct {
+	Town town.ID
+	// Number is 1 for the first key of the Town, and one more for each that follows.
+	Number int
+	Public Public
+	// Signature is made with the key before this one; that of the first with itself.
+	Signature string
+}
+
+func (l Link) message(store string) town.Digest {
+	return town.DigestOf("gt key", store, string(l.Town), strconv.Itoa(l.Number), string(l.Public))
+}
+
+// Ring has the keys of each Town of a federation, in their order.
+type Ring map[town.ID][]Public
+
+// ErrChain reports a key that does not follow the keys of its Town.
+var ErrChain = errors.New("the key is not signed by the one before it")
+
+// Add takes a key that its Town's last one has signed, or the first key of a Town
+// that has none. store is the federation. It takes a key that it has already.
+func (r Ring) Add(store string, l Link) error {
+	known := r[l.Town]
+	if err := l.Public.Check(); err != nil {
+		return err
+	}
+	if l.Number >= 1 && l.Number <= len(known) && known[l.Number-1] == l.Public {
+		return nil
+	}
+	signer := l.Public
+	if len(known) > 0 {
+		signer = known[len(known)-1]
+	}
+	switch {
+	case l.Number != len(known)+1:
+		return fmt.Errorf("%w: key %d of Town %q does not follow %d known one(s)", ErrChain, l.Number, town.Clip(string(l.Town), 64), len(known))
+	case l.Number > MaxKeys:
+		return fmt.Errorf("there are more than %d keys of Town %q", MaxKeys, town.Clip(string(l.Town), 64))
+	case !signer.verify(l.message(store), l.Signature):
+		return fmt.Errorf("%w: key %d of Town %q", ErrChain, l.Number, town.Clip(string(l.Town), 64))
+	}
+	r[l.Town] = append(slices.Clip(known), l.Public)
+	return nil
+}
+
+// Current is the key that a Town signs with; false if it has none, or has revoked it.
+func (r Ring) Current(id town.ID) (Public, bool) {
+	keys := r[id]
+	if len(keys) == 0 || keys[len(keys)-1] == Revoked {
+		return Revoked, false
+	}
+	return keys[len(keys)-1], true
+}
+
+// Clone is a Ring that shares nothing with r.
+func (r Ring) Clone() Ring {
+	c := make(Ring, len(r))
+	for id, keys := range r {
+		c[id] = slices.Clone(keys)
+	}
+	return c
+}
