@@ -23,7 +23,7 @@ var (
 
 func TestMain(m *testing.M) { os.Exit(doltdbtest.Main(m)) }
 
-func newStore(t *testing.T) *Store {
+func newStore(t testing.TB) *Store {
 	t.Helper()
 	opts := doltdb.Options{
 		Dir:   filepath.Join(t.TempDir(), "federation"),
@@ -45,7 +45,7 @@ func newStore(t *testing.T) *Store {
 	return s
 }
 
-func newKeys(t *testing.T, id town.ID) *sign.Keys {
+func newKeys(t testing.TB, id town.ID) *sign.Keys {
 	t.Helper()
 	keys, err := sign.NewKeys(id)
 	if err != nil {
@@ -54,7 +54,7 @@ func newKeys(t *testing.T, id town.ID) *sign.Keys {
 	return keys
 }
 
-func (s *Store) must(t *testing.T, edits ...FileEdit) Recorded {
+func (s *Store) must(t testing.TB, edits ...FileEdit) Recorded {
 	t.Helper()
 	out, err := s.Record(t.Context(), "test", edits)
 	if err != nil {
@@ -64,7 +64,7 @@ func (s *Store) must(t *testing.T, edits ...FileEdit) Recorded {
 }
 
 // edit is an edit of what is in force now.
-func (s *Store) editOf(t *testing.T, key town.Key, text, version string) FileEdit {
+func (s *Store) editOf(t testing.TB, key town.Key, text, version string) FileEdit {
 	t.Helper()
 	now := s.now(t, key)
 	e := FileEdit{Key: key, Text: text, Version: version, Base: now.Digest}
@@ -74,7 +74,7 @@ func (s *Store) editOf(t *testing.T, key town.Key, text, version string) FileEdi
 	return e
 }
 
-func (s *Store) now(t *testing.T, key town.Key) State {
+func (s *Store) now(t testing.TB, key town.Key) State {
 	t.Helper()
 	states, err := s.Current(t.Context(), []town.Key{key})
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 var large = flag.Bool("large", false, "tests of limits use stores of a million rows, which takes minutes")
 
 // fillWith writes n rows of a table in one commit, as another program could.
-func fillWith(t *testing.T, s *Store, table, columns string, n int, rowOf func(i int) []any) {
+func fillWith(t testing.TB, s *Store, table, columns string, n int, rowOf func(i int) []any) {
 	t.Helper()
 	var rows iter.Seq[[]any] = func(yield func([]any) bool) {
 		for i := range n {
@@ -42,7 +42,7 @@ func issueRow(name string, i int, text string) []any {
 }
 
 // limited100 gives a table a limit that a small store exceeds, unless -large is given.
-func limited100(t *testing.T, table string) (most int) {
+func limited100(t testing.TB, table string) (most int) {
 	if *large {
 		return tableLimits[table]
 	}
@@ -228,7 +228,7 @@ func TestLimitOfMergedIssues(t *testing.T) {
 	})
 }
 
-func headOf(t *testing.T, s *Store) string {
+func headOf(t testing.TB, s *Store) string {
 	t.Helper()
 	head, err := s.Head(t.Context())
 	if err != nil {

@@ -23,7 +23,7 @@ func denied(id town.ID) func(Arrival) string {
 }
 
 // enroll makes the stranger a member, with a key that everybody has seen.
-func (c *crowd) enroll(t *testing.T) {
+func (c *crowd) enroll(t testing.TB) {
 	t.Helper()
 	c.stranger.Keys = newKeys(t, "town-9")
 	if _, err := c.stranger.Register(t.Context(), Entry{Name: "mallory", Instance: "i9"}); err != nil {
@@ -36,7 +36,7 @@ func (c *crowd) enroll(t *testing.T) {
 }
 
 // lifts has the stranger sign that the first text of the role stands above everything.
-func (c *crowd) lifts(t *testing.T) {
+func (c *crowd) lifts(t testing.TB) {
 	t.Helper()
 	old := town.Edit{Key: mayor, Text: "alpha's first", Revision: 1, Town: "town-1", Author: "Ada <ada@example.com>"}
 	_, err := c.stranger.db.Update(t.Context(), "lift", func(tx *doltdb.Tx) error {
@@ -98,6 +98,7 @@ func TestAMemberThatIsNotTrusted(t *testing.T) {
 func TestHistoriesWithAHostileMember(t *testing.T) {
 	fewer(t)
 	rapid.Check(t, func(rt *rapid.T) {
+		t := history{t, rt}
 		c := newCrowd(t)
 		c.enroll(t)
 		c.a.Admits, c.b.Admits = denied("town-9"), denied("town-9")

@@ -275,5 +275,7 @@ func (s *Store) decide(r Review, outcome Outcome, merged string, cur *town.Edit)
 	if cur != nil {
 		revision = max(revision, cur.Revision)
 	}
-	return &town.Edit{Key: r.Key, Text: text, Version: r.Version, Revision: revision + 1, Town: s.Town, Author: s.Author}, true, nil
+	next = s.edit(FileEdit{Key: r.Key, Text: text, Version: r.Version}, cur)
+	next.Revision = revision + 1
+	return next, true, nil
 }

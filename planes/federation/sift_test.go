@@ -4,6 +4,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,7 +23,7 @@ type crowd struct {
 	mirror         string
 }
 
-func newCrowd(t *testing.T) *crowd {
+func newCrowd(t testing.TB) *crowd {
 	t.Helper()
 	c := &crowd{a: newStore(t), mirror: t.TempDir()}
 	c.a.Unsigned = UnsignedReviewed
@@ -44,12 +45,12 @@ func newCrowd(t *testing.T) *crowd {
 }
 
 // sync is a pull and a push.
-func (c *crowd) sync(t *testing.T, s *Store) {
+func (c *crowd) sync(t testing.TB, s *Store) {
 	t.Helper()
 	c.syncAt(t, s, c.mirror)
 }
 
-func (c *crowd) syncAt(t *testing.T, s *Store, mirror string) {
+func (c *crowd) syncAt(t testing.TB, s *Store, mirror string) {
 	t.Helper()
 	if err := s.take(t, mirror); err != nil {
 		t.Fatal(err)
@@ -58,12 +59,12 @@ func (c *crowd) syncAt(t *testing.T, s *Store, mirror string) {
 }
 
 // follow has the stranger hold what the federation has.
-func (c *crowd) follow(t *testing.T) {
+func (c *crowd) follow(t testing.TB) {
 	t.Helper()
 	c.followAt(t, c.mirror)
 }
 
-func (c *crowd) followAt(t *testing.T, mirror string) {
+func (c *crowd) followAt(t testing.TB, mirror string) {
 	t.Helper()
 	theirs, err := c.stranger.Fetch(t.Context(), "origin", mirror)
 	if err != nil {
@@ -75,7 +76,7 @@ func (c *crowd) followAt(t *testing.T, mirror string) {
 }
 
 // rowsOf is every row of a store that could be in force or decide something.
-func rowsOf(t *testing.T, s *Store) (all []string) {
+func rowsOf(t testing.TB, s *Store) (all []string) {
 	t.Helper()
 	err := s.db.View(t.Context(), func(tx *doltdb.Tx) error {
 		for table, list := range map[string]string{
@@ -379,10 +380,30 @@ func fewer(t *testing.T) {
 // the same, signed, and come to rest.
 func TestHostileHistories(t *testing.T) {
 	fewer(t)
-	rapid.Check(t, func(rt *rapid.T) { hostileHistory(t, rt) })
+	rapid.Check(t, func(rt *rapid.T) { hostileHistory(history{t, rt}, rt) })
 }
 
-func hostileHistory(t *testing.T, rt *rapid.T) {
+// history is one history that rapid tries. What is made for it ends with it, or the
+// databases of all of them would be open at once.
+type history struct {
+	testing.TB
+	rt *rapid.T
+}
+
+func (h history) Cleanup(f func())             { h.rt.Cleanup(f) }
+func (h history) Fatal(args ...any)            { h.rt.Fatal(args...) }
+func (h history) Fatalf(f string, args ...any) { h.rt.Fatalf(f, args...) }
+
+func (h history) TempDir() string {
+	dir, err := os.MkdirTemp(h.TB.TempDir(), "")
+	if err != nil {
+		h.rt.Fatal(err)
+	}
+	h.rt.Cleanup(func() { _ = os.RemoveAll(dir) })
+	return dir
+}
+
+func hostileHistory(t testing.TB, rt *rapid.T) {
 	c := newCrowd(t)
 	// A third Town, and a second place where Towns meet.
 	third := raw(t, c.mirror, "town-3")

@@ -13,7 +13,7 @@ import (
 	"gastown/town"
 )
 
-func testOptions(t *testing.T) doltdb.Options {
+func testOptions(t testing.TB) doltdb.Options {
 	return doltdb.Options{
 		Dir:   filepath.Join(t.TempDir(), "federation"),
 		Actor: town.Actor{Name: "Ada", Email: "ada@example.com"}, Wait: 10 * time.Second,
@@ -22,7 +22,7 @@ func testOptions(t *testing.T) doltdb.Options {
 
 // formerStore is a store that a former version of gt made: with the first steps of
 // the schema, and entries of Towns without instance.
-func formerStore(t *testing.T, steps int, towns ...string) *Store {
+func formerStore(t testing.TB, steps int, towns ...string) *Store {
 	t.Helper()
 	opts := testOptions(t)
 	db, err := doltdb.CreateStore(t.Context(), opts, "store-1", migrations[:steps])
@@ -41,7 +41,7 @@ func formerStore(t *testing.T, steps int, towns ...string) *Store {
 	return s
 }
 
-func (s *Store) exec(t *testing.T, query string) {
+func (s *Store) exec(t testing.TB, query string) {
 	t.Helper()
 	_, err := s.db.Update(t.Context(), "by hand", func(tx *doltdb.Tx) error {
 		_, err := tx.Exec(t.Context(), query)
@@ -53,7 +53,7 @@ func (s *Store) exec(t *testing.T, query string) {
 }
 
 // vouch signs this Town's entry and all of its rows.
-func (s *Store) vouch(t *testing.T) {
+func (s *Store) vouch(t testing.TB) {
 	t.Helper()
 	_, err := s.db.Update(t.Context(), "sign", func(tx *doltdb.Tx) error {
 		var all []town.Digest
@@ -84,7 +84,7 @@ func (s *Store) vouch(t *testing.T) {
 }
 
 // raw is a copy of a mirror that is not migrated, as a former version of gt has it.
-func raw(t *testing.T, mirror string, id town.ID) *Store {
+func raw(t testing.TB, mirror string, id town.ID) *Store {
 	t.Helper()
 	opts := testOptions(t)
 	db, err := doltdb.Clone(t.Context(), opts, "origin", mirror)
@@ -100,7 +100,7 @@ func raw(t *testing.T, mirror string, id town.ID) *Store {
 	return s
 }
 
-func (s *Store) publish(t *testing.T, mirror string) {
+func (s *Store) publish(t testing.TB, mirror string) {
 	t.Helper()
 	if err := s.Push(t.Context(), "origin", mirror); err != nil {
 		t.Fatal(err)
@@ -108,7 +108,7 @@ func (s *Store) publish(t *testing.T, mirror string) {
 }
 
 // take checks and merges what a mirror holds, as a pull does.
-func (s *Store) take(t *testing.T, mirror string) error {
+func (s *Store) take(t testing.TB, mirror string) error {
 	t.Helper()
 	theirs, err := s.Fetch(t.Context(), "origin", mirror)
 	if err != nil {
@@ -125,7 +125,7 @@ func (s *Store) take(t *testing.T, mirror string) error {
 	return err
 }
 
-func (s *Store) migrate(t *testing.T) {
+func (s *Store) migrate(t testing.TB) {
 	t.Helper()
 	if err := s.db.Migrate(t.Context(), migrations); err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func (s *Store) migrate(t *testing.T) {
 }
 
 // registry is the registry as text: ID NAME REVISION INSTANCE.
-func (s *Store) registry(t *testing.T) (lines []string) {
+func (s *Store) registry(t testing.TB) (lines []string) {
 	t.Helper()
 	members, err := s.Towns(t.Context())
 	if err != nil {
