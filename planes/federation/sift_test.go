@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -359,13 +360,18 @@ func TestATownClaimsItsOwnPlane(t *testing.T) {
 	}
 }
 
+// asked reports whether somebody asked for a number of histories. It looks once: the
+// flag counts as set after fewer has set it, and the tests run several times.
+var asked = sync.OnceValue(func() (asked bool) {
+	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
+	return asked
+})
+
 // fewer has rapid try 20 histories, each of which makes several databases, or 4 in short
 // mode, unless somebody asked for a number.
 func fewer(t *testing.T) {
 	t.Helper()
-	asked := false
-	flag.Visit(func(f *flag.Flag) { asked = asked || f.Name == "rapid.checks" })
-	if asked {
+	if asked() {
 		return
 	}
 	before := flag.Lookup("rapid.checks").Value.String()
