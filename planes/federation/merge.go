@@ -40,6 +40,11 @@ func (s *Store) MergeLater(ctx context.Context, base, ours, theirs, message stri
 }
 
 func (s *Store) merge(ctx context.Context, base, ours, theirs, message string, later bool) (Merged, error) {
+	if s.MayMerge != nil {
+		if err := s.MayMerge(); err != nil {
+			return Merged{}, err
+		}
+	}
 	if base == ours {
 		forward, err := s.mayForward(ctx, base, ours, theirs)
 		if err != nil {

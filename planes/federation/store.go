@@ -25,6 +25,10 @@ type Store struct {
 	// Admits says why what a Town signed may not come into force here; "" if it may. nil
 	// lets everything in. It is not asked about this Town.
 	Admits func(Arrival) string
+	// MayMerge fails while nobody can say what Admits should answer. Then nothing is merged;
+	// an Admits that refused everything would put back, in all Towns, what others wrote. nil
+	// never fails.
+	MayMerge func() error
 	// uuid is the federation; signatures name it. chained: the registry has the Keys.
 	uuid    string
 	chained bool

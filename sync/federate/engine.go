@@ -92,6 +92,8 @@ type Options struct {
 	// Admits says why what another Town signed may not come into force here; "" if it may.
 	// nil lets everything in.
 	Admits func(federation.Arrival) string
+	// MayMerge fails while what Admits should say is not known; see federation.Store.
+	MayMerge func() error
 	// Reviews may be nil.
 	Reviews ReviewBoard
 	// Progress is called with each step that may take long, also with one that can
@@ -206,7 +208,7 @@ func (e *Engine) open(ctx context.Context) (*federation.Store, error) {
 // signs has a store sign as this Town. Where the keys cannot be made nothing else can be
 // written either, so the store is only read.
 func (e *Engine) signs(s *federation.Store) (err error) {
-	s.Admits = e.opts.Admits
+	s.Admits, s.MayMerge = e.opts.Admits, e.opts.MayMerge
 	s.Unsigned = cmp.Or(e.opts.Unsigned, federation.UnsignedReviewed)
 	s.Keys, err = sign.Load(e.opts.Layout.Keys(), e.opts.ID)
 	if durable.OfMachine(err) {

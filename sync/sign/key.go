@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"gastown/town"
@@ -35,6 +36,11 @@ func (p Public) Fingerprint() string {
 	d := string(town.DigestOf("fingerprint", string(p)))
 	return strings.Join([]string{d[0:4], d[4:8], d[8:12], d[12:16], d[16:20]}, "-")
 }
+
+var fingerprint = regexp.MustCompile(`^[0-9a-f]{4}(-[0-9a-f]{4}){4}$`)
+
+// IsFingerprint reports whether a text has the form of a fingerprint of a key.
+func IsFingerprint(text string) bool { return fingerprint.MatchString(text) }
 
 // verify reports whether signature, in hexadecimal digits, is the key's over a message.
 func (p Public) verify(message town.Digest, signature string) bool {

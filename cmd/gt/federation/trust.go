@@ -2,13 +2,13 @@ package federation
 
 import (
 	"context"
-	"regexp"
 
 	"github.com/alecthomas/kingpin/v2"
 
 	"gastown/cmd/internal/host"
 	"gastown/cmd/internal/shell"
 	"gastown/cmd/internal/term"
+	"gastown/sync/sign"
 	"gastown/town"
 	"gastown/town/layout"
 )
@@ -55,9 +55,6 @@ func (o *trustOptions) define(c *kingpin.CmdClause) shell.Action {
 	return o.run
 }
 
-// fingerprints have this form; see sign.Public.
-var fingerprints = regexp.MustCompile(`^[0-9a-f]{4}(-[0-9a-f]{4}){4}$`)
-
 func (o *trustOptions) run(ctx context.Context) error {
 	h, err := open(o.call)
 	if err != nil {
@@ -67,7 +64,7 @@ func (o *trustOptions) run(ctx context.Context) error {
 	if !o.trusted {
 		op = "dis" + op
 	}
-	if o.fingerprint != "" && !fingerprints.MatchString(o.fingerprint) {
+	if o.fingerprint != "" && !sign.IsFingerprint(o.fingerprint) {
 		return town.Fail(op, "gt federation towns shows fingerprints", "%w: %s is not a fingerprint", town.ErrUsage, town.Typed(o.fingerprint))
 	}
 	all, err := h.members(ctx)

@@ -62,7 +62,7 @@ func (h *Host) Engine(o EngineOptions) *federate.Engine {
 	if unsigned, err := h.Config.Word("federation.unsigned"); err == nil {
 		opts.Unsigned = federation.Unsigned(unsigned)
 	}
-	opts.Admits = h.admits()
+	opts.Admits, opts.MayMerge = h.admits()
 	if o.Plane != layout.Federation {
 		opts.Ledger = sharedLedger{h}
 		opts.OnlyLedger = o.Plane == layout.Ledger

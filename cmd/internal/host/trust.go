@@ -9,6 +9,7 @@ import (
 	"slices"
 
 	"gastown/planes/federation"
+	"gastown/sync/sign"
 	"gastown/town"
 	"gastown/town/access"
 	"gastown/town/durable"
@@ -49,7 +50,7 @@ func (t Trust) denies(w federation.Arrival) string {
 	return ""
 }
 
-// Trust reads the decisions. A file that is wrong is an error: nothing enters then.
+// Trust reads the decisions. A file that is wrong is an error: nothing is merged then.
 func (h *Host) Trust() (Trust, error) {
 	data, err := os.ReadFile(h.Layout.Trust())
 	if errors.Is(err, os.ErrNotExist) {
@@ -57,12 +58,26 @@ func (h *Host) Trust() (Trust, error) {
 	}
 	t := Trust{}
 	if err == nil {
-		err = strict.JSON(data, &t)
+		err = errors.Join(strict.JSON(data, &t), t.check())
 	}
 	if err != nil {
-		return nil, town.Fail("read config/trust.json", "gt federation trust TOWN writes it anew; move a broken one away", "%w", err)
+		return nil, town.Fail("read config/trust.json", "put the file right, or move it away and decide again: gt federation trust TOWN, gt federation distrust TOWN",
+			"%w: %w", town.ErrRefused, err)
+	}
+	if t == nil { // the file says null
+		t = Trust{}
 	}
 	return t, nil
+}
+
+// check finds a fingerprint that no key can have, which would refuse all of a Town.
+func (t Trust) check() error {
+	for id, d := range t {
+		if d.Fingerprint != "" && !sign.IsFingerprint(d.Fingerprint) {
+			return fmt.Errorf("%q of Town %q is not a fingerprint", town.Clip(d.Fingerprint, 64), town.Clip(string(id), 64))
+		}
+	}
+	return nil
 }
 
 // ChangeTrust changes the decisions, and saves them.
@@ -85,15 +100,16 @@ func (h *Host) ChangeTrust(ctx context.Context, change func(Trust)) (err error) 
 }
 
 // admits decides what other Towns may write here: those that are trusted, as far as
-// config/access.yaml lets them.
-func (h *Host) admits() func(federation.Arrival) string {
+// config/access.yaml lets them. mayMerge fails while one of the two files is wrong.
+func (h *Host) admits() (admits func(federation.Arrival) string, mayMerge func() error) {
 	trust, err := h.Trust()
-	if err != nil {
-		return func(federation.Arrival) string { return "config/trust.json cannot be understood, so nothing enters" }
-	}
 	policy := access.Absent()
 	if h.call.Gate != nil {
-		policy, _ = h.call.Gate.Policy(h.Layout)
+		var wrong error
+		policy, wrong = h.call.Gate.Policy(h.Layout)
+		if wrong != nil && policy.State() == access.Unreadable {
+			err = errors.Join(err, town.Fail("merge what other Towns wrote", "put config/access.yaml right; gt access list says what is wrong", "%w: %w", town.ErrRefused, wrong))
+		}
 	}
 	return func(w federation.Arrival) string {
 		if reason := trust.denies(w); reason != "" {
@@ -107,5 +123,5 @@ func (h *Host) admits() func(federation.Arrival) string {
 			return ""
 		}
 		return fmt.Sprintf("%s may not %s: %s", d.Who, d.Action, d.Reason)
-	}
+	}, func() error { return err }
 }
