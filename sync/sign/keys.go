@@ -1,12 +1,14 @@
 package sign
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 
 	"gastown/town"
 	"gastown/town/durable"
@@ -33,9 +35,9 @@ func NewKeys(id town.ID) (*Keys, error) {
 	return &Keys{town: id, keys: []Key{k}}, err
 }
 
-// Load reads the keys of a Town from a file, and makes it its owner's alone. It makes the
-// first key where there is no file, or where the file has the keys of another Town, which
-// are kept beside it.
+// Load reads the keys of a Town from a file, and makes it its owner's alone. Where the file
+// has the keys of another Town, they are kept beside it, and this Town's are taken from
+// there. It makes the first key where there is none. After an error there are no keys.
 func Load(path string, id town.ID) (*Keys, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -59,11 +61,17 @@ func Load(path string, id town.ID) (*Keys, error) {
 	if err := json.Unmarshal(data, &f); err != nil {
 		return nil, refused(errors.New("it is damaged")) // an error of json may quote the text
 	}
+	if !town.IsIdentity(string(f.Town)) {
+		return nil, refused(errors.New("it names no Town"))
+	}
 	if f.Town != id {
-		if err := durable.Rename(path, path+"-of-"+town.Clip(string(f.Town), 64)); err != nil {
+		if err := putAside(path, data, f.Town); err != nil {
 			return nil, err
 		}
-		return begin(path, id)
+		if err := durable.RenameNew(aside(path, id), path); err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, fs.ErrExist) {
+			return nil, err
+		}
+		return Load(path, id)
 	}
 	k := &Keys{town: id}
 	for _, seed := range f.Seeds {
@@ -79,12 +87,37 @@ func Load(path string, id town.ID) (*Keys, error) {
 	return k, nil
 }
 
+// aside is where the keys of another Town are kept.
+func aside(path string, id town.ID) string { return path + "-of-" + town.Clip(string(id), 64) }
+
+// putAside keeps the keys of another Town beside the file, which holds data. It replaces
+// nothing, and does nothing when another process was first.
+func putAside(path string, data []byte, id town.ID) error {
+	to := aside(path, id)
+	for n := 2; ; n++ {
+		err := durable.RenameNew(path, to)
+		if !errors.Is(err, fs.ErrExist) {
+			if errors.Is(err, fs.ErrNotExist) {
+				return nil
+			}
+			return err
+		}
+		if now, err := os.ReadFile(path); err != nil || !bytes.Equal(now, data) {
+			return nil
+		}
+		to = aside(path, id) + "-" + strconv.Itoa(n)
+	}
+}
+
 func begin(path string, id town.ID) (*Keys, error) {
 	k, err := NewKeys(id)
-	if err != nil {
-		return nil, err
+	if err == nil {
+		err = k.saveNew(path)
 	}
-	return k, k.saveNew(path)
+	if err != nil {
+		return nil, err // a key that is not in the file must sign nothing
+	}
+	return k, nil
 }
 
 // saveNew writes the first keys. Another process may do the same at once; then those
@@ -123,17 +156,29 @@ func (k *Keys) save(path string) error {
 }
 
 // Rotate gives the Town a new key, and writes it to the file. The former ones stay
-// there: they sign the new one in the registry. The keys k stay as they are.
+// there: they sign the new one in the registry. The keys k stay as they are. What a former
+// key has signed does not count where the new one is known, so the Town signs it again.
 func (k *Keys) Rotate(path string) (*Keys, error) {
 	next, err := Generate()
 	if err != nil {
 		return nil, err
 	}
-	if len(k.keys) >= MaxKeys {
-		return nil, fmt.Errorf("%w: this Town has had %d keys", town.ErrRefused, MaxKeys)
+	if len(k.keys) >= MaxKeys-2 { // two more end them; see Closing
+		return nil, town.Fail("make a new key", "gt federation instance new --name NAME begins as another Town", "%w: this Town has had %d keys", town.ErrRefused, len(k.keys))
 	}
-	rotated := &Keys{town: k.town, keys: append(append([]Key(nil), k.keys...), next)}
+	rotated := k.with(next)
 	return rotated, rotated.save(path)
+}
+
+// Closing gives the Town a last key that is in no file: it signs once more what the Town
+// has signed, and is forgotten. So whoever has a copy of the file signs nothing after it.
+func (k *Keys) Closing() (*Keys, error) {
+	last, err := Generate()
+	return k.with(last), err
+}
+
+func (k *Keys) with(next Key) *Keys {
+	return &Keys{town: k.town, keys: append(slices.Clone(k.keys), next)}
 }
 
 // Count is how many keys the Town has had.

@@ -158,9 +158,47 @@ func TestTheFileIsItsOwnersAlone(t *testing.T) {
 	}
 }
 
+// A directory that becomes another Town, and the former one again, has each one's keys. None
+// is ever replaced.
+func TestEachTownOfADirectoryHasItsKeys(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys")
+	load := func(id town.ID) Public {
+		t.Helper()
+		k, err := Load(path, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k.Public()
+	}
+	a, b := load("a"), load("b")
+	if load("a") != a || load("b") != b || load("a") != a {
+		t.Error("a Town has other keys than before")
+	}
+	// Keys of b that were put beside the file meanwhile stay.
+	other := newKeys(t, "b")
+	if err := errors.Join(os.Remove(path+"-of-b"), other.save(path+"-of-b"), os.Remove(path), newKeys(t, "b").save(path)); err != nil {
+		t.Fatal(err)
+	}
+	load("a")
+	if kept, err := Load(path+"-of-b", "b"); err != nil || kept.Public() != other.Public() {
+		t.Errorf("the keys beside the file were replaced: %v", err)
+	}
+	if _, err := os.Stat(path + "-of-b-2"); err != nil {
+		t.Error(err)
+	}
+}
+
+// A key that could not be saved signs nothing: others would know the Town by a key that it
+// does not have.
+func TestAKeyThatIsNotSavedIsNone(t *testing.T) {
+	if k, err := Load(filepath.Join(t.TempDir(), "no directory", "keys"), "a"); err == nil || k != nil {
+		t.Errorf("keys %v, %v", k, err)
+	}
+}
+
 // An error about a damaged file says nothing of what it holds.
 func TestADamagedFileTellsNoSecret(t *testing.T) {
-	for _, text := range []string{"planted-secret", `{"town":"a","seeds":["planted-secret"]}`, `{"town":"a","seeds":[]}`, `{"town":"a","seeds":["` + strings.Repeat("ab", 31) + `"]}`} {
+	for _, text := range []string{"planted-secret", `{"town":"a","seeds":["planted-secret"]}`, `{"town":"a","seeds":[]}`, `{"town":"../a","seeds":["planted-secret"]}`, `{"town":"a","seeds":["` + strings.Repeat("ab", 31) + `"]}`} {
 		path := filepath.Join(t.TempDir(), "keys")
 		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
